@@ -1,0 +1,154 @@
+/* Sealing, agreement, derivation and MACs over libsodium's primitives. */
+#include "base/crypt.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* Without randomness nothing here may go on, and no caller could help it. */
+static void
+setup(void)
+{
+	if (sodium_init() < 0)
+		abort();
+}
+
+void
+crypt_setup(void)
+{
+	(void)pthread_once(&once, setup); /* cannot fail on a valid control */
+}
+
+void
+crypt_sha256(uint8_t out[CRYPT_HASH_LEN], const void *data, size_t len)
+{
+	crypt_setup();
+	crypto_hash_sha256(out, data, len);
+}
+
+static void
+mac_init(crypto_auth_hmacsha256_state *st, const void *key, size_t len)
+{
+	crypt_setup();
+	crypto_auth_hmacsha256_init(st, key == NULL ? "" : key, len);
+}
+
+void
+crypt_hmac(uint8_t out[CRYPT_HASH_LEN], const void *key, size_t key_len,
+    const void *data, size_t len)
+{
+	crypto_auth_hmacsha256_state st;
+
+	mac_init(&st, key, key_len);
+	crypto_auth_hmacsha256_update(&st, data, len);
+	crypto_auth_hmacsha256_final(&st, out);
+	sodium_memzero(&st, sizeof(st));
+}
+
+/* T(i) = HMAC(prk, T(i - 1) | info | i), RFC 5869 section 2.3. */
+static void
+expand(uint8_t *out, size_t len, const uint8_t prk[CRYPT_HASH_LEN],
+    const void *info, size_t info_len)
+{
+	crypto_auth_hmacsha256_state st;
+	uint8_t block[CRYPT_HASH_LEN];
+	uint8_t i = 1;
+	size_t n;
+
+	for (size_t done = 0; done < len; done += n, i++) {
+		mac_init(&st, prk, CRYPT_HASH_LEN);
+		if (done > 0)
+			crypto_auth_hmacsha256_update(
+			    &st, block, sizeof(block));
+		crypto_auth_hmacsha256_update(&st, info, info_len);
+		crypto_auth_hmacsha256_update(&st, &i, 1);
+		crypto_auth_hmacsha256_final(&st, block);
+		n = len - done < sizeof(block) ? len - done : sizeof(block);
+		memcpy(out + done, block, n);
+	}
+	sodium_memzero(&st, sizeof(st));
+	sodium_memzero(block, sizeof(block));
+}
+
+enum rk_err
+crypt_hkdf(uint8_t *out, size_t len, const void *ikm, size_t ikm_len,
+    const void *salt, size_t salt_len, const void *info, size_t info_len)
+{
+	uint8_t prk[CRYPT_HASH_LEN];
+
+	if (len > 255 * (size_t)CRYPT_HASH_LEN)
+		return RK_ETOOBIG;
+	/* HMAC pads its key with zeros: an empty salt is the RFC's default. */
+	crypt_hmac(prk, salt, salt_len, ikm, ikm_len);
+	expand(out, len, prk, info, info_len);
+	sodium_memzero(prk, sizeof(prk));
+	return RK_OK;
+}
+
+void
+crypt_seal(uint8_t *out, const void *msg, size_t len, const void *ad,
+    size_t ad_len, const uint8_t nonce[CRYPT_CHACHA_NONCE_LEN],
+    const uint8_t key[CRYPT_KEY_LEN])
+{
+	crypt_setup();
+	(void)crypto_aead_chacha20poly1305_ietf_encrypt(
+	    out, NULL, msg, len, ad, ad_len, NULL, nonce, key);
+}
+
+enum rk_err
+crypt_open(uint8_t *out, const void *sealed, size_t len, const void *ad,
+    size_t ad_len, const uint8_t nonce[CRYPT_CHACHA_NONCE_LEN],
+    const uint8_t key[CRYPT_KEY_LEN])
+{
+	crypt_setup();
+	if (len < CRYPT_TAG_LEN ||
+	    crypto_aead_chacha20poly1305_ietf_decrypt(
+	        out, NULL, NULL, sealed, len, ad, ad_len, nonce, key) != 0)
+		return RK_EDAMAGED;
+	return RK_OK;
+}
+
+void
+crypt_xseal(uint8_t *out, const void *msg, size_t len, const void *ad,
+    size_t ad_len, const uint8_t nonce[CRYPT_XCHACHA_NONCE_LEN],
+    const uint8_t key[CRYPT_KEY_LEN])
+{
+	crypt_setup();
+	(void)crypto_aead_xchacha20poly1305_ietf_encrypt(
+	    out, NULL, msg, len, ad, ad_len, NULL, nonce, key);
+}
+
+enum rk_err
+crypt_xopen(uint8_t *out, const void *sealed, size_t len, const void *ad,
+    size_t ad_len, const uint8_t nonce[CRYPT_XCHACHA_NONCE_LEN],
+    const uint8_t key[CRYPT_KEY_LEN])
+{
+	crypt_setup();
+	if (len < CRYPT_TAG_LEN ||
+	    crypto_aead_xchacha20poly1305_ietf_decrypt(
+	        out, NULL, NULL, sealed, len, ad, ad_len, nonce, key) != 0)
+		return RK_EDAMAGED;
+	return RK_OK;
+}
+
+enum rk_err
+crypt_x25519(uint8_t out[32], const uint8_t secret[32], const uint8_t peer[32])
+{
+	crypt_setup();
+	if (crypto_scalarmult_curve25519(out, secret, peer) != 0) {
+		sodium_memzero(out, crypto_scalarmult_curve25519_BYTES);
+		return RK_EPROTO;
+	}
+	return RK_OK;
+}
+
+bool
+crypt_ed25519_key_ok(const uint8_t pub[32])
+{
+	crypt_setup();
+	return crypto_core_ed25519_is_valid_point(pub) == 1;
+}

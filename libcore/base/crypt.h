@@ -1,0 +1,49 @@
+/* The door to libsodium's primitives: sealing, agreement, derivation, MACs. */
+#ifndef RPCKIT_BASE_CRYPT_H
+#define RPCKIT_BASE_CRYPT_H
+
+#include <rpckit/err.h>
+
+/*
+ * libsodium is set up on first use of anything here or in rpckit/secret.h.
+ * Lengths are bytes.  Any thread.
+ */
+#define CRYPT_KEY_LEN 32
+#define CRYPT_TAG_LEN 16
+#define CRYPT_CHACHA_NONCE_LEN 12 /* RFC 8439 */
+#define CRYPT_XCHACHA_NONCE_LEN 24
+#define CRYPT_HASH_LEN 32 /* SHA-256 */
+
+void crypt_setup(void);
+void crypt_sha256(uint8_t out[CRYPT_HASH_LEN], const void *data, size_t len);
+/* HMAC-SHA256 (RFC 2104); keys of any length. */
+void crypt_hmac(uint8_t out[CRYPT_HASH_LEN], const void *key, size_t key_len,
+    const void *data, size_t len);
+/* HKDF-SHA256 (RFC 5869).  RK_ETOOBIG when len > 255 * 32. */
+RK_MUST enum rk_err crypt_hkdf(uint8_t *out, size_t len, const void *ikm,
+    size_t ikm_len, const void *salt, size_t salt_len, const void *info,
+    size_t info_len);
+/* ChaCha20-Poly1305 (RFC 8439) and XChaCha20-Poly1305: out has len + 16. */
+void crypt_seal(uint8_t *out, const void *msg, size_t len, const void *ad,
+    size_t ad_len, const uint8_t nonce[CRYPT_CHACHA_NONCE_LEN],
+    const uint8_t key[CRYPT_KEY_LEN]);
+/* out has len - 16.  RK_EDAMAGED when the tag does not fit. */
+RK_MUST enum rk_err crypt_open(uint8_t *out, const void *sealed, size_t len,
+    const void *ad, size_t ad_len,
+    const uint8_t nonce[CRYPT_CHACHA_NONCE_LEN],
+    const uint8_t key[CRYPT_KEY_LEN]);
+void crypt_xseal(uint8_t *out, const void *msg, size_t len, const void *ad,
+    size_t ad_len, const uint8_t nonce[CRYPT_XCHACHA_NONCE_LEN],
+    const uint8_t key[CRYPT_KEY_LEN]);
+RK_MUST enum rk_err crypt_xopen(uint8_t *out, const void *sealed, size_t len,
+    const void *ad, size_t ad_len,
+    const uint8_t nonce[CRYPT_XCHACHA_NONCE_LEN],
+    const uint8_t key[CRYPT_KEY_LEN]);
+/* X25519 (RFC 7748).  RK_EPROTO when the shared secret is all zero. */
+RK_MUST enum rk_err crypt_x25519(
+    uint8_t out[32], const uint8_t secret[32], const uint8_t peer[32]);
+/* Is this a valid Ed25519 public key: canonical, on the curve, in the main
+ * subgroup, not of small order? */
+bool crypt_ed25519_key_ok(const uint8_t pub[32]);
+
+#endif
