@@ -1,0 +1,442 @@
+/* A connection's life: states, the loop's callbacks, the calls of its owner. */
+#include "net/conn_int.h"
+
+#include "base/error.h"
+
+#include <rpckit/message.h>
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What conn_out() may hold beyond max_queue: a message, and what its encoder
+ * reserves without using it. */
+#define OUT_SLACK ((size_t)2 * RK_BODY_MAX)
+
+/*
+ * The loop enters by on_ready, on_timer, on_work and on_flush, in this order
+ * within a turn, and each ends in settle().  The owner's calls change fields
+ * and queue the flush hook; they call nothing back and free nothing: only
+ * on_flush() ends a conn, when no other function of it is on the stack.
+ */
+
+/*
+ * A busy turn does not keep everything to its end: beyond this much (a full
+ * TLS record) what is queued leaves at once, so that the peer works on it
+ * while this side goes on.
+ */
+#define EARLY 16384
+
+#define BIT(state) (1u << (state))
+
+static const unsigned legal[] = {
+	[CONN_NEW] = BIT(CONN_HANDSHAKE) | BIT(CONN_CLOSED),
+	[CONN_HANDSHAKE] = BIT(CONN_VERIFY) | BIT(CONN_CLOSED),
+	[CONN_VERIFY] = BIT(CONN_OPEN) | BIT(CONN_CLOSED),
+	[CONN_OPEN] = BIT(CONN_DRAINING) | BIT(CONN_CLOSED),
+	[CONN_DRAINING] = BIT(CONN_CLOSED),
+	[CONN_CLOSED] = 0,
+};
+
+void
+conn_set_state(struct conn *c, enum conn_state to)
+{
+	assert((legal[c->state] & BIT(to)) != 0);
+	c->state = to;
+	c->out.max = to == CONN_OPEN ? c->max_queue + OUT_SLACK : 0;
+}
+
+void
+conn_later(struct conn *c, enum conn_work what)
+{
+	c->jobs |= what;
+	loop_hook_queue_next(c->loop, &c->work);
+}
+
+static void
+close_for(struct conn *c, const struct rk_error *why)
+{
+	c->why = *why;
+	conn_set_state(c, CONN_CLOSED);
+	loop_hook_queue(c->loop, &c->flush);
+}
+
+void
+conn_fail(struct conn *c, enum rk_err code, const char *fmt, ...)
+{
+	struct rk_error why = { 0 };
+	char text[RK_ERROR_TEXT_LEN];
+	va_list ap;
+
+	if (c->state == CONN_CLOSED)
+		return;
+	va_start(ap, fmt);
+	if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
+		text[0] = '\0';
+	va_end(ap);
+	(void)err_set(&why, code, "%s", text); /* returns code */
+	close_for(c, &why);
+}
+
+void
+conn_fail_io(struct conn *c, enum rk_err code, const char *what)
+{
+	struct rk_error why = { 0 };
+
+	if (c->state == CONN_CLOSED)
+		return;
+	if (!layer_query(c->top, LAYER_Q_ERROR, &why) || why.code != code)
+		(void)err_set(&why, code, "%s: %s", what, rk_err_text(code));
+	close_for(c, &why);
+}
+
+/* ---- what follows every entry from the loop ---- */
+
+static unsigned
+wanted(const struct conn *c)
+{
+	unsigned want;
+
+	switch (c->state) {
+	case CONN_HANDSHAKE:
+		want = c->top->ops->want(c->top);
+		return want == 0 ? RK_READ : want;
+	case CONN_VERIFY:
+		return c->blocked;
+	case CONN_OPEN:
+		return c->paused ? c->blocked : RK_READ | c->blocked;
+	case CONN_DRAINING:
+		return RK_READ | c->blocked;
+	case CONN_NEW:
+	case CONN_CLOSED:
+		break;
+	}
+	return 0;
+}
+
+/* Buffers go home, the descriptor is watched for what is needed now, the timer
+ * is early enough.  Left to the flush hook when that is to come. */
+static void
+settle(struct conn *c)
+{
+	enum rk_err r;
+
+	if (c->flush.list != NULL)
+		return;
+	if (buf_len(&c->in) == 0 || c->state == CONN_DRAINING)
+		loop_buf_give(c->loop, &c->in);
+	if (buf_len(&c->out) == 0)
+		loop_buf_give(c->loop, &c->out);
+	if ((r = rk_watch_set(c->watch, wanted(c))) != RK_OK ||
+	    (r = conn_arm(c)) != RK_OK)
+		conn_fail(c, r, "watching the connection: %s", rk_err_text(r));
+}
+
+static void
+destroy(struct conn *c)
+{
+	loop_hook_remove(c->loop, &c->flush);
+	loop_hook_remove(c->loop, &c->work);
+	rk_watch_free(c->watch);
+	rk_timer_free(c->timer);
+	layer_free(c->top);
+	loop_buf_give(c->loop, &c->in);
+	loop_buf_give(c->loop, &c->out);
+	free(c);
+}
+
+static void
+finish(struct conn *c)
+{
+	c->top->ops->close(c->top);
+	c->events->closed(c, &c->why, c->arg);
+	destroy(c);
+}
+
+/* ---- the handshake ---- */
+
+const char *
+conn_step(const struct conn *c)
+{
+	return strcmp(c->top->ops->name, "tls") == 0 ? "tls" : "connect";
+}
+
+static void
+handshake_failed(struct conn *c, enum rk_err r, struct rk_error *err)
+{
+	if (err->text[0] == '\0')
+		(void)err_set(err, r, "handshake: %s", rk_err_text(r));
+	if (err->step == NULL)
+		err->step = r == RK_ECONNECT ? "connect" : conn_step(c);
+	err->code = r;
+	close_for(c, err);
+}
+
+static void
+shake_hands(struct conn *c)
+{
+	struct rk_error err = { 0 };
+	enum rk_err r;
+
+	r = c->top->ops->handshake(c->top, &err);
+	if (r == RK_EAGAIN)
+		return;
+	if (r != RK_OK) {
+		handshake_failed(c, r, &err);
+		return;
+	}
+	conn_set_state(c, CONN_VERIFY);
+	loop_hook_queue(c->loop, &c->flush); /* the layers' last words */
+	c->events->proven(c, c->arg);
+}
+
+/* ---- the loop's callbacks ---- */
+
+static void
+on_ready(struct rk_watch *w, int fd, unsigned ready, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)w;
+	(void)fd;
+	if (c->state == CONN_HANDSHAKE) {
+		shake_hands(c);
+		settle(c);
+		return;
+	}
+	if ((ready & c->blocked) != 0) {
+		c->blocked = 0;
+		loop_hook_queue(c->loop, &c->flush);
+	}
+	if ((ready & RK_READ) != 0)
+		conn_read(c);
+	settle(c);
+}
+
+static void
+on_timer(struct rk_timer *t, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)t;
+	conn_check_time(c);
+	settle(c);
+}
+
+static void
+on_work(struct loop_hook *h)
+{
+	struct conn *c =
+	    (struct conn *)(void *)((char *)h - offsetof(struct conn, work));
+	unsigned jobs = c->jobs;
+
+	c->jobs = 0;
+	if ((jobs & CONN_WORK_BEGIN) != 0 && c->state == CONN_NEW) {
+		conn_set_state(c, CONN_HANDSHAKE);
+		shake_hands(c);
+	}
+	if ((jobs & CONN_WORK_ROOM) != 0 && c->state == CONN_OPEN)
+		c->events->room(c, c->arg);
+	if ((jobs & CONN_WORK_SHOW) != 0)
+		conn_show_kept(c);
+	if ((jobs & (CONN_WORK_SHOW | CONN_WORK_READ)) != 0)
+		conn_read(c);
+	settle(c);
+}
+
+/* A peer that closed has often said why: its last bytes go first. */
+static void
+send_failed(struct conn *c, enum rk_err r)
+{
+	conn_read(c);
+	conn_fail_io(c, r, "sending to the peer");
+}
+
+static void
+on_flush(struct loop_hook *h)
+{
+	struct conn *c =
+	    (struct conn *)(void *)((char *)h - offsetof(struct conn, flush));
+	enum rk_err r;
+
+	if (c->state == CONN_CLOSED) {
+		finish(c);
+		return;
+	}
+	if (c->state > CONN_HANDSHAKE) {
+		r = c->broken != RK_OK ? c->broken : conn_push(c);
+		if (r != RK_OK && r != RK_EAGAIN) {
+			send_failed(c, r);
+		} else if (r == RK_OK && c->state == CONN_DRAINING) {
+			conn_discard(c);
+			conn_fail(c, RK_ECANCELED, "closed by this side");
+		}
+	}
+	settle(c);
+}
+
+/* ---- the owner's calls ---- */
+
+static struct conn *
+make(const struct conn_conf *conf, struct layer *top)
+{
+	struct conn *c = malloc(sizeof(*c));
+	uint64_t now = rk_loop_now(conf->loop);
+
+	if (c == NULL)
+		return NULL;
+	*c = (struct conn){
+		.loop = conf->loop,
+		.events = conf->events,
+		.arg = conf->arg,
+		.top = top,
+		.flush = { .fn = on_flush },
+		.work = { .fn = on_work },
+		.max_queue = conf->max_queue,
+		.max_unused = conf->max_unused,
+		.timeouts = conf->timeouts,
+		.begun = now,
+		.active = now,
+		.write_since = RK_NEVER,
+		.armed = RK_NEVER,
+	};
+	buf_init(&c->in, conf->max_unused + LOOP_SCRATCH_LEN);
+	buf_init(&c->out, 0);
+	return c;
+}
+
+enum rk_err
+conn_open(const struct conn_conf *conf, struct layer **top, struct conn **out)
+{
+	struct conn *c;
+	enum rk_err r = RK_ENOMEM;
+	int fd;
+
+	*out = NULL;
+	c = make(conf, *top);
+	if (c == NULL) {
+		layer_free(*top);
+		goto out;
+	}
+	r = RK_EIO;
+	if (!layer_query(*top, LAYER_Q_FD, &fd) ||
+	    (r = rk_timer_new(c->loop, on_timer, c, &c->timer)) != RK_OK ||
+	    (r = rk_watch_new(c->loop, fd, 0, on_ready, c, &c->watch)) !=
+	        RK_OK ||
+	    (r = conn_arm(c)) != RK_OK) {
+		destroy(c);
+		goto out;
+	}
+	conn_later(c, CONN_WORK_BEGIN);
+	*out = c;
+out:
+	*top = NULL;
+	return r;
+}
+
+enum conn_state
+conn_state(const struct conn *c)
+{
+	return c->state;
+}
+
+void
+conn_accept(struct conn *c)
+{
+	if (c->state != CONN_VERIFY)
+		return;
+	conn_set_state(c, CONN_OPEN);
+	c->active = rk_loop_now(c->loop);
+	conn_later(c, CONN_WORK_READ);
+}
+
+void
+conn_abort(struct conn *c, const struct rk_error *why)
+{
+	if (c->state != CONN_CLOSED)
+		close_for(c, why);
+}
+
+void
+conn_drain(struct conn *c)
+{
+	if (c->state == CONN_OPEN) {
+		conn_set_state(c, CONN_DRAINING);
+		loop_hook_queue(c->loop, &c->flush);
+	} else if (c->state != CONN_DRAINING) {
+		conn_fail(c, RK_ECANCELED, "closed by this side");
+	}
+}
+
+struct buf *
+conn_out(struct conn *c)
+{
+	if (c->state == CONN_OPEN && c->out.data == NULL)
+		loop_buf_take(c->loop, SIZE_MAX, &c->out);
+	return &c->out;
+}
+
+void
+conn_flush(struct conn *c)
+{
+	enum rk_err r;
+
+	if (c->state != CONN_OPEN)
+		return;
+	loop_hook_queue(c->loop, &c->flush);
+	if (buf_len(&c->out) < EARLY || c->broken != RK_OK)
+		return;
+	r = conn_push(c);
+	if (r != RK_OK && r != RK_EAGAIN)
+		c->broken = r; /* the hook tells */
+}
+
+bool
+conn_has_room(const struct conn *c)
+{
+	return c->state == CONN_OPEN && buf_len(&c->out) < c->max_queue;
+}
+
+size_t
+conn_unsent(const struct conn *c)
+{
+	return buf_len(&c->out);
+}
+
+void
+conn_pause(struct conn *c, bool pause)
+{
+	if (c->state == CONN_CLOSED || c->paused == pause)
+		return;
+	c->paused = pause;
+	if (c->state != CONN_OPEN)
+		return;
+	if (!pause) {
+		c->read_since = rk_loop_now(c->loop);
+		conn_later(c, CONN_WORK_SHOW);
+	}
+	loop_hook_queue(c->loop, &c->flush);
+}
+
+/* The idle timeout begins where being busy ends. */
+void
+conn_set_busy(struct conn *c, bool busy)
+{
+	if (c->busy && !busy)
+		c->active = rk_loop_now(c->loop);
+	c->busy = busy;
+}
+
+struct rk_loop *
+conn_loop(const struct conn *c)
+{
+	return c->loop;
+}
+
+bool
+conn_query(struct conn *c, enum layer_query what, void *out)
+{
+	return layer_query(c->top, what, out);
+}

@@ -1,0 +1,100 @@
+/* A connection: a stack of layers, its state, buffers and timeouts. */
+#ifndef RPCKIT_NET_CONN_H
+#define RPCKIT_NET_CONN_H
+
+#include "base/buf.h"
+#include "net/layer.h"
+
+#include <rpckit/server.h>
+
+/*
+ * Lives on one loop for life.  States and legal moves:
+ *
+ *	NEW -> HANDSHAKE -> VERIFY -> OPEN -> DRAINING -> CLOSED
+ *
+ * and from each to CLOSED.  In HANDSHAKE the layers connect and prove keys;
+ * in VERIFY the owner decides about the peer, now or later; not a byte is
+ * delivered or sent before OPEN.  DRAINING delivers nothing more and closes
+ * when everything queued has left.
+ */
+enum conn_state {
+	CONN_NEW,
+	CONN_HANDSHAKE,
+	CONN_VERIFY,
+	CONN_OPEN,
+	CONN_DRAINING,
+	CONN_CLOSED
+};
+
+struct conn;
+
+/* All on the loop's thread, never from inside a call of this header except
+ * where said.  arg is conf.arg. */
+struct conn_events {
+	/* State is VERIFY: answer with conn_accept() or conn_abort(), here or
+	 * later. */
+	void (*proven)(struct conn *c, void *arg);
+	/*
+	 * len bytes have arrived (at least one); return how many were used.
+	 * The rest is kept and shown again, at the front, with what follows.
+	 * May call conn_abort() and conn_drain(): nothing more is delivered.
+	 */
+	size_t (*data)(
+	    struct conn *c, const uint8_t *data, size_t len, void *arg);
+	/* The unsent bytes fell below half of conf.max_queue again. */
+	void (*room)(struct conn *c, void *arg);
+	/* The last callback; the conn is freed when it returns.  why->code is
+	 * RK_ECLOSED for an orderly end by the peer, RK_ECANCELED for our own
+	 * conn_drain(). */
+	void (*closed)(struct conn *c, const struct rk_error *why, void *arg);
+};
+
+struct conn_conf {
+	struct rk_loop *loop;
+	const struct conn_events *events;
+	void *arg;
+	struct rk_timeouts timeouts; /* no zeros: defaults are filled in */
+	size_t max_queue; /* unsent bytes before conn_out() calls are refused */
+	size_t max_unused; /* received bytes kept that data() has not used */
+};
+
+/* Fill the zeros of t with the defaults documented in rpckit/server.h. */
+void conn_default_timeouts(struct rk_timeouts *t);
+
+/*
+ * Take over the stack *top (set to NULL, also on failure) and start its
+ * handshake in the next turn.  RK_ENOMEM, RK_EIO: no callback is called.
+ */
+RK_MUST enum rk_err conn_open(
+    const struct conn_conf *conf, struct layer **top, struct conn **out);
+
+enum conn_state conn_state(const struct conn *c);
+/* VERIFY -> OPEN; bytes that wait are delivered in the next turn. */
+void conn_accept(struct conn *c);
+/* Close now: unsent bytes are dropped (the goodbye is tried), `closed` is
+ * called in this turn with this reason, after the caller has returned. */
+void conn_abort(struct conn *c, const struct rk_error *why);
+/* OPEN -> DRAINING (else abort with RK_ECANCELED). */
+void conn_drain(struct conn *c);
+
+/*
+ * The queue of unsent plain bytes: append whole frames, then conn_flush(): it
+ * leaves once, at the end of the turn, or sooner when it is long.  Only in
+ * OPEN (otherwise the buffer takes nothing).  The buffer's own max is
+ * above max_queue by one frame, so test conn_has_room() first.
+ */
+struct buf *conn_out(struct conn *c);
+void conn_flush(struct conn *c);
+bool conn_has_room(const struct conn *c);
+size_t conn_unsent(const struct conn *c);
+
+/* Stop or resume delivering (back-pressure: the socket fills up). */
+void conn_pause(struct conn *c, bool pause);
+/* While busy (calls run) the idle timeout does not close. */
+void conn_set_busy(struct conn *c, bool busy);
+
+struct rk_loop *conn_loop(const struct conn *c);
+/* Ask the stack (net/layer.h). */
+bool conn_query(struct conn *c, enum layer_query what, void *out);
+
+#endif

@@ -1,0 +1,70 @@
+/* What the files of the connection share: its struct and inner functions. */
+#ifndef RPCKIT_NET_CONN_INT_H
+#define RPCKIT_NET_CONN_INT_H
+
+#include "net/conn.h"
+#include "net/loop.h"
+
+/* What the `work` hook has to do in the next turn. */
+enum conn_work {
+	CONN_WORK_BEGIN = 1, /* the handshake */
+	CONN_WORK_ROOM = 2,  /* the room event */
+	CONN_WORK_SHOW = 4,  /* kept bytes, before anything new is read */
+	CONN_WORK_READ = 8   /* bytes of which the descriptor may not tell */
+};
+
+struct conn {
+	struct rk_loop *loop;
+	const struct conn_events *events;
+	void *arg;
+	struct layer *top;
+	struct rk_watch *watch;
+	struct rk_timer *timer;
+	struct loop_hook flush; /* end of the turn: send, settle, be gone */
+	struct loop_hook work;  /* next turn: see jobs */
+	unsigned jobs;
+	enum conn_state state;
+	bool paused;
+	bool busy;
+	bool crowded;       /* half of max_queue was reached: room is owed */
+	enum rk_err broken; /* sending failed in conn_flush(); RK_OK: not */
+	unsigned blocked;   /* what the descriptor must become to send; or 0 */
+	struct buf in;  /* received, not used; memory only while not empty */
+	struct buf out; /* not sent; the same; max is 0 unless OPEN */
+	size_t max_queue;
+	size_t max_unused;
+	struct rk_timeouts timeouts;
+	uint64_t begun;       /* the handshake */
+	uint64_t active;      /* last byte either way, or end of being busy */
+	uint64_t read_since;  /* the first byte of `in` is the owner's next */
+	uint64_t write_since; /* bytes wait and none left; or RK_NEVER */
+	uint64_t armed;       /* when the timer fires; or RK_NEVER */
+	struct rk_error why;  /* of CLOSED */
+};
+
+void conn_set_state(struct conn *c, enum conn_state to);
+/* To CLOSED, in words; nothing happens when it is that already. */
+void conn_fail(struct conn *c, enum rk_err code, const char *fmt, ...)
+    RK_PRINTF(3, 4);
+/* The same in the layers' own words, or `what` and the code's text. */
+void conn_fail_io(struct conn *c, enum rk_err code, const char *what);
+/* Have the work hook do this too. */
+void conn_later(struct conn *c, enum conn_work what);
+
+/* Read and deliver what there is, up to what one turn may take. */
+void conn_read(struct conn *c);
+/* Deliver the bytes that are kept. */
+void conn_show_kept(struct conn *c);
+/* Receive and forget, so that closing does not reset the connection. */
+void conn_discard(struct conn *c);
+/* Send what is queued.  RK_OK: all left; RK_EAGAIN; else it is broken. */
+RK_MUST enum rk_err conn_push(struct conn *c);
+
+/* Arm the timer for the nearest deadline, unless it fires before that. */
+RK_MUST enum rk_err conn_arm(struct conn *c);
+/* The timer fired: close if a deadline has passed. */
+void conn_check_time(struct conn *c);
+/* "tls" or "connect": where a failed handshake stood. */
+const char *conn_step(const struct conn *c);
+
+#endif

@@ -1,0 +1,57 @@
+/* The inside of a loop: flushing once a turn, shared memory, a fake clock. */
+#ifndef RPCKIT_NET_LOOP_H
+#define RPCKIT_NET_LOOP_H
+
+#include "base/buf.h"
+
+#include <rpckit/loop.h>
+
+#include <sys/queue.h>
+
+/*
+ * Something to be done once at the end of the present turn, before the loop
+ * sleeps.  Embedded in its owner, zero but for fn; queueing it twice is once.
+ * A hook may queue others (they run in the same turn) and itself.
+ */
+TAILQ_HEAD(loop_hooks, loop_hook);
+struct loop_hook {
+	TAILQ_ENTRY(loop_hook) link;
+	struct loop_hooks *list; /* it waits there; NULL: not queued */
+	void (*fn)(struct loop_hook *h);
+};
+void loop_hook_queue(struct rk_loop *loop, struct loop_hook *h);
+/* The same, in the next turn, which does not wait for anything. */
+void loop_hook_queue_next(struct rk_loop *loop, struct loop_hook *h);
+void loop_hook_remove(struct rk_loop *loop, struct loop_hook *h);
+
+/* Memory every object on the loop may use within one call from the loop:
+ * contents do not survive it. */
+#define LOOP_SCRATCH_LEN 65536
+enum loop_scratch {
+	LOOP_SCRATCH_PLAIN, /* what conn reads to */
+	LOOP_SCRATCH_RAW,   /* what a layer reads from its descriptor to */
+	LOOP_SCRATCHES
+};
+uint8_t *loop_scratch(struct rk_loop *loop, enum loop_scratch which);
+
+/*
+ * Lend a block to b, which has no memory: of those given back, the smallest
+ * that holds more than `need` bytes, else the largest, else a new small one.
+ * Where that does not do, or memory is out, b grows by itself.  Give the
+ * memory of b, whose content is dropped, back for others; what the loop does
+ * not want to keep is freed.
+ */
+void loop_buf_take(struct rk_loop *loop, size_t need, struct buf *b);
+void loop_buf_give(struct rk_loop *loop, struct buf *b);
+
+/* Is the loop within a turn, a callback on the stack? */
+bool loop_is_turning(const struct rk_loop *loop);
+/* Read the clock now, unless a turn has: for calls from outside of turns, when
+ * the last one may be long ago. */
+void loop_refresh(struct rk_loop *loop);
+
+/* A clock of the test's own; NULL: the system's monotonic one. */
+void loop_set_clock(
+    struct rk_loop *loop, uint64_t (*now_ms)(void *arg), void *arg);
+
+#endif

@@ -1,0 +1,91 @@
+/* The kernel's side of the loop, by epoll: level-triggered, one set a loop. */
+#include "net/loop_int.h"
+
+#include <sys/epoll.h>
+
+#include <errno.h>
+#include <unistd.h>
+
+enum rk_err
+loop_poll_open(struct rk_loop *loop)
+{
+	loop->poll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (loop->poll_fd < 0)
+		return errno == ENOMEM ? RK_ENOMEM : RK_EIO;
+	return RK_OK;
+}
+
+void
+loop_poll_close(struct rk_loop *loop)
+{
+	if (loop->poll_fd >= 0)
+		(void)close(loop->poll_fd); /* nothing can be lost */
+	loop->poll_fd = -1;
+}
+
+void
+loop_poll_forget(struct rk_watch *w)
+{
+	/* Fails when the descriptor is closed, which took it out as well. */
+	if (w->want != 0)
+		(void)epoll_ctl(w->loop->poll_fd, EPOLL_CTL_DEL, w->fd, NULL);
+	w->want = 0;
+}
+
+/*
+ * A descriptor that nothing is wanted of must leave the set: epoll reports
+ * hang-ups whatever the mask, and the loop would spin.
+ */
+enum rk_err
+loop_poll_set(struct rk_watch *w, unsigned want)
+{
+	struct epoll_event ev = { .data = { .ptr = w } };
+	int op = w->want == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+
+	if (want == 0)
+		loop_poll_forget(w);
+	if (want == w->want)
+		return RK_OK;
+	if ((want & RK_READ) != 0)
+		ev.events |= EPOLLIN;
+	if ((want & RK_WRITE) != 0)
+		ev.events |= EPOLLOUT;
+	if (epoll_ctl(w->loop->poll_fd, op, w->fd, &ev) != 0)
+		return errno == ENOMEM ? RK_ENOMEM : RK_EIO;
+	w->want = want;
+	return RK_OK;
+}
+
+static unsigned
+ready_of(uint32_t events)
+{
+	unsigned ready = 0;
+
+	if ((events & EPOLLIN) != 0)
+		ready |= RK_READ;
+	if ((events & EPOLLOUT) != 0)
+		ready |= RK_WRITE;
+	if ((events & (EPOLLERR | EPOLLHUP)) != 0)
+		ready |= RK_READ | RK_WRITE;
+	return ready;
+}
+
+enum rk_err
+loop_poll_wait(struct rk_loop *loop, int ms, size_t *n)
+{
+	struct epoll_event events[LOOP_BATCH];
+	int got;
+
+	*n = 0;
+	got = epoll_wait(loop->poll_fd, events, LOOP_BATCH, ms);
+	if (got < 0)
+		return errno == EINTR ? RK_OK : RK_EIO;
+	for (int i = 0; i < got; i++) {
+		loop->events[i] = (struct loop_event){
+			.w = events[i].data.ptr,
+			.ready = ready_of(events[i].events),
+		};
+	}
+	*n = (size_t)got;
+	return RK_OK;
+}
