@@ -1,0 +1,254 @@
+/* Where programs speak: answers, notes, errors, and what color they have. */
+#include "cli/out.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+#define RED "\033[1;31m"
+#define YELLOW "\033[33m"
+#define CYAN "\033[36m"
+#define PLAIN "\033[0m"
+#define TEXT_MAX (1U << 16) /* of one error object */
+
+static bool
+env_set(const char *name)
+{
+	const char *v = getenv(name);
+
+	return v != NULL && *v != '\0';
+}
+
+/* CLICOLOR_FORCE and FORCE_COLOR: anything but "0". */
+static bool
+env_forces(const char *name)
+{
+	return env_set(name) && strcmp(getenv(name), "0") != 0;
+}
+
+static bool
+wants_color(int fd, const char *when)
+{
+	const char *term = getenv("TERM");
+
+	if (strcmp(when, "always") == 0)
+		return true;
+	if (strcmp(when, "never") == 0 || env_set("NO_COLOR"))
+		return false;
+	if (env_forces("CLICOLOR_FORCE") || env_forces("FORCE_COLOR"))
+		return true;
+	if (term == NULL || *term == '\0' || strcmp(term, "dumb") == 0)
+		return false;
+	return isatty(fd) == 1;
+}
+
+static bool
+flag(const struct args *a, const char *name)
+{
+	return args_known(a, name) && args_flag(a, name);
+}
+
+void
+out_init(struct out *o, const struct args *a)
+{
+	const char *when = "auto";
+
+	*o = (struct out){ .prog = args_prog(a)->name };
+	o->quiet = flag(a, "quiet");
+	o->verbose = flag(a, "verbose");
+	if (flag(a, "plain"))
+		o->form = OUT_PLAIN;
+	if (args_known(a, "json") && args_given(a, "json"))
+		o->form = OUT_JSON;
+	if (args_known(a, "color"))
+		when = args_text(a, "color", when);
+	o->color_out = o->form == OUT_TEXT && wants_color(1, when);
+	o->color_err = o->form != OUT_JSON && wants_color(2, when);
+}
+
+/* The part of RK_ETIMEOUT that a script wants to read: "timeout". */
+static void
+short_name(enum rk_err code, char *dst, size_t dst_len)
+{
+	const char *name = rk_err_name(code);
+	size_t i;
+
+	if (strncmp(name, "RK_E", 4) == 0)
+		name += 4;
+	for (i = 0; name[i] != '\0' && i + 1 < dst_len; i++) {
+		dst[i] = name[i];
+		if (dst[i] >= 'A' && dst[i] <= 'Z')
+			dst[i] = (char)(dst[i] - 'A' + 'a');
+	}
+	dst[i] = '\0';
+}
+
+static enum rk_err
+put_error(struct buf *b, enum rk_err code, const char *text, const char *retry)
+{
+	char name[32];
+	enum rk_err r;
+
+	short_name(code, name, sizeof(name));
+	r = buf_printf(b,
+	    "{\"schema\":1,\"ok\":false,\"error\":{\"code\":\"%s\","
+	    "\"exit\":%d,\"text\":",
+	    name, rk_err_exit(code));
+	if (r != RK_OK)
+		return r;
+	if ((r = out_json_string(b, text, strlen(text))) != RK_OK)
+		return r;
+	if (retry != NULL) {
+		if ((r = buf_put_str(b, ",\"try\":")) != RK_OK)
+			return r;
+		if ((r = out_json_string(b, retry, strlen(retry))) != RK_OK)
+			return r;
+	}
+	return buf_put_str(b, "}}\n");
+}
+
+static void
+fail_json(enum rk_err code, const char *text, const char *retry)
+{
+	struct buf b;
+
+	buf_init(&b, TEXT_MAX);
+	if (put_error(&b, code, text, retry) == RK_OK)
+		(void)fwrite(buf_peek(&b), 1, buf_len(&b), stderr);
+	else
+		(void)fprintf(stderr,
+		    "{\"schema\":1,\"ok\":false,\"error\":{\"exit\":%d}}\n",
+		    rk_err_exit(code));
+	buf_fini(&b);
+}
+
+int
+out_fail(
+    const struct out *o, enum rk_err code, const char *text, const char *retry)
+{
+	const char *on = o->color_err ? RED : "";
+	const char *off = o->color_err ? PLAIN : "";
+
+	/* What stderr cannot take is lost: there is no other place to say it,
+	 * and out_flush() tells about stdout. */
+	(void)fflush(stdout);
+	if (o->form == OUT_JSON) {
+		fail_json(code, text, retry);
+		return rk_err_exit(code);
+	}
+	(void)fprintf(stderr, "%s%s:%s %s\n", on, o->prog, off, text);
+	if (retry != NULL) {
+		on = o->color_err ? CYAN : "";
+		(void)fprintf(stderr, "%stry:%s %s\n", on, off, retry);
+	}
+	return rk_err_exit(code);
+}
+
+int
+out_error(const struct out *o, const struct rk_error *err, const char *retry)
+{
+	const char *text = err->text;
+
+	if (*text == '\0')
+		text = rk_err_text(err->code);
+	return out_fail(o, err->code, text, retry);
+}
+
+RK_PRINTF(3, 0)
+static void
+say(const struct out *o, const char *on, const char *fmt, va_list ap)
+{
+	/* As in out_fail(). */
+	(void)fflush(stdout);
+	(void)fprintf(stderr, "%s%s:%s ", o->color_err ? on : "", o->prog,
+	    o->color_err ? PLAIN : "");
+	(void)vfprintf(stderr, fmt, ap);
+	(void)fputc('\n', stderr);
+}
+
+void
+out_note(const struct out *o, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (o->quiet)
+		return;
+	va_start(ap, fmt);
+	say(o, PLAIN, fmt, ap);
+	va_end(ap);
+}
+
+void
+out_warn(const struct out *o, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(o, YELLOW, fmt, ap);
+	va_end(ap);
+}
+
+/* As if SIGPIPE had never been ignored. */
+static void
+die_of_pipe(void)
+{
+	struct sigaction plain = { .sa_handler = SIG_DFL };
+	sigset_t set;
+
+	(void)sigaction(SIGPIPE, &plain, NULL);
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGPIPE);
+	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+	(void)raise(SIGPIPE);
+	_exit(128 + SIGPIPE);
+}
+
+void
+out_text(const struct out *o, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	(void)o;
+	va_start(ap, fmt);
+	n = vprintf(fmt, ap);
+	va_end(ap);
+	/* Other failures: the stream remembers them until out_flush(). */
+	if (n < 0 && errno == EPIPE)
+		die_of_pipe();
+}
+
+void
+out_bytes(const struct out *o, const void *data, size_t len)
+{
+	(void)o;
+	/* As in out_text(). */
+	if (len > 0 && fwrite(data, 1, len, stdout) != len && errno == EPIPE)
+		die_of_pipe();
+}
+
+enum rk_err
+out_flush(const struct out *o)
+{
+	struct rk_error err;
+	bool failed = ferror(stdout) != 0;
+	int errnum = 0;
+
+	if (fflush(stdout) != 0) {
+		failed = true;
+		errnum = errno;
+	}
+	if (!failed)
+		return RK_OK;
+	if (errnum == EPIPE)
+		die_of_pipe();
+	clearerr(stdout);
+	err_sys(&err, RK_EIO, errnum, "cannot write the answer");
+	(void)out_error(o, &err, NULL);
+	return RK_EIO;
+}

@@ -1,0 +1,86 @@
+/* Where programs speak: answers on stdout, everything else on stderr. */
+#ifndef RPCKIT_CLI_OUT_H
+#define RPCKIT_CLI_OUT_H
+
+#include "base/buf.h"
+#include "cli/cmd.h"
+
+#include <stdarg.h>
+
+enum out_form {
+	OUT_TEXT,
+	OUT_JSON, /* one object a line, first key "schema" */
+	OUT_PLAIN /* tab-separated, no header, "-" for empty */
+};
+
+/* One for a program's run; set up from --json --plain --color --quiet. */
+struct out {
+	const char *prog;
+	enum out_form form;
+	bool quiet;
+	bool verbose;
+	bool color_out; /* stdout and stderr decided apart */
+	bool color_err;
+};
+
+void out_init(struct out *o, const struct args *a);
+
+/*
+ * "prog: what: why" and at most one "try: ..." line on stderr; with JSON one
+ * error object there.  Returns the exit status of code.  `retry` (may be
+ * NULL) is the advice.  Text must be escaped already.
+ */
+int out_fail(
+    const struct out *o, enum rk_err code, const char *text, const char *retry);
+/* The same from an error of the library. */
+int out_error(
+    const struct out *o, const struct rk_error *err, const char *retry);
+/* A note on stderr unless --quiet; a warning always. */
+void out_note(const struct out *o, const char *fmt, ...) RK_PRINTF(2, 3);
+void out_warn(const struct out *o, const char *fmt, ...) RK_PRINTF(2, 3);
+/* Text to stdout as it is. */
+void out_text(const struct out *o, const char *fmt, ...) RK_PRINTF(2, 3);
+void out_bytes(const struct out *o, const void *data, size_t len);
+/*
+ * Flush stdout: RK_EIO when anything could not be written (full disk), said
+ * on stderr; EPIPE ends the process quietly as SIGPIPE would.  Call before
+ * exit: its failure must become the exit status.
+ */
+RK_MUST enum rk_err out_flush(const struct out *o);
+
+/*
+ * Records: fields of one kind of thing, shown as an aligned table, NDJSON or
+ * plain lines.  Begin, add rows of values, end.
+ */
+enum field_kind {
+	FIELD_TEXT,   /* escaped by the sink */
+	FIELD_NUMBER, /* right-aligned */
+	FIELD_BOOL,
+	FIELD_TIME /* seconds since 1970, RFC 3339; 0 is none */
+};
+
+struct field {
+	const char *name;  /* JSON key, snake_case */
+	const char *title; /* column head; NULL: only in JSON and plain */
+	enum field_kind kind;
+};
+
+union cell {
+	const char *text; /* NULL: empty */
+	int64_t number;
+	bool yes;
+};
+
+struct table;
+RK_MUST enum rk_err table_new(const struct out *o, const struct field *fields,
+    size_t n_fields, struct table **out);
+/* cells has n_fields entries, copied. */
+RK_MUST enum rk_err table_row(struct table *t, const union cell *cells);
+/* Print and free. */
+void table_end(struct table *t);
+
+/* JSON text of a string with quotes, any bytes (invalid UTF-8 becomes U+FFFD)
+ * appended to b. */
+RK_MUST enum rk_err out_json_string(struct buf *b, const char *s, size_t len);
+
+#endif

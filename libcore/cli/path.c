@@ -1,0 +1,112 @@
+/* Where files of the user and the daemon are: XDG rules, certificates. */
+#include "cli/path.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/fs.h"
+#include "base/str.h"
+
+struct place {
+	const char *variable;
+	const char *below_home;
+};
+
+static const struct place places[] = {
+	[PATH_CONFIG] = { "XDG_CONFIG_HOME", ".config" },
+	[PATH_DATA] = { "XDG_DATA_HOME", ".local/share" },
+	[PATH_STATE] = { "XDG_STATE_HOME", ".local/state" },
+	[PATH_CACHE] = { "XDG_CACHE_HOME", ".cache" },
+};
+
+/* A directory in the environment; a relative one does not count (XDG). */
+static const char *
+env_dir(const char *name)
+{
+	const char *v = getenv(name);
+
+	return v != NULL && v[0] == '/' ? v : NULL;
+}
+
+static bool
+exists(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0;
+}
+
+static bool
+is_dir(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+enum rk_err
+path_user(enum path_base base, const char *name, char out[PATH_LEN])
+{
+	const char *dir = env_dir(places[base].variable);
+	char home[PATH_LEN];
+	char own[PATH_LEN];
+	enum rk_err r;
+
+	out[0] = '\0';
+	if (dir == NULL) {
+		const char *h = env_dir("HOME");
+
+		if (h == NULL)
+			return RK_ENOENT;
+		r = fs_join(home, sizeof(home), h, places[base].below_home);
+		if (r != RK_OK)
+			return r;
+		dir = home;
+	}
+	if ((r = fs_join(own, sizeof(own), dir, "rpckit")) != RK_OK)
+		return r;
+	if ((r = fs_join(out, PATH_LEN, own, name)) != RK_OK)
+		out[0] = '\0';
+	return r;
+}
+
+static enum rk_err
+copy(char out[PATH_LEN], const char *path)
+{
+	if (str_copy(out, PATH_LEN, path) < PATH_LEN)
+		return RK_OK;
+	out[0] = '\0';
+	return RK_ETOOBIG;
+}
+
+enum rk_err
+path_certs(const char *given, bool system, char out[PATH_LEN], const char **why)
+{
+	const char *env = getenv("RPCKIT_CERTS");
+
+	*why = "flag";
+	if (given != NULL)
+		return copy(out, given);
+	*why = "$RPCKIT_CERTS";
+	if (env != NULL && *env != '\0')
+		return copy(out, env);
+	*why = "working directory";
+	if (is_dir("certs"))
+		return copy(out, "certs");
+	*why = "default";
+	if (system)
+		return copy(out, "/etc/rpckit/certs");
+	return path_user(PATH_CONFIG, "certs", out);
+}
+
+enum rk_err
+path_known(const char *name, bool system, char out[PATH_LEN])
+{
+	if (exists(name))
+		return copy(out, name);
+	if (!system)
+		return path_user(PATH_DATA, name, out);
+	if (!is_dir("/var/lib/rpckit"))
+		return copy(out, name);
+	return fs_join(out, PATH_LEN, "/var/lib/rpckit", name);
+}

@@ -1,0 +1,32 @@
+/* Where files of the user and the daemon are: XDG rules, certificates. */
+#ifndef RPCKIT_CLI_PATH_H
+#define RPCKIT_CLI_PATH_H
+
+#include <rpckit/err.h>
+
+#define PATH_LEN 4096
+
+enum path_base {
+	PATH_CONFIG, /* $XDG_CONFIG_HOME/rpckit, else ~/.config/rpckit */
+	PATH_DATA,
+	PATH_STATE,
+	PATH_CACHE
+};
+
+/* BASE/name.  RK_ENOENT when neither the XDG variable nor HOME is set. */
+RK_MUST enum rk_err path_user(
+    enum path_base base, const char *name, char out[PATH_LEN]);
+/*
+ * The certificate directory: `given` (flag), else $RPCKIT_CERTS, else "certs"
+ * in the working directory if it is there, else PATH_CONFIG/certs (system:
+ * /etc/rpckit/certs).  *why names the source.
+ */
+RK_MUST enum rk_err path_certs(
+    const char *given, bool system, char out[PATH_LEN], const char **why);
+/* known_server_keys (or known_client_keys): in the working directory if it is
+ * there, else PATH_DATA (system: /var/lib/rpckit if that exists, else the
+ * working directory). */
+RK_MUST enum rk_err path_known(
+    const char *name, bool system, char out[PATH_LEN]);
+
+#endif

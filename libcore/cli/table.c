@@ -1,0 +1,370 @@
+/* Records: an aligned table for people, JSON lines and plain lines for tools.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#include "base/str.h"
+#include "cli/out.h"
+
+#define ROW_MAX (1U << 20)
+#define ALL_MAX (1U << 28)
+#define CELL_MAX (1U << 16)
+#define GAP 2
+#define NARROWEST 6 /* a column is cut no further */
+#define BOLD "\033[1m"
+#define PLAIN "\033[0m"
+
+struct table {
+	const struct out *o;
+	struct field *fields;
+	size_t n;
+	size_t rows;
+	struct buf cells; /* texts of all rows, each with its NUL */
+	unsigned *widths; /* of the columns */
+};
+
+enum rk_err
+table_new(const struct out *o, const struct field *fields, size_t n_fields,
+    struct table **out)
+{
+	struct table *t = calloc(1, sizeof(*t));
+	enum rk_err r = RK_ENOMEM;
+
+	*out = NULL;
+	if (t == NULL)
+		return r;
+	t->o = o;
+	t->n = n_fields;
+	t->fields = calloc(n_fields + 1, sizeof(*t->fields));
+	t->widths = calloc(n_fields + 1, sizeof(*t->widths));
+	buf_init(&t->cells, ALL_MAX);
+	if (t->fields == NULL || t->widths == NULL)
+		goto out;
+	for (size_t i = 0; i < n_fields; i++)
+		t->fields[i] = fields[i];
+	*out = t;
+	t = NULL;
+	r = RK_OK;
+out:
+	if (t != NULL) {
+		free(t->fields);
+		free(t->widths);
+		free(t);
+	}
+	return r;
+}
+
+/* Escaped text; each byte becomes at most four. */
+static enum rk_err
+put_text(struct buf *b, const char *text)
+{
+	size_t len = strlen(text);
+	uint8_t *p;
+	enum rk_err r;
+
+	if (len > CELL_MAX)
+		len = CELL_MAX;
+	if ((r = buf_reserve(b, 4 * len + 1, &p)) != RK_OK)
+		return r;
+	rk_escape((char *)p, 4 * len + 1, text, len);
+	buf_commit(b, strlen((char *)p));
+	return RK_OK;
+}
+
+/* A cell as people and awk see it; "-" for empty. */
+static enum rk_err
+put_cell(struct buf *b, enum field_kind kind, const union cell *c)
+{
+	char when[32];
+
+	switch (kind) {
+	case FIELD_TEXT:
+		if (c->text == NULL || *c->text == '\0')
+			break;
+		return put_text(b, c->text);
+	case FIELD_NUMBER:
+		return buf_printf(b, "%jd", (intmax_t)c->number);
+	case FIELD_BOOL:
+		return buf_put_str(b, c->yes ? "yes" : "no");
+	case FIELD_TIME:
+		if (c->number == 0)
+			break;
+		str_time(when, c->number);
+		return buf_put_str(b, when);
+	}
+	return buf_put_str(b, "-");
+}
+
+static enum rk_err
+put_json_cell(struct buf *b, enum field_kind kind, const union cell *c)
+{
+	char when[32];
+
+	switch (kind) {
+	case FIELD_TEXT:
+		if (c->text == NULL)
+			break;
+		return out_json_string(b, c->text, strlen(c->text));
+	case FIELD_NUMBER:
+		return buf_printf(b, "%jd", (intmax_t)c->number);
+	case FIELD_BOOL:
+		return buf_put_str(b, c->yes ? "true" : "false");
+	case FIELD_TIME:
+		if (c->number == 0)
+			break;
+		str_time(when, c->number);
+		return buf_printf(b, "\"%s\"", when);
+	}
+	return buf_put_str(b, "null");
+}
+
+static enum rk_err
+put_json_row(const struct table *t, struct buf *b, const union cell *cells)
+{
+	enum rk_err r = buf_put_str(b, "{\"schema\":1");
+
+	for (size_t i = 0; i < t->n && r == RK_OK; i++) {
+		r = buf_printf(b, ",\"%s\":", t->fields[i].name);
+		if (r == RK_OK)
+			r = put_json_cell(b, t->fields[i].kind, &cells[i]);
+	}
+	return r == RK_OK ? buf_put_str(b, "}\n") : r;
+}
+
+static enum rk_err
+put_plain_row(const struct table *t, struct buf *b, const union cell *cells)
+{
+	enum rk_err r = RK_OK;
+
+	for (size_t i = 0; i < t->n && r == RK_OK; i++) {
+		if (i > 0 && (r = buf_put_str(b, "\t")) != RK_OK)
+			break;
+		r = put_cell(b, t->fields[i].kind, &cells[i]);
+	}
+	return r == RK_OK ? buf_put_str(b, "\n") : r;
+}
+
+/* Columns of one character; 1 where the locale does not know it. */
+static unsigned
+char_width(uint32_t cp)
+{
+	int w = wcwidth((wchar_t)cp);
+
+	return w < 0 ? 1 : (unsigned)w;
+}
+
+static unsigned
+text_width(const char *s)
+{
+	size_t len = strlen(s);
+	unsigned width = 0;
+	uint32_t cp;
+	size_t n;
+
+	for (; len > 0; s += n, len -= n) {
+		n = str_utf8(s, len, &cp);
+		width += n == 0 ? 1 : char_width(cp);
+		n += n == 0;
+	}
+	return width;
+}
+
+static enum rk_err
+keep_row(struct table *t, const union cell *cells)
+{
+	size_t old = buf_len(&t->cells);
+	enum rk_err r = RK_OK;
+
+	for (size_t i = 0; i < t->n && r == RK_OK; i++) {
+		size_t at = buf_len(&t->cells);
+		unsigned width;
+
+		if (t->fields[i].title == NULL)
+			continue;
+		r = put_cell(&t->cells, t->fields[i].kind, &cells[i]);
+		if (r == RK_OK)
+			r = buf_put(&t->cells, "", 1);
+		if (r != RK_OK)
+			break;
+		width = text_width((const char *)buf_peek(&t->cells) + at);
+		if (width > t->widths[i])
+			t->widths[i] = width;
+	}
+	if (r != RK_OK)
+		buf_uncommit(&t->cells, buf_len(&t->cells) - old);
+	else
+		t->rows++;
+	return r;
+}
+
+enum rk_err
+table_row(struct table *t, const union cell *cells)
+{
+	struct buf b;
+	enum rk_err r = RK_OK;
+
+	buf_init(&b, ROW_MAX);
+	switch (t->o->form) {
+	case OUT_TEXT:
+		r = keep_row(t, cells);
+		break;
+	case OUT_JSON:
+		r = put_json_row(t, &b, cells);
+		break;
+	case OUT_PLAIN:
+		r = put_plain_row(t, &b, cells);
+		break;
+	}
+	if (r == RK_OK)
+		out_bytes(t->o, buf_peek(&b), buf_len(&b));
+	buf_fini(&b);
+	return r;
+}
+
+/* Columns of the terminal; 0: stdout is none, so nothing is cut. */
+static unsigned
+screen_width(void)
+{
+	struct winsize ws = { 0 };
+
+	if (isatty(STDOUT_FILENO) != 1)
+		return 0;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) != 0 || ws.ws_col == 0)
+		return 80;
+	return ws.ws_col;
+}
+
+/* Make the widest text columns narrower until the table fits. */
+static void
+shrink(struct table *t, unsigned screen)
+{
+	for (;;) {
+		size_t widest = t->n;
+		unsigned total = 0;
+
+		for (size_t i = 0; i < t->n; i++) {
+			if (t->fields[i].title == NULL)
+				continue;
+			total += t->widths[i] + (total == 0 ? 0 : GAP);
+			if (t->fields[i].kind == FIELD_TEXT &&
+			    (widest == t->n ||
+			        t->widths[i] > t->widths[widest]))
+				widest = i;
+		}
+		if (total <= screen || widest == t->n ||
+		    t->widths[widest] <= NARROWEST)
+			return;
+		t->widths[widest]--;
+	}
+}
+
+static void
+print_spaces(const struct out *o, unsigned n)
+{
+	out_text(o, "%*s", (int)n, "");
+}
+
+/* Bytes of s whose width is at most `width`, which becomes what it is. */
+static size_t
+fit(const char *s, unsigned *width)
+{
+	unsigned used = 0;
+	size_t end = 0;
+
+	while (s[end] != '\0') {
+		uint32_t cp;
+		size_t n = str_utf8(s + end, strlen(s + end), &cp);
+		unsigned w = n == 0 ? 1 : char_width(cp);
+
+		if (used + w > *width)
+			break;
+		used += w;
+		end += n + (n == 0);
+	}
+	*width = used;
+	return end;
+}
+
+/* The text in its column; padded unless it is the last one. */
+static void
+print_cell(const struct table *t, size_t i, const char *s, bool last)
+{
+	bool right = t->fields[i].kind == FIELD_NUMBER;
+	unsigned room = t->widths[i];
+	unsigned used = text_width(s);
+	bool cut = used > room;
+	size_t len = strlen(s);
+
+	if (cut) {
+		used = room - 1;
+		len = fit(s, &used);
+		used++;
+	}
+	if (right)
+		print_spaces(t->o, room - used);
+	out_bytes(t->o, s, len);
+	if (cut)
+		out_text(t->o, "~");
+	if (!right && !last)
+		print_spaces(t->o, room - used);
+}
+
+static void
+print_row(const struct table *t, const char **p, bool head)
+{
+	size_t last = t->n;
+	bool first = true;
+
+	for (size_t i = 0; i < t->n; i++) {
+		if (t->fields[i].title != NULL)
+			last = i;
+	}
+	for (size_t i = 0; i < t->n; i++) {
+		if (t->fields[i].title == NULL)
+			continue;
+		if (!first)
+			print_spaces(t->o, GAP);
+		first = false;
+		print_cell(t, i, head ? t->fields[i].title : *p, i == last);
+		if (!head)
+			*p += strlen(*p) + 1;
+	}
+	out_text(t->o, head && t->o->color_out ? PLAIN "\n" : "\n");
+}
+
+static void
+print_table(struct table *t)
+{
+	const char *p = (const char *)buf_peek(&t->cells);
+	unsigned screen = screen_width();
+
+	for (size_t i = 0; i < t->n; i++) {
+		const char *title = t->fields[i].title;
+
+		if (title != NULL && text_width(title) > t->widths[i])
+			t->widths[i] = text_width(title);
+	}
+	if (screen > 0)
+		shrink(t, screen);
+	if (t->o->color_out)
+		out_text(t->o, BOLD);
+	print_row(t, NULL, true);
+	for (size_t i = 0; i < t->rows; i++)
+		print_row(t, &p, false);
+}
+
+void
+table_end(struct table *t)
+{
+	if (t == NULL)
+		return;
+	if (t->o->form == OUT_TEXT && t->rows > 0)
+		print_table(t);
+	buf_fini(&t->cells);
+	free(t->widths);
+	free(t->fields);
+	free(t);
+}
