@@ -1,0 +1,55 @@
+/* TLS 1.3 as a layer: contexts made from an identity, layers made from them. */
+#ifndef RPCKIT_NET_TLS_H
+#define RPCKIT_NET_TLS_H
+
+#include "net/layer.h"
+
+#include <rpckit/key.h>
+#include <rpckit/server.h>
+
+/*
+ * Judge the chain (DER, leaf first) that the peer has just presented.  Not
+ * RK_OK: the handshake ends with an alert (revoked: certificate_revoked,
+ * otherwise bad_certificate) and err's text becomes the handshake's.  Nothing
+ * is proven yet when this is called: decide nothing lasting.  Any loop thread.
+ */
+typedef enum rk_err tls_verify_fn(
+    const struct rk_bytes *chain, size_t n, struct rk_error *err, void *arg);
+
+struct tls_conf {
+	bool server;
+	enum rk_tls_mode mode;
+	/* RK_TLS_MUTUAL: required; a client of RK_TLS_SERVER_ONLY carries none.
+	 * Borrowed for the life of the context. */
+	const struct rk_ident *ident;
+	tls_verify_fn *verify; /* asked unless the mode asks for no peer cert */
+	void *arg;
+};
+
+/*
+ * Everything pinned: TLS 1.3, TLS_CHACHA20_POLY1305_SHA256, X25519, Ed25519 in
+ * both signature lists; only the leaf is sent; ALPN "rpckit/1" offered, and
+ * selected if offered; client SNI "localhost"; server tickets on (the ticket
+ * holds the peer's certificate, so that it can be judged again), no early
+ * data.  A client context keeps the newest session for the next layer, which
+ * takes it.  A resumed handshake does not ask `verify`: whoever owns the layer
+ * judges its LAYER_Q_PEER_CERT.  Where nobody is asked there is none, though
+ * one was shown (RK_TLS_SKIP_VERIFY).
+ * Contexts may be shared by threads; layers made from one keep it alive.
+ */
+struct tls_ctx;
+RK_MUST enum rk_err tls_ctx_new(
+    const struct tls_conf *conf, struct tls_ctx **out, struct rk_error *err);
+void tls_ctx_free(struct tls_ctx *ctx);
+/* Forget a client's session (after a refusal). */
+void tls_ctx_forget(struct tls_ctx *ctx);
+
+/*
+ * A layer over `below`, which it owns from now on (also on failure: freed).
+ * Received records pass through the loop's LOOP_SCRATCH_RAW; what a turn
+ * leaves over is kept by the layer.  RK_ENOMEM.
+ */
+RK_MUST enum rk_err tls_layer_new(struct tls_ctx *ctx, struct rk_loop *loop,
+    struct layer *below, struct layer **out);
+
+#endif

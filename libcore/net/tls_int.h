@@ -1,0 +1,82 @@
+/* The inside of TLS: for the files of this folder that begin with tls. */
+#ifndef RPCKIT_NET_TLS_INT_H
+#define RPCKIT_NET_TLS_INT_H
+
+#include "base/buf.h"
+#include "net/tls.h"
+
+struct ssl_st;
+struct bio_method_st;
+
+/* What is pinned, by the names of the library. */
+#define TLS_CIPHER "TLS_CHACHA20_POLY1305_SHA256"
+#define TLS_GROUP "X25519"
+#define TLS_SIGNATURE "ed25519"
+
+/* ---- tls_ctx.c ---- */
+
+/*
+ * A new SSL for one connection, ready to begin in its role; a client's takes
+ * the kept session along, which nobody else gets then.  refused is where a
+ * verify callback that says no leaves its reason; method makes the BIO.  Holds
+ * the context until tls_ctx_free().  RK_ENOMEM.
+ */
+RK_MUST enum rk_err tls_ctx_take(
+    struct tls_ctx *ctx, struct rk_error *refused, struct ssl_st **out);
+/* Is the peer's certificate asked for, and judged? */
+bool tls_ctx_asks_peer(const struct tls_ctx *ctx);
+const struct bio_method_st *tls_ctx_method(const struct tls_ctx *ctx);
+
+/* ---- tls_err.c ---- */
+
+/*
+ * Say in err why a call of the library failed, from its error queue, which is
+ * empty afterwards.  Alerts about our certificate are RK_ECERT or RK_EREVOKED,
+ * RK_ENOMEM is what it says, everything else is `code`.
+ */
+enum rk_err tls_explain(enum rk_err code, struct rk_error *err);
+
+/* The bytes a connection began with, when they are no TLS: what they are. */
+#define TLS_HEAD_LEN 4
+const char *tls_explain_head(const uint8_t head[TLS_HEAD_LEN], size_t len);
+
+/* ---- tls_io.c ---- */
+
+/* send() takes nothing more beyond this; what is above is for the library's
+ * own messages. */
+#define TLS_OUT_SOFT_MAX (256u * 1024)
+
+/*
+ * Between the library and the layer below: a BIO.  Received bytes go from
+ * in_at (the loop's scratch, or `left`) to the library; `left` holds memory
+ * only between calls, and only when one ended with bytes not yet looked at.
+ * What the library writes gathers in `out`.
+ */
+struct tls_io {
+	struct layer *below;
+	struct rk_loop *loop;
+	bool asked;         /* this call has used its one recv() below */
+	bool dry;           /* the library wanted more than there was */
+	bool wrote;         /* the library wrote in this call */
+	enum rk_err broken; /* how the layer below failed; RK_OK: not */
+	const uint8_t *in_at;
+	size_t in_len;
+	struct buf left;
+	struct buf out;
+	uint8_t head[TLS_HEAD_LEN]; /* the first bytes received */
+	size_t head_len;
+};
+
+struct bio_method_st *tls_io_method_new(void); /* NULL: no memory */
+/* RK_ENOMEM.  io stays where it is and outlives ssl. */
+RK_MUST enum rk_err tls_io_init(
+    struct tls_io *io, const struct bio_method_st *method, struct ssl_st *ssl);
+void tls_io_fini(struct tls_io *io);
+/* Around every call that enters the library: begin, and keep what was not
+ * looked at (the scratch is others' then).  RK_ENOMEM. */
+void tls_io_begin(struct tls_io *io);
+RK_MUST enum rk_err tls_io_end(struct tls_io *io);
+/* Send what gathered, as far as it goes.  RK_OK: all of it left. */
+enum rk_err tls_io_push(struct tls_io *io);
+
+#endif
