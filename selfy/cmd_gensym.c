@@ -1,0 +1,113 @@
+/* -gensym and -psk-id: pre-shared keys, and a name to compare them by. */
+#include <stdio.h>
+
+#include "base/crypt.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/str.h"
+#include "selfy.h"
+
+#define PSK_LEN 32
+#define PSK_ID_BYTES 4
+#define ID_LABEL "rpckit psk id" /* with its NUL in front of the key */
+
+/* "7b1f 09aa": too little of a hash to say anything about the key. */
+static void
+psk_id(const uint8_t key[PSK_LEN], char id[PSK_ID_BYTES * 2 + 2])
+{
+	uint8_t text[sizeof(ID_LABEL) + PSK_LEN];
+	uint8_t hash[CRYPT_HASH_LEN];
+	char hex[PSK_ID_BYTES * 2 + 1];
+
+	memcpy(text, ID_LABEL, sizeof(ID_LABEL));
+	memcpy(text + sizeof(ID_LABEL), key, PSK_LEN);
+	crypt_sha256(hash, text, sizeof(text));
+	str_hex(hex, hash, PSK_ID_BYTES);
+	(void)snprintf(id, PSK_ID_BYTES * 2 + 2, "%.4s %.4s", hex, hex + 4);
+	rk_wipe(text, sizeof(text));
+}
+
+static enum rk_err
+show_id(struct selfy *s, const char *path, const char *id)
+{
+	static const struct field fields[] = {
+		{ .name = "file" },
+		{ .name = "psk_id" },
+	};
+
+	if (s->out.form == OUT_TEXT) {
+		out_text(&s->out, "%s\n", id);
+		return RK_OK;
+	}
+	return show_row(s, fields, sizeof(fields) / sizeof(fields[0]),
+	    (const union cell[]){ { .text = path }, { .text = id } });
+}
+
+enum rk_err
+cmd_gensym(struct selfy *s)
+{
+	const char *name = args_text(s->args, "gensym", "");
+	bool force = args_flag(s->args, "force");
+	uint8_t key[PSK_LEN];
+	char path[PATH_LEN];
+	char id[PSK_ID_BYTES * 2 + 2];
+	struct batch b = { 0 };
+	struct batch_item item = {
+		.path = path,
+		.data = key,
+		.len = sizeof(key),
+		.mode = KEY_MODE,
+		.replace = force,
+	};
+	enum rk_err r;
+
+	rk_random(key, sizeof(key));
+	psk_id(key, id);
+	/* The CA's own files are not to be replaced by random bytes. */
+	if ((r = name_check(name, &s->err)) != RK_OK)
+		goto out;
+	if (strncmp(name, "ca.", 3) == 0) {
+		r = selfy_fail(s, RK_EINVAL, name, "is the name of a CA file");
+		goto out;
+	}
+	if ((r = selfy_path(s, path, s->priv, name, "")) != RK_OK)
+		goto out;
+	if (!force && (r = batch_absent(path, &s->err)) != RK_OK)
+		goto out;
+	if ((r = fs_make_dir(s->priv, DIR_MODE, &s->err)) != RK_OK)
+		goto out;
+	if ((r = batch_add(&b, &item, &s->err)) != RK_OK)
+		goto out;
+	if ((r = batch_write(&b, &s->err)) != RK_OK)
+		goto out;
+	batch_tell(&b, &s->out);
+	r = show_id(s, path, id);
+out:
+	if (r == RK_EEXIST)
+		selfy_retry(s, "another name   (or -force to replace the key)");
+	rk_wipe(key, sizeof(key));
+	batch_fini(&b);
+	return r;
+}
+
+enum rk_err
+cmd_psk_id(struct selfy *s)
+{
+	const char *path = args_text(s->args, "psk-id", "");
+	char id[PSK_ID_BYTES * 2 + 2];
+	struct rk_secret *key = NULL;
+	enum rk_err r;
+
+	r = fs_read_secret(path, FS_PRIVATE, PSK_LEN, &key, &s->err);
+	if (r == RK_OK && rk_secret_len(key) != PSK_LEN)
+		r = RK_ETOOBIG;
+	if (r == RK_ETOOBIG)
+		r = selfy_fail(s, RK_EFORMAT, path,
+		    "is no pre-shared key: it must be 32 bytes");
+	if (r == RK_OK) {
+		psk_id(rk_secret_peek(key), id);
+		r = show_id(s, path, id);
+	}
+	rk_secret_free(key);
+	return r;
+}

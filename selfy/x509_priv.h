@@ -1,0 +1,45 @@
+/* What the x509*.c files share; nobody else includes OpenSSL. */
+#ifndef SELFY_X509_PRIV_H
+#define SELFY_X509_PRIV_H
+
+#include "x509.h"
+
+#include <openssl/x509v3.h>
+
+struct cert {
+	X509 *x509;
+};
+
+struct csr {
+	X509_REQ *req;
+};
+
+struct crl {
+	X509_CRL *crl;
+};
+
+/* OpenSSL failed at something that only fails for lack of memory or a broken
+ * installation: its queue is emptied. */
+enum rk_err x509_fail(struct rk_error *err, const char *what);
+/* The private key for OpenSSL; NULL on failure. */
+EVP_PKEY *x509_pkey(const struct rk_key *key);
+bool x509_set_cn(X509_NAME *name, const char *cn);
+GENERAL_NAMES *x509_names(const struct sans *sans);
+/* The key identifier: RFC 7093 method 1. */
+bool x509_key_id(const uint8_t pub[RK_KEY_PUBLIC_LEN], ASN1_OCTET_STRING *id);
+AUTHORITY_KEYID *x509_authority(const X509 *ca);
+
+int64_t x509_time(const ASN1_TIME *t);
+void x509_serial_text(const ASN1_INTEGER *n, char *dst, size_t dst_len);
+void x509_name_text(const X509_NAME *name, char *dst, size_t dst_len);
+/* The last common name, escaped; "" when none. */
+void x509_cn_text(const X509_NAME *name, char *dst, size_t dst_len);
+void x509_names_text(const GENERAL_NAMES *names, char *dst, size_t dst_len);
+/* Its name, and the bytes when it is Ed25519. */
+bool x509_key_text(
+    EVP_PKEY *key, char kind[64], uint8_t pub[RK_KEY_PUBLIC_LEN]);
+void x509_key_fp(X509_PUBKEY *key, char fp[RK_FP_LEN]);
+void x509_put_text(char *dst, size_t dst_len, const char *sep,
+    const char *prefix, const char *text, size_t len);
+
+#endif
