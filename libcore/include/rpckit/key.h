@@ -1,0 +1,141 @@
+/* Ed25519 private keys and who I am: key files, certificates, fingerprints. */
+#ifndef RPCKIT_KEY_H
+#define RPCKIT_KEY_H
+
+#include <rpckit/err.h>
+#include <rpckit/secret.h>
+
+RK_BEGIN
+
+#define RK_KEY_SEED_LEN 32   /* RFC 8032 private key */
+#define RK_KEY_PUBLIC_LEN 32 /* RFC 8032 public key */
+#define RK_KEY_SIG_LEN 64
+/* "SHA256:" and 43 characters of unpadded base64, and NUL. */
+#define RK_FP_LEN 51
+/* The same in groups of four: "SHA256:9f3K 2LmQ ..." and NUL. */
+#define RK_FP_GROUPED_LEN 61
+/* The rpc25519 form: "pubkey@edwardsRPC-ed25519-b58c-" + base58check + NUL. */
+#define RK_KEY_ID_LEN 96
+
+/*
+ * Fingerprint of a public key: SHA-256 of its SubjectPublicKeyInfo (DER),
+ * base64 without padding.  Any thread.
+ */
+RK_API void rk_fp_of_key(
+    const uint8_t pub[RK_KEY_PUBLIC_LEN], char fp[RK_FP_LEN]);
+RK_API void rk_fp_group(const char *fp, char out[RK_FP_GROUPED_LEN]);
+/*
+ * Do two fingerprints match?  `given` is a person's: spaces are ignored, the
+ * "SHA256:" may be missing, and with `prefix` a unique start of at least eight
+ * characters is enough.
+ */
+RK_API bool rk_fp_match(const char *fp, const char *given, bool prefix);
+/* The key as a line of a known-keys file names it, without emails. */
+RK_API void rk_key_id(
+    const uint8_t pub[RK_KEY_PUBLIC_LEN], char id[RK_KEY_ID_LEN]);
+
+/* A private key.  Its seed is in guarded memory. */
+struct rk_key;
+
+enum rk_key_form {
+	RK_KEY_PKCS8,        /* "PRIVATE KEY" (RFC 5958), not encrypted */
+	RK_KEY_RPC25519,     /* rpc25519's Argon2id + AES-256-GCM PEM */
+	RK_KEY_PKCS8_PBES2   /* "ENCRYPTED PRIVATE KEY" as OpenSSL writes it */
+};
+
+/*
+ * Give the passphrase for the key file `path`; attempt counts from 0.  Return
+ * RK_OK with *out owned by the library, RK_ENOPASS when there is none to give
+ * (any other code ends the load with that code).  Called on the loading
+ * thread.  It is asked again after a wrong one until it refuses; the load then
+ * ends with RK_EPASS.
+ */
+typedef enum rk_err rk_pass_fn(
+    const char *path, unsigned attempt, struct rk_secret **out, void *arg);
+
+RK_API RK_MUST enum rk_err rk_key_generate(struct rk_key **out);
+RK_API RK_MUST enum rk_err rk_key_from_seed(
+    const uint8_t seed[RK_KEY_SEED_LEN], struct rk_key **out);
+/*
+ * Read a key file in any form above.  The file must be a regular file of ours
+ * or root's that group and others cannot read (RK_EMODE).  pass may be NULL
+ * (an encrypted file is then RK_ENOPASS).  RK_ENOENT, RK_EIO, RK_EMODE,
+ * RK_EFORMAT, RK_EUNSUPPORTED (not Ed25519), RK_EPASS, RK_ENOPASS, RK_ELIMIT
+ * (KDF numbers above 1 GiB, 16 passes, 4 lanes), RK_ENOMEM.
+ */
+RK_API RK_MUST enum rk_err rk_key_load(const char *path, rk_pass_fn *pass,
+    void *arg, struct rk_key **out, struct rk_error *err);
+/* The same from memory; name stands for the path in messages. */
+RK_API RK_MUST enum rk_err rk_key_parse(const char *name, const char *pem,
+    size_t len, rk_pass_fn *pass, void *arg, struct rk_key **out,
+    struct rk_error *err);
+/*
+ * The key as PEM.  pass is used by the encrypted forms (RK_EINVAL without
+ * one).  *out holds the PEM text.  RK_ENOMEM, RK_EINVAL.
+ */
+RK_API RK_MUST enum rk_err rk_key_format(const struct rk_key *key,
+    enum rk_key_form form, const struct rk_secret *pass,
+    struct rk_secret **out);
+/* Is this PEM text an encrypted private key? */
+RK_API bool rk_key_is_encrypted(const char *pem, size_t len);
+
+RK_API void rk_key_public(
+    const struct rk_key *key, uint8_t pub[RK_KEY_PUBLIC_LEN]);
+/* The seed, borrowed for as long as the key lives: for key tools only. */
+RK_API const uint8_t *rk_key_seed(const struct rk_key *key);
+RK_API void rk_key_sign(const struct rk_key *key, const void *msg, size_t len,
+    uint8_t sig[RK_KEY_SIG_LEN]);
+/* False also for keys and signatures with points of small order. */
+RK_API RK_MUST bool rk_key_verify(const uint8_t pub[RK_KEY_PUBLIC_LEN],
+    const void *msg, size_t len, const uint8_t sig[RK_KEY_SIG_LEN]);
+RK_API void rk_key_free(struct rk_key *key);
+
+/*
+ * Who I am and whom I believe: my certificate and key (both or neither), the
+ * CA that peers must be signed by, and that CA's revocation list.  Immutable
+ * once loaded, so threads may share one; free it after everything that was
+ * given it.
+ */
+struct rk_ident;
+
+struct rk_ident_files {
+	size_t size;       /* sizeof(struct rk_ident_files) */
+	const char *ca;    /* PEM of the CA certificate; required */
+	const char *cert;  /* PEM of my certificate, or NULL: I carry none */
+	const char *key;   /* PEM of my key; NULL exactly when cert is */
+	const char *crl;   /* PEM of the CA's CRL; NULL or absent file: none */
+	rk_pass_fn *pass;  /* for an encrypted key; may be NULL */
+	void *pass_arg;
+};
+
+/*
+ * Read and check: the CA is a CA, the certificate is signed by it and not
+ * ended, the key fits the certificate, the CRL is the CA's.  Errors of
+ * rk_key_load(), and RK_ECERT with the reason.
+ */
+RK_API RK_MUST enum rk_err rk_ident_load(const struct rk_ident_files *files,
+    struct rk_ident **out, struct rk_error *err);
+/* ca.crt, ca.crl, NAME.crt, NAME.key of a directory; name NULL: no cert. */
+RK_API RK_MUST enum rk_err rk_ident_load_dir(const char *dir, const char *name,
+    rk_pass_fn *pass, void *arg, struct rk_ident **out, struct rk_error *err);
+RK_API void rk_ident_free(struct rk_ident *id);
+
+/* What a certificate says, all text escaped and cut to fit. */
+struct rk_cert_info {
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	char fp[RK_FP_LEN];
+	char cn[128];
+	char email[256];      /* rfc822Names, comma-joined; "" when none */
+	char issuer_cn[128];
+	char serial[64];      /* lower-case hex */
+	int64_t not_before;   /* seconds since 1970 */
+	int64_t not_after;
+};
+
+/* My own certificate; false when I carry none. */
+RK_API bool rk_ident_info(
+    const struct rk_ident *id, struct rk_cert_info *info);
+
+RK_END
+
+#endif

@@ -1,0 +1,69 @@
+/* Whom do I believe: the known-keys file and the decision about a peer. */
+#ifndef RPCKIT_TRUST_H
+#define RPCKIT_TRUST_H
+
+#include <rpckit/key.h>
+
+RK_BEGIN
+
+/* A peer, as far as it has proven itself.  Valid as long as its connection
+ * unless copied; everything in it is escaped text or fixed-size bytes. */
+struct rk_peer {
+	const char *transport;   /* "tcp" "tls" "unix" */
+	char local[128];         /* "tls://127.0.0.1:8443" */
+	char remote[128];
+	bool proven;             /* a certificate of our CA, key possession shown */
+	bool resumed;            /* the TLS session was resumed */
+	struct rk_cert_info cert; /* all zero unless proven */
+	char cipher[48];         /* "TLS_CHACHA20_POLY1305_SHA256"; "" if plain */
+	char alpn[16];           /* "rpckit/1" or "" */
+};
+
+/*
+ * The rule of the known-keys file (rpckit-trust(7)): absent: nothing is
+ * recorded; any write bit set: unknown keys are added; no write bit: locked.
+ * `mode` can only make it stricter.
+ */
+enum rk_trust_mode {
+	RK_TRUST_FILE, /* the file's own state decides */
+	RK_TRUST_LOCK, /* known keys only, whatever the file's mode */
+	RK_TRUST_OFF   /* no list: every certificate of the CA is accepted */
+};
+
+enum rk_trust_state {
+	RK_TRUST_ABSENT,
+	RK_TRUST_OPEN,
+	RK_TRUST_LOCKED
+};
+
+struct rk_trust;
+
+/*
+ * Use the known-keys file at path.  RK_EINVAL; RK_EMODE (symbolic link, not a
+ * regular file, another owner, writable by others, or in a directory where
+ * others can replace it); RK_EFORMAT with the line;
+ * RK_ESTATE when it is locked and empty, which would refuse everybody.
+ * path NULL: RK_TRUST_OFF.
+ */
+RK_API RK_MUST enum rk_err rk_trust_new(const char *path,
+    enum rk_trust_mode mode, struct rk_trust **out, struct rk_error *err);
+RK_API void rk_trust_free(struct rk_trust *trust);
+
+/*
+ * Decide about a peer whose key possession is proven: RK_OK (recorded first if
+ * it is new and the list is open: a write that fails is a refusal),
+ * RK_EUNKNOWNKEY, or RK_EIO/RK_EMODE/RK_EFORMAT when the file cannot be used.
+ * added (may be NULL) tells whether a line was written.  Reads the file again
+ * when it changed.  A file that was there and is gone is RK_EIO, not absent; a
+ * full one is locked.  RK_ECERT: the peer has proven no key.  Any thread.
+ */
+RK_API RK_MUST enum rk_err rk_trust_decide(struct rk_trust *trust,
+    const struct rk_peer *peer, bool *added, struct rk_error *err);
+
+/* The file as it stands now.  RK_EIO/RK_EMODE/RK_EFORMAT.  Any thread. */
+RK_API RK_MUST enum rk_err rk_trust_inspect(struct rk_trust *trust,
+    enum rk_trust_state *state, size_t *keys, struct rk_error *err);
+
+RK_END
+
+#endif

@@ -1,0 +1,18 @@
+/* The inside of an identity, for the layers that present and check it. */
+#ifndef RPCKIT_TRUST_IDENT_H
+#define RPCKIT_TRUST_IDENT_H
+
+#include <rpckit/key.h>
+
+/* DER of my certificate, empty when I carry none; of the CA.  Borrowed for as
+ * long as the identity lives. */
+struct rk_bytes ident_cert_der(const struct rk_ident *id);
+struct rk_bytes ident_ca_der(const struct rk_ident *id);
+/* My key; NULL exactly when I carry no certificate. */
+const struct rk_key *ident_key(const struct rk_ident *id);
+
+/* Whom I believe (trust/chain.h). */
+struct chain_anchor;
+const struct chain_anchor *ident_anchor(const struct rk_ident *id);
+
+#endif

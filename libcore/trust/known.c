@@ -1,0 +1,195 @@
+/* The content of a known-keys file: its lines parsed, its keys looked up. */
+#include "trust/known.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "trust/b58.h"
+
+static int
+compare_keys(const void *a, const void *b)
+{
+	return memcmp(a, b, RK_KEY_PUBLIC_LEN); /* public, not secret */
+}
+
+bool
+known_has(const struct known *k, const uint8_t pub[RK_KEY_PUBLIC_LEN])
+{
+	return k->n > 0 && bsearch(pub, k->keys, k->n, RK_KEY_PUBLIC_LEN,
+	                       compare_keys) != NULL;
+}
+
+void
+known_fini(struct known *k)
+{
+	free(k->keys);
+	*k = (struct known){ 0 };
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
+}
+
+/* The next field of a line; empty at its end. */
+static struct rk_str
+next_field(struct rk_str *line)
+{
+	struct rk_str field;
+
+	while (line->len > 0 && is_blank(line->ptr[0])) {
+		line->ptr++;
+		line->len--;
+	}
+	field = (struct rk_str){ line->ptr, 0 };
+	while (field.len < line->len && !is_blank(line->ptr[field.len]))
+		field.len++;
+	line->ptr += field.len;
+	line->len -= field.len;
+	return field;
+}
+
+static bool
+has_control(struct rk_str s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++) {
+		if (((uint8_t)s.ptr[i] < 0x20 && !is_blank(s.ptr[i])) ||
+		    s.ptr[i] == 0x7f)
+			return true;
+	}
+	return false;
+}
+
+/* One line with a key: host, name of the key, emails behind a colon; further
+ * fields are somebody else's. */
+static enum rk_err
+parse_entry(struct rk_str line, uint8_t pub[RK_KEY_PUBLIC_LEN])
+{
+	const size_t prefix = sizeof(B58_KEY_PREFIX) - 1;
+	struct rk_str host;
+	struct rk_str id;
+	const char *colon = NULL;
+
+	if (has_control(line))
+		return RK_EFORMAT;
+	host = next_field(&line);
+	id = next_field(&line);
+	if (host.len == 0 || id.len <= prefix ||
+	    memcmp(id.ptr, B58_KEY_PREFIX, prefix) != 0)
+		return RK_EFORMAT;
+	id.ptr += prefix;
+	id.len -= prefix;
+	colon = memchr(id.ptr, ':', id.len);
+	if (colon != NULL)
+		id.len = (size_t)(colon - id.ptr);
+	return b58_key_decode(id.ptr, id.len, pub);
+}
+
+static bool
+is_entry(struct rk_str line)
+{
+	struct rk_str first = next_field(&line);
+
+	return first.len > 0 && first.ptr[0] != '#';
+}
+
+/* The line at *at, which moves behind it and its newline, if it has one. */
+static struct rk_str
+next_line(const char *text, size_t len, size_t *at, bool *ended)
+{
+	const char *start = text + *at;
+	const char *end = memchr(start, '\n', len - *at);
+	size_t n = end != NULL ? (size_t)(end - start) : len - *at;
+
+	*ended = end != NULL;
+	*at += n + (end != NULL ? 1 : 0);
+	return (struct rk_str){ start, n };
+}
+
+/* How many entries there are at most, not yet checked. */
+static size_t
+count_entries(const char *text, size_t len)
+{
+	size_t n = 0;
+	size_t at = 0;
+	bool ended;
+
+	while (at < len) {
+		if (is_entry(next_line(text, len, &at, &ended)))
+			n++;
+	}
+	return n;
+}
+
+static enum rk_err
+parse_lines(const char *name, const char *text, size_t len, struct known *out,
+    struct rk_error *err)
+{
+	struct rk_str line;
+	size_t at = 0;
+	unsigned number = 0;
+
+	while (at < len) {
+		line = next_line(text, len, &at, &out->ended);
+		number++;
+		if (!is_entry(line))
+			continue;
+		if (parse_entry(line, out->keys[out->n]) != RK_OK)
+			return err_set(err, RK_EFORMAT, "%s:%u: %s", name,
+			    number,
+			    out->ended
+			        ? "not a known key"
+			        : "not a known key: the line is cut off");
+		out->n++;
+	}
+	return RK_OK;
+}
+
+enum rk_err
+known_parse(const char *name, const char *text, size_t len, struct known *out,
+    struct rk_error *err)
+{
+	size_t n = count_entries(text, len);
+	enum rk_err r;
+
+	*out = (struct known){ .ended = true };
+	if (n > KNOWN_KEYS_MAX)
+		return err_set(err, RK_EFORMAT, "%s: more than %d keys", name,
+		    KNOWN_KEYS_MAX);
+	/* Room for one more, which known_add() may put in. */
+	out->keys = calloc(n + 1, sizeof(*out->keys));
+	if (out->keys == NULL)
+		return err_set(err, RK_ENOMEM, "%s: out of memory", name);
+	if ((r = parse_lines(name, text, len, out, err)) != RK_OK) {
+		known_fini(out);
+		return r;
+	}
+	qsort(out->keys, out->n, sizeof(*out->keys), compare_keys);
+	return RK_OK;
+}
+
+static bool
+same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+bool
+known_is_current(const struct known *k, const char *path)
+{
+	const struct stat *old = &k->stamp.st;
+	struct stat st;
+
+	if (lstat(path, &st) != 0 || !k->stamp.settled)
+		return false;
+	return st.st_dev == old->st_dev && st.st_ino == old->st_ino &&
+	       st.st_mode == old->st_mode && st.st_size == old->st_size &&
+	       st.st_uid == old->st_uid && st.st_nlink == old->st_nlink &&
+	       same_time(&st.st_mtim, &old->st_mtim) &&
+	       same_time(&st.st_ctim, &old->st_ctim);
+}

@@ -1,0 +1,425 @@
+/* The known-keys file on the disk: opened safely, locked, read, appended to. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/crypt.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/str.h"
+#include "trust/b58.h"
+#include "trust/known.h"
+
+#define FILE_MAX_BYTES ((size_t)16 * 1024 * 1024)
+#define NAME_TEXT 160 /* a path in a message */
+#define LOCK_WAIT_MS 5000
+#define NAP_NS 1000000L
+#define RETRIES 16    /* when somebody replaces the file meanwhile */
+#define SETTLE_MS 100 /* coarser than the time stamps of any file system */
+#define LINE_MAX_BYTES 4096
+#define FIRST_LINE "# known_pub_keys file: address pubkey-identity-string\n"
+#define WRITE_BITS (S_IWUSR | S_IWGRP | S_IWOTH)
+
+static int64_t
+to_ms(const struct timespec *ts)
+{
+	return (int64_t)ts->tv_sec * 1000 + ts->tv_nsec / 1000000;
+}
+
+static int64_t
+clock_ms(clockid_t clock)
+{
+	struct timespec ts = { 0 };
+
+	(void)clock_gettime(clock, &ts); /* always there on Linux */
+	return to_ms(&ts);
+}
+
+/* Whoever may replace the file in its directory may write it. */
+static enum rk_err
+check_parent(const char *path, struct rk_error *err)
+{
+	const char *slash = strrchr(path, '/');
+	char name[NAME_TEXT / 2];
+	char dir[PATH_MAX] = ".";
+	size_t len;
+	struct stat st;
+
+	if (slash != NULL) {
+		len = slash == path ? 1 : (size_t)(slash - path);
+		if (len >= sizeof(dir))
+			return err_set(err, RK_EIO, "path is too long");
+		memcpy(dir, path, len);
+		dir[len] = '\0';
+	}
+	if (stat(dir, &st) != 0)
+		return fs_fail(err, errno, dir);
+	str_escape(name, sizeof(name), dir);
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return err_set(err, RK_EMODE,
+		    "%s: this directory of a known-keys file belongs to "
+		    "another user",
+		    name);
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0 &&
+	    (st.st_mode & S_ISVTX) == 0)
+		return err_set(err, RK_EMODE,
+		    "%s: others can replace the known-keys file in here, "
+		    "chmod go-w %s",
+		    name, name);
+	return RK_OK;
+}
+
+static enum rk_err
+lock_file(int fd, int how, const char *name, struct rk_error *err)
+{
+	const struct timespec nap = { .tv_nsec = NAP_NS };
+	int64_t end = clock_ms(CLOCK_MONOTONIC) + LOCK_WAIT_MS;
+
+	while (flock(fd, how | LOCK_NB) != 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return err_sys(
+			    err, RK_EIO, errno, "%s: cannot lock", name);
+		if (clock_ms(CLOCK_MONOTONIC) > end)
+			return err_set(
+			    err, RK_EIO, "%s: locked by another process", name);
+		(void)nanosleep(&nap, NULL); /* a shorter nap does no harm */
+	}
+	return RK_OK;
+}
+
+static void
+close_file(int fd)
+{
+	if (fd < 0)
+		return;
+	/* A child forked meanwhile must not keep the lock. */
+	(void)flock(fd, LOCK_UN);
+	(void)close(fd);
+}
+
+static bool
+same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/*
+ * Open, check and lock what the path names.  RK_EAGAIN: it was replaced
+ * meanwhile, so the lock is on a file nobody looks at any more.
+ */
+static enum rk_err
+open_once(const char *path, const char *name, int how, int *fd, struct stat *st,
+    struct rk_error *err)
+{
+	struct stat now;
+	enum rk_err r;
+
+	r = fs_open(path, FS_NO_FOLLOW | FS_NOT_SHARED, fd, st, err);
+	if (r != RK_OK)
+		return r;
+	if ((r = lock_file(*fd, how, name, err)) != RK_OK)
+		goto out;
+	r = RK_EAGAIN;
+	if (lstat(path, &now) != 0 || !same_file(st, &now))
+		goto out;
+	/* The mode that counts is the one under the lock. */
+	if (fstat(*fd, st) != 0)
+		r = fs_fail(err, errno, path);
+	else if ((st->st_mode & (S_IWGRP | S_IWOTH)) == 0 && st->st_nlink == 1)
+		r = RK_OK;
+out:
+	if (r != RK_OK) {
+		close_file(*fd);
+		*fd = -1;
+	}
+	return r;
+}
+
+static enum rk_err
+open_file(const char *path, const char *name, int how, int *fd, struct stat *st,
+    struct rk_error *err)
+{
+	unsigned i;
+	enum rk_err r = RK_EAGAIN;
+
+	*fd = -1;
+	for (i = 0; i < RETRIES && r == RK_EAGAIN; i++)
+		r = open_once(path, name, how, fd, st, err);
+	if (r == RK_EAGAIN)
+		r = err_set(
+		    err, RK_EIO, "%s: is being replaced all the time", name);
+	return r;
+}
+
+static void
+take_stamp(struct known *k, const struct stat *st)
+{
+	int64_t now = clock_ms(CLOCK_REALTIME);
+
+	k->stamp.st = *st;
+	k->stamp.settled = now - to_ms(&st->st_mtim) > SETTLE_MS &&
+	                   now - to_ms(&st->st_ctim) > SETTLE_MS;
+	k->state =
+	    (st->st_mode & WRITE_BITS) != 0 ? RK_TRUST_OPEN : RK_TRUST_LOCKED;
+}
+
+/* Read and parse the locked file. */
+static enum rk_err
+read_locked(int fd, const struct stat *st, const char *name, struct known *out,
+    struct rk_error *err)
+{
+	struct buf text;
+	enum rk_err r;
+
+	buf_init(&text, FILE_MAX_BYTES);
+	r = fs_read_fd(fd, FILE_MAX_BYTES, &text, err);
+	if (r == RK_ETOOBIG)
+		r = err_set(err, RK_EFORMAT, "%s: too large", name);
+	if (r != RK_OK)
+		goto out;
+	r = known_parse(name,
+	    buf_len(&text) > 0 ? (const char *)buf_peek(&text) : "",
+	    buf_len(&text), out, err);
+	if (r == RK_OK)
+		take_stamp(out, st);
+out:
+	buf_fini(&text);
+	return r;
+}
+
+enum rk_err
+known_read(const char *path, struct known *out, struct rk_error *err)
+{
+	char name[NAME_TEXT];
+	struct stat st;
+	int fd = -1;
+	enum rk_err r;
+
+	*out = (struct known){ 0 };
+	str_escape(name, sizeof(name), path);
+	r = open_file(path, name, LOCK_SH, &fd, &st, err);
+	if (r == RK_ENOENT) {
+		err_clear(err);
+		return RK_OK;
+	}
+	if (r != RK_OK)
+		return r;
+	if ((r = check_parent(path, err)) == RK_OK)
+		r = read_locked(fd, &st, name, out, err);
+	close_file(fd);
+	return r;
+}
+
+/* One column of a line: what could end it, start a comment or look like
+ * another line is percent-coded. */
+static enum rk_err
+put_column(struct buf *b, const char *s)
+{
+	enum rk_err r = RK_OK;
+
+	for (; *s != '\0' && r == RK_OK; s++) {
+		uint8_t c = (uint8_t)*s;
+
+		if (c <= 0x20 || c >= 0x7f || c == '%' || c == '#')
+			r = buf_printf(b, "%%%02x", c);
+		else
+			r = buf_put(b, s, 1);
+	}
+	return r;
+}
+
+static enum rk_err
+format_entry(const struct known_entry *e, const struct known *k, struct buf *b)
+{
+	char id[RK_KEY_ID_LEN];
+	enum rk_err r = RK_OK;
+
+	rk_key_id(e->pub, id);
+	if (k->stamp.st.st_size == 0)
+		r = buf_put_str(b, FIRST_LINE);
+	else if (!k->ended)
+		r = buf_put_str(b, "\n");
+	if (r != RK_OK)
+		return r;
+	if ((r = put_column(b, e->host[0] != '\0' ? e->host : "-")) != RK_OK)
+		return r;
+	if ((r = buf_printf(b, " %s:", id)) != RK_OK)
+		return r;
+	if ((r = put_column(b, e->emails)) != RK_OK)
+		return r;
+	return buf_put_str(b, "\n");
+}
+
+/* Take back what was appended, unless somebody wrote behind it. */
+static void
+undo(int fd, off_t old_size, size_t len, const char *name)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && st.st_size > old_size &&
+	    st.st_size <= old_size + (off_t)len &&
+	    ftruncate(fd, old_size) == 0 && fsync(fd) == 0)
+		return;
+	log_event(RK_LOG_ERROR, "trust",
+	    "%s: a refused key could not be taken out again", name);
+}
+
+/*
+ * Append the text, and look at the mode once more: chmod(2) waits for no lock,
+ * so the file may have been locked between our look and our write.  What was
+ * written then is taken back.  Appending rather than replacing the file keeps
+ * its inode, which a chmod(1) under way may already have found; comments and
+ * other people's lines stay as they are.
+ */
+static enum rk_err
+append(int fd, const struct buf *text, const char *name, struct stat *st,
+    struct rk_error *err)
+{
+	off_t old_size = st->st_size;
+	enum rk_err r;
+
+	r = fs_write_all(fd, buf_peek(text), buf_len(text));
+	if (r != RK_OK) {
+		r = err_sys(err, RK_EIO, errno, "%s: cannot add a key", name);
+		goto out;
+	}
+	if (fstat(fd, st) != 0) {
+		r = err_sys(err, RK_EIO, errno, "%s", name);
+		goto out;
+	}
+	if ((st->st_mode & WRITE_BITS) == 0) {
+		r = err_set(
+		    err, RK_EUNKNOWNKEY, "%s: was locked just now", name);
+		goto out;
+	}
+	if (fsync(fd) != 0)
+		r = err_sys(err, RK_EIO, errno, "%s: cannot add a key", name);
+out:
+	if (r != RK_OK)
+		undo(fd, old_size, buf_len(text), name);
+	return r;
+}
+
+static enum rk_err
+open_append(
+    const char *path, const struct stat *st, int *fd, struct rk_error *err)
+{
+	struct stat now;
+
+	*fd = open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC |
+	                     O_NONBLOCK | O_NOCTTY);
+	if (*fd < 0) {
+		(void)fs_fail(err, errno, path);
+		return RK_EIO;
+	}
+	if (fstat(*fd, &now) == 0 && same_file(&now, st))
+		return RK_OK;
+	(void)close(*fd); /* nothing was written */
+	*fd = -1;
+	return RK_EAGAIN;
+}
+
+static void
+insert_key(struct known *k, const uint8_t pub[RK_KEY_PUBLIC_LEN])
+{
+	size_t i = k->n;
+
+	/* known_parse() left room for one. */
+	while (i > 0 && memcmp(k->keys[i - 1], pub, RK_KEY_PUBLIC_LEN) > 0)
+		i--;
+	memmove(&k->keys[i + 1], &k->keys[i], (k->n - i) * sizeof(k->keys[0]));
+	memcpy(k->keys[i], pub, RK_KEY_PUBLIC_LEN);
+	k->n++;
+}
+
+/* The file is locked by us and holds what k says. */
+static enum rk_err
+add_locked(const char *path, const char *name, const struct known_entry *e,
+    struct known *k, struct rk_error *err)
+{
+	struct stat st = k->stamp.st;
+	struct buf text;
+	int fd = -1;
+	enum rk_err r;
+
+	if (k->state != RK_TRUST_OPEN)
+		return err_set(err, RK_EUNKNOWNKEY, "%s: is locked", name);
+	if (k->n >= KNOWN_KEYS_MAX)
+		return err_set(err, RK_EUNKNOWNKEY,
+		    "%s: is full: it holds %zu keys", name, k->n);
+	buf_init(&text, LINE_MAX_BYTES);
+	if ((r = format_entry(e, k, &text)) != RK_OK) {
+		r = err_set(
+		    err, r, "%s: cannot add a key: %s", name, rk_err_text(r));
+		goto out;
+	}
+	if ((r = open_append(path, &st, &fd, err)) != RK_OK)
+		goto out;
+	if ((r = append(fd, &text, name, &st, err)) != RK_OK)
+		goto out;
+	insert_key(k, e->pub);
+	k->ended = true;
+	take_stamp(k, &st);
+	/* Replaced while we wrote: it stands in a file that is gone. */
+	if (lstat(path, &st) != 0 || !same_file(&st, &k->stamp.st))
+		r = RK_EAGAIN;
+out:
+	if (fd >= 0)
+		(void)close(fd); /* synced, or taken back */
+	buf_fini(&text);
+	return r;
+}
+
+static enum rk_err
+add_once(const char *path, const char *name, const struct known_entry *e,
+    struct known *out, bool *added, struct rk_error *err)
+{
+	struct stat st;
+	int fd = -1;
+	enum rk_err r;
+
+	r = open_file(path, name, LOCK_EX, &fd, &st, err);
+	if (r == RK_ENOENT)
+		return err_set(err, RK_EIO, "%s: is gone", name);
+	if (r != RK_OK)
+		return r;
+	if ((r = check_parent(path, err)) != RK_OK)
+		goto out;
+	if ((r = read_locked(fd, &st, name, out, err)) != RK_OK)
+		goto out;
+	if (known_has(out, e->pub))
+		goto out;
+	r = add_locked(path, name, e, out, err);
+	*added = r == RK_OK;
+	if (r != RK_OK)
+		known_fini(out);
+out:
+	close_file(fd);
+	return r;
+}
+
+enum rk_err
+known_add(const char *path, const struct known_entry *entry, struct known *out,
+    bool *added, struct rk_error *err)
+{
+	char name[NAME_TEXT];
+	unsigned i;
+	enum rk_err r = RK_EAGAIN;
+
+	*out = (struct known){ 0 };
+	*added = false;
+	str_escape(name, sizeof(name), path);
+	if (!crypt_ed25519_key_ok(entry->pub))
+		return err_set(err, RK_EUNKNOWNKEY,
+		    "%s: a weak key is not recorded", name);
+	for (i = 0; i < RETRIES && r == RK_EAGAIN; i++)
+		r = add_once(path, name, entry, out, added, err);
+	if (r == RK_EAGAIN)
+		r = err_set(
+		    err, RK_EIO, "%s: is being replaced all the time", name);
+	return r;
+}
