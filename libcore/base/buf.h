@@ -1,4 +1,5 @@
-/* A growable byte queue with a hard maximum: put at the tail, take at the head. */
+/* A growable byte queue with a hard maximum: put at the tail, take at the head.
+ */
 #ifndef RPCKIT_BASE_BUF_H
 #define RPCKIT_BASE_BUF_H
 

@@ -29,15 +29,13 @@ void crypt_seal(uint8_t *out, const void *msg, size_t len, const void *ad,
     const uint8_t key[CRYPT_KEY_LEN]);
 /* out has len - 16.  RK_EDAMAGED when the tag does not fit. */
 RK_MUST enum rk_err crypt_open(uint8_t *out, const void *sealed, size_t len,
-    const void *ad, size_t ad_len,
-    const uint8_t nonce[CRYPT_CHACHA_NONCE_LEN],
+    const void *ad, size_t ad_len, const uint8_t nonce[CRYPT_CHACHA_NONCE_LEN],
     const uint8_t key[CRYPT_KEY_LEN]);
 void crypt_xseal(uint8_t *out, const void *msg, size_t len, const void *ad,
     size_t ad_len, const uint8_t nonce[CRYPT_XCHACHA_NONCE_LEN],
     const uint8_t key[CRYPT_KEY_LEN]);
 RK_MUST enum rk_err crypt_xopen(uint8_t *out, const void *sealed, size_t len,
-    const void *ad, size_t ad_len,
-    const uint8_t nonce[CRYPT_XCHACHA_NONCE_LEN],
+    const void *ad, size_t ad_len, const uint8_t nonce[CRYPT_XCHACHA_NONCE_LEN],
     const uint8_t key[CRYPT_KEY_LEN]);
 /* X25519 (RFC 7748).  RK_EPROTO when the shared secret is all zero. */
 RK_MUST enum rk_err crypt_x25519(

@@ -29,7 +29,7 @@ RK_MUST enum rk_err str_unhex(
     const char *s, size_t len, uint8_t *dst, size_t cap, size_t *n);
 /* RFC 4648 base64; dst holds str_base64_len(n) bytes with NUL. */
 enum str_base64_form {
-	STR_BASE64,         /* section 4, padded */
+	STR_BASE64, /* section 4, padded */
 	STR_BASE64_NOPAD,
 	STR_BASE64URL_NOPAD /* section 5 */
 };

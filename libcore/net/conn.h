@@ -55,6 +55,9 @@ struct conn_conf {
 	void *arg;
 	struct rk_timeouts timeouts; /* no zeros: defaults are filled in */
 	size_t max_queue; /* unsent bytes before conn_out() calls are refused */
+	/* What conn_out() takes beyond max_queue of those who do not ask first;
+	 * less than two messages is two. */
+	size_t max_over;
 	size_t max_unused; /* received bytes kept that data() has not used */
 };
 
@@ -81,7 +84,7 @@ void conn_drain(struct conn *c);
  * The queue of unsent plain bytes: append whole frames, then conn_flush(): it
  * leaves once, at the end of the turn, or sooner when it is long.  Only in
  * OPEN (otherwise the buffer takes nothing).  The buffer's own max is
- * above max_queue by one frame, so test conn_has_room() first.
+ * above max_queue by max_over, so test conn_has_room() first.
  */
 struct buf *conn_out(struct conn *c);
 void conn_flush(struct conn *c);

@@ -32,6 +32,7 @@ struct conn {
 	struct buf in;  /* received, not used; memory only while not empty */
 	struct buf out; /* not sent; the same; max is 0 unless OPEN */
 	size_t max_queue;
+	size_t max_over;
 	size_t max_unused;
 	struct rk_timeouts timeouts;
 	uint64_t begun;       /* the handshake */

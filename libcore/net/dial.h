@@ -31,8 +31,7 @@ struct dial_conf {
 };
 
 /* fn is called from the loop, never in here.  RK_ENOMEM. */
-RK_MUST enum rk_err dial_start(
-    const struct dial_conf *conf, struct dial **out);
+RK_MUST enum rk_err dial_start(const struct dial_conf *conf, struct dial **out);
 /* Stop without calling fn.  NULL is allowed. */
 void dial_free(struct dial *d);
 

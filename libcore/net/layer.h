@@ -14,19 +14,19 @@
 struct layer;
 
 enum layer_query {
-	LAYER_Q_FD,          /* int */
-	LAYER_Q_NAME,        /* const char *: transport of the bottom-most
-	                        layer that names one: "tls" wins over "tcp" */
-	LAYER_Q_LOCAL,       /* struct addr: own end of the socket */
-	LAYER_Q_REMOTE,      /* struct addr */
-	LAYER_Q_PEER_CERT,   /* struct rk_bytes: the leaf's DER, proven, valid as
-	                        long as the layer; absent: false */
-	LAYER_Q_RESUMED,     /* bool */
-	LAYER_Q_ALPN,        /* char[16] */
-	LAYER_Q_CIPHER,      /* char[48] */
-	LAYER_Q_ERROR        /* struct rk_error: why the last call here failed
-	                        (recv, send and flush return a code only); an
-	                        orderly end has a text too; false: none did */
+	LAYER_Q_FD,        /* int */
+	LAYER_Q_NAME,      /* const char *: transport of the bottom-most
+	                      layer that names one: "tls" wins over "tcp" */
+	LAYER_Q_LOCAL,     /* struct addr: own end of the socket */
+	LAYER_Q_REMOTE,    /* struct addr */
+	LAYER_Q_PEER_CERT, /* struct rk_bytes: the leaf's DER, proven, valid as
+	                      long as the layer; absent: false */
+	LAYER_Q_RESUMED,   /* bool */
+	LAYER_Q_ALPN,      /* char[16] */
+	LAYER_Q_CIPHER,    /* char[48] */
+	LAYER_Q_ERROR      /* struct rk_error: why the last call here failed
+	                      (recv, send and flush return a code only); an
+	                      orderly end has a text too; false: none did */
 };
 
 struct layer_ops {
@@ -48,7 +48,8 @@ struct layer_ops {
 	bool (*pending)(const struct layer *l);
 	/* Fill *out (type above); false: not known here or below. */
 	bool (*query)(struct layer *l, enum layer_query what, void *out);
-	/* Say goodbye (close_notify, shutdown), as far as it goes at once. */
+	/* Say goodbye (close_notify, shutdown), as far as it goes at once; only
+	 * free() follows. */
 	void (*close)(struct layer *l);
 	/* Free this layer and those below, closing the descriptor. */
 	void (*free)(struct layer *l);

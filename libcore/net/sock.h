@@ -23,8 +23,8 @@ RK_MUST enum rk_err sock_connect(
  * is RK_EIO with EADDRINUSE; mode 0600.  bound (may be NULL) is the real
  * address.  RK_EIO with errno in err->sys.
  */
-RK_MUST enum rk_err sock_listen(const struct addr *a, int *fd,
-    struct addr *bound, struct rk_error *err);
+RK_MUST enum rk_err sock_listen(
+    const struct addr *a, int *fd, struct addr *bound, struct rk_error *err);
 
 /* Accept one: RK_OK, RK_EAGAIN (none, or it went away), RK_ELIMIT (no
  * descriptor or memory: wait a little), RK_EIO. */

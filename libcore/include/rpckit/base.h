@@ -51,8 +51,8 @@ RK_API const char *rk_version(void);
  * every byte that could harm a terminal or a log line shown as text: control
  * bytes (C0, DEL, and C1 also in their UTF-8 form) and invalid UTF-8 as \xNN,
  * bidirectional and other invisible format characters as \uNNNN (\UNNNNNNNN
- * beyond 16 bits), a backslash as two.  Cuts at a character and ends with '~' when dst is too small.
- * Returns dst.  Any thread.
+ * beyond 16 bits), a backslash as two.  Cuts at a character and ends with '~'
+ * when dst is too small. Returns dst.  Any thread.
  */
 RK_API const char *rk_escape(
     char *dst, size_t dst_len, const char *src, size_t src_len);

@@ -38,9 +38,9 @@ RK_API void rk_key_id(
 struct rk_key;
 
 enum rk_key_form {
-	RK_KEY_PKCS8,        /* "PRIVATE KEY" (RFC 5958), not encrypted */
-	RK_KEY_RPC25519,     /* rpc25519's Argon2id + AES-256-GCM PEM */
-	RK_KEY_PKCS8_PBES2   /* "ENCRYPTED PRIVATE KEY" as OpenSSL writes it */
+	RK_KEY_PKCS8,      /* "PRIVATE KEY" (RFC 5958), not encrypted */
+	RK_KEY_RPC25519,   /* rpc25519's Argon2id + AES-256-GCM PEM */
+	RK_KEY_PKCS8_PBES2 /* "ENCRYPTED PRIVATE KEY" as OpenSSL writes it */
 };
 
 /*
@@ -92,19 +92,21 @@ RK_API void rk_key_free(struct rk_key *key);
 
 /*
  * Who I am and whom I believe: my certificate and key (both or neither), the
- * CA that peers must be signed by, and that CA's revocation list.  Immutable
- * once loaded, so threads may share one; free it after everything that was
- * given it.
+ * CA that peers must be signed by, and that CA's revocation list.  Threads may
+ * share one; free it after everything that was given it.  Immutable once loaded
+ * but for the revocation list: its file is looked at before every verdict about
+ * a peer, and read again when it changed.  While it cannot be read, is damaged,
+ * or was there and is gone, every peer is refused.
  */
 struct rk_ident;
 
 struct rk_ident_files {
-	size_t size;       /* sizeof(struct rk_ident_files) */
-	const char *ca;    /* PEM of the CA certificate; required */
-	const char *cert;  /* PEM of my certificate, or NULL: I carry none */
-	const char *key;   /* PEM of my key; NULL exactly when cert is */
-	const char *crl;   /* PEM of the CA's CRL; NULL or absent file: none */
-	rk_pass_fn *pass;  /* for an encrypted key; may be NULL */
+	size_t size;      /* sizeof(struct rk_ident_files) */
+	const char *ca;   /* PEM of the CA certificate; required */
+	const char *cert; /* PEM of my certificate, or NULL: I carry none */
+	const char *key;  /* PEM of my key; NULL exactly when cert is */
+	const char *crl;  /* PEM of the CA's CRL; NULL or absent file: none */
+	rk_pass_fn *pass; /* for an encrypted key; may be NULL */
 	void *pass_arg;
 };
 
@@ -125,16 +127,15 @@ struct rk_cert_info {
 	uint8_t pub[RK_KEY_PUBLIC_LEN];
 	char fp[RK_FP_LEN];
 	char cn[128];
-	char email[256];      /* rfc822Names, comma-joined; "" when none */
+	char email[256]; /* rfc822Names, comma-joined; "" when none */
 	char issuer_cn[128];
-	char serial[64];      /* lower-case hex */
-	int64_t not_before;   /* seconds since 1970 */
+	char serial[64];    /* lower-case hex */
+	int64_t not_before; /* seconds since 1970 */
 	int64_t not_after;
 };
 
 /* My own certificate; false when I carry none. */
-RK_API bool rk_ident_info(
-    const struct rk_ident *id, struct rk_cert_info *info);
+RK_API bool rk_ident_info(const struct rk_ident *id, struct rk_cert_info *info);
 
 RK_END
 

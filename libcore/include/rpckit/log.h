@@ -19,8 +19,8 @@ enum rk_log_level {
  * happened, from several threads at once when several loops run; it must not
  * call back into the library.
  */
-typedef void rk_log_fn(
-    enum rk_log_level level, const char *subsystem, const char *line, void *arg);
+typedef void rk_log_fn(enum rk_log_level level, const char *subsystem,
+    const char *line, void *arg);
 
 /*
  * Install fn for events of `level` and above in importance (NULL: silence).

@@ -67,8 +67,8 @@ RK_API RK_MUST enum rk_err rk_watch_set(struct rk_watch *w, unsigned want);
 RK_API void rk_watch_free(struct rk_watch *w);
 
 /* A timer, not armed.  One shot; arm again in its callback to repeat. */
-RK_API RK_MUST enum rk_err rk_timer_new(struct rk_loop *loop, rk_timer_fn *fn,
-    void *arg, struct rk_timer **out);
+RK_API RK_MUST enum rk_err rk_timer_new(
+    struct rk_loop *loop, rk_timer_fn *fn, void *arg, struct rk_timer **out);
 /* Fire at `at` (rk_loop_now() milliseconds); moves it when armed already. */
 RK_API RK_MUST enum rk_err rk_timer_set(struct rk_timer *t, uint64_t at);
 RK_API void rk_timer_clear(struct rk_timer *t);
