@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "trust/known.h"
+#include "trust/policy.h"
 
 #define NAME_TEXT 160 /* a path in a message */
 
@@ -125,11 +126,11 @@ host_of(const char *url, char *host, size_t host_len)
 }
 
 static enum rk_err
-refuse(
-    const struct rk_trust *t, const struct rk_peer *peer, struct rk_error *err)
+refuse(const struct rk_trust *t, const struct rk_cert_info *cert,
+    struct rk_error *err)
 {
 	return err_set(err, RK_EUNKNOWNKEY,
-	    "key %s is not in %s, which is locked", peer->cert.fp, t->name);
+	    "key %s is not in %s, which is locked", cert->fp, t->name);
 }
 
 /* The file is open: record the key.  Holds the mutex. */
@@ -171,7 +172,7 @@ decide(struct rk_trust *t, const struct rk_peer *peer, bool *added,
 	case RK_TRUST_ABSENT:
 		return RK_OK;
 	case RK_TRUST_LOCKED:
-		return refuse(t, peer, err);
+		return refuse(t, &peer->cert, err);
 	case RK_TRUST_OPEN:
 		break;
 	}
@@ -197,6 +198,23 @@ rk_trust_decide(struct rk_trust *t, const struct rk_peer *peer, bool *added,
 		*added = written;
 	if (r != RK_OK && err != NULL)
 		err->step = "trust";
+	return r;
+}
+
+enum rk_err
+policy_foresee(
+    struct rk_trust *t, const struct rk_cert_info *cert, struct rk_error *err)
+{
+	enum rk_err r;
+
+	if (t->mode == RK_TRUST_OFF)
+		return RK_OK;
+	(void)pthread_mutex_lock(&t->mutex);
+	r = refresh(t, err);
+	if (r == RK_OK && state_of(t) == RK_TRUST_LOCKED &&
+	    !known_has(&t->known, cert->pub))
+		r = refuse(t, cert, err);
+	(void)pthread_mutex_unlock(&t->mutex);
 	return r;
 }
 

@@ -1,0 +1,17 @@
+/* The decision's early half, for use inside a handshake. */
+#ifndef RPCKIT_TRUST_POLICY_H
+#define RPCKIT_TRUST_POLICY_H
+
+#include <rpckit/trust.h>
+
+/*
+ * Would this key be refused whatever its owner proves?  RK_OK: no, ask
+ * rk_trust_decide() when possession is proven.  RK_EUNKNOWNKEY: the list is
+ * locked and the key is not on it; RK_EIO/RK_EMODE/RK_EFORMAT as there.
+ * Records nothing, so that it may be asked before any proof; a refusal can
+ * then travel as a TLS alert.  Any thread.
+ */
+RK_MUST enum rk_err policy_foresee(struct rk_trust *trust,
+    const struct rk_cert_info *cert, struct rk_error *err);
+
+#endif
