@@ -93,13 +93,26 @@ rk_loop_signal(struct rk_loop *loop, int signo, rk_signal_fn *fn, void *arg)
 	return add(loop, &s);
 }
 
+/* One that came too late for its callback must not end the process when it is
+ * unblocked. */
+static void
+drop_pending(int fd)
+{
+	struct signalfd_siginfo info;
+
+	while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		continue;
+}
+
 void
 loop_signal_fini(struct rk_loop *loop)
 {
 	rk_watch_free(loop->signal_watch);
 	loop->signal_watch = NULL;
-	if (loop->signal_fd >= 0)
+	if (loop->signal_fd >= 0) {
+		drop_pending(loop->signal_fd);
 		(void)close(loop->signal_fd); /* nothing can be lost */
+	}
 	loop->signal_fd = -1;
 	free(loop->signals);
 	loop->signals = NULL;
