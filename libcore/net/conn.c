@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What conn_out() may hold beyond max_queue: a message, and what its encoder
- * reserves without using it. */
+/* The least that conn_out() may hold beyond max_queue: a message, and what its
+ * encoder reserves without using it. */
 #define OUT_SLACK ((size_t)2 * RK_BODY_MAX)
 
 /*
@@ -45,7 +45,7 @@ conn_set_state(struct conn *c, enum conn_state to)
 {
 	assert((legal[c->state] & BIT(to)) != 0);
 	c->state = to;
-	c->out.max = to == CONN_OPEN ? c->max_queue + OUT_SLACK : 0;
+	c->out.max = to == CONN_OPEN ? c->max_queue + c->max_over : 0;
 }
 
 void
@@ -295,6 +295,8 @@ make(const struct conn_conf *conf, struct layer *top)
 		.flush = { .fn = on_flush },
 		.work = { .fn = on_work },
 		.max_queue = conf->max_queue,
+		.max_over =
+		    conf->max_over > OUT_SLACK ? conf->max_over : OUT_SLACK,
 		.max_unused = conf->max_unused,
 		.timeouts = conf->timeouts,
 		.begun = now,

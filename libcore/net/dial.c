@@ -82,8 +82,7 @@ arm(struct dial *d)
 		log_event(RK_LOG_WARN, "net", "no memory for a dial timer");
 }
 
-static void on_writable(
-    struct rk_watch *w, int fd, unsigned ready, void *arg);
+static void on_writable(struct rk_watch *w, int fd, unsigned ready, void *arg);
 
 /* Start the next attempt that can be started; false: there is none left. */
 static bool
@@ -99,7 +98,7 @@ start_next(struct dial *d)
 			continue;
 		}
 		if (rk_watch_new(d->loop, a->fd, RK_WRITE, on_writable, a,
-			&a->watch) != RK_OK) {
+		        &a->watch) != RK_OK) {
 			note_failure(d, &a->addr, ENOMEM);
 			(void)close(a->fd);
 			a->fd = -1;
@@ -148,8 +147,8 @@ on_timer(struct rk_timer *t, void *arg)
 	(void)t;
 	if (rk_loop_now(d->loop) >= d->deadline) {
 		addr_format(&d->attempts[0].addr, d->scheme, where);
-		(void)err_set(&err, RK_ETIMEOUT,
-		    "%s: no answer while connecting", where);
+		(void)err_set(
+		    &err, RK_ETIMEOUT, "%s: no answer while connecting", where);
 		err.step = "connect";
 		finish(d, -1, &err);
 		return;
@@ -179,8 +178,8 @@ dial_start(const struct dial_conf *conf, struct dial **out)
 	d->arg = conf->arg;
 	d->n = conf->n_addrs;
 	d->deadline = conf->timeout == RK_NEVER
-	    ? RK_NEVER
-	    : rk_loop_now(d->loop) + conf->timeout;
+	                  ? RK_NEVER
+	                  : rk_loop_now(d->loop) + conf->timeout;
 	for (size_t i = 0; i < d->n; i++) {
 		d->attempts[i].dial = d;
 		d->attempts[i].fd = -1;

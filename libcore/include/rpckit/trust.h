@@ -9,14 +9,14 @@ RK_BEGIN
 /* A peer, as far as it has proven itself.  Valid as long as its connection
  * unless copied; everything in it is escaped text or fixed-size bytes. */
 struct rk_peer {
-	const char *transport;   /* "tcp" "tls" "unix" */
-	char local[128];         /* "tls://127.0.0.1:8443" */
+	const char *transport; /* "tcp" "tls" "unix" */
+	char local[128];       /* "tls://127.0.0.1:8443" */
 	char remote[128];
-	bool proven;             /* a certificate of our CA, key possession shown */
-	bool resumed;            /* the TLS session was resumed */
+	bool proven;  /* a certificate of our CA, key possession shown */
+	bool resumed; /* the TLS session was resumed */
 	struct rk_cert_info cert; /* all zero unless proven */
-	char cipher[48];         /* "TLS_CHACHA20_POLY1305_SHA256"; "" if plain */
-	char alpn[16];           /* "rpckit/1" or "" */
+	char cipher[48]; /* "TLS_CHACHA20_POLY1305_SHA256"; "" if plain */
+	char alpn[16];   /* "rpckit/1" or "" */
 };
 
 /*

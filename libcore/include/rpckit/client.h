@@ -1,0 +1,142 @@
+/* The client: one connection, three forms of every call. */
+#ifndef RPCKIT_CLIENT_H
+#define RPCKIT_CLIENT_H
+
+#include <rpckit/server.h>
+
+RK_BEGIN
+
+/*
+ * A client lives on one loop: the user's (conf.loop), or one of its own that
+ * it runs inside the blocking calls.  All functions: that loop's thread (for a
+ * private loop: one thread at a time).
+ */
+struct rk_client;
+
+struct rk_client_conf {
+	size_t size;                  /* sizeof(struct rk_client_conf) */
+	const char *url;              /* "tls://host:port" "tcp://" "unix://" */
+	struct rk_loop *loop;         /* NULL: one of its own */
+	const struct rk_ident *ident; /* required for TLS; borrowed */
+	struct rk_trust *trust;       /* known servers; NULL: RK_TRUST_OFF */
+	enum rk_tls_mode tls_mode;
+	struct rk_timeouts timeouts;
+	uint64_t call_timeout; /* ms, of calls that set none [30 s] */
+	unsigned max_pending;  /* calls without an answer [65536] */
+	size_t max_queue;      /* unsent bytes [4 MiB + one message] */
+	/*
+	 * Called once when the connection has ended or could not be made (also
+	 * by rk_client_shutdown(), with RK_ECANCELED), after every call
+	 * has completed.  May be NULL.
+	 */
+	void (*closed)(
+	    struct rk_client *c, const struct rk_error *why, void *arg);
+	void (*connected)(struct rk_client *c, void *arg);
+	/* A message that answers no call (a push); NULL: dropped. */
+	void (*pushed)(struct rk_client *c, const struct rk_header *hdr,
+	    struct rk_bytes payload, void *arg);
+	void *arg;
+};
+
+/* No I/O.  RK_EINVAL with the reason, RK_ENOMEM. */
+RK_API RK_MUST enum rk_err rk_client_new(const struct rk_client_conf *conf,
+    struct rk_client **out, struct rk_error *err);
+/*
+ * Begin to connect; `connected` or `closed` tells.  Calls submitted meanwhile
+ * wait.  A numeric host never blocks; a name is looked up by the system's
+ * resolver on this thread.  After `closed` it may be started again: TLS then
+ * resumes the session.  RK_ESTATE when started already.
+ */
+RK_API RK_MUST enum rk_err rk_client_start(
+    struct rk_client *c, struct rk_error *err);
+/* Blocking: start, and run the private loop until trusted or failed. */
+RK_API RK_MUST enum rk_err rk_client_connect(
+    struct rk_client *c, struct rk_error *err);
+
+struct rk_request {
+	const char *method; /* 1 to RK_NAME_MAX bytes */
+	const void *payload;
+	size_t payload_len;        /* at most RK_PAYLOAD_MAX */
+	const char *subject;       /* may be NULL */
+	const struct rk_arg *args; /* may be NULL */
+	size_t n_args;             /* at most RK_ARGS_MAX */
+	/* Milliseconds, 0: conf.call_timeout.  Set, it also travels in the
+	 * header as the call's deadline (by the wall clock). */
+	uint64_t timeout;
+	bool full_header; /* send Created, From, To, Serial too */
+};
+
+/* Why a call ended.  Views are valid inside the callback only (blocking form:
+ * until rk_reply_free()). */
+struct rk_reply {
+	/*
+	 * RK_OK; RK_EREMOTE: the handler failed, text in remote_error;
+	 * RK_ENOMETHOD: text in hdr.subject; else a local error: RK_ETIMEOUT,
+	 * RK_ECANCELED, RK_ECLOSED, RK_EPROTO.
+	 */
+	enum rk_err code;
+	bool maybe_executed; /* on local errors: it may have run */
+	struct rk_header hdr;
+	struct rk_bytes payload;
+	struct rk_str remote_error;
+	void *owned; /* the library's */
+};
+
+typedef void rk_reply_fn(
+    struct rk_client *c, const struct rk_reply *reply, void *arg);
+
+/*
+ * Callback form: fn is called exactly once, later, whatever happens.  id_out
+ * (may be NULL) names the call for rk_client_cancel().  On any error return fn
+ * will not be called: RK_EINVAL, RK_ETOOBIG, RK_ELIMIT (max_pending or
+ * max_queue), RK_ESTATE (not started), RK_ENOMEM.
+ */
+RK_API RK_MUST enum rk_err rk_client_submit(struct rk_client *c,
+    const struct rk_request *req, rk_reply_fn *fn, void *arg, uint64_t *id_out);
+/* Blocking form, with a private loop.  Returns reply->code or an error of
+ * rk_client_submit(); err (may be NULL) has the text.  Free the reply always.
+ */
+RK_API RK_MUST enum rk_err rk_client_call(struct rk_client *c,
+    const struct rk_request *req, struct rk_reply *reply, struct rk_error *err);
+RK_API void rk_reply_free(struct rk_reply *reply);
+/* One way: queued for sending; no answer will come.  Errors as for submit. */
+RK_API RK_MUST enum rk_err rk_client_send(
+    struct rk_client *c, const struct rk_request *req);
+/* Wait until everything queued has left this process.  Blocking form. */
+RK_API RK_MUST enum rk_err rk_client_flush(
+    struct rk_client *c, struct rk_error *err);
+/* Tell the server, and complete the call with RK_ECANCELED (from the loop,
+ * not from inside this call).  RK_ENOENT: no such call is pending. */
+RK_API enum rk_err rk_client_cancel(struct rk_client *c, uint64_t id);
+
+/* For a caller's own poll loop: wait for reading on the descriptor at most
+ * that many milliseconds (-1: no limit), then process. */
+RK_API int rk_client_fd(const struct rk_client *c);
+RK_API int rk_client_wait_ms(const struct rk_client *c);
+RK_API enum rk_err rk_client_process(struct rk_client *c);
+
+/* The server as it has proven itself; NULL when not connected. */
+RK_API const struct rk_peer *rk_client_peer(const struct rk_client *c);
+
+/* How long the phases of the last connect took, in microseconds. */
+struct rk_timing {
+	uint64_t resolve;
+	uint64_t connect;
+	uint64_t tls;
+	uint64_t trust;
+	bool trust_added; /* the server's key was recorded by this connect */
+};
+RK_API void rk_client_timing(const struct rk_client *c, struct rk_timing *out);
+
+/* Close politely; pending calls end with RK_ECANCELED, then `closed`. */
+RK_API void rk_client_shutdown(struct rk_client *c);
+/*
+ * Shuts down first if needed; callbacks run before it returns.  Inside a
+ * callback (legal on a user's loop only) it returns at once and the end comes
+ * in the turns that follow.  NULL is allowed.
+ */
+RK_API void rk_client_free(struct rk_client *c);
+
+RK_END
+
+#endif

@@ -1,0 +1,17 @@
+/* Everything of librpckit. */
+#ifndef RPCKIT_RPCKIT_H
+#define RPCKIT_RPCKIT_H
+
+#include <rpckit/base.h>
+#include <rpckit/client.h>
+#include <rpckit/err.h>
+#include <rpckit/key.h>
+#include <rpckit/log.h>
+#include <rpckit/loop.h>
+#include <rpckit/message.h>
+#include <rpckit/secret.h>
+#include <rpckit/server.h>
+#include <rpckit/trust.h>
+#include <rpckit/value.h>
+
+#endif

@@ -1,0 +1,179 @@
+/* The server: listeners, methods, calls, and how to answer them. */
+#ifndef RPCKIT_SERVER_H
+#define RPCKIT_SERVER_H
+
+#include <rpckit/loop.h>
+#include <rpckit/message.h>
+#include <rpckit/trust.h>
+
+RK_BEGIN
+
+struct rk_server;
+struct rk_call;
+
+/* How TLS proves peers, on both ends (rpckit-trust(7)). */
+enum rk_tls_mode {
+	RK_TLS_MUTUAL,      /* both ends show a certificate: the default */
+	RK_TLS_SERVER_ONLY, /* the server proves itself, the client is nobody */
+	RK_TLS_SKIP_VERIFY  /* encrypted, nobody is authenticated: warns */
+};
+
+/* Milliseconds; 0 takes the default in brackets, RK_NEVER switches off. */
+#define RK_NEVER UINT64_MAX
+struct rk_timeouts {
+	uint64_t connect;   /* name, TCP and all addresses together [10 s] */
+	uint64_t handshake; /* from the first byte to trusted [10 s] */
+	uint64_t read;      /* a frame once begun is whole [30 s] */
+	uint64_t write;     /* bytes wait and none leaves [30 s] */
+	uint64_t idle;      /* nothing either way, no call running [5 min] */
+};
+
+struct rk_server_conf {
+	size_t size;                  /* sizeof(struct rk_server_conf) */
+	struct rk_loop *loop;         /* required: listeners and loop 0 */
+	unsigned threads;             /* further loops, one thread each [0] */
+	const struct rk_ident *ident; /* required for TLS; borrowed */
+	struct rk_trust *trust;       /* NULL: RK_TRUST_OFF; borrowed */
+	enum rk_tls_mode tls_mode;
+	struct rk_timeouts timeouts;
+	unsigned max_conns;      /* in all [4096] */
+	unsigned max_unproven;   /* not yet trusted, hard limit [512] */
+	unsigned max_per_source; /* unproven of one /24 or /56 [16] */
+	unsigned max_calls;      /* running of one connection [1024] */
+	size_t max_queue;        /* unsent bytes of one connection [4 MiB] */
+};
+
+/*
+ * Answer a call.  Entered on the loop of the call's connection, in one of the
+ * loop threads.  Answer with exactly one of rk_call_reply(), rk_call_fail()
+ * now, or rk_call_defer() and answer later.  A one-way call is answered the
+ * same way; nothing is sent.  Returning without any of these answers with an
+ * empty reply.
+ */
+typedef void rk_handler_fn(struct rk_call *call, void *arg);
+
+struct rk_method {
+	const char *name;  /* 1 to RK_NAME_MAX bytes; copied */
+	const char *about; /* one line for people, may be NULL; copied */
+	const char *args;  /* what the payload is: free text, may be NULL */
+	const char *reply; /* what the reply is: free text, may be NULL */
+	rk_handler_fn *fn;
+	void *arg;
+	/* May this peer call it?  NULL: every trusted peer.  Loop thread. */
+	bool (*allow)(const struct rk_peer *peer, void *arg);
+	bool idempotent; /* harmless when executed twice */
+};
+
+/* No I/O.  RK_EINVAL (what, in err), RK_ENOMEM. */
+RK_API RK_MUST enum rk_err rk_server_new(const struct rk_server_conf *conf,
+    struct rk_server **out, struct rk_error *err);
+
+/*
+ * Serve these methods and the built-in ones (_.ping, _.methods, _.describe)
+ * from now on; replaces the whole set, also while running (calls that run keep
+ * their handlers).  `retired` (may be NULL) is called with `arg` on loop 0 when
+ * no loop can enter the handlers of this set any more, and at free.
+ * Loop 0 thread.  RK_EINVAL, RK_EEXIST (a name twice), RK_ENOMEM.
+ */
+RK_API RK_MUST enum rk_err rk_server_methods(struct rk_server *server,
+    const struct rk_method *methods, size_t n, void (*retired)(void *arg),
+    void *arg, struct rk_error *err);
+
+/*
+ * Use another identity and trust for connections from now on.  `retired` (may
+ * be NULL) is called with `arg` on loop 0 when no connection uses these any
+ * more because others have taken their place, and at free.  Loop 0.
+ */
+RK_API RK_MUST enum rk_err rk_server_identity(struct rk_server *server,
+    const struct rk_ident *ident, struct rk_trust *trust,
+    void (*retired)(void *arg), void *arg, struct rk_error *err);
+
+/*
+ * Listen at "tls://host:port", "tcp://host:port" or "unix:///path" (port 0:
+ * the kernel chooses).  url_out (may be NULL) receives the real address in the
+ * same form.  Loop 0, before rk_server_start().  RK_EINVAL, RK_ERESOLVE,
+ * RK_EUNSUPPORTED, RK_EIO (errno in err->sys: EADDRINUSE, EACCES, ...).
+ */
+RK_API RK_MUST enum rk_err rk_server_listen(struct rk_server *server,
+    const char *url, char url_out[128], struct rk_error *err);
+/* Take over a listening socket (systemd); scheme "tls", "tcp" or "unix". */
+RK_API RK_MUST enum rk_err rk_server_listen_fd(struct rk_server *server,
+    const char *scheme, int fd, char url_out[128], struct rk_error *err);
+
+/* Accept from now on, and start the threads of conf.threads.  Loop 0. */
+RK_API RK_MUST enum rk_err rk_server_start(
+    struct rk_server *server, struct rk_error *err);
+/*
+ * Stop accepting and taking new calls; let running calls end for at most
+ * grace_ms, then close every connection and join the threads.  done (may be
+ * NULL) is called once on loop 0; after it no callback of the server is
+ * entered.  A second call shortens the grace.  Loop 0.
+ */
+RK_API void rk_server_stop(struct rk_server *server, uint64_t grace_ms,
+    void (*done)(void *arg), void *arg);
+/* After done, or before start.  Not in a callback of the server.  Loop 0. */
+RK_API void rk_server_free(struct rk_server *server);
+
+struct rk_server_stats {
+	uint64_t conns;    /* open now */
+	uint64_t accepted; /* since start */
+	uint64_t refused;  /* by gate, TLS or trust */
+	uint64_t calls;    /* begun since start */
+	uint64_t running;  /* now */
+};
+/* A snapshot; counters of different loops may be moments apart.  Any thread. */
+RK_API void rk_server_stats(
+    const struct rk_server *server, struct rk_server_stats *out);
+
+/* ---- inside a handler: the loop thread of the call ---- */
+
+/* Borrowed until the handler returns (rk_call_defer() does not extend it). */
+RK_API const struct rk_header *rk_call_header(const struct rk_call *call);
+RK_API struct rk_bytes rk_call_payload(const struct rk_call *call);
+/* Valid until the call is answered. */
+RK_API const struct rk_peer *rk_call_peer(const struct rk_call *call);
+RK_API bool rk_call_is_oneway(const struct rk_call *call);
+/* Milliseconds left to the caller's deadline; RK_NEVER without one. */
+RK_API uint64_t rk_call_time_left(const struct rk_call *call);
+RK_API struct rk_server *rk_call_server(const struct rk_call *call);
+
+/*
+ * Answer; the call is gone when these return, whatever they return.
+ * RK_ETOOBIG: the caller was told so instead.  RK_ECLOSED: nobody listens.
+ */
+RK_API enum rk_err rk_call_reply(
+    struct rk_call *call, const void *payload, size_t len);
+/* Answer with an error text (and a payload, which may be empty). */
+RK_API enum rk_err rk_call_fail(
+    struct rk_call *call, const char *text, const void *payload, size_t len);
+
+/*
+ * Answer later.  Returns the call's id for rk_server_reply() from any thread
+ * (0: out of memory; the caller was told and the call is gone); on the loop
+ * thread the pointer stays usable as well until the call is answered or the
+ * server is freed.  Every deferred call must be answered once, also after its
+ * cancel callback: that is what releases it.
+ */
+RK_API uint64_t rk_call_defer(struct rk_call *call);
+
+enum rk_cancel_why {
+	RK_CANCEL_CALLER,   /* the caller asked */
+	RK_CANCEL_DEADLINE, /* its deadline passed */
+	RK_CANCEL_CLOSED    /* the connection is gone */
+};
+/* Be told, at most once, on the loop thread, that nobody needs the answer. */
+typedef void rk_cancel_fn(uint64_t id, enum rk_cancel_why why, void *arg);
+RK_API void rk_call_on_cancel(
+    struct rk_call *call, rk_cancel_fn *fn, void *arg);
+
+/*
+ * Answer the deferred call `id`, from any thread: payload and error (NULL:
+ * success) are copied and posted to its loop.  An id that is answered already
+ * or unknown is ignored there.  RK_ENOMEM.
+ */
+RK_API RK_MUST enum rk_err rk_server_reply(struct rk_server *server,
+    uint64_t id, const char *error, const void *payload, size_t len);
+
+RK_END
+
+#endif

@@ -1,0 +1,449 @@
+/* A client's life: dial, handshake, open, end. */
+#include "rpc/client_int.h"
+
+#include "base/error.h"
+#include "base/str.h"
+#include "net/sock.h"
+#include "rpc/frame.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define DEFAULT_CALL_TIMEOUT 30000 /* ms */
+#define DEFAULT_MAX_PENDING 65536
+#define DEFAULT_MAX_QUEUE (4u << 20)
+
+uint64_t
+client_now_us(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/* ---- making one ---- */
+
+static void
+fill_defaults(struct rk_client_conf *conf)
+{
+	conn_default_timeouts(&conf->timeouts);
+	if (conf->call_timeout == 0)
+		conf->call_timeout = DEFAULT_CALL_TIMEOUT;
+	if (conf->max_pending == 0)
+		conf->max_pending = DEFAULT_MAX_PENDING;
+	if (conf->max_queue == 0)
+		conf->max_queue = DEFAULT_MAX_QUEUE;
+}
+
+static enum rk_err
+set_up_tls(struct rk_client *c, struct rk_error *err)
+{
+	struct tls_conf tc = {
+		.server = false,
+		.mode = c->conf.tls_mode,
+		.ident = c->conf.ident,
+		.verify = session_verify,
+		.arg = &c->trust,
+	};
+
+	if (c->url.scheme != ADDR_TLS)
+		return RK_OK;
+	if (c->conf.tls_mode != RK_TLS_SKIP_VERIFY && c->conf.ident == NULL)
+		return err_set(err, RK_EINVAL,
+		    "%s: TLS needs an identity, or skip-verify", c->url_text);
+	return tls_ctx_new(&tc, &c->tls, err);
+}
+
+static void
+destroy(struct rk_client *c)
+{
+	if (c->loop != NULL)
+		loop_hook_remove(c->loop, &c->done_hook);
+	rk_timer_free(c->timer);
+	tls_ctx_free(c->tls);
+	pending_fini(&c->pending);
+	buf_fini(&c->waiting);
+	if (c->own_loop)
+		rk_loop_free(c->loop);
+	free(c);
+}
+
+static void
+tell_closed(struct rk_client *c)
+{
+	c->end_owed = false;
+	c->state = CLIENT_IDLE;
+	if (c->conf.closed != NULL)
+		c->conf.closed(c, &c->why, c->conf.arg);
+}
+
+static void
+on_done_hook(struct loop_hook *h)
+{
+	struct rk_client *c =
+	    (struct rk_client *)((char *)h -
+	                         offsetof(struct rk_client, done_hook));
+
+	client_run_done(c);
+	if (c->end_owed)
+		tell_closed(c);
+	if (c->free_owed && c->state == CLIENT_IDLE)
+		destroy(c);
+}
+
+static void
+init_parts(struct rk_client *c, const struct rk_client_conf *conf)
+{
+	memcpy(&c->conf, conf,
+	    conf->size < sizeof(c->conf) ? conf->size : sizeof(c->conf));
+	fill_defaults(&c->conf);
+	c->loop = conf->loop;
+	c->trust = (struct session_trust){ .server = false,
+		.mode = conf->tls_mode,
+		.ident = conf->ident,
+		.trust = conf->trust };
+	buf_init(&c->waiting, c->conf.max_queue + RK_BODY_MAX + FRAME_HEAD_LEN);
+	pending_init(&c->pending);
+	TAILQ_INIT(&c->done);
+	c->done_hook.fn = on_done_hook;
+}
+
+enum rk_err
+rk_client_new(const struct rk_client_conf *conf, struct rk_client **out,
+    struct rk_error *err)
+{
+	struct rk_client *c;
+	enum rk_err r;
+
+	*out = NULL;
+	err_clear(err);
+	if (conf->size == 0 || conf->url == NULL)
+		return err_set(err, RK_EINVAL, "client: no size or no URL");
+	c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		return err_set(err, RK_ENOMEM, "client: out of memory");
+	init_parts(c, conf);
+	if ((r = addr_parse(conf->url, &c->url, err)) != RK_OK)
+		goto out;
+	(void)str_escape(c->url_text, sizeof(c->url_text), conf->url);
+	if (c->loop == NULL) {
+		if ((r = rk_loop_new(&c->loop)) != RK_OK)
+			goto out;
+		c->own_loop = true;
+	}
+	r = rk_timer_new(c->loop, client_on_timer, c, &c->timer);
+	if (r != RK_OK)
+		goto out;
+	if ((r = set_up_tls(c, err)) != RK_OK)
+		goto out;
+	*out = c;
+	c = NULL;
+out:
+	if (r != RK_OK && err != NULL && err->code == RK_OK)
+		(void)err_set(err, r, "client: %s", rk_err_text(r));
+	rk_client_free(c);
+	return r;
+}
+
+/* ---- the end ---- */
+
+/* Everything stops here, whatever the reason; `closed` comes from the hook.
+ * How a connection goes that was shut down does not matter. */
+static void
+end(struct rk_client *c, const struct rk_error *why)
+{
+	static const struct rk_error canceled = {
+		.code = RK_ECANCELED,
+		.text = "shut down",
+	};
+
+	c->why = why == NULL || c->shut ? canceled : *why;
+	c->shut = false;
+	c->state = CLIENT_ENDING;
+	buf_fini(&c->waiting);
+	rk_timer_clear(c->timer);
+	client_end_calls(c, c->why.code);
+	c->end_owed = true;
+	loop_hook_queue(c->loop, &c->done_hook);
+}
+
+static void
+on_session_closed(struct session *s, const struct rk_error *why, void *arg)
+{
+	struct rk_client *c = arg;
+
+	(void)s;
+	c->session = NULL;
+	if (c->tls != NULL && rk_err_exit(why->code) == rk_err_exit(RK_ECERT))
+		tls_ctx_forget(c->tls); /* not trusted: start afresh */
+	end(c, why);
+}
+
+static void
+on_session_open(struct session *s, void *arg)
+{
+	struct rk_client *c = arg;
+	enum rk_err r;
+
+	c->state = CLIENT_OPEN;
+	c->was_open = true;
+	session_timing(s, &c->timing.tls, &c->timing.trust);
+	c->timing.trust_added = session_trust_added(s);
+	session_set_busy(s, pending_count(&c->pending) != 0);
+	r = client_send_waiting(c);
+	buf_fini(&c->waiting);
+	if (r != RK_OK) {
+		struct rk_error err;
+
+		(void)err_set(&err, r, "%s: %s", c->url_text, rk_err_text(r));
+		session_abort(s, &err);
+		return;
+	}
+	if (c->conf.connected != NULL)
+		c->conf.connected(c, c->conf.arg);
+}
+
+static const struct session_events session_callbacks = {
+	.open = on_session_open,
+	.message = client_message,
+	.closed = on_session_closed,
+};
+
+/* ---- the beginning ---- */
+
+/* Go names both ends of a TLS connection by tcp:// URLs. */
+static void
+note_ends(struct rk_client *c, struct layer *top)
+{
+	struct addr a;
+
+	if (layer_query(top, LAYER_Q_LOCAL, &a))
+		addr_format(&a,
+		    c->url.scheme == ADDR_UNIX ? ADDR_UNIX : ADDR_TCP, c->from);
+	if (layer_query(top, LAYER_Q_REMOTE, &a))
+		addr_format(&a,
+		    c->url.scheme == ADDR_UNIX ? ADDR_UNIX : ADDR_TCP, c->to);
+}
+
+static enum rk_err
+open_session(struct rk_client *c, int fd)
+{
+	struct session_conf sc = {
+		.loop = c->loop,
+		.events = &session_callbacks,
+		.arg = c,
+		.trust = &c->trust,
+		.timeouts = c->conf.timeouts,
+		.max_queue = c->conf.max_queue,
+		/* What waited grows when both ends are filled in. */
+		.max_over = c->conf.max_queue + 2 * RK_BODY_MAX,
+	};
+	struct layer *top = NULL;
+	struct layer *below;
+	enum rk_err r;
+
+	if ((r = sock_layer_new(fd, c->url.scheme, &below)) != RK_OK)
+		return r;
+	note_ends(c, below);
+	if (c->url.scheme == ADDR_TLS)
+		r = tls_layer_new(c->tls, c->loop, below, &top);
+	else
+		top = below;
+	if (r == RK_OK)
+		r = session_open(&sc, &top, &c->session);
+	return r;
+}
+
+static void
+on_dialed(int fd, const struct rk_error *why, void *arg)
+{
+	struct rk_client *c = arg;
+	struct rk_error err;
+	enum rk_err r;
+
+	c->dial = NULL;
+	c->timing.connect = client_now_us() - c->dialed_us;
+	if (why != NULL) {
+		end(c, why);
+		return;
+	}
+	c->state = CLIENT_OPENING;
+	if ((r = open_session(c, fd)) != RK_OK) {
+		(void)err_set(&err, r, "%s: %s", c->url_text, rk_err_text(r));
+		end(c, &err);
+	}
+}
+
+static void
+warn_if_open(const struct rk_client *c, const struct addr *a)
+{
+	if (c->url.scheme == ADDR_TCP && !addr_is_loopback(a))
+		log_event(RK_LOG_WARN, "client",
+		    "%s: plain TCP: nothing is encrypted and nobody is "
+		    "authenticated",
+		    c->url_text);
+	if (c->url.scheme == ADDR_TLS && c->conf.tls_mode == RK_TLS_SKIP_VERIFY)
+		log_event(RK_LOG_WARN, "client",
+		    "%s: skip-verify: encrypted, but nobody is authenticated",
+		    c->url_text);
+}
+
+enum rk_err
+rk_client_start(struct rk_client *c, struct rk_error *err)
+{
+	struct addr addrs[DIAL_ADDRS_MAX];
+	struct dial_conf dc = { .loop = c->loop,
+		.addrs = addrs,
+		.scheme = c->url.scheme,
+		.timeout = c->conf.timeouts.connect,
+		.fn = on_dialed,
+		.arg = c };
+	uint64_t t = client_now_us();
+	enum rk_err r;
+
+	err_clear(err);
+	loop_refresh(c->loop);
+	if (c->state != CLIENT_IDLE)
+		return err_set(
+		    err, RK_ESTATE, "%s: started already", c->url_text);
+	r = addr_resolve(
+	    &c->url, false, addrs, DIAL_ADDRS_MAX, &dc.n_addrs, err);
+	if (r != RK_OK) {
+		if (err != NULL)
+			err->step = "resolve";
+		return r;
+	}
+	warn_if_open(c, &addrs[0]);
+	c->dialed_us = client_now_us();
+	c->timing = (struct rk_timing){ .resolve = c->dialed_us - t };
+	c->was_open = false;
+	if ((r = dial_start(&dc, &c->dial)) != RK_OK)
+		return err_set(err, r, "%s: %s", c->url_text, rk_err_text(r));
+	c->state = CLIENT_DIALING;
+	return RK_OK;
+}
+
+enum rk_err
+rk_client_connect(struct rk_client *c, struct rk_error *err)
+{
+	enum rk_err r;
+
+	err_clear(err);
+	if (!c->own_loop)
+		return err_set(err, RK_ESTATE,
+		    "%s: blocking calls need a client with its own loop",
+		    c->url_text);
+	if (loop_is_turning(c->loop))
+		return err_set(
+		    err, RK_ESTATE, "%s: a callback cannot wait", c->url_text);
+	if ((r = rk_client_start(c, err)) != RK_OK)
+		return r;
+	while (c->state != CLIENT_OPEN && c->state != CLIENT_IDLE) {
+		if ((r = rk_loop_step(c->loop, -1)) != RK_OK)
+			return err_set(
+			    err, r, "%s: the event loop failed", c->url_text);
+	}
+	if (c->state == CLIENT_OPEN)
+		return RK_OK;
+	if (err != NULL)
+		*err = c->why;
+	return c->why.code;
+}
+
+void
+rk_client_shutdown(struct rk_client *c)
+{
+	switch (c->state) {
+	case CLIENT_IDLE:
+	case CLIENT_ENDING:
+		return;
+	case CLIENT_DIALING:
+		dial_free(c->dial);
+		c->dial = NULL;
+		end(c, NULL);
+		return;
+	case CLIENT_OPENING:
+	case CLIENT_OPEN:
+		c->state = CLIENT_ENDING;
+		c->shut = true;
+		client_end_calls(c, RK_ECANCELED);
+		session_drain(c->session);
+		return;
+	}
+}
+
+/* A session that does not go in this time is dropped by rk_client_free(). */
+#define FREE_GRACE_MS 1000
+
+/* Outside of turns: run the loop until everything has come to its end. */
+static void
+run_to_the_end(struct rk_client *c)
+{
+	static const struct rk_error gone = {
+		.code = RK_ECANCELED,
+		.text = "shut down",
+	};
+	uint64_t until = rk_loop_now(c->loop) + FREE_GRACE_MS;
+
+	while (c->state != CLIENT_IDLE) {
+		if (c->session != NULL && rk_loop_now(c->loop) >= until)
+			session_abort(c->session, &gone);
+		if (rk_loop_step(c->loop, 50) != RK_OK)
+			break;
+	}
+}
+
+void
+rk_client_free(struct rk_client *c)
+{
+	if (c == NULL)
+		return;
+	if (c->loop != NULL && loop_is_turning(c->loop)) {
+		/* Functions further up the stack still use it. */
+		assert(!c->own_loop);
+		c->free_owed = true;
+		rk_client_shutdown(c);
+		loop_hook_queue(c->loop, &c->done_hook);
+		return;
+	}
+	if (c->state != CLIENT_IDLE) {
+		loop_refresh(c->loop);
+		rk_client_shutdown(c);
+		run_to_the_end(c);
+	}
+	destroy(c);
+}
+
+/* ---- small questions ---- */
+
+int
+rk_client_fd(const struct rk_client *c)
+{
+	return rk_loop_fd(c->loop);
+}
+
+int
+rk_client_wait_ms(const struct rk_client *c)
+{
+	return rk_loop_wait_ms(c->loop);
+}
+
+enum rk_err
+rk_client_process(struct rk_client *c)
+{
+	return rk_loop_step(c->loop, 0);
+}
+
+const struct rk_peer *
+rk_client_peer(const struct rk_client *c)
+{
+	return c->state == CLIENT_OPEN ? session_peer(c->session) : NULL;
+}
+
+void
+rk_client_timing(const struct rk_client *c, struct rk_timing *out)
+{
+	*out = c->timing;
+}

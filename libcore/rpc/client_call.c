@@ -1,0 +1,497 @@
+/* A client's calls: submit, match the answer, complete once. */
+#include "rpc/client_int.h"
+
+#include "base/error.h"
+#include "base/str.h"
+#include "rpc/frame.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+/* ---- what we send ---- */
+
+static void
+wall_clock_in(uint64_t ms, struct rk_time *t)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	t->is_set = true;
+	t->sec = (int64_t)ts.tv_sec + (int64_t)(ms / 1000);
+	t->nsec = (int32_t)(ts.tv_nsec + (long)(ms % 1000) * 1000000);
+	if (t->nsec >= 1000000000) {
+		t->nsec -= 1000000000;
+		t->sec++;
+	}
+}
+
+static struct rk_str
+view(const char *s)
+{
+	return s == NULL ? (struct rk_str){ 0 }
+	                 : (struct rk_str){ s, strlen(s) };
+}
+
+static enum rk_err
+check_request(const struct rk_client *c, const struct rk_request *req)
+{
+	size_t n;
+
+	if (c->state == CLIENT_IDLE || c->state == CLIENT_ENDING)
+		return RK_ESTATE;
+	if (req->method == NULL || (req->args == NULL && req->n_args != 0) ||
+	    (req->payload == NULL && req->payload_len != 0))
+		return RK_EINVAL;
+	n = strlen(req->method);
+	if (n == 0 || n > RK_NAME_MAX)
+		return RK_EINVAL;
+	if (req->payload_len > RK_PAYLOAD_MAX || req->n_args > RK_ARGS_MAX)
+		return RK_ETOOBIG;
+	if (req->subject != NULL && strlen(req->subject) > RK_SUBJECT_MAX)
+		return RK_ETOOBIG;
+	return RK_OK;
+}
+
+static void
+fill_message(struct rk_client *c, const struct rk_request *req, struct msg *m)
+{
+	m->hdr.to_service = view(req->method);
+	m->hdr.subject = view(req->subject);
+	m->payload = (struct rk_bytes){ req->payload, req->payload_len };
+	if (req->timeout != 0 && req->timeout != RK_NEVER)
+		wall_clock_in(req->timeout, &m->hdr.deadline);
+	if (!req->full_header)
+		return;
+	wall_clock_in(0, &m->hdr.created);
+	m->hdr.from = view(c->from);
+	m->hdr.to = view(c->to);
+	m->hdr.serial = ++c->serial;
+}
+
+/* Queue the frame: on the connection, or until there is one. */
+static enum rk_err
+queue(struct rk_client *c, const struct rk_request *req, const struct msg *m)
+{
+	if (c->state == CLIENT_OPEN) {
+		if (!session_has_room(c->session))
+			return RK_ELIMIT;
+		return session_send(c->session, m, req->args, req->n_args);
+	}
+	if (buf_len(&c->waiting) >= c->conf.max_queue)
+		return RK_ELIMIT;
+	return msg_encode(&c->waiting, m, req->args, req->n_args);
+}
+
+/* A frame that was queued before there was a connection: now its ends are
+ * known, and whether anybody still waits for its answer. */
+static enum rk_err
+send_late(struct rk_client *c, const struct frame *f)
+{
+	struct msg m;
+	enum rk_err r;
+
+	if ((r = msg_decode(f->body.ptr, f->body.len, &m, NULL)) != RK_OK)
+		return r;
+	if (m.hdr.type == RK_TYPE_CALL &&
+	    !pending_has(&c->pending, m.hdr.seqno))
+		return RK_OK;
+	if (m.hdr.serial != 0) {
+		m.hdr.from = view(c->from);
+		m.hdr.to = view(c->to);
+	}
+	return session_send(c->session, &m, NULL, 0);
+}
+
+enum rk_err
+client_send_waiting(struct rk_client *c)
+{
+	const struct buf *b = &c->waiting;
+	struct frame f;
+	enum rk_err r = RK_OK;
+
+	for (size_t at = 0; r == RK_OK && at < buf_len(b); at += f.total) {
+		r = frame_split(
+		    buf_peek(b) + at, buf_len(b) - at, &f, NULL, NULL);
+		if (r == RK_OK)
+			r = send_late(c, &f);
+	}
+	return r;
+}
+
+/* ---- deadlines ---- */
+
+static void
+arm(struct rk_client *c)
+{
+	uint64_t at = c->pending.next_deadline;
+
+	if (at == RK_NEVER)
+		rk_timer_clear(c->timer);
+	else if (rk_timer_set(c->timer, at) != RK_OK)
+		log_event(RK_LOG_WARN, "client", "no memory for a timer");
+}
+
+static void
+send_cancel(struct rk_client *c, const struct pending *p)
+{
+	struct msg m = { 0 };
+
+	if (c->state != CLIENT_OPEN)
+		return;
+	m.hdr.type = RK_TYPE_CANCEL;
+	m.hdr.seqno = p->seqno;
+	m.hdr.call_id = (struct rk_str){ p->call_id, CALL_ID_LEN };
+	/* Otherwise it ends there with its deadline or the connection. */
+	if (session_send(c->session, &m, NULL, 0) != RK_OK)
+		log_event(RK_LOG_DEBUG, "client", "a cancel was not sent");
+}
+
+static void
+settle(struct rk_client *c)
+{
+	if (c->session != NULL && pending_count(&c->pending) == 0)
+		session_set_busy(c->session, false);
+	if (!TAILQ_EMPTY(&c->done))
+		loop_hook_queue(c->loop, &c->done_hook);
+}
+
+void
+client_on_timer(struct rk_timer *t, void *arg)
+{
+	struct rk_client *c = arg;
+	struct pending_list late = TAILQ_HEAD_INITIALIZER(late);
+	struct pending *p;
+
+	(void)t;
+	pending_expire(&c->pending, rk_loop_now(c->loop), &late);
+	TAILQ_FOREACH (p, &late, link) {
+		p->sent = c->was_open;
+		send_cancel(c, p);
+	}
+	TAILQ_CONCAT(&c->done, &late, link);
+	arm(c);
+	settle(c);
+}
+
+/* ---- completing ---- */
+
+static void
+complete(struct rk_client *c, struct pending *p, struct rk_reply *reply)
+{
+	rk_reply_fn *fn = p->fn;
+	void *arg = p->arg;
+
+	pending_release(&c->pending, p);
+	fn(c, reply, arg);
+}
+
+void
+client_run_done(struct rk_client *c)
+{
+	struct pending *p;
+
+	while ((p = TAILQ_FIRST(&c->done)) != NULL) {
+		struct rk_reply reply = {
+			.code = p->code,
+			.maybe_executed = p->sent,
+		};
+
+		TAILQ_REMOVE(&c->done, p, link);
+		complete(c, p, &reply);
+	}
+}
+
+/* They have ended: note what is true of them now. */
+static void
+mark_sent(struct rk_client *c, struct pending_list *list)
+{
+	struct pending *p;
+
+	TAILQ_FOREACH (p, list, link)
+		p->sent = c->was_open;
+}
+
+void
+client_end_calls(struct rk_client *c, enum rk_err code)
+{
+	struct pending_list all = TAILQ_HEAD_INITIALIZER(all);
+
+	pending_end_all(&c->pending, code, &all);
+	mark_sent(c, &all);
+	TAILQ_CONCAT(&c->done, &all, link);
+	settle(c);
+}
+
+static void
+answer(struct rk_client *c, const struct msg *m)
+{
+	struct rk_reply reply = { .hdr = m->hdr, .payload = m->payload };
+	struct pending *p;
+
+	p = pending_match(&c->pending, m->hdr.seqno, m->hdr.call_id);
+	if (p == NULL)
+		return; /* late: its call has ended */
+	if (m->hdr.type == RK_TYPE_ERROR) {
+		reply.code = RK_ENOMETHOD;
+	} else if (m->error.len != 0) {
+		reply.code = RK_EREMOTE;
+		reply.remote_error = m->error;
+	}
+	settle(c);
+	complete(c, p, &reply);
+}
+
+bool
+client_message(struct session *s, const struct msg *m, void *arg)
+{
+	struct rk_client *c = arg;
+
+	(void)s;
+	switch (m->hdr.type) {
+	case RK_TYPE_REPLY:
+	case RK_TYPE_ERROR:
+		answer(c, m);
+		break;
+	case RK_TYPE_ONEWAY:
+		if (c->conf.pushed != NULL)
+			c->conf.pushed(c, &m->hdr, m->payload, c->conf.arg);
+		break;
+	default:
+		break; /* keepalives, and what nobody here asked for */
+	}
+	return true;
+}
+
+/* ---- the three forms ---- */
+
+enum rk_err
+rk_client_submit(struct rk_client *c, const struct rk_request *req,
+    rk_reply_fn *fn, void *arg, uint64_t *id_out)
+{
+	struct msg m = { .hdr = { .type = RK_TYPE_CALL } };
+	uint64_t timeout = req->timeout;
+	uint64_t deadline = RK_NEVER;
+	uint64_t nearest = c->pending.next_deadline;
+	struct pending *p;
+	enum rk_err r;
+
+	if (id_out != NULL)
+		*id_out = 0;
+	if ((r = check_request(c, req)) != RK_OK)
+		return r;
+	if (pending_count(&c->pending) >= c->conf.max_pending)
+		return RK_ELIMIT;
+	if (timeout == 0)
+		timeout = c->conf.call_timeout;
+	loop_refresh(c->loop);
+	if (timeout != RK_NEVER)
+		deadline = rk_loop_now(c->loop) + timeout;
+	r = pending_add(&c->pending, deadline, fn, arg, &p);
+	if (r != RK_OK)
+		return r;
+	fill_message(c, req, &m);
+	m.hdr.seqno = p->seqno;
+	m.hdr.call_id = (struct rk_str){ p->call_id, CALL_ID_LEN };
+	if ((r = queue(c, req, &m)) != RK_OK) {
+		(void)pending_remove(&c->pending, p->seqno);
+		pending_release(&c->pending, p);
+		return r;
+	}
+	if (deadline < nearest)
+		arm(c);
+	if (pending_count(&c->pending) == 1 && c->session != NULL)
+		session_set_busy(c->session, true);
+	if (id_out != NULL)
+		*id_out = p->seqno;
+	return RK_OK;
+}
+
+enum rk_err
+rk_client_send(struct rk_client *c, const struct rk_request *req)
+{
+	struct msg m = { .hdr = { .type = RK_TYPE_ONEWAY } };
+	char id[CALL_ID_LEN];
+	enum rk_err r;
+
+	if ((r = check_request(c, req)) != RK_OK)
+		return r;
+	fill_message(c, req, &m);
+	pending_call_id(&c->pending, id);
+	m.hdr.call_id = (struct rk_str){ id, CALL_ID_LEN };
+	m.hdr.seqno = c->pending.next_seqno++;
+	return queue(c, req, &m);
+}
+
+enum rk_err
+rk_client_cancel(struct rk_client *c, uint64_t id)
+{
+	struct pending *p = pending_remove(&c->pending, id);
+
+	if (p == NULL)
+		return RK_ENOENT;
+	p->code = RK_ECANCELED;
+	p->sent = c->was_open;
+	send_cancel(c, p);
+	TAILQ_INSERT_TAIL(&c->done, p, link);
+	settle(c);
+	return RK_OK;
+}
+
+/* What the blocking form waits for. */
+struct waiter {
+	struct rk_reply *reply;
+	bool done;
+	bool no_memory;
+};
+
+static void
+move_view(struct rk_str *s, const char *from, char *to)
+{
+	if (s->ptr != NULL)
+		s->ptr = to + (s->ptr - from);
+}
+
+/*
+ * Copy the views of a reply: header strings and payload lie in one body, so
+ * one block from the lowest to the highest address moves them all.
+ */
+static bool
+keep_reply(struct rk_reply *dst, const struct rk_reply *src)
+{
+	struct rk_header *h = &dst->hdr;
+	struct rk_str *views[] = { &h->from, &h->to, &h->to_service,
+		&h->to_version, &h->from_service, &h->from_version, &h->subject,
+		&h->call_id, &h->to_peer_id, &h->to_peer_name, &h->from_peer_id,
+		&h->from_peer_name, &dst->remote_error };
+	const size_t n = sizeof(views) / sizeof(views[0]);
+	const char *low = NULL, *high = NULL;
+	struct rk_str payload, args;
+	char *copy;
+
+	*dst = *src;
+	payload =
+	    (struct rk_str){ (const char *)dst->payload.ptr, dst->payload.len };
+	args =
+	    (struct rk_str){ (const char *)h->args.raw.ptr, h->args.raw.len };
+	for (size_t i = 0; i < n + 2; i++) {
+		const struct rk_str *s = i < n    ? views[i]
+		                         : i == n ? &payload
+		                                  : &args;
+
+		if (s->ptr == NULL)
+			continue;
+		if (low == NULL || s->ptr < low)
+			low = s->ptr;
+		if (high == NULL || s->ptr + s->len > high)
+			high = s->ptr + s->len;
+	}
+	if (low == NULL)
+		return true;
+	copy = malloc((size_t)(high - low) + 1);
+	if (copy == NULL)
+		return false;
+	memcpy(copy, low, (size_t)(high - low));
+	for (size_t i = 0; i < n; i++)
+		move_view(views[i], low, copy);
+	move_view(&payload, low, copy);
+	move_view(&args, low, copy);
+	dst->payload.ptr = (const uint8_t *)payload.ptr;
+	h->args.raw.ptr = (const uint8_t *)args.ptr;
+	dst->owned = copy;
+	return true;
+}
+
+static void
+on_waited(struct rk_client *c, const struct rk_reply *reply, void *arg)
+{
+	struct waiter *w = arg;
+
+	(void)c;
+	w->done = true;
+	if (!keep_reply(w->reply, reply)) {
+		*w->reply = (struct rk_reply){ .code = RK_ENOMEM,
+			.maybe_executed = true };
+	}
+}
+
+static void
+describe(const struct rk_client *c, const struct rk_request *req,
+    const struct rk_reply *reply, struct rk_error *err)
+{
+	const char *method = req->method;
+	const char *detail = rk_err_text(reply->code);
+	char remote[RK_ERROR_TEXT_LEN / 2];
+	char name[RK_NAME_MAX + 1];
+
+	if (reply->code == RK_EREMOTE)
+		detail = rk_escape(remote, sizeof(remote),
+		    reply->remote_error.ptr, reply->remote_error.len);
+	else if (c->state != CLIENT_OPEN && reply->code == c->why.code)
+		detail = c->why.text; /* the connection's end ended it */
+	(void)err_set(err, reply->code, "%s: %s",
+	    str_escape(name, sizeof(name), method), detail);
+	if (err != NULL)
+		err->step = "call";
+}
+
+enum rk_err
+rk_client_call(struct rk_client *c, const struct rk_request *req,
+    struct rk_reply *reply, struct rk_error *err)
+{
+	struct waiter w = { .reply = reply };
+	enum rk_err r;
+
+	*reply = (struct rk_reply){ .code = RK_EFAIL };
+	err_clear(err);
+	r = RK_ESTATE;
+	if (c->own_loop && !loop_is_turning(c->loop))
+		r = rk_client_submit(c, req, on_waited, &w, NULL);
+	if (r != RK_OK) {
+		reply->code = r;
+		describe(c, req, reply, err);
+		return r;
+	}
+	while (!w.done && (r = rk_loop_step(c->loop, -1)) == RK_OK)
+		continue;
+	/* The loop cannot fail while its descriptors live; if it does, the
+	 * waiter must not outlive this frame. */
+	if (!w.done) {
+		client_end_calls(c, r);
+		client_run_done(c);
+	}
+	if (reply->code != RK_OK)
+		describe(c, req, reply, err);
+	return reply->code;
+}
+
+void
+rk_reply_free(struct rk_reply *reply)
+{
+	free(reply->owned);
+	*reply = (struct rk_reply){ 0 };
+}
+
+enum rk_err
+rk_client_flush(struct rk_client *c, struct rk_error *err)
+{
+	enum rk_err r = RK_OK;
+
+	err_clear(err);
+	if (!c->own_loop || loop_is_turning(c->loop))
+		return err_set(
+		    err, RK_ESTATE, "%s: cannot wait here", c->url_text);
+	if (c->state == CLIENT_IDLE)
+		return err_set(
+		    err, RK_ESTATE, "%s: not connected", c->url_text);
+	while (r == RK_OK && c->state != CLIENT_IDLE &&
+	       (c->state != CLIENT_OPEN || session_unsent(c->session) != 0))
+		r = rk_loop_step(c->loop, -1);
+	if (r != RK_OK)
+		return err_set(
+		    err, r, "%s: the event loop failed", c->url_text);
+	if (c->state == CLIENT_OPEN)
+		return RK_OK;
+	if (err != NULL)
+		*err = c->why;
+	return c->why.code;
+}

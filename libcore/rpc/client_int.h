@@ -1,0 +1,69 @@
+/* The inside of a client, shared by its two files. */
+#ifndef RPCKIT_RPC_CLIENT_INT_H
+#define RPCKIT_RPC_CLIENT_INT_H
+
+#include "net/addr.h"
+#include "net/dial.h"
+#include "net/loop.h"
+#include "net/tls.h"
+#include "rpc/pending.h"
+#include "rpc/session.h"
+
+#include <rpckit/client.h>
+
+/*
+ *	IDLE -> DIALING -> OPENING -> OPEN -> IDLE
+ *
+ * and from each back to IDLE through ENDING, in which the last session closes
+ * or the end of an attempt waits for its turn of the loop.
+ */
+enum client_state {
+	CLIENT_IDLE,
+	CLIENT_DIALING, /* a dial runs */
+	CLIENT_OPENING, /* a session shakes hands */
+	CLIENT_OPEN,
+	CLIENT_ENDING
+};
+
+struct rk_client {
+	struct rk_client_conf conf; /* with defaults filled in */
+	struct addr_url url;
+	char url_text[ADDR_TEXT_LEN];
+	struct rk_loop *loop;
+	bool own_loop;
+	enum client_state state;
+	struct session_trust trust;
+	struct tls_ctx *tls;
+	struct dial *dial;
+	struct session *session;
+	struct buf waiting; /* frames submitted before OPEN */
+	struct pending_table pending;
+	struct pending_list done; /* completed, callback owed */
+	struct loop_hook done_hook;
+	struct rk_timer *timer; /* of the nearest call deadline */
+	struct rk_error why;    /* the end's reason */
+	bool end_owed;          /* `closed` is to be called by the hook */
+	bool shut;              /* by rk_client_shutdown() */
+	bool free_owed;         /* rk_client_free() came inside a turn */
+	bool was_open;          /* in this session */
+	int64_t serial;
+	char from[ADDR_TEXT_LEN]; /* for full headers: Go's form */
+	char to[ADDR_TEXT_LEN];
+	uint64_t dialed_us;
+	struct rk_timing timing;
+};
+
+/* client.c */
+uint64_t client_now_us(void);
+
+/* client_call.c */
+bool client_message(struct session *s, const struct msg *m, void *arg);
+/* The session is open: send what was submitted before. */
+enum rk_err client_send_waiting(struct rk_client *c);
+/* End every pending call with code: callbacks come from the hook. */
+void client_end_calls(struct rk_client *c, enum rk_err code);
+/* Run the callbacks of completed calls. */
+void client_run_done(struct rk_client *c);
+void client_on_timer(struct rk_timer *t, void *arg);
+
+#endif

@@ -1,0 +1,183 @@
+/* A client's calls that wait for their answer. */
+#include "rpc/pending.h"
+
+#include "base/str.h"
+
+#include <rpckit/secret.h>
+
+#include <stdlib.h>
+
+/* Structs kept for reuse: what a busy client has outstanding. */
+#define FREE_MAX 4096
+
+/* Go's clients start there; 1 and 0 have meanings of their own. */
+#define FIRST_SEQNO 2
+
+void
+pending_init(struct pending_table *t)
+{
+	*t = (struct pending_table){ .next_seqno = FIRST_SEQNO,
+		.next_deadline = RK_NEVER };
+	idmap_init(&t->map);
+	TAILQ_INIT(&t->all);
+	TAILQ_INIT(&t->free_list);
+}
+
+void
+pending_fini(struct pending_table *t)
+{
+	struct pending *p;
+
+	while ((p = TAILQ_FIRST(&t->free_list)) != NULL) {
+		TAILQ_REMOVE(&t->free_list, p, link);
+		free(p);
+	}
+	idmap_fini(&t->map);
+	rk_wipe(t->id_tails, sizeof(t->id_tails));
+}
+
+static void
+fill_pool(struct pending_table *t)
+{
+	uint8_t head[CALL_ID_HEAD_RAW];
+
+	rk_random(head, sizeof(head));
+	rk_random(t->id_tails, sizeof(t->id_tails));
+	str_base64(t->id_head, head, sizeof(head), STR_BASE64URL_NOPAD);
+	t->ids_left = CALL_ID_POOL;
+}
+
+/* Half a byte a letter: every call needs one, and base64 takes its time. */
+void
+pending_call_id(struct pending_table *t, char id[CALL_ID_LEN])
+{
+	const uint8_t *tail;
+
+	if (t->ids_left == 0)
+		fill_pool(t);
+	tail = t->id_tails[--t->ids_left];
+	memcpy(id, t->id_head, CALL_ID_HEAD_LEN);
+	id += CALL_ID_HEAD_LEN;
+	for (size_t i = 0; i < CALL_ID_TAIL_RAW; i++) {
+		id[2 * i] = (char)('A' + (tail[i] >> 4));
+		id[2 * i + 1] = (char)('A' + (tail[i] & 15));
+	}
+}
+
+static struct pending *
+take_free(struct pending_table *t)
+{
+	struct pending *p = TAILQ_FIRST(&t->free_list);
+
+	if (p == NULL)
+		return malloc(sizeof(*p));
+	TAILQ_REMOVE(&t->free_list, p, link);
+	t->n_free--;
+	return p;
+}
+
+enum rk_err
+pending_add(struct pending_table *t, uint64_t deadline, rk_reply_fn *fn,
+    void *arg, struct pending **out)
+{
+	struct pending *p = take_free(t);
+	enum rk_err r;
+
+	*out = NULL;
+	if (p == NULL)
+		return RK_ENOMEM;
+	*p = (struct pending){ .seqno = t->next_seqno,
+		.deadline = deadline,
+		.fn = fn,
+		.arg = arg };
+	if ((r = idmap_add(&t->map, p->seqno, p)) != RK_OK) {
+		pending_release(t, p);
+		return r;
+	}
+	TAILQ_INSERT_TAIL(&t->all, p, link);
+	t->next_seqno++;
+	if (deadline < t->next_deadline)
+		t->next_deadline = deadline;
+	pending_call_id(t, p->call_id);
+	*out = p;
+	return RK_OK;
+}
+
+struct pending *
+pending_match(struct pending_table *t, uint64_t seqno, struct rk_str call_id)
+{
+	const struct pending *p = idmap_find(&t->map, seqno);
+
+	if (p == NULL)
+		return NULL;
+	if (call_id.len != 0 &&
+	    (call_id.len != CALL_ID_LEN ||
+	        memcmp(call_id.ptr, p->call_id, CALL_ID_LEN) != 0))
+		return NULL;
+	return pending_remove(t, seqno);
+}
+
+struct pending *
+pending_remove(struct pending_table *t, uint64_t seqno)
+{
+	struct pending *p = idmap_remove(&t->map, seqno);
+
+	if (p != NULL)
+		TAILQ_REMOVE(&t->all, p, link);
+	return p;
+}
+
+bool
+pending_has(const struct pending_table *t, uint64_t seqno)
+{
+	return idmap_find(&t->map, seqno) != NULL;
+}
+
+void
+pending_expire(struct pending_table *t, uint64_t now, struct pending_list *to)
+{
+	uint64_t nearest = RK_NEVER;
+	struct pending *p, *next;
+
+	for (p = TAILQ_FIRST(&t->all); p != NULL; p = next) {
+		next = TAILQ_NEXT(p, link);
+		if (p->deadline <= now) {
+			(void)pending_remove(t, p->seqno); /* it is there */
+			p->code = RK_ETIMEOUT;
+			TAILQ_INSERT_TAIL(to, p, link);
+		} else if (p->deadline < nearest) {
+			nearest = p->deadline;
+		}
+	}
+	t->next_deadline = nearest;
+}
+
+void
+pending_end_all(
+    struct pending_table *t, enum rk_err code, struct pending_list *to)
+{
+	struct pending *p;
+
+	TAILQ_FOREACH (p, &t->all, link)
+		p->code = code;
+	TAILQ_CONCAT(to, &t->all, link);
+	idmap_fini(&t->map);
+	t->next_deadline = RK_NEVER;
+}
+
+void
+pending_release(struct pending_table *t, struct pending *p)
+{
+	if (t->n_free >= FREE_MAX) {
+		free(p);
+		return;
+	}
+	TAILQ_INSERT_HEAD(&t->free_list, p, link);
+	t->n_free++;
+}
+
+size_t
+pending_count(const struct pending_table *t)
+{
+	return t->map.count;
+}

@@ -1,0 +1,70 @@
+/* A client's calls that wait for their answer. */
+#ifndef RPCKIT_RPC_PENDING_H
+#define RPCKIT_RPC_PENDING_H
+
+#include "rpc/idmap.h"
+
+#include <rpckit/client.h>
+
+#include <sys/queue.h>
+
+/*
+ * Looks like the 33 random bytes in base64url of other clients, and is as
+ * unguessable, so that nobody else can cancel the call on a server that looks
+ * calls up by this alone: 12 letters for 9 random bytes, drawn once a pool, and
+ * 32 for the 16 that are the call's own.
+ */
+#define CALL_ID_LEN 44
+#define CALL_ID_HEAD_LEN 12
+#define CALL_ID_HEAD_RAW 9
+#define CALL_ID_TAIL_RAW 16
+#define CALL_ID_POOL 63
+
+struct pending {
+	TAILQ_ENTRY(pending) link; /* all, or the done or the free list */
+	uint64_t seqno;
+	uint64_t deadline; /* loop milliseconds; RK_NEVER: none */
+	rk_reply_fn *fn;
+	void *arg;
+	enum rk_err code; /* in the done list: why it ended */
+	bool sent;        /* the same: its request may have reached the peer */
+	char call_id[CALL_ID_LEN];
+};
+TAILQ_HEAD(pending_list, pending);
+
+struct pending_table {
+	struct idmap map;
+	struct pending_list all; /* the same, as they came */
+	struct pending_list free_list;
+	size_t n_free;
+	uint64_t next_seqno;
+	uint64_t next_deadline; /* no later than any call's */
+	char id_head[CALL_ID_HEAD_LEN + 1];
+	uint8_t id_tails[CALL_ID_POOL][CALL_ID_TAIL_RAW];
+	size_t ids_left;
+};
+
+void pending_init(struct pending_table *t);
+void pending_fini(struct pending_table *t);
+/* A new call with its own seqno and call id.  RK_ENOMEM. */
+RK_MUST enum rk_err pending_add(struct pending_table *t, uint64_t deadline,
+    rk_reply_fn *fn, void *arg, struct pending **out);
+/* The call the answer belongs to, out of the table; NULL: none (late, or a
+ * stranger's: a call id that is there must be the call's). */
+struct pending *pending_match(
+    struct pending_table *t, uint64_t seqno, struct rk_str call_id);
+struct pending *pending_remove(struct pending_table *t, uint64_t seqno);
+bool pending_has(const struct pending_table *t, uint64_t seqno);
+/* Move every call whose deadline has come to `to` (with RK_ETIMEOUT), or every
+ * call (with code), in the order they were added. */
+void pending_expire(
+    struct pending_table *t, uint64_t now, struct pending_list *to);
+void pending_end_all(
+    struct pending_table *t, enum rk_err code, struct pending_list *to);
+/* Give the struct back for reuse. */
+void pending_release(struct pending_table *t, struct pending *p);
+size_t pending_count(const struct pending_table *t);
+/* Fresh call id, also for one-way messages. */
+void pending_call_id(struct pending_table *t, char id[CALL_ID_LEN]);
+
+#endif

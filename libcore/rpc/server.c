@@ -1,0 +1,540 @@
+/* A server's life: methods, credentials, threads, start and stop. */
+#include "base/error.h"
+#include "rpc/server_int.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DEFAULT_MAX_CONNS 4096
+#define DEFAULT_MAX_UNPROVEN 512
+#define DEFAULT_MAX_PER_SOURCE 16
+#define DEFAULT_MAX_CALLS 1024
+#define DEFAULT_MAX_QUEUE (4u << 20)
+#define MAX_THREADS 256
+#define STRANGER_LINES 10 /* a second */
+
+/* ---- credentials ---- */
+
+static void
+creds_free(struct creds *c)
+{
+	if (c == NULL)
+		return;
+	tls_ctx_free(c->tls);
+	if (c->retired != NULL)
+		c->retired(c->arg);
+	free(c);
+}
+
+/* Does not call `retired` when it fails. */
+static enum rk_err
+creds_new(const struct rk_server_conf *conf, const struct rk_ident *ident,
+    struct rk_trust *trust, struct creds **out, struct rk_error *err)
+{
+	struct tls_conf tc = { .server = true,
+		.mode = conf->tls_mode,
+		.ident = ident,
+		.verify = session_verify };
+	struct creds *c;
+	enum rk_err r = RK_OK;
+
+	*out = NULL;
+	c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		return err_set(err, RK_ENOMEM, "server: out of memory");
+	c->trust = (struct session_trust){ .server = true,
+		.mode = conf->tls_mode,
+		.ident = ident,
+		.trust = trust };
+	tc.arg = &c->trust;
+	if (ident != NULL || conf->tls_mode == RK_TLS_SKIP_VERIFY)
+		r = tls_ctx_new(&tc, &c->tls, err);
+	if (r != RK_OK) {
+		creds_free(c);
+		return r;
+	}
+	*out = c;
+	return RK_OK;
+}
+
+static void
+creds_retire_unused(struct rk_server *s)
+{
+	struct creds *c = TAILQ_NEXT(TAILQ_FIRST(&s->creds), link);
+	struct creds *next;
+
+	for (; c != NULL; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (c->users != 0)
+			continue;
+		TAILQ_REMOVE(&s->creds, c, link);
+		creds_free(c);
+	}
+}
+
+static void
+on_unused(struct mail *m)
+{
+	creds_retire_unused(
+	    (struct rk_server *)(void *)((char *)m -
+	                                 offsetof(struct rk_server, unused)));
+}
+
+/* `retired` is never called from inside a call of the user's. */
+static void
+retire_soon(struct rk_server *s)
+{
+	mailbox_put(s->workers[0].box, &s->unused);
+}
+
+void
+creds_release(struct rk_server *s, struct creds *c)
+{
+	c->users--;
+	if (c->users == 0 && c != TAILQ_FIRST(&s->creds))
+		retire_soon(s);
+}
+
+static bool
+has_tls_listener(const struct rk_server *s)
+{
+	const struct listener *l;
+
+	TAILQ_FOREACH (l, &s->listeners, link) {
+		if (l->scheme == ADDR_TLS)
+			return true;
+	}
+	return false;
+}
+
+enum rk_err
+rk_server_identity(struct rk_server *server, const struct rk_ident *ident,
+    struct rk_trust *trust, void (*retired)(void *arg), void *arg,
+    struct rk_error *err)
+{
+	struct creds *c;
+	enum rk_err r;
+
+	err_clear(err);
+	r = creds_new(&server->conf, ident, trust, &c, err);
+	if (r != RK_OK)
+		return r;
+	if (c->tls == NULL && has_tls_listener(server)) {
+		creds_free(c);
+		return err_set(err, RK_EINVAL,
+		    "server: TLS needs a certificate and a key");
+	}
+	c->retired = retired;
+	c->arg = arg;
+	TAILQ_INSERT_HEAD(&server->creds, c, link);
+	retire_soon(server);
+	return RK_OK;
+}
+
+/* ---- methods ---- */
+
+struct swap {
+	struct mail mail;
+	struct worker *worker;
+	struct methods *next;
+};
+
+static void
+retire(struct mail *mail)
+{
+	struct methods *m =
+	    (struct methods *)(void *)((char *)mail -
+	                               offsetof(struct methods, retire));
+
+	TAILQ_REMOVE(&m->server->sets, m, link);
+	methods_free(m);
+}
+
+/* On the loop of w, which leaves its set. */
+static void
+enter(struct worker *w, struct methods *next)
+{
+	struct methods *old = w->methods;
+
+	w->methods = next;
+	if (old != NULL && atomic_fetch_sub(&old->holders, 1) == 1)
+		mailbox_put(w->server->workers[0].box, &old->retire);
+}
+
+static void
+on_swap(struct mail *m)
+{
+	struct swap *sw = (struct swap *)(void *)m;
+
+	enter(sw->worker, sw->next);
+}
+
+enum rk_err
+rk_server_methods(struct rk_server *server, const struct rk_method *methods,
+    size_t n, void (*retired)(void *arg), void *arg, struct rk_error *err)
+{
+	struct methods *m;
+	enum rk_err r;
+
+	err_clear(err);
+	if ((r = methods_new(methods, n, &m, err)) != RK_OK)
+		return r;
+	m->swaps = calloc(server->n_workers, sizeof(*m->swaps));
+	if (m->swaps == NULL) {
+		methods_free(m);
+		return err_set(err, RK_ENOMEM, "methods: out of memory");
+	}
+	m->server = server;
+	m->retire.fn = retire;
+	m->retired = retired;
+	m->arg = arg;
+	atomic_init(&m->holders, server->n_workers);
+	TAILQ_INSERT_TAIL(&server->sets, m, link);
+	enter(&server->workers[0], m);
+	for (unsigned i = 1; i < server->n_workers; i++) {
+		struct worker *w = &server->workers[i];
+
+		m->swaps[i] = (struct swap){ { .fn = on_swap }, w, m };
+		mailbox_put(w->box, &m->swaps[i].mail);
+	}
+	return RK_OK;
+}
+
+/* ---- making one ---- */
+
+static enum rk_err
+worker_init(struct rk_server *s, unsigned i)
+{
+	struct worker *w = &s->workers[i];
+	enum rk_err r;
+
+	w->server = s;
+	w->index = i;
+	TAILQ_INIT(&w->conns);
+	TAILQ_INIT(&w->spare);
+	idmap_init(&w->deferred);
+	w->stop.fn = worker_stop;
+	w->kill.fn = worker_kill;
+	w->acked.fn = server_on_ack;
+	if (i == 0)
+		w->loop = s->loop;
+	else if ((r = rk_loop_new(&w->loop)) != RK_OK)
+		return r;
+	if ((r = mailbox_new(w->loop, &w->box)) != RK_OK && i != 0)
+		rk_loop_free(w->loop);
+	return r;
+}
+
+static void
+fill_defaults(struct rk_server_conf *conf)
+{
+	conn_default_timeouts(&conf->timeouts);
+	if (conf->max_conns == 0)
+		conf->max_conns = DEFAULT_MAX_CONNS;
+	if (conf->max_unproven == 0)
+		conf->max_unproven = DEFAULT_MAX_UNPROVEN;
+	if (conf->max_per_source == 0)
+		conf->max_per_source = DEFAULT_MAX_PER_SOURCE;
+	if (conf->max_calls == 0)
+		conf->max_calls = DEFAULT_MAX_CALLS;
+	if (conf->max_queue == 0)
+		conf->max_queue = DEFAULT_MAX_QUEUE;
+}
+
+static void on_stopped(struct mail *m);
+
+static void
+on_retry(struct rk_timer *t, void *arg)
+{
+	(void)t;
+	server_pause_accept(arg, false);
+}
+
+static void
+on_grace(struct rk_timer *t, void *arg)
+{
+	struct rk_server *s = arg;
+
+	(void)t;
+	for (unsigned i = 0; i < s->n_workers; i++)
+		mailbox_put(s->workers[i].box, &s->workers[i].kill);
+}
+
+static enum rk_err
+make_parts(struct rk_server *s, struct rk_error *err)
+{
+	struct creds *c;
+	enum rk_err r;
+
+	s->workers = calloc(s->conf.threads + 1, sizeof(*s->workers));
+	if (s->workers == NULL)
+		return RK_ENOMEM;
+	for (unsigned i = 0; i < s->conf.threads + 1; i++) {
+		if ((r = worker_init(s, i)) != RK_OK)
+			return r;
+		s->n_workers++;
+	}
+	if ((r = rk_timer_new(s->loop, on_retry, s, &s->retry)) != RK_OK ||
+	    (r = rk_timer_new(s->loop, on_grace, s, &s->grace)) != RK_OK)
+		return r;
+	r = creds_new(&s->conf, s->conf.ident, s->conf.trust, &c, err);
+	if (r != RK_OK)
+		return r;
+	TAILQ_INSERT_HEAD(&s->creds, c, link);
+	return rk_server_methods(s, NULL, 0, NULL, NULL, err);
+}
+
+enum rk_err
+rk_server_new(const struct rk_server_conf *conf, struct rk_server **out,
+    struct rk_error *err)
+{
+	struct rk_server *s;
+	enum rk_err r;
+
+	*out = NULL;
+	err_clear(err);
+	if (conf->size == 0 || conf->loop == NULL ||
+	    conf->threads > MAX_THREADS)
+		return err_set(err, RK_EINVAL,
+		    "server: no size, no loop, or more than %d threads",
+		    MAX_THREADS);
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return err_set(err, RK_ENOMEM, "server: out of memory");
+	memcpy(&s->conf, conf,
+	    conf->size < sizeof(s->conf) ? conf->size : sizeof(s->conf));
+	fill_defaults(&s->conf);
+	s->loop = conf->loop;
+	s->paused = true;
+	TAILQ_INIT(&s->creds);
+	TAILQ_INIT(&s->listeners);
+	TAILQ_INIT(&s->sets);
+	s->stopped.fn = on_stopped;
+	s->unused.fn = on_unused;
+	gate_init(&s->gate, s->conf.max_unproven, s->conf.max_per_source);
+	r = make_parts(s, err);
+	if (r != RK_OK && err != NULL && err->code == RK_OK)
+		(void)err_set(err, r, "server: %s", rk_err_text(r));
+	if (r != RK_OK)
+		rk_server_free(s);
+	else
+		*out = s;
+	return r;
+}
+
+/* ---- running ---- */
+
+static void *
+run_worker(void *arg)
+{
+	struct worker *w = arg;
+
+	if (rk_loop_run(w->loop) != RK_OK)
+		log_event(RK_LOG_ERROR, "server", "loop %u failed", w->index);
+	return NULL;
+}
+
+/* Signals are the user's threads' business. */
+static int
+start_thread(struct worker *w)
+{
+	sigset_t all, before;
+	int e;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	e = pthread_create(&w->thread, NULL, run_worker, w);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return e;
+}
+
+static void
+join_threads(struct rk_server *s)
+{
+	for (unsigned i = 1; i < s->n_workers; i++) {
+		struct worker *w = &s->workers[i];
+
+		if (!w->has_thread)
+			continue;
+		rk_loop_stop(w->loop);
+		(void)pthread_join(w->thread, NULL);
+		w->has_thread = false;
+	}
+}
+
+enum rk_err
+rk_server_start(struct rk_server *server, struct rk_error *err)
+{
+	err_clear(err);
+	if (server->state != SERVER_NEW)
+		return err_set(err, RK_ESTATE, "server: started already");
+	for (unsigned i = 1; i < server->n_workers; i++) {
+		int e = start_thread(&server->workers[i]);
+
+		if (e != 0) {
+			join_threads(server);
+			return err_sys(err, RK_ELIMIT, e,
+			    "server: cannot start thread %u", i);
+		}
+		server->workers[i].has_thread = true;
+	}
+	server->state = SERVER_RUNNING;
+	server_pause_accept(server, false);
+	return RK_OK;
+}
+
+/* ---- stopping ---- */
+
+static void
+on_stopped(struct mail *m)
+{
+	struct rk_server *s =
+	    (struct rk_server *)(void *)((char *)m -
+	                                 offsetof(struct rk_server, stopped));
+
+	join_threads(s);
+	rk_timer_clear(s->grace);
+	rk_timer_clear(s->retry);
+	s->state = SERVER_STOPPED;
+	if (s->done != NULL)
+		s->done(s->done_arg);
+}
+
+void
+server_check_stopped(struct rk_server *s)
+{
+	if (s->state == SERVER_STOPPING && s->n_conns == 0 && s->acks_due == 0)
+		mailbox_put(s->workers[0].box, &s->stopped);
+}
+
+void
+server_on_ack(struct mail *m)
+{
+	const struct worker *w =
+	    (const struct worker *)(void *)((char *)m -
+	                                    offsetof(struct worker, acked));
+	struct rk_server *s = w->server;
+
+	s->acks_due--;
+	server_check_stopped(s);
+}
+
+/* Never later than an earlier call has set it. */
+static void
+set_grace(struct rk_server *s, uint64_t grace_ms)
+{
+	uint64_t at;
+
+	loop_refresh(s->loop);
+	if (__builtin_add_overflow(rk_loop_now(s->loop), grace_ms, &at) ||
+	    (rk_timer_armed(s->grace) && at >= s->grace_at))
+		return;
+	s->grace_at = at;
+	if (rk_timer_set(s->grace, at) != RK_OK)
+		log_event(RK_LOG_ERROR, "server", "no memory for a timer");
+}
+
+void
+rk_server_stop(struct rk_server *server, uint64_t grace_ms,
+    void (*done)(void *arg), void *arg)
+{
+	if (server->state == SERVER_STOPPED)
+		return;
+	set_grace(server, grace_ms);
+	if (server->state == SERVER_STOPPING)
+		return;
+	server->done = done;
+	server->done_arg = arg;
+	server_close_listeners(server);
+	server->acks_due = server->state == SERVER_NEW ? 0 : server->n_workers;
+	server->state = SERVER_STOPPING;
+	for (unsigned i = 0; i < server->acks_due; i++)
+		mailbox_put(server->workers[i].box, &server->workers[i].stop);
+	server_check_stopped(server);
+}
+
+/* Letters to workers may cause some to loop 0: that box is the last. */
+static void
+free_boxes(struct rk_server *s)
+{
+	for (unsigned i = s->n_workers; i-- > 0;) {
+		mailbox_free(s->workers[i].box);
+		s->workers[i].box = NULL;
+	}
+}
+
+void
+rk_server_free(struct rk_server *s)
+{
+	struct methods *m;
+	struct creds *c;
+
+	if (s == NULL)
+		return;
+	assert(s->state == SERVER_NEW || s->state == SERVER_STOPPED);
+	server_close_listeners(s);
+	free_boxes(s);
+	for (unsigned i = 0; i < s->n_workers; i++) {
+		worker_free_calls(&s->workers[i]);
+		if (i != 0)
+			rk_loop_free(s->workers[i].loop);
+	}
+	while ((m = TAILQ_FIRST(&s->sets)) != NULL) {
+		TAILQ_REMOVE(&s->sets, m, link);
+		methods_free(m);
+	}
+	while ((c = TAILQ_FIRST(&s->creds)) != NULL) {
+		TAILQ_REMOVE(&s->creds, c, link);
+		creds_free(c);
+	}
+	rk_timer_free(s->retry);
+	rk_timer_free(s->grace);
+	free(s->workers);
+	free(s);
+}
+
+/* ---- telling ---- */
+
+void
+server_log_stranger(struct rk_server *s, const char *text)
+{
+	uint64_t second = rk_loop_now(s->loop) / 1000;
+
+	if (second != s->log_second) {
+		if (s->log_dropped != 0)
+			log_event(RK_LOG_WARN, "server",
+			    "%u lines about refused peers left out",
+			    s->log_dropped);
+		s->log_second = second;
+		s->log_lines = 0;
+		s->log_dropped = 0;
+	}
+	if (s->log_lines >= STRANGER_LINES) {
+		s->log_dropped++;
+		return;
+	}
+	s->log_lines++;
+	log_event(RK_LOG_WARN, "server", "%s", text);
+}
+
+void
+rk_server_stats(const struct rk_server *server, struct rk_server_stats *out)
+{
+	*out = (struct rk_server_stats){ 0 };
+	out->accepted =
+	    atomic_load_explicit(&server->accepted, memory_order_relaxed);
+	out->refused =
+	    atomic_load_explicit(&server->refused, memory_order_relaxed);
+	for (unsigned i = 0; i < server->n_workers; i++) {
+		const struct worker *w = &server->workers[i];
+
+		out->conns +=
+		    atomic_load_explicit(&w->n_conns, memory_order_relaxed);
+		out->calls +=
+		    atomic_load_explicit(&w->calls, memory_order_relaxed);
+		out->running +=
+		    atomic_load_explicit(&w->running, memory_order_relaxed);
+	}
+}

@@ -1,0 +1,248 @@
+/* Loop 0 of a server: admitting peers, handing them to workers, their end. */
+#include "base/error.h"
+#include "base/str.h"
+#include "net/sock.h"
+#include "rpc/server_int.h"
+
+#include <rpckit/secret.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ACCEPT_BATCH 64    /* a turn, so that others have theirs */
+#define SHORTAGE_PAUSE 100 /* ms without descriptors or memory */
+
+/* ---- admitting ---- */
+
+static void
+refuse(struct rk_server *s, int fd, const struct addr *remote,
+    enum addr_scheme scheme, const char *why)
+{
+	char where[ADDR_TEXT_LEN];
+	char line[RK_ERROR_TEXT_LEN];
+
+	(void)close(fd);
+	atomic_fetch_add_explicit(&s->refused, 1, memory_order_relaxed);
+	addr_format(remote, scheme, where);
+	(void)snprintf(line, sizeof(line), "%s: refused: %s", where, why);
+	server_log_stranger(s, line);
+}
+
+static struct worker *
+least_loaded(struct rk_server *s)
+{
+	struct worker *best = &s->workers[0];
+	size_t least = SIZE_MAX;
+
+	for (unsigned i = 0; i < s->n_workers; i++) {
+		size_t n = atomic_load_explicit(
+		    &s->workers[i].n_conns, memory_order_relaxed);
+
+		if (n < least) {
+			least = n;
+			best = &s->workers[i];
+		}
+	}
+	return best;
+}
+
+/* The layers are made here, where the credentials live. */
+static enum rk_err
+make_stack(struct rk_server *s, const struct listener *l, int fd,
+    struct rk_loop *loop, struct layer **out)
+{
+	struct creds *c = TAILQ_FIRST(&s->creds);
+	struct layer *below;
+	enum rk_err r;
+
+	if ((r = sock_layer_new(fd, l->scheme, &below)) != RK_OK)
+		return r;
+	if (l->scheme != ADDR_TLS) {
+		*out = below;
+		return RK_OK;
+	}
+	return tls_layer_new(c->tls, loop, below, out);
+}
+
+static struct admission *
+from_closed(struct mail *m)
+{
+	return (struct admission *)(void *)((char *)m -
+	                                    offsetof(struct admission, closed));
+}
+
+static void
+on_trusted(struct mail *m)
+{
+	const struct admission *a =
+	    (const struct admission *)(void *)((char *)m -
+	                                       offsetof(
+	                                           struct admission, trusted));
+	struct rk_server *s = a->worker->server;
+
+	gate_leave(&s->gate, a->prefix, a->exempt, false, rk_loop_now(s->loop));
+	log_event(RK_LOG_DEBUG, "server", "%s: open", a->remote);
+}
+
+static void on_closed(struct mail *m);
+
+static void
+hand_over(struct rk_server *s, struct admission *a)
+{
+	struct worker *w = a->worker;
+
+	s->n_conns++;
+	a->creds->users++;
+	atomic_fetch_add_explicit(&w->n_conns, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&s->accepted, 1, memory_order_relaxed);
+	if (w->index == 0)
+		server_conn_take(&a->take);
+	else
+		mailbox_put(w->box, &a->take);
+}
+
+static void
+admit(struct rk_server *s, const struct listener *l, int fd,
+    const struct addr *remote)
+{
+	bool exempt = addr_is_loopback(remote);
+	uint64_t prefix = addr_prefix(remote);
+	uint64_t now = rk_loop_now(s->loop);
+	struct admission *a;
+	enum gate_verdict v;
+	uint32_t roll;
+
+	rk_random(&roll, sizeof(roll));
+	v = gate_enter(&s->gate, prefix, exempt, now, roll % 100);
+	if (v != GATE_ADMIT) {
+		refuse(s, fd, remote, l->scheme, gate_text(v));
+		return;
+	}
+	a = malloc(sizeof(*a));
+	if (a == NULL) {
+		gate_leave(&s->gate, prefix, exempt, false, now);
+		refuse(s, fd, remote, l->scheme, "out of memory");
+		return;
+	}
+	*a = (struct admission){ .take = { .fn = server_conn_take },
+		.trusted = { .fn = on_trusted },
+		.closed = { .fn = on_closed },
+		.worker = least_loaded(s),
+		.creds = TAILQ_FIRST(&s->creds),
+		.prefix = prefix,
+		.exempt = exempt };
+	addr_format(remote, l->scheme, a->remote);
+	if (make_stack(s, l, fd, a->worker->loop, &a->top) != RK_OK) {
+		gate_leave(&s->gate, prefix, exempt, false, now);
+		log_event(RK_LOG_WARN, "server", "%s: no memory", a->remote);
+		free(a);
+		return;
+	}
+	hand_over(s, a);
+}
+
+static void
+pause_a_while(struct rk_server *s)
+{
+	uint64_t at = rk_loop_now(s->loop) + SHORTAGE_PAUSE;
+
+	/* Without a timer the next closed connection resumes. */
+	if (rk_timer_set(s->retry, at) == RK_OK || s->n_conns != 0)
+		server_pause_accept(s, true);
+}
+
+void
+server_on_acceptable(struct rk_watch *w, int fd, unsigned ready, void *arg)
+{
+	struct listener *l = arg;
+	struct rk_server *s = l->server;
+	struct addr remote;
+	enum rk_err r;
+	int peer;
+
+	(void)w;
+	(void)ready;
+	for (int i = 0; i < ACCEPT_BATCH; i++) {
+		if (s->n_conns >= s->conf.max_conns) {
+			server_pause_accept(s, true);
+			return;
+		}
+		r = sock_accept(fd, &peer, &remote);
+		if (r == RK_EAGAIN)
+			return;
+		if (r != RK_OK) {
+			server_log_stranger(
+			    s, "cannot accept: out of descriptors or memory");
+			pause_a_while(s);
+			return;
+		}
+		admit(s, l, peer, &remote);
+	}
+}
+
+void
+server_pause_accept(struct rk_server *s, bool pause)
+{
+	struct listener *l;
+
+	if (s->paused == pause)
+		return;
+	s->paused = pause;
+	TAILQ_FOREACH (l, &s->listeners, link) {
+		if (l->watch != NULL &&
+		    rk_watch_set(l->watch, pause ? 0 : RK_READ) != RK_OK)
+			log_event(
+			    RK_LOG_ERROR, "server", "cannot watch a listener");
+	}
+}
+
+/* ---- the end of a connection ---- */
+
+static void
+note_refused(struct rk_server *s, const struct admission *a)
+{
+	char line[RK_ERROR_TEXT_LEN + ADDR_TEXT_LEN + 4];
+	bool failed = a->why.code != RK_ECANCELED;
+
+	gate_leave(
+	    &s->gate, a->prefix, a->exempt, failed, rk_loop_now(s->loop));
+	if (!failed)
+		return;
+	atomic_fetch_add_explicit(&s->refused, 1, memory_order_relaxed);
+	/* Some texts begin with the address already. */
+	if (strncmp(a->why.text, a->remote, strlen(a->remote)) == 0)
+		(void)snprintf(line, sizeof(line), "%s", a->why.text);
+	else
+		(void)snprintf(
+		    line, sizeof(line), "%s: %s", a->remote, a->why.text);
+	server_log_stranger(s, line);
+}
+
+static void
+note_closed(const struct admission *a)
+{
+	bool orderly = a->why.code == RK_ECLOSED || a->why.code == RK_ECANCELED;
+
+	log_event(orderly ? RK_LOG_DEBUG : RK_LOG_INFO, "server",
+	    "%s: closed: %s", a->remote, a->why.text);
+}
+
+static void
+on_closed(struct mail *m)
+{
+	struct admission *a = from_closed(m);
+	struct rk_server *s = a->worker->server;
+
+	if (a->was_open)
+		note_closed(a);
+	else
+		note_refused(s, a);
+	s->n_conns--;
+	atomic_fetch_sub_explicit(&a->worker->n_conns, 1, memory_order_relaxed);
+	creds_release(s, a->creds);
+	free(a);
+	if (s->state == SERVER_RUNNING && !rk_timer_armed(s->retry))
+		server_pause_accept(s, false);
+	server_check_stopped(s);
+}

@@ -1,0 +1,344 @@
+/* One peer of a server: its messages, its running calls, its end. */
+#include "base/error.h"
+#include "rpc/server_int.h"
+
+#include <stdlib.h>
+
+static void
+tell(const struct worker *w, struct mail *m)
+{
+	mailbox_put(w->server->workers[0].box, m);
+}
+
+/* ---- the end ---- */
+
+static void
+free_conn(struct server_conn *c)
+{
+	TAILQ_REMOVE(&c->worker->conns, c, link);
+	rk_timer_free(c->timer);
+	free(c->peer_copy);
+	free(c);
+}
+
+/* Calls outlive their connection until they are answered; who called is
+ * asked for until then. */
+static void
+keep_peer(struct server_conn *c)
+{
+	static const struct rk_peer nobody = { .transport = "gone" };
+
+	c->peer_copy = malloc(sizeof(*c->peer_copy));
+	if (c->peer_copy == NULL) {
+		c->peer = &nobody;
+		return;
+	}
+	*c->peer_copy = *c->peer;
+	c->peer = c->peer_copy;
+}
+
+static void
+cancel_all(struct server_conn *c, enum rk_cancel_why why)
+{
+	struct rk_call *call = TAILQ_FIRST(&c->running);
+
+	/* A cancel callback may answer, which takes the call out: start over
+	 * after each one that was told. */
+	while (call != NULL) {
+		if (call->canceled) {
+			call = TAILQ_NEXT(call, link);
+			continue;
+		}
+		call_cancel(call, why);
+		call = TAILQ_FIRST(&c->running);
+	}
+}
+
+/*
+ * The session and its connection are freed by now: what they were made with
+ * may go.
+ */
+static void
+on_gone(struct loop_hook *h)
+{
+	struct server_conn *c =
+	    (struct server_conn *)(void *)((char *)h -
+	                                   offsetof(struct server_conn, gone));
+
+	tell(c->worker, &c->admission->closed);
+	c->admission = NULL; /* loop 0's */
+	c->n_running--;
+	if (c->n_running == 0)
+		free_conn(c);
+}
+
+static void
+on_closed(struct session *s, const struct rk_error *why, void *arg)
+{
+	struct server_conn *c = arg;
+
+	(void)s;
+	c->n_running++; /* hold the struct, until on_gone() */
+	c->admission->why = *why;
+	keep_peer(c);
+	c->session = NULL;
+	cancel_all(c, RK_CANCEL_CLOSED);
+	loop_hook_queue(c->worker->loop, &c->gone);
+}
+
+/* ---- deadlines ---- */
+
+static void
+on_timer(struct rk_timer *t, void *arg)
+{
+	struct server_conn *c = arg;
+	uint64_t now = rk_loop_now(c->worker->loop);
+	struct rk_call *call = TAILQ_FIRST(&c->running);
+
+	(void)t;
+	c->n_running++;
+	while (call != NULL) {
+		if (call->canceled || call->deadline_ms > now) {
+			call = TAILQ_NEXT(call, link);
+			continue;
+		}
+		call_cancel(call, RK_CANCEL_DEADLINE);
+		call = TAILQ_FIRST(&c->running);
+	}
+	c->next_deadline = RK_NEVER;
+	TAILQ_FOREACH (call, &c->running, link) {
+		if (!call->canceled && call->deadline_ms < c->next_deadline)
+			c->next_deadline = call->deadline_ms;
+	}
+	c->n_running--;
+	server_conn_arm(c);
+	server_conn_settle(c);
+}
+
+void
+server_conn_arm(struct server_conn *c)
+{
+	enum rk_err r = RK_OK;
+
+	if (c->next_deadline == RK_NEVER)
+		return;
+	if (c->timer == NULL)
+		r = rk_timer_new(c->worker->loop, on_timer, c, &c->timer);
+	if (r == RK_OK)
+		r = rk_timer_set(c->timer, c->next_deadline);
+	if (r != RK_OK)
+		log_event(RK_LOG_WARN, "server", "no memory for a timer");
+}
+
+/* ---- messages ---- */
+
+static void
+cancel_by_caller(struct server_conn *c, struct rk_str id)
+{
+	struct rk_call *call;
+
+	if (id.len == 0)
+		return;
+	TAILQ_FOREACH (call, &c->running, link) {
+		if (call->call_id.len == id.len &&
+		    memcmp(call->call_id.ptr, id.ptr, id.len) == 0) {
+			call_cancel(call, RK_CANCEL_CALLER);
+			return;
+		}
+	}
+}
+
+/* Cancels are heard, and the peer's end seen, while no call waits behind. */
+static bool
+begin_call(struct server_conn *c, const struct msg *m)
+{
+	if (c->n_running >= c->worker->server->conf.max_calls) {
+		c->full = true;
+		session_pause(c->session, true);
+		return false;
+	}
+	call_dispatch(c, m);
+	session_set_busy(c->session, c->n_running != 0);
+	return true;
+}
+
+static bool
+on_message(struct session *s, const struct msg *m, void *arg)
+{
+	struct server_conn *c = arg;
+
+	(void)s;
+	switch (m->hdr.type) {
+	case RK_TYPE_CALL:
+	case RK_TYPE_NETRPC:
+	case RK_TYPE_BISTREAM:
+	case RK_TYPE_ONEWAY:
+	case RK_TYPE_UPLOAD_BEGIN:
+	case RK_TYPE_DOWNLOAD:
+		return begin_call(c, m);
+	case RK_TYPE_CANCEL:
+		cancel_by_caller(c, m->hdr.call_id);
+		return true;
+	default:
+		return true; /* keepalives, and what no client should send */
+	}
+}
+
+static void
+on_open(struct session *s, void *arg)
+{
+	struct server_conn *c = arg;
+
+	c->admission->was_open = true;
+	tell(c->worker, &c->admission->trusted);
+	if (c->worker->stopping)
+		session_drain(s);
+}
+
+static const struct session_events session_callbacks = {
+	.open = on_open,
+	.message = on_message,
+	.closed = on_closed,
+};
+
+void
+server_conn_settle(struct server_conn *c)
+{
+	if (c->session == NULL) {
+		if (c->n_running == 0)
+			free_conn(c);
+		return;
+	}
+	if (c->n_running == 0) {
+		session_set_busy(c->session, false);
+		if (c->worker->stopping) {
+			session_drain(c->session);
+			return;
+		}
+	}
+	if (c->full && !c->worker->stopping &&
+	    c->n_running < c->worker->server->conf.max_calls) {
+		c->full = false;
+		session_pause(c->session, false);
+	}
+}
+
+/* ---- the beginning ---- */
+
+/* What running calls may owe a peer that reads, beyond max_queue. */
+#define MAX_OVER ((size_t)64 << 20)
+
+static enum rk_err
+take_over(struct admission *a)
+{
+	const struct rk_server_conf *conf = &a->worker->server->conf;
+	struct session_conf sc = {
+		.loop = a->worker->loop,
+		.events = &session_callbacks,
+		.trust = &a->creds->trust,
+		.timeouts = conf->timeouts,
+		.max_queue = conf->max_queue,
+		.max_over = MAX_OVER,
+	};
+	struct layer *top = a->top;
+	struct server_conn *c;
+	enum rk_err r;
+
+	a->top = NULL;
+	c = calloc(1, sizeof(*c));
+	if (c == NULL) {
+		layer_free(top);
+		return RK_ENOMEM;
+	}
+	c->worker = a->worker;
+	c->admission = a;
+	c->gone.fn = on_gone;
+	c->next_deadline = RK_NEVER;
+	TAILQ_INIT(&c->running);
+	sc.arg = c;
+	if ((r = session_open(&sc, &top, &c->session)) != RK_OK) {
+		free(c);
+		return r;
+	}
+	c->peer = session_peer(c->session);
+	TAILQ_INSERT_TAIL(&a->worker->conns, c, link);
+	return RK_OK;
+}
+
+void
+server_conn_take(struct mail *m)
+{
+	struct admission *a =
+	    (struct admission *)(void *)((char *)m -
+	                                 offsetof(struct admission, take));
+	enum rk_err r = take_over(a);
+
+	if (r == RK_OK)
+		return;
+	(void)err_set(&a->why, r, "%s: %s", a->remote, rk_err_text(r));
+	tell(a->worker, &a->closed);
+}
+
+/* ---- stopping a worker ---- */
+
+/* Nothing new is taken; who has nothing running goes now. */
+void
+worker_stop(struct mail *m)
+{
+	struct worker *w =
+	    (struct worker *)(void *)((char *)m -
+	                              offsetof(struct worker, stop));
+	struct server_conn *c, *next;
+
+	w->stopping = true;
+	for (c = TAILQ_FIRST(&w->conns); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (c->session == NULL)
+			continue;
+		if (c->n_running == 0)
+			session_drain(c->session);
+		else
+			session_pause(c->session, true);
+	}
+	tell(w, &w->acked);
+}
+
+void
+worker_kill(struct mail *m)
+{
+	static const struct rk_error over = {
+		.code = RK_ECANCELED,
+		.text = "the server is stopping",
+	};
+	struct worker *w =
+	    (struct worker *)(void *)((char *)m -
+	                              offsetof(struct worker, kill));
+	struct server_conn *c;
+
+	TAILQ_FOREACH (c, &w->conns, link) {
+		if (c->session != NULL)
+			session_abort(c->session, &over);
+	}
+}
+
+void
+worker_free_calls(struct worker *w)
+{
+	struct server_conn *c;
+	struct rk_call *call;
+
+	/* Connections are closed; what is left holds calls nobody answered. */
+	while ((c = TAILQ_FIRST(&w->conns)) != NULL) {
+		c->n_running++;
+		while ((call = TAILQ_FIRST(&c->running)) != NULL)
+			call_release(call);
+		c->n_running--;
+		free_conn(c);
+	}
+	while ((call = TAILQ_FIRST(&w->spare)) != NULL) {
+		TAILQ_REMOVE(&w->spare, call, link);
+		free(call);
+	}
+	w->n_spare = 0;
+	idmap_fini(&w->deferred);
+}

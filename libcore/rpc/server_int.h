@@ -1,0 +1,197 @@
+/* The inside of a server: who owns what, and on which loop. */
+#ifndef RPCKIT_RPC_SERVER_INT_H
+#define RPCKIT_RPC_SERVER_INT_H
+
+#include "net/addr.h"
+#include "net/loop.h"
+#include "net/tls.h"
+#include "rpc/gate.h"
+#include "rpc/idmap.h"
+#include "rpc/mail.h"
+#include "rpc/methods.h"
+#include "rpc/session.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+/*
+ * Loop 0 is the user's: it owns listeners, the gate, the credentials and every
+ * count that limits depend on.  Each worker owns its connections and their
+ * calls.  They tell one another by letters, of which each lies in what it is
+ * about, so that none needs memory; the only things both touch are the atomic
+ * counters, and method sets, which are immutable.
+ */
+
+/* Who we are and whom we believe, for the connections made under it. */
+struct creds {
+	TAILQ_ENTRY(creds) link;
+	struct session_trust trust;
+	struct tls_ctx *tls; /* NULL: no identity, no TLS */
+	void (*retired)(void *arg);
+	void *arg;
+	size_t users; /* connections; loop 0 counts */
+};
+TAILQ_HEAD(creds_list, creds);
+
+struct listener {
+	TAILQ_ENTRY(listener) link;
+	struct rk_server *server;
+	enum addr_scheme scheme;
+	int fd;
+	struct rk_watch *watch;
+	struct addr bound;
+	bool made; /* by us: a unix path is ours to remove, */
+	dev_t dev; /* as long as this is what it names */
+	ino_t ino;
+};
+TAILQ_HEAD(listener_list, listener);
+
+struct server_conn;
+TAILQ_HEAD(conn_list, server_conn);
+TAILQ_HEAD(call_list, rk_call);
+TAILQ_HEAD(method_sets, methods);
+
+/* One loop and what lives on it. */
+struct worker {
+	struct rk_server *server;
+	unsigned index;
+	struct rk_loop *loop;
+	struct mailbox *box;
+	struct mail stop;  /* to it */
+	struct mail kill;  /* to it */
+	struct mail acked; /* to loop 0: it has begun to stop */
+	bool has_thread;
+	pthread_t thread;
+	struct methods *methods;
+	struct conn_list conns;
+	struct idmap deferred; /* call id to rk_call */
+	uint64_t next_call;
+	struct call_list spare; /* rk_call structs for reuse */
+	size_t n_spare;
+	bool stopping;
+	atomic_size_t n_conns; /* raised by loop 0, for balance */
+	atomic_ullong calls;   /* the rest: written by the worker only */
+	atomic_ullong running;
+};
+
+enum server_state {
+	SERVER_NEW,
+	SERVER_RUNNING,
+	SERVER_STOPPING,
+	SERVER_STOPPED
+};
+
+struct rk_server {
+	struct rk_server_conf conf; /* defaults filled in */
+	struct rk_loop *loop;
+	enum server_state state;
+	struct creds_list creds; /* the newest is first and in force */
+	struct listener_list listeners;
+	struct method_sets sets; /* all that are not retired */
+	struct gate gate;
+	struct rk_timer *retry; /* accept again after a shortage */
+	struct rk_timer *grace; /* end of a drain */
+	uint64_t grace_at;      /* when it is armed */
+	struct mail stopped;    /* to loop 0, as are those below */
+	struct mail unused;     /* some credentials may be */
+	bool paused;            /* listeners are not watched */
+	size_t n_conns;         /* accepted and not yet reported closed */
+	unsigned acks_due;      /* workers that have not begun to stop */
+	void (*done)(void *arg);
+	void *done_arg;
+	atomic_ullong accepted;
+	atomic_ullong refused;
+	uint64_t log_second; /* lines about strangers, loop 0 */
+	unsigned log_lines;
+	unsigned log_dropped;
+	unsigned n_workers;
+	struct worker *workers;
+};
+
+/*
+ * A connection as loop 0 knows it, from its acceptance to its end.  Between
+ * taking the first letter and sending the last it is the worker's.
+ */
+struct admission {
+	struct mail take;    /* to the worker: here is one */
+	struct mail trusted; /* to loop 0 */
+	struct mail closed;  /* to loop 0, which frees it */
+	struct worker *worker;
+	struct layer *top; /* until taken */
+	struct creds *creds;
+	uint64_t prefix;
+	bool exempt;         /* from the gate */
+	bool was_open;       /* trusted */
+	struct rk_error why; /* of its end */
+	char remote[ADDR_TEXT_LEN];
+};
+
+/* One peer, on a worker. */
+struct server_conn {
+	TAILQ_ENTRY(server_conn) link;
+	struct worker *worker;
+	struct session *session;     /* NULL once closed */
+	struct admission *admission; /* the same */
+	struct loop_hook gone;       /* when the session's memory is, too */
+	bool full;                   /* max_calls reached: paused */
+	struct call_list running;    /* deferred calls */
+	unsigned n_running;
+	uint64_t next_deadline;
+	struct rk_timer *timer;
+	const struct rk_peer *peer;
+	struct rk_peer *peer_copy; /* when calls outlive the session */
+};
+
+struct rk_call {
+	TAILQ_ENTRY(rk_call) link; /* of its connection, or spare */
+	struct server_conn *conn;
+	const struct msg *msg; /* inside the handler only */
+	uint64_t id;           /* 0: not deferred */
+	bool answered;
+	bool in_handler;
+	bool canceled;
+	bool oneway;
+	struct rk_str service; /* of the request, to be echoed */
+	struct rk_str subject;
+	struct rk_str call_id;
+	uint64_t seqno;
+	struct rk_time deadline;
+	uint64_t deadline_ms; /* loop time; RK_NEVER: none */
+	char *kept;           /* what the three views point to when deferred */
+	rk_cancel_fn *on_cancel;
+	void *cancel_arg;
+};
+
+/* server_accept.c: loop 0 */
+void server_pause_accept(struct rk_server *s, bool pause);
+
+/* server_listen.c: loop 0 */
+void server_close_listeners(struct rk_server *s);
+rk_watch_fn server_on_acceptable; /* server_accept.c; arg: struct listener */
+
+/* server.c: loop 0 */
+void server_check_stopped(struct rk_server *s);
+/* The letter worker.acked. */
+void server_on_ack(struct mail *m);
+void creds_release(struct rk_server *s, struct creds *c);
+/* A line about a stranger, at most ten a second. */
+void server_log_stranger(struct rk_server *s, const char *text);
+
+/* server_conn.c: the worker's thread */
+/* The letters admission.take, worker.stop and worker.kill. */
+void server_conn_take(struct mail *m);
+void worker_stop(struct mail *m);
+void worker_kill(struct mail *m);
+/* One call fewer runs: resume, drain, or free the connection. */
+void server_conn_settle(struct server_conn *c);
+void server_conn_arm(struct server_conn *c);
+void worker_free_calls(struct worker *w);
+
+/* call.c: the worker's thread */
+void call_dispatch(struct server_conn *c, const struct msg *m);
+void call_cancel(struct rk_call *call, enum rk_cancel_why why);
+void call_release(struct rk_call *call);
+
+#endif

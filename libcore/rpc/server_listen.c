@@ -1,0 +1,217 @@
+/* Where a server listens: its own sockets, and those handed to it. */
+#include "base/error.h"
+#include "base/str.h"
+#include "net/sock.h"
+#include "rpc/server_int.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The file is ours as long as nobody has put another there. */
+static void
+note_file(struct listener *l)
+{
+	struct stat st;
+
+	l->made = l->made && l->scheme == ADDR_UNIX &&
+	          lstat(l->bound.u.un.sun_path, &st) == 0;
+	if (!l->made)
+		return;
+	l->dev = st.st_dev;
+	l->ino = st.st_ino;
+}
+
+static void
+remove_file(const struct listener *l)
+{
+	const char *path = l->bound.u.un.sun_path;
+	struct stat st;
+
+	if (l->made && lstat(path, &st) == 0 && st.st_dev == l->dev &&
+	    st.st_ino == l->ino)
+		(void)unlink(path); /* the next one replaces it */
+}
+
+static void
+free_listener(struct listener *l)
+{
+	rk_watch_free(l->watch);
+	remove_file(l);
+	(void)close(l->fd);
+	free(l);
+}
+
+void
+server_close_listeners(struct rk_server *s)
+{
+	struct listener *l;
+
+	while ((l = TAILQ_FIRST(&s->listeners)) != NULL) {
+		TAILQ_REMOVE(&s->listeners, l, link);
+		free_listener(l);
+	}
+}
+
+static void
+warn_if_open(const struct rk_server *s, const struct listener *l)
+{
+	char where[ADDR_TEXT_LEN];
+
+	addr_format(&l->bound, l->scheme, where);
+	if (l->scheme == ADDR_TCP && !addr_is_loopback(&l->bound))
+		log_event(RK_LOG_WARN, "server",
+		    "%s: plain TCP: nothing is encrypted and everybody who "
+		    "can connect is served",
+		    where);
+	if (l->scheme == ADDR_TLS && s->conf.tls_mode != RK_TLS_MUTUAL)
+		log_event(RK_LOG_WARN, "server",
+		    "%s: clients are not authenticated", where);
+}
+
+/* Takes fd over, also on failure. */
+static enum rk_err
+add_listener(struct rk_server *s, enum addr_scheme scheme, int fd, bool made,
+    const struct addr *bound, char url_out[128])
+{
+	struct listener *l = calloc(1, sizeof(*l));
+	enum rk_err r;
+
+	if (l == NULL) {
+		(void)close(fd);
+		return RK_ENOMEM;
+	}
+	l->server = s;
+	l->scheme = scheme;
+	l->fd = fd;
+	l->made = made;
+	l->bound = *bound;
+	note_file(l);
+	r = rk_watch_new(s->loop, fd, 0, server_on_acceptable, l, &l->watch);
+	if (r != RK_OK) {
+		free_listener(l);
+		return r;
+	}
+	warn_if_open(s, l);
+	if (url_out != NULL)
+		addr_format(&l->bound, scheme, url_out);
+	TAILQ_INSERT_TAIL(&s->listeners, l, link);
+	return RK_OK;
+}
+
+static enum rk_err
+check_may_listen(struct rk_server *s, enum addr_scheme scheme, const char *what,
+    struct rk_error *err)
+{
+	if (s->state != SERVER_NEW)
+		return err_set(
+		    err, RK_ESTATE, "%s: the server runs already", what);
+	if (scheme == ADDR_TLS && TAILQ_FIRST(&s->creds)->tls == NULL)
+		return err_set(err, RK_EINVAL,
+		    "%s: TLS needs a certificate and a key", what);
+	return RK_OK;
+}
+
+enum rk_err
+rk_server_listen(struct rk_server *server, const char *url, char url_out[128],
+    struct rk_error *err)
+{
+	char shown[ADDR_TEXT_LEN];
+	struct addr_url u;
+	struct addr a, bound;
+	size_t n;
+	enum rk_err r;
+	int fd;
+
+	err_clear(err);
+	(void)str_escape(shown, sizeof(shown), url);
+	if ((r = addr_parse(url, &u, err)) != RK_OK ||
+	    (r = check_may_listen(server, u.scheme, shown, err)) != RK_OK ||
+	    (r = addr_resolve(&u, true, &a, 1, &n, err)) != RK_OK ||
+	    (r = sock_listen(&a, &fd, &bound, err)) != RK_OK)
+		return r;
+	r = add_listener(server, u.scheme, fd, true, &bound, url_out);
+	if (r != RK_OK)
+		return err_set(err, r, "%s: %s", shown, rk_err_text(r));
+	return RK_OK;
+}
+
+static bool
+scheme_from(const char *name, enum addr_scheme *out)
+{
+	static const enum addr_scheme all[] = { ADDR_TCP, ADDR_TLS, ADDR_UNIX };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (strcmp(name, addr_scheme_name(all[i])) == 0) {
+			*out = all[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+is_of_scheme(const struct addr *a, enum addr_scheme scheme)
+{
+	sa_family_t family = a->u.sa.sa_family;
+
+	if (scheme == ADDR_UNIX)
+		return family == AF_UNIX;
+	return family == AF_INET || family == AF_INET6;
+}
+
+static enum rk_err
+check_socket(
+    int fd, enum addr_scheme scheme, struct addr *bound, struct rk_error *err)
+{
+	int listening = 0;
+	socklen_t len = sizeof(listening);
+
+	*bound = (struct addr){ .len = sizeof(bound->u) };
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) != 0 ||
+	    listening == 0 || getsockname(fd, &bound->u.sa, &bound->len) != 0)
+		return err_set(err, RK_EINVAL,
+		    "descriptor %d is not a listening socket", fd);
+	if (!is_of_scheme(bound, scheme))
+		return err_set(err, RK_EINVAL,
+		    "descriptor %d is not a socket for %s", fd,
+		    addr_scheme_name(scheme));
+	return RK_OK;
+}
+
+/* Who made it may have left it blocking. */
+static enum rk_err
+prepare(int fd, struct rk_error *err)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+		return err_sys(
+		    err, RK_EIO, errno, "descriptor %d cannot be set up", fd);
+	return RK_OK;
+}
+
+enum rk_err
+rk_server_listen_fd(struct rk_server *server, const char *scheme, int fd,
+    char url_out[128], struct rk_error *err)
+{
+	struct addr bound;
+	enum addr_scheme s = ADDR_TCP;
+	enum rk_err r;
+
+	err_clear(err);
+	if (!scheme_from(scheme, &s))
+		return err_set(err, RK_EINVAL,
+		    "listening socket %d: unknown transport", fd);
+	if ((r = check_may_listen(server, s, scheme, err)) != RK_OK ||
+	    (r = check_socket(fd, s, &bound, err)) != RK_OK ||
+	    (r = prepare(fd, err)) != RK_OK)
+		return r;
+	r = add_listener(server, s, fd, false, &bound, url_out);
+	if (r != RK_OK)
+		return err_set(err, r, "descriptor %d: %s", fd, rk_err_text(r));
+	return RK_OK;
+}

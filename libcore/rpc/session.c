@@ -1,0 +1,378 @@
+/* One trusted peer: a connection, who is at its other end, messages. */
+#include "rpc/session.h"
+
+#include "base/error.h"
+#include "base/str.h"
+#include "net/addr.h"
+#include "rpc/frame.h"
+#include "rpc/s2.h"
+#include "trust/chain.h"
+#include "trust/policy.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+/* A decompressed body is dropped from memory beyond this when idle. */
+#define S2_KEEP 65536
+
+struct session {
+	struct conn *conn; /* NULL only before it was made */
+	const struct session_events *events;
+	void *arg;
+	const struct session_trust *trust;
+	struct buf body; /* of the last compressed message */
+	bool paused;     /* by the owner */
+	bool full;       /* by ourselves: too much waits to be sent */
+	bool trust_added;
+	uint64_t begun_us;
+	uint64_t tls_us;
+	uint64_t trust_us;
+	struct rk_peer peer;
+};
+
+static uint64_t
+now_us(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static enum chain_usage
+usage_of_peer(const struct session_trust *t)
+{
+	return t->server ? CHAIN_CLIENT : CHAIN_SERVER;
+}
+
+enum rk_err
+session_verify(
+    const struct rk_bytes *chain, size_t n, struct rk_error *err, void *arg)
+{
+	const struct session_trust *t = arg;
+	struct rk_cert_info info;
+	enum rk_err r;
+
+	r = chain_check(
+	    t->ident, chain, n, usage_of_peer(t), time(NULL), &info, err);
+	/* What is refused in any case is refused here: the peer gets an alert
+	 * instead of a connection that closes. */
+	if (r == RK_OK && t->trust != NULL)
+		r = policy_foresee(t->trust, &info, err);
+	return r;
+}
+
+/* Must the peer show a certificate in this mode? */
+static bool
+needs_proof(const struct session_trust *t)
+{
+	return t->mode == RK_TLS_MUTUAL ||
+	       (t->mode == RK_TLS_SERVER_ONLY && !t->server);
+}
+
+/* ---- who is there ---- */
+
+static enum addr_scheme
+scheme_named(const char *transport)
+{
+	static const enum addr_scheme all[] = { ADDR_TCP, ADDR_TLS, ADDR_UNIX };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (strcmp(transport, addr_scheme_name(all[i])) == 0)
+			return all[i];
+	}
+	return ADDR_TCP;
+}
+
+static void
+describe_ends(struct session *s)
+{
+	struct rk_peer *p = &s->peer;
+	struct addr a;
+
+	p->transport = "tcp";
+	(void)conn_query(s->conn, LAYER_Q_NAME, &p->transport);
+	if (conn_query(s->conn, LAYER_Q_LOCAL, &a))
+		addr_format(&a, scheme_named(p->transport), p->local);
+	if (conn_query(s->conn, LAYER_Q_REMOTE, &a))
+		addr_format(&a, scheme_named(p->transport), p->remote);
+}
+
+static void
+describe_handshake(struct session *s)
+{
+	struct rk_peer *p = &s->peer;
+
+	(void)conn_query(s->conn, LAYER_Q_RESUMED, &p->resumed);
+	(void)conn_query(s->conn, LAYER_Q_ALPN, p->alpn);
+	(void)conn_query(s->conn, LAYER_Q_CIPHER, p->cipher);
+}
+
+/*
+ * The certificate's part of the verdict.  A full handshake has judged the
+ * chain already (session_verify()), so it is only read here; on a resumed
+ * session nobody has looked since, so everything is checked again.
+ */
+static enum rk_err
+prove(struct session *s, struct rk_error *err)
+{
+	struct rk_peer *p = &s->peer;
+	struct rk_bytes leaf;
+	enum rk_err r;
+
+	if (!needs_proof(s->trust) || strcmp(p->transport, "tls") != 0)
+		return RK_OK;
+	if (!conn_query(s->conn, LAYER_Q_PEER_CERT, &leaf))
+		return err_set(err, RK_ECERT,
+		    "%s: the peer showed no certificate", p->remote);
+	if (p->resumed)
+		r = chain_check(s->trust->ident, &leaf, 1,
+		    usage_of_peer(s->trust), time(NULL), &p->cert, err);
+	else
+		r = chain_describe(leaf, &p->cert, err);
+	if (r == RK_OK)
+		p->proven = true;
+	return r;
+}
+
+static enum rk_err
+decide(struct session *s, struct rk_error *err)
+{
+	enum rk_err r;
+
+	if ((r = prove(s, err)) != RK_OK)
+		return r;
+	if (!s->peer.proven || s->trust->trust == NULL)
+		return RK_OK;
+	return rk_trust_decide(s->trust->trust, &s->peer, &s->trust_added, err);
+}
+
+static void
+on_proven(struct conn *c, void *arg)
+{
+	struct session *s = arg;
+	struct rk_error err = { 0 };
+	uint64_t t = now_us();
+
+	s->tls_us = t - s->begun_us;
+	describe_handshake(s);
+	if (decide(s, &err) != RK_OK) {
+		err.step = "trust";
+		conn_abort(c, &err);
+		return;
+	}
+	s->trust_us = now_us() - t;
+	conn_accept(c);
+	s->events->open(s, s->arg);
+}
+
+/* ---- messages in ---- */
+
+static enum rk_err
+unpack(struct session *s, const struct frame *f, struct rk_bytes *body,
+    struct rk_error *err)
+{
+	enum rk_err r;
+
+	*body = f->body;
+	if (f->code != FRAME_S2)
+		return RK_OK;
+	buf_consume(&s->body, buf_len(&s->body));
+	r = s2_decode(f->body.ptr, f->body.len, RK_BODY_MAX, &s->body, err);
+	if (r == RK_OK)
+		*body =
+		    (struct rk_bytes){ buf_peek(&s->body), buf_len(&s->body) };
+	return r;
+}
+
+static void
+broken(struct session *s, const struct rk_error *detail)
+{
+	struct rk_error err;
+
+	(void)err_set(&err, RK_EPROTO, "%s: protocol error: %s", s->peer.remote,
+	    detail->text);
+	err.step = "receive";
+	conn_abort(s->conn, &err);
+}
+
+static bool
+may_deliver(struct session *s)
+{
+	if (s->trust->server && !s->paused && !session_has_room(s)) {
+		s->full = true;
+		conn_pause(s->conn, true);
+	}
+	return !s->paused && !s->full && conn_state(s->conn) == CONN_OPEN;
+}
+
+static size_t
+on_data(struct conn *c, const uint8_t *data, size_t len, void *arg)
+{
+	struct session *s = arg;
+	struct rk_error err = { 0 };
+	struct rk_bytes body;
+	struct frame f;
+	struct msg m;
+	size_t used = 0;
+	enum rk_err r = RK_OK;
+
+	(void)c;
+	while (may_deliver(s)) {
+		r = frame_split(data + used, len - used, &f, NULL, &err);
+		if (r != RK_OK)
+			break;
+		if ((r = unpack(s, &f, &body, &err)) != RK_OK)
+			break;
+		if ((r = msg_decode(body.ptr, body.len, &m, &err)) != RK_OK)
+			break;
+		if (!s->events->message(s, &m, s->arg))
+			break;
+		used += f.total;
+	}
+	if (s->body.cap > S2_KEEP)
+		buf_fini(&s->body);
+	if (r != RK_OK && r != RK_EAGAIN)
+		broken(s, &err);
+	return used;
+}
+
+static void
+on_room(struct conn *c, void *arg)
+{
+	struct session *s = arg;
+
+	if (!s->full)
+		return;
+	s->full = false;
+	conn_pause(c, s->paused);
+}
+
+static void
+on_closed(struct conn *c, const struct rk_error *why, void *arg)
+{
+	struct session *s = arg;
+
+	(void)c;
+	s->events->closed(s, why, s->arg);
+	buf_fini(&s->body);
+	free(s);
+}
+
+static const struct conn_events conn_callbacks = {
+	.proven = on_proven,
+	.data = on_data,
+	.room = on_room,
+	.closed = on_closed,
+};
+
+enum rk_err
+session_open(
+    const struct session_conf *conf, struct layer **top, struct session **out)
+{
+	struct session *s;
+	struct conn_conf cc = {
+		.loop = conf->loop,
+		.events = &conn_callbacks,
+		.timeouts = conf->timeouts,
+		.max_queue = conf->max_queue,
+		.max_over = conf->max_over,
+		.max_unused = RK_BODY_MAX + FRAME_HEAD_LEN,
+	};
+	enum rk_err r;
+
+	*out = NULL;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL) {
+		layer_free(*top);
+		*top = NULL;
+		return RK_ENOMEM;
+	}
+	s->events = conf->events;
+	s->arg = conf->arg;
+	s->trust = conf->trust;
+	s->begun_us = now_us();
+	buf_init(&s->body, RK_BODY_MAX);
+	cc.arg = s;
+	if ((r = conn_open(&cc, top, &s->conn)) != RK_OK) {
+		free(s);
+		return r;
+	}
+	describe_ends(s); /* a refusal must be able to name the peer */
+	*out = s;
+	return RK_OK;
+}
+
+/* ---- messages out ---- */
+
+enum rk_err
+session_send(struct session *s, const struct msg *m, const struct rk_arg *args,
+    size_t n_args)
+{
+	enum rk_err r;
+
+	if (conn_state(s->conn) != CONN_OPEN)
+		return RK_ESTATE;
+	r = msg_encode(conn_out(s->conn), m, args, n_args);
+	if (r == RK_ETOOBIG && !session_has_room(s))
+		return RK_ELIMIT;
+	if (r == RK_OK)
+		conn_flush(s->conn);
+	return r;
+}
+
+bool
+session_has_room(const struct session *s)
+{
+	return conn_has_room(s->conn);
+}
+
+size_t
+session_unsent(const struct session *s)
+{
+	return conn_unsent(s->conn);
+}
+
+void
+session_pause(struct session *s, bool pause)
+{
+	s->paused = pause;
+	conn_pause(s->conn, pause || s->full);
+}
+
+void
+session_set_busy(struct session *s, bool busy)
+{
+	conn_set_busy(s->conn, busy);
+}
+
+void
+session_drain(struct session *s)
+{
+	conn_drain(s->conn);
+}
+
+void
+session_abort(struct session *s, const struct rk_error *why)
+{
+	conn_abort(s->conn, why);
+}
+
+const struct rk_peer *
+session_peer(const struct session *s)
+{
+	return &s->peer;
+}
+
+bool
+session_trust_added(const struct session *s)
+{
+	return s->trust_added;
+}
+
+void
+session_timing(const struct session *s, uint64_t *tls_us, uint64_t *trust_us)
+{
+	*tls_us = s->tls_us;
+	*trust_us = s->trust_us;
+}

@@ -1,0 +1,85 @@
+/* One trusted peer: a connection, who is at its other end, messages. */
+#ifndef RPCKIT_RPC_SESSION_H
+#define RPCKIT_RPC_SESSION_H
+
+#include "net/conn.h"
+#include "rpc/msg.h"
+
+#include <rpckit/server.h>
+
+/*
+ * Common to clients and servers: installs the verdict about certificates and
+ * keys into the connection (net asks, trust answers), splits the bytes into
+ * messages, and queues messages for sending.  Lives on its connection's loop.
+ */
+struct session;
+
+struct session_events {
+	/* The peer is trusted; messages flow from now on. */
+	void (*open)(struct session *s, void *arg);
+	/*
+	 * One message; m and its views are valid during the call.  False: it
+	 * cannot be taken now, and session_pause() was called; it comes again
+	 * when that is over.
+	 */
+	bool (*message)(struct session *s, const struct msg *m, void *arg);
+	/* The end, called once; the session is gone when it returns. */
+	void (*closed)(
+	    struct session *s, const struct rk_error *why, void *arg);
+};
+
+/* Who we are towards this peer, and how we judge it.  Borrowed. */
+struct session_trust {
+	bool server;
+	enum rk_tls_mode mode;
+	const struct rk_ident *ident;
+	struct rk_trust *trust;
+};
+
+struct session_conf {
+	struct rk_loop *loop;
+	const struct session_events *events;
+	void *arg;
+	const struct session_trust *trust;
+	struct rk_timeouts timeouts;
+	size_t max_queue;
+	size_t
+	    max_over; /* beyond that, for messages already owed; see conn.h */
+};
+
+/* Takes *top over, also on failure.  RK_ENOMEM, RK_EIO. */
+RK_MUST enum rk_err session_open(
+    const struct session_conf *conf, struct layer **top, struct session **out);
+
+/*
+ * Queue a message; it leaves at the end of the turn.  RK_ESTATE before open
+ * and after close; RK_ELIMIT: too many bytes wait; RK_ETOOBIG; RK_ENOMEM.
+ */
+RK_MUST enum rk_err session_send(struct session *s, const struct msg *m,
+    const struct rk_arg *args, size_t n_args);
+/* May more be sent?  Replies that push past the limit are taken up to
+ * conf.max_over.  A server that has no room asks for no more requests; a client
+ * always reads, or both ends might wait for the other to do so. */
+bool session_has_room(const struct session *s);
+size_t session_unsent(const struct session *s);
+
+/* Deliver nothing for now; received bytes stay in the socket. */
+void session_pause(struct session *s, bool pause);
+void session_set_busy(struct session *s, bool busy);
+/* Send what is queued, then close: closed with RK_ECANCELED. */
+void session_drain(struct session *s);
+void session_abort(struct session *s, const struct rk_error *why);
+
+/* Valid until closed has returned. */
+const struct rk_peer *session_peer(const struct session *s);
+/* Was the peer's key recorded by this connection's trust decision? */
+bool session_trust_added(const struct session *s);
+/* Microseconds of the handshake, and of the decision. */
+void session_timing(
+    const struct session *s, uint64_t *tls_us, uint64_t *trust_us);
+
+/* tls_verify_fn for both ends; arg is a struct session_trust. */
+enum rk_err session_verify(
+    const struct rk_bytes *chain, size_t n, struct rk_error *err, void *arg);
+
+#endif
