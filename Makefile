@@ -1,0 +1,227 @@
+# One makefile for everything; objects in build/$(MODE)/.  "make help" lists.
+MODE   ?= release
+BUILD  ?= build
+B      := $(BUILD)/$(MODE)
+VERSION := $(shell sed -n 's/^\#define RK_VERSION "\(.*\)"/\1/p' \
+	libcore/include/rpckit/base.h)
+SOVERSION := 0
+
+CC         ?= cc
+PKG_CONFIG ?= pkg-config
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Wold-style-definition -Wvla -Wformat=2 \
+	-Wnull-dereference -Wwrite-strings -Wundef -Wpointer-arith -Wcast-qual \
+	-Wswitch-enum -Wimplicit-fallthrough -Wconversion -Wsign-conversion
+
+CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
+CFLAGS_debug   := -O0 -g3 -Werror
+CFLAGS_asan    := -O1 -g -fno-omit-frame-pointer -Werror \
+	-fsanitize=address,undefined -fno-sanitize-recover=all
+CFLAGS_tsan    := -O1 -g -fno-omit-frame-pointer -Werror -fsanitize=thread
+CFLAGS_fuzz    := -O1 -g -fno-omit-frame-pointer \
+	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+# A library with a symbol that nothing defines does not link; sanitizers leave
+# theirs to the program.
+SO_LDFLAGS_release := -Wl,-z,defs
+SO_LDFLAGS_debug   := -Wl,-z,defs
+LDFLAGS_asan   := -fsanitize=address,undefined
+LDFLAGS_tsan   := -fsanitize=thread
+LDFLAGS_fuzz   := -fsanitize=address,undefined
+
+LIB_PKGS := openssl libsodium libargon2
+CLI_PKGS := jansson
+DEPS_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIB_PKGS) $(CLI_PKGS))
+LIB_LIBS    := $(shell $(PKG_CONFIG) --libs $(LIB_PKGS)) -pthread
+CLI_LIBS    := $(shell $(PKG_CONFIG) --libs $(CLI_PKGS))
+
+CF_PROTECTION := $(if $(filter x86_64 i686,$(shell uname -m)),-fcf-protection)
+
+# Ours come first, so that a user's CFLAGS have the last word.
+RK_CFLAGS  := -std=c17 -D_GNU_SOURCE $(WARN) -fPIC -fvisibility=hidden \
+	-fstack-protector-strong -fstack-clash-protection $(CF_PROTECTION) \
+	-pthread $(CFLAGS_$(MODE)) $(DEPS_CFLAGS)
+RK_LDFLAGS := -Wl,-z,relro -Wl,-z,now -Wl,--as-needed $(LDFLAGS_$(MODE))
+
+# The wall: library objects see libcore/; programs see the public headers and,
+# through a folder of links, base and cli; scripts/layers checks the rest.
+WALL      := $(BUILD)/wall
+INC_LIB   := -Ilibcore/include -Ilibcore
+INC_PROG  := -Ilibcore/include -I$(WALL)
+
+PROGRAMS := rpcd rpcsh selfy
+LIB_SRCS := $(wildcard libcore/base/*.c libcore/trust/*.c libcore/net/*.c \
+	libcore/rpc/*.c)
+CLI_SRCS := $(wildcard libcore/cli/*.c)
+UNIT_SRCS := $(wildcard tests/unit/test_*.c tests/contract/test_*.c)
+TESTLIB_SRCS := $(wildcard tests/lib/*.c)
+TOOL_SRCS := $(wildcard tests/tools/*.c)
+FUZZ_SRCS := $(wildcard tests/fuzz/fuzz_*.c)
+BENCH_SRCS := bench/args.c bench/meter.c
+BENCH_load  := $(wildcard bench/load*.c)
+BENCH_limit := $(wildcard bench/limit*.c bench/raw_*.c)
+EXAMPLE_SRCS := $(wildcard examples/*.c)
+
+obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
+
+CORE_A   := $(B)/lib/libcore.a
+CLI_A    := $(B)/lib/libcli.a
+TESTLIB_A := $(B)/lib/libtest.a
+PUBLIC_A := $(B)/lib/librpckit.a
+SO       := $(B)/lib/librpckit.so.$(VERSION)
+BINS     := $(addprefix $(B)/bin/,$(PROGRAMS))
+UNITS    := $(patsubst %.c,$(B)/test/%,$(notdir $(UNIT_SRCS)))
+TOOLS    := $(patsubst %.c,$(B)/test/%,$(notdir $(TOOL_SRCS)))
+FUZZERS  := $(patsubst %.c,$(B)/fuzz/%,$(notdir $(FUZZ_SRCS)))
+REPLAYS  := $(patsubst fuzz_%.c,$(B)/test/replay_%,$(notdir $(FUZZ_SRCS)))
+BENCHES  := $(B)/bench/load $(B)/bench/limit
+EXAMPLES := $(patsubst %.c,$(B)/examples/%,$(notdir $(EXAMPLE_SRCS)))
+
+all: $(BINS) $(PUBLIC_A) $(SO)
+programs: $(BINS)
+tests: $(UNITS) $(REPLAYS) test-tools
+test-tools: $(TOOLS)
+fuzzers: $(FUZZERS)
+benches: $(BENCHES)
+examples: $(EXAMPLES)
+
+help:
+	@echo 'make [MODE=release|debug|asan|tsan|fuzz] [BUILD=build] TARGET'
+	@echo '  all            programs and library (the default)'
+	@echo '  tests          unit and contract tests, corpus replays'
+	@echo '  test-tools     small programs for outside test suites'
+	@echo '  test           run the tests of this MODE'
+	@echo '  check          what ./check runs: every mode, every test'
+	@echo '  fuzzers fuzz   libFuzzer targets (MODE=fuzz CC=clang)'
+	@echo '  bench          measure against the raw limits'
+	@echo '  examples       programs that use only the public headers'
+	@echo '  format         clang-format every source'
+	@echo '  install uninstall dist clean'
+
+$(WALL)/made: Makefile
+	@mkdir -p $(WALL)
+	@ln -sfn $(CURDIR)/libcore/base $(WALL)/base
+	@ln -sfn $(CURDIR)/libcore/cli $(WALL)/cli
+	@touch $@
+
+$(B)/obj/libcore/%.o: libcore/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(RK_CFLAGS) $(INC_LIB) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# Tests see the inside of the library; programs and examples do not.
+$(B)/obj/tests/%.o: tests/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(RK_CFLAGS) $(INC_LIB) -Itests/lib $(CPPFLAGS) $(CFLAGS) \
+	    -MMD -MP -c -o $@ $<
+
+$(B)/obj/%.o: %.c Makefile | $(WALL)/made
+	@mkdir -p $(@D)
+	$(CC) $(RK_CFLAGS) $(INC_PROG) -I$(<D) $(CPPFLAGS) $(CFLAGS) \
+	    -MMD -MP -c -o $@ $<
+
+$(CORE_A): $(call obj,$(LIB_SRCS))
+$(CLI_A): $(call obj,$(CLI_SRCS))
+$(TESTLIB_A): $(call obj,$(TESTLIB_SRCS))
+$(CORE_A) $(CLI_A) $(TESTLIB_A):
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+# What is installed: one object whose hidden symbols are local.
+$(PUBLIC_A): $(call obj,$(LIB_SRCS))
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(LD) -r -o $(B)/lib/librpckit.o $^
+	objcopy --localize-hidden $(B)/lib/librpckit.o
+	$(AR) rcs $@ $(B)/lib/librpckit.o
+
+$(SO): $(call obj,$(LIB_SRCS)) libcore/librpckit.map
+	@mkdir -p $(@D)
+	$(CC) -shared -Wl,-soname,librpckit.so.$(SOVERSION) \
+	    -Wl,--version-script=libcore/librpckit.map \
+	    $(RK_LDFLAGS) $(SO_LDFLAGS_$(MODE)) $(LDFLAGS) \
+	    -o $@ $(call obj,$(LIB_SRCS)) $(LIB_LIBS)
+	ln -sfn $(@F) $(B)/lib/librpckit.so.$(SOVERSION)
+	ln -sfn $(@F) $(B)/lib/librpckit.so
+
+define program
+$(B)/bin/$(1): $(call obj,$(wildcard $(1)/*.c)) $(CLI_A) $(CORE_A)
+	@mkdir -p $$(@D)
+	$$(CC) -pie $$(RK_LDFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(CLI_LIBS) $$(LIB_LIBS)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+$(B)/test/test_%: $(B)/obj/tests/unit/test_%.o $(TESTLIB_A) $(CLI_A) $(CORE_A)
+	@mkdir -p $(@D)
+	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(CLI_LIBS) $(LIB_LIBS)
+$(B)/test/test_%: $(B)/obj/tests/contract/test_%.o $(TESTLIB_A) $(CLI_A) $(CORE_A)
+	@mkdir -p $(@D)
+	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(CLI_LIBS) $(LIB_LIBS)
+$(B)/test/replay_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/obj/tests/fuzz/replay.o \
+    $(CLI_A) $(CORE_A)
+	@mkdir -p $(@D)
+	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
+$(B)/test/%: $(B)/obj/tests/tools/%.o $(CORE_A)
+	@mkdir -p $(@D)
+	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
+$(B)/fuzz/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(CLI_A) $(CORE_A)
+	@mkdir -p $(@D)
+	$(CC) -fsanitize=fuzzer $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ \
+	    $(CLI_LIBS) $(LIB_LIBS)
+define bench_program
+$(B)/bench/$(1): $(call obj,$(BENCH_SRCS) $(BENCH_$(1))) $(CORE_A)
+	@mkdir -p $$(@D)
+	$$(CC) $$(RK_LDFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LIB_LIBS)
+endef
+$(foreach p,load limit,$(eval $(call bench_program,$(p))))
+$(B)/examples/%: $(B)/obj/examples/%.o $(PUBLIC_A)
+	@mkdir -p $(@D)
+	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
+
+# MODE=tsan runs what has threads.
+TSAN_UNITS = $(patsubst %.c,$(B)/test/%,$(notdir $(if $(UNIT_SRCS),$(shell \
+	grep -lE 'pthread_create|threads' $(UNIT_SRCS)))))
+
+# NAME=COMMAND, as tests/run takes them.  The run-time of tsan wants addresses
+# that are not random.
+RUN_tsan = $(foreach t,$(TSAN_UNITS),'$(notdir $(t))=setarch -R $(t)')
+RUN_all  = $(UNITS) $(foreach t,$(REPLAYS),'$(notdir $(t))=$(t) \
+	tests/fuzz/corpus/$(patsubst replay_%,%,$(notdir $(t)))') \
+	$(sort $(wildcard tests/cli/*.sh))
+test: programs tests
+	tests/run --mode $(B) $(if $(RUN_$(MODE)),$(RUN_$(MODE)),$(RUN_all))
+
+print-units:
+	@echo $(UNITS)
+print-tsan-units:
+	@echo $(TSAN_UNITS)
+
+check:
+	./check
+
+# Seconds a target.
+FUZZ_TIME ?= 20
+fuzz:
+	$(MAKE) MODE=fuzz CC=$(FUZZ_CC) fuzzers
+	scripts/fuzz $(BUILD)/fuzz $(FUZZ_TIME)
+FUZZ_CC ?= $(firstword $(shell command -v clang-14 clang))
+
+ifneq ($(wildcard bench/run),)
+bench:
+	bench/run
+endif
+
+clean:
+	rm -rf $(BUILD)
+
+format:
+	scripts/format --write
+
+include contrib/install.mk
+
+.PHONY: all programs tests test-tools fuzzers benches examples help test \
+	print-units print-tsan-units check fuzz bench clean format
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,194 @@
+#!/bin/sh
+# The examples do what they say: servers on ports of the kernel's choice and on
+# a socket file, clients beside them, nobody let in whom they do not know.
+set -eu
+# shellcheck source=tests/house/tap.sh
+. "$SRC_DIR/tests/house/tap.sh"
+bin=$BUILD_DIR/bin
+examples=$BUILD_DIR/examples
+server=
+
+# Every client ends by itself, and soon.
+client() { # name arguments...
+	name=$1
+	shift
+	timeout 20 "$examples/$name" "$@"
+}
+
+# A server in the background, bounded too; $server is its process.  Without
+# --foreground it would get every signal twice.
+start() { # name arguments...
+	name=$1
+	shift
+	timeout --foreground 60 "$examples/$name" "$@" >server.out \
+		2>server.err </dev/null &
+	server=$!
+}
+
+# Wait until a command says yes, ten seconds at most.
+until_ok() {
+	tries=0
+	until "$@"; do
+		kill -0 "$server" 2>/dev/null || return 1
+		tries=$((tries + 1))
+		[ $tries -lt 200 ] || return 1
+		sleep 0.05
+	done
+}
+
+stop() {
+	kill -TERM "$server"
+	status=0
+	wait "$server" || status=$?
+	server=
+	cat server.err
+	[ $status = 0 ]
+}
+
+end_server() {
+	[ -z "$server" ] || kill -TERM "$server" 2>/dev/null || :
+}
+trap end_server EXIT
+trap 'exit 130' INT TERM
+
+fails_with() { # status command...
+	expected=$1
+	shift
+	status=0
+	"$@" || status=$?
+	[ $status = "$expected" ]
+}
+
+says() { # text command...
+	text=$1
+	shift
+	said=$("$@") || return 1
+	[ "$said" = "$text" ]
+}
+
+make_keys() {
+	"$bin/selfy" -nopass -quiet -k node -e node@example.org &&
+		"$bin/selfy" -nopass -quiet -k client -e me@example.org &&
+		"$bin/selfy" -nopass -quiet -p other -o strangers -k client \
+			-e other@example.org
+	: >known_client_keys
+	chmod 600 known_client_keys
+}
+
+has_url() {
+	url=$(sed -n 's/^listening //p' server.out)
+	[ -n "$url" ]
+}
+
+start_hello() {
+	start hello_server certs tls://127.0.0.1:0
+	until_ok has_url
+}
+
+in_many() { # clients at the same time
+	pids=
+	for one in 1 2 3 4; do
+		client callbacks certs "$url" >"many.$one" &
+		pids="$pids $!"
+	done
+	for one in $pids; do
+		wait "$one" || return 1
+	done
+	for one in 1 2 3 4; do
+		grep -qx '1000 of 1000 calls answered' "many.$one" || return 1
+	done
+}
+
+socket_url() {
+	start later "$url"
+	until_ok test -S socket
+}
+
+# Told to stop while calls run: what has begun is answered, or the client is
+# told; nobody hangs, and the server ends well.
+stop_amid() {
+	client callbacks certs "$url" collatz >amid.out 2>&1 &
+	amid=$!
+	stop || return 1
+	wait $amid || :
+	grep -q ' of 1000 calls answered$' amid.out
+}
+
+# ---- what librpckit(3) shows ----
+
+every_error() {
+	rows=$(sed -n 's/^.X(\(RK_[A-Z]*\), \([0-9]*\), "\(.*\)").*/\1 Ta \2 Ta \3/p' \
+		"$SRC_DIR/libcore/include/rpckit/err.h")
+	[ "$(echo "$rows" | wc -l)" -gt 20 ] || return 1
+	sed -n 's/^\.It Dv //p' "$SRC_DIR/man/librpckit.3" >errors.man
+	echo "$rows" | diff - errors.man
+}
+
+# The programs stand between .Bd -literal and .Ed.
+cut_out() { # which
+	awk -v which="$1" '/^\.Ed/ { inside = 0 }
+		inside { gsub(/\\e/, "\\"); sub(/^\\&/, ""); print }
+		/^\.Bd -literal$/ { inside = ++n == which }' \
+		"$SRC_DIR/man/librpckit.3" >"manual$1.c"
+	grep -q 'main(int' "manual$1.c"
+}
+
+compile() { # which
+	cut_out "$1" || return 1
+	sanitize=
+	case $BUILD_DIR in
+	*/asan) sanitize=-fsanitize=address,undefined ;;
+	esac
+	# shellcheck disable=SC2046,SC2086
+	"$(first_of gcc cc)" -std=c99 -Wall -Werror $sanitize \
+		-I"$SRC_DIR/libcore/include" -o "manual$1" "manual$1.c" \
+		"$BUILD_DIR/lib/librpckit.a" -pthread \
+		$(pkg-config --libs openssl libsodium libargon2)
+}
+
+run_manual() {
+	timeout --foreground 60 ./manual2 certs "unix://$TEST_TMP/manual" >server.out \
+		2>server.err </dev/null &
+	server=$!
+	until_ok test -S manual || return 1
+	says Anna timeout 20 ./manual1 certs "unix://$TEST_TMP/manual"
+}
+
+cd "$TEST_TMP"
+t 'keys for both ends' make_keys
+t 'hello_server starts' start_hello
+t 'hello_client is greeted' says 'hello, Anna (me@example.org)' \
+	client hello_client certs "$url" Anna
+t 'its key was recorded' grep -q me@example.org known_client_keys
+t 'what the handler refuses is an error' fails_with 3 \
+	client hello_client certs "$url" ''
+chmod a-w known_client_keys
+t 'a key of the locked list is still let in' client hello_client certs "$url"
+t 'one of another CA is not' fails_with 6 \
+	client hello_client strangers "$url"
+t 'a thousand calls in flight' says '1000 of 1000 calls answered' \
+	client callbacks certs "$url"
+t 'four times at once' in_many
+t 'an unknown method is an error' fails_with 8 \
+	client callbacks certs "$url" nope
+t 'hello_server stops' stop
+t 'nobody is there any more' fails_with 4 \
+	client hello_client certs "$url"
+
+url=unix://$TEST_TMP/socket
+t 'later starts' socket_url
+t 'it answers from its thread' says '1000 of 1000 calls answered' \
+	client callbacks certs "$url" collatz
+t 'with the right number' says 111 \
+	"$bin/rpcsh" -s "$url" call collatz --raw 27
+t 'a number too long is an error' fails_with 3 \
+	"$bin/rpcsh" -s "$url" call collatz --raw 1234567890
+t 'it stops amid calls' stop_amid
+t 'and takes its socket away' test ! -e socket
+
+t 'the manual lists every error' every_error
+t 'the client in the manual compiles' compile 1
+t 'and the server' compile 2
+t 'they understand each other' run_manual
+t 'and end' stop
+plan

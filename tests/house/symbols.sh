@@ -1,0 +1,98 @@
+#!/bin/sh
+# What the shared library exports, imports and how it is linked.
+set -eu
+# shellcheck source=tests/house/tap.sh
+. "$SRC_DIR/tests/house/tap.sh"
+so=$BUILD_DIR/lib/librpckit.so
+archive=$BUILD_DIR/lib/librpckit.a
+
+# A library that ends its process or speaks by itself imports one of these.
+# assert() needs __assert_fail; nothing else that aborts is allowed.
+banned='_exit|_Exit|exit|quick_exit|abort|raise|system|popen
+|printf|vprintf|fprintf|vfprintf|dprintf|vdprintf|puts|putchar|fputs|fputc
+|putc|fwrite|perror|psignal|syslog|vsyslog|stdout|stderr|err|errx|verr|verrx
+|warn|warnx|vwarn|vwarnx|error|strcpy|strcat|sprintf|vsprintf|gets|strncpy
+|strncat|strtok|atoi|atol|sscanf|rand|srand|tmpnam|mktemp'
+banned=$(echo "$banned" | tr -d '\n')
+
+defined() {
+	nm -D --defined-only "$1" | awk '{ print $3 }' | grep -v '^RPCKIT_'
+}
+
+only_ours() {
+	defined "$so" | grep -v '^rk_' && return 1
+	[ "$(defined "$so" | wc -l)" -ge 50 ]
+}
+
+versioned() {
+	defined "$so" | grep -v '@@RPCKIT_' && return 1
+	return 0
+}
+
+archive_only_ours() {
+	nm -g --defined-only "$archive" | awk 'NF == 3 { print $3 }' |
+		grep -v '^rk_' && return 1
+	return 0
+}
+
+# The fortified forms end in _chk.
+no_banned() {
+	nm -D --undefined-only "$so" | awk '{ print $2 }' | sed 's/@.*//' |
+		grep -Ex "(__)?(isoc99_)?($banned)(_chk)?" && return 1
+	return 0
+}
+
+# Every function that a public header promises.
+complete() {
+	cat "$SRC_DIR"/libcore/include/rpckit/*.h | tr '\n\t' '  ' |
+		sed 's|/\*[^*]*\*\(\*\|[^/*][^*]*\*\)*/||g' |
+		grep -oE 'RK_API [^;]*;' | grep -oE '\brk_[a-z0-9_]+\(' |
+		sort -u | tr -d '(' >"$TEST_TMP/promised"
+	defined "$so" | sed 's/@.*//' | sort -u >"$TEST_TMP/kept"
+	comm -3 "$TEST_TMP/promised" "$TEST_TMP/kept" >"$TEST_TMP/differ"
+	cat "$TEST_TMP/differ"
+	[ ! -s "$TEST_TMP/differ" ]
+}
+
+# Printed: whatever else a program that links us would get.
+needs() {
+	readelf -dW "$so" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' |
+		grep -Ev '^(libssl|libcrypto|libsodium|libargon2|libc)\.so' &&
+		return 1
+	return 0
+}
+
+soname() {
+	readelf -dW "$so" | grep -F 'soname: [librpckit.so.0]'
+}
+
+hardened() { # file
+	readelf -dW "$1" | grep -qE 'FLAGS.*NOW' || return 1
+	readelf -lW "$1" | grep -q GNU_RELRO || return 1
+	readelf -lW "$1" | grep GNU_STACK | grep -q ' RW ' || return 1
+	readelf -hW "$1" | grep -q 'Type: *DYN'
+}
+
+# A program links what it uses: no test or screen library.
+program_needs() {
+	readelf -dW "$BUILD_DIR/bin/$1" |
+		sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' |
+		grep -Ev '^(libssl|libcrypto|libsodium|libargon2|libjansson|libc)\.so' &&
+		return 1
+	return 0
+}
+
+t 'exports only rk_ names' only_ours
+t 'every name has a version' versioned
+t 'the archive shows only rk_ names' archive_only_ours
+t 'headers and exports agree' complete
+t 'never ends the process, never prints' no_banned
+t 'needs only its libraries' needs
+t 'soname' soname
+t 'library is hardened' hardened "$so"
+for program in "$BUILD_DIR"/bin/*; do
+	name=${program##*/}
+	t "$name is hardened" hardened "$program"
+	t "$name needs only its libraries" program_needs "$name"
+done
+plan
