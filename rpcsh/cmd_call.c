@@ -1,0 +1,392 @@
+/* rpcsh call: one request, one reply. */
+#include "base/error.h"
+#include "base/str.h"
+#include "figures.h"
+#include "items.h"
+#include "rpcsh.h"
+#include "show.h"
+#include "target.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+const struct opt call_opts[] = {
+	{ .name = "data",
+	    .letter = 'd',
+	    .kind = OPT_TEXT,
+	    .meta = "JSON|@FILE|-",
+	    .complete = COMPLETE_FILE,
+	    .about = "the whole argument; items then override fields" },
+	{ .name = "raw",
+	    .kind = OPT_TEXT,
+	    .meta = "TEXT|@FILE|-",
+	    .complete = COMPLETE_FILE,
+	    .about = "these bytes as they are, no msgpack at all" },
+	{ .name = "output",
+	    .letter = 'o',
+	    .kind = OPT_CHOICE,
+	    .meta = "json|pretty|raw|hex|msgpack",
+	    .complete = COMPLETE_WORDS,
+	    .about = "form of the reply" },
+	{ .name = "out",
+	    .kind = OPT_TEXT,
+	    .meta = "FILE",
+	    .complete = COMPLETE_FILE,
+	    .about =
+	        "write the reply, its text or its only binary field, there" },
+	{ .name = "int-strings",
+	    .about = "quote integers beyond 2^53 in JSON" },
+	{ .name = "subject",
+	    .kind = OPT_TEXT,
+	    .meta = "TEXT",
+	    .about = "the header's subject" },
+	{ .name = "arg",
+	    .letter = 'H',
+	    .kind = OPT_TEXT,
+	    .meta = "K=V",
+	    .flags = OPT_MANY,
+	    .about = "an argument of the header" },
+	{ .name = "one-way", .about = "send it and want no reply" },
+	{ .name = "ignore-status",
+	    .about = "exit 0 when the method itself failed" },
+	{ .name = "time",
+	    .letter = 't',
+	    .about = "show how long each step took" },
+	{ .name = "trace", .about = "show the reply's header" },
+	{ .name = "dry-run",
+	    .about = "show the argument's bytes, ask nothing, send nothing" },
+	{ 0 },
+};
+
+#define ARGS_MAX 64
+
+struct request {
+	struct rk_request req;
+	uint8_t *payload;
+	struct rk_arg args[ARGS_MAX];
+	bool raw;
+};
+
+/* ---- the argument ---- */
+
+static enum rk_err
+build_value(const struct args *a, struct items *in, struct request *q,
+    struct rk_error *err)
+{
+	const char *data = args_text(a, "data", NULL);
+	size_t n;
+	const char *const *words = args_operands(a, &n);
+	enum rk_err r = RK_OK;
+
+	if (data == NULL && n < 2)
+		return RK_OK;
+	if (data != NULL)
+		r = items_set(in, data, err);
+	for (size_t i = 1; r == RK_OK && i < n; i++)
+		r = items_put(in, words[i], err);
+	if (r == RK_OK)
+		r = items_encode(in, &q->payload, &q->req.payload_len, err);
+	return r;
+}
+
+static enum rk_err
+build_payload(const struct args *a, struct request *q, struct rk_error *err)
+{
+	const char *raw = args_text(a, "raw", NULL);
+	struct items in;
+	size_t n;
+	enum rk_err r;
+
+	(void)args_operands(a, &n);
+	if (raw != NULL && (args_given(a, "data") || n > 1))
+		return err_set(err, RK_EINVAL,
+		    "--raw is the whole argument: no items and no -d beside "
+		    "it");
+	if ((r = items_init(&in, err)) != RK_OK)
+		return r;
+	in.no_input = args_flag(a, "no-input");
+	in.dry = args_flag(a, "dry-run");
+	q->raw = raw != NULL;
+	if (raw == NULL)
+		r = build_value(a, &in, q, err);
+	else
+		r = items_read(&in, raw, &q->payload, &q->req.payload_len, err);
+	items_fini(&in);
+	if (r == RK_OK && q->req.payload_len > RK_PAYLOAD_MAX)
+		r = err_set(err, RK_ETOOBIG,
+		    "argument: %zu bytes; a call carries at most %d",
+		    q->req.payload_len, RK_PAYLOAD_MAX);
+	q->req.payload = q->payload;
+	return r;
+}
+
+/* A key given again takes the place of what it was. */
+static struct rk_arg *
+place_for(struct request *q, struct rk_str key)
+{
+	size_t i = 0;
+
+	while (i < q->req.n_args &&
+	       (q->args[i].key.len != key.len ||
+	           memcmp(q->args[i].key.ptr, key.ptr, key.len) != 0))
+		i++;
+	if (i == q->req.n_args)
+		q->req.n_args++;
+	return &q->args[i];
+}
+
+static enum rk_err
+build_args(const struct args *a, struct request *q, struct rk_error *err)
+{
+	char shown[128];
+	size_t n;
+	const char *const *list = args_list(a, "arg", &n);
+
+	if (n > ARGS_MAX)
+		return err_set(
+		    err, RK_EINVAL, "-H: at most %d of them", ARGS_MAX);
+	q->req.args = q->args;
+	for (size_t i = 0; i < n; i++) {
+		const char *eq = strchr(list[i], '=');
+		struct rk_arg arg = { .key.ptr = list[i] };
+
+		if (eq == NULL || eq == list[i])
+			return err_set(err, RK_EINVAL,
+			    "-H \"%s\": not of the form K=V",
+			    str_escape(shown, sizeof(shown), list[i]));
+		arg.key.len = (size_t)(eq - list[i]);
+		arg.value = (struct rk_str){ eq + 1, strlen(eq + 1) };
+		*place_for(q, arg.key) = arg;
+	}
+	return RK_OK;
+}
+
+/* Options that contradict one another; NULL: none do. */
+static const char *
+contradiction(const struct args *a)
+{
+	const char *form = args_text(a, "output", "json");
+	const char *file = args_text(a, "out", NULL);
+	bool one_way = args_flag(a, "one-way");
+
+	if (one_way &&
+	    (args_given(a, "output") || file != NULL || args_flag(a, "trace")))
+		return "--one-way has no reply for -o, --out or --trace";
+	if (one_way && args_flag(a, "dry-run"))
+		return "--one-way and --dry-run exclude each other";
+	if (!args_given(a, "json"))
+		return NULL;
+	if (file == NULL && strcmp(form, "json") != 0)
+		return "--json and -o raw, hex, pretty or msgpack exclude each "
+		       "other without --out FILE";
+	if (file != NULL && strcmp(file, "-") == 0)
+		return "--json and --out - exclude each other";
+	return NULL;
+}
+
+static enum rk_err
+build(const struct args *a, struct request *q, struct rk_error *err)
+{
+	const char *wrong = contradiction(a);
+	size_t n, len;
+	const char *const *words = args_operands(a, &n);
+	enum rk_err r;
+
+	if (wrong != NULL)
+		return err_set(err, RK_EINVAL, "%s", wrong);
+	q->req.method = words[0];
+	q->req.subject = args_text(a, "subject", NULL);
+	len = strlen(words[0]);
+	if (len == 0 || len > RK_NAME_MAX)
+		return err_set(err, RK_EINVAL,
+		    "method: a name has 1 to %d bytes", RK_NAME_MAX);
+	if (q->req.subject != NULL && strlen(q->req.subject) > RK_SUBJECT_MAX)
+		return err_set(err, RK_EINVAL, "--subject: at most %d bytes",
+		    RK_SUBJECT_MAX);
+	if ((r = build_args(a, q, err)) != RK_OK)
+		return r;
+	return build_payload(a, q, err);
+}
+
+static int
+build_failed(const struct out *o, const struct rk_error *err)
+{
+	if (err->code == RK_EINVAL)
+		return out_error(o, err, "rpcsh call -h");
+	if (err->code == RK_ENOPASS)
+		return out_error(o, err, "k=@FILE takes the value from a file");
+	return out_error(o, err, NULL);
+}
+
+/* ---- the call ---- */
+
+static struct show
+how_to_show(const struct args *a, const struct out *o, bool raw)
+{
+	return (struct show){
+		.out = o,
+		.form = show_form_of(args_text(a, "output", NULL)),
+		.raw = raw,
+		.int_strings = args_flag(a, "int-strings"),
+		.file = args_text(a, "out", NULL),
+	};
+}
+
+static int
+send_one_way(struct target *t, const struct out *o, struct request *q,
+    struct rk_reply *reply)
+{
+	struct rk_error err = { 0 };
+	enum rk_err r = rk_client_send(t->client, &q->req);
+
+	*reply = (struct rk_reply){ .code = RK_OK };
+	if (r == RK_OK)
+		r = rk_client_flush(t->client, &err);
+	if (r == RK_OK) {
+		if (o->form == OUT_JSON)
+			out_text(o, "{\"schema\":1,\"ok\":true}\n");
+		return 0;
+	}
+	if (err.code == RK_OK)
+		(void)err_set(&err, r, "%s", rk_err_text(r));
+	return target_failed(t, o, &err, q->req.method);
+}
+
+/* A method may fail and still have something to say. */
+static int
+remote_failed(struct target *t, const struct show *show,
+    const struct rk_reply *reply, const struct rk_error *err, bool ignore)
+{
+	int status;
+
+	if (reply->payload.len != 0 && show->out->form != OUT_JSON &&
+	    (status = show_reply(show, reply->payload)) != 0)
+		return status;
+	status = target_failed(t, show->out, err, "");
+	return ignore ? 0 : status;
+}
+
+static int
+call(struct target *t, const struct args *a, const struct out *o,
+    struct request *q, struct figures *f)
+{
+	struct show show = how_to_show(a, o, q->raw);
+	struct rk_error err;
+	uint64_t begun = target_now_us();
+	enum rk_err r;
+
+	r = target_call(t, &q->req, &f->reply, &err);
+	f->call_us = target_now_us() - begun;
+	if (args_flag(a, "trace") && t->answered)
+		figures_trace(o, &f->reply);
+	if (r == RK_OK)
+		return show_reply(&show, f->reply.payload);
+	if (r == RK_ENOMETHOD)
+		return target_no_method(t, o, q->req.method);
+	if (r == RK_EREMOTE)
+		return remote_failed(
+		    t, &show, &f->reply, &err, args_flag(a, "ignore-status"));
+	return target_failed(t, o, &err, q->req.method);
+}
+
+static int
+exchange(struct target *t, const struct args *a, const struct out *o,
+    struct request *q)
+{
+	struct figures f = { .client = t->client, .sent = q->req.payload_len };
+	uint64_t begun = target_now_us();
+	int status;
+
+	if (args_flag(a, "one-way")) {
+		status = send_one_way(t, o, q, &f.reply);
+		f.call_us = target_now_us() - begun;
+	} else {
+		status = call(t, a, o, q, &f);
+	}
+	if (args_flag(a, "time")) {
+		/* The answer stands before its figures. */
+		if (out_flush(o) != RK_OK && status == 0)
+			status = rk_err_exit(RK_EIO);
+		figures_time(o, &f);
+	}
+	rk_reply_free(&f.reply);
+	return status;
+}
+
+static int
+dry_run_json(
+    const struct show *show, const struct request *q, struct rk_bytes p)
+{
+	const char *method = q->req.method;
+	char *hex = malloc(2 * p.len + 1);
+	struct buf b;
+	enum rk_err r = RK_ENOMEM;
+	int status = 0;
+
+	buf_init(&b, SIZE_MAX / 2);
+	if (hex == NULL)
+		goto out;
+	str_hex(hex, p.ptr, p.len);
+	if ((r = buf_put_str(&b, "{\"schema\":1,\"method\":")) != RK_OK ||
+	    (r = out_json_string(&b, method, strlen(method))) != RK_OK ||
+	    (r = buf_put_str(&b, ",\"argument\":")) != RK_OK ||
+	    (r = show_put_json(show, p, &b)) != RK_OK ||
+	    (r = buf_put_str(&b, ",\"hex\":\"")) != RK_OK ||
+	    (r = buf_put_str(&b, hex)) != RK_OK)
+		goto out;
+	r = buf_put_str(&b, "\"}\n");
+out:
+	if (r == RK_OK)
+		out_bytes(show->out, buf_peek(&b), buf_len(&b));
+	else
+		status = out_fail(show->out, r, rk_err_text(r), NULL);
+	buf_fini(&b);
+	free(hex);
+	return status;
+}
+
+/* The bytes and what they say; or the one form that was asked for. */
+static int
+dry_run(const struct args *a, const struct out *o, const struct request *q)
+{
+	struct show show = how_to_show(a, o, q->raw);
+	struct show hex = { .out = o, .form = SHOW_HEX };
+	struct rk_bytes p = { q->payload, q->req.payload_len };
+	int status;
+
+	if (show.form != SHOW_AUTO || show.file != NULL)
+		return show_reply(&show, p);
+	if (o->form == OUT_JSON)
+		return dry_run_json(&show, q, p);
+	if ((status = show_reply(&hex, p)) != 0)
+		return status;
+	return show_reply(&show, p);
+}
+
+int
+cmd_call(struct args *a, void *ctx)
+{
+	struct rk_error err = { 0 };
+	struct request q = { 0 };
+	struct target t;
+	struct out o;
+	int status = 0;
+
+	(void)ctx;
+	out_init(&o, a);
+	if (build(a, &q, &err) != RK_OK) {
+		status = build_failed(&o, &err);
+	} else if (args_flag(a, "dry-run")) {
+		status = dry_run(a, &o, &q);
+	} else if (target_open(&t, a, &o, &status)) {
+		if (t.timeout_given)
+			q.req.timeout = t.timeout;
+		if (target_connect(&t, &o, &status))
+			status = exchange(&t, a, &o, &q);
+		target_close(&t);
+	}
+	if (q.payload != NULL)
+		rk_wipe(q.payload, q.req.payload_len);
+	free(q.payload);
+	return status;
+}

@@ -1,0 +1,370 @@
+/* rpcsh ctx: named sets of server, key and the rest. */
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/str.h"
+#include "rpcsh.h"
+#include "settings.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+const struct opt ctx_opts[] = {
+	{ .name = "why", .about = "with show: where each value comes from" },
+	{ .name = "force", .about = "with add: replace a context that exists" },
+	{ 0 },
+};
+
+struct job {
+	const struct args *args;
+	const struct out *out;
+	const char *const *words; /* behind the verb */
+	size_t n;
+	const char *retry; /* advice when it fails */
+};
+
+/* ---- ls ---- */
+
+static int
+is_context(const struct dirent *e)
+{
+	size_t len = strlen(e->d_name);
+
+	return len > 5 && e->d_name[0] != '.' &&
+	       strcmp(e->d_name + len - 5, ".conf") == 0;
+}
+
+static enum rk_err
+list_row(struct table *t, const char *file, const char *current)
+{
+	char name[NAME_MAX + 1];
+	size_t len = str_copy(name, sizeof(name), file);
+
+	name[len - 5] = '\0';
+	return table_row(t, (const union cell[]){ { .text = name },
+	                        { .yes = strcmp(name, current) == 0 } });
+}
+
+static enum rk_err
+list(struct job *j, struct rk_error *err)
+{
+	static const struct field fields[] = {
+		{ "name", "CONTEXT", FIELD_TEXT },
+		{ "current", "IN USE", FIELD_BOOL },
+	};
+	char current[SETTINGS_NAME_LEN], dir[PATH_LEN];
+	struct dirent **all = NULL;
+	struct table *t = NULL;
+	enum rk_err r;
+	int n;
+
+	if ((r = settings_context(j->args, current, err)) != RK_OK)
+		return r;
+	if (path_user(PATH_CONFIG, "contexts", dir) != RK_OK)
+		return RK_OK; /* no home, no contexts */
+	n = scandir(dir, &all, is_context, alphasort);
+	if (n < 0 && errno != ENOENT)
+		return fs_fail(err, errno, dir);
+	r = table_new(j->out, fields, 2, &t);
+	for (int i = 0; i < n; i++) {
+		if (r == RK_OK)
+			r = list_row(t, all[i]->d_name, current);
+		free(all[i]);
+	}
+	free(all);
+	table_end(t);
+	return r;
+}
+
+/* ---- show ---- */
+
+static enum rk_err
+show(struct job *j, struct rk_error *err)
+{
+	static const struct field fields[] = {
+		{ "name", "SETTING", FIELD_TEXT },
+		{ "value", "VALUE", FIELD_TEXT },
+		{ "source", "FROM", FIELD_TEXT },
+	};
+	size_t n_fields = args_flag(j->args, "why") ? 3 : 2;
+	struct settings s;
+	struct table *t;
+	enum rk_err r;
+
+	if ((r = settings_load(j->args, &s, err)) != RK_OK) {
+		if (r == RK_EFORMAT)
+			j->retry = "correct that line, or rpcsh -c '' to do "
+			           "without the context";
+		else if (r == RK_ENOENT)
+			j->retry = "rpcsh ctx ls";
+		return r;
+	}
+	if ((r = table_new(j->out, fields, n_fields, &t)) != RK_OK)
+		return r;
+	r = table_row(
+	    t, (const union cell[]){ { .text = "context" },
+	           { .text = s.context[0] == '\0' ? NULL : s.context },
+	           { .text = NULL } });
+	for (unsigned i = 0; r == RK_OK && i < SET_COUNT; i++)
+		r = table_row(t,
+		    (const union cell[]){
+		        { .text = setting_name((enum setting_id)i) },
+		        { .text = s.v[i].value }, { .text = s.v[i].source } });
+	table_end(t);
+	return r;
+}
+
+/* ---- add ---- */
+
+static void
+say_written(const struct job *j, const char *path)
+{
+	char shown[256];
+
+	out_note(j->out, "wrote %s", str_escape(shown, sizeof(shown), path));
+}
+
+static enum rk_err
+write_in_contexts(const char *path, const char *text, size_t len, bool replace,
+    struct rk_error *err)
+{
+	char dir[PATH_LEN];
+	enum rk_err r;
+
+	if (path_user(PATH_CONFIG, "contexts", dir) != RK_OK)
+		return err_set(err, RK_ENOENT, "contexts: no home");
+	if ((r = fs_make_dir(dir, 0700, err)) != RK_OK)
+		return r;
+	return fs_write_file(path, text, len, 0600, replace, err);
+}
+
+static enum rk_err
+unknown_setting(const char *key, struct rk_error *err)
+{
+	const char *names[SET_COUNT + 1] = { NULL };
+	char shown[128];
+	const char *near;
+
+	for (unsigned i = 0; i < SET_COUNT; i++)
+		names[i] = setting_name((enum setting_id)i);
+	near = str_nearest(key, names);
+	(void)str_escape(shown, sizeof(shown), key);
+	if (near != NULL)
+		return err_set(err, RK_EINVAL,
+		    "no setting \"%s\" (did you mean \"%s\"?)", shown, near);
+	return err_set(err, RK_EINVAL, "no setting \"%s\"", shown);
+}
+
+/* Files are found from everywhere: their paths are made absolute. */
+static enum rk_err
+add_line(
+    struct buf *b, enum setting_id id, const char *value, struct rk_error *err)
+{
+	bool relative = (id == SET_CERTS || id == SET_KNOWN) && value[0] != '/';
+	char cwd[PATH_LEN], shown[128];
+	size_t len = strlen(value);
+	enum rk_err r;
+
+	if ((r = settings_check(id, value, err)) != RK_OK)
+		return r;
+	if (strpbrk(value, "#\"'\\") != NULL || strchr(" \t", value[0]) ||
+	    strchr(" \t", value[len - 1]))
+		return err_set(err, RK_EINVAL,
+		    "%s: \"%s\" has characters a file of settings cannot hold",
+		    setting_name(id), str_escape(shown, sizeof(shown), value));
+	if (!relative)
+		return buf_printf(b, "%s = %s\n", setting_name(id), value);
+	if (getcwd(cwd, sizeof(cwd)) == NULL)
+		return fs_fail(err, errno, ".");
+	return buf_printf(b, "%s = %s/%s\n", setting_name(id), cwd, value);
+}
+
+static enum rk_err
+add_lines(const struct job *j, struct buf *b, struct rk_error *err)
+{
+	bool seen[SET_COUNT] = { false };
+	char key[64], shown[128];
+	enum rk_err r = RK_OK;
+
+	for (size_t i = 1; r == RK_OK && i < j->n; i++) {
+		const char *word = j->words[i];
+		const char *eq = strchr(word, '=');
+		enum setting_id id;
+
+		if (eq == NULL || (size_t)(eq - word) >= sizeof(key))
+			return err_set(err, RK_EINVAL,
+			    "\"%s\": not of the form SETTING=VALUE",
+			    str_escape(shown, sizeof(shown), word));
+		memcpy(key, word, (size_t)(eq - word));
+		key[eq - word] = '\0';
+		if ((id = setting_find(key)) == SET_COUNT)
+			return unknown_setting(key, err);
+		if (seen[id])
+			return err_set(err, RK_EINVAL, "%s: given twice", key);
+		seen[id] = true;
+		r = add_line(b, id, eq + 1, err);
+	}
+	return r;
+}
+
+static enum rk_err
+add(struct job *j, struct rk_error *err)
+{
+	bool replace = args_flag(j->args, "force");
+	char path[PATH_LEN];
+	struct buf b;
+	enum rk_err r;
+
+	buf_init(&b, 65536);
+	if ((r = settings_context_path(j->words[0], path, err)) == RK_OK &&
+	    (r = add_lines(j, &b, err)) == RK_OK)
+		r = write_in_contexts(path, (const char *)buf_peek(&b),
+		    buf_len(&b), replace, err);
+	buf_fini(&b);
+	if (r == RK_OK) {
+		say_written(j, path);
+		return r;
+	}
+	j->retry = r == RK_EINVAL ? "rpcsh ctx -h" : NULL;
+	if (r != RK_EEXIST)
+		return r;
+	j->retry = "rpcsh ctx add --force ... to replace it";
+	return err_set(err, r, "context %s: exists already", j->words[0]);
+}
+
+/* ---- use, rm ---- */
+
+/* Nobody is chosen any more. */
+static enum rk_err
+use_none(struct rk_error *err)
+{
+	char current[PATH_LEN];
+	enum rk_err r;
+
+	if ((r = settings_current_path(current, err)) != RK_OK)
+		return r;
+	if (unlink(current) != 0 && errno != ENOENT)
+		return fs_fail(err, errno, current);
+	return RK_OK;
+}
+
+static enum rk_err
+use(struct job *j, struct rk_error *err)
+{
+	const char *name = j->words[0];
+	char path[PATH_LEN], current[PATH_LEN];
+	char line[SETTINGS_NAME_LEN + 2];
+	enum rk_err r;
+
+	if (strcmp(name, "-") == 0)
+		return use_none(err);
+	j->retry = "rpcsh ctx ls";
+	if ((r = settings_context_path(name, path, err)) != RK_OK ||
+	    (r = settings_current_path(current, err)) != RK_OK)
+		return r;
+	if (access(path, F_OK) != 0)
+		return err_set(
+		    err, RK_ENOENT, "context %s: no such context", name);
+	(void)snprintf(line, sizeof(line), "%s\n", name);
+	return write_in_contexts(current, line, strlen(line), true, err);
+}
+
+static enum rk_err
+drop(struct job *j, struct rk_error *err)
+{
+	const char *name = j->words[0];
+	char path[PATH_LEN], current[SETTINGS_NAME_LEN];
+	enum rk_err r;
+
+	j->retry = "rpcsh ctx ls";
+	if ((r = settings_context_path(name, path, err)) != RK_OK)
+		return r;
+	if (unlink(path) != 0) {
+		if (errno != ENOENT)
+			return fs_fail(err, errno, path);
+		return err_set(
+		    err, RK_ENOENT, "context %s: no such context", name);
+	}
+	/* The one in use is used no more. */
+	if ((r = settings_chosen(current, err)) != RK_OK)
+		return r;
+	return strcmp(current, name) == 0 ? use_none(err) : RK_OK;
+}
+
+/* ---- which ---- */
+
+static const struct verb {
+	const char *name;
+	size_t min; /* words behind it */
+	size_t max;
+	const char *form;
+	enum rk_err (*run)(struct job *j, struct rk_error *err);
+	bool prints;
+} verbs[] = {
+	{ "ls", 0, 0, "ls", list, true },
+	{ "show", 0, 0, "show [--why]", show, true },
+	{ "use", 1, 1, "use NAME, or - for none", use, false },
+	{ "add", 2, SIZE_MAX, "add NAME SETTING=VALUE...", add, false },
+	{ "rm", 1, 1, "rm NAME", drop, false },
+};
+
+static const struct verb *
+find_verb(const char *name)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	}
+	return NULL;
+}
+
+static enum rk_err
+check_use(const struct verb *v, const struct job *j, const char *word,
+    struct rk_error *err)
+{
+	char shown[128];
+
+	if (v == NULL)
+		return err_set(err, RK_EINVAL,
+		    "ctx: \"%s\" is none of ls, show, use, add, rm",
+		    str_escape(shown, sizeof(shown), word));
+	if (j->n < v->min || j->n > v->max)
+		return err_set(err, RK_EINVAL, "ctx %s: the form is: ctx %s",
+		    word, v->form);
+	if (args_flag(j->args, "why") && v->run != show)
+		return err_set(err, RK_EINVAL, "--why goes with ctx show only");
+	if (args_flag(j->args, "force") && v->run != add)
+		return err_set(
+		    err, RK_EINVAL, "--force goes with ctx add only");
+	return RK_OK;
+}
+
+int
+cmd_ctx(struct args *a, void *ctx)
+{
+	size_t n;
+	const char *const *w = args_operands(a, &n);
+	const struct verb *v = find_verb(w[0]);
+	struct rk_error err = { 0 };
+	struct job j = { .args = a, .words = w + 1, .n = n - 1 };
+	struct out o;
+	enum rk_err r;
+
+	(void)ctx;
+	out_init(&o, a);
+	j.out = &o;
+	if (check_use(v, &j, w[0], &err) != RK_OK)
+		return out_error(&o, &err, "rpcsh ctx -h");
+	r = v->run(&j, &err);
+	if (r != RK_OK && err.code == RK_OK)
+		(void)err_set(&err, r, "ctx: %s", rk_err_text(r));
+	if (r != RK_OK)
+		return out_error(&o, &err, j.retry);
+	if (!v->prints && o.form == OUT_JSON)
+		out_text(&o, "{\"schema\":1,\"ok\":true,\"context\":\"%s\"}\n",
+		    j.words[0]);
+	return 0;
+}

@@ -1,0 +1,371 @@
+/* rpcsh ls, rpcsh desc: what the server offers. */
+#include "base/error.h"
+#include "base/str.h"
+#include "cache.h"
+#include "cli/json.h"
+#include "rpcsh.h"
+#include "target.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MALFORMED "the server's list of methods is malformed"
+
+/* A text member as it came, cut at a NUL; "" when there is none. */
+static const char *
+bytes_of(const struct rk_value *map, const char *key, char *out, size_t len)
+{
+	const struct rk_value *v = rk_value_get(map, key);
+	size_t n = 0;
+
+	if (v != NULL && v->kind == RK_STR)
+		n = v->u.bytes.len < len ? v->u.bytes.len : len - 1;
+	if (n != 0)
+		memcpy(out, v->u.bytes.ptr, n);
+	out[n] = '\0';
+	return out;
+}
+
+/* The same for a terminal. */
+static const char *
+text_of(const struct rk_value *map, const char *key, char *out, size_t len)
+{
+	const struct rk_value *v = rk_value_get(map, key);
+
+	out[0] = '\0';
+	if (v != NULL && v->kind == RK_STR)
+		(void)rk_escape(
+		    out, len, (const char *)v->u.bytes.ptr, v->u.bytes.len);
+	return out;
+}
+
+static bool
+true_of(const struct rk_value *map, const char *key)
+{
+	const struct rk_value *v = rk_value_get(map, key);
+
+	return v != NULL && v->kind == RK_BOOL && v->u.b;
+}
+
+/* Call a method of the server about itself and decode its answer. */
+static int
+ask(struct target *t, const struct out *o, const struct rk_request *req,
+    struct rk_value_doc **doc)
+{
+	struct rk_reply reply;
+	struct rk_error err;
+	enum rk_err r;
+	int status = 0;
+
+	*doc = NULL;
+	r = target_call(t, req, &reply, &err);
+	if (r == RK_ENOMETHOD)
+		status = out_fail(o, r,
+		    "the server does not offer a list of its methods",
+		    "you can still call by name: rpcsh METHOD");
+	else if (r != RK_OK)
+		status = target_failed(t, o, &err, req->method);
+	else if (rk_value_decode(reply.payload.ptr, reply.payload.len, doc) !=
+	         RK_OK)
+		status = out_fail(o, RK_EPROTO, MALFORMED, NULL);
+	rk_reply_free(&reply);
+	return status;
+}
+
+/* ---- ls ---- */
+
+static enum rk_err
+list_method(struct table *t, const struct rk_value *m, const char *pattern,
+    size_t *shown)
+{
+	char name[RK_NAME_MAX + 1], args[128], reply[128], about[256];
+	const union cell cells[] = {
+		{ .text = bytes_of(m, "name", name, sizeof(name)) },
+		{ .text = bytes_of(m, "args", args, sizeof(args)) },
+		{ .text = bytes_of(m, "reply", reply, sizeof(reply)) },
+		{ .text = bytes_of(m, "about", about, sizeof(about)) },
+		{ .yes = true_of(m, "idempotent") },
+	};
+
+	if (name[0] == '\0')
+		return RK_EPROTO;
+	if (pattern != NULL && fnmatch(pattern, name, 0) != 0)
+		return RK_OK;
+	(*shown)++;
+	return table_row(t, cells);
+}
+
+static int
+show_list(const struct out *o, const struct rk_value *list, const char *pattern)
+{
+	static const struct field fields[] = {
+		{ "name", "METHOD", FIELD_TEXT },
+		{ "args", "TAKES", FIELD_TEXT },
+		{ "reply", "GIVES", FIELD_TEXT },
+		{ "about", "ABOUT", FIELD_TEXT },
+		{ "idempotent", NULL, FIELD_BOOL },
+	};
+	struct table *t;
+	size_t shown = 0;
+	enum rk_err r;
+
+	if (list->kind != RK_ARRAY)
+		return out_fail(o, RK_EPROTO, MALFORMED, NULL);
+	r = table_new(o, fields, sizeof(fields) / sizeof(fields[0]), &t);
+	if (r != RK_OK)
+		return out_fail(o, r, rk_err_text(r), NULL);
+	for (size_t i = 0; r == RK_OK && i < list->u.list.count; i++)
+		r = list_method(t, &list->u.list.items[i], pattern, &shown);
+	table_end(t);
+	if (r == RK_EPROTO)
+		return out_fail(o, r, MALFORMED, NULL);
+	if (r != RK_OK)
+		return out_fail(o, r, rk_err_text(r), NULL);
+	if (shown == 0 && pattern != NULL)
+		return out_fail(
+		    o, RK_ENOENT, "no method fits the pattern", "rpcsh ls");
+	return 0;
+}
+
+int
+cmd_ls(struct args *a, void *ctx)
+{
+	struct rk_request req = { .method = "_.methods" };
+	struct rk_value_doc *doc = NULL;
+	struct target t;
+	struct out o;
+	size_t n;
+	const char *const *words = args_operands(a, &n);
+	int status = 0;
+
+	(void)ctx;
+	out_init(&o, a);
+	if (!target_open(&t, a, &o, &status))
+		return status;
+	if (target_connect(&t, &o, &status))
+		status = ask(&t, &o, &req, &doc);
+	if (doc != NULL) {
+		const struct rk_value *list = rk_value_root(doc);
+
+		status = show_list(&o, list, n == 0 ? NULL : words[0]);
+		cache_methods(t.url, list);
+		rk_value_free(doc);
+	}
+	target_close(&t);
+	return status;
+}
+
+/* ---- desc ---- */
+
+/* As a word of a shell: a server's name for something is nothing to trust. */
+static void
+show_word(const struct out *o, const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+	                            "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	                            "0123456789._-/:@+,%";
+
+	if (word[0] != '-' && word[strspn(word, plain)] == '\0') {
+		out_text(o, "%s", word);
+		return;
+	}
+	out_text(o, "'");
+	for (; *word != '\0'; word++) {
+		if (*word == '\'')
+			out_text(o, "'\\''");
+		else
+			out_bytes(o, word, 1);
+	}
+	out_text(o, "'");
+}
+
+/* One "name" or "name:type" of "{a:int, b}" as an item to be filled in. */
+static bool
+show_item(const struct out *o, const char *item, size_t len)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+	                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+	size_t name = strspn(item, letters);
+	const char *type = item + name + strspn(item + name, ": ");
+	const char *value = "=TEXT";
+
+	if (name == 0 || name > len)
+		return false;
+	if (type > item + name && type < item + len) {
+		if (strncmp(type, "int", 3) == 0 ||
+		    strncmp(type, "uint", 4) == 0 ||
+		    strncmp(type, "num", 3) == 0)
+			value = ":=0";
+		else if (strncmp(type, "float", 5) == 0)
+			value = ":=0.0";
+		else if (strncmp(type, "bool", 4) == 0)
+			value = ":=true";
+		else if (strncmp(type, "bin", 3) == 0 ||
+		         strncmp(type, "bytes", 5) == 0)
+			value = "@FILE";
+	}
+	out_text(o, " %.*s%s", (int)name, item, value);
+	return true;
+}
+
+static void
+show_items(const struct out *o, const char *args)
+{
+	size_t len = strlen(args);
+	bool any = false;
+
+	if (len < 2 || args[0] != '{' || args[len - 1] != '}') {
+		out_text(o, " k=v");
+		return;
+	}
+	for (const char *p = args + 1; *p != '\0' && *p != '}';) {
+		size_t n;
+
+		p += strspn(p, ", ");
+		n = strcspn(p, ",}");
+		if (n != 0 && show_item(o, p, n))
+			any = true;
+		p += n;
+	}
+	if (!any)
+		out_text(o, " k=v");
+}
+
+/* A line somebody can run after filling it in. */
+static void
+show_example(const struct out *o, const char *name, const char *args)
+{
+	out_text(o, "  rpcsh call ");
+	show_word(o, name);
+	if (strcmp(args, "raw") == 0)
+		out_text(o, " --raw TEXT");
+	else if (strcmp(args, "json") == 0)
+		out_text(o, " -d JSON");
+	else if (args[0] != '\0' && strcmp(args, "none") != 0)
+		show_items(o, args);
+	out_text(o, "\n");
+}
+
+static int
+show_method_json(const struct out *o, const struct rk_value *m)
+{
+	struct buf b;
+	enum rk_err r;
+	int status = 0;
+
+	buf_init(&b, SIZE_MAX / 2);
+	if ((r = buf_put_str(&b, "{\"schema\":1,\"method\":")) == RK_OK &&
+	    (r = json_write(&b, m, &(struct json_write){ 0 })) == RK_OK)
+		r = buf_put_str(&b, "}\n");
+	if (r == RK_OK)
+		out_bytes(o, buf_peek(&b), buf_len(&b));
+	else
+		status = out_fail(o, r, rk_err_text(r), NULL);
+	buf_fini(&b);
+	return status;
+}
+
+static const char *
+or_dash(const char *text)
+{
+	return text[0] == '\0' ? "-" : text;
+}
+
+static int
+show_method(const struct out *o, const struct rk_value *m)
+{
+	char name[4 * RK_NAME_MAX + 1], args[256], reply[256], about[512];
+
+	if (text_of(m, "name", name, sizeof(name))[0] == '\0')
+		return out_fail(o, RK_EPROTO,
+		    "the server's description is malformed", NULL);
+	if (o->form == OUT_JSON)
+		return show_method_json(o, m);
+	(void)text_of(m, "args", args, sizeof(args));
+	(void)text_of(m, "reply", reply, sizeof(reply));
+	(void)text_of(m, "about", about, sizeof(about));
+	if (o->form == OUT_PLAIN) {
+		out_text(o, "%s\t%s\t%s\t%s\t%s\n", name, or_dash(args),
+		    or_dash(reply), or_dash(about),
+		    true_of(m, "idempotent") ? "yes" : "no");
+		return 0;
+	}
+	out_text(o, "%s  takes %s  gives %s%s\n", name,
+	    args[0] == '\0' ? "anything" : args,
+	    reply[0] == '\0' ? "anything" : reply,
+	    true_of(m, "idempotent") ? "  may be repeated" : "");
+	if (about[0] != '\0')
+		out_text(o, "  %s\n", about);
+	show_example(o, name, args);
+	return 0;
+}
+
+/* Did _.describe say that there is no such method? */
+static bool
+says_unknown(const struct rk_reply *reply)
+{
+	static const char text[] = "no such method";
+
+	return reply->code == RK_EREMOTE &&
+	       reply->remote_error.len == strlen(text) &&
+	       memcmp(reply->remote_error.ptr, text, strlen(text)) == 0;
+}
+
+static int
+describe(struct target *t, const struct out *o, const char *method,
+    const struct rk_request *req)
+{
+	struct rk_value_doc *doc = NULL;
+	struct rk_reply reply;
+	struct rk_error err;
+	enum rk_err r = target_call(t, req, &reply, &err);
+	int status;
+
+	if (says_unknown(&reply))
+		status = target_no_method(t, o, method);
+	else if (r == RK_ENOMETHOD)
+		status =
+		    out_fail(o, r, "the server does not describe its methods",
+		        "you can still call by name: rpcsh METHOD");
+	else if (r != RK_OK)
+		status = target_failed(t, o, &err, req->method);
+	else if (rk_value_decode(reply.payload.ptr, reply.payload.len, &doc) !=
+	         RK_OK)
+		status = out_fail(o, RK_EPROTO,
+		    "the server's description is malformed", NULL);
+	else
+		status = show_method(o, rk_value_root(doc));
+	rk_value_free(doc);
+	rk_reply_free(&reply);
+	return status;
+}
+
+int
+cmd_desc(struct args *a, void *ctx)
+{
+	size_t n;
+	const char *method = args_operands(a, &n)[0];
+	struct rk_request req = { .method = "_.describe" };
+	struct rk_value name = { .kind = RK_STR };
+	uint8_t *payload = NULL;
+	struct target t;
+	struct out o;
+	int status = 0;
+
+	(void)ctx;
+	out_init(&o, a);
+	name.u.bytes =
+	    (struct rk_bytes){ (const uint8_t *)method, strlen(method) };
+	if (name.u.bytes.len > RK_NAME_MAX ||
+	    rk_value_encode(&name, &payload, &req.payload_len) != RK_OK)
+		return out_fail(&o, RK_EINVAL, "method: name too long", NULL);
+	req.payload = payload;
+	if (target_open(&t, a, &o, &status)) {
+		if (target_connect(&t, &o, &status))
+			status = describe(&t, &o, method, &req);
+		target_close(&t);
+	}
+	free(payload);
+	return status;
+}

@@ -1,0 +1,285 @@
+/* Why a call or a connection failed, for a person, and what can be done. */
+#include "target.h"
+
+#include "base/error.h"
+#include "base/str.h"
+
+#include <rpckit/value.h>
+
+#include <stdio.h>
+
+/* A server that does not know a key closes as soon as it has seen it; this
+ * much later (and four handshakes) it has other reasons. */
+#define LOCKOUT_US 1000000u
+
+/* What the server is to be told about us; false: we have shown no key. */
+static bool
+own_key(const struct target *t, struct rk_cert_info *info)
+{
+	return target_is_tls(t) && target_tls_mode(t) == RK_TLS_MUTUAL &&
+	       t->ident != NULL && rk_ident_info(t->ident, info);
+}
+
+/*
+ * Was it a refusal that looks like this?  An orderly end, right after the
+ * handshake, before any answer.
+ */
+static bool
+is_lockout(const struct target *t, const struct rk_error *err)
+{
+	struct rk_cert_info info;
+	struct rk_timing tm;
+
+	if (err->code != RK_ECLOSED || t->answered || t->connected_us == 0 ||
+	    strstr(err->text, "close_notify") != NULL || !own_key(t, &info))
+		return false;
+	rk_client_timing(t->client, &tm);
+	return target_now_us() - t->connected_us < LOCKOUT_US + 4 * tm.tls;
+}
+
+static int
+locked_out(const struct target *t, const struct out *o, const char *url)
+{
+	struct rk_cert_info info;
+	struct rk_error named;
+	char advice[256];
+
+	if (!own_key(t, &info))
+		info.fp[0] = '\0';
+	(void)err_set(&named, RK_EUNKNOWNKEY,
+	    "%s: the server closed the connection right after the handshake: "
+	    "it may not know this key",
+	    url);
+	(void)snprintf(advice, sizeof(advice),
+	    "ask its operator to add this key to known_client_keys: %s",
+	    info.fp);
+	return out_error(o, &named, advice);
+}
+
+/* ---- advice ---- */
+
+static const char *
+when_silent(const struct target *t, const struct rk_error *err, char *dst,
+    size_t dst_len)
+{
+	struct rk_cert_info info;
+
+	if (err->step != NULL && strcmp(err->step, "connect") == 0)
+		return "is the server running, and is -s right?";
+	if (!own_key(t, &info))
+		return "rpcsh ping --connect-only; --timeout and "
+		       "--connect-timeout give a busy server longer";
+	(void)snprintf(dst, dst_len,
+	    "rpcsh ping --connect-only; if the port is open, the server may be "
+	    "locked and not know this key: ask its operator to add this key "
+	    "to known_client_keys: %s",
+	    info.fp);
+	return dst;
+}
+
+static const char *
+when_unknown(const struct target *t, char *dst, size_t dst_len)
+{
+	char known[128];
+
+	(void)str_escape(known, sizeof(known), t->settings.v[SET_KNOWN].value);
+	(void)snprintf(dst, dst_len,
+	    "ask the server's operator for its key; only if that is it: "
+	    "chmod u+w %s, connect, chmod a-w again",
+	    known);
+	return dst;
+}
+
+/* Whose certificate was it? */
+static const char *
+when_refused(const struct target *t, const struct rk_error *err, char *dst,
+    size_t dst_len)
+{
+	char dir[128], name[64];
+
+	(void)str_escape(dir, sizeof(dir), t->settings.v[SET_CERTS].value);
+	(void)str_escape(name, sizeof(name), t->settings.v[SET_KEY].value);
+	if (strstr(err->text, "the peer ") != NULL &&
+	    target_tls_mode(t) != RK_TLS_MUTUAL)
+		return "the server wants to see a certificate: tls-mode "
+		       "mutual, "
+		       "without --server-only and --skip-verify";
+	if (strstr(err->text, "the peer ") != NULL)
+		(void)snprintf(dst, dst_len,
+		    "selfy -verify %s/%s.crt; is it of the CA that the server "
+		    "believes?",
+		    dir, name);
+	else
+		(void)snprintf(dst, dst_len,
+		    "is %s/ca.crt the CA of this server? --certs DIR names "
+		    "another",
+		    dir);
+	return dst;
+}
+
+static const char *
+advice(const struct target *t, const struct rk_error *err, char *dst,
+    size_t dst_len)
+{
+	if (err->code == RK_EPROTO)
+		return "is it an rpckit or rpc25519 server, and is -s right?";
+	switch (rk_err_exit(err->code)) {
+	case 2:
+		return "rpcsh -h";
+	case 4:
+		if (err->code == RK_ECLOSED && !t->answered &&
+		    strncmp(t->url, "tcp://", 6) == 0)
+			return "is it a TLS server? then without --tcp";
+		return "is the server running, and is -s right?";
+	case 5:
+		return when_silent(t, err, dst, dst_len);
+	case 6:
+		break;
+	default:
+		return NULL;
+	}
+	if (err->code == RK_EUNKNOWNKEY)
+		return when_unknown(t, dst, dst_len);
+	if (err->code == RK_ETLS)
+		return "is it a TLS server? --tcp is for plain ones";
+	if (err->code == RK_EDENIED)
+		return NULL;
+	return when_refused(t, err, dst, dst_len);
+}
+
+/* ---- what happened ---- */
+
+static void
+format_ms(char *dst, size_t dst_len, uint64_t ms)
+{
+	if (ms % 1000 == 0)
+		(void)snprintf(
+		    dst, dst_len, "%llu s", (unsigned long long)(ms / 1000));
+	else
+		(void)snprintf(dst, dst_len, "%llu ms", (unsigned long long)ms);
+}
+
+static bool
+begins_with_url(const char *text)
+{
+	const char *sign = strstr(text, "://");
+
+	return sign != NULL && strcspn(text, " ") > (size_t)(sign - text);
+}
+
+/* The line names the server, the method if one was called, and the reason. */
+static void
+name_it(const struct target *t, const struct rk_error *err, const char *method,
+    const char *url, struct rk_error *out)
+{
+	char name[RK_NAME_MAX + 1], limit[32];
+
+	*out = *err;
+	if (method == NULL) {
+		/* Most texts of the network begin with an address. */
+		if (!begins_with_url(err->text))
+			(void)err_set(out, err->code, "%s: %s", url, err->text);
+		return;
+	}
+	if (err->code == RK_EREMOTE)
+		return; /* the method's own words, behind its name */
+	if (err->code != RK_ETIMEOUT) {
+		if (strstr(err->text, "://") == NULL)
+			(void)err_set(out, err->code, "%s: %s", url, err->text);
+		return;
+	}
+	format_ms(limit, sizeof(limit), t->timeout);
+	(void)err_set(out, err->code, "%s: %s: no answer for %s", url,
+	    str_escape(name, sizeof(name), method), limit);
+}
+
+int
+target_failed(const struct target *t, const struct out *o,
+    const struct rk_error *err, const char *method)
+{
+	struct rk_error named;
+	char url[160], text[2 * RK_ERROR_TEXT_LEN];
+
+	(void)str_escape(url, sizeof(url), t->url);
+	if (is_lockout(t, err))
+		return locked_out(t, o, url);
+	name_it(t, err, method, url, &named);
+	named.step = err->step;
+	return out_error(o, &named, advice(t, &named, text, sizeof(text)));
+}
+
+/* ---- no such method ---- */
+
+struct nearest {
+	const char *word;
+	unsigned distance;
+	char name[RK_NAME_MAX + 1];
+};
+
+static void
+offer(struct nearest *n, const char *name)
+{
+	unsigned d = str_distance(n->word, name, 3);
+
+	if (d >= n->distance || d >= strlen(n->word))
+		return;
+	n->distance = d;
+	(void)str_copy(n->name, sizeof(n->name), name);
+}
+
+static void
+offer_method(struct nearest *n, const struct rk_value *m)
+{
+	const struct rk_value *v = rk_value_get(m, "name");
+	char name[RK_NAME_MAX + 1];
+
+	if (v == NULL || v->kind != RK_STR || v->u.bytes.len > RK_NAME_MAX)
+		return;
+	(void)rk_escape(
+	    name, sizeof(name), (const char *)v->u.bytes.ptr, v->u.bytes.len);
+	offer(n, name);
+}
+
+/* The nearest name the server has. */
+static void
+offer_all(struct target *t, struct nearest *n)
+{
+	struct rk_request req = { .method = "_.methods", .timeout = 2000 };
+	struct rk_value_doc *doc = NULL;
+	const struct rk_value *list;
+	struct rk_reply reply;
+
+	if (target_call(t, &req, &reply, NULL) == RK_OK &&
+	    rk_value_decode(reply.payload.ptr, reply.payload.len, &doc) ==
+	        RK_OK) {
+		list = rk_value_root(doc);
+		for (size_t i = 0;
+		     list->kind == RK_ARRAY && i < list->u.list.count; i++)
+			offer_method(n, &list->u.list.items[i]);
+	}
+	rk_value_free(doc);
+	rk_reply_free(&reply);
+}
+
+int
+target_no_method(struct target *t, const struct out *o, const char *method)
+{
+	static const char *const verbs[] = { "call", "ls", "desc", "ping",
+		"ctx", "help" };
+	struct nearest n = { .word = method, .distance = 3 };
+	char name[RK_NAME_MAX + 1];
+	char text[2 * RK_NAME_MAX + 80];
+
+	offer_all(t, &n);
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		offer(&n, verbs[i]);
+	(void)str_escape(name, sizeof(name), method);
+	if (n.name[0] == '\0')
+		(void)snprintf(text, sizeof(text),
+		    "%s: the server has no such method", name);
+	else
+		(void)snprintf(text, sizeof(text),
+		    "%s: the server has no such method (did you mean \"%s\"?)",
+		    name, n.name);
+	return out_fail(o, RK_ENOMETHOD, text, "rpcsh ls");
+}

@@ -1,0 +1,20 @@
+/* What a call was like: how long each step took, and the reply's header. */
+#ifndef RPCSH_FIGURES_H
+#define RPCSH_FIGURES_H
+
+#include "cli/out.h"
+
+#include <rpckit/client.h>
+
+struct figures {
+	struct rk_client *client;
+	struct rk_reply reply;
+	size_t sent; /* bytes of payload */
+	uint64_t call_us;
+};
+
+/* -t and --trace: lines, or a JSON object, on standard error. */
+void figures_time(const struct out *o, const struct figures *f);
+void figures_trace(const struct out *o, const struct rk_reply *reply);
+
+#endif

@@ -1,0 +1,176 @@
+/* rpcsh: calls from a terminal. */
+#include "cache.h"
+#include "cli/out.h"
+#include "rpcsh.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+static const struct opt global_opts[] = {
+	{ .name = "server",
+	    .letter = 's',
+	    .kind = OPT_TEXT,
+	    .meta = "HOST:PORT|URL",
+	    .env = "RPCKIT_SERVER",
+	    .about = "where to call (127.0.0.1:8443)" },
+	{ .name = "context",
+	    .letter = 'c',
+	    .kind = OPT_TEXT,
+	    .meta = "NAME",
+	    .env = "RPCKIT_CONTEXT",
+	    .complete = COMPLETE_CONTEXT,
+	    .about = "a named set of these settings" },
+	{ .name = "certs",
+	    .kind = OPT_TEXT,
+	    .meta = "DIR",
+	    .env = "RPCKIT_CERTS",
+	    .complete = COMPLETE_DIR,
+	    .about = "directory of ca.crt, NAME.crt and NAME.key" },
+	{ .name = "key",
+	    .letter = 'k',
+	    .kind = OPT_TEXT,
+	    .meta = "NAME",
+	    .env = "RPCKIT_KEY",
+	    .about = "who to be: NAME.crt and NAME.key (client)" },
+	{ .name = "known",
+	    .kind = OPT_TEXT,
+	    .meta = "FILE",
+	    .complete = COMPLETE_FILE,
+	    .about = "known server keys (known_server_keys)" },
+	{ .name = "pass",
+	    .kind = OPT_TEXT,
+	    .meta = "SPEC",
+	    .about = "where the key's passphrase comes from (tty)" },
+	{ .name = "tcp",
+	    .about = "plain TCP: no encryption, no authentication" },
+	{ .name = "skip-verify", .about = "TLS that authenticates nobody" },
+	{ .name = "server-only",
+	    .about = "prove the server only, carry no certificate" },
+	{ .name = "timeout",
+	    .kind = OPT_DURATION,
+	    .meta = "TIME",
+	    .env = "RPCKIT_TIMEOUT",
+	    .about = "of a call, 0 for none (30s)" },
+	{ .name = "connect-timeout",
+	    .kind = OPT_DURATION,
+	    .meta = "TIME",
+	    .about = "of connecting and proving keys (10s)" },
+	{ .name = "plain", .about = "tab-separated lists for scripts" },
+	COMMON_OPTS,
+	{ 0 },
+};
+
+static const char *const call_examples[] = {
+	"rpcsh Sum a:=2 b:=40        # a map {\"a\":2,\"b\":40}",
+	"rpcsh call put name=x data@file.bin",
+	"rpcsh echo --raw 'as it is'",
+	"rpcsh report -d @query.json --out report.bin",
+	NULL,
+};
+static const char *const ctx_examples[] = {
+	"rpcsh ctx add lab server=lab.example:8443 key=ann",
+	"rpcsh ctx use lab",
+	"rpcsh ctx show --why",
+	NULL,
+};
+
+static const struct cmd cmds[] = {
+	{ .name = "call",
+	    .operands = "METHOD [ITEM...]",
+	    .about = "call a method and print its reply",
+	    .examples = call_examples,
+	    .opts = call_opts,
+	    .complete = COMPLETE_METHOD,
+	    .min_operands = 1,
+	    .max_operands = UINT_MAX,
+	    .run = cmd_call },
+	{ .name = "ls",
+	    .operands = "[PATTERN]",
+	    .about = "list the server's methods",
+	    .min_operands = 0,
+	    .max_operands = 1,
+	    .run = cmd_ls },
+	{ .name = "desc",
+	    .operands = "METHOD",
+	    .about = "describe one method",
+	    .complete = COMPLETE_METHOD,
+	    .min_operands = 1,
+	    .max_operands = 1,
+	    .run = cmd_desc },
+	{ .name = "ping",
+	    .operands = "",
+	    .about = "is the server there, and how far away",
+	    .opts = ping_opts,
+	    .min_operands = 0,
+	    .max_operands = 0,
+	    .run = cmd_ping },
+	{ .name = "ctx",
+	    .operands = "ls|show|use|add|rm [NAME [SETTING=VALUE...]]",
+	    .about = "contexts: named sets of settings",
+	    .examples = ctx_examples,
+	    .opts = ctx_opts,
+	    .min_operands = 1,
+	    .max_operands = UINT_MAX,
+	    .run = cmd_ctx },
+	{ 0 },
+};
+
+static const char *const usage[] = {
+	"[OPTION...] [call] METHOD [ITEM...]",
+	"[OPTION...] ls|desc|ping|ctx ...",
+	NULL,
+};
+static const char *const examples[] = {
+	"rpcsh ls                    # what the server offers",
+	"rpcsh echo greeting=hello   # call by name, reply as JSON",
+	"rpcsh -s 10.1.4.2:8443 -k ann ping -n 5",
+	NULL,
+};
+static const struct env_doc envs[] = {
+	{ "RPCKIT_SERVER", "stands in for --server" },
+	{ "RPCKIT_CONTEXT", "stands in for --context" },
+	{ "RPCKIT_CERTS", "stands in for --certs" },
+	{ "RPCKIT_KEY", "stands in for --key" },
+	{ "RPCKIT_TIMEOUT", "stands in for --timeout" },
+	{ "RPCKIT_ASKPASS",
+	    "program that asks for passphrases, before SSH_ASKPASS" },
+	{ "CREDENTIALS_DIRECTORY", "where --pass cred:NAME looks" },
+	{ "XDG_CONFIG_HOME", "rpckit below it has contexts, config and certs" },
+	{ "XDG_DATA_HOME", "rpckit below it has known_server_keys" },
+	{ "XDG_CACHE_HOME", "rpckit below it has names for completion" },
+	{ "NO_COLOR", "no color when set and not empty" },
+	{ 0 },
+};
+
+static int
+no_operand(struct args *a, void *ctx)
+{
+	struct out o;
+
+	(void)ctx;
+	out_init(&o, a);
+	return out_fail(&o, RK_EINVAL, "no method given", "rpcsh -h");
+}
+
+static const struct prog prog = {
+	.name = "rpcsh",
+	.section = "1",
+	.about = "call methods of rpckit and rpc25519 servers",
+	.usage = usage,
+	.examples = examples,
+	.opts = global_opts,
+	.cmds = cmds,
+	.default_cmd = "call",
+	.run = no_operand,
+	.envs = envs,
+	.see_also = "rpcd 8, selfy 1",
+	.style = PROG_GNU,
+	.features = "transports: tls tcp unix",
+	.words = cache_words,
+};
+
+int
+main(int argc, char **argv)
+{
+	return cmd_main(&prog, argc, argv, NULL);
+}

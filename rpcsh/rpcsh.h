@@ -1,0 +1,17 @@
+/* The verbs of rpcsh, and the tables they share. */
+#ifndef RPCSH_RPCSH_H
+#define RPCSH_RPCSH_H
+
+#include "cli/cmd.h"
+
+extern const struct opt call_opts[];
+extern const struct opt ping_opts[];
+extern const struct opt ctx_opts[];
+
+int cmd_call(struct args *a, void *ctx);
+int cmd_ls(struct args *a, void *ctx);
+int cmd_desc(struct args *a, void *ctx);
+int cmd_ping(struct args *a, void *ctx);
+int cmd_ctx(struct args *a, void *ctx);
+
+#endif

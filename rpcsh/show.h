@@ -1,0 +1,35 @@
+/* Replies for people, pipes and files. */
+#ifndef RPCSH_SHOW_H
+#define RPCSH_SHOW_H
+
+#include "cli/out.h"
+
+#include <rpckit/client.h>
+
+enum show_form {
+	SHOW_AUTO, /* pretty on a terminal, one line in a pipe */
+	SHOW_JSON, /* one line */
+	SHOW_PRETTY,
+	SHOW_RAW, /* the bytes */
+	SHOW_HEX,
+	SHOW_MSGPACK /* canonical msgpack bytes */
+};
+
+struct show {
+	const struct out *out;
+	enum show_form form;
+	bool raw; /* the request was raw: AUTO shows bytes as text */
+	bool int_strings;
+	const char *file; /* --out, or NULL */
+};
+
+/* "json" "raw" ...; SHOW_AUTO for NULL. */
+enum show_form show_form_of(const char *name);
+/* Print the payload of a reply; the exit status. */
+int show_reply(const struct show *s, struct rk_bytes payload);
+/* The value of a payload as JSON text appended to b: what is no msgpack is a
+ * string or {"$bin":...}, nothing at all is null. */
+RK_MUST enum rk_err show_put_json(
+    const struct show *s, struct rk_bytes payload, struct buf *b);
+
+#endif

@@ -1,0 +1,339 @@
+/* The server to call: settings made into a connected client. */
+#include "target.h"
+
+#include "base/error.h"
+#include "base/str.h"
+#include "cli/pass.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+uint64_t
+target_now_us(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+enum rk_tls_mode
+target_tls_mode(const struct target *t)
+{
+	const char *mode = t->settings.v[SET_TLS_MODE].value;
+
+	if (strcmp(mode, "skip-verify") == 0)
+		return RK_TLS_SKIP_VERIFY;
+	if (strcmp(mode, "server-only") == 0)
+		return RK_TLS_SERVER_ONLY;
+	return RK_TLS_MUTUAL;
+}
+
+bool
+target_is_tls(const struct target *t)
+{
+	return strncmp(t->url, "tls://", 6) == 0;
+}
+
+/* ---- where ---- */
+
+static enum rk_err
+exclude(struct rk_error *err, const char *one, const char *other)
+{
+	return err_set(
+	    err, RK_EINVAL, "--%s and --%s exclude each other", one, other);
+}
+
+/* Flags about the transport must not contradict one another or the server. */
+static enum rk_err
+check_flags(const struct target *t, const struct args *a, struct rk_error *err)
+{
+	static const char *const names[] = { "tcp", "skip-verify",
+		"server-only" };
+	const struct setting *server = &t->settings.v[SET_SERVER];
+	const char *given = NULL;
+	char shown[160], source[160];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!args_flag(a, names[i]))
+			continue;
+		if (given != NULL)
+			return exclude(err, given, names[i]);
+		given = names[i];
+	}
+	if (given == NULL)
+		return RK_OK;
+	if (strcmp(given, "tcp") == 0 ? strncmp(t->url, "tcp://", 6) == 0
+	                              : target_is_tls(t))
+		return RK_OK;
+	return err_set(err, RK_EINVAL, "--%s does not go with %s (from: %s)",
+	    given, str_escape(shown, sizeof(shown), t->url),
+	    str_escape(source, sizeof(source), server->source));
+}
+
+/* HOST:PORT means TLS, or plain TCP when asked for. */
+static enum rk_err
+make_url(struct target *t, const struct args *a, struct rk_error *err)
+{
+	const char *server = t->settings.v[SET_SERVER].value;
+	const char *scheme = args_flag(a, "tcp") ? "tcp://" : "tls://";
+
+	if (strstr(server, "://") != NULL)
+		scheme = "";
+	(void)snprintf(t->url, sizeof(t->url), "%s%s", scheme, server);
+	return check_flags(t, a, err);
+}
+
+static uint64_t
+duration(const struct target *t, enum setting_id id)
+{
+	uint64_t ms = 0;
+
+	/* Checked when it was read; 0 stands for no limit. */
+	if (str_parse_duration(t->settings.v[id].value, &ms) != RK_OK ||
+	    ms == 0)
+		return RK_NEVER;
+	return ms;
+}
+
+/* ---- who ---- */
+
+/* The library knows that there is no passphrase; the source knows why. */
+static enum rk_err
+explain_pass(const struct target *t, const struct pass_source *pass,
+    enum rk_err r, struct rk_error *err)
+{
+	bool person = pass->spec == NULL || strcmp(pass->spec, "tty") == 0;
+	char dir[128], name[64];
+
+	(void)str_escape(dir, sizeof(dir), t->settings.v[SET_CERTS].value);
+	(void)str_escape(name, sizeof(name), t->settings.v[SET_KEY].value);
+	if (r == RK_EPASS)
+		return err_set(
+		    err, r, "%s/%s.key: wrong passphrase", dir, name);
+	if (r == RK_ENOPASS && person)
+		return err_set(err, r, "%s/%s.key: %s", dir, name,
+		    pass->no_input ? "needs a passphrase, and --no-input is set"
+		                   : "no terminal to ask for a passphrase");
+	if (pass->err.code == r && pass->err.text[0] != '\0') {
+		*err = pass->err;
+		err->step = "pass";
+	}
+	return r;
+}
+
+struct asking {
+	const struct out *out;
+	struct pass_source src;
+};
+
+/* The derivation takes seconds by design; a person is told. */
+static enum rk_err
+ask(const char *path, unsigned attempt, struct rk_secret **out, void *arg)
+{
+	struct asking *a = arg;
+	enum rk_err r = pass_callback(path, attempt, out, &a->src);
+	char shown[256];
+
+	if (r == RK_OK && isatty(STDERR_FILENO) == 1)
+		out_note(a->out, "working on the passphrase of %s",
+		    str_escape(shown, sizeof(shown), path));
+	return r;
+}
+
+static enum rk_err
+load_ident(struct target *t, const struct args *a, struct rk_error *err)
+{
+	struct asking pass = {
+		.out = &t->log,
+		.src = {
+			.spec = args_text(a, "pass", NULL),
+			.flag = "--pass",
+			.what = "key",
+			.no_input = args_flag(a, "no-input"),
+		},
+	};
+	bool carry = target_tls_mode(t) == RK_TLS_MUTUAL;
+	enum rk_err r;
+
+	if (!target_is_tls(t) || target_tls_mode(t) == RK_TLS_SKIP_VERIFY)
+		return RK_OK;
+	if (t->settings.v[SET_CERTS].value[0] == '\0')
+		return err_set(
+		    err, RK_ENOENT, "certificates: no directory is known");
+	r = rk_ident_load_dir(t->settings.v[SET_CERTS].value,
+	    carry ? t->settings.v[SET_KEY].value : NULL, ask, &pass, &t->ident,
+	    err);
+	return r == RK_OK ? r : explain_pass(t, &pass.src, r, err);
+}
+
+static enum rk_err
+make_client(struct target *t, const struct args *a, struct rk_error *err)
+{
+	struct rk_client_conf conf = { .size = sizeof(conf) };
+	const char *known = t->settings.v[SET_KNOWN].value;
+	enum rk_err r;
+
+	if ((r = load_ident(t, a, err)) != RK_OK)
+		return r;
+	if (t->ident != NULL) {
+		r = rk_trust_new(known[0] == '\0' ? NULL : known, RK_TRUST_FILE,
+		    &t->trust, err);
+		if (r != RK_OK)
+			return r;
+	}
+	conf.url = t->url;
+	conf.ident = t->ident;
+	conf.trust = t->trust;
+	conf.tls_mode = target_tls_mode(t);
+	conf.call_timeout = t->timeout;
+	conf.timeouts.connect = duration(t, SET_CONNECT_TIMEOUT);
+	conf.timeouts.handshake = conf.timeouts.connect;
+	/* What a single call may take is the call's own matter. */
+	conf.timeouts.idle = RK_NEVER;
+	return rk_client_new(&conf, &t->client, err);
+}
+
+static enum rk_err
+prepare(struct target *t, const struct args *a, struct rk_error *err)
+{
+	enum rk_err r;
+
+	if ((r = pass_check(args_text(a, "pass", NULL), err)) != RK_OK)
+		return r;
+	if ((r = settings_load(a, &t->settings, err)) != RK_OK) {
+		err->step = "settings";
+		return r;
+	}
+	if ((r = make_url(t, a, err)) != RK_OK)
+		return r;
+	t->timeout = duration(t, SET_TIMEOUT);
+	t->timeout_given =
+	    strcmp(t->settings.v[SET_TIMEOUT].source, "built in") != 0;
+	return make_client(t, a, err);
+}
+
+/* ---- talking about it ---- */
+
+static void
+on_log(
+    enum rk_log_level level, const char *subsystem, const char *line, void *arg)
+{
+	const struct out *o = arg;
+
+	(void)subsystem;
+	if (level <= RK_LOG_WARN)
+		out_warn(o, "warning: %s", line);
+	else
+		out_note(o, "%s", line);
+}
+
+static void
+tell_settings(const struct target *t, const struct out *o)
+{
+	char value[256], source[256];
+
+	for (unsigned i = 0; i < SET_COUNT; i++)
+		out_note(o, "%s %s (%s)", setting_name((enum setting_id)i),
+		    str_escape(value, sizeof(value), t->settings.v[i].value),
+		    str_escape(
+		        source, sizeof(source), t->settings.v[i].source));
+}
+
+static int
+open_failed(
+    const struct target *t, const struct out *o, const struct rk_error *err)
+{
+	char text[256], name[64];
+
+	switch (rk_err_exit(err->code)) {
+	case 2:
+		return out_error(o, err, "rpcsh -h");
+	case 7:
+		return out_error(o, err,
+		    err->code == RK_ENOPASS ? "--pass file:PATH" : NULL);
+	case 8:
+		break;
+	default:
+		return out_error(o, err,
+		    err->code == RK_ESTATE
+		        ? "chmod u+w that file, and the server's key will be "
+		          "recorded"
+		        : NULL);
+	}
+	if (err->step != NULL)
+		return out_error(o, err,
+		    strcmp(err->step, "settings") == 0 ? "rpcsh ctx ls" : NULL);
+	(void)snprintf(text, sizeof(text),
+	    "--certs DIR, or selfy -k %s makes a key; --tcp needs none",
+	    str_escape(name, sizeof(name), t->settings.v[SET_KEY].value));
+	return out_error(o, err, text);
+}
+
+bool
+target_open(
+    struct target *t, const struct args *a, const struct out *o, int *status)
+{
+	struct rk_error err = { 0 };
+
+	*t = (struct target){ 0 };
+	t->log = *o;
+	rk_log_set(on_log, o->verbose ? RK_LOG_INFO : RK_LOG_WARN, &t->log);
+	if (prepare(t, a, &err) != RK_OK) {
+		*status = open_failed(t, o, &err);
+		target_close(t);
+		return false;
+	}
+	if (o->verbose)
+		tell_settings(t, o);
+	return true;
+}
+
+bool
+target_connect(struct target *t, const struct out *o, int *status)
+{
+	const struct rk_peer *peer;
+	struct rk_timing timing;
+	struct rk_error err;
+
+	if (rk_client_connect(t->client, &err) != RK_OK) {
+		*status = target_failed(t, o, &err, NULL);
+		return false;
+	}
+	t->connected_us = target_now_us();
+	rk_client_timing(t->client, &timing);
+	peer = rk_client_peer(t->client);
+	if (timing.trust_added && peer != NULL) {
+		char known[256];
+
+		out_note(o, "%s: new server key %s recorded in %s",
+		    peer->remote, peer->cert.fp,
+		    str_escape(
+		        known, sizeof(known), t->settings.v[SET_KNOWN].value));
+	}
+	return true;
+}
+
+enum rk_err
+target_call(struct target *t, const struct rk_request *req,
+    struct rk_reply *reply, struct rk_error *err)
+{
+	enum rk_err r = rk_client_call(t->client, req, reply, err);
+
+	if (r == RK_OK || r == RK_EREMOTE || r == RK_ENOMETHOD)
+		t->answered = true;
+	return r;
+}
+
+void
+target_close(struct target *t)
+{
+	rk_client_free(t->client);
+	rk_trust_free(t->trust);
+	rk_ident_free(t->ident);
+	t->client = NULL;
+	t->trust = NULL;
+	t->ident = NULL;
+	rk_log_set(NULL, RK_LOG_ERROR, NULL);
+}

@@ -1,0 +1,44 @@
+/* The server to call: settings made into a connected client. */
+#ifndef RPCSH_TARGET_H
+#define RPCSH_TARGET_H
+
+#include "settings.h"
+
+#include <rpckit/client.h>
+
+struct target {
+	struct settings settings;
+	char url[PATH_LEN + 8]; /* a scheme and the server */
+	uint64_t timeout;       /* of a call, ms; RK_NEVER: none */
+	bool timeout_given;
+	bool answered; /* it has answered a call on this connection */
+	uint64_t connected_us;
+	struct out log; /* where the library's log goes */
+	struct rk_ident *ident;
+	struct rk_trust *trust;
+	struct rk_client *client;
+};
+
+/* Resolve settings, read identity and known keys; no network yet.  What goes
+ * wrong is said on o; *status is the exit status then. */
+bool target_open(
+    struct target *t, const struct args *a, const struct out *o, int *status);
+/* Connect; says what is worth knowing (new key recorded). */
+bool target_connect(struct target *t, const struct out *o, int *status);
+void target_close(struct target *t);
+
+/* rk_client_call(), remembering that there was an answer. */
+RK_MUST enum rk_err target_call(struct target *t, const struct rk_request *req,
+    struct rk_reply *reply, struct rk_error *err);
+/* Say why a call of method (NULL: connecting) failed, with advice; the exit
+ * status. */
+int target_failed(const struct target *t, const struct out *o,
+    const struct rk_error *err, const char *method);
+/* The same for a method the server does not have. */
+int target_no_method(struct target *t, const struct out *o, const char *method);
+
+enum rk_tls_mode target_tls_mode(const struct target *t);
+bool target_is_tls(const struct target *t);
+uint64_t target_now_us(void);
+
+#endif

@@ -1,0 +1,177 @@
+#!/bin/sh
+# rpcsh on a terminal of 80 by 24: colors, tables, what must not get there,
+# and questions with their answers hidden.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+# Functions are called by name.
+# shellcheck disable=SC2317
+set -u
+# shellcheck source=tests/lib/rpcd.sh
+. "${SRC_DIR:?}/tests/lib/rpcd.sh"
+
+term() {
+	TMUX_TMPDIR=$tmp tmux -L t -f /dev/null "$@"
+}
+
+terminal() {
+	term new-session -d -x 80 -y 24 -s t "env -i HOME=$tmp PS1='\$ ' \
+	    TERM=screen-256color LC_ALL=C.UTF-8 PATH=$PATH ENV= \
+	    RPCKIT_SERVER=$(url tls) RPCKIT_CERTS=$tmp/certs RPCKIT_KEY=alice \
+	    sh"
+	until_ok on_screen '^\$ *$'
+}
+
+screen() {
+	term capture-pane -p -t t "$@"
+}
+
+on_screen() {
+	screen | grep -q -e "$1"
+}
+
+keys() {
+	term send-keys -t t "$@"
+}
+
+# run WORDS: a command line, up to its end.
+run() {
+	mark=$((mark + 1))
+	keys "clear; $1; echo END-$mark-\$?" Enter
+	until_ok on_screen "^END-$mark-"
+	screen -e >screen
+	screen >plain
+}
+
+begin() {
+	mark=$((mark + 1))
+	keys "clear; $1; echo END-$mark-\$?" Enter
+}
+
+ends() { # STATUS TEXT
+	until_ok on_screen "^END-$mark-$1"
+	result $? "$2"
+	screen >plain
+}
+
+shows() { # PATTERN TEXT
+	until_ok on_screen "$1"
+	result $? "$2"
+}
+
+replies() {
+	run "$rpcsh echo a:=1 b=x c:=null"
+	esc=$(printf '\033')
+	[ "$(sed -n 2p plain)" = '  "a": 1,' ]
+	result $? "JSON has lines"
+	grep -q "$esc\\[36m\"a\"" screen
+	result $? "and colors"
+	head -c 100 /dev/zero >bin
+	run "$rpcsh echo b@bin"
+	grep -q 'AAAAAAAAAAAAAAAA\.\.\.(100 B)' plain
+	result $? "binary is shortened"
+	run "$rpcsh echo b@bin -o json"
+	! grep -q '\.\.\.' plain && ! grep -q "$esc" screen
+	result $? "but not by -o json, which has no color"
+	run "NO_COLOR=1 $rpcsh echo a:=1; TERM=dumb $rpcsh echo a:=1"
+	! grep -q "$esc" screen
+	result $? "NO_COLOR and TERM=dumb have none"
+	run "$rpcsh text"
+	grep -q -x 'one' plain && grep -q -x 'two *x' plain
+	result $? "a reply of text is shown as text"
+	run "$rpcsh evil"
+	grep -q -x 'a\\x1b\[2Jb' plain
+	result $? "with controls as text"
+	run "$rpcsh evil -o raw"
+	grep -q 'not plain text' plain && grep -q "END-$mark-2" plain
+	result $? "and -o raw refuses them"
+	run "$rpcsh echo a:=1 -o msgpack"
+	grep -q "END-$mark-2" plain && grep -q '^try: -o hex, or --out FILE' plain
+	result $? "bytes are refused"
+	run "$rpcsh ls"
+	[ "$(awk 'length > 80' plain | wc -l)" -eq 0 ] &&
+		grep -q '^METHOD  *TAKES' plain && grep -q '~' plain
+	result $? "the table fits, cut with ~"
+	run "$rpcsh -h"
+	grep -q '^rpcsh - ' plain && grep -q '^see also' plain
+	result $? "the help fits"
+}
+
+passphrases() {
+	secret='Passphrase for key .*closed.key:'
+	begin "$rpcsh -k closed echo a:=1"
+	shows "$secret" "the passphrase is asked for"
+	keys secret Enter
+	ends 0 "the right one opens the key"
+	! grep -q secret plain
+	result $? "and was not seen"
+	begin "$rpcsh -k closed echo a:=1"
+	shows "$secret" "asked again"
+	keys bad Enter
+	shows 'wrong passphrase, try again' "a wrong one"
+	until_ok twice
+	keys bad Enter
+	until_ok thrice
+	keys bad Enter
+	ends 7 "and the third time is the last"
+	begin "$rpcsh -k closed echo a:=1"
+	shows "$secret" "asked"
+	keys abc
+	keys C-c
+	shows '^\$ *$' "Ctrl-C ends it"
+	run "stty -a | grep -o -- '[-]*echo '"
+	grep -q -x 'echo *' plain
+	result $? "and typing is seen again"
+}
+
+asked() {
+	[ "$(screen | grep -c 'Passphrase for key')" -eq "$1" ]
+}
+
+twice() {
+	asked 2
+}
+
+thrice() {
+	asked 3
+}
+
+items() {
+	begin "$rpcsh echo user=bob 'password=?' --out got"
+	shows '^password: ' "k=? asks"
+	keys hidden Enter
+	ends 0 "and calls"
+	! grep -q hidden plain && grep -q hidden got
+	result $? "what was typed is sent and not seen"
+	begin "$rpcsh echo 'password=?'"
+	shows '^password: ' "k=? asks"
+	keys C-d
+	ends 7 "the end of input is no answer"
+}
+
+main() {
+	mark=0
+	cat >rpcd.conf <<-'END'
+		listen = tls:127.0.0.1:0
+		[method text]
+		exec  = /usr/bin/printf 'one\ntwo\tx'
+		reply = text
+		about = a text of more than one line that is described at length
+		[method evil]
+		exec  = /usr/bin/printf 'a\033[2Jb'
+	END
+	certificates
+	printf secret >pw
+	chmod 600 pw
+	"$selfy" -quiet -k closed -e c@x -pass file:pw -format pkcs8 >out 2>err
+	check "rpcd starts" start 1 -f rpcd.conf --certs certs --trust off --echo
+	terminal
+	result $? "a terminal"
+	replies
+	passphrases
+	items
+	term kill-server
+	stop >/dev/null
+	result $? "rpcd stops with 0"
+	plan
+}
+
+main
