@@ -1,0 +1,186 @@
+/* Looking before leaping: can these settings work here? */
+#include "check.h"
+
+#include "base/error.h"
+#include "base/str.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define SHOWN 160
+
+static void
+problem(const struct origin *from, const char *text)
+{
+	char where[WHERE_LEN];
+
+	log_event(
+	    RK_LOG_ERROR, "config", "%s%s", settings_where(from, where), text);
+}
+
+/* ---- commands ---- */
+
+/* NULL, or what is wrong with the program. */
+static const char *
+program_fault(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return errno == ENOENT ? "is not there" : "cannot be reached";
+	if (!S_ISREG(st.st_mode) || access(path, X_OK) != 0)
+		return "cannot be executed";
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return "can be changed by others";
+	return NULL;
+}
+
+void
+check_commands(const struct settings *s)
+{
+	char where[WHERE_LEN];
+	char name[SHOWN];
+	char path[SHOWN];
+
+	for (size_t i = 0; i < s->n_methods; i++) {
+		const struct method *m = &s->methods[i];
+		const char *why = program_fault(m->argv[0]);
+
+		if (why == NULL)
+			continue;
+		log_event(RK_LOG_WARN, "config", "%s[method %s]: %s %s",
+		    settings_where(&m->exec_from, where),
+		    str_escape(name, sizeof(name), m->name),
+		    str_escape(path, sizeof(path), m->argv[0]), why);
+	}
+}
+
+/* ---- places to listen ---- */
+
+/* Does somebody answer at this socket file? */
+static enum rk_err
+try_unix(const char *path, struct rk_error *err)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	char shown[SHOWN];
+	struct stat st;
+	int fd, e;
+
+	str_escape(shown, sizeof(shown), path);
+	if (str_copy(to.sun_path, sizeof(to.sun_path), path) >=
+	    sizeof(to.sun_path))
+		return err_set(
+		    err, RK_EINVAL, "%s: the path is too long", shown);
+	if (lstat(path, &st) != 0)
+		return errno == ENOENT
+		           ? RK_OK
+		           : err_sys(err, RK_EIO, errno, "%s", shown);
+	if (!S_ISSOCK(st.st_mode))
+		return err_set(
+		    err, RK_EEXIST, "%s: there, and not a socket", shown);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return err_sys(err, RK_EIO, errno, "%s", shown);
+	e = connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0
+	        ? EADDRINUSE
+	        : errno;
+	(void)close(fd); /* it asked, and has its answer */
+	return e == ECONNREFUSED ? RK_OK : err_sys(err, RK_EIO, e, "%s", shown);
+}
+
+/* Listen for a moment, without TLS. */
+static enum rk_err
+try_inet(const char *rest, struct rk_error *err)
+{
+	struct rk_server_conf conf = { .size = sizeof(conf) };
+	struct rk_server *server = NULL;
+	char *url = NULL;
+	enum rk_err r;
+
+	if (asprintf(&url, "tcp%s", rest) < 0)
+		return err_set(err, RK_ENOMEM, "out of memory");
+	if ((r = rk_loop_new(&conf.loop)) != RK_OK) {
+		(void)err_set(err, r, "%s", rk_err_text(r));
+		goto out;
+	}
+	if ((r = rk_server_new(&conf, &server, err)) != RK_OK)
+		goto out;
+	r = rk_server_listen(server, url, NULL, err);
+out:
+	rk_server_free(server);
+	rk_loop_free(conf.loop);
+	free(url);
+	return r;
+}
+
+/*
+ * The places that somebody named.  Not the one that is the default: where
+ * sockets are passed in at start, it may be among them.
+ */
+static bool
+check_listen(const struct settings *s, const struct inherit *in)
+{
+	struct rk_error err;
+	bool good = true;
+	enum rk_err r;
+
+	for (size_t i = 0; i < s->listen.n; i++) {
+		const struct entry *e = &s->listen.items[i];
+
+		if ((e->from.file == NULL && e->from.flag == NULL) ||
+		    inherit_has_port(in, e->text))
+			continue;
+		if (strncmp(e->text, "unix://", 7) == 0)
+			r = try_unix(e->text + 7, &err);
+		else
+			r = try_inet(strchr(e->text, ':'), &err);
+		if (r == RK_OK)
+			continue;
+		problem(&e->from, err.text);
+		good = false;
+	}
+	return good;
+}
+
+/* ---- all of it ---- */
+
+static bool
+check_creds(const struct settings *s, bool tls, struct keyring *ring)
+{
+	static const struct origin nowhere = { 0 };
+	struct creds c = { .ident = NULL };
+	struct rk_error err;
+	bool good = true;
+
+	if (creds_load_trust(s, NULL, &c, &err) != RK_OK) {
+		problem(&nowhere, err.text);
+		good = false;
+	}
+	if (tls && creds_load_ident(s, ring, &c, &err) != RK_OK) {
+		problem(&nowhere, err.text);
+		good = false;
+	}
+	creds_fini(&c);
+	return good;
+}
+
+bool
+check_all(
+    const struct settings *s, const struct inherit *in, struct keyring *ring)
+{
+	bool tls = settings_need_tls(s) || inherit_has_tls(in);
+	bool good = check_creds(s, tls, ring);
+
+	check_commands(s);
+	/* What the library warns about here, it says again at start. */
+	rk_log_set_level(RK_LOG_ERROR);
+	if (!check_listen(s, in))
+		good = false;
+	return good;
+}

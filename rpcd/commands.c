@@ -1,0 +1,241 @@
+/* What the daemon answers: echo, and commands of the configuration. */
+#include "commands.h"
+
+#include "base/buf.h"
+#include "exec.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define NS 1000000000
+
+/* ---- echo ---- */
+
+static void
+echo(struct rk_call *call, void *arg)
+{
+	struct rk_bytes p = rk_call_payload(call);
+
+	(void)arg;
+	(void)rk_call_reply(call, p.ptr, p.len); /* the library told the peer */
+}
+
+static uint64_t
+monotonic_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NS + (uint64_t)now.tv_nsec;
+}
+
+/* "2026-11-21 01:57:52.279590362 +0000 UTC m=+1.729269868" */
+static void
+time_text(char dst[96], uint64_t since)
+{
+	uint64_t up = monotonic_ns() - since;
+	struct timespec now;
+	struct tm tm;
+	size_t n;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	(void)gmtime_r(&now.tv_sec, &tm);
+	n = strftime(dst, 96, "%Y-%m-%d %H:%M:%S", &tm);
+	(void)snprintf(dst + n, 96 - n,
+	    ".%09ld +0000 UTC m=+%" PRIu64 ".%09" PRIu64, now.tv_nsec, up / NS,
+	    up % NS);
+}
+
+/* The answer of rpc25519's server of the same method. */
+static void
+custom_echo(struct rk_call *call, void *arg)
+{
+	struct rk_bytes p = rk_call_payload(call);
+	const struct command_set *set = arg;
+	char when[96];
+	struct buf b;
+
+	time_text(when, set->made);
+	buf_init(&b, RK_PAYLOAD_MAX + 256);
+	if (buf_put(&b, p.ptr, p.len) != RK_OK ||
+	    buf_printf(&b, "\n with time customEcho sees this: '%s'", when) !=
+	        RK_OK)
+		(void)rk_call_fail(call, "out of memory", NULL, 0);
+	else
+		(void)rk_call_reply(call, buf_peek(&b), buf_len(&b));
+	buf_fini(&b);
+}
+
+static const struct rk_method own[] = {
+	{ .name = "echo",
+	    .about = "answers with what it was sent",
+	    .args = "raw",
+	    .reply = "raw",
+	    .fn = echo,
+	    .idempotent = true },
+	{ .name = "customEcho",
+	    .about = "answers with what it was sent and the time",
+	    .args = "raw",
+	    .reply = "raw",
+	    .fn = custom_echo,
+	    .idempotent = true },
+};
+#define N_OWN (sizeof(own) / sizeof(own[0]))
+
+/* ---- who may call a command ---- */
+
+/* Emails of a certificate are joined by commas, and hold none. */
+static bool
+has_email(const char *emails, const char *wanted)
+{
+	size_t len = strlen(wanted);
+
+	while (*emails != '\0') {
+		size_t n = strcspn(emails, ",");
+
+		if (n == len && memcmp(emails, wanted, n) == 0)
+			return true;
+		emails += n + (emails[n] == ',');
+	}
+	return false;
+}
+
+static bool
+may_call(const struct rk_peer *peer, void *arg)
+{
+	const struct command *c = arg;
+	const struct list *allow = &c->conf->allow;
+
+	if (allow->n == 0)
+		return true;
+	if (!peer->proven)
+		return false;
+	for (size_t i = 0; i < allow->n; i++) {
+		const char *text = allow->items[i].text;
+
+		if (strncmp(text, "SHA256:", 7) == 0
+		        ? rk_fp_match(peer->cert.fp, text, false)
+		        : has_email(peer->cert.email, text))
+			return true;
+	}
+	return false;
+}
+
+/* ---- sets ---- */
+
+static void
+release_slot(struct slot *slot)
+{
+	if (slot != NULL && atomic_fetch_sub(&slot->refs, 1) == 1)
+		free(slot);
+}
+
+static struct slot *
+find_slot(const struct command_set *before, const char *name)
+{
+	struct slot *slot;
+
+	for (size_t i = 0; before != NULL && i < before->n; i++) {
+		slot = before->commands[i].slot;
+		if (strcmp(before->commands[i].conf->name, name) == 0) {
+			atomic_fetch_add(&slot->refs, 1);
+			return slot;
+		}
+	}
+	slot = calloc(1, sizeof(*slot));
+	if (slot == NULL)
+		return NULL;
+	atomic_init(&slot->refs, 1);
+	atomic_init(&slot->running, 0);
+	return slot;
+}
+
+enum rk_err
+commands_new(struct settings *s, struct super *super,
+    const struct command_set *before, struct command_set **out)
+{
+	struct command_set *set =
+	    calloc(1, sizeof(*set) + s->n_methods * sizeof(set->commands[0]));
+
+	*out = NULL;
+	if (set == NULL)
+		return RK_ENOMEM;
+	atomic_init(&set->refs, 1);
+	set->settings = settings_hold(s);
+	set->super = super;
+	set->made = monotonic_ns();
+	for (size_t i = 0; i < s->n_methods; i++) {
+		struct slot *slot = find_slot(before, s->methods[i].name);
+
+		if (slot == NULL) {
+			commands_release(set);
+			return RK_ENOMEM;
+		}
+		set->commands[set->n++] = (struct command){
+			.conf = &s->methods[i], .slot = slot, .set = set
+		};
+	}
+	*out = set;
+	return RK_OK;
+}
+
+void
+commands_hold(struct command_set *set)
+{
+	atomic_fetch_add(&set->refs, 1);
+}
+
+void
+commands_release(struct command_set *set)
+{
+	if (set == NULL || atomic_fetch_sub(&set->refs, 1) != 1)
+		return;
+	for (size_t i = 0; i < set->n; i++)
+		release_slot(set->commands[i].slot);
+	settings_release(set->settings);
+	free(set);
+}
+
+static void
+on_retired(void *arg)
+{
+	commands_release(arg);
+}
+
+static struct rk_method
+describe(struct command *c)
+{
+	static const char *const args[] = { "none", "json", "raw" };
+	static const char *const replies[] = { "text", "json", "raw" };
+
+	return (struct rk_method){ .name = c->conf->name,
+		.about = c->conf->about,
+		.args = args[c->conf->args],
+		.reply = replies[c->conf->reply],
+		.fn = exec_call,
+		.arg = c,
+		.allow = may_call,
+		.idempotent = c->conf->idempotent };
+}
+
+enum rk_err
+commands_install(
+    struct command_set *set, struct rk_server *server, struct rk_error *err)
+{
+	struct rk_method *list = calloc(N_OWN + set->n, sizeof(*list));
+	enum rk_err r;
+
+	if (list == NULL)
+		return RK_ENOMEM;
+	memcpy(list, own, sizeof(own));
+	for (size_t i = 0; i < N_OWN; i++)
+		list[i].arg = set;
+	for (size_t i = 0; i < set->n; i++)
+		list[N_OWN + i] = describe(&set->commands[i]);
+	r = rk_server_methods(
+	    server, list, N_OWN + set->n, on_retired, set, err);
+	free(list);
+	return r;
+}

@@ -1,0 +1,158 @@
+/* Who the daemon is and whom it believes: identity and known-keys file. */
+#include "creds.h"
+
+#include "base/error.h"
+#include "base/str.h"
+
+#include <stdlib.h>
+
+/* rk_pass_fn: what is kept first, then what the source gives. */
+static enum rk_err
+get_pass(const char *path, unsigned attempt, struct rk_secret **out, void *arg)
+{
+	struct keyring *ring = arg;
+	enum rk_err r;
+
+	*out = NULL;
+	if (ring->kept != NULL && attempt == 0)
+		return rk_secret_copy(
+		    rk_secret_peek(ring->kept), rk_secret_len(ring->kept), out);
+	if (ring->kept != NULL)
+		attempt--;
+	r = pass_get(&ring->source, path, attempt, out);
+	if (r != RK_OK || ring->kept != NULL)
+		return r;
+	/* Without memory for it the next reload asks again. */
+	if (rk_secret_copy(rk_secret_peek(*out), rk_secret_len(*out),
+	        &ring->kept) != RK_OK)
+		ring->kept = NULL;
+	return RK_OK;
+}
+
+/* Put where the setting was made in front of the text. */
+static enum rk_err
+blame(const struct origin *from, const char *text, struct rk_error *err)
+{
+	struct rk_error copy = *err;
+	char where[WHERE_LEN];
+
+	settings_where(from, where);
+	(void)err_set(err, copy.code, "%s%s", where, text);
+	err->sys = copy.sys;
+	return copy.code;
+}
+
+enum rk_err
+creds_load_ident(const struct settings *s, struct keyring *ring,
+    struct creds *c, struct rk_error *err)
+{
+	char text[RK_ERROR_TEXT_LEN];
+	enum rk_err r;
+
+	ring->source = (struct pass_source){ .spec = s->pass,
+		.flag = "--pass",
+		.what = "key",
+		.no_input = ring->no_input };
+	r = rk_ident_load_dir(s->certs, s->key, get_pass, ring, &c->ident, err);
+	if (r == RK_OK)
+		return RK_OK;
+	/* Why there was no passphrase says more than that there was none. */
+	(void)str_copy(text, sizeof(text),
+	    ring->source.err.code == r ? ring->source.err.text : err->text);
+	err->code = r;
+	if (r == RK_EPASS || r == RK_ENOPASS)
+		return blame(settings_from(s, "pass"), text, err);
+	return blame(settings_from(s, "certs"), text, err);
+}
+
+/* Was there a list, which an editor or an attacker has taken away since? */
+static bool
+is_gone(const struct creds *before, const struct creds *now)
+{
+	enum rk_trust_state state;
+	struct rk_error err;
+	size_t n;
+
+	if (before == NULL || before->known == NULL ||
+	    now->state != RK_TRUST_ABSENT ||
+	    strcmp(before->known, now->known) != 0)
+		return false;
+	return before->state != RK_TRUST_ABSENT ||
+	       rk_trust_inspect(before->trust, &state, &n, &err) != RK_OK;
+}
+
+enum rk_err
+creds_load_trust(const struct settings *s, const struct creds *before,
+    struct creds *c, struct rk_error *err)
+{
+	enum rk_trust_mode mode = (enum rk_trust_mode)s->trust;
+	char text[RK_ERROR_TEXT_LEN];
+	char shown[160];
+	size_t n;
+	enum rk_err r;
+
+	if (mode == RK_TRUST_OFF)
+		return rk_trust_new(NULL, mode, &c->trust, err);
+	c->known = strdup(s->known);
+	if (c->known == NULL)
+		return err_set(err, RK_ENOMEM, "out of memory");
+	r = rk_trust_new(s->known, mode, &c->trust, err);
+	if (r == RK_OK)
+		r = rk_trust_inspect(c->trust, &c->state, &n, err);
+	if (r == RK_OK && is_gone(before, c))
+		r = err_set(err, RK_ENOENT,
+		    "%s: was there and is gone; restart to go on without it",
+		    str_escape(shown, sizeof(shown), s->known));
+	if (r == RK_OK)
+		return RK_OK;
+	(void)str_copy(text, sizeof(text), err->text);
+	return blame(settings_from(s, "known-clients"), text, err);
+}
+
+enum rk_err
+creds_load(const struct settings *s, bool tls, struct keyring *ring,
+    const struct creds *before, struct creds **out, struct rk_error *err)
+{
+	struct creds *c;
+	enum rk_err r;
+
+	*out = NULL;
+	err_clear(err);
+	c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		return err_set(err, RK_ENOMEM, "out of memory");
+	if ((r = creds_load_trust(s, before, c, err)) != RK_OK)
+		goto out;
+	if (tls && (r = creds_load_ident(s, ring, c, err)) != RK_OK)
+		goto out;
+	*out = c;
+	c = NULL;
+out:
+	creds_free(c);
+	return r;
+}
+
+void
+creds_fini(struct creds *c)
+{
+	rk_ident_free(c->ident);
+	rk_trust_free(c->trust);
+	free(c->known);
+	*c = (struct creds){ .ident = NULL };
+}
+
+void
+creds_free(struct creds *c)
+{
+	if (c == NULL)
+		return;
+	creds_fini(c);
+	free(c);
+}
+
+void
+keyring_fini(struct keyring *ring)
+{
+	rk_secret_free(ring->kept);
+	ring->kept = NULL;
+}

@@ -1,0 +1,44 @@
+/* Who the daemon is and whom it believes: identity and known-keys file. */
+#ifndef RPCD_CREDS_H
+#define RPCD_CREDS_H
+
+#include "cli/pass.h"
+#include "settings.h"
+
+struct creds {
+	struct rk_ident *ident; /* NULL: no TLS */
+	struct rk_trust *trust;
+	char *known;               /* the list's path; NULL: there is none */
+	enum rk_trust_state state; /* of the list, when it was loaded */
+};
+
+/*
+ * Where the key's passphrase comes from.  Once had it is kept in guarded
+ * memory, so that a reload need not ask a person again.
+ */
+struct keyring {
+	struct rk_secret *kept;
+	bool no_input;
+	struct pass_source source; /* of the load under way */
+};
+
+/*
+ * Load what the settings name; without TLS only the known-keys file.  A list
+ * that `before` (may be NULL) had and that is gone now is refused: it would
+ * let everybody in.  Errors of rk_ident_load() and rk_trust_new(); the text
+ * begins with file and line of the setting.
+ */
+RK_MUST enum rk_err creds_load(const struct settings *s, bool tls,
+    struct keyring *ring, const struct creds *before, struct creds **out,
+    struct rk_error *err);
+/* Its two halves, for a struct creds of zeros. */
+RK_MUST enum rk_err creds_load_trust(const struct settings *s,
+    const struct creds *before, struct creds *c, struct rk_error *err);
+RK_MUST enum rk_err creds_load_ident(const struct settings *s,
+    struct keyring *ring, struct creds *c, struct rk_error *err);
+/* What it holds; creds_free() frees the struct as well. */
+void creds_fini(struct creds *c);
+void creds_free(struct creds *c);
+void keyring_fini(struct keyring *ring);
+
+#endif

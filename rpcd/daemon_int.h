@@ -1,0 +1,45 @@
+/* What the parts of the daemon share; loop 0 only. */
+#ifndef RPCD_DAEMON_INT_H
+#define RPCD_DAEMON_INT_H
+
+#include "daemon.h"
+#include "notify.h"
+#include "super.h"
+
+struct daemon {
+	const struct daemon_conf *conf;
+	struct notify notify;
+	struct keyring ring;
+	struct rk_loop *loop;
+	struct rk_server *server;
+	struct super super;
+	struct settings *first;    /* those that it started with */
+	struct settings *settings; /* in force */
+	struct creds *creds;       /* in force; the server frees them */
+	struct command_set *set;   /* in force; the server frees it */
+	struct rk_timer *watchdog;
+	char (*urls)[128]; /* where it listens */
+	size_t n_urls;
+	bool tls;
+	unsigned stops; /* how often it was told to */
+	bool server_done;
+	int status;
+};
+
+/* daemon_listen.c */
+
+/* Listen at every place of the settings and take the sockets passed in. */
+RK_MUST enum rk_err daemon_listen(struct daemon *d, struct rk_error *err);
+/* One line each on standard output. */
+RK_MUST enum rk_err daemon_announce(
+    const struct daemon *d, struct rk_error *err);
+
+/* reload.c: new settings, all or nothing. */
+void daemon_reload(struct daemon *d);
+/* The server takes identity and list over, unless it fails. */
+RK_MUST enum rk_err daemon_use(
+    struct daemon *d, struct creds *c, struct rk_error *err);
+/* READY=1 and what the daemon does. */
+void daemon_tell_ready(const struct daemon *d);
+
+#endif

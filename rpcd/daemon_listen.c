@@ -1,0 +1,116 @@
+/* Where the daemon listens: opened, taken over, and said. */
+#include "daemon_int.h"
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static enum rk_err
+take_inherited(struct daemon *d, struct rk_error *err)
+{
+	struct inherit *in = d->conf->inherit;
+	enum rk_err r = RK_OK;
+
+	for (size_t i = 0; i < in->n && r == RK_OK; i++) {
+		struct inherited *s = &in->list[i];
+
+		s->given = true;
+		r = rk_server_listen_fd(
+		    d->server, s->scheme, s->fd, d->urls[d->n_urls], err);
+		if (r == RK_OK)
+			d->n_urls++;
+		else
+			s->given = false;
+	}
+	return r;
+}
+
+static enum rk_err
+listen_at(struct daemon *d, const struct entry *e, struct rk_error *err)
+{
+	char where[WHERE_LEN];
+	struct rk_error why;
+	enum rk_err r;
+
+	r = rk_server_listen(d->server, e->text, d->urls[d->n_urls], &why);
+	if (r == RK_OK) {
+		d->n_urls++;
+		return RK_OK;
+	}
+	settings_where(&e->from, where);
+	if (why.sys == EADDRINUSE &&
+	    inherit_has_port(d->conf->inherit, e->text)) {
+		log_event(RK_LOG_INFO, "daemon", "%s%s: passed in already",
+		    where, e->text);
+		return RK_OK;
+	}
+	(void)err_set(err, r, "%s%s", where, why.text);
+	if (err != NULL)
+		err->sys = why.sys;
+	return r;
+}
+
+enum rk_err
+daemon_listen(struct daemon *d, struct rk_error *err)
+{
+	const struct list *l = &d->settings->listen;
+	enum rk_err r;
+
+	d->urls = calloc(d->conf->inherit->n + l->n + 1, sizeof(d->urls[0]));
+	if (d->urls == NULL)
+		return err_set(err, RK_ENOMEM, "out of memory");
+	if ((r = take_inherited(d, err)) != RK_OK)
+		return r;
+	for (size_t i = 0; i < l->n; i++) {
+		if ((r = listen_at(d, &l->items[i], err)) != RK_OK)
+			return r;
+	}
+	if (d->n_urls == 0)
+		return err_set(err, RK_EINVAL, "nowhere to listen");
+	return RK_OK;
+}
+
+static enum rk_err
+put_line(struct buf *b, const char *url, bool json)
+{
+	size_t len = strcspn(url, ":");
+	const char *rest = url + len + strlen("://");
+	enum rk_err r;
+
+	if (!json)
+		return buf_printf(
+		    b, "listening %.*s %s\n", (int)len, url, rest);
+	r = buf_printf(b,
+	    "{\"schema\":1,\"listening\":\"%.*s\",\"address\":", (int)len, url);
+	if (r == RK_OK)
+		r = out_json_string(b, rest, strlen(rest));
+	return r == RK_OK ? buf_put_str(b, "}\n") : r;
+}
+
+enum rk_err
+daemon_announce(const struct daemon *d, struct rk_error *err)
+{
+	bool json = d->conf->out->form == OUT_JSON;
+	enum rk_err r = RK_OK;
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	for (size_t i = 0; i < d->n_urls && r == RK_OK; i++)
+		r = put_line(&b, d->urls[i], json);
+	if (r != RK_OK) {
+		(void)err_set(err, r, "%s", rk_err_text(r));
+		goto out;
+	}
+	errno = 0;
+	r = fs_write_all(STDOUT_FILENO, buf_peek(&b), buf_len(&b));
+	if (r != RK_OK)
+		(void)err_sys(err, r, errno, "cannot write to standard output");
+out:
+	buf_fini(&b);
+	return r;
+}

@@ -1,0 +1,128 @@
+/* A call of a command, on the loop of the call: checked, copied, handed on. */
+#include "exec.h"
+
+#include "base/error.h"
+#include "super.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Its count is taken before anything costs memory. */
+static bool
+take_slot(const struct command *c)
+{
+	unsigned n = atomic_fetch_add(&c->slot->running, 1);
+
+	if (n < c->conf->concurrency)
+		return true;
+	atomic_fetch_sub(&c->slot->running, 1);
+	return false;
+}
+
+static void
+name_caller(const struct rk_peer *peer, char dst[CALLER_LEN])
+{
+	const char *who =
+	    peer->cert.email[0] != '\0' ? peer->cert.email : peer->cert.fp;
+
+	if (peer->proven)
+		(void)snprintf(dst, CALLER_LEN, "%s %s", who, peer->remote);
+	else
+		(void)snprintf(dst, CALLER_LEN, "%s", peer->remote);
+}
+
+void
+job_free(struct job *job)
+{
+	if (job == NULL)
+		return;
+	atomic_fetch_sub(&job->command->slot->running, 1);
+	commands_release(job->command->set);
+	buf_wipe(&job->in);
+	buf_wipe(&job->out);
+	free(job->envp);
+	free(job);
+}
+
+static const char *
+make_job(struct rk_call *call, struct command *c, struct job **out)
+{
+	struct job *job = calloc(1, sizeof(*job));
+	const char *why;
+
+	*out = NULL;
+	if (job == NULL) {
+		atomic_fetch_sub(&c->slot->running, 1);
+		return "out of memory";
+	}
+	job->command = c;
+	commands_hold(c->set);
+	job->super = c->set->super;
+	job->pid = -1;
+	job->ends[JOB_IN].fd = job->ends[JOB_OUT].fd = -1;
+	job->ends[JOB_ERR].fd = -1;
+	name_caller(rk_call_peer(call), job->caller);
+	buf_init(&job->in, JOB_INPUT_MAX);
+	buf_init(&job->out, c->conf->max_output);
+	why = exec_input(c->conf, rk_call_payload(call), &job->in);
+	if (why == NULL)
+		why = exec_env(call, c, &job->envp);
+	if (why == NULL)
+		*out = job;
+	else
+		job_free(job);
+	return why;
+}
+
+/* rk_cancel_fn, also for the caller's deadline: the job may be gone, so that
+ * only its number travels. */
+static void
+on_cancel(uint64_t id, enum rk_cancel_why why, void *arg)
+{
+	super_cancel(arg, id, why);
+}
+
+static void
+refuse(struct rk_call *call, const struct command *c, const char *why)
+{
+	char text[RK_ERROR_TEXT_LEN];
+	char name[160];
+
+	(void)rk_escape(
+	    name, sizeof(name), c->conf->name, strlen(c->conf->name));
+	(void)snprintf(text, sizeof(text), "%s: %s", name, why);
+	log_event(RK_LOG_DEBUG, "exec", "%s (called by %s)", text,
+	    rk_call_peer(call)->remote);
+	(void)rk_call_fail(call, text, NULL, 0);
+}
+
+void
+exec_call(struct rk_call *call, void *arg)
+{
+	struct command *c = arg;
+	struct super *super = c->set->super;
+	struct job *job;
+	const char *why;
+	char busy[64];
+
+	if (!take_slot(c)) {
+		(void)snprintf(busy, sizeof(busy), "busy: %u already running",
+		    (unsigned)c->conf->concurrency);
+		refuse(call, c, busy);
+		return;
+	}
+	if ((why = make_job(call, c, &job)) != NULL) {
+		refuse(call, c, why);
+		return;
+	}
+	job->id = rk_call_defer(call);
+	if (job->id == 0) {
+		job_free(job);
+		return;
+	}
+	rk_call_on_cancel(call, on_cancel, super);
+	if (super_submit(super, job) != RK_OK) {
+		refuse(call, c, "out of memory");
+		job_free(job);
+	}
+}

@@ -1,0 +1,377 @@
+/* The keys of the configuration file: tables, parsing and showing values. */
+#include "keys.h"
+
+#include "base/str.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MS_MAX ((uint64_t)36500 * 86400 * 1000)
+#define FP_TEXT_LEN (RK_FP_LEN - 1)
+
+static const char *const trust_words[] = { "file", "lock", "off", NULL };
+static const char *const tls_words[] = { "mutual", "server-only", "skip-verify",
+	NULL };
+static const char *const level_words[] = { "error", "warn", "info", "debug",
+	NULL };
+static const char *const form_words[] = { "text", "json", NULL };
+static const char *const args_words[] = { "none", "json", "raw", NULL };
+static const char *const reply_words[] = { "text", "json", "raw", NULL };
+
+/* ---- what single keys want ---- */
+
+static const char *
+replace(char **text, char *by)
+{
+	if (by == NULL)
+		return "out of memory";
+	free(*text);
+	*text = by;
+	return NULL;
+}
+
+static const char *
+listen_port_fault(const char *rest)
+{
+	const char *colon = strrchr(rest, ':');
+	uint64_t port;
+
+	if (colon == NULL || str_parse_u64(colon + 1, 0, 65535, &port) != RK_OK)
+		return "not of the form tls:ADDRESS:PORT";
+	if (rest[0] != '[' && memchr(rest, ':', (size_t)(colon - rest)) != NULL)
+		return "an IPv6 address needs brackets";
+	return NULL;
+}
+
+const char *
+keys_listen(char **text)
+{
+	static const char *const words[] = { "tls", "tcp", "unix" };
+	const char *colon = strchr(*text, ':');
+	const char *rest;
+	const char *why = NULL;
+	char *url = NULL;
+	size_t i;
+
+	for (i = 0; colon != NULL && i < 3; i++) {
+		if (strlen(words[i]) == (size_t)(colon - *text) &&
+		    strncmp(*text, words[i], strlen(words[i])) == 0)
+			break;
+	}
+	if (colon == NULL || i == 3)
+		return "not tls:ADDRESS:PORT, tcp:ADDRESS:PORT or unix:PATH";
+	rest = colon + 1;
+	if (strncmp(rest, "//", 2) == 0)
+		rest += 2;
+	if (i == 2)
+		why = rest[0] == '/' ? NULL : "the path is not absolute";
+	else
+		why = listen_port_fault(rest);
+	if (why != NULL)
+		return why;
+	if (asprintf(&url, "%s://%s", words[i], rest) < 0)
+		url = NULL;
+	return replace(text, url);
+}
+
+static const char *
+check_name(char **text)
+{
+	if (**text == '\0' || strchr(*text, '/') != NULL || **text == '.')
+		return "not the name of a NAME.crt and NAME.key";
+	return NULL;
+}
+
+static const char *
+check_path(char **text)
+{
+	return **text == '\0' ? "no path" : NULL;
+}
+
+static bool
+is_base64(char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+	       (c >= '0' && c <= '9') || c == '+' || c == '/';
+}
+
+static const char *
+fingerprint_fault(char *fp)
+{
+	size_t n = 0;
+
+	/* People paste it in groups of four. */
+	for (const char *p = fp; *p != '\0'; p++) {
+		if (*p != ' ')
+			fp[n++] = *p;
+	}
+	fp[n] = '\0';
+	if (n != FP_TEXT_LEN)
+		return "not a whole fingerprint (SHA256: and 43 characters)";
+	for (const char *p = fp + strlen("SHA256:"); *p != '\0'; p++) {
+		if (!is_base64(*p))
+			return "not a fingerprint";
+	}
+	return NULL;
+}
+
+/* An email as a certificate shows it, or a whole fingerprint. */
+static const char *
+check_allow(char **text)
+{
+	const char *at = strchr(*text, '@');
+
+	if (strncmp(*text, "SHA256:", 7) == 0)
+		return fingerprint_fault(*text);
+	if (at == NULL || at == *text || at[1] == '\0' ||
+	    strchr(*text, ' ') != NULL)
+		return "neither an email nor a fingerprint (SHA256:...)";
+	return NULL;
+}
+
+/* ---- the tables ---- */
+
+#define S(field) offsetof(struct settings, field)
+#define M(field) offsetof(struct method, field)
+
+const struct key keys_main[SETTINGS_KEYS + 1] = {
+	{ .name = "listen",
+	    .about = "where to listen; may be given several times",
+	    .value = "tls:ADDRESS:PORT|tcp:ADDRESS:PORT|unix:PATH",
+	    .kind = KEY_LIST,
+	    .at = S(listen),
+	    .fixed = true,
+	    .check = keys_listen },
+	{ .name = "certs",
+	    .about = "directory of ca.crt, ca.crl, NAME.crt and NAME.key",
+	    .value = "DIR",
+	    .at = S(certs),
+	    .check = check_path },
+	{ .name = "key",
+	    .about = "who to be: NAME.crt and NAME.key",
+	    .value = "NAME",
+	    .at = S(key),
+	    .check = check_name },
+	{ .name = "known-clients",
+	    .about = "known-keys file",
+	    .value = "FILE",
+	    .at = S(known),
+	    .check = check_path },
+	{ .name = "trust",
+	    .about = "what the known-keys file decides",
+	    .value = "file|lock|off",
+	    .kind = KEY_WORD,
+	    .at = S(trust),
+	    .words = trust_words },
+	{ .name = "tls-mode",
+	    .about = "who proves who it is",
+	    .value = "mutual|server-only|skip-verify",
+	    .kind = KEY_WORD,
+	    .at = S(tls_mode),
+	    .words = tls_words,
+	    .fixed = true },
+	{ .name = "pass",
+	    .about = "where the key's passphrase comes from",
+	    .value = "SPEC",
+	    .at = S(pass) },
+	{ .name = "threads",
+	    .about = "threads beside the first",
+	    .value = "N",
+	    .kind = KEY_NUMBER,
+	    .at = S(threads),
+	    .max = 256,
+	    .fixed = true },
+	{ .name = "log-level",
+	    .about = "how much to say",
+	    .value = "error|warn|info|debug",
+	    .kind = KEY_WORD,
+	    .at = S(log_level),
+	    .words = level_words },
+	{ .name = "log-format",
+	    .about = "how to say it",
+	    .value = "text|json",
+	    .kind = KEY_WORD,
+	    .at = S(log_form),
+	    .words = form_words },
+	{ .name = "max-connections",
+	    .about = "connections in all",
+	    .value = "N",
+	    .kind = KEY_NUMBER,
+	    .at = S(max_conns),
+	    .min = 1,
+	    .max = 1000000,
+	    .fixed = true },
+	{ .name = "max-unproven",
+	    .about = "connections that have not proven themselves yet",
+	    .value = "N",
+	    .kind = KEY_NUMBER,
+	    .at = S(max_unproven),
+	    .min = 1,
+	    .max = 100000,
+	    .fixed = true },
+	{ .name = "max-per-source",
+	    .about = "unproven connections of one network (/24 or /56)",
+	    .value = "N",
+	    .kind = KEY_NUMBER,
+	    .at = S(max_per_source),
+	    .min = 1,
+	    .max = 100000,
+	    .fixed = true },
+	{ .name = "max-calls",
+	    .about = "calls running of one connection",
+	    .value = "N",
+	    .kind = KEY_NUMBER,
+	    .at = S(max_calls),
+	    .min = 1,
+	    .max = 1000000,
+	    .fixed = true },
+	{ .name = "max-queue",
+	    .about = "unsent bytes of one connection",
+	    .value = "SIZE",
+	    .kind = KEY_SIZE,
+	    .at = S(max_queue),
+	    .min = 64 << 10,
+	    .max = (uint64_t)1 << 30,
+	    .fixed = true },
+	{ .name = "handshake-timeout",
+	    .about = "from the first byte to a trusted connection",
+	    .value = "TIME",
+	    .kind = KEY_TIME,
+	    .at = S(handshake),
+	    .min = 1,
+	    .max = MS_MAX,
+	    .fixed = true,
+	    .never = true },
+	{ .name = "read-timeout",
+	    .about = "for a message that has begun",
+	    .value = "TIME",
+	    .kind = KEY_TIME,
+	    .at = S(read),
+	    .min = 1,
+	    .max = MS_MAX,
+	    .fixed = true,
+	    .never = true },
+	{ .name = "write-timeout",
+	    .about = "for a peer that takes no bytes",
+	    .value = "TIME",
+	    .kind = KEY_TIME,
+	    .at = S(write),
+	    .min = 1,
+	    .max = MS_MAX,
+	    .fixed = true,
+	    .never = true },
+	{ .name = "idle-timeout",
+	    .about = "for a connection without a call",
+	    .value = "TIME",
+	    .kind = KEY_TIME,
+	    .at = S(idle),
+	    .min = 1,
+	    .max = MS_MAX,
+	    .fixed = true,
+	    .never = true },
+	{ .name = "drain",
+	    .about = "how long running calls may take when stopping",
+	    .value = "TIME",
+	    .kind = KEY_TIME,
+	    .at = S(drain),
+	    .max = MS_MAX,
+	    .never = true },
+	{ .name = "echo",
+	    .about = "a server to try things with, on loopback",
+	    .value = "yes|no",
+	    .kind = KEY_YES,
+	    .at = S(echo),
+	    .fixed = true },
+	{ .name = NULL },
+};
+
+const struct key keys_method[] = {
+	{ .name = "exec",
+	    .about = "program and arguments, split like a shell's words",
+	    .value = "COMMAND",
+	    .at = M(exec),
+	    .raw = true,
+	    .check = check_path },
+	{ .name = "about",
+	    .about = "one line for people",
+	    .value = "TEXT",
+	    .at = M(about) },
+	{ .name = "args",
+	    .about = "what the program reads",
+	    .value = "none|json|raw",
+	    .kind = KEY_WORD,
+	    .at = M(args),
+	    .words = args_words },
+	{ .name = "reply",
+	    .about = "what its output becomes",
+	    .value = "text|json|raw",
+	    .kind = KEY_WORD,
+	    .at = M(reply),
+	    .words = reply_words },
+	{ .name = "allow",
+	    .about = "emails and fingerprints that may call it",
+	    .value = "LIST",
+	    .kind = KEY_COMMAS,
+	    .at = M(allow),
+	    .check = check_allow },
+	{ .name = "timeout",
+	    .about = "when to kill it",
+	    .value = "TIME",
+	    .kind = KEY_TIME,
+	    .at = M(timeout),
+	    .min = 1,
+	    .max = MS_MAX,
+	    .never = true },
+	{ .name = "max-output",
+	    .about = "bytes of output to take",
+	    .value = "SIZE",
+	    .kind = KEY_SIZE,
+	    .at = M(max_output),
+	    .max = RK_PAYLOAD_MAX },
+	{ .name = "concurrency",
+	    .about = "how many may run at once",
+	    .value = "N",
+	    .kind = KEY_NUMBER,
+	    .at = M(concurrency),
+	    .min = 1,
+	    .max = 1000 },
+	{ .name = "idempotent",
+	    .about = "harmless when executed twice",
+	    .value = "yes|no",
+	    .kind = KEY_YES,
+	    .at = M(idempotent) },
+	{ .name = NULL },
+};
+
+static void
+fill_table(const struct key *k, struct conf_key *dst)
+{
+	for (; k->name != NULL; k++)
+		*dst++ = (struct conf_key){ .name = k->name,
+			.about = k->about,
+			.value = k->value,
+			.many = k->kind == KEY_LIST || k->kind == KEY_COMMAS };
+	*dst = (struct conf_key){ .name = NULL };
+}
+
+void
+keys_tables(struct key_tables *t)
+{
+	fill_table(keys_main, t->main);
+	fill_table(keys_method, t->method);
+	t->sections[0] = (struct conf_section){ .name = "", .keys = t->main };
+	t->sections[1] = (struct conf_section){
+		.name = "method", .named = true, .keys = t->method
+	};
+	t->sections[2] = (struct conf_section){ .name = NULL };
+}
+
+const struct key *
+keys_find(const struct key *table, const char *name)
+{
+	for (; table->name != NULL; table++) {
+		if (strcmp(table->name, name) == 0)
+			return table;
+	}
+	return NULL;
+}

@@ -1,0 +1,125 @@
+/* What rpcd is told: defaults, configuration file and flags in one struct. */
+#ifndef RPCD_SETTINGS_H
+#define RPCD_SETTINGS_H
+
+#include "base/buf.h"
+#include "cli/cmd.h"
+
+#include <rpckit/server.h>
+
+#include <stdatomic.h>
+
+#define SETTINGS_FILE "/etc/rpckit/rpcd.conf"
+#define SETTINGS_KEYS 21
+#define WHERE_LEN 300
+
+/* Where a setting was made, as messages begin: "rpcd.conf:12: ", or the flag,
+ * or nothing for a default. */
+struct origin {
+	const char *file; /* escaped; NULL: not from the file */
+	unsigned line;
+	const char *flag;
+};
+
+struct entry {
+	char *text;
+	struct origin from;
+};
+
+struct list {
+	struct entry *items;
+	size_t n;
+};
+
+enum args_form {
+	ARGS_NONE,
+	ARGS_JSON,
+	ARGS_RAW
+};
+
+enum reply_form {
+	REPLY_TEXT,
+	REPLY_JSON,
+	REPLY_RAW
+};
+
+/* [method NAME] */
+struct method {
+	char *name;
+	struct origin from; /* of its first line */
+	char *exec;
+	struct origin exec_from;
+	char **argv; /* exec, split */
+	char *about;
+	unsigned args;  /* enum args_form */
+	unsigned reply; /* enum reply_form */
+	struct list allow;
+	uint64_t timeout;
+	uint64_t max_output;
+	uint64_t concurrency;
+	bool idempotent;
+};
+
+struct settings {
+	atomic_uint refs;
+	char *path; /* of the file; NULL: none was read */
+	char shown[WHERE_LEN / 2];
+	struct origin from[SETTINGS_KEYS]; /* by the order of keys */
+	struct list listen;                /* as URLs */
+	char *certs;
+	char *key;
+	char *known;
+	unsigned trust;    /* enum rk_trust_mode */
+	unsigned tls_mode; /* enum rk_tls_mode */
+	char *pass;
+	uint64_t threads;
+	unsigned log_level; /* enum rk_log_level */
+	unsigned log_form;  /* 0 text, 1 json */
+	uint64_t max_conns;
+	uint64_t max_unproven;
+	uint64_t max_per_source;
+	uint64_t max_calls;
+	uint64_t max_queue;
+	uint64_t handshake;
+	uint64_t read;
+	uint64_t write;
+	uint64_t idle;
+	uint64_t drain;
+	bool echo;
+	struct method *methods;
+	size_t n_methods;
+};
+
+/* Called with each problem, one line: "rpcd.conf:12: ...". */
+typedef void settings_problem_fn(const char *text, void *arg);
+
+/*
+ * Read the file that the flags name (or the usual one, if it is there), put
+ * the flags on top and fill in what is missing.  Every problem is told, then
+ * the code of the first class met: RK_EINVAL (flags), RK_EFORMAT (file),
+ * RK_ENOENT, RK_EMODE, RK_EIO, RK_ENOMEM.  have_fds: listening sockets were
+ * passed in, so none is listened on unasked.
+ */
+RK_MUST enum rk_err settings_load(const struct args *a, bool have_fds,
+    settings_problem_fn *problem, void *arg, struct settings **out);
+struct settings *settings_hold(struct settings *s);
+/* NULL is allowed.  Any thread. */
+void settings_release(struct settings *s);
+
+/* The start of a message about this setting: "rpcd.conf:12: " or "". */
+const char *settings_where(const struct origin *from, char dst[WHERE_LEN]);
+const struct origin *settings_from(const struct settings *s, const char *key);
+/* The settings in force as a file that can be read back, or one JSON object a
+ * line. */
+RK_MUST enum rk_err settings_print(
+    const struct settings *s, bool json, struct buf *b);
+/* The next setting after *i (0 at first) that differs and cannot change while
+ * running; NULL at the end. */
+const char *settings_changed(
+    const struct settings *a, const struct settings *b, size_t *i);
+/* Does it listen with TLS? */
+bool settings_need_tls(const struct settings *s);
+/* "10s", "1m", "never". */
+const char *settings_time(uint64_t ms, char dst[32]);
+
+#endif

@@ -1,0 +1,33 @@
+/* Loop 0 and the processes of commands: start, time limits, ends. */
+#ifndef RPCD_SUPER_H
+#define RPCD_SUPER_H
+
+#include "job.h"
+
+#include <sys/resource.h>
+
+struct super {
+	struct rk_loop *loop;
+	struct rlimit descriptors; /* for commands; soft limit 0: as ours */
+	struct rk_server *server;  /* NULL: nobody is answered any more */
+	struct job_list jobs;      /* with a process */
+	bool stopping;
+	void (*idle)(void *arg); /* when stopping and none is left */
+	void *arg;
+};
+
+/* Takes SIGCHLD.  RK_ENOMEM, RK_EIO. */
+RK_MUST enum rk_err super_init(struct super *s, struct rk_loop *loop);
+
+/* Run a job (from then on the supervisor's).  RK_ENOMEM: still the caller's.
+ * Any thread. */
+RK_MUST enum rk_err super_submit(struct super *s, struct job *job);
+/* Nobody waits for this call any more.  Any thread. */
+void super_cancel(struct super *s, uint64_t id, enum rk_cancel_why why);
+
+/* End every process: politely, or (a second call) at once.  Jobs still to come
+ * are dropped.  idle is called when none is left, perhaps before this returns.
+ * Loop 0. */
+void super_stop(struct super *s, bool now, void (*idle)(void *arg), void *arg);
+
+#endif

@@ -1,0 +1,423 @@
+#!/bin/sh
+# rpcd's life: ready, listening, signals, drain, service manager, trust.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+# Functions are called by name.
+# shellcheck disable=SC2119,SC2317
+set -u
+# shellcheck source=tests/lib/rpcd.sh
+. "${SRC_DIR:?}/tests/lib/rpcd.sh"
+
+try_it_out() {
+	check 'rpcd --echo starts without certificates' start 1 --echo
+	has ready '^listening tcp 127\.0\.0\.1:[0-9][0-9]*$' \
+		'it says where it listens'
+	has log '^rpcd: plain TCP for want of certificates' \
+		'and why in plain'
+	[ "$(wc -l <ready)" = 1 ]
+	result $? 'standard output holds nothing else'
+	want 0 'echo' plain call echo --raw 'hello there'
+	has out '^hello there$' 'echo answers what it was sent'
+	want 0 'customEcho' plain call customEcho --raw hi
+	shape="^ with time customEcho sees this: '20[0-9][0-9]-[01][0-9]-"
+	shape="${shape}[0-3][0-9] [0-9:]*\.[0-9]* +0000 UTC m=+[0-9.]*'"
+	has out '^hi$' 'customEcho answers what it was sent'
+	has out "$shape\$" 'and the time'
+	want 0 'built-in methods' plain call _.methods
+	has out customEcho '_.methods lists ours'
+	want 8 'a method that is not there' plain call nosuch --raw x
+	stop
+	result $? 'SIGTERM ends it with 0'
+}
+
+with_certificates() {
+	certificates
+	check '--echo uses certificates that are there' start 1 --echo
+	has ready '^listening tls 127\.0\.0\.1:' 'with TLS'
+	has log 'certificate node, key SHA256:' 'it says who it is'
+	want 0 'a call over TLS' alice call echo --raw tls
+	has out '^tls$' 'with its answer'
+	stop INT
+	result $? 'SIGINT ends it with 0'
+	check 'further threads' start 1 --listen tls:127.0.0.1:0 --threads 3
+	for i in 1 2 3 4 5 6; do
+		alice call echo --raw "$i" >"out$i" 2>>err </dev/null &
+	done
+	until_ok grep -q . out1 && until_ok grep -q . out2 &&
+		until_ok grep -q . out3 && until_ok grep -q . out4 &&
+		until_ok grep -q . out5 && until_ok grep -q . out6
+	result $? 'serve calls'
+	stop
+	result $? 'and end'
+}
+
+listeners() {
+	check 'three kinds of listener' start 3 --listen tls:127.0.0.1:0 \
+		--listen tcp://127.0.0.1:0 --listen "unix:$tmp/s.sock"
+	has ready "^listening unix $tmp/s.sock\$" 'a line for each'
+	[ "$(stat -c %a s.sock)" = 600 ]
+	result $? 'the socket is ours alone'
+	want 0 'unix' "$rpcsh" -s "unix://$tmp/s.sock" call echo --raw u
+	want 0 'tcp' plain call echo --raw t
+	want 0 'tls' alice call echo --raw s
+	port=$(url tcp)
+	want 1 'a port in use' "$rpcd" --listen "$port"
+	has err '^rpcd: --listen: .*[Aa]ddress already in use' 'is named'
+	[ ! -s out ]
+	result $? 'and never announced'
+	want 1 'a socket in use' "$rpcd" --listen "unix:$tmp/s.sock"
+	stop
+	result $? 'end'
+	[ ! -e s.sock ]
+	result $? 'the socket is gone'
+	want 2 'quic is not there' "$rpcd" --listen quic:127.0.0.1:1
+	want 2 'an address without a port' "$rpcd" --listen tls:127.0.0.1
+	want 2 'an operand' "$rpcd" x
+	check "the original's words" start 1 -s 127.0.0.1:0 -tcp -quiet
+	has ready '^listening tcp ' 'choose plain TCP'
+	[ ! -s log ]
+	result $? '-quiet leaves warnings only'
+	stop
+}
+
+modes() {
+	check 'server-only' start 1 --server-only --listen tls:127.0.0.1:0
+	has log 'warning: .*clients are not authenticated' 'warns'
+	want 0 'a client without a certificate' "$rpcsh" -s "$(url tls)" \
+		--certs certs --server-only call echo --raw x
+	stop
+	check 'skip-verify' start 1 -skip-verify --listen tls:127.0.0.1:0
+	want 0 'a client that does not care' "$rpcsh" -s "$(url tls)" \
+		--certs certs --skip-verify call echo --raw x
+	stop
+	check 'mutual' start 1 --listen tls:127.0.0.1:0
+	want 6 'a client without a certificate' "$rpcsh" -s "$(url tls)" \
+		--certs certs --server-only call echo --raw x
+	stop
+}
+
+hold_conf() {
+	cat >hold.conf <<-END
+		listen = tcp:127.0.0.1:0
+		drain = ${1:-30s}
+		[method hold]
+		exec = /bin/sh -c "touch $tmp/held; sleep $2; echo held"
+		timeout = 2m
+	END
+}
+
+refused() {
+	! plain --connect-timeout 2s call echo --raw x </dev/null
+}
+
+drain() {
+	rm -f held
+	hold_conf 30s 1
+	check 'a daemon to drain' start 1 -f hold.conf
+	plain call -o raw hold </dev/null >held.out 2>err &
+	call=$!
+	until_ok test -e held
+	result $? 'a call runs'
+	kill -TERM "$daemon"
+	check 'no new connection while it drains' until_ok refused
+	wait "$call"
+	result $? 'the running call ends well'
+	has held.out '^held$' 'with its answer'
+	until_ok ended_or_zombie "$daemon"
+	wait "$daemon"
+	result $? 'then the daemon ends with 0'
+
+	rm -f held
+	nap=98765.$$
+	hold_conf 1m $nap
+	check 'another' start 1 -f hold.conf
+	plain call -o raw hold </dev/null >held.out 2>err &
+	call=$!
+	check 'a call runs' until_ok test -e held
+	kill -TERM "$daemon"
+	logged 'SIGTERM: stopping' 'the first SIGTERM drains'
+	! ended_or_zombie "$daemon"
+	result $? 'and waits for the call'
+	stop
+	result $? 'the second ends it at once'
+	! wait "$call"
+	result $? 'the call failed'
+	check 'its process is gone' until_ok no_process "[a-z/]*sleep $nap"
+
+	rm -f held
+	hold_conf 300ms $nap
+	check 'a short drain' start 1 -f hold.conf
+	plain call -o raw hold </dev/null >held.out 2>err &
+	call=$!
+	check 'a call runs' until_ok test -e held
+	stop
+	result $? 'ends by itself when time is over'
+	wait "$call"
+	check 'its process is gone, too' \
+		until_ok no_process "[a-z/]*sleep $nap"
+}
+
+many_signals() {
+	for i in 1 2 3 4 5; do
+		start 1 --echo || return 1
+		while kill "-$1" "$daemon" 2>/dev/null; do
+			! ended_or_zombie "$daemon" || break
+		done
+		wait "$daemon" || return 1
+	done
+}
+
+no_process() {
+	! pgrep -f -x "$1"
+}
+
+signal_storm() {
+	check 'as many SIGTERM as one likes' many_signals TERM
+	check 'or SIGINT' many_signals INT
+}
+
+standard_streams() {
+	timeout 20 "$rpcd" --echo >/dev/full 2>err </dev/null
+	[ $? = 1 ]
+	result $? 'full standard output: exit 1'
+	has err '^rpcd: cannot write to standard output: ' 'and said'
+	"$rpcd" --echo 2>log </dev/null | :
+	grep -q 'cannot write to standard output' log
+	result $? 'a closed pipe is said'
+	: >ready
+	"$rpcd" --listen "unix:$tmp/o.sock" <&- >&- 2>log &
+	daemon=$!
+	daemons="$daemons $daemon"
+	until_ok test -S o.sock
+	result $? 'closed standard input and output do no harm'
+	want 0 'it serves' "$rpcsh" -s "unix://$tmp/o.sock" call echo --raw x
+	stop
+	result $? 'and ends with 0'
+}
+
+# Pass sockets as a service manager does: KINDS, then rpcd's words.
+cat >pass.py <<'END'
+import os, socket, sys
+kinds, words = sys.argv[1].split(','), sys.argv[2:]
+fds = []
+for kind in kinds:
+    if kind == 'unix':
+        s = socket.socket(socket.AF_UNIX)
+        s.bind('passed.sock')
+    elif kind == 'udp':
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.bind(('127.0.0.1', 0))
+    else:
+        s = socket.socket()
+        s.bind(('127.0.0.1', 0))
+    if kind not in ('udp', 'deaf'):
+        s.listen()
+    fds.append(os.dup(s.fileno()))
+    if kind not in ('unix',):
+        with open('passed.port', 'w') as f:
+            f.write(str(s.getsockname()[1]))
+high = [os.dup2(fd, 100 + i) for i, fd in enumerate(fds)]
+for i, fd in enumerate(high):
+    os.dup2(fd, 3 + i, inheritable=True)
+os.environ['LISTEN_FDS'] = os.environ.get('FDS', str(len(fds)))
+os.environ['LISTEN_PID'] = os.environ.get('PID', str(os.getpid()))
+os.environ['LISTEN_FDNAMES'] = ':'.join('rpc-' + k for k in kinds)
+port = open('passed.port').read() if os.path.exists('passed.port') else '0'
+os.execv(words[0], [w.replace('PORT', port) for w in words])
+END
+
+passed() {
+	: >ready
+	python3 pass.py "$@" </dev/null >ready 2>log &
+	daemon=$!
+	daemons="$daemons $daemon"
+}
+
+sockets_passed_in() {
+	passed tls,tcp,unix "$rpcd"
+	until_ok ready 3
+	[ "$(cut -d' ' -f2 ready | tr '\n' ' ')" = 'tls tcp unix ' ]
+	result $? 'sockets passed in are told apart by name'
+	want 0 'tls' alice call echo --raw x
+	want 0 'tcp' plain call echo --raw x
+	want 0 'unix' "$rpcsh" -s "unix://$tmp/passed.sock" call echo --raw x
+	stop
+	result $? 'end'
+	[ -S passed.sock ]
+	result $? 'a socket that is not ours stays'
+	rm -f passed.sock
+	passed tcp "$rpcd" --listen tcp:127.0.0.1:PORT \
+		--listen tcp:127.0.0.1:0
+	until_ok ready 2
+	[ "$(sort -u ready | wc -l)" = 2 ]
+	result $? 'a configured address among them is used once'
+	stop
+	want 1 'a socket that is none of a stream' \
+		python3 pass.py udp "$rpcd"
+	has err 'descriptor 3 is not a listening stream socket' 'is refused'
+	want 1 'a socket that does not listen' python3 pass.py deaf "$rpcd"
+	want 1 'fewer than announced' \
+		env FDS=2 python3 pass.py tcp "$rpcd"
+	want 1 'a count that is none' \
+		env FDS=x python3 pass.py tcp "$rpcd"
+	: >ready
+	PID=1 python3 pass.py tcp "$rpcd" --echo </dev/null >ready 2>log &
+	daemon=$!
+	daemons="$daemons $daemon"
+	until_ok ready 1
+	! grep -q ":$(cat passed.port)\$" ready
+	result $? 'sockets for another process are left alone'
+	stop
+}
+
+# What a service manager hears, one line each, until STOPPING.
+cat >hear.py <<'END'
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1].replace('@', '\0'))
+s.settimeout(30)
+print('bound', flush=True)
+while True:
+    text = s.recv(4096).decode()
+    print(text.replace('\n', '|'), flush=True)
+    if 'STOPPING=1' in text:
+        break
+END
+
+ready_twice() {
+	[ "$(grep -c ^READY=1 heard)" = 2 ]
+}
+
+service_manager() {
+	for where in "$tmp/notify" "@rpcd-test-$$"; do
+		: >heard
+		python3 hear.py "$where" >heard &
+		hear=$!
+		daemons="$daemons $hear"
+		until_ok grep -q bound heard
+		NOTIFY_SOCKET=$where
+		WATCHDOG_USEC=200000
+		export NOTIFY_SOCKET WATCHDOG_USEC
+		check 'started by a service manager' start 1 --echo
+		unset NOTIFY_SOCKET WATCHDOG_USEC
+		check 'it tells that it is ready' \
+			until_ok grep -q '^READY=1|STATUS=serving' heard
+		check 'it shows life' until_ok grep -q '^WATCHDOG=1' heard
+		kill -HUP "$daemon"
+		check 'it tells that it reloads' until_ok \
+			grep -q '^RELOADING=1|MONOTONIC_USEC=[0-9]*$' heard
+		check 'and is ready again' \
+			until_ok ready_twice
+		stop
+		result $? 'end'
+		wait "$hear"
+		result $? 'it tells that it stops'
+	done
+	want 1 'nobody listens there' \
+		env "NOTIFY_SOCKET=$tmp/nobody" "$rpcd" --echo
+	has err 'NOTIFY_SOCKET: ' 'is said'
+	want 1 'no path' \
+		env NOTIFY_SOCKET=relative "$rpcd" --echo
+}
+
+trust() {
+	set -- --listen tls:127.0.0.1:0
+	: >known_client_keys
+	chmod 600 known_client_keys
+	check 'an open list' start 1 "$@"
+	want 0 'a new client' alice call echo --raw x
+	has known_client_keys ':alice@example.org$' 'is recorded'
+	chmod a-w known_client_keys
+	want 0 'locked: a known one' alice call echo --raw x
+	has out '^x$' 'is served'
+	want 6 'locked: a stranger' "$rpcsh" -s "$(url tls)" --certs certs \
+		-k mallory call echo --raw x
+	[ ! -s out ]
+	result $? 'gets nothing'
+	logged 'locked' 'the log says why'
+	stop
+	chmod 600 known_client_keys
+	check '--trust lock' start 1 "$@" --trust lock
+	want 6 'locks a writable list' "$rpcsh" -s "$(url tls)" \
+		--certs certs -k mallory call echo --raw x
+	stop
+	chmod 400 known_client_keys
+	check '--trust off' start 1 "$@" --trust off
+	want 0 'asks no list' "$rpcsh" -s "$(url tls)" --certs certs \
+		-k mallory call echo --raw x
+	stop
+	check '--known' start 1 "$@" --known nowhere/list
+	want 0 'absent: every certificate of the CA' "$rpcsh" -s "$(url tls)" \
+		--certs certs -k mallory call echo --raw x
+	stop
+	: >empty
+	chmod 400 empty
+	want 1 'locked and empty: no start' "$rpcd" "$@" --known empty
+	has err '^rpcd: .*empty: locked and without a key' 'with the reason'
+	has err '^try: chmod u+w' 'and what to do'
+	want 1 'locked and absent: no start' \
+		"$rpcd" "$@" --known none --trust lock
+	rm -f known_client_keys
+}
+
+keys() {
+	set -- --listen tls:127.0.0.1:0
+	want 8 'no certificates' "$rpcd" "$@" --certs nowhere
+	has err '^try: selfy -k node' 'says how to make some'
+	want 2 'no name' "$rpcd" "$@" -k ../node
+	printf 'correct horse\n' >pass
+	printf 'wrong\n' >wrong
+	chmod 600 pass wrong
+	want 0 'an encrypted key' "$selfy" -k safe -e safe@example.org \
+		-pass file:pass
+	check 'opened with --pass file:' start 1 "$@" -k safe \
+		--pass file:pass
+	rm -f pass
+	kill -HUP "$daemon"
+	logged 'reloaded' 'a reload does not need it again'
+	want 0 'and it serves' alice call echo --raw x
+	stop
+	want 7 'a wrong passphrase' "$rpcd" "$@" -k safe --pass file:wrong
+	want 7 'nobody to ask' "$rpcd" "$@" -k safe --no-input
+	has err -- '--pass' 'names the flag'
+	want 2 'a passphrase in the open' "$rpcd" "$@" -k safe --pass pass:x
+}
+
+logs() {
+	check 'JSON' start 1 --echo --json --verbose
+	kill -HUP "$daemon"
+	logged reloaded 'events'
+	stop
+	cat >lines.py <<-'END'
+		import json, sys
+		keys = ['schema', 'time', 'level', 'subsystem', 'text']
+		for line in open('log'):
+		    assert list(json.loads(line)) == keys, line
+		first = json.loads(open('ready').read())
+		assert first['schema'] == 1 and first['listening'] == 'tls'
+	END
+	want 0 'each a JSON object of its own' python3 lines.py
+	want 1 'an error as JSON' "$rpcd" --json --listen tls:127.0.0.1:0 \
+		--known empty
+	python3 -c 'import json; e = json.load(open("err"))
+assert e["ok"] is False and e["error"]["exit"] == 1 and e["error"]["try"]'
+	result $? 'is one object'
+	want 0 '--help' "$rpcd" --help
+	has out 'usage: rpcd' 'is there'
+	[ "$(wc -l <out)" -le 24 ]
+	result $? 'and fits a screen'
+	want 0 '--version' "$rpcd" --version
+}
+
+try_it_out
+with_certificates
+listeners
+modes
+drain
+signal_storm
+standard_streams
+sockets_passed_in
+service_manager
+trust
+keys
+logs
+plan

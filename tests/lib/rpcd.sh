@@ -1,0 +1,171 @@
+# shellcheck shell=sh
+# For tests of the daemon: TAP, certificates, daemons started and ended.
+# Some of it is used by some of them only, and by name.
+# shellcheck disable=SC2034,SC2119,SC2120,SC2317
+rpcd=${BUILD_DIR:?}/bin/rpcd
+rpcsh=$BUILD_DIR/bin/rpcsh
+selfy=$BUILD_DIR/bin/selfy
+tmp=$(mktemp -d "${TEST_TMP:-/tmp}/rpcd-XXXXXX") || exit 1
+daemons=
+n=0
+failed=0
+
+cleanup() {
+	for pid in $daemons; do
+		kill -KILL "$pid" 2>/dev/null
+	done
+	chmod -R u+rwX "$tmp"
+	rm -rf "$tmp"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+cd "$tmp" || exit 1
+umask 022
+HOME=$tmp
+LC_ALL=C
+export HOME LC_ALL
+unset RPCKIT_CERTS RPCKIT_KEY RPCKIT_SERVER RPCKIT_CONTEXT RPCKIT_TIMEOUT
+unset RPCKIT_ASKPASS SSH_ASKPASS SSH_ASKPASS_REQUIRE NOTIFY_SOCKET
+unset LISTEN_FDS LISTEN_PID LISTEN_FDNAMES WATCHDOG_USEC WATCHDOG_PID
+unset XDG_CONFIG_HOME XDG_DATA_HOME XDG_STATE_HOME XDG_CACHE_HOME
+unset NO_COLOR CLICOLOR_FORCE FORCE_COLOR
+
+ok() {
+	n=$((n + 1))
+	echo "ok $n - $1"
+}
+
+not_ok() {
+	n=$((n + 1))
+	failed=1
+	echo "not ok $n - $1"
+	for f in out err log; do
+		[ ! -s "$f" ] || tail -n 20 "$f" | tr -d '\000' | sed "s/^/# $f: /"
+	done
+}
+
+# The status of the last command, a text.
+result() {
+	if [ "$1" -eq 0 ]; then ok "$2"; else not_ok "$2"; fi
+}
+
+# check TEXT COMMAND...
+check() {
+	text=$1
+	shift
+	"$@"
+	result $? "$text"
+}
+
+# Bounded; rpcsh's own time limit holds for calls.
+bounded() {
+	case $1 in
+	plain | alice | mallory) "$@" ;;
+	*) timeout 60 "$@" ;;
+	esac
+}
+
+# want STATUS TEXT COMMAND...: no input.
+want() {
+	status=$1
+	text=$2
+	shift 2
+	bounded "$@" </dev/null >out 2>err
+	got=$?
+	if [ "$got" -eq "$status" ]; then
+		ok "$text"
+	else
+		not_ok "$text (status $got, not $status)"
+	fi
+}
+
+# has FILE PATTERN TEXT
+has() {
+	grep -q -e "$2" "$1"
+	result $? "$3"
+}
+
+# until_ok COMMAND...: true within ten seconds.
+until_ok() {
+	tries=0
+	until "$@" >/dev/null 2>&1; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 200 ] || return 1
+		sleep 0.05
+	done
+}
+
+ended() {
+	! kill -0 "$1" 2>/dev/null
+}
+
+ready() {
+	[ "$(grep -c . ready)" -ge "$1" ] || ended "$daemon"
+}
+
+# start LISTENERS RPCD_WORDS...: its lines in ready, its events in log.
+start() {
+	listeners=$1
+	shift
+	: >ready
+	"$rpcd" "$@" </dev/null >ready 2>log &
+	daemon=$!
+	daemons="$daemons $daemon"
+	until_ok ready "$listeners" && ! ended "$daemon"
+}
+
+# stop [SIGNAL]: the exit status.
+stop() {
+	kill "-${1:-TERM}" "$daemon" 2>/dev/null
+	until_ok ended_or_zombie "$daemon" || kill -KILL "$daemon"
+	wait "$daemon"
+}
+
+ended_or_zombie() {
+	case $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) in
+	'' | Z* | X*) return 0 ;;
+	esac
+	return 1
+}
+
+# The address of the first listener of a kind: "tls://127.0.0.1:1234".
+url() {
+	sed -n "s|^listening $1 |$1://|p" ready | head -n 1
+}
+
+# rpcsh as a client that has proven nothing / is alice.
+plain() {
+	"$rpcsh" -s "$(url tcp)" "$@"
+}
+
+alice() {
+	"$rpcsh" -s "$(url tls)" --certs certs -k alice "$@"
+}
+
+# The log says it within ten seconds.
+logged() {
+	until_ok grep -q -e "$1" log
+	result $? "$2"
+}
+
+certificates() {
+	"$selfy" -ca -nopass >out 2>err &&
+		"$selfy" -k node -e node@example.org -nopass >>out 2>>err &&
+		"$selfy" -k alice -e alice@example.org -nopass >>out 2>>err &&
+		"$selfy" -k mallory -e mallory@example.org -nopass \
+			>>out 2>>err
+	result $? 'certificates for the tests'
+}
+
+# The fingerprint of certs/NAME.crt as the log writes it.
+fingerprint() {
+	"$selfy" -v "certs/$1.crt" 2>/dev/null |
+		grep -o 'SHA256:[A-Za-z0-9+/ ]*' | head -n 1 | tr -d ' '
+}
+
+plan() {
+	echo "1..$n"
+	exit "$failed"
+}
