@@ -1,6 +1,7 @@
 /* The one rule about certificates, for TLS of every kind (rpckit-trust(7)). */
 #include "trust/chain.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,19 +12,23 @@
 #include "base/crypt.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "trust/chain_crl.h"
 #include "trust/chain_info.h"
-#include "trust/der.h"
 #include "trust/ident.h"
 
 #define TIME_TEXT 32
 #define WHO_TEXT 140 /* "certificate of "..." in a message */
 
+/* What may change while others look. */
+struct revoked {
+	pthread_mutex_t mutex;
+	struct chain_crl *list; /* NULL: nobody */
+};
+
 struct chain_anchor {
 	X509 *ca;
 	struct rk_cert_info info; /* of the CA */
-	X509_CRL *crl;
-	const ASN1_INTEGER **revoked; /* sorted; they belong to crl */
-	size_t n_revoked;
+	struct revoked *revoked;
 };
 
 static enum rk_err
@@ -42,59 +47,6 @@ parse_cert(struct rk_bytes der, X509 **out)
 	X509_free(*out);
 	*out = NULL;
 	return RK_EFORMAT;
-}
-
-/* The signature algorithm named inside what is signed: in a certificate behind
- * version and serial number, in a CRL behind the version. */
-static enum rk_err
-inner_algorithm(struct rk_bytes tbs, struct rk_bytes *algo)
-{
-	struct rk_bytes in;
-	struct rk_bytes skipped;
-
-	*algo = (struct rk_bytes){ 0 };
-	if (der_take(&tbs, DER_SEQUENCE, &in) != RK_OK)
-		return RK_EFORMAT;
-	if (der_is(&in, 0xa0) && der_take(&in, 0xa0, &skipped) != RK_OK)
-		return RK_EFORMAT;
-	if (der_is(&in, DER_INTEGER) &&
-	    der_take(&in, DER_INTEGER, &skipped) != RK_OK)
-		return RK_EFORMAT;
-	return der_take(&in, DER_SEQUENCE, algo);
-}
-
-static bool
-is_ed25519(struct rk_bytes algo)
-{
-	static const uint8_t oid[] = { 0x06, 0x03, 0x2b, 0x65, 0x70 };
-
-	return algo.len == sizeof(oid) && !memcmp(algo.ptr, oid, sizeof(oid));
-}
-
-/*
- * Is this certificate or CRL signed with Ed25519 by the key?  Taken apart here
- * rather than by OpenSSL, because its verifier accepts signatures that
- * rk_key_verify() does not, and there must be one answer.
- */
-static bool
-is_signed_by(struct rk_bytes der, const uint8_t pub[RK_KEY_PUBLIC_LEN])
-{
-	struct rk_bytes in;
-	struct rk_bytes tbs;
-	struct rk_bytes outer;
-	struct rk_bytes inner;
-	struct rk_bytes sig;
-
-	if (der_take(&der, DER_SEQUENCE, &in) != RK_OK || der.len != 0 ||
-	    der_take_whole(&in, DER_SEQUENCE, &tbs) != RK_OK ||
-	    der_take(&in, DER_SEQUENCE, &outer) != RK_OK ||
-	    der_take(&in, DER_BIT_STRING, &sig) != RK_OK || in.len != 0 ||
-	    inner_algorithm(tbs, &inner) != RK_OK)
-		return false;
-	if (!is_ed25519(outer) || !is_ed25519(inner) ||
-	    sig.len != 1 + RK_KEY_SIG_LEN || sig.ptr[0] != 0)
-		return false;
-	return rk_key_verify(pub, tbs.ptr, tbs.len, sig.ptr + 1);
 }
 
 /* Extensions that may be critical: those that are looked at here. */
@@ -175,7 +127,7 @@ check_issuer(const struct chain_anchor *a, X509 *x, struct rk_bytes der,
     const char *who, struct rk_error *err)
 {
 	if (X509_check_issued(a->ca, x) == X509_V_OK &&
-	    is_signed_by(der, a->info.pub))
+	    chain_info_signed(der, a->info.pub))
 		return RK_OK;
 	return err_set(
 	    err, RK_ECERT, "%s: not signed by our CA \"%s\"", who, a->info.cn);
@@ -228,20 +180,16 @@ check_usage(
 	return err_set(err, RK_ECERT, "%s: not made for a %s", who, what);
 }
 
-static int
-compare_serials(const void *a, const void *b)
-{
-	return ASN1_INTEGER_cmp(
-	    *(const ASN1_INTEGER *const *)a, *(const ASN1_INTEGER *const *)b);
-}
-
 static bool
 is_revoked(const struct chain_anchor *a, const X509 *x)
 {
-	const ASN1_INTEGER *serial = X509_get0_serialNumber(x);
+	bool yes;
 
-	return a->n_revoked > 0 && bsearch(&serial, a->revoked, a->n_revoked,
-	                               sizeof(serial), compare_serials) != NULL;
+	(void)pthread_mutex_lock(&a->revoked->mutex);
+	yes = a->revoked->list != NULL &&
+	      chain_crl_has(a->revoked->list, X509_get0_serialNumber(x));
+	(void)pthread_mutex_unlock(&a->revoked->mutex);
+	return yes;
 }
 
 /* The subject for messages: escaped already, so it is only cut. */
@@ -334,6 +282,8 @@ chain_check(const struct rk_ident *id, const struct rk_bytes *certs, size_t n,
 	err_clear(err);
 	if ((r = check_sizes(certs, n, err)) != RK_OK)
 		goto out;
+	if ((r = ident_refresh(id, now, err)) != RK_OK)
+		goto out;
 	if (parse_cert(certs[0], &x) != RK_OK ||
 	    chain_info_read(x, &read) != RK_OK) {
 		r = err_set(err, RK_ECERT, "peer's certificate is malformed");
@@ -390,7 +340,7 @@ check_ca(X509 *x, struct rk_bytes der, const struct chain_reading *read,
 		return r;
 	if (X509_NAME_cmp(X509_get_subject_name(x), X509_get_issuer_name(x)) ==
 	        0 &&
-	    !is_signed_by(der, read->info.pub))
+	    !chain_info_signed(der, read->info.pub))
 		return err_set(
 		    err, RK_ECERT, "%s: its signature is not its own", name);
 	return RK_OK;
@@ -405,8 +355,13 @@ chain_anchor_new(struct rk_bytes ca, const char *name, int64_t now,
 	enum rk_err r;
 
 	*out = NULL;
-	if (a == NULL)
+	if (a == NULL ||
+	    (a->revoked = calloc(1, sizeof(*a->revoked))) == NULL) {
+		free(a);
 		return err_set(err, RK_ENOMEM, "out of memory");
+	}
+	/* Cannot fail with default attributes. */
+	(void)pthread_mutex_init(&a->revoked->mutex, NULL);
 	if (parse_cert(ca, &a->ca) != RK_OK ||
 	    chain_info_read(a->ca, &read) != RK_OK) {
 		r = err_set(err, RK_ECERT, "%s: damaged certificate", name);
@@ -425,116 +380,24 @@ out:
 	return r;
 }
 
-/* A critical extension narrows what a list covers (one of several parts, only
- * the changes, another issuer's entries): not lists we can rely on. */
-static bool
-has_critical(const STACK_OF(X509_EXTENSION) * exts)
-{
-	int i;
-
-	for (i = 0; i < sk_X509_EXTENSION_num(exts); i++) {
-		if (X509_EXTENSION_get_critical(
-		        sk_X509_EXTENSION_value(exts, i)) != 0)
-			return true;
-	}
-	return false;
-}
-
-static enum rk_err
-check_crl(const struct chain_anchor *a, X509_CRL *crl, struct rk_bytes der,
-    const char *name, struct rk_error *err)
-{
-	if (X509_NAME_cmp(
-	        X509_CRL_get_issuer(crl), X509_get_subject_name(a->ca)) != 0 ||
-	    !is_signed_by(der, a->info.pub))
-		return err_set(err, RK_ECERT,
-		    "%s: not the revocation list of our CA \"%s\"", name,
-		    a->info.cn);
-	if ((X509_get_key_usage(a->ca) & KU_CRL_SIGN) == 0)
-		return err_set(err, RK_ECERT,
-		    "%s: our CA \"%s\" may not sign revocation lists", name,
-		    a->info.cn);
-	if (has_critical(X509_CRL_get0_extensions(crl)))
-		return err_set(err, RK_ECERT,
-		    "%s: a revocation list of a kind that is not supported",
-		    name);
-	return RK_OK;
-}
-
-static void
-warn_if_old(const X509_CRL *crl, const char *name, int64_t now)
-{
-	const ASN1_TIME *next = X509_CRL_get0_nextUpdate(crl);
-	char text[TIME_TEXT];
-	int64_t end;
-
-	if (next == NULL || chain_info_time(next, &end) != RK_OK || now <= end)
-		return;
-	str_time(text, end);
-	log_event(RK_LOG_WARN, "trust",
-	    "%s: a newer revocation list was due at %s; what this one lists "
-	    "still counts",
-	    name, text);
-}
-
-static enum rk_err
-index_crl(struct chain_anchor *a, X509_CRL *crl, const char *name,
-    struct rk_error *err)
-{
-	STACK_OF(X509_REVOKED) *list = X509_CRL_get_REVOKED(crl);
-	int n = sk_X509_REVOKED_num(list);
-	const ASN1_INTEGER **serials = NULL;
-	int i;
-
-	if (n <= 0)
-		return RK_OK;
-	serials = calloc((size_t)n, sizeof(const ASN1_INTEGER *));
-	if (serials == NULL)
-		return err_set(err, RK_ENOMEM, "out of memory");
-	for (i = 0; i < n; i++) {
-		const X509_REVOKED *rev = sk_X509_REVOKED_value(list, i);
-
-		if (has_critical(X509_REVOKED_get0_extensions(rev))) {
-			free(serials);
-			return err_set(err, RK_ECERT,
-			    "%s: a revocation list of a kind that is not "
-			    "supported",
-			    name);
-		}
-		serials[i] = X509_REVOKED_get0_serialNumber(rev);
-	}
-	qsort(
-	    serials, (size_t)n, sizeof(const ASN1_INTEGER *), compare_serials);
-	a->revoked = serials;
-	a->n_revoked = (size_t)n;
-	return RK_OK;
-}
-
 enum rk_err
 chain_anchor_set_crl(struct chain_anchor *a, struct rk_bytes crl,
     const char *name, int64_t now, struct rk_error *err)
 {
-	const uint8_t *p = crl.ptr;
-	X509_CRL *list = NULL;
+	struct chain_crl *list = NULL;
+	struct chain_crl *old;
 	enum rk_err r;
 
-	if (crl.len > 0 && crl.len <= CHAIN_CRL_LEN_MAX)
-		list = d2i_X509_CRL(NULL, &p, (long)crl.len);
-	if (list == NULL || p != crl.ptr + crl.len) {
-		r = err_set(err, RK_ECERT, "%s: damaged revocation list", name);
-		goto out;
-	}
-	if ((r = check_crl(a, list, crl, name, err)) != RK_OK)
-		goto out;
-	if ((r = index_crl(a, list, name, err)) != RK_OK)
-		goto out;
-	warn_if_old(list, name, now);
-	a->crl = list;
-	list = NULL;
-out:
-	X509_CRL_free(list);
-	ERR_clear_error();
-	return r;
+	r = chain_crl_new(a->ca, &a->info, crl, name, &list, err);
+	if (r != RK_OK)
+		return r;
+	chain_crl_warn_if_old(list, name, now);
+	(void)pthread_mutex_lock(&a->revoked->mutex);
+	old = a->revoked->list;
+	a->revoked->list = list;
+	(void)pthread_mutex_unlock(&a->revoked->mutex);
+	chain_crl_free(old);
+	return RK_OK;
 }
 
 enum rk_err
@@ -576,8 +439,11 @@ chain_anchor_free(struct chain_anchor *a)
 {
 	if (a == NULL)
 		return;
-	free(a->revoked);
-	X509_CRL_free(a->crl);
+	if (a->revoked != NULL) {
+		chain_crl_free(a->revoked->list);
+		(void)pthread_mutex_destroy(&a->revoked->mutex);
+		free(a->revoked);
+	}
 	X509_free(a->ca);
 	free(a);
 }

@@ -17,9 +17,10 @@ enum chain_usage {
  * Is the peer's chain (DER, leaf first) one that id's CA stands behind at
  * `now` (seconds since 1970) for this use?  Signed by the CA itself, dates,
  * key usage, extended key usage, an Ed25519 key that is no weak point, not on
- * the CRL.  On RK_OK *info tells who; otherwise RK_ECERT or RK_EREVOKED with
- * the reason, and *info holds what could be read.  Proves nothing about
- * possession of the key: that is the handshake's.  Any thread.
+ * the CRL, whose file is read again when it changed.  On RK_OK *info tells who;
+ * otherwise RK_ECERT or RK_EREVOKED with the reason, and *info holds what could
+ * be read; or ident_refresh()'s code when the CRL cannot be relied on.  Proves
+ * nothing about possession of the key: that is the handshake's.  Any thread.
  */
 RK_MUST enum rk_err chain_check(const struct rk_ident *id,
     const struct rk_bytes *certs, size_t n, enum chain_usage usage, int64_t now,
@@ -29,16 +30,17 @@ RK_MUST enum rk_err chain_describe(
     struct rk_bytes cert, struct rk_cert_info *info, struct rk_error *err);
 
 /*
- * The CA and its CRL, checked once and asked often; immutable once loaded.
- * name is the escaped file name for messages.
+ * The CA and its CRL, checked once and asked often.  Only the CRL can change,
+ * while others ask.  name is the escaped file name for messages.
  */
 struct chain_anchor;
 
 /* The certificate of a CA (DER).  RK_ECERT, RK_ENOMEM. */
 RK_MUST enum rk_err chain_anchor_new(struct rk_bytes ca, const char *name,
     int64_t now, struct chain_anchor **out, struct rk_error *err);
-/* Its CRL (DER), at most one.  What an outdated one lists still counts; a
- * warning is logged.  RK_ECERT, RK_ENOMEM. */
+/* Its CRL (DER), instead of the one before; an error leaves that.  What an
+ * outdated one lists still counts; a warning is logged.  RK_ECERT, RK_ENOMEM.
+ * Any thread. */
 RK_MUST enum rk_err chain_anchor_set_crl(struct chain_anchor *a,
     struct rk_bytes crl, const char *name, int64_t now, struct rk_error *err);
 /* My own certificate: as chain_check(), but for any use, and one that is

@@ -7,6 +7,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/str.h"
+#include "trust/der.h"
 
 static bool
 has_control(const uint8_t *s, size_t len)
@@ -166,4 +167,54 @@ chain_info_read(const X509 *x, struct chain_reading *out)
 	if (r != RK_OK)
 		return r;
 	return chain_info_time(X509_get0_notAfter(x), &info->not_after);
+}
+
+/* The signature algorithm named inside what is signed: in a certificate behind
+ * version and serial number, in a CRL behind the version. */
+static enum rk_err
+inner_algorithm(struct rk_bytes tbs, struct rk_bytes *algo)
+{
+	struct rk_bytes in;
+	struct rk_bytes skipped;
+
+	*algo = (struct rk_bytes){ 0 };
+	if (der_take(&tbs, DER_SEQUENCE, &in) != RK_OK)
+		return RK_EFORMAT;
+	if (der_is(&in, 0xa0) && der_take(&in, 0xa0, &skipped) != RK_OK)
+		return RK_EFORMAT;
+	if (der_is(&in, DER_INTEGER) &&
+	    der_take(&in, DER_INTEGER, &skipped) != RK_OK)
+		return RK_EFORMAT;
+	return der_take(&in, DER_SEQUENCE, algo);
+}
+
+static bool
+is_ed25519(struct rk_bytes algo)
+{
+	static const uint8_t oid[] = { 0x06, 0x03, 0x2b, 0x65, 0x70 };
+
+	return algo.len == sizeof(oid) && !memcmp(algo.ptr, oid, sizeof(oid));
+}
+
+/* Taken apart here rather than by OpenSSL, because its verifier accepts
+ * signatures that rk_key_verify() does not, and there must be one answer. */
+bool
+chain_info_signed(struct rk_bytes der, const uint8_t pub[RK_KEY_PUBLIC_LEN])
+{
+	struct rk_bytes in;
+	struct rk_bytes tbs;
+	struct rk_bytes outer;
+	struct rk_bytes inner;
+	struct rk_bytes sig;
+
+	if (der_take(&der, DER_SEQUENCE, &in) != RK_OK || der.len != 0 ||
+	    der_take_whole(&in, DER_SEQUENCE, &tbs) != RK_OK ||
+	    der_take(&in, DER_SEQUENCE, &outer) != RK_OK ||
+	    der_take(&in, DER_BIT_STRING, &sig) != RK_OK || in.len != 0 ||
+	    inner_algorithm(tbs, &inner) != RK_OK)
+		return false;
+	if (!is_ed25519(outer) || !is_ed25519(inner) ||
+	    sig.len != 1 + RK_KEY_SIG_LEN || sig.ptr[0] != 0)
+		return false;
+	return rk_key_verify(pub, tbs.ptr, tbs.len, sig.ptr + 1);
 }

@@ -19,5 +19,8 @@ RK_MUST enum rk_err chain_info_read(
 /* Seconds since 1970 of an ASN.1 time.  RK_EFORMAT. */
 RK_MUST enum rk_err chain_info_time(
     const struct asn1_string_st *t, int64_t *sec);
+/* Is this certificate or CRL (DER) signed with Ed25519 by the key? */
+RK_MUST bool chain_info_signed(
+    struct rk_bytes der, const uint8_t pub[RK_KEY_PUBLIC_LEN]);
 
 #endif

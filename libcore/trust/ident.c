@@ -2,6 +2,7 @@
 #include "trust/ident.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +19,18 @@
 #define CRL_FILE_MAX ((size_t)2 * CHAIN_CRL_LEN_MAX)
 #define NAME_TEXT 160 /* a path in a message */
 
+/* The revocation list's file, read again when it changed. */
+struct crl_file {
+	char *path;
+	pthread_mutex_t mutex; /* over what follows */
+	struct stat st;        /* just before it was read */
+	bool settled;          /* st tells the next change from this one */
+	bool seen;             /* there was a list once */
+};
+
 struct rk_ident {
 	struct chain_anchor *anchor;
+	struct crl_file *crl; /* NULL: none was named */
 	struct buf ca;
 	struct buf cert;
 	struct rk_key *key;
@@ -158,14 +169,15 @@ load_ca(
 /* A list that is named but cannot be read is no "nobody is revoked": only a
  * file that is truly absent, not a link to nowhere, stands for none. */
 static enum rk_err
-load_crl(
-    struct rk_ident *id, const char *path, int64_t now, struct rk_error *err)
+load_crl(struct chain_anchor *anchor, const char *path, int64_t now,
+    bool *found, struct rk_error *err)
 {
 	char name[NAME_TEXT];
 	struct stat st;
 	struct buf der;
 	enum rk_err r;
 
+	*found = false;
 	r = read_pem(path, &want_crl, &der, err);
 	if (r == RK_ENOENT && lstat(path, &st) != 0) {
 		err_clear(err);
@@ -174,11 +186,99 @@ load_crl(
 	}
 	if (r != RK_OK)
 		goto out;
+	*found = true;
 	str_escape(name, sizeof(name), path);
-	r = chain_anchor_set_crl(id->anchor, content(&der), name, now, err);
+	r = chain_anchor_set_crl(anchor, content(&der), name, now, err);
 out:
 	buf_fini(&der);
 	return r;
+}
+
+/* Time stamps are coarse: a file that changed just now may change once more
+ * without a trace. */
+static bool
+is_settled(const struct stat *st)
+{
+	time_t now = time(NULL);
+
+	return now - st->st_mtim.tv_sec > 1 && now - st->st_ctim.tv_sec > 1;
+}
+
+static bool
+is_current(const struct crl_file *f, const struct stat *st)
+{
+	return f->settled && st->st_dev == f->st.st_dev &&
+	       st->st_ino == f->st.st_ino && st->st_mode == f->st.st_mode &&
+	       st->st_size == f->st.st_size && st->st_uid == f->st.st_uid &&
+	       st->st_mtim.tv_sec == f->st.st_mtim.tv_sec &&
+	       st->st_mtim.tv_nsec == f->st.st_mtim.tv_nsec &&
+	       st->st_ctim.tv_sec == f->st.st_ctim.tv_sec &&
+	       st->st_ctim.tv_nsec == f->st.st_ctim.tv_nsec;
+}
+
+/* Read the list unless the file is as it was.  Holds the mutex. */
+static enum rk_err
+refresh(struct crl_file *f, struct chain_anchor *anchor, int64_t now,
+    struct rk_error *err)
+{
+	struct stat st = { 0 };
+	char name[NAME_TEXT];
+	bool there = stat(f->path, &st) == 0;
+	bool found;
+	enum rk_err r;
+
+	if (there && is_current(f, &st))
+		return RK_OK;
+	f->settled = false;
+	if ((r = load_crl(anchor, f->path, now, &found, err)) != RK_OK)
+		return r;
+	if (!found && f->seen)
+		return err_set(err, RK_EIO, "%s: was there and is gone",
+		    str_escape(name, sizeof(name), f->path));
+	f->seen = found;
+	f->st = st;
+	f->settled = there && found && is_settled(&st);
+	return RK_OK;
+}
+
+enum rk_err
+ident_refresh(const struct rk_ident *id, int64_t now, struct rk_error *err)
+{
+	enum rk_err r;
+
+	if (id->crl == NULL)
+		return RK_OK;
+	(void)pthread_mutex_lock(&id->crl->mutex);
+	r = refresh(id->crl, id->anchor, now, err);
+	(void)pthread_mutex_unlock(&id->crl->mutex);
+	return r;
+}
+
+static enum rk_err
+watch_crl(
+    struct rk_ident *id, const char *path, int64_t now, struct rk_error *err)
+{
+	struct crl_file *f = calloc(1, sizeof(*f));
+
+	if (f == NULL)
+		return err_set(err, RK_ENOMEM, "out of memory");
+	/* Cannot fail with default attributes. */
+	(void)pthread_mutex_init(&f->mutex, NULL);
+	id->crl = f;
+	f->path = strdup(path);
+	if (f->path == NULL)
+		return err_set(err, RK_ENOMEM, "out of memory");
+	return ident_refresh(id, now, err);
+}
+
+static void
+unwatch_crl(struct crl_file *f)
+{
+	if (f == NULL)
+		return;
+	(void)pthread_mutex_destroy(&f->mutex);
+	free(f->path);
+	free(f);
 }
 
 static enum rk_err
@@ -230,7 +330,7 @@ rk_ident_load(const struct rk_ident_files *files, struct rk_ident **out,
 	if ((r = load_ca(id, files->ca, now, err)) != RK_OK)
 		goto out;
 	if (files->crl != NULL) {
-		if ((r = load_crl(id, files->crl, now, err)) != RK_OK)
+		if ((r = watch_crl(id, files->crl, now, err)) != RK_OK)
 			goto out;
 	}
 	if (files->cert != NULL) {
@@ -295,6 +395,7 @@ rk_ident_free(struct rk_ident *id)
 	rk_key_free(id->key);
 	buf_fini(&id->cert);
 	buf_fini(&id->ca);
+	unwatch_crl(id->crl);
 	chain_anchor_free(id->anchor);
 	free(id);
 }

@@ -14,5 +14,10 @@ const struct rk_key *ident_key(const struct rk_ident *id);
 /* Whom I believe (trust/chain.h). */
 struct chain_anchor;
 const struct chain_anchor *ident_anchor(const struct rk_ident *id);
+/* Read the revocation list again if its file changed, or came to be.  RK_EIO
+ * when it was there and is gone, and the errors of loading it: then nobody can
+ * be told from the revoked.  Any thread. */
+RK_MUST enum rk_err ident_refresh(
+    const struct rk_ident *id, int64_t now, struct rk_error *err);
 
 #endif

@@ -184,7 +184,7 @@ ask(const struct job *job, struct rk_key **out)
 		if (asked == RK_OK && pass == NULL)
 			asked = RK_ENOPASS;
 		/* After a wrong one, its refusal leaves that result. */
-		if (asked == RK_ENOPASS && attempt > 0)
+		if ((asked == RK_ENOPASS || asked == RK_EPASS) && attempt > 0)
 			return r;
 		if (asked != RK_OK) {
 			rk_secret_free(pass);

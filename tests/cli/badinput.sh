@@ -152,6 +152,67 @@ except ConnectionError:
 	served_on "wrong ports"
 }
 
+# Frames no peer of ours would send, each on its own connection.  The answer is
+# a closed connection, soon, and nothing before it.
+send_frames() { # address
+	timeout 60 python3 -c '
+import socket, struct, sys
+host, port = sys.argv[1].rsplit(":", 1)
+magic = bytes.fromhex("b35d1839ac8e1d")
+
+def frame(body, code=0, length=None):
+    return magic + bytes([code]) + struct.pack(
+        ">Q", len(body) if length is None else length) + body
+
+header = b"HDR_zid00_rct"
+def message(value):
+    return frame(b"\x82" + bytes([0xa0 + len(header)]) + header + value)
+
+bad = {
+    "zero length": frame(b""),
+    "length of 2^63": frame(b"", length=1 << 63),
+    "a byte too long": frame(b"", length=1310641),
+    "wrong magic": b"\xff" + frame(b"\x80")[1:],
+    "unknown compression": frame(b"\x80", code=200),
+    "no compression in it": frame(b"\xff" * 32, code=1),
+    "not a map": frame(b"\xc0"),
+    "huge map": frame(b"\xdf\xff\xff\xff\xff"),
+    "header of a wrong type": message(b"\xa1x"),
+    "deep": frame(b"\x81\xa1x" + b"\x91" * 200000 + b"\xc0"),
+    "cut off inside": frame(b"\x82\xad"),
+}
+failed = 0
+for name, data in bad.items():
+    s = socket.create_connection((host, int(port)), 10)
+    s.settimeout(10)
+    try:
+        s.sendall(data)
+        got = s.recv(65536)
+    except ConnectionError:
+        got = b""
+    except TimeoutError:
+        got = b"nothing within ten seconds"
+    if got != b"":
+        print(name, got[:80])
+        failed = 1
+    s.close()
+# Half a frame, and gone.
+for cut in range(1, 16):
+    s = socket.create_connection((host, int(port)), 10)
+    s.sendall(frame(b"\x80")[:cut])
+    s.close()
+sys.exit(failed)
+' "$1"
+}
+
+wrong_frames() {
+	want 0 "each hostile frame closes its connection" send_frames "$tcp"
+	logged 'compression' "the log names an unknown compression"
+	logged 'longer than 1310640' "and a frame that is too long"
+	logged 'empty body' "and one that is empty"
+	served_on "hostile frames"
+}
+
 # key_file TEXT PATTERN STATUS: certs2/alice.key is bad in this way.
 key_file() {
 	want "$3" "$1" tls_call certs2 alice
@@ -213,6 +274,7 @@ main() {
 	wrong_certificates
 	wrong_server
 	wrong_ports
+	wrong_frames
 	revoked
 	wrong_key_files
 	daemon_files
