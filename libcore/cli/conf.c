@@ -28,6 +28,7 @@ struct reader {
 	const struct conf_section *sections;
 	const struct conf_section *here; /* NULL: an unknown one */
 	const char *name;                /* of a named section, else "" */
+	unsigned bare; /* line of a named section that has said nothing yet */
 	void (*problem)(const char *text, void *arg);
 	void *arg;
 	unsigned line;
@@ -142,6 +143,22 @@ unknown_key(struct reader *rd, const char *word)
 	complain_unknown(rd, "key", word, names);
 }
 
+/* A named section without a line was left half done. */
+static void
+end_section(struct reader *rd)
+{
+	unsigned line = rd->line;
+	char shown[SHOWN];
+
+	if (rd->bare == 0)
+		return;
+	rd->line = rd->bare;
+	rd->bare = 0;
+	str_escape(shown, sizeof(shown), rd->name);
+	complain(rd, "[%s %s] is empty", rd->here->name, shown);
+	rd->line = line;
+}
+
 /* "[word name]"; s stands behind the bracket. */
 static void
 read_section(struct reader *rd, char *s)
@@ -149,6 +166,7 @@ read_section(struct reader *rd, char *s)
 	char *end = strchr(s, ']');
 	char *name;
 
+	end_section(rd);
 	rd->here = NULL;
 	rd->name = "";
 	if (end == NULL || (end[1 + strspn(end + 1, " \t")] != '\0' &&
@@ -171,6 +189,8 @@ read_section(struct reader *rd, char *s)
 		complain(rd, "section [%s] needs a name", rd->here->name);
 	if (!rd->here->named && *name != '\0')
 		complain(rd, "section [%s] takes no name", rd->here->name);
+	if (rd->here->named && *name != '\0')
+		rd->bare = rd->line;
 	rd->name = name;
 }
 
@@ -223,6 +243,7 @@ read_item(struct reader *rd, char *s)
 	const struct conf_key *k;
 	char shown[SHOWN];
 
+	rd->bare = 0;
 	if (value == NULL) {
 		str_escape(shown, sizeof(shown), s);
 		complain(rd, "no \"=\" behind \"%s\"", shown);
@@ -298,6 +319,7 @@ read_lines(struct reader *rd, char *text, size_t len)
 		r = read_line(rd, s, (size_t)(nl - s));
 		s = nl + 1;
 	}
+	end_section(rd);
 	return r;
 }
 

@@ -169,6 +169,8 @@ test_problems(void **state)
 	    "f:5: unknown key \"foo\"\n");
 	bad("[method]", "f:1: section [method] needs a name\n");
 	bad("[log x]", "f:1: section [log] takes no name\n");
+	bad("\n[method a\"b]\n# x\n[method c]\nexec = 1\n[method d]",
+	    "f:2: [method a\"b] is empty\nf:6: [method d] is empty\n");
 	bad("[]", "f:1: unknown section \"\"\n");
 	bad("[log", "f:1: a section is written [name]\n");
 	bad("[log] x", "f:1: a section is written [name]\n");
@@ -267,6 +269,15 @@ test_files(void **state)
 	assert_string_equal(err.text, "f: not understood");
 	assert_int_equal(
 	    conf_read("f", sections, &c, NULL, NULL, NULL), RK_EFORMAT);
+	scratch_make("f", "listn = x\ntrust = y\n[nosuch]\nfoo = z\n", 0600);
+	assert_int_equal(
+	    conf_read_some("f", sections, &c, NULL, NULL, &err), RK_EFORMAT);
+	assert_int_equal(conf_count(c), 1);
+	assert_string_equal(conf_at(c, 0)->value, "y");
+	conf_free(c);
+	assert_int_equal(
+	    conf_read_some("no", sections, &c, NULL, NULL, &err), RK_ENOENT);
+	assert_null(c);
 	assert_int_equal(
 	    conf_read(".", sections, &c, collect, &p, &err), RK_EMODE);
 }
