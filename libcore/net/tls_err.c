@@ -67,6 +67,15 @@ find_meaning(const struct meaning *table, size_t n, int reason)
 	return NULL;
 }
 
+/* OpenSSL has no name for this one. */
+static const char *
+alert_name(int alert)
+{
+	return alert == SSL_AD_CERTIFICATE_REQUIRED
+	           ? "certificate required"
+	           : SSL_alert_desc_string_long(alert);
+}
+
 static enum rk_err
 explain_alert(enum rk_err code, int alert, struct rk_error *err)
 {
@@ -89,8 +98,7 @@ explain_alert(enum rk_err code, int alert, struct rk_error *err)
 		break;
 	}
 	return err_set(err, code, "%s (alert %s)",
-	    text == NULL ? "the peer broke off" : text,
-	    SSL_alert_desc_string_long(alert));
+	    text == NULL ? "the peer broke off" : text, alert_name(alert));
 }
 
 /* The first entry of the queue that a person can use; else the first. */
