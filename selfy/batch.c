@@ -11,7 +11,7 @@
 #include "base/fs.h"
 #include "base/str.h"
 
-#define BEFORE_MAX (2 * 1024 * 1024)
+#define BEFORE_MAX (8 * 1024 * 1024)
 #define SHOWN_LEN 200
 
 enum rk_err
@@ -52,10 +52,21 @@ fail:
 	return err_set(err, RK_ENOMEM, "%s", rk_err_text(RK_ENOMEM));
 }
 
+enum rk_err
+batch_expect(
+    struct batch *b, const void *data, size_t len, struct rk_error *err)
+{
+	assert(b->n > 0);
+	if (rk_secret_copy(data, len, &b->files[b->n - 1].expect) == RK_OK)
+		return RK_OK;
+	return err_set(err, RK_ENOMEM, "%s", rk_err_text(RK_ENOMEM));
+}
+
 void
 batch_fini(struct batch *b)
 {
 	for (size_t i = 0; i < b->n; i++) {
+		rk_secret_free(b->files[i].expect);
 		rk_secret_free(b->files[i].before);
 		rk_secret_free(b->files[i].data);
 		free(b->files[i].path);
@@ -63,23 +74,41 @@ batch_fini(struct batch *b)
 	*b = (struct batch){ 0 };
 }
 
-/* A file that cannot be read, or is none, is not put back; writing says so if
- * it cannot be replaced either. */
+static bool
+is_expected(const struct batch_file *f)
+{
+	size_t len = rk_secret_len(f->expect);
+
+	return f->before != NULL && rk_secret_len(f->before) == len &&
+	       rk_secret_eq(
+	           rk_secret_peek(f->before), rk_secret_peek(f->expect), len);
+}
+
+/* What cannot be put back is not replaced.  A link would be replaced itself;
+ * of what else is no file, writing says that it cannot be. */
 static enum rk_err
 remember(struct batch_file *f, struct rk_error *err)
 {
-	struct rk_error ignored;
+	char shown[SHOWN_LEN];
+	bool there = false;
 	struct stat st;
+	enum rk_err r = RK_OK;
 
 	if (!f->replace)
 		return batch_absent(f->path, err);
-	if (lstat(f->path, &st) != 0 || !S_ISREG(st.st_mode))
+	there = lstat(f->path, &st) == 0;
+	if (there && !S_ISREG(st.st_mode))
 		return RK_OK;
-	f->before_mode = st.st_mode & 07777;
-	if (fs_read_secret(f->path, FS_ANY, BEFORE_MAX, &f->before, &ignored) !=
-	    RK_OK)
-		f->before = NULL;
-	return RK_OK;
+	if (there) {
+		f->before_mode = st.st_mode & 07777;
+		r = fs_read_secret(
+		    f->path, FS_ANY, BEFORE_MAX, &f->before, err);
+	}
+	if (r != RK_OK || f->expect == NULL || is_expected(f))
+		return r;
+	return err_set(err, RK_EBUSY,
+	    "%s: was replaced or removed by another run meanwhile",
+	    str_escape(shown, sizeof(shown), f->path));
 }
 
 static enum rk_err

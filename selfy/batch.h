@@ -15,6 +15,7 @@ struct batch_file {
 	char *path; /* NULL: standard output */
 	struct rk_secret *data;
 	struct rk_secret *before; /* what it replaced, to put it back */
+	struct rk_secret *expect; /* what that must be, or NULL */
 	mode_t before_mode;
 	mode_t mode;
 	bool replace;
@@ -41,9 +42,14 @@ struct batch_item {
 
 RK_MUST enum rk_err batch_add(
     struct batch *b, const struct batch_item *item, struct rk_error *err);
+/* What the last file of the batch replaces must be this, else batch_write()
+ * is RK_EBUSY: another run was here meanwhile.  RK_ENOMEM. */
+RK_MUST enum rk_err batch_expect(
+    struct batch *b, const void *data, size_t len, struct rk_error *err);
 /*
  * Write all.  When one fails, new files are removed and replaced ones get
- * their content back.  Signals that would end the process wait meanwhile.
+ * their content back; a file whose content cannot be read is not replaced.
+ * Signals that would end the process wait meanwhile.
  */
 RK_MUST enum rk_err batch_write(struct batch *b, struct rk_error *err);
 /* Name what was written, one note a file. */

@@ -1,4 +1,5 @@
 /* The CA of this run: opened or made, its list, its copies for peers. */
+#include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -24,6 +25,7 @@ ca_signer(const struct selfy *s)
 	return (struct signer){ .cert = s->ca.cert, .key = s->ca.key };
 }
 
+/* What cannot be looked at counts as there. */
 static bool
 is_there(struct selfy *s, const char *suffix)
 {
@@ -31,7 +33,19 @@ is_there(struct selfy *s, const char *suffix)
 	struct stat st;
 
 	return selfy_path(s, path, s->priv, "ca", suffix) != RK_OK ||
-	       lstat(path, &st) == 0;
+	       lstat(path, &st) == 0 || errno != ENOENT;
+}
+
+bool
+ca_is_at_home(const struct selfy *s)
+{
+	struct stat priv;
+	struct stat certs;
+
+	if (strcmp(s->priv, s->certs) == 0)
+		return true;
+	return stat(s->priv, &priv) == 0 && stat(s->certs, &certs) == 0 &&
+	       priv.st_dev == certs.st_dev && priv.st_ino == certs.st_ino;
 }
 
 bool
@@ -72,7 +86,10 @@ ca_open_cert_in(struct selfy *s, const char *dir)
 	if ((r = selfy_path(s, path, dir, "ca", ".crt")) != RK_OK)
 		goto out;
 	if ((r = selfy_read_cert(s, path, &c, &text)) != RK_OK) {
-		if (r == RK_ENOENT)
+		if (r == RK_ENOENT && dir == s->priv && is_there(s, ".key"))
+			selfy_retry(s, "copy it back from the peers, or selfy "
+			               "-ca -force if there never was one");
+		else if (r == RK_ENOENT)
 			selfy_retry(s, "selfy -ca   (or -p DIR)");
 		goto out;
 	}
@@ -161,6 +178,8 @@ ca_validity(struct selfy *s, bool asked, struct validity *when)
 		.from = s->now - CLOCK_SLACK,
 		.to = s->now + (int64_t)(ms / 1000),
 	};
+	if (when->to > TIME_END)
+		when->to = TIME_END;
 	return RK_OK;
 }
 
@@ -255,33 +274,24 @@ ca_make(struct selfy *s, struct batch *b, bool asked)
 static enum rk_err
 read_crl(struct selfy *s, const char *path, struct crl **out)
 {
-	struct pem_list list = { 0 };
+	static const char why[] = "is not a revocation list of this CA";
+	struct pem_list list;
 	struct crl *crl = NULL;
-	struct buf text;
-	enum rk_err r;
+	enum rk_err r = selfy_read_one(s, path, PEM_CRL, why, &list);
 
-	buf_init(&text, PEM_MAX_BYTES);
-	if ((r = selfy_read(s, path, &text)) != RK_OK)
-		goto out;
-	r = pem_read(path, buf_peek(&text), buf_len(&text), &list, &s->err);
-	if (r == RK_OK && list.items[0].kind != PEM_CRL)
-		r = RK_EFORMAT;
 	if (r == RK_OK)
 		r = crl_decode(
 		    path, list.items[0].der, list.items[0].len, &crl, &s->err);
 	if (r == RK_OK && !crl_is_signed_by(crl, s->ca.cert))
 		r = RK_EFORMAT;
-	if (r == RK_EFORMAT) {
-		r = selfy_fail(s, RK_EDAMAGED, path,
-		    "is not a revocation list of this CA");
-		goto out;
+	if (r == RK_EFORMAT)
+		r = selfy_fail(s, RK_EDAMAGED, path, why);
+	if (r == RK_OK) {
+		*out = crl;
+		crl = NULL;
 	}
-	*out = crl;
-	crl = NULL;
-out:
 	crl_free(crl);
 	pem_list_fini(&list);
-	buf_fini(&text);
 	return r;
 }
 
@@ -394,7 +404,7 @@ ca_share(struct selfy *s, struct batch *b)
 {
 	enum rk_err r;
 
-	if (s->to_stdout)
+	if (s->to_stdout || ca_is_at_home(s))
 		return RK_OK;
 	if ((r = share_cert(s, b)) != RK_OK)
 		return r;

@@ -15,7 +15,7 @@ cmd_ca(struct selfy *s)
 		goto out;
 	if ((r = fs_make_dir(s->priv, DIR_MODE, &s->err)) != RK_OK)
 		goto out;
-	if ((r = batch_write(&b, &s->err)) != RK_OK)
+	if ((r = ca_commit(s, &b, true)) != RK_OK)
 		goto out;
 	batch_tell(&b, &s->out);
 	r = show_made(s, "ca", s->ca.cert, path);

@@ -47,20 +47,11 @@ find_file(struct selfy *s, const char *text, char out[PATH_LEN])
 static enum rk_err
 check_alone(struct selfy *s, const char *path)
 {
-	struct pem_list list = { 0 };
-	struct buf text;
-	enum rk_err r;
+	struct pem_list list;
+	enum rk_err r = selfy_read_one(s, path, PEM_KEY,
+	    "is not a file with one private key and nothing else", &list);
 
-	buf_init(&text, PEM_MAX_BYTES);
-	if ((r = selfy_read(s, path, &text)) != RK_OK)
-		goto out;
-	r = pem_read(path, buf_peek(&text), buf_len(&text), &list, &s->err);
-	if (r == RK_OK && (list.n != 1 || list.items[0].kind != PEM_KEY))
-		r = selfy_fail(s, RK_EFORMAT, path,
-		    "is not a file with one private key and nothing else");
-out:
 	pem_list_fini(&list);
-	buf_wipe(&text);
 	return r;
 }
 

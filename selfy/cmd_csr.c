@@ -167,26 +167,14 @@ name_of(struct selfy *s, const char *path, char *dst, size_t dst_len)
 static enum rk_err
 read_csr(struct selfy *s, const char *path, struct csr **out)
 {
-	struct pem_list list = { 0 };
-	struct buf text;
-	enum rk_err r;
+	struct pem_list list;
+	enum rk_err r = selfy_read_one(
+	    s, path, PEM_CSR, "is not a file with one signing request", &list);
 
-	buf_init(&text, PEM_MAX_BYTES);
-	if ((r = selfy_read(s, path, &text)) != RK_OK)
-		goto out;
-	r = pem_read(path, buf_peek(&text), buf_len(&text), &list, &s->err);
-	if (r != RK_OK)
-		goto out;
-	if (list.n != 1 || list.items[0].kind != PEM_CSR) {
-		r = selfy_fail(s, RK_EFORMAT, path,
-		    "is not a file with one signing request");
-		goto out;
-	}
-	r = csr_decode(
-	    path, list.items[0].der, list.items[0].len, out, &s->err);
-out:
+	if (r == RK_OK)
+		r = csr_decode(
+		    path, list.items[0].der, list.items[0].len, out, &s->err);
 	pem_list_fini(&list);
-	buf_wipe(&text);
 	return r;
 }
 
@@ -275,7 +263,7 @@ cmd_sign(struct selfy *s)
 	if (!s->to_stdout &&
 	    (r = fs_make_dir(s->certs, DIR_MODE, &s->err)) != RK_OK)
 		goto out;
-	if ((r = batch_write(&j.batch, &s->err)) != RK_OK)
+	if ((r = ca_commit(s, &j.batch, false)) != RK_OK)
 		goto out;
 	batch_tell(&j.batch, &s->out);
 	tell_names(s, j.cert);

@@ -1,4 +1,5 @@
 /* -k: a key and its certificate, and a CA when there is none. */
+#include "base/error.h"
 #include "base/fs.h"
 #include "base/str.h"
 #include "selfy.h"
@@ -77,7 +78,7 @@ get_ca(struct selfy *s, struct job *j)
 	    str_escape(shown, sizeof(shown), s->priv));
 	if ((r = selfy_path(s, path, s->certs, "ca", ".crt")) != RK_OK)
 		return r;
-	if (!s->to_stdout && !j->force &&
+	if (!s->to_stdout && !j->force && !ca_is_at_home(s) &&
 	    (r = batch_absent(path, &s->err)) != RK_OK) {
 		selfy_retry(s, "-p with the directory of its key, or -o with "
 		               "another one");
@@ -131,11 +132,11 @@ make(struct selfy *s, struct job *j)
 		return r;
 	if ((r = make_dirs(s, j)) != RK_OK)
 		return r;
-	return batch_write(&j->batch, &s->err);
+	return ca_commit(s, &j->batch, j->new_ca);
 }
 
-enum rk_err
-cmd_key(struct selfy *s)
+static enum rk_err
+run_job(struct selfy *s)
 {
 	struct job j = {
 		.name = args_text(s->args, "k", ""),
@@ -154,4 +155,23 @@ out:
 	rk_key_free(j.key);
 	batch_fini(&j.batch);
 	return r;
+}
+
+enum rk_err
+cmd_key(struct selfy *s)
+{
+	bool absent;
+	enum rk_err r;
+
+	ca_settle(s);
+	absent = ca_is_absent(s);
+	r = run_job(s);
+	if (r == RK_OK || !absent || ca_is_absent(s))
+		return r;
+	/* Another first run was faster: its CA is ours too. */
+	ca_fini(&s->ca);
+	err_clear(&s->err);
+	s->retry[0] = '\0';
+	ca_settle(s);
+	return run_job(s);
 }

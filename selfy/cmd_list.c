@@ -22,8 +22,7 @@ struct job {
 	struct crl *crl; /* of the CA there, if it is good */
 	bool only_ending;
 	int64_t before; /* only what ends before this */
-	size_t bad;     /* files that could not be read */
-	size_t ending;
+	size_t listed;
 	struct table *table;
 };
 
@@ -168,14 +167,13 @@ put_file(struct selfy *s, struct job *j, const char *file)
 	} else {
 		out_warn(&s->out, "%s", s->err.text);
 		err_clear(&s->err);
-		j->bad++;
 		r = RK_OK;
 	}
 	/* A revoked one is over in any case; nobody need renew it. */
-	if (j->only_ending && (c == NULL || v.not_after >= j->before ||
-	                          strcmp(state, "revoked") == 0))
+	if (j->only_ending && c != NULL &&
+	    (v.not_after >= j->before || strcmp(state, "revoked") == 0))
 		goto out;
-	j->ending++;
+	j->listed++;
 	if ((r = put_row(j, file, state, &v)) != RK_OK)
 		err_set(&s->err, r, "%s", rk_err_text(r));
 out:
@@ -238,8 +236,8 @@ cmd_expiring(struct selfy *s)
 	};
 	enum rk_err r = list(s, &j);
 
-	/* What cannot be read cannot be vouched for. */
-	if (r == RK_OK && (j.ending > 0 || j.bad > 0))
+	/* Also by what cannot be read: it cannot be vouched for. */
+	if (r == RK_OK && j.listed > 0)
 		s->status = rk_err_exit(RK_EFAIL);
 	end_job(&j);
 	return r;

@@ -90,23 +90,63 @@ check_old(struct selfy *s, const struct job *j)
 	return check_revoked(s, j);
 }
 
-/* "NAME.crt.SERIAL" with the old bytes. */
-static enum rk_err
-keep(struct selfy *s, struct job *j, const char *path, mode_t mode,
-    const void *data, size_t len)
+/* Is it there already, from a run that a crash ended behind it? */
+static bool
+is_kept(const char *path, const void *data, size_t len)
 {
+	struct rk_error ignored;
+	struct rk_secret *there = NULL;
+	bool same = fs_read_secret(path, FS_NO_FOLLOW, len, &there, &ignored) ==
+	                RK_OK &&
+	            rk_secret_len(there) == len &&
+	            rk_secret_eq(rk_secret_peek(there), data, len);
+
+	rk_secret_free(there);
+	return same;
+}
+
+/* "NAME.crt.SERIAL" with the old bytes; more is put behind it. */
+static enum rk_err
+keep(struct selfy *s, struct job *j, struct batch_item item, const char *more)
+{
+	const char *path = item.path;
 	char kept[PATH_LEN];
-	struct batch_item item = {
-		.path = kept,
-		.data = data,
-		.len = len,
-		.mode = mode,
-	};
-	int n = snprintf(kept, sizeof(kept), "%s.%s", path, j->view.serial);
+	int n =
+	    snprintf(kept, sizeof(kept), "%s.%s%s", path, j->view.serial, more);
+	enum rk_err r;
 
 	if (n < 0 || (size_t)n >= sizeof(kept))
 		return selfy_fail(s, RK_ETOOBIG, path, "the path is too long");
+	if (is_kept(kept, item.data, item.len))
+		return RK_OK;
+	if ((r = batch_absent(kept, &s->err)) != RK_OK)
+		return r;
+	item.path = kept;
 	return batch_add(&j->batch, &item, &s->err);
+}
+
+/* The key that is there.  Between its last two files a crash leaves a new key
+ * with the old certificate: that one goes beside the one that was kept. */
+static enum rk_err
+keep_key(struct selfy *s, struct job *j)
+{
+	struct batch_item item = { .path = j->key_path, .mode = KEY_MODE };
+	struct rk_secret *old = NULL;
+	enum rk_err r;
+
+	r = fs_read_secret(j->key_path, FS_ANY, KEY_MAX, &old, &s->err);
+	if (r == RK_ENOENT) {
+		err_clear(&s->err);
+		return RK_OK;
+	}
+	if (r != RK_OK)
+		return r;
+	item.data = rk_secret_peek(old);
+	item.len = rk_secret_len(old);
+	if ((r = keep(s, j, item, "")) == RK_EEXIST)
+		r = keep(s, j, item, ".2");
+	rk_secret_free(old);
+	return r;
 }
 
 static enum rk_err
@@ -118,17 +158,10 @@ renew_key(struct selfy *s, struct job *j)
 		.flag = "-pass",
 		.spec = args_text(s->args, "pass", NULL),
 	};
-	struct rk_secret *old = NULL;
 	enum rk_err r;
 
-	r = fs_read_secret(j->key_path, FS_ANY, KEY_MAX, &old, &s->err);
-	if (r == RK_OK)
-		r = keep(s, j, j->key_path, KEY_MODE, rk_secret_peek(old),
-		    rk_secret_len(old));
-	rk_secret_free(old);
-	if (r != RK_OK && r != RK_ENOENT)
+	if ((r = keep_key(s, j)) != RK_OK)
 		return r;
-	err_clear(&s->err);
 	return key_make(s, &from, &j->batch, true, &j->key);
 }
 
@@ -137,6 +170,12 @@ renew(struct selfy *s, struct job *j)
 {
 	uint8_t pub[RK_KEY_PUBLIC_LEN];
 	struct leaf leaf = { .pub = j->view.pub, .like = j->old };
+	struct batch_item old = {
+		.path = j->cert_path,
+		.data = buf_peek(&j->old_text),
+		.len = buf_len(&j->old_text),
+		.mode = CERT_MODE,
+	};
 	enum rk_err r;
 
 	if ((r = selfy_validity(s, LEAF_DAYS, "cert-validfor", &leaf.when)) !=
@@ -146,8 +185,7 @@ renew(struct selfy *s, struct job *j)
 		return r;
 	if ((r = ca_open(s, !j->new_key)) != RK_OK)
 		return r;
-	if ((r = keep(s, j, j->cert_path, CERT_MODE, buf_peek(&j->old_text),
-	         buf_len(&j->old_text))) != RK_OK)
+	if ((r = keep(s, j, old, "")) != RK_OK)
 		return r;
 	if (j->new_key) {
 		if ((r = renew_key(s, j)) != RK_OK)
@@ -158,7 +196,9 @@ renew(struct selfy *s, struct job *j)
 	if ((r = leaf_add(s, &leaf, &j->batch, j->cert_path, &j->cert)) !=
 	    RK_OK)
 		return r;
-	return batch_write(&j->batch, &s->err);
+	if ((r = batch_expect(&j->batch, old.data, old.len, &s->err)) != RK_OK)
+		return r;
+	return ca_commit(s, &j->batch, false);
 }
 
 enum rk_err

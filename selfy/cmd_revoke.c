@@ -1,14 +1,12 @@
 /* -revoke and -crl: the list of certificates that count no more. */
 #include <stdio.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/str.h"
 #include "selfy.h"
 
-#define LOCK_WAIT_MS 5000
 #define SERIAL_SURE 16 /* digits that are no word by chance */
 
 struct job {
@@ -91,17 +89,6 @@ find_serial(struct selfy *s, struct serial *out)
 }
 
 static enum rk_err
-take_lock(struct selfy *s, struct job *j)
-{
-	char path[PATH_LEN];
-	enum rk_err r;
-
-	if ((r = selfy_path(s, path, s->priv, "ca", ".crl.lock")) != RK_OK)
-		return r;
-	return fs_lock(path, LOCK_WAIT_MS, &j->lock, &s->err);
-}
-
-static enum rk_err
 make(struct selfy *s, struct job *j)
 {
 	struct crl_change change = {
@@ -115,8 +102,6 @@ make(struct selfy *s, struct job *j)
 		return r;
 	if (change.when.to > s->ca.ends)
 		change.when.to = s->ca.ends;
-	if ((r = ca_open(s, true)) != RK_OK)
-		return r;
 	by = ca_signer(s);
 	return crl_new(&by, &change, &j->crl, &s->err);
 }
@@ -141,7 +126,8 @@ write_crl(struct selfy *s, struct job *j)
 	item.data = buf_peek(&pem);
 	item.len = buf_len(&pem);
 	for (size_t i = 0; i < 2; i++) {
-		if (i == 1 && (s->to_stdout || stat(dirs[i], &st) != 0))
+		if (i == 1 && (s->to_stdout || ca_is_at_home(s) ||
+		                  stat(dirs[i], &st) != 0))
 			break;
 		if ((r = selfy_path(s, path, dirs[i], "ca", ".crl")) != RK_OK)
 			goto out;
@@ -203,7 +189,12 @@ update(struct selfy *s, bool add)
 		goto out;
 	if (add && (r = find_serial(s, &j.serial)) != RK_OK)
 		goto out;
-	if ((r = take_lock(s, &j)) != RK_OK)
+	/* Nobody waits for us while we wait for a person. */
+	if ((r = ca_open(s, true)) != RK_OK)
+		goto out;
+	if ((r = ca_lock(s, &j.lock)) != RK_OK)
+		goto out;
+	if ((r = ca_check_same(s)) != RK_OK)
 		goto out;
 	if ((r = ca_read_crl(s, &j.old)) != RK_OK)
 		goto out;
@@ -216,8 +207,7 @@ update(struct selfy *s, bool add)
 	batch_tell(&j.batch, &s->out);
 	r = tell(s, &j);
 out:
-	if (j.lock >= 0)
-		(void)close(j.lock); /* lets go of it */
+	ca_unlock(j.lock);
 	batch_fini(&j.batch);
 	crl_free(j.crl);
 	crl_free(j.old);

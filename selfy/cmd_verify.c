@@ -133,10 +133,19 @@ show_findings(struct selfy *s, const struct findings *f)
 	return r;
 }
 
+/* What a person should know who takes it to be for both. */
+static const char *
+only(enum cert_use use)
+{
+	if (use == USE_CLIENT)
+		return "  client only";
+	return use == USE_SERVER ? "  server only" : "";
+}
+
 /* why is NULL when all is well. */
 static enum rk_err
 show_answer(struct selfy *s, const char *path, const struct cert_view *v,
-    const char *why)
+    enum cert_use use, const char *why)
 {
 	static const struct field fields[] = {
 		{ .name = "ok", .kind = FIELD_BOOL },
@@ -164,7 +173,8 @@ show_answer(struct selfy *s, const char *path, const struct cert_view *v,
 	if (why != NULL)
 		out_text(&s->out, "%s\n", why);
 	else
-		out_text(&s->out, "signed by CA \"%s\"  %s\n", s->ca.cn, ends);
+		out_text(&s->out, "signed by CA \"%s\"  %s%s\n", s->ca.cn, ends,
+		    only(use));
 	return RK_OK;
 }
 
@@ -197,7 +207,7 @@ answer(struct selfy *s, const char *path, const struct cert *c)
 		if ((r = show_findings(s, &f)) != RK_OK)
 			return r;
 	}
-	return show_answer(s, path, &v, first_bad(&f));
+	return show_answer(s, path, &v, f.use, first_bad(&f));
 }
 
 /* The copy for peers will do where the CA itself is not. */
@@ -232,7 +242,8 @@ cmd_verify(struct selfy *s)
 	if (r == RK_OK)
 		r = answer(s, path, c);
 	else if (r == RK_EFORMAT)
-		r = show_answer(s, path, &none, "is no valid certificate");
+		r = show_answer(
+		    s, path, &none, USE_NONE, "is no valid certificate");
 out:
 	cert_free(c);
 	buf_wipe(&text);

@@ -27,16 +27,12 @@ get_subject(struct selfy *s, struct subject *sub)
 {
 	char host[256];
 	char port[8];
-	enum rk_err r;
 
 	buf_init(&sub->text, PEM_MAX_BYTES);
 	sub->is_server = show_is_server(sub->arg, host, port);
 	if (sub->is_server)
 		return show_fetch(s, host, port, &sub->list);
-	if ((r = selfy_read(s, sub->arg, &sub->text)) != RK_OK)
-		return r;
-	return pem_read(sub->arg, buf_peek(&sub->text), buf_len(&sub->text),
-	    &sub->list, &s->err);
+	return selfy_read_pem(s, sub->arg, &sub->text, &sub->list);
 }
 
 static void
@@ -387,12 +383,19 @@ cmd_fp(struct selfy *s)
 {
 	struct subject sub = { .arg = args_text(s->args, "fp", "") };
 	char fp[RK_FP_LEN];
+	bool key_seen = false;
 	size_t shown = 0;
 	enum rk_err r;
 
 	if ((r = get_subject(s, &sub)) != RK_OK)
 		goto out;
 	for (size_t i = 0; i < sub.list.n; i++) {
+		/* A key file is read up to its first key, here as elsewhere. */
+		if (sub.list.items[i].kind == PEM_KEY) {
+			if (key_seen)
+				continue;
+			key_seen = true;
+		}
 		if ((r = item_fp(s, &sub, &sub.list.items[i], fp)) != RK_OK)
 			goto out;
 		if (fp[0] == '\0')

@@ -19,24 +19,29 @@ source(const struct selfy *s, const struct key_source *from, bool twice)
 	};
 }
 
-/* The library knows that there is none; the source knows why. */
+/* The library knows that there is none; the source knows why, but not always
+ * for what. */
 static enum rk_err
 explain(struct selfy *s, const struct key_source *from,
     const struct pass_source *src, enum rk_err r)
 {
 	bool person = src->spec == NULL || strcmp(src->spec, "tty") == 0;
+	char why[RK_ERROR_TEXT_LEN];
+	char *advice = NULL;
 
-	if (r == RK_ENOPASS && person) {
+	if (r == RK_EPASS || src->err.code != r)
+		return r;
+	(void)str_copy(why, sizeof(why), src->err.text);
+	/* Where there is no terminal, it names the thing and says what to do;
+	 * the latter is on a line of its own here. */
+	advice = strstr(why, ", give ");
+	if (advice != NULL)
+		*advice = '\0';
+	if (r == RK_ENOPASS && person)
 		selfy_retry(s, "%s file:PATH", from->flag);
-		return selfy_fail(s, r, from->path,
-		    src->no_input ? "needs a passphrase, and -no-input is set"
-		                  : "no terminal to ask for a passphrase");
-	}
-	if (r == RK_EPASS)
-		return selfy_fail(s, r, from->path, "wrong passphrase");
-	if (src->err.code == r && src->err.text[0] != '\0')
-		s->err = src->err;
-	return r;
+	if (advice == NULL && (person || r == RK_EINVAL))
+		return selfy_fail(s, r, from->path, why);
+	return err_set(&s->err, r, "%s", why);
 }
 
 /* The derivation takes seconds by design; a person is told. */
@@ -107,10 +112,9 @@ key_new_pass(
 	if ((r = pass_get(&src, from->path, 0, out)) == RK_OK)
 		return r;
 	s->err = src.err;
-	if (r == RK_ENOPASS) {
-		(void)explain(s, from, &src, r);
+	(void)explain(s, from, &src, r);
+	if (r == RK_ENOPASS)
 		selfy_retry(s, "%s file:PATH, or -nopass", from->flag);
-	}
 	return r;
 }
 

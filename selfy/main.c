@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include <rpckit/log.h>
+
 #include "base/error.h"
 #include "base/str.h"
 #include "cli/pass.h"
@@ -237,6 +239,8 @@ static const struct rule {
 	{ "until", MAKES_CERT | DO_CRL | DO_REVOKE,
 	    "-ca, -k, -sign, -renew, -crl or -revoke" },
 	{ "san", DO_KEY | DO_CSR | DO_SIGN, "-k, -csr or -sign" },
+	/* Harmless elsewhere; a renewal would seem to heed it. */
+	{ "e", ~(unsigned)DO_RENEW, "-k, -csr or -sign" },
 	{ "cn", DO_CA | DO_KEY | DO_CSR | DO_SIGN, "-ca, -k, -csr or -sign" },
 	{ "pass", MAKES_KEY | DO_SIGN | DO_REVOKE | DO_CRL | DO_VERIFY | DO_FP,
 	    "an action that opens or makes a key" },
@@ -299,11 +303,16 @@ static enum rk_err
 check_sources(struct selfy *s)
 {
 	static const char *const sources[] = { "pass", "ca-pass", "new-pass" };
-	enum rk_err r = RK_OK;
+	struct rk_error why;
+	enum rk_err r;
 
-	for (size_t i = 0; i < 3 && r == RK_OK; i++)
-		r = pass_check(args_text(s->args, sources[i], NULL), &s->err);
-	return r;
+	for (size_t i = 0; i < 3; i++) {
+		r = pass_check(args_text(s->args, sources[i], NULL), &why);
+		if (r != RK_OK)
+			return err_set(
+			    &s->err, r, "-%s: %s", sources[i], why.text);
+	}
+	return RK_OK;
 }
 
 static enum rk_err
@@ -321,6 +330,24 @@ check_operands(struct selfy *s, unsigned todo)
 	    max == 0 ? "; options stand before it" : "");
 }
 
+/* Without "./" before and "/" behind, so that names of one directory are more
+ * often the same. */
+static void
+tidy(char dir[PATH_LEN])
+{
+	size_t skip = 0;
+	size_t len;
+
+	while (dir[skip] == '.' && dir[skip + 1] == '/')
+		skip += 1 + strspn(dir + skip + 1, "/");
+	if (dir[skip] == '\0')
+		return;
+	len = strlen(dir + skip);
+	memmove(dir, dir + skip, len + 1);
+	while (len > 1 && dir[len - 1] == '/')
+		dir[--len] = '\0';
+}
+
 static enum rk_err
 set_dirs(struct selfy *s)
 {
@@ -334,6 +361,8 @@ set_dirs(struct selfy *s)
 	    str_copy(s->certs, PATH_LEN, certs) >= PATH_LEN)
 		return err_set(
 		    &s->err, RK_EINVAL, "the directory's name is too long");
+	tidy(s->priv);
+	tidy(s->certs);
 	if (s->priv[0] != '\0' && s->certs[0] != '\0')
 		return RK_OK;
 	return err_set(&s->err, RK_EINVAL, "the directory's name is empty");
@@ -357,6 +386,28 @@ check_words(struct selfy *s, unsigned todo)
 	return set_dirs(s);
 }
 
+/* Dates of certificates have four digits for the year. */
+static enum rk_err
+check_clock(struct selfy *s)
+{
+	if (s->now >= 0 && s->now < TIME_END)
+		return RK_OK;
+	return err_set(&s->err, RK_EFAIL,
+	    "the clock is not set: it shows no time from 1970 to 9999");
+}
+
+/* What the library has to warn of. */
+static void
+on_log(
+    enum rk_log_level level, const char *subsystem, const char *line, void *arg)
+{
+	const struct selfy *s = arg;
+
+	(void)level;
+	(void)subsystem;
+	out_warn(&s->out, "%s", line);
+}
+
 static int
 run(struct args *a, void *ctx)
 {
@@ -367,14 +418,18 @@ run(struct args *a, void *ctx)
 	s->args = a;
 	s->now = (int64_t)time(NULL);
 	out_init(&s->out, a);
+	rk_log_set(on_log, RK_LOG_WARN, s);
 	r = check_words(s, todo);
 	if (r != RK_OK)
 		selfy_retry(s, "selfy -h");
+	else
+		r = check_clock(s);
 	for (size_t i = 0; i < N_ACTIONS && r == RK_OK && s->status == 0; i++) {
 		if ((todo & actions[i].bit) != 0)
 			r = actions[i].run(s);
 	}
 	ca_fini(&s->ca);
+	rk_log_set(NULL, RK_LOG_WARN, NULL);
 	if (r == RK_OK)
 		return s->status;
 	return out_error(

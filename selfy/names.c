@@ -205,7 +205,7 @@ sans_add(
 			return RK_OK;
 	}
 	if (s->n == SAN_MAX)
-		return err_set(err, RK_ETOOBIG, "more than %d names", SAN_MAX);
+		return err_set(err, RK_ETOOBIG, "names: more than %d", SAN_MAX);
 	s->items[s->n++] = san;
 	return RK_OK;
 }

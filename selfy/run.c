@@ -124,6 +124,35 @@ selfy_read(struct selfy *s, const char *path, struct buf *b)
 }
 
 enum rk_err
+selfy_read_pem(
+    struct selfy *s, const char *path, struct buf *text, struct pem_list *out)
+{
+	enum rk_err r;
+
+	*out = (struct pem_list){ 0 };
+	if ((r = selfy_read(s, path, text)) != RK_OK)
+		return r;
+	return pem_read(path, buf_peek(text), buf_len(text), out, &s->err);
+}
+
+enum rk_err
+selfy_read_one(struct selfy *s, const char *path, enum pem_kind kind,
+    const char *why, struct pem_list *out)
+{
+	struct buf text;
+	enum rk_err r;
+
+	buf_init(&text, PEM_MAX_BYTES);
+	r = selfy_read_pem(s, path, &text, out);
+	buf_wipe(&text);
+	if (r == RK_OK && (out->n != 1 || out->items[0].kind != kind)) {
+		pem_list_fini(out);
+		r = selfy_fail(s, RK_EFORMAT, path, why);
+	}
+	return r;
+}
+
+enum rk_err
 selfy_read_cert(
     struct selfy *s, const char *path, struct cert **out, struct buf *text)
 {
@@ -132,10 +161,7 @@ selfy_read_cert(
 	enum rk_err r;
 
 	*out = NULL;
-	if ((r = selfy_read(s, path, text)) != RK_OK)
-		goto out;
-	r = pem_read(path, buf_peek(text), buf_len(text), &list, &s->err);
-	if (r != RK_OK)
+	if ((r = selfy_read_pem(s, path, text, &list)) != RK_OK)
 		goto out;
 	if (list.items[0].kind != PEM_CERT) {
 		if (list.items[0].kind == PEM_KEY)

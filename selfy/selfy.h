@@ -87,7 +87,13 @@ void selfy_host(char *dst, size_t dst_len);
  * to be wiped: there may be a key in it. */
 RK_MUST enum rk_err selfy_read(
     struct selfy *s, const char *path, struct buf *b);
-/* The one certificate of a file, and the text it was. */
+/* The same, and the PEM blocks in it. */
+RK_MUST enum rk_err selfy_read_pem(
+    struct selfy *s, const char *path, struct buf *text, struct pem_list *out);
+/* The one block of a file that holds nothing else; else RK_EFORMAT with why. */
+RK_MUST enum rk_err selfy_read_one(struct selfy *s, const char *path,
+    enum pem_kind kind, const char *why, struct pem_list *out);
+/* The first certificate of a file, and the text it was. */
 RK_MUST enum rk_err selfy_read_cert(
     struct selfy *s, const char *path, struct cert **out, struct buf *text);
 /* Put PEM text made by one of the *_put_pem() functions into the batch;
@@ -142,8 +148,24 @@ RK_MUST enum rk_err ca_read_crl_in(
     struct selfy *s, const char *dir, struct crl **out);
 /* ca.crt and ca.crl for the certificate directory, where not there yet. */
 RK_MUST enum rk_err ca_share(struct selfy *s, struct batch *b);
+/* Are the certificates in the CA's own directory? */
+bool ca_is_at_home(const struct selfy *s);
 struct signer ca_signer(const struct selfy *s);
 void ca_fini(struct ca *ca);
+
+/* ca_lock.c */
+
+/* Hold the CA.  RK_EBUSY when another run does for long. */
+RK_MUST enum rk_err ca_lock(struct selfy *s, int *lock);
+void ca_unlock(int lock);
+/* Wait for a run that is writing just now. */
+void ca_settle(struct selfy *s);
+/* RK_EBUSY when the CA on the disk is no more the one that was opened. */
+RK_MUST enum rk_err ca_check_same(struct selfy *s);
+/* Write the batch while the CA is held.  fresh: the CA is made by it.
+ * RK_EBUSY, and nothing is written, when it is no more the one that was
+ * opened. */
+RK_MUST enum rk_err ca_commit(struct selfy *s, struct batch *b, bool fresh);
 
 /* leaf.c */
 

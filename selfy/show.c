@@ -120,6 +120,9 @@ enum rk_err
 show_fetch(
     struct selfy *s, const char *host, const char *port, struct pem_list *out)
 {
-	out_note(&s->out, "shown, not verified: what the server sends");
-	return tls_fetch(host, port, FETCH_MS, out, &s->err);
+	enum rk_err r = tls_fetch(host, port, FETCH_MS, out, &s->err);
+
+	if (r == RK_OK)
+		out_note(&s->out, "shown, not verified: what the server sends");
+	return r;
 }

@@ -7,7 +7,9 @@
 
 #include <rpckit/key.h>
 
-#define PEM_MAX_BYTES (1024 * 1024) /* of any file that is read */
+/* Of any file that is read or written: a revocation list of nearly 4 MiB, which
+ * is what peers take. */
+#define PEM_MAX_BYTES (5 * 1024 * 1024)
 #define PEM_MAX_ITEMS 256
 
 struct cert;
@@ -155,6 +157,8 @@ RK_MUST enum rk_err crl_decode(const char *name, const uint8_t *der, size_t len,
 void crl_free(struct crl *c);
 RK_MUST enum rk_err crl_put_pem(const struct crl *c, struct buf *b);
 bool crl_is_signed_by(const struct crl *c, const struct cert *ca);
+/* Nothing critical narrows what it covers, and the CA may sign it. */
+bool crl_is_plain(const struct crl *c, const struct cert *ca);
 bool crl_has(const struct crl *c, const struct serial *serial);
 /* The i-th entry's serial as hex; false beyond the last. */
 bool crl_entry(const struct crl *c, size_t i, char serial[132], int64_t *when);
@@ -183,7 +187,16 @@ struct finding {
 
 #define FINDINGS_MAX 12
 
+/* What a certificate may be used for. */
+enum cert_use {
+	USE_NONE,
+	USE_CLIENT,
+	USE_SERVER,
+	USE_BOTH
+};
+
 struct findings {
+	enum cert_use use;
 	size_t n;
 	struct finding items[FINDINGS_MAX];
 };
@@ -191,7 +204,8 @@ struct findings {
 /* Every rule a peer is held to, one finding each; crl may be NULL. */
 void cert_check(const struct cert *c, const struct cert *ca,
     const struct crl *crl, int64_t now, struct findings *out);
-/* Is ca fit to be one: Ed25519, CA:TRUE, may sign, not ended? */
+/* Do peers take ca as one, now: Ed25519, CA:TRUE, may sign, its dates?
+ * RK_ECERT. */
 RK_MUST enum rk_err cert_check_ca(
     const char *name, const struct cert *ca, int64_t now, struct rk_error *err);
 

@@ -1,4 +1,5 @@
-/* The rules a certificate is held to, each with its own answer. */
+/* The rules a certificate is held to, each with its own answer: those of the
+ * library, which peers go by, so that a yes here is a yes there. */
 #include <stdio.h>
 
 #include <openssl/err.h>
@@ -9,19 +10,119 @@
 #include "x509_priv.h"
 
 #define NAME_LEN 160
+#define CERT_PEER_MAX 16384 /* bytes that the library takes */
+
+/* What is signed: the first element of the outer SEQUENCE. */
+static bool
+find_signed(const uint8_t *der, long len, const uint8_t **start, size_t *size)
+{
+	const uint8_t *p = der;
+	long inner = 0;
+	int tag = 0;
+	int class = 0;
+
+	if ((ASN1_get_object(&p, &inner, &tag, &class, len) & 0x80) != 0)
+		return false;
+	*start = p;
+	if ((ASN1_get_object(&p, &inner, &tag, &class, inner) & 0x80) != 0)
+		return false;
+	*size = (size_t)(p - *start) + (size_t)inner;
+	return true;
+}
+
+bool
+x509_is_signed(uint8_t *der, int len, const ASN1_BIT_STRING *sig, EVP_PKEY *key)
+{
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	char kind[64];
+	const uint8_t *start = NULL;
+	size_t size = 0;
+	bool ok = len > 0 && x509_key_text(key, kind, pub) &&
+	          ASN1_STRING_length(sig) == RK_KEY_SIG_LEN &&
+	          find_signed(der, len, &start, &size) &&
+	          rk_key_verify(pub, start, size, ASN1_STRING_get0_data(sig));
+
+	OPENSSL_free(der);
+	return ok;
+}
 
 bool
 cert_is_signed_by(const struct cert *c, const struct cert *ca)
 {
 	EVP_PKEY *key = X509_get0_pubkey(ca->x509);
+	const ASN1_BIT_STRING *sig = NULL;
+	uint8_t *der = NULL;
+	int len;
 	bool ok;
 
 	/* Other keys are never a CA of ours, and can be slow to check. */
 	ok = key != NULL && EVP_PKEY_get_id(key) == EVP_PKEY_ED25519 &&
 	     X509_check_issued(ca->x509, c->x509) == X509_V_OK &&
 	     X509_verify(c->x509, key) == 1;
+	if (ok) {
+		X509_get0_signature(&sig, NULL, c->x509);
+		len = i2d_X509(c->x509, &der);
+		ok = x509_is_signed(der, len, sig, key);
+	}
 	ERR_clear_error();
 	return ok;
+}
+
+/* The first critical extension that peers do not look at, and so refuse. */
+static bool
+find_unknown(const X509 *x, char *name, size_t name_len)
+{
+	for (int i = 0; i < X509_get_ext_count(x); i++) {
+		X509_EXTENSION *ext = X509_get_ext(x, i);
+		const ASN1_OBJECT *obj = X509_EXTENSION_get_object(ext);
+		int nid = OBJ_obj2nid(obj);
+
+		if (X509_EXTENSION_get_critical(ext) == 0 ||
+		    nid == NID_basic_constraints || nid == NID_key_usage ||
+		    nid == NID_ext_key_usage || nid == NID_subject_alt_name)
+			continue;
+		(void)OBJ_obj2txt(name, (int)name_len, obj, 0);
+		return true;
+	}
+	return false;
+}
+
+/* Why peers refuse the extensions, or NULL. */
+static const char *
+extensions_fault(X509 *x, char *text, size_t text_len)
+{
+	char name[80] = "";
+
+	if (X509_check_purpose(x, -1, 0) != 1 ||
+	    (X509_get_extension_flags(x) & EXFLAG_INVALID) != 0)
+		return "its extensions are malformed";
+	if (!find_unknown(x, name, sizeof(name)))
+		return NULL;
+	(void)snprintf(text, text_len,
+	    "has a critical extension that peers do not know: %s", name);
+	return text;
+}
+
+static const char *
+ca_fault(const struct cert *ca, const struct cert_view *v, char *text,
+    size_t text_len)
+{
+	X509 *x = ca->x509;
+	const char *why = extensions_fault(x, text, text_len);
+
+	if (!v->is_ed25519)
+		why = "its key is not Ed25519";
+	else if (!crypt_ed25519_key_ok(v->pub))
+		why = "its key is a weak one";
+	else if (X509_check_ca(x) != 1 ||
+	         (X509_get_key_usage(x) & KU_KEY_CERT_SIGN) == 0)
+		why = "is not the certificate of a CA";
+	else if (why == NULL &&
+	         X509_NAME_cmp(
+	             X509_get_subject_name(x), X509_get_issuer_name(x)) == 0 &&
+	         !cert_is_signed_by(ca, ca))
+		why = "its signature is not its own";
+	return why;
 }
 
 enum rk_err
@@ -30,19 +131,24 @@ cert_check_ca(
 {
 	struct cert_view v;
 	char shown[NAME_LEN];
+	char text[160];
+	char begin[32];
+	char clock[32];
 	const char *why = NULL;
-	uint32_t usage = X509_get_key_usage(ca->x509);
 
 	cert_describe(ca, &v);
+	why = ca_fault(ca, &v, text, sizeof(text));
 	str_escape(shown, sizeof(shown), name);
-	if (!v.is_ed25519)
-		why = "its key is not Ed25519";
-	else if (!crypt_ed25519_key_ok(v.pub))
-		why = "its key is a weak one";
-	else if (!v.is_ca || (usage & KU_KEY_CERT_SIGN) == 0)
-		why = "is not the certificate of a CA";
-	else if (v.not_after < now)
+	if (why == NULL && v.not_after < now)
 		why = "has ended";
+	if (why == NULL && v.not_before > now) {
+		str_time(begin, v.not_before);
+		str_time(clock, now);
+		(void)snprintf(text, sizeof(text),
+		    "is valid from %s on, and the clock says %s", begin, clock);
+		why = text;
+	}
+	ERR_clear_error();
 	if (why == NULL)
 		return RK_OK;
 	return err_set(err, RK_ECERT, "%s: %s", shown, why);
@@ -113,28 +219,54 @@ check_key(const struct cert_view *v, struct findings *f)
 		put(f, "key", FINDING_OK, "%s", v->fp);
 }
 
-static void
-check_use(const struct cert *c, const struct cert_view *v, struct findings *f)
+/* For which of both uses; without the extension for every one. */
+static enum cert_use
+use_of(const struct cert *c)
 {
-	/* Without the extension the functions answer with every bit. */
-	uint32_t usage = X509_get_key_usage(c->x509);
 	uint32_t ext = X509_get_extended_key_usage(c->x509);
 	bool client = (ext & (XKU_SSL_CLIENT | XKU_ANYEKU)) != 0;
 	bool server = (ext & (XKU_SSL_SERVER | XKU_ANYEKU)) != 0;
 
-	if (v->is_ca)
+	if (client && server)
+		return USE_BOTH;
+	if (client)
+		return USE_CLIENT;
+	return server ? USE_SERVER : USE_NONE;
+}
+
+static void
+check_use(const struct cert *c, struct findings *f)
+{
+	static const char *const words[] = {
+		[USE_NONE] = "neither for clients nor for servers",
+		[USE_CLIENT] = "client only",
+		[USE_SERVER] = "server only",
+		[USE_BOTH] = "client, server",
+	};
+
+	if (X509_check_ca(c->x509) != 0)
 		put(f, "kind", FINDING_BAD,
 		    "the certificate of a CA, not of a client or server");
 	else
 		put(f, "kind", FINDING_OK, "not a CA");
-	if ((usage & KU_DIGITAL_SIGNATURE) == 0)
+	/* Without the extension the function answers with every bit. */
+	if ((X509_get_key_usage(c->x509) & KU_DIGITAL_SIGNATURE) == 0)
 		put(f, "usage", FINDING_BAD, "may not sign handshakes");
-	else if (!client && !server)
-		put(f, "usage", FINDING_BAD,
-		    "neither for clients nor for servers");
 	else
-		put(f, "usage", FINDING_OK, "%s%s%s", client ? "client" : "",
-		    client && server ? ", " : "", server ? "server" : "");
+		put(f, "usage", f->use == USE_NONE ? FINDING_BAD : FINDING_OK,
+		    "%s", words[f->use]);
+}
+
+static void
+check_extensions(const struct cert *c, struct findings *f)
+{
+	char text[160];
+	const char *why = extensions_fault(c->x509, text, sizeof(text));
+
+	if (why == NULL && i2d_X509(c->x509, NULL) > CERT_PEER_MAX)
+		why = "is larger than peers take";
+	put(f, "extensions", why == NULL ? FINDING_OK : FINDING_BAD, "%s",
+	    why == NULL ? "peers know the critical ones" : why);
 }
 
 static void
@@ -143,29 +275,23 @@ check_name(const struct cert *c, struct findings *f)
 	if (X509_check_host(c->x509, "localhost", 0,
 	        X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL) == 1)
 		put(f, "name", FINDING_OK, "has DNS:localhost");
+	else if (f->use == USE_CLIENT)
+		put(f, "name", FINDING_OK, "a client needs none");
 	else
 		put(f, "name", FINDING_BAD,
 		    "lacks DNS:localhost, by which clients know a server");
 }
 
-/* Was anything escaped that is not a backslash? */
-static bool
-is_hostile(const char *text)
-{
-	while ((text = strchr(text, '\\')) != NULL) {
-		if (text[1] != '\\')
-			return true;
-		text += 2;
-	}
-	return false;
-}
-
 static void
-check_text(const struct cert_view *v, struct findings *f)
+check_text(const struct cert *c, struct findings *f)
 {
-	if (is_hostile(v->cn) || is_hostile(v->mail))
+	if (!x509_cn_is_clean(X509_get_subject_name(c->x509)) ||
+	    !x509_cn_is_clean(X509_get_issuer_name(c->x509)))
 		put(f, "text", FINDING_BAD,
-		    "a name or mail in it has control bytes");
+		    "a name in it has bytes that it must not have");
+	else if (!x509_mails_are_clean(c->x509))
+		put(f, "text", FINDING_BAD,
+		    "a mail in it has bytes that it must not have");
 	else
 		put(f, "text", FINDING_OK, "names can be shown");
 }
@@ -186,6 +312,9 @@ check_list(const struct cert *c, const struct cert *ca, const struct crl *crl,
 	date_day(day, sizeof(day), v.next_update);
 	if (!crl_is_signed_by(crl, ca))
 		put(f, "revocation", FINDING_BAD, "ca.crl is not of this CA");
+	else if (!crl_is_plain(crl, ca))
+		put(f, "revocation", FINDING_BAD,
+		    "ca.crl is of a kind that peers refuse");
 	else if (cert_serial(c, &serial) != RK_OK)
 		put(f, "revocation", FINDING_BAD, "has no usable serial");
 	else if (crl_has(crl, &serial))
@@ -238,14 +367,15 @@ cert_check(const struct cert *c, const struct cert *ca, const struct crl *crl,
 {
 	struct cert_view v;
 
-	*out = (struct findings){ 0 };
+	*out = (struct findings){ .use = use_of(c) };
 	cert_describe(c, &v);
 	check_signature(c, ca, &v, out);
 	check_dates(&v, now, out);
 	check_key(&v, out);
-	check_use(c, &v, out);
+	check_extensions(c, out);
+	check_use(c, out);
 	check_name(c, out);
-	check_text(&v, out);
+	check_text(c, out);
 	check_list(c, ca, crl, now, out);
 	check_path(c, ca, now, out);
 }

@@ -48,28 +48,57 @@ enum rk_err
 crl_put_pem(const struct crl *c, struct buf *b)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
-	char *data = NULL;
-	long len;
-	enum rk_err r = RK_ENOMEM;
 
-	if (bio != NULL && PEM_write_bio_X509_CRL(bio, c->crl) == 1 &&
-	    (len = BIO_get_mem_data(bio, &data)) > 0)
-		r = buf_put(b, data, (size_t)len);
-	BIO_free(bio);
-	return r;
+	return x509_take_bio(
+	    bio, bio != NULL && PEM_write_bio_X509_CRL(bio, c->crl) == 1, b);
 }
 
 bool
 crl_is_signed_by(const struct crl *c, const struct cert *ca)
 {
 	EVP_PKEY *key = X509_get0_pubkey(ca->x509);
+	const ASN1_BIT_STRING *sig = NULL;
+	uint8_t *der = NULL;
+	int len;
 	bool ok = key != NULL && EVP_PKEY_get_id(key) == EVP_PKEY_ED25519 &&
 	          X509_NAME_cmp(X509_CRL_get_issuer(c->crl),
 	              X509_get_subject_name(ca->x509)) == 0 &&
 	          X509_CRL_verify(c->crl, key) == 1;
 
+	if (ok) {
+		X509_CRL_get0_signature(c->crl, &sig, NULL);
+		len = i2d_X509_CRL(c->crl, &der);
+		ok = x509_is_signed(der, len, sig, key);
+	}
 	ERR_clear_error();
 	return ok;
+}
+
+static bool
+has_critical(const STACK_OF(X509_EXTENSION) * exts)
+{
+	for (int i = 0; i < sk_X509_EXTENSION_num(exts); i++) {
+		if (X509_EXTENSION_get_critical(
+		        sk_X509_EXTENSION_value(exts, i)) != 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+crl_is_plain(const struct crl *c, const struct cert *ca)
+{
+	STACK_OF(X509_REVOKED) *all = X509_CRL_get_REVOKED(c->crl);
+
+	if ((X509_get_key_usage(ca->x509) & KU_CRL_SIGN) == 0 ||
+	    has_critical(X509_CRL_get0_extensions(c->crl)))
+		return false;
+	for (int i = 0; i < sk_X509_REVOKED_num(all); i++) {
+		if (has_critical(X509_REVOKED_get0_extensions(
+		        sk_X509_REVOKED_value(all, i))))
+			return false;
+	}
+	return true;
 }
 
 static ASN1_INTEGER *

@@ -75,15 +75,9 @@ enum rk_err
 csr_put_pem(const struct csr *c, struct buf *b)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
-	char *data = NULL;
-	long len;
-	enum rk_err r = RK_ENOMEM;
 
-	if (bio != NULL && PEM_write_bio_X509_REQ(bio, c->req) == 1 &&
-	    (len = BIO_get_mem_data(bio, &data)) > 0)
-		r = buf_put(b, data, (size_t)len);
-	BIO_free(bio);
-	return r;
+	return x509_take_bio(
+	    bio, bio != NULL && PEM_write_bio_X509_REQ(bio, c->req) == 1, b);
 }
 
 static enum rk_err

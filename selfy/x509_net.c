@@ -202,7 +202,9 @@ tls_fetch(const char *host, const char *port, unsigned timeout_ms,
 	enum rk_err r;
 
 	*out = (struct pem_list){ 0 };
-	(void)snprintf(both, sizeof(both), "%.120s:%.30s", host, port);
+	(void)snprintf(both, sizeof(both),
+	    strchr(host, ':') != NULL ? "[%.120s]:%.30s" : "%.120s:%.30s", host,
+	    port);
 	str_escape(f.shown, sizeof(f.shown), both);
 	if ((r = connect_any(&f, host, port, err)) != RK_OK)
 		goto out;

@@ -162,7 +162,7 @@ pem_read(const char *name, const void *data, size_t len, struct pem_list *out,
 		return err_set(err, RK_ETOOBIG, "%s: larger than %d bytes",
 		    shown, PEM_MAX_BYTES);
 	if (memmem(data, len, begin, sizeof(begin) - 1) == NULL) {
-		why = "holds no certificate";
+		why = "holds nothing in PEM";
 		/* 0x30: a DER sequence. */
 		r = *(const uint8_t *)data == 0x30
 		        ? pem_list_add(out, PEM_CERT, data, len)

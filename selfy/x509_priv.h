@@ -22,7 +22,14 @@ struct crl {
  * installation: its queue is emptied. */
 enum rk_err x509_fail(struct rk_error *err, const char *what);
 /* The private key for OpenSSL; NULL on failure. */
+/* Is this DER of a certificate or revocation list signed by the key, by the
+ * library's verifier, which is stricter than OpenSSL's?  Frees der. */
+bool x509_is_signed(
+    uint8_t *der, int len, const ASN1_BIT_STRING *sig, EVP_PKEY *key);
 EVP_PKEY *x509_pkey(const struct rk_key *key);
+/* What was written to the memory behind bio, appended to b; frees bio, which
+ * may be NULL. */
+enum rk_err x509_take_bio(BIO *bio, bool written, struct buf *b);
 bool x509_set_cn(X509_NAME *name, const char *cn);
 GENERAL_NAMES *x509_names(const struct sans *sans);
 /* The key identifier: RFC 7093 method 1. */
@@ -34,6 +41,10 @@ void x509_serial_text(const ASN1_INTEGER *n, char *dst, size_t dst_len);
 void x509_name_text(const X509_NAME *name, char *dst, size_t dst_len);
 /* The last common name, escaped; "" when none. */
 void x509_cn_text(const X509_NAME *name, char *dst, size_t dst_len);
+/* Does the last common name read, and hold no control byte? */
+bool x509_cn_is_clean(const X509_NAME *name);
+/* Are all mails visible ASCII without a comma? */
+bool x509_mails_are_clean(const X509 *x);
 void x509_names_text(const GENERAL_NAMES *names, char *dst, size_t dst_len);
 /* Its name, and the bytes when it is Ed25519. */
 bool x509_key_text(

@@ -68,25 +68,26 @@ cert_dup(const struct cert *c, struct cert **out)
 	return RK_OK;
 }
 
-static enum rk_err
-put_bio(struct buf *b, BIO *bio)
+enum rk_err
+x509_take_bio(BIO *bio, bool written, struct buf *b)
 {
 	char *data = NULL;
-	long len = BIO_get_mem_data(bio, &data);
+	enum rk_err r = RK_ENOMEM;
+	long len;
 
-	return len > 0 ? buf_put(b, data, (size_t)len) : RK_ENOMEM;
+	if (written && (len = BIO_get_mem_data(bio, &data)) > 0)
+		r = buf_put(b, data, (size_t)len);
+	BIO_free(bio);
+	return r;
 }
 
 enum rk_err
 cert_put_pem(const struct cert *c, struct buf *b)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
-	enum rk_err r = RK_ENOMEM;
 
-	if (bio != NULL && PEM_write_bio_X509(bio, c->x509) == 1)
-		r = put_bio(b, bio);
-	BIO_free(bio);
-	return r;
+	return x509_take_bio(
+	    bio, bio != NULL && PEM_write_bio_X509(bio, c->x509) == 1, b);
 }
 
 bool

@@ -252,7 +252,7 @@ viewing() {
 	want 1 "no certificate" "$selfy" -v /dev/null
 	mkfifo fifo
 	want 1 "a pipe by name is refused, not waited for" "$selfy" -v fifo
-	head -c 1100000 /dev/zero >big
+	head -c 5300000 /dev/zero >big
 	want 1 "a large file is refused" "$selfy" -v big
 	want 1 "standard input has an end" \
 	    sh -c "cat /dev/zero | '$selfy' -v -"
