@@ -135,22 +135,30 @@ rpcrig_turn(struct rk_client *c, const unsigned *n, unsigned want)
 	}
 }
 
-void
-rpcrig_call(struct rk_client *c, const char *method, const void *payload,
+enum rk_err
+rpcrig_try(struct rk_client *c, const char *method, const void *payload,
     size_t len, struct rpcanswer *a)
 {
 	struct rk_request req = {
 		.method = method, .payload = payload, .payload_len = len
 	};
 	struct rk_reply reply;
-	struct rk_error err;
-	enum rk_err r = rk_client_call(c, &req, &reply, &err);
+	enum rk_err r = rk_client_call(c, &req, &reply, NULL);
 
-	if (r != RK_OK)
-		fail_msg("%s: %s", method, err.text);
 	memset(a, 0, sizeof(*a));
 	keep(a, &reply);
 	rk_reply_free(&reply);
+	return r;
+}
+
+void
+rpcrig_call(struct rk_client *c, const char *method, const void *payload,
+    size_t len, struct rpcanswer *a)
+{
+	enum rk_err r = rpcrig_try(c, method, payload, len, a);
+
+	if (r != RK_OK)
+		fail_msg("%s: %s", method, rk_err_text(r));
 }
 
 void

@@ -152,7 +152,10 @@ uint64_t rpcrig_submit_for(struct rk_client *c, const char *method,
     uint64_t timeout, struct rpcanswer *a);
 /* Turn the client's loop until *n is `want` or more. */
 void rpcrig_turn(struct rk_client *c, const unsigned *n, unsigned want);
-/* Blocking call that must succeed; the reply is freed, its text kept. */
+/* Blocking call; the reply is freed, its text kept.  The second must succeed.
+ */
+enum rk_err rpcrig_try(struct rk_client *c, const char *method,
+    const void *payload, size_t len, struct rpcanswer *a);
 void rpcrig_call(struct rk_client *c, const char *method, const void *payload,
     size_t len, struct rpcanswer *a);
 /* An echo that comes back: all is well. */
