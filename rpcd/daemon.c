@@ -249,6 +249,9 @@ static void
 finish(struct daemon *d)
 {
 	ignore_signals();
+	/* A key being opened would keep a daemon that is to end. */
+	if (d->reload.running)
+		_Exit(d->status);
 	rk_server_free(d->server);
 	rk_timer_free(d->watchdog);
 	rk_loop_free(d->loop);

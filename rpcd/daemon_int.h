@@ -6,6 +6,22 @@
 #include "notify.h"
 #include "super.h"
 
+#include <pthread.h>
+
+/*
+ * A reload under way.  Opening an encrypted key takes seconds on purpose, so
+ * that is done by a thread; everything else on loop 0.
+ */
+struct reload {
+	struct settings *settings;
+	struct creds *creds; /* what the thread loaded */
+	struct rk_error err;
+	enum rk_err r;
+	pthread_t thread;
+	bool running; /* the thread was started and not joined */
+	bool again;   /* asked for once more meanwhile */
+};
+
 struct daemon {
 	const struct daemon_conf *conf;
 	struct notify notify;
@@ -17,6 +33,7 @@ struct daemon {
 	struct settings *settings; /* in force */
 	struct creds *creds;       /* in force; the server frees them */
 	struct command_set *set;   /* in force; the server frees it */
+	struct reload reload;
 	struct rk_timer *watchdog;
 	char (*urls)[128]; /* where it listens */
 	size_t n_urls;

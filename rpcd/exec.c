@@ -44,16 +44,16 @@ job_free(struct job *job)
 	free(job);
 }
 
-static const char *
-make_job(struct rk_call *call, struct command *c, struct job **out)
+/* NULL: *why says why not. */
+static struct job *
+make_job(struct rk_call *call, struct command *c, const char **why)
 {
 	struct job *job = calloc(1, sizeof(*job));
-	const char *why;
 
-	*out = NULL;
+	*why = "out of memory";
 	if (job == NULL) {
 		atomic_fetch_sub(&c->slot->running, 1);
-		return "out of memory";
+		return NULL;
 	}
 	job->command = c;
 	commands_hold(c->set);
@@ -64,14 +64,13 @@ make_job(struct rk_call *call, struct command *c, struct job **out)
 	name_caller(rk_call_peer(call), job->caller);
 	buf_init(&job->in, JOB_INPUT_MAX);
 	buf_init(&job->out, c->conf->max_output);
-	why = exec_input(c->conf, rk_call_payload(call), &job->in);
-	if (why == NULL)
-		why = exec_env(call, c, &job->envp);
-	if (why == NULL)
-		*out = job;
-	else
-		job_free(job);
-	return why;
+	*why = exec_input(c->conf, rk_call_payload(call), &job->in);
+	if (*why == NULL)
+		*why = exec_env(call, c, &job->envp);
+	if (*why == NULL)
+		return job;
+	job_free(job);
+	return NULL;
 }
 
 /* rk_cancel_fn, also for the caller's deadline: the job may be gone, so that
@@ -111,7 +110,8 @@ exec_call(struct rk_call *call, void *arg)
 		refuse(call, c, busy);
 		return;
 	}
-	if ((why = make_job(call, c, &job)) != NULL) {
+	job = make_job(call, c, &why);
+	if (job == NULL) {
 		refuse(call, c, why);
 		return;
 	}

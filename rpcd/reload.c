@@ -5,6 +5,8 @@
 #include "base/str.h"
 #include "check.h"
 
+#include <time.h>
+
 static void
 on_problem(const char *text, void *arg)
 {
@@ -50,17 +52,14 @@ warn_fixed(const struct daemon *d, const struct settings *s)
 		    "%s has changed: it takes effect at the next start", name);
 }
 
-/* Everything that can fail comes before anything changes. */
+/* Everything that can fail comes before anything changes.  Takes c over. */
 static enum rk_err
-apply(struct daemon *d, struct settings *s, struct rk_error *err)
+apply(
+    struct daemon *d, struct settings *s, struct creds *c, struct rk_error *err)
 {
-	struct creds *c = NULL;
 	struct command_set *set = NULL;
 	enum rk_err r;
 
-	r = creds_load(s, d->tls, &d->ring, d->creds, &c, err);
-	if (r != RK_OK)
-		goto out;
 	if ((r = commands_new(s, &d->super, d->set, &set)) != RK_OK) {
 		(void)err_set(err, r, "out of memory");
 		goto out;
@@ -80,33 +79,102 @@ out:
 	return r;
 }
 
+/* What the new settings mean, when all of it is in force. */
+static void
+take_settings(struct daemon *d, struct settings *s)
+{
+	check_commands(s);
+	warn_fixed(d, s);
+	log_change(
+	    d->conf->log, (enum rk_log_level)s->log_level, s->log_form == 1);
+	settings_release(d->settings);
+	d->settings = s;
+	log_event(
+	    RK_LOG_INFO, "daemon", "reloaded: %zu commands", s->n_methods);
+}
+
+static void
+end_reload(struct daemon *d, enum rk_err r)
+{
+	struct reload *re = &d->reload;
+	bool again = re->again;
+
+	if (r == RK_OK) {
+		take_settings(d, re->settings);
+	} else {
+		if (re->err.text[0] != '\0')
+			log_event(RK_LOG_ERROR, "config", "%s", re->err.text);
+		log_event(RK_LOG_ERROR, "daemon",
+		    "not reloaded: the old settings stay in force");
+		settings_release(re->settings);
+	}
+	*re = (struct reload){ .running = false };
+	daemon_tell_ready(d);
+	if (again)
+		daemon_reload(d);
+}
+
+/* rk_post_fn: the thread is done. */
+static void
+on_loaded(void *arg)
+{
+	struct daemon *d = arg;
+	struct reload *re = &d->reload;
+	enum rk_err r = re->r;
+
+	(void)pthread_join(re->thread, NULL);
+	re->running = false;
+	if (d->stops != 0) {
+		creds_free(re->creds);
+		settings_release(re->settings);
+		return;
+	}
+	if (r == RK_OK)
+		r = apply(d, re->settings, re->creds, &re->err);
+	end_reload(d, r);
+}
+
+/* The identity and list in force stay until this is over. */
+static void *
+load(void *arg)
+{
+	const struct timespec nap = { .tv_nsec = 100000000 };
+	struct daemon *d = arg;
+	struct reload *re = &d->reload;
+
+	re->r = creds_load(
+	    re->settings, d->tls, &d->ring, d->creds, &re->creds, &re->err);
+	while (rk_loop_post(d->loop, on_loaded, d) != RK_OK)
+		(void)nanosleep(&nap, NULL); /* no memory: it may come */
+	return NULL;
+}
+
 void
 daemon_reload(struct daemon *d)
 {
-	struct settings *s;
-	struct rk_error err = { .code = RK_OK };
+	struct reload *re = &d->reload;
 	enum rk_err r;
+	int e;
 
+	if (re->running) {
+		re->again = true;
+		return;
+	}
 	log_event(RK_LOG_INFO, "daemon", "reloading");
 	notify_reloading(&d->notify);
 	d->ring.no_input = true; /* nobody sits there */
-	r = settings_load(
-	    d->conf->args, d->conf->inherit->n > 0, on_problem, NULL, &s);
-	if (r == RK_OK && (r = apply(d, s, &err)) != RK_OK)
-		log_event(RK_LOG_ERROR, "config", "%s", err.text);
-	if (r == RK_OK) {
-		check_commands(s);
-		warn_fixed(d, s);
-		log_change(d->conf->log, (enum rk_log_level)s->log_level,
-		    s->log_form == 1);
-		settings_release(d->settings);
-		d->settings = s;
-		log_event(RK_LOG_INFO, "daemon", "reloaded: %zu commands",
-		    s->n_methods);
-	} else {
-		settings_release(s);
-		log_event(RK_LOG_ERROR, "daemon",
-		    "not reloaded: the old settings stay in force");
+	r = settings_load(d->conf->args, d->conf->inherit->n > 0, on_problem,
+	    NULL, &re->settings);
+	if (r != RK_OK) {
+		end_reload(d, r);
+		return;
 	}
-	daemon_tell_ready(d);
+	re->running = true;
+	/* It inherits a mask in which our signals are blocked. */
+	e = pthread_create(&re->thread, NULL, load, d);
+	if (e == 0)
+		return;
+	re->running = false;
+	r = err_sys(&re->err, RK_ELIMIT, e, "cannot start a thread");
+	end_reload(d, r);
 }

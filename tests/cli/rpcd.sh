@@ -319,69 +319,6 @@ service_manager() {
 		env NOTIFY_SOCKET=relative "$rpcd" --echo
 }
 
-trust() {
-	set -- --listen tls:127.0.0.1:0
-	: >known_client_keys
-	chmod 600 known_client_keys
-	check 'an open list' start 1 "$@"
-	want 0 'a new client' alice call echo --raw x
-	has known_client_keys ':alice@example.org$' 'is recorded'
-	chmod a-w known_client_keys
-	want 0 'locked: a known one' alice call echo --raw x
-	has out '^x$' 'is served'
-	want 6 'locked: a stranger' "$rpcsh" -s "$(url tls)" --certs certs \
-		-k mallory call echo --raw x
-	[ ! -s out ]
-	result $? 'gets nothing'
-	logged 'locked' 'the log says why'
-	stop
-	chmod 600 known_client_keys
-	check '--trust lock' start 1 "$@" --trust lock
-	want 6 'locks a writable list' "$rpcsh" -s "$(url tls)" \
-		--certs certs -k mallory call echo --raw x
-	stop
-	chmod 400 known_client_keys
-	check '--trust off' start 1 "$@" --trust off
-	want 0 'asks no list' "$rpcsh" -s "$(url tls)" --certs certs \
-		-k mallory call echo --raw x
-	stop
-	check '--known' start 1 "$@" --known nowhere/list
-	want 0 'absent: every certificate of the CA' "$rpcsh" -s "$(url tls)" \
-		--certs certs -k mallory call echo --raw x
-	stop
-	: >empty
-	chmod 400 empty
-	want 1 'locked and empty: no start' "$rpcd" "$@" --known empty
-	has err '^rpcd: .*empty: locked and without a key' 'with the reason'
-	has err '^try: chmod u+w' 'and what to do'
-	want 1 'locked and absent: no start' \
-		"$rpcd" "$@" --known none --trust lock
-	rm -f known_client_keys
-}
-
-keys() {
-	set -- --listen tls:127.0.0.1:0
-	want 8 'no certificates' "$rpcd" "$@" --certs nowhere
-	has err '^try: selfy -k node' 'says how to make some'
-	want 2 'no name' "$rpcd" "$@" -k ../node
-	printf 'correct horse\n' >pass
-	printf 'wrong\n' >wrong
-	chmod 600 pass wrong
-	want 0 'an encrypted key' "$selfy" -k safe -e safe@example.org \
-		-pass file:pass
-	check 'opened with --pass file:' start 1 "$@" -k safe \
-		--pass file:pass
-	rm -f pass
-	kill -HUP "$daemon"
-	logged 'reloaded' 'a reload does not need it again'
-	want 0 'and it serves' alice call echo --raw x
-	stop
-	want 7 'a wrong passphrase' "$rpcd" "$@" -k safe --pass file:wrong
-	want 7 'nobody to ask' "$rpcd" "$@" -k safe --no-input
-	has err -- '--pass' 'names the flag'
-	want 2 'a passphrase in the open' "$rpcd" "$@" -k safe --pass pass:x
-}
-
 logs() {
 	check 'JSON' start 1 --echo --json --verbose
 	kill -HUP "$daemon"
@@ -396,6 +333,8 @@ logs() {
 		assert first['schema'] == 1 and first['listening'] == 'tls'
 	END
 	want 0 'each a JSON object of its own' python3 lines.py
+	: >empty
+	chmod 400 empty
 	want 1 'an error as JSON' "$rpcd" --json --listen tls:127.0.0.1:0 \
 		--known empty
 	python3 -c 'import json; e = json.load(open("err"))
@@ -417,7 +356,5 @@ signal_storm
 standard_streams
 sockets_passed_in
 service_manager
-trust
-keys
 logs
 plan

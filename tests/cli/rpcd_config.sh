@@ -1,5 +1,5 @@
 #!/bin/sh
-# rpcd's settings: the file and its mistakes, -t, -T, and reloading.
+# rpcd's settings: the file and its mistakes, -t, -T.
 # TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
 # Functions are called by name.
 # shellcheck disable=SC2119,SC2317
@@ -182,65 +182,6 @@ assert {r["value"] for r in rows if r.get("method")} > {"none", "text"}'
 	has out '^certs = nearer$' 'beats both'
 }
 
-# -t with certs/ changed by a command, in a copy of it.
-broken() { # TEXT PATTERN COMMAND...
-	title=$1
-	pattern=$2
-	shift 2
-	rm -rf copy
-	cp -a certs copy
-	echo 'certs = copy' >copy.conf
-	"$@" >/dev/null 2>&1
-	want 1 "-t: $title" "$rpcd" -t --no-input -f copy.conf
-	has err "$pattern" 'is said with file and line'
-}
-
-certificates_checked() {
-	broken 'no CA' '^rpcd: copy.conf:1: copy/ca.crt: ' rm copy/ca.crt
-	broken 'no certificate' '^rpcd: copy.conf:1: copy/node.crt: ' \
-		rm copy/node.crt
-	broken 'no key' '^rpcd: copy.conf:1: copy/node.key: ' rm copy/node.key
-	broken 'the key of another' '^rpcd: copy.conf:1: .*key' \
-		cp copy/alice.key copy/node.key
-	broken 'a key that others can read' '^rpcd: copy.conf:1: .*chmod' \
-		chmod 644 copy/node.key
-	broken 'a torn certificate' '^rpcd: copy.conf:1: copy/node.crt: ' \
-		truncate -s 100 copy/node.crt
-	broken 'a CRL that is none' '^rpcd: copy.conf:1: copy/ca.crl: ' \
-		cp copy/ca.crt copy/ca.crl
-	printf 'passphrase\n' >pass
-	chmod 600 pass
-	broken 'a key nobody opens' '^rpcd: .*passphrase' \
-		"$selfy" -o copy -k node -force -pass file:pass
-	echo 'pass = file:pass' >>copy.conf
-	want 0 '-t: a key that is opened' "$rpcd" -t -f copy.conf
-	echo wrong >pass
-	want 1 '-t: a wrong passphrase' "$rpcd" -t -f copy.conf
-	has err '^rpcd: copy.conf:2: ' 'blames the source'
-	rm -f pass
-	old=$(date -u -d '2 days ago' +%Y%m%d%H%M%SZ)
-	yesterday=$(date -u -d yesterday +%Y%m%d%H%M%SZ)
-	broken 'a certificate that has ended' '^rpcd: copy.conf:1: .*ended' \
-		expired "$old" "$yesterday"
-}
-
-# copy/node.crt again, for the time from $1 to $2.
-expired() {
-	openssl req -new -key copy/node.key -subj /CN=node -out node.csr &&
-		printf '[x]\n%s\n%s\n%s\n' 'subjectAltName=DNS:localhost' \
-			'extendedKeyUsage=serverAuth,clientAuth' \
-			'keyUsage=critical,digitalSignature' >ext &&
-		: >index.txt && echo 01 >serial &&
-		printf '%s\n' '[ca]' 'default_ca=d' '[d]' \
-			'database=index.txt' 'serial=serial' \
-			'new_certs_dir=.' 'policy=p' 'default_md=default' \
-			'[p]' 'commonName=supplied' >ca.conf &&
-		openssl ca -batch -config ca.conf -in node.csr \
-			-cert copy/ca.crt -keyfile my-keep-private-dir/ca.key \
-			-startdate "$1" -enddate "$2" -extfile ext \
-			-extensions x -notext -out copy/node.crt
-}
-
 rest_checked() {
 	echo 'known-clients = list' >list.conf
 	echo garbage >list
@@ -282,101 +223,8 @@ rest_checked() {
 	has out '^{"schema":1,"ok":true}$' 'has a JSON answer'
 }
 
-live_conf() {
-	cat >live.conf.new <<-END
-		listen = tls:127.0.0.1:0
-		listen = tcp:127.0.0.1:0
-		$1
-		[method one]
-		exec = /bin/echo $2
-		reply = raw
-	END
-	mv live.conf.new live.conf
-}
-
-hup() { # PATTERN TEXT: reload, and the log says it once more
-	before=$(grep -c -e "$1" log)
-	kill -HUP "$daemon"
-	until_ok said_again "$1" "$before"
-	result $? "$2"
-}
-
-said_again() {
-	[ "$(grep -c -e "$1" log)" -gt "$2" ]
-}
-
-reloading() {
-	live_conf '' first
-	check 'a daemon to reload' start 2 -f live.conf
-	want 0 'the first file' plain call one
-	has out '^first$' 'is in force'
-	live_conf 'log-level = debug' second
-	hup 'reloaded' 'a good file is taken'
-	want 0 'the second file' plain call one
-	has out '^second$' 'is in force'
-	logged 'tcp://127.*: open' 'so is its log level'
-	live_conf 'lisen = x' third
-	hup 'old settings stay' 'a bad file is not'
-	has log '^rpcd: live.conf:3: unknown key "lisen"' 'for this reason'
-	want 0 'the second file' plain call one
-	has out '^second$' 'is still in force'
-	live_conf 'threads = 2' fourth
-	hup 'threads has changed: .*next start' 'threads cannot change'
-	want 0 'the rest of the file' plain call one
-	has out '^fourth$' 'does'
-	rm live.conf
-	hup 'old settings stay' 'no file is no settings'
-	live_conf 'known-clients = missing' fifth
-	hup 'reloaded' 'another list'
-	live_conf '' sixth
-	mv certs/node.key node.key
-	hup 'old settings stay' 'a key that is gone changes nothing'
-	want 0 'the fifth file' plain call one
-	has out '^fifth$' 'is still in force'
-	want 0 'TLS' alice call echo --raw x
-	mv node.key certs/node.key
-	was=$(fingerprint node)
-	want 0 'a new key' "$selfy" -k node -force -nopass
-	[ "$(fingerprint node)" != "$was" ]
-	result $? 'is another one'
-	hup 'reloaded' 'and taken'
-	: >known_server_keys
-	chmod 600 known_server_keys
-	want 0 'clients' alice call echo --raw x
-	key=$("$selfy" -v certs/node.crt | sed -n 's/^ *key id *//p')
-	has known_server_keys "${key:?}" 'see the new one'
-	rm -f known_server_keys
-	want 0 'a client is revoked' "$selfy" -revoke certs/mallory.crt
-	want 0 'it goes on until the reload' mallory call echo --raw x
-	hup 'reloaded' 'a reload'
-	want 6 'shuts it out' mallory call echo --raw x
-	want 0 'and nobody else' alice call echo --raw x
-	live_conf 'known-clients = list2' seventh
-	: >list2
-	chmod 600 list2
-	hup 'reloaded' 'a list'
-	want 0 'records' alice call echo --raw x
-	rm list2
-	hup 'list2: was there and is gone' 'one that is gone stays gone'
-	want 6 'nobody is let in without it' alice call echo --raw x
-	i=0
-	while [ $i -lt 20 ]; do
-		kill -HUP "$daemon"
-		i=$((i + 1))
-	done
-	want 0 'many at once do no harm' plain call one
-	stop
-	result $? 'end'
-}
-
-mallory() {
-	"$rpcsh" -s "$(url tls)" --certs certs -k mallory "$@"
-}
-
 certificates
 mistakes
 printing
-certificates_checked
 rest_checked
-reloading
 plan

@@ -1,0 +1,163 @@
+#!/bin/sh
+# Whom rpcd believes, and who it is: lists, certificates, keys.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+# Functions are called by name.
+# shellcheck disable=SC2119,SC2317
+set -u
+# shellcheck source=tests/lib/rpcd.sh
+. "${SRC_DIR:?}/tests/lib/rpcd.sh"
+
+trust() {
+	set -- --listen tls:127.0.0.1:0
+	: >known_client_keys
+	chmod 600 known_client_keys
+	check 'an open list' start 1 "$@"
+	want 0 'a new client' alice call echo --raw x
+	has known_client_keys ':alice@example.org$' 'is recorded'
+	chmod a-w known_client_keys
+	want 0 'locked: a known one' alice call echo --raw x
+	has out '^x$' 'is served'
+	want 6 'locked: a stranger' "$rpcsh" -s "$(url tls)" --certs certs \
+		-k mallory call echo --raw x
+	[ ! -s out ]
+	result $? 'gets nothing'
+	logged 'locked' 'the log says why'
+	stop
+	chmod 600 known_client_keys
+	check '--trust lock' start 1 "$@" --trust lock
+	want 6 'locks a writable list' "$rpcsh" -s "$(url tls)" \
+		--certs certs -k mallory call echo --raw x
+	stop
+	chmod 400 known_client_keys
+	check '--trust off' start 1 "$@" --trust off
+	want 0 'asks no list' "$rpcsh" -s "$(url tls)" --certs certs \
+		-k mallory call echo --raw x
+	stop
+	check '--known' start 1 "$@" --known nowhere/list
+	want 0 'absent: every certificate of the CA' "$rpcsh" -s "$(url tls)" \
+		--certs certs -k mallory call echo --raw x
+	stop
+	: >empty
+	chmod 400 empty
+	want 1 'locked and empty: no start' "$rpcd" "$@" --known empty
+	has err '^rpcd: .*empty: locked and without a key' 'with the reason'
+	has err '^try: chmod u+w' 'and what to do'
+	want 1 'locked and absent: no start' \
+		"$rpcd" "$@" --known none --trust lock
+	rm -f known_client_keys
+}
+
+# FROM TO: with the passphrase in pass, and quickly opened.
+encrypt() {
+	openssl pkcs8 -topk8 -in "$1" -out "$2" -passout file:pass \
+		-iter 2048 && chmod 600 "$2"
+}
+
+keys() {
+	set -- --listen tls:127.0.0.1:0
+	want 8 'no certificates' "$rpcd" "$@" --certs nowhere
+	has err '^try: selfy -k node' 'says how to make some'
+	want 2 'no name' "$rpcd" "$@" -k ../node
+	printf 'correct horse\n' >pass
+	printf 'wrong\n' >wrong
+	chmod 600 pass wrong
+	want 0 'an encrypted key' encrypt certs/node.key certs/safe.key
+	cp certs/node.crt certs/safe.crt
+	check 'opened with --pass file:' start 1 "$@" -k safe \
+		--pass file:pass
+	rm -f pass
+	kill -HUP "$daemon"
+	logged 'reloaded' 'a reload does not need it again'
+	want 0 'and it serves' alice call echo --raw x
+	stop
+	want 7 'a wrong passphrase' "$rpcd" "$@" -k safe --pass file:wrong
+	want 7 'nobody to ask' "$rpcd" "$@" -k safe --no-input
+	has err -- '--pass' 'names the flag'
+	want 2 'a passphrase in the open' "$rpcd" "$@" -k safe --pass pass:x
+}
+
+# -t with certs/ changed by a command, in a copy of it.
+broken() { # TEXT PATTERN COMMAND...
+	title=$1
+	pattern=$2
+	shift 2
+	rm -rf copy
+	cp -a certs copy
+	echo 'certs = copy' >copy.conf
+	"$@" >/dev/null 2>&1
+	want 1 "-t: $title" "$rpcd" -t --no-input -f copy.conf
+	has err "$pattern" 'is said with file and line'
+}
+
+certificates_checked() {
+	broken 'no CA' '^rpcd: copy.conf:1: copy/ca.crt: ' rm copy/ca.crt
+	broken 'no certificate' '^rpcd: copy.conf:1: copy/node.crt: ' \
+		rm copy/node.crt
+	broken 'no key' '^rpcd: copy.conf:1: copy/node.key: ' rm copy/node.key
+	broken 'the key of another' '^rpcd: copy.conf:1: .*key' \
+		cp copy/alice.key copy/node.key
+	broken 'a key that others can read' '^rpcd: copy.conf:1: .*chmod' \
+		chmod 644 copy/node.key
+	broken 'a torn certificate' '^rpcd: copy.conf:1: copy/node.crt: ' \
+		truncate -s 100 copy/node.crt
+	broken 'a CRL that is none' '^rpcd: copy.conf:1: copy/ca.crl: ' \
+		cp copy/ca.crt copy/ca.crl
+	printf 'passphrase\n' >pass
+	chmod 600 pass
+	broken 'a key nobody opens' '^rpcd: .*passphrase' \
+		"$selfy" -o copy -k node -force \
+		-pass file:pass -format pkcs8
+	echo 'pass = file:pass' >>copy.conf
+	want 0 '-t: a key that is opened' "$rpcd" -t -f copy.conf
+	echo wrong >pass
+	want 1 '-t: a wrong passphrase' "$rpcd" -t -f copy.conf
+	has err '^rpcd: copy.conf:2: ' 'blames the source'
+	rm -f pass
+	old=$(date -u -d '2 days ago' +%Y%m%d%H%M%SZ)
+	yesterday=$(date -u -d yesterday +%Y%m%d%H%M%SZ)
+	broken 'a certificate that has ended' '^rpcd: copy.conf:1: .*ended' \
+		expired "$old" "$yesterday"
+}
+
+# copy/node.crt again, for the time from $1 to $2.
+expired() {
+	openssl req -new -key copy/node.key -subj /CN=node -out node.csr &&
+		printf '[x]\n%s\n%s\n%s\n' 'subjectAltName=DNS:localhost' \
+			'extendedKeyUsage=serverAuth,clientAuth' \
+			'keyUsage=critical,digitalSignature' >ext &&
+		: >index.txt && echo 01 >serial &&
+		printf '%s\n' '[ca]' 'default_ca=d' '[d]' \
+			'database=index.txt' 'serial=serial' \
+			'new_certs_dir=.' 'policy=p' 'default_md=default' \
+			'[p]' 'commonName=supplied' >ca.conf &&
+		openssl ca -batch -config ca.conf -in node.csr \
+			-cert copy/ca.crt -keyfile my-keep-private-dir/ca.key \
+			-startdate "$1" -enddate "$2" -extfile ext \
+			-extensions x -notext -out copy/node.crt
+}
+
+# A key whose opening takes seconds on purpose.
+slow_key() {
+	printf 'correct horse\n' >pass
+	chmod 600 pass
+	want 0 'a key of the original form' "$selfy" -k slow \
+		-e slow@example.org -pass file:pass -format rpc25519
+	check 'is opened at start' start 2 -k slow --pass file:pass \
+		--listen tls:127.0.0.1:0 --listen tcp:127.0.0.1:0
+	kill -HUP "$daemon"
+	logged reloading 'and again for a reload'
+	want 0 'while calls are answered' plain --timeout 5s \
+		call echo --raw x
+	kill -HUP "$daemon"
+	kill -HUP "$daemon"
+	logged 'reloaded' 'until it is done'
+	stop
+	result $? 'nothing keeps it from ending'
+}
+
+certificates
+trust
+keys
+certificates_checked
+slow_key
+plan
