@@ -23,11 +23,12 @@
  */
 
 /*
- * A busy turn does not keep everything to its end: beyond this much (a full
- * TLS record) what is queued leaves at once, so that the peer works on it
- * while this side goes on.
+ * A busy turn does not keep everything to its end: what fills a TLS record
+ * leaves at once, so that the peer works on it while this side goes on; then
+ * what fills two, and so on, because every sending has its price, too.
  */
-#define EARLY 16384
+#define RECORD 16384
+#define EARLY_MAX (4 * RECORD)
 
 #define BIT(state) (1u << (state))
 
@@ -261,12 +262,13 @@ on_flush(struct loop_hook *h)
 	    (struct conn *)(void *)((char *)h - offsetof(struct conn, flush));
 	enum rk_err r;
 
+	c->early = RECORD;
 	if (c->state == CONN_CLOSED) {
 		finish(c);
 		return;
 	}
 	if (c->state > CONN_HANDSHAKE) {
-		r = c->broken != RK_OK ? c->broken : conn_push(c);
+		r = c->broken != RK_OK ? c->broken : conn_push(c, 0);
 		if (r != RK_OK && r != RK_EAGAIN) {
 			send_failed(c, r);
 		} else if (r == RK_OK && c->state == CONN_DRAINING) {
@@ -294,6 +296,7 @@ make(const struct conn_conf *conf, struct layer *top)
 		.top = top,
 		.flush = { .fn = on_flush },
 		.work = { .fn = on_work },
+		.early = RECORD,
 		.max_queue = conf->max_queue,
 		.max_over =
 		    conf->max_over > OUT_SLACK ? conf->max_over : OUT_SLACK,
@@ -388,9 +391,11 @@ conn_flush(struct conn *c)
 	if (c->state != CONN_OPEN)
 		return;
 	loop_hook_queue(c->loop, &c->flush);
-	if (buf_len(&c->out) < EARLY || c->broken != RK_OK)
+	if (buf_len(&c->out) < c->early || c->broken != RK_OK)
 		return;
-	r = conn_push(c);
+	if (c->early < EARLY_MAX)
+		c->early *= 2;
+	r = conn_push(c, buf_len(&c->out) % RECORD);
 	if (r != RK_OK && r != RK_EAGAIN)
 		c->broken = r; /* the hook tells */
 }
@@ -405,6 +410,12 @@ size_t
 conn_unsent(const struct conn *c)
 {
 	return buf_len(&c->out);
+}
+
+bool
+conn_is_flushed(const struct conn *c)
+{
+	return buf_len(&c->out) == 0 && c->write_since == RK_NEVER;
 }
 
 void

@@ -90,6 +90,8 @@ struct buf *conn_out(struct conn *c);
 void conn_flush(struct conn *c);
 bool conn_has_room(const struct conn *c);
 size_t conn_unsent(const struct conn *c);
+/* Nothing waits, in a layer below neither: all has left the process. */
+bool conn_is_flushed(const struct conn *c);
 
 /* Stop or resume delivering (back-pressure: the socket fills up). */
 void conn_pause(struct conn *c, bool pause);

@@ -31,6 +31,7 @@ struct conn {
 	unsigned blocked;   /* what the descriptor must become to send; or 0 */
 	struct buf in;  /* received, not used; memory only while not empty */
 	struct buf out; /* not sent; the same; max is 0 unless OPEN */
+	size_t early;   /* this much leaves before the end of the turn */
 	size_t max_queue;
 	size_t max_over;
 	size_t max_unused;
@@ -58,8 +59,9 @@ void conn_read(struct conn *c);
 void conn_show_kept(struct conn *c);
 /* Receive and forget, so that closing does not reset the connection. */
 void conn_discard(struct conn *c);
-/* Send what is queued.  RK_OK: all left; RK_EAGAIN; else it is broken. */
-RK_MUST enum rk_err conn_push(struct conn *c);
+/* Send what is queued but for the last `keep` bytes.  RK_OK: all of that left;
+ * RK_EAGAIN; else it is broken. */
+RK_MUST enum rk_err conn_push(struct conn *c, size_t keep);
 
 /* Arm the timer for the nearest deadline, unless it fires before that. */
 RK_MUST enum rk_err conn_arm(struct conn *c);

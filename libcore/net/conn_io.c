@@ -121,7 +121,7 @@ end_of_input(struct conn *c)
 	enum rk_err r;
 
 	c->blocked = 0;
-	r = conn_push(c);
+	r = conn_push(c, 0);
 	if (c->state == CONN_DRAINING && r == RK_OK)
 		conn_fail(c, RK_ECANCELED, "closed by this side");
 	else if (buf_len(&c->in) > 0)
@@ -200,15 +200,15 @@ need(const struct conn *c)
 }
 
 static enum rk_err
-send_all(struct conn *c, bool *moved)
+send_all(struct conn *c, size_t keep, bool *moved)
 {
 	size_t n;
 	enum rk_err r;
 
-	while (buf_len(&c->out) > 0) {
+	while (buf_len(&c->out) > keep) {
 		n = 0;
 		r = c->top->ops->send(
-		    c->top, buf_peek(&c->out), buf_len(&c->out), &n);
+		    c->top, buf_peek(&c->out), buf_len(&c->out) - keep, &n);
 		if (r != RK_OK)
 			return r;
 		buf_consume(&c->out, n);
@@ -232,7 +232,7 @@ note_room(struct conn *c, size_t before)
 }
 
 enum rk_err
-conn_push(struct conn *c)
+conn_push(struct conn *c, size_t keep)
 {
 	size_t before = buf_len(&c->out);
 	uint64_t now = rk_loop_now(c->loop);
@@ -241,7 +241,7 @@ conn_push(struct conn *c)
 
 	if (c->blocked != 0)
 		return RK_EAGAIN;
-	r = send_all(c, &moved);
+	r = send_all(c, keep, &moved);
 	if (moved)
 		c->active = now;
 	if (r == RK_OK)

@@ -253,6 +253,27 @@ rk_loop_wait_ms(const struct rk_loop *loop)
 	return atomic_load(&loop->posted) ? 0 : wait_ms(loop, -1);
 }
 
+/*
+ * What was queued between turns, by a blocking call for instance, need not wait
+ * for the kernel to be asked whether anything is ready: it is a turn by itself.
+ * But not twice in a row, or who queues something before every turn would never
+ * get any further.
+ */
+static bool
+begin_with_hooks(struct rk_loop *loop, int timeout_ms)
+{
+	loop->brief =
+	    timeout_ms != 0 && !loop->brief && !TAILQ_EMPTY(&loop->hooks);
+	if (!loop->brief)
+		return false;
+	loop->turning = true;
+	loop_clock_read(loop);
+	run_hooks(loop, &loop->hooks);
+	bury(loop);
+	loop->turning = false;
+	return true;
+}
+
 /* The one place a thread waits in.  A turn inside a turn is refused. */
 enum rk_err
 rk_loop_step(struct rk_loop *loop, int timeout_ms)
@@ -262,6 +283,8 @@ rk_loop_step(struct rk_loop *loop, int timeout_ms)
 
 	if (loop->turning)
 		return RK_ESTATE;
+	if (begin_with_hooks(loop, timeout_ms))
+		return RK_OK;
 	loop->turning = true;
 	r = loop_poll_wait(loop, wait_ms(loop, timeout_ms), &n);
 	loop_clock_read(loop);

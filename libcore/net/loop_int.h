@@ -54,6 +54,7 @@ struct loop_block {
 struct rk_loop {
 	/* the turn */
 	bool turning;
+	bool brief; /* the last turn was of hooks only */
 	int poll_fd;
 	uint64_t now;
 	uint64_t (*clock)(void *arg);

@@ -32,7 +32,41 @@ test_frames_of_a_turn_leave_together(void **state)
 	rig_fini(&r);
 }
 
-/* Beyond a TLS record's length the peer need not wait for the turn's end. */
+/* What a layer has sealed and holds has not left yet. */
+static void
+test_flushed_is_below_all_layers(void **state)
+{
+	enum {
+		LEN = 1000000
+	};
+	uint8_t *block = calloc(1, LEN);
+	size_t got = 0;
+	bool held = false;
+	struct rig r;
+
+	(void)state;
+	assert_non_null(block);
+	rig_init(&r);
+	r.conf.max_queue = LEN;
+	r.mem.send_hold = 2 * LEN;
+	rig_start(&r);
+	assert_true(conn_is_flushed(r.conn));
+	rig_send(&r, block, LEN);
+	assert_false(conn_is_flushed(r.conn));
+	rig_turns(&r, 1);
+	while (got < LEN) {
+		got += rig_peer_take(&r, block, 50000);
+		rig_turns(&r, 1);
+		if (conn_unsent(r.conn) == 0 && !conn_is_flushed(r.conn))
+			held = true;
+	}
+	assert_true(held);
+	assert_true(conn_is_flushed(r.conn));
+	rig_fini(&r);
+	free(block);
+}
+
+/* Full TLS records: the peer need not wait for the turn's end. */
 static void
 test_much_leaves_at_once(void **state)
 {
@@ -43,8 +77,14 @@ test_much_leaves_at_once(void **state)
 	rig_init(&r);
 	rig_start(&r);
 	rig_send(&r, block, sizeof(block));
-	assert_int_equal(r.mem.bytes_out, sizeof(block));
-	assert_int_equal(conn_unsent(r.conn), 0);
+	assert_int_equal(r.mem.bytes_out, 16384);
+	rig_send(&r, block, sizeof(block));
+	assert_int_equal(r.mem.bytes_out, 16384); /* two, the second time */
+	rig_send(&r, block, sizeof(block));
+	assert_int_equal(r.mem.bytes_out, 3 * 16384);
+	assert_int_equal(conn_unsent(r.conn), 3 * sizeof(block) - 3 * 16384);
+	rig_turns(&r, 1);
+	assert_int_equal(r.mem.bytes_out, 3 * sizeof(block));
 	r.mem.sends = 0;
 	r.mem.send_fail = (struct mem_fail){ .err = RK_EPROTO, .at = 1 };
 	rig_send(&r, block, sizeof(block));
@@ -273,6 +313,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_frames_of_a_turn_leave_together),
+		cmocka_unit_test(test_flushed_is_below_all_layers),
 		cmocka_unit_test(test_much_leaves_at_once),
 		cmocka_unit_test(test_send_faults_lose_nothing),
 		cmocka_unit_test(test_room),
