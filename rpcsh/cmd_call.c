@@ -169,6 +169,8 @@ contradiction(const struct args *a)
 	const char *file = args_text(a, "out", NULL);
 	bool one_way = args_flag(a, "one-way");
 
+	if (file != NULL && file[0] == '\0')
+		return "--out: the name of the file is empty";
 	if (one_way &&
 	    (args_given(a, "output") || file != NULL || args_flag(a, "trace")))
 		return "--one-way has no reply for -o, --out or --trace";
@@ -252,6 +254,23 @@ send_one_way(struct target *t, const struct out *o, struct request *q,
 	return target_failed(t, o, &err, q->req.method);
 }
 
+/*
+ * An answer that came when the time was over is too late, also when it is the
+ * server's word that the time is over: who of the two is first is chance.
+ */
+static enum rk_err
+judge_time(const struct target *t, const struct figures *f, enum rk_err r,
+    struct rk_error *err)
+{
+	const uint64_t early_us = 5000; /* clocks and timers differ a little */
+
+	if (r != RK_EREMOTE || t->timeout == RK_NEVER ||
+	    f->call_us + early_us < t->timeout * 1000)
+		return r;
+	err->code = RK_ETIMEOUT;
+	return RK_ETIMEOUT;
+}
+
 /* A method may fail and still have something to say. */
 static int
 remote_failed(struct target *t, const struct show *show,
@@ -277,6 +296,7 @@ call(struct target *t, const struct args *a, const struct out *o,
 
 	r = target_call(t, &q->req, &f->reply, &err);
 	f->call_us = target_now_us() - begun;
+	r = judge_time(t, f, r, &err);
 	if (args_flag(a, "trace") && t->answered)
 		figures_trace(o, &f->reply);
 	if (r == RK_OK)

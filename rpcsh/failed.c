@@ -21,24 +21,33 @@ own_key(const struct target *t, struct rk_cert_info *info)
 }
 
 /*
- * Was it a refusal that looks like this?  An orderly end, right after the
- * handshake, before any answer.
+ * Was our key refused?  By an alert, which does not tell why, or by an orderly
+ * end right after the handshake, before any answer.  That our certificate is of
+ * the server's CA has been checked, so the server may not know the key.
  */
-static bool
-is_lockout(const struct target *t, const struct rk_error *err)
+static const char *
+lockout(const struct target *t, const struct rk_error *err)
 {
 	struct rk_cert_info info;
 	struct rk_timing tm;
 
+	if (!own_key(t, &info))
+		return NULL;
+	if (err->code == RK_ECERT &&
+	    strstr(err->text, "alert bad certificate") != NULL)
+		return "the server refused our certificate";
 	if (err->code != RK_ECLOSED || t->answered || t->connected_us == 0 ||
-	    strstr(err->text, "close_notify") != NULL || !own_key(t, &info))
-		return false;
+	    strstr(err->text, "close_notify") != NULL)
+		return NULL;
 	rk_client_timing(t->client, &tm);
-	return target_now_us() - t->connected_us < LOCKOUT_US + 4 * tm.tls;
+	if (target_now_us() - t->connected_us >= LOCKOUT_US + 4 * tm.tls)
+		return NULL;
+	return "the server closed the connection right after the handshake";
 }
 
 static int
-locked_out(const struct target *t, const struct out *o, const char *url)
+locked_out(const struct target *t, const struct out *o, const char *url,
+    const char *what)
 {
 	struct rk_cert_info info;
 	struct rk_error named;
@@ -47,9 +56,7 @@ locked_out(const struct target *t, const struct out *o, const char *url)
 	if (!own_key(t, &info))
 		info.fp[0] = '\0';
 	(void)err_set(&named, RK_EUNKNOWNKEY,
-	    "%s: the server closed the connection right after the handshake: "
-	    "it may not know this key",
-	    url);
+	    "%s: %s: it may not know this key", url, what);
 	(void)snprintf(advice, sizeof(advice),
 	    "ask its operator to add this key to known_client_keys: %s",
 	    info.fp);
@@ -199,10 +206,11 @@ target_failed(const struct target *t, const struct out *o,
 {
 	struct rk_error named;
 	char url[160], text[2 * RK_ERROR_TEXT_LEN];
+	const char *what;
 
 	(void)str_escape(url, sizeof(url), t->url);
-	if (is_lockout(t, err))
-		return locked_out(t, o, url);
+	if ((what = lockout(t, err)) != NULL)
+		return locked_out(t, o, url, what);
 	name_it(t, err, method, url, &named);
 	named.step = err->step;
 	return out_error(o, &named, advice(t, &named, text, sizeof(text)));

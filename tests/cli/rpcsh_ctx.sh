@@ -99,7 +99,7 @@ wrong() {
 		want 2 "ctx $words" ctx $words
 	done
 	for words in 'x sever=y:1' 'x server' 'x server=' 'x timeout=y' \
-	    'x tls-mode=y' 'x key=a#b' 'x key="a"' 'x key=a key=b' \
+	    'x tls-mode=y' 'x key=a#b' 'x key=a key=b' \
 	    '../x key=a' '.x key=a' 'a/b key=a'; do
 		# shellcheck disable=SC2086
 		want 2 "ctx add $words" ctx add $words
