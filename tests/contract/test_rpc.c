@@ -64,6 +64,9 @@ refuses_too_much(void **state)
 	req.n_args = 0;
 	req.method = "";
 	assert_int_equal(rk_client_send(c, &req), RK_EINVAL);
+	req.method = NULL;
+	assert_int_equal(rk_client_call(c, &req, &reply, &err), RK_EINVAL);
+	rk_reply_free(&reply);
 	memset(long_name, 'm', sizeof(long_name) - 1);
 	long_name[sizeof(long_name) - 1] = '\0';
 	req.method = long_name;

@@ -397,6 +397,16 @@ sends_the_idle_away(void **state)
 	rpcrig_end(&rig);
 }
 
+static void
+count_closed(struct rk_client *c, const struct rk_error *why, void *arg)
+{
+	unsigned *n = arg;
+
+	(void)c;
+	assert_int_equal(why->code, RK_ETIMEOUT);
+	(*n)++;
+}
+
 /* The client's own idle timeout, when no call runs. */
 static void
 goes_when_idle(void **state)
@@ -405,20 +415,21 @@ goes_when_idle(void **state)
 	struct rk_client_conf conf;
 	struct rk_client *c;
 	struct rpcanswer a = { 0 };
-	struct rk_error err;
+	unsigned closed = 0;
 
 	rpcrig_begin(&rig, *state);
 	rpcrig_client_conf(&rig, &conf);
 	conf.timeouts.idle = 100;
+	conf.closed = count_closed;
+	conf.arg = &closed;
 	c = rpcrig_client_with(&conf);
-	assert_int_equal(rk_client_connect(c, &err), RK_OK);
+	assert_int_equal(rk_client_connect(c, NULL), RK_OK);
 	(void)rpcrig_submit_for(c, "hold", 400, &a);
 	rpcrig_turn(c, &a.n, 1);
-	assert_int_equal(a.code, RK_ETIMEOUT); /* not ECLOSED before */
+	assert_int_equal(a.code, RK_ETIMEOUT); /* the call's, not before */
 	rpcrig_await(&rig, &rig.n_held, 1);
 	rpcrig_answer(&rig, 0, NULL, NULL, 0);
-	while (rk_client_peer(c) != NULL)
-		assert_int_equal(rk_client_process(c), RK_OK);
+	rpcrig_turn(c, &closed, 1);
 	rk_client_free(c);
 	rpcrig_end(&rig);
 }

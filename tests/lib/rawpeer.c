@@ -144,6 +144,15 @@ raw_get(int fd, struct msg *m)
 }
 
 void
+raw_drain(int fd, struct buf *b)
+{
+	size_t n;
+
+	while ((n = take(fd, got, sizeof(got))) > 0)
+		assert_int_equal(buf_put(b, got, n), RK_OK);
+}
+
+void
 raw_expect_end(int fd)
 {
 	uint8_t byte;

@@ -19,6 +19,8 @@ void raw_finish(int fd);
 /* The next message; false: the peer has ended.  Views live until the next. */
 bool raw_try_get(int fd, struct msg *m);
 void raw_get(int fd, struct msg *m);
+/* All that comes until the peer ends. */
+void raw_drain(int fd, struct buf *b);
 /* The peer ends without another word; closes fd. */
 void raw_expect_end(int fd);
 void raw_check_reply(int fd, uint64_t seqno, const void *payload, size_t len);

@@ -80,8 +80,7 @@ lets_the_exempt_in(void **state)
 	(void)state;
 	gate_init(&g, 1, 1);
 	for (int i = 0; i < 1000; i++)
-		assert_int_equal(
-		    gate_enter(&g, 0, true, t0, 0), GATE_ADMIT);
+		assert_int_equal(gate_enter(&g, 0, true, t0, 0), GATE_ADMIT);
 	assert_int_equal(g.unproven, 0);
 	for (int i = 0; i < 1000; i++)
 		gate_leave(&g, 0, true, true, t0);
@@ -92,8 +91,7 @@ lets_the_exempt_in(void **state)
 static void
 fail_once(uint64_t prefix, uint64_t now)
 {
-	assert_int_equal(
-	    gate_enter(&g, prefix, false, now, 99), GATE_ADMIT);
+	assert_int_equal(gate_enter(&g, prefix, false, now, 99), GATE_ADMIT);
 	gate_leave(&g, prefix, false, true, now);
 }
 
@@ -107,23 +105,19 @@ punishes_failures(void **state)
 	/* 5, 10, 15 s: not yet; 20 s: for as long as it is above 15. */
 	for (int i = 0; i < 4; i++)
 		fail_once(3, now);
-	assert_int_equal(
-	    gate_enter(&g, 3, false, now, 99), GATE_PENALTY);
+	assert_int_equal(gate_enter(&g, 3, false, now, 99), GATE_PENALTY);
 	assert_int_equal(gate_enter(&g, 4, false, now, 99), GATE_ADMIT);
 	gate_leave(&g, 4, false, false, now);
 	now += 4999;
-	assert_int_equal(
-	    gate_enter(&g, 3, false, now, 99), GATE_PENALTY);
+	assert_int_equal(gate_enter(&g, 3, false, now, 99), GATE_PENALTY);
 	now += 1;
 	fail_once(3, now);
-	assert_int_equal(
-	    gate_enter(&g, 3, false, now, 99), GATE_PENALTY);
+	assert_int_equal(gate_enter(&g, 3, false, now, 99), GATE_PENALTY);
 	/* All is forgiven after a while. */
 	now += GATE_PENALTY_MAX_MS;
 	for (int i = 0; i < 4; i++)
 		fail_once(3, now);
-	assert_int_equal(
-	    gate_enter(&g, 3, false, now, 99), GATE_PENALTY);
+	assert_int_equal(gate_enter(&g, 3, false, now, 99), GATE_PENALTY);
 }
 
 /* Never longer than GATE_PENALTY_MAX_MS. */
@@ -133,20 +127,17 @@ ends_punishment(void **state)
 	(void)state;
 	gate_init(&g, 512, 1000);
 	for (int i = 0; i < 500; i++)
-		assert_int_equal(
-		    gate_enter(&g, 3, false, t0, 99), GATE_ADMIT);
+		assert_int_equal(gate_enter(&g, 3, false, t0, 99), GATE_ADMIT);
 	for (int i = 0; i < 500; i++)
 		gate_leave(&g, 3, false, true, t0);
+	assert_int_equal(gate_enter(&g, 3, false, t0, 99), GATE_PENALTY);
 	assert_int_equal(
-	    gate_enter(&g, 3, false, t0, 99), GATE_PENALTY);
-	assert_int_equal(gate_enter(&g, 3, false,
-	                     t0 + GATE_PENALTY_MAX_MS -
-	                         GATE_PENALTY_MIN_MS - 1,
-	                     99),
+	    gate_enter(&g, 3, false,
+	        t0 + GATE_PENALTY_MAX_MS - GATE_PENALTY_MIN_MS - 1, 99),
 	    GATE_PENALTY);
-	assert_int_equal(gate_enter(&g, 3, false,
-	                     t0 + GATE_PENALTY_MAX_MS - GATE_PENALTY_MIN_MS,
-	                     99),
+	assert_int_equal(
+	    gate_enter(&g, 3, false,
+	        t0 + GATE_PENALTY_MAX_MS - GATE_PENALTY_MIN_MS, 99),
 	    GATE_ADMIT);
 }
 
@@ -154,7 +145,9 @@ ends_punishment(void **state)
 static void
 forgets_the_mild(void **state)
 {
-	enum { N = 20000 };
+	enum {
+		N = 20000
+	};
 	unsigned admitted = 0;
 	uint8_t *in = calloc(N, 1);
 

@@ -41,15 +41,13 @@ finds_and_removes(void **state)
 	assert_int_equal(m.count, 4096);
 	assert_true(m.cap >= 2 * m.count);
 	for (uint64_t k = 1; k <= 4096; k++) {
-		assert_ptr_equal(
-		    idmap_find(&m, k << 48 | k), &things[k - 1]);
+		assert_ptr_equal(idmap_find(&m, k << 48 | k), &things[k - 1]);
 		assert_null(idmap_find(&m, k));
 	}
 	assert_null(idmap_remove(&m, 5));
 	assert_null(idmap_remove(&m, 0));
 	for (uint64_t k = 1; k <= 4096; k += 2)
-		assert_ptr_equal(
-		    idmap_remove(&m, k << 48 | k), &things[k - 1]);
+		assert_ptr_equal(idmap_remove(&m, k << 48 | k), &things[k - 1]);
 	for (uint64_t k = 1; k <= 4096; k++)
 		assert_ptr_equal(idmap_find(&m, k << 48 | k),
 		    k % 2 == 1 ? NULL : &things[k - 1]);
@@ -102,7 +100,9 @@ closes_holes(void **state)
 static void
 matches_a_table(void **state)
 {
-	enum { KEYS = 500 };
+	enum {
+		KEYS = 500
+	};
 	static bool in[KEYS + 1];
 	struct idmap m;
 	uint64_t seed = 42;
@@ -123,8 +123,7 @@ matches_a_table(void **state)
 			count -= in[k];
 			in[k] = false;
 		} else if (!in[k]) {
-			assert_int_equal(
-			    idmap_add(&m, k, &things[k]), RK_OK);
+			assert_int_equal(idmap_add(&m, k, &things[k]), RK_OK);
 			in[k] = true;
 			count++;
 		}

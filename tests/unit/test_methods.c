@@ -83,7 +83,9 @@ copies_texts(void **state)
 static void
 finds_among_many(void **state)
 {
-	enum { N = 3000 };
+	enum {
+		N = 3000
+	};
 	static char names[N][16];
 	struct rk_method *list = calloc(N, sizeof(*list));
 	struct methods *m;
@@ -92,11 +94,11 @@ finds_among_many(void **state)
 	(void)state;
 	assert_non_null(list);
 	for (size_t i = 0; i < N; i++) {
-		(void)snprintf(names[i], sizeof(names[i]), "m%zu",
-		    (i * 7919) % N);
-		list[i] = (struct rk_method){ .name = names[i],
-			.fn = handler,
-			.arg = names[i] };
+		(void)snprintf(
+		    names[i], sizeof(names[i]), "m%zu", (i * 7919) % N);
+		list[i] = (struct rk_method){
+			.name = names[i], .fn = handler, .arg = names[i]
+		};
 	}
 	assert_int_equal(methods_new(list, N, &m, &err), RK_OK);
 	for (size_t i = 0; i < N; i++) {

@@ -66,8 +66,7 @@ gives_ids(void **state)
 		for (size_t k = 0; k < CALL_ID_LEN; k++)
 			assert_non_null(strchr(alphabet, ids[i][k]));
 		for (size_t k = 0; k < i; k++)
-			assert_memory_not_equal(
-			    ids[i], ids[k], CALL_ID_LEN);
+			assert_memory_not_equal(ids[i], ids[k], CALL_ID_LEN);
 	}
 	pending_fini(&t);
 }
@@ -156,8 +155,7 @@ ends_many_in_order(void **state)
 		for (int i = 0; i < 10000; i++)
 			(void)add(&t, RK_NEVER);
 		for (uint64_t k = 0; k < 5000; k++) {
-			p = pending_remove(
-			    &t, t.next_seqno - 1 - 2 * k);
+			p = pending_remove(&t, t.next_seqno - 1 - 2 * k);
 			assert_non_null(p);
 			pending_release(&t, p);
 		}
