@@ -1,0 +1,138 @@
+/* The load generator: its echo server, and who does what. */
+#include "load.h"
+
+#include "base/error.h"
+
+#include <rpckit/rpckit.h>
+
+#include <signal.h>
+#include <stdio.h>
+
+#define CONNS_MAX 20000
+
+enum rk_err
+load_identity(const struct args *a, const char *name, struct rk_ident **out,
+    struct rk_error *err)
+{
+	*out = NULL;
+	if (a->certs == NULL)
+		return RK_OK;
+	return rk_ident_load_dir(a->certs, name, NULL, NULL, out, err);
+}
+
+static void
+on_log(
+    enum rk_log_level level, const char *subsystem, const char *line, void *arg)
+{
+	(void)level;
+	(void)arg;
+	(void)fprintf(stderr, "load: %s: %s\n", subsystem, line);
+}
+
+static void
+echo(struct rk_call *call, void *arg)
+{
+	struct rk_bytes p = rk_call_payload(call);
+
+	(void)arg;
+	(void)rk_call_reply(call, p.ptr, p.len); /* the caller is told */
+}
+
+static void
+on_signal(int signo, void *arg)
+{
+	(void)signo;
+	rk_loop_stop(arg);
+}
+
+static void
+on_stopped(void *arg)
+{
+	rk_loop_stop(arg);
+}
+
+static enum rk_err
+set_up(struct rk_server *server, const char *url, struct rk_error *err)
+{
+	static const struct rk_method methods[] = {
+		{ .name = "echo", .fn = echo },
+	};
+	char bound[128];
+	enum rk_err r;
+
+	if ((r = rk_server_methods(server, methods, 1, NULL, NULL, err)) !=
+	        RK_OK ||
+	    (r = rk_server_listen(server, url, bound, err)) != RK_OK ||
+	    (r = rk_server_start(server, err)) != RK_OK)
+		return r;
+	(void)printf("%s\n", bound);
+	if (fflush(stdout) != 0)
+		return err_set(err, RK_EIO, "standard output: cannot write");
+	return RK_OK;
+}
+
+/* Serve until a signal, then go in order, so that leaks would show. */
+static enum rk_err
+run(struct rk_server *server, const struct rk_server_conf *conf,
+    const char *url, struct rk_error *err)
+{
+	enum rk_err stopped;
+	enum rk_err r;
+
+	r = set_up(server, url, err);
+	if (r == RK_OK)
+		r = rk_loop_run(conf->loop);
+	rk_server_stop(server, 0, on_stopped, conf->loop);
+	stopped = rk_loop_run(conf->loop);
+	return r == RK_OK ? stopped : r;
+}
+
+static enum rk_err
+serve(const struct args *a, struct rk_error *err)
+{
+	struct rk_server_conf conf = {
+		.size = sizeof(conf),
+		.threads = a->threads,
+		.max_conns = CONNS_MAX,
+		.timeouts = { .idle = RK_NEVER },
+	};
+	struct rk_server *server = NULL;
+	struct rk_ident *id = NULL;
+	enum rk_err r;
+
+	if ((r = load_identity(a, "node", &id, err)) != RK_OK)
+		goto out;
+	conf.ident = id;
+	if ((r = rk_loop_new(&conf.loop)) != RK_OK ||
+	    (r = rk_loop_signal(conf.loop, SIGTERM, on_signal, conf.loop)) !=
+	        RK_OK ||
+	    (r = rk_loop_signal(conf.loop, SIGINT, on_signal, conf.loop)) !=
+	        RK_OK)
+		goto out;
+	if ((r = rk_server_new(&conf, &server, err)) != RK_OK)
+		goto out;
+	r = run(server, &conf, a->url, err);
+out:
+	rk_server_free(server);
+	rk_loop_free(conf.loop);
+	rk_ident_free(id);
+	return r;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct program load = {
+		.name = "load",
+		.run = {
+		    [WORK_SERVER] = serve,
+		    [WORK_SEQ] = load_seq,
+		    [WORK_PIPE] = load_pipe,
+		    [WORK_DIAL] = load_dial,
+		    [WORK_IDLE] = load_idle,
+		},
+	};
+
+	rk_log_set(on_log, RK_LOG_WARN, NULL);
+	return args_run(&load, argc, argv);
+}

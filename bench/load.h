@@ -1,0 +1,18 @@
+/* The works of the load generator that are a client's. */
+#ifndef RPCKIT_BENCH_LOAD_H
+#define RPCKIT_BENCH_LOAD_H
+
+#include "args.h"
+
+struct rk_ident;
+
+/* Who we are, from the folder; *out is NULL without one. */
+RK_MUST enum rk_err load_identity(const struct args *a, const char *name,
+    struct rk_ident **out, struct rk_error *err);
+
+work_fn load_seq;
+work_fn load_pipe;
+work_fn load_dial;
+work_fn load_idle;
+
+#endif
