@@ -418,7 +418,7 @@ static void
 describe(const struct rk_client *c, const struct rk_request *req,
     const struct rk_reply *reply, struct rk_error *err)
 {
-	const char *method = req->method;
+	const char *method = req->method == NULL ? "call" : req->method;
 	const char *detail = rk_err_text(reply->code);
 	char remote[RK_ERROR_TEXT_LEN / 2];
 	char name[RK_NAME_MAX + 1];
@@ -484,7 +484,7 @@ rk_client_flush(struct rk_client *c, struct rk_error *err)
 		return err_set(
 		    err, RK_ESTATE, "%s: not connected", c->url_text);
 	while (r == RK_OK && c->state != CLIENT_IDLE &&
-	       (c->state != CLIENT_OPEN || session_unsent(c->session) != 0))
+	       (c->state != CLIENT_OPEN || !session_is_flushed(c->session)))
 		r = rk_loop_step(c->loop, -1);
 	if (r != RK_OK)
 		return err_set(

@@ -327,10 +327,10 @@ session_has_room(const struct session *s)
 	return conn_has_room(s->conn);
 }
 
-size_t
-session_unsent(const struct session *s)
+bool
+session_is_flushed(const struct session *s)
 {
-	return conn_unsent(s->conn);
+	return conn_is_flushed(s->conn);
 }
 
 void

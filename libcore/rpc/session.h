@@ -61,7 +61,8 @@ RK_MUST enum rk_err session_send(struct session *s, const struct msg *m,
  * conf.max_over.  A server that has no room asks for no more requests; a client
  * always reads, or both ends might wait for the other to do so. */
 bool session_has_room(const struct session *s);
-size_t session_unsent(const struct session *s);
+/* All that was queued has left the process. */
+bool session_is_flushed(const struct session *s);
 
 /* Deliver nothing for now; received bytes stay in the socket. */
 void session_pause(struct session *s, bool pause);

@@ -105,8 +105,7 @@ certificates_checked() {
 	printf 'passphrase\n' >pass
 	chmod 600 pass
 	broken 'a key nobody opens' '^rpcd: .*passphrase' \
-		"$selfy" -o copy -k node -force \
-		-pass file:pass -format pkcs8
+		encrypt certs/node.key copy/node.key
 	echo 'pass = file:pass' >>copy.conf
 	want 0 '-t: a key that is opened' "$rpcd" -t -f copy.conf
 	echo wrong >pass

@@ -63,7 +63,7 @@ conf_is_comments() {
 
 # With every setting taken it is still right.
 conf_is_right() {
-	sed -nE 's/^# ([a-z-]+ = .*|\[.*\])$/\1/p' \
+	sed -nE 's/^#([a-z-]+ = .*|\[.*\])$/\1/p' \
 		"$stage/etc/rpckit/rpcd.conf" >"$TEST_TMP/rpcd.conf"
 	[ "$(wc -l <"$TEST_TMP/rpcd.conf")" -ge 25 ] || return 1
 	"$stage/usr/local/sbin/rpcd" -T -f "$TEST_TMP/rpcd.conf"

@@ -40,7 +40,10 @@ struct rk_server_conf {
 	unsigned max_unproven;   /* not yet trusted, hard limit [512] */
 	unsigned max_per_source; /* unproven of one /24 or /56 [16] */
 	unsigned max_calls;      /* running of one connection [1024] */
-	size_t max_queue;        /* unsent bytes of one connection [4 MiB] */
+	/* Unsent bytes of one connection: no more requests are taken of it
+	 * then.  Answers of those that run may exceed it by 64 MiB; who has
+	 * not read so many is cut off. */
+	size_t max_queue; /* [4 MiB] */
 };
 
 /*
