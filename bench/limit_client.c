@@ -56,13 +56,13 @@ close_limit(struct limit *l)
 }
 
 static enum rk_err
-told(enum rk_err r, struct rk_error *err)
+told(const struct limit *l, enum rk_err r, struct rk_error *err)
 {
+	if (r == RK_OK || err->text[0] != '\0')
+		return r;
 	if (r == RK_ETLS)
-		raw_tls_explain("TLS", err);
-	else if (r != RK_OK && err->text[0] == '\0')
-		(void)err_set(err, r, "the connection: %s", rk_err_text(r));
-	return r;
+		return raw_tls_explain(l->args->url, err);
+	return err_set(err, r, "%s: %s", l->args->url, rk_err_text(r));
 }
 
 /* ---- one call after another, on a blocking socket ---- */

@@ -98,6 +98,14 @@ new_client(struct load *l, struct rk_client **out, struct rk_error *err)
 	return rk_client_new(&conf, out, err);
 }
 
+/* The reason of the end that came too early. */
+static enum rk_err
+gone(const struct load *l, struct rk_error *err)
+{
+	*err = l->why;
+	return l->why.code;
+}
+
 /* ---- one call after another, by the blocking form ---- */
 
 static enum rk_err
@@ -114,7 +122,7 @@ call_in_turn(struct load *l, struct rk_error *err)
 		r = rk_client_call(l->client, &l->req, &reply, err);
 		rk_reply_free(&reply);
 		if (r != RK_OK)
-			return r;
+			return l->down ? gone(l, err) : r;
 		now = meter_now();
 		more = meter_call(&l->meter, begun, now);
 	}
@@ -148,14 +156,6 @@ turn(struct load *l, struct rk_error *err)
 	if (rk_loop_step(l->loop, -1) != RK_OK)
 		return err_set(err, RK_EIO, "the event loop failed");
 	return RK_OK;
-}
-
-/* The reason of the end that came too early. */
-static enum rk_err
-gone(const struct load *l, struct rk_error *err)
-{
-	*err = l->why;
-	return l->why.code;
 }
 
 static enum rk_err

@@ -522,6 +522,56 @@ asks_trust_again(void **state)
 	rk_trust_free(rig.conf.trust);
 }
 
+static void
+use_ident(struct rpcrig *r, void *arg)
+{
+	struct rk_error err;
+
+	assert_int_equal(
+	    rk_server_identity(r->server, arg, NULL, NULL, NULL, &err), RK_OK);
+}
+
+/* Revoked since: neither the session nor the certificate lets it in. */
+static void
+asks_for_revocation(void **state)
+{
+	const uint64_t serial = 3; /* client.crt, made after node.crt */
+	struct rk_cert_info info;
+	struct rk_ident *strict;
+	struct rpcrig rig;
+	struct told t = { 0 };
+	struct rk_client *c;
+	struct rpcanswer a;
+	char path[512];
+	char *crl;
+
+	assert_true(rk_ident_info(rpcworld.client, &info));
+	assert_int_equal(strtoul(info.serial, NULL, 16), serial);
+	rpcrig_begin(&rig, *state);
+	c = new_client(&rig, &t, NULL);
+	assert_int_equal(rk_client_connect(c, NULL), RK_OK);
+	rpcrig_call(c, "echo", "x", 1, &a);
+	rk_client_shutdown(c);
+	rpcrig_turn(c, &t.closed, 1);
+	crl = certs_new_crl(
+	    rpcworld.ca, &(struct certs_crl){ .serials = &serial, .n = 1 });
+	certs_write(rpcworld.dir, "ca.crl", crl, 0600);
+	strict = rpcworld_load("node");
+	rpcworld_path(path, "ca.crl");
+	assert_int_equal(unlink(path), 0);
+	free(crl);
+	rpcrig_do(&rig, use_ident, strict);
+	rpclog_start();
+	assert_int_equal(rk_client_start(c, NULL), RK_OK);
+	rpcrig_turn(c, &t.closed, 2);
+	rpclog_await(RK_LOG_WARN, "revoked", 1);
+	rpclog_stop();
+	assert_int_equal(rpcrig_get(&rig, &rig.handled), 1);
+	rk_client_free(c);
+	rpcrig_end(&rig);
+	rk_ident_free(strict);
+}
+
 int
 main(void)
 {
@@ -541,6 +591,7 @@ main(void)
 		    RPC_ONLY(RPC_TLS) },
 		{ "again", starts_again, RPC_ALL },
 		{ "trust again", asks_trust_again, RPC_ONLY(RPC_TLS) },
+		{ "revoked", asks_for_revocation, RPC_ONLY(RPC_TLS) },
 	};
 
 	return rpcrig_run_cases(

@@ -87,7 +87,7 @@ rpcworld_setup(void **state)
 	certs_fill_from(ca, rpcworld.dir);
 	add_leaf(ca, "other", "other@example.org");
 	add_leaf(ca, "node2", "node2@example.org");
-	certs_free(ca);
+	rpcworld.ca = ca;
 	rpcworld.node = rpcworld_load("node");
 	rpcworld.client = rpcworld_load("client");
 	rpcworld.other = rpcworld_load("other");
@@ -103,6 +103,7 @@ rpcworld_teardown(void **state)
 	rk_ident_free(rpcworld.client);
 	rk_ident_free(rpcworld.other);
 	rk_ident_free(rpcworld.node2);
+	certs_free(rpcworld.ca);
 	certs_remove_tmp(rpcworld.dir);
 	return 0;
 }

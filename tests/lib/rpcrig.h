@@ -22,7 +22,8 @@ const char *rpc_kind_name(enum rpc_kind kind);
 
 /* What the whole program shares; cmocka's group set-up and tear-down. */
 struct rpcworld {
-	char dir[256];           /* certificates, sockets, key lists */
+	char dir[256]; /* certificates, sockets, key lists */
+	struct certs_cert *ca;
 	struct rk_ident *node;   /* node@example.org */
 	struct rk_ident *client; /* client@example.org */
 	struct rk_ident *other;  /* other@example.org, of the same CA */
