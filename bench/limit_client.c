@@ -58,11 +58,11 @@ close_limit(struct limit *l)
 static enum rk_err
 told(const struct limit *l, enum rk_err r, struct rk_error *err)
 {
-	if (r == RK_OK || err->text[0] != '\0')
+	if (r == RK_OK || l == NULL || err->text[0] != '\0')
 		return r;
 	if (r == RK_ETLS)
-		return raw_tls_explain(l->args->url, err);
-	return err_set(err, r, "%s: %s", l->args->url, rk_err_text(r));
+		return raw_tls_explain(l->end.url, err);
+	return err_set(err, r, "%s: %s", l->end.url, rk_err_text(r));
 }
 
 /* ---- one call after another, on a blocking socket ---- */
@@ -116,7 +116,7 @@ limit_seq(const struct args *a, struct rk_error *err)
 		goto out;
 	meter_report(&l->meter);
 out:
-	(void)told(r, err); /* returns r */
+	(void)told(l, r, err); /* returns r */
 	close_limit(l);
 	return r;
 }
@@ -227,7 +227,7 @@ limit_pipe(const struct args *a, struct rk_error *err)
 		goto out;
 	meter_report(&l->meter);
 out:
-	(void)told(r, err); /* returns r */
+	(void)told(l, r, err); /* returns r */
 	close_limit(l);
 	return r;
 }
@@ -282,7 +282,7 @@ limit_dial(const struct args *a, struct rk_error *err)
 	if (r == RK_OK)
 		meter_report(&l->meter);
 out:
-	(void)told(r, err); /* returns r */
+	(void)told(l, r, err); /* returns r */
 	close_limit(l);
 	return r;
 }
@@ -310,7 +310,7 @@ limit_idle(const struct args *a, struct rk_error *err)
 		    a->server == 0 ? -1 : meter_memory(a->server) - server,
 		    meter_memory(0) - here);
 out:
-	(void)told(r, err); /* returns r */
+	(void)told(l, r, err); /* returns r */
 	for (unsigned i = 0; conns != NULL && i < a->conns; i++)
 		raw_free(conns[i]);
 	close_limit(l);

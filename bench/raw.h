@@ -22,6 +22,7 @@ enum raw_form {
 
 /* Where to, and as whom. */
 struct raw_end {
+	char url[128]; /* to be shown */
 	enum raw_form form;
 	struct sockaddr_in addr;
 	struct raw_tls *tls; /* NULL: plain TCP */
@@ -101,7 +102,7 @@ RK_MUST enum rk_err raw_tls_read(struct raw_conn *c, size_t enough);
 /* Seal all of `out`, to the socket or to `sealed`.  RK_EAGAIN. */
 RK_MUST enum rk_err raw_tls_write(struct raw_conn *c);
 bool raw_tls_resumed(const struct raw_conn *c);
-/* Why the last call here failed. */
-void raw_tls_explain(const char *what, struct rk_error *err);
+/* Say why the last call here failed; RK_ETLS. */
+enum rk_err raw_tls_explain(const char *what, struct rk_error *err);
 
 #endif

@@ -67,14 +67,13 @@ enum rk_err
 raw_end_init(struct raw_end *e, const char *url, const char *certs,
     const char *name, struct rk_error *err)
 {
-	char shown[128];
-
 	*e = (struct raw_end){ .form = RAW_TCP };
+	(void)str_escape(e->url, sizeof(e->url), url); /* returns it */
 	if (!parse_url(url, e))
 		return err_set(err, RK_EINVAL,
 		    "%s: not tcp://, tls:// or tls+bio:// with an IPv4 address "
 		    "and a port",
-		    str_escape(shown, sizeof(shown), url));
+		    e->url);
 	if (e->form == RAW_TCP)
 		return RK_OK;
 	e->scratch = malloc(RAW_READ_LEN);
@@ -110,7 +109,7 @@ raw_listen(const struct raw_end *e, int *fd, char url[64], struct rk_error *err)
 	    bind(f, (const struct sockaddr *)&e->addr, sizeof(e->addr)) != 0 ||
 	    listen(f, BACKLOG) != 0 ||
 	    getsockname(f, (struct sockaddr *)&bound, &len) != 0) {
-		(void)err_sys(err, RK_EIO, errno, "cannot listen");
+		(void)err_sys(err, RK_EIO, errno, "%s: cannot listen", e->url);
 		if (f >= 0)
 			(void)close(f); /* nobody knows it */
 		return RK_EIO;
@@ -296,10 +295,12 @@ raw_dial(const struct raw_end *e, struct raw_conn **out, struct rk_error *err)
 
 	*out = NULL;
 	if (fd < 0)
-		return err_sys(err, RK_ECONNECT, errno, "no socket");
+		return err_sys(
+		    err, RK_ECONNECT, errno, "%s: no socket", e->url);
 	if (connect(fd, (const struct sockaddr *)&e->addr, sizeof(e->addr)) !=
 	    0) {
-		(void)err_sys(err, RK_ECONNECT, errno, "cannot connect");
+		(void)err_sys(
+		    err, RK_ECONNECT, errno, "%s: cannot connect", e->url);
 		(void)close(fd); /* never connected */
 		return RK_ECONNECT;
 	}
@@ -307,7 +308,7 @@ raw_dial(const struct raw_end *e, struct raw_conn **out, struct rk_error *err)
 		return r;
 	if (!c->shaken && (r = shake(c)) != RK_OK) {
 		if (r == RK_ETLS)
-			raw_tls_explain("handshake", err);
+			r = raw_tls_explain(e->url, err);
 		raw_free(c);
 		return r;
 	}

@@ -2,6 +2,7 @@
 #include "raw.h"
 
 #include "base/error.h"
+#include "base/str.h"
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -18,14 +19,17 @@ struct raw_tls {
 	SSL_SESSION *session; /* the newest */
 };
 
-void
+enum rk_err
 raw_tls_explain(const char *what, struct rk_error *err)
 {
-	const char *reason = ERR_reason_error_string(ERR_get_error());
+	unsigned long e = ERR_get_error();
+	const char *reason = ERR_reason_error_string(e);
 
-	(void)err_set(err, RK_ETLS, "%s: %s", what,
-	    reason == NULL ? "the TLS library tells no reason" : reason);
 	ERR_clear_error();
+	if (ERR_SYSTEM_ERROR(e))
+		return err_sys(err, RK_ETLS, ERR_GET_REASON(e), "%s", what);
+	return err_set(err, RK_ETLS, "%s: %s", what,
+	    reason == NULL ? "the TLS library tells no reason" : reason);
 }
 
 /* ---- memory instead of a socket ---- */
@@ -153,6 +157,7 @@ raw_tls_new(enum raw_form form, bool server, const char *certs,
     const char *name, struct raw_tls **out, struct rk_error *err)
 {
 	struct raw_tls *t = calloc(1, sizeof(*t));
+	char shown[128];
 
 	*out = NULL;
 	if (t == NULL)
@@ -166,7 +171,8 @@ raw_tls_new(enum raw_form form, bool server, const char *certs,
 		*out = t;
 		return RK_OK;
 	}
-	raw_tls_explain("TLS with these certificates", err);
+	(void)raw_tls_explain(
+	    str_escape(shown, sizeof(shown), certs), err); /* returns RK_ETLS */
 	raw_tls_free(t);
 	return RK_ETLS;
 }

@@ -15,7 +15,7 @@ term() {
 terminal() {
 	term new-session -d -x 80 -y 24 -s t "env -i HOME=$tmp PS1='\$ ' \
 	    TERM=screen-256color LC_ALL=C.UTF-8 PATH=$PATH ENV= \
-	    RPCKIT_SERVER=$(url tls) RPCKIT_CERTS=$tmp/certs RPCKIT_KEY=alice \
+	    RPCKIT_SERVER=$(url tls) RPCKIT_CERTS=certs RPCKIT_KEY=alice \
 	    sh"
 	until_ok on_screen '^\$ *$'
 }

@@ -227,6 +227,15 @@ rpclog_count(enum rk_log_level level, const char *text)
 	return n;
 }
 
+static void
+show_log(void)
+{
+	(void)pthread_mutex_lock(&log_lock);
+	for (unsigned i = 0; i < n_lines; i++)
+		print_message("%d %s\n", lines[i].level, lines[i].text);
+	(void)pthread_mutex_unlock(&log_lock);
+}
+
 void
 rpclog_await(enum rk_log_level level, const char *text, unsigned n)
 {
@@ -234,8 +243,10 @@ rpclog_await(enum rk_log_level level, const char *text, unsigned n)
 	uint64_t until = rpcrig_now() + RPCRIG_PATIENCE_MS;
 
 	while (rpclog_count(level, text) < n) {
-		if (rpcrig_now() > until)
+		if (rpcrig_now() > until) {
+			show_log();
 			fail_msg("no line with \"%s\"", text);
+		}
 		(void)nanosleep(&ms, NULL);
 	}
 }
