@@ -84,15 +84,13 @@ on_cancel(uint64_t id, enum rk_cancel_why why, void *arg)
 static void
 refuse(struct rk_call *call, const struct command *c, const char *why)
 {
-	char text[RK_ERROR_TEXT_LEN];
 	char name[160];
 
 	(void)rk_escape(
 	    name, sizeof(name), c->conf->name, strlen(c->conf->name));
-	(void)snprintf(text, sizeof(text), "%s: %s", name, why);
-	log_event(RK_LOG_DEBUG, "exec", "%s (called by %s)", text,
+	log_event(RK_LOG_DEBUG, "exec", "%s: %s (called by %s)", name, why,
 	    rk_call_peer(call)->remote);
-	(void)rk_call_fail(call, text, NULL, 0);
+	(void)rk_call_fail(call, why, NULL, 0);
 }
 
 void

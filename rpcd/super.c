@@ -43,7 +43,6 @@ fail(struct job *job, const char *fmt, ...)
 {
 	char name[160];
 	char what[RK_ERROR_TEXT_LEN];
-	char text[RK_ERROR_TEXT_LEN + 162];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -51,9 +50,9 @@ fail(struct job *job, const char *fmt, ...)
 		what[0] = '\0';
 	va_end(ap);
 	str_escape(name, sizeof(name), job->command->conf->name);
-	(void)snprintf(text, sizeof(text), "%s: %s", name, what);
-	reply(job, text, NULL, 0);
-	log_event(RK_LOG_INFO, "exec", "%s (called by %s)", text, job->caller);
+	reply(job, what, NULL, 0); /* the caller knows whom it called */
+	log_event(RK_LOG_INFO, "exec", "%s: %s (called by %s)", name, what,
+	    job->caller);
 }
 
 static void
