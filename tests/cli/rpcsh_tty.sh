@@ -141,8 +141,9 @@ items() {
 	ends 0 "and calls"
 	! grep -q hidden plain && grep -q hidden got
 	result $? "what was typed is sent and not seen"
-	begin "$rpcsh echo 'password=?'"
-	shows '^password:' "k=? asks"
+	# Another name: the screen may still show the question before.
+	begin "$rpcsh echo 'secret=?'"
+	shows '^secret:' "k=? asks"
 	keys C-d
 	ends 7 "the end of input is no answer"
 }
