@@ -319,6 +319,42 @@ test_hooks_run_once_at_the_end_of_the_turn(void **state)
 	rk_loop_free(loop);
 }
 
+/*
+ * What was queued between turns is a turn by itself where waiting is allowed,
+ * but never twice in a row: what is ready gets its turn.
+ */
+static void
+test_hooks_queued_between_turns(void **state)
+{
+	struct rk_loop *loop = new_loop();
+	struct hooked a = { .hook.fn = on_hook, .loop = loop };
+	struct seen s = { 0 };
+	struct rk_watch *w;
+	int fds[2];
+
+	(void)state;
+	new_pair(fds);
+	assert_int_equal(
+	    rk_watch_new(loop, fds[0], RK_WRITE, on_seen, &s, &w), RK_OK);
+	for (unsigned i = 1; i <= 3; i++) {
+		loop_hook_queue(loop, &a.hook);
+		assert_int_equal(rk_loop_step(loop, -1), RK_OK);
+		assert_int_equal(a.calls, 2 * i - 1);
+		assert_int_equal(s.calls, i - 1);
+		loop_hook_queue(loop, &a.hook);
+		assert_int_equal(rk_loop_step(loop, -1), RK_OK);
+		assert_int_equal(a.calls, 2 * i);
+		assert_int_equal(s.calls, i);
+	}
+	loop_hook_queue(loop, &a.hook);
+	step(loop); /* may not wait: everything in one turn */
+	assert_int_equal(a.calls, 7);
+	assert_int_equal(s.calls, 4);
+	rk_watch_free(w);
+	rk_loop_free(loop);
+	close_pair(fds);
+}
+
 static void
 test_hooks_of_the_next_turn(void **state)
 {
@@ -437,6 +473,7 @@ main(void)
 		cmocka_unit_test(test_events_nobody_wants_any_more_are_dropped),
 		cmocka_unit_test(test_reused_descriptors_get_no_stale_events),
 		cmocka_unit_test(test_hooks_run_once_at_the_end_of_the_turn),
+		cmocka_unit_test(test_hooks_queued_between_turns),
 		cmocka_unit_test(test_hooks_of_the_next_turn),
 		cmocka_unit_test(test_outer_poll_sees_every_kind_of_work),
 		cmocka_unit_test(test_a_turn_inside_a_turn_is_refused),
