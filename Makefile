@@ -31,6 +31,23 @@ LDFLAGS_fuzz   := -fsanitize=address,undefined
 
 LIB_PKGS := openssl libsodium libargon2
 CLI_PKGS := jansson
+
+# QUIC needs ngtcp2 1.11 with one of its TLS helpers; everything else builds
+# without.  QUIC=no, gnutls or ossl overrides what is found.
+NGTCP2 := libngtcp2 >= 1.11
+found = $(shell $(PKG_CONFIG) --exists $(1) && echo $(2))
+ifndef QUIC
+QUIC := $(firstword $(call found,'$(NGTCP2)' libngtcp2_crypto_gnutls gnutls, \
+	gnutls) $(call found,'$(NGTCP2)' libngtcp2_crypto_ossl,ossl) no)
+endif
+QUIC_PKGS_gnutls := libngtcp2 libngtcp2_crypto_gnutls gnutls
+QUIC_PKGS_ossl   := libngtcp2 libngtcp2_crypto_ossl
+LIB_PKGS += $(QUIC_PKGS_$(QUIC))
+QUIC_FILES := $(wildcard libcore/net/quic*.c)
+QUIC_OFF_no     := $(filter-out %/quic_none.c,$(QUIC_FILES))
+QUIC_OFF_gnutls := libcore/net/quic_none.c libcore/net/quic_tls_ossl.c
+QUIC_OFF_ossl   := libcore/net/quic_none.c $(wildcard \
+	libcore/net/quic_tls_gnutls*.c)
 DEPS_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIB_PKGS) $(CLI_PKGS))
 LIB_LIBS    := $(shell $(PKG_CONFIG) --libs $(LIB_PKGS)) -pthread
 CLI_LIBS    := $(shell $(PKG_CONFIG) --libs $(CLI_PKGS))
@@ -50,10 +67,11 @@ INC_LIB   := -Ilibcore/include -Ilibcore
 INC_PROG  := -Ilibcore/include -I$(WALL)
 
 PROGRAMS := rpcd rpcsh selfy
-LIB_SRCS := $(wildcard libcore/base/*.c libcore/trust/*.c libcore/net/*.c \
-	libcore/rpc/*.c)
+LIB_SRCS := $(filter-out $(QUIC_OFF_$(QUIC)),$(wildcard libcore/base/*.c \
+	libcore/trust/*.c libcore/net/*.c libcore/rpc/*.c))
 CLI_SRCS := $(wildcard libcore/cli/*.c)
-UNIT_SRCS := $(wildcard tests/unit/test_*.c tests/contract/test_*.c)
+UNIT_SRCS := $(filter-out $(if $(filter no,$(QUIC)),%/test_quic%), \
+	$(wildcard tests/unit/test_*.c tests/contract/test_*.c))
 TESTLIB_SRCS := $(wildcard tests/lib/*.c)
 TOOL_SRCS := $(wildcard tests/tools/*.c)
 FUZZ_SRCS := $(wildcard tests/fuzz/fuzz_*.c)
