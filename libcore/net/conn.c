@@ -117,6 +117,15 @@ wanted(const struct conn *c)
 	return 0;
 }
 
+static enum rk_err
+watch(struct conn *c, unsigned want)
+{
+	if (c->watch != NULL)
+		return rk_watch_set(c->watch, want);
+	loop_ready_want(&c->ready, want);
+	return RK_OK;
+}
+
 /* Buffers go home, the descriptor is watched for what is needed now, the timer
  * is early enough.  Left to the flush hook when that is to come. */
 static void
@@ -130,8 +139,7 @@ settle(struct conn *c)
 		loop_buf_give(c->loop, &c->in);
 	if (buf_len(&c->out) == 0)
 		loop_buf_give(c->loop, &c->out);
-	if ((r = rk_watch_set(c->watch, wanted(c))) != RK_OK ||
-	    (r = conn_arm(c)) != RK_OK)
+	if ((r = watch(c, wanted(c))) != RK_OK || (r = conn_arm(c)) != RK_OK)
 		conn_fail(c, r, "watching the connection: %s", rk_err_text(r));
 }
 
@@ -141,6 +149,7 @@ destroy(struct conn *c)
 	loop_hook_remove(c->loop, &c->flush);
 	loop_hook_remove(c->loop, &c->work);
 	rk_watch_free(c->watch);
+	loop_ready_fini(&c->ready);
 	rk_timer_free(c->timer);
 	layer_free(c->top);
 	loop_buf_give(c->loop, &c->in);
@@ -151,7 +160,7 @@ destroy(struct conn *c)
 static void
 finish(struct conn *c)
 {
-	c->top->ops->close(c->top);
+	c->top->ops->close(c->top, &c->why);
 	c->events->closed(c, &c->why, c->arg);
 	destroy(c);
 }
@@ -161,7 +170,11 @@ finish(struct conn *c)
 const char *
 conn_step(const struct conn *c)
 {
-	return strcmp(c->top->ops->name, "tls") == 0 ? "tls" : "connect";
+	const char *name = c->top->ops->name;
+	bool shakes_keys =
+	    strcmp(name, "tls") == 0 || strcmp(name, "quic") == 0;
+
+	return shakes_keys ? "tls" : "connect";
 }
 
 static void
@@ -189,6 +202,8 @@ shake_hands(struct conn *c)
 		return;
 	}
 	conn_set_state(c, CONN_VERIFY);
+	if (!layer_query(c->top, LAYER_Q_EARLY, &c->is_early))
+		c->is_early = false;
 	loop_hook_queue(c->loop, &c->flush); /* the layers' last words */
 	c->events->proven(c, c->arg);
 }
@@ -196,12 +211,10 @@ shake_hands(struct conn *c)
 /* ---- the loop's callbacks ---- */
 
 static void
-on_ready(struct rk_watch *w, int fd, unsigned ready, void *arg)
+on_ready(unsigned ready, void *arg)
 {
 	struct conn *c = arg;
 
-	(void)w;
-	(void)fd;
 	if (c->state == CONN_HANDSHAKE) {
 		shake_hands(c);
 		settle(c);
@@ -214,6 +227,14 @@ on_ready(struct rk_watch *w, int fd, unsigned ready, void *arg)
 	if ((ready & RK_READ) != 0)
 		conn_read(c);
 	settle(c);
+}
+
+static void
+on_watch(struct rk_watch *w, int fd, unsigned ready, void *arg)
+{
+	(void)w;
+	(void)fd;
+	on_ready(ready, arg);
 }
 
 static void
@@ -255,6 +276,25 @@ send_failed(struct conn *c, enum rk_err r)
 	conn_fail_io(c, r, "sending to the peer");
 }
 
+/*
+ * The last bytes of ours have been taken over: by the kernel, which delivers
+ * them whatever we do, or by a layer that has to be waited for.
+ */
+static void
+finish_drain(struct conn *c)
+{
+	bool settled;
+
+	if (layer_query(c->top, LAYER_Q_SETTLED, &settled) && !settled) {
+		c->blocked = RK_WRITE;
+		if (c->write_since == RK_NEVER)
+			c->write_since = rk_loop_now(c->loop);
+		return;
+	}
+	conn_discard(c);
+	conn_fail(c, RK_ECANCELED, "closed by this side");
+}
+
 static void
 on_flush(struct loop_hook *h)
 {
@@ -272,8 +312,7 @@ on_flush(struct loop_hook *h)
 		if (r != RK_OK && r != RK_EAGAIN) {
 			send_failed(c, r);
 		} else if (r == RK_OK && c->state == CONN_DRAINING) {
-			conn_discard(c);
-			conn_fail(c, RK_ECANCELED, "closed by this side");
+			finish_drain(c);
 		}
 	}
 	settle(c);
@@ -312,12 +351,23 @@ make(const struct conn_conf *conf, struct layer *top)
 	return c;
 }
 
+/* The descriptor of the stack, or its layers themselves, tell what is ready. */
+static enum rk_err
+watch_stack(struct conn *c)
+{
+	int fd;
+
+	loop_ready_init(&c->ready, c->loop, on_ready, c);
+	if (layer_query(c->top, LAYER_Q_FD, &fd))
+		return rk_watch_new(c->loop, fd, 0, on_watch, c, &c->watch);
+	return layer_attach(c->top, &c->ready) ? RK_OK : RK_EIO;
+}
+
 enum rk_err
 conn_open(const struct conn_conf *conf, struct layer **top, struct conn **out)
 {
 	struct conn *c;
 	enum rk_err r = RK_ENOMEM;
-	int fd;
 
 	*out = NULL;
 	c = make(conf, *top);
@@ -325,12 +375,8 @@ conn_open(const struct conn_conf *conf, struct layer **top, struct conn **out)
 		layer_free(*top);
 		goto out;
 	}
-	r = RK_EIO;
-	if (!layer_query(*top, LAYER_Q_FD, &fd) ||
-	    (r = rk_timer_new(c->loop, on_timer, c, &c->timer)) != RK_OK ||
-	    (r = rk_watch_new(c->loop, fd, 0, on_ready, c, &c->watch)) !=
-	        RK_OK ||
-	    (r = conn_arm(c)) != RK_OK) {
+	if ((r = rk_timer_new(c->loop, on_timer, c, &c->timer)) != RK_OK ||
+	    (r = watch_stack(c)) != RK_OK || (r = conn_arm(c)) != RK_OK) {
 		destroy(c);
 		goto out;
 	}
@@ -339,6 +385,20 @@ conn_open(const struct conn_conf *conf, struct layer **top, struct conn **out)
 out:
 	*top = NULL;
 	return r;
+}
+
+enum rk_err
+conn_early(struct conn *c, const uint8_t *src, size_t len)
+{
+	if (c->state > CONN_HANDSHAKE || c->top->ops->early == NULL)
+		return RK_EAGAIN;
+	return c->top->ops->early(c->top, src, len);
+}
+
+bool
+conn_is_early(const struct conn *c)
+{
+	return c->is_early;
 }
 
 enum conn_state

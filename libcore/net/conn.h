@@ -41,6 +41,8 @@ struct conn_events {
 	 */
 	size_t (*data)(
 	    struct conn *c, const uint8_t *data, size_t len, void *arg);
+	/* What was early is not any more (conn_is_early()); NULL: no matter. */
+	void (*confirmed)(struct conn *c, void *arg);
 	/* The unsent bytes fell below half of conf.max_queue again. */
 	void (*room)(struct conn *c, void *arg);
 	/* The last callback; the conn is freed when it returns.  why->code is
@@ -70,6 +72,15 @@ void conn_default_timeouts(struct rk_timeouts *t);
  */
 RK_MUST enum rk_err conn_open(
     const struct conn_conf *conf, struct layer **top, struct conn **out);
+
+/*
+ * Before OPEN, on a client: bytes for early() of the layers (net/layer.h),
+ * which deliver them in any case, before all others.  RK_EAGAIN: not taken.
+ */
+RK_MUST enum rk_err conn_early(struct conn *c, const uint8_t *src, size_t len);
+/* On a server: what data() shows now may be a recording, because the handshake
+ * has not ended; false forever after `confirmed`. */
+bool conn_is_early(const struct conn *c);
 
 enum conn_state conn_state(const struct conn *c);
 /* VERIFY -> OPEN; bytes that wait are delivered in the next turn. */

@@ -18,7 +18,8 @@ struct conn {
 	const struct conn_events *events;
 	void *arg;
 	struct layer *top;
-	struct rk_watch *watch;
+	struct rk_watch *watch;  /* of the descriptor, or, without one: */
+	struct loop_ready ready; /* what the layers raise */
 	struct rk_timer *timer;
 	struct loop_hook flush; /* end of the turn: send, settle, be gone */
 	struct loop_hook work;  /* next turn: see jobs */
@@ -26,6 +27,7 @@ struct conn {
 	enum conn_state state;
 	bool paused;
 	bool busy;
+	bool is_early;      /* a server's: what comes may be a recording */
 	bool crowded;       /* half of max_queue was reached: room is owed */
 	enum rk_err broken; /* sending failed in conn_flush(); RK_OK: not */
 	unsigned blocked;   /* what the descriptor must become to send; or 0 */

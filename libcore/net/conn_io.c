@@ -130,6 +130,21 @@ end_of_input(struct conn *c)
 		conn_fail_io(c, RK_ECLOSED, "the peer");
 }
 
+/* What arrived early cannot be a recording once the handshake has ended. */
+static void
+note_confirmed(struct conn *c)
+{
+	bool early;
+
+	if (!c->is_early || c->state != CONN_OPEN)
+		return;
+	if (layer_query(c->top, LAYER_Q_EARLY, &early) && early)
+		return;
+	c->is_early = false;
+	if (c->events->confirmed != NULL)
+		c->events->confirmed(c, c->arg);
+}
+
 /* One round; false: there is no more for now. */
 static bool
 read_once(struct conn *c)
@@ -154,6 +169,7 @@ read_once(struct conn *c)
 		return false;
 	}
 	c->active = rk_loop_now(c->loop);
+	note_confirmed(c);
 	if (c->state == CONN_OPEN)
 		deliver(c, &t, n);
 	/* A short read has emptied the descriptor; asking again to be told so
@@ -168,6 +184,7 @@ conn_read(struct conn *c)
 
 	for (int i = 0; i < ROUNDS && more && may_read(c); i++)
 		more = read_once(c);
+	note_confirmed(c);
 	if (!may_read(c))
 		return;
 	/* The descriptor tells of the rest, unless a layer holds it. */

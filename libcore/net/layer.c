@@ -2,6 +2,18 @@
 #include "net/layer.h"
 
 bool
+layer_attach(struct layer *l, struct loop_ready *ready)
+{
+	for (; l != NULL; l = l->below) {
+		if (l->ops->attach == NULL)
+			continue;
+		l->ops->attach(l, ready);
+		return true;
+	}
+	return false;
+}
+
+bool
 layer_query(struct layer *l, enum layer_query what, void *out)
 {
 	for (; l != NULL; l = l->below) {

@@ -8,29 +8,55 @@
 /*
  * A connection is a stack of these: tcp or unix at the bottom, tls above.
  * Rules of calling: a layer calls only the one below it; the connection calls
- * only the top; nothing here calls back up.  No call ever blocks.  Layers
- * prove possession of keys; they decide nothing about trust.
+ * only the top; nothing here calls back up, but that a bottom without a
+ * descriptor of its own raises what it was attached to.  No call ever blocks.
+ * Layers prove possession of keys; they decide nothing about trust.
+ *
+ * Early data (RFC 8446, 2.3; RFC 9001, 4.6): a client that resumes a session
+ * may be able to send bytes before the handshake has ended.  It learns how many
+ * from LAYER_Q_EARLY_MAX, judges LAYER_Q_PEER_CERT, which is what it remembers
+ * of the server, and gives them to early().  A server's handshake() is RK_OK as
+ * soon as it knows who sent early bytes; what recv() gives while LAYER_Q_EARLY
+ * is true may be somebody's recording.
  */
 struct layer;
+struct loop_ready;
 
 enum layer_query {
-	LAYER_Q_FD,        /* int */
-	LAYER_Q_NAME,      /* const char *: transport of the bottom-most
-	                      layer that names one: "tls" wins over "tcp" */
-	LAYER_Q_LOCAL,     /* struct addr: own end of the socket */
-	LAYER_Q_REMOTE,    /* struct addr */
-	LAYER_Q_PEER_CERT, /* struct rk_bytes: the leaf's DER, proven, valid as
-	                      long as the layer; absent: false */
-	LAYER_Q_RESUMED,   /* bool */
-	LAYER_Q_ALPN,      /* char[16] */
-	LAYER_Q_CIPHER,    /* char[48] */
-	LAYER_Q_ERROR      /* struct rk_error: why the last call here failed
-	                      (recv, send and flush return a code only); an
-	                      orderly end has a text too; false: none did */
+	LAYER_Q_FD,         /* int; false: the layers are attach()ed */
+	LAYER_Q_NAME,       /* const char *: transport of the bottom-most
+	                       layer that names one: "tls" wins over "tcp" */
+	LAYER_Q_LOCAL,      /* struct addr: own end of the socket */
+	LAYER_Q_REMOTE,     /* struct addr */
+	LAYER_Q_PEER_CERT,  /* struct rk_bytes: the leaf's DER, proven, valid as
+	                       long as the layer; absent: false */
+	LAYER_Q_RESUMED,    /* bool */
+	LAYER_Q_SETTLED,    /* bool: the peer's kernel or QUIC has confirmed all
+	                       that was sent.  Known only where that can be
+	                       waited for: when it was false, RK_WRITE is raised
+	                       once it is true.  Not known: taken for true */
+	LAYER_Q_EARLY_MAX,  /* size_t, client before its handshake: bytes that
+	                       early() may take in all; false: none */
+	LAYER_Q_EARLY,      /* bool, server: the handshake has not ended, what
+	                       came may come again.  When it becomes false,
+	                       recv() is worth calling */
+	LAYER_Q_EARLY_USED, /* bool: early data went, and was taken */
+	LAYER_Q_CONFIRMED,  /* bool, client: the server is known to have
+	                       accepted us; false: not known (yet) */
+	LAYER_Q_ALPN,       /* char[16] */
+	LAYER_Q_CIPHER,     /* char[48] */
+	LAYER_Q_ERROR       /* struct rk_error: why the last call here failed
+	                       (recv, send and flush return a code only); an
+	                       orderly end has a text too; false: none did */
 };
 
 struct layer_ops {
 	const char *name;
+	/* Where LAYER_Q_FD is not known: raise RK_READ and RK_WRITE here, from
+	 * the loop's thread, instead of a descriptor; lower what a call has
+	 * found not to be so.  Called once, before any other.  NULL: ask below.
+	 */
+	void (*attach)(struct layer *l, struct loop_ready *ready);
 	/* RK_OK: done; RK_EAGAIN: wait for want(); else the error, in err. */
 	enum rk_err (*handshake)(struct layer *l, struct rk_error *err);
 	/* RK_OK: 0 < *n <= cap bytes; RK_EAGAIN; RK_ECLOSED: orderly end by the
@@ -48,9 +74,18 @@ struct layer_ops {
 	bool (*pending)(const struct layer *l);
 	/* Fill *out (type above); false: not known here or below. */
 	bool (*query)(struct layer *l, enum layer_query what, void *out);
+	/*
+	 * Bytes for the peer that may come to it twice, before the first
+	 * handshake() or while it is RK_EAGAIN: all of them are sent with the
+	 * first flight, and sent again as the first of the ordinary ones where
+	 * the peer does not take them early.  RK_EAGAIN: not possible (any
+	 * more), nothing was taken; RK_ENOMEM.  NULL: never possible.
+	 */
+	enum rk_err (*early)(struct layer *l, const uint8_t *src, size_t len);
 	/* Say goodbye (close_notify, shutdown), as far as it goes at once; only
-	 * free() follows. */
-	void (*close)(struct layer *l);
+	 * free() follows.  why is the end's reason, for transports that can
+	 * tell the peer more than that it is the end. */
+	void (*close)(struct layer *l, const struct rk_error *why);
 	/* Free this layer and those below, closing the descriptor. */
 	void (*free)(struct layer *l);
 };
@@ -61,6 +96,8 @@ struct layer {
 	struct layer *below; /* NULL at the bottom */
 };
 
+/* Attach the first layer from l downwards that wants it.  False: none does. */
+bool layer_attach(struct layer *l, struct loop_ready *ready);
 /* Ask from l downwards: the first layer that knows answers. */
 bool layer_query(struct layer *l, enum layer_query what, void *out);
 void layer_free(struct layer *l); /* NULL is allowed */

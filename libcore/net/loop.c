@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 
 #include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -128,6 +129,71 @@ run_hooks(struct rk_loop *loop, struct loop_hooks *list)
 	}
 }
 
+/* ---- readiness without a descriptor ---- */
+
+static void
+on_ready_hook(struct loop_hook *h)
+{
+	struct loop_ready *r =
+	    (struct loop_ready *)(void *)((char *)h -
+	                                  offsetof(struct loop_ready, hook));
+	unsigned ready = r->ready & r->want;
+
+	if (ready == 0)
+		return;
+	/* Before the call, in which r may go. */
+	loop_hook_queue_next(r->loop, h);
+	r->fn(ready, r->arg);
+}
+
+void
+loop_ready_init(
+    struct loop_ready *r, struct rk_loop *loop, loop_ready_fn *fn, void *arg)
+{
+	*r = (struct loop_ready){
+		.loop = loop,
+		.fn = fn,
+		.arg = arg,
+		.hook = { .fn = on_ready_hook },
+	};
+}
+
+void
+loop_ready_fini(struct loop_ready *r)
+{
+	if (r->loop != NULL)
+		loop_hook_remove(r->loop, &r->hook);
+}
+
+/* What is not (wanted) any more is found out when the hook runs. */
+void
+loop_ready_want(struct loop_ready *r, unsigned want)
+{
+	r->want = want;
+	if ((r->ready & want) == 0)
+		loop_hook_remove(r->loop, &r->hook);
+	else
+		loop_hook_queue_next(r->loop, &r->hook);
+}
+
+void
+loop_ready_raise(struct loop_ready *r, unsigned what)
+{
+	bool news = (what & ~r->ready & r->want) != 0;
+
+	r->ready |= what;
+	if (news)
+		loop_hook_queue(r->loop, &r->hook);
+}
+
+void
+loop_ready_lower(struct loop_ready *r, unsigned what)
+{
+	r->ready &= ~what;
+	if ((r->ready & r->want) == 0)
+		loop_hook_remove(r->loop, &r->hook);
+}
+
 /* What was left for this turn; what is left from now on is for the next. */
 static void
 take_ready(struct rk_loop *loop)
@@ -233,24 +299,30 @@ run_posts(struct rk_loop *loop)
 
 /* ---- the loop ---- */
 
-static int
-wait_ms(const struct rk_loop *loop, int timeout_ms)
+static uint64_t
+wait_ns(const struct rk_loop *loop, int timeout_ms)
 {
-	int ms;
+	uint64_t limit = LOOP_FOREVER;
+	uint64_t ns;
 
 	if (timeout_ms == 0 || !TAILQ_EMPTY(&loop->hooks) ||
 	    !TAILQ_EMPTY(&loop->next) || atomic_load(&loop->stop))
 		return 0;
-	ms = loop_timer_wait_ms(loop);
-	if (ms < 0 || (timeout_ms > 0 && timeout_ms < ms))
-		return timeout_ms;
-	return ms;
+	if (timeout_ms > 0)
+		limit = (uint64_t)timeout_ms * 1000000;
+	ns = loop_timer_wait_ns(loop);
+	return ns < limit ? ns : limit;
 }
 
 int
 rk_loop_wait_ms(const struct rk_loop *loop)
 {
-	return atomic_load(&loop->posted) ? 0 : wait_ms(loop, -1);
+	uint64_t ns = atomic_load(&loop->posted) ? 0 : wait_ns(loop, -1);
+
+	if (ns == LOOP_FOREVER)
+		return -1;
+	ns = ns / 1000000 + (ns % 1000000 != 0);
+	return ns < INT_MAX ? (int)ns : INT_MAX;
 }
 
 /*
@@ -286,7 +358,7 @@ rk_loop_step(struct rk_loop *loop, int timeout_ms)
 	if (begin_with_hooks(loop, timeout_ms))
 		return RK_OK;
 	loop->turning = true;
-	r = loop_poll_wait(loop, wait_ms(loop, timeout_ms), &n);
+	r = loop_poll_wait(loop, wait_ns(loop, timeout_ms), &n);
 	loop_clock_read(loop);
 	take_ready(loop);
 	dispatch(loop, n);

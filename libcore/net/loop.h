@@ -24,6 +24,27 @@ void loop_hook_queue(struct rk_loop *loop, struct loop_hook *h);
 void loop_hook_queue_next(struct rk_loop *loop, struct loop_hook *h);
 void loop_hook_remove(struct rk_loop *loop, struct loop_hook *h);
 
+/*
+ * Readiness that no descriptor tells: several connections behind one socket.
+ * Like a watch, fn is called from the loop as long as what is raised is also
+ * wanted: in the turn that raised it, then once a turn.
+ */
+typedef void loop_ready_fn(unsigned ready, void *arg);
+struct loop_ready {
+	struct rk_loop *loop;
+	loop_ready_fn *fn;
+	void *arg;
+	unsigned ready; /* RK_READ, RK_WRITE */
+	unsigned want;
+	struct loop_hook hook;
+};
+void loop_ready_init(
+    struct loop_ready *r, struct rk_loop *loop, loop_ready_fn *fn, void *arg);
+void loop_ready_fini(struct loop_ready *r);
+void loop_ready_want(struct loop_ready *r, unsigned want);
+void loop_ready_raise(struct loop_ready *r, unsigned what);
+void loop_ready_lower(struct loop_ready *r, unsigned what);
+
 /* Memory every object on the loop may use within one call from the loop:
  * contents do not survive it. */
 #define LOOP_SCRATCH_LEN 65536
@@ -49,6 +70,10 @@ bool loop_is_turning(const struct rk_loop *loop);
 /* Read the clock now, unless a turn has: for calls from outside of turns, when
  * the last one may be long ago. */
 void loop_refresh(struct rk_loop *loop);
+
+/* The moment of rk_loop_now() in nanoseconds, and a timer for such a moment. */
+uint64_t loop_now_ns(const struct rk_loop *loop);
+void loop_timer_set_ns(struct rk_timer *t, uint64_t at_ns);
 
 /* A clock of the test's own; NULL: the system's monotonic one. */
 void loop_set_clock(

@@ -4,6 +4,8 @@
 #include <sys/epoll.h>
 
 #include <errno.h>
+#include <limits.h>
+#include <time.h>
 #include <unistd.h>
 
 enum rk_err
@@ -70,14 +72,33 @@ ready_of(uint32_t events)
 	return ready;
 }
 
+/* Where the kernel is too old for it, milliseconds, and never too early. */
+static int
+wait_for(int fd, struct epoll_event *events, uint64_t ns)
+{
+	struct timespec ts;
+	uint64_t ms = ns / 1000000 + (ns % 1000000 != 0);
+	int got;
+
+	if (ns == 0 || ns == LOOP_FOREVER)
+		return epoll_wait(fd, events, LOOP_BATCH, ns == 0 ? 0 : -1);
+	ts.tv_sec = (time_t)(ns / 1000000000);
+	ts.tv_nsec = (long)(ns % 1000000000);
+	got = epoll_pwait2(fd, events, LOOP_BATCH, &ts, NULL);
+	if (got >= 0 || errno != ENOSYS)
+		return got;
+	return epoll_wait(
+	    fd, events, LOOP_BATCH, ms < INT_MAX ? (int)ms : INT_MAX);
+}
+
 enum rk_err
-loop_poll_wait(struct rk_loop *loop, int ms, size_t *n)
+loop_poll_wait(struct rk_loop *loop, uint64_t ns, size_t *n)
 {
 	struct epoll_event events[LOOP_BATCH];
 	int got;
 
 	*n = 0;
-	got = epoll_wait(loop->poll_fd, events, LOOP_BATCH, ms);
+	got = wait_for(loop->poll_fd, events, ns);
 	if (got < 0)
 		return errno == EINTR ? RK_OK : RK_EIO;
 	for (int i = 0; i < got; i++) {

@@ -56,8 +56,9 @@ struct rk_loop {
 	bool turning;
 	bool brief; /* the last turn was of hooks only */
 	int poll_fd;
-	uint64_t now;
-	uint64_t (*clock)(void *arg);
+	uint64_t now;                 /* ms */
+	uint64_t now_ns;              /* the same moment */
+	uint64_t (*clock)(void *arg); /* ms; NULL: the system's */
 	void *clock_arg;
 	struct loop_event events[LOOP_BATCH];
 	struct loop_watches dead;
@@ -108,11 +109,15 @@ void loop_poll_close(struct rk_loop *loop);
 /* Tell the kernel what is wanted of w now, and store it. */
 RK_MUST enum rk_err loop_poll_set(struct rk_watch *w, unsigned want);
 void loop_poll_forget(struct rk_watch *w);
-/* Wait at most ms (-1: without limit); fill the first *n of loop->events. */
-RK_MUST enum rk_err loop_poll_wait(struct rk_loop *loop, int ms, size_t *n);
+/* Wait at most ns (LOOP_FOREVER: without limit); fill the first *n of
+ * loop->events. */
+#define LOOP_FOREVER UINT64_MAX
+RK_MUST enum rk_err loop_poll_wait(
+    struct rk_loop *loop, uint64_t ns, size_t *n);
 
-/* Milliseconds to the next timer by the clock of this moment; -1: none. */
-int loop_timer_wait_ms(const struct rk_loop *loop);
+/* Nanoseconds to the next timer by the clock of this moment; LOOP_FOREVER:
+ * none. */
+uint64_t loop_timer_wait_ns(const struct rk_loop *loop);
 /* Call what is due at loop->now; timers set meanwhile fire in a later turn. */
 void loop_timer_fire(struct rk_loop *loop);
 /* Read the clock. */

@@ -2,7 +2,6 @@
 #include "net/loop_int.h"
 
 #include <assert.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -15,25 +14,35 @@ struct rk_timer {
 	struct rk_loop *loop;
 	rk_timer_fn *fn;
 	void *arg;
-	uint64_t at;
+	uint64_t at;  /* ns */
 	uint64_t seq; /* timers for the same moment fire in the order set */
 	size_t index; /* in the heap, or one of the above */
 };
 
+#define MS_NS UINT64_C(1000000)
+
 static uint64_t
-system_clock(void *arg)
+clock_ns(const struct rk_loop *loop)
 {
 	struct timespec ts;
 
-	(void)arg;
+	if (loop->clock != NULL)
+		return loop->clock(loop->clock_arg) * MS_NS;
 	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail */
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return (uint64_t)ts.tv_sec * 1000 * MS_NS + (uint64_t)ts.tv_nsec;
 }
 
 void
 loop_clock_read(struct rk_loop *loop)
 {
-	loop->now = loop->clock(loop->clock_arg);
+	loop->now_ns = clock_ns(loop);
+	loop->now = loop->now_ns / MS_NS;
+}
+
+uint64_t
+loop_now_ns(const struct rk_loop *loop)
+{
+	return loop->now_ns;
 }
 
 bool
@@ -52,7 +61,7 @@ loop_refresh(struct rk_loop *loop)
 void
 loop_set_clock(struct rk_loop *loop, uint64_t (*now_ms)(void *arg), void *arg)
 {
-	loop->clock = now_ms != NULL ? now_ms : system_clock;
+	loop->clock = now_ms;
 	loop->clock_arg = arg;
 	loop_clock_read(loop);
 }
@@ -163,21 +172,31 @@ rk_timer_new(
 	return RK_OK;
 }
 
-enum rk_err
-rk_timer_set(struct rk_timer *t, uint64_t at)
+void
+loop_timer_set_ns(struct rk_timer *t, uint64_t at_ns)
 {
 	struct rk_loop *loop = t->loop;
 
 	if (t->index == IS_DUE)
 		rk_timer_clear(t);
-	t->at = at;
+	t->at = at_ns;
 	t->seq = loop->seq++;
 	if (t->index != NOT_ARMED) {
 		settle(loop, t->index, t);
-		return RK_OK;
+		return;
 	}
 	assert(loop->n_heap < loop->cap_heap);
 	move_up(loop, loop->n_heap++, t);
+}
+
+enum rk_err
+rk_timer_set(struct rk_timer *t, uint64_t at)
+{
+	uint64_t ns;
+
+	if (__builtin_mul_overflow(at, MS_NS, &ns))
+		ns = UINT64_MAX;
+	loop_timer_set_ns(t, ns);
 	return RK_OK;
 }
 
@@ -207,19 +226,17 @@ rk_timer_free(struct rk_timer *t)
 	free(t);
 }
 
-int
-loop_timer_wait_ms(const struct rk_loop *loop)
+uint64_t
+loop_timer_wait_ns(const struct rk_loop *loop)
 {
 	uint64_t at;
 	uint64_t now;
 
 	if (loop->n_heap == 0)
-		return -1;
+		return LOOP_FOREVER;
 	at = loop->heap[0]->at;
-	now = loop->clock(loop->clock_arg);
-	if (at <= now)
-		return 0;
-	return at - now < INT_MAX ? (int)(at - now) : INT_MAX;
+	now = clock_ns(loop);
+	return at <= now ? 0 : at - now;
 }
 
 /*
@@ -232,7 +249,7 @@ loop_timer_fire(struct rk_loop *loop)
 {
 	struct rk_timer *t;
 
-	while (loop->n_heap > 0 && loop->heap[0]->at <= loop->now) {
+	while (loop->n_heap > 0 && loop->heap[0]->at <= loop->now_ns) {
 		t = loop->heap[0];
 		heap_remove(loop, t);
 		t->index = IS_DUE;

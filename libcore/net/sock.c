@@ -241,6 +241,11 @@ op_query(struct layer *l, enum layer_query what, void *out)
 	case LAYER_Q_RESUMED:
 	case LAYER_Q_ALPN:
 	case LAYER_Q_CIPHER:
+	case LAYER_Q_SETTLED:
+	case LAYER_Q_EARLY_MAX:
+	case LAYER_Q_EARLY:
+	case LAYER_Q_EARLY_USED:
+	case LAYER_Q_CONFIRMED:
 		break;
 	}
 	return false;
@@ -251,11 +256,12 @@ op_query(struct layer *l, enum layer_query what, void *out)
  * then never read our last words: so throw away what has come so far.
  */
 static void
-op_close(struct layer *l)
+op_close(struct layer *l, const struct rk_error *why)
 {
 	uint8_t waste[WASTE_LEN];
 	struct sock *s = of(l);
 
+	(void)why;                      /* a socket has one way to end */
 	(void)shutdown(s->fd, SHUT_WR); /* fails if the peer was first */
 	for (int i = 0; i < WASTE_ROUNDS; i++)
 		if (recv(s->fd, waste, sizeof(waste), 0) <= 0)

@@ -451,13 +451,18 @@ op_query(struct layer *l, enum layer_query what, void *out)
 	case LAYER_Q_FD:
 	case LAYER_Q_LOCAL:
 	case LAYER_Q_REMOTE:
+	case LAYER_Q_SETTLED:
+	case LAYER_Q_EARLY_MAX:
+	case LAYER_Q_EARLY:
+	case LAYER_Q_EARLY_USED:
+	case LAYER_Q_CONFIRMED:
 		break;
 	}
 	return false;
 }
 
 static void
-op_close(struct layer *l)
+op_close(struct layer *l, const struct rk_error *why)
 {
 	struct tls *t = of(l);
 
@@ -470,7 +475,7 @@ op_close(struct layer *l)
 	if (t->state == TLS_OPEN)
 		(void)end(t, TLS_ENDED,
 		    err_set(&t->error, RK_ECLOSED, "closed by this side"));
-	l->below->ops->close(l->below);
+	l->below->ops->close(l->below, why);
 }
 
 static void

@@ -187,7 +187,7 @@ closes_in_order(void **state)
 		}
 		while (l[i]->ops->flush(l[i]) == RK_EAGAIN)
 			stack_wait(l[i], NULL);
-		l[i]->ops->close(l[i]);
+		l[i]->ops->close(l[i], NULL);
 		/* The slow one had its one chance to say goodbye. */
 		assert_int_equal(stack_recv_end(l[1 - i], &n), RK_ECLOSED);
 		assert_int_equal(n, sizeof(bye));
@@ -197,7 +197,7 @@ closes_in_order(void **state)
 			assert_non_null(strstr(err.text, "closed by the peer"));
 		/* The end stays the end. */
 		assert_int_equal(stack_recv_end(l[1 - i], &n), RK_ECLOSED);
-		l[1 - i]->ops->close(l[1 - i]);
+		l[1 - i]->ops->close(l[1 - i], NULL);
 		assert_int_equal(stack_recv_end(l[i], &n), RK_ECLOSED);
 		stack_free(l);
 	}

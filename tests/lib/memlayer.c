@@ -243,10 +243,11 @@ op_query(struct layer *l, enum layer_query what, void *out)
 }
 
 static void
-op_close(struct layer *l)
+op_close(struct layer *l, const struct rk_error *why)
 {
 	struct mem_layer *t = of(l);
 
+	(void)why; /* a socket has one way to end */
 	t->m->closes++;
 	(void)shutdown(t->fd, SHUT_WR); /* as far as it goes */
 }

@@ -100,9 +100,9 @@ op_query(struct layer *l, enum layer_query what, void *out)
 }
 
 static void
-op_close(struct layer *l)
+op_close(struct layer *l, const struct rk_error *why)
 {
-	l->below->ops->close(l->below);
+	l->below->ops->close(l->below, why);
 }
 
 static void

@@ -290,7 +290,7 @@ hears_orderly_end(void **state)
 	for (int i = 0; i < 2; i++) {
 		make_pair(i == 0 ? "tcp://127.0.0.1:0" : NULL, &p);
 		say(p.l[0], "bye");
-		p.l[0]->ops->close(p.l[0]);
+		p.l[0]->ops->close(p.l[0], NULL);
 		assert_int_equal(hear(p.l[1], text, sizeof(text)), RK_OK);
 		assert_string_equal(text, "bye");
 		assert_int_equal(hear(p.l[1], text, 16), RK_ECLOSED);
@@ -361,7 +361,7 @@ last_words_arrive(void **state)
 		say(p.l[0], "never read");
 		wait_for(fd_of(p.l[1]), POLLIN);
 		say(p.l[1], "alert");
-		p.l[1]->ops->close(p.l[1]);
+		p.l[1]->ops->close(p.l[1], NULL);
 		layer_free(p.l[1]);
 		assert_int_equal(hear(p.l[0], text, sizeof(text)), RK_OK);
 		assert_string_equal(text, "alert");

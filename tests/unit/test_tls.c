@@ -203,7 +203,7 @@ meet_lack(const struct lack *k, struct tls_ctx *ctx)
 	assert_int_equal(m.l->ops->send(m.l, &byte, 1, &n), r);
 	assert_false(m.l->ops->pending(m.l));
 	assert_int_equal(ERR_peek_error(), 0);
-	m.l->ops->close(m.l);
+	m.l->ops->close(m.l, NULL);
 	meeting_fini(&m);
 }
 
@@ -418,7 +418,7 @@ refusal_comes_late(void **state)
 			assert_int_equal(
 			    l[0]->ops->recv(l[0], b, 4, &n), j.verdict);
 		} else {
-			l[1]->ops->close(l[1]);
+			l[1]->ops->close(l[1], NULL);
 			layer_free(l[1]);
 			l[1] = NULL;
 			raw_say(l[0], "call");

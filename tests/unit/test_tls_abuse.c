@@ -274,7 +274,7 @@ end_is_pending(void **state)
 	/* Only their half is closed. */
 	raw_say(m.l, "still here");
 	raw_expect(&m.p, m.l, "still here");
-	m.l->ops->close(m.l);
+	m.l->ops->close(m.l, NULL);
 	assert_int_equal(raw_recv(&m.p, text, 1), 0);
 	meeting_fini(&m);
 }
@@ -292,7 +292,7 @@ says_goodbye(void **state)
 		meet(&m, who);
 		raw_connect(&m.p, m.l);
 		raw_say(m.l, "last");
-		m.l->ops->close(m.l); /* which flushes */
+		m.l->ops->close(m.l, NULL); /* which flushes */
 		assert_int_equal(raw_recv(&m.p, text, sizeof(text)), 4);
 		assert_int_equal(raw_recv(&m.p, text, sizeof(text)), 0);
 		assert_int_equal(m.p.alert, SSL_AD_CLOSE_NOTIFY);
@@ -484,7 +484,7 @@ ignores_foreign_errors(void **state)
 	raw_say(m.l, "hello");
 	raw_expect(&m.p, m.l, "hello");
 	ERR_raise(ERR_LIB_SSL, SSL_R_HTTP_REQUEST);
-	m.l->ops->close(m.l);
+	m.l->ops->close(m.l, NULL);
 	assert_int_equal(raw_recv(&m.p, &byte, 1), 0);
 	meeting_fini(&m);
 }

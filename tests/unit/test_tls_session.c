@@ -150,8 +150,8 @@ connect_once(struct both *b, bool polite)
 	resumed = is_resumed(b->l[0]);
 	assert_int_equal(is_resumed(b->l[1]), resumed);
 	if (polite) {
-		b->l[0]->ops->close(b->l[0]);
-		b->l[1]->ops->close(b->l[1]);
+		b->l[0]->ops->close(b->l[0], NULL);
+		b->l[1]->ops->close(b->l[1], NULL);
 	}
 	stack_free(b->l);
 	return resumed;
