@@ -53,6 +53,23 @@ crypt_hmac(uint8_t out[CRYPT_HASH_LEN], const void *key, size_t key_len,
 	sodium_memzero(&st, sizeof(st));
 }
 
+uint64_t
+crypt_short_hash(
+    const uint8_t key[CRYPT_SHORT_KEY_LEN], const void *data, size_t len)
+{
+	uint8_t out[crypto_shorthash_BYTES];
+	uint64_t h = 0;
+
+	static_assert(sizeof(out) == sizeof(h) &&
+	                  CRYPT_SHORT_KEY_LEN == crypto_shorthash_KEYBYTES,
+	    "SipHash-2-4");
+	crypt_setup();
+	(void)crypto_shorthash(out, data, len, key);
+	for (size_t i = sizeof(out); i > 0; i--)
+		h = h << 8 | out[i - 1];
+	return h;
+}
+
 /* T(i) = HMAC(prk, T(i - 1) | info | i), RFC 5869 section 2.3. */
 static void
 expand(uint8_t *out, size_t len, const uint8_t prk[CRYPT_HASH_LEN],

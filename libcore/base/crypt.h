@@ -19,6 +19,11 @@ void crypt_sha256(uint8_t out[CRYPT_HASH_LEN], const void *data, size_t len);
 /* HMAC-SHA256 (RFC 2104); keys of any length. */
 void crypt_hmac(uint8_t out[CRYPT_HASH_LEN], const void *key, size_t key_len,
     const void *data, size_t len);
+/* A keyed hash for tables (SipHash-2-4): who does not know the key cannot
+ * choose data that collide.  Too short to authenticate anything. */
+#define CRYPT_SHORT_KEY_LEN 16
+uint64_t crypt_short_hash(
+    const uint8_t key[CRYPT_SHORT_KEY_LEN], const void *data, size_t len);
 /* HKDF-SHA256 (RFC 5869).  RK_ETOOBIG when len > 255 * 32. */
 RK_MUST enum rk_err crypt_hkdf(uint8_t *out, size_t len, const void *ikm,
     size_t ikm_len, const void *salt, size_t salt_len, const void *info,

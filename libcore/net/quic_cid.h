@@ -58,6 +58,7 @@ void quic_map_fini(struct quic_map *m); /* entries are their owners' */
  * beyond QUIC_CID_MAX. */
 RK_MUST enum rk_err quic_map_add(struct quic_map *m, struct quic_map_entry *e,
     const uint8_t *key, size_t len, void *owner);
+/* An entry that is in no table, or whose table is gone, is fine. */
 void quic_map_remove(struct quic_map *m, struct quic_map_entry *e);
 /* The owner, or NULL. */
 void *quic_map_find(const struct quic_map *m, const uint8_t *key, size_t len);

@@ -414,6 +414,24 @@ test_eq_wipe_random(void **state)
 	rk_random(NULL, 0);
 }
 
+/* The vectors of SipHash's reference code: key and data count from 0. */
+static void
+test_short_hash(void **state)
+{
+	uint8_t key[CRYPT_SHORT_KEY_LEN];
+	uint8_t data[15];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(key); i++)
+		key[i] = (uint8_t)i;
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)i;
+	assert_true(crypt_short_hash(key, data, 0) == 0x726fdb47dd0e0e31);
+	assert_true(crypt_short_hash(key, data, 1) == 0x74f839c593dc67fd);
+	assert_true(crypt_short_hash(key, data, 8) == 0x93f5f5799a932462);
+	assert_true(crypt_short_hash(key, data, 15) == 0xa129ca6149be45e5);
+}
+
 static void *
 set_up_and_hash(void *arg)
 {
@@ -444,6 +462,7 @@ main(void)
 		cmocka_unit_test(test_threads), /* sets up: keep it first */
 		cmocka_unit_test(test_sha256),
 		cmocka_unit_test(test_hmac),
+		cmocka_unit_test(test_short_hash),
 		cmocka_unit_test(test_hkdf),
 		cmocka_unit_test(test_hkdf_lengths),
 		cmocka_unit_test(test_chacha),
