@@ -31,13 +31,16 @@ RK_MUST enum rk_err quic_io_connect(
     const struct addr *remote, int *fd, struct rk_error *err);
 
 /* Takes fd over, also when it fails.  Path MTU is left to QUIC (no packet is
- * fragmented), ECN marks are told, socket buffers are asked for.  RK_ENOMEM,
- * RK_EIO. */
+ * fragmented), ECN marks are told, socket buffers are asked for.  RK_ENOMEM. */
 RK_MUST enum rk_err quic_io_new(int fd, struct quic_io **out);
 void quic_io_free(struct quic_io *io);
 int quic_io_fd(const struct quic_io *io);
 
-/* One datagram; the views are valid during the call. */
+/*
+ * One datagram, never empty; the views are valid during the call.  Addresses
+ * have one form, the same for the same way in and out: IPv4 is AF_INET, also
+ * on an IPv6 socket that takes both.
+ */
 struct quic_datagram {
 	const uint8_t *data;
 	size_t len;
@@ -45,6 +48,7 @@ struct quic_datagram {
 	const struct addr *local; /* where it was sent to, with our port */
 	uint8_t ecn;              /* the two bits */
 };
+/* May send, but neither receive nor free the socket. */
 typedef void quic_io_fn(const struct quic_datagram *d, void *arg);
 
 /*
@@ -57,13 +61,16 @@ RK_MUST enum rk_err quic_io_recv(
 
 /*
  * Where the next packets may be written: QUIC_IO_BATCH_LEN bytes or more, NULL
- * while the socket takes nothing (then quic_io_flush() says RK_EAGAIN).
+ * while the socket takes nothing (then quic_io_flush() says RK_EAGAIN).  May
+ * send earlier batches to make room.
  */
 uint8_t *quic_io_room(struct quic_io *io);
 /*
  * What was written there: len bytes that are packets of `segment` bytes each
  * (the last may be shorter), at most QUIC_IO_BATCH_PACKETS, all for one path.
- * May send earlier batches to make room.
+ * local: where to send from, as a datagram said; it counts only where the
+ * socket has several addresses, NULL or a wildcard leaves it to the kernel.  A
+ * connected socket sends to its peer.
  */
 void quic_io_put(struct quic_io *io, const struct addr *local,
     const struct addr *remote, uint8_t ecn, size_t len, size_t segment);
@@ -77,6 +84,7 @@ RK_MUST enum rk_err quic_io_flush(struct quic_io *io);
 /* System calls and datagrams so far, for tests and figures. */
 struct quic_io_stats {
 	uint64_t send_calls, recv_calls, sent, received;
+	uint64_t dropped; /* that the network would not have */
 	bool gso, gro;
 };
 void quic_io_stats(const struct quic_io *io, struct quic_io_stats *out);
