@@ -2,8 +2,7 @@
 #include "net/tls_int.h"
 
 #include "base/error.h"
-#include "trust/chain.h"
-#include "trust/ident.h"
+#include "net/tls_cert.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -12,14 +11,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define ALPN "rpckit/1"
 #define CERT_LIST_MAX 16384 /* bytes of the peer's certificate message */
 #define SECURITY_LEVEL 2
-#define SERVER_NAME "localhost"
-#define SESSION_SECONDS (2 * 60 * 60)
 #define TICKETS 1
-#define SERIAL_BITS 127
-#define SECONDS_A_DAY 86400
 
 struct tls_ctx {
 	atomic_uint refs;
@@ -32,59 +26,7 @@ struct tls_ctx {
 	SSL_SESSION *session; /* a client's newest, or NULL */
 };
 
-/* Does this end want to see the other's certificate? */
-static bool
-asks_peer(const struct tls_conf *conf)
-{
-	switch (conf->mode) {
-	case RK_TLS_MUTUAL:
-		return true;
-	case RK_TLS_SERVER_ONLY:
-		return !conf->server;
-	case RK_TLS_SKIP_VERIFY:
-		return false;
-	}
-	return true;
-}
-
-/* Does this end show one? */
-static bool
-shows_cert(const struct tls_conf *conf)
-{
-	return conf->server || conf->mode == RK_TLS_MUTUAL;
-}
-
 /* ---- the callbacks of the library ---- */
-
-/* Hand the chain to the owner's function as DER. */
-static enum rk_err
-judge(const struct tls_ctx *ctx, STACK_OF(X509) * chain, struct rk_error *err)
-{
-	struct rk_bytes certs[CHAIN_CERTS_MAX] = { 0 };
-	uint8_t *der[CHAIN_CERTS_MAX] = { NULL };
-	int n = sk_X509_num(chain);
-	int len;
-	enum rk_err r = RK_OK;
-
-	if (n < 1 || n > CHAIN_CERTS_MAX)
-		return err_set(err, RK_ECERT,
-		    "the peer sent %d certificates (at most %d)", n,
-		    CHAIN_CERTS_MAX);
-	for (int i = 0; i < n && r == RK_OK; i++) {
-		len = i2d_X509(sk_X509_value(chain, i), &der[i]);
-		if (len <= 0 || len > CHAIN_CERT_LEN_MAX)
-			r = err_set(err, RK_ECERT,
-			    "the peer sent an unusable certificate");
-		else
-			certs[i] = (struct rk_bytes){ .ptr = der[i],
-				.len = (size_t)len };
-	}
-	if (r == RK_OK)
-		r = ctx->verify(certs, (size_t)n, err, ctx->arg);
-	for (int i = 0; i < n; i++)
-		OPENSSL_free(der[i]);
-	return r;
-}
 
 static int
 on_verify(X509_STORE_CTX *store, void *arg)
@@ -98,11 +40,10 @@ on_verify(X509_STORE_CTX *store, void *arg)
 	X509_STORE_CTX_set_error(store, X509_V_OK);
 	if (ctx->verify == NULL)
 		return 1; /* a client that asks nobody is called, too */
-	r = judge(ctx, X509_STORE_CTX_get0_untrusted(store), refused);
+	r = tls_judge_x509(ctx->verify, ctx->arg,
+	    X509_STORE_CTX_get0_untrusted(store), refused);
 	if (r == RK_OK)
 		return 1;
-	if (refused->code == RK_OK) /* it gave a code without a text */
-		(void)err_set(refused, r, "%s", rk_err_text(r));
 	/* The library chooses the alert by this. */
 	X509_STORE_CTX_set_error(store, r == RK_EREVOKED
 	                                    ? X509_V_ERR_CERT_REVOKED
@@ -115,13 +56,13 @@ static int
 on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
     const unsigned char *in, unsigned in_len, void *arg)
 {
-	const size_t len = strlen(ALPN);
+	const size_t len = strlen(TLS_ALPN);
 
 	(void)ssl;
 	(void)arg;
 	for (size_t i = 0; i < in_len; i += 1 + (size_t)in[i]) {
 		if (in[i] == len && in_len - i > len &&
-		    memcmp(in + i + 1, ALPN, len) == 0) {
+		    memcmp(in + i + 1, TLS_ALPN, len) == 0) {
 			*out = in + i + 1;
 			*out_len = in[i];
 			return SSL_TLSEXT_ERR_OK;
@@ -164,74 +105,33 @@ on_session(SSL *ssl, SSL_SESSION *session)
 
 /* ---- the certificate ---- */
 
-/* Ephemeral, for a server that has none and whose peers check none. */
 static bool
-fill_cert(X509 *cert, EVP_PKEY *key)
+use_cert(SSL_CTX *c, const struct tls_cert *own)
 {
-	ASN1_INTEGER *serial = X509_get_serialNumber(cert);
-	X509_NAME *name = X509_get_subject_name(cert);
-	const unsigned char cn[] = SERVER_NAME;
-	BIGNUM *bn = BN_new();
-	bool ok;
+	const unsigned char *p = own->der;
+	X509 *cert = d2i_X509(NULL, &p, (long)own->len);
+	EVP_PKEY *key = EVP_PKEY_new_raw_private_key(
+	    EVP_PKEY_ED25519, NULL, own->seed, sizeof(own->seed));
+	bool ok = cert != NULL && key != NULL &&
+	          SSL_CTX_use_certificate(c, cert) == 1 &&
+	          SSL_CTX_use_PrivateKey(c, key) == 1;
 
-	ok = bn != NULL &&
-	     BN_rand(bn, SERIAL_BITS, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY) &&
-	     BN_to_ASN1_INTEGER(bn, serial) != NULL &&
-	     X509_set_version(cert, X509_VERSION_3) &&
-	     X509_gmtime_adj(X509_getm_notBefore(cert), -SECONDS_A_DAY) &&
-	     X509_time_adj_ex(X509_getm_notAfter(cert), 365, 0, NULL) &&
-	     X509_NAME_add_entry_by_txt(
-	         name, "CN", MBSTRING_ASC, cn, -1, -1, 0) &&
-	     X509_set_issuer_name(cert, name) && X509_set_pubkey(cert, key) &&
-	     X509_sign(cert, key, NULL) > 0;
-	BN_free(bn);
+	X509_free(cert);
+	EVP_PKEY_free(key);
 	return ok;
-}
-
-static enum rk_err
-make_ephemeral(X509 **cert, EVP_PKEY **key)
-{
-	*key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
-	*cert = X509_new();
-	if (*key == NULL || *cert == NULL || !fill_cert(*cert, *key))
-		return RK_ENOMEM;
-	return RK_OK;
-}
-
-static enum rk_err
-read_ident(const struct rk_ident *ident, X509 **cert, EVP_PKEY **key)
-{
-	struct rk_bytes der = ident_cert_der(ident);
-	const unsigned char *p = der.ptr;
-
-	*cert = d2i_X509(NULL, &p, (long)der.len);
-	*key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL,
-	    rk_key_seed(ident_key(ident)), RK_KEY_SEED_LEN);
-	return *cert != NULL && *key != NULL ? RK_OK : RK_EFAIL;
 }
 
 static enum rk_err
 set_cert(SSL_CTX *c, const struct tls_conf *conf, struct rk_error *err)
 {
-	X509 *cert = NULL;
-	EVP_PKEY *key = NULL;
-	bool have = conf->ident != NULL && ident_key(conf->ident) != NULL;
+	struct tls_cert own;
 	enum rk_err r;
 
-	if (!shows_cert(conf))
-		return RK_OK;
-	if (!have && conf->mode != RK_TLS_SKIP_VERIFY)
-		return err_set(
-		    err, RK_EINVAL, "TLS needs a certificate and its key here");
-	r = have ? read_ident(conf->ident, &cert, &key)
-	         : make_ephemeral(&cert, &key);
-	if (r == RK_OK && (SSL_CTX_use_certificate(c, cert) != 1 ||
-	                      SSL_CTX_use_PrivateKey(c, key) != 1))
-		r = RK_EFAIL;
-	if (r != RK_OK)
-		r = tls_explain(r, err);
-	X509_free(cert);
-	EVP_PKEY_free(key);
+	if ((r = tls_cert_init(&own, conf, err)) != RK_OK)
+		return r;
+	if (own.len > 0 && !use_cert(c, &own))
+		r = tls_explain(RK_EFAIL, err);
+	tls_cert_fini(&own);
 	return r;
 }
 
@@ -287,10 +187,10 @@ set_server(SSL_CTX *c, enum rk_tls_mode mode)
 static bool
 set_client(SSL_CTX *c)
 {
-	unsigned char alpn[1 + sizeof(ALPN) - 1];
+	unsigned char alpn[1 + sizeof(TLS_ALPN) - 1];
 
-	alpn[0] = sizeof(ALPN) - 1;
-	memcpy(alpn + 1, ALPN, sizeof(ALPN) - 1);
+	alpn[0] = sizeof(TLS_ALPN) - 1;
+	memcpy(alpn + 1, TLS_ALPN, sizeof(TLS_ALPN) - 1);
 	(void)SSL_CTX_set_session_cache_mode(
 	    c, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(c, on_session);
@@ -304,13 +204,13 @@ set_up(struct tls_ctx *ctx, const struct tls_conf *conf, struct rk_error *err)
 	SSL_CTX *c = ctx->ssl_ctx;
 	int verify = SSL_VERIFY_NONE;
 
-	if (asks_peer(conf))
+	if (tls_asks_peer(conf))
 		verify = SSL_VERIFY_PEER |
 		         (conf->server ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
 	SSL_CTX_set_app_data(c, ctx);
 	SSL_CTX_set_verify(c, verify, NULL);
 	SSL_CTX_set_cert_verify_callback(c, on_verify, ctx);
-	(void)SSL_CTX_set_timeout(c, SESSION_SECONDS);
+	(void)SSL_CTX_set_timeout(c, TLS_SESSION_SECONDS);
 	if (!pin(c) ||
 	    !(conf->server ? set_server(c, conf->mode) : set_client(c)))
 		return tls_explain(RK_EFAIL, err);
@@ -325,7 +225,7 @@ tls_ctx_new(
 	enum rk_err r;
 
 	*out = NULL;
-	if (asks_peer(conf) && conf->verify == NULL)
+	if (tls_asks_peer(conf) && conf->verify == NULL)
 		return err_set(
 		    err, RK_EINVAL, "TLS without a judge of certificates");
 	ERR_clear_error();
@@ -336,7 +236,7 @@ tls_ctx_new(
 	}
 	atomic_init(&ctx->refs, 1);
 	ctx->server = conf->server;
-	ctx->verify = asks_peer(conf) ? conf->verify : NULL;
+	ctx->verify = tls_asks_peer(conf) ? conf->verify : NULL;
 	ctx->arg = conf->arg;
 	ctx->ssl_ctx = SSL_CTX_new(TLS_method());
 	ctx->method = tls_io_method_new();
@@ -386,7 +286,7 @@ static bool
 begin_client(struct tls_ctx *ctx, SSL *ssl)
 {
 	SSL_SESSION *session = take_session(ctx);
-	char name[] = SERVER_NAME;
+	char name[] = TLS_SERVER_NAME;
 	bool ok = SSL_set_tlsext_host_name(ssl, name) == 1;
 
 	SSL_set_connect_state(ssl);

@@ -11,31 +11,24 @@ struct meaning {
 	const char *text;
 };
 
-#define OLD_PEER "the peer speaks TLS 1.2 or older"
-#define NO_CIPHER "no cipher suite in common: the peer lacks " TLS_CIPHER
-#define NO_GROUP "no key exchange in common: the peer lacks " TLS_GROUP
-#define NO_SIGNATURE \
-	"no signature scheme in common: the peer lacks " TLS_SIGNATURE
-
 static const struct meaning reasons[] = {
-	{ SSL_R_UNSUPPORTED_PROTOCOL, OLD_PEER },
-	{ SSL_R_WRONG_SSL_VERSION, OLD_PEER },
-	{ SSL_R_UNKNOWN_PROTOCOL, OLD_PEER },
-	{ SSL_R_VERSION_TOO_LOW, OLD_PEER },
-	{ SSL_R_NO_SHARED_CIPHER, NO_CIPHER },
-	{ SSL_R_WRONG_CIPHER_RETURNED, NO_CIPHER },
-	{ SSL_R_UNKNOWN_CIPHER_RETURNED, NO_CIPHER },
-	{ SSL_R_NO_SUITABLE_KEY_SHARE, NO_GROUP },
-	{ SSL_R_NO_SUITABLE_GROUPS, NO_GROUP },
-	{ SSL_R_NO_SHARED_GROUPS, NO_GROUP },
-	{ SSL_R_WRONG_CURVE, NO_GROUP },
-	{ SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, NO_SIGNATURE },
-	{ SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS, NO_SIGNATURE },
-	{ SSL_R_WRONG_SIGNATURE_TYPE, NO_SIGNATURE },
-	{ SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE,
-	    "the peer showed no certificate" },
-	{ SSL_R_EXCESSIVE_MESSAGE_SIZE, "the peer sent too large a message" },
-	{ SSL_R_BAD_SIGNATURE, "the peer does not hold its certificate's key" },
+	{ SSL_R_UNSUPPORTED_PROTOCOL, TLS_OLD_PEER },
+	{ SSL_R_WRONG_SSL_VERSION, TLS_OLD_PEER },
+	{ SSL_R_UNKNOWN_PROTOCOL, TLS_OLD_PEER },
+	{ SSL_R_VERSION_TOO_LOW, TLS_OLD_PEER },
+	{ SSL_R_NO_SHARED_CIPHER, TLS_NO_CIPHER },
+	{ SSL_R_WRONG_CIPHER_RETURNED, TLS_NO_CIPHER },
+	{ SSL_R_UNKNOWN_CIPHER_RETURNED, TLS_NO_CIPHER },
+	{ SSL_R_NO_SUITABLE_KEY_SHARE, TLS_NO_GROUP },
+	{ SSL_R_NO_SUITABLE_GROUPS, TLS_NO_GROUP },
+	{ SSL_R_NO_SHARED_GROUPS, TLS_NO_GROUP },
+	{ SSL_R_WRONG_CURVE, TLS_NO_GROUP },
+	{ SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, TLS_NO_SIGNATURE },
+	{ SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS, TLS_NO_SIGNATURE },
+	{ SSL_R_WRONG_SIGNATURE_TYPE, TLS_NO_SIGNATURE },
+	{ SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, TLS_NO_CERT },
+	{ SSL_R_EXCESSIVE_MESSAGE_SIZE, TLS_TOO_LARGE },
+	{ SSL_R_BAD_SIGNATURE, TLS_BAD_PROOF },
 	{ SSL_R_WRONG_VERSION_NUMBER, "this is not TLS" },
 };
 
@@ -46,7 +39,7 @@ static const struct meaning alerts[] = {
 	{ SSL_AD_INSUFFICIENT_SECURITY,
 	    "the peer found " TLS_CIPHER ", " TLS_GROUP " and " TLS_SIGNATURE
 	    " too weak" },
-	{ SSL_AD_PROTOCOL_VERSION, OLD_PEER },
+	{ SSL_AD_PROTOCOL_VERSION, TLS_OLD_PEER },
 	{ SSL_AD_CERTIFICATE_REQUIRED,
 	    "the peer wants a certificate and was shown none" },
 	{ SSL_AD_BAD_CERTIFICATE, "the peer refused our certificate" },
@@ -68,16 +61,16 @@ find_meaning(const struct meaning *table, size_t n, int reason)
 }
 
 /* OpenSSL has no name for this one. */
-static const char *
-alert_name(int alert)
+const char *
+tls_alert_name(int alert)
 {
 	return alert == SSL_AD_CERTIFICATE_REQUIRED
 	           ? "certificate required"
 	           : SSL_alert_desc_string_long(alert);
 }
 
-static enum rk_err
-explain_alert(enum rk_err code, int alert, struct rk_error *err)
+enum rk_err
+tls_explain_alert(enum rk_err code, int alert, struct rk_error *err)
 {
 	const char *text =
 	    find_meaning(alerts, sizeof(alerts) / sizeof(alerts[0]), alert);
@@ -98,7 +91,7 @@ explain_alert(enum rk_err code, int alert, struct rk_error *err)
 		break;
 	}
 	return err_set(err, code, "%s (alert %s)",
-	    text == NULL ? "the peer broke off" : text, alert_name(alert));
+	    text == NULL ? "the peer broke off" : text, tls_alert_name(alert));
 }
 
 /* The first entry of the queue that a person can use; else the first. */
@@ -127,7 +120,7 @@ tls_explain(enum rk_err code, struct rk_error *err)
 	if (no_memory)
 		return err_set(err, RK_ENOMEM, "out of memory");
 	if (alert >= 0)
-		return explain_alert(code, alert, err);
+		return tls_explain_alert(code, alert, err);
 	if (text == NULL)
 		text = ERR_reason_error_string(first);
 	return err_set(

@@ -1,4 +1,5 @@
-/* The inside of TLS: for the files of this folder that begin with tls. */
+/* The inside of TLS: for the files of this folder that begin with tls or
+ * quic_tls. */
 #ifndef RPCKIT_NET_TLS_INT_H
 #define RPCKIT_NET_TLS_INT_H
 
@@ -12,6 +13,9 @@ struct bio_method_st;
 #define TLS_CIPHER "TLS_CHACHA20_POLY1305_SHA256"
 #define TLS_GROUP "X25519"
 #define TLS_SIGNATURE "ed25519"
+#define TLS_ALPN "rpckit/1"
+#define TLS_SERVER_NAME "localhost"
+#define TLS_SESSION_SECONDS (2 * 60 * 60)
 
 /* ---- tls_ctx.c ---- */
 
@@ -35,6 +39,21 @@ const struct bio_method_st *tls_ctx_method(const struct tls_ctx *ctx);
  * RK_ENOMEM is what it says, everything else is `code`.
  */
 enum rk_err tls_explain(enum rk_err code, struct rk_error *err);
+
+/* The same for an alert that the peer sent; and the name of any. */
+enum rk_err tls_explain_alert(
+    enum rk_err code, int alert, struct rk_error *err);
+const char *tls_alert_name(int alert);
+
+/* Texts that every library's errors are told with. */
+#define TLS_OLD_PEER "the peer speaks TLS 1.2 or older"
+#define TLS_NO_CIPHER "no cipher suite in common: the peer lacks " TLS_CIPHER
+#define TLS_NO_GROUP "no key exchange in common: the peer lacks " TLS_GROUP
+#define TLS_NO_SIGNATURE \
+	"no signature scheme in common: the peer lacks " TLS_SIGNATURE
+#define TLS_NO_CERT "the peer showed no certificate"
+#define TLS_BAD_PROOF "the peer does not hold its certificate's key"
+#define TLS_TOO_LARGE "the peer sent too large a message"
 
 /* The bytes a connection began with, when they are no TLS: what they are. */
 #define TLS_HEAD_LEN 4
