@@ -72,7 +72,8 @@ LIB_SRCS := $(filter-out $(QUIC_OFF_$(QUIC)),$(wildcard libcore/base/*.c \
 CLI_SRCS := $(wildcard libcore/cli/*.c)
 UNIT_SRCS := $(filter-out $(if $(filter no,$(QUIC)),%/test_quic%), \
 	$(wildcard tests/unit/test_*.c tests/contract/test_*.c))
-TESTLIB_SRCS := $(wildcard tests/lib/*.c)
+TESTLIB_SRCS := $(filter-out $(if $(filter no,$(QUIC)),%/quicpair.c \
+	%/quicrig.c),$(wildcard tests/lib/*.c))
 TOOL_SRCS := $(wildcard tests/tools/*.c)
 FUZZ_SRCS := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRCS := bench/args.c bench/meter.c

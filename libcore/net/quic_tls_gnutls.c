@@ -1,0 +1,399 @@
+/* The TLS side of QUIC on GnuTLS: one handshake, its keys, what it tells. */
+#include "net/quic_tls_gnutls.h"
+
+#include "base/error.h"
+#include "net/quic_crypt.h"
+#include "net/tls_int.h"
+
+#include <ngtcp2/ngtcp2_crypto_gnutls.h>
+#include <openssl/crypto.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LIBRARY_TEXT 96
+#define ALPN_LEN 16
+
+static struct quic_tls *
+of(ngtcp2_conn *conn)
+{
+	return gnutls_db_get_ptr(ngtcp2_conn_get_tls_native_handle(conn));
+}
+
+static ngtcp2_conn *
+conn_of(const struct quic_tls *t)
+{
+	return t->ref->get_conn(t->ref);
+}
+
+/* ---- what the library gives ---- */
+
+/*
+ * A secret of one direction.  A second one for the same keys can only come of
+ * a message that does not belong there, and ngtcp2 would end the process.
+ */
+static int
+install(struct quic_tls *t, ngtcp2_encryption_level level, bool rx,
+    const void *secret, size_t len)
+{
+	unsigned bit = 1u << (2 * (unsigned)level + (rx ? 1 : 0));
+
+	/* Only clients send early data. */
+	if (level == NGTCP2_ENCRYPTION_LEVEL_0RTT && rx != t->ctx->server)
+		return 0;
+	if ((t->installed & bit) != 0)
+		return GNUTLS_E_UNEXPECTED_PACKET;
+	t->installed |= bit;
+	if (quic_crypt_install(conn_of(t), level, rx, secret, len) != RK_OK)
+		return GNUTLS_E_INTERNAL_ERROR;
+	return 0;
+}
+
+static int
+on_secret(gnutls_session_t session, gnutls_record_encryption_level_t l,
+    const void *rx, const void *tx, size_t len)
+{
+	struct quic_tls *t = gnutls_db_get_ptr(session);
+	ngtcp2_encryption_level level =
+	    ngtcp2_crypto_gnutls_from_gnutls_record_encryption_level(l);
+	int rv = 0;
+
+	if (rx != NULL)
+		rv = install(t, level, true, rx, len);
+	if (tx != NULL && rv == 0)
+		rv = install(t, level, false, tx, len);
+	return rv;
+}
+
+static int
+on_alert(gnutls_session_t session, gnutls_record_encryption_level_t level,
+    gnutls_alert_level_t severity, gnutls_alert_description_t alert)
+{
+	struct quic_tls *t = gnutls_db_get_ptr(session);
+
+	(void)level;
+	(void)severity;
+	ngtcp2_conn_set_tls_alert(
+	    conn_of(t), t->alert != 0 ? t->alert : (uint8_t)alert);
+	return 0;
+}
+
+/* ---- what ngtcp2 gives ---- */
+
+static int
+break_off(struct quic_tls *t, ngtcp2_conn *conn, int code)
+{
+	int rv;
+
+	t->failed = code;
+	(void)gnutls_alert_send_appropriate(t->session, code);
+	rv = ngtcp2_conn_get_tls_error(conn);
+	return rv != 0 ? rv : NGTCP2_ERR_CRYPTO;
+}
+
+static int
+on_crypto_data(ngtcp2_conn *conn, ngtcp2_encryption_level level,
+    uint64_t offset, const uint8_t *data, size_t len, void *arg)
+{
+	struct quic_tls *t = of(conn);
+	int rv;
+
+	(void)offset;
+	(void)arg;
+	rv = gnutls_handshake_write(t->session,
+	    ngtcp2_crypto_gnutls_from_ngtcp2_encryption_level(level), data,
+	    len);
+	if (rv < 0 && gnutls_error_is_fatal(rv) != 0)
+		return break_off(t, conn, rv);
+	if (rv < 0 || ngtcp2_conn_get_handshake_completed(conn) != 0)
+		return 0;
+	rv = gnutls_handshake(t->session);
+	if (rv < 0 && gnutls_error_is_fatal(rv) != 0)
+		return break_off(t, conn, rv);
+	if (rv == 0)
+		ngtcp2_conn_tls_handshake_completed(conn);
+	return 0;
+}
+
+void
+quic_tls_callbacks(bool server, ngtcp2_callbacks *cb)
+{
+	if (server) {
+		cb->recv_client_initial = ngtcp2_crypto_recv_client_initial_cb;
+	} else {
+		cb->client_initial = ngtcp2_crypto_client_initial_cb;
+		cb->recv_retry = ngtcp2_crypto_recv_retry_cb;
+	}
+	cb->recv_crypto_data = on_crypto_data;
+	cb->get_path_challenge_data = ngtcp2_crypto_get_path_challenge_data_cb;
+	cb->version_negotiation = ngtcp2_crypto_version_negotiation_cb;
+	quic_crypt_callbacks(cb);
+}
+
+/* ---- the life of a handshake ---- */
+
+/* What is remembered, as far as it may be used. */
+static void
+recall(struct quic_tls *t)
+{
+	struct quic_tls_ctx *ctx = t->ctx;
+	struct rk_error ignored = { 0 };
+
+	quic_slot_take(&ctx->slot, &t->used);
+	t->offers_early = ctx->early && buf_len(&t->used.session) > 0 &&
+	                  buf_len(&t->used.params) > 0;
+	/* Early data go to who is still trusted, or else nowhere: a whole
+	 * handshake tells why. */
+	if (t->offers_early && quic_tls_judge_leaf(t, &t->used.leaf) != 0) {
+		buf_wipe(&t->used.session);
+		t->offers_early = false;
+	}
+	t->judged = false;
+	t->alert = 0;
+	t->refused = ignored;
+}
+
+/* False: begin without a session, which is always possible. */
+static bool
+resume(struct quic_tls *t)
+{
+	if (buf_len(&t->used.session) == 0)
+		return true;
+	if (gnutls_session_set_data(t->session, buf_peek(&t->used.session),
+	        buf_len(&t->used.session)) < 0)
+		return false;
+	return quic_kept_set(&t->peer, buf_peek(&t->used.leaf),
+	           buf_len(&t->used.leaf)) == RK_OK;
+}
+
+static enum rk_err
+set_session(struct quic_tls *t)
+{
+	gnutls_session_t s;
+	bool early = t->ctx->server ? t->ctx->early : t->offers_early;
+	enum rk_err r;
+	int rv;
+
+	if ((r = quic_tls_session_new(t->ctx, early, &s)) != RK_OK)
+		return r;
+	t->session = s;
+	gnutls_session_set_ptr(s, t->ref); /* the helper's */
+	gnutls_db_set_ptr(s, t);           /* ours: nothing else uses it */
+	rv = t->ctx->server ? ngtcp2_crypto_gnutls_configure_server_session(s)
+	                    : ngtcp2_crypto_gnutls_configure_client_session(s);
+	if (rv != 0)
+		return RK_ENOMEM;
+	gnutls_handshake_set_secret_function(s, on_secret);
+	gnutls_alert_set_read_function(s, on_alert);
+	return RK_OK;
+}
+
+enum rk_err
+quic_tls_new(struct quic_tls_ctx *ctx, ngtcp2_crypto_conn_ref *ref,
+    struct quic_tls **out)
+{
+	struct quic_tls *t = calloc(1, sizeof(*t));
+	enum rk_err r;
+
+	*out = NULL;
+	if (t == NULL)
+		return RK_ENOMEM;
+	(void)atomic_fetch_add(&ctx->refs, 1);
+	t->ctx = ctx;
+	t->ref = ref;
+	buf_init(&t->peer, QUIC_LEAF_LEN_MAX);
+	buf_init(&t->ticket_leaf, QUIC_LEAF_LEN_MAX);
+	quic_kept_init(&t->used);
+	quic_kept_init(&t->next);
+	if (!ctx->server)
+		recall(t);
+	r = set_session(t);
+	if (r == RK_OK && !resume(t)) {
+		/* Once more, with nothing left to resume. */
+		gnutls_deinit(t->session);
+		t->session = NULL;
+		buf_wipe(&t->used.session);
+		t->offers_early = false;
+		r = set_session(t);
+	}
+	if (r == RK_OK)
+		*out = t;
+	else
+		quic_tls_free(t);
+	return r;
+}
+
+void
+quic_tls_free(struct quic_tls *t)
+{
+	if (t == NULL)
+		return;
+	if (t->session != NULL)
+		gnutls_deinit(t->session);
+	buf_fini(&t->peer);
+	buf_fini(&t->ticket_leaf);
+	quic_kept_fini(&t->used);
+	quic_kept_fini(&t->next);
+	quic_tls_ctx_free(t->ctx);
+	free(t);
+}
+
+void *
+quic_tls_native(struct quic_tls *t)
+{
+	return t->session;
+}
+
+/* ---- what is remembered ---- */
+
+void
+quic_tls_remembered(
+    const struct quic_tls *t, struct rk_bytes *params, struct rk_bytes *token)
+{
+	const struct buf *p = &t->used.params;
+	const struct buf *k = &t->used.token;
+
+	*params = (struct rk_bytes){ NULL, 0 };
+	*token = (struct rk_bytes){ buf_peek(k), buf_len(k) };
+	if (t->offers_early)
+		*params = (struct rk_bytes){ buf_peek(p), buf_len(p) };
+}
+
+void
+quic_tls_keep_params(struct quic_tls *t, const uint8_t *p, size_t len)
+{
+	if (quic_kept_set(&t->next.params, p, len) != RK_OK)
+		buf_wipe(&t->next.params); /* none: no early data */
+}
+
+void
+quic_tls_keep_token(struct quic_tls *t, const uint8_t *p, size_t len)
+{
+	if (quic_kept_set(&t->next.token, p, len) != RK_OK)
+		buf_wipe(&t->next.token); /* none: the server asks again */
+	quic_slot_give_token(&t->ctx->slot, p, len);
+}
+
+enum rk_err
+quic_tls_send_ticket(struct quic_tls *t)
+{
+	int rv = gnutls_session_ticket_send(t->session, 1, 0);
+
+	if (rv == GNUTLS_E_MEMORY_ERROR)
+		return RK_ENOMEM;
+	return rv < 0 ? RK_ETLS : RK_OK;
+}
+
+/* ---- what a handshake tells ---- */
+
+bool
+quic_tls_resumed(const struct quic_tls *t)
+{
+	return gnutls_session_is_resumed(t->session) != 0;
+}
+
+bool
+quic_tls_early_accepted(const struct quic_tls *t)
+{
+	return (gnutls_session_get_flags(t->session) &
+	           GNUTLS_SFLAGS_EARLY_DATA) != 0;
+}
+
+bool
+quic_tls_peer_cert(struct quic_tls *t, struct rk_bytes *out)
+{
+	*out = (struct rk_bytes){ buf_peek(&t->peer), buf_len(&t->peer) };
+	return out->len > 0;
+}
+
+void
+quic_tls_alpn(const struct quic_tls *t, char out[ALPN_LEN])
+{
+	gnutls_datum_t name = { NULL, 0 };
+
+	memset(out, 0, ALPN_LEN);
+	/* The only name we offer and take is shorter. */
+	if (gnutls_alpn_get_selected_protocol(t->session, &name) == 0 &&
+	    name.size < ALPN_LEN)
+		memcpy(out, name.data, name.size);
+}
+
+const char *
+quic_tls_cipher(const struct quic_tls *t)
+{
+	return gnutls_cipher_get(t->session) == GNUTLS_CIPHER_CHACHA20_POLY1305
+	           ? TLS_CIPHER
+	           : "";
+}
+
+/* ---- why it failed ---- */
+
+static const struct {
+	int code;
+	const char *text;
+} own_reasons[] = {
+	{ GNUTLS_E_UNSUPPORTED_VERSION_PACKET, TLS_OLD_PEER },
+	{ GNUTLS_E_NO_CIPHER_SUITES, TLS_NO_CIPHER },
+	{ GNUTLS_E_UNKNOWN_CIPHER_SUITE, TLS_NO_CIPHER },
+	{ GNUTLS_E_NO_COMMON_KEY_SHARE, TLS_NO_GROUP },
+	{ GNUTLS_E_ECC_NO_SUPPORTED_CURVES, TLS_NO_GROUP },
+	{ GNUTLS_E_UNSUPPORTED_SIGNATURE_ALGORITHM, TLS_NO_SIGNATURE },
+	{ GNUTLS_E_NO_CERTIFICATE_FOUND, TLS_NO_CERT },
+	{ GNUTLS_E_CERTIFICATE_REQUIRED, TLS_NO_CERT },
+	{ GNUTLS_E_PK_SIG_VERIFY_FAILED, TLS_BAD_PROOF },
+	{ GNUTLS_E_HANDSHAKE_TOO_LARGE, TLS_TOO_LARGE },
+};
+
+static const char *
+own_text(const struct quic_tls *t, int alert)
+{
+	for (size_t i = 0; i < sizeof(own_reasons) / sizeof(*own_reasons); i++)
+		if (own_reasons[i].code == t->failed)
+			return own_reasons[i].text;
+	return t->failed != 0 ? gnutls_strerror(t->failed)
+	                      : tls_alert_name(alert);
+}
+
+enum rk_err
+quic_tls_explain(
+    const struct quic_tls *t, uint64_t code, bool by_peer, struct rk_error *err)
+{
+	int alert = (int)(code & UINT8_MAX);
+	enum rk_err r;
+
+	if (t->refused.code != RK_OK) {
+		r = t->refused.code;
+		if (err != NULL)
+			*err = t->refused;
+	} else if (code < NGTCP2_CRYPTO_ERROR ||
+	           code > (NGTCP2_CRYPTO_ERROR | UINT8_MAX)) {
+		r = err_set(err, RK_EPROTO, "QUIC error 0x%llx%s",
+		    (unsigned long long)code, by_peer ? " from the peer" : "");
+	} else if (by_peer) {
+		r = tls_explain_alert(RK_ETLS, alert, err);
+	} else {
+		r = err_set(err, RK_ETLS, "%s", own_text(t, alert));
+	}
+	if (err != NULL)
+		err->step = "tls";
+	return r;
+}
+
+static char library[LIBRARY_TEXT];
+
+static void
+write_library(void)
+{
+	(void)snprintf(library, sizeof(library),
+	    "gnutls %s, openssl %s packets", gnutls_check_version(NULL),
+	    OpenSSL_version(OPENSSL_VERSION_STRING));
+}
+
+const char *
+quic_tls_library(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	(void)pthread_once(&once, write_library);
+	return library;
+}

@@ -1,0 +1,278 @@
+/* Contexts for QUIC's TLS on GnuTLS: everything pinned, keys of tickets. */
+#include "net/quic_tls_gnutls.h"
+
+#include "base/crypt.h"
+#include "base/error.h"
+#include "base/sign.h"
+#include "net/tls_cert.h"
+#include "net/tls_int.h"
+
+#include <rpckit/secret.h>
+
+#include <assert.h>
+#include <gnutls/x509.h>
+#include <limits.h>
+#include <stdlib.h>
+
+/* Nothing of the system's is added to what begins with NONE; and QUIC forbids
+ * what makes TLS 1.3 look like older ones. */
+#define PRIORITY                                                       \
+	"NONE:+VERS-TLS1.3:+CTYPE-X509:+ECDHE-ECDSA:+ECDHE-PSK:+AEAD:" \
+	"+CHACHA20-POLY1305:+GROUP-X25519:+SIGN-EDDSA-ED25519:"        \
+	"%DISABLE_TLS13_COMPAT_MODE"
+/* A message of the peer's: its certificates, or a ticket that holds ours. */
+#define MESSAGE_LEN_MAX (20 * 1024)
+
+static enum rk_err
+fail(int code, struct rk_error *err)
+{
+	if (code == GNUTLS_E_MEMORY_ERROR)
+		return err_set(err, RK_ENOMEM, "out of memory");
+	return err_set(err, RK_ETLS, "%s", gnutls_strerror(code));
+}
+
+/* ---- the certificate ---- */
+
+static int
+load_cert(gnutls_certificate_credentials_t cred, const struct tls_cert *own)
+{
+	gnutls_datum_t der = { own->der, (unsigned)own->len };
+	uint8_t secret[SIGN_SECRET_LEN]; /* the seed first */
+	uint8_t pub[SIGN_PUBLIC_LEN];
+	gnutls_datum_t k = { secret, SIGN_SEED_LEN };
+	gnutls_datum_t x = { pub, sizeof(pub) };
+	gnutls_x509_crt_t cert = NULL;
+	gnutls_x509_privkey_t key = NULL;
+	int rv;
+
+	sign_keypair(pub, secret, own->seed);
+	if ((rv = gnutls_x509_crt_init(&cert)) >= 0 &&
+	    (rv = gnutls_x509_privkey_init(&key)) >= 0 &&
+	    (rv = gnutls_x509_crt_import(cert, &der, GNUTLS_X509_FMT_DER)) >=
+	        0 &&
+	    (rv = gnutls_x509_privkey_import_ecc_raw(
+	         key, GNUTLS_ECC_CURVE_ED25519, &x, NULL, &k)) >= 0)
+		rv = gnutls_certificate_set_x509_key(cred, &cert, 1, key);
+	rk_wipe(secret, sizeof(secret));
+	if (cert != NULL)
+		gnutls_x509_crt_deinit(cert);
+	if (key != NULL)
+		gnutls_x509_privkey_deinit(key);
+	return rv;
+}
+
+/* ---- the server's tickets ---- */
+
+/*
+ * Tickets are read where they were made for the same certificate and mode:
+ * else a session would speak for somebody that the other end has not seen.
+ * GnuTLS makes the keys proper from this one, anew every three times the time
+ * a session lives (SEED_EPOCH_S), and takes those of one time before.
+ */
+static void
+derive_ticket_key(struct quic_tls_ctx *ctx, const struct seed *seed,
+    enum rk_tls_mode mode, const struct tls_cert *own)
+{
+	uint8_t master[QUIC_TICKET_KEY_LEN];
+	uint8_t info[1 + CRYPT_HASH_LEN];
+	enum rk_err r;
+
+	_Static_assert(SEED_EPOCH_S == 3 * TLS_SESSION_SECONDS,
+	    "keys of tickets live as long as the library lets them");
+	seed_derive(seed, "quic-ticket", 0, master, sizeof(master));
+	info[0] = (uint8_t)mode;
+	crypt_sha256(info + 1, own->der, own->len);
+	r = crypt_hkdf(ctx->ticket_key, sizeof(ctx->ticket_key), master,
+	    sizeof(master), NULL, 0, info, sizeof(info));
+	assert(r == RK_OK); /* it only fails beyond a length */
+	(void)r;
+	rk_wipe(master, sizeof(master));
+}
+
+/* The table of tickets decides; what the library would do by the time alone
+ * refuses old tickets whenever a new one comes. */
+static int
+on_replay(void *arg, time_t until, const gnutls_datum_t *key,
+    const gnutls_datum_t *data)
+{
+	(void)arg;
+	(void)until;
+	(void)key;
+	(void)data;
+	return 0;
+}
+
+static int
+set_early(struct quic_tls_ctx *ctx)
+{
+	int rv;
+
+	ctx->tickets = quic_tickets_new();
+	if (ctx->tickets == NULL)
+		return GNUTLS_E_MEMORY_ERROR;
+	if ((rv = gnutls_anti_replay_init(&ctx->anti_replay)) < 0)
+		return rv;
+	gnutls_anti_replay_set_window(ctx->anti_replay, UINT_MAX);
+	gnutls_anti_replay_set_add_function(ctx->anti_replay, on_replay);
+	return 0;
+}
+
+/* ---- the context ---- */
+
+static int
+set_up(struct quic_tls_ctx *ctx, const struct quic_tls_conf *conf,
+    const struct tls_cert *own)
+{
+	int rv;
+
+	rv = gnutls_priority_init(&ctx->priority, PRIORITY, NULL);
+	if (rv < 0)
+		return rv;
+	rv = gnutls_certificate_allocate_credentials(&ctx->cred);
+	if (rv < 0)
+		return rv;
+	if (ctx->verify != NULL)
+		gnutls_certificate_set_verify_function(
+		    ctx->cred, quic_tls_on_verify);
+	if (ctx->shows_cert && (rv = load_cert(ctx->cred, own)) < 0)
+		return rv;
+	if (!ctx->server)
+		return 0;
+	derive_ticket_key(ctx, conf->seed, conf->tls.mode, own);
+	return ctx->early ? set_early(ctx) : 0;
+}
+
+static enum rk_err
+check(const struct quic_tls_conf *conf, struct rk_error *err)
+{
+	if (tls_asks_peer(&conf->tls) && conf->tls.verify == NULL)
+		return err_set(
+		    err, RK_EINVAL, "TLS without a judge of certificates");
+	if (conf->tls.server && conf->seed == NULL)
+		return err_set(err, RK_EINVAL,
+		    "a QUIC server without a seed for its keys");
+	return RK_OK;
+}
+
+enum rk_err
+quic_tls_ctx_new(const struct quic_tls_conf *conf, struct quic_tls_ctx **out,
+    struct rk_error *err)
+{
+	struct quic_tls_ctx *ctx;
+	struct tls_cert own = { 0 };
+	enum rk_err r;
+	int rv;
+
+	*out = NULL;
+	if ((r = check(conf, err)) != RK_OK)
+		return r;
+	ctx = calloc(1, sizeof(*ctx));
+	if (ctx == NULL || quic_slot_init(&ctx->slot) != RK_OK) {
+		free(ctx);
+		return err_set(err, RK_ENOMEM, "out of memory");
+	}
+	atomic_init(&ctx->refs, 1);
+	ctx->server = conf->tls.server;
+	/* Early data of nobody, or to anybody, are for nobody. */
+	ctx->early = conf->early && conf->tls.mode != RK_TLS_SKIP_VERIFY;
+	ctx->verify = tls_asks_peer(&conf->tls) ? conf->tls.verify : NULL;
+	ctx->arg = conf->tls.arg;
+	ctx->shows_cert = tls_shows_cert(&conf->tls);
+	if ((r = tls_cert_init(&own, &conf->tls, err)) != RK_OK)
+		goto out;
+	if ((rv = set_up(ctx, conf, &own)) < 0) {
+		r = fail(rv, err);
+		goto out;
+	}
+	*out = ctx;
+	ctx = NULL;
+out:
+	tls_cert_fini(&own);
+	quic_tls_ctx_free(ctx);
+	return r;
+}
+
+void
+quic_tls_ctx_free(struct quic_tls_ctx *ctx)
+{
+	if (ctx == NULL || atomic_fetch_sub(&ctx->refs, 1) != 1)
+		return;
+	if (ctx->cred != NULL)
+		gnutls_certificate_free_credentials(ctx->cred);
+	if (ctx->priority != NULL)
+		gnutls_priority_deinit(ctx->priority);
+	if (ctx->anti_replay != NULL)
+		gnutls_anti_replay_deinit(ctx->anti_replay);
+	quic_tickets_free(ctx->tickets);
+	quic_slot_fini(&ctx->slot);
+	rk_wipe(ctx, sizeof(*ctx));
+	free(ctx);
+}
+
+void
+quic_tls_ctx_forget(struct quic_tls_ctx *ctx)
+{
+	quic_slot_forget(&ctx->slot);
+}
+
+/* ---- sessions ---- */
+
+static int
+set_server(struct quic_tls_ctx *ctx, gnutls_session_t s)
+{
+	gnutls_datum_t key = { ctx->ticket_key, sizeof(ctx->ticket_key) };
+	int rv;
+
+	gnutls_certificate_server_set_request(
+	    s, ctx->verify != NULL ? GNUTLS_CERT_REQUIRE : GNUTLS_CERT_IGNORE);
+	if ((rv = gnutls_session_ticket_enable_server(s, &key)) < 0)
+		return rv;
+	/* No other value is allowed (RFC 9001, 4.6.1). */
+	return gnutls_record_set_max_early_data_size(s, UINT32_MAX);
+}
+
+static int
+set_session(struct quic_tls_ctx *ctx, gnutls_session_t s)
+{
+	const gnutls_datum_t alpn = { (unsigned char[]){ TLS_ALPN },
+		sizeof(TLS_ALPN) - 1 };
+	int rv;
+
+	/* Whatever SSLKEYLOGFILE says, secrets are written nowhere. */
+	gnutls_session_set_keylog_function(s, NULL);
+	gnutls_db_set_cache_expiration(s, TLS_SESSION_SECONDS);
+	gnutls_handshake_set_max_packet_length(s, MESSAGE_LEN_MAX);
+	gnutls_handshake_set_hook_function(
+	    s, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_BOTH, quic_tls_hook);
+	if ((rv = gnutls_priority_set(s, ctx->priority)) < 0 ||
+	    (rv = gnutls_credentials_set(
+	         s, GNUTLS_CRD_CERTIFICATE, ctx->cred)) < 0 ||
+	    (rv = gnutls_alpn_set_protocols(s, &alpn, 1, 0)) < 0)
+		return rv;
+	if (ctx->server)
+		return set_server(ctx, s);
+	return gnutls_server_name_set(
+	    s, GNUTLS_NAME_DNS, TLS_SERVER_NAME, sizeof(TLS_SERVER_NAME) - 1);
+}
+
+enum rk_err
+quic_tls_session_new(
+    struct quic_tls_ctx *ctx, bool early, gnutls_session_t *out)
+{
+	unsigned flags = GNUTLS_NO_END_OF_EARLY_DATA;
+	gnutls_session_t s = NULL;
+
+	*out = NULL;
+	flags |= ctx->server ? GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET
+	                     : GNUTLS_CLIENT | GNUTLS_FORCE_CLIENT_CERT;
+	if (early)
+		flags |= GNUTLS_ENABLE_EARLY_DATA;
+	if (gnutls_init(&s, flags) < 0)
+		return RK_ENOMEM;
+	if (set_session(ctx, s) < 0) {
+		gnutls_deinit(s);
+		return RK_ENOMEM;
+	}
+	*out = s;
+	return RK_OK;
+}
