@@ -13,6 +13,7 @@
 enum addr_scheme {
 	ADDR_TCP,
 	ADDR_TLS,
+	ADDR_QUIC,
 	ADDR_UNIX
 };
 
@@ -35,12 +36,16 @@ struct addr_url {
 };
 
 /*
- * "tls://host:port", "tcp://[::1]:port", "unix:///path".  RK_EINVAL with the
- * reason; RK_EUNSUPPORTED for schemes that this build does not speak (quic).
+ * "tls://host:port", "tcp://[::1]:port", "quic://host:port", "unix:///path".
+ * RK_EINVAL with the reason.
  */
 RK_MUST enum rk_err addr_parse(
     const char *url, struct addr_url *out, struct rk_error *err);
 const char *addr_scheme_name(enum addr_scheme scheme);
+/* By its name; false: there is none. */
+bool addr_scheme_find(const char *name, size_t len, enum addr_scheme *out);
+/* Does TLS prove peers there? */
+bool addr_is_proving(enum addr_scheme scheme);
 
 /*
  * Up to cap socket addresses of the URL, in the resolver's order, IPv6 and

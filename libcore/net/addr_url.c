@@ -15,6 +15,7 @@
 static const char *const scheme_names[] = {
 	[ADDR_TCP] = "tcp",
 	[ADDR_TLS] = "tls",
+	[ADDR_QUIC] = "quic",
 	[ADDR_UNIX] = "unix",
 };
 
@@ -22,6 +23,12 @@ const char *
 addr_scheme_name(enum addr_scheme scheme)
 {
 	return scheme_names[scheme];
+}
+
+bool
+addr_is_proving(enum addr_scheme scheme)
+{
+	return scheme == ADDR_TLS || scheme == ADDR_QUIC;
 }
 
 static enum rk_err
@@ -221,13 +228,13 @@ unix_fault(const char *rest, struct addr_url *out)
 	return NULL;
 }
 
-static bool
-find_scheme(const char *url, size_t len, enum addr_scheme *out)
+bool
+addr_scheme_find(const char *name, size_t len, enum addr_scheme *out)
 {
 	for (size_t i = 0; i < sizeof(scheme_names) / sizeof(*scheme_names);
 	     i++) {
 		if (strlen(scheme_names[i]) == len &&
-		    memcmp(scheme_names[i], url, len) == 0) {
+		    memcmp(scheme_names[i], name, len) == 0) {
 			*out = (enum addr_scheme)i;
 			return true;
 		}
@@ -244,13 +251,11 @@ addr_parse(const char *url, struct addr_url *out, struct rk_error *err)
 	*out = (struct addr_url){ 0 };
 	if (mark == NULL)
 		return bad_url(url, err,
-		    "not of the form tls://host:port, tcp://host:port or "
-		    "unix:///path");
-	if (strncmp(url, "quic://", 7) == 0)
-		return err_set(err, RK_EUNSUPPORTED, "quic is not built in");
-	if (!find_scheme(url, (size_t)(mark - url), &out->scheme))
+		    "not of the form quic://host:port, tls://host:port, "
+		    "tcp://host:port or unix:///path");
+	if (!addr_scheme_find(url, (size_t)(mark - url), &out->scheme))
 		return bad_url(
-		    url, err, "unknown scheme (known: tls, tcp, unix)");
+		    url, err, "unknown scheme (known: quic, tls, tcp, unix)");
 	if (out->scheme == ADDR_UNIX)
 		why = unix_fault(mark + 3, out);
 	else

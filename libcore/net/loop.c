@@ -129,6 +129,33 @@ run_hooks(struct rk_loop *loop, struct loop_hooks *list)
 	}
 }
 
+void
+loop_hook_queue_last(struct rk_loop *loop, struct loop_hook *h)
+{
+	if (h->list == NULL)
+		queue(&loop->last, h);
+}
+
+/* Those that come last may cause others, and are then not the last yet. */
+static void
+end_turn(struct rk_loop *loop)
+{
+	struct loop_hook *h;
+
+	run_hooks(loop, &loop->hooks);
+	while ((h = TAILQ_FIRST(&loop->last)) != NULL) {
+		loop_hook_remove(loop, h);
+		h->fn(h);
+		run_hooks(loop, &loop->hooks);
+	}
+}
+
+static bool
+has_hooks(const struct rk_loop *loop)
+{
+	return !TAILQ_EMPTY(&loop->hooks) || !TAILQ_EMPTY(&loop->last);
+}
+
 /* ---- readiness without a descriptor ---- */
 
 static void
@@ -305,8 +332,8 @@ wait_ns(const struct rk_loop *loop, int timeout_ms)
 	uint64_t limit = LOOP_FOREVER;
 	uint64_t ns;
 
-	if (timeout_ms == 0 || !TAILQ_EMPTY(&loop->hooks) ||
-	    !TAILQ_EMPTY(&loop->next) || atomic_load(&loop->stop))
+	if (timeout_ms == 0 || has_hooks(loop) || !TAILQ_EMPTY(&loop->next) ||
+	    atomic_load(&loop->stop))
 		return 0;
 	if (timeout_ms > 0)
 		limit = (uint64_t)timeout_ms * 1000000;
@@ -334,13 +361,12 @@ rk_loop_wait_ms(const struct rk_loop *loop)
 static bool
 begin_with_hooks(struct rk_loop *loop, int timeout_ms)
 {
-	loop->brief =
-	    timeout_ms != 0 && !loop->brief && !TAILQ_EMPTY(&loop->hooks);
+	loop->brief = timeout_ms != 0 && !loop->brief && has_hooks(loop);
 	if (!loop->brief)
 		return false;
 	loop->turning = true;
 	loop_clock_read(loop);
-	run_hooks(loop, &loop->hooks);
+	end_turn(loop);
 	bury(loop);
 	loop->turning = false;
 	return true;
@@ -366,7 +392,7 @@ rk_loop_step(struct rk_loop *loop, int timeout_ms)
 		run_posts(loop);
 	run_hooks(loop, &loop->ready);
 	loop_timer_fire(loop);
-	run_hooks(loop, &loop->hooks);
+	end_turn(loop);
 	bury(loop);
 	loop->turning = false;
 	return r;
@@ -439,6 +465,7 @@ rk_loop_new(struct rk_loop **out)
 	TAILQ_INIT(&loop->dead);
 	TAILQ_INIT(&loop->due);
 	TAILQ_INIT(&loop->hooks);
+	TAILQ_INIT(&loop->last);
 	TAILQ_INIT(&loop->ready);
 	TAILQ_INIT(&loop->next);
 	(void)sigemptyset(&loop->signal_mask);
@@ -465,8 +492,8 @@ rk_loop_free(struct rk_loop *loop)
 	loop->turning = true;
 	do {
 		run_posts(loop);
-		run_hooks(loop, &loop->hooks);
-	} while (atomic_load(&loop->posted) || !TAILQ_EMPTY(&loop->hooks));
+		end_turn(loop);
+	} while (atomic_load(&loop->posted) || has_hooks(loop));
 	bury(loop);
 	loop->turning = false;
 	release(loop);

@@ -22,6 +22,9 @@ struct loop_hook {
 void loop_hook_queue(struct rk_loop *loop, struct loop_hook *h);
 /* The same, in the next turn, which does not wait for anything. */
 void loop_hook_queue_next(struct rk_loop *loop, struct loop_hook *h);
+/* The same, in this turn, when no other hook is left but of this kind: for what
+ * gathers the work of others. */
+void loop_hook_queue_last(struct rk_loop *loop, struct loop_hook *h);
 void loop_hook_remove(struct rk_loop *loop, struct loop_hook *h);
 
 /*

@@ -72,9 +72,10 @@ struct rk_loop {
 	uint64_t seq;
 	struct loop_timers due;
 
-	/* hooks: of the end of this turn; of this turn since the last; of the
-	 * next turn */
+	/* hooks: of the end of this turn; after those; of this turn since the
+	 * last; of the next turn */
 	struct loop_hooks hooks;
+	struct loop_hooks last;
 	struct loop_hooks ready;
 	struct loop_hooks next;
 

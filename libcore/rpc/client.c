@@ -7,6 +7,7 @@
 #include "rpc/frame.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -48,11 +49,13 @@ set_up_tls(struct rk_client *c, struct rk_error *err)
 		.arg = &c->trust,
 	};
 
-	if (c->url.scheme != ADDR_TLS)
+	if (!addr_is_proving(c->url.scheme))
 		return RK_OK;
 	if (c->conf.tls_mode != RK_TLS_SKIP_VERIFY && c->conf.ident == NULL)
 		return err_set(err, RK_EINVAL,
 		    "%s: TLS needs an identity, or skip-verify", c->url_text);
+	if (c->url.scheme == ADDR_QUIC)
+		return client_quic_init(c, &tc, err);
 	return tls_ctx_new(&tc, &c->tls, err);
 }
 
@@ -63,6 +66,7 @@ destroy(struct rk_client *c)
 		loop_hook_remove(c->loop, &c->done_hook);
 	rk_timer_free(c->timer);
 	tls_ctx_free(c->tls);
+	client_quic_fini(c);
 	pending_fini(&c->pending);
 	buf_fini(&c->waiting);
 	if (c->own_loop)
@@ -79,6 +83,18 @@ tell_closed(struct rk_client *c)
 		c->conf.closed(c, &c->why, c->conf.arg);
 }
 
+static void end(struct rk_client *c, const struct rk_error *why);
+
+static void
+dial_again(struct rk_client *c)
+{
+	struct rk_error err;
+
+	c->quic.again = false;
+	if (client_quic_try(c, &err) != RK_OK)
+		end(c, &err);
+}
+
 static void
 on_done_hook(struct loop_hook *h)
 {
@@ -87,6 +103,8 @@ on_done_hook(struct loop_hook *h)
 	                         offsetof(struct rk_client, done_hook));
 
 	client_run_done(c);
+	if (c->quic.again)
+		dial_again(c);
 	if (c->end_owed)
 		tell_closed(c);
 	if (c->free_owed && c->state == CLIENT_IDLE)
@@ -162,11 +180,25 @@ end(struct rk_client *c, const struct rk_error *why)
 	c->why = why == NULL || c->shut ? canceled : *why;
 	c->shut = false;
 	c->state = CLIENT_ENDING;
+	c->quic.again = false;
 	buf_fini(&c->waiting);
 	rk_timer_clear(c->timer);
 	client_end_calls(c, c->why.code);
 	c->end_owed = true;
 	loop_hook_queue(c->loop, &c->done_hook);
+}
+
+/* Nobody answers at this one, perhaps at another. */
+static bool
+try_next_address(struct rk_client *c, const struct rk_error *why)
+{
+	if (c->quic.next == c->quic.n || c->was_open || c->shut ||
+	    why->code != RK_ECONNECT)
+		return false;
+	c->state = CLIENT_DIALING;
+	c->quic.again = true; /* when this session's layers are gone */
+	loop_hook_queue(c->loop, &c->done_hook);
+	return true;
 }
 
 static void
@@ -176,8 +208,13 @@ on_session_closed(struct session *s, const struct rk_error *why, void *arg)
 
 	(void)s;
 	c->session = NULL;
+	if (try_next_address(c, why))
+		return;
 	if (c->tls != NULL && rk_err_exit(why->code) == rk_err_exit(RK_ECERT))
 		tls_ctx_forget(c->tls); /* not trusted: start afresh */
+	if (c->quic.tls != NULL &&
+	    rk_err_exit(why->code) == rk_err_exit(RK_ECERT))
+		quic_ctx_forget(c->quic.tls);
 	end(c, why);
 }
 
@@ -213,22 +250,37 @@ static const struct session_events session_callbacks = {
 
 /* ---- the beginning ---- */
 
-/* Go names both ends of a TLS connection by tcp:// URLs. */
+/* Go names both ends of a TLS connection by tcp:// URLs, and those of QUIC by
+ * udp:// ones. */
+static void
+note_end(
+    const struct rk_client *c, const struct addr *a, char out[ADDR_TEXT_LEN])
+{
+	char text[ADDR_TEXT_LEN];
+
+	if (c->url.scheme != ADDR_QUIC) {
+		addr_format(
+		    a, c->url.scheme == ADDR_UNIX ? ADDR_UNIX : ADDR_TCP, out);
+		return;
+	}
+	addr_format(a, ADDR_QUIC, text);
+	(void)snprintf(
+	    out, ADDR_TEXT_LEN, "udp%.*s", ADDR_TEXT_LEN - 8, text + 4);
+}
+
 static void
 note_ends(struct rk_client *c, struct layer *top)
 {
 	struct addr a;
 
 	if (layer_query(top, LAYER_Q_LOCAL, &a))
-		addr_format(&a,
-		    c->url.scheme == ADDR_UNIX ? ADDR_UNIX : ADDR_TCP, c->from);
+		note_end(c, &a, c->from);
 	if (layer_query(top, LAYER_Q_REMOTE, &a))
-		addr_format(&a,
-		    c->url.scheme == ADDR_UNIX ? ADDR_UNIX : ADDR_TCP, c->to);
+		note_end(c, &a, c->to);
 }
 
-static enum rk_err
-open_session(struct rk_client *c, int fd)
+enum rk_err
+client_open_session(struct rk_client *c, struct layer *top)
 {
 	struct session_conf sc = {
 		.loop = c->loop,
@@ -240,20 +292,26 @@ open_session(struct rk_client *c, int fd)
 		/* What waited grows when both ends are filled in. */
 		.max_over = c->conf.max_queue + 2 * RK_BODY_MAX,
 	};
+
+	note_ends(c, top);
+	c->state = CLIENT_OPENING;
+	return session_open(&sc, &top, &c->session);
+}
+
+static enum rk_err
+open_session(struct rk_client *c, int fd)
+{
 	struct layer *top = NULL;
 	struct layer *below;
 	enum rk_err r;
 
 	if ((r = sock_layer_new(fd, c->url.scheme, &below)) != RK_OK)
 		return r;
-	note_ends(c, below);
 	if (c->url.scheme == ADDR_TLS)
 		r = tls_layer_new(c->tls, c->loop, below, &top);
 	else
 		top = below;
-	if (r == RK_OK)
-		r = session_open(&sc, &top, &c->session);
-	return r;
+	return r == RK_OK ? client_open_session(c, top) : r;
 }
 
 static void
@@ -269,7 +327,6 @@ on_dialed(int fd, const struct rk_error *why, void *arg)
 		end(c, why);
 		return;
 	}
-	c->state = CLIENT_OPENING;
 	if ((r = open_session(c, fd)) != RK_OK) {
 		(void)err_set(&err, r, "%s: %s", c->url_text, rk_err_text(r));
 		end(c, &err);
@@ -284,10 +341,21 @@ warn_if_open(const struct rk_client *c, const struct addr *a)
 		    "%s: plain TCP: nothing is encrypted and nobody is "
 		    "authenticated",
 		    c->url_text);
-	if (c->url.scheme == ADDR_TLS && c->conf.tls_mode == RK_TLS_SKIP_VERIFY)
+	if (addr_is_proving(c->url.scheme) &&
+	    c->conf.tls_mode == RK_TLS_SKIP_VERIFY)
 		log_event(RK_LOG_WARN, "client",
 		    "%s: skip-verify: encrypted, but nobody is authenticated",
 		    c->url_text);
+}
+
+static enum rk_err
+start_quic(struct rk_client *c, const struct addr *addrs, size_t n,
+    struct rk_error *err)
+{
+	memcpy(c->quic.addrs, addrs, n * sizeof(addrs[0]));
+	c->quic.n = n;
+	c->quic.next = 0;
+	return client_quic_try(c, err);
 }
 
 enum rk_err
@@ -319,6 +387,8 @@ rk_client_start(struct rk_client *c, struct rk_error *err)
 	c->dialed_us = client_now_us();
 	c->timing = (struct rk_timing){ .resolve = c->dialed_us - t };
 	c->was_open = false;
+	if (c->url.scheme == ADDR_QUIC)
+		return start_quic(c, addrs, dc.n_addrs, err);
 	if ((r = dial_start(&dc, &c->dial)) != RK_OK)
 		return err_set(err, r, "%s: %s", c->url_text, rk_err_text(r));
 	c->state = CLIENT_DIALING;

@@ -5,6 +5,7 @@
 #include "net/addr.h"
 #include "net/dial.h"
 #include "net/loop.h"
+#include "net/quic.h"
 #include "net/tls.h"
 #include "rpc/pending.h"
 #include "rpc/session.h"
@@ -25,6 +26,16 @@ enum client_state {
 	CLIENT_ENDING
 };
 
+/* Addresses are tried one after another. */
+struct client_quic {
+	struct quic_tls_ctx *tls;
+	struct quic_end *end;
+	struct addr addrs[DIAL_ADDRS_MAX];
+	size_t n;
+	size_t next;
+	bool again; /* the next one is to be tried by the hook */
+};
+
 struct rk_client {
 	struct rk_client_conf conf; /* with defaults filled in */
 	struct addr_url url;
@@ -35,6 +46,7 @@ struct rk_client {
 	struct session_trust trust;
 	struct tls_ctx *tls;
 	struct dial *dial;
+	struct client_quic quic; /* instead of a dial */
 	struct session *session;
 	struct buf waiting; /* frames submitted before OPEN */
 	struct pending_table pending;
@@ -55,6 +67,16 @@ struct rk_client {
 
 /* client.c */
 uint64_t client_now_us(void);
+/* Takes the stack over, also on failure. */
+RK_MUST enum rk_err client_open_session(struct rk_client *c, struct layer *top);
+
+/* client_quic.c */
+RK_MUST enum rk_err client_quic_init(
+    struct rk_client *c, const struct tls_conf *conf, struct rk_error *err);
+void client_quic_fini(struct rk_client *c);
+/* Begin with the next address that does; else the last one's error, RK_ENOENT
+ * when there was none.  No session's layers are left. */
+RK_MUST enum rk_err client_quic_try(struct rk_client *c, struct rk_error *err);
 
 /* client_call.c */
 bool client_message(struct session *s, const struct msg *m, void *arg);

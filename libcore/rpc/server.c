@@ -23,6 +23,7 @@ creds_free(struct creds *c)
 	if (c == NULL)
 		return;
 	tls_ctx_free(c->tls);
+	quic_ctx_free(c->quic);
 	if (c->retired != NULL)
 		c->retired(c->arg);
 	free(c);
@@ -30,11 +31,12 @@ creds_free(struct creds *c)
 
 /* Does not call `retired` when it fails. */
 static enum rk_err
-creds_new(const struct rk_server_conf *conf, const struct rk_ident *ident,
+creds_new(const struct rk_server *s, const struct rk_ident *ident,
     struct rk_trust *trust, struct creds **out, struct rk_error *err)
 {
+	const enum rk_tls_mode mode = s->conf.tls_mode;
 	struct tls_conf tc = { .server = true,
-		.mode = conf->tls_mode,
+		.mode = mode,
 		.ident = ident,
 		.verify = session_verify };
 	struct creds *c;
@@ -44,13 +46,15 @@ creds_new(const struct rk_server_conf *conf, const struct rk_ident *ident,
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		return err_set(err, RK_ENOMEM, "server: out of memory");
-	c->trust = (struct session_trust){ .server = true,
-		.mode = conf->tls_mode,
-		.ident = ident,
-		.trust = trust };
+	c->trust = (struct session_trust){
+		.server = true, .mode = mode, .ident = ident, .trust = trust
+	};
 	tc.arg = &c->trust;
-	if (ident != NULL || conf->tls_mode == RK_TLS_SKIP_VERIFY)
+	if (ident != NULL || mode == RK_TLS_SKIP_VERIFY) {
 		r = tls_ctx_new(&tc, &c->tls, err);
+		if (r == RK_OK && quic_supported(NULL) == RK_OK)
+			r = quic_ctx_new(&tc, s->seed, false, &c->quic, err);
+	}
 	if (r != RK_OK) {
 		creds_free(c);
 		return r;
@@ -106,7 +110,7 @@ has_tls_listener(const struct rk_server *s)
 		if (l->scheme == ADDR_TLS)
 			return true;
 	}
-	return false;
+	return !TAILQ_EMPTY(&s->ports);
 }
 
 enum rk_err
@@ -118,7 +122,7 @@ rk_server_identity(struct rk_server *server, const struct rk_ident *ident,
 	enum rk_err r;
 
 	err_clear(err);
-	r = creds_new(&server->conf, ident, trust, &c, err);
+	r = creds_new(server, ident, trust, &c, err);
 	if (r != RK_OK)
 		return r;
 	if (c->tls == NULL && has_tls_listener(server)) {
@@ -279,7 +283,9 @@ make_parts(struct rk_server *s, struct rk_error *err)
 	if ((r = rk_timer_new(s->loop, on_retry, s, &s->retry)) != RK_OK ||
 	    (r = rk_timer_new(s->loop, on_grace, s, &s->grace)) != RK_OK)
 		return r;
-	r = creds_new(&s->conf, s->conf.ident, s->conf.trust, &c, err);
+	if ((r = seed_new(NULL, &s->seed, err)) != RK_OK)
+		return r;
+	r = creds_new(s, s->conf.ident, s->conf.trust, &c, err);
 	if (r != RK_OK)
 		return r;
 	TAILQ_INSERT_HEAD(&s->creds, c, link);
@@ -310,6 +316,7 @@ rk_server_new(const struct rk_server_conf *conf, struct rk_server **out,
 	s->paused = true;
 	TAILQ_INIT(&s->creds);
 	TAILQ_INIT(&s->listeners);
+	TAILQ_INIT(&s->ports);
 	TAILQ_INIT(&s->sets);
 	s->stopped.fn = on_stopped;
 	s->unused.fn = on_unused;
@@ -476,6 +483,7 @@ rk_server_free(struct rk_server *s)
 	assert(s->state == SERVER_NEW || s->state == SERVER_STOPPED);
 	server_close_listeners(s);
 	free_boxes(s);
+	server_quic_free(s);
 	for (unsigned i = 0; i < s->n_workers; i++) {
 		worker_free_calls(&s->workers[i]);
 		if (i != 0)
@@ -489,6 +497,7 @@ rk_server_free(struct rk_server *s)
 		TAILQ_REMOVE(&s->creds, c, link);
 		creds_free(c);
 	}
+	seed_free(s->seed);
 	rk_timer_free(s->retry);
 	rk_timer_free(s->grace);
 	free(s->workers);

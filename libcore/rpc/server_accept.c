@@ -15,14 +15,13 @@
 
 /* ---- admitting ---- */
 
-static void
-refuse(struct rk_server *s, int fd, const struct addr *remote,
+void
+server_refuse(struct rk_server *s, const struct addr *remote,
     enum addr_scheme scheme, const char *why)
 {
 	char where[ADDR_TEXT_LEN];
 	char line[RK_ERROR_TEXT_LEN];
 
-	(void)close(fd);
 	atomic_fetch_add_explicit(&s->refused, 1, memory_order_relaxed);
 	addr_format(remote, scheme, where);
 	(void)snprintf(line, sizeof(line), "%s: refused: %s", where, why);
@@ -87,8 +86,8 @@ on_trusted(struct mail *m)
 
 static void on_closed(struct mail *m);
 
-static void
-hand_over(struct rk_server *s, struct admission *a)
+void
+server_hand_over(struct rk_server *s, struct admission *a)
 {
 	struct worker *w = a->worker;
 
@@ -102,9 +101,10 @@ hand_over(struct rk_server *s, struct admission *a)
 		mailbox_put(w->box, &a->take);
 }
 
-static void
-admit(struct rk_server *s, const struct listener *l, int fd,
-    const struct addr *remote)
+enum rk_err
+server_admit(struct rk_server *s, enum addr_scheme scheme,
+    const struct addr *remote, struct worker *w, struct admission **out,
+    const char **why)
 {
 	bool exempt = addr_is_loopback(remote);
 	uint64_t prefix = addr_prefix(remote);
@@ -113,33 +113,51 @@ admit(struct rk_server *s, const struct listener *l, int fd,
 	enum gate_verdict v;
 	uint32_t roll;
 
+	*out = NULL;
 	rk_random(&roll, sizeof(roll));
 	v = gate_enter(&s->gate, prefix, exempt, now, roll % 100);
-	if (v != GATE_ADMIT) {
-		refuse(s, fd, remote, l->scheme, gate_text(v));
-		return;
-	}
+	*why = gate_text(v);
+	if (v != GATE_ADMIT)
+		return RK_ELIMIT;
 	a = malloc(sizeof(*a));
 	if (a == NULL) {
 		gate_leave(&s->gate, prefix, exempt, false, now);
-		refuse(s, fd, remote, l->scheme, "out of memory");
-		return;
+		*why = "out of memory";
+		return RK_ENOMEM;
 	}
 	*a = (struct admission){ .take = { .fn = server_conn_take },
 		.trusted = { .fn = on_trusted },
 		.closed = { .fn = on_closed },
-		.worker = least_loaded(s),
+		.worker = w,
 		.creds = TAILQ_FIRST(&s->creds),
 		.prefix = prefix,
 		.exempt = exempt };
-	addr_format(remote, l->scheme, a->remote);
+	addr_format(remote, scheme, a->remote);
+	*out = a;
+	return RK_OK;
+}
+
+static void
+admit(struct rk_server *s, const struct listener *l, int fd,
+    const struct addr *remote)
+{
+	struct admission *a;
+	const char *why;
+
+	if (server_admit(s, l->scheme, remote, least_loaded(s), &a, &why) !=
+	    RK_OK) {
+		(void)close(fd); /* nothing was sent */
+		server_refuse(s, remote, l->scheme, why);
+		return;
+	}
 	if (make_stack(s, l, fd, a->worker->loop, &a->top) != RK_OK) {
-		gate_leave(&s->gate, prefix, exempt, false, now);
+		gate_leave(&s->gate, a->prefix, a->exempt, false,
+		    rk_loop_now(s->loop));
 		log_event(RK_LOG_WARN, "server", "%s: no memory", a->remote);
 		free(a);
 		return;
 	}
-	hand_over(s, a);
+	server_hand_over(s, a);
 }
 
 static void

@@ -245,6 +245,8 @@ take_over(struct admission *a)
 	enum rk_err r;
 
 	a->top = NULL;
+	if (a->hello != NULL && (r = server_quic_take(a, &top)) != RK_OK)
+		return r;
 	c = calloc(1, sizeof(*c));
 	if (c == NULL) {
 		layer_free(top);
@@ -291,6 +293,7 @@ worker_stop(struct mail *m)
 	struct server_conn *c, *next;
 
 	w->stopping = true;
+	server_quic_deafen(w);
 	for (c = TAILQ_FIRST(&w->conns); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, link);
 		if (c->session == NULL)

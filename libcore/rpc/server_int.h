@@ -4,6 +4,7 @@
 
 #include "net/addr.h"
 #include "net/loop.h"
+#include "net/quic.h"
 #include "net/tls.h"
 #include "rpc/gate.h"
 #include "rpc/idmap.h"
@@ -28,7 +29,8 @@
 struct creds {
 	TAILQ_ENTRY(creds) link;
 	struct session_trust trust;
-	struct tls_ctx *tls; /* NULL: no identity, no TLS */
+	struct tls_ctx *tls;       /* NULL: no identity, no TLS */
+	struct quic_tls_ctx *quic; /* the same, and where there is QUIC */
 	void (*retired)(void *arg);
 	void *arg;
 	size_t users; /* connections; loop 0 counts */
@@ -47,6 +49,22 @@ struct listener {
 	ino_t ino;
 };
 TAILQ_HEAD(listener_list, listener);
+
+/* A worker's socket of a QUIC address; all of them share the port. */
+struct quic_port {
+	struct worker *worker;
+	struct quic_ports *all;
+	struct quic_end *end;
+	atomic_uint strays; /* packets on their way here from other sockets */
+};
+
+struct quic_ports {
+	TAILQ_ENTRY(quic_ports) link;
+	struct addr bound;
+	size_t n;
+	struct quic_port port[]; /* by the worker's index */
+};
+TAILQ_HEAD(quic_ports_list, quic_ports);
 
 struct server_conn;
 TAILQ_HEAD(conn_list, server_conn);
@@ -89,7 +107,9 @@ struct rk_server {
 	enum server_state state;
 	struct creds_list creds; /* the newest is first and in force */
 	struct listener_list listeners;
-	struct method_sets sets; /* all that are not retired */
+	struct quic_ports_list ports; /* freed at the very end */
+	struct seed *seed;            /* of all keys that must be shared */
+	struct method_sets sets;      /* all that are not retired */
 	struct gate gate;
 	struct rk_timer *retry; /* accept again after a shortage */
 	struct rk_timer *grace; /* end of a drain */
@@ -119,7 +139,9 @@ struct admission {
 	struct mail trusted; /* to loop 0 */
 	struct mail closed;  /* to loop 0, which frees it */
 	struct worker *worker;
-	struct layer *top; /* until taken */
+	struct layer *top; /* until taken; or, of QUIC, what to make it from: */
+	struct quic_port *port;
+	struct quic_hello *hello;
 	struct creds *creds;
 	uint64_t prefix;
 	bool exempt;         /* from the gate */
@@ -166,6 +188,24 @@ struct rk_call {
 
 /* server_accept.c: loop 0 */
 void server_pause_accept(struct rk_server *s, bool pause);
+
+/* The gate and the limits, for any transport: an admission for a worker, or
+ * why not.  The caller makes its stack and hands it over, or gives it back. */
+enum rk_err server_admit(struct rk_server *s, enum addr_scheme scheme,
+    const struct addr *remote, struct worker *w, struct admission **out,
+    const char **why);
+void server_hand_over(struct rk_server *s, struct admission *a);
+void server_refuse(struct rk_server *s, const struct addr *remote,
+    enum addr_scheme scheme, const char *why);
+
+/* server_quic.c: loop 0, but where said */
+RK_MUST enum rk_err server_quic_listen(struct rk_server *s,
+    const struct addr *a, struct addr *bound, struct rk_error *err);
+/* The worker's thread: make the stack of a peer that was admitted. */
+RK_MUST enum rk_err server_quic_take(struct admission *a, struct layer **out);
+/* The worker's thread: take no new peers. */
+void server_quic_deafen(struct worker *w);
+void server_quic_free(struct rk_server *s);
 
 /* server_listen.c: loop 0 */
 void server_close_listeners(struct rk_server *s);

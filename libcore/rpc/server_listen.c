@@ -71,6 +71,25 @@ warn_if_open(const struct rk_server *s, const struct listener *l)
 		    "%s: clients are not authenticated", where);
 }
 
+static enum rk_err
+listen_quic(struct rk_server *s, const struct addr *a, char url_out[128],
+    struct rk_error *err)
+{
+	char where[ADDR_TEXT_LEN];
+	struct addr bound;
+	enum rk_err r;
+
+	if ((r = server_quic_listen(s, a, &bound, err)) != RK_OK)
+		return r;
+	addr_format(&bound, ADDR_QUIC, where);
+	if (s->conf.tls_mode != RK_TLS_MUTUAL)
+		log_event(RK_LOG_WARN, "server",
+		    "%s: clients are not authenticated", where);
+	if (url_out != NULL)
+		memcpy(url_out, where, sizeof(where));
+	return RK_OK;
+}
+
 /* Takes fd over, also on failure. */
 static enum rk_err
 add_listener(struct rk_server *s, enum addr_scheme scheme, int fd, bool made,
@@ -108,10 +127,10 @@ check_may_listen(struct rk_server *s, enum addr_scheme scheme, const char *what,
 	if (s->state != SERVER_NEW)
 		return err_set(
 		    err, RK_ESTATE, "%s: the server runs already", what);
-	if (scheme == ADDR_TLS && TAILQ_FIRST(&s->creds)->tls == NULL)
+	if (addr_is_proving(scheme) && TAILQ_FIRST(&s->creds)->tls == NULL)
 		return err_set(err, RK_EINVAL,
 		    "%s: TLS needs a certificate and a key", what);
-	return RK_OK;
+	return scheme == ADDR_QUIC ? quic_supported(err) : RK_OK;
 }
 
 enum rk_err
@@ -129,27 +148,16 @@ rk_server_listen(struct rk_server *server, const char *url, char url_out[128],
 	(void)str_escape(shown, sizeof(shown), url);
 	if ((r = addr_parse(url, &u, err)) != RK_OK ||
 	    (r = check_may_listen(server, u.scheme, shown, err)) != RK_OK ||
-	    (r = addr_resolve(&u, true, &a, 1, &n, err)) != RK_OK ||
-	    (r = sock_listen(&a, &fd, &bound, err)) != RK_OK)
+	    (r = addr_resolve(&u, true, &a, 1, &n, err)) != RK_OK)
+		return r;
+	if (u.scheme == ADDR_QUIC)
+		return listen_quic(server, &a, url_out, err);
+	if ((r = sock_listen(&a, &fd, &bound, err)) != RK_OK)
 		return r;
 	r = add_listener(server, u.scheme, fd, true, &bound, url_out);
 	if (r != RK_OK)
 		return err_set(err, r, "%s: %s", shown, rk_err_text(r));
 	return RK_OK;
-}
-
-static bool
-scheme_from(const char *name, enum addr_scheme *out)
-{
-	static const enum addr_scheme all[] = { ADDR_TCP, ADDR_TLS, ADDR_UNIX };
-
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		if (strcmp(name, addr_scheme_name(all[i])) == 0) {
-			*out = all[i];
-			return true;
-		}
-	}
-	return false;
 }
 
 static bool
@@ -203,7 +211,7 @@ rk_server_listen_fd(struct rk_server *server, const char *scheme, int fd,
 	enum rk_err r;
 
 	err_clear(err);
-	if (!scheme_from(scheme, &s))
+	if (!addr_scheme_find(scheme, strlen(scheme), &s) || s == ADDR_QUIC)
 		return err_set(err, RK_EINVAL,
 		    "listening socket %d: unknown transport", fd);
 	if ((r = check_may_listen(server, s, scheme, err)) != RK_OK ||

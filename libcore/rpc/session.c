@@ -75,13 +75,11 @@ needs_proof(const struct session_trust *t)
 static enum addr_scheme
 scheme_named(const char *transport)
 {
-	static const enum addr_scheme all[] = { ADDR_TCP, ADDR_TLS, ADDR_UNIX };
+	enum addr_scheme scheme;
 
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		if (strcmp(transport, addr_scheme_name(all[i])) == 0)
-			return all[i];
-	}
-	return ADDR_TCP;
+	if (!addr_scheme_find(transport, strlen(transport), &scheme))
+		return ADDR_TCP;
+	return scheme;
 }
 
 static void
@@ -120,7 +118,8 @@ prove(struct session *s, struct rk_error *err)
 	struct rk_bytes leaf;
 	enum rk_err r;
 
-	if (!needs_proof(s->trust) || strcmp(p->transport, "tls") != 0)
+	if (!needs_proof(s->trust) ||
+	    !addr_is_proving(scheme_named(p->transport)))
 		return RK_OK;
 	if (!conn_query(s->conn, LAYER_Q_PEER_CERT, &leaf))
 		return err_set(err, RK_ECERT,

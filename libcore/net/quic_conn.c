@@ -1,0 +1,483 @@
+/* A QUIC connection's life: beginning, packets in, goodbye. */
+#include "net/quic_int.h"
+
+#include "base/error.h"
+
+#include <rpckit/secret.h>
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* What one connection may have on the way; the library raises the windows up to
+ * the maxima as far as they are used (RFC 9000, 4). */
+#define WINDOW_STREAM (1u << 20)
+#define WINDOW_CONN (4u << 20)
+#define WINDOW_STREAM_MAX (6u << 20)
+#define WINDOW_CONN_MAX (24u << 20)
+
+#define IDLE_NS (30 * NGTCP2_SECONDS)
+/* Go peers keep nothing alive by themselves and give up after 30 s. */
+#define KEEPALIVE_CLIENT_NS (10 * NGTCP2_SECONDS)
+#define KEEPALIVE_SERVER_NS (15 * NGTCP2_SECONDS)
+#define ACTIVE_IDS 4
+#define FIRST_DCID_LEN 18
+#define GOODBYE_LEN 1500
+
+/* Sizes to try on the path (RFC 8899): Ethernet, jumbo frames, loopback. */
+static const uint16_t probes[] = { 1452, 4096, 8192, 16384 };
+#define PACKET_MAX 16384
+
+ngtcp2_path
+quic_path(const struct addr *local, const struct addr *remote)
+{
+	/* The library wants pointers to what it does not change. */
+	return (ngtcp2_path){
+		.local = { (ngtcp2_sockaddr *)(uintptr_t)&local->u.sa,
+		    local->len },
+		.remote = { (ngtcp2_sockaddr *)(uintptr_t)&remote->u.sa,
+		    remote->len },
+	};
+}
+
+/* ---- making one ---- */
+
+static void
+fill_settings(const struct quic_end *e, ngtcp2_settings *s)
+{
+	ngtcp2_settings_default(s);
+	s->initial_ts = loop_now_ns(e->loop);
+	s->cc_algo = e->bbr ? NGTCP2_CC_ALGO_BBR : NGTCP2_CC_ALGO_CUBIC;
+	s->max_window = WINDOW_CONN_MAX;
+	s->max_stream_window = WINDOW_STREAM_MAX;
+	s->handshake_timeout = UINT64_MAX; /* the connection's own */
+	s->max_tx_udp_payload_size = PACKET_MAX;
+	s->pmtud_probes = probes;
+	s->pmtud_probeslen = sizeof(probes) / sizeof(probes[0]);
+}
+
+static void
+fill_params(bool server, ngtcp2_transport_params *p)
+{
+	ngtcp2_transport_params_default(p);
+	p->initial_max_stream_data_bidi_local = WINDOW_STREAM;
+	p->initial_max_stream_data_bidi_remote = WINDOW_STREAM;
+	p->initial_max_data = WINDOW_CONN;
+	p->initial_max_streams_bidi = server ? 1 : 0;
+	p->max_idle_timeout = IDLE_NS;
+	p->active_connection_id_limit = ACTIVE_IDS;
+}
+
+static ngtcp2_conn *
+get_conn(ngtcp2_crypto_conn_ref *ref)
+{
+	return ((struct quic_conn *)ref->user_data)->q;
+}
+
+static void
+on_timer(struct rk_timer *t, void *arg)
+{
+	struct quic_conn *c = arg;
+	int rv;
+
+	(void)t;
+	if (c->state != QUIC_LIVE) {
+		c->state = QUIC_DEAD;
+		quic_conn_touch(c);
+		return;
+	}
+	rv = ngtcp2_conn_handle_expiry(c->q, loop_now_ns(c->end->loop));
+	if (rv != 0)
+		quic_conn_fail(c, rv);
+	quic_conn_touch(c);
+}
+
+static struct quic_conn *
+make(struct quic_end *e, bool server, const struct addr *local,
+    const struct addr *remote)
+{
+	struct quic_conn *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	if (rk_timer_new(e->loop, on_timer, c, &c->timer) != RK_OK) {
+		free(c);
+		return NULL;
+	}
+	c->end = e;
+	c->server = server;
+	c->held = true;
+	c->stream = -1;
+	c->local = *local;
+	c->remote = *remote;
+	c->paced = !addr_is_loopback(remote);
+	c->ref.get_conn = get_conn;
+	c->ref.user_data = c;
+	quic_out_init(&c->out, &e->blocks);
+	/* The windows limit it; this is no second limit. */
+	buf_init(&c->in, (size_t)2 * WINDOW_CONN_MAX);
+	TAILQ_INSERT_TAIL(&e->conns, c, link);
+	e->n_conns++;
+	e->stats.half_open++;
+	c->counted = true;
+	return c;
+}
+
+/* The library's side of it is there: TLS, then the first write or read. */
+static enum rk_err
+join(struct quic_conn *c, struct quic_tls_ctx *ctx)
+{
+	enum rk_err r;
+
+	if (c->tls == NULL &&
+	    (r = quic_tls_new(ctx, &c->ref, &c->tls)) != RK_OK)
+		return r;
+	ngtcp2_conn_set_tls_native_handle(c->q, quic_tls_native(c->tls));
+	ngtcp2_conn_set_keep_alive_timeout(
+	    c->q, c->server ? KEEPALIVE_SERVER_NS : KEEPALIVE_CLIENT_NS);
+	return RK_OK;
+}
+
+/*
+ * The address packets will really leave from, which the kernel knows: a socket
+ * bound to every address does not tell.
+ */
+static enum rk_err
+find_local(
+    const struct quic_end *e, const struct addr *remote, struct addr *local)
+{
+	struct addr bound = { .len = sizeof(bound.u) };
+	in_port_t port;
+	int fd;
+	int rv;
+
+	*local = (struct addr){ .len = sizeof(local->u) };
+	if (getsockname(quic_io_fd(e->io), &bound.u.sa, &bound.len) != 0)
+		return RK_EIO;
+	fd = socket(remote->u.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return RK_EIO;
+	rv = connect(fd, &remote->u.sa, remote->len);
+	if (rv == 0)
+		rv = getsockname(fd, &local->u.sa, &local->len);
+	(void)close(fd); /* nothing was sent */
+	if (rv != 0)
+		return RK_ECONNECT;
+	/* Both families keep the port at the same place, and say so here. */
+	port = bound.u.sa.sa_family == AF_INET6 ? bound.u.in6.sin6_port
+	                                        : bound.u.in.sin_port;
+	if (local->u.sa.sa_family == AF_INET6)
+		local->u.in6.sin6_port = port;
+	else
+		local->u.in.sin_port = port;
+	return RK_OK;
+}
+
+/* What the last connection has left to begin this one with. */
+static void
+remember(struct quic_conn *c)
+{
+	struct rk_bytes params, token;
+
+	quic_tls_remembered(c->tls, &params, &token);
+	if (params.len == 0)
+		return;
+	if (ngtcp2_conn_decode_and_set_0rtt_transport_params(
+	        c->q, params.ptr, params.len) != 0)
+		return; /* a full handshake does, too */
+	c->early = quic_conn_open_stream(c) == 0 && c->has_stream;
+}
+
+static enum rk_err
+begin_client(struct quic_conn *c, struct quic_tls_ctx *ctx)
+{
+	ngtcp2_callbacks cb;
+	ngtcp2_settings settings;
+	ngtcp2_transport_params params;
+	ngtcp2_cid scid = { .datalen = QUIC_CID_LEN };
+	ngtcp2_cid dcid = { .datalen = FIRST_DCID_LEN };
+	ngtcp2_path path = quic_path(&c->local, &c->remote);
+	struct rk_bytes p, token;
+	enum rk_err r;
+
+	quic_back_fill(false, &cb);
+	fill_settings(c->end, &settings);
+	fill_params(false, &params);
+	if ((r = quic_tls_new(ctx, &c->ref, &c->tls)) != RK_OK)
+		return r;
+	quic_tls_remembered(c->tls, &p, &token);
+	settings.token = token.ptr;
+	settings.tokenlen = token.len;
+	settings.token_type = NGTCP2_TOKEN_TYPE_NEW_TOKEN;
+	if (token.len == 0)
+		settings.token_type = NGTCP2_TOKEN_TYPE_UNKNOWN;
+	quic_cid_make(&c->end->keys, c->end->index, scid.data);
+	rk_random(dcid.data, dcid.datalen);
+	if ((r = quic_conn_add_id(c, scid.data, scid.datalen)) != RK_OK)
+		return r;
+	if (ngtcp2_conn_client_new(&c->q, &dcid, &scid, &path,
+	        NGTCP2_PROTO_VER_V1, &cb, &settings, &params, NULL, c) != 0)
+		return RK_ENOMEM;
+	if ((r = join(c, ctx)) == RK_OK)
+		remember(c);
+	return r;
+}
+
+enum rk_err
+quic_conn_dial(struct quic_end *e, struct quic_tls_ctx *ctx,
+    const struct addr *remote, struct quic_conn **out)
+{
+	struct addr local;
+	struct quic_conn *c;
+	enum rk_err r;
+
+	*out = NULL;
+	if ((r = find_local(e, remote, &local)) != RK_OK)
+		return r;
+	c = make(e, false, &local, remote);
+	if (c == NULL)
+		return RK_ENOMEM;
+	if ((r = begin_client(c, ctx)) != RK_OK) {
+		quic_conn_free(c);
+		return r;
+	}
+	*out = c;
+	return RK_OK;
+}
+
+static enum rk_err
+begin_server(
+    struct quic_conn *c, struct quic_tls_ctx *ctx, const struct quic_hello *h)
+{
+	ngtcp2_callbacks cb;
+	ngtcp2_settings settings;
+	ngtcp2_transport_params params;
+	ngtcp2_cid scid = { .datalen = QUIC_CID_LEN };
+	ngtcp2_path path = quic_path(&c->local, &c->remote);
+	enum rk_err r;
+
+	quic_back_fill(true, &cb);
+	fill_settings(c->end, &settings);
+	fill_params(true, &params);
+	quic_cid_make(&c->end->keys, c->end->index, scid.data);
+	params.original_dcid = h->hd.dcid;
+	if (h->retried) {
+		params.original_dcid = h->first_id;
+		params.retry_scid = h->hd.dcid;
+		params.retry_scid_present = 1;
+	}
+	params.original_dcid_present = 1;
+	quic_cid_reset_token(&c->end->keys, scid.data, scid.datalen,
+	    params.stateless_reset_token);
+	params.stateless_reset_token_present = 1;
+	if (h->token_type != NGTCP2_TOKEN_TYPE_UNKNOWN) {
+		settings.token = h->hd.token;
+		settings.tokenlen = h->hd.tokenlen;
+	}
+	settings.token_type = h->token_type;
+	if ((r = quic_conn_add_id(c, scid.data, scid.datalen)) != RK_OK ||
+	    (r = quic_conn_add_id(c, h->hd.dcid.data, h->hd.dcid.datalen)) !=
+	        RK_OK)
+		return r;
+	if (ngtcp2_conn_server_new(&c->q, &h->hd.scid, &scid, &path,
+	        h->hd.version, &cb, &settings, &params, NULL, c) != 0)
+		return RK_ENOMEM;
+	return join(c, ctx);
+}
+
+enum rk_err
+quic_conn_accept(struct quic_end *e, struct quic_tls_ctx *ctx,
+    const struct quic_hello *h, struct quic_conn **out)
+{
+	struct quic_conn *c;
+	enum rk_err r;
+
+	*out = NULL;
+	c = make(e, true, &h->local, &h->remote);
+	if (c == NULL)
+		return RK_ENOMEM;
+	if ((r = begin_server(c, ctx, h)) != RK_OK) {
+		quic_conn_free(c);
+		return r;
+	}
+	*out = c;
+	return RK_OK;
+}
+
+/* ---- the end ---- */
+
+static void
+leave_live(struct quic_conn *c, enum quic_state to)
+{
+	if (c->counted)
+		c->end->stats.half_open--;
+	c->counted = false;
+	c->state = to;
+	quic_conn_raise(c, RK_READ | RK_WRITE);
+	quic_conn_touch(c); /* which frees what nobody holds */
+}
+
+void
+quic_conn_die(struct quic_conn *c, const struct rk_error *why)
+{
+	if (c->state != QUIC_LIVE)
+		return;
+	if (c->error.code == RK_OK)
+		c->error = *why;
+	rk_timer_clear(c->timer);
+	leave_live(c, QUIC_DEAD);
+}
+
+/* Long enough for packets under way to have come (RFC 9000, 10.2). */
+static void
+linger(struct quic_conn *c, enum quic_state state)
+{
+	uint64_t pto = ngtcp2_conn_get_pto(c->q);
+
+	loop_timer_set_ns(c->timer, loop_now_ns(c->end->loop) + 3 * pto);
+	leave_live(c, state);
+}
+
+void
+quic_conn_close(struct quic_conn *c, const ngtcp2_ccerr *cc)
+{
+	uint8_t packet[GOODBYE_LEN];
+	ngtcp2_path_storage ps;
+	ngtcp2_pkt_info pi;
+	ngtcp2_ssize n;
+
+	if (c->state != QUIC_LIVE)
+		return;
+	ngtcp2_path_storage_zero(&ps);
+	n = ngtcp2_conn_write_connection_close(c->q, &ps.path, &pi, packet,
+	    sizeof(packet), cc, loop_now_ns(c->end->loop));
+	if (n <= 0) {
+		rk_timer_clear(c->timer);
+		leave_live(c, QUIC_DEAD);
+		return;
+	}
+	quic_end_send(c->end, &c->local, &c->remote, packet, (size_t)n);
+	c->goodbye = malloc((size_t)n);
+	if (c->goodbye != NULL) {
+		memcpy(c->goodbye, packet, (size_t)n);
+		c->goodbye_len = (size_t)n;
+	}
+	linger(c, QUIC_CLOSING);
+}
+
+static void
+close_for(struct quic_conn *c, int rv)
+{
+	ngtcp2_ccerr cc;
+
+	ngtcp2_ccerr_default(&cc);
+	if (rv == NGTCP2_ERR_CRYPTO)
+		ngtcp2_ccerr_set_tls_alert(
+		    &cc, ngtcp2_conn_get_tls_alert(c->q), NULL, 0);
+	else
+		ngtcp2_ccerr_set_liberr(&cc, rv, NULL, 0);
+	quic_conn_close(c, &cc);
+}
+
+void
+quic_conn_fail(struct quic_conn *c, int rv)
+{
+	if (c->state != QUIC_LIVE)
+		return;
+	if (c->error.code == RK_OK)
+		(void)quic_explain_lib(c, rv, &c->error); /* returns code */
+	switch (rv) {
+	case NGTCP2_ERR_DRAINING:
+		linger(c, QUIC_DRAINING);
+		break;
+	case NGTCP2_ERR_DROP_CONN:
+	case NGTCP2_ERR_RETRY:
+	case NGTCP2_ERR_IDLE_CLOSE:
+	case NGTCP2_ERR_RECV_VERSION_NEGOTIATION:
+		quic_conn_die(c, &c->error);
+		break;
+	default:
+		close_for(c, rv);
+	}
+}
+
+void
+quic_conn_free(struct quic_conn *c)
+{
+	struct quic_end *e = c->end;
+
+	if (c->counted)
+		e->stats.half_open--;
+	for (size_t i = 0; i < QUIC_IDS; i++)
+		quic_map_remove(&e->ids, &c->ids[i]);
+	for (size_t i = 0; i < QUIC_PEER_TOKENS; i++)
+		quic_map_remove(&e->tokens, &c->tokens[i].entry);
+	if (c->is_dirty)
+		TAILQ_REMOVE(&e->dirty, c, dirty);
+	TAILQ_REMOVE(&e->conns, c, link);
+	e->n_conns--;
+	rk_timer_free(c->timer);
+	quic_tls_free(c->tls);
+	ngtcp2_conn_del(c->q);
+	quic_out_fini(&c->out);
+	loop_buf_give(e->loop, &c->in);
+	free(c->goodbye);
+	free(c);
+}
+
+/* ---- packets in ---- */
+
+/* Once more for the 1st, 2nd, 4th, 8th ... packet since (RFC 9000, 10.2.1). */
+static void
+repeat_goodbye(struct quic_conn *c)
+{
+	c->asked++;
+	if (c->goodbye == NULL || (c->asked & (c->asked - 1)) != 0)
+		return;
+	quic_end_send(
+	    c->end, &c->local, &c->remote, c->goodbye, c->goodbye_len);
+}
+
+static void
+begin_again(struct quic_conn *c, const struct addr *local,
+    const struct addr *remote, const uint8_t *data, size_t len)
+{
+	ngtcp2_pkt_hd hd;
+
+	if (c->server && ngtcp2_accept(&hd, data, len) == 0)
+		quic_hello_retry(c->end, local, remote, &hd);
+}
+
+void
+quic_conn_input(struct quic_conn *c, const struct addr *local,
+    const struct addr *remote, uint8_t ecn, const uint8_t *data, size_t len)
+{
+	ngtcp2_path path = quic_path(local, remote);
+	ngtcp2_pkt_info pi = { .ecn = ecn };
+	int rv;
+
+	if (c->state == QUIC_CLOSING)
+		repeat_goodbye(c);
+	if (c->state != QUIC_LIVE)
+		return;
+	rv = ngtcp2_conn_read_pkt(
+	    c->q, &path, &pi, data, len, loop_now_ns(c->end->loop));
+	if (rv == NGTCP2_ERR_RETRY)
+		begin_again(c, local, remote, data, len);
+	if (rv != 0)
+		quic_conn_fail(c, rv);
+	quic_conn_touch(c);
+}
+
+void
+quic_conn_arm(struct quic_conn *c)
+{
+	if (c->state == QUIC_LIVE)
+		loop_timer_set_ns(c->timer, ngtcp2_conn_get_expiry(c->q));
+}
+
+void
+quic_conn_raise(struct quic_conn *c, unsigned what)
+{
+	if (c->ready != NULL)
+		loop_ready_raise(c->ready, what);
+}

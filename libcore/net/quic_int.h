@@ -1,0 +1,204 @@
+/* The inside of QUIC: what the files of an endpoint share. */
+#ifndef RPCKIT_NET_QUIC_INT_H
+#define RPCKIT_NET_QUIC_INT_H
+
+#include "net/loop.h"
+#include "net/quic.h"
+#include "net/quic_cid.h"
+#include "net/quic_out.h"
+#include "net/quic_tls.h"
+
+/*
+ * Packets come in by quic_end.c, which finds the connection; quic_conn.c gives
+ * them to ngtcp2, whose callbacks (quic_back.c) change fields only.  At the end
+ * of the turn, after everybody else, quic_write.c makes one round of packets
+ * for each connection that something happened to.  quic_layer.c is the side of
+ * the stack.  Time is the loop's: one reading a turn, and never backwards.
+ */
+
+/* Codes of our application CONNECTION_CLOSE (rpckit-protocol(7)). */
+enum quic_app {
+	QUIC_APP_DONE = 0, /* an orderly end; Go peers know this one only */
+	QUIC_APP_REFUSED = 1,
+	QUIC_APP_PROTOCOL = 2,
+	QUIC_APP_TIMEOUT = 3,
+	QUIC_APP_LIMIT = 4,
+	QUIC_APP_FAILED = 5
+};
+
+/* A sender has room while less than HIGH is not confirmed, and is told of it
+ * below LOW. */
+#define QUIC_OUT_HIGH (4u << 20)
+#define QUIC_OUT_LOW (QUIC_OUT_HIGH - (256u << 10))
+
+/* Local ids at a time: ngtcp2's pool, the first one, and the peer's first. */
+#define QUIC_IDS 12
+#define QUIC_PEER_TOKENS 8
+
+enum quic_state {
+	QUIC_LIVE,
+	QUIC_CLOSING,  /* we have said goodbye, and repeat it when asked */
+	QUIC_DRAINING, /* the peer has */
+	QUIC_DEAD      /* nothing is left to say */
+};
+
+struct quic_peer_token {
+	struct quic_map_entry entry;
+	uint64_t seq;
+};
+
+struct quic_conn {
+	struct layer layer; /* first */
+	struct quic_end *end;
+	TAILQ_ENTRY(quic_conn) link;  /* of the endpoint */
+	TAILQ_ENTRY(quic_conn) dirty; /* to be written at the end of the turn */
+	bool is_dirty;
+	bool server;
+	bool held;      /* by a stack: the layer is not freed yet */
+	bool counted;   /* in the endpoint's half open */
+	bool opened;    /* the stack was told so */
+	bool completed; /* the handshake, as this end sees it */
+	bool confirmed;
+	bool early;      /* client: bytes went, or will go, as early data */
+	bool early_came; /* server: bytes came as such */
+	bool has_stream;
+	bool fin;          /* the peer has finished the stream */
+	bool end_told;     /* recv() has said how it ended */
+	bool paced;        /* not on loopback */
+	bool first;        /* the next flush is the first of this turn */
+	bool tell_room;    /* a sender waits for room, */
+	bool tell_settled; /* or for everything to be confirmed */
+	enum quic_state state;
+	ngtcp2_conn *q;
+	ngtcp2_crypto_conn_ref ref;
+	struct quic_tls *tls;
+	struct rk_timer *timer;
+	struct loop_ready *ready; /* NULL: not attached */
+	struct addr local;
+	struct addr remote;
+	int64_t stream;
+	struct quic_out out;
+	struct buf in;
+	struct rk_error error; /* why it is not LIVE; RK_OK while it is */
+	struct quic_map_entry ids[QUIC_IDS];
+	struct quic_peer_token tokens[QUIC_PEER_TOKENS];
+	uint8_t *goodbye; /* CLOSING: the packet */
+	size_t goodbye_len;
+	uint64_t asked; /* packets since then */
+};
+TAILQ_HEAD(quic_conns, quic_conn);
+
+/* The datagrams a peer began with, until somebody decides about it. */
+#define QUIC_HELLO_DATAGRAMS 4
+struct quic_hello {
+	TAILQ_ENTRY(quic_hello) link;
+	struct quic_map_entry id; /* the peer's first id for us */
+	struct addr local;
+	struct addr remote;
+	ngtcp2_pkt_hd hd; /* its token points to the first datagram */
+	ngtcp2_token_type token_type;
+	bool retried;
+	ngtcp2_cid first_id; /* before the Retry */
+	size_t n;
+	struct {
+		uint8_t *data;
+		size_t len;
+		uint8_t ecn;
+	} datagrams[QUIC_HELLO_DATAGRAMS];
+	uint64_t since;
+};
+TAILQ_HEAD(quic_hellos, quic_hello);
+
+struct quic_end {
+	struct rk_loop *loop;
+	struct quic_io *io;
+	struct rk_watch *watch;
+	struct loop_hook hook; /* the end of a turn */
+	const struct quic_end_events *events;
+	void *arg;
+	bool deaf;
+	bool blocked; /* the socket takes nothing */
+	bool bbr;
+	unsigned index;
+	unsigned n_loops;
+	unsigned retry_from;
+	struct quic_cid_keys keys;
+	uint8_t token_key[32];     /* of Retry and NEW_TOKEN */
+	struct quic_map ids;       /* to quic_conn */
+	struct quic_map hello_ids; /* to quic_hello */
+	struct quic_map tokens;    /* peers' reset tokens to quic_conn */
+	struct quic_conns conns;
+	struct quic_conns dirty;
+	struct quic_hellos hellos;
+	size_t n_conns;
+	size_t n_hellos;
+	struct quic_blocks blocks;
+	uint64_t reset_second; /* stateless resets are limited */
+	unsigned reset_count;
+	struct quic_end_stats stats;
+};
+
+/* ---- quic_conn.c ---- */
+/* The two ways to begin; the layer is held. */
+RK_MUST enum rk_err quic_conn_dial(struct quic_end *e, struct quic_tls_ctx *ctx,
+    const struct addr *remote, struct quic_conn **out);
+RK_MUST enum rk_err quic_conn_accept(struct quic_end *e,
+    struct quic_tls_ctx *ctx, const struct quic_hello *h,
+    struct quic_conn **out);
+void quic_conn_input(struct quic_conn *c, const struct addr *local,
+    const struct addr *remote, uint8_t ecn, const uint8_t *data, size_t len);
+/* Not LIVE any more, without a word to the peer. */
+void quic_conn_die(struct quic_conn *c, const struct rk_error *why);
+/* Say goodbye with this error, and go to CLOSING. */
+void quic_conn_close(struct quic_conn *c, const ngtcp2_ccerr *cc);
+/* An error of ngtcp2, from whichever call: close, die, or start over. */
+void quic_conn_fail(struct quic_conn *c, int rv);
+/* Write at the end of this turn. */
+void quic_conn_touch(struct quic_conn *c);
+void quic_conn_arm(struct quic_conn *c);
+/* Raise what a stack may be waiting for. */
+void quic_conn_raise(struct quic_conn *c, unsigned what);
+/* Out of every table, and freed. */
+void quic_conn_free(struct quic_conn *c);
+ngtcp2_path quic_path(const struct addr *local, const struct addr *remote);
+
+/* ---- quic_back.c: ngtcp2's callbacks ---- */
+void quic_back_fill(bool server, ngtcp2_callbacks *cb);
+/* Room in c->ids for one more; RK_ELIMIT. */
+RK_MUST enum rk_err quic_conn_add_id(
+    struct quic_conn *c, const uint8_t *id, size_t len);
+/* Client: open the stream that carries everything, as soon as it may be. */
+int quic_conn_open_stream(struct quic_conn *c);
+
+/* ---- quic_write.c ---- */
+/* Make packets of what waits; all of it, or only what fills a batch of them. */
+void quic_conn_write(struct quic_conn *c);
+void quic_conn_write_early(struct quic_conn *c);
+/* One datagram that is no connection's, or a goodbye. */
+void quic_end_send(struct quic_end *e, const struct addr *local,
+    const struct addr *remote, const uint8_t *data, size_t len);
+
+/* ---- quic_hello.c: who is not a connection yet, or any more ---- */
+void quic_hello_input(struct quic_end *e, const struct quic_datagram *d);
+void quic_hello_free(struct quic_end *e, struct quic_hello *h);
+/* The handshake must begin again, behind a Retry. */
+void quic_hello_retry(struct quic_end *e, const struct addr *local,
+    const struct addr *remote, const ngtcp2_pkt_hd *hd);
+void quic_hello_versions(struct quic_end *e, const struct quic_datagram *d,
+    const ngtcp2_version_cid *vc);
+void quic_hello_reset(
+    struct quic_end *e, const struct quic_datagram *d, const uint8_t *id);
+
+/* ---- quic_layer.c ---- */
+struct layer *quic_layer(struct quic_conn *c);
+
+/* ---- quic_err.c: words ---- */
+/* Why the peer closed, in err; the layer's own words for it. */
+enum rk_err quic_explain_peer(
+    const struct quic_conn *c, const ngtcp2_ccerr *cc, struct rk_error *err);
+enum rk_err quic_explain_lib(
+    const struct quic_conn *c, int rv, struct rk_error *err);
+/* The code and phrase that tell the peer why. */
+void quic_goodbye(const struct rk_error *why, ngtcp2_ccerr *cc);
+
+#endif

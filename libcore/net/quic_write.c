@@ -1,0 +1,194 @@
+/* Making packets: as many as may go, in batches the kernel takes at once. */
+#include "net/quic_int.h"
+
+#include <string.h>
+
+/*
+ * Batches of the first packets of a turn are short, so that the peer works on
+ * them while this end goes on; what follows is worth more in one piece.
+ */
+#define FIRST_BATCH 8
+#define PIECES 8
+
+/* Packets of one path that leave together. */
+struct batch {
+	uint8_t *data;
+	size_t len;
+	size_t segment; /* of each but the last */
+	size_t packets;
+	uint8_t ecn;
+	struct addr local;
+	struct addr remote;
+};
+
+static void
+addr_from(const ngtcp2_addr *from, struct addr *to)
+{
+	*to = (struct addr){ .len = (socklen_t)from->addrlen };
+	memcpy(&to->u, from->addr, from->addrlen);
+}
+
+static bool
+is_at(const ngtcp2_addr *a, const struct addr *b)
+{
+	return a->addrlen == b->len && memcmp(a->addr, &b->u, b->len) == 0;
+}
+
+static void
+send_batch(struct quic_conn *c, struct batch *b)
+{
+	if (b->packets == 0)
+		return;
+	quic_io_put(
+	    c->end->io, &b->local, &b->remote, b->ecn, b->len, b->segment);
+	c->first = false;
+	b->packets = 0;
+	b->len = 0;
+}
+
+/* A packet of n bytes was written behind the batch. */
+static void
+add_packet(struct quic_conn *c, struct batch *b, const ngtcp2_path *path,
+    uint8_t ecn, size_t n)
+{
+	size_t max = c->first ? FIRST_BATCH : QUIC_IO_BATCH_PACKETS;
+	size_t usual = ngtcp2_conn_get_path_max_tx_udp_payload_size(c->q);
+
+	if (b->packets == 0) {
+		addr_from(&path->local, &b->local);
+		addr_from(&path->remote, &b->remote);
+		b->segment = n;
+		b->ecn = ecn;
+	}
+	b->len += n;
+	b->packets++;
+	/* Only full packets have others behind them; a probe of the path is
+	 * larger and goes alone. */
+	if (n < b->segment || n != usual || b->packets >= max ||
+	    b->len + b->segment > QUIC_IO_BATCH_LEN)
+		send_batch(c, b);
+}
+
+/* The packet just written goes elsewhere than those before it: they leave, and
+ * it is the first of the next batch. */
+static bool
+move_on(struct quic_conn *c, struct batch *b, const ngtcp2_path *path,
+    uint8_t ecn, size_t n)
+{
+	uint8_t *packet = b->data + b->len;
+	uint8_t *room;
+
+	if (b->packets == 0 || (n <= b->segment && ecn == b->ecn &&
+	                           is_at(&path->remote, &b->remote) &&
+	                           is_at(&path->local, &b->local)))
+		return true;
+	send_batch(c, b);
+	room = quic_io_room(c->end->io);
+	if (room == NULL)
+		return false; /* lost: it will be sent again */
+	memmove(room, packet, n);
+	b->data = room;
+	return true;
+}
+
+/*
+ * One packet of what waits.  0: nothing may go now; < 0: an error of the
+ * library.  More than one call may be needed to fill it.
+ */
+static ngtcp2_ssize
+write_packet(struct quic_conn *c, ngtcp2_path *path, ngtcp2_pkt_info *pi,
+    uint8_t *dst, size_t len)
+{
+	struct iovec v[PIECES];
+	ngtcp2_vec pieces[PIECES];
+	ngtcp2_ssize taken;
+	ngtcp2_ssize n;
+	int64_t id = c->has_stream ? c->stream : -1;
+	size_t count;
+
+	for (;;) {
+		count = id < 0 ? 0 : quic_out_peek(&c->out, v, PIECES);
+		for (size_t i = 0; i < count; i++)
+			pieces[i] = (ngtcp2_vec){ v[i].iov_base, v[i].iov_len };
+		taken = -1;
+		n = ngtcp2_conn_writev_stream(c->q, path, pi, dst, len, &taken,
+		    NGTCP2_WRITE_STREAM_FLAG_MORE, count == 0 ? -1 : id, pieces,
+		    count, loop_now_ns(c->end->loop));
+		if (taken > 0)
+			quic_out_sent(&c->out, (size_t)taken);
+		if (n == NGTCP2_ERR_WRITE_MORE)
+			continue;
+		if (n != NGTCP2_ERR_STREAM_DATA_BLOCKED &&
+		    n != NGTCP2_ERR_STREAM_SHUT_WR &&
+		    n != NGTCP2_ERR_STREAM_NOT_FOUND)
+			return n;
+		id = -1; /* the packet goes on without the stream */
+	}
+}
+
+/* Can a packet begin behind those of the batch? */
+static bool
+make_room(const struct quic_conn *c, struct batch *b)
+{
+	if (b->packets > 0)
+		return true;
+	b->data = quic_io_room(c->end->io);
+	return b->data != NULL;
+}
+
+/* whole: only full packets, the rest may still grow. */
+static void
+write_packets(struct quic_conn *c, bool whole)
+{
+	size_t max = ngtcp2_conn_get_max_tx_udp_payload_size(c->q);
+	size_t usual = ngtcp2_conn_get_path_max_tx_udp_payload_size(c->q);
+	size_t quantum =
+	    c->paced ? ngtcp2_conn_get_send_quantum(c->q) : SIZE_MAX;
+	struct batch b = { 0 };
+	ngtcp2_path_storage ps;
+	ngtcp2_pkt_info pi = { 0 };
+	ngtcp2_ssize n;
+	size_t total = 0;
+
+	ngtcp2_path_storage_zero(&ps);
+	while (total < quantum && make_room(c, &b)) {
+		if (whole && quic_out_unsent(&c->out) < usual)
+			break;
+		n = write_packet(c, &ps.path, &pi, b.data + b.len,
+		    b.packets == 0 ? max : b.segment);
+		if (n < 0) {
+			send_batch(c, &b);
+			quic_conn_fail(c, (int)n);
+			return;
+		}
+		if (n == 0)
+			break;
+		total += (size_t)n;
+		if (!move_on(c, &b, &ps.path, (uint8_t)pi.ecn, (size_t)n))
+			break;
+		add_packet(c, &b, &ps.path, (uint8_t)pi.ecn, (size_t)n);
+	}
+	send_batch(c, &b);
+	if (c->paced && total > 0)
+		ngtcp2_conn_update_pkt_tx_time(c->q, loop_now_ns(c->end->loop));
+}
+
+void
+quic_conn_write(struct quic_conn *c)
+{
+	write_packets(c, false);
+	quic_conn_arm(c);
+}
+
+void
+quic_conn_write_early(struct quic_conn *c)
+{
+	size_t usual = ngtcp2_conn_get_path_max_tx_udp_payload_size(c->q);
+
+	if (c->state != QUIC_LIVE || !c->completed || !c->has_stream ||
+	    c->end->blocked || quic_out_unsent(&c->out) < FIRST_BATCH * usual)
+		return;
+	write_packets(c, true);
+	if (quic_io_flush(c->end->io) != RK_OK)
+		c->end->blocked = true;
+}
