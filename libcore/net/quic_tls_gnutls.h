@@ -46,6 +46,7 @@ struct quic_tls {
 	struct buf ticket_leaf;
 	/* client */
 	bool offers_early;
+	bool ticket_early;     /* the ticket just received allows early data */
 	struct quic_kept used; /* what is remembered of the server */
 	struct quic_kept next; /* what goes along with its next ticket */
 };

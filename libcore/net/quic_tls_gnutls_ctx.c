@@ -259,7 +259,7 @@ enum rk_err
 quic_tls_session_new(
     struct quic_tls_ctx *ctx, bool early, gnutls_session_t *out)
 {
-	unsigned flags = GNUTLS_NO_END_OF_EARLY_DATA;
+	unsigned flags = GNUTLS_NONBLOCK | GNUTLS_NO_END_OF_EARLY_DATA;
 	gnutls_session_t s = NULL;
 
 	*out = NULL;

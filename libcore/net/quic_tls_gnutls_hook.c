@@ -202,23 +202,31 @@ after_ticket_sent(struct quic_tls *t, const gnutls_datum_t *msg)
 	return 0;
 }
 
+/* The library eats the message before it shows it again. */
+static int
+before_ticket_received(struct quic_tls *t, const gnutls_datum_t *msg)
+{
+	struct new_ticket got;
+
+	t->ticket_early = parse_ticket(msg, &got) && got.early;
+	return 0;
+}
+
 /* Remember it; without memory nothing is remembered. */
 static int
-after_ticket_received(struct quic_tls *t, const gnutls_datum_t *msg)
+after_ticket_received(struct quic_tls *t)
 {
 	struct quic_kept k;
-	struct new_ticket got;
 	gnutls_datum_t session = { NULL, 0 };
 
 	quic_kept_init(&k);
-	if (!parse_ticket(msg, &got) ||
-	    gnutls_session_get_data2(t->session, &session) < 0)
+	if (gnutls_session_get_data2(t->session, &session) < 0)
 		return 0;
 	if (quic_kept_set(&k.session, session.data, session.size) == RK_OK &&
 	    quic_kept_set(&k.token, buf_peek(&t->next.token),
 	        buf_len(&t->next.token)) == RK_OK &&
 	    quic_kept_set(&k.params, buf_peek(&t->next.params),
-	        got.early ? buf_len(&t->next.params) : 0) == RK_OK &&
+	        t->ticket_early ? buf_len(&t->next.params) : 0) == RK_OK &&
 	    quic_kept_set(&k.leaf, buf_peek(&t->peer), buf_len(&t->peer)) ==
 	        RK_OK)
 		quic_slot_give(&t->ctx->slot, &k);
@@ -251,18 +259,20 @@ before_received(struct quic_tls *t, unsigned type, const gnutls_datum_t *msg)
 		return GNUTLS_E_UNEXPECTED_PACKET;
 	if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && t->ctx->server)
 		return before_client_hello(t, msg);
+	if (type == GNUTLS_HANDSHAKE_NEW_SESSION_TICKET && !t->ctx->server)
+		return before_ticket_received(t, msg);
 	return 0;
 }
 
 static int
-after_received(struct quic_tls *t, unsigned type, const gnutls_datum_t *msg)
+after_received(struct quic_tls *t, unsigned type)
 {
 	if (type == GNUTLS_HANDSHAKE_FINISHED && t->ctx->server)
 		return after_client_finished(t);
 	if (type == GNUTLS_HANDSHAKE_SERVER_HELLO && !t->ctx->server)
 		return after_server_hello(t);
 	if (type == GNUTLS_HANDSHAKE_NEW_SESSION_TICKET && !t->ctx->server)
-		return after_ticket_received(t, msg);
+		return after_ticket_received(t);
 	return 0;
 }
 
@@ -284,6 +294,6 @@ quic_tls_hook(gnutls_session_t session, unsigned type, unsigned when,
 
 	if (when == GNUTLS_HOOK_PRE)
 		return incoming != 0 ? before_received(t, type, msg) : 0;
-	return incoming != 0 ? after_received(t, type, msg)
+	return incoming != 0 ? after_received(t, type)
 	                     : after_sent(t, type, msg);
 }

@@ -112,7 +112,7 @@ on_completed(ngtcp2_conn *conn, void *arg)
 	e->completed = true;
 	if (e->server)
 		complete_server(e);
-	else
+	else if (e->tls != NULL)
 		complete_client(e);
 	return 0;
 }
@@ -146,7 +146,8 @@ on_token(ngtcp2_conn *conn, const uint8_t *token, size_t len, void *arg)
 
 	(void)conn;
 	e->tokens++;
-	quic_tls_keep_token(e->tls, token, len);
+	if (e->tls != NULL)
+		quic_tls_keep_token(e->tls, token, len);
 	return 0;
 }
 
@@ -161,7 +162,8 @@ on_data(ngtcp2_conn *conn, uint32_t flags, int64_t stream, uint64_t offset,
 	(void)stream_arg;
 	if (e->got_len == 0) {
 		e->first_completed = e->completed;
-		e->first_cert = quic_tls_peer_cert(e->tls, &cert);
+		e->first_cert =
+		    e->tls != NULL && quic_tls_peer_cert(e->tls, &cert);
 	}
 	must(len <= QUICPAIR_DATA - e->got_len, "so much data");
 	memcpy(e->got + e->got_len, data, len);
@@ -175,11 +177,14 @@ on_data(ngtcp2_conn *conn, uint32_t flags, int64_t stream, uint64_t offset,
 }
 
 static ngtcp2_callbacks
-callbacks(bool server)
+callbacks(bool server, const ngtcp2_callbacks *tls)
 {
 	ngtcp2_callbacks cb = { 0 };
 
-	quic_tls_callbacks(server, &cb);
+	if (tls != NULL)
+		cb = *tls;
+	else
+		quic_tls_callbacks(server, &cb);
 	cb.rand = on_rand;
 	cb.get_new_connection_id = on_new_cid;
 	cb.handshake_completed = on_completed;
@@ -237,22 +242,23 @@ random_cid(ngtcp2_cid *cid, size_t len)
 	rk_random(cid->data, len);
 }
 
-static void
-start_client(struct quicpair *p)
+void
+quicpair_start_client(
+    struct quicpair *p, void *native, const ngtcp2_callbacks *tls)
 {
 	struct quicpair_end *e = &p->client;
-	ngtcp2_callbacks cb = callbacks(false);
+	ngtcp2_callbacks cb = callbacks(false, tls);
 	ngtcp2_transport_params params;
 	ngtcp2_settings settings;
-	struct rk_bytes early;
-	struct rk_bytes token;
+	struct rk_bytes early = { 0 };
+	struct rk_bytes token = { 0 };
 	struct sockaddr_in a[2];
 	ngtcp2_path path = path_of(false, a);
 	ngtcp2_cid scid;
 	ngtcp2_cid dcid;
 
-	must(quic_tls_new(e->ctx, &e->ref, &e->tls) == RK_OK, "quic_tls_new");
-	quic_tls_remembered(e->tls, &early, &token);
+	if (e->tls != NULL)
+		quic_tls_remembered(e->tls, &early, &token);
 	random_cid(&scid, CID_LEN);
 	random_cid(&dcid, CID_LEN + 8);
 	defaults(p, &settings, &params);
@@ -261,7 +267,7 @@ start_client(struct quicpair *p)
 	must(ngtcp2_conn_client_new(&e->conn, &dcid, &scid, &path,
 	         NGTCP2_PROTO_VER_V1, &cb, &settings, &params, NULL, e) == 0,
 	    "client_new");
-	ngtcp2_conn_set_tls_native_handle(e->conn, quic_tls_native(e->tls));
+	ngtcp2_conn_set_tls_native_handle(e->conn, native);
 	if (early.len > 0)
 		must(ngtcp2_conn_decode_and_set_0rtt_transport_params(
 		         e->conn, early.ptr, early.len) == 0,
@@ -285,7 +291,7 @@ static bool
 start_server(struct quicpair *p, const struct quicpair_datagram *d)
 {
 	struct quicpair_end *e = &p->server;
-	ngtcp2_callbacks cb = callbacks(true);
+	ngtcp2_callbacks cb = callbacks(true, NULL);
 	ngtcp2_transport_params params;
 	ngtcp2_settings settings;
 	ngtcp2_pkt_hd hd;
@@ -321,8 +327,11 @@ quicpair_new(struct quic_tls_ctx *client, struct quic_tls_ctx *server)
 	p->now = (uint64_t)time(NULL) * NGTCP2_SECONDS;
 	init_end(p, &p->client, client);
 	init_end(p, &p->server, server);
-	if (client != NULL)
-		start_client(p);
+	if (client == NULL)
+		return p;
+	must(quic_tls_new(client, &p->client.ref, &p->client.tls) == RK_OK,
+	    "quic_tls_new");
+	quicpair_start_client(p, quic_tls_native(p->client.tls), NULL);
 	return p;
 }
 

@@ -60,6 +60,10 @@ struct quicpair {
 struct quicpair *quicpair_new(
     struct quic_tls_ctx *client, struct quic_tls_ctx *server);
 void quicpair_free(struct quicpair *p);
+/* A client whose TLS is not ours: cb is the TLS side's, native what it wants;
+ * its ref is p->client.ref. */
+void quicpair_start_client(
+    struct quicpair *p, void *native, const ngtcp2_callbacks *cb);
 /* Text that this end sends as soon as it can; it stays where it is. */
 void quicpair_send(struct quicpair_end *e, const char *text);
 /* One end writes all it has to its queue.  Done by quicpair_run(), too. */
