@@ -238,8 +238,10 @@ after_ticket_received(struct quic_tls *t)
 
 /* ---- a client's ---- */
 
+/* As soon as there are keys of the handshake: what is said in packets without,
+ * a server may ignore. */
 static int
-after_server_hello(struct quic_tls *t)
+after_encrypted_extensions(struct quic_tls *t)
 {
 	if (t->ctx->verify == NULL)
 		return 0;
@@ -269,8 +271,8 @@ after_received(struct quic_tls *t, unsigned type)
 {
 	if (type == GNUTLS_HANDSHAKE_FINISHED && t->ctx->server)
 		return after_client_finished(t);
-	if (type == GNUTLS_HANDSHAKE_SERVER_HELLO && !t->ctx->server)
-		return after_server_hello(t);
+	if (type == GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS && !t->ctx->server)
+		return after_encrypted_extensions(t);
 	if (type == GNUTLS_HANDSHAKE_NEW_SESSION_TICKET && !t->ctx->server)
 		return after_ticket_received(t);
 	return 0;
