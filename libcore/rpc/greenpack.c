@@ -436,7 +436,7 @@ gp_get_any_key(struct gp_reader *r, struct rk_str *s)
 }
 
 enum rk_err
-gp_get_bin(struct gp_reader *r, struct rk_bytes *b)
+gp_get_any_bin(struct gp_reader *r, struct rk_bytes *b)
 {
 	return get_bytes(r, RK_BIN, b);
 }

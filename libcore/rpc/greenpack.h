@@ -3,6 +3,7 @@
 #define RPCKIT_RPC_GREENPACK_H
 
 #include "base/buf.h"
+#include "rpc/be.h"
 
 #include <rpckit/message.h>
 #include <rpckit/value.h>
@@ -108,9 +109,9 @@ RK_MUST enum rk_err gp_next(struct gp_reader *r, struct gp_item *it);
  */
 RK_MUST enum rk_err gp_get_bool(struct gp_reader *r, bool *v);
 RK_MUST enum rk_err gp_get_time(struct gp_reader *r, struct rk_time *t);
-RK_MUST enum rk_err gp_get_bin(struct gp_reader *r, struct rk_bytes *b);
 
 /* The getters below, for every form they accept. */
+RK_MUST enum rk_err gp_get_any_bin(struct gp_reader *r, struct rk_bytes *b);
 RK_MUST enum rk_err gp_get_any_int(struct gp_reader *r, int64_t *v);
 RK_MUST enum rk_err gp_get_any_uint(struct gp_reader *r, uint64_t *v);
 RK_MUST enum rk_err gp_get_any_str(struct gp_reader *r, struct rk_str *s);
@@ -154,22 +155,78 @@ gp_get_key(struct gp_reader *r, struct rk_str *s)
 	return gp_take_short_str(r, s) ? RK_OK : gp_get_any_key(r, s);
 }
 
+/* The form of nearly every type of message. */
+static inline bool
+gp_take_small(struct gp_reader *r, int64_t *v)
+{
+	if (r->p == r->end || *r->p > 0x7f)
+		return false;
+	*v = *r->p++;
+	return true;
+}
+
+/* Every unsigned form of a number. */
+static inline bool
+gp_take_uint(struct gp_reader *r, uint64_t *v)
+{
+	size_t left = (size_t)(r->end - r->p);
+	size_t n;
+
+	if (left == 0)
+		return false;
+	if (*r->p <= 0x7f) {
+		*v = *r->p++;
+		return true;
+	}
+	n = *r->p - 0xccU;
+	if (n > 3 || left <= (size_t)1 << n)
+		return false;
+	n = (size_t)1 << n;
+	*v = be_get(r->p + 1, n);
+	r->p += 1 + n;
+	return true;
+}
+
 RK_MUST static inline enum rk_err
 gp_get_int(struct gp_reader *r, int64_t *v)
 {
-	if (r->p == r->end || *r->p > 0x7f)
-		return gp_get_any_int(r, v);
-	*v = *r->p++;
-	return RK_OK;
+	return gp_take_small(r, v) ? RK_OK : gp_get_any_int(r, v);
 }
 
 RK_MUST static inline enum rk_err
 gp_get_uint(struct gp_reader *r, uint64_t *v)
 {
-	if (r->p == r->end || *r->p > 0x7f)
-		return gp_get_any_uint(r, v);
-	*v = *r->p++;
-	return RK_OK;
+	return gp_take_uint(r, v) ? RK_OK : gp_get_any_uint(r, v);
+}
+
+/* The form of nearly every payload: up to 65535 bytes. */
+static inline bool
+gp_take_short_bin(struct gp_reader *r, struct rk_bytes *b)
+{
+	size_t left = (size_t)(r->end - r->p);
+	size_t head = 2;
+	size_t len;
+
+	if (left < 3)
+		return false;
+	len = r->p[1];
+	if (r->p[0] == 0xc5) {
+		len = len << 8 | r->p[2];
+		head = 3;
+	} else if (r->p[0] != 0xc4) {
+		return false;
+	}
+	if (len > left - head)
+		return false;
+	*b = (struct rk_bytes){ .ptr = r->p + head, .len = len };
+	r->p += head + len;
+	return true;
+}
+
+RK_MUST static inline enum rk_err
+gp_get_bin(struct gp_reader *r, struct rk_bytes *b)
+{
+	return gp_take_short_bin(r, b) ? RK_OK : gp_get_any_bin(r, b);
 }
 
 RK_MUST static inline enum rk_err
