@@ -26,9 +26,12 @@ struct tls_conf {
 	void *arg;
 };
 
+/* What we offer and select: the peer is rpckit, not just any rpc25519. */
+#define TLS_ALPN "rpckit/1"
+
 /*
  * Everything pinned: TLS 1.3, TLS_CHACHA20_POLY1305_SHA256, X25519, Ed25519 in
- * both signature lists; only the leaf is sent; ALPN "rpckit/1" offered, and
+ * both signature lists; only the leaf is sent; TLS_ALPN offered, and
  * selected if offered; client SNI "localhost"; server tickets on (the ticket
  * holds the peer's certificate, so that it can be judged again), no early
  * data.  A client context keeps the newest session for the next layer, which

@@ -226,6 +226,7 @@ on_session_open(struct session *s, void *arg)
 
 	c->state = CLIENT_OPEN;
 	c->was_open = true;
+	c->pending.numbered = strcmp(session_peer(s)->alpn, TLS_ALPN) == 0;
 	session_timing(s, &c->timing.tls, &c->timing.trust);
 	c->timing.trust_added = session_trust_added(s);
 	session_set_busy(s, pending_count(&c->pending) != 0);
@@ -387,6 +388,7 @@ rk_client_start(struct rk_client *c, struct rk_error *err)
 	c->dialed_us = client_now_us();
 	c->timing = (struct rk_timing){ .resolve = c->dialed_us - t };
 	c->was_open = false;
+	c->pending.numbered = false; /* until the peer is known */
 	if (c->url.scheme == ADDR_QUIC)
 		return start_quic(c, addrs, dc.n_addrs, err);
 	if ((r = dial_start(&dc, &c->dial)) != RK_OK)

@@ -140,7 +140,7 @@ send_cancel(struct rk_client *c, const struct pending *p)
 		return;
 	m.hdr.type = RK_TYPE_CANCEL;
 	m.hdr.seqno = p->seqno;
-	m.hdr.call_id = (struct rk_str){ p->call_id, CALL_ID_LEN };
+	m.hdr.call_id = pending_id(p);
 	/* Otherwise it ends there with its deadline or the connection. */
 	if (session_send(c->session, &m, NULL, 0) != RK_OK)
 		log_event(RK_LOG_DEBUG, "client", "a cancel was not sent");
@@ -291,7 +291,7 @@ rk_client_submit(struct rk_client *c, const struct rk_request *req,
 		return r;
 	fill_message(c, req, &m);
 	m.hdr.seqno = p->seqno;
-	m.hdr.call_id = (struct rk_str){ p->call_id, CALL_ID_LEN };
+	m.hdr.call_id = pending_id(p);
 	if ((r = queue(c, req, &m)) != RK_OK) {
 		(void)pending_remove(&c->pending, p->seqno);
 		pending_release(&c->pending, p);
@@ -316,9 +316,9 @@ rk_client_send(struct rk_client *c, const struct rk_request *req)
 	if ((r = check_request(c, req)) != RK_OK)
 		return r;
 	fill_message(c, req, &m);
-	pending_call_id(&c->pending, id);
-	m.hdr.call_id = (struct rk_str){ id, CALL_ID_LEN };
 	m.hdr.seqno = c->pending.next_seqno++;
+	m.hdr.call_id = (struct rk_str){ id,
+		pending_call_id(&c->pending, m.hdr.seqno, id) };
 	return queue(c, req, &m);
 }
 

@@ -47,9 +47,21 @@ fill_pool(struct pending_table *t)
 	t->ids_left = CALL_ID_POOL;
 }
 
+/* In hexadecimal, without zeros in front. */
+static size_t
+put_number(char *id, uint64_t v)
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t len = 16 - (size_t)__builtin_clzll(v | 1) / 4;
+
+	for (size_t i = len; i > 0; v >>= 4)
+		id[--i] = digits[v & 15];
+	return len;
+}
+
 /* Half a byte a letter: every call needs one, and base64 takes its time. */
-void
-pending_call_id(struct pending_table *t, char id[CALL_ID_LEN])
+static void
+put_secret(struct pending_table *t, char *id)
 {
 	const uint8_t *tail;
 
@@ -62,6 +74,15 @@ pending_call_id(struct pending_table *t, char id[CALL_ID_LEN])
 		id[2 * i] = (char)('A' + (tail[i] >> 4));
 		id[2 * i + 1] = (char)('A' + (tail[i] & 15));
 	}
+}
+
+size_t
+pending_call_id(struct pending_table *t, uint64_t seqno, char id[CALL_ID_LEN])
+{
+	if (t->numbered)
+		return put_number(id, seqno);
+	put_secret(t, id);
+	return CALL_ID_LEN;
 }
 
 static struct pending *
@@ -98,7 +119,7 @@ pending_add(struct pending_table *t, uint64_t deadline, rk_reply_fn *fn,
 	t->next_seqno++;
 	if (deadline < t->next_deadline)
 		t->next_deadline = deadline;
-	pending_call_id(t, p->call_id);
+	p->id_len = (uint8_t)pending_call_id(t, p->seqno, p->call_id);
 	*out = p;
 	return RK_OK;
 }
@@ -111,8 +132,8 @@ pending_match(struct pending_table *t, uint64_t seqno, struct rk_str call_id)
 	if (p == NULL)
 		return NULL;
 	if (call_id.len != 0 &&
-	    (call_id.len != CALL_ID_LEN ||
-	        memcmp(call_id.ptr, p->call_id, CALL_ID_LEN) != 0))
+	    (call_id.len != p->id_len ||
+	        memcmp(call_id.ptr, p->call_id, p->id_len) != 0))
 		return NULL;
 	return pending_remove(t, seqno);
 }

@@ -9,12 +9,14 @@
 #include <sys/queue.h>
 
 /*
- * Looks like the 33 random bytes in base64url of other clients, and is as
- * unguessable, so that nobody else can cancel the call on a server that looks
- * calls up by this alone: 12 letters for 9 random bytes, drawn once a pool, and
- * 32 for the 16 that are the call's own.
+ * A peer that speaks rpckit/1 finds calls by connection and id, so that there
+ * the id is the call's number.  Other ids must be unique and unknown
+ * everywhere: this looks like the 33 random bytes in base64url of other
+ * clients, and is as unguessable, so that nobody else can cancel the call on a
+ * server that looks calls up by this alone: 12 letters for 9 random bytes,
+ * drawn once a pool, and 32 for the 16 that are the call's own.
  */
-#define CALL_ID_LEN 44
+#define CALL_ID_LEN 44 /* the most */
 #define CALL_ID_HEAD_LEN 12
 #define CALL_ID_HEAD_RAW 9
 #define CALL_ID_TAIL_RAW 16
@@ -28,6 +30,7 @@ struct pending {
 	void *arg;
 	enum rk_err code; /* in the done list: why it ended */
 	bool sent;        /* the same: its request may have reached the peer */
+	uint8_t id_len;
 	char call_id[CALL_ID_LEN];
 };
 TAILQ_HEAD(pending_list, pending);
@@ -39,6 +42,7 @@ struct pending_table {
 	size_t n_free;
 	uint64_t next_seqno;
 	uint64_t next_deadline; /* no later than any call's */
+	bool numbered;          /* ids are numbers; set by the owner */
 	char id_head[CALL_ID_HEAD_LEN + 1];
 	uint8_t id_tails[CALL_ID_POOL][CALL_ID_TAIL_RAW];
 	size_t ids_left;
@@ -64,7 +68,15 @@ void pending_end_all(
 /* Give the struct back for reuse. */
 void pending_release(struct pending_table *t, struct pending *p);
 size_t pending_count(const struct pending_table *t);
-/* Fresh call id, also for one-way messages. */
-void pending_call_id(struct pending_table *t, char id[CALL_ID_LEN]);
+/* Fresh call id for the message with this number, also a one-way one; how long
+ * it is. */
+size_t pending_call_id(
+    struct pending_table *t, uint64_t seqno, char id[CALL_ID_LEN]);
+
+static inline struct rk_str
+pending_id(const struct pending *p)
+{
+	return (struct rk_str){ p->call_id, p->id_len };
+}
 
 #endif

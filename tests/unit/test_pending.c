@@ -62,12 +62,52 @@ gives_ids(void **state)
 	(void)state;
 	pending_init(&t);
 	for (size_t i = 0; i < 300; i++) {
-		pending_call_id(&t, ids[i]);
+		assert_int_equal(pending_call_id(&t, i, ids[i]), CALL_ID_LEN);
 		for (size_t k = 0; k < CALL_ID_LEN; k++)
 			assert_non_null(strchr(alphabet, ids[i][k]));
 		for (size_t k = 0; k < i; k++)
 			assert_memory_not_equal(ids[i], ids[k], CALL_ID_LEN);
 	}
+	pending_fini(&t);
+}
+
+static void
+expect_number(struct pending_table *t, uint64_t seqno, const char *want)
+{
+	char id[CALL_ID_LEN];
+
+	assert_int_equal(pending_call_id(t, seqno, id), strlen(want));
+	assert_memory_equal(id, want, strlen(want));
+}
+
+static void
+numbers_ids(void **state)
+{
+	struct pending_table t;
+	struct pending *a, *b;
+
+	(void)state;
+	pending_init(&t);
+	a = add(&t, RK_NEVER);
+	t.numbered = true;
+	b = add(&t, RK_NEVER);
+	assert_int_equal(pending_id(a).len, CALL_ID_LEN);
+	assert_int_equal(pending_id(b).len, 1);
+	assert_int_equal(b->call_id[0], '3');
+	expect_number(&t, 0, "0");
+	expect_number(&t, 15, "f");
+	expect_number(&t, 16, "10");
+	expect_number(&t, 0xabc, "abc");
+	expect_number(&t, UINT64_C(0x123456789abcdef), "123456789abcdef");
+	expect_number(&t, UINT64_MAX, "ffffffffffffffff");
+	assert_null(pending_match(&t, 3, (struct rk_str){ "4", 1 }));
+	assert_null(pending_match(&t, 3, (struct rk_str){ "33", 2 }));
+	assert_null(pending_match(&t, 2, pending_id(b)));
+	assert_ptr_equal(pending_match(&t, 3, pending_id(b)), b);
+	pending_release(&t, b);
+	/* The one from before keeps its own. */
+	assert_ptr_equal(pending_match(&t, 2, pending_id(a)), a);
+	pending_release(&t, a);
 	pending_fini(&t);
 }
 
@@ -86,7 +126,7 @@ matches_answers(void **state)
 	assert_int_equal(b->seqno, 3);
 	assert_true(pending_has(&t, 2));
 	assert_false(pending_has(&t, 4));
-	id = (struct rk_str){ b->call_id, CALL_ID_LEN };
+	id = pending_id(b);
 	assert_null(pending_match(&t, 2, id)); /* another's id */
 	assert_null(pending_match(
 	    &t, 3, (struct rk_str){ b->call_id, CALL_ID_LEN - 1 }));
@@ -169,6 +209,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gives_ids),
+		cmocka_unit_test(numbers_ids),
 		cmocka_unit_test(matches_answers),
 		cmocka_unit_test(expires),
 		cmocka_unit_test(ends_many_in_order),
