@@ -162,7 +162,7 @@ check_creds(const struct settings *s, bool tls, struct keyring *ring)
 		problem(&nowhere, err.text);
 		good = false;
 	}
-	if (tls && creds_load_ident(s, ring, &c, &err) != RK_OK) {
+	if (tls && !s->trial && creds_load_ident(s, ring, &c, &err) != RK_OK) {
 		problem(&nowhere, err.text);
 		good = false;
 	}

@@ -123,6 +123,29 @@ make_loop(struct daemon *d)
 	return rk_timer_new(d->loop, on_watchdog, d, &d->watchdog);
 }
 
+enum rk_err
+daemon_lend_keys(
+    const struct daemon *d, struct settings *s, struct rk_error *err)
+{
+	if (!s->trial)
+		return RK_OK;
+	if (d->trial.dir[0] == '\0')
+		return err_set(err, RK_ENOENT, "the certificates are gone");
+	s->certs = strdup(d->trial.dir);
+	return s->certs != NULL ? RK_OK
+	                        : err_set(err, RK_ENOMEM, "out of memory");
+}
+
+static enum rk_err
+make_keys(struct daemon *d, struct rk_error *err)
+{
+	enum rk_err r = RK_OK;
+
+	if (d->settings->trial)
+		r = trial_open(&d->trial, d->settings->key, err);
+	return r == RK_OK ? daemon_lend_keys(d, d->settings, err) : r;
+}
+
 static enum rk_err
 make_server(struct daemon *d, struct rk_error *err)
 {
@@ -186,10 +209,6 @@ say_who(const struct daemon *d)
 	struct rk_cert_info info;
 	char until[32];
 
-	if (d->settings->echo && !d->tls)
-		log_event(RK_LOG_INFO, "daemon",
-		    "plain TCP for want of certificates: nothing is "
-		    "encrypted");
 	if (d->creds->ident == NULL || !rk_ident_info(d->creds->ident, &info))
 		return;
 	str_time(until, info.not_after);
@@ -207,7 +226,8 @@ start(struct daemon *d, struct rk_error *err)
 	if ((r = make_loop(d)) != RK_OK)
 		return err_set(err, r, "%s", rk_err_text(r));
 	raise_descriptors(d);
-	if ((r = make_server(d, err)) != RK_OK ||
+	if ((r = make_keys(d, err)) != RK_OK ||
+	    (r = make_server(d, err)) != RK_OK ||
 	    (r = make_methods(d, err)) != RK_OK ||
 	    (r = daemon_listen(d, err)) != RK_OK)
 		return r;
@@ -249,6 +269,7 @@ static void
 finish(struct daemon *d)
 {
 	ignore_signals();
+	trial_close(&d->trial);
 	/* A key being opened would keep a daemon that is to end. */
 	if (d->reload.running)
 		_Exit(d->status);
@@ -270,6 +291,7 @@ serve(struct daemon *d)
 	struct rk_error err;
 
 	if (daemon_announce(d, &err) == RK_OK) {
+		daemon_explain(d);
 		daemon_tell_ready(d);
 		if (d->notify.watchdog > 0)
 			on_watchdog(d->watchdog, d);
@@ -280,6 +302,7 @@ serve(struct daemon *d)
 	if (rk_loop_run(d->loop) == RK_OK)
 		return;
 	log_event(RK_LOG_ERROR, "daemon", "the loop failed");
+	trial_close(&d->trial);
 	_Exit(1);
 }
 

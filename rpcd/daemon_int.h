@@ -5,6 +5,7 @@
 #include "daemon.h"
 #include "notify.h"
 #include "super.h"
+#include "trial.h"
 
 #include <pthread.h>
 
@@ -26,6 +27,7 @@ struct daemon {
 	const struct daemon_conf *conf;
 	struct notify notify;
 	struct keyring ring;
+	struct trial trial;
 	struct rk_loop *loop;
 	struct rk_server *server;
 	struct super super;
@@ -50,6 +52,13 @@ RK_MUST enum rk_err daemon_listen(struct daemon *d, struct rk_error *err);
 /* One line each on standard output. */
 RK_MUST enum rk_err daemon_announce(
     const struct daemon *d, struct rk_error *err);
+/* How a person may call it who has no keys. */
+void daemon_explain(const struct daemon *d);
+
+/* daemon.c: where settings without certificates find the temporary ones.
+ * RK_ENOENT: none were made. */
+RK_MUST enum rk_err daemon_lend_keys(
+    const struct daemon *d, struct settings *s, struct rk_error *err);
 
 /* reload.c: new settings, all or nothing. */
 void daemon_reload(struct daemon *d);

@@ -92,6 +92,22 @@ put_line(struct buf *b, const char *url, bool json)
 	return r == RK_OK ? buf_put_str(b, "}\n") : r;
 }
 
+/* Where the temporary keys are, as the last line. */
+static enum rk_err
+put_keys(struct buf *b, const char *dir, bool json)
+{
+	char shown[PATH_LEN];
+	enum rk_err r;
+
+	if (!json)
+		return buf_printf(
+		    b, "certs %s\n", str_escape(shown, sizeof(shown), dir));
+	r = buf_put_str(b, "{\"schema\":1,\"certs\":");
+	if (r == RK_OK)
+		r = out_json_string(b, dir, strlen(dir));
+	return r == RK_OK ? buf_put_str(b, "}\n") : r;
+}
+
 enum rk_err
 daemon_announce(const struct daemon *d, struct rk_error *err)
 {
@@ -102,6 +118,8 @@ daemon_announce(const struct daemon *d, struct rk_error *err)
 	buf_init(&b, 1 << 20);
 	for (size_t i = 0; i < d->n_urls && r == RK_OK; i++)
 		r = put_line(&b, d->urls[i], json);
+	if (r == RK_OK && d->trial.dir[0] != '\0')
+		r = put_keys(&b, d->trial.dir, json);
 	if (r != RK_OK) {
 		(void)err_set(err, r, "%s", rk_err_text(r));
 		goto out;
@@ -113,4 +131,26 @@ daemon_announce(const struct daemon *d, struct rk_error *err)
 out:
 	buf_fini(&b);
 	return r;
+}
+
+void
+daemon_explain(const struct daemon *d)
+{
+	static const char *const flags[] = {
+		[RK_TLS_MUTUAL] = "",
+		[RK_TLS_SERVER_ONLY] = " --server-only",
+		[RK_TLS_SKIP_VERIFY] = " --skip-verify",
+	};
+	char shown[PATH_LEN];
+	size_t i = 0;
+
+	if (d->trial.dir[0] == '\0')
+		return;
+	while (i + 1 < d->n_urls && strncmp(d->urls[i], "tls://", 6) != 0)
+		i++;
+	log_event(RK_LOG_INFO, "daemon",
+	    "temporary keys, gone when it stops; try: rpcsh --certs %s%s -s %s "
+	    "echo greeting=hello",
+	    str_escape(shown, sizeof(shown), d->trial.dir),
+	    flags[d->settings->tls_mode], d->urls[i] + strlen("tls://"));
 }

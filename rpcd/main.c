@@ -59,7 +59,7 @@ static const struct opt opts[] = {
 	    .about = "threads beside the first (0)" },
 	{ .name = "echo",
 	    .about = "try it out: loopback, a free port, and without "
-	             "certificates plain TCP" },
+	             "certificates temporary keys" },
 	{ .name = "server-only", .about = "TLS in which clients are nobody" },
 	{ .name = "skip-verify", .about = "TLS that authenticates nobody" },
 	{ .name = "log-level",
@@ -101,6 +101,8 @@ static const char *const examples[] = {
 static const struct env_doc envs[] = {
 	{ "RPCKIT_CERTS", "directory of certificates" },
 	{ "CREDENTIALS_DIRECTORY", "where --pass cred:NAME is" },
+	{ "XDG_RUNTIME_DIR", "where --echo puts temporary keys" },
+	{ "TMPDIR", "where else; /tmp without it" },
 	{ "LISTEN_FDS", "listening sockets passed in, with LISTEN_PID and "
 	                "LISTEN_FDNAMES" },
 	{ "NOTIFY_SOCKET", "who wants to know when it is ready" },

@@ -165,6 +165,8 @@ daemon_reload(struct daemon *d)
 	d->ring.no_input = true; /* nobody sits there */
 	r = settings_load(d->conf->args, d->conf->inherit->n > 0, on_problem,
 	    NULL, &re->settings);
+	if (r == RK_OK)
+		r = daemon_lend_keys(d, re->settings, &re->err);
 	if (r != RK_OK) {
 		end_reload(d, r);
 		return;

@@ -253,6 +253,14 @@ set_default(struct load *l, const char *name, const char *text)
 }
 
 static bool
+was_given(const struct settings *s, const char *key)
+{
+	const struct origin *from = settings_from(s, key);
+
+	return from->file != NULL || from->flag != NULL;
+}
+
+static bool
 have_certs(const struct settings *s)
 {
 	char name[PATH_LEN];
@@ -271,17 +279,49 @@ static void
 default_listen(struct load *l, bool have_fds)
 {
 	const struct settings *s = l->s;
+	char text[32];
 
 	if (s->listen.n > 0 || have_fds)
 		return;
-	if (!s->echo)
-		set_default(l, "listen",
-		    args_flag(l->a, "tcp") ? "tcp:127.0.0.1:8443"
-		                           : "tls:127.0.0.1:8443");
-	else if (have_certs(s) && !args_flag(l->a, "tcp"))
-		set_default(l, "listen", "tls:127.0.0.1:0");
-	else
-		set_default(l, "listen", "tcp:127.0.0.1:0");
+	(void)snprintf(text, sizeof(text), "%s:127.0.0.1:%d",
+	    args_flag(l->a, "tcp") ? "tcp" : "tls", s->echo ? 0 : 8443);
+	set_default(l, "listen", text);
+}
+
+/* May nobody from elsewhere come by TLS? */
+static bool
+is_local(const struct settings *s)
+{
+	static const char *const ours[] = { "127.", "localhost:", "[::1]:" };
+	bool local = true;
+
+	for (size_t i = 0; i < s->listen.n && local; i++) {
+		const char *url = s->listen.items[i].text;
+
+		local = strncmp(url, "tls://", 6) != 0;
+		for (size_t j = 0; j < 3 && !local; j++)
+			local = strncmp(url + 6, ours[j], strlen(ours[j])) == 0;
+	}
+	return local;
+}
+
+/*
+ * To try things out nobody needs certificates, unless some were named.  A list
+ * of known keys would be of no use to temporary ones, and is only asked when
+ * it was named.
+ */
+static void
+choose_trial(struct load *l, bool named, bool have_fds)
+{
+	struct settings *s = l->s;
+
+	s->trial = s->echo && !named && !have_fds && settings_need_tls(s) &&
+	           is_local(s) && !have_certs(s);
+	if (!s->trial)
+		return;
+	keys_clear(keys_find(keys_main, "certs"), s);
+	if (!was_given(s, "known-clients") && !was_given(s, "trust"))
+		set_default(l, "trust", "off");
 }
 
 static void
@@ -289,6 +329,7 @@ fill_missing(struct load *l, bool have_fds)
 {
 	static const struct origin nowhere = { 0 };
 	char path[PATH_LEN];
+	bool named = l->s->certs != NULL || getenv("RPCKIT_CERTS") != NULL;
 	const char *why;
 	enum rk_err r = RK_OK;
 
@@ -303,6 +344,7 @@ fill_missing(struct load *l, bool have_fds)
 	if (l->s->key == NULL)
 		set_default(l, "key", "node");
 	default_listen(l, have_fds);
+	choose_trial(l, named, have_fds);
 }
 
 /* ---- what only shows when all is read ---- */

@@ -86,6 +86,7 @@ struct settings {
 	uint64_t idle;
 	uint64_t drain;
 	bool echo;
+	bool trial; /* no certificates: temporary ones are to be made */
 	struct method *methods;
 	size_t n_methods;
 };

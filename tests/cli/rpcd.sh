@@ -7,26 +7,99 @@ set -u
 # shellcheck source=tests/lib/rpcd.sh
 . "${SRC_DIR:?}/tests/lib/rpcd.sh"
 
+# Where the temporary keys are, and a client that has them.
+trial() {
+	sed -n 's|^certs ||p' ready
+}
+
+visitor() {
+	"$rpcsh" -s "$(url tls)" --certs "$(trial)" "$@"
+}
+
+# The command that the log advises, as a shell would run it.
+advised() {
+	words=$(sed -n 's/^rpcd: temporary keys.* try: rpcsh //p' log)
+	# shellcheck disable=SC2086
+	"$rpcsh" $words
+}
+
 try_it_out() {
 	check 'rpcd --echo starts without certificates' start 1 --echo
-	has ready '^listening tcp 127\.0\.0\.1:[0-9][0-9]*$' \
+	has ready '^listening tls 127\.0\.0\.1:[0-9][0-9]*$' \
 		'it says where it listens'
-	has log '^rpcd: plain TCP for want of certificates' \
-		'and why in plain'
-	[ "$(wc -l <ready)" = 1 ]
+	has ready "^certs $tmp/rpcd-trial-[A-Za-z0-9]*\$" \
+		'and where temporary keys are'
+	[ "$(wc -l <ready)" = 2 ]
 	result $? 'standard output holds nothing else'
-	want 0 'echo' plain call echo --raw 'hello there'
+	dir=$(trial)
+	[ "$(stat -c %a "$dir" "$dir"/* | tr '\n' ' ')" = \
+		'700 600 600 600 600 600 ' ]
+	result $? 'which are ours alone'
+	[ ! -e "$dir/ca.key" ]
+	result $? 'the key of their CA is nowhere'
+	want 0 'what it advises works' advised
+	has out '^{"greeting":"hello"}$' 'and is answered'
+	want 0 'echo' visitor call echo --raw 'hello there'
 	has out '^hello there$' 'echo answers what it was sent'
-	want 0 'customEcho' plain call customEcho --raw hi
+	want 0 'customEcho' visitor call customEcho --raw hi
 	shape="^ with time customEcho sees this: '20[0-9][0-9]-[01][0-9]-"
 	shape="${shape}[0-3][0-9] [0-9:]*\.[0-9]* +0000 UTC m=+[0-9.]*'"
 	has out '^hi$' 'customEcho answers what it was sent'
 	has out "$shape\$" 'and the time'
-	want 0 'built-in methods' plain call _.methods
+	want 0 'built-in methods' visitor call _.methods
 	has out customEcho '_.methods lists ours'
-	want 8 'a method that is not there' plain call nosuch --raw x
+	want 8 'a method that is not there' visitor call nosuch --raw x
+	want 6 'nobody without these keys' "$rpcsh" -s "$(url tls)" \
+		--certs "$dir" --server-only call echo --raw x
+	kill -HUP "$daemon"
+	logged 'reloaded: ' 'a reload keeps them'
+	want 0 'and they work still' visitor call echo --raw again
 	stop
 	result $? 'SIGTERM ends it with 0'
+	[ ! -e "$dir" ]
+	result $? 'the keys are gone'
+}
+
+trial_edges() {
+	for mode in --server-only --skip-verify; do
+		check "--echo $mode" start 1 --echo $mode --json
+		dir=$(sed -n 's/.*"certs":"\(.*\)"}$/\1/p' ready)
+		listening=$(sed -n 's/.*"listening":"tls","address":"//p' ready)
+		want 0 'a call' "$rpcsh" $mode --certs "$dir" \
+			-s "${listening%\"*}" call echo --raw x
+		stop INT && [ ! -e "$dir" ]
+		result $? 'SIGINT removes the keys'
+	done
+	want 0 '-t is content without certificates' "$rpcd" --echo -t
+	want 0 '-T' "$rpcd" --echo -T
+	has out '^# certs =$' 'names no directory'
+	has out '^trust = off$' 'and no list'
+	set -- rpcd-trial-*
+	[ "$1" = 'rpcd-trial-*' ]
+	result $? 'and neither leaves anything'
+	want 8 'certificates that are named must be there' \
+		"$rpcd" --echo --certs nowhere
+	has err 'nowhere/ca.crt: No such file' 'and are missed'
+	want 8 'temporary keys are for loopback' \
+		"$rpcd" --echo --listen tls:0.0.0.0:0
+	want 2 'a name that cannot be one' "$rpcd" --echo -k 'a b'
+	check '--tcp stays what it was' start 1 --echo --tcp
+	has ready '^listening tcp 127' 'plain TCP'
+	stop
+	check 'a list that is named is asked' start 1 --echo --known list
+	: >list
+	want 0 'a call' visitor call echo --raw x
+	stop
+	has list 'edwardsRPC.*client@localhost' 'and records the client'
+	mkdir run
+	XDG_RUNTIME_DIR=$tmp/run
+	export XDG_RUNTIME_DIR
+	check 'with a runtime directory' start 1 --echo
+	has ready "^certs $tmp/run/" 'the keys are there'
+	stop
+	rmdir run
+	result $? 'and were'
+	unset XDG_RUNTIME_DIR
 }
 
 with_certificates() {
@@ -348,6 +421,7 @@ assert e["ok"] is False and e["error"]["exit"] == 1 and e["error"]["try"]'
 }
 
 try_it_out
+trial_edges
 with_certificates
 listeners
 modes

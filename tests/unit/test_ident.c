@@ -17,6 +17,7 @@
 
 #include "certs.h"
 #include "scratch.h"
+#include "trust/chain.h"
 #include "trust/ident.h"
 
 /* The last line logged. */
@@ -315,6 +316,80 @@ test_warnings(void **state)
 	certs_free(ca);
 }
 
+static void
+test_generate(void **state)
+{
+	static const char *const names[] = { "server", "a.b-c_1" };
+	static const char *const bad[] = { "", "ca", ".x", "a/b", "a,b", "a b",
+		"a\n", "n1234567890123456789012345678901234567890123456789" };
+	struct rk_ident *id = NULL;
+	struct rk_ident *other = NULL;
+	struct rk_cert_info info;
+	struct rk_error err;
+	struct rk_bytes der;
+	struct stat st;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(
+		    rk_ident_generate(".", &bad[i], 1, &err), RK_EINVAL);
+	assert_int_equal(stat("ca.crt", &st), -1);
+	if (rk_ident_generate(".", names, 2, &err) != RK_OK)
+		fail_msg("%s", err.text);
+	assert_int_equal(stat("ca.key", &st), -1);
+	assert_int_equal(stat("server.key", &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	for (size_t i = 0; i < 2; i++) {
+		if (rk_ident_load_dir(".", names[i], NULL, NULL, &id, &err) !=
+		    RK_OK)
+			fail_msg("%s", err.text);
+		assert_true(rk_ident_info(id, &info));
+		assert_string_equal(info.cn, names[i]);
+		assert_string_equal(info.issuer_cn, "rpckit trial CA");
+		assert_true(info.not_after > time(NULL) + 29 * 86400);
+		der = ident_cert_der(id);
+		for (int usage = CHAIN_CLIENT; usage <= CHAIN_SERVER; usage++)
+			assert_int_equal(
+			    chain_check(id, &der, 1, (enum chain_usage)usage,
+			        time(NULL), &info, &err),
+			    RK_OK);
+		rk_ident_free(other);
+		other = id;
+	}
+	rk_ident_free(other);
+	assert_int_equal(rk_ident_generate(".", names, 2, &err), RK_EEXIST);
+	assert_int_equal(
+	    rk_ident_generate("nowhere", names, 2, &err), RK_ENOENT);
+}
+
+/* Two of them believe nothing of one another. */
+static void
+test_generate_apart(void **state)
+{
+	static const char *const name[] = { "node" };
+	struct rk_ident *id[2] = { NULL, NULL };
+	struct rk_cert_info info;
+	struct rk_error err;
+	struct rk_bytes der;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		const char *dir = i == 0 ? "one" : "two";
+
+		assert_int_equal(mkdir(dir, 0700), 0);
+		assert_int_equal(rk_ident_generate(dir, name, 1, &err), RK_OK);
+		assert_int_equal(
+		    rk_ident_load_dir(dir, "node", NULL, NULL, &id[i], &err),
+		    RK_OK);
+	}
+	der = ident_cert_der(id[1]);
+	assert_int_equal(
+	    chain_check(id[0], &der, 1, CHAIN_SERVER, time(NULL), &info, &err),
+	    RK_ECERT);
+	rk_ident_free(id[0]);
+	rk_ident_free(id[1]);
+}
+
 #define IN_SCRATCH(t) \
 	cmocka_unit_test_setup_teardown(t, scratch_enter, scratch_leave)
 
@@ -330,6 +405,8 @@ main(void)
 		IN_SCRATCH(test_crl),
 		IN_SCRATCH(test_crl_usage),
 		IN_SCRATCH(test_warnings),
+		IN_SCRATCH(test_generate),
+		IN_SCRATCH(test_generate_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,6 +122,17 @@ RK_API RK_MUST enum rk_err rk_ident_load_dir(const char *dir, const char *name,
     rk_pass_fn *pass, void *arg, struct rk_ident **out, struct rk_error *err);
 RK_API void rk_ident_free(struct rk_ident *id);
 
+/*
+ * For trying things out and for tests: make a new CA and, signed by it for 30
+ * days, a certificate and an unencrypted key for each name (letters, digits
+ * and "._-", at most 48, not "ca").  They are written to dir, which exists, as
+ * ca.crt, NAME.crt and NAME.key, all 0600; nothing is overwritten (RK_EEXIST).
+ * The CA's key is written nowhere: nobody can sign more.  Some files may be
+ * there after a failure.  RK_EINVAL, RK_EEXIST, RK_ENOENT, RK_EIO, RK_ENOMEM.
+ */
+RK_API RK_MUST enum rk_err rk_ident_generate(
+    const char *dir, const char *const *names, size_t n, struct rk_error *err);
+
 /* What a certificate says, all text escaped and cut to fit. */
 struct rk_cert_info {
 	uint8_t pub[RK_KEY_PUBLIC_LEN];
