@@ -444,12 +444,14 @@ call_dispatch(struct server_conn *c, const struct msg *m)
 	}
 	bump(&c->worker->calls, 1);
 	set_deadline(call);
-	if (method->allow != NULL && !method->allow(c->peer, method->arg))
+	if (method->allow != NULL && !method->allow(c->peer, method->arg)) {
+		server_conn_log_denied(c, method);
 		(void)rk_call_fail(
 		    call, "not allowed for this caller", NULL, 0);
-	else if (rk_call_time_left(call) == 0)
+	} else if (rk_call_time_left(call) == 0) {
 		(void)rk_call_fail(
 		    call, "the deadline has passed already", NULL, 0);
+	}
 	if (call->answered)
 		call_release(call);
 	else

@@ -13,7 +13,7 @@
 #define DEFAULT_MAX_CALLS 1024
 #define DEFAULT_MAX_QUEUE (4u << 20)
 #define MAX_THREADS 256
-#define STRANGER_LINES 10 /* a second */
+#define REFUSAL_LINES 10 /* a second */
 
 /* ---- credentials ---- */
 
@@ -313,6 +313,7 @@ rk_server_new(const struct rk_server_conf *conf, struct rk_server **out,
 	    conf->size < sizeof(s->conf) ? conf->size : sizeof(s->conf));
 	fill_defaults(&s->conf);
 	s->loop = conf->loop;
+	(void)pthread_mutex_init(&s->log_lock, NULL); /* plain: cannot fail */
 	s->paused = true;
 	TAILQ_INIT(&s->creds);
 	TAILQ_INIT(&s->listeners);
@@ -500,6 +501,7 @@ rk_server_free(struct rk_server *s)
 	seed_free(s->seed);
 	rk_timer_free(s->retry);
 	rk_timer_free(s->grace);
+	(void)pthread_mutex_destroy(&s->log_lock);
 	free(s->workers);
 	free(s);
 }
@@ -507,25 +509,32 @@ rk_server_free(struct rk_server *s)
 /* ---- telling ---- */
 
 void
-server_log_stranger(struct rk_server *s, const char *text)
+server_log_refusal(
+    struct rk_server *s, const struct rk_loop *loop, const char *text)
 {
-	uint64_t second = rk_loop_now(s->loop) / 1000;
+	uint64_t second = rk_loop_now(loop) / 1000;
+	unsigned dropped = 0;
+	bool say;
 
-	if (second != s->log_second) {
-		if (s->log_dropped != 0)
-			log_event(RK_LOG_WARN, "server",
-			    "%u lines about refused peers left out",
-			    s->log_dropped);
+	(void)pthread_mutex_lock(&s->log_lock);
+	/* Loops differ in what they call now: never back. */
+	if (second > s->log_second) {
+		dropped = s->log_dropped;
 		s->log_second = second;
 		s->log_lines = 0;
 		s->log_dropped = 0;
 	}
-	if (s->log_lines >= STRANGER_LINES) {
+	say = s->log_lines < REFUSAL_LINES;
+	if (say)
+		s->log_lines++;
+	else
 		s->log_dropped++;
-		return;
-	}
-	s->log_lines++;
-	log_event(RK_LOG_WARN, "server", "%s", text);
+	(void)pthread_mutex_unlock(&s->log_lock);
+	if (dropped != 0)
+		log_event(RK_LOG_WARN, "server",
+		    "%u lines about refused peers left out", dropped);
+	if (say)
+		log_event(RK_LOG_WARN, "server", "%s", text);
 }
 
 void

@@ -25,7 +25,7 @@ server_refuse(struct rk_server *s, const struct addr *remote,
 	atomic_fetch_add_explicit(&s->refused, 1, memory_order_relaxed);
 	addr_format(remote, scheme, where);
 	(void)snprintf(line, sizeof(line), "%s: refused: %s", where, why);
-	server_log_stranger(s, line);
+	server_log_refusal(s, s->loop, line);
 }
 
 static struct worker *
@@ -190,8 +190,8 @@ server_on_acceptable(struct rk_watch *w, int fd, unsigned ready, void *arg)
 		if (r == RK_EAGAIN)
 			return;
 		if (r != RK_OK) {
-			server_log_stranger(
-			    s, "cannot accept: out of descriptors or memory");
+			server_log_refusal(s, s->loop,
+			    "cannot accept: out of descriptors or memory");
 			pause_a_while(s);
 			return;
 		}
@@ -234,7 +234,7 @@ note_refused(struct rk_server *s, const struct admission *a)
 	else
 		(void)snprintf(
 		    line, sizeof(line), "%s: %s", a->remote, a->why.text);
-	server_log_stranger(s, line);
+	server_log_refusal(s, s->loop, line);
 }
 
 static void

@@ -1,7 +1,9 @@
 /* One peer of a server: its messages, its running calls, its end. */
 #include "base/error.h"
+#include "base/str.h"
 #include "rpc/server_int.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static void
@@ -193,6 +195,26 @@ on_open(struct session *s, void *arg)
 	tell(c->worker, &c->admission->trusted);
 	if (c->worker->stopping)
 		session_drain(s);
+}
+
+void
+server_conn_log_denied(
+    const struct server_conn *c, const struct rk_method *method)
+{
+	const struct rk_peer *p = c->peer;
+	char line[640]; /* all of it */
+	char name[100];
+
+	str_escape(name, sizeof(name), method->name);
+	if (p->proven)
+		(void)snprintf(line, sizeof(line),
+		    "%s: refused \"%s\": not allowed for key %s (%s)",
+		    p->remote, name, p->cert.fp, p->cert.email);
+	else
+		(void)snprintf(line, sizeof(line),
+		    "%s: refused \"%s\": not allowed for who has proven no key",
+		    p->remote, name);
+	server_log_refusal(c->worker->server, c->worker->loop, line);
 }
 
 static const struct session_events session_callbacks = {

@@ -123,7 +123,8 @@ struct rk_server {
 	void *done_arg;
 	atomic_ullong accepted;
 	atomic_ullong refused;
-	uint64_t log_second; /* lines about strangers, loop 0 */
+	pthread_mutex_t log_lock; /* guards the lines about refusals */
+	uint64_t log_second;
 	unsigned log_lines;
 	unsigned log_dropped;
 	unsigned n_workers;
@@ -216,8 +217,10 @@ void server_check_stopped(struct rk_server *s);
 /* The letter worker.acked. */
 void server_on_ack(struct mail *m);
 void creds_release(struct rk_server *s, struct creds *c);
-/* A line about a stranger, at most ten a second. */
-void server_log_stranger(struct rk_server *s, const char *text);
+/* A line about who was refused, at most ten a second of one server; loop is
+ * the caller's.  Any of the server's threads. */
+void server_log_refusal(
+    struct rk_server *s, const struct rk_loop *loop, const char *text);
 
 /* server_conn.c: the worker's thread */
 /* The letters admission.take, worker.stop and worker.kill. */
@@ -227,6 +230,9 @@ void worker_kill(struct mail *m);
 /* One call fewer runs: resume, drain, or free the connection. */
 void server_conn_settle(struct server_conn *c);
 void server_conn_arm(struct server_conn *c);
+/* Say that this peer may not call this method. */
+void server_conn_log_denied(
+    const struct server_conn *c, const struct rk_method *method);
 void worker_free_calls(struct worker *w);
 
 /* call.c: the worker's thread */

@@ -213,6 +213,8 @@ permission() {
 	want 0 'allowed by fingerprint' alice call -o raw for.key
 	want 3 'another email' mallory call for.alice
 	has err 'not allowed' 'is refused'
+	logged 'refused "for.alice": not allowed for key SHA256:.*mallory@e' \
+		'and logged'
 	want 3 'another key' mallory call for.key
 	want 3 'nobody' plain call for.alice
 	want 3 'nobody at all' plain call for.key

@@ -394,6 +394,7 @@ asks_who_may(void **state)
 	struct rpcanswer a = { 0 };
 	bool no = false;
 
+	rpclog_start();
 	rpcrig_begin(&rig, *state);
 	c = rpcrig_client(&rig);
 	rpcrig_call(c, "guarded", "x", 1, &a);
@@ -414,6 +415,44 @@ asks_who_may(void **state)
 	assert_int_equal(rpcrig_get(&rig, &rig.handled), 1);
 	rk_client_free(c);
 	rpcrig_end(&rig);
+	/* One line: from where, what, and who. */
+	assert_int_equal(rpclog_count(RK_LOG_WARN,
+	                     ": refused \"guarded\": not allowed for "),
+	    1);
+	assert_int_equal(rpclog_count(RK_LOG_WARN, "(client@example.org)"),
+	    rig.kind == RPC_TLS);
+	assert_int_equal(
+	    rpclog_count(RK_LOG_WARN, "for key SHA256:"), rig.kind == RPC_TLS);
+	assert_int_equal(rpclog_count(RK_LOG_WARN, "://"), 1);
+	rpclog_stop();
+}
+
+/* A client that asks without end does not fill the log. */
+static void
+logs_refusals_sparsely(void **state)
+{
+	struct rpcrig rig;
+	struct rk_client *c;
+	struct rpcanswer a = { 0 };
+	bool no = false;
+	uint64_t began;
+	uint64_t seconds;
+
+	rpclog_start();
+	rpcrig_begin(&rig, *state);
+	c = rpcrig_client(&rig);
+	rpcrig_do(&rig, forbid, &no);
+	began = rpcrig_now();
+	for (unsigned i = 1; i <= 200; i++) {
+		(void)rpcrig_submit(c, "guarded", "x", 1, &a);
+		rpcrig_turn(c, &a.n, i);
+	}
+	seconds = (rpcrig_now() - began) / 1000 + 2;
+	assert_in_range(rpclog_count(RK_LOG_WARN, ": refused \"guarded\""), 1,
+	    10 * seconds);
+	rk_client_free(c);
+	rpcrig_end(&rig);
+	rpclog_stop();
 }
 
 static void
@@ -488,6 +527,7 @@ main(void)
 		{ "full headers", carries_full_headers, RPC_ALL },
 		{ "the peer", shows_the_peer, RPC_ALL },
 		{ "who may call", asks_who_may, RPC_ALL },
+		{ "sparse lines", logs_refusals_sparsely, RPC_ALL },
 		{ "built-in methods", has_builtin_methods, RPC_ALL },
 		{ "statistics", counts, RPC_ALL },
 	};
