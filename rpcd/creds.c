@@ -65,6 +65,16 @@ creds_load_ident(const struct settings *s, struct keyring *ring,
 	return blame(settings_from(s, "certs"), text, err);
 }
 
+/* Whose count of new keys goes on. */
+static struct rk_trust *
+same_list(const struct creds *before, const struct creds *now)
+{
+	if (before == NULL || before->known == NULL ||
+	    strcmp(before->known, now->known) != 0)
+		return NULL;
+	return before->trust;
+}
+
 /* Was there a list, which an editor or an attacker has taken away since? */
 static bool
 is_gone(const struct creds *before, const struct creds *now)
@@ -73,9 +83,7 @@ is_gone(const struct creds *before, const struct creds *now)
 	struct rk_error err;
 	size_t n;
 
-	if (before == NULL || before->known == NULL ||
-	    now->state != RK_TRUST_ABSENT ||
-	    strcmp(before->known, now->known) != 0)
+	if (same_list(before, now) == NULL || now->state != RK_TRUST_ABSENT)
 		return false;
 	return before->state != RK_TRUST_ABSENT ||
 	       rk_trust_inspect(before->trust, &state, &n, &err) != RK_OK;
@@ -97,6 +105,9 @@ creds_load_trust(const struct settings *s, const struct creds *before,
 	if (c->known == NULL)
 		return err_set(err, RK_ENOMEM, "out of memory");
 	r = rk_trust_new(s->known, mode, &c->trust, err);
+	if (r == RK_OK && rk_trust_limit(c->trust, (unsigned)s->max_new_keys,
+	                      same_list(before, c)) != RK_OK)
+		r = err_set(err, RK_ENOMEM, "out of memory");
 	if (r == RK_OK)
 		r = rk_trust_inspect(c->trust, &c->state, &n, err);
 	if (r == RK_OK && is_gone(before, c))

@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 
 #define SETTINGS_FILE "/etc/rpckit/rpcd.conf"
-#define SETTINGS_KEYS 21
+#define SETTINGS_KEYS 22
 #define WHERE_LEN 300
 
 /* Where a setting was made, as messages begin: "rpcd.conf:12: ", or the flag,
@@ -69,7 +69,8 @@ struct settings {
 	char *certs;
 	char *key;
 	char *known;
-	unsigned trust;    /* enum rk_trust_mode */
+	unsigned trust; /* enum rk_trust_mode */
+	uint64_t max_new_keys;
 	unsigned tls_mode; /* enum rk_tls_mode */
 	char *pass;
 	uint64_t threads;

@@ -4,10 +4,12 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/str.h"
 #include "trust/known.h"
+#include "trust/pace.h"
 #include "trust/policy.h"
 
 #define NAME_TEXT 160 /* a path in a message */
@@ -19,7 +21,18 @@ struct rk_trust {
 	pthread_mutex_t mutex; /* over what follows */
 	struct known known;
 	bool seen; /* the file was there once */
+	struct pace pace;
+	uint64_t (*now)(void); /* ms */
 };
+
+static uint64_t
+monotonic(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
 
 /*
  * Bring known up to date.  A file that was there and is not any more is an
@@ -69,12 +82,14 @@ rk_trust_new(const char *path, enum rk_trust_mode mode, struct rk_trust **out,
 		return err_set(err, RK_ENOMEM, "out of memory");
 	/* Cannot fail with default attributes. */
 	(void)pthread_mutex_init(&t->mutex, NULL);
+	t->now = monotonic;
 	t->mode = path != NULL ? mode : RK_TRUST_OFF;
 	if (t->mode == RK_TRUST_OFF)
 		goto done;
 	str_escape(t->name, sizeof(t->name), path);
 	t->path = strdup(path);
-	if (t->path == NULL) {
+	if (t->path == NULL ||
+	    pace_init(&t->pace, RK_TRUST_NEW_KEYS) != RK_OK) {
 		r = err_set(err, RK_ENOMEM, "out of memory");
 		goto out;
 	}
@@ -100,9 +115,35 @@ rk_trust_free(struct rk_trust *t)
 	if (t == NULL)
 		return;
 	known_fini(&t->known);
+	pace_fini(&t->pace);
 	(void)pthread_mutex_destroy(&t->mutex);
 	free(t->path);
 	free(t);
+}
+
+enum rk_err
+rk_trust_limit(struct rk_trust *trust, unsigned new_keys_per_minute,
+    struct rk_trust *before)
+{
+	struct pace pace;
+	enum rk_err r;
+
+	if ((r = pace_init(&pace, new_keys_per_minute)) != RK_OK)
+		return r;
+	if (before != NULL) {
+		(void)pthread_mutex_lock(&before->mutex);
+		pace_follow(&pace, &before->pace);
+		(void)pthread_mutex_unlock(&before->mutex);
+	}
+	pace_fini(&trust->pace);
+	trust->pace = pace;
+	return RK_OK;
+}
+
+void
+policy_set_clock(struct rk_trust *trust, uint64_t (*now)(void))
+{
+	trust->now = now != NULL ? now : monotonic;
 }
 
 /* The host of "tls://127.0.0.1:8443" or "tls://[::1]:8443"; "" for others. */
@@ -125,12 +166,26 @@ host_of(const char *url, char *host, size_t host_len)
 	host[end - start] = '\0';
 }
 
+/* A key that is not on the list: may it come to be?  Holds the mutex. */
 static enum rk_err
-refuse(const struct rk_trust *t, const struct rk_cert_info *cert,
+judge_unknown(const struct rk_trust *t, const struct rk_cert_info *cert,
     struct rk_error *err)
 {
+	switch (state_of(t)) {
+	case RK_TRUST_ABSENT:
+		return RK_OK;
+	case RK_TRUST_LOCKED:
+		return err_set(err, RK_EUNKNOWNKEY,
+		    "key %s is not in %s, which is locked", cert->fp, t->name);
+	case RK_TRUST_OPEN:
+		break;
+	}
+	if (pace_may(&t->pace, t->now()))
+		return RK_OK;
 	return err_set(err, RK_EUNKNOWNKEY,
-	    "key %s is not in %s, which is locked", cert->fp, t->name);
+	    "key %s is not in %s, which takes no more than %u new keys a "
+	    "minute",
+	    cert->fp, t->name, t->pace.max);
 }
 
 /* The file is open: record the key.  Holds the mutex. */
@@ -151,10 +206,11 @@ enrol(struct rk_trust *t, const struct rk_peer *peer, bool *added,
 	r = known_add(t->path, &entry, &now, added, err);
 	known_fini(&t->known);
 	t->known = now;
-	if (*added)
-		log_event(RK_LOG_INFO, "trust",
-		    "%s: recorded key %s of %s (%s)", t->name, peer->cert.fp,
-		    host, peer->cert.email);
+	if (!*added)
+		return r;
+	pace_note(&t->pace, t->now());
+	log_event(RK_LOG_INFO, "trust", "%s: recorded key %s of %s (%s)",
+	    t->name, peer->cert.fp, host, peer->cert.email);
 	return r;
 }
 
@@ -168,15 +224,10 @@ decide(struct rk_trust *t, const struct rk_peer *peer, bool *added,
 		return r;
 	if (known_has(&t->known, peer->cert.pub))
 		return RK_OK;
-	switch (state_of(t)) {
-	case RK_TRUST_ABSENT:
-		return RK_OK;
-	case RK_TRUST_LOCKED:
-		return refuse(t, &peer->cert, err);
-	case RK_TRUST_OPEN:
-		break;
-	}
-	return enrol(t, peer, added, err);
+	if ((r = judge_unknown(t, &peer->cert, err)) != RK_OK)
+		return r;
+	return state_of(t) == RK_TRUST_OPEN ? enrol(t, peer, added, err)
+	                                    : RK_OK;
 }
 
 enum rk_err
@@ -211,9 +262,8 @@ policy_foresee(
 		return RK_OK;
 	(void)pthread_mutex_lock(&t->mutex);
 	r = refresh(t, err);
-	if (r == RK_OK && state_of(t) == RK_TRUST_LOCKED &&
-	    !known_has(&t->known, cert->pub))
-		r = refuse(t, cert, err);
+	if (r == RK_OK && !known_has(&t->known, cert->pub))
+		r = judge_unknown(t, cert, err);
 	(void)pthread_mutex_unlock(&t->mutex);
 	return r;
 }

@@ -47,6 +47,48 @@ trust() {
 	rm -f known_client_keys
 }
 
+# mallory, whatever is answered.
+stranger() {
+	"$rpcsh" -s "$(url tls)" --certs certs -k mallory call echo --raw x
+}
+
+flood() {
+	: >open
+	chmod 600 open
+	cat >flood.conf <<-END
+		listen = tls:127.0.0.1:0
+		known-clients = open
+		max-new-keys = 1
+	END
+	check 'a list that takes one new key a minute' start 1 -f flood.conf
+	want 0 'takes the first' alice call echo --raw x
+	want 6 'and no other' stranger
+	mv err limited
+	logged 'key SHA256:.* is not in open, which takes no more than 1 new keys a minute' \
+		'which the log says'
+	want 0 'known ones are served' alice call echo --raw x
+	kill -HUP "$daemon"
+	logged 'reloaded' 'a reload'
+	want 6 'does not forget' stranger
+	sed -i 's/= 1$/= 0/' flood.conf
+	: >log
+	kill -HUP "$daemon"
+	logged 'reloaded' 'without a limit'
+	want 0 'strangers come in' stranger
+	chmod a-w open
+	sed -i /mallory/d open
+	want 6 'a locked list' stranger
+	sed 's/:[0-9][0-9]*/:PORT/' limited >limited.said
+	sed 's/:[0-9][0-9]*/:PORT/' err >locked.said
+	cmp -s limited.said locked.said
+	result $? 'answers a client just like one that has had enough'
+	stop
+	want 0 '-T' "$rpcd" -T -f flood.conf
+	has out '^max-new-keys = 0$' 'shows the limit'
+	echo 'max-new-keys = 10001' >>flood.conf
+	want 1 'a limit beyond reason' "$rpcd" -t -f flood.conf
+}
+
 # FROM TO: with the passphrase in pass, and quickly opened.
 encrypt() {
 	openssl pkcs8 -topk8 -in "$1" -out "$2" -passout file:pass \
@@ -156,6 +198,7 @@ slow_key() {
 
 certificates
 trust
+flood
 keys
 certificates_checked
 slow_key

@@ -64,7 +64,7 @@ check() {
 # Bounded; rpcsh's own time limit holds for calls.
 bounded() {
 	case $1 in
-	plain | alice | mallory | encrypt | visitor | advised) "$@" ;;
+	plain | alice | mallory | encrypt | visitor | advised | stranger) "$@" ;;
 	*) timeout 60 "$@" ;;
 	esac
 }

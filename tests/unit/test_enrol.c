@@ -142,7 +142,8 @@ run_process(unsigned number)
 	struct rk_error err;
 	unsigned i;
 
-	if (rk_trust_new("k", RK_TRUST_FILE, &trust, &err) != RK_OK)
+	if (rk_trust_new("k", RK_TRUST_FILE, &trust, &err) != RK_OK ||
+	    rk_trust_limit(trust, 0, NULL) != RK_OK)
 		return 1;
 	for (i = 0; i < THREADS; i++) {
 		workers[i] = (struct worker){ .trust = trust,

@@ -14,6 +14,7 @@
 #include <rpckit/trust.h>
 
 #include "scratch.h"
+#include "trust/policy.h"
 
 static struct rk_peer
 peer_of(uint8_t number)
@@ -244,6 +245,132 @@ test_hosts(void **state)
 	assert_host("tls://a b\n:1", "a%20b%0a");
 }
 
+static uint64_t clock_ms;
+
+static uint64_t
+test_clock(void)
+{
+	return clock_ms;
+}
+
+/* An open list that asks our clock. */
+static struct rk_trust *
+open_list(unsigned limit, struct rk_trust *before)
+{
+	struct rk_trust *t;
+
+	if (access("k", F_OK) != 0)
+		scratch_make("k", "", 0600);
+	t = new_trust("k", RK_TRUST_FILE);
+	policy_set_clock(t, test_clock);
+	assert_int_equal(rk_trust_limit(t, limit, before), RK_OK);
+	return t;
+}
+
+static enum rk_err
+foresee(struct rk_trust *t, uint8_t number)
+{
+	struct rk_peer peer = peer_of(number);
+	struct rk_error err;
+
+	return policy_foresee(t, &peer.cert, &err);
+}
+
+/* No more than three in whatever minute; known keys do not count. */
+static void
+test_limit(void **state)
+{
+	struct rk_peer peer = peer_of(4);
+	struct rk_error err;
+	struct rk_trust *t = open_list(3, NULL);
+
+	(void)state;
+	clock_ms = 1000;
+	assert_int_equal(decide(t, 1), ADDED);
+	clock_ms = 41000;
+	assert_int_equal(decide(t, 2), ADDED);
+	assert_int_equal(decide(t, 2), RK_OK);
+	clock_ms = 60999;
+	assert_int_equal(foresee(t, 3), RK_OK);
+	assert_int_equal(decide(t, 3), ADDED);
+	assert_int_equal(foresee(t, 4), RK_EUNKNOWNKEY);
+	assert_int_equal(decide(t, 4), RK_EUNKNOWNKEY);
+	assert_state(t, RK_TRUST_OPEN, 3);
+	assert_int_equal(rk_trust_decide(t, &peer, NULL, &err), RK_EUNKNOWNKEY);
+	assert_non_null(strstr(err.text, peer.cert.fp));
+	assert_non_null(strstr(
+	    err.text, "k, which takes no more than 3 new keys a minute"));
+	for (uint8_t i = 1; i <= 3; i++) {
+		assert_int_equal(foresee(t, i), RK_OK);
+		assert_int_equal(decide(t, i), RK_OK);
+	}
+	/* The first is a minute old: room for one. */
+	clock_ms = 61000;
+	assert_int_equal(foresee(t, 4), RK_OK);
+	assert_int_equal(decide(t, 4), ADDED);
+	assert_int_equal(decide(t, 5), RK_EUNKNOWNKEY);
+	clock_ms = 100999;
+	assert_int_equal(decide(t, 5), RK_EUNKNOWNKEY);
+	clock_ms = 101000;
+	assert_int_equal(decide(t, 5), ADDED);
+	assert_int_equal(decide(t, 6), RK_EUNKNOWNKEY);
+	rk_trust_free(t);
+}
+
+static void
+test_limit_default(void **state)
+{
+	struct rk_trust *t;
+	uint8_t i;
+
+	(void)state;
+	scratch_make("k", "", 0600);
+	t = new_trust("k", RK_TRUST_FILE);
+	policy_set_clock(t, test_clock);
+	for (i = 1; i <= 20; i++)
+		assert_int_equal(decide(t, i), ADDED);
+	assert_int_equal(decide(t, i), RK_EUNKNOWNKEY);
+	assert_int_equal(rk_trust_limit(t, 0, NULL), RK_OK);
+	for (; i <= 60; i++)
+		assert_int_equal(decide(t, i), ADDED);
+	rk_trust_free(t);
+	/* Nobody is recorded, so nobody is counted. */
+	t = new_trust("absent", RK_TRUST_FILE);
+	for (i = 1; i <= 40; i++)
+		assert_int_equal(decide(t, i), RK_OK);
+	rk_trust_free(t);
+}
+
+/* What replaces a decider goes on where it was, with its own limit. */
+static void
+test_limit_goes_on(void **state)
+{
+	struct rk_trust *t = open_list(2, NULL);
+	struct rk_trust *next;
+
+	(void)state;
+	clock_ms = 5000;
+	assert_int_equal(decide(t, 1), ADDED);
+	clock_ms = 6000;
+	assert_int_equal(decide(t, 2), ADDED);
+	next = open_list(2, t);
+	assert_int_equal(decide(next, 3), RK_EUNKNOWNKEY);
+	rk_trust_free(t);
+	clock_ms = 65000;
+	assert_int_equal(decide(next, 3), ADDED);
+	assert_int_equal(decide(next, 4), RK_EUNKNOWNKEY);
+	t = open_list(1, next);
+	clock_ms = 66000;
+	assert_int_equal(decide(t, 4), RK_EUNKNOWNKEY);
+	rk_trust_free(t);
+	t = open_list(3, next);
+	assert_int_equal(decide(t, 4), ADDED);
+	assert_int_equal(decide(t, 5), ADDED);
+	assert_int_equal(decide(t, 6), RK_EUNKNOWNKEY);
+	rk_trust_free(t);
+	rk_trust_free(next);
+}
+
 #define IN_SCRATCH(t) \
 	cmocka_unit_test_setup_teardown(t, scratch_enter, scratch_leave)
 
@@ -258,6 +385,9 @@ main(void)
 		IN_SCRATCH(test_goes_bad),
 		IN_SCRATCH(test_unproven),
 		IN_SCRATCH(test_hosts),
+		IN_SCRATCH(test_limit),
+		IN_SCRATCH(test_limit_default),
+		IN_SCRATCH(test_limit_goes_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,6 +50,17 @@ RK_API RK_MUST enum rk_err rk_trust_new(const char *path,
 RK_API void rk_trust_free(struct rk_trust *trust);
 
 /*
+ * Record at most so many new keys in any minute; beyond that unknown keys are
+ * refused as by a locked list.  0: no limit; more than 10000 is 10000.  Without
+ * this call it is RK_TRUST_NEW_KEYS.  What `before` (may be NULL), a decider of
+ * the same file that this one replaces, has recorded lately counts.  RK_ENOMEM.
+ * Before others use `trust`; `before` may be in use.
+ */
+#define RK_TRUST_NEW_KEYS 20
+RK_API RK_MUST enum rk_err rk_trust_limit(struct rk_trust *trust,
+    unsigned new_keys_per_minute, struct rk_trust *before);
+
+/*
  * Decide about a peer whose key possession is proven: RK_OK (recorded first if
  * it is new and the list is open: a write that fails is a refusal),
  * RK_EUNKNOWNKEY, or RK_EIO/RK_EMODE/RK_EFORMAT when the file cannot be used.
