@@ -243,7 +243,7 @@ send_one_way(struct target *t, const struct out *o, struct request *q,
 
 	*reply = (struct rk_reply){ .code = RK_OK };
 	if (r == RK_OK)
-		r = rk_client_flush(t->client, &err);
+		r = rk_client_finish(t->client, t->timeout, &err);
 	if (r == RK_OK) {
 		if (o->form == OUT_JSON)
 			out_text(o, "{\"schema\":1,\"ok\":true}\n");
@@ -314,9 +314,12 @@ exchange(struct target *t, const struct args *a, const struct out *o,
     struct request *q)
 {
 	struct figures f = { .client = t->client, .sent = q->req.payload_len };
+	const struct rk_peer *peer = rk_client_peer(t->client);
 	uint64_t begun = target_now_us();
 	int status;
 
+	if (peer != NULL)
+		f.peer = *peer;
 	if (args_flag(a, "one-way")) {
 		status = send_one_way(t, o, q, &f.reply);
 		f.call_us = target_now_us() - begun;

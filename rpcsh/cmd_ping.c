@@ -52,15 +52,13 @@ put_connection_json(
 }
 
 static int
-show_connection(const struct target *t, const struct out *o)
+show_connection(
+    const struct target *t, const struct rk_peer *p, const struct out *o)
 {
-	const struct rk_peer *p = rk_client_peer(t->client);
 	struct rk_timing tm;
 	struct buf b;
 	enum rk_err r;
 
-	if (p == NULL)
-		return 0;
 	rk_client_timing(t->client, &tm);
 	buf_init(&b, 65536);
 	if (o->form == OUT_JSON)
@@ -137,16 +135,32 @@ show_tally(const struct out *o, const struct tally *t)
 	    (double)t->max / 1e3);
 }
 
+/* It is connected when the server says so, too, by how it closes. */
+static int
+connect_only(struct target *t, const struct rk_peer *peer, const struct out *o)
+{
+	struct rk_error err;
+
+	if (rk_client_finish(t->client, t->connect_timeout, &err) != RK_OK)
+		return target_failed(t, o, &err, NULL);
+	return show_connection(t, peer, o);
+}
+
 static int
 ping_all(struct target *t, const struct args *a, const struct out *o)
 {
+	const struct rk_peer *p = rk_client_peer(t->client);
+	struct rk_peer peer = { .transport = "" };
 	uint64_t count = args_number(a, "count", 1);
 	int interval = (int)args_number(a, "interval", 1000);
 	struct tally tally = { 0 };
-	int status = show_connection(t, o);
+	int status;
 
+	if (p != NULL)
+		peer = *p;
 	if (args_flag(a, "connect-only"))
-		return status;
+		return connect_only(t, &peer, o);
+	status = show_connection(t, &peer, o);
 	for (uint64_t i = 0; status == 0 && i < count; i++) {
 		if (i != 0)
 			(void)poll(NULL, 0, interval);

@@ -13,7 +13,7 @@
 static void
 time_text(const struct figures *f, const struct rk_timing *tm, uint64_t total)
 {
-	const struct rk_peer *p = rk_client_peer(f->client);
+	const struct rk_peer *p = &f->peer;
 
 	(void)fprintf(stderr,
 	    "time  dns %.1f  connect %.1f  tls %.1f  trust %.1f  call %.1f  "
@@ -23,7 +23,7 @@ time_text(const struct figures *f, const struct rk_timing *tm, uint64_t total)
 	    (double)f->call_us / 1e3, (double)total / 1e3);
 	(void)fprintf(stderr, "size  sent %zu B  got %zu B", f->sent,
 	    f->reply.payload.len);
-	if (p != NULL)
+	if (p->transport != NULL)
 		(void)fprintf(stderr, "   %s%s%s  peer %s", p->transport,
 		    p->cipher[0] == '\0' ? "" : " ", p->cipher,
 		    p->proven ? p->cert.fp : "not authenticated");
@@ -33,7 +33,7 @@ time_text(const struct figures *f, const struct rk_timing *tm, uint64_t total)
 static void
 time_json(const struct figures *f, const struct rk_timing *tm, uint64_t total)
 {
-	const struct rk_peer *p = rk_client_peer(f->client);
+	const struct rk_peer *p = &f->peer;
 
 	(void)fprintf(stderr,
 	    "{\"schema\":1,\"time\":{\"dns_us\":%" PRIu64
@@ -42,7 +42,7 @@ time_json(const struct figures *f, const struct rk_timing *tm, uint64_t total)
 	    ",\"total_us\":%" PRIu64 "},\"sent\":%zu,\"got\":%zu",
 	    tm->resolve, tm->connect, tm->tls, tm->trust, f->call_us, total,
 	    f->sent, f->reply.payload.len);
-	if (p != NULL)
+	if (p->transport != NULL)
 		(void)fprintf(stderr,
 		    ",\"transport\":\"%s\",\"cipher\":\"%s\","
 		    "\"fingerprint\":\"%s\"",

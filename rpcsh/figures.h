@@ -7,6 +7,7 @@
 #include <rpckit/client.h>
 
 struct figures {
+	struct rk_peer peer; /* transport NULL: not known */
 	struct rk_client *client;
 	struct rk_reply reply;
 	size_t sent; /* bytes of payload */

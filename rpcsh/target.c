@@ -188,8 +188,8 @@ make_client(struct target *t, const struct args *a, struct rk_error *err)
 	conf.trust = t->trust;
 	conf.tls_mode = target_tls_mode(t);
 	conf.call_timeout = t->timeout;
-	conf.timeouts.connect = duration(t, SET_CONNECT_TIMEOUT);
-	conf.timeouts.handshake = conf.timeouts.connect;
+	conf.timeouts.connect = t->connect_timeout;
+	conf.timeouts.handshake = t->connect_timeout;
 	/* What a single call may take is the call's own matter. */
 	conf.timeouts.idle = RK_NEVER;
 	return rk_client_new(&conf, &t->client, err);
@@ -209,6 +209,7 @@ prepare(struct target *t, const struct args *a, struct rk_error *err)
 	if ((r = make_url(t, a, err)) != RK_OK)
 		return r;
 	t->timeout = duration(t, SET_TIMEOUT);
+	t->connect_timeout = duration(t, SET_CONNECT_TIMEOUT);
 	t->timeout_given =
 	    strcmp(t->settings.v[SET_TIMEOUT].source, "built in") != 0;
 	return make_client(t, a, err);

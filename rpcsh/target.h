@@ -10,6 +10,7 @@ struct target {
 	struct settings settings;
 	char url[PATH_LEN + 8]; /* a scheme and the server */
 	uint64_t timeout;       /* of a call, ms; RK_NEVER: none */
+	uint64_t connect_timeout;
 	bool timeout_given;
 	bool answered; /* it has answered a call on this connection */
 	uint64_t connected_us;

@@ -277,22 +277,47 @@ send_failed(struct conn *c, enum rk_err r)
 }
 
 /*
- * The last bytes of ours have been taken over: by the kernel, which delivers
- * them whatever we do, or by a layer that has to be waited for.
+ * Have the last bytes of ours been taken over: by the kernel, which delivers
+ * them whatever we do, or by a peer whose layer has to be waited for?
  */
-static void
-finish_drain(struct conn *c)
+static bool
+is_settled(struct conn *c)
 {
 	bool settled;
 
-	if (layer_query(c->top, LAYER_Q_SETTLED, &settled) && !settled) {
-		c->blocked = RK_WRITE;
-		if (c->write_since == RK_NEVER)
-			c->write_since = rk_loop_now(c->loop);
-		return;
+	if (!layer_query(c->top, LAYER_Q_SETTLED, &settled) || settled)
+		return true;
+	c->blocked = RK_WRITE;
+	if (c->write_since == RK_NEVER)
+		c->write_since = rk_loop_now(c->loop);
+	return false;
+}
+
+/* All has left: the end, or what is to come before it. */
+static enum rk_err
+drained(struct conn *c)
+{
+	enum rk_err r;
+
+	if (!is_settled(c))
+		return RK_OK;
+	if (!c->awaits || c->top->ops->half_close == NULL) {
+		conn_discard(c);
+		conn_fail(c, RK_ECANCELED, "closed by this side");
+		return RK_OK;
 	}
-	conn_discard(c);
-	conn_fail(c, RK_ECANCELED, "closed by this side");
+	if (c->half_closed)
+		return RK_OK;
+	conn_read(c); /* has it ended already, by itself? */
+	if (c->state == CONN_CLOSED)
+		return RK_OK;
+	c->half_closed = true;
+	r = c->top->ops->half_close(c->top);
+	if (r == RK_EAGAIN)
+		r = conn_push(c, 0); /* notes what to wait for */
+	/* What a layer holds already may be the answer. */
+	conn_later(c, CONN_WORK_READ);
+	return r;
 }
 
 static void
@@ -309,11 +334,10 @@ on_flush(struct loop_hook *h)
 	}
 	if (c->state > CONN_HANDSHAKE) {
 		r = c->broken != RK_OK ? c->broken : conn_push(c, 0);
-		if (r != RK_OK && r != RK_EAGAIN) {
+		if (r == RK_OK && c->state == CONN_DRAINING)
+			r = drained(c);
+		if (r != RK_OK && r != RK_EAGAIN)
 			send_failed(c, r);
-		} else if (r == RK_OK && c->state == CONN_DRAINING) {
-			finish_drain(c);
-		}
 	}
 	settle(c);
 }
@@ -433,6 +457,13 @@ conn_drain(struct conn *c)
 	} else if (c->state != CONN_DRAINING) {
 		conn_fail(c, RK_ECANCELED, "closed by this side");
 	}
+}
+
+void
+conn_finish(struct conn *c)
+{
+	c->awaits = true;
+	conn_drain(c);
 }
 
 struct buf *

@@ -90,6 +90,13 @@ void conn_accept(struct conn *c);
 void conn_abort(struct conn *c, const struct rk_error *why);
 /* OPEN -> DRAINING (else abort with RK_ECANCELED). */
 void conn_drain(struct conn *c);
+/*
+ * The same, and when everything has left, tell the peer so and wait for its
+ * end: only then closed is called, with RK_ECANCELED if that end was orderly
+ * and came after ours, else with what the peer did instead.  No timeout of the
+ * connection bounds this.
+ */
+void conn_finish(struct conn *c);
 
 /*
  * The queue of unsent plain bytes: append whole frames, then conn_flush(): it

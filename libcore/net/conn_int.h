@@ -28,6 +28,8 @@ struct conn {
 	bool paused;
 	bool busy;
 	bool is_early;      /* a server's: what comes may be a recording */
+	bool awaits;        /* DRAINING: the peer's end is waited for */
+	bool half_closed;   /* and it was told that nothing more comes */
 	bool crowded;       /* half of max_queue was reached: room is owed */
 	enum rk_err broken; /* sending failed in conn_flush(); RK_OK: not */
 	unsigned blocked;   /* what the descriptor must become to send; or 0 */

@@ -114,6 +114,18 @@ conn_show_kept(struct conn *c)
 	deliver(c, &t, 0);
 }
 
+/* Has the peer ended as it should, by what this side did before? */
+static bool
+is_agreed(const struct conn *c)
+{
+	bool orderly = true;
+
+	if (!c->awaits)
+		return true;
+	(void)layer_query(c->top, LAYER_Q_ORDERLY, &orderly);
+	return c->half_closed && orderly;
+}
+
 /* The answers to what came before the end are tried once. */
 static void
 end_of_input(struct conn *c)
@@ -122,9 +134,9 @@ end_of_input(struct conn *c)
 
 	c->blocked = 0;
 	r = conn_push(c, 0);
-	if (c->state == CONN_DRAINING && r == RK_OK)
+	if (c->state == CONN_DRAINING && r == RK_OK && is_agreed(c))
 		conn_fail(c, RK_ECANCELED, "closed by this side");
-	else if (buf_len(&c->in) > 0)
+	else if (buf_len(&c->in) > 0 && !c->awaits)
 		conn_fail(c, RK_ECLOSED, "closed by the peer within a message");
 	else
 		conn_fail_io(c, RK_ECLOSED, "the peer");

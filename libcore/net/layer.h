@@ -31,7 +31,7 @@ enum layer_query {
 	LAYER_Q_PEER_CERT,  /* struct rk_bytes: the leaf's DER, proven, valid as
 	                       long as the layer; absent: false */
 	LAYER_Q_RESUMED,    /* bool */
-	LAYER_Q_SETTLED,    /* bool: the peer's kernel or QUIC has confirmed all
+	LAYER_Q_SETTLED,    /* bool: the peer has accepted us and confirmed all
 	                       that was sent.  Known only where that can be
 	                       waited for: when it was false, RK_WRITE is raised
 	                       once it is true.  Not known: taken for true */
@@ -45,6 +45,8 @@ enum layer_query {
 	                       accepted us; false: not known (yet) */
 	LAYER_Q_ALPN,       /* char[16] */
 	LAYER_Q_CIPHER,     /* char[48] */
+	LAYER_Q_ORDERLY,    /* bool: has the peer said goodbye?  false where it
+	                       can end without; not known: it need not */
 	LAYER_Q_ERROR       /* struct rk_error: why the last call here failed
 	                       (recv, send and flush return a code only); an
 	                       orderly end has a text too; false: none did */
@@ -82,6 +84,10 @@ struct layer_ops {
 	 * more), nothing was taken; RK_ENOMEM.  NULL: never possible.
 	 */
 	enum rk_err (*early)(struct layer *l, const uint8_t *src, size_t len);
+	/* Tell the peer that nothing more is sent; recv() goes on, and flush()
+	 * pushes what could not leave.  RK_OK, RK_EAGAIN; else broken.
+	 * NULL: there is nothing to tell, LAYER_Q_SETTLED says it all. */
+	enum rk_err (*half_close)(struct layer *l);
 	/* Say goodbye (close_notify, shutdown), as far as it goes at once; only
 	 * free() follows.  why is the end's reason, for transports that can
 	 * tell the peer more than that it is the end. */

@@ -149,6 +149,15 @@ on_data(ngtcp2_conn *q, uint32_t flags, int64_t id, uint64_t offset,
 	return 0;
 }
 
+static void
+tell_if_settled(struct quic_conn *c)
+{
+	if (!c->tell_settled || !quic_conn_is_settled(c))
+		return;
+	c->tell_settled = false;
+	quic_conn_raise(c, RK_WRITE);
+}
+
 static int
 on_acked(ngtcp2_conn *q, int64_t id, uint64_t offset, uint64_t len, void *user,
     void *stream_user)
@@ -160,10 +169,7 @@ on_acked(ngtcp2_conn *q, int64_t id, uint64_t offset, uint64_t len, void *user,
 	if (id != c->stream)
 		return 0;
 	quic_out_confirm(&c->out, offset + len);
-	if (c->tell_settled && quic_out_held(&c->out) == 0) {
-		c->tell_settled = false;
-		quic_conn_raise(c, RK_WRITE);
-	}
+	tell_if_settled(c);
 	if (c->tell_room && quic_out_held(&c->out) < QUIC_OUT_LOW) {
 		c->tell_room = false;
 		quic_conn_raise(c, RK_WRITE);
@@ -300,6 +306,7 @@ on_confirmed(ngtcp2_conn *q, void *user)
 
 	(void)q;
 	c->confirmed = true;
+	tell_if_settled(c);
 	quic_conn_raise(c, RK_READ);
 	return 0;
 }

@@ -468,6 +468,13 @@ quic_conn_input(struct quic_conn *c, const struct addr *local,
 	quic_conn_touch(c);
 }
 
+bool
+quic_conn_is_settled(const struct quic_conn *c)
+{
+	return c->state != QUIC_LIVE ||
+	       (c->confirmed && quic_out_held(&c->out) == 0);
+}
+
 void
 quic_conn_arm(struct quic_conn *c)
 {

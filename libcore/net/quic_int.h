@@ -156,6 +156,8 @@ void quic_conn_fail(struct quic_conn *c, int rv);
 /* Write at the end of this turn. */
 void quic_conn_touch(struct quic_conn *c);
 void quic_conn_arm(struct quic_conn *c);
+/* The peer has accepted us, and confirmed all that was sent; or never will. */
+bool quic_conn_is_settled(const struct quic_conn *c);
 /* Raise what a stack may be waiting for. */
 void quic_conn_raise(struct quic_conn *c, unsigned what);
 /* Out of every table, and freed. */

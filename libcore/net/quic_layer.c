@@ -184,7 +184,7 @@ query_path(const struct quic_conn *c, bool remote, struct addr *out)
 static bool
 query_settled(struct quic_conn *c)
 {
-	if (c->state != QUIC_LIVE || quic_out_held(&c->out) == 0)
+	if (quic_conn_is_settled(c))
 		return true;
 	c->tell_settled = true;
 	lower(c, RK_WRITE);

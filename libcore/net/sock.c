@@ -246,9 +246,17 @@ op_query(struct layer *l, enum layer_query what, void *out)
 	case LAYER_Q_EARLY:
 	case LAYER_Q_EARLY_USED:
 	case LAYER_Q_CONFIRMED:
+	case LAYER_Q_ORDERLY:
 		break;
 	}
 	return false;
+}
+
+static enum rk_err
+op_half_close(struct layer *l)
+{
+	(void)shutdown(of(l)->fd, SHUT_WR); /* fails if the peer was first */
+	return RK_OK;
 }
 
 /*
@@ -286,6 +294,7 @@ static const struct layer_ops tcp_ops = {
 	.want = op_want,
 	.pending = op_pending,
 	.query = op_query,
+	.half_close = op_half_close,
 	.close = op_close,
 	.free = op_free,
 };
@@ -299,6 +308,7 @@ static const struct layer_ops unix_ops = {
 	.want = op_want,
 	.pending = op_pending,
 	.query = op_query,
+	.half_close = op_half_close,
 	.close = op_close,
 	.free = op_free,
 };

@@ -445,6 +445,10 @@ op_query(struct layer *l, enum layer_query what, void *out)
 	case LAYER_Q_ALPN:
 	case LAYER_Q_CIPHER:
 		return query_session(t, what, out);
+	case LAYER_Q_ORDERLY:
+		*(bool *)out =
+		    (SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN) != 0;
+		return true;
 	case LAYER_Q_ERROR:
 		*(struct rk_error *)out = t->error;
 		return t->error.code != RK_OK;
@@ -459,6 +463,22 @@ op_query(struct layer *l, enum layer_query what, void *out)
 		break;
 	}
 	return false;
+}
+
+/* Of TLS alone: a peer may take the end of TCP's stream for an abort. */
+static enum rk_err
+op_half_close(struct layer *l)
+{
+	struct tls *t = of(l);
+
+	if (t->state == TLS_HANDSHAKE)
+		return RK_ESTATE;
+	if (t->state == TLS_BROKEN)
+		return t->fate;
+	tls_io_begin(&t->io);
+	(void)SSL_shutdown(t->ssl); /* theirs is recv()'s */
+	ERR_clear_error();
+	return push(t);
 }
 
 static void
@@ -505,6 +525,7 @@ static const struct layer_ops tls_ops = {
 	.want = op_want,
 	.pending = op_pending,
 	.query = op_query,
+	.half_close = op_half_close,
 	.close = op_close,
 	.free = op_free,
 };

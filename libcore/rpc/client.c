@@ -446,6 +446,53 @@ rk_client_shutdown(struct rk_client *c)
 	}
 }
 
+static void
+abort_late(struct rk_client *c, uint64_t ms)
+{
+	struct rk_error why = { 0 };
+
+	(void)err_set(&why, RK_ETIMEOUT,
+	    "%s: the server has not closed its end within %llu ms", c->url_text,
+	    (unsigned long long)ms);
+	session_abort(c->session, &why);
+}
+
+enum rk_err
+rk_client_finish(struct rk_client *c, uint64_t timeout_ms, struct rk_error *err)
+{
+	enum rk_err r = RK_OK;
+	uint64_t until;
+	int wait = -1;
+
+	err_clear(err);
+	if (!c->own_loop || loop_is_turning(c->loop) || c->state != CLIENT_OPEN)
+		return err_set(err, RK_ESTATE, "%s: %s", c->url_text,
+		    c->own_loop ? "not connected" : "cannot wait here");
+	loop_refresh(c->loop);
+	if (__builtin_add_overflow(rk_loop_now(c->loop), timeout_ms, &until))
+		until = RK_NEVER;
+	c->state = CLIENT_ENDING;
+	client_end_calls(c, RK_ECANCELED);
+	session_finish(c->session);
+	while (r == RK_OK && c->state != CLIENT_IDLE) {
+		uint64_t now = rk_loop_now(c->loop);
+
+		if (c->session != NULL && now >= until)
+			abort_late(c, timeout_ms);
+		if (until != RK_NEVER)
+			wait = until - now < 1000 ? (int)(until - now) : 1000;
+		r = rk_loop_step(c->loop, now < until ? wait : 0);
+	}
+	if (r != RK_OK)
+		return err_set(
+		    err, r, "%s: the event loop failed", c->url_text);
+	if (c->why.code == RK_ECANCELED)
+		return RK_OK;
+	if (err != NULL)
+		*err = c->why;
+	return c->why.code;
+}
+
 /* A session that does not go in this time is dropped by rk_client_free(). */
 #define FREE_GRACE_MS 1000
 

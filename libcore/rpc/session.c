@@ -352,6 +352,12 @@ session_drain(struct session *s)
 }
 
 void
+session_finish(struct session *s)
+{
+	conn_finish(s->conn);
+}
+
+void
 session_abort(struct session *s, const struct rk_error *why)
 {
 	conn_abort(s->conn, why);

@@ -69,6 +69,9 @@ void session_pause(struct session *s, bool pause);
 void session_set_busy(struct session *s, bool busy);
 /* Send what is queued, then close: closed with RK_ECANCELED. */
 void session_drain(struct session *s);
+/* Send what is queued, end this direction and wait for the peer's end, as
+ * conn_finish(). */
+void session_finish(struct session *s);
 void session_abort(struct session *s, const struct rk_error *why);
 
 /* Valid until closed has returned. */

@@ -163,6 +163,12 @@ reach() {
 	says 5 "the same without a key" 'within 300 ms' \
 	    'ping --connect-only; --timeout' "$rpcsh" --certs certs \
 	    --server-only --connect-timeout 300ms -s "$silent" echo
+	says 5 "a server that does not close" 'not closed its end within 300' \
+	    'ping --connect-only' "$rpcsh" --tcp --connect-timeout 300ms \
+	    -s "$silent" ping --connect-only
+	says 5 "nor take a message" ': echo: no answer for 300 ms$' \
+	    'ping --connect-only' "$rpcsh" --tcp --timeout 300ms -s "$silent" \
+	    --one-way echo
 	says 5 "a server silent in a call" ': echo: no answer for 300 ms$' \
 	    'ping --connect-only' "$rpcsh" --tcp --timeout 300ms -s "$silent" \
 	    echo
@@ -213,14 +219,20 @@ locked() {
 	want 0 "alice is recorded" alice echo
 	chmod 400 known_client_keys
 	want 0 "and known" alice echo
-	for words in 'echo --raw hello' ls 'desc echo' ping; do
+	for words in 'echo --raw hello' ls 'desc echo' ping \
+	    'ping --connect-only' '--one-way echo'; do
 		# shellcheck disable=SC2086 # words are meant to split
 		want 6 "mallory is locked out: $words" mallory $words
 		has err '^rpcsh: tls://127.*: the server .*: it may not know this key$' \
 		    "is told so"
 		has err "^try: ask its operator to add this key to known_client_keys: $(fingerprint mallory)$" \
 		    "and what to ask for"
+		# That it is connected, ping says first.
+		[ ! -s out ] || [ "$words" = ping ]
+		result $? "and nothing else"
 	done
+	want 0 "alice may connect" alice ping --connect-only
+	want 0 "and send" alice --one-way echo
 	want 6 "with --json" mallory --json echo
 	has err '"code":"unknownkey","exit":6' "has the code"
 	stop >/dev/null

@@ -235,11 +235,25 @@ op_query(struct layer *l, enum layer_query what, void *out)
 		*(const char **)out = l->ops->name;
 		return true;
 	}
+	if (what == LAYER_Q_ORDERLY) {
+		*(bool *)out = !t->m->torn;
+		return true;
+	}
 	if (what == LAYER_Q_PEER_CERT && t->m->cert.ptr != NULL) {
 		*(struct rk_bytes *)out = t->m->cert;
 		return true;
 	}
 	return false;
+}
+
+static enum rk_err
+op_half_close(struct layer *l)
+{
+	struct mem_layer *t = of(l);
+
+	t->m->half_closes++;
+	(void)shutdown(t->fd, SHUT_WR); /* as far as it goes */
+	return RK_OK;
 }
 
 static void
@@ -273,6 +287,7 @@ static const struct layer_ops ops = {
 	.want = op_want,
 	.pending = op_pending,
 	.query = op_query,
+	.half_close = op_half_close,
 	.close = op_close,
 	.free = op_free,
 };

@@ -30,6 +30,7 @@ struct mem {
 	struct mem_fail send_fail;
 	struct mem_fail flush_fail;
 	const char *fail_text; /* the handshake's, NULL: none */
+	bool torn;             /* LAYER_Q_ORDERLY: the peer's end was not */
 	struct rk_bytes cert;  /* LAYER_Q_PEER_CERT */
 
 	/* what happened */
@@ -37,6 +38,7 @@ struct mem {
 	unsigned recvs;
 	unsigned sends;
 	unsigned flushes;
+	unsigned half_closes;
 	unsigned closes;
 	unsigned frees;
 	size_t bytes_in;  /* through recv() */

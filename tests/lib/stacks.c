@@ -99,6 +99,12 @@ op_query(struct layer *l, enum layer_query what, void *out)
 	return false;
 }
 
+static enum rk_err
+op_half_close(struct layer *l)
+{
+	return l->below->ops->half_close(l->below);
+}
+
 static void
 op_close(struct layer *l, const struct rk_error *why)
 {
@@ -121,6 +127,7 @@ static const struct layer_ops disturbed_ops = {
 	.want = op_want,
 	.pending = op_pending,
 	.query = op_query,
+	.half_close = op_half_close,
 	.close = op_close,
 	.free = op_free,
 };

@@ -105,6 +105,18 @@ RK_API RK_MUST enum rk_err rk_client_send(
 /* Wait until everything queued has left this process.  Blocking form. */
 RK_API RK_MUST enum rk_err rk_client_flush(
     struct rk_client *c, struct rk_error *err);
+/*
+ * Send what is queued, tell the server that no more comes, and wait at most
+ * timeout_ms for it to close its end: whoever expects no answer learns so
+ * whether the server took the connection.  (With TLS 1.3 it judges us after
+ * our side is open.)  Pending calls end with RK_ECANCELED; the client is as
+ * after rk_client_shutdown().  RK_OK: the server has read to the end and
+ * closed in order.  RK_ESTATE: not connected; RK_ETIMEOUT; RK_ECLOSED: it
+ * closed first, or not in order; RK_ECERT and others: it refused us.
+ * Blocking form.
+ */
+RK_API RK_MUST enum rk_err rk_client_finish(
+    struct rk_client *c, uint64_t timeout_ms, struct rk_error *err);
 /* Tell the server, and complete the call with RK_ECANCELED (from the loop,
  * not from inside this call).  RK_ENOENT: no such call is pending. */
 RK_API enum rk_err rk_client_cancel(struct rk_client *c, uint64_t id);
