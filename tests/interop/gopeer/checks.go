@@ -243,7 +243,7 @@ func lateCall(c *client, in time.Duration) (string, error) {
 		return "", errors.New("answered without an error")
 	}
 	took := time.Since(begin)
-	if took < in || took > in+5*time.Second {
+	if took < in || took > max(in, 0)+5*time.Second {
 		return "", fmt.Errorf("after %v", took)
 	}
 	return a.JobErrs, echoes(q, a)

@@ -48,6 +48,10 @@ var methods = map[string]method{
 		defer s.mu.Unlock()
 		return []byte(s.noted.String()), nil
 	},
+	// How often QUIC's keys have changed since this process began.
+	"updates": func(*server, context.Context, *link, *Message) ([]byte, error) {
+		return fmt.Append(nil, keyUpdates.Load()), nil
+	},
 	// The header as it arrived, for the other side to look at.
 	"header": func(_ *server, _ context.Context, _ *link, m *Message) ([]byte, error) {
 		h := m.HDR
