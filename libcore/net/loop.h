@@ -73,6 +73,8 @@ bool loop_is_turning(const struct rk_loop *loop);
 /* Read the clock now, unless a turn has: for calls from outside of turns, when
  * the last one may be long ago. */
 void loop_refresh(struct rk_loop *loop);
+/* The clock at this moment, which may be past rk_loop_now() within a turn. */
+uint64_t loop_clock(const struct rk_loop *loop);
 
 /* The moment of rk_loop_now() in nanoseconds, and a timer for such a moment. */
 uint64_t loop_now_ns(const struct rk_loop *loop);

@@ -32,6 +32,12 @@ clock_ns(const struct rk_loop *loop)
 	return (uint64_t)ts.tv_sec * 1000 * MS_NS + (uint64_t)ts.tv_nsec;
 }
 
+uint64_t
+loop_clock(const struct rk_loop *loop)
+{
+	return clock_ns(loop) / MS_NS;
+}
+
 void
 loop_clock_read(struct rk_loop *loop)
 {

@@ -358,13 +358,17 @@ rk_call_server(const struct rk_call *call)
 
 /* ---- from request to handler ---- */
 
-/* Deadlines travel as wall-clock times; inside they are loop times. */
+/*
+ * Deadlines travel as wall-clock times; inside they are loop times.  Nothing
+ * ends before its time: a part of a millisecond counts as a whole one, on both
+ * clocks, and a turn that takes long does not make the deadline an earlier one.
+ */
 static void
 set_deadline(struct rk_call *call)
 {
 	struct rk_loop *loop = call->conn->worker->loop;
 	struct timespec now;
-	int64_t left;
+	int64_t left; /* nanoseconds */
 
 	if (!call->deadline.is_set)
 		return;
@@ -372,12 +376,14 @@ set_deadline(struct rk_call *call)
 	/* A peer's number: stay far from overflow. */
 	if (call->deadline.sec > now.tv_sec + INT32_MAX)
 		return;
+	call->deadline_ms = rk_loop_now(loop);
 	if (call->deadline.sec < now.tv_sec)
-		left = 0;
-	else
-		left = (call->deadline.sec - now.tv_sec) * 1000 +
-		       (call->deadline.nsec - now.tv_nsec) / 1000000;
-	call->deadline_ms = rk_loop_now(loop) + (uint64_t)(left > 0 ? left : 0);
+		return;
+	left = (call->deadline.sec - now.tv_sec) * 1000000000 +
+	       (call->deadline.nsec - now.tv_nsec);
+	if (left > 0)
+		call->deadline_ms =
+		    loop_clock(loop) + 1 + (uint64_t)(left + 999999) / 1000000;
 }
 
 static void

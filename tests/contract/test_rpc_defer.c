@@ -255,6 +255,34 @@ keeps_deadlines_alone(void **state)
 	assert_int_equal(rig.n_canceled, 1);
 }
 
+/* Whatever part of a millisecond a deadline falls in. */
+static void
+keeps_deadlines_exactly(void **state)
+{
+	struct rpcrig rig;
+	struct rk_client *c;
+	struct rpcanswer a[20] = { 0 };
+	uint64_t begun[20];
+
+	rpcrig_begin(&rig, *state);
+	c = rpcrig_client(&rig);
+	for (unsigned i = 0; i < 20; i++) {
+		begun[i] = rpcrig_wall_us();
+		(void)rpcrig_submit_for(c, "hold", 500, &a[i]);
+		assert_int_equal(rk_client_flush(c, NULL), RK_OK);
+		rpcrig_await(&rig, &rig.n_held, i + 1);
+	}
+	rpcrig_await(&rig, &rig.n_canceled, 20);
+	for (unsigned i = 0; i < 20; i++) {
+		assert_true(
+		    rpcrig_held(&rig, i).canceled_us >= begun[i] + 500000);
+		rpcrig_answer(&rig, i, "too late", NULL, 0);
+		rpcrig_turn(c, &a[i].n, 1);
+	}
+	rk_client_free(c);
+	rpcrig_end(&rig);
+}
+
 static void
 tells_of_a_lost_connection(void **state)
 {
@@ -422,6 +450,7 @@ main(void)
 		    answers_in_the_cancel_callback, RPC_ALL },
 		{ "deadlines", keeps_deadlines, RPC_ALL },
 		{ "deadlines, server alone", keeps_deadlines_alone, RPC_ALL },
+		{ "deadlines, exactly", keeps_deadlines_exactly, RPC_ALL },
 		{ "lost connection", tells_of_a_lost_connection, RPC_ALL },
 		{ "never answered", frees_what_nobody_answered, RPC_ALL },
 		{ "two clients", keeps_clients_apart, RPC_ALL },

@@ -176,6 +176,7 @@ on_hold_canceled(uint64_t id, enum rk_cancel_why why, void *arg)
 		if (r->held[i].id == id) {
 			r->held[i].canceled = true;
 			r->held[i].why = why;
+			r->held[i].canceled_us = rpcrig_wall_us();
 		}
 	}
 	r->n_canceled++;

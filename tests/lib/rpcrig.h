@@ -48,6 +48,7 @@ struct rpchold {
 	uint64_t id;
 	enum rk_cancel_why why;
 	bool canceled;
+	uint64_t canceled_us; /* by the wall clock */
 };
 
 /*
@@ -171,7 +172,9 @@ void rpclog_stop(void);
 unsigned rpclog_count(enum rk_log_level level, const char *text);
 void rpclog_await(enum rk_log_level level, const char *text, unsigned n);
 
-uint64_t rpcrig_now(void); /* ms */
+uint64_t rpcrig_now(void);
+/* The wall clock, in microseconds. */
+uint64_t rpcrig_wall_us(void); /* ms */
 
 /* Every case on {tcp, tls, unix} x {0, 2 threads} (`kinds`: a bit of each). */
 struct rpccase {
