@@ -113,6 +113,7 @@ help:
 	@echo '  check          what ./check runs: every mode, every test'
 	@echo '  fuzzers fuzz   libFuzzer targets (MODE=fuzz CC=clang)'
 	@echo '  bench          measure against the raw limits'
+	@echo '  interop        try calls to and from a Go peer (fetches Go)'
 	@echo '  examples       programs that use only the public headers'
 	@echo '  format         clang-format every source'
 	@echo '  install uninstall dist clean'
@@ -230,6 +231,10 @@ bench:
 	bench/run
 endif
 
+# By hand, before a release; INTEROP=--long waits for idle connections too.
+interop:
+	MODE='$(MODE)' BUILD='$(BUILD)' tests/interop/run $(INTEROP)
+
 clean:
 	rm -rf $(BUILD)
 
@@ -239,7 +244,7 @@ format:
 include contrib/install.mk
 
 .PHONY: all programs tests test-tools fuzzers benches examples help test \
-	print-units print-tsan-units check fuzz bench clean format
+	print-units print-tsan-units check fuzz bench interop clean format
 .SECONDARY:
 .DELETE_ON_ERROR:
 
