@@ -29,7 +29,7 @@ enum client_state {
 /* Addresses are tried one after another. */
 struct client_quic {
 	struct quic_tls_ctx *tls;
-	struct quic_end *end;
+	struct quic_end *end; /* NULL while another's is used */
 	struct addr addrs[DIAL_ADDRS_MAX];
 	size_t n;
 	size_t next;

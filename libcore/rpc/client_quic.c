@@ -1,5 +1,6 @@
 /* A client's way to a QUIC server: one endpoint, one address after another. */
 #include "rpc/client_int.h"
+#include "rpc/server_int.h"
 
 #include "base/error.h"
 
@@ -11,6 +12,10 @@ client_quic_init(
 
 	if ((r = quic_supported(err)) != RK_OK)
 		return r;
+	if (c->conf.from != NULL && c->conf.from->loop != c->conf.loop)
+		return err_set(err, RK_EINVAL,
+		    "%s: not on the loop of the server whose port it uses",
+		    c->url_text);
 	return quic_ctx_new(conf, NULL, false, &c->quic.tls, err);
 }
 
@@ -33,16 +38,46 @@ client_quic_fini(struct rk_client *c)
 /* A socket of its own for each address: connected, it learns when nobody is
  * there. */
 static enum rk_err
-begin(struct rk_client *c, const struct addr *a, struct rk_error *err)
+own_end(struct rk_client *c, const struct addr *a, struct quic_end **out,
+    struct rk_error *err)
 {
 	struct quic_end_conf conf = { .loop = c->loop };
-	struct layer *top = NULL;
 	enum rk_err r;
 
-	if ((r = quic_io_connect(a, &conf.fd, err)) != RK_OK ||
-	    (r = quic_end_new(&conf, &c->quic.end, err)) != RK_OK)
+	*out = NULL;
+	if ((r = quic_io_connect(a, &conf.fd, err)) != RK_OK)
 		return r;
-	r = quic_end_dial(c->quic.end, c->quic.tls, a, &top);
+	r = quic_end_new(&conf, &c->quic.end, err);
+	*out = c->quic.end;
+	return r;
+}
+
+static enum rk_err
+shared_end(struct rk_client *c, const struct addr *a, struct quic_end **out,
+    struct rk_error *err)
+{
+	*out = server_quic_end(c->conf.from, a);
+	if (*out == NULL)
+		return err_set(err, RK_EINVAL,
+		    "%s: the server has no QUIC port that reaches it",
+		    c->url_text);
+	return RK_OK;
+}
+
+static enum rk_err
+begin(struct rk_client *c, const struct addr *a, struct rk_error *err)
+{
+	struct layer *top = NULL;
+	struct quic_end *end;
+	enum rk_err r;
+
+	if (c->conf.from != NULL)
+		r = shared_end(c, a, &end, err);
+	else
+		r = own_end(c, a, &end, err);
+	if (r != RK_OK)
+		return r;
+	r = quic_end_dial(end, c->quic.tls, a, &top);
 	if (r == RK_OK)
 		r = client_open_session(c, top);
 	if (r != RK_OK)

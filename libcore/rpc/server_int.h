@@ -202,6 +202,9 @@ void server_refuse(struct rk_server *s, const struct addr *remote,
 /* server_quic.c: loop 0, but where said */
 RK_MUST enum rk_err server_quic_listen(struct rk_server *s,
     const struct addr *a, struct addr *bound, struct rk_error *err);
+/* The socket of loop 0 from which this address can be reached; NULL: none. */
+struct quic_end *server_quic_end(
+    const struct rk_server *s, const struct addr *remote);
 /* The worker's thread: make the stack of a peer that was admitted. */
 RK_MUST enum rk_err server_quic_take(struct admission *a, struct layer **out);
 /* The worker's thread: take no new peers. */

@@ -255,3 +255,26 @@ server_quic_free(struct rk_server *s)
 		free_ports(all);
 	}
 }
+
+/* A socket bound to one address reaches others of its family; one bound to all
+ * of IPv6 reaches those of IPv4, too. */
+static bool
+reaches(const struct addr *bound, const struct addr *remote)
+{
+	if (bound->u.sa.sa_family == remote->u.sa.sa_family)
+		return true;
+	return bound->u.sa.sa_family == AF_INET6 &&
+	       IN6_IS_ADDR_UNSPECIFIED(&bound->u.in6.sin6_addr);
+}
+
+struct quic_end *
+server_quic_end(const struct rk_server *s, const struct addr *remote)
+{
+	struct quic_ports *all;
+
+	TAILQ_FOREACH (all, &s->ports, link) {
+		if (reaches(&all->bound, remote))
+			return all->port[0].end;
+	}
+	return NULL;
+}

@@ -15,7 +15,7 @@ struct rk_client;
 
 struct rk_client_conf {
 	size_t size;                  /* sizeof(struct rk_client_conf) */
-	const char *url;              /* "tls://host:port" "tcp://" "unix://" */
+	const char *url; /* "quic://host:port" "tls://" "tcp://" "unix://" */
 	struct rk_loop *loop;         /* NULL: one of its own */
 	const struct rk_ident *ident; /* required for TLS; borrowed */
 	struct rk_trust *trust;       /* known servers; NULL: RK_TRUST_OFF */
@@ -36,6 +36,13 @@ struct rk_client_conf {
 	void (*pushed)(struct rk_client *c, const struct rk_header *hdr,
 	    struct rk_bytes payload, void *arg);
 	void *arg;
+	/*
+	 * QUIC: dial from the UDP port of this server's first quic:// address
+	 * that can reach the other end, instead of a port of one's own; the
+	 * peer then sees where it can call back.  conf.loop is the server's
+	 * loop, and the server outlives the client.  NULL: do not.
+	 */
+	struct rk_server *from;
 };
 
 /* No I/O.  RK_EINVAL with the reason, RK_ENOMEM. */

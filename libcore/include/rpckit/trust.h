@@ -9,7 +9,7 @@ RK_BEGIN
 /* A peer, as far as it has proven itself.  Valid as long as its connection
  * unless copied; everything in it is escaped text or fixed-size bytes. */
 struct rk_peer {
-	const char *transport; /* "tcp" "tls" "unix" */
+	const char *transport; /* "tcp" "tls" "quic" "unix" */
 	char local[128];       /* "tls://127.0.0.1:8443" */
 	char remote[128];
 	bool proven;  /* a certificate of our CA, key possession shown */
