@@ -181,6 +181,14 @@ op_handshake(struct layer *l, struct rk_error *err)
 
 /* ---- receiving ---- */
 
+/* All that was received has been looked at: the library has no more for us,
+ * and to hear that from it costs as much as a small record. */
+static bool
+is_dry(const struct tls *t)
+{
+	return t->io.asked && t->io.in_len == 0 && SSL_pending(t->ssl) == 0;
+}
+
 /*
  * As many records as fit.  The library stops after each record that carries
  * nothing for us (a ticket, a new key), so that they can be counted.
@@ -197,6 +205,8 @@ read_records(struct tls *t, uint8_t *dst, size_t cap)
 		if (SSL_read_ex(t->ssl, dst + got, cap - got, &n) == 1) {
 			got += n;
 			idle = 0;
+			if (is_dry(t))
+				break;
 			continue;
 		}
 		why = SSL_get_error(t->ssl, 0);
