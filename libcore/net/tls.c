@@ -348,9 +348,11 @@ op_send(struct layer *l, const uint8_t *src, size_t len, size_t *n)
 		if (r != RK_OK && r != RK_EAGAIN)
 			return r;
 	}
-	if ((r = make_room(t, len)) != RK_OK)
+	if (len > RECORD_LEN && (r = make_room(t, len)) != RK_OK)
 		return end_memory(t);
 	tls_io_begin(&t->io);
+	/* One record need not be copied to stand beside others. */
+	t->io.alone = len <= RECORD_LEN;
 	while (
 	    r == RK_OK && *n < len && buf_len(&t->io.out) < TLS_OUT_SOFT_MAX) {
 		take = len - *n < RECORD_LEN ? len - *n : RECORD_LEN;

@@ -74,9 +74,10 @@ const char *tls_explain_head(const uint8_t head[TLS_HEAD_LEN], size_t len);
 struct tls_io {
 	struct layer *below;
 	struct rk_loop *loop;
-	bool asked;         /* this call has used its one recv() below */
-	bool dry;           /* the library wanted more than there was */
-	bool wrote;         /* the library wrote in this call */
+	bool asked; /* this call has used its one recv() below */
+	bool dry;   /* the library wanted more than there was */
+	bool wrote; /* the library wrote in this call */
+	bool alone; /* what it writes is one record: it leaves at once */
 	enum rk_err broken; /* how the layer below failed; RK_OK: not */
 	const uint8_t *in_at;
 	size_t in_len;

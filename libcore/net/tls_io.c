@@ -64,19 +64,34 @@ bio_read(BIO *bio, char *dst, size_t cap, size_t *n)
 	return 1;
 }
 
+/* How much left at once: a failure is met again, when the rest is sent. */
+static size_t
+send_now(struct tls_io *io, const char *src, size_t len)
+{
+	size_t n = 0;
+
+	if (io->alone && buf_len(&io->out) == 0)
+		(void)io->below->ops->send(
+		    io->below, (const uint8_t *)src, len, &n);
+	return n;
+}
+
 /* Full only when a peer reads nothing but makes the library talk. */
 static int
 bio_write(BIO *bio, const char *src, size_t len, size_t *n)
 {
 	struct tls_io *io = BIO_get_data(bio);
-	enum rk_err r;
+	size_t sent = send_now(io, src, len);
+	enum rk_err r = RK_OK;
 
 	*n = 0;
 	BIO_clear_retry_flags(bio);
-	loop_buf_take(io->loop, len, &io->out);
-	r = buf_put(&io->out, src, len);
-	if (r == RK_OK) {
-		*n = len;
+	if (sent < len) {
+		loop_buf_take(io->loop, len - sent, &io->out);
+		r = buf_put(&io->out, src + sent, len - sent);
+	}
+	if (r == RK_OK || sent > 0) {
+		*n = r == RK_OK ? len : sent;
 		io->wrote = true;
 		return 1;
 	}
@@ -144,6 +159,7 @@ tls_io_begin(struct tls_io *io)
 	io->asked = false;
 	io->dry = false;
 	io->wrote = false;
+	io->alone = false;
 }
 
 enum rk_err

@@ -523,6 +523,52 @@ fills_records(void **state)
 	free(src);
 }
 
+static void
+send_and_flush(
+    struct meeting *m, const uint8_t *src, size_t len, enum rk_err flushed)
+{
+	size_t n;
+
+	assert_int_equal(m->l->ops->send(m->l, src, len, &n), RK_OK);
+	assert_int_equal(n, len);
+	assert_int_equal(m->l->ops->flush(m->l), flushed);
+}
+
+/* What is a record or less leaves without waiting for others, as far as it
+ * goes, and the rest is not lost. */
+static void
+sends_one_record_at_once(void **state)
+{
+	static const uint8_t src[16384] = { 1, 2, 3 };
+	uint8_t dst[20000];
+	struct meeting m;
+	unsigned sends;
+	size_t n;
+
+	(void)state;
+	meet(&m, SERVER);
+	raw_connect(&m.p, m.l);
+	sends = m.mem.sends;
+	assert_int_equal(m.l->ops->send(m.l, src, sizeof(src), &n), RK_OK);
+	assert_int_equal(m.mem.sends, sends + 1);
+	assert_int_equal(raw_recv(&m.p, dst, sizeof(dst)), sizeof(src));
+	m.mem.send_max = 100;
+	send_and_flush(&m, src, 1000, RK_OK);
+	assert_true(m.mem.sends > sends + 10);
+	assert_int_equal(raw_recv(&m.p, dst, sizeof(dst)), 1000);
+	m.mem.send_fail = (struct mem_fail){ RK_EAGAIN, 1 };
+	send_and_flush(&m, src, 500, RK_EAGAIN);
+	assert_int_equal(m.l->ops->want(m.l), RK_READ | RK_WRITE);
+	m.mem.send_fail = (struct mem_fail){ 0 };
+	send_and_flush(&m, src, 200, RK_OK);
+	assert_int_equal(raw_recv(&m.p, dst, sizeof(dst)), 500);
+	assert_int_equal(raw_recv(&m.p, dst, sizeof(dst)), 200);
+	assert_memory_equal(dst, src, 200);
+	m.mem.send_fail = (struct mem_fail){ RK_EIO, 1 };
+	send_and_flush(&m, src, 500, RK_EIO);
+	meeting_fini(&m);
+}
+
 int
 main(void)
 {
@@ -542,6 +588,7 @@ main(void)
 		cmocka_unit_test(bounds_answers),
 		cmocka_unit_test(ignores_foreign_errors),
 		cmocka_unit_test(fills_records),
+		cmocka_unit_test(sends_one_record_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
