@@ -134,10 +134,12 @@ set_up(struct raw_tls *t)
 	SSL_CTX_set_app_data(c, t);
 	SSL_CTX_set_verify(
 	    c, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-	(void)SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS |
-	                              SSL_MODE_ENABLE_PARTIAL_WRITE |
+	(void)SSL_CTX_set_mode(c, SSL_MODE_ENABLE_PARTIAL_WRITE |
 	                              SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	if (t->form == RAW_TLS_FD) {
+	/* One form is as fast as can be, one holds as little. */
+	if (t->form == RAW_TLS_BIO) {
+		(void)SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS);
+	} else {
 		SSL_CTX_set_read_ahead(c, 1);
 		SSL_CTX_set_default_read_buffer_len(c, RAW_READ_LEN);
 	}
