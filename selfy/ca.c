@@ -282,10 +282,12 @@ read_crl(struct selfy *s, const char *path, struct crl **out)
 	if (r == RK_OK)
 		r = crl_decode(
 		    path, list.items[0].der, list.items[0].len, &crl, &s->err);
-	if (r == RK_OK && !crl_is_signed_by(crl, s->ca.cert))
-		r = RK_EFORMAT;
 	if (r == RK_EFORMAT)
 		r = selfy_fail(s, RK_EDAMAGED, path, why);
+	if (r == RK_OK)
+		r = crl_check(path, crl, s->ca.cert, &s->err);
+	if (r == RK_ECERT) /* of no use to anybody, as a damaged one */
+		r = s->err.code = RK_EDAMAGED;
 	if (r == RK_OK) {
 		*out = crl;
 		crl = NULL;

@@ -156,9 +156,9 @@ RK_MUST enum rk_err crl_decode(const char *name, const uint8_t *der, size_t len,
     struct crl **out, struct rk_error *err);
 void crl_free(struct crl *c);
 RK_MUST enum rk_err crl_put_pem(const struct crl *c, struct buf *b);
-bool crl_is_signed_by(const struct crl *c, const struct cert *ca);
-/* Nothing critical narrows what it covers, and the CA may sign it. */
-bool crl_is_plain(const struct crl *c, const struct cert *ca);
+/* Do peers take this as the CA's list, as it was read?  RK_ECERT. */
+RK_MUST enum rk_err crl_check(const char *name, const struct crl *crl,
+    const struct cert *ca, struct rk_error *err);
 bool crl_has(const struct crl *c, const struct serial *serial);
 /* The i-th entry's serial as hex; false beyond the last. */
 bool crl_entry(const struct crl *c, size_t i, char serial[132], int64_t *when);

@@ -16,6 +16,7 @@ crl_free(struct crl *c)
 	if (c == NULL)
 		return;
 	X509_CRL_free(c->crl);
+	x509_drop(&c->der);
 	free(c);
 }
 
@@ -40,6 +41,12 @@ crl_decode(const char *name, const uint8_t *der, size_t len, struct crl **out,
 		return err_set(
 		    err, RK_EFORMAT, "%s: is no valid revocation list", shown);
 	}
+	c->der = x509_keep(der, len);
+	if (c->der.ptr == NULL) {
+		crl_free(c);
+		return err_set(
+		    err, RK_ENOMEM, "%s: %s", shown, rk_err_text(RK_ENOMEM));
+	}
 	*out = c;
 	return RK_OK;
 }
@@ -51,54 +58,6 @@ crl_put_pem(const struct crl *c, struct buf *b)
 
 	return x509_take_bio(
 	    bio, bio != NULL && PEM_write_bio_X509_CRL(bio, c->crl) == 1, b);
-}
-
-bool
-crl_is_signed_by(const struct crl *c, const struct cert *ca)
-{
-	EVP_PKEY *key = X509_get0_pubkey(ca->x509);
-	const ASN1_BIT_STRING *sig = NULL;
-	uint8_t *der = NULL;
-	int len;
-	bool ok = key != NULL && EVP_PKEY_get_id(key) == EVP_PKEY_ED25519 &&
-	          X509_NAME_cmp(X509_CRL_get_issuer(c->crl),
-	              X509_get_subject_name(ca->x509)) == 0 &&
-	          X509_CRL_verify(c->crl, key) == 1;
-
-	if (ok) {
-		X509_CRL_get0_signature(c->crl, &sig, NULL);
-		len = i2d_X509_CRL(c->crl, &der);
-		ok = x509_is_signed(der, len, sig, key);
-	}
-	ERR_clear_error();
-	return ok;
-}
-
-static bool
-has_critical(const STACK_OF(X509_EXTENSION) * exts)
-{
-	for (int i = 0; i < sk_X509_EXTENSION_num(exts); i++) {
-		if (X509_EXTENSION_get_critical(
-		        sk_X509_EXTENSION_value(exts, i)) != 0)
-			return true;
-	}
-	return false;
-}
-
-bool
-crl_is_plain(const struct crl *c, const struct cert *ca)
-{
-	STACK_OF(X509_REVOKED) *all = X509_CRL_get_REVOKED(c->crl);
-
-	if ((X509_get_key_usage(ca->x509) & KU_CRL_SIGN) == 0 ||
-	    has_critical(X509_CRL_get0_extensions(c->crl)))
-		return false;
-	for (int i = 0; i < sk_X509_REVOKED_num(all); i++) {
-		if (has_critical(X509_REVOKED_get0_extensions(
-		        sk_X509_REVOKED_value(all, i))))
-			return false;
-	}
-	return true;
 }
 
 static ASN1_INTEGER *

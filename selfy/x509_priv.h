@@ -6,8 +6,10 @@
 
 #include <openssl/x509v3.h>
 
+/* With the bytes as they were read, which are what peers judge. */
 struct cert {
 	X509 *x509;
+	struct rk_bytes der; /* owned; empty while it is being made */
 };
 
 struct csr {
@@ -16,16 +18,13 @@ struct csr {
 
 struct crl {
 	X509_CRL *crl;
+	struct rk_bytes der; /* the same */
 };
 
 /* OpenSSL failed at something that only fails for lack of memory or a broken
  * installation: its queue is emptied. */
 enum rk_err x509_fail(struct rk_error *err, const char *what);
 /* The private key for OpenSSL; NULL on failure. */
-/* Is this DER of a certificate or revocation list signed by the key, by the
- * library's verifier, which is stricter than OpenSSL's?  Frees der. */
-bool x509_is_signed(
-    uint8_t *der, int len, const ASN1_BIT_STRING *sig, EVP_PKEY *key);
 EVP_PKEY *x509_pkey(const struct rk_key *key);
 /* What was written to the memory behind bio, appended to b; frees bio, which
  * may be NULL. */
@@ -36,15 +35,14 @@ GENERAL_NAMES *x509_names(const struct sans *sans);
 bool x509_key_id(const uint8_t pub[RK_KEY_PUBLIC_LEN], ASN1_OCTET_STRING *id);
 AUTHORITY_KEYID *x509_authority(const X509 *ca);
 
+/* A copy; empty when there is no memory. */
+struct rk_bytes x509_keep(const uint8_t *der, size_t len);
+void x509_drop(struct rk_bytes *der);
 int64_t x509_time(const ASN1_TIME *t);
 void x509_serial_text(const ASN1_INTEGER *n, char *dst, size_t dst_len);
 void x509_name_text(const X509_NAME *name, char *dst, size_t dst_len);
 /* The last common name, escaped; "" when none. */
 void x509_cn_text(const X509_NAME *name, char *dst, size_t dst_len);
-/* Does the last common name read, and hold no control byte? */
-bool x509_cn_is_clean(const X509_NAME *name);
-/* Are all mails visible ASCII without a comma? */
-bool x509_mails_are_clean(const X509 *x);
 void x509_names_text(const GENERAL_NAMES *names, char *dst, size_t dst_len);
 /* Its name, and the bytes when it is Ed25519. */
 bool x509_key_text(

@@ -10,6 +10,29 @@
 
 #define NAME_LEN 160
 
+struct rk_bytes
+x509_keep(const uint8_t *der, size_t len)
+{
+	uint8_t *copy = malloc(len);
+
+	if (copy == NULL)
+		return (struct rk_bytes){ 0 };
+	memcpy(copy, der, len);
+	return (struct rk_bytes){ copy, len };
+}
+
+void
+x509_drop(struct rk_bytes *der)
+{
+	union {
+		const uint8_t *in;
+		uint8_t *out;
+	} u = { .in = der->ptr }; /* made by x509_keep() */
+
+	free(u.out);
+	*der = (struct rk_bytes){ 0 };
+}
+
 enum rk_err
 cert_decode(const char *name, const uint8_t *der, size_t len, struct cert **out,
     struct rk_error *err)
@@ -33,6 +56,11 @@ cert_decode(const char *name, const uint8_t *der, size_t len, struct cert **out,
 		    err, RK_EFORMAT, "%s: is no valid certificate", shown);
 		goto out;
 	}
+	c->der = x509_keep(der, len);
+	if (c->der.ptr == NULL) {
+		r = err_set(err, RK_ENOMEM, "%s: %s", shown, rk_err_text(r));
+		goto out;
+	}
 	*out = c;
 	c = NULL;
 	r = RK_OK;
@@ -48,6 +76,7 @@ cert_free(struct cert *c)
 	if (c == NULL)
 		return;
 	X509_free(c->x509);
+	x509_drop(&c->der);
 	free(c);
 }
 
@@ -60,8 +89,9 @@ cert_dup(const struct cert *c, struct cert **out)
 	if (copy == NULL)
 		return RK_ENOMEM;
 	copy->x509 = X509_dup(c->x509);
-	if (copy->x509 == NULL) {
-		free(copy);
+	copy->der = x509_keep(c->der.ptr, c->der.len);
+	if (copy->x509 == NULL || copy->der.ptr == NULL) {
+		cert_free(copy);
 		return RK_ENOMEM;
 	}
 	*out = copy;

@@ -131,53 +131,6 @@ x509_cn_text(const X509_NAME *name, char *dst, size_t dst_len)
 		put_string(dst, dst_len, "", "", cn);
 }
 
-/* No control byte, none from `end` on, and not the one that is `not`. */
-static bool
-is_clean(const uint8_t *p, int len, uint8_t end, char not )
-{
-	for (int i = 0; i < len; i++) {
-		if (p[i] < 0x20 || p[i] == 0x7f || p[i] >= end ||
-		    (not != '\0' && p[i] == (uint8_t) not ))
-			return false;
-	}
-	return true;
-}
-
-bool
-x509_cn_is_clean(const X509_NAME *name)
-{
-	const ASN1_STRING *cn = last_cn(name);
-	uint8_t *text = NULL;
-	int len = 0;
-	bool ok;
-
-	if (cn != NULL)
-		len = ASN1_STRING_to_UTF8(&text, cn);
-	ok = len >= 0 && is_clean(text, len, 0xff, '\0');
-	OPENSSL_free(text);
-	return ok;
-}
-
-bool
-x509_mails_are_clean(const X509 *x)
-{
-	GENERAL_NAMES *names =
-	    X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
-	bool ok = true;
-
-	for (int i = 0; ok && i < sk_GENERAL_NAME_num(names); i++) {
-		int type = 0;
-		const ASN1_STRING *s = GENERAL_NAME_get0_value(
-		    sk_GENERAL_NAME_value(names, i), &type);
-
-		if (type == GEN_EMAIL)
-			ok = is_clean(ASN1_STRING_get0_data(s),
-			    ASN1_STRING_length(s), 0x7f, ',');
-	}
-	GENERAL_NAMES_free(names);
-	return ok;
-}
-
 static void
 put_ip(char *dst, size_t dst_len, const ASN1_OCTET_STRING *ip)
 {

@@ -1,8 +1,8 @@
-/* The one rule about certificates, for TLS of every kind (rpckit-trust(7)). */
+/* The one rule about certificates (rpckit-trust(7)), for TLS of every kind. */
 #ifndef RPCKIT_TRUST_CHAIN_H
 #define RPCKIT_TRUST_CHAIN_H
 
-#include <rpckit/key.h>
+#include <rpckit/cert.h>
 
 enum chain_usage {
 	CHAIN_SERVER, /* the peer is a server: serverAuth */
@@ -35,19 +35,30 @@ RK_MUST enum rk_err chain_describe(
  */
 struct chain_anchor;
 
-/* The certificate of a CA (DER).  RK_ECERT, RK_ENOMEM. */
+/* The certificate of a CA (DER), whatever its dates.  RK_ECERT, RK_ENOMEM. */
 RK_MUST enum rk_err chain_anchor_new(struct rk_bytes ca, const char *name,
-    int64_t now, struct chain_anchor **out, struct rk_error *err);
+    struct chain_anchor **out, struct rk_error *err);
+/* Its dates.  RK_ECERT. */
+RK_MUST enum rk_err chain_anchor_check_begin(const struct chain_anchor *a,
+    const char *name, int64_t now, struct rk_error *err);
+RK_MUST enum rk_err chain_anchor_check_end(const struct chain_anchor *a,
+    const char *name, int64_t now, struct rk_error *err);
 /* Its CRL (DER), instead of the one before; an error leaves that.  What an
  * outdated one lists still counts; a warning is logged.  RK_ECERT, RK_ENOMEM.
  * Any thread. */
 RK_MUST enum rk_err chain_anchor_set_crl(struct chain_anchor *a,
     struct rk_bytes crl, const char *name, int64_t now, struct rk_error *err);
+/* The same without the warning. */
+RK_MUST enum rk_err chain_anchor_use_crl(struct chain_anchor *a,
+    struct rk_bytes crl, const char *name, struct rk_error *err);
 /* My own certificate: as chain_check(), but for any use, and one that is
  * revoked or begins later is a warning in the log. */
 RK_MUST enum rk_err chain_anchor_check_own(const struct chain_anchor *a,
     struct rk_bytes cert, const char *name, int64_t now,
     struct rk_cert_info *info, struct rk_error *err);
+/* Every rule that chain_check() asks, for both uses, with its answer. */
+void chain_anchor_report(const struct chain_anchor *a, struct rk_bytes cert,
+    int64_t now, struct rk_cert_report *out);
 void chain_anchor_free(struct chain_anchor *a);
 
 #endif

@@ -163,7 +163,9 @@ load_ca(
 	if ((r = read_pem(path, &want_ca, &id->ca, err)) != RK_OK)
 		return r;
 	str_escape(name, sizeof(name), path);
-	return chain_anchor_new(content(&id->ca), name, now, &id->anchor, err);
+	r = chain_anchor_new(content(&id->ca), name, &id->anchor, err);
+	return r == RK_OK ? chain_anchor_check_end(id->anchor, name, now, err)
+	                  : r;
 }
 
 /* A list that is named but cannot be read is no "nobody is revoked": only a

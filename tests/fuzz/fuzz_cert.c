@@ -77,15 +77,40 @@ as_authority(const struct rk_ident *id, struct rk_bytes der)
 	struct rk_cert_info info;
 	struct rk_error err;
 
-	if (chain_anchor_new(der, "f", NOW, &a, &err) != RK_OK)
+	if (chain_anchor_new(der, "f", &a, &err) != RK_OK)
 		check_text(err.text, sizeof(err.text));
 	chain_anchor_free(a);
-	must(chain_anchor_new(ident_ca_der(id), "f", NOW, &a, &err) == RK_OK);
+	must(chain_anchor_new(ident_ca_der(id), "f", &a, &err) == RK_OK);
 	if (chain_anchor_set_crl(a, der, "f", NOW, &err) != RK_OK)
 		check_text(err.text, sizeof(err.text));
 	if (chain_anchor_check_own(a, der, "f", NOW, &info, &err) == RK_OK)
 		check_info(&info);
 	chain_anchor_free(a);
+}
+
+/* Tools that ask rule by rule come to the verdict of connections. */
+static void
+same_answer(const struct rk_ident *id, struct rk_bytes der, enum rk_err r,
+    const struct rk_error *err)
+{
+	struct rk_cert_question q = { .size = sizeof(q),
+		.cert = der,
+		.ca = ident_ca_der(id),
+		.now = NOW };
+	struct rk_cert_report report;
+	const struct rk_error *bad = NULL;
+
+	must(rk_cert_check(&q, &report, NULL) == RK_OK);
+	check_info(&report.info);
+	for (int i = 0; i < RK_CERT_RULES; i++) {
+		check_text(report.rules[i].text, sizeof(report.rules[i].text));
+		if (bad == NULL && i != RK_CERT_SERVER &&
+		    report.rules[i].code != RK_OK)
+			bad = &report.rules[i];
+	}
+	must((bad == NULL) == (r == RK_OK));
+	must(bad == NULL || report.rules[0].code != RK_OK ||
+	     strstr(err->text, bad->text) != NULL);
 }
 
 int
@@ -107,6 +132,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_text(err.text, sizeof(err.text));
 	/* Nobody can sign another one. */
 	must(r != RK_OK || strcmp(info.email, "bob@example.org,b@y") == 0);
+	same_answer(id, der, r, &err);
 	as_authority(id, der);
 	return 0;
 }

@@ -54,6 +54,36 @@ tear_down(void **state)
 	return scratch_leave(state);
 }
 
+/* The rules asked one by one say the same; the first that fails is the reason.
+ * Lists of the revoked are another test's. */
+static void
+assert_same_answer(const struct certs_cert *c, enum chain_usage usage,
+    int64_t now, const struct rk_error *err)
+{
+	struct rk_cert_question q = {
+		.size = sizeof(q), .cert = c->der, .ca = w.ca->der, .now = now
+	};
+	struct rk_cert_report report;
+	struct rk_error why;
+	int skip = usage == CHAIN_SERVER ? RK_CERT_CLIENT : RK_CERT_SERVER;
+	int bad = RK_CERT_RULES;
+
+	if (err->code == RK_EREVOKED)
+		return;
+	assert_int_equal(rk_cert_check(&q, &report, &why), RK_OK);
+	for (int i = RK_CERT_RULES - 1; i >= 0; i--) {
+		if (i != skip && report.rules[i].code != RK_OK)
+			bad = i;
+	}
+	if (bad == RK_CERT_RULES) {
+		assert_int_equal(err->code, RK_OK);
+		return;
+	}
+	assert_int_equal(report.rules[bad].code, err->code);
+	if (bad != RK_CERT_READABLE)
+		assert_non_null(strstr(err->text, report.rules[bad].text));
+}
+
 static enum rk_err
 check(const struct certs_cert *c, enum chain_usage usage, int64_t now,
     struct rk_cert_info *info, struct rk_error *err)
@@ -61,6 +91,7 @@ check(const struct certs_cert *c, enum chain_usage usage, int64_t now,
 	enum rk_err r = chain_check(w.id, &c->der, 1, usage, now, info, err);
 
 	assert_int_equal(r, err->code);
+	assert_same_answer(c, usage, now, err);
 	return r;
 }
 

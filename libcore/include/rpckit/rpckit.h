@@ -3,6 +3,7 @@
 #define RPCKIT_RPCKIT_H
 
 #include <rpckit/base.h>
+#include <rpckit/cert.h>
 #include <rpckit/client.h>
 #include <rpckit/err.h>
 #include <rpckit/key.h>
