@@ -46,8 +46,8 @@ LIB_PKGS += $(QUIC_PKGS_$(QUIC))
 QUIC_FILES := $(wildcard libcore/net/quic*.c)
 QUIC_OFF_no     := $(filter-out %/quic_none.c,$(QUIC_FILES))
 QUIC_OFF_gnutls := libcore/net/quic_none.c libcore/net/quic_tls_ossl.c
-QUIC_OFF_ossl   := libcore/net/quic_none.c $(wildcard \
-	libcore/net/quic_tls_gnutls*.c)
+QUIC_OFF_ossl   := libcore/net/quic_none.c libcore/net/quic_crypt.c \
+	$(wildcard libcore/net/quic_tls_gnutls*.c)
 DEPS_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIB_PKGS) $(CLI_PKGS))
 LIB_LIBS    := $(shell $(PKG_CONFIG) --libs $(LIB_PKGS)) -pthread
 CLI_LIBS    := $(shell $(PKG_CONFIG) --libs $(CLI_PKGS))
@@ -70,7 +70,9 @@ PROGRAMS := rpcd rpcsh selfy
 LIB_SRCS := $(filter-out $(QUIC_OFF_$(QUIC)),$(wildcard libcore/base/*.c \
 	libcore/trust/*.c libcore/net/*.c libcore/rpc/*.c))
 CLI_SRCS := $(wildcard libcore/cli/*.c)
-UNIT_SRCS := $(filter-out $(if $(filter no,$(QUIC)),%/test_quic%), \
+QUIC_UNITS_OFF_no   := %/test_quic%
+QUIC_UNITS_OFF_ossl := %/test_quic_tls_gnutls.c %/test_quic_crypt.c
+UNIT_SRCS := $(filter-out $(QUIC_UNITS_OFF_$(QUIC)), \
 	$(wildcard tests/unit/test_*.c tests/contract/test_*.c))
 TESTLIB_SRCS := $(filter-out $(if $(filter no,$(QUIC)),%/quicpair.c \
 	%/quicrig.c),$(wildcard tests/lib/*.c))

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <time.h>
 
-#define CID_LEN 8
 #define MS NGTCP2_MILLISECONDS
 #define ROUNDS 400
 #define SILENCE (3 * NGTCP2_SECONDS)
@@ -259,13 +258,14 @@ quicpair_start_client(
 
 	if (e->tls != NULL)
 		quic_tls_remembered(e->tls, &early, &token);
-	random_cid(&scid, CID_LEN);
-	random_cid(&dcid, CID_LEN + 8);
+	random_cid(&scid, QUICPAIR_CID_LEN);
+	random_cid(&dcid, QUICPAIR_CID_LEN + 8);
 	defaults(p, &settings, &params);
 	settings.token = token.ptr;
 	settings.tokenlen = token.len;
 	must(ngtcp2_conn_client_new(&e->conn, &dcid, &scid, &path,
-	         NGTCP2_PROTO_VER_V1, &cb, &settings, &params, NULL, e) == 0,
+	         p->v2 ? NGTCP2_PROTO_VER_V2 : NGTCP2_PROTO_VER_V1, &cb,
+	         &settings, &params, NULL, e) == 0,
 	    "client_new");
 	ngtcp2_conn_set_tls_native_handle(e->conn, native);
 	if (early.len > 0)
@@ -303,7 +303,7 @@ start_server(struct quicpair *p, const struct quicpair_datagram *d)
 		return false;
 	look_at_token(p, &hd);
 	must(quic_tls_new(e->ctx, &e->ref, &e->tls) == RK_OK, "quic_tls_new");
-	random_cid(&scid, CID_LEN);
+	random_cid(&scid, QUICPAIR_CID_LEN);
 	defaults(p, &settings, &params);
 	settings.token = hd.token;
 	settings.tokenlen = hd.tokenlen;

@@ -9,6 +9,7 @@
 #define QUICPAIR_DATAGRAMS 64
 #define QUICPAIR_DATAGRAM_LEN 1500
 #define QUICPAIR_DATA 4096
+#define QUICPAIR_CID_LEN 8
 
 struct quicpair_datagram {
 	size_t len;
@@ -51,6 +52,7 @@ struct quicpair {
 	uint64_t now;
 	bool drop_to_client; /* the way back is cut */
 	bool send_tickets;   /* as a server does (the default) */
+	bool v2;             /* a strange client speaks QUIC version 2 */
 	size_t token_len;    /* of the client's first Initial */
 	bool token_good;
 	struct quicpair_queue first; /* all the client sent, for a replay */
