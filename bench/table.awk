@@ -129,6 +129,48 @@ function compare_cost(title, key,    scheme, a, b, c) {
 	row(title, shown(a), shown(b), shown(c), ratio(c, a " " b, 1))
 }
 
+# QUIC has no bare limit here: it stands beside the library's own TLS.
+function row_quic(a, b, c, d) {
+	if (format == "markdown")
+		printf "| %s | %s | %s | %s |\n", a, b, c, d
+	else
+		printf "%-40s %10s %10s %7s\n", a, b, c, d
+}
+
+function beside(title, key, name, less_is_better,    a, b) {
+	a = median("tls-" key " load tls", name)
+	b = median("quic-" key " load quic", name)
+	row_quic(title, shown(a), shown(b), ratio(b, a, less_is_better))
+}
+
+function beside_cost(title, key,    a, b) {
+	a = cost("tls-" key " load tls")
+	b = cost("quic-" key " load quic")
+	row_quic(title, shown(a), shown(b), ratio(b, a, 1))
+}
+
+function quic_table() {
+	printf "\n"
+	row_quic("QUIC beside TLS over TCP, both rpckit", "TLS", "QUIC", "ratio")
+	if (format == "markdown")
+		row_quic("---", "--:", "--:", "--:")
+	beside("one call after another, p50 us", "seq", "p50_us", 1)
+	beside("16 outstanding, calls/s", "pipe-16", "rate", 0)
+	beside("64 outstanding, calls/s", "pipe-64", "rate", 0)
+	beside("1000 outstanding, calls/s", "pipe-1000", "rate", 0)
+	beside("1 MiB messages, MB/s", "bulk", "mb_s", 0)
+	beside("full handshakes/s", "dial-full", "rate", 0)
+	beside("resumed handshakes/s", "dial-resumed", "rate", 0)
+	beside("KiB a connection, server", "idle", "server_kb", 1)
+	beside("KiB a connection, client", "idle", "client_kb", 1)
+	beside_cost("CPU us: one call after another", "seq")
+	beside_cost("CPU us: 64 outstanding", "pipe-64")
+	beside_cost("CPU us: 1000 outstanding", "pipe-1000")
+	beside_cost("CPU us: 1 MiB messages", "bulk")
+	beside_cost("CPU us: full handshake and a call", "dial-full")
+	beside_cost("CPU us: resumed handshake and a call", "dial-resumed")
+}
+
 function heading(title) {
 	if (format == "markdown") {
 		printf "\n"
@@ -158,8 +200,8 @@ END {
 	compare("TLS: 64 outstanding, calls/s", "tls-pipe-64", "rate", 0)
 	compare("TLS: 1000 outstanding, calls/s", "tls-pipe-1000", "rate", 0)
 	compare("TLS: 1 MiB messages, MB/s", "tls-bulk", "mb_s", 0)
-	compare("TLS: full handshakes/s", "dial-full", "rate", 0)
-	compare("TLS: resumed handshakes/s", "dial-resumed", "rate", 0)
+	compare("TLS: full handshakes/s", "tls-dial-full", "rate", 0)
+	compare("TLS: resumed handshakes/s", "tls-dial-resumed", "rate", 0)
 	compare("TCP: KiB a connection, server", "tcp-idle", "server_kb", 1)
 	compare("TLS: KiB a connection, server", "tls-idle", "server_kb", 1)
 	for (i = 1; i <= n_ids; i++) {
@@ -175,6 +217,8 @@ END {
 	compare_cost("TLS: 64 outstanding", "tls-pipe-64")
 	compare_cost("TLS: 1000 outstanding", "tls-pipe-1000")
 	compare_cost("TLS: 1 MiB messages", "tls-bulk")
-	compare_cost("TLS: full handshake and a call", "dial-full")
-	compare_cost("TLS: resumed handshake and a call", "dial-resumed")
+	compare_cost("TLS: full handshake and a call", "tls-dial-full")
+	compare_cost("TLS: resumed handshake and a call", "tls-dial-resumed")
+	if (("quic-seq load quic") in lines)
+		quic_table()
 }
