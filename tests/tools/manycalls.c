@@ -166,8 +166,8 @@ main(int argc, char **argv)
 	if (argc != 7 ||
 	    str_parse_u64(argv[5], 1, CALLS_MAX, &m.calls) != RK_OK ||
 	    str_parse_u64(argv[6], 1, ROUNDS_MAX, &m.rounds) != RK_OK) {
-		(void)fprintf(stderr,
-		    "usage: manycalls URL CERTDIR|- NAME METHOD CALLS ROUNDS\n");
+		(void)fprintf(stderr, "usage: manycalls URL CERTDIR|- NAME "
+		                      "METHOD CALLS ROUNDS\n");
 		return rk_err_exit(r);
 	}
 	m.method = argv[4];

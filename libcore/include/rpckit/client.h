@@ -14,7 +14,7 @@ RK_BEGIN
 struct rk_client;
 
 struct rk_client_conf {
-	size_t size;                  /* sizeof(struct rk_client_conf) */
+	size_t size;     /* sizeof(struct rk_client_conf) */
 	const char *url; /* "quic://host:port" "tls://" "tcp://" "unix://" */
 	struct rk_loop *loop;         /* NULL: one of its own */
 	const struct rk_ident *ident; /* required for TLS; borrowed */
