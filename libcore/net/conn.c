@@ -492,6 +492,22 @@ conn_flush(struct conn *c)
 }
 
 bool
+conn_has_apart(const struct conn *c)
+{
+	return c->top->ops->send_apart != NULL;
+}
+
+bool
+conn_send_apart(struct conn *c, const uint8_t *src, size_t len)
+{
+	if (c->state != CONN_OPEN || !conn_has_apart(c) ||
+	    c->top->ops->send_apart(c->top, src, len) != RK_OK)
+		return false;
+	loop_hook_queue(c->loop, &c->flush);
+	return true;
+}
+
+bool
 conn_has_room(const struct conn *c)
 {
 	return c->state == CONN_OPEN && buf_len(&c->out) < c->max_queue;

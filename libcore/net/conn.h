@@ -41,6 +41,10 @@ struct conn_events {
 	 */
 	size_t (*data)(
 	    struct conn *c, const uint8_t *data, size_t len, void *arg);
+	/* One whole message that came apart (conn_send_apart()); false: it
+	 * cannot be taken now, after a conn_pause().  NULL: none is taken. */
+	bool (*apart)(
+	    struct conn *c, const uint8_t *data, size_t len, void *arg);
 	/* What was early is not any more (conn_is_early()); NULL: no matter. */
 	void (*confirmed)(struct conn *c, void *arg);
 	/* The unsent bytes fell below half of conf.max_queue again. */
@@ -106,6 +110,10 @@ void conn_finish(struct conn *c);
  */
 struct buf *conn_out(struct conn *c);
 void conn_flush(struct conn *c);
+/* One whole message besides the queue, where the layers can and there is room:
+ * it holds up no other, and is in no order with them.  False: not taken. */
+bool conn_send_apart(struct conn *c, const uint8_t *src, size_t len);
+bool conn_has_apart(const struct conn *c);
 bool conn_has_room(const struct conn *c);
 size_t conn_unsent(const struct conn *c);
 /* Nothing waits, in a layer below neither: all has left the process. */

@@ -189,10 +189,29 @@ read_once(struct conn *c)
 	return n == t.cap || c->top->ops->pending(c->top);
 }
 
+/* Messages that came on ways of their own, each whole. */
+static void
+read_apart(struct conn *c)
+{
+	const struct layer_ops *ops = c->top->ops;
+	struct rk_bytes b;
+
+	while (ops->recv_apart != NULL && may_read(c) &&
+	       ops->recv_apart(c->top, &b)) {
+		c->active = rk_loop_now(c->loop);
+		if (c->state == CONN_OPEN && c->events->apart != NULL &&
+		    !c->events->apart(c, b.ptr, b.len, c->arg))
+			return;
+		ops->done_apart(c->top);
+	}
+}
+
 void
 conn_read(struct conn *c)
 {
 	bool more = true;
+
+	read_apart(c);
 
 	for (int i = 0; i < ROUNDS && more && may_read(c); i++)
 		more = read_once(c);

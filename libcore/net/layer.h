@@ -84,6 +84,17 @@ struct layer_ops {
 	 * more), nothing was taken; RK_ENOMEM.  NULL: never possible.
 	 */
 	enum rk_err (*early)(struct layer *l, const uint8_t *src, size_t len);
+	/*
+	 * Whole messages on ways of their own, which hold up nothing else and
+	 * come before or after what send() takes.  RK_EAGAIN: not now, use
+	 * send(); RK_ENOMEM.  recv_apart() shows the next one that came, the
+	 * same until done_apart(); RK_READ is raised for it.  NULL, all three:
+	 * there are no such ways.
+	 */
+	enum rk_err (*send_apart)(
+	    struct layer *l, const uint8_t *src, size_t len);
+	bool (*recv_apart)(struct layer *l, struct rk_bytes *out);
+	void (*done_apart)(struct layer *l);
 	/* Tell the peer that nothing more is sent; recv() goes on, and flush()
 	 * pushes what could not leave.  RK_OK, RK_EAGAIN; else broken.
 	 * NULL: there is nothing to tell, LAYER_Q_SETTLED says it all. */

@@ -119,6 +119,8 @@ on_stream_open(ngtcp2_conn *q, int64_t id, void *user)
 	struct quic_conn *c = user;
 
 	(void)q;
+	if (!ngtcp2_is_bidi_stream(id))
+		return quic_apart_open(c, id);
 	if (!c->has_stream) {
 		c->stream = id;
 		c->has_stream = true;
@@ -134,7 +136,9 @@ on_data(ngtcp2_conn *q, uint32_t flags, int64_t id, uint64_t offset,
 
 	(void)q;
 	(void)offset;
-	(void)stream_user;
+	if (stream_user != NULL)
+		return quic_apart_data(c, stream_user, data, len,
+		    (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0);
 	if (id != c->stream)
 		return 0;
 	if ((flags & NGTCP2_STREAM_DATA_FLAG_0RTT) != 0)
@@ -164,13 +168,14 @@ on_acked(ngtcp2_conn *q, int64_t id, uint64_t offset, uint64_t len, void *user,
 {
 	struct quic_conn *c = user;
 
+	struct quic_apart *a = stream_user;
+
 	(void)q;
-	(void)stream_user;
-	if (id != c->stream)
+	if (a == NULL && id != c->stream)
 		return 0;
-	quic_out_confirm(&c->out, offset + len);
+	quic_out_confirm(a != NULL ? &a->out : &c->out, offset + len);
 	tell_if_settled(c);
-	if (c->tell_room && quic_out_held(&c->out) < QUIC_OUT_LOW) {
+	if (c->tell_room && quic_conn_held(c) < QUIC_OUT_LOW) {
 		c->tell_room = false;
 		quic_conn_raise(c, RK_WRITE);
 	}
@@ -191,11 +196,15 @@ static int
 on_stream_close(ngtcp2_conn *q, uint32_t flags, int64_t id, uint64_t code,
     void *user, void *stream_user)
 {
+	struct quic_conn *c = user;
+
 	(void)q;
 	(void)flags;
 	(void)code;
-	(void)stream_user;
-	stream_over(user, id);
+	if (stream_user != NULL)
+		quic_apart_close(c, stream_user);
+	stream_over(c, id);
+	tell_if_settled(c);
 	return 0;
 }
 
@@ -215,10 +224,28 @@ static int
 on_stop_sending(
     ngtcp2_conn *q, int64_t id, uint64_t code, void *user, void *stream_user)
 {
+	struct quic_conn *c = user;
+
 	(void)q;
 	(void)code;
-	(void)stream_user;
-	stream_over(user, id);
+	/* A message of ours that nobody wants to hear is lost: so is the
+	 * connection. */
+	stream_over(c, stream_user != NULL ? c->stream : id);
+	return 0;
+}
+
+static int
+on_window(
+    ngtcp2_conn *q, int64_t id, uint64_t max, void *user, void *stream_user)
+{
+	struct quic_apart *a = stream_user;
+
+	(void)q;
+	(void)id;
+	(void)max;
+	if (a != NULL)
+		a->blocked = false;
+	quic_conn_touch(user);
 	return 0;
 }
 
@@ -381,6 +408,7 @@ quic_back_fill(bool server, ngtcp2_callbacks *cb)
 		.stream_close = on_stream_close,
 		.stream_reset = on_stream_reset,
 		.stream_stop_sending = on_stop_sending,
+		.extend_max_stream_data = on_window,
 		.extend_max_local_streams_bidi = on_streams,
 		.get_new_connection_id = on_new_id,
 		.remove_connection_id = on_remove_id,

@@ -63,6 +63,8 @@ fill_params(bool server, ngtcp2_transport_params *p)
 	p->initial_max_stream_data_bidi_remote = WINDOW_STREAM;
 	p->initial_max_data = WINDOW_CONN;
 	p->initial_max_streams_bidi = server ? 1 : 0;
+	p->initial_max_stream_data_uni = QUIC_APART_LEN;
+	p->initial_max_streams_uni = QUIC_APARTS;
 	p->max_idle_timeout = IDLE_NS;
 	p->active_connection_id_limit = ACTIVE_IDS;
 }
@@ -113,6 +115,7 @@ make(struct quic_end *e, bool server, const struct addr *local,
 	c->ref.get_conn = get_conn;
 	c->ref.user_data = c;
 	quic_out_init(&c->out, &e->blocks);
+	quic_apart_init(c);
 	/* The windows limit it; this is no second limit. */
 	buf_init(&c->in, (size_t)2 * WINDOW_CONN_MAX);
 	TAILQ_INSERT_TAIL(&e->conns, c, link);
@@ -418,6 +421,7 @@ quic_conn_free(struct quic_conn *c)
 	rk_timer_free(c->timer);
 	quic_tls_free(c->tls);
 	ngtcp2_conn_del(c->q);
+	quic_apart_fini(c);
 	quic_out_fini(&c->out);
 	loop_buf_give(e->loop, &c->in);
 	free(c->goodbye);
@@ -468,11 +472,17 @@ quic_conn_input(struct quic_conn *c, const struct addr *local,
 	quic_conn_touch(c);
 }
 
+uint64_t
+quic_conn_held(const struct quic_conn *c)
+{
+	return quic_out_held(&c->out) + quic_apart_held(c);
+}
+
 bool
 quic_conn_is_settled(const struct quic_conn *c)
 {
 	return c->state != QUIC_LIVE ||
-	       (c->confirmed && quic_out_held(&c->out) == 0);
+	       (c->confirmed && quic_conn_held(c) == 0);
 }
 
 void

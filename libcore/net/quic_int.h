@@ -8,6 +8,8 @@
 #include "net/quic_out.h"
 #include "net/quic_tls.h"
 
+#include <rpckit/message.h>
+
 /*
  * Packets come in by quic_end.c, which finds the connection; quic_conn.c gives
  * them to ngtcp2, whose callbacks (quic_back.c) change fields only.  At the end
@@ -47,6 +49,24 @@ struct quic_peer_token {
 	uint64_t seq;
 };
 
+/*
+ * A message on a unidirectional stream of its own.  The peer may have so many
+ * under way; one is as long as a frame, and the stream's window has room for
+ * it, so that only whole ones are shown.
+ */
+#define QUIC_APARTS 8
+#define QUIC_APART_LEN ((size_t)RK_BODY_MAX + 16)
+
+struct quic_apart {
+	TAILQ_ENTRY(quic_apart) link;
+	int64_t id;
+	struct quic_out out; /* of ours */
+	bool fin_sent;
+	bool blocked;  /* the peer's window of this stream is used up */
+	struct buf in; /* of the peer's */
+};
+TAILQ_HEAD(quic_aparts, quic_apart);
+
 struct quic_conn {
 	struct layer layer; /* first */
 	struct quic_end *end;
@@ -79,6 +99,11 @@ struct quic_conn {
 	int64_t stream;
 	struct quic_out out;
 	struct buf in;
+	struct quic_aparts outgoing; /* until confirmed */
+	struct quic_aparts incoming; /* not whole yet */
+	struct quic_aparts arrived;
+	size_t n_outgoing;
+	unsigned packets;      /* so that no stream waits for ever */
 	struct rk_error error; /* why it is not LIVE; RK_OK while it is */
 	struct quic_map_entry ids[QUIC_IDS];
 	struct quic_peer_token tokens[QUIC_PEER_TOKENS];
@@ -156,6 +181,8 @@ void quic_conn_fail(struct quic_conn *c, int rv);
 /* Write at the end of this turn. */
 void quic_conn_touch(struct quic_conn *c);
 void quic_conn_arm(struct quic_conn *c);
+/* Bytes sent or to be sent that the peer has not confirmed. */
+uint64_t quic_conn_held(const struct quic_conn *c);
 /* The peer has accepted us, and confirmed all that was sent; or never will. */
 bool quic_conn_is_settled(const struct quic_conn *c);
 /* Raise what a stack may be waiting for. */
@@ -171,6 +198,28 @@ RK_MUST enum rk_err quic_conn_add_id(
     struct quic_conn *c, const uint8_t *id, size_t len);
 /* Client: open the stream that carries everything, as soon as it may be. */
 int quic_conn_open_stream(struct quic_conn *c);
+
+/* ---- quic_apart.c ---- */
+void quic_apart_init(struct quic_conn *c);
+void quic_apart_fini(struct quic_conn *c);
+RK_MUST enum rk_err quic_apart_send(
+    struct quic_conn *c, const uint8_t *src, size_t len);
+/* Bytes of ours that are not confirmed. */
+uint64_t quic_apart_held(const struct quic_conn *c);
+/* What is whole; NULL: nothing. */
+const struct quic_apart *quic_apart_arrived(const struct quic_conn *c);
+void quic_apart_done(struct quic_conn *c);
+/* The next of ours that has something to send and may; NULL: none. */
+struct quic_apart *quic_apart_next(struct quic_conn *c);
+/* Try those again that the peer's window did not let go on. */
+void quic_apart_unblock(struct quic_conn *c);
+/* Behind the others, so that all get on. */
+void quic_apart_rotate(struct quic_conn *c, struct quic_apart *a);
+/* From ngtcp2's callbacks: a stream of the peer's, its bytes, and an end. */
+int quic_apart_open(struct quic_conn *c, int64_t id);
+int quic_apart_data(struct quic_conn *c, struct quic_apart *a,
+    const uint8_t *data, size_t len, bool fin);
+void quic_apart_close(struct quic_conn *c, struct quic_apart *a);
 
 /* ---- quic_write.c ---- */
 /* Make packets of what waits; all of it, or only what fills a batch of them. */

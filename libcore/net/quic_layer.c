@@ -106,7 +106,7 @@ static enum rk_err
 op_send(struct layer *l, const uint8_t *src, size_t len, size_t *n)
 {
 	struct quic_conn *c = of(l);
-	uint64_t held = quic_out_held(&c->out);
+	uint64_t held = quic_conn_held(c);
 	enum rk_err r;
 
 	*n = 0;
@@ -134,7 +134,7 @@ op_flush(struct layer *l)
 	if (c->state != QUIC_LIVE)
 		return c->error.code;
 	if (quic_out_unsent(&c->out) == 0)
-		return RK_OK;
+		return RK_OK; /* others are written when they are put */
 	quic_conn_write_early(c);
 	quic_conn_touch(c);
 	return RK_OK;
@@ -152,6 +152,33 @@ op_early(struct layer *l, const uint8_t *src, size_t len)
 	return quic_out_put(&c->out, src, len);
 }
 
+static enum rk_err
+op_send_apart(struct layer *l, const uint8_t *src, size_t len)
+{
+	struct quic_conn *c = of(l);
+
+	if (!c->completed || !c->opened || c->state != QUIC_LIVE)
+		return RK_EAGAIN;
+	return quic_apart_send(c, src, len);
+}
+
+static bool
+op_recv_apart(struct layer *l, struct rk_bytes *out)
+{
+	const struct quic_apart *a = quic_apart_arrived(of(l));
+
+	if (a == NULL)
+		return false;
+	*out = (struct rk_bytes){ buf_peek(&a->in), buf_len(&a->in) };
+	return true;
+}
+
+static void
+op_done_apart(struct layer *l)
+{
+	quic_apart_done(of(l));
+}
+
 static unsigned
 op_want(const struct layer *l)
 {
@@ -163,7 +190,7 @@ op_pending(const struct layer *l)
 {
 	const struct quic_conn *c = of_const(l);
 
-	if (buf_len(&c->in) > 0)
+	if (buf_len(&c->in) > 0 || quic_apart_arrived(c) != NULL)
 		return true;
 	return (c->fin || c->state != QUIC_LIVE) && !c->end_told;
 }
@@ -305,6 +332,9 @@ static const struct layer_ops quic_ops = {
 	.pending = op_pending,
 	.query = op_query,
 	.early = op_early,
+	.send_apart = op_send_apart,
+	.recv_apart = op_recv_apart,
+	.done_apart = op_done_apart,
 	.close = op_close,
 	.free = op_free,
 };

@@ -91,6 +91,38 @@ move_on(struct quic_conn *c, struct batch *b, const ngtcp2_path *path,
 	return true;
 }
 
+/* Who has the next bytes: the stream of calls, or a message of its own. */
+struct source {
+	int64_t id; /* -1: nobody has */
+	struct quic_out *out;
+	struct quic_apart *apart; /* NULL: the stream of calls */
+};
+
+/* Calls go first, but one packet in so many is the others'. */
+#define APART_SHARE 4
+
+static struct source
+pick(struct quic_conn *c, bool blocked)
+{
+	struct quic_apart *a = quic_apart_next(c);
+	bool calls = !blocked && c->has_stream && quic_out_unsent(&c->out) > 0;
+
+	if (calls && (a == NULL || c->packets % APART_SHARE != 0))
+		return (struct source){ c->stream, &c->out, NULL };
+	if (a != NULL)
+		return (struct source){ a->id, &a->out, a };
+	return (struct source){ -1, NULL, NULL };
+}
+
+/* What was taken of an apart may have been the last of it. */
+static void
+note_taken(struct source *s, size_t taken, bool fin)
+{
+	quic_out_sent(s->out, taken);
+	if (fin && quic_out_unsent(s->out) == 0)
+		s->apart->fin_sent = true;
+}
+
 /*
  * One packet of what waits.  0: nothing may go now; < 0: an error of the
  * library.  More than one call may be needed to fill it.
@@ -101,28 +133,42 @@ write_packet(struct quic_conn *c, ngtcp2_path *path, ngtcp2_pkt_info *pi,
 {
 	struct iovec v[PIECES];
 	ngtcp2_vec pieces[PIECES];
+	bool blocked = false;
 	ngtcp2_ssize taken;
 	ngtcp2_ssize n;
-	int64_t id = c->has_stream ? c->stream : -1;
-	size_t count;
 
 	for (;;) {
-		count = id < 0 ? 0 : quic_out_peek(&c->out, v, PIECES);
-		for (size_t i = 0; i < count; i++)
+		struct source s = pick(c, blocked);
+		uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_MORE;
+		size_t count =
+		    s.out == NULL ? 0 : quic_out_peek(s.out, v, PIECES);
+		uint64_t offered = 0;
+
+		for (size_t i = 0; i < count; i++) {
 			pieces[i] = (ngtcp2_vec){ v[i].iov_base, v[i].iov_len };
+			offered += v[i].iov_len;
+		}
+		if (s.apart != NULL && offered == quic_out_unsent(s.out))
+			flags |= NGTCP2_WRITE_STREAM_FLAG_FIN;
 		taken = -1;
 		n = ngtcp2_conn_writev_stream(c->q, path, pi, dst, len, &taken,
-		    NGTCP2_WRITE_STREAM_FLAG_MORE, count == 0 ? -1 : id, pieces,
-		    count, loop_now_ns(c->end->loop));
-		if (taken > 0)
-			quic_out_sent(&c->out, (size_t)taken);
-		if (n == NGTCP2_ERR_WRITE_MORE)
-			continue;
-		if (n != NGTCP2_ERR_STREAM_DATA_BLOCKED &&
-		    n != NGTCP2_ERR_STREAM_SHUT_WR &&
-		    n != NGTCP2_ERR_STREAM_NOT_FOUND)
+		    flags, s.id, pieces, count, loop_now_ns(c->end->loop));
+		if (taken >= 0 && s.out != NULL)
+			note_taken(&s, (size_t)taken,
+			    (flags & NGTCP2_WRITE_STREAM_FLAG_FIN) != 0);
+		if (s.apart != NULL && n > 0)
+			quic_apart_rotate(c, s.apart);
+		if (n == NGTCP2_ERR_STREAM_DATA_BLOCKED ||
+		    n == NGTCP2_ERR_STREAM_SHUT_WR ||
+		    n == NGTCP2_ERR_STREAM_NOT_FOUND) {
+			/* The packet goes on without this one. */
+			if (s.apart != NULL)
+				s.apart->blocked = true;
+			else
+				blocked = true;
+		} else if (n != NGTCP2_ERR_WRITE_MORE) {
 			return n;
-		id = -1; /* the packet goes on without the stream */
+		}
 	}
 }
 
@@ -150,6 +196,7 @@ write_packets(struct quic_conn *c, bool whole)
 	ngtcp2_ssize n;
 	size_t total = 0;
 
+	quic_apart_unblock(c);
 	ngtcp2_path_storage_zero(&ps);
 	while (total < quantum && make_room(c, &b)) {
 		if (whole && quic_out_unsent(&c->out) < usual)
@@ -164,6 +211,7 @@ write_packets(struct quic_conn *c, bool whole)
 		if (n == 0)
 			break;
 		total += (size_t)n;
+		c->packets++;
 		if (!move_on(c, &b, &ps.path, (uint8_t)pi.ecn, (size_t)n))
 			break;
 		add_packet(c, &b, &ps.path, (uint8_t)pi.ecn, (size_t)n);

@@ -13,7 +13,6 @@ struct bio_method_st;
 #define TLS_CIPHER "TLS_CHACHA20_POLY1305_SHA256"
 #define TLS_GROUP "X25519"
 #define TLS_SIGNATURE "ed25519"
-#define TLS_ALPN "rpckit/1"
 #define TLS_SERVER_NAME "localhost"
 #define TLS_SESSION_SECONDS (2 * 60 * 60)
 

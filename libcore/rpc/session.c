@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "net/addr.h"
+#include "net/tls.h"
 #include "rpc/frame.h"
 #include "rpc/s2.h"
 #include "trust/chain.h"
@@ -14,6 +15,8 @@
 
 /* A decompressed body is dropped from memory beyond this when idle. */
 #define S2_KEEP 65536
+/* From this payload on a message goes apart. */
+#define APART_MIN 65536
 
 struct session {
 	struct conn *conn; /* NULL only before it was made */
@@ -23,6 +26,7 @@ struct session {
 	struct buf body; /* of the last compressed message */
 	bool paused;     /* by the owner */
 	bool full;       /* by ourselves: too much waits to be sent */
+	bool has_apart;  /* long messages may go on ways of their own */
 	bool trust_added;
 	uint64_t begun_us;
 	uint64_t tls_us;
@@ -104,6 +108,8 @@ describe_handshake(struct session *s)
 	(void)conn_query(s->conn, LAYER_Q_RESUMED, &p->resumed);
 	(void)conn_query(s->conn, LAYER_Q_ALPN, p->alpn);
 	(void)conn_query(s->conn, LAYER_Q_CIPHER, p->cipher);
+	s->has_apart =
+	    conn_has_apart(s->conn) && strcmp(p->alpn, TLS_ALPN) == 0;
 }
 
 /*
@@ -236,6 +242,32 @@ on_data(struct conn *c, const uint8_t *data, size_t len, void *arg)
 	return used;
 }
 
+static bool
+on_apart(struct conn *c, const uint8_t *data, size_t len, void *arg)
+{
+	static const struct rk_error torn = { .text = "not one whole message" };
+	struct session *s = arg;
+	struct rk_error err = { 0 };
+	struct rk_bytes body;
+	struct frame f;
+	struct msg m;
+
+	(void)c;
+	if (!may_deliver(s))
+		return false;
+	if (frame_split(data, len, &f, NULL, &err) != RK_OK || f.total != len) {
+		broken(
+		    s, err.code == RK_OK || err.text[0] == '\0' ? &torn : &err);
+		return true;
+	}
+	if (unpack(s, &f, &body, &err) != RK_OK ||
+	    msg_decode(body.ptr, body.len, &m, &err) != RK_OK) {
+		broken(s, &err);
+		return true;
+	}
+	return s->events->message(s, &m, s->arg);
+}
+
 static void
 on_room(struct conn *c, void *arg)
 {
@@ -261,6 +293,7 @@ on_closed(struct conn *c, const struct rk_error *why, void *arg)
 static const struct conn_events conn_callbacks = {
 	.proven = on_proven,
 	.data = on_data,
+	.apart = on_apart,
 	.room = on_room,
 	.closed = on_closed,
 };
@@ -304,6 +337,33 @@ session_open(
 
 /* ---- messages out ---- */
 
+/*
+ * Long calls and answers go on streams of their own between peers that both
+ * know of these; whatever else is in an order of its own stays in the one
+ * queue.
+ */
+static bool
+goes_apart(const struct session *s, const struct msg *m)
+{
+	return m->payload.len >= APART_MIN && s->has_apart &&
+	       (m->hdr.type == RK_TYPE_CALL || m->hdr.type == RK_TYPE_REPLY);
+}
+
+/* False: it is to go the usual way. */
+static bool
+send_apart(struct session *s, const struct msg *m, const struct rk_arg *args,
+    size_t n_args)
+{
+	struct buf b;
+	bool sent;
+
+	buf_init(&b, RK_BODY_MAX + FRAME_HEAD_LEN);
+	sent = msg_encode(&b, m, args, n_args) == RK_OK &&
+	       conn_send_apart(s->conn, buf_peek(&b), buf_len(&b));
+	buf_fini(&b);
+	return sent;
+}
+
 enum rk_err
 session_send(struct session *s, const struct msg *m, const struct rk_arg *args,
     size_t n_args)
@@ -312,6 +372,8 @@ session_send(struct session *s, const struct msg *m, const struct rk_arg *args,
 
 	if (conn_state(s->conn) != CONN_OPEN)
 		return RK_ESTATE;
+	if (goes_apart(s, m) && send_apart(s, m, args, n_args))
+		return RK_OK;
 	r = msg_encode(conn_out(s->conn), m, args, n_args);
 	if (r == RK_ETOOBIG && !session_has_room(s))
 		return RK_ELIMIT;
