@@ -30,9 +30,9 @@ static const struct field fields[] = {
 	{ .name = "name", .title = "NAME" },
 	{ .name = "state", .title = "STATE" },
 	{ .name = "not_after", .title = "ENDS", .kind = FIELD_TIME },
-	{ .name = "mail", .title = "MAIL" },
+	{ .name = "mail", .title = "MAIL", .kind = FIELD_SHOWN },
 	{ .name = "fp", .title = "KEY" },
-	{ .name = "common_name" },
+	{ .name = "common_name", .kind = FIELD_SHOWN },
 	{ .name = "serial" },
 	{ .name = "file" },
 };

@@ -112,7 +112,7 @@ show_findings(struct selfy *s, const struct findings *f)
 	static const struct field fields[] = {
 		{ .name = "check" },
 		{ .name = "state" },
-		{ .name = "text" },
+		{ .name = "text", .kind = FIELD_SHOWN },
 	};
 	enum rk_err r = RK_OK;
 
@@ -150,8 +150,8 @@ show_answer(struct selfy *s, const char *path, const struct cert_view *v,
 	static const struct field fields[] = {
 		{ .name = "ok", .kind = FIELD_BOOL },
 		{ .name = "file" },
-		{ .name = "reason" },
-		{ .name = "name" },
+		{ .name = "reason", .kind = FIELD_SHOWN },
+		{ .name = "name", .kind = FIELD_SHOWN },
 		{ .name = "fp" },
 		{ .name = "not_after", .kind = FIELD_TIME },
 	};

@@ -80,13 +80,16 @@ cert_row(struct selfy *s, const char *file, const struct cert_view *v,
     const char *pem)
 {
 	static const struct field fields[] = { { .name = "kind" },
-		{ .name = "file" }, { .name = "name" }, { .name = "mail" },
-		{ .name = "fp" }, { .name = "key_kind" }, { .name = "key_id" },
+		{ .name = "file" }, { .name = "name", .kind = FIELD_SHOWN },
+		{ .name = "mail", .kind = FIELD_SHOWN }, { .name = "fp" },
+		{ .name = "key_kind" }, { .name = "key_id" },
 		{ .name = "not_before", .kind = FIELD_TIME },
 		{ .name = "not_after", .kind = FIELD_TIME },
-		{ .name = "issuer" }, { .name = "issuer_name" },
+		{ .name = "issuer", .kind = FIELD_SHOWN },
+		{ .name = "issuer_name", .kind = FIELD_SHOWN },
 		{ .name = "signature" }, { .name = "serial" },
-		{ .name = "subject" }, { .name = "names" },
+		{ .name = "subject", .kind = FIELD_SHOWN },
+		{ .name = "names", .kind = FIELD_SHOWN },
 		{ .name = "ca", .kind = FIELD_BOOL }, { .name = "usage" },
 		{ .name = "ext_usage" }, { .name = "pem" } };
 	char id[RK_KEY_ID_LEN];
@@ -164,7 +167,8 @@ view_csr(
     struct selfy *s, const struct subject *sub, const struct pem_item *item)
 {
 	static const struct field fields[] = { { .name = "kind" },
-		{ .name = "file" }, { .name = "subject" }, { .name = "names" },
+		{ .name = "file" }, { .name = "subject", .kind = FIELD_SHOWN },
+		{ .name = "names", .kind = FIELD_SHOWN },
 		{ .name = "key_kind" }, { .name = "fp" },
 		{ .name = "signed", .kind = FIELD_BOOL } };
 	struct csr_view v;
@@ -225,7 +229,8 @@ view_crl(
     struct selfy *s, const struct subject *sub, const struct pem_item *item)
 {
 	static const struct field fields[] = { { .name = "kind" },
-		{ .name = "file" }, { .name = "issuer" }, { .name = "number" },
+		{ .name = "file" }, { .name = "issuer", .kind = FIELD_SHOWN },
+		{ .name = "number" },
 		{ .name = "this_update", .kind = FIELD_TIME },
 		{ .name = "next_update", .kind = FIELD_TIME },
 		{ .name = "entries", .kind = FIELD_NUMBER } };

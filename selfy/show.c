@@ -46,7 +46,7 @@ show_made(
 		{ .name = "fp" },
 		{ .name = "file" },
 		{ .name = "serial" },
-		{ .name = "mail" },
+		{ .name = "mail", .kind = FIELD_SHOWN },
 		{ .name = "not_after", .kind = FIELD_TIME },
 	};
 	struct cert_view v;

@@ -54,6 +54,7 @@ RK_MUST enum rk_err out_flush(const struct out *o);
  */
 enum field_kind {
 	FIELD_TEXT,   /* escaped by the sink */
+	FIELD_SHOWN,  /* text that is escaped already; stays as it is */
 	FIELD_NUMBER, /* right-aligned */
 	FIELD_BOOL,
 	FIELD_TIME /* seconds since 1970, RFC 3339; 0 is none */

@@ -59,7 +59,7 @@ out:
 
 /* Escaped text; each byte becomes at most four. */
 static enum rk_err
-put_text(struct buf *b, const char *text)
+put_text(struct buf *b, enum field_kind kind, const char *text)
 {
 	size_t len = strlen(text);
 	uint8_t *p;
@@ -69,7 +69,10 @@ put_text(struct buf *b, const char *text)
 		len = CELL_MAX;
 	if ((r = buf_reserve(b, 4 * len + 1, &p)) != RK_OK)
 		return r;
-	rk_escape((char *)p, 4 * len + 1, text, len);
+	if (kind == FIELD_SHOWN)
+		str_escape_again((char *)p, 4 * len + 1, text);
+	else
+		rk_escape((char *)p, 4 * len + 1, text, len);
 	buf_commit(b, strlen((char *)p));
 	return RK_OK;
 }
@@ -82,9 +85,10 @@ put_cell(struct buf *b, enum field_kind kind, const union cell *c)
 
 	switch (kind) {
 	case FIELD_TEXT:
+	case FIELD_SHOWN:
 		if (c->text == NULL || *c->text == '\0')
 			break;
-		return put_text(b, c->text);
+		return put_text(b, kind, c->text);
 	case FIELD_NUMBER:
 		return buf_printf(b, "%jd", (intmax_t)c->number);
 	case FIELD_BOOL:
@@ -105,6 +109,7 @@ put_json_cell(struct buf *b, enum field_kind kind, const union cell *c)
 
 	switch (kind) {
 	case FIELD_TEXT:
+	case FIELD_SHOWN:
 		if (c->text == NULL)
 			break;
 		return out_json_string(b, c->text, strlen(c->text));
@@ -237,6 +242,12 @@ screen_width(void)
 	return ws.ws_col;
 }
 
+static bool
+is_text(enum field_kind kind)
+{
+	return kind == FIELD_TEXT || kind == FIELD_SHOWN;
+}
+
 /* Make the widest text columns narrower until the table fits. */
 static void
 shrink(struct table *t, unsigned screen)
@@ -249,7 +260,7 @@ shrink(struct table *t, unsigned screen)
 			if (t->fields[i].title == NULL)
 				continue;
 			total += t->widths[i] + (total == 0 ? 0 : GAP);
-			if (t->fields[i].kind == FIELD_TEXT &&
+			if (is_text(t->fields[i].kind) &&
 			    (widest == t->n ||
 			        t->widths[i] > t->widths[widest]))
 				widest = i;

@@ -282,6 +282,18 @@ hostile() {
 	done
 	"$selfy" -v evil.crt >out
 	has out 'a\\x1b\]0;x\\x07\\u202eb' "but what it was"
+	"$selfy" -v evil.crt -plain >out
+	has out '	a\\x1b\]0;x\\x07\\u202eb	e\\x1b\[2J@x	' \
+	    "and -plain says it in the same words"
+	mkdir evil
+	cp evil.crt evil
+	"$selfy" -list evil >out
+	has out ' e\\x1b\[2J@x ' "so does a table"
+	"$selfy" -json -list evil >out
+	has out '"mail":"e\\\\x1b\[2J@x"' "and JSON, which has quotes of its own"
+	mv evil "$(printf 'ev\033[2Jil')"
+	"$selfy" -plain -list "$(printf 'ev\033[2Jil')" >out
+	has out '	ev\\x1b\[2Jil/evil.crt$' "what nobody has escaped is, once"
 }
 
 make_and_verify

@@ -87,6 +87,56 @@ test_table(void **state)
 }
 
 static int
+print_shown(void *arg)
+{
+	static const struct field two[] = {
+		{ "raw", "RAW", FIELD_TEXT },
+		{ "shown", "SHOWN", FIELD_SHOWN },
+	};
+	/* The last should have been escaped, and was not. */
+	static const union cell cells[][2] = {
+		{ { .text = "a\\b\n" }, { .text = "a\\\\b\\x0a" } },
+		{ { .text = NULL }, { .text = "" } },
+		{ { .text = "x" }, { .text = "\033[2J" } },
+	};
+	const struct out *o = arg;
+	struct table *t;
+
+	if (table_new(o, two, 2, &t) != RK_OK)
+		return 1;
+	for (size_t i = 0; i < 3; i++) {
+		if (table_row(t, cells[i]) != RK_OK)
+			return 2;
+	}
+	table_end(t);
+	return out_flush(o) == RK_OK ? 0 : 3;
+}
+
+/* What has been escaped stays as it is, and is safe all the same. */
+static void
+test_shown(void **state)
+{
+	static struct capture got;
+	struct out o = { .prog = "try" };
+
+	(void)state;
+	capture_run(&got, print_shown, &o);
+	assert_int_equal(got.status, 0);
+	assert_string_equal(got.out, "RAW       SHOWN\n"
+	                             "a\\\\b\\x0a  a\\\\b\\x0a\n"
+	                             "-         -\n"
+	                             "x         \\x1b[2J\n");
+	o.form = OUT_PLAIN;
+	capture_run(&got, print_shown, &o);
+	assert_string_equal(
+	    got.out, "a\\\\b\\x0a\ta\\\\b\\x0a\n-\t-\nx\t\\x1b[2J\n");
+	o.form = OUT_JSON;
+	capture_run(&got, print_shown, &o);
+	assert_non_null(strstr(
+	    got.out, "\"raw\":\"a\\\\b\\n\",\"shown\":\"a\\\\\\\\b\\\\x0a\"}"));
+}
+
+static int
 print_nothing(void *arg)
 {
 	struct table *t;
@@ -390,6 +440,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_shown),
 		cmocka_unit_test(test_empty_table),
 		cmocka_unit_test(test_narrow_table),
 		cmocka_unit_test(test_json_string),
