@@ -5,7 +5,33 @@ set -u
 # shellcheck source=tests/interop/lib.sh
 . "${SRC_DIR:?}/tests/interop/lib.sh"
 
+# refuses TEXT KEY VALUE: a header with this field, its value in hex.
+refuses() {
+	python3 - "$2" "$3" >bad <<-'END'
+		import sys
+
+		def text(s):
+		    return bytes([0xA0 + len(s)]) + s.encode()
+
+		key, value = text(sys.argv[1]), bytes.fromhex(sys.argv[2])
+		body = b"\x81" + text("HDR_zid00_rct") + b"\x81" + key + value
+		head = bytes.fromhex("b35d1839ac8e1d00")
+		sys.stdout.buffer.write(head + len(body).to_bytes(8, "big") + body)
+	END
+	"$gopeer" vectors bad >out 2>err
+	[ $? -eq 1 ] && grep -q "${4:-code}" err
+	result $? "it $1"
+}
+
 certificates
+refuses 'refuses an unsigned type' Typ_zid10_rct cc80
+refuses 'refuses a signed number of a call' Seqno_zid09_u64 d07f
+refuses 'refuses the usual time of msgpack' Created_zid00_tim \
+	c70cff000000000000000000000000
+refuses 'refuses bytes for a text' Subject_zid08_str c40161
+refuses 'refuses what is cut off' Subject_zid08_str a26e 'cut off'
+refuses 'takes a wide number and does not write it' Typ_zid10_rct d10001 \
+	'other bytes'
 "$gopeer" vectors "$SRC_DIR"/tests/vectors/*.bin >out 2>err
 result $? 'every captured frame is written the same'
 grep -c 'bin: [1-9]' out >count

@@ -91,6 +91,27 @@ lists() {
 	rm -f known_client_keys
 }
 
+# The Go client's own list, of servers.
+servers_known() { # TRANSPORT
+	: >goservers
+	chmod 600 goservers
+	go_checks "a server to record ($1)" "$(url "$1")" -k alice \
+		-known goservers echo
+	has goservers ':node@example.org$' 'Go has rpcd in its list'
+	"$selfy" -k "other-$1" -e other@example.org -nopass >out 2>err
+	result $? 'another key for rpcd'
+	chmod 400 goservers
+	go_checks "a known server ($1)" "$(url "$1")" -k alice \
+		-known goservers echo
+	first=$daemon
+	check 'rpcd with the other key' start 1 -k "other-$1" \
+		--listen "$1:127.0.0.1:0"
+	go_refused 'Go refuses it' 'known keys: locked' "$(url "$1")" \
+		-k alice -known goservers
+	stop
+	daemon=$first
+}
+
 certificates
 strangers
 conf
@@ -103,4 +124,11 @@ skipped_quic 'Go to rpcd'
 stop
 result $? 'rpcd ends as told'
 lists
+for transport in $transports; do
+	[ "$transport" != tcp ] || continue
+	check 'rpcd' start 1 --listen "$transport:127.0.0.1:0"
+	servers_known "$transport"
+	stop
+	result $? 'rpcd ends as told'
+done
 plan
