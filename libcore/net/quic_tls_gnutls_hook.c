@@ -35,10 +35,8 @@ judge_shown(struct quic_tls *t)
 	    gnutls_certificate_get_peers(t->session, &n);
 	int rv;
 
-	if (chain == NULL || n == 0) {
-		t->alert = GNUTLS_A_CERTIFICATE_REQUIRED;
+	if (chain == NULL || n == 0)
 		return GNUTLS_E_CERTIFICATE_REQUIRED;
-	}
 	for (unsigned i = 0; i < n && i <= CHAIN_CERTS_MAX; i++)
 		certs[i] = (struct rk_bytes){ chain[i].data, chain[i].size };
 	if ((rv = judge(t, certs, n)) != 0)

@@ -91,9 +91,10 @@ complete_server(struct quicpair_end *e)
 	uint8_t token[NGTCP2_CRYPTO_MAX_REGULAR_TOKENLEN];
 	ngtcp2_ssize n;
 
-	if (!e->pair->send_tickets)
+	if (e->pair->send_tickets)
+		must(quic_tls_send_ticket(e->tls) == RK_OK, "send_ticket");
+	if (!e->pair->send_tokens)
 		return;
-	must(quic_tls_send_ticket(e->tls) == RK_OK, "send_ticket");
 	n = ngtcp2_crypto_generate_regular_token(token, token_key,
 	    sizeof(token_key), (const ngtcp2_sockaddr *)&a, sizeof(a),
 	    e->pair->now);
@@ -323,6 +324,7 @@ quicpair_new(struct quic_tls_ctx *client, struct quic_tls_ctx *server)
 
 	must(p != NULL, "calloc");
 	p->send_tickets = true;
+	p->send_tokens = true;
 	/* Tokens compare two connections' times: the clock goes on. */
 	p->now = (uint64_t)time(NULL) * NGTCP2_SECONDS;
 	init_end(p, &p->client, client);

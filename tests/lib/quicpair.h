@@ -51,9 +51,10 @@ struct quicpair {
 	struct quicpair_end client, server;
 	uint64_t now;
 	bool drop_to_client; /* the way back is cut */
-	bool send_tickets;   /* as a server does (the default) */
-	bool v2;             /* a strange client speaks QUIC version 2 */
-	size_t token_len;    /* of the client's first Initial */
+	/* As a server does (the default). */
+	bool send_tickets, send_tokens;
+	bool v2;          /* a strange client speaks QUIC version 2 */
+	size_t token_len; /* of the client's first Initial */
 	bool token_good;
 	struct quicpair_queue first; /* all the client sent, for a replay */
 };
