@@ -24,7 +24,9 @@ struct quic_tls_conf {
 	/* Server: keys of tickets, derived with use "quic-ticket"; the context
 	 * takes a reference. NULL for a client. */
 	struct seed *seed;
-	bool early; /* take early data (server), offer it (client) */
+	/* Take early data (server), offer it (client); never with
+	 * RK_TLS_SKIP_VERIFY. */
+	bool early;
 };
 
 /* RK_EINVAL, RK_ENOMEM, RK_ETLS.  May be shared by threads. */
@@ -54,7 +56,8 @@ void *quic_tls_native(struct quic_tls *t);
 void quic_tls_callbacks(bool server, ngtcp2_callbacks *cb);
 
 /*
- * Client, before the handshake: what is remembered of the server.  params is
+ * Client, before the handshake: what is remembered of the server, and forgotten
+ * by the context now.  params is
  * for ngtcp2_conn_decode_and_set_0rtt_transport_params() and empty where early
  * data cannot be offered; token is for settings.token.  Borrowed from t.
  */
@@ -76,8 +79,13 @@ bool quic_tls_early_accepted(const struct quic_tls *t);
 /*
  * The peer's leaf as DER.  Server: as soon as it is known, on a resumed session
  * possibly before any early byte, else when the handshake has completed.
- * Client: from the beginning when a session is being resumed.  False: unknown,
- * or nobody was asked for one.  Borrowed from t.
+ * Client: from the beginning when a session is being resumed, though judged and
+ * proven only with the handshake.  False: unknown, or nobody was asked for one.
+ * Borrowed from t until the next call that lets the handshake go on.
+ *
+ * Where a server asks, early bytes that come while this is false may be those
+ * of a copy: they must wait for the handshake to complete, which only their
+ * sender can bring about.  All others were sent to this server once.
  */
 bool quic_tls_peer_cert(struct quic_tls *t, struct rk_bytes *out);
 /* The selected name, "" for none. */

@@ -6,8 +6,8 @@
 #include <rpckit/err.h>
 
 /*
- * Servers with the same seed accept one another's session tickets, and a
- * restarted server can reset the connections it has forgotten.
+ * Servers with the same seed and certificate accept one another's session
+ * tickets, and a restarted server can reset the connections it has forgotten.
  */
 #define SEED_LEN 32
 struct seed;

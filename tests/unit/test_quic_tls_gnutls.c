@@ -239,6 +239,62 @@ our_packets_are_those_of_others(void **state)
 	quicrig_fini(&r);
 }
 
+/* A certificate of this many names, shown to a server that asks for one. */
+static struct quicpair *
+show_large(size_t names)
+{
+	static const struct rk_str name = {
+		"somebody.with.a.rather.long.name@mail.example.org", 50
+	};
+	struct rk_str *emails = calloc(names, sizeof(*emails));
+	struct quicpair *p = quicpair_new(NULL, rig.server);
+	struct certs_opts opts = { .emails = emails, .n_emails = names };
+	struct certs_cert *cert;
+	gnutls_datum_t pem;
+	gnutls_datum_t key;
+	struct plain c;
+
+	assert_non_null(emails);
+	for (size_t i = 0; i < names; i++)
+		emails[i] = name;
+	cert = certs_new(rig.ca, &opts);
+	start_plain(&c, p, NULL, 0);
+	pem = (gnutls_datum_t){ (unsigned char *)cert->pem,
+		(unsigned)strlen(cert->pem) };
+	key = (gnutls_datum_t){ (unsigned char *)cert->key_pem,
+		(unsigned)strlen(cert->key_pem) };
+	assert_int_equal(gnutls_certificate_set_x509_key_mem(
+	                     c.cred, &pem, &key, GNUTLS_X509_FMT_PEM),
+	    0);
+	quicpair_run(p);
+	assert_true(p->server.dead && !p->server.by_peer);
+	assert_false(p->server.completed);
+	free_plain(&c);
+	certs_free(cert);
+	free(emails);
+	return p;
+}
+
+static void
+certificates_too_large(void **state)
+{
+	struct rk_error err;
+	struct quicpair *p;
+
+	(void)state;
+	p = show_large(320);
+	assert_int_equal(p->server.closed, 0x12a);
+	(void)quic_tls_explain(p->server.tls, p->server.closed, false, &err);
+	assert_string_equal(err.text, "the peer sent an unusable certificate");
+	quicpair_free(p);
+	p = show_large(420);
+	assert_int_equal(p->server.closed, 0x132);
+	(void)quic_tls_explain(p->server.tls, p->server.closed, false, &err);
+	assert_string_equal(err.text, "the peer sent too large a message");
+	quicpair_free(p);
+	assert_int_equal(rig.judge_client.asked, 0);
+}
+
 /* A KeyUpdate of TLS, which QUIC forbids, is an error and not our end. */
 static void
 a_key_update_of_tls(void **state)
@@ -453,6 +509,7 @@ main(void)
 		ROW(a_client_that_can_everything),
 		ROW(names_are_never_a_reason_to_refuse),
 		ROW(our_packets_are_those_of_others),
+		ROW(certificates_too_large),
 		ROW(a_key_update_of_tls),
 		ROW(tickets_live_for_two_hours),
 		ROW(keys_of_tickets_change_with_the_epoch),
