@@ -1,10 +1,13 @@
 /* What a client remembers of its server between two connections. */
 #include "net/quic_kept.h"
 
+#include <time.h>
+
 #define SESSION_LEN_MAX (128 * 1024)
 #define PARAMS_LEN_MAX 1024
 #define TOKEN_LEN_MAX 4096
 #define LEAF_LEN_MAX 16384
+#define MARGIN_MS 10000
 
 void
 quic_kept_init(struct quic_kept *k)
@@ -13,6 +16,8 @@ quic_kept_init(struct quic_kept *k)
 	buf_init(&k->params, PARAMS_LEN_MAX);
 	buf_init(&k->token, TOKEN_LEN_MAX);
 	buf_init(&k->leaf, LEAF_LEN_MAX);
+	k->made = 0;
+	k->until = 0;
 }
 
 void
@@ -29,6 +34,31 @@ quic_kept_set(struct buf *part, const void *p, size_t len)
 {
 	buf_wipe(part);
 	return len == 0 ? RK_OK : buf_put(part, p, len);
+}
+
+static int64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts); /* it is always there */
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+void
+quic_kept_stamp(struct quic_kept *k, uint32_t seconds)
+{
+	k->made = now_ms();
+	k->until = k->made + (int64_t)seconds * 1000;
+}
+
+bool
+quic_kept_usable(const struct quic_kept *k)
+{
+	int64_t now = now_ms();
+
+	return buf_len(&k->session) > 0 && now >= k->made &&
+	       now + MARGIN_MS < k->until;
 }
 
 enum rk_err

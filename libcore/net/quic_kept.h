@@ -13,11 +13,22 @@ struct quic_kept {
 	struct buf params; /* transport parameters for early data */
 	struct buf token;  /* address token */
 	struct buf leaf;
+	int64_t made; /* the session, in milliseconds since 1970 */
+	int64_t until;
 };
 void quic_kept_init(struct quic_kept *k);
 void quic_kept_fini(struct quic_kept *k); /* wipes; may be used again */
 /* Replace one part.  RK_ETOOBIG, RK_ENOMEM: it is empty then. */
 RK_MUST enum rk_err quic_kept_set(struct buf *part, const void *p, size_t len);
+
+/* The session is from now on, and good for so long. */
+void quic_kept_stamp(struct quic_kept *k, uint32_t seconds);
+/*
+ * Is there a session, and is its time neither over (nor nearly) nor, for a
+ * clock that was set back, still to come?  Libraries offer early data for
+ * sessions they find out too late to be of no use, and fail.
+ */
+bool quic_kept_usable(const struct quic_kept *k);
 
 /* A place for one, shared by threads. */
 struct quic_slot {

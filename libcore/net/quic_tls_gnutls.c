@@ -140,6 +140,8 @@ recall(struct quic_tls *t)
 	struct rk_error ignored = { 0 };
 
 	quic_slot_take(&ctx->slot, &t->used);
+	if (!quic_kept_usable(&t->used))
+		buf_wipe(&t->used.session);
 	t->offers_early = ctx->early && buf_len(&t->used.session) > 0 &&
 	                  buf_len(&t->used.params) > 0;
 	/* Early data go to who is still trusted, or else nowhere: a whole

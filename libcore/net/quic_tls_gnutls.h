@@ -46,9 +46,10 @@ struct quic_tls {
 	struct buf ticket_leaf;
 	/* client */
 	bool offers_early;
-	bool ticket_early;     /* the ticket just received allows early data */
-	struct quic_kept used; /* what is remembered of the server */
-	struct quic_kept next; /* what goes along with its next ticket */
+	bool ticket_early; /* the ticket just received allows early data */
+	uint32_t ticket_seconds; /* and lives so long */
+	struct quic_kept used;   /* what is remembered of the server */
+	struct quic_kept next;   /* what goes along with its next ticket */
 };
 
 /* ---- quic_tls_gnutls_ctx.c ---- */

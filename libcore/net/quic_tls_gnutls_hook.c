@@ -144,6 +144,7 @@ after_client_finished(struct quic_tls *t)
 
 struct new_ticket {
 	struct rk_bytes ticket;
+	uint32_t seconds; /* it lives */
 	bool early;
 };
 
@@ -166,6 +167,7 @@ parse_ticket(const gnutls_datum_t *msg, struct new_ticket *out)
 	*out = (struct new_ticket){ .early = false };
 	if (at >= len)
 		return false;
+	out->seconds = get_u16(p) << 16 | get_u16(p + 2);
 	at += 1 + (size_t)p[at];
 	if (at + 2 > len)
 		return false;
@@ -206,7 +208,10 @@ before_ticket_received(struct quic_tls *t, const gnutls_datum_t *msg)
 {
 	struct new_ticket got;
 
-	t->ticket_early = parse_ticket(msg, &got) && got.early;
+	if (!parse_ticket(msg, &got))
+		return GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
+	t->ticket_early = got.early;
+	t->ticket_seconds = got.seconds;
 	return 0;
 }
 
@@ -226,8 +231,10 @@ after_ticket_received(struct quic_tls *t)
 	    quic_kept_set(&k.params, buf_peek(&t->next.params),
 	        t->ticket_early ? buf_len(&t->next.params) : 0) == RK_OK &&
 	    quic_kept_set(&k.leaf, buf_peek(&t->peer), buf_len(&t->peer)) ==
-	        RK_OK)
+	        RK_OK) {
+		quic_kept_stamp(&k, t->ticket_seconds);
 		quic_slot_give(&t->ctx->slot, &k);
+	}
 	quic_kept_fini(&k);
 	gnutls_memset(session.data, 0, session.size);
 	gnutls_free(session.data);

@@ -357,6 +357,7 @@ resumes(int64_t made, int64_t used)
 	bool resumed;
 
 	clock_now = made;
+	quic_tls_ctx_forget(rig.client); /* time may have gone back */
 	quicrig_visit(rig.client, rig.server);
 	p = quicpair_new(rig.client, rig.server);
 	quicpair_send(&p->client, "text");
@@ -382,6 +383,33 @@ tickets_live_for_two_hours(void **state)
 	gnutls_global_set_time_function(time);
 }
 
+/* A client that comes too late comes as if for the first time. */
+static void
+sessions_that_are_over_are_not_offered(void **state)
+{
+	struct rk_bytes params;
+	struct rk_bytes token;
+	struct quicpair *p;
+
+	(void)state;
+	p = quicpair_new(rig.client, rig.server);
+	p->drop_to_client = true;
+	quicpair_run(p);
+	gnutls_db_set_cache_expiration(quic_tls_native(p->server.tls), 9);
+	p->drop_to_client = false;
+	quicpair_run(p);
+	assert_true(p->client.confirmed);
+	quicpair_free(p);
+	p = quicpair_new(rig.client, rig.server);
+	quic_tls_remembered(p->client.tls, &params, &token);
+	assert_int_equal(params.len, 0);
+	quicpair_run(p);
+	assert_true(p->client.confirmed);
+	assert_true(p->token_good);
+	assert_false(quic_tls_resumed(p->client.tls));
+	quicpair_free(p);
+}
+
 static uint8_t key_name[16];
 
 static int
@@ -402,9 +430,11 @@ on_ticket(gnutls_session_t s, unsigned type, unsigned when, unsigned incoming,
 static void
 name_key(int64_t now, uint8_t out[16])
 {
-	struct quicpair *p = quicpair_new(rig.client, rig.server);
+	struct quicpair *p;
 
 	clock_now = now;
+	quic_tls_ctx_forget(rig.client);
+	p = quicpair_new(rig.client, rig.server);
 	p->drop_to_client = true;
 	quicpair_run(p);
 	gnutls_handshake_set_hook_function(quic_tls_native(p->server.tls),
@@ -512,6 +542,7 @@ main(void)
 		ROW(certificates_too_large),
 		ROW(a_key_update_of_tls),
 		ROW(tickets_live_for_two_hours),
+		ROW(sessions_that_are_over_are_not_offered),
 		ROW(keys_of_tickets_change_with_the_epoch),
 		cmocka_unit_test(the_table_forgets_the_oldest),
 		cmocka_unit_test(the_table_holds_so_many_bytes),
