@@ -16,7 +16,9 @@
  *
  * The verify function is asked inside the handshake, before any byte of the
  * peer's is delivered, and again whenever a session is resumed, with the
- * certificate the peer proved when the session began.
+ * certificate the peer proved when the session began: by a server inside the
+ * handshake, by a client before it, which begins from the start if it is told
+ * no.
  */
 struct quic_tls_ctx;
 struct quic_tls_conf {

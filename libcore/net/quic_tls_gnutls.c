@@ -78,6 +78,33 @@ on_alert(gnutls_session_t session, gnutls_record_encryption_level_t level,
 	return 0;
 }
 
+/* ---- why it failed ---- */
+
+static const struct {
+	int code;
+	const char *text;
+} own_reasons[] = {
+	{ GNUTLS_E_UNSUPPORTED_VERSION_PACKET, TLS_OLD_PEER },
+	{ GNUTLS_E_NO_CIPHER_SUITES, TLS_NO_CIPHER },
+	{ GNUTLS_E_UNKNOWN_CIPHER_SUITE, TLS_NO_CIPHER },
+	{ GNUTLS_E_NO_COMMON_KEY_SHARE, TLS_NO_GROUP },
+	{ GNUTLS_E_ECC_NO_SUPPORTED_CURVES, TLS_NO_GROUP },
+	{ GNUTLS_E_UNSUPPORTED_SIGNATURE_ALGORITHM, TLS_NO_SIGNATURE },
+	{ GNUTLS_E_NO_CERTIFICATE_FOUND, TLS_NO_CERT },
+	{ GNUTLS_E_CERTIFICATE_REQUIRED, TLS_NO_CERT },
+	{ GNUTLS_E_PK_SIG_VERIFY_FAILED, TLS_BAD_PROOF },
+	{ GNUTLS_E_HANDSHAKE_TOO_LARGE, TLS_TOO_LARGE },
+};
+
+static const char *
+own_text(int code)
+{
+	for (size_t i = 0; i < sizeof(own_reasons) / sizeof(*own_reasons); i++)
+		if (own_reasons[i].code == code)
+			return own_reasons[i].text;
+	return gnutls_strerror(code);
+}
+
 /* ---- what ngtcp2 gives ---- */
 
 static int
@@ -85,7 +112,7 @@ break_off(struct quic_tls *t, ngtcp2_conn *conn, int code)
 {
 	int rv;
 
-	t->failed = code;
+	(void)err_set(&t->base.own, RK_ETLS, "%s", own_text(code));
 	(void)gnutls_alert_send_appropriate(t->session, code);
 	rv = ngtcp2_conn_get_tls_error(conn);
 	return rv != 0 ? rv : NGTCP2_ERR_CRYPTO;
@@ -132,47 +159,21 @@ quic_tls_callbacks(bool server, ngtcp2_callbacks *cb)
 
 /* ---- the life of a handshake ---- */
 
-/* What is remembered, as far as it may be used. */
-static void
-recall(struct quic_tls *t)
-{
-	struct quic_tls_ctx *ctx = t->ctx;
-	struct rk_error ignored = { 0 };
-
-	quic_slot_take(&ctx->slot, &t->used);
-	if (!quic_kept_usable(&t->used))
-		buf_wipe(&t->used.session);
-	t->offers_early = ctx->early && buf_len(&t->used.session) > 0 &&
-	                  buf_len(&t->used.params) > 0;
-	/* Early data go to who is still trusted, or else nowhere: a whole
-	 * handshake tells why. */
-	if (t->offers_early && quic_tls_judge_leaf(t, &t->used.leaf) != 0) {
-		buf_wipe(&t->used.session);
-		t->offers_early = false;
-	}
-	t->judged = false;
-	t->alert = 0;
-	t->refused = ignored;
-}
-
-/* False: begin without a session, which is always possible. */
 static bool
 resume(struct quic_tls *t)
 {
-	if (buf_len(&t->used.session) == 0)
-		return true;
-	if (gnutls_session_set_data(t->session, buf_peek(&t->used.session),
-	        buf_len(&t->used.session)) < 0)
-		return false;
-	return quic_kept_set(&t->peer, buf_peek(&t->used.leaf),
-	           buf_len(&t->used.leaf)) == RK_OK;
+	const struct buf *session = &t->base.used.session;
+
+	return buf_len(session) == 0 ||
+	       gnutls_session_set_data(
+	           t->session, buf_peek(session), buf_len(session)) >= 0;
 }
 
 static enum rk_err
 set_session(struct quic_tls *t)
 {
 	gnutls_session_t s;
-	bool early = t->ctx->server ? t->ctx->early : t->offers_early;
+	bool early = t->ctx->server ? t->ctx->early : t->base.offers_early;
 	enum rk_err r;
 	int rv;
 
@@ -203,19 +204,17 @@ quic_tls_new(struct quic_tls_ctx *ctx, ngtcp2_crypto_conn_ref *ref,
 	(void)atomic_fetch_add(&ctx->refs, 1);
 	t->ctx = ctx;
 	t->ref = ref;
-	buf_init(&t->peer, QUIC_LEAF_LEN_MAX);
+	quic_tls_base_init(&t->base, &ctx->slot);
 	buf_init(&t->ticket_leaf, QUIC_LEAF_LEN_MAX);
-	quic_kept_init(&t->used);
-	quic_kept_init(&t->next);
 	if (!ctx->server)
-		recall(t);
+		quic_tls_base_recall(
+		    &t->base, ctx->verify, ctx->arg, ctx->early);
 	r = set_session(t);
 	if (r == RK_OK && !resume(t)) {
 		/* Once more, with nothing left to resume. */
 		gnutls_deinit(t->session);
 		t->session = NULL;
-		buf_wipe(&t->used.session);
-		t->offers_early = false;
+		quic_tls_base_give_up(&t->base);
 		r = set_session(t);
 	}
 	if (r == RK_OK)
@@ -232,10 +231,8 @@ quic_tls_free(struct quic_tls *t)
 		return;
 	if (t->session != NULL)
 		gnutls_deinit(t->session);
-	buf_fini(&t->peer);
 	buf_fini(&t->ticket_leaf);
-	quic_kept_fini(&t->used);
-	quic_kept_fini(&t->next);
+	quic_tls_base_fini(&t->base);
 	quic_tls_ctx_free(t->ctx);
 	free(t);
 }
@@ -244,36 +241,6 @@ void *
 quic_tls_native(struct quic_tls *t)
 {
 	return t->session;
-}
-
-/* ---- what is remembered ---- */
-
-void
-quic_tls_remembered(
-    const struct quic_tls *t, struct rk_bytes *params, struct rk_bytes *token)
-{
-	const struct buf *p = &t->used.params;
-	const struct buf *k = &t->used.token;
-
-	*params = (struct rk_bytes){ NULL, 0 };
-	*token = (struct rk_bytes){ buf_peek(k), buf_len(k) };
-	if (t->offers_early)
-		*params = (struct rk_bytes){ buf_peek(p), buf_len(p) };
-}
-
-void
-quic_tls_keep_params(struct quic_tls *t, const uint8_t *p, size_t len)
-{
-	if (quic_kept_set(&t->next.params, p, len) != RK_OK)
-		buf_wipe(&t->next.params); /* none: no early data */
-}
-
-void
-quic_tls_keep_token(struct quic_tls *t, const uint8_t *p, size_t len)
-{
-	if (quic_kept_set(&t->next.token, p, len) != RK_OK)
-		buf_wipe(&t->next.token); /* none: the server asks again */
-	quic_slot_give_token(&t->ctx->slot, p, len);
 }
 
 enum rk_err
@@ -301,13 +268,6 @@ quic_tls_early_accepted(const struct quic_tls *t)
 	           GNUTLS_SFLAGS_EARLY_DATA) != 0;
 }
 
-bool
-quic_tls_peer_cert(struct quic_tls *t, struct rk_bytes *out)
-{
-	*out = (struct rk_bytes){ buf_peek(&t->peer), buf_len(&t->peer) };
-	return out->len > 0;
-}
-
 void
 quic_tls_alpn(const struct quic_tls *t, char out[ALPN_LEN])
 {
@@ -326,59 +286,6 @@ quic_tls_cipher(const struct quic_tls *t)
 	return gnutls_cipher_get(t->session) == GNUTLS_CIPHER_CHACHA20_POLY1305
 	           ? TLS_CIPHER
 	           : "";
-}
-
-/* ---- why it failed ---- */
-
-static const struct {
-	int code;
-	const char *text;
-} own_reasons[] = {
-	{ GNUTLS_E_UNSUPPORTED_VERSION_PACKET, TLS_OLD_PEER },
-	{ GNUTLS_E_NO_CIPHER_SUITES, TLS_NO_CIPHER },
-	{ GNUTLS_E_UNKNOWN_CIPHER_SUITE, TLS_NO_CIPHER },
-	{ GNUTLS_E_NO_COMMON_KEY_SHARE, TLS_NO_GROUP },
-	{ GNUTLS_E_ECC_NO_SUPPORTED_CURVES, TLS_NO_GROUP },
-	{ GNUTLS_E_UNSUPPORTED_SIGNATURE_ALGORITHM, TLS_NO_SIGNATURE },
-	{ GNUTLS_E_NO_CERTIFICATE_FOUND, TLS_NO_CERT },
-	{ GNUTLS_E_CERTIFICATE_REQUIRED, TLS_NO_CERT },
-	{ GNUTLS_E_PK_SIG_VERIFY_FAILED, TLS_BAD_PROOF },
-	{ GNUTLS_E_HANDSHAKE_TOO_LARGE, TLS_TOO_LARGE },
-};
-
-static const char *
-own_text(const struct quic_tls *t, int alert)
-{
-	for (size_t i = 0; i < sizeof(own_reasons) / sizeof(*own_reasons); i++)
-		if (own_reasons[i].code == t->failed)
-			return own_reasons[i].text;
-	return t->failed != 0 ? gnutls_strerror(t->failed)
-	                      : tls_alert_name(alert);
-}
-
-enum rk_err
-quic_tls_explain(
-    const struct quic_tls *t, uint64_t code, bool by_peer, struct rk_error *err)
-{
-	int alert = (int)(code & UINT8_MAX);
-	enum rk_err r;
-
-	if (t->refused.code != RK_OK) {
-		r = t->refused.code;
-		if (err != NULL)
-			*err = t->refused;
-	} else if (code < NGTCP2_CRYPTO_ERROR ||
-	           code > (NGTCP2_CRYPTO_ERROR | UINT8_MAX)) {
-		r = err_set(err, RK_EPROTO, "QUIC error 0x%llx%s",
-		    (unsigned long long)code, by_peer ? " from the peer" : "");
-	} else if (by_peer) {
-		r = tls_explain_alert(RK_ETLS, alert, err);
-	} else {
-		r = err_set(err, RK_ETLS, "%s", own_text(t, alert));
-	}
-	if (err != NULL)
-		err->step = "tls";
-	return r;
 }
 
 static char library[LIBRARY_TEXT];

@@ -3,16 +3,14 @@
 #define RPCKIT_NET_QUIC_TLS_GNUTLS_H
 
 #include "base/buf.h"
-#include "net/quic_kept.h"
-#include "net/quic_tls.h"
+#include "net/quic_tickets.h"
+#include "net/quic_tls_base.h"
 
 #include <gnutls/gnutls.h>
 #include <stdatomic.h>
 
 #define QUIC_TICKET_KEY_LEN 64 /* what GnuTLS wants */
 #define QUIC_LEAF_LEN_MAX 16384
-
-struct quic_tickets;
 
 struct quic_tls_ctx {
 	atomic_uint refs;
@@ -32,24 +30,19 @@ struct quic_tls_ctx {
 };
 
 struct quic_tls {
+	struct quic_tls_base base;
 	struct quic_tls_ctx *ctx;
 	gnutls_session_t session;
 	ngtcp2_crypto_conn_ref *ref;
-	unsigned installed;      /* keys: a bit for each level and direction */
-	int failed;              /* the library's error, 0: none */
-	uint8_t alert;           /* to send instead of the library's; 0: its */
-	struct rk_error refused; /* by the verify function */
+	unsigned installed; /* keys: a bit for each level and direction */
+	uint8_t alert;      /* to send instead of the library's; 0: its */
 	bool judged;
-	struct buf peer; /* the leaf, judged or (client) to be judged */
 	/* server: the leaf that the client's ticket was given to */
 	bool ticket_known;
 	struct buf ticket_leaf;
-	/* client */
-	bool offers_early;
-	bool ticket_early; /* the ticket just received allows early data */
-	uint32_t ticket_seconds; /* and lives so long */
-	struct quic_kept used;   /* what is remembered of the server */
-	struct quic_kept next;   /* what goes along with its next ticket */
+	/* client: the ticket just received allows early data, lives so long */
+	bool ticket_early;
+	uint32_t ticket_seconds;
 };
 
 /* ---- quic_tls_gnutls_ctx.c ---- */
@@ -66,32 +59,5 @@ int quic_tls_hook(gnutls_session_t session, unsigned type, unsigned when,
     unsigned incoming, const gnutls_datum_t *msg);
 /* The peer has shown a chain and proved that it holds the key. */
 int quic_tls_on_verify(gnutls_session_t session);
-/* Ask about the leaf of a session that began earlier: 0, or the error to end
- * the handshake with. */
-int quic_tls_judge_leaf(struct quic_tls *t, const struct buf *leaf);
-
-/* ---- quic_tls_gnutls_tickets.c ---- */
-
-/*
- * Which client got which ticket: the library tells whose session is resumed
- * only after the early data.  It also makes early data safe from replay: a
- * ticket of ours brings them once.  Bounded; what was used longest ago is
- * forgotten.  Any thread.
- */
-struct quic_tickets *quic_tickets_new(void); /* NULL: no memory */
-void quic_tickets_free(struct quic_tickets *s);
-/* leaf may be empty.  Lost silently when memory is. */
-void quic_tickets_add(struct quic_tickets *s, struct rk_bytes ticket,
-    const uint8_t *leaf, size_t leaf_len);
-
-enum quic_ticket {
-	QUIC_TICKET_UNKNOWN, /* made by others, or forgotten */
-	QUIC_TICKET_FRESH,
-	QUIC_TICKET_SPENT /* it has brought early data before */
-};
-/* What is known of a ticket, its leaf if it is known; spend: it is used for
- * early data now.  RK_ENOMEM makes it unknown. */
-enum quic_ticket quic_tickets_find(struct quic_tickets *s,
-    struct rk_bytes ticket, bool spend, struct buf *leaf);
 
 #endif

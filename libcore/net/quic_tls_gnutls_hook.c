@@ -15,7 +15,7 @@ judge(struct quic_tls *t, const struct rk_bytes *certs, size_t n)
 {
 	enum rk_err r;
 
-	r = tls_judge(t->ctx->verify, t->ctx->arg, certs, n, &t->refused);
+	r = tls_judge(t->ctx->verify, t->ctx->arg, certs, n, &t->base.refused);
 	if (r == RK_OK) {
 		t->judged = true;
 		return 0;
@@ -41,7 +41,7 @@ judge_shown(struct quic_tls *t)
 		certs[i] = (struct rk_bytes){ chain[i].data, chain[i].size };
 	if ((rv = judge(t, certs, n)) != 0)
 		return rv;
-	if (quic_kept_set(&t->peer, chain[0].data, chain[0].size) != RK_OK)
+	if (quic_kept_set(&t->base.peer, chain[0].data, chain[0].size) != RK_OK)
 		return GNUTLS_E_MEMORY_ERROR;
 	return 0;
 }
@@ -50,14 +50,6 @@ int
 quic_tls_on_verify(gnutls_session_t session)
 {
 	return judge_shown(gnutls_db_get_ptr(session));
-}
-
-int
-quic_tls_judge_leaf(struct quic_tls *t, const struct buf *leaf)
-{
-	struct rk_bytes cert = { buf_peek(leaf), buf_len(leaf) };
-
-	return judge(t, &cert, cert.len > 0 ? 1 : 0);
 }
 
 /* ---- a server's ---- */
@@ -117,17 +109,17 @@ before_client_hello(struct quic_tls *t, const gnutls_datum_t *msg)
 static int
 after_own_hello(struct quic_tls *t)
 {
-	struct buf leaf;
+	struct buf leaf = t->ticket_leaf;
+	struct rk_bytes cert = { buf_peek(&leaf), buf_len(&leaf) };
 	int rv;
 
 	if (!t->ticket_known || t->ctx->verify == NULL ||
 	    gnutls_session_is_resumed(t->session) == 0)
 		return 0;
-	if ((rv = quic_tls_judge_leaf(t, &t->ticket_leaf)) != 0)
+	if ((rv = judge(t, &cert, cert.len > 0 ? 1 : 0)) != 0)
 		return rv;
-	leaf = t->peer;
-	t->peer = t->ticket_leaf;
-	t->ticket_leaf = leaf;
+	t->ticket_leaf = t->base.peer;
+	t->base.peer = leaf;
 	return 0;
 }
 
@@ -198,7 +190,7 @@ after_ticket_sent(struct quic_tls *t, const gnutls_datum_t *msg)
 
 	if (t->ctx->tickets != NULL && parse_ticket(msg, &made))
 		quic_tickets_add(t->ctx->tickets, made.ticket,
-		    buf_peek(&t->peer), buf_len(&t->peer));
+		    buf_peek(&t->base.peer), buf_len(&t->base.peer));
 	return 0;
 }
 
@@ -215,27 +207,15 @@ before_ticket_received(struct quic_tls *t, const gnutls_datum_t *msg)
 	return 0;
 }
 
-/* Remember it; without memory nothing is remembered. */
 static int
 after_ticket_received(struct quic_tls *t)
 {
-	struct quic_kept k;
 	gnutls_datum_t session = { NULL, 0 };
 
-	quic_kept_init(&k);
 	if (gnutls_session_get_data2(t->session, &session) < 0)
 		return 0;
-	if (quic_kept_set(&k.session, session.data, session.size) == RK_OK &&
-	    quic_kept_set(&k.token, buf_peek(&t->next.token),
-	        buf_len(&t->next.token)) == RK_OK &&
-	    quic_kept_set(&k.params, buf_peek(&t->next.params),
-	        t->ticket_early ? buf_len(&t->next.params) : 0) == RK_OK &&
-	    quic_kept_set(&k.leaf, buf_peek(&t->peer), buf_len(&t->peer)) ==
-	        RK_OK) {
-		quic_kept_stamp(&k, t->ticket_seconds);
-		quic_slot_give(&t->ctx->slot, &k);
-	}
-	quic_kept_fini(&k);
+	quic_tls_base_remember(&t->base, session.data, session.size,
+	    t->ticket_seconds, t->ticket_early);
 	gnutls_memset(session.data, 0, session.size);
 	gnutls_free(session.data);
 	return 0;
@@ -243,16 +223,11 @@ after_ticket_received(struct quic_tls *t)
 
 /* ---- a client's ---- */
 
-/* As soon as there are keys of the handshake: what is said in packets without,
- * a server may ignore. */
 static int
-after_encrypted_extensions(struct quic_tls *t)
+after_server_hello(struct quic_tls *t)
 {
-	if (t->ctx->verify == NULL)
-		return 0;
-	if (gnutls_session_is_resumed(t->session) != 0)
-		return quic_tls_judge_leaf(t, &t->peer);
-	buf_fini(&t->peer); /* the server will show who it is */
+	if (gnutls_session_is_resumed(t->session) == 0)
+		buf_fini(&t->base.peer); /* it will show who it is */
 	return 0;
 }
 
@@ -276,8 +251,8 @@ after_received(struct quic_tls *t, unsigned type)
 {
 	if (type == GNUTLS_HANDSHAKE_FINISHED && t->ctx->server)
 		return after_client_finished(t);
-	if (type == GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS && !t->ctx->server)
-		return after_encrypted_extensions(t);
+	if (type == GNUTLS_HANDSHAKE_SERVER_HELLO && !t->ctx->server)
+		return after_server_hello(t);
 	if (type == GNUTLS_HANDSHAKE_NEW_SESSION_TICKET && !t->ctx->server)
 		return after_ticket_received(t);
 	return 0;

@@ -167,25 +167,20 @@ pin(SSL_CTX *c)
 	       SSL_CTX_set_max_early_data(c, 0) == 1;
 }
 
-/*
- * Tickets are made and read by this context alone: another identity, or
- * another mode, is another context and knows them not.  The name of the mode
- * in them says it once more.
- */
+/* The name of the mode in tickets: those of another are of no use. */
 static bool
-set_server(SSL_CTX *c, enum rk_tls_mode mode)
+pin_server(SSL_CTX *c, enum rk_tls_mode mode)
 {
 	const unsigned char id[] = { 'r', 'p', 'c', 'k', 'i', 't', '0',
 		(unsigned char)mode };
 
 	SSL_CTX_set_alpn_select_cb(c, on_alpn, NULL);
 	(void)SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
-	return SSL_CTX_set_session_id_context(c, id, sizeof(id)) == 1 &&
-	       SSL_CTX_set_num_tickets(c, TICKETS) == 1;
+	return SSL_CTX_set_session_id_context(c, id, sizeof(id)) == 1;
 }
 
 static bool
-set_client(SSL_CTX *c)
+pin_client(SSL_CTX *c)
 {
 	unsigned char alpn[1 + sizeof(TLS_ALPN) - 1];
 
@@ -193,28 +188,40 @@ set_client(SSL_CTX *c)
 	memcpy(alpn + 1, TLS_ALPN, sizeof(TLS_ALPN) - 1);
 	(void)SSL_CTX_set_session_cache_mode(
 	    c, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-	SSL_CTX_sess_set_new_cb(c, on_session);
 	/* 0 is success here. */
 	return SSL_CTX_set_alpn_protos(c, alpn, sizeof(alpn)) == 0;
 }
 
-static enum rk_err
-set_up(struct tls_ctx *ctx, const struct tls_conf *conf, struct rk_error *err)
+enum rk_err
+tls_pin(SSL_CTX *c, const struct tls_conf *conf, struct rk_error *err)
 {
-	SSL_CTX *c = ctx->ssl_ctx;
 	int verify = SSL_VERIFY_NONE;
 
 	if (tls_asks_peer(conf))
 		verify = SSL_VERIFY_PEER |
 		         (conf->server ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
-	SSL_CTX_set_app_data(c, ctx);
 	SSL_CTX_set_verify(c, verify, NULL);
-	SSL_CTX_set_cert_verify_callback(c, on_verify, ctx);
 	(void)SSL_CTX_set_timeout(c, TLS_SESSION_SECONDS);
 	if (!pin(c) ||
-	    !(conf->server ? set_server(c, conf->mode) : set_client(c)))
+	    !(conf->server ? pin_server(c, conf->mode) : pin_client(c)))
 		return tls_explain(RK_EFAIL, err);
 	return set_cert(c, conf, err);
+}
+
+/* Tickets are made and read by this context alone: another identity, or
+ * another mode, is another context and knows them not. */
+static enum rk_err
+set_up(struct tls_ctx *ctx, const struct tls_conf *conf, struct rk_error *err)
+{
+	SSL_CTX *c = ctx->ssl_ctx;
+
+	SSL_CTX_set_app_data(c, ctx);
+	SSL_CTX_set_cert_verify_callback(c, on_verify, ctx);
+	if (!conf->server)
+		SSL_CTX_sess_set_new_cb(c, on_session);
+	else if (SSL_CTX_set_num_tickets(c, TICKETS) != 1)
+		return tls_explain(RK_EFAIL, err);
+	return tls_pin(c, conf, err);
 }
 
 enum rk_err

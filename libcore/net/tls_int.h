@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "net/tls.h"
 
+struct ssl_ctx_st;
 struct ssl_st;
 struct bio_method_st;
 
@@ -17,6 +18,11 @@ struct bio_method_st;
 #define TLS_SESSION_SECONDS (2 * 60 * 60)
 
 /* ---- tls_ctx.c ---- */
+
+/* All that is pinned, the certificate to show and whether to ask for one; not
+ * yet who judges, nor anything of tickets.  RK_EINVAL, RK_ENOMEM, RK_EFAIL. */
+RK_MUST enum rk_err tls_pin(
+    struct ssl_ctx_st *c, const struct tls_conf *conf, struct rk_error *err);
 
 /*
  * A new SSL for one connection, ready to begin in its role; a client's takes

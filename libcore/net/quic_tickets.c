@@ -1,7 +1,8 @@
 /* Which client got which ticket, and whether it has brought early data. */
-#include "net/quic_tls_gnutls.h"
+#include "net/quic_tickets.h"
 
 #include "base/crypt.h"
+#include "net/quic_kept.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -64,7 +65,7 @@ quic_tickets_free(struct quic_tickets *s)
 	free(s);
 }
 
-/* No peer can choose what is in the table: our tickets are encrypted. */
+/* No peer can choose what is in the table. */
 static struct bucket *
 bucket_of(struct quic_tickets *s, const uint8_t hash[CRYPT_HASH_LEN])
 {
