@@ -77,7 +77,8 @@ UNIT_SRCS := $(filter-out $(QUIC_UNITS_OFF_$(QUIC)), \
 TESTLIB_SRCS := $(filter-out $(if $(filter no,$(QUIC)),%/quicpair.c \
 	%/quicrig.c),$(wildcard tests/lib/*.c))
 TOOL_SRCS := $(wildcard tests/tools/*.c)
-FUZZ_SRCS := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_SRCS := $(filter-out $(if $(filter no,$(QUIC)),%/fuzz_quic%), \
+	$(wildcard tests/fuzz/fuzz_*.c))
 BENCH_SRCS := bench/args.c bench/meter.c
 BENCH_load  := $(wildcard bench/load*.c)
 BENCH_limit := $(wildcard bench/limit*.c bench/raw_*.c)
