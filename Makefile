@@ -70,14 +70,14 @@ PROGRAMS := rpcd rpcsh selfy
 LIB_SRCS := $(filter-out $(QUIC_OFF_$(QUIC)),$(wildcard libcore/base/*.c \
 	libcore/trust/*.c libcore/net/*.c libcore/rpc/*.c))
 CLI_SRCS := $(wildcard libcore/cli/*.c)
-QUIC_UNITS_OFF_no   := %/test_quic%
+QUIC_UNITS_OFF_no   := tests/unit/test_quic% tests/contract/test_quic%
 QUIC_UNITS_OFF_ossl := %/test_quic_tls_gnutls.c %/test_quic_crypt.c
 UNIT_SRCS := $(filter-out $(QUIC_UNITS_OFF_$(QUIC)), \
 	$(wildcard tests/unit/test_*.c tests/contract/test_*.c))
 TESTLIB_SRCS := $(filter-out $(if $(filter no,$(QUIC)),%/quicpair.c \
 	%/quicrig.c),$(wildcard tests/lib/*.c))
 TOOL_SRCS := $(wildcard tests/tools/*.c)
-FUZZ_SRCS := $(filter-out $(if $(filter no,$(QUIC)),%/fuzz_quic%), \
+FUZZ_SRCS := $(filter-out $(if $(filter no,$(QUIC)),tests/fuzz/fuzz_quic%), \
 	$(wildcard tests/fuzz/fuzz_*.c))
 BENCH_SRCS := bench/args.c bench/meter.c
 BENCH_load  := $(wildcard bench/load*.c)
