@@ -347,6 +347,7 @@ on_early_rejected(ngtcp2_conn *q, void *user)
 	(void)q;
 	c->early = false;
 	c->has_stream = false;
+	c->announced = false;
 	c->stream = -1;
 	quic_out_rewind(&c->out);
 	return 0;

@@ -82,6 +82,7 @@ struct quic_conn {
 	bool early;      /* client: bytes went, or will go, as early data */
 	bool early_came; /* server: bytes came as such */
 	bool has_stream;
+	bool announced;    /* client: the peer is told of the stream */
 	bool fin;          /* the peer has finished the stream */
 	bool end_told;     /* recv() has said how it ended */
 	bool paced;        /* not on loopback */

@@ -101,11 +101,20 @@ struct source {
 /* Calls go first, but one packet in so many is the others'. */
 #define APART_SHARE 4
 
+/* A stream without a byte is one the server does not know of, and may not write
+ * to: an empty frame makes it known. */
+static bool
+has_to_announce(const struct quic_conn *c)
+{
+	return !c->server && c->completed && !c->announced;
+}
+
 static struct source
 pick(struct quic_conn *c, bool blocked)
 {
 	struct quic_apart *a = quic_apart_next(c);
-	bool calls = !blocked && c->has_stream && quic_out_unsent(&c->out) > 0;
+	bool calls = !blocked && c->has_stream &&
+	             (quic_out_unsent(&c->out) > 0 || has_to_announce(c));
 
 	if (calls && (a == NULL || c->packets % APART_SHARE != 0))
 		return (struct source){ c->stream, &c->out, NULL };
@@ -153,6 +162,8 @@ write_packet(struct quic_conn *c, ngtcp2_path *path, ngtcp2_pkt_info *pi,
 		taken = -1;
 		n = ngtcp2_conn_writev_stream(c->q, path, pi, dst, len, &taken,
 		    flags, s.id, pieces, count, loop_now_ns(c->end->loop));
+		if (taken >= 0 && s.out == &c->out)
+			c->announced = true;
 		if (taken >= 0 && s.out != NULL)
 			note_taken(&s, (size_t)taken,
 			    (flags & NGTCP2_WRITE_STREAM_FLAG_FIN) != 0);
