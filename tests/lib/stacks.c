@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "net/quic.h"
 #include "net/sock.h"
 #include "trust/chain.h"
 
@@ -173,7 +174,9 @@ stack_world_init(struct stack_world *w)
 	static const char *const names[] = { "client", "node" };
 	struct rk_error err = { 0 };
 
+	*w = (struct stack_world){ 0 };
 	assert_int_equal(rk_loop_new(&w->loop), RK_OK);
+	assert_int_equal(seed_new(NULL, &w->seed, NULL), RK_OK);
 	certs_make_tmp(w->dir);
 	w->ca = certs_new_ca("test CA");
 	certs_fill_from(w->ca, w->dir);
@@ -191,6 +194,10 @@ stack_world_init(struct stack_world *w)
 		conf.ident = conf.arg = w->ident[i];
 		if (tls_ctx_new(&conf, &w->ctx[i], &err) != RK_OK)
 			fail_msg("%s", err.text);
+		if (quic_supported(NULL) == RK_OK &&
+		    quic_ctx_new(&conf, w->seed, false, &w->quic[i], &err) !=
+		        RK_OK)
+			fail_msg("%s", err.text);
 	}
 }
 
@@ -199,8 +206,10 @@ stack_world_fini(struct stack_world *w)
 {
 	for (int i = 0; i < 2; i++) {
 		tls_ctx_free(w->ctx[i]);
+		quic_ctx_free(w->quic[i]);
 		rk_ident_free(w->ident[i]);
 	}
+	seed_free(w->seed);
 	certs_free(w->ca);
 	certs_remove_tmp(w->dir);
 	rk_loop_free(w->loop);
@@ -231,6 +240,10 @@ stack_make(struct stack_world *w, enum stack_kind kind, enum stack_way way,
 	struct pollfd p = { .events = POLLIN };
 	int fd[2];
 
+	if (kind == STACK_QUIC) {
+		stack_quic_make(w, way, l);
+		return;
+	}
 	find_address(w, kind, &a);
 	assert_int_equal(sock_listen(&a, &p.fd, &bound, NULL), RK_OK);
 	assert_int_equal(sock_connect(&bound, &fd[0], NULL), RK_OK);
@@ -247,10 +260,18 @@ stack_make(struct stack_world *w, enum stack_kind kind, enum stack_way way,
 	}
 }
 
+bool
+stack_has(enum stack_kind kind, enum stack_way way)
+{
+	if (kind == STACK_QUIC)
+		return quic_supported(NULL) == RK_OK;
+	return way < STACK_RELAYED;
+}
+
 const char *
 stack_kind_name(enum stack_kind kind)
 {
-	static const char *const names[] = { "tcp", "unix", "tls" };
+	static const char *const names[] = { "tcp", "unix", "tls", "quic" };
 
 	return names[kind];
 }
@@ -258,7 +279,8 @@ stack_kind_name(enum stack_kind kind)
 const char *
 stack_way_name(enum stack_way way)
 {
-	static const char *const names[] = { "clean", "split", "slow" };
+	static const char *const names[] = { "clean", "split", "slow", "loss 5",
+		"loss 20", "twice", "mixed", "late", "rebound" };
 
 	return names[way];
 }
@@ -272,11 +294,12 @@ stack_wait(struct layer *a, struct layer *b)
 	struct pollfd p[2] = { { .fd = -1 }, { .fd = -1 } };
 
 	for (int i = 0; i < 2; i++) {
-		unsigned want;
+		unsigned want = 0;
 
 		if (l[i] == NULL)
 			continue;
-		if (l[i]->ops->pending(l[i]))
+		if (l[i]->ops->pending(l[i]) ||
+		    (stack_quic_ready(l[i], &want) && stack_quic_turn()))
 			return;
 		want = l[i]->ops->want(l[i]);
 		assert_true(want != 0);
@@ -388,9 +411,48 @@ stack_recv_end(struct layer *l, size_t *total)
 }
 
 void
+stack_settle(struct layer *l)
+{
+	bool settled;
+
+	while (layer_query(l, LAYER_Q_SETTLED, &settled) && !settled)
+		if (!stack_quic_turn())
+			return; /* the kernel sees to it */
+}
+
+void
+stack_turn(void)
+{
+	(void)stack_quic_turn(); /* others need none */
+}
+
+bool
+stack_is_readable(struct layer *l)
+{
+	struct pollfd p = { .events = POLLIN };
+	unsigned ready;
+
+	if (stack_quic_ready(l, &ready))
+		return (ready & RK_READ) != 0;
+	assert_true(layer_query(l, LAYER_Q_FD, &p.fd));
+	return poll(&p, 1, 0) == 1;
+}
+
+bool
+stack_waits_to_write(struct layer *l)
+{
+	unsigned ready;
+
+	if (stack_quic_ready(l, &ready))
+		return (ready & RK_WRITE) == 0;
+	return (l->ops->want(l) & RK_WRITE) != 0;
+}
+
+void
 stack_free(struct layer *l[2])
 {
 	layer_free(l[0]);
 	layer_free(l[1]);
 	l[0] = l[1] = NULL;
+	stack_quic_free();
 }
