@@ -294,7 +294,8 @@ static void
 write_library(void)
 {
 	(void)snprintf(library, sizeof(library),
-	    "gnutls %s, openssl %s packets", gnutls_check_version(NULL),
+	    "ngtcp2 %s, gnutls %s, openssl %s", ngtcp2_version(0)->version_str,
+	    gnutls_check_version(NULL),
 	    OpenSSL_version(OPENSSL_VERSION_STRING));
 }
 

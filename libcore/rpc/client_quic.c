@@ -4,14 +4,21 @@
 
 #include "base/error.h"
 
+const char *
+rk_version_quic(void)
+{
+	return quic_library();
+}
+
 enum rk_err
 client_quic_init(
     struct rk_client *c, const struct tls_conf *conf, struct rk_error *err)
 {
+	struct rk_error why;
 	enum rk_err r;
 
-	if ((r = quic_supported(err)) != RK_OK)
-		return r;
+	if ((r = quic_supported(&why)) != RK_OK)
+		return err_set(err, r, "%s: %s", c->url_text, why.text);
 	if (c->conf.from != NULL && c->conf.from->loop != c->conf.loop)
 		return err_set(err, RK_EINVAL,
 		    "%s: not on the loop of the server whose port it uses",
@@ -41,7 +48,8 @@ static enum rk_err
 own_end(struct rk_client *c, const struct addr *a, struct quic_end **out,
     struct rk_error *err)
 {
-	struct quic_end_conf conf = { .loop = c->loop };
+	struct quic_end_conf conf = { .loop = c->loop,
+		.bbr = c->conf.congestion == RK_CONGESTION_BBR };
 	enum rk_err r;
 
 	*out = NULL;
@@ -93,6 +101,8 @@ client_quic_try(struct rk_client *c, struct rk_error *err)
 	close_end(c);
 	while (r != RK_OK && c->quic.next < c->quic.n) {
 		err_clear(err);
+		/* What those before it took. */
+		c->timing.connect = client_now_us() - c->dialed_us;
 		r = begin(c, &c->quic.addrs[c->quic.next++], err);
 		if (r != RK_OK)
 			close_end(c);

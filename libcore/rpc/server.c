@@ -12,6 +12,7 @@
 #define DEFAULT_MAX_PER_SOURCE 16
 #define DEFAULT_MAX_CALLS 1024
 #define DEFAULT_MAX_QUEUE (4u << 20)
+#define DEFAULT_RETRY_FROM 64
 #define MAX_THREADS 256
 #define REFUSAL_LINES 10 /* a second */
 
@@ -245,6 +246,8 @@ fill_defaults(struct rk_server_conf *conf)
 		conf->max_calls = DEFAULT_MAX_CALLS;
 	if (conf->max_queue == 0)
 		conf->max_queue = DEFAULT_MAX_QUEUE;
+	if (conf->retry_from == 0)
+		conf->retry_from = DEFAULT_RETRY_FROM;
 }
 
 static void on_stopped(struct mail *m);
@@ -283,7 +286,7 @@ make_parts(struct rk_server *s, struct rk_error *err)
 	if ((r = rk_timer_new(s->loop, on_retry, s, &s->retry)) != RK_OK ||
 	    (r = rk_timer_new(s->loop, on_grace, s, &s->grace)) != RK_OK)
 		return r;
-	if ((r = seed_new(NULL, &s->seed, err)) != RK_OK)
+	if ((r = seed_new(s->conf.seed, &s->seed, err)) != RK_OK)
 		return r;
 	r = creds_new(s, s->conf.ident, s->conf.trust, &c, err);
 	if (r != RK_OK)

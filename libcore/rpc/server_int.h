@@ -55,13 +55,14 @@ struct quic_port {
 	struct worker *worker;
 	struct quic_ports *all;
 	struct quic_end *end;
+	int fd;             /* until the endpoint has it; else -1 */
 	atomic_uint strays; /* packets on their way here from other sockets */
 };
 
 struct quic_ports {
 	TAILQ_ENTRY(quic_ports) link;
 	struct addr bound;
-	size_t n;
+	size_t n;                /* one, or as many as there are workers */
 	struct quic_port port[]; /* by the worker's index */
 };
 TAILQ_HEAD(quic_ports_list, quic_ports);
@@ -205,6 +206,11 @@ RK_MUST enum rk_err server_quic_listen(struct rk_server *s,
 /* The socket of loop 0 from which this address can be reached; NULL: none. */
 struct quic_end *server_quic_end(
     const struct rk_server *s, const struct addr *remote);
+/* With a socket that was bound elsewhere; takes it over, also on failure. */
+RK_MUST enum rk_err server_quic_listen_fd(struct rk_server *s, int fd,
+    const struct addr *bound, struct rk_error *err);
+/* Is there a socket with this address already? */
+bool server_quic_has(const struct rk_server *s, const struct addr *bound);
 /* The worker's thread: make the stack of a peer that was admitted. */
 RK_MUST enum rk_err server_quic_take(struct admission *a, struct layer **out);
 /* The worker's thread: take no new peers. */

@@ -71,23 +71,30 @@ warn_if_open(const struct rk_server *s, const struct listener *l)
 		    "%s: clients are not authenticated", where);
 }
 
-static enum rk_err
-listen_quic(struct rk_server *s, const struct addr *a, char url_out[128],
-    struct rk_error *err)
+static void
+tell_quic(
+    const struct rk_server *s, const struct addr *bound, char url_out[128])
 {
 	char where[ADDR_TEXT_LEN];
-	struct addr bound;
-	enum rk_err r;
 
-	if ((r = server_quic_listen(s, a, &bound, err)) != RK_OK)
-		return r;
-	addr_format(&bound, ADDR_QUIC, where);
+	addr_format(bound, ADDR_QUIC, where);
 	if (s->conf.tls_mode != RK_TLS_MUTUAL)
 		log_event(RK_LOG_WARN, "server",
 		    "%s: clients are not authenticated", where);
 	if (url_out != NULL)
 		memcpy(url_out, where, sizeof(where));
-	return RK_OK;
+}
+
+static enum rk_err
+listen_quic(struct rk_server *s, const struct addr *a, char url_out[128],
+    struct rk_error *err)
+{
+	struct addr bound;
+	enum rk_err r;
+
+	if ((r = server_quic_listen(s, a, &bound, err)) == RK_OK)
+		tell_quic(s, &bound, url_out);
+	return r;
 }
 
 /* Takes fd over, also on failure. */
@@ -124,13 +131,18 @@ static enum rk_err
 check_may_listen(struct rk_server *s, enum addr_scheme scheme, const char *what,
     struct rk_error *err)
 {
+	struct rk_error why;
+	enum rk_err r;
+
 	if (s->state != SERVER_NEW)
 		return err_set(
 		    err, RK_ESTATE, "%s: the server runs already", what);
 	if (addr_is_proving(scheme) && TAILQ_FIRST(&s->creds)->tls == NULL)
 		return err_set(err, RK_EINVAL,
 		    "%s: TLS needs a certificate and a key", what);
-	return scheme == ADDR_QUIC ? quic_supported(err) : RK_OK;
+	if (scheme == ADDR_QUIC && (r = quic_supported(&why)) != RK_OK)
+		return err_set(err, r, "%s: %s", what, why.text);
+	return RK_OK;
 }
 
 enum rk_err
@@ -170,22 +182,55 @@ is_of_scheme(const struct addr *a, enum addr_scheme scheme)
 	return family == AF_INET || family == AF_INET6;
 }
 
+static bool
+has_option(int fd, int option, int value)
+{
+	socklen_t len = sizeof(int);
+	int is = -1;
+
+	return getsockopt(fd, SOL_SOCKET, option, &is, &len) == 0 &&
+	       is == value;
+}
+
+/* Datagrams are not listened for: a bound socket has them, unless it talks to
+ * one peer only. */
+static const char *
+socket_fault(int fd, enum addr_scheme scheme, const struct addr *bound)
+{
+	struct addr peer = { .len = sizeof(peer.u) };
+	bool is_port = bound->u.sa.sa_family == AF_INET
+	                   ? bound->u.in.sin_port != 0
+	                   : bound->u.in6.sin6_port != 0;
+
+	if (scheme != ADDR_QUIC)
+		return has_option(fd, SO_ACCEPTCONN, 1)
+		           ? NULL
+		           : "is not a listening socket";
+	if (!has_option(fd, SO_PROTOCOL, IPPROTO_UDP))
+		return "is not a UDP socket";
+	if (!is_port)
+		return "is not bound to a port";
+	return getpeername(fd, &peer.u.sa, &peer.len) != 0 ? NULL
+	                                                   : "is connected";
+}
+
 static enum rk_err
 check_socket(
     int fd, enum addr_scheme scheme, struct addr *bound, struct rk_error *err)
 {
-	int listening = 0;
-	socklen_t len = sizeof(listening);
+	const char *fault;
 
 	*bound = (struct addr){ .len = sizeof(bound->u) };
-	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) != 0 ||
-	    listening == 0 || getsockname(fd, &bound->u.sa, &bound->len) != 0)
-		return err_set(err, RK_EINVAL,
-		    "descriptor %d is not a listening socket", fd);
+	if (getsockname(fd, &bound->u.sa, &bound->len) != 0)
+		return err_set(
+		    err, RK_EINVAL, "descriptor %d is not a socket", fd);
 	if (!is_of_scheme(bound, scheme))
 		return err_set(err, RK_EINVAL,
 		    "descriptor %d is not a socket for %s", fd,
 		    addr_scheme_name(scheme));
+	fault = socket_fault(fd, scheme, bound);
+	if (fault != NULL)
+		return err_set(err, RK_EINVAL, "descriptor %d %s", fd, fault);
 	return RK_OK;
 }
 
@@ -202,6 +247,22 @@ prepare(int fd, struct rk_error *err)
 	return RK_OK;
 }
 
+/* A port of two sockets would give each half of the peers, and one loop the
+ * packets of another's. */
+static enum rk_err
+listen_quic_fd(struct rk_server *s, int fd, const struct addr *bound,
+    char url_out[128], struct rk_error *err)
+{
+	enum rk_err r;
+
+	if (server_quic_has(s, bound))
+		return err_set(err, RK_EINVAL,
+		    "descriptor %d: another socket has its port", fd);
+	if ((r = server_quic_listen_fd(s, fd, bound, err)) == RK_OK)
+		tell_quic(s, bound, url_out);
+	return r;
+}
+
 enum rk_err
 rk_server_listen_fd(struct rk_server *server, const char *scheme, int fd,
     char url_out[128], struct rk_error *err)
@@ -211,13 +272,15 @@ rk_server_listen_fd(struct rk_server *server, const char *scheme, int fd,
 	enum rk_err r;
 
 	err_clear(err);
-	if (!addr_scheme_find(scheme, strlen(scheme), &s) || s == ADDR_QUIC)
+	if (!addr_scheme_find(scheme, strlen(scheme), &s))
 		return err_set(err, RK_EINVAL,
 		    "listening socket %d: unknown transport", fd);
 	if ((r = check_may_listen(server, s, scheme, err)) != RK_OK ||
 	    (r = check_socket(fd, s, &bound, err)) != RK_OK ||
 	    (r = prepare(fd, err)) != RK_OK)
 		return r;
+	if (s == ADDR_QUIC)
+		return listen_quic_fd(server, fd, &bound, url_out, err);
 	r = add_listener(server, s, fd, false, &bound, url_out);
 	if (r != RK_OK)
 		return err_set(err, r, "descriptor %d: %s", fd, rk_err_text(r));

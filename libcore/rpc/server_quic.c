@@ -4,9 +4,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-/* Handshakes of one socket under way before peers must prove their address. */
-#define RETRY_FROM 64
 /* Packets waiting for a loop that were received by others. */
 #define STRAYS_MAX 1024
 
@@ -164,76 +163,175 @@ static const struct quic_end_events events = {
 /* ---- listening ---- */
 
 static enum rk_err
-open_port(struct rk_server *s, struct quic_ports *all, unsigned i, int fd,
+open_port(struct rk_server *s, struct quic_ports *all, unsigned i,
     struct rk_error *err)
 {
 	struct quic_port *p = &all->port[i];
 	struct quic_end_conf conf = {
 		.loop = s->workers[i].loop,
-		.fd = fd,
+		.fd = p->fd,
 		.events = &events,
 		.arg = p,
 		.index = i,
-		.n_loops = s->n_workers,
+		.n_loops = (unsigned)all->n,
 		.seed = s->seed,
-		.retry_from = RETRY_FROM,
+		/* Those under way besides the one that asks. */
+		.retry_from = s->conf.retry_from - 1,
+		.bbr = s->conf.congestion == RK_CONGESTION_BBR,
 	};
 
 	p->worker = &s->workers[i];
 	p->all = all;
+	p->fd = -1;
 	atomic_init(&p->strays, 0);
 	return quic_end_new(&conf, &p->end, err);
 }
 
-/* The first socket finds out whether the port is free; the others join it. */
+/* A socket for each further loop, beside the first one. */
 static enum rk_err
-open_ports(struct rk_server *s, struct quic_ports *all, const struct addr *a,
+join(struct rk_server *s, struct quic_ports *all, const struct addr *a,
     struct rk_error *err)
 {
 	enum rk_err r;
-	int fd;
 
-	if ((r = quic_io_bind(a, false, &fd, &all->bound, err)) != RK_OK)
+	if (s->n_workers == 1)
+		return RK_OK;
+	if ((r = quic_io_share(all->port[0].fd, err)) != RK_OK)
 		return r;
-	for (unsigned i = 0; i < s->n_workers; i++) {
-		if (i > 0 && (r = quic_io_bind(
-		                  &all->bound, true, &fd, NULL, err)) != RK_OK)
-			return r;
-		if (i == 0 && s->n_workers > 1 &&
-		    (r = quic_io_share(fd, err)) != RK_OK)
-			return r;
-		if ((r = open_port(s, all, i, fd, err)) != RK_OK)
+	while (all->n < s->n_workers) {
+		r = quic_io_bind(a, true, &all->port[all->n].fd, NULL, err);
+		if (r != RK_OK)
 			return r;
 		all->n++;
 	}
 	return RK_OK;
 }
 
+static enum rk_err
+open_ports(struct rk_server *s, struct quic_ports *all, struct rk_error *err)
+{
+	enum rk_err r;
+
+	for (unsigned i = 0; i < all->n; i++) {
+		if ((r = open_port(s, all, i, err)) != RK_OK)
+			return r;
+	}
+	TAILQ_INSERT_TAIL(&s->ports, all, link);
+	return RK_OK;
+}
+
+static void
+free_port(struct quic_port *p)
+{
+	quic_end_free(p->end);
+	if (p->fd >= 0)
+		(void)close(p->fd); /* nothing was sent on it */
+}
+
 static void
 free_ports(struct quic_ports *all)
 {
 	for (size_t i = 0; i < all->n; i++)
-		quic_end_free(all->port[i].end);
+		free_port(&all->port[i]);
 	free(all);
 }
 
+/* With this socket as the first; takes it over, also on failure. */
+static enum rk_err
+new_ports(const struct rk_server *s, int fd, const struct addr *bound,
+    struct quic_ports **out, struct rk_error *err)
+{
+	struct quic_ports *all;
+
+	all = calloc(1, sizeof(*all) + s->n_workers * sizeof(all->port[0]));
+	*out = all;
+	if (all == NULL) {
+		(void)close(fd); /* nothing was sent on it */
+		return err_set(err, RK_ENOMEM, "quic: out of memory");
+	}
+	all->bound = *bound;
+	all->port[0].fd = fd;
+	all->n = 1;
+	return RK_OK;
+}
+
+/* The first socket finds out whether the port is free; the others join it. */
 enum rk_err
 server_quic_listen(struct rk_server *s, const struct addr *a,
     struct addr *bound, struct rk_error *err)
 {
 	struct quic_ports *all;
 	enum rk_err r;
+	int fd;
 
-	all = calloc(1, sizeof(*all) + s->n_workers * sizeof(all->port[0]));
-	if (all == NULL)
-		return err_set(err, RK_ENOMEM, "quic: out of memory");
-	if ((r = open_ports(s, all, a, err)) != RK_OK) {
-		free_ports(all);
+	if ((r = quic_io_bind(a, false, &fd, bound, err)) != RK_OK ||
+	    (r = new_ports(s, fd, bound, &all, err)) != RK_OK)
 		return r;
+	r = join(s, all, bound, err);
+	if (r == RK_OK)
+		r = open_ports(s, all, err);
+	if (r != RK_OK)
+		free_ports(all);
+	return r;
+}
+
+/* Would sockets beside it take IPv4, too, which it does not? */
+static bool
+is_ipv6_only(int fd, const struct addr *a)
+{
+	socklen_t len = sizeof(int);
+	int on = 0;
+
+	return a->u.sa.sa_family == AF_INET6 &&
+	       IN6_IS_ADDR_UNSPECIFIED(&a->u.in6.sin6_addr) &&
+	       getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, &len) == 0 &&
+	       on != 0;
+}
+
+static void
+serve_alone(struct quic_ports *all, const char *why)
+{
+	char where[ADDR_TEXT_LEN];
+
+	while (all->n > 1)
+		free_port(&all->port[--all->n]);
+	addr_format(&all->bound, ADDR_QUIC, where);
+	log_event(
+	    RK_LOG_WARN, "server", "%s: one thread serves it: %s", where, why);
+}
+
+enum rk_err
+server_quic_listen_fd(
+    struct rk_server *s, int fd, const struct addr *bound, struct rk_error *err)
+{
+	struct quic_ports *all;
+	struct rk_error why;
+	enum rk_err r;
+
+	if ((r = new_ports(s, fd, bound, &all, err)) != RK_OK)
+		return r;
+	if (s->n_workers > 1 && is_ipv6_only(fd, bound))
+		serve_alone(all, "the socket is for IPv6 only");
+	/* Another user's, as those of a service manager are. */
+	else if (join(s, all, bound, &why) != RK_OK)
+		serve_alone(all, "other sockets cannot join the one passed in");
+	r = open_ports(s, all, err);
+	if (r != RK_OK)
+		free_ports(all);
+	return r;
+}
+
+bool
+server_quic_has(const struct rk_server *s, const struct addr *bound)
+{
+	const struct quic_ports *all;
+
+	TAILQ_FOREACH (all, &s->ports, link) {
+		if (all->bound.len == bound->len &&
+		    memcmp(&all->bound.u, &bound->u, bound->len) == 0)
+			return true;
 	}
-	TAILQ_INSERT_TAIL(&s->ports, all, link);
-	*bound = all->bound;
-	return RK_OK;
+	return false;
 }
 
 void
@@ -241,8 +339,10 @@ server_quic_deafen(struct worker *w)
 {
 	struct quic_ports *all;
 
-	TAILQ_FOREACH (all, &w->server->ports, link)
-		quic_end_deafen(all->port[w->index].end);
+	TAILQ_FOREACH (all, &w->server->ports, link) {
+		if (w->index < all->n)
+			quic_end_deafen(all->port[w->index].end);
+	}
 }
 
 void

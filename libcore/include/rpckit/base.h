@@ -45,6 +45,9 @@ struct rk_bytes {
 
 /* The version of the library that was linked, e.g. "0.1.0".  Any thread. */
 RK_API const char *rk_version(void);
+/* What speaks QUIC in it, "ngtcp2 1.11.0, GnuTLS 3.7.9"; "" when nothing does,
+ * and quic:// is RK_EUNSUPPORTED everywhere.  Any thread. */
+RK_API const char *rk_version_quic(void);
 
 /*
  * Write src to dst (dst_len bytes, always NUL-terminated if dst_len > 0) with

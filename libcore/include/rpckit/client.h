@@ -43,9 +43,10 @@ struct rk_client_conf {
 	 * loop, and the server outlives the client.  NULL: do not.
 	 */
 	struct rk_server *from;
+	enum rk_congestion congestion; /* of QUIC; of `from`, its server's */
 };
 
-/* No I/O.  RK_EINVAL with the reason, RK_ENOMEM. */
+/* No I/O.  RK_EINVAL with the reason, RK_EUNSUPPORTED, RK_ENOMEM. */
 RK_API RK_MUST enum rk_err rk_client_new(const struct rk_client_conf *conf,
     struct rk_client **out, struct rk_error *err);
 /*
@@ -140,8 +141,8 @@ RK_API const struct rk_peer *rk_client_peer(const struct rk_client *c);
 /* How long the phases of the last connect took, in microseconds. */
 struct rk_timing {
 	uint64_t resolve;
-	uint64_t connect;
-	uint64_t tls;
+	uint64_t connect; /* of QUIC: addresses tried before the last one */
+	uint64_t tls;     /* of QUIC: all of its handshake */
 	uint64_t trust;
 	bool trust_added; /* the server's key was recorded by this connect */
 };

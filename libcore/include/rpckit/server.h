@@ -28,6 +28,16 @@ struct rk_timeouts {
 	uint64_t idle;      /* nothing either way, no call running [5 min] */
 };
 
+/* Of rk_server_conf.retry_from. */
+#define RK_RETRY_ALWAYS 1u
+#define RK_RETRY_NEVER UINT32_MAX
+
+/* How QUIC shares a path with others: TCP has the system's way. */
+enum rk_congestion {
+	RK_CONGESTION_CUBIC, /* backs off at every loss: the default */
+	RK_CONGESTION_BBR /* follows the rate that arrives: for lossy paths */
+};
+
 struct rk_server_conf {
 	size_t size;                  /* sizeof(struct rk_server_conf) */
 	struct rk_loop *loop;         /* required: listeners and loop 0 */
@@ -44,6 +54,15 @@ struct rk_server_conf {
 	 * then.  Answers of those that run may exceed it by 64 MiB; who has
 	 * not read so many is cut off. */
 	size_t max_queue; /* [4 MiB] */
+	/* QUIC: from so many handshakes under way at a time on, a client has to
+	 * prove its address first, which costs it a round trip; or one of
+	 * RK_RETRY_ALWAYS, RK_RETRY_NEVER [64] */
+	unsigned retry_from;
+	enum rk_congestion congestion; /* of QUIC */
+	/* A file of 32 secret bytes, made where there is none (mode 0600): with
+	 * the same one a server that starts again can tell the QUIC peers of
+	 * the last that their connections are gone.  NULL: none; they wait. */
+	const char *seed;
 };
 
 /*
@@ -92,14 +111,20 @@ RK_API RK_MUST enum rk_err rk_server_identity(struct rk_server *server,
     void (*retired)(void *arg), void *arg, struct rk_error *err);
 
 /*
- * Listen at "tls://host:port", "tcp://host:port" or "unix:///path" (port 0:
- * the kernel chooses).  url_out (may be NULL) receives the real address in the
- * same form.  Loop 0, before rk_server_start().  RK_EINVAL, RK_ERESOLVE,
- * RK_EUNSUPPORTED, RK_EIO (errno in err->sys: EADDRINUSE, EACCES, ...).
+ * Listen at "tls://host:port", "quic://host:port", "tcp://host:port" or
+ * "unix:///path" (port 0: the kernel chooses).  url_out (may be NULL) receives
+ * the real address in the same form.  Loop 0, before rk_server_start().
+ * RK_EINVAL, RK_ERESOLVE, RK_EUNSUPPORTED (QUIC in a build that has none),
+ * RK_EIO (errno in err->sys: EADDRINUSE, EACCES, ...).
  */
 RK_API RK_MUST enum rk_err rk_server_listen(struct rk_server *server,
     const char *url, char url_out[128], struct rk_error *err);
-/* Take over a listening socket (systemd); scheme "tls", "tcp" or "unix". */
+/*
+ * Take over a socket that somebody else made (systemd): one that listens, for
+ * scheme "tls", "tcp" or "unix"; a bound UDP socket for "quic".  One of another
+ * user's cannot be joined by others: the loop of conf.loop serves it alone.
+ * What is refused (RK_EINVAL, RK_ESTATE, RK_EUNSUPPORTED) stays the caller's.
+ */
 RK_API RK_MUST enum rk_err rk_server_listen_fd(struct rk_server *server,
     const char *scheme, int fd, char url_out[128], struct rk_error *err);
 
