@@ -94,16 +94,18 @@ try_unix(const char *path, struct rk_error *err)
 	return e == ECONNREFUSED ? RK_OK : err_sys(err, RK_EIO, e, "%s", shown);
 }
 
-/* Listen for a moment, without TLS. */
+/* Listen for a moment, without a key: TCP for TLS, too; QUIC as nobody. */
 static enum rk_err
-try_inet(const char *rest, struct rk_error *err)
+try_inet(const char *given, struct rk_error *err)
 {
-	struct rk_server_conf conf = { .size = sizeof(conf) };
+	struct rk_server_conf conf = { .size = sizeof(conf),
+		.tls_mode = RK_TLS_SKIP_VERIFY };
+	const char *scheme = strncmp(given, "quic:", 5) == 0 ? "quic" : "tcp";
 	struct rk_server *server = NULL;
 	char *url = NULL;
 	enum rk_err r;
 
-	if (asprintf(&url, "tcp%s", rest) < 0)
+	if (asprintf(&url, "%s%s", scheme, strchr(given, ':')) < 0)
 		return err_set(err, RK_ENOMEM, "out of memory");
 	if ((r = rk_loop_new(&conf.loop)) != RK_OK) {
 		(void)err_set(err, r, "%s", rk_err_text(r));
@@ -139,7 +141,7 @@ check_listen(const struct settings *s, const struct inherit *in)
 		if (strncmp(e->text, "unix://", 7) == 0)
 			r = try_unix(e->text + 7, &err);
 		else
-			r = try_inet(strchr(e->text, ':'), &err);
+			r = try_inet(e->text, &err);
 		if (r == RK_OK)
 			continue;
 		problem(&e->from, err.text);

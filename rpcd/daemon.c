@@ -163,7 +163,11 @@ make_server(struct daemon *d, struct rk_error *err)
 		.max_unproven = (unsigned)s->max_unproven,
 		.max_per_source = (unsigned)s->max_per_source,
 		.max_calls = (unsigned)s->max_calls,
-		.max_queue = s->max_queue };
+		.max_queue = s->max_queue,
+		.retry_from =
+		    s->retry == RK_NEVER ? RK_RETRY_NEVER : (unsigned)s->retry,
+		.congestion = (enum rk_congestion)s->congestion,
+		.seed = s->seed };
 	struct creds *c = NULL;
 	enum rk_err r;
 

@@ -14,23 +14,55 @@
 #define FIRST_FD 3
 #define NAME_LEN 256
 
-/* The family of a listening stream socket; -1 for anything else. */
-static int
-listening_family(int fd)
+static unsigned
+port_of(int fd)
 {
-	struct sockaddr_storage a;
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} a;
 	socklen_t len = sizeof(a);
-	int on = 0;
-	int type = 0;
-	socklen_t on_len = sizeof(on);
-	socklen_t type_len = sizeof(type);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) != 0 ||
-	    type != SOCK_STREAM ||
-	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &on_len) != 0 ||
-	    on == 0 || getsockname(fd, (struct sockaddr *)&a, &len) != 0)
-		return -1;
-	return a.ss_family;
+	if (getsockname(fd, &a.sa, &len) != 0)
+		return 0;
+	if (a.sa.sa_family == AF_INET)
+		return ntohs(a.in.sin_port);
+	return a.sa.sa_family == AF_INET6 ? ntohs(a.in6.sin6_port) : 0;
+}
+
+/* Of a socket; -1: it is none. */
+static int
+option(int fd, int name)
+{
+	socklen_t len = sizeof(int);
+	int value;
+
+	return getsockopt(fd, SOL_SOCKET, name, &value, &len) == 0 ? value : -1;
+}
+
+static bool
+is_inet(int family)
+{
+	return family == AF_INET || family == AF_INET6;
+}
+
+/* NULL: nothing that can be served. */
+static const char *
+scheme_of(int fd, const char *name)
+{
+	int family = option(fd, SO_DOMAIN);
+
+	if (option(fd, SO_TYPE) == SOCK_DGRAM && is_inet(family))
+		return port_of(fd) != 0 ? "quic" : NULL;
+	if (option(fd, SO_TYPE) != SOCK_STREAM ||
+	    option(fd, SO_ACCEPTCONN) != 1)
+		return NULL;
+	if (family == AF_UNIX)
+		return "unix";
+	if (strstr(name, "tls") == NULL && strstr(name, "tcp") != NULL)
+		return "tcp";
+	return is_inet(family) ? "tls" : NULL;
 }
 
 /* Nothing that we start may have it, and nothing may wait in it. */
@@ -46,21 +78,16 @@ make_ours(int fd)
 static enum rk_err
 take_one(struct inherit *in, int fd, const char *name, struct rk_error *err)
 {
-	int family = listening_family(fd);
-	const char *scheme = "tls";
+	const char *scheme = scheme_of(fd, name);
 
-	if (family < 0)
+	if (scheme == NULL)
 		return err_set(err, RK_ESTATE,
-		    "LISTEN_FDS: descriptor %d is not a listening stream "
-		    "socket",
+		    "LISTEN_FDS: descriptor %d is neither a listening stream "
+		    "socket nor a bound UDP socket",
 		    fd);
 	if (!make_ours(fd))
 		return err_set(
 		    err, RK_EIO, "LISTEN_FDS: descriptor %d: no access", fd);
-	if (family == AF_UNIX)
-		scheme = "unix";
-	else if (strstr(name, "tls") == NULL && strstr(name, "tcp") != NULL)
-		scheme = "tcp";
 	in->list[in->n++] = (struct inherited){ .fd = fd, .scheme = scheme };
 	return RK_OK;
 }
@@ -121,27 +148,11 @@ bool
 inherit_has_tls(const struct inherit *in)
 {
 	for (size_t i = 0; i < in->n; i++) {
-		if (strcmp(in->list[i].scheme, "tls") == 0)
+		if (strcmp(in->list[i].scheme, "tls") == 0 ||
+		    strcmp(in->list[i].scheme, "quic") == 0)
 			return true;
 	}
 	return false;
-}
-
-static unsigned
-port_of(int fd)
-{
-	union {
-		struct sockaddr sa;
-		struct sockaddr_in in;
-		struct sockaddr_in6 in6;
-	} a;
-	socklen_t len = sizeof(a);
-
-	if (getsockname(fd, &a.sa, &len) != 0)
-		return 0;
-	if (a.sa.sa_family == AF_INET)
-		return ntohs(a.in.sin_port);
-	return a.sa.sa_family == AF_INET6 ? ntohs(a.in6.sin6_port) : 0;
 }
 
 bool

@@ -12,6 +12,7 @@
 static const char *const trust_words[] = { "file", "lock", "off", NULL };
 static const char *const tls_words[] = { "mutual", "server-only", "skip-verify",
 	NULL };
+static const char *const congestion_words[] = { "cubic", "bbr", NULL };
 static const char *const level_words[] = { "error", "warn", "info", "debug",
 	NULL };
 static const char *const form_words[] = { "text", "json", NULL };
@@ -46,24 +47,25 @@ listen_port_fault(const char *rest)
 const char *
 keys_listen(char **text)
 {
-	static const char *const words[] = { "tls", "tcp", "unix" };
+	static const char *const words[] = { "tls", "quic", "tcp", "unix" };
 	const char *colon = strchr(*text, ':');
 	const char *rest;
 	const char *why = NULL;
 	char *url = NULL;
 	size_t i;
 
-	for (i = 0; colon != NULL && i < 3; i++) {
+	for (i = 0; colon != NULL && i < 4; i++) {
 		if (strlen(words[i]) == (size_t)(colon - *text) &&
 		    strncmp(*text, words[i], strlen(words[i])) == 0)
 			break;
 	}
-	if (colon == NULL || i == 3)
-		return "not tls:ADDRESS:PORT, tcp:ADDRESS:PORT or unix:PATH";
+	if (colon == NULL || i == 4)
+		return "not tls:ADDRESS:PORT, quic:ADDRESS:PORT, "
+		       "tcp:ADDRESS:PORT or unix:PATH";
 	rest = colon + 1;
 	if (strncmp(rest, "//", 2) == 0)
 		rest += 2;
-	if (i == 2)
+	if (i == 3)
 		why = rest[0] == '/' ? NULL : "the path is not absolute";
 	else
 		why = listen_port_fault(rest);
@@ -137,7 +139,8 @@ check_allow(char **text)
 const struct key keys_main[SETTINGS_KEYS + 1] = {
 	{ .name = "listen",
 	    .about = "where to listen; may be given several times",
-	    .value = "tls:ADDRESS:PORT|tcp:ADDRESS:PORT|unix:PATH",
+	    .value = "tls:ADDRESS:PORT|quic:ADDRESS:PORT|tcp:ADDRESS:PORT|"
+	             "unix:PATH",
 	    .kind = KEY_LIST,
 	    .at = S(listen),
 	    .fixed = true,
@@ -238,6 +241,30 @@ const struct key keys_main[SETTINGS_KEYS + 1] = {
 	    .at = S(max_queue),
 	    .min = 64 << 10,
 	    .max = (uint64_t)1 << 30,
+	    .fixed = true },
+	{ .name = "seed",
+	    .about = "QUIC: secret file that outlives a restart",
+	    .value = "FILE",
+	    .at = S(seed),
+	    .fixed = true,
+	    .check = check_path },
+	{ .name = "retry",
+	    .about = "QUIC: handshakes under way from which addresses are "
+	             "to be proven",
+	    .value = "always|never|N",
+	    .kind = KEY_NUMBER,
+	    .at = S(retry),
+	    .min = 1,
+	    .max = 100000,
+	    .fixed = true,
+	    .never = true,
+	    .always = true },
+	{ .name = "congestion",
+	    .about = "QUIC: how it shares a path with others",
+	    .value = "cubic|bbr",
+	    .kind = KEY_WORD,
+	    .at = S(congestion),
+	    .words = congestion_words,
 	    .fixed = true },
 	{ .name = "handshake-timeout",
 	    .about = "from the first byte to a trusted connection",

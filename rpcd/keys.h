@@ -26,7 +26,8 @@ struct key {
 	uint64_t max;
 	const char *const *words; /* NULL-terminated */
 	bool fixed;               /* not while running */
-	bool never;               /* a time that "never" switches off */
+	bool never;               /* "never" switches it off */
+	bool always;              /* "always" stands for the least */
 	bool raw;                 /* quotes are part of the text */
 	/* May judge and rewrite the text of an entry (malloc'ed): NULL, or
 	 * why it is bad. */

@@ -142,6 +142,10 @@ set_number(const struct key *k, uint64_t *dst, const char *text, char why[160])
 		*dst = RK_NEVER;
 		return NULL;
 	}
+	if (k->always && strcmp(text, "always") == 0) {
+		*dst = k->min;
+		return NULL;
+	}
 	if (k->kind == KEY_TIME)
 		r = str_parse_duration(text, &n);
 	else if (k->kind == KEY_SIZE)
@@ -152,6 +156,8 @@ set_number(const struct key *k, uint64_t *dst, const char *text, char why[160])
 		*dst = n;
 		return NULL;
 	}
+	if (r == RK_EFORMAT && k->always)
+		return "not always, never or a number";
 	if (r == RK_EFORMAT)
 		return shapes[k->kind];
 	if (k->kind == KEY_TIME)
@@ -230,6 +236,17 @@ settings_time(uint64_t ms, char dst[32])
 }
 
 static const char *
+number_text(const struct key *k, uint64_t n, char dst[32])
+{
+	if (k->never && n == RK_NEVER)
+		return "never";
+	if (k->always && n == k->min)
+		return "always";
+	(void)snprintf(dst, 32, "%" PRIu64, n);
+	return dst;
+}
+
+static const char *
 size_text(uint64_t n, char dst[32])
 {
 	const char *unit = "";
@@ -274,6 +291,5 @@ keys_get(const struct key *k, const void *base, size_t i, char dst[32])
 	case KEY_COMMAS:
 		break;
 	}
-	(void)snprintf(dst, 32, "%" PRIu64, *n);
-	return dst;
+	return number_text(k, *n, dst);
 }

@@ -25,8 +25,8 @@ static const struct opt opts[] = {
 	    .kind = OPT_TEXT,
 	    .meta = "ADDR",
 	    .flags = OPT_MANY,
-	    .about = "tls:HOST:PORT, tcp:HOST:PORT, unix:PATH or a URL; may "
-	             "be repeated (tls:127.0.0.1:8443)" },
+	    .about = "tls:HOST:PORT, quic:HOST:PORT, tcp:HOST:PORT, unix:PATH "
+	             "or a URL; may be repeated (tls:127.0.0.1:8443)" },
 	{ .name = "certs",
 	    .kind = OPT_TEXT,
 	    .meta = "DIR",
@@ -81,6 +81,7 @@ static const struct opt opts[] = {
 	    .meta = "HOST:PORT",
 	    .flags = OPT_MANY | OPT_HIDDEN },
 	{ .name = "tcp", .flags = OPT_HIDDEN },
+	{ .name = "quic", .letter = 'q', .flags = OPT_HIDDEN },
 	{ 0 },
 };
 
@@ -226,14 +227,27 @@ run(struct args *a, void *ctx)
 	return status;
 }
 
+/* The second line of --version. */
+static const char *
+features(char *dst, size_t len)
+{
+	const char *quic = rk_version_quic();
+	bool has = quic[0] != '\0';
+
+	(void)snprintf(dst, len, "transports: tls %stcp unix (%s)",
+	    has ? "quic " : "", has ? quic : "this build has no QUIC");
+	return dst;
+}
+
 int
 main(int argc, char **argv)
 {
-	static const struct prog prog = {
+	char text[160];
+	const struct prog prog = {
 		.name = "rpcd",
 		.section = "8",
-		.about = "serves calls over TLS, plain TCP and unix sockets, "
-		         "commands as methods among them",
+		.about = "serves calls over TLS, QUIC, plain TCP and unix "
+		         "sockets, commands as methods among them",
 		.usage = usage,
 		.examples = examples,
 		.opts = opts,
@@ -241,7 +255,7 @@ main(int argc, char **argv)
 		.envs = envs,
 		.see_also = "rpcd.conf 5, rpcsh 1, selfy 1, rpckit-trust 7",
 		.style = PROG_GNU,
-		.features = "TLS 1.3, plain TCP, unix sockets",
+		.features = features(text, sizeof(text)),
 	};
 
 	return cmd_main(&prog, argc, argv, NULL);

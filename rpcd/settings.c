@@ -191,6 +191,24 @@ take_flag(struct load *l, const char *flag, const char *key, const char *value)
 		set_main(l, key, value, &from);
 }
 
+/* Of the original's words: TLS unless told otherwise. */
+static const char *
+transport(const struct load *l)
+{
+	if (args_flag(l->a, "tcp"))
+		return "tcp";
+	return args_flag(l->a, "quic") ? "quic" : "tls";
+}
+
+static void
+check_transport(struct load *l)
+{
+	static const struct origin from_q = { .flag = "-q" };
+
+	if (args_flag(l->a, "tcp") && args_flag(l->a, "quic"))
+		complain(l, RK_EINVAL, &from_q, "excludes -tcp");
+}
+
 static void
 take_listen(struct load *l)
 {
@@ -207,13 +225,11 @@ take_listen(struct load *l)
 	for (size_t i = 0; i < n; i++)
 		set_main(l, "listen", list[i], &from);
 	for (size_t i = 0; i < n_s; i++) {
-		const char *how = args_flag(l->a, "tcp") ? "tcp" : "tls";
-
 		if (strstr(addr[i], "://") != NULL) {
 			set_main(l, "listen", addr[i], &from_s);
 			continue;
 		}
-		if (asprintf(&text, "%s:%s", how, addr[i]) < 0) {
+		if (asprintf(&text, "%s:%s", transport(l), addr[i]) < 0) {
 			complain(l, RK_ENOMEM, &from_s, "out of memory");
 			return;
 		}
@@ -225,6 +241,7 @@ take_listen(struct load *l)
 static void
 take_flags(struct load *l)
 {
+	check_transport(l);
 	take_listen(l);
 	take_flag(l, "--certs", "certs", NULL);
 	take_flag(l, "--key", "key", NULL);
@@ -284,11 +301,11 @@ default_listen(struct load *l, bool have_fds)
 	if (s->listen.n > 0 || have_fds)
 		return;
 	(void)snprintf(text, sizeof(text), "%s:127.0.0.1:%d",
-	    args_flag(l->a, "tcp") ? "tcp" : "tls", s->echo ? 0 : 8443);
+	    transport(l), s->echo ? 0 : 8443);
 	set_default(l, "listen", text);
 }
 
-/* May nobody from elsewhere come by TLS? */
+/* May nobody from elsewhere come by TLS or QUIC? */
 static bool
 is_local(const struct settings *s)
 {
@@ -297,10 +314,11 @@ is_local(const struct settings *s)
 
 	for (size_t i = 0; i < s->listen.n && local; i++) {
 		const char *url = s->listen.items[i].text;
+		const char *host = strstr(url, "://") + 3;
 
-		local = strncmp(url, "tls://", 6) != 0;
+		local = !settings_needs_keys(url);
 		for (size_t j = 0; j < 3 && !local; j++)
-			local = strncmp(url + 6, ours[j], strlen(ours[j])) == 0;
+			local = strncmp(host, ours[j], strlen(ours[j])) == 0;
 	}
 	return local;
 }
@@ -419,6 +437,7 @@ new_settings(void)
 	s->max_per_source = 16;
 	s->max_calls = 1024;
 	s->max_queue = 4 << 20;
+	s->retry = 64;
 	s->handshake = 10000;
 	s->read = 30000;
 	s->write = 30000;

@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 
 #define SETTINGS_FILE "/etc/rpckit/rpcd.conf"
-#define SETTINGS_KEYS 22
+#define SETTINGS_KEYS 25
 #define WHERE_LEN 300
 
 /* Where a setting was made, as messages begin: "rpcd.conf:12: ", or the flag,
@@ -81,6 +81,9 @@ struct settings {
 	uint64_t max_per_source;
 	uint64_t max_calls;
 	uint64_t max_queue;
+	char *seed;
+	uint64_t retry;      /* RK_NEVER, or handshakes under way */
+	unsigned congestion; /* enum rk_congestion */
 	uint64_t handshake;
 	uint64_t read;
 	uint64_t write;
@@ -119,8 +122,10 @@ RK_MUST enum rk_err settings_print(
  * running; NULL at the end. */
 const char *settings_changed(
     const struct settings *a, const struct settings *b, size_t *i);
-/* Does it listen with TLS? */
+/* Does it listen where keys are needed: with TLS or QUIC? */
 bool settings_need_tls(const struct settings *s);
+/* Of one URL. */
+bool settings_needs_keys(const char *url);
 /* "10s", "1m", "never". */
 const char *settings_time(uint64_t ms, char dst[32]);
 

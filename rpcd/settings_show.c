@@ -14,10 +14,16 @@ settings_from(const struct settings *s, const char *key)
 }
 
 bool
+settings_needs_keys(const char *url)
+{
+	return strncmp(url, "tls:", 4) == 0 || strncmp(url, "quic:", 5) == 0;
+}
+
+bool
 settings_need_tls(const struct settings *s)
 {
 	for (size_t i = 0; i < s->listen.n; i++) {
-		if (strncmp(s->listen.items[i].text, "tls:", 4) == 0)
+		if (settings_needs_keys(s->listen.items[i].text))
 			return true;
 	}
 	return false;

@@ -142,7 +142,7 @@ listeners() {
 	result $? 'end'
 	[ ! -e s.sock ]
 	result $? 'the socket is gone'
-	want 2 'quic is not there' "$rpcd" --listen quic:127.0.0.1:1
+	want 2 'a transport that is none' "$rpcd" --listen sctp:127.0.0.1:1
 	want 2 'an address without a port' "$rpcd" --listen tls:127.0.0.1
 	want 2 'an operand' "$rpcd" x
 	check "the original's words" start 1 -s 127.0.0.1:0 -tcp -quiet
@@ -267,45 +267,8 @@ standard_streams() {
 	result $? 'and ends with 0'
 }
 
-# Pass sockets as a service manager does: KINDS, then rpcd's words.
-cat >pass.py <<'END'
-import os, socket, sys
-kinds, words = sys.argv[1].split(','), sys.argv[2:]
-fds = []
-for kind in kinds:
-    if kind == 'unix':
-        s = socket.socket(socket.AF_UNIX)
-        s.bind('passed.sock')
-    elif kind == 'udp':
-        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        s.bind(('127.0.0.1', 0))
-    else:
-        s = socket.socket()
-        s.bind(('127.0.0.1', 0))
-    if kind not in ('udp', 'deaf'):
-        s.listen()
-    fds.append(os.dup(s.fileno()))
-    if kind not in ('unix',):
-        with open('passed.port', 'w') as f:
-            f.write(str(s.getsockname()[1]))
-high = [os.dup2(fd, 100 + i) for i, fd in enumerate(fds)]
-for i, fd in enumerate(high):
-    os.dup2(fd, 3 + i, inheritable=True)
-os.environ['LISTEN_FDS'] = os.environ.get('FDS', str(len(fds)))
-os.environ['LISTEN_PID'] = os.environ.get('PID', str(os.getpid()))
-os.environ['LISTEN_FDNAMES'] = ':'.join('rpc-' + k for k in kinds)
-port = open('passed.port').read() if os.path.exists('passed.port') else '0'
-os.execv(words[0], [w.replace('PORT', port) for w in words])
-END
-
-passed() {
-	: >ready
-	python3 pass.py "$@" </dev/null >ready 2>log &
-	daemon=$!
-	daemons="$daemons $daemon"
-}
-
 sockets_passed_in() {
+	passing
 	passed tls,tcp,unix "$rpcd"
 	until_ok ready 3
 	[ "$(cut -d' ' -f2 ready | tr '\n' ' ')" = 'tls tcp unix ' ]
@@ -324,9 +287,9 @@ sockets_passed_in() {
 	[ "$(sort -u ready | wc -l)" = 2 ]
 	result $? 'a configured address among them is used once'
 	stop
-	want 1 'a socket that is none of a stream' \
-		python3 pass.py udp "$rpcd"
-	has err 'descriptor 3 is not a listening stream socket' 'is refused'
+	want 1 'a UDP socket of no port' python3 pass.py unbound "$rpcd"
+	has err 'descriptor 3 is neither a listening stream socket nor a bound' \
+		'is refused'
 	want 1 'a socket that does not listen' python3 pass.py deaf "$rpcd"
 	want 1 'fewer than announced' \
 		env FDS=2 python3 pass.py tcp "$rpcd"

@@ -64,7 +64,8 @@ check() {
 # Bounded; rpcsh's own time limit holds for calls.
 bounded() {
 	case $1 in
-	plain | alice | mallory | encrypt | visitor | advised | stranger) "$@" ;;
+	plain | alice | mallory | encrypt | visitor | advised | stranger | by | \
+		quic_alice) "$@" ;;
 	*) timeout 60 "$@" ;;
 	esac
 }
@@ -150,6 +151,48 @@ alice() {
 logged() {
 	until_ok grep -q -e "$1" log
 	result $? "$2"
+}
+
+# pass.py: pass sockets as a service manager does: KINDS, then rpcd's words.
+passing() {
+	cat >pass.py <<'END'
+import os, socket, sys
+kinds, words = sys.argv[1].split(','), sys.argv[2:]
+fds = []
+for kind in kinds:
+    if kind == 'unix':
+        s = socket.socket(socket.AF_UNIX)
+        s.bind('passed.sock')
+    elif kind in ('udp', 'unbound'):
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        if kind == 'udp':
+            s.bind(('127.0.0.1', 0))
+    else:
+        s = socket.socket()
+        s.bind(('127.0.0.1', 0))
+    if kind not in ('udp', 'unbound', 'deaf'):
+        s.listen()
+    fds.append(os.dup(s.fileno()))
+    if kind not in ('unix',):
+        with open('passed.port', 'w') as f:
+            f.write(str(s.getsockname()[1]))
+high = [os.dup2(fd, 100 + i) for i, fd in enumerate(fds)]
+for i, fd in enumerate(high):
+    os.dup2(fd, 3 + i, inheritable=True)
+os.environ['LISTEN_FDS'] = os.environ.get('FDS', str(len(fds)))
+os.environ['LISTEN_PID'] = os.environ.get('PID', str(os.getpid()))
+os.environ['LISTEN_FDNAMES'] = ':'.join('rpc-' + k for k in kinds)
+port = open('passed.port').read() if os.path.exists('passed.port') else '0'
+os.execv(words[0], [w.replace('PORT', port) for w in words])
+END
+}
+
+# passed KINDS RPCD_WORDS...: without waiting for it.
+passed() {
+	: >ready
+	python3 pass.py "$@" </dev/null >ready 2>log &
+	daemon=$!
+	daemons="$daemons $daemon"
 }
 
 certificates() {
