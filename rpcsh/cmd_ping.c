@@ -1,5 +1,6 @@
 /* rpcsh ping: is it there, and how far away. */
 #include "base/error.h"
+#include "figures.h"
 #include "rpcsh.h"
 #include "target.h"
 
@@ -63,16 +64,16 @@ show_connection(
 	buf_init(&b, 65536);
 	if (o->form == OUT_JSON)
 		r = put_connection_json(&b, p, &tm);
+	else if (o->form == OUT_PLAIN)
+		r = buf_printf(&b, "connected\t%s\t%s\t%.3f\t%.3f\n", p->remote,
+		    p->proven ? p->cert.fp : "-", (double)tm.connect / 1e3,
+		    (double)tm.tls / 1e3);
 	else
 		r = buf_printf(&b,
-		    o->form == OUT_PLAIN
-		        ? "connected\t%s\t%s\t%.3f\t%.3f\n"
-		        : "connected %s  %s  connect %.1f ms  tls %.1f ms\n",
-		    p->remote,
-		    p->proven              ? p->cert.fp
-		    : o->form == OUT_PLAIN ? "-"
-		                           : "not authenticated",
-		    (double)tm.connect / 1e3, (double)tm.tls / 1e3);
+		    "connected %s  %s  connect %.1f ms  %s %.1f ms\n",
+		    p->remote, p->proven ? p->cert.fp : "not authenticated",
+		    (double)tm.connect / 1e3, figures_handshake(t->client),
+		    (double)tm.tls / 1e3);
 	if (r == RK_OK)
 		out_bytes(o, buf_peek(&b), buf_len(&b));
 	buf_fini(&b);

@@ -65,6 +65,16 @@ locked_out(const struct target *t, const struct out *o, const char *url,
 
 /* ---- advice ---- */
 
+/* A port of TCP is not one of UDP, though both have the same number. */
+static const char *
+when_away(const struct target *t)
+{
+	if (target_is_quic(t) && t->connected_us == 0)
+		return "is the server running, is -s right, and does it speak "
+		       "QUIC there? tls:// is the way over TCP";
+	return "is the server running, and is -s right?";
+}
+
 static const char *
 when_silent(const struct target *t, const struct rk_error *err, char *dst,
     size_t dst_len)
@@ -72,7 +82,7 @@ when_silent(const struct target *t, const struct rk_error *err, char *dst,
 	struct rk_cert_info info;
 
 	if (err->step != NULL && strcmp(err->step, "connect") == 0)
-		return "is the server running, and is -s right?";
+		return when_away(t);
 	if (!own_key(t, &info))
 		return "rpcsh ping --connect-only; --timeout and "
 		       "--connect-timeout give a busy server longer";
@@ -137,7 +147,7 @@ advice(const struct target *t, const struct rk_error *err, char *dst,
 		if (err->code == RK_ECLOSED && !t->answered &&
 		    strncmp(t->url, "tcp://", 6) == 0)
 			return "is it a TLS server? then without --tcp";
-		return "is the server running, and is -s right?";
+		return when_away(t);
 	case 5:
 		return when_silent(t, err, dst, dst_len);
 	case 6:

@@ -10,17 +10,26 @@
 
 /* ---- time ---- */
 
+const char *
+figures_handshake(const struct rk_client *c)
+{
+	const struct rk_peer *p = rk_client_peer(c);
+
+	return p != NULL && strcmp(p->transport, "quic") == 0 ? "quic" : "tls";
+}
+
 static void
 time_text(const struct figures *f, const struct rk_timing *tm, uint64_t total)
 {
 	const struct rk_peer *p = &f->peer;
 
 	(void)fprintf(stderr,
-	    "time  dns %.1f  connect %.1f  tls %.1f  trust %.1f  call %.1f  "
+	    "time  dns %.1f  connect %.1f  %s %.1f  trust %.1f  call %.1f  "
 	    "total %.1f ms\n",
 	    (double)tm->resolve / 1e3, (double)tm->connect / 1e3,
-	    (double)tm->tls / 1e3, (double)tm->trust / 1e3,
-	    (double)f->call_us / 1e3, (double)total / 1e3);
+	    figures_handshake(f->client), (double)tm->tls / 1e3,
+	    (double)tm->trust / 1e3, (double)f->call_us / 1e3,
+	    (double)total / 1e3);
 	(void)fprintf(stderr, "size  sent %zu B  got %zu B", f->sent,
 	    f->reply.payload.len);
 	if (p->transport != NULL)

@@ -17,5 +17,7 @@ struct figures {
 /* -t and --trace: lines, or a JSON object, on standard error. */
 void figures_time(const struct out *o, const struct figures *f);
 void figures_trace(const struct out *o, const struct rk_reply *reply);
+/* What proves keys there: "tls" or "quic". */
+const char *figures_handshake(const struct rk_client *c);
 
 #endif

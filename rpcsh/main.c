@@ -41,9 +41,19 @@ static const struct opt global_opts[] = {
 	    .kind = OPT_TEXT,
 	    .meta = "SPEC",
 	    .about = "where the key's passphrase comes from (tty)" },
+	{ .name = "quic",
+	    .letter = 'q',
+	    .about = "QUIC, as quic:// in the server's URL" },
+	{ .name = "congestion",
+	    .kind = OPT_CHOICE,
+	    .meta = "cubic|bbr",
+	    .complete = COMPLETE_WORDS,
+	    .about =
+	        "how QUIC shares the path: bbr is for lossy ones (cubic)" },
 	{ .name = "tcp",
 	    .about = "plain TCP: no encryption, no authentication" },
-	{ .name = "skip-verify", .about = "TLS that authenticates nobody" },
+	{ .name = "skip-verify",
+	    .about = "TLS or QUIC that authenticates nobody" },
 	{ .name = "server-only",
 	    .about = "prove the server only, carry no certificate" },
 	{ .name = "timeout",
@@ -165,12 +175,27 @@ static const struct prog prog = {
 	.envs = envs,
 	.see_also = "rpcd 8, selfy 1",
 	.style = PROG_GNU,
-	.features = "transports: tls tcp unix",
 	.words = cache_words,
 };
+
+/* The second line of --version. */
+static const char *
+features(char *dst, size_t len)
+{
+	const char *quic = rk_version_quic();
+	bool has = quic[0] != '\0';
+
+	(void)snprintf(dst, len, "transports: tls %stcp unix (%s)",
+	    has ? "quic " : "", has ? quic : "this build has no QUIC");
+	return dst;
+}
 
 int
 main(int argc, char **argv)
 {
-	return cmd_main(&prog, argc, argv, NULL);
+	struct prog p = prog;
+	char text[160];
+
+	p.features = features(text, sizeof(text));
+	return cmd_main(&p, argc, argv, NULL);
 }

@@ -30,6 +30,8 @@ static const struct {
 	[SET_KNOWN] = { "known", "", "FILE", "known server keys", NULL },
 	[SET_TLS_MODE] = { "tls-mode", "mutual",
 	    "mutual|server-only|skip-verify", "who proves what", NULL },
+	[SET_CONGESTION] = { "congestion", "cubic", "cubic|bbr",
+	    "how QUIC shares the path", NULL },
 	[SET_TIMEOUT] = { "timeout", "30s", "30s, or 0 for none", "of a call",
 	    "RPCKIT_TIMEOUT" },
 	[SET_CONNECT_TIMEOUT] = { "connect-timeout", "10s",
@@ -64,17 +66,21 @@ set(struct settings *s, enum setting_id id, const char *value,
 
 /* ---- checking ---- */
 
+/* One of the words between the bars. */
 static enum rk_err
-check_mode(const char *value)
+check_word(const char *words, const char *value)
 {
-	static const char *const modes[] = { "mutual", "server-only",
-		"skip-verify" };
+	size_t len = strlen(value);
 
-	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-		if (strcmp(value, modes[i]) == 0)
+	for (;;) {
+		size_t n = strcspn(words, "|");
+
+		if (n == len && memcmp(words, value, len) == 0)
 			return RK_OK;
+		if (words[n] == '\0')
+			return RK_EINVAL;
+		words += n + 1;
 	}
-	return RK_EINVAL;
 }
 
 /* Text a line of a file can hold. */
@@ -99,8 +105,8 @@ settings_check(enum setting_id id, const char *value, struct rk_error *err)
 	uint64_t ms;
 	enum rk_err r = check_text(value);
 
-	if (r == RK_OK && id == SET_TLS_MODE)
-		r = check_mode(value);
+	if (r == RK_OK && (id == SET_TLS_MODE || id == SET_CONGESTION))
+		r = check_word(rows[id].value, value);
 	if (r == RK_OK && (id == SET_TIMEOUT || id == SET_CONNECT_TIMEOUT))
 		r = str_parse_duration(value, &ms);
 	if (r == RK_OK)

@@ -33,7 +33,13 @@ target_tls_mode(const struct target *t)
 bool
 target_is_tls(const struct target *t)
 {
-	return strncmp(t->url, "tls://", 6) == 0;
+	return strncmp(t->url, "tls://", 6) == 0 || target_is_quic(t);
+}
+
+bool
+target_is_quic(const struct target *t)
+{
+	return strncmp(t->url, "quic://", 7) == 0;
 }
 
 /* ---- where ---- */
@@ -45,39 +51,50 @@ exclude(struct rk_error *err, const char *one, const char *other)
 	    err, RK_EINVAL, "--%s and --%s exclude each other", one, other);
 }
 
+static bool
+goes_with(const struct target *t, const char *flag)
+{
+	if (strcmp(flag, "tcp") == 0)
+		return strncmp(t->url, "tcp://", 6) == 0;
+	return strcmp(flag, "quic") == 0 ? target_is_quic(t) : target_is_tls(t);
+}
+
 /* Flags about the transport must not contradict one another or the server. */
 static enum rk_err
 check_flags(const struct target *t, const struct args *a, struct rk_error *err)
 {
-	static const char *const names[] = { "tcp", "skip-verify",
+	static const char *const names[] = { "tcp", "quic", "skip-verify",
 		"server-only" };
+	static const char *const excluded[][2] = { { "tcp", "quic" },
+		{ "tcp", "skip-verify" }, { "tcp", "server-only" },
+		{ "skip-verify", "server-only" } };
 	const struct setting *server = &t->settings.v[SET_SERVER];
-	const char *given = NULL;
 	char shown[160], source[160];
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!args_flag(a, names[i]))
-			continue;
-		if (given != NULL)
-			return exclude(err, given, names[i]);
-		given = names[i];
+	for (size_t i = 0; i < sizeof(excluded) / sizeof(excluded[0]); i++) {
+		if (args_flag(a, excluded[i][0]) &&
+		    args_flag(a, excluded[i][1]))
+			return exclude(err, excluded[i][0], excluded[i][1]);
 	}
-	if (given == NULL)
-		return RK_OK;
-	if (strcmp(given, "tcp") == 0 ? strncmp(t->url, "tcp://", 6) == 0
-	                              : target_is_tls(t))
-		return RK_OK;
-	return err_set(err, RK_EINVAL, "--%s does not go with %s (from: %s)",
-	    given, str_escape(shown, sizeof(shown), t->url),
-	    str_escape(source, sizeof(source), server->source));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!args_flag(a, names[i]) || goes_with(t, names[i]))
+			continue;
+		return err_set(err, RK_EINVAL,
+		    "--%s does not go with %s (from: %s)", names[i],
+		    str_escape(shown, sizeof(shown), t->url),
+		    str_escape(source, sizeof(source), server->source));
+	}
+	return RK_OK;
 }
 
-/* HOST:PORT means TLS, or plain TCP when asked for. */
+/* HOST:PORT means TLS, or what was asked for instead. */
 static enum rk_err
 make_url(struct target *t, const struct args *a, struct rk_error *err)
 {
 	const char *server = t->settings.v[SET_SERVER].value;
-	const char *scheme = args_flag(a, "tcp") ? "tcp://" : "tls://";
+	const char *scheme = args_flag(a, "tcp")    ? "tcp://"
+	                     : args_flag(a, "quic") ? "quic://"
+	                                            : "tls://";
 
 	if (strstr(server, "://") != NULL)
 		scheme = "";
@@ -187,6 +204,8 @@ make_client(struct target *t, const struct args *a, struct rk_error *err)
 	conf.ident = t->ident;
 	conf.trust = t->trust;
 	conf.tls_mode = target_tls_mode(t);
+	if (strcmp(t->settings.v[SET_CONGESTION].value, "bbr") == 0)
+		conf.congestion = RK_CONGESTION_BBR;
 	conf.call_timeout = t->timeout;
 	conf.timeouts.connect = t->connect_timeout;
 	conf.timeouts.handshake = t->connect_timeout;
