@@ -522,7 +522,11 @@ conn_unsent(const struct conn *c)
 bool
 conn_is_flushed(const struct conn *c)
 {
-	return buf_len(&c->out) == 0 && c->write_since == RK_NEVER;
+	bool settled;
+
+	/* What a layer may have to send again has not left for good. */
+	return buf_len(&c->out) == 0 && c->write_since == RK_NEVER &&
+	       (!layer_query(c->top, LAYER_Q_SETTLED, &settled) || settled);
 }
 
 void

@@ -116,7 +116,8 @@ bool conn_send_apart(struct conn *c, const uint8_t *src, size_t len);
 bool conn_has_apart(const struct conn *c);
 bool conn_has_room(const struct conn *c);
 size_t conn_unsent(const struct conn *c);
-/* Nothing waits, in a layer below neither: all has left the process. */
+/* Nothing waits, in a layer below neither: all has left the process, or has
+ * arrived where this end would have to send it again (LAYER_Q_SETTLED). */
 bool conn_is_flushed(const struct conn *c);
 
 /* Stop or resume delivering (back-pressure: the socket fills up). */
