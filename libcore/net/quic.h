@@ -65,7 +65,7 @@ RK_MUST enum rk_err quic_end_new(const struct quic_end_conf *conf,
 /* Every layer is freed, or the loop will not run again.  Connections that were
  * still saying goodbye end here. */
 void quic_end_free(struct quic_end *e);
-/* Take no new peers from now on. */
+/* Take no new peers from now on: they are told that it is busy. */
 void quic_end_deafen(struct quic_end *e);
 
 /*

@@ -256,9 +256,14 @@ quic_hello_input(struct quic_end *e, const struct quic_datagram *d)
 
 	if (is_more(e, d))
 		return;
-	if (e->events == NULL || e->deaf || e->n_hellos >= HELLOS_MAX ||
+	if (e->events == NULL || e->n_hellos >= HELLOS_MAX ||
 	    ngtcp2_accept(&hd, d->data, d->len) != 0) {
 		e->stats.ignored++;
+		return;
+	}
+	if (e->deaf) {
+		send_close(
+		    e, d->local, d->remote, &hd, NGTCP2_CONNECTION_REFUSED);
 		return;
 	}
 	check_token(e, d->remote, &hd, &proof);
