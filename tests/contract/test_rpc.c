@@ -255,7 +255,7 @@ carries_header_fields(void **state)
 		.n_args = 2,
 		.timeout = 60000 };
 	/* Between rpckit peers the number is the id. */
-	const size_t id_len = run->kind == RPC_TLS ? 1 : 44;
+	const size_t id_len = rpc_is_secure(run->kind) ? 1 : 44;
 	char text[1024];
 	char want[256];
 
@@ -306,9 +306,13 @@ check_full(const struct rpcrun *run, const struct rpcrig *rig, const char *text,
 	if (run->kind == RPC_UNIX) {
 		(void)snprintf(want, sizeof(want), "to=%s", rig->url);
 	} else {
-		assert_non_null(strstr(text, "from=tcp://127.0.0.1:"));
-		(void)snprintf(want, sizeof(want), "to=tcp://127.0.0.1%s",
-		    strrchr(rig->url, ':'));
+		const char *scheme = run->kind == RPC_QUIC ? "udp" : "tcp";
+
+		(void)snprintf(
+		    want, sizeof(want), "from=%s://127.0.0.1:", scheme);
+		assert_non_null(strstr(text, want));
+		(void)snprintf(want, sizeof(want), "to=%s://127.0.0.1%s",
+		    scheme, strrchr(rig->url, ':'));
 	}
 	assert_non_null(strstr(text, want));
 }
@@ -355,7 +359,7 @@ shows_the_peer(void **state)
 	rpcrig_call(c, "who", NULL, 0, &a);
 	p = rk_client_peer(c);
 	assert_non_null(p);
-	if (run->kind != RPC_TLS) {
+	if (!rpc_is_secure(run->kind)) {
 		(void)snprintf(want, sizeof(want), "%s unproven fresh - -",
 		    rpc_kind_name(run->kind));
 		assert_false(p->proven);
@@ -363,7 +367,8 @@ shows_the_peer(void **state)
 		assert_true(rk_ident_info(rpcworld.client, &mine));
 		assert_true(rk_ident_info(rpcworld.node, &node));
 		(void)snprintf(want, sizeof(want),
-		    "tls proven fresh client@example.org %s", mine.fp);
+		    "%s proven fresh client@example.org %s",
+		    rpc_kind_name(run->kind), mine.fp);
 		assert_true(p->proven);
 		assert_string_equal(p->cert.fp, node.fp);
 		assert_string_equal(p->cert.email, "node@example.org");
@@ -420,9 +425,9 @@ asks_who_may(void **state)
 	                     ": refused \"guarded\": not allowed for "),
 	    1);
 	assert_int_equal(rpclog_count(RK_LOG_WARN, "(client@example.org)"),
-	    rig.kind == RPC_TLS);
-	assert_int_equal(
-	    rpclog_count(RK_LOG_WARN, "for key SHA256:"), rig.kind == RPC_TLS);
+	    rpc_is_secure(rig.kind));
+	assert_int_equal(rpclog_count(RK_LOG_WARN, "for key SHA256:"),
+	    rpc_is_secure(rig.kind));
 	assert_int_equal(rpclog_count(RK_LOG_WARN, "://"), 1);
 	rpclog_stop();
 }

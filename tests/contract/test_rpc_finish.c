@@ -169,7 +169,7 @@ main(void)
 	static const struct rpccase cases[] = {
 		{ "read to the end", is_read_to_the_end, RPC_ALL },
 		{ "pending calls", ends_pending_calls, RPC_ALL },
-		{ "refused", learns_of_a_refusal, RPC_ONLY(RPC_TLS) },
+		{ "refused", learns_of_a_refusal, RPC_SECURE },
 		{ "other ends", tells_of_other_ends, RPC_ONLY(RPC_TCP) },
 		{ "a foreign loop", cannot_wait_on_a_foreign_loop, RPC_ALL },
 	};

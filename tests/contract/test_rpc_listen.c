@@ -19,6 +19,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "net/quic.h"
+
 #include "certs.h"
 #include "rpcrig.h"
 
@@ -55,7 +57,7 @@ refuses_bad_urls(void **state)
 		{ "tcp://127.0.0.1", RK_EINVAL },
 		{ "tcp://127.0.0.1:65536", RK_EINVAL },
 		{ "http://127.0.0.1:80", RK_EUNSUPPORTED },
-		{ "quic://127.0.0.1:0", RK_EUNSUPPORTED },
+		{ "quic://127.0.0.1:65536", RK_EINVAL },
 		{ "unix://", RK_EINVAL },
 	};
 	struct rpcrig rig;
@@ -68,9 +70,13 @@ refuses_bad_urls(void **state)
 		if (r != bad[i].code && r != RK_EINVAL)
 			fail_msg("%s: %s", bad[i].url, rk_err_name(r));
 	}
-	assert_int_equal(
-	    try_listen(&rig, "quic://127.0.0.1:0", &err), RK_EUNSUPPORTED);
-	if (rig.kind != RPC_TLS)
+	if (quic_supported(NULL) != RK_OK)
+		assert_int_equal(try_listen(&rig, "quic://127.0.0.1:0", &err),
+		    RK_EUNSUPPORTED);
+	else if (!rpc_is_secure(rig.kind))
+		assert_int_equal(
+		    try_listen(&rig, "quic://127.0.0.1:0", &err), RK_EINVAL);
+	if (!rpc_is_secure(rig.kind))
 		assert_int_equal(
 		    try_listen(&rig, "tls://127.0.0.1:0", &err), RK_EINVAL);
 	rpcrig_fini(&rig);
@@ -262,6 +268,36 @@ leaves_other_files_alone(void **state)
 }
 
 /* ---- how many ---- */
+
+/* Over QUIC there is no place to wait in: the peer is told at once. */
+static void
+tells_that_it_is_busy(void **state)
+{
+	const struct rpcrun *run = *state;
+	struct rpcrig rig;
+	struct rk_client_conf conf;
+	struct rk_client *c[3];
+	struct rk_server_stats s;
+	struct rk_error err;
+
+	rpcrig_init(&rig, run->kind, run->threads);
+	rig.conf.max_conns = 2;
+	rpcrig_start(&rig);
+	for (size_t i = 0; i < 2; i++)
+		c[i] = rpcrig_client(&rig);
+	rpcrig_client_conf(&rig, &conf);
+	c[2] = rpcrig_client_with(&conf);
+	assert_int_equal(rk_client_connect(c[2], &err), RK_ECONNECT);
+	assert_non_null(strstr(err.text, "too busy"));
+	rk_server_stats(rig.server, &s);
+	assert_int_equal(s.accepted, 2);
+	rk_client_free(c[0]);
+	rpcrig_await_conns(&rig, 1);
+	assert_int_equal(rk_client_connect(c[2], NULL), RK_OK);
+	rk_client_free(c[1]);
+	rk_client_free(c[2]);
+	rpcrig_end(&rig);
+}
 
 static void
 limits_connections(void **state)
@@ -496,8 +532,10 @@ main(void)
 		{ "its own file", cares_for_its_file, RPC_ONLY(RPC_UNIX) },
 		{ "others' files", leaves_other_files_alone,
 		    RPC_ONLY(RPC_UNIX) },
-		{ "so many connections", limits_connections, RPC_ALL },
-		{ "no descriptors", survives_want_of_descriptors, RPC_ALL },
+		{ "so many connections", limits_connections, RPC_STREAMS },
+		{ "too many connections", tells_that_it_is_busy,
+		    RPC_ONLY(RPC_QUIC) },
+		{ "no descriptors", survives_want_of_descriptors, RPC_STREAMS },
 		{ "the idle", sends_the_idle_away, RPC_ALL },
 		{ "idle itself", goes_when_idle, RPC_ALL },
 		{ "strangers", sends_strangers_away, RPC_ONLY(RPC_TLS) },

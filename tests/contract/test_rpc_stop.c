@@ -542,9 +542,8 @@ main(void)
 		{ "methods swapped often", swaps_methods_often, RPC_ALL },
 		{ "methods swapped early", swap_before_start, RPC_ALL },
 		{ "bad methods", keeps_methods_on_error, RPC_ALL },
-		{ "identity swapped", swaps_identity, RPC_ONLY(RPC_TLS) },
-		{ "identities given back", gives_identities_back,
-		    RPC_ONLY(RPC_TLS) },
+		{ "identity swapped", swaps_identity, RPC_SECURE },
+		{ "identities given back", gives_identities_back, RPC_SECURE },
 	};
 
 	return rpcrig_run_cases(

@@ -20,7 +20,7 @@ rpcrig_client_conf(const struct rpcrig *r, struct rk_client_conf *conf)
 	*conf = (struct rk_client_conf){
 		.size = sizeof(*conf),
 		.url = r->url,
-		.ident = r->kind == RPC_TLS ? rpcworld.client : NULL,
+		.ident = rpc_is_secure(r->kind) ? rpcworld.client : NULL,
 	};
 }
 

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "net/quic.h"
+
 #include "certs.h"
 #include "rpcrig.h"
 
@@ -44,9 +46,16 @@ rpc_kind_name(enum rpc_kind kind)
 		[RPC_TCP] = "tcp",
 		[RPC_TLS] = "tls",
 		[RPC_UNIX] = "unix",
+		[RPC_QUIC] = "quic",
 	};
 
 	return names[kind];
+}
+
+bool
+rpc_is_secure(enum rpc_kind kind)
+{
+	return kind == RPC_TLS || kind == RPC_QUIC;
 }
 
 /* ---- what all rigs share ---- */
@@ -138,7 +147,7 @@ rpcrig_init(struct rpcrig *r, enum rpc_kind kind, unsigned threads)
 		.size = sizeof(r->conf),
 		.loop = r->loop,
 		.threads = threads,
-		.ident = kind == RPC_TLS ? rpcworld.node : NULL,
+		.ident = rpc_is_secure(kind) ? rpcworld.node : NULL,
 	};
 	if (kind == RPC_UNIX)
 		(void)snprintf(r->want_url, sizeof(r->want_url),
@@ -415,6 +424,8 @@ rpcrig_run_cases(const char *group, const struct rpccase *cases, size_t n)
 	if (tests == NULL || runs == NULL)
 		return 1;
 	for (unsigned k = 0; k < RPC_KINDS; k++) {
+		if (k == RPC_QUIC && quic_supported(NULL) != RK_OK)
+			continue;
 		for (size_t i = 0; i < 2 * n; i++) {
 			const struct rpccase *c = &cases[i % n];
 

@@ -16,9 +16,12 @@ enum rpc_kind {
 	RPC_TCP,
 	RPC_TLS,
 	RPC_UNIX,
+	RPC_QUIC, /* where this build has it */
 	RPC_KINDS
 };
 const char *rpc_kind_name(enum rpc_kind kind);
+/* Both ends prove keys. */
+bool rpc_is_secure(enum rpc_kind kind);
 
 /* What the whole program shares; cmocka's group set-up and tear-down. */
 struct rpcworld {
@@ -176,14 +179,18 @@ uint64_t rpcrig_now(void);
 /* The wall clock, in microseconds. */
 uint64_t rpcrig_wall_us(void); /* ms */
 
-/* Every case on {tcp, tls, unix} x {0, 2 threads} (`kinds`: a bit of each). */
+/* Every case on {tcp, tls, unix, quic} x {0, 2 threads} (`kinds`: a bit of
+ * each). */
 struct rpccase {
 	const char *name;
 	void (*fn)(void **state);
 	unsigned kinds;
 };
-#define RPC_ALL 7u
+#define RPC_ALL 15u
 #define RPC_ONLY(kind) (1u << (kind))
+/* Connections that the kernel holds. */
+#define RPC_STREAMS (RPC_ALL & ~RPC_ONLY(RPC_QUIC))
+#define RPC_SECURE (RPC_ONLY(RPC_TLS) | RPC_ONLY(RPC_QUIC))
 int rpcrig_run_cases(const char *group, const struct rpccase *cases, size_t n);
 
 #endif
