@@ -300,8 +300,8 @@ default_listen(struct load *l, bool have_fds)
 
 	if (s->listen.n > 0 || have_fds)
 		return;
-	(void)snprintf(text, sizeof(text), "%s:127.0.0.1:%d",
-	    transport(l), s->echo ? 0 : 8443);
+	(void)snprintf(text, sizeof(text), "%s:127.0.0.1:%d", transport(l),
+	    s->echo ? 0 : 8443);
 	set_default(l, "listen", text);
 }
 

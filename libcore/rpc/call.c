@@ -1,6 +1,7 @@
 /* A call on the server: from request to exactly one answer. */
 #include "base/error.h"
 #include "base/str.h"
+#include "rpc/pool.h"
 #include "rpc/server_int.h"
 
 #include <stdio.h>
@@ -389,7 +390,10 @@ set_deadline(struct rk_call *call)
 static void
 run_handler(struct rk_call *call, const struct rk_method *m)
 {
-	m->fn(call, m->arg);
+	if (m->work != NULL)
+		pool_take(rk_call_server(call)->pool, call, m);
+	else
+		m->fn(call, m->arg);
 	call->in_handler = false;
 	call->msg = NULL;
 	if (call->id == 0 && !call->answered) {

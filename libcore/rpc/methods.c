@@ -75,9 +75,10 @@ check(const struct rk_method *m, struct rk_error *err)
 	if (len == 0 || len > RK_NAME_MAX)
 		return err_set(err, RK_EINVAL,
 		    "method: a name has 1 to %d bytes", RK_NAME_MAX);
-	if (m->fn == NULL)
-		return err_set(err, RK_EINVAL, "method %s: no handler",
-		    str_escape(name, sizeof(name), m->name));
+	if ((m->fn == NULL) == (m->work == NULL))
+		return err_set(err, RK_EINVAL, "method %s: %s",
+		    str_escape(name, sizeof(name), m->name),
+		    m->fn == NULL ? "no handler" : "both fn and work");
 	return RK_OK;
 }
 
@@ -160,6 +161,12 @@ free_text(const char *s)
 	} u = { .in = s };
 
 	free(u.out);
+}
+
+void
+methods_hold(struct methods *m)
+{
+	atomic_fetch_add(&m->holders, 1);
 }
 
 void

@@ -31,6 +31,10 @@ struct methods {
 /* The users' methods and the built-in ones.  As rk_server_methods(). */
 RK_MUST enum rk_err methods_new(const struct rk_method *list, size_t n,
     struct methods **out, struct rk_error *err);
+/* One more, or one fewer, that may still enter it.  The first: on a loop that
+ * holds it.  The last that leaves tells loop 0. */
+void methods_hold(struct methods *m);
+void methods_leave(struct methods *m); /* server.c */
 /* Calls `retired`. */
 void methods_free(struct methods *m);
 const struct rk_method *methods_find(

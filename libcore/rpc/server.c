@@ -1,5 +1,7 @@
 /* A server's life: methods, credentials, threads, start and stop. */
 #include "base/error.h"
+#include "base/str.h"
+#include "rpc/pool.h"
 #include "rpc/server_int.h"
 
 #include <assert.h>
@@ -13,8 +15,8 @@
 #define DEFAULT_MAX_CALLS 1024
 #define DEFAULT_MAX_QUEUE (4u << 20)
 #define DEFAULT_RETRY_FROM 64
+#define DEFAULT_MAX_WORK 256
 #define MAX_THREADS 256
-#define REFUSAL_LINES 10 /* a second */
 
 /* ---- credentials ---- */
 
@@ -157,6 +159,13 @@ retire(struct mail *mail)
 	methods_free(m);
 }
 
+void
+methods_leave(struct methods *m)
+{
+	if (atomic_fetch_sub(&m->holders, 1) == 1)
+		mailbox_put(m->server->workers[0].box, &m->retire);
+}
+
 /* On the loop of w, which leaves its set. */
 static void
 enter(struct worker *w, struct methods *next)
@@ -164,8 +173,8 @@ enter(struct worker *w, struct methods *next)
 	struct methods *old = w->methods;
 
 	w->methods = next;
-	if (old != NULL && atomic_fetch_sub(&old->holders, 1) == 1)
-		mailbox_put(w->server->workers[0].box, &old->retire);
+	if (old != NULL)
+		methods_leave(old);
 }
 
 static void
@@ -176,6 +185,25 @@ on_swap(struct mail *m)
 	enter(sw->worker, sw->next);
 }
 
+/* Is there a thread for each that may wait? */
+static enum rk_err
+check_work(const struct rk_server *s, const struct rk_method *methods, size_t n,
+    struct rk_error *err)
+{
+	char name[64];
+
+	for (size_t i = 0; i < n && s->pool == NULL; i++) {
+		if (methods[i].work != NULL)
+			return err_set(err, RK_EINVAL,
+			    "method %s: it may wait, and the server has no "
+			    "work_threads",
+			    str_escape(name, sizeof(name),
+			        methods[i].name == NULL ? ""
+			                                : methods[i].name));
+	}
+	return RK_OK;
+}
+
 enum rk_err
 rk_server_methods(struct rk_server *server, const struct rk_method *methods,
     size_t n, void (*retired)(void *arg), void *arg, struct rk_error *err)
@@ -184,7 +212,8 @@ rk_server_methods(struct rk_server *server, const struct rk_method *methods,
 	enum rk_err r;
 
 	err_clear(err);
-	if ((r = methods_new(methods, n, &m, err)) != RK_OK)
+	if ((r = check_work(server, methods, n, err)) != RK_OK ||
+	    (r = methods_new(methods, n, &m, err)) != RK_OK)
 		return r;
 	m->swaps = calloc(server->n_workers, sizeof(*m->swaps));
 	if (m->swaps == NULL) {
@@ -248,9 +277,12 @@ fill_defaults(struct rk_server_conf *conf)
 		conf->max_queue = DEFAULT_MAX_QUEUE;
 	if (conf->retry_from == 0)
 		conf->retry_from = DEFAULT_RETRY_FROM;
+	if (conf->max_work == 0)
+		conf->max_work = DEFAULT_MAX_WORK;
 }
 
 static void on_stopped(struct mail *m);
+static void on_pool_ended(struct mail *m);
 
 static void
 on_retry(struct rk_timer *t, void *arg)
@@ -286,6 +318,10 @@ make_parts(struct rk_server *s, struct rk_error *err)
 	if ((r = rk_timer_new(s->loop, on_retry, s, &s->retry)) != RK_OK ||
 	    (r = rk_timer_new(s->loop, on_grace, s, &s->grace)) != RK_OK)
 		return r;
+	if (s->conf.work_threads > 0 &&
+	    (r = pool_new(s->conf.work_threads, s->conf.max_work,
+	         s->workers[0].box, &s->pool_ended, &s->pool)) != RK_OK)
+		return r;
 	if ((r = seed_new(s->conf.seed, &s->seed, err)) != RK_OK)
 		return r;
 	r = creds_new(s, s->conf.ident, s->conf.trust, &c, err);
@@ -315,6 +351,11 @@ rk_server_new(const struct rk_server_conf *conf, struct rk_server **out,
 	memcpy(&s->conf, conf,
 	    conf->size < sizeof(s->conf) ? conf->size : sizeof(s->conf));
 	fill_defaults(&s->conf);
+	if (s->conf.work_threads > MAX_THREADS) {
+		free(s);
+		return err_set(err, RK_EINVAL,
+		    "server: more than %d work_threads", MAX_THREADS);
+	}
 	s->loop = conf->loop;
 	(void)pthread_mutex_init(&s->log_lock, NULL); /* plain: cannot fail */
 	s->paused = true;
@@ -324,6 +365,7 @@ rk_server_new(const struct rk_server_conf *conf, struct rk_server **out,
 	TAILQ_INIT(&s->sets);
 	s->stopped.fn = on_stopped;
 	s->unused.fn = on_unused;
+	s->pool_ended.fn = on_pool_ended;
 	gate_init(&s->gate, s->conf.max_unproven, s->conf.max_per_source);
 	r = make_parts(s, err);
 	if (r != RK_OK && err != NULL && err->code == RK_OK)
@@ -391,6 +433,16 @@ rk_server_start(struct rk_server *server, struct rk_error *err)
 		}
 		server->workers[i].has_thread = true;
 	}
+	if (server->pool != NULL) {
+		int e = pool_start(server->pool);
+
+		if (e != 0) {
+			join_threads(server);
+			return err_sys(err, RK_ELIMIT, e,
+			    "server: cannot start work_threads");
+		}
+		server->pool_runs = true;
+	}
 	server->state = SERVER_RUNNING;
 	server_pause_accept(server, false);
 	return RK_OK;
@@ -413,11 +465,28 @@ on_stopped(struct mail *m)
 		s->done(s->done_arg);
 }
 
+/* Connections first, then who works for them, then all. */
 void
 server_check_stopped(struct rk_server *s)
 {
-	if (s->state == SERVER_STOPPING && s->n_conns == 0 && s->acks_due == 0)
+	if (s->state != SERVER_STOPPING || s->n_conns != 0 || s->acks_due != 0)
+		return;
+	if (s->pool_runs)
+		pool_end(s->pool);
+	else
 		mailbox_put(s->workers[0].box, &s->stopped);
+}
+
+static void
+on_pool_ended(struct mail *m)
+{
+	struct rk_server *s =
+	    (struct rk_server *)(void *)((char *)m - offsetof(struct rk_server,
+	                                                 pool_ended));
+
+	pool_join(s->pool);
+	s->pool_runs = false;
+	server_check_stopped(s);
 }
 
 void
@@ -502,60 +571,10 @@ rk_server_free(struct rk_server *s)
 		creds_free(c);
 	}
 	seed_free(s->seed);
+	pool_free(s->pool);
 	rk_timer_free(s->retry);
 	rk_timer_free(s->grace);
 	(void)pthread_mutex_destroy(&s->log_lock);
 	free(s->workers);
 	free(s);
-}
-
-/* ---- telling ---- */
-
-void
-server_log_refusal(
-    struct rk_server *s, const struct rk_loop *loop, const char *text)
-{
-	uint64_t second = rk_loop_now(loop) / 1000;
-	unsigned dropped = 0;
-	bool say;
-
-	(void)pthread_mutex_lock(&s->log_lock);
-	/* Loops differ in what they call now: never back. */
-	if (second > s->log_second) {
-		dropped = s->log_dropped;
-		s->log_second = second;
-		s->log_lines = 0;
-		s->log_dropped = 0;
-	}
-	say = s->log_lines < REFUSAL_LINES;
-	if (say)
-		s->log_lines++;
-	else
-		s->log_dropped++;
-	(void)pthread_mutex_unlock(&s->log_lock);
-	if (dropped != 0)
-		log_event(RK_LOG_WARN, "server",
-		    "%u lines about refused peers left out", dropped);
-	if (say)
-		log_event(RK_LOG_WARN, "server", "%s", text);
-}
-
-void
-rk_server_stats(const struct rk_server *server, struct rk_server_stats *out)
-{
-	*out = (struct rk_server_stats){ 0 };
-	out->accepted =
-	    atomic_load_explicit(&server->accepted, memory_order_relaxed);
-	out->refused =
-	    atomic_load_explicit(&server->refused, memory_order_relaxed);
-	for (unsigned i = 0; i < server->n_workers; i++) {
-		const struct worker *w = &server->workers[i];
-
-		out->conns +=
-		    atomic_load_explicit(&w->n_conns, memory_order_relaxed);
-		out->calls +=
-		    atomic_load_explicit(&w->calls, memory_order_relaxed);
-		out->running +=
-		    atomic_load_explicit(&w->running, memory_order_relaxed);
-	}
 }

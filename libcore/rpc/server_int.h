@@ -67,6 +67,7 @@ struct quic_ports {
 };
 TAILQ_HEAD(quic_ports_list, quic_ports);
 
+struct pool;
 struct server_conn;
 TAILQ_HEAD(conn_list, server_conn);
 TAILQ_HEAD(call_list, rk_call);
@@ -117,9 +118,12 @@ struct rk_server {
 	uint64_t grace_at;      /* when it is armed */
 	struct mail stopped;    /* to loop 0, as are those below */
 	struct mail unused;     /* some credentials may be */
-	bool paused;            /* listeners are not watched */
-	size_t n_conns;         /* accepted and not yet reported closed */
-	unsigned acks_due;      /* workers that have not begun to stop */
+	struct pool *pool;      /* NULL: no method may wait */
+	struct mail pool_ended;
+	bool pool_runs;
+	bool paused;       /* listeners are not watched */
+	size_t n_conns;    /* accepted and not yet reported closed */
+	unsigned acks_due; /* workers that have not begun to stop */
 	void (*done)(void *arg);
 	void *done_arg;
 	atomic_ullong accepted;

@@ -100,7 +100,7 @@ in_many() { # clients at the same time
 }
 
 socket_url() {
-	start later "$url"
+	start "$1" "$url"
 	until_ok test -S socket
 }
 
@@ -176,15 +176,17 @@ t 'nobody is there any more' fails_with 4 \
 	client hello_client certs "$url"
 
 url=unix://$TEST_TMP/socket
-t 'later starts' socket_url
-t 'it answers from its thread' says '1000 of 1000 calls answered' \
-	client callbacks certs "$url" collatz
-t 'with the right number' says 111 \
-	"$bin/rpcsh" -s "$url" call collatz --raw 27
-t 'a number too long is an error' fails_with 3 \
-	"$bin/rpcsh" -s "$url" call collatz --raw 1234567890
-t 'it stops amid calls' stop_amid
-t 'and takes its socket away' test ! -e socket
+for kind in later work; do
+	t "$kind starts" socket_url "$kind"
+	t "$kind answers from its threads" says '1000 of 1000 calls answered' \
+		client callbacks certs "$url" collatz
+	t 'with the right number' says 111 \
+		"$bin/rpcsh" -s "$url" call collatz --raw 27
+	t 'a number too long is an error' fails_with 3 \
+		"$bin/rpcsh" -s "$url" call collatz --raw 1234567890
+	t 'it stops amid calls' stop_amid
+	t 'and takes its socket away' test ! -e socket
+done
 
 t 'the manual lists every error' every_error
 t 'the client in the manual compiles' compile 1

@@ -63,6 +63,10 @@ struct rk_server_conf {
 	 * the same one a server that starts again can tell the QUIC peers of
 	 * the last that their connections are gone.  NULL: none; they wait. */
 	const char *seed;
+	/* For methods with `work`: threads [0: none, and no such methods] and
+	 * how many calls, with their payloads, may wait for one [256]. */
+	unsigned work_threads; /* at most 256 */
+	unsigned max_work;
 };
 
 /*
@@ -74,16 +78,28 @@ struct rk_server_conf {
  */
 typedef void rk_handler_fn(struct rk_call *call, void *arg);
 
+/*
+ * Answer a call and take the time it needs: disk, database, arithmetic.
+ * Entered on one of conf.work_threads threads, which belong to the server;
+ * several may be in the same function at once.  Answer once with rk_job_reply()
+ * or rk_job_fail() before returning, or with neither for an empty reply.  What
+ * was canceled, or whose deadline passed, before a thread was free is never
+ * entered, and its caller told.
+ */
+struct rk_job;
+typedef void rk_work_fn(struct rk_job *job, void *arg);
+
 struct rk_method {
 	const char *name;  /* 1 to RK_NAME_MAX bytes; copied */
 	const char *about; /* one line for people, may be NULL; copied */
 	const char *args;  /* what the payload is: free text, may be NULL */
 	const char *reply; /* what the reply is: free text, may be NULL */
-	rk_handler_fn *fn;
+	rk_handler_fn *fn; /* this or `work`, not both */
 	void *arg;
 	/* May this peer call it?  NULL: every trusted peer.  Loop thread. */
 	bool (*allow)(const struct rk_peer *peer, void *arg);
 	bool idempotent; /* harmless when executed twice */
+	rk_work_fn *work;
 };
 
 /* No I/O.  RK_EINVAL (what, in err), RK_ENOMEM. */
@@ -95,7 +111,8 @@ RK_API RK_MUST enum rk_err rk_server_new(const struct rk_server_conf *conf,
  * from now on; replaces the whole set, also while running (calls that run keep
  * their handlers).  `retired` (may be NULL) is called with `arg` on loop 0 when
  * no loop can enter the handlers of this set any more, and at free.
- * Loop 0 thread.  RK_EINVAL, RK_EEXIST (a name twice), RK_ENOMEM.
+ * Loop 0 thread.  RK_EINVAL (also for `work` without conf.work_threads),
+ * RK_EEXIST (a name twice), RK_ENOMEM.
  */
 RK_API RK_MUST enum rk_err rk_server_methods(struct rk_server *server,
     const struct rk_method *methods, size_t n, void (*retired)(void *arg),
@@ -128,14 +145,17 @@ RK_API RK_MUST enum rk_err rk_server_listen(struct rk_server *server,
 RK_API RK_MUST enum rk_err rk_server_listen_fd(struct rk_server *server,
     const char *scheme, int fd, char url_out[128], struct rk_error *err);
 
-/* Accept from now on, and start the threads of conf.threads.  Loop 0. */
+/* Accept from now on, and start the threads of conf.threads and
+ * conf.work_threads.  Loop 0. */
 RK_API RK_MUST enum rk_err rk_server_start(
     struct rk_server *server, struct rk_error *err);
 /*
  * Stop accepting and taking new calls; let running calls end for at most
  * grace_ms, then close every connection and join the threads.  done (may be
  * NULL) is called once on loop 0; after it no callback of the server is
- * entered.  A second call shortens the grace.  Loop 0.
+ * entered.  A second call shortens the grace.  A `work` function that runs
+ * longer is waited for, without blocking the loop; it should ask
+ * rk_job_is_canceled().  Loop 0.
  */
 RK_API void rk_server_stop(struct rk_server *server, uint64_t grace_ms,
     void (*done)(void *arg), void *arg);
@@ -201,6 +221,27 @@ RK_API void rk_call_on_cancel(
  */
 RK_API RK_MUST enum rk_err rk_server_reply(struct rk_server *server,
     uint64_t id, const char *error, const void *payload, size_t len);
+
+/* ---- inside a `work` function: its thread ---- */
+
+/* Valid until it returns. */
+RK_API struct rk_bytes rk_job_payload(const struct rk_job *job);
+RK_API struct rk_str rk_job_subject(const struct rk_job *job);
+RK_API const struct rk_args *rk_job_args(const struct rk_job *job);
+RK_API const struct rk_peer *rk_job_peer(const struct rk_job *job);
+RK_API bool rk_job_is_oneway(const struct rk_job *job);
+/* Milliseconds left to the caller's deadline; RK_NEVER without one. */
+RK_API uint64_t rk_job_time_left(const struct rk_job *job);
+/* Nobody needs the answer any more: the caller canceled or is gone, the
+ * deadline passed, or the server was told to stop and its grace is over. */
+RK_API bool rk_job_is_canceled(const struct rk_job *job);
+RK_API struct rk_server *rk_job_server(const struct rk_job *job);
+/* Answer; sent when the function returns.  RK_ESTATE: answered already;
+ * RK_ETOOBIG, RK_ENOMEM: the caller is told so instead. */
+RK_API enum rk_err rk_job_reply(
+    struct rk_job *job, const void *payload, size_t len);
+RK_API enum rk_err rk_job_fail(
+    struct rk_job *job, const char *text, const void *payload, size_t len);
 
 RK_END
 
