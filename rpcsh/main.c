@@ -119,6 +119,7 @@ static const struct cmd cmds[] = {
 	    .about = "contexts: named sets of settings",
 	    .examples = ctx_examples,
 	    .opts = ctx_opts,
+	    .complete = COMPLETE_WORDS,
 	    .min_operands = 1,
 	    .max_operands = UINT_MAX,
 	    .run = cmd_ctx },

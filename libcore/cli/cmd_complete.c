@@ -146,28 +146,45 @@ put_value_cases(struct script *s, const char *verb, const struct opt *o)
 	}
 }
 
-/* "-c|--context|..." of all options that eat the next word. */
-static void
-put_eaters(struct script *s)
+/* "--context SEP -c SEP ..." of all options that eat the next word. */
+static bool
+put_eater_names(struct script *s, const char *sep)
 {
 	const struct cmd *c = s->p->cmds;
 	const struct opt *o = s->p->opts;
 	bool any = false;
 
-	put(s, "\t\t");
 	while (o != NULL) {
 		for (; o->name != NULL; o++) {
 			if (!cmd_opt_takes_word(o))
 				continue;
-			put(s, any ? "|" : "");
-			put_names(s, o, "|");
+			put(s, any ? sep : "");
+			put_names(s, o, sep);
 			any = true;
 		}
 		o = NULL;
 		while (o == NULL && c != NULL && c->name != NULL)
 			o = c++->opts;
 	}
-	put(s, any ? ") skip=1 ;;\n" : "--no-such-option) skip=1 ;;\n");
+	return any;
+}
+
+static void
+put_eaters(struct script *s)
+{
+	put(s, "\t\t");
+	if (!put_eater_names(s, "|"))
+		put(s, "--no-such-option");
+	put(s, ") skip=1 ;;\n");
+}
+
+static void
+put_fish_eaters(struct script *s)
+{
+	put(s, "\t\tcase ");
+	if (!put_eater_names(s, " "))
+		put(s, "--no-such-option");
+	put(s, "\n\t\t\tset skip 1\n");
 }
 
 static void
@@ -208,7 +225,7 @@ put_scan(struct script *s)
 	if (s->p->cmds != NULL) {
 		put(s, "\t\t");
 		put_verb_words(s, "|", false);
-		put(s, ")\n\t\t\tif [ -z \"$verb$n\" ]; then verb=$w; "
+		put(s, "|help)\n\t\t\tif [ -z \"$verb$n\" ]; then verb=$w; "
 		       "else n=x$n; fi ;;\n");
 	}
 	put(s, "\t\t*) n=x$n ;;\n\t\tesac\n\tdone\n");
@@ -263,8 +280,11 @@ put_operands_part(struct script *s)
 		put_action(s, c->complete, c->operands);
 		put(s, " ;;\n");
 	}
-	if (s->p->cmds != NULL)
-		put_named(s, "\t*) _~_files ;;\n");
+	if (s->p->cmds != NULL) {
+		put_named(s, "\thelp:) _~_words ");
+		put_verb_words(s, " ", false);
+		put_named(s, " ;;\n\t*) _~_files ;;\n");
+	}
 	put(s, "\tesac\n");
 }
 
@@ -347,7 +367,9 @@ put_zsh(struct script *s)
 	    "\t\tprev=${cur%%=*}; eq=1; cur=${cur#*=}; compset -P '*='\n"
 	    "\tfi\n");
 	put_body(s);
-	put_named(s, "_~ \"$@\"\n");
+	/* Found by compinit it is called, sourced it is only made known. */
+	put_named(s, "if [[ ${funcstack[1]} == _~ ]]; then\n\t_~ \"$@\"\n"
+	             "else\n\tcompdef _~ ~\nfi\n");
 }
 
 static void
@@ -377,21 +399,29 @@ put_fish_values(struct script *s, enum complete kind, const char *meta)
 	}
 }
 
+/* "complete -c NAME", at these places of a line: "call:0 call:1". */
 static void
-put_fish_opt(struct script *s, const char *verb, const struct opt *o)
+put_fish_head(struct script *s, const char *where)
+{
+	put_named(s, "complete -c ~");
+	if (where == NULL)
+		return;
+	put_named(s, " -n '_~_is ");
+	put(s, where);
+	put(s, "'");
+}
+
+static void
+put_fish_opt(struct script *s, const char *where, const struct opt *o)
 {
 	const char letter[] = { o->letter, '\0' };
 
-	put_named(s, "complete -c ~");
-	if (verb != NULL) {
-		put(s, " -n '__fish_seen_subcommand_from ");
-		put(s, verb);
-		put(s, "'");
-	}
-	if (o->name[1] == '\0')
-		put(s, " -s ");
+	put_fish_head(s, where);
+	/* Go's -v is no letter of a group: -verify is another. */
+	if (s->p->style == PROG_GO)
+		put(s, " -o ");
 	else
-		put(s, s->p->style == PROG_GO ? " -o " : " -l ");
+		put(s, o->name[1] == '\0' ? " -s " : " -l ");
 	put(s, o->name);
 	if (o->letter != 0 && o->name[1] != '\0') {
 		put(s, " -s ");
@@ -409,37 +439,89 @@ put_fish_opt(struct script *s, const char *verb, const struct opt *o)
 static void
 put_fish_cmd(struct script *s, const struct cmd *c)
 {
-	put_named(s, "complete -c ~ -n '__fish_use_subcommand' -f -a ");
+	char first[64];
+	char all[128];
+
+	(void)snprintf(first, sizeof(first), "%s:0", c->name);
+	(void)snprintf(all, sizeof(all), "%s:0 %s:1", c->name, c->name);
+	put_fish_head(s, ":0");
+	put(s, " -f -a ");
 	put(s, c->name);
 	put(s, " -d ");
 	put_quoted(s, c->about == NULL ? "" : c->about);
 	put(s, "\n");
-	if (c->complete != COMPLETE_NONE) {
-		put_named(s, "complete -c ~ -n '__fish_seen_subcommand_from ");
-		put(s, c->name);
-		put(s, "'");
-		put_fish_values(s, c->complete, c->operands);
-		put(s, "\n");
-	}
+	put_fish_head(s, first);
+	if (c->complete != COMPLETE_FILE)
+		put(s, " -f");
+	put_fish_values(s, c->complete, c->operands);
+	put(s, "\n");
 	for (const struct opt *o = c->opts; o != NULL && o->name != NULL; o++) {
 		if (is_shown(o))
-			put_fish_opt(s, c->name, o);
+			put_fish_opt(s, all, o);
 	}
+}
+
+/* "VERB:0" before its first operand and "VERB:1" behind; fish's own helpers
+ * take the value of an option for a verb. */
+static void
+put_fish_scan(struct script *s)
+{
+	put_named(s, "function _~_is\n"
+	             "\tset -l skip 0\n\tset -l verb ''\n\tset -l n 0\n"
+	             "\tset -l words (commandline -opc)\n"
+	             "\tset -e words[1]\n"
+	             "\tfor w in $words\n"
+	             "\t\tif test $skip = 1\n\t\t\tset skip 0\n\t\t\tcontinue\n"
+	             "\t\tend\n"
+	             "\t\tswitch $w\n");
+	put_fish_eaters(s);
+	put(s, "\t\tcase '-*'\n\t\tcase ");
+	put_verb_words(s, " ", true);
+	put(s, "\n"
+	       "\t\t\tif test -z \"$verb\" -a $n = 0\n"
+	       "\t\t\t\tset verb $w\n\t\t\telse\n\t\t\t\tset n 1\n"
+	       "\t\t\tend\n"
+	       "\t\tcase '*'\n\t\t\tset n 1\n\t\tend\n\tend\n"
+	       "\tcontains -- \"$verb:$n\" $argv\nend\n");
+}
+
+static void
+put_fish_verbs(struct script *s)
+{
+	const struct cmd *usual = s->p->default_cmd == NULL
+	                              ? NULL
+	                              : cmd_verb(s->p, s->p->default_cmd);
+
+	for (const struct cmd *c = s->p->cmds; c->name != NULL; c++)
+		put_fish_cmd(s, c);
+	put_fish_head(s, ":0");
+	put(s, " -f -a help -d 'what a command does'\n");
+	put_fish_head(s, "help:0");
+	put(s, " -f -a '");
+	put_verb_words(s, " ", false);
+	put(s, "'\n");
+	if (usual == NULL || usual->complete == COMPLETE_NONE)
+		return;
+	put_fish_head(s, ":0");
+	put(s, " -f");
+	put_fish_values(s, usual->complete, usual->operands);
+	put(s, "\n");
 }
 
 static void
 put_fish(struct script *s)
 {
 	const struct opt *o = s->p->opts;
-	const struct cmd *c = s->p->cmds;
 
 	put_named(s, "# fish completion for ~, made by: ~ __complete fish\n");
+	if (s->p->cmds != NULL)
+		put_fish_scan(s);
 	for (; o != NULL && o->name != NULL; o++) {
 		if (is_shown(o))
 			put_fish_opt(s, NULL, o);
 	}
-	for (; c != NULL && c->name != NULL; c++)
-		put_fish_cmd(s, c);
+	if (s->p->cmds != NULL)
+		put_fish_verbs(s);
 }
 
 enum rk_err

@@ -1,0 +1,115 @@
+#!/bin/sh
+# The completion scripts in the shells they are for, where those are there.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+set -u
+# shellcheck source=tests/lib/rpcd.sh
+. "${SRC_DIR:?}/tests/lib/rpcd.sh"
+
+PATH=$BUILD_DIR/bin:$PATH
+export PATH
+mkdir -p .config/rpckit/contexts .cache/rpckit/methods files/dir
+echo 'server = tls://h:1' >.config/rpckit/contexts/lab.conf
+echo 'server = tls://h:1' >.config/rpckit/contexts/live.conf
+: >files/file.json
+
+skip() {
+	n=$((n + 1))
+	echo "ok $n - $1 # skip not here"
+}
+
+# What a shell offers for a line that ends where the cursor is.
+
+in_bash() {
+	# shellcheck disable=SC2016 # the inner shell's
+	bash --norc -c '. "../$1"; COMP_WORDS=($2)
+		case $2 in *" ") COMP_WORDS+=("") ;; esac
+		COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+		"_${1%.bash}"
+		printf "%s\n" "${COMPREPLY[@]}"' bash "$1.bash" "$2"
+}
+
+# The line editor's own commands, as far as the scripts use them.
+in_zsh() {
+	# shellcheck disable=SC2016 # the inner shell's
+	zsh -f -c '
+		compdef() { made=$1 }
+		compset() { : }
+		compadd() {
+			local w
+			while [[ $1 != -- ]]; do shift; done
+			shift
+			for w; do [[ $w == $cur* ]] && print -r -- $w; done
+		}
+		_files() { if [[ $1 == -/ ]]; then print -l -- *(/N)
+			else print -l -- *(N); fi }
+		source "../$1" || exit 1
+		words=(${=2})
+		[[ $2 == *" " ]] && words+=("")
+		CURRENT=$#words
+		$made' zsh "$1.zsh" "$2" | sed 's|^dir$|dir/|'
+}
+
+in_fish() {
+	# shellcheck disable=SC2016 # the inner shell's
+	fish --no-config -c 'source ../$argv[1]; complete -C $argv[2]' \
+		"$1.fish" "$2" | cut -f1
+}
+
+# offers LINE WORD...: these and no others, sorted, in every shell that is here.
+offers() {
+	line=$1
+	shift
+	want=$(printf '%s\n' "$@" | LC_ALL=C sort)
+	for shell in bash zsh fish; do
+		if ! command -v $shell >/dev/null; then
+			skip "$shell: \"$line\""
+			continue
+		fi
+		# Of --x=y fish wants all, the others what follows.
+		got=$(cd files && "in_$shell" "${line%% *}" "$line" 2>../err |
+			sed 's/^--color=//; s|^dir$|dir/|' | LC_ALL=C sort)
+		echo "$got" >out
+		[ "$got" = "$want" ] && [ ! -s err ]
+		result $? "$shell: \"$line\""
+	done
+}
+
+has_syntax() {
+	for shell in bash zsh fish; do
+		for prog in rpcd rpcsh selfy; do
+			"$BUILD_DIR/bin/$prog" __complete $shell \
+				>"$prog.$shell" || not_ok "$prog $shell"
+			if command -v $shell >/dev/null; then
+				check "$shell can read $prog's" \
+					$shell -n "$prog.$shell"
+			else
+				skip "$shell can read $prog's"
+			fi
+		done
+	done
+}
+
+has_syntax
+offers 'rpcsh ' call ls desc ping ctx help
+offers 'rpcsh d' desc
+offers 'rpcsh -c lab d' desc
+offers 'rpcsh -c call d' desc
+offers 'rpcsh --context ' lab live
+offers 'rpcsh -c li' live
+offers 'rpcsh --tcp -c li' live
+offers 'rpcsh ctx ' ls show use add rm
+offers 'rpcsh help p' ping
+offers 'rpcsh --color ' auto always never
+offers 'rpcsh call --o' --output --out --one-way
+offers 'rpcsh ping --cou' --count
+offers 'rpcsh call --cou' ''
+offers 'rpcsh call -o p' pretty
+offers 'rpcsh call --raw ' dir/ file.json
+offers 'rpcsh --certs ' dir/
+offers 'rpcd --trust ' file lock off
+offers 'rpcd --cer' --certs
+offers 'rpcd --config ' dir/ file.json
+offers 'selfy -veri' -verify
+offers 'selfy -format ' rpc25519 pkcs8
+offers 'selfy -v ' dir/ file.json
+plan
