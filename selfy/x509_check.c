@@ -63,7 +63,7 @@ put_rules(struct findings *f, const char *check,
     const struct rk_cert_report *report, enum rk_cert_rule first,
     enum rk_cert_rule last, const char *good)
 {
-	for (int i = first; i <= (int)last; i++) {
+	for (int i = (int)first; i <= (int)last; i++) {
 		if (report->rules[i].code != RK_OK) {
 			put(f, check, FINDING_BAD, "%.150s",
 			    report->rules[i].text);
