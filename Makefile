@@ -45,7 +45,8 @@ QUIC_PKGS_ossl   := libngtcp2 libngtcp2_crypto_ossl
 LIB_PKGS += $(QUIC_PKGS_$(QUIC))
 QUIC_FILES := $(wildcard libcore/net/quic*.c)
 QUIC_OFF_no     := $(filter-out %/quic_none.c,$(QUIC_FILES))
-QUIC_OFF_gnutls := libcore/net/quic_none.c libcore/net/quic_tls_ossl.c
+QUIC_OFF_gnutls := libcore/net/quic_none.c $(wildcard \
+	libcore/net/quic_tls_ossl*.c)
 QUIC_OFF_ossl   := libcore/net/quic_none.c libcore/net/quic_crypt.c \
 	$(wildcard libcore/net/quic_tls_gnutls*.c)
 DEPS_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIB_PKGS) $(CLI_PKGS))

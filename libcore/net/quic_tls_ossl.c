@@ -1,8 +1,6 @@
 /* The TLS side of QUIC on OpenSSL alone: one handshake, what it tells. */
 #include "net/quic_tls_ossl.h"
 
-#include "base/error.h"
-#include "net/tls_cert.h"
 #include "net/tls_int.h"
 
 #include <ngtcp2/ngtcp2_crypto_ossl.h>
@@ -47,7 +45,7 @@ on_crypto_data(ngtcp2_conn *conn, ngtcp2_encryption_level level,
 	rv = ngtcp2_crypto_recv_crypto_data_cb(
 	    conn, level, offset, data, len, arg);
 	if (rv != 0 && ERR_peek_error() != 0)
-		(void)tls_explain(RK_ETLS, &t->own);
+		(void)tls_explain(RK_ETLS, &t->base.own);
 	ERR_clear_error();
 	return rv;
 }
@@ -75,60 +73,36 @@ quic_tls_callbacks(bool server, ngtcp2_callbacks *cb)
 
 /* ---- the life of a handshake ---- */
 
-/*
- * What is remembered, as far as it may be used.  A server that is no longer
- * trusted is not met again as an old friend: a whole handshake tells why.
- */
+/* What cannot be resumed is begun from the start. */
 static void
-recall(struct quic_tls *t)
-{
-	struct quic_tls_ctx *ctx = t->ctx;
-	const struct quic_kept *k = &t->used;
-	struct rk_error ignored = { 0 };
-	struct rk_bytes leaf;
-
-	quic_slot_take(&ctx->slot, &t->used);
-	leaf = (struct rk_bytes){ buf_peek(&k->leaf), buf_len(&k->leaf) };
-	if (!quic_kept_usable(k) ||
-	    (ctx->verify != NULL && tls_judge(ctx->verify, ctx->arg, &leaf, 1,
-	                                &ignored) != RK_OK)) {
-		buf_wipe(&t->used.session);
-		return;
-	}
-	t->offers_early = ctx->early && buf_len(&k->params) > 0 &&
-	                  quic_kept_set(&t->peer, leaf.ptr, leaf.len) == RK_OK;
-}
-
-static bool
 resume(struct quic_tls *t)
 {
-	const uint8_t *p = buf_peek(&t->used.session);
+	const struct buf *kept = &t->base.used.session;
+	const uint8_t *p = buf_peek(kept);
 	SSL_SESSION *session;
-	bool ok = true;
 
-	if (p == NULL)
-		return true;
-	session = d2i_SSL_SESSION(NULL, &p, (long)buf_len(&t->used.session));
-	ok = session != NULL && SSL_set_session(t->ssl, session) == 1;
+	if (buf_len(kept) == 0)
+		return;
+	session = d2i_SSL_SESSION(NULL, &p, (long)buf_len(kept));
+	if (session == NULL || SSL_set_session(t->ssl, session) != 1)
+		quic_tls_base_give_up(&t->base);
 	SSL_SESSION_free(session);
-	return ok;
 }
 
 static bool
 set_role(struct quic_tls *t)
 {
 	char name[] = TLS_SERVER_NAME;
-	bool early = t->ctx->server ? t->ctx->early : t->offers_early;
 
-	if (t->ctx->server)
+	if (t->ctx->server) {
 		SSL_set_accept_state(t->ssl);
-	else
-		SSL_set_connect_state(t->ssl);
-	if (!t->ctx->server &&
-	    (SSL_set_tlsext_host_name(t->ssl, name) != 1 || !resume(t)))
-		return false;
-	SSL_set_quic_tls_early_data_enabled(t->ssl, early);
-	return true;
+		SSL_set_quic_tls_early_data_enabled(t->ssl, t->ctx->early);
+		return true;
+	}
+	SSL_set_connect_state(t->ssl);
+	resume(t);
+	SSL_set_quic_tls_early_data_enabled(t->ssl, t->base.offers_early);
+	return SSL_set_tlsext_host_name(t->ssl, name) == 1;
 }
 
 static bool
@@ -159,11 +133,10 @@ quic_tls_new(struct quic_tls_ctx *ctx, ngtcp2_crypto_conn_ref *ref,
 	t->ref = ref;
 	t->own_ref.get_conn = get_conn;
 	t->own_ref.user_data = t;
-	buf_init(&t->peer, QUIC_LEAF_LEN_MAX);
-	quic_kept_init(&t->used);
-	quic_kept_init(&t->next);
+	quic_tls_base_init(&t->base, &ctx->slot);
 	if (!ctx->server)
-		recall(t);
+		quic_tls_base_recall(
+		    &t->base, ctx->verify, ctx->arg, ctx->early);
 	if (set_session(t)) {
 		*out = t;
 		t = NULL;
@@ -182,9 +155,7 @@ quic_tls_free(struct quic_tls *t)
 		(void)SSL_set_app_data(t->ssl, NULL); /* the helper's wish */
 	ngtcp2_crypto_ossl_ctx_del(t->native);
 	SSL_free(t->ssl);
-	buf_fini(&t->peer);
-	quic_kept_fini(&t->used);
-	quic_kept_fini(&t->next);
+	quic_tls_base_fini(&t->base);
 	quic_tls_ctx_free(t->ctx);
 	free(t);
 }
@@ -193,36 +164,6 @@ void *
 quic_tls_native(struct quic_tls *t)
 {
 	return t->native;
-}
-
-/* ---- what is remembered ---- */
-
-void
-quic_tls_remembered(
-    const struct quic_tls *t, struct rk_bytes *params, struct rk_bytes *token)
-{
-	const struct buf *p = &t->used.params;
-	const struct buf *k = &t->used.token;
-
-	*params = (struct rk_bytes){ NULL, 0 };
-	*token = (struct rk_bytes){ buf_peek(k), buf_len(k) };
-	if (t->offers_early)
-		*params = (struct rk_bytes){ buf_peek(p), buf_len(p) };
-}
-
-void
-quic_tls_keep_params(struct quic_tls *t, const uint8_t *p, size_t len)
-{
-	if (quic_kept_set(&t->next.params, p, len) != RK_OK)
-		buf_wipe(&t->next.params); /* none: no early data */
-}
-
-void
-quic_tls_keep_token(struct quic_tls *t, const uint8_t *p, size_t len)
-{
-	if (quic_kept_set(&t->next.token, p, len) != RK_OK)
-		buf_wipe(&t->next.token); /* none: the server asks again */
-	quic_slot_give_token(&t->ctx->slot, p, len);
 }
 
 enum rk_err
@@ -249,13 +190,6 @@ quic_tls_early_accepted(const struct quic_tls *t)
 	return SSL_get_early_data_status(t->ssl) == SSL_EARLY_DATA_ACCEPTED;
 }
 
-bool
-quic_tls_peer_cert(struct quic_tls *t, struct rk_bytes *out)
-{
-	*out = (struct rk_bytes){ buf_peek(&t->peer), buf_len(&t->peer) };
-	return out->len > 0;
-}
-
 void
 quic_tls_alpn(const struct quic_tls *t, char out[ALPN_LEN])
 {
@@ -275,13 +209,6 @@ quic_tls_cipher(const struct quic_tls *t)
 	return SSL_get_current_cipher(t->ssl) != NULL
 	           ? SSL_get_cipher_name(t->ssl)
 	           : "";
-}
-
-enum rk_err
-quic_tls_explain(
-    const struct quic_tls *t, uint64_t code, bool by_peer, struct rk_error *err)
-{
-	return quic_tls_tell(&t->refused, &t->own, code, by_peer, err);
 }
 
 static char library[LIBRARY_TEXT];

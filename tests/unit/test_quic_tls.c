@@ -202,6 +202,34 @@ keys_are_updated_from_either_side(void **state)
 	quicpair_free(p);
 }
 
+/* A KeyUpdate of TLS, which QUIC forbids, is an error and not our end. */
+static void
+a_key_update_of_tls(void **state)
+{
+	static const uint8_t update[] = { 24, 0, 0, 1, 0 };
+	struct quicpair *p;
+
+	(void)state;
+	for (int by_client = 0; by_client < 2; by_client++) {
+		p = quicpair_new(rig.client, rig.server);
+		struct quicpair_end *from =
+		    by_client == 1 ? &p->client : &p->server;
+		struct quicpair_end *to =
+		    by_client == 1 ? &p->server : &p->client;
+
+		quicpair_run(p);
+		assert_true(p->client.confirmed);
+		assert_int_equal(
+		    ngtcp2_conn_submit_crypto_data(from->conn,
+		        NGTCP2_ENCRYPTION_LEVEL_1RTT, update, sizeof(update)),
+		    0);
+		quicpair_run(p);
+		assert_true(to->dead && !to->by_peer);
+		assert_int_equal(to->closed, 0x10a);
+		quicpair_free(p);
+	}
+}
+
 /* ---- sessions ---- */
 
 static void
@@ -433,6 +461,7 @@ main(void)
 		ROW(a_server_without_a_certificate_makes_one),
 		ROW(what_cannot_be_is_refused),
 		ROW(keys_are_updated_from_either_side),
+		ROW(a_key_update_of_tls),
 		ROW(a_session_is_resumed_and_judged_again),
 		ROW(a_restarted_server_with_the_seed_resumes),
 		ROW(another_seed_knows_no_session),

@@ -30,6 +30,14 @@ tear_down(void **state)
 	return 0;
 }
 
+/* Does a server take early data of a ticket it does not know, to be held until
+ * it does?  GnuTLS can do no better; with OpenSSL it takes none. */
+static bool
+takes_unknown(void)
+{
+	return strncmp(quic_tls_library(), "gnutls", 6) == 0;
+}
+
 /* A connection whose client has early data to send. */
 static struct quicpair *
 come_back(struct quic_tls_ctx *client, struct quic_tls_ctx *server)
@@ -117,14 +125,18 @@ early_data_of_somebody_unknown(void **state)
 	p = come_back(rig.client, sibling);
 	p->drop_to_client = true;
 	quicpair_run(p);
-	assert_true(p->server.early_len > 0);
-	assert_false(p->server.first_cert);
-	assert_false(p->server.first_completed);
-	assert_false(quic_tls_peer_cert(p->server.tls, &cert));
-	assert_int_equal(rig.judge_client.asked, 1);
+	assert_int_equal(p->server.early_len > 0, takes_unknown());
+	if (p->server.got_len > 0) {
+		assert_false(p->server.first_cert);
+		assert_false(quic_tls_peer_cert(p->server.tls, &cert));
+		assert_int_equal(rig.judge_client.asked, 1);
+	}
+	assert_false(p->server.completed);
 	p->drop_to_client = false;
 	quicpair_run(p);
 	assert_true(p->server.completed && p->client.confirmed);
+	assert_int_equal(p->client.rejected, !takes_unknown());
+	assert_string_equal(p->server.got, TEXT);
 	assert_int_equal(rig.judge_client.asked, 2);
 	assert_cert(&p->server, rig.client_cert);
 	quicpair_free(p);
@@ -142,7 +154,7 @@ refused_only_when_known(void **state)
 	p = come_back(rig.client, sibling);
 	rig.judge_client.say = RK_EREVOKED;
 	quicpair_run(p);
-	assert_true(p->server.early_len > 0);
+	assert_int_equal(p->server.early_len > 0, takes_unknown());
 	assert_false(p->server.first_cert);
 	assert_false(p->server.completed);
 	assert_true(p->server.dead && !p->server.by_peer);
@@ -213,9 +225,9 @@ a_replay_at_a_sibling_is_of_nobody(void **state)
 	quicpair_replay(copy, &p->first);
 	quicpair_run(copy);
 	assert_non_null(copy->server.conn);
+	assert_int_equal(copy->server.early_len > 0, takes_unknown());
 	assert_false(copy->server.first_cert);
 	assert_false(copy->server.completed);
-	assert_int_equal(rig.judge_client.asked, 2);
 	quicpair_free(copy);
 	quicpair_free(p);
 	quic_tls_ctx_free(sibling);

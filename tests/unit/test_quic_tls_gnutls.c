@@ -295,34 +295,6 @@ certificates_too_large(void **state)
 	assert_int_equal(rig.judge_client.asked, 0);
 }
 
-/* A KeyUpdate of TLS, which QUIC forbids, is an error and not our end. */
-static void
-a_key_update_of_tls(void **state)
-{
-	static const uint8_t update[] = { 24, 0, 0, 1, 0 };
-	struct quicpair *p;
-
-	(void)state;
-	for (int by_client = 0; by_client < 2; by_client++) {
-		p = quicpair_new(rig.client, rig.server);
-		struct quicpair_end *from =
-		    by_client == 1 ? &p->client : &p->server;
-		struct quicpair_end *to =
-		    by_client == 1 ? &p->server : &p->client;
-
-		quicpair_run(p);
-		assert_true(p->client.confirmed);
-		assert_int_equal(
-		    ngtcp2_conn_submit_crypto_data(from->conn,
-		        NGTCP2_ENCRYPTION_LEVEL_1RTT, update, sizeof(update)),
-		    0);
-		quicpair_run(p);
-		assert_true(to->dead && !to->by_peer);
-		assert_int_equal(to->closed, 0x10a);
-		quicpair_free(p);
-	}
-}
-
 /* ---- the environment ---- */
 
 static void
@@ -540,7 +512,6 @@ main(void)
 		ROW(names_are_never_a_reason_to_refuse),
 		ROW(our_packets_are_those_of_others),
 		ROW(certificates_too_large),
-		ROW(a_key_update_of_tls),
 		ROW(tickets_live_for_two_hours),
 		ROW(sessions_that_are_over_are_not_offered),
 		ROW(keys_of_tickets_change_with_the_epoch),
