@@ -50,7 +50,9 @@ INSTALLED := \
 	    f:$(GEN)/fish/$(p).fish:$(FISHCOMPDIR)/$(p).fish) \
 	$(if $(SYSTEMDUNITDIR), \
 	    f:$(GEN)/rpcd.service:$(SYSTEMDUNITDIR)/rpcd.service \
-	    f:contrib/systemd/rpcd.socket:$(SYSTEMDUNITDIR)/rpcd.socket) \
+	    f:contrib/systemd/rpcd.socket:$(SYSTEMDUNITDIR)/rpcd.socket \
+	    $(if $(filter no,$(QUIC)),, \
+	    f:contrib/systemd/rpcd-quic.socket:$(SYSTEMDUNITDIR)/rpcd-quic.socket)) \
 	$(if $(SYSUSERSDIR), \
 	    f:contrib/systemd/sysusers.conf:$(SYSUSERSDIR)/rpckit.conf) \
 	$(if $(TMPFILESDIR), \

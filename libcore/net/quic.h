@@ -51,7 +51,7 @@ struct quic_end_conf {
 	const struct quic_end_events *events;
 	void *arg;
 	unsigned index;    /* of this loop, below n_loops */
-	unsigned n_loops;  /* 0 is 1 */
+	unsigned n_loops;  /* at most QUIC_CID_LOOPS_MAX; 0 is 1 */
 	struct seed *seed; /* referenced; NULL: a random one of its own */
 	/* With so many handshakes under way, a peer has to prove its address
 	 * first (Retry).  0: always. */

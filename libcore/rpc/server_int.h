@@ -62,7 +62,7 @@ struct quic_port {
 struct quic_ports {
 	TAILQ_ENTRY(quic_ports) link;
 	struct addr bound;
-	size_t n;                /* one, or as many as there are workers */
+	size_t n;                /* one, or as many as workers and ids go */
 	struct quic_port port[]; /* by the worker's index */
 };
 TAILQ_HEAD(quic_ports_list, quic_ports);

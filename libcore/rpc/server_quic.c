@@ -1,5 +1,6 @@
 /* QUIC addresses of a server: a socket a loop, and one door to all of them. */
 #include "base/error.h"
+#include "net/quic_cid.h"
 #include "rpc/server_int.h"
 
 #include <stdlib.h>
@@ -194,11 +195,15 @@ join(struct rk_server *s, struct quic_ports *all, const struct addr *a,
 {
 	enum rk_err r;
 
-	if (s->n_workers == 1)
+	/* One byte of an id says which loop it is of. */
+	unsigned n = s->n_workers < QUIC_CID_LOOPS_MAX ? s->n_workers
+	                                               : QUIC_CID_LOOPS_MAX;
+
+	if (n == 1)
 		return RK_OK;
 	if ((r = quic_io_share(all->port[0].fd, err)) != RK_OK)
 		return r;
-	while (all->n < s->n_workers) {
+	while (all->n < n) {
 		r = quic_io_bind(a, true, &all->port[all->n].fd, NULL, err);
 		if (r != RK_OK)
 			return r;

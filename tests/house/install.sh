@@ -42,6 +42,19 @@ expected_tree() {
 		"librpckit.so.$version" ]
 }
 
+# What needs QUIC is there when the programs have it, and only then.
+quic_where_built() {
+	pc=$stage/usr/local/lib/pkgconfig/rpckit.pc
+	unit=$stage/usr/local/lib/systemd/system/rpcd-quic.socket
+	case $("$stage/usr/local/sbin/rpcd" --version) in
+	*' quic '*)
+		grep -q '^Requires.private:.* libngtcp2 ' "$pc" &&
+			[ -f "$unit" ]
+		;;
+	*) ! grep -q ngtcp2 "$pc" && [ ! -e "$unit" ] ;;
+	esac
+}
+
 nothing_outside() {
 	find "$stage" -mindepth 1 -maxdepth 1 ! -name usr ! -name etc |
 		grep . && return 1
@@ -161,6 +174,7 @@ PATH=$TEST_TMP:$PATH
 
 t install do_make "$stage" install
 t 'the tree' expected_tree
+t 'what needs QUIC' quic_where_built
 t 'nothing outside' nothing_outside
 t 'every name is filled in' no_at_signs
 t 'the example configuration is all comments' conf_is_comments
