@@ -76,7 +76,7 @@ QUIC_UNITS_OFF_ossl := %/test_quic_tls_gnutls.c %/test_quic_crypt.c
 UNIT_SRCS := $(filter-out $(QUIC_UNITS_OFF_$(QUIC)), \
 	$(wildcard tests/unit/test_*.c tests/contract/test_*.c))
 TESTLIB_SRCS := $(filter-out $(if $(filter no,$(QUIC)),%/quicpair.c \
-	%/quicrig.c),$(wildcard tests/lib/*.c))
+	%/quicrig.c %/quicnet.c %/quicpeer.c),$(wildcard tests/lib/*.c))
 TOOL_SRCS := $(wildcard tests/tools/*.c)
 FUZZ_SRCS := $(filter-out $(if $(filter no,$(QUIC)),tests/fuzz/fuzz_quic%), \
 	$(wildcard tests/fuzz/fuzz_*.c))
