@@ -7,37 +7,9 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#define RECORD_LEN 16384
 #define RECORD_EXTRA 64
-/* Records in a row without a byte for the caller before the peer is taken for
- * a flooder. */
-#define IDLE_RECORDS_MAX 100
-#define ALPN_LEN 16
-#define CIPHER_LEN 48
-
-enum tls_state {
-	TLS_HANDSHAKE,
-	TLS_OPEN,
-	TLS_ENDED, /* the peer's end came: nothing more is received */
-	TLS_BROKEN /* no goodbye either */
-};
-
-struct tls {
-	struct layer layer;
-	struct tls_ctx *ctx;
-	SSL *ssl;
-	enum tls_state state;
-	enum rk_err fate; /* ENDED, BROKEN: what every call gives */
-	bool fate_told;   /* by recv() or handshake() */
-	struct tls_io io;
-	struct rk_error error;   /* of the last failure; RK_OK: none */
-	struct rk_error refused; /* by the verify function */
-	uint8_t *cert;           /* the peer's, once asked for */
-	size_t cert_len;
-};
 
 static struct tls *
 of(struct layer *l)
@@ -53,8 +25,8 @@ of_const(const struct layer *l)
 
 /* ---- ends ---- */
 
-static enum rk_err
-end(struct tls *t, enum tls_state state, enum rk_err fate)
+enum rk_err
+tls_end(struct tls *t, enum tls_state state, enum rk_err fate)
 {
 	t->state = state;
 	t->fate = fate;
@@ -65,7 +37,7 @@ end(struct tls *t, enum tls_state state, enum rk_err fate)
 static enum rk_err
 end_memory(struct tls *t)
 {
-	return end(
+	return tls_end(
 	    t, TLS_BROKEN, err_set(&t->error, RK_ENOMEM, "out of memory"));
 }
 
@@ -84,29 +56,29 @@ tell_below(struct tls *t, enum rk_err code, const char *what)
 }
 
 /* Why the library gave nothing, after the handshake. */
-static void
-end_open(struct tls *t, int why)
+void
+tls_end_open(struct tls *t, int why)
 {
 	enum rk_err below = t->io.broken;
 
 	if (why == SSL_ERROR_ZERO_RETURN)
-		(void)end(t, TLS_ENDED,
+		(void)tls_end(t, TLS_ENDED,
 		    err_set(&t->error, RK_ECLOSED, "closed by the peer"));
 	else if (why == SSL_ERROR_SYSCALL && below == RK_ECLOSED)
-		(void)end(t, TLS_ENDED,
+		(void)tls_end(t, TLS_ENDED,
 		    tell_below(t, below, "ended without close_notify"));
 	else if (why == SSL_ERROR_SYSCALL && below != RK_OK)
-		(void)end(t, TLS_BROKEN,
+		(void)tls_end(t, TLS_BROKEN,
 		    tell_below(t, below, "the connection broke"));
 	else
-		(void)end(t, TLS_BROKEN, tls_explain(RK_EPROTO, &t->error));
+		(void)tls_end(t, TLS_BROKEN, tls_explain(RK_EPROTO, &t->error));
 }
 
 /* Work for us and nothing for the caller: an attack. */
-static void
-end_flooded(struct tls *t, const char *what)
+void
+tls_end_flooded(struct tls *t, const char *what)
 {
-	(void)end(t, TLS_BROKEN, err_set(&t->error, RK_EPROTO, "%s", what));
+	(void)tls_end(t, TLS_BROKEN, err_set(&t->error, RK_EPROTO, "%s", what));
 }
 
 /* ---- the handshake ---- */
@@ -135,20 +107,34 @@ tell_handshake(struct tls *t, int why)
 	return tls_explain(RK_ETLS, &t->error);
 }
 
+enum rk_err
+tls_end_handshake(struct tls *t, int why)
+{
+	return tls_end(t, TLS_BROKEN, tell_handshake(t, why));
+}
+
+/* The part that early data have in it comes first. */
 static enum rk_err
 step_handshake(struct tls *t)
 {
-	int n = SSL_do_handshake(t->ssl);
+	enum rk_err r;
 	int why;
+	int n;
 
+	r = t->server ? tls_early_accept(t) : tls_early_send(t);
+	t->begun = true;
+	if (r != RK_OK || t->state != TLS_HANDSHAKE)
+		return r;
+	n = SSL_do_handshake(t->ssl);
 	if (n == 1) {
 		t->state = TLS_OPEN;
+		tls_early_settle(t);
 		return RK_OK;
 	}
 	why = SSL_get_error(t->ssl, n);
 	if (why == SSL_ERROR_WANT_READ)
 		return RK_EAGAIN;
-	return end(t, TLS_BROKEN, tell_handshake(t, why));
+	return tls_end_handshake(t, why);
 }
 
 static enum rk_err
@@ -157,7 +143,7 @@ op_handshake(struct layer *l, struct rk_error *err)
 	struct tls *t = of(l);
 	enum rk_err r = t->fate;
 
-	if (t->state == TLS_OPEN)
+	if (t->state == TLS_OPEN || t->state == TLS_EARLY)
 		return RK_OK;
 	if (t->state == TLS_HANDSHAKE) {
 		r = l->below->ops->handshake(l->below, err);
@@ -213,13 +199,19 @@ read_records(struct tls *t, uint8_t *dst, size_t cap)
 		if (why == SSL_ERROR_WANT_READ && t->io.dry)
 			break;
 		if (why == SSL_ERROR_WANT_WRITE)
-			end_flooded(t, "the peer asks and does not listen");
+			tls_end_flooded(t, "the peer asks and does not listen");
 		else if (why != SSL_ERROR_WANT_READ)
-			end_open(t, why);
-		else if (++idle > IDLE_RECORDS_MAX)
-			end_flooded(t, "too many TLS records without data");
+			tls_end_open(t, why);
+		else if (++idle > TLS_IDLE_RECORDS_MAX)
+			tls_end_flooded(t, "too many TLS records without data");
 	}
 	return got;
+}
+
+static bool
+is_alive(const struct tls *t)
+{
+	return t->state == TLS_OPEN || t->state == TLS_EARLY;
 }
 
 static enum rk_err
@@ -230,10 +222,14 @@ op_recv(struct layer *l, uint8_t *dst, size_t cap, size_t *n)
 	*n = 0;
 	if (t->state == TLS_HANDSHAKE)
 		return RK_ESTATE;
-	if (t->state == TLS_OPEN) {
+	*n = tls_early_take(t, dst, cap);
+	if (is_alive(t)) {
 		tls_io_begin(&t->io);
-		*n = read_records(t, dst, cap);
-		if (tls_io_end(&t->io) != RK_OK && t->state == TLS_OPEN)
+		if (t->state == TLS_EARLY)
+			*n += tls_early_read(t, dst + *n, cap - *n);
+		if (t->state == TLS_OPEN && tls_early_resend(t) == RK_OK)
+			*n += read_records(t, dst + *n, cap - *n);
+		if (tls_io_end(&t->io) != RK_OK && is_alive(t))
 			(void)end_memory(t);
 		/* Answers to new keys, or the alert that tells our fate. */
 		if (t->io.wrote)
@@ -241,7 +237,7 @@ op_recv(struct layer *l, uint8_t *dst, size_t cap, size_t *n)
 	}
 	if (*n > 0)
 		return RK_OK;
-	if (t->state == TLS_OPEN)
+	if (is_alive(t))
 		return RK_EAGAIN;
 	t->fate_told = true;
 	return t->fate;
@@ -261,7 +257,7 @@ look_for_alert(struct tls *t, enum rk_err code)
 	int why = SSL_ERROR_WANT_READ;
 
 	tls_io_begin(&t->io);
-	for (int i = 0; i < IDLE_RECORDS_MAX && !t->io.dry; i++) {
+	for (int i = 0; i < TLS_IDLE_RECORDS_MAX && !t->io.dry; i++) {
 		if (SSL_peek_ex(t->ssl, &byte, 1, &n) == 1)
 			break; /* what the peer said first goes first */
 		why = SSL_get_error(t->ssl, 0);
@@ -269,7 +265,7 @@ look_for_alert(struct tls *t, enum rk_err code)
 			break;
 	}
 	if (why == SSL_ERROR_SSL)
-		end_open(t, why);
+		tls_end_open(t, why);
 	ERR_clear_error();
 	if (tls_io_end(&t->io) != RK_OK && t->state == TLS_OPEN)
 		return end_memory(t);
@@ -287,6 +283,8 @@ push(struct tls *t)
 		return r;
 	if (t->state == TLS_OPEN)
 		return look_for_alert(t, r);
+	if (t->state == TLS_EARLY)
+		return tell_below(t, r, "the connection broke");
 	return t->state == TLS_HANDSHAKE ? r : t->fate;
 }
 
@@ -299,18 +297,19 @@ op_flush(struct layer *l)
 	return r == RK_OK ? l->below->ops->flush(l->below) : r;
 }
 
-static enum rk_err
-seal(struct tls *t, const uint8_t *src, size_t len, size_t *n)
+enum rk_err
+tls_seal(struct tls *t, const uint8_t *src, size_t len, size_t *n)
 {
 	int why;
 
-	if (SSL_write_ex(t->ssl, src, len, n) == 1)
+	if (t->state == TLS_EARLY ? SSL_write_early_data(t->ssl, src, len, n)
+	                          : SSL_write_ex(t->ssl, src, len, n))
 		return RK_OK;
 	*n = 0;
 	why = SSL_get_error(t->ssl, 0);
 	if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE)
 		return RK_EAGAIN;
-	return end(t, TLS_BROKEN, tls_explain(RK_ETLS, &t->error));
+	return tls_end(t, TLS_BROKEN, tls_explain(RK_ETLS, &t->error));
 }
 
 /* One block for all of it, rather than growing record by record. */
@@ -324,7 +323,7 @@ make_room(struct tls *t, size_t len)
 		return RK_OK;
 	if (len > TLS_OUT_SOFT_MAX)
 		len = TLS_OUT_SOFT_MAX;
-	len += (len / RECORD_LEN + 1) * RECORD_EXTRA;
+	len += (len / TLS_RECORD_LEN + 1) * RECORD_EXTRA;
 	loop_buf_take(t->io.loop, len, out);
 	return buf_reserve(out, len, &p);
 }
@@ -348,15 +347,17 @@ op_send(struct layer *l, const uint8_t *src, size_t len, size_t *n)
 		if (r != RK_OK && r != RK_EAGAIN)
 			return r;
 	}
-	if (len > RECORD_LEN && (r = make_room(t, len)) != RK_OK)
+	if (len > TLS_RECORD_LEN && (r = make_room(t, len)) != RK_OK)
 		return end_memory(t);
 	tls_io_begin(&t->io);
+	if (t->state == TLS_OPEN && (r = tls_early_resend(t)) != RK_OK)
+		return r;
 	/* One record need not be copied to stand beside others. */
-	t->io.alone = len <= RECORD_LEN;
+	t->io.alone = len <= TLS_RECORD_LEN;
 	while (
 	    r == RK_OK && *n < len && buf_len(&t->io.out) < TLS_OUT_SOFT_MAX) {
-		take = len - *n < RECORD_LEN ? len - *n : RECORD_LEN;
-		r = seal(t, src + *n, take, &put);
+		take = len - *n < TLS_RECORD_LEN ? len - *n : TLS_RECORD_LEN;
+		r = tls_seal(t, src + *n, take, &put);
 		*n += put;
 	}
 	if (*n > 0)
@@ -382,99 +383,14 @@ op_pending(const struct layer *l)
 
 	if (t->state == TLS_ENDED || t->state == TLS_BROKEN)
 		return !t->fate_told;
-	return t->io.in_len > 0 || SSL_pending(t->ssl) > 0 ||
-	       l->below->ops->pending(l->below);
+	return t->io.in_len > 0 || (t->server && buf_len(&t->early) > 0) ||
+	       SSL_pending(t->ssl) > 0 || l->below->ops->pending(l->below);
 }
 
-static bool
-query_cert(struct tls *t, struct rk_bytes *out)
+static enum rk_err
+op_early(struct layer *l, const uint8_t *src, size_t len)
 {
-	X509 *cert = SSL_get0_peer_certificate(t->ssl);
-	int len;
-
-	*out = (struct rk_bytes){ 0 };
-	/* One that nobody judged is none. */
-	if (cert == NULL || !tls_ctx_asks_peer(t->ctx))
-		return false;
-	if (t->cert == NULL) {
-		len = i2d_X509(cert, &t->cert);
-		if (len <= 0) {
-			ERR_clear_error();
-			return false;
-		}
-		t->cert_len = (size_t)len;
-	}
-	*out = (struct rk_bytes){ .ptr = t->cert, .len = t->cert_len };
-	return true;
-}
-
-static bool
-query_alpn(const struct tls *t, char out[ALPN_LEN])
-{
-	const unsigned char *name;
-	unsigned len;
-
-	memset(out, 0, ALPN_LEN);
-	SSL_get0_alpn_selected(t->ssl, &name, &len);
-	/* The only name we offer and take is shorter. */
-	if (len > 0 && len < ALPN_LEN)
-		memcpy(out, name, len);
-	return true;
-}
-
-/* What only a finished handshake knows. */
-static bool
-query_session(struct tls *t, enum layer_query what, void *out)
-{
-	char *name;
-
-	if (!SSL_is_init_finished(t->ssl))
-		return false;
-	if (what == LAYER_Q_PEER_CERT)
-		return query_cert(t, out);
-	if (what == LAYER_Q_ALPN)
-		return query_alpn(t, out);
-	if (what == LAYER_Q_RESUMED) {
-		*(bool *)out = SSL_session_reused(t->ssl) == 1;
-		return true;
-	}
-	name = out;
-	(void)snprintf(name, CIPHER_LEN, "%s", SSL_get_cipher_name(t->ssl));
-	return true;
-}
-
-static bool
-op_query(struct layer *l, enum layer_query what, void *out)
-{
-	struct tls *t = of(l);
-
-	switch (what) {
-	case LAYER_Q_NAME:
-		*(const char **)out = l->ops->name;
-		return true;
-	case LAYER_Q_PEER_CERT:
-	case LAYER_Q_RESUMED:
-	case LAYER_Q_ALPN:
-	case LAYER_Q_CIPHER:
-		return query_session(t, what, out);
-	case LAYER_Q_ORDERLY:
-		*(bool *)out =
-		    (SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN) != 0;
-		return true;
-	case LAYER_Q_ERROR:
-		*(struct rk_error *)out = t->error;
-		return t->error.code != RK_OK;
-	case LAYER_Q_FD:
-	case LAYER_Q_LOCAL:
-	case LAYER_Q_REMOTE:
-	case LAYER_Q_SETTLED:
-	case LAYER_Q_EARLY_MAX:
-	case LAYER_Q_EARLY:
-	case LAYER_Q_EARLY_USED:
-	case LAYER_Q_CONFIRMED:
-		break;
-	}
-	return false;
+	return tls_early_put(of(l), src, len);
 }
 
 /* Of TLS alone: a peer may take the end of TCP's stream for an abort. */
@@ -499,13 +415,13 @@ op_close(struct layer *l, const struct rk_error *why)
 	struct tls *t = of(l);
 
 	tls_io_begin(&t->io);
-	if (t->state == TLS_OPEN || t->state == TLS_ENDED)
+	if (is_alive(t) || t->state == TLS_ENDED)
 		(void)SSL_shutdown(t->ssl); /* ours; theirs is not awaited */
 	ERR_clear_error();
 	(void)tls_io_push(&t->io); /* an alert may wait in every state */
 	/* The layer below throws away what it still gets. */
-	if (t->state == TLS_OPEN)
-		(void)end(t, TLS_ENDED,
+	if (is_alive(t))
+		(void)tls_end(t, TLS_ENDED,
 		    err_set(&t->error, RK_ECLOSED, "closed by this side"));
 	l->below->ops->close(l->below, why);
 }
@@ -524,6 +440,7 @@ op_free(struct layer *l)
 	tls_ctx_free(t->ctx);
 	OPENSSL_free(t->cert);
 	tls_io_fini(&t->io);
+	buf_fini(&t->early);
 	layer_free(l->below);
 	free(t);
 }
@@ -536,8 +453,9 @@ static const struct layer_ops tls_ops = {
 	.flush = op_flush,
 	.want = op_want,
 	.pending = op_pending,
-	.query = op_query,
+	.query = tls_query,
 	.half_close = op_half_close,
+	.early = op_early,
 	.close = op_close,
 	.free = op_free,
 };
@@ -559,9 +477,11 @@ tls_layer_new(struct tls_ctx *ctx, struct rk_loop *loop, struct layer *below,
 	t->layer.below = below;
 	t->io.below = below;
 	t->io.loop = loop;
+	buf_init(&t->early, TLS_EARLY_MAX);
 	if ((r = tls_ctx_take(ctx, &t->refused, &t->ssl)) != RK_OK)
 		goto out;
 	t->ctx = ctx;
+	t->server = SSL_is_server(t->ssl) == 1;
 	r = tls_io_init(&t->io, tls_ctx_method(ctx), t->ssl);
 	if (r != RK_OK)
 		goto out;

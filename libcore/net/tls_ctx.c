@@ -22,6 +22,8 @@ struct tls_ctx {
 	bool server;
 	tls_verify_fn *verify;
 	void *arg;
+	struct tls_tickets tickets;
+	bool early;           /* a client may send early data */
 	pthread_mutex_t lock; /* of session */
 	SSL_SESSION *session; /* a client's newest, or NULL */
 };
@@ -208,12 +210,11 @@ tls_pin(SSL_CTX *c, const struct tls_conf *conf, struct rk_error *err)
 	return set_cert(c, conf, err);
 }
 
-/* Tickets are made and read by this context alone: another identity, or
- * another mode, is another context and knows them not. */
 static enum rk_err
 set_up(struct tls_ctx *ctx, const struct tls_conf *conf, struct rk_error *err)
 {
 	SSL_CTX *c = ctx->ssl_ctx;
+	enum rk_err r;
 
 	SSL_CTX_set_app_data(c, ctx);
 	SSL_CTX_set_cert_verify_callback(c, on_verify, ctx);
@@ -221,7 +222,11 @@ set_up(struct tls_ctx *ctx, const struct tls_conf *conf, struct rk_error *err)
 		SSL_CTX_sess_set_new_cb(c, on_session);
 	else if (SSL_CTX_set_num_tickets(c, TICKETS) != 1)
 		return tls_explain(RK_EFAIL, err);
-	return tls_pin(c, conf, err);
+	if ((r = tls_pin(c, conf, err)) != RK_OK)
+		return r;
+	if (conf->server && !tls_tickets_serve(&ctx->tickets, c, conf->mode))
+		return tls_explain(RK_EFAIL, err);
+	return RK_OK;
 }
 
 enum rk_err
@@ -245,6 +250,8 @@ tls_ctx_new(
 	ctx->server = conf->server;
 	ctx->verify = tls_asks_peer(conf) ? conf->verify : NULL;
 	ctx->arg = conf->arg;
+	ctx->early = conf->early;
+	tls_tickets_init(&ctx->tickets, conf);
 	ctx->ssl_ctx = SSL_CTX_new(TLS_method());
 	ctx->method = tls_io_method_new();
 	r = ctx->ssl_ctx != NULL && ctx->method != NULL
@@ -265,6 +272,7 @@ tls_ctx_free(struct tls_ctx *ctx)
 		return;
 	SSL_SESSION_free(ctx->session);
 	SSL_CTX_free(ctx->ssl_ctx);
+	tls_tickets_fini(&ctx->tickets);
 	BIO_meth_free(ctx->method);
 	(void)pthread_mutex_destroy(&ctx->lock); /* nobody holds it */
 	free(ctx);
@@ -274,6 +282,25 @@ bool
 tls_ctx_asks_peer(const struct tls_ctx *ctx)
 {
 	return ctx->verify != NULL;
+}
+
+bool
+tls_ctx_early(const struct tls_ctx *ctx)
+{
+	return ctx->server ? ctx->tickets.replay != NULL : ctx->early;
+}
+
+struct tls_tickets *
+tls_ctx_tickets(struct tls_ctx *ctx)
+{
+	return &ctx->tickets;
+}
+
+void
+tls_ctx_set_clock(struct tls_ctx *ctx, int64_t (*now)(void *arg), void *arg)
+{
+	ctx->tickets.now = now;
+	ctx->tickets.now_arg = arg;
 }
 
 const struct bio_method_st *
@@ -288,7 +315,11 @@ tls_ctx_forget(struct tls_ctx *ctx)
 	keep_session(ctx, NULL);
 }
 
-/* A session is used once, so that connections cannot be linked by it. */
+/*
+ * A session is used once, so that connections cannot be linked by it; and not
+ * at all, when the server that it remembers is not believed any more: in a
+ * full handshake it may show another certificate.
+ */
 static bool
 begin_client(struct tls_ctx *ctx, SSL *ssl)
 {
@@ -297,7 +328,8 @@ begin_client(struct tls_ctx *ctx, SSL *ssl)
 	bool ok = SSL_set_tlsext_host_name(ssl, name) == 1;
 
 	SSL_set_connect_state(ssl);
-	if (ok && session != NULL && SSL_SESSION_is_resumable(session))
+	if (ok && session != NULL && SSL_SESSION_is_resumable(session) &&
+	    tls_tickets_judge(&ctx->tickets, session))
 		ok = SSL_set_session(ssl, session) == 1;
 	SSL_SESSION_free(session);
 	return ok;

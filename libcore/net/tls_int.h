@@ -8,6 +8,8 @@
 
 struct ssl_ctx_st;
 struct ssl_st;
+struct ssl_ctx_st;
+struct ssl_session_st;
 struct bio_method_st;
 
 /* What is pinned, by the names of the library. */
@@ -34,7 +36,31 @@ RK_MUST enum rk_err tls_ctx_take(
     struct tls_ctx *ctx, struct rk_error *refused, struct ssl_st **out);
 /* Is the peer's certificate asked for, and judged? */
 bool tls_ctx_asks_peer(const struct tls_ctx *ctx);
+/* A server takes early data, a client may send them. */
+bool tls_ctx_early(const struct tls_ctx *ctx);
 const struct bio_method_st *tls_ctx_method(const struct tls_ctx *ctx);
+
+/* ---- tls_ticket.c ---- */
+
+/* How sessions are resumed; both ends have one. */
+struct tls_tickets {
+	struct seed *seed;     /* NULL: the library makes the keys */
+	struct replay *replay; /* NULL: no early data are taken */
+	tls_verify_fn *resume; /* NULL: nobody is asked */
+	void *arg;
+	int64_t (*now)(void *arg);
+	void *now_arg;
+};
+
+void tls_tickets_init(struct tls_tickets *t, const struct tls_conf *conf);
+void tls_tickets_fini(struct tls_tickets *t);
+/* A server's part of its context, which has its certificate already. */
+RK_MUST bool tls_tickets_serve(
+    struct tls_tickets *t, struct ssl_ctx_st *c, enum rk_tls_mode mode);
+/* May this session be resumed, as things stand now? */
+RK_MUST bool tls_tickets_judge(
+    const struct tls_tickets *t, const struct ssl_session_st *session);
+struct tls_tickets *tls_ctx_tickets(struct tls_ctx *ctx); /* tls_ctx.c */
 
 /* ---- tls_err.c ---- */
 
@@ -103,5 +129,73 @@ void tls_io_begin(struct tls_io *io);
 RK_MUST enum rk_err tls_io_end(struct tls_io *io);
 /* Send what gathered, as far as it goes.  RK_OK: all of it left. */
 enum rk_err tls_io_push(struct tls_io *io);
+
+/* ---- tls.c ---- */
+
+#define TLS_RECORD_LEN 16384
+/* Records in a row without a byte for the caller before the peer is taken for
+ * a flooder. */
+#define TLS_IDLE_RECORDS_MAX 100
+
+enum tls_state {
+	TLS_HANDSHAKE,
+	TLS_EARLY, /* a server's: who is there is known, not that it is now */
+	TLS_OPEN,
+	TLS_ENDED, /* the peer's end came: nothing more is received */
+	TLS_BROKEN /* no goodbye either */
+};
+
+struct tls {
+	struct layer layer;
+	struct tls_ctx *ctx;
+	struct ssl_st *ssl;
+	bool server;
+	enum tls_state state;
+	enum rk_err fate; /* ENDED, BROKEN: what every call gives */
+	bool fate_told;   /* by recv() or handshake() */
+	struct tls_io io;
+	struct rk_error error;   /* of the last failure; RK_OK: none */
+	struct rk_error refused; /* by the verify function */
+	uint8_t *cert;           /* the peer's, once asked for */
+	size_t cert_len;
+	bool begun; /* the first step of the handshake was made */
+	/* A client's early bytes until the server has taken them; a server's
+	 * until they are asked for. */
+	struct buf early;
+	bool early_over; /* a server's: the library has no more of them */
+	bool early_used;
+};
+
+/* Into ENDED or BROKEN; returns fate. */
+enum rk_err tls_end(struct tls *t, enum tls_state state, enum rk_err fate);
+/* The same for what the library gave (SSL_get_error()), after the handshake and
+ * during it, and for records without a byte. */
+void tls_end_open(struct tls *t, int why);
+enum rk_err tls_end_handshake(struct tls *t, int why);
+void tls_end_flooded(struct tls *t, const char *what);
+/* Seal up to a record; RK_EAGAIN: not now. */
+enum rk_err tls_seal(struct tls *t, const uint8_t *src, size_t len, size_t *n);
+
+/* ---- tls_query.c ---- */
+
+bool tls_query(struct layer *l, enum layer_query what, void *out);
+
+/* ---- tls_early.c ---- */
+
+/* Client: what early() may take in all, and the taking. */
+size_t tls_early_max(const struct tls *t);
+enum rk_err tls_early_put(struct tls *t, const uint8_t *src, size_t len);
+/* Client: the first flight with them; the handshake has ended: were they
+ * taken?; and once more, as ordinary ones, where not. */
+enum rk_err tls_early_send(struct tls *t);
+void tls_early_settle(struct tls *t);
+enum rk_err tls_early_resend(struct tls *t);
+/* Server: a step of the handshake that may end in TLS_EARLY, or not (RK_OK:
+ * the rest is a handshake like any other). */
+enum rk_err tls_early_accept(struct tls *t);
+/* Server, in TLS_EARLY: what comes, until the handshake ends. */
+size_t tls_early_read(struct tls *t, uint8_t *dst, size_t cap);
+/* Server, in any state: what tls_early_accept() has read. */
+size_t tls_early_take(struct tls *t, uint8_t *dst, size_t cap);
 
 #endif
