@@ -38,6 +38,7 @@ struct conn_events {
 	 * len bytes have arrived (at least one); return how many were used.
 	 * The rest is kept and shown again, at the front, with what follows.
 	 * May call conn_abort() and conn_drain(): nothing more is delivered.
+	 * What was not used because it is early is shown again when it is not.
 	 */
 	size_t (*data)(
 	    struct conn *c, const uint8_t *data, size_t len, void *arg);

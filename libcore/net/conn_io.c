@@ -153,6 +153,7 @@ note_confirmed(struct conn *c)
 	if (layer_query(c->top, LAYER_Q_EARLY, &early) && early)
 		return;
 	c->is_early = false;
+	conn_later(c, CONN_WORK_SHOW | CONN_WORK_READ); /* what waited for it */
 	if (c->events->confirmed != NULL)
 		c->events->confirmed(c, c->arg);
 }

@@ -47,6 +47,8 @@ nearest(const struct conn *c)
 		consider(&d, HANDSHAKE, c->begun, t->handshake);
 		break;
 	case CONN_OPEN:
+		if (c->is_early)
+			consider(&d, HANDSHAKE, c->begun, t->handshake);
 		if (buf_len(&c->in) > 0 && !c->paused)
 			consider(&d, READ, c->read_since, t->read);
 		if (c->write_since != RK_NEVER)

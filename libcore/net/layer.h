@@ -79,9 +79,10 @@ struct layer_ops {
 	/*
 	 * Bytes for the peer that may come to it twice, before the first
 	 * handshake() or while it is RK_EAGAIN: all of them are sent with the
-	 * first flight, and sent again as the first of the ordinary ones where
-	 * the peer does not take them early.  RK_EAGAIN: not possible (any
-	 * more), nothing was taken; RK_ENOMEM.  NULL: never possible.
+	 * first flight, and sent again as the first of the ordinary ones (by
+	 * send() or recv(), which nobody calls before the peer is trusted)
+	 * where the peer does not take them early.  RK_EAGAIN: not possible
+	 * (any more), nothing was taken; RK_ENOMEM.  NULL: never possible.
 	 */
 	enum rk_err (*early)(struct layer *l, const uint8_t *src, size_t len);
 	/*

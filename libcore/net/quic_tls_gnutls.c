@@ -208,7 +208,7 @@ quic_tls_new(struct quic_tls_ctx *ctx, ngtcp2_crypto_conn_ref *ref,
 	buf_init(&t->ticket_leaf, QUIC_LEAF_LEN_MAX);
 	if (!ctx->server)
 		quic_tls_base_recall(
-		    &t->base, ctx->verify, ctx->arg, ctx->early);
+		    &t->base, ctx->resume, ctx->arg, ctx->early);
 	r = set_session(t);
 	if (r == RK_OK && !resume(t)) {
 		/* Once more, with nothing left to resume. */

@@ -17,6 +17,7 @@ struct quic_tls_ctx {
 	bool server;
 	bool early;
 	tls_verify_fn *verify; /* NULL: nobody is asked */
+	tls_verify_fn *resume; /* about sessions; the same */
 	void *arg;
 	bool shows_cert;
 	gnutls_certificate_credentials_t cred;

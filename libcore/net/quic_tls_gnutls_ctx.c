@@ -176,6 +176,7 @@ quic_tls_ctx_new(const struct quic_tls_conf *conf, struct quic_tls_ctx **out,
 	/* Early data of nobody, or to anybody, are for nobody. */
 	ctx->early = conf->early && conf->tls.mode != RK_TLS_SKIP_VERIFY;
 	ctx->verify = tls_asks_peer(&conf->tls) ? conf->tls.verify : NULL;
+	ctx->resume = tls_resume_fn(&conf->tls);
 	ctx->arg = conf->tls.arg;
 	ctx->shows_cert = tls_shows_cert(&conf->tls);
 	if ((r = tls_cert_init(&own, &conf->tls, err)) != RK_OK)

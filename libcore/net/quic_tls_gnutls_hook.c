@@ -77,6 +77,19 @@ on_extension(void *arg, unsigned id, const unsigned char *p, unsigned len)
 	return 0;
 }
 
+/* May early data of this ticket's owner be heard before it has proven anything?
+ */
+static bool
+is_recalled(const struct quic_tls *t)
+{
+	struct rk_bytes cert = { buf_peek(&t->ticket_leaf),
+		buf_len(&t->ticket_leaf) };
+	struct rk_error ignored = { 0 };
+
+	return t->ctx->resume == NULL || tls_judge(t->ctx->resume, t->ctx->arg,
+	                                     &cert, 1, &ignored) == RK_OK;
+}
+
 /*
  * Before the library looks at a ClientHello.  Early data are taken from a
  * ticket that has not brought any, so that nobody can send them again.  A
@@ -99,7 +112,7 @@ before_client_hello(struct quic_tls *t, const gnutls_datum_t *msg)
 	ticket =
 	    quic_tickets_find(ctx->tickets, h.ticket, h.early, &t->ticket_leaf);
 	t->ticket_known = ticket != QUIC_TICKET_UNKNOWN;
-	if (ticket == QUIC_TICKET_FRESH ||
+	if ((ticket == QUIC_TICKET_FRESH && is_recalled(t)) ||
 	    (ticket == QUIC_TICKET_UNKNOWN && ctx->verify != NULL))
 		gnutls_anti_replay_enable(t->session, ctx->anti_replay);
 	return 0;

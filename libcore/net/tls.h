@@ -32,9 +32,10 @@ struct tls_conf {
 	/* Server: what keys of tickets grow from, with use "tls-ticket" and an
 	 * epoch.  NULL: random ones of the context's own, which stay. */
 	struct seed *seed;
-	/* Server: takes early data, and each only once; NULL: takes none. */
+	/* Server: takes early data, and each only once; NULL: takes none.
+	 * Client: may send them.  Never with RK_TLS_SKIP_VERIFY. */
 	struct replay *replay;
-	bool early; /* client: may send early data */
+	bool early;
 };
 
 /* What we offer and select: the peer is rpckit, not just any rpc25519. */

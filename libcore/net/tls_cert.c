@@ -35,6 +35,14 @@ tls_shows_cert(const struct tls_conf *conf)
 	return conf->server || conf->mode == RK_TLS_MUTUAL;
 }
 
+tls_verify_fn *
+tls_resume_fn(const struct tls_conf *conf)
+{
+	if (!tls_asks_peer(conf))
+		return NULL;
+	return conf->resume != NULL ? conf->resume : conf->verify;
+}
+
 /* ---- the certificate ---- */
 
 /* Ephemeral, for a server that has none and whose peers check none. */

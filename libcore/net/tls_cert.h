@@ -9,6 +9,8 @@ struct stack_st_X509;
 /* Does this end want to see the other's certificate?  Show one? */
 bool tls_asks_peer(const struct tls_conf *conf);
 bool tls_shows_cert(const struct tls_conf *conf);
+/* Who judges sessions that are to be resumed; NULL: nobody is asked. */
+tls_verify_fn *tls_resume_fn(const struct tls_conf *conf);
 
 /* The certificate and its key, in the forms every library takes. */
 struct tls_cert {

@@ -250,7 +250,7 @@ tls_ctx_new(
 	ctx->server = conf->server;
 	ctx->verify = tls_asks_peer(conf) ? conf->verify : NULL;
 	ctx->arg = conf->arg;
-	ctx->early = conf->early;
+	ctx->early = conf->early && conf->mode != RK_TLS_SKIP_VERIFY;
 	tls_tickets_init(&ctx->tickets, conf);
 	ctx->ssl_ctx = SSL_CTX_new(TLS_method());
 	ctx->method = tls_io_method_new();

@@ -176,17 +176,15 @@ on_early(SSL *ssl, void *arg)
 void
 tls_tickets_init(struct tls_tickets *t, const struct tls_conf *conf)
 {
-	tls_verify_fn *resume =
-	    conf->resume != NULL ? conf->resume : conf->verify;
-
 	*t = (struct tls_tickets){
-		.resume = tls_asks_peer(conf) ? resume : NULL,
+		.resume = tls_resume_fn(conf),
 		.arg = conf->arg,
 		.now = system_now,
 	};
 	if (conf->server && conf->seed != NULL)
 		t->seed = seed_ref(conf->seed);
-	if (conf->server && conf->replay != NULL)
+	if (conf->server && conf->replay != NULL &&
+	    conf->mode != RK_TLS_SKIP_VERIFY)
 		t->replay = replay_ref(conf->replay);
 }
 

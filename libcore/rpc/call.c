@@ -43,6 +43,7 @@ take(struct server_conn *c, const struct msg *m)
 		.msg = m,
 		.in_handler = true,
 		.oneway = m->hdr.type == RK_TYPE_ONEWAY,
+		.early = session_is_early(c->session),
 		.service = m->hdr.to_service,
 		.subject = m->hdr.subject,
 		.call_id = m->hdr.call_id,
@@ -244,12 +245,28 @@ rk_call_on_cancel(struct rk_call *call, rk_cancel_fn *fn, void *arg)
 	call->cancel_arg = arg;
 }
 
+static enum rk_err
+confirm_code(enum rk_cancel_why why)
+{
+	switch (why) {
+	case RK_CANCEL_CALLER:
+		return RK_ECANCELED;
+	case RK_CANCEL_DEADLINE:
+		return RK_ETIMEOUT;
+	case RK_CANCEL_CLOSED:
+		return RK_ECLOSED;
+	}
+	return RK_ECANCELED;
+}
+
 void
 call_cancel(struct rk_call *call, enum rk_cancel_why why)
 {
 	if (call->canceled)
 		return;
 	call->canceled = true;
+	if (call_confirm(call, confirm_code(why)))
+		return; /* it may be gone */
 	if (call->on_cancel != NULL)
 		call->on_cancel(call->id, why, call->cancel_arg);
 }

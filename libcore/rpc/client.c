@@ -46,7 +46,9 @@ set_up_tls(struct rk_client *c, struct rk_error *err)
 		.mode = c->conf.tls_mode,
 		.ident = c->conf.ident,
 		.verify = session_verify,
+		.resume = session_resume,
 		.arg = &c->trust,
+		.early = c->conf.early == RK_EARLY_MARKED,
 	};
 
 	if (!addr_is_proving(c->url.scheme))
@@ -229,6 +231,7 @@ on_session_open(struct session *s, void *arg)
 	c->pending.numbered = strcmp(session_peer(s)->alpn, TLS_ALPN) == 0;
 	session_timing(s, &c->timing.tls, &c->timing.trust);
 	c->timing.trust_added = session_trust_added(s);
+	c->timing.early = session_early_used(s);
 	session_set_busy(s, pending_count(&c->pending) != 0);
 	r = client_send_waiting(c);
 	buf_fini(&c->waiting);
@@ -293,10 +296,13 @@ client_open_session(struct rk_client *c, struct layer *top)
 		/* What waited grows when both ends are filled in. */
 		.max_over = c->conf.max_queue + 2 * RK_BODY_MAX,
 	};
+	enum rk_err r;
 
 	note_ends(c, top);
 	c->state = CLIENT_OPENING;
-	return session_open(&sc, &top, &c->session);
+	if ((r = session_open(&sc, &top, &c->session)) == RK_OK)
+		client_send_early(c);
+	return r;
 }
 
 static enum rk_err

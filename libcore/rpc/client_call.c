@@ -165,7 +165,7 @@ client_on_timer(struct rk_timer *t, void *arg)
 	(void)t;
 	pending_expire(&c->pending, rk_loop_now(c->loop), &late);
 	TAILQ_FOREACH (p, &late, link) {
-		p->sent = c->was_open;
+		p->sent = c->was_open || p->early;
 		send_cancel(c, p);
 	}
 	TAILQ_CONCAT(&c->done, &late, link);
@@ -208,7 +208,7 @@ mark_sent(struct rk_client *c, struct pending_list *list)
 	struct pending *p;
 
 	TAILQ_FOREACH (p, list, link)
-		p->sent = c->was_open;
+		p->sent = c->was_open || p->early;
 }
 
 void
@@ -289,6 +289,7 @@ rk_client_submit(struct rk_client *c, const struct rk_request *req,
 	r = pending_add(&c->pending, deadline, fn, arg, &p);
 	if (r != RK_OK)
 		return r;
+	p->idempotent = req->idempotent;
 	fill_message(c, req, &m);
 	m.hdr.seqno = p->seqno;
 	m.hdr.call_id = pending_id(p);
@@ -330,7 +331,7 @@ rk_client_cancel(struct rk_client *c, uint64_t id)
 	if (p == NULL)
 		return RK_ENOENT;
 	p->code = RK_ECANCELED;
-	p->sent = c->was_open;
+	p->sent = c->was_open || p->early;
 	send_cancel(c, p);
 	TAILQ_INSERT_TAIL(&c->done, p, link);
 	settle(c);

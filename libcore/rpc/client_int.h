@@ -48,7 +48,7 @@ struct rk_client {
 	struct dial *dial;
 	struct client_quic quic; /* instead of a dial */
 	struct session *session;
-	struct buf waiting; /* frames submitted before OPEN */
+	struct buf waiting; /* frames submitted before OPEN, not sent early */
 	struct pending_table pending;
 	struct pending_list done; /* completed, callback owed */
 	struct loop_hook done_hook;
@@ -82,6 +82,8 @@ RK_MUST enum rk_err client_quic_try(struct rk_client *c, struct rk_error *err);
 bool client_message(struct session *s, const struct msg *m, void *arg);
 /* The session is open: send what was submitted before. */
 enum rk_err client_send_waiting(struct rk_client *c);
+/* client_early.c: the session has just begun: send what may go early. */
+void client_send_early(struct rk_client *c);
 /* End every pending call with code: callbacks come from the hook. */
 void client_end_calls(struct rk_client *c, enum rk_err code);
 /* Run the callbacks of completed calls. */

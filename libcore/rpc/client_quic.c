@@ -23,7 +23,7 @@ client_quic_init(
 		return err_set(err, RK_EINVAL,
 		    "%s: not on the loop of the server whose port it uses",
 		    c->url_text);
-	return quic_ctx_new(conf, NULL, false, &c->quic.tls, err);
+	return quic_ctx_new(conf, NULL, conf->early, &c->quic.tls, err);
 }
 
 /* The layers on it are freed: a session's end comes before this. */

@@ -148,10 +148,16 @@ pending_remove(struct pending_table *t, uint64_t seqno)
 	return p;
 }
 
+struct pending *
+pending_find(const struct pending_table *t, uint64_t seqno)
+{
+	return idmap_find(&t->map, seqno);
+}
+
 bool
 pending_has(const struct pending_table *t, uint64_t seqno)
 {
-	return idmap_find(&t->map, seqno) != NULL;
+	return pending_find(t, seqno) != NULL;
 }
 
 void

@@ -29,7 +29,9 @@ struct pending {
 	rk_reply_fn *fn;
 	void *arg;
 	enum rk_err code; /* in the done list: why it ended */
-	bool sent;        /* the same: its request may have reached the peer */
+	bool idempotent;
+	bool early; /* was sent before the handshake had ended */
+	bool sent;  /* the same: its request may have reached the peer */
 	uint8_t id_len;
 	char call_id[CALL_ID_LEN];
 };
@@ -58,6 +60,8 @@ RK_MUST enum rk_err pending_add(struct pending_table *t, uint64_t deadline,
 struct pending *pending_match(
     struct pending_table *t, uint64_t seqno, struct rk_str call_id);
 struct pending *pending_remove(struct pending_table *t, uint64_t seqno);
+/* NULL: none. */
+struct pending *pending_find(const struct pending_table *t, uint64_t seqno);
 bool pending_has(const struct pending_table *t, uint64_t seqno);
 /* Move every call whose deadline has come to `to` (with RK_ETIMEOUT), or every
  * call (with code), in the order they were added. */

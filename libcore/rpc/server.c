@@ -41,7 +41,10 @@ creds_new(const struct rk_server *s, const struct rk_ident *ident,
 	struct tls_conf tc = { .server = true,
 		.mode = mode,
 		.ident = ident,
-		.verify = session_verify };
+		.verify = session_verify,
+		.resume = session_resume,
+		.seed = s->seed,
+		.replay = s->replay };
 	struct creds *c;
 	enum rk_err r = RK_OK;
 
@@ -56,7 +59,8 @@ creds_new(const struct rk_server *s, const struct rk_ident *ident,
 	if (ident != NULL || mode == RK_TLS_SKIP_VERIFY) {
 		r = tls_ctx_new(&tc, &c->tls, err);
 		if (r == RK_OK && quic_supported(NULL) == RK_OK)
-			r = quic_ctx_new(&tc, s->seed, false, &c->quic, err);
+			r = quic_ctx_new(
+			    &tc, s->seed, s->replay != NULL, &c->quic, err);
 	}
 	if (r != RK_OK) {
 		creds_free(c);
@@ -324,6 +328,9 @@ make_parts(struct rk_server *s, struct rk_error *err)
 		return r;
 	if ((r = seed_new(s->conf.seed, &s->seed, err)) != RK_OK)
 		return r;
+	if (s->conf.early == RK_EARLY_MARKED &&
+	    (r = replay_new(&s->replay)) != RK_OK)
+		return r;
 	r = creds_new(s, s->conf.ident, s->conf.trust, &c, err);
 	if (r != RK_OK)
 		return r;
@@ -575,6 +582,7 @@ rk_server_free(struct rk_server *s)
 	rk_timer_free(s->retry);
 	rk_timer_free(s->grace);
 	(void)pthread_mutex_destroy(&s->log_lock);
+	replay_free(s->replay);
 	free(s->workers);
 	free(s);
 }

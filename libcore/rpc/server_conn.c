@@ -150,10 +150,18 @@ cancel_by_caller(struct server_conn *c, struct rk_str id)
 	}
 }
 
-/* Cancels are heard, and the peer's end seen, while no call waits behind. */
+/*
+ * Cancels are heard, and the peer's end seen, while no call waits behind.  What
+ * waits for the handshake's end is not paused, as that has to be read, too.
+ */
 static bool
 begin_call(struct server_conn *c, const struct msg *m)
 {
+	bool is_early = session_is_early(c->session);
+
+	if (is_early && (!call_may_be_early(c, m) ||
+	                    c->n_running >= c->worker->server->conf.max_calls))
+		return false;
 	if (c->n_running >= c->worker->server->conf.max_calls) {
 		c->full = true;
 		session_pause(c->session, true);
@@ -217,8 +225,16 @@ server_conn_log_denied(
 	server_log_refusal(c->worker->server, c->worker->loop, line);
 }
 
+static void
+on_confirmed(struct session *s, void *arg)
+{
+	(void)s;
+	calls_confirm(arg, RK_OK);
+}
+
 static const struct session_events session_callbacks = {
 	.open = on_open,
+	.confirmed = on_confirmed,
 	.message = on_message,
 	.closed = on_closed,
 };
@@ -320,6 +336,7 @@ worker_stop(struct mail *m)
 		next = TAILQ_NEXT(c, link);
 		if (c->session == NULL)
 			continue;
+		calls_confirm(c, RK_ECANCELED); /* it cannot be waited for */
 		if (c->n_running == 0)
 			session_drain(c->session);
 		else

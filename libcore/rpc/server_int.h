@@ -111,6 +111,7 @@ struct rk_server {
 	struct listener_list listeners;
 	struct quic_ports_list ports; /* freed at the very end */
 	struct seed *seed;            /* of all keys that must be shared */
+	struct replay *replay;        /* NULL: no early data */
 	struct method_sets sets;      /* all that are not retired */
 	struct gate gate;
 	struct rk_timer *retry; /* accept again after a shortage */
@@ -181,6 +182,7 @@ struct rk_call {
 	bool in_handler;
 	bool canceled;
 	bool oneway;
+	bool early; /* its handler began before the handshake had ended */
 	struct rk_str service; /* of the request, to be echoed */
 	struct rk_str subject;
 	struct rk_str call_id;
@@ -190,6 +192,8 @@ struct rk_call {
 	char *kept;           /* what the three views point to when deferred */
 	rk_cancel_fn *on_cancel;
 	void *cancel_arg;
+	rk_confirm_fn *on_confirm;
+	void *confirm_arg;
 };
 
 /* server_accept.c: loop 0 */
@@ -252,5 +256,13 @@ void worker_free_calls(struct worker *w);
 void call_dispatch(struct server_conn *c, const struct msg *m);
 void call_cancel(struct rk_call *call, enum rk_cancel_why why);
 void call_release(struct rk_call *call);
+
+/* call_early.c: the same */
+/* May it run though it may be a recording? */
+bool call_may_be_early(const struct server_conn *c, const struct msg *m);
+/* The caller is certainly there, or (not RK_OK) will not be: tell the calls
+ * that wait for it, or this one; false: it does not. */
+void calls_confirm(struct server_conn *c, enum rk_err r);
+bool call_confirm(struct rk_call *call, enum rk_err r);
 
 #endif

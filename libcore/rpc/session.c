@@ -49,6 +49,8 @@ usage_of_peer(const struct session_trust *t)
 	return t->server ? CHAIN_CLIENT : CHAIN_SERVER;
 }
 
+/* What is refused in any case is refused in the handshake: the peer gets an
+ * alert instead of a connection that closes. */
 enum rk_err
 session_verify(
     const struct rk_bytes *chain, size_t n, struct rk_error *err, void *arg)
@@ -59,10 +61,23 @@ session_verify(
 
 	r = chain_check(
 	    t->ident, chain, n, usage_of_peer(t), time(NULL), &info, err);
-	/* What is refused in any case is refused here: the peer gets an alert
-	 * instead of a connection that closes. */
 	if (r == RK_OK && t->trust != NULL)
 		r = policy_foresee(t->trust, &info, err);
+	return r;
+}
+
+enum rk_err
+session_resume(
+    const struct rk_bytes *chain, size_t n, struct rk_error *err, void *arg)
+{
+	const struct session_trust *t = arg;
+	struct rk_cert_info info;
+	enum rk_err r;
+
+	r = chain_check(
+	    t->ident, chain, n, usage_of_peer(t), time(NULL), &info, err);
+	if (r == RK_OK && t->trust != NULL)
+		r = policy_recall(t->trust, &info, err);
 	return r;
 }
 
@@ -280,6 +295,16 @@ on_room(struct conn *c, void *arg)
 }
 
 static void
+on_confirmed(struct conn *c, void *arg)
+{
+	struct session *s = arg;
+
+	(void)c;
+	if (s->events->confirmed != NULL)
+		s->events->confirmed(s, s->arg);
+}
+
+static void
 on_closed(struct conn *c, const struct rk_error *why, void *arg)
 {
 	struct session *s = arg;
@@ -294,6 +319,7 @@ static const struct conn_events conn_callbacks = {
 	.proven = on_proven,
 	.data = on_data,
 	.apart = on_apart,
+	.confirmed = on_confirmed,
 	.room = on_room,
 	.closed = on_closed,
 };
@@ -333,6 +359,46 @@ session_open(
 	describe_ends(s); /* a refusal must be able to name the peer */
 	*out = s;
 	return RK_OK;
+}
+
+/* ---- early data ---- */
+
+size_t
+session_early_max(struct session *s)
+{
+	struct rk_error why = { 0 };
+	struct rk_bytes leaf;
+	size_t max;
+
+	if (!conn_query(s->conn, LAYER_Q_EARLY_MAX, &max))
+		return 0;
+	if (!needs_proof(s->trust))
+		return max;
+	if (!conn_query(s->conn, LAYER_Q_PEER_CERT, &leaf) ||
+	    session_resume(&leaf, 1, &why, (void *)(uintptr_t)s->trust) !=
+	        RK_OK)
+		return 0;
+	return max;
+}
+
+enum rk_err
+session_early(struct session *s, const uint8_t *src, size_t len)
+{
+	return conn_early(s->conn, src, len);
+}
+
+bool
+session_early_used(struct session *s)
+{
+	bool used;
+
+	return conn_query(s->conn, LAYER_Q_EARLY_USED, &used) && used;
+}
+
+bool
+session_is_early(const struct session *s)
+{
+	return conn_is_early(s->conn);
 }
 
 /* ---- messages out ---- */

@@ -19,10 +19,12 @@ struct session_events {
 	void (*open)(struct session *s, void *arg);
 	/*
 	 * One message; m and its views are valid during the call.  False: it
-	 * cannot be taken now, and session_pause() was called; it comes again
-	 * when that is over.
+	 * cannot be taken now, because session_pause() was called, or because
+	 * it is early; it comes again when that is over.
 	 */
 	bool (*message)(struct session *s, const struct msg *m, void *arg);
+	/* What was early is so no more (session_is_early()); may be NULL. */
+	void (*confirmed)(struct session *s, void *arg);
 	/* The end, called once; the session is gone when it returns. */
 	void (*closed)(
 	    struct session *s, const struct rk_error *why, void *arg);
@@ -50,6 +52,19 @@ struct session_conf {
 /* Takes *top over, also on failure.  RK_ENOMEM, RK_EIO. */
 RK_MUST enum rk_err session_open(
     const struct session_conf *conf, struct layer **top, struct session **out);
+
+/*
+ * A client, before open: how many bytes may go with the first flight; none
+ * unless the server that is remembered is believed.  And these bytes, which are
+ * whole messages that may be executed twice: RK_EAGAIN: not taken; RK_ENOMEM.
+ */
+size_t session_early_max(struct session *s);
+RK_MUST enum rk_err session_early(
+    struct session *s, const uint8_t *src, size_t len);
+/* A client, open: the server took them. */
+bool session_early_used(struct session *s);
+/* A server: the handshake has not ended, and what comes may be a recording. */
+bool session_is_early(const struct session *s);
 
 /*
  * Queue a message; it leaves at the end of the turn.  RK_ESTATE before open
@@ -82,8 +97,11 @@ bool session_trust_added(const struct session *s);
 void session_timing(
     const struct session *s, uint64_t *tls_us, uint64_t *trust_us);
 
-/* tls_verify_fn for both ends; arg is a struct session_trust. */
+/* tls_verify_fn for both ends; arg is a struct session_trust.  The second is
+ * about sessions to be resumed: of a key that would be recorded, none is. */
 enum rk_err session_verify(
+    const struct rk_bytes *chain, size_t n, struct rk_error *err, void *arg);
+enum rk_err session_resume(
     const struct rk_bytes *chain, size_t n, struct rk_error *err, void *arg);
 
 #endif

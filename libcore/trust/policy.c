@@ -269,6 +269,24 @@ policy_foresee(
 }
 
 enum rk_err
+policy_recall(
+    struct rk_trust *t, const struct rk_cert_info *cert, struct rk_error *err)
+{
+	enum rk_err r;
+
+	if (t->mode == RK_TRUST_OFF)
+		return RK_OK;
+	(void)pthread_mutex_lock(&t->mutex);
+	r = refresh(t, err);
+	if (r == RK_OK && state_of(t) != RK_TRUST_ABSENT &&
+	    !known_has(&t->known, cert->pub))
+		r = err_set(err, RK_EUNKNOWNKEY, "key %s is not in %s",
+		    cert->fp, t->name);
+	(void)pthread_mutex_unlock(&t->mutex);
+	return r;
+}
+
+enum rk_err
 rk_trust_inspect(struct rk_trust *t, enum rk_trust_state *state, size_t *keys,
     struct rk_error *err)
 {

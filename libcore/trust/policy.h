@@ -17,4 +17,12 @@ RK_MUST enum rk_err policy_foresee(struct rk_trust *trust,
 /* Milliseconds that never go back; NULL: the system's.  For tests. */
 void policy_set_clock(struct rk_trust *trust, uint64_t (*now)(void));
 
+/*
+ * Would rk_trust_decide() accept this key as things stand, recording nothing?
+ * RK_EUNKNOWNKEY: no; its owner has to prove it in a handshake, or is refused
+ * even then.  The other errors as above.  Any thread.
+ */
+RK_MUST enum rk_err policy_recall(struct rk_trust *trust,
+    const struct rk_cert_info *cert, struct rk_error *err);
+
 #endif

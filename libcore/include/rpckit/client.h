@@ -44,6 +44,10 @@ struct rk_client_conf {
 	 */
 	struct rk_server *from;
 	enum rk_congestion congestion; /* of QUIC; of `from`, its server's */
+	/* RK_EARLY_MARKED: when a session is resumed, calls that are marked
+	 * idempotent and submitted before the connection is open go with the
+	 * first bytes of the handshake. */
+	enum rk_early early;
 };
 
 /* No I/O.  RK_EINVAL with the reason, RK_EUNSUPPORTED, RK_ENOMEM. */
@@ -72,6 +76,13 @@ struct rk_request {
 	 * header as the call's deadline (by the wall clock). */
 	uint64_t timeout;
 	bool full_header; /* send Created, From, To, Serial too */
+	/*
+	 * Harmless when executed twice: may go as early data (conf.early), up
+	 * to 16 KiB of them, unless an unmarked call was submitted before it.
+	 * Where the server does not take it early it is sent again.  One-way
+	 * messages never go early.
+	 */
+	bool idempotent;
 };
 
 /* Why a call ended.  Views are valid inside the callback only (blocking form:
@@ -145,6 +156,7 @@ struct rk_timing {
 	uint64_t tls;     /* of QUIC: all of its handshake */
 	uint64_t trust;
 	bool trust_added; /* the server's key was recorded by this connect */
+	bool early; /* calls went as early data, and the server took them */
 };
 RK_API void rk_client_timing(const struct rk_client *c, struct rk_timing *out);
 

@@ -38,6 +38,17 @@ enum rk_congestion {
 	RK_CONGESTION_BBR /* follows the rate that arrives: for lossy paths */
 };
 
+/*
+ * Early data: a client that comes back may send calls with the first bytes of
+ * its handshake, before the server can know that they are not a recording that
+ * somebody else plays.  So only calls that both ends marked `idempotent` go and
+ * run then; all others wait for the end of the handshake (rpckit-trust(7)).
+ */
+enum rk_early {
+	RK_EARLY_MARKED, /* what is marked: the default */
+	RK_EARLY_OFF     /* nothing */
+};
+
 struct rk_server_conf {
 	size_t size;                  /* sizeof(struct rk_server_conf) */
 	struct rk_loop *loop;         /* required: listeners and loop 0 */
@@ -59,9 +70,14 @@ struct rk_server_conf {
 	 * RK_RETRY_ALWAYS, RK_RETRY_NEVER [64] */
 	unsigned retry_from;
 	enum rk_congestion congestion; /* of QUIC */
-	/* A file of 32 secret bytes, made where there is none (mode 0600): with
-	 * the same one a server that starts again can tell the QUIC peers of
-	 * the last that their connections are gone.  NULL: none; they wait. */
+	enum rk_early early;
+	/*
+	 * A file of 32 secret bytes, made where there is none (mode 0600).
+	 * Servers with the same file, and the same certificate, resume one
+	 * another's sessions, and one that starts again its own; it can also
+	 * tell the QUIC peers of the last that their connections are gone.
+	 * NULL: random, gone with the server; QUIC peers wait.
+	 */
 	const char *seed;
 	/* For methods with `work`: threads [0: none, and no such methods] and
 	 * how many calls, with their payloads, may wait for one [256]. */
@@ -98,11 +114,13 @@ struct rk_method {
 	void *arg;
 	/* May this peer call it?  NULL: every trusted peer.  Loop thread. */
 	bool (*allow)(const struct rk_peer *peer, void *arg);
-	bool idempotent; /* harmless when executed twice */
+	/* Harmless when executed twice: may run early (enum rk_early). */
+	bool idempotent;
 	rk_work_fn *work;
 };
 
-/* No I/O.  RK_EINVAL (what, in err), RK_ENOMEM. */
+/* No I/O but for conf.seed.  RK_EINVAL (what, in err), RK_ENOMEM; RK_EIO,
+ * RK_EMODE, RK_EFORMAT: the seed's file. */
 RK_API RK_MUST enum rk_err rk_server_new(const struct rk_server_conf *conf,
     struct rk_server **out, struct rk_error *err);
 
@@ -184,6 +202,26 @@ RK_API bool rk_call_is_oneway(const struct rk_call *call);
 /* Milliseconds left to the caller's deadline; RK_NEVER without one. */
 RK_API uint64_t rk_call_time_left(const struct rk_call *call);
 RK_API struct rk_server *rk_call_server(const struct rk_call *call);
+/*
+ * Did it come before the handshake had ended?  Then the handler runs before it
+ * is certain that the caller is there now.  Always false for methods that are
+ * not marked idempotent: their handlers run when that is certain.
+ */
+RK_API bool rk_call_is_early(const struct rk_call *call);
+
+/*
+ * Go on when the caller is certainly there: fn is called once, on the loop
+ * thread, with RK_OK; at once (from inside rk_call_confirm()) where that is
+ * certain already.  Until then the call is deferred, as by rk_call_defer().
+ * Anything but RK_OK: it will never be, as the call was cancelled (RK_ETIMEOUT:
+ * its deadline, RK_ECLOSED: the connection, RK_ECANCELED); that comes instead
+ * of the cancel callback.  Either way fn, or somebody later, answers the call.
+ * Returns RK_ESTATE when it is answered already; RK_ENOMEM: the caller was
+ * told and the call is gone; fn is called for neither.
+ */
+typedef void rk_confirm_fn(struct rk_call *call, enum rk_err r, void *arg);
+RK_API RK_MUST enum rk_err rk_call_confirm(
+    struct rk_call *call, rk_confirm_fn *fn, void *arg);
 
 /*
  * Answer; the call is gone when these return, whatever they return.
