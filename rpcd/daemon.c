@@ -167,6 +167,7 @@ make_server(struct daemon *d, struct rk_error *err)
 		.retry_from =
 		    s->retry == RK_NEVER ? RK_RETRY_NEVER : (unsigned)s->retry,
 		.congestion = (enum rk_congestion)s->congestion,
+		.early = s->early_data ? RK_EARLY_MARKED : RK_EARLY_OFF,
 		.seed = s->seed };
 	struct creds *c = NULL;
 	enum rk_err r;

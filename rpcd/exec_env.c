@@ -143,6 +143,8 @@ exec_env(const struct rk_call *call, const struct command *c, char ***envp)
 	put_text(&e, "RPCKIT_METHOD", c->conf->name);
 	put_var(&e, "RPCKIT_SUBJECT", h->subject);
 	put_caller(&e, rk_call_peer(call));
+	if (rk_call_is_early(call))
+		put_text(&e, "RPCKIT_EARLY", "1");
 	put_args(&e, &h->args);
 	if (e.why == NULL) {
 		*envp = join(&e);

@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 
 #define SETTINGS_FILE "/etc/rpckit/rpcd.conf"
-#define SETTINGS_KEYS 25
+#define SETTINGS_KEYS 26
 #define WHERE_LEN 300
 
 /* Where a setting was made, as messages begin: "rpcd.conf:12: ", or the flag,
@@ -73,6 +73,7 @@ struct settings {
 	uint64_t max_new_keys;
 	unsigned tls_mode; /* enum rk_tls_mode */
 	char *pass;
+	bool early_data;
 	uint64_t threads;
 	unsigned log_level; /* enum rk_log_level */
 	unsigned log_form;  /* 0 text, 1 json */
