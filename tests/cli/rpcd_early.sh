@@ -25,15 +25,50 @@ early_conf() { # LINE...: settings
 	} >early.conf
 }
 
+# What a client says after its first words waits until the server has said more
+# than its part of a resumed handshake: an answer, that is.
+cat >hold.py <<-'END'
+	import select, socket, sys
+	listener = socket.create_server(('127.0.0.1', 0))
+	print(listener.getsockname()[1], flush=True)
+	while True:
+	    client = listener.accept()[0]
+	    server = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
+	    server.sendall(client.recv(65536))
+	    said = 0
+	    while True:
+	        heard = [server] + ([client] if said > 500 else [])
+	        one = select.select(heard, [], [])[0][0]
+	        data = one.recv(65536)
+	        if not data:
+	            break
+	        said += len(data) if one is server else 0
+	        (client if one is server else server).sendall(data)
+	    client.close()
+	    server.close()
+END
+
 # again METHOD TEXT: alice comes back for it.
 again() {
 	want 0 "$2" "$comeback" "$(url tls)" certs alice "$1"
 }
 
+# held METHOD TEXT: the same, and her last words of the handshake wait.
+held() {
+	: >port
+	python3 hold.py "$(url tls | sed 's/.*://')" >port &
+	holder=$!
+	daemons="$daemons $holder"
+	until_ok grep -q . port
+	want 0 "$2" "$comeback" "tls://127.0.0.1:$(cat port)" certs alice "$1"
+	kill "$holder"
+	wait "$holder" 2>/dev/null
+}
+
 marks() {
 	early_conf
 	check 'a daemon' start 1 -f early.conf
-	again marked 'a client comes back for a marked method'
+	held marked 'a client comes back for a marked method'
 	has out '^early$' 'its call goes early'
 	has out '^RPCKIT_EARLY=1$' 'and the command is told'
 	has out '^RPCKIT_PEER_EMAIL=alice@example.org$' 'and who calls'
