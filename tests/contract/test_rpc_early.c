@@ -350,7 +350,7 @@ shares_a_seed(void **state)
 	rpcworld_path(path, "seed");
 	for (int i = 0; i < 2; i++) {
 		rpcrig_init(&early_servers[i], run->kind, run->threads);
-		early_servers[i].conf.seed_path = path;
+		early_servers[i].conf.seed = path;
 		early_start_server(&early_servers[i]);
 	}
 	early_init(&r, &early_servers[0]);

@@ -71,8 +71,11 @@ struct quic_tls_ctx *
 quicrig_server(struct quicrig *r, struct seed *seed, bool early)
 {
 	const struct quic_tls_conf conf = {
-		.tls = { true, r->mode, r->server_ident, judge,
-		    &r->judge_client },
+		.tls = { .server = true,
+		    .mode = r->mode,
+		    .ident = r->server_ident,
+		    .verify = judge,
+		    .arg = &r->judge_client },
 		.seed = seed,
 		.early = early,
 	};
@@ -84,9 +87,10 @@ struct quic_tls_ctx *
 quicrig_client(struct quicrig *r, bool early)
 {
 	const struct quic_tls_conf conf = {
-		.tls = { false, r->mode,
-		    r->mode == RK_TLS_MUTUAL ? r->client_ident : NULL, judge,
-		    &r->judge_server },
+		.tls = { .mode = r->mode,
+		    .ident = r->mode == RK_TLS_MUTUAL ? r->client_ident : NULL,
+		    .verify = judge,
+		    .arg = &r->judge_server },
 		.early = early,
 	};
 
@@ -98,7 +102,11 @@ quicrig_other(struct quicrig *r, bool server, const struct rk_ident *ident,
     struct quicrig_judge *j)
 {
 	const struct quic_tls_conf conf = {
-		.tls = { server, r->mode, ident, judge, j },
+		.tls = { .server = server,
+		    .mode = r->mode,
+		    .ident = ident,
+		    .verify = judge,
+		    .arg = j },
 		.seed = server ? r->seed : NULL,
 		.early = true,
 	};
