@@ -102,7 +102,7 @@ const char *quic_tls_cipher(const struct quic_tls *t);
  */
 enum rk_err quic_tls_explain(const struct quic_tls *t, uint64_t code,
     bool by_peer, struct rk_error *err);
-/* "gnutls 3.7.9, openssl 3.0.19 packets": for version texts. */
+/* "ngtcp2 1.11.0, gnutls 3.7.9, openssl 3.0.19": for version texts. */
 const char *quic_tls_library(void);
 
 #endif

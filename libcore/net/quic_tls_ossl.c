@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LIBRARY_TEXT 64
+#define LIBRARY_TEXT 96
 #define ALPN_LEN 16
 
 static ngtcp2_conn *
@@ -216,7 +216,8 @@ static char library[LIBRARY_TEXT];
 static void
 write_library(void)
 {
-	(void)snprintf(library, sizeof(library), "openssl %s",
+	(void)snprintf(library, sizeof(library), "ngtcp2 %s, openssl %s",
+	    ngtcp2_version(0)->version_str,
 	    OpenSSL_version(OPENSSL_VERSION_STRING));
 }
 

@@ -35,7 +35,7 @@ tear_down(void **state)
 static bool
 takes_unknown(void)
 {
-	return strncmp(quic_tls_library(), "gnutls", 6) == 0;
+	return strstr(quic_tls_library(), "gnutls") != NULL;
 }
 
 /* A connection whose client has early data to send. */
