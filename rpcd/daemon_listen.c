@@ -142,15 +142,18 @@ daemon_explain(const struct daemon *d)
 		[RK_TLS_SKIP_VERIFY] = " --skip-verify",
 	};
 	char shown[PATH_LEN];
+	const char *url;
 	size_t i = 0;
 
 	if (d->trial.dir[0] == '\0')
 		return;
-	while (i + 1 < d->n_urls && strncmp(d->urls[i], "tls://", 6) != 0)
+	while (i + 1 < d->n_urls && !settings_needs_keys(d->urls[i]))
 		i++;
+	url = d->urls[i];
 	log_event(RK_LOG_INFO, "daemon",
 	    "temporary keys, gone when it stops; try: rpcsh --certs %s%s -s %s "
 	    "echo greeting=hello",
 	    str_escape(shown, sizeof(shown), d->trial.dir),
-	    flags[d->settings->tls_mode], d->urls[i] + strlen("tls://"));
+	    flags[d->settings->tls_mode],
+	    strncmp(url, "tls://", 6) == 0 ? url + strlen("tls://") : url);
 }

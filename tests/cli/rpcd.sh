@@ -83,6 +83,11 @@ trial_edges() {
 	want 8 'temporary keys are for loopback' \
 		"$rpcd" --echo --listen tls:0.0.0.0:0
 	want 2 'a name that cannot be one' "$rpcd" --echo -k 'a b'
+	if "$rpcd" -t --listen quic:127.0.0.1:0 --echo >out 2>err; then
+		check 'over QUIC' start 1 --echo --listen quic:127.0.0.1:0
+		want 0 'what it advises works, too' advised
+		stop
+	fi
 	check '--tcp stays what it was' start 1 --echo --tcp
 	has ready '^listening tcp 127' 'plain TCP'
 	stop
