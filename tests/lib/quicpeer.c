@@ -301,6 +301,7 @@ quicpeer_init(struct quicpeer *p, struct quicnet *n, struct quic_tls_ctx *ctx)
 {
 	memset(p, 0, sizeof(*p));
 	p->net = n;
+	n->time.until = n->time.now + QUICNET_PATIENCE_MS;
 	p->fd = quicnet_socket(n);
 	p->cid_len = 8;
 	p->dcid.datalen = 18;
