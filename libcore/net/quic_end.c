@@ -13,11 +13,11 @@
 
 /* ---- packets in ---- */
 
-/* A short header has no version (RFC 8999, 5.2). */
+/* RFC 8999, 5.  A version of 0 is no sign of it: a negotiation's is, too. */
 static bool
-is_short(const ngtcp2_version_cid *vc)
+is_short(const struct quic_datagram *d)
 {
-	return vc->version == 0;
+	return (d->data[0] & 0x80) == 0;
 }
 
 /* An id of another loop's making: the peer's address changed, and with it the
@@ -74,7 +74,7 @@ route(struct quic_end *e, const struct quic_datagram *d, bool may_stray)
 	} else if (may_stray && is_stray(e, &vc, &loop)) {
 		e->stats.strays++;
 		e->events->stray(e, loop, d, e->arg);
-	} else if (is_short(&vc)) {
+	} else if (is_short(d)) {
 		unknown_short(e, d, &vc);
 	} else {
 		quic_hello_input(e, d);
