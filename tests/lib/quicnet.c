@@ -85,21 +85,38 @@ static void
 on_hello(struct quic_end *e, struct quic_hello *h, void *arg)
 {
 	struct quicnet *n = arg;
-	struct quicnet_conn *c = &n->conns[n->n];
-	struct layer *top;
-
 	n->hellos++;
 	n->validated += quic_hello_validated(h);
-	if (n->ignores)
-		return;
-	if (n->drops || n->n == QUICNET_CONNS) {
-		quic_end_drop(e, h, n->drops);
-		return;
-	}
+	n->last = h;
+	if (n->drops)
+		quic_end_drop(e, h, true);
+	else if (!n->ignores)
+		quicnet_take_last(n);
+}
+
+/* A place that nobody uses any more. */
+static struct quicnet_conn *
+find_place(struct quicnet *n)
+{
+	if (n->n < QUICNET_CONNS)
+		return &n->conns[n->n++];
+	for (size_t i = 0; i < QUICNET_CONNS; i++)
+		if (n->conns[i].conn == NULL)
+			return &n->conns[i];
+	fail_msg("too many connections");
+	return NULL;
+}
+
+void
+quicnet_take_last(struct quicnet *n)
+{
+	struct quicnet_conn *c;
+	struct layer *top;
+
 	/* One that makes no sense may be refused right away. */
-	if (quic_end_accept(e, n->ctx, h, &top) != RK_OK)
+	if (quic_end_accept(n->server, n->ctx, n->last, &top) != RK_OK)
 		return;
-	n->n++;
+	c = find_place(n);
 	*c = (struct quicnet_conn){ .net = n, .server = true };
 	open_conn(c, top);
 }

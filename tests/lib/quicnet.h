@@ -12,7 +12,7 @@
  * what is waited for does not come in QUICNET_PATIENCE_MS of the loop's time.
  */
 #define QUICNET_PATIENCE_MS 120000
-#define QUICNET_CONNS 512
+#define QUICNET_CONNS 1024
 
 struct quicnet;
 
@@ -45,6 +45,7 @@ struct quicnet {
 	unsigned retry_from;
 	/* what happened there */
 	unsigned hellos;
+	struct quic_hello *last; /* the newest */
 	unsigned validated;
 	unsigned accepted;
 	size_t n;
@@ -59,6 +60,8 @@ void quicnet_close(struct quicnet *n);
  * one at the same port, of this seed. */
 void quicnet_stop(struct quicnet *n);
 void quicnet_start(struct quicnet *n, struct seed *seed);
+/* Accept net.last, which was ignored. */
+void quicnet_take_last(struct quicnet *n);
 struct quic_end_stats quicnet_stats(const struct quicnet *n);
 
 void quicnet_turn(struct quicnet *n);
