@@ -112,7 +112,7 @@ before_client_hello(struct quic_tls *t, const gnutls_datum_t *msg)
 	ticket =
 	    quic_tickets_find(ctx->tickets, h.ticket, h.early, &t->ticket_leaf);
 	t->ticket_known = ticket != QUIC_TICKET_UNKNOWN;
-	if ((ticket == QUIC_TICKET_FRESH && is_recalled(t)) ||
+	if ((ticket == QUIC_TICKET_FRESH && h.early && is_recalled(t)) ||
 	    (ticket == QUIC_TICKET_UNKNOWN && ctx->verify != NULL))
 		gnutls_anti_replay_enable(t->session, ctx->anti_replay);
 	return 0;
