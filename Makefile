@@ -83,6 +83,7 @@ FUZZ_SRCS := $(filter-out $(if $(filter no,$(QUIC)),tests/fuzz/fuzz_quic%), \
 BENCH_SRCS := bench/args.c bench/meter.c
 BENCH_load  := $(wildcard bench/load*.c)
 BENCH_limit := $(wildcard bench/limit*.c bench/raw_*.c)
+BENCH_delay := bench/delay.c
 EXAMPLE_SRCS := $(wildcard examples/*.c)
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
@@ -97,7 +98,7 @@ UNITS    := $(patsubst %.c,$(B)/test/%,$(notdir $(UNIT_SRCS)))
 TOOLS    := $(patsubst %.c,$(B)/test/%,$(notdir $(TOOL_SRCS)))
 FUZZERS  := $(patsubst %.c,$(B)/fuzz/%,$(notdir $(FUZZ_SRCS)))
 REPLAYS  := $(patsubst fuzz_%.c,$(B)/test/replay_%,$(notdir $(FUZZ_SRCS)))
-BENCHES  := $(B)/bench/load $(B)/bench/limit
+BENCHES  := $(addprefix $(B)/bench/,load limit delay)
 EXAMPLES := $(patsubst %.c,$(B)/examples/%,$(notdir $(EXAMPLE_SRCS)))
 
 all: $(BINS) $(PUBLIC_A) $(SO)
@@ -197,7 +198,7 @@ $(B)/bench/$(1): $(call obj,$(BENCH_SRCS) $(BENCH_$(1))) $(CORE_A)
 	@mkdir -p $$(@D)
 	$$(CC) $$(RK_LDFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LIB_LIBS)
 endef
-$(foreach p,load limit,$(eval $(call bench_program,$(p))))
+$(foreach p,load limit delay,$(eval $(call bench_program,$(p))))
 $(B)/examples/%: $(B)/obj/examples/%.o $(PUBLIC_A)
 	@mkdir -p $(@D)
 	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)

@@ -16,8 +16,8 @@
 #define CONNS_MAX 100000
 #define THREADS_MAX 256
 
-/* Operands by letters: d duration, s size, o outstanding, m full or resumed,
- * n connections, t threads. */
+/* Operands by letters: d duration, s size, o outstanding, m full, resumed or
+ * early, n connections, t threads. */
 static const struct form {
 	const char *name;
 	const char *operands;
@@ -34,7 +34,7 @@ static const char usage_text[] =
     "  server URL CERTS THREADS                     echo until SIGTERM\n"
     "  seq    URL CERTS DURATION SIZE               one call after another\n"
     "  pipe   URL CERTS DURATION SIZE OUTSTANDING   many at a time\n"
-    "  dial   URL CERTS DURATION full|resumed       connect, call, close\n"
+    "  dial   URL CERTS DURATION full|resumed|early connect, call, close\n"
     "  idle   URL CERTS COUNT                       hold connections\n"
     "CERTS is a folder, or - for none.  -p names the server's process, whose\n"
     "CPU time and memory are measured too.\n";
@@ -88,14 +88,15 @@ parse_duration(const char *word, uint64_t *out, struct rk_error *err)
 }
 
 static enum rk_err
-parse_mode(const char *word, bool *resume, struct rk_error *err)
+parse_mode(const char *word, struct args *a, struct rk_error *err)
 {
 	char shown[64];
 
-	*resume = strcmp(word, "resumed") == 0;
-	if (*resume || strcmp(word, "full") == 0)
+	a->early = strcmp(word, "early") == 0;
+	a->resume = a->early || strcmp(word, "resumed") == 0;
+	if (a->resume || strcmp(word, "full") == 0)
 		return RK_OK;
-	return err_set(err, RK_EINVAL, "dial: neither full nor resumed: %s",
+	return err_set(err, RK_EINVAL, "dial: not full, resumed or early: %s",
 	    str_escape(shown, sizeof(shown), word));
 }
 
@@ -112,7 +113,7 @@ parse_operand(
 		return parse_unsigned(
 		    word, "outstanding", OUTSTANDING_MAX, &a->outstanding, err);
 	case 'm':
-		return parse_mode(word, &a->resume, err);
+		return parse_mode(word, a, err);
 	case 'n':
 		return parse_unsigned(
 		    word, "connections", CONNS_MAX, &a->conns, err);

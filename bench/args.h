@@ -27,6 +27,7 @@ struct args {
 	unsigned conns;
 	unsigned threads;
 	bool resume;
+	bool early; /* and the call goes as early data */
 };
 
 typedef enum rk_err work_fn(const struct args *a, struct rk_error *err);

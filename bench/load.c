@@ -55,7 +55,7 @@ static enum rk_err
 set_up(struct rk_server *server, const char *url, struct rk_error *err)
 {
 	static const struct rk_method methods[] = {
-		{ .name = "echo", .fn = echo },
+		{ .name = "echo", .fn = echo, .idempotent = true },
 	};
 	char bound[128];
 	enum rk_err r;

@@ -324,6 +324,37 @@ check_kind(const struct load *l, const struct rk_client *c, bool first,
 	    err, RK_EFAIL, "the handshake was%s resumed", wanted ? " not" : "");
 }
 
+/* The call is there before the connection, and goes with its first bytes. */
+static enum rk_err
+call_early(struct load *l, struct rk_client *c, struct rk_error *err)
+{
+	struct rk_timing timing;
+	enum rk_err r;
+
+	l->up = false;
+	l->down = false;
+	l->req.idempotent = true;
+	if ((r = rk_client_start(c, err)) != RK_OK ||
+	    (r = call_once(l, c, err)) != RK_OK)
+		return r;
+	rk_client_timing(c, &timing);
+	return timing.early
+	           ? RK_OK
+	           : err_set(err, RK_EFAIL, "the call did not go early");
+}
+
+static enum rk_err
+call_after(
+    struct load *l, struct rk_client *c, bool first, struct rk_error *err)
+{
+	enum rk_err r;
+
+	if ((r = connect_on_loop(l, c, err)) != RK_OK ||
+	    (r = check_kind(l, c, first, err)) != RK_OK)
+		return r;
+	return call_once(l, c, err);
+}
+
 /* The figures are of the way from connecting to the answer and of closing;
  * making the client, with its TLS context, is not a part of either. */
 static enum rk_err
@@ -334,9 +365,11 @@ dial_once(struct load *l, struct rk_client *c, bool first, struct rk_error *err)
 	enum rk_err r;
 
 	meter_resume(&l->meter);
-	if ((r = connect_on_loop(l, c, err)) != RK_OK ||
-	    (r = check_kind(l, c, first, err)) != RK_OK ||
-	    (r = call_once(l, c, err)) != RK_OK)
+	if (l->args->early && !first)
+		r = call_early(l, c, err);
+	else
+		r = call_after(l, c, first, err);
+	if (r != RK_OK)
 		return r;
 	answered = meter_now();
 	if ((r = close_on_loop(l, c, err)) != RK_OK)

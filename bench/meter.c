@@ -164,6 +164,16 @@ print_figure(const char *name, double v)
 		(void)printf(",\"%s\":%.3f", name, v);
 }
 
+static const char *
+work_name(const struct args *a)
+{
+	if (a->work != WORK_DIAL)
+		return a->name;
+	if (a->early)
+		return "early";
+	return a->resume ? "resumed" : "full";
+}
+
 void
 meter_report(struct meter *m)
 {
@@ -179,8 +189,7 @@ meter_report(struct meter *m)
 	s = m->seconds > 0 ? m->seconds : 1;
 	(void)printf("{\"work\":\"%s\",\"size\":%zu,\"outstanding\":%u,"
 	             "\"calls\":%" PRIu64,
-	    a->work == WORK_DIAL ? a->resume ? "resumed" : "full" : a->name,
-	    a->size, a->outstanding, m->calls);
+	    work_name(a), a->size, a->outstanding, m->calls);
 	print_figure("seconds", m->seconds);
 	print_figure("rate", (double)m->calls / s);
 	print_figure("mb_s", (double)m->calls * (double)a->size / s / 1e6);

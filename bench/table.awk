@@ -143,6 +143,11 @@ function beside(title, key, name, less_is_better,    a, b) {
 	row_quic(title, shown(a), shown(b), ratio(b, a, less_is_better))
 }
 
+function only_quic(title, key,    v) {
+	v = median("quic-" key " load quic", "p50_us")
+	row_quic(title, "-", v == "" ? "-" : shown(v / 1000), "-")
+}
+
 function beside_cost(title, key,    a, b) {
 	a = cost("tls-" key " load tls")
 	b = cost("quic-" key " load quic")
@@ -161,6 +166,9 @@ function quic_table() {
 	beside("1 MiB messages, MB/s", "bulk", "mb_s", 0)
 	beside("full handshakes/s", "dial-full", "rate", 0)
 	beside("resumed handshakes/s", "dial-resumed", "rate", 0)
+	only_quic("20 ms away, first answer, ms", "far-full")
+	only_quic("the same, session resumed, ms", "far-resumed")
+	only_quic("the same, with early data, ms", "far-early")
 	beside("KiB a connection, server", "idle", "server_kb", 1)
 	beside("KiB a connection, client", "idle", "client_kb", 1)
 	beside_cost("CPU us: one call after another", "seq")

@@ -80,6 +80,7 @@ struct quic_conn {
 	bool completed; /* the handshake, as this end sees it */
 	bool confirmed;
 	bool early;      /* client: bytes went, or will go, as early data */
+	bool early_went; /* client: some did */
 	bool early_came; /* server: bytes came as such */
 	bool has_stream;
 	bool announced;    /* client: the peer is told of the stream */

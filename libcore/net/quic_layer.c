@@ -144,12 +144,16 @@ static enum rk_err
 op_early(struct layer *l, const uint8_t *src, size_t len)
 {
 	struct quic_conn *c = of(l);
+	enum rk_err r;
 
 	if (!c->early || c->completed || c->state != QUIC_LIVE ||
 	    c->out.queued + len > EARLY_MAX)
 		return RK_EAGAIN;
+	if ((r = quic_out_put(&c->out, src, len)) != RK_OK)
+		return r;
+	c->early_went = true;
 	quic_conn_touch(c);
-	return quic_out_put(&c->out, src, len);
+	return RK_OK;
 }
 
 static enum rk_err
@@ -230,7 +234,8 @@ query_early(struct quic_conn *c, enum layer_query what, void *out)
 		return c->server;
 	case LAYER_Q_EARLY_USED:
 		*(bool *)out = c->server ? c->early_came
-		                         : c->early && c->completed &&
+		                         : c->early_went && c->early &&
+		                               c->completed &&
 		                               quic_tls_early_accepted(c->tls);
 		return true;
 	case LAYER_Q_CONFIRMED:

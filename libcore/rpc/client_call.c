@@ -304,6 +304,8 @@ rk_client_submit(struct rk_client *c, const struct rk_request *req,
 		session_set_busy(c->session, true);
 	if (id_out != NULL)
 		*id_out = p->seqno;
+	if (c->state == CLIENT_OPENING && req->idempotent)
+		client_send_early(c);
 	return RK_OK;
 }
 
