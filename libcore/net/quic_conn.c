@@ -340,6 +340,19 @@ linger(struct quic_conn *c, enum quic_state state)
 	leave_live(c, state);
 }
 
+/* The peer may have moved since it came. */
+static void
+note_path(struct quic_conn *c, const ngtcp2_path *p)
+{
+	if (p->local.addrlen > sizeof(c->local.u) ||
+	    p->remote.addrlen > sizeof(c->remote.u))
+		return;
+	memcpy(&c->local.u, p->local.addr, p->local.addrlen);
+	c->local.len = p->local.addrlen;
+	memcpy(&c->remote.u, p->remote.addr, p->remote.addrlen);
+	c->remote.len = p->remote.addrlen;
+}
+
 void
 quic_conn_close(struct quic_conn *c, const ngtcp2_ccerr *cc)
 {
@@ -358,6 +371,7 @@ quic_conn_close(struct quic_conn *c, const ngtcp2_ccerr *cc)
 		leave_live(c, QUIC_DEAD);
 		return;
 	}
+	note_path(c, &ps.path);
 	quic_end_send(c->end, &c->local, &c->remote, packet, (size_t)n);
 	c->goodbye = malloc((size_t)n);
 	if (c->goodbye != NULL) {
