@@ -182,12 +182,9 @@ on_acked(ngtcp2_conn *q, int64_t id, uint64_t offset, uint64_t len, void *user,
 	return 0;
 }
 
-/* Whoever ends the stream ends the connection: it has no other. */
-static void
-stream_over(struct quic_conn *c, int64_t id)
+void
+quic_conn_stream_over(struct quic_conn *c)
 {
-	if (id != c->stream)
-		return;
 	c->fin = true;
 	quic_conn_raise(c, RK_READ);
 }
@@ -196,14 +193,18 @@ static int
 on_stream_close(ngtcp2_conn *q, uint32_t flags, int64_t id, uint64_t code,
     void *user, void *stream_user)
 {
+	bool given_up =
+	    (flags & NGTCP2_STREAM_CLOSE_FLAG_APP_ERROR_CODE_SET) != 0;
 	struct quic_conn *c = user;
 
-	(void)q;
-	(void)flags;
 	(void)code;
+	/* A message of ours that nobody wants to hear is lost: so is the
+	 * connection. */
+	if (id == c->stream || (stream_user != NULL && given_up &&
+	                           ngtcp2_conn_is_local_stream(q, id)))
+		quic_conn_stream_over(c);
 	if (stream_user != NULL)
 		quic_apart_close(c, stream_user);
-	stream_over(c, id);
 	tell_if_settled(c);
 	return 0;
 }
@@ -212,25 +213,14 @@ static int
 on_stream_reset(ngtcp2_conn *q, int64_t id, uint64_t size, uint64_t code,
     void *user, void *stream_user)
 {
+	struct quic_conn *c = user;
+
 	(void)q;
 	(void)size;
 	(void)code;
 	(void)stream_user;
-	stream_over(user, id);
-	return 0;
-}
-
-static int
-on_stop_sending(
-    ngtcp2_conn *q, int64_t id, uint64_t code, void *user, void *stream_user)
-{
-	struct quic_conn *c = user;
-
-	(void)q;
-	(void)code;
-	/* A message of ours that nobody wants to hear is lost: so is the
-	 * connection. */
-	stream_over(c, stream_user != NULL ? c->stream : id);
+	if (id == c->stream)
+		quic_conn_stream_over(c);
 	return 0;
 }
 
@@ -408,7 +398,6 @@ quic_back_fill(bool server, ngtcp2_callbacks *cb)
 		.stream_open = on_stream_open,
 		.stream_close = on_stream_close,
 		.stream_reset = on_stream_reset,
-		.stream_stop_sending = on_stop_sending,
 		.extend_max_stream_data = on_window,
 		.extend_max_local_streams_bidi = on_streams,
 		.get_new_connection_id = on_new_id,

@@ -200,6 +200,8 @@ RK_MUST enum rk_err quic_conn_add_id(
     struct quic_conn *c, const uint8_t *id, size_t len);
 /* Client: open the stream that carries everything, as soon as it may be. */
 int quic_conn_open_stream(struct quic_conn *c);
+/* Whoever ends the stream ends the connection: it has no other. */
+void quic_conn_stream_over(struct quic_conn *c);
 
 /* ---- quic_apart.c ---- */
 void quic_apart_init(struct quic_conn *c);

@@ -169,6 +169,9 @@ write_packet(struct quic_conn *c, ngtcp2_path *path, ngtcp2_pkt_info *pi,
 			    (flags & NGTCP2_WRITE_STREAM_FLAG_FIN) != 0);
 		if (s.apart != NULL && n > 0)
 			quic_apart_rotate(c, s.apart);
+		/* The library tells only here that the peer will not listen. */
+		if (n == NGTCP2_ERR_STREAM_SHUT_WR)
+			quic_conn_stream_over(c);
 		if (n == NGTCP2_ERR_STREAM_DATA_BLOCKED ||
 		    n == NGTCP2_ERR_STREAM_SHUT_WR ||
 		    n == NGTCP2_ERR_STREAM_NOT_FOUND) {
