@@ -137,11 +137,11 @@ check_may_listen(struct rk_server *s, enum addr_scheme scheme, const char *what,
 	if (s->state != SERVER_NEW)
 		return err_set(
 		    err, RK_ESTATE, "%s: the server runs already", what);
+	if (scheme == ADDR_QUIC && (r = quic_supported(&why)) != RK_OK)
+		return err_set(err, r, "%s: %s", what, why.text);
 	if (addr_is_proving(scheme) && TAILQ_FIRST(&s->creds)->tls == NULL)
 		return err_set(err, RK_EINVAL,
 		    "%s: TLS needs a certificate and a key", what);
-	if (scheme == ADDR_QUIC && (r = quic_supported(&why)) != RK_OK)
-		return err_set(err, r, "%s: %s", what, why.text);
 	return RK_OK;
 }
 
