@@ -127,8 +127,7 @@ static const struct cmd cmds[] = {
 };
 
 static const char *const usage[] = {
-	"[OPTION...] [call] METHOD [ITEM...]",
-	"[OPTION...] ls|desc|ping|ctx ...",
+	"[OPTION...] [call] METHOD [ITEM...] | ls|desc|ping|ctx ...",
 	NULL,
 };
 static const char *const examples[] = {
