@@ -104,7 +104,7 @@ find_place(struct quicnet *n)
 		if (n->conns[i].conn == NULL)
 			return &n->conns[i];
 	fail_msg("too many connections");
-	return NULL;
+	return &n->conns[0]; /* not reached */
 }
 
 void
