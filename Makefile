@@ -49,6 +49,11 @@ QUIC_OFF_gnutls := libcore/net/quic_none.c $(wildcard \
 	libcore/net/quic_tls_ossl*.c)
 QUIC_OFF_ossl   := libcore/net/quic_none.c libcore/net/quic_crypt.c \
 	$(wildcard libcore/net/quic_tls_gnutls*.c)
+# For rpckit.pc: what linking librpckit.a takes.  GnuTLS is shared wherever it
+# is packaged, so what it keeps to itself is nobody's need.
+PC_PKGS := $(filter-out gnutls,$(LIB_PKGS))
+PC_LIBS := $(if $(filter gnutls,$(LIB_PKGS)),$(strip \
+	$(shell $(PKG_CONFIG) --libs gnutls)) )-pthread
 DEPS_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIB_PKGS) $(CLI_PKGS))
 LIB_LIBS    := $(shell $(PKG_CONFIG) --libs $(LIB_PKGS)) -pthread
 CLI_LIBS    := $(shell $(PKG_CONFIG) --libs $(CLI_PKGS))

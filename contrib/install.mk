@@ -81,6 +81,8 @@ SUBST = sed -e 's|@VERSION@|$(VERSION)|g' \
 	-e 's|@SBINDIR@|$(SBINDIR)|g' \
 	-e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' \
 	-e 's|@PKGS@|$(LIB_PKGS)|g' \
+	-e 's|@PC_PKGS@|$(PC_PKGS)|g' \
+	-e 's|@PC_LIBS@|$(PC_LIBS)|g' \
 	-e 's|@PC_PREFIX@|$(call relative,$(PKGCONFIGDIR),$(PREFIX))|g' \
 	-e 's|@CMAKE_PREFIX@|$(call relative,$(CMAKEDIR),$(PREFIX))|g' \
 	-e 's|@LIB@|$(call relative,$(PREFIX),$(LIBDIR))|g' \

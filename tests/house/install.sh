@@ -48,7 +48,7 @@ quic_where_built() {
 	unit=$stage/usr/local/lib/systemd/system/rpcd-quic.socket
 	case $("$stage/usr/local/sbin/rpcd" --version) in
 	*' quic '*)
-		grep -q '^Requires.private:.* libngtcp2 ' "$pc" &&
+		grep -Eq '^Requires.private:.* libngtcp2( |$)' "$pc" &&
 			[ -f "$unit" ]
 		;;
 	*) ! grep -q ngtcp2 "$pc" && [ ! -e "$unit" ] ;;

@@ -54,12 +54,19 @@ complete() {
 	[ ! -s "$TEST_TMP/differ" ]
 }
 
-# Printed: whatever else a program that links us would get.
-needs() {
-	readelf -dW "$so" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' |
-		grep -Ev '^(libssl|libcrypto|libsodium|libargon2|libc)\.so' &&
-		return 1
+ours='libssl|libcrypto|libsodium|libargon2|libc'
+quics='libngtcp2|libngtcp2_crypto_gnutls|libgnutls|libngtcp2_crypto_ossl'
+
+# Printed: what it needs besides these.
+beyond() { # file names
+	readelf -dW "$1" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' |
+		grep -Ev "^($2)\.so" && return 1
 	return 0
+}
+
+# Whatever else a program that links us would get.
+needs() {
+	beyond "$so" "$ours|$quics"
 }
 
 soname() {
@@ -73,13 +80,13 @@ hardened() { # file
 	readelf -hW "$1" | grep -q 'Type: *DYN'
 }
 
-# A program links what it uses: no test or screen library.
+# A program links what it uses: no test or screen library, and QUIC's only
+# where there are connections.
 program_needs() {
-	readelf -dW "$BUILD_DIR/bin/$1" |
-		sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' |
-		grep -Ev '^(libssl|libcrypto|libsodium|libargon2|libjansson|libc)\.so' &&
-		return 1
-	return 0
+	case $1 in
+	selfy) beyond "$BUILD_DIR/bin/$1" "$ours|libjansson" ;;
+	*) beyond "$BUILD_DIR/bin/$1" "$ours|libjansson|$quics" ;;
+	esac
 }
 
 t 'exports only rk_ names' only_ours
