@@ -300,6 +300,7 @@ client_open_session(struct rk_client *c, struct layer *top)
 
 	note_ends(c, top);
 	c->state = CLIENT_OPENING;
+	c->early_left = SIZE_MAX;
 	if ((r = session_open(&sc, &top, &c->session)) == RK_OK)
 		client_send_early(c);
 	return r;

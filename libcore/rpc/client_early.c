@@ -7,7 +7,6 @@
 struct early {
 	struct rk_client *c;
 	struct buf out;
-	size_t max;  /* of out; 0: not asked for yet */
 	size_t used; /* of c->waiting */
 };
 
@@ -32,14 +31,16 @@ add(struct early *e, const struct frame *f)
 	if (!p->idempotent)
 		return false;
 	/* Whether the server is believed is asked only when it matters. */
-	if (e->max == 0 && (e->max = session_early_max(c->session)) == 0)
+	if (c->early_left == SIZE_MAX)
+		c->early_left = session_early_max(c->session);
+	if (c->early_left == 0)
 		return false;
 	if (m.hdr.serial != 0) { /* now its ends are known */
 		m.hdr.from = (struct rk_str){ c->from, strlen(c->from) };
 		m.hdr.to = (struct rk_str){ c->to, strlen(c->to) };
 	}
 	if (msg_encode(&e->out, &m, NULL, 0) == RK_OK &&
-	    buf_len(&e->out) <= e->max)
+	    buf_len(&e->out) <= c->early_left)
 		return true;
 	buf_uncommit(&e->out, buf_len(&e->out) - before);
 	return false;
@@ -80,10 +81,16 @@ client_send_early(struct rk_client *c)
 	           NULL) == RK_OK &&
 	       add(&e, &f))
 		e.used += f.total;
-	if (buf_len(&e.out) > 0 && session_early(c->session, buf_peek(&e.out),
-	                               buf_len(&e.out)) == RK_OK) {
+	if (buf_len(&e.out) == 0)
+		goto out;
+	if (session_early(c->session, buf_peek(&e.out), buf_len(&e.out)) ==
+	    RK_OK) {
 		mark(&e);
+		c->early_left -= buf_len(&e.out);
 		buf_consume(&c->waiting, e.used);
+	} else {
+		c->early_left = 0; /* too late */
 	}
+out:
 	buf_fini(&e.out);
 }

@@ -57,6 +57,7 @@ struct rk_client {
 	bool end_owed;          /* `closed` is to be called by the hook */
 	bool shut;              /* by rk_client_shutdown() */
 	bool free_owed;         /* rk_client_free() came inside a turn */
+	size_t early_left;      /* bytes that may; SIZE_MAX: nobody asked yet */
 	bool was_open;          /* in this session */
 	int64_t serial;
 	char from[ADDR_TEXT_LEN]; /* for full headers: Go's form */
@@ -82,7 +83,8 @@ RK_MUST enum rk_err client_quic_try(struct rk_client *c, struct rk_error *err);
 bool client_message(struct session *s, const struct msg *m, void *arg);
 /* The session is open: send what was submitted before. */
 enum rk_err client_send_waiting(struct rk_client *c);
-/* client_early.c: the session has just begun: send what may go early. */
+/* client_early.c: a session has begun and is not open: send what may go early.
+ */
 void client_send_early(struct rk_client *c);
 /* End every pending call with code: callbacks come from the hook. */
 void client_end_calls(struct rk_client *c, enum rk_err code);

@@ -42,6 +42,33 @@ runs_marked_calls_early(void **state)
 	early_end(&r);
 }
 
+/* However it goes, early it is, and once. */
+static void
+takes_marked_calls(void **state)
+{
+	struct rpcanswer a[3];
+	struct early_rig r;
+
+	early_begin(&r, *state);
+	early_visit(&r);
+	for (unsigned i = 1; i <= 3; i++) {
+		early_start(&r);
+		early_submit_text(&r, "marked", "one", &a[0]);
+		early_submit_text(&r, "sure", "two", &a[1]);
+		early_submit_text(&r, "plain", "three", &a[2]);
+		early_await_answers(&r, a, 3);
+		assert_string_equal(a[0].text, "one");
+		assert_string_equal(a[1].text, "sure");
+		assert_string_equal(a[2].text, "three");
+		assert_true(early_went_early(&r));
+		assert_int_equal(atomic_load(&early_seen.marked), i);
+		assert_int_equal(atomic_load(&early_seen.sure), i);
+		assert_int_equal(atomic_load(&early_seen.plain), i);
+		early_end_client(&r);
+	}
+	early_end(&r);
+}
+
 static void
 holds_calls_the_server_has_not_marked(void **state)
 {
@@ -399,6 +426,7 @@ main(void)
 {
 	static const struct rpccase cases[] = {
 		{ "runs marked calls early", runs_marked_calls_early, TAPPED },
+		{ "takes marked calls", takes_marked_calls, EARLY },
 		{ "holds others", holds_calls_the_server_has_not_marked,
 		    TAPPED },
 		{ "sends nothing else", sends_nothing_else_early, EARLY },

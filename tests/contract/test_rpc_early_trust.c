@@ -204,7 +204,9 @@ asks_for_a_proof(void **state)
 		early_await_answers(&w.rig, &a, 1);
 		assert_int_equal(a.code, RK_OK);
 		assert_int_equal(executed(), 1);
-		assert_false(rk_client_peer(w.rig.client)->resumed);
+		/* A QUIC server resumes, and records when that has ended. */
+		if (w.rig.tap.there || who == SERVER)
+			assert_false(rk_client_peer(w.rig.client)->resumed);
 		assert_false(early_went_early(&w.rig));
 		assert_int_equal(atomic_load(&early_seen.early), 0);
 		rk_client_timing(w.rig.client, &t);
@@ -271,7 +273,9 @@ goes_on_after_a_reload(void **state)
 	come_back(&w, &a);
 	early_await_answers(&w.rig, &a, 1);
 	assert_int_equal(a.code, RK_OK);
-	assert_true(early_went_early(&w.rig));
+	assert_true(rk_client_peer(w.rig.client)->resumed);
+	/* QUIC's context knows its own tickets only. */
+	assert_int_equal(early_went_early(&w.rig), w.rig.tap.there);
 	early_end_client(&w.rig);
 	world_fini(&w);
 }

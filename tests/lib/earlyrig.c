@@ -117,7 +117,8 @@ void
 early_client_conf(struct early_rig *r, struct rk_client_conf *conf)
 {
 	rpcrig_client_conf(r->server, conf);
-	conf->url = r->tap.url;
+	if (r->tap.there)
+		conf->url = r->tap.url;
 	conf->closed = on_closed;
 	conf->arg = r;
 }
@@ -130,7 +131,8 @@ early_init(struct early_rig *r, struct rpcrig *server)
 
 	memset(r, 0, sizeof(*r));
 	r->server = server;
-	tap_init(&r->tap, server->url);
+	if ((RPC_ONLY(server->kind) & TAPPED) != 0)
+		tap_init(&r->tap, server->url);
 	early_client_conf(r, &conf);
 	r->client = rpcrig_client_with(&conf);
 }

@@ -10,7 +10,7 @@
 /* Everything here fails the running test when it cannot do its job. */
 
 /* Transports with early data; those that a tap can be put into. */
-#define EARLY RPC_ONLY(RPC_TLS)
+#define EARLY RPC_SECURE
 #define TAPPED RPC_ONLY(RPC_TLS)
 
 /*

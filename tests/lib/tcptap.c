@@ -49,6 +49,7 @@ tap_init(struct tap *t, const char *server_url)
 	socklen_t len = sizeof(a);
 
 	memset(t, 0, sizeof(*t));
+	t->there = true;
 	t->client = t->server = -1;
 	tap_aim(t, server_url);
 	t->listener =
@@ -66,6 +67,8 @@ tap_init(struct tap *t, const char *server_url)
 void
 tap_cut(struct tap *t)
 {
+	if (!t->there)
+		return;
 	if (t->client >= 0) {
 		(void)close(t->client);
 		(void)close(t->server);
@@ -76,6 +79,8 @@ tap_cut(struct tap *t)
 void
 tap_fini(struct tap *t)
 {
+	if (!t->there)
+		return;
 	tap_cut(t);
 	(void)close(t->listener);
 }
@@ -125,6 +130,8 @@ tap_pump(struct tap *t)
 	static uint8_t tmp[65536];
 	ssize_t n = 1;
 
+	if (!t->there)
+		return;
 	take_client(t);
 	while (t->client >= 0 && n > 0 && !(t->hold && t->answers > 0)) {
 		n = move(t->client, t->server, tmp, sizeof(tmp));
@@ -149,7 +156,8 @@ tap_holds(const struct tap *t)
 {
 	int n = 0;
 
-	return t->client >= 0 && ioctl(t->client, FIONREAD, &n) == 0 && n > 0;
+	return t->there && t->client >= 0 &&
+	       ioctl(t->client, FIONREAD, &n) == 0 && n > 0;
 }
 
 void

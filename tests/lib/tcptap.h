@@ -8,8 +8,10 @@
 
 /* Everything here fails the running test when it cannot do its job. */
 
-/* One connection at a time; bytes move in tap_pump() only. */
+/* One connection at a time; bytes move in tap_pump() only.  {0} is none: then
+ * nothing does anything. */
 struct tap {
+	bool there;
 	char url[64]; /* where clients connect to */
 	int listener;
 	int client; /* -1: none */
