@@ -166,10 +166,15 @@ on_hook(struct loop_hook *h)
 		c->first = true;
 		if (c->state == QUIC_LIVE)
 			quic_conn_write(c);
-		if (c->state == QUIC_DEAD && !c->held)
+		if (c->state == QUIC_DEAD && !c->held) {
 			quic_conn_free(c);
-		if (quic_io_room(e->io) == NULL)
-			e->blocked = true;
+			continue;
+		}
+		if (quic_io_room(e->io) != NULL)
+			continue;
+		e->blocked = true;
+		if (c->state == QUIC_LIVE)
+			quic_conn_touch(c); /* it may not have written all */
 	}
 	flush(e);
 }
