@@ -148,14 +148,16 @@ static enum rk_err
 find_local(
     const struct quic_end *e, const struct addr *remote, struct addr *local)
 {
-	struct addr bound = { .len = sizeof(bound.u) };
+	struct addr bound;
 	in_port_t port;
 	int fd;
 	int rv;
 
+	if (quic_io_local(e->io, &bound)) {
+		*local = bound;
+		return RK_OK;
+	}
 	*local = (struct addr){ .len = sizeof(local->u) };
-	if (getsockname(quic_io_fd(e->io), &bound.u.sa, &bound.len) != 0)
-		return RK_EIO;
 	fd = socket(remote->u.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return RK_EIO;
@@ -230,13 +232,15 @@ quic_conn_dial(struct quic_end *e, struct quic_tls_ctx *ctx,
     const struct addr *remote, struct quic_conn **out)
 {
 	struct addr local;
+	struct addr plain;
 	struct quic_conn *c;
 	enum rk_err r;
 
 	*out = NULL;
-	if ((r = find_local(e, remote, &local)) != RK_OK)
+	quic_io_plain(remote, &plain); /* as what comes from there will be */
+	if ((r = find_local(e, &plain, &local)) != RK_OK)
 		return r;
-	c = make(e, false, &local, remote);
+	c = make(e, false, &local, &plain);
 	if (c == NULL)
 		return RK_ENOMEM;
 	if ((r = begin_client(c, ctx)) != RK_OK) {

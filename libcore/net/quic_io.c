@@ -46,6 +46,13 @@ quic_io_fd(const struct quic_io *io)
 	return io->fd;
 }
 
+bool
+quic_io_local(const struct quic_io *io, struct addr *out)
+{
+	*out = io->local;
+	return !io->wildcard;
+}
+
 void
 quic_io_stats(const struct quic_io *io, struct quic_io_stats *out)
 {

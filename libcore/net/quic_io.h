@@ -35,6 +35,9 @@ RK_MUST enum rk_err quic_io_connect(
 RK_MUST enum rk_err quic_io_new(int fd, struct quic_io **out);
 void quic_io_free(struct quic_io *io);
 int quic_io_fd(const struct quic_io *io);
+/* The one address all packets leave from; false: the kernel picks it for each
+ * way, and only the port of *out counts. */
+bool quic_io_local(const struct quic_io *io, struct addr *out);
 
 /*
  * One datagram, never empty; the views are valid during the call.  Addresses
@@ -48,6 +51,8 @@ struct quic_datagram {
 	const struct addr *local; /* where it was sent to, with our port */
 	uint8_t ecn;              /* the two bits */
 };
+/* An IP address in that form. */
+void quic_io_plain(const struct addr *a, struct addr *out);
 /* May send, but neither receive nor free the socket. */
 typedef void quic_io_fn(const struct quic_datagram *d, void *arg);
 

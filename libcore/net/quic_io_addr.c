@@ -47,6 +47,15 @@ quic_io_name_get(const union quic_io_name *name, struct addr *out)
 		set_in(out, &name->in.sin_addr, name->in.sin_port);
 }
 
+void
+quic_io_plain(const struct addr *a, struct addr *out)
+{
+	union quic_io_name name = { 0 };
+
+	memcpy(&name, &a->u, sizeof(name));
+	quic_io_name_get(&name, out);
+}
+
 static void
 map(const struct sockaddr_in *in, struct sockaddr_in6 *in6)
 {
@@ -61,13 +70,11 @@ bool
 quic_io_name_set(
     int family, const struct addr *a, union quic_io_name *name, socklen_t *len)
 {
-	union quic_io_name given = { 0 };
 	struct addr plain;
 
 	if (a->u.sa.sa_family != AF_INET && a->u.sa.sa_family != AF_INET6)
 		return false;
-	memcpy(&given, &a->u, sizeof(given));
-	quic_io_name_get(&given, &plain);
+	quic_io_plain(a, &plain);
 	memset(name, 0, sizeof(*name));
 	if (family == AF_INET6 && plain.u.sa.sa_family == AF_INET)
 		map(&plain.u.in, &name->in6);

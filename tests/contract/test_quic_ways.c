@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+
 #include <string.h>
 #include <sys/socket.h>
 
@@ -14,8 +15,10 @@
 #include "net/quic_io_int.h"
 
 #include "quicnet.h"
+#include "udpend.h"
 
 static struct quicnet net;
+static struct quicnet_conn client;
 
 static int
 set_up(void **state)
@@ -77,12 +80,59 @@ all_go_on_when_the_socket_does(void **state)
 	}
 }
 
+/* ---- addresses ---- */
+
+/* The address that a socket is bound to is the one it sends from, whichever
+ * the kernel would have picked. */
+static void
+a_bound_port_dials(void **state)
+{
+	struct quic_end_conf conf = { .loop = net.loop };
+	struct quic_end *e;
+	struct layer *top;
+	struct rk_error err = { 0 };
+	struct addr a;
+
+	(void)state;
+	udpend_resolve("tcp://127.0.0.2:0", &a);
+	assert_int_equal(quic_io_bind(&a, false, &conf.fd, NULL, NULL), RK_OK);
+	assert_int_equal(quic_end_new(&conf, &e, NULL), RK_OK);
+	assert_int_equal(
+	    quic_end_dial(e, net.rig.client, &net.at, &top), RK_OK);
+	(void)top->ops->handshake(top, &err);
+	quicnet_pass(&net, 1000);
+	assert_int_equal(top->ops->handshake(top, &err), RK_OK);
+	layer_free(top);
+	quic_end_free(e);
+}
+
+/* An IPv4 address may come in IPv6's clothes. */
+static void
+mapped_addresses_are_dialed(void **state)
+{
+	struct addr a = { .len = sizeof(a.u.in6) };
+
+	(void)state;
+	if (!udpend_has_ipv6())
+		skip();
+	a.u.in6.sin6_family = AF_INET6;
+	a.u.in6.sin6_port = net.at.u.in.sin_port;
+	memset(&a.u.in6.sin6_addr.s6_addr[10], 0xff, 2);
+	memcpy(&a.u.in6.sin6_addr.s6_addr[12], &net.at.u.in.sin_addr.s_addr, 4);
+	quicnet_dial(&net, NULL, &a, &client);
+	quicnet_pass(&net, 1000);
+	assert_int_equal(client.opened, 1);
+	quicnet_drain(&client);
+}
+
 int
 main(void)
 {
 #define ROW(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		ROW(all_go_on_when_the_socket_does),
+		ROW(a_bound_port_dials),
+		ROW(mapped_addresses_are_dialed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
