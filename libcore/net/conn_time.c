@@ -39,6 +39,7 @@ nearest(const struct conn *c)
 {
 	struct deadline d = { .at = RK_NEVER, .limit = NONE };
 	const struct rk_timeouts *t = &c->timeouts;
+	uint64_t since;
 
 	switch (c->state) {
 	case CONN_NEW:
@@ -51,6 +52,9 @@ nearest(const struct conn *c)
 			consider(&d, HANDSHAKE, c->begun, t->handshake);
 		if (buf_len(&c->in) > 0 && !c->paused)
 			consider(&d, READ, c->read_since, t->read);
+		if (c->top->ops->recv_apart != NULL &&
+		    layer_query(c->top, LAYER_Q_APART_LATE, &since))
+			consider(&d, READ, since, t->read);
 		if (c->write_since != RK_NEVER)
 			consider(&d, WRITE, c->write_since, t->write);
 		consider(&d, IDLE, c->busy ? rk_loop_now(c->loop) : c->active,

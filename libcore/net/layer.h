@@ -45,6 +45,10 @@ enum layer_query {
 	                       accepted us; false: not known (yet) */
 	LAYER_Q_ALPN,       /* char[16] */
 	LAYER_Q_CIPHER,     /* char[48] */
+	LAYER_Q_APART_LATE, /* uint64_t: of the messages that come apart and are
+	                       not whole, the loop's time from which the most
+	                       overdue is; new ones raise RK_READ; false: none
+	                     */
 	LAYER_Q_ORDERLY,    /* bool: has the peer said goodbye?  false where it
 	                       can end without; not known: it need not */
 	LAYER_Q_ERROR       /* struct rk_error: why the last call here failed

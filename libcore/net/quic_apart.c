@@ -133,7 +133,9 @@ quic_apart_open(struct quic_conn *c, int64_t id)
 	if (a == NULL)
 		return NGTCP2_ERR_CALLBACK_FAILURE;
 	a->id = id;
+	a->begun = a->active = rk_loop_now(c->end->loop);
 	TAILQ_INSERT_TAIL(&c->incoming, a, link);
+	quic_conn_raise(c, RK_READ); /* there is something to wait for */
 	return ngtcp2_conn_set_stream_user_data(c->q, id, a);
 }
 
@@ -151,12 +153,29 @@ quic_apart_data(struct quic_conn *c, struct quic_apart *a, const uint8_t *data,
 		    QUIC_APART_LEN);
 		return NGTCP2_ERR_CALLBACK_FAILURE;
 	}
+	a->active = rk_loop_now(c->end->loop);
 	if (!fin)
 		return 0;
 	TAILQ_REMOVE(&c->incoming, a, link);
 	TAILQ_INSERT_TAIL(&c->arrived, a, link);
 	quic_conn_raise(c, RK_READ);
 	return ngtcp2_conn_set_stream_user_data(c->q, a->id, NULL);
+}
+
+/* Each byte at the slowest pace allowed, one a millisecond, is worth one. */
+bool
+quic_apart_late(const struct quic_conn *c, uint64_t *since)
+{
+	const struct quic_apart *a;
+	uint64_t at;
+
+	*since = UINT64_MAX;
+	TAILQ_FOREACH (a, &c->incoming, link) {
+		at = a->begun + buf_len(&a->in);
+		at = at < a->active ? at : a->active;
+		*since = at < *since ? at : *since;
+	}
+	return *since != UINT64_MAX;
 }
 
 const struct quic_apart *

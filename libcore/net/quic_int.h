@@ -64,6 +64,8 @@ struct quic_apart {
 	bool fin_sent;
 	bool blocked;  /* the peer's window of this stream is used up */
 	struct buf in; /* of the peer's */
+	uint64_t begun;
+	uint64_t active; /* its last bytes */
 };
 TAILQ_HEAD(quic_aparts, quic_apart);
 
@@ -213,6 +215,8 @@ uint64_t quic_apart_held(const struct quic_conn *c);
 /* What is whole; NULL: nothing. */
 const struct quic_apart *quic_apart_arrived(const struct quic_conn *c);
 void quic_apart_done(struct quic_conn *c);
+/* Since when the peer owes the rest of a message; false: it does not. */
+bool quic_apart_late(const struct quic_conn *c, uint64_t *since);
 /* The next of ours that has something to send and may; NULL: none. */
 struct quic_apart *quic_apart_next(struct quic_conn *c);
 /* Try those again that the peer's window did not let go on. */

@@ -286,6 +286,8 @@ op_query(struct layer *l, enum layer_query what, void *out)
 	case LAYER_Q_SETTLED:
 		*(bool *)out = query_settled(c);
 		return true;
+	case LAYER_Q_APART_LATE:
+		return quic_apart_late(c, out);
 	case LAYER_Q_ERROR:
 		*(struct rk_error *)out = c->error;
 		return c->error.code != RK_OK;

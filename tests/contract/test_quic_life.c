@@ -331,6 +331,43 @@ a_peer_opens_what_it_can(void **state)
 	quicpeer_free(&p);
 }
 
+/* A message on a stream of its own has its time, as on the stream of calls;
+ * who goes on fast enough has more of it. */
+static void
+a_peer_leaves_messages_unfinished(void **state)
+{
+	struct quicpeer p;
+	struct quicnet_conn *s;
+	uint64_t begun = net.time.now;
+	int64_t id, more;
+
+	(void)state;
+	s = begin_stream(&p, &id);
+	assert_int_equal(quicpeer_open(&p, true, &more), 0);
+	for (int i = 0; i < 10; i++) {
+		quicpeer_say(&p, more, bytes, 10000, false);
+		quicnet_pass(&net, 10000);
+		assert_int_equal(s->closed, 0);
+	}
+	quicpeer_say(&p, more, bytes, 1, false);
+	quicnet_await(&net, &s->closed, 1);
+	assert_int_equal(s->why.code, RK_ETIMEOUT);
+	assert_in_range(net.time.now - begun, 129000, 132000);
+	quicnet_await(&net, &p.dead, 1);
+	quicpeer_free(&p);
+	/* Bytes that only keep it alive do not. */
+	s = begin_stream(&p, &id);
+	begun = net.time.now;
+	assert_int_equal(quicpeer_open(&p, true, &more), 0);
+	while (s->closed == 0) {
+		quicpeer_say(&p, more, bytes, 1, false);
+		quicnet_pass(&net, 1000);
+	}
+	assert_in_range(net.time.now - begun, 29000, 33000);
+	quicnet_await(&net, &p.dead, 1);
+	quicpeer_free(&p);
+}
+
 /* ---- what a peer may do with keys, ids and packets ---- */
 
 /* As Go does: new keys after 100 packets. */
@@ -399,6 +436,7 @@ main(void)
 		ROW(a_peer_resets),
 		ROW(a_peer_will_not_listen),
 		ROW(a_peer_opens_what_it_can),
+		ROW(a_peer_leaves_messages_unfinished),
 		ROW(a_peer_updates_keys),
 		ROW(a_peer_is_like_go),
 	};
