@@ -77,7 +77,8 @@ LIB_SRCS := $(filter-out $(QUIC_OFF_$(QUIC)),$(wildcard libcore/base/*.c \
 	libcore/trust/*.c libcore/net/*.c libcore/rpc/*.c))
 CLI_SRCS := $(wildcard libcore/cli/*.c)
 QUIC_UNITS_OFF_no   := tests/unit/test_quic% tests/contract/test_quic%
-QUIC_UNITS_OFF_ossl := %/test_quic_tls_gnutls.c %/test_quic_crypt.c
+QUIC_UNITS_OFF_ossl := %/test_quic_tls_gnutls.c %/test_quic_gnutls.c \
+	%/test_quic_crypt.c
 UNIT_SRCS := $(filter-out $(QUIC_UNITS_OFF_$(QUIC)), \
 	$(wildcard tests/unit/test_*.c tests/contract/test_*.c))
 TESTLIB_SRCS := $(filter-out $(if $(filter no,$(QUIC)),%/quicpair.c \
