@@ -276,9 +276,12 @@ put_see_also(struct help *h)
 		put(h, page + (h->column == 3 ? 1 : 0));
 		s = section + digits;
 	}
-	put(h, "; ");
-	put(h, h->p->name);
-	put(h, h->p->cmds != NULL ? " help COMMAND|all\n" : " help all\n");
+	if (snprintf(page, sizeof(page), "%s help %s", h->p->name,
+	        h->p->cmds != NULL ? "COMMAND|all" : "all") < 0)
+		page[0] = '\0';
+	put(h, h->column + 2 + strlen(page) > WIDTH ? ";\n    " : "; ");
+	put(h, page);
+	put(h, "\n");
 }
 
 static void

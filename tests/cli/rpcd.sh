@@ -128,6 +128,18 @@ with_certificates() {
 	result $? 'and end'
 }
 
+help() {
+	for words in -h 'help all'; do
+		# shellcheck disable=SC2086
+		want 0 "rpcd $words" "$rpcd" $words
+		awk 'length > 79 { exit 1 }' out
+		result $? 'fits into 80 columns'
+	done
+	want 0 'rpcd -h' "$rpcd" -h
+	[ "$(wc -l <out)" -le 24 ]
+	result $? 'and 24 lines'
+}
+
 listeners() {
 	check 'three kinds of listener' start 3 --listen tls:127.0.0.1:0 \
 		--listen tcp://127.0.0.1:0 --listen "unix:$tmp/s.sock"
@@ -388,6 +400,7 @@ assert e["ok"] is False and e["error"]["exit"] == 1 and e["error"]["try"]'
 	want 0 '--version' "$rpcd" --version
 }
 
+help
 try_it_out
 trial_edges
 with_certificates
