@@ -87,6 +87,8 @@ struct quic_conn {
 	bool has_stream;
 	bool announced;    /* client: the peer is told of the stream */
 	bool fin;          /* the peer has finished the stream */
+	bool fin_asked;    /* ours is to be finished, too, */
+	bool fin_sent;     /* and was */
 	bool end_told;     /* recv() has said how it ended */
 	bool paced;        /* not on loopback */
 	bool first;        /* the next flush is the first of this turn */

@@ -131,10 +131,10 @@ op_flush(struct layer *l)
 {
 	struct quic_conn *c = of(l);
 
+	if (quic_out_unsent(&c->out) == 0)
+		return RK_OK; /* messages apart are written when they are put */
 	if (c->state != QUIC_LIVE)
 		return c->error.code;
-	if (quic_out_unsent(&c->out) == 0)
-		return RK_OK; /* others are written when they are put */
 	quic_conn_write_early(c);
 	quic_conn_touch(c);
 	return RK_OK;
@@ -181,6 +181,21 @@ static void
 op_done_apart(struct layer *l)
 {
 	quic_apart_done(of(l));
+}
+
+/* A Go peer ends the connection then, and so do we when all is read. */
+static enum rk_err
+op_half_close(struct layer *l)
+{
+	struct quic_conn *c = of(l);
+
+	if (!c->opened)
+		return RK_ESTATE;
+	if (c->state != QUIC_LIVE)
+		return c->error.code;
+	c->fin_asked = true;
+	quic_conn_touch(c);
+	return RK_OK;
 }
 
 static unsigned
@@ -342,6 +357,7 @@ static const struct layer_ops quic_ops = {
 	.send_apart = op_send_apart,
 	.recv_apart = op_recv_apart,
 	.done_apart = op_done_apart,
+	.half_close = op_half_close,
 	.close = op_close,
 	.free = op_free,
 };

@@ -96,6 +96,7 @@ struct source {
 	int64_t id; /* -1: nobody has */
 	struct quic_out *out;
 	struct quic_apart *apart; /* NULL: the stream of calls */
+	bool *fin; /* ends with its last byte, and notes it; or NULL */
 };
 
 /* Calls go first, but one packet in so many is the others'. */
@@ -113,23 +114,25 @@ static struct source
 pick(struct quic_conn *c, bool blocked)
 {
 	struct quic_apart *a = quic_apart_next(c);
-	bool calls = !blocked && c->has_stream &&
-	             (quic_out_unsent(&c->out) > 0 || has_to_announce(c));
+	bool *fin = c->fin_asked && !c->fin_sent ? &c->fin_sent : NULL;
+	bool calls =
+	    !blocked && c->has_stream &&
+	    (quic_out_unsent(&c->out) > 0 || has_to_announce(c) || fin != NULL);
 
 	if (calls && (a == NULL || c->packets % APART_SHARE != 0))
-		return (struct source){ c->stream, &c->out, NULL };
+		return (struct source){ c->stream, &c->out, NULL, fin };
 	if (a != NULL)
-		return (struct source){ a->id, &a->out, a };
-	return (struct source){ -1, NULL, NULL };
+		return (struct source){ a->id, &a->out, a, &a->fin_sent };
+	return (struct source){ -1, NULL, NULL, NULL };
 }
 
-/* What was taken of an apart may have been the last of it. */
+/* What was taken may have been the last of it. */
 static void
-note_taken(struct source *s, size_t taken, bool fin)
+note_taken(const struct source *s, size_t taken)
 {
 	quic_out_sent(s->out, taken);
-	if (fin && quic_out_unsent(s->out) == 0)
-		s->apart->fin_sent = true;
+	if (s->fin != NULL && quic_out_unsent(s->out) == 0)
+		*s->fin = true;
 }
 
 /*
@@ -157,7 +160,7 @@ write_packet(struct quic_conn *c, ngtcp2_path *path, ngtcp2_pkt_info *pi,
 			pieces[i] = (ngtcp2_vec){ v[i].iov_base, v[i].iov_len };
 			offered += v[i].iov_len;
 		}
-		if (s.apart != NULL && offered == quic_out_unsent(s.out))
+		if (s.fin != NULL && offered == quic_out_unsent(s.out))
 			flags |= NGTCP2_WRITE_STREAM_FLAG_FIN;
 		taken = -1;
 		n = ngtcp2_conn_writev_stream(c->q, path, pi, dst, len, &taken,
@@ -165,8 +168,7 @@ write_packet(struct quic_conn *c, ngtcp2_path *path, ngtcp2_pkt_info *pi,
 		if (taken >= 0 && s.out == &c->out)
 			c->announced = true;
 		if (taken >= 0 && s.out != NULL)
-			note_taken(&s, (size_t)taken,
-			    (flags & NGTCP2_WRITE_STREAM_FLAG_FIN) != 0);
+			note_taken(&s, (size_t)taken);
 		if (s.apart != NULL && n > 0)
 			quic_apart_rotate(c, s.apart);
 		/* The library tells only here that the peer will not listen. */
