@@ -133,6 +133,21 @@ out:
 	return r;
 }
 
+/* What -s takes for the first listener of TLS, else of QUIC. */
+static const char *
+trial_server(const struct daemon *d)
+{
+	const char *quic = "";
+
+	for (size_t i = 0; i < d->n_urls; i++) {
+		if (strncmp(d->urls[i], "tls://", 6) == 0)
+			return d->urls[i] + strlen("tls://");
+		if (*quic == '\0' && strncmp(d->urls[i], "quic://", 7) == 0)
+			quic = d->urls[i];
+	}
+	return quic;
+}
+
 void
 daemon_explain(const struct daemon *d)
 {
@@ -142,18 +157,12 @@ daemon_explain(const struct daemon *d)
 		[RK_TLS_SKIP_VERIFY] = " --skip-verify",
 	};
 	char shown[PATH_LEN];
-	const char *url;
-	size_t i = 0;
 
 	if (d->trial.dir[0] == '\0')
 		return;
-	while (i + 1 < d->n_urls && !settings_needs_keys(d->urls[i]))
-		i++;
-	url = d->urls[i];
 	log_event(RK_LOG_INFO, "daemon",
 	    "temporary keys, gone when it stops; try: rpcsh --certs %s%s -s %s "
 	    "echo greeting=hello",
 	    str_escape(shown, sizeof(shown), d->trial.dir),
-	    flags[d->settings->tls_mode],
-	    strncmp(url, "tls://", 6) == 0 ? url + strlen("tls://") : url);
+	    flags[d->settings->tls_mode], trial_server(d));
 }

@@ -18,6 +18,13 @@ quic_alice() {
 	by alice "$@"
 }
 
+# The command that the log advises, as a shell would run it.
+advised() {
+	words=$(sed -n 's/^rpcd: temporary keys.* try: rpcsh //p' log)
+	# shellcheck disable=SC2086
+	timeout 120 "$rpcsh" $words
+}
+
 conf() {
 	cat >hold.sh <<-END
 		echo \$\$ >$tmp/held
@@ -233,6 +240,12 @@ places() {
 	check '--echo -q' start 1 --echo -q
 	has ready '^listening quic 127.0.0.1:' 'is QUIC on loopback'
 	stop
+	mkdir fresh && cd fresh || return
+	check '--echo -q without certificates' start 1 --echo -q
+	want 0 'what it advises works' advised
+	stop
+	cd ..
+	mv fresh/* . && rmdir fresh
 }
 
 options() {
