@@ -312,6 +312,7 @@ on_completed(ngtcp2_conn *q, void *user)
 	if (c->counted)
 		c->end->stats.half_open--;
 	c->counted = false;
+	tell_if_settled(c);
 	quic_conn_raise(c, RK_READ);
 	return 0;
 }

@@ -166,6 +166,41 @@ what_was_sent_arrives_before_the_end(void **state)
 	}
 }
 
+/* A connection that began with early bytes and is ended at once: when the
+ * handshake is over, nothing more has to be waited for. */
+static void
+early_ends_do_not_wait(void **state)
+{
+	static const struct relay_faults slow = { .delay_ms = 20 };
+	struct relay *r = relay_start(net.loop, &net.at, 9);
+	struct quicnet_conn *s;
+	unsigned before;
+	uint64_t begun;
+
+	(void)state;
+	net.echoes = false;
+	(void)quicnet_connect(&net, NULL, &client);
+	quicnet_pass(&net, 1000);
+	quicnet_drain(&client);
+	relay_set(r, RELAY_UP, &slow);
+	relay_set(r, RELAY_DOWN, &slow);
+	before = net.accepted;
+	quicnet_dial(&net, NULL, relay_addr(r), &client);
+	assert_int_equal(conn_early(client.conn, bytes, 251), RK_OK);
+	while (net.accepted == before)
+		quicnet_turn(&net);
+	s = served();
+	assert_true(conn_is_early(s->conn));
+	begun = net.time.now;
+	conn_drain(s->conn);
+	quicnet_await(&net, &s->closed, 1);
+	assert_int_equal(s->why.code, RK_ECANCELED);
+	assert_true(net.time.now - begun < 1000);
+	quicnet_await(&net, &client.closed, 1);
+	quicnet_drain(&client);
+	relay_stop(r);
+}
+
 /* Sent where the peer is now, not where it was at first. */
 static void
 goodbyes_follow_the_peer(void **state)
@@ -430,6 +465,7 @@ main(void)
 		ROW(a_dead_server_is_missed),
 		ROW(nobody_is_told_of_at_once),
 		ROW(what_was_sent_arrives_before_the_end),
+		ROW(early_ends_do_not_wait),
 		ROW(goodbyes_follow_the_peer),
 		ROW(goodbyes_are_repeated),
 		ROW(a_peer_finishes),
