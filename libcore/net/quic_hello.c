@@ -9,6 +9,9 @@
 #include <time.h>
 
 #define HELLOS_MAX 256
+/* Of a first flight's datagrams, which are made for paths nobody knows yet;
+ * what is behind a first packet may be anything. */
+#define DATAGRAM_MAX 4096
 #define ANSWER_LEN 1500
 #define RETRY_LIFE_NS (10 * NGTCP2_SECONDS)
 #define TOKEN_LIFE_NS (24 * 3600 * NGTCP2_SECONDS)
@@ -180,7 +183,7 @@ keep_datagram(struct quic_hello *h, const struct quic_datagram *d)
 {
 	uint8_t *copy;
 
-	if (h->n == QUIC_HELLO_DATAGRAMS)
+	if (h->n == QUIC_HELLO_DATAGRAMS || d->len > DATAGRAM_MAX)
 		return;
 	copy = malloc(d->len);
 	if (copy == NULL)

@@ -345,6 +345,26 @@ few_may_wait(void **state)
 	(void)close(fd);
 }
 
+/* Nor are those kept that are longer than any first packet has to be. */
+static void
+long_ones_do_not_wait(void **state)
+{
+	static uint8_t packet[60000];
+	int fd = quicnet_socket(&net);
+	unsigned hellos = net.hellos;
+
+	(void)state;
+	net.ignores = true;
+	fake_initial(packet, NGTCP2_PROTO_VER_V1, 18);
+	quicnet_put(fd, packet, sizeof(packet));
+	settle();
+	assert_int_equal(net.hellos, hellos);
+	quicnet_put(fd, packet, INITIAL);
+	settle();
+	assert_int_equal(net.hellos, hellos + 1);
+	(void)close(fd);
+}
+
 /* Decided about at once: nonsense leaves nothing behind. */
 static void
 nonsense_is_not_kept(void **state)
@@ -512,6 +532,7 @@ main(void)
 		    amplifies_little, set_up_trusting, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    few_may_wait, set_up_trusting, tear_down),
+		ROW(long_ones_do_not_wait),
 		ROW(nonsense_is_not_kept),
 		ROW(garbage_is_ignored),
 		ROW(first_flights_may_be_damaged),
