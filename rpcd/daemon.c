@@ -253,8 +253,10 @@ advice(const struct daemon *d, enum rk_err r, char dst[256])
 	if (r != RK_ENOENT || d->creds != NULL || !d->tls)
 		return NULL;
 	str_escape(key, sizeof(key), d->settings->key);
-	(void)snprintf(dst, 256,
-	    "selfy -k %s makes certificates; rpcd --echo works without", key);
+	(void)snprintf(dst, 256, "selfy -k %s makes certificates; %s", key,
+	    d->settings->echo ? "temporary keys are for loopback addresses, "
+	                        "and not where --certs is given"
+	                      : "rpcd --echo works without");
 	return dst;
 }
 

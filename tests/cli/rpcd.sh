@@ -82,6 +82,7 @@ trial_edges() {
 	has err 'nowhere/ca.crt: No such file' 'and are missed'
 	want 8 'temporary keys are for loopback' \
 		"$rpcd" --echo --listen tls:0.0.0.0:0
+	has err '^try: .*temporary keys.* loopback' 'which is said'
 	want 2 'a name that cannot be one' "$rpcd" --echo -k 'a b'
 	if "$rpcd" -t --listen quic:127.0.0.1:0 --echo >out 2>err; then
 		check 'over QUIC' start 1 --echo --listen quic:127.0.0.1:0
