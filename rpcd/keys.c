@@ -66,7 +66,7 @@ keys_listen(char **text)
 	if (strncmp(rest, "//", 2) == 0)
 		rest += 2;
 	if (i == 3)
-		why = rest[0] == '/' ? NULL : "the path is not absolute";
+		why = rest[0] == '/' ? NULL : "not of the form unix:/PATH";
 	else
 		why = listen_port_fault(rest);
 	if (why != NULL)

@@ -19,9 +19,13 @@ static enum rk_err
 fail(const struct addr *a, int errnum, const char *what, struct rk_error *err)
 {
 	char text[ADDR_TEXT_LEN];
+	const char *shown = text;
 
+	/* What will be spoken there, TLS or not, is not known here. */
 	addr_format(a, ADDR_TCP, text);
-	(void)err_sys(err, RK_EIO, errnum, "%s: %s", text, what);
+	if (a->u.sa.sa_family != AF_UNIX)
+		shown += strlen("tcp://");
+	(void)err_sys(err, RK_EIO, errnum, "%s: %s", shown, what);
 	if (err != NULL)
 		err->step = "listen";
 	return RK_EIO;

@@ -155,12 +155,17 @@ listeners() {
 	has err '^rpcd: --listen: .*[Aa]ddress already in use' 'is named'
 	[ ! -s out ]
 	result $? 'and never announced'
+	want 1 'the same for TLS' "$rpcd" --listen "$(url tls)"
+	has err '^rpcd: --listen: 127\.0\.0\.1:[0-9]*: cannot listen: ' \
+		'is not called plain TCP'
 	want 1 'a socket in use' "$rpcd" --listen "unix:$tmp/s.sock"
 	stop
 	result $? 'end'
 	[ ! -e s.sock ]
 	result $? 'the socket is gone'
 	want 2 'a transport that is none' "$rpcd" --listen sctp:127.0.0.1:1
+	want 2 'a path without a beginning' "$rpcd" --listen unix:s.sock
+	has err ': "unix:s.sock" is not of the form unix:/PATH$' 'is told'
 	want 2 'an address without a port' "$rpcd" --listen tls:127.0.0.1
 	want 2 'an operand' "$rpcd" x
 	check "the original's words" start 1 -s 127.0.0.1:0 -tcp -quiet
