@@ -58,9 +58,9 @@ creds_load_ident(const struct settings *s, struct keyring *ring,
 		return RK_OK;
 	/* Why there was no passphrase says more than that there was none. */
 	(void)str_copy(text, sizeof(text),
-	    ring->source.err.code == r ? ring->source.err.text : err->text);
+	    keyring_failed(ring, r) ? ring->source.err.text : err->text);
 	err->code = r;
-	if (r == RK_EPASS || r == RK_ENOPASS)
+	if (r == RK_EPASS || r == RK_ENOPASS || keyring_failed(ring, r))
 		return blame(settings_from(s, "pass"), text, err);
 	return blame(settings_from(s, "certs"), text, err);
 }
@@ -159,6 +159,12 @@ creds_free(struct creds *c)
 		return;
 	creds_fini(c);
 	free(c);
+}
+
+bool
+keyring_failed(const struct keyring *ring, enum rk_err r)
+{
+	return r != RK_OK && ring->source.err.code == r;
 }
 
 void

@@ -39,6 +39,8 @@ RK_MUST enum rk_err creds_load_ident(const struct settings *s,
 /* What it holds; creds_free() frees the struct as well. */
 void creds_fini(struct creds *c);
 void creds_free(struct creds *c);
+/* Was r, of the load just made, about the passphrase's source? */
+bool keyring_failed(const struct keyring *ring, enum rk_err r);
 void keyring_fini(struct keyring *ring);
 
 #endif

@@ -250,7 +250,8 @@ advice(const struct daemon *d, enum rk_err r, char dst[256])
 	if (r == RK_ESTATE && d->creds == NULL)
 		return "chmod u+w the list to record clients on first use, or "
 		       "put keys into it first";
-	if (r != RK_ENOENT || d->creds != NULL || !d->tls)
+	if (r != RK_ENOENT || d->creds != NULL || !d->tls ||
+	    keyring_failed(&d->ring, r))
 		return NULL;
 	str_escape(key, sizeof(key), d->settings->key);
 	(void)snprintf(dst, 256, "selfy -k %s makes certificates; %s", key,

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/fs.h"
@@ -139,7 +140,7 @@ ca_open(struct selfy *s, bool alone)
 	if ((r = selfy_path(s, path, s->priv, "ca", ".key")) != RK_OK)
 		return r;
 	if ((r = key_open(s, &from, &s->ca.key)) != RK_OK) {
-		if (r == RK_ENOENT)
+		if (r == RK_ENOENT && access(path, F_OK) != 0)
 			selfy_retry(s, "selfy -csr NAME, and selfy -sign "
 			               "NAME.csr where the CA's key is");
 		return r;

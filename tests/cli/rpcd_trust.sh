@@ -114,7 +114,12 @@ keys() {
 	stop
 	want 7 'a wrong passphrase' "$rpcd" "$@" -k safe --pass file:wrong
 	want 7 'nobody to ask' "$rpcd" "$@" -k safe --no-input
-	has err -- '--pass' 'names the flag'
+	has err '--pass' 'names the flag'
+	want 8 'no file with a passphrase' "$rpcd" "$@" -k safe \
+		--pass file:nopass
+	has err '^rpcd: --pass: nopass: No such file' 'names the flag too'
+	[ "$(wc -l <err)" = 1 ]
+	result $? 'and advises no new certificates'
 	want 2 'a passphrase in the open' "$rpcd" "$@" -k safe --pass pass:x
 }
 
@@ -154,6 +159,8 @@ certificates_checked() {
 	want 1 '-t: a wrong passphrase' "$rpcd" -t -f copy.conf
 	has err '^rpcd: copy.conf:2: ' 'blames the source'
 	rm -f pass
+	want 1 '-t: no file with a passphrase' "$rpcd" -t -f copy.conf
+	has err '^rpcd: copy.conf:2: pass: No such file' 'blames it, too'
 	old=$(date -u -d '2 days ago' +%Y%m%d%H%M%SZ)
 	yesterday=$(date -u -d yesterday +%Y%m%d%H%M%SZ)
 	broken 'a certificate that has ended' '^rpcd: copy.conf:1: .*ended' \

@@ -229,6 +229,10 @@ passphrases() {
 	want 7 "a wrong CA passphrase" \
 	    "$selfy" -k three -e t@u -nopass -ca-pass file:pw2
 	absent "makes nothing" certs/three.key certs/three.crt
+	want 8 "no file with the CA's passphrase" \
+	    "$selfy" -k three -e t@u -nopass -ca-pass file:nopass
+	! grep -q '^try: ' err
+	result $? "is no reason to go elsewhere"
 	chmod 644 certs/two.key
 	want 1 "a key that others can read" \
 	    "$selfy" -fp certs/two.key -pass file:pw2
