@@ -217,6 +217,18 @@ server_pause_accept(struct rk_server *s, bool pause)
 
 /* ---- the end of a connection ---- */
 
+/* Some texts begin with the address already, which comes before this. */
+static const char *
+why_closed(const struct admission *a)
+{
+	size_t len = strlen(a->remote);
+
+	if (strncmp(a->why.text, a->remote, len) == 0 &&
+	    strncmp(a->why.text + len, ": ", 2) == 0)
+		return a->why.text + len + 2;
+	return a->why.text;
+}
+
 static void
 note_refused(struct rk_server *s, const struct admission *a)
 {
@@ -228,12 +240,7 @@ note_refused(struct rk_server *s, const struct admission *a)
 	if (!failed)
 		return;
 	atomic_fetch_add_explicit(&s->refused, 1, memory_order_relaxed);
-	/* Some texts begin with the address already. */
-	if (strncmp(a->why.text, a->remote, strlen(a->remote)) == 0)
-		(void)snprintf(line, sizeof(line), "%s", a->why.text);
-	else
-		(void)snprintf(
-		    line, sizeof(line), "%s: %s", a->remote, a->why.text);
+	(void)snprintf(line, sizeof(line), "%s: %s", a->remote, why_closed(a));
 	server_log_refusal(s, s->loop, line);
 }
 
@@ -243,7 +250,7 @@ note_closed(const struct admission *a)
 	bool orderly = a->why.code == RK_ECLOSED || a->why.code == RK_ECANCELED;
 
 	log_event(orderly ? RK_LOG_DEBUG : RK_LOG_INFO, "server",
-	    "%s: closed: %s", a->remote, a->why.text);
+	    "%s: closed: %s", a->remote, why_closed(a));
 }
 
 static void

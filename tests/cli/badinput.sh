@@ -148,7 +148,8 @@ except ConnectionError:
     pass
 ' "$tcp"
 	result $? "HTTP at the plain port is cut off"
-	logged 'magic' "and the log names what was wrong"
+	logged 'tcp://[^ ]*: closed: protocol error: .*magic' \
+	    "and the log names what was wrong"
 	served_on "wrong ports"
 }
 
