@@ -1,4 +1,5 @@
 /* A value tree to JSON text that comes back as the same msgpack. */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,7 +134,8 @@ write_f64(struct writer *w, double x)
 {
 	char text[48];
 	uint64_t bits;
-	int digits = 15;
+	/* So many come back exactly; of the smallest numbers fewer do. */
+	int digits = fabs(x) < DBL_MIN ? 1 : DBL_DIG;
 
 	if (!isfinite(x)) {
 		memcpy(&bits, &x, sizeof(bits));
@@ -155,7 +157,7 @@ write_f32(struct writer *w, const struct rk_value *v)
 {
 	char text[48];
 	uint32_t bits;
-	int digits = 6;
+	int digits = fabsf(v->u.f32) < FLT_MIN ? 1 : FLT_DIG;
 	float x;
 
 	memcpy(&bits, &v->u.f32, sizeof(bits));
