@@ -11,15 +11,17 @@
 
 struct job {
 	struct serial serial;
+	struct cert *cert; /* NULL: only its serial is known */
 	bool add;
 	struct crl *old;
 	struct crl *crl;
+	struct validity when;
 	struct batch batch;
 	int lock;
 };
 
 static enum rk_err
-serial_of_file(struct selfy *s, const char *path, struct serial *out)
+serial_of_file(struct selfy *s, const char *path, struct job *j)
 {
 	struct cert *c = NULL;
 	struct buf text;
@@ -33,8 +35,12 @@ serial_of_file(struct selfy *s, const char *path, struct serial *out)
 		    "is the CA itself, which cannot revoke itself");
 	else if (!cert_is_signed_by(c, s->ca.cert))
 		r = selfy_fail(s, RK_ECERT, path, "was not signed by this CA");
-	else if (cert_serial(c, out) != RK_OK)
+	else if (cert_serial(c, &j->serial) != RK_OK)
 		r = selfy_fail(s, RK_EFORMAT, path, "has no usable serial");
+	if (r == RK_OK) {
+		j->cert = c;
+		c = NULL;
+	}
 out:
 	cert_free(c);
 	buf_wipe(&text);
@@ -77,15 +83,15 @@ bad:
 }
 
 static enum rk_err
-find_serial(struct selfy *s, struct serial *out)
+find_serial(struct selfy *s, struct job *j)
 {
 	const char *text = args_text(s->args, "revoke", "");
 	struct stat st;
 
 	if (strcmp(text, "-") == 0 || strchr(text, '/') != NULL ||
 	    stat(text, &st) == 0)
-		return serial_of_file(s, text, out);
-	return serial_of_text(s, text, out);
+		return serial_of_file(s, text, j);
+	return serial_of_text(s, text, &j->serial);
 }
 
 static enum rk_err
@@ -98,12 +104,51 @@ make(struct selfy *s, struct job *j)
 	struct signer by;
 	enum rk_err r;
 
-	if ((r = selfy_validity(s, CRL_DAYS, NULL, &change.when)) != RK_OK)
+	if ((r = selfy_validity(s, CRL_DAYS, NULL, &j->when)) != RK_OK)
 		return r;
-	if (change.when.to > s->ca.ends)
-		change.when.to = s->ca.ends;
+	if (j->when.to > s->ca.ends)
+		j->when.to = s->ca.ends;
+	change.when = j->when;
 	by = ca_signer(s);
 	return crl_new(&by, &change, &j->crl, &s->err);
+}
+
+/* earlier_fn: on the list as well. */
+static enum rk_err
+add_earlier(struct selfy *s, const char *path, const struct cert *c, void *arg)
+{
+	struct job *j = arg;
+	struct signer by = ca_signer(s);
+	struct crl *longer = NULL;
+	struct serial serial;
+	struct crl_change change = {
+		.old = j->crl,
+		.add = &serial,
+		.when = j->when,
+	};
+	char shown[SHOWN_LEN];
+	enum rk_err r;
+
+	if (cert_serial(c, &serial) != RK_OK || crl_has(j->crl, &serial))
+		return RK_OK;
+	if ((r = crl_new(&by, &change, &longer, &s->err)) != RK_OK)
+		return r;
+	crl_free(j->crl);
+	j->crl = longer;
+	out_note(&s->out, "%s: an earlier one of the same key, revoked too",
+	    str_escape(shown, sizeof(shown), path));
+	return RK_OK;
+}
+
+/* Who has the key has what was renewed as well. */
+static enum rk_err
+revoke_earlier(struct selfy *s, struct job *j)
+{
+	const char *path = args_text(s->args, "revoke", "");
+
+	if (j->cert == NULL || strcmp(path, "-") == 0)
+		return RK_OK;
+	return earlier_each(s, path, j->cert, add_earlier, j);
 }
 
 /* For the CA, and for peers if there is a directory of theirs. */
@@ -187,7 +232,7 @@ update(struct selfy *s, bool add)
 
 	if ((r = ca_open_cert(s)) != RK_OK)
 		goto out;
-	if (add && (r = find_serial(s, &j.serial)) != RK_OK)
+	if (add && (r = find_serial(s, &j)) != RK_OK)
 		goto out;
 	/* Nobody waits for us while we wait for a person. */
 	if ((r = ca_open(s, true)) != RK_OK)
@@ -200,7 +245,7 @@ update(struct selfy *s, bool add)
 		goto out;
 	if (add && j.old != NULL && crl_has(j.old, &j.serial))
 		out_note(&s->out, "was revoked already");
-	if ((r = make(s, &j)) != RK_OK)
+	if ((r = make(s, &j)) != RK_OK || (r = revoke_earlier(s, &j)) != RK_OK)
 		goto out;
 	if ((r = write_crl(s, &j)) != RK_OK)
 		goto out;
@@ -211,6 +256,7 @@ out:
 	batch_fini(&j.batch);
 	crl_free(j.crl);
 	crl_free(j.old);
+	cert_free(j.cert);
 	return r;
 }
 

@@ -96,6 +96,12 @@ RK_MUST enum rk_err selfy_read_one(struct selfy *s, const char *path,
 /* The first certificate of a file, and the text it was. */
 RK_MUST enum rk_err selfy_read_cert(
     struct selfy *s, const char *path, struct cert **out, struct buf *text);
+/* Call found for each file "PATH.SERIAL" that holds a certificate of our CA for
+ * the key of `of`, until it fails; other files of such names are told about. */
+typedef enum rk_err earlier_fn(
+    struct selfy *s, const char *path, const struct cert *c, void *arg);
+RK_MUST enum rk_err earlier_each(struct selfy *s, const char *path,
+    const struct cert *of, earlier_fn *found, void *arg);
 /* Put PEM text made by one of the *_put_pem() functions into the batch;
  * for -o - it goes to standard output. */
 RK_MUST enum rk_err selfy_add_cert(struct selfy *s, struct batch *b,

@@ -66,6 +66,32 @@ listing() {
 	want 1 "what cannot be read is told" "$selfy" -expiring 1d broken
 }
 
+# Two that -renew put aside, one of another key.
+revoking_renewed() {
+	mkdir re
+	for words in '-k ann -e a@b' '-renew ann -newkey' '-renew ann' \
+		'-renew ann'; do
+		# shellcheck disable=SC2086
+		want 0 "selfy $words" "$selfy" $words -nopass -p re -o re
+	done
+	echo garbage >re/ann.crt.00
+	want 0 "a certificate that was renewed" \
+	    "$selfy" -revoke re/ann.crt -p re -o re
+	has out '^list 3  3 revoked' "goes with the earlier ones of its key"
+	[ "$(grep -c '^selfy: re/ann.crt.[0-9a-f]*: an earlier' err)" -eq 2 ]
+	result $? "which is said of each"
+	has err '^selfy: re/ann.crt.00: ' "what is none is told"
+	for old in re/ann.crt.*; do
+		[ "$old" = re/ann.crt.00 ] || openssl verify -crl_check \
+		    -CAfile re/ca.crt -CRLfile re/ca.crl "$old"
+	done >verdicts 2>&1
+	[ "$(grep -c ': OK$' verdicts)" -eq 1 ] &&
+		[ "$(grep -c 'verification failed' verdicts)" -eq 2 ]
+	result $? "another key's is still good"
+	want 0 "once more" "$selfy" -revoke re/ann.crt -p re -o re
+	has out '^list 4  3 revoked' "adds nothing"
+}
+
 revoking() {
 	want 0 "-crl" "$selfy" -crl
 	cmp -s certs/ca.crl my-keep-private-dir/ca.crl
@@ -103,6 +129,7 @@ revoking() {
 	want 6 "another CA's certificate" \
 	    "$selfy" -revoke other/certs/eve.crt
 	want 2 "the CA itself" "$selfy" -revoke certs/ca.crt
+	revoking_renewed
 	cp my-keep-private-dir/ca.crl good.crl
 	echo garbage >my-keep-private-dir/ca.crl
 	want 10 "a damaged list is not replaced" "$selfy" -crl
