@@ -201,6 +201,41 @@ early_ends_do_not_wait(void **state)
 	relay_stop(r);
 }
 
+/* What has arrived has not been read: whoever waits for that waits for more
+ * than confirmations. */
+static void
+what_was_sent_is_read_before_the_end(void **state)
+{
+	struct quicnet_conn *s;
+
+	(void)state;
+	net.echoes = false;
+	net.ponders = true;
+	quicnet_dial(&net, NULL, &net.at, &client);
+	quicnet_await(&net, &client.opened, 1);
+	quicnet_send(&client, BLOCK);
+	conn_finish(client.conn);
+	quicnet_pass(&net, 5000);
+	s = served();
+	assert_int_equal(client.closed, 0);
+	assert_int_equal(s->got, 0);
+	quicnet_welcome(s);
+	quicnet_await(&net, &client.closed, 1);
+	assert_int_equal(s->got, BLOCK);
+	assert_int_equal(s->why.code, RK_ECLOSED);
+	assert_int_equal(client.why.code, RK_ECANCELED);
+	quicnet_drain(&client);
+	/* Somebody who is refused learns of that. */
+	quicnet_dial(&net, NULL, &net.at, &client);
+	net.refuses = true;
+	quicnet_await(&net, &client.opened, 1);
+	quicnet_send(&client, 251);
+	conn_finish(client.conn);
+	quicnet_await(&net, &client.closed, 1);
+	assert_int_equal(client.why.code, RK_EDENIED);
+	quicnet_drain(&client);
+}
+
 /* Sent where the peer is now, not where it was at first. */
 static void
 goodbyes_follow_the_peer(void **state)
@@ -466,6 +501,7 @@ main(void)
 		ROW(nobody_is_told_of_at_once),
 		ROW(what_was_sent_arrives_before_the_end),
 		ROW(early_ends_do_not_wait),
+		ROW(what_was_sent_is_read_before_the_end),
 		ROW(goodbyes_follow_the_peer),
 		ROW(goodbyes_are_repeated),
 		ROW(a_peer_finishes),

@@ -16,6 +16,15 @@
 
 /* ---- connections ---- */
 
+void
+quicnet_welcome(struct quicnet_conn *c)
+{
+	c->opened = 1;
+	if (c->server)
+		c->net->accepted++;
+	conn_accept(c->conn);
+}
+
 static void
 on_proven(struct conn *conn, void *arg)
 {
@@ -27,10 +36,8 @@ on_proven(struct conn *conn, void *arg)
 		conn_abort(conn, &why);
 		return;
 	}
-	c->opened = 1;
-	if (c->server)
-		c->net->accepted++;
-	conn_accept(conn);
+	if (!c->server || !c->net->ponders)
+		quicnet_welcome(c);
 }
 
 static size_t

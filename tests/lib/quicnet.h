@@ -40,6 +40,7 @@ struct quicnet {
 	/* what the server does with peers */
 	bool echoes;
 	bool refuses; /* those who have proven their keys */
+	bool ponders; /* about them: quicnet_welcome() decides */
 	bool ignores; /* leaves hellos lying */
 	bool drops;   /* or says that it is busy */
 	unsigned retry_from;
@@ -60,6 +61,7 @@ void quicnet_close(struct quicnet *n);
  * one at the same port, of this seed. */
 void quicnet_stop(struct quicnet *n);
 void quicnet_start(struct quicnet *n, struct seed *seed);
+void quicnet_welcome(struct quicnet_conn *c);
 /* Accept net.last, which was ignored. */
 void quicnet_take_last(struct quicnet *n);
 struct quic_end_stats quicnet_stats(const struct quicnet *n);
