@@ -126,6 +126,25 @@ ping_once(struct target *t, const struct out *o, struct tally *sum)
 	return show_reply_time(o, sum->n, took);
 }
 
+/* The connection is kept meanwhile, and its end noticed. */
+static void
+wait_between(struct rk_client *c, int interval)
+{
+	uint64_t now = target_now_us();
+	uint64_t end = now + (uint64_t)interval * 1000;
+	struct pollfd p = { .fd = rk_client_fd(c), .events = POLLIN };
+	int left, own;
+
+	while (now < end && rk_client_peer(c) != NULL) {
+		left = (int)((end - now + 999) / 1000);
+		own = rk_client_wait_ms(c);
+		(void)poll(&p, 1, own >= 0 && own < left ? own : left);
+		if (rk_client_process(c) != RK_OK)
+			return; /* the call that follows tells why */
+		now = target_now_us();
+	}
+}
+
 static void
 show_tally(const struct out *o, const struct tally *t)
 {
@@ -164,7 +183,7 @@ ping_all(struct target *t, const struct args *a, const struct out *o)
 	status = show_connection(t, &peer, o);
 	for (uint64_t i = 0; status == 0 && i < count; i++) {
 		if (i != 0)
-			(void)poll(NULL, 0, interval);
+			wait_between(t->client, interval);
 		status = ping_once(t, o, &tally);
 	}
 	show_tally(o, &tally);

@@ -185,6 +185,15 @@ load_ident(struct target *t, const struct args *a, struct rk_error *err)
 	return r == RK_OK ? r : explain_pass(t, &pass.src, r, err);
 }
 
+static void
+on_closed(struct rk_client *c, const struct rk_error *why, void *arg)
+{
+	struct target *t = arg;
+
+	(void)c;
+	t->ended = *why;
+}
+
 static enum rk_err
 make_client(struct target *t, const struct args *a, struct rk_error *err)
 {
@@ -209,6 +218,8 @@ make_client(struct target *t, const struct args *a, struct rk_error *err)
 	conf.call_timeout = t->timeout;
 	conf.timeouts.connect = t->connect_timeout;
 	conf.timeouts.handshake = t->connect_timeout;
+	conf.closed = on_closed;
+	conf.arg = t;
 	/* What a single call may take is the call's own matter. */
 	conf.timeouts.idle = RK_NEVER;
 	return rk_client_new(&conf, &t->client, err);
@@ -343,6 +354,11 @@ target_call(struct target *t, const struct rk_request *req,
 
 	if (r == RK_OK || r == RK_EREMOTE || r == RK_ENOMETHOD)
 		t->answered = true;
+	/* It ended between two calls. */
+	if (r == RK_ESTATE && t->ended.code != RK_OK) {
+		*err = t->ended;
+		r = err->code;
+	}
 	return r;
 }
 

@@ -14,7 +14,8 @@ struct target {
 	bool timeout_given;
 	bool answered; /* it has answered a call on this connection */
 	uint64_t connected_us;
-	struct out log; /* where the library's log goes */
+	struct rk_error ended; /* why the connection has, once it has */
+	struct out log;        /* where the library's log goes */
 	struct rk_ident *ident;
 	struct rk_trust *trust;
 	struct rk_client *client;

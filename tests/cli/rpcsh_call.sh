@@ -242,6 +242,26 @@ pinging() {
 	done
 }
 
+# Who waits between pings keeps the connection, and sees it end.
+waiting() {
+	"$rpcsh" -s "$(url tls)" --certs certs -k alice ping -n 2 -i 10m \
+		</dev/null >out 2>err &
+	pinger=$!
+	daemons="$daemons $pinger"
+	until_ok grep -q '^reply 1' out
+	result $? "a ping in ten minutes"
+	stop >/dev/null
+	result $? "rpcd stops with 0"
+	until_ok ended_or_zombie "$pinger"
+	result $? "is waited for only while the server is there"
+	kill -KILL "$pinger" 2>/dev/null
+	wait "$pinger"
+	got=$?
+	[ $got -eq 4 ]
+	result $? "says so by its status ($got)"
+	has err '^rpcsh: .*closed by the peer$' "and in words"
+}
+
 remote() {
 	want 3 "a method that fails" plain fails
 	has err '^rpcsh: fails: .*' "says why"
@@ -264,8 +284,7 @@ main() {
 	listing
 	pinging
 	remote
-	stop >/dev/null
-	result $? "rpcd stops with 0"
+	waiting
 	plan
 }
 
