@@ -72,6 +72,13 @@ calls() {
 	fi
 }
 
+# Longer than QUIC keeps a connection on which nothing is said.
+idles() {
+	want 0 "two pings, 35 s apart ($at)" "$rpcsh" -s "$where" \
+		--certs certs -k alice --no-input ping -n 2 -i 35s
+	has out '^reply 2 ' 'on one connection'
+}
+
 noted() {
 	[ "$(sh_as alice notes -o raw | fold -w 1 | sort | tr -d '\n')" = "$1" ]
 }
@@ -156,6 +163,7 @@ for transport in $transports; do
 	go_start "$transport" -k node
 	calls
 	[ "$transport" != quic ] || new_keys
+	[ -z "${LONG:-}" ] || idles
 	go_stop
 	answers_in_s2 "$transport"
 	keepalives "$transport"
