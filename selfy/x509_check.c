@@ -164,7 +164,7 @@ check_name(struct findings *f, const struct cert *c)
 		put(f, "name", FINDING_OK, "a client needs none");
 	else
 		put(f, "name", FINDING_BAD,
-		    "lacks DNS:localhost, by which clients know a server");
+		    "lacks DNS:localhost, by which rpc25519 knows a server");
 }
 
 /* OpenSSL's own walk finds what nobody thought of, such as a critical

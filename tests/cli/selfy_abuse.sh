@@ -38,6 +38,7 @@ peers_rules() {
 	has out '  client only$' "says that it is for no server"
 	signed noname subjectAltName=DNS:example.org
 	verdict 1 "for servers, without the name" noname
+	has out 'rpc25519' "which says whose clients want it"
 	signed sign "$san" extendedKeyUsage=codeSigning
 	verdict 1 "for neither" sign
 	signed keysign "$san" keyUsage=digitalSignature,keyCertSign
