@@ -150,6 +150,25 @@ check_listen(const struct settings *s, const struct inherit *in)
 	return good;
 }
 
+/* Would a server take it as its own certificate? */
+static enum rk_err
+try_ident(const struct settings *s, const struct rk_ident *ident,
+    struct rk_error *err)
+{
+	struct rk_server_conf conf = { .size = sizeof(conf),
+		.tls_mode = (enum rk_tls_mode)s->tls_mode,
+		.ident = ident };
+	struct rk_server *server = NULL;
+	enum rk_err r;
+
+	if ((r = rk_loop_new(&conf.loop)) != RK_OK)
+		return err_set(err, r, "%s", rk_err_text(r));
+	r = rk_server_new(&conf, &server, err);
+	rk_server_free(server);
+	rk_loop_free(conf.loop);
+	return r;
+}
+
 /* ---- all of it ---- */
 
 static bool
@@ -164,7 +183,9 @@ check_creds(const struct settings *s, bool tls, struct keyring *ring)
 		problem(&nowhere, err.text);
 		good = false;
 	}
-	if (tls && !s->trial && creds_load_ident(s, ring, &c, &err) != RK_OK) {
+	if (tls && !s->trial &&
+	    (creds_load_ident(s, ring, &c, &err) != RK_OK ||
+	        try_ident(s, c.ident, &err) != RK_OK)) {
 		problem(&nowhere, err.text);
 		good = false;
 	}

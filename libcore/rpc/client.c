@@ -50,12 +50,15 @@ set_up_tls(struct rk_client *c, struct rk_error *err)
 		.arg = &c->trust,
 		.early = c->conf.early == RK_EARLY_MARKED,
 	};
+	enum rk_err r;
 
 	if (!addr_is_proving(c->url.scheme))
 		return RK_OK;
 	if (c->conf.tls_mode != RK_TLS_SKIP_VERIFY && c->conf.ident == NULL)
 		return err_set(err, RK_EINVAL,
 		    "%s: TLS needs an identity, or skip-verify", c->url_text);
+	if ((r = session_check_own(&c->trust, err)) != RK_OK)
+		return r;
 	if (c->url.scheme == ADDR_QUIC)
 		return client_quic_init(c, &tc, err);
 	return tls_ctx_new(&tc, &c->tls, err);

@@ -46,7 +46,7 @@ creds_new(const struct rk_server *s, const struct rk_ident *ident,
 		.seed = s->seed,
 		.replay = s->replay };
 	struct creds *c;
-	enum rk_err r = RK_OK;
+	enum rk_err r;
 
 	*out = NULL;
 	c = calloc(1, sizeof(*c));
@@ -56,8 +56,10 @@ creds_new(const struct rk_server *s, const struct rk_ident *ident,
 		.server = true, .mode = mode, .ident = ident, .trust = trust
 	};
 	tc.arg = &c->trust;
+	r = session_check_own(&c->trust, err);
 	if (ident != NULL || mode == RK_TLS_SKIP_VERIFY) {
-		r = tls_ctx_new(&tc, &c->tls, err);
+		if (r == RK_OK)
+			r = tls_ctx_new(&tc, &c->tls, err);
 		if (r == RK_OK && quic_supported(NULL) == RK_OK)
 			r = quic_ctx_new(
 			    &tc, s->seed, s->replay != NULL, &c->quic, err);

@@ -8,6 +8,7 @@
 #include "rpc/frame.h"
 #include "rpc/s2.h"
 #include "trust/chain.h"
+#include "trust/ident.h"
 #include "trust/policy.h"
 
 #include <stdlib.h>
@@ -79,6 +80,26 @@ session_resume(
 	if (r == RK_OK && t->trust != NULL)
 		r = policy_recall(t->trust, &info, err);
 	return r;
+}
+
+enum rk_err
+session_check_own(const struct session_trust *t, struct rk_error *err)
+{
+	const int rule = t->server ? RK_CERT_SERVER : RK_CERT_CLIENT;
+	struct rk_cert_report report;
+	struct rk_bytes cert;
+
+	if (t->ident == NULL || t->mode == RK_TLS_SKIP_VERIFY ||
+	    (t->mode == RK_TLS_SERVER_ONLY && !t->server))
+		return RK_OK;
+	cert = ident_cert_der(t->ident);
+	if (cert.len == 0)
+		return RK_OK;
+	chain_anchor_report(ident_anchor(t->ident), cert, time(NULL), &report);
+	if (report.rules[rule].code == RK_OK)
+		return RK_OK;
+	return err_set(err, RK_ECERT, "our certificate of \"%s\": %s",
+	    report.info.cn, report.rules[rule].text);
 }
 
 /* Must the peer show a certificate in this mode? */

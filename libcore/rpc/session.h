@@ -97,6 +97,10 @@ bool session_trust_added(const struct session *s);
 void session_timing(
     const struct session *s, uint64_t *tls_us, uint64_t *trust_us);
 
+/* Is the certificate that will be shown one for this end?  RK_ECERT: every peer
+ * would refuse it. */
+RK_MUST enum rk_err session_check_own(
+    const struct session_trust *t, struct rk_error *err);
 /* tls_verify_fn for both ends; arg is a struct session_trust.  The second is
  * about sessions to be resumed: of a key that would be recorded, none is. */
 enum rk_err session_verify(

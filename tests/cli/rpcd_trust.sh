@@ -123,6 +123,44 @@ keys() {
 	want 2 'a passphrase in the open' "$rpcd" "$@" -k safe --pass pass:x
 }
 
+# A certificate NAME for clientAuth or serverAuth alone.
+only_for() {
+	openssl req -new -newkey ed25519 -nodes -keyout "certs/$1.key" \
+		-subj "/CN=$1" -out only.csr 2>/dev/null &&
+		printf 'extendedKeyUsage=%s\n' "$2" >only.ext &&
+		openssl x509 -req -in only.csr -CA certs/ca.crt -days 9 \
+			-CAkey my-keep-private-dir/ca.key -extfile only.ext \
+			-out "certs/$1.crt" 2>/dev/null &&
+		chmod 600 "certs/$1.key"
+}
+
+wrong_use() {
+	set -- --listen tls:127.0.0.1:0
+	check 'a certificate for clients' only_for guest clientAuth
+	check 'one for servers' only_for host serverAuth
+	want 6 'no server starts with the first' "$rpcd" "$@" -k guest
+	has err '"guest": not made for a server$' 'which says why'
+	want 1 '-t' "$rpcd" "$@" -k guest -t
+	has err '"guest": not made for a server$' 'knows it, too'
+	want 0 'unless nobody is authenticated' \
+		"$rpcd" "$@" -k guest -t --skip-verify
+	check 'one starts with the second' start 1 "$@" -k host
+	want 0 'a client with the first' "$rpcsh" -s "$(url tls)" -k guest \
+		call echo --raw x
+	want 6 'none with the second' "$rpcsh" -s "$(url tls)" -k host \
+		call echo --raw x
+	has err '"host": not made for a client$' 'says so itself'
+	stop
+	printf 'listen = tls:127.0.0.1:0\nkey = host\n' >use.conf
+	check 'from a file' start 1 -f use.conf
+	sed -i 's/host/guest/' use.conf
+	kill -HUP "$daemon"
+	logged 'not reloaded' 'a reload does not take the first'
+	want 0 'and goes on with the second' "$rpcsh" -s "$(url tls)" \
+		-k guest call echo --raw x
+	stop
+}
+
 # -t with certs/ changed by a command, in a copy of it.
 broken() { # TEXT PATTERN COMMAND...
 	title=$1
@@ -207,6 +245,7 @@ certificates
 trust
 flood
 keys
+wrong_use
 certificates_checked
 slow_key
 plan
