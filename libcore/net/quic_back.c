@@ -309,6 +309,7 @@ on_completed(ngtcp2_conn *q, void *user)
 	if (rv != 0)
 		return NGTCP2_ERR_CALLBACK_FAILURE;
 	c->completed = true;
+	quic_conn_keep_alive(c);
 	if (c->counted)
 		c->end->stats.half_open--;
 	c->counted = false;

@@ -19,6 +19,7 @@
 /* Go peers keep nothing alive by themselves and give up after 30 s. */
 #define KEEPALIVE_CLIENT_NS (10 * NGTCP2_SECONDS)
 #define KEEPALIVE_SERVER_NS (15 * NGTCP2_SECONDS)
+#define KEEPALIVE_LEAST_NS NGTCP2_SECONDS /* whatever a peer would like */
 #define ACTIVE_IDS 4
 #define FIRST_DCID_LEN 18
 #define GOODBYE_LEN 1500
@@ -135,8 +136,6 @@ join(struct quic_conn *c, struct quic_tls_ctx *ctx)
 	    (r = quic_tls_new(ctx, &c->ref, &c->tls)) != RK_OK)
 		return r;
 	ngtcp2_conn_set_tls_native_handle(c->q, quic_tls_native(c->tls));
-	ngtcp2_conn_set_keep_alive_timeout(
-	    c->q, c->server ? KEEPALIVE_SERVER_NS : KEEPALIVE_CLIENT_NS);
 	return RK_OK;
 }
 
@@ -488,6 +487,29 @@ quic_conn_input(struct quic_conn *c, const struct addr *local,
 	if (rv != 0)
 		quic_conn_fail(c, rv);
 	quic_conn_touch(c);
+}
+
+uint64_t
+quic_conn_patience(const struct quic_conn *c)
+{
+	const ngtcp2_transport_params *p =
+	    ngtcp2_conn_get_remote_transport_params(c->q);
+
+	if (!c->completed || p == NULL || p->max_idle_timeout == 0 ||
+	    p->max_idle_timeout > IDLE_NS)
+		return IDLE_NS;
+	return p->max_idle_timeout;
+}
+
+void
+quic_conn_keep_alive(struct quic_conn *c)
+{
+	uint64_t ns = c->server ? KEEPALIVE_SERVER_NS : KEEPALIVE_CLIENT_NS;
+	uint64_t half = quic_conn_patience(c) / 2;
+
+	ns = ns < half ? ns : half;
+	ngtcp2_conn_set_keep_alive_timeout(
+	    c->q, ns > KEEPALIVE_LEAST_NS ? ns : KEEPALIVE_LEAST_NS);
 }
 
 uint64_t

@@ -113,8 +113,8 @@ explain_silence(const struct quic_conn *c, struct rk_error *err)
 	char where[ADDR_TEXT_LEN];
 
 	addr_format(&c->remote, ADDR_QUIC, where);
-	return err_set(
-	    err, RK_ETIMEOUT, "%s: no sign of the peer for 30 s", where);
+	return err_set(err, RK_ETIMEOUT, "%s: no sign of the peer for %.3g s",
+	    where, (double)quic_conn_patience(c) / NGTCP2_SECONDS);
 }
 
 enum rk_err

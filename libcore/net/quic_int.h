@@ -187,6 +187,10 @@ void quic_conn_fail(struct quic_conn *c, int rv);
 /* Write at the end of this turn. */
 void quic_conn_touch(struct quic_conn *c);
 void quic_conn_arm(struct quic_conn *c);
+/* After so many nanoseconds of silence it is over, as the ends have agreed. */
+uint64_t quic_conn_patience(const struct quic_conn *c);
+/* The handshake is over: say something often enough for that. */
+void quic_conn_keep_alive(struct quic_conn *c);
 /* Bytes sent or to be sent that the peer has not confirmed. */
 uint64_t quic_conn_held(const struct quic_conn *c);
 /* The peer has accepted us, and confirmed all that was sent; or never will. */

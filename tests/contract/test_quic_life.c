@@ -80,6 +80,26 @@ the_dead_are_missed(void **state)
 	assert_int_equal(quicnet_stats(&net).conns, 0);
 }
 
+/* A peer may have less patience, and is kept all the same. */
+static void
+the_impatient_are_kept(void **state)
+{
+	struct quicpeer p;
+	struct quicnet_conn *s;
+
+	(void)state;
+	quicpeer_init(&p, &net, NULL);
+	p.idle_s = 5;
+	quicpeer_start(&p);
+	quicnet_await(&net, &net.accepted, 1);
+	s = served();
+	quicnet_pass(&net, 60000);
+	assert_int_equal(s->closed + p.dead, 0);
+	quicpeer_free(&p);
+	quicnet_await(&net, &s->closed, 1);
+	assert_non_null(strstr(s->why.text, "no sign of the peer for 5 s"));
+}
+
 static void
 a_dead_server_is_missed(void **state)
 {
@@ -497,6 +517,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		ROW(the_quiet_are_kept),
 		ROW(the_dead_are_missed),
+		ROW(the_impatient_are_kept),
 		ROW(a_dead_server_is_missed),
 		ROW(nobody_is_told_of_at_once),
 		ROW(what_was_sent_arrives_before_the_end),

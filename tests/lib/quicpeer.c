@@ -307,6 +307,7 @@ quicpeer_init(struct quicpeer *p, struct quicnet *n, struct quic_tls_ctx *ctx)
 	p->dcid.datalen = 18;
 	rk_random(p->dcid.data, p->dcid.datalen);
 	p->version = NGTCP2_PROTO_VER_V1;
+	p->idle_s = 30;
 	p->ref.get_conn = get_conn;
 	p->ref.user_data = p;
 	assert_int_equal(
@@ -347,7 +348,7 @@ fill(const struct quicpeer *p, ngtcp2_callbacks *cb, ngtcp2_settings *settings,
 	params->initial_max_stream_data_uni = 524288;
 	params->initial_max_streams_bidi = 100;
 	params->initial_max_streams_uni = 100;
-	params->max_idle_timeout = 30 * NGTCP2_SECONDS;
+	params->max_idle_timeout = p->idle_s * NGTCP2_SECONDS;
 	params->max_udp_payload_size = 1452;
 	params->active_connection_id_limit = 4;
 }

@@ -27,6 +27,7 @@ struct quicpeer {
 	size_t cid_len;   /* of its own ids: 8 */
 	ngtcp2_cid dcid;  /* its first for the server: 18 random bytes */
 	uint32_t version; /* v1 */
+	uint64_t idle_s;  /* its idle timeout: 30 */
 	struct rk_bytes token;
 	bool holds; /* datagrams are kept, not sent */
 	bool deaf;  /* what comes is not read */
