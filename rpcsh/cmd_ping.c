@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #define INTERVAL_MAX 86400000 /* ms */
+#define FINISH_MS 1000
 
 const struct opt ping_opts[] = {
 	{ .name = "count",
@@ -30,6 +31,7 @@ const struct opt ping_opts[] = {
 };
 
 struct tally {
+	bool unknown; /* the server has no such method */
 	uint64_t n;
 	uint64_t sum;
 	uint64_t min;
@@ -117,6 +119,7 @@ ping_once(struct target *t, const struct out *o, struct tally *sum)
 	/* A server without the method has answered all the same. */
 	if (r != RK_OK && r != RK_ENOMETHOD)
 		return target_failed(t, o, &err, req.method);
+	sum->unknown = r == RK_ENOMETHOD;
 	sum->n++;
 	sum->sum += took;
 	if (sum->n == 1 || took < sum->min)
@@ -143,6 +146,20 @@ wait_between(struct rk_client *c, int interval)
 			return; /* the call that follows tells why */
 		now = target_now_us();
 	}
+}
+
+/* Rpc25519 ends a connection a while after it was asked for what it has not
+ * got: the next ping has a new one. */
+static bool
+connect_again(struct target *t, const struct out *o, int interval, int *status)
+{
+	struct rk_error why;
+	enum rk_err r = rk_client_finish(t->client, FINISH_MS, &why);
+
+	if (r != RK_OK && o->verbose)
+		out_note(o, "%s", why.text);
+	(void)poll(NULL, 0, interval);
+	return target_connect(t, o, status);
 }
 
 static void
@@ -182,8 +199,10 @@ ping_all(struct target *t, const struct args *a, const struct out *o)
 		return connect_only(t, &peer, o);
 	status = show_connection(t, &peer, o);
 	for (uint64_t i = 0; status == 0 && i < count; i++) {
-		if (i != 0)
+		if (i != 0 && !tally.unknown)
 			wait_between(t->client, interval);
+		else if (i != 0 && !connect_again(t, o, interval, &status))
+			break;
 		status = ping_once(t, o, &tally);
 	}
 	show_tally(o, &tally);

@@ -328,6 +328,7 @@ target_connect(struct target *t, const struct out *o, int *status)
 	struct rk_timing timing;
 	struct rk_error err;
 
+	err_clear(&t->ended);
 	if (rk_client_connect(t->client, &err) != RK_OK) {
 		*status = target_failed(t, o, &err, NULL);
 		return false;

@@ -242,8 +242,47 @@ pinging() {
 	done
 }
 
+# A server of rpc25519 knows no ping, and ends a connection that has asked for
+# what it does not know.
+unknown_ping() {
+	python3 - >port 2>log <<-'END' &
+		import socket
+
+		def take(c, n):
+		    out = b""
+		    while len(out) < n:
+		        more = c.recv(n - len(out))
+		        if not more:
+		            return None
+		        out += more
+		    return out
+
+		listener = socket.create_server(("127.0.0.1", 0))
+		listener.settimeout(60)
+		print(listener.getsockname()[1], flush=True)
+		while True:
+		    c, _ = listener.accept()
+		    head = take(c, 16)
+		    body = take(c, int.from_bytes(head[8:], "big"))
+		    c.sendall(head + body.replace(b"rct\x01", b"rct\x68"))
+		    take(c, 1)
+		    c.close()
+	END
+	stranger=$!
+	daemons="$daemons $stranger"
+	until_ok test -s port
+	result $? "a server without the method"
+	want 0 "ping -n 3" "$rpcsh" --tcp -s "127.0.0.1:$(cat port)" \
+		ping -n 3 -i 1ms
+	[ "$(grep -c '^reply' out)" -eq 3 ]
+	result $? "has three answers"
+	kill -KILL "$stranger"
+	wait "$stranger" 2>/dev/null
+}
+
 # Who waits between pings keeps the connection, and sees it end.
 waiting() {
+	: >out
 	"$rpcsh" -s "$(url tls)" --certs certs -k alice ping -n 2 -i 10m \
 		</dev/null >out 2>err &
 	pinger=$!
@@ -284,6 +323,7 @@ main() {
 	listing
 	pinging
 	remote
+	unknown_ping
 	waiting
 	plan
 }
