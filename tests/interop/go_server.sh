@@ -53,6 +53,8 @@ calls() {
 	go_want 8 'an unknown method' nothere
 	go_want 8 'no list of methods' ls
 	go_want 0 'ping' ping
+	go_want 0 'four pings in four seconds and more' ping -n 4 -i 1400ms
+	has out '^reply 4 ' 'on connections of their own'
 	go_want 0 'what Go sees of a request' header --raw x --subject hi \
 		-H k=v --timeout 9s
 	has out '^typ=1 seqno=2 callid=44 subject="hi" args=map\[k:v\] deadline=true$' \
@@ -74,9 +76,11 @@ calls() {
 
 # Longer than QUIC keeps a connection on which nothing is said.
 idles() {
+	go_start "$1" -k node -ping
 	want 0 "two pings, 35 s apart ($at)" "$rpcsh" -s "$where" \
 		--certs certs -k alice --no-input ping -n 2 -i 35s
 	has out '^reply 2 ' 'on one connection'
+	go_stop
 }
 
 noted() {
@@ -163,10 +167,10 @@ for transport in $transports; do
 	go_start "$transport" -k node
 	calls
 	[ "$transport" != quic ] || new_keys
-	[ -z "${LONG:-}" ] || idles
 	go_stop
 	answers_in_s2 "$transport"
 	keepalives "$transport"
+	[ -z "${LONG:-}" ] || idles "$transport"
 	[ "$transport" != tcp ] || continue
 	servers_known "$transport"
 	refusals "$transport"

@@ -30,6 +30,7 @@ type options struct {
 	where     string
 	code      byte
 	keepalive time.Duration
+	ping      bool
 	words     []string
 }
 
@@ -42,6 +43,7 @@ func parse(verb, what string, args []string) *options {
 	f.StringVar(&o.known, "known", "", "`list` of known keys")
 	f.DurationVar(&o.keepalive, "keepalive", 0, "a keepalive each `time`")
 	press := f.String("press", "", "compress with s2")
+	f.BoolVar(&o.ping, "ping", false, "answer _.ping, which Go's peers do not")
 	resume := f.Bool("resume", false, "keep TLS sessions, which Go's peers do not")
 	f.Parse(args)
 	if *press == "s2" {
@@ -58,6 +60,9 @@ func runServer(args []string) error {
 	o := parse("server", "listen", args)
 	s := &server{peer: o.peer, code: o.code, keepalive: o.keepalive,
 		running: make(map[string]context.CancelFunc)}
+	if o.ping {
+		methods["_.ping"] = methods["echo"]
+	}
 	bound, err := s.listen(o.where, s.serve)
 	if err != nil {
 		return err
