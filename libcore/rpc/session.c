@@ -150,8 +150,9 @@ describe_handshake(struct session *s)
 
 /*
  * The certificate's part of the verdict.  A full handshake has judged the
- * chain already (session_verify()), so it is only read here; on a resumed
- * session nobody has looked since, so everything is checked again.
+ * chain already (session_verify()), so it is only read here, from memory if it
+ * can be; a resumed session is judged once more after the peer has proven its
+ * key.
  */
 static enum rk_err
 prove(struct session *s, struct rk_error *err)
@@ -169,6 +170,9 @@ prove(struct session *s, struct rk_error *err)
 	if (p->resumed)
 		r = chain_check(s->trust->ident, &leaf, 1,
 		    usage_of_peer(s->trust), time(NULL), &p->cert, err);
+	else if (chain_recall(
+	             s->trust->ident, leaf, usage_of_peer(s->trust), &p->cert))
+		r = RK_OK;
 	else
 		r = chain_describe(leaf, &p->cert, err);
 	if (r == RK_OK)

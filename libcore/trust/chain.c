@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "trust/chain_crl.h"
+#include "trust/chain_memo.h"
 #include "trust/chain_rule.h"
 #include "trust/ident.h"
 
@@ -27,6 +28,7 @@ struct chain_anchor {
 	X509 *ca;
 	struct rk_cert_info info; /* of the CA */
 	struct revoked *revoked;
+	struct chain_memo *memo; /* whom the rule let through */
 };
 
 static enum rk_err
@@ -48,13 +50,13 @@ parse_cert(struct rk_bytes der, X509 **out)
 }
 
 static bool
-is_revoked(const struct chain_anchor *a, const X509 *x)
+is_revoked(const struct chain_anchor *a, const ASN1_INTEGER *serial)
 {
 	bool yes;
 
 	(void)pthread_mutex_lock(&a->revoked->mutex);
-	yes = a->revoked->list != NULL &&
-	      chain_crl_has(a->revoked->list, X509_get0_serialNumber(x));
+	yes =
+	    a->revoked->list != NULL && chain_crl_has(a->revoked->list, serial);
 	(void)pthread_mutex_unlock(&a->revoked->mutex);
 	return yes;
 }
@@ -92,8 +94,28 @@ open_case(const struct chain_anchor *a, struct rk_bytes der, int64_t now,
 	if ((r = parse_cert(der, &c->x)) != RK_OK ||
 	    (r = chain_info_read(c->x, &c->read)) != RK_OK)
 		return r;
-	c->revoked = is_revoked(a, c->x);
+	c->revoked = is_revoked(a, X509_get0_serialNumber(c->x));
 	return RK_OK;
+}
+
+/* The same for a leaf that was let through for this use before: what cannot
+ * change about it need not be asked again.  False: it is not known. */
+static bool
+recall_case(const struct chain_anchor *a, const struct chain_memo_key *key,
+    int64_t now, struct chain_case *c)
+{
+	struct chain_memory m;
+	ASN1_INTEGER *serial = NULL;
+
+	if (!chain_memo_find(a->memo, key, &m) ||
+	    (serial = chain_memory_serial(&m)) == NULL)
+		return false;
+	*c =
+	    (struct chain_case){ .of_ca = &a->info, .now = now, .known = true };
+	c->read.info = m.info;
+	c->revoked = is_revoked(a, serial);
+	ASN1_INTEGER_free(serial);
+	return true;
 }
 
 /* Ask one, and put in front of the reason who it is about. */
@@ -118,6 +140,12 @@ concerns(enum rk_cert_rule rule, enum chain_usage usage)
 	       (usage == CHAIN_SERVER ? RK_CERT_CLIENT : RK_CERT_SERVER);
 }
 
+static bool
+is_open(const struct chain_case *c, enum rk_cert_rule rule)
+{
+	return !c->known || chain_rule_may_change(rule);
+}
+
 static enum rk_err
 ask_all(
     const struct chain_case *c, enum chain_usage usage, struct rk_error *err)
@@ -128,8 +156,10 @@ ask_all(
 	name_cert(&c->read.info, who);
 	for (int i = RK_CERT_READABLE + 1; i < RK_CERT_RULES && r == RK_OK;
 	     i++) {
-		if (concerns((enum rk_cert_rule)i, usage))
-			r = ask(c, (enum rk_cert_rule)i, who, err);
+		enum rk_cert_rule rule = (enum rk_cert_rule)i;
+
+		if (concerns(rule, usage) && is_open(c, rule))
+			r = ask(c, rule, who, err);
 	}
 	return r;
 }
@@ -154,13 +184,41 @@ check_sizes(const struct rk_bytes *certs, size_t n, struct rk_error *err)
 	return RK_OK;
 }
 
+static enum rk_err
+check_leaf(const struct chain_anchor *a, struct rk_bytes leaf,
+    enum chain_usage usage, struct chain_case *c, struct rk_error *err)
+{
+	if (open_case(a, leaf, c->now, c) != RK_OK)
+		return err_set(
+		    err, RK_ECERT, "peer's certificate is malformed");
+	return ask_all(c, usage, err);
+}
+
+/* Only a leaf that came alone is looked up and remembered. */
+static enum rk_err
+check_alone(const struct chain_anchor *a, struct rk_bytes leaf,
+    enum chain_usage usage, struct chain_case *c, struct rk_error *err)
+{
+	struct chain_memo_key key;
+	struct chain_memory m;
+	enum rk_err r;
+
+	chain_memo_key(leaf, usage, &key);
+	if (recall_case(a, &key, c->now, c))
+		return ask_all(c, usage, err);
+	if ((r = check_leaf(a, leaf, usage, c, err)) == RK_OK &&
+	    chain_memory_make(c->x, &c->read.info, &m))
+		chain_memo_put(a->memo, &key, &m);
+	return r;
+}
+
 enum rk_err
 chain_check(const struct rk_ident *id, const struct rk_bytes *certs, size_t n,
     enum chain_usage usage, int64_t now, struct rk_cert_info *info,
     struct rk_error *err)
 {
 	const struct chain_anchor *a = ident_anchor(id);
-	struct chain_case c = { 0 };
+	struct chain_case c = { .now = now };
 	enum rk_err r;
 
 	*info = (struct rk_cert_info){ 0 };
@@ -169,15 +227,29 @@ chain_check(const struct rk_ident *id, const struct rk_bytes *certs, size_t n,
 		goto out;
 	if ((r = ident_refresh(id, now, err)) != RK_OK)
 		goto out;
-	if (open_case(a, certs[0], now, &c) != RK_OK)
-		r = err_set(err, RK_ECERT, "peer's certificate is malformed");
+	if (n == 1)
+		r = check_alone(a, certs[0], usage, &c, err);
 	else
-		r = ask_all(&c, usage, err);
+		r = check_leaf(a, certs[0], usage, &c, err);
 out:
 	*info = c.read.info;
 	X509_free(c.x);
 	ERR_clear_error();
 	return r;
+}
+
+bool
+chain_recall(const struct rk_ident *id, struct rk_bytes leaf,
+    enum chain_usage usage, struct rk_cert_info *info)
+{
+	struct chain_memo_key key;
+	struct chain_memory m;
+
+	chain_memo_key(leaf, usage, &key);
+	if (!chain_memo_find(ident_anchor(id)->memo, &key, &m))
+		return false;
+	*info = m.info;
+	return true;
 }
 
 void
@@ -244,6 +316,10 @@ chain_anchor_new(struct rk_bytes ca, const char *name,
 	}
 	/* Cannot fail with default attributes. */
 	(void)pthread_mutex_init(&a->revoked->mutex, NULL);
+	if ((a->memo = chain_memo_new()) == NULL) {
+		r = err_set(err, RK_ENOMEM, "out of memory");
+		goto out;
+	}
 	if (parse_cert(ca, &a->ca) != RK_OK ||
 	    chain_info_read(a->ca, &c.read) != RK_OK) {
 		r = err_set(err, RK_ECERT, "%s: damaged certificate", name);
@@ -368,6 +444,7 @@ chain_anchor_free(struct chain_anchor *a)
 		(void)pthread_mutex_destroy(&a->revoked->mutex);
 		free(a->revoked);
 	}
+	chain_memo_free(a->memo);
 	X509_free(a->ca);
 	free(a);
 }

@@ -21,10 +21,17 @@ enum chain_usage {
  * otherwise RK_ECERT or RK_EREVOKED with the reason, and *info holds what could
  * be read; or ident_refresh()'s code when the CRL cannot be relied on.  Proves
  * nothing about possession of the key: that is the handshake's.  Any thread.
+ *
+ * Of a leaf that came alone and was let through the anchor remembers what
+ * cannot change; dates and CRL are judged each time.
  */
 RK_MUST enum rk_err chain_check(const struct rk_ident *id,
     const struct rk_bytes *certs, size_t n, enum chain_usage usage, int64_t now,
     struct rk_cert_info *info, struct rk_error *err);
+/* What chain_check() said of a leaf that it has let through for this use some
+ * time ago, perhaps not now.  False: it is not remembered.  Any thread. */
+RK_MUST bool chain_recall(const struct rk_ident *id, struct rk_bytes leaf,
+    enum chain_usage usage, struct rk_cert_info *info);
 /* What a certificate says, unchecked.  RK_EFORMAT, RK_EUNSUPPORTED. */
 RK_MUST enum rk_err chain_describe(
     struct rk_bytes cert, struct rk_cert_info *info, struct rk_error *err);

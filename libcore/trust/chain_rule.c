@@ -192,6 +192,13 @@ chain_rule_ask(
 	return rules[rule](c, err);
 }
 
+bool
+chain_rule_may_change(enum rk_cert_rule rule)
+{
+	return rule == RK_CERT_REVOKED || rule == RK_CERT_BEGUN ||
+	       rule == RK_CERT_NOT_ENDED || rule == RK_CERT_CA_DATES;
+}
+
 enum rk_err
 chain_rule_ask_ca(const struct chain_case *c, struct rk_error *err)
 {

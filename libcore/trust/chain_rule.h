@@ -16,6 +16,9 @@ struct chain_case {
 	struct x509_st *ca;
 	const struct rk_cert_info *of_ca;
 	bool revoked; /* it is on the CA's list */
+	/* It was let through before: only what may change can be asked, from
+	 * revoked, now, of_ca and read.info; the rest is empty. */
+	bool known;
 	int64_t now;
 };
 
@@ -23,6 +26,8 @@ struct chain_case {
  * RK_CERT_READABLE. */
 RK_MUST enum rk_err chain_rule_ask(
     const struct chain_case *c, enum rk_cert_rule rule, struct rk_error *err);
+/* Can the answer about the same certificate and CA be another one later? */
+RK_MUST bool chain_rule_may_change(enum rk_cert_rule rule);
 /* Is it the certificate of a CA?  Its dates are not asked about. */
 RK_MUST enum rk_err chain_rule_ask_ca(
     const struct chain_case *c, struct rk_error *err);

@@ -113,6 +113,24 @@ same_answer(const struct rk_ident *id, struct rk_bytes der, enum rk_err r,
 	     strstr(err->text, bad->text) != NULL);
 }
 
+/* What is remembered changes no verdict: asked again, and asked by what was
+ * good once and is too old now. */
+static void
+same_again(const struct rk_ident *id, struct rk_bytes der, enum rk_err r,
+    const struct rk_cert_info *info, const struct rk_error *err)
+{
+	struct rk_cert_info again;
+	struct rk_error why;
+
+	must(chain_recall(id, der, CHAIN_CLIENT, &again) == (r == RK_OK));
+	must(r != RK_OK || memcmp(&again, info, sizeof(again)) == 0);
+	must(chain_check(id, &der, 1, CHAIN_CLIENT, NOW, &again, &why) == r);
+	must(why.code == r && strcmp(why.text, err->text) == 0);
+	must(memcmp(&again, info, sizeof(again)) == 0);
+	must(chain_check(id, &der, 1, CHAIN_CLIENT, INT64_MAX, &again, &why) ==
+	     RK_ECERT);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -132,6 +150,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_text(err.text, sizeof(err.text));
 	/* Nobody can sign another one. */
 	must(r != RK_OK || strcmp(info.email, "bob@example.org,b@y") == 0);
+	same_again(id, der, r, &info, &err);
 	same_answer(id, der, r, &err);
 	as_authority(id, der);
 	return 0;

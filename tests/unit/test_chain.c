@@ -89,8 +89,19 @@ check(const struct certs_cert *c, enum chain_usage usage, int64_t now,
     struct rk_cert_info *info, struct rk_error *err)
 {
 	enum rk_err r = chain_check(w.id, &c->der, 1, usage, now, info, err);
+	struct rk_cert_info again;
+	struct rk_error err2;
 
 	assert_int_equal(r, err->code);
+	/* Whatever was remembered, the second answer is the first. */
+	assert_int_equal(
+	    chain_check(w.id, &c->der, 1, usage, now, &again, &err2), r);
+	assert_int_equal(err2.code, r);
+	assert_string_equal(err2.text, err->text);
+	assert_memory_equal(&again, info, sizeof(again));
+	if (r == RK_OK)
+		assert_true(chain_recall(w.id, c->der, usage, &again));
+	assert_memory_equal(&again, info, sizeof(again));
 	assert_same_answer(c, usage, now, err);
 	return r;
 }
