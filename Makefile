@@ -226,6 +226,9 @@ print-units:
 	@echo $(UNITS)
 print-tsan-units:
 	@echo $(TSAN_UNITS)
+# What a static library of ours needs besides.
+print-libs:
+	@echo $(LIB_LIBS)
 
 check:
 	./check
@@ -255,7 +258,7 @@ format:
 include contrib/install.mk
 
 .PHONY: all programs tests test-tools fuzzers benches examples help test \
-	print-units print-tsan-units check fuzz bench interop clean format
+	print-units print-tsan-units print-libs check fuzz bench interop clean format
 .SECONDARY:
 .DELETE_ON_ERROR:
 

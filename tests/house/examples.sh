@@ -143,7 +143,7 @@ compile() { # which
 	"$(first_of gcc cc)" -std=c99 -Wall -Werror $sanitize \
 		-I"$SRC_DIR/libcore/include" -o "manual$1" "manual$1.c" \
 		"$BUILD_DIR/lib/librpckit.a" -pthread \
-		$(pkg-config --libs openssl libsodium libargon2)
+		$(make -s --no-print-directory -C "$SRC_DIR" print-libs)
 }
 
 run_manual() {
