@@ -77,6 +77,16 @@ give_credit(struct quic_conn *c, size_t n)
 	quic_conn_touch(c);
 }
 
+static bool
+op_pending(const struct layer *l)
+{
+	const struct quic_conn *c = of_const(l);
+
+	if (buf_len(&c->in) > 0 || quic_apart_arrived(c) != NULL)
+		return true;
+	return (c->fin || c->state != QUIC_LIVE) && !c->end_told;
+}
+
 static enum rk_err
 op_recv(struct layer *l, uint8_t *dst, size_t cap, size_t *n)
 {
@@ -89,6 +99,9 @@ op_recv(struct layer *l, uint8_t *dst, size_t cap, size_t *n)
 		buf_consume(&c->in, *n);
 		if (buf_len(&c->in) == 0)
 			loop_buf_give(c->end->loop, &c->in);
+		/* Nobody has to come again to be told that this was all. */
+		if (!op_pending(l))
+			lower(c, RK_READ);
 		give_credit(c, *n);
 		return RK_OK;
 	}
@@ -202,16 +215,6 @@ static unsigned
 op_want(const struct layer *l)
 {
 	return of_const(l)->opened ? 0 : RK_READ;
-}
-
-static bool
-op_pending(const struct layer *l)
-{
-	const struct quic_conn *c = of_const(l);
-
-	if (buf_len(&c->in) > 0 || quic_apart_arrived(c) != NULL)
-		return true;
-	return (c->fin || c->state != QUIC_LIVE) && !c->end_told;
 }
 
 /* ---- questions ---- */

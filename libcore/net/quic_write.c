@@ -7,7 +7,7 @@
  * Batches of the first packets of a turn are short, so that the peer works on
  * them while this end goes on; what follows is worth more in one piece.
  */
-#define FIRST_BATCH 8
+#define FIRST_LEN (8 * 1452)
 #define PIECES 8
 
 /* Packets of one path that leave together. */
@@ -51,7 +51,7 @@ static void
 add_packet(struct quic_conn *c, struct batch *b, const ngtcp2_path *path,
     uint8_t ecn, size_t n)
 {
-	size_t max = c->first ? FIRST_BATCH : QUIC_IO_BATCH_PACKETS;
+	size_t max = c->first ? FIRST_LEN : QUIC_IO_BATCH_LEN;
 	size_t usual = ngtcp2_conn_get_path_max_tx_udp_payload_size(c->q);
 
 	if (b->packets == 0) {
@@ -64,8 +64,8 @@ add_packet(struct quic_conn *c, struct batch *b, const ngtcp2_path *path,
 	b->packets++;
 	/* Only full packets have others behind them; a probe of the path is
 	 * larger and goes alone. */
-	if (n < b->segment || n != usual || b->packets >= max ||
-	    b->len + b->segment > QUIC_IO_BATCH_LEN)
+	if (n < b->segment || n != usual ||
+	    b->packets == QUIC_IO_BATCH_PACKETS || b->len + b->segment > max)
 		send_batch(c, b);
 }
 
@@ -247,11 +247,10 @@ quic_conn_write(struct quic_conn *c)
 void
 quic_conn_write_early(struct quic_conn *c)
 {
-	size_t usual = ngtcp2_conn_get_path_max_tx_udp_payload_size(c->q);
-
 	if (c->state != QUIC_LIVE || !c->completed || !c->has_stream ||
-	    c->end->blocked || quic_out_unsent(&c->out) < FIRST_BATCH * usual)
+	    c->end->blocked || quic_out_unsent(&c->out) < FIRST_LEN)
 		return;
+	c->first = true;
 	write_packets(c, true);
 	if (quic_io_flush(c->end->io) != RK_OK)
 		c->end->blocked = true;
