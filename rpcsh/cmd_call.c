@@ -7,6 +7,7 @@
 #include "show.h"
 #include "target.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -22,6 +23,7 @@ const struct opt call_opts[] = {
 	    .meta = "TEXT|@FILE|-",
 	    .complete = COMPLETE_FILE,
 	    .about = "these bytes as they are, no msgpack at all" },
+	{ .name = "sendfile", .kind = OPT_TEXT, .flags = OPT_HIDDEN },
 	{ .name = "output",
 	    .letter = 'o',
 	    .kind = OPT_CHOICE,
@@ -92,12 +94,21 @@ build_value(const struct args *a, struct items *in, struct request *q,
 static enum rk_err
 build_payload(const struct args *a, struct request *q, struct rk_error *err)
 {
+	const char *file = args_text(a, "sendfile", NULL);
 	const char *raw = args_text(a, "raw", NULL);
+	char at_file[PATH_MAX + 1];
 	struct items in;
 	size_t n;
 	enum rk_err r;
 
 	(void)args_operands(a, &n);
+	if (file != NULL && raw == NULL) { /* the original's --raw @FILE */
+		if (strlen(file) >= PATH_MAX)
+			return err_set(err, RK_EINVAL,
+			    "-sendfile: the file's name is too long");
+		(void)snprintf(at_file, sizeof(at_file), "@%s", file);
+		raw = at_file;
+	}
 	if (raw != NULL && (args_given(a, "data") || n > 1))
 		return err_set(err, RK_EINVAL,
 		    "--raw is the whole argument: no items and no -d beside "

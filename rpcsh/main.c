@@ -66,6 +66,9 @@ static const struct opt global_opts[] = {
 	    .meta = "TIME",
 	    .about = "of connecting and proving keys (10s)" },
 	{ .name = "plain", .about = "tab-separated lists for scripts" },
+	/* The original client's words. */
+	{ .name = "hostport", .flags = OPT_HIDDEN, .as = "server" },
+	{ .name = "wait", .flags = OPT_HIDDEN, .as = "timeout" },
 	COMMON_OPTS,
 	{ 0 },
 };

@@ -41,6 +41,9 @@ struct opt {
 	unsigned flags;
 	uint64_t min;
 	uint64_t max;
+	/* A hidden other word for the option of this name, of the same table,
+	 * which alone says everything else. */
+	const char *as;
 };
 
 struct args;

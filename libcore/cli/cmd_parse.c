@@ -26,7 +26,9 @@ cmd_opt(const struct opt *table, const char *name, size_t len)
 
 	for (; o != NULL && o->name != NULL; o++) {
 		if (strlen(o->name) == len && memcmp(o->name, name, len) == 0)
-			return o;
+			return o->as == NULL
+			           ? o
+			           : cmd_opt(table, o->as, strlen(o->as));
 		if (len == 1 && o->letter == name[0])
 			return o;
 	}

@@ -312,6 +312,19 @@ remote() {
 	has err '"code":"remote","exit":3' "with its code"
 }
 
+# The words of the original client.
+original() {
+	printf 'as it is' >given
+	want 0 "-hostport, -wait and -sendfile" "$rpcsh" \
+		-hostport "$(url tcp)" -wait 10s call echo -sendfile given
+	is 'as it is' "a server, a time and bytes"
+	want 0 "with =" "$rpcsh" -hostport="$(url tcp)" call echo \
+		-sendfile=given
+	want 8 "a file that is not there" plain echo -sendfile missing
+	has err 'missing' "is named"
+	want 2 "-sendfile beside items" plain echo -sendfile given a=b
+}
+
 main() {
 	certificates
 	conf
@@ -323,6 +336,7 @@ main() {
 	listing
 	pinging
 	remote
+	original
 	unknown_ping
 	waiting
 	plan
