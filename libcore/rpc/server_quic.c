@@ -129,6 +129,19 @@ on_stray_arrived(struct mail *m)
 	free(s);
 }
 
+/* One more, of several loops' together, unless they are too many. */
+static bool
+count_stray(struct quic_port *to)
+{
+	unsigned n = atomic_load_explicit(&to->strays, memory_order_relaxed);
+
+	do {
+		if (n >= STRAYS_MAX)
+			return false;
+	} while (!atomic_compare_exchange_weak(&to->strays, &n, n + 1));
+	return true;
+}
+
 /* What finds no room is lost, as datagrams may be. */
 static void
 on_stray(
@@ -139,12 +152,13 @@ on_stray(
 	struct stray *s;
 
 	(void)e;
-	if (atomic_load_explicit(&to->strays, memory_order_relaxed) >=
-	    STRAYS_MAX)
+	if (!count_stray(to))
 		return;
 	s = malloc(sizeof(*s) + d->len);
-	if (s == NULL)
+	if (s == NULL) {
+		atomic_fetch_sub_explicit(&to->strays, 1, memory_order_relaxed);
 		return;
+	}
 	*s = (struct stray){ .mail = { .fn = on_stray_arrived },
 		.port = to,
 		.local = *d->local,
@@ -152,7 +166,6 @@ on_stray(
 		.ecn = d->ecn,
 		.len = d->len };
 	memcpy(s->data, d->data, d->len);
-	atomic_fetch_add_explicit(&to->strays, 1, memory_order_relaxed);
 	mailbox_put(to->worker->box, &s->mail);
 }
 
