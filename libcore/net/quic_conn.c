@@ -76,21 +76,28 @@ get_conn(ngtcp2_crypto_conn_ref *ref)
 	return ((struct quic_conn *)ref->user_data)->q;
 }
 
+/* What is due by now: packets lost, keepalives, the end of patience. */
+static void
+expire(struct quic_conn *c)
+{
+	int rv;
+
+	c->looked = loop_now_ns(c->end->loop);
+	rv = ngtcp2_conn_handle_expiry(c->q, c->looked);
+	if (rv != 0)
+		quic_conn_fail(c, rv);
+}
+
 static void
 on_timer(struct rk_timer *t, void *arg)
 {
 	struct quic_conn *c = arg;
-	int rv;
 
 	(void)t;
-	if (c->state != QUIC_LIVE) {
+	if (c->state == QUIC_LIVE)
+		expire(c);
+	else
 		c->state = QUIC_DEAD;
-		quic_conn_touch(c);
-		return;
-	}
-	rv = ngtcp2_conn_handle_expiry(c->q, loop_now_ns(c->end->loop));
-	if (rv != 0)
-		quic_conn_fail(c, rv);
 	quic_conn_touch(c);
 }
 
@@ -113,6 +120,7 @@ make(struct quic_end *e, bool server, const struct addr *local,
 	c->local = *local;
 	c->remote = *remote;
 	c->paced = !addr_is_loopback(remote);
+	c->looked = loop_now_ns(e->loop);
 	c->ref.get_conn = get_conn;
 	c->ref.user_data = c;
 	quic_out_init(&c->out, &e->blocks);
@@ -468,6 +476,20 @@ begin_again(struct quic_conn *c, const struct addr *local,
 		quic_hello_retry(c->end, local, remote, &hd);
 }
 
+/*
+ * A loop that nobody ran for so long that the peer has given up must not take
+ * what came in the meantime for a sign of life.
+ */
+static void
+wake(struct quic_conn *c)
+{
+	const uint64_t now = loop_now_ns(c->end->loop);
+
+	if (now - c->looked >= quic_conn_patience(c))
+		expire(c);
+	c->looked = now;
+}
+
 void
 quic_conn_input(struct quic_conn *c, const struct addr *local,
     const struct addr *remote, uint8_t ecn, const uint8_t *data, size_t len)
@@ -478,6 +500,8 @@ quic_conn_input(struct quic_conn *c, const struct addr *local,
 
 	if (c->state == QUIC_CLOSING)
 		repeat_goodbye(c);
+	if (c->state == QUIC_LIVE)
+		wake(c);
 	if (c->state != QUIC_LIVE)
 		return;
 	rv = ngtcp2_conn_read_pkt(

@@ -99,6 +99,7 @@ struct quic_conn {
 	ngtcp2_crypto_conn_ref ref;
 	struct quic_tls *tls;
 	struct rk_timer *timer;
+	uint64_t looked;          /* ns: when packets or the timer came last */
 	struct loop_ready *ready; /* NULL: not attached */
 	struct addr local;
 	struct addr remote;

@@ -63,6 +63,26 @@ the_quiet_are_kept(void **state)
 	quicnet_drain(&client);
 }
 
+/* A loop nobody ran while the peer gave up: what waits in the socket is from
+ * before, and no reason to go on. */
+static void
+sleepers_wake_up_alone(void **state)
+{
+	struct quicnet_conn *s = quicnet_connect(&net, NULL, &client);
+
+	(void)state;
+	quicnet_pass(&net, 100);
+	quicnet_send(s, 251);
+	assert_int_equal(rk_loop_step(net.loop, 0), RK_OK);
+	net.time.now += 61 * 1000;
+	quicnet_await(&net, &client.closed, 1);
+	assert_int_equal(client.why.code, RK_ETIMEOUT);
+	assert_non_null(strstr(client.why.text, "no sign of the peer"));
+	assert_int_equal(client.got, 0);
+	quicnet_drain(&client);
+	quicnet_await(&net, &s->closed, 1);
+}
+
 /* 30 s after the last that should have been answered. */
 static void
 the_dead_are_missed(void **state)
@@ -516,6 +536,7 @@ main(void)
 #define ROW(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		ROW(the_quiet_are_kept),
+		ROW(sleepers_wake_up_alone),
 		ROW(the_dead_are_missed),
 		ROW(the_impatient_are_kept),
 		ROW(a_dead_server_is_missed),
