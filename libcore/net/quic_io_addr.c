@@ -183,17 +183,17 @@ add_local(struct quic_io_batch *b, size_t *at, const struct addr *local)
 
 size_t
 quic_io_aside_set(struct quic_io_batch *b, int to_family,
-    const struct addr *local, uint8_t ecn)
+    const struct addr *local, const uint8_t *ecn)
 {
 	const uint16_t segment = (uint16_t)b->segment;
-	const int class = ecn & ECN_MASK;
+	const int class = ecn != NULL ? *ecn & ECN_MASK : 0;
 	size_t at = 0;
 
 	if (local != NULL && local->u.sa.sa_family == to_family)
 		add_local(b, &at, local);
-	if (class != 0 && to_family == AF_INET)
+	if (ecn != NULL && to_family == AF_INET)
 		add(b, &at, IPPROTO_IP, IP_TOS, &class, sizeof(class));
-	else if (class != 0)
+	else if (ecn != NULL)
 		add(b, &at, IPPROTO_IPV6, IPV6_TCLASS, &class, sizeof(class));
 	b->ctl_len = at;
 	if (b->iov.iov_len > b->segment)

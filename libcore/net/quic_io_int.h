@@ -56,6 +56,7 @@ struct quic_io {
 	bool connected;
 	bool wildcard;     /* each datagram says where it was sent to */
 	bool full;         /* the socket takes nothing */
+	uint8_t ecn;       /* what packets carry when nothing is said */
 	int refused;       /* errno a send has met: nobody is there */
 	struct addr local; /* with wildcard, only the port counts */
 	struct quic_io_in *in;
@@ -84,10 +85,11 @@ struct quic_io_aside {
 	uint8_t ecn;
 };
 void quic_io_aside_get(struct msghdr *msg, struct quic_io_aside *out);
-/* Write what goes beside b to ctl; local may be a wildcard.  Returns the
- * length with UDP_SEGMENT, b->ctl_len is that without. */
+/* Write what goes beside b to ctl; local may be a wildcard, ecn NULL is what
+ * the socket says by itself.  Returns the length with UDP_SEGMENT, b->ctl_len
+ * is that without. */
 size_t quic_io_aside_set(struct quic_io_batch *b, int to_family,
-    const struct addr *local, uint8_t ecn);
+    const struct addr *local, const uint8_t *ecn);
 
 /* Options of a socket that is to carry QUIC. */
 void quic_io_set_options(struct quic_io *io);

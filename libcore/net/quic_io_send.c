@@ -57,8 +57,8 @@ quic_io_put(struct quic_io *io, const struct addr *local,
 	h->msg_iov = &b->iov;
 	h->msg_iovlen = 1;
 	h->msg_control = b->ctl;
-	h->msg_controllen =
-	    quic_io_aside_set(b, to_family, io->wildcard ? local : NULL, ecn);
+	h->msg_controllen = quic_io_aside_set(b, to_family,
+	    io->wildcard ? local : NULL, ecn != io->ecn ? &ecn : NULL);
 	io->out_used += len;
 	io->out_n++;
 }

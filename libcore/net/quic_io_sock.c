@@ -165,6 +165,26 @@ set_ip6(int fd, bool wildcard)
 		(void)set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 }
 
+/*
+ * Nearly every packet of QUIC is ECT(0).  As the socket's own mark it costs
+ * nothing; beside a packet it makes the kernel look up the route each time.
+ */
+static uint8_t
+set_usual_ecn(int fd, int family)
+{
+	const int ect0 = 2;
+
+	if (family == AF_INET)
+		return set_option(fd, IPPROTO_IP, IP_TOS, ect0) ? 2 : 0;
+	/* It may carry IPv4, too: both have the mark, or none. */
+	if (!set_option(fd, IPPROTO_IPV6, IPV6_TCLASS, ect0))
+		return 0;
+	if (set_option(fd, IPPROTO_IP, IP_TOS, ect0))
+		return 2;
+	(void)set_option(fd, IPPROTO_IPV6, IPV6_TCLASS, 0);
+	return 0;
+}
+
 static bool
 is_wildcard(const struct addr *a)
 {
@@ -189,6 +209,7 @@ quic_io_set_options(struct quic_io *io)
 	set_ip(io->fd, io->wildcard);
 	if (io->family == AF_INET6)
 		set_ip6(io->fd, io->wildcard);
+	io->ecn = set_usual_ecn(io->fd, io->family);
 	(void)set_option(io->fd, SOL_SOCKET, SO_RCVBUF, SOCKET_BUFFER);
 	(void)set_option(io->fd, SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER);
 	io->stats.gro = set_option(io->fd, IPPROTO_UDP, UDP_GRO, 1);
