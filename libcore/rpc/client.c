@@ -231,7 +231,7 @@ on_session_open(struct session *s, void *arg)
 
 	c->state = CLIENT_OPEN;
 	c->was_open = true;
-	c->pending.numbered = strcmp(session_peer(s)->alpn, TLS_ALPN) == 0;
+	c->pending.numbered = session_is_kin(s);
 	session_timing(s, &c->timing.tls, &c->timing.trust);
 	c->timing.trust_added = session_trust_added(s);
 	c->timing.early = session_early_used(s);

@@ -27,6 +27,7 @@ struct session {
 	struct buf body; /* of the last compressed message */
 	bool paused;     /* by the owner */
 	bool full;       /* by ourselves: too much waits to be sent */
+	bool is_kin;     /* the peer is rpckit, too */
 	bool has_apart;  /* long messages may go on ways of their own */
 	bool trust_added;
 	uint64_t begun_us;
@@ -144,8 +145,8 @@ describe_handshake(struct session *s)
 	(void)conn_query(s->conn, LAYER_Q_RESUMED, &p->resumed);
 	(void)conn_query(s->conn, LAYER_Q_ALPN, p->alpn);
 	(void)conn_query(s->conn, LAYER_Q_CIPHER, p->cipher);
-	s->has_apart =
-	    conn_has_apart(s->conn) && strcmp(p->alpn, TLS_ALPN) == 0;
+	s->is_kin = strcmp(p->alpn, TLS_ALPN) == 0;
+	s->has_apart = conn_has_apart(s->conn) && s->is_kin;
 }
 
 /*
@@ -520,6 +521,12 @@ const struct rk_peer *
 session_peer(const struct session *s)
 {
 	return &s->peer;
+}
+
+bool
+session_is_kin(const struct session *s)
+{
+	return s->is_kin;
 }
 
 bool

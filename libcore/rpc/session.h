@@ -91,6 +91,9 @@ void session_abort(struct session *s, const struct rk_error *why);
 
 /* Valid until closed has returned. */
 const struct rk_peer *session_peer(const struct session *s);
+/* Does the peer know what is rpckit's own (rpckit-protocol(7))?  False while it
+ * is not known. */
+bool session_is_kin(const struct session *s);
 /* Was the peer's key recorded by this connection's trust decision? */
 bool session_trust_added(const struct session *s);
 /* Microseconds of the handshake, and of the decision. */

@@ -12,6 +12,7 @@
 #include <rpckit/message.h>
 #include <rpckit/secret.h>
 #include <rpckit/server.h>
+#include <rpckit/stream.h>
 #include <rpckit/trust.h>
 #include <rpckit/value.h>
 
