@@ -261,6 +261,8 @@ on_work(struct loop_hook *h)
 	}
 	if ((jobs & CONN_WORK_ROOM) != 0 && c->state == CONN_OPEN)
 		c->events->room(c, c->arg);
+	if ((jobs & CONN_WORK_LOW) != 0 && c->state == CONN_OPEN)
+		c->events->low(c, c->arg);
 	if ((jobs & CONN_WORK_SHOW) != 0)
 		conn_show_kept(c);
 	if ((jobs & (CONN_WORK_SHOW | CONN_WORK_READ)) != 0)
@@ -517,6 +519,13 @@ size_t
 conn_unsent(const struct conn *c)
 {
 	return buf_len(&c->out);
+}
+
+void
+conn_tell_low(struct conn *c, size_t bytes)
+{
+	c->low = bytes;
+	conn_note_low(c);
 }
 
 bool

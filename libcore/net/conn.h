@@ -50,6 +50,8 @@ struct conn_events {
 	void (*confirmed)(struct conn *c, void *arg);
 	/* The unsent bytes fell below half of conf.max_queue again. */
 	void (*room)(struct conn *c, void *arg);
+	/* conn_tell_low(); NULL: never asked for. */
+	void (*low)(struct conn *c, void *arg);
 	/* The last callback; the conn is freed when it returns.  why->code is
 	 * RK_ECLOSED for an orderly end by the peer, RK_ECANCELED for our own
 	 * conn_drain(). */
@@ -117,6 +119,8 @@ bool conn_send_apart(struct conn *c, const uint8_t *src, size_t len);
 bool conn_has_apart(const struct conn *c);
 bool conn_has_room(const struct conn *c);
 size_t conn_unsent(const struct conn *c);
+/* Call `low` once, from a later turn, when fewer than `bytes` wait. */
+void conn_tell_low(struct conn *c, size_t bytes);
 /* Nothing waits, in a layer below neither: all has left the process, or has
  * arrived where this end would have to send it again (LAYER_Q_SETTLED). */
 bool conn_is_flushed(const struct conn *c);

@@ -10,7 +10,8 @@ enum conn_work {
 	CONN_WORK_BEGIN = 1, /* the handshake */
 	CONN_WORK_ROOM = 2,  /* the room event */
 	CONN_WORK_SHOW = 4,  /* kept bytes, before anything new is read */
-	CONN_WORK_READ = 8   /* bytes of which the descriptor may not tell */
+	CONN_WORK_READ = 8,  /* bytes of which the descriptor may not tell */
+	CONN_WORK_LOW = 16   /* the low event */
 };
 
 struct conn {
@@ -36,6 +37,7 @@ struct conn {
 	struct buf in;  /* received, not used; memory only while not empty */
 	struct buf out; /* not sent; the same; max is 0 unless OPEN */
 	size_t early;   /* this much leaves before the end of the turn */
+	size_t low;     /* fewer than so many unsent are to be told; 0: no */
 	size_t max_queue;
 	size_t max_over;
 	size_t max_unused;
@@ -66,6 +68,9 @@ void conn_discard(struct conn *c);
 /* Send what is queued but for the last `keep` bytes.  RK_OK: all of that left;
  * RK_EAGAIN; else it is broken. */
 RK_MUST enum rk_err conn_push(struct conn *c, size_t keep);
+
+/* Is it time for the low event? */
+void conn_note_low(struct conn *c);
 
 /* Arm the timer for the nearest deadline, unless it fires before that. */
 RK_MUST enum rk_err conn_arm(struct conn *c);

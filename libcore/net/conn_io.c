@@ -280,6 +280,15 @@ note_room(struct conn *c, size_t before)
 	conn_later(c, CONN_WORK_ROOM);
 }
 
+void
+conn_note_low(struct conn *c)
+{
+	if (c->low == 0 || conn_unsent(c) >= c->low)
+		return;
+	c->low = 0;
+	conn_later(c, CONN_WORK_LOW);
+}
+
 enum rk_err
 conn_push(struct conn *c, size_t keep)
 {
@@ -301,5 +310,6 @@ conn_push(struct conn *c, size_t keep)
 			c->write_since = now;
 	}
 	note_room(c, before);
+	conn_note_low(c);
 	return r;
 }

@@ -105,6 +105,7 @@ send_reply(struct rk_call *call, const char *error, size_t error_len,
 		},
 		.payload = payload,
 		.error = { error, error_len },
+		.in_order = call->is_stream,
 	};
 
 	return session_send(call->conn->session, &m, NULL, 0);
@@ -407,7 +408,9 @@ set_deadline(struct rk_call *call)
 static void
 run_handler(struct rk_call *call, const struct rk_method *m)
 {
-	if (m->work != NULL)
+	if (m->stream != NULL)
+		stream_serve(call, m);
+	else if (m->work != NULL)
 		pool_take(rk_call_server(call)->pool, call, m);
 	else
 		m->fn(call, m->arg);
@@ -453,14 +456,36 @@ refuse(struct server_conn *c, const struct msg *request)
 }
 
 void
+call_refuse(struct server_conn *c, const struct msg *request, const char *why)
+{
+	struct msg m = {
+		.hdr = {
+		    .type = RK_TYPE_REPLY,
+		    .to_service = request->hdr.to_service,
+		    .seqno = request->hdr.seqno,
+		    .call_id = request->hdr.call_id,
+		},
+		.error = { why, strlen(why) },
+	};
+	enum rk_err r;
+
+	if (request->hdr.type == RK_TYPE_ONEWAY)
+		return;
+	r = session_send(c->session, &m, NULL, 0);
+	if (r != RK_OK && r != RK_ESTATE)
+		cut(c, r);
+}
+
+void
 call_dispatch(struct server_conn *c, const struct msg *m)
 {
 	const struct rk_method *method =
 	    methods_find(c->worker->methods, m->hdr.to_service);
+	const bool opens = stream_kind_opened(m->hdr.type) != 0;
 	struct rk_call *call;
 
-	if (method == NULL ||
-	    (m->hdr.type != RK_TYPE_CALL && m->hdr.type != RK_TYPE_ONEWAY)) {
+	if (method == NULL || (!opens && m->hdr.type != RK_TYPE_CALL &&
+	                          m->hdr.type != RK_TYPE_ONEWAY)) {
 		refuse(c, m);
 		return;
 	}
@@ -478,6 +503,11 @@ call_dispatch(struct server_conn *c, const struct msg *m)
 	} else if (rk_call_time_left(call) == 0) {
 		(void)rk_call_fail(
 		    call, "the deadline has passed already", NULL, 0);
+	} else if (opens != (method->stream != NULL)) {
+		(void)rk_call_fail(call,
+		    opens ? "this method is no stream: call it"
+		          : "this method is a stream: it cannot be called",
+		    NULL, 0);
 	}
 	if (call->answered)
 		call_release(call);

@@ -8,7 +8,7 @@ call_may_be_early(const struct server_conn *c, const struct msg *m)
 	    methods_find(c->worker->methods, m->hdr.to_service);
 
 	/* That there is none may be said twice. */
-	return method == NULL || method->idempotent;
+	return method == NULL || (method->idempotent && method->stream == NULL);
 }
 
 bool

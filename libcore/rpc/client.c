@@ -72,6 +72,7 @@ destroy(struct rk_client *c)
 	rk_timer_free(c->timer);
 	tls_ctx_free(c->tls);
 	client_quic_fini(c);
+	streams_fini(&c->streams);
 	pending_fini(&c->pending);
 	buf_fini(&c->waiting);
 	if (c->own_loop)
@@ -156,6 +157,7 @@ rk_client_new(const struct rk_client_conf *conf, struct rk_client **out,
 			goto out;
 		c->own_loop = true;
 	}
+	streams_init(&c->streams, c->loop);
 	r = rk_timer_new(c->loop, client_on_timer, c, &c->timer);
 	if (r != RK_OK)
 		goto out;
@@ -213,6 +215,7 @@ on_session_closed(struct session *s, const struct rk_error *why, void *arg)
 
 	(void)s;
 	c->session = NULL;
+	streams_closed(&c->streams);
 	if (try_next_address(c, why))
 		return;
 	if (c->tls != NULL && rk_err_exit(why->code) == rk_err_exit(RK_ECERT))
@@ -245,13 +248,24 @@ on_session_open(struct session *s, void *arg)
 		session_abort(s, &err);
 		return;
 	}
+	streams_open(&c->streams, s);
 	if (c->conf.connected != NULL)
 		c->conf.connected(c, c->conf.arg);
+}
+
+static void
+on_session_low(struct session *s, void *arg)
+{
+	struct rk_client *c = arg;
+
+	(void)s;
+	streams_low(&c->streams);
 }
 
 static const struct session_events session_callbacks = {
 	.open = on_session_open,
 	.message = client_message,
+	.low = on_session_low,
 	.closed = on_session_closed,
 };
 

@@ -92,7 +92,7 @@ send_late(struct rk_client *c, const struct frame *f)
 
 	if ((r = msg_decode(f->body.ptr, f->body.len, &m, NULL)) != RK_OK)
 		return r;
-	if (m.hdr.type == RK_TYPE_CALL &&
+	if (m.hdr.type != RK_TYPE_ONEWAY &&
 	    !pending_has(&c->pending, m.hdr.seqno))
 		return RK_OK;
 	if (m.hdr.serial != 0) {
@@ -257,7 +257,11 @@ client_message(struct session *s, const struct msg *m, void *arg)
 			c->conf.pushed(c, &m->hdr, m->payload, c->conf.arg);
 		break;
 	default:
-		break; /* keepalives, and what nobody here asked for */
+		/* Keepalives, and what nobody here asked for, go to no stream.
+		 */
+		if (stream_is_part(m->hdr.type))
+			streams_message(&c->streams, m);
+		break;
 	}
 	return true;
 }
@@ -265,18 +269,14 @@ client_message(struct session *s, const struct msg *m, void *arg)
 /* ---- the three forms ---- */
 
 enum rk_err
-rk_client_submit(struct rk_client *c, const struct rk_request *req,
-    rk_reply_fn *fn, void *arg, uint64_t *id_out)
+client_begin(struct rk_client *c, const struct rk_request *req, struct msg *m,
+    rk_reply_fn *fn, void *arg, struct pending **out)
 {
-	struct msg m = { .hdr = { .type = RK_TYPE_CALL } };
 	uint64_t timeout = req->timeout;
 	uint64_t deadline = RK_NEVER;
-	uint64_t nearest = c->pending.next_deadline;
-	struct pending *p;
 	enum rk_err r;
 
-	if (id_out != NULL)
-		*id_out = 0;
+	*out = NULL;
 	if ((r = check_request(c, req)) != RK_OK)
 		return r;
 	if (pending_count(&c->pending) >= c->conf.max_pending)
@@ -286,26 +286,60 @@ rk_client_submit(struct rk_client *c, const struct rk_request *req,
 	loop_refresh(c->loop);
 	if (timeout != RK_NEVER)
 		deadline = rk_loop_now(c->loop) + timeout;
-	r = pending_add(&c->pending, deadline, fn, arg, &p);
-	if (r != RK_OK)
+	c->nearest = c->pending.next_deadline;
+	if ((r = pending_add(&c->pending, deadline, fn, arg, out)) != RK_OK)
 		return r;
-	p->idempotent = req->idempotent;
-	fill_message(c, req, &m);
-	m.hdr.seqno = p->seqno;
-	m.hdr.call_id = pending_id(p);
-	if ((r = queue(c, req, &m)) != RK_OK) {
-		(void)pending_remove(&c->pending, p->seqno);
-		pending_release(&c->pending, p);
+	(*out)->idempotent = req->idempotent;
+	fill_message(c, req, m);
+	m->hdr.seqno = (*out)->seqno;
+	m->hdr.call_id = pending_id(*out);
+	return RK_OK;
+}
+
+enum rk_err
+client_put(struct rk_client *c, const struct rk_request *req,
+    const struct msg *m, const struct pending *p)
+{
+	enum rk_err r;
+
+	if ((r = queue(c, req, m)) != RK_OK)
 		return r;
-	}
-	if (deadline < nearest)
+	if (p->deadline < c->nearest)
 		arm(c);
 	if (pending_count(&c->pending) == 1 && c->session != NULL)
 		session_set_busy(c->session, true);
-	if (id_out != NULL)
-		*id_out = p->seqno;
 	if (c->state == CLIENT_OPENING && req->idempotent)
 		client_send_early(c);
+	return RK_OK;
+}
+
+void
+client_forget(struct rk_client *c, struct pending *p)
+{
+	(void)pending_remove(&c->pending, p->seqno);
+	pending_release(&c->pending, p);
+}
+
+enum rk_err
+rk_client_submit(struct rk_client *c, const struct rk_request *req,
+    rk_reply_fn *fn, void *arg, uint64_t *id_out)
+{
+	struct msg m = { .hdr = { .type = RK_TYPE_CALL } };
+	struct pending *p;
+	uint64_t id;
+	enum rk_err r;
+
+	if (id_out != NULL)
+		*id_out = 0;
+	if ((r = client_begin(c, req, &m, fn, arg, &p)) != RK_OK)
+		return r;
+	id = p->seqno;
+	if ((r = client_put(c, req, &m, p)) != RK_OK) {
+		client_forget(c, p);
+		return r;
+	}
+	if (id_out != NULL)
+		*id_out = id;
 	return RK_OK;
 }
 
@@ -328,11 +362,17 @@ rk_client_send(struct rk_client *c, const struct rk_request *req)
 enum rk_err
 rk_client_cancel(struct rk_client *c, uint64_t id)
 {
+	return client_end_call(c, id, RK_ECANCELED);
+}
+
+enum rk_err
+client_end_call(struct rk_client *c, uint64_t id, enum rk_err code)
+{
 	struct pending *p = pending_remove(&c->pending, id);
 
 	if (p == NULL)
 		return RK_ENOENT;
-	p->code = RK_ECANCELED;
+	p->code = code;
 	p->sent = c->was_open || p->early;
 	send_cancel(c, p);
 	TAILQ_INSERT_TAIL(&c->done, p, link);
@@ -347,60 +387,22 @@ struct waiter {
 	bool no_memory;
 };
 
-static void
-move_view(struct rk_str *s, const char *from, char *to)
+bool
+client_keep_reply(struct rk_reply *dst, const struct rk_reply *src)
 {
-	if (s->ptr != NULL)
-		s->ptr = to + (s->ptr - from);
-}
-
-/*
- * Copy the views of a reply: header strings and payload lie in one body, so
- * one block from the lowest to the highest address moves them all.
- */
-static bool
-keep_reply(struct rk_reply *dst, const struct rk_reply *src)
-{
-	struct rk_header *h = &dst->hdr;
-	struct rk_str *views[] = { &h->from, &h->to, &h->to_service,
-		&h->to_version, &h->from_service, &h->from_version, &h->subject,
-		&h->call_id, &h->to_peer_id, &h->to_peer_name, &h->from_peer_id,
-		&h->from_peer_name, &dst->remote_error };
-	const size_t n = sizeof(views) / sizeof(views[0]);
-	const char *low = NULL, *high = NULL;
-	struct rk_str payload, args;
-	char *copy;
+	struct msg from = {
+		.hdr = src->hdr,
+		.payload = src->payload,
+		.error = src->remote_error,
+	};
+	struct msg m;
 
 	*dst = *src;
-	payload =
-	    (struct rk_str){ (const char *)dst->payload.ptr, dst->payload.len };
-	args =
-	    (struct rk_str){ (const char *)h->args.raw.ptr, h->args.raw.len };
-	for (size_t i = 0; i < n + 2; i++) {
-		const struct rk_str *s = i < n    ? views[i]
-		                         : i == n ? &payload
-		                                  : &args;
-
-		if (s->ptr == NULL)
-			continue;
-		if (low == NULL || s->ptr < low)
-			low = s->ptr;
-		if (high == NULL || s->ptr + s->len > high)
-			high = s->ptr + s->len;
-	}
-	if (low == NULL)
-		return true;
-	copy = malloc((size_t)(high - low) + 1);
-	if (copy == NULL)
+	if (msg_keep(&from, &m, &dst->owned) != RK_OK)
 		return false;
-	memcpy(copy, low, (size_t)(high - low));
-	for (size_t i = 0; i < n; i++)
-		move_view(views[i], low, copy);
-	move_view(&payload, low, copy);
-	move_view(&args, low, copy);
-	dst->payload.ptr = (const uint8_t *)payload.ptr;
-	h->args.raw.ptr = (const uint8_t *)args.ptr;
-	dst->owned = copy;
+	dst->hdr = m.hdr;
+	dst->payload = m.payload;
+	dst->remote_error = m.error;
 	return true;
 }
 
@@ -411,17 +413,16 @@ on_waited(struct rk_client *c, const struct rk_reply *reply, void *arg)
 
 	(void)c;
 	w->done = true;
-	if (!keep_reply(w->reply, reply)) {
+	if (!client_keep_reply(w->reply, reply)) {
 		*w->reply = (struct rk_reply){ .code = RK_ENOMEM,
 			.maybe_executed = true };
 	}
 }
 
-static void
-describe(const struct rk_client *c, const struct rk_request *req,
+void
+client_describe(const struct rk_client *c, struct rk_str method,
     const struct rk_reply *reply, struct rk_error *err)
 {
-	const char *method = req->method == NULL ? "call" : req->method;
 	const char *detail = rk_err_text(reply->code);
 	char remote[RK_ERROR_TEXT_LEN / 2];
 	char name[RK_NAME_MAX + 1];
@@ -432,7 +433,10 @@ describe(const struct rk_client *c, const struct rk_request *req,
 	else if (c->state != CLIENT_OPEN && reply->code == c->why.code)
 		detail = c->why.text; /* the connection's end ended it */
 	(void)err_set(err, reply->code, "%s: %s",
-	    str_escape(name, sizeof(name), method), detail);
+	    method.len == 0
+	        ? "call"
+	        : rk_escape(name, sizeof(name), method.ptr, method.len),
+	    detail);
 	if (err != NULL)
 		err->step = "call";
 }
@@ -451,7 +455,7 @@ rk_client_call(struct rk_client *c, const struct rk_request *req,
 		r = rk_client_submit(c, req, on_waited, &w, NULL);
 	if (r != RK_OK) {
 		reply->code = r;
-		describe(c, req, reply, err);
+		client_describe(c, view(req->method), reply, err);
 		return r;
 	}
 	while (!w.done && (r = rk_loop_step(c->loop, -1)) == RK_OK)
@@ -463,7 +467,7 @@ rk_client_call(struct rk_client *c, const struct rk_request *req,
 		client_run_done(c);
 	}
 	if (reply->code != RK_OK)
-		describe(c, req, reply, err);
+		client_describe(c, view(req->method), reply, err);
 	return reply->code;
 }
 

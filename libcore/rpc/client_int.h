@@ -9,6 +9,7 @@
 #include "net/tls.h"
 #include "rpc/pending.h"
 #include "rpc/session.h"
+#include "rpc/stream.h"
 
 #include <rpckit/client.h>
 
@@ -50,6 +51,8 @@ struct rk_client {
 	struct session *session;
 	struct buf waiting; /* frames submitted before OPEN, not sent early */
 	struct pending_table pending;
+	struct streams streams;
+	uint64_t nearest;         /* deadline, before the call that begins */
 	struct pending_list done; /* completed, callback owed */
 	struct loop_hook done_hook;
 	struct rk_timer *timer; /* of the nearest call deadline */
@@ -88,6 +91,25 @@ enum rk_err client_send_waiting(struct rk_client *c);
 void client_send_early(struct rk_client *c);
 /* End every pending call with code: callbacks come from the hook. */
 void client_end_calls(struct rk_client *c, enum rk_err code);
+/*
+ * A call's beginning, in two steps: its number, id and header, all but the
+ * type, then its message.  Errors as of rk_client_submit(); client_forget()
+ * undoes the first.
+ */
+RK_MUST enum rk_err client_begin(struct rk_client *c,
+    const struct rk_request *req, struct msg *m, rk_reply_fn *fn, void *arg,
+    struct pending **out);
+RK_MUST enum rk_err client_put(struct rk_client *c,
+    const struct rk_request *req, const struct msg *m, const struct pending *p);
+void client_forget(struct rk_client *c, struct pending *p);
+/* Tell the server, and complete it with this code, from the loop.  RK_ENOENT.
+ */
+enum rk_err client_end_call(struct rk_client *c, uint64_t id, enum rk_err code);
+/* Why a call has failed, in words. */
+void client_describe(const struct rk_client *c, struct rk_str method,
+    const struct rk_reply *reply, struct rk_error *err);
+/* A copy whose views lie in dst->owned; false: no memory. */
+bool client_keep_reply(struct rk_reply *dst, const struct rk_reply *src);
 /* Run the callbacks of completed calls. */
 void client_run_done(struct rk_client *c);
 void client_on_timer(struct rk_timer *t, void *arg);

@@ -4,7 +4,11 @@
 #include "base/error.h"
 #include "base/str.h"
 
+#include <rpckit/stream.h>
+
 #include <stdlib.h>
+
+#define KINDS ((unsigned)(RK_STREAM_UP | RK_STREAM_DOWN | RK_STREAM_BOTH))
 
 /* FNV-1a: the set is the operator's, and lookups end at an empty slot of a
  * half-full table, so a peer's choice of names costs nobody anything. */
@@ -71,14 +75,21 @@ check(const struct rk_method *m, struct rk_error *err)
 {
 	size_t len = m->name == NULL ? 0 : strlen(m->name);
 	char name[64];
+	int n;
 
 	if (len == 0 || len > RK_NAME_MAX)
 		return err_set(err, RK_EINVAL,
 		    "method: a name has 1 to %d bytes", RK_NAME_MAX);
-	if ((m->fn == NULL) == (m->work == NULL))
+	n = (m->fn != NULL) + (m->work != NULL) + (m->stream != NULL);
+	if (n != 1)
 		return err_set(err, RK_EINVAL, "method %s: %s",
 		    str_escape(name, sizeof(name), m->name),
-		    m->fn == NULL ? "no handler" : "both fn and work");
+		    n == 0 ? "no handler" : "more than one handler");
+	if ((m->streams == 0) != (m->stream == NULL) ||
+	    (m->streams & ~KINDS) != 0)
+		return err_set(err, RK_EINVAL,
+		    "method %s: kinds of stream and `stream` belong together",
+		    str_escape(name, sizeof(name), m->name));
 	return RK_OK;
 }
 

@@ -11,6 +11,7 @@ struct msg {
 	struct rk_header hdr;
 	struct rk_bytes payload; /* JobSerz */
 	struct rk_str error;     /* JobErrs */
+	bool in_order; /* out: whatever its size, behind what was sent before */
 };
 
 /* Beyond this many bytes besides payload and error a message is refused. */
@@ -35,5 +36,13 @@ RK_MUST enum rk_err msg_decode(
  */
 RK_MUST enum rk_err msg_encode(struct buf *b, const struct msg *m,
     const struct rk_arg *args, size_t n_args);
+
+/*
+ * A copy that needs nothing of what m points to: *out's views lie in *owned,
+ * which the caller frees with free().  m's views must all lie in one buffer, as
+ * those of a decoded message do.  RK_ENOMEM.
+ */
+RK_MUST enum rk_err msg_keep(
+    const struct msg *m, struct msg *out, void **owned);
 
 #endif

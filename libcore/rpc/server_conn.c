@@ -18,6 +18,7 @@ static void
 free_conn(struct server_conn *c)
 {
 	TAILQ_REMOVE(&c->worker->conns, c, link);
+	streams_fini(&c->streams);
 	rk_timer_free(c->timer);
 	free(c->peer_copy);
 	free(c);
@@ -84,6 +85,7 @@ on_closed(struct session *s, const struct rk_error *why, void *arg)
 	c->admission->why = *why;
 	keep_peer(c);
 	c->session = NULL;
+	streams_closed(&c->streams);
 	cancel_all(c, RK_CANCEL_CLOSED);
 	loop_hook_queue(c->worker->loop, &c->gone);
 }
@@ -150,6 +152,16 @@ cancel_by_caller(struct server_conn *c, struct rk_str id)
 	}
 }
 
+/* Parts of streams come behind it: it cannot wait until there is room. */
+static bool
+refuse_call(struct server_conn *c, const struct msg *m)
+{
+	call_refuse(c, m,
+	    c->worker->stopping ? "the server is stopping"
+	                        : "too many calls are running");
+	return true;
+}
+
 /*
  * Cancels are heard, and the peer's end seen, while no call waits behind.  What
  * waits for the handshake's end is not paused, as that has to be read, too.
@@ -158,13 +170,15 @@ static bool
 begin_call(struct server_conn *c, const struct msg *m)
 {
 	bool is_early = session_is_early(c->session);
+	bool is_full = c->n_running >= c->worker->server->conf.max_calls;
 
-	if (is_early && (!call_may_be_early(c, m) ||
-	                    c->n_running >= c->worker->server->conf.max_calls))
+	if (is_early && (!call_may_be_early(c, m) || is_full))
 		return false;
-	if (c->n_running >= c->worker->server->conf.max_calls) {
+	if ((is_full || c->worker->stopping) && streams_any(&c->streams))
+		return refuse_call(c, m);
+	if (is_full) {
 		c->full = true;
-		session_pause(c->session, true);
+		session_pause(c->session, SESSION_PAUSE_CALLS, true);
 		return false;
 	}
 	call_dispatch(c, m);
@@ -190,7 +204,11 @@ on_message(struct session *s, const struct msg *m, void *arg)
 		cancel_by_caller(c, m->hdr.call_id);
 		return true;
 	default:
-		return true; /* keepalives, and what no client should send */
+		/* Keepalives, and what no client should send, go to no
+		 * stream. */
+		if (stream_is_part(m->hdr.type))
+			streams_message(&c->streams, m);
+		return true;
 	}
 }
 
@@ -200,6 +218,7 @@ on_open(struct session *s, void *arg)
 	struct server_conn *c = arg;
 
 	c->admission->was_open = true;
+	streams_open(&c->streams, s);
 	tell(c->worker, &c->admission->trusted);
 	if (c->worker->stopping)
 		session_drain(s);
@@ -232,8 +251,18 @@ on_confirmed(struct session *s, void *arg)
 	calls_confirm(arg, RK_OK);
 }
 
+static void
+on_low(struct session *s, void *arg)
+{
+	struct server_conn *c = arg;
+
+	(void)s;
+	streams_low(&c->streams);
+}
+
 static const struct session_events session_callbacks = {
 	.open = on_open,
+	.low = on_low,
 	.confirmed = on_confirmed,
 	.message = on_message,
 	.closed = on_closed,
@@ -257,7 +286,7 @@ server_conn_settle(struct server_conn *c)
 	if (c->full && !c->worker->stopping &&
 	    c->n_running < c->worker->server->conf.max_calls) {
 		c->full = false;
-		session_pause(c->session, false);
+		session_pause(c->session, SESSION_PAUSE_CALLS, false);
 	}
 }
 
@@ -295,6 +324,7 @@ take_over(struct admission *a)
 	c->gone.fn = on_gone;
 	c->next_deadline = RK_NEVER;
 	TAILQ_INIT(&c->running);
+	streams_init(&c->streams, c->worker->loop);
 	sc.arg = c;
 	if ((r = session_open(&sc, &top, &c->session)) != RK_OK) {
 		free(c);
@@ -339,8 +369,8 @@ worker_stop(struct mail *m)
 		calls_confirm(c, RK_ECANCELED); /* it cannot be waited for */
 		if (c->n_running == 0)
 			session_drain(c->session);
-		else
-			session_pause(c->session, true);
+		else if (!streams_any(&c->streams))
+			session_pause(c->session, SESSION_PAUSE_CALLS, true);
 	}
 	tell(w, &w->acked);
 }

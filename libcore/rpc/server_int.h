@@ -11,6 +11,7 @@
 #include "rpc/mail.h"
 #include "rpc/methods.h"
 #include "rpc/session.h"
+#include "rpc/stream.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -166,6 +167,7 @@ struct server_conn {
 	struct loop_hook gone;       /* when the session's memory is, too */
 	bool full;                   /* max_calls reached: paused */
 	struct call_list running;    /* deferred calls */
+	struct streams streams;      /* of these */
 	unsigned n_running;
 	uint64_t next_deadline;
 	struct rk_timer *timer;
@@ -182,6 +184,7 @@ struct rk_call {
 	bool in_handler;
 	bool canceled;
 	bool oneway;
+	bool is_stream;
 	bool early; /* its handler began before the handshake had ended */
 	struct rk_str service; /* of the request, to be echoed */
 	struct rk_str subject;
@@ -254,6 +257,8 @@ void worker_free_calls(struct worker *w);
 
 /* call.c: the worker's thread */
 void call_dispatch(struct server_conn *c, const struct msg *m);
+/* Answer a request that does not become a call. */
+void call_refuse(struct server_conn *c, const struct msg *m, const char *why);
 void call_cancel(struct rk_call *call, enum rk_cancel_why why);
 void call_release(struct rk_call *call);
 

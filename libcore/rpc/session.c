@@ -25,7 +25,7 @@ struct session {
 	void *arg;
 	const struct session_trust *trust;
 	struct buf body; /* of the last compressed message */
-	bool paused;     /* by the owner */
+	unsigned paused; /* by the owner: enum session_pause, or-ed */
 	bool full;       /* by ourselves: too much waits to be sent */
 	bool is_kin;     /* the peer is rpckit, too */
 	bool has_apart;  /* long messages may go on ways of their own */
@@ -245,11 +245,11 @@ broken(struct session *s, const struct rk_error *detail)
 static bool
 may_deliver(struct session *s)
 {
-	if (s->trust->server && !s->paused && !session_has_room(s)) {
+	if (s->trust->server && s->paused == 0 && !session_has_room(s)) {
 		s->full = true;
 		conn_pause(s->conn, true);
 	}
-	return !s->paused && !s->full && conn_state(s->conn) == CONN_OPEN;
+	return s->paused == 0 && !s->full && conn_state(s->conn) == CONN_OPEN;
 }
 
 static size_t
@@ -317,7 +317,17 @@ on_room(struct conn *c, void *arg)
 	if (!s->full)
 		return;
 	s->full = false;
-	conn_pause(c, s->paused);
+	conn_pause(c, s->paused != 0);
+}
+
+static void
+on_low(struct conn *c, void *arg)
+{
+	struct session *s = arg;
+
+	(void)c;
+	if (s->events->low != NULL)
+		s->events->low(s, s->arg);
 }
 
 static void
@@ -347,6 +357,7 @@ static const struct conn_events conn_callbacks = {
 	.apart = on_apart,
 	.confirmed = on_confirmed,
 	.room = on_room,
+	.low = on_low,
 	.closed = on_closed,
 };
 
@@ -437,7 +448,7 @@ session_is_early(const struct session *s)
 static bool
 goes_apart(const struct session *s, const struct msg *m)
 {
-	return m->payload.len >= APART_MIN && s->has_apart &&
+	return m->payload.len >= APART_MIN && s->has_apart && !m->in_order &&
 	       (m->hdr.type == RK_TYPE_CALL || m->hdr.type == RK_TYPE_REPLY);
 }
 
@@ -487,10 +498,25 @@ session_is_flushed(const struct session *s)
 }
 
 void
-session_pause(struct session *s, bool pause)
+session_pause(struct session *s, enum session_pause why, bool pause)
 {
-	s->paused = pause;
-	conn_pause(s->conn, pause || s->full);
+	if (pause)
+		s->paused |= (unsigned)why;
+	else
+		s->paused &= ~(unsigned)why;
+	conn_pause(s->conn, s->paused != 0 || s->full);
+}
+
+size_t
+session_unsent(const struct session *s)
+{
+	return conn_unsent(s->conn);
+}
+
+void
+session_tell_low(struct session *s, size_t bytes)
+{
+	conn_tell_low(s->conn, bytes);
 }
 
 void

@@ -23,6 +23,8 @@ struct session_events {
 	 * it is early; it comes again when that is over.
 	 */
 	bool (*message)(struct session *s, const struct msg *m, void *arg);
+	/* session_tell_low(); may be NULL. */
+	void (*low)(struct session *s, void *arg);
 	/* What was early is so no more (session_is_early()); may be NULL. */
 	void (*confirmed)(struct session *s, void *arg);
 	/* The end, called once; the session is gone when it returns. */
@@ -79,8 +81,18 @@ bool session_has_room(const struct session *s);
 /* All that was queued has left the process. */
 bool session_is_flushed(const struct session *s);
 
-/* Deliver nothing for now; received bytes stay in the socket. */
-void session_pause(struct session *s, bool pause);
+/* Bytes that wait to leave. */
+size_t session_unsent(const struct session *s);
+/* Call `low` once, from a later turn, when fewer than this many do. */
+void session_tell_low(struct session *s, size_t bytes);
+
+/* Deliver nothing for now, for this reason; received bytes stay in the socket
+ * until no reason is left. */
+enum session_pause {
+	SESSION_PAUSE_CALLS = 1,  /* too many run, or the server stops */
+	SESSION_PAUSE_STREAMS = 2 /* too many parts wait */
+};
+void session_pause(struct session *s, enum session_pause why, bool pause);
 void session_set_busy(struct session *s, bool busy);
 /* Send what is queued, then close: closed with RK_ECANCELED. */
 void session_drain(struct session *s);

@@ -28,7 +28,9 @@ enum rk_type {
 	RK_TYPE_DOWNLOAD = 108,
 	RK_TYPE_DOWNLOAD_BEGIN = 109,
 	RK_TYPE_DOWNLOAD_MORE = 110,
-	RK_TYPE_DOWNLOAD_END = 111
+	RK_TYPE_DOWNLOAD_END = 111,
+	/* rpckit's own, between peers that both know them */
+	RK_TYPE_CREDIT = 200 /* how much of a stream may be sent */
 };
 
 /* Wall-clock time; is_set false stands for "no time". */
