@@ -175,10 +175,7 @@ on_acked(ngtcp2_conn *q, int64_t id, uint64_t offset, uint64_t len, void *user,
 		return 0;
 	quic_out_confirm(a != NULL ? &a->out : &c->out, offset + len);
 	tell_if_settled(c);
-	if (c->tell_room && quic_conn_held(c) < QUIC_OUT_LOW) {
-		c->tell_room = false;
-		quic_conn_raise(c, RK_WRITE);
-	}
+	quic_conn_tell_room(c);
 	return 0;
 }
 

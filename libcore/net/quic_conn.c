@@ -536,6 +536,16 @@ quic_conn_keep_alive(struct quic_conn *c)
 	    c->q, ns > KEEPALIVE_LEAST_NS ? ns : KEEPALIVE_LEAST_NS);
 }
 
+void
+quic_conn_tell_room(struct quic_conn *c)
+{
+	if (!c->tell_room || quic_conn_held(c) >= QUIC_OUT_LOW ||
+	    quic_out_unsent(&c->out) >= QUIC_OUT_AHEAD / 2)
+		return;
+	c->tell_room = false;
+	quic_conn_raise(c, RK_WRITE);
+}
+
 uint64_t
 quic_conn_held(const struct quic_conn *c)
 {

@@ -28,10 +28,14 @@ enum quic_app {
 	QUIC_APP_FAILED = 5
 };
 
-/* A sender has room while less than HIGH is not confirmed, and is told of it
- * below LOW. */
+/*
+ * A sender has room while less than HIGH is not confirmed, and less than AHEAD
+ * of it was never sent; it is told below LOW, and below half of that.  What
+ * waits above here can still be put in another order.
+ */
 #define QUIC_OUT_HIGH (4u << 20)
 #define QUIC_OUT_LOW (QUIC_OUT_HIGH - (256u << 10))
+#define QUIC_OUT_AHEAD (256u << 10)
 
 /* Local ids at a time: ngtcp2's pool, the first one, and the peer's first. */
 #define QUIC_IDS 12
@@ -193,6 +197,8 @@ uint64_t quic_conn_patience(const struct quic_conn *c);
 /* The handshake is over: say something often enough for that. */
 void quic_conn_keep_alive(struct quic_conn *c);
 /* Bytes sent or to be sent that the peer has not confirmed. */
+/* Tell a sender that waits, if there is room. */
+void quic_conn_tell_room(struct quic_conn *c);
 uint64_t quic_conn_held(const struct quic_conn *c);
 /* The peer has accepted us, and confirmed all that was sent; or never will. */
 bool quic_conn_is_settled(const struct quic_conn *c);

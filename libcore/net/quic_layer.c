@@ -120,6 +120,8 @@ op_send(struct layer *l, const uint8_t *src, size_t len, size_t *n)
 {
 	struct quic_conn *c = of(l);
 	uint64_t held = quic_conn_held(c);
+	uint64_t unsent = quic_out_unsent(&c->out);
+	uint64_t room;
 	enum rk_err r;
 
 	*n = 0;
@@ -127,12 +129,15 @@ op_send(struct layer *l, const uint8_t *src, size_t len, size_t *n)
 		return RK_ESTATE;
 	if (c->state != QUIC_LIVE)
 		return c->error.code;
-	if (held >= QUIC_OUT_HIGH) {
+	if (held >= QUIC_OUT_HIGH || unsent >= QUIC_OUT_AHEAD) {
 		c->tell_room = true;
 		lower(c, RK_WRITE);
 		return RK_EAGAIN;
 	}
-	len = len < QUIC_OUT_HIGH - held ? len : (size_t)(QUIC_OUT_HIGH - held);
+	room = QUIC_OUT_AHEAD - unsent;
+	if (room > QUIC_OUT_HIGH - held)
+		room = QUIC_OUT_HIGH - held;
+	len = len < room ? len : (size_t)room;
 	if ((r = quic_out_put(&c->out, src, len)) != RK_OK)
 		return err_set(&c->error, r, "out of memory");
 	*n = len;

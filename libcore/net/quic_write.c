@@ -233,6 +233,7 @@ write_packets(struct quic_conn *c, bool whole)
 		add_packet(c, &b, &ps.path, (uint8_t)pi.ecn, (size_t)n);
 	}
 	send_batch(c, &b);
+	quic_conn_tell_room(c);
 	if (c->paced && total > 0)
 		ngtcp2_conn_update_pkt_tx_time(c->q, loop_now_ns(c->end->loop));
 }

@@ -12,6 +12,7 @@
 
 #define WASTE_LEN 4096
 #define WASTE_ROUNDS 16
+#define NOTSENT_MAX (128 * 1024)
 
 struct sock {
 	struct layer layer;
@@ -314,10 +315,24 @@ static const struct layer_ops unix_ops = {
 	.free = op_free,
 };
 
+/*
+ * Slower without these, not wrong.  What the kernel keeps beyond what it may
+ * send now stands in front of everything that is sent later: little of it.
+ */
+static void
+set_tcp_options(int fd)
+{
+	const int on = 1;
+	const int ahead = NOTSENT_MAX;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(
+	    fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &ahead, sizeof(ahead));
+}
+
 enum rk_err
 sock_layer_new(int fd, enum addr_scheme scheme, struct layer **out)
 {
-	const int on = 1;
 	struct sock *s;
 
 	*out = NULL;
@@ -332,9 +347,8 @@ sock_layer_new(int fd, enum addr_scheme scheme, struct layer **out)
 	s->connected = find_peer(fd, &s->remote);
 	if (!s->connected)
 		find_goal(fd, &s->remote);
-	/* Slower without it, not wrong. */
 	if (scheme != ADDR_UNIX)
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		set_tcp_options(fd);
 	*out = &s->layer;
 	return RK_OK;
 }
