@@ -45,6 +45,18 @@ streams_any(const struct streams *t)
 	return !TAILQ_EMPTY(&t->all);
 }
 
+bool
+streams_has(const struct streams *t, uint64_t seqno)
+{
+	const struct rk_stream *s;
+
+	TAILQ_FOREACH (s, &t->all, link) {
+		if (s->seqno == seqno)
+			return true;
+	}
+	return false;
+}
+
 /* What a peer that says nothing of credit may send. */
 static uint64_t
 first_limit(const struct streams *t)

@@ -89,6 +89,7 @@ void streams_closed(struct streams *t);
 /* session_tell_low() was answered. */
 void streams_low(struct streams *t);
 bool streams_any(const struct streams *t);
+bool streams_has(const struct streams *t, uint64_t seqno);
 /* A message for a stream that is open; of others it is dropped. */
 void streams_message(struct streams *t, const struct msg *m);
 /* Is it a message of streams (but none that opens one)? */

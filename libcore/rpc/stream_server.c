@@ -124,6 +124,11 @@ begin(struct rk_call *call, unsigned kind)
 	struct server_conn *c = call->conn;
 	struct rk_stream *s;
 
+	if (streams_has(&c->streams, call->seqno)) {
+		(void)rk_call_fail(
+		    call, "stream: its number is in use", NULL, 0);
+		return NULL;
+	}
 	if (rk_call_defer(call) == 0)
 		return NULL;
 	s = stream_new(&c->streams, (enum rk_stream_kind)kind, call->msg);

@@ -76,6 +76,22 @@ raw_close(int fd)
 	assert_int_equal(close(fd), 0);
 }
 
+size_t
+raw_put_some(int fd, const void *data, size_t len)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	size_t sent = 0;
+
+	while (sent < len && poll(&p, 1, 300) == 1) {
+		ssize_t n = send(fd, (const uint8_t *)data + sent, len - sent,
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		assert_true(n > 0);
+		sent += (size_t)n;
+	}
+	return sent;
+}
+
 void
 raw_put(int fd, const void *data, size_t len)
 {

@@ -14,6 +14,8 @@ int raw_accept(int fd);
 void raw_close(int fd);
 /* All of it; a peer that ends the connection meanwhile is no failure. */
 void raw_put(int fd, const void *data, size_t len);
+/* As much as is taken until nothing is for a while; how much that was. */
+size_t raw_put_some(int fd, const void *data, size_t len);
 /* No more will be sent. */
 void raw_finish(int fd);
 /* The next message; false: the peer has ended.  Views live until the next. */

@@ -233,6 +233,16 @@ open_early(struct rk_stream *s, void *arg)
 	rk_stream_listen(s, &events, arg);
 }
 
+/* Takes everything and never answers. */
+static void
+open_deaf(struct rk_stream *s, void *arg)
+{
+	static const struct rk_stream_events events = { .ended = on_ended };
+
+	(void)new_sum(s);
+	rk_stream_listen(s, &events, arg);
+}
+
 static void
 open_never(struct rk_stream *s, void *arg)
 {
@@ -275,6 +285,9 @@ install(struct rpcrig *r, void *arg)
 		{ .name = "early",
 		    .stream = open_early,
 		    .streams = RK_STREAM_UP | RK_STREAM_BOTH },
+		{ .name = "deaf",
+		    .stream = open_deaf,
+		    .streams = RK_STREAM_UP },
 		{ .name = "never",
 		    .stream = open_never,
 		    .streams = RK_STREAM_UP },
@@ -379,4 +392,18 @@ streamrig_take(struct rk_stream *s, uint64_t want)
 	assert_int_equal(r, RK_ENOENT);
 	assert_int_equal(got, want);
 	assert_true(last || want == 0);
+}
+
+static void
+let_go_on(struct rpcrig *r, void *arg)
+{
+	(void)r;
+	(void)arg;
+	rk_stream_pause(atomic_load(&streamworld.stalled), false);
+}
+
+void
+streamrig_resume(struct rpcrig *rig)
+{
+	rpcrig_do(rig, let_go_on, NULL);
 }

@@ -17,6 +17,7 @@
  *	both    each part back, taken only when the last one could be sent
  *	stall   as up, paused: streamworld.stalled
  *	early   fails at the third part
+ *	deaf    takes all, and does not answer
  *	never   does not listen
  *	atonce  answers with its request
  *	echo    a plain call
@@ -32,6 +33,8 @@ extern struct streamworld streamworld;
 void streamrig_begin(struct rpcrig *rig, const struct rpcrun *run);
 /* Wait until *what is n or more. */
 void streamrig_await(const atomic_uint *what, unsigned n);
+/* Let `stall` take parts: a rig without further threads. */
+void streamrig_resume(struct rpcrig *rig);
 uint32_t streamrig_mix(uint32_t h, const void *data, size_t len);
 
 struct rk_stream *streamrig_open(struct rk_client *c, enum rk_stream_kind kind,
