@@ -188,6 +188,27 @@ for kind in later work; do
 	t 'and takes its socket away' test ! -e socket
 done
 
+start_stream() {
+	start stream serve certs tls://127.0.0.1:0
+	until_ok has_url
+}
+
+shout() {
+	{
+		seq 1 5000
+		echo hello, Anna
+	} | client stream shout certs "$url" >shout.out || return 1
+	{
+		seq 1 5000
+		echo HELLO, ANNA
+	} | cmp - shout.out
+}
+
+chmod u+w known_client_keys
+t 'a server of streams starts' start_stream
+t 'five thousand parts go there and come back' shout
+t 'it stops' stop
+
 t 'the manual lists every error' every_error
 t 'the client in the manual compiles' compile 1
 t 'and the server' compile 2
