@@ -72,6 +72,7 @@ destroy(struct rk_client *c)
 	rk_timer_free(c->timer);
 	tls_ctx_free(c->tls);
 	client_quic_fini(c);
+	stream_client_leave(&c->streams);
 	streams_fini(&c->streams);
 	pending_fini(&c->pending);
 	buf_fini(&c->waiting);

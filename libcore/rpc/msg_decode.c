@@ -319,6 +319,7 @@ clear(struct msg *m)
 	HDR_FIELDS(CLEAR, CLEAR)
 	m->payload = (struct rk_bytes){ .ptr = NULL };
 	m->error = (struct rk_str){ .ptr = NULL };
+	m->in_order = false;
 }
 
 enum rk_err

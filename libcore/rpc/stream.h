@@ -131,6 +131,8 @@ void stream_server_broken(struct rk_stream *s, const char *why);
 void stream_client_broken(struct rk_stream *s, const char *why);
 /* stream_client.c: the answer's turn has come. */
 void stream_client_ended(struct rk_stream *s);
+/* The client is going, and with it those that still wait to be taken. */
+void stream_client_leave(struct streams *t);
 
 /* The same two: what both ends may be asked. */
 const struct rk_peer *stream_server_peer(const struct rk_stream *s);

@@ -56,6 +56,24 @@ on_reply(struct rk_client *c, const struct rk_reply *reply, void *arg)
 		stream_silence(s);
 }
 
+void
+stream_client_leave(struct streams *t)
+{
+	static const struct rk_reply canceled = { .code = RK_ECANCELED,
+		.maybe_executed = true };
+	struct rk_stream *s = TAILQ_FIRST(&t->all);
+
+	/* Each callback may change the list: start over. */
+	while (s != NULL) {
+		if (s->events == NULL || !s->answered) {
+			s = TAILQ_NEXT(s, link);
+			continue;
+		}
+		tell_ended(s, &canceled);
+		s = TAILQ_FIRST(&t->all);
+	}
+}
+
 /* Out of the pending table, and the server told; the rest comes from there. */
 static void
 end_call(struct rk_stream *s, enum rk_err code)

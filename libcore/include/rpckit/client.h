@@ -27,7 +27,8 @@ struct rk_client_conf {
 	/*
 	 * Called once when the connection has ended or could not be made (also
 	 * by rk_client_shutdown(), with RK_ECANCELED), after every call
-	 * has completed.  May be NULL.
+	 * has completed, but streams that are paused and have their answer.
+	 * May be NULL.
 	 */
 	void (*closed)(
 	    struct rk_client *c, const struct rk_error *why, void *arg);

@@ -59,7 +59,8 @@ struct rk_stream_events {
 	/*
 	 * The end, once; s is gone when it returns.  A client: the answer, or
 	 * why there is none, as of every call; parts that wait, because the
-	 * stream is paused, are delivered before an answer.  A server: nobody
+	 * stream is paused, are delivered before an answer, also when the
+	 * connection has ended meanwhile.  A server: nobody
 	 * needs the answer any more (RK_ECANCELED: the caller said so,
 	 * RK_ETIMEOUT: its deadline, RK_ECLOSED: the connection, RK_EPROTO: it
 	 * broke the rules of streams); after an answer of its own it is not
