@@ -510,7 +510,8 @@ quic_conn_input(struct quic_conn *c, const struct addr *local,
 		begin_again(c, local, remote, data, len);
 	if (rv != 0)
 		quic_conn_fail(c, rv);
-	quic_conn_touch(c);
+	c->heard++;
+	quic_conn_stir(c);
 }
 
 uint64_t
@@ -562,8 +563,22 @@ quic_conn_is_settled(const struct quic_conn *c)
 void
 quic_conn_arm(struct quic_conn *c)
 {
-	if (c->state == QUIC_LIVE)
-		loop_timer_set_ns(c->timer, ngtcp2_conn_get_expiry(c->q));
+	uint64_t at;
+
+	if (c->state != QUIC_LIVE)
+		return;
+	at = ngtcp2_conn_get_expiry(c->q);
+	if (c->heard > 0 && at > loop_now_ns(c->end->loop) + QUIC_ACK_LATE_NS)
+		at = loop_now_ns(c->end->loop) + QUIC_ACK_LATE_NS;
+	loop_timer_set_ns(c->timer, at);
+}
+
+bool
+quic_conn_may_wait(const struct quic_conn *c)
+{
+	return !c->due && c->confirmed && c->heard > 0 &&
+	       c->heard < QUIC_ACK_LATE_PACKETS &&
+	       quic_out_unsent(&c->out) == 0;
 }
 
 void

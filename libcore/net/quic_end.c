@@ -164,7 +164,9 @@ on_hook(struct loop_hook *h)
 		TAILQ_REMOVE(&e->dirty, c, dirty);
 		c->is_dirty = false;
 		c->first = true;
-		if (c->state == QUIC_LIVE)
+		if (c->state == QUIC_LIVE && quic_conn_may_wait(c))
+			quic_conn_arm(c);
+		else if (c->state == QUIC_LIVE)
 			quic_conn_write(c);
 		if (c->state == QUIC_DEAD && !c->held) {
 			quic_conn_free(c);
@@ -181,6 +183,13 @@ on_hook(struct loop_hook *h)
 
 void
 quic_conn_touch(struct quic_conn *c)
+{
+	c->due = true;
+	quic_conn_stir(c);
+}
+
+void
+quic_conn_stir(struct quic_conn *c)
 {
 	if (!c->is_dirty) {
 		TAILQ_INSERT_TAIL(&c->end->dirty, c, dirty);

@@ -95,6 +95,7 @@ struct quic_conn {
 	bool fin_sent;     /* and was */
 	bool end_told;     /* recv() has said how it ended */
 	bool paced;        /* not on loopback */
+	bool due;          /* something is to be written that cannot wait */
 	bool first;        /* the next flush is the first of this turn */
 	bool tell_room;    /* a sender waits for room, */
 	bool tell_settled; /* or for everything to be confirmed */
@@ -115,6 +116,7 @@ struct quic_conn {
 	struct quic_aparts arrived;
 	size_t n_outgoing;
 	unsigned packets;      /* so that no stream waits for ever */
+	unsigned heard;        /* packets since the last that was written */
 	struct rk_error error; /* why it is not LIVE; RK_OK while it is */
 	struct quic_map_entry ids[QUIC_IDS];
 	struct quic_peer_token tokens[QUIC_PEER_TOKENS];
@@ -191,6 +193,16 @@ void quic_conn_close(struct quic_conn *c, const ngtcp2_ccerr *cc);
 void quic_conn_fail(struct quic_conn *c, int rv);
 /* Write at the end of this turn. */
 void quic_conn_touch(struct quic_conn *c);
+/*
+ * The same, if more was heard than an acknowledgement can be kept back for:
+ * what is written soon carries it for nothing, and answers usually are.  No
+ * longer than QUIC_ACK_LATE_NS.
+ */
+#define QUIC_ACK_LATE_NS NGTCP2_MILLISECONDS
+#define QUIC_ACK_LATE_PACKETS 4
+void quic_conn_stir(struct quic_conn *c);
+/* Is there nothing that this turn has to write? */
+bool quic_conn_may_wait(const struct quic_conn *c);
 void quic_conn_arm(struct quic_conn *c);
 /* After so many nanoseconds of silence it is over, as the ends have agreed. */
 uint64_t quic_conn_patience(const struct quic_conn *c);

@@ -74,7 +74,7 @@ give_credit(struct quic_conn *c, size_t n)
 		return;
 	if (ngtcp2_conn_extend_max_stream_offset(c->q, c->stream, n) == 0)
 		ngtcp2_conn_extend_max_offset(c->q, n);
-	quic_conn_touch(c);
+	quic_conn_stir(c);
 }
 
 static bool

@@ -241,6 +241,8 @@ write_packets(struct quic_conn *c, bool whole)
 void
 quic_conn_write(struct quic_conn *c)
 {
+	c->due = false;
+	c->heard = 0;
 	write_packets(c, false);
 	quic_conn_arm(c);
 }
