@@ -27,6 +27,8 @@ static const struct form {
 	[WORK_PIPE] = { "pipe", "dso" },
 	[WORK_DIAL] = { "dial", "dm" },
 	[WORK_IDLE] = { "idle", "n" },
+	[WORK_UP] = { "up", "ds" },
+	[WORK_DOWN] = { "down", "ds" },
 };
 
 static const char usage_text[] =
@@ -36,6 +38,8 @@ static const char usage_text[] =
     "  pipe   URL CERTS DURATION SIZE OUTSTANDING   many at a time\n"
     "  dial   URL CERTS DURATION full|resumed|early connect, call, close\n"
     "  idle   URL CERTS COUNT                       hold connections\n"
+    "  up     URL CERTS DURATION SIZE               parts of SIZE, one way\n"
+    "  down   URL CERTS DURATION SIZE               the same from the server\n"
     "CERTS is a folder, or - for none.  -p names the server's process, whose\n"
     "CPU time and memory are measured too.\n";
 
@@ -216,7 +220,9 @@ args_run(const struct program *p, int argc, char **argv)
 		return rk_err_exit(r);
 	}
 	raise_limit();
-	r = p->run[a.work](&a, &err);
+	r = p->run[a.work] == NULL
+	        ? err_set(&err, RK_EUNSUPPORTED, "not for this program")
+	        : p->run[a.work](&a, &err);
 	if (r == RK_OK && fflush(stdout) != 0)
 		r = err_set(&err, RK_EIO, "standard output: cannot write");
 	if (r != RK_OK)

@@ -12,6 +12,8 @@ enum work {
 	WORK_PIPE,
 	WORK_DIAL,
 	WORK_IDLE,
+	WORK_UP,
+	WORK_DOWN,
 	WORK_COUNT
 };
 

@@ -70,7 +70,8 @@ echo(struct raw_conn *c)
 		if ((r = raw_recv(c, 0)) != RK_OK)
 			return r;
 		while (raw_peek_frame(c, &payload, &len) && r == RK_OK) {
-			r = raw_put_frame(c, payload, len);
+			if (len == 0 || payload[0] != LIMIT_UNANSWERED)
+				r = raw_put_frame(c, payload, len);
 			raw_drop_frame(c);
 		}
 		if (r == RK_OK && c->shaken)
@@ -194,6 +195,7 @@ main(int argc, char **argv)
 		    [WORK_PIPE] = limit_pipe,
 		    [WORK_DIAL] = limit_dial,
 		    [WORK_IDLE] = limit_idle,
+		    [WORK_UP] = limit_up,
 		},
 	};
 

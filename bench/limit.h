@@ -8,5 +8,9 @@ work_fn limit_seq;
 work_fn limit_pipe;
 work_fn limit_dial;
 work_fn limit_idle;
+work_fn limit_up;
+
+/* A frame that begins so is not answered. */
+#define LIMIT_UNANSWERED 1
 
 #endif

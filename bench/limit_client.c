@@ -232,6 +232,50 @@ out:
 	return r;
 }
 
+/* ---- one way ---- */
+
+/* So much is written at a time. */
+#define UP_AT_A_TIME (256u * 1024)
+
+static enum rk_err
+keep_sending(struct limit *l)
+{
+	uint64_t begun = meter_now();
+	bool more = true;
+	enum rk_err r = RK_OK;
+
+	l->payload[0] = LIMIT_UNANSWERED;
+	while (r == RK_OK && more) {
+		while (r == RK_OK && more &&
+		       buf_len(&l->conn->out) < UP_AT_A_TIME) {
+			r = raw_put_frame(l->conn, l->payload, l->args->size);
+			more = meter_call(&l->meter, begun, meter_now());
+		}
+		if (r == RK_OK)
+			r = raw_flush(l->conn); /* which waits */
+		begun = meter_now();
+	}
+	return r;
+}
+
+enum rk_err
+limit_up(const struct args *a, struct rk_error *err)
+{
+	struct limit *l;
+	enum rk_err r;
+
+	if ((r = open_limit(&l, a, err)) != RK_OK ||
+	    (r = raw_dial(&l->end, &l->conn, err)) != RK_OK ||
+	    (r = meter_start(&l->meter, a, err)) != RK_OK ||
+	    (r = keep_sending(l)) != RK_OK)
+		goto out;
+	meter_report(&l->meter);
+out:
+	(void)told(l, r, err); /* returns r */
+	close_limit(l);
+	return r;
+}
+
 /* ---- connect, call once, close ---- */
 
 /* A first connection has nothing to resume. */

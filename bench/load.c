@@ -2,11 +2,13 @@
 #include "load.h"
 
 #include "base/error.h"
+#include "base/str.h"
 
 #include <rpckit/rpckit.h>
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #define CONNS_MAX 20000
 
@@ -38,6 +40,48 @@ echo(struct rk_call *call, void *arg)
 	(void)rk_call_reply(call, p.ptr, p.len); /* the caller is told */
 }
 
+/* Parts of as many bytes as the request says, for ever. */
+static void
+pump(struct rk_stream *s, void *arg)
+{
+	static const uint8_t zeros[RK_PAYLOAD_MAX];
+	const struct rk_part part = {
+		.payload = { zeros, (size_t)(uintptr_t)rk_stream_data(s) },
+	};
+
+	(void)arg;
+	while (rk_stream_send(s, &part) == RK_OK)
+		continue;
+}
+
+static void
+open_down(struct rk_stream *s, void *arg)
+{
+	static const struct rk_stream_events events = { .writable = pump };
+	struct rk_bytes text = rk_stream_request(s);
+	uint64_t size = 0;
+	char number[32] = "";
+
+	if (text.len > 0 && text.len < sizeof(number))
+		memcpy(number, text.ptr, text.len);
+	if (str_parse_u64(number, 1, RK_PAYLOAD_MAX, &size) != RK_OK) {
+		(void)rk_stream_fail(s, "a size is needed", NULL, 0);
+		return;
+	}
+	rk_stream_set_data(s, (void *)(uintptr_t)size);
+	rk_stream_listen(s, &events, arg);
+	pump(s, arg);
+}
+
+/* Takes and forgets. */
+static void
+open_up(struct rk_stream *s, void *arg)
+{
+	static const struct rk_stream_events events = { 0 };
+
+	rk_stream_listen(s, &events, arg);
+}
+
 static void
 on_signal(int signo, void *arg)
 {
@@ -56,11 +100,16 @@ set_up(struct rk_server *server, const char *url, struct rk_error *err)
 {
 	static const struct rk_method methods[] = {
 		{ .name = "echo", .fn = echo, .idempotent = true },
+		{ .name = "up", .stream = open_up, .streams = RK_STREAM_UP },
+		{ .name = "down",
+		    .stream = open_down,
+		    .streams = RK_STREAM_DOWN },
 	};
 	char bound[128];
 	enum rk_err r;
 
-	if ((r = rk_server_methods(server, methods, 1, NULL, NULL, err)) !=
+	if ((r = rk_server_methods(server, methods,
+	         sizeof(methods) / sizeof(methods[0]), NULL, NULL, err)) !=
 	        RK_OK ||
 	    (r = rk_server_listen(server, url, bound, err)) != RK_OK ||
 	    (r = rk_server_start(server, err)) != RK_OK)
@@ -130,6 +179,8 @@ main(int argc, char **argv)
 		    [WORK_PIPE] = load_pipe,
 		    [WORK_DIAL] = load_dial,
 		    [WORK_IDLE] = load_idle,
+		    [WORK_UP] = load_up,
+		    [WORK_DOWN] = load_down,
 		},
 	};
 

@@ -14,5 +14,8 @@ work_fn load_seq;
 work_fn load_pipe;
 work_fn load_dial;
 work_fn load_idle;
+/* load_stream.c */
+work_fn load_up;
+work_fn load_down;
 
 #endif

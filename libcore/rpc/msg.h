@@ -44,5 +44,8 @@ RK_MUST enum rk_err msg_encode(struct buf *b, const struct msg *m,
  */
 RK_MUST enum rk_err msg_keep(
     const struct msg *m, struct msg *out, void **owned);
+/* The same in memory of the caller's, of so many bytes. */
+size_t msg_keep_len(const struct msg *m);
+void msg_keep_at(const struct msg *m, struct msg *out, void *memory);
 
 #endif

@@ -32,27 +32,47 @@ widen(const char *ptr, size_t len, const char **low, const char **high)
 		*high = ptr + len;
 }
 
-enum rk_err
-msg_keep(const struct msg *src, struct msg *dst, void **owned)
+static const char *
+span(struct msg *m, size_t *len)
 {
 	struct rk_str *views[VIEWS];
+	const struct rk_bytes *bytes[] = { &m->payload, &m->hdr.args.raw };
 	const char *low = NULL, *high = NULL;
-	struct rk_bytes *bytes[] = { &dst->payload, &dst->hdr.args.raw };
-	char *copy;
 
-	*owned = NULL;
-	*dst = *src;
-	list_views(dst, views);
+	list_views(m, views);
 	for (size_t i = 0; i < VIEWS; i++)
 		widen(views[i]->ptr, views[i]->len, &low, &high);
 	for (size_t i = 0; i < 2; i++)
 		widen((const char *)bytes[i]->ptr, bytes[i]->len, &low, &high);
+	*len = low == NULL ? 0 : (size_t)(high - low);
+	return low;
+}
+
+size_t
+msg_keep_len(const struct msg *m)
+{
+	struct msg copy = *m;
+	size_t len;
+
+	(void)span(&copy, &len);
+	return len;
+}
+
+void
+msg_keep_at(const struct msg *src, struct msg *dst, void *memory)
+{
+	struct rk_str *views[VIEWS];
+	struct rk_bytes *bytes[] = { &dst->payload, &dst->hdr.args.raw };
+	char *copy = memory;
+	const char *low;
+	size_t len;
+
+	*dst = *src;
+	low = span(dst, &len);
 	if (low == NULL)
-		return RK_OK;
-	copy = malloc((size_t)(high - low) + 1);
-	if (copy == NULL)
-		return RK_ENOMEM;
-	memcpy(copy, low, (size_t)(high - low));
+		return;
+	memcpy(copy, low, len);
+	list_views(dst, views);
 	for (size_t i = 0; i < VIEWS; i++) {
 		if (views[i]->ptr != NULL)
 			views[i]->ptr = copy + (views[i]->ptr - low);
@@ -62,6 +82,15 @@ msg_keep(const struct msg *src, struct msg *dst, void **owned)
 			bytes[i]->ptr = (uint8_t *)copy +
 			                ((const char *)bytes[i]->ptr - low);
 	}
-	*owned = copy;
+}
+
+enum rk_err
+msg_keep(const struct msg *src, struct msg *dst, void **owned)
+{
+	*dst = *src;
+	*owned = malloc(msg_keep_len(src) + 1);
+	if (*owned == NULL)
+		return RK_ENOMEM;
+	msg_keep_at(src, dst, *owned);
 	return RK_OK;
 }

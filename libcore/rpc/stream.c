@@ -9,10 +9,16 @@
 struct stream_part {
 	TAILQ_ENTRY(stream_part) link;
 	struct msg m;
-	void *owned;
 	size_t size; /* of memory, for the connection's limit */
+	size_t cap;  /* of memory[] */
 	bool last;
+	uint8_t memory[];
 };
+
+/* Blocks kept for the next parts: giving 64 KiB back and asking for them again
+ * costs more than filling them. */
+#define SPARE_MAX 4
+#define SPARE_LEN (2u * RK_STREAM_PART)
 
 /* ---- tables ---- */
 
@@ -25,6 +31,7 @@ streams_init(struct streams *t, struct rk_loop *loop)
 	TAILQ_INIT(&t->all);
 	TAILQ_INIT(&t->work);
 	TAILQ_INIT(&t->wait);
+	TAILQ_INIT(&t->spare);
 }
 
 void
@@ -152,6 +159,33 @@ stream_release(struct rk_stream *s)
 	free(s);
 }
 
+static void
+drop_spare(struct streams *t)
+{
+	struct stream_part *p;
+
+	while ((p = TAILQ_FIRST(&t->spare)) != NULL) {
+		TAILQ_REMOVE(&t->spare, p, link);
+		free(p);
+	}
+	t->n_spare = 0;
+}
+
+void
+stream_part_free(struct rk_stream *s, struct stream_part *p)
+{
+	struct streams *t = s->owner;
+
+	if (p == NULL)
+		return;
+	if (p->cap != SPARE_LEN || t->n_spare == SPARE_MAX) {
+		free(p);
+		return;
+	}
+	TAILQ_INSERT_HEAD(&t->spare, p, link);
+	t->n_spare++;
+}
+
 void
 stream_silence(struct rk_stream *s)
 {
@@ -160,7 +194,7 @@ stream_silence(struct rk_stream *s)
 	s->over = true;
 	stream_wait(s, false);
 	while ((p = stream_pop(s)) != NULL)
-		stream_part_free(p);
+		stream_part_free(s, p);
 }
 
 void
@@ -170,10 +204,12 @@ stream_free(struct rk_stream *s)
 		return;
 	stream_silence(s);
 	set_working(s, false);
-	stream_part_free(s->shown);
+	stream_part_free(s, s->shown);
 	s->shown = NULL;
 	rk_reply_free(&s->answer);
 	TAILQ_REMOVE(&s->owner->all, s, link);
+	if (TAILQ_EMPTY(&s->owner->all))
+		drop_spare(s->owner);
 	s->gone = true;
 	stream_release(s);
 }
@@ -241,13 +277,23 @@ note_queued(struct streams *t, size_t size, bool more)
 	session_pause(t->session, SESSION_PAUSE_STREAMS, t->stuffed);
 }
 
-void
-stream_part_free(struct stream_part *p)
+/* Memory for a part of so many bytes. */
+static struct stream_part *
+new_part(struct streams *t, size_t len)
 {
-	if (p == NULL)
-		return;
-	free(p->owned);
-	free(p);
+	struct stream_part *p = TAILQ_FIRST(&t->spare);
+	const size_t cap =
+	    len > SPARE_LEN / 8 && len <= SPARE_LEN ? SPARE_LEN : len;
+
+	if (cap == SPARE_LEN && p != NULL) {
+		TAILQ_REMOVE(&t->spare, p, link);
+		t->n_spare--;
+		return p;
+	}
+	p = malloc(sizeof(*p) + cap);
+	if (p != NULL)
+		p->cap = cap;
+	return p;
 }
 
 static void
@@ -299,15 +345,15 @@ broken(struct rk_stream *s, const char *why)
 static void
 keep(struct rk_stream *s, const struct msg *m, bool last)
 {
-	struct stream_part *p = calloc(1, sizeof(*p));
+	struct stream_part *p = new_part(s->owner, msg_keep_len(m));
 
-	if (p == NULL || msg_keep(m, &p->m, &p->owned) != RK_OK) {
-		free(p);
+	if (p == NULL) {
 		broken(s, "out of memory");
 		return;
 	}
+	msg_keep_at(m, &p->m, p->memory);
 	p->last = last;
-	p->size = m->payload.len + m->hdr.args.raw.len + sizeof(*p);
+	p->size = sizeof(*p) + p->cap;
 	TAILQ_INSERT_TAIL(&s->parts, p, link);
 	note_queued(s->owner, p->size, true);
 }
@@ -455,7 +501,7 @@ deliver_waiting(struct rk_stream *s)
 		enter_part(s, &p->m, p->last);
 		if (!s->gone)
 			note_taken(s, p->m.payload.len);
-		stream_part_free(p);
+		stream_part_free(s, p);
 	}
 }
 

@@ -30,9 +30,11 @@ struct streams {
 	struct stream_list wait; /* for the connection to take more */
 	struct loop_hook hook;
 	struct rk_loop *loop;
-	struct session *session; /* NULL: none is open */
-	size_t queued;           /* bytes of parts that wait */
-	bool stuffed;            /* too many: the session is paused */
+	struct session *session;   /* NULL: none is open */
+	struct stream_parts spare; /* memory for more of them */
+	size_t n_spare;
+	size_t queued; /* bytes of parts that wait */
+	bool stuffed;  /* too many: the session is paused */
 };
 
 struct rk_stream {
@@ -109,7 +111,7 @@ void stream_take(struct rk_stream *s, const struct msg *m, bool last);
 /* The next part that waits, NULL: none; it is counted as taken. */
 struct stream_part *stream_pop(struct rk_stream *s);
 void stream_part_show(const struct stream_part *p, struct rk_part *out);
-void stream_part_free(struct stream_part *p);
+void stream_part_free(struct rk_stream *s, struct stream_part *p);
 /* No callback from now on, nothing waits any more. */
 void stream_silence(struct rk_stream *s);
 /* Tell a peer that does not know it how much it may send. */

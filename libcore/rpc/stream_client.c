@@ -223,7 +223,7 @@ rk_stream_next(struct rk_stream *s, struct rk_part *part, struct rk_error *err)
 	*part = (struct rk_part){ 0 };
 	if ((r = may_wait(s, err)) != RK_OK)
 		return r;
-	stream_part_free(s->shown);
+	stream_part_free(s, s->shown);
 	while ((s->shown = stream_pop(s)) == NULL && !s->answered) {
 		if ((r = wait(s, err)) != RK_OK)
 			return r;
@@ -246,7 +246,7 @@ rk_stream_finish(
 		return r;
 	for (;;) {
 		while ((p = stream_pop(s)) != NULL)
-			stream_part_free(p);
+			stream_part_free(s, p);
 		if (s->answered)
 			break;
 		if ((r = wait(s, err)) != RK_OK)
