@@ -18,7 +18,7 @@ struct stream_part {
 /* Blocks kept for the next parts: giving 64 KiB back and asking for them again
  * costs more than filling them. */
 #define SPARE_MAX 4
-#define SPARE_LEN (2u * RK_STREAM_PART)
+#define SPARE_LEN (RK_STREAM_PART + 4096u)
 
 /* ---- tables ---- */
 
@@ -282,10 +282,10 @@ static struct stream_part *
 new_part(struct streams *t, size_t len)
 {
 	struct stream_part *p = TAILQ_FIRST(&t->spare);
-	const size_t cap =
-	    len > SPARE_LEN / 8 && len <= SPARE_LEN ? SPARE_LEN : len;
+	const bool usual = len > SPARE_LEN / 2 && len <= SPARE_LEN;
+	const size_t cap = usual ? SPARE_LEN : len;
 
-	if (cap == SPARE_LEN && p != NULL) {
+	if (usual && p != NULL) {
 		TAILQ_REMOVE(&t->spare, p, link);
 		t->n_spare--;
 		return p;
