@@ -17,7 +17,7 @@ struct stream_part {
 
 /* Blocks kept for the next parts: giving 64 KiB back and asking for them again
  * costs more than filling them. */
-#define SPARE_MAX 4
+#define SPARE_MAX 16 /* a window of them */
 #define SPARE_LEN (RK_STREAM_PART + 4096u)
 
 /* ---- tables ---- */
