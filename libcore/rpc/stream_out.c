@@ -135,6 +135,12 @@ rk_stream_peer(const struct rk_stream *s)
 	                         : stream_server_peer(s);
 }
 
+struct rk_loop *
+rk_stream_loop(const struct rk_stream *s)
+{
+	return s->owner->loop;
+}
+
 uint64_t
 rk_stream_time_left(const struct rk_stream *s)
 {

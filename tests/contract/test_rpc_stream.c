@@ -151,6 +151,44 @@ many_at_a_time(void **state)
 	rpcrig_end(&rig);
 }
 
+/* ---- what a stream is joined to ---- */
+
+static void
+on_tick(struct rk_timer *t, void *arg)
+{
+	unsigned *ticks = arg;
+
+	(void)t;
+	(*ticks)++;
+}
+
+static void
+has_a_loop(void **state)
+{
+	static const struct rk_stream_events events = { .ended = many_ended };
+	struct rk_request req = { .method = "both" };
+	struct many m = { 0 };
+	struct rk_timer *t;
+	struct rpcrig rig;
+	struct rk_client *c;
+	struct rk_stream *s;
+	unsigned ticks = 0;
+
+	streamrig_begin(&rig, *state);
+	c = rpcrig_client(&rig);
+	assert_int_equal(
+	    rk_client_stream(c, RK_STREAM_BOTH, &req, &events, &m, &s), RK_OK);
+	assert_int_equal(
+	    rk_timer_new(rk_stream_loop(s), on_tick, &ticks, &t), RK_OK);
+	assert_int_equal(
+	    rk_timer_set(t, rk_loop_now(rk_stream_loop(s)) + 1), RK_OK);
+	rpcrig_turn(c, &ticks, 1);
+	rk_timer_free(t);
+	rk_client_free(c);
+	assert_int_equal(m.done, 1);
+	rpcrig_end(&rig);
+}
+
 int
 main(void)
 {
@@ -159,6 +197,7 @@ main(void)
 		{ "down", comes_down, RPC_ALL },
 		{ "both ways", goes_both_ways, RPC_ALL },
 		{ "many", many_at_a_time, RPC_ALL },
+		{ "loop", has_a_loop, RPC_ALL },
 	};
 
 	return rpcrig_run_cases(

@@ -90,6 +90,8 @@ RK_API enum rk_stream_kind rk_stream_kind(const struct rk_stream *s);
 RK_API void rk_stream_set_data(struct rk_stream *s, void *data);
 RK_API void *rk_stream_data(const struct rk_stream *s);
 RK_API const struct rk_peer *rk_stream_peer(const struct rk_stream *s);
+/* The loop it lives on: for watches and timers of what it is joined to. */
+RK_API struct rk_loop *rk_stream_loop(const struct rk_stream *s);
 /* Milliseconds left to the deadline; RK_NEVER without one. */
 RK_API uint64_t rk_stream_time_left(const struct rk_stream *s);
 
