@@ -193,19 +193,18 @@ out_warn(const struct out *o, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* As if SIGPIPE had never been ignored. */
-static void
-die_of_pipe(void)
+void
+out_die_of(int signo)
 {
 	struct sigaction plain = { .sa_handler = SIG_DFL };
 	sigset_t set;
 
-	(void)sigaction(SIGPIPE, &plain, NULL);
+	(void)sigaction(signo, &plain, NULL);
 	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGPIPE);
+	(void)sigaddset(&set, signo);
 	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
-	(void)raise(SIGPIPE);
-	_exit(128 + SIGPIPE);
+	(void)raise(signo);
+	_exit(128 + signo);
 }
 
 void
@@ -220,7 +219,7 @@ out_text(const struct out *o, const char *fmt, ...)
 	va_end(ap);
 	/* Other failures: the stream remembers them until out_flush(). */
 	if (n < 0 && errno == EPIPE)
-		die_of_pipe();
+		out_die_of(SIGPIPE);
 }
 
 void
@@ -229,7 +228,7 @@ out_bytes(const struct out *o, const void *data, size_t len)
 	(void)o;
 	/* As in out_text(). */
 	if (len > 0 && fwrite(data, 1, len, stdout) != len && errno == EPIPE)
-		die_of_pipe();
+		out_die_of(SIGPIPE);
 }
 
 enum rk_err
@@ -246,7 +245,7 @@ out_flush(const struct out *o)
 	if (!failed)
 		return RK_OK;
 	if (errnum == EPIPE)
-		die_of_pipe();
+		out_die_of(SIGPIPE);
 	clearerr(stdout);
 	err_sys(&err, RK_EIO, errnum, "cannot write the answer");
 	(void)out_error(o, &err, NULL);

@@ -48,6 +48,9 @@ void out_bytes(const struct out *o, const void *data, size_t len);
  */
 RK_MUST enum rk_err out_flush(const struct out *o);
 
+/* End as a signal that was caught or ignored would have ended us. */
+_Noreturn void out_die_of(int signo);
+
 /*
  * Records: fields of one kind of thing, shown as an aligned table, NDJSON or
  * plain lines.  Begin, add rows of values, end.
