@@ -2,7 +2,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "figures.h"
-#include "items.h"
+#include "request.h"
 #include "rpcsh.h"
 #include "show.h"
 #include "target.h"
@@ -60,36 +60,7 @@ const struct opt call_opts[] = {
 	{ 0 },
 };
 
-#define ARGS_MAX 64
-
-struct request {
-	struct rk_request req;
-	uint8_t *payload;
-	struct rk_arg args[ARGS_MAX];
-	bool raw;
-};
-
 /* ---- the argument ---- */
-
-static enum rk_err
-build_value(const struct args *a, struct items *in, struct request *q,
-    struct rk_error *err)
-{
-	const char *data = args_text(a, "data", NULL);
-	size_t n;
-	const char *const *words = args_operands(a, &n);
-	enum rk_err r = RK_OK;
-
-	if (data == NULL && n < 2)
-		return RK_OK;
-	if (data != NULL)
-		r = items_set(in, data, err);
-	for (size_t i = 1; r == RK_OK && i < n; i++)
-		r = items_put(in, words[i], err);
-	if (r == RK_OK)
-		r = items_encode(in, &q->payload, &q->req.payload_len, err);
-	return r;
-}
 
 static enum rk_err
 build_payload(const struct args *a, struct request *q, struct rk_error *err)
@@ -119,57 +90,12 @@ build_payload(const struct args *a, struct request *q, struct rk_error *err)
 	in.dry = args_flag(a, "dry-run");
 	q->raw = raw != NULL;
 	if (raw == NULL)
-		r = build_value(a, &in, q, err);
+		r = request_value(a, &in, q, err);
 	else
 		r = items_read(&in, raw, &q->payload, &q->req.payload_len, err);
 	items_fini(&in);
-	if (r == RK_OK && q->req.payload_len > RK_PAYLOAD_MAX)
-		r = err_set(err, RK_ETOOBIG,
-		    "argument: %zu bytes; a call carries at most %d",
-		    q->req.payload_len, RK_PAYLOAD_MAX);
 	q->req.payload = q->payload;
-	return r;
-}
-
-/* A key given again takes the place of what it was. */
-static struct rk_arg *
-place_for(struct request *q, struct rk_str key)
-{
-	size_t i = 0;
-
-	while (i < q->req.n_args &&
-	       (q->args[i].key.len != key.len ||
-	           memcmp(q->args[i].key.ptr, key.ptr, key.len) != 0))
-		i++;
-	if (i == q->req.n_args)
-		q->req.n_args++;
-	return &q->args[i];
-}
-
-static enum rk_err
-build_args(const struct args *a, struct request *q, struct rk_error *err)
-{
-	char shown[128];
-	size_t n;
-	const char *const *list = args_list(a, "arg", &n);
-
-	if (n > ARGS_MAX)
-		return err_set(
-		    err, RK_EINVAL, "-H: at most %d of them", ARGS_MAX);
-	q->req.args = q->args;
-	for (size_t i = 0; i < n; i++) {
-		const char *eq = strchr(list[i], '=');
-		struct rk_arg arg = { .key.ptr = list[i] };
-
-		if (eq == NULL || eq == list[i])
-			return err_set(err, RK_EINVAL,
-			    "-H \"%s\": not of the form K=V",
-			    str_escape(shown, sizeof(shown), list[i]));
-		arg.key.len = (size_t)(eq - list[i]);
-		arg.value = (struct rk_str){ eq + 1, strlen(eq + 1) };
-		*place_for(q, arg.key) = arg;
-	}
-	return RK_OK;
+	return r == RK_OK ? request_fits(q, err) : r;
 }
 
 /* Options that contradict one another; NULL: none do. */
@@ -201,34 +127,13 @@ static enum rk_err
 build(const struct args *a, struct request *q, struct rk_error *err)
 {
 	const char *wrong = contradiction(a);
-	size_t n, len;
-	const char *const *words = args_operands(a, &n);
 	enum rk_err r;
 
 	if (wrong != NULL)
 		return err_set(err, RK_EINVAL, "%s", wrong);
-	q->req.method = words[0];
-	q->req.subject = args_text(a, "subject", NULL);
-	len = strlen(words[0]);
-	if (len == 0 || len > RK_NAME_MAX)
-		return err_set(err, RK_EINVAL,
-		    "method: a name has 1 to %d bytes", RK_NAME_MAX);
-	if (q->req.subject != NULL && strlen(q->req.subject) > RK_SUBJECT_MAX)
-		return err_set(err, RK_EINVAL, "--subject: at most %d bytes",
-		    RK_SUBJECT_MAX);
-	if ((r = build_args(a, q, err)) != RK_OK)
+	if ((r = request_head(a, q, err)) != RK_OK)
 		return r;
 	return build_payload(a, q, err);
-}
-
-static int
-build_failed(const struct out *o, const struct rk_error *err)
-{
-	if (err->code == RK_EINVAL)
-		return out_error(o, err, "rpcsh call -h");
-	if (err->code == RK_ENOPASS)
-		return out_error(o, err, "k=@FILE takes the value from a file");
-	return out_error(o, err, NULL);
 }
 
 /* ---- the call ---- */
@@ -409,7 +314,7 @@ cmd_call(struct args *a, void *ctx)
 	(void)ctx;
 	out_init(&o, a);
 	if (build(a, &q, &err) != RK_OK) {
-		status = build_failed(&o, &err);
+		status = request_failed(&o, &err, "rpcsh call -h");
 	} else if (args_flag(a, "dry-run")) {
 		status = dry_run(a, &o, &q);
 	} else if (target_open(&t, a, &o, &status)) {

@@ -174,6 +174,28 @@ hex_bytes(const struct show *s, const uint8_t *data, size_t len)
 	return status;
 }
 
+enum rk_err
+show_put_text(struct buf *b, const char *text, size_t len)
+{
+	const char *end = text + len;
+	char shown[16];
+	uint32_t cp;
+	enum rk_err r = RK_OK;
+
+	while (text < end && r == RK_OK) {
+		size_t n = str_utf8(text, (size_t)(end - text), &cp);
+
+		n = n == 0 ? 1 : n;
+		if (memchr("\n\t\\", *text, 3) != NULL)
+			r = buf_put(b, text, 1);
+		else
+			r = buf_put_str(
+			    b, rk_escape(shown, sizeof(shown), text, n));
+		text += n;
+	}
+	return r;
+}
+
 /*
  * Text that is no msgpack: as it is into a pipe; on a terminal with what could
  * harm it escaped.
@@ -181,34 +203,24 @@ hex_bytes(const struct show *s, const uint8_t *data, size_t len)
 static int
 plain_text(const struct show *s, const char *text, size_t len)
 {
-	const char *end = text + len;
-	char *piece;
+	struct buf b;
+	enum rk_err r;
+	int status = 0;
 
 	if (isatty(STDOUT_FILENO) != 1) {
 		out_bytes(s->out, text, len);
 		return 0;
 	}
-	/* An escaped byte is \xNN, an escaped character at most \UNNNNNNNN. */
-	piece = malloc(10 * len + 1);
-	if (piece == NULL)
-		return out_fail(s->out, RK_ENOMEM, "out of memory", NULL);
-	while (text < end) {
-		const char *stop = text;
-
-		while (stop < end && *stop != '\n' && *stop != '\t' &&
-		       *stop != '\\')
-			stop++;
-		(void)rk_escape(
-		    piece, 10 * len + 1, text, (size_t)(stop - text));
-		out_text(s->out, "%s", piece);
-		if (stop < end)
-			out_bytes(s->out, stop, 1);
-		text = stop + 1;
-	}
-	if (len > 0 && end[-1] != '\n')
-		out_text(s->out, "\n");
-	free(piece);
-	return 0;
+	buf_init(&b, SIZE_MAX / 2);
+	r = show_put_text(&b, text, len);
+	if (r == RK_OK && len > 0 && text[len - 1] != '\n')
+		r = buf_put_str(&b, "\n");
+	if (r == RK_OK)
+		out_bytes(s->out, buf_peek(&b), buf_len(&b));
+	else
+		status = out_fail(s->out, r, rk_err_text(r), NULL);
+	buf_fini(&b);
+	return status;
 }
 
 /* ---- values ---- */

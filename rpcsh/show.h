@@ -27,6 +27,9 @@ struct show {
 enum show_form show_form_of(const char *name);
 /* Print the payload of a reply; the exit status. */
 int show_reply(const struct show *s, struct rk_bytes payload);
+/* Text as a terminal may have it: what could harm it as \xNN and the like;
+ * lines, tabs and backslashes as they are.  RK_ENOMEM, RK_ETOOBIG. */
+RK_MUST enum rk_err show_put_text(struct buf *b, const char *text, size_t len);
 /* The value of a payload as JSON text appended to b: what is no msgpack is a
  * string or {"$bin":...}, nothing at all is null. */
 RK_MUST enum rk_err show_put_json(

@@ -1,0 +1,105 @@
+/* What a verb's words ask for: method, argument, header. */
+#include "request.h"
+
+#include "base/error.h"
+#include "base/str.h"
+
+/* A key given again takes the place of what it was. */
+static struct rk_arg *
+place_for(struct request *q, struct rk_str key)
+{
+	size_t i = 0;
+
+	while (i < q->req.n_args &&
+	       (q->args[i].key.len != key.len ||
+	           memcmp(q->args[i].key.ptr, key.ptr, key.len) != 0))
+		i++;
+	if (i == q->req.n_args)
+		q->req.n_args++;
+	return &q->args[i];
+}
+
+static enum rk_err
+take_args(const struct args *a, struct request *q, struct rk_error *err)
+{
+	char shown[128];
+	size_t n;
+	const char *const *list = args_list(a, "arg", &n);
+
+	if (n > REQUEST_ARGS_MAX)
+		return err_set(
+		    err, RK_EINVAL, "-H: at most %d of them", REQUEST_ARGS_MAX);
+	q->req.args = q->args;
+	for (size_t i = 0; i < n; i++) {
+		const char *eq = strchr(list[i], '=');
+		struct rk_arg arg = { .key.ptr = list[i] };
+
+		if (eq == NULL || eq == list[i])
+			return err_set(err, RK_EINVAL,
+			    "-H \"%s\": not of the form K=V",
+			    str_escape(shown, sizeof(shown), list[i]));
+		arg.key.len = (size_t)(eq - list[i]);
+		arg.value = (struct rk_str){ eq + 1, strlen(eq + 1) };
+		*place_for(q, arg.key) = arg;
+	}
+	return RK_OK;
+}
+
+enum rk_err
+request_head(const struct args *a, struct request *q, struct rk_error *err)
+{
+	size_t n, len;
+	const char *const *words = args_operands(a, &n);
+
+	q->req.method = words[0];
+	q->req.subject = args_text(a, "subject", NULL);
+	len = strlen(words[0]);
+	if (len == 0 || len > RK_NAME_MAX)
+		return err_set(err, RK_EINVAL,
+		    "method: a name has 1 to %d bytes", RK_NAME_MAX);
+	if (q->req.subject != NULL && strlen(q->req.subject) > RK_SUBJECT_MAX)
+		return err_set(err, RK_EINVAL, "--subject: at most %d bytes",
+		    RK_SUBJECT_MAX);
+	return take_args(a, q, err);
+}
+
+enum rk_err
+request_value(const struct args *a, struct items *in, struct request *q,
+    struct rk_error *err)
+{
+	const char *data = args_text(a, "data", NULL);
+	size_t n;
+	const char *const *words = args_operands(a, &n);
+	enum rk_err r = RK_OK;
+
+	if (data == NULL && n < 2)
+		return RK_OK;
+	if (data != NULL)
+		r = items_set(in, data, err);
+	for (size_t i = 1; r == RK_OK && i < n; i++)
+		r = items_put(in, words[i], err);
+	if (r == RK_OK)
+		r = items_encode(in, &q->payload, &q->req.payload_len, err);
+	return r;
+}
+
+enum rk_err
+request_fits(const struct request *q, struct rk_error *err)
+{
+	if (q->req.payload_len <= RK_PAYLOAD_MAX)
+		return RK_OK;
+	return err_set(err, RK_ETOOBIG,
+	    "argument: %zu bytes; a call carries at most %d",
+	    q->req.payload_len, RK_PAYLOAD_MAX);
+}
+
+int
+request_failed(
+    const struct out *o, const struct rk_error *err, const char *help)
+{
+	if (err->code == RK_EINVAL)
+		return out_error(o, err, help);
+	if (err->code == RK_ENOPASS)
+		return out_error(o, err, "k=@FILE takes the value from a file");
+	return out_error(o, err, NULL);
+}

@@ -1,0 +1,32 @@
+/* What a verb's words ask for: method, argument, header. */
+#ifndef RPCSH_REQUEST_H
+#define RPCSH_REQUEST_H
+
+#include "cli/out.h"
+#include "items.h"
+
+#include <rpckit/client.h>
+
+#define REQUEST_ARGS_MAX 64
+
+struct request {
+	struct rk_request req;
+	uint8_t *payload; /* malloc'ed: the caller's to free */
+	struct rk_arg args[REQUEST_ARGS_MAX];
+	bool raw; /* the payload is no msgpack of ours */
+};
+
+/* The first operand, --subject and -H.  RK_EINVAL with the reason. */
+RK_MUST enum rk_err request_head(
+    const struct args *a, struct request *q, struct rk_error *err);
+/* -d and the items behind the method; without any, no payload.  Errors of
+ * items_set(), items_put(), items_encode(). */
+RK_MUST enum rk_err request_value(const struct args *a, struct items *in,
+    struct request *q, struct rk_error *err);
+/* Is it more than a message carries?  RK_ETOOBIG. */
+RK_MUST enum rk_err request_fits(const struct request *q, struct rk_error *err);
+/* Say what is wrong with the words of a verb; the exit status. */
+int request_failed(
+    const struct out *o, const struct rk_error *err, const char *help);
+
+#endif
