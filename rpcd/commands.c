@@ -209,15 +209,22 @@ describe(struct command *c)
 {
 	static const char *const args[] = { "none", "json", "raw" };
 	static const char *const replies[] = { "text", "json", "raw" };
-
-	return (struct rk_method){ .name = c->conf->name,
+	struct rk_method m = { .name = c->conf->name,
 		.about = c->conf->about,
 		.args = args[c->conf->args],
 		.reply = replies[c->conf->reply],
-		.fn = exec_call,
 		.arg = c,
 		.allow = may_call,
 		.idempotent = c->conf->idempotent };
+
+	if (c->conf->stream) {
+		m.reply = "stream";
+		m.stream = exec_stream;
+		m.streams = RK_STREAM_BOTH;
+	} else {
+		m.fn = exec_call;
+	}
+	return m;
 }
 
 enum rk_err

@@ -19,7 +19,7 @@ check_end(void *arg)
 {
 	struct daemon *d = arg;
 
-	if (d->server_done && TAILQ_EMPTY(&d->super.jobs))
+	if (d->server_done && super_is_idle(&d->super))
 		rk_loop_stop(d->loop);
 }
 

@@ -2,6 +2,7 @@
 #include "exec.h"
 
 #include "base/error.h"
+#include "base/str.h"
 #include "super.h"
 
 #include <stdio.h>
@@ -41,18 +42,24 @@ job_free(struct job *job)
 	buf_wipe(&job->in);
 	buf_wipe(&job->out);
 	free(job->envp);
+	free(job->live);
 	free(job);
 }
 
-/* NULL: *why says why not. */
-static struct job *
-make_job(struct rk_call *call, struct command *c, const char **why)
+struct job *
+exec_job(const struct asked *q, struct command *c, char why[RK_ERROR_TEXT_LEN])
 {
-	struct job *job = calloc(1, sizeof(*job));
+	const char *fault;
+	struct job *job;
 
-	*why = "out of memory";
-	if (job == NULL) {
+	if (!take_slot(c)) {
+		(void)snprintf(why, RK_ERROR_TEXT_LEN,
+		    "busy: %u already running", (unsigned)c->conf->concurrency);
+		return NULL;
+	}
+	if ((job = calloc(1, sizeof(*job))) == NULL) {
 		atomic_fetch_sub(&c->slot->running, 1);
+		(void)str_copy(why, RK_ERROR_TEXT_LEN, "out of memory");
 		return NULL;
 	}
 	job->command = c;
@@ -61,14 +68,15 @@ make_job(struct rk_call *call, struct command *c, const char **why)
 	job->pid = -1;
 	job->ends[JOB_IN].fd = job->ends[JOB_OUT].fd = -1;
 	job->ends[JOB_ERR].fd = -1;
-	name_caller(rk_call_peer(call), job->caller);
+	name_caller(q->peer, job->caller);
 	buf_init(&job->in, JOB_INPUT_MAX);
 	buf_init(&job->out, c->conf->max_output);
-	*why = exec_input(c->conf, rk_call_payload(call), &job->in);
-	if (*why == NULL)
-		*why = exec_env(call, c, &job->envp);
-	if (*why == NULL)
+	fault = exec_input(c->conf, q->payload, &job->in);
+	if (fault == NULL)
+		fault = exec_env(q, c, &job->envp);
+	if (fault == NULL)
 		return job;
+	(void)str_copy(why, RK_ERROR_TEXT_LEN, fault);
 	job_free(job);
 	return NULL;
 }
@@ -81,15 +89,20 @@ on_cancel(uint64_t id, enum rk_cancel_why why, void *arg)
 	super_cancel(arg, id, why);
 }
 
-static void
-refuse(struct rk_call *call, const struct command *c, const char *why)
+void
+exec_log_refusal(
+    const struct command *c, const struct rk_peer *peer, const char *why)
 {
 	char name[160];
 
-	(void)rk_escape(
-	    name, sizeof(name), c->conf->name, strlen(c->conf->name));
-	log_event(RK_LOG_DEBUG, "exec", "%s: %s (called by %s)", name, why,
-	    rk_call_peer(call)->remote);
+	log_event(RK_LOG_DEBUG, "exec", "%s: %s (called by %s)",
+	    str_escape(name, sizeof(name), c->conf->name), why, peer->remote);
+}
+
+static void
+refuse(struct rk_call *call, const struct command *c, const char *why)
+{
+	exec_log_refusal(c, rk_call_peer(call), why);
 	(void)rk_call_fail(call, why, NULL, 0);
 }
 
@@ -98,17 +111,14 @@ exec_call(struct rk_call *call, void *arg)
 {
 	struct command *c = arg;
 	struct super *super = c->set->super;
+	struct asked q = { .peer = rk_call_peer(call),
+		.hdr = rk_call_header(call),
+		.payload = rk_call_payload(call),
+		.early = rk_call_is_early(call) };
+	char why[RK_ERROR_TEXT_LEN];
 	struct job *job;
-	const char *why;
-	char busy[64];
 
-	if (!take_slot(c)) {
-		(void)snprintf(busy, sizeof(busy), "busy: %u already running",
-		    (unsigned)c->conf->concurrency);
-		refuse(call, c, busy);
-		return;
-	}
-	job = make_job(call, c, &why);
+	job = exec_job(&q, c, why);
 	if (job == NULL) {
 		refuse(call, c, why);
 		return;

@@ -3,6 +3,8 @@
 
 #include "cli/json.h"
 
+#include <sys/wait.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -120,4 +122,20 @@ exec_output(const struct method *m, struct rk_bytes text, uint8_t **payload,
 	if (r == RK_OK)
 		return NULL;
 	return why->text[0] != '\0' ? why->text : rk_err_text(r);
+}
+
+enum rk_err
+exec_status(int status, uint8_t **payload, size_t *len)
+{
+	const char *key = WIFEXITED(status) ? "status" : "signal";
+	int number = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
+	struct rk_value pair[2] = {
+		{ .kind = RK_STR,
+		    .u.bytes = { (const uint8_t *)key, strlen(key) } },
+		{ .kind = RK_UINT, .u.u64 = (uint64_t)number },
+	};
+	struct rk_value map = { .kind = RK_MAP,
+		.u.list = { .items = pair, .count = 1 } };
+
+	return rk_value_encode(&map, payload, len);
 }

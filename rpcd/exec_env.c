@@ -131,9 +131,8 @@ join(struct env *e)
 }
 
 const char *
-exec_env(const struct rk_call *call, const struct command *c, char ***envp)
+exec_env(const struct asked *q, const struct command *c, char ***envp)
 {
-	const struct rk_header *h = rk_call_header(call);
 	struct env e = { .n = 0 };
 
 	*envp = NULL;
@@ -141,11 +140,11 @@ exec_env(const struct rk_call *call, const struct command *c, char ***envp)
 	put_text(&e, "PATH", "/usr/local/bin:/usr/bin:/bin");
 	put_text(&e, "LANG", "C.UTF-8");
 	put_text(&e, "RPCKIT_METHOD", c->conf->name);
-	put_var(&e, "RPCKIT_SUBJECT", h->subject);
-	put_caller(&e, rk_call_peer(call));
-	if (rk_call_is_early(call))
+	put_var(&e, "RPCKIT_SUBJECT", q->hdr->subject);
+	put_caller(&e, q->peer);
+	if (q->early)
 		put_text(&e, "RPCKIT_EARLY", "1");
-	put_args(&e, &h->args);
+	put_args(&e, &q->hdr->args);
 	if (e.why == NULL) {
 		*envp = join(&e);
 		if (*envp == NULL)

@@ -12,6 +12,8 @@
 #define JOB_TAIL_LEN 512                 /* of standard error, kept */
 #define CALLER_LEN 400
 
+struct live;
+
 enum job_end {
 	JOB_IN,
 	JOB_OUT,
@@ -33,6 +35,10 @@ enum job_state {
 /*
  * Made on the loop of the call, then owned by loop 0.  The caller is answered
  * exactly once, at the latest when the process has ended.
+ *
+ * That of a stream has its process started, and its pipes served, on the loop
+ * of the stream (live.h), which owns `in`, `ends` and `live`; loop 0 has the
+ * process, and hands everything back when that has ended.
  */
 struct job {
 	TAILQ_ENTRY(job) link;
@@ -50,18 +56,24 @@ struct job {
 	struct rk_timer *timer;
 	char tail[JOB_TAIL_LEN]; /* the end of standard error */
 	size_t tail_len;
+	struct live *live; /* NULL: a call */
+	/* Of a stream, when it is handed back: as of waitpid(), and why it was
+	 * ended; "": it ended by itself. */
+	int status;
+	char why[RK_ERROR_TEXT_LEN];
 };
 TAILQ_HEAD(job_list, job);
 
 /* Not while its process lives or its pipes are open. */
 void job_free(struct job *job);
 
-/* job_io.c: loop 0 */
+/* job_io.c */
 
-/* Start the process and watch its pipes.  The errno of what failed is in
- * err->sys; nothing stays open then. */
-RK_MUST enum rk_err job_spawn(
-    struct job *job, struct rk_loop *loop, struct rk_error *err);
+/* Start the process, with our ends of its pipes in `ends`.  The errno of what
+ * failed is in err->sys; nothing stays open then. */
+RK_MUST enum rk_err job_spawn(struct job *job, struct rk_error *err);
+/* Feed it and read it, on loop 0.  RK_ENOMEM, RK_EIO. */
+RK_MUST enum rk_err job_watch(struct job *job, struct rk_loop *loop);
 void job_close(struct job *job, enum job_end which);
 /* Take what is in the pipes now; false: too much for max-output. */
 bool job_drain(struct job *job);

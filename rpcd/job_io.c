@@ -222,11 +222,13 @@ job_drain(struct job *job)
 	return true;
 }
 
-static enum rk_err
-watch(struct job *job, struct rk_loop *loop)
+enum rk_err
+job_watch(struct job *job, struct rk_loop *loop)
 {
 	enum rk_err r = RK_OK;
 
+	if (buf_len(&job->in) == 0)
+		job_close(job, JOB_IN);
 	for (int i = 0; i < 3 && r == RK_OK; i++) {
 		struct pipe_end *end = &job->ends[i];
 
@@ -241,11 +243,10 @@ watch(struct job *job, struct rk_loop *loop)
 }
 
 enum rk_err
-job_spawn(struct job *job, struct rk_loop *loop, struct rk_error *err)
+job_spawn(struct job *job, struct rk_error *err)
 {
 	bool with_input = job->command->conf->args != ARGS_NONE;
 	struct pipes p;
-	enum rk_err r;
 	int e = 0;
 
 	err_clear(err);
@@ -261,10 +262,6 @@ job_spawn(struct job *job, struct rk_loop *loop, struct rk_error *err)
 	}
 	for (int i = 0; i < 3; i++)
 		job->ends[i].fd = p.ours[i];
-	if (with_input && buf_len(&job->in) == 0)
-		job_close(job, JOB_IN);
-	if ((r = watch(job, loop)) != RK_OK)
-		return err_set(err, r, "out of memory");
 	return RK_OK;
 }
 

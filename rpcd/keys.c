@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define MS_MAX ((uint64_t)36500 * 86400 * 1000)
+#define OUTPUT_MAX ((uint64_t)1 << 50)
 #define FP_TEXT_LEN (RK_FP_LEN - 1)
 
 static const char *const trust_words[] = { "file", "lock", "off", NULL };
@@ -366,7 +367,7 @@ const struct key keys_method[] = {
 	    .value = "SIZE",
 	    .kind = KEY_SIZE,
 	    .at = M(max_output),
-	    .max = RK_PAYLOAD_MAX },
+	    .max = OUTPUT_MAX },
 	{ .name = "concurrency",
 	    .about = "how many may run at once",
 	    .value = "N",
@@ -374,6 +375,11 @@ const struct key keys_method[] = {
 	    .at = M(concurrency),
 	    .min = 1,
 	    .max = 1000 },
+	{ .name = "stream",
+	    .about = "input, output and exit status live, for rpcsh exec",
+	    .value = "yes|no",
+	    .kind = KEY_YES,
+	    .at = M(stream) },
 	{ .name = "idempotent",
 	    .about = "harmless when executed twice",
 	    .value = "yes|no",

@@ -283,7 +283,7 @@ keys_get(const struct key *k, const void *base, size_t i, char dst[32])
 	case KEY_WORD:
 		return k->words[*word];
 	case KEY_SIZE:
-		return size_text(*n, dst);
+		return *n == METHOD_NO_LIMIT ? NULL : size_text(*n, dst);
 	case KEY_TIME:
 		return settings_time(*n, dst);
 	case KEY_NUMBER:

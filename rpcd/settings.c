@@ -114,8 +114,7 @@ find_method(struct load *l, const char *name, const struct origin *from)
 		.exec_from = *from,
 		.args = ARGS_RAW,
 		.reply = REPLY_RAW,
-		.timeout = 10000,
-		.max_output = 1 << 20,
+		.max_output = METHOD_NO_LIMIT,
 		.concurrency = 4 };
 	if (m->name == NULL)
 		return NULL;
@@ -141,6 +140,8 @@ take_item(struct load *l, const struct conf_item *item)
 	}
 	if (strcmp(k->name, "exec") == 0)
 		m->exec_from = from;
+	if (strcmp(k->name, "max-output") == 0)
+		m->max_output_from = from;
 	set_key(l, k, m, item->value, &from);
 }
 
@@ -380,6 +381,34 @@ name_fault(const char *name)
 	return NULL;
 }
 
+/* What a live stream and one answer do not have in common; NULL: all is well.
+ */
+static const char *
+stream_fault(const struct method *m)
+{
+	if (m->stream && m->reply != REPLY_RAW)
+		return "a stream has no form of reply: it is raw";
+	if (m->stream && m->idempotent)
+		return "a stream is never repeated: it is not idempotent";
+	return NULL;
+}
+
+/* A stream may go on for ever; an answer is waited for, and is one message. */
+static void
+set_limits(struct load *l, struct method *m)
+{
+	if (m->timeout == 0)
+		m->timeout = m->stream ? RK_NEVER : 10000;
+	if (m->stream)
+		return;
+	if (m->max_output == METHOD_NO_LIMIT)
+		m->max_output = 1 << 20;
+	if (m->max_output > RK_PAYLOAD_MAX)
+		complain(l, RK_EFORMAT, &m->max_output_from,
+		    "max-output: only a stream takes more than %d bytes",
+		    RK_PAYLOAD_MAX);
+}
+
 static void
 judge_method(struct load *l, struct method *m)
 {
@@ -392,6 +421,10 @@ judge_method(struct load *l, struct method *m)
 	if (why != NULL)
 		complain(
 		    l, RK_EFORMAT, &m->from, "[method %s]: %s", shown, why);
+	if ((why = stream_fault(m)) != NULL)
+		complain(
+		    l, RK_EFORMAT, &m->from, "[method %s]: %s", shown, why);
+	set_limits(l, m);
 	if (m->exec == NULL) {
 		if (m->from.line == m->exec_from.line)
 			complain(l, RK_EFORMAT, &m->from,

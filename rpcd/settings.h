@@ -43,6 +43,8 @@ enum reply_form {
 	REPLY_RAW
 };
 
+#define METHOD_NO_LIMIT UINT64_MAX
+
 /* [method NAME] */
 struct method {
 	char *name;
@@ -55,8 +57,10 @@ struct method {
 	unsigned reply; /* enum reply_form */
 	struct list allow;
 	uint64_t timeout;
-	uint64_t max_output;
+	uint64_t max_output; /* METHOD_NO_LIMIT: none */
+	struct origin max_output_from;
 	uint64_t concurrency;
+	bool stream;
 	bool idempotent;
 };
 

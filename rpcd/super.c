@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "exec.h"
+#include "live.h"
 
 #include <sys/wait.h>
 
@@ -17,11 +18,11 @@
 #define PATIENCE_MS 1000 /* between SIGTERM and SIGKILL */
 #define LINE_LEN 200     /* of standard error, shown to the caller */
 
-/* What travels with super_submit() and super_cancel(). */
+/* What travels with super_end(). */
 struct note {
 	struct super *super;
 	uint64_t id;
-	enum rk_cancel_why why;
+	const char *why;
 };
 
 /* ---- answering ---- */
@@ -36,7 +37,7 @@ reply(struct job *job, const char *error, const void *payload, size_t len)
 		log_event(RK_LOG_ERROR, "exec", "no memory for an answer");
 }
 
-/* Tell the caller and the log "METHOD: what". */
+/* Tell the caller (that of a stream later) and the log "METHOD: what". */
 RK_PRINTF(2, 3)
 static void
 fail(struct job *job, const char *fmt, ...)
@@ -50,9 +51,23 @@ fail(struct job *job, const char *fmt, ...)
 		what[0] = '\0';
 	va_end(ap);
 	str_escape(name, sizeof(name), job->command->conf->name);
-	reply(job, what, NULL, 0); /* the caller knows whom it called */
+	if (job->live == NULL) /* the caller knows whom it called */
+		reply(job, what, NULL, 0);
+	else
+		(void)str_copy(job->why, sizeof(job->why), what);
 	log_event(RK_LOG_INFO, "exec", "%s: %s (called by %s)", name, what,
 	    job->caller);
+}
+
+static void
+log_done(const struct job *job)
+{
+	char name[160];
+
+	log_event(RK_LOG_INFO, "exec",
+	    "%s: done in %" PRIu64 " ms (called by %s)",
+	    str_escape(name, sizeof(name), job->command->conf->name),
+	    rk_loop_now(job->super->loop) - job->began, job->caller);
 }
 
 static void
@@ -62,7 +77,6 @@ succeed(struct job *job)
 	struct rk_bytes text = { buf_peek(&job->out), buf_len(&job->out) };
 	struct rk_error err;
 	uint8_t *payload;
-	char name[160];
 	const char *why;
 	size_t len;
 
@@ -73,10 +87,15 @@ succeed(struct job *job)
 	}
 	reply(job, NULL, payload, len);
 	free(payload);
-	log_event(RK_LOG_INFO, "exec",
-	    "%s: done in %" PRIu64 " ms (called by %s)",
-	    str_escape(name, sizeof(name), m->name),
-	    rk_loop_now(job->super->loop) - job->began, job->caller);
+	log_done(job);
+}
+
+static const char *
+signal_name(int signo)
+{
+	const char *name = sigabbrev_np(signo);
+
+	return name == NULL ? "?" : name;
 }
 
 static void
@@ -94,10 +113,28 @@ report_end(struct job *job, int status)
 		    line);
 	else
 		fail(job, "killed by signal %d (SIG%s)%s%s", WTERMSIG(status),
-		    sigabbrev_np(WTERMSIG(status)) == NULL
-		        ? "?"
-		        : sigabbrev_np(WTERMSIG(status)),
-		    colon, line);
+		    signal_name(WTERMSIG(status)), colon, line);
+}
+
+/* How a stream ended is for its caller to judge: no failure of ours. */
+static void
+log_live_end(const struct job *job)
+{
+	char name[160];
+	int status = job->status;
+
+	str_escape(name, sizeof(name), job->command->conf->name);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		log_done(job);
+	else if (WIFEXITED(status))
+		log_event(RK_LOG_INFO, "exec",
+		    "%s: exit status %d (called by %s)", name,
+		    WEXITSTATUS(status), job->caller);
+	else
+		log_event(RK_LOG_INFO, "exec",
+		    "%s: killed by signal %d (SIG%s) (called by %s)", name,
+		    WTERMSIG(status), signal_name(WTERMSIG(status)),
+		    job->caller);
 }
 
 /* ---- ending ---- */
@@ -111,17 +148,27 @@ signal_group(const struct job *job, int signo)
 		    (int)job->pid);
 }
 
-/* Free it, and be done when it was the last. */
+static void
+close_pipes(struct job *job)
+{
+	for (int i = 0; i < 3 && job->live == NULL; i++)
+		job_close(job, (enum job_end)i);
+}
+
+/* Free it, or hand it back, and be done when it was the last. */
 static void
 drop(struct job *job)
 {
 	struct super *s = job->super;
 
-	for (int i = 0; i < 3; i++)
-		job_close(job, (enum job_end)i);
+	close_pipes(job);
 	rk_timer_free(job->timer);
-	job_free(job);
-	if (s->stopping && TAILQ_EMPTY(&s->jobs) && s->idle != NULL)
+	job->timer = NULL;
+	if (job->live == NULL)
+		job_free(job);
+	else
+		live_hand_back(job->live);
+	if (s->stopping && super_is_idle(s) && s->idle != NULL)
 		s->idle(s->arg);
 }
 
@@ -129,7 +176,8 @@ static void
 kill_now(struct job *job)
 {
 	job->state = JOB_KILLED;
-	rk_timer_clear(job->timer);
+	if (job->timer != NULL)
+		rk_timer_clear(job->timer);
 	signal_group(job, SIGKILL);
 }
 
@@ -142,10 +190,10 @@ end(struct job *job)
 	if (job->state != JOB_RUNNING)
 		return;
 	job->state = JOB_ENDING;
-	for (int i = 0; i < 3; i++)
-		job_close(job, (enum job_end)i);
+	close_pipes(job);
 	signal_group(job, SIGTERM);
-	if (rk_timer_set(job->timer, now + PATIENCE_MS) != RK_OK)
+	if (job->timer == NULL ||
+	    rk_timer_set(job->timer, now + PATIENCE_MS) != RK_OK)
 		kill_now(job);
 }
 
@@ -191,7 +239,10 @@ reap(struct job *job)
 		return false;
 	TAILQ_REMOVE(&job->super->jobs, job, link);
 	job->pid = -1;
-	if (job->state == JOB_RUNNING) {
+	job->status = status;
+	if (job->state == JOB_RUNNING && job->live != NULL) {
+		log_live_end(job);
+	} else if (job->state == JOB_RUNNING) {
 		if (job_drain(job))
 			report_end(job, status);
 		else
@@ -218,35 +269,48 @@ on_child(int signo, void *arg)
 
 /* ---- starting ---- */
 
-static void
-start(struct super *s, struct job *job)
+static enum rk_err
+start_clock(struct super *s, struct job *job)
 {
 	uint64_t limit = job->command->conf->timeout;
-	struct rk_error err;
 	enum rk_err r;
 
 	job->began = rk_loop_now(s->loop);
 	r = rk_timer_new(s->loop, on_timer, job, &job->timer);
 	if (r == RK_OK && limit != RK_NEVER)
 		r = rk_timer_set(job->timer, job->began + limit);
-	if (r != RK_OK) {
+	return r;
+}
+
+static void
+take_in(struct super *s, struct job *job)
+{
+	TAILQ_INSERT_TAIL(&s->jobs, job, link);
+	/* Where the limit cannot be set it is higher, which does no harm. */
+	if (s->descriptors.rlim_cur != 0)
+		(void)prlimit(job->pid, RLIMIT_NOFILE, &s->descriptors, NULL);
+}
+
+static void
+start(struct super *s, struct job *job)
+{
+	struct rk_error err;
+
+	if (start_clock(s, job) != RK_OK) {
 		fail(job, "out of memory");
 		drop(job);
 		return;
 	}
-	r = job_spawn(job, s->loop, &err);
-	if (job->pid > 0)
-		TAILQ_INSERT_TAIL(&s->jobs, job, link);
-	/* Where the limit cannot be set it is higher, which does no harm. */
-	if (job->pid > 0 && s->descriptors.rlim_cur != 0)
-		(void)prlimit(job->pid, RLIMIT_NOFILE, &s->descriptors, NULL);
-	if (r == RK_OK)
-		return;
-	fail(job, "%s", err.text);
-	if (job->pid > 0)
-		end(job);
-	else
+	if (job_spawn(job, &err) != RK_OK) {
+		fail(job, "%s", err.text);
 		drop(job);
+		return;
+	}
+	take_in(s, job);
+	if (job_watch(job, s->loop) == RK_OK)
+		return;
+	fail(job, "out of memory");
+	end(job);
 }
 
 static void
@@ -268,22 +332,47 @@ super_submit(struct super *s, struct job *job)
 	return rk_loop_post(s->loop, on_submit, job);
 }
 
+/* It may have ended before anybody looked. */
+static void
+on_adopt(void *arg)
+{
+	struct job *job = arg;
+	struct super *s = job->super;
+	bool timed = start_clock(s, job) == RK_OK;
+
+	atomic_fetch_sub(&s->coming, 1);
+	take_in(s, job);
+	if (reap(job) || (timed && !s->stopping))
+		return;
+	fail(job, timed ? "the server is stopping" : "out of memory");
+	end(job);
+}
+
+enum rk_err
+super_adopt(struct super *s, struct job *job)
+{
+	enum rk_err r;
+
+	/* Calls have the other half of the numbers. */
+	job->id = UINT64_C(1) << 63 | atomic_fetch_add(&s->adopted, 1);
+	atomic_fetch_add(&s->coming, 1);
+	r = rk_loop_post(s->loop, on_adopt, job);
+	if (r != RK_OK)
+		atomic_fetch_sub(&s->coming, 1);
+	return r;
+}
+
 /* ---- cancelling ---- */
 
 static void
-on_cancel(void *arg)
+on_end(void *arg)
 {
-	static const char *const texts[] = {
-		[RK_CANCEL_CALLER] = "canceled",
-		[RK_CANCEL_DEADLINE] = "the caller's deadline has passed",
-		[RK_CANCEL_CLOSED] = "the caller is gone",
-	};
 	struct note *n = arg;
 	struct job *job;
 
 	TAILQ_FOREACH (job, &n->super->jobs, link) {
 		if (job->id == n->id && job->state == JOB_RUNNING) {
-			fail(job, "%s", texts[n->why]);
+			fail(job, "%s", n->why);
 			end(job);
 			break;
 		}
@@ -292,18 +381,30 @@ on_cancel(void *arg)
 }
 
 void
-super_cancel(struct super *s, uint64_t id, enum rk_cancel_why why)
+super_end(struct super *s, uint64_t id, const char *why)
 {
 	struct note *n = malloc(sizeof(*n));
 
 	if (n != NULL) {
 		*n = (struct note){ .super = s, .id = id, .why = why };
-		if (rk_loop_post(s->loop, on_cancel, n) == RK_OK)
+		if (rk_loop_post(s->loop, on_end, n) == RK_OK)
 			return;
 	}
 	free(n);
 	/* Its own time limit ends it. */
 	log_event(RK_LOG_ERROR, "exec", "no memory to end a command");
+}
+
+void
+super_cancel(struct super *s, uint64_t id, enum rk_cancel_why why)
+{
+	static const char *const texts[] = {
+		[RK_CANCEL_CALLER] = "canceled",
+		[RK_CANCEL_DEADLINE] = "the caller's deadline has passed",
+		[RK_CANCEL_CLOSED] = "the caller is gone",
+	};
+
+	super_end(s, id, texts[why]);
 }
 
 /* ---- the whole ---- */
@@ -312,8 +413,16 @@ enum rk_err
 super_init(struct super *s, struct rk_loop *loop)
 {
 	*s = (struct super){ .loop = loop };
+	atomic_init(&s->coming, 0);
+	atomic_init(&s->adopted, 0);
 	TAILQ_INIT(&s->jobs);
 	return rk_loop_signal(loop, SIGCHLD, on_child, s);
+}
+
+bool
+super_is_idle(const struct super *s)
+{
+	return TAILQ_EMPTY(&s->jobs) && atomic_load(&s->coming) == 0;
 }
 
 void
@@ -331,6 +440,6 @@ super_stop(struct super *s, bool now, void (*idle)(void *arg), void *arg)
 		if (now)
 			kill_now(job);
 	}
-	if (TAILQ_EMPTY(&s->jobs))
+	if (super_is_idle(s))
 		idle(arg);
 }

@@ -50,7 +50,7 @@ mistakes() {
 		concurrency = 0
 		idempotent = 2
 		allow = ops, SHA256:short
-		stream = yes
+		stram = yes
 		[metod x]
 		exec = /bin/true
 	END
@@ -81,11 +81,11 @@ mistakes() {
 	says 'bad.conf:29: args: "yaml" is not one of none|json|raw'
 	says 'bad.conf:30: reply: "xml" is not one of text|json|raw'
 	says 'bad.conf:31: timeout: "0" is not from 1ms to 36500d'
-	says 'bad.conf:32: max-output: "2M" is not from 0 to 1200000'
+	says 'bad.conf:32: max-output: only a stream takes more than 1200000 bytes'
 	says 'bad.conf:33: concurrency: "0" is not from 1 to 1000'
 	says 'bad.conf:34: idempotent: "2" is not yes or no'
 	has err '^rpcd: bad.conf:35: allow: .*neither an email nor' 'no email'
-	says 'bad.conf:36: unknown key "stream"'
+	says 'bad.conf:36: unknown key "stram" (did you mean "stream"?)'
 	says 'bad.conf:37: unknown section "metod" (did you mean "method"?)'
 	[ "$(wc -l <err)" = 28 ]
 	result $? 'all in one go, and nothing else'
@@ -182,6 +182,48 @@ assert {r["value"] for r in rows if r.get("method")} > {"none", "text"}'
 	has out '^certs = nearer$' 'beats both'
 }
 
+streams() {
+	cat >stream.conf <<-'END'
+		[method sort]
+		exec = /usr/bin/sort
+		stream = yes
+		[method some]
+		exec = /usr/bin/sort
+		stream = yes
+		timeout = 1m
+		max-output = 2G
+	END
+	want 0 '-T: streams' "$rpcd" -T -f stream.conf
+	[ "$(grep -c '^stream = yes$' out)" = 2 ]
+	result $? 'are said to be ones'
+	has out '^timeout = never$' 'have no time limit unasked'
+	has out '^timeout = 1m$' 'or the one that was given'
+	has out '^# max-output =$' 'no limit of output'
+	has out '^max-output = 2048M$' 'or a large one'
+	cp out first.conf
+	want 0 '-T: of that' "$rpcd" -T -f first.conf
+	tail -n +2 first.conf >a
+	tail -n +2 out >b
+	check 'is the same' cmp a b
+	cat >bad.conf <<-'END'
+		[method text]
+		exec = /usr/bin/sort
+		stream = yes
+		reply = text
+		[method again]
+		exec = /usr/bin/sort
+		idempotent = yes
+		stream = yes
+		[method maybe]
+		exec = /usr/bin/sort
+		stream = maybe
+	END
+	want 1 '-t: streams that cannot be' "$rpcd" -t -f bad.conf
+	says 'bad.conf:2: [method text]: a stream has no form of reply: it is raw'
+	says 'bad.conf:6: [method again]: a stream is never repeated: it is not idempotent'
+	says 'bad.conf:11: stream: "maybe" is not yes or no'
+}
+
 rest_checked() {
 	echo 'known-clients = list' >list.conf
 	echo garbage >list
@@ -226,5 +268,6 @@ rest_checked() {
 certificates
 mistakes
 printing
+streams
 rest_checked
 plan
