@@ -234,11 +234,14 @@ show_items(const struct out *o, const char *args)
 
 /* A line somebody can run after filling it in. */
 static void
-show_example(const struct out *o, const char *name, const char *args)
+show_example(
+    const struct out *o, const char *name, const char *args, bool stream)
 {
-	out_text(o, "  rpcsh call ");
+	out_text(o, "  rpcsh %s ", stream ? "exec" : "call");
 	show_word(o, name);
-	if (strcmp(args, "raw") == 0)
+	if (stream && strcmp(args, "raw") == 0)
+		out_text(o, " < INPUT");
+	else if (strcmp(args, "raw") == 0)
 		out_text(o, " --raw TEXT");
 	else if (strcmp(args, "json") == 0)
 		out_text(o, " -d JSON");
@@ -297,7 +300,7 @@ show_method(const struct out *o, const struct rk_value *m)
 	    true_of(m, "idempotent") ? "  may be repeated" : "");
 	if (about[0] != '\0')
 		out_text(o, "  %s\n", about);
-	show_example(o, name, args);
+	show_example(o, name, args, strcmp(reply, "stream") == 0);
 	return 0;
 }
 

@@ -134,12 +134,25 @@ when_refused(const struct target *t, const struct rk_error *err, char *dst,
 	return dst;
 }
 
+/* A stream that was called, or the other way round. */
+static const char *
+when_other(const char *text)
+{
+	if (strstr(text, ": this method is a stream: ") != NULL)
+		return "rpcsh exec METHOD";
+	if (strstr(text, ": this method is no stream: ") != NULL)
+		return "rpcsh call METHOD";
+	return NULL;
+}
+
 static const char *
 advice(const struct target *t, const struct rk_error *err, char *dst,
     size_t dst_len)
 {
 	if (err->code == RK_EPROTO)
 		return "is it an rpckit or rpc25519 server, and is -s right?";
+	if (err->code == RK_EREMOTE)
+		return when_other(err->text);
 	switch (rk_err_exit(err->code)) {
 	case 2:
 		return "rpcsh -h";
@@ -282,8 +295,8 @@ offer_all(struct target *t, struct nearest *n)
 int
 target_no_method(struct target *t, const struct out *o, const char *method)
 {
-	static const char *const verbs[] = { "call", "ls", "desc", "ping",
-		"ctx", "help" };
+	static const char *const verbs[] = { "call", "exec", "ls", "desc",
+		"ping", "ctx", "help" };
 	struct nearest n = { .word = method, .distance = 3 };
 	char name[RK_NAME_MAX + 1];
 	char text[2 * RK_NAME_MAX + 80];

@@ -80,6 +80,12 @@ static const char *const call_examples[] = {
 	"rpcsh report -d @query.json --out report.bin",
 	NULL,
 };
+static const char *const exec_examples[] = {
+	"rpcsh exec sort < in > out",
+	"rpcsh exec -n uptime        # reads nothing from here",
+	"rpcsh exec job a=1 < in     # arguments for args = json",
+	NULL,
+};
 static const char *const ctx_examples[] = {
 	"rpcsh ctx add lab server=lab.example:8443 key=ann",
 	"rpcsh ctx use lab",
@@ -97,6 +103,15 @@ static const struct cmd cmds[] = {
 	    .min_operands = 1,
 	    .max_operands = UINT_MAX,
 	    .run = cmd_call },
+	{ .name = "exec",
+	    .operands = "METHOD [ITEM...]",
+	    .about = "run a command at the server, with input and output",
+	    .examples = exec_examples,
+	    .opts = exec_opts,
+	    .complete = COMPLETE_METHOD,
+	    .min_operands = 1,
+	    .max_operands = UINT_MAX,
+	    .run = cmd_exec },
 	{ .name = "ls",
 	    .operands = "[PATTERN]",
 	    .about = "list the server's methods",
@@ -130,7 +145,7 @@ static const struct cmd cmds[] = {
 };
 
 static const char *const usage[] = {
-	"[OPTION...] [call] METHOD [ITEM...] | ls|desc|ping|ctx ...",
+	"[OPTION...] [call] METHOD [ITEM...] | exec|ls|desc|ping|ctx ...",
 	NULL,
 };
 static const char *const examples[] = {

@@ -5,10 +5,12 @@
 #include "cli/cmd.h"
 
 extern const struct opt call_opts[];
+extern const struct opt exec_opts[];
 extern const struct opt ping_opts[];
 extern const struct opt ctx_opts[];
 
 int cmd_call(struct args *a, void *ctx);
+int cmd_exec(struct args *a, void *ctx);
 int cmd_ls(struct args *a, void *ctx);
 int cmd_desc(struct args *a, void *ctx);
 int cmd_ping(struct args *a, void *ctx);

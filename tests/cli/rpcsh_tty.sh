@@ -90,7 +90,10 @@ replies() {
 	[ "$(awk 'length > 80' plain | wc -l)" -eq 0 ] &&
 		grep -q '^METHOD  *TAKES' plain && grep -q '~' plain
 	result $? "the table fits, cut with ~"
-	run "$rpcsh -h"
+	# Without a line of run()'s own: the prompt is all that it leaves room for.
+	keys "clear; $rpcsh -h" Enter
+	until_ok on_screen '^see also'
+	screen >plain
 	grep -q '^rpcsh - ' plain && grep -q '^see also' plain
 	result $? "the help fits"
 }
@@ -148,8 +151,37 @@ items() {
 	ends 7 "the end of input is no answer"
 }
 
+no_sleeper() {
+	! pgrep -f -x "sleep $nap"
+}
+
+commands() {
+	begin "$rpcsh exec cat"
+	keys 'a line' Enter
+	until_ok twice_a_line
+	result $? "a command reads the terminal line by line"
+	keys C-d
+	ends 0 "up to Ctrl-D"
+	run "$rpcsh exec evil2"
+	grep -q -x 'x\\x1b\[2Jy *' plain && grep -q -x 'e\\x1b\[2Jf *' plain
+	result $? "controls of both outputs are shown as text"
+	run "$rpcsh exec --escape never evil2; echo"
+	! grep -q 'x1b' plain
+	result $? "--escape never lets them through"
+	begin "$rpcsh exec sleeps"
+	shows '^asleep' "a command that takes long"
+	keys C-c
+	shows '^\$ *$' "Ctrl-C ends it"
+	check "at the server, too" until_ok no_sleeper
+}
+
+twice_a_line() {
+	[ "$(screen | grep -c '^a line')" -eq 2 ]
+}
+
 main() {
 	mark=0
+	nap=34567.$$ # seconds that only our own sleeper sleeps
 	cat >rpcd.conf <<-'END'
 		listen = tls:127.0.0.1:0
 		[method text]
@@ -158,6 +190,17 @@ main() {
 		about = a text of more than one line that is described at length
 		[method evil]
 		exec  = /usr/bin/printf 'a\033[2Jb'
+		[method cat]
+		exec   = /bin/cat
+		stream = yes
+		[method evil2]
+		exec   = /bin/sh -c "printf 'x\\033[2Jy\\n'; printf 'e\\033[2Jf\\n' >&2"
+		stream = yes
+	END
+	cat >>rpcd.conf <<-END
+		[method sleeps]
+		exec   = /bin/sh -c 'echo asleep; sleep $nap'
+		stream = yes
 	END
 	certificates
 	# The derivation that openssl takes is quick.
@@ -171,6 +214,7 @@ main() {
 	replies
 	passphrases
 	items
+	commands
 	term kill-server
 	stop >/dev/null
 	result $? "rpcd stops with 0"

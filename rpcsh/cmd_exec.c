@@ -1,0 +1,112 @@
+/* rpcsh exec: a command at the server, its streams and its exit status. */
+#include "base/error.h"
+#include "remote.h"
+#include "request.h"
+#include "rpcsh.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+const struct opt exec_opts[] = {
+	{ .name = "no-stdin",
+	    .letter = 'n',
+	    .about = "leave standard input alone; the command finds its end" },
+	{ .name = "escape",
+	    .kind = OPT_CHOICE,
+	    .meta = "auto|always|never",
+	    .complete = COMPLETE_WORDS,
+	    .about = "show control characters as \\xNN (auto: on a terminal)" },
+	{ .name = "data",
+	    .letter = 'd',
+	    .kind = OPT_TEXT,
+	    .meta = "JSON|@FILE|-",
+	    .complete = COMPLETE_FILE,
+	    .about = "the whole argument; items then override fields" },
+	{ .name = "subject",
+	    .kind = OPT_TEXT,
+	    .meta = "TEXT",
+	    .about = "the header's subject" },
+	{ .name = "arg",
+	    .letter = 'H',
+	    .kind = OPT_TEXT,
+	    .meta = "K=V",
+	    .flags = OPT_MANY,
+	    .about = "an argument of the header" },
+	{ 0 },
+};
+
+/* *input: what the command reads; -1 when it was used up for the argument. */
+static enum rk_err
+build(const struct args *a, struct request *q, int *input, struct rk_error *err)
+{
+	struct items in;
+	enum rk_err r;
+
+	*input = args_flag(a, "no-stdin") ? -1 : STDIN_FILENO;
+	if ((r = request_head(a, q, err)) != RK_OK ||
+	    (r = items_init(&in, err)) != RK_OK)
+		return r;
+	in.no_input = args_flag(a, "no-input");
+	r = request_value(a, &in, q, err);
+	if (in.stdin_used)
+		*input = -1;
+	items_fini(&in);
+	q->req.payload = q->payload;
+	return r == RK_OK ? request_fits(q, err) : r;
+}
+
+static bool
+escapes(const struct args *a, const struct out *o, int fd)
+{
+	const char *when = args_text(a, "escape", "auto");
+
+	if (o->form == OUT_JSON) /* it has none that is not escaped */
+		return false;
+	if (strcmp(when, "auto") == 0)
+		return isatty(fd) == 1;
+	return strcmp(when, "always") == 0;
+}
+
+static int
+run(struct target *t, const struct args *a, const struct out *o,
+    const struct request *q, int input)
+{
+	struct remote m = {
+		.target = t, .out = o, .method = q->req.method, .input = input
+	};
+	int status;
+
+	sink_open(
+	    &m.sinks[REMOTE_OUT], STDOUT_FILENO, escapes(a, o, STDOUT_FILENO));
+	sink_open(
+	    &m.sinks[REMOTE_ERR], STDERR_FILENO, escapes(a, o, STDERR_FILENO));
+	status = remote_run(&m, &q->req);
+	sink_close(&m.sinks[REMOTE_OUT]);
+	sink_close(&m.sinks[REMOTE_ERR]);
+	return status;
+}
+
+int
+cmd_exec(struct args *a, void *ctx)
+{
+	struct rk_error err = { 0 };
+	struct request q = { 0 };
+	int input = -1, status = 0;
+	struct target t;
+	struct out o;
+
+	(void)ctx;
+	out_init(&o, a);
+	if (build(a, &q, &input, &err) != RK_OK) {
+		status = request_failed(&o, &err, "rpcsh exec -h");
+	} else if (target_open(&t, a, &o, &status)) {
+		/* It takes its time, unless somebody has said how much. */
+		if (t.timeout_given && t.timeout != RK_NEVER)
+			q.req.timeout = t.timeout;
+		if (target_connect(&t, &o, &status))
+			status = run(&t, a, &o, &q, input);
+		target_close(&t);
+	}
+	free(q.payload);
+	return status;
+}
