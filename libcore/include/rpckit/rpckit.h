@@ -4,6 +4,7 @@
 
 #include <rpckit/base.h>
 #include <rpckit/cert.h>
+#include <rpckit/channel.h>
 #include <rpckit/client.h>
 #include <rpckit/err.h>
 #include <rpckit/key.h>
