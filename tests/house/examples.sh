@@ -175,6 +175,22 @@ t 'hello_server stops' stop
 t 'nobody is there any more' fails_with 4 \
 	client hello_client certs "$url"
 
+count_lines() {
+	seq 1 2500 | client channel ask "$url" >counted 2>counted.err || return
+	[ "$(tail -n 1 counted)" = '2500 lines, 2500 words, 11393 bytes' ]
+}
+
+count_a_file() {
+	seq 1 20000 >numbers
+	client channel ask "$url" <numbers >counted || return
+	[ "$(tail -n 1 counted)" = '20000 lines, 20000 words, 108894 bytes' ]
+}
+
+start_worker() {
+	start channel serve "$url"
+	until_ok test -S socket
+}
+
 url=unix://$TEST_TMP/socket
 for kind in later work; do
 	t "$kind starts" socket_url "$kind"
@@ -184,6 +200,7 @@ for kind in later work; do
 		"$bin/rpcsh" -s "$url" call collatz --raw 27
 	t 'a number too long is an error' fails_with 3 \
 		"$bin/rpcsh" -s "$url" call collatz --raw 1234567890
+	t 'it has no channels' fails_with 8 count_lines
 	t 'it stops amid calls' stop_amid
 	t 'and takes its socket away' test ! -e socket
 done
@@ -203,6 +220,12 @@ shout() {
 		echo HELLO, ANNA
 	} | cmp - shout.out
 }
+
+t 'a worker starts' start_worker
+t 'it counts what it is sent, and answers where it was told' count_lines
+t 'a file, too' count_a_file
+t 'it stops' stop
+t 'nobody works any more' fails_with 4 count_lines
 
 chmod u+w known_client_keys
 t 'a server of streams starts' start_stream
