@@ -98,6 +98,7 @@ conn_fail_io(struct conn *c, enum rk_err code, const char *what)
 static unsigned
 wanted(const struct conn *c)
 {
+	unsigned gone = c->tells_gone && c->watch == NULL ? LAYER_GONE : 0;
 	unsigned want;
 
 	switch (c->state) {
@@ -107,9 +108,9 @@ wanted(const struct conn *c)
 	case CONN_VERIFY:
 		return c->blocked;
 	case CONN_OPEN:
-		return c->paused ? c->blocked : RK_READ | c->blocked;
+		return (c->paused ? 0U : RK_READ) | c->blocked | gone;
 	case CONN_DRAINING:
-		return RK_READ | c->blocked;
+		return RK_READ | c->blocked | gone;
 	case CONN_NEW:
 	case CONN_CLOSED:
 		break;
@@ -160,6 +161,7 @@ destroy(struct conn *c)
 static void
 finish(struct conn *c)
 {
+	conn_note_gone(c);
 	c->top->ops->close(c->top, &c->why);
 	c->events->closed(c, &c->why, c->arg);
 	destroy(c);
@@ -222,6 +224,10 @@ on_ready(unsigned ready, void *arg)
 	}
 	if ((ready & c->blocked) != 0) {
 		c->blocked = 0;
+		loop_hook_queue(c->loop, &c->flush);
+	}
+	if ((ready & LAYER_GONE) != 0) {
+		loop_ready_lower(&c->ready, LAYER_GONE);
 		loop_hook_queue(c->loop, &c->flush);
 	}
 	if ((ready & RK_READ) != 0)
@@ -336,6 +342,7 @@ on_flush(struct loop_hook *h)
 	}
 	if (c->state > CONN_HANDSHAKE) {
 		r = c->broken != RK_OK ? c->broken : conn_push(c, 0);
+		conn_note_gone(c);
 		if (r == RK_OK && c->state == CONN_DRAINING)
 			r = drained(c);
 		if (r != RK_OK && r != RK_EAGAIN)

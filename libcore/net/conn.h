@@ -52,6 +52,9 @@ struct conn_events {
 	void (*room)(struct conn *c, void *arg);
 	/* conn_tell_low(); NULL: never asked for. */
 	void (*low)(struct conn *c, void *arg);
+	/* conn_gone() has grown, and conn_tell_gone() asked for this; NULL:
+	 * never asked for. */
+	void (*gone)(struct conn *c, void *arg);
 	/* The last callback; the conn is freed when it returns.  why->code is
 	 * RK_ECLOSED for an orderly end by the peer, RK_ECANCELED for our own
 	 * conn_drain(). */
@@ -121,6 +124,17 @@ bool conn_has_room(const struct conn *c);
 size_t conn_unsent(const struct conn *c);
 /* Call `low` once, from a later turn, when fewer than `bytes` wait. */
 void conn_tell_low(struct conn *c, size_t bytes);
+/*
+ * What was queued is counted, from the first byte: so many were queued, and so
+ * many of these are gone for good: left the process or, where this end might
+ * have to send them again, arrived.  (What went early or apart is not counted.)
+ * As long as it is asked for, `gone` tells, at the end of turns.
+ */
+uint64_t conn_queued(const struct conn *c);
+uint64_t conn_gone(struct conn *c);
+void conn_tell_gone(struct conn *c, bool tell);
+/* How many bytes more keep all that is not gone within max_queue. */
+size_t conn_room(struct conn *c);
 /* Nothing waits, in a layer below neither: all has left the process, or has
  * arrived where this end would have to send it again (LAYER_Q_SETTLED). */
 bool conn_is_flushed(const struct conn *c);

@@ -32,12 +32,15 @@ struct conn {
 	bool awaits;        /* DRAINING: the peer's end is waited for */
 	bool half_closed;   /* and it was told that nothing more comes */
 	bool crowded;       /* half of max_queue was reached: room is owed */
+	bool tells_gone;    /* to the owner, when `told` is out of date */
 	enum rk_err broken; /* sending failed in conn_flush(); RK_OK: not */
 	unsigned blocked;   /* what the descriptor must become to send; or 0 */
 	struct buf in;  /* received, not used; memory only while not empty */
 	struct buf out; /* not sent; the same; max is 0 unless OPEN */
 	size_t early;   /* this much leaves before the end of the turn */
 	size_t low;     /* fewer than so many unsent are to be told; 0: no */
+	uint64_t taken; /* bytes of `out` that the layers took so far */
+	uint64_t told;  /* conn_gone() as the owner knows it */
 	size_t max_queue;
 	size_t max_over;
 	size_t max_unused;
@@ -71,6 +74,8 @@ RK_MUST enum rk_err conn_push(struct conn *c, size_t keep);
 
 /* Is it time for the low event? */
 void conn_note_low(struct conn *c);
+/* Tell the owner what is gone, if it wants to know and it is news. */
+void conn_note_gone(struct conn *c);
 
 /* Arm the timer for the nearest deadline, unless it fires before that. */
 RK_MUST enum rk_err conn_arm(struct conn *c);

@@ -261,6 +261,7 @@ send_all(struct conn *c, size_t keep, bool *moved)
 		if (r != RK_OK)
 			return r;
 		buf_consume(&c->out, n);
+		c->taken += n;
 		*moved = true;
 	}
 	return c->top->ops->flush(c->top);

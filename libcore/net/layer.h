@@ -49,12 +49,21 @@ enum layer_query {
 	                       not whole, the loop's time from which the most
 	                       overdue is; new ones raise RK_READ; false: none
 	                     */
-	LAYER_Q_ORDERLY,    /* bool: has the peer said goodbye?  false where it
-	                       can end without; not known: it need not */
-	LAYER_Q_ERROR       /* struct rk_error: why the last call here failed
-	                       (recv, send and flush return a code only); an
-	                       orderly end has a text too; false: none did */
+	LAYER_Q_HELD,    /* uint64_t: bytes that send() took and that have not
+	                    left the process or, where this end may have to
+	                    send them again, not arrived; of an encryption,
+	                    perhaps a few more.  Where nobody else would
+	                    notice that they have become fewer, LAYER_GONE is
+	                    raised then.  Not known: none */
+	LAYER_Q_ORDERLY, /* bool: has the peer said goodbye?  false where it
+	                    can end without; not known: it need not */
+	LAYER_Q_ERROR    /* struct rk_error: why the last call here failed
+	                    (recv, send and flush return a code only); an
+	                    orderly end has a text too; false: none did */
 };
+
+/* Raised beside RK_READ and RK_WRITE by a layer that was attached. */
+#define LAYER_GONE 4u
 
 struct layer_ops {
 	const char *name;

@@ -175,6 +175,10 @@ on_acked(ngtcp2_conn *q, int64_t id, uint64_t offset, uint64_t len, void *user,
 		return 0;
 	quic_out_confirm(a != NULL ? &a->out : &c->out, offset + len);
 	tell_if_settled(c);
+	if (c->tell_held) {
+		c->tell_held = false;
+		quic_conn_raise(c, LAYER_GONE);
+	}
 	quic_conn_tell_room(c);
 	return 0;
 }

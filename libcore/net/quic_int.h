@@ -98,7 +98,8 @@ struct quic_conn {
 	bool due;          /* something is to be written that cannot wait */
 	bool first;        /* the next flush is the first of this turn */
 	bool tell_room;    /* a sender waits for room, */
-	bool tell_settled; /* or for everything to be confirmed */
+	bool tell_settled; /* or for everything to be confirmed, */
+	bool tell_held;    /* or for anything to be */
 	enum quic_state state;
 	ngtcp2_conn *q;
 	ngtcp2_crypto_conn_ref ref;

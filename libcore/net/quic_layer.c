@@ -245,6 +245,15 @@ query_settled(struct quic_conn *c)
 	return false;
 }
 
+static uint64_t
+query_held(struct quic_conn *c)
+{
+	uint64_t n = quic_out_held(&c->out);
+
+	c->tell_held = n > 0;
+	return n;
+}
+
 static bool
 query_early(struct quic_conn *c, enum layer_query what, void *out)
 {
@@ -308,6 +317,9 @@ op_query(struct layer *l, enum layer_query what, void *out)
 		return true;
 	case LAYER_Q_SETTLED:
 		*(bool *)out = query_settled(c);
+		return true;
+	case LAYER_Q_HELD:
+		*(uint64_t *)out = query_held(c);
 		return true;
 	case LAYER_Q_APART_LATE:
 		return quic_apart_late(c, out);

@@ -248,6 +248,7 @@ op_query(struct layer *l, enum layer_query what, void *out)
 	case LAYER_Q_EARLY_USED:
 	case LAYER_Q_CONFIRMED:
 	case LAYER_Q_APART_LATE:
+	case LAYER_Q_HELD:
 	case LAYER_Q_ORDERLY:
 		break;
 	}

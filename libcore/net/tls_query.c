@@ -103,6 +103,9 @@ tls_query(struct layer *l, enum layer_query what, void *out)
 	case LAYER_Q_EARLY_USED:
 		*(bool *)out = t->early_used;
 		return true;
+	case LAYER_Q_HELD:
+		*(uint64_t *)out = buf_len(&t->io.out);
+		return true;
 	case LAYER_Q_ORDERLY:
 		*(bool *)out =
 		    (SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN) != 0;

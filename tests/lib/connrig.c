@@ -86,6 +86,19 @@ on_room(struct conn *c, void *arg)
 	act(r, r->on_room);
 }
 
+static void
+on_gone(struct conn *c, void *arg)
+{
+	struct rig *r = arg;
+
+	assert_ptr_equal(c, r->conn);
+	assert_int_equal(r->closes, 0);
+	assert_true(conn_gone(c) > r->gone);
+	assert_true(conn_gone(c) <= conn_queued(c));
+	r->gone = conn_gone(c);
+	r->gones++;
+}
+
 /* Everything but the free is still legal here, and has no effect. */
 static void
 on_closed(struct conn *c, const struct rk_error *why, void *arg)
@@ -118,6 +131,7 @@ static const struct conn_events events = {
 	.proven = on_proven,
 	.data = on_data,
 	.room = on_room,
+	.gone = on_gone,
 	.closed = on_closed,
 };
 

@@ -40,6 +40,8 @@ struct rig {
 	unsigned proven;
 	unsigned datas;
 	unsigned rooms;
+	unsigned gones;
+	uint64_t gone; /* at the last of these */
 	unsigned closes;
 	size_t used;
 	struct buf got; /* the bytes used */

@@ -239,6 +239,10 @@ op_query(struct layer *l, enum layer_query what, void *out)
 		*(bool *)out = !t->m->torn;
 		return true;
 	}
+	if (what == LAYER_Q_HELD) {
+		*(uint64_t *)out = buf_len(&t->held);
+		return true;
+	}
 	if (what == LAYER_Q_PEER_CERT && t->m->cert.ptr != NULL) {
 		*(struct rk_bytes *)out = t->m->cert;
 		return true;

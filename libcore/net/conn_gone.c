@@ -1,0 +1,58 @@
+/* What a connection has sent for good, and telling its owner so. */
+#include "net/conn_int.h"
+
+uint64_t
+conn_queued(const struct conn *c)
+{
+	return c->taken + buf_len(&c->out);
+}
+
+/* A little more than what was taken may be held: encryption adds to it. */
+static uint64_t
+held(struct conn *c)
+{
+	uint64_t n;
+
+	if (!layer_query(c->top, LAYER_Q_HELD, &n))
+		return 0;
+	return n < c->taken ? n : c->taken;
+}
+
+uint64_t
+conn_gone(struct conn *c)
+{
+	return c->taken - held(c);
+}
+
+void
+conn_tell_gone(struct conn *c, bool tell)
+{
+	if (c->tells_gone == tell || c->state == CONN_CLOSED)
+		return;
+	c->tells_gone = tell;
+	if (!tell)
+		return;
+	c->told = 0;
+	loop_hook_queue(c->loop, &c->flush);
+}
+
+void
+conn_note_gone(struct conn *c)
+{
+	uint64_t gone;
+
+	if (!c->tells_gone || (gone = conn_gone(c)) == c->told)
+		return;
+	c->told = gone;
+	c->events->gone(c, c->arg);
+}
+
+size_t
+conn_room(struct conn *c)
+{
+	uint64_t waits = buf_len(&c->out) + held(c);
+
+	if (c->state != CONN_OPEN || waits >= c->max_queue)
+		return 0;
+	return c->max_queue - (size_t)waits;
+}
