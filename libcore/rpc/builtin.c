@@ -1,6 +1,8 @@
-/* The methods every server has: _.ping, _.methods, _.describe. */
+/* The methods every server has: _.ping, _.methods, _.describe, and
+ * _.subscribe, _.unsubscribe (server_subs.c). */
 #include "rpc/greenpack.h"
 #include "rpc/server_int.h"
+#include "rpc/topic.h"
 
 #include <string.h>
 
@@ -110,32 +112,11 @@ list(struct rk_call *call, void *arg)
 	finish(call, &b, r);
 }
 
-/* The name asked for: a string, {"method": name}, or the bare text. */
-static struct rk_str
-asked_name(struct rk_bytes p)
-{
-	struct gp_reader r = { p.ptr, p.ptr + p.len };
-	struct rk_str s, key;
-	uint32_t n;
-
-	if (p.len == 0)
-		return (struct rk_str){ 0 };
-	if (gp_get_str(&r, &s) == RK_OK && r.p == r.end)
-		return s;
-	r.p = p.ptr;
-	if (gp_get_map(&r, &n) == RK_OK && n == 1 &&
-	    gp_get_key(&r, &key) == RK_OK && key.len == strlen("method") &&
-	    memcmp(key.ptr, "method", key.len) == 0 &&
-	    gp_get_str(&r, &s) == RK_OK && r.p == r.end)
-		return s;
-	return (struct rk_str){ (const char *)p.ptr, p.len };
-}
-
 static void
 describe(struct rk_call *call, void *arg)
 {
 	const struct methods *all = call->conn->worker->methods;
-	struct rk_str name = asked_name(rk_call_payload(call));
+	struct rk_str name = topic_asked(rk_call_payload(call), "method");
 	const struct rk_method *m = methods_find(all, name);
 	struct buf b;
 
@@ -167,4 +148,14 @@ const struct rk_method methods_builtin[METHODS_BUILTIN] = {
 	    .reply = "{name, about, args, reply, idempotent}",
 	    .fn = describe,
 	    .idempotent = true },
+	{ .name = "_.subscribe",
+	    .about = "have pushes of a subject sent on this connection",
+	    .args = "{subject}",
+	    .reply = "none",
+	    .fn = server_subscribe },
+	{ .name = "_.unsubscribe",
+	    .about = "and no more",
+	    .args = "{subject}",
+	    .reply = "none",
+	    .fn = server_unsubscribe },
 };

@@ -309,6 +309,7 @@ client_open_session(struct rk_client *c, struct layer *top)
 		.events = &session_callbacks,
 		.arg = c,
 		.trust = &c->trust,
+		.peer = &c->peer,
 		.timeouts = c->conf.timeouts,
 		.max_queue = c->conf.max_queue,
 		/* What waited grows when both ends are filled in. */

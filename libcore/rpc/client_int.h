@@ -49,7 +49,8 @@ struct rk_client {
 	struct dial *dial;
 	struct client_quic quic; /* instead of a dial */
 	struct session *session;
-	struct buf waiting; /* frames submitted before OPEN, not sent early */
+	struct rk_peer peer; /* the session's */
+	struct buf waiting;  /* frames submitted before OPEN, not sent early */
 	struct pending_table pending;
 	struct streams streams;
 	uint64_t nearest;         /* deadline, before the call that begins */

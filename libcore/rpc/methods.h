@@ -40,9 +40,9 @@ void methods_free(struct methods *m);
 const struct rk_method *methods_find(
     const struct methods *m, struct rk_str name);
 
-/* builtin.c: _.ping _.methods _.describe; the argument of the latter two is
- * found through the call, as sets are replaced. */
-#define METHODS_BUILTIN 3
+/* builtin.c; what their arguments would be is found through the call, as sets
+ * are replaced. */
+#define METHODS_BUILTIN 5
 extern const struct rk_method methods_builtin[METHODS_BUILTIN];
 
 #endif

@@ -35,6 +35,7 @@ struct rk_job {
 	const struct rk_method *method;
 	struct rk_server *server;
 	struct rk_peer peer;
+	uint64_t conn_id;
 	struct rk_bytes payload;
 	struct rk_str subject;
 	struct rk_args args;
@@ -156,6 +157,7 @@ new_job(struct pool *p, struct rk_call *call, const struct rk_method *m)
 		.method = m,
 		.server = rk_call_server(call),
 		.peer = *rk_call_peer(call),
+		.conn_id = rk_call_conn_id(call),
 		.payload = { j->bytes, payload.len },
 		.oneway = rk_call_is_oneway(call),
 		.deadline =
@@ -365,6 +367,12 @@ const struct rk_args *
 rk_job_args(const struct rk_job *job)
 {
 	return &job->args;
+}
+
+uint64_t
+rk_job_conn_id(const struct rk_job *job)
+{
+	return job->conn_id;
 }
 
 const struct rk_peer *

@@ -255,6 +255,8 @@ worker_init(struct rk_server *s, unsigned i)
 	TAILQ_INIT(&w->conns);
 	TAILQ_INIT(&w->spare);
 	idmap_init(&w->deferred);
+	idmap_init(&w->present);
+	subs_init(&w->subs);
 	w->stop.fn = worker_stop;
 	w->kill.fn = worker_kill;
 	w->acked.fn = server_on_ack;
@@ -281,6 +283,8 @@ fill_defaults(struct rk_server_conf *conf)
 		conf->max_calls = DEFAULT_MAX_CALLS;
 	if (conf->max_queue == 0)
 		conf->max_queue = DEFAULT_MAX_QUEUE;
+	if (conf->max_push == 0)
+		conf->max_push = RK_PUSH_BYTES;
 	if (conf->retry_from == 0)
 		conf->retry_from = DEFAULT_RETRY_FROM;
 	if (conf->max_work == 0)
@@ -372,6 +376,8 @@ rk_server_new(const struct rk_server_conf *conf, struct rk_server **out,
 	TAILQ_INIT(&s->listeners);
 	TAILQ_INIT(&s->ports);
 	TAILQ_INIT(&s->sets);
+	TAILQ_INIT(&s->present);
+	push_hub_init(&s->push, s->conf.max_push);
 	s->stopped.fn = on_stopped;
 	s->unused.fn = on_unused;
 	s->pool_ended.fn = on_pool_ended;
@@ -453,6 +459,7 @@ rk_server_start(struct rk_server *server, struct rk_error *err)
 		server->pool_runs = true;
 	}
 	server->state = SERVER_RUNNING;
+	push_hub_open(&server->push);
 	server_pause_accept(server, false);
 	return RK_OK;
 }
@@ -478,7 +485,8 @@ on_stopped(struct mail *m)
 void
 server_check_stopped(struct rk_server *s)
 {
-	if (s->state != SERVER_STOPPING || s->n_conns != 0 || s->acks_due != 0)
+	if (s->state != SERVER_STOPPING || s->n_conns != 0 ||
+	    s->acks_due != 0 || !push_hub_close(&s->push))
 		return;
 	if (s->pool_runs)
 		pool_end(s->pool);
@@ -584,6 +592,7 @@ rk_server_free(struct rk_server *s)
 	rk_timer_free(s->retry);
 	rk_timer_free(s->grace);
 	(void)pthread_mutex_destroy(&s->log_lock);
+	push_hub_fini(&s->push);
 	replay_free(s->replay);
 	free(s->workers);
 	free(s);

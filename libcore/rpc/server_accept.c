@@ -84,6 +84,17 @@ on_trusted(struct mail *m)
 	log_event(RK_LOG_DEBUG, "server", "%s: open", a->remote);
 }
 
+static void
+on_present(struct mail *m)
+{
+	struct admission *a =
+	    (struct admission *)(void *)((char *)m -
+	                                 offsetof(struct admission, present));
+
+	a->is_present = true;
+	TAILQ_INSERT_TAIL(&a->worker->server->present, a, link);
+}
+
 static void on_closed(struct mail *m);
 
 void
@@ -127,6 +138,7 @@ server_admit(struct rk_server *s, enum addr_scheme scheme,
 	}
 	*a = (struct admission){ .take = { .fn = server_conn_take },
 		.trusted = { .fn = on_trusted },
+		.present = { .fn = on_present },
 		.closed = { .fn = on_closed },
 		.worker = w,
 		.creds = TAILQ_FIRST(&s->creds),
@@ -263,6 +275,8 @@ on_closed(struct mail *m)
 		note_closed(a);
 	else
 		note_refused(s, a);
+	if (a->is_present)
+		TAILQ_REMOVE(&s->present, a, link);
 	s->n_conns--;
 	atomic_fetch_sub_explicit(&a->worker->n_conns, 1, memory_order_relaxed);
 	creds_release(s, a->creds);

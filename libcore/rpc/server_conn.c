@@ -86,6 +86,7 @@ on_closed(struct session *s, const struct rk_error *why, void *arg)
 	keep_peer(c);
 	c->session = NULL;
 	streams_closed(&c->streams);
+	push_conn_closed(c);
 	cancel_all(c, RK_CANCEL_CLOSED);
 	loop_hook_queue(c->worker->loop, &c->gone);
 }
@@ -216,10 +217,19 @@ static void
 on_open(struct session *s, void *arg)
 {
 	struct server_conn *c = arg;
+	struct rk_error err;
 
+	if (push_conn_open(c) != RK_OK) {
+		(void)err_set(&err, RK_ENOMEM, "%s: %s", c->peer->remote,
+		    rk_err_text(RK_ENOMEM));
+		session_abort(s, &err);
+		return;
+	}
 	c->admission->was_open = true;
 	streams_open(&c->streams, s);
 	tell(c->worker, &c->admission->trusted);
+	if (!session_is_early(s))
+		tell(c->worker, &c->admission->present);
 	if (c->worker->stopping)
 		session_drain(s);
 }
@@ -247,8 +257,18 @@ server_conn_log_denied(
 static void
 on_confirmed(struct session *s, void *arg)
 {
+	struct server_conn *c = arg;
+
 	(void)s;
-	calls_confirm(arg, RK_OK);
+	tell(c->worker, &c->admission->present);
+	calls_confirm(c, RK_OK);
+}
+
+static void
+on_bytes_gone(struct session *s, void *arg)
+{
+	(void)s;
+	push_conn_gone(arg);
 }
 
 static void
@@ -264,6 +284,7 @@ static const struct session_events session_callbacks = {
 	.open = on_open,
 	.low = on_low,
 	.confirmed = on_confirmed,
+	.gone = on_bytes_gone,
 	.message = on_message,
 	.closed = on_closed,
 };
@@ -303,6 +324,7 @@ take_over(struct admission *a)
 		.loop = a->worker->loop,
 		.events = &session_callbacks,
 		.trust = &a->creds->trust,
+		.peer = &a->peer,
 		.timeouts = conf->timeouts,
 		.max_queue = conf->max_queue,
 		.max_over = MAX_OVER,
@@ -325,6 +347,7 @@ take_over(struct admission *a)
 	c->next_deadline = RK_NEVER;
 	TAILQ_INIT(&c->running);
 	streams_init(&c->streams, c->worker->loop);
+	TAILQ_INIT(&c->pushes);
 	sc.arg = c;
 	if ((r = session_open(&sc, &top, &c->session)) != RK_OK) {
 		free(c);
@@ -413,4 +436,6 @@ worker_free_calls(struct worker *w)
 	}
 	w->n_spare = 0;
 	idmap_fini(&w->deferred);
+	idmap_fini(&w->present);
+	subs_fini(&w->subs);
 }

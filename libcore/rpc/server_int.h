@@ -10,8 +10,10 @@
 #include "rpc/idmap.h"
 #include "rpc/mail.h"
 #include "rpc/methods.h"
+#include "rpc/push.h"
 #include "rpc/session.h"
 #include "rpc/stream.h"
+#include "rpc/subs.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -89,6 +91,9 @@ struct worker {
 	struct conn_list conns;
 	struct idmap deferred; /* call id to rk_call */
 	uint64_t next_call;
+	struct idmap present; /* id to server_conn, open ones */
+	uint64_t next_conn;
+	struct subs subs;       /* of its connections */
 	struct call_list spare; /* rk_call structs for reuse */
 	size_t n_spare;
 	bool stopping;
@@ -123,7 +128,9 @@ struct rk_server {
 	struct pool *pool;      /* NULL: no method may wait */
 	struct mail pool_ended;
 	bool pool_runs;
-	bool paused;       /* listeners are not watched */
+	struct push_hub push;
+	TAILQ_HEAD(, admission) present; /* certain to be there */
+	bool paused;                     /* listeners are not watched */
 	size_t n_conns;    /* accepted and not yet reported closed */
 	unsigned acks_due; /* workers that have not begun to stop */
 	void (*done)(void *arg);
@@ -145,6 +152,7 @@ struct rk_server {
 struct admission {
 	struct mail take;    /* to the worker: here is one */
 	struct mail trusted; /* to loop 0 */
+	struct mail present; /* to loop 0: no recording; after trusted */
 	struct mail closed;  /* to loop 0, which frees it */
 	struct worker *worker;
 	struct layer *top; /* until taken; or, of QUIC, what to make it from: */
@@ -152,8 +160,12 @@ struct admission {
 	struct quic_hello *hello;
 	struct creds *creds;
 	uint64_t prefix;
-	bool exempt;         /* from the gate */
-	bool was_open;       /* trusted */
+	bool exempt;     /* from the gate */
+	bool was_open;   /* trusted */
+	bool is_present; /* in the server's list; loop 0's */
+	TAILQ_ENTRY(admission) link;
+	uint64_t id;         /* fixed from trusted on, as is peer */
+	struct rk_peer peer; /* the session's, and loop 0 may read it then */
 	struct rk_error why; /* of its end */
 	char remote[ADDR_TEXT_LEN];
 };
@@ -165,9 +177,12 @@ struct server_conn {
 	struct session *session;     /* NULL once closed */
 	struct admission *admission; /* the same */
 	struct loop_hook gone;       /* when the session's memory is, too */
-	bool full;                   /* max_calls reached: paused */
-	struct call_list running;    /* deferred calls */
-	struct streams streams;      /* of these */
+	uint64_t id;                 /* 0: not open yet */
+	struct push_waits pushes;    /* not decided */
+	struct subs_of subs;
+	bool full;                /* max_calls reached: paused */
+	struct call_list running; /* deferred calls */
+	struct streams streams;   /* of these */
 	unsigned n_running;
 	uint64_t next_deadline;
 	struct rk_timer *timer;
@@ -261,6 +276,10 @@ void call_dispatch(struct server_conn *c, const struct msg *m);
 void call_refuse(struct server_conn *c, const struct msg *m, const char *why);
 void call_cancel(struct rk_call *call, enum rk_cancel_why why);
 void call_release(struct rk_call *call);
+
+/* server_subs.c: the same; handlers of _.subscribe and _.unsubscribe */
+rk_handler_fn server_subscribe;
+rk_handler_fn server_unsubscribe;
 
 /* call_early.c: the same */
 /* May it run though it may be a recording? */

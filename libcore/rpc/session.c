@@ -33,7 +33,7 @@ struct session {
 	uint64_t begun_us;
 	uint64_t tls_us;
 	uint64_t trust_us;
-	struct rk_peer peer;
+	struct rk_peer *peer;
 };
 
 static uint64_t
@@ -126,7 +126,7 @@ scheme_named(const char *transport)
 static void
 describe_ends(struct session *s)
 {
-	struct rk_peer *p = &s->peer;
+	struct rk_peer *p = s->peer;
 	struct addr a;
 
 	p->transport = "tcp";
@@ -140,7 +140,7 @@ describe_ends(struct session *s)
 static void
 describe_handshake(struct session *s)
 {
-	struct rk_peer *p = &s->peer;
+	struct rk_peer *p = s->peer;
 
 	(void)conn_query(s->conn, LAYER_Q_RESUMED, &p->resumed);
 	(void)conn_query(s->conn, LAYER_Q_ALPN, p->alpn);
@@ -158,7 +158,7 @@ describe_handshake(struct session *s)
 static enum rk_err
 prove(struct session *s, struct rk_error *err)
 {
-	struct rk_peer *p = &s->peer;
+	struct rk_peer *p = s->peer;
 	struct rk_bytes leaf;
 	enum rk_err r;
 
@@ -188,9 +188,9 @@ decide(struct session *s, struct rk_error *err)
 
 	if ((r = prove(s, err)) != RK_OK)
 		return r;
-	if (!s->peer.proven || s->trust->trust == NULL)
+	if (!s->peer->proven || s->trust->trust == NULL)
 		return RK_OK;
-	return rk_trust_decide(s->trust->trust, &s->peer, &s->trust_added, err);
+	return rk_trust_decide(s->trust->trust, s->peer, &s->trust_added, err);
 }
 
 static void
@@ -236,8 +236,8 @@ broken(struct session *s, const struct rk_error *detail)
 {
 	struct rk_error err;
 
-	(void)err_set(&err, RK_EPROTO, "%s: protocol error: %s", s->peer.remote,
-	    detail->text);
+	(void)err_set(&err, RK_EPROTO, "%s: protocol error: %s",
+	    s->peer->remote, detail->text);
 	err.step = "receive";
 	conn_abort(s->conn, &err);
 }
@@ -331,6 +331,15 @@ on_low(struct conn *c, void *arg)
 }
 
 static void
+on_gone(struct conn *c, void *arg)
+{
+	struct session *s = arg;
+
+	(void)c;
+	s->events->gone(s, s->arg);
+}
+
+static void
 on_confirmed(struct conn *c, void *arg)
 {
 	struct session *s = arg;
@@ -358,6 +367,7 @@ static const struct conn_events conn_callbacks = {
 	.confirmed = on_confirmed,
 	.room = on_room,
 	.low = on_low,
+	.gone = on_gone,
 	.closed = on_closed,
 };
 
@@ -386,6 +396,8 @@ session_open(
 	s->events = conf->events;
 	s->arg = conf->arg;
 	s->trust = conf->trust;
+	s->peer = conf->peer;
+	*s->peer = (struct rk_peer){ 0 };
 	s->begun_us = now_us();
 	buf_init(&s->body, RK_BODY_MAX);
 	cc.arg = s;
@@ -485,6 +497,12 @@ session_send(struct session *s, const struct msg *m, const struct rk_arg *args,
 	return r;
 }
 
+struct conn *
+session_conn(struct session *s)
+{
+	return s->conn;
+}
+
 bool
 session_has_room(const struct session *s)
 {
@@ -546,7 +564,7 @@ session_abort(struct session *s, const struct rk_error *why)
 const struct rk_peer *
 session_peer(const struct session *s)
 {
-	return &s->peer;
+	return s->peer;
 }
 
 bool

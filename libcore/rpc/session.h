@@ -27,6 +27,8 @@ struct session_events {
 	void (*low)(struct session *s, void *arg);
 	/* What was early is so no more (session_is_early()); may be NULL. */
 	void (*confirmed)(struct session *s, void *arg);
+	/* conn_gone() has grown; only after conn_tell_gone(). */
+	void (*gone)(struct session *s, void *arg);
 	/* The end, called once; the session is gone when it returns. */
 	void (*closed)(
 	    struct session *s, const struct rk_error *why, void *arg);
@@ -45,6 +47,8 @@ struct session_conf {
 	const struct session_events *events;
 	void *arg;
 	const struct session_trust *trust;
+	struct rk_peer *peer; /* the caller's memory, filled before `open`;
+	                         in use until closed has returned */
 	struct rk_timeouts timeouts;
 	size_t max_queue;
 	size_t
@@ -74,6 +78,9 @@ bool session_is_early(const struct session *s);
  */
 RK_MUST enum rk_err session_send(struct session *s, const struct msg *m,
     const struct rk_arg *args, size_t n_args);
+/* For whole frames and counts of bytes (conn_out(), conn_room(), conn_gone()).
+ */
+struct conn *session_conn(struct session *s);
 /* May more be sent?  Replies that push past the limit are taken up to
  * conf.max_over.  A server that has no room asks for no more requests; a client
  * always reads, or both ends might wait for the other to do so. */

@@ -271,6 +271,35 @@ release(struct rk_call *call, void *arg)
 	(void)rk_call_reply(call, NULL, 0);
 }
 
+/* ---- pushes ---- */
+
+static void
+conn(struct rk_call *call, void *arg)
+{
+	char text[32];
+	int n = snprintf(text, sizeof(text), "%" PRIu64, rk_call_conn_id(call));
+
+	(void)arg;
+	(void)rk_call_reply(call, text, (size_t)n);
+}
+
+static void
+nudge(struct rk_call *call, void *arg)
+{
+	struct rk_push_target to = { .to = RK_PUSH_CONN,
+		.conn = rk_call_conn_id(call) };
+	struct rk_bytes p = rk_call_payload(call);
+	struct rk_push push = {
+		.subject = "nudge", .payload = p.ptr, .payload_len = p.len
+	};
+	enum rk_err r =
+	    rk_server_push(rk_call_server(call), &to, &push, NULL, NULL);
+
+	(void)arg;
+	if (r != RK_OK)
+		(void)rk_call_fail(call, rk_err_text(r), NULL, 0);
+}
+
 size_t
 rpcrig_methods(struct rpcrig *r, const struct rk_method **list)
 {
@@ -288,6 +317,8 @@ rpcrig_methods(struct rpcrig *r, const struct rk_method **list)
 		{ .name = "hold", .fn = hold },
 		{ .name = "park", .fn = park },
 		{ .name = "release", .fn = release },
+		{ .name = "conn", .fn = conn },
+		{ .name = "nudge", .fn = nudge },
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)

@@ -2,8 +2,8 @@
 #ifndef TESTS_LIB_RPCRIG_H
 #define TESTS_LIB_RPCRIG_H
 
-#include <rpckit/client.h>
 #include <rpckit/log.h>
+#include <rpckit/push.h>
 
 #include <pthread.h>
 
@@ -70,6 +70,8 @@ struct rpchold {
  *	park      deferred; answered by pointer: by `release` on the same loop
  *	          in reverse order, or inside its cancel callback
  *	release   see park
+ *	conn      the id of its connection, in decimal
+ *	nudge     pushes its payload, subject "nudge", to who calls
  */
 struct rpcrig {
 	enum rpc_kind kind;

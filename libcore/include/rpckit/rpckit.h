@@ -11,6 +11,7 @@
 #include <rpckit/log.h>
 #include <rpckit/loop.h>
 #include <rpckit/message.h>
+#include <rpckit/push.h>
 #include <rpckit/secret.h>
 #include <rpckit/server.h>
 #include <rpckit/stream.h>

@@ -83,6 +83,14 @@ struct rk_server_conf {
 	 * how many calls, with their payloads, may wait for one [256]. */
 	unsigned work_threads; /* at most 256 */
 	unsigned max_work;
+	/* Bytes of pushes under way, of all connections, that the server keeps
+	 * beside the connections' queues; see rpckit/push.h [64 MiB] */
+	size_t max_push;
+	/* May this peer subscribe to this subject?  NULL: every trusted peer.
+	 * The connection's loop. */
+	bool (*may_subscribe)(
+	    const struct rk_peer *peer, struct rk_str subject, void *arg);
+	void *subscribe_arg;
 };
 
 /*
@@ -131,7 +139,8 @@ RK_API RK_MUST enum rk_err rk_server_new(const struct rk_server_conf *conf,
     struct rk_server **out, struct rk_error *err);
 
 /*
- * Serve these methods and the built-in ones (_.ping, _.methods, _.describe)
+ * Serve these methods and the built-in ones (_.ping, _.methods, _.describe,
+ * _.subscribe, _.unsubscribe)
  * from now on; replaces the whole set, also while running (calls that run keep
  * their handlers).  `retired` (may be NULL) is called with `arg` on loop 0 when
  * no loop can enter the handlers of this set any more, and at free.
