@@ -75,6 +75,7 @@ destroy(struct rk_client *c)
 	stream_client_leave(&c->streams);
 	streams_fini(&c->streams);
 	pending_fini(&c->pending);
+	client_subs_fini(&c->subs);
 	buf_fini(&c->waiting);
 	if (c->own_loop)
 		rk_loop_free(c->loop);
@@ -131,6 +132,7 @@ init_parts(struct rk_client *c, const struct rk_client_conf *conf)
 		.trust = conf->trust };
 	buf_init(&c->waiting, c->conf.max_queue + RK_BODY_MAX + FRAME_HEAD_LEN);
 	pending_init(&c->pending);
+	client_subs_init(&c->subs);
 	TAILQ_INIT(&c->done);
 	c->done_hook.fn = on_done_hook;
 }
@@ -240,6 +242,7 @@ on_session_open(struct session *s, void *arg)
 	c->timing.trust_added = session_trust_added(s);
 	c->timing.early = session_early_used(s);
 	session_set_busy(s, pending_count(&c->pending) != 0);
+	client_announce(c);
 	r = client_send_waiting(c);
 	buf_fini(&c->waiting);
 	if (r != RK_OK) {

@@ -253,8 +253,7 @@ client_message(struct session *s, const struct msg *m, void *arg)
 		answer(c, m);
 		break;
 	case RK_TYPE_ONEWAY:
-		if (c->conf.pushed != NULL)
-			c->conf.pushed(c, &m->hdr, m->payload, c->conf.arg);
+		client_pushed(c, m);
 		break;
 	default:
 		/* Keepalives, and what nobody here asked for, go to no stream.

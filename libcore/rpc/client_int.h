@@ -11,7 +11,7 @@
 #include "rpc/session.h"
 #include "rpc/stream.h"
 
-#include <rpckit/client.h>
+#include <rpckit/push.h>
 
 /*
  *	IDLE -> DIALING -> OPENING -> OPEN -> IDLE
@@ -37,6 +37,14 @@ struct client_quic {
 	bool again; /* the next one is to be tried by the hook */
 };
 
+/* What the client's program subscribed to; in the order of their ids. */
+struct client_sub;
+struct client_subs {
+	TAILQ_HEAD(, client_sub) list;
+	uint64_t last_id;
+	unsigned delivering; /* callbacks on the stack: nothing is freed */
+};
+
 struct rk_client {
 	struct rk_client_conf conf; /* with defaults filled in */
 	struct addr_url url;
@@ -50,7 +58,8 @@ struct rk_client {
 	struct client_quic quic; /* instead of a dial */
 	struct session *session;
 	struct rk_peer peer; /* the session's */
-	struct buf waiting;  /* frames submitted before OPEN, not sent early */
+	struct client_subs subs;
+	struct buf waiting; /* frames submitted before OPEN, not sent early */
 	struct pending_table pending;
 	struct streams streams;
 	uint64_t nearest;         /* deadline, before the call that begins */
@@ -82,6 +91,14 @@ void client_quic_fini(struct rk_client *c);
 /* Begin with the next address that does; else the last one's error, RK_ENOENT
  * when there was none.  No session's layers are left. */
 RK_MUST enum rk_err client_quic_try(struct rk_client *c, struct rk_error *err);
+
+/* client_sub.c */
+void client_subs_init(struct client_subs *t);
+void client_subs_fini(struct client_subs *t);
+/* The session is open: tell the server what is subscribed to. */
+void client_announce(struct rk_client *c);
+/* A push has come. */
+void client_pushed(struct rk_client *c, const struct msg *m);
 
 /* client_call.c */
 bool client_message(struct session *s, const struct msg *m, void *arg);

@@ -205,6 +205,31 @@ for kind in later work; do
 	t 'and takes its socket away' test ! -e socket
 done
 
+# Two who subscribed hear what is said, and who says it how many there were.
+hears() {
+	client push "$url" 2 >hears.1 &
+	pids=$!
+	client push "$url" 2 >hears.2 &
+	pids="$pids $!"
+	until_ok grep -qx subscribed hears.1 || return 1
+	until_ok grep -qx subscribed hears.2 || return 1
+	for words in 'good morning' 'good night'; do
+		says '2 of 2 were told' "$bin/rpcsh" -s "$url" call say --raw \
+			"$words" || return 1
+	done
+	for one in $pids; do
+		wait "$one" || return 1
+	done
+	printf 'subscribed\ngood morning\ngood night\n' >hears.all
+	cmp hears.1 hears.all && cmp hears.2 hears.all
+}
+
+t 'a server that pushes starts' socket_url push
+t 'nobody is told when nobody is there' says '0 of 0 were told' \
+	"$bin/rpcsh" -s "$url" call say --raw hello
+t 'who subscribed is told, in order' hears
+t 'it stops' stop
+
 start_stream() {
 	start stream serve certs tls://127.0.0.1:0
 	until_ok has_url

@@ -109,9 +109,45 @@ RK_API RK_MUST enum rk_err rk_server_push(struct rk_server *server,
 
 /* ---- the client's side ---- */
 
-/* As conf.pushed. */
+/* As conf.pushed.  It may subscribe, unsubscribe, and shut the client down. */
 typedef void rk_pushed_fn(struct rk_client *c, const struct rk_header *hdr,
     struct rk_bytes payload, void *arg);
+
+/*
+ * Which pushes: those of a subject, or of a call id; one of them.  A push of
+ * Go's SendMessage() has its subject elsewhere (rpckit-protocol(7)), and is
+ * found nevertheless.
+ */
+struct rk_subscription {
+	const char *subject; /* 1 to RK_TOPIC_MAX bytes, or NULL */
+	const char *call_id; /* 1 to RK_TOPIC_MAX bytes, or NULL */
+	/*
+	 * Tell the server, by its method _.subscribe, whenever the connection
+	 * opens, so that it sends us what is for RK_PUSH_SUBSCRIBERS.  For a
+	 * subject.  Only for servers that have that method: one of rpc25519
+	 * ends the connection.
+	 */
+	bool announce;
+	rk_pushed_fn *fn; /* required */
+	/* What came of telling the server, each time: RK_OK, or as of a call's
+	 * reply.  May be NULL. */
+	void (*announced)(
+	    struct rk_client *c, const struct rk_reply *reply, void *arg);
+	void *arg;
+};
+
+/*
+ * From now on, and across connections until it is removed or the client freed,
+ * give such pushes to s->fn; all subscriptions that fit are called, in the
+ * order they were made.  Pushes that fit none go to conf.pushed.  Whether
+ * connected or not; s is copied.  RK_EINVAL; RK_ENOMEM; and, where the server
+ * is to be told now, as rk_client_submit().  The client's thread.
+ */
+RK_API RK_MUST enum rk_err rk_client_subscribe(
+    struct rk_client *c, const struct rk_subscription *s, uint64_t *id_out);
+/* Neither callback is called for it any more, and the server told if it was
+ * told before and nobody else here wants it.  RK_ENOENT. */
+RK_API enum rk_err rk_client_unsubscribe(struct rk_client *c, uint64_t id);
 
 RK_END
 
