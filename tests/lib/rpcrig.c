@@ -352,7 +352,7 @@ on_done(void *arg)
 }
 
 static void
-stop(struct rpcrig *r, void *arg)
+end_server(struct rpcrig *r, void *arg)
 {
 	const uint64_t *grace = arg;
 
@@ -362,7 +362,7 @@ stop(struct rpcrig *r, void *arg)
 void
 rpcrig_stop(struct rpcrig *r, uint64_t grace_ms)
 {
-	rpcrig_do(r, stop, &grace_ms);
+	rpcrig_do(r, end_server, &grace_ms);
 }
 
 void
