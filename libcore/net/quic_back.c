@@ -7,7 +7,6 @@
 #include <rpckit/secret.h>
 
 #include <string.h>
-#include <time.h>
 
 #define PARAMS_MAX 256
 
@@ -242,15 +241,6 @@ on_window(
 
 /* ---- the handshake ---- */
 
-static uint64_t
-wall_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * NGTCP2_SECONDS + (uint64_t)ts.tv_nsec;
-}
-
 /* So that its next connection needs no proof of its address. */
 static void
 give_token(const struct quic_conn *c)
@@ -261,7 +251,7 @@ give_token(const struct quic_conn *c)
 
 	n = ngtcp2_crypto_generate_regular_token(token, c->end->token_key,
 	    sizeof(c->end->token_key), path->remote.addr, path->remote.addrlen,
-	    wall_ns());
+	    quic_wall_ns());
 	if (n > 0)
 		(void)ngtcp2_conn_submit_new_token(c->q, token, (size_t)n);
 }

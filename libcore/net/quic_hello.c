@@ -19,8 +19,8 @@
 #define RESETS_MAX 100
 #define RESET_LEN 43 /* as long as a short packet may be */
 
-static uint64_t
-wall_ns(void)
+uint64_t
+quic_wall_ns(void)
 {
 	struct timespec ts;
 
@@ -54,7 +54,7 @@ quic_hello_retry(struct quic_end *e, const struct addr *local,
 	quic_cid_make(&e->keys, e->index, scid.data);
 	n = ngtcp2_crypto_generate_retry_token2(token, e->token_key,
 	    sizeof(e->token_key), hd->version, &remote->u.sa, remote->len,
-	    &scid, &hd->dcid, wall_ns());
+	    &scid, &hd->dcid, quic_wall_ns());
 	if (n <= 0)
 		return;
 	n = ngtcp2_crypto_write_retry(packet, sizeof(packet), hd->version,
@@ -166,14 +166,14 @@ check_token(struct quic_end *e, const struct addr *remote,
 		    ngtcp2_crypto_verify_retry_token2(&p->first_id, hd->token,
 		        hd->tokenlen, e->token_key, sizeof(e->token_key),
 		        hd->version, &remote->u.sa, remote->len, &hd->dcid,
-		        RETRY_LIFE_NS, wall_ns()) != 0;
+		        RETRY_LIFE_NS, quic_wall_ns()) != 0;
 		p->retried = !p->bad;
 		if (!p->bad)
 			p->type = NGTCP2_TOKEN_TYPE_RETRY;
 	} else if (hd->token[0] == NGTCP2_CRYPTO_TOKEN_MAGIC_REGULAR &&
 	           ngtcp2_crypto_verify_regular_token(hd->token, hd->tokenlen,
 	               e->token_key, sizeof(e->token_key), &remote->u.sa,
-	               remote->len, TOKEN_LIFE_NS, wall_ns()) == 0) {
+	               remote->len, TOKEN_LIFE_NS, quic_wall_ns()) == 0) {
 		p->type = NGTCP2_TOKEN_TYPE_NEW_TOKEN;
 	}
 }

@@ -285,5 +285,7 @@ enum rk_err quic_explain_lib(
     const struct quic_conn *c, int rv, struct rk_error *err);
 /* The code and phrase that tell the peer why. */
 void quic_goodbye(const struct rk_error *why, ngtcp2_ccerr *cc);
+/* Tokens outlive processes: nanoseconds since 1970. */
+uint64_t quic_wall_ns(void);
 
 #endif
