@@ -85,7 +85,7 @@ void quic_end_feed(struct quic_end *e, const struct quic_datagram *d);
 
 struct quic_end_stats {
 	size_t conns;      /* also those saying goodbye */
-	size_t half_open;  /* handshakes under way, and hellos */
+	size_t half_open;  /* peers' handshakes under way, and hellos */
 	uint64_t retries;  /* Retry packets sent */
 	uint64_t resets;   /* stateless resets sent */
 	uint64_t versions; /* version negotiations sent */

@@ -129,8 +129,8 @@ make(struct quic_end *e, bool server, const struct addr *local,
 	buf_init(&c->in, (size_t)2 * WINDOW_CONN_MAX);
 	TAILQ_INSERT_TAIL(&e->conns, c, link);
 	e->n_conns++;
-	e->stats.half_open++;
-	c->counted = true;
+	c->counted = server; /* whom this end calls itself is no stranger */
+	e->stats.half_open += server;
 	return c;
 }
 

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "quicpeer.h"
 
@@ -79,6 +80,38 @@ from_so_many_on(void **state)
 	quicpeer_connect(&late, &net, NULL);
 	assert_int_equal(late.retries, 0);
 	quicpeer_free(&late);
+}
+
+/* Those whom this end calls itself are no crowd of strangers. */
+static void
+not_for_own_dials(void **state)
+{
+	enum {
+		DIALS = 64
+	};
+	struct layer *l[DIALS];
+	struct addr deaf = { .len = sizeof(deaf.u) };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct quicpeer p;
+
+	(void)state;
+	quicnet_open_with(&net, DIALS);
+	deaf.u.in = net.at.u.in;
+	deaf.u.in.sin_port = 0;
+	assert_int_equal(bind(fd, &deaf.u.sa, net.at.len), 0);
+	assert_int_equal(getsockname(fd, &deaf.u.sa, &deaf.len), 0);
+	for (size_t i = 0; i < DIALS; i++)
+		assert_int_equal(quic_end_dial(net.server, net.rig.client,
+		                     &deaf, &l[i]),
+		    RK_OK);
+	assert_int_equal(quicnet_stats(&net).conns, DIALS);
+	assert_int_equal(quicnet_stats(&net).half_open, 0);
+	quicpeer_connect(&p, &net, NULL);
+	assert_int_equal(p.retries, 0);
+	quicpeer_free(&p);
+	for (size_t i = 0; i < DIALS; i++)
+		layer_free(l[i]);
+	assert_int_equal(close(fd), 0);
 }
 
 static void
@@ -318,6 +351,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		ROW(always),
 		ROW(from_so_many_on),
+		ROW(not_for_own_dials),
 		ROW(never),
 		ROW(not_of_those_who_have_been_here),
 		ROW(forged_retries_are_refused),
