@@ -1,8 +1,6 @@
 /* Long messages on streams of their own, so that they hold up no other. */
 #include "net/quic_int.h"
 
-#include "base/error.h"
-
 #include <stdlib.h>
 
 void
@@ -94,6 +92,18 @@ quic_apart_held(const struct quic_conn *c)
 	return held;
 }
 
+bool
+quic_apart_unsent(const struct quic_conn *c)
+{
+	const struct quic_apart *a;
+
+	TAILQ_FOREACH (a, &c->outgoing, link) {
+		if (!a->fin_sent)
+			return true;
+	}
+	return false;
+}
+
 struct quic_apart *
 quic_apart_next(struct quic_conn *c)
 {
@@ -131,7 +141,7 @@ quic_apart_open(struct quic_conn *c, int64_t id)
 	struct quic_apart *a = apart_new(c);
 
 	if (a == NULL)
-		return NGTCP2_ERR_CALLBACK_FAILURE;
+		return quic_conn_broken(c, RK_ENOMEM, "streams");
 	a->id = id;
 	a->begun = a->active = rk_loop_now(c->end->loop);
 	TAILQ_INSERT_TAIL(&c->incoming, a, link);
@@ -146,13 +156,12 @@ int
 quic_apart_data(struct quic_conn *c, struct quic_apart *a, const uint8_t *data,
     size_t len, bool fin)
 {
+	enum rk_err r;
+
 	ngtcp2_conn_extend_max_offset(c->q, len);
-	if (len > 0 && buf_put(&a->in, data, len) != RK_OK) {
-		(void)err_set(&c->error, RK_EPROTO,
-		    "message on a stream of its own exceeds %zu bytes",
-		    QUIC_APART_LEN);
-		return NGTCP2_ERR_CALLBACK_FAILURE;
-	}
+	if (len > 0 && (r = buf_put(&a->in, data, len)) != RK_OK)
+		return quic_conn_broken(
+		    c, r, "message on a stream of its own");
 	a->active = rk_loop_now(c->end->loop);
 	if (!fin)
 		return 0;

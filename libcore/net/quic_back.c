@@ -10,6 +10,26 @@
 
 #define PARAMS_MAX 256
 
+int
+quic_conn_broken(struct quic_conn *c, enum rk_err code, const char *what)
+{
+	if (c->error.code == RK_OK)
+		(void)err_set(
+		    &c->error, code, "%s: %s", what, rk_err_text(code));
+	return NGTCP2_ERR_CALLBACK_FAILURE;
+}
+
+/* The same for what the library itself would not do. */
+static int
+broken_by(struct quic_conn *c, int rv, const char *what)
+{
+	if (c->error.code == RK_OK)
+		(void)err_set(&c->error,
+		    rv == NGTCP2_ERR_NOMEM ? RK_ENOMEM : RK_EFAIL, "%s: %s",
+		    what, ngtcp2_strerror(rv));
+	return NGTCP2_ERR_CALLBACK_FAILURE;
+}
+
 /* ---- connection ids ---- */
 
 enum rk_err
@@ -28,16 +48,17 @@ on_new_id(
     ngtcp2_conn *q, ngtcp2_cid *cid, uint8_t *token, size_t len, void *user)
 {
 	struct quic_conn *c = user;
+	enum rk_err r = RK_EINVAL;
 
 	(void)q;
 	if (len != QUIC_CID_LEN)
-		return NGTCP2_ERR_CALLBACK_FAILURE;
+		return quic_conn_broken(c, r, "connection ids");
 	quic_cid_make(&c->end->keys, c->end->index, cid->data);
 	cid->datalen = len;
 	quic_cid_reset_token(&c->end->keys, cid->data, len, token);
-	return quic_conn_add_id(c, cid->data, len) == RK_OK
-	           ? 0
-	           : NGTCP2_ERR_CALLBACK_FAILURE;
+	if ((r = quic_conn_add_id(c, cid->data, len)) != RK_OK)
+		return quic_conn_broken(c, r, "connection ids");
+	return 0;
 }
 
 static int
@@ -104,12 +125,11 @@ static int
 on_streams(ngtcp2_conn *q, uint64_t max, void *user)
 {
 	struct quic_conn *c = user;
+	int rv = c->completed ? quic_conn_open_stream(c) : 0;
 
 	(void)q;
 	(void)max;
-	return c->completed && quic_conn_open_stream(c) != 0
-	           ? NGTCP2_ERR_CALLBACK_FAILURE
-	           : 0;
+	return rv == 0 ? 0 : broken_by(c, rv, "opening the stream");
 }
 
 static int
@@ -132,6 +152,7 @@ on_data(ngtcp2_conn *q, uint32_t flags, int64_t id, uint64_t offset,
     const uint8_t *data, size_t len, void *user, void *stream_user)
 {
 	struct quic_conn *c = user;
+	enum rk_err r;
 
 	(void)q;
 	(void)offset;
@@ -144,8 +165,8 @@ on_data(ngtcp2_conn *q, uint32_t flags, int64_t id, uint64_t offset,
 		c->early_came = true;
 	if (len > 0 && c->in.data == NULL)
 		loop_buf_take(c->end->loop, len, &c->in);
-	if (len > 0 && buf_put(&c->in, data, len) != RK_OK)
-		return NGTCP2_ERR_CALLBACK_FAILURE;
+	if (len > 0 && (r = buf_put(&c->in, data, len)) != RK_OK)
+		return quic_conn_broken(c, r, "received bytes");
 	if ((flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0)
 		c->fin = true;
 	quic_conn_raise(c, RK_READ);
@@ -298,7 +319,7 @@ on_completed(ngtcp2_conn *q, void *user)
 	(void)q;
 	rv = c->server ? completed_server(c) : completed_client(c);
 	if (rv != 0)
-		return NGTCP2_ERR_CALLBACK_FAILURE;
+		return broken_by(c, rv, "ending the handshake");
 	c->completed = true;
 	quic_conn_keep_alive(c);
 	if (c->counted)

@@ -130,9 +130,12 @@ quic_explain_lib(const struct quic_conn *c, int rv, struct rk_error *err)
 	case NGTCP2_ERR_IDLE_CLOSE:
 		return explain_silence(c, err);
 	case NGTCP2_ERR_NOMEM:
-	case NGTCP2_ERR_CALLBACK_FAILURE:
 		return err_set(err, RK_ENOMEM, "out of memory");
 	case NGTCP2_ERR_DROP_CONN:
+	/* Those that are not the TLS side's say more by themselves. */
+	case NGTCP2_ERR_CALLBACK_FAILURE:
+		return err_set(
+		    err, RK_EFAIL, "QUIC: packets cannot be protected");
 	case NGTCP2_ERR_RETRY:
 		return err_set(err, RK_ECANCELED, "no handshake came of it");
 	default:

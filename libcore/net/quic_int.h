@@ -240,6 +240,8 @@ RK_MUST enum rk_err quic_apart_send(
 uint64_t quic_apart_held(const struct quic_conn *c);
 /* What is whole; NULL: nothing. */
 const struct quic_apart *quic_apart_arrived(const struct quic_conn *c);
+/* Why a callback fails, which the library is not told: what it returns. */
+int quic_conn_broken(struct quic_conn *c, enum rk_err code, const char *what);
 void quic_apart_done(struct quic_conn *c);
 /* Since when the peer owes the rest of a message; false: it does not. */
 bool quic_apart_late(const struct quic_conn *c, uint64_t *since);
@@ -255,6 +257,8 @@ int quic_apart_data(struct quic_conn *c, struct quic_apart *a,
     const uint8_t *data, size_t len, bool fin);
 void quic_apart_close(struct quic_conn *c, struct quic_apart *a);
 
+/* Is there any that this end has not sent at all? */
+bool quic_apart_unsent(const struct quic_conn *c);
 /* ---- quic_write.c ---- */
 /* Make packets of what waits; all of it, or only what fills a batch of them. */
 void quic_conn_write(struct quic_conn *c);

@@ -14,6 +14,8 @@
 #include "net/quic_int.h"
 #include "net/quic_io_int.h"
 
+#include <rpckit/secret.h>
+
 #include "quicnet.h"
 #include "udpend.h"
 
@@ -125,6 +127,75 @@ mapped_addresses_are_dialed(void **state)
 	quicnet_drain(&client);
 }
 
+/* ---- what breaks here is not always memory ---- */
+
+/* The server's end of the only connection, on the inside. */
+static struct quic_conn *
+inside(void)
+{
+	struct quic_conn *c = TAILQ_FIRST(&net.server->conns);
+
+	assert_non_null(c);
+	return c;
+}
+
+static void
+assert_broken(enum rk_err code, const char *text)
+{
+	const struct rk_error *why = &net.conns[0].why;
+
+	quicnet_await(&net, &net.conns[0].closed, 1);
+	assert_int_equal(why->code, code);
+	if (strstr(why->text, text) == NULL)
+		fail_msg("%s", why->text);
+	quicnet_await(&net, &client.closed, 1);
+	assert_non_null(strstr(client.why.text, "closed by the peer"));
+	quicnet_drain(&client);
+}
+
+static void
+ids_without_a_place(void **state)
+{
+	uint8_t id[QUIC_CID_LEN];
+
+	(void)state;
+	net.ignores = true;
+	quicnet_dial(&net, NULL, &net.at, &client);
+	quicnet_await(&net, &net.hellos, 1);
+	quicnet_take_last(&net);
+	do
+		rk_random(id, sizeof(id));
+	while (quic_conn_add_id(inside(), id, sizeof(id)) == RK_OK);
+	assert_broken(RK_ELIMIT, "connection ids: limit reached");
+}
+
+static void
+bytes_without_a_place(void **state)
+{
+	(void)state;
+	(void)quicnet_connect(&net, NULL, &client);
+	inside()->in.max = 100;
+	quicnet_send(&client, 2510);
+	assert_broken(RK_ETOOBIG, "received bytes: too large");
+}
+
+/* The rest of the callbacks are those that protect packets. */
+static void
+packets_without_protection(void **state)
+{
+	struct rk_error err = { 0 };
+
+	(void)state;
+	(void)quicnet_connect(&net, NULL, &client);
+	assert_int_equal(quic_explain_lib(
+	                     inside(), NGTCP2_ERR_CALLBACK_FAILURE, &err),
+	    RK_EFAIL);
+	assert_string_equal(err.text, "QUIC: packets cannot be protected");
+	assert_int_equal(
+	    quic_explain_lib(inside(), NGTCP2_ERR_NOMEM, &err), RK_ENOMEM);
+	quicnet_drain(&client);
+}
+
 int
 main(void)
 {
@@ -133,6 +204,9 @@ main(void)
 		ROW(all_go_on_when_the_socket_does),
 		ROW(a_bound_port_dials),
 		ROW(mapped_addresses_are_dialed),
+		ROW(ids_without_a_place),
+		ROW(bytes_without_a_place),
+		ROW(packets_without_protection),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
