@@ -1,4 +1,4 @@
-/* A QUIC connection's life: beginning, packets in, goodbye. */
+/* A QUIC connection: how it begins, packets in, what it holds. */
 #include "net/quic_int.h"
 
 #include "base/error.h"
@@ -15,14 +15,8 @@
 #define WINDOW_STREAM_MAX (6u << 20)
 #define WINDOW_CONN_MAX (24u << 20)
 
-#define IDLE_NS (30 * NGTCP2_SECONDS)
-/* Go peers keep nothing alive by themselves and give up after 30 s. */
-#define KEEPALIVE_CLIENT_NS (10 * NGTCP2_SECONDS)
-#define KEEPALIVE_SERVER_NS (15 * NGTCP2_SECONDS)
-#define KEEPALIVE_LEAST_NS NGTCP2_SECONDS /* whatever a peer would like */
 #define ACTIVE_IDS 4
 #define FIRST_DCID_LEN 18
-#define GOODBYE_LEN 1500
 
 /* Sizes to try on the path (RFC 8899): Ethernet, jumbo frames, loopback. */
 static const uint16_t probes[] = { 1452, 4096, 8192, 16384 };
@@ -66,7 +60,7 @@ fill_params(bool server, ngtcp2_transport_params *p)
 	p->initial_max_streams_bidi = server ? 1 : 0;
 	p->initial_max_stream_data_uni = QUIC_APART_LEN;
 	p->initial_max_streams_uni = QUIC_APARTS;
-	p->max_idle_timeout = IDLE_NS;
+	p->max_idle_timeout = QUIC_IDLE_NS;
 	p->active_connection_id_limit = ACTIVE_IDS;
 }
 
@@ -74,31 +68,6 @@ static ngtcp2_conn *
 get_conn(ngtcp2_crypto_conn_ref *ref)
 {
 	return ((struct quic_conn *)ref->user_data)->q;
-}
-
-/* What is due by now: packets lost, keepalives, the end of patience. */
-static void
-expire(struct quic_conn *c)
-{
-	int rv;
-
-	c->looked = loop_now_ns(c->end->loop);
-	rv = ngtcp2_conn_handle_expiry(c->q, c->looked);
-	if (rv != 0)
-		quic_conn_fail(c, rv);
-}
-
-static void
-on_timer(struct rk_timer *t, void *arg)
-{
-	struct quic_conn *c = arg;
-
-	(void)t;
-	if (c->state == QUIC_LIVE)
-		expire(c);
-	else
-		c->state = QUIC_DEAD;
-	quic_conn_touch(c);
 }
 
 static struct quic_conn *
@@ -109,7 +78,7 @@ make(struct quic_end *e, bool server, const struct addr *local,
 
 	if (c == NULL)
 		return NULL;
-	if (rk_timer_new(e->loop, on_timer, c, &c->timer) != RK_OK) {
+	if (rk_timer_new(e->loop, quic_conn_on_timer, c, &c->timer) != RK_OK) {
 		free(c);
 		return NULL;
 	}
@@ -120,7 +89,7 @@ make(struct quic_end *e, bool server, const struct addr *local,
 	c->local = *local;
 	c->remote = *remote;
 	c->paced = !addr_is_loopback(remote);
-	c->looked = loop_now_ns(e->loop);
+	c->heard_at = loop_now_ns(e->loop);
 	c->ref.get_conn = get_conn;
 	c->ref.user_data = c;
 	quic_out_init(&c->out, &e->blocks);
@@ -319,115 +288,6 @@ quic_conn_accept(struct quic_end *e, struct quic_tls_ctx *ctx,
 
 /* ---- the end ---- */
 
-static void
-leave_live(struct quic_conn *c, enum quic_state to)
-{
-	if (c->counted)
-		c->end->stats.half_open--;
-	c->counted = false;
-	c->state = to;
-	quic_conn_raise(c, RK_READ | RK_WRITE);
-	quic_conn_touch(c); /* which frees what nobody holds */
-}
-
-void
-quic_conn_die(struct quic_conn *c, const struct rk_error *why)
-{
-	if (c->state != QUIC_LIVE)
-		return;
-	if (c->error.code == RK_OK)
-		c->error = *why;
-	rk_timer_clear(c->timer);
-	leave_live(c, QUIC_DEAD);
-}
-
-/* Long enough for packets under way to have come (RFC 9000, 10.2). */
-static void
-linger(struct quic_conn *c, enum quic_state state)
-{
-	uint64_t pto = ngtcp2_conn_get_pto(c->q);
-
-	loop_timer_set_ns(c->timer, loop_now_ns(c->end->loop) + 3 * pto);
-	leave_live(c, state);
-}
-
-/* The peer may have moved since it came. */
-static void
-note_path(struct quic_conn *c, const ngtcp2_path *p)
-{
-	if (p->local.addrlen > sizeof(c->local.u) ||
-	    p->remote.addrlen > sizeof(c->remote.u))
-		return;
-	memcpy(&c->local.u, p->local.addr, p->local.addrlen);
-	c->local.len = p->local.addrlen;
-	memcpy(&c->remote.u, p->remote.addr, p->remote.addrlen);
-	c->remote.len = p->remote.addrlen;
-}
-
-void
-quic_conn_close(struct quic_conn *c, const ngtcp2_ccerr *cc)
-{
-	uint8_t packet[GOODBYE_LEN];
-	ngtcp2_path_storage ps;
-	ngtcp2_pkt_info pi;
-	ngtcp2_ssize n;
-
-	if (c->state != QUIC_LIVE)
-		return;
-	ngtcp2_path_storage_zero(&ps);
-	n = ngtcp2_conn_write_connection_close(c->q, &ps.path, &pi, packet,
-	    sizeof(packet), cc, loop_now_ns(c->end->loop));
-	if (n <= 0) {
-		rk_timer_clear(c->timer);
-		leave_live(c, QUIC_DEAD);
-		return;
-	}
-	note_path(c, &ps.path);
-	quic_end_send(c->end, &c->local, &c->remote, packet, (size_t)n);
-	c->goodbye = malloc((size_t)n);
-	if (c->goodbye != NULL) {
-		memcpy(c->goodbye, packet, (size_t)n);
-		c->goodbye_len = (size_t)n;
-	}
-	linger(c, QUIC_CLOSING);
-}
-
-static void
-close_for(struct quic_conn *c, int rv)
-{
-	ngtcp2_ccerr cc;
-
-	ngtcp2_ccerr_default(&cc);
-	if (rv == NGTCP2_ERR_CRYPTO)
-		ngtcp2_ccerr_set_tls_alert(
-		    &cc, ngtcp2_conn_get_tls_alert(c->q), NULL, 0);
-	else
-		ngtcp2_ccerr_set_liberr(&cc, rv, NULL, 0);
-	quic_conn_close(c, &cc);
-}
-
-void
-quic_conn_fail(struct quic_conn *c, int rv)
-{
-	if (c->state != QUIC_LIVE)
-		return;
-	if (c->error.code == RK_OK)
-		(void)quic_explain_lib(c, rv, &c->error); /* returns code */
-	switch (rv) {
-	case NGTCP2_ERR_DRAINING:
-		linger(c, QUIC_DRAINING);
-		break;
-	case NGTCP2_ERR_DROP_CONN:
-	case NGTCP2_ERR_RETRY:
-	case NGTCP2_ERR_IDLE_CLOSE:
-	case NGTCP2_ERR_RECV_VERSION_NEGOTIATION:
-		quic_conn_die(c, &c->error);
-		break;
-	default:
-		close_for(c, rv);
-	}
-}
-
 void
 quic_conn_free(struct quic_conn *c)
 {
@@ -455,17 +315,6 @@ quic_conn_free(struct quic_conn *c)
 
 /* ---- packets in ---- */
 
-/* Once more for the 1st, 2nd, 4th, 8th ... packet since (RFC 9000, 10.2.1). */
-static void
-repeat_goodbye(struct quic_conn *c)
-{
-	c->asked++;
-	if (c->goodbye == NULL || (c->asked & (c->asked - 1)) != 0)
-		return;
-	quic_end_send(
-	    c->end, &c->local, &c->remote, c->goodbye, c->goodbye_len);
-}
-
 static void
 begin_again(struct quic_conn *c, const struct addr *local,
     const struct addr *remote, const uint8_t *data, size_t len)
@@ -474,20 +323,6 @@ begin_again(struct quic_conn *c, const struct addr *local,
 
 	if (c->server && ngtcp2_accept(&hd, data, len) == 0)
 		quic_hello_retry(c->end, local, remote, &hd);
-}
-
-/*
- * A loop that nobody ran for so long that the peer has given up must not take
- * what came in the meantime for a sign of life.
- */
-static void
-wake(struct quic_conn *c)
-{
-	const uint64_t now = loop_now_ns(c->end->loop);
-
-	if (now - c->looked >= quic_conn_patience(c))
-		expire(c);
-	c->looked = now;
 }
 
 void
@@ -499,9 +334,8 @@ quic_conn_input(struct quic_conn *c, const struct addr *local,
 	int rv;
 
 	if (c->state == QUIC_CLOSING)
-		repeat_goodbye(c);
-	if (c->state == QUIC_LIVE)
-		wake(c);
+		quic_conn_repeat_goodbye(c);
+	quic_conn_wake(c);
 	if (c->state != QUIC_LIVE)
 		return;
 	rv = ngtcp2_conn_read_pkt(
@@ -510,31 +344,10 @@ quic_conn_input(struct quic_conn *c, const struct addr *local,
 		begin_again(c, local, remote, data, len);
 	if (rv != 0)
 		quic_conn_fail(c, rv);
+	else
+		c->heard_at = loop_now_ns(c->end->loop);
 	c->heard++;
 	quic_conn_stir(c);
-}
-
-uint64_t
-quic_conn_patience(const struct quic_conn *c)
-{
-	const ngtcp2_transport_params *p =
-	    ngtcp2_conn_get_remote_transport_params(c->q);
-
-	if (!c->completed || p == NULL || p->max_idle_timeout == 0 ||
-	    p->max_idle_timeout > IDLE_NS)
-		return IDLE_NS;
-	return p->max_idle_timeout;
-}
-
-void
-quic_conn_keep_alive(struct quic_conn *c)
-{
-	uint64_t ns = c->server ? KEEPALIVE_SERVER_NS : KEEPALIVE_CLIENT_NS;
-	uint64_t half = quic_conn_patience(c) / 2;
-
-	ns = ns < half ? ns : half;
-	ngtcp2_conn_set_keep_alive_timeout(
-	    c->q, ns > KEEPALIVE_LEAST_NS ? ns : KEEPALIVE_LEAST_NS);
 }
 
 void
@@ -558,19 +371,6 @@ quic_conn_is_settled(const struct quic_conn *c)
 {
 	return c->state != QUIC_LIVE ||
 	       (c->confirmed && quic_conn_held(c) == 0);
-}
-
-void
-quic_conn_arm(struct quic_conn *c)
-{
-	uint64_t at;
-
-	if (c->state != QUIC_LIVE)
-		return;
-	at = ngtcp2_conn_get_expiry(c->q);
-	if (c->heard > 0 && at > loop_now_ns(c->end->loop) + QUIC_ACK_LATE_NS)
-		at = loop_now_ns(c->end->loop) + QUIC_ACK_LATE_NS;
-	loop_timer_set_ns(c->timer, at);
 }
 
 bool

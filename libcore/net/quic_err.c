@@ -110,11 +110,12 @@ quic_explain_peer(
 static enum rk_err
 explain_silence(const struct quic_conn *c, struct rk_error *err)
 {
+	uint64_t silence = loop_now_ns(c->end->loop) - c->heard_at;
 	char where[ADDR_TEXT_LEN];
 
 	addr_format(&c->remote, ADDR_QUIC, where);
 	return err_set(err, RK_ETIMEOUT, "%s: no sign of the peer for %.3g s",
-	    where, (double)quic_conn_patience(c) / NGTCP2_SECONDS);
+	    where, (double)silence / NGTCP2_SECONDS);
 }
 
 enum rk_err
@@ -131,11 +132,11 @@ quic_explain_lib(const struct quic_conn *c, int rv, struct rk_error *err)
 		return explain_silence(c, err);
 	case NGTCP2_ERR_NOMEM:
 		return err_set(err, RK_ENOMEM, "out of memory");
-	case NGTCP2_ERR_DROP_CONN:
 	/* Those that are not the TLS side's say more by themselves. */
 	case NGTCP2_ERR_CALLBACK_FAILURE:
 		return err_set(
 		    err, RK_EFAIL, "QUIC: packets cannot be protected");
+	case NGTCP2_ERR_DROP_CONN:
 	case NGTCP2_ERR_RETRY:
 		return err_set(err, RK_ECANCELED, "no handshake came of it");
 	default:

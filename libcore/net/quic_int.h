@@ -12,7 +12,8 @@
 
 /*
  * Packets come in by quic_end.c, which finds the connection; quic_conn.c gives
- * them to ngtcp2, whose callbacks (quic_back.c) change fields only.  At the end
+ * them to ngtcp2, whose callbacks (quic_back.c) change fields only, as its
+ * timer does (quic_time.c).  At the end
  * of the turn, after everybody else, quic_write.c makes one round of packets
  * for each connection that something happened to.  quic_layer.c is the side of
  * the stack.  Time is the loop's: one reading a turn, and never backwards.
@@ -105,7 +106,7 @@ struct quic_conn {
 	ngtcp2_crypto_conn_ref ref;
 	struct quic_tls *tls;
 	struct rk_timer *timer;
-	uint64_t looked;          /* ns: when packets or the timer came last */
+	uint64_t heard_at;        /* ns: when its last packet came */
 	struct loop_ready *ready; /* NULL: not attached */
 	struct addr local;
 	struct addr remote;
@@ -186,12 +187,6 @@ RK_MUST enum rk_err quic_conn_accept(struct quic_end *e,
     struct quic_conn **out);
 void quic_conn_input(struct quic_conn *c, const struct addr *local,
     const struct addr *remote, uint8_t ecn, const uint8_t *data, size_t len);
-/* Not LIVE any more, without a word to the peer. */
-void quic_conn_die(struct quic_conn *c, const struct rk_error *why);
-/* Say goodbye with this error, and go to CLOSING. */
-void quic_conn_close(struct quic_conn *c, const ngtcp2_ccerr *cc);
-/* An error of ngtcp2, from whichever call: close, die, or start over. */
-void quic_conn_fail(struct quic_conn *c, int rv);
 /* Write at the end of this turn. */
 void quic_conn_touch(struct quic_conn *c);
 /*
@@ -204,11 +199,6 @@ void quic_conn_touch(struct quic_conn *c);
 void quic_conn_stir(struct quic_conn *c);
 /* Is there nothing that this turn has to write? */
 bool quic_conn_may_wait(const struct quic_conn *c);
-void quic_conn_arm(struct quic_conn *c);
-/* After so many nanoseconds of silence it is over, as the ends have agreed. */
-uint64_t quic_conn_patience(const struct quic_conn *c);
-/* The handshake is over: say something often enough for that. */
-void quic_conn_keep_alive(struct quic_conn *c);
 /* Bytes sent or to be sent that the peer has not confirmed. */
 /* Tell a sender that waits, if there is room. */
 void quic_conn_tell_room(struct quic_conn *c);
@@ -221,8 +211,29 @@ void quic_conn_raise(struct quic_conn *c, unsigned what);
 void quic_conn_free(struct quic_conn *c);
 ngtcp2_path quic_path(const struct addr *local, const struct addr *remote);
 
+/* ---- quic_close.c ---- */
+/* Not LIVE any more, without a word to the peer. */
+void quic_conn_die(struct quic_conn *c, const struct rk_error *why);
+/* Say goodbye with this error, and go to CLOSING. */
+void quic_conn_close(struct quic_conn *c, const ngtcp2_ccerr *cc);
+/* An error of ngtcp2, from whichever call: close, die, or start over. */
+void quic_conn_fail(struct quic_conn *c, int rv);
+/* A packet for one that is CLOSING: the peer may have missed it. */
+void quic_conn_repeat_goodbye(struct quic_conn *c);
+
+/* ---- quic_time.c ---- */
+#define QUIC_IDLE_NS (30 * NGTCP2_SECONDS)
+void quic_conn_on_timer(struct rk_timer *t, void *arg);
+void quic_conn_arm(struct quic_conn *c);
+/* Before a packet is looked at: has the peer been given up by now? */
+void quic_conn_wake(struct quic_conn *c);
+/* The handshake is over: say something often enough. */
+void quic_conn_keep_alive(struct quic_conn *c);
+
 /* ---- quic_back.c: ngtcp2's callbacks ---- */
 void quic_back_fill(bool server, ngtcp2_callbacks *cb);
+/* Why a callback fails, which the library is not told: what it returns. */
+int quic_conn_broken(struct quic_conn *c, enum rk_err code, const char *what);
 /* Room in c->ids for one more; RK_ELIMIT. */
 RK_MUST enum rk_err quic_conn_add_id(
     struct quic_conn *c, const uint8_t *id, size_t len);
@@ -238,10 +249,10 @@ RK_MUST enum rk_err quic_apart_send(
     struct quic_conn *c, const uint8_t *src, size_t len);
 /* Bytes of ours that are not confirmed. */
 uint64_t quic_apart_held(const struct quic_conn *c);
+/* Is there any that this end has not sent at all? */
+bool quic_apart_unsent(const struct quic_conn *c);
 /* What is whole; NULL: nothing. */
 const struct quic_apart *quic_apart_arrived(const struct quic_conn *c);
-/* Why a callback fails, which the library is not told: what it returns. */
-int quic_conn_broken(struct quic_conn *c, enum rk_err code, const char *what);
 void quic_apart_done(struct quic_conn *c);
 /* Since when the peer owes the rest of a message; false: it does not. */
 bool quic_apart_late(const struct quic_conn *c, uint64_t *since);
@@ -257,8 +268,6 @@ int quic_apart_data(struct quic_conn *c, struct quic_apart *a,
     const uint8_t *data, size_t len, bool fin);
 void quic_apart_close(struct quic_conn *c, struct quic_apart *a);
 
-/* Is there any that this end has not sent at all? */
-bool quic_apart_unsent(const struct quic_conn *c);
 /* ---- quic_write.c ---- */
 /* Make packets of what waits; all of it, or only what fills a batch of them. */
 void quic_conn_write(struct quic_conn *c);
@@ -268,6 +277,8 @@ void quic_end_send(struct quic_end *e, const struct addr *local,
     const struct addr *remote, const uint8_t *data, size_t len);
 
 /* ---- quic_hello.c: who is not a connection yet, or any more ---- */
+/* Tokens outlive processes: nanoseconds since 1970. */
+uint64_t quic_wall_ns(void);
 void quic_hello_input(struct quic_end *e, const struct quic_datagram *d);
 void quic_hello_free(struct quic_end *e, struct quic_hello *h);
 /* The handshake must begin again, behind a Retry. */
@@ -289,7 +300,5 @@ enum rk_err quic_explain_lib(
     const struct quic_conn *c, int rv, struct rk_error *err);
 /* The code and phrase that tell the peer why. */
 void quic_goodbye(const struct rk_error *why, ngtcp2_ccerr *cc);
-/* Tokens outlive processes: nanoseconds since 1970. */
-uint64_t quic_wall_ns(void);
 
 #endif

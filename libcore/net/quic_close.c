@@ -1,0 +1,129 @@
+/* How a QUIC connection ends: goodbyes, errors, silence. */
+#include "net/quic_int.h"
+
+#include "base/error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define GOODBYE_LEN 1500
+
+static void
+leave_live(struct quic_conn *c, enum quic_state to)
+{
+	if (c->counted)
+		c->end->stats.half_open--;
+	c->counted = false;
+	c->state = to;
+	quic_conn_raise(c, RK_READ | RK_WRITE);
+	quic_conn_touch(c); /* which frees what nobody holds */
+}
+
+void
+quic_conn_die(struct quic_conn *c, const struct rk_error *why)
+{
+	if (c->state != QUIC_LIVE)
+		return;
+	if (c->error.code == RK_OK)
+		c->error = *why;
+	rk_timer_clear(c->timer);
+	leave_live(c, QUIC_DEAD);
+}
+
+/* Long enough for packets under way to have come (RFC 9000, 10.2). */
+static void
+linger(struct quic_conn *c, enum quic_state state)
+{
+	uint64_t pto = ngtcp2_conn_get_pto(c->q);
+
+	loop_timer_set_ns(c->timer, loop_now_ns(c->end->loop) + 3 * pto);
+	leave_live(c, state);
+}
+
+/* The peer may have moved since it came. */
+static void
+note_path(struct quic_conn *c, const ngtcp2_path *p)
+{
+	if (p->local.addrlen > sizeof(c->local.u) ||
+	    p->remote.addrlen > sizeof(c->remote.u))
+		return;
+	memcpy(&c->local.u, p->local.addr, p->local.addrlen);
+	c->local.len = p->local.addrlen;
+	memcpy(&c->remote.u, p->remote.addr, p->remote.addrlen);
+	c->remote.len = p->remote.addrlen;
+}
+
+void
+quic_conn_close(struct quic_conn *c, const ngtcp2_ccerr *cc)
+{
+	uint8_t packet[GOODBYE_LEN];
+	ngtcp2_path_storage ps;
+	ngtcp2_pkt_info pi;
+	ngtcp2_ssize n;
+
+	if (c->state != QUIC_LIVE)
+		return;
+	ngtcp2_path_storage_zero(&ps);
+	n = ngtcp2_conn_write_connection_close(c->q, &ps.path, &pi, packet,
+	    sizeof(packet), cc, loop_now_ns(c->end->loop));
+	if (n <= 0) {
+		rk_timer_clear(c->timer);
+		leave_live(c, QUIC_DEAD);
+		return;
+	}
+	note_path(c, &ps.path);
+	quic_end_send(c->end, &c->local, &c->remote, packet, (size_t)n);
+	c->goodbye = malloc((size_t)n);
+	if (c->goodbye != NULL) {
+		memcpy(c->goodbye, packet, (size_t)n);
+		c->goodbye_len = (size_t)n;
+	}
+	linger(c, QUIC_CLOSING);
+}
+
+static void
+close_for(struct quic_conn *c, int rv)
+{
+	ngtcp2_ccerr cc;
+
+	ngtcp2_ccerr_default(&cc);
+	if (rv == NGTCP2_ERR_CRYPTO)
+		ngtcp2_ccerr_set_tls_alert(
+		    &cc, ngtcp2_conn_get_tls_alert(c->q), NULL, 0);
+	else
+		ngtcp2_ccerr_set_liberr(&cc, rv, NULL, 0);
+	quic_conn_close(c, &cc);
+}
+
+void
+quic_conn_fail(struct quic_conn *c, int rv)
+{
+	if (c->state != QUIC_LIVE)
+		return;
+	if (c->error.code == RK_OK)
+		(void)quic_explain_lib(c, rv, &c->error); /* returns code */
+	switch (rv) {
+	case NGTCP2_ERR_DRAINING:
+		linger(c, QUIC_DRAINING);
+		break;
+	case NGTCP2_ERR_DROP_CONN:
+	case NGTCP2_ERR_RETRY:
+	case NGTCP2_ERR_IDLE_CLOSE:
+	case NGTCP2_ERR_RECV_VERSION_NEGOTIATION:
+		quic_conn_die(c, &c->error);
+		break;
+	default:
+		close_for(c, rv);
+	}
+}
+
+/* Once more for the 1st, 2nd, 4th, 8th ... packet since (RFC 9000, 10.2.1). */
+void
+quic_conn_repeat_goodbye(struct quic_conn *c)
+{
+	c->asked++;
+	if (c->goodbye == NULL || (c->asked & (c->asked - 1)) != 0)
+		return;
+	quic_end_send(
+	    c->end, &c->local, &c->remote, c->goodbye, c->goodbye_len);
+}

@@ -1,0 +1,99 @@
+/* A QUIC connection's timer: what is due, silence, signs of life. */
+#include "net/quic_int.h"
+
+/* Go peers keep nothing alive by themselves and give up after 30 s. */
+#define KEEPALIVE_CLIENT_NS (10 * NGTCP2_SECONDS)
+#define KEEPALIVE_SERVER_NS (15 * NGTCP2_SECONDS)
+#define KEEPALIVE_LEAST_NS NGTCP2_SECONDS /* whatever a peer would like */
+
+/* After so many nanoseconds of silence it is over, as the ends have agreed. */
+static uint64_t
+patience(const struct quic_conn *c)
+{
+	const ngtcp2_transport_params *p =
+	    ngtcp2_conn_get_remote_transport_params(c->q);
+
+	if (!c->completed || p == NULL || p->max_idle_timeout == 0 ||
+	    p->max_idle_timeout > QUIC_IDLE_NS)
+		return QUIC_IDLE_NS;
+	return p->max_idle_timeout;
+}
+
+/*
+ * When the peer is given up.  The library counts from the first packet that
+ * asks for an answer, and so up to a keepalive's time later; that remains the
+ * limit where what is heard is not the peer, for packets count here before
+ * anybody knows whose they are.  There is time for a few answers in any case
+ * (RFC 9000, 10.1).
+ */
+static uint64_t
+silence_ends(const struct quic_conn *c)
+{
+	uint64_t ns = patience(c);
+	uint64_t answers = 3 * ngtcp2_conn_get_pto(c->q);
+
+	return c->heard_at + (ns > answers ? ns : answers);
+}
+
+/* What is due by now: packets lost, keepalives, the end of patience. */
+static void
+expire(struct quic_conn *c)
+{
+	uint64_t now = loop_now_ns(c->end->loop);
+	int rv = NGTCP2_ERR_IDLE_CLOSE;
+
+	if (now < silence_ends(c))
+		rv = ngtcp2_conn_handle_expiry(c->q, now);
+	if (rv != 0)
+		quic_conn_fail(c, rv);
+}
+
+void
+quic_conn_on_timer(struct rk_timer *t, void *arg)
+{
+	struct quic_conn *c = arg;
+
+	(void)t;
+	if (c->state == QUIC_LIVE)
+		expire(c);
+	else
+		c->state = QUIC_DEAD;
+	quic_conn_touch(c);
+}
+
+void
+quic_conn_arm(struct quic_conn *c)
+{
+	uint64_t at;
+
+	if (c->state != QUIC_LIVE)
+		return;
+	at = ngtcp2_conn_get_expiry(c->q);
+	if (c->heard > 0 && at > loop_now_ns(c->end->loop) + QUIC_ACK_LATE_NS)
+		at = loop_now_ns(c->end->loop) + QUIC_ACK_LATE_NS;
+	at = at < silence_ends(c) ? at : silence_ends(c);
+	loop_timer_set_ns(c->timer, at);
+}
+
+/*
+ * A loop that nobody ran for so long that the peer has given up must not take
+ * what came in the meantime for a sign of life.
+ */
+void
+quic_conn_wake(struct quic_conn *c)
+{
+	if (c->state == QUIC_LIVE &&
+	    loop_now_ns(c->end->loop) >= silence_ends(c))
+		quic_conn_fail(c, NGTCP2_ERR_IDLE_CLOSE);
+}
+
+void
+quic_conn_keep_alive(struct quic_conn *c)
+{
+	uint64_t ns = c->server ? KEEPALIVE_SERVER_NS : KEEPALIVE_CLIENT_NS;
+	uint64_t half = patience(c) / 2;
+
+	ns = ns < half ? ns : half;
+	ngtcp2_conn_set_keep_alive_timeout(
+	    c->q, ns > KEEPALIVE_LEAST_NS ? ns : KEEPALIVE_LEAST_NS);
+}
