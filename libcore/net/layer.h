@@ -114,8 +114,10 @@ struct layer_ops {
 	 * NULL: there is nothing to tell, LAYER_Q_SETTLED says it all. */
 	enum rk_err (*half_close)(struct layer *l);
 	/* Say goodbye (close_notify, shutdown), as far as it goes at once; only
-	 * free() follows.  why is the end's reason, for transports that can
-	 * tell the peer more than that it is the end. */
+	 * free() follows.  What send() took goes first: at an orderly end also
+	 * after free(), for a bounded time, where a path takes it by and by.
+	 * why is the end's reason, for transports that can tell the peer more
+	 * than that it is the end. */
 	void (*close)(struct layer *l, const struct rk_error *why);
 	/* Free this layer and those below, closing the descriptor. */
 	void (*free)(struct layer *l);

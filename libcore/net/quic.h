@@ -57,13 +57,16 @@ struct quic_end_conf {
 	 * first (Retry).  0: always. */
 	unsigned retry_from;
 	bool bbr; /* congestion control: BBR instead of CUBIC */
+	/* Spread packets over time on loopback, too, where there is no path to
+	 * be spared: for tests. */
+	bool pace_all;
 };
 
 /* RK_ENOMEM, RK_EIO. */
 RK_MUST enum rk_err quic_end_new(const struct quic_end_conf *conf,
     struct quic_end **out, struct rk_error *err);
 /* Every layer is freed, or the loop will not run again.  Connections that were
- * still saying goodbye end here. */
+ * still saying goodbye end here, those that had more to send with a goodbye. */
 void quic_end_free(struct quic_end *e);
 /* Take no new peers from now on: they are told that it is busy. */
 void quic_end_deafen(struct quic_end *e);

@@ -160,8 +160,7 @@ quic_apart_data(struct quic_conn *c, struct quic_apart *a, const uint8_t *data,
 
 	ngtcp2_conn_extend_max_offset(c->q, len);
 	if (len > 0 && (r = buf_put(&a->in, data, len)) != RK_OK)
-		return quic_conn_broken(
-		    c, r, "message on a stream of its own");
+		return quic_conn_broken(c, r, "message on a stream of its own");
 	a->active = rk_loop_now(c->end->loop);
 	if (!fin)
 		return 0;

@@ -161,6 +161,8 @@ on_data(ngtcp2_conn *q, uint32_t flags, int64_t id, uint64_t offset,
 		    (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0);
 	if (id != c->stream)
 		return 0;
+	if (!c->held)
+		return 0; /* nobody will read it */
 	if ((flags & NGTCP2_STREAM_DATA_FLAG_0RTT) != 0)
 		c->early_came = true;
 	if (len > 0 && c->in.data == NULL)

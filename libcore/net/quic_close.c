@@ -1,4 +1,4 @@
-/* How a QUIC connection ends: goodbyes, errors, silence. */
+/* How a QUIC connection ends: goodbyes, and what is sent before them. */
 #include "net/quic_int.h"
 
 #include "base/error.h"
@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define GOODBYE_LEN 1500
+/* What was sent may take so long to leave, once this end has closed. */
+#define LEAVE_NS (3 * NGTCP2_SECONDS)
 
 static void
 leave_live(struct quic_conn *c, enum quic_state to)
@@ -79,6 +81,39 @@ quic_conn_close(struct quic_conn *c, const ngtcp2_ccerr *cc)
 		c->goodbye_len = (size_t)n;
 	}
 	linger(c, QUIC_CLOSING);
+}
+
+static bool
+has_unsent(const struct quic_conn *c)
+{
+	return (c->has_stream && quic_out_unsent(&c->out) > 0) ||
+	       quic_apart_unsent(c);
+}
+
+void
+quic_conn_leave(struct quic_conn *c, const struct rk_error *why)
+{
+	ngtcp2_ccerr cc;
+
+	quic_goodbye(why, &cc);
+	if (cc.error_code != QUIC_APP_DONE || !c->completed || !has_unsent(c)) {
+		quic_conn_close(c, &cc);
+		return;
+	}
+	c->leaving = true;
+	c->leave_until = loop_now_ns(c->end->loop) + LEAVE_NS;
+	quic_conn_arm(c);
+}
+
+void
+quic_conn_go_on_leaving(struct quic_conn *c, bool now)
+{
+	ngtcp2_ccerr cc;
+
+	if (c->state != QUIC_LIVE || !c->leaving || (!now && has_unsent(c)))
+		return;
+	quic_goodbye(NULL, &cc);
+	quic_conn_close(c, &cc);
 }
 
 static void

@@ -88,7 +88,7 @@ make(struct quic_end *e, bool server, const struct addr *local,
 	c->stream = -1;
 	c->local = *local;
 	c->remote = *remote;
-	c->paced = !addr_is_loopback(remote);
+	c->paced = e->pace_all || !addr_is_loopback(remote);
 	c->heard_at = loop_now_ns(e->loop);
 	c->ref.get_conn = get_conn;
 	c->ref.user_data = c;
@@ -377,7 +377,7 @@ bool
 quic_conn_may_wait(const struct quic_conn *c)
 {
 	return !c->due && c->confirmed && c->heard > 0 &&
-	       c->heard < QUIC_ACK_LATE_PACKETS &&
+	       c->heard < QUIC_ACK_LATE_PACKETS && !c->leaving &&
 	       quic_out_unsent(&c->out) == 0;
 }
 

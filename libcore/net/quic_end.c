@@ -242,6 +242,7 @@ init(struct quic_end *e, const struct quic_end_conf *conf)
 	e->n_loops = conf->n_loops == 0 ? 1 : conf->n_loops;
 	e->retry_from = conf->retry_from;
 	e->bbr = conf->bbr;
+	e->pace_all = conf->pace_all;
 	e->hook.fn = on_hook;
 	TAILQ_INIT(&e->conns);
 	TAILQ_INIT(&e->dirty);
@@ -292,6 +293,8 @@ quic_end_free(struct quic_end *e)
 		return;
 	while ((h = TAILQ_FIRST(&e->hellos)) != NULL)
 		quic_hello_free(e, h);
+	TAILQ_FOREACH (c, &e->conns, link)
+		quic_conn_go_on_leaving(c, true);
 	while ((c = TAILQ_FIRST(&e->conns)) != NULL)
 		quic_conn_free(c);
 	if (e->io != NULL && quic_io_flush(e->io) != RK_OK)

@@ -12,11 +12,10 @@
 
 /*
  * Packets come in by quic_end.c, which finds the connection; quic_conn.c gives
- * them to ngtcp2, whose callbacks (quic_back.c) change fields only, as its
- * timer does (quic_time.c).  At the end
- * of the turn, after everybody else, quic_write.c makes one round of packets
- * for each connection that something happened to.  quic_layer.c is the side of
- * the stack.  Time is the loop's: one reading a turn, and never backwards.
+ * them to ngtcp2, whose callbacks (quic_back.c) change fields only; time passes
+ * in quic_time.c.  At the end of the turn, after everybody else, quic_write.c
+ * makes one round of packets for each connection that something happened to.
+ * quic_layer.c is the side of the stack, quic_close.c the end.  Time is the loop's: one reading a turn, and never backwards.
  */
 
 /* Codes of our application CONNECTION_CLOSE (rpckit-protocol(7)). */
@@ -95,7 +94,8 @@ struct quic_conn {
 	bool fin_asked;    /* ours is to be finished, too, */
 	bool fin_sent;     /* and was */
 	bool end_told;     /* recv() has said how it ended */
-	bool paced;        /* not on loopback */
+	bool paced;        /* not on loopback, unless told to */
+	bool leaving;      /* closed, but for what has to be sent before */
 	bool due;          /* something is to be written that cannot wait */
 	bool first;        /* the next flush is the first of this turn */
 	bool tell_room;    /* a sender waits for room, */
@@ -107,6 +107,7 @@ struct quic_conn {
 	struct quic_tls *tls;
 	struct rk_timer *timer;
 	uint64_t heard_at;        /* ns: when its last packet came */
+	uint64_t leave_until;     /* ns: leaving takes no longer */
 	struct loop_ready *ready; /* NULL: not attached */
 	struct addr local;
 	struct addr remote;
@@ -159,6 +160,7 @@ struct quic_end {
 	bool deaf;
 	bool blocked; /* the socket takes nothing */
 	bool bbr;
+	bool pace_all;
 	unsigned index;
 	unsigned n_loops;
 	unsigned retry_from;
@@ -216,6 +218,11 @@ ngtcp2_path quic_path(const struct addr *local, const struct addr *remote);
 void quic_conn_die(struct quic_conn *c, const struct rk_error *why);
 /* Say goodbye with this error, and go to CLOSING. */
 void quic_conn_close(struct quic_conn *c, const ngtcp2_ccerr *cc);
+/* The same for the owner's reason; in order it comes behind all that waits to
+ * be sent, within a few seconds, also when the layer is freed. */
+void quic_conn_leave(struct quic_conn *c, const struct rk_error *why);
+/* The goodbye of one that leaves, if all was sent, or in any case. */
+void quic_conn_go_on_leaving(struct quic_conn *c, bool now);
 /* An error of ngtcp2, from whichever call: close, die, or start over. */
 void quic_conn_fail(struct quic_conn *c, int rv);
 /* A packet for one that is CLOSING: the peer may have missed it. */

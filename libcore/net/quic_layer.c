@@ -22,6 +22,13 @@ of_const(const struct layer *l)
 	return (const struct quic_conn *)l;
 }
 
+/* For the owner; packets may still have to go. */
+static bool
+is_over(const struct quic_conn *c)
+{
+	return c->state != QUIC_LIVE || c->leaving;
+}
+
 static void
 lower(struct quic_conn *c, unsigned what)
 {
@@ -84,7 +91,7 @@ op_pending(const struct layer *l)
 
 	if (buf_len(&c->in) > 0 || quic_apart_arrived(c) != NULL)
 		return true;
-	return (c->fin || c->state != QUIC_LIVE) && !c->end_told;
+	return (c->fin || is_over(c)) && !c->end_told;
 }
 
 static enum rk_err
@@ -105,12 +112,12 @@ op_recv(struct layer *l, uint8_t *dst, size_t cap, size_t *n)
 		give_credit(c, *n);
 		return RK_OK;
 	}
-	if (c->state == QUIC_LIVE && !c->fin) {
+	if (!is_over(c) && !c->fin) {
 		lower(c, RK_READ);
 		return RK_EAGAIN;
 	}
 	c->end_told = true;
-	if (c->state != QUIC_LIVE)
+	if (is_over(c))
 		return c->error.code;
 	return err_set(&c->error, RK_ECLOSED, "closed by the peer");
 }
@@ -127,7 +134,7 @@ op_send(struct layer *l, const uint8_t *src, size_t len, size_t *n)
 	*n = 0;
 	if (!c->opened)
 		return RK_ESTATE;
-	if (c->state != QUIC_LIVE)
+	if (is_over(c))
 		return c->error.code;
 	if (held >= QUIC_OUT_HIGH || unsent >= QUIC_OUT_AHEAD) {
 		c->tell_room = true;
@@ -151,7 +158,7 @@ op_flush(struct layer *l)
 
 	if (quic_out_unsent(&c->out) == 0)
 		return RK_OK; /* messages apart are written when they are put */
-	if (c->state != QUIC_LIVE)
+	if (is_over(c))
 		return c->error.code;
 	quic_conn_write_early(c);
 	quic_conn_touch(c);
@@ -164,7 +171,7 @@ op_early(struct layer *l, const uint8_t *src, size_t len)
 	struct quic_conn *c = of(l);
 	enum rk_err r;
 
-	if (!c->early || c->completed || c->state != QUIC_LIVE ||
+	if (!c->early || c->completed || is_over(c) ||
 	    c->out.queued + len > EARLY_MAX)
 		return RK_EAGAIN;
 	if ((r = quic_out_put(&c->out, src, len)) != RK_OK)
@@ -179,7 +186,7 @@ op_send_apart(struct layer *l, const uint8_t *src, size_t len)
 {
 	struct quic_conn *c = of(l);
 
-	if (!c->completed || !c->opened || c->state != QUIC_LIVE)
+	if (!c->completed || !c->opened || is_over(c))
 		return RK_EAGAIN;
 	return quic_apart_send(c, src, len);
 }
@@ -209,7 +216,7 @@ op_half_close(struct layer *l)
 
 	if (!c->opened)
 		return RK_ESTATE;
-	if (c->state != QUIC_LIVE)
+	if (is_over(c))
 		return c->error.code;
 	c->fin_asked = true;
 	quic_conn_touch(c);
@@ -333,21 +340,19 @@ op_query(struct layer *l, enum layer_query what, void *out)
 
 /* ---- the end ---- */
 
-/* What was sent goes first, as far as the path takes it. */
+/* What was sent goes first. */
 static void
 op_close(struct layer *l, const struct rk_error *why)
 {
 	struct quic_conn *c = of(l);
-	ngtcp2_ccerr cc;
 
-	if (c->state != QUIC_LIVE)
+	if (is_over(c))
 		return;
 	c->first = true;
 	quic_conn_write(c);
 	if (c->error.code == RK_OK)
 		(void)err_set(&c->error, RK_ECLOSED, "closed by this side");
-	quic_goodbye(why, &cc);
-	quic_conn_close(c, &cc);
+	quic_conn_leave(c, why);
 }
 
 static void
@@ -359,7 +364,8 @@ op_free(struct layer *l)
 	c->ready = NULL;
 	c->held = false;
 	(void)err_set(&gone, RK_ECANCELED, "closed by this side");
-	quic_conn_die(c, &gone);
+	if (!c->leaving)
+		quic_conn_die(c, &gone);
 	quic_conn_touch(c);
 }
 

@@ -46,6 +46,7 @@ expire(struct quic_conn *c)
 		rv = ngtcp2_conn_handle_expiry(c->q, now);
 	if (rv != 0)
 		quic_conn_fail(c, rv);
+	quic_conn_go_on_leaving(c, now >= c->leave_until);
 }
 
 void
@@ -72,6 +73,8 @@ quic_conn_arm(struct quic_conn *c)
 	if (c->heard > 0 && at > loop_now_ns(c->end->loop) + QUIC_ACK_LATE_NS)
 		at = loop_now_ns(c->end->loop) + QUIC_ACK_LATE_NS;
 	at = at < silence_ends(c) ? at : silence_ends(c);
+	if (c->leaving && c->leave_until < at)
+		at = c->leave_until;
 	loop_timer_set_ns(c->timer, at);
 }
 

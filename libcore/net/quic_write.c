@@ -244,6 +244,7 @@ quic_conn_write(struct quic_conn *c)
 	c->due = false;
 	c->heard = 0;
 	write_packets(c, false);
+	quic_conn_go_on_leaving(c, false);
 	quic_conn_arm(c);
 }
 

@@ -101,8 +101,8 @@ not_for_own_dials(void **state)
 	assert_int_equal(bind(fd, &deaf.u.sa, net.at.len), 0);
 	assert_int_equal(getsockname(fd, &deaf.u.sa, &deaf.len), 0);
 	for (size_t i = 0; i < DIALS; i++)
-		assert_int_equal(quic_end_dial(net.server, net.rig.client,
-		                     &deaf, &l[i]),
+		assert_int_equal(
+		    quic_end_dial(net.server, net.rig.client, &deaf, &l[i]),
 		    RK_OK);
 	assert_int_equal(quicnet_stats(&net).conns, DIALS);
 	assert_int_equal(quicnet_stats(&net).half_open, 0);

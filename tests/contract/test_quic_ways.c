@@ -187,8 +187,8 @@ packets_without_protection(void **state)
 
 	(void)state;
 	(void)quicnet_connect(&net, NULL, &client);
-	assert_int_equal(quic_explain_lib(
-	                     inside(), NGTCP2_ERR_CALLBACK_FAILURE, &err),
+	assert_int_equal(
+	    quic_explain_lib(inside(), NGTCP2_ERR_CALLBACK_FAILURE, &err),
 	    RK_EFAIL);
 	assert_string_equal(err.text, "QUIC: packets cannot be protected");
 	assert_int_equal(

@@ -111,6 +111,7 @@ echoes_much(void **state)
 		[STACK_CLEAN] = 10u << 20,
 		[STACK_SPLIT] = 64u << 10,
 		[STACK_SLOW] = 10u << 20,
+		[STACK_PACED] = 10u << 20,
 		[STACK_LOSS_5] = 2u << 20,
 		[STACK_LOSS_20] = 1u << 20,
 		[STACK_TWICE] = 4u << 20,

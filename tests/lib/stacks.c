@@ -265,7 +265,7 @@ stack_has(enum stack_kind kind, enum stack_way way)
 {
 	if (kind == STACK_QUIC)
 		return quic_supported(NULL) == RK_OK;
-	return way < STACK_RELAYED;
+	return way < STACK_PACED;
 }
 
 const char *
@@ -279,8 +279,8 @@ stack_kind_name(enum stack_kind kind)
 const char *
 stack_way_name(enum stack_way way)
 {
-	static const char *const names[] = { "clean", "split", "slow", "loss 5",
-		"loss 20", "twice", "mixed", "late", "rebound" };
+	static const char *const names[] = { "clean", "split", "slow", "paced",
+		"loss 5", "loss 20", "twice", "mixed", "late", "rebound" };
 
 	return names[way];
 }

@@ -21,7 +21,9 @@ enum stack_way {
 	STACK_CLEAN,
 	STACK_SPLIT, /* one byte a call, either way, above the socket */
 	STACK_SLOW,  /* every second call of either kind gives RK_EAGAIN */
-	/* Of QUIC alone, through a relay: */
+	/* Of QUIC alone: */
+	STACK_PACED, /* packets are spread over time */
+	/* and through a relay: */
 	STACK_LOSS_5, /* percent of the packets, both ways */
 	STACK_LOSS_20,
 	STACK_TWICE,   /* every fourth packet comes twice */

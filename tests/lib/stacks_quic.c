@@ -60,7 +60,8 @@ start_server(struct pair *p, struct addr *bound)
 		.events = &events,
 		.arg = p,
 		.seed = p->world->seed,
-		.retry_from = 64 };
+		.retry_from = 64,
+		.pace_all = p->way == STACK_PACED };
 	struct addr a;
 	size_t n;
 
@@ -89,7 +90,8 @@ start_relay(struct pair *p, const struct addr *server)
 static void
 start_client(struct pair *p, const struct addr *server)
 {
-	struct quic_end_conf conf = { .loop = p->world->loop };
+	struct quic_end_conf conf = { .loop = p->world->loop,
+		.pace_all = p->way == STACK_PACED };
 	struct end *e = &p->end[0];
 
 	assert_int_equal(quic_io_connect(server, &conf.fd, NULL), RK_OK);
