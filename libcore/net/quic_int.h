@@ -15,7 +15,8 @@
  * them to ngtcp2, whose callbacks (quic_back.c) change fields only; time passes
  * in quic_time.c.  At the end of the turn, after everybody else, quic_write.c
  * makes one round of packets for each connection that something happened to.
- * quic_layer.c is the side of the stack, quic_close.c the end.  Time is the loop's: one reading a turn, and never backwards.
+ * quic_layer.c is the side of the stack, quic_close.c the end.  Time is the
+ * loop's: one reading a turn, and never backwards.
  */
 
 /* Codes of our application CONNECTION_CLOSE (rpckit-protocol(7)). */

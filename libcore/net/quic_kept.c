@@ -6,7 +6,6 @@
 #define SESSION_LEN_MAX (128 * 1024)
 #define PARAMS_LEN_MAX 1024
 #define TOKEN_LEN_MAX 4096
-#define LEAF_LEN_MAX 16384
 #define MARGIN_MS 10000
 
 void
@@ -15,7 +14,7 @@ quic_kept_init(struct quic_kept *k)
 	buf_init(&k->session, SESSION_LEN_MAX);
 	buf_init(&k->params, PARAMS_LEN_MAX);
 	buf_init(&k->token, TOKEN_LEN_MAX);
-	buf_init(&k->leaf, LEAF_LEN_MAX);
+	buf_init(&k->leaf, QUIC_LEAF_LEN_MAX);
 	k->made = 0;
 	k->until = 0;
 }

@@ -6,6 +6,8 @@
 
 #include <pthread.h>
 
+#define QUIC_LEAF_LEN_MAX 16384
+
 /* Any part may be empty.  `session` is in the TLS library's own form and holds
  * secrets; `leaf` is the certificate the server proved when it began. */
 struct quic_kept {

@@ -2,10 +2,10 @@
 #include "net/quic_tls_base.h"
 
 #include "base/error.h"
-#include "net/tls_cert.h"
 #include "net/tls_int.h"
 
-#define LEAF_LEN_MAX 16384
+#include <pthread.h>
+#include <stdio.h>
 
 /* They begin with it. */
 static struct quic_tls_base *
@@ -21,15 +21,6 @@ base_of_const(const struct quic_tls *t)
 }
 
 void
-quic_tls_base_init(struct quic_tls_base *b, struct quic_slot *slot)
-{
-	b->slot = slot;
-	buf_init(&b->peer, LEAF_LEN_MAX);
-	quic_kept_init(&b->used);
-	quic_kept_init(&b->next);
-}
-
-void
 quic_tls_base_fini(struct quic_tls_base *b)
 {
 	buf_fini(&b->peer);
@@ -39,16 +30,6 @@ quic_tls_base_fini(struct quic_tls_base *b)
 
 /* ---- what is remembered ---- */
 
-static bool
-trusted(const struct buf *leaf, tls_verify_fn *verify, void *arg)
-{
-	struct rk_bytes cert = { buf_peek(leaf), buf_len(leaf) };
-	struct rk_error ignored = { 0 };
-
-	return verify == NULL ||
-	       tls_judge(verify, arg, &cert, 1, &ignored) == RK_OK;
-}
-
 void
 quic_tls_base_give_up(struct quic_tls_base *b)
 {
@@ -57,17 +38,31 @@ quic_tls_base_give_up(struct quic_tls_base *b)
 	b->offers_early = false;
 }
 
-void
-quic_tls_base_recall(
-    struct quic_tls_base *b, tls_verify_fn *verify, void *arg, bool early)
+/* What the context remembers.  Without a session when its time is over or the
+ * server is no longer trusted: a whole handshake tells why. */
+static void
+recall(struct quic_tls_base *b)
 {
 	const struct buf *leaf = &b->used.leaf;
 
-	quic_slot_take(b->slot, &b->used);
-	b->offers_early = early && buf_len(&b->used.params) > 0;
-	if (!quic_kept_usable(&b->used) || !trusted(leaf, verify, arg) ||
+	quic_slot_take(&b->ctx->slot, &b->used);
+	b->offers_early = b->ctx->early && buf_len(&b->used.params) > 0;
+	if (!quic_kept_usable(&b->used) ||
+	    !quic_tls_ctx_recalls(b->ctx, leaf) ||
 	    quic_kept_set(&b->peer, buf_peek(leaf), buf_len(leaf)) != RK_OK)
 		quic_tls_base_give_up(b);
+}
+
+void
+quic_tls_base_init(struct quic_tls_base *b, struct quic_tls_ctx_base *ctx)
+{
+	(void)atomic_fetch_add(&ctx->refs, 1);
+	b->ctx = ctx;
+	buf_init(&b->peer, QUIC_LEAF_LEN_MAX);
+	quic_kept_init(&b->used);
+	quic_kept_init(&b->next);
+	if (!ctx->server)
+		recall(b);
 }
 
 void
@@ -86,7 +81,7 @@ quic_tls_base_remember(struct quic_tls_base *b, const void *session, size_t len,
 	    quic_kept_set(&k.leaf, buf_peek(&b->peer), buf_len(&b->peer)) ==
 	        RK_OK) {
 		quic_kept_stamp(&k, seconds);
-		quic_slot_give(b->slot, &k);
+		quic_slot_give(&b->ctx->slot, &k);
 	}
 	quic_kept_fini(&k);
 }
@@ -121,7 +116,7 @@ quic_tls_keep_token(struct quic_tls *t, const uint8_t *p, size_t len)
 
 	if (quic_kept_set(&b->next.token, p, len) != RK_OK)
 		buf_wipe(&b->next.token); /* none: the server asks again */
-	quic_slot_give_token(b->slot, p, len);
+	quic_slot_give_token(&b->ctx->slot, p, len);
 }
 
 /* ---- what is told ---- */
@@ -163,4 +158,40 @@ quic_tls_explain(
 	if (err != NULL)
 		err->step = "tls";
 	return r;
+}
+
+/* ---- what is the library's ---- */
+
+void
+quic_tls_base_callbacks(bool server, ngtcp2_callbacks *cb)
+{
+	if (server) {
+		cb->recv_client_initial = ngtcp2_crypto_recv_client_initial_cb;
+	} else {
+		cb->client_initial = ngtcp2_crypto_client_initial_cb;
+		cb->recv_retry = ngtcp2_crypto_recv_retry_cb;
+	}
+	cb->get_path_challenge_data = ngtcp2_crypto_get_path_challenge_data_cb;
+	cb->version_negotiation = ngtcp2_crypto_version_negotiation_cb;
+}
+
+static char library[32 + QUIC_TLS_VERSIONS_LEN];
+
+static void
+write_library(void)
+{
+	char versions[QUIC_TLS_VERSIONS_LEN];
+
+	quic_tls_versions(versions);
+	(void)snprintf(library, sizeof(library), "ngtcp2 %.20s, %s",
+	    ngtcp2_version(0)->version_str, versions);
+}
+
+const char *
+quic_tls_library(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	(void)pthread_once(&once, write_library);
+	return library;
 }

@@ -7,11 +7,9 @@
 
 #include <ngtcp2/ngtcp2_crypto_gnutls.h>
 #include <openssl/crypto.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LIBRARY_TEXT 96
 #define ALPN_LEN 16
 
 static struct quic_tls *
@@ -39,14 +37,19 @@ install(struct quic_tls *t, ngtcp2_encryption_level level, bool rx,
 	unsigned bit = 1u << (2 * (unsigned)level + (rx ? 1 : 0));
 
 	/* Only clients send early data. */
-	if (level == NGTCP2_ENCRYPTION_LEVEL_0RTT && rx != t->ctx->server)
+	if (level == NGTCP2_ENCRYPTION_LEVEL_0RTT && rx != t->ctx->base.server)
 		return 0;
 	if ((t->installed & bit) != 0)
 		return GNUTLS_E_UNEXPECTED_PACKET;
 	t->installed |= bit;
-	if (quic_crypt_install(conn_of(t), level, rx, secret, len) != RK_OK)
+	switch ((int)quic_crypt_install(conn_of(t), level, rx, secret, len)) {
+	case RK_OK:
+		return 0;
+	case RK_ENOMEM:
+		return GNUTLS_E_MEMORY_ERROR;
+	default:
 		return GNUTLS_E_INTERNAL_ERROR;
-	return 0;
+	}
 }
 
 static int
@@ -145,15 +148,8 @@ on_crypto_data(ngtcp2_conn *conn, ngtcp2_encryption_level level,
 void
 quic_tls_callbacks(bool server, ngtcp2_callbacks *cb)
 {
-	if (server) {
-		cb->recv_client_initial = ngtcp2_crypto_recv_client_initial_cb;
-	} else {
-		cb->client_initial = ngtcp2_crypto_client_initial_cb;
-		cb->recv_retry = ngtcp2_crypto_recv_retry_cb;
-	}
+	quic_tls_base_callbacks(server, cb);
 	cb->recv_crypto_data = on_crypto_data;
-	cb->get_path_challenge_data = ngtcp2_crypto_get_path_challenge_data_cb;
-	cb->version_negotiation = ngtcp2_crypto_version_negotiation_cb;
 	quic_crypt_callbacks(cb);
 }
 
@@ -173,7 +169,8 @@ static enum rk_err
 set_session(struct quic_tls *t)
 {
 	gnutls_session_t s;
-	bool early = t->ctx->server ? t->ctx->early : t->base.offers_early;
+	bool early =
+	    t->ctx->base.server ? t->ctx->base.early : t->base.offers_early;
 	enum rk_err r;
 	int rv;
 
@@ -182,8 +179,9 @@ set_session(struct quic_tls *t)
 	t->session = s;
 	gnutls_session_set_ptr(s, t->ref); /* the helper's */
 	gnutls_db_set_ptr(s, t);           /* ours: nothing else uses it */
-	rv = t->ctx->server ? ngtcp2_crypto_gnutls_configure_server_session(s)
-	                    : ngtcp2_crypto_gnutls_configure_client_session(s);
+	rv = t->ctx->base.server
+	         ? ngtcp2_crypto_gnutls_configure_server_session(s)
+	         : ngtcp2_crypto_gnutls_configure_client_session(s);
 	if (rv != 0)
 		return RK_ENOMEM;
 	gnutls_handshake_set_secret_function(s, on_secret);
@@ -201,14 +199,10 @@ quic_tls_new(struct quic_tls_ctx *ctx, ngtcp2_crypto_conn_ref *ref,
 	*out = NULL;
 	if (t == NULL)
 		return RK_ENOMEM;
-	(void)atomic_fetch_add(&ctx->refs, 1);
 	t->ctx = ctx;
 	t->ref = ref;
-	quic_tls_base_init(&t->base, &ctx->slot);
+	quic_tls_base_init(&t->base, &ctx->base);
 	buf_init(&t->ticket_leaf, QUIC_LEAF_LEN_MAX);
-	if (!ctx->server)
-		quic_tls_base_recall(
-		    &t->base, ctx->resume, ctx->arg, ctx->early);
 	r = set_session(t);
 	if (r == RK_OK && !resume(t)) {
 		/* Once more, with nothing left to resume. */
@@ -288,22 +282,10 @@ quic_tls_cipher(const struct quic_tls *t)
 	           : "";
 }
 
-static char library[LIBRARY_TEXT];
-
-static void
-write_library(void)
+void
+quic_tls_versions(char out[QUIC_TLS_VERSIONS_LEN])
 {
-	(void)snprintf(library, sizeof(library),
-	    "ngtcp2 %s, gnutls %s, openssl %s", ngtcp2_version(0)->version_str,
+	(void)snprintf(out, QUIC_TLS_VERSIONS_LEN, "gnutls %s, openssl %s",
 	    gnutls_check_version(NULL),
 	    OpenSSL_version(OPENSSL_VERSION_STRING));
-}
-
-const char *
-quic_tls_library(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	(void)pthread_once(&once, write_library);
-	return library;
 }

@@ -3,31 +3,20 @@
 #define RPCKIT_NET_QUIC_TLS_GNUTLS_H
 
 #include "base/buf.h"
-#include "net/quic_tickets.h"
 #include "net/quic_tls_base.h"
 
 #include <gnutls/gnutls.h>
-#include <stdatomic.h>
 
 #define QUIC_TICKET_KEY_LEN 64 /* what GnuTLS wants */
-#define QUIC_LEAF_LEN_MAX 16384
 
 struct quic_tls_ctx {
-	atomic_uint refs;
-	bool server;
-	bool early;
-	tls_verify_fn *verify; /* NULL: nobody is asked */
-	tls_verify_fn *resume; /* about sessions; the same */
-	void *arg;
+	struct quic_tls_ctx_base base;
 	bool shows_cert;
 	gnutls_certificate_credentials_t cred;
 	gnutls_priority_t priority;
 	/* server */
 	uint8_t ticket_key[QUIC_TICKET_KEY_LEN];
-	gnutls_anti_replay_t anti_replay;
-	struct quic_tickets *tickets; /* with early data only */
-	/* client */
-	struct quic_slot slot;
+	gnutls_anti_replay_t anti_replay; /* with early data only */
 };
 
 struct quic_tls {

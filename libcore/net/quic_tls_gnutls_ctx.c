@@ -1,7 +1,6 @@
 /* Contexts for QUIC's TLS on GnuTLS: everything pinned, keys of tickets. */
 #include "net/quic_tls_gnutls.h"
 
-#include "base/crypt.h"
 #include "base/error.h"
 #include "base/sign.h"
 #include "net/tls_cert.h"
@@ -9,7 +8,6 @@
 
 #include <rpckit/secret.h>
 
-#include <assert.h>
 #include <gnutls/x509.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -63,30 +61,19 @@ load_cert(gnutls_certificate_credentials_t cred, const struct tls_cert *own)
 
 /* ---- the server's tickets ---- */
 
-/*
- * Tickets are read where they were made for the same certificate and mode:
- * else a session would speak for somebody that the other end has not seen.
- * GnuTLS makes the keys proper from this one, anew every three times the time
- * a session lives (SEED_EPOCH_S), and takes those of one time before.
- */
+/* GnuTLS makes the keys proper from this one, anew every three times the time a
+ * session lives (SEED_EPOCH_S), and takes those of one time before. */
 static void
-derive_ticket_key(struct quic_tls_ctx *ctx, const struct seed *seed,
-    enum rk_tls_mode mode, const struct tls_cert *own)
+derive_ticket_key(struct quic_tls_ctx *ctx, const struct quic_tls_conf *conf,
+    const struct tls_cert *own)
 {
-	uint8_t master[QUIC_TICKET_KEY_LEN];
-	uint8_t info[1 + CRYPT_HASH_LEN];
-	enum rk_err r;
+	uint8_t info[QUIC_TICKET_INFO_LEN];
 
 	_Static_assert(SEED_EPOCH_S == 3 * TLS_SESSION_SECONDS,
 	    "keys of tickets live as long as the library lets them");
-	seed_derive(seed, "quic-ticket", 0, master, sizeof(master));
-	info[0] = (uint8_t)mode;
-	crypt_sha256(info + 1, own->der, own->len);
-	r = crypt_hkdf(ctx->ticket_key, sizeof(ctx->ticket_key), master,
-	    sizeof(master), NULL, 0, info, sizeof(info));
-	assert(r == RK_OK); /* it only fails beyond a length */
-	(void)r;
-	rk_wipe(master, sizeof(master));
+	quic_tls_ticket_info(conf->tls.mode, own->der, own->len, info);
+	quic_tls_ticket_key(
+	    conf->seed, 0, info, ctx->ticket_key, sizeof(ctx->ticket_key));
 }
 
 /* The table of tickets decides; what the library would do by the time alone
@@ -107,9 +94,6 @@ set_early(struct quic_tls_ctx *ctx)
 {
 	int rv;
 
-	ctx->tickets = quic_tickets_new();
-	if (ctx->tickets == NULL)
-		return GNUTLS_E_MEMORY_ERROR;
 	if ((rv = gnutls_anti_replay_init(&ctx->anti_replay)) < 0)
 		return rv;
 	gnutls_anti_replay_set_window(ctx->anti_replay, UINT_MAX);
@@ -131,27 +115,15 @@ set_up(struct quic_tls_ctx *ctx, const struct quic_tls_conf *conf,
 	rv = gnutls_certificate_allocate_credentials(&ctx->cred);
 	if (rv < 0)
 		return rv;
-	if (ctx->verify != NULL)
+	if (ctx->base.verify != NULL)
 		gnutls_certificate_set_verify_function(
 		    ctx->cred, quic_tls_on_verify);
 	if (ctx->shows_cert && (rv = load_cert(ctx->cred, own)) < 0)
 		return rv;
-	if (!ctx->server)
+	if (!ctx->base.server)
 		return 0;
-	derive_ticket_key(ctx, conf->seed, conf->tls.mode, own);
-	return ctx->early ? set_early(ctx) : 0;
-}
-
-static enum rk_err
-check(const struct quic_tls_conf *conf, struct rk_error *err)
-{
-	if (tls_asks_peer(&conf->tls) && conf->tls.verify == NULL)
-		return err_set(
-		    err, RK_EINVAL, "TLS without a judge of certificates");
-	if (conf->tls.server && conf->seed == NULL)
-		return err_set(err, RK_EINVAL,
-		    "a QUIC server without a seed for its keys");
-	return RK_OK;
+	derive_ticket_key(ctx, conf, own);
+	return ctx->base.early ? set_early(ctx) : 0;
 }
 
 enum rk_err
@@ -164,20 +136,13 @@ quic_tls_ctx_new(const struct quic_tls_conf *conf, struct quic_tls_ctx **out,
 	int rv;
 
 	*out = NULL;
-	if ((r = check(conf, err)) != RK_OK)
-		return r;
 	ctx = calloc(1, sizeof(*ctx));
-	if (ctx == NULL || quic_slot_init(&ctx->slot) != RK_OK) {
-		free(ctx);
+	if (ctx == NULL)
 		return err_set(err, RK_ENOMEM, "out of memory");
+	if ((r = quic_tls_ctx_base_init(&ctx->base, conf, err)) != RK_OK) {
+		free(ctx);
+		return r;
 	}
-	atomic_init(&ctx->refs, 1);
-	ctx->server = conf->tls.server;
-	/* Early data of nobody, or to anybody, are for nobody. */
-	ctx->early = conf->early && conf->tls.mode != RK_TLS_SKIP_VERIFY;
-	ctx->verify = tls_asks_peer(&conf->tls) ? conf->tls.verify : NULL;
-	ctx->resume = tls_resume_fn(&conf->tls);
-	ctx->arg = conf->tls.arg;
 	ctx->shows_cert = tls_shows_cert(&conf->tls);
 	if ((r = tls_cert_init(&own, &conf->tls, err)) != RK_OK)
 		goto out;
@@ -196,7 +161,7 @@ out:
 void
 quic_tls_ctx_free(struct quic_tls_ctx *ctx)
 {
-	if (ctx == NULL || atomic_fetch_sub(&ctx->refs, 1) != 1)
+	if (ctx == NULL || !quic_tls_ctx_base_unref(&ctx->base))
 		return;
 	if (ctx->cred != NULL)
 		gnutls_certificate_free_credentials(ctx->cred);
@@ -204,16 +169,9 @@ quic_tls_ctx_free(struct quic_tls_ctx *ctx)
 		gnutls_priority_deinit(ctx->priority);
 	if (ctx->anti_replay != NULL)
 		gnutls_anti_replay_deinit(ctx->anti_replay);
-	quic_tickets_free(ctx->tickets);
-	quic_slot_fini(&ctx->slot);
+	quic_tls_ctx_base_fini(&ctx->base);
 	rk_wipe(ctx, sizeof(*ctx));
 	free(ctx);
-}
-
-void
-quic_tls_ctx_forget(struct quic_tls_ctx *ctx)
-{
-	quic_slot_forget(&ctx->slot);
 }
 
 /* ---- sessions ---- */
@@ -224,8 +182,9 @@ set_server(struct quic_tls_ctx *ctx, gnutls_session_t s)
 	gnutls_datum_t key = { ctx->ticket_key, sizeof(ctx->ticket_key) };
 	int rv;
 
-	gnutls_certificate_server_set_request(
-	    s, ctx->verify != NULL ? GNUTLS_CERT_REQUIRE : GNUTLS_CERT_IGNORE);
+	gnutls_certificate_server_set_request(s, ctx->base.verify != NULL
+	                                             ? GNUTLS_CERT_REQUIRE
+	                                             : GNUTLS_CERT_IGNORE);
 	if ((rv = gnutls_session_ticket_enable_server(s, &key)) < 0)
 		return rv;
 	/* No other value is allowed (RFC 9001, 4.6.1). */
@@ -250,7 +209,7 @@ set_session(struct quic_tls_ctx *ctx, gnutls_session_t s)
 	         s, GNUTLS_CRD_CERTIFICATE, ctx->cred)) < 0 ||
 	    (rv = gnutls_alpn_set_protocols(s, &alpn, 1, 0)) < 0)
 		return rv;
-	if (ctx->server)
+	if (ctx->base.server)
 		return set_server(ctx, s);
 	return gnutls_server_name_set(
 	    s, GNUTLS_NAME_DNS, TLS_SERVER_NAME, sizeof(TLS_SERVER_NAME) - 1);
@@ -264,8 +223,8 @@ quic_tls_session_new(
 	gnutls_session_t s = NULL;
 
 	*out = NULL;
-	flags |= ctx->server ? GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET
-	                     : GNUTLS_CLIENT | GNUTLS_FORCE_CLIENT_CERT;
+	flags |= ctx->base.server ? GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET
+	                          : GNUTLS_CLIENT | GNUTLS_FORCE_CLIENT_CERT;
 	if (early)
 		flags |= GNUTLS_ENABLE_EARLY_DATA;
 	if (gnutls_init(&s, flags) < 0)

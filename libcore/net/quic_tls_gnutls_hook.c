@@ -15,7 +15,8 @@ judge(struct quic_tls *t, const struct rk_bytes *certs, size_t n)
 {
 	enum rk_err r;
 
-	r = tls_judge(t->ctx->verify, t->ctx->arg, certs, n, &t->base.refused);
+	r = tls_judge(
+	    t->ctx->base.verify, t->ctx->base.arg, certs, n, &t->base.refused);
 	if (r == RK_OK) {
 		t->judged = true;
 		return 0;
@@ -77,19 +78,6 @@ on_extension(void *arg, unsigned id, const unsigned char *p, unsigned len)
 	return 0;
 }
 
-/* May early data of this ticket's owner be heard before it has proven anything?
- */
-static bool
-is_recalled(const struct quic_tls *t)
-{
-	struct rk_bytes cert = { buf_peek(&t->ticket_leaf),
-		buf_len(&t->ticket_leaf) };
-	struct rk_error ignored = { 0 };
-
-	return t->ctx->resume == NULL || tls_judge(t->ctx->resume, t->ctx->arg,
-	                                     &cert, 1, &ignored) == RK_OK;
-}
-
 /*
  * Before the library looks at a ClientHello.  Early data are taken from a
  * ticket that has not brought any, so that nobody can send them again.  A
@@ -104,16 +92,17 @@ before_client_hello(struct quic_tls *t, const gnutls_datum_t *msg)
 	enum quic_ticket ticket;
 
 	t->ticket_known = false;
-	if (ctx->tickets == NULL ||
+	if (ctx->base.tickets == NULL ||
 	    gnutls_ext_raw_parse(&h, on_extension, msg,
 	        GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO) < 0 ||
 	    h.ticket.len == 0)
 		return 0; /* the library has its own opinion of nonsense */
-	ticket =
-	    quic_tickets_find(ctx->tickets, h.ticket, h.early, &t->ticket_leaf);
+	ticket = quic_tickets_find(
+	    ctx->base.tickets, h.ticket, h.early, &t->ticket_leaf);
 	t->ticket_known = ticket != QUIC_TICKET_UNKNOWN;
-	if ((ticket == QUIC_TICKET_FRESH && h.early && is_recalled(t)) ||
-	    (ticket == QUIC_TICKET_UNKNOWN && ctx->verify != NULL))
+	if ((ticket == QUIC_TICKET_FRESH && h.early &&
+	        quic_tls_ctx_recalls(&ctx->base, &t->ticket_leaf)) ||
+	    (ticket == QUIC_TICKET_UNKNOWN && ctx->base.verify != NULL))
 		gnutls_anti_replay_enable(t->session, ctx->anti_replay);
 	return 0;
 }
@@ -126,7 +115,7 @@ after_own_hello(struct quic_tls *t)
 	struct rk_bytes cert = { buf_peek(&leaf), buf_len(&leaf) };
 	int rv;
 
-	if (!t->ticket_known || t->ctx->verify == NULL ||
+	if (!t->ticket_known || t->ctx->base.verify == NULL ||
 	    gnutls_session_is_resumed(t->session) == 0)
 		return 0;
 	if ((rv = judge(t, &cert, cert.len > 0 ? 1 : 0)) != 0)
@@ -140,7 +129,7 @@ after_own_hello(struct quic_tls *t)
 static int
 after_client_finished(struct quic_tls *t)
 {
-	if (t->ctx->verify == NULL || t->judged)
+	if (t->ctx->base.verify == NULL || t->judged)
 		return 0;
 	return judge_shown(t);
 }
@@ -201,8 +190,8 @@ after_ticket_sent(struct quic_tls *t, const gnutls_datum_t *msg)
 {
 	struct new_ticket made;
 
-	if (t->ctx->tickets != NULL && parse_ticket(msg, &made))
-		quic_tickets_add(t->ctx->tickets, made.ticket,
+	if (t->ctx->base.tickets != NULL && parse_ticket(msg, &made))
+		quic_tickets_add(t->ctx->base.tickets, made.ticket,
 		    buf_peek(&t->base.peer), buf_len(&t->base.peer));
 	return 0;
 }
@@ -252,9 +241,9 @@ before_received(struct quic_tls *t, unsigned type, const gnutls_datum_t *msg)
 	/* QUIC changes keys its own way (RFC 9001, 6). */
 	if (type == GNUTLS_HANDSHAKE_KEY_UPDATE)
 		return GNUTLS_E_UNEXPECTED_PACKET;
-	if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && t->ctx->server)
+	if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && t->ctx->base.server)
 		return before_client_hello(t, msg);
-	if (type == GNUTLS_HANDSHAKE_NEW_SESSION_TICKET && !t->ctx->server)
+	if (type == GNUTLS_HANDSHAKE_NEW_SESSION_TICKET && !t->ctx->base.server)
 		return before_ticket_received(t, msg);
 	return 0;
 }
@@ -262,11 +251,11 @@ before_received(struct quic_tls *t, unsigned type, const gnutls_datum_t *msg)
 static int
 after_received(struct quic_tls *t, unsigned type)
 {
-	if (type == GNUTLS_HANDSHAKE_FINISHED && t->ctx->server)
+	if (type == GNUTLS_HANDSHAKE_FINISHED && t->ctx->base.server)
 		return after_client_finished(t);
-	if (type == GNUTLS_HANDSHAKE_SERVER_HELLO && !t->ctx->server)
+	if (type == GNUTLS_HANDSHAKE_SERVER_HELLO && !t->ctx->base.server)
 		return after_server_hello(t);
-	if (type == GNUTLS_HANDSHAKE_NEW_SESSION_TICKET && !t->ctx->server)
+	if (type == GNUTLS_HANDSHAKE_NEW_SESSION_TICKET && !t->ctx->base.server)
 		return after_ticket_received(t);
 	return 0;
 }

@@ -5,11 +5,9 @@
 
 #include <ngtcp2/ngtcp2_crypto_ossl.h>
 #include <openssl/err.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LIBRARY_TEXT 96
 #define ALPN_LEN 16
 
 static ngtcp2_conn *
@@ -53,12 +51,7 @@ on_crypto_data(ngtcp2_conn *conn, ngtcp2_encryption_level level,
 void
 quic_tls_callbacks(bool server, ngtcp2_callbacks *cb)
 {
-	if (server) {
-		cb->recv_client_initial = ngtcp2_crypto_recv_client_initial_cb;
-	} else {
-		cb->client_initial = ngtcp2_crypto_client_initial_cb;
-		cb->recv_retry = ngtcp2_crypto_recv_retry_cb;
-	}
+	quic_tls_base_callbacks(server, cb);
 	cb->recv_crypto_data = on_crypto_data;
 	cb->encrypt = ngtcp2_crypto_encrypt_cb;
 	cb->decrypt = ngtcp2_crypto_decrypt_cb;
@@ -67,8 +60,6 @@ quic_tls_callbacks(bool server, ngtcp2_callbacks *cb)
 	cb->delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb;
 	cb->delete_crypto_cipher_ctx =
 	    ngtcp2_crypto_delete_crypto_cipher_ctx_cb;
-	cb->get_path_challenge_data = ngtcp2_crypto_get_path_challenge_data_cb;
-	cb->version_negotiation = ngtcp2_crypto_version_negotiation_cb;
 }
 
 /* ---- the life of a handshake ---- */
@@ -94,9 +85,9 @@ set_role(struct quic_tls *t)
 {
 	char name[] = TLS_SERVER_NAME;
 
-	if (t->ctx->server) {
+	if (t->ctx->base.server) {
 		SSL_set_accept_state(t->ssl);
-		SSL_set_quic_tls_early_data_enabled(t->ssl, t->ctx->early);
+		SSL_set_quic_tls_early_data_enabled(t->ssl, t->ctx->base.early);
 		return true;
 	}
 	SSL_set_connect_state(t->ssl);
@@ -112,7 +103,7 @@ set_session(struct quic_tls *t)
 	if (t->ssl == NULL || SSL_set_app_data(t->ssl, &t->own_ref) != 1 ||
 	    ngtcp2_crypto_ossl_ctx_new(&t->native, t->ssl) != 0)
 		return false;
-	if ((t->ctx->server
+	if ((t->ctx->base.server
 	            ? ngtcp2_crypto_ossl_configure_server_session(t->ssl)
 	            : ngtcp2_crypto_ossl_configure_client_session(t->ssl)) != 0)
 		return false;
@@ -128,15 +119,11 @@ quic_tls_new(struct quic_tls_ctx *ctx, ngtcp2_crypto_conn_ref *ref,
 	*out = NULL;
 	if (t == NULL)
 		return RK_ENOMEM;
-	(void)atomic_fetch_add(&ctx->refs, 1);
 	t->ctx = ctx;
 	t->ref = ref;
 	t->own_ref.get_conn = get_conn;
 	t->own_ref.user_data = t;
-	quic_tls_base_init(&t->base, &ctx->slot);
-	if (!ctx->server)
-		quic_tls_base_recall(
-		    &t->base, ctx->verify, ctx->arg, ctx->early);
+	quic_tls_base_init(&t->base, &ctx->base);
 	if (set_session(t)) {
 		*out = t;
 		t = NULL;
@@ -211,21 +198,9 @@ quic_tls_cipher(const struct quic_tls *t)
 	           : "";
 }
 
-static char library[LIBRARY_TEXT];
-
-static void
-write_library(void)
+void
+quic_tls_versions(char out[QUIC_TLS_VERSIONS_LEN])
 {
-	(void)snprintf(library, sizeof(library), "ngtcp2 %s, openssl %s",
-	    ngtcp2_version(0)->version_str,
+	(void)snprintf(out, QUIC_TLS_VERSIONS_LEN, "openssl %s",
 	    OpenSSL_version(OPENSSL_VERSION_STRING));
-}
-
-const char *
-quic_tls_library(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	(void)pthread_once(&once, write_library);
-	return library;
 }

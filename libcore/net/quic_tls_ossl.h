@@ -2,29 +2,18 @@
 #ifndef RPCKIT_NET_QUIC_TLS_OSSL_H
 #define RPCKIT_NET_QUIC_TLS_OSSL_H
 
-#include "base/crypt.h"
-#include "net/quic_tickets.h"
 #include "net/quic_tls_base.h"
-
-#include <stdatomic.h>
 
 struct ngtcp2_crypto_ossl_ctx;
 struct ssl_ctx_st;
 struct ssl_st;
 
 struct quic_tls_ctx {
-	atomic_uint refs;
-	bool server;
-	bool early;
-	tls_verify_fn *verify; /* NULL: nobody is asked */
-	void *arg;
+	struct quic_tls_ctx_base base;
 	struct ssl_ctx_st *ssl_ctx;
 	/* server: what keys of tickets grow from */
 	struct seed *seed;
-	uint8_t ticket_info[1 + CRYPT_HASH_LEN];
-	struct quic_tickets *tickets; /* with early data only */
-	/* client */
-	struct quic_slot slot;
+	uint8_t ticket_info[QUIC_TICKET_INFO_LEN];
 };
 
 struct quic_tls {

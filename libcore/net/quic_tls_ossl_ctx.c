@@ -7,7 +7,6 @@
 
 #include <rpckit/secret.h>
 
-#include <assert.h>
 #include <ngtcp2/ngtcp2_crypto_ossl.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -42,9 +41,9 @@ on_verify(X509_STORE_CTX *store, void *arg)
 	enum rk_err r;
 
 	X509_STORE_CTX_set_error(store, X509_V_OK);
-	if (ctx->verify == NULL)
+	if (ctx->base.verify == NULL)
 		return 1; /* a client that asks nobody is called, too */
-	r = tls_judge_x509(ctx->verify, ctx->arg,
+	r = tls_judge_x509(ctx->base.verify, ctx->base.arg,
 	    X509_STORE_CTX_get0_untrusted(store), &t->base.refused);
 	if (r == RK_OK && keep_leaf(t, X509_STORE_CTX_get0_cert(store)))
 		return 1;
@@ -63,21 +62,12 @@ struct ticket_keys {
 	uint8_t mac[32];
 };
 
-/* Tickets are read where they were made for the same certificate and mode:
- * else a session would speak for somebody that the other end has not seen. */
 static void
 derive(const struct quic_tls_ctx *ctx, uint64_t epoch, struct ticket_keys *keys)
 {
-	uint8_t master[64];
-	enum rk_err r;
-
 	_Static_assert(sizeof(*keys) == 80, "no holes");
-	seed_derive(ctx->seed, "quic-ticket", epoch, master, sizeof(master));
-	r = crypt_hkdf((uint8_t *)keys, sizeof(*keys), master, sizeof(master),
-	    NULL, 0, ctx->ticket_info, sizeof(ctx->ticket_info));
-	assert(r == RK_OK); /* it only fails beyond a length */
-	(void)r;
-	rk_wipe(master, sizeof(master));
+	quic_tls_ticket_key(
+	    ctx->seed, epoch, ctx->ticket_info, (uint8_t *)keys, sizeof(*keys));
 }
 
 static bool
@@ -134,11 +124,11 @@ on_ticket_made(SSL *ssl, void *arg)
 	struct quic_tls_ctx *ctx = arg;
 	uint8_t id[TICKET_ID_LEN];
 
-	if (ctx->tickets == NULL)
+	if (ctx->base.tickets == NULL)
 		return 1;
 	rk_random(id, sizeof(id));
 	quic_tickets_add(
-	    ctx->tickets, (struct rk_bytes){ id, sizeof(id) }, NULL, 0);
+	    ctx->base.tickets, (struct rk_bytes){ id, sizeof(id) }, NULL, 0);
 	return SSL_SESSION_set1_ticket_appdata(
 	    SSL_get_session(ssl), id, sizeof(id));
 }
@@ -159,14 +149,15 @@ on_ticket_read(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
 	(void)name_len;
 	if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
 		return SSL_TICKET_RETURN_IGNORE_RENEW;
-	if (ctx->verify == NULL)
+	if (ctx->base.verify == NULL)
 		return SSL_TICKET_RETURN_USE;
 	x = SSL_SESSION_get0_peer(session);
 	if (x == NULL || !keep_leaf(t, x))
 		return SSL_TICKET_RETURN_IGNORE;
 	leaf = (struct rk_bytes){ buf_peek(&t->base.peer),
 		buf_len(&t->base.peer) };
-	if (tls_judge(ctx->verify, ctx->arg, &leaf, 1, &ignored) == RK_OK)
+	if (tls_judge(ctx->base.verify, ctx->base.arg, &leaf, 1, &ignored) ==
+	    RK_OK)
 		return SSL_TICKET_RETURN_USE;
 	buf_fini(&t->base.peer);
 	return SSL_TICKET_RETURN_IGNORE;
@@ -186,8 +177,9 @@ on_early(SSL *ssl, void *arg)
 	return SSL_SESSION_get0_ticket_appdata(
 	           SSL_get0_session(ssl), &id, &len) == 1 &&
 	       len == TICKET_ID_LEN &&
-	       quic_tickets_find(ctx->tickets, (struct rk_bytes){ id, len },
-	           true, &none) == QUIC_TICKET_FRESH;
+	       quic_tickets_find(ctx->base.tickets,
+	           (struct rk_bytes){ id, len }, true,
+	           &none) == QUIC_TICKET_FRESH;
 }
 
 /* Client: a ticket has come.  0: the reference stays the library's. */
@@ -222,14 +214,12 @@ set_server(struct quic_tls_ctx *ctx)
 	    SSL_CTX_set_session_ticket_cb(
 	        c, on_ticket_made, on_ticket_read, ctx) != 1)
 		return false;
-	if (!ctx->early)
+	if (!ctx->base.early)
 		return true;
 	/* What the library would do needs sessions kept in memory. */
 	(void)SSL_CTX_set_options(c, SSL_OP_NO_ANTI_REPLAY);
 	SSL_CTX_set_allow_early_data_cb(c, on_early, ctx);
-	ctx->tickets = quic_tickets_new();
-	return ctx->tickets != NULL &&
-	       SSL_CTX_set_max_early_data(c, UINT32_MAX) == 1;
+	return SSL_CTX_set_max_early_data(c, UINT32_MAX) == 1;
 }
 
 static enum rk_err
@@ -242,8 +232,8 @@ derive_info(struct quic_tls_ctx *ctx, const struct quic_tls_conf *conf)
 	if (len <= 0)
 		return RK_ENOMEM;
 	ctx->seed = seed_ref(conf->seed);
-	ctx->ticket_info[0] = (uint8_t)conf->tls.mode;
-	crypt_sha256(ctx->ticket_info + 1, der, (size_t)len);
+	quic_tls_ticket_info(
+	    conf->tls.mode, der, (size_t)len, ctx->ticket_info);
 	OPENSSL_free(der);
 	return RK_OK;
 }
@@ -262,24 +252,12 @@ set_up(struct quic_tls_ctx *ctx, const struct quic_tls_conf *conf,
 	(void)SSL_CTX_clear_options(c, SSL_OP_ENABLE_MIDDLEBOX_COMPAT);
 	SSL_CTX_set_keylog_callback(c, NULL);
 	SSL_CTX_set_cert_verify_callback(c, on_verify, ctx);
-	if (!ctx->server) {
+	if (!ctx->base.server) {
 		SSL_CTX_sess_set_new_cb(c, on_session);
 		return RK_OK;
 	}
 	if (derive_info(ctx, conf) != RK_OK || !set_server(ctx))
 		return tls_explain(RK_ENOMEM, err);
-	return RK_OK;
-}
-
-static enum rk_err
-check(const struct quic_tls_conf *conf, struct rk_error *err)
-{
-	if (tls_asks_peer(&conf->tls) && conf->tls.verify == NULL)
-		return err_set(
-		    err, RK_EINVAL, "TLS without a judge of certificates");
-	if (conf->tls.server && conf->seed == NULL)
-		return err_set(err, RK_EINVAL,
-		    "a QUIC server without a seed for its keys");
 	return RK_OK;
 }
 
@@ -299,20 +277,14 @@ quic_tls_ctx_new(const struct quic_tls_conf *conf, struct quic_tls_ctx **out,
 	enum rk_err r;
 
 	*out = NULL;
-	if ((r = check(conf, err)) != RK_OK)
-		return r;
 	(void)pthread_once(&once, prepare);
 	ctx = calloc(1, sizeof(*ctx));
-	if (ctx == NULL || quic_slot_init(&ctx->slot) != RK_OK) {
-		free(ctx);
+	if (ctx == NULL)
 		return err_set(err, RK_ENOMEM, "out of memory");
+	if ((r = quic_tls_ctx_base_init(&ctx->base, conf, err)) != RK_OK) {
+		free(ctx);
+		return r;
 	}
-	atomic_init(&ctx->refs, 1);
-	ctx->server = conf->tls.server;
-	/* Early data of nobody, or to anybody, are for nobody. */
-	ctx->early = conf->early && conf->tls.mode != RK_TLS_SKIP_VERIFY;
-	ctx->verify = tls_asks_peer(&conf->tls) ? conf->tls.verify : NULL;
-	ctx->arg = conf->tls.arg;
 	ERR_clear_error();
 	ctx->ssl_ctx = SSL_CTX_new(TLS_method());
 	r = ctx->ssl_ctx != NULL ? set_up(ctx, conf, err)
@@ -328,17 +300,10 @@ quic_tls_ctx_new(const struct quic_tls_conf *conf, struct quic_tls_ctx **out,
 void
 quic_tls_ctx_free(struct quic_tls_ctx *ctx)
 {
-	if (ctx == NULL || atomic_fetch_sub(&ctx->refs, 1) != 1)
+	if (ctx == NULL || !quic_tls_ctx_base_unref(&ctx->base))
 		return;
 	SSL_CTX_free(ctx->ssl_ctx);
 	seed_free(ctx->seed);
-	quic_tickets_free(ctx->tickets);
-	quic_slot_fini(&ctx->slot);
+	quic_tls_ctx_base_fini(&ctx->base);
 	free(ctx);
-}
-
-void
-quic_tls_ctx_forget(struct quic_tls_ctx *ctx)
-{
-	quic_slot_forget(&ctx->slot);
 }
