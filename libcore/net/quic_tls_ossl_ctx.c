@@ -163,12 +163,14 @@ on_ticket_read(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
 	return SSL_TICKET_RETURN_IGNORE;
 }
 
-/* Early data come once with a ticket, and only with one of ours: of another
- * server's tickets nobody knows here whether they were used. */
+/* Early data come once with a ticket, of somebody who may be heard before it
+ * has proven anything, and only with one of ours: of another server's tickets
+ * nobody knows here whether they were used. */
 static int
 on_early(SSL *ssl, void *arg)
 {
 	struct quic_tls_ctx *ctx = arg;
+	const struct buf *leaf = &quic_tls_of(ssl)->base.peer;
 	void *id = NULL;
 	size_t len = 0;
 	struct buf none;
@@ -179,7 +181,8 @@ on_early(SSL *ssl, void *arg)
 	       len == TICKET_ID_LEN &&
 	       quic_tickets_find(ctx->base.tickets,
 	           (struct rk_bytes){ id, len }, true,
-	           &none) == QUIC_TICKET_FRESH;
+	           &none) == QUIC_TICKET_FRESH &&
+	       quic_tls_ctx_recalls(&ctx->base, leaf);
 }
 
 /* Client: a ticket has come.  0: the reference stays the library's. */
