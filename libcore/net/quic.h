@@ -73,8 +73,8 @@ void quic_end_deafen(struct quic_end *e);
 
 /*
  * Begin to connect.  The layer's handshake is RK_OK when the server has proven
- * its key; LAYER_Q_CONFIRMED tells when it has accepted ours.  RK_ENOMEM,
- * RK_ETLS.
+ * its key; LAYER_Q_CONFIRMED tells when it has accepted ours.  RK_ENOMEM;
+ * RK_ECONNECT with errno: there is no way from here to there.
  */
 RK_MUST enum rk_err quic_end_dial(struct quic_end *e, struct quic_tls_ctx *ctx,
     const struct addr *remote, struct layer **out);

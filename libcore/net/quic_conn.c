@@ -5,6 +5,7 @@
 
 #include <rpckit/secret.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -118,7 +119,7 @@ join(struct quic_conn *c, struct quic_tls_ctx *ctx)
 
 /*
  * The address packets will really leave from, which the kernel knows: a socket
- * bound to every address does not tell.
+ * bound to every address does not tell.  RK_ECONNECT with errno.
  */
 static enum rk_err
 find_local(
@@ -128,6 +129,7 @@ find_local(
 	in_port_t port;
 	int fd;
 	int rv;
+	int sys;
 
 	if (quic_io_local(e->io, &bound)) {
 		*local = bound;
@@ -136,11 +138,13 @@ find_local(
 	*local = (struct addr){ .len = sizeof(local->u) };
 	fd = socket(remote->u.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return RK_EIO;
+		return RK_ECONNECT;
 	rv = connect(fd, &remote->u.sa, remote->len);
 	if (rv == 0)
 		rv = getsockname(fd, &local->u.sa, &local->len);
+	sys = errno;
 	(void)close(fd); /* nothing was sent */
+	errno = sys;
 	if (rv != 0)
 		return RK_ECONNECT;
 	/* Both families keep the port at the same place, and say so here. */

@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 
+#include <errno.h>
+
 const char *
 rk_version_quic(void)
 {
@@ -86,6 +88,8 @@ begin(struct rk_client *c, const struct addr *a, struct rk_error *err)
 	if (r != RK_OK)
 		return r;
 	r = quic_end_dial(end, c->quic.tls, a, &top);
+	if (r == RK_ECONNECT)
+		return err_sys(err, r, errno, "%s", c->url_text);
 	if (r == RK_OK)
 		r = client_open_session(c, top);
 	if (r != RK_OK)

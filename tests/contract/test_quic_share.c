@@ -8,8 +8,11 @@
 
 #include <rpckit/rpckit.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "rpcrig.h"
 
@@ -67,7 +70,7 @@ on_connected(struct rk_client *c, void *arg)
 }
 
 static void
-dial(struct party *p, struct rk_loop *loop, const char *url,
+make(struct party *p, struct rk_loop *loop, const char *url,
     struct rk_server *from)
 {
 	struct rk_client_conf conf = {
@@ -81,6 +84,13 @@ dial(struct party *p, struct rk_loop *loop, const char *url,
 	};
 
 	assert_int_equal(rk_client_new(&conf, &p->client, NULL), RK_OK);
+}
+
+static void
+dial(struct party *p, struct rk_loop *loop, const char *url,
+    struct rk_server *from)
+{
+	make(p, loop, url, from);
 	assert_int_equal(rk_client_start(p->client, NULL), RK_OK);
 }
 
@@ -195,12 +205,46 @@ refuses_what_it_cannot_share(void **state)
 	rk_loop_free(loop);
 }
 
+/* A port of all addresses asks the kernel which one leads there, with a socket
+ * that there may be no descriptor for. */
+static void
+says_what_it_lacks(void **state)
+{
+	struct rk_loop *loop;
+	struct rk_error err;
+	struct rlimit before, tight;
+	struct party p;
+	int spare = dup(0);
+
+	(void)state;
+	assert_true(spare >= 0);
+	assert_int_equal(rk_loop_new(&loop), RK_OK);
+	serve(&p, loop, "quic://0.0.0.0:0");
+	make(&p, loop, "quic://127.0.0.1:1", p.server);
+	(void)close(spare);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	tight = before;
+	tight.rlim_cur = (rlim_t)spare;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+	assert_int_equal(rk_client_start(p.client, &err), RK_ECONNECT);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_non_null(strstr(err.text, "Too many open files"));
+	assert_int_equal(err.sys, EMFILE);
+	rk_client_free(p.client);
+	rk_server_stop(p.server, 0, on_stopped, &p);
+	while (!p.stopped)
+		assert_int_equal(rk_loop_step(loop, 100), RK_OK);
+	rk_server_free(p.server);
+	rk_loop_free(loop);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(calls_from_the_listening_ports),
 		cmocka_unit_test(refuses_what_it_cannot_share),
+		cmocka_unit_test(says_what_it_lacks),
 	};
 
 	return cmocka_run_group_tests(tests, rpcworld_setup, rpcworld_teardown);
