@@ -96,8 +96,9 @@ quic_explain_peer(
 	if (is_crypto(cc->error_code))
 		return quic_tls_explain(c->tls, cc->error_code, true, err);
 	if (cc->error_code == NGTCP2_CONNECTION_REFUSED)
-		return err_set(
-		    err, RK_ECONNECT, "the server is too busy, or stopping");
+		return err_set(err, RK_ECONNECT,
+		    "the server is too busy, stopping, or takes nobody from "
+		    "here for now");
 	if (cc->error_code == NGTCP2_NO_ERROR)
 		return err_set(err, RK_ECLOSED, "closed by the peer");
 	if (cc->error_code == NGTCP2_APPLICATION_ERROR && !c->completed)

@@ -3,6 +3,7 @@
 #include "net/quic_cid.h"
 #include "rpc/server_int.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,7 +18,6 @@ struct knock {
 	struct quic_port *port;
 	struct quic_hello *hello;
 	struct addr remote;
-	bool busy; /* what the peer is told when it is turned away */
 };
 
 static struct rk_server *
@@ -32,14 +32,14 @@ on_turned_away(struct mail *m)
 {
 	struct knock *k = (struct knock *)(void *)m;
 
-	quic_end_drop(k->port->end, k->hello, k->busy);
+	quic_end_drop(k->port->end, k->hello, true);
 	free(k);
 }
 
+/* The peer is told, or it would try for as long as a handshake may take. */
 static void
-turn_away(struct knock *k, bool busy)
+turn_away(struct knock *k)
 {
-	k->busy = busy;
 	k->mail = (struct mail){ .fn = on_turned_away };
 	/* Without boxes no loop runs any more. */
 	if (k->port->worker->index == 0 || k->port->worker->box == NULL)
@@ -56,15 +56,23 @@ on_knock(struct mail *m)
 	struct rk_server *s = server_of(k->port);
 	struct admission *a;
 	const char *why;
+	char full[48];
 
-	if (s->state != SERVER_RUNNING || s->n_conns >= s->conf.max_conns) {
-		turn_away(k, true);
+	if (s->state != SERVER_RUNNING) {
+		turn_away(k);
+		return;
+	}
+	if (s->n_conns >= s->conf.max_conns) {
+		(void)snprintf(full, sizeof(full),
+		    "%u connections are open already", s->conf.max_conns);
+		server_refuse(s, &k->remote, ADDR_QUIC, full);
+		turn_away(k);
 		return;
 	}
 	if (server_admit(s, ADDR_QUIC, &k->remote, k->port->worker, &a, &why) !=
 	    RK_OK) {
 		server_refuse(s, &k->remote, ADDR_QUIC, why);
-		turn_away(k, false);
+		turn_away(k);
 		return;
 	}
 	a->port = k->port;
