@@ -246,6 +246,37 @@ strays_are_bounded(void **state)
 	end(t);
 }
 
+/* All that a client has sent, once more from elsewhere, while it is there and
+ * when it is gone. */
+static void
+recordings_deliver_nothing(void **state)
+{
+	struct trial *t = begin(THREADS, 5);
+	struct rk_client *c;
+	size_t n;
+
+	(void)state;
+	relay_record(t->relay, true);
+	c = connect_to(t);
+	for (unsigned i = 0; i < 4; i++)
+		echo(c, 1 + 20000 * i);
+	relay_record(t->relay, false);
+	n = relay_recorded(t->relay);
+	assert_true(n > 8);
+	for (int i = 0; i < 5; i++)
+		relay_replay(t->relay, 0, n);
+	echo(c, 20000);
+	assert_int_equal(rpcrig_get(&t->rig, &t->rig.handled), 5);
+	rk_client_free(c);
+	rpcrig_await_conns(&t->rig, 0);
+	relay_replay(t->relay, 0, n);
+	c = connect_to(t);
+	echo(c, 1);
+	assert_int_equal(rpcrig_get(&t->rig, &t->rig.handled), 6);
+	rk_client_free(c);
+	end(t);
+}
+
 /* ---- where to, and with what ---- */
 
 /* A port that was free a moment ago. */
@@ -337,6 +368,7 @@ main(void)
 		cmocka_unit_test(calls_through_bad_networks),
 		cmocka_unit_test(strays_find_their_loop),
 		cmocka_unit_test(strays_are_bounded),
+		cmocka_unit_test(recordings_deliver_nothing),
 		cmocka_unit_test(takes_the_next_address),
 		cmocka_unit_test(lives_without_descriptors),
 	};

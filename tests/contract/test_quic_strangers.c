@@ -1,4 +1,4 @@
-/* Datagrams of nobody we know: versions, resets, floods, garbage, clashes. */
+/* Datagrams of nobody we know: versions, resets, garbage, clashes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -282,48 +282,6 @@ resets_do_not_go_round(void **state)
 
 /* ---- floods ---- */
 
-/* First packets of peers that never answer: what they are worth in bytes. */
-static void
-amplifies_little(void **state)
-{
-	enum {
-		PEERS = 1000
-	};
-	static int fd[PEERS];
-	size_t out = 0, in, total = 0;
-	struct quicpeer p;
-	uint8_t answer[65536];
-
-	(void)state;
-	for (size_t i = 0; i < PEERS; i++) {
-		quicpeer_init(&p, &net, NULL);
-		p.holds = p.deaf = true;
-		quicpeer_start(&p);
-		assert_int_equal(p.n_held, 1);
-		fd[i] = quicnet_socket(&net);
-		quicnet_put(fd[i], p.held[0].data, p.held[0].len);
-		out += p.held[0].len;
-		quicpeer_free(&p);
-		settle();
-	}
-	/* As long as the server asks again, and until it gives up. */
-	quicnet_pass(&net, 40000);
-	for (size_t i = 0; i < PEERS; i++) {
-		size_t n;
-
-		in = 0;
-		while ((n = quicnet_take(fd[i], answer, sizeof(answer))) > 0)
-			in += n;
-		assert_true(in > 0);
-		assert_true(in <= 3 * INITIAL);
-		total += in;
-		(void)close(fd[i]);
-	}
-	assert_true(total <= 3 * out);
-	assert_int_equal(quicnet_stats(&net).half_open, 0);
-	assert_int_equal(quicnet_stats(&net).conns, 1);
-}
-
 /* Nobody decides about them: they wait, but not all of them. */
 static void
 few_may_wait(void **state)
@@ -529,8 +487,6 @@ main(void)
 		ROW(another_server_cannot_reset),
 		ROW(resets_are_short_and_few),
 		ROW(resets_do_not_go_round),
-		cmocka_unit_test_setup_teardown(
-		    amplifies_little, set_up_trusting, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    few_may_wait, set_up_trusting, tear_down),
 		ROW(long_ones_do_not_wait),

@@ -250,6 +250,38 @@ is_keyed_at_random(void **state)
 	quic_map_fini(&m[1]);
 }
 
+/* Keys that meet in one place of one table, found by who knows its secret, are
+ * spread in any other. */
+static void
+cannot_be_made_to_collide(void **state)
+{
+	struct quic_map_entry *e = calloc(MANY, sizeof(*e));
+	struct quic_map known, other;
+	uint8_t key[4];
+	size_t n = 0;
+
+	(void)state;
+	assert_non_null(e);
+	quic_map_init(&known);
+	quic_map_init(&other);
+	for (size_t i = 0; n < 400; i++) {
+		set_key(key, i);
+		/* As many low bits as a table of 400 has buckets. */
+		if ((crypt_short_hash(known.hash_key, key, 4) & 511) != 0)
+			continue;
+		assert_int_equal(
+		    quic_map_add(&known, &e[n], key, 4, &e[n]), RK_OK);
+		assert_int_equal(
+		    quic_map_add(&other, &e[n + 400], key, 4, e), RK_OK);
+		n++;
+	}
+	assert_int_equal(longest_chain(&known), 400);
+	assert_true(longest_chain(&other) < CHAIN_MAX);
+	quic_map_fini(&known);
+	quic_map_fini(&other);
+	free(e);
+}
+
 int
 main(void)
 {
@@ -263,6 +295,7 @@ main(void)
 		cmocka_unit_test(takes_a_key_once),
 		cmocka_unit_test(grows_and_empties),
 		cmocka_unit_test(is_keyed_at_random),
+		cmocka_unit_test(cannot_be_made_to_collide),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
