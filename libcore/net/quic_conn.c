@@ -350,6 +350,8 @@ quic_conn_input(struct quic_conn *c, const struct addr *local,
 		quic_conn_fail(c, rv);
 	else
 		c->heard_at = loop_now_ns(c->end->loop);
+	if (c->server && c->completed)
+		quic_tls_settle(c->tls);
 	c->heard++;
 	quic_conn_stir(c);
 }

@@ -74,6 +74,13 @@ void quic_tls_keep_token(struct quic_tls *t, const uint8_t *p, size_t len);
  * none goes, nothing else happens. */
 enum rk_err quic_tls_send_ticket(struct quic_tls *t);
 
+/*
+ * Server, completed, and nothing more is to be sent, from outside of ngtcp2's
+ * callbacks: what only a handshake needs is given back, where the library can
+ * do without.  Again is fine; for a client it does nothing.
+ */
+void quic_tls_settle(struct quic_tls *t);
+
 bool quic_tls_resumed(const struct quic_tls *t);
 /* Client: completed, and the server took the early data.  Server: it takes
  * them. */

@@ -12,12 +12,6 @@
 
 #define ALPN_LEN 16
 
-static struct quic_tls *
-of(ngtcp2_conn *conn)
-{
-	return gnutls_db_get_ptr(ngtcp2_conn_get_tls_native_handle(conn));
-}
-
 static ngtcp2_conn *
 conn_of(const struct quic_tls *t)
 {
@@ -125,11 +119,18 @@ static int
 on_crypto_data(ngtcp2_conn *conn, ngtcp2_encryption_level level,
     uint64_t offset, const uint8_t *data, size_t len, void *arg)
 {
-	struct quic_tls *t = of(conn);
+	gnutls_session_t session = ngtcp2_conn_get_tls_native_handle(conn);
+	struct quic_tls *t;
 	int rv;
 
 	(void)offset;
 	(void)arg;
+	if (session == NULL) {
+		/* Settled: a client has nothing more to say. */
+		ngtcp2_conn_set_tls_alert(conn, GNUTLS_A_UNEXPECTED_MESSAGE);
+		return NGTCP2_ERR_CRYPTO;
+	}
+	t = gnutls_db_get_ptr(session);
 	rv = gnutls_handshake_write(t->session,
 	    ngtcp2_crypto_gnutls_from_ngtcp2_encryption_level(level), data,
 	    len);
@@ -240,11 +241,29 @@ quic_tls_native(struct quic_tls *t)
 enum rk_err
 quic_tls_send_ticket(struct quic_tls *t)
 {
-	int rv = gnutls_session_ticket_send(t->session, 1, 0);
+	int rv;
 
+	if (t->session == NULL)
+		return RK_ETLS; /* settled */
+	rv = gnutls_session_ticket_send(t->session, 1, 0);
 	if (rv == GNUTLS_E_MEMORY_ERROR)
 		return RK_ENOMEM;
 	return rv < 0 ? RK_ETLS : RK_OK;
+}
+
+void
+quic_tls_settle(struct quic_tls *t)
+{
+	if (!t->base.ctx->server || t->session == NULL)
+		return;
+	t->was_resumed = quic_tls_resumed(t);
+	t->was_early = quic_tls_early_accepted(t);
+	quic_tls_alpn(t, t->had_alpn);
+	t->had_cipher = quic_tls_cipher(t);
+	ngtcp2_conn_set_tls_native_handle(conn_of(t), NULL);
+	gnutls_deinit(t->session);
+	t->session = NULL;
+	buf_fini(&t->ticket_leaf);
 }
 
 /* ---- what a handshake tells ---- */
@@ -252,12 +271,16 @@ quic_tls_send_ticket(struct quic_tls *t)
 bool
 quic_tls_resumed(const struct quic_tls *t)
 {
+	if (t->session == NULL)
+		return t->was_resumed;
 	return gnutls_session_is_resumed(t->session) != 0;
 }
 
 bool
 quic_tls_early_accepted(const struct quic_tls *t)
 {
+	if (t->session == NULL)
+		return t->was_early;
 	return (gnutls_session_get_flags(t->session) &
 	           GNUTLS_SFLAGS_EARLY_DATA) != 0;
 }
@@ -267,6 +290,10 @@ quic_tls_alpn(const struct quic_tls *t, char out[ALPN_LEN])
 {
 	gnutls_datum_t name = { NULL, 0 };
 
+	if (t->session == NULL) {
+		memcpy(out, t->had_alpn, ALPN_LEN);
+		return;
+	}
 	memset(out, 0, ALPN_LEN);
 	/* The only name we offer and take is shorter. */
 	if (gnutls_alpn_get_selected_protocol(t->session, &name) == 0 &&
@@ -277,6 +304,8 @@ quic_tls_alpn(const struct quic_tls *t, char out[ALPN_LEN])
 const char *
 quic_tls_cipher(const struct quic_tls *t)
 {
+	if (t->session == NULL)
+		return t->had_cipher;
 	return gnutls_cipher_get(t->session) == GNUTLS_CIPHER_CHACHA20_POLY1305
 	           ? TLS_CIPHER
 	           : "";

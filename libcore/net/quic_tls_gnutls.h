@@ -13,7 +13,6 @@ struct quic_tls_ctx {
 	struct quic_tls_ctx_base base;
 	bool shows_cert;
 	gnutls_certificate_credentials_t cred;
-	gnutls_priority_t priority;
 	/* server */
 	uint8_t ticket_key[QUIC_TICKET_KEY_LEN];
 	gnutls_anti_replay_t anti_replay; /* with early data only */
@@ -24,6 +23,11 @@ struct quic_tls {
 	struct quic_tls_ctx *ctx;
 	gnutls_session_t session;
 	ngtcp2_crypto_conn_ref *ref;
+	/* server, settled: what the session, which is gone, would say */
+	bool was_resumed;
+	bool was_early;
+	char had_alpn[16];
+	const char *had_cipher;
 	unsigned installed; /* keys: a bit for each level and direction */
 	uint8_t alert;      /* to send instead of the library's; 0: its */
 	bool judged;

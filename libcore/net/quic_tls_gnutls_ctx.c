@@ -10,6 +10,7 @@
 
 #include <gnutls/x509.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 /* Nothing of the system's is added to what begins with NONE; and QUIC forbids
@@ -103,15 +104,26 @@ set_early(struct quic_tls_ctx *ctx)
 
 /* ---- the context ---- */
 
+/* The same for all, and never changed: 8 KiB. */
+static gnutls_priority_t priority;
+static int priority_rv;
+
+static void
+make_priority(void)
+{
+	priority_rv = gnutls_priority_init(&priority, PRIORITY, NULL);
+}
+
 static int
 set_up(struct quic_tls_ctx *ctx, const struct quic_tls_conf *conf,
     const struct tls_cert *own)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	int rv;
 
-	rv = gnutls_priority_init(&ctx->priority, PRIORITY, NULL);
-	if (rv < 0)
-		return rv;
+	(void)pthread_once(&once, make_priority);
+	if (priority_rv < 0)
+		return priority_rv;
 	rv = gnutls_certificate_allocate_credentials(&ctx->cred);
 	if (rv < 0)
 		return rv;
@@ -165,8 +177,6 @@ quic_tls_ctx_free(struct quic_tls_ctx *ctx)
 		return;
 	if (ctx->cred != NULL)
 		gnutls_certificate_free_credentials(ctx->cred);
-	if (ctx->priority != NULL)
-		gnutls_priority_deinit(ctx->priority);
 	if (ctx->anti_replay != NULL)
 		gnutls_anti_replay_deinit(ctx->anti_replay);
 	quic_tls_ctx_base_fini(&ctx->base);
@@ -204,7 +214,7 @@ set_session(struct quic_tls_ctx *ctx, gnutls_session_t s)
 	gnutls_handshake_set_max_packet_length(s, MESSAGE_LEN_MAX);
 	gnutls_handshake_set_hook_function(
 	    s, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_BOTH, quic_tls_hook);
-	if ((rv = gnutls_priority_set(s, ctx->priority)) < 0 ||
+	if ((rv = gnutls_priority_set(s, priority)) < 0 ||
 	    (rv = gnutls_credentials_set(
 	         s, GNUTLS_CRD_CERTIFICATE, ctx->cred)) < 0 ||
 	    (rv = gnutls_alpn_set_protocols(s, &alpn, 1, 0)) < 0)

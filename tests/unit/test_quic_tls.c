@@ -202,6 +202,50 @@ keys_are_updated_from_either_side(void **state)
 	quicpair_free(p);
 }
 
+/* What a server says of a handshake, and how it goes on, is the same when what
+ * only the handshake needed is gone. */
+static void
+settled_servers_go_on(void **state)
+{
+	static const uint8_t hello[] = { 1, 0, 0, 1, 0 };
+	struct quicpair *p;
+	struct rk_bytes cert;
+	char alpn[16];
+
+	(void)state;
+	quicrig_visit(rig.client, rig.server);
+	p = quicpair_new(rig.client, rig.server);
+	quicpair_send(&p->client, "1");
+	quicpair_run(p);
+	assert_true(p->client.confirmed && p->server.completed);
+	for (int i = 0; i < 2; i++) {
+		quic_tls_settle(p->client.tls);
+		quic_tls_settle(p->server.tls);
+	}
+	assert_true(quic_tls_resumed(p->server.tls));
+	assert_int_equal(quic_tls_early_accepted(p->server.tls),
+	    quic_tls_early_accepted(p->client.tls));
+	assert_string_equal(
+	    quic_tls_cipher(p->server.tls), "TLS_CHACHA20_POLY1305_SHA256");
+	quic_tls_alpn(p->server.tls, alpn);
+	assert_string_equal(alpn, "rpckit/1");
+	assert_true(quic_tls_peer_cert(p->server.tls, &cert));
+	assert_memory_equal(cert.ptr, rig.client_cert->der.ptr, cert.len);
+	update_keys(p, &p->client, "2", "a");
+	update_keys(p, &p->server, "3", "b");
+	assert_string_equal(p->server.got, "123");
+	assert_string_equal(p->client.got, "ab");
+	/* A client that begins once more. */
+	assert_int_equal(
+	    ngtcp2_conn_submit_crypto_data(p->client.conn,
+	        NGTCP2_ENCRYPTION_LEVEL_1RTT, hello, sizeof(hello)),
+	    0);
+	quicpair_run(p);
+	assert_true(p->server.dead && !p->server.by_peer);
+	assert_int_equal(p->server.closed, 0x10a);
+	quicpair_free(p);
+}
+
 /* A KeyUpdate of TLS, which QUIC forbids, is an error and not our end. */
 static void
 a_key_update_of_tls(void **state)
@@ -461,6 +505,7 @@ main(void)
 		ROW(a_server_without_a_certificate_makes_one),
 		ROW(what_cannot_be_is_refused),
 		ROW(keys_are_updated_from_either_side),
+		ROW(settled_servers_go_on),
 		ROW(a_key_update_of_tls),
 		ROW(a_session_is_resumed_and_judged_again),
 		ROW(a_restarted_server_with_the_seed_resumes),
