@@ -58,6 +58,10 @@ enum loop_scratch {
 };
 uint8_t *loop_scratch(struct rk_loop *loop, enum loop_scratch which);
 
+/* A place for what objects of one kind on the loop share: NULL at first, and
+ * again when the last of them has freed it. */
+void **loop_shared(struct rk_loop *loop);
+
 /*
  * Lend a block to b, which has no memory: of those given back, the smallest
  * that holds more than `need` bytes, else the largest, else a new small one.

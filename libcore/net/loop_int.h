@@ -99,6 +99,7 @@ struct rk_loop {
 
 	/* memory */
 	uint8_t *scratch[LOOP_SCRATCHES];
+	void *shared;
 	struct loop_block blocks[LOOP_BLOCKS]; /* by rising cap */
 	size_t n_blocks;
 	size_t block_bytes;

@@ -1,6 +1,7 @@
 /* Memory that the objects of a loop share: scratch, and blocks for buffers. */
 #include "net/loop_int.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* The most one loop keeps for its connections while none uses it. */
@@ -23,6 +24,7 @@ loop_mem_init(struct rk_loop *loop)
 void
 loop_mem_fini(struct rk_loop *loop)
 {
+	assert(loop->shared == NULL);
 	for (size_t i = 0; i < LOOP_SCRATCHES; i++)
 		free(loop->scratch[i]);
 	for (size_t i = 0; i < loop->n_blocks; i++)
@@ -34,6 +36,12 @@ uint8_t *
 loop_scratch(struct rk_loop *loop, enum loop_scratch which)
 {
 	return loop->scratch[which];
+}
+
+void **
+loop_shared(struct rk_loop *loop)
+{
+	return &loop->shared;
 }
 
 static struct loop_block

@@ -18,7 +18,7 @@ apart_new(struct quic_conn *c)
 
 	if (a == NULL)
 		return NULL;
-	quic_out_init(&a->out, &c->end->blocks);
+	quic_out_init(&a->out, &c->end->mem->blocks);
 	buf_init(&a->in, QUIC_APART_LEN);
 	return a;
 }

@@ -93,7 +93,7 @@ make(struct quic_end *e, bool server, const struct addr *local,
 	c->heard_at = loop_now_ns(e->loop);
 	c->ref.get_conn = get_conn;
 	c->ref.user_data = c;
-	quic_out_init(&c->out, &e->blocks);
+	quic_out_init(&c->out, &e->mem->blocks);
 	quic_apart_init(c);
 	/* The windows limit it; this is no second limit. */
 	buf_init(&c->in, (size_t)2 * WINDOW_CONN_MAX);

@@ -214,6 +214,31 @@ quic_end_send(struct quic_end *e, const struct addr *local,
 /* ---- its life ---- */
 
 static enum rk_err
+join_mem(struct quic_end *e)
+{
+	void **shared = loop_shared(e->loop);
+
+	if (*shared == NULL)
+		*shared = calloc(1, sizeof(*e->mem));
+	e->mem = *shared;
+	if (e->mem == NULL)
+		return RK_ENOMEM;
+	e->mem->users++;
+	return RK_OK;
+}
+
+static void
+leave_mem(struct quic_end *e)
+{
+	if (e->mem == NULL || --e->mem->users > 0)
+		return;
+	quic_io_mem_fini(&e->mem->io);
+	quic_blocks_fini(&e->mem->blocks);
+	free(e->mem);
+	*loop_shared(e->loop) = NULL;
+}
+
+static enum rk_err
 take_seed(struct quic_end *e, struct seed *seed, struct rk_error *err)
 {
 	struct seed *own = NULL;
@@ -266,7 +291,11 @@ quic_end_new(const struct quic_end_conf *conf, struct quic_end **out,
 		return err_set(err, RK_ENOMEM, "quic: out of memory");
 	}
 	init(e, conf);
-	if ((r = quic_io_new(conf->fd, &e->io)) != RK_OK)
+	if ((r = join_mem(e)) != RK_OK)
+		(void)close(conf->fd); /* nobody uses it */
+	else
+		r = quic_io_new(conf->fd, &e->mem->io, &e->io);
+	if (r != RK_OK)
 		(void)err_set(err, r, "quic: %s", rk_err_text(r));
 	if (r == RK_OK)
 		r = take_seed(e, conf->seed, err);
@@ -305,9 +334,9 @@ quic_end_free(struct quic_end *e)
 	quic_map_fini(&e->ids);
 	quic_map_fini(&e->hello_ids);
 	quic_map_fini(&e->tokens);
-	quic_blocks_fini(&e->blocks);
 	rk_wipe(&e->keys, sizeof(e->keys));
 	rk_wipe(e->token_key, sizeof(e->token_key));
+	leave_mem(e);
 	free(e);
 }
 

@@ -151,6 +151,13 @@ struct quic_hello {
 };
 TAILQ_HEAD(quic_hellos, quic_hello);
 
+/* What all endpoints of a loop share, so that an idle one has none of it. */
+struct quic_mem {
+	unsigned users;
+	struct quic_io_mem io;
+	struct quic_blocks blocks;
+};
+
 struct quic_end {
 	struct rk_loop *loop;
 	struct quic_io *io;
@@ -175,7 +182,7 @@ struct quic_end {
 	struct quic_hellos hellos;
 	size_t n_conns;
 	size_t n_hellos;
-	struct quic_blocks blocks;
+	struct quic_mem *mem;
 	uint64_t reset_second; /* stateless resets are limited */
 	unsigned reset_count;
 	struct quic_end_stats stats;

@@ -5,8 +5,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+void
+quic_io_mem_fini(struct quic_io_mem *mem)
+{
+	free(mem->in);
+	free(mem->out);
+	*mem = (struct quic_io_mem){ NULL, NULL };
+}
+
 enum rk_err
-quic_io_new(int fd, struct quic_io **out)
+quic_io_new(int fd, struct quic_io_mem *mem, struct quic_io **out)
 {
 	struct quic_io *io = calloc(1, sizeof(*io));
 
@@ -17,13 +25,7 @@ quic_io_new(int fd, struct quic_io **out)
 	}
 	io->fd = fd;
 	io->send = sendmmsg;
-	/* Not cleared: their pages cost nothing before they are used. */
-	io->in = malloc(sizeof(*io->in));
-	io->out = malloc(sizeof(*io->out));
-	if (io->in == NULL || io->out == NULL) {
-		quic_io_free(io);
-		return RK_ENOMEM;
-	}
+	io->mem = mem != NULL ? mem : &io->own;
 	quic_io_set_options(io);
 	*out = io;
 	return RK_OK;
@@ -35,8 +37,8 @@ quic_io_free(struct quic_io *io)
 	if (io == NULL)
 		return;
 	(void)close(io->fd); /* what was not sent is as good as lost */
-	free(io->in);
 	free(io->out);
+	quic_io_mem_fini(&io->own);
 	free(io);
 }
 
@@ -95,18 +97,19 @@ set_port(struct addr *a, const struct addr *from)
 
 /* Nobody sends longer ones than fit, and empty ones are nobody's packets. */
 static void
-hand_out(struct quic_io *io, size_t i, quic_io_fn *fn, void *arg)
+hand_out(struct quic_io *io, struct quic_io_in *in, size_t i, quic_io_fn *fn,
+    void *arg)
 {
-	struct msghdr *h = &io->in->msgs[i].msg_hdr;
-	const uint8_t *data = io->in->data[i];
-	size_t left = io->in->msgs[i].msg_len;
+	struct msghdr *h = &in->msgs[i].msg_hdr;
+	const uint8_t *data = in->data[i];
+	size_t left = in->msgs[i].msg_len;
 	struct quic_io_aside aside;
 	struct quic_datagram d = { 0 };
 	struct addr remote;
 
 	if ((h->msg_flags & MSG_TRUNC) != 0)
 		return;
-	quic_io_name_get(&io->in->slots[i].from, &remote);
+	quic_io_name_get(&in->slots[i].from, &remote);
 	quic_io_aside_get(h, &aside);
 	if (!io->wildcard || aside.local.len == 0)
 		aside.local = io->local;
@@ -150,9 +153,30 @@ judge(int errnum, int *sys)
 	}
 }
 
+/* Not cleared: pages cost nothing before they are used. */
+static struct quic_io_in *
+take_in(struct quic_io_mem *mem)
+{
+	struct quic_io_in *in = mem->in;
+
+	mem->in = NULL;
+	return in != NULL ? in : malloc(sizeof(*in));
+}
+
+static void
+give_in(struct quic_io_mem *mem, struct quic_io_in *in)
+{
+	if (mem->in == NULL)
+		mem->in = in;
+	else
+		free(in);
+}
+
 enum rk_err
 quic_io_recv(struct quic_io *io, quic_io_fn *fn, void *arg, int *sys)
 {
+	struct quic_io_in *in;
+	enum rk_err r;
 	int n;
 
 	*sys = 0;
@@ -161,16 +185,22 @@ quic_io_recv(struct quic_io *io, quic_io_fn *fn, void *arg, int *sys)
 		io->refused = 0;
 		return RK_ECONNECT;
 	}
-	prepare(io->in);
+	in = take_in(io->mem);
+	if (in == NULL) {
+		*sys = ENOMEM;
+		return RK_EIO;
+	}
+	prepare(in);
 	do {
 		io->stats.recv_calls++;
-		n = recvmmsg(
-		    io->fd, io->in->msgs, IN_SLOTS, MSG_DONTWAIT, NULL);
+		n = recvmmsg(io->fd, in->msgs, IN_SLOTS, MSG_DONTWAIT, NULL);
 	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return judge(errno, sys);
+	r = n < 0 ? judge(errno, sys) : RK_OK;
 	for (int i = 0; i < n; i++)
-		hand_out(io, (size_t)i, fn, arg);
+		hand_out(io, in, (size_t)i, fn, arg);
+	give_in(io->mem, in);
+	if (r != RK_OK)
+		return r;
 	/* Fewer than asked for: no more waited.  An error that came after
 	 * them makes the descriptor ready again. */
 	return n < IN_SLOTS ? RK_EAGAIN : RK_OK;

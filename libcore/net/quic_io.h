@@ -5,7 +5,7 @@
 #include "net/addr.h"
 
 /*
- * One non-blocking socket and the memory for a batch each way.  Loop thread.
+ * One non-blocking socket.  Loop thread.
  * Receiving uses recvmmsg(2) with UDP_GRO, sending sendmmsg(2) with
  * UDP_SEGMENT; what the kernel refuses is not asked for again and done the
  * slower way.
@@ -30,9 +30,20 @@ RK_MUST enum rk_err quic_io_share(int fd, struct rk_error *err);
 RK_MUST enum rk_err quic_io_connect(
     const struct addr *remote, int *fd, struct rk_error *err);
 
-/* Takes fd over, also when it fails.  Path MTU is left to QUIC (no packet is
- * fragmented), ECN marks are told, socket buffers are asked for.  RK_ENOMEM. */
-RK_MUST enum rk_err quic_io_new(int fd, struct quic_io **out);
+/* Memory for a batch each way, which sockets of one thread share: incoming
+ * packets need it within a call, outgoing ones until they are sent.  Zero at
+ * first. */
+struct quic_io_mem {
+	struct quic_io_in *in;
+	struct quic_io_out *out;
+};
+void quic_io_mem_fini(struct quic_io_mem *mem);
+
+/* Takes fd over, also when it fails; mem (NULL: the socket has its own)
+ * outlives it.  Path MTU is left to QUIC (no packet is fragmented), ECN marks
+ * are told, socket buffers are asked for.  RK_ENOMEM. */
+RK_MUST enum rk_err quic_io_new(
+    int fd, struct quic_io_mem *mem, struct quic_io **out);
 void quic_io_free(struct quic_io *io);
 int quic_io_fd(const struct quic_io *io);
 /* The one address all packets leave from; false: the kernel picks it for each
@@ -59,15 +70,16 @@ typedef void quic_io_fn(const struct quic_datagram *d, void *arg);
 /*
  * Receive one batch and call fn for each datagram in it.  RK_OK: there may be
  * more; RK_EAGAIN: nothing (more) waits; RK_ECONNECT: a connected socket has
- * learnt that nobody is there (errno in *sys); RK_EIO otherwise (*sys).
+ * learnt that nobody is there (errno in *sys); RK_EIO otherwise (*sys), also
+ * without memory.
  */
 RK_MUST enum rk_err quic_io_recv(
     struct quic_io *io, quic_io_fn *fn, void *arg, int *sys);
 
 /*
  * Where the next packets may be written: QUIC_IO_BATCH_LEN bytes or more, NULL
- * while the socket takes nothing (then quic_io_flush() says RK_EAGAIN).  May
- * send earlier batches to make room.
+ * while the socket takes nothing (then quic_io_flush() says RK_EAGAIN), or
+ * without memory.  May send earlier batches to make room.
  */
 uint8_t *quic_io_room(struct quic_io *io);
 /*

@@ -59,9 +59,10 @@ struct quic_io {
 	uint8_t ecn;       /* what packets carry when nothing is said */
 	int refused;       /* errno a send has met: nobody is there */
 	struct addr local; /* with wildcard, only the port counts */
-	struct quic_io_in *in;
-	struct quic_io_out *out;
-	size_t out_first; /* batches before it are sent */
+	struct quic_io_mem *mem;
+	struct quic_io_mem own;
+	struct quic_io_out *out; /* NULL: nothing waits to be sent */
+	size_t out_first;        /* batches before it are sent */
 	size_t out_n;
 	size_t out_used; /* of out->data */
 	struct quic_io_stats stats;

@@ -3,17 +3,43 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 
 #define APART_MAX 16 /* packets a system call when sent apart */
 
+static enum rk_err send_all(struct quic_io *io);
+
+static bool
+take_out(struct quic_io *io)
+{
+	if (io->out == NULL) {
+		io->out = io->mem->out;
+		io->mem->out = NULL;
+	}
+	if (io->out == NULL)
+		io->out = malloc(sizeof(*io->out));
+	return io->out != NULL;
+}
+
+static void
+give_out(struct quic_io *io)
+{
+	if (io->mem->out == NULL)
+		io->mem->out = io->out;
+	else
+		free(io->out);
+	io->out = NULL;
+}
+
+/* Room stays where it is when others are sent to make it. */
 uint8_t *
 quic_io_room(struct quic_io *io)
 {
-	if (io->full)
+	if (io->full || !take_out(io))
 		return NULL;
 	if ((io->out_n == OUT_BATCHES ||
 	        OUT_LEN - io->out_used < QUIC_IO_BATCH_LEN) &&
-	    quic_io_flush(io) != RK_OK)
+	    send_all(io) != RK_OK)
 		return NULL;
 	return io->out->data + io->out_used;
 }
@@ -188,8 +214,8 @@ send_apart(struct quic_io *io, struct quic_io_batch *b)
 	return RK_OK;
 }
 
-enum rk_err
-quic_io_flush(struct quic_io *io)
+static enum rk_err
+send_all(struct quic_io *io)
 {
 	enum rk_err r;
 
@@ -207,4 +233,14 @@ quic_io_flush(struct quic_io *io)
 	io->out_n = 0;
 	io->out_used = 0;
 	return RK_OK;
+}
+
+enum rk_err
+quic_io_flush(struct quic_io *io)
+{
+	enum rk_err r = send_all(io);
+
+	if (r == RK_OK)
+		give_out(io);
+	return r;
 }

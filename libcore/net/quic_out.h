@@ -7,7 +7,7 @@
 #include <sys/uio.h>
 
 /* ngtcp2 keeps pointers to what it may have to send again, so bytes are in
- * blocks that never move.  Blocks are the endpoint's and go back to it. */
+ * blocks that never move.  Blocks are the loop's and go back to it. */
 #define QUIC_BLOCK_LEN 16384
 #define QUIC_BLOCKS_KEPT 64
 

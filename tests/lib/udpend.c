@@ -50,7 +50,7 @@ udpend_start(struct udpend *e, const char *host)
 	udpend_resolve(url, &a);
 	if (quic_io_bind(&a, false, &fd, &e->at, &err) != RK_OK)
 		fail_msg("%s", err.text);
-	assert_int_equal(quic_io_new(fd, &e->io), RK_OK);
+	assert_int_equal(quic_io_new(fd, NULL, &e->io), RK_OK);
 	assert_int_equal(quic_io_fd(e->io), fd);
 }
 
@@ -61,7 +61,7 @@ udpend_connect(struct udpend *e, const struct addr *remote)
 
 	*e = (struct udpend){ 0 };
 	assert_int_equal(quic_io_connect(remote, &fd, NULL), RK_OK);
-	assert_int_equal(quic_io_new(fd, &e->io), RK_OK);
+	assert_int_equal(quic_io_new(fd, NULL, &e->io), RK_OK);
 }
 
 bool

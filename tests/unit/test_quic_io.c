@@ -380,7 +380,7 @@ share_port(const char *host)
 	assert_int_equal(quic_io_bind(&a.at, false, &fd, NULL, NULL), RK_EIO);
 	assert_int_equal(quic_io_bind(&a.at, true, &fd, &bound, NULL), RK_OK);
 	assert_true(udpend_same(&bound, &a.at));
-	assert_int_equal(quic_io_new(fd, &b.io), RK_OK);
+	assert_int_equal(quic_io_new(fd, NULL, &b.io), RK_OK);
 	/* Both get some of many senders' packets. */
 	for (size_t i = 0; i < 64; i++) {
 		udpend_start(&c, host);

@@ -223,6 +223,42 @@ waits_within_a_batch(void **state)
 	quic_io_free(b.io);
 }
 
+/* Sockets of one thread: what waits is its owner's, all else is everybody's. */
+static void
+shares_memory(void **state)
+{
+	struct quic_io_mem mem = { NULL, NULL };
+	struct udpend a, b, c;
+
+	(void)state;
+	udpend_start(&a, "127.0.0.1");
+	udpend_start(&b, "127.0.0.1");
+	udpend_start(&c, "127.0.0.1");
+	a.io->mem = b.io->mem = c.io->mem = &mem;
+	need_segments(&a);
+	SCRIPT(&a, -EAGAIN, 1);
+	udpend_put(&a, NULL, &c.at, 0, 30, 10, 1);
+	assert_int_equal(quic_io_flush(a.io), RK_EAGAIN);
+	assert_null(mem.out);
+	for (int i = 0; i < 3; i++) {
+		udpend_say(&b, &c.at, 30, 10);
+		assert_non_null(mem.out);
+		assert_null(b.io->out);
+	}
+	udpend_receive(&c, 9);
+	c.n = c.bytes = 0;
+	assert_int_equal(quic_io_flush(a.io), RK_OK);
+	assert_null(a.io->out);
+	udpend_receive(&c, 3);
+	for (size_t k = 0; k < 3; k++)
+		assert_int_equal(c.first[k], k + 1);
+	assert_non_null(mem.in);
+	quic_io_free(a.io);
+	quic_io_free(b.io);
+	quic_io_free(c.io);
+	quic_io_mem_fini(&mem);
+}
+
 int
 main(void)
 {
@@ -233,6 +269,7 @@ main(void)
 		cmocka_unit_test(drops_as_networks_do),
 		cmocka_unit_test(waits_when_full),
 		cmocka_unit_test(waits_within_a_batch),
+		cmocka_unit_test(shares_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
