@@ -34,6 +34,46 @@ crypt_sha256(uint8_t out[CRYPT_HASH_LEN], const void *data, size_t len)
 	crypto_hash_sha256(out, data, len);
 }
 
+/* libsodium wants its state aligned as no allocator aligns: it is worked on in
+ * a copy, which costs nothing beside the hashing of a piece. */
+static void
+load_state(const struct crypt_sum *s, crypto_generichash_state *st)
+{
+	_Static_assert(sizeof(*st) <= sizeof(s->opaque),
+	    "libsodium's state needs more room");
+	memcpy(st, s->opaque, sizeof(*st));
+}
+
+void
+crypt_sum_init(struct crypt_sum *s)
+{
+	crypto_generichash_state st;
+
+	crypt_setup();
+	memset(s, 0, sizeof(*s));
+	(void)crypto_generichash_init(&st, NULL, 0, CRYPT_SUM_LEN);
+	memcpy(s->opaque, &st, sizeof(st));
+}
+
+void
+crypt_sum_update(struct crypt_sum *s, const void *data, size_t len)
+{
+	crypto_generichash_state st;
+
+	load_state(s, &st);
+	(void)crypto_generichash_update(&st, data, len);
+	memcpy(s->opaque, &st, sizeof(st));
+}
+
+void
+crypt_sum_final(const struct crypt_sum *s, uint8_t out[CRYPT_SUM_LEN])
+{
+	crypto_generichash_state st;
+
+	load_state(s, &st);
+	(void)crypto_generichash_final(&st, out, CRYPT_SUM_LEN);
+}
+
 static void
 mac_init(crypto_auth_hmacsha256_state *st, const void *key, size_t len)
 {

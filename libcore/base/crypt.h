@@ -16,6 +16,15 @@
 
 void crypt_setup(void);
 void crypt_sha256(uint8_t out[CRYPT_HASH_LEN], const void *data, size_t len);
+/* BLAKE2b (RFC 7693) of what comes in pieces; may be copied while under way. */
+#define CRYPT_SUM_LEN 32
+struct crypt_sum {
+	uint8_t opaque[384];
+};
+void crypt_sum_init(struct crypt_sum *s);
+void crypt_sum_update(struct crypt_sum *s, const void *data, size_t len);
+/* s stays as it was: more may follow. */
+void crypt_sum_final(const struct crypt_sum *s, uint8_t out[CRYPT_SUM_LEN]);
 /* HMAC-SHA256 (RFC 2104); keys of any length. */
 void crypt_hmac(uint8_t out[CRYPT_HASH_LEN], const void *key, size_t key_len,
     const void *data, size_t len);
