@@ -53,6 +53,23 @@ RK_MUST enum rk_err fs_make_dir(
 RK_MUST enum rk_err fs_lock(
     const char *path, uint64_t wait_ms, int *fd, struct rk_error *err);
 
+/*
+ * What is wrong with the name of a file that a stranger chose, or NULL: it is
+ * relative, in UTF-8, without control characters, empty parts, and parts that
+ * begin with a dot.
+ */
+const char *fs_name_fault(const char *name, size_t len);
+/*
+ * Open a relative path below the folder `dir` (flags and mode as of openat(2),
+ * O_CLOEXEC and O_NOFOLLOW added): never through a symbolic link, "..", or an
+ * absolute path, whoever moves things meanwhile.  An errno, or zero.
+ */
+RK_MUST int fs_open_beneath(
+    int dir, const char *path, int flags, mode_t mode, int *fd);
+/* The same, folder by folder: for kernels before 5.6, and sandboxes. */
+RK_MUST int fs_walk_beneath(
+    int dir, const char *path, int flags, mode_t mode, int *fd);
+
 /* Fill err for a system call that failed with errnum on path; its code:
  * RK_ENOENT, RK_EEXIST, RK_EMODE (a symbolic link), RK_ENOMEM, RK_EIO. */
 enum rk_err fs_fail(struct rk_error *err, int errnum, const char *path);
