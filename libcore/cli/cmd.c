@@ -249,6 +249,7 @@ cmd_main(const struct prog *p, int argc, char **argv, void *ctx)
 	hide_memory();
 	/* A reader that went away is an error of write(), see out_flush(). */
 	(void)sigaction(SIGPIPE, &ignore, NULL);
+	(void)sigaction(SIGXFSZ, &ignore, NULL); /* so is a file's limit */
 	/* Only what a character is; numbers stay as C writes them. */
 	(void)setlocale(LC_CTYPE, "");
 	if (hidden_verb(p, argc, argv, &status))

@@ -94,8 +94,9 @@ struct prog {
 
 /*
  * All of main(): opens closed descriptors 0-2 on /dev/null, turns core dumps
- * off, ignores SIGPIPE, refuses set-uid use, sets the locale's characters,
- * parses, answers --help, --version, `help [VERB|all]` and the hidden verbs
+ * off, ignores SIGPIPE and SIGXFSZ, refuses set-uid use, sets the locale's
+ * characters, parses, answers --help, --version, `help [VERB|all]` and the
+ * hidden verbs
  * __man (mdoc of OPTIONS, verbs and ENVIRONMENT), __complete (bash|zsh|fish)
  * and __complete-words (context|method PREFIX), then runs the verb and flushes
  * standard output.  Usage errors: the offending part and a try line, exit 2.
