@@ -108,7 +108,8 @@ send_reply(struct rk_call *call, const char *error, size_t error_len,
 		.in_order = call->is_stream,
 	};
 
-	return session_send(call->conn->session, &m, NULL, 0);
+	return session_send(
+	    call->conn->session, &m, call->reply_args, call->n_reply_args);
 }
 
 /*
@@ -141,8 +142,10 @@ tell(struct rk_call *call, const char *error, size_t error_len,
 		return RK_ECLOSED;
 	if (call->oneway)
 		return RK_OK;
-	if (payload.len <= RK_PAYLOAD_MAX)
+	if (payload.len <= RK_PAYLOAD_MAX && call->n_reply_args <= RK_ARGS_MAX)
 		r = send_reply(call, error, error_len, payload);
+	if (r == RK_ETOOBIG)
+		call->n_reply_args = 0; /* they may be what is too large */
 	sent = r != RK_ETOOBIG ? r
 	                       : send_reply(call, too_big, sizeof(too_big) - 1,
 	                             (struct rk_bytes){ 0 });
@@ -172,6 +175,15 @@ enum rk_err
 rk_call_reply(struct rk_call *call, const void *payload, size_t len)
 {
 	return answer(call, NULL, 0, (struct rk_bytes){ payload, len });
+}
+
+enum rk_err
+call_reply_args(struct rk_call *call, const struct rk_arg *args, size_t n_args,
+    const void *payload, size_t len)
+{
+	call->reply_args = args;
+	call->n_reply_args = n_args;
+	return rk_call_reply(call, payload, len);
 }
 
 /* An error must be visible as one: an empty text is not. */

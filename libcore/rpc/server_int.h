@@ -212,6 +212,8 @@ struct rk_call {
 	void *cancel_arg;
 	rk_confirm_fn *on_confirm;
 	void *confirm_arg;
+	const struct rk_arg *reply_args; /* while it is being answered */
+	size_t n_reply_args;
 };
 
 /* server_accept.c: loop 0 */
@@ -276,6 +278,9 @@ void call_dispatch(struct server_conn *c, const struct msg *m);
 void call_refuse(struct server_conn *c, const struct msg *m, const char *why);
 void call_cancel(struct rk_call *call, enum rk_cancel_why why);
 void call_release(struct rk_call *call);
+/* rk_call_reply() with arguments in the header. */
+enum rk_err call_reply_args(struct rk_call *call, const struct rk_arg *args,
+    size_t n_args, const void *payload, size_t len);
 
 /* server_subs.c: the same; handlers of _.subscribe and _.unsubscribe */
 rk_handler_fn server_subscribe;

@@ -91,6 +91,17 @@ rk_stream_reply(struct rk_stream *s, const void *payload, size_t len)
 }
 
 enum rk_err
+rk_stream_reply_args(struct rk_stream *s, const struct rk_arg *args,
+    size_t n_args, const void *payload, size_t len)
+{
+	struct rk_call *call = let_go(s);
+
+	stream_free(s);
+	return call == NULL ? RK_ESTATE
+	                    : call_reply_args(call, args, n_args, payload, len);
+}
+
+enum rk_err
 rk_stream_fail(
     struct rk_stream *s, const char *text, const void *payload, size_t len)
 {

@@ -90,7 +90,8 @@ RK_API enum rk_stream_kind rk_stream_kind(const struct rk_stream *s);
 RK_API void rk_stream_set_data(struct rk_stream *s, void *data);
 RK_API void *rk_stream_data(const struct rk_stream *s);
 RK_API const struct rk_peer *rk_stream_peer(const struct rk_stream *s);
-/* The loop it lives on: for watches and timers of what it is joined to. */
+/* The loop it lives on: for watches and timers of what it is joined to, and for
+ * what is to be done a turn later, when it may be gone. */
 RK_API struct rk_loop *rk_stream_loop(const struct rk_stream *s);
 /* Milliseconds left to the deadline; RK_NEVER without one. */
 RK_API uint64_t rk_stream_time_left(const struct rk_stream *s);
@@ -117,6 +118,10 @@ RK_API void rk_stream_listen(
  */
 RK_API enum rk_err rk_stream_reply(
     struct rk_stream *s, const void *payload, size_t len);
+/* The same with arguments in the answer's header; RK_ETOOBIG: more than
+ * RK_ARGS_MAX, or too long; the caller was told so instead. */
+RK_API enum rk_err rk_stream_reply_args(struct rk_stream *s,
+    const struct rk_arg *args, size_t n_args, const void *payload, size_t len);
 RK_API enum rk_err rk_stream_fail(
     struct rk_stream *s, const char *text, const void *payload, size_t len);
 
