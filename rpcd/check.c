@@ -41,6 +41,27 @@ program_fault(const char *path)
 	return NULL;
 }
 
+static void
+check_folders(const struct settings *s)
+{
+	char where[WHERE_LEN];
+	char name[SHOWN];
+	char path[SHOWN];
+	struct stat st;
+
+	for (size_t i = 0; i < s->n_folders; i++) {
+		const struct folder_conf *f = &s->folders[i];
+
+		if (stat(f->root, &st) == 0 && S_ISDIR(st.st_mode))
+			continue;
+		log_event(RK_LOG_WARN, "config",
+		    "%s[files %s]: %s is no folder that is there",
+		    settings_where(&f->from, where),
+		    str_escape(name, sizeof(name), f->name),
+		    str_escape(path, sizeof(path), f->root));
+	}
+}
+
 void
 check_commands(const struct settings *s)
 {
@@ -59,6 +80,7 @@ check_commands(const struct settings *s)
 		    str_escape(name, sizeof(name), m->name),
 		    str_escape(path, sizeof(path), m->argv[0]), why);
 	}
+	check_folders(s);
 }
 
 /* ---- places to listen ---- */

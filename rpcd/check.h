@@ -5,7 +5,8 @@
 #include "creds.h"
 #include "inherit.h"
 
-/* Warn about commands that cannot be run, or that others could change. */
+/* Warn about commands that cannot be run or that others could change, and about
+ * folders that are not there. */
 void check_commands(const struct settings *s);
 /*
  * All of -t: keys, certificate, known-keys file, commands, ports.  Each

@@ -1,8 +1,9 @@
-/* What the daemon answers: echo, and commands of the configuration. */
+/* What the daemon answers: echo, commands and folders of the configuration. */
 #include "commands.h"
 
 #include "base/buf.h"
 #include "exec.h"
+#include "files.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -81,6 +82,19 @@ static const struct rk_method own[] = {
 	    .reply = "raw",
 	    .fn = custom_echo,
 	    .idempotent = true },
+	/* The streams of rpc25519's demo server. */
+	{ .name = "__fileUploader",
+	    .about = "counts and hashes what is uploaded, and keeps nothing",
+	    .args = "raw",
+	    .reply = "text",
+	    .stream = files_demo_put,
+	    .streams = RK_STREAM_UP },
+	{ .name = "echoBistreamFunc",
+	    .about = "sends every part back",
+	    .args = "raw",
+	    .reply = "raw",
+	    .stream = files_demo_echo,
+	    .streams = RK_STREAM_BOTH },
 };
 #define N_OWN (sizeof(own) / sizeof(own[0]))
 
@@ -103,11 +117,8 @@ has_email(const char *emails, const char *wanted)
 }
 
 static bool
-may_call(const struct rk_peer *peer, void *arg)
+is_allowed(const struct rk_peer *peer, const struct list *allow)
 {
-	const struct command *c = arg;
-	const struct list *allow = &c->conf->allow;
-
 	if (allow->n == 0)
 		return true;
 	if (!peer->proven)
@@ -123,6 +134,22 @@ may_call(const struct rk_peer *peer, void *arg)
 	return false;
 }
 
+static bool
+may_call(const struct rk_peer *peer, void *arg)
+{
+	const struct command *c = arg;
+
+	return is_allowed(peer, &c->conf->allow);
+}
+
+static bool
+may_use(const struct rk_peer *peer, void *arg)
+{
+	const struct folder *f = arg;
+
+	return f == NULL || is_allowed(peer, &f->conf->allow);
+}
+
 /* ---- sets ---- */
 
 static void
@@ -133,23 +160,63 @@ release_slot(struct slot *slot)
 }
 
 static struct slot *
-find_slot(const struct command_set *before, const char *name)
+hold_slot(struct slot *slot)
 {
-	struct slot *slot;
+	atomic_fetch_add(&slot->refs, 1);
+	return slot;
+}
 
-	for (size_t i = 0; before != NULL && i < before->n; i++) {
-		slot = before->commands[i].slot;
-		if (strcmp(before->commands[i].conf->name, name) == 0) {
-			atomic_fetch_add(&slot->refs, 1);
-			return slot;
-		}
-	}
-	slot = calloc(1, sizeof(*slot));
+static struct slot *
+new_slot(void)
+{
+	struct slot *slot = calloc(1, sizeof(*slot));
+
 	if (slot == NULL)
 		return NULL;
 	atomic_init(&slot->refs, 1);
 	atomic_init(&slot->running, 0);
 	return slot;
+}
+
+static struct slot *
+find_slot(const struct command_set *before, const char *name)
+{
+	for (size_t i = 0; before != NULL && i < before->n; i++) {
+		if (strcmp(before->commands[i].conf->name, name) == 0)
+			return hold_slot(before->commands[i].slot);
+	}
+	return new_slot();
+}
+
+static struct slot *
+find_folder_slot(const struct command_set *before, const char *name)
+{
+	for (size_t i = 0; before != NULL && i < before->n_folders; i++) {
+		if (strcmp(before->folders[i].conf->name, name) == 0)
+			return hold_slot(before->folders[i].slot);
+	}
+	return new_slot();
+}
+
+static enum rk_err
+add_folders(struct command_set *set, const struct command_set *before)
+{
+	const struct settings *s = set->settings;
+
+	set->folders = calloc(s->n_folders + 1, sizeof(*set->folders));
+	if (set->folders == NULL)
+		return RK_ENOMEM;
+	for (size_t i = 0; i < s->n_folders; i++) {
+		struct folder *f = &set->folders[i];
+
+		f->slot = find_folder_slot(before, s->folders[i].name);
+		if (f->slot == NULL)
+			return RK_ENOMEM;
+		f->conf = &s->folders[i];
+		f->set = set;
+		set->n_folders++;
+	}
+	return RK_OK;
 }
 
 enum rk_err
@@ -177,6 +244,10 @@ commands_new(struct settings *s, struct super *super,
 			.conf = &s->methods[i], .slot = slot, .set = set
 		};
 	}
+	if (add_folders(set, before) != RK_OK) {
+		commands_release(set);
+		return RK_ENOMEM;
+	}
 	*out = set;
 	return RK_OK;
 }
@@ -194,6 +265,9 @@ commands_release(struct command_set *set)
 		return;
 	for (size_t i = 0; i < set->n; i++)
 		release_slot(set->commands[i].slot);
+	for (size_t i = 0; i < set->n_folders; i++)
+		release_slot(set->folders[i].slot);
+	free(set->folders);
 	settings_release(set->settings);
 	free(set);
 }
@@ -227,22 +301,79 @@ describe(struct command *c)
 	return m;
 }
 
+static struct rk_method
+describe_folder(struct folder *f, bool put, char name[RK_NAME_MAX + 1])
+{
+	const char *usual = put ? "takes files" : "hands files out";
+
+	(void)snprintf(
+	    name, RK_NAME_MAX + 1, "%s.%s", f->conf->name, put ? "put" : "get");
+	return (struct rk_method){ .name = name,
+		.about = f->conf->about != NULL ? f->conf->about : usual,
+		.args = put ? "file" : "none",
+		.reply = put ? "none" : "file",
+		.stream = put ? files_put : files_get,
+		.streams = put ? RK_STREAM_BOTH : RK_STREAM_DOWN,
+		.arg = f,
+		.allow = may_use };
+}
+
+static struct rk_method
+describe_downloader(struct command_set *set)
+{
+	struct rk_method m = { .name = "__downloaderName",
+		.about = "hands out files of the folder with rpc25519 = yes",
+		.args = "none",
+		.reply = "file",
+		.stream = files_demo_get,
+		.streams = RK_STREAM_DOWN,
+		.allow = may_use };
+
+	for (size_t i = 0; i < set->n_folders; i++) {
+		if (set->folders[i].conf->rpc25519)
+			m.arg = &set->folders[i];
+	}
+	return m;
+}
+
+/* Two names a folder. */
+typedef char method_name[RK_NAME_MAX + 1];
+
+static size_t
+fill_list(struct command_set *set, struct rk_method *list, method_name *names)
+{
+	size_t n = N_OWN;
+
+	memcpy(list, own, sizeof(own));
+	for (size_t i = 0; i < N_OWN; i++)
+		list[i].arg = set;
+	list[n++] = describe_downloader(set);
+	for (size_t i = 0; i < set->n; i++)
+		list[n++] = describe(&set->commands[i]);
+	for (size_t i = 0; i < set->n_folders; i++) {
+		struct folder *f = &set->folders[i];
+
+		if (f->conf->put)
+			list[n++] = describe_folder(f, true, names[2 * i]);
+		if (f->conf->get)
+			list[n++] = describe_folder(f, false, names[2 * i + 1]);
+	}
+	return n;
+}
+
 enum rk_err
 commands_install(
     struct command_set *set, struct rk_server *server, struct rk_error *err)
 {
-	struct rk_method *list = calloc(N_OWN + set->n, sizeof(*list));
-	enum rk_err r;
+	size_t most = N_OWN + 1 + set->n + 2 * set->n_folders;
+	struct rk_method *list = calloc(most, sizeof(*list));
+	method_name *names = calloc(2 * set->n_folders + 1, sizeof(*names));
+	enum rk_err r = RK_ENOMEM;
 
-	if (list == NULL)
-		return RK_ENOMEM;
-	memcpy(list, own, sizeof(own));
-	for (size_t i = 0; i < N_OWN; i++)
-		list[i].arg = set;
-	for (size_t i = 0; i < set->n; i++)
-		list[N_OWN + i] = describe(&set->commands[i]);
-	r = rk_server_methods(
-	    server, list, N_OWN + set->n, on_retired, set, err);
+	if (list != NULL && names != NULL)
+		r = rk_server_methods(server, list, fill_list(set, list, names),
+		    on_retired, set, err);
+	free(names);
 	free(list);
 	return r;
 }

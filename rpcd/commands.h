@@ -1,4 +1,4 @@
-/* What the daemon answers: echo, and commands of the configuration. */
+/* What the daemon answers: echo, commands and folders of the configuration. */
 #ifndef RPCD_COMMANDS_H
 #define RPCD_COMMANDS_H
 
@@ -6,6 +6,7 @@
 
 struct super;
 struct command_set;
+struct folder;
 
 /* How many of a method run; shared by the sets before and after a reload. */
 struct slot {
@@ -25,6 +26,8 @@ struct command_set {
 	struct settings *settings;
 	struct super *super;
 	uint64_t made; /* monotonic nanoseconds */
+	struct folder *folders;
+	size_t n_folders;
 	size_t n;
 	struct command commands[];
 };

@@ -20,7 +20,7 @@ take_slot(const struct command *c)
 	return false;
 }
 
-static void
+void
 name_caller(const struct rk_peer *peer, char dst[CALLER_LEN])
 {
 	const char *who =

@@ -28,6 +28,9 @@ struct job *exec_job(
 void exec_log_refusal(
     const struct command *c, const struct rk_peer *peer, const char *why);
 
+/* Who calls, for the log. */
+void name_caller(const struct rk_peer *peer, char dst[CALLER_LEN]);
+
 /*
  * The whole environment of the command for this call, in one allocation.
  * NULL, or what is wrong with the call: for the caller to read.

@@ -18,6 +18,8 @@ static const char *const level_words[] = { "error", "warn", "info", "debug",
 	NULL };
 static const char *const form_words[] = { "text", "json", NULL };
 static const char *const args_words[] = { "none", "json", "raw", NULL };
+static const char *const mode_words[] = { "0600", "0640", "0644", "0660",
+	"0664", NULL };
 static const char *const reply_words[] = { "text", "json", "raw", NULL };
 
 /* ---- what single keys want ---- */
@@ -91,6 +93,12 @@ check_path(char **text)
 	return **text == '\0' ? "no path" : NULL;
 }
 
+static const char *
+check_absolute(char **text)
+{
+	return **text != '/' ? "not an absolute path" : NULL;
+}
+
 static bool
 is_base64(char c)
 {
@@ -136,6 +144,7 @@ check_allow(char **text)
 
 #define S(field) offsetof(struct settings, field)
 #define M(field) offsetof(struct method, field)
+#define F(field) offsetof(struct folder_conf, field)
 
 const struct key keys_main[SETTINGS_KEYS + 1] = {
 	{ .name = "listen",
@@ -388,6 +397,78 @@ const struct key keys_method[] = {
 	{ .name = NULL },
 };
 
+const struct key keys_files[] = {
+	{ .name = "root",
+	    .about = "the folder whose files are meant",
+	    .value = "DIR",
+	    .at = F(root),
+	    .check = check_absolute },
+	{ .name = "about",
+	    .about = "one line for people",
+	    .value = "TEXT",
+	    .at = F(about) },
+	{ .name = "put",
+	    .about = "take files: method NAME.put",
+	    .value = "yes|no",
+	    .kind = KEY_YES,
+	    .at = F(put) },
+	{ .name = "get",
+	    .about = "hand files out: method NAME.get",
+	    .value = "yes|no",
+	    .kind = KEY_YES,
+	    .at = F(get) },
+	{ .name = "replace",
+	    .about = "may a file take the place of another, when asked to",
+	    .value = "yes|no",
+	    .kind = KEY_YES,
+	    .at = F(replace) },
+	{ .name = "allow",
+	    .about = "emails and fingerprints that may call them",
+	    .value = "LIST",
+	    .kind = KEY_COMMAS,
+	    .at = F(allow),
+	    .check = check_allow },
+	{ .name = "max-size",
+	    .about = "bytes of one file that is taken",
+	    .value = "SIZE",
+	    .kind = KEY_SIZE,
+	    .at = F(max_size),
+	    .max = (uint64_t)1 << 50 },
+	{ .name = "min-free",
+	    .about = "bytes that stay free on the file system",
+	    .value = "SIZE",
+	    .kind = KEY_SIZE,
+	    .at = F(min_free),
+	    .max = (uint64_t)1 << 50 },
+	{ .name = "timeout",
+	    .about = "how long nothing of a file may come or be taken",
+	    .value = "TIME",
+	    .kind = KEY_TIME,
+	    .at = F(timeout),
+	    .min = 1,
+	    .max = MS_MAX,
+	    .never = true },
+	{ .name = "concurrency",
+	    .about = "how many files may be on their way at once",
+	    .value = "N",
+	    .kind = KEY_NUMBER,
+	    .at = F(concurrency),
+	    .min = 1,
+	    .max = 1000 },
+	{ .name = "mode",
+	    .about = "who may read and write what was taken",
+	    .value = "0600|0640|0644|0660|0664",
+	    .kind = KEY_WORD,
+	    .at = F(mode),
+	    .words = mode_words },
+	{ .name = "rpc25519",
+	    .about = "hand them out to rpc25519's demo client too",
+	    .value = "yes|no",
+	    .kind = KEY_YES,
+	    .at = F(rpc25519) },
+	{ .name = NULL },
+};
+
 static void
 fill_table(const struct key *k, struct conf_key *dst)
 {
@@ -408,7 +489,11 @@ keys_tables(struct key_tables *t)
 	t->sections[1] = (struct conf_section){
 		.name = "method", .named = true, .keys = t->method
 	};
-	t->sections[2] = (struct conf_section){ .name = NULL };
+	fill_table(keys_files, t->files);
+	t->sections[2] = (struct conf_section){
+		.name = "files", .named = true, .keys = t->files
+	};
+	t->sections[3] = (struct conf_section){ .name = NULL };
 }
 
 const struct key *

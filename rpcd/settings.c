@@ -123,6 +123,19 @@ find_method(struct load *l, const char *name, const struct origin *from)
 }
 
 static void
+take_files(
+    struct load *l, const struct conf_item *item, const struct origin *from)
+{
+	struct folder_conf *f = folders_find(l->s, item->name, from);
+
+	if (f == NULL)
+		complain(l, RK_ENOMEM, from, "out of memory");
+	else
+		set_key(
+		    l, keys_find(keys_files, item->key), f, item->value, from);
+}
+
+static void
 take_item(struct load *l, const struct conf_item *item)
 {
 	struct origin from = { .file = l->s->shown, .line = item->line };
@@ -131,6 +144,10 @@ take_item(struct load *l, const struct conf_item *item)
 
 	if (item->section[0] == '\0') {
 		set_main(l, item->key, item->value, &from);
+		return;
+	}
+	if (strcmp(item->section, "files") == 0) {
+		take_files(l, item, &from);
 		return;
 	}
 	m = find_method(l, item->name, &from);
@@ -371,11 +388,17 @@ fill_missing(struct load *l, bool have_fds)
 static const char *
 name_fault(const char *name)
 {
+	static const char *const taken[] = { "echo", "customEcho",
+		"echoBistreamFunc", "__fileUploader", "__downloaderName" };
+
 	if (strlen(name) > RK_NAME_MAX)
 		return "the name is too long";
-	if (strncmp(name, "_.", 2) == 0 || strcmp(name, "echo") == 0 ||
-	    strcmp(name, "customEcho") == 0)
+	if (strncmp(name, "_.", 2) == 0)
 		return "the name is that of a built-in method";
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+		if (strcmp(name, taken[i]) == 0)
+			return "the name is that of a built-in method";
+	}
 	if (strpbrk(name, " \t") != NULL)
 		return "the name has a blank in it";
 	return NULL;
@@ -440,6 +463,19 @@ judge_method(struct load *l, struct method *m)
 }
 
 static void
+judge_folder(struct load *l, const struct folder_conf *f)
+{
+	const char *why = name_fault(f->name);
+	char shown[VALUE_SHOWN];
+
+	if (why == NULL)
+		why = folders_fault(l->s, f);
+	if (why != NULL)
+		complain(l, RK_EFORMAT, &f->from, "[files %s]: %s",
+		    str_escape(shown, sizeof(shown), f->name), why);
+}
+
+static void
 judge(struct load *l)
 {
 	const struct origin *from = settings_from(l->s, "pass");
@@ -449,6 +485,10 @@ judge(struct load *l)
 		/* A section without a name was told about already. */
 		if (l->s->methods[i].name[0] != '\0')
 			judge_method(l, &l->s->methods[i]);
+	}
+	for (size_t i = 0; i < l->s->n_folders; i++) {
+		if (l->s->folders[i].name[0] != '\0')
+			judge_folder(l, &l->s->folders[i]);
 	}
 	if (pass_check(l->s->pass, &err) != RK_OK)
 		complain(l, code_of(from), from, "%s%s",
@@ -529,6 +569,7 @@ settings_release(struct settings *s)
 {
 	if (s == NULL || atomic_fetch_sub(&s->refs, 1) != 1)
 		return;
+	folders_free(s);
 	for (size_t i = 0; i < s->n_methods; i++)
 		free_method(&s->methods[i]);
 	for (const struct key *k = keys_main; k->name != NULL; k++)

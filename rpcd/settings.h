@@ -8,6 +8,7 @@
 #include <rpckit/server.h>
 
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #define SETTINGS_FILE "/etc/rpckit/rpcd.conf"
 #define SETTINGS_KEYS 26
@@ -64,6 +65,24 @@ struct method {
 	bool idempotent;
 };
 
+/* [files NAME] */
+struct folder_conf {
+	char *name;
+	struct origin from; /* of its first line */
+	char *root;
+	char *about;
+	bool put;
+	bool get;
+	bool replace;
+	unsigned mode; /* of files that were put: see settings_mode() */
+	bool rpc25519; /* also under the names of its demo programs */
+	struct list allow;
+	uint64_t max_size;
+	uint64_t min_free;
+	uint64_t timeout; /* without a move */
+	uint64_t concurrency;
+};
+
 struct settings {
 	atomic_uint refs;
 	char *path; /* of the file; NULL: none was read */
@@ -98,6 +117,8 @@ struct settings {
 	bool trial; /* no certificates: temporary ones are to be made */
 	struct method *methods;
 	size_t n_methods;
+	struct folder_conf *folders;
+	size_t n_folders;
 };
 
 /* Called with each problem, one line: "rpcd.conf:12: ...". */
@@ -131,6 +152,8 @@ const char *settings_changed(
 bool settings_need_tls(const struct settings *s);
 /* Of one URL. */
 bool settings_needs_keys(const char *url);
+/* What others may do with a file that was put. */
+mode_t settings_mode(const struct folder_conf *f);
 /* "10s", "1m", "never". */
 const char *settings_time(uint64_t ms, char dst[32]);
 

@@ -54,10 +54,11 @@ put_quoted(struct buf *b, const char *text)
 	return r == RK_OK ? buf_put_str(b, "\"") : r;
 }
 
-/* Which setting: a key, of a method or of the daemon itself. */
+/* Which setting: a key, of a section with a name or of the daemon itself. */
 struct place {
 	const struct key *key;
-	const char *method; /* NULL: none */
+	const char *kind; /* "method", "files" */
+	const char *name; /* of the section; NULL: none */
 };
 
 static enum rk_err
@@ -81,13 +82,13 @@ put_object(struct buf *b, const struct place *p, const char *value)
 {
 	enum rk_err r = buf_put_str(b, "{\"schema\":1,");
 
-	if (r == RK_OK && p->method != NULL)
-		r = buf_put_str(b, "\"method\":");
-	if (r == RK_OK && p->method != NULL)
-		r = out_json_string(b, p->method, strlen(p->method));
+	if (r == RK_OK && p->name != NULL)
+		r = buf_printf(b, "\"%s\":", p->kind);
+	if (r == RK_OK && p->name != NULL)
+		r = out_json_string(b, p->name, strlen(p->name));
 	if (r == RK_OK)
 		r = buf_printf(b,
-		    "%s\"key\":\"%s\",\"value\":", p->method != NULL ? "," : "",
+		    "%s\"key\":\"%s\",\"value\":", p->name != NULL ? "," : "",
 		    p->key->name);
 	if (r == RK_OK)
 		r = value == NULL ? buf_put_str(b, "null")
@@ -116,6 +117,18 @@ put_keys(struct buf *b, const struct place *where, const void *base, bool json)
 	return r;
 }
 
+/* A section with a name. */
+static enum rk_err
+put_section(
+    struct buf *b, const struct place *where, const void *base, bool json)
+{
+	enum rk_err r = RK_OK;
+
+	if (!json)
+		r = buf_printf(b, "\n[%s %s]\n", where->kind, where->name);
+	return r == RK_OK ? put_keys(b, where, base, json) : r;
+}
+
 enum rk_err
 settings_print(const struct settings *s, bool json, struct buf *b)
 {
@@ -127,13 +140,16 @@ settings_print(const struct settings *s, bool json, struct buf *b)
 	if (r == RK_OK)
 		r = put_keys(b, &p, s, json);
 	for (size_t i = 0; r == RK_OK && i < s->n_methods; i++) {
-		const struct method *m = &s->methods[i];
-
-		if (!json)
-			r = buf_printf(b, "\n[method %s]\n", m->name);
-		p = (struct place){ .key = keys_method, .method = m->name };
-		if (r == RK_OK)
-			r = put_keys(b, &p, m, json);
+		p = (struct place){ .key = keys_method,
+			.kind = "method",
+			.name = s->methods[i].name };
+		r = put_section(b, &p, &s->methods[i], json);
+	}
+	for (size_t i = 0; r == RK_OK && i < s->n_folders; i++) {
+		p = (struct place){ .key = keys_files,
+			.kind = "files",
+			.name = s->folders[i].name };
+		r = put_section(b, &p, &s->folders[i], json);
 	}
 	return r;
 }
