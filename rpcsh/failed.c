@@ -295,8 +295,8 @@ offer_all(struct target *t, struct nearest *n)
 int
 target_no_method(struct target *t, const struct out *o, const char *method)
 {
-	static const char *const verbs[] = { "call", "exec", "ls", "desc",
-		"ping", "ctx", "help" };
+	static const char *const verbs[] = { "call", "exec", "put", "get", "ls",
+		"desc", "ping", "ctx", "help" };
 	struct nearest n = { .word = method, .distance = 3 };
 	char name[RK_NAME_MAX + 1];
 	char text[2 * RK_NAME_MAX + 80];

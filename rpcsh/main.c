@@ -75,7 +75,7 @@ static const struct opt global_opts[] = {
 
 static const char *const call_examples[] = {
 	"rpcsh Sum a:=2 b:=40        # a map {\"a\":2,\"b\":40}",
-	"rpcsh call put name=x data@file.bin",
+	"rpcsh call store name=x data@file.bin",
 	"rpcsh echo --raw 'as it is'",
 	"rpcsh report -d @query.json --out report.bin",
 	NULL,
@@ -84,6 +84,16 @@ static const char *const exec_examples[] = {
 	"rpcsh exec sort < in > out",
 	"rpcsh exec -n uptime        # reads nothing from here",
 	"rpcsh exec job a=1 < in     # arguments for args = json",
+	NULL,
+};
+static const char *const put_examples[] = {
+	"rpcsh put docs.put report.pdf",
+	"tar c src | rpcsh put docs.put - --as src.tar",
+	NULL,
+};
+static const char *const get_examples[] = {
+	"rpcsh get docs.get report.pdf --out report.pdf",
+	"rpcsh get docs.get src.tar --out - | tar x",
 	NULL,
 };
 static const char *const ctx_examples[] = {
@@ -112,6 +122,24 @@ static const struct cmd cmds[] = {
 	    .min_operands = 1,
 	    .max_operands = UINT_MAX,
 	    .run = cmd_exec },
+	{ .name = "put",
+	    .operands = "METHOD FILE|-",
+	    .about = "send a file; run again, go on where it was cut",
+	    .examples = put_examples,
+	    .opts = put_opts,
+	    .complete = COMPLETE_METHOD,
+	    .min_operands = 2,
+	    .max_operands = 2,
+	    .run = cmd_put },
+	{ .name = "get",
+	    .operands = "METHOD [FILE] [K=V...] --out FILE|-",
+	    .about = "fetch a file; run again, go on where it was cut",
+	    .examples = get_examples,
+	    .opts = get_opts,
+	    .complete = COMPLETE_METHOD,
+	    .min_operands = 1,
+	    .max_operands = UINT_MAX,
+	    .run = cmd_get },
 	{ .name = "ls",
 	    .operands = "[PATTERN]",
 	    .about = "list the server's methods",
@@ -145,7 +173,8 @@ static const struct cmd cmds[] = {
 };
 
 static const char *const usage[] = {
-	"[OPTION...] [call] METHOD [ITEM...] | exec|ls|desc|ping|ctx ...",
+	"[OPTION...] [call] METHOD [ITEM...] | exec|put|get|ls|desc|ping|ctx "
+	"...",
 	NULL,
 };
 static const char *const examples[] = {

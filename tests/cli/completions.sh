@@ -90,7 +90,7 @@ has_syntax() {
 }
 
 has_syntax
-offers 'rpcsh ' call exec ls desc ping ctx help
+offers 'rpcsh ' call exec put get ls desc ping ctx help
 offers 'rpcsh d' desc
 offers 'rpcsh -c lab d' desc
 offers 'rpcsh -c call d' desc
@@ -98,7 +98,7 @@ offers 'rpcsh --context ' lab live
 offers 'rpcsh -c li' live
 offers 'rpcsh --tcp -c li' live
 offers 'rpcsh ctx ' ls show use add rm
-offers 'rpcsh help p' ping
+offers 'rpcsh help p' ping put
 offers 'rpcsh --color ' auto always never
 offers 'rpcsh call --o' --output --out --one-way
 offers 'rpcsh ping --cou' --count

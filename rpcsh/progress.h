@@ -1,0 +1,33 @@
+/* How far a transfer is: one line on a terminal, or nothing. */
+#ifndef RPCSH_PROGRESS_H
+#define RPCSH_PROGRESS_H
+
+#include "cli/out.h"
+
+#define PROGRESS_UNKNOWN UINT64_MAX
+
+/* On standard error, if that is a terminal and nobody wanted quiet or JSON;
+ * not before it has taken a moment. */
+struct progress {
+	bool on;
+	bool shown;
+	char name[256]; /* escaped */
+	uint64_t total; /* bytes; PROGRESS_UNKNOWN */
+	uint64_t from;  /* bytes that were there before */
+	uint64_t began; /* microseconds */
+	uint64_t drawn;
+};
+
+void progress_begin(struct progress *p, const struct out *o, const char *name,
+    uint64_t total, uint64_t from);
+void progress_at(struct progress *p, uint64_t bytes);
+/* The line is gone: other text may follow. */
+void progress_end(struct progress *p);
+
+/* The line for these figures, at most columns - 1 wide, without blanks after
+ * it; returns its width. */
+#define PROGRESS_LINE_LEN 1024
+size_t progress_line(const struct progress *p, uint64_t bytes,
+    uint64_t elapsed_us, size_t columns, char line[PROGRESS_LINE_LEN]);
+
+#endif

@@ -1,0 +1,235 @@
+/* What put and get share: arguments, the stream, and how it went. */
+#include "transfer.h"
+
+#include "base/error.h"
+#include "base/str.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* ---- arguments ---- */
+
+static void
+add(struct transfer *x, struct rk_str key, struct rk_str value)
+{
+	size_t i = 0;
+
+	while (i < x->n_args &&
+	       (x->args[i].key.len != key.len ||
+	           memcmp(x->args[i].key.ptr, key.ptr, key.len) != 0))
+		i++;
+	x->args[i] = (struct rk_arg){ key, value };
+	if (i == x->n_args)
+		x->n_args++;
+}
+
+void
+transfer_arg(struct transfer *x, const char *key, const char *value)
+{
+	add(x, (struct rk_str){ key, strlen(key) },
+	    (struct rk_str){ value, strlen(value) });
+}
+
+void
+transfer_word(struct transfer *x, const char *word, const char *eq)
+{
+	add(x, (struct rk_str){ word, (size_t)(eq - word) },
+	    (struct rk_str){ eq + 1, strlen(eq + 1) });
+}
+
+static enum rk_err
+add_word(struct transfer *x, const char *word)
+{
+	const char *eq = strchr(word, '=');
+	char shown[128];
+
+	if (eq == NULL || eq == word)
+		return err_set(&x->err, RK_EINVAL,
+		    "\"%s\": not of the form "
+		    "K=V",
+		    str_escape(shown, sizeof(shown), word));
+	if (x->n_args >= TRANSFER_ARGS)
+		return err_set(
+		    &x->err, RK_EINVAL, "at most %d arguments", TRANSFER_ARGS);
+	transfer_word(x, word, eq);
+	return RK_OK;
+}
+
+enum rk_err
+transfer_init(struct transfer *x, const struct args *a)
+{
+	const char *const *words;
+	enum rk_err r = RK_OK;
+	size_t n, len;
+
+	*x = (struct transfer){ .a = a };
+	out_init(&x->o, a);
+	words = args_operands(a, &n);
+	x->method = words[0];
+	len = strlen(x->method);
+	if (len == 0 || len > RK_NAME_MAX)
+		return err_set(&x->err, RK_EINVAL,
+		    "method: a name has 1 to %d bytes", RK_NAME_MAX);
+	words = args_list(a, "arg", &n);
+	for (size_t i = 0; r == RK_OK && i < n; i++)
+		r = add_word(x, words[i]);
+	return r;
+}
+
+bool
+transfer_has(const struct rk_args *args, const char *key)
+{
+	struct rk_str v;
+
+	return rk_args_get(args, key, &v);
+}
+
+bool
+transfer_is(const struct rk_args *args, const char *key, const char *value)
+{
+	struct rk_str v;
+
+	return rk_args_get(args, key, &v) && v.len == strlen(value) &&
+	       memcmp(v.ptr, value, v.len) == 0;
+}
+
+bool
+transfer_number(const struct rk_part *part, const char *key, uint64_t *out)
+{
+	char text[TRANSFER_NUMBER_LEN];
+	struct rk_str v;
+
+	*out = 0;
+	if (!rk_args_get(&part->hdr->args, key, &v) || v.len >= sizeof(text))
+		return false;
+	memcpy(text, v.ptr, v.len);
+	text[v.len] = '\0';
+	return strlen(text) == v.len &&
+	       str_parse_u64(text, 0, INT64_MAX, out) == RK_OK;
+}
+
+/* ---- the stream ---- */
+
+enum rk_err
+transfer_local(
+    struct transfer *x, enum rk_err code, int errnum, const char *fmt, ...)
+{
+	char text[RK_ERROR_TEXT_LEN];
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
+		text[0] = '\0';
+	va_end(ap);
+	x->local = true;
+	return errnum != 0 ? err_sys(&x->err, code, errnum, "%s", text)
+	                   : err_set(&x->err, code, "%s", text);
+}
+
+bool
+transfer_open(struct transfer *x, enum rk_stream_kind kind, int *status)
+{
+	struct rk_request req = {
+		.method = x->method, .args = x->args, .n_args = x->n_args
+	};
+	enum rk_err r;
+
+	if (!target_open(&x->t, x->a, &x->o, status))
+		return false;
+	/* A limit of calls is none of files, unless it is meant so. */
+	if (args_given(x->a, "timeout") && !args_from_env(x->a, "timeout"))
+		req.timeout = x->t.timeout == RK_NEVER ? 0 : x->t.timeout;
+	if (!target_connect(&x->t, &x->o, status)) {
+		target_close(&x->t);
+		return false;
+	}
+	r = rk_client_stream(x->t.client, kind, &req, NULL, NULL, &x->s);
+	if (r == RK_OK)
+		return true;
+	if (x->t.ended.code != RK_OK)
+		x->err = x->t.ended;
+	else
+		(void)err_set(&x->err, r, "%s", rk_err_text(r));
+	*status = target_failed(&x->t, &x->o, &x->err, x->method);
+	target_close(&x->t);
+	return false;
+}
+
+enum rk_err
+transfer_finish(struct transfer *x, enum rk_err r)
+{
+	struct rk_error err = { .code = RK_OK };
+	enum rk_err ended;
+
+	if (x->local)
+		rk_stream_cancel(x->s);
+	ended = rk_stream_finish(x->s, &x->reply, &err);
+	x->s = NULL;
+	progress_end(&x->bar);
+	if (ended == RK_OK || ended == RK_EREMOTE || ended == RK_ENOMETHOD)
+		x->t.answered = true;
+	if (x->local)
+		return r;
+	if (ended == RK_OK && r != RK_OK)
+		return transfer_local(x, RK_EPROTO, 0,
+		    "the server ended the transfer before its end");
+	x->err = err;
+	if (ended != RK_OK && err.text[0] == '\0')
+		(void)err_set(&x->err, ended, "%s", rk_err_text(ended));
+	return ended;
+}
+
+/* ---- how it went ---- */
+
+static int
+tell_json(struct transfer *x, const char *file)
+{
+	enum rk_err r;
+	struct buf b;
+	int status = 0;
+
+	buf_init(&b, SIZE_MAX / 2);
+	if ((r = buf_put_str(&b, "{\"schema\":1,\"ok\":true,\"file\":")) ==
+	        RK_OK &&
+	    (r = out_json_string(&b, file, strlen(file))) == RK_OK)
+		r = buf_printf(&b,
+		    ",\"bytes\":%" PRIu64 ",\"resumed_at\":%" PRIu64
+		    ",\"blake2b\":\"%s\"}\n",
+		    x->bytes, x->from, x->sum);
+	if (r == RK_OK)
+		out_bytes(&x->o, buf_peek(&b), buf_len(&b));
+	else
+		status = out_fail(&x->o, r, rk_err_text(r), NULL);
+	buf_fini(&b);
+	return status;
+}
+
+int
+transfer_result(
+    struct transfer *x, enum rk_err r, const char *verb, const char *file)
+{
+	char shown[256], on[64] = "";
+
+	if (r != RK_OK && x->local)
+		return out_error(&x->o, &x->err,
+		    r == RK_EEXIST ? "--force takes its place" : NULL);
+	if (r == RK_ENOMETHOD)
+		return target_no_method(&x->t, &x->o, x->method);
+	if (r != RK_OK)
+		return target_failed(&x->t, &x->o, &x->err, x->method);
+	if (x->o.form == OUT_JSON)
+		return tell_json(x, file);
+	if (x->from > 0)
+		(void)snprintf(
+		    on, sizeof(on), ", continued at %" PRIu64, x->from);
+	out_note(&x->o, "%s %s (%" PRIu64 " bytes%s)", verb,
+	    str_escape(shown, sizeof(shown), file), x->bytes, on);
+	return 0;
+}
+
+void
+transfer_close(struct transfer *x)
+{
+	rk_reply_free(&x->reply);
+	target_close(&x->t);
+}
