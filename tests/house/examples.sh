@@ -257,6 +257,29 @@ t 'a server of streams starts' start_stream
 t 'five thousand parts go there and come back' shout
 t 'it stops' stop
 
+start_files() {
+	mkdir kept
+	start files serve "unix://$TEST_TMP/files" kept
+	until_ok has_url
+}
+
+there_and_back() {
+	seq 1 700000 >numbers
+	client files put "$url" numbers || return 1
+	cmp numbers kept/numbers || return 1
+	client files get "$url" numbers >again || return 1
+	cmp numbers again
+}
+
+t 'a server of files starts' start_files
+t 'a file goes there and comes back' there_and_back
+t 'the same again is refused' fails_with 3 client files put "$url" numbers
+t 'what is not there is an error' fails_with 3 client files get "$url" none
+t 'and so is a name that leads elsewhere' fails_with 3 \
+	client files get "$url" ../a..
+t 'nothing half is left' test "$(ls kept)" = numbers
+t 'it stops' stop
+
 t 'the manual lists every error' every_error
 t 'the client in the manual compiles' compile 1
 t 'and the server' compile 2
