@@ -49,13 +49,15 @@ QUIC_OFF_gnutls := libcore/net/quic_none.c $(wildcard \
 	libcore/net/quic_tls_ossl*.c)
 QUIC_OFF_ossl   := libcore/net/quic_none.c libcore/net/quic_crypt.c \
 	$(wildcard libcore/net/quic_tls_gnutls*.c)
+# The resolver of libc, for SRV records: part of libc itself, or beside it.
+SYS_LIBS := -lresolv -pthread
 # For rpckit.pc: what linking librpckit.a takes.  GnuTLS is shared wherever it
 # is packaged, so what it keeps to itself is nobody's need.
 PC_PKGS := $(filter-out gnutls,$(LIB_PKGS))
 PC_LIBS := $(if $(filter gnutls,$(LIB_PKGS)),$(strip \
-	$(shell $(PKG_CONFIG) --libs gnutls)) )-pthread
+	$(shell $(PKG_CONFIG) --libs gnutls)) )$(SYS_LIBS)
 DEPS_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIB_PKGS) $(CLI_PKGS))
-LIB_LIBS    := $(shell $(PKG_CONFIG) --libs $(LIB_PKGS)) -pthread
+LIB_LIBS    := $(shell $(PKG_CONFIG) --libs $(LIB_PKGS)) $(SYS_LIBS)
 CLI_LIBS    := $(shell $(PKG_CONFIG) --libs $(CLI_PKGS))
 
 CF_PROTECTION := $(if $(filter x86_64 i686,$(shell uname -m)),-fcf-protection)

@@ -54,7 +54,8 @@ complete() {
 	[ ! -s "$TEST_TMP/differ" ]
 }
 
-ours='libssl|libcrypto|libsodium|libargon2|libc'
+# libresolv is libc's own.
+ours='libssl|libcrypto|libsodium|libargon2|libresolv|libc'
 quics='libngtcp2|libngtcp2_crypto_gnutls|libgnutls|libngtcp2_crypto_ossl'
 
 # Printed: what it needs besides these.
