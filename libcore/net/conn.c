@@ -373,6 +373,7 @@ make(const struct conn_conf *conf, struct layer *top)
 		.max_over =
 		    conf->max_over > OUT_SLACK ? conf->max_over : OUT_SLACK,
 		.max_unused = conf->max_unused,
+		.keeps_unsent = conf->keeps_unsent,
 		.timeouts = conf->timeouts,
 		.begun = now,
 		.active = now,
@@ -533,6 +534,12 @@ conn_tell_low(struct conn *c, size_t bytes)
 {
 	c->low = bytes;
 	conn_note_low(c);
+}
+
+uint64_t
+conn_taken(const struct conn *c)
+{
+	return c->taken;
 }
 
 bool

@@ -71,6 +71,9 @@ struct conn_conf {
 	 * less than two messages is two. */
 	size_t max_over;
 	size_t max_unused; /* received bytes kept that data() has not used */
+	/* When the peer has ended, what is queued is left where it is for the
+	 * owner, instead of being tried once. */
+	bool keeps_unsent;
 };
 
 /* Fill the zeros of t with the defaults documented in rpckit/server.h. */
@@ -135,6 +138,9 @@ uint64_t conn_gone(struct conn *c);
 void conn_tell_gone(struct conn *c, bool tell);
 /* How many bytes more keep all that is not gone within max_queue. */
 size_t conn_room(struct conn *c);
+/* Bytes of the queue that the layers have taken, in all.  Those that conn_out()
+ * holds follow, also in `closed`: no layer has seen one of them. */
+uint64_t conn_taken(const struct conn *c);
 /* Nothing waits, in a layer below neither: all has left the process, or has
  * arrived where this end would have to send it again (LAYER_Q_SETTLED). */
 bool conn_is_flushed(const struct conn *c);

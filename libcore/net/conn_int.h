@@ -28,9 +28,10 @@ struct conn {
 	enum conn_state state;
 	bool paused;
 	bool busy;
-	bool is_early;      /* a server's: what comes may be a recording */
-	bool awaits;        /* DRAINING: the peer's end is waited for */
-	bool half_closed;   /* and it was told that nothing more comes */
+	bool is_early;    /* a server's: what comes may be a recording */
+	bool awaits;      /* DRAINING: the peer's end is waited for */
+	bool half_closed; /* and it was told that nothing more comes */
+	bool keeps_unsent;
 	bool crowded;       /* half of max_queue was reached: room is owed */
 	bool tells_gone;    /* to the owner, when `told` is out of date */
 	enum rk_err broken; /* sending failed in conn_flush(); RK_OK: not */

@@ -130,10 +130,11 @@ is_agreed(const struct conn *c)
 static void
 end_of_input(struct conn *c)
 {
-	enum rk_err r;
+	enum rk_err r = RK_OK;
 
 	c->blocked = 0;
-	r = conn_push(c, 0);
+	if (!c->keeps_unsent || c->state != CONN_OPEN)
+		r = conn_push(c, 0);
 	if (c->state == CONN_DRAINING && r == RK_OK && is_agreed(c))
 		conn_fail(c, RK_ECANCELED, "closed by this side");
 	else if (buf_len(&c->in) > 0 && !c->awaits)

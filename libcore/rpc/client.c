@@ -38,42 +38,17 @@ fill_defaults(struct rk_client_conf *conf)
 		conf->max_queue = DEFAULT_MAX_QUEUE;
 }
 
-static enum rk_err
-set_up_tls(struct rk_client *c, struct rk_error *err)
-{
-	struct tls_conf tc = {
-		.server = false,
-		.mode = c->conf.tls_mode,
-		.ident = c->conf.ident,
-		.verify = session_verify,
-		.resume = session_resume,
-		.arg = &c->trust,
-		.early = c->conf.early == RK_EARLY_MARKED,
-	};
-	enum rk_err r;
-
-	if (!addr_is_proving(c->url.scheme))
-		return RK_OK;
-	if (c->conf.tls_mode != RK_TLS_SKIP_VERIFY && c->conf.ident == NULL)
-		return err_set(err, RK_EINVAL,
-		    "%s: TLS needs an identity, or skip-verify", c->url_text);
-	if ((r = session_check_own(&c->trust, err)) != RK_OK)
-		return r;
-	if (c->url.scheme == ADDR_QUIC)
-		return client_quic_init(c, &tc, err);
-	return tls_ctx_new(&tc, &c->tls, err);
-}
-
 static void
 destroy(struct rk_client *c)
 {
 	if (c->loop != NULL)
 		loop_hook_remove(c->loop, &c->done_hook);
 	rk_timer_free(c->timer);
-	tls_ctx_free(c->tls);
-	client_quic_fini(c);
 	stream_client_leave(&c->streams);
 	streams_fini(&c->streams);
+	client_quic_close(c);
+	client_again_fini(c);
+	client_targets_fini(c);
 	pending_fini(&c->pending);
 	client_subs_fini(&c->subs);
 	buf_fini(&c->waiting);
@@ -91,8 +66,6 @@ tell_closed(struct rk_client *c)
 		c->conf.closed(c, &c->why, c->conf.arg);
 }
 
-static void end(struct rk_client *c, const struct rk_error *why);
-
 static void
 dial_again(struct rk_client *c)
 {
@@ -100,7 +73,7 @@ dial_again(struct rk_client *c)
 
 	c->quic.again = false;
 	if (client_quic_try(c, &err) != RK_OK)
-		end(c, &err);
+		client_lost(c, NULL, &err);
 }
 
 static void
@@ -113,6 +86,8 @@ on_done_hook(struct loop_hook *h)
 	client_run_done(c);
 	if (c->quic.again)
 		dial_again(c);
+	client_again_run(c);
+	client_run_done(c); /* what ended in there */
 	if (c->end_owed)
 		tell_closed(c);
 	if (c->free_owed && c->state == CLIENT_IDLE)
@@ -130,7 +105,8 @@ init_parts(struct rk_client *c, const struct rk_client_conf *conf)
 		.mode = conf->tls_mode,
 		.ident = conf->ident,
 		.trust = conf->trust };
-	buf_init(&c->waiting, c->conf.max_queue + RK_BODY_MAX + FRAME_HEAD_LEN);
+	/* What was given to a connection may come back (client_kept.c). */
+	buf_init(&c->waiting, 3 * c->conf.max_queue + 4 * RK_BODY_MAX);
 	pending_init(&c->pending);
 	client_subs_init(&c->subs);
 	TAILQ_INIT(&c->done);
@@ -152,9 +128,6 @@ rk_client_new(const struct rk_client_conf *conf, struct rk_client **out,
 	if (c == NULL)
 		return err_set(err, RK_ENOMEM, "client: out of memory");
 	init_parts(c, conf);
-	if ((r = addr_parse(conf->url, &c->url, err)) != RK_OK)
-		goto out;
-	(void)str_escape(c->url_text, sizeof(c->url_text), conf->url);
 	if (c->loop == NULL) {
 		if ((r = rk_loop_new(&c->loop)) != RK_OK)
 			goto out;
@@ -164,7 +137,9 @@ rk_client_new(const struct rk_client_conf *conf, struct rk_client **out,
 	r = rk_timer_new(c->loop, client_on_timer, c, &c->timer);
 	if (r != RK_OK)
 		goto out;
-	if ((r = set_up_tls(c, err)) != RK_OK)
+	if ((r = client_again_init(c, conf, err)) != RK_OK)
+		goto out;
+	if ((r = client_targets_init(c, conf, err)) != RK_OK)
 		goto out;
 	*out = c;
 	c = NULL;
@@ -177,10 +152,9 @@ out:
 
 /* ---- the end ---- */
 
-/* Everything stops here, whatever the reason; `closed` comes from the hook.
- * How a connection goes that was shut down does not matter. */
-static void
-end(struct rk_client *c, const struct rk_error *why)
+/* How a connection goes that was shut down does not matter. */
+void
+client_end(struct rk_client *c, const struct rk_error *why)
 {
 	static const struct rk_error canceled = {
 		.code = RK_ECANCELED,
@@ -191,6 +165,7 @@ end(struct rk_client *c, const struct rk_error *why)
 	c->shut = false;
 	c->state = CLIENT_ENDING;
 	c->quic.again = false;
+	client_again_stop(c);
 	buf_fini(&c->waiting);
 	rk_timer_clear(c->timer);
 	client_end_calls(c, c->why.code);
@@ -200,11 +175,12 @@ end(struct rk_client *c, const struct rk_error *why)
 
 /* Nobody answers at this one, perhaps at another. */
 static bool
-try_next_address(struct rk_client *c, const struct rk_error *why)
+try_next_address(struct rk_client *c, struct session *s, enum rk_err why)
 {
 	if (c->quic.next == c->quic.n || c->was_open || c->shut ||
-	    why->code != RK_ECONNECT)
+	    why != RK_ECONNECT)
 		return false;
+	client_calls_lost(c, s);
 	c->state = CLIENT_DIALING;
 	c->quic.again = true; /* when this session's layers are gone */
 	loop_hook_queue(c->loop, &c->done_hook);
@@ -216,17 +192,13 @@ on_session_closed(struct session *s, const struct rk_error *why, void *arg)
 {
 	struct rk_client *c = arg;
 
-	(void)s;
 	c->session = NULL;
 	streams_closed(&c->streams);
-	if (try_next_address(c, why))
+	if (try_next_address(c, s, why->code))
 		return;
-	if (c->tls != NULL && rk_err_exit(why->code) == rk_err_exit(RK_ECERT))
-		tls_ctx_forget(c->tls); /* not trusted: start afresh */
-	if (c->quic.tls != NULL &&
-	    rk_err_exit(why->code) == rk_err_exit(RK_ECERT))
-		quic_ctx_forget(c->quic.tls);
-	end(c, why);
+	if (rk_err_exit(why->code) == rk_err_exit(RK_ECERT))
+		client_target_forget(c); /* not trusted: start afresh */
+	client_lost(c, s, why);
 }
 
 static void
@@ -241,6 +213,7 @@ on_session_open(struct session *s, void *arg)
 	session_timing(s, &c->timing.tls, &c->timing.trust);
 	c->timing.trust_added = session_trust_added(s);
 	c->timing.early = session_early_used(s);
+	client_again_opened(c);
 	session_set_busy(s, pending_count(&c->pending) != 0);
 	client_announce(c);
 	r = client_send_waiting(c);
@@ -316,7 +289,8 @@ client_open_session(struct rk_client *c, struct layer *top)
 		.timeouts = c->conf.timeouts,
 		.max_queue = c->conf.max_queue,
 		/* What waited grows when both ends are filled in. */
-		.max_over = c->conf.max_queue + 2 * RK_BODY_MAX,
+		.max_over = c->waiting.max + c->conf.max_queue,
+		.keeps_unsent = c->again.on,
 	};
 	enum rk_err r;
 
@@ -354,18 +328,24 @@ on_dialed(int fd, const struct rk_error *why, void *arg)
 	c->dial = NULL;
 	c->timing.connect = client_now_us() - c->dialed_us;
 	if (why != NULL) {
-		end(c, why);
+		client_lost(c, NULL, why);
 		return;
 	}
 	if ((r = open_session(c, fd)) != RK_OK) {
 		(void)err_set(&err, r, "%s: %s", c->url_text, rk_err_text(r));
-		end(c, &err);
+		client_lost(c, NULL, &err);
 	}
 }
 
+/* Once for each address, however often it is gone to. */
 static void
-warn_if_open(const struct rk_client *c, const struct addr *a)
+warn_if_open(struct rk_client *c, const struct addr *a)
 {
+	struct client_target *t = &c->targets.list[c->targets.at];
+
+	if (t->warned)
+		return;
+	t->warned = true;
 	if (c->url.scheme == ADDR_TCP && !addr_is_loopback(a))
 		log_event(RK_LOG_WARN, "client",
 		    "%s: plain TCP: nothing is encrypted and nobody is "
@@ -389,7 +369,7 @@ start_quic(struct rk_client *c, const struct addr *addrs, size_t n,
 }
 
 enum rk_err
-rk_client_start(struct rk_client *c, struct rk_error *err)
+client_dial(struct rk_client *c, struct rk_error *err)
 {
 	struct addr addrs[DIAL_ADDRS_MAX];
 	struct dial_conf dc = { .loop = c->loop,
@@ -401,11 +381,6 @@ rk_client_start(struct rk_client *c, struct rk_error *err)
 	uint64_t t = client_now_us();
 	enum rk_err r;
 
-	err_clear(err);
-	loop_refresh(c->loop);
-	if (c->state != CLIENT_IDLE)
-		return err_set(
-		    err, RK_ESTATE, "%s: started already", c->url_text);
 	r = addr_resolve(
 	    &c->url, false, addrs, DIAL_ADDRS_MAX, &dc.n_addrs, err);
 	if (r != RK_OK) {
@@ -416,14 +391,23 @@ rk_client_start(struct rk_client *c, struct rk_error *err)
 	warn_if_open(c, &addrs[0]);
 	c->dialed_us = client_now_us();
 	c->timing = (struct rk_timing){ .resolve = c->dialed_us - t };
-	c->was_open = false;
-	c->pending.numbered = false; /* until the peer is known */
 	if (c->url.scheme == ADDR_QUIC)
 		return start_quic(c, addrs, dc.n_addrs, err);
 	if ((r = dial_start(&dc, &c->dial)) != RK_OK)
 		return err_set(err, r, "%s: %s", c->url_text, rk_err_text(r));
 	c->state = CLIENT_DIALING;
 	return RK_OK;
+}
+
+enum rk_err
+rk_client_start(struct rk_client *c, struct rk_error *err)
+{
+	err_clear(err);
+	loop_refresh(c->loop);
+	if (c->state != CLIENT_IDLE)
+		return err_set(
+		    err, RK_ESTATE, "%s: started already", c->url_text);
+	return client_again_start(c, err);
 }
 
 enum rk_err
@@ -460,10 +444,11 @@ rk_client_shutdown(struct rk_client *c)
 	case CLIENT_IDLE:
 	case CLIENT_ENDING:
 		return;
+	case CLIENT_WAITING:
 	case CLIENT_DIALING:
 		dial_free(c->dial);
 		c->dial = NULL;
-		end(c, NULL);
+		client_end(c, NULL);
 		return;
 	case CLIENT_OPENING:
 	case CLIENT_OPEN:

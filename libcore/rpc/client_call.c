@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "rpc/frame.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -75,11 +76,23 @@ queue(struct rk_client *c, const struct rk_request *req, const struct msg *m)
 	if (c->state == CLIENT_OPEN) {
 		if (!session_has_room(c->session))
 			return RK_ELIMIT;
-		return session_send(c->session, m, req->args, req->n_args);
+		return client_give(c, m, req->args, req->n_args);
 	}
 	if (buf_len(&c->waiting) >= c->conf.max_queue)
 		return RK_ELIMIT;
 	return msg_encode(&c->waiting, m, req->args, req->n_args);
+}
+
+/* The same of a call; one that may go twice is kept for that. */
+static enum rk_err
+queue_call(struct rk_client *c, const struct rk_request *req,
+    const struct msg *m, struct pending *p)
+{
+	enum rk_err r = RK_OK;
+
+	if (req->idempotent && (c->again.on || c->state != CLIENT_OPEN))
+		r = client_keep(c, p, m, req->args, req->n_args);
+	return r == RK_OK ? queue(c, req, m) : r;
 }
 
 /* A frame that was queued before there was a connection: now its ends are
@@ -99,7 +112,7 @@ send_late(struct rk_client *c, const struct frame *f)
 		m.hdr.from = view(c->from);
 		m.hdr.to = view(c->to);
 	}
-	return session_send(c->session, &m, NULL, 0);
+	return client_give(c, &m, NULL, 0);
 }
 
 enum rk_err
@@ -165,7 +178,7 @@ client_on_timer(struct rk_timer *t, void *arg)
 	(void)t;
 	pending_expire(&c->pending, rk_loop_now(c->loop), &late);
 	TAILQ_FOREACH (p, &late, link) {
-		p->sent = c->was_open || p->early;
+		client_note_sent(c, p);
 		send_cancel(c, p);
 	}
 	TAILQ_CONCAT(&c->done, &late, link);
@@ -201,23 +214,31 @@ client_run_done(struct rk_client *c)
 	}
 }
 
-/* They have ended: note what is true of them now. */
-static void
-mark_sent(struct rk_client *c, struct pending_list *list)
+void
+client_note_sent(const struct rk_client *c, struct pending *p)
 {
-	struct pending *p;
+	p->sent = c->was_open || p->early || p->tried;
+}
 
-	TAILQ_FOREACH (p, list, link)
-		p->sent = c->was_open || p->early;
+void
+client_end_pending(struct rk_client *c, struct pending *p, enum rk_err code)
+{
+	p->code = code;
+	client_note_sent(c, p);
+	TAILQ_INSERT_TAIL(&c->done, p, link);
+	settle(c);
 }
 
 void
 client_end_calls(struct rk_client *c, enum rk_err code)
 {
 	struct pending_list all = TAILQ_HEAD_INITIALIZER(all);
+	struct pending *p;
 
 	pending_end_all(&c->pending, code, &all);
-	mark_sent(c, &all);
+	/* They have ended: note what is true of them now. */
+	TAILQ_FOREACH (p, &all, link)
+		client_note_sent(c, p);
 	TAILQ_CONCAT(&c->done, &all, link);
 	settle(c);
 }
@@ -247,6 +268,7 @@ client_message(struct session *s, const struct msg *m, void *arg)
 	struct rk_client *c = arg;
 
 	(void)s;
+	c->again.heard = true;
 	switch (m->hdr.type) {
 	case RK_TYPE_REPLY:
 	case RK_TYPE_ERROR:
@@ -297,11 +319,11 @@ client_begin(struct rk_client *c, const struct rk_request *req, struct msg *m,
 
 enum rk_err
 client_put(struct rk_client *c, const struct rk_request *req,
-    const struct msg *m, const struct pending *p)
+    const struct msg *m, struct pending *p)
 {
 	enum rk_err r;
 
-	if ((r = queue(c, req, m)) != RK_OK)
+	if ((r = queue_call(c, req, m, p)) != RK_OK)
 		return r;
 	if (p->deadline < c->nearest)
 		arm(c);
@@ -371,11 +393,8 @@ client_end_call(struct rk_client *c, uint64_t id, enum rk_err code)
 
 	if (p == NULL)
 		return RK_ENOENT;
-	p->code = code;
-	p->sent = c->was_open || p->early;
 	send_cancel(c, p);
-	TAILQ_INSERT_TAIL(&c->done, p, link);
-	settle(c);
+	client_end_pending(c, p, code);
 	return RK_OK;
 }
 
@@ -440,6 +459,25 @@ client_describe(const struct rk_client *c, struct rk_str method,
 		err->step = "call";
 }
 
+/* So many turns at most, for what comes all the time. */
+#define CATCH_UP 16
+
+/* Between blocking calls nobody runs the loop: see what has happened, as far as
+ * the kernel knows. */
+static void
+catch_up(struct rk_client *c)
+{
+	struct pollfd p = { .fd = rk_loop_fd(c->loop), .events = POLLIN };
+
+	for (int i = 0; i < CATCH_UP; i++) {
+		loop_refresh(c->loop);
+		if (poll(&p, 1, 0) != 1 && rk_loop_wait_ms(c->loop) != 0)
+			break;
+		if (rk_loop_step(c->loop, 0) != RK_OK)
+			break;
+	}
+}
+
 enum rk_err
 rk_client_call(struct rk_client *c, const struct rk_request *req,
     struct rk_reply *reply, struct rk_error *err)
@@ -450,8 +488,11 @@ rk_client_call(struct rk_client *c, const struct rk_request *req,
 	*reply = (struct rk_reply){ .code = RK_EFAIL };
 	err_clear(err);
 	r = RK_ESTATE;
-	if (c->own_loop && !loop_is_turning(c->loop))
+	if (c->own_loop && !loop_is_turning(c->loop)) {
+		if (c->again.on)
+			catch_up(c);
 		r = rk_client_submit(c, req, on_waited, &w, NULL);
+	}
 	if (r != RK_OK) {
 		reply->code = r;
 		client_describe(c, view(req->method), reply, err);

@@ -1,4 +1,4 @@
-/* The inside of a client, shared by its two files. */
+/* The inside of a client, shared by its files. */
 #ifndef RPCKIT_RPC_CLIENT_INT_H
 #define RPCKIT_RPC_CLIENT_INT_H
 
@@ -11,26 +11,81 @@
 #include "rpc/session.h"
 #include "rpc/stream.h"
 
+#include <rpckit/again.h>
 #include <rpckit/push.h>
 
 /*
  *	IDLE -> DIALING -> OPENING -> OPEN -> IDLE
  *
  * and from each back to IDLE through ENDING, in which the last session closes
- * or the end of an attempt waits for its turn of the loop.
+ * or the end of an attempt waits for its turn of the loop.  From DIALING,
+ * OPENING and OPEN to DIALING through WAITING, where there is another address
+ * to be tried, now or after a pause.
  */
 enum client_state {
 	CLIENT_IDLE,
+	CLIENT_WAITING,
 	CLIENT_DIALING, /* a dial runs */
 	CLIENT_OPENING, /* a session shakes hands */
 	CLIENT_OPEN,
 	CLIENT_ENDING
 };
 
+/* One URL, and the sessions that can be resumed there. */
+struct client_target {
+	struct addr_url url;
+	char text[ADDR_TEXT_LEN];
+	struct tls_ctx *tls;
+	struct quic_tls_ctx *quic_tls;
+	bool warned; /* the log has been told how insecure it is */
+};
+
+/* What was named: an address, or with srv a name that has some. */
+struct client_source {
+	struct addr_url url;
+	char text[ADDR_TEXT_LEN];
+	bool srv;
+};
+
+#define CLIENT_SOURCES_MAX (1 + RK_AGAIN_URLS_MAX)
+#define CLIENT_TARGETS_MAX 64
+
+/* Where a client may go: what its sources are at the moment. */
+struct client_targets {
+	struct client_source *sources;
+	size_t n_sources;
+	struct client_target *list;
+	size_t n;
+	size_t at;   /* the one in use */
+	size_t left; /* of this round, behind it */
+	bool any_srv;
+	const struct sockaddr_in *dns; /* a test's own server */
+};
+
+/* Having one connection after another. */
+struct client_again {
+	bool on;
+	struct rk_again conf;   /* with defaults; urls is NULL */
+	unsigned rounds;        /* that failed since the last connection */
+	unsigned pace;          /* the next pause is first_ms * 2^pace */
+	uint64_t opened;        /* loop milliseconds */
+	bool next;              /* try the next target: by the hook */
+	bool pass;              /* begin the next round behind the target */
+	bool heard;             /* something came since the last check */
+	uint64_t asking;        /* the check's call; 0: none */
+	struct rk_timer *timer; /* WAITING: of the pause; OPEN: of checks */
+	bool lost_owed;         /* `lost` is to be called by the hook */
+	struct rk_again_loss loss;
+	struct rk_error why; /* of the loss */
+	char url[ADDR_TEXT_LEN];
+	/* The messages given to the session that no layer may have taken. */
+	struct buf given;
+};
+
 /* Addresses are tried one after another. */
 struct client_quic {
-	struct quic_tls_ctx *tls;
-	struct quic_end *end; /* NULL while another's is used */
+	struct quic_tls_ctx *tls; /* the target's */
+	struct quic_end *end;     /* NULL while another's is used */
 	struct addr addrs[DIAL_ADDRS_MAX];
 	size_t n;
 	size_t next;
@@ -53,7 +108,9 @@ struct rk_client {
 	bool own_loop;
 	enum client_state state;
 	struct session_trust trust;
-	struct tls_ctx *tls;
+	struct tls_ctx *tls; /* the target's */
+	struct client_targets targets;
+	struct client_again again;
 	struct dial *dial;
 	struct client_quic quic; /* instead of a dial */
 	struct session *session;
@@ -84,10 +141,59 @@ uint64_t client_now_us(void);
 /* Takes the stack over, also on failure. */
 RK_MUST enum rk_err client_open_session(struct rk_client *c, struct layer *top);
 
+/* Begin to connect to the present target.  On failure nothing was begun, but
+ * the state may have changed. */
+RK_MUST enum rk_err client_dial(struct rk_client *c, struct rk_error *err);
+/* Everything stops here, whatever the reason; `closed` comes from the hook. */
+void client_end(struct rk_client *c, const struct rk_error *why);
+
+/* client_target.c: before any other function of the client that may fail. */
+RK_MUST enum rk_err client_targets_init(struct rk_client *c,
+    const struct rk_client_conf *conf, struct rk_error *err);
+void client_targets_fini(struct rk_client *c);
+/* Ask for the addresses of those sources that are names. */
+RK_MUST enum rk_err client_targets_fill(
+    struct rk_client *c, struct rk_error *err);
+/* Make the i-th the present one. */
+void client_target_use(struct rk_client *c, size_t i);
+/* Begin with nothing there next time: it was not believed. */
+void client_target_forget(struct rk_client *c);
+
+/* client_again.c */
+RK_MUST enum rk_err client_again_init(struct rk_client *c,
+    const struct rk_client_conf *conf, struct rk_error *err);
+void client_again_fini(struct rk_client *c);
+/* Begin the first round; fails only where there will be no other. */
+RK_MUST enum rk_err client_again_start(
+    struct rk_client *c, struct rk_error *err);
+/* There is no connection, for this reason: another target, a pause, or the
+ * end.  s is the session that has ended, NULL when there was none. */
+void client_lost(
+    struct rk_client *c, struct session *s, const struct rk_error *why);
+void client_again_opened(struct rk_client *c);
+/* Forget what was to come, as it is the end. */
+void client_again_stop(struct rk_client *c);
+/* The part of the hook. */
+void client_again_run(struct rk_client *c);
+
+/* client_kept.c */
+/* Give the session a message, and remember it if it may have to be sent on
+ * another one.  Errors of session_send(). */
+RK_MUST enum rk_err client_give(struct rk_client *c, const struct msg *m,
+    const struct rk_arg *args, size_t n_args);
+/* Keep a copy of the call's frame.  RK_ELIMIT: too many are kept. */
+RK_MUST enum rk_err client_keep(struct rk_client *c, struct pending *p,
+    const struct msg *m, const struct rk_arg *args, size_t n_args);
+/* The session has ended: what waits, and is to be repeated, goes to c->waiting,
+ * other calls that it had end. */
+void client_calls_lost(struct rk_client *c, struct session *s);
+
 /* client_quic.c */
-RK_MUST enum rk_err client_quic_init(
-    struct rk_client *c, const struct tls_conf *conf, struct rk_error *err);
-void client_quic_fini(struct rk_client *c);
+RK_MUST enum rk_err client_quic_init(struct rk_client *c,
+    const struct tls_conf *conf, struct quic_tls_ctx **out,
+    struct rk_error *err);
+/* The endpoint; no session's layers are left. */
+void client_quic_close(struct rk_client *c);
 /* Begin with the next address that does; else the last one's error, RK_ENOENT
  * when there was none.  No session's layers are left. */
 RK_MUST enum rk_err client_quic_try(struct rk_client *c, struct rk_error *err);
@@ -118,7 +224,7 @@ RK_MUST enum rk_err client_begin(struct rk_client *c,
     const struct rk_request *req, struct msg *m, rk_reply_fn *fn, void *arg,
     struct pending **out);
 RK_MUST enum rk_err client_put(struct rk_client *c,
-    const struct rk_request *req, const struct msg *m, const struct pending *p);
+    const struct rk_request *req, const struct msg *m, struct pending *p);
 void client_forget(struct rk_client *c, struct pending *p);
 /* Tell the server, and complete it with this code, from the loop.  RK_ENOENT.
  */
@@ -128,6 +234,11 @@ void client_describe(const struct rk_client *c, struct rk_str method,
     const struct rk_reply *reply, struct rk_error *err);
 /* A copy whose views lie in dst->owned; false: no memory. */
 bool client_keep_reply(struct rk_reply *dst, const struct rk_reply *src);
+/* What is true of a call that ends now: may it have been executed? */
+void client_note_sent(const struct rk_client *c, struct pending *p);
+/* End a call that is no more in the table: as client_end_calls(). */
+void client_end_pending(
+    struct rk_client *c, struct pending *p, enum rk_err code);
 /* Run the callbacks of completed calls. */
 void client_run_done(struct rk_client *c);
 void client_on_timer(struct rk_timer *t, void *arg);

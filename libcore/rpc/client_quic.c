@@ -13,8 +13,8 @@ rk_version_quic(void)
 }
 
 enum rk_err
-client_quic_init(
-    struct rk_client *c, const struct tls_conf *conf, struct rk_error *err)
+client_quic_init(struct rk_client *c, const struct tls_conf *conf,
+    struct quic_tls_ctx **out, struct rk_error *err)
 {
 	struct rk_error why;
 	enum rk_err r;
@@ -25,23 +25,14 @@ client_quic_init(
 		return err_set(err, RK_EINVAL,
 		    "%s: not on the loop of the server whose port it uses",
 		    c->url_text);
-	return quic_ctx_new(conf, NULL, conf->early, &c->quic.tls, err);
-}
-
-/* The layers on it are freed: a session's end comes before this. */
-static void
-close_end(struct rk_client *c)
-{
-	quic_end_free(c->quic.end);
-	c->quic.end = NULL;
+	return quic_ctx_new(conf, NULL, conf->early, out, err);
 }
 
 void
-client_quic_fini(struct rk_client *c)
+client_quic_close(struct rk_client *c)
 {
-	close_end(c);
-	quic_ctx_free(c->quic.tls);
-	c->quic.tls = NULL;
+	quic_end_free(c->quic.end);
+	c->quic.end = NULL;
 }
 
 /* A socket of its own for each address: connected, it learns when nobody is
@@ -102,14 +93,14 @@ client_quic_try(struct rk_client *c, struct rk_error *err)
 {
 	enum rk_err r = RK_ENOENT;
 
-	close_end(c);
+	client_quic_close(c);
 	while (r != RK_OK && c->quic.next < c->quic.n) {
 		err_clear(err);
 		/* What those before it took. */
 		c->timing.connect = client_now_us() - c->dialed_us;
 		r = begin(c, &c->quic.addrs[c->quic.next++], err);
 		if (r != RK_OK)
-			close_end(c);
+			client_quic_close(c);
 	}
 	return r;
 }

@@ -193,8 +193,21 @@ pending_end_all(
 }
 
 void
+pending_keep(
+    struct pending_table *t, struct pending *p, uint8_t *frame, size_t len)
+{
+	p->kept = frame;
+	p->kept_len = len;
+	t->kept += len;
+}
+
+void
 pending_release(struct pending_table *t, struct pending *p)
 {
+	t->kept -= p->kept_len;
+	free(p->kept);
+	p->kept = NULL;
+	p->kept_len = 0;
 	if (t->n_free >= FREE_MAX) {
 		free(p);
 		return;

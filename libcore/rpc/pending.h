@@ -32,6 +32,12 @@ struct pending {
 	bool idempotent;
 	bool early; /* was sent before the handshake had ended */
 	bool sent;  /* the same: its request may have reached the peer */
+	/* Of clients that have one connection after another: */
+	bool tried;       /* it may have reached an earlier peer */
+	bool waits;       /* when one is lost: it was not sent on it */
+	unsigned repeats; /* so often it was sent again */
+	uint8_t *kept;    /* the frame, malloc'ed, to be sent again; or NULL */
+	size_t kept_len;
 	uint8_t id_len;
 	char call_id[CALL_ID_LEN];
 };
@@ -45,6 +51,7 @@ struct pending_table {
 	uint64_t next_seqno;
 	uint64_t next_deadline; /* no later than any call's */
 	bool numbered;          /* ids are numbers; set by the owner */
+	size_t kept;            /* bytes of all that is kept */
 	char id_head[CALL_ID_HEAD_LEN + 1];
 	uint8_t id_tails[CALL_ID_POOL][CALL_ID_TAIL_RAW];
 	size_t ids_left;
@@ -71,6 +78,9 @@ void pending_end_all(
     struct pending_table *t, enum rk_err code, struct pending_list *to);
 /* Give the struct back for reuse. */
 void pending_release(struct pending_table *t, struct pending *p);
+/* Keep the frame, which is malloc'ed, until then. */
+void pending_keep(
+    struct pending_table *t, struct pending *p, uint8_t *frame, size_t len);
 size_t pending_count(const struct pending_table *t);
 /* Fresh call id for the message with this number, also a one-way one; how long
  * it is. */

@@ -382,6 +382,7 @@ session_open(
 		.timeouts = conf->timeouts,
 		.max_queue = conf->max_queue,
 		.max_over = conf->max_over,
+		.keeps_unsent = conf->keeps_unsent,
 		.max_unused = RK_BODY_MAX + FRAME_HEAD_LEN,
 	};
 	enum rk_err r;

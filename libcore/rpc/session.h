@@ -53,6 +53,7 @@ struct session_conf {
 	size_t max_queue;
 	size_t
 	    max_over; /* beyond that, for messages already owed; see conn.h */
+	bool keeps_unsent; /* see conn.h */
 };
 
 /* Takes *top over, also on failure.  RK_ENOMEM, RK_EIO. */

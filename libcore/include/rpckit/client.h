@@ -12,10 +12,13 @@ RK_BEGIN
  * private loop: one thread at a time).
  */
 struct rk_client;
+struct rk_again;
 
 struct rk_client_conf {
-	size_t size;     /* sizeof(struct rk_client_conf) */
-	const char *url; /* "quic://host:port" "tls://" "tcp://" "unix://" */
+	size_t size; /* sizeof(struct rk_client_conf) */
+	/* "quic://host:port" "tls://" "tcp://" "unix://"; "tls+srv://name" and
+	 * others: rpckit/again.h. */
+	const char *url;
 	struct rk_loop *loop;         /* NULL: one of its own */
 	const struct rk_ident *ident; /* required for TLS; borrowed */
 	struct rk_trust *trust;       /* known servers; NULL: RK_TRUST_OFF */
@@ -28,7 +31,7 @@ struct rk_client_conf {
 	 * Called once when the connection has ended or could not be made (also
 	 * by rk_client_shutdown(), with RK_ECANCELED), after every call
 	 * has completed, but streams that are paused and have their answer.
-	 * May be NULL.
+	 * May be NULL.  With `again`: when no other will be.
 	 */
 	void (*closed)(
 	    struct rk_client *c, const struct rk_error *why, void *arg);
@@ -49,6 +52,9 @@ struct rk_client_conf {
 	 * idempotent and submitted before the connection is open go with the
 	 * first bytes of the handshake. */
 	enum rk_early early;
+	/* What to do when the connection is lost, and further addresses:
+	 * rpckit/again.h; copied.  NULL: it ends the client. */
+	const struct rk_again *again;
 };
 
 /* No I/O.  RK_EINVAL with the reason, RK_EUNSUPPORTED, RK_ENOMEM. */
@@ -81,7 +87,8 @@ struct rk_request {
 	 * Harmless when executed twice: may go as early data (conf.early), up
 	 * to 16 KiB of them, unless an unmarked call was submitted before it.
 	 * Where the server does not take it early it is sent again.  One-way
-	 * messages never go early.
+	 * messages never go early.  With conf.again it is sent again when the
+	 * connection was lost before its answer came.
 	 */
 	bool idempotent;
 };

@@ -2,6 +2,7 @@
 #ifndef RPCKIT_RPCKIT_H
 #define RPCKIT_RPCKIT_H
 
+#include <rpckit/again.h>
 #include <rpckit/base.h>
 #include <rpckit/cert.h>
 #include <rpckit/channel.h>
