@@ -230,6 +230,39 @@ t 'nobody is told when nobody is there' says '0 of 0 were told' \
 t 'who subscribed is told, in order' hears
 t 'it stops' stop
 
+comeback=
+end_comeback() {
+	[ -z "$comeback" ] || kill -TERM "$comeback" 2>/dev/null || :
+	end_server
+}
+trap end_comeback EXIT
+
+has_lines() { # pattern number
+	[ "$(grep -c "$1" again.out)" -ge "$2" ]
+}
+
+# Its server goes and comes: no call is lost, and the end is its own.
+comes_back() {
+	socket_url later || return 1
+	timeout --foreground 30 "$examples/again" certs 4 "$url" >again.out &
+	comeback=$!
+	until_ok has_lines '^connected to unix:' 1 || return 1
+	stop || return 1
+	socket_url later || return 1
+	until_ok has_lines '^connected to unix:' 2 || return 1
+	status=0
+	wait "$comeback" || status=$?
+	comeback=
+	cat again.out
+	[ $status = 0 ] && grep -q '^lost: .*; again in [0-9]* ms$' again.out &&
+		grep -q '^[0-9]* answered, 0 unknown, 0 not executed$' again.out
+}
+
+t 'a client comes back to its server' comes_back
+t 'which stops' stop
+t 'an address where nobody is, and one that is wrong' fails_with 2 \
+	client again certs 1 "$url" nonsense
+
 start_stream() {
 	start stream serve certs tls://127.0.0.1:0
 	until_ok has_url
