@@ -17,6 +17,7 @@
 #include <rpckit/server.h>
 #include <rpckit/stream.h>
 #include <rpckit/trust.h>
+#include <rpckit/typed.h>
 #include <rpckit/value.h>
 
 #endif
