@@ -3,6 +3,7 @@
 #include "rpc/greenpack.h"
 #include "rpc/server_int.h"
 #include "rpc/topic.h"
+#include "rpc/typed_int.h"
 
 #include <string.h>
 
@@ -55,10 +56,11 @@ put_pair(struct buf *b, const char *key, const char *value)
 }
 
 static enum rk_err
-put_method(struct buf *b, const struct rk_method *m)
+put_method(struct buf *b, const struct rk_method *m, bool whole)
 {
 	static const uint8_t yes_no[] = { 0xc2, 0xc3 };
-	uint32_t n = 2;
+	bool has_schema = whole && m->typed != NULL;
+	uint32_t n = 2U + has_schema;
 	enum rk_err r;
 
 	n += m->about != NULL;
@@ -71,7 +73,10 @@ put_method(struct buf *b, const struct rk_method *m)
 	    (r = put_pair(b, "reply", m->reply)) != RK_OK ||
 	    (r = put_text(b, "idempotent")) != RK_OK)
 		return r;
-	return buf_put(b, &yes_no[m->idempotent], 1);
+	if ((r = buf_put(b, &yes_no[m->idempotent], 1)) != RK_OK ||
+	    !has_schema || (r = put_text(b, "schema")) != RK_OK)
+		return r;
+	return typed_put_schema(b, m->typed);
 }
 
 static bool
@@ -107,7 +112,7 @@ list(struct rk_call *call, void *arg)
 	r = put_count(&b, n, false);
 	for (size_t i = 0; r == RK_OK && i < all->n; i++) {
 		if (may_call(&all->list[i], call))
-			r = put_method(&b, &all->list[i]);
+			r = put_method(&b, &all->list[i], false);
 	}
 	finish(call, &b, r);
 }
@@ -126,7 +131,7 @@ describe(struct rk_call *call, void *arg)
 		return;
 	}
 	buf_init(&b, RK_PAYLOAD_MAX);
-	finish(call, &b, put_method(&b, m));
+	finish(call, &b, put_method(&b, m, true));
 }
 
 const struct rk_method methods_builtin[METHODS_BUILTIN] = {
@@ -145,7 +150,7 @@ const struct rk_method methods_builtin[METHODS_BUILTIN] = {
 	{ .name = "_.describe",
 	    .about = "one method: what it takes and gives",
 	    .args = "{method}",
-	    .reply = "{name, about, args, reply, idempotent}",
+	    .reply = "{name, about, args, reply, idempotent, schema}",
 	    .fn = describe,
 	    .idempotent = true },
 	{ .name = "_.subscribe",

@@ -108,6 +108,8 @@ send_reply(struct rk_call *call, const char *error, size_t error_len,
 		.in_order = call->is_stream,
 	};
 
+	if (call->netrpc.is_set)
+		return call_netrpc_reply(call, m.error, payload);
 	return session_send(
 	    call->conn->session, &m, call->reply_args, call->n_reply_args);
 }
@@ -201,22 +203,24 @@ rk_call_fail(
 
 /* ---- answering later ---- */
 
-/* The views die with the message: copy the three that the reply echoes. */
+/* The views die with the message: copy those that the reply echoes. */
 static enum rk_err
 keep_views(struct rk_call *call)
 {
 	struct rk_str *views[] = { &call->service, &call->subject,
-		&call->call_id };
+		&call->call_id, &call->netrpc.method,
+		&call->netrpc.from_service };
+	const size_t n = sizeof(views) / sizeof(views[0]);
 	size_t total = 1;
 	char *at;
 
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < n; i++)
 		total += views[i]->len; /* each below MSG_HEADER_MAX */
 	call->kept = malloc(total);
 	if (call->kept == NULL)
 		return RK_ENOMEM;
 	at = call->kept;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < n; i++) {
 		if (views[i]->len != 0)
 			memcpy(at, views[i]->ptr, views[i]->len);
 		views[i]->ptr = at;
@@ -422,6 +426,8 @@ run_handler(struct rk_call *call, const struct rk_method *m)
 {
 	if (m->stream != NULL)
 		stream_serve(call, m);
+	else if (m->typed != NULL)
+		call_typed(call, m);
 	else if (m->work != NULL)
 		pool_take(rk_call_server(call)->pool, call, m);
 	else
@@ -438,26 +444,19 @@ run_handler(struct rk_call *call, const struct rk_method *m)
 }
 
 /* Rpc25519's way: the request comes back as an error, without its body. */
-static void
-refuse(struct server_conn *c, const struct msg *request)
+void
+call_bounce(struct server_conn *c, const struct msg *request, const char *text)
 {
 	struct msg m = { .hdr = request->hdr };
 	struct msg least = { .hdr = { .type = RK_TYPE_ERROR,
 		                 .seqno = request->hdr.seqno } };
-	char name[RK_NAME_MAX];
-	char text[RK_NAME_MAX + 64];
 	enum rk_err r;
-	int n;
 
-	(void)rk_escape(name, sizeof(name), request->hdr.to_service.ptr,
-	    request->hdr.to_service.len);
-	n = snprintf(text, sizeof(text), "no such method here: \"%s\"", name);
 	m.hdr.type = RK_TYPE_ERROR;
 	m.hdr.from = request->hdr.to;
 	m.hdr.to = request->hdr.from;
 	m.hdr.args = (struct rk_args){ 0 };
-	m.hdr.subject =
-	    (struct rk_str){ text, n > 0 ? strnlen(text, sizeof(text)) : 0 };
+	m.hdr.subject = (struct rk_str){ text, strlen(text) };
 	r = session_send(c->session, &m, NULL, 0);
 	if (r == RK_ETOOBIG) { /* the request's header left no room */
 		least.hdr.subject = m.hdr.subject;
@@ -465,6 +464,18 @@ refuse(struct server_conn *c, const struct msg *request)
 	}
 	if (r != RK_OK && r != RK_ESTATE)
 		cut(c, r);
+}
+
+static void
+refuse_unknown(struct server_conn *c, const struct msg *request)
+{
+	char name[RK_NAME_MAX];
+	char text[RK_NAME_MAX + 64];
+
+	(void)rk_escape(name, sizeof(name), request->hdr.to_service.ptr,
+	    request->hdr.to_service.len);
+	(void)snprintf(text, sizeof(text), "no such method here: \"%s\"", name);
+	call_bounce(c, request, text);
 }
 
 void
@@ -493,18 +504,29 @@ call_dispatch(struct server_conn *c, const struct msg *m)
 {
 	const struct rk_method *method =
 	    methods_find(c->worker->methods, m->hdr.to_service);
-	const bool opens = stream_kind_opened(m->hdr.type) != 0;
-	struct rk_call *call;
 
-	if (method == NULL || (!opens && m->hdr.type != RK_TYPE_CALL &&
-	                          m->hdr.type != RK_TYPE_ONEWAY)) {
-		refuse(c, m);
-		return;
-	}
-	call = take(c, m);
+	if (m->hdr.type == RK_TYPE_NETRPC)
+		call_netrpc_dispatch(c, m);
+	else if (method == NULL)
+		refuse_unknown(c, m);
+	else
+		call_begin(c, m, method, NULL);
+}
+
+void
+call_begin(struct server_conn *c, const struct msg *m,
+    const struct rk_method *method, const struct call_netrpc *netrpc)
+{
+	const bool opens = stream_kind_opened(m->hdr.type) != 0;
+	struct rk_call *call = take(c, m);
+
 	if (call == NULL) {
 		cut(c, RK_ENOMEM);
 		return;
+	}
+	if (netrpc != NULL) {
+		call->netrpc = *netrpc;
+		call->service = netrpc->service;
 	}
 	bump(&c->worker->calls, 1);
 	set_deadline(call);

@@ -7,6 +7,9 @@ call_may_be_early(const struct server_conn *c, const struct msg *m)
 	const struct rk_method *method =
 	    methods_find(c->worker->methods, m->hdr.to_service);
 
+	/* Its method's name is inside; the outer one is no promise. */
+	if (m->hdr.type == RK_TYPE_NETRPC)
+		return false;
 	/* That there is none may be said twice. */
 	return method == NULL || (method->idempotent && method->stream == NULL);
 }

@@ -51,6 +51,7 @@ destroy(struct rk_client *c)
 	client_targets_fini(c);
 	pending_fini(&c->pending);
 	client_subs_fini(&c->subs);
+	client_netrpc_ended(c);
 	buf_fini(&c->waiting);
 	if (c->own_loop)
 		rk_loop_free(c->loop);
@@ -107,6 +108,7 @@ init_parts(struct rk_client *c, const struct rk_client_conf *conf)
 		.trust = conf->trust };
 	/* What was given to a connection may come back (client_kept.c). */
 	buf_init(&c->waiting, 3 * c->conf.max_queue + 4 * RK_BODY_MAX);
+	buf_init(&c->netrpc.held, 2 * c->waiting.max);
 	pending_init(&c->pending);
 	client_subs_init(&c->subs);
 	TAILQ_INIT(&c->done);
@@ -167,6 +169,7 @@ client_end(struct rk_client *c, const struct rk_error *why)
 	c->quic.again = false;
 	client_again_stop(c);
 	buf_fini(&c->waiting);
+	client_netrpc_ended(c);
 	rk_timer_clear(c->timer);
 	client_end_calls(c, c->why.code);
 	c->end_owed = true;

@@ -74,9 +74,10 @@ static enum rk_err
 queue(struct rk_client *c, const struct rk_request *req, const struct msg *m)
 {
 	if (c->state == CLIENT_OPEN) {
-		if (!session_has_room(c->session))
+		if (!session_has_room(c->session) ||
+		    (req->netrpc && !client_netrpc_has_room(c)))
 			return RK_ELIMIT;
-		return client_give(c, m, req->args, req->n_args);
+		return client_pass(c, m, req->args, req->n_args);
 	}
 	if (buf_len(&c->waiting) >= c->conf.max_queue)
 		return RK_ELIMIT;
@@ -97,8 +98,8 @@ queue_call(struct rk_client *c, const struct rk_request *req,
 
 /* A frame that was queued before there was a connection: now its ends are
  * known, and whether anybody still waits for its answer. */
-static enum rk_err
-send_late(struct rk_client *c, const struct frame *f)
+enum rk_err
+client_send_late(struct rk_client *c, const struct frame *f)
 {
 	struct msg m;
 	enum rk_err r;
@@ -112,7 +113,7 @@ send_late(struct rk_client *c, const struct frame *f)
 		m.hdr.from = view(c->from);
 		m.hdr.to = view(c->to);
 	}
-	return client_give(c, &m, NULL, 0);
+	return client_pass(c, &m, NULL, 0);
 }
 
 enum rk_err
@@ -126,7 +127,7 @@ client_send_waiting(struct rk_client *c)
 		r = frame_split(
 		    buf_peek(b) + at, buf_len(b) - at, &f, NULL, NULL);
 		if (r == RK_OK)
-			r = send_late(c, &f);
+			r = client_send_late(c, &f);
 	}
 	return r;
 }
@@ -257,6 +258,8 @@ answer(struct rk_client *c, const struct msg *m)
 	} else if (m->error.len != 0) {
 		reply.code = RK_EREMOTE;
 		reply.remote_error = m->error;
+	} else if (p->netrpc) {
+		client_netrpc_open(p->seqno, &reply);
 	}
 	settle(c);
 	complete(c, p, &reply);
@@ -272,6 +275,7 @@ client_message(struct session *s, const struct msg *m, void *arg)
 	switch (m->hdr.type) {
 	case RK_TYPE_REPLY:
 	case RK_TYPE_ERROR:
+		client_netrpc_answered(c, m->hdr.seqno);
 		answer(c, m);
 		break;
 	case RK_TYPE_ONEWAY:
@@ -352,6 +356,8 @@ rk_client_submit(struct rk_client *c, const struct rk_request *req,
 
 	if (id_out != NULL)
 		*id_out = 0;
+	if (req->netrpc)
+		return client_netrpc_submit(c, req, fn, arg, id_out);
 	if ((r = client_begin(c, req, &m, fn, arg, &p)) != RK_OK)
 		return r;
 	id = p->seqno;
@@ -373,6 +379,8 @@ rk_client_send(struct rk_client *c, const struct rk_request *req)
 
 	if ((r = check_request(c, req)) != RK_OK)
 		return r;
+	if (req->netrpc)
+		return RK_EINVAL;
 	fill_message(c, req, &m);
 	m.hdr.seqno = c->pending.next_seqno++;
 	m.hdr.call_id = (struct rk_str){ id,

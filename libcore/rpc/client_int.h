@@ -100,6 +100,12 @@ struct client_subs {
 	unsigned delivering; /* callbacks on the stack: nothing is freed */
 };
 
+/* Calls of Go's net/rpc towards a peer that is not rpckit. */
+struct client_netrpc {
+	uint64_t running; /* its number; 0: none */
+	struct buf held;  /* frames that wait for its answer */
+};
+
 struct rk_client {
 	struct rk_client_conf conf; /* with defaults filled in */
 	struct addr_url url;
@@ -119,6 +125,7 @@ struct rk_client {
 	struct buf waiting; /* frames submitted before OPEN, not sent early */
 	struct pending_table pending;
 	struct streams streams;
+	struct client_netrpc netrpc;
 	uint64_t nearest;         /* deadline, before the call that begins */
 	struct pending_list done; /* completed, callback owed */
 	struct loop_hook done_hook;
@@ -213,6 +220,24 @@ enum rk_err client_send_waiting(struct rk_client *c);
 /* client_early.c: a session has begun and is not open: send what may go early.
  */
 void client_send_early(struct rk_client *c);
+/*
+ * client_netrpc.c.  Send, or hold a net/rpc call while another runs; an answer
+ * has come; what answers a net/rpc call is opened; the connection has ended.
+ */
+bool client_netrpc_has_room(const struct rk_client *c);
+RK_MUST enum rk_err client_pass(struct rk_client *c, const struct msg *m,
+    const struct rk_arg *args, size_t n_args);
+void client_netrpc_answered(struct rk_client *c, uint64_t seqno);
+void client_netrpc_open(uint64_t seqno, struct rk_reply *reply);
+void client_netrpc_ended(struct rk_client *c);
+/* rk_client_submit() of one. */
+RK_MUST enum rk_err client_netrpc_submit(struct rk_client *c,
+    const struct rk_request *req, rk_reply_fn *fn, void *arg, uint64_t *id_out);
+/* A frame that waited is to be sent now, if anybody still waits for its
+ * answer. */
+struct frame;
+RK_MUST enum rk_err client_send_late(
+    struct rk_client *c, const struct frame *f);
 /* End every pending call with code: callbacks come from the hook. */
 void client_end_calls(struct rk_client *c, enum rk_err code);
 /*

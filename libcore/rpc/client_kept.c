@@ -41,7 +41,8 @@ client_give(struct rk_client *c, const struct msg *m, const struct rk_arg *args,
     size_t n_args)
 {
 	struct given g = { .at = conn_queued(session_conn(c->session)) };
-	bool is_call = m->hdr.type == RK_TYPE_CALL;
+	bool is_call =
+	    m->hdr.type == RK_TYPE_CALL || m->hdr.type == RK_TYPE_NETRPC;
 	enum rk_err r;
 
 	if (is_call)
@@ -194,6 +195,34 @@ move_untaken(struct rk_client *c, struct session *s, struct buf *to)
 	}
 }
 
+/* Calls of net/rpc that wait for another to be answered were never sent: move
+ * them, or (to is NULL) mark them. */
+static void
+see_held(struct rk_client *c, struct buf *to)
+{
+	const struct buf *b = &c->netrpc.held;
+	struct pending *p;
+	struct frame f;
+	struct msg m;
+	enum rk_err r;
+
+	for (size_t at = 0; at < buf_len(b); at += f.total) {
+		const uint8_t *frame = buf_peek(b) + at;
+
+		if (frame_split(frame, buf_len(b) - at, &f, NULL, NULL) !=
+		        RK_OK ||
+		    msg_decode(f.body.ptr, f.body.len, &m, NULL) != RK_OK)
+			return; /* they are our own */
+		p = pending_find(&c->pending, m.hdr.seqno);
+		if (p == NULL)
+			continue;
+		p->waits = to == NULL;
+		r = to == NULL ? RK_OK : put_again(c, to, frame, f.total, p);
+		if (r != RK_OK)
+			end_one(c, p, r);
+	}
+}
+
 /* Those that no session had stay behind what one had. */
 static void
 move_waiting(struct rk_client *c, struct buf *to)
@@ -225,8 +254,11 @@ client_calls_lost(struct rk_client *c, struct session *s)
 	c->pending.numbered = false; /* until the next peer is known */
 	forget_taken(c, s);
 	mark_waiting(c);
+	see_held(c, NULL);
 	sort_sent(c, &to);
 	move_untaken(c, s, &to);
+	see_held(c, &to);
+	client_netrpc_ended(c);
 	move_waiting(c, &to);
 	buf_fini(&c->again.given);
 	c->was_open = false;

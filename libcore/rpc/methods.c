@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "rpc/typed_int.h"
 
 #include <rpckit/stream.h>
 
@@ -47,18 +48,36 @@ copy_text(const char *src, const char **dst)
 	return *dst == NULL ? RK_ENOMEM : RK_OK;
 }
 
+/* What it takes or gives: as the user says, or as the table of it does. */
+static enum rk_err
+copy_side(const char *src, const struct rk_typed *typed,
+    const struct rk_record *type, const char **dst)
+{
+	char *text;
+	enum rk_err r;
+
+	if (src != NULL || typed == NULL)
+		return copy_text(src, dst);
+	r = typed_signature(type, &text);
+	*dst = text;
+	return r;
+}
+
 static enum rk_err
 copy_method(const struct rk_method *src, struct rk_method *dst)
 {
+	const struct rk_typed *t = src->typed;
 	enum rk_err r;
 
 	*dst = *src;
 	dst->name = dst->about = dst->args = dst->reply = NULL;
 	if ((r = copy_text(src->name, &dst->name)) != RK_OK ||
 	    (r = copy_text(src->about, &dst->about)) != RK_OK ||
-	    (r = copy_text(src->args, &dst->args)) != RK_OK)
+	    (r = copy_side(src->args, t, t == NULL ? NULL : t->args,
+	         &dst->args)) != RK_OK)
 		return r;
-	return copy_text(src->reply, &dst->reply);
+	return copy_side(
+	    src->reply, t, t == NULL ? NULL : t->reply, &dst->reply);
 }
 
 static int
@@ -71,6 +90,26 @@ by_name(const void *a, const void *b)
 }
 
 static enum rk_err
+check_typed(const struct rk_method *m, struct rk_error *err)
+{
+	const struct rk_record *types[] = { m->typed->args, m->typed->reply };
+	const char *dot = strrchr(m->name, '.');
+	char name[64];
+	enum rk_err r = RK_OK;
+
+	str_escape(name, sizeof(name), m->name);
+	if (m->typed->fn == NULL)
+		return err_set(err, RK_EINVAL, "method %s: no handler", name);
+	if (dot == NULL || dot == m->name || dot[1] == '\0')
+		return err_set(err, RK_EINVAL,
+		    "method %s: a typed one is named Service.Method", name);
+	for (size_t i = 0; r == RK_OK && i < 2; i++)
+		if (types[i] != NULL)
+			r = rk_type_check(types[i], err);
+	return r;
+}
+
+static enum rk_err
 check(const struct rk_method *m, struct rk_error *err)
 {
 	size_t len = m->name == NULL ? 0 : strlen(m->name);
@@ -80,7 +119,8 @@ check(const struct rk_method *m, struct rk_error *err)
 	if (len == 0 || len > RK_NAME_MAX)
 		return err_set(err, RK_EINVAL,
 		    "method: a name has 1 to %d bytes", RK_NAME_MAX);
-	n = (m->fn != NULL) + (m->work != NULL) + (m->stream != NULL);
+	n = (m->fn != NULL) + (m->work != NULL) + (m->stream != NULL) +
+	    (m->typed != NULL);
 	if (n != 1)
 		return err_set(err, RK_EINVAL, "method %s: %s",
 		    str_escape(name, sizeof(name), m->name),
@@ -90,7 +130,7 @@ check(const struct rk_method *m, struct rk_error *err)
 		return err_set(err, RK_EINVAL,
 		    "method %s: kinds of stream and `stream` belong together",
 		    str_escape(name, sizeof(name), m->name));
-	return RK_OK;
+	return m->typed == NULL ? RK_OK : check_typed(m, err);
 }
 
 static enum rk_err

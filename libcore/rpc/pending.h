@@ -30,8 +30,9 @@ struct pending {
 	void *arg;
 	enum rk_err code; /* in the done list: why it ended */
 	bool idempotent;
-	bool early; /* was sent before the handshake had ended */
-	bool sent;  /* the same: its request may have reached the peer */
+	bool netrpc; /* its answer is one of Go's net/rpc */
+	bool early;  /* was sent before the handshake had ended */
+	bool sent;   /* the same: its request may have reached the peer */
 	/* Of clients that have one connection after another: */
 	bool tried;       /* it may have reached an earlier peer */
 	bool waits;       /* when one is lost: it was not sent on it */

@@ -190,6 +190,15 @@ struct server_conn {
 	struct rk_peer *peer_copy; /* when calls outlive the session */
 };
 
+/* A call of Go's net/rpc: what its answer repeats. */
+struct call_netrpc {
+	bool is_set;
+	uint64_t seq;
+	struct rk_str method;
+	struct rk_str service; /* of the outer header, as the next */
+	struct rk_str from_service;
+};
+
 struct rk_call {
 	TAILQ_ENTRY(rk_call) link; /* of its connection, or spare */
 	struct server_conn *conn;
@@ -207,7 +216,8 @@ struct rk_call {
 	uint64_t seqno;
 	struct rk_time deadline;
 	uint64_t deadline_ms; /* loop time; RK_NEVER: none */
-	char *kept;           /* what the three views point to when deferred */
+	struct call_netrpc netrpc;
+	char *kept; /* what the views point to when deferred */
 	rk_cancel_fn *on_cancel;
 	void *cancel_arg;
 	rk_confirm_fn *on_confirm;
@@ -285,6 +295,22 @@ enum rk_err call_reply_args(struct rk_call *call, const struct rk_arg *args,
 /* server_subs.c: the same; handlers of _.subscribe and _.unsubscribe */
 rk_handler_fn server_subscribe;
 rk_handler_fn server_unsubscribe;
+
+/* The same for a method that was found; netrpc: NULL, or it is such a call. */
+void call_begin(struct server_conn *c, const struct msg *m,
+    const struct rk_method *method, const struct call_netrpc *netrpc);
+
+/* Answer with type 104. */
+void call_bounce(
+    struct server_conn *c, const struct msg *request, const char *text);
+
+/* call_netrpc.c: the same */
+void call_netrpc_dispatch(struct server_conn *c, const struct msg *m);
+RK_MUST enum rk_err call_netrpc_reply(
+    const struct rk_call *call, struct rk_str error, struct rk_bytes payload);
+
+/* call_typed.c: the same.  Enter a method that has `typed`. */
+void call_typed(struct rk_call *call, const struct rk_method *m);
 
 /* call_early.c: the same */
 /* May it run though it may be a recording? */

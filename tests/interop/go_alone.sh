@@ -41,7 +41,7 @@ for transport in tcp tls quic; do
 	go_start $transport -k node
 	go_checks "Go to Go over $transport" "$where" -k alice echo customEcho \
 		fields numbers big largest fail unknown unserved deadline past \
-		cancel oneway pipeline sequence keepalive push
+		cancel oneway pipeline sequence keepalive push netrpc
 	go_checks "Go to Go over $transport, S2" "$where" -k alice -press s2 \
 		echo big
 	if [ -n "${LONG:-}" ]; then

@@ -112,8 +112,28 @@ servers_known() { # TRANSPORT
 	daemon=$first
 }
 
+# A server of ours that has what net/rpc calls.
+netrpc() { # TRANSPORT
+	folder=certs
+	[ "$1" != tcp ] || folder=-
+	: >ready
+	"$netrpcpeer" serve "$1://127.0.0.1:0" $folder node </dev/null \
+		>ready 2>log &
+	daemon=$!
+	daemons="$daemons $daemon"
+	until_ok ready 1 && ! ended "$daemon"
+	result $? "a server of structs ($1)"
+	go_checks "net/rpc from Go over $1" "$(sed 's/^listening //' ready)" \
+		-k alice netrpc netmany
+	stop
+	result $? "it was there to the end ($1)"
+}
+
 certificates
 strangers
+for transport in $transports; do
+	netrpc "$transport"
+done
 conf
 serve
 for transport in $transports; do

@@ -42,6 +42,18 @@ many() { # TEXT GOOD WORDS...
 	has out "^good $good\$" 'all are right'
 }
 
+# Two hundred at once, of which one runs at a time, and each error by its name.
+netrpc() {
+	folder=certs
+	[ "$at" != tcp ] || folder=-
+	want 0 "net/rpc ($at)" "$netrpcpeer" call "$where" $folder alice 200
+	has out '^good 200$' 'all are right'
+	has out '^RK_EREMOTE Arith.Div: divide by zero$' 'a method that fails'
+	has out '^RK_ENOMETHOD Arith.Nope: ' 'an unknown method'
+	has out '^RK_ENOMETHOD Nope.Add: ' 'an unknown service'
+	has out '^RK_ENOMETHOD Add: ' 'no name for it'
+}
+
 calls() {
 	echoes
 	go_want 0 'a value' echo a:=1 'b=x y'
@@ -166,6 +178,7 @@ result $? 'a certificate for another server'
 for transport in $transports; do
 	go_start "$transport" -k node
 	calls
+	netrpc
 	[ "$transport" != quic ] || new_keys
 	go_stop
 	answers_in_s2 "$transport"

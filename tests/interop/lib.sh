@@ -7,6 +7,7 @@
 
 gopeer=$(dirname "$BUILD_DIR")/interop/gopeer
 manycalls=$BUILD_DIR/test/manycalls
+netrpcpeer=$BUILD_DIR/test/netrpcpeer
 QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING=true
 export QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING
 transports='tcp tls'

@@ -91,6 +91,14 @@ struct rk_request {
 	 * connection was lost before its answer came.
 	 */
 	bool idempotent;
+	/*
+	 * The method is one of Go's net/rpc, "Service.Method"; the payload is
+	 * one msgpack value, and so is the reply's.  Towards a peer that is not
+	 * rpckit one such call is under way at a time and others wait for it,
+	 * as its server mixes up those of one connection.  Never early; of
+	 * rk_client_submit(), rk_client_call() and rk_client_call_typed().
+	 */
+	bool netrpc;
 };
 
 /* Why a call ended.  Views are valid inside the callback only (blocking form:

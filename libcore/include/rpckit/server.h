@@ -116,13 +116,14 @@ typedef void rk_work_fn(struct rk_job *job, void *arg);
 /* Open a stream; see rpckit/stream.h.  Loop of the call's connection. */
 struct rk_stream;
 typedef void rk_stream_fn(struct rk_stream *s, void *arg);
+struct rk_typed;
 
 struct rk_method {
 	const char *name;  /* 1 to RK_NAME_MAX bytes; copied */
 	const char *about; /* one line for people, may be NULL; copied */
 	const char *args;  /* what the payload is: free text, may be NULL */
 	const char *reply; /* what the reply is: free text, may be NULL */
-	rk_handler_fn *fn; /* this, `work` or `stream`: one of them */
+	rk_handler_fn *fn; /* this, `work`, `stream` or `typed`: one of them */
 	void *arg;
 	/* May this peer call it?  NULL: every trusted peer.  Loop thread. */
 	bool (*allow)(const struct rk_peer *peer, void *arg);
@@ -131,6 +132,9 @@ struct rk_method {
 	rk_work_fn *work;
 	rk_stream_fn *stream;
 	unsigned streams; /* with it: kinds, enum rk_stream_kind, or-ed */
+	/* With structs for argument and reply (rpckit/typed.h); borrowed until
+	 * `retired` of the set. */
+	const struct rk_typed *typed;
 };
 
 /* No I/O but for conf.seed.  RK_EINVAL (what, in err), RK_ENOMEM; RK_EIO,

@@ -32,6 +32,8 @@ var checks = map[string]check{
 	"keepalive":  checkKeepalive,
 	"idle":       checkIdle,
 	"push":       checkPush,
+	"netrpc":     checkNetRPC,
+	"netmany":    checkNetMany,
 }
 
 // random is the same bytes in every run.

@@ -127,7 +127,12 @@ func (s *server) dispatch(l *link, m *Message) bool {
 			s.begin(l, m, f)
 			return true
 		}
-	case typNetRPC, typBistream, typUpload, typDownload:
+	case typNetRPC:
+		if len(m.JobSerz) != 0 {
+			netRPC(l, m)
+			return true
+		}
+	case typBistream, typUpload, typDownload:
 	default:
 		return true
 	}
