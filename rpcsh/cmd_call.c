@@ -6,6 +6,7 @@
 #include "rpcsh.h"
 #include "show.h"
 #include "target.h"
+#include "typed.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -201,6 +202,30 @@ remote_failed(struct target *t, const struct show *show,
 	return ignore ? 0 : status;
 }
 
+static bool
+has_answer(const struct rk_reply *reply)
+{
+	return reply->code == RK_OK || reply->code == RK_EREMOTE ||
+	       reply->code == RK_ENOMETHOD;
+}
+
+/* What has a schema is shown by its plain names; its bytes as they are. */
+static int
+show_typed(const struct show *show, bool is_typed, struct rk_bytes payload)
+{
+	bool as_is = show->form == SHOW_RAW || show->form == SHOW_HEX ||
+	             show->form == SHOW_MSGPACK;
+	uint8_t *plain = NULL;
+	size_t len;
+	int status;
+
+	if (is_typed && !as_is && typed_plain(payload, &plain, &len) == RK_OK)
+		payload = (struct rk_bytes){ plain, len };
+	status = show_reply(show, payload);
+	free(plain);
+	return status;
+}
+
 static int
 call(struct target *t, const struct args *a, const struct out *o,
     struct request *q, struct figures *f)
@@ -213,16 +238,41 @@ call(struct target *t, const struct args *a, const struct out *o,
 	r = target_call(t, &q->req, &f->reply, &err);
 	f->call_us = target_now_us() - begun;
 	r = judge_time(t, f, r, &err);
-	if (args_flag(a, "trace") && t->answered)
+	if (args_flag(a, "trace") && has_answer(&f->reply))
 		figures_trace(o, &f->reply);
 	if (r == RK_OK)
-		return show_reply(&show, f->reply.payload);
+		return show_typed(&show, q->is_typed, f->reply.payload);
 	if (r == RK_ENOMETHOD)
 		return target_no_method(t, o, q->req.method);
 	if (r == RK_EREMOTE)
 		return remote_failed(
 		    t, &show, &f->reply, &err, args_flag(a, "ignore-status"));
 	return target_failed(t, o, &err, q->req.method);
+}
+
+/* Ask about a method with structs, and look at the names of its argument. */
+static bool
+check(struct target *t, const struct out *o, struct request *q, int *status)
+{
+	const struct rk_bytes arg = { q->payload, q->req.payload_len };
+	struct rk_value_doc *doc;
+	struct rk_error err;
+	enum rk_err r;
+
+	if (q->raw)
+		return true;
+	if (typed_ask(t, q->req.method, &doc, &err) != RK_OK) {
+		*status = target_failed(t, o, &err, q->req.method);
+		return false;
+	}
+	if (doc == NULL)
+		return true;
+	q->is_typed = true;
+	r = typed_check(rk_value_root(doc), arg, &err);
+	rk_value_free(doc);
+	if (r != RK_OK)
+		*status = out_error(o, &err, "rpcsh desc METHOD");
+	return r == RK_OK;
 }
 
 static int
@@ -320,7 +370,8 @@ cmd_call(struct args *a, void *ctx)
 	} else if (target_open(&t, a, &o, &status)) {
 		if (t.timeout_given)
 			q.req.timeout = t.timeout;
-		if (target_connect(&t, &o, &status))
+		if (target_connect(&t, &o, &status) &&
+		    check(&t, &o, &q, &status))
 			status = exchange(&t, a, &o, &q);
 		target_close(&t);
 	}

@@ -5,6 +5,7 @@
 #include "cli/json.h"
 #include "rpcsh.h"
 #include "target.h"
+#include "typed.h"
 
 #include <fnmatch.h>
 #include <stdio.h>
@@ -201,6 +202,10 @@ show_item(const struct out *o, const char *item, size_t len)
 			value = ":=0.0";
 		else if (strncmp(type, "bool", 4) == 0)
 			value = ":=true";
+		else if (strncmp(type, "[]", 2) == 0)
+			value = ":=[]";
+		else if (strncmp(type, "map", 3) == 0)
+			value = ":={}";
 		else if (strncmp(type, "bin", 3) == 0 ||
 		         strncmp(type, "bytes", 5) == 0)
 			value = "@FILE";
@@ -301,6 +306,7 @@ show_method(const struct out *o, const struct rk_value *m)
 	if (about[0] != '\0')
 		out_text(o, "  %s\n", about);
 	show_example(o, name, args, strcmp(reply, "stream") == 0);
+	typed_show(o, m);
 	return 0;
 }
 

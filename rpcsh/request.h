@@ -13,7 +13,8 @@ struct request {
 	struct rk_request req;
 	uint8_t *payload; /* malloc'ed: the caller's to free */
 	struct rk_arg args[REQUEST_ARGS_MAX];
-	bool raw; /* the payload is no msgpack of ours */
+	bool raw;      /* the payload is no msgpack of ours */
+	bool is_typed; /* the server has said what it takes and gives */
 };
 
 /* The first operand, --subject and -H.  RK_EINVAL with the reason. */

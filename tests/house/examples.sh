@@ -313,6 +313,73 @@ t 'and so is a name that leads elsewhere' fails_with 3 \
 t 'nothing half is left' test "$(ls kept)" = numbers
 t 'it stops' stop
 
+typed_url() {
+	: >server.out # of the one before
+	start typed "$1" tcp://127.0.0.1:0
+	until_ok has_url
+}
+
+# One line on standard error, and nothing on standard output.
+complains() { # text status command...
+	text=$1
+	expected=$2
+	shift 2
+	fails_with "$expected" "$@" >out 2>err || return 1
+	[ ! -s out ] && grep -qx "$text" err
+}
+
+ask() {
+	timeout 20 "$bin/rpcsh" -s "$url" --no-input "$@"
+}
+
+bytes_say() {
+	ask Shop.Order Item=tea -o raw | grep -qa "$1"
+}
+
+desc_says() {
+	ask desc Shop.Order >out || return 1
+	grep -q '^Shop.Order  takes {Item:string, Count:int, ' out &&
+		grep -q '^  rpcsh call Shop.Order Item=TEXT Count:=0 ' out &&
+		grep -q '^    Item  .*required  1 to 40  what is bought$' out &&
+		grep -q '^    Wait  .*else 3600s' out
+}
+
+t 'typed starts' typed_url serve
+t 'its own client' says 'tea 5.00
+ribbon 0.50
+total 5.50
+tea 5.00
+ribbon 0.50
+total 5.50' client typed order "$url" tea 2
+t 'an older client' says 'total 5.00
+total 5.00' client typed order-old "$url" tea 2
+t 'what is out of range' complains \
+	'typed: Shop.Order: Count: 200 is not in 1 to 100' 3 \
+	client typed order "$url" tea 200
+t 'rpcsh by plain names' says \
+	'{"Total":3.0,"Lines":[{"Text":"tea","Price":2.5},{"Text":"ribbon","Price":0.5}]}' \
+	ask Shop.Order Item=tea 'Extras[]=ribbon' Wait=1m30s
+t 'its bytes are as they came' bytes_say '_zid00_f64'
+t 'a name that is not there' complains \
+	'rpcsh: argument: no field "Itm": there is Item, Count, Extras, Wait' 2 \
+	ask Shop.Order Itm=tea
+t 'what is missing' complains 'rpcsh: Shop.Order: Item: is missing' 3 \
+	ask Shop.Order Count:=3
+t 'of another type' complains \
+	'rpcsh: Shop.Order: Extras\[1\]: an integer, not a string' 3 \
+	ask Shop.Order Item=tea 'Extras:=["a",2]'
+t 'no time' complains \
+	'rpcsh: Shop.Order: Wait: not a duration such as 1m30s or 250ms' 3 \
+	ask Shop.Order Item=tea Wait=5x
+t 'rpcsh desc' desc_says
+t 'typed stops' stop
+t 'the older server starts' typed_url serve-old
+t 'its client' says 'total 4.00
+total 4.00' client typed order-old "$url" tea 2
+t 'and the newer one' says 'total 5.00
+total 5.00' client typed order "$url" tea 2
+t 'it stops' stop
+
 t 'the manual lists every error' every_error
 t 'the client in the manual compiles' compile 1
 t 'and the server' compile 2

@@ -1,0 +1,28 @@
+/* Methods that say what structs they take and give: checked, shown plainly. */
+#ifndef RPCSH_TYPED_H
+#define RPCSH_TYPED_H
+
+#include "cli/out.h"
+#include "target.h"
+
+#include <rpckit/value.h>
+
+/*
+ * Ask the server about a method named "Service.Method".  *doc is its
+ * description if it has a schema, else NULL: then nothing is known, and the
+ * call itself will say what is wrong.  Fails when no answer came.
+ */
+RK_MUST enum rk_err typed_ask(struct target *t, const char *method,
+    struct rk_value_doc **doc, struct rk_error *err);
+/* Has the argument (msgpack) names that the method does not know?  RK_EINVAL:
+ * which, and what there is. */
+RK_MUST enum rk_err typed_check(
+    const struct rk_value *method, struct rk_bytes arg, struct rk_error *err);
+/* A reply without numbers and types in its names, with times as text;
+ * malloc'ed.  RK_EFORMAT: no msgpack. */
+RK_MUST enum rk_err typed_plain(
+    struct rk_bytes reply, uint8_t **out, size_t *len);
+/* The records of a description, for people; nothing where there is none. */
+void typed_show(const struct out *o, const struct rk_value *method);
+
+#endif
