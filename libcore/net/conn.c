@@ -377,6 +377,7 @@ make(const struct conn_conf *conf, struct layer *top)
 		.timeouts = conf->timeouts,
 		.begun = now,
 		.active = now,
+		.said = now,
 		.write_since = RK_NEVER,
 		.armed = RK_NEVER,
 	};
@@ -550,6 +551,21 @@ conn_is_flushed(const struct conn *c)
 	/* What a layer may have to send again has not left for good. */
 	return buf_len(&c->out) == 0 && c->write_since == RK_NEVER &&
 	       (!layer_query(c->top, LAYER_Q_SETTLED, &settled) || settled);
+}
+
+void
+conn_count(struct conn *c, struct conn_count *out)
+{
+	uint64_t untaken;
+
+	*out = (struct conn_count){
+		.received = c->received,
+		.queued = c->taken + buf_len(&c->out),
+		.taken = c->taken,
+		.said = c->said,
+	};
+	if (layer_query(c->top, LAYER_Q_UNTAKEN, &untaken))
+		out->taken -= untaken < c->taken ? untaken : c->taken;
 }
 
 void

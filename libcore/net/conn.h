@@ -145,6 +145,17 @@ uint64_t conn_taken(const struct conn *c);
  * arrived where this end would have to send it again (LAYER_Q_SETTLED). */
 bool conn_is_flushed(const struct conn *c);
 
+/* What has happened here, for those who wonder about the peer. */
+struct conn_count {
+	uint64_t received; /* bytes from the peer, in all */
+	uint64_t queued;   /* bytes for conn_out(), in all; */
+	/* of these, at the least, the other end's system has confirmed so many;
+	 * or, where that is not known, so many have left */
+	uint64_t taken;
+	uint64_t said; /* the loop's time when the last of these left */
+};
+void conn_count(struct conn *c, struct conn_count *out);
+
 /* Stop or resume delivering (back-pressure: the socket fills up). */
 void conn_pause(struct conn *c, bool pause);
 /* While busy (calls run) the idle timeout does not close. */

@@ -48,6 +48,8 @@ struct conn {
 	struct rk_timeouts timeouts;
 	uint64_t begun;       /* the handshake */
 	uint64_t active;      /* last byte either way, or end of being busy */
+	uint64_t said;        /* when the last byte left the queue */
+	uint64_t received;    /* bytes, in all */
 	uint64_t read_since;  /* the first byte of `in` is the owner's next */
 	uint64_t write_since; /* bytes wait and none left; or RK_NEVER */
 	uint64_t armed;       /* when the timer fires; or RK_NEVER */

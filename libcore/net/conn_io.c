@@ -183,6 +183,7 @@ read_once(struct conn *c)
 		return false;
 	}
 	c->active = rk_loop_now(c->loop);
+	c->received += n;
 	note_confirmed(c);
 	if (c->state == CONN_OPEN)
 		deliver(c, &t, n);
@@ -201,6 +202,7 @@ read_apart(struct conn *c)
 	while (ops->recv_apart != NULL && may_read(c) &&
 	       ops->recv_apart(c->top, &b)) {
 		c->active = rk_loop_now(c->loop);
+		c->received += b.len;
 		if (c->state == CONN_OPEN && c->events->apart != NULL &&
 		    !c->events->apart(c, b.ptr, b.len, c->arg))
 			return;
@@ -303,7 +305,7 @@ conn_push(struct conn *c, size_t keep)
 		return RK_EAGAIN;
 	r = send_all(c, keep, &moved);
 	if (moved)
-		c->active = now;
+		c->active = c->said = now;
 	if (r == RK_OK)
 		c->write_since = RK_NEVER;
 	if (r == RK_EAGAIN) {

@@ -330,6 +330,9 @@ op_query(struct layer *l, enum layer_query what, void *out)
 		return true;
 	case LAYER_Q_APART_LATE:
 		return quic_apart_late(c, out);
+	case LAYER_Q_UNTAKEN:
+		*(uint64_t *)out = quic_out_held(&c->out);
+		return true;
 	case LAYER_Q_ERROR:
 		*(struct rk_error *)out = c->error;
 		return c->error.code != RK_OK;

@@ -5,9 +5,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define WASTE_LEN 4096
@@ -218,6 +220,19 @@ local_address(const struct sock *s, struct addr *out)
 	return getsockname(s->fd, &out->u.sa, &out->len) == 0;
 }
 
+/* What the peer's system has acknowledged; of a unix socket: what the peer has
+ * read. */
+static bool
+count_untaken(const struct sock *s, uint64_t *out)
+{
+	int n;
+
+	if (ioctl(s->fd, SIOCOUTQ, &n) != 0 || n < 0)
+		return false;
+	*out = (uint64_t)n;
+	return true;
+}
+
 static bool
 op_query(struct layer *l, enum layer_query what, void *out)
 {
@@ -251,6 +266,8 @@ op_query(struct layer *l, enum layer_query what, void *out)
 	case LAYER_Q_HELD:
 	case LAYER_Q_ORDERLY:
 		break;
+	case LAYER_Q_UNTAKEN:
+		return count_untaken(s, out);
 	}
 	return false;
 }

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #define DEFAULT_CALL_TIMEOUT 30000 /* ms */
+#define DEFAULT_DEAD_PEER 30000    /* ms; as long as QUIC waits */
 #define DEFAULT_MAX_PENDING 65536
 #define DEFAULT_MAX_QUEUE (4u << 20)
 
@@ -36,6 +37,10 @@ fill_defaults(struct rk_client_conf *conf)
 		conf->max_pending = DEFAULT_MAX_PENDING;
 	if (conf->max_queue == 0)
 		conf->max_queue = DEFAULT_MAX_QUEUE;
+	if (conf->keepalive == 0)
+		conf->keepalive = RK_NEVER;
+	if (conf->dead_peer == 0)
+		conf->dead_peer = DEFAULT_DEAD_PEER;
 }
 
 static void
@@ -130,6 +135,11 @@ rk_client_new(const struct rk_client_conf *conf, struct rk_client **out,
 	if (c == NULL)
 		return err_set(err, RK_ENOMEM, "client: out of memory");
 	init_parts(c, conf);
+	if (c->conf.dead_peer < RK_DEAD_PEER_MIN) {
+		r = err_set(err, RK_EINVAL, "client: dead_peer: at least %d ms",
+		    RK_DEAD_PEER_MIN);
+		goto out;
+	}
 	if (c->loop == NULL) {
 		if ((r = rk_loop_new(&c->loop)) != RK_OK)
 			goto out;
@@ -294,6 +304,8 @@ client_open_session(struct rk_client *c, struct layer *top)
 		/* What waited grows when both ends are filled in. */
 		.max_over = c->waiting.max + c->conf.max_queue,
 		.keeps_unsent = c->again.on,
+		.keepalive = c->conf.keepalive,
+		.dead_peer = c->conf.dead_peer,
 	};
 	enum rk_err r;
 

@@ -35,7 +35,8 @@
 	X(18, str, to_peer_name, rare, "\xb4" "ToPeerName_zid18_str") \
 	X(19, str, from_peer_id, rare, "\xb4" "FromPeerID_zid19_str") \
 	X(20, str, from_peer_name, rare, "\xb6" "FromPeerName_zid20_str") \
-	X(21, int, frag_op, rare, "\xb0" "FragOp_zid21_int")
+	X(21, int, frag_op, rare, "\xb0" "FragOp_zid21_int") \
+	X(22, int, kin, rare, "\xb0" "Rpckit_zid22_i64")
 
 /* The fields of the message itself. */
 #define KEY_HDR "\xad" "HDR_zid00_rct"

@@ -289,6 +289,10 @@ fill_defaults(struct rk_server_conf *conf)
 		conf->retry_from = DEFAULT_RETRY_FROM;
 	if (conf->max_work == 0)
 		conf->max_work = DEFAULT_MAX_WORK;
+	if (conf->keepalive == 0)
+		conf->keepalive = RK_NEVER;
+	if (conf->dead_peer == 0)
+		conf->dead_peer = RK_NEVER;
 }
 
 static void on_stopped(struct mail *m);
@@ -364,10 +368,12 @@ rk_server_new(const struct rk_server_conf *conf, struct rk_server **out,
 	memcpy(&s->conf, conf,
 	    conf->size < sizeof(s->conf) ? conf->size : sizeof(s->conf));
 	fill_defaults(&s->conf);
-	if (s->conf.work_threads > MAX_THREADS) {
+	if (s->conf.work_threads > MAX_THREADS ||
+	    s->conf.dead_peer < RK_DEAD_PEER_MIN) {
 		free(s);
 		return err_set(err, RK_EINVAL,
-		    "server: more than %d work_threads", MAX_THREADS);
+		    "server: more than %d work_threads, or dead_peer below %d",
+		    MAX_THREADS, RK_DEAD_PEER_MIN);
 	}
 	s->loop = conf->loop;
 	(void)pthread_mutex_init(&s->log_lock, NULL); /* plain: cannot fail */

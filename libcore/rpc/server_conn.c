@@ -328,6 +328,8 @@ take_over(struct admission *a)
 		.timeouts = conf->timeouts,
 		.max_queue = conf->max_queue,
 		.max_over = MAX_OVER,
+		.keepalive = conf->keepalive,
+		.dead_peer = conf->dead_peer,
 	};
 	struct layer *top = a->top;
 	struct server_conn *c;

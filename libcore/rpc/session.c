@@ -5,10 +5,9 @@
 #include "base/str.h"
 #include "net/addr.h"
 #include "net/tls.h"
+#include "rpc/alive.h"
 #include "rpc/frame.h"
 #include "rpc/s2.h"
-#include "trust/chain.h"
-#include "trust/ident.h"
 #include "trust/policy.h"
 
 #include <stdlib.h>
@@ -28,7 +27,11 @@ struct session {
 	unsigned paused; /* by the owner: enum session_pause, or-ed */
 	bool full;       /* by ourselves: too much waits to be sent */
 	bool is_kin;     /* the peer is rpckit, too */
-	bool has_apart;  /* long messages may go on ways of their own */
+	bool says_kin;   /* there is no ALPN: the next message says what we are,
+	                    and the peer's tell what it is */
+	bool introduced; /* the former is done */
+	struct alive alive;
+	bool has_apart; /* long messages may go on ways of their own */
 	bool trust_added;
 	uint64_t begun_us;
 	uint64_t tls_us;
@@ -43,72 +46,6 @@ now_us(void)
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
-static enum chain_usage
-usage_of_peer(const struct session_trust *t)
-{
-	return t->server ? CHAIN_CLIENT : CHAIN_SERVER;
-}
-
-/* What is refused in any case is refused in the handshake: the peer gets an
- * alert instead of a connection that closes. */
-enum rk_err
-session_verify(
-    const struct rk_bytes *chain, size_t n, struct rk_error *err, void *arg)
-{
-	const struct session_trust *t = arg;
-	struct rk_cert_info info;
-	enum rk_err r;
-
-	r = chain_check(
-	    t->ident, chain, n, usage_of_peer(t), time(NULL), &info, err);
-	if (r == RK_OK && t->trust != NULL)
-		r = policy_foresee(t->trust, &info, err);
-	return r;
-}
-
-enum rk_err
-session_resume(
-    const struct rk_bytes *chain, size_t n, struct rk_error *err, void *arg)
-{
-	const struct session_trust *t = arg;
-	struct rk_cert_info info;
-	enum rk_err r;
-
-	r = chain_check(
-	    t->ident, chain, n, usage_of_peer(t), time(NULL), &info, err);
-	if (r == RK_OK && t->trust != NULL)
-		r = policy_recall(t->trust, &info, err);
-	return r;
-}
-
-enum rk_err
-session_check_own(const struct session_trust *t, struct rk_error *err)
-{
-	const int rule = t->server ? RK_CERT_SERVER : RK_CERT_CLIENT;
-	struct rk_cert_report report;
-	struct rk_bytes cert;
-
-	if (t->ident == NULL || t->mode == RK_TLS_SKIP_VERIFY ||
-	    (t->mode == RK_TLS_SERVER_ONLY && !t->server))
-		return RK_OK;
-	cert = ident_cert_der(t->ident);
-	if (cert.len == 0)
-		return RK_OK;
-	chain_anchor_report(ident_anchor(t->ident), cert, time(NULL), &report);
-	if (report.rules[rule].code == RK_OK)
-		return RK_OK;
-	return err_set(err, RK_ECERT, "our certificate of \"%s\": %s",
-	    report.info.cn, report.rules[rule].text);
-}
-
-/* Must the peer show a certificate in this mode? */
-static bool
-needs_proof(const struct session_trust *t)
-{
-	return t->mode == RK_TLS_MUTUAL ||
-	       (t->mode == RK_TLS_SERVER_ONLY && !t->server);
 }
 
 /* ---- who is there ---- */
@@ -146,15 +83,11 @@ describe_handshake(struct session *s)
 	(void)conn_query(s->conn, LAYER_Q_ALPN, p->alpn);
 	(void)conn_query(s->conn, LAYER_Q_CIPHER, p->cipher);
 	s->is_kin = strcmp(p->alpn, TLS_ALPN) == 0;
+	s->says_kin = !addr_is_proving(scheme_named(p->transport));
 	s->has_apart = conn_has_apart(s->conn) && s->is_kin;
 }
 
-/*
- * The certificate's part of the verdict.  A full handshake has judged the
- * chain already (session_verify()), so it is only read here, from memory if it
- * can be; a resumed session is judged once more after the peer has proven its
- * key.
- */
+/* The certificate's part of the verdict. */
 static enum rk_err
 prove(struct session *s, struct rk_error *err)
 {
@@ -162,20 +95,13 @@ prove(struct session *s, struct rk_error *err)
 	struct rk_bytes leaf;
 	enum rk_err r;
 
-	if (!needs_proof(s->trust) ||
+	if (!session_needs_proof(s->trust) ||
 	    !addr_is_proving(scheme_named(p->transport)))
 		return RK_OK;
 	if (!conn_query(s->conn, LAYER_Q_PEER_CERT, &leaf))
 		return err_set(err, RK_ECERT,
 		    "%s: the peer showed no certificate", p->remote);
-	if (p->resumed)
-		r = chain_check(s->trust->ident, &leaf, 1,
-		    usage_of_peer(s->trust), time(NULL), &p->cert, err);
-	else if (chain_recall(
-	             s->trust->ident, leaf, usage_of_peer(s->trust), &p->cert))
-		r = RK_OK;
-	else
-		r = chain_describe(leaf, &p->cert, err);
+	r = session_judge(s->trust, leaf, p->resumed, &p->cert, err);
 	if (r == RK_OK)
 		p->proven = true;
 	return r;
@@ -209,6 +135,7 @@ on_proven(struct conn *c, void *arg)
 	}
 	s->trust_us = now_us() - t;
 	conn_accept(c);
+	alive_open(&s->alive);
 	s->events->open(s, s->arg);
 }
 
@@ -242,14 +169,32 @@ broken(struct session *s, const struct rk_error *detail)
 	conn_abort(s->conn, &err);
 }
 
+static void
+apply_pause(struct session *s)
+{
+	bool pause = s->paused != 0 || s->full;
+
+	alive_set_deaf(&s->alive, pause);
+	conn_pause(s->conn, pause);
+}
+
 static bool
 may_deliver(struct session *s)
 {
 	if (s->trust->server && s->paused == 0 && !session_has_room(s)) {
 		s->full = true;
-		conn_pause(s->conn, true);
+		apply_pause(s);
 	}
 	return s->paused == 0 && !s->full && conn_state(s->conn) == CONN_OPEN;
+}
+
+/* False: the owner cannot take it now. */
+static bool
+give(struct session *s, const struct msg *m)
+{
+	if (m->hdr.kin != 0 && s->says_kin)
+		s->is_kin = true;
+	return alive_message(&s->alive, m) || s->events->message(s, m, s->arg);
 }
 
 static size_t
@@ -272,7 +217,7 @@ on_data(struct conn *c, const uint8_t *data, size_t len, void *arg)
 			break;
 		if ((r = msg_decode(body.ptr, body.len, &m, &err)) != RK_OK)
 			break;
-		if (!s->events->message(s, &m, s->arg))
+		if (!give(s, &m))
 			break;
 		used += f.total;
 	}
@@ -306,7 +251,7 @@ on_apart(struct conn *c, const uint8_t *data, size_t len, void *arg)
 		broken(s, &err);
 		return true;
 	}
-	return s->events->message(s, &m, s->arg);
+	return give(s, &m);
 }
 
 static void
@@ -314,10 +259,11 @@ on_room(struct conn *c, void *arg)
 {
 	struct session *s = arg;
 
+	(void)c;
 	if (!s->full)
 		return;
 	s->full = false;
-	conn_pause(c, s->paused != 0);
+	apply_pause(s);
 }
 
 static void
@@ -356,6 +302,7 @@ on_closed(struct conn *c, const struct rk_error *why, void *arg)
 
 	(void)c;
 	s->events->closed(s, why, s->arg);
+	alive_fini(&s->alive);
 	buf_fini(&s->body);
 	free(s);
 }
@@ -385,6 +332,7 @@ session_open(
 		.keeps_unsent = conf->keeps_unsent,
 		.max_unused = RK_BODY_MAX + FRAME_HEAD_LEN,
 	};
+	uint64_t keep;
 	enum rk_err r;
 
 	*out = NULL;
@@ -407,6 +355,10 @@ session_open(
 		return r;
 	}
 	describe_ends(s); /* a refusal must be able to name the peer */
+	keep = conf->keepalive;
+	if (scheme_named(s->peer.transport) == ADDR_QUIC)
+		keep = RK_NEVER; /* QUIC's own PINGs do */
+	alive_init(&s->alive, s, conf->loop, keep, conf->dead_peer);
 	*out = s;
 	return RK_OK;
 }
@@ -422,7 +374,7 @@ session_early_max(struct session *s)
 
 	if (!conn_query(s->conn, LAYER_Q_EARLY_MAX, &max))
 		return 0;
-	if (!needs_proof(s->trust))
+	if (!session_needs_proof(s->trust))
 		return max;
 	if (!conn_query(s->conn, LAYER_Q_PEER_CERT, &leaf) ||
 	    session_resume(&leaf, 1, &why, (void *)(uintptr_t)s->trust) !=
@@ -480,6 +432,25 @@ send_apart(struct session *s, const struct msg *m, const struct rk_arg *args,
 	return sent;
 }
 
+/* The frame, with the word that we are rpckit if that is still to be said and
+ * leaves room for the rest.  Keepalives stay as Go's are. */
+static enum rk_err
+encode(struct session *s, const struct msg *m, const struct rk_arg *args,
+    size_t n_args)
+{
+	struct buf *out = conn_out(s->conn);
+	struct msg first;
+
+	if (s->says_kin && !s->introduced && m->hdr.type != RK_TYPE_KEEPALIVE) {
+		first = *m;
+		first.hdr.kin = 1;
+		s->introduced = msg_encode(out, &first, args, n_args) == RK_OK;
+		if (s->introduced)
+			return RK_OK;
+	}
+	return msg_encode(out, m, args, n_args);
+}
+
 enum rk_err
 session_send(struct session *s, const struct msg *m, const struct rk_arg *args,
     size_t n_args)
@@ -490,7 +461,7 @@ session_send(struct session *s, const struct msg *m, const struct rk_arg *args,
 		return RK_ESTATE;
 	if (goes_apart(s, m) && send_apart(s, m, args, n_args))
 		return RK_OK;
-	r = msg_encode(conn_out(s->conn), m, args, n_args);
+	r = encode(s, m, args, n_args);
 	if (r == RK_ETOOBIG && !session_has_room(s))
 		return RK_ELIMIT;
 	if (r == RK_OK)
@@ -523,7 +494,7 @@ session_pause(struct session *s, enum session_pause why, bool pause)
 		s->paused |= (unsigned)why;
 	else
 		s->paused &= ~(unsigned)why;
-	conn_pause(s->conn, s->paused != 0 || s->full);
+	apply_pause(s);
 }
 
 size_t
@@ -538,9 +509,22 @@ session_tell_low(struct session *s, size_t bytes)
 	conn_tell_low(s->conn, bytes);
 }
 
+bool
+session_is_open(const struct session *s)
+{
+	return conn_state(s->conn) == CONN_OPEN;
+}
+
+void
+session_count(struct session *s, struct conn_count *out)
+{
+	conn_count(s->conn, out);
+}
+
 void
 session_set_busy(struct session *s, bool busy)
 {
+	alive_set_busy(&s->alive, busy);
 	conn_set_busy(s->conn, busy);
 }
 

@@ -54,6 +54,9 @@ struct session_conf {
 	size_t
 	    max_over; /* beyond that, for messages already owed; see conn.h */
 	bool keeps_unsent; /* see conn.h */
+	/* ms, RK_NEVER: off; see rpc/alive.h */
+	uint64_t keepalive;
+	uint64_t dead_peer;
 };
 
 /* Takes *top over, also on failure.  RK_ENOMEM, RK_EIO. */
@@ -89,6 +92,8 @@ bool session_has_room(const struct session *s);
 /* All that was queued has left the process. */
 bool session_is_flushed(const struct session *s);
 
+bool session_is_open(const struct session *s);
+void session_count(struct session *s, struct conn_count *out);
 /* Bytes that wait to leave. */
 size_t session_unsent(const struct session *s);
 /* Call `low` once, from a later turn, when fewer than this many do. */
@@ -112,7 +117,8 @@ void session_abort(struct session *s, const struct rk_error *why);
 /* Valid until closed has returned. */
 const struct rk_peer *session_peer(const struct session *s);
 /* Does the peer know what is rpckit's own (rpckit-protocol(7))?  False while it
- * is not known. */
+ * is not known: over TLS and QUIC it is known from the start, elsewhere with
+ * the first message from the peer. */
 bool session_is_kin(const struct session *s);
 /* Was the peer's key recorded by this connection's trust decision? */
 bool session_trust_added(const struct session *s);
@@ -120,6 +126,14 @@ bool session_trust_added(const struct session *s);
 void session_timing(
     const struct session *s, uint64_t *tls_us, uint64_t *trust_us);
 
+/* session_trust.c, what follows.
+ *
+ * Must the peer show a certificate in this mode?  Then what of the one that it
+ * has proven, after the handshake? */
+bool session_needs_proof(const struct session_trust *t);
+RK_MUST enum rk_err session_judge(const struct session_trust *t,
+    struct rk_bytes leaf, bool resumed, struct rk_cert_info *info,
+    struct rk_error *err);
 /* Is the certificate that will be shown one for this end?  RK_ECERT: every peer
  * would refuse it. */
 RK_MUST enum rk_err session_check_own(

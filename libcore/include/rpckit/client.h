@@ -55,6 +55,17 @@ struct rk_client_conf {
 	/* What to do when the connection is lost, and further addresses:
 	 * rpckit/again.h; copied.  NULL: it ends the client. */
 	const struct rk_again *again;
+	/* ms: a message that nobody answers, after so long without another of
+	 * ours, as rpc25519 has it [0: off].  QUIC has its own. */
+	uint64_t keepalive;
+	/*
+	 * ms, at least RK_DEAD_PEER_MIN, RK_NEVER: off [30 s].  While calls
+	 * wait for answers, a server that is rpckit and silent for half of this
+	 * is asked whether it is there; if nothing comes for the other half,
+	 * the connection ends with RK_ETIMEOUT, and so do the calls.  A server
+	 * that does not read for now says so, and is not taken for dead.
+	 */
+	uint64_t dead_peer;
 };
 
 /* No I/O.  RK_EINVAL with the reason, RK_EUNSUPPORTED, RK_ENOMEM. */

@@ -30,7 +30,9 @@ enum rk_type {
 	RK_TYPE_DOWNLOAD_MORE = 110,
 	RK_TYPE_DOWNLOAD_END = 111,
 	/* rpckit's own, between peers that both know them */
-	RK_TYPE_CREDIT = 200 /* how much of a stream may be sent */
+	RK_TYPE_CREDIT = 200, /* how much of a stream may be sent */
+	RK_TYPE_PING = 201,   /* are you there? */
+	RK_TYPE_PONG = 202
 };
 
 /* Wall-clock time; is_set false stands for "no time". */
@@ -80,6 +82,7 @@ struct rk_header {
 	struct rk_str from_peer_id;
 	struct rk_str from_peer_name;
 	int64_t frag_op;
+	int64_t kin; /* not 0: its sender says that it is rpckit */
 };
 
 /*

@@ -28,6 +28,9 @@ struct rk_timeouts {
 	uint64_t idle;      /* nothing either way, no call running [5 min] */
 };
 
+/* The least of dead_peer, in clients and servers. */
+#define RK_DEAD_PEER_MIN 4000
+
 /* Of rk_server_conf.retry_from. */
 #define RK_RETRY_ALWAYS 1u
 #define RK_RETRY_NEVER UINT32_MAX
@@ -91,6 +94,16 @@ struct rk_server_conf {
 	bool (*may_subscribe)(
 	    const struct rk_peer *peer, struct rk_str subject, void *arg);
 	void *subscribe_arg;
+	/* ms: a message that nobody answers, after so long without another of
+	 * ours, as rpc25519 has it [0: off].  QUIC has its own. */
+	uint64_t keepalive;
+	/*
+	 * ms, at least RK_DEAD_PEER_MIN [0: off].  As that of clients
+	 * (rpckit/client.h), while calls run.  Off unless asked for, since a
+	 * client program may leave its loop alone for any time, and then is not
+	 * dead.
+	 */
+	uint64_t dead_peer;
 };
 
 /*
