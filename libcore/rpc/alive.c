@@ -254,6 +254,12 @@ alive_open(struct alive *a)
 }
 
 void
+alive_greet(struct alive *a)
+{
+	say_number(a, RK_TYPE_PONG, 0);
+}
+
+void
 alive_set_busy(struct alive *a, bool busy)
 {
 	a->busy = busy;

@@ -58,6 +58,8 @@ void alive_init(struct alive *a, struct session *s, struct rk_loop *loop,
 void alive_fini(struct alive *a);
 /* Messages flow from now on. */
 void alive_open(struct alive *a);
+/* Say something, so that what the session's first message tells is told. */
+void alive_greet(struct alive *a);
 /* Is an answer, or anything else, due from the peer? */
 void alive_set_busy(struct alive *a, bool busy);
 /* Has this end stopped reading? */

@@ -524,6 +524,11 @@ session_count(struct session *s, struct conn_count *out)
 void
 session_set_busy(struct session *s, bool busy)
 {
+	/* An answer that takes its time would tell the client too late what
+	 * this server is. */
+	if (busy && s->trust->server && s->is_kin && s->says_kin &&
+	    !s->introduced)
+		alive_greet(&s->alive);
 	alive_set_busy(&s->alive, busy);
 	conn_set_busy(s->conn, busy);
 }

@@ -19,6 +19,7 @@ struct tap {
 	char port[8];   /* of the server */
 	bool hold;      /* of the client's nothing after its first flight */
 	bool mute;      /* of the server's nothing */
+	bool blackhole; /* what either says is taken, and gone */
 	size_t answers; /* bytes of the server passed on */
 	uint8_t flight[65536];
 	size_t len; /* what the client has sent, of this connection */

@@ -268,6 +268,32 @@ says_nothing_where_there_is_no_room(void **state)
 	end(&w);
 }
 
+/* A server's answer may take long: kin learns at once whom it waits for. */
+static void
+a_busy_server_introduces_itself(void **state)
+{
+	struct world w;
+	struct msg m;
+
+	(void)state;
+	begin(&w, RK_NEVER, RK_NEVER);
+	w.trust.server = true;
+	session_set_busy(w.session, true);
+	vtime_pass(&w.time, 1);
+	peer_hears_nothing(&w); /* a stranger */
+	peer_is_kin(&w);
+	for (int i = 0; i < 2; i++) {
+		session_set_busy(w.session, false);
+		session_set_busy(w.session, true);
+	}
+	vtime_pass(&w.time, 1);
+	assert_true(peer_hear(&w, &m));
+	assert_int_equal(m.hdr.type, RK_TYPE_PONG);
+	assert_int_equal(m.hdr.kin, 1);
+	peer_hears_nothing(&w);
+	end(&w);
+}
+
 /* ---- keepalives ---- */
 
 static void
@@ -572,6 +598,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(says_once_what_it_is),
 		cmocka_unit_test(says_nothing_where_there_is_no_room),
+		cmocka_unit_test(a_busy_server_introduces_itself),
 		cmocka_unit_test(keeps_alive),
 		cmocka_unit_test(keeps_quiet_unasked),
 		cmocka_unit_test(takes_keepalives),
