@@ -21,6 +21,7 @@ free_conn(struct server_conn *c)
 	streams_fini(&c->streams);
 	rk_timer_free(c->timer);
 	free(c->peer_copy);
+	free(c->overtaken);
 	free(c);
 }
 
@@ -151,6 +152,8 @@ cancel_by_caller(struct server_conn *c, struct rk_str id)
 			return;
 		}
 	}
+	if (session_has_apart(c->session))
+		overtaken_add(&c->overtaken, id);
 }
 
 /* Parts of streams come behind it: it cannot wait until there is room. */
@@ -173,6 +176,8 @@ begin_call(struct server_conn *c, const struct msg *m)
 	bool is_early = session_is_early(c->session);
 	bool is_full = c->n_running >= c->worker->server->conf.max_calls;
 
+	if (overtaken_take(c->overtaken, m->hdr.call_id))
+		return true; /* nobody waits for it */
 	if (is_early && (!call_may_be_early(c, m) || is_full))
 		return false;
 	if ((is_full || c->worker->stopping) && streams_any(&c->streams))

@@ -10,6 +10,7 @@
 #include "rpc/idmap.h"
 #include "rpc/mail.h"
 #include "rpc/methods.h"
+#include "rpc/overtaken.h"
 #include "rpc/push.h"
 #include "rpc/session.h"
 #include "rpc/stream.h"
@@ -184,6 +185,7 @@ struct server_conn {
 	struct call_list running; /* deferred calls */
 	struct streams streams;   /* of these */
 	unsigned n_running;
+	struct overtaken *overtaken; /* NULL: no cancel ever was */
 	uint64_t next_deadline;
 	struct rk_timer *timer;
 	const struct rk_peer *peer;

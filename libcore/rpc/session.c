@@ -564,6 +564,12 @@ session_is_kin(const struct session *s)
 }
 
 bool
+session_has_apart(const struct session *s)
+{
+	return s->has_apart;
+}
+
+bool
 session_trust_added(const struct session *s)
 {
 	return s->trust_added;

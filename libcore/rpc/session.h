@@ -120,6 +120,8 @@ const struct rk_peer *session_peer(const struct session *s);
  * is not known: over TLS and QUIC it is known from the start, elsewhere with
  * the first message from the peer. */
 bool session_is_kin(const struct session *s);
+/* May long calls come on ways of their own, in no order with the rest? */
+bool session_has_apart(const struct session *s);
 /* Was the peer's key recorded by this connection's trust decision? */
 bool session_trust_added(const struct session *s);
 /* Microseconds of the handshake, and of the decision. */

@@ -16,6 +16,7 @@
 
 #define LONG_LEN 1200000
 #define LONGS 20 /* more than may be under way */
+#define APARTS 2 /* as many as surely go apart at a time */
 #define SHORTS 100
 #define PATIENCE_MS 60000
 
@@ -132,9 +133,10 @@ on_short(struct rk_client *c, const struct rk_reply *reply, void *arg)
 	t->longs_at_last_short = t->longs;
 }
 
-static void
+static uint64_t
 submit_long(struct trial *t, uint32_t n)
 {
+	uint64_t id;
 	uint8_t *p = malloc(LONG_LEN);
 	struct rk_request r = {
 		.method = "echo",
@@ -147,8 +149,9 @@ submit_long(struct trial *t, uint32_t n)
 		p[i] = byte_at(n, i);
 	memcpy(p, &n, sizeof(n));
 	assert_int_equal(
-	    rk_client_submit(t->client, &r, on_long, t, NULL), RK_OK);
+	    rk_client_submit(t->client, &r, on_long, t, &id), RK_OK);
 	free(p);
+	return id;
 }
 
 static void
@@ -185,7 +188,7 @@ brings_all_of_many(void **state)
 	(void)state;
 	begin(&t, 3);
 	for (uint32_t i = 0; i < LONGS; i++)
-		submit_long(&t, i);
+		(void)submit_long(&t, i);
 	for (int i = 0; i < SHORTS; i++)
 		submit_short(&t);
 	run_until(&t, LONGS, SHORTS);
@@ -200,8 +203,8 @@ lets_short_ones_pass(void **state)
 	(void)state;
 	begin(&t, 0);
 	/* Two that are under way when the short ones are sent. */
-	submit_long(&t, 1);
-	submit_long(&t, 2);
+	(void)submit_long(&t, 1);
+	(void)submit_long(&t, 2);
 	assert_int_equal(rk_loop_step(t.loop, 100), RK_OK);
 	for (int i = 0; i < SHORTS; i++)
 		submit_short(&t);
@@ -218,13 +221,38 @@ delivers_before_the_end(void **state)
 
 	(void)state;
 	begin(&t, 0);
-	submit_long(&t, 3);
+	(void)submit_long(&t, 3);
 	run_until(&t, 1, 0);
-	submit_long(&t, 4);
+	(void)submit_long(&t, 4);
 	end(&t);
 	assert_int_equal(t.longs, 1);
 	assert_int_equal(t.canceled, 1);
 	assert_int_equal(t.handled, 2);
+}
+
+/* A cancel is short, and there before its call: that is never begun. */
+static void
+hears_the_cancel_first(void **state)
+{
+	struct trial t;
+	uint64_t id;
+
+	(void)state;
+	begin(&t, 0);
+	for (unsigned i = 1; i <= APARTS; i++) {
+		id = submit_long(&t, i);
+		assert_int_equal(rk_client_cancel(t.client, id), RK_OK);
+		submit_short(&t);
+		run_until(&t, 0, i); /* the cancel came, too */
+		assert_int_equal(t.handled, i);
+		assert_int_equal(t.canceled, i);
+	}
+	/* By now the last of them has come. */
+	(void)submit_long(&t, 100);
+	run_until(&t, 1, APARTS);
+	assert_int_equal(t.handled, APARTS + 1);
+	end(&t);
+	assert_int_equal(t.handled, APARTS + 1);
 }
 
 int
@@ -234,6 +262,7 @@ main(void)
 		cmocka_unit_test(brings_all_of_many),
 		cmocka_unit_test(lets_short_ones_pass),
 		cmocka_unit_test(delivers_before_the_end),
+		cmocka_unit_test(hears_the_cancel_first),
 	};
 
 	return cmocka_run_group_tests(tests, rpcworld_setup, rpcworld_teardown);
