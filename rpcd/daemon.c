@@ -221,6 +221,18 @@ say_who(const struct daemon *d)
 	    "certificate %s, key %s, valid until %s", info.cn, info.fp, until);
 }
 
+/* Where there are commands, or a file that may name some later.  They run
+ * without one, too. */
+static void
+start_keeper(struct daemon *d)
+{
+	struct rk_error err;
+
+	if ((d->settings->path != NULL || d->settings->n_methods > 0) &&
+	    keeper_start(&d->super.keeper, &err) != RK_OK)
+		log_event(RK_LOG_WARN, "daemon", "%s", err.text);
+}
+
 static enum rk_err
 start(struct daemon *d, struct rk_error *err)
 {
@@ -228,6 +240,7 @@ start(struct daemon *d, struct rk_error *err)
 
 	if ((r = notify_open(&d->notify, err)) != RK_OK)
 		return r;
+	start_keeper(d);
 	if ((r = make_loop(d)) != RK_OK)
 		return err_set(err, r, "%s", rk_err_text(r));
 	raise_descriptors(d);
@@ -284,6 +297,7 @@ finish(struct daemon *d)
 	rk_server_free(d->server);
 	rk_timer_free(d->watchdog);
 	rk_loop_free(d->loop);
+	keeper_stop(&d->super.keeper);
 	inherit_close(d->conf->inherit);
 	notify_close(&d->notify);
 	keyring_fini(&d->ring);
@@ -319,6 +333,7 @@ daemon_run(const struct daemon_conf *conf)
 {
 	struct daemon d = { .conf = conf,
 		.notify = { .fd = -1 },
+		.super = { .keeper = { .fd = -1 } },
 		.first = settings_hold(conf->settings),
 		.settings = conf->settings,
 		.ring = { .no_input = conf->no_input } };

@@ -235,6 +235,7 @@ reap(struct job *job)
 	/* While it is not waited for its number cannot be another's: the
 	 * rest of its group goes with it. */
 	signal_group(job, SIGKILL);
+	keeper_remove(&job->super->keeper, job->pid);
 	if (waitpid(job->pid, &status, 0) != job->pid)
 		return false;
 	TAILQ_REMOVE(&job->super->jobs, job, link);
@@ -306,6 +307,7 @@ start(struct super *s, struct job *job)
 		drop(job);
 		return;
 	}
+	keeper_add(&s->keeper, job->pid);
 	take_in(s, job);
 	if (job_watch(job, s->loop) == RK_OK)
 		return;
@@ -356,9 +358,12 @@ super_adopt(struct super *s, struct job *job)
 	/* Calls have the other half of the numbers. */
 	job->id = UINT64_C(1) << 63 | atomic_fetch_add(&s->adopted, 1);
 	atomic_fetch_add(&s->coming, 1);
+	keeper_add(&s->keeper, job->pid);
 	r = rk_loop_post(s->loop, on_adopt, job);
-	if (r != RK_OK)
+	if (r != RK_OK) {
+		keeper_remove(&s->keeper, job->pid);
 		atomic_fetch_sub(&s->coming, 1);
+	}
 	return r;
 }
 
@@ -412,7 +417,7 @@ super_cancel(struct super *s, uint64_t id, enum rk_cancel_why why)
 enum rk_err
 super_init(struct super *s, struct rk_loop *loop)
 {
-	*s = (struct super){ .loop = loop };
+	*s = (struct super){ .loop = loop, .keeper = s->keeper };
 	atomic_init(&s->coming, 0);
 	atomic_init(&s->adopted, 0);
 	TAILQ_INIT(&s->jobs);

@@ -3,6 +3,7 @@
 #define RPCD_SUPER_H
 
 #include "job.h"
+#include "keeper.h"
 
 #include <sys/resource.h>
 
@@ -10,6 +11,7 @@
 
 struct super {
 	struct rk_loop *loop;
+	struct keeper keeper; /* the daemon's to start, before, and to stop */
 	struct rlimit descriptors; /* for commands; soft limit 0: as ours */
 	struct rk_server *server;  /* NULL: nobody is answered any more */
 	struct job_list jobs;      /* with a process */

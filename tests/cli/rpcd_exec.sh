@@ -95,6 +95,12 @@ conf() {
 		[method stubborn]
 		exec = $tmp/stubborn
 		timeout = 300ms
+		[method sleeps.long]
+		exec = /bin/sh -c "sleep $nap & sleep $nap"
+		timeout = never
+		[method stubborn.long]
+		exec = $tmp/stubborn
+		timeout = never
 		[method long]
 		exec = /bin/sleep $nap
 		timeout = never
@@ -355,6 +361,34 @@ os.execv(sys.argv[1], sys.argv[1:])' "$rpcd" -f exec.conf --threads 2 \
 	result $? 'end'
 }
 
+asleep_thrice() {
+	[ "$(pgrep -c -f -x "[a-z/]*sleep $nap")" = 3 ]
+}
+
+has_ended() {
+	! kill -0 "$1" 2>/dev/null
+}
+
+# Nothing of the daemon's own can run any more.
+killed() {
+	check 'a daemon' start 2 -f exec.conf
+	keeper=$(pgrep -P "$daemon" -x rpcd-keeper)
+	check 'has a keeper' test -n "$keeper"
+	kill -TERM "$keeper"
+	kill -INT "$keeper"
+	want 0 'it keeps nothing that has ended' plain call -o raw raw --raw x
+	want 3 'whichever way' plain call fails
+	behind call sleeps.long
+	behind call stubborn.long
+	check 'commands with children, and one that ignores SIGTERM' \
+		until_ok asleep_thrice
+	kill -KILL "$daemon"
+	wait "$daemon" 2>/dev/null
+	gone 'are ended after a daemon that was killed'
+	check 'and then the keeper ends' until_ok has_ended "$keeper"
+	wait "$call"
+}
+
 certificates
 conf
 # shellcheck disable=SC3045 # every sh of ours has -S
@@ -370,4 +404,5 @@ output
 at_once
 leaks
 the_end
+killed
 plan
