@@ -11,11 +11,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define DEFAULT_CALL_TIMEOUT 30000 /* ms */
-#define DEFAULT_DEAD_PEER 30000    /* ms; as long as QUIC waits */
-#define DEFAULT_MAX_PENDING 65536
-#define DEFAULT_MAX_QUEUE (4u << 20)
-
 uint64_t
 client_now_us(void)
 {
@@ -26,22 +21,6 @@ client_now_us(void)
 }
 
 /* ---- making one ---- */
-
-static void
-fill_defaults(struct rk_client_conf *conf)
-{
-	conn_default_timeouts(&conf->timeouts);
-	if (conf->call_timeout == 0)
-		conf->call_timeout = DEFAULT_CALL_TIMEOUT;
-	if (conf->max_pending == 0)
-		conf->max_pending = DEFAULT_MAX_PENDING;
-	if (conf->max_queue == 0)
-		conf->max_queue = DEFAULT_MAX_QUEUE;
-	if (conf->keepalive == 0)
-		conf->keepalive = RK_NEVER;
-	if (conf->dead_peer == 0)
-		conf->dead_peer = DEFAULT_DEAD_PEER;
-}
 
 static void
 destroy(struct rk_client *c)
@@ -103,9 +82,7 @@ on_done_hook(struct loop_hook *h)
 static void
 init_parts(struct rk_client *c, const struct rk_client_conf *conf)
 {
-	memcpy(&c->conf, conf,
-	    conf->size < sizeof(c->conf) ? conf->size : sizeof(c->conf));
-	fill_defaults(&c->conf);
+	c->conf = *conf;
 	c->loop = conf->loop;
 	c->trust = (struct session_trust){ .server = false,
 		.mode = conf->tls_mode,
@@ -121,25 +98,22 @@ init_parts(struct rk_client *c, const struct rk_client_conf *conf)
 }
 
 enum rk_err
-rk_client_new(const struct rk_client_conf *conf, struct rk_client **out,
+rk_client_new(const struct rk_client_conf *user, struct rk_client **out,
     struct rk_error *err)
 {
+	struct rk_client_conf filled;
+	const struct rk_client_conf *conf = &filled;
 	struct rk_client *c;
 	enum rk_err r;
 
 	*out = NULL;
 	err_clear(err);
-	if (conf->size == 0 || conf->url == NULL)
-		return err_set(err, RK_EINVAL, "client: no size or no URL");
+	if ((r = client_conf_fill(user, &filled, err)) != RK_OK)
+		return r;
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		return err_set(err, RK_ENOMEM, "client: out of memory");
 	init_parts(c, conf);
-	if (c->conf.dead_peer < RK_DEAD_PEER_MIN) {
-		r = err_set(err, RK_EINVAL, "client: dead_peer: at least %d ms",
-		    RK_DEAD_PEER_MIN);
-		goto out;
-	}
 	if (c->loop == NULL) {
 		if ((r = rk_loop_new(&c->loop)) != RK_OK)
 			goto out;

@@ -143,6 +143,10 @@ struct rk_client {
 	struct rk_timing timing;
 };
 
+/* client_conf.c: a copy without zeros.  RK_EINVAL, with the reason. */
+RK_MUST enum rk_err client_conf_fill(const struct rk_client_conf *user,
+    struct rk_client_conf *out, struct rk_error *err);
+
 /* client.c */
 uint64_t client_now_us(void);
 /* Takes the stack over, also on failure. */

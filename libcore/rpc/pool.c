@@ -57,6 +57,7 @@ struct pool {
 	struct job_list jobs; /* queued */
 	unsigned n_queued;
 	unsigned max_queued;
+	bool closed; /* nothing more is begun */
 	bool ending;
 	unsigned running; /* threads */
 	unsigned n_threads;
@@ -226,7 +227,7 @@ next_job(struct pool *p)
 		TAILQ_REMOVE(&p->jobs, j, link);
 		p->n_queued--;
 		j->state = JOB_RUNNING;
-		if (p->ending)
+		if (p->closed || p->ending)
 			j->lost = "the server is stopping";
 	}
 	(void)pthread_mutex_unlock(&p->lock);
@@ -321,6 +322,16 @@ pool_start(struct pool *p)
 		p->running = 0;
 	}
 	return e;
+}
+
+void
+pool_close(struct pool *p)
+{
+	if (p == NULL)
+		return;
+	(void)pthread_mutex_lock(&p->lock);
+	p->closed = true;
+	(void)pthread_mutex_unlock(&p->lock);
 }
 
 void

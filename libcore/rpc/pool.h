@@ -16,8 +16,11 @@ RK_MUST enum rk_err pool_new(unsigned threads, unsigned max_queued,
     struct mailbox *box, struct mail *ended, struct pool **out);
 /* Start the threads, all or none.  0, or the errno. */
 RK_MUST int pool_start(struct pool *p);
-/* Run nothing more: what waits is answered with an error.  Once, and only
- * after pool_start(). */
+/* Begin nothing more: what waits is answered with an error as threads become
+ * free.  NULL is allowed. */
+void pool_close(struct pool *p);
+/* The same, and let the threads end: what waits is answered with an error.
+ * Once, and only after pool_start(). */
 void pool_end(struct pool *p);
 /* After `ended`: they are gone. */
 void pool_join(struct pool *p);

@@ -311,6 +311,7 @@ on_grace(struct rk_timer *t, void *arg)
 	struct rk_server *s = arg;
 
 	(void)t;
+	pool_close(s->pool);
 	for (unsigned i = 0; i < s->n_workers; i++)
 		mailbox_put(s->workers[i].box, &s->workers[i].kill);
 }

@@ -44,17 +44,18 @@ keep_peer(struct server_conn *c)
 static void
 cancel_all(struct server_conn *c, enum rk_cancel_why why)
 {
-	struct rk_call *call = TAILQ_FIRST(&c->running);
+	struct rk_call *call = TAILQ_LAST(&c->running, call_list);
 
 	/* A cancel callback may answer, which takes the call out: start over
-	 * after each one that was told. */
+	 * after each one that was told.  The newest comes first: one that waits
+	 * for a thread must not get that of an older one. */
 	while (call != NULL) {
 		if (call->canceled) {
-			call = TAILQ_NEXT(call, link);
+			call = TAILQ_PREV(call, call_list, link);
 			continue;
 		}
 		call_cancel(call, why);
-		call = TAILQ_FIRST(&c->running);
+		call = TAILQ_LAST(&c->running, call_list);
 	}
 }
 
