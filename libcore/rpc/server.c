@@ -9,13 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define DEFAULT_MAX_CONNS 4096
-#define DEFAULT_MAX_UNPROVEN 512
-#define DEFAULT_MAX_PER_SOURCE 16
-#define DEFAULT_MAX_CALLS 1024
-#define DEFAULT_MAX_QUEUE (4u << 20)
-#define DEFAULT_RETRY_FROM 64
-#define DEFAULT_MAX_WORK 256
 #define MAX_THREADS 256
 
 /* ---- credentials ---- */
@@ -269,32 +262,6 @@ worker_init(struct rk_server *s, unsigned i)
 	return r;
 }
 
-static void
-fill_defaults(struct rk_server_conf *conf)
-{
-	conn_default_timeouts(&conf->timeouts);
-	if (conf->max_conns == 0)
-		conf->max_conns = DEFAULT_MAX_CONNS;
-	if (conf->max_unproven == 0)
-		conf->max_unproven = DEFAULT_MAX_UNPROVEN;
-	if (conf->max_per_source == 0)
-		conf->max_per_source = DEFAULT_MAX_PER_SOURCE;
-	if (conf->max_calls == 0)
-		conf->max_calls = DEFAULT_MAX_CALLS;
-	if (conf->max_queue == 0)
-		conf->max_queue = DEFAULT_MAX_QUEUE;
-	if (conf->max_push == 0)
-		conf->max_push = RK_PUSH_BYTES;
-	if (conf->retry_from == 0)
-		conf->retry_from = DEFAULT_RETRY_FROM;
-	if (conf->max_work == 0)
-		conf->max_work = DEFAULT_MAX_WORK;
-	if (conf->keepalive == 0)
-		conf->keepalive = RK_NEVER;
-	if (conf->dead_peer == 0)
-		conf->dead_peer = RK_NEVER;
-}
-
 static void on_stopped(struct mail *m);
 static void on_pool_ended(struct mail *m);
 
@@ -368,7 +335,7 @@ rk_server_new(const struct rk_server_conf *conf, struct rk_server **out,
 		return err_set(err, RK_ENOMEM, "server: out of memory");
 	memcpy(&s->conf, conf,
 	    conf->size < sizeof(s->conf) ? conf->size : sizeof(s->conf));
-	fill_defaults(&s->conf);
+	server_conf_fill(&s->conf);
 	if (s->conf.work_threads > MAX_THREADS ||
 	    s->conf.dead_peer < RK_DEAD_PEER_MIN) {
 		free(s);

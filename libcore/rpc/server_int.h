@@ -228,6 +228,9 @@ struct rk_call {
 	size_t n_reply_args;
 };
 
+/* server_conf.c: put defaults where zeros are. */
+void server_conf_fill(struct rk_server_conf *conf);
+
 /* server_accept.c: loop 0 */
 void server_pause_accept(struct rk_server *s, bool pause);
 

@@ -356,7 +356,7 @@ session_open(
 	}
 	describe_ends(s); /* a refusal must be able to name the peer */
 	keep = conf->keepalive;
-	if (scheme_named(s->peer.transport) == ADDR_QUIC)
+	if (scheme_named(s->peer->transport) == ADDR_QUIC)
 		keep = RK_NEVER; /* QUIC's own PINGs do */
 	alive_init(&s->alive, s, conf->loop, keep, conf->dead_peer);
 	*out = s;

@@ -121,6 +121,9 @@ EOF
 group oneway <<'EOF'
 {"hdr": {"ToServiceName_zid03_str": "oneway", "Typ_zid10_rct": 100}, "payload": "6f6e652077617920626f6479"}
 EOF
+group kin <<EOF
+{"hdr": {"CallID_zid11_str": "$id", "Seqno_zid09_u64": 2, "ToServiceName_zid03_str": "customEcho", "Typ_zid10_rct": 1}, "payload": ""}
+EOF
 group keepalives <<'EOF'
 {"hdr": {"Subject_zid08_str": "abc", "Typ_zid10_rct": 102}, "payload": ""}
 {"hdr": {"StreamPart_zid15_i64": 300, "Subject_zid08_str": "abc", "Typ_zid10_rct": 102}, "payload": ""}
@@ -165,8 +168,8 @@ group payloads <"$tmp/payloads"
 # All in one stream, as on a connection.
 "$tool" >"$tmp/frames" 2>"$tmp/said" &&
     godec <"$tmp/frames" 2>"$tmp/said" | wc -l >"$tmp/count"
-[ "$(cat "$tmp/count")" -eq 52 ]
-tap $? "52 frames in one stream"
+[ "$(cat "$tmp/count")" -eq 53 ]
+tap $? "53 frames in one stream"
 
 # The captures of Go are the proof that the decoder takes what Go writes.
 for file in "$here"/../vectors/*.bin; do

@@ -419,6 +419,42 @@ refuses_in_little_room(void **state)
 	end(&w);
 }
 
+/* What comes too late is answered, and never begun. */
+static void
+begins_nothing_late(void **state)
+{
+	struct world w;
+	struct msg m = { .hdr = { .type = RK_TYPE_CALL,
+		             .to_service = { "echo", 4 },
+		             .seqno = 8,
+		             .deadline = { .is_set = true } } };
+	struct buf b;
+	unsigned handled;
+	int fd;
+
+	begin(&w, *state);
+	check_good(&w);
+	handled = rpcrig_get(&w.rig, &w.rig.handled);
+	buf_init(&b, SIZE_MAX);
+	m.hdr.deadline.sec = (int64_t)(rpcrig_wall_us() / 1000000) - 1;
+	assert_int_equal(msg_encode(&b, &m, NULL, 0), RK_OK);
+	m.hdr.type = RK_TYPE_ONEWAY; /* not even answered */
+	assert_int_equal(msg_encode(&b, &m, NULL, 0), RK_OK);
+	fd = raw_dial(&w.rig);
+	raw_put(fd, buf_peek(&b), buf_len(&b));
+	raw_get(fd, &m);
+	assert_int_equal(m.hdr.type, RK_TYPE_REPLY);
+	assert_int_equal(m.hdr.seqno, 8);
+	assert_int_equal(m.error.len, 31);
+	assert_memory_equal(m.error.ptr, "the deadline has passed already", 31);
+	assert_int_equal(rpcrig_get(&w.rig, &w.rig.handled), handled);
+	raw_check_echo(fd, 9);
+	assert_int_equal(rpcrig_get(&w.rig, &w.rig.handled), handled + 1);
+	raw_close(fd);
+	buf_fini(&b);
+	end(&w);
+}
+
 /* Cancels by the thousand, for calls that are not there. */
 static void
 shrugs_at_cancels(void **state)
@@ -451,6 +487,7 @@ main(void)
 		{ "compression", reads_compression, RPC_ONLY(RPC_TCP) },
 		{ "kinds", knows_its_kinds, RPC_ONLY(RPC_TCP) },
 		{ "little room", refuses_in_little_room, RPC_ONLY(RPC_TCP) },
+		{ "too late", begins_nothing_late, RPC_ONLY(RPC_TCP) },
 		{ "cancels", shrugs_at_cancels, RPC_ONLY(RPC_TCP) },
 	};
 

@@ -205,6 +205,19 @@ for kind in later work; do
 	t 'and takes its socket away' test ! -e socket
 done
 
+# Whichever end's clock is first tells the server of the limit.
+ends_twice() { # url
+	client patience "$1" >patience.out || return 1
+	[ "$(wc -l <patience.out)" = 4 ] &&
+		grep -qx 'client: canceled, and may have run' patience.out &&
+		grep -qx 'client: time over, and may have run' patience.out &&
+		grep -qx 'server: the caller thought better of it' patience.out &&
+		[ "$(grep -c -x -e 'server: its time is over' -e \
+			'server: the caller thought better of it' patience.out)" = 2 ]
+}
+t 'patience ends two calls at both ends' ends_twice "$url"
+t 'over TCP, too' ends_twice tcp://127.0.0.1:0
+
 # Two who subscribed hear what is said, and who says it how many there were.
 hears() {
 	client push "$url" 2 >hears.1 &

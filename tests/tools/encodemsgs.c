@@ -167,6 +167,19 @@ emit_keepalives(void)
 	emit(&m);
 }
 
+/* What Go skips: the key that tells kin, on a call. */
+static void
+emit_kin(void)
+{
+	static const struct msg m = { .hdr = { .type = RK_TYPE_CALL,
+		                          .seqno = 2,
+		                          .to_service = STR("customEcho"),
+		                          .call_id = CALL_ID,
+		                          .kin = 1 } };
+
+	emit(&m);
+}
+
 /* One argument, an empty one, and as many as there may be. */
 static void
 emit_arguments(void)
@@ -246,6 +259,7 @@ static const struct {
 	{ "cancel", emit_cancel },
 	{ "oneway", emit_oneway },
 	{ "keepalives", emit_keepalives },
+	{ "kin", emit_kin },
 	{ "arguments", emit_arguments },
 	{ "subjects", emit_subjects },
 	{ "deadline", emit_deadline },
