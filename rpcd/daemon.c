@@ -168,7 +168,9 @@ make_server(struct daemon *d, struct rk_error *err)
 		    s->retry == RK_NEVER ? RK_RETRY_NEVER : (unsigned)s->retry,
 		.congestion = (enum rk_congestion)s->congestion,
 		.early = s->early_data ? RK_EARLY_MARKED : RK_EARLY_OFF,
-		.seed = s->seed };
+		.seed = s->seed,
+		.keepalive = s->keepalive,
+		.dead_peer = s->dead_peer };
 	struct creds *c = NULL;
 	enum rk_err r;
 

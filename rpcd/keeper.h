@@ -22,7 +22,7 @@ struct keeper {
 /* Before there are threads and secrets.  RK_EIO with the errno in err->sys. */
 RK_MUST enum rk_err keeper_start(struct keeper *k, struct rk_error *err);
 /* This group is there now; or it is no more, told before its leader is waited
- * for. */
+ * for.  Any thread. */
 void keeper_add(const struct keeper *k, pid_t group);
 void keeper_remove(const struct keeper *k, pid_t group);
 /* The daemon ends: so does the keeper, and first what it still knows. */

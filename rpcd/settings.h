@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #define SETTINGS_FILE "/etc/rpckit/rpcd.conf"
-#define SETTINGS_KEYS 26
+#define SETTINGS_KEYS 28
 #define WHERE_LEN 300
 
 /* Where a setting was made, as messages begin: "rpcd.conf:12: ", or the flag,
@@ -112,6 +112,8 @@ struct settings {
 	uint64_t read;
 	uint64_t write;
 	uint64_t idle;
+	uint64_t keepalive;
+	uint64_t dead_peer;
 	uint64_t drain;
 	bool echo;
 	bool trial; /* no certificates: temporary ones are to be made */

@@ -113,6 +113,8 @@ good_conf() {
 		listen = tls:127.0.0.1:0
 		listen = tcp:[::1]:0    # another
 		idle-timeout = never
+		keepalive = 20s
+		dead-peer = 4s
 		drain = 1500ms
 		log-level = debug
 		[method disk.free]
@@ -134,6 +136,7 @@ printing() {
 	cp out first.conf
 	for line in 'listen = tls://127.0.0.1:0' 'listen = tcp://\[::1\]:0' \
 		'threads = 3' 'trust = lock' 'idle-timeout = never' \
+		'keepalive = 20s' 'dead-peer = 4s' \
 		'drain = 1500ms' 'max-queue = 4M' 'key = node' \
 		'certs = certs' "exec = /bin/df -P \"/\" '/ # x'" \
 		'about = "free  space # of disks"' 'timeout = 10s'; do

@@ -355,7 +355,7 @@ knows_its_kinds(void **state)
 {
 	static const int64_t ignored[] = { 0, 101, 102, 103, 104, 106, 107, 109,
 		110, 111, 112, 113, 114, 115, 116, 117, 118, 119, 120, 121, 200,
-		-1, INT64_MIN, INT64_MAX };
+		201, 202, -1, INT64_MIN, INT64_MAX };
 	static const int64_t refused[] = { 2, 3, 105, 108 };
 	static const int64_t with[] = { RK_TYPE_ERROR, RK_TYPE_REPLY,
 		RK_TYPE_REPLY, RK_TYPE_REPLY };
