@@ -280,6 +280,38 @@ keeps_the_idle(void **state)
 	}
 }
 
+/* It goes straight to the handler: half a round trip, where there is one. */
+static void
+cancels_at_once(void **state)
+{
+	static const struct relay_faults slow = { .delay_ms = 200 };
+	struct world w;
+	struct rk_client_conf conf;
+	struct rpcanswer a = { 0 };
+	uint64_t begun, id;
+
+	init(&w, *state, &conf);
+	begin(&w, &conf);
+	if (w.relay != NULL) {
+		relay_set(w.relay, RELAY_UP, &slow);
+		relay_set(w.relay, RELAY_DOWN, &slow);
+	}
+	id = rpcrig_submit(w.c, "hold", NULL, 0, &a);
+	await(&w, &w.rig.n_held, 1);
+	begun = w.time.now;
+	assert_int_equal(rk_client_cancel(w.c, id), RK_OK);
+	await(&w, &a.n, 1);
+	assert_in_range(w.time.now - begun, 0, 50); /* this waits for nobody */
+	await(&w, &w.rig.n_canceled, 1);
+	assert_in_range(w.time.now - begun, 0, w.relay != NULL ? 250 : 50);
+	assert_int_equal(rpcrig_held(&w.rig, 0).why, RK_CANCEL_CALLER);
+	rpcrig_answer(&w.rig, 0, NULL, "late", 4); /* and is dropped */
+	pass(&w, 1000);
+	assert_int_equal(a.n, 1);
+	assert_int_equal(w.closed, 0);
+	end(&w);
+}
+
 /* Less than the signs of those who do not read come in. */
 static void
 refuses_impatience(void **state)
@@ -313,6 +345,7 @@ main(void)
 		{ "a dead client", misses_a_dead_client,
 		    RPC_ALL & ~RPC_ONLY(RPC_UNIX) },
 		{ "an idle connection", keeps_the_idle, RPC_STREAMS },
+		{ "a cancel", cancels_at_once, RPC_ALL },
 		{ "impatience", refuses_impatience, RPC_ONLY(RPC_TCP) },
 	};
 
