@@ -82,6 +82,27 @@ echo(const struct run *run, size_t len)
 	free(dst);
 }
 
+/* How much the other end's system has not confirmed can be asked. */
+static void
+counts_the_untaken(void **state)
+{
+	const struct run *run = *state;
+	struct layer *l[2];
+	uint8_t *src = make_bytes(5000, 1);
+	uint8_t *dst = calloc(1, 5000);
+	uint64_t untaken = UINT64_MAX;
+
+	assert_non_null(dst);
+	make(run, l);
+	stack_connect(l);
+	stack_pass(l[0], l[1], src, 5000, dst);
+	assert_true(layer_query(l[0], LAYER_Q_UNTAKEN, &untaken));
+	assert_in_range(untaken, 0, 100000);
+	stack_free(l);
+	free(src);
+	free(dst);
+}
+
 static void
 echoes_little(void **state)
 {
@@ -393,6 +414,7 @@ struct stack_case {
 static const struct stack_case cases[] = {
 	{ "shakes_hands", shakes_hands, EVERYWHERE },
 	{ "echoes_little", echoes_little, EVERYWHERE },
+	{ "counts_the_untaken", counts_the_untaken, EVERYWHERE },
 	{ "echoes_edges", echoes_edges, EVERYWHERE },
 	{ "echoes_much", echoes_much, EVERYWHERE },
 	{ "crosses", crosses, EVERYWHERE },
