@@ -554,21 +554,6 @@ conn_is_flushed(const struct conn *c)
 }
 
 void
-conn_count(struct conn *c, struct conn_count *out)
-{
-	uint64_t untaken;
-
-	*out = (struct conn_count){
-		.received = c->received,
-		.queued = c->taken + buf_len(&c->out),
-		.taken = c->taken,
-		.said = c->said,
-	};
-	if (layer_query(c->top, LAYER_Q_UNTAKEN, &untaken))
-		out->taken -= untaken < c->taken ? untaken : c->taken;
-}
-
-void
 conn_pause(struct conn *c, bool pause)
 {
 	if (c->state == CONN_CLOSED || c->paused == pause)

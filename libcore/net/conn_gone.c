@@ -56,3 +56,18 @@ conn_room(struct conn *c)
 		return 0;
 	return c->max_queue - (size_t)waits;
 }
+
+void
+conn_count(struct conn *c, struct conn_count *out)
+{
+	uint64_t untaken;
+
+	*out = (struct conn_count){
+		.received = c->received,
+		.queued = c->taken + buf_len(&c->out),
+		.taken = c->taken,
+		.said = c->said,
+	};
+	if (layer_query(c->top, LAYER_Q_UNTAKEN, &untaken))
+		out->taken -= untaken < c->taken ? untaken : c->taken;
+}
