@@ -49,14 +49,27 @@ links() { # document
 refers() { # page
 	bad=0
 	for ours in man/*.[1-8]; do
-		page=${ours##*/}
-		grep -nE "^\.Xr ${page%.*}( |\$)" "$1" |
-			grep -vE "Xr ${page%.*} ${page##*.}( |\$)" && bad=1
+		base=${ours##*/}
+		grep -nE "^\.Xr ${base%.*}( |\$)" "$1" |
+			grep -vE "Xr ${base%.*} ${base##*.}( |\$)" && bad=1
 	done
 	grep -oE '^\.Xr (rp|self|lib)[a-z.-]+ [1-8]' "$1" | sort -u |
 		while read -r _ name section; do
 			[ -e "man/$name.$section" ] || echo "no $name.$section"
 		done | grep . && bad=1
+	return $bad
+}
+
+# The functions that a page names are in a header.
+functions() { # page
+	bad=0
+	for name in $(grep -oE '^\.Fn rk_[a-z0-9_]+' "$1" | cut -c5- |
+		sort -u); do
+		grep -qw "$name" libcore/include/rpckit/*.h || {
+			echo "$1: no $name"
+			bad=1
+		}
+	done
 	return $bad
 }
 
@@ -94,6 +107,7 @@ done
 t 'every source is explained' explained
 for page in man/*.[1-8]; do
 	t "${page##*/} refers to pages that are there" refers "$page"
+	t "${page##*/} names functions that are there" functions "$page"
 done
 for header in libcore/include/rpckit/*.h; do
 	name=${header##*/}
