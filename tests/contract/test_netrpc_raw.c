@@ -44,13 +44,14 @@ put_msg(int fd, const struct msg *m)
 	buf_fini(&b);
 }
 
-/* What a peer may choose: who it says it is, and when. */
+/* What a peer may choose: who it says it is, what it speaks, and when. */
 static void
 clear_chosen(struct msg *m)
 {
 	m->hdr.created = (struct rk_time){ 0 };
 	m->hdr.from = m->hdr.to = (struct rk_str){ 0 };
 	m->hdr.serial = 0;
+	m->hdr.kin = 0;
 }
 
 /* The same to the byte, as far as nobody chose. */
