@@ -139,6 +139,7 @@ op_send(struct layer *l, const uint8_t *src, size_t len, size_t *n)
 	if (held >= QUIC_OUT_HIGH || unsent >= QUIC_OUT_AHEAD) {
 		c->tell_room = true;
 		lower(c, RK_WRITE);
+		quic_conn_touch(c); /* nobody flushes before there is room */
 		return RK_EAGAIN;
 	}
 	room = QUIC_OUT_AHEAD - unsent;

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -361,6 +362,38 @@ lives_without_descriptors(void **state)
 	end(t);
 }
 
+/* Until nothing of the handshake or of the path is left to be done. */
+#define SILENCE_MS 2000
+
+/* Longer than what is taken at once, with nothing else that makes packets. */
+static void
+long_ones_break_the_silence(void **state)
+{
+	struct trial *t = begin(0, 4);
+	struct rk_request req = { .method = "sink",
+		.payload = rpcrig_bytes,
+		.payload_len = RK_PAYLOAD_MAX };
+	struct rk_client *c;
+	struct pollfd p;
+	uint64_t until;
+
+	(void)state;
+	(void)snprintf(t->url, sizeof(t->url), "%s", t->rig.url);
+	c = connect_to(t);
+	echo(c, 1);
+	p = (struct pollfd){ .fd = rk_client_fd(c), .events = POLLIN };
+	for (until = rpcrig_now() + SILENCE_MS; rpcrig_now() < until;) {
+		assert_true(poll(&p, 1, 50) >= 0);
+		assert_int_equal(rk_client_process(c), RK_OK);
+	}
+	until = rpcrig_now() + SILENCE_MS;
+	assert_int_equal(rk_client_send(c, &req), RK_OK);
+	assert_int_equal(rk_client_flush(c, NULL), RK_OK);
+	assert_true(rpcrig_now() < until); /* and not with a keepalive */
+	rk_client_free(c);
+	end(t);
+}
+
 int
 main(void)
 {
@@ -371,6 +404,7 @@ main(void)
 		cmocka_unit_test(recordings_deliver_nothing),
 		cmocka_unit_test(takes_the_next_address),
 		cmocka_unit_test(lives_without_descriptors),
+		cmocka_unit_test(long_ones_break_the_silence),
 	};
 
 	return cmocka_run_group_tests(tests, rpcworld_setup, rpcworld_teardown);
