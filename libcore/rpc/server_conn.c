@@ -157,7 +157,8 @@ cancel_by_caller(struct server_conn *c, struct rk_str id)
 		overtaken_add(&c->overtaken, id);
 }
 
-/* Parts of streams come behind it: it cannot wait until there is room. */
+/* Nothing new is taken, or parts of streams come behind it, so that it cannot
+ * wait until there is room. */
 static bool
 refuse_call(struct server_conn *c, const struct msg *m)
 {
@@ -181,7 +182,7 @@ begin_call(struct server_conn *c, const struct msg *m)
 		return true; /* nobody waits for it */
 	if (is_early && (!call_may_be_early(c, m) || is_full))
 		return false;
-	if ((is_full || c->worker->stopping) && streams_any(&c->streams))
+	if (c->worker->stopping || (is_full && streams_any(&c->streams)))
 		return refuse_call(c, m);
 	if (is_full) {
 		c->full = true;
