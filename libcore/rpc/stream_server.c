@@ -23,34 +23,38 @@ stream_kind_opened(int64_t type)
 
 /* ---- the end ---- */
 
-/* The call goes with its answer; nothing of the stream is used after. */
+/* The call goes with its answer; nothing of the stream is used after.  NULL:
+ * what ended the stream answers. */
 static struct rk_call *
 let_go(struct rk_stream *s)
 {
-	struct rk_call *call = s->call;
+	struct rk_call *call = s->over ? NULL : s->call;
 
-	s->call = NULL;
-	if (call != NULL)
+	if (call != NULL) {
+		s->call = NULL;
 		rk_call_on_cancel(call, NULL, NULL);
+	}
 	return call;
 }
 
-/* Nobody needs the answer any more: one callback, then it is gone. */
+/* Nobody needs the answer any more: one callback, which may still ask who the
+ * caller was, then it is gone. */
 static void
 give_up(struct rk_stream *s, enum rk_err code, const char *text)
 {
 	const struct rk_reply reply = { .code = code };
-	struct rk_call *call = let_go(s);
+	struct rk_call *call = s->call;
 
+	rk_call_on_cancel(call, NULL, NULL);
 	stream_silence(s);
 	s->entered++;
 	if (s->events != NULL && s->events->ended != NULL)
 		s->events->ended(s, &reply, s->arg);
 	stream_free(s);
+	s->call = NULL;
 	s->entered--;
 	stream_release(s);
-	if (call != NULL)
-		(void)rk_call_fail(call, text, NULL, 0);
+	(void)rk_call_fail(call, text, NULL, 0);
 }
 
 static void
