@@ -245,13 +245,17 @@ send_part(struct remote *m, const void *data, size_t len, bool last)
 	return rk_stream_send(m->stream, &part);
 }
 
-/* There is room for it. */
+/* What is read has to be taken: ask once more, since much may have been sent
+ * meanwhile. */
 static void
 read_input(struct remote *m)
 {
 	uint8_t chunk[RK_STREAM_PART];
-	ssize_t n = read(m->input, chunk, sizeof(chunk));
+	ssize_t n;
 
+	if (rk_stream_room(m->stream) == 0)
+		return;
+	n = read(m->input, chunk, sizeof(chunk));
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n < 0)
