@@ -124,7 +124,10 @@ stream_wait(struct rk_stream *s, bool on)
 		TAILQ_REMOVE(&t->wait, s, wait_link);
 		return;
 	}
-	TAILQ_INSERT_TAIL(&t->wait, s, wait_link);
+	if (s->turn)
+		TAILQ_INSERT_HEAD(&t->wait, s, wait_link);
+	else
+		TAILQ_INSERT_TAIL(&t->wait, s, wait_link);
 	if (t->session != NULL)
 		session_tell_low(t->session, STREAMS_AHEAD / 2);
 }
@@ -527,6 +530,7 @@ work(struct rk_stream *s)
 	else if (!s->gone && s->starved && !s->over &&
 	         s->out_used < s->out_limit)
 		stream_wait(s, true);
+	s->turn = false;
 	s->entered--;
 	stream_release(s);
 }
@@ -551,15 +555,20 @@ on_hook(struct loop_hook *h)
 		loop_hook_queue_next(t->loop, &t->hook);
 }
 
+/* One at a time: the first fills up what there is, and then waits behind those
+ * that were told nothing yet. */
 void
 streams_low(struct streams *t)
 {
-	struct rk_stream *s;
+	struct rk_stream *s = TAILQ_FIRST(&t->wait);
 
-	while ((s = TAILQ_FIRST(&t->wait)) != NULL) {
-		stream_wait(s, false);
-		stream_later(s);
-	}
+	if (s == NULL)
+		return;
+	stream_wait(s, false);
+	s->turn = true;
+	stream_later(s);
+	if (!TAILQ_EMPTY(&t->wait) && t->session != NULL)
+		session_tell_low(t->session, STREAMS_AHEAD / 2);
 }
 
 void

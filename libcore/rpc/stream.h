@@ -58,6 +58,7 @@ struct rk_stream {
 	uint64_t out_limit; /* UINT64_MAX: the peer has told none */
 	bool out_ended;
 	bool starved; /* an RK_EAGAIN was told: `writable` is owed */
+	bool turn;    /* to send has come, and was not used */
 	/* in */
 	int64_t in_part;
 	uint64_t in_used;
@@ -119,7 +120,8 @@ void stream_greet(struct rk_stream *s);
 
 /* stream_out.c: would a part be taken now? */
 bool stream_has_room(const struct rk_stream *s);
-/* Wait for the connection to have few bytes left, or no more. */
+/* Wait for the connection to have few bytes left, or no more: behind all others
+ * that do, unless it is the one whose turn it is. */
 void stream_wait(struct rk_stream *s, bool on);
 /* What a part counts. */
 static inline uint64_t

@@ -56,6 +56,7 @@ send_one(struct rk_stream *s, const struct rk_part *part, bool last)
 	r = session_send(s->owner->session, &m, part->args, part->n_args);
 	if (r != RK_OK)
 		return r == RK_ESTATE ? RK_ECLOSED : r;
+	s->turn = false;
 	s->out_part++;
 	s->out_used += stream_cost(part->payload.len);
 	return RK_OK;
