@@ -24,6 +24,18 @@ struct stream_part {
 
 static void on_hook(struct loop_hook *h);
 
+static void
+drop_spare(struct streams *t)
+{
+	struct stream_part *p;
+
+	while ((p = TAILQ_FIRST(&t->spare)) != NULL) {
+		TAILQ_REMOVE(&t->spare, p, link);
+		free(p);
+	}
+	t->n_spare = 0;
+}
+
 void
 streams_init(struct streams *t, struct rk_loop *loop)
 {
@@ -43,6 +55,7 @@ streams_fini(struct streams *t)
 		return;
 	while ((s = TAILQ_FIRST(&t->all)) != NULL)
 		stream_free(s);
+	drop_spare(t);
 	loop_hook_remove(t->loop, &t->hook);
 }
 
@@ -162,18 +175,6 @@ stream_release(struct rk_stream *s)
 	free(s);
 }
 
-static void
-drop_spare(struct streams *t)
-{
-	struct stream_part *p;
-
-	while ((p = TAILQ_FIRST(&t->spare)) != NULL) {
-		TAILQ_REMOVE(&t->spare, p, link);
-		free(p);
-	}
-	t->n_spare = 0;
-}
-
 void
 stream_part_free(struct rk_stream *s, struct stream_part *p)
 {
@@ -181,7 +182,8 @@ stream_part_free(struct rk_stream *s, struct stream_part *p)
 
 	if (p == NULL)
 		return;
-	if (p->cap != SPARE_LEN || t->n_spare == SPARE_MAX) {
+	/* Its stream may have been the last, and gone with it. */
+	if (p->cap != SPARE_LEN || t->n_spare == SPARE_MAX || !streams_any(t)) {
 		free(p);
 		return;
 	}
