@@ -251,7 +251,7 @@ grant(struct rk_stream *s)
 {
 	const struct streams *t = s->owner;
 
-	if (s->in_ended || s->over || t->session == NULL ||
+	if (s->in_ended || s->over || s->answered || t->session == NULL ||
 	    !session_is_kin(t->session) ||
 	    s->in_taken + RK_STREAM_WINDOW - s->in_granted <
 	        RK_STREAM_WINDOW / 4)
@@ -475,7 +475,7 @@ streams_message(struct streams *t, const struct msg *m)
 	const char *why;
 	bool last;
 
-	if (s == NULL || s->over)
+	if (s == NULL || s->over || s->answered)
 		return;
 	if (m->hdr.type == RK_TYPE_CREDIT) {
 		take_credit(s, m->hdr.stream_part);
