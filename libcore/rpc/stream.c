@@ -273,10 +273,12 @@ stream_greet(struct rk_stream *s)
 static void
 note_queued(struct streams *t, size_t size, bool more)
 {
+	const size_t max = first_limit(t) == UINT64_MAX ? STREAMS_QUEUE_MAX
+	                                                : STREAMS_KIN_QUEUE_MAX;
+
 	t->queued = more ? t->queued + size : t->queued - size;
 	if (t->session == NULL ||
-	    (t->stuffed ? t->queued > STREAMS_QUEUE_MAX / 2
-	                : t->queued <= STREAMS_QUEUE_MAX))
+	    (t->stuffed ? t->queued > max / 2 : t->queued <= max))
 		return;
 	t->stuffed = !t->stuffed;
 	session_pause(t->session, SESSION_PAUSE_STREAMS, t->stuffed);

@@ -10,13 +10,15 @@
 /*
  * A part goes straight from the message to its stream's owner.  Only what comes
  * while a stream is paused is copied, up to the window; beyond
- * STREAMS_QUEUE_MAX bytes of a connection nothing more is read from it, which
- * peers that know of credit never bring about.
+ * STREAMS_QUEUE_MAX bytes of a connection nothing more is read from it.  Peers
+ * that keep to windows may have as many as STREAMS_KIN_QUEUE_MAX, so that it
+ * takes dozens of streams that nobody takes to hold up the others.
  *
  * Parts are sent while fewer than STREAMS_AHEAD bytes wait to leave, so that
  * calls pass between them; streams that wait for that take turns.
  */
 #define STREAMS_QUEUE_MAX (8u << 20)
+#define STREAMS_KIN_QUEUE_MAX (64u << 20)
 #define STREAMS_AHEAD (128u << 10)
 
 struct stream_part; /* one that waits */
