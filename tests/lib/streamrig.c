@@ -82,8 +82,8 @@ add_part(struct rk_stream *s, const struct rk_part *p, void *arg)
 	(void)rk_stream_reply(s, text, (size_t)n);
 }
 
-static void
-open_up(struct rk_stream *s, void *arg)
+void
+streamrig_up(struct rk_stream *s, void *arg)
 {
 	static const struct rk_stream_events events = { .part = add_part,
 		.ended = on_ended };
@@ -126,7 +126,8 @@ open_down(struct rk_stream *s, void *arg)
 	struct rk_bytes req = rk_stream_request(s);
 	char text[32] = "";
 
-	memcpy(text, req.ptr, req.len < 31 ? req.len : 31);
+	if (req.len > 0)
+		memcpy(text, req.ptr, req.len < 31 ? req.len : 31);
 	new_sum(s)->bytes = strtoull(text, NULL, 10);
 	rk_stream_listen(s, &events, arg);
 	push_down(s, arg);
@@ -205,7 +206,7 @@ open_echo(struct rk_stream *s, void *arg)
 static void
 open_stall(struct rk_stream *s, void *arg)
 {
-	open_up(s, arg);
+	streamrig_up(s, arg);
 	rk_stream_pause(s, true);
 	atomic_store(&streamworld.stalled, s);
 }
@@ -272,7 +273,7 @@ static void
 install(struct rpcrig *r, void *arg)
 {
 	static const struct rk_method list[] = {
-		{ .name = "up", .stream = open_up, .streams = RK_STREAM_UP },
+		{ .name = "up", .stream = streamrig_up, .streams = RK_STREAM_UP },
 		{ .name = "down",
 		    .stream = open_down,
 		    .streams = RK_STREAM_DOWN },

@@ -29,6 +29,8 @@ struct streamworld {
 	_Atomic(struct rk_stream *) stalled;
 };
 extern struct streamworld streamworld;
+/* The method `up`. */
+void streamrig_up(struct rk_stream *s, void *arg);
 
 void streamrig_begin(struct rpcrig *rig, const struct rpcrun *run);
 /* Wait until *what is n or more. */
