@@ -14,8 +14,8 @@ RK_BEGIN
  * Parts arrive once and in order.  Who does not take them stops their sender,
  * and nobody else: between peers that both speak rpckit, at most
  * RK_STREAM_WINDOW bytes of a stream are on their way or wait; with others the
- * connection as a whole waits.  Calls on the same connection pass between
- * parts.
+ * connection as a whole waits, as it does when 64 MiB of all its streams wait.
+ * Calls on the same connection pass between parts.
  *
  * All functions: the thread of the stream's loop, which is the server's loop of
  * the connection, or the client's.
