@@ -125,6 +125,8 @@ bool stream_has_room(const struct rk_stream *s);
 /* Wait for the connection to have few bytes left, or no more: behind all others
  * that do, unless it is the one whose turn it is. */
 void stream_wait(struct rk_stream *s, bool on);
+/* Nothing more is sent, and nobody waits to send. */
+void stream_sent_all(struct rk_stream *s);
 /* What a part counts. */
 static inline uint64_t
 stream_cost(size_t payload)

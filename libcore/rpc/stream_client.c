@@ -47,7 +47,7 @@ on_reply(struct rk_client *c, const struct rk_reply *reply, void *arg)
 	}
 	/* It waits for the parts before it to be taken. */
 	s->answered = true;
-	s->out_ended = true;
+	stream_sent_all(s);
 	if (!client_keep_reply(&s->answer, reply))
 		s->answer = (struct rk_reply){ .code = RK_ENOMEM,
 			.maybe_executed = true };

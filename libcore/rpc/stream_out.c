@@ -62,6 +62,14 @@ send_one(struct rk_stream *s, const struct rk_part *part, bool last)
 	return RK_OK;
 }
 
+void
+stream_sent_all(struct rk_stream *s)
+{
+	s->out_ended = true;
+	s->starved = false; /* `writable` would be no use */
+	stream_wait(s, false);
+}
+
 enum rk_err
 rk_stream_send(struct rk_stream *s, const struct rk_part *part)
 {
@@ -82,7 +90,8 @@ rk_stream_send(struct rk_stream *s, const struct rk_part *part)
 	/* The first one of a server never says that it is the last. */
 	if (part->last && s->client == NULL && s->out_part == 1)
 		r = send_one(s, &nothing, true);
-	s->out_ended = part->last;
+	if (part->last)
+		stream_sent_all(s);
 	return r;
 }
 
