@@ -140,8 +140,7 @@ talk(int fd, const uint64_t seqnos[STREAMS], int64_t due[STREAMS])
 		int64_t part = roll(20) == 0 ? (int64_t)roll(4) - 2 : due[i]++;
 
 		if (type == RK_TYPE_CREDIT)
-			part = (int64_t)((uint64_t)roll(1 << 20)
-			                 << roll(44));
+			part = (int64_t)((uint64_t)roll(1 << 20) << roll(44));
 		add(&b, type, roll(30) == 0 ? 999 : seqnos[i], part,
 		    roll(5) == 0 ? roll(100000) : roll(20));
 	}
@@ -316,8 +315,7 @@ takes_nothing_new_at_the_end(void **state)
 	rpcrig_turn(c, &late.n, 1);
 	assert_int_equal(late.code, RK_EREMOTE);
 	assert_string_equal(late.text, "the server is stopping");
-	assert_int_equal(
-	    rk_server_reply(rig.server, id, NULL, "y", 1), RK_OK);
+	assert_int_equal(rk_server_reply(rig.server, id, NULL, "y", 1), RK_OK);
 	rpcrig_turn(c, &held.n, 1);
 	assert_int_equal(held.code, RK_OK);
 	rpcrig_await_stopped(&rig);

@@ -59,8 +59,8 @@ take_end(bool client)
 static bool
 sends(const struct end *e)
 {
-	return rk_stream_kind(e->s) != (e->client ? RK_STREAM_DOWN
-	                                          : RK_STREAM_UP);
+	return rk_stream_kind(e->s) !=
+	       (e->client ? RK_STREAM_DOWN : RK_STREAM_UP);
 }
 
 /* Each part says how many came before it. */
@@ -86,8 +86,8 @@ send_some(struct end *e)
 			e->last_sent = p.last;
 		}
 	}
-	assert_true(r == RK_OK || r == RK_EAGAIN || r == RK_ESTATE ||
-	            r == RK_ECLOSED);
+	assert_true(
+	    r == RK_OK || r == RK_EAGAIN || r == RK_ESTATE || r == RK_ECLOSED);
 }
 
 static void open_one(void);
@@ -206,8 +206,8 @@ open_one(void)
 		return;
 	if (roll(10) == 0)
 		req.timeout = 1 + roll(20);
-	if (rk_client_stream(w.client, kinds[roll(3)], &req, &events, e,
-	        &e->s) == RK_OK)
+	if (rk_client_stream(
+	        w.client, kinds[roll(3)], &req, &events, e, &e->s) == RK_OK)
 		w.opened++;
 	else
 		e->s = NULL;

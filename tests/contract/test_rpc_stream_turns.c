@@ -56,8 +56,8 @@ all_take_turns(void **state)
 	}
 	for (size_t i = 0; i < 3; i++) {
 		if (got[i] < total / 6)
-			fail_msg("stream %zu: %zu of %zu bytes", i, got[i],
-			    total);
+			fail_msg(
+			    "stream %zu: %zu of %zu bytes", i, got[i], total);
 	}
 	raw_close(fd);
 	buf_fini(&b);

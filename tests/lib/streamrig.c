@@ -273,7 +273,9 @@ static void
 install(struct rpcrig *r, void *arg)
 {
 	static const struct rk_method list[] = {
-		{ .name = "up", .stream = streamrig_up, .streams = RK_STREAM_UP },
+		{ .name = "up",
+		    .stream = streamrig_up,
+		    .streams = RK_STREAM_UP },
 		{ .name = "down",
 		    .stream = open_down,
 		    .streams = RK_STREAM_DOWN },

@@ -12,7 +12,10 @@
 #include "rpc/frame.h"
 #include "rpc/msg.h"
 
-#define STR(s) { s, sizeof(s) - 1 }
+#define STR(s)                   \
+	{                        \
+		s, sizeof(s) - 1 \
+	}
 
 static const struct rk_arg args[] = {
 	{ STR("k"), STR("v") },
