@@ -245,6 +245,8 @@ reason(int errnum)
 	case EDQUOT:
 	case EFBIG:
 		return "no space is left for it";
+	case EAGAIN:
+		return "another program has it";
 	case EBUSY:
 		return "another transfer of this file is under way";
 	case EEXIST:

@@ -11,6 +11,17 @@
 #include "base/str.h"
 
 #define ALWAYS (O_CLOEXEC | O_NOFOLLOW)
+#define TRIES 100
+
+/* Those of Unicode's first 256 characters, in UTF-8. */
+static bool
+is_control(const char *p, size_t len)
+{
+	const unsigned char *u = (const unsigned char *)p;
+
+	return u[0] < ' ' || u[0] == 0x7f ||
+	       (len > 1 && u[0] == 0xc2 && u[1] < 0xa0);
+}
 
 /* One part between slashes. */
 static const char *
@@ -36,7 +47,7 @@ fs_name_fault(const char *name, size_t len)
 	if (!str_is_utf8(p, len))
 		return "the name is not UTF-8";
 	for (size_t i = 0; i < len; i++) {
-		if ((unsigned char)p[i] < ' ' || p[i] == 0x7f)
+		if (is_control(p + i, len - i))
 			return "the name has a control character in it";
 	}
 	while (why == NULL) {
@@ -100,12 +111,16 @@ fs_open_beneath(int dir, const char *path, int flags, mode_t mode, int *fd)
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
 		           RESOLVE_NO_MAGICLINKS,
 	};
+	int tries = 0;
 	long r;
 
+	/* Again: something was renamed meanwhile; or, with O_NONBLOCK, another
+	 * program has a lease on the file, and may keep it for long. */
 	*fd = -1;
 	do {
 		r = syscall(SYS_openat2, dir, path, &how, sizeof(how));
-	} while (r < 0 && (errno == EINTR || errno == EAGAIN));
+	} while (
+	    r < 0 && (errno == EINTR || (errno == EAGAIN && ++tries < TRIES)));
 	if (r >= 0) {
 		*fd = (int)r;
 		return 0;

@@ -36,6 +36,7 @@ names() {
 	hostile sub/ 'empty part'
 	hostile '' 'empty'
 	hostile "$(printf 'a\nb')" 'control character'
+	hostile "$(printf 'a\302\23331m')" 'control character'
 	hostile "$(printf 'a\377b')" 'not UTF-8'
 	hostile "$(printf '%0300d' 0)" 'too long'
 	hostile "$(printf '%01100d' 0)" 'too long'

@@ -6,8 +6,10 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -104,7 +106,7 @@ test_names(void **state)
 		"gr\303\274n" };
 	static const char *const bad[] = { "", "/", "/a", "a/", "a//b", ".",
 		"..", ".a", "a/../b", "a/.b", "a\nb", "a\177", "\033[2J",
-		"a\377" };
+		"a\377", "\302\23331m", "a/b\302\205" };
 	char name[NAME_MAX + 3];
 
 	(void)state;
@@ -121,6 +123,31 @@ test_names(void **state)
 	assert_non_null(fs_name_fault(name, NAME_MAX + 3));
 }
 
+/* Asked not to wait, it does not try for as long as the holder of a lease may
+ * take to let go of it. */
+static void
+test_lease(void **state)
+{
+	int held = openat(dir, "file", O_RDWR | O_CLOEXEC);
+	int fd;
+
+	(void)state;
+	assert_true(held >= 0);
+	assert_int_not_equal(signal(SIGIO, SIG_IGN), SIG_ERR);
+	if (fcntl(held, F_SETLEASE, F_WRLCK) != 0) {
+		assert_int_equal(close(held), 0);
+		skip();
+	}
+	(void)alarm(20); /* it would try for 45 seconds */
+	assert_int_equal(
+	    fs_open_beneath(dir, "file", O_RDONLY | O_NONBLOCK, 0, &fd),
+	    EAGAIN);
+	assert_int_equal(fd, -1);
+	(void)alarm(0);
+	assert_int_equal(fcntl(held, F_SETLEASE, F_UNLCK), 0);
+	assert_int_equal(close(held), 0);
+}
+
 int
 main(void)
 {
@@ -128,6 +155,7 @@ main(void)
 		cmocka_unit_test(test_kernel),
 		cmocka_unit_test(test_walk),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_lease),
 	};
 
 	return cmocka_run_group_tests_name("beneath", tests, setup, teardown);
