@@ -12,6 +12,7 @@
 #include "base/str.h"
 
 #define OPEN_TRIES 10
+#define PRIVATE 0600
 
 /* Is the name still that of the file that is open?  Between opening and
  * locking, its writer may have finished or dropped it. */
@@ -30,7 +31,7 @@ open_locked(struct partial *p, struct stat *st)
 	const int flags =
 	    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 
-	p->fd = openat(p->dir, p->temp, flags, 0600);
+	p->fd = openat(p->dir, p->temp, flags, PRIVATE);
 	if (p->fd < 0)
 		return errno;
 	if (fstat(p->fd, st) != 0)
@@ -157,11 +158,14 @@ partial_finish(struct partial *p, const char *name, bool replace, mode_t mode)
 	int e;
 
 	/* The last bytes may have been zeros. */
-	if (ftruncate(p->fd, (off_t)p->at) != 0 || fchmod(p->fd, mode) != 0 ||
-	    fsync(p->fd) != 0)
+	if (ftruncate(p->fd, (off_t)p->at) != 0 || fsync(p->fd) != 0 ||
+	    fchmod(p->fd, mode) != 0)
 		return errno;
-	if ((e = name_it(p, name, replace)) != 0)
+	if ((e = name_it(p, name, replace)) != 0) {
+		(void)fchmod(p->fd, PRIVATE); /* as it was made */
 		return e;
+	}
+	(void)fsync(p->fd); /* the mode; what matters is on the disk */
 	close_fd(p);
 	/* Some file systems cannot sync a folder, and say EINVAL. */
 	if (fsync(p->dir) != 0 && errno != EINVAL && errno != EBADF)

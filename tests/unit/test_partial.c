@@ -158,6 +158,28 @@ replaces_when_told(void **state)
 	check_file("old", "new", 3, 0600);
 }
 
+/* What could not get its name is as private as before, and can be opened again
+ * whatever the mode was to be. */
+static void
+stays_private_without_a_name(void **state)
+{
+	struct partial p;
+	struct stat st;
+
+	(void)state;
+	make_file("taken", "old", 3);
+	assert_int_equal(partial_open(&p, dir, ".t"), 0);
+	assert_int_equal(partial_write(&p, "new", 3), 0);
+	assert_int_equal(partial_finish(&p, "taken", false, 0444), EEXIST);
+	partial_keep(&p);
+	assert_int_equal(fstatat(dir, ".t", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(partial_open(&p, dir, ".t"), 0);
+	take_all(&p);
+	assert_int_equal(partial_finish(&p, "taken", true, 0444), 0);
+	check_file("taken", "new", 3, 0444);
+}
+
 static void
 wants_a_plain_file(void **state)
 {
@@ -294,6 +316,7 @@ main(void)
 		cmocka_unit_test(begins_again),
 		cmocka_unit_test(is_one_writers),
 		cmocka_unit_test(replaces_when_told),
+		cmocka_unit_test(stays_private_without_a_name),
 		cmocka_unit_test(wants_a_plain_file),
 		cmocka_unit_test(keeps_holes),
 		cmocka_unit_test(reads_in_pieces),
