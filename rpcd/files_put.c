@@ -273,9 +273,33 @@ check_request(struct transfer *t, const struct rk_args *args)
 	    fstatat(t->dir, t->base, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    !S_ISREG(st.st_mode))
 		return "it is not a plain file";
-	if (!has_room(t, t->size == RK_NEVER ? 0 : t->size))
-		return "no space is left for it";
 	return NULL;
+}
+
+/* Open what will be the file, and look how much of it is there.  False: it
+ * failed, and t is gone. */
+static bool
+open_temp(struct transfer *t, const struct rk_args *args)
+{
+	struct partial *in = &t->file.in;
+	char temp[NAME_MAX + 1];
+	int e;
+
+	name_temp(t, temp);
+	e = partial_open(in, t->dir, temp);
+	t->open = e == 0;
+	/* What is longer than the file is not its beginning. */
+	if (e == 0 &&
+	    (in->found > t->size || files_arg_is(args, "resume", "no")))
+		e = partial_restart(in);
+	if (e != 0) {
+		fail(t, "cannot write it", e, false);
+		return false;
+	}
+	if (has_room(t, t->size == RK_NEVER ? 0 : t->size - in->found))
+		return true;
+	fail(t, "no space is left for it", 0, true);
+	return false;
 }
 
 void
@@ -285,9 +309,7 @@ files_put(struct rk_stream *s, void *arg)
 		.ended = on_ended };
 	struct transfer *t = files_begin(s, arg, "put", "file");
 	const struct rk_args *args;
-	char temp[NAME_MAX + 1];
 	const char *why;
-	int e;
 
 	if (t == NULL)
 		return;
@@ -296,15 +318,8 @@ files_put(struct rk_stream *s, void *arg)
 		files_fail(t, why, 0);
 		return;
 	}
-	name_temp(t, temp);
-	e = partial_open(&t->file.in, t->dir, temp);
-	t->open = e == 0;
-	if (e == 0 && files_arg_is(args, "resume", "no"))
-		e = partial_restart(&t->file.in);
-	if (e != 0) {
-		fail(t, "cannot write it", e, false);
+	if (!open_temp(t, args))
 		return;
-	}
 	if (files_watch(t, on_stall) != RK_OK) {
 		fail(t, "out of memory", 0, true);
 		return;

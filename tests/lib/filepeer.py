@@ -2,6 +2,8 @@
 """A peer of file services that does not play by their rules.
 
 usage: filepeer.py put PORT METHOD     ask in wrong ways; a line a case
+       filepeer.py leave PORT METHOD NAME FILE COUNT
+                                      put the first bytes of FILE, and go
        filepeer.py get PORTFILE CASE   answer one download in a wrong way
 """
 import hashlib
@@ -94,6 +96,24 @@ def put_case(port, method, what, args, parts, early=False):
     sock.close()
 
 
+def leave(port, method, name, data):
+    """Send data as what a file begins with, and go when it has arrived."""
+    sock = socket.create_connection(("127.0.0.1", port), PATIENCE)
+    sock.settimeout(PATIENCE)
+    stream = sock.makefile("rb")
+    sock.sendall(frame(3, 0, b"", {"file": name}, method))
+    got = wait(stream, (109, 101))
+    if got is None or got["hdr"]["Typ_zid10_rct"] != 109:
+        sys.exit("no offer: %s" % (got or {}).get("JobErrs_zid02_str"))
+    for i, at in enumerate(range(0, len(data), 65536)):
+        sock.sendall(frame(106, i + 1, data[at:at + 65536],
+                           {} if i else {"offset": "0"}, method))
+    sock.shutdown(socket.SHUT_WR)
+    while stream.read(4096):
+        pass
+    sock.close()
+
+
 def put(port, method):
     def case(what, parts, early=False, **args):
         args.setdefault("file", "raw-" + what.replace(" ", "-"))
@@ -121,6 +141,9 @@ def put(port, method):
     case("longer", [(107, TEN, whole)], size="9")
     case("shorter", [(107, TEN, whole)], size="11")
     case("again", [(107, TEN, whole)], file="raw-good")
+    leave(port, method, "raw-left", TEN)
+    case("left is longer", [(107, TEN, dict(whole, offset="10"))],
+         file="raw-left", size="5")
 
 
 # ---- wrong servers ----
@@ -135,6 +158,9 @@ SERVERS = {
               ANSWER],
     "offset": [(109, TEN, {"offset": "3", "size": "13"}),
                (111, b"", {"blake2b": blake2b(TEN)}), ANSWER],
+    "endless": [(109, TEN, {"offset": "0", "size": "15"}), (109, TEN, {})],
+    "less": [(109, TEN, {"offset": "0", "size": "11"}),
+             (111, b"", {"blake2b": blake2b(TEN)}), ANSWER],
     "short": [(109, TEN, {"pathsize": "11"}), (111, b"", {}), ANSWER],
     "blake3": [(109, TEN, {"blake3": "blake3.33B-no"}), (111, b"", {}),
                ANSWER],
@@ -172,5 +198,9 @@ def get(portfile, case):
 if __name__ == "__main__":
     if sys.argv[1] == "put":
         put(int(sys.argv[2]), sys.argv[3])
+    elif sys.argv[1] == "leave":
+        with open(sys.argv[5], "rb") as whole_file:
+            leave(int(sys.argv[2]), sys.argv[3], sys.argv[4],
+                  whole_file.read(int(sys.argv[6])))
     else:
         get(sys.argv[2], sys.argv[3])

@@ -1,0 +1,105 @@
+#!/bin/sh
+# Disks that are full: a small file system of the daemon's own, and /dev/full.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+# Functions are called by name.
+# shellcheck disable=SC2119,SC2154,SC2317
+set -u
+# shellcheck source=tests/lib/rpcd.sh
+. "${SRC_DIR:?}/tests/lib/rpcd.sh"
+# shellcheck source=tests/lib/files.sh
+. "$SRC_DIR/tests/lib/files.sh"
+
+to_server() {
+	timeout 60 "$rpcsh" -s "$(url tcp)" "$@"
+}
+
+by() {
+	to_server "$@"
+}
+
+# ---- a small disk ----
+
+# As the daemon sees it: in its own name space.
+seen() {
+	ls -A "/proc/$daemon/root$tmp/root"
+}
+
+small_disk() {
+	cat >own <<-END
+		#!/bin/sh
+		mount -t tmpfs -o size=8M none "$tmp/root" || exit 1
+		exec "$rpcd" "\$@"
+	END
+	chmod +x own
+	cat >within <<-END
+		#!/bin/sh
+		exec unshare $1 "$tmp/own" "\$@"
+	END
+	chmod +x within
+	real=$rpcd
+	rpcd=$tmp/within
+	start 1 -f room.conf
+	result $? 'the daemon starts on a small disk'
+	rpcd=$real
+	bytes 6000000 >six
+	bytes 9000000 >nine
+	timeout 60 python3 "$SRC_DIR/tests/lib/filepeer.py" leave \
+		"$(url tcp | sed 's/.*://')" docs.put six six 4000000 2>err
+	result $? 'four of six megabytes are there'
+	want 0 'the rest needs no more than its own room' \
+		by put docs.put six
+	has err 'continued at [1-9]' 'and goes on'
+	want 0 'it is whole' by get docs.get six --out six2
+	same six six2 'with the same bytes'
+	want 3 'a file larger than what is free' by put docs.put nine
+	has err 'no space is left for it' 'says so'
+	# Of unknown size: only writing tells.
+	by put docs.put - --as nine <nine >out 2>err
+	[ $? = 3 ] && grep -q 'no space is left for it' err
+	result $? 'and a stream of bytes that is'
+	[ "$(seen)" = six ]
+	result $? 'nothing is left of it'
+	stop
+	result $? 'the daemon ends well'
+}
+
+# ---- the client's side ----
+
+# told COMMAND...: standard output is full; one line says so.
+told() {
+	by "$@" </dev/null >/dev/full 2>err
+	[ $? = 1 ] && [ "$(wc -l <err)" = 1 ] &&
+		grep -q 'No space left on device' err
+}
+
+full_output() {
+	start 1 -f room.conf
+	result $? 'the daemon starts'
+	bytes 3000000 >root/long
+	echo short >root/short
+	check 'a long file to a full standard output' \
+		told get docs.get long --out -
+	check 'a short one' told get docs.get short --out -
+	stop
+	result $? 'the daemon ends well'
+}
+
+mkdir root
+cat >room.conf <<-END
+	listen = tcp:127.0.0.1:0
+	[files docs]
+	root = $tmp/root
+	put = yes
+	get = yes
+	min-free = 0
+END
+full_output
+rm -f root/*
+if unshare -m mount -t tmpfs none "$tmp/root" 2>/dev/null; then
+	small_disk -m
+elif unshare -rm mount -t tmpfs none "$tmp/root" 2>/dev/null; then
+	small_disk -rm
+else
+	ok 'a small disk # SKIP no file systems can be mounted here'
+fi
+plan
