@@ -9,7 +9,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -171,7 +173,7 @@ take_first(struct get *g, const struct rk_part *part)
 	if (!transfer_number(part, "size", &g->size) &&
 	    !transfer_number(part, "pathsize", &g->size))
 		g->size = PROGRESS_UNKNOWN;
-	if (at != 0 && (g->to_stdout || at != g->in.at))
+	if (at != 0 && (g->to_stdout || at != g->in.at || at > g->size))
 		return transfer_local(x, RK_EPROTO, 0,
 		    "the server goes on where nobody asked it to");
 	if (at == 0 && !g->to_stdout && g->in.at > 0)
@@ -205,6 +207,18 @@ check_part(struct get *g, const struct rk_part *part)
 	                 "a part's checksum is not that of what came");
 }
 
+/* Told here; what is still in its buffer is of no use. */
+static enum rk_err
+stdout_failed(struct get *g, int errnum)
+{
+	if (errnum == EPIPE)
+		out_die_of(SIGPIPE);
+	__fpurge(stdout);
+	clearerr(stdout);
+	return transfer_local(
+	    &g->x, RK_EIO, errnum, "cannot write to standard output");
+}
+
 static enum rk_err
 write_part(struct get *g, const struct rk_part *part)
 {
@@ -212,14 +226,17 @@ write_part(struct get *g, const struct rk_part *part)
 	size_t n;
 	int e;
 
+	if (p.len > g->size - g->x.bytes)
+		return transfer_local(&g->x, RK_EDAMAGED, 0,
+		    "more comes than the %" PRIu64 " bytes that were announced",
+		    g->size);
 	if (g->to_stdout) {
 		crypt_sum_update(&g->sum, p.ptr, p.len);
-		out_bytes(&g->x.o, p.ptr, p.len);
 		g->x.bytes += p.len;
-		return ferror(stdout) == 0
-		           ? RK_OK
-		           : transfer_local(&g->x, RK_EIO, 0,
-		                 "cannot write to standard output");
+		errno = 0;
+		out_bytes(&g->x.o, p.ptr, p.len);
+		e = errno;
+		return ferror(stdout) == 0 ? RK_OK : stdout_failed(g, e);
 	}
 	for (; p.len > 0; p.ptr += n, p.len -= n) {
 		n = p.len < PARTIAL_PIECE ? p.len : PARTIAL_PIECE;
@@ -270,7 +287,7 @@ check_whole(struct get *g)
 	if (g->summed && strcmp(g->told, x->sum) != 0)
 		return transfer_local(
 		    x, RK_EDAMAGED, 0, "the checksum is not that of what came");
-	if (!g->summed && g->size != PROGRESS_UNKNOWN && x->bytes != g->size)
+	if (g->size != PROGRESS_UNKNOWN && x->bytes != g->size)
 		return transfer_local(x, RK_EPROTO, 0,
 		    "%" PRIu64 " bytes came, not %" PRIu64, x->bytes, g->size);
 	return RK_OK;
@@ -284,10 +301,7 @@ store(struct get *g)
 
 	(void)umask(mask);
 	if (g->to_stdout)
-		return out_flush(&g->x.o) == RK_OK
-		           ? RK_OK
-		           : transfer_local(&g->x, RK_EIO, 0,
-		                 "cannot write to standard output");
+		return fflush(stdout) == 0 ? RK_OK : stdout_failed(g, errno);
 	e = partial_finish(&g->in, g->base, args_flag(g->x.a, "force"),
 	    (mode_t)(0666 & ~mask));
 	return e == 0 ? RK_OK : disk_failed(g, e);

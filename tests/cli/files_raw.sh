@@ -38,6 +38,7 @@ clients() {
 	said longer 'longer than was said'
 	said shorter 'shorter than was said'
 	said again 'there is such a file already'
+	said 'left is longer' 'does not say where it belongs'
 	[ "$(cat root/raw-good root/raw-good-in-parts)" = \
 		01234567890123456789 ]
 	result $? 'what was right is there'
@@ -67,6 +68,10 @@ servers() {
 	result $? 'what is damaged is not kept'
 	served nosum 1 'without its checksum'
 	served offset 1 'goes on where nobody asked it to'
+	served endless 10 'more comes than the 15 bytes that were announced'
+	[ ! -e .got.rpcsh-part ]
+	result $? 'what has no end is not kept'
+	served less 1 '10 bytes came, not 11'
 	served short 1 '10 bytes came, not 11'
 	served blake3 10 "a part's checksum"
 	served half 4 'closed by the peer'
