@@ -12,7 +12,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define ASK_ROOM_EVERY ((uint64_t)16 << 20)
+#define ASK_ROOM_EVERY ((uint64_t)1 << 20)
 #define FLUSH_EVERY ((uint64_t)8 << 20)
 #define SHOWN 200
 

@@ -54,11 +54,19 @@ small_disk() {
 	want 3 'a file larger than what is free' by put docs.put nine
 	has err 'no space is left for it' 'says so'
 	# Of unknown size: only writing tells.
-	by put docs.put - --as nine <nine >out 2>err
+	bytes 9000000 | by put docs.put - --as nine >out 2>err
 	[ $? = 3 ] && grep -q 'no space is left for it' err
 	result $? 'and a stream of bytes that is'
 	[ "$(seen)" = six ]
 	result $? 'nothing is left of it'
+	rm "/proc/$daemon/root$tmp/root/six"
+	# What shall stay free does, whether the size is known or not.
+	bytes 6000000 | by put most.put - --as six >out 2>err
+	[ $? = 3 ] && grep -q 'no space is left for it' err
+	result $? 'a stream of bytes leaves free what it is to leave'
+	want 3 'and so does a file' by put most.put six
+	[ -z "$(seen)" ]
+	result $? 'nothing is left of them'
 	stop
 	result $? 'the daemon ends well'
 }
@@ -92,6 +100,10 @@ cat >room.conf <<-END
 	put = yes
 	get = yes
 	min-free = 0
+	[files most]
+	root = $tmp/root
+	put = yes
+	min-free = 4M
 END
 full_output
 rm -f root/*
