@@ -23,6 +23,7 @@ clients() {
 	said good fine
 	said 'good in parts' fine
 	said early 'does not say where it belongs'
+	said 'early and long' 'does not say where it belongs'
 	said 'no file' 'no file is named'
 	said nul 'control character'
 	said 'size of words' 'its size is no number'

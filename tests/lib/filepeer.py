@@ -77,13 +77,12 @@ def wait(stream, kinds):
             return got
 
 
-def put_case(port, method, what, args, parts, early=False):
+def put_case(port, method, what, args, parts, early=b""):
     """Open, wait for the offer, send, and print how it ended."""
     sock = socket.create_connection(("127.0.0.1", port), PATIENCE)
     sock.settimeout(PATIENCE)
     stream = sock.makefile("rb")
-    payload = b"early" if early else b""
-    sock.sendall(frame(3, 0, payload, args, method))
+    sock.sendall(frame(3, 0, early, args, method))
     got = None
     if not early:
         got = wait(stream, (109, 101))
@@ -115,7 +114,7 @@ def leave(port, method, name, data):
 
 
 def put(port, method):
-    def case(what, parts, early=False, **args):
+    def case(what, parts, early=b"", **args):
         args.setdefault("file", "raw-" + what.replace(" ", "-"))
         args = {k: v for k, v in args.items() if v is not None}
         put_case(port, method, what, args, parts, early)
@@ -125,7 +124,10 @@ def put(port, method):
     case("good", [(107, TEN, whole)])
     case("good in parts", [(106, TEN[:3], zero), (106, TEN[3:], {}),
                            (107, b"", {"blake2b": blake2b(TEN)})], size="10")
-    case("early", [], early=True)
+    case("early", [], early=b"early")
+    # It waits until the server has looked at what it has; so large, its
+    # memory is kept for the next.
+    case("early and long", [], early=bytes(60000))
     case("no file", [], file=None)
     case("nul", [], file="a\0b")
     case("size of words", [], size="ten")
