@@ -52,6 +52,7 @@ chan_settle(struct rk_chan *c)
 	loop_hook_remove(c->loop, &c->hook);
 	chan_drop_in(c);
 	chan_drop_out(c);
+	chan_discharge(&c->charge);
 	free(c->type);
 	free(c);
 }

@@ -91,6 +91,7 @@ begin(struct chan_link *l, struct rk_chan *c, const struct chan_frame *f,
 		return err_set(err, r, "%s", rk_err_text(r));
 	c->partial->counted = true;
 	c->unread += c->partial->cost;
+	chan_charge(&c->partial->charge, l->hold, c->partial->cost);
 	return take_ends(l, f, c->partial, err);
 }
 
@@ -131,9 +132,14 @@ on_data(struct chan_link *l, struct rk_chan *c, const struct chan_frame *f,
 		r = buf_put(&c->partial->data, f->data.ptr, f->data.len);
 		if (r != RK_OK)
 			return err_set(err, r, "%s", rk_err_text(r));
+		chan_charge(&c->partial->charge, l->hold, f->data.len);
 	}
 	if (f->flags & CHAN_LAST)
 		deliver(c);
+	if (l->hold->sum > l->max_waiting)
+		return err_set(err, RK_ELIMIT,
+		    "channels: more than %zu bytes wait to be read",
+		    l->max_waiting);
 	return RK_OK;
 }
 

@@ -25,6 +25,20 @@ struct chan_link;
 TAILQ_HEAD(chan_list, rk_chan);
 TAILQ_HEAD(chan_queue, chan_msg);
 
+/*
+ * What a peer made this program hold by way of a link: it is counted until it
+ * is gone, wherever it has got to, and when the link has gone, too.
+ */
+struct chan_hold {
+	size_t refs;
+	size_t sum;
+};
+/* A share of it. */
+struct chan_charge {
+	struct chan_hold *hold; /* NULL: none */
+	size_t n;
+};
+
 struct chan_msg {
 	TAILQ_ENTRY(chan_msg) link;
 	struct buf data;
@@ -32,6 +46,7 @@ struct chan_msg {
 	size_t got;   /* bytes of it that have come over the link */
 	bool begun;   /* its first piece has left */
 	bool counted; /* it came over the link of the end it is in */
+	struct chan_charge charge;
 	size_t n_ends;
 	struct rk_chan *ends[];
 };
@@ -93,6 +108,8 @@ struct rk_chan {
 	/* Of BROKEN. */
 	enum rk_err code;
 	char text[RK_CHAN_REASON_MAX + 1]; /* escaped */
+
+	struct chan_charge charge; /* the peer made it */
 };
 
 /* How many a turn passes on or delivers of one end. */
@@ -128,6 +145,20 @@ void chan_deafen(struct rk_chan *c);
 void chan_close_silent(struct rk_chan *c);
 /* The other end does not read, or cannot: drop what would go there. */
 void chan_stop(struct rk_chan *c);
+
+/* ---- chan_hold.c: what a peer makes us hold ---- */
+
+RK_MUST enum rk_err chan_hold_new(struct chan_hold **out);
+/* The link's own part; NULL is allowed. */
+void chan_hold_release(struct chan_hold *h);
+/* So much more. */
+void chan_charge(struct chan_charge *c, struct chan_hold *h, size_t n);
+/* It is gone. */
+void chan_discharge(struct chan_charge *c);
+/* What a link may hold that is not told. */
+size_t chan_hold_default(uint32_t window, uint32_t max_channels);
+/* What it must be able to hold. */
+size_t chan_hold_least(uint32_t window, uint32_t max_channels);
 
 /* ---- chan_msg.c: messages ---- */
 
@@ -167,6 +198,8 @@ struct chan_link {
 	bool server;     /* ids of ours are even */
 	uint32_t window; /* what we let come */
 	uint32_t max_channels;
+	size_t max_waiting;
+	struct chan_hold *hold;
 	uint32_t peer_window; /* and the peer */
 	uint32_t peer_max;
 	bool hello_due;
@@ -194,8 +227,8 @@ RK_MUST enum rk_err chan_link_init(struct chan_link *l, struct rk_loop *loop,
 void chan_link_fail(struct chan_link *l, const struct rk_error *why);
 void chan_link_fini(struct chan_link *l); /* after it has failed or is over */
 /*
- * The peer's next part.  RK_EPROTO, RK_EINVAL (another type), RK_ENOMEM: with
- * the reason; the link is to fail.
+ * The peer's next part.  RK_EPROTO, RK_EINVAL (another type), RK_ELIMIT,
+ * RK_ENOMEM: with the reason; the link is to fail.
  */
 RK_MUST enum rk_err chan_feed(
     struct chan_link *l, struct rk_bytes part, struct rk_error *err);

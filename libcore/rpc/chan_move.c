@@ -118,6 +118,7 @@ chan_import(struct chan_link *l, const struct chan_end *e, struct rk_chan **out)
 	}
 	c->credit = l->peer_window;
 	c->carried = true;
+	chan_charge(&c->charge, l->hold, RK_CHAN_END_COST);
 	if (e->flags & CHAN_END_SILENT) {
 		c->tx = CHAN_FINISHED;
 		c->tx_done = true;

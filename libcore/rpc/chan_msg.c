@@ -52,6 +52,7 @@ empty(struct chan_msg *m, struct doom *d)
 	}
 	m->n_ends = 0;
 	buf_fini(&m->data);
+	chan_discharge(&m->charge);
 }
 
 static void

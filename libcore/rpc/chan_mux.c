@@ -289,10 +289,14 @@ chan_link_init(struct chan_link *l, struct rk_loop *loop, bool server,
 		l->window = RK_CHAN_WINDOW;
 	if (l->max_channels == 0)
 		l->max_channels = RK_CHAN_CHANNELS;
+	l->max_waiting = conf->max_waiting != 0
+	                     ? conf->max_waiting
+	                     : chan_hold_default(l->window, l->max_channels);
 	*first = NULL;
 	if ((l->type = strdup(conf->type)) == NULL)
 		return RK_ENOMEM;
-	if ((r = chan_new(loop, RK_CHAN_MESSAGES, type, first)) == RK_OK &&
+	if ((r = chan_hold_new(&l->hold)) == RK_OK &&
+	    (r = chan_new(loop, RK_CHAN_MESSAGES, type, first)) == RK_OK &&
 	    (r = chan_link_add(l, *first, 0)) == RK_OK) {
 		(*first)->credit = RK_CHAN_WINDOW_MIN; /* so much has anybody */
 		(*first)->owned = true;
@@ -347,6 +351,8 @@ void
 chan_link_fini(struct chan_link *l)
 {
 	idmap_fini(&l->ids);
+	chan_hold_release(l->hold);
+	l->hold = NULL;
 	free(l->type);
 	l->type = NULL;
 }

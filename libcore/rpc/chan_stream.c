@@ -227,6 +227,20 @@ static const struct rk_stream_events events = {
 /* ---- opening ---- */
 
 static bool
+may_wait(const struct rk_chan_conf *conf)
+{
+	uint32_t window = conf->window;
+	uint32_t channels = conf->max_channels;
+
+	if (window == 0)
+		window = RK_CHAN_WINDOW;
+	if (channels == 0)
+		channels = RK_CHAN_CHANNELS;
+	return conf->max_waiting == 0 ||
+	       conf->max_waiting >= chan_hold_least(window, channels);
+}
+
+static bool
 is_valid(const struct rk_chan_conf *conf)
 {
 	return conf != NULL && conf->size == sizeof(*conf) &&
@@ -236,7 +250,8 @@ is_valid(const struct rk_chan_conf *conf)
 	                                 conf->window <= RK_CHAN_WINDOW_MAX)) &&
 	       (conf->max_channels == 0 ||
 	           (conf->max_channels >= RK_CHAN_ENDS_MAX &&
-	               conf->max_channels <= RK_CHAN_CHANNELS_MAX));
+	               conf->max_channels <= RK_CHAN_CHANNELS_MAX)) &&
+	       may_wait(conf);
 }
 
 /* Where TLS would say that the peer is rpckit, it does not.  Elsewhere the

@@ -251,7 +251,7 @@ refuses_a_wrong_conf(void **state)
 	c = rpcrig_client(&rig);
 	memset(longest, 'x', sizeof(longest));
 	longest[sizeof(longest) - 1] = '\0';
-	for (unsigned i = 0; i < 8; i++) {
+	for (unsigned i = 0; i < 9; i++) {
 		conf = work_conf;
 		if (i == 0)
 			conf.size = 0;
@@ -267,8 +267,10 @@ refuses_a_wrong_conf(void **state)
 			conf.window = RK_CHAN_WINDOW_MAX + 1;
 		else if (i == 6)
 			conf.max_channels = RK_CHAN_ENDS_MAX - 1;
-		else
+		else if (i == 7)
 			conf.max_channels = RK_CHAN_CHANNELS_MAX + 1;
+		else
+			conf.max_waiting = RK_CHAN_WINDOW + RK_CHAN_MESSAGE_MAX;
 		assert_int_equal(rk_chan_method("m", &conf, &m), RK_EINVAL);
 		assert_int_equal(
 		    rk_chan_open(c, "m", &conf, &quiet, NULL, &first),

@@ -208,6 +208,7 @@ check_link(const struct chan_link *l)
 	}
 	must(n == l->ids.count);
 	must(l->n_theirs <= l->max_channels);
+	must(l->hold->sum <= l->max_waiting);
 	must(!l->greeted || l->n_mine <= l->peer_max);
 }
 
@@ -298,6 +299,7 @@ end(struct world *w)
 		rk_chan_close(&w->hand[i].c);
 	step(w);
 	for (unsigned i = 0; i < 2; i++) {
+		must(w->link[i].hold->sum == 0);
 		chan_link_fini(&w->link[i]);
 		while (w->n_way[i] > 0)
 			free(w->way[i][--w->n_way[i]]);

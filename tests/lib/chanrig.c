@@ -169,8 +169,11 @@ chanrig_fini(struct chanrig *r)
 		chanuser_fini(&r->first[i]);
 	}
 	chanrig_step(r);
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < 2; i++) {
+		/* What came has been read, or dropped. */
+		assert_int_equal(r->link[i].hold->sum, 0);
 		chan_link_fini(&r->link[i]);
+	}
 	rk_loop_free(r->loop);
 }
 

@@ -30,6 +30,8 @@ struct rk_chan;
 #define RK_CHAN_REASON_MAX 120u     /* bytes of a reason */
 /* What a message, and each end in it, counts besides its bytes. */
 #define RK_CHAN_COST 256u
+/* And an end that the peer made, for max_waiting, as long as it is there. */
+#define RK_CHAN_END_COST 1024u
 
 /* Of struct rk_chan_conf. */
 #define RK_CHAN_WINDOW 262144u   /* the default */
@@ -91,11 +93,18 @@ struct rk_chan_conf {
 	/*
 	 * What we take: bytes of each channel before its reader has taken them
 	 * [RK_CHAN_WINDOW; one message more may come], and channels made by the
-	 * peer at a time [RK_CHAN_CHANNELS, at least RK_CHAN_ENDS_MAX].  What
-	 * a peer can make this end hold is the sum of both for each channel.
+	 * peer at a time [RK_CHAN_CHANNELS, at least RK_CHAN_ENDS_MAX].
 	 */
 	uint32_t window;
 	uint32_t max_channels;
+	/*
+	 * And what may wait to be read, of all channels together, in bytes; an
+	 * end that the peer made counts RK_CHAN_END_COST until it is gone.
+	 * Beyond it the link ends, with RK_ELIMIT.  At least a window, a
+	 * message, and max_channels such ends; [64 windows, of RK_CHAN_WINDOW
+	 * or more each, and those ends].
+	 */
+	size_t max_waiting;
 	/*
 	 * A server: somebody opened the first channel, of which this is the
 	 * callee's end; one that has no rk_chan_listen() when this returns is
