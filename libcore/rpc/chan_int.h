@@ -71,6 +71,7 @@ struct rk_chan {
 	bool carried;           /* a message, which is */
 	struct rk_chan *holder; /* in this one's queue, if sent here */
 	struct rk_chan *relay;  /* passes on what comes */
+	unsigned hops;          /* how often it was sent over links */
 	bool running;           /* inside chan_run() */
 
 	/* Where the other end is. */

@@ -66,15 +66,32 @@ join(struct rk_chan *p, struct rk_chan *e)
 	chan_wake(e);
 }
 
+/* It has been to so many programs that it goes in circles, or nearly. */
+static void
+break_off(struct rk_chan *p, struct rk_chan *e)
+{
+	static const char why[] = "an end was sent on too often";
+
+	chan_set_why(p, RK_ELIMIT, why);
+	chan_end_tx(p, CHAN_BROKEN);
+	p->deaf = true;
+	if (e->tx == CHAN_FINISHED)
+		p->rx = CHAN_FINISHED; /* nothing comes back */
+	e->owned = true;
+	rk_chan_reset(&e, RK_ELIMIT, why);
+}
+
 enum rk_err
 chan_export(
     struct chan_link *l, struct rk_chan *e, uint64_t id, struct chan_end *out)
 {
 	struct rk_str type = { e->type, strlen(e->type) };
-	bool elsewhere = e->link != NULL;
+	const bool too_often = e->hops > RK_CHAN_HOPS_MAX;
+	const bool elsewhere = e->link != NULL || too_often;
 	struct rk_chan *p = e->twin != NULL ? e->twin : e;
 	enum rk_err r;
 
+	/* A new one for the link, and e stays behind. */
 	if (elsewhere && (r = chan_new(e->loop, e->kind, type, &p)) != RK_OK)
 		return r;
 	if ((r = chan_link_add(l, p, id)) != RK_OK) {
@@ -87,10 +104,13 @@ chan_export(
 		.id = id,
 		.flags = (e->kind == RK_CHAN_BYTES ? CHAN_END_BYTES : 0) |
 		         (e->tx == CHAN_FINISHED ? CHAN_END_SILENT : 0),
+		.hops = too_often ? RK_CHAN_HOPS_MAX : e->hops,
 		.type = { p->type, type.len },
 	};
 	leave_message(e);
-	if (elsewhere)
+	if (too_often)
+		break_off(p, e);
+	else if (elsewhere)
 		join(p, e);
 	else if (p == e)
 		turn_round(e);
@@ -118,6 +138,7 @@ chan_import(struct chan_link *l, const struct chan_end *e, struct rk_chan **out)
 	}
 	c->credit = l->peer_window;
 	c->carried = true;
+	c->hops = e->hops + 1;
 	chan_charge(&c->charge, l->hold, RK_CHAN_END_COST);
 	if (e->flags & CHAN_END_SILENT) {
 		c->tx = CHAN_FINISHED;

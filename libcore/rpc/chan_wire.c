@@ -59,7 +59,8 @@ put_data(uint8_t *p, const struct chan_frame *f)
 		*p++ = (uint8_t)f->n_ends;
 	for (size_t i = 0; i < f->n_ends; i++) {
 		p = be_put64(p, f->ends[i].id);
-		*p++ = (uint8_t)f->ends[i].flags;
+		*p++ = (uint8_t)(f->ends[i].flags | f->ends[i].hops
+		                                        << CHAN_END_FLAGS);
 		p = put_text(p, f->ends[i].type);
 	}
 	p = be_put32(p, (uint32_t)f->data.len);
@@ -195,6 +196,20 @@ get_hello(struct cursor *c, struct chan_frame *f)
 }
 
 static void
+get_end(struct cursor *c, struct chan_end *e)
+{
+	unsigned flags;
+
+	e->id = take64(c);
+	flags = take8(c);
+	e->flags = flags & (CHAN_END_BYTES | CHAN_END_SILENT);
+	e->hops = flags >> CHAN_END_FLAGS;
+	check(c, e->hops <= RK_CHAN_HOPS_MAX, "an end was sent on too often");
+	e->type = take_text(c);
+	check_type(c, e->type);
+}
+
+static void
 get_data(struct cursor *c, struct chan_frame *f)
 {
 	f->flags = take8(c);
@@ -202,14 +217,8 @@ get_data(struct cursor *c, struct chan_frame *f)
 	if (f->flags & CHAN_FIRST)
 		f->n_ends = take8(c);
 	check(c, f->n_ends <= RK_CHAN_ENDS_MAX, "too many ends in a message");
-	for (size_t i = 0; c->why == NULL && i < f->n_ends; i++) {
-		f->ends[i].id = take64(c);
-		f->ends[i].flags = take8(c);
-		f->ends[i].type = take_text(c);
-		check(c, f->ends[i].flags <= (CHAN_END_BYTES | CHAN_END_SILENT),
-		    "flags unknown");
-		check_type(c, f->ends[i].type);
-	}
+	for (size_t i = 0; c->why == NULL && i < f->n_ends; i++)
+		get_end(c, &f->ends[i]);
 	f->data.len = take32(c);
 	check(c, f->data.len <= CHAN_PIECE, "a piece is too long");
 	f->data.ptr = take(c, f->data.len);

@@ -27,10 +27,12 @@ enum chan_frame_type {
 #define CHAN_LAST 2u
 #define CHAN_END_BYTES 1u  /* of kind RK_CHAN_BYTES */
 #define CHAN_END_SILENT 2u /* it has finished already */
+#define CHAN_END_FLAGS 2   /* bits; those above count the hops */
 
 struct chan_end {
 	uint64_t id;
 	unsigned flags;
+	unsigned hops; /* how often it had been sent on; RK_CHAN_HOPS_MAX */
 	struct rk_str type;
 };
 

@@ -5,7 +5,7 @@
 #include "rpc/chan_int.h"
 
 #define CHANRIG_TYPE "test first"
-#define CHANRIG_TAKEN 32
+#define CHANRIG_TAKEN 64
 
 /* Somebody who has an end, and what it was told. */
 struct chanuser {

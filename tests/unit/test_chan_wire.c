@@ -248,8 +248,9 @@ keeps_ids_in_order(void **state)
 		f = plain(CHAN_FIN, wrong[i] == 0 ? 1 : wrong[i]);
 		expect(&b, &f, "no such channel");
 	}
-	f = with_end(0, 1, 4);
-	expect(&b, &f, "flags unknown");
+	f = with_end(0, 1, 0);
+	f.ends[0].hops = RK_CHAN_HOPS_MAX + 1;
+	expect(&b, &f, "an end was sent on too often");
 	f = with_end(0, 1, 0);
 	f.ends[0].type.len = 0;
 	expect(&b, &f, "a type has no name");

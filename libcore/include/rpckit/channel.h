@@ -26,6 +26,7 @@ struct rk_chan;
 
 #define RK_CHAN_MESSAGE_MAX 262144u /* bytes of one message */
 #define RK_CHAN_ENDS_MAX 16u        /* ends sent in one message */
+#define RK_CHAN_HOPS_MAX 48u        /* times an end can be sent on */
 #define RK_CHAN_TYPE_MAX 255u       /* bytes of a type's name */
 #define RK_CHAN_REASON_MAX 120u     /* bytes of a reason */
 /* What a message, and each end in it, counts besides its bytes. */
