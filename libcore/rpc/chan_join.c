@@ -92,7 +92,9 @@ pass_in(struct joint *j)
 		r = rk_chan_write(j->c, h->bytes + h->at, h->len - h->at, &n);
 		h->at += n;
 	}
-	if (r != RK_OK && r != RK_EAGAIN)
+	if (r == RK_ENOMEM)
+		fail(j, "cannot send", ENOMEM);
+	else if (r != RK_OK && r != RK_EAGAIN)
 		end_in(j); /* nobody reads; the end tells why */
 	else if (!j->by_turns)
 		(void)want(j, h, r == RK_OK ? RK_READ : 0);
@@ -215,12 +217,13 @@ on_ended(struct rk_chan *c, const struct rk_error *why, void *arg)
 {
 	struct joint *j = arg;
 
-	(void)c;
 	j->c = NULL;
 	j->why = *why;
 	j->no_more = true;
 	end_in(j);
-	if (j->out.at == j->out.len)
+	/* With the link everything is lost: what waits for a descriptor that
+	 * may never take it, too. */
+	if (j->out.at == j->out.len || c->lost)
 		finish(j);
 }
 

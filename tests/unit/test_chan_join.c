@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -240,6 +241,90 @@ ends_with_the_link(void **state)
 	chanrig_fini(&br.r);
 }
 
+/* With the link all is lost: nobody waits for a descriptor that takes nothing,
+ * perhaps for ever. */
+static void
+waits_for_nobody_when_lost(void **state)
+{
+	const struct rk_error why = { .code = RK_ECLOSED, .text = "cut" };
+	struct bridge br;
+
+	(void)state;
+	bridge_init(&br);
+	while (fill(br.a.to_it, 1000000) > 0)
+		settle(&br);
+	for (unsigned i = 0; i < 2; i++)
+		chan_link_fail(&br.r.link[i], &why);
+	assert_int_equal(br.a.done, 1);
+	assert_int_equal(br.b.done, 1);
+	assert_int_equal(br.b.code, RK_ECLOSED);
+	assert_string_equal(br.b.text, "cut");
+	side_fini(&br.a);
+	side_fini(&br.b);
+	chanrig_fini(&br.r);
+}
+
+/* Whoever goes away at the other side of a descriptor that is not looked at,
+ * because there is nothing to do with it, costs nothing. */
+static void
+does_not_spin(void **state)
+{
+	struct bridge br;
+
+	(void)state;
+	bridge_init(&br);
+	while (fill(br.a.to_it, 1000000) > 0)
+		settle(&br);
+	drop(&br.a.to_it);   /* not read further: its window is full */
+	drop(&br.a.from_it); /* nothing to write there */
+	settle(&br);
+	assert_int_equal(br.a.done + br.b.done, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		struct pollfd p = { .fd = rk_loop_fd(br.r.loop),
+			.events = POLLIN };
+
+		assert_int_equal(poll(&p, 1, 0), 0);
+		assert_int_equal(rk_loop_wait_ms(br.r.loop), -1);
+	}
+	drop(&br.b.from_it); /* who was to read all that is gone */
+	settle(&br);
+	assert_int_equal(br.b.code, RK_EIO);
+	assert_int_equal(br.a.code, RK_EFAIL);
+	bridge_fini(&br);
+}
+
+static void
+tells_of_closed_descriptors(void **state)
+{
+	struct side s = { .in = -1, .out = -1, .to_it = -1, .from_it = -1 };
+	struct chanuser a, b;
+	struct chanrig r;
+	int from, to;
+	size_t n;
+
+	(void)state;
+	chanrig_init(&r, NULL, NULL);
+	for (unsigned i = 0; i < 2; i++) {
+		make_pipe(&from, &to);
+		assert_int_equal(close(from), 0);
+		assert_int_equal(close(to), 0);
+		chanrig_pair(&r, RK_CHAN_BYTES, "gone", &a, &b);
+		s.done = 0;
+		assert_int_equal(rk_chan_join(&b.c, i == 0 ? from : -1,
+		                     i == 0 ? -1 : to, on_done, &s),
+		    RK_OK);
+		if (i == 1)
+			assert_int_equal(rk_chan_write(a.c, "x", 1, &n), RK_OK);
+		chanrig_step(&r);
+		assert_int_equal(s.done, 1);
+		assert_int_equal(s.code, RK_EIO);
+		assert_int_equal(a.ends, 1);
+		/* Who has finished cannot say more. */
+		assert_int_equal(a.code, i == 0 ? RK_EFAIL : RK_ECLOSED);
+	}
+	chanrig_fini(&r);
+}
+
 /* Without descriptors: nothing is sent, what comes is dropped. */
 static void
 needs_no_descriptors(void **state)
@@ -349,6 +434,9 @@ main(void)
 		cmocka_unit_test(waits_for_the_reader),
 		cmocka_unit_test(ends_with_its_writer),
 		cmocka_unit_test(ends_with_the_link),
+		cmocka_unit_test(waits_for_nobody_when_lost),
+		cmocka_unit_test(does_not_spin),
+		cmocka_unit_test(tells_of_closed_descriptors),
 		cmocka_unit_test(needs_no_descriptors),
 		cmocka_unit_test(reads_files),
 		cmocka_unit_test(refuses_what_makes_no_sense),

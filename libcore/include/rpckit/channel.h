@@ -214,7 +214,8 @@ RK_API void rk_chan_reset(
  * its end (a file, a piece at a time); what arrives is written to `to`.  -1:
  * none; nothing is sent, what arrives is dropped.  The program ignores SIGPIPE.
  * done, from the loop and once: RK_OK when both directions have ended in order,
- * RK_EIO when a descriptor failed, or as `ended`.  *c is cleared, also on
+ * RK_EIO when a descriptor failed, or as `ended`, when what came before it is
+ * written; with the connection that is lost.  *c is cleared, also on
  * failure, which closes it: RK_EINVAL, RK_ENOMEM: done is not called.
  */
 RK_API RK_MUST enum rk_err rk_chan_join(struct rk_chan **c, int from, int to,
