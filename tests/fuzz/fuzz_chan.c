@@ -62,6 +62,57 @@ free_hand(struct world *w, unsigned where)
 	return NULL;
 }
 
+static void use(struct world *w, uint8_t what);
+
+/* Whatever users do, they may do inside of what they are told. */
+static void
+meddle(struct world *w)
+{
+	uint8_t what = draw(w);
+
+	if (what >= 128)
+		use(w, what);
+}
+
+static void
+take_end(struct hand *h, struct rk_chan **end)
+{
+	struct hand *g = free_hand(h->world, h->where);
+	struct rk_chan *got;
+
+	if (g == NULL)
+		return;
+	must(rk_chan_take(end, rk_chan_kind(*end), NULL, &events, g, &got,
+	         NULL) == RK_OK &&
+	     *end == NULL);
+	g->c = got;
+}
+
+static void
+use_end(struct hand *h, struct rk_chan **end)
+{
+	struct hand *over = &h->world->hand[draw(h->world) % ENDS];
+	const struct rk_chan_msg msg = { .ends = end, .n_ends = 1 };
+
+	switch (draw(h->world) % 8) {
+	case 1:
+		rk_chan_close(end);
+		break;
+	case 2:
+		rk_chan_reset(end, RK_EDENIED, "fuzz");
+		break;
+	case 3:
+		break;
+	case 4:
+		if (over->c != NULL && over->where == h->where)
+			must(rk_chan_send(over->c, &msg) != RK_OK ||
+			     *end == NULL);
+		break;
+	default:
+		take_end(h, end);
+	}
+}
+
 static void
 on_message(struct rk_chan *c, struct rk_chan_msg *msg, void *arg)
 {
@@ -69,15 +120,10 @@ on_message(struct rk_chan *c, struct rk_chan_msg *msg, void *arg)
 
 	must(h->c == c && msg->payload.len <= RK_CHAN_MESSAGE_MAX);
 	for (size_t i = 0; i < msg->n_ends; i++) {
-		struct hand *g = free_hand(h->world, h->where);
-		struct rk_chan *got;
-
-		if (g == NULL)
-			return;
-		must(rk_chan_take(&msg->ends[i], rk_chan_kind(msg->ends[i]),
-		         NULL, &events, g, &got, NULL) == RK_OK);
-		g->c = got;
+		use_end(h, &msg->ends[i]);
+		meddle(h->world);
 	}
+	meddle(h->world);
 }
 
 static void
@@ -88,8 +134,19 @@ on_readable(struct rk_chan *c, void *arg)
 	size_t n;
 
 	must(h->c == c);
-	while (rk_chan_read(c, got, sizeof(got), &n) == RK_OK)
+	while (h->c == c && rk_chan_read(c, got, sizeof(got), &n) == RK_OK) {
 		must(n > 0);
+		meddle(h->world);
+	}
+}
+
+static void
+on_writable(struct rk_chan *c, void *arg)
+{
+	struct hand *h = arg;
+
+	must(h->c == c);
+	meddle(h->world);
 }
 
 static void
@@ -99,11 +156,14 @@ on_ended(struct rk_chan *c, const struct rk_error *why, void *arg)
 
 	must(h->c == c && why->code < RK_ERR_COUNT);
 	h->c = NULL;
+	meddle(h->world);
 }
 
 static const struct rk_chan_events events = {
 	.message = on_message,
 	.readable = on_readable,
+	.writable = on_writable,
+	.eof = on_writable,
 	.ended = on_ended,
 };
 
