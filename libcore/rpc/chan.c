@@ -93,6 +93,13 @@ chan_set_why(struct rk_chan *c, enum rk_err code, const char *text)
 
 /* ---- room and credit ---- */
 
+/* A peer may grant much more than we keep for it. */
+static int64_t
+kept(const struct rk_chan *c)
+{
+	return c->credit < RK_CHAN_WINDOW ? c->credit : RK_CHAN_WINDOW;
+}
+
 size_t
 chan_room(const struct rk_chan *c)
 {
@@ -103,7 +110,7 @@ chan_room(const struct rk_chan *c)
 	if (c->twin != NULL)
 		room = RK_CHAN_WINDOW - (int64_t)c->twin->inbox_cost;
 	else if (c->link != NULL)
-		room = c->credit - (int64_t)c->outbox_cost;
+		room = kept(c) - (int64_t)c->outbox_cost;
 	return room > 0 ? (size_t)room : 0;
 }
 

@@ -148,6 +148,7 @@ begin(struct chan_link *l, struct rk_chan *c, struct chan_msg *m,
 
 	c->credit -= (int64_t)m->cost;
 	c->outbox_cost -= m->cost;
+	chan_has_room(c);
 	m->begun = true;
 	f->flags |= CHAN_FIRST;
 	for (size_t i = 0; i < m->n_ends; i++) {

@@ -1,5 +1,5 @@
-/* Channels whose client goes inside of what they call, and what a peer that
- * fills memory gets. */
+/* Channels, with and without threads, whose client goes inside of what they
+ * call, and what a peer that fills memory gets. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -52,7 +52,7 @@ bench_init(struct bench *b, const struct rk_chan_conf *c)
 {
 	const struct chan_frame hello = {
 		.type = CHAN_HELLO,
-		.window = RK_CHAN_WINDOW_MIN,
+		.window = RK_CHAN_WINDOW_MAX,
 		.max_channels = RK_CHAN_ENDS_MAX,
 		.text = { "x", 1 },
 	};
@@ -256,6 +256,39 @@ forgets_what_was_read(void **state)
 	bench_fini(&b);
 }
 
+/* A peer that grants much, and takes nothing, does not make us keep much. */
+static void
+keeps_little_to_be_sent(void **state)
+{
+	static const uint8_t bytes[10000];
+	const struct rk_chan_msg msg = { .payload = { bytes, sizeof(bytes) } };
+	struct bench b;
+	unsigned n = 0;
+	size_t sum = 0;
+
+	(void)state;
+	bench_init(&b, &conf);
+	while (rk_chan_send(b.u.c, &msg) == RK_OK) {
+		n++;
+		assert_true(n < 100);
+	}
+	assert_int_equal(n, RK_CHAN_WINDOW / chan_cost(sizeof(bytes), 0) + 1);
+	assert_int_equal(b.u.writable, 0);
+	/* What leaves makes room, credit or not. */
+	while (sum < RK_CHAN_WINDOW_MAX - RK_CHAN_WINDOW) {
+		step(&b);
+		assert_int_equal(rk_loop_step(b.loop, 0), RK_OK);
+		assert_true(b.u.writable > 0);
+		b.u.writable = 0;
+		sum += n * chan_cost(sizeof(bytes), 0);
+		n = 0;
+		while (rk_chan_send(b.u.c, &msg) == RK_OK)
+			n++;
+		assert_true(n > 0);
+	}
+	bench_fini(&b);
+}
+
 /* What is not told fits every window and number of channels. */
 static void
 allows_what_is_usual(void **state)
@@ -291,6 +324,7 @@ main(void)
 		cmocka_unit_test(counts_what_is_not_read),
 		cmocka_unit_test(counts_ends),
 		cmocka_unit_test(forgets_what_was_read),
+		cmocka_unit_test(keeps_little_to_be_sent),
 		cmocka_unit_test(allows_what_is_usual),
 	};
 
