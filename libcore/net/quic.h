@@ -70,6 +70,9 @@ RK_MUST enum rk_err quic_end_new(const struct quic_end_conf *conf,
 void quic_end_free(struct quic_end *e);
 /* Take no new peers from now on: they are told that it is busy. */
 void quic_end_deafen(struct quic_end *e);
+/* Who had more to send before its goodbye says it now: nobody may run the loop
+ * any more.  NULL is allowed. */
+void quic_end_hurry(struct quic_end *e);
 
 /*
  * Begin to connect.  The layer's handshake is RK_OK when the server has proven

@@ -313,6 +313,19 @@ quic_end_new(const struct quic_end_conf *conf, struct quic_end **out,
 }
 
 void
+quic_end_hurry(struct quic_end *e)
+{
+	struct quic_conn *c;
+
+	if (e == NULL)
+		return;
+	TAILQ_FOREACH (c, &e->conns, link)
+		quic_conn_go_on_leaving(c, true);
+	if (e->io != NULL && quic_io_flush(e->io) != RK_OK)
+		log_event(RK_LOG_DEBUG, "quic", "last packets were lost");
+}
+
+void
 quic_end_free(struct quic_end *e)
 {
 	struct quic_hello *h;
@@ -322,12 +335,9 @@ quic_end_free(struct quic_end *e)
 		return;
 	while ((h = TAILQ_FIRST(&e->hellos)) != NULL)
 		quic_hello_free(e, h);
-	TAILQ_FOREACH (c, &e->conns, link)
-		quic_conn_go_on_leaving(c, true);
+	quic_end_hurry(e);
 	while ((c = TAILQ_FIRST(&e->conns)) != NULL)
 		quic_conn_free(c);
-	if (e->io != NULL && quic_io_flush(e->io) != RK_OK)
-		log_event(RK_LOG_DEBUG, "quic", "last packets were lost");
 	loop_hook_remove(e->loop, &e->hook);
 	rk_watch_free(e->watch);
 	quic_io_free(e->io);

@@ -76,6 +76,12 @@ quic_end_deafen(struct quic_end *e)
 	(void)e;
 }
 
+void
+quic_end_hurry(struct quic_end *e)
+{
+	(void)e;
+}
+
 enum rk_err
 quic_end_dial(struct quic_end *e, struct quic_tls_ctx *ctx,
     const struct addr *remote, struct layer **out)

@@ -448,6 +448,7 @@ on_stopped(struct mail *m)
 	                                 offsetof(struct rk_server, stopped));
 
 	join_threads(s);
+	server_quic_hurry(s);
 	rk_timer_clear(s->grace);
 	rk_timer_clear(s->retry);
 	s->state = SERVER_STOPPED;

@@ -258,6 +258,8 @@ bool server_quic_has(const struct rk_server *s, const struct addr *bound);
 RK_MUST enum rk_err server_quic_take(struct admission *a, struct layer **out);
 /* The worker's thread: take no new peers. */
 void server_quic_deafen(struct worker *w);
+/* No worker's thread runs any more, and perhaps no loop: last goodbyes. */
+void server_quic_hurry(struct rk_server *s);
 void server_quic_free(struct rk_server *s);
 
 /* server_listen.c: loop 0 */

@@ -372,6 +372,17 @@ server_quic_deafen(struct worker *w)
 }
 
 void
+server_quic_hurry(struct rk_server *s)
+{
+	struct quic_ports *all;
+
+	TAILQ_FOREACH (all, &s->ports, link) {
+		for (size_t i = 0; i < all->n; i++)
+			quic_end_hurry(all->port[i].end);
+	}
+}
+
+void
 server_quic_free(struct rk_server *s)
 {
 	struct quic_ports *all;
