@@ -40,6 +40,7 @@ void
 streams_init(struct streams *t, struct rk_loop *loop)
 {
 	*t = (struct streams){ .loop = loop, .hook.fn = on_hook };
+	streams_out_init(t);
 	TAILQ_INIT(&t->all);
 	TAILQ_INIT(&t->work);
 	TAILQ_INIT(&t->wait);
@@ -57,6 +58,7 @@ streams_fini(struct streams *t)
 		stream_free(s);
 	drop_spare(t);
 	loop_hook_remove(t->loop, &t->hook);
+	loop_hook_remove(t->loop, &t->turned);
 }
 
 bool

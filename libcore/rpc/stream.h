@@ -20,6 +20,9 @@
 #define STREAMS_QUEUE_MAX (8u << 20)
 #define STREAMS_KIN_QUEUE_MAX (64u << 20)
 #define STREAMS_AHEAD (128u << 10)
+/* What streams may send in one turn of the loop, however fast it leaves: others
+ * wait for the loop. */
+#define STREAMS_TURN (256u << 10)
 
 struct stream_part; /* one that waits */
 TAILQ_HEAD(stream_parts, stream_part);
@@ -33,6 +36,8 @@ struct streams {
 	struct loop_hook hook;
 	struct rk_loop *loop;
 	struct session *session;   /* NULL: none is open */
+	size_t spent;              /* bytes that were sent in this turn */
+	struct loop_hook turned;   /* it is over */
 	struct stream_parts spare; /* memory for more of them */
 	size_t n_spare;
 	size_t queued; /* bytes of parts that wait */
@@ -125,6 +130,8 @@ bool stream_has_room(const struct rk_stream *s);
 /* Wait for the connection to have few bytes left, or no more: behind all others
  * that do, unless it is the one whose turn it is. */
 void stream_wait(struct rk_stream *s, bool on);
+/* Of what may be sent in a turn. */
+void streams_out_init(struct streams *t);
 /* Nothing more is sent, and nobody waits to send. */
 void stream_sent_all(struct rk_stream *s);
 /* What a part counts. */

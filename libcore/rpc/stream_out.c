@@ -1,12 +1,29 @@
 /* Streams: parts out, as far as credit and the connection allow. */
 #include "rpc/stream.h"
 
+static void
+on_turned(struct loop_hook *h)
+{
+	struct streams *t =
+	    (struct streams *)(void *)((char *)h -
+	                               offsetof(struct streams, turned));
+
+	t->spent = 0;
+}
+
+void
+streams_out_init(struct streams *t)
+{
+	t->turned.fn = on_turned;
+}
+
 bool
 stream_has_room(const struct rk_stream *s)
 {
 	const struct session *session = s->owner->session;
 
 	return session != NULL && s->out_used < s->out_limit &&
+	       s->owner->spent < STREAMS_TURN &&
 	       session_unsent(session) < STREAMS_AHEAD;
 }
 
@@ -59,6 +76,8 @@ send_one(struct rk_stream *s, const struct rk_part *part, bool last)
 	s->turn = false;
 	s->out_part++;
 	s->out_used += stream_cost(part->payload.len);
+	s->owner->spent += part->payload.len;
+	loop_hook_queue_next(s->owner->loop, &s->owner->turned);
 	return RK_OK;
 }
 
@@ -108,6 +127,8 @@ rk_stream_room(const struct rk_stream *s)
 	ahead = STREAMS_AHEAD - session_unsent(s->owner->session);
 	if (credit < ahead)
 		ahead = (size_t)credit;
+	if (STREAMS_TURN - s->owner->spent < ahead)
+		ahead = STREAMS_TURN - s->owner->spent;
 	return ahead < RK_STREAM_PART ? RK_STREAM_PART
 	                              : ahead - ahead % RK_STREAM_PART;
 }
