@@ -205,8 +205,8 @@ outlives_a_stop(void **state)
 	for (int i = 0; i < 50; i++)
 		streamrig_put(s, 40000, i == 49);
 	streamrig_finish(s, RK_OK, NULL);
+	rk_client_free(c); /* which says so: nobody turns its loop any more */
 	rpcrig_await_stopped(&rig);
-	rk_client_free(c);
 	rpcrig_fini(&rig);
 }
 
