@@ -15,36 +15,37 @@ usage_of_peer(const struct session_trust *t)
 	return t->server ? CHAIN_CLIENT : CHAIN_SERVER;
 }
 
+/* The certificate, then what the list of keys says of it: `ask`. */
+static enum rk_err
+judge(const struct rk_bytes *chain, size_t n, struct rk_error *err,
+    const struct session_trust *t,
+    enum rk_err (*ask)(struct rk_trust *trust, const struct rk_cert_info *info,
+        struct rk_error *err))
+{
+	struct rk_cert_info info;
+	enum rk_err r;
+
+	r = chain_check(
+	    t->ident, chain, n, usage_of_peer(t), time(NULL), &info, err);
+	if (r == RK_OK && t->trust != NULL)
+		r = ask(t->trust, &info, err);
+	return r;
+}
+
 /* What is refused in any case is refused in the handshake: the peer gets an
  * alert instead of a connection that closes. */
 enum rk_err
 session_verify(
     const struct rk_bytes *chain, size_t n, struct rk_error *err, void *arg)
 {
-	const struct session_trust *t = arg;
-	struct rk_cert_info info;
-	enum rk_err r;
-
-	r = chain_check(
-	    t->ident, chain, n, usage_of_peer(t), time(NULL), &info, err);
-	if (r == RK_OK && t->trust != NULL)
-		r = policy_foresee(t->trust, &info, err);
-	return r;
+	return judge(chain, n, err, arg, policy_foresee);
 }
 
 enum rk_err
 session_resume(
     const struct rk_bytes *chain, size_t n, struct rk_error *err, void *arg)
 {
-	const struct session_trust *t = arg;
-	struct rk_cert_info info;
-	enum rk_err r;
-
-	r = chain_check(
-	    t->ident, chain, n, usage_of_peer(t), time(NULL), &info, err);
-	if (r == RK_OK && t->trust != NULL)
-		r = policy_recall(t->trust, &info, err);
-	return r;
+	return judge(chain, n, err, arg, policy_recall);
 }
 
 enum rk_err
