@@ -97,7 +97,8 @@ check_owner(const char *path, const struct stat *st, struct rk_error *err)
 		return err_set(err, RK_EMODE,
 		    "%s: belongs to user %u, neither to us nor to root", text,
 		    (unsigned)st->st_uid);
-	if (st->st_nlink != 1)
+	/* None: another file took its name since it was opened. */
+	if (st->st_nlink > 1)
 		return err_set(err, RK_EMODE, "%s: has %ju hard links, not one",
 		    text, (uintmax_t)st->st_nlink);
 	return RK_OK;

@@ -13,7 +13,7 @@ enum fs_check {
 	FS_NO_FOLLOW = 1,  /* the last component is no symbolic link */
 	FS_PRIVATE = 2,    /* group and others have no access at all */
 	FS_NOT_SHARED = 4, /* group and others cannot write; owner us or root;
-	                     one hard link */
+	                     no second hard link */
 };
 
 /*

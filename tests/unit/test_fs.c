@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -100,6 +101,26 @@ test_links(void **state)
 	refused("file", FS_NOT_SHARED, RK_EMODE, "has 2 hard links");
 	accepted("file", FS_PRIVATE);
 }
+
+#ifdef __linux__
+/* A file that another one replaced after it was opened is still whole. */
+static void
+test_replaced(void **state)
+{
+	char path[64];
+	int fd;
+
+	(void)state;
+	scratch_make("file", "x", 0600);
+	fd = open("file", O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	scratch_make("next", "y", 0600);
+	assert_int_equal(rename("next", "file"), 0);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	accepted(path, FS_PRIVATE | FS_NOT_SHARED);
+	assert_int_equal(close(fd), 0);
+}
+#endif
 
 static void
 test_modes(void **state)
@@ -339,6 +360,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		IN_DIR(test_kinds),
 		IN_DIR(test_links),
+#ifdef __linux__
+		IN_DIR(test_replaced),
+#endif
 		IN_DIR(test_modes),
 		IN_DIR(test_owner),
 		IN_DIR(test_path_in_text_is_escaped),
