@@ -47,6 +47,9 @@ fill_settings(const struct quic_end *e, ngtcp2_settings *s)
 	s->max_stream_window = WINDOW_STREAM_MAX;
 	s->handshake_timeout = UINT64_MAX; /* the connection's own */
 	s->max_tx_udp_payload_size = PACKET_MAX;
+	/* Whatever is written confirms what came: with two, the answer to a
+	 * packet went without, and a packet of its own came behind it. */
+	s->ack_thresh = 1;
 	s->pmtud_probes = probes;
 	s->pmtud_probeslen = sizeof(probes) / sizeof(probes[0]);
 }

@@ -1,4 +1,4 @@
-/* QUIC packets spread over time, and what leaves before a goodbye. */
+/* How many QUIC packets, spread over time, and what leaves before a goodbye. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -90,6 +90,29 @@ packets_are_spread(void **state)
 	/* All that waits at once, or a few packets and then the next. */
 	assert_true(burst[1] <= 20);
 	assert_true(burst[1] * 3 < burst[0] * 2);
+}
+
+/* ---- no more than are needed ---- */
+
+/* One packet each way for each, long before an acknowledgement is late. */
+static void
+answers_confirm_what_they_answer(void **state)
+{
+	const unsigned n = 20;
+	uint64_t sent = 0;
+
+	(void)state;
+	net.echoes = true;
+	(void)begin(false);
+	for (unsigned i = 1; i <= 2 * n; i++) {
+		if (i == n + 1) /* sizes of the path are known by now */
+			sent = quicnet_stats(&net).io.sent;
+		quicnet_send(&client, 251);
+		quicnet_await(&net, &client.got, i * 251);
+	}
+	sent = quicnet_stats(&net).io.sent - sent;
+	quicnet_drain(&client);
+	assert_int_equal(sent, n);
 }
 
 /* ---- what leaves before a goodbye ---- */
@@ -211,6 +234,7 @@ main(void)
 #define ROW(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		ROW(packets_are_spread),
+		ROW(answers_confirm_what_they_answer),
 		ROW(all_leaves_before_a_goodbye),
 		ROW(faults_do_not_wait),
 		ROW(leaving_has_its_time),
