@@ -8,6 +8,8 @@
 
 #include <sodium.h>
 
+#define CHACHA_BLOCK_LEN 64
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* Fails only where the system has no randomness to give: nothing here may go
@@ -171,6 +173,19 @@ crypt_open(uint8_t *out, const void *sealed, size_t len, const void *ad,
 	        out, NULL, NULL, sealed, len, ad, ad_len, nonce, key) != 0)
 		return RK_EDAMAGED;
 	return RK_OK;
+}
+
+void
+crypt_chacha_mask(uint8_t *out, size_t len, uint32_t block,
+    const uint8_t nonce[CRYPT_CHACHA_NONCE_LEN],
+    const uint8_t key[CRYPT_KEY_LEN])
+{
+	static const uint8_t zeros[CHACHA_BLOCK_LEN];
+
+	assert(len <= sizeof(zeros));
+	crypt_setup();
+	(void)crypto_stream_chacha20_ietf_xor_ic(
+	    out, zeros, len, nonce, block, key);
 }
 
 void

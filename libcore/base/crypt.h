@@ -51,6 +51,10 @@ void crypt_xseal(uint8_t *out, const void *msg, size_t len, const void *ad,
 RK_MUST enum rk_err crypt_xopen(uint8_t *out, const void *sealed, size_t len,
     const void *ad, size_t ad_len, const uint8_t nonce[CRYPT_XCHACHA_NONCE_LEN],
     const uint8_t key[CRYPT_KEY_LEN]);
+/* The first len bytes, at most 64, of ChaCha20's block of that number. */
+void crypt_chacha_mask(uint8_t *out, size_t len, uint32_t block,
+    const uint8_t nonce[CRYPT_CHACHA_NONCE_LEN],
+    const uint8_t key[CRYPT_KEY_LEN]);
 /* X25519 (RFC 7748).  RK_EPROTO when the shared secret is all zero. */
 RK_MUST enum rk_err crypt_x25519(
     uint8_t out[32], const uint8_t secret[32], const uint8_t peer[32]);

@@ -63,11 +63,11 @@ quic_io_stats(const struct quic_io *io, struct quic_io_stats *out)
 
 /* ---- receiving ---- */
 
-/* The kernel changes lengths and flags: set all before every call. */
+/* The kernel changes lengths and flags of those it fills. */
 static void
 prepare(struct quic_io_in *in)
 {
-	for (size_t i = 0; i < IN_SLOTS; i++) {
+	for (size_t i = 0; i < in->used; i++) {
 		struct quic_io_slot *s = &in->slots[i];
 
 		s->iov.iov_base = in->data[i];
@@ -160,7 +160,12 @@ take_in(struct quic_io_mem *mem)
 	struct quic_io_in *in = mem->in;
 
 	mem->in = NULL;
-	return in != NULL ? in : malloc(sizeof(*in));
+	if (in != NULL)
+		return in;
+	in = malloc(sizeof(*in));
+	if (in != NULL)
+		in->used = IN_SLOTS;
+	return in;
 }
 
 static void
@@ -195,6 +200,8 @@ quic_io_recv(struct quic_io *io, quic_io_fn *fn, void *arg, int *sys)
 		io->stats.recv_calls++;
 		n = recvmmsg(io->fd, in->msgs, IN_SLOTS, MSG_DONTWAIT, NULL);
 	} while (n < 0 && errno == EINTR);
+	/* One behind them may have been begun. */
+	in->used = n < 0 ? 1 : n < IN_SLOTS ? (size_t)n + 1 : IN_SLOTS;
 	r = n < 0 ? judge(errno, sys) : RK_OK;
 	for (int i = 0; i < n; i++)
 		hand_out(io, in, (size_t)i, fn, arg);

@@ -28,6 +28,7 @@ struct quic_io_slot {
 
 /* One block, so large that the kernel gives its pages as they are used. */
 struct quic_io_in {
+	size_t used; /* so many slots, from the first, must be prepared */
 	struct mmsghdr msgs[IN_SLOTS];
 	struct quic_io_slot slots[IN_SLOTS];
 	uint8_t data[IN_SLOTS][IN_SLOT_LEN];

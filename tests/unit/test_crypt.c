@@ -174,6 +174,27 @@ test_chacha(void **state)
 	assert_memory_equal(back, sunscreen, SUNSCREEN_LEN);
 }
 
+/* RFC 8439 section 2.3.2; and RFC 9001, A.5, with its large number. */
+static void
+test_chacha_mask(void **state)
+{
+	struct bytes key = count(0, 32);
+	struct bytes nonce = unhex("000000090000004a00000000");
+	uint8_t out[64];
+
+	(void)state;
+	crypt_chacha_mask(out, sizeof(out), 1, nonce.p, key.p);
+	same(out,
+	    "10f1e7e4d13b5915500fdd1fa32071c4c7d1f4c733c068030422aa9ac3d46"
+	    "c4ed2826446079faa0914c2d705d98b02a2b5129cd1de164eb9cbd083e8a2"
+	    "503c4e");
+	key = unhex("25a282b9e82f06f21f488917a4fc8f1b"
+	            "73573685608597d0efcb076b0ab7a7a4");
+	nonce = unhex("41f69080575d7999c25a5bfb");
+	crypt_chacha_mask(out, 5, 0x5cd55c5e, nonce.p, key.p);
+	same(out, "aefefe7d03");
+}
+
 /* draft-irtf-cfrg-xchacha, appendix A.3.1. */
 static void
 test_xchacha(void **state)
@@ -466,6 +487,7 @@ main(void)
 		cmocka_unit_test(test_hkdf),
 		cmocka_unit_test(test_hkdf_lengths),
 		cmocka_unit_test(test_chacha),
+		cmocka_unit_test(test_chacha_mask),
 		cmocka_unit_test(test_xchacha),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_x25519),
