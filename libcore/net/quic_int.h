@@ -99,6 +99,7 @@ struct quic_conn {
 	bool leaving;      /* closed, but for what has to be sent before */
 	bool due;          /* something is to be written that cannot wait */
 	bool first;        /* the next flush is the first of this turn */
+	bool expired;      /* the library may want several packets written */
 	bool tell_room;    /* a sender waits for room, */
 	bool tell_settled; /* or for everything to be confirmed, */
 	bool tell_held;    /* or for anything to be */

@@ -42,6 +42,7 @@ expire(struct quic_conn *c)
 	uint64_t now = loop_now_ns(c->end->loop);
 	int rv = NGTCP2_ERR_IDLE_CLOSE;
 
+	c->expired = true;
 	if (now < silence_ends(c))
 		rv = ngtcp2_conn_handle_expiry(c->q, now);
 	if (rv != 0)

@@ -198,6 +198,21 @@ make_room(const struct quic_conn *c, struct batch *b)
 	return b->data != NULL;
 }
 
+/*
+ * Is a packet of n bytes the last one of the round?  It had room for any frame
+ * more, and is shorter than those that look for paths, which go alone.  Only
+ * to hear this from the library would cost another call.
+ */
+#define FRAME_LEN 256
+#define PATH_LEN 1200
+static bool
+was_last(const struct quic_conn *c, size_t n, size_t usual)
+{
+	return n < PATH_LEN && n + FRAME_LEN <= usual && c->confirmed &&
+	       !c->expired && quic_out_unsent(&c->out) == 0 &&
+	       !quic_apart_unsent(c);
+}
+
 /* whole: only full packets, the rest may still grow. */
 static void
 write_packets(struct quic_conn *c, bool whole)
@@ -231,6 +246,8 @@ write_packets(struct quic_conn *c, bool whole)
 		if (!move_on(c, &b, &ps.path, (uint8_t)pi.ecn, (size_t)n))
 			break;
 		add_packet(c, &b, &ps.path, (uint8_t)pi.ecn, (size_t)n);
+		if (was_last(c, (size_t)n, usual))
+			break;
 	}
 	send_batch(c, &b);
 	quic_conn_tell_room(c);
@@ -244,6 +261,7 @@ quic_conn_write(struct quic_conn *c)
 	c->due = false;
 	c->heard = 0;
 	write_packets(c, false);
+	c->expired = false;
 	quic_conn_go_on_leaving(c, false);
 	quic_conn_arm(c);
 }
