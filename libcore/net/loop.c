@@ -411,6 +411,12 @@ rk_loop_run(struct rk_loop *loop)
 	return r;
 }
 
+void
+loop_set_keen(struct rk_loop *loop, bool keen)
+{
+	loop->keen = keen;
+}
+
 int
 rk_loop_fd(const struct rk_loop *loop)
 {

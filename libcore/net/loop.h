@@ -74,6 +74,11 @@ void loop_buf_give(struct rk_loop *loop, struct buf *b);
 
 /* Is the loop within a turn, a callback on the stack? */
 bool loop_is_turning(const struct rk_loop *loop);
+/*
+ * The thread has nothing to do but to wait for what is about to come: a wait
+ * looks for it for up to 100 us before it sleeps, as long as that helps.
+ */
+void loop_set_keen(struct rk_loop *loop, bool keen);
 /* Read the clock now, unless a turn has: for calls from outside of turns, when
  * the last one may be long ago. */
 void loop_refresh(struct rk_loop *loop);

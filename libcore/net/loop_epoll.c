@@ -8,6 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#define LOOK_NS 100000
+#define LOOK_GAP_NS 15000 /* longer than to look takes */
+
 enum rk_err
 loop_poll_open(struct rk_loop *loop)
 {
@@ -91,6 +94,52 @@ wait_for(int fd, struct epoll_event *events, uint64_t ns)
 	    fd, events, LOOP_BATCH, ms < INT_MAX ? (int)ms : INT_MAX);
 }
 
+static uint64_t
+real_ns(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail */
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/*
+ * Look for a little while before the thread sleeps: where an answer comes
+ * within it, to be woken would take as long again.  After it was in vain, twice
+ * as many waits go by without it each time.  So it is when somebody else had to
+ * take the processor meanwhile, perhaps to answer.
+ */
+static int
+look(struct rk_loop *loop, struct epoll_event *events, uint64_t ns)
+{
+	uint64_t now, end, last;
+	int got;
+
+	if (!loop->keen || ns <= LOOK_NS)
+		return 0;
+	if (loop->look_skip > 0) {
+		loop->look_skip--;
+		return 0;
+	}
+	now = real_ns();
+	end = now + LOOK_NS;
+	do {
+		got = epoll_wait(loop->poll_fd, events, LOOP_BATCH, 0);
+		last = now;
+		now = real_ns();
+	} while (got == 0 && now < end && now - last < LOOK_GAP_NS);
+	if (got != 0 && now - last < LOOK_GAP_NS) {
+		if (last != end - LOOK_NS) /* what was there tells nothing */
+			loop->look_back /= 2;
+		return got;
+	}
+	loop->look_back = 2 * loop->look_back + 1;
+	if (loop->look_back > LOOK_SKIP_MAX)
+		loop->look_back = LOOK_SKIP_MAX;
+	loop->look_skip = loop->look_back;
+	return got;
+}
+
 enum rk_err
 loop_poll_wait(struct rk_loop *loop, uint64_t ns, size_t *n)
 {
@@ -98,7 +147,9 @@ loop_poll_wait(struct rk_loop *loop, uint64_t ns, size_t *n)
 	int got;
 
 	*n = 0;
-	got = wait_for(loop->poll_fd, events, ns);
+	got = look(loop, events, ns);
+	if (got == 0)
+		got = wait_for(loop->poll_fd, events, ns);
 	if (got < 0)
 		return errno == EINTR ? RK_OK : RK_EIO;
 	for (int i = 0; i < got; i++) {

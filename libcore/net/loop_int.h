@@ -8,8 +8,9 @@
 #include <signal.h>
 #include <stdatomic.h>
 
-#define LOOP_BATCH 256 /* events of one turn */
-#define LOOP_BLOCKS 16 /* blocks kept for loop_buf_take() */
+#define LOOP_BATCH 256     /* events of one turn */
+#define LOOK_SKIP_MAX 1000 /* waits, to one that looks in vain */
+#define LOOP_BLOCKS 16     /* blocks kept for loop_buf_take() */
 
 /* Freed in a turn: nothing is wanted of it any more, and the memory lasts to
  * the end of the turn, because events of the batch may still point to it. */
@@ -56,8 +57,11 @@ struct rk_loop {
 	bool turning;
 	bool brief; /* the last turn was of hooks only */
 	int poll_fd;
-	uint64_t now;                 /* ms */
-	uint64_t now_ns;              /* the same moment */
+	bool keen;          /* loop_set_keen() */
+	unsigned look_skip; /* so many waits before looking pays again */
+	unsigned look_back; /* how many it was the last time */
+	uint64_t now;       /* ms */
+	uint64_t now_ns;    /* the same moment */
 	uint64_t (*clock)(void *arg); /* ms; NULL: the system's */
 	void *clock_arg;
 	struct loop_event events[LOOP_BATCH];

@@ -506,8 +506,10 @@ rk_client_call(struct rk_client *c, const struct rk_request *req,
 		client_describe(c, view(req->method), reply, err);
 		return r;
 	}
+	loop_set_keen(c->loop, true);
 	while (!w.done && (r = rk_loop_step(c->loop, -1)) == RK_OK)
 		continue;
+	loop_set_keen(c->loop, false);
 	/* The loop cannot fail while its descriptors live; if it does, the
 	 * waiter must not outlive this frame. */
 	if (!w.done) {

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "net/loop.h"
+#include "net/loop_int.h"
 
 #define PAIRS 8
 
@@ -462,6 +462,43 @@ test_a_turn_inside_a_turn_is_refused(void **state)
 	rk_loop_free(loop);
 }
 
+/* ---- looking before sleeping ---- */
+
+/* It is left out more and more often while it is in vain. */
+static void
+test_looking_in_vain_becomes_rare(void **state)
+{
+	static const unsigned skips[] = { 1, 0, 3, 2, 1, 0, 7 };
+	struct rk_loop *loop = new_loop();
+	struct rk_watch *w;
+	struct seen s = { 0 };
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(rk_loop_step(loop, 1), RK_OK);
+	assert_int_equal(loop->look_back, 0);
+	loop_set_keen(loop, true);
+	for (size_t i = 0; i < sizeof(skips) / sizeof(skips[0]); i++) {
+		assert_int_equal(rk_loop_step(loop, 1), RK_OK);
+		assert_int_equal(loop->look_skip, skips[i]);
+	}
+	loop->look_back = LOOK_SKIP_MAX;
+	loop->look_skip = 0;
+	assert_int_equal(rk_loop_step(loop, 1), RK_OK);
+	assert_int_equal(loop->look_skip, LOOK_SKIP_MAX);
+	/* What is there is served. */
+	loop->look_skip = 0;
+	new_pair(fds);
+	assert_int_equal(
+	    rk_watch_new(loop, fds[0], RK_READ, on_seen, &s, &w), RK_OK);
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	assert_int_equal(rk_loop_step(loop, -1), RK_OK);
+	assert_int_equal(s.calls, 1);
+	rk_watch_free(w);
+	close_pair(fds);
+	rk_loop_free(loop);
+}
+
 int
 main(void)
 {
@@ -477,6 +514,7 @@ main(void)
 		cmocka_unit_test(test_hooks_of_the_next_turn),
 		cmocka_unit_test(test_outer_poll_sees_every_kind_of_work),
 		cmocka_unit_test(test_a_turn_inside_a_turn_is_refused),
+		cmocka_unit_test(test_looking_in_vain_becomes_rare),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
