@@ -286,14 +286,17 @@ send_failed(struct conn *c, enum rk_err r)
 
 /*
  * Have the last bytes of ours been taken over: by the kernel, which delivers
- * them whatever we do, or by a peer whose layer has to be waited for?
+ * them whatever we do, or by a peer whose layer has to be waited for?  Who asks
+ * for the peer's end wants to know it; who does not waits no longer than it
+ * helps.
  */
 static bool
 is_settled(struct conn *c)
 {
+	const enum layer_query q = c->awaits ? LAYER_Q_SETTLED : LAYER_Q_LEFT;
 	bool settled;
 
-	if (!layer_query(c->top, LAYER_Q_SETTLED, &settled) || settled)
+	if (!layer_query(c->top, q, &settled) || settled)
 		return true;
 	c->blocked = RK_WRITE;
 	if (c->write_since == RK_NEVER)

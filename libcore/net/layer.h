@@ -35,6 +35,10 @@ enum layer_query {
 	                       that was sent.  Known only where that can be
 	                       waited for: when it was false, RK_WRITE is raised
 	                       once it is true.  Not known: taken for true */
+	LAYER_Q_LEFT,       /* bool, of an end that has said all: is there
+	                       nothing more to wait for?  As LAYER_Q_SETTLED,
+	                       but a server does not wait for a peer that has
+	                       got everything and is silent */
 	LAYER_Q_EARLY_MAX,  /* size_t, client before its handshake: bytes that
 	                       early() may take in all; false: none */
 	LAYER_Q_EARLY,      /* bool, server: the handshake has not ended, what

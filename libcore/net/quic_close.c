@@ -83,8 +83,8 @@ quic_conn_close(struct quic_conn *c, const ngtcp2_ccerr *cc)
 	linger(c, QUIC_CLOSING);
 }
 
-static bool
-has_unsent(const struct quic_conn *c)
+bool
+quic_conn_has_unsent(const struct quic_conn *c)
 {
 	return (c->has_stream && quic_out_unsent(&c->out) > 0) ||
 	       quic_apart_unsent(c);
@@ -96,7 +96,8 @@ quic_conn_leave(struct quic_conn *c, const struct rk_error *why)
 	ngtcp2_ccerr cc;
 
 	quic_goodbye(why, &cc);
-	if (cc.error_code != QUIC_APP_DONE || !c->completed || !has_unsent(c)) {
+	if (cc.error_code != QUIC_APP_DONE || !c->completed ||
+	    !quic_conn_has_unsent(c)) {
 		quic_conn_close(c, &cc);
 		return;
 	}
@@ -110,7 +111,8 @@ quic_conn_go_on_leaving(struct quic_conn *c, bool now)
 {
 	ngtcp2_ccerr cc;
 
-	if (c->state != QUIC_LIVE || !c->leaving || (!now && has_unsent(c)))
+	if (c->state != QUIC_LIVE || !c->leaving ||
+	    (!now && quic_conn_has_unsent(c)))
 		return;
 	quic_goodbye(NULL, &cc);
 	quic_conn_close(c, &cc);

@@ -103,6 +103,7 @@ struct quic_conn {
 	bool tell_room;    /* a sender waits for room, */
 	bool tell_settled; /* or for everything to be confirmed, */
 	bool tell_held;    /* or for anything to be */
+	bool tell_left;    /* or to be as good as confirmed */
 	enum quic_state state;
 	ngtcp2_conn *q;
 	ngtcp2_crypto_conn_ref ref;
@@ -110,6 +111,7 @@ struct quic_conn {
 	struct rk_timer *timer;
 	uint64_t heard_at;        /* ns: when its last packet came */
 	uint64_t leave_until;     /* ns: leaving takes no longer */
+	uint64_t ended_at;        /* ns: when its owner had said all; or 0 */
 	struct loop_ready *ready; /* NULL: not attached */
 	struct addr local;
 	struct addr remote;
@@ -230,6 +232,8 @@ void quic_conn_close(struct quic_conn *c, const ngtcp2_ccerr *cc);
 /* The same for the owner's reason; in order it comes behind all that waits to
  * be sent, within a few seconds, also when the layer is freed. */
 void quic_conn_leave(struct quic_conn *c, const struct rk_error *why);
+/* Is there anything that was not sent at all? */
+bool quic_conn_has_unsent(const struct quic_conn *c);
 /* The goodbye of one that leaves, if all was sent, or in any case. */
 void quic_conn_go_on_leaving(struct quic_conn *c, bool now);
 /* An error of ngtcp2, from whichever call: close, die, or start over. */
@@ -243,6 +247,9 @@ void quic_conn_on_timer(struct rk_timer *t, void *arg);
 void quic_conn_arm(struct quic_conn *c);
 /* Before a packet is looked at: has the peer been given up by now? */
 void quic_conn_wake(struct quic_conn *c);
+/* A server, which has said all: all was sent, and nothing is heard of the peer
+ * any more, so that it cannot be helped by sending it again. */
+bool quic_conn_has_left(const struct quic_conn *c);
 /* The handshake is over: say something often enough. */
 void quic_conn_keep_alive(struct quic_conn *c);
 

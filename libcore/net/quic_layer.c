@@ -253,6 +253,19 @@ query_settled(struct quic_conn *c)
 	return false;
 }
 
+static bool
+query_left(struct quic_conn *c)
+{
+	if (quic_conn_is_settled(c) || quic_conn_has_left(c))
+		return true;
+	if (c->ended_at == 0)
+		c->ended_at = loop_now_ns(c->end->loop);
+	c->tell_settled = c->tell_left = true;
+	lower(c, RK_WRITE);
+	quic_conn_touch(c); /* which sets the timer */
+	return false;
+}
+
 static uint64_t
 query_held(struct quic_conn *c)
 {
@@ -325,6 +338,9 @@ op_query(struct layer *l, enum layer_query what, void *out)
 		return true;
 	case LAYER_Q_SETTLED:
 		*(bool *)out = query_settled(c);
+		return true;
+	case LAYER_Q_LEFT:
+		*(bool *)out = query_left(c);
 		return true;
 	case LAYER_Q_HELD:
 		*(uint64_t *)out = query_held(c);

@@ -35,6 +35,39 @@ silence_ends(const struct quic_conn *c)
 	return c->heard_at + (ns > answers ? ns : answers);
 }
 
+/*
+ * A server that has said all sends it again for so long after the last sign of
+ * the peer: that is a few times (RFC 9002, 6.2).  A peer that does not even
+ * confirm packets then is away or asleep, with all of them in its socket.
+ */
+#define LEFT_NS NGTCP2_SECONDS
+
+static uint64_t
+left_at(const struct quic_conn *c)
+{
+	uint64_t from = c->heard_at > c->ended_at ? c->heard_at : c->ended_at;
+	uint64_t ns = 3 * ngtcp2_conn_get_pto(c->q);
+
+	if (!c->server || c->ended_at == 0 || quic_conn_has_unsent(c))
+		return UINT64_MAX;
+	return from + (ns > LEFT_NS ? ns : LEFT_NS);
+}
+
+bool
+quic_conn_has_left(const struct quic_conn *c)
+{
+	return loop_now_ns(c->end->loop) >= left_at(c);
+}
+
+static void
+tell_if_left(struct quic_conn *c)
+{
+	if (!c->tell_left || !quic_conn_has_left(c))
+		return;
+	c->tell_left = false;
+	quic_conn_raise(c, RK_WRITE);
+}
+
 /* What is due by now: packets lost, keepalives, the end of patience. */
 static void
 expire(struct quic_conn *c)
@@ -47,6 +80,7 @@ expire(struct quic_conn *c)
 		rv = ngtcp2_conn_handle_expiry(c->q, now);
 	if (rv != 0)
 		quic_conn_fail(c, rv);
+	tell_if_left(c);
 	quic_conn_go_on_leaving(c, now >= c->leave_until);
 }
 
@@ -74,6 +108,8 @@ quic_conn_arm(struct quic_conn *c)
 	if (c->heard > 0 && at > loop_now_ns(c->end->loop) + QUIC_ACK_LATE_NS)
 		at = loop_now_ns(c->end->loop) + QUIC_ACK_LATE_NS;
 	at = at < silence_ends(c) ? at : silence_ends(c);
+	if (c->tell_left && left_at(c) < at)
+		at = left_at(c);
 	if (c->leaving && c->leave_until < at)
 		at = c->leave_until;
 	loop_timer_set_ns(c->timer, at);

@@ -258,6 +258,7 @@ op_query(struct layer *l, enum layer_query what, void *out)
 	case LAYER_Q_ALPN:
 	case LAYER_Q_CIPHER:
 	case LAYER_Q_SETTLED:
+	case LAYER_Q_LEFT:
 	case LAYER_Q_EARLY_MAX:
 	case LAYER_Q_EARLY:
 	case LAYER_Q_EARLY_USED:

@@ -206,6 +206,40 @@ what_was_sent_arrives_before_the_end(void **state)
 	}
 }
 
+/* A server that has sent all does not wait for who is away or asleep; what it
+ * could not even send is worth a wait. */
+static void
+the_silent_are_not_waited_for(void **state)
+{
+	struct relay *r = relay_start(net.loop, &net.at, 3);
+	struct quicnet_conn *s;
+	uint64_t begun;
+
+	(void)state;
+	for (int all = 0; all < 2; all++) {
+		quicnet_dial(&net, NULL, relay_addr(r), &client);
+		quicnet_await(&net, &client.opened, 1);
+		quicnet_await(&net, &net.accepted, 1 + (unsigned)all);
+		s = served();
+		quicnet_pass(&net, 1000);
+		relay_blackhole(r, true);
+		begun = net.time.now;
+		quicnet_send(s, all == 0 ? 251 : BLOCK);
+		conn_drain(s->conn);
+		quicnet_await(&net, &s->closed, 1);
+		if (all == 0) {
+			assert_int_equal(s->why.code, RK_ECANCELED);
+			assert_in_range(net.time.now - begun, 900, 3000);
+		} else {
+			assert_int_equal(s->why.code, RK_ETIMEOUT);
+			assert_true(net.time.now - begun > 20000);
+		}
+		relay_blackhole(r, false);
+		quicnet_drain(&client);
+	}
+	relay_stop(r);
+}
+
 /* A connection that began with early bytes and is ended at once: when the
  * handshake is over, nothing more has to be waited for. */
 static void
@@ -542,6 +576,7 @@ main(void)
 		ROW(a_dead_server_is_missed),
 		ROW(nobody_is_told_of_at_once),
 		ROW(what_was_sent_arrives_before_the_end),
+		ROW(the_silent_are_not_waited_for),
 		ROW(early_ends_do_not_wait),
 		ROW(what_was_sent_is_read_before_the_end),
 		ROW(goodbyes_follow_the_peer),

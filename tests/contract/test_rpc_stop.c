@@ -167,6 +167,31 @@ stops_before_start(void **state)
 	assert_int_equal(rig.done, 1);
 }
 
+/* Nobody turns the loop of a client that has its answer: it cannot confirm
+ * that, and is not waited for.  Nothing of what was sent is lost for it. */
+static void
+stops_beside_sleepers(void **state)
+{
+	struct rpcrig rig;
+	struct rk_client *c;
+	struct rpcanswer a = { 0 };
+	uint64_t begun;
+
+	rpcrig_begin(&rig, *state);
+	c = rpcrig_client(&rig);
+	start_hold(&rig, c, &a);
+	begun = rpcrig_now();
+	rpcrig_stop(&rig, 20000);
+	rpcrig_answer(&rig, 0, NULL, rpcrig_bytes, 2000);
+	rpcrig_await_stopped(&rig);
+	assert_true(rpcrig_now() - begun < 10000);
+	rpcrig_turn(c, &a.n, 1);
+	assert_int_equal(a.code, RK_OK);
+	assert_int_equal(a.len, 2000);
+	rk_client_free(c);
+	rpcrig_fini(&rig);
+}
+
 /* Everything is busy, and then there is no server. */
 static void
 stops_under_load(void **state)
@@ -537,6 +562,7 @@ main(void)
 		{ "the end of grace", ends_grace, RPC_ALL },
 		{ "a shorter grace", shortens_grace, RPC_ALL },
 		{ "stop before start", stops_before_start, RPC_ALL },
+		{ "stop beside sleepers", stops_beside_sleepers, RPC_ALL },
 		{ "stop under load", stops_under_load, RPC_ALL },
 		{ "methods swapped", swaps_methods, RPC_ALL },
 		{ "methods swapped often", swaps_methods_often, RPC_ALL },

@@ -203,7 +203,9 @@ RK_API RK_MUST enum rk_err rk_server_start(
  * Stop accepting and taking new calls; let running calls end for at most
  * grace_ms, then close every connection and join the threads.  done (may be
  * NULL) is called once on loop 0; after it no callback of the server is
- * entered.  A second call shortens the grace.  A `work` function that runs
+ * entered.  A second call shortens the grace.  Over QUIC who has been sent all
+ * and confirms nothing is waited for a second (or 3 times what its path takes,
+ * if that is more), not for the whole grace.  A `work` function that runs
  * longer is waited for, without blocking the loop; it should ask
  * rk_job_is_canceled().  Loop 0.
  */
