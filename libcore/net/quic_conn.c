@@ -338,6 +338,7 @@ quic_conn_input(struct quic_conn *c, const struct addr *local,
 {
 	ngtcp2_path path = quic_path(local, remote);
 	ngtcp2_pkt_info pi = { .ecn = ecn };
+	uint64_t before;
 	int rv;
 
 	if (c->state == QUIC_CLOSING)
@@ -345,6 +346,7 @@ quic_conn_input(struct quic_conn *c, const struct addr *local,
 	quic_conn_wake(c);
 	if (c->state != QUIC_LIVE)
 		return;
+	before = c->doubt_at != 0 ? quic_conn_in_flight(c) : 0;
 	rv = ngtcp2_conn_read_pkt(
 	    c->q, &path, &pi, data, len, loop_now_ns(c->end->loop));
 	if (rv == NGTCP2_ERR_RETRY)
@@ -353,6 +355,8 @@ quic_conn_input(struct quic_conn *c, const struct addr *local,
 		quic_conn_fail(c, rv);
 	else
 		c->heard_at = loop_now_ns(c->end->loop);
+	if (c->doubt_at != 0 && quic_conn_in_flight(c) < before)
+		quic_conn_trust(c);
 	if (c->server && c->completed)
 		quic_tls_settle(c->tls);
 	c->heard++;

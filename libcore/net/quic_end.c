@@ -5,6 +5,7 @@
 
 #include <rpckit/secret.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -93,8 +94,10 @@ quic_end_feed(struct quic_end *e, const struct quic_datagram *d)
 	route(e, d, false);
 }
 
-/* Nobody at the other end of a connected socket: whatever is not yet
- * connected never will be. */
+/*
+ * Nobody at the other end of a connected socket: whatever is not yet connected
+ * never will be.  What is may only ask, for anybody can say so.
+ */
 static void
 nobody_there(struct quic_end *e, int sys)
 {
@@ -104,6 +107,8 @@ nobody_there(struct quic_end *e, int sys)
 
 	for (c = TAILQ_FIRST(&e->conns); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, link);
+		if (c->completed && sys == ECONNREFUSED)
+			quic_conn_doubt(c);
 		if (c->completed || c->state != QUIC_LIVE)
 			continue;
 		addr_format(&c->remote, ADDR_QUIC, where);

@@ -96,6 +96,8 @@ struct quic_conn {
 	bool fin_sent;     /* and was */
 	bool end_told;     /* recv() has said how it ended */
 	bool paced;        /* not on loopback, unless told to */
+	bool asks;         /* for a sign of the peer, with the next packet */
+	bool deserted;     /* the peer has gone without a goodbye */
 	bool leaving;      /* closed, but for what has to be sent before */
 	bool due;          /* something is to be written that cannot wait */
 	bool first;        /* the next flush is the first of this turn */
@@ -109,9 +111,11 @@ struct quic_conn {
 	ngtcp2_crypto_conn_ref ref;
 	struct quic_tls *tls;
 	struct rk_timer *timer;
-	uint64_t heard_at;        /* ns: when its last packet came */
-	uint64_t leave_until;     /* ns: leaving takes no longer */
-	uint64_t ended_at;        /* ns: when its owner had said all; or 0 */
+	uint64_t heard_at;    /* ns: when its last packet came */
+	uint64_t doubt_at;    /* ns: of the next doubt; or 0: there is none */
+	unsigned doubts;      /* rounds of them without a sign */
+	uint64_t leave_until; /* ns: leaving takes no longer */
+	uint64_t ended_at;    /* ns: when its owner had said all; or 0 */
 	struct loop_ready *ready; /* NULL: not attached */
 	struct addr local;
 	struct addr remote;
@@ -250,6 +254,18 @@ void quic_conn_wake(struct quic_conn *c);
 /* A server, which has said all: all was sent, and nothing is heard of the peer
  * any more, so that it cannot be helped by sending it again. */
 bool quic_conn_has_left(const struct quic_conn *c);
+/*
+ * Somebody says that nobody is there.  That may be anybody, so the peer is
+ * asked; if no packet of its own is heard in a few seconds, it is true.
+ */
+void quic_conn_doubt(struct quic_conn *c);
+/* Bytes under way, which only the peer's confirmations make fewer while a
+ * packet is read. */
+uint64_t quic_conn_in_flight(const struct quic_conn *c);
+/* It was the peer. */
+void quic_conn_trust(struct quic_conn *c);
+/* Packets were written: was the question among them? */
+void quic_conn_note_asked(struct quic_conn *c);
 /* The handshake is over: say something often enough. */
 void quic_conn_keep_alive(struct quic_conn *c);
 

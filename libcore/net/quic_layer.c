@@ -345,6 +345,9 @@ op_query(struct layer *l, enum layer_query what, void *out)
 	case LAYER_Q_HELD:
 		*(uint64_t *)out = query_held(c);
 		return true;
+	case LAYER_Q_ORDERLY:
+		*(bool *)out = !c->deserted;
+		return true;
 	case LAYER_Q_APART_LATE:
 		return quic_apart_late(c, out);
 	case LAYER_Q_UNTAKEN:

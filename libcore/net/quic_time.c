@@ -1,6 +1,10 @@
 /* A QUIC connection's timer: what is due, silence, signs of life. */
 #include "net/quic_int.h"
 
+#include "base/error.h"
+
+#include <errno.h>
+
 /* Go peers keep nothing alive by themselves and give up after 30 s. */
 #define KEEPALIVE_CLIENT_NS (10 * NGTCP2_SECONDS)
 #define KEEPALIVE_SERVER_NS (15 * NGTCP2_SECONDS)
@@ -68,6 +72,91 @@ tell_if_left(struct quic_conn *c)
 	quic_conn_raise(c, RK_WRITE);
 }
 
+/* ---- doubts ---- */
+
+/* Rounds without a sign of the peer, of a second or the path's own time.  Each
+ * is seen in a turn of its own: a loop that was held up has not listened. */
+#define DOUBTS 3
+#define DOUBT_NS NGTCP2_SECONDS
+
+uint64_t
+quic_conn_in_flight(const struct quic_conn *c)
+{
+	ngtcp2_conn_info info;
+
+	ngtcp2_conn_get_conn_info(c->q, &info);
+	return info.bytes_in_flight;
+}
+
+/* What waits for its confirmation asks already, and goes on asking. */
+static void
+ask(struct quic_conn *c)
+{
+	uint64_t pto = ngtcp2_conn_get_pto(c->q);
+
+	c->doubt_at =
+	    loop_now_ns(c->end->loop) + (pto > DOUBT_NS ? pto : DOUBT_NS);
+	c->asks = quic_conn_in_flight(c) == 0;
+	if (c->asks)
+		ngtcp2_conn_set_keep_alive_timeout(c->q, 1); /* a PING now */
+	quic_conn_touch(c);
+}
+
+void
+quic_conn_doubt(struct quic_conn *c)
+{
+	if (c->state != QUIC_LIVE || !c->completed || c->doubt_at != 0)
+		return;
+	c->doubts = 0;
+	ask(c);
+}
+
+void
+quic_conn_note_asked(struct quic_conn *c)
+{
+	if (!c->asks || c->state != QUIC_LIVE || quic_conn_in_flight(c) == 0)
+		return;
+	c->asks = false;
+	quic_conn_keep_alive(c);
+}
+
+void
+quic_conn_trust(struct quic_conn *c)
+{
+	c->doubt_at = 0;
+	if (c->asks)
+		quic_conn_keep_alive(c);
+	c->asks = false;
+}
+
+static void
+desert(struct quic_conn *c)
+{
+	char where[ADDR_TEXT_LEN];
+	ngtcp2_ccerr cc;
+
+	addr_format(&c->remote, ADDR_QUIC, where);
+	(void)err_sys(&c->error, RK_ECLOSED, ECONNREFUSED,
+	    "%s: the peer is gone without a word", where);
+	c->deserted = true;
+	quic_goodbye(&c->error, &cc);
+	quic_conn_close(c, &cc);
+}
+
+/* One more round has passed. */
+static void
+check_doubt(struct quic_conn *c, uint64_t now)
+{
+	if (c->state != QUIC_LIVE || c->doubt_at == 0 || now < c->doubt_at)
+		return;
+	if (++c->doubts == DOUBTS)
+		desert(c);
+	else
+		ask(c);
+}
+
+/* ---- the timer ---- */
+
 /* What is due by now: packets lost, keepalives, the end of patience. */
 static void
 expire(struct quic_conn *c)
@@ -80,6 +169,7 @@ expire(struct quic_conn *c)
 		rv = ngtcp2_conn_handle_expiry(c->q, now);
 	if (rv != 0)
 		quic_conn_fail(c, rv);
+	check_doubt(c, now);
 	tell_if_left(c);
 	quic_conn_go_on_leaving(c, now >= c->leave_until);
 }
@@ -108,6 +198,8 @@ quic_conn_arm(struct quic_conn *c)
 	if (c->heard > 0 && at > loop_now_ns(c->end->loop) + QUIC_ACK_LATE_NS)
 		at = loop_now_ns(c->end->loop) + QUIC_ACK_LATE_NS;
 	at = at < silence_ends(c) ? at : silence_ends(c);
+	if (c->doubt_at != 0 && c->doubt_at < at)
+		at = c->doubt_at;
 	if (c->tell_left && left_at(c) < at)
 		at = left_at(c);
 	if (c->leaving && c->leave_until < at)

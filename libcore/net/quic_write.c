@@ -262,6 +262,7 @@ quic_conn_write(struct quic_conn *c)
 	c->heard = 0;
 	write_packets(c, false);
 	c->expired = false;
+	quic_conn_note_asked(c);
 	quic_conn_go_on_leaving(c, false);
 	quic_conn_arm(c);
 }

@@ -394,6 +394,28 @@ long_ones_break_the_silence(void **state)
 	end(t);
 }
 
+/* The server has gone, and its goodbye was lost: who calls learns so in a few
+ * seconds, and that nobody knows what has become of the call. */
+static void
+gone_servers_keep_nobody_waiting(void **state)
+{
+	struct trial *t = begin(0, 1);
+	struct rk_client *c = connect_to(t);
+	struct rpcanswer a;
+	uint64_t begun;
+
+	(void)state;
+	echo(c, 1);
+	relay_stop(t->relay);
+	t->relay = NULL;
+	begun = rpcrig_now();
+	assert_int_equal(rpcrig_try(c, "echo", "x", 1, &a), RK_ECLOSED);
+	assert_true(a.maybe_executed);
+	assert_in_range(rpcrig_now() - begun, 2900, 10000);
+	rk_client_free(c);
+	end(t);
+}
+
 int
 main(void)
 {
@@ -405,6 +427,7 @@ main(void)
 		cmocka_unit_test(takes_the_next_address),
 		cmocka_unit_test(lives_without_descriptors),
 		cmocka_unit_test(long_ones_break_the_silence),
+		cmocka_unit_test(gone_servers_keep_nobody_waiting),
 	};
 
 	return cmocka_run_group_tests(tests, rpcworld_setup, rpcworld_teardown);

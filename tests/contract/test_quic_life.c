@@ -121,22 +121,6 @@ the_impatient_are_kept(void **state)
 }
 
 static void
-a_dead_server_is_missed(void **state)
-{
-	uint64_t begun;
-
-	(void)state;
-	(void)quicnet_connect(&net, NULL, &client);
-	quicnet_stop(&net);
-	begun = net.time.now;
-	quicnet_await(&net, &client.closed, 1);
-	assert_int_equal(client.why.code, RK_ETIMEOUT);
-	assert_in_range(net.time.now - begun, 29000, 31000);
-	quicnet_drain(&client);
-	quicnet_start(&net, net.rig.seed);
-}
-
-static void
 nobody_is_told_of_at_once(void **state)
 {
 	uint64_t begun;
@@ -573,7 +557,6 @@ main(void)
 		ROW(sleepers_wake_up_alone),
 		ROW(the_dead_are_missed),
 		ROW(the_impatient_are_kept),
-		ROW(a_dead_server_is_missed),
 		ROW(nobody_is_told_of_at_once),
 		ROW(what_was_sent_arrives_before_the_end),
 		ROW(the_silent_are_not_waited_for),
