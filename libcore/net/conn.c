@@ -108,7 +108,8 @@ wanted(const struct conn *c)
 	case CONN_VERIFY:
 		return c->blocked;
 	case CONN_OPEN:
-		return (c->paused ? 0U : RK_READ) | c->blocked | gone;
+		return (c->paused ? 0U : RK_READ) | c->blocked | gone |
+		       conn_wants_lost(c);
 	case CONN_DRAINING:
 		return RK_READ | c->blocked | gone;
 	case CONN_NEW:
@@ -232,6 +233,8 @@ on_ready(unsigned ready, void *arg)
 	}
 	if ((ready & RK_READ) != 0)
 		conn_read(c);
+	else
+		conn_note_lost(c, ready);
 	settle(c);
 }
 

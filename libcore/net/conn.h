@@ -55,6 +55,11 @@ struct conn_events {
 	/* conn_gone() has grown, and conn_tell_gone() asked for this; NULL:
 	 * never asked for. */
 	void (*gone)(struct conn *c, void *arg);
+	/*
+	 * While paused: the peer sends no more than what waits to be read or,
+	 * if broken, is gone altogether; each once.  NULL: no matter.
+	 */
+	void (*lost)(struct conn *c, bool broken, void *arg);
 	/* The last callback; the conn is freed when it returns.  why->code is
 	 * RK_ECLOSED for an orderly end by the peer, RK_ECANCELED for our own
 	 * conn_drain(). */

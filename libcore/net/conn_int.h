@@ -32,6 +32,7 @@ struct conn {
 	bool awaits;      /* DRAINING: the peer's end is waited for */
 	bool half_closed; /* and it was told that nothing more comes */
 	bool keeps_unsent;
+	unsigned lost;      /* LOOP_FINISHED, LOOP_BROKEN: seen while paused */
 	bool crowded;       /* half of max_queue was reached: room is owed */
 	bool tells_gone;    /* to the owner, when `told` is out of date */
 	enum rk_err broken; /* sending failed in conn_flush(); RK_OK: not */
@@ -79,6 +80,10 @@ RK_MUST enum rk_err conn_push(struct conn *c, size_t keep);
 void conn_note_low(struct conn *c);
 /* Tell the owner what is gone, if it wants to know and it is news. */
 void conn_note_gone(struct conn *c);
+
+/* What may be seen of a peer that is not read from, and telling the owner. */
+unsigned conn_wants_lost(const struct conn *c);
+void conn_note_lost(struct conn *c, unsigned ready);
 
 /* Arm the timer for the nearest deadline, unless it fires before that. */
 RK_MUST enum rk_err conn_arm(struct conn *c);

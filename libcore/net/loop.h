@@ -48,6 +48,14 @@ void loop_ready_want(struct loop_ready *r, unsigned want);
 void loop_ready_raise(struct loop_ready *r, unsigned what);
 void loop_ready_lower(struct loop_ready *r, unsigned what);
 
+/*
+ * Besides RK_READ and RK_WRITE a watch, and what is raised, may be about a peer
+ * that has gone, for who does not read: it sends no more (a FIN), or the whole
+ * connection is over.  Both stay so.
+ */
+#define LOOP_FINISHED 8u
+#define LOOP_BROKEN 16u
+
 /* Memory every object on the loop may use within one call from the loop:
  * contents do not survive it. */
 #define LOOP_SCRATCH_LEN 65536

@@ -55,6 +55,9 @@ loop_poll_set(struct rk_watch *w, unsigned want)
 		ev.events |= EPOLLIN;
 	if ((want & RK_WRITE) != 0)
 		ev.events |= EPOLLOUT;
+	if ((want & LOOP_FINISHED) != 0)
+		ev.events |= EPOLLRDHUP;
+	/* LOOP_BROKEN is told whatever the mask. */
 	if (epoll_ctl(w->loop->poll_fd, op, w->fd, &ev) != 0)
 		return errno == ENOMEM ? RK_ENOMEM : RK_EIO;
 	w->want = want;
@@ -70,8 +73,10 @@ ready_of(uint32_t events)
 		ready |= RK_READ;
 	if ((events & EPOLLOUT) != 0)
 		ready |= RK_WRITE;
+	if ((events & EPOLLRDHUP) != 0)
+		ready |= LOOP_FINISHED;
 	if ((events & (EPOLLERR | EPOLLHUP)) != 0)
-		ready |= RK_READ | RK_WRITE;
+		ready |= RK_READ | RK_WRITE | LOOP_BROKEN;
 	return ready;
 }
 

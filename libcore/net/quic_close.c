@@ -17,7 +17,7 @@ leave_live(struct quic_conn *c, enum quic_state to)
 		c->end->stats.half_open--;
 	c->counted = false;
 	c->state = to;
-	quic_conn_raise(c, RK_READ | RK_WRITE);
+	quic_conn_raise(c, RK_READ | RK_WRITE | LOOP_BROKEN);
 	quic_conn_touch(c); /* which frees what nobody holds */
 }
 

@@ -179,11 +179,17 @@ end_quarter(struct alive *a)
 static void
 check_sign(struct alive *a)
 {
+	struct conn_count n;
+
 	a->sign_at = RK_NEVER;
 	if (!a->deaf)
 		return;
+	session_count(a->session, &n);
 	if (session_is_kin(a->session) && session_is_flushed(a->session))
 		say_number(a, RK_TYPE_PONG, 0);
+	/* A stranger may not read them: no more than its system takes. */
+	if (!session_is_kin(a->session) && n.taken == n.queued)
+		say_keepalive(a);
 	a->sign_at = in(a, ALIVE_SIGN_MS);
 }
 

@@ -26,7 +26,9 @@ struct session;
  *
  * sign        an end that does not read cannot answer: once a second it says
  *             unasked that it is there (type 202), if it has nothing else to
- *             say, and as long as its process turns its loop.
+ *             say, and as long as its process turns its loop.  To who is not
+ *             rpckit this is a keepalive: the system of one that has gone
+ *             answers it with a reset, though its last bytes are not read.
  */
 struct alive {
 	struct session *session;

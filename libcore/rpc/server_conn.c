@@ -278,6 +278,19 @@ on_bytes_gone(struct session *s, void *arg)
 	push_conn_gone(arg);
 }
 
+/* What runs is for nobody.  When it has ended, what is behind it is read. */
+static void
+on_lost(struct session *s, void *arg)
+{
+	struct server_conn *c = arg;
+
+	(void)s;
+	c->n_running++;
+	cancel_all(c, RK_CANCEL_CLOSED);
+	c->n_running--;
+	server_conn_settle(c);
+}
+
 static void
 on_low(struct session *s, void *arg)
 {
@@ -292,6 +305,7 @@ static const struct session_events session_callbacks = {
 	.low = on_low,
 	.confirmed = on_confirmed,
 	.gone = on_bytes_gone,
+	.lost = on_lost,
 	.message = on_message,
 	.closed = on_closed,
 };

@@ -285,6 +285,22 @@ on_gone(struct conn *c, void *arg)
 	s->events->gone(s, s->arg);
 }
 
+/*
+ * Who has only finished may be waiting for answers to calls that it has sent
+ * ahead; but not on a connection with streams that are behind, which could not
+ * be told how these go.
+ */
+static void
+on_lost(struct conn *c, bool broken, void *arg)
+{
+	struct session *s = arg;
+
+	(void)c;
+	if (s->events->lost != NULL &&
+	    (broken || (s->paused & SESSION_PAUSE_STREAMS) != 0))
+		s->events->lost(s, s->arg);
+}
+
 static void
 on_confirmed(struct conn *c, void *arg)
 {
@@ -315,6 +331,7 @@ static const struct conn_events conn_callbacks = {
 	.room = on_room,
 	.low = on_low,
 	.gone = on_gone,
+	.lost = on_lost,
 	.closed = on_closed,
 };
 

@@ -27,6 +27,9 @@ struct session_events {
 	void (*low)(struct session *s, void *arg);
 	/* What was early is so no more (session_is_early()); may be NULL. */
 	void (*confirmed)(struct session *s, void *arg);
+	/* While paused: nobody waits for answers any more.  What waits to be
+	 * read will come all the same, and then the end.  May be NULL. */
+	void (*lost)(struct session *s, void *arg);
 	/* conn_gone() has grown; only after conn_tell_gone(). */
 	void (*gone)(struct session *s, void *arg);
 	/* The end, called once; the session is gone when it returns. */
