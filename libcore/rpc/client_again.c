@@ -189,6 +189,8 @@ lost_open(struct rk_client *c, const struct rk_error *why)
 
 	if (rk_loop_now(c->loop) - a->opened >= a->conf.max_ms)
 		a->pace = 0;
+	/* Who is there and does nothing may be found there again. */
+	a->pass = a->conf.health_ms != 0 && why->code == RK_ETIMEOUT;
 	c->targets.left = 0;
 	take_a_break(c, why, true);
 }
@@ -261,13 +263,24 @@ arm_check(struct rk_client *c)
 {
 	struct client_again *a = &c->again;
 
-	a->heard = false;
 	if (rk_timer_set(a->timer, rk_loop_now(c->loop) + a->conf.health_ms) !=
 	    RK_OK)
 		log_event(RK_LOG_WARN, "client", "no memory for a timer");
 }
 
-/* Whatever the answer is, it is one. */
+/* Bytes have come, or the question is still on its way and gets on: whatever
+ * comes is a sign of life, though it may be no message yet. */
+static bool
+is_alive(struct rk_client *c)
+{
+	const struct conn_count *asked = &c->again.asked;
+	struct conn_count n;
+
+	session_count(c->session, &n);
+	return n.received != asked->received ||
+	       (n.taken > asked->taken && n.taken < asked->queued);
+}
+
 static void
 on_asked(struct rk_client *c, const struct rk_reply *reply, void *arg)
 {
@@ -276,30 +289,42 @@ on_asked(struct rk_client *c, const struct rk_reply *reply, void *arg)
 	(void)arg;
 	c->again.asking = 0;
 	if (reply->code != RK_ETIMEOUT || c->state != CLIENT_OPEN ||
-	    c->again.heard)
+	    is_alive(c))
 		return;
 	(void)err_set(
 	    &why, RK_ETIMEOUT, "%s: the server does not answer", c->url_text);
-	c->again.pass = true;
 	session_abort(c->session, &why);
 }
 
 static void
-check_health(struct rk_client *c)
+ask(struct rk_client *c)
 {
 	const struct rk_request req = {
 		.method = "_.ping",
 		.timeout = c->again.conf.health_ms,
 	};
-	bool silent = !c->again.heard;
 
-	arm_check(c);
-	/* Where so many calls wait that there is no room for another, their
-	 * deadlines tell. */
-	if (silent && c->again.asking == 0 &&
-	    rk_client_submit(c, &req, on_asked, NULL, &c->again.asking) !=
-	        RK_OK)
+	/* Where so much waits that there is no room for another call, its
+	 * deadlines tell, and the connection's. */
+	if (rk_client_submit(c, &req, on_asked, NULL, &c->again.asking) !=
+	    RK_OK)
 		log_event(RK_LOG_DEBUG, "client", "a check was not sent");
+	else
+		session_count(c->session, &c->again.asked);
+}
+
+static void
+check_health(struct rk_client *c)
+{
+	struct conn_count n;
+	bool silent;
+
+	session_count(c->session, &n);
+	silent = n.received == c->again.received;
+	c->again.received = n.received;
+	arm_check(c);
+	if (silent && c->again.asking == 0)
+		ask(c);
 }
 
 /* ---- entries ---- */
@@ -314,6 +339,7 @@ client_again_opened(struct rk_client *c)
 	a->rounds = 0;
 	a->opened = rk_loop_now(c->loop);
 	a->pass = false;
+	a->received = 0;
 	if (a->conf.health_ms != 0)
 		arm_check(c);
 }

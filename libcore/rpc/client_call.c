@@ -271,7 +271,6 @@ client_message(struct session *s, const struct msg *m, void *arg)
 	struct rk_client *c = arg;
 
 	(void)s;
-	c->again.heard = true;
 	switch (m->hdr.type) {
 	case RK_TYPE_REPLY:
 	case RK_TYPE_ERROR:

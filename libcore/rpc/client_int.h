@@ -65,16 +65,17 @@ struct client_targets {
 /* Having one connection after another. */
 struct client_again {
 	bool on;
-	struct rk_again conf;   /* with defaults; urls is NULL */
-	unsigned rounds;        /* that failed since the last connection */
-	unsigned pace;          /* the next pause is first_ms * 2^pace */
-	uint64_t opened;        /* loop milliseconds */
-	bool next;              /* try the next target: by the hook */
-	bool pass;              /* begin the next round behind the target */
-	bool heard;             /* something came since the last check */
-	uint64_t asking;        /* the check's call; 0: none */
-	struct rk_timer *timer; /* WAITING: of the pause; OPEN: of checks */
-	bool lost_owed;         /* `lost` is to be called by the hook */
+	struct rk_again conf;    /* with defaults; urls is NULL */
+	unsigned rounds;         /* that failed since the last connection */
+	unsigned pace;           /* the next pause is first_ms * 2^pace */
+	uint64_t opened;         /* loop milliseconds */
+	bool next;               /* try the next target: by the hook */
+	bool pass;               /* begin the next round behind the target */
+	uint64_t received;       /* bytes, by the last check */
+	uint64_t asking;         /* the check's call; 0: none */
+	struct conn_count asked; /* when that had been queued */
+	struct rk_timer *timer;  /* WAITING: of the pause; OPEN: of checks */
+	bool lost_owed;          /* `lost` is to be called by the hook */
 	struct rk_again_loss loss;
 	struct rk_error why; /* of the loss */
 	char url[ADDR_TEXT_LEN];

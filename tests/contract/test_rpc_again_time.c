@@ -244,6 +244,132 @@ asks_only_who_is_silent(void **state)
 	raw_close(listener);
 }
 
+/* A world whose client watches the server in turns of five seconds, connected;
+ * the server's end. */
+static int
+begin_watched(struct world *w, int listener[2], size_t max_queue)
+{
+	world_init(w);
+	for (int i = 0; i < 2; i++) {
+		listener[i] = raw_listen(w->url[i]);
+		w->urls[i] = w->url[i];
+	}
+	again_init(&w->r, false, w->urls);
+	w->r.again.health_ms = 5000;
+	w->r.conf.max_queue = max_queue;
+	w->r.conf.call_timeout = RK_NEVER;
+	w->r.conf.dead_peer = RK_NEVER;
+	world_start(w, 100, 1000);
+	turn_until(w, &w->r.connected, 1);
+	return raw_accept(listener[0]);
+}
+
+/* It has been lost: the next connection is the other server's. */
+static void
+end_watched(struct world *w, const int listener[2], int peer)
+{
+	turn_until(w, &w->r.connected, 2);
+	assert_int_equal(w->r.lost, 1);
+	assert_int_equal(w->r.losses[0].code, RK_ETIMEOUT);
+	raw_close(peer);
+	raw_close(raw_accept(listener[1]));
+	world_fini(w);
+	for (int i = 0; i < 2; i++)
+		raw_close(listener[i]);
+}
+
+/* Whatever comes is a sign of life, though no question is ever answered: a
+ * push, a word that it is there, a long message bit by bit. */
+static void
+hears_whatever_comes(void **state)
+{
+	static const int64_t types[] = { RK_TYPE_ONEWAY, RK_TYPE_PONG,
+		RK_TYPE_REPLY };
+	struct world w;
+	int listener[2], peer;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		bool whole = types[i] != RK_TYPE_REPLY;
+		struct buf b;
+		size_t n;
+
+		peer = begin_watched(&w, listener, 0);
+		buf_init(&b, SIZE_MAX);
+		raw_typed(&b, types[i], "what", 0);
+		n = whole ? buf_len(&b) : 1;
+		/* At 5 s it is asked, at 10 s it would be lost, and so on;
+		 * for a message there are 30 s in all. */
+		for (unsigned k = 0; k < 4; k++) {
+			vtime_pass(&w.time, 7000);
+			if (w.r.lost != 0)
+				fail_msg("kind %u: lost after %u", i, k);
+			raw_put(peer, buf_peek(&b) + (whole ? 0 : k), n);
+		}
+		buf_fini(&b);
+		end_watched(&w, listener, peer);
+	}
+}
+
+#define LONG_CALLS 8
+
+/* A long request on a slow way is in front of the question. */
+static void
+lets_a_question_wait_for_its_turn(void **state)
+{
+	static struct rpcanswer a[LONG_CALLS];
+	static uint8_t raw[65536];
+	struct world w;
+	int listener[2], peer;
+	size_t total = 0;
+	struct buf rest;
+
+	(void)state;
+	buf_init(&rest, SIZE_MAX);
+	peer = begin_watched(&w, listener, 32u << 20);
+	for (int i = 0; i < LONG_CALLS; i++)
+		(void)again_submit(
+		    &w.r, "long", false, rpcrig_bytes, RK_PAYLOAD_MAX, &a[i]);
+	/* Minutes in all, and no answer to anything.  What the kernel has taken
+	 * cannot be told from what has arrived. */
+	while (w.r.lost == 0) {
+		ssize_t n = recv(peer, raw, sizeof(raw), MSG_DONTWAIT);
+
+		total += n > 0 ? (size_t)n : 0;
+		vtime_pass(&w.time, 1000);
+	}
+	assert_true(w.time.now > 60000);
+	raw_drain(peer, &rest);
+	assert_true(total + buf_len(&rest) > LONG_CALLS * RK_PAYLOAD_MAX);
+	buf_fini(&rest);
+	end_watched(&w, listener, peer);
+}
+
+/* Where nothing goes out any more the question does not either: the connection
+ * has its own limit, and then it is the next address's turn. */
+static void
+leaves_who_takes_nothing(void **state)
+{
+	static struct rpcanswer a[LONG_CALLS];
+	struct rk_request req = { .method = "long",
+		.payload = rpcrig_bytes,
+		.payload_len = RK_PAYLOAD_MAX };
+	struct world w;
+	int listener[2], peer;
+	int n = 0;
+
+	(void)state;
+	memset(a, 0, sizeof(a));
+	peer = begin_watched(&w, listener, 100000);
+	while (n < LONG_CALLS && rk_client_submit(w.r.client, &req,
+	                             rpcrig_on_reply, &a[n], NULL) == RK_OK) {
+		n++;
+		vtime_pass(&w.time, 1);
+	}
+	assert_in_range(n, 1, LONG_CALLS - 1);
+	end_watched(&w, listener, peer);
+}
+
 int
 main(void)
 {
@@ -254,6 +380,9 @@ main(void)
 		cmocka_unit_test(pauses_once_a_round),
 		cmocka_unit_test(keeps_deadlines_in_a_pause),
 		cmocka_unit_test(asks_only_who_is_silent),
+		cmocka_unit_test(hears_whatever_comes),
+		cmocka_unit_test(lets_a_question_wait_for_its_turn),
+		cmocka_unit_test(leaves_who_takes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, rpcworld_setup, rpcworld_teardown);

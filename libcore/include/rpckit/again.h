@@ -84,8 +84,11 @@ struct rk_again {
 	enum rk_again_order order;
 	/*
 	 * When nothing came from the server for this long, it is asked for
-	 * _.ping; no answer of any kind within the same time again is a lost
-	 * connection (RK_ETIMEOUT), and the next address's turn [0: never].
+	 * _.ping; not one byte within the same time again is a lost connection
+	 * (RK_ETIMEOUT), and the next address's turn, as after any other
+	 * timeout [0: never].  While the question waits for longer messages to
+	 * leave, and they do, it goes on.  Servers of rpc25519 answer that they
+	 * have no _.ping, and close the connection for it.
 	 * It also keeps a connection that nobody uses: one that ends because it
 	 * was idle is lost as any other.
 	 */
