@@ -74,7 +74,7 @@ static enum rk_err
 queue(struct rk_client *c, const struct rk_request *req, const struct msg *m)
 {
 	if (c->state == CLIENT_OPEN) {
-		if (!session_has_room(c->session) ||
+		if ((!session_has_room(c->session) && !c->subs.announcing) ||
 		    (req->netrpc && !client_netrpc_has_room(c)))
 			return RK_ELIMIT;
 		return client_pass(c, m, req->args, req->n_args);
@@ -303,7 +303,8 @@ client_begin(struct rk_client *c, const struct rk_request *req, struct msg *m,
 	*out = NULL;
 	if ((r = check_request(c, req)) != RK_OK)
 		return r;
-	if (pending_count(&c->pending) >= c->conf.max_pending)
+	if (pending_count(&c->pending) >= c->conf.max_pending &&
+	    !c->subs.announcing)
 		return RK_ELIMIT;
 	if (timeout == 0)
 		timeout = c->conf.call_timeout;

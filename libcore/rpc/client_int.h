@@ -99,6 +99,7 @@ struct client_subs {
 	TAILQ_HEAD(, client_sub) list;
 	uint64_t last_id;
 	unsigned delivering; /* callbacks on the stack: nothing is freed */
+	bool announcing;     /* those known already: limits are for new calls */
 };
 
 /* Calls of Go's net/rpc towards a peer that is not rpckit. */

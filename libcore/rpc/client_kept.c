@@ -132,7 +132,7 @@ mark_waiting(struct rk_client *c)
 		first_given(b, i, &g);
 		p = pending_find(&c->pending, g.seqno);
 		if (g.seqno != 0 && p != NULL)
-			p->waits = true;
+			p->waits = !p->bound;
 	}
 }
 

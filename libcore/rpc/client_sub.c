@@ -108,19 +108,20 @@ on_forgotten(struct rk_client *c, const struct rk_reply *reply, void *arg)
 }
 
 static enum rk_err
-tell(struct client_sub *s, const char *method, rk_reply_fn *fn, void *arg)
+tell(struct client_sub *s, const char *method, rk_reply_fn *fn, void *arg,
+    uint64_t *id)
 {
 	uint8_t body[GP_HEAD_MAX + RK_TOPIC_MAX];
 	struct rk_request req = { .method = method, .payload = body };
 
 	req.payload_len = (size_t)(gp_put_str(body, s->text, s->len) - body);
-	return rk_client_submit(s->client, &req, fn, arg, NULL);
+	return rk_client_submit(s->client, &req, fn, arg, id);
 }
 
 static enum rk_err
 announce(struct client_sub *s)
 {
-	enum rk_err r = tell(s, "_.subscribe", on_announced, s);
+	enum rk_err r = tell(s, "_.subscribe", on_announced, s, NULL);
 
 	if (r == RK_OK)
 		s->told = TOLD_ASKED;
@@ -128,15 +129,21 @@ announce(struct client_sub *s)
 }
 
 /* If it does not get there, the connection ends, or a push comes that nobody
- * here wants. */
+ * here wants.  The next connection is told of what is wanted by then, so that
+ * this must not come after it. */
 static void
 withdraw(struct client_sub *s)
 {
+	struct pending *p;
+	uint64_t id;
+
 	if (s->told != TOLD_KNOWN || s->client->state != CLIENT_OPEN ||
 	    is_shared(s))
 		return;
 	s->told = TOLD_NONE;
-	(void)tell(s, "_.unsubscribe", on_forgotten, NULL);
+	if (tell(s, "_.unsubscribe", on_forgotten, NULL, &id) == RK_OK &&
+	    (p = pending_find(&s->client->pending, id)) != NULL)
+		p->bound = true;
 }
 
 static void
@@ -166,7 +173,10 @@ client_announce(struct rk_client *c)
 		if (s->removed || !s->announce || s->told == TOLD_ASKED)
 			continue;
 		s->told = TOLD_NONE;
-		if ((r = announce(s)) != RK_OK && s->announced != NULL) {
+		t->announcing = true;
+		r = announce(s);
+		t->announcing = false;
+		if (r != RK_OK && s->announced != NULL) {
 			struct rk_reply none = { .code = r };
 
 			t->delivering++;

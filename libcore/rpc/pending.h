@@ -34,6 +34,7 @@ struct pending {
 	bool early;  /* was sent before the handshake had ended */
 	bool sent;   /* the same: its request may have reached the peer */
 	/* Of clients that have one connection after another: */
+	bool bound;       /* about this connection: never on another */
 	bool tried;       /* it may have reached an earlier peer */
 	bool waits;       /* when one is lost: it was not sent on it */
 	unsigned repeats; /* so often it was sent again */

@@ -454,6 +454,80 @@ subscribes_again(void **state)
 	againpeer_fini(&w);
 }
 
+static void
+expect_topic(struct againpeer *w, const char *method, const char *topic)
+{
+	size_t n = strlen(topic);
+	struct msg m;
+
+	againpeer_expect(w, RK_TYPE_CALL, method, &m);
+	assert_memory_equal(m.payload.ptr + m.payload.len - n, topic, n);
+	againpeer_answer(w, &m, RK_TYPE_REPLY);
+}
+
+/* What was to be taken back on one connection is not on the next, which was
+ * told of something else. */
+static void
+takes_nothing_back_from_the_next(void **state)
+{
+	const struct rk_subscription sub = {
+		.subject = "one", .announce = true, .fn = ignore_push
+	};
+	struct againpeer w;
+	uint64_t id;
+
+	(void)state;
+	againpeer_init(&w);
+	begin_with_pauses(&w);
+	assert_int_equal(rk_client_subscribe(w.r.client, &sub, &id), RK_OK);
+	expect_topic(&w, "_.subscribe", "one");
+	againpeer_check_quiet(&w);
+	againpeer_cut(&w);
+	assert_int_equal(rk_client_unsubscribe(w.r.client, id), RK_OK);
+	again_turn(&w.r, &w.r.lost, 1); /* it was not sent */
+	assert_int_equal(rk_client_subscribe(w.r.client, &sub, NULL), RK_OK);
+	againpeer_open(&w);
+	expect_topic(&w, "_.subscribe", "one");
+	againpeer_check_quiet(&w);
+	againpeer_fini(&w);
+}
+
+/* As many calls as there may be wait for the server: it is told nevertheless.
+ */
+static void
+subscribes_however_much_waits(void **state)
+{
+	struct rk_subscription sub = { .announce = true, .fn = ignore_push };
+	static const char *const topics[] = { "one", "two", "three" };
+	struct rpcanswer a[2];
+	struct againpeer w;
+	struct msg m;
+
+	(void)state;
+	againpeer_init(&w);
+	w.r.conf.max_pending = 2;
+	begin_with_pauses(&w);
+	againpeer_cut(&w);
+	again_turn(&w.r, &w.r.lost, 1);
+	for (int i = 0; i < 3; i++) {
+		sub.subject = topics[i];
+		assert_int_equal(
+		    rk_client_subscribe(w.r.client, &sub, NULL), RK_OK);
+	}
+	for (int i = 0; i < 2; i++)
+		(void)again_submit(&w.r, "plain", false, "p", 1, &a[i]);
+	againpeer_open(&w);
+	for (int i = 0; i < 3; i++)
+		expect_topic(&w, "_.subscribe", topics[i]);
+	for (int i = 0; i < 2; i++) {
+		againpeer_expect(&w, RK_TYPE_CALL, "plain", &m);
+		againpeer_answer(&w, &m, RK_TYPE_REPLY);
+		again_turn(&w.r, &a[i].n, 1);
+		assert_int_equal(a[i].code, RK_OK);
+	}
+	againpeer_fini(&w);
+}
+
 /* ---- health ---- */
 
 static void
@@ -508,6 +582,8 @@ main(void)
 		cmocka_unit_test(takes_calls_where_it_is_told),
 		cmocka_unit_test(ends_streams),
 		cmocka_unit_test(subscribes_again),
+		cmocka_unit_test(takes_nothing_back_from_the_next),
+		cmocka_unit_test(subscribes_however_much_waits),
 		cmocka_unit_test(leaves_who_does_not_answer),
 	};
 
