@@ -297,7 +297,7 @@ client_begin(struct rk_client *c, const struct rk_request *req, struct msg *m,
     rk_reply_fn *fn, void *arg, struct pending **out)
 {
 	uint64_t timeout = req->timeout;
-	uint64_t deadline = RK_NEVER;
+	uint64_t deadline;
 	enum rk_err r;
 
 	*out = NULL;
@@ -309,8 +309,8 @@ client_begin(struct rk_client *c, const struct rk_request *req, struct msg *m,
 	if (timeout == 0)
 		timeout = c->conf.call_timeout;
 	loop_refresh(c->loop);
-	if (timeout != RK_NEVER)
-		deadline = rk_loop_now(c->loop) + timeout;
+	if (__builtin_add_overflow(rk_loop_now(c->loop), timeout, &deadline))
+		deadline = RK_NEVER;
 	c->nearest = c->pending.next_deadline;
 	if ((r = pending_add(&c->pending, deadline, fn, arg, out)) != RK_OK)
 		return r;

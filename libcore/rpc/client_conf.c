@@ -8,7 +8,8 @@
 #define DEFAULT_CALL_TIMEOUT 30000 /* ms */
 #define DEFAULT_MAX_PENDING 65536
 #define DEFAULT_MAX_QUEUE (4u << 20)
-#define DEFAULT_DEAD_PEER 30000 /* ms; as long as QUIC waits */
+#define MOST_QUEUE (SIZE_MAX / 64) /* sums with it do not overflow */
+#define DEFAULT_DEAD_PEER 30000    /* ms; as long as QUIC waits */
 
 static void
 fill_defaults(struct rk_client_conf *conf)
@@ -20,6 +21,8 @@ fill_defaults(struct rk_client_conf *conf)
 		conf->max_pending = DEFAULT_MAX_PENDING;
 	if (conf->max_queue == 0)
 		conf->max_queue = DEFAULT_MAX_QUEUE;
+	if (conf->max_queue > MOST_QUEUE)
+		conf->max_queue = MOST_QUEUE;
 	if (conf->keepalive == 0)
 		conf->keepalive = RK_NEVER;
 	if (conf->dead_peer == 0)

@@ -8,6 +8,7 @@
 #define DEFAULT_MAX_PER_SOURCE 16
 #define DEFAULT_MAX_CALLS 1024
 #define DEFAULT_MAX_QUEUE (4u << 20)
+#define MOST_QUEUE (SIZE_MAX / 64) /* sums with it do not overflow */
 #define DEFAULT_RETRY_FROM 64
 #define DEFAULT_MAX_WORK 256
 
@@ -25,6 +26,8 @@ server_conf_fill(struct rk_server_conf *conf)
 		conf->max_calls = DEFAULT_MAX_CALLS;
 	if (conf->max_queue == 0)
 		conf->max_queue = DEFAULT_MAX_QUEUE;
+	if (conf->max_queue > MOST_QUEUE)
+		conf->max_queue = MOST_QUEUE;
 	if (conf->max_push == 0)
 		conf->max_push = RK_PUSH_BYTES;
 	if (conf->retry_from == 0)

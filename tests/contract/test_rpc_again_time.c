@@ -206,6 +206,41 @@ keeps_deadlines_in_a_pause(void **state)
 	assert_int_equal(close(fd), 0);
 }
 
+/* Nearly no limit is none: nothing begins anew at zero. */
+static void
+takes_the_largest_numbers(void **state)
+{
+	static struct rpcanswer a[9];
+	const char *urls[3] = { 0 };
+	struct world w;
+	int listener, peer;
+
+	(void)state;
+	memset(a, 0, sizeof(a));
+	world_init(&w);
+	listener = raw_listen(w.url[0]);
+	urls[0] = w.url[0];
+	again_init(&w.r, false, urls);
+	w.r.conf.max_queue = SIZE_MAX;
+	w.r.conf.call_timeout = RK_NEVER - 1;
+	world_start(&w, 100, 1000);
+	for (int i = 0; i < 8; i++)
+		(void)again_submit(
+		    &w.r, "long", true, rpcrig_bytes, RK_PAYLOAD_MAX, &a[i]);
+	(void)rpcrig_submit_for(w.r.client, "given", RK_NEVER - 1, &a[8]);
+	turn_until(&w, &w.r.connected, 1);
+	peer = raw_accept(listener);
+	vtime_pass(&w.time, 20);
+	for (int i = 0; i < 9; i++)
+		assert_int_equal(a[i].n, 0);
+	assert_int_equal(w.r.lost, 0);
+	raw_close(peer); /* it would have all of it first */
+	world_fini(&w);
+	for (int i = 0; i < 9; i++)
+		assert_int_equal(a[i].code, RK_ECANCELED);
+	raw_close(listener);
+}
+
 /* A silent server is asked once an interval; one that talks is not. */
 static void
 asks_only_who_is_silent(void **state)
@@ -379,6 +414,7 @@ main(void)
 		cmocka_unit_test(is_not_fooled_by_a_flapping_server),
 		cmocka_unit_test(pauses_once_a_round),
 		cmocka_unit_test(keeps_deadlines_in_a_pause),
+		cmocka_unit_test(takes_the_largest_numbers),
 		cmocka_unit_test(asks_only_who_is_silent),
 		cmocka_unit_test(hears_whatever_comes),
 		cmocka_unit_test(lets_a_question_wait_for_its_turn),
