@@ -146,7 +146,7 @@ check_limits(const struct rk_field *f)
 		return "its least is less than nothing";
 	if (f->required || f->shape == RK_FIELD_OPTIONAL)
 		return NULL;
-	if (absent(f) < (double)f->min || absent(f) > (double)f->max)
+	if (!(absent(f) >= (double)f->min && absent(f) <= (double)f->max))
 		return "absent it is outside its limits: make it required, or "
 		       "give it a default";
 	return NULL;

@@ -48,8 +48,10 @@ void typed_store_list(void *at, struct typed_list list);
 static inline bool
 typed_has_default(const struct rk_field *f)
 {
-	return f->initial != 0 || f->initial_float < 0 ||
-	       f->initial_float > 0 || f->initial_text != NULL;
+	uint64_t bits; /* of a NaN, too, which is neither more nor less */
+
+	memcpy(&bits, &f->initial_float, sizeof(bits));
+	return f->initial != 0 || bits != 0 || f->initial_text != NULL;
 }
 static inline bool
 typed_has_limits(const struct rk_field *f)

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,6 +202,43 @@ test_captured_structs(void **state)
 	assert_int_equal(rk_typed_decode(&record, got, len, &out, &err), RK_OK);
 	assert_true(out.a == 7 && out.b == 300);
 	free(got);
+}
+
+/* NaN is what absence means: zero is not, and travels. */
+static void
+test_a_default_that_is_no_number(void **state)
+{
+	struct measured {
+		double wide;
+		float narrow;
+	} in, out;
+	static const struct rk_field fields[] = {
+		RK_FIELD(struct measured, wide, F64, "Wide", 0,
+		    .initial_float = (double)NAN),
+		RK_FIELD(struct measured, narrow, F32, "Narrow", 1,
+		    .initial_float = (double)NAN),
+	};
+	const struct rk_record record =
+	    RK_RECORD(struct measured, "measured", fields);
+	struct rk_error err;
+	uint8_t *got;
+	size_t len;
+
+	(void)state;
+	assert_int_equal(rk_type_check(&record, &err), RK_OK);
+	assert_int_equal(rk_typed_decode(&record, NULL, 0, &out, &err), RK_OK);
+	assert_true(isnan(out.wide) && isnan(out.narrow));
+	for (int i = 0; i < 2; i++) {
+		in = i == 0 ? (struct measured){ 0, 0 } : out;
+		assert_int_equal(
+		    rk_typed_encode(&record, &in, &got, &len, &err), RK_OK);
+		assert_int_equal(
+		    rk_typed_decode(&record, got, len, &out, &err), RK_OK);
+		assert_memory_equal(&in.wide, &out.wide, sizeof(in.wide));
+		assert_memory_equal(&in.narrow, &out.narrow, sizeof(in.narrow));
+		free(got);
+		assert_int_equal(rk_typed_init(&record, &out), RK_OK);
+	}
 }
 
 static void
@@ -450,6 +488,10 @@ static const struct bad bad_tables[] = {
 	    1 },
 	{ "absent it is outside its limits",
 	    { { GOOD, .min = 1, .max = 4, .initial = 5 } }, 1 },
+	{ "absent it is outside its limits",
+	    { { "A", 0, RK_FIELD_IS_F32, .size = 4, .max = 4,
+	        .initial_float = (double)NAN } },
+	    1 },
 };
 
 static void
@@ -539,6 +581,7 @@ main(void)
 		cmocka_unit_test(test_composites_as_go_writes_them),
 		cmocka_unit_test(test_zeros_are_left_out),
 		cmocka_unit_test(test_defaults_are_sent),
+		cmocka_unit_test(test_a_default_that_is_no_number),
 		cmocka_unit_test(test_captured_structs),
 		cmocka_unit_test(test_what_cannot_be_sent),
 		cmocka_unit_test(test_json_and_back),
