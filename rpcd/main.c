@@ -246,8 +246,8 @@ main(int argc, char **argv)
 	const struct prog prog = {
 		.name = "rpcd",
 		.section = "8",
-		.about = "serves calls over TLS, QUIC, plain TCP and unix "
-		         "sockets, commands as methods among them",
+		.about = "serves calls, streams, commands and files over TLS, "
+		         "QUIC, plain TCP and unix sockets",
 		.usage = usage,
 		.examples = examples,
 		.opts = opts,

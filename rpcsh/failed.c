@@ -157,8 +157,7 @@ advice(const struct target *t, const struct rk_error *err, char *dst,
 	case 2:
 		return "rpcsh -h";
 	case 4:
-		if (err->code == RK_ECLOSED && !t->answered &&
-		    strncmp(t->url, "tcp://", 6) == 0)
+		if (err->code == RK_ECLOSED && !t->answered && target_is_tcp(t))
 			return "is it a TLS server? then without --tcp";
 		return when_away(t);
 	case 5:

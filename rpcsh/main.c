@@ -212,7 +212,8 @@ no_operand(struct args *a, void *ctx)
 static const struct prog prog = {
 	.name = "rpcsh",
 	.section = "1",
-	.about = "call methods of rpckit and rpc25519 servers",
+	.about = "calls methods of rpckit and rpc25519 servers, runs commands "
+	         "there, and sends and fetches files",
 	.usage = usage,
 	.examples = examples,
 	.opts = global_opts,

@@ -30,16 +30,33 @@ target_tls_mode(const struct target *t)
 	return RK_TLS_MUTUAL;
 }
 
+/* "tls://HOST:PORT", or "tls+srv://NAME". */
+static bool
+has_scheme(const struct target *t, const char *scheme)
+{
+	const char *rest = t->url + strlen(scheme);
+
+	return strncmp(t->url, scheme, strlen(scheme)) == 0 &&
+	       (strncmp(rest, "://", 3) == 0 ||
+	           strncmp(rest, "+srv://", 7) == 0);
+}
+
 bool
 target_is_tls(const struct target *t)
 {
-	return strncmp(t->url, "tls://", 6) == 0 || target_is_quic(t);
+	return has_scheme(t, "tls") || target_is_quic(t);
 }
 
 bool
 target_is_quic(const struct target *t)
 {
-	return strncmp(t->url, "quic://", 7) == 0;
+	return has_scheme(t, "quic");
+}
+
+bool
+target_is_tcp(const struct target *t)
+{
+	return has_scheme(t, "tcp");
 }
 
 /* ---- where ---- */
@@ -55,7 +72,7 @@ static bool
 goes_with(const struct target *t, const char *flag)
 {
 	if (strcmp(flag, "tcp") == 0)
-		return strncmp(t->url, "tcp://", 6) == 0;
+		return target_is_tcp(t);
 	return strcmp(flag, "quic") == 0 ? target_is_quic(t) : target_is_tls(t);
 }
 

@@ -43,6 +43,7 @@ enum rk_tls_mode target_tls_mode(const struct target *t);
 /* Are keys proven there: with TLS or QUIC? */
 bool target_is_tls(const struct target *t);
 bool target_is_quic(const struct target *t);
+bool target_is_tcp(const struct target *t);
 uint64_t target_now_us(void);
 
 #endif

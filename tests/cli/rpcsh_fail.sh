@@ -96,6 +96,8 @@ usage() {
 	    "$rpcsh" echo --one-way --out f
 	says 2 "--out of nothing" 'is empty' 'rpcsh call -h' \
 	    "$rpcsh" echo --out ''
+	says 2 "--tcp with a name of TLS" '--tcp does not go with tls+srv' \
+	    'rpcsh -h' "$rpcsh" --tcp -s tls+srv://chat.example echo
 	want 2 "--json with -o hex" "$rpcsh" --json -o hex echo
 	want 2 "--json with --out -" "$rpcsh" --json --out - echo
 }
@@ -103,6 +105,12 @@ usage() {
 keys() {
 	says 8 "no certificates" 'nodir/ca.crt' 'selfy -k client' \
 	    "$rpcsh" --certs nodir -s a:1 echo
+	# What stands for several addresses needs a key as they do.
+	for scheme in tls quic; do
+		says 8 "no certificates for a name of $scheme" 'nodir/ca.crt' \
+		    'selfy -k client' "$rpcsh" --certs nodir \
+		    -s "$scheme+srv://chat.example" echo
+	done
 	says 8 "no such key" 'certs/nokey.crt' 'selfy -k nokey' \
 	    "$rpcsh" --certs certs -k nokey -s a:1 echo
 	cp certs/alice.crt certs/open.crt
