@@ -13,9 +13,9 @@ set -u
 
 there_and_back() { # WHO SIZE
 	bytes "$2" >source
-	rm -f root/one back
+	rm -f shared/one back
 	want 0 "$1: put $2 bytes" "$1" put docs.put source --as one
-	same source root/one "$1: they are there"
+	same source shared/one "$1: they are there"
 	want 0 "$1: get them" "$1" get docs.get one --out back
 	same source back "$1: they come back"
 }
@@ -26,7 +26,7 @@ sizes() {
 	done
 	there_and_back quic_alice 0
 	there_and_back quic_alice 3000001
-	[ "$(stat -c %a root/one)" = 600 ]
+	[ "$(stat -c %a shared/one)" = 600 ]
 	result $? 'what was put is for the daemon alone'
 	[ "$(stat -c %a back)" = 644 ]
 	result $? 'what was got is as the umask says'
@@ -36,7 +36,7 @@ sizes() {
 }
 
 answers() {
-	rm -f root/one back
+	rm -f shared/one back
 	want 0 'put --json' alice --json put docs.put source --as one
 	sum=$(python3 -c '
 import hashlib, sys
@@ -57,16 +57,16 @@ print(h.hexdigest())')
 }
 
 streams() {
-	rm -f root/piped
+	rm -f shared/piped
 	alice put docs.put - --as piped <source >out 2>err
 	result $? 'put - from a file on standard input'
-	same source root/piped 'it is all there'
-	rm -f root/piped
+	same source shared/piped 'it is all there'
+	rm -f shared/piped
 	bytes 200001 | alice put docs.put - --as piped >out 2>err
 	result $? 'put - from a pipe'
-	bytes 200001 | cmp -s - root/piped
+	bytes 200001 | cmp -s - shared/piped
 	result $? 'it is all there, too'
-	alice get docs.get piped --out - 2>err | cmp -s - root/piped
+	alice get docs.get piped --out - 2>err | cmp -s - shared/piped
 	result $? 'get --out - to a pipe'
 	want 2 'put - without a name' alice put docs.put -
 	has err 'standard input has no name: --as NAME' 'says what lacks'
@@ -82,7 +82,7 @@ streams() {
 # ---- not this way ----
 
 replacing() {
-	echo first >root/taken
+	echo first >shared/taken
 	echo second >second
 	want 3 'put what is there already' alice put docs.put second --as taken
 	has err 'there is such a file already' 'says so'
@@ -91,12 +91,12 @@ replacing() {
 	has err 'files are not replaced here' 'says so'
 	want 3 'put without --force where it is' \
 		alice put over.put second --as taken
-	[ "$(cat root/taken)" = first ]
+	[ "$(cat shared/taken)" = first ]
 	result $? 'the file is as it was'
 	want 0 'put --force where it is' \
 		alice put over.put second --as taken --force
-	same second root/taken 'it has taken its place'
-	[ "$(stat -c %a root/taken)" = 640 ]
+	same second shared/taken 'it has taken its place'
+	[ "$(stat -c %a shared/taken)" = 640 ]
 	result $? 'with the mode of the configuration'
 	echo mine >mine
 	want 9 'get to a file that is there' \
@@ -123,7 +123,7 @@ refusals() {
 	bytes 1048577 | alice put over.put - --as large >out 2>err
 	[ $? = 3 ]
 	result $? 'also when nobody knew before'
-	absent root/large 'it is not there'
+	absent shared/large 'it is not there'
 	want 3 'put where no space may be taken' alice put full.put second
 	has err 'no space is left' 'says so'
 	want 3 'what is allowed to others' mallory put over.put second

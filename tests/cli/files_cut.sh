@@ -12,7 +12,7 @@ set -u
 # ---- cut ----
 
 temp_size() {
-	find root -name '.rpckit-*' -size "+${1}k" | grep -q .
+	find shared -name '.rpckit-*' -size "+${1}k" | grep -q .
 }
 
 # Wait, without sleeping long, for a temporary file of so many KiB.
@@ -25,7 +25,7 @@ until_size() { # FILE_OR_- KIB PID
 }
 
 cut_put() { # WHO KIND
-	rm -f root/cut
+	rm -f shared/cut
 	if [ "$2" = client ]; then
 		"$rpcsh" -s "$(url "$1")" --certs certs -k alice put docs.put \
 			long --as cut >out 2>err </dev/null &
@@ -44,7 +44,7 @@ cut_put() { # WHO KIND
 		result $? "$1: a server that dies is told"
 		start "$listeners" -f files.conf
 	fi
-	absent root/cut "$1: cut by a killed $2: no half file"
+	absent shared/cut "$1: cut by a killed $2: no half file"
 }
 
 continued() {
@@ -63,13 +63,13 @@ resumed_put() {
 	cut_put "$1" "$2"
 	until_ok free_again
 	continued "$1: put goes on after a killed $2"
-	same long root/cut "$1: and ends with the same bytes"
+	same long shared/cut "$1: and ends with the same bytes"
 	no_rest "$1: it"
 }
 
 resumed_get() { # WHO KIND
 	rm -f cut .cut.rpcsh-part
-	cp long root/cut
+	cp long shared/cut
 	"$rpcsh" -s "$(url "$1")" --certs certs -k alice get docs.get cut \
 		--out cut >out 2>err </dev/null &
 	peer=$!
@@ -113,7 +113,7 @@ changed() {
 	until_ok changed_again
 	has err '^rpcsh: sent cut (36000000 bytes)$' \
 		'another source begins at the beginning'
-	same other root/cut 'and is not mixed with the first'
+	same other shared/cut 'and is not mixed with the first'
 	rm -f cut
 	head -c 1000000 long >.cut.rpcsh-part
 	chmod 600 .cut.rpcsh-part
@@ -127,10 +127,10 @@ changed() {
 	want 0 'get what has not' alice get docs.get cut --out cut
 	has err 'continued at 1000000' 'goes on'
 	same other cut 'with the same bytes'
-	rm -f cut root/cut
+	rm -f cut shared/cut
 	# What is left is longer than what there is now.
 	cp long .cut.rpcsh-part
-	cp second root/cut
+	cp second shared/cut
 	want 0 'get what is shorter now' alice get docs.get cut --out cut
 	same second cut 'begins at the beginning'
 }
@@ -144,7 +144,7 @@ changed_again() {
 # ---- two at once ----
 
 at_once() {
-	rm -f root/both
+	rm -f shared/both
 	mkfifo feed
 	alice put docs.put - --as both <feed >first.out 2>first.err &
 	first=$!
@@ -160,8 +160,8 @@ at_once() {
 	wait $first
 	[ $? = 3 ] && grep -q 'such a file already' first.err
 	result $? 'the first to end has the name'
-	same second root/both 'and its bytes are whole'
-	rm -f root/.rpckit-*
+	same second shared/both 'and its bytes are whole'
+	rm -f shared/.rpckit-*
 	alice get docs.get both --out both1 >out 2>err </dev/null
 	result $? 'it is served'
 	( flock -x 9; want 10 'get to a file that is being written' \
@@ -172,7 +172,7 @@ at_once() {
 }
 
 is_there() {
-	[ -n "$(find root -name '.rpckit-*')" ]
+	[ -n "$(find shared -name '.rpckit-*')" ]
 }
 
 # ---- no move ----
@@ -194,7 +194,7 @@ stalled() {
 	result $? 'and told'
 	is_there
 	result $? 'what came is kept'
-	rm -f root/.rpckit-*
+	rm -f shared/.rpckit-*
 }
 
 # ---- no room ----
@@ -207,9 +207,9 @@ full() {
 	ulimit -S -f unlimited
 	want 3 'put to a full disk' alice put docs.put long --as nospace
 	has err 'no space is left for it' 'says so'
-	absent root/nospace 'there is no half file'
+	absent shared/nospace 'there is no half file'
 	no_rest 'it'
-	cp long root/cut
+	cp long shared/cut
 	rm -f cut .cut.rpcsh-part
 	( ulimit -S -f 2000; alice get docs.get cut --out cut >out 2>err )
 	[ $? = 1 ] && grep -q '^rpcsh: cut: File too large$' err
@@ -248,7 +248,7 @@ huge() {
 	[ "$(tail -n 1 peak.txt)" -lt 80000 ]
 	result $? 'rpcsh needs little memory for it'
 	peak "$daemon" 80000 'rpcd'
-	[ "$(du -k root/sparse | cut -f 1)" -lt 1000 ]
+	[ "$(du -k shared/sparse | cut -f 1)" -lt 1000 ]
 	result $? 'and little disk'
 	measured get docs.get sparse --out sparse2
 	result $? 'get it back'
@@ -258,7 +258,7 @@ huge() {
 	peak "$daemon" 80000 'rpcd'
 	[ "$(stat -c %s sparse2)" = 268435456 ]
 	result $? 'it has its length'
-	rm -f sparse* root/sparse
+	rm -f sparse* shared/sparse
 }
 
 serve

@@ -83,19 +83,19 @@ downloads() {
 	result $? 'one from the folder'
 	frame 'comes as a first part' 0 type=109 part=0 seqno=2 blake3=$ten \
 		filename=small.txt pathsize=10 payload=30313233343536373839 \
-		path="$tmp/root/gorun/down/small.txt" \
+		path="$tmp/shared/gorun/down/small.txt" \
 		call_id=2we41QcJvXZfSUSc1PI0hRalPJDBUqiq-dCEr76ACOel
 	frame 'a last part' 1 type=111 part=1 blake3=$none pathsize=10
 	frame 'and an answer' 2 type=101 error=None
 	frames 3
 	want 0 'as the server names it' plain get __downloaderName --out small \
-		"downloadRequestedPath=$tmp/root/gorun/down/small.txt"
+		"downloadRequestedPath=$tmp/shared/gorun/down/small.txt"
 	[ "$(cat small)" = 0123456789 ]
 	result $? 'it is the same'
 	want 3 'hidden files' plain get __downloaderName --out x \
-		"downloadRequestedPath=$tmp/root/.ssh"
+		"downloadRequestedPath=$tmp/shared/.ssh"
 	want 3 'files elsewhere' plain get __downloaderName --out x \
-		"downloadRequestedPath=$tmp/root/../outside"
+		"downloadRequestedPath=$tmp/shared/../outside"
 }
 
 # serves NAME: a server of Go's for one stream; its address in $served.
@@ -152,12 +152,12 @@ frame 'and has none' 0 type=101 \
 	'error=this server has no folder to hand files out from'
 as_server
 stop
-mkdir -p root/gorun/down
-printf 0123456789 >root/gorun/down/small.txt
+mkdir -p shared/gorun/down
+printf 0123456789 >shared/gorun/down/small.txt
 printf 0123456789 >outside
 cat >>demo.conf <<-END
 	[files demo]
-	root = $tmp/root
+	root = $tmp/shared
 	get = yes
 	rpc25519 = yes
 END

@@ -21,11 +21,11 @@ hostile() { # NAME WHY
 
 names() {
 	echo outside >outside
-	mkdir -p root/sub
-	ln -sf ../outside root/link
-	ln -sfn "$tmp" root/up
-	mkfifo root/fifo
-	cp outside root/.hidden
+	mkdir -p shared/sub
+	ln -sf ../outside shared/link
+	ln -sfn "$tmp" shared/up
+	mkfifo shared/fifo
+	cp outside shared/.hidden
 	hostile ../outside 'hidden names are not served'
 	hostile sub/../../outside 'hidden names'
 	hostile "$tmp/outside" 'not relative'
@@ -52,29 +52,29 @@ names() {
 	want 3 'put --force to a link' \
 		alice put over.put second --as link --force
 	has err 'not a plain file' 'says why not'
-	[ "$(cat outside)" = outside ] && [ -L root/link ]
+	[ "$(cat outside)" = outside ] && [ -L shared/link ]
 	result $? 'what is outside is as it was'
 	want 0 'put to a folder below' alice put docs.put second --as sub/it
-	same second root/sub/it 'is there'
+	same second shared/sub/it 'is there'
 	want 0 'and back' alice get docs.get sub/it --out it
 	want 0 'a name in other letters' \
 		alice put docs.put second --as 'grün 漢字.txt'
-	same second 'root/grün 漢字.txt' 'is there'
-	rm -f root/fifo
+	same second 'shared/grün 漢字.txt' 'is there'
+	rm -f shared/fifo
 }
 
 # A folder that becomes a link to elsewhere, again and again: never through it.
 swapped() {
-	mkdir -p root/real elsewhere
-	mkdir -p root/swap
+	mkdir -p shared/real elsewhere
+	mkdir -p shared/swap
 	python3 - <<-'END' &
 		import os, time
 		end = time.monotonic() + 20
 		while time.monotonic() < end and not os.path.exists("swap.stop"):
-		    os.rename("root/swap", "root/real2")
-		    os.symlink("../elsewhere", "root/swap")
-		    os.unlink("root/swap")
-		    os.rename("root/real2", "root/swap")
+		    os.rename("shared/swap", "shared/real2")
+		    os.symlink("../elsewhere", "shared/swap")
+		    os.unlink("shared/swap")
+		    os.rename("shared/real2", "shared/swap")
 	END
 	swapper=$!
 	echo secret >elsewhere/here

@@ -40,10 +40,10 @@ clients() {
 	said shorter 'shorter than was said'
 	said again 'there is such a file already'
 	said 'left is longer' 'does not say where it belongs'
-	[ "$(cat root/raw-good root/raw-good-in-parts)" = \
+	[ "$(cat shared/raw-good shared/raw-good-in-parts)" = \
 		01234567890123456789 ]
 	result $? 'what was right is there'
-	[ "$(find root -type f | wc -l)" = 2 ]
+	[ "$(find shared -type f | wc -l)" = 2 ]
 	result $? 'and nothing else'
 }
 
@@ -79,11 +79,11 @@ servers() {
 	served error 3 'a.x0ab'
 }
 
-mkdir root
+mkdir shared
 cat >raw.conf <<-END
 	listen = tcp:127.0.0.1:0
 	[files docs]
-	root = $tmp/root
+	root = $tmp/shared
 	put = yes
 	min-free = 0
 END

@@ -21,13 +21,13 @@ by() {
 
 # As the daemon sees it: in its own name space.
 seen() {
-	ls -A "/proc/$daemon/root$tmp/root"
+	ls -A "/proc/$daemon/root$tmp/shared"
 }
 
 small_disk() {
 	cat >own <<-END
 		#!/bin/sh
-		mount -t tmpfs -o size=8M none "$tmp/root" || exit 1
+		mount -t tmpfs -o size=8M none "$tmp/shared" || exit 1
 		exec "$rpcd" "\$@"
 	END
 	chmod +x own
@@ -59,7 +59,7 @@ small_disk() {
 	result $? 'and a stream of bytes that is'
 	[ "$(seen)" = six ]
 	result $? 'nothing is left of it'
-	rm "/proc/$daemon/root$tmp/root/six"
+	rm "/proc/$daemon/root$tmp/shared/six"
 	# What shall stay free does, whether the size is known or not.
 	bytes 6000000 | by put most.put - --as six >out 2>err
 	[ $? = 3 ] && grep -q 'no space is left for it' err
@@ -83,8 +83,8 @@ told() {
 full_output() {
 	start 1 -f room.conf
 	result $? 'the daemon starts'
-	bytes 3000000 >root/long
-	echo short >root/short
+	bytes 3000000 >shared/long
+	echo short >shared/short
 	check 'a long file to a full standard output' \
 		told get docs.get long --out -
 	check 'a short one' told get docs.get short --out -
@@ -92,24 +92,24 @@ full_output() {
 	result $? 'the daemon ends well'
 }
 
-mkdir root
+mkdir shared
 cat >room.conf <<-END
 	listen = tcp:127.0.0.1:0
 	[files docs]
-	root = $tmp/root
+	root = $tmp/shared
 	put = yes
 	get = yes
 	min-free = 0
 	[files most]
-	root = $tmp/root
+	root = $tmp/shared
 	put = yes
 	min-free = 4M
 END
 full_output
-rm -f root/*
-if unshare -m mount -t tmpfs none "$tmp/root" 2>/dev/null; then
+rm -f shared/*
+if unshare -m mount -t tmpfs none "$tmp/shared" 2>/dev/null; then
 	small_disk -m
-elif unshare -rm mount -t tmpfs none "$tmp/root" 2>/dev/null; then
+elif unshare -rm mount -t tmpfs none "$tmp/shared" 2>/dev/null; then
 	small_disk -rm
 else
 	ok 'a small disk # SKIP no file systems can be mounted here'

@@ -71,7 +71,7 @@ upload() {
 }
 
 download() {
-	truncate -s 600M "root/big"
+	truncate -s 600M "shared/big"
 	type_in "'$rpcsh' get docs.get big --out '$name'"
 	until_ok on_screen '%  [0-9.]* [kMG]B/s'
 	result $? 'get shows how far it is'
@@ -93,11 +93,11 @@ quiet() {
 }
 
 name=$(printf '長い名前%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
-mkdir root
+mkdir shared
 cat >tty.conf <<-END
 	listen = tcp:127.0.0.1:0
 	[files docs]
-	root = $tmp/root
+	root = $tmp/shared
 	put = yes
 	get = yes
 	min-free = 0

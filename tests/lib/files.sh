@@ -25,12 +25,12 @@ conf() {
 		threads = 2
 		${1-}
 		[files docs]
-		root = $tmp/root
+		root = $tmp/shared
 		put = yes
 		get = yes
 		min-free = 0
 		[files over]
-		root = $tmp/root
+		root = $tmp/shared
 		about = may be replaced
 		put = yes
 		replace = yes
@@ -39,11 +39,11 @@ conf() {
 		min-free = 0
 		allow = alice@example.org
 		[files full]
-		root = $tmp/root
+		root = $tmp/shared
 		put = yes
 		min-free = 1024G
 		[files quick]
-		root = $tmp/root
+		root = $tmp/shared
 		put = yes
 		min-free = 0
 		timeout = 1s
@@ -65,7 +65,7 @@ absent() { # FILE TEXT
 
 # Nothing temporary is left in the folder of the files.
 no_rest() {
-	[ -z "$(find root -name '.rpckit-*')" ]
+	[ -z "$(find shared -name '.rpckit-*')" ]
 	result $? "nothing is left of $1"
 }
 
@@ -78,7 +78,7 @@ sys.stdout.buffer.write(random.randbytes(int(sys.argv[1])))' "$1"
 
 serve() {
 	certificates
-	mkdir root
+	mkdir shared
 	quic=
 	listeners=1
 	if "$rpcd" --version | grep -q ' quic '; then
