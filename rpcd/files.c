@@ -154,6 +154,13 @@ files_begin(
 	return NULL;
 }
 
+static void
+close_file(struct transfer *t)
+{
+	if (t->open)
+		t->close(t);
+}
+
 /* rk_post_fn */
 static void
 on_turn(void *arg)
@@ -182,6 +189,7 @@ void
 files_end(struct transfer *t)
 {
 	t->stream = NULL;
+	close_file(t);
 	rk_timer_free(t->timer);
 	t->timer = NULL;
 	if (t->posted)
@@ -275,6 +283,7 @@ files_fail(struct transfer *t, const char *text, int errnum)
 		(void)err_sys(&err, RK_EIO, errnum, "%s", text);
 	log_event(RK_LOG_INFO, "files", "%s.%s %s: %s (called by %s)", name,
 	    t->what, shown, err.text, t->caller);
+	close_file(t); /* who is told may come back at once */
 	(void)rk_stream_fail(t->stream, told, NULL, 0);
 	files_end(t);
 }

@@ -17,27 +17,16 @@
 static void
 close_file(struct transfer *t)
 {
-	if (t->open)
-		source_close(&t->file.out);
+	source_close(&t->file.out);
 	t->open = false;
-}
-
-static void
-fail(struct transfer *t, const char *text, int errnum)
-{
-	close_file(t);
-	files_fail(t, text, errnum);
 }
 
 static void
 on_ended(struct rk_stream *s, const struct rk_reply *reply, void *arg)
 {
-	struct transfer *t = arg;
-
 	(void)s;
 	(void)reply;
-	close_file(t);
-	files_end(t);
+	files_end(arg);
 }
 
 /* ---- sending ---- */
@@ -108,7 +97,6 @@ finish(struct transfer *t)
 	    str_escape(shown, sizeof(shown), t->path), t->size, t->from,
 	    t->caller);
 	(void)rk_stream_reply(t->stream, NULL, 0); /* or nobody is there */
-	close_file(t);
 	files_end(t);
 }
 
@@ -119,14 +107,14 @@ fill(struct transfer *t)
 	int e = source_read(&t->file.out, t->piece, RK_NEVER, &t->waiting);
 
 	if (e != 0) {
-		fail(t, "cannot read it", e);
+		files_fail(t, "cannot read it", e);
 		return false;
 	}
 	t->all = t->waiting == 0;
 	t->has_piece = true;
 	if (!t->all || !source_changed(&t->file.out))
 		return true;
-	fail(t, "the file has changed while it was read", 0);
+	files_fail(t, "the file has changed while it was read", 0);
 	return false;
 }
 
@@ -145,7 +133,7 @@ send_piece(struct transfer *t)
 	if (r == RK_EAGAIN)
 		return; /* on_writable */
 	if (r != RK_OK) {
-		fail(t, "cannot send it", 0);
+		files_fail(t, "cannot send it", 0);
 		return;
 	}
 	files_moved(t);
@@ -172,7 +160,7 @@ on_writable(struct rk_stream *s, void *arg)
 static void
 on_stall(struct transfer *t)
 {
-	fail(t, "nothing was taken for too long", 0);
+	files_fail(t, "nothing was taken for too long", 0);
 }
 
 /* files_step_fn: is what the client has the start of this file? */
@@ -194,7 +182,7 @@ compare(struct transfer *t)
 		e = source_rewind(&t->file.out);
 	}
 	if (e != 0) {
-		fail(t, "cannot read it", e);
+		files_fail(t, "cannot read it", e);
 		return;
 	}
 	t->step = send_piece;
@@ -231,6 +219,7 @@ open_file(struct transfer *t)
 		return e;
 	e = source_init(&t->file.out, fd);
 	t->open = true;
+	t->close = close_file;
 	if (e == 0 && !source_is_file(&t->file.out))
 		e = EMLINK;
 	return e;
@@ -247,11 +236,11 @@ get(struct rk_stream *s, struct folder *f, const char *key)
 	if (t == NULL)
 		return;
 	if ((e = open_file(t)) != 0) {
-		fail(t, "cannot open it", e);
+		files_fail(t, "cannot open it", e);
 		return;
 	}
 	if (files_watch(t, on_stall) != RK_OK) {
-		fail(t, "out of memory", 0);
+		files_fail(t, "out of memory", 0);
 		return;
 	}
 	t->size = source_size(&t->file.out);

@@ -39,7 +39,8 @@ struct transfer {
 		struct partial in;
 		struct source out;
 	} file;
-	bool open;                /* file is */
+	bool open; /* file is; then, at the end: */
+	void (*close)(struct transfer *t);
 	bool replace;             /* put: asked to */
 	bool began;               /* the first part was sent, or came */
 	char sum[SOURCE_SUM_LEN]; /* get: of what the client has */
@@ -64,7 +65,7 @@ RK_MUST enum rk_err files_watch(
     struct transfer *t, void (*stalled)(struct transfer *t));
 void files_moved(struct transfer *t);
 /* The stream is gone, whoever ended it: close and free, now or in a turn that
- * was asked for.  The caller has closed t->file. */
+ * was asked for.  What is still open is closed with t->close. */
 void files_end(struct transfer *t);
 /* Answer with an error, log it, and end.  errnum 0: text says it all; else the
  * reason is appended. */

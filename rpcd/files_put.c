@@ -38,13 +38,12 @@ name_temp(const struct transfer *t, char temp[NAME_MAX + 1])
 /* ---- the end ---- */
 
 static void
-fail(struct transfer *t, const char *text, int errnum, bool keep)
+fail(struct transfer *t, const char *text, int errnum, bool kept)
 {
-	if (t->open && keep)
-		partial_keep(&t->file.in);
-	else if (t->open)
+	if (t->open && !kept) {
 		partial_drop(&t->file.in);
-	t->open = false;
+		t->open = false;
+	}
 	files_fail(t, text, errnum);
 }
 
@@ -56,18 +55,21 @@ fail_disk(struct transfer *t, const char *text, int errnum)
 	    errnum != ENOSPC && errnum != EDQUOT && errnum != EFBIG);
 }
 
-/* The connection broke, or the caller had enough: it may come back. */
+/* Whatever came between: who sent it may come back. */
+static void
+keep(struct transfer *t)
+{
+	partial_keep(&t->file.in);
+	t->open = false;
+}
+
+/* The connection broke, or the caller had enough. */
 static void
 on_ended(struct rk_stream *s, const struct rk_reply *reply, void *arg)
 {
-	struct transfer *t = arg;
-
 	(void)s;
 	(void)reply;
-	if (t->open)
-		partial_keep(&t->file.in);
-	t->open = false;
-	files_end(t);
+	files_end(arg);
 }
 
 static void
@@ -288,6 +290,7 @@ open_temp(struct transfer *t, const struct rk_args *args)
 	name_temp(t, temp);
 	e = partial_open(in, t->dir, temp);
 	t->open = e == 0;
+	t->close = keep;
 	/* What is longer than the file is not its beginning. */
 	if (e == 0 &&
 	    (in->found > t->size || files_arg_is(args, "resume", "no")))
