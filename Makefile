@@ -112,6 +112,8 @@ EXAMPLES := $(patsubst %.c,$(B)/examples/%,$(notdir $(EXAMPLE_SRCS)))
 all: $(BINS) $(PUBLIC_A) $(SO)
 programs: $(BINS)
 tests: $(UNITS) $(REPLAYS) test-tools
+test-objects: $(call obj,$(UNIT_SRCS) $(TESTLIB_SRCS) $(TOOL_SRCS) \
+	$(FUZZ_SRCS) tests/fuzz/replay.c)
 test-tools: $(TOOLS)
 fuzzers: $(FUZZERS)
 benches: $(BENCHES)
@@ -121,6 +123,7 @@ help:
 	@echo 'make [MODE=release|debug|asan|tsan|fuzz] [BUILD=build] TARGET'
 	@echo '  all            programs and library (the default)'
 	@echo '  tests          unit and contract tests, corpus replays'
+	@echo '  test-objects   what tests are made of, compiled and not linked'
 	@echo '  test-tools     small programs for outside test suites'
 	@echo '  test           run the tests of this MODE'
 	@echo '  check          what ./check runs: every mode, every test'
@@ -259,8 +262,9 @@ format:
 
 include contrib/install.mk
 
-.PHONY: all programs tests test-tools fuzzers benches examples help test \
-	print-units print-tsan-units print-libs check fuzz bench interop clean format
+.PHONY: all programs tests test-objects test-tools fuzzers benches examples \
+	help test print-units print-tsan-units print-libs check fuzz bench interop \
+	clean format
 .SECONDARY:
 .DELETE_ON_ERROR:
 
