@@ -16,9 +16,10 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 
 CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
 CFLAGS_debug   := -O0 -g3 -Werror
-CFLAGS_asan    := -O1 -g -fno-omit-frame-pointer -Werror \
+# A report needs lines, not variables: -g1 takes a quarter less time.
+CFLAGS_asan    := -O1 -g1 -fno-omit-frame-pointer -Werror \
 	-fsanitize=address,undefined -fno-sanitize-recover=all
-CFLAGS_tsan    := -O1 -g -fno-omit-frame-pointer -Werror -fsanitize=thread
+CFLAGS_tsan    := -O1 -g1 -fno-omit-frame-pointer -Werror -fsanitize=thread
 CFLAGS_fuzz    := -O1 -g -fno-omit-frame-pointer \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 # A library with a symbol that nothing defines does not link; sanitizers leave
