@@ -26,8 +26,10 @@ asleep() {
 	until_ok pgrep -f -x "[a-z/]*sleep $nap"
 }
 
-behind() { # a call in the background, its process in $call
-	"$rpcsh" -s "$(url tcp)" "$@" </dev/null >held 2>&1 &
+# A call in the background, its process in $call.  The shell would have it
+# ignore Ctrl-C.
+behind() {
+	env --default-signal=INT "$rpcsh" -s "$(url tcp)" "$@" </dev/null >held 2>&1 &
 	call=$!
 }
 
