@@ -1,5 +1,5 @@
-/* The log: one hook, one level, one escaped line an event. */
-#include <rpckit/log.h>
+/* The log: one hook, one level, one escaped line an event; and taps. */
+#include "base/tap.h"
 
 #include <pthread.h>
 #include <stdarg.h>
@@ -22,6 +22,21 @@ static atomic_int limit = SILENT;
 static enum rk_log_level wanted = RK_LOG_ERROR;
 static rk_log_fn *hook;
 static void *hook_arg;
+static TAILQ_HEAD(, log_tap) taps = TAILQ_HEAD_INITIALIZER(taps);
+
+/* With the write lock. */
+static void
+set_limit(void)
+{
+	const struct log_tap *t;
+	int most = hook == NULL ? SILENT : (int)wanted;
+
+	TAILQ_FOREACH (t, &taps, link) {
+		if ((int)t->level > most)
+			most = (int)t->level;
+	}
+	atomic_store(&limit, most);
+}
 
 void
 rk_log_set(rk_log_fn *fn, enum rk_log_level level, void *arg)
@@ -30,7 +45,7 @@ rk_log_set(rk_log_fn *fn, enum rk_log_level level, void *arg)
 	hook = fn;
 	hook_arg = arg;
 	wanted = level;
-	atomic_store(&limit, fn == NULL ? SILENT : (int)level);
+	set_limit();
 	(void)pthread_rwlock_unlock(&lock);
 }
 
@@ -39,7 +54,34 @@ rk_log_set_level(enum rk_log_level level)
 {
 	(void)pthread_rwlock_wrlock(&lock);
 	wanted = level;
-	atomic_store(&limit, hook == NULL ? SILENT : (int)level);
+	set_limit();
+	(void)pthread_rwlock_unlock(&lock);
+}
+
+void
+log_tap_add(struct log_tap *t)
+{
+	(void)pthread_rwlock_wrlock(&lock);
+	TAILQ_INSERT_TAIL(&taps, t, link);
+	set_limit();
+	(void)pthread_rwlock_unlock(&lock);
+}
+
+void
+log_tap_set(struct log_tap *t, enum rk_log_level level)
+{
+	(void)pthread_rwlock_wrlock(&lock);
+	t->level = level;
+	set_limit();
+	(void)pthread_rwlock_unlock(&lock);
+}
+
+void
+log_tap_remove(struct log_tap *t)
+{
+	(void)pthread_rwlock_wrlock(&lock);
+	TAILQ_REMOVE(&taps, t, link);
+	set_limit();
 	(void)pthread_rwlock_unlock(&lock);
 }
 
@@ -54,6 +96,7 @@ log_event(enum rk_log_level level, const char *subsystem, const char *fmt, ...)
 {
 	char raw[LINE_LEN];
 	char line[LINE_LEN];
+	const struct log_tap *t;
 	va_list ap;
 	int n;
 
@@ -68,5 +111,9 @@ log_event(enum rk_log_level level, const char *subsystem, const char *fmt, ...)
 	(void)pthread_rwlock_rdlock(&lock);
 	if (hook != NULL && level <= wanted)
 		hook(level, subsystem, line, hook_arg);
+	TAILQ_FOREACH (t, &taps, link) {
+		if (level <= t->level)
+			t->fn(level, subsystem, line, t->arg);
+	}
 	(void)pthread_rwlock_unlock(&lock);
 }

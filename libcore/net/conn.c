@@ -520,6 +520,7 @@ conn_send_apart(struct conn *c, const uint8_t *src, size_t len)
 	if (c->state != CONN_OPEN || !conn_has_apart(c) ||
 	    c->top->ops->send_apart(c->top, src, len) != RK_OK)
 		return false;
+	c->apart += len;
 	loop_hook_queue(c->loop, &c->flush);
 	return true;
 }

@@ -160,6 +160,8 @@ struct conn_count {
 	uint64_t said; /* the loop's time when the last of these left */
 };
 void conn_count(struct conn *c, struct conn_count *out);
+/* Bytes of messages either way, in all, those apart included. */
+void conn_moved(const struct conn *c, uint64_t *in, uint64_t *out);
 
 /* Stop or resume delivering (back-pressure: the socket fills up). */
 void conn_pause(struct conn *c, bool pause);

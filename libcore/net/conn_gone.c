@@ -71,3 +71,10 @@ conn_count(struct conn *c, struct conn_count *out)
 	if (layer_query(c->top, LAYER_Q_UNTAKEN, &untaken))
 		out->taken -= untaken < c->taken ? untaken : c->taken;
 }
+
+void
+conn_moved(const struct conn *c, uint64_t *in, uint64_t *out)
+{
+	*in = c->received;
+	*out = c->taken + c->apart;
+}

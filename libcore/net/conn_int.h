@@ -42,6 +42,7 @@ struct conn {
 	size_t early;   /* this much leaves before the end of the turn */
 	size_t low;     /* fewer than so many unsent are to be told; 0: no */
 	uint64_t taken; /* bytes of `out` that the layers took so far */
+	uint64_t apart; /* and of messages that went apart */
 	uint64_t told;  /* conn_gone() as the owner knows it */
 	size_t max_queue;
 	size_t max_over;

@@ -439,3 +439,13 @@ sock_accept(int listen_fd, int *fd, struct addr *remote)
 		return RK_EIO;
 	}
 }
+
+bool
+sock_is_ours(int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+	       (peer.uid == 0 || peer.uid == geteuid());
+}

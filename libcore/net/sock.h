@@ -30,4 +30,7 @@ RK_MUST enum rk_err sock_listen(
  * descriptor or memory: wait a little), RK_EIO. */
 RK_MUST enum rk_err sock_accept(int listen_fd, int *fd, struct addr *remote);
 
+/* Of an accepted local socket: is the other end root's or our user's? */
+bool sock_is_ours(int fd);
+
 #endif

@@ -245,6 +245,7 @@ rk_call_defer(struct rk_call *call)
 		return 0;
 	}
 	call->id = id;
+	call->begun = rk_loop_now(w->loop);
 	TAILQ_INSERT_TAIL(&c->running, call, link);
 	c->n_running++;
 	bump(&w->running, 1);
@@ -529,6 +530,7 @@ call_begin(struct server_conn *c, const struct msg *m,
 		call->service = netrpc->service;
 	}
 	bump(&c->worker->calls, 1);
+	c->n_calls++;
 	set_deadline(call);
 	if (method->allow != NULL && !method->allow(c->peer, method->arg)) {
 		server_conn_log_denied(c, method);

@@ -62,8 +62,8 @@ push_hub_release(struct push_hub *h, size_t n)
 	(void)atomic_fetch_sub_explicit(&h->bytes, n, memory_order_relaxed);
 }
 
-static enum rk_err
-enter(struct push_hub *h, size_t cost)
+enum rk_err
+push_hub_enter(struct push_hub *h, size_t cost)
 {
 	enum rk_err r = RK_OK;
 
@@ -78,8 +78,8 @@ enter(struct push_hub *h, size_t cost)
 	return r;
 }
 
-static void
-leave(struct push_hub *h, size_t cost)
+void
+push_hub_leave(struct push_hub *h, size_t cost)
 {
 	push_hub_release(h, cost);
 	(void)pthread_mutex_lock(&h->lock);
@@ -131,7 +131,7 @@ finish(struct push_job *j)
 	}
 	if (j->done != NULL)
 		j->done(&all, j->arg);
-	leave(&s->push, j->cost);
+	push_hub_leave(&s->push, j->cost);
 	free_job(j);
 	server_check_stopped(s);
 }
@@ -286,7 +286,7 @@ rk_server_push(struct rk_server *server, const struct rk_push_target *target,
 	if ((r = encode(push, &j->frame)) != RK_OK)
 		goto out;
 	j->cost += j->frame.cap;
-	if ((r = enter(&server->push, j->cost)) != RK_OK)
+	if ((r = push_hub_enter(&server->push, j->cost)) != RK_OK)
 		goto out;
 	mailbox_put(server->workers[0].box, &j->mail);
 	return RK_OK;

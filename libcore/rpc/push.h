@@ -40,6 +40,13 @@ void push_hub_open(struct push_hub *h);
 /* No more are; is none under way?  If not, server_check_stopped() comes when
  * the last is done. */
 bool push_hub_close(struct push_hub *h);
+/*
+ * Something is under way that keeps `cost` bytes and the workers' threads.
+ * RK_ESTATE: not open; RK_ELIMIT.  Any thread.  And it is over: loop 0, which
+ * then calls server_check_stopped().
+ */
+RK_MUST enum rk_err push_hub_enter(struct push_hub *h, size_t cost);
+void push_hub_leave(struct push_hub *h, size_t cost);
 
 /* push_conn.c: the worker's thread */
 /* It is open now: gets its id.  RK_ENOMEM. */

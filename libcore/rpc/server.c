@@ -351,6 +351,7 @@ rk_server_new(const struct rk_server_conf *conf, struct rk_server **out,
 	TAILQ_INIT(&s->ports);
 	TAILQ_INIT(&s->sets);
 	TAILQ_INIT(&s->present);
+	TAILQ_INIT(&s->watches);
 	push_hub_init(&s->push, s->conf.max_push);
 	s->stopped.fn = on_stopped;
 	s->unused.fn = on_unused;

@@ -15,6 +15,15 @@
 
 /* ---- admitting ---- */
 
+static void
+tell_refused(struct rk_server *s, const char *remote, const char *why)
+{
+	struct server_watch *w;
+
+	TAILQ_FOREACH (w, &s->watches, link)
+		w->refused(w, remote, why);
+}
+
 void
 server_refuse(struct rk_server *s, const struct addr *remote,
     enum addr_scheme scheme, const char *why)
@@ -26,6 +35,7 @@ server_refuse(struct rk_server *s, const struct addr *remote,
 	addr_format(remote, scheme, where);
 	(void)snprintf(line, sizeof(line), "%s: refused: %s", where, why);
 	server_log_refusal(s, s->loop, line);
+	tell_refused(s, where, why);
 }
 
 static struct worker *
@@ -79,9 +89,12 @@ on_trusted(struct mail *m)
 	                                       offsetof(
 	                                           struct admission, trusted));
 	struct rk_server *s = a->worker->server;
+	struct server_watch *w;
 
 	gate_leave(&s->gate, a->prefix, a->exempt, false, rk_loop_now(s->loop));
 	log_event(RK_LOG_DEBUG, "server", "%s: open", a->remote);
+	TAILQ_FOREACH (w, &s->watches, link)
+		w->opened(w, a);
 }
 
 static void
@@ -154,10 +167,11 @@ admit(struct rk_server *s, const struct listener *l, int fd,
     const struct addr *remote)
 {
 	struct admission *a;
-	const char *why;
+	const char *why = "only for root and the user of this program";
 
-	if (server_admit(s, l->scheme, remote, least_loaded(s), &a, &why) !=
-	    RK_OK) {
+	if ((s->own_uid_only && !sock_is_ours(fd)) ||
+	    server_admit(s, l->scheme, remote, least_loaded(s), &a, &why) !=
+	        RK_OK) {
 		(void)close(fd); /* nothing was sent */
 		server_refuse(s, remote, l->scheme, why);
 		return;
@@ -254,15 +268,19 @@ note_refused(struct rk_server *s, const struct admission *a)
 	atomic_fetch_add_explicit(&s->refused, 1, memory_order_relaxed);
 	(void)snprintf(line, sizeof(line), "%s: %s", a->remote, why_closed(a));
 	server_log_refusal(s, s->loop, line);
+	tell_refused(s, a->remote, why_closed(a));
 }
 
 static void
 note_closed(const struct admission *a)
 {
 	bool orderly = a->why.code == RK_ECLOSED || a->why.code == RK_ECANCELED;
+	struct server_watch *w;
 
 	log_event(orderly ? RK_LOG_DEBUG : RK_LOG_INFO, "server",
 	    "%s: closed: %s", a->remote, why_closed(a));
+	TAILQ_FOREACH (w, &a->worker->server->watches, link)
+		w->closed(w, a, why_closed(a));
 }
 
 static void

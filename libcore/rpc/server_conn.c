@@ -81,8 +81,11 @@ static void
 on_closed(struct session *s, const struct rk_error *why, void *arg)
 {
 	struct server_conn *c = arg;
+	uint64_t in, out;
 
-	(void)s;
+	conn_moved(session_conn(s), &in, &out);
+	c->worker->bytes_in += in;
+	c->worker->bytes_out += out;
 	c->n_running++; /* hold the struct, until on_gone() */
 	c->admission->why = *why;
 	keep_peer(c);
@@ -368,6 +371,7 @@ take_over(struct admission *a)
 	c->admission = a;
 	c->gone.fn = on_gone;
 	c->next_deadline = RK_NEVER;
+	c->begun = rk_loop_now(c->worker->loop);
 	TAILQ_INIT(&c->running);
 	streams_init(&c->streams, c->worker->loop);
 	TAILQ_INIT(&c->pushes);

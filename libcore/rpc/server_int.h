@@ -72,6 +72,7 @@ struct quic_ports {
 TAILQ_HEAD(quic_ports_list, quic_ports);
 
 struct pool;
+struct admission;
 struct server_conn;
 TAILQ_HEAD(conn_list, server_conn);
 TAILQ_HEAD(call_list, rk_call);
@@ -98,6 +99,8 @@ struct worker {
 	struct call_list spare; /* rk_call structs for reuse */
 	size_t n_spare;
 	bool stopping;
+	uint64_t bytes_in; /* of connections that have ended */
+	uint64_t bytes_out;
 	atomic_size_t n_conns; /* raised by loop 0, for balance */
 	atomic_ullong calls;   /* the rest: written by the worker only */
 	atomic_ullong running;
@@ -131,7 +134,9 @@ struct rk_server {
 	bool pool_runs;
 	struct push_hub push;
 	TAILQ_HEAD(, admission) present; /* certain to be there */
-	bool paused;                     /* listeners are not watched */
+	TAILQ_HEAD(, server_watch) watches;
+	bool own_uid_only; /* local sockets: for root and our user */
+	bool paused;       /* listeners are not watched */
 	size_t n_conns;    /* accepted and not yet reported closed */
 	unsigned acks_due; /* workers that have not begun to stop */
 	void (*done)(void *arg);
@@ -144,6 +149,20 @@ struct rk_server {
 	unsigned log_dropped;
 	unsigned n_workers;
 	struct worker *workers;
+};
+
+/*
+ * Who watches a server: told on loop 0 of what became of connections, from
+ * inside of it, so that nothing may be changed there.  Belongs to the watcher;
+ * any number, from before start to before free.
+ */
+struct server_watch {
+	TAILQ_ENTRY(server_watch) link;
+	void (*opened)(struct server_watch *w, const struct admission *a);
+	void (*closed)(struct server_watch *w, const struct admission *a,
+	    const char *why); /* one that was opened */
+	void (*refused)(
+	    struct server_watch *w, const char *remote, const char *why);
 };
 
 /*
@@ -185,6 +204,8 @@ struct server_conn {
 	struct call_list running; /* deferred calls */
 	struct streams streams;   /* of these */
 	unsigned n_running;
+	uint64_t n_calls;            /* begun */
+	uint64_t begun;              /* loop time of its acceptance */
 	struct overtaken *overtaken; /* NULL: no cancel ever was */
 	uint64_t next_deadline;
 	struct rk_timer *timer;
@@ -217,6 +238,7 @@ struct rk_call {
 	struct rk_str call_id;
 	uint64_t seqno;
 	struct rk_time deadline;
+	uint64_t begun;       /* loop time, once it is deferred */
 	uint64_t deadline_ms; /* loop time; RK_NEVER: none */
 	struct call_netrpc netrpc;
 	char *kept; /* what the views point to when deferred */

@@ -1,0 +1,91 @@
+/* Maps of msgpack, written pair by pair; the first failure stays. */
+#include "rpc/kv.h"
+
+#include "base/str.h"
+#include "rpc/greenpack.h"
+
+/* Room for n more bytes, or NULL. */
+static uint8_t *
+reserve(struct kv *k, size_t n)
+{
+	uint8_t *p = NULL;
+
+	if (k->r == RK_OK)
+		k->r = buf_reserve(k->b, n, &p);
+	return k->r == RK_OK ? p : NULL;
+}
+
+void
+kv_map(struct kv *k, uint32_t pairs)
+{
+	uint8_t *p = reserve(k, GP_HEAD_MAX);
+
+	if (p != NULL)
+		buf_commit(k->b, (size_t)(gp_put_map(p, pairs) - p));
+}
+
+void
+kv_array(struct kv *k, uint32_t items)
+{
+	uint8_t *p = reserve(k, GP_HEAD_MAX);
+
+	if (p != NULL)
+		buf_commit(k->b, (size_t)(gp_put_array(p, items) - p));
+}
+
+void
+kv_str(struct kv *k, struct rk_str s)
+{
+	uint8_t *p = reserve(k, s.len + GP_HEAD_MAX);
+
+	if (p != NULL)
+		buf_commit(k->b, (size_t)(gp_put_str(p, s.ptr, s.len) - p));
+}
+
+void
+kv_text(struct kv *k, const char *s)
+{
+	kv_str(k, (struct rk_str){ s, strlen(s) });
+}
+
+void
+kv_uint(struct kv *k, uint64_t v)
+{
+	uint8_t *p = reserve(k, GP_SCALAR_MAX);
+
+	if (p != NULL)
+		buf_commit(k->b, (size_t)(gp_put_uint(p, v) - p));
+}
+
+void
+kv_pair_text(struct kv *k, const char *key, const char *value)
+{
+	kv_text(k, key);
+	kv_text(k, value);
+}
+
+void
+kv_pair_uint(struct kv *k, const char *key, uint64_t value)
+{
+	kv_text(k, key);
+	kv_uint(k, value);
+}
+
+void
+kv_pair_bool(struct kv *k, const char *key, bool value)
+{
+	uint8_t *p;
+
+	kv_text(k, key);
+	if ((p = reserve(k, 1)) != NULL)
+		buf_commit(k->b, (size_t)(gp_put_bool(p, value) - p));
+}
+
+void
+kv_pair_time(struct kv *k, const char *key, int64_t sec)
+{
+	char text[32];
+
+	str_time(text, sec);
+	kv_pair_text(k, key, text);
+}

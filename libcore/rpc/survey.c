@@ -1,0 +1,398 @@
+/* Surveys: asking every worker of a server about its connections and calls. */
+#include "rpc/survey.h"
+
+#include "base/error.h"
+#include "rpc/kv.h"
+#include "rpc/server_int.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+/* Of all rows together: what fits into one answer, with some room. */
+#define ROWS_MAX (RK_PAYLOAD_MAX - 4096)
+
+struct survey_leg {
+	struct mail mail; /* to the worker, and back to loop 0 */
+	struct survey *survey;
+	struct worker *worker;
+	struct buf rows;
+	struct survey_sum sum;
+	enum rk_err r;
+};
+
+struct survey {
+	struct rk_server *server;
+	enum survey_what what;
+	struct survey_target target;
+	survey_fn *done;
+	void *arg;
+	size_t cost;
+	unsigned due; /* legs not back: loop 0's */
+	unsigned n_legs;
+	struct survey_leg legs[];
+};
+
+/* ---- one connection: the worker's thread ---- */
+
+enum look {
+	LOOK_NEW,
+	LOOK_ACTIVE,
+	LOOK_IDLE,
+	LOOK_CLOSING,
+	LOOK_CLOSED
+};
+
+static enum look
+look_at(const struct server_conn *c)
+{
+	if (c->session == NULL)
+		return LOOK_CLOSED; /* but for calls that are not answered */
+	switch (conn_state(session_conn(c->session))) {
+	case CONN_NEW:
+	case CONN_HANDSHAKE:
+	case CONN_VERIFY:
+		return LOOK_NEW;
+	case CONN_OPEN:
+		return c->n_running != 0 ? LOOK_ACTIVE : LOOK_IDLE;
+	case CONN_DRAINING:
+		return LOOK_CLOSING;
+	case CONN_CLOSED:
+		return LOOK_CLOSED;
+	}
+	return LOOK_CLOSED;
+}
+
+static const char *
+look_name(enum look look)
+{
+	static const char *const names[] = {
+		[LOOK_NEW] = "new",
+		[LOOK_ACTIVE] = "active",
+		[LOOK_IDLE] = "idle",
+		[LOOK_CLOSING] = "closing",
+		[LOOK_CLOSED] = "closed",
+	};
+
+	return names[look];
+}
+
+/* The peer is described when it has proven itself; before that loop 0 knows
+ * more. */
+static const char *
+remote_of(const struct server_conn *c)
+{
+	return c->admission != NULL ? c->admission->remote : c->peer->remote;
+}
+
+static const char *
+transport_of(const struct server_conn *c, char dst[8])
+{
+	const char *remote = remote_of(c);
+	size_t n = strcspn(remote, ":");
+
+	if (n == 0 || n >= 8)
+		n = 0;
+	memcpy(dst, remote, n);
+	dst[n] = '\0';
+	return dst;
+}
+
+static void
+count_bytes(const struct server_conn *c, uint64_t *in, uint64_t *out)
+{
+	*in = *out = 0;
+	if (c->session != NULL)
+		conn_moved(session_conn(c->session), in, out);
+}
+
+static void
+put_since(struct kv *k, const struct worker *w, uint64_t begun)
+{
+	uint64_t now = rk_loop_now(w->loop);
+	uint64_t age = now > begun ? now - begun : 0;
+	struct timespec wall;
+
+	(void)clock_gettime(CLOCK_REALTIME, &wall);
+	kv_pair_time(k, "since", (int64_t)wall.tv_sec - (int64_t)(age / 1000));
+	kv_pair_uint(k, "age_ms", age);
+}
+
+static void
+put_conn(struct kv *k, const struct server_conn *c, enum look look)
+{
+	const struct rk_peer *p = c->peer;
+	char transport[8];
+	uint64_t in, out;
+
+	count_bytes(c, &in, &out);
+	kv_map(k, 13);
+	kv_pair_uint(k, "id", c->id);
+	kv_pair_text(k, "state", look_name(look));
+	kv_pair_text(k, "transport", transport_of(c, transport));
+	kv_pair_text(k, "address", remote_of(c));
+	kv_pair_text(k, "email", p->proven ? p->cert.email : "");
+	kv_pair_text(k, "fingerprint", p->proven ? p->cert.fp : "");
+	kv_pair_bool(k, "resumed", p->resumed);
+	kv_pair_uint(k, "running", look == LOOK_CLOSED ? 0 : c->n_running);
+	kv_pair_uint(k, "calls", c->n_calls);
+	kv_pair_uint(k, "bytes_in", in);
+	kv_pair_uint(k, "bytes_out", out);
+	put_since(k, c->worker, c->begun);
+}
+
+static void
+put_call(struct kv *k, const struct server_conn *c, const struct rk_call *call)
+{
+	bool has_end = call->deadline_ms != RK_NEVER;
+
+	kv_map(k, has_end ? 9 : 8);
+	kv_text(k, "method");
+	kv_str(k, call->netrpc.is_set ? call->netrpc.method : call->service);
+	kv_pair_uint(k, "conn", c->id);
+	kv_pair_text(k, "address", remote_of(c));
+	kv_pair_text(k, "email", c->peer->proven ? c->peer->cert.email : "");
+	kv_pair_bool(k, "stream", call->is_stream);
+	kv_pair_bool(k, "canceled", call->canceled);
+	put_since(k, c->worker, call->begun);
+	if (has_end)
+		kv_pair_uint(k, "left_ms", rk_call_time_left(call));
+}
+
+/* ---- a worker's share: its thread ---- */
+
+/* Cuts what a row that did not fit has left, and counts it. */
+static void
+end_row(struct survey_leg *leg, struct kv *k, size_t before)
+{
+	if (k->r == RK_OK) {
+		leg->sum.rows++;
+		return;
+	}
+	buf_uncommit(&leg->rows, buf_len(&leg->rows) - before);
+	if (k->r == RK_ETOOBIG)
+		leg->sum.left_out++;
+	else
+		leg->r = k->r;
+}
+
+static void
+add_rows(struct survey_leg *leg, const struct server_conn *c, enum look look)
+{
+	const struct rk_call *call;
+	struct kv k = { .b = &leg->rows };
+	size_t before = buf_len(&leg->rows);
+
+	if (leg->survey->what == SURVEY_CONNS) {
+		put_conn(&k, c, look);
+		end_row(leg, &k, before);
+	}
+	if (leg->survey->what != SURVEY_CALLS)
+		return;
+	TAILQ_FOREACH (call, &c->running, link) {
+		k.r = RK_OK;
+		before = buf_len(&leg->rows);
+		put_call(&k, c, call);
+		end_row(leg, &k, before);
+	}
+}
+
+bool
+survey_is_at(const char *remote, const char *who)
+{
+	const char *rest = strstr(remote, "://");
+	const char *colon;
+	size_t n = strlen(who);
+
+	if (n == 0)
+		return false;
+	if (strcmp(remote, who) == 0)
+		return true;
+	if (rest == NULL)
+		return false;
+	rest += strlen("://");
+	if (strcmp(rest, who) == 0)
+		return true;
+	colon = strrchr(rest, ':');
+	if (colon == NULL)
+		return false;
+	if (rest[0] == '[' && who[0] != '[')
+		return (size_t)(colon - rest) == n + 2 &&
+		       memcmp(rest + 1, who, n) == 0;
+	return (size_t)(colon - rest) == n && memcmp(rest, who, n) == 0;
+}
+
+static bool
+is_meant(const struct server_conn *c, const struct survey_target *t)
+{
+	switch (t->by) {
+	case SURVEY_BY_CONN:
+		return c->id != 0 && c->id == t->conn;
+	case SURVEY_BY_FP:
+		return c->peer->proven && strcmp(c->peer->cert.fp, t->who) == 0;
+	case SURVEY_BY_ADDRESS:
+		return survey_is_at(remote_of(c), t->who);
+	}
+	return false;
+}
+
+static void
+kick(struct survey_leg *leg, struct server_conn *c, enum look look)
+{
+	static const struct rk_error over = {
+		.code = RK_ECANCELED,
+		.text = "closed by an operator",
+	};
+
+	if (leg->survey->what != SURVEY_KICK || look == LOOK_CLOSED ||
+	    !is_meant(c, &leg->survey->target))
+		return;
+	session_abort(c->session, &over);
+	leg->sum.kicked++;
+}
+
+static void
+count_look(struct survey_sum *sum, enum look look)
+{
+	switch (look) {
+	case LOOK_NEW:
+		sum->fresh++;
+		break;
+	case LOOK_ACTIVE:
+		sum->active++;
+		break;
+	case LOOK_IDLE:
+		sum->idle++;
+		break;
+	case LOOK_CLOSING:
+	case LOOK_CLOSED:
+		sum->closing++;
+		break;
+	}
+}
+
+static void leg_back(struct mail *m);
+
+static void
+leg_take(struct mail *m)
+{
+	struct survey_leg *leg = (struct survey_leg *)(void *)m;
+	struct worker *w = leg->worker;
+	struct server_conn *c;
+	uint64_t in, out;
+
+	leg->sum.bytes_in = w->bytes_in;
+	leg->sum.bytes_out = w->bytes_out;
+	leg->sum.calls = atomic_load_explicit(&w->calls, memory_order_relaxed);
+	leg->sum.running =
+	    atomic_load_explicit(&w->running, memory_order_relaxed);
+	TAILQ_FOREACH (c, &w->conns, link) {
+		enum look look = look_at(c);
+
+		count_look(&leg->sum, look);
+		count_bytes(c, &in, &out);
+		leg->sum.bytes_in += in;
+		leg->sum.bytes_out += out;
+		add_rows(leg, c, look);
+		kick(leg, c, look); /* its end comes at the end of the turn */
+	}
+	leg->mail.fn = leg_back;
+	mailbox_put(w->server->workers[0].box, &leg->mail);
+}
+
+/* ---- putting together: loop 0 ---- */
+
+static void
+add_sum(struct survey_sum *to, const struct survey_sum *s)
+{
+	to->fresh += s->fresh;
+	to->active += s->active;
+	to->idle += s->idle;
+	to->closing += s->closing;
+	to->calls += s->calls;
+	to->running += s->running;
+	to->bytes_in += s->bytes_in;
+	to->bytes_out += s->bytes_out;
+	to->kicked += s->kicked;
+	to->rows += s->rows;
+	to->left_out += s->left_out;
+}
+
+static void
+free_survey(struct survey *s)
+{
+	for (unsigned i = 0; i < s->n_legs; i++)
+		buf_fini(&s->legs[i].rows);
+	free(s);
+}
+
+static void
+finish(struct survey *s)
+{
+	struct rk_server *server = s->server;
+	struct survey_sum sum = { 0 };
+	struct buf rows;
+	enum rk_err r = RK_OK;
+
+	buf_init(&rows, ROWS_MAX);
+	for (unsigned i = 0; i < s->n_legs; i++) {
+		const struct survey_leg *leg = &s->legs[i];
+
+		add_sum(&sum, &leg->sum);
+		if (r == RK_OK)
+			r = leg->r;
+		if (r == RK_OK)
+			r = buf_put(
+			    &rows, buf_peek(&leg->rows), buf_len(&leg->rows));
+	}
+	s->done(r, &sum, &rows, s->arg);
+	buf_fini(&rows);
+	push_hub_leave(&server->push, s->cost);
+	free_survey(s);
+	server_check_stopped(server);
+}
+
+static void
+leg_back(struct mail *m)
+{
+	struct survey *s = ((struct survey_leg *)(void *)m)->survey;
+
+	s->due--;
+	if (s->due == 0)
+		finish(s);
+}
+
+enum rk_err
+survey_start(struct rk_server *server, enum survey_what what,
+    const struct survey_target *target, survey_fn *done, void *arg)
+{
+	unsigned n = server->n_workers;
+	size_t cost = sizeof(struct survey) + n * sizeof(struct survey_leg);
+	struct survey *s;
+	enum rk_err r;
+
+	if ((r = push_hub_enter(&server->push, cost)) != RK_OK)
+		return r;
+	s = calloc(1, cost);
+	if (s == NULL) {
+		push_hub_leave(&server->push, cost);
+		return RK_ENOMEM;
+	}
+	s->server = server;
+	s->what = what;
+	if (target != NULL)
+		s->target = *target;
+	s->done = done;
+	s->arg = arg;
+	s->cost = cost;
+	s->due = s->n_legs = n;
+	for (unsigned i = 0; i < n; i++) {
+		struct survey_leg *leg = &s->legs[i];
+
+		leg->survey = s;
+		leg->worker = &server->workers[i];
+		leg->mail.fn = leg_take;
+		buf_init(&leg->rows, ROWS_MAX / n);
+		mailbox_put(leg->worker->box, &leg->mail);
+	}
+	return RK_OK;
+}
