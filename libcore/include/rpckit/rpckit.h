@@ -7,6 +7,7 @@
 #include <rpckit/cert.h>
 #include <rpckit/channel.h>
 #include <rpckit/client.h>
+#include <rpckit/control.h>
 #include <rpckit/err.h>
 #include <rpckit/key.h>
 #include <rpckit/log.h>

@@ -1,0 +1,243 @@
+/* A control's life: its sockets, the servers behind them, facts, the end. */
+#include "rpc/control_int.h"
+
+#include "base/error.h"
+#include "base/str.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define LAST_WORDS_MS 1000 /* for answers that have not left */
+#define READ_QUEUE ((size_t)4 << 20)
+
+/* ---- one socket ---- */
+
+/* A reader of events may be quiet for ever. */
+static enum rk_err
+make_server(struct control_end *e, struct rk_error *err)
+{
+	struct rk_server_conf conf = { .size = sizeof(conf),
+		.loop = e->control->server->loop,
+		.timeouts = { .idle = RK_NEVER },
+		.max_conns = CONTROL_READERS,
+		.max_calls = 64,
+		.max_queue = READ_QUEUE,
+		.early = RK_EARLY_OFF };
+	enum rk_err r;
+
+	if ((r = rk_server_new(&conf, &e->server, err)) != RK_OK)
+		return r;
+	e->server->own_uid_only = true;
+	control_watch_end(e);
+	return RK_OK;
+}
+
+static enum rk_err
+add_end(struct rk_control *c, const char *path, bool read_only,
+    struct rk_error *err)
+{
+	struct control_end *e = &c->ends[c->n_ends];
+	char url[256];
+	enum rk_err r;
+
+	if (path == NULL)
+		return RK_OK;
+	if (path[0] != '/' || strlen(path) >= sizeof(url) - 8)
+		return err_set(err, RK_EINVAL,
+		    "control: a socket needs an absolute path that is short");
+	e->control = c;
+	e->read_only = read_only;
+	(void)snprintf(url, sizeof(url), "unix://%s", path);
+	if ((r = make_server(e, err)) != RK_OK)
+		return r;
+	c->n_ends++;
+	if ((r = control_methods(e, err)) != RK_OK ||
+	    (r = rk_server_listen(e->server, url, NULL, err)) != RK_OK)
+		return r;
+	return rk_server_start(e->server, err);
+}
+
+/* ---- making one ---- */
+
+static void
+free_parts(struct rk_control *c)
+{
+	control_events_fini(c);
+	for (size_t i = 0; i < c->n_facts; i++)
+		free(c->facts[i]);
+	free(c->name);
+	free(c->version);
+	free(c);
+}
+
+static void on_stopped(struct mail *m);
+
+static enum rk_err
+make_parts(struct rk_control *c, const struct rk_control_conf *conf,
+    struct rk_error *err)
+{
+	const char *version = conf->version;
+	enum rk_err r;
+
+	c->name = strdup(conf->name);
+	c->version = strdup(version != NULL ? version : rk_version());
+	if (c->name == NULL || c->version == NULL ||
+	    (r = control_log_open(c)) != RK_OK)
+		return err_set(err, RK_ENOMEM, "control: out of memory");
+	if ((r = add_end(c, conf->path, false, err)) != RK_OK)
+		return r;
+	return add_end(c, conf->view_path, true, err);
+}
+
+/* Nobody has connected, as no turn of the loop has passed. */
+static void
+undo(struct rk_control *c)
+{
+	control_log_close(c);
+	for (unsigned i = 0; i < c->n_ends; i++) {
+		server_close_listeners(c->ends[i].server);
+		c->ends[i].server->state = SERVER_STOPPED;
+		rk_server_free(c->ends[i].server);
+	}
+	free_parts(c);
+}
+
+enum rk_err
+rk_control_new(const struct rk_control_conf *conf, struct rk_control **out,
+    struct rk_error *err)
+{
+	struct rk_control_conf given = { 0 };
+	struct rk_control *c;
+	struct timespec now;
+	enum rk_err r;
+
+	*out = NULL;
+	err_clear(err);
+	memcpy(&given, conf,
+	    conf->size < sizeof(given) ? conf->size : sizeof(given));
+	if (given.server == NULL || given.name == NULL ||
+	    (given.path == NULL && given.view_path == NULL))
+		return err_set(
+		    err, RK_EINVAL, "control: no server, no name or no socket");
+	c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		return err_set(err, RK_ENOMEM, "control: out of memory");
+	c->server = given.server;
+	c->reload = given.reload;
+	c->drain = given.drain;
+	c->stop = given.stop;
+	c->arg = given.arg;
+	c->stopped.fn = on_stopped;
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	c->since = now.tv_sec;
+	c->begun = rk_loop_now(c->server->loop);
+	control_events_init(c);
+	if ((r = make_parts(c, &given, err)) != RK_OK) {
+		undo(c);
+		return r;
+	}
+	control_watch(c);
+	*out = c;
+	return RK_OK;
+}
+
+/* ---- facts ---- */
+
+static size_t
+find_fact(const struct rk_control *c, const char *key)
+{
+	size_t i = 0;
+
+	while (i < c->n_facts && strcmp(c->facts[i]->key, key) != 0)
+		i++;
+	return i;
+}
+
+enum rk_err
+rk_control_fact(struct rk_control *c, const char *key, const char *text)
+{
+	char cut[sizeof(c->facts[0]->key)];
+	struct control_fact *f;
+	size_t i;
+
+	(void)str_copy(cut, sizeof(cut), key);
+	i = find_fact(c, cut);
+	if (text == NULL) {
+		if (i == c->n_facts)
+			return RK_OK;
+		free(c->facts[i]);
+		c->n_facts--;
+		memmove(&c->facts[i], &c->facts[i + 1],
+		    (c->n_facts - i) * sizeof(c->facts[0]));
+		return RK_OK;
+	}
+	if (i == c->n_facts) {
+		if (i == RK_CONTROL_FACTS)
+			return RK_ELIMIT;
+		f = calloc(1, sizeof(*f));
+		if (f == NULL)
+			return RK_ENOMEM;
+		(void)str_copy(f->key, sizeof(f->key), cut);
+		c->facts[c->n_facts++] = f;
+	}
+	(void)str_copy(c->facts[i]->text, sizeof(c->facts[i]->text), text);
+	return RK_OK;
+}
+
+/* ---- the end ---- */
+
+static void
+on_stopped(struct mail *m)
+{
+	struct rk_control *c =
+	    (struct rk_control *)(void *)((char *)m -
+	                                  offsetof(struct rk_control, stopped));
+
+	if (c->done != NULL)
+		c->done(c->done_arg);
+}
+
+void
+control_settle(struct rk_control *c)
+{
+	if (c->stopping && c->ends_due == 0 && c->surveys == 0)
+		mailbox_put(c->log.box, &c->stopped);
+}
+
+static void
+on_end_stopped(void *arg)
+{
+	struct rk_control *c = arg;
+
+	c->ends_due--;
+	control_settle(c);
+}
+
+void
+rk_control_stop(struct rk_control *c, void (*done)(void *arg), void *arg)
+{
+	if (c->stopping)
+		return;
+	c->stopping = true;
+	c->done = done;
+	c->done_arg = arg;
+	control_log_close(c);
+	TAILQ_REMOVE(&c->server->watches, &c->watch, link);
+	c->ends_due = c->n_ends;
+	for (unsigned i = 0; i < c->n_ends; i++)
+		rk_server_stop(
+		    c->ends[i].server, LAST_WORDS_MS, on_end_stopped, c);
+}
+
+void
+rk_control_free(struct rk_control *c)
+{
+	if (c == NULL)
+		return;
+	assert(c->stopping && c->ends_due == 0 && c->surveys == 0);
+	for (unsigned i = 0; i < c->n_ends; i++)
+		rk_server_free(c->ends[i].server);
+	free_parts(c);
+}

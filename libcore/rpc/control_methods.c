@@ -1,0 +1,580 @@
+/* What a control answers: figures, lists, and what steers. */
+#include "rpc/control_int.h"
+
+#include "base/error.h"
+#include "base/str.h"
+#include "rpc/greenpack.h"
+#include "rpc/survey.h"
+#include "rpc/topic.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+void
+control_answer(struct rk_call *call, struct kv *k)
+{
+	if (k->r == RK_OK)
+		(void)rk_call_reply(call, buf_peek(k->b), buf_len(k->b));
+	else
+		(void)rk_call_fail(call,
+		    k->r == RK_ETOOBIG ? "too long for one answer"
+		                       : rk_err_text(k->r),
+		    NULL, 0);
+	buf_fini(k->b);
+}
+
+/* ---- asking the watched server ---- */
+
+struct question {
+	struct rk_control *control;
+	struct rk_call *call; /* deferred */
+	void (*show)(struct question *q, const struct survey_sum *sum,
+	    const struct buf *rows);
+	struct survey_target target;
+	char shown[200]; /* of the target, for the log */
+};
+
+static void
+on_survey(enum rk_err r, const struct survey_sum *sum, const struct buf *rows,
+    void *arg)
+{
+	struct question *q = arg;
+	struct rk_control *c = q->control;
+
+	if (r == RK_OK)
+		q->show(q, sum, rows);
+	else
+		(void)rk_call_fail(q->call, rk_err_text(r), NULL, 0);
+	free(q);
+	c->surveys--;
+	control_settle(c);
+}
+
+/* Of a server that does not run there is nothing to be seen. */
+static void
+ask(const struct control_end *e, struct rk_call *call, enum survey_what what,
+    const struct question *wish)
+{
+	static const struct survey_sum nothing;
+	struct question *q = malloc(sizeof(*q));
+	struct buf none;
+	enum rk_err r;
+
+	if (q == NULL) {
+		(void)rk_call_fail(call, "out of memory", NULL, 0);
+		return;
+	}
+	*q = *wish;
+	q->control = e->control;
+	q->call = call;
+	if (rk_call_defer(call) == 0) {
+		free(q); /* the caller was told */
+		return;
+	}
+	q->control->surveys++;
+	r = survey_start(q->control->server, what, &q->target, on_survey, q);
+	if (r == RK_OK)
+		return;
+	buf_init(&none, 1);
+	on_survey(r == RK_ESTATE ? RK_OK : r, &nothing, &none, q);
+}
+
+/* ---- _.status ---- */
+
+static void
+put_address(struct kv *k, const struct addr *a, enum addr_scheme scheme)
+{
+	char url[ADDR_TEXT_LEN];
+
+	addr_format(a, scheme, url);
+	kv_text(k, url);
+}
+
+static void
+put_listeners(struct kv *k, const struct rk_server *s)
+{
+	const struct listener *l;
+	const struct quic_ports *p;
+	uint32_t n = 0;
+
+	TAILQ_FOREACH (l, &s->listeners, link)
+		n++;
+	if (s->state <= SERVER_RUNNING) {
+		TAILQ_FOREACH (p, &s->ports, link)
+			n++;
+	}
+	kv_text(k, "listeners");
+	kv_array(k, n);
+	TAILQ_FOREACH (l, &s->listeners, link)
+		put_address(k, &l->bound, l->scheme);
+	if (s->state > SERVER_RUNNING)
+		return;
+	TAILQ_FOREACH (p, &s->ports, link)
+		put_address(k, &p->bound, ADDR_QUIC);
+}
+
+static void
+put_limits(struct kv *k, const struct rk_server_conf *conf)
+{
+	kv_text(k, "limits");
+	kv_map(k, 5);
+	kv_pair_uint(k, "connections", conf->max_conns);
+	kv_pair_uint(k, "unproven", conf->max_unproven);
+	kv_pair_uint(k, "per_source", conf->max_per_source);
+	kv_pair_uint(k, "calls", conf->max_calls);
+	kv_pair_uint(k, "queue", conf->max_queue);
+}
+
+static void
+put_figures(
+    struct kv *k, const struct rk_server *s, const struct survey_sum *sum)
+{
+	struct rk_server_stats stats;
+
+	rk_server_stats(s, &stats);
+	kv_text(k, "connections");
+	kv_map(k, 6);
+	kv_pair_uint(k, "new", sum->fresh);
+	kv_pair_uint(k, "active", sum->active);
+	kv_pair_uint(k, "idle", sum->idle);
+	kv_pair_uint(k, "closing", sum->closing);
+	kv_pair_uint(k, "accepted", stats.accepted);
+	kv_pair_uint(k, "refused", stats.refused);
+	kv_text(k, "calls");
+	kv_map(k, 2);
+	kv_pair_uint(k, "running", stats.running);
+	kv_pair_uint(k, "begun", stats.calls);
+	kv_text(k, "bytes");
+	kv_map(k, 2);
+	kv_pair_uint(k, "in", sum->bytes_in);
+	kv_pair_uint(k, "out", sum->bytes_out);
+}
+
+static const char *
+state_name(enum server_state state)
+{
+	static const char *const names[] = {
+		[SERVER_NEW] = "new",
+		[SERVER_RUNNING] = "running",
+		[SERVER_STOPPING] = "stopping",
+		[SERVER_STOPPED] = "stopped",
+	};
+
+	return names[state];
+}
+
+static uint64_t
+up_ms(const struct rk_control *c)
+{
+	uint64_t now = rk_loop_now(c->server->loop);
+
+	return now > c->begun ? now - c->begun : 0;
+}
+
+static void
+show_status(
+    struct question *q, const struct survey_sum *sum, const struct buf *rows)
+{
+	const struct rk_control *c = q->control;
+	struct buf b;
+	struct kv k = { .b = &b };
+
+	(void)rows;
+	buf_init(&b, RK_PAYLOAD_MAX);
+	kv_map(&k, 14);
+	kv_pair_text(&k, "name", c->name);
+	kv_pair_text(&k, "version", c->version);
+	kv_pair_text(&k, "library", rk_version());
+	kv_pair_uint(&k, "pid", (uint64_t)getpid());
+	kv_pair_text(&k, "state", state_name(c->server->state));
+	kv_pair_time(&k, "since", c->since);
+	kv_pair_uint(&k, "up_ms", up_ms(c));
+	kv_pair_uint(&k, "threads", c->server->n_workers);
+	put_listeners(&k, c->server);
+	put_figures(&k, c->server, sum);
+	put_limits(&k, &c->server->conf);
+	kv_text(&k, "facts");
+	kv_map(&k, (uint32_t)c->n_facts);
+	for (size_t i = 0; i < c->n_facts; i++)
+		kv_pair_text(&k, c->facts[i]->key, c->facts[i]->text);
+	control_answer(q->call, &k);
+}
+
+static void
+on_status(struct rk_call *call, void *arg)
+{
+	struct question q = { .show = show_status };
+
+	ask(arg, call, SURVEY_TOTALS, &q);
+}
+
+/* ---- _.conns, _.calls ---- */
+
+static void
+show_rows(struct question *q, const char *what, const struct survey_sum *sum,
+    const struct buf *rows)
+{
+	struct buf b;
+	struct kv k = { .b = &b };
+
+	buf_init(&b, RK_PAYLOAD_MAX);
+	kv_map(&k, 2);
+	kv_pair_uint(&k, "left_out", sum->left_out);
+	kv_text(&k, what);
+	kv_array(&k, (uint32_t)sum->rows);
+	if (k.r == RK_OK)
+		k.r = buf_put(&b, buf_peek(rows), buf_len(rows));
+	control_answer(q->call, &k);
+}
+
+static void
+show_conns(
+    struct question *q, const struct survey_sum *sum, const struct buf *rows)
+{
+	show_rows(q, "conns", sum, rows);
+}
+
+static void
+show_calls(
+    struct question *q, const struct survey_sum *sum, const struct buf *rows)
+{
+	show_rows(q, "calls", sum, rows);
+}
+
+static void
+on_conns(struct rk_call *call, void *arg)
+{
+	struct question q = { .show = show_conns };
+
+	ask(arg, call, SURVEY_CONNS, &q);
+}
+
+static void
+on_calls(struct rk_call *call, void *arg)
+{
+	struct question q = { .show = show_calls };
+
+	ask(arg, call, SURVEY_CALLS, &q);
+}
+
+/* ---- _.metrics ---- */
+
+static enum rk_err
+put_metric(struct buf *b, const char *name, const char *kind, const char *help,
+    uint64_t value)
+{
+	return buf_printf(b,
+	    "# HELP rpckit_%s %s\n# TYPE rpckit_%s %s\n"
+	    "rpckit_%s %" PRIu64 "\n",
+	    name, help, name, kind, name, value);
+}
+
+static enum rk_err
+put_states(struct buf *b, const struct survey_sum *s)
+{
+	return buf_printf(b,
+	    "# HELP rpckit_connections Connections by state.\n"
+	    "# TYPE rpckit_connections gauge\n"
+	    "rpckit_connections{state=\"new\"} %" PRIu64 "\n"
+	    "rpckit_connections{state=\"active\"} %" PRIu64 "\n"
+	    "rpckit_connections{state=\"idle\"} %" PRIu64 "\n"
+	    "rpckit_connections{state=\"closing\"} %" PRIu64 "\n",
+	    s->fresh, s->active, s->idle, s->closing);
+}
+
+static void
+show_metrics(
+    struct question *q, const struct survey_sum *sum, const struct buf *rows)
+{
+	struct rk_server_stats stats;
+	struct buf b;
+	struct kv k = { .b = &b };
+
+	(void)rows;
+	rk_server_stats(q->control->server, &stats);
+	const struct {
+		const char *name;
+		const char *kind;
+		const char *help;
+		uint64_t value;
+	} all[] = {
+		{ "up_seconds", "gauge", "Since it started.",
+		    up_ms(q->control) / 1000 },
+		{ "accepted_total", "counter", "Connections accepted.",
+		    stats.accepted },
+		{ "refused_total", "counter", "Connections refused.",
+		    stats.refused },
+		{ "calls_total", "counter", "Calls begun.", stats.calls },
+		{ "calls_running", "gauge", "Calls that run.", stats.running },
+		{ "received_bytes_total", "counter", "Bytes of messages in.",
+		    sum->bytes_in },
+		{ "sent_bytes_total", "counter", "Bytes of messages out.",
+		    sum->bytes_out },
+		{ "connections_max", "gauge", "Connections at most.",
+		    q->control->server->conf.max_conns },
+	};
+
+	buf_init(&b, 65536);
+	k.r = put_states(&b, sum);
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (k.r == RK_OK)
+			k.r = put_metric(&b, all[i].name, all[i].kind,
+			    all[i].help, all[i].value);
+	}
+	control_answer(q->call, &k);
+}
+
+static void
+on_metrics(struct rk_call *call, void *arg)
+{
+	struct question q = { .show = show_metrics };
+
+	ask(arg, call, SURVEY_TOTALS, &q);
+}
+
+/* ---- _.serves ---- */
+
+static void
+put_method(struct kv *k, const struct rk_method *m)
+{
+	kv_map(k, 5);
+	kv_pair_text(k, "name", m->name);
+	kv_pair_text(k, "about", m->about != NULL ? m->about : "");
+	kv_pair_text(k, "args", m->args != NULL ? m->args : "");
+	kv_pair_text(k, "reply", m->reply != NULL ? m->reply : "");
+	kv_pair_bool(k, "idempotent", m->idempotent);
+}
+
+static void
+on_serves(struct rk_call *call, void *arg)
+{
+	const struct control_end *e = arg;
+	const struct methods *all = e->control->server->workers[0].methods;
+	struct buf b;
+	struct kv k = { .b = &b };
+
+	buf_init(&b, RK_PAYLOAD_MAX);
+	kv_array(&k, (uint32_t)all->n);
+	for (size_t i = 0; i < all->n; i++)
+		put_method(&k, &all->list[i]);
+	control_answer(call, &k);
+}
+
+/* ---- _.kick ---- */
+
+static void
+show_kicked(
+    struct question *q, const struct survey_sum *sum, const struct buf *rows)
+{
+	struct buf b;
+	struct kv k = { .b = &b };
+
+	(void)rows;
+	if (sum->kicked == 0) {
+		(void)rk_call_fail(q->call, "no such connection", NULL, 0);
+		return;
+	}
+	log_event(RK_LOG_INFO, "control",
+	    "%" PRIu64 " connections closed by an operator: %s", sum->kicked,
+	    q->shown);
+	buf_init(&b, 64);
+	kv_map(&k, 1);
+	kv_pair_uint(&k, "kicked", sum->kicked);
+	control_answer(q->call, &k);
+}
+
+static bool
+is_key(struct rk_str key, const char *name)
+{
+	return key.len == strlen(name) && memcmp(key.ptr, name, key.len) == 0;
+}
+
+static enum rk_err
+read_target(struct rk_bytes p, struct survey_target *t)
+{
+	struct gp_reader g = { p.ptr, p.ptr + p.len };
+	struct rk_str key, who;
+	uint32_t n;
+
+	if (p.len == 0 || gp_get_map(&g, &n) != RK_OK || n != 1 ||
+	    gp_get_key(&g, &key) != RK_OK)
+		return RK_EPROTO;
+	if (is_key(key, "conn")) {
+		t->by = SURVEY_BY_CONN;
+		return gp_get_uint(&g, &t->conn);
+	}
+	if (is_key(key, "fp"))
+		t->by = SURVEY_BY_FP;
+	else if (is_key(key, "address"))
+		t->by = SURVEY_BY_ADDRESS;
+	else
+		return RK_EPROTO;
+	if (gp_get_str(&g, &who) != RK_OK || who.len == 0 ||
+	    who.len >= sizeof(t->who))
+		return RK_EPROTO;
+	memcpy(t->who, who.ptr, who.len);
+	t->who[who.len] = '\0';
+	return RK_OK;
+}
+
+static void
+on_kick(struct rk_call *call, void *arg)
+{
+	struct question q = { .show = show_kicked };
+
+	if (read_target(rk_call_payload(call), &q.target) != RK_OK) {
+		(void)rk_call_fail(call,
+		    "it takes one of {conn: ID} {fp: SHA256:...} "
+		    "{address: URL, HOST:PORT or HOST}",
+		    NULL, 0);
+		return;
+	}
+	if (q.target.by == SURVEY_BY_CONN)
+		(void)str_copy(q.shown, sizeof(q.shown), "by its number");
+	else
+		(void)str_escape(q.shown, sizeof(q.shown), q.target.who);
+	ask(arg, call, SURVEY_KICK, &q);
+}
+
+/* ---- the program's own ---- */
+
+static void
+on_level(struct rk_call *call, void *arg)
+{
+	struct rk_str word = topic_asked(rk_call_payload(call), "level");
+	int level = control_level(word);
+
+	(void)arg;
+	if (level < 0) {
+		(void)rk_call_fail(call,
+		    "it takes {level: error, warn, info or debug}", NULL, 0);
+		return;
+	}
+	rk_log_set_level((enum rk_log_level)level);
+	log_event(RK_LOG_INFO, "control", "log level is %s now",
+	    control_level_name((enum rk_log_level)level));
+	(void)rk_call_reply(call, NULL, 0);
+}
+
+static void
+hand_over(struct rk_call *call, rk_handler_fn *fn, void *arg)
+{
+	if (fn == NULL)
+		(void)rk_call_fail(
+		    call, "this program cannot do that", NULL, 0);
+	else
+		fn(call, arg);
+}
+
+static void
+on_reload(struct rk_call *call, void *arg)
+{
+	const struct rk_control *c = ((const struct control_end *)arg)->control;
+
+	hand_over(call, c->reload, c->arg);
+}
+
+static void
+on_drain(struct rk_call *call, void *arg)
+{
+	const struct rk_control *c = ((const struct control_end *)arg)->control;
+
+	hand_over(call, c->drain, c->arg);
+}
+
+static void
+on_stop(struct rk_call *call, void *arg)
+{
+	const struct rk_control *c = ((const struct control_end *)arg)->control;
+
+	hand_over(call, c->stop, c->arg);
+}
+
+static bool
+may_steer(const struct rk_peer *peer, void *arg)
+{
+	(void)peer;
+	return !((const struct control_end *)arg)->read_only;
+}
+
+static const struct rk_method table[] = {
+	{ .name = "_.status",
+	    .about = "the server: how long, where, how much",
+	    .args = "none",
+	    .reply = "{name, version, state, up_ms, listeners, connections, "
+	             "calls, bytes, limits, facts, ...}",
+	    .fn = on_status },
+	{ .name = "_.conns",
+	    .about = "every connection",
+	    .args = "none",
+	    .reply = "{left_out, conns: [{id, state, address, ...}]}",
+	    .fn = on_conns },
+	{ .name = "_.calls",
+	    .about = "every call that runs",
+	    .args = "none",
+	    .reply = "{left_out, calls: [{method, conn, since, ...}]}",
+	    .fn = on_calls },
+	{ .name = "_.serves",
+	    .about = "the methods of the server that is watched",
+	    .args = "none",
+	    .reply = "[{name, about, args, reply, idempotent}]",
+	    .fn = on_serves },
+	{ .name = "_.metrics",
+	    .about = "figures for Prometheus",
+	    .args = "none",
+	    .reply = "text",
+	    .fn = on_metrics },
+	{ .name = "_.log",
+	    .about = "the latest lines of the log",
+	    .args = "none",
+	    .reply = "[{time, level, subsystem, text}]",
+	    .fn = control_on_log },
+	{ .name = "_.events",
+	    .about = "push what happens from now on",
+	    .args = "{log, conns}",
+	    .reply = "none",
+	    .fn = control_on_events },
+	{ .name = "_.kick",
+	    .about = "end connections",
+	    .args = "{conn} or {fp} or {address}",
+	    .reply = "{kicked}",
+	    .fn = on_kick,
+	    .allow = may_steer },
+	{ .name = "_.level",
+	    .about = "how much the log says",
+	    .args = "{level}",
+	    .reply = "none",
+	    .fn = on_level,
+	    .allow = may_steer },
+	{ .name = "_.reload",
+	    .about = "take new settings",
+	    .args = "none",
+	    .reply = "the program's",
+	    .fn = on_reload,
+	    .allow = may_steer },
+	{ .name = "_.drain",
+	    .about = "end when what runs is done",
+	    .args = "none",
+	    .reply = "the program's",
+	    .fn = on_drain,
+	    .allow = may_steer },
+	{ .name = "_.stop",
+	    .about = "end now",
+	    .args = "none",
+	    .reply = "the program's",
+	    .fn = on_stop,
+	    .allow = may_steer },
+};
+#define N_TABLE (sizeof(table) / sizeof(table[0]))
+
+enum rk_err
+control_methods(struct control_end *e, struct rk_error *err)
+{
+	struct rk_method list[N_TABLE];
+
+	memcpy(list, table, sizeof(list));
+	for (size_t i = 0; i < N_TABLE; i++)
+		list[i].arg = e;
+	return rk_server_methods(e->server, list, N_TABLE, NULL, NULL, err);
+}
