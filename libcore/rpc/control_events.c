@@ -296,6 +296,7 @@ control_watch_end(struct control_end *e)
 static void
 put_line(struct kv *k, const struct control_line *l)
 {
+	kv_pair_uint(k, "seq", l->seq);
 	kv_pair_time(k, "time", l->sec);
 	kv_pair_text(k, "level", levels[l->level]);
 	kv_pair_text(k, "subsystem", l->subsystem);
@@ -309,7 +310,7 @@ show_line(struct rk_control *c, const struct control_line *l)
 	struct kv k = { .b = &b };
 
 	buf_init(&b, EVENT_MAX);
-	kv_map(&k, 5);
+	kv_map(&k, 6);
 	kv_pair_text(&k, "event", "log");
 	put_line(&k, l);
 	push_all(c, &k, (int)l->level);
@@ -384,6 +385,7 @@ on_line(
 	(void)pthread_mutex_lock(&g->lock);
 	if (g->n_queue < CONTROL_QUEUE) {
 		TAILQ_INSERT_TAIL(&g->queue, l, link);
+		l->seq = ++g->seq;
 		g->n_queue++;
 		l = NULL;
 	} else {
@@ -536,7 +538,7 @@ control_on_log(struct rk_call *call, void *arg)
 	buf_init(&b, RK_PAYLOAD_MAX);
 	kv_array(&k, (uint32_t)g->n_recent);
 	TAILQ_FOREACH (l, &g->recent, link) {
-		kv_map(&k, 4);
+		kv_map(&k, 5);
 		put_line(&k, l);
 	}
 	control_answer(call, &k);

@@ -38,6 +38,7 @@ TAILQ_HEAD(control_readers, control_reader);
 struct control_line {
 	TAILQ_ENTRY(control_line) link;
 	enum rk_log_level level;
+	uint64_t seq; /* from 1 on, without gaps */
 	int64_t sec;
 	const char *subsystem; /* static */
 	char text[];
@@ -49,9 +50,10 @@ struct control_log {
 	struct log_tap tap;
 	struct mailbox *box;
 	struct mail mail;
-	pthread_mutex_t lock; /* guards the next three */
+	pthread_mutex_t lock; /* guards the next four */
 	struct control_lines queue;
 	size_t n_queue;
+	uint64_t seq;
 	uint64_t dropped; /* for which there was no room */
 	struct control_lines recent;
 	size_t n_recent;
