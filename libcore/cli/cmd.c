@@ -234,13 +234,35 @@ parse_and_run(const struct prog *p, int argc, char **argv, void *ctx)
 	return status;
 }
 
+const char *
+cmd_sub_word(const struct prog *sub)
+{
+	const char *blank = strrchr(sub->name, ' ');
+
+	return blank == NULL ? sub->name : blank + 1;
+}
+
+/* The program that the first word names, if it does. */
+static const struct prog *
+find_sub(const struct prog *p, const char *word)
+{
+	for (size_t i = 0; p->subs != NULL && p->subs[i] != NULL; i++) {
+		if (strcmp(cmd_sub_word(p->subs[i]), word) == 0)
+			return p->subs[i];
+	}
+	return NULL;
+}
+
 int
 cmd_main(const struct prog *p, int argc, char **argv, void *ctx)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct out o = { .prog = p->name };
+	const struct prog *sub;
 	int status;
 
+	if (argc > 1 && (sub = find_sub(p, argv[1])) != NULL)
+		return cmd_main(sub, argc - 1, argv + 1, ctx);
 	if (!open_standard())
 		return 1;
 	if (is_set_uid())

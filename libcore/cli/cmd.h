@@ -87,6 +87,9 @@ struct prog {
 	const char *see_also; /* "rpcd 8, selfy 1" */
 	enum prog_style style;
 	const char *features; /* second line of --version */
+	/* Programs of their own behind a first word: "rpcd ctl ...".  Each is
+	 * named NAME WORD; NULL-terminated, may be NULL. */
+	const struct prog *const *subs;
 	/* The words of a kind that begin with prefix, NULL-terminated, borrowed
 	 * until the next call; no network, no question.  May be NULL. */
 	const char *const *(*words)(enum complete kind, const char *prefix);

@@ -1,26 +1,19 @@
-/* Completion scripts for bash, zsh and fish made from the tables. */
+/* Completion scripts for bash and zsh made from the tables. */
 #include <stdio.h>
 
 #include "base/str.h"
-#include "cli/cmd_priv.h"
+#include "cli/cmd_complete.h"
 
-struct script {
-	const struct prog *p;
-	struct buf *b;
-	bool zsh;
-	enum rk_err r; /* the first failure; later calls do nothing */
-};
-
-static void
-put(struct script *s, const char *text)
+void
+script_put(struct script *s, const char *text)
 {
 	if (s->r == RK_OK)
 		s->r = buf_put_str(s->b, text);
 }
 
 /* Text with every ~ replaced by the program's name. */
-static void
-put_named(struct script *s, const char *text)
+void
+script_put_named(struct script *s, const char *text)
 {
 	for (;;) {
 		size_t len = strcspn(text, "~");
@@ -29,47 +22,47 @@ put_named(struct script *s, const char *text)
 			s->r = buf_put(s->b, text, len);
 		if (text[len] == '\0')
 			return;
-		put(s, s->p->name);
+		script_put(s, s->name);
 		text += len + 1;
 	}
 }
 
 /* Inside '...': no shell reads anything but the closing quote there. */
-static void
-put_quoted(struct script *s, const char *text)
+void
+script_put_quoted(struct script *s, const char *text)
 {
-	put(s, "'");
+	script_put(s, "'");
 	for (; *text != '\0'; text++) {
 		char one[2] = { *text, '\0' };
 
-		put(s, *text == '\'' ? "'\\''" : one);
+		script_put(s, *text == '\'' ? "'\\''" : one);
 	}
-	put(s, "'");
+	script_put(s, "'");
 }
 
-static bool
-is_shown(const struct opt *o)
+bool
+script_is_shown(const struct opt *o)
 {
 	return (o->flags & OPT_HIDDEN) == 0;
 }
 
 /* "--name" and sep and "-n". */
-static void
-put_names(struct script *s, const struct opt *o, const char *sep)
+void
+script_put_names(struct script *s, const struct opt *o, const char *sep)
 {
 	const char letter[] = { '-', o->letter, '\0' };
 
-	put(s, cmd_dashes(s->p, o));
-	put(s, o->name);
+	script_put(s, cmd_dashes(s->p, o));
+	script_put(s, o->name);
 	if (o->letter != 0 && o->name[1] != '\0') {
-		put(s, sep);
-		put(s, letter);
+		script_put(s, sep);
+		script_put(s, letter);
 	}
 }
 
 /* "ask|strict" or "ls|find HOST" as separate words. */
-static void
-put_choices(struct script *s, const char *meta)
+void
+script_put_choices(struct script *s, const char *meta)
 {
 	bool word = true;
 
@@ -79,7 +72,7 @@ put_choices(struct script *s, const char *meta)
 		/* Only the first word of each. */
 		word = *meta == '|' || (word && *meta != ' ');
 		if (word && *meta != '[' && *meta != ']')
-			put(s, one);
+			script_put(s, one);
 	}
 }
 
@@ -89,29 +82,29 @@ put_action(struct script *s, enum complete kind, const char *meta)
 {
 	switch (kind) {
 	case COMPLETE_NONE:
-		put(s, ":");
+		script_put(s, ":");
 		break;
 	case COMPLETE_FILE:
-		put_named(s, "_~_files");
+		script_put_named(s, "_~_files");
 		break;
 	case COMPLETE_DIR:
-		put_named(s, "_~_dirs");
+		script_put_named(s, "_~_dirs");
 		break;
 	case COMPLETE_CONTEXT:
-		put_named(s, "_~_ask context");
+		script_put_named(s, "_~_ask context");
 		break;
 	case COMPLETE_METHOD:
-		put_named(s, "_~_ask method");
+		script_put_named(s, "_~_ask method");
 		break;
 	case COMPLETE_WORDS:
-		put_named(s, "_~_words ");
-		put_choices(s, meta);
+		script_put_named(s, "_~_words ");
+		script_put_choices(s, meta);
 		break;
 	}
 }
 
-static enum complete
-value_kind(const struct opt *o)
+enum complete
+script_value_kind(const struct opt *o)
 {
 	return o->kind == OPT_CHOICE ? COMPLETE_WORDS : o->complete;
 }
@@ -123,32 +116,32 @@ put_value_cases(struct script *s, const char *verb, const struct opt *o)
 	for (; o != NULL && o->name != NULL; o++) {
 		if (o->kind == OPT_FLAG)
 			continue;
-		put(s, "\t");
-		put(s, verb);
-		put(s, ":");
-		put(s, cmd_dashes(s->p, o));
-		put(s, o->name);
+		script_put(s, "\t");
+		script_put(s, verb);
+		script_put(s, ":");
+		script_put(s, cmd_dashes(s->p, o));
+		script_put(s, o->name);
 		if (o->letter != 0 && o->name[1] != '\0') {
 			const char letter[] = { '-', o->letter, '\0' };
 
-			put(s, "|");
-			put(s, verb);
-			put(s, ":");
-			put(s, letter);
+			script_put(s, "|");
+			script_put(s, verb);
+			script_put(s, ":");
+			script_put(s, letter);
 		}
-		put(s, ")\n\t\t");
+		script_put(s, ")\n\t\t");
 		/* The value of --json is no word of its own. */
 		if ((o->flags & OPT_MAYBE) != 0)
-			put(s, "[ \"$eq\" = 1 ] && { ");
-		put_action(s, value_kind(o), o->meta);
-		put(s, (o->flags & OPT_MAYBE) != 0 ? "; return; } ;;\n"
-		                                   : "; return ;;\n");
+			script_put(s, "[ \"$eq\" = 1 ] && { ");
+		put_action(s, script_value_kind(o), o->meta);
+		script_put(s, (o->flags & OPT_MAYBE) != 0 ? "; return; } ;;\n"
+		                                          : "; return ;;\n");
 	}
 }
 
 /* "--context SEP -c SEP ..." of all options that eat the next word. */
-static bool
-put_eater_names(struct script *s, const char *sep)
+bool
+script_put_eater_names(struct script *s, const char *sep)
 {
 	const struct cmd *c = s->p->cmds;
 	const struct opt *o = s->p->opts;
@@ -158,8 +151,8 @@ put_eater_names(struct script *s, const char *sep)
 		for (; o->name != NULL; o++) {
 			if (!cmd_opt_takes_word(o))
 				continue;
-			put(s, any ? sep : "");
-			put_names(s, o, sep);
+			script_put(s, any ? sep : "");
+			script_put_names(s, o, sep);
 			any = true;
 		}
 		o = NULL;
@@ -172,85 +165,94 @@ put_eater_names(struct script *s, const char *sep)
 static void
 put_eaters(struct script *s)
 {
-	put(s, "\t\t");
-	if (!put_eater_names(s, "|"))
-		put(s, "--no-such-option");
-	put(s, ") skip=1 ;;\n");
-}
-
-static void
-put_fish_eaters(struct script *s)
-{
-	put(s, "\t\tcase ");
-	if (!put_eater_names(s, " "))
-		put(s, "--no-such-option");
-	put(s, "\n\t\t\tset skip 1\n");
+	script_put(s, "\t\t");
+	if (!script_put_eater_names(s, "|"))
+		script_put(s, "--no-such-option");
+	script_put(s, ") skip=1 ;;\n");
 }
 
 static void
 put_option_words(struct script *s, const struct opt *o)
 {
 	for (; o != NULL && o->name != NULL; o++) {
-		if (!is_shown(o))
+		if (!script_is_shown(o))
 			continue;
-		put(s, " ");
-		put_names(s, o, " ");
+		script_put(s, " ");
+		script_put_names(s, o, " ");
 	}
 }
 
-static void
-put_verb_words(struct script *s, const char *sep, bool with_help)
+void
+script_put_verb_words(struct script *s, const char *sep, bool with_help)
 {
 	const struct cmd *c = s->p->cmds;
 
 	for (bool first = true; c != NULL && c->name != NULL; c++) {
-		put(s, first ? "" : sep);
-		put(s, c->name);
+		script_put(s, first ? "" : sep);
+		script_put(s, c->name);
 		first = false;
 	}
 	if (with_help)
-		put(s, " help");
+		script_put(s, " help");
 }
 
 /* What the parts of a line are: verb, n operands, the option before. */
 static void
 put_scan(struct script *s)
 {
-	put(s, "\tfor w in \"${before[@]}\"; do\n"
-	       "\t\tif [ \"$skip\" = 1 ] && [ \"$w\" != '=' ]; then\n"
-	       "\t\t\tskip=0; continue\n\t\tfi\n"
-	       "\t\tcase $w in\n");
+	script_put(s, "\tfor w in \"${before[@]}\"; do\n"
+	              "\t\tif [ \"$skip\" = 1 ] && [ \"$w\" != '=' ]; then\n"
+	              "\t\t\tskip=0; continue\n\t\tfi\n"
+	              "\t\tcase $w in\n");
 	put_eaters(s);
-	put(s, "\t\t-?*|'=') ;;\n");
+	script_put(s, "\t\t-?*|'=') ;;\n");
 	if (s->p->cmds != NULL) {
-		put(s, "\t\t");
-		put_verb_words(s, "|", false);
-		put(s, "|help)\n\t\t\tif [ -z \"$verb$n\" ]; then verb=$w; "
-		       "else n=x$n; fi ;;\n");
+		script_put(s, "\t\t");
+		script_put_verb_words(s, "|", false);
+		script_put(s,
+		    "|help)\n\t\t\tif [ -z \"$verb$n\" ]; then verb=$w; "
+		    "else n=x$n; fi ;;\n");
 	}
-	put(s, "\t\t*) n=x$n ;;\n\t\tesac\n\tdone\n");
+	script_put(s, "\t\t*) n=x$n ;;\n\t\tesac\n\tdone\n");
 }
 
 static void
 put_options_part(struct script *s)
 {
-	put(s, "\tcase $cur in\n\t-*)\n\t\topts='");
+	script_put(s, "\tcase $cur in\n\t-*)\n\t\topts='");
 	put_option_words(s, s->p->opts);
-	put(s, "'\n\t\tcase $verb in\n");
+	script_put(s, "'\n\t\tcase $verb in\n");
 	for (const struct cmd *c = s->p->cmds; c != NULL && c->name != NULL;
 	     c++) {
 		if (c->opts == NULL)
 			continue;
-		put(s, "\t\t");
-		put(s, c->name);
-		put(s, ") opts=\"$opts");
+		script_put(s, "\t\t");
+		script_put(s, c->name);
+		script_put(s, ") opts=\"$opts");
 		put_option_words(s, c->opts);
-		put(s, "\" ;;\n");
+		script_put(s, "\" ;;\n");
 	}
-	put(s, "\t\tesac\n");
-	put_named(s, s->zsh ? "\t\t_~_words ${=opts}; return ;;\n\tesac\n"
-	                    : "\t\t# shellcheck disable=SC2086\n"
-	                      "\t\t_~_words $opts; return ;;\n\tesac\n");
+	script_put(s, "\t\tesac\n");
+	script_put_named(s, s->zsh
+	                        ? "\t\t_~_words ${=opts}; return ;;\n\tesac\n"
+	                        : "\t\t# shellcheck disable=SC2086\n"
+	                          "\t\t_~_words $opts; return ;;\n\tesac\n");
+}
+
+/* Of a program without verbs: what may stand first. */
+static void
+put_sub_words(struct script *s)
+{
+	const struct prog *const *sub = s->p->subs;
+
+	if (sub == NULL)
+		return;
+	script_put_named(s, "\t:) _~_words");
+	for (; *sub != NULL; sub++) {
+		script_put(s, " ");
+		script_put(s, cmd_sub_word(*sub));
+	}
+	script_put(s, " ;;\n");
 }
 
 static void
@@ -260,47 +262,84 @@ put_operands_part(struct script *s)
 	                              ? NULL
 	                              : cmd_verb(s->p, s->p->default_cmd);
 
-	put(s, "\tcase $verb:$n in\n");
+	script_put(s, "\tcase $verb:$n in\n");
 	if (s->p->cmds != NULL) {
-		put_named(s, "\t:)\n\t\t_~_words ");
-		put_verb_words(s, " ", true);
+		script_put_named(s, "\t:)\n\t\t_~_words ");
+		script_put_verb_words(s, " ", true);
 		if (usual != NULL && usual->complete != COMPLETE_NONE) {
-			put(s, "\n\t\t");
+			script_put(s, "\n\t\t");
 			put_action(s, usual->complete, usual->operands);
 		}
-		put(s, " ;;\n");
+		script_put(s, " ;;\n");
 	} else {
-		put_named(s, "\t*) _~_files ;;\n");
+		put_sub_words(s);
+		script_put_named(s, "\t*) _~_files ;;\n");
 	}
 	for (const struct cmd *c = s->p->cmds; c != NULL && c->name != NULL;
 	     c++) {
-		put(s, "\t");
-		put(s, c->name);
-		put(s, ":) ");
+		script_put(s, "\t");
+		script_put(s, c->name);
+		script_put(s, ":) ");
 		put_action(s, c->complete, c->operands);
-		put(s, " ;;\n");
+		script_put(s, " ;;\n");
 	}
 	if (s->p->cmds != NULL) {
-		put_named(s, "\thelp:) _~_words ");
-		put_verb_words(s, " ", false);
-		put_named(s, " ;;\n\t*) _~_files ;;\n");
+		script_put_named(s, "\thelp:) _~_words ");
+		script_put_verb_words(s, " ", false);
+		script_put_named(s, " ;;\n\t*) _~_files ;;\n");
 	}
-	put(s, "\tesac\n");
+	script_put(s, "\tesac\n");
 }
 
 static void
 put_body(struct script *s)
 {
 	put_scan(s);
-	put(s, "\tcase $verb:$prev in\n");
+	script_put(s, "\tcase $verb:$prev in\n");
 	for (const struct cmd *c = s->p->cmds; c != NULL && c->name != NULL;
 	     c++)
 		put_value_cases(s, c->name, c->opts);
 	put_value_cases(s, "*", s->p->opts);
-	put(s, "\tesac\n");
+	script_put(s, "\tesac\n");
 	put_options_part(s);
 	put_operands_part(s);
-	put(s, "}\n");
+	script_put(s, "}\n");
+}
+
+/* A line that begins with the word of another program is that one's. */
+static void
+put_sub_calls(struct script *s)
+{
+	const struct prog *const *sub = s->p->subs;
+
+	for (; sub != NULL && *sub != NULL; sub++) {
+		script_put(s, s->zsh ? "\tif [ \"${before[1]}\" = "
+		                     : "\tif [ \"${before[0]}\" = ");
+		script_put(s, cmd_sub_word(*sub));
+		script_put_named(s, " ]; then\n\t\t_~_");
+		script_put(s, cmd_sub_word(*sub));
+		script_put(s, "; return\n\tfi\n");
+	}
+}
+
+/* Their functions, entered with what the first one has set. */
+static void
+put_sub_bodies(struct script *s)
+{
+	const struct prog *const *sub = s->p->subs;
+
+	for (; s->r == RK_OK && sub != NULL && *sub != NULL; sub++) {
+		struct script own = *s;
+
+		own.p = *sub;
+		script_put_named(&own, "_~_");
+		script_put(&own, cmd_sub_word(*sub));
+		script_put(
+		    &own, s->zsh ? "()\n{\n\tbefore=(\"${(@)before[2,-1]}\")\n"
+		                 : "()\n{\n\tbefore=(\"${before[@]:1}\")\n");
+		put_body(&own);
+		s->r = own.r;
+	}
 }
 
 /*
@@ -310,7 +349,7 @@ put_body(struct script *s)
 static void
 put_bash(struct script *s)
 {
-	put_named(s,
+	script_put_named(s,
 	    "# bash completion for ~, made by: ~ __complete bash\n"
 	    "_~_words()\n{\n"
 	    "\tlocal w\n"
@@ -342,15 +381,17 @@ put_bash(struct script *s)
 	    "\telif [ \"$prev\" = = ] && [ \"$COMP_CWORD\" -gt 1 ]; then\n"
 	    "\t\tprev=${COMP_WORDS[COMP_CWORD-2]}; eq=1\n"
 	    "\tfi\n");
+	put_sub_calls(s);
 	put_body(s);
-	put_named(s, "complete -F _~ ~\n");
+	put_sub_bodies(s);
+	script_put_named(s, "complete -F _~ ~\n");
 }
 
 static void
 put_zsh(struct script *s)
 {
 	s->zsh = true;
-	put_named(s,
+	script_put_named(s,
 	    "#compdef ~\n"
 	    "# zsh completion for ~, made by: ~ __complete zsh\n"
 	    "_~_words() { compadd -- \"$@\"; }\n"
@@ -366,175 +407,26 @@ put_zsh(struct script *s)
 	    "\tif [[ $cur == -*=* ]]; then\n"
 	    "\t\tprev=${cur%%=*}; eq=1; cur=${cur#*=}; compset -P '*='\n"
 	    "\tfi\n");
+	put_sub_calls(s);
 	put_body(s);
+	put_sub_bodies(s);
 	/* Found by compinit it is called, sourced it is only made known. */
-	put_named(s, "if [[ ${funcstack[1]} == _~ ]]; then\n\t_~ \"$@\"\n"
-	             "else\n\tcompdef _~ ~\nfi\n");
-}
-
-static void
-put_fish_values(struct script *s, enum complete kind, const char *meta)
-{
-	switch (kind) {
-	case COMPLETE_NONE:
-		break;
-	case COMPLETE_FILE:
-		put(s, " -F");
-		break;
-	case COMPLETE_DIR:
-		put(s, " -a '(__fish_complete_directories)'");
-		break;
-	case COMPLETE_CONTEXT:
-	case COMPLETE_METHOD:
-		put(s, " -a '(");
-		put_named(s, "~ __complete-words ");
-		put(s, kind == COMPLETE_METHOD ? "method" : "context");
-		put(s, " (commandline -ct) 2>/dev/null)'");
-		break;
-	case COMPLETE_WORDS:
-		put(s, " -a '");
-		put_choices(s, meta);
-		put(s, "'");
-		break;
-	}
-}
-
-/* "complete -c NAME", at these places of a line: "call:0 call:1". */
-static void
-put_fish_head(struct script *s, const char *where)
-{
-	put_named(s, "complete -c ~");
-	if (where == NULL)
-		return;
-	put_named(s, " -n '_~_is ");
-	put(s, where);
-	put(s, "'");
-}
-
-static void
-put_fish_opt(struct script *s, const char *where, const struct opt *o)
-{
-	const char letter[] = { o->letter, '\0' };
-
-	put_fish_head(s, where);
-	/* Go's -v is no letter of a group: -verify is another. */
-	if (s->p->style == PROG_GO)
-		put(s, " -o ");
-	else
-		put(s, o->name[1] == '\0' ? " -s " : " -l ");
-	put(s, o->name);
-	if (o->letter != 0 && o->name[1] != '\0') {
-		put(s, " -s ");
-		put(s, letter);
-	}
-	if (cmd_opt_takes_word(o))
-		put(s, value_kind(o) == COMPLETE_FILE ? " -r" : " -x");
-	if (o->kind != OPT_FLAG)
-		put_fish_values(s, value_kind(o), o->meta);
-	put(s, " -d ");
-	put_quoted(s, o->about == NULL ? "" : o->about);
-	put(s, "\n");
-}
-
-static void
-put_fish_cmd(struct script *s, const struct cmd *c)
-{
-	char first[64];
-	char all[128];
-
-	(void)snprintf(first, sizeof(first), "%s:0", c->name);
-	(void)snprintf(all, sizeof(all), "%s:0 %s:1", c->name, c->name);
-	put_fish_head(s, ":0");
-	put(s, " -f -a ");
-	put(s, c->name);
-	put(s, " -d ");
-	put_quoted(s, c->about == NULL ? "" : c->about);
-	put(s, "\n");
-	put_fish_head(s, first);
-	if (c->complete != COMPLETE_FILE)
-		put(s, " -f");
-	put_fish_values(s, c->complete, c->operands);
-	put(s, "\n");
-	for (const struct opt *o = c->opts; o != NULL && o->name != NULL; o++) {
-		if (is_shown(o))
-			put_fish_opt(s, all, o);
-	}
-}
-
-/* "VERB:0" before its first operand and "VERB:1" behind; fish's own helpers
- * take the value of an option for a verb. */
-static void
-put_fish_scan(struct script *s)
-{
-	put_named(s, "function _~_is\n"
-	             "\tset -l skip 0\n\tset -l verb ''\n\tset -l n 0\n"
-	             "\tset -l words (commandline -opc)\n"
-	             "\tset -e words[1]\n"
-	             "\tfor w in $words\n"
-	             "\t\tif test $skip = 1\n\t\t\tset skip 0\n\t\t\tcontinue\n"
-	             "\t\tend\n"
-	             "\t\tswitch $w\n");
-	put_fish_eaters(s);
-	put(s, "\t\tcase '-*'\n\t\tcase ");
-	put_verb_words(s, " ", true);
-	put(s, "\n"
-	       "\t\t\tif test -z \"$verb\" -a $n = 0\n"
-	       "\t\t\t\tset verb $w\n\t\t\telse\n\t\t\t\tset n 1\n"
-	       "\t\t\tend\n"
-	       "\t\tcase '*'\n\t\t\tset n 1\n\t\tend\n\tend\n"
-	       "\tcontains -- \"$verb:$n\" $argv\nend\n");
-}
-
-static void
-put_fish_verbs(struct script *s)
-{
-	const struct cmd *usual = s->p->default_cmd == NULL
-	                              ? NULL
-	                              : cmd_verb(s->p, s->p->default_cmd);
-
-	for (const struct cmd *c = s->p->cmds; c->name != NULL; c++)
-		put_fish_cmd(s, c);
-	put_fish_head(s, ":0");
-	put(s, " -f -a help -d 'what a command does'\n");
-	put_fish_head(s, "help:0");
-	put(s, " -f -a '");
-	put_verb_words(s, " ", false);
-	put(s, "'\n");
-	if (usual == NULL || usual->complete == COMPLETE_NONE)
-		return;
-	put_fish_head(s, ":0");
-	put(s, " -f");
-	put_fish_values(s, usual->complete, usual->operands);
-	put(s, "\n");
-}
-
-static void
-put_fish(struct script *s)
-{
-	const struct opt *o = s->p->opts;
-
-	put_named(s, "# fish completion for ~, made by: ~ __complete fish\n");
-	if (s->p->cmds != NULL)
-		put_fish_scan(s);
-	for (; o != NULL && o->name != NULL; o++) {
-		if (is_shown(o))
-			put_fish_opt(s, NULL, o);
-	}
-	if (s->p->cmds != NULL)
-		put_fish_verbs(s);
+	script_put_named(s,
+	    "if [[ ${funcstack[1]} == _~ ]]; then\n\t_~ \"$@\"\n"
+	    "else\n\tcompdef _~ ~\nfi\n");
 }
 
 enum rk_err
 cmd_complete(const struct prog *p, const char *shell, struct buf *b)
 {
-	struct script s = { .p = p, .b = b };
+	struct script s = { .p = p, .name = p->name, .b = b };
 
 	if (strcmp(shell, "bash") == 0)
 		put_bash(&s);
 	else if (strcmp(shell, "zsh") == 0)
 		put_zsh(&s);
 	else if (strcmp(shell, "fish") == 0)
-		put_fish(&s);
+		script_put_fish(&s);
 	else
 		return RK_EINVAL;
 	return s.r;

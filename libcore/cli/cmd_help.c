@@ -262,6 +262,10 @@ put_see_also(struct help *h)
 	if (snprintf(own, sizeof(own), "see also: %s(%s)", h->p->name,
 	        h->p->section) < 0)
 		own[0] = '\0';
+	for (char *at = own + strlen("see also: "); *at != '\0'; at++) {
+		if (*at == ' ')
+			*at = '-'; /* the page of "rpcd ctl" */
+	}
 	put(h, own);
 	while (*(s += strspn(s, ", ")) != '\0') {
 		size_t name = strcspn(s, " ,");

@@ -50,6 +50,9 @@ const struct cmd *cmd_verb(const struct prog *p, const char *name);
 const struct opt *cmd_any_opt(
     const struct prog *p, const char *name, size_t len);
 
+/* The word behind which a program of another stands. */
+const char *cmd_sub_word(const struct prog *sub);
+
 /* Does a value follow as the next word? */
 static inline bool
 cmd_opt_takes_word(const struct opt *o)
