@@ -13,13 +13,25 @@
 
 /* ---- stopping ---- */
 
-/* Calls are over and no process is left. */
+static void
+on_control_done(void *arg)
+{
+	struct daemon *d = arg;
+
+	rk_loop_stop(d->loop);
+}
+
+/* Calls are over and no process is left: the control is the last to go. */
 static void
 check_end(void *arg)
 {
 	struct daemon *d = arg;
 
-	if (d->server_done && super_is_idle(&d->super))
+	if (!d->server_done || !super_is_idle(&d->super))
+		return;
+	if (d->admin.control != NULL)
+		rk_control_stop(d->admin.control, on_control_done, d);
+	else
 		rk_loop_stop(d->loop);
 }
 
@@ -43,6 +55,17 @@ stop(struct daemon *d, uint64_t grace)
 	if (!d->server_done)
 		rk_server_stop(
 		    d->server, d->stops > 1 ? 0 : grace, on_server_done, d);
+}
+
+void
+daemon_stop(struct daemon *d, bool at_once)
+{
+	log_event(RK_LOG_INFO, "daemon", "rpcd ctl: %s",
+	    at_once ? "stopping at once" : "stopping");
+	notify_send(&d->notify, "STOPPING=1\nSTATUS=stopping");
+	if (at_once && d->stops == 0)
+		d->stops = 1;
+	stop(d, d->settings->drain);
 }
 
 static void
@@ -296,6 +319,7 @@ finish(struct daemon *d)
 	/* A key being opened would keep a daemon that is to end. */
 	if (d->reload.running)
 		_Exit(d->status);
+	rk_control_free(d->admin.control);
 	rk_server_free(d->server);
 	rk_timer_free(d->watchdog);
 	rk_loop_free(d->loop);
@@ -314,7 +338,8 @@ serve(struct daemon *d)
 {
 	struct rk_error err;
 
-	if (daemon_announce(d, &err) == RK_OK) {
+	if (admin_start(d, &err) == RK_OK &&
+	    daemon_announce(d, &err) == RK_OK) {
 		daemon_explain(d);
 		daemon_tell_ready(d);
 		if (d->notify.watchdog > 0)

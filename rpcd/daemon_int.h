@@ -2,6 +2,7 @@
 #ifndef RPCD_DAEMON_INT_H
 #define RPCD_DAEMON_INT_H
 
+#include "admin.h"
 #include "daemon.h"
 #include "notify.h"
 #include "super.h"
@@ -19,8 +20,9 @@ struct reload {
 	struct rk_error err;
 	enum rk_err r;
 	pthread_t thread;
-	bool running; /* the thread was started and not joined */
-	bool again;   /* asked for once more meanwhile */
+	bool running;                /* the thread was started and not joined */
+	bool again;                  /* asked for once more meanwhile */
+	char why[RK_ERROR_TEXT_LEN]; /* the first problem */
 };
 
 struct daemon {
@@ -36,6 +38,7 @@ struct daemon {
 	struct creds *creds;       /* in force; the server frees them */
 	struct command_set *set;   /* in force; the server frees it */
 	struct reload reload;
+	struct admin admin;
 	struct rk_timer *watchdog;
 	char (*urls)[128]; /* where it listens */
 	size_t n_urls;
@@ -55,10 +58,19 @@ RK_MUST enum rk_err daemon_announce(
 /* How a person may call it who has no keys. */
 void daemon_explain(const struct daemon *d);
 
+/* daemon.c: running calls may end in time; or (at_once) may not. */
+void daemon_stop(struct daemon *d, bool at_once);
+
 /* daemon.c: where settings without certificates find the temporary ones.
  * RK_ENOENT: none were made. */
 RK_MUST enum rk_err daemon_lend_keys(
     const struct daemon *d, struct settings *s, struct rk_error *err);
+
+/* admin.c: the control.  RK_OK too when there is none, unless it was asked for.
+ */
+RK_MUST enum rk_err admin_start(struct daemon *d, struct rk_error *err);
+/* How a reload has ended: in words where it failed. */
+void admin_reloaded(struct daemon *d, enum rk_err r, const char *why);
 
 /* reload.c: new settings, all or nothing. */
 void daemon_reload(struct daemon *d);

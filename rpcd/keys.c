@@ -99,6 +99,15 @@ check_absolute(char **text)
 	return **text != '/' ? "not an absolute path" : NULL;
 }
 
+/* A socket of the control, or none. */
+static const char *
+check_admin(char **text)
+{
+	if (**text == '/' || strcmp(*text, "none") == 0)
+		return NULL;
+	return "neither an absolute path nor none";
+}
+
 static bool
 is_base64(char c)
 {
@@ -155,6 +164,18 @@ const struct key keys_main[SETTINGS_KEYS + 1] = {
 	    .at = S(listen),
 	    .fixed = true,
 	    .check = keys_listen },
+	{ .name = "admin",
+	    .about = "socket at which rpcd ctl asks and steers",
+	    .value = "PATH|none",
+	    .at = S(admin),
+	    .fixed = true,
+	    .check = check_admin },
+	{ .name = "admin-view",
+	    .about = "a second one that only shows",
+	    .value = "PATH|none",
+	    .at = S(admin_view),
+	    .fixed = true,
+	    .check = check_admin },
 	{ .name = "certs",
 	    .about = "directory of ca.crt, ca.crl, NAME.crt and NAME.key",
 	    .value = "DIR",

@@ -1,5 +1,7 @@
 /* rpcd: serves calls; options and what they lead to. */
+#include "admin.h"
 #include "check.h"
+#include "ctl.h"
 #include "daemon.h"
 
 #include "base/error.h"
@@ -27,6 +29,12 @@ static const struct opt opts[] = {
 	    .flags = OPT_MANY,
 	    .about = "tls:HOST:PORT, quic:HOST:PORT, tcp:HOST:PORT, unix:PATH "
 	             "or a URL; may be repeated (tls:127.0.0.1:8443)" },
+	{ .name = "admin",
+	    .kind = OPT_TEXT,
+	    .meta = "PATH|none",
+	    .complete = COMPLETE_FILE,
+	    .about = "socket of rpcd ctl ($XDG_RUNTIME_DIR/rpckit/admin.sock "
+	             "or " ADMIN_SYSTEM ")" },
 	{ .name = "certs",
 	    .kind = OPT_TEXT,
 	    .meta = "DIR",
@@ -89,6 +97,7 @@ static const char *const usage[] = {
 	"[-f FILE] [--listen ADDR]... [OPTION]...",
 	"-t | -T [OPTION]...",
 	"--echo [OPTION]...",
+	"ctl VERB [OPTION]...",
 	NULL,
 };
 
@@ -96,13 +105,15 @@ static const char *const examples[] = {
 	"rpcd --echo                        # something to call, on loopback",
 	"rpcd --listen tls:0.0.0.0:8443 -k node",
 	"rpcd -t -f rpcd.conf               # would it start?",
+	"rpcd ctl status                    # how is the one that runs?",
 	NULL,
 };
 
 static const struct env_doc envs[] = {
 	{ "RPCKIT_CERTS", "directory of certificates" },
 	{ "CREDENTIALS_DIRECTORY", "where --pass cred:NAME is" },
-	{ "XDG_RUNTIME_DIR", "where --echo puts temporary keys" },
+	{ "XDG_RUNTIME_DIR", "where --echo puts temporary keys, and "
+	                     "rpckit/admin.sock" },
 	{ "TMPDIR", "where else; /tmp without it" },
 	{ "LISTEN_FDS", "listening sockets passed in, with LISTEN_PID and "
 	                "LISTEN_FDNAMES" },
@@ -242,6 +253,7 @@ features(char *dst, size_t len)
 int
 main(int argc, char **argv)
 {
+	static const struct prog *const subs[] = { &ctl_prog, NULL };
 	char text[160];
 	const struct prog prog = {
 		.name = "rpcd",
@@ -253,7 +265,9 @@ main(int argc, char **argv)
 		.opts = opts,
 		.run = run,
 		.envs = envs,
-		.see_also = "rpcd.conf 5, rpcsh 1, selfy 1, rpckit-trust 7",
+		.subs = subs,
+		.see_also = "rpcd.conf 5, rpcd-ctl 8, rpcsh 1, selfy 1, "
+		            "rpckit-trust 7",
 		.style = PROG_GNU,
 		.features = features(text, sizeof(text)),
 	};

@@ -10,7 +10,10 @@
 static void
 on_problem(const char *text, void *arg)
 {
-	(void)arg;
+	struct reload *re = arg;
+
+	if (re->why[0] == '\0')
+		(void)str_copy(re->why, sizeof(re->why), text);
 	log_event(RK_LOG_ERROR, "config", "%s", text);
 }
 
@@ -108,6 +111,7 @@ end_reload(struct daemon *d, enum rk_err r)
 		    "not reloaded: the old settings stay in force");
 		settings_release(re->settings);
 	}
+	admin_reloaded(d, r, re->err.text[0] != '\0' ? re->err.text : re->why);
 	*re = (struct reload){ .running = false };
 	daemon_tell_ready(d);
 	if (again)
@@ -127,6 +131,7 @@ on_loaded(void *arg)
 	if (d->stops != 0) {
 		creds_free(re->creds);
 		settings_release(re->settings);
+		admin_reloaded(d, RK_ECANCELED, "rpcd is stopping");
 		return;
 	}
 	if (r == RK_OK)
@@ -164,7 +169,7 @@ daemon_reload(struct daemon *d)
 	notify_reloading(&d->notify);
 	d->ring.no_input = true; /* nobody sits there */
 	r = settings_load(d->conf->args, d->conf->inherit->n > 0, on_problem,
-	    NULL, &re->settings);
+	    re, &re->settings);
 	if (r == RK_OK)
 		r = daemon_lend_keys(d, re->settings, &re->err);
 	if (r != RK_OK) {

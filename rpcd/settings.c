@@ -261,6 +261,7 @@ take_flags(struct load *l)
 {
 	check_transport(l);
 	take_listen(l);
+	take_flag(l, "--admin", "admin", NULL);
 	take_flag(l, "--certs", "certs", NULL);
 	take_flag(l, "--key", "key", NULL);
 	take_flag(l, "--known", "known-clients", NULL);

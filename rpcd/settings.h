@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #define SETTINGS_FILE "/etc/rpckit/rpcd.conf"
-#define SETTINGS_KEYS 28
+#define SETTINGS_KEYS 30
 #define WHERE_LEN 300
 
 /* Where a setting was made, as messages begin: "rpcd.conf:12: ", or the flag,
@@ -89,6 +89,8 @@ struct settings {
 	char shown[WHERE_LEN / 2];
 	struct origin from[SETTINGS_KEYS]; /* by the order of keys */
 	struct list listen;                /* as URLs */
+	char *admin;                       /* NULL: the usual place */
+	char *admin_view;                  /* NULL: none */
 	char *certs;
 	char *key;
 	char *known;

@@ -109,6 +109,13 @@ offers 'rpcsh --certs ' dir/
 offers 'rpcd --trust ' file lock off
 offers 'rpcd --cer' --certs
 offers 'rpcd --config ' dir/ file.json
+offers 'rpcd ' ctl
+offers 'rpcd ctl ' status conns calls kick methods metrics log reload drain \
+	stop version help
+offers 'rpcd ctl --socket x l' log
+offers 'rpcd ctl log --le' --level
+offers 'rpcd ctl log --set ' error warn info debug
+offers 'rpcd ctl --cer' ''
 offers 'selfy -veri' -verify
 offers 'selfy -format ' rpc25519 pkcs8
 offers 'selfy -v ' dir/ file.json

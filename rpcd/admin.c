@@ -1,0 +1,208 @@
+/* The daemon's control: where it is, and what it does when it is told to. */
+#include "daemon_int.h"
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- where ---- */
+
+enum rk_err
+admin_user_path(char out[PATH_LEN])
+{
+	const char *dir = getenv("XDG_RUNTIME_DIR");
+	struct stat st;
+
+	out[0] = '\0';
+	if (dir == NULL || dir[0] != '/' || stat(dir, &st) != 0 ||
+	    !S_ISDIR(st.st_mode))
+		return RK_ENOENT;
+	return fs_join(out, PATH_LEN, dir, "rpckit/admin.sock");
+}
+
+/* A folder of our own, where the user's run-time directory is. */
+static bool
+make_folder(char path[PATH_LEN])
+{
+	char *slash = strrchr(path, '/');
+	bool made;
+
+	*slash = '\0';
+	made = mkdir(path, 0700) == 0 || errno == EEXIST;
+	*slash = '/';
+	return made;
+}
+
+static bool
+usual_path(char out[PATH_LEN])
+{
+	if (admin_user_path(out) == RK_OK && make_folder(out))
+		return true;
+	(void)str_copy(out, PATH_LEN, ADMIN_SYSTEM);
+	return access("/run/rpcd", W_OK | X_OK) == 0;
+}
+
+/* NULL: none. */
+static const char *
+named(const char *text)
+{
+	return text == NULL || strcmp(text, "none") == 0 ? NULL : text;
+}
+
+/* ---- what it says ---- */
+
+static void
+fact(struct daemon *d, const char *key, const char *text)
+{
+	if (rk_control_fact(d->admin.control, key, text) != RK_OK)
+		log_event(RK_LOG_WARN, "daemon", "no memory for the status");
+}
+
+static void
+tell_facts(struct daemon *d)
+{
+	static const char *const trust[] = {
+		[RK_TRUST_FILE] = "file",
+		[RK_TRUST_LOCK] = "lock",
+		[RK_TRUST_OFF] = "off",
+	};
+	struct rk_cert_info info;
+	char until[32], text[200];
+
+	fact(d, "config", d->settings->path != NULL ? d->settings->path : NULL);
+	fact(d, "trust", trust[d->settings->trust]);
+	if (d->creds->ident == NULL || !rk_ident_info(d->creds->ident, &info))
+		return;
+	str_time(until, info.not_after);
+	(void)snprintf(text, sizeof(text), "%s, until %s", info.cn, until);
+	fact(d, "certificate", text);
+}
+
+/* ---- what it does ---- */
+
+static void
+answer_wait(struct admin_wait *w, enum rk_err r, const char *why)
+{
+	if (r == RK_OK)
+		(void)rk_call_reply(w->call, NULL, 0);
+	else
+		(void)rk_call_fail(w->call, why, NULL, 0);
+}
+
+void
+admin_reloaded(struct daemon *d, enum rk_err r, const char *why)
+{
+	struct admin *a = &d->admin;
+	struct timespec now;
+	char text[400], when[32];
+	size_t kept = 0;
+
+	if (a->control == NULL)
+		return;
+	if (why[0] == '\0')
+		why = rk_err_text(r);
+	for (size_t i = 0; i < a->n_waits; i++) {
+		struct admin_wait w = a->waits[i];
+
+		w.reloads--;
+		if (w.reloads == 0)
+			answer_wait(&w, r, why);
+		else
+			a->waits[kept++] = w;
+	}
+	a->n_waits = kept;
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	str_time(when, now.tv_sec);
+	(void)snprintf(text, sizeof(text), "%s %s%s", when,
+	    r == RK_OK ? "ok" : "failed: ", r == RK_OK ? "" : why);
+	fact(d, "reload", text);
+	tell_facts(d);
+	rk_control_event(a->control, r == RK_OK ? "reloaded" : "not_reloaded",
+	    r == RK_OK ? "" : why);
+}
+
+static void
+on_reload(struct rk_call *call, void *arg)
+{
+	struct daemon *d = arg;
+	struct admin *a = &d->admin;
+
+	if (d->stops != 0 || a->n_waits == ADMIN_WAITS) {
+		(void)rk_call_fail(call,
+		    d->stops != 0 ? "rpcd is stopping"
+		                  : "too many wait for this already",
+		    NULL, 0);
+		return;
+	}
+	if (rk_call_defer(call) == 0)
+		return; /* the caller was told */
+	a->waits[a->n_waits++] = (struct admin_wait){ .call = call,
+		.reloads = d->reload.running ? 2 : 1 };
+	daemon_reload(d);
+}
+
+static void
+on_drain(struct rk_call *call, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)rk_call_reply(call, NULL, 0);
+	if (d->stops == 0)
+		daemon_stop(d, false);
+}
+
+static void
+on_stop(struct rk_call *call, void *arg)
+{
+	(void)rk_call_reply(call, NULL, 0);
+	daemon_stop(arg, true);
+}
+
+/* ---- the beginning ---- */
+
+enum rk_err
+admin_start(struct daemon *d, struct rk_error *err)
+{
+	const struct settings *s = d->settings;
+	char usual[PATH_LEN], shown[200];
+	struct rk_control_conf conf = { .size = sizeof(conf),
+		.server = d->server,
+		.path = named(s->admin),
+		.view_path = named(s->admin_view),
+		.name = "rpcd",
+		.reload = on_reload,
+		.drain = on_drain,
+		.stop = on_stop,
+		.arg = d };
+	struct rk_error why;
+	enum rk_err r;
+
+	if (s->admin == NULL && usual_path(usual))
+		conf.path = usual;
+	if (conf.path == NULL && conf.view_path == NULL)
+		return RK_OK;
+	r = rk_control_new(&conf, &d->admin.control, &why);
+	if (r != RK_OK && (s->admin != NULL || s->admin_view != NULL)) {
+		(void)err_set(err, r, "admin: %s", why.text);
+		return r;
+	}
+	if (r != RK_OK) {
+		/* Another daemon of the same user's, most of the time. */
+		log_event(RK_LOG_WARN, "daemon",
+		    "no admin socket: %s; --admin PATH places it elsewhere",
+		    why.text);
+		return RK_OK;
+	}
+	tell_facts(d);
+	if (conf.path != NULL)
+		log_event(RK_LOG_INFO, "daemon", "admin socket %s",
+		    str_escape(shown, sizeof(shown), conf.path));
+	return RK_OK;
+}

@@ -1,0 +1,31 @@
+/* The daemon's control: where it is, and what it does when it is told to. */
+#ifndef RPCD_ADMIN_H
+#define RPCD_ADMIN_H
+
+#include "cli/path.h"
+
+#include <rpckit/control.h>
+
+#define ADMIN_SYSTEM "/run/rpcd/admin.sock"
+#define ADMIN_WAITS 16
+
+/* Callers of _.reload wait for the end of one or, when one was under way as
+ * they asked, of the next. */
+struct admin_wait {
+	struct rk_call *call;
+	unsigned reloads;
+};
+
+struct admin {
+	struct rk_control *control; /* NULL: none */
+	struct admin_wait waits[ADMIN_WAITS];
+	size_t n_waits;
+};
+
+/*
+ * The usual places: in the user's run-time directory, and that of a service.
+ * RK_ENOENT: there is no such folder.
+ */
+RK_MUST enum rk_err admin_user_path(char out[PATH_LEN]);
+
+#endif

@@ -1,0 +1,430 @@
+/* rpcd ctl: the table of verbs, and asking the daemon. */
+#include "ctl.h"
+
+#include "admin.h"
+
+#include "base/error.h"
+#include "base/str.h"
+#include "cli/json.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define PATIENCE_MS 60000 /* a reload may open an encrypted key */
+
+/* ---- values ---- */
+
+const char *
+ctl_text(const struct rk_value *map, const char *key, char *dst, size_t len)
+{
+	const struct rk_value *v = rk_value_get(map, key);
+	size_t n = 0;
+
+	if (v != NULL && v->kind == RK_STR) {
+		n = v->u.bytes.len < len ? v->u.bytes.len : len - 1;
+		memcpy(dst, v->u.bytes.ptr, n);
+	}
+	dst[n] = '\0';
+	return dst;
+}
+
+uint64_t
+ctl_number(const struct rk_value *map, const char *key)
+{
+	const struct rk_value *v = rk_value_get(map, key);
+
+	return v != NULL && v->kind == RK_UINT ? v->u.u64 : 0;
+}
+
+int
+ctl_json(const struct out *o, const struct rk_value *map)
+{
+	const struct json_write how = { .style = JSON_COMPACT };
+	struct buf b;
+	enum rk_err r;
+	int status = 0;
+
+	buf_init(&b, SIZE_MAX / 2);
+	r = json_write(&b, map, &how);
+	if (r == RK_OK && buf_len(&b) > 2 && buf_peek(&b)[0] == '{') {
+		out_text(o, "{\"schema\":1,");
+		out_bytes(o, buf_peek(&b) + 1, buf_len(&b) - 1);
+		out_text(o, "\n");
+	} else if (r == RK_OK) {
+		status = out_fail(
+		    o, RK_EPROTO, "the daemon's answer is malformed", NULL);
+	} else {
+		status = out_fail(o, r, rk_err_text(r), NULL);
+	}
+	buf_fini(&b);
+	return status;
+}
+
+const char *
+ctl_age(uint64_t ms, char dst[32])
+{
+	uint64_t s = ms / 1000;
+
+	if (s < 60)
+		(void)snprintf(dst, 32, "%" PRIu64 " s", s);
+	else if (s < 3600)
+		(void)snprintf(
+		    dst, 32, "%" PRIu64 " min %" PRIu64 " s", s / 60, s % 60);
+	else if (s < 86400)
+		(void)snprintf(dst, 32, "%" PRIu64 " h %" PRIu64 " min",
+		    s / 3600, s / 60 % 60);
+	else
+		(void)snprintf(dst, 32, "%" PRIu64 " d %" PRIu64 " h",
+		    s / 86400, s / 3600 % 24);
+	return dst;
+}
+
+const char *
+ctl_size(uint64_t n, char dst[32])
+{
+	static const char units[] = "kMGTPE";
+	double v = (double)n;
+	size_t i = 0;
+
+	if (n < 1000) {
+		(void)snprintf(dst, 32, "%" PRIu64, n);
+		return dst;
+	}
+	for (v /= 1000; v >= 999.95 && units[i + 1] != '\0'; i++)
+		v /= 1000;
+	(void)snprintf(dst, 32, "%.1f%c", v, units[i]);
+	return dst;
+}
+
+enum rk_err
+ctl_pack(uint8_t dst[CTL_PACK_MAX], const char *key, const char *text,
+    struct rk_bytes *out)
+{
+	struct rk_value_doc *doc;
+	struct rk_value *items;
+	uint8_t *made = NULL;
+	size_t len = 0;
+	enum rk_err r;
+
+	*out = (struct rk_bytes){ 0 };
+	if ((r = rk_value_new(&doc)) != RK_OK)
+		return r;
+	if ((r = rk_value_set_list(doc, rk_value_root(doc), RK_MAP, 1)) !=
+	    RK_OK)
+		goto out;
+	items = rk_value_root(doc)->u.list.items;
+	if ((r = rk_value_set_bytes(
+	         doc, &items[0], RK_STR, key, strlen(key))) != RK_OK ||
+	    (r = rk_value_set_bytes(
+	         doc, &items[1], RK_STR, text, strlen(text))) != RK_OK ||
+	    (r = rk_value_encode(rk_value_root(doc), &made, &len)) != RK_OK)
+		goto out;
+	if (len > CTL_PACK_MAX) {
+		r = RK_ETOOBIG;
+		goto out;
+	}
+	memcpy(dst, made, len);
+	*out = (struct rk_bytes){ dst, len };
+out:
+	free(made);
+	rk_value_free(doc);
+	return r;
+}
+
+/* ---- calls ---- */
+
+/* What the daemon says of itself; codes are ours. */
+static int
+refused(const struct ctl *c, const struct rk_reply *reply)
+{
+	static const struct {
+		const char *text;
+		enum rk_err code;
+		const char *advice;
+	} known[] = {
+		{ "not allowed for this caller", RK_EDENIED,
+		    "this socket only shows; --socket PATH names another" },
+		{ "no such connection", RK_ENOENT, "rpcd ctl conns" },
+	};
+	char said[400];
+
+	(void)rk_escape(said, sizeof(said), reply->remote_error.ptr,
+	    reply->remote_error.len);
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(said, known[i].text) == 0)
+			return out_fail(
+			    &c->out, known[i].code, said, known[i].advice);
+	}
+	return out_fail(&c->out, RK_EREMOTE, said, NULL);
+}
+
+static int
+take(struct ctl *c, struct rk_bytes payload, struct rk_value_doc **doc,
+    struct buf *raw)
+{
+	enum rk_err r = RK_OK;
+
+	if (raw != NULL)
+		r = buf_put(raw, payload.ptr, payload.len);
+	else if (doc != NULL)
+		r = rk_value_decode(payload.ptr, payload.len, doc);
+	return r == RK_OK ? 0
+	                  : out_fail(&c->out, r,
+	                        "the daemon's answer is malformed", NULL);
+}
+
+int
+ctl_call(struct ctl *c, const char *method, struct rk_bytes payload,
+    struct rk_value_doc **doc, struct buf *raw)
+{
+	struct rk_request req = { .method = method,
+		.payload = payload.ptr,
+		.payload_len = payload.len,
+		.timeout = PATIENCE_MS };
+	struct rk_reply reply;
+	struct rk_error err;
+	enum rk_err r;
+	int status;
+
+	if (doc != NULL)
+		*doc = NULL;
+	r = rk_client_call(c->client, &req, &reply, &err);
+	if (r == RK_OK)
+		status = take(c, reply.payload, doc, raw);
+	else if (r == RK_EREMOTE)
+		status = refused(c, &reply);
+	else
+		status = out_error(&c->out, &err, NULL);
+	rk_reply_free(&reply);
+	return status;
+}
+
+/* ---- finding it ---- */
+
+/* Where daemons are when nobody says so; the user's own comes first. */
+static const char *
+find_socket(const struct args *a, char dst[PATH_LEN])
+{
+	const char *given = args_text(a, "socket", NULL);
+
+	if (given != NULL)
+		return given;
+	if (admin_user_path(dst) == RK_OK && access(dst, F_OK) == 0)
+		return dst;
+	if (access(ADMIN_SYSTEM, F_OK) == 0 || errno == EACCES)
+		return ADMIN_SYSTEM;
+	return NULL;
+}
+
+static int
+no_socket(const struct ctl *c)
+{
+	return out_fail(&c->out, RK_ECONNECT,
+	    "no admin socket: neither $XDG_RUNTIME_DIR/rpckit/admin.sock "
+	    "nor " ADMIN_SYSTEM " is there",
+	    "is rpcd running? --socket PATH names another");
+}
+
+static int
+unreachable(const struct ctl *c, const struct rk_error *err)
+{
+	const char *advice = "is rpcd running? --socket PATH names another";
+
+	if (err->sys == EACCES || err->sys == EPERM || err->code == RK_ECLOSED)
+		advice = "run it as root or as the user of this rpcd";
+	return out_error(&c->out, err, advice);
+}
+
+/* An absolute path, as an address needs it. */
+static enum rk_err
+make_url(const char *path, char *url, size_t len)
+{
+	char dir[PATH_LEN];
+	int n;
+
+	if (path[0] == '/')
+		n = snprintf(url, len, "unix://%s", path);
+	else if (getcwd(dir, sizeof(dir)) != NULL)
+		n = snprintf(url, len, "unix://%s/%s", dir, path);
+	else
+		return RK_EIO;
+	return n > 0 && (size_t)n < len ? RK_OK : RK_ETOOBIG;
+}
+
+static int
+reach(struct ctl *c)
+{
+	struct rk_client_conf conf = { .size = sizeof(conf) };
+	char found[PATH_LEN], url[PATH_LEN + 8];
+	const char *path = find_socket(c->a, found);
+	struct rk_error err;
+	enum rk_err r;
+
+	if (path == NULL)
+		return no_socket(c);
+	(void)str_escape(c->shown, sizeof(c->shown), path);
+	if ((r = make_url(path, url, sizeof(url))) != RK_OK)
+		return out_fail(
+		    &c->out, r, "--socket: the path is too long", NULL);
+	conf.url = url;
+	conf.pushed = ctl_on_pushed;
+	conf.arg = c;
+	if (rk_client_new(&conf, &c->client, &err) != RK_OK)
+		return out_error(&c->out, &err, NULL);
+	if (rk_client_connect(c->client, &err) != RK_OK)
+		return unreachable(c, &err);
+	return 0;
+}
+
+static int
+run_verb(struct args *a, int (*verb)(struct ctl *c))
+{
+	struct ctl c = { .a = a };
+	int status;
+
+	out_init(&c.out, a);
+	status = reach(&c);
+	if (status == 0)
+		status = verb(&c);
+	rk_client_free(c.client);
+	return status;
+}
+
+/* ---- the table ---- */
+
+#define VERB(name)                                       \
+	static int run_##name(struct args *a, void *ctx) \
+	{                                                \
+		(void)ctx;                               \
+		return run_verb(a, ctl_##name);          \
+	}
+VERB(status)
+VERB(conns)
+VERB(calls)
+VERB(kick)
+VERB(methods)
+VERB(metrics)
+VERB(log)
+VERB(reload)
+VERB(drain)
+VERB(stop)
+VERB(version)
+
+static const struct opt opts[] = {
+	{ .name = "socket",
+	    .kind = OPT_TEXT,
+	    .meta = "PATH",
+	    .complete = COMPLETE_FILE,
+	    .about = "the daemon's admin socket ($XDG_RUNTIME_DIR/rpckit/"
+	             "admin.sock, " ADMIN_SYSTEM ")" },
+	{ .name = "plain", .about = "tab-separated lists for scripts" },
+	COMMON_OPTS,
+	{ 0 },
+};
+
+static const struct opt conns_opts[] = {
+	{ .name = "watch",
+	    .letter = 'w',
+	    .about = "and then every one that opens, closes or is refused" },
+	{ 0 },
+};
+
+static const struct opt log_opts[] = {
+	{ .name = "follow",
+	    .letter = 'f',
+	    .about = "and then what is said from now on" },
+	{ .name = "level",
+	    .kind = OPT_CHOICE,
+	    .meta = "error|warn|info|debug",
+	    .complete = COMPLETE_WORDS,
+	    .about = "lines of this level and more important ones (info); "
+	             "debug with -f" },
+	{ .name = "set",
+	    .kind = OPT_CHOICE,
+	    .meta = "error|warn|info|debug",
+	    .complete = COMPLETE_WORDS,
+	    .about = "have the daemon's own log say so much from now on" },
+	{ 0 },
+};
+
+static const char *const kick_examples[] = {
+	"rpcd ctl kick 17                  # an id of rpcd ctl conns",
+	"rpcd ctl kick SHA256:9f3K2LmQ     # every connection of a key",
+	"rpcd ctl kick 203.0.113.9         # every connection from there",
+	NULL,
+};
+
+static const struct cmd cmds[] = {
+	{ .name = "status",
+	    .about = "how long, where, how much, and what settings say",
+	    .run = run_status },
+	{ .name = "conns",
+	    .about = "every connection: who, from where, what moves",
+	    .opts = conns_opts,
+	    .run = run_conns },
+	{ .name = "calls", .about = "every call that runs", .run = run_calls },
+	{ .name = "kick",
+	    .operands = "ID|FP|ADDRESS",
+	    .about = "end connections; nobody is kept from coming back",
+	    .examples = kick_examples,
+	    .min_operands = 1,
+	    .max_operands = 1,
+	    .run = run_kick },
+	{ .name = "methods",
+	    .about = "what the daemon serves",
+	    .run = run_methods },
+	{ .name = "metrics",
+	    .about = "figures as text for Prometheus",
+	    .run = run_metrics },
+	{ .name = "log",
+	    .about = "the latest lines of the log",
+	    .opts = log_opts,
+	    .run = run_log },
+	{ .name = "reload",
+	    .about = "read settings and keys again, and say how that went",
+	    .run = run_reload },
+	{ .name = "drain",
+	    .about = "end when running calls are done, as SIGTERM does",
+	    .run = run_drain },
+	{ .name = "stop",
+	    .about = "end now: calls that run are canceled",
+	    .run = run_stop },
+	{ .name = "version",
+	    .about = "the version of the daemon that runs",
+	    .run = run_version },
+	{ 0 },
+};
+
+static const char *const usage[] = {
+	"[--socket PATH] [--json] VERB [OPTION]...",
+	NULL,
+};
+
+static const char *const examples[] = {
+	"rpcd ctl status",
+	"rpcd ctl conns --plain | cut -f4",
+	"rpcd ctl log -f --level debug",
+	NULL,
+};
+
+static const struct env_doc envs[] = {
+	{ "XDG_RUNTIME_DIR", "rpckit/admin.sock below it is looked for first" },
+	{ "NO_COLOR", "no color when set and not empty" },
+	{ NULL, NULL },
+};
+
+const struct prog ctl_prog = {
+	.name = "rpcd ctl",
+	.section = "8",
+	.about = "ask and steer a daemon that runs",
+	.usage = usage,
+	.examples = examples,
+	.opts = opts,
+	.cmds = cmds,
+	.envs = envs,
+	.see_also = "rpcd 8, rpckit-control 7",
+	.style = PROG_GNU,
+};

@@ -1,0 +1,69 @@
+/* rpcd ctl: asking and steering a daemon that runs. */
+#ifndef RPCD_CTL_H
+#define RPCD_CTL_H
+
+#include "cli/out.h"
+
+#include <rpckit/client.h>
+#include <rpckit/value.h>
+
+/* Its table of verbs and options. */
+extern const struct prog ctl_prog;
+
+/* One run of a verb. */
+struct ctl {
+	const struct args *a;
+	struct out out;
+	struct rk_client *client;
+	char shown[300]; /* the socket's path, escaped */
+	uint64_t seen;   /* lines of the log up to this number were shown */
+	bool broken;     /* standard output is */
+};
+
+/*
+ * Call a method; payload as ctl_pack() made it.  The exit status, and its
+ * trouble told.  doc (may be NULL): the answer's value; raw (may be NULL):
+ * instead its bytes, appended.
+ */
+int ctl_call(struct ctl *c, const char *method, struct rk_bytes payload,
+    struct rk_value_doc **doc, struct buf *raw);
+/* {key: text}, in dst; *out views it. */
+#define CTL_PACK_MAX 320
+RK_MUST enum rk_err ctl_pack(uint8_t dst[CTL_PACK_MAX], const char *key,
+    const char *text, struct rk_bytes *out);
+
+/* Members of a map; "" and 0 where they are not there.  The text is cut to
+ * fit, and as it came: nothing is escaped. */
+const char *ctl_text(
+    const struct rk_value *map, const char *key, char *dst, size_t len);
+uint64_t ctl_number(const struct rk_value *map, const char *key);
+/* A map as one line of JSON, with a schema. */
+int ctl_json(const struct out *o, const struct rk_value *map);
+/* "3 d 4 h" */
+const char *ctl_age(uint64_t ms, char dst[32]);
+/* "1.2M": 10^6. */
+const char *ctl_size(uint64_t n, char dst[32]);
+
+/* ctl_show.c */
+int ctl_status(struct ctl *c);
+int ctl_conns(struct ctl *c);
+int ctl_calls(struct ctl *c);
+int ctl_methods(struct ctl *c);
+int ctl_metrics(struct ctl *c);
+int ctl_version(struct ctl *c);
+
+/* ctl_steer.c */
+int ctl_kick(struct ctl *c);
+int ctl_reload(struct ctl *c);
+int ctl_drain(struct ctl *c);
+int ctl_stop(struct ctl *c);
+
+/* ctl_follow.c */
+int ctl_log(struct ctl *c);
+/* Every connection that opens, closes or is refused, until the daemon ends. */
+int ctl_watch(struct ctl *c);
+/* Of the client; arg: struct ctl. */
+void ctl_on_pushed(struct rk_client *client, const struct rk_header *hdr,
+    struct rk_bytes payload, void *arg);
+
+#endif

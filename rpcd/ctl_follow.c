@@ -1,0 +1,217 @@
+/* rpcd ctl: the log, and what happens from now on. */
+#include "ctl.h"
+
+#include "base/str.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+
+static const char *const levels[] = { "error", "warn", "info", "debug" };
+#define N_LEVELS (sizeof(levels) / sizeof(levels[0]))
+
+static size_t
+level_of(const char *word)
+{
+	size_t i = 0;
+
+	while (i < N_LEVELS - 1 && strcmp(levels[i], word) != 0)
+		i++;
+	return i;
+}
+
+/* ---- showing ---- */
+
+/* One member, escaped; "-" when it is not there. */
+static const char *
+shown(const struct rk_value *v, const char *key, char *dst, size_t len)
+{
+	char raw[1100];
+
+	if (ctl_text(v, key, raw, sizeof(raw))[0] == '\0')
+		(void)str_copy(dst, len, "-");
+	else
+		(void)str_escape_again(dst, len, raw);
+	return dst;
+}
+
+static void
+show_line(const struct out *o, const struct rk_value *v)
+{
+	const char *gap = o->form == OUT_PLAIN ? "\t" : "  ";
+	char when[64], level[32], subsystem[64], text[2400];
+
+	out_text(o, "%s%s%s%s%s%s%s\n", shown(v, "time", when, sizeof(when)),
+	    gap, shown(v, "level", level, sizeof(level)), gap,
+	    shown(v, "subsystem", subsystem, sizeof(subsystem)), gap,
+	    shown(v, "text", text, sizeof(text)));
+}
+
+static void
+show_event(const struct out *o, const struct rk_value *v)
+{
+	const char *gap = o->form == OUT_PLAIN ? "\t" : "  ";
+	char when[64], event[80], address[300], email[600], fp[120];
+	char why[1200];
+
+	out_text(o, "%s%s%s%s%" PRIu64 "%s%s%s%s%s%s%s%s\n",
+	    shown(v, "time", when, sizeof(when)), gap,
+	    shown(v, "event", event, sizeof(event)), gap, ctl_number(v, "id"),
+	    gap, shown(v, "address", address, sizeof(address)), gap,
+	    shown(v, "email", email, sizeof(email)), gap,
+	    shown(v, "fingerprint", fp, sizeof(fp)), gap,
+	    shown(v, rk_value_get(v, "why") != NULL ? "why" : "text", why,
+	        sizeof(why)));
+}
+
+static void
+show_one(struct ctl *c, const struct rk_value *v)
+{
+	char event[80];
+
+	if (c->out.form == OUT_JSON)
+		(void)ctl_json(&c->out, v);
+	else if (strcmp(ctl_text(v, "event", event, sizeof(event)), "lost") ==
+	         0)
+		out_warn(&c->out,
+		    "%" PRIu64 " events were lost: they came too fast",
+		    ctl_number(v, "count"));
+	else if (strcmp(event, "log") == 0)
+		show_line(&c->out, v);
+	else
+		show_event(&c->out, v);
+}
+
+/* ---- what is pushed ---- */
+
+void
+ctl_on_pushed(struct rk_client *client, const struct rk_header *hdr,
+    struct rk_bytes payload, void *arg)
+{
+	struct ctl *c = arg;
+	struct rk_value_doc *doc;
+	const struct rk_value *v;
+	char event[80];
+	bool is_log;
+
+	(void)client;
+	(void)hdr;
+	if (rk_value_decode(payload.ptr, payload.len, &doc) != RK_OK)
+		return;
+	v = rk_value_root(doc);
+	is_log = strcmp(ctl_text(v, "event", event, sizeof(event)), "log") == 0;
+	/* Lines that were shown already, before following began. */
+	if (!is_log || ctl_number(v, "seq") > c->seen) {
+		show_one(c, v);
+		if (out_flush(&c->out) != RK_OK)
+			c->broken = true;
+	}
+	rk_value_free(doc);
+}
+
+/* Until the daemon ends, or nobody reads. */
+static int
+follow(struct ctl *c)
+{
+	if (out_flush(&c->out) != RK_OK)
+		return rk_err_exit(RK_EIO);
+	while (rk_client_peer(c->client) != NULL && !c->broken) {
+		struct pollfd p = { rk_client_fd(c->client), POLLIN, 0 };
+
+		(void)poll(&p, 1, rk_client_wait_ms(c->client));
+		if (rk_client_process(c->client) != RK_OK)
+			break;
+	}
+	if (c->broken)
+		return rk_err_exit(RK_EIO);
+	out_note(&c->out, "the daemon has ended");
+	return 0;
+}
+
+int
+ctl_watch(struct ctl *c)
+{
+	static const struct rk_bytes all;
+	int status = ctl_call(c, "_.events", all, NULL, NULL);
+
+	return status != 0 ? status : follow(c);
+}
+
+/* ---- log ---- */
+
+static void
+show_recent(struct ctl *c, const struct rk_value *list, size_t most)
+{
+	char level[32];
+
+	for (uint32_t i = 0; list->kind == RK_ARRAY && i < list->u.list.count;
+	     i++) {
+		const struct rk_value *v = &list->u.list.items[i];
+
+		c->seen = ctl_number(v, "seq");
+		if (level_of(ctl_text(v, "level", level, sizeof(level))) > most)
+			continue;
+		if (c->out.form == OUT_JSON)
+			(void)ctl_json(&c->out, v);
+		else
+			show_line(&c->out, v);
+	}
+}
+
+static int
+set_level(struct ctl *c)
+{
+	uint8_t arg[CTL_PACK_MAX];
+	struct rk_bytes payload;
+
+	if (ctl_pack(arg, "level", args_text(c->a, "set", "info"), &payload) !=
+	    RK_OK)
+		return out_fail(&c->out, RK_ENOMEM, "out of memory", NULL);
+	return ctl_call(c, "_.level", payload, NULL, NULL);
+}
+
+/* {log: LEVEL, conns: no} */
+static int
+ask_for_lines(struct ctl *c, const char *level)
+{
+	uint8_t arg[CTL_PACK_MAX + 8];
+	struct rk_bytes payload;
+
+	if (ctl_pack(arg, "log", level, &payload) != RK_OK)
+		return out_fail(&c->out, RK_ENOMEM, "out of memory", NULL);
+	arg[0] = 0x82;
+	memcpy(arg + payload.len,
+	    "\xa5"
+	    "conns\xc2",
+	    7);
+	payload.len += 7;
+	return ctl_call(c, "_.events", payload, NULL, NULL);
+}
+
+int
+ctl_log(struct ctl *c)
+{
+	static const struct rk_bytes nothing;
+	const char *level = args_text(c->a, "level", "info");
+	bool follows = args_flag(c->a, "follow");
+	struct rk_value_doc *doc;
+	int status;
+
+	if (args_given(c->a, "set") && (status = set_level(c)) != 0)
+		return status;
+	if (args_given(c->a, "set") && !follows && !args_given(c->a, "level")) {
+		if (c->out.form == OUT_JSON)
+			out_text(&c->out, "{\"schema\":1,\"ok\":true}\n");
+		return 0;
+	}
+	/* Asked for first, so that nothing falls between. */
+	c->seen = UINT64_MAX;
+	if (follows && (status = ask_for_lines(c, level)) != 0)
+		return status;
+	if ((status = ctl_call(c, "_.log", nothing, &doc, NULL)) != 0)
+		return status;
+	c->seen = 0;
+	show_recent(c, rk_value_root(doc), level_of(level));
+	rk_value_free(doc);
+	return follows ? follow(c) : 0;
+}

@@ -1,0 +1,283 @@
+#!/bin/sh
+# rpcd ctl: what it shows of a daemon, and how it steers it.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+# Functions are called by name.
+# shellcheck disable=SC2119,SC2317
+set -u
+# shellcheck source=tests/lib/rpcd.sh
+. "${SRC_DIR:?}/tests/lib/rpcd.sh"
+
+# Functions of this file are bounded themselves.
+bounded() {
+	case $(command -V "$1" 2>/dev/null) in
+	*function*) "$@" ;;
+	*) timeout 60 "$@" ;;
+	esac
+}
+
+ctl() {
+	timeout 60 "$rpcd" ctl --socket "$tmp/admin" "$@"
+}
+
+view() {
+	timeout 60 "$rpcd" ctl --socket view "$@"
+}
+
+# stays NAME: a client that stays connected; its process in $stays.
+stays() {
+	"$rpcsh" -s "$(url tls)" --certs certs -k "$1" ping -n 1000 -i 1s \
+		</dev/null >"$1.out" 2>&1 &
+	stays=$!
+	daemons="$daemons $stays"
+}
+
+conns_are() { # COUNT
+	[ "$(ctl conns --plain | wc -l)" = "$1" ]
+}
+
+await_conns() { # COUNT TEXT
+	until_ok conns_are "$1"
+	result $? "$2"
+}
+
+# Every answer in JSON is objects with a schema, one a line.
+is_json() {
+	python3 -c '
+import json, sys
+lines = sys.stdin.read().splitlines()
+assert lines
+for line in lines:
+    assert list(json.loads(line))[0] == "schema", line
+    assert "\x1b" not in line' <out 2>err
+	result $? "$1: JSON"
+}
+
+conf() {
+	printf 'listen = tls:127.0.0.1:0\nadmin = %s\nadmin-view = %s\n' \
+		"$tmp/admin" "$tmp/view" >ctl.conf
+	printf 'trust = off\nthreads = 2\n[method evil]\nexec = /bin/cat\n' \
+		>>ctl.conf
+	printf 'about = turned \342\200\256 round\n' >>ctl.conf
+}
+
+shows() {
+	[ "$(stat -c '%a %a' admin)" = '600 600' ]
+	result $? 'the socket is its user'"'"'s'
+	has log "admin socket $tmp/admin" 'and the log says where'
+	stays alice
+	await_conns 1 'a client is seen'
+	want 0 'status' ctl status
+	has out '^rpcd 0\.[0-9.]*  pid [0-9]*  up .* running$' 'who and how long'
+	has out "listen  $(url tls) " 'where'
+	has out '^config  ctl.conf$' 'with what'
+	has out '^certificate  node, until 20' 'as whom'
+	has out '^load  1 of 4096 connections (0 active, 1 idle,' 'how much'
+	want 0 'status in JSON' ctl status --json
+	is_json status
+	want 0 'conns' ctl conns
+	has out '^ *ID  STATE ' 'a table'
+	has out ' idle .* alice@example.org  SHA256:' 'with who is there'
+	want 0 'conns --plain' ctl conns --plain
+	fp=$(cut -f6 out)
+	id=$(cut -f1 out)
+	address=$(cut -f4 out)
+	has out "^[0-9]*	idle	tls	tls://127.0.0.1:[0-9]*	alice@" 'for awk'
+	want 0 'conns in JSON' ctl conns --json
+	is_json conns
+	want 0 'calls' ctl calls --plain
+	[ ! -s out ]
+	result $? 'nothing runs'
+	want 0 'methods' ctl methods
+	has out '^evil .*turned \\u202e round' 'escaped'
+	[ "$(tr -d '\n\40-\176' <out | wc -c)" = 0 ]
+	result $? 'all of them'
+	want 0 'methods in JSON' ctl --json methods
+	is_json methods
+	want 0 'metrics' ctl metrics
+	has out '^rpckit_connections{state="idle"} 1$' 'for Prometheus'
+	want 0 'version' ctl version
+	has out "^$("$rpcd" --version | head -n 1)\$" 'the same as ours'
+	want 0 'version in JSON' ctl version --json
+	is_json version
+	want 0 'log' ctl log
+	has out '  info  daemon  admin socket ' 'has lines from before'
+	want 0 'log in JSON' ctl log --json --level info
+	is_json log
+	want 0 'log of another level' ctl log --level error
+	[ ! -s out ]
+	result $? 'is empty'
+}
+
+kicks() {
+	"$rpcd" ctl --socket admin conns -w --plain >watched 2>&1 &
+	watcher=$!
+	daemons="$daemons $watcher"
+	until_ok grep -q alice watched
+	result $? 'conns -w begins with who is there'
+	want 8 'nobody to kick' ctl kick 99999999
+	has err 'no such connection$' 'is said'
+	want 2 'a short fingerprint' ctl kick SHA256:abc
+	want 8 'another key' ctl kick SHA256:zzzzzzzz
+	want 0 'kick an id' ctl kick "$id"
+	await_conns 0 'and it is gone'
+	wait "$stays"
+	[ $? -eq 4 ]
+	result $? 'its client says so'
+	until_ok grep -q "	closed	$id	$address	alice@.*by an operator" watched
+	result $? 'conns -w tells, at once'
+	stays alice
+	await_conns 1 'nobody is kept out'
+	start=$(printf '%.12s %.4s' "$fp" "${fp#????????????}")
+	want 0 'kick the start of a key' ctl kick "$start" --json
+	has out '^{"schema":1,"kicked":1}$' 'how many'
+	await_conns 0 'gone'
+	stays alice
+	await_conns 1 'another'
+	want 0 'kick an address' ctl kick 127.0.0.1
+	await_conns 0 'gone, too'
+	until_ok grep -q '	opened	' watched
+	result $? 'who came was told'
+	kill "$watcher"
+	wait "$watcher" 2>/dev/null
+}
+
+only_shows() {
+	want 0 'the other socket shows' view status
+	for verb in 'kick 1' reload drain stop 'log --set debug'; do
+		# shellcheck disable=SC2086
+		want 6 "but not: $verb" view $verb
+	done
+	has err 'not allowed' 'and says why'
+	want 0 'the daemon is there still' view status
+}
+
+# Root may always; so another user asks, where the mode lets it in.
+others() {
+	if [ "$(id -u)" != 0 ]; then
+		ok 'other users # skip not root'
+		return
+	fi
+	chmod 666 admin
+	chmod 711 "$tmp"
+	want 4 'another user' python3 -c '
+import os, socket, sys
+os.chdir(sys.argv[1])
+os.setresgid(65534, 65534, 65534)
+os.setresuid(65534, 65534, 65534)
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(30)
+s.connect("admin")
+sys.exit(4 if s.recv(1) == b"" else 0)' "$tmp"
+	chmod 600 admin
+	chmod 700 "$tmp"
+	logged 'refused: only for root and the user of this program' \
+		'is turned away'
+}
+
+follows() {
+	"$rpcd" ctl --socket admin log -f --level debug >followed 2>&1 &
+	follower=$!
+	daemons="$daemons $follower"
+	until_ok grep -q 'admin socket' followed
+	alice echo --raw x >out 2>err
+	until_ok grep -q '  debug  server  tls://.*: open' followed
+	result $? 'log -f has what the log leaves out'
+	! grep -q ': open$' log
+	result $? 'and leaves that as it is'
+	want 0 'reload' ctl reload
+	until_ok grep -q 'reloaded: 1 commands' followed
+	result $? 'is followed'
+	has log 'reloaded: 1 commands' 'and done'
+	echo 'nonsense = 1' >>ctl.conf
+	want 3 'reload of a bad file' ctl reload
+	has err 'ctl.conf:9: .*nonsense' 'says where and what'
+	want 0 'status' ctl status
+	has out '^reload  20.* failed: ' 'remembers'
+	conf
+	want 0 'reload of a good one' ctl reload --json
+	has out '^{"schema":1,"ok":true}$' 'in JSON'
+	want 0 'the log may say more' ctl log --set debug
+	alice echo --raw x >out 2>err
+	logged ': open$' 'and does'
+	kill "$follower"
+	wait "$follower" 2>/dev/null
+}
+
+ends() {
+	"$rpcd" ctl --socket admin log -f >followed 2>&1 &
+	follower=$!
+	daemons="$daemons $follower"
+	until_ok grep -q 'admin socket' followed
+	want 0 'drain' ctl drain
+	until_ok ended_or_zombie "$daemon"
+	wait "$daemon"
+	result $? 'ends the daemon with 0'
+	wait "$follower"
+	result $? 'and who followed is told'
+	[ ! -e admin ] && [ ! -e view ]
+	result $? 'no socket is left'
+	want 4 'nobody is there' ctl status
+	has err 'cannot connect' 'what'
+	has err '^try: is rpcd running' 'and what to do'
+	want 4 'nor in JSON' ctl --json status
+	check 'again' start 1 -f ctl.conf
+	kill -KILL "$daemon"
+	wait "$daemon" 2>/dev/null
+	[ -S admin ]
+	result $? 'what was killed leaves its socket'
+	check 'which the next one replaces' start 1 -f ctl.conf
+	want 1 'a second one at the same place' "$rpcd" -f ctl.conf
+	has err 'admin: .*somebody listens there' 'is told why'
+	want 0 'and has done no harm' ctl version
+	stays alice
+	await_conns 1 'with a client'
+	want 0 'stop' ctl stop
+	until_ok ended_or_zombie "$daemon"
+	wait "$daemon"
+	result $? 'ends it'
+}
+
+usual_places() {
+	want 4 'no place at all' "$rpcd" ctl status
+	has err '^try: is rpcd running' 'says what to do'
+	want 2 'a verb that is none' "$rpcd" ctl statsu
+	has err 'status' 'but one like it'
+	want 0 'help' "$rpcd" ctl help kick
+	check 'none' start 1 --listen "unix:$tmp/x" --admin none
+	stop
+	! grep -q 'admin' log
+	result $? 'is none'
+	XDG_RUNTIME_DIR=$tmp/run
+	export XDG_RUNTIME_DIR
+	mkdir run
+	check 'a run-time directory' start 1 --listen "unix:$tmp/x"
+	[ "$(stat -c %a run/rpckit run/rpckit/admin.sock)" = '700
+600' ]
+	result $? 'has it'
+	want 0 'where it is found' "$rpcd" ctl version
+	first=$daemon
+	check 'a second daemon' start 1 --listen "unix:$tmp/y"
+	has log 'no admin socket: .*somebody listens there' 'goes without'
+	stop
+	daemon=$first
+	stop
+	result $? 'both end'
+	want 2 'no place' "$rpcd" --admin relative -t
+	unset XDG_RUNTIME_DIR
+}
+
+certificates
+conf
+if ! start 1 -f ctl.conf; then
+	not_ok 'a daemon'
+	plan
+fi
+ok 'a daemon'
+shows
+kicks
+only_shows
+others
+follows
+ends
+usual_places
+plan
