@@ -103,7 +103,7 @@ trial_edges() {
 	check 'with a runtime directory' start 1 --echo
 	has ready "^certs $tmp/run/" 'the keys are there'
 	stop
-	rmdir run
+	rmdir run/rpckit run
 	result $? 'and were'
 	unset XDG_RUNTIME_DIR
 }

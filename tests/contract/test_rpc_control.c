@@ -229,9 +229,9 @@ orders_the_program(void **state)
 	assert_string_equal(ctl_ask(v, "_.reload", NULL, 0, &code),
 	    "this program cannot do that");
 	assert_int_equal(ctl_order(v, "_.drain", NULL, NULL), RK_OK);
-	assert_string_equal(ctl.told, "drain");
+	ctl_was_told(&ctl, "drain");
 	assert_int_equal(ctl_order(v, "_.stop", NULL, NULL), RK_OK);
-	assert_string_equal(ctl.told, "stop");
+	ctl_was_told(&ctl, "stop");
 	rk_client_free(v);
 	ctl_end(&ctl);
 	rpcrig_end(&rig);
@@ -259,7 +259,7 @@ refuses_to_steer_read_only(void **state)
 		assert_null(strstr(ctl_get(v, "_.methods"), steering[i]));
 	}
 	ctl_has(ctl_get(v, "_.methods"), "_.conns");
-	assert_string_equal(ctl.told, "");
+	ctl_was_told(&ctl, "");
 	rk_client_free(v);
 	ctl_end(&ctl);
 	rpcrig_end(&rig);
@@ -284,7 +284,7 @@ is_not_on_the_network(void **state)
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		assert_int_equal(
 		    rpcrig_try(c, all[i], NULL, 0, &a), RK_ENOMETHOD);
-	assert_string_equal(ctl.told, "");
+	ctl_was_told(&ctl, "");
 	rk_client_free(c);
 	ctl_end(&ctl);
 	rpcrig_end(&rig);

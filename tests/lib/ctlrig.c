@@ -78,6 +78,14 @@ ctl_begin(struct ctl *c, struct rpcrig *r)
 		fail_msg("%s", c->err.text);
 }
 
+void
+ctl_was_told(struct ctl *c, const char *what)
+{
+	(void)pthread_mutex_lock(&c->rig->lock);
+	assert_string_equal(c->told, what);
+	(void)pthread_mutex_unlock(&c->rig->lock);
+}
+
 static void
 on_done(void *arg)
 {

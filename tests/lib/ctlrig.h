@@ -16,7 +16,7 @@ struct ctl {
 	struct rk_error err;
 	enum rk_err r;
 	unsigned done;
-	char told[16]; /* by the control, what the program has to do */
+	char told[16]; /* lock; by the control, what the program has to do */
 };
 
 /* What was pushed, as lines of JSON. */
@@ -33,6 +33,8 @@ void ctl_init(struct ctl *c, struct rpcrig *r);
 void ctl_make(struct rpcrig *r, void *arg);
 /* Both, which must succeed. */
 void ctl_begin(struct ctl *c, struct rpcrig *r);
+/* What the program was told last. */
+void ctl_was_told(struct ctl *c, const char *what);
 /* Stopped and freed; no socket is left. */
 void ctl_end(struct ctl *c);
 

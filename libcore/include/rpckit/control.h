@@ -24,8 +24,8 @@ RK_BEGIN
  *	_.level    {level}: how much the program's log says
  *	_.reload _.drain _.stop   the program's own functions
  *
- * The last six lines but _.events steer; on the read-only socket nobody may
- * call them.  rpckit-control(7) has what they take and give.
+ * _.kick and what follows it steer; on the read-only socket nobody may call
+ * these.  rpckit-control(7) has what all of them take and give.
  */
 struct rk_control;
 
