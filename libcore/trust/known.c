@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crypt.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "trust/b58.h"
@@ -25,6 +26,7 @@ void
 known_fini(struct known *k)
 {
 	free(k->keys);
+	free(k->mails);
 	*k = (struct known){ 0 };
 }
 
@@ -65,10 +67,95 @@ has_control(struct rk_str s)
 	return false;
 }
 
+static int
+compare_mails(const void *a, const void *b)
+{
+	return memcmp(a, b, KNOWN_MAIL_LEN);
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* As put_column() writes an address, taken back; in small letters. */
+static void
+digest_mail(struct rk_str s, bool coded, uint8_t out[KNOWN_MAIL_LEN])
+{
+	uint8_t hash[CRYPT_HASH_LEN];
+	uint8_t text[512];
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.len && n < sizeof(text); i++) {
+		uint8_t c = (uint8_t)s.ptr[i];
+
+		if (coded && c == '%' && s.len - i > 2 &&
+		    hex_digit(s.ptr[i + 1]) >= 0 &&
+		    hex_digit(s.ptr[i + 2]) >= 0) {
+			c = (uint8_t)(hex_digit(s.ptr[i + 1]) * 16 +
+			              hex_digit(s.ptr[i + 2]));
+			i += 2;
+		}
+		text[n++] = c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
+	}
+	crypt_sha256(hash, text, n);
+	memcpy(out, hash, KNOWN_MAIL_LEN);
+}
+
+/* The next of comma-joined addresses, not empty; false: there is none. */
+static bool
+next_mail(struct rk_str *list, struct rk_str *out)
+{
+	const char *comma;
+
+	do {
+		if (list->len == 0)
+			return false;
+		comma = memchr(list->ptr, ',', list->len);
+		*out = *list;
+		if (comma != NULL)
+			out->len = (size_t)(comma - list->ptr);
+		list->ptr += out->len + (comma != NULL);
+		list->len -= out->len + (comma != NULL);
+	} while (out->len == 0);
+	return true;
+}
+
+bool
+known_has_mail(const struct known *k, const char *emails)
+{
+	struct rk_str list = { emails, strlen(emails) };
+	uint8_t digest[KNOWN_MAIL_LEN];
+	struct rk_str mail;
+
+	while (k->n_mails > 0 && next_mail(&list, &mail)) {
+		digest_mail(mail, false, digest);
+		if (bsearch(digest, k->mails, k->n_mails, KNOWN_MAIL_LEN,
+		        compare_mails) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* There is room for those of every line. */
+static void
+keep_mails(struct known *k, struct rk_str list)
+{
+	struct rk_str mail;
+
+	for (int i = 0; i < KNOWN_MAILS_MAX && next_mail(&list, &mail); i++)
+		digest_mail(mail, true, k->mails[k->n_mails++]);
+}
+
 /* One line with a key: host, name of the key, emails behind a colon; further
  * fields are somebody else's. */
 static enum rk_err
-parse_entry(struct rk_str line, uint8_t pub[RK_KEY_PUBLIC_LEN])
+parse_entry(
+    struct rk_str line, uint8_t pub[RK_KEY_PUBLIC_LEN], struct rk_str *mails)
 {
 	const size_t prefix = sizeof(B58_KEY_PREFIX) - 1;
 	struct rk_str host;
@@ -85,8 +172,12 @@ parse_entry(struct rk_str line, uint8_t pub[RK_KEY_PUBLIC_LEN])
 	id.ptr += prefix;
 	id.len -= prefix;
 	colon = memchr(id.ptr, ':', id.len);
-	if (colon != NULL)
+	*mails = (struct rk_str){ id.ptr, 0 };
+	if (colon != NULL) {
+		*mails = (struct rk_str){ colon + 1,
+			id.len - (size_t)(colon - id.ptr) - 1 };
 		id.len = (size_t)(colon - id.ptr);
+	}
 	return b58_key_decode(id.ptr, id.len, pub);
 }
 
@@ -130,7 +221,7 @@ static enum rk_err
 parse_lines(const char *name, const char *text, size_t len, struct known *out,
     struct rk_error *err)
 {
-	struct rk_str line;
+	struct rk_str line, mails;
 	size_t at = 0;
 	unsigned number = 0;
 
@@ -139,13 +230,14 @@ parse_lines(const char *name, const char *text, size_t len, struct known *out,
 		number++;
 		if (!is_entry(line))
 			continue;
-		if (parse_entry(line, out->keys[out->n]) != RK_OK)
+		if (parse_entry(line, out->keys[out->n], &mails) != RK_OK)
 			return err_set(err, RK_EFORMAT, "%s:%u: %s", name,
 			    number,
 			    out->ended
 			        ? "not a known key"
 			        : "not a known key: the line is cut off");
 		out->n++;
+		keep_mails(out, mails);
 	}
 	return RK_OK;
 }
@@ -163,13 +255,17 @@ known_parse(const char *name, const char *text, size_t len, struct known *out,
 		    KNOWN_KEYS_MAX);
 	/* Room for one more, which known_add() may put in. */
 	out->keys = calloc(n + 1, sizeof(*out->keys));
-	if (out->keys == NULL)
+	out->mails = calloc(n + 1, sizeof(*out->mails) * KNOWN_MAILS_MAX);
+	if (out->keys == NULL || out->mails == NULL) {
+		known_fini(out);
 		return err_set(err, RK_ENOMEM, "%s: out of memory", name);
+	}
 	if ((r = parse_lines(name, text, len, out, err)) != RK_OK) {
 		known_fini(out);
 		return r;
 	}
 	qsort(out->keys, out->n, sizeof(*out->keys), compare_keys);
+	qsort(out->mails, out->n_mails, sizeof(*out->mails), compare_mails);
 	return RK_OK;
 }
 

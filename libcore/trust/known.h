@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 
 #define KNOWN_KEYS_MAX 10000
+#define KNOWN_MAIL_LEN 16
+#define KNOWN_MAILS_MAX 8 /* of one line that are looked at */
 
 /* What the file was when it was read. */
 struct known_stamp {
@@ -21,6 +23,8 @@ struct known {
 	enum rk_trust_state state;          /* as the file's mode says */
 	uint8_t (*keys)[RK_KEY_PUBLIC_LEN]; /* sorted */
 	size_t n;
+	uint8_t (*mails)[KNOWN_MAIL_LEN]; /* digests of addresses; sorted */
+	size_t n_mails;
 	bool ended; /* the last line has its newline, or there is none */
 	struct known_stamp stamp;
 };
@@ -38,6 +42,9 @@ RK_MUST enum rk_err known_parse(const char *name, const char *text, size_t len,
     struct known *out, struct rk_error *err);
 void known_fini(struct known *k);
 bool known_has(const struct known *k, const uint8_t pub[RK_KEY_PUBLIC_LEN]);
+/* Is one of these addresses (comma-joined) in a line?  Capitals do not matter.
+ */
+bool known_has_mail(const struct known *k, const char *emails);
 /* Is the file still as it was read?  One lstat(2). */
 bool known_is_current(const struct known *k, const char *path);
 

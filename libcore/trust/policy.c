@@ -1,29 +1,12 @@
 /* Do I believe this peer: the rule of the known-keys file, decided. */
-#include <rpckit/trust.h>
+#include "trust/policy_int.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/error.h"
 #include "base/str.h"
-#include "trust/known.h"
-#include "trust/pace.h"
-#include "trust/policy.h"
-
-#define NAME_TEXT 160 /* a path in a message */
-
-struct rk_trust {
-	char *path; /* NULL: RK_TRUST_OFF */
-	char name[NAME_TEXT];
-	enum rk_trust_mode mode;
-	pthread_mutex_t mutex; /* over what follows */
-	struct known known;
-	bool seen; /* the file was there once */
-	struct pace pace;
-	uint64_t (*now)(void); /* ms */
-};
 
 static uint64_t
 monotonic(void)
@@ -39,8 +22,8 @@ monotonic(void)
  * error, not "absent": an editor that replaces it, or whoever deletes it, must
  * not open the door.
  */
-static enum rk_err
-refresh(struct rk_trust *t, struct rk_error *err)
+enum rk_err
+policy_refresh(struct rk_trust *t, struct rk_error *err)
 {
 	enum rk_err r;
 
@@ -58,11 +41,31 @@ refresh(struct rk_trust *t, struct rk_error *err)
 	return RK_OK;
 }
 
-/* The file's state and our mode, the stricter of both. */
+enum rk_trust_state
+policy_state(const struct rk_trust *t, enum rk_trust_mode mode)
+{
+	return mode == RK_TRUST_LOCK ? RK_TRUST_LOCKED : t->known.state;
+}
+
 static enum rk_trust_state
 state_of(const struct rk_trust *t)
 {
-	return t->mode == RK_TRUST_LOCK ? RK_TRUST_LOCKED : t->known.state;
+	return policy_state(t, t->mode);
+}
+
+enum rk_err
+policy_check_mode(
+    const struct rk_trust *t, enum rk_trust_mode mode, struct rk_error *err)
+{
+	if (policy_state(t, mode) == RK_TRUST_LOCKED && t->known.n == 0)
+		return err_set(err, RK_ESTATE,
+		    "%s: locked and without a key: everybody would be refused",
+		    t->name);
+	if (mode == RK_TRUST_ASK && t->known.state == RK_TRUST_ABSENT)
+		return err_set(err, RK_ESTATE,
+		    "%s: is not there, and who is approved is written to it",
+		    t->name);
+	return RK_OK;
 }
 
 enum rk_err
@@ -84,23 +87,19 @@ rk_trust_new(const char *path, enum rk_trust_mode mode, struct rk_trust **out,
 	(void)pthread_mutex_init(&t->mutex, NULL);
 	t->now = monotonic;
 	t->mode = path != NULL ? mode : RK_TRUST_OFF;
-	if (t->mode == RK_TRUST_OFF)
-		goto done;
-	str_escape(t->name, sizeof(t->name), path);
-	t->path = strdup(path);
-	if (t->path == NULL ||
-	    pace_init(&t->pace, RK_TRUST_NEW_KEYS) != RK_OK) {
+	if (room_new(&t->room) != RK_OK ||
+	    pace_init(&t->pace, RK_TRUST_NEW_KEYS) != RK_OK ||
+	    (path != NULL && (t->path = strdup(path)) == NULL)) {
 		r = err_set(err, RK_ENOMEM, "out of memory");
 		goto out;
 	}
-	if ((r = refresh(t, err)) != RK_OK)
+	if (path != NULL)
+		str_escape(t->name, sizeof(t->name), path);
+	if (t->mode == RK_TRUST_OFF)
+		goto done;
+	if ((r = policy_refresh(t, err)) != RK_OK ||
+	    (r = policy_check_mode(t, t->mode, err)) != RK_OK)
 		goto out;
-	if (state_of(t) == RK_TRUST_LOCKED && t->known.n == 0) {
-		r = err_set(err, RK_ESTATE,
-		    "%s: locked and without a key: everybody would be refused",
-		    t->name);
-		goto out;
-	}
 done:
 	*out = t;
 	t = NULL;
@@ -116,6 +115,7 @@ rk_trust_free(struct rk_trust *t)
 		return;
 	known_fini(&t->known);
 	pace_fini(&t->pace);
+	room_release(t->room);
 	(void)pthread_mutex_destroy(&t->mutex);
 	free(t->path);
 	free(t);
@@ -146,39 +146,36 @@ policy_set_clock(struct rk_trust *trust, uint64_t (*now)(void))
 	trust->now = now != NULL ? now : monotonic;
 }
 
-/* The host of "tls://127.0.0.1:8443" or "tls://[::1]:8443"; "" for others. */
-static void
-host_of(const char *url, char *host, size_t host_len)
-{
-	const char *start = strstr(url, "://");
-	const char *end = NULL;
+/* What is to become of a key that is not on the list. */
+enum fate {
+	FATE_ACCEPT, /* nothing is recorded */
+	FATE_RECORD,
+	FATE_WAIT
+};
 
-	start = start != NULL ? start + 3 : url;
-	if (start[0] == '[') {
-		start++;
-		end = strchr(start, ']');
-	} else {
-		end = strrchr(start, ':');
-	}
-	if (end == NULL || (size_t)(end - start) >= host_len)
-		end = start;
-	memcpy(host, start, (size_t)(end - start));
-	host[end - start] = '\0';
+static bool
+is_changed(const struct rk_trust *t, const struct rk_cert_info *cert)
+{
+	return known_has_mail(&t->known, cert->email);
 }
 
-/* A key that is not on the list: may it come to be?  Holds the mutex. */
+/* RK_EUNKNOWNKEY: it is refused.  Holds the mutex. */
 static enum rk_err
 judge_unknown(const struct rk_trust *t, const struct rk_cert_info *cert,
-    struct rk_error *err)
+    enum fate *fate, struct rk_error *err)
 {
-	switch (state_of(t)) {
-	case RK_TRUST_ABSENT:
-		return RK_OK;
-	case RK_TRUST_LOCKED:
+	*fate = FATE_RECORD;
+	if (state_of(t) == RK_TRUST_LOCKED)
 		return err_set(err, RK_EUNKNOWNKEY,
 		    "key %s is not in %s, which is locked", cert->fp, t->name);
-	case RK_TRUST_OPEN:
-		break;
+	if (t->mode == RK_TRUST_ASK ||
+	    (t->mode == RK_TRUST_ACCEPT_NEW && is_changed(t, cert))) {
+		*fate = FATE_WAIT;
+		return RK_OK;
+	}
+	if (state_of(t) == RK_TRUST_ABSENT) {
+		*fate = FATE_ACCEPT;
+		return RK_OK;
 	}
 	if (pace_may(&t->pace, t->now()))
 		return RK_OK;
@@ -186,6 +183,22 @@ judge_unknown(const struct rk_trust *t, const struct rk_cert_info *cert,
 	    "key %s is not in %s, which takes no more than %u new keys a "
 	    "minute",
 	    cert->fp, t->name, t->pace.max);
+}
+
+/* Was it decided that this key stays out? */
+static enum rk_err
+check_out(struct rk_trust *t, const char *fp, bool count, enum room_word *word,
+    struct rk_error *err)
+{
+	enum rk_err r;
+
+	if ((r = room_ask(t->room, fp, count, word, err)) != RK_OK)
+		return r;
+	if (*word == ROOM_REVOKED)
+		return err_set(err, RK_EREVOKED, "key %s was revoked here", fp);
+	if (*word == ROOM_REJECTED)
+		return err_set(err, RK_EDENIED, "key %s was rejected here", fp);
+	return RK_OK;
 }
 
 /* The file is open: record the key.  Holds the mutex. */
@@ -202,7 +215,7 @@ enrol(struct rk_trust *t, const struct rk_peer *peer, bool *added,
 	struct known now;
 	enum rk_err r;
 
-	host_of(peer->remote, host, sizeof(host));
+	room_host(peer->remote, host, sizeof(host));
 	r = known_add(t->path, &entry, &now, added, err);
 	known_fini(&t->known);
 	t->known = now;
@@ -214,35 +227,67 @@ enrol(struct rk_trust *t, const struct rk_peer *peer, bool *added,
 	return r;
 }
 
+/* Was it approved for one connection?  Not above a lock. */
+static bool
+is_once(const struct rk_trust *t, enum room_word word)
+{
+	return word == ROOM_ONCE && state_of(t) != RK_TRUST_LOCKED;
+}
+
 static enum rk_err
-decide(struct rk_trust *t, const struct rk_peer *peer, bool *added,
+let_wait(struct rk_trust *t, const struct rk_peer *peer, bool first,
     struct rk_error *err)
 {
 	enum rk_err r;
 
-	if ((r = refresh(t, err)) != RK_OK)
+	r = room_enter(
+	    t->room, peer, is_changed(t, &peer->cert), first, t->now(), err);
+	if (r != RK_OK)
 		return r;
-	if (known_has(&t->known, peer->cert.pub))
-		return RK_OK;
-	if ((r = judge_unknown(t, &peer->cert, err)) != RK_OK)
-		return r;
-	return state_of(t) == RK_TRUST_OPEN ? enrol(t, peer, added, err)
-	                                    : RK_OK;
+	return err_set(
+	    err, RK_EAGAIN, "key %s waits for a decision", peer->cert.fp);
 }
 
-enum rk_err
-rk_trust_decide(struct rk_trust *t, const struct rk_peer *peer, bool *added,
+static enum rk_err
+decide(struct rk_trust *t, const struct rk_peer *peer, bool first, bool *added,
+    struct rk_error *err)
+{
+	enum room_word word;
+	enum fate fate;
+	enum rk_err r;
+
+	r = check_out(t, peer->cert.fp, first, &word, err);
+	if (r != RK_OK || t->mode == RK_TRUST_OFF)
+		return r;
+	if ((r = policy_refresh(t, err)) != RK_OK)
+		return r;
+	if (known_has(&t->known, peer->cert.pub)) {
+		room_forget_known(t->room, peer->cert.fp);
+		return RK_OK;
+	}
+	if (is_once(t, word) &&
+	    (r = room_use(t->room, peer->cert.fp, err)) != RK_EAGAIN)
+		return r;
+	if ((r = judge_unknown(t, &peer->cert, &fate, err)) != RK_OK)
+		return r;
+	if (fate == FATE_WAIT)
+		return let_wait(t, peer, first, err);
+	return fate == FATE_RECORD ? enrol(t, peer, added, err) : RK_OK;
+}
+
+static enum rk_err
+ask(struct rk_trust *t, const struct rk_peer *peer, bool first, bool *added,
     struct rk_error *err)
 {
 	bool written = false;
-	enum rk_err r = RK_OK;
+	enum rk_err r;
 
 	err_clear(err);
 	if (!peer->proven) {
 		r = err_set(err, RK_ECERT, "the peer has not proven any key");
-	} else if (t->mode != RK_TRUST_OFF) {
+	} else {
 		(void)pthread_mutex_lock(&t->mutex);
-		r = decide(t, peer, &written, err);
+		r = decide(t, peer, first, &written, err);
 		(void)pthread_mutex_unlock(&t->mutex);
 	}
 	if (added != NULL)
@@ -253,18 +298,66 @@ rk_trust_decide(struct rk_trust *t, const struct rk_peer *peer, bool *added,
 }
 
 enum rk_err
+rk_trust_decide(struct rk_trust *t, const struct rk_peer *peer, bool *added,
+    struct rk_error *err)
+{
+	return ask(t, peer, true, added, err);
+}
+
+enum rk_err
+policy_ask_again(struct rk_trust *t, const struct rk_peer *peer, bool *added,
+    struct rk_error *err)
+{
+	return ask(t, peer, false, added, err);
+}
+
+static enum rk_err
+foresee(
+    struct rk_trust *t, const struct rk_cert_info *cert, struct rk_error *err)
+{
+	enum room_word word;
+	enum fate fate;
+	enum rk_err r;
+
+	r = check_out(t, cert->fp, true, &word, err);
+	if (r != RK_OK || t->mode == RK_TRUST_OFF)
+		return r;
+	if ((r = policy_refresh(t, err)) != RK_OK ||
+	    known_has(&t->known, cert->pub) || is_once(t, word))
+		return r;
+	r = judge_unknown(t, cert, &fate, err);
+	if (r == RK_OK && fate == FATE_WAIT)
+		r = room_may_enter(t->room, cert->fp, err);
+	return r;
+}
+
+enum rk_err
 policy_foresee(
     struct rk_trust *t, const struct rk_cert_info *cert, struct rk_error *err)
 {
 	enum rk_err r;
 
-	if (t->mode == RK_TRUST_OFF)
-		return RK_OK;
 	(void)pthread_mutex_lock(&t->mutex);
-	r = refresh(t, err);
-	if (r == RK_OK && !known_has(&t->known, cert->pub))
-		r = judge_unknown(t, cert, err);
+	r = foresee(t, cert, err);
 	(void)pthread_mutex_unlock(&t->mutex);
+	return r;
+}
+
+static enum rk_err
+recall(
+    struct rk_trust *t, const struct rk_cert_info *cert, struct rk_error *err)
+{
+	enum room_word word;
+	enum rk_err r;
+
+	r = check_out(t, cert->fp, false, &word, err);
+	if (r != RK_OK || t->mode == RK_TRUST_OFF)
+		return r;
+	if ((r = policy_refresh(t, err)) != RK_OK)
+		return r;
+	if (state_of(t) != RK_TRUST_ABSENT && !known_has(&t->known, cert->pub))
+		r = err_set(err, RK_EUNKNOWNKEY, "key %s is not in %s",
+		    cert->fp, t->name);
 	return r;
 }
 
@@ -274,15 +367,22 @@ policy_recall(
 {
 	enum rk_err r;
 
-	if (t->mode == RK_TRUST_OFF)
-		return RK_OK;
 	(void)pthread_mutex_lock(&t->mutex);
-	r = refresh(t, err);
-	if (r == RK_OK && state_of(t) != RK_TRUST_ABSENT &&
-	    !known_has(&t->known, cert->pub))
-		r = err_set(err, RK_EUNKNOWNKEY, "key %s is not in %s",
-		    cert->fp, t->name);
+	r = recall(t, cert, err);
 	(void)pthread_mutex_unlock(&t->mutex);
+	return r;
+}
+
+enum rk_err
+policy_may_stay(
+    struct rk_trust *t, const struct rk_cert_info *cert, struct rk_error *err)
+{
+	enum room_word word;
+	enum rk_err r;
+
+	r = check_out(t, cert->fp, false, &word, err);
+	if (r != RK_OK && err != NULL)
+		err->step = "trust";
 	return r;
 }
 
@@ -295,11 +395,10 @@ rk_trust_inspect(struct rk_trust *t, enum rk_trust_state *state, size_t *keys,
 	*state = RK_TRUST_ABSENT;
 	*keys = 0;
 	err_clear(err);
-	if (t->mode == RK_TRUST_OFF)
-		return RK_OK;
 	(void)pthread_mutex_lock(&t->mutex);
-	r = refresh(t, err);
-	if (r == RK_OK) {
+	if (t->mode != RK_TRUST_OFF)
+		r = policy_refresh(t, err);
+	if (r == RK_OK && t->mode != RK_TRUST_OFF) {
 		*state = state_of(t);
 		*keys = t->known.n;
 	}

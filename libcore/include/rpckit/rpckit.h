@@ -3,6 +3,7 @@
 #define RPCKIT_RPCKIT_H
 
 #include <rpckit/again.h>
+#include <rpckit/ask.h>
 #include <rpckit/base.h>
 #include <rpckit/cert.h>
 #include <rpckit/channel.h>

@@ -22,12 +22,15 @@ struct rk_peer {
 /*
  * The rule of the known-keys file (rpckit-trust(7)): absent: nothing is
  * recorded; any write bit set: unknown keys are added; no write bit: locked.
- * `mode` can only make it stricter.
+ * `mode` can only make it stricter.  Of who has to wait: rpckit/ask.h.
  */
 enum rk_trust_mode {
 	RK_TRUST_FILE, /* the file's own state decides */
 	RK_TRUST_LOCK, /* known keys only, whatever the file's mode */
-	RK_TRUST_OFF   /* no list: every certificate of the CA is accepted */
+	RK_TRUST_OFF,  /* no list: every certificate of the CA is accepted */
+	RK_TRUST_ASK,  /* unknown keys wait for a decision; needs the file */
+	RK_TRUST_ACCEPT_NEW /* as the file; but a new key of a known e-mail
+	                       waits */
 };
 
 enum rk_trust_state {
@@ -42,8 +45,8 @@ struct rk_trust;
  * Use the known-keys file at path.  RK_EINVAL; RK_EMODE (symbolic link, not a
  * regular file, another owner, writable by others, or in a directory where
  * others can replace it); RK_EFORMAT with the line;
- * RK_ESTATE when it is locked and empty, which would refuse everybody.
- * path NULL: RK_TRUST_OFF.
+ * RK_ESTATE when it is locked and empty, which would refuse everybody, or
+ * absent in mode RK_TRUST_ASK.  path NULL: RK_TRUST_OFF.
  */
 RK_API RK_MUST enum rk_err rk_trust_new(const char *path,
     enum rk_trust_mode mode, struct rk_trust **out, struct rk_error *err);
@@ -64,6 +67,8 @@ RK_API RK_MUST enum rk_err rk_trust_limit(struct rk_trust *trust,
  * Decide about a peer whose key possession is proven: RK_OK (recorded first if
  * it is new and the list is open: a write that fails is a refusal),
  * RK_EUNKNOWNKEY, or RK_EIO/RK_EMODE/RK_EFORMAT when the file cannot be used.
+ * RK_EAGAIN: it has to wait for a decision, and has an entry (rpckit/ask.h);
+ * RK_ELIMIT: too many do; RK_EDENIED, RK_EREVOKED: that was decided.
  * added (may be NULL) tells whether a line was written.  Reads the file again
  * when it changed.  A file that was there and is gone is RK_EIO, not absent; a
  * full one is locked.  RK_ECERT: the peer has proven no key.  Any thread.

@@ -1,0 +1,127 @@
+/* Keys that wait for a person's decision, and the decisions. */
+#ifndef RPCKIT_ASK_H
+#define RPCKIT_ASK_H
+
+#include <rpckit/trust.h>
+
+RK_BEGIN
+
+/*
+ * Where a list's mode makes a key wait (rpckit-trust(7)), a server keeps its
+ * connections as they are after the handshake, unread, until somebody decides
+ * or the time is over (conf.trust_wait).  All connections of a key share one
+ * entry.  What is rejected or revoked here stays out whatever file and mode
+ * say, for as long as this process runs.
+ *
+ * Every function of this header may be called on any thread.
+ */
+#define RK_ASK_ENTRIES 256       /* keys that wait, or waited, undecided */
+#define RK_ASK_ENTRIES_SOURCE 32 /* of them from one address (IPv6: /64) */
+#define RK_ASK_CONNS 128         /* connections that wait */
+#define RK_ASK_CONNS_SOURCE 64   /* of them from one address (IPv6: /64) */
+#define RK_ASK_CONNS_KEY 8       /* and of one key */
+#define RK_ASK_DAYS 7            /* an entry unseen for so long goes */
+#define RK_ASK_DECIDED_MAX 4096  /* keys rejected, revoked, approved once */
+
+enum rk_ask_status {
+	RK_ASK_NEW,      /* waits */
+	RK_ASK_CHANGED,  /* waits; its e-mail is that of another known key */
+	RK_ASK_EXPIRED,  /* waits; it was approved once, and that is used up */
+	RK_ASK_ONCE,     /* approved for its next connection */
+	RK_ASK_REJECTED, /* may be approved again */
+	RK_ASK_REVOKED   /* for good: forget it first */
+};
+/* "new" "changed" ...: static. */
+RK_API const char *rk_ask_status_name(enum rk_ask_status status);
+
+/* All text escaped; times in seconds since 1970. */
+struct rk_ask_entry {
+	char fp[RK_FP_LEN];
+	bool has_cert; /* the key itself was seen: the next three are filled */
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	char email[256];  /* comma-joined */
+	char ca[128];     /* the issuer's common name */
+	char remote[128]; /* where it came from last; "" */
+	enum rk_ask_status status;
+	int64_t first_seen; /* 0: never, as the next */
+	int64_t last_seen;
+	uint64_t tries;   /* connections that it made in vain, or waits with */
+	unsigned conns;   /* that wait now */
+	uint64_t version; /* changes with every decision about this key */
+};
+
+/* Those there are, by first_seen; *out is for free().  RK_ENOMEM. */
+RK_API RK_MUST enum rk_err rk_trust_entries(
+    struct rk_trust *trust, struct rk_ask_entry **out, size_t *n);
+
+enum rk_ask_verb {
+	RK_ASK_APPROVE,      /* its line is written to the file */
+	RK_ASK_APPROVE_ONCE, /* its next connection, and no other, is let in */
+	RK_ASK_REJECT,
+	RK_ASK_REVOKE,
+	RK_ASK_FORGET /* the entry, whatever it says */
+};
+
+struct rk_ask_order {
+	size_t size; /* sizeof(struct rk_ask_order) */
+	enum rk_ask_verb verb;
+	/* A fingerprint, or the start of one, 8 characters or more of it, of
+	 * which there is one entry, or line; blanks do not matter. */
+	const char *key;
+	uint64_t version; /* of the entry as its decider saw it; 0: any */
+	bool changed;     /* also approve what is RK_ASK_CHANGED */
+};
+
+/*
+ * Decide, for all connections at once: who waits is let in or dropped before
+ * long, and open connections of a key that is rejected or revoked are closed
+ * (RK_EDENIED, RK_EREVOKED), by the loops that have them.  *after (may be NULL)
+ * is the entry as it is now, or as it was last where it is gone.  RK_ENOENT: no
+ * such key; rejecting and revoking by a whole fingerprint always finds one.
+ * RK_EINVAL: bad arguments, too short, or several have that start.  RK_ESTATE:
+ * decided otherwise since `version`; approving one that is revoked; approving
+ * while there is no list, or it is locked, or full.  RK_EDENIED: changed, and
+ * order->changed was not said.  RK_ELIMIT: more than RK_ASK_DECIDED_MAX.
+ * RK_EIO, RK_EMODE, RK_EFORMAT: the file.  What fails has changed nothing.
+ */
+RK_API RK_MUST enum rk_err rk_trust_order(struct rk_trust *trust,
+    const struct rk_ask_order *order, struct rk_ask_entry *after,
+    struct rk_error *err);
+
+/*
+ * From now on; the file's mode can make it stricter.  RK_EINVAL; RK_ESTATE: it
+ * would refuse everybody, or there is no file; errors of rk_trust_new().
+ * Nothing is changed then.
+ */
+RK_API RK_MUST enum rk_err rk_trust_set_mode(
+    struct rk_trust *trust, enum rk_trust_mode mode, struct rk_error *err);
+RK_API enum rk_trust_mode rk_trust_mode(struct rk_trust *trust);
+
+/*
+ * Take over the entries of `before`, a decider of the same peers that this one
+ * replaces: from now on they are of both.  Before others use `trust`; `before`
+ * may be in use.
+ */
+RK_API void rk_trust_follow(struct rk_trust *trust, struct rk_trust *before);
+
+enum rk_ask_event {
+	RK_ASK_ARRIVED, /* an entry came to be */
+	RK_ASK_AGAIN,   /* its key came once more */
+	RK_ASK_DECIDED, /* an order; the entry as after it */
+	RK_ASK_GONE, /* the entry: its key stands in the file, or it is old */
+	RK_ASK_MODE  /* rk_trust_set_mode(); no entry: NULL */
+};
+/* On the thread that did it, with locks held: it must not call anything of
+ * rpckit/ask.h and rpckit/trust.h, nor wait; rk_loop_post() may be called. */
+typedef void rk_ask_fn(
+    enum rk_ask_event event, const struct rk_ask_entry *entry, void *arg);
+struct rk_ask_watch;
+/* Be told of what happens to entries from now on.  RK_ENOMEM. */
+RK_API RK_MUST enum rk_err rk_ask_watch_new(struct rk_trust *trust,
+    rk_ask_fn *fn, void *arg, struct rk_ask_watch **out);
+/* fn is not entered any more when it returns; not inside fn.  NULL. */
+RK_API void rk_ask_watch_free(struct rk_ask_watch *watch);
+
+RK_END
+
+#endif

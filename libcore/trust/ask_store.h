@@ -1,0 +1,31 @@
+/* What a store of decisions that outlives the process has to do. */
+#ifndef RPCKIT_TRUST_ASK_STORE_H
+#define RPCKIT_TRUST_ASK_STORE_H
+
+#include <rpckit/ask.h>
+
+/*
+ * The table of entries (trust/room.h) is this process's memory; a store behind
+ * it is asked about keys that are not in it, and told of what happens.  An
+ * error of any of these refuses: nobody is let in, nothing is decided.
+ *
+ * Called with locks held, on the threads that ask about peers: it must be quick
+ * and call nothing of rpckit/trust.h or rpckit/ask.h with the same rk_trust.
+ */
+struct ask_store {
+	/* The entry of this fingerprint (status, text, times, tries).
+	 * RK_ENOENT: nothing is known of it.  Asked in each handshake with a
+	 * key that is not in the table. */
+	enum rk_err (*load)(void *arg, const char *fp, struct rk_ask_entry *out,
+	    struct rk_error *err);
+	/* A waiting key is here; counts and times may be written later. */
+	enum rk_err (*seen)(
+	    void *arg, const struct rk_ask_entry *e, struct rk_error *err);
+	/* An order, before it counts; e is the entry before it.  Approving also
+	 * writes the line, unless it is there afterwards. */
+	enum rk_err (*decide)(void *arg, enum rk_ask_verb verb,
+	    const struct rk_ask_entry *e, struct rk_error *err);
+	void *arg;
+};
+
+#endif

@@ -1,0 +1,273 @@
+/* A decider's part of decisions by people: orders, the file, the mode. */
+#include "trust/policy_int.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+/* ---- which key is meant ---- */
+
+/* A key of the file whose fingerprint begins so.  RK_ENOENT, RK_EINVAL. */
+static enum rk_err
+find_line(const struct rk_trust *t, const char *key, struct rk_ask_entry *out,
+    struct rk_error *err)
+{
+	char fp[RK_FP_LEN];
+
+	out->fp[0] = '\0';
+	for (size_t i = 0; i < t->known.n; i++) {
+		rk_fp_of_key(t->known.keys[i], fp);
+		if (!rk_fp_match(fp, key, true) || strcmp(fp, out->fp) == 0)
+			continue;
+		if (out->fp[0] != '\0')
+			return err_set(err, RK_EINVAL,
+			    "%s and %s both begin so", out->fp, fp);
+		(void)str_copy(out->fp, sizeof(out->fp), fp);
+		memcpy(out->pub, t->known.keys[i], sizeof(out->pub));
+	}
+	return out->fp[0] != '\0' ? RK_OK : RK_ENOENT;
+}
+
+/* "SHA256: aBc..." as it is kept; false: not a whole fingerprint. */
+static bool
+normal_fp(const char *given, char fp[RK_FP_LEN])
+{
+	size_t n = 0;
+
+	(void)str_copy(fp, RK_FP_LEN, "SHA256:");
+	n = strlen(fp);
+	while (*given == ' ' || *given == '\t')
+		given++;
+	if (strncmp(given, fp, n) == 0)
+		given += n;
+	for (; *given != '\0'; given++) {
+		if (*given == ' ' || *given == '\t' || *given == '\n')
+			continue;
+		if (n == RK_FP_LEN - 1 || strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		                                 "abcdefghijklmnopqrstuvwxyz"
+		                                 "0123456789+/",
+		                              *given) == NULL)
+			return false;
+		fp[n++] = *given;
+	}
+	fp[n] = '\0';
+	return n == RK_FP_LEN - 1;
+}
+
+/*
+ * The entry that is meant, or one to be made (version 0).  A start that fits an
+ * entry and a line of another key is ambiguous.
+ */
+static enum rk_err
+find_key(const struct rk_trust *t, const struct rk_ask_order *o,
+    struct rk_ask_entry *e, struct rk_error *err)
+{
+	struct rk_ask_entry line = { 0 };
+	enum rk_err of_line, r;
+	bool bars = o->verb == RK_ASK_REJECT || o->verb == RK_ASK_REVOKE;
+
+	memset(e, 0, sizeof(*e));
+	r = room_find(t->room, o->key, e, err);
+	if (r != RK_OK && r != RK_ENOENT)
+		return r;
+	of_line = bars ? find_line(t, o->key, &line, err) : RK_ENOENT;
+	if (of_line == RK_EINVAL)
+		return of_line;
+	if (r == RK_OK && of_line == RK_OK && strcmp(e->fp, line.fp) != 0)
+		return err_set(
+		    err, RK_EINVAL, "%s and %s both begin so", e->fp, line.fp);
+	if (r == RK_OK)
+		return RK_OK;
+	if (of_line == RK_OK) {
+		*e = line;
+		e->has_cert = true;
+		return RK_OK;
+	}
+	if (bars && normal_fp(o->key, e->fp))
+		return RK_OK;
+	return err_set(err, RK_ENOENT, "no such key");
+}
+
+/* ---- orders ---- */
+
+/* Is this a thing to be decided about it? */
+static enum rk_err
+check_order(const struct rk_trust *t, const struct rk_ask_order *o,
+    const struct rk_ask_entry *e, struct rk_error *err)
+{
+	bool lets_in =
+	    o->verb == RK_ASK_APPROVE || o->verb == RK_ASK_APPROVE_ONCE;
+
+	if (o->version != 0 && o->version != e->version)
+		return err_set(err, RK_ESTATE,
+		    "key %s: something else was decided meanwhile", e->fp);
+	if (!lets_in)
+		return RK_OK;
+	if (e->status == RK_ASK_REVOKED)
+		return err_set(err, RK_ESTATE,
+		    "key %s was revoked: forget that first", e->fp);
+	if (t->mode == RK_TRUST_OFF || t->known.state == RK_TRUST_ABSENT)
+		return err_set(
+		    err, RK_ESTATE, "there is no list of known keys");
+	if (policy_state(t, t->mode) == RK_TRUST_LOCKED)
+		return err_set(err, RK_ESTATE, "%s is locked", t->name);
+	if (!e->has_cert)
+		return err_set(err, RK_ESTATE,
+		    "key %s has not been met since the start", e->fp);
+	if (!o->changed && known_has_mail(&t->known, e->email))
+		return err_set(err, RK_EDENIED,
+		    "key %s: another key is known for %s", e->fp, e->email);
+	return RK_OK;
+}
+
+/* Locked or full meanwhile is no more than a wrong moment. */
+static enum rk_err
+write_line(const struct rk_ask_entry *e, void *arg, struct rk_error *err)
+{
+	struct rk_trust *t = arg;
+	char host[sizeof(e->remote)];
+	struct known_entry entry = {
+		.pub = e->pub,
+		.host = host,
+		.emails = e->email,
+	};
+	struct known now;
+	bool added;
+	enum rk_err r;
+
+	room_host(e->remote, host, sizeof(host));
+	r = known_add(t->path, &entry, &now, &added, err);
+	known_fini(&t->known);
+	t->known = now;
+	if (r == RK_EUNKNOWNKEY) {
+		r = RK_ESTATE;
+		if (err != NULL)
+			err->code = r;
+	}
+	return r;
+}
+
+static enum rk_err
+carry_out(struct rk_trust *t, const struct rk_ask_order *o,
+    struct rk_ask_entry *e, struct rk_error *err)
+{
+	enum rk_err r;
+
+	if (t->mode != RK_TRUST_OFF && (r = policy_refresh(t, err)) != RK_OK)
+		return r;
+	if ((r = find_key(t, o, e, err)) != RK_OK ||
+	    (r = check_order(t, o, e, err)) != RK_OK)
+		return r;
+	return room_decide(t->room, o->verb, e,
+	    o->verb == RK_ASK_APPROVE ? write_line : NULL, t, err);
+}
+
+enum rk_err
+rk_trust_order(struct rk_trust *t, const struct rk_ask_order *order,
+    struct rk_ask_entry *after, struct rk_error *err)
+{
+	struct rk_ask_entry e = { 0 };
+	enum rk_err r;
+
+	err_clear(err);
+	if (order->size < sizeof(*order) || order->key == NULL ||
+	    (unsigned)order->verb > RK_ASK_FORGET)
+		return err_set(err, RK_EINVAL, "not an order about a key");
+	(void)pthread_mutex_lock(&t->mutex);
+	r = carry_out(t, order, &e, err);
+	(void)pthread_mutex_unlock(&t->mutex);
+	if (r == RK_OK && after != NULL)
+		*after = e;
+	return r;
+}
+
+/* ---- the rest is the table's ---- */
+
+enum rk_err
+rk_trust_entries(struct rk_trust *t, struct rk_ask_entry **out, size_t *n)
+{
+	return room_list(t->room, out, n);
+}
+
+enum rk_err
+rk_ask_watch_new(
+    struct rk_trust *t, rk_ask_fn *fn, void *arg, struct rk_ask_watch **out)
+{
+	return room_watch(t->room, fn, arg, out);
+}
+
+void
+rk_trust_follow(struct rk_trust *t, struct rk_trust *before)
+{
+	struct room *own = t->room;
+
+	t->room = room_hold(before->room);
+	room_release(own);
+}
+
+enum rk_err
+policy_sit(struct rk_trust *t, struct room_seat *seat,
+    const struct rk_peer *peer, struct rk_error *err)
+{
+	return room_sit(t->room, seat, peer, err);
+}
+
+void
+policy_stand(struct room_seat *seat)
+{
+	room_stand(seat);
+}
+
+void
+policy_set_store(struct rk_trust *t, const struct ask_store *store)
+{
+	room_set_store(t->room, store);
+}
+
+/* ---- the mode ---- */
+
+static enum rk_err
+set_mode(struct rk_trust *t, enum rk_trust_mode mode, struct rk_error *err)
+{
+	enum rk_err r;
+
+	if (mode != RK_TRUST_OFF) {
+		if (t->path == NULL)
+			return err_set(
+			    err, RK_ESTATE, "there is no list of known keys");
+		if ((r = policy_refresh(t, err)) != RK_OK ||
+		    (r = policy_check_mode(t, mode, err)) != RK_OK)
+			return r;
+	}
+	t->mode = mode;
+	return RK_OK;
+}
+
+enum rk_err
+rk_trust_set_mode(
+    struct rk_trust *t, enum rk_trust_mode mode, struct rk_error *err)
+{
+	enum rk_err r;
+
+	err_clear(err);
+	if ((unsigned)mode > RK_TRUST_ACCEPT_NEW)
+		return err_set(err, RK_EINVAL, "no such mode");
+	(void)pthread_mutex_lock(&t->mutex);
+	r = set_mode(t, mode, err);
+	(void)pthread_mutex_unlock(&t->mutex);
+	if (r == RK_OK)
+		room_tell_mode(t->room);
+	return r;
+}
+
+enum rk_trust_mode
+rk_trust_mode(struct rk_trust *t)
+{
+	enum rk_trust_mode mode;
+
+	(void)pthread_mutex_lock(&t->mutex);
+	mode = t->mode;
+	(void)pthread_mutex_unlock(&t->mutex);
+	return mode;
+}

@@ -1,0 +1,34 @@
+/* The inside of a decider, for the files of it. */
+#ifndef RPCKIT_TRUST_POLICY_INT_H
+#define RPCKIT_TRUST_POLICY_INT_H
+
+#include "trust/known.h"
+#include "trust/pace.h"
+#include "trust/policy.h"
+
+#include <pthread.h>
+
+#define POLICY_NAME_LEN 160 /* a path in a message */
+
+struct rk_trust {
+	char *path; /* NULL: RK_TRUST_OFF for ever */
+	char name[POLICY_NAME_LEN];
+	struct room *room;
+	pthread_mutex_t mutex; /* over what follows */
+	enum rk_trust_mode mode;
+	struct known known;
+	bool seen; /* the file was there once */
+	struct pace pace;
+	uint64_t (*now)(void); /* ms */
+};
+
+/* With the mutex held.  Bring known up to date. */
+RK_MUST enum rk_err policy_refresh(struct rk_trust *t, struct rk_error *err);
+/* The file's state and this mode, the stricter of both. */
+enum rk_trust_state policy_state(
+    const struct rk_trust *t, enum rk_trust_mode mode);
+/* Is this mode, with the file as it is, of any use?  RK_ESTATE. */
+RK_MUST enum rk_err policy_check_mode(
+    const struct rk_trust *t, enum rk_trust_mode mode, struct rk_error *err);
+
+#endif

@@ -1,0 +1,392 @@
+/* Who waits for a decision, and what was decided: a table of keys. */
+#include "trust/room_int.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+#define DAY_MS (UINT64_C(24) * 3600 * 1000)
+
+bool
+room_is_decided(enum rk_ask_status s)
+{
+	return s >= RK_ASK_ONCE;
+}
+
+/* ---- entries ---- */
+
+static struct room_entry_list *
+bucket(struct room *r, const char *fp)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (; *fp != '\0'; fp++)
+		h = (h ^ (uint8_t)*fp) * UINT64_C(0x100000001b3);
+	return &r->buckets[(h >> 32) % ROOM_BUCKETS];
+}
+
+struct room_entry *
+room_look(struct room *r, const char *fp)
+{
+	struct room_entry *e;
+
+	LIST_FOREACH(e, bucket(r, fp), link)
+	{
+		if (strcmp(e->pub.fp, fp) == 0)
+			return e;
+	}
+	return NULL;
+}
+
+static unsigned *
+counter(struct room *r, enum rk_ask_status s)
+{
+	return room_is_decided(s) ? &r->n_decided : &r->n_waiting;
+}
+
+void
+room_set_status(struct room *r, struct room_entry *e, enum rk_ask_status s)
+{
+	--*counter(r, e->pub.status);
+	++*counter(r, s);
+	e->pub.status = s;
+}
+
+/* It is the table's now. */
+void
+room_insert(struct room *r, struct room_entry *e)
+{
+	++*counter(r, e->pub.status);
+	e->pub.version = ++r->version;
+	LIST_INSERT_HEAD(bucket(r, e->pub.fp), e, link);
+}
+
+void
+room_remove(struct room *r, struct room_entry *e)
+{
+	--*counter(r, e->pub.status);
+	LIST_REMOVE(e, link);
+	free(e);
+}
+
+void
+room_tell(struct room *r, enum rk_ask_event event, const struct rk_ask_entry *e)
+{
+	struct rk_ask_watch *w;
+
+	LIST_FOREACH(w, &r->watches, link)
+	w->fn(event, e, w->arg);
+}
+
+/* The entry, from the store if it is not here; NULL: there is none. */
+static enum rk_err
+get(struct room *r, const char *fp, struct room_entry **out,
+    struct rk_error *err)
+{
+	struct room_entry *e = room_look(r, fp);
+	struct rk_ask_entry kept = { 0 };
+	enum rk_err rv;
+
+	*out = e;
+	if (e != NULL || r->store.load == NULL)
+		return RK_OK;
+	rv = r->store.load(r->store.arg, fp, &kept, err);
+	if (rv == RK_ENOENT) {
+		err_clear(err);
+		return RK_OK;
+	}
+	if (rv != RK_OK)
+		return rv;
+	if (*counter(r, kept.status) >= (room_is_decided(kept.status)
+	                                        ? RK_ASK_DECIDED_MAX
+	                                        : RK_ASK_ENTRIES))
+		return err_set(err, RK_ELIMIT, "too many keys are undecided");
+	if ((e = calloc(1, sizeof(*e))) == NULL)
+		return err_set(err, RK_ENOMEM, "out of memory");
+	e->pub = kept;
+	e->pub.conns = 0;
+	room_insert(r, e);
+	*out = e;
+	return RK_OK;
+}
+
+/* ---- what is known about a key ---- */
+
+static enum room_word
+word_of(struct room *r, struct room_entry *e, bool count)
+{
+	if (e == NULL)
+		return ROOM_NOTHING;
+	if (count && e->pub.status > RK_ASK_ONCE) {
+		e->pub.tries++;
+		e->pub.last_seen = time(NULL);
+		room_tell(r, RK_ASK_AGAIN, &e->pub);
+	}
+	switch (e->pub.status) {
+	case RK_ASK_ONCE:
+		return ROOM_ONCE;
+	case RK_ASK_REJECTED:
+		return ROOM_REJECTED;
+	case RK_ASK_REVOKED:
+		return ROOM_REVOKED;
+	case RK_ASK_NEW:
+	case RK_ASK_CHANGED:
+	case RK_ASK_EXPIRED:
+		break;
+	}
+	return ROOM_NOTHING;
+}
+
+enum rk_err
+room_ask(struct room *r, const char *fp, bool count, enum room_word *out,
+    struct rk_error *err)
+{
+	struct room_entry *e;
+	enum rk_err rv;
+
+	*out = ROOM_NOTHING;
+	(void)pthread_mutex_lock(&r->mutex);
+	rv = get(r, fp, &e, err);
+	if (rv == RK_OK)
+		*out = word_of(r, e, count);
+	(void)pthread_mutex_unlock(&r->mutex);
+	return rv;
+}
+
+enum rk_err
+room_use(struct room *r, const char *fp, struct rk_error *err)
+{
+	struct room_entry *e;
+	struct rk_ask_entry used;
+	enum rk_err rv = RK_OK;
+
+	(void)pthread_mutex_lock(&r->mutex);
+	e = room_look(r, fp);
+	if (e == NULL || e->pub.status != RK_ASK_ONCE) {
+		/* Another connection was faster. */
+		rv = RK_EAGAIN;
+		goto out;
+	}
+	used = e->pub;
+	used.status = RK_ASK_EXPIRED;
+	if (r->store.seen != NULL &&
+	    (rv = r->store.seen(r->store.arg, &used, err)) != RK_OK)
+		goto out;
+	room_set_status(r, e, RK_ASK_EXPIRED);
+	e->pub.version = ++r->version;
+out:
+	(void)pthread_mutex_unlock(&r->mutex);
+	return rv;
+}
+
+void
+room_forget_known(struct room *r, const char *fp)
+{
+	struct room_entry *e;
+
+	(void)pthread_mutex_lock(&r->mutex);
+	e = room_look(r, fp);
+	if (e != NULL && e->pub.status <= RK_ASK_ONCE) {
+		room_tell(r, RK_ASK_GONE, &e->pub);
+		room_remove(r, e);
+	}
+	(void)pthread_mutex_unlock(&r->mutex);
+}
+
+/* ---- those who wait ---- */
+
+/* What is old goes, in order to make room. */
+static void
+prune(struct room *r, uint64_t now)
+{
+	struct room_entry *e, *next;
+
+	for (size_t i = 0; i < ROOM_BUCKETS; i++) {
+		for (e = LIST_FIRST(&r->buckets[i]); e != NULL; e = next) {
+			next = LIST_NEXT(e, link);
+			if (room_is_decided(e->pub.status) ||
+			    e->pub.conns > 0 ||
+			    now - e->seen < RK_ASK_DAYS * DAY_MS)
+				continue;
+			room_tell(r, RK_ASK_GONE, &e->pub);
+			room_remove(r, e);
+		}
+	}
+}
+
+static unsigned
+count_source(struct room *r, const char *source)
+{
+	const struct room_entry *e;
+	unsigned n = 0;
+
+	for (size_t i = 0; i < ROOM_BUCKETS; i++) {
+		LIST_FOREACH(e, &r->buckets[i], link)
+		n += !room_is_decided(e->pub.status) &&
+		     strcmp(e->source, source) == 0;
+	}
+	return n;
+}
+
+static enum rk_err
+make_entry(struct room *r, const struct rk_peer *peer, uint64_t now,
+    struct room_entry **out, struct rk_error *err)
+{
+	char source[ROOM_SOURCE_LEN];
+	struct room_entry *e;
+
+	prune(r, now);
+	room_source(peer->remote, source);
+	if (r->n_waiting >= RK_ASK_ENTRIES)
+		return err_set(err, RK_ELIMIT,
+		    "key %s: %d keys wait for a decision already",
+		    peer->cert.fp, RK_ASK_ENTRIES);
+	if (count_source(r, source) >= RK_ASK_ENTRIES_SOURCE)
+		return err_set(err, RK_ELIMIT,
+		    "key %s: %d keys from its network wait for a decision "
+		    "already",
+		    peer->cert.fp, RK_ASK_ENTRIES_SOURCE);
+	if ((e = calloc(1, sizeof(*e))) == NULL)
+		return err_set(err, RK_ENOMEM, "out of memory");
+	(void)str_copy(e->pub.fp, sizeof(e->pub.fp), peer->cert.fp);
+	e->pub.first_seen = time(NULL);
+	room_insert(r, e);
+	*out = e;
+	return RK_OK;
+}
+
+static void
+note_peer(struct room_entry *e, const struct rk_peer *peer, uint64_t now)
+{
+	e->pub.has_cert = true;
+	memcpy(e->pub.pub, peer->cert.pub, sizeof(e->pub.pub));
+	(void)str_copy(e->pub.email, sizeof(e->pub.email), peer->cert.email);
+	(void)str_copy(e->pub.ca, sizeof(e->pub.ca), peer->cert.issuer_cn);
+	(void)str_copy(e->pub.remote, sizeof(e->pub.remote), peer->remote);
+	room_source(peer->remote, e->source);
+	e->pub.tries++;
+	e->pub.last_seen = time(NULL);
+	e->seen = now;
+}
+
+static void
+note_status(struct room *r, struct room_entry *e, bool changed)
+{
+	if (room_is_decided(e->pub.status))
+		return; /* just now; whoever waits is asked again */
+	if (changed)
+		room_set_status(r, e, RK_ASK_CHANGED);
+	else if (e->pub.status == RK_ASK_CHANGED)
+		room_set_status(r, e, RK_ASK_NEW);
+}
+
+static enum rk_err
+enter(struct room *r, const struct rk_peer *peer, bool changed, bool count,
+    uint64_t now, struct rk_error *err)
+{
+	struct room_entry *e;
+	bool fresh;
+	enum rk_err rv;
+
+	if ((rv = get(r, peer->cert.fp, &e, err)) != RK_OK)
+		return rv;
+	fresh = e == NULL;
+	if (fresh && !count)
+		return err_set(
+		    err, RK_EDENIED, "key %s: was turned away", peer->cert.fp);
+	if (fresh && (rv = make_entry(r, peer, now, &e, err)) != RK_OK)
+		return rv;
+	note_status(r, e, changed);
+	if (!count)
+		return RK_OK;
+	note_peer(e, peer, now);
+	if (r->store.seen != NULL)
+		rv = r->store.seen(r->store.arg, &e->pub, err);
+	if (rv != RK_OK) {
+		if (fresh)
+			room_remove(r, e);
+		return rv;
+	}
+	room_tell(r, fresh ? RK_ASK_ARRIVED : RK_ASK_AGAIN, &e->pub);
+	if (fresh)
+		log_event(RK_LOG_INFO, "trust",
+		    "%s: key %s (%s) waits for a decision: %s", peer->remote,
+		    e->pub.fp, e->pub.email, rk_ask_status_name(e->pub.status));
+	return RK_OK;
+}
+
+enum rk_err
+room_enter(struct room *r, const struct rk_peer *peer, bool changed, bool count,
+    uint64_t now, struct rk_error *err)
+{
+	enum rk_err rv;
+
+	(void)pthread_mutex_lock(&r->mutex);
+	rv = enter(r, peer, changed, count, now, err);
+	(void)pthread_mutex_unlock(&r->mutex);
+	return rv;
+}
+
+/* ---- the table itself ---- */
+
+enum rk_err
+room_new(struct room **out)
+{
+	struct room *r = calloc(1, sizeof(*r));
+
+	*out = r;
+	if (r == NULL)
+		return RK_ENOMEM;
+	/* Cannot fail with default attributes. */
+	(void)pthread_mutex_init(&r->mutex, NULL);
+	r->users = 1;
+	LIST_INIT(&r->watches);
+	TAILQ_INIT(&r->seats);
+	for (size_t i = 0; i < ROOM_BUCKETS; i++)
+		LIST_INIT(&r->buckets[i]);
+	return RK_OK;
+}
+
+struct room *
+room_hold(struct room *r)
+{
+	(void)pthread_mutex_lock(&r->mutex);
+	r->users++;
+	(void)pthread_mutex_unlock(&r->mutex);
+	return r;
+}
+
+void
+room_release(struct room *r)
+{
+	struct room_entry *e;
+	unsigned left;
+
+	if (r == NULL)
+		return;
+	(void)pthread_mutex_lock(&r->mutex);
+	left = --r->users;
+	(void)pthread_mutex_unlock(&r->mutex);
+	if (left > 0)
+		return;
+	for (size_t i = 0; i < ROOM_BUCKETS; i++) {
+		while ((e = LIST_FIRST(&r->buckets[i])) != NULL)
+			room_remove(r, e);
+	}
+	(void)pthread_mutex_destroy(&r->mutex);
+	free(r);
+}
+
+void
+room_set_store(struct room *r, const struct ask_store *store)
+{
+	static const struct ask_store none;
+
+	(void)pthread_mutex_lock(&r->mutex);
+	r->store = store != NULL ? *store : none;
+	(void)pthread_mutex_unlock(&r->mutex);
+}

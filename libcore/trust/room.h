@@ -1,0 +1,85 @@
+/* Who waits for a decision, and what was decided: a table of keys. */
+#ifndef RPCKIT_TRUST_ROOM_H
+#define RPCKIT_TRUST_ROOM_H
+
+#include "trust/ask_store.h"
+
+#include <sys/queue.h>
+
+/*
+ * Shared by the deciders that follow one another (rk_trust_follow()); any
+ * thread.  Its lock is taken inside that of a decider, never the other way
+ * round, and those who watch are called inside it.
+ */
+struct room;
+
+RK_MUST enum rk_err room_new(struct room **out);
+struct room *room_hold(struct room *r);
+void room_release(struct room *r); /* NULL is allowed */
+/* Behind the table from now on; NULL: none.  Copied. */
+void room_set_store(struct room *r, const struct ask_store *store);
+
+/* What was decided about a key. */
+enum room_word {
+	ROOM_NOTHING, /* or it is undecided */
+	ROOM_ONCE,
+	ROOM_REJECTED,
+	ROOM_REVOKED
+};
+/* RK_OK, or the store's error.  count: a rejected key is here: note it. */
+RK_MUST enum rk_err room_ask(struct room *r, const char *fp, bool count,
+    enum room_word *out, struct rk_error *err);
+
+/* A peer has to wait: make its entry, or find it.  count: it came just now;
+ * else it waits since.  now: ms that never go back.  RK_ELIMIT, RK_ENOMEM, the
+ * store's error. */
+RK_MUST enum rk_err room_enter(struct room *r, const struct rk_peer *peer,
+    bool changed, bool count, uint64_t now, struct rk_error *err);
+/* Would an entry, and a seat, be to be had?  RK_ELIMIT. */
+RK_MUST enum rk_err room_may_enter(
+    struct room *r, const char *fp, struct rk_error *err);
+/* An approval for one connection is used up.  RK_EAGAIN: it was already; the
+ * store's error. */
+RK_MUST enum rk_err room_use(
+    struct room *r, const char *fp, struct rk_error *err);
+/* The key stands in the file: it is no matter of ours any more, unless it is
+ * out. */
+void room_forget_known(struct room *r, const char *fp);
+
+/* A connection that waits: its owner's memory, zero while it does not. */
+struct room_seat {
+	TAILQ_ENTRY(room_seat) link;
+	struct room *room;
+	char fp[RK_FP_LEN];
+	char source[64];
+};
+/* After room_enter().  RK_ELIMIT. */
+RK_MUST enum rk_err room_sit(struct room *r, struct room_seat *seat,
+    const struct rk_peer *peer, struct rk_error *err);
+void room_stand(struct room_seat *seat);
+
+/* The entry of a fingerprint or its start.  RK_ENOENT, RK_EINVAL (several). */
+RK_MUST enum rk_err room_find(struct room *r, const char *key,
+    struct rk_ask_entry *out, struct rk_error *err);
+/* Carries out the part of an order that is the file's; may be NULL. */
+typedef enum rk_err room_write_fn(
+    const struct rk_ask_entry *e, void *arg, struct rk_error *err);
+/*
+ * If the entry is still of e->version (0: there is none yet): the store is
+ * told, `write` called, the order carried out.  *e is the entry afterwards.
+ * RK_ESTATE, RK_ELIMIT, RK_ENOMEM, errors of the store and of `write`.
+ */
+RK_MUST enum rk_err room_decide(struct room *r, enum rk_ask_verb verb,
+    struct rk_ask_entry *e, room_write_fn *write, void *arg,
+    struct rk_error *err);
+RK_MUST enum rk_err room_list(
+    struct room *r, struct rk_ask_entry **out, size_t *n);
+
+RK_MUST enum rk_err room_watch(
+    struct room *r, rk_ask_fn *fn, void *arg, struct rk_ask_watch **out);
+void room_tell_mode(struct room *r);
+
+/* The host of "tls://127.0.0.1:8443" or "tls://[::1]:8443"; "" for others. */
+void room_host(const char *url, char *host, size_t host_len);
+
+#endif

@@ -1,0 +1,54 @@
+/* The inside of the table of keys that wait. */
+#ifndef RPCKIT_TRUST_ROOM_INT_H
+#define RPCKIT_TRUST_ROOM_INT_H
+
+#include "trust/room.h"
+
+#include <pthread.h>
+
+#define ROOM_BUCKETS 512
+#define ROOM_SOURCE_LEN 64
+
+struct room_entry {
+	LIST_ENTRY(room_entry) link;
+	struct rk_ask_entry pub;
+	char source[ROOM_SOURCE_LEN];
+	uint64_t seen; /* ms that never go back */
+};
+LIST_HEAD(room_entry_list, room_entry);
+
+struct rk_ask_watch {
+	LIST_ENTRY(rk_ask_watch) link;
+	struct room *room;
+	rk_ask_fn *fn;
+	void *arg;
+};
+
+struct room {
+	pthread_mutex_t mutex; /* over all that follows */
+	unsigned users;
+	unsigned n_waiting; /* entries of either kind */
+	unsigned n_decided;
+	unsigned n_seats;
+	uint64_t version;
+	struct ask_store store; /* zeros: none */
+	LIST_HEAD(, rk_ask_watch) watches;
+	TAILQ_HEAD(, room_seat) seats;
+	struct room_entry_list buckets[ROOM_BUCKETS];
+};
+
+/* Of enum rk_ask_status: no need to wait any more. */
+bool room_is_decided(enum rk_ask_status s);
+/* The rest holds the mutex. */
+struct room_entry *room_look(struct room *r, const char *fp);
+void room_insert(struct room *r, struct room_entry *e);
+void room_remove(struct room *r, struct room_entry *e);
+void room_set_status(
+    struct room *r, struct room_entry *e, enum rk_ask_status s);
+void room_tell(
+    struct room *r, enum rk_ask_event event, const struct rk_ask_entry *e);
+
+/* What shares bounds: an IPv4 address, or the first 64 bits of one of IPv6. */
+void room_source(const char *url, char source[ROOM_SOURCE_LEN]);
+
+#endif

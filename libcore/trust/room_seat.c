@@ -1,0 +1,128 @@
+/* Connections that wait for a decision: how many, of whom, from where. */
+#include "trust/room_int.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+void
+room_host(const char *url, char *host, size_t host_len)
+{
+	const char *start = strstr(url, "://");
+	const char *end = NULL;
+
+	start = start != NULL ? start + 3 : url;
+	if (start[0] == '[') {
+		start++;
+		end = strchr(start, ']');
+	} else {
+		end = strrchr(start, ':');
+	}
+	if (end == NULL || (size_t)(end - start) >= host_len)
+		end = start;
+	memcpy(host, start, (size_t)(end - start));
+	host[end - start] = '\0';
+}
+
+void
+room_source(const char *url, char source[ROOM_SOURCE_LEN])
+{
+	char host[128];
+	struct in6_addr a;
+	char *zone;
+
+	room_host(url, host, sizeof(host));
+	zone = strchr(host, '%');
+	if (zone != NULL)
+		*zone = '\0';
+	if (inet_pton(AF_INET6, host, &a) == 1) {
+		memset(a.s6_addr + 8, 0, 8);
+		(void)inet_ntop(AF_INET6, &a, source, ROOM_SOURCE_LEN);
+		return;
+	}
+	(void)str_copy(source, ROOM_SOURCE_LEN, host);
+}
+
+static enum rk_err
+check_seats(const struct room *r, const char *fp, const char *source,
+    struct rk_error *err)
+{
+	const struct room_seat *s;
+	unsigned of_key = 0;
+	unsigned of_source = 0;
+
+	TAILQ_FOREACH (s, &r->seats, link) {
+		of_key += strcmp(s->fp, fp) == 0;
+		of_source += source != NULL && strcmp(s->source, source) == 0;
+	}
+	if (r->n_seats >= RK_ASK_CONNS)
+		return err_set(err, RK_ELIMIT,
+		    "key %s: %d connections wait for decisions already", fp,
+		    RK_ASK_CONNS);
+	if (of_source >= RK_ASK_CONNS_SOURCE)
+		return err_set(err, RK_ELIMIT,
+		    "key %s: %d connections from its network wait for "
+		    "decisions already",
+		    fp, RK_ASK_CONNS_SOURCE);
+	if (of_key >= RK_ASK_CONNS_KEY)
+		return err_set(err, RK_ELIMIT,
+		    "key %s: %d of its connections wait for a decision already",
+		    fp, RK_ASK_CONNS_KEY);
+	return RK_OK;
+}
+
+enum rk_err
+room_may_enter(struct room *r, const char *fp, struct rk_error *err)
+{
+	enum rk_err rv;
+
+	(void)pthread_mutex_lock(&r->mutex);
+	rv = check_seats(r, fp, NULL, err);
+	(void)pthread_mutex_unlock(&r->mutex);
+	return rv;
+}
+
+enum rk_err
+room_sit(struct room *r, struct room_seat *seat, const struct rk_peer *peer,
+    struct rk_error *err)
+{
+	char source[ROOM_SOURCE_LEN];
+	struct room_entry *e;
+	enum rk_err rv;
+
+	room_source(peer->remote, source);
+	(void)pthread_mutex_lock(&r->mutex);
+	rv = check_seats(r, peer->cert.fp, source, err);
+	if (rv != RK_OK)
+		goto out;
+	*seat = (struct room_seat){ .room = r };
+	(void)str_copy(seat->fp, sizeof(seat->fp), peer->cert.fp);
+	(void)str_copy(seat->source, sizeof(seat->source), source);
+	TAILQ_INSERT_TAIL(&r->seats, seat, link);
+	r->n_seats++;
+	if ((e = room_look(r, seat->fp)) != NULL)
+		e->pub.conns++;
+out:
+	(void)pthread_mutex_unlock(&r->mutex);
+	return rv;
+}
+
+void
+room_stand(struct room_seat *seat)
+{
+	struct room *r = seat->room;
+	struct room_entry *e;
+
+	if (r == NULL)
+		return;
+	(void)pthread_mutex_lock(&r->mutex);
+	TAILQ_REMOVE(&r->seats, seat, link);
+	r->n_seats--;
+	if ((e = room_look(r, seat->fp)) != NULL && e->pub.conns > 0)
+		e->pub.conns--;
+	seat->room = NULL;
+	(void)pthread_mutex_unlock(&r->mutex);
+}

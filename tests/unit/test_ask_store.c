@@ -1,0 +1,112 @@
+/* A store behind the keys that wait: asked, told, and obeyed when it fails. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "asklist.h"
+#include "base/error.h"
+#include "scratch.h"
+#include "trust/policy.h"
+
+struct shelf {
+	struct rk_ask_entry kept; /* of one key */
+	bool has;
+	enum rk_err fails;
+	unsigned seen;
+	unsigned decided;
+};
+
+static enum rk_err
+shelf_fails(const struct shelf *s, struct rk_error *err)
+{
+	return err_set(err, s->fails, "the shelf");
+}
+
+static enum rk_err
+shelf_load(
+    void *arg, const char *fp, struct rk_ask_entry *out, struct rk_error *err)
+{
+	struct shelf *s = arg;
+
+	if (s->fails != RK_OK)
+		return shelf_fails(s, err);
+	if (!s->has || strcmp(fp, s->kept.fp) != 0)
+		return RK_ENOENT;
+	*out = s->kept;
+	return RK_OK;
+}
+
+static enum rk_err
+shelf_seen(void *arg, const struct rk_ask_entry *e, struct rk_error *err)
+{
+	struct shelf *s = arg;
+
+	s->seen++;
+	s->kept = *e;
+	s->has = true;
+	return s->fails != RK_OK ? shelf_fails(s, err) : RK_OK;
+}
+
+static enum rk_err
+shelf_decide(void *arg, enum rk_ask_verb verb, const struct rk_ask_entry *e,
+    struct rk_error *err)
+{
+	struct shelf *s = arg;
+
+	if (s->fails != RK_OK)
+		return shelf_fails(s, err);
+	s->decided++;
+	s->kept = *e;
+	s->kept.status =
+	    verb == RK_ASK_REVOKE ? RK_ASK_REVOKED : RK_ASK_REJECTED;
+	s->has = verb == RK_ASK_REVOKE || verb == RK_ASK_REJECT;
+	return RK_OK;
+}
+
+static void
+test_store(void **state)
+{
+	struct shelf shelf = { .fails = RK_OK };
+	const struct ask_store store = { .load = shelf_load,
+		.seen = shelf_seen,
+		.decide = shelf_decide,
+		.arg = &shelf };
+	struct rk_trust *t = ask_list("", RK_TRUST_ASK);
+
+	(void)state;
+	policy_set_store(t, &store);
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_int_equal(shelf.seen, 1);
+	assert_int_equal(ask_order(t, RK_ASK_REVOKE, 1), RK_OK);
+	assert_int_equal(shelf.decided, 1);
+	/* What it cannot write is not decided. */
+	shelf.fails = RK_EIO;
+	assert_int_equal(ask_order(t, RK_ASK_FORGET, 1), RK_EIO);
+	assert_int_equal(ask_come_as(t, 1), RK_EREVOKED);
+	assert_int_equal(ask_come_as(t, 2), RK_EIO);
+	assert_int_equal(ask_count(t), 1);
+	rk_trust_free(t);
+	/* After a restart. */
+	shelf.fails = RK_OK;
+	t = ask_list("", RK_TRUST_FILE);
+	policy_set_store(t, &store);
+	assert_int_equal(ask_come_as(t, 1), RK_EREVOKED);
+	assert_int_equal(ask_come_as(t, 2), RK_OK);
+	rk_trust_free(t);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    test_store, scratch_enter, scratch_leave),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
