@@ -106,7 +106,7 @@ wanted(const struct conn *c)
 		want = c->top->ops->want(c->top);
 		return want == 0 ? RK_READ : want;
 	case CONN_VERIFY:
-		return c->blocked;
+		return c->blocked | (conn_may_wait_on(c) ? RK_READ : 0U);
 	case CONN_OPEN:
 		return (c->paused ? 0U : RK_READ) | c->blocked | gone |
 		       conn_wants_lost(c);
@@ -454,8 +454,8 @@ conn_accept(struct conn *c)
 	if (c->state != CONN_VERIFY)
 		return;
 	conn_set_state(c, CONN_OPEN);
-	c->active = rk_loop_now(c->loop);
-	conn_later(c, CONN_WORK_READ);
+	c->active = c->read_since = rk_loop_now(c->loop);
+	conn_later(c, CONN_WORK_SHOW | CONN_WORK_READ);
 }
 
 void

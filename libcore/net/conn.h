@@ -103,6 +103,14 @@ bool conn_is_early(const struct conn *c);
 enum conn_state conn_state(const struct conn *c);
 /* VERIFY -> OPEN; bytes that wait are delivered in the next turn. */
 void conn_accept(struct conn *c);
+/*
+ * In VERIFY: the decision takes its time, at most so many ms from now
+ * (RK_NEVER: no limit) instead of the handshake's.  What the peer sends
+ * meanwhile is read up to CONN_WAIT_BYTES, so that its end is seen, and kept
+ * for OPEN.
+ */
+#define CONN_WAIT_BYTES 16384
+void conn_wait(struct conn *c, uint64_t ms);
 /* Close now: unsent bytes are dropped (the goodbye is tried), `closed` is
  * called in this turn with this reason, after the caller has returned. */
 void conn_abort(struct conn *c, const struct rk_error *why);

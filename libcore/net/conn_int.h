@@ -28,6 +28,7 @@ struct conn {
 	enum conn_state state;
 	bool paused;
 	bool busy;
+	bool waits;       /* in VERIFY: conn_wait() */
 	bool is_early;    /* a server's: what comes may be a recording */
 	bool awaits;      /* DRAINING: the peer's end is waited for */
 	bool half_closed; /* and it was told that nothing more comes */
@@ -48,7 +49,9 @@ struct conn {
 	size_t max_over;
 	size_t max_unused;
 	struct rk_timeouts timeouts;
-	uint64_t begun;       /* the handshake */
+	uint64_t begun;      /* the handshake */
+	uint64_t wait_since; /* conn_wait(), and for how long: ms */
+	uint64_t wait_for;
 	uint64_t active;      /* last byte either way, or end of being busy */
 	uint64_t said;        /* when the last byte left the queue */
 	uint64_t received;    /* bytes, in all */
@@ -69,6 +72,9 @@ void conn_later(struct conn *c, enum conn_work what);
 
 /* Read and deliver what there is, up to what one turn may take. */
 void conn_read(struct conn *c);
+/* The same for one that waits: keep a little.  And: is there room for it? */
+void conn_read_waiting(struct conn *c);
+bool conn_may_wait_on(const struct conn *c);
 /* Deliver the bytes that are kept. */
 void conn_show_kept(struct conn *c);
 /* Receive and forget, so that closing does not reset the connection. */

@@ -215,6 +215,10 @@ conn_read(struct conn *c)
 {
 	bool more = true;
 
+	if (c->state == CONN_VERIFY) {
+		conn_read_waiting(c);
+		return;
+	}
 	read_apart(c);
 
 	for (int i = 0; i < ROUNDS && more && may_read(c); i++)

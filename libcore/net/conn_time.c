@@ -12,6 +12,7 @@
 enum limit {
 	NONE,
 	HANDSHAKE,
+	WAIT,
 	READ,
 	WRITE,
 	IDLE
@@ -45,6 +46,10 @@ nearest(const struct conn *c)
 	case CONN_NEW:
 	case CONN_HANDSHAKE:
 	case CONN_VERIFY:
+		if (c->waits) {
+			consider(&d, WAIT, c->wait_since, c->wait_for);
+			break;
+		}
 		consider(&d, HANDSHAKE, c->begun, t->handshake);
 		break;
 	case CONN_OPEN:
@@ -118,6 +123,10 @@ expire(struct conn *c, enum limit limit)
 		break;
 	case HANDSHAKE:
 		format_ms(text, sizeof(text), t->handshake);
+		expire_handshake(c, text);
+		break;
+	case WAIT:
+		format_ms(text, sizeof(text), c->wait_for);
 		expire_handshake(c, text);
 		break;
 	case READ:

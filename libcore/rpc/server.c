@@ -18,6 +18,7 @@ creds_free(struct creds *c)
 {
 	if (c == NULL)
 		return;
+	rk_ask_watch_free(c->watch);
 	tls_ctx_free(c->tls);
 	quic_ctx_free(c->quic);
 	if (c->retired != NULL)
@@ -27,7 +28,7 @@ creds_free(struct creds *c)
 
 /* Does not call `retired` when it fails. */
 static enum rk_err
-creds_new(const struct rk_server *s, const struct rk_ident *ident,
+creds_new(struct rk_server *s, const struct rk_ident *ident,
     struct rk_trust *trust, struct creds **out, struct rk_error *err)
 {
 	const enum rk_tls_mode mode = s->conf.tls_mode;
@@ -50,6 +51,8 @@ creds_new(const struct rk_server *s, const struct rk_ident *ident,
 	};
 	tc.arg = &c->trust;
 	r = session_check_own(&c->trust, err);
+	if (r == RK_OK)
+		r = server_ask_watch(s, c, err);
 	if (ident != NULL || mode == RK_TLS_SKIP_VERIFY) {
 		if (r == RK_OK)
 			r = tls_ctx_new(&tc, &c->tls, err);
@@ -253,6 +256,7 @@ worker_init(struct rk_server *s, unsigned i)
 	w->stop.fn = worker_stop;
 	w->kill.fn = worker_kill;
 	w->acked.fn = server_on_ack;
+	w->decided.fn = server_ask_decided;
 	if (i == 0)
 		w->loop = s->loop;
 	else if ((r = rk_loop_new(&w->loop)) != RK_OK)
@@ -548,10 +552,15 @@ rk_server_free(struct rk_server *s)
 		return;
 	assert(s->state == SERVER_NEW || s->state == SERVER_STOPPED);
 	server_close_listeners(s);
+	TAILQ_FOREACH (c, &s->creds, link) {
+		rk_ask_watch_free(c->watch);
+		c->watch = NULL;
+	}
 	free_boxes(s);
 	server_quic_free(s);
 	for (unsigned i = 0; i < s->n_workers; i++) {
 		worker_free_calls(&s->workers[i]);
+		server_ask_fini(&s->workers[i]);
 		if (i != 0)
 			rk_loop_free(s->workers[i].loop);
 	}

@@ -82,16 +82,36 @@ from_closed(struct mail *m)
 }
 
 static void
+leave_gate(struct rk_server *s, struct admission *a, bool failed)
+{
+	if (!a->has_left)
+		gate_leave(&s->gate, a->prefix, a->exempt, failed,
+		    rk_loop_now(s->loop));
+	a->has_left = true;
+}
+
+/* Who waits has proven to have a certificate of ours, and other limits: it is
+ * not in the way of those who are on their way. */
+static void
+on_waits(struct mail *m)
+{
+	struct admission *a =
+	    (struct admission *)(void *)((char *)m -
+	                                 offsetof(struct admission, waits));
+
+	leave_gate(a->worker->server, a, false);
+}
+
+static void
 on_trusted(struct mail *m)
 {
-	const struct admission *a =
-	    (const struct admission *)(void *)((char *)m -
-	                                       offsetof(
-	                                           struct admission, trusted));
+	struct admission *a =
+	    (struct admission *)(void *)((char *)m -
+	                                 offsetof(struct admission, trusted));
 	struct rk_server *s = a->worker->server;
 	struct server_watch *w;
 
-	gate_leave(&s->gate, a->prefix, a->exempt, false, rk_loop_now(s->loop));
+	leave_gate(s, a, false);
 	log_event(RK_LOG_DEBUG, "server", "%s: open", a->remote);
 	TAILQ_FOREACH (w, &s->watches, link)
 		w->opened(w, a);
@@ -150,6 +170,7 @@ server_admit(struct rk_server *s, enum addr_scheme scheme,
 		return RK_ENOMEM;
 	}
 	*a = (struct admission){ .take = { .fn = server_conn_take },
+		.waits = { .fn = on_waits },
 		.trusted = { .fn = on_trusted },
 		.present = { .fn = on_present },
 		.closed = { .fn = on_closed },
@@ -256,13 +277,12 @@ why_closed(const struct admission *a)
 }
 
 static void
-note_refused(struct rk_server *s, const struct admission *a)
+note_refused(struct rk_server *s, struct admission *a)
 {
 	char line[RK_ERROR_TEXT_LEN + ADDR_TEXT_LEN + 4];
 	bool failed = a->why.code != RK_ECANCELED;
 
-	gate_leave(
-	    &s->gate, a->prefix, a->exempt, failed, rk_loop_now(s->loop));
+	leave_gate(s, a, failed);
 	if (!failed)
 		return;
 	atomic_fetch_add_explicit(&s->refused, 1, memory_order_relaxed);

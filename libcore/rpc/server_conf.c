@@ -11,6 +11,7 @@
 #define MOST_QUEUE (SIZE_MAX / 64) /* sums with it do not overflow */
 #define DEFAULT_RETRY_FROM 64
 #define DEFAULT_MAX_WORK 256
+#define DEFAULT_TRUST_WAIT 25000 /* ms; less than a client's patience */
 
 void
 server_conf_fill(struct rk_server_conf *conf)
@@ -38,4 +39,6 @@ server_conf_fill(struct rk_server_conf *conf)
 		conf->keepalive = RK_NEVER;
 	if (conf->dead_peer == 0)
 		conf->dead_peer = RK_NEVER;
+	if (conf->trust_wait == 0)
+		conf->trust_wait = DEFAULT_TRUST_WAIT;
 }

@@ -244,6 +244,16 @@ on_open(struct session *s, void *arg)
 		session_drain(s);
 }
 
+static void
+on_waits(struct session *s, void *arg)
+{
+	struct server_conn *c = arg;
+
+	(void)s;
+	tell(c->worker, &c->admission->waits);
+	server_ask_wait(c->worker);
+}
+
 void
 server_conn_log_denied(
     const struct server_conn *c, const struct rk_method *method)
@@ -305,6 +315,7 @@ on_low(struct session *s, void *arg)
 
 static const struct session_events session_callbacks = {
 	.open = on_open,
+	.waits = on_waits,
 	.low = on_low,
 	.confirmed = on_confirmed,
 	.gone = on_bytes_gone,
@@ -350,6 +361,7 @@ take_over(struct admission *a)
 		.trust = &a->creds->trust,
 		.peer = &a->peer,
 		.timeouts = conf->timeouts,
+		.wait = conf->trust_wait,
 		.max_queue = conf->max_queue,
 		.max_over = MAX_OVER,
 		.keepalive = conf->keepalive,

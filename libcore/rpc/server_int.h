@@ -16,6 +16,8 @@
 #include "rpc/stream.h"
 #include "rpc/subs.h"
 
+#include <rpckit/ask.h>
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/queue.h>
@@ -33,8 +35,9 @@
 struct creds {
 	TAILQ_ENTRY(creds) link;
 	struct session_trust trust;
-	struct tls_ctx *tls;       /* NULL: no identity, no TLS */
-	struct quic_tls_ctx *quic; /* the same, and where there is QUIC */
+	struct rk_ask_watch *watch; /* of its decisions; NULL: no trust */
+	struct tls_ctx *tls;        /* NULL: no identity, no TLS */
+	struct quic_tls_ctx *quic;  /* the same, and where there is QUIC */
 	void (*retired)(void *arg);
 	void *arg;
 	size_t users; /* connections; loop 0 counts */
@@ -84,9 +87,11 @@ struct worker {
 	unsigned index;
 	struct rk_loop *loop;
 	struct mailbox *box;
-	struct mail stop;  /* to it */
-	struct mail kill;  /* to it */
-	struct mail acked; /* to loop 0: it has begun to stop */
+	struct mail stop;      /* to it */
+	struct mail kill;      /* to it */
+	struct mail acked;     /* to loop 0: it has begun to stop */
+	struct mail decided;   /* to it: about some key */
+	struct rk_timer *look; /* at the list, while somebody waits */
 	bool has_thread;
 	pthread_t thread;
 	struct methods *methods;
@@ -171,6 +176,7 @@ struct server_watch {
  */
 struct admission {
 	struct mail take;    /* to the worker: here is one */
+	struct mail waits;   /* to loop 0: proven, but not trusted */
 	struct mail trusted; /* to loop 0 */
 	struct mail present; /* to loop 0: no recording; after trusted */
 	struct mail closed;  /* to loop 0, which frees it */
@@ -181,6 +187,7 @@ struct admission {
 	struct creds *creds;
 	uint64_t prefix;
 	bool exempt;     /* from the gate */
+	bool has_left;   /* the gate; loop 0's */
 	bool was_open;   /* trusted */
 	bool is_present; /* in the server's list; loop 0's */
 	TAILQ_ENTRY(admission) link;
@@ -310,6 +317,16 @@ void server_conn_arm(struct server_conn *c);
 void server_conn_log_denied(
     const struct server_conn *c, const struct rk_method *method);
 void worker_free_calls(struct worker *w);
+
+/* server_ask.c: loop 0.  Be told of decisions of these credentials' list, until
+ * they are freed. */
+RK_MUST enum rk_err server_ask_watch(
+    struct rk_server *s, struct creds *c, struct rk_error *err);
+/* The worker's thread, but for the last: somebody waits; the letter
+ * worker.decided; free what the worker has for it. */
+void server_ask_wait(struct worker *w);
+void server_ask_decided(struct mail *m);
+void server_ask_fini(struct worker *w);
 
 /* call.c: the worker's thread */
 void call_dispatch(struct server_conn *c, const struct msg *m);

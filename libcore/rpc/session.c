@@ -1,14 +1,11 @@
 /* One trusted peer: a connection, who is at its other end, messages. */
-#include "rpc/session.h"
+#include "rpc/session_int.h"
 
 #include "base/error.h"
 #include "base/str.h"
-#include "net/addr.h"
 #include "net/tls.h"
-#include "rpc/alive.h"
 #include "rpc/frame.h"
 #include "rpc/s2.h"
-#include "trust/policy.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -18,29 +15,8 @@
 /* From this payload on a message goes apart. */
 #define APART_MIN 65536
 
-struct session {
-	struct conn *conn; /* NULL only before it was made */
-	const struct session_events *events;
-	void *arg;
-	const struct session_trust *trust;
-	struct buf body; /* of the last compressed message */
-	unsigned paused; /* by the owner: enum session_pause, or-ed */
-	bool full;       /* by ourselves: too much waits to be sent */
-	bool is_kin;     /* the peer is rpckit, too */
-	bool says_kin;   /* there is no ALPN: the next message says what we are,
-	                    and the peer's tell what it is */
-	bool introduced; /* the former is done */
-	struct alive alive;
-	bool has_apart; /* long messages may go on ways of their own */
-	bool trust_added;
-	uint64_t begun_us;
-	uint64_t tls_us;
-	uint64_t trust_us;
-	struct rk_peer *peer;
-};
-
-static uint64_t
-now_us(void)
+uint64_t
+session_now_us(void)
 {
 	struct timespec ts;
 
@@ -50,8 +26,8 @@ now_us(void)
 
 /* ---- who is there ---- */
 
-static enum addr_scheme
-scheme_named(const char *transport)
+enum addr_scheme
+session_scheme(const char *transport)
 {
 	enum addr_scheme scheme;
 
@@ -69,13 +45,13 @@ describe_ends(struct session *s)
 	p->transport = "tcp";
 	(void)conn_query(s->conn, LAYER_Q_NAME, &p->transport);
 	if (conn_query(s->conn, LAYER_Q_LOCAL, &a))
-		addr_format(&a, scheme_named(p->transport), p->local);
+		addr_format(&a, session_scheme(p->transport), p->local);
 	if (conn_query(s->conn, LAYER_Q_REMOTE, &a))
-		addr_format(&a, scheme_named(p->transport), p->remote);
+		addr_format(&a, session_scheme(p->transport), p->remote);
 }
 
-static void
-describe_handshake(struct session *s)
+void
+session_describe_handshake(struct session *s)
 {
 	struct rk_peer *p = s->peer;
 
@@ -83,60 +59,8 @@ describe_handshake(struct session *s)
 	(void)conn_query(s->conn, LAYER_Q_ALPN, p->alpn);
 	(void)conn_query(s->conn, LAYER_Q_CIPHER, p->cipher);
 	s->is_kin = strcmp(p->alpn, TLS_ALPN) == 0;
-	s->says_kin = !addr_is_proving(scheme_named(p->transport));
+	s->says_kin = !addr_is_proving(session_scheme(p->transport));
 	s->has_apart = conn_has_apart(s->conn) && s->is_kin;
-}
-
-/* The certificate's part of the verdict. */
-static enum rk_err
-prove(struct session *s, struct rk_error *err)
-{
-	struct rk_peer *p = s->peer;
-	struct rk_bytes leaf;
-	enum rk_err r;
-
-	if (!session_needs_proof(s->trust) ||
-	    !addr_is_proving(scheme_named(p->transport)))
-		return RK_OK;
-	if (!conn_query(s->conn, LAYER_Q_PEER_CERT, &leaf))
-		return err_set(err, RK_ECERT,
-		    "%s: the peer showed no certificate", p->remote);
-	r = session_judge(s->trust, leaf, p->resumed, &p->cert, err);
-	if (r == RK_OK)
-		p->proven = true;
-	return r;
-}
-
-static enum rk_err
-decide(struct session *s, struct rk_error *err)
-{
-	enum rk_err r;
-
-	if ((r = prove(s, err)) != RK_OK)
-		return r;
-	if (!s->peer->proven || s->trust->trust == NULL)
-		return RK_OK;
-	return rk_trust_decide(s->trust->trust, s->peer, &s->trust_added, err);
-}
-
-static void
-on_proven(struct conn *c, void *arg)
-{
-	struct session *s = arg;
-	struct rk_error err = { 0 };
-	uint64_t t = now_us();
-
-	s->tls_us = t - s->begun_us;
-	describe_handshake(s);
-	if (decide(s, &err) != RK_OK) {
-		err.step = "trust";
-		conn_abort(c, &err);
-		return;
-	}
-	s->trust_us = now_us() - t;
-	conn_accept(c);
-	alive_open(&s->alive);
-	s->events->open(s, s->arg);
 }
 
 /* ---- messages in ---- */
@@ -317,6 +241,7 @@ on_closed(struct conn *c, const struct rk_error *why, void *arg)
 	struct session *s = arg;
 
 	(void)c;
+	policy_stand(&s->seat);
 	s->events->closed(s, why, s->arg);
 	alive_fini(&s->alive);
 	buf_fini(&s->body);
@@ -324,7 +249,7 @@ on_closed(struct conn *c, const struct rk_error *why, void *arg)
 }
 
 static const struct conn_events conn_callbacks = {
-	.proven = on_proven,
+	.proven = session_on_proven,
 	.data = on_data,
 	.apart = on_apart,
 	.confirmed = on_confirmed,
@@ -363,8 +288,9 @@ session_open(
 	s->arg = conf->arg;
 	s->trust = conf->trust;
 	s->peer = conf->peer;
+	s->wait = conf->wait;
 	*s->peer = (struct rk_peer){ 0 };
-	s->begun_us = now_us();
+	s->begun_us = session_now_us();
 	buf_init(&s->body, RK_BODY_MAX);
 	cc.arg = s;
 	if ((r = conn_open(&cc, top, &s->conn)) != RK_OK) {
@@ -373,7 +299,7 @@ session_open(
 	}
 	describe_ends(s); /* a refusal must be able to name the peer */
 	keep = conf->keepalive;
-	if (scheme_named(s->peer->transport) == ADDR_QUIC)
+	if (session_scheme(s->peer->transport) == ADDR_QUIC)
 		keep = RK_NEVER; /* QUIC's own PINGs do */
 	alive_init(&s->alive, s, conf->loop, keep, conf->dead_peer);
 	*out = s;

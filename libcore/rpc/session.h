@@ -17,6 +17,8 @@ struct session;
 struct session_events {
 	/* The peer is trusted; messages flow from now on. */
 	void (*open)(struct session *s, void *arg);
+	/* It has to wait for a decision, before open; may be NULL. */
+	void (*waits)(struct session *s, void *arg);
 	/*
 	 * One message; m and its views are valid during the call.  False: it
 	 * cannot be taken now, because session_pause() was called, or because
@@ -53,6 +55,7 @@ struct session_conf {
 	struct rk_peer *peer; /* the caller's memory, filled before `open`;
 	                         in use until closed has returned */
 	struct rk_timeouts timeouts;
+	uint64_t wait; /* ms that a decision may take; 0: nobody waits */
 	size_t max_queue;
 	size_t
 	    max_over; /* beyond that, for messages already owed; see conn.h */
@@ -130,6 +133,13 @@ bool session_trust_added(const struct session *s);
 /* Microseconds of the handshake, and of the decision. */
 void session_timing(
     const struct session *s, uint64_t *tls_us, uint64_t *trust_us);
+
+/* session_verdict.c: does it wait for a decision?  Ask for that again: the
+ * session opens, ends, or goes on to wait. */
+bool session_waits(const struct session *s);
+void session_ask_again(struct session *s);
+/* End it if its peer has been rejected or revoked since. */
+void session_check_stay(struct session *s);
 
 /* session_trust.c, what follows.
  *

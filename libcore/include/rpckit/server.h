@@ -104,6 +104,12 @@ struct rk_server_conf {
 	 * dead.
 	 */
 	uint64_t dead_peer;
+	/*
+	 * ms that a client whose key waits for a decision (rpckit/ask.h) is
+	 * kept, unread; RK_NEVER: no longer than it wants [25 s, less than the
+	 * 30 s that clients wait for answers unless told].
+	 */
+	uint64_t trust_wait;
 };
 
 /*

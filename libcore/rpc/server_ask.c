@@ -1,0 +1,83 @@
+/* Clients that wait for a decision, and those that were decided about. */
+#include "base/error.h"
+#include "rpc/server_int.h"
+
+/* A line that was added to the file is noticed so soon. */
+#define LOOK_MS 1000
+
+/* On any thread, with the locks of the list held. */
+static void
+on_event(enum rk_ask_event event, const struct rk_ask_entry *entry, void *arg)
+{
+	struct rk_server *s = arg;
+
+	(void)entry;
+	if (event != RK_ASK_DECIDED && event != RK_ASK_MODE)
+		return;
+	for (unsigned i = 0; i < s->n_workers; i++)
+		mailbox_put(s->workers[i].box, &s->workers[i].decided);
+}
+
+enum rk_err
+server_ask_watch(struct rk_server *s, struct creds *c, struct rk_error *err)
+{
+	if (c->trust.trust == NULL ||
+	    rk_ask_watch_new(c->trust.trust, on_event, s, &c->watch) == RK_OK)
+		return RK_OK;
+	return err_set(err, RK_ENOMEM, "server: out of memory");
+}
+
+/* Those that wait are asked about again, and (all) the others judged. */
+static void
+go_round(struct worker *w, bool all)
+{
+	struct server_conn *c, *next;
+	bool any = false;
+
+	for (c = TAILQ_FIRST(&w->conns); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (c->session == NULL)
+			continue;
+		if (session_waits(c->session))
+			session_ask_again(c->session);
+		else if (all)
+			session_check_stay(c->session);
+		any = any || session_waits(c->session);
+	}
+	if (any)
+		server_ask_wait(w);
+}
+
+void
+server_ask_decided(struct mail *m)
+{
+	go_round((struct worker *)(void *)((char *)m -
+	                                   offsetof(struct worker, decided)),
+	    true);
+}
+
+static void
+on_look(struct rk_timer *t, void *arg)
+{
+	(void)t;
+	go_round(arg, false);
+}
+
+void
+server_ask_wait(struct worker *w)
+{
+	enum rk_err r = RK_OK;
+
+	if (w->look == NULL)
+		r = rk_timer_new(w->loop, on_look, w, &w->look);
+	if (r == RK_OK && !rk_timer_armed(w->look))
+		r = rk_timer_set(w->look, rk_loop_now(w->loop) + LOOK_MS);
+	if (r != RK_OK) /* decisions are told of all the same */
+		log_event(RK_LOG_WARN, "server", "no memory for a timer");
+}
+
+void
+server_ask_fini(struct worker *w)
+{
+	rk_timer_free(w->look);
+}

@@ -1,0 +1,40 @@
+/* The inside of a session, for the files of it. */
+#ifndef RPCKIT_RPC_SESSION_INT_H
+#define RPCKIT_RPC_SESSION_INT_H
+
+#include "net/addr.h"
+#include "rpc/alive.h"
+#include "rpc/session.h"
+#include "trust/policy.h"
+
+struct session {
+	struct conn *conn; /* NULL only before it was made */
+	const struct session_events *events;
+	void *arg;
+	const struct session_trust *trust;
+	struct buf body; /* of the last compressed message */
+	unsigned paused; /* by the owner: enum session_pause, or-ed */
+	bool full;       /* by ourselves: too much waits to be sent */
+	bool is_kin;     /* the peer is rpckit, too */
+	bool says_kin;   /* there is no ALPN: the next message says what we are,
+	                    and the peer's tell what it is */
+	bool introduced; /* the former is done */
+	struct alive alive;
+	bool has_apart; /* long messages may go on ways of their own */
+	bool trust_added;
+	uint64_t wait;         /* ms that a decision may take; 0: none */
+	struct room_seat seat; /* while it is waited for */
+	uint64_t begun_us;
+	uint64_t tls_us;
+	uint64_t trust_us;
+	struct rk_peer *peer;
+};
+
+uint64_t session_now_us(void);
+enum addr_scheme session_scheme(const char *transport);
+/* What the handshake has agreed on. */
+void session_describe_handshake(struct session *s);
+/* conn_events.proven; session_verdict.c */
+void session_on_proven(struct conn *c, void *arg);
+
+#endif

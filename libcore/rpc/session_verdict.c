@@ -1,0 +1,121 @@
+/* May this peer come in, does it have to wait, may it stay? */
+#include "rpc/session_int.h"
+
+#include "base/error.h"
+
+/* The certificate's part of the verdict. */
+static enum rk_err
+prove(struct session *s, struct rk_error *err)
+{
+	struct rk_peer *p = s->peer;
+	struct rk_bytes leaf;
+	enum rk_err r;
+
+	if (!session_needs_proof(s->trust) ||
+	    !addr_is_proving(session_scheme(p->transport)))
+		return RK_OK;
+	if (!conn_query(s->conn, LAYER_Q_PEER_CERT, &leaf))
+		return err_set(err, RK_ECERT,
+		    "%s: the peer showed no certificate", p->remote);
+	r = session_judge(s->trust, leaf, p->resumed, &p->cert, err);
+	if (r == RK_OK)
+		p->proven = true;
+	return r;
+}
+
+static enum rk_err
+decide(struct session *s, struct rk_error *err)
+{
+	enum rk_err r;
+
+	if ((r = prove(s, err)) != RK_OK)
+		return r;
+	if (!s->peer->proven || s->trust->trust == NULL)
+		return RK_OK;
+	return rk_trust_decide(s->trust->trust, s->peer, &s->trust_added, err);
+}
+
+static void
+let_in(struct session *s)
+{
+	conn_accept(s->conn);
+	alive_open(&s->alive);
+	s->events->open(s, s->arg);
+}
+
+/* What came early was not proven to be fresh: nobody waits with that. */
+static enum rk_err
+sit_down(struct session *s, struct rk_error *err)
+{
+	enum rk_err r;
+
+	if (s->wait == 0 || conn_is_early(s->conn))
+		return err_set(err, RK_EUNKNOWNKEY,
+		    "key %s: nobody has decided about it", s->peer->cert.fp);
+	r = policy_sit(s->trust->trust, &s->seat, s->peer, err);
+	if (r != RK_OK)
+		return r;
+	conn_wait(s->conn, s->wait);
+	if (s->events->waits != NULL)
+		s->events->waits(s, s->arg);
+	return RK_OK;
+}
+
+void
+session_on_proven(struct conn *c, void *arg)
+{
+	struct session *s = arg;
+	struct rk_error err = { 0 };
+	uint64_t t = session_now_us();
+	enum rk_err r;
+
+	s->tls_us = t - s->begun_us;
+	session_describe_handshake(s);
+	r = decide(s, &err);
+	s->trust_us = session_now_us() - t;
+	if (r == RK_EAGAIN && (r = sit_down(s, &err)) == RK_OK)
+		return;
+	if (r != RK_OK) {
+		err.step = "trust";
+		conn_abort(c, &err);
+		return;
+	}
+	let_in(s);
+}
+
+bool
+session_waits(const struct session *s)
+{
+	return s->seat.room != NULL;
+}
+
+void
+session_ask_again(struct session *s)
+{
+	struct rk_error err = { 0 };
+	enum rk_err r;
+
+	if (!session_waits(s) || conn_state(s->conn) != CONN_VERIFY)
+		return;
+	r = policy_ask_again(s->trust->trust, s->peer, &s->trust_added, &err);
+	if (r == RK_EAGAIN)
+		return;
+	policy_stand(&s->seat);
+	if (r != RK_OK)
+		conn_abort(s->conn, &err);
+	else
+		let_in(s);
+}
+
+void
+session_check_stay(struct session *s)
+{
+	struct rk_error err = { 0 };
+	enum conn_state state = conn_state(s->conn);
+
+	if (!s->peer->proven || s->trust->trust == NULL ||
+	    (state != CONN_OPEN && state != CONN_DRAINING))
+		return;
+	if (policy_may_stay(s->trust->trust, &s->peer->cert, &err) != RK_OK)
+		conn_abort(s->conn, &err);
+}
