@@ -4,6 +4,8 @@
 #include "base/error.h"
 #include "base/str.h"
 
+#include <rpckit/ask.h>
+
 #include <stdlib.h>
 
 /* rk_pass_fn: what is kept first, then what the source gives. */
@@ -89,6 +91,14 @@ is_gone(const struct creds *before, const struct creds *now)
 	       rk_trust_inspect(before->trust, &state, &n, &err) != RK_OK;
 }
 
+/* Who waits, and who was rejected or revoked, outlives a reload. */
+static void
+follow(const struct creds *before, struct creds *now)
+{
+	if (before != NULL && now->trust != NULL)
+		rk_trust_follow(now->trust, before->trust);
+}
+
 enum rk_err
 creds_load_trust(const struct settings *s, const struct creds *before,
     struct creds *c, struct rk_error *err)
@@ -99,12 +109,16 @@ creds_load_trust(const struct settings *s, const struct creds *before,
 	size_t n;
 	enum rk_err r;
 
-	if (mode == RK_TRUST_OFF)
-		return rk_trust_new(NULL, mode, &c->trust, err);
+	if (mode == RK_TRUST_OFF) {
+		r = rk_trust_new(NULL, mode, &c->trust, err);
+		follow(before, c);
+		return r;
+	}
 	c->known = strdup(s->known);
 	if (c->known == NULL)
 		return err_set(err, RK_ENOMEM, "out of memory");
 	r = rk_trust_new(s->known, mode, &c->trust, err);
+	follow(before, c);
 	if (r == RK_OK && rk_trust_limit(c->trust, (unsigned)s->max_new_keys,
 	                      same_list(before, c)) != RK_OK)
 		r = err_set(err, RK_ENOMEM, "out of memory");

@@ -193,7 +193,8 @@ make_server(struct daemon *d, struct rk_error *err)
 		.early = s->early_data ? RK_EARLY_MARKED : RK_EARLY_OFF,
 		.seed = s->seed,
 		.keepalive = s->keepalive,
-		.dead_peer = s->dead_peer };
+		.dead_peer = s->dead_peer,
+		.trust_wait = s->trust_wait };
 	struct creds *c = NULL;
 	enum rk_err r;
 
@@ -285,6 +286,10 @@ advice(const struct daemon *d, enum rk_err r, char dst[256])
 {
 	char key[64];
 
+	if (r == RK_ESTATE && d->creds == NULL &&
+	    d->settings->trust == RK_TRUST_ASK)
+		return "install -m 600 /dev/null LIST makes an empty list, "
+		       "which takes the keys that are approved";
 	if (r == RK_ESTATE && d->creds == NULL)
 		return "chmod u+w the list to record clients on first use, or "
 		       "put keys into it first";

@@ -10,7 +10,8 @@
 #define OUTPUT_MAX ((uint64_t)1 << 50)
 #define FP_TEXT_LEN (RK_FP_LEN - 1)
 
-static const char *const trust_words[] = { "file", "lock", "off", NULL };
+static const char *const trust_words[] = { "file", "lock", "off", "ask", "open",
+	NULL };
 static const char *const tls_words[] = { "mutual", "server-only", "skip-verify",
 	NULL };
 static const char *const congestion_words[] = { "cubic", "bbr", NULL };
@@ -192,8 +193,8 @@ const struct key keys_main[SETTINGS_KEYS + 1] = {
 	    .at = S(known),
 	    .check = check_path },
 	{ .name = "trust",
-	    .about = "what the known-keys file decides",
-	    .value = "file|lock|off",
+	    .about = "what the known-keys file decides, and what a person",
+	    .value = "file|open|ask|lock|off",
 	    .kind = KEY_WORD,
 	    .at = S(trust),
 	    .words = trust_words },
@@ -203,6 +204,15 @@ const struct key keys_main[SETTINGS_KEYS + 1] = {
 	    .kind = KEY_NUMBER,
 	    .at = S(max_new_keys),
 	    .max = 10000 },
+	{ .name = "trust-wait",
+	    .about = "for a decision about a key that has to wait for one",
+	    .value = "TIME",
+	    .kind = KEY_TIME,
+	    .at = S(trust_wait),
+	    .min = 1000,
+	    .max = MS_MAX,
+	    .fixed = true,
+	    .never = true },
 	{ .name = "tls-mode",
 	    .about = "who proves who it is",
 	    .value = "mutual|server-only|skip-verify",

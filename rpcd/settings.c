@@ -506,6 +506,7 @@ new_settings(void)
 	atomic_init(&s->refs, 1);
 	s->log_level = RK_LOG_INFO;
 	s->max_new_keys = RK_TRUST_NEW_KEYS;
+	s->trust_wait = 25000;
 	s->early_data = true;
 	s->max_conns = 4096;
 	s->max_unproven = 512;

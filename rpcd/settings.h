@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #define SETTINGS_FILE "/etc/rpckit/rpcd.conf"
-#define SETTINGS_KEYS 30
+#define SETTINGS_KEYS 31
 #define WHERE_LEN 300
 
 /* Where a setting was made, as messages begin: "rpcd.conf:12: ", or the flag,
@@ -96,6 +96,7 @@ struct settings {
 	char *known;
 	unsigned trust; /* enum rk_trust_mode */
 	uint64_t max_new_keys;
+	uint64_t trust_wait;
 	unsigned tls_mode; /* enum rk_tls_mode */
 	char *pass;
 	bool early_data;
