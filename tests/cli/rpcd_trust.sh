@@ -89,6 +89,52 @@ flood() {
 	want 1 'a limit beyond reason' "$rpcd" -t -f flood.conf
 }
 
+# The line of a key in a list is the decision about it.
+ask() {
+	set -- --listen tls:127.0.0.1:0 --known asked
+	want 1 'ask: no list' "$rpcd" "$@" --trust ask
+	has err '^rpcd: .*asked: is not there, and who is approved' \
+		'with the reason'
+	has err '^try: install -m 600' 'and what to do'
+	install -m 600 /dev/null asked
+	check 'a list that records' start 1 "$@" --trust open
+	want 0 'a stranger is recorded' stranger
+	stop
+	mv asked line
+	install -m 600 /dev/null asked
+	check 'one that is asked about' start 1 "$@" --trust ask
+	: >err
+	stranger >waited 2>err &
+	guest=$!
+	logged 'key SHA256:.* (mallory@example.org) waits for a decision: new' \
+		'the stranger waits'
+	kill -HUP "$daemon"
+	logged 'reloaded' 'also over a reload'
+	[ ! -s waited ]
+	result $? 'and is told nothing'
+	grep mallory line >>asked
+	wait "$guest"
+	result $? 'a line lets it in'
+	grep -qx x waited
+	result $? 'and its call is answered'
+	want 0 'it is known now' stranger
+	stop
+	install -m 600 /dev/null asked
+	cat >ask.conf <<-END
+		listen = tls:127.0.0.1:0
+		known-clients = asked
+		trust = ask
+		trust-wait = 1s
+	END
+	check 'with a setting' start 1 -f ask.conf
+	want 6 'who waits in vain is cut off' stranger
+	logged 'no decision about the peer within 1 s' 'which the log says'
+	stop
+	want 0 '-T' "$rpcd" -T -f ask.conf
+	has out '^trust = ask$' 'shows the mode'
+	has out '^trust-wait = 1s$' 'and the time'
+}
+
 # FROM TO: with the passphrase in pass, and quickly opened.
 encrypt() {
 	openssl pkcs8 -topk8 -in "$1" -out "$2" -passout file:pass \
@@ -244,6 +290,7 @@ slow_key() {
 certificates
 trust
 flood
+ask
 keys
 wrong_use
 certificates_checked

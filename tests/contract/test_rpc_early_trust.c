@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <rpckit/ask.h>
+
 #include "certs.h"
 #include "earlyrig.h"
 
@@ -22,6 +24,7 @@
 enum fate {
 	GOOD,
 	REVOKED,    /* by the CA */
+	ORDERED,    /* revoked by rk_trust_order() */
 	LOCKED_OUT, /* its line is gone, and the list is locked */
 	FORGOTTEN   /* its line is gone */
 };
@@ -94,6 +97,20 @@ list_revoked(struct world *w, int who, int judge)
 	free(crl);
 }
 
+/* Its line stays. */
+static void
+order_revoked(struct world *w, int who, int judge)
+{
+	struct rk_cert_info info;
+	struct rk_ask_order o = {
+		.size = sizeof(o), .verb = RK_ASK_REVOKE, .key = info.fp
+	};
+
+	assert_true(rk_ident_info(w->ident[who], &info));
+	assert_int_equal(
+	    rk_trust_order(w->trust[judge], &o, NULL, NULL), RK_OK);
+}
+
 /* As the other end, who judges, finds it. */
 static void
 befall(struct world *w, int who, enum fate fate)
@@ -103,6 +120,8 @@ befall(struct world *w, int who, enum fate fate)
 
 	if (fate == REVOKED)
 		list_revoked(w, who, judge);
+	if (fate == ORDERED)
+		order_revoked(w, who, judge);
 	if (fate != LOCKED_OUT && fate != FORGOTTEN)
 		return;
 	certs_write(w->dir[judge], "keys", "", 0600);
@@ -177,6 +196,7 @@ static void
 refuses_clients(void **state)
 {
 	refuse(*state, CLIENT, REVOKED, RK_EREVOKED);
+	refuse(*state, CLIENT, ORDERED, RK_EREVOKED);
 	refuse(*state, CLIENT, LOCKED_OUT, RK_ECERT);
 }
 
@@ -184,6 +204,7 @@ static void
 refuses_servers(void **state)
 {
 	refuse(*state, SERVER, REVOKED, RK_EREVOKED);
+	refuse(*state, SERVER, ORDERED, RK_EREVOKED);
 	refuse(*state, SERVER, LOCKED_OUT, RK_EUNKNOWNKEY);
 }
 
@@ -217,6 +238,35 @@ asks_for_a_proof(void **state)
 		early_end_client(&w.rig);
 		world_fini(&w);
 	}
+}
+
+/* Who comes back and has to wait is not heard early, and served once it may. */
+static void
+makes_wait_who_comes_back(void **state)
+{
+	struct rk_cert_info info;
+	struct rk_ask_order o = {
+		.size = sizeof(o), .verb = RK_ASK_APPROVE, .key = info.fp
+	};
+	struct rpcanswer a;
+	struct world w;
+
+	world_init(&w, *state);
+	befall(&w, CLIENT, FORGOTTEN);
+	assert_int_equal(
+	    rk_trust_set_mode(w.trust[SERVER], RK_TRUST_ASK, NULL), RK_OK);
+	assert_true(rk_ident_info(w.ident[CLIENT], &info));
+	come_back(&w, &a);
+	early_await_entry(&w.rig, w.trust[SERVER]);
+	assert_int_equal(executed(), 0);
+	assert_int_equal(
+	    rk_trust_order(w.trust[SERVER], &o, NULL, NULL), RK_OK);
+	early_await_answers(&w.rig, &a, 1);
+	assert_int_equal(a.code, RK_OK);
+	assert_int_equal(executed(), 1);
+	assert_int_equal(atomic_load(&early_seen.early), 0);
+	early_end_client(&w.rig);
+	world_fini(&w);
 }
 
 static void
@@ -288,6 +338,7 @@ main(void)
 		{ "refuses clients", refuses_clients, EARLY },
 		{ "refuses servers", refuses_servers, EARLY },
 		{ "asks for a proof", asks_for_a_proof, EARLY },
+		{ "waits", makes_wait_who_comes_back, EARLY },
 		{ "another identity", notices_another_identity, EARLY },
 		{ "a reload", goes_on_after_a_reload, EARLY },
 	};

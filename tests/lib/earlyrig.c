@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <rpckit/ask.h>
+
 #include "earlyrig.h"
 
 struct early_seen early_seen;
@@ -189,6 +191,25 @@ early_await_answers(struct early_rig *r, const struct rpcanswer *a, unsigned n)
 			turn(r);
 		}
 		assert_int_equal(a[i].n, 1);
+	}
+}
+
+void
+early_await_entry(struct early_rig *r, struct rk_trust *trust)
+{
+	uint64_t until = rpcrig_now() + RPCRIG_PATIENCE_MS;
+	unsigned conns = 0;
+
+	while (conns == 0) {
+		struct rk_ask_entry *e;
+		size_t n;
+
+		assert_true(rpcrig_now() < until);
+		turn(r);
+		assert_int_equal(rk_trust_entries(trust, &e, &n), RK_OK);
+		for (size_t i = 0; i < n; i++)
+			conns += e[i].conns;
+		free(e);
 	}
 }
 

@@ -64,6 +64,8 @@ bool early_went_early(struct early_rig *r);
 void early_await(struct early_rig *r, atomic_uint *what, unsigned n);
 void early_await_answers(
     struct early_rig *r, const struct rpcanswer *a, unsigned n);
+/* Somebody waits for a decision. */
+void early_await_entry(struct early_rig *r, struct rk_trust *trust);
 void early_await_closed(struct early_rig *r, unsigned n);
 /* Until the client wants to say the last words of its handshake, which do not
  * leave; and the server has had time for whatever it does before them. */

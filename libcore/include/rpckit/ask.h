@@ -17,9 +17,9 @@ RK_BEGIN
  */
 #define RK_ASK_ENTRIES 256       /* keys that wait, or waited, undecided */
 #define RK_ASK_ENTRIES_SOURCE 32 /* of them from one address (IPv6: /64) */
-#define RK_ASK_CONNS 128         /* connections that wait */
-#define RK_ASK_CONNS_SOURCE 64   /* of them from one address (IPv6: /64) */
-#define RK_ASK_CONNS_KEY 8       /* and of one key */
+#define RK_ASK_CONNS 64          /* connections that wait */
+#define RK_ASK_CONNS_SOURCE 32   /* of them from one address (IPv6: /64) */
+#define RK_ASK_CONNS_KEY 4       /* and of one key */
 #define RK_ASK_DAYS 7            /* an entry unseen for so long goes */
 #define RK_ASK_DECIDED_MAX 4096  /* keys rejected, revoked, approved once */
 
