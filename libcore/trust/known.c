@@ -36,9 +36,8 @@ is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
 }
 
-/* The next field of a line; empty at its end. */
-static struct rk_str
-next_field(struct rk_str *line)
+struct rk_str
+known_next_field(struct rk_str *line)
 {
 	struct rk_str field;
 
@@ -82,7 +81,7 @@ hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* As put_column() writes an address, taken back; in small letters. */
+/* As known_put_column() writes an address, taken back; in small letters. */
 static void
 digest_mail(struct rk_str s, bool coded, uint8_t out[KNOWN_MAIL_LEN])
 {
@@ -151,47 +150,44 @@ keep_mails(struct known *k, struct rk_str list)
 		digest_mail(mail, true, k->mails[k->n_mails++]);
 }
 
-/* One line with a key: host, name of the key, emails behind a colon; further
- * fields are somebody else's. */
-static enum rk_err
-parse_entry(
-    struct rk_str line, uint8_t pub[RK_KEY_PUBLIC_LEN], struct rk_str *mails)
+enum rk_err
+known_line(struct rk_str line, struct known_line *out)
 {
 	const size_t prefix = sizeof(B58_KEY_PREFIX) - 1;
-	struct rk_str host;
+	struct rk_str whole = line;
 	struct rk_str id;
 	const char *colon = NULL;
 
-	if (has_control(line))
+	*out = (struct known_line){ .host = known_next_field(&line) };
+	if (out->host.len == 0 || out->host.ptr[0] == '#')
+		return RK_ENOENT;
+	if (has_control(whole))
 		return RK_EFORMAT;
-	host = next_field(&line);
-	id = next_field(&line);
-	if (host.len == 0 || id.len <= prefix ||
-	    memcmp(id.ptr, B58_KEY_PREFIX, prefix) != 0)
+	id = known_next_field(&line);
+	out->rest = line;
+	if (id.len <= prefix || memcmp(id.ptr, B58_KEY_PREFIX, prefix) != 0)
 		return RK_EFORMAT;
 	id.ptr += prefix;
 	id.len -= prefix;
 	colon = memchr(id.ptr, ':', id.len);
-	*mails = (struct rk_str){ id.ptr, 0 };
 	if (colon != NULL) {
-		*mails = (struct rk_str){ colon + 1,
+		out->emails = (struct rk_str){ colon + 1,
 			id.len - (size_t)(colon - id.ptr) - 1 };
 		id.len = (size_t)(colon - id.ptr);
 	}
-	return b58_key_decode(id.ptr, id.len, pub);
+	return b58_key_decode(id.ptr, id.len, out->pub);
 }
 
 static bool
 is_entry(struct rk_str line)
 {
-	struct rk_str first = next_field(&line);
+	struct rk_str first = known_next_field(&line);
 
 	return first.len > 0 && first.ptr[0] != '#';
 }
 
-/* The line at *at, which moves behind it and its newline, if it has one. */
-static struct rk_str
-next_line(const char *text, size_t len, size_t *at, bool *ended)
+struct rk_str
+known_next_line(const char *text, size_t len, size_t *at, bool *ended)
 {
 	const char *start = text + *at;
 	const char *end = memchr(start, '\n', len - *at);
@@ -211,7 +207,7 @@ count_entries(const char *text, size_t len)
 	bool ended;
 
 	while (at < len) {
-		if (is_entry(next_line(text, len, &at, &ended)))
+		if (is_entry(known_next_line(text, len, &at, &ended)))
 			n++;
 	}
 	return n;
@@ -221,23 +217,26 @@ static enum rk_err
 parse_lines(const char *name, const char *text, size_t len, struct known *out,
     struct rk_error *err)
 {
-	struct rk_str line, mails;
+	struct known_line entry;
+	struct rk_str line;
 	size_t at = 0;
 	unsigned number = 0;
+	enum rk_err r;
 
 	while (at < len) {
-		line = next_line(text, len, &at, &out->ended);
+		line = known_next_line(text, len, &at, &out->ended);
 		number++;
-		if (!is_entry(line))
+		r = known_line(line, &entry);
+		if (r == RK_ENOENT)
 			continue;
-		if (parse_entry(line, out->keys[out->n], &mails) != RK_OK)
+		if (r != RK_OK)
 			return err_set(err, RK_EFORMAT, "%s:%u: %s", name,
 			    number,
 			    out->ended
 			        ? "not a known key"
 			        : "not a known key: the line is cut off");
-		out->n++;
-		keep_mails(out, mails);
+		memcpy(out->keys[out->n++], entry.pub, sizeof(entry.pub));
+		keep_mails(out, entry.emails);
 	}
 	return RK_OK;
 }

@@ -6,6 +6,8 @@
 
 #include <sys/stat.h>
 
+#include "base/buf.h"
+
 #define KNOWN_KEYS_MAX 10000
 #define KNOWN_MAIL_LEN 16
 #define KNOWN_MAILS_MAX 8 /* of one line that are looked at */
@@ -53,6 +55,32 @@ struct known_entry {
 	const char *host;
 	const char *emails; /* comma-joined */
 };
+
+/* What a line with a key says; views into it. */
+struct known_line {
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	struct rk_str host;
+	struct rk_str emails; /* comma-joined, percent-coded */
+	struct rk_str rest;   /* what other programs put behind it */
+};
+/* RK_ENOENT: an empty line or a comment; RK_EFORMAT: no known key. */
+RK_MUST enum rk_err known_line(struct rk_str line, struct known_line *out);
+/* The line at *at, which moves behind it and its newline, if it has one. */
+struct rk_str known_next_line(
+    const char *text, size_t len, size_t *at, bool *ended);
+/* The next field of a line, which is taken off it; empty at its end. */
+struct rk_str known_next_field(struct rk_str *line);
+/* One column of a line: what could end it, start a comment or look like
+ * another line is percent-coded.  RK_ENOMEM, RK_ETOOBIG. */
+RK_MUST enum rk_err known_put_column(struct buf *b, const char *s);
+
+/*
+ * Open the file and hold its exclusive lock; *st is what it was under it.
+ * RK_ENOENT, and errors of known_read().  known_let_go() also takes -1.
+ */
+RK_MUST enum rk_err known_hold(
+    const char *path, int *fd, struct stat *st, struct rk_error *err);
+void known_let_go(int fd);
 
 /*
  * Add an entry, under the exclusive lock: the file is read again, and its mode

@@ -214,10 +214,30 @@ known_read(const char *path, struct known *out, struct rk_error *err)
 	return r;
 }
 
-/* One column of a line: what could end it, start a comment or look like
- * another line is percent-coded. */
-static enum rk_err
-put_column(struct buf *b, const char *s)
+enum rk_err
+known_hold(const char *path, int *fd, struct stat *st, struct rk_error *err)
+{
+	char name[NAME_TEXT];
+	enum rk_err r;
+
+	str_escape(name, sizeof(name), path);
+	if ((r = open_file(path, name, LOCK_EX, fd, st, err)) != RK_OK)
+		return r;
+	if ((r = check_parent(path, err)) == RK_OK)
+		return r;
+	close_file(*fd);
+	*fd = -1;
+	return r;
+}
+
+void
+known_let_go(int fd)
+{
+	close_file(fd);
+}
+
+enum rk_err
+known_put_column(struct buf *b, const char *s)
 {
 	enum rk_err r = RK_OK;
 
@@ -245,11 +265,12 @@ format_entry(const struct known_entry *e, const struct known *k, struct buf *b)
 		r = buf_put_str(b, "\n");
 	if (r != RK_OK)
 		return r;
-	if ((r = put_column(b, e->host[0] != '\0' ? e->host : "-")) != RK_OK)
+	if ((r = known_put_column(b, e->host[0] != '\0' ? e->host : "-")) !=
+	    RK_OK)
 		return r;
 	if ((r = buf_printf(b, " %s:", id)) != RK_OK)
 		return r;
-	if ((r = put_column(b, e->emails)) != RK_OK)
+	if ((r = known_put_column(b, e->emails)) != RK_OK)
 		return r;
 	return buf_put_str(b, "\n");
 }

@@ -1,6 +1,8 @@
 /* Do I believe this peer: the rule of the known-keys file, decided. */
 #include "trust/policy_int.h"
 
+#include <rpckit/servers.h>
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -106,6 +108,18 @@ done:
 out:
 	rk_trust_free(t);
 	return r;
+}
+
+enum rk_err
+rk_trust_new_own(rk_trust_fn *fn, void *arg, struct rk_trust **out)
+{
+	enum rk_err r = rk_trust_new(NULL, RK_TRUST_OFF, out, NULL);
+
+	if (r != RK_OK)
+		return r;
+	(*out)->own = fn;
+	(*out)->own_arg = arg;
+	return RK_OK;
 }
 
 void
@@ -285,6 +299,8 @@ ask(struct rk_trust *t, const struct rk_peer *peer, bool first, bool *added,
 	err_clear(err);
 	if (!peer->proven) {
 		r = err_set(err, RK_ECERT, "the peer has not proven any key");
+	} else if (t->own != NULL) {
+		r = t->own(peer, t->own_arg, err);
 	} else {
 		(void)pthread_mutex_lock(&t->mutex);
 		r = decide(t, peer, first, &written, err);
@@ -367,6 +383,9 @@ policy_recall(
 {
 	enum rk_err r;
 
+	if (t->own != NULL)
+		return err_set(err, RK_EUNKNOWNKEY,
+		    "key %s is asked about each time", cert->fp);
 	(void)pthread_mutex_lock(&t->mutex);
 	r = recall(t, cert, err);
 	(void)pthread_mutex_unlock(&t->mutex);

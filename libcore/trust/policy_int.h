@@ -8,12 +8,16 @@
 
 #include <pthread.h>
 
+#include <rpckit/servers.h>
+
 #define POLICY_NAME_LEN 160 /* a path in a message */
 
 struct rk_trust {
 	char *path; /* NULL: RK_TRUST_OFF for ever */
 	char name[POLICY_NAME_LEN];
 	struct room *room;
+	rk_trust_fn *own; /* decides in place of the file, or NULL */
+	void *own_arg;
 	pthread_mutex_t mutex; /* over what follows */
 	enum rk_trust_mode mode;
 	struct known known;

@@ -17,6 +17,7 @@
 #include <rpckit/push.h>
 #include <rpckit/secret.h>
 #include <rpckit/server.h>
+#include <rpckit/servers.h>
 #include <rpckit/stream.h>
 #include <rpckit/trust.h>
 #include <rpckit/typed.h>

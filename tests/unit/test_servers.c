@@ -1,0 +1,369 @@
+/* Known servers: verdicts about addresses and keys, and what edits leave. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "scratch.h"
+#include "trust/servers.h"
+
+#define LAB "tls://Lab.example:8443"
+#define FILE_NAME "servers"
+#define ID_MAX 512
+
+/* A server with key number n. */
+static struct rk_peer
+peer_of(unsigned n, const char *email)
+{
+	uint8_t seed[RK_KEY_SEED_LEN] = { (uint8_t)n, (uint8_t)(n >> 8), 9 };
+	struct rk_peer p = { .remote = "tls://10.1.4.2:8443", .proven = true };
+	struct rk_key *key = NULL;
+
+	assert_int_equal(rk_key_from_seed(seed, &key), RK_OK);
+	rk_key_public(key, p.cert.pub);
+	rk_fp_of_key(p.cert.pub, p.cert.fp);
+	rk_key_free(key);
+	(void)snprintf(p.cert.email, sizeof(p.cert.email), "%s", email);
+	return p;
+}
+
+/* HOST KEY:EMAIL REST, for key number n. */
+static void
+put_line(char *dst, const char *host, unsigned n, const char *email,
+    const char *rest)
+{
+	struct rk_peer p = peer_of(n, email);
+	char id[RK_KEY_ID_LEN];
+
+	rk_key_id(p.cert.pub, id);
+	(void)snprintf(
+	    dst, ID_MAX, "%s %s:%s%s\n", host, id, p.cert.email, rest);
+}
+
+static struct rk_server_view
+judged(const char *text, const char *address, unsigned n, const char *email)
+{
+	struct rk_peer p = peer_of(n, email);
+	struct rk_server_view v = { .is = RK_SERVER_NEW };
+	struct servers_query q;
+	struct rk_error err;
+
+	assert_int_equal(servers_ask(address, &p, &q, &err), RK_OK);
+	servers_judge(text, strlen(text), &q, &v);
+	return v;
+}
+
+struct row {
+	const char *host;
+	const char *email;
+	const char *rest; /* of key 1 in the list */
+	const char *address;
+	unsigned key;
+	const char *shows;
+	enum rk_server_is is;
+};
+
+static const struct row rows[] = {
+	/* A line with addresses belongs there and nowhere else. */
+	{ "lab.example", "a@x", " at=lab.example:8443", LAB, 1, "a@x",
+	    RK_SERVER_KNOWN },
+	{ "lab.example", "a@x", " at=other:1,lab.example:8443", LAB, 1, "",
+	    RK_SERVER_KNOWN },
+	{ "lab.example", "a@x", " at=lab.example:8444", LAB, 1, "",
+	    RK_SERVER_NEW },
+	{ "lab.example", "a@x", " at=lab.example:8443", LAB, 2, "b@x",
+	    RK_SERVER_CHANGED },
+	{ "lab.example", "a@x", " at=lab.example:8444", LAB, 2, "b@x",
+	    RK_SERVER_NEW },
+	/* One without belongs anywhere, and speaks for all of its host. */
+	{ "elsewhere", "a@x", "", LAB, 1, "", RK_SERVER_KNOWN },
+	{ "elsewhere", "a@x", " at=*,o:1", LAB, 1, "", RK_SERVER_KNOWN },
+	{ "lab.example", "a@x", "", LAB, 2, "b@x", RK_SERVER_CHANGED },
+	{ "10.1.4.2", "a@x", "", LAB, 2, "b@x", RK_SERVER_CHANGED },
+	{ "10.1.4.2", "a@x", " at=o:1", LAB, 2, "b@x", RK_SERVER_NEW },
+	/* The name, one of several. */
+	{ "elsewhere", "c@x,b@x", " at=o:1", LAB, 2, "a@x,b@x",
+	    RK_SERVER_CHANGED },
+	{ "elsewhere", "c@x,b@xy", " at=o:1", LAB, 2, "b@x", RK_SERVER_NEW },
+	{ "elsewhere", "", " at=o:1", LAB, 2, "", RK_SERVER_NEW },
+	/* Fields of others, and addresses that only look alike. */
+	{ "h", "a@x", " x=1 at=lab.example:84433 y", LAB, 2, "",
+	    RK_SERVER_NEW },
+	{ "h", "a@x", "\tfoo at=[::1]:8443", "quic://[::1]:8443", 2, "",
+	    RK_SERVER_CHANGED },
+	{ "h", "a@x", " at=", LAB, 1, "", RK_SERVER_KNOWN },
+};
+
+static void
+test_verdicts(void **state)
+{
+	char line[ID_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct row *r = &rows[i];
+		struct rk_server_view v;
+
+		put_line(line, r->host, 1, r->email, r->rest);
+		v = judged(line, r->address, r->key, r->shows);
+		if (v.is != r->is)
+			fail_msg("row %zu: %d, not %d", i, v.is, r->is);
+		if (v.is == RK_SERVER_CHANGED)
+			assert_string_equal(v.line.fp, peer_of(1, "").cert.fp);
+	}
+}
+
+/* What is certain stands above what is likely; a key may be at two places. */
+static void
+test_several(void **state)
+{
+	char text[3 * ID_MAX];
+	struct rk_server_view v;
+
+	(void)state;
+	put_line(text, "h", 1, "m@x", " at=o:1");
+	put_line(text + strlen(text), "lab.example", 2, "n@x",
+	    " at=lab.example:8443");
+	v = judged(text, LAB, 3, "m@x");
+	assert_int_equal(v.is, RK_SERVER_CHANGED);
+	assert_string_equal(v.line.fp, peer_of(2, "").cert.fp);
+	/* Key 1 has its own line, so that its name tells nothing. */
+	v = judged(text, "third:1", 1, "n@x");
+	assert_int_equal(v.is, RK_SERVER_NEW);
+	assert_string_equal(v.line.at, "o:1");
+	/* A key for anywhere does not take an address from another. */
+	put_line(text + strlen(text), "z", 4, "z@x", "");
+	assert_int_equal(judged(text, LAB, 4, "z@x").is, RK_SERVER_CHANGED);
+	assert_int_equal(judged(text, "o:9", 4, "z@x").is, RK_SERVER_KNOWN);
+}
+
+static void
+test_addresses(void **state)
+{
+	static const char *const bad[] = { "", "tls://", "a b:1", "a,b:1",
+		"a:1/x", "\x1b[0m:1", "*", "\xc3\xa4:1" };
+	char out[RK_SERVER_LEN], big[RK_SERVER_LEN + 1];
+	struct rk_error err;
+
+	(void)state;
+	assert_int_equal(rk_servers_address(LAB, out, &err), RK_OK);
+	assert_string_equal(out, "lab.example:8443");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(
+		    rk_servers_address(bad[i], out, &err), RK_EINVAL);
+	memset(big, 'a', sizeof(big));
+	big[RK_SERVER_LEN] = '\0';
+	assert_int_equal(rk_servers_address(big, out, &err), RK_EINVAL);
+	big[RK_SERVER_LEN - 1] = '\0';
+	assert_int_equal(rk_servers_address(big, out, &err), RK_OK);
+}
+
+static enum rk_err
+put(const char *address, unsigned n, enum rk_servers_how how)
+{
+	struct rk_peer p = peer_of(n, "a@x");
+	struct rk_error err;
+
+	return rk_servers_put(FILE_NAME, address, &p, how, &err);
+}
+
+static enum rk_server_is
+look(const char *address, unsigned n)
+{
+	struct rk_peer p = peer_of(n, n == 1 ? "a@x" : "b@x");
+	struct rk_server_view v;
+	struct rk_error err;
+
+	assert_int_equal(
+	    rk_servers_look(FILE_NAME, address, &p, &v, &err), RK_OK);
+	return v.is;
+}
+
+static enum rk_err
+count(const struct rk_known_server *line, void *arg)
+{
+	assert_int_not_equal(line->fp[0], '\0');
+	++*(unsigned *)arg;
+	return RK_OK;
+}
+
+static unsigned
+lines(const char *what)
+{
+	struct rk_error err;
+	unsigned n = 0;
+
+	assert_int_equal(
+	    rk_servers_each(FILE_NAME, what, count, &n, &err), RK_OK);
+	return n;
+}
+
+static void
+test_edits(void **state)
+{
+	char text[2 * ID_MAX], want[2 * ID_MAX];
+	struct rk_error err;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(lines(NULL), 0);
+	put_line(text, "# mine\n\nh", 1, "a@x", " at=o:1 flag=7 since=S");
+	text[strlen(text) - 1] = '\0'; /* without its newline */
+	scratch_make(FILE_NAME, text, 0600);
+	assert_int_equal(put("p:2", 1, RK_SERVERS_LEARN), RK_OK);
+	put_line(want, "# mine\n\nh", 1, "a@x", " at=o:1,p:2 flag=7 since=S");
+	scratch_holds(FILE_NAME, want);
+	/* Known: nothing is written. */
+	assert_int_equal(put("p:2", 1, RK_SERVERS_LEARN), RK_OK);
+	scratch_holds(FILE_NAME, want);
+	assert_int_equal(put("p:2", 2, RK_SERVERS_LEARN), RK_EUNKNOWNKEY);
+	scratch_holds(FILE_NAME, want);
+	assert_int_equal(put("p:2", 2, RK_SERVERS_ADD), RK_OK);
+	assert_int_equal(look("p:2", 1), RK_SERVER_KNOWN);
+	assert_int_equal(look("p:2", 2), RK_SERVER_KNOWN);
+	assert_int_equal(put("p:2", 3, RK_SERVERS_REPLACE), RK_OK);
+	assert_int_equal(look("p:2", 2), RK_SERVER_CHANGED);
+	assert_int_equal(look("o:1", 1), RK_SERVER_KNOWN);
+	assert_int_equal(lines(NULL), 2);
+	assert_int_equal(lines("p:2"), 1);
+	assert_int_equal(lines("a@x"), 2);
+	assert_int_equal(lines(peer_of(1, "").cert.fp), 1);
+	assert_int_equal(
+	    rk_servers_remove(FILE_NAME, "nobody", &n, &err), RK_ENOENT);
+	assert_int_equal(rk_servers_remove(FILE_NAME, "p", &n, &err), RK_OK);
+	assert_int_equal(n, 1);
+	put_line(want, "# mine\n\nh", 1, "a@x", " at=o:1 flag=7 since=S");
+	scratch_holds(FILE_NAME, want);
+	scratch_counts(2); /* and servers.old */
+}
+
+/* A key for anywhere stays one; an old one of the host goes when replaced. */
+static void
+test_untied(void **state)
+{
+	char text[ID_MAX], want[ID_MAX];
+
+	(void)state;
+	put_line(text, "lab.example", 1, "a@x", "");
+	scratch_make(FILE_NAME, text, 0600);
+	assert_int_equal(put(LAB, 1, RK_SERVERS_ADD), RK_OK);
+	put_line(want, "lab.example", 1, "a@x", " at=*,lab.example:8443");
+	scratch_holds(FILE_NAME, want);
+	assert_int_equal(look("else:1", 1), RK_SERVER_KNOWN);
+	assert_int_equal(put(LAB, 2, RK_SERVERS_REPLACE), RK_OK);
+	assert_int_equal(look("else:1", 1), RK_SERVER_CHANGED); /* its name */
+	assert_int_equal(lines(NULL), 1);
+	scratch_holds(FILE_NAME ".old", want);
+}
+
+static void
+test_locked(void **state)
+{
+	char text[ID_MAX];
+	struct rk_error err;
+	struct stat st;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(rk_servers_lock(FILE_NAME, true, &err), RK_ENOENT);
+	assert_int_equal(put(LAB, 1, RK_SERVERS_LEARN), RK_OK);
+	assert_int_equal(stat(FILE_NAME, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(rk_servers_lock(FILE_NAME, true, &err), RK_OK);
+	assert_int_equal(stat(FILE_NAME, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0400);
+	assert_int_equal(put("o:1", 2, RK_SERVERS_ADD), RK_EUNKNOWNKEY);
+	assert_int_equal(put(LAB, 2, RK_SERVERS_REPLACE), RK_EUNKNOWNKEY);
+	assert_int_equal(rk_servers_remove(FILE_NAME, "lab.example", &n, &err),
+	    RK_EUNKNOWNKEY);
+	assert_int_equal(look(LAB, 1), RK_SERVER_KNOWN);
+	assert_int_equal(lines(NULL), 1);
+	assert_int_equal(rk_servers_lock(FILE_NAME, false, &err), RK_OK);
+	assert_int_equal(
+	    rk_servers_remove(FILE_NAME, "lab.example", &n, &err), RK_OK);
+	assert_int_equal(rk_servers_lock(FILE_NAME, true, &err), RK_ESTATE);
+	put_line(text, "h", 1, "a@x", "");
+	scratch_make("link-target", text, 0600);
+	assert_int_equal(unlink(FILE_NAME), 0);
+	assert_int_equal(symlink("link-target", FILE_NAME), 0);
+	assert_int_equal(put(LAB, 2, RK_SERVERS_ADD), RK_EMODE);
+	scratch_holds("link-target", text);
+}
+
+/* What does not fit on the disk changes nothing. */
+static void
+test_no_room(void **state)
+{
+	struct rlimit old, small = { 0 };
+	char text[ID_MAX];
+
+	(void)state;
+	put_line(text, "h", 1, "a@x", " at=o:1");
+	scratch_make(FILE_NAME, text, 0600);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	small.rlim_cur = 64;
+	small.rlim_max = old.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_int_equal(put("p:2", 2, RK_SERVERS_ADD), RK_EIO);
+	assert_int_equal(put("o:1", 2, RK_SERVERS_REPLACE), RK_EIO);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	scratch_holds(FILE_NAME, text);
+	scratch_counts(1);
+}
+
+/* Addresses of one key end somewhere, and a peer proves its key first. */
+static void
+test_refused(void **state)
+{
+	struct rk_peer p = peer_of(1, "a@x");
+	struct rk_error err;
+	enum rk_err r = RK_OK;
+	char address[128];
+
+	(void)state;
+	for (unsigned i = 0; r == RK_OK && i < 100; i++) {
+		(void)snprintf(
+		    address, sizeof(address), "host-%u.example:8443", i);
+		r = put(address, 1, RK_SERVERS_LEARN);
+	}
+	assert_int_equal(r, RK_ETOOBIG);
+	assert_int_equal(look("host-0.example:8443", 1), RK_SERVER_KNOWN);
+	p.proven = false;
+	assert_int_equal(
+	    rk_servers_put(FILE_NAME, LAB, &p, RK_SERVERS_ADD, &err), RK_ECERT);
+	p.proven = true;
+	memset(p.cert.pub, 0, sizeof(p.cert.pub));
+	assert_int_equal(
+	    rk_servers_put(FILE_NAME, LAB, &p, RK_SERVERS_ADD, &err), RK_ECERT);
+}
+
+#define ON_DISK(f) \
+	cmocka_unit_test_setup_teardown(f, scratch_enter, scratch_leave)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_several),
+		cmocka_unit_test(test_addresses),
+		ON_DISK(test_edits),
+		ON_DISK(test_untied),
+		ON_DISK(test_locked),
+		ON_DISK(test_no_room),
+		ON_DISK(test_refused),
+	};
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
