@@ -107,6 +107,23 @@ when_unknown(const struct target *t, char *dst, size_t dst_len)
 	return dst;
 }
 
+/* By --trust, or by `rpcsh trust`. */
+static const char *
+when_untrusted(const struct target *t, char *dst, size_t dst_len)
+{
+	const struct trusting *w = &t->trusting;
+
+	if (w->want != NULL)
+		return "rpcsh trust unlock, if it is locked; else ask the "
+		       "server's operator for the fingerprint";
+	(void)snprintf(dst, dst_len,
+	    "%sask the server's operator for its key; only if that is it: "
+	    "rpcsh trust add %s %s",
+	    w->view.list == RK_TRUST_LOCKED ? "rpcsh trust unlock, and " : "",
+	    w->address, w->met.cert.fp);
+	return dst;
+}
+
 /* Whose certificate was it? */
 static const char *
 when_refused(const struct target *t, const struct rk_error *err, char *dst,
@@ -164,9 +181,16 @@ advice(const struct target *t, const struct rk_error *err, char *dst,
 		return when_silent(t, err, dst, dst_len);
 	case 6:
 		break;
+	case 7:
+		(void)snprintf(dst, dst_len,
+		    "--trust accept-new, or rpcsh trust add %s %s",
+		    t->trusting.address, t->trusting.met.cert.fp);
+		return dst;
 	default:
 		return NULL;
 	}
+	if (err->code == RK_EUNKNOWNKEY && t->trusting.how != TRUST_FILE)
+		return when_untrusted(t, dst, dst_len);
 	if (err->code == RK_EUNKNOWNKEY)
 		return when_unknown(t, dst, dst_len);
 	if (err->code == RK_ETLS)
@@ -231,6 +255,11 @@ target_failed(const struct target *t, const struct out *o,
 	const char *what;
 
 	(void)str_escape(url, sizeof(url), t->url);
+	if (err->code == RK_EUNKNOWNKEY && t->trusting.changed)
+		return trust_tell_changed(&t->trusting, o,
+		    strcmp(t->settings.v[SET_KNOWN].source, "flag") == 0
+		        ? t->settings.v[SET_KNOWN].value
+		        : NULL);
 	if ((what = lockout(t, err)) != NULL)
 		return locked_out(t, o, url, what);
 	name_it(t, err, method, url, &named);
@@ -295,7 +324,7 @@ int
 target_no_method(struct target *t, const struct out *o, const char *method)
 {
 	static const char *const verbs[] = { "call", "exec", "put", "get", "ls",
-		"desc", "ping", "ctx", "help" };
+		"desc", "ping", "ctx", "trust", "help" };
 	struct nearest n = { .word = method, .distance = 3 };
 	char name[RK_NAME_MAX + 1];
 	char text[2 * RK_NAME_MAX + 80];

@@ -2,6 +2,7 @@
 #include "cache.h"
 #include "cli/out.h"
 #include "rpcsh.h"
+#include "trust.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -37,6 +38,11 @@ static const struct opt global_opts[] = {
 	    .meta = "FILE",
 	    .complete = COMPLETE_FILE,
 	    .about = "known server keys (known_server_keys)" },
+	{ .name = "trust",
+	    .kind = OPT_CHOICE,
+	    .meta = TRUST_WORDS,
+	    .complete = COMPLETE_WORDS,
+	    .about = "what to do about server keys (file)" },
 	{ .name = "pass",
 	    .kind = OPT_TEXT,
 	    .meta = "SPEC",
@@ -100,6 +106,13 @@ static const char *const ctx_examples[] = {
 	"rpcsh ctx add lab server=lab.example:8443 key=ann",
 	"rpcsh ctx use lab",
 	"rpcsh ctx show --why",
+	NULL,
+};
+
+static const char *const trust_examples[] = {
+	"rpcsh trust ls              # the known servers",
+	"rpcsh trust find lab.example:8443",
+	"rpcsh trust replace lab.example:8443 SHA256:8aQx...",
 	NULL,
 };
 
@@ -169,12 +182,20 @@ static const struct cmd cmds[] = {
 	    .min_operands = 1,
 	    .max_operands = UINT_MAX,
 	    .run = cmd_ctx },
+	{ .name = "trust",
+	    .operands = "ls|find|add|replace|rm|lock|unlock [HOST:PORT [FP]]",
+	    .about = "known servers: whose key belongs to which address",
+	    .examples = trust_examples,
+	    .complete = COMPLETE_WORDS,
+	    .min_operands = 1,
+	    .max_operands = UINT_MAX,
+	    .run = cmd_trust },
 	{ 0 },
 };
 
 static const char *const usage[] = {
-	"[OPTION...] [call] METHOD [ITEM...] | exec|put|get|ls|desc|ping|ctx "
-	"...",
+	"[OPTION...] [call] METHOD [ITEM...] | exec|put|get|ls|desc|ping|ctx|"
+	"trust ...",
 	NULL,
 };
 static const char *const examples[] = {

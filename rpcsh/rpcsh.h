@@ -17,6 +17,7 @@ int cmd_ls(struct args *a, void *ctx);
 int cmd_desc(struct args *a, void *ctx);
 int cmd_ping(struct args *a, void *ctx);
 int cmd_ctx(struct args *a, void *ctx);
+int cmd_trust(struct args *a, void *ctx);
 int cmd_put(struct args *a, void *ctx);
 int cmd_get(struct args *a, void *ctx);
 

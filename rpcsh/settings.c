@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "cli/conf.h"
+#include "trust.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@ static const struct {
 	[SET_KEY] = { "key", "client", "NAME", "NAME.crt and NAME.key there",
 	    "RPCKIT_KEY" },
 	[SET_KNOWN] = { "known", "", "FILE", "known server keys", NULL },
+	[SET_TRUST] = { "trust", "file", TRUST_WORDS, "whom to believe", NULL },
 	[SET_TLS_MODE] = { "tls-mode", "mutual",
 	    "mutual|server-only|skip-verify", "who proves what", NULL },
 	[SET_CONGESTION] = { "congestion", "cubic", "cubic|bbr",
@@ -105,7 +107,8 @@ settings_check(enum setting_id id, const char *value, struct rk_error *err)
 	uint64_t ms;
 	enum rk_err r = check_text(value);
 
-	if (r == RK_OK && (id == SET_TLS_MODE || id == SET_CONGESTION))
+	if (r == RK_OK &&
+	    (id == SET_TRUST || id == SET_TLS_MODE || id == SET_CONGESTION))
 		r = check_word(rows[id].value, value);
 	if (r == RK_OK && (id == SET_TIMEOUT || id == SET_CONNECT_TIMEOUT))
 		r = str_parse_duration(value, &ms);

@@ -211,21 +211,38 @@ on_closed(struct rk_client *c, const struct rk_error *why, void *arg)
 	t->ended = *why;
 }
 
+/* Without TLS there is no key that could be believed. */
+static enum rk_err
+make_trust(struct target *t, struct rk_error *err)
+{
+	const char *known = t->settings.v[SET_KNOWN].value;
+	struct trusting *how = &t->trusting;
+
+	if (t->ident == NULL && how->how != TRUST_FILE)
+		return err_set(err, RK_EINVAL,
+		    "--trust %s does not go with %s: nobody proves a key there",
+		    t->settings.v[SET_TRUST].value,
+		    target_is_tls(t) ? "--skip-verify" : t->url);
+	if (t->ident == NULL)
+		return RK_OK;
+	if (how->how == TRUST_FILE)
+		return rk_trust_new(known[0] == '\0' ? NULL : known,
+		    RK_TRUST_FILE, &t->trust, err);
+	how->path = known;
+	how->server = t->url;
+	return trust_new(how, &t->trust, err);
+}
+
 static enum rk_err
 make_client(struct target *t, const struct args *a, struct rk_error *err)
 {
 	struct rk_client_conf conf = { .size = sizeof(conf) };
-	const char *known = t->settings.v[SET_KNOWN].value;
 	enum rk_err r;
 
 	if ((r = load_ident(t, a, err)) != RK_OK)
 		return r;
-	if (t->ident != NULL) {
-		r = rk_trust_new(known[0] == '\0' ? NULL : known, RK_TRUST_FILE,
-		    &t->trust, err);
-		if (r != RK_OK)
-			return r;
-	}
+	if ((r = make_trust(t, err)) != RK_OK)
+		return r;
 	conf.url = t->url;
 	conf.ident = t->ident;
 	conf.trust = t->trust;
@@ -243,7 +260,21 @@ make_client(struct target *t, const struct args *a, struct rk_error *err)
 }
 
 static enum rk_err
-prepare(struct target *t, const struct args *a, struct rk_error *err)
+use_server(struct target *t, const char *server, struct rk_error *err)
+{
+	struct setting *s = &t->settings.v[SET_SERVER];
+	enum rk_err r = settings_check(SET_SERVER, server, err);
+
+	if (r != RK_OK)
+		return r;
+	(void)str_copy(s->value, sizeof(s->value), server);
+	(void)str_copy(s->source, sizeof(s->source), "operand");
+	return RK_OK;
+}
+
+static enum rk_err
+prepare(struct target *t, const struct args *a, const char *server,
+    struct rk_error *err)
 {
 	enum rk_err r;
 
@@ -253,6 +284,11 @@ prepare(struct target *t, const struct args *a, struct rk_error *err)
 		err->step = "settings";
 		return r;
 	}
+	if (server != NULL && (r = use_server(t, server, err)) != RK_OK)
+		return r;
+	if (t->trusting.want == NULL)
+		t->trusting.how = trust_parse(t->settings.v[SET_TRUST].value);
+	t->no_input = args_flag(a, "no-input");
 	if ((r = make_url(t, a, err)) != RK_OK)
 		return r;
 	t->timeout = duration(t, SET_TIMEOUT);
@@ -319,16 +355,15 @@ open_failed(
 	return out_error(o, err, text);
 }
 
-bool
-target_open(
-    struct target *t, const struct args *a, const struct out *o, int *status)
+static bool
+open_at(struct target *t, const struct args *a, const struct out *o,
+    const char *server, int *status)
 {
 	struct rk_error err = { 0 };
 
-	*t = (struct target){ 0 };
 	t->log = *o;
 	rk_log_set(on_log, o->verbose ? RK_LOG_INFO : RK_LOG_WARN, &t->log);
-	if (prepare(t, a, &err) != RK_OK) {
+	if (prepare(t, a, server, &err) != RK_OK) {
 		*status = open_failed(t, o, &err);
 		target_close(t);
 		return false;
@@ -339,6 +374,40 @@ target_open(
 }
 
 bool
+target_open(
+    struct target *t, const struct args *a, const struct out *o, int *status)
+{
+	*t = (struct target){ 0 };
+	return open_at(t, a, o, NULL, status);
+}
+
+bool
+target_open_for(struct target *t, const struct args *a, const struct out *o,
+    const char *server, enum trust_how how, const char *fp, int *status)
+{
+	*t = (struct target){ .trusting = { .how = how, .want = fp } };
+	return open_at(t, a, o, server, status);
+}
+
+/* A connection to a server that is believed.  Asking takes as long as it takes,
+ * so that nobody is kept waiting: the connection has ended meanwhile, and the
+ * next one must show the same key. */
+static enum rk_err
+connect_asking(struct target *t, struct rk_error *err)
+{
+	enum rk_err r = rk_client_connect(t->client, err);
+
+	if (r == RK_OK || !t->trusting.asks)
+		return r;
+	if ((r = trust_ask(&t->trusting, t->no_input, err)) != RK_OK)
+		return r;
+	err_clear(&t->ended);
+	r = rk_client_connect(t->client, err);
+	t->trusting.added = r == RK_OK;
+	return r;
+}
+
+bool
 target_connect(struct target *t, const struct out *o, int *status)
 {
 	const struct rk_peer *peer;
@@ -346,14 +415,15 @@ target_connect(struct target *t, const struct out *o, int *status)
 	struct rk_error err;
 
 	err_clear(&t->ended);
-	if (rk_client_connect(t->client, &err) != RK_OK) {
+	if (connect_asking(t, &err) != RK_OK) {
 		*status = target_failed(t, o, &err, NULL);
 		return false;
 	}
 	t->connected_us = target_now_us();
 	rk_client_timing(t->client, &timing);
 	peer = rk_client_peer(t->client);
-	if (timing.trust_added && peer != NULL) {
+	if ((timing.trust_added || t->trusting.added) &&
+	    t->trusting.want == NULL && peer != NULL) {
 		char known[256];
 
 		out_note(o, "%s: new server key %s recorded in %s",

@@ -3,6 +3,7 @@
 #define RPCSH_TARGET_H
 
 #include "settings.h"
+#include "trust.h"
 
 #include <rpckit/client.h>
 
@@ -17,6 +18,8 @@ struct target {
 	struct rk_error ended; /* why the connection has, once it has */
 	struct out log;        /* where the library's log goes */
 	struct rk_ident *ident;
+	struct trusting trusting;
+	bool no_input;
 	struct rk_trust *trust;
 	struct rk_client *client;
 };
@@ -25,7 +28,13 @@ struct target {
  * wrong is said on o; *status is the exit status then. */
 bool target_open(
     struct target *t, const struct args *a, const struct out *o, int *status);
-/* Connect; says what is worth knowing (new key recorded). */
+/* The same for that server instead, and to record the key with that fingerprint
+ * for it: TRUST_ADD, TRUST_REPLACE. */
+bool target_open_for(struct target *t, const struct args *a,
+    const struct out *o, const char *server, enum trust_how how, const char *fp,
+    int *status);
+/* Connect; asks about a new key if --trust says so; says what is worth knowing
+ * (new key recorded). */
 bool target_connect(struct target *t, const struct out *o, int *status);
 void target_close(struct target *t);
 

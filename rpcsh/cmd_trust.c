@@ -1,0 +1,266 @@
+/* rpcsh trust: the list of known servers, shown and changed. */
+#include "base/error.h"
+#include "base/str.h"
+#include "rpcsh.h"
+#include "target.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+#define PATH_TEXT 256
+
+struct job {
+	struct args *args;
+	const struct out *out;
+	const char *path; /* of the list */
+	const char *const *words;
+	size_t n;
+	const char *retry; /* advice when it fails */
+	size_t rows;
+	bool said; /* the failure is on stderr; status is the exit's */
+	int status;
+};
+
+/* ---- ls, find ---- */
+
+static const struct field fields[] = {
+	{ "fingerprint", "FINGERPRINT", FIELD_SHOWN },
+	{ "at", "AT", FIELD_SHOWN },
+	{ "host", "HOST", FIELD_SHOWN },
+	{ "since", "SINCE", FIELD_SHOWN },
+	{ "email", "NAME", FIELD_SHOWN },
+};
+
+struct listing {
+	struct table *table;
+	size_t rows;
+};
+
+static const char *
+text_or_none(const char *s)
+{
+	return s[0] != '\0' ? s : NULL;
+}
+
+static enum rk_err
+put_row(const struct rk_known_server *s, void *arg)
+{
+	struct listing *l = arg;
+
+	l->rows++;
+	return table_row(l->table, (const union cell[]){ { .text = s->fp },
+	                               { .text = text_or_none(s->at) },
+	                               { .text = text_or_none(s->host) },
+	                               { .text = text_or_none(s->since) },
+	                               { .text = text_or_none(s->email) } });
+}
+
+/* A fingerprint may stand as several words, and an address as a URL. */
+static enum rk_err
+take_what(const char *word, char out[RK_SERVER_LEN], struct rk_error *err)
+{
+	if (trust_is_fp(word) || strncmp(word, "SHA256:", 7) == 0)
+		return str_copy(out, RK_SERVER_LEN, word) < RK_SERVER_LEN
+		           ? RK_OK
+		           : err_set(err, RK_EINVAL, "fingerprint: too long");
+	return rk_servers_address(word, out, err);
+}
+
+static enum rk_err
+show(struct job *j, struct rk_error *err)
+{
+	struct listing l = { .rows = 0 };
+	char what[RK_SERVER_LEN], shown[PATH_TEXT];
+	enum rk_err r;
+
+	if (j->n > 0 && (r = take_what(j->words[0], what, err)) != RK_OK)
+		return r;
+	if ((r = table_new(j->out, fields, sizeof(fields) / sizeof(fields[0]),
+	         &l.table)) != RK_OK)
+		return r;
+	r = rk_servers_each(j->path, j->n > 0 ? what : NULL, put_row, &l, err);
+	if (r == RK_OK && j->n > 0 && l.rows == 0)
+		r = err_set(err, RK_ENOENT, "%s: not in %s", what,
+		    str_escape(shown, sizeof(shown), j->path));
+	table_end(l.table);
+	return r;
+}
+
+/* ---- add, replace ---- */
+
+static enum rk_err
+join_fp(const struct job *j, char *dst, size_t dst_len, struct rk_error *err)
+{
+	size_t len = 0;
+
+	for (size_t i = 1; i < j->n && len < dst_len; i++)
+		len += str_copy(dst + len, dst_len - len, j->words[i]);
+	if (len < dst_len && trust_is_fp(dst))
+		return RK_OK;
+	return err_set(err, RK_EINVAL,
+	    "trust: a whole fingerprint is SHA256: and 43 characters");
+}
+
+/*
+ * A list holds keys, and a fingerprint is none: the server shows its key, and
+ * proves it, and nothing is sent.
+ */
+static enum rk_err
+meet(struct job *j, enum trust_how how, struct rk_error *err)
+{
+	char want[RK_FP_LEN], shown[PATH_TEXT];
+	struct target t;
+	enum rk_err r;
+
+	if ((r = join_fp(j, want, sizeof(want), err)) != RK_OK)
+		return r;
+	j->said = true;
+	if (!target_open_for(
+	        &t, j->args, j->out, j->words[0], how, want, &j->status))
+		return RK_EINVAL;
+	if (!target_connect(&t, j->out, &j->status)) {
+		target_close(&t);
+		return RK_EUNKNOWNKEY;
+	}
+	out_note(j->out, "%s: key %s recorded in %s", t.trusting.address,
+	    t.trusting.met.cert.fp, str_escape(shown, sizeof(shown), j->path));
+	target_close(&t);
+	j->said = false;
+	return RK_OK;
+}
+
+static enum rk_err
+add(struct job *j, struct rk_error *err)
+{
+	return meet(j, TRUST_ADD, err);
+}
+
+static enum rk_err
+replace(struct job *j, struct rk_error *err)
+{
+	return meet(j, TRUST_REPLACE, err);
+}
+
+/* ---- rm, lock, unlock ---- */
+
+static enum rk_err
+drop(struct job *j, struct rk_error *err)
+{
+	char what[RK_SERVER_LEN], shown[PATH_TEXT];
+	size_t n;
+	enum rk_err r;
+
+	j->retry = "rpcsh trust ls";
+	if ((r = take_what(j->words[0], what, err)) != RK_OK)
+		return r;
+	if ((r = rk_servers_remove(j->path, what, &n, err)) != RK_OK)
+		return r;
+	str_escape(shown, sizeof(shown), j->path);
+	out_note(j->out, "%s: %zu %s changed; what was there is in %s.old",
+	    shown, n, n == 1 ? "line" : "lines", shown);
+	return RK_OK;
+}
+
+static enum rk_err
+lock(struct job *j, struct rk_error *err)
+{
+	return rk_servers_lock(j->path, true, err);
+}
+
+static enum rk_err
+unlock(struct job *j, struct rk_error *err)
+{
+	return rk_servers_lock(j->path, false, err);
+}
+
+/* ---- which ---- */
+
+static const struct verb {
+	const char *name;
+	size_t min; /* words behind it */
+	size_t max;
+	const char *form;
+	enum rk_err (*run)(struct job *j, struct rk_error *err);
+	bool prints;
+} verbs[] = {
+	{ "ls", 0, 0, "ls", show, true },
+	{ "find", 1, 1, "find HOST[:PORT] or a fingerprint", show, true },
+	{ "add", 2, 16, "add HOST:PORT FINGERPRINT", add, false },
+	{ "replace", 2, 16, "replace HOST:PORT FINGERPRINT", replace, false },
+	{ "rm", 1, 1, "rm HOST[:PORT] or a fingerprint", drop, false },
+	{ "lock", 0, 0, "lock", lock, false },
+	{ "unlock", 0, 0, "unlock", unlock, false },
+};
+
+static const struct verb *
+find_verb(const char *name)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	}
+	return NULL;
+}
+
+static enum rk_err
+check_use(const struct verb *v, const struct job *j, const char *word,
+    struct rk_error *err)
+{
+	char shown[128];
+
+	if (v == NULL)
+		return err_set(err, RK_EINVAL,
+		    "trust: \"%s\" is none of ls, find, add, replace, rm, "
+		    "lock, unlock",
+		    str_escape(shown, sizeof(shown), word));
+	if (j->n < v->min || j->n > v->max)
+		return err_set(err, RK_EINVAL,
+		    "trust %s: the form is: trust %s", word, v->form);
+	return RK_OK;
+}
+
+static int
+fail(const struct job *j, enum rk_err r, struct rk_error *err)
+{
+	const char *retry = j->retry;
+
+	if (err->code == RK_OK)
+		(void)err_set(err, r, "trust: %s", rk_err_text(r));
+	if (r == RK_EUNKNOWNKEY)
+		retry = "rpcsh trust unlock, and lock again after it";
+	if (r == RK_EINVAL)
+		retry = "rpcsh trust -h";
+	return out_error(j->out, err, retry);
+}
+
+int
+cmd_trust(struct args *a, void *ctx)
+{
+	size_t n;
+	const char *const *w = args_operands(a, &n);
+	const struct verb *v = find_verb(w[0]);
+	struct rk_error err = { 0 };
+	struct job j = { .args = a, .words = w + 1, .n = n - 1 };
+	struct settings s;
+	struct out o;
+	enum rk_err r;
+
+	(void)ctx;
+	out_init(&o, a);
+	j.out = &o;
+	if (check_use(v, &j, w[0], &err) != RK_OK)
+		return out_error(&o, &err, "rpcsh trust -h");
+	if (settings_load(a, &s, &err) != RK_OK)
+		return out_error(&o, &err, "rpcsh ctx ls");
+	j.path = s.v[SET_KNOWN].value;
+	if (j.path[0] == '\0')
+		return out_fail(&o, RK_ENOENT,
+		    "known servers: no file is known", "--known FILE");
+	r = v->run(&j, &err);
+	if (r != RK_OK)
+		return j.said ? j.status : fail(&j, r, &err);
+	if (!v->prints && o.form == OUT_JSON)
+		out_text(&o, "{\"schema\":1,\"ok\":true,\"verb\":\"%s\"}\n",
+		    v->name);
+	return 0;
+}

@@ -1,0 +1,289 @@
+/* Whom rpcsh believes: --trust, the question on the terminal, changed keys. */
+#include "trust.h"
+
+#include "base/error.h"
+#include "base/str.h"
+#include "cli/tty.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <strings.h>
+#include <unistd.h>
+
+#define FP_BODY 43 /* characters behind SHA256: */
+#define ANSWER_MAX 256
+#define ANSWERS 3 /* then it is no */
+#define LIST_TEXT 200
+
+enum trust_how
+trust_parse(const char *word)
+{
+	static const char *const words[] = { "ask", "accept-new", "strict" };
+
+	for (unsigned i = 0; i < 3; i++) {
+		if (strcmp(words[i], word) == 0)
+			return (enum trust_how)i;
+	}
+	return TRUST_FILE;
+}
+
+bool
+trust_is_fp(const char *text)
+{
+	size_t n = 0;
+
+	while (*text == ' ')
+		text++;
+	if (strncasecmp(text, "SHA256:", 7) == 0)
+		text += 7;
+	for (; *text != '\0'; text++) {
+		if (isalnum((unsigned char)*text) || *text == '+' ||
+		    *text == '/')
+			n++;
+		else if (*text != ' ' && *text != '\t')
+			return false;
+	}
+	return n == FP_BODY;
+}
+
+/* ---- the decision ---- */
+
+/* A key for this address that is not known. */
+static enum rk_err
+judge_new(struct trusting *t, struct rk_error *err)
+{
+	const char *fp = t->met.cert.fp;
+	char list[LIST_TEXT];
+	enum rk_err r;
+
+	(void)str_escape(list, sizeof(list), t->path);
+	if (t->view.list == RK_TRUST_LOCKED)
+		return err_set(err, RK_EUNKNOWNKEY,
+		    "key %s is not in %s, which is locked", fp, list);
+	if (t->how == TRUST_STRICT)
+		return err_set(err, RK_EUNKNOWNKEY,
+		    "key %s is not in %s for this address", fp, list);
+	if (t->how == TRUST_ASK) {
+		t->asks = true;
+		return err_set(err, RK_EUNKNOWNKEY, "key %s is not known", fp);
+	}
+	r = rk_servers_put(t->path, t->server, &t->met, RK_SERVERS_LEARN, err);
+	t->added = r == RK_OK;
+	return r;
+}
+
+/* The key that was asked for, and no other. */
+static enum rk_err
+judge_wanted(struct trusting *t, struct rk_error *err)
+{
+	enum rk_err r;
+
+	if (!rk_fp_match(t->met.cert.fp, t->want, false))
+		return err_set(err, RK_EUNKNOWNKEY,
+		    "the server has another key: %s", t->met.cert.fp);
+	r = rk_servers_put(t->path, t->server, &t->met,
+	    t->how == TRUST_REPLACE ? RK_SERVERS_REPLACE : RK_SERVERS_ADD, err);
+	t->added = r == RK_OK;
+	return r;
+}
+
+static enum rk_err
+judge(const struct rk_peer *peer, void *arg, struct rk_error *err)
+{
+	struct trusting *t = arg;
+	enum rk_err r;
+
+	t->met = *peer;
+	t->asks = t->changed = t->added = false;
+	if (t->how == TRUST_ADD || t->how == TRUST_REPLACE)
+		return judge_wanted(t, err);
+	r = rk_servers_look(t->path, t->server, peer, &t->view, err);
+	if (r != RK_OK)
+		return r;
+	switch (t->view.is) {
+	case RK_SERVER_KNOWN:
+		return RK_OK;
+	case RK_SERVER_NEW:
+		return judge_new(t, err);
+	case RK_SERVER_CHANGED:
+		break;
+	}
+	t->changed = true;
+	return err_set(err, RK_EUNKNOWNKEY, "key changed: now %s, known %s",
+	    peer->cert.fp, t->view.line.fp);
+}
+
+enum rk_err
+trust_new(struct trusting *t, struct rk_trust **out, struct rk_error *err)
+{
+	enum rk_err r;
+
+	*out = NULL;
+	if ((r = rk_servers_address(t->server, t->address, err)) != RK_OK)
+		return r;
+	if (t->path[0] == '\0')
+		return err_set(err, RK_ENOENT,
+		    "known servers: no file is known, --known FILE names one");
+	r = rk_trust_new_own(judge, t, out);
+	return r == RK_OK ? RK_OK : err_set(err, r, "out of memory");
+}
+
+/* ---- the question ---- */
+
+static const char *
+name_of(const struct rk_peer *p)
+{
+	if (p->cert.email[0] != '\0')
+		return p->cert.email;
+	return p->cert.cn[0] != '\0' ? p->cert.cn : "-";
+}
+
+static enum rk_err
+introduce(int fd, const struct trusting *t, struct rk_error *err)
+{
+	char fp[RK_FP_GROUPED_LEN];
+	struct buf b;
+	enum rk_err r;
+
+	rk_fp_group(t->met.cert.fp, fp);
+	buf_init(&b, 4096);
+	r = buf_printf(&b, "New server %s   name %s   CA ok\n  %s\n",
+	    t->address, name_of(&t->met), fp);
+	if (r == RK_OK && t->view.line.fp[0] != '\0')
+		r = buf_printf(
+		    &b, "  This key is known at %s.\n", t->view.line.at);
+	if (r == RK_OK && (r = buf_put(&b, "", 1)) == RK_OK)
+		r = tty_say(fd, (const char *)buf_peek(&b), err);
+	else
+		r = err_set(err, r, "%s", rk_err_text(r));
+	buf_fini(&b);
+	return r;
+}
+
+/* RK_EAGAIN: that is no answer. */
+static enum rk_err
+understand(const struct trusting *t, const char *answer, struct rk_error *err)
+{
+	if (strcasecmp(answer, "yes") == 0 ||
+	    rk_fp_match(t->met.cert.fp, answer, false))
+		return RK_OK;
+	if (answer[0] == '\0' || strcasecmp(answer, "no") == 0 ||
+	    strcasecmp(answer, "n") == 0)
+		return err_set(err, RK_EUNKNOWNKEY,
+		    "not trusted, as you said; nothing was sent");
+	if (trust_is_fp(answer))
+		return err_set(err, RK_EUNKNOWNKEY,
+		    "the fingerprint is not that of the server, which is "
+		    "%s; nothing was sent",
+		    t->met.cert.fp);
+	return RK_EAGAIN;
+}
+
+static void
+trim(char *s)
+{
+	size_t start = strspn(s, " \t\r"), len = strlen(s + start);
+
+	memmove(s, s + start, len + 1);
+	while (len > 0 && strchr(" \t\r", s[len - 1]) != NULL)
+		s[--len] = '\0';
+}
+
+static enum rk_err
+hear(int fd, const struct trusting *t, struct rk_error *err)
+{
+	const char *prompt = "Trust it? [no / yes / paste the fingerprint] ";
+	char answer[ANSWER_MAX + 1];
+	size_t len;
+	enum rk_err r;
+
+	for (unsigned i = 0; i < ANSWERS; i++) {
+		r = tty_ask(fd, prompt, true, answer, ANSWER_MAX, &len, err);
+		if (r != RK_OK)
+			return r;
+		answer[len] = '\0';
+		trim(answer);
+		if ((r = understand(t, answer, err)) != RK_EAGAIN)
+			return r;
+		prompt = "Answer no, yes, or the whole fingerprint: ";
+	}
+	return err_set(err, RK_EUNKNOWNKEY,
+	    "not trusted: no answer that could be understood; nothing was "
+	    "sent");
+}
+
+enum rk_err
+trust_ask(struct trusting *t, bool no_input, struct rk_error *err)
+{
+	int fd = -1;
+	enum rk_err r;
+
+	if (no_input)
+		return err_set(err, RK_ENOPASS,
+		    "new server key %s, and --no-input forbids to ask",
+		    t->met.cert.fp);
+	if (tty_open(&fd, err) != RK_OK)
+		return err_set(err, RK_ENOPASS,
+		    "new server key %s, and no terminal to ask on",
+		    t->met.cert.fp);
+	r = introduce(fd, t, err);
+	if (r == RK_OK)
+		r = hear(fd, t, err);
+	(void)close(fd); /* what was said is said */
+	if (r == RK_OK)
+		r = rk_servers_put(
+		    t->path, t->server, &t->met, RK_SERVERS_LEARN, err);
+	t->asks = false;
+	t->added = r == RK_OK;
+	return r;
+}
+
+/* ---- changed ---- */
+
+static void
+tell_person(const struct trusting *t, const char *advice)
+{
+	const struct rk_known_server *k = &t->view.line;
+	char old[RK_FP_GROUPED_LEN], now[RK_FP_GROUPED_LEN], made[32];
+
+	rk_fp_group(k->fp, old);
+	rk_fp_group(t->met.cert.fp, now);
+	str_time(made, t->met.cert.not_before);
+	/* As in out_fail(): what stderr cannot take is lost. */
+	(void)fflush(stdout);
+	(void)fprintf(stderr, "KEY CHANGED  %s   nothing was sent (exit %d)\n",
+	    t->address, rk_err_exit(RK_EUNKNOWNKEY));
+	(void)fprintf(stderr, "  known  %s\n", old);
+	(void)fprintf(stderr, "         ");
+	if (k->since[0] != '\0')
+		(void)fprintf(stderr, "since %s  ", k->since);
+	(void)fprintf(stderr, "at %s  name %s\n",
+	    k->at[0] != '\0' ? k->at : k->host,
+	    k->email[0] != '\0' ? k->email : "-");
+	(void)fprintf(stderr, "  now    %s\n", now);
+	(void)fprintf(stderr, "         CA ok, certificate of %s  name %s\n",
+	    made, name_of(&t->met));
+	(void)fprintf(
+	    stderr, "If the owner confirms it by another way:  %s\n", advice);
+}
+
+int
+trust_tell_changed(
+    const struct trusting *t, const struct out *o, const char *known)
+{
+	char advice[RK_SERVER_LEN + 2 * LIST_TEXT], list[LIST_TEXT];
+	struct rk_error err;
+
+	(void)snprintf(advice, sizeof(advice),
+	    "rpcsh %s%s%strust replace %s %s", known != NULL ? "--known " : "",
+	    known != NULL ? str_escape(list, sizeof(list), known) : "",
+	    known != NULL ? " " : "", t->address, t->met.cert.fp);
+	if (o->form != OUT_JSON) {
+		tell_person(t, advice);
+		return rk_err_exit(RK_EUNKNOWNKEY);
+	}
+	(void)err_set(&err, RK_EUNKNOWNKEY,
+	    "%s: key changed: now %s, known %s; nothing was sent", t->address,
+	    t->met.cert.fp, t->view.line.fp);
+	return out_error(o, &err, advice);
+}

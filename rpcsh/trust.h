@@ -1,0 +1,54 @@
+/* Whom rpcsh believes: --trust, the question on the terminal, changed keys. */
+#ifndef RPCSH_TRUST_H
+#define RPCSH_TRUST_H
+
+#include "cli/out.h"
+
+#include <rpckit/servers.h>
+
+enum trust_how {
+	TRUST_ASK,
+	TRUST_ACCEPT_NEW,
+	TRUST_STRICT,
+	TRUST_FILE, /* the rule of the file alone, as rpc25519 has it */
+	/* `rpcsh trust add` and `replace`: the key with that fingerprint. */
+	TRUST_ADD,
+	TRUST_REPLACE
+};
+
+/* The words of the setting, in the order above. */
+#define TRUST_WORDS "ask|accept-new|strict|file"
+
+struct trusting {
+	enum trust_how how;
+	const char *path;   /* the list; borrowed */
+	const char *server; /* as it was given; borrowed */
+	const char *want;   /* TRUST_ADD, TRUST_REPLACE: a fingerprint */
+	/* Of the last decision: */
+	char address[RK_SERVER_LEN];
+	struct rk_peer met;
+	struct rk_server_view view;
+	bool asks;    /* a person has to say */
+	bool changed; /* it is another key than the known one */
+	bool added;   /* its key was recorded */
+};
+
+enum trust_how trust_parse(const char *word);
+/* A decider by all of this; not for TRUST_FILE.  RK_ENOMEM. */
+RK_MUST enum rk_err trust_new(
+    struct trusting *t, struct rk_trust **out, struct rk_error *err);
+/*
+ * After `asks`: ask on the terminal, and record the key if the answer is yes.
+ * RK_OK: connect again.  RK_EUNKNOWNKEY: no; RK_ENOPASS: nobody to ask (or
+ * no_input); RK_ECANCELED; errors of rk_servers_put().
+ */
+RK_MUST enum rk_err trust_ask(
+    struct trusting *t, bool no_input, struct rk_error *err);
+/* After `changed`: what is known, what came, what to do; the exit status.
+ * known (may be NULL) is the list's path if the command has to name it. */
+int trust_tell_changed(
+    const struct trusting *t, const struct out *o, const char *known);
+/* Is this a whole fingerprint? */
+bool trust_is_fp(const char *text);
+
+#endif
