@@ -1,0 +1,326 @@
+#!/bin/sh
+# rpcsh and the keys of servers: asked about, learned, changed, listed.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+# Functions are called by name.
+# shellcheck disable=SC2317
+set -u
+# shellcheck source=tests/lib/rpcd.sh
+. "${SRC_DIR:?}/tests/lib/rpcd.sh"
+
+term() {
+	TMUX_TMPDIR=$tmp tmux -L t -f /dev/null "$@"
+}
+
+terminal() {
+	term new-session -d -x 80 -y 24 -s t "env -i HOME=$tmp PS1='\$ ' \
+	    TERM=screen-256color LC_ALL=C.UTF-8 PATH=$PATH ENV= \
+	    RPCKIT_SERVER=$(url tls) RPCKIT_CERTS=certs RPCKIT_KEY=alice \
+	    sh"
+	until_ok on_screen '^\$ *$'
+}
+
+on_screen() {
+	term capture-pane -p -t t | grep -q -e "$1"
+}
+
+keys() {
+	term send-keys -t t "$@"
+}
+
+asks() {
+	term capture-pane -p -t t | tr '\n' '~' |
+		grep -q "~*BEGIN-$mark *~.*~Trust it? \[no / yes / paste the"
+}
+
+# begin WORDS: rpcsh, about to ask, and not as it did before.
+begin() {
+	mark=$((mark + 1))
+	set -- "$rpcsh --known list --trust ask $1"
+	keys "clear; echo BEGIN-$mark; $1; echo END-$mark-\$?" Enter
+	until_ok asks
+}
+
+ends() { # STATUS TEXT
+	until_ok on_screen "^END-$mark-$1"
+	result $? "$2"
+	term capture-pane -p -t t >plain
+}
+
+# What the server never got.
+uncalled() {
+	[ ! -e called ]
+	result $? "$1"
+}
+
+alice() {
+	"$rpcsh" -s "$server" --certs certs -k alice --known list "$@"
+}
+
+# A new session has no terminal.
+alone() {
+	setsid -w "$rpcsh" -s "$server" --certs certs -k alice --known list "$@"
+}
+
+bounded() {
+	case $1 in
+	alice | alone) "$@" ;;
+	*) timeout 60 "$@" ;;
+	esac
+}
+
+key_of() {
+	"$selfy" -fp "certs/$1.crt"
+}
+
+grouped() {
+	key_of "$1" | sed 's/SHA256://; s/..../& /g; s/ $//; s/^/SHA256:/'
+}
+
+begins() {
+	check "rpcd starts as $1" start 1 -f rpcd.conf --certs certs -k "$1" \
+		--trust off --listen "tls:127.0.0.1:${port:-0}"
+	server=$(url tls)
+	port=${server##*:}
+}
+
+answers() {
+	check 'a terminal' terminal
+	begin 'call touch'
+	result $? 'a new server is asked about'
+	term capture-pane -p -t t >plain
+	cat >want <<-END
+		New server 127.0.0.1:$port   name node@example.org   CA ok
+		  $(grouped node)
+		Trust it? [no / yes / paste the fingerprint]
+	END
+	sed 's/ *$//' plain | grep -A 2 '^New server' | cmp -s - want
+	result $? 'with its address, name and fingerprint'
+	keys no Enter
+	ends 6 'no'
+	grep -q 'not trusted, as you said' plain
+	result $? 'is said'
+	begin 'call touch' && keys Enter
+	ends 6 'an empty answer is no'
+	begin 'call touch' && keys y Enter
+	until_ok on_screen '^Answer no, yes, or the whole fingerprint:'
+	result $? 'y is no answer'
+	keys maybe Enter && keys perhaps Enter
+	ends 6 'and three such are no'
+	begin 'call touch' && keys "$(key_of mallory)" Enter
+	ends 6 'the fingerprint of another'
+	grep -q 'is not that of the server' plain
+	result $? 'is said'
+	begin 'call touch' && keys C-d
+	ends 7 'the end of input'
+	begin 'call touch' && keys C-c
+	until_ok on_screen '^\$ *$'
+	result $? 'Ctrl-C ends it'
+	uncalled 'nothing has been called'
+	[ ! -e list ]
+	result $? 'and nothing recorded'
+	begin 'call touch <&-' && keys "$(grouped node)" Enter
+	ends 0 'the pasted fingerprint, in groups, standard input closed'
+	[ -e called ] && grep -q "at=127.0.0.1:$port since=" list
+	result $? 'is recorded, and the call made'
+	rm -f list called
+	begin 'call touch >/dev/full 2>&1' && keys yes Enter
+	ends 1 'yes, and the answer nowhere to go'
+	[ -e called ] && [ "$(stat -c %a list)" = 600 ]
+	result $? 'is recorded, too, in a file of mode 600'
+	rm -f list called
+	begin 'call touch' && mkdir list && keys yes Enter
+	ends '[1-9]' 'what cannot be recorded'
+	uncalled 'is not believed'
+	rmdir list
+	term kill-server
+}
+
+modes() {
+	want 7 'nobody to ask' alone --trust ask call touch
+	has err 'new server key SHA256:.* no terminal to ask on$' 'is said'
+	has err "^try: --trust accept-new, or rpcsh trust add 127.0.0.1:$port" \
+		'with what to do'
+	want 7 '--no-input' alice --trust ask --no-input call touch
+	want 6 'strict, without a list' alice --trust strict call touch
+	[ "$(wc -l <err)" = 2 ]
+	result $? 'in one line and one of advice'
+	want 1 'accept-new on a full disk' \
+		sh -c "ulimit -f 0; exec $rpcsh -s $server --certs certs \
+			-k alice --known list --trust accept-new call touch"
+	uncalled 'none of them has called'
+	rm -f list
+	want 2 'no key, no trust' "$rpcsh" -s "tcp://127.0.0.1:$port" \
+		--trust strict call touch
+	want 2 'nor with --skip-verify' alice --skip-verify --trust ask ls
+	want 0 'accept-new' alice --trust accept-new call touch
+	has err 'new server key SHA256:.* recorded' 'says that it learned'
+	want 0 'then strict' alice --trust strict call touch
+	[ ! -s err ]
+	result $? 'has nothing to say'
+	want 0 'nor has ask' alone --trust ask call touch
+	want 0 'a context' alice ctx add old "server=$server" known=list \
+		trust=strict
+	want 2 'with a word that is none' alice ctx add new trust=maybe
+	want 6 'an address is not another' "$rpcsh" -s "localhost:$port" \
+		--certs certs -k alice --known list --trust strict call touch
+	chmod a-w list
+	want 6 'a locked list takes none by accept-new' "$rpcsh" \
+		-s "localhost:$port" --certs certs -k alice --known list \
+		--trust accept-new call touch
+	want 6 'and asks nobody' setsid -w "$rpcsh" -s "localhost:$port" \
+		--certs certs -k alice --known list --trust ask call touch
+	has err 'which is locked' 'which is said'
+	chmod u+w list
+	rm -f called
+}
+
+changed() {
+	stop
+	begins other
+	for mode in strict accept-new ask; do
+		want 6 "another key, $mode" alone --trust $mode call touch
+	done
+	since=$(sed -n 's/.* since=//p' list)
+	made=$(date -u -d "$(openssl x509 -in certs/other.crt -noout \
+		-startdate | cut -d= -f2)" +%Y-%m-%dT%H:%M:%SZ)
+	cat >want <<-END
+		KEY CHANGED  127.0.0.1:$port   nothing was sent (exit 6)
+		  known  $(grouped node)
+		         since $since  at 127.0.0.1:$port  name node@example.org
+		  now    $(grouped other)
+		         CA ok, certificate of $made  name other@example.org
+		If the owner confirms it by another way:  rpcsh --known list trust replace 127.0.0.1:$port $(key_of other)
+	END
+	cmp -s err want
+	result $? 'is told with what is known and what to do'
+	want 6 '--json' alone --json --trust ask call touch
+	python3 -c 'import json, sys; e = json.load(sys.stdin)["error"]
+assert e["exit"] == 6 and "trust replace" in e["try"]' <err
+	result $? 'is one object'
+	uncalled 'nothing was called'
+	chmod a-w list
+	want 6 'a locked list' alice trust replace "$server" "$(key_of other)"
+	want 0 'unlock' alice trust unlock
+	want 6 'is replaced by no other key' alice trust replace "$server" \
+		"$(key_of node)"
+	want 2 'nor by half of one' alice trust replace "$server" SHA256:abc
+	cp list before
+	want 0 'replace' alice trust replace "$server" "$(key_of other)"
+	cmp -s list.old before
+	result $? 'keeps what was there'
+	want 0 'the new one' alice --trust strict call touch
+	stop
+	begins node
+	rm -f called
+	want 6 'the old one is the changed one now' \
+		alice --trust accept-new call touch
+	# shellcheck disable=SC2046
+	want 0 'both, beside each other' \
+		alice trust add "127.0.0.1:$port" $(grouped node)
+	want 0 'are believed' alice --trust strict call touch
+	sed -i 's/ at=.*//' list
+	want 0 'as are lines of other programs' alice --trust strict call touch
+	rm -f called
+}
+
+# A certificate of our CA with names that want to be more.
+hostile() {
+	stop
+	printf 'subjectAltName=email:%s\n' \
+		'a b\#c at=1.2.3.4:5@example.org' >ext
+	openssl req -new -newkey ed25519 -nodes -keyout certs/evil.key -utf8 \
+		-subj "/CN=evil$(printf '\342\200\256')$1" -out evil.csr \
+		2>/dev/null && openssl x509 -req -in evil.csr -days 9 \
+		-CA certs/ca.crt -CAkey my-keep-private-dir/ca.key \
+		-extfile ext -out certs/evil.crt 2>/dev/null
+	result $? 'a hostile certificate'
+	chmod 600 certs/evil.key
+	port=0
+	rm -f list
+	begins evil
+	want 0 'is learned' alice --trust accept-new call touch
+	[ "$(grep -c '[[:space:]]at=1.2.3.4' list)" = 0 ] && ! grep -q ' b#c' list
+	result $? 'as one line that says no more than it is'
+	want 0 'and listed' alice --trust accept-new trust find "$server"
+	! LC_ALL=C grep -q "$(printf '[\001-\010\013-\037\177-\377]')" out
+	result $? 'with nothing that a terminal would obey'
+}
+
+listing() {
+	printf '# a comment\n' >>list
+	want 0 'ls' alice trust ls
+	has out '^FINGERPRINT .*AT' 'has heads'
+	want 0 'find --plain' alice --plain trust find "$server"
+	has out "^SHA256:.*	127.0.0.1:$port	" 'has columns'
+	want 0 'find --json' alice --json trust find "$server"
+	has out '^{"schema":1,"fingerprint":"SHA256:' 'has objects'
+	want 0 'find by a fingerprint' alice trust find "$(key_of evil)"
+	want 8 'find nobody' alice trust find nobody.example:1
+	want 8 'rm nobody' alice trust rm nobody.example
+	want 1 'ls to a full disk' sh -c \
+		"exec $rpcsh --known list trust ls >/dev/full"
+	want 2 'no such verb' alice trust forget
+	want 2 'too few words' alice trust add "$server"
+	want 0 'lock' alice --json trust lock
+	[ "$(stat -c %a list)" = 400 ] && grep -q '"verb":"lock"' out
+	result $? 'takes the write bits'
+	want 6 'rm from a locked list' alice trust rm "$server"
+	want 0 'unlock' alice trust unlock
+	want 0 'rm' alice trust rm "$server"
+	! grep -q "at=127.0.0.1:$port" list && grep -q '^# a comment' list
+	result $? 'takes it off, and no comment'
+	want 0 'a list that is not there' "$rpcsh" --known none trust ls
+	want 8 'cannot be locked' "$rpcsh" --known none trust lock
+}
+
+# Ten at once, each at its own address.
+together() {
+	stop
+	set --
+	while [ $# -lt 20 ]; do
+		set -- "$@" --listen tls:127.0.0.1:0
+	done
+	check 'a server at ten addresses' start 10 --certs certs --trust off \
+		--echo "$@"
+	rm -f list*
+	pids=
+	addresses=$(sed -n 's/^listening tls //p' ready)
+	for address in $addresses; do
+		"$rpcsh" -s "$address" --certs certs -k alice --known list \
+			--trust accept-new call echo --raw x >/dev/null 2>&1 &
+		pids="$pids $!"
+	done
+	status=0
+	for pid in $pids; do
+		wait "$pid" || status=1
+	done
+	result $status 'ten learn at once'
+	for address in $addresses; do
+		grep -q -e "[=,]${address}[, ]" list || status=1
+	done
+	[ "$(grep -c '^127' list)" = 1 ] || status=1
+	result $status 'and nothing is lost'
+}
+
+main() {
+	mark=0
+	cat >rpcd.conf <<-END
+		[method touch]
+		exec  = /bin/sh -c 'touch $tmp/called; echo done'
+		reply = text
+	END
+	certificates
+	"$selfy" -k other -e other@example.org -nopass >/dev/null 2>&1
+	begins node
+	answers
+	modes
+	changed
+	hostile x
+	listing
+	together
+	stop
+	result $? 'rpcd stops with 0'
+	plan
+}
+
+main
