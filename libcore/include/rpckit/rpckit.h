@@ -18,6 +18,7 @@
 #include <rpckit/secret.h>
 #include <rpckit/server.h>
 #include <rpckit/servers.h>
+#include <rpckit/store.h>
 #include <rpckit/stream.h>
 #include <rpckit/trust.h>
 #include <rpckit/typed.h>
