@@ -170,9 +170,10 @@ known_line(struct rk_str line, struct known_line *out)
 	id.ptr += prefix;
 	id.len -= prefix;
 	colon = memchr(id.ptr, ':', id.len);
+	out->emails = (struct rk_str){ id.ptr, 0 };
 	if (colon != NULL) {
-		out->emails = (struct rk_str){ colon + 1,
-			id.len - (size_t)(colon - id.ptr) - 1 };
+		out->emails.ptr = colon + 1;
+		out->emails.len = id.len - (size_t)(colon + 1 - id.ptr);
 		id.len = (size_t)(colon - id.ptr);
 	}
 	return b58_key_decode(id.ptr, id.len, out->pub);
@@ -213,18 +214,20 @@ count_entries(const char *text, size_t len)
 	return n;
 }
 
-static enum rk_err
-parse_lines(const char *name, const char *text, size_t len, struct known *out,
-    struct rk_error *err)
+enum rk_err
+known_walk(const char *name, const char *text, size_t len, known_line_fn *fn,
+    void *arg, bool *ended, struct rk_error *err)
 {
 	struct known_line entry;
 	struct rk_str line;
-	size_t at = 0;
+	size_t at = 0, line_at;
 	unsigned number = 0;
 	enum rk_err r;
 
+	*ended = true;
 	while (at < len) {
-		line = known_next_line(text, len, &at, &out->ended);
+		line_at = at;
+		line = known_next_line(text, len, &at, ended);
 		number++;
 		r = known_line(line, &entry);
 		if (r == RK_ENOENT)
@@ -232,12 +235,23 @@ parse_lines(const char *name, const char *text, size_t len, struct known *out,
 		if (r != RK_OK)
 			return err_set(err, RK_EFORMAT, "%s:%u: %s", name,
 			    number,
-			    out->ended
+			    *ended
 			        ? "not a known key"
 			        : "not a known key: the line is cut off");
-		memcpy(out->keys[out->n++], entry.pub, sizeof(entry.pub));
-		keep_mails(out, entry.emails);
+		entry.at = line_at;
+		if ((r = fn(&entry, arg)) != RK_OK)
+			return r;
 	}
+	return RK_OK;
+}
+
+static enum rk_err
+take_entry(const struct known_line *line, void *arg)
+{
+	struct known *out = arg;
+
+	memcpy(out->keys[out->n++], line->pub, RK_KEY_PUBLIC_LEN);
+	keep_mails(out, line->emails);
 	return RK_OK;
 }
 
@@ -259,7 +273,8 @@ known_parse(const char *name, const char *text, size_t len, struct known *out,
 		known_fini(out);
 		return err_set(err, RK_ENOMEM, "%s: out of memory", name);
 	}
-	if ((r = parse_lines(name, text, len, out, err)) != RK_OK) {
+	r = known_walk(name, text, len, take_entry, out, &out->ended, err);
+	if (r != RK_OK) {
 		known_fini(out);
 		return r;
 	}

@@ -11,6 +11,7 @@
 #define KNOWN_KEYS_MAX 10000
 #define KNOWN_MAIL_LEN 16
 #define KNOWN_MAILS_MAX 8 /* of one line that are looked at */
+#define KNOWN_FILE_MAX ((size_t)16 * 1024 * 1024)
 
 /* What the file was when it was read. */
 struct known_stamp {
@@ -39,9 +40,27 @@ struct known {
  */
 RK_MUST enum rk_err known_read(
     const char *path, struct known *out, struct rk_error *err);
+/* The same, and the text itself (appended to an empty buffer that may hold
+ * KNOWN_FILE_MAX bytes). */
+RK_MUST enum rk_err known_read_text(const char *path, struct known *out,
+    struct buf *text, struct rk_error *err);
 /* The keys in a text; name (escaped) stands for the path in messages. */
 RK_MUST enum rk_err known_parse(const char *name, const char *text, size_t len,
     struct known *out, struct rk_error *err);
+/* What a line with a key says; views into it. */
+struct known_line {
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	struct rk_str host;   /* percent-coded */
+	struct rk_str emails; /* comma-joined, percent-coded */
+	struct rk_str rest;   /* what other programs put behind it */
+	size_t at;            /* known_walk(): where the line begins */
+};
+
+typedef enum rk_err known_line_fn(const struct known_line *line, void *arg);
+/* Every entry in turn, until fn fails; *ended as in struct known.  RK_EFORMAT
+ * with the line, and what fn returns. */
+RK_MUST enum rk_err known_walk(const char *name, const char *text, size_t len,
+    known_line_fn *fn, void *arg, bool *ended, struct rk_error *err);
 void known_fini(struct known *k);
 bool known_has(const struct known *k, const uint8_t pub[RK_KEY_PUBLIC_LEN]);
 /* Is one of these addresses (comma-joined) in a line?  Capitals do not matter.
@@ -56,13 +75,6 @@ struct known_entry {
 	const char *emails; /* comma-joined */
 };
 
-/* What a line with a key says; views into it. */
-struct known_line {
-	uint8_t pub[RK_KEY_PUBLIC_LEN];
-	struct rk_str host;
-	struct rk_str emails; /* comma-joined, percent-coded */
-	struct rk_str rest;   /* what other programs put behind it */
-};
 /* RK_ENOENT: an empty line or a comment; RK_EFORMAT: no known key. */
 RK_MUST enum rk_err known_line(struct rk_str line, struct known_line *out);
 /* The line at *at, which moves behind it and its newline, if it has one. */
@@ -75,14 +87,6 @@ struct rk_str known_next_field(struct rk_str *line);
 RK_MUST enum rk_err known_put_column(struct buf *b, const char *s);
 
 /*
- * Open the file and hold its exclusive lock; *st is what it was under it.
- * RK_ENOENT, and errors of known_read().  known_let_go() also takes -1.
- */
-RK_MUST enum rk_err known_hold(
-    const char *path, int *fd, struct stat *st, struct rk_error *err);
-void known_let_go(int fd);
-
-/*
  * Add an entry, under the exclusive lock: the file is read again, and its mode
  * decides.  RK_OK: it is there (*added: written now, and on the disk); *out is
  * the file as it now is.  RK_EUNKNOWNKEY: locked or full; errors of
@@ -90,5 +94,28 @@ void known_let_go(int fd);
  */
 RK_MUST enum rk_err known_add(const char *path, const struct known_entry *entry,
     struct known *out, bool *added, struct rk_error *err);
+
+/*
+ * Open, check and lock (LOCK_SH or LOCK_EX) the file for reading; close it with
+ * known_close(), which also takes -1.  RK_ENOENT, and errors of known_read().
+ */
+RK_MUST enum rk_err known_open(const char *path, int how, int *fd,
+    struct stat *st, struct rk_error *err);
+void known_close(int fd);
+
+/*
+ * Make every line of these keys a comment, in place: nothing else moves, and
+ * whoever appends meanwhile is not in the way.  *hidden (may be NULL) counts
+ * lines.  RK_ESTATE: the file is locked and has one; errors of known_read().
+ */
+RK_MUST enum rk_err known_hide(const char *path,
+    const uint8_t (*keys)[RK_KEY_PUBLIC_LEN], size_t n, size_t *hidden,
+    struct rk_error *err);
+/* Append a comment, "# " and text, unless the file has it or is locked.
+ * Errors of known_read(). */
+RK_MUST enum rk_err known_remark(
+    const char *path, const char *text, struct rk_error *err);
+/* The number of the line that is this comment, 0 when there is none. */
+unsigned known_find_remark(const struct buf *content, const char *text);
 
 #endif

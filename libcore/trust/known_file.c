@@ -14,7 +14,6 @@
 #include "trust/b58.h"
 #include "trust/known.h"
 
-#define FILE_MAX_BYTES ((size_t)16 * 1024 * 1024)
 #define NAME_TEXT 160 /* a path in a message */
 #define LOCK_WAIT_MS 5000
 #define NAP_NS 1000000L
@@ -91,8 +90,8 @@ lock_file(int fd, int how, const char *name, struct rk_error *err)
 	return RK_OK;
 }
 
-static void
-close_file(int fd)
+void
+known_close(int fd)
 {
 	if (fd < 0)
 		return;
@@ -133,7 +132,7 @@ open_once(const char *path, const char *name, int how, int *fd, struct stat *st,
 		r = RK_OK;
 out:
 	if (r != RK_OK) {
-		close_file(*fd);
+		known_close(*fd);
 		*fd = -1;
 	}
 	return r;
@@ -170,29 +169,43 @@ take_stamp(struct known *k, const struct stat *st)
 /* Read and parse the locked file. */
 static enum rk_err
 read_locked(int fd, const struct stat *st, const char *name, struct known *out,
-    struct rk_error *err)
+    struct buf *text, struct rk_error *err)
 {
-	struct buf text;
 	enum rk_err r;
 
-	buf_init(&text, FILE_MAX_BYTES);
-	r = fs_read_fd(fd, FILE_MAX_BYTES, &text, err);
+	r = fs_read_fd(fd, KNOWN_FILE_MAX, text, err);
 	if (r == RK_ETOOBIG)
 		r = err_set(err, RK_EFORMAT, "%s: too large", name);
 	if (r != RK_OK)
-		goto out;
+		return r;
 	r = known_parse(name,
-	    buf_len(&text) > 0 ? (const char *)buf_peek(&text) : "",
-	    buf_len(&text), out, err);
+	    buf_len(text) > 0 ? (const char *)buf_peek(text) : "",
+	    buf_len(text), out, err);
 	if (r == RK_OK)
 		take_stamp(out, st);
-out:
-	buf_fini(&text);
 	return r;
 }
 
 enum rk_err
-known_read(const char *path, struct known *out, struct rk_error *err)
+known_open(const char *path, int how, int *fd, struct stat *st,
+    struct rk_error *err)
+{
+	char name[NAME_TEXT];
+	enum rk_err r;
+
+	str_escape(name, sizeof(name), path);
+	if ((r = open_file(path, name, how, fd, st, err)) != RK_OK)
+		return r;
+	if ((r = check_parent(path, err)) != RK_OK) {
+		known_close(*fd);
+		*fd = -1;
+	}
+	return r;
+}
+
+enum rk_err
+known_read_text(const char *path, struct known *out, struct buf *text,
+    struct rk_error *err)
 {
 	char name[NAME_TEXT];
 	struct stat st;
@@ -201,39 +214,27 @@ known_read(const char *path, struct known *out, struct rk_error *err)
 
 	*out = (struct known){ 0 };
 	str_escape(name, sizeof(name), path);
-	r = open_file(path, name, LOCK_SH, &fd, &st, err);
+	r = known_open(path, LOCK_SH, &fd, &st, err);
 	if (r == RK_ENOENT) {
 		err_clear(err);
 		return RK_OK;
 	}
-	if (r != RK_OK)
-		return r;
-	if ((r = check_parent(path, err)) == RK_OK)
-		r = read_locked(fd, &st, name, out, err);
-	close_file(fd);
+	if (r == RK_OK)
+		r = read_locked(fd, &st, name, out, text, err);
+	known_close(fd);
 	return r;
 }
 
 enum rk_err
-known_hold(const char *path, int *fd, struct stat *st, struct rk_error *err)
+known_read(const char *path, struct known *out, struct rk_error *err)
 {
-	char name[NAME_TEXT];
+	struct buf text;
 	enum rk_err r;
 
-	str_escape(name, sizeof(name), path);
-	if ((r = open_file(path, name, LOCK_EX, fd, st, err)) != RK_OK)
-		return r;
-	if ((r = check_parent(path, err)) == RK_OK)
-		return r;
-	close_file(*fd);
-	*fd = -1;
+	buf_init(&text, KNOWN_FILE_MAX);
+	r = known_read_text(path, out, &text, err);
+	buf_fini(&text);
 	return r;
-}
-
-void
-known_let_go(int fd)
-{
-	close_file(fd);
 }
 
 enum rk_err
@@ -400,17 +401,17 @@ add_once(const char *path, const char *name, const struct known_entry *e,
     struct known *out, bool *added, struct rk_error *err)
 {
 	struct stat st;
+	struct buf text;
 	int fd = -1;
 	enum rk_err r;
 
-	r = open_file(path, name, LOCK_EX, &fd, &st, err);
+	r = known_open(path, LOCK_EX, &fd, &st, err);
 	if (r == RK_ENOENT)
 		return err_set(err, RK_EIO, "%s: is gone", name);
 	if (r != RK_OK)
 		return r;
-	if ((r = check_parent(path, err)) != RK_OK)
-		goto out;
-	if ((r = read_locked(fd, &st, name, out, err)) != RK_OK)
+	buf_init(&text, KNOWN_FILE_MAX);
+	if ((r = read_locked(fd, &st, name, out, &text, err)) != RK_OK)
 		goto out;
 	if (known_has(out, e->pub))
 		goto out;
@@ -419,7 +420,8 @@ add_once(const char *path, const char *name, const struct known_entry *e,
 	if (r != RK_OK)
 		known_fini(out);
 out:
-	close_file(fd);
+	buf_fini(&text);
+	known_close(fd);
 	return r;
 }
 

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <time.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/crypt.h"
@@ -47,7 +48,7 @@ text_of(const struct list *l)
 static void
 let_go(struct list *l)
 {
-	known_let_go(l->fd);
+	known_close(l->fd);
 	buf_fini(&l->text);
 	buf_fini(&l->next);
 }
@@ -63,7 +64,7 @@ hold(const char *path, struct list *l, struct rk_error *err)
 	buf_init(&l->text, FILE_MAX_BYTES);
 	buf_init(&l->next, FILE_MAX_BYTES);
 	str_escape(l->name, sizeof(l->name), path);
-	if ((r = known_hold(path, &l->fd, &l->st, err)) != RK_OK)
+	if ((r = known_open(path, LOCK_EX, &l->fd, &l->st, err)) != RK_OK)
 		return r;
 	r = fs_read_fd(l->fd, FILE_MAX_BYTES, &l->text, err);
 	if (r == RK_ETOOBIG)
@@ -133,7 +134,7 @@ rk_servers_each(const char *path, const char *what,
 		err_clear(err);
 	if (r != RK_OK)
 		return r == RK_ENOENT ? RK_OK : r;
-	known_let_go(l.fd);
+	known_close(l.fd);
 	l.fd = -1;
 	while (r == RK_OK && at < buf_len(&l.text)) {
 		if (known_line(known_next_line(

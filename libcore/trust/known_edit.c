@@ -1,0 +1,237 @@
+/* A known-keys file changed in place: lines made comments, remarks added. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/str.h"
+#include "trust/known.h"
+
+#define NAME_TEXT 160 /* a path in a message */
+#define RETRIES 16    /* when somebody replaces the file meanwhile */
+#define REMARK_MAX 512
+#define WRITE_BITS (S_IWUSR | S_IWGRP | S_IWOTH)
+
+/* The file, locked exclusively and read. */
+struct edit {
+	const char *path;
+	char name[NAME_TEXT];
+	struct stat st;
+	struct buf text;
+	int locked; /* descriptors */
+	int out;
+};
+
+static enum rk_err
+begin(struct edit *e, const char *path, struct rk_error *err)
+{
+	enum rk_err r;
+
+	e->path = path;
+	e->locked = e->out = -1;
+	str_escape(e->name, sizeof(e->name), path);
+	buf_init(&e->text, KNOWN_FILE_MAX);
+	r = known_open(path, LOCK_EX, &e->locked, &e->st, err);
+	if (r == RK_ENOENT)
+		r = err_set(err, RK_EIO, "%s: is gone", e->name);
+	if (r != RK_OK)
+		return r;
+	r = fs_read_fd(e->locked, KNOWN_FILE_MAX, &e->text, err);
+	if (r == RK_ETOOBIG)
+		r = err_set(err, RK_EFORMAT, "%s: too large", e->name);
+	return r;
+}
+
+static void
+end(struct edit *e)
+{
+	if (e->out >= 0)
+		(void)close(e->out); /* synced */
+	known_close(e->locked);
+	buf_fini(&e->text);
+}
+
+/* The same file once more, for writing.  RK_EAGAIN: another by now. */
+static enum rk_err
+open_out(struct edit *e, int flags, struct rk_error *err)
+{
+	struct stat now;
+
+	if (e->out >= 0)
+		return RK_OK;
+	e->out = open(e->path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK |
+	                           O_NOCTTY | flags);
+	if (e->out < 0) {
+		(void)fs_fail(err, errno, e->path);
+		return RK_EIO;
+	}
+	if (fstat(e->out, &now) == 0 && now.st_dev == e->st.st_dev &&
+	    now.st_ino == e->st.st_ino)
+		return RK_OK;
+	return RK_EAGAIN;
+}
+
+static enum rk_err
+sync_out(struct edit *e, struct rk_error *err)
+{
+	struct stat now;
+
+	if (e->out < 0)
+		return RK_OK;
+	if (fsync(e->out) != 0)
+		return err_sys(err, RK_EIO, errno, "%s", e->name);
+	/* Replaced while we wrote: what we changed is gone. */
+	if (lstat(e->path, &now) != 0 || now.st_dev != e->st.st_dev ||
+	    now.st_ino != e->st.st_ino)
+		return RK_EAGAIN;
+	return RK_OK;
+}
+
+/* ---- lines to comments ---- */
+
+struct hiding {
+	struct edit *edit;
+	const uint8_t (*keys)[RK_KEY_PUBLIC_LEN];
+	size_t n;
+	size_t hidden;
+	struct rk_error *err;
+};
+
+static enum rk_err
+hide_line(const struct known_line *line, void *arg)
+{
+	struct hiding *h = arg;
+	struct edit *e = h->edit;
+	size_t i;
+	enum rk_err r;
+
+	for (i = 0; i < h->n; i++) {
+		if (memcmp(h->keys[i], line->pub, RK_KEY_PUBLIC_LEN) == 0)
+			break;
+	}
+	if (i == h->n)
+		return RK_OK;
+	if ((e->st.st_mode & WRITE_BITS) == 0)
+		return err_set(h->err, RK_ESTATE, "%s: is locked", e->name);
+	if ((r = open_out(e, 0, h->err)) != RK_OK)
+		return r;
+	if (pwrite(e->out, "#", 1, (off_t)line->at) != 1)
+		return err_sys(h->err, RK_EIO, errno,
+		    "%s: cannot take a key out", e->name);
+	h->hidden++;
+	return RK_OK;
+}
+
+static enum rk_err
+hide_once(const char *path, struct hiding *h, struct rk_error *err)
+{
+	struct edit e;
+	bool ended;
+	enum rk_err r;
+
+	h->edit = &e;
+	if ((r = begin(&e, path, err)) != RK_OK)
+		goto out;
+	if (buf_len(&e.text) > 0)
+		r = known_walk(e.name, (const char *)buf_peek(&e.text),
+		    buf_len(&e.text), hide_line, h, &ended, err);
+	if (r == RK_OK)
+		r = sync_out(&e, err);
+out:
+	end(&e);
+	return r;
+}
+
+enum rk_err
+known_hide(const char *path, const uint8_t (*keys)[RK_KEY_PUBLIC_LEN],
+    size_t n, size_t *hidden, struct rk_error *err)
+{
+	struct hiding h = { .keys = keys, .n = n, .err = err };
+	unsigned i;
+	enum rk_err r = RK_EAGAIN;
+
+	for (i = 0; i < RETRIES && r == RK_EAGAIN; i++)
+		r = hide_once(path, &h, err);
+	if (hidden != NULL)
+		*hidden = h.hidden;
+	if (r == RK_EAGAIN)
+		r = err_set(err, RK_EIO,
+		    "a known-keys file is being replaced all the time");
+	return r;
+}
+
+/* ---- remarks ---- */
+
+unsigned
+known_find_remark(const struct buf *content, const char *text)
+{
+	const char *at = (const char *)buf_peek(content);
+	const char *end = at + buf_len(content);
+	const size_t len = strlen(text);
+	unsigned number = 1;
+	size_t n;
+
+	if (at == NULL)
+		return 0;
+	for (; at < end; number++) {
+		const char *nl = memchr(at, '\n', (size_t)(end - at));
+
+		n = (size_t)((nl != NULL ? nl : end) - at);
+		if (n == len + 2 && memcmp(at, "# ", 2) == 0 &&
+		    memcmp(at + 2, text, len) == 0)
+			return number;
+		at += n + 1;
+		if (nl == NULL)
+			break;
+	}
+	return 0;
+}
+
+static enum rk_err
+remark_once(const char *path, const char *text, struct rk_error *err)
+{
+	struct edit e;
+	struct buf line;
+	size_t len;
+	enum rk_err r;
+
+	buf_init(&line, REMARK_MAX);
+	if ((r = begin(&e, path, err)) != RK_OK)
+		goto out;
+	if ((e.st.st_mode & WRITE_BITS) == 0 ||
+	    known_find_remark(&e.text, text) != 0)
+		goto out;
+	len = buf_len(&e.text);
+	r = buf_printf(&line, "%s# %s\n",
+	    len > 0 && buf_peek(&e.text)[len - 1] != '\n' ? "\n" : "", text);
+	if (r != RK_OK)
+		goto out;
+	if ((r = open_out(&e, O_APPEND, err)) != RK_OK)
+		goto out;
+	if (fs_write_all(e.out, buf_peek(&line), buf_len(&line)) != RK_OK)
+		r = err_sys(err, RK_EIO, errno, "%s", e.name);
+	else
+		r = sync_out(&e, err);
+out:
+	end(&e);
+	buf_fini(&line);
+	return r;
+}
+
+enum rk_err
+known_remark(const char *path, const char *text, struct rk_error *err)
+{
+	unsigned i;
+	enum rk_err r = RK_EAGAIN;
+
+	for (i = 0; i < RETRIES && r == RK_EAGAIN; i++)
+		r = remark_once(path, text, err);
+	if (r == RK_EAGAIN)
+		r = err_set(err, RK_EIO,
+		    "a known-keys file is being replaced all the time");
+	return r;
+}
