@@ -33,7 +33,7 @@ LDFLAGS_asan   := -fsanitize=address,undefined $(FAST_LD)
 LDFLAGS_tsan   := -fsanitize=thread $(FAST_LD)
 LDFLAGS_fuzz   := -fsanitize=address,undefined
 
-LIB_PKGS := openssl libsodium libargon2
+LIB_PKGS := openssl libsodium libargon2 sqlite3
 CLI_PKGS := jansson
 
 # QUIC needs ngtcp2 1.11 with one of its TLS helpers; everything else builds

@@ -235,9 +235,8 @@ known_walk(const char *name, const char *text, size_t len, known_line_fn *fn,
 		if (r != RK_OK)
 			return err_set(err, RK_EFORMAT, "%s:%u: %s", name,
 			    number,
-			    *ended
-			        ? "not a known key"
-			        : "not a known key: the line is cut off");
+			    *ended ? "not a known key"
+			           : "not a known key: the line is cut off");
 		entry.at = line_at;
 		if ((r = fn(&entry, arg)) != RK_OK)
 			return r;

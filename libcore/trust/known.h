@@ -99,8 +99,8 @@ RK_MUST enum rk_err known_add(const char *path, const struct known_entry *entry,
  * Open, check and lock (LOCK_SH or LOCK_EX) the file for reading; close it with
  * known_close(), which also takes -1.  RK_ENOENT, and errors of known_read().
  */
-RK_MUST enum rk_err known_open(const char *path, int how, int *fd,
-    struct stat *st, struct rk_error *err);
+RK_MUST enum rk_err known_open(
+    const char *path, int how, int *fd, struct stat *st, struct rk_error *err);
 void known_close(int fd);
 
 /*
@@ -111,6 +111,10 @@ void known_close(int fd);
 RK_MUST enum rk_err known_hide(const char *path,
     const uint8_t (*keys)[RK_KEY_PUBLIC_LEN], size_t n, size_t *hidden,
     struct rk_error *err);
+/* Append whole lines.  RK_ESTATE: the file is locked; errors of known_read().
+ */
+RK_MUST enum rk_err known_append(
+    const char *path, const struct buf *lines, struct rk_error *err);
 /* Append a comment, "# " and text, unless the file has it or is locked.
  * Errors of known_read(). */
 RK_MUST enum rk_err known_remark(

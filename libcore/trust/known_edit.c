@@ -63,8 +63,8 @@ open_out(struct edit *e, int flags, struct rk_error *err)
 
 	if (e->out >= 0)
 		return RK_OK;
-	e->out = open(e->path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK |
-	                           O_NOCTTY | flags);
+	e->out = open(e->path,
+	    O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
 	if (e->out < 0) {
 		(void)fs_fail(err, errno, e->path);
 		return RK_EIO;
@@ -89,6 +89,13 @@ sync_out(struct edit *e, struct rk_error *err)
 	    now.st_ino != e->st.st_ino)
 		return RK_EAGAIN;
 	return RK_OK;
+}
+
+static enum rk_err
+too_often(struct rk_error *err)
+{
+	return err_set(
+	    err, RK_EIO, "a known-keys file is being replaced all the time");
 }
 
 /* ---- lines to comments ---- */
@@ -147,8 +154,8 @@ out:
 }
 
 enum rk_err
-known_hide(const char *path, const uint8_t (*keys)[RK_KEY_PUBLIC_LEN],
-    size_t n, size_t *hidden, struct rk_error *err)
+known_hide(const char *path, const uint8_t (*keys)[RK_KEY_PUBLIC_LEN], size_t n,
+    size_t *hidden, struct rk_error *err)
 {
 	struct hiding h = { .keys = keys, .n = n, .err = err };
 	unsigned i;
@@ -158,10 +165,7 @@ known_hide(const char *path, const uint8_t (*keys)[RK_KEY_PUBLIC_LEN],
 		r = hide_once(path, &h, err);
 	if (hidden != NULL)
 		*hidden = h.hidden;
-	if (r == RK_EAGAIN)
-		r = err_set(err, RK_EIO,
-		    "a known-keys file is being replaced all the time");
-	return r;
+	return r == RK_EAGAIN ? too_often(err) : r;
 }
 
 /* ---- remarks ---- */
@@ -191,12 +195,54 @@ known_find_remark(const struct buf *content, const char *text)
 	return 0;
 }
 
+/* Behind the last line, ended if it was not.  A chmod(2) waits for no lock, so
+ * the mode is looked at once more. */
+static enum rk_err
+put_lines(struct edit *e, const struct buf *lines, struct rk_error *err)
+{
+	const size_t len = buf_len(&e->text);
+	struct stat now;
+	enum rk_err r;
+
+	if ((r = open_out(e, O_APPEND, err)) != RK_OK)
+		return r;
+	if ((len > 0 && buf_peek(&e->text)[len - 1] != '\n' &&
+	        fs_write_all(e->out, "\n", 1) != RK_OK) ||
+	    fs_write_all(e->out, buf_peek(lines), buf_len(lines)) != RK_OK ||
+	    fstat(e->out, &now) != 0)
+		r = err_sys(err, RK_EIO, errno, "%s", e->name);
+	else if ((now.st_mode & WRITE_BITS) == 0)
+		r = err_set(err, RK_ESTATE, "%s: was locked just now", e->name);
+	else
+		return sync_out(e, err);
+	if (ftruncate(e->out, e->st.st_size) != 0)
+		log_event(RK_LOG_ERROR, "trust",
+		    "%s: refused lines could not be taken out again", e->name);
+	return r;
+}
+
+static enum rk_err
+append_once(const char *path, const struct buf *lines, struct rk_error *err)
+{
+	struct edit e;
+	enum rk_err r;
+
+	if ((r = begin(&e, path, err)) != RK_OK)
+		goto out;
+	if ((e.st.st_mode & WRITE_BITS) == 0)
+		r = err_set(err, RK_ESTATE, "%s: is locked", e.name);
+	else
+		r = put_lines(&e, lines, err);
+out:
+	end(&e);
+	return r;
+}
+
 static enum rk_err
 remark_once(const char *path, const char *text, struct rk_error *err)
 {
 	struct edit e;
 	struct buf line;
-	size_t len;
 	enum rk_err r;
 
 	buf_init(&line, REMARK_MAX);
@@ -205,21 +251,27 @@ remark_once(const char *path, const char *text, struct rk_error *err)
 	if ((e.st.st_mode & WRITE_BITS) == 0 ||
 	    known_find_remark(&e.text, text) != 0)
 		goto out;
-	len = buf_len(&e.text);
-	r = buf_printf(&line, "%s# %s\n",
-	    len > 0 && buf_peek(&e.text)[len - 1] != '\n' ? "\n" : "", text);
-	if (r != RK_OK)
-		goto out;
-	if ((r = open_out(&e, O_APPEND, err)) != RK_OK)
-		goto out;
-	if (fs_write_all(e.out, buf_peek(&line), buf_len(&line)) != RK_OK)
-		r = err_sys(err, RK_EIO, errno, "%s", e.name);
-	else
-		r = sync_out(&e, err);
+	if ((r = buf_printf(&line, "# %s\n", text)) == RK_OK)
+		r = put_lines(&e, &line, err);
+	if (r == RK_ESTATE) {
+		err_clear(err);
+		r = RK_OK; /* locked meanwhile */
+	}
 out:
 	end(&e);
 	buf_fini(&line);
 	return r;
+}
+
+enum rk_err
+known_append(const char *path, const struct buf *lines, struct rk_error *err)
+{
+	unsigned i;
+	enum rk_err r = RK_EAGAIN;
+
+	for (i = 0; i < RETRIES && r == RK_EAGAIN; i++)
+		r = append_once(path, lines, err);
+	return r == RK_EAGAIN ? too_often(err) : r;
 }
 
 enum rk_err
@@ -230,8 +282,5 @@ known_remark(const char *path, const char *text, struct rk_error *err)
 
 	for (i = 0; i < RETRIES && r == RK_EAGAIN; i++)
 		r = remark_once(path, text, err);
-	if (r == RK_EAGAIN)
-		r = err_set(err, RK_EIO,
-		    "a known-keys file is being replaced all the time");
-	return r;
+	return r == RK_EAGAIN ? too_often(err) : r;
 }

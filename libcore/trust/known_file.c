@@ -187,8 +187,8 @@ read_locked(int fd, const struct stat *st, const char *name, struct known *out,
 }
 
 enum rk_err
-known_open(const char *path, int how, int *fd, struct stat *st,
-    struct rk_error *err)
+known_open(
+    const char *path, int how, int *fd, struct stat *st, struct rk_error *err)
 {
 	char name[NAME_TEXT];
 	enum rk_err r;
@@ -204,8 +204,8 @@ known_open(const char *path, int how, int *fd, struct stat *st,
 }
 
 enum rk_err
-known_read_text(const char *path, struct known *out, struct buf *text,
-    struct rk_error *err)
+known_read_text(
+    const char *path, struct known *out, struct buf *text, struct rk_error *err)
 {
 	char name[NAME_TEXT];
 	struct stat st;

@@ -5,8 +5,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <time.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/crypt.h"

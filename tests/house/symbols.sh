@@ -55,7 +55,7 @@ complete() {
 }
 
 # libresolv is libc's own.
-ours='libssl|libcrypto|libsodium|libargon2|libresolv|libc'
+ours='libssl|libcrypto|libsodium|libargon2|libsqlite3|libresolv|libc'
 quics='libngtcp2|libngtcp2_crypto_gnutls|libgnutls|libngtcp2_crypto_ossl'
 
 # Printed: what it needs besides these.

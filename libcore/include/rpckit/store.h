@@ -237,10 +237,10 @@ RK_API RK_MUST enum rk_err rk_store_audit(struct rk_store *store, int64_t id,
     rk_store_line_fn *fn, void *arg, struct rk_error *err);
 
 /*
- * Approve every key of a known-keys text, as one decision each.  Keys that are
- * known, rejected or revoked stay what they are.  *added (may be NULL) counts;
- * when it fails, those before stay approved.  RK_EFORMAT with the line (nothing
- * was done), and as rk_store_decide().
+ * Approve every key of a known-keys text, all or none, with a line of audit
+ * each.  Keys that are known, rejected or revoked stay what they are.  *added
+ * (may be NULL) counts the others.  `name` stands for the text in messages.
+ * RK_EFORMAT with the line, and as rk_store_decide().
  */
 RK_API RK_MUST enum rk_err rk_store_import(struct rk_store *store,
     const char *name, const char *text, size_t len, const char *who,

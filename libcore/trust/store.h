@@ -1,0 +1,204 @@
+/* The trust store's inside: database, rows, the table in memory. */
+#ifndef RPCKIT_TRUST_STORE_H
+#define RPCKIT_TRUST_STORE_H
+
+#include <rpckit/store.h>
+
+#include <limits.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "trust/known.h"
+
+#define STORE_NAME_TEXT 128 /* a path in a message */
+#define STORE_SOURCE_LEN 16
+#define STORE_SUM_LEN 16
+#define STORE_FLUSH_SECONDS 5
+#define STORE_APPLICATION_ID 0x726b7473 /* "rkts" */
+#define STORE_VERSION 1
+#define STORE_LINES 4 /* that one decision touches */
+
+/* One row of `keys`. */
+struct store_row {
+	struct rk_store_entry e;
+	uint8_t source[STORE_SOURCE_LEN]; /* who brought a waiting one */
+};
+
+/* A key in the file, in the store, or in both, as it is looked up. */
+struct store_key {
+	uint8_t pub[RK_KEY_PUBLIC_LEN]; /* sorted by it */
+	enum rk_store_state state;      /* NONE: only in the file */
+	bool in_file;
+	struct rk_str emails; /* of its line; points into the text */
+	struct rk_str host;
+	uint8_t source[STORE_SOURCE_LEN];
+	int64_t until;
+	int64_t decided;
+	int64_t version;
+	int64_t last_seen;
+	/* Not written yet. */
+	uint64_t tries;
+	char address[RK_STORE_ADDRESS_LEN];
+};
+
+/* That somebody has this email. */
+struct store_email {
+	uint8_t sum[STORE_SUM_LEN]; /* sorted by it */
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+};
+
+/* A line of the file that was added or taken out. */
+struct store_line {
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	char host[RK_STORE_ADDRESS_LEN];
+	char emails[RK_STORE_TEXT_LEN];
+	bool added;
+};
+
+struct rk_store {
+	char known_path[PATH_MAX];
+	char path[PATH_MAX];
+	char known_name[STORE_NAME_TEXT]; /* escaped, for messages */
+	char name[STORE_NAME_TEXT];
+	char remark[STORE_NAME_TEXT];
+	pthread_mutex_t mutex; /* over all that follows */
+	sqlite3 *db;
+	struct stat st; /* the database as it was opened */
+	bool broken;    /* writing failed in a way that is not tried again */
+	bool damaged;   /* reading found nonsense */
+	int64_t data_version;
+	bool stale; /* keys are not what the database holds */
+	struct known known;
+	struct buf text; /* of the known-keys file */
+	struct store_key *keys;
+	size_t n;
+	size_t rows; /* keys that are in the store */
+	struct store_email *emails;
+	size_t n_emails;
+	size_t unwritten;    /* keys with tries */
+	bool settled;        /* they are part of this transaction */
+	int64_t flush_after; /* monotonic seconds; 0: nothing waits */
+	/* Done to the file by this transaction, for taking it back. */
+	struct store_line done[STORE_LINES];
+	size_t n_done;
+	int64_t highest;        /* the latest time ever told */
+	int64_t (*clock)(void); /* seconds since 1970 */
+};
+
+/* rk_store_open() on a VFS of SQLite's; NULL: its default.  For tests. */
+RK_MUST enum rk_err store_open_on(const char *vfs, const char *known, bool make,
+    struct rk_store **out, struct rk_error *err);
+/* NULL: the system's.  For tests. */
+void store_set_clock(struct rk_store *s, int64_t (*clock)(void));
+/* Never goes back while the store is open. */
+int64_t store_now(struct rk_store *s);
+
+/* ---- store_db: the database and its transactions ---- */
+
+RK_MUST enum rk_err store_db_open(
+    struct rk_store *s, const char *vfs, struct rk_error *err);
+/* A new one, empty, where there is none: RK_EEXIST. */
+RK_MUST enum rk_err store_db_make(struct rk_store *s, struct rk_error *err);
+/* What SQLite's code rc means; remembers what must not be tried again. */
+enum rk_err store_db_fail(struct rk_store *s, int rc, struct rk_error *err);
+RK_MUST enum rk_err store_db_exec(
+    struct rk_store *s, const char *sql, struct rk_error *err);
+RK_MUST enum rk_err store_db_prepare(struct rk_store *s, const char *sql,
+    sqlite3_stmt **out, struct rk_error *err);
+/* A statement without rows: run and finalized. */
+RK_MUST enum rk_err store_db_finish(
+    struct rk_store *s, sqlite3_stmt *stmt, struct rk_error *err);
+/* The one number that a statement gives. */
+RK_MUST enum rk_err store_db_number(
+    struct rk_store *s, const char *sql, int64_t *out, struct rk_error *err);
+/* Begin to write; the table in memory is brought up to date within. */
+RK_MUST enum rk_err store_begin(struct rk_store *s, struct rk_error *err);
+/* Commit if r is RK_OK, roll back otherwise; r or what went wrong. */
+RK_MUST enum rk_err store_end(
+    struct rk_store *s, enum rk_err r, struct rk_error *err);
+
+/* ---- store_row: rows and lines of audit ---- */
+
+/* RK_ENOENT without a text. */
+RK_MUST enum rk_err store_row_get(struct rk_store *s, const char *fp,
+    struct store_row *out, struct rk_error *err);
+RK_MUST enum rk_err store_row_put(
+    struct rk_store *s, const struct store_row *row, struct rk_error *err);
+RK_MUST enum rk_err store_row_remove(
+    struct rk_store *s, const char *fp, struct rk_error *err);
+typedef enum rk_err store_row_fn(const struct store_row *row, void *arg);
+RK_MUST enum rk_err store_row_each(
+    struct rk_store *s, store_row_fn *fn, void *arg, struct rk_error *err);
+/* The newest address to the front. */
+void store_row_address(struct store_row *row, const char *address);
+
+struct store_act {
+	int64_t act; /* 0: a new one, set by the first line */
+	bool leave;  /* the file stays as it is */
+	const char *who;
+	const char *what;
+};
+/* Write a line about the change; after->e.version becomes its id. */
+RK_MUST enum rk_err store_audit_put(struct rk_store *s, struct store_act *act,
+    const struct store_row *before, struct store_row *after,
+    struct rk_error *err);
+/* Lines with their rows as they were before. */
+typedef enum rk_err store_audit_fn(const struct rk_store_line *line,
+    const struct store_row *before, void *arg);
+/* Those of one act, the last first (act != 0), or those behind id. */
+RK_MUST enum rk_err store_audit_each(struct rk_store *s, int64_t act,
+    int64_t id, store_audit_fn *fn, void *arg, struct rk_error *err);
+
+/* ---- store_mem: the table in memory ---- */
+
+/* Look whether file or database changed, and read what did. */
+RK_MUST enum rk_err store_refresh(struct rk_store *s, struct rk_error *err);
+/* NULL: neither file nor store has it. */
+struct store_key *store_key_find(
+    struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN]);
+bool store_email_taken(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
+    const char *emails);
+enum rk_store_status store_status_of(struct rk_store *s,
+    const struct store_key *key, const uint8_t pub[RK_KEY_PUBLIC_LEN],
+    const char *emails);
+bool store_is_locked(const struct rk_store *s);
+/* A column of the file, decoded and cut to fit. */
+void store_decode(char *out, size_t out_len, struct rk_str column);
+void store_mem_fini(struct rk_store *s);
+
+/* ---- store_count: tries and times ---- */
+
+void store_count(
+    struct rk_store *s, struct store_key *key, const char *address);
+/* Within a transaction: write counts, adopt lines of the file that the store
+ * has not, drop what waited too long. */
+RK_MUST enum rk_err store_settle(struct rk_store *s, struct rk_error *err);
+/* The same in its own transaction, when there is anything to do. */
+RK_MUST enum rk_err store_settle_now(struct rk_store *s, struct rk_error *err);
+/* The transaction with them is committed. */
+void store_settled(struct rk_store *s);
+/* Whether counts are due; a failure is logged and tried again later. */
+void store_flush_due(struct rk_store *s);
+bool store_is_overdue(const struct store_key *key, int64_t now);
+
+/* ---- store_apply ---- */
+
+/*
+ * Within a transaction: the row becomes `after` (state NONE: removed), with its
+ * line of audit and what the file needs, which store_end() takes back when it
+ * does not commit.  RK_ESTATE: the file is locked; RK_ELIMIT.
+ */
+RK_MUST enum rk_err store_apply(struct rk_store *s, struct store_act *act,
+    const struct store_row *before, struct store_row *after,
+    struct rk_error *err);
+void store_take_back(struct rk_store *s);
+/* Rejected and revoked keys leave the file as far as it lets us; a failure is
+ * logged, the store holds. */
+void store_hide(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN]);
+/* The row of a fingerprint or its start.  RK_ENOENT, RK_EINVAL. */
+RK_MUST enum rk_err store_resolve(struct rk_store *s, const char *given,
+    struct store_row *out, struct rk_error *err);
+
+#endif

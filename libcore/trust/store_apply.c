@@ -1,0 +1,221 @@
+/* One change of one key: its row, its line of audit, its line in the file. */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "trust/store.h"
+
+#define GIVEN_TEXT 80 /* a fingerprint in a message */
+
+/* ---- the file ---- */
+
+static enum rk_err
+add_line(struct rk_store *s, const struct store_line *line, bool *added,
+    struct rk_error *err)
+{
+	const struct known_entry entry = {
+		.pub = line->pub,
+		.host = line->host,
+		.emails = line->emails,
+	};
+	struct known now;
+	enum rk_err r;
+
+	r = known_add(s->known_path, &entry, &now, added, err);
+	known_fini(&now);
+	/* In words of a decision: not now, by the file's mode or size. */
+	if (r == RK_EUNKNOWNKEY)
+		r = store_is_locked(s) ? RK_ESTATE : RK_ELIMIT;
+	if (r != RK_OK && err != NULL)
+		err->code = r;
+	return r;
+}
+
+static enum rk_err
+hide_line(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
+    bool *hidden, struct rk_error *err)
+{
+	uint8_t keys[1][RK_KEY_PUBLIC_LEN];
+	size_t n;
+	enum rk_err r;
+
+	memcpy(keys[0], pub, sizeof(keys[0]));
+	r = known_hide(s->known_path, (const uint8_t(*)[RK_KEY_PUBLIC_LEN])keys,
+	    1, &n, err);
+	*hidden = n > 0;
+	return r;
+}
+
+void
+store_hide(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN])
+{
+	const struct store_key *key = store_key_find(s, pub);
+	struct rk_error err;
+	bool hidden;
+
+	if (key == NULL || !key->in_file || store_is_locked(s))
+		return;
+	if (hide_line(s, pub, &hidden, &err) != RK_OK)
+		log_event(RK_LOG_WARN, "trust",
+		    "a refused key keeps its line: %s", err.text);
+}
+
+static void
+note_done(struct rk_store *s, const struct store_line *line)
+{
+	if (s->n_done < STORE_LINES)
+		s->done[s->n_done++] = *line;
+}
+
+void
+store_take_back(struct rk_store *s)
+{
+	struct rk_error err;
+	bool changed;
+	enum rk_err r;
+
+	while (s->n_done > 0) {
+		const struct store_line *line = &s->done[--s->n_done];
+
+		r = line->added ? hide_line(s, line->pub, &changed, &err)
+		                : add_line(s, line, &changed, &err);
+		if (r != RK_OK)
+			log_event(RK_LOG_ERROR, "trust",
+			    "a change is not taken back: %s", err.text);
+	}
+}
+
+/* Bring the file to what the row is going to say. */
+static enum rk_err
+change_file(
+    struct rk_store *s, const struct store_row *after, struct rk_error *err)
+{
+	const struct rk_store_entry *e = &after->e;
+	const struct store_key *key = store_key_find(s, e->pub);
+	const bool in_file = key != NULL && key->in_file;
+	struct store_line line = { .added = e->state == RK_STORE_KNOWN };
+	bool changed = false;
+	enum rk_err r = RK_OK;
+
+	memcpy(line.pub, e->pub, sizeof(line.pub));
+	(void)str_copy(line.host, sizeof(line.host), e->addresses[0]);
+	(void)str_copy(line.emails, sizeof(line.emails), e->email);
+	switch (e->state) {
+	case RK_STORE_KNOWN:
+		if (!in_file)
+			r = add_line(s, &line, &changed, err);
+		break;
+	case RK_STORE_ONCE:
+	case RK_STORE_UNTIL:
+		if (store_is_locked(s))
+			return err_set(
+			    err, RK_ESTATE, "%s: is locked", s->known_name);
+		if (in_file)
+			r = hide_line(s, e->pub, &changed, err);
+		break;
+	case RK_STORE_NONE:
+	case RK_STORE_WAIT:
+		if (in_file)
+			r = hide_line(s, e->pub, &changed, err);
+		break;
+	case RK_STORE_REJECTED:
+	case RK_STORE_REVOKED:
+		break; /* store_hide() when it is committed */
+	}
+	if (changed)
+		note_done(s, &line);
+	return r;
+}
+
+enum rk_err
+store_apply(struct rk_store *s, struct store_act *act,
+    const struct store_row *before, struct store_row *after,
+    struct rk_error *err)
+{
+	enum rk_err r;
+
+	if (before->e.state == RK_STORE_NONE && s->rows >= RK_STORE_KEYS)
+		return err_set(err, RK_ELIMIT, "%s: is full: it holds %zu keys",
+		    s->name, s->rows);
+	if ((r = store_audit_put(s, act, before, after, err)) != RK_OK)
+		return r;
+	r = after->e.state == RK_STORE_NONE
+	        ? store_row_remove(s, after->e.fp, err)
+	        : store_row_put(s, after, err);
+	if (r != RK_OK || act->leave)
+		return r;
+	return change_file(s, after, err);
+}
+
+/* ---- fingerprints ---- */
+
+struct search {
+	const char *given;
+	struct store_row row;
+	char other[RK_FP_LEN];
+	unsigned hits;
+};
+
+static enum rk_err
+compare(const struct store_row *row, void *arg)
+{
+	struct search *find = arg;
+
+	if (!rk_fp_match(row->e.fp, find->given, true))
+		return RK_OK;
+	if (find->hits++ == 0)
+		find->row = *row;
+	else if (find->hits == 2)
+		memcpy(find->other, row->e.fp, sizeof(find->other));
+	return RK_OK;
+}
+
+static bool
+is_long_enough(const char *given)
+{
+	static const char tag[] = "sha256:";
+	size_t matched = 0;
+	size_t n = 0;
+
+	for (; *given != '\0'; given++) {
+		char c = *given;
+
+		if (c == ' ' || c == '\t' || c == '\n')
+			continue;
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c - 'A' + 'a');
+		if (matched == n && matched < sizeof(tag) - 1 &&
+		    c == tag[matched])
+			matched++;
+		n++;
+	}
+	if (matched == sizeof(tag) - 1)
+		n -= matched;
+	return n >= RK_STORE_FP_MIN;
+}
+
+enum rk_err
+store_resolve(struct rk_store *s, const char *given, struct store_row *out,
+    struct rk_error *err)
+{
+	struct search find = { .given = given };
+	char text[GIVEN_TEXT];
+	enum rk_err r;
+
+	*out = (struct store_row){ 0 };
+	str_escape(text, sizeof(text), given);
+	if (!is_long_enough(given))
+		return err_set(err, RK_EINVAL,
+		    "\"%s\": a fingerprint, or the first %d characters of one",
+		    text, RK_STORE_FP_MIN);
+	if ((r = store_row_each(s, compare, &find, err)) != RK_OK)
+		return r;
+	if (find.hits == 0)
+		return err_set(err, RK_ENOENT, "\"%s\": no such key", text);
+	if (find.hits > 1)
+		return err_set(err, RK_EINVAL,
+		    "\"%s\" fits %u keys, among them %s and %s", text,
+		    find.hits, find.row.e.fp, find.other);
+	*out = find.row;
+	return RK_OK;
+}

@@ -1,0 +1,165 @@
+/* Tries and times, counted in memory and written now and then. */
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "trust/store.h"
+
+#define FLUSH_WAIT_MS 50 /* for another process, while a peer waits */
+#define DAY 86400
+
+static int64_t
+monotonic(void)
+{
+	struct timespec ts = { 0 };
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* always there on Linux */
+	return (int64_t)ts.tv_sec;
+}
+
+void
+store_count(struct rk_store *s, struct store_key *key, const char *address)
+{
+	if (key->tries++ == 0)
+		s->unwritten++;
+	key->last_seen = store_now(s);
+	(void)str_copy(key->address, sizeof(key->address), address);
+	if (s->flush_after == 0)
+		s->flush_after = monotonic() + STORE_FLUSH_SECONDS;
+}
+
+bool
+store_is_overdue(const struct store_key *key, int64_t now)
+{
+	return key->state == RK_STORE_WAIT && !key->in_file &&
+	       now - key->last_seen > (int64_t)RK_STORE_WAITING_DAYS * DAY;
+}
+
+/* A line of the file that the store does not agree with: the line counts. */
+static bool
+is_adoptable(const struct store_key *key)
+{
+	return key->in_file &&
+	       (key->state == RK_STORE_NONE || key->state == RK_STORE_WAIT ||
+	           key->state == RK_STORE_ONCE || key->state == RK_STORE_UNTIL);
+}
+
+/* Known because somebody put it into the file. */
+static enum rk_err
+adopt(struct rk_store *s, const struct store_key *key, struct store_row *row,
+    struct rk_error *err)
+{
+	struct store_act act = { .who = "file", .what = "file" };
+	const struct store_row before = *row;
+	struct rk_store_entry *e = &row->e;
+
+	if (key->state == RK_STORE_NONE) {
+		if (s->rows >= RK_STORE_KEYS)
+			return err_set(err, RK_ELIMIT,
+			    "%s: is full: it holds %zu keys", s->name, s->rows);
+		s->rows++;
+		memcpy(e->pub, key->pub, sizeof(e->pub));
+		rk_fp_of_key(e->pub, e->fp);
+		store_decode(e->email, sizeof(e->email), key->emails);
+	}
+	e->state = RK_STORE_KNOWN;
+	e->until = 0;
+	e->decided = store_now(s);
+	(void)str_copy(e->who, sizeof(e->who), act.who);
+	return store_audit_put(s, &act, &before, row, err);
+}
+
+static enum rk_err
+settle_key(struct rk_store *s, struct store_key *key, struct rk_error *err)
+{
+	struct store_row row;
+	char fp[RK_FP_LEN];
+	enum rk_err r;
+
+	rk_fp_of_key(key->pub, fp);
+	if (store_is_overdue(key, store_now(s)))
+		return store_row_remove(s, fp, err);
+	r = store_row_get(s, fp, &row, err);
+	if (r != RK_OK && r != RK_ENOENT)
+		return r;
+	if (is_adoptable(key)) {
+		if ((r = adopt(s, key, &row, err)) != RK_OK)
+			return r;
+	} else if (r == RK_ENOENT) {
+		return RK_OK; /* accepted without a list */
+	}
+	if (key->tries > 0) {
+		row.e.tries += key->tries;
+		row.e.last_seen = key->last_seen;
+		if (row.e.first_seen == 0)
+			row.e.first_seen = key->last_seen;
+		store_row_address(&row, key->address);
+	}
+	return store_row_put(s, &row, err);
+}
+
+static bool
+needs_settling(struct rk_store *s, const struct store_key *key)
+{
+	return key->tries > 0 || is_adoptable(key) ||
+	       store_is_overdue(key, store_now(s));
+}
+
+enum rk_err
+store_settle(struct rk_store *s, struct rk_error *err)
+{
+	size_t i;
+	enum rk_err r = RK_OK;
+
+	for (i = 0; i < s->n && r == RK_OK; i++) {
+		if (needs_settling(s, &s->keys[i]))
+			r = settle_key(s, &s->keys[i], err);
+	}
+	s->settled = r == RK_OK;
+	return r;
+}
+
+void
+store_settled(struct rk_store *s)
+{
+	size_t i;
+
+	if (!s->settled)
+		return;
+	for (i = 0; i < s->n; i++)
+		s->keys[i].tries = 0;
+	s->unwritten = 0;
+	s->flush_after = 0;
+}
+
+enum rk_err
+store_settle_now(struct rk_store *s, struct rk_error *err)
+{
+	size_t i = 0;
+	enum rk_err r;
+
+	while (i < s->n && !needs_settling(s, &s->keys[i]))
+		i++;
+	if (i == s->n)
+		return RK_OK;
+	if ((r = store_begin(s, err)) != RK_OK)
+		return r;
+	r = store_end(s, store_settle(s, err), err);
+	return r == RK_OK ? store_refresh(s, err) : r;
+}
+
+void
+store_flush_due(struct rk_store *s)
+{
+	struct rk_error err;
+
+	if (s->flush_after == 0 || monotonic() < s->flush_after)
+		return;
+	(void)sqlite3_busy_timeout(s->db, FLUSH_WAIT_MS);
+	if (store_settle_now(s, &err) != RK_OK) {
+		log_event(RK_LOG_WARN, "trust", "counts wait: %s", err.text);
+		s->flush_after = monotonic() + STORE_FLUSH_SECONDS;
+	}
+	(void)sqlite3_busy_timeout(s->db, RK_STORE_WAIT_MS);
+}

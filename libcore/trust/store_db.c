@@ -1,0 +1,378 @@
+/* The trust store's database: opened warily, its schema compared, made whole.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "trust/store.h"
+
+#define LENGTH_MAX (1 << 16) /* a value, a row, a statement */
+
+/* As sqlite_schema gives them back, by name. */
+static const char *const schema[] = {
+	"CREATE TABLE audit (id INTEGER PRIMARY KEY NOT NULL, act INTEGER NOT "
+	"NULL, time INTEGER NOT NULL, who BLOB NOT NULL, what TEXT NOT NULL, "
+	"pub BLOB NOT NULL, email BLOB NOT NULL, ca BLOB NOT NULL, before "
+	"INTEGER NOT NULL, before_until INTEGER NOT NULL, before_who BLOB NOT "
+	"NULL, before_decided INTEGER NOT NULL, before_note BLOB NOT NULL, "
+	"first_seen INTEGER NOT NULL, after INTEGER NOT NULL, note BLOB NOT "
+	"NULL) STRICT",
+	"CREATE TRIGGER audit_append BEFORE INSERT ON audit WHEN NEW.id <= "
+	"(SELECT coalesce(max(id), 0) FROM audit) BEGIN SELECT RAISE(ABORT, "
+	"'audit lines are added at the end'); END",
+	"CREATE TRIGGER audit_delete BEFORE DELETE ON audit BEGIN SELECT "
+	"RAISE(ABORT, 'audit lines stay'); END",
+	"CREATE TRIGGER audit_update BEFORE UPDATE ON audit BEGIN SELECT "
+	"RAISE(ABORT, 'audit lines stay'); END",
+	"CREATE TABLE keys (fp TEXT PRIMARY KEY NOT NULL, pub BLOB NOT NULL "
+	"CHECK (length(pub) = 32), email BLOB NOT NULL, ca BLOB NOT NULL, "
+	"state INTEGER NOT NULL CHECK (state BETWEEN 1 AND 6), until INTEGER "
+	"NOT NULL, first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, "
+	"tries INTEGER NOT NULL, addresses BLOB NOT NULL, source BLOB NOT "
+	"NULL, note BLOB NOT NULL, who BLOB NOT NULL, decided INTEGER NOT "
+	"NULL, version INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+};
+#define SCHEMA (sizeof(schema) / sizeof(schema[0]))
+
+/* ---- what went wrong ---- */
+
+static enum rk_err
+meaning(int rc, const char **words)
+{
+	switch (rc & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		*words = "locked by another process";
+		return RK_EBUSY;
+	case SQLITE_FULL:
+		*words = "no space left on the disk";
+		return RK_EIO;
+	case SQLITE_READONLY:
+		*words = "cannot be written";
+		return RK_EIO;
+	case SQLITE_CORRUPT:
+		*words = "is damaged";
+		return RK_EDAMAGED;
+	case SQLITE_NOTADB:
+		*words = "is not a trust store";
+		return RK_EDAMAGED;
+	case SQLITE_NOMEM:
+		*words = "out of memory";
+		return RK_ENOMEM;
+	case SQLITE_IOERR:
+		*words = "input or output failed";
+		return RK_EIO;
+	case SQLITE_CANTOPEN:
+		*words = "cannot be opened";
+		return RK_EIO;
+	case SQLITE_CONSTRAINT:
+	case SQLITE_TOOBIG:
+	case SQLITE_MISMATCH:
+		*words = "holds what it must not";
+		return RK_EDAMAGED;
+	default:
+		*words = "failed";
+		return RK_EFAIL;
+	}
+}
+
+enum rk_err
+store_db_fail(struct rk_store *s, int rc, struct rk_error *err)
+{
+	const char *words;
+	enum rk_err r = meaning(rc, &words);
+	int sys = s->db != NULL ? sqlite3_system_errno(s->db) : 0;
+
+	if ((rc & 0xff) == SQLITE_IOERR && rc != SQLITE_IOERR_NOMEM)
+		s->broken = true;
+	if ((rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB)
+		s->damaged = true;
+	if (r == RK_EIO && sys != 0 && (rc & 0xff) != SQLITE_FULL)
+		return err_sys(err, r, sys, "%s: %s", s->name, words);
+	return err_set(err, r, "%s: %s", s->name, words);
+}
+
+/* ---- statements ---- */
+
+enum rk_err
+store_db_exec(struct rk_store *s, const char *sql, struct rk_error *err)
+{
+	int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+
+	return rc == SQLITE_OK ? RK_OK : store_db_fail(s, rc, err);
+}
+
+enum rk_err
+store_db_prepare(struct rk_store *s, const char *sql, sqlite3_stmt **out,
+    struct rk_error *err)
+{
+	int rc = sqlite3_prepare_v2(s->db, sql, -1, out, NULL);
+
+	return rc == SQLITE_OK ? RK_OK : store_db_fail(s, rc, err);
+}
+
+enum rk_err
+store_db_finish(struct rk_store *s, sqlite3_stmt *stmt, struct rk_error *err)
+{
+	int rc = sqlite3_step(stmt);
+	enum rk_err r = RK_OK;
+
+	if (rc != SQLITE_DONE)
+		r = store_db_fail(s, rc, err);
+	(void)sqlite3_finalize(stmt); /* says the same again */
+	return r;
+}
+
+enum rk_err
+store_db_number(
+    struct rk_store *s, const char *sql, int64_t *out, struct rk_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	enum rk_err r;
+	int rc;
+
+	*out = 0;
+	if ((r = store_db_prepare(s, sql, &stmt, err)) != RK_OK)
+		return r;
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW)
+		*out = sqlite3_column_int64(stmt, 0);
+	else
+		r = store_db_fail(s, rc, err);
+	(void)sqlite3_finalize(stmt);
+	return r;
+}
+
+/* ---- transactions ---- */
+
+enum rk_err
+store_begin(struct rk_store *s, struct rk_error *err)
+{
+	enum rk_err r;
+
+	if (s->broken)
+		return err_set(err, RK_EIO,
+		    "%s: writing failed before; check the disk and restart",
+		    s->name);
+	if ((r = store_db_exec(s, "BEGIN IMMEDIATE", err)) != RK_OK)
+		return r;
+	if ((r = store_refresh(s, err)) != RK_OK)
+		r = store_end(s, r, err);
+	return r;
+}
+
+enum rk_err
+store_end(struct rk_store *s, enum rk_err r, struct rk_error *err)
+{
+	s->stale = true;
+	if (r == RK_OK && (r = store_db_exec(s, "COMMIT", err)) == RK_OK)
+		store_settled(s);
+	if (r != RK_OK)
+		store_take_back(s);
+	s->n_done = 0;
+	s->settled = false;
+	/* Whatever failed may have rolled back already. */
+	if (r != RK_OK && sqlite3_get_autocommit(s->db) == 0)
+		(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	return r;
+}
+
+/* ---- making one ---- */
+
+static enum rk_err
+fill(struct rk_store *s, struct rk_error *err)
+{
+	char sql[96];
+	size_t i;
+	enum rk_err r = RK_OK;
+
+	(void)sqlite3_snprintf(sizeof(sql), sql,
+	    "PRAGMA application_id = %d; PRAGMA user_version = %d",
+	    STORE_APPLICATION_ID, STORE_VERSION);
+	r = store_db_exec(s, sql, err);
+	for (i = 0; i < SCHEMA && r == RK_OK; i++)
+		r = store_db_exec(s, schema[i], err);
+	return r;
+}
+
+enum rk_err
+store_db_make(struct rk_store *s, struct rk_error *err)
+{
+	sqlite3_int64 len = 0;
+	unsigned char *bytes = NULL;
+	enum rk_err r;
+	int rc;
+
+	/* Made in memory and written whole: nobody ever finds a part. */
+	rc = sqlite3_open_v2(":memory:", &s->db,
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (rc != SQLITE_OK) {
+		r = store_db_fail(s, rc, err);
+		goto out;
+	}
+	if ((r = fill(s, err)) != RK_OK)
+		goto out;
+	bytes = sqlite3_serialize(s->db, "main", &len, 0);
+	if (bytes == NULL) {
+		r = err_set(err, RK_ENOMEM, "%s: out of memory", s->name);
+		goto out;
+	}
+	r = fs_write_file(s->path, bytes, (size_t)len, 0600, false, err);
+out:
+	sqlite3_free(bytes);
+	(void)sqlite3_close(s->db);
+	s->db = NULL;
+	return r;
+}
+
+/* ---- opening one ---- */
+
+static enum rk_err
+foreign(struct rk_store *s, const char *why, struct rk_error *err)
+{
+	s->damaged = true;
+	return err_set(
+	    err, RK_EDAMAGED, "%s: is not a trust store: %s", s->name, why);
+}
+
+/* Before any of it is used: its schema is ours, to the letter. */
+static enum rk_err
+compare_schema(struct rk_store *s, struct rk_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	const char *text;
+	size_t n = 0;
+	enum rk_err r;
+	int rc;
+
+	r = store_db_prepare(
+	    s, "SELECT sql FROM sqlite_schema ORDER BY name", &stmt, err);
+	if (r != RK_OK)
+		return r;
+	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+		text = (const char *)sqlite3_column_text(stmt, 0);
+		if (n == SCHEMA || text == NULL || strcmp(text, schema[n]) != 0)
+			break;
+		n++;
+	}
+	if (rc != SQLITE_DONE && rc != SQLITE_ROW)
+		r = store_db_fail(s, rc, err);
+	else if (rc == SQLITE_ROW || n != SCHEMA)
+		r = foreign(s, "its tables are not ours", err);
+	(void)sqlite3_finalize(stmt);
+	return r;
+}
+
+static enum rk_err
+check_content(struct rk_store *s, struct rk_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int64_t number;
+	const char *text;
+	enum rk_err r;
+	int rc;
+
+	r = store_db_number(s, "PRAGMA application_id", &number, err);
+	if (r != RK_OK)
+		return r;
+	if (number != STORE_APPLICATION_ID)
+		return foreign(s, "another program made it", err);
+	r = store_db_number(s, "PRAGMA user_version", &number, err);
+	if (r != RK_OK)
+		return r;
+	if (number != STORE_VERSION)
+		return foreign(s, "its version is unknown here", err);
+	if ((r = compare_schema(s, err)) != RK_OK)
+		return r;
+	r = store_db_prepare(s, "PRAGMA quick_check(1)", &stmt, err);
+	if (r != RK_OK)
+		return r;
+	rc = sqlite3_step(stmt);
+	text = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(stmt, 0)
+	                        : NULL;
+	if (rc != SQLITE_ROW)
+		r = store_db_fail(s, rc, err);
+	else if (text == NULL || strcmp(text, "ok") != 0)
+		r = store_db_fail(s, SQLITE_CORRUPT, err);
+	(void)sqlite3_finalize(stmt);
+	return r;
+}
+
+static void
+restrict_db(struct rk_store *s)
+{
+	static const struct {
+		int limit;
+		int value;
+	} limits[] = {
+		{ SQLITE_LIMIT_LENGTH, LENGTH_MAX },
+		{ SQLITE_LIMIT_SQL_LENGTH, LENGTH_MAX },
+		{ SQLITE_LIMIT_COLUMN, 64 },
+		{ SQLITE_LIMIT_EXPR_DEPTH, 50 },
+		{ SQLITE_LIMIT_ATTACHED, 0 },
+		{ SQLITE_LIMIT_TRIGGER_DEPTH, 2 },
+		{ SQLITE_LIMIT_WORKER_THREADS, 0 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		(void)sqlite3_limit(s->db, limits[i].limit, limits[i].value);
+	/* These do not fail for options that the library knows. */
+	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+	(void)sqlite3_busy_timeout(s->db, RK_STORE_WAIT_MS);
+	(void)sqlite3_extended_result_codes(s->db, 1);
+}
+
+/* The journal's mode as it now is, which may differ from the one asked for. */
+static enum rk_err
+use_wal(struct rk_store *s, struct rk_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	const char *text;
+	enum rk_err r;
+	int rc;
+
+	r = store_db_prepare(s, "PRAGMA journal_mode = WAL", &stmt, err);
+	if (r != RK_OK)
+		return r;
+	rc = sqlite3_step(stmt);
+	text = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(stmt, 0)
+	                        : NULL;
+	if (rc != SQLITE_ROW)
+		r = store_db_fail(s, rc, err);
+	else if (text == NULL || strcmp(text, "wal") != 0)
+		r = err_set(err, RK_EUNSUPPORTED,
+		    "%s: no write-ahead log on this file system", s->name);
+	(void)sqlite3_finalize(stmt);
+	return r;
+}
+
+enum rk_err
+store_db_open(struct rk_store *s, const char *vfs, struct rk_error *err)
+{
+	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+	                  SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
+	enum rk_err r;
+	int rc;
+
+	rc = sqlite3_open_v2(s->path, &s->db, flags, vfs);
+	if (rc != SQLITE_OK)
+		return store_db_fail(s, rc, err);
+	restrict_db(s);
+	if (sqlite3_db_readonly(s->db, "main") == 1)
+		return store_db_fail(s, SQLITE_READONLY, err);
+	r = store_db_exec(s,
+	    "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;"
+	    "PRAGMA temp_store = MEMORY; PRAGMA recursive_triggers = ON;"
+	    "PRAGMA synchronous = FULL",
+	    err);
+	if (r == RK_OK)
+		r = check_content(s, err);
+	if (r == RK_OK)
+		r = use_wal(s, err);
+	return r;
+}

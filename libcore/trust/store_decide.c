@@ -1,0 +1,326 @@
+/* Decisions that people take about keys, and taking them back. */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "trust/store.h"
+
+#define WHO_TEXT 80  /* a person in a message */
+#define UNDO_LINES 4 /* of one decision */
+
+struct verb {
+	const char *what;
+	enum rk_store_state state; /* what the key becomes */
+	bool admits;               /* it is let in */
+};
+
+static const struct verb verbs[] = {
+	[RK_STORE_APPROVE] = { "approve", RK_STORE_KNOWN, true },
+	[RK_STORE_APPROVE_ONCE] = { "once", RK_STORE_ONCE, true },
+	[RK_STORE_APPROVE_UNTIL] = { "until", RK_STORE_UNTIL, true },
+	[RK_STORE_REJECT] = { "reject", RK_STORE_REJECTED, false },
+	[RK_STORE_REVOKE] = { "revoke", RK_STORE_REVOKED, false },
+	[RK_STORE_FORGET] = { "forget", RK_STORE_NONE, false },
+	[RK_STORE_REPLACE] = { "replace", RK_STORE_REVOKED, false },
+	[RK_STORE_NOTE] = { "note", RK_STORE_NONE, false },
+};
+
+static enum rk_err
+check_text(
+    const char *text, bool needed, const char *what, struct rk_error *err)
+{
+	if (text == NULL || text[0] == '\0')
+		return needed ? err_set(err, RK_EINVAL, "no %s is given", what)
+		              : RK_OK;
+	if (strlen(text) >= RK_STORE_TEXT_LEN)
+		return err_set(err, RK_EINVAL, "the %s is longer than %d bytes",
+		    what, RK_STORE_TEXT_LEN - 1);
+	return RK_OK;
+}
+
+static enum rk_err
+check(const struct rk_store_decision *d, int64_t now, struct rk_error *err)
+{
+	enum rk_err r;
+
+	if (d->size != sizeof(*d) || (unsigned)d->verb > RK_STORE_NOTE)
+		return err_set(err, RK_EINVAL, "not a decision");
+	if ((r = check_text(d->who, true, "person", err)) != RK_OK ||
+	    (r = check_text(d->note, false, "note", err)) != RK_OK)
+		return r;
+	if (d->key == NULL ||
+	    (d->verb == RK_STORE_REPLACE && d->by_key == NULL))
+		return err_set(err, RK_EINVAL, "no key is given");
+	if (d->verb == RK_STORE_APPROVE_UNTIL && d->until <= now)
+		return err_set(err, RK_EINVAL, "that time is over");
+	if (d->verb == RK_STORE_NOTE && d->note == NULL)
+		return err_set(err, RK_EINVAL, "no note is given");
+	return RK_OK;
+}
+
+/* A key that the store calls known and the file has lost is not known: what is
+ * undone later must not bring it back. */
+static void
+be_strict(struct rk_store *s, struct store_row *row)
+{
+	const struct store_key *key = store_key_find(s, row->e.pub);
+
+	if (row->e.state == RK_STORE_KNOWN && (key == NULL || !key->in_file))
+		row->e.state = RK_STORE_WAIT;
+}
+
+static enum rk_err
+check_version(const struct rk_store_decision *d, const struct store_row *row,
+    struct rk_error *err)
+{
+	char who[WHO_TEXT];
+
+	if (d->version == RK_STORE_ANY_VERSION || d->version == row->e.version)
+		return RK_OK;
+	str_escape(who, sizeof(who), row->e.who);
+	return err_set(err, RK_ESTATE, "key %s was decided meanwhile: %s by %s",
+	    row->e.fp, rk_store_state_name(row->e.state), who);
+}
+
+static enum rk_err
+check_admission(struct rk_store *s, const struct store_row *row, bool changed,
+    struct rk_error *err)
+{
+	const struct rk_store_entry *e = &row->e;
+	char who[WHO_TEXT];
+
+	if (e->state == RK_STORE_REVOKED) {
+		str_escape(who, sizeof(who), e->who);
+		return err_set(err, RK_ESTATE,
+		    "key %s was revoked by %s; forget it first", e->fp, who);
+	}
+	if (!changed && store_email_taken(s, e->pub, e->email))
+		return err_set(err, RK_EDENIED,
+		    "key %s has the email of another known key", e->fp);
+	return RK_OK;
+}
+
+/* The row as the decision makes it. */
+static struct store_row
+decided(struct rk_store *s, const struct rk_store_decision *d,
+    const struct store_row *row, enum rk_store_state state)
+{
+	struct store_row after = *row;
+	struct rk_store_entry *e = &after.e;
+
+	e->state = state;
+	e->until = state == RK_STORE_UNTIL ? d->until : 0;
+	e->decided = store_now(s);
+	(void)str_copy(e->who, sizeof(e->who), d->who);
+	if (d->note != NULL)
+		(void)str_copy(e->note, sizeof(e->note), d->note);
+	return after;
+}
+
+static enum rk_err
+decide_note(struct rk_store *s, const struct rk_store_decision *d,
+    struct store_act *act, const struct store_row *row, struct rk_error *err)
+{
+	struct store_row after = *row;
+
+	act->leave = true;
+	(void)str_copy(after.e.note, sizeof(after.e.note), d->note);
+	return store_apply(s, act, row, &after, err);
+}
+
+/* RK_STORE_REPLACE: the second half. */
+static enum rk_err
+decide_new(struct rk_store *s, const struct rk_store_decision *d,
+    struct store_act *act, const struct store_row *old, struct rk_error *err)
+{
+	struct store_row row;
+	struct store_row after;
+	enum rk_err r;
+
+	if ((r = store_resolve(s, d->by_key, &row, err)) != RK_OK)
+		return r;
+	if (strcmp(row.e.fp, old->e.fp) == 0)
+		return err_set(err, RK_EINVAL, "a key cannot replace itself");
+	if ((r = check_admission(s, &row, true, err)) != RK_OK)
+		return r;
+	be_strict(s, &row);
+	after = decided(s, d, &row, RK_STORE_KNOWN);
+	return store_apply(s, act, &row, &after, err);
+}
+
+/* Within the transaction. */
+static enum rk_err
+decide(struct rk_store *s, const struct rk_store_decision *d,
+    struct store_act *act, struct store_row *row, struct rk_error *err)
+{
+	const struct verb *verb = &verbs[d->verb];
+	struct store_row after;
+	enum rk_err r;
+
+	if ((r = store_settle(s, err)) != RK_OK)
+		return r;
+	if ((r = store_resolve(s, d->key, row, err)) != RK_OK)
+		return r;
+	if ((r = check_version(d, row, err)) != RK_OK)
+		return r;
+	if (d->verb == RK_STORE_NOTE)
+		return decide_note(s, d, act, row, err);
+	if (verb->admits &&
+	    (r = check_admission(s, row, d->changed, err)) != RK_OK)
+		return r;
+	be_strict(s, row);
+	after = decided(s, d, row, verb->state);
+	if ((r = store_apply(s, act, row, &after, err)) != RK_OK)
+		return r;
+	return d->verb == RK_STORE_REPLACE ? decide_new(s, d, act, row, err)
+	                                   : RK_OK;
+}
+
+enum rk_err
+rk_store_decide(struct rk_store *s, const struct rk_store_decision *d,
+    int64_t *act_id, struct rk_error *err)
+{
+	struct store_act act = { .act = 0 };
+	struct store_row row;
+	enum rk_err r;
+
+	err_clear(err);
+	if (act_id != NULL)
+		*act_id = 0;
+	(void)pthread_mutex_lock(&s->mutex);
+	if ((r = check(d, store_now(s), err)) != RK_OK)
+		goto out;
+	act.who = d->who;
+	act.what = verbs[d->verb].what;
+	if ((r = store_begin(s, err)) != RK_OK)
+		goto out;
+	r = store_end(s, decide(s, d, &act, &row, err), err);
+	if (r != RK_OK)
+		goto out;
+	if (act_id != NULL)
+		*act_id = act.act;
+	if (verbs[d->verb].state == RK_STORE_REJECTED ||
+	    verbs[d->verb].state == RK_STORE_REVOKED)
+		store_hide(s, row.e.pub);
+out:
+	(void)pthread_mutex_unlock(&s->mutex);
+	return r;
+}
+
+/* ---- undo ---- */
+
+struct undoing {
+	struct rk_store_line lines[UNDO_LINES];
+	struct store_row before[UNDO_LINES];
+	size_t n;
+};
+
+static enum rk_err
+collect(
+    const struct rk_store_line *line, const struct store_row *before, void *arg)
+{
+	struct undoing *u = arg;
+
+	if (u->n == UNDO_LINES)
+		return RK_EDAMAGED;
+	u->lines[u->n] = *line;
+	u->before[u->n++] = *before;
+	return RK_OK;
+}
+
+/* Is the key as that line left it? */
+static bool
+is_untouched(const struct rk_store_line *line, const struct store_row *row)
+{
+	if (line->after != RK_STORE_NONE)
+		return row->e.version == line->id;
+	return row->e.state == RK_STORE_NONE ||
+	       (row->e.state == RK_STORE_WAIT && row->e.version == 0);
+}
+
+static enum rk_err
+undo_line(struct rk_store *s, const struct rk_store_line *line,
+    const struct store_row *before, struct store_act *act, struct rk_error *err)
+{
+	struct store_row row;
+	struct store_row after;
+	enum rk_err r;
+
+	r = store_row_get(s, line->fp, &row, err);
+	if (r != RK_OK && r != RK_ENOENT)
+		return r;
+	if (!is_untouched(line, &row))
+		return err_set(
+		    err, RK_ESTATE, "key %s was decided again since", line->fp);
+	if (r == RK_ENOENT) {
+		memcpy(row.e.pub, before->e.pub, sizeof(row.e.pub));
+		memcpy(row.e.fp, before->e.fp, sizeof(row.e.fp));
+		(void)str_copy(
+		    row.e.email, sizeof(row.e.email), before->e.email);
+		(void)str_copy(row.e.ca, sizeof(row.e.ca), before->e.ca);
+		row.e.first_seen = row.e.last_seen = before->e.first_seen;
+	}
+	after = row;
+	after.e.state = before->e.state;
+	after.e.until = before->e.until;
+	after.e.decided = before->e.decided;
+	(void)str_copy(after.e.who, sizeof(after.e.who), before->e.who);
+	(void)str_copy(after.e.note, sizeof(after.e.note), before->e.note);
+	if (after.e.state == RK_STORE_WAIT)
+		after.e.last_seen = store_now(s); /* seven days from now */
+	act->leave = after.e.state == row.e.state;
+	return store_apply(s, act, &row, &after, err);
+}
+
+static enum rk_err
+undo(struct rk_store *s, int64_t id, struct store_act *act, struct undoing *u,
+    struct rk_error *err)
+{
+	size_t i;
+	enum rk_err r;
+
+	if ((r = store_settle(s, err)) != RK_OK)
+		return r;
+	r = store_audit_each(s, id, 0, collect, u, err);
+	if (r == RK_EDAMAGED && u->n == UNDO_LINES)
+		r = err_set(err, r,
+		    "%s: is damaged: a decision has too many "
+		    "lines",
+		    s->name);
+	if (r == RK_OK && u->n == 0)
+		r = err_set(
+		    err, RK_ENOENT, "there is no decision %lld", (long long)id);
+	for (i = 0; i < u->n && r == RK_OK; i++)
+		r = undo_line(s, &u->lines[i], &u->before[i], act, err);
+	return r;
+}
+
+enum rk_err
+rk_store_undo(
+    struct rk_store *s, int64_t id, const char *who, struct rk_error *err)
+{
+	struct store_act act = { .who = who, .what = "undo" };
+	struct undoing u = { .n = 0 };
+	size_t i;
+	enum rk_err r;
+
+	err_clear(err);
+	if ((r = check_text(who, true, "person", err)) != RK_OK)
+		return r;
+	if (id <= 0)
+		return err_set(
+		    err, RK_ENOENT, "there is no decision %lld", (long long)id);
+	(void)pthread_mutex_lock(&s->mutex);
+	if ((r = store_begin(s, err)) != RK_OK)
+		goto out;
+	if ((r = store_end(s, undo(s, id, &act, &u, err), err)) != RK_OK)
+		goto out;
+	for (i = 0; i < u.n; i++) {
+		if (u.before[i].e.state == RK_STORE_REJECTED ||
+		    u.before[i].e.state == RK_STORE_REVOKED)
+			store_hide(s, u.before[i].e.pub);
+	}
+out:
+	(void)pthread_mutex_unlock(&s->mutex);
+	return r;
+}

@@ -1,0 +1,442 @@
+/* The table that keys are looked up in: file and store, merged in memory. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/crypt.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "trust/store.h"
+
+#define EMAILS_MAX 16 /* of one key that are compared */
+
+static int
+compare_keys(const void *a, const void *b)
+{
+	const struct store_key *x = a;
+	const struct store_key *y = b;
+
+	return memcmp(x->pub, y->pub, sizeof(x->pub)); /* public, not secret */
+}
+
+static int
+compare_emails(const void *a, const void *b)
+{
+	const struct store_email *x = a;
+	const struct store_email *y = b;
+
+	return memcmp(x->sum, y->sum, sizeof(x->sum));
+}
+
+struct store_key *
+store_key_find(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN])
+{
+	struct store_key wanted;
+
+	memcpy(wanted.pub, pub, sizeof(wanted.pub));
+	return s->n == 0 ? NULL
+	                 : bsearch(&wanted, s->keys, s->n, sizeof(*s->keys),
+	                       compare_keys);
+}
+
+bool
+store_is_locked(const struct rk_store *s)
+{
+	return s->known.state != RK_TRUST_OPEN;
+}
+
+/* ---- emails ---- */
+
+static int
+hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+void
+store_decode(char *out, size_t out_len, struct rk_str column)
+{
+	size_t n = 0;
+	size_t i;
+
+	for (i = 0; i < column.len && n + 1 < out_len; i++) {
+		char c = column.ptr[i];
+		int high = -1;
+		int low = -1;
+
+		if (c == '%' && column.len - i > 2) {
+			high = hex_value(column.ptr[i + 1]);
+			low = hex_value(column.ptr[i + 2]);
+		}
+		if (high >= 0 && low >= 0 && high + low > 0) {
+			c = (char)(high * 16 + low);
+			i += 2;
+		}
+		out[n++] = c;
+	}
+	out[n] = '\0';
+}
+
+/* The next of comma-joined emails, lower-cased and hashed; false at the end. */
+static bool
+next_sum(const char **emails, uint8_t sum[STORE_SUM_LEN])
+{
+	char lower[RK_STORE_TEXT_LEN];
+	uint8_t hash[CRYPT_HASH_LEN];
+	const char *at = *emails;
+	size_t len;
+	size_t i;
+
+	while (*at == ',' || *at == ' ')
+		at++;
+	len = strcspn(at, ", ");
+	*emails = at + len;
+	if (len == 0)
+		return false;
+	if (len > sizeof(lower))
+		len = sizeof(lower);
+	for (i = 0; i < len; i++) {
+		char c = at[i];
+
+		lower[i] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+	}
+	crypt_sha256(hash, lower, len);
+	memcpy(sum, hash, STORE_SUM_LEN);
+	return true;
+}
+
+static bool
+counts_as_known(struct rk_store *s, const struct store_key *k)
+{
+	struct rk_store_facts f = {
+		.state = k->state,
+		.in_file = k->in_file,
+		.now = store_now(s),
+		.decided = k->decided,
+		.until = k->until,
+	};
+
+	return rk_store_status(&f) == RK_STATUS_KNOWN;
+}
+
+bool
+store_email_taken(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
+    const char *emails)
+{
+	struct store_email wanted;
+	const struct store_email *hit;
+	const struct store_email *end = s->emails + s->n_emails;
+	const struct store_key *k;
+
+	if (s->n_emails == 0)
+		return false;
+	while (next_sum(&emails, wanted.sum)) {
+		hit = bsearch(&wanted, s->emails, s->n_emails,
+		    sizeof(*s->emails), compare_emails);
+		while (hit != NULL && hit > s->emails &&
+		       compare_emails(hit - 1, &wanted) == 0)
+			hit--;
+		for (; hit != NULL && hit < end &&
+		       compare_emails(hit, &wanted) == 0;
+		     hit++) {
+			if (memcmp(hit->pub, pub, sizeof(hit->pub)) == 0)
+				continue;
+			k = store_key_find(s, hit->pub);
+			if (k != NULL && counts_as_known(s, k))
+				return true;
+		}
+	}
+	return false;
+}
+
+enum rk_store_status
+store_status_of(struct rk_store *s, const struct store_key *key,
+    const uint8_t pub[RK_KEY_PUBLIC_LEN], const char *emails)
+{
+	struct rk_store_facts f = {
+		.locked = store_is_locked(s),
+		.now = store_now(s),
+	};
+
+	if (key != NULL) {
+		f.state = key->state;
+		f.in_file = key->in_file;
+		f.decided = key->decided;
+		f.until = key->until;
+	}
+	f.email_taken = store_email_taken(s, pub, emails);
+	return rk_store_status(&f);
+}
+
+/* ---- building ---- */
+
+struct building {
+	struct rk_store *s;
+	struct store_key *keys;
+	size_t n;
+	size_t cap;
+	struct store_email *emails;
+	size_t n_emails;
+	size_t cap_emails;
+};
+
+static enum rk_err
+add_emails(struct building *b, const char *emails,
+    const uint8_t pub[RK_KEY_PUBLIC_LEN])
+{
+	uint8_t sum[STORE_SUM_LEN];
+	unsigned i;
+
+	for (i = 0; i < EMAILS_MAX && next_sum(&emails, sum); i++) {
+		if (b->n_emails == b->cap_emails) {
+			size_t cap = 2 * b->cap_emails + 64;
+			void *p = realloc(b->emails, cap * sizeof(*b->emails));
+
+			if (p == NULL)
+				return RK_ENOMEM;
+			b->emails = p;
+			b->cap_emails = cap;
+		}
+		memcpy(b->emails[b->n_emails].sum, sum, sizeof(sum));
+		memcpy(b->emails[b->n_emails].pub, pub, RK_KEY_PUBLIC_LEN);
+		b->n_emails++;
+	}
+	return RK_OK;
+}
+
+static enum rk_err
+add_key(struct building *b, const struct store_key *key)
+{
+	if (b->n == b->cap) {
+		size_t cap = 2 * b->cap + 64;
+		void *p = realloc(b->keys, cap * sizeof(*b->keys));
+
+		if (p == NULL)
+			return RK_ENOMEM;
+		b->keys = p;
+		b->cap = cap;
+	}
+	b->keys[b->n++] = *key;
+	return RK_OK;
+}
+
+static enum rk_err
+add_row(const struct store_row *row, void *arg)
+{
+	const struct rk_store_entry *e = &row->e;
+	struct building *b = arg;
+	struct store_key key = {
+		.state = e->state,
+		.until = e->until,
+		.decided = e->decided,
+		.version = e->version,
+		.last_seen = e->last_seen,
+	};
+	const struct store_key *old = store_key_find(b->s, e->pub);
+
+	memcpy(key.pub, e->pub, sizeof(key.pub));
+	memcpy(key.source, row->source, sizeof(key.source));
+	if (old != NULL && old->tries > 0) {
+		key.tries = old->tries;
+		key.last_seen = old->last_seen > key.last_seen ? old->last_seen
+		                                               : key.last_seen;
+		memcpy(key.address, old->address, sizeof(key.address));
+	}
+	if (e->state == RK_STORE_KNOWN || e->state == RK_STORE_ONCE ||
+	    e->state == RK_STORE_UNTIL) {
+		if (add_emails(b, e->email, e->pub) != RK_OK)
+			return RK_ENOMEM;
+	}
+	return add_key(b, &key);
+}
+
+static enum rk_err
+add_line(const struct known_line *line, void *arg)
+{
+	struct building *b = arg;
+	struct store_key key = {
+		.in_file = true,
+		.emails = line->emails,
+		.host = line->host,
+	};
+	const struct store_key *old = store_key_find(b->s, line->pub);
+	char emails[4 * RK_STORE_TEXT_LEN];
+
+	memcpy(key.pub, line->pub, sizeof(key.pub));
+	if (old != NULL && old->state == RK_STORE_NONE && old->tries > 0) {
+		key.tries = old->tries;
+		key.last_seen = old->last_seen;
+		memcpy(key.address, old->address, sizeof(key.address));
+	}
+	store_decode(emails, sizeof(emails), line->emails);
+	if (add_emails(b, emails, line->pub) != RK_OK)
+		return RK_ENOMEM;
+	return add_key(b, &key);
+}
+
+/* Sort, and make one of the entries that a key has. */
+static void
+merge(struct building *b)
+{
+	size_t n = 0;
+	size_t i;
+
+	if (b->n == 0)
+		return;
+	qsort(b->keys, b->n, sizeof(*b->keys), compare_keys);
+	for (i = 1; i < b->n; i++) {
+		struct store_key *last = &b->keys[n];
+		const struct store_key *k = &b->keys[i];
+		struct store_key row;
+
+		if (compare_keys(last, k) != 0) {
+			b->keys[++n] = *k;
+			continue;
+		}
+		row = last->state != RK_STORE_NONE ? *last : *k;
+		row.in_file = true; /* two of one key are not both rows */
+		row.emails = last->in_file ? last->emails : k->emails;
+		row.host = last->in_file ? last->host : k->host;
+		*last = row;
+	}
+	b->n = n + 1;
+	if (b->n_emails > 0)
+		qsort(
+		    b->emails, b->n_emails, sizeof(*b->emails), compare_emails);
+}
+
+static void
+count_all(struct rk_store *s)
+{
+	size_t i;
+
+	s->rows = s->unwritten = 0;
+	for (i = 0; i < s->n; i++) {
+		s->rows += s->keys[i].state != RK_STORE_NONE;
+		s->unwritten += s->keys[i].tries > 0;
+	}
+}
+
+static enum rk_err
+rebuild(struct rk_store *s, struct rk_error *err)
+{
+	struct building b = { .s = s };
+	bool ended;
+	enum rk_err r;
+
+	if ((r = store_row_each(s, add_row, &b, err)) != RK_OK)
+		goto out;
+	if (buf_len(&s->text) > 0)
+		r = known_walk(s->known_name, (const char *)buf_peek(&s->text),
+		    buf_len(&s->text), add_line, &b, &ended, err);
+	if (r != RK_OK)
+		goto out;
+	merge(&b);
+	free(s->keys);
+	free(s->emails);
+	s->keys = b.keys;
+	s->n = b.n;
+	s->emails = b.emails;
+	s->n_emails = b.n_emails;
+	b.keys = NULL;
+	b.emails = NULL;
+	count_all(s);
+	s->stale = false;
+out:
+	if (r == RK_ENOMEM)
+		r = err_set(err, r, "%s: out of memory", s->name);
+	free(b.keys);
+	free(b.emails);
+	return r;
+}
+
+/* ---- has anything changed ---- */
+
+static enum rk_err
+check_database(struct rk_store *s, struct rk_error *err)
+{
+	const struct stat *old = &s->st;
+	struct stat now;
+
+	if (s->damaged)
+		return err_set(err, RK_EDAMAGED,
+		    "%s: is damaged; restore it from a copy and restart",
+		    s->name);
+	if (lstat(s->path, &now) != 0)
+		return err_set(err, RK_EIO,
+		    "%s: was there and is gone; bring it back and restart",
+		    s->name);
+	if (now.st_dev != old->st_dev || now.st_ino != old->st_ino)
+		return err_set(err, RK_EIO,
+		    "%s: was replaced; restart to use the new one", s->name);
+	if (now.st_mode != old->st_mode || now.st_uid != old->st_uid)
+		return err_set(err, RK_EMODE,
+		    "%s: mode or owner was changed; chmod 600 %s", s->name,
+		    s->name);
+	return RK_OK;
+}
+
+static enum rk_err
+read_file(struct rk_store *s, struct rk_error *err)
+{
+	struct known now;
+	struct buf text;
+	enum rk_err r;
+
+	buf_init(&text, KNOWN_FILE_MAX);
+	r = known_read_text(s->known_path, &now, &text, err);
+	if (r == RK_OK && now.state == RK_TRUST_ABSENT)
+		r = err_set(err, RK_EIO,
+		    "%s: was there and is gone; bring it back", s->known_name);
+	if (r != RK_OK) {
+		buf_fini(&text);
+		known_fini(&now);
+		return r;
+	}
+	known_fini(&s->known);
+	s->known = now;
+	/* Views of the table point into the old text: it lives until the table
+	 * is made anew. */
+	s->stale = true;
+	buf_fini(&s->text);
+	s->text = text;
+	return RK_OK;
+}
+
+enum rk_err
+store_refresh(struct rk_store *s, struct rk_error *err)
+{
+	int64_t version;
+	enum rk_err r;
+
+	if ((r = check_database(s, err)) != RK_OK)
+		return r;
+	if (!known_is_current(&s->known, s->known_path) &&
+	    (r = read_file(s, err)) != RK_OK)
+		return r;
+	r = store_db_number(s, "PRAGMA data_version", &version, err);
+	if (r != RK_OK)
+		return r;
+	if (version != s->data_version)
+		s->stale = true;
+	if (s->stale && (r = rebuild(s, err)) == RK_OK)
+		s->data_version = version;
+	return r;
+}
+
+void
+store_mem_fini(struct rk_store *s)
+{
+	known_fini(&s->known);
+	buf_fini(&s->text);
+	free(s->keys);
+	free(s->emails);
+	s->keys = NULL;
+	s->emails = NULL;
+	s->n = s->n_emails = 0;
+}

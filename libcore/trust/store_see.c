@@ -1,0 +1,384 @@
+/* A peer is here: what is it, who may wait for a decision, and what is noted.
+ */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "base/crypt.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "trust/store.h"
+
+#define DISPLACE_AFTER 600 /* s unseen: its source may bring another */
+
+/* Where a peer comes from. */
+struct from {
+	char address[RK_STORE_ADDRESS_LEN];
+	uint8_t source[STORE_SOURCE_LEN];
+};
+
+/* The host of "tls://127.0.0.1:8443" or "quic://[::1]:8443"; the transport
+ * where there is none. */
+static void
+find_address(const struct rk_peer *peer, char out[RK_STORE_ADDRESS_LEN])
+{
+	const char *start = strstr(peer->remote, "://");
+	const char *end;
+	size_t len = 0;
+	size_t i;
+
+	start = start != NULL ? start + 3 : peer->remote;
+	end = strrchr(start, ':');
+	if (start[0] == '[') {
+		start++;
+		end = strchr(start, ']');
+	}
+	if (end != NULL)
+		len = (size_t)(end - start);
+	if (len >= RK_STORE_ADDRESS_LEN)
+		len = RK_STORE_ADDRESS_LEN - 1;
+	for (i = 0; i < len; i++)
+		out[i] = (uint8_t)start[i] < 0x20 ? '?' : start[i];
+	out[len] = '\0';
+	if (len == 0)
+		(void)str_copy(out, RK_STORE_ADDRESS_LEN,
+		    peer->transport != NULL ? peer->transport : "");
+}
+
+/* One IPv4 address, the /64 of an IPv6 address, or all of a transport. */
+static void
+find_source(const char *address, uint8_t source[STORE_SOURCE_LEN])
+{
+	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff,
+		0xff };
+	char plain[RK_STORE_ADDRESS_LEN];
+	uint8_t hash[CRYPT_HASH_LEN];
+
+	(void)str_copy(plain, sizeof(plain), address);
+	plain[strcspn(plain, "%")] = '\0'; /* an interface */
+	memcpy(source, mapped, sizeof(mapped));
+	if (inet_pton(AF_INET, plain, source + sizeof(mapped)) == 1)
+		return;
+	if (inet_pton(AF_INET6, plain, source) == 1) {
+		if (memcmp(source, mapped, sizeof(mapped)) != 0)
+			memset(source + 8, 0, 8);
+		return;
+	}
+	crypt_sha256(hash, address, strlen(address));
+	memcpy(source, hash, STORE_SOURCE_LEN);
+	source[0] |= 0xe0; /* no source of an IPv4 address */
+}
+
+/* ---- who may wait ---- */
+
+struct crowd {
+	const struct store_key *waiting[RK_STORE_WAITING];
+	size_t n;
+	size_t here; /* from this source */
+	const struct store_key *oldest_here;
+	/* The source with the most, and its oldest. */
+	size_t most;
+	const struct store_key *oldest_most;
+};
+
+static size_t
+count_source(const struct crowd *c, const uint8_t *source,
+    const struct store_key **oldest)
+{
+	const struct store_key *k;
+	size_t n = 0;
+	size_t i;
+
+	*oldest = NULL;
+	for (i = 0; i < c->n; i++) {
+		k = c->waiting[i];
+		if (memcmp(k->source, source, STORE_SOURCE_LEN) != 0)
+			continue;
+		n++;
+		if (*oldest == NULL || k->last_seen < (*oldest)->last_seen)
+			*oldest = k;
+	}
+	return n;
+}
+
+static void
+look_around(const struct rk_store *s, const uint8_t *source, int64_t now,
+    struct crowd *c)
+{
+	const struct store_key *oldest;
+	const struct store_key *k;
+	size_t n;
+	size_t i;
+
+	c->n = c->most = 0;
+	c->oldest_most = NULL;
+	for (k = s->keys; k < s->keys + s->n && c->n < RK_STORE_WAITING; k++) {
+		if (k->state == RK_STORE_WAIT && !k->in_file &&
+		    !store_is_overdue(k, now))
+			c->waiting[c->n++] = k;
+	}
+	c->here = count_source(c, source, &c->oldest_here);
+	for (i = 0; i < c->n && c->n == RK_STORE_WAITING; i++) {
+		n = count_source(c, c->waiting[i]->source, &oldest);
+		if (n > c->most) {
+			c->most = n;
+			c->oldest_most = oldest;
+		}
+	}
+}
+
+/*
+ * Room for one more.  A source displaces its own only when they were not seen
+ * for a while, and another's only where that has more than itself would then:
+ * so a flood costs no writes, and pushes out nobody who came alone.
+ */
+static enum rk_err
+admit(struct rk_store *s, const struct from *from,
+    const struct store_key **victim, struct rk_error *err)
+{
+	const int64_t now = store_now(s);
+	struct crowd c;
+
+	*victim = NULL;
+	look_around(s, from->source, now, &c);
+	if (c.here >= RK_STORE_WAITING_SOURCE) {
+		if (now - c.oldest_here->last_seen <= DISPLACE_AFTER)
+			return err_set(err, RK_ELIMIT,
+			    "%zu keys from this address wait for a decision",
+			    c.here);
+		*victim = c.oldest_here;
+	} else if (c.n >= RK_STORE_WAITING) {
+		if (c.most <= c.here + 1)
+			return err_set(err, RK_ELIMIT,
+			    "%zu keys wait for a decision", c.n);
+		*victim = c.oldest_most;
+	} else if (s->rows >= RK_STORE_KEYS) {
+		return err_set(err, RK_ELIMIT, "%s: is full: it holds %zu keys",
+		    s->name, s->rows);
+	}
+	return RK_OK;
+}
+
+/* ---- what is noted ---- */
+
+static void
+fill_row(struct rk_store *s, const struct rk_cert_info *cert,
+    const struct from *from, struct store_row *row)
+{
+	struct rk_store_entry *e = &row->e;
+
+	memcpy(e->pub, cert->pub, sizeof(e->pub));
+	rk_fp_of_key(e->pub, e->fp);
+	(void)str_copy(e->email, sizeof(e->email), cert->email);
+	(void)str_copy(e->ca, sizeof(e->ca), cert->issuer_cn);
+	e->last_seen = store_now(s);
+	if (e->first_seen == 0)
+		e->first_seen = e->last_seen;
+	e->tries++;
+	store_row_address(row, from->address);
+	memcpy(row->source, from->source, sizeof(row->source));
+}
+
+/* Within a transaction: the key waits from now on. */
+static enum rk_err
+put_waiting(struct rk_store *s, const struct rk_peer *peer,
+    const struct from *from, struct rk_error *err)
+{
+	struct store_act act = { .who = "store", .what = "wait" };
+	const struct store_key *victim = NULL;
+	struct store_row before;
+	struct store_row row;
+	char fp[RK_FP_LEN];
+	enum rk_err r;
+
+	if ((r = admit(s, from, &victim, err)) != RK_OK)
+		return r;
+	if (victim != NULL) {
+		rk_fp_of_key(victim->pub, fp);
+		if ((r = store_row_remove(s, fp, err)) != RK_OK)
+			return r;
+	}
+	rk_fp_of_key(peer->cert.pub, fp);
+	r = store_row_get(s, fp, &before, err);
+	if (r != RK_OK && r != RK_ENOENT)
+		return r;
+	row = before;
+	fill_row(s, &peer->cert, from, &row);
+	row.e.state = RK_STORE_WAIT;
+	row.e.until = 0;
+	/* An approval that does not count any more ends here. */
+	if (before.e.state != RK_STORE_NONE &&
+	    (r = store_audit_put(s, &act, &before, &row, err)) != RK_OK)
+		return r;
+	return store_row_put(s, &row, err);
+}
+
+/* Within a transaction: new, and the list is open. */
+static enum rk_err
+put_known(struct rk_store *s, const struct rk_peer *peer,
+    const struct from *from, struct rk_error *err)
+{
+	struct store_act act = { .who = "open", .what = "approve" };
+	struct store_row before;
+	struct store_row row;
+	char fp[RK_FP_LEN];
+	enum rk_err r;
+
+	rk_fp_of_key(peer->cert.pub, fp);
+	r = store_row_get(s, fp, &before, err);
+	if (r != RK_OK && r != RK_ENOENT)
+		return r;
+	row = before;
+	fill_row(s, &peer->cert, from, &row);
+	row.e.state = RK_STORE_KNOWN;
+	row.e.decided = store_now(s);
+	(void)str_copy(row.e.who, sizeof(row.e.who), act.who);
+	return store_apply(s, &act, &before, &row, err);
+}
+
+/* Within a transaction: an approval for one connection is used up. */
+static enum rk_err
+use_up(struct rk_store *s, const struct rk_peer *peer, const struct from *from,
+    struct rk_error *err)
+{
+	struct store_act act = { .who = "store", .what = "used" };
+	struct store_row before;
+	struct store_row row;
+	char fp[RK_FP_LEN];
+	enum rk_err r;
+
+	rk_fp_of_key(peer->cert.pub, fp);
+	if ((r = store_row_get(s, fp, &before, err)) != RK_OK)
+		return r;
+	row = before;
+	fill_row(s, &peer->cert, from, &row);
+	row.e.state = RK_STORE_UNTIL;
+	row.e.until = 0; /* over */
+	if ((r = store_audit_put(s, &act, &before, &row, err)) != RK_OK)
+		return r;
+	return store_row_put(s, &row, err);
+}
+
+static void
+judge(struct rk_store *s, enum rk_store_mode mode,
+    const struct rk_cert_info *cert, struct store_key **key,
+    struct rk_store_seen *out)
+{
+	*key = store_key_find(s, cert->pub);
+	out->status = store_status_of(s, *key, cert->pub, cert->email);
+	out->verdict = rk_store_verdict(out->status, mode, store_is_locked(s));
+	out->version = *key != NULL ? (*key)->version : 0;
+}
+
+/* What has to be on the disk before the verdict counts. */
+typedef enum rk_err note_fn(struct rk_store *s, const struct rk_peer *peer,
+    const struct from *from, struct rk_error *err);
+
+static note_fn *
+find_note(const struct store_key *key, enum rk_store_mode mode,
+    const struct rk_store_seen *seen)
+{
+	switch (seen->verdict) {
+	case RK_VERDICT_RECORD:
+		return put_known;
+	case RK_VERDICT_WAIT:
+		return key == NULL || key->state != RK_STORE_WAIT ? put_waiting
+		                                                  : NULL;
+	case RK_VERDICT_ACCEPT:
+		return mode != RK_MODE_OFF && key != NULL && !key->in_file &&
+		               key->state == RK_STORE_ONCE
+		           ? use_up
+		           : NULL;
+	case RK_VERDICT_REFUSE:
+		break;
+	}
+	return NULL;
+}
+
+static enum rk_err
+see(struct rk_store *s, enum rk_store_mode mode, const struct rk_peer *peer,
+    struct rk_store_seen *out, struct rk_error *err)
+{
+	const struct store_key *victim;
+	struct store_key *key;
+	struct from from;
+	note_fn *note;
+	enum rk_err r;
+
+	if ((r = store_refresh(s, err)) != RK_OK)
+		return r;
+	find_address(peer, from.address);
+	find_source(from.address, from.source);
+	judge(s, mode, &peer->cert, &key, out);
+	note = find_note(key, mode, out);
+	if (note == NULL) {
+		if (key != NULL)
+			store_count(s, key, from.address);
+		store_flush_due(s);
+		return RK_OK;
+	}
+	if (!crypt_ed25519_key_ok(peer->cert.pub))
+		return err_set(err, RK_ECERT, "a weak key is not recorded");
+	/* Most of a flood ends here, before any lock or write. */
+	if (note == put_waiting && (r = admit(s, &from, &victim, err)) != RK_OK)
+		return r;
+	if ((r = store_begin(s, err)) != RK_OK)
+		return r;
+	/* Another process may have decided meanwhile. */
+	judge(s, mode, &peer->cert, &key, out);
+	note = find_note(key, mode, out);
+	r = store_settle(s, err);
+	if (r == RK_OK && note != NULL)
+		r = note(s, peer, &from, err);
+	r = store_end(s, r, err);
+	out->recorded = r == RK_OK && note != NULL && note != use_up;
+	return r;
+}
+
+/* Fails closed: no verdict but to refuse goes with an error. */
+static enum rk_err
+answer(enum rk_err r, struct rk_store_seen *out, struct rk_error *err)
+{
+	if (r == RK_OK)
+		return r;
+	out->verdict = RK_VERDICT_REFUSE;
+	out->recorded = false;
+	if (err != NULL)
+		err->step = "trust";
+	return r;
+}
+
+enum rk_err
+rk_store_see(struct rk_store *s, enum rk_store_mode mode,
+    const struct rk_peer *peer, struct rk_store_seen *out, struct rk_error *err)
+{
+	enum rk_err r;
+
+	*out = (struct rk_store_seen){ .verdict = RK_VERDICT_REFUSE };
+	err_clear(err);
+	if (!peer->proven) {
+		r = err_set(err, RK_ECERT, "the peer has not proven any key");
+	} else {
+		(void)pthread_mutex_lock(&s->mutex);
+		r = see(s, mode, peer, out, err);
+		(void)pthread_mutex_unlock(&s->mutex);
+	}
+	return answer(r, out, err);
+}
+
+enum rk_err
+rk_store_look(struct rk_store *s, enum rk_store_mode mode,
+    const struct rk_cert_info *cert, struct rk_store_seen *out,
+    struct rk_error *err)
+{
+	struct store_key *key;
+	enum rk_err r;
+
+	*out = (struct rk_store_seen){ .verdict = RK_VERDICT_REFUSE };
+	err_clear(err);
+	(void)pthread_mutex_lock(&s->mutex);
+	r = store_refresh(s, err);
+	if (r == RK_OK)
+		judge(s, mode, cert, &key, out);
+	(void)pthread_mutex_unlock(&s->mutex);
+	return answer(r, out, err);
+}

@@ -1,0 +1,783 @@
+/* The trust store: what a key is, what people decide, what the file says. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "scratch.h"
+#include "storerig.h"
+#include "trust/store.h"
+
+#define DAY 86400
+
+static int64_t clock_now;
+
+static int64_t
+test_clock(void)
+{
+	return clock_now;
+}
+
+static void
+assert_says(const struct rk_error *err, const char *words)
+{
+	if (strstr(err->text, words) == NULL)
+		fail_msg("\"%s\" does not say \"%s\"", err->text, words);
+}
+
+/* ---- the pure part ---- */
+
+static enum rk_store_status
+status(struct rk_store_facts f)
+{
+	return rk_store_status(&f);
+}
+
+#define FACTS(...) ((struct rk_store_facts){ __VA_ARGS__ })
+
+static void
+test_status(void **state)
+{
+	(void)state;
+	assert_int_equal(status(FACTS(0)), RK_STATUS_NEW);
+	assert_int_equal(status(FACTS(.in_file = true)), RK_STATUS_KNOWN);
+	assert_int_equal(
+	    status(FACTS(.in_file = true, .locked = true)), RK_STATUS_KNOWN);
+	/* The stricter of file and store wins. */
+	assert_int_equal(
+	    status(FACTS(.in_file = true, .state = RK_STORE_REJECTED)),
+	    RK_STATUS_REJECTED);
+	assert_int_equal(
+	    status(FACTS(.in_file = true, .state = RK_STORE_REVOKED)),
+	    RK_STATUS_REVOKED);
+	assert_int_equal(status(FACTS(.state = RK_STORE_KNOWN)), RK_STATUS_NEW);
+	assert_int_equal(
+	    status(FACTS(.state = RK_STORE_KNOWN, .email_taken = true)),
+	    RK_STATUS_CHANGED);
+	assert_int_equal(
+	    status(FACTS(.state = RK_STORE_WAIT)), RK_STATUS_WAITING);
+	assert_int_equal(
+	    status(FACTS(.state = RK_STORE_WAIT, .email_taken = true)),
+	    RK_STATUS_CHANGED);
+	assert_int_equal(status(FACTS(.state = RK_STORE_WAIT, .in_file = true)),
+	    RK_STATUS_KNOWN);
+	assert_int_equal(
+	    status(FACTS(.state = RK_STORE_ONCE)), RK_STATUS_KNOWN);
+	assert_int_equal(status(FACTS(.state = RK_STORE_ONCE, .locked = true)),
+	    RK_STATUS_NEW);
+}
+
+static void
+test_until(void **state)
+{
+	struct rk_store_facts f = {
+		.state = RK_STORE_UNTIL,
+		.decided = 1000,
+		.until = 2000,
+		.now = 1000,
+	};
+
+	(void)state;
+	assert_int_equal(rk_store_status(&f), RK_STATUS_KNOWN);
+	f.now = 1999;
+	assert_int_equal(rk_store_status(&f), RK_STATUS_KNOWN);
+	f.now = 2000;
+	assert_int_equal(rk_store_status(&f), RK_STATUS_EXPIRED);
+	f.now = 990; /* corrected a little */
+	assert_int_equal(rk_store_status(&f), RK_STATUS_KNOWN);
+	f.now = 900; /* set back */
+	assert_int_equal(rk_store_status(&f), RK_STATUS_EXPIRED);
+	f.now = 1500;
+	f.locked = true;
+	assert_int_equal(rk_store_status(&f), RK_STATUS_NEW);
+}
+
+static void
+test_verdict(void **state)
+{
+	/* By status; a letter a mode: off, open, ask, lock. */
+	static const char *const want[] = { "ARWX", "AAAA", "AWWX", "XXXX",
+		"XXXX", "AWWX", "ARWX" };
+	static const char letters[] = "ARWX";
+	unsigned status;
+	unsigned mode;
+
+	(void)state;
+	for (status = 0; status <= RK_STATUS_WAITING; status++) {
+		for (mode = 0; mode <= RK_MODE_LOCK; mode++) {
+			char open = letters[rk_store_verdict(
+			    (enum rk_store_status)status,
+			    (enum rk_store_mode)mode, false)];
+			char locked = letters[rk_store_verdict(
+			    (enum rk_store_status)status,
+			    (enum rk_store_mode)mode, true)];
+
+			assert_int_equal(open, want[status][mode]);
+			assert_int_equal(
+			    locked, want[status][mode == 0 ? 0 : 3]);
+		}
+	}
+	assert_int_equal(
+	    rk_store_verdict((enum rk_store_status)99, RK_MODE_OFF, false),
+	    RK_VERDICT_REFUSE);
+	assert_int_equal(
+	    rk_store_verdict(RK_STATUS_KNOWN, (enum rk_store_mode)4, false),
+	    RK_VERDICT_REFUSE);
+}
+
+static void
+test_names(void **state)
+{
+	enum rk_store_mode mode;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i <= RK_MODE_LOCK; i++) {
+		assert_int_equal(
+		    rk_store_mode_parse(
+		        rk_store_mode_name((enum rk_store_mode)i), &mode),
+		    RK_OK);
+		assert_int_equal(mode, i);
+	}
+	assert_int_equal(rk_store_mode_parse("Ask", &mode), RK_EINVAL);
+	assert_string_equal(rk_store_state_name(RK_STORE_REVOKED), "revoked");
+	assert_string_equal(
+	    rk_store_state_name((enum rk_store_state)7), "unknown");
+	assert_string_equal(rk_store_status_name(RK_STATUS_WAITING), "waiting");
+}
+
+/* ---- from a stranger to a known key ---- */
+
+static void
+test_ask(void **state)
+{
+	struct rk_store *s = storerig_open();
+	struct rk_store_seen seen;
+	struct rk_store_entry e;
+	struct rk_peer peer;
+
+	(void)state;
+	storerig_peer(&peer, 1, "a@x.example", "192.0.2.7");
+	seen = storerig_see(s, RK_MODE_ASK, &peer);
+	assert_int_equal(seen.status, RK_STATUS_NEW);
+	assert_int_equal(seen.verdict, RK_VERDICT_WAIT);
+	assert_true(seen.recorded);
+	seen = storerig_see(s, RK_MODE_ASK, &peer);
+	assert_int_equal(seen.status, RK_STATUS_WAITING);
+	assert_false(seen.recorded);
+	/* It survives a restart, with its tries. */
+	rk_store_close(s);
+	s = storerig_open();
+	e = storerig_find(s, 1);
+	assert_int_equal(e.state, RK_STORE_WAIT);
+	assert_int_equal(e.tries, 2);
+	assert_string_equal(e.email, "a@x.example");
+	assert_string_equal(e.ca, "test CA");
+	assert_string_equal(e.addresses[0], "192.0.2.7");
+	assert_string_equal(e.addresses[1], "");
+	assert_true(e.first_seen > 0 && e.last_seen >= e.first_seen);
+	(void)storerig_decide(s, RK_STORE_APPROVE, 1);
+	seen = storerig_see(s, RK_MODE_LOCK, &peer);
+	assert_int_equal(seen.status, RK_STATUS_KNOWN);
+	assert_int_equal(seen.verdict, RK_VERDICT_ACCEPT);
+	e = storerig_find(s, 1);
+	assert_int_equal(e.status, RK_STATUS_KNOWN);
+	assert_string_equal(e.who, "ann");
+	assert_int_equal(storerig_audit(s), 1);
+	rk_store_close(s);
+}
+
+static void
+test_open_mode(void **state)
+{
+	struct rk_store *s = storerig_open();
+	struct rk_store_seen seen;
+	struct rk_peer peer;
+
+	(void)state;
+	storerig_peer(&peer, 1, "a@x.example", "192.0.2.7");
+	seen = storerig_see(s, RK_MODE_OPEN, &peer);
+	assert_int_equal(seen.verdict, RK_VERDICT_RECORD);
+	assert_true(seen.recorded);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+	/* A known name with another key waits even here. */
+	storerig_peer(&peer, 2, "b@x.example,A@X.example", "192.0.2.8");
+	seen = storerig_see(s, RK_MODE_OPEN, &peer);
+	assert_int_equal(seen.status, RK_STATUS_CHANGED);
+	assert_int_equal(seen.verdict, RK_VERDICT_WAIT);
+	seen = storerig_see(s, RK_MODE_OPEN, &peer);
+	assert_int_equal(seen.status, RK_STATUS_CHANGED);
+	peer.proven = false;
+	assert_int_equal(
+	    rk_store_see(s, RK_MODE_OFF, &peer, &seen, NULL), RK_ECERT);
+	assert_int_equal(seen.verdict, RK_VERDICT_REFUSE);
+	rk_store_close(s);
+}
+
+static void
+test_changed(void **state)
+{
+	struct rk_store *s = storerig_open();
+	char old[RK_FP_LEN];
+	char new[RK_FP_LEN];
+	struct rk_store_decision d = { .size = sizeof(d),
+		.key = new,
+		.who = "ann",
+		.version = RK_STORE_ANY_VERSION };
+	struct rk_peer peer;
+	struct rk_error err;
+	int64_t act;
+
+	(void)state;
+	storerig_admit(s, 1, "n@x.example");
+	storerig_fp(1, old);
+	storerig_fp(2, new);
+	storerig_peer(&peer, 2, "n@x.example", "203.0.113.9");
+	(void)storerig_see(s, RK_MODE_ASK, &peer);
+	assert_int_equal(storerig_find(s, 2).status, RK_STATUS_CHANGED);
+	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_EDENIED);
+	d.verb = RK_STORE_REPLACE;
+	d.key = old;
+	d.by_key = new;
+	assert_int_equal(rk_store_decide(s, &d, &act, &err), RK_OK);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_REVOKED);
+	assert_int_equal(storerig_status(s, 2), RK_STATUS_KNOWN);
+	assert_int_equal(rk_store_undo(s, act, "bob", &err), RK_OK);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+	assert_int_equal(storerig_find(s, 2).status, RK_STATUS_CHANGED);
+	assert_int_equal(rk_store_undo(s, act, "bob", &err), RK_ESTATE);
+	d.by_key = old;
+	assert_int_equal(rk_store_decide(s, &d, &act, &err), RK_EINVAL);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+	rk_store_close(s);
+}
+
+static void
+test_once(void **state)
+{
+	struct rk_store *s = storerig_open();
+	struct rk_store_seen seen;
+	struct rk_peer peer;
+
+	(void)state;
+	storerig_peer(&peer, 1, "", "192.0.2.7");
+	(void)storerig_see(s, RK_MODE_ASK, &peer);
+	(void)storerig_decide(s, RK_STORE_APPROVE_ONCE, 1);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+	/* Not while the file is locked. */
+	assert_int_equal(chmod(STORERIG_FILE, 0400), 0);
+	seen = storerig_see(s, RK_MODE_ASK, &peer);
+	assert_int_equal(seen.verdict, RK_VERDICT_REFUSE);
+	assert_int_equal(chmod(STORERIG_FILE, 0600), 0);
+	seen = storerig_see(s, RK_MODE_ASK, &peer);
+	assert_int_equal(seen.verdict, RK_VERDICT_ACCEPT);
+	seen = storerig_see(s, RK_MODE_ASK, &peer);
+	assert_int_equal(seen.status, RK_STATUS_EXPIRED);
+	assert_int_equal(seen.verdict, RK_VERDICT_WAIT);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_WAITING);
+	rk_store_close(s);
+}
+
+static void
+test_for_a_time(void **state)
+{
+	struct rk_store *s = storerig_open();
+	char fp[RK_FP_LEN];
+	struct rk_store_decision d = { .size = sizeof(d),
+		.key = fp,
+		.verb = RK_STORE_APPROVE_UNTIL,
+		.who = "ann" };
+	struct rk_peer peer;
+	struct rk_error err;
+
+	(void)state;
+	clock_now = 1000000;
+	store_set_clock(s, test_clock);
+	storerig_fp(1, fp);
+	storerig_peer(&peer, 1, "", "2001:db8::1");
+	(void)storerig_see(s, RK_MODE_ASK, &peer);
+	d.until = clock_now;
+	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_EINVAL);
+	d.until = clock_now + DAY;
+	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_OK);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+	clock_now += DAY;
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_EXPIRED);
+	/* Setting the clock back does not help, now or after a restart. */
+	clock_now -= DAY / 2;
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_EXPIRED);
+	rk_store_close(s);
+	s = storerig_open();
+	clock_now = 1000000 - DAY;
+	store_set_clock(s, test_clock);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_EXPIRED);
+	rk_store_close(s);
+}
+
+static void
+test_rejected(void **state)
+{
+	struct rk_store *s = storerig_open();
+	struct rk_store_seen seen;
+	struct rk_peer peer;
+	struct stat before;
+	struct stat after;
+	unsigned i;
+
+	(void)state;
+	storerig_admit(s, 1, "a@x.example");
+	(void)storerig_decide(s, RK_STORE_REJECT, 1);
+	storerig_append(1, "a@x.example"); /* a line does not help */
+	storerig_peer(&peer, 1, "a@x.example", "192.0.2.9");
+	assert_int_equal(stat(STORERIG_DB "-wal", &before), 0);
+	for (i = 0; i < 1000; i++) {
+		seen = storerig_see(s, (enum rk_store_mode)(i % 4), &peer);
+		assert_int_equal(seen.status, RK_STATUS_REJECTED);
+		assert_int_equal(seen.verdict, RK_VERDICT_REFUSE);
+	}
+	assert_int_equal(stat(STORERIG_DB "-wal", &after), 0);
+	assert_int_equal(before.st_size, after.st_size);
+	assert_int_equal(before.st_mtim.tv_nsec, after.st_mtim.tv_nsec);
+	assert_int_equal(storerig_find(s, 1).tries, 1001);
+	/* It may be approved again; a revoked one only after it was forgotten.
+	 */
+	(void)storerig_decide(s, RK_STORE_APPROVE, 1);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+	rk_store_close(s);
+}
+
+static void
+test_revoked(void **state)
+{
+	struct rk_store *s = storerig_open();
+	char fp[RK_FP_LEN];
+	struct rk_store_decision d = { .size = sizeof(d),
+		.key = fp,
+		.who = "ann",
+		.version = RK_STORE_ANY_VERSION };
+	struct rk_error err;
+
+	(void)state;
+	storerig_admit(s, 1, "a@x.example");
+	storerig_fp(1, fp);
+	(void)storerig_decide(s, RK_STORE_REVOKE, 1);
+	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_ESTATE);
+	assert_says(&err, "revoked by ann");
+	(void)storerig_decide(s, RK_STORE_FORGET, 1);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_NEW);
+	assert_int_equal(storerig_count(s, 0), 0);
+	rk_store_close(s);
+}
+
+/* ---- deciding ---- */
+
+static void
+test_undo(void **state)
+{
+	struct rk_store *s = storerig_open();
+	char fp[RK_FP_LEN];
+	struct rk_store_decision d = { .size = sizeof(d),
+		.key = fp,
+		.verb = RK_STORE_NOTE,
+		.who = "ann",
+		.note = "build box",
+		.version = RK_STORE_ANY_VERSION };
+	struct rk_error err;
+	int64_t note;
+	int64_t act;
+
+	(void)state;
+	storerig_admit(s, 1, "a@x.example");
+	storerig_fp(1, fp);
+	assert_int_equal(rk_store_decide(s, &d, &note, &err), RK_OK);
+	act = storerig_decide(s, RK_STORE_FORGET, 1);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_NEW);
+	assert_int_equal(rk_store_undo(s, act, "ann", &err), RK_OK);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+	assert_string_equal(storerig_find(s, 1).note, "build box");
+	assert_string_equal(storerig_find(s, 1).email, "a@x.example");
+	assert_int_equal(rk_store_undo(s, note, "ann", &err), RK_ESTATE);
+	assert_int_equal(rk_store_undo(s, 99, "ann", &err), RK_ENOENT);
+	assert_int_equal(rk_store_undo(s, 0, "ann", &err), RK_ENOENT);
+	assert_int_equal(rk_store_undo(s, act, "", &err), RK_EINVAL);
+	assert_int_equal(storerig_audit(s), 4);
+	rk_store_close(s);
+}
+
+static void
+test_two_people(void **state)
+{
+	struct rk_store *s = storerig_open();
+	struct rk_store *t = storerig_open();
+	char fp[RK_FP_LEN];
+	struct rk_store_decision d = { .size = sizeof(d), .key = fp };
+	struct rk_peer peer;
+	struct rk_error err;
+
+	(void)state;
+	storerig_fp(1, fp);
+	storerig_peer(&peer, 1, "a@x.example", "192.0.2.7");
+	(void)storerig_see(s, RK_MODE_ASK, &peer);
+	d.version = storerig_find(t, 1).version;
+	d.verb = RK_STORE_REJECT;
+	d.who = "bob\x1b[2J";
+	assert_int_equal(rk_store_decide(t, &d, NULL, &err), RK_OK);
+	d.verb = RK_STORE_APPROVE;
+	d.who = "ann";
+	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_ESTATE);
+	assert_says(&err, "rejected by bob\\x1b");
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_REJECTED);
+	rk_store_close(t);
+	rk_store_close(s);
+}
+
+static void
+test_arguments(void **state)
+{
+	struct rk_store *s = storerig_open();
+	char fp[RK_FP_LEN];
+	char longer[RK_STORE_TEXT_LEN + 1];
+	struct rk_store_decision d = { .size = sizeof(d),
+		.who = "ann",
+		.key = "SHA256:abc",
+		.version = RK_STORE_ANY_VERSION };
+	struct rk_store_entry e;
+	struct rk_error err;
+
+	(void)state;
+	memset(longer, 'x', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = '\0';
+	storerig_admit(s, 1, "");
+	storerig_fp(1, fp);
+	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_EINVAL);
+	assert_says(&err, "8 characters");
+	d.key = "SHA256:01234567";
+	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_ENOENT);
+	d.key = fp;
+	d.note = longer;
+	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_EINVAL);
+	d.note = NULL;
+	d.who = "";
+	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_EINVAL);
+	d.who = "ann";
+	d.verb = RK_STORE_REPLACE;
+	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_EINVAL);
+	d.size--;
+	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_EINVAL);
+	fp[7 + RK_STORE_FP_MIN] = '\0';
+	assert_int_equal(rk_store_find(s, fp, &e, &err), RK_OK);
+	assert_int_equal(rk_store_find(s, fp + 7, &e, &err), RK_OK);
+	fp[6 + RK_STORE_FP_MIN] = '\0';
+	assert_int_equal(rk_store_find(s, fp, &e, &err), RK_EINVAL);
+	assert_int_equal(
+	    rk_store_find(s, "\x1b[2Jxxxxxxxx", &e, &err), RK_ENOENT);
+	assert_says(&err, "\\x1b");
+	rk_store_close(s);
+}
+
+/* ---- the file ---- */
+
+static void
+test_line_appears(void **state)
+{
+	struct rk_store *s = storerig_open();
+	struct rk_store_entry e;
+	struct rk_peer peer;
+
+	(void)state;
+	storerig_peer(&peer, 1, "go@x.example", "192.0.2.7");
+	(void)storerig_see(s, RK_MODE_ASK, &peer);
+	storerig_append(1, "go@x.example");
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+	storerig_append(2, "new%40x.example");
+	assert_int_equal(storerig_status(s, 2), RK_STATUS_KNOWN);
+	assert_int_equal(storerig_count(s, 1U << RK_STORE_KNOWN), 2);
+	e = storerig_find(s, 2);
+	assert_string_equal(e.who, "file");
+	assert_string_equal(e.email, "new@x.example");
+	/* Its email counts as any other's. */
+	storerig_peer(&peer, 3, "new@x.example", "192.0.2.7");
+	assert_int_equal(
+	    storerig_see(s, RK_MODE_ASK, &peer).status, RK_STATUS_CHANGED);
+	rk_store_close(s);
+}
+
+static void
+test_line_goes(void **state)
+{
+	struct rk_store *s = storerig_open();
+	struct rk_store_seen seen;
+	struct rk_peer peer;
+	struct rk_error err;
+
+	(void)state;
+	storerig_admit(s, 1, "a@x.example");
+	storerig_admit(s, 2, "b@x.example");
+	assert_int_equal(unlink(STORERIG_FILE), 0);
+	/* Gone is not empty. */
+	storerig_peer(&peer, 1, "a@x.example", "192.0.2.7");
+	assert_int_equal(
+	    rk_store_look(s, RK_MODE_OFF, &peer.cert, &seen, &err), RK_EIO);
+	assert_says(&err, "was there and is gone");
+	scratch_make(STORERIG_FILE, "# nobody\n", 0600);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_NEW);
+	storerig_peer(&peer, 1, "a@x.example", "192.0.2.7");
+	assert_int_equal(
+	    storerig_see(s, RK_MODE_ASK, &peer).verdict, RK_VERDICT_WAIT);
+	assert_int_equal(storerig_find(s, 1).state, RK_STORE_WAIT);
+	(void)storerig_decide(s, RK_STORE_APPROVE, 1);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+	/* Undoing a rejection does not bring back what the file has lost. */
+	assert_int_equal(
+	    rk_store_undo(
+	        s, storerig_decide(s, RK_STORE_REJECT, 2), "ann", &err),
+	    RK_OK);
+	assert_int_equal(storerig_status(s, 2), RK_STATUS_WAITING);
+	rk_store_close(s);
+}
+
+static void
+test_locked(void **state)
+{
+	struct rk_store *s = storerig_open();
+	char fp[RK_FP_LEN];
+	struct rk_store_decision d = { .size = sizeof(d),
+		.key = fp,
+		.who = "ann",
+		.version = RK_STORE_ANY_VERSION };
+	struct rk_peer peer;
+	struct rk_error err;
+
+	(void)state;
+	storerig_admit(s, 1, "a@x.example");
+	storerig_peer(&peer, 2, "b@x.example", "192.0.2.7");
+	(void)storerig_see(s, RK_MODE_ASK, &peer);
+	assert_int_equal(chmod(STORERIG_FILE, 0400), 0);
+	assert_int_equal(
+	    storerig_see(s, RK_MODE_ASK, &peer).verdict, RK_VERDICT_REFUSE);
+	storerig_fp(2, fp);
+	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_ESTATE);
+	assert_says(&err, "known: is locked");
+	d.verb = RK_STORE_APPROVE_ONCE;
+	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_ESTATE);
+	d.verb = RK_STORE_FORGET;
+	storerig_fp(1, fp);
+	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_ESTATE);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+	/* Refusing works at any time. */
+	(void)storerig_decide(s, RK_STORE_REVOKE, 1);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_REVOKED);
+	assert_int_equal(storerig_audit(s), 2);
+	rk_store_close(s);
+}
+
+/* Rejecting and forgetting leave the other lines as they are, byte by byte. */
+static void
+test_other_lines(void **state)
+{
+	struct rk_store *s;
+	struct stat before;
+	struct stat after;
+	char id[RK_KEY_ID_LEN];
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	char text[512];
+
+	(void)state;
+	scratch_make(STORERIG_FILE, "", 0600);
+	s = storerig_open();
+	storerig_append(1, "a@x.example");
+	storerig_append(1, "a@x.example");
+	storerig_append(2, "b@x.example:more of others");
+	assert_int_equal(stat(STORERIG_FILE, &before), 0);
+	(void)storerig_decide(s, RK_STORE_FORGET, 1);
+	assert_int_equal(stat(STORERIG_FILE, &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+	storerig_key(1, pub);
+	rk_key_id(pub, id);
+	(void)snprintf(text, sizeof(text),
+	    "# decisions: known.db\n#0.0.0.1 %s:a@x.example\n"
+	    "#0.0.0.1 %s:a@x.example\n10.0.0.1 ",
+	    id, id);
+	storerig_key(2, pub);
+	rk_key_id(pub, id);
+	(void)snprintf(text + strlen(text), sizeof(text) - strlen(text),
+	    "%s:b@x.example:more of others\n", id);
+	scratch_holds(STORERIG_FILE, text);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_NEW);
+	rk_store_close(s);
+}
+
+static void
+test_import(void **state)
+{
+	struct rk_store *s = storerig_open();
+	struct rk_error err;
+	char *text = NULL;
+	size_t len;
+	size_t n;
+
+	(void)state;
+	storerig_admit(s, 1, "a@x.example");
+	storerig_admit(s, 2, "b@x.example");
+	storerig_admit(s, 3, "c@x.example");
+	assert_int_equal(rk_store_export(s, &text, &len, &err), RK_OK);
+	(void)storerig_decide(s, RK_STORE_FORGET, 1);
+	(void)storerig_decide(s, RK_STORE_REJECT, 2);
+	assert_int_equal(
+	    rk_store_import(s, "backup", text, len, "ann", &n, &err), RK_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+	assert_int_equal(storerig_status(s, 2), RK_STATUS_REJECTED);
+	assert_string_equal(storerig_find(s, 1).email, "a@x.example");
+	assert_int_equal(
+	    rk_store_import(s, "backup", text, len, "ann", &n, &err), RK_OK);
+	assert_int_equal(n, 0);
+	assert_int_equal(
+	    rk_store_import(s, "backup", text, len - 5, "", &n, &err),
+	    RK_EINVAL);
+	text[len - 60] = '!';
+	assert_int_equal(
+	    rk_store_import(s, "backup", text, len, "ann", &n, &err),
+	    RK_EFORMAT);
+	assert_says(&err, "backup:");
+	free(text);
+	rk_store_close(s);
+}
+
+/* ---- floods ---- */
+
+static void
+test_flood(void **state)
+{
+	struct rk_store *s = storerig_open();
+	struct rk_store_seen seen;
+	struct rk_error err;
+	struct rk_peer peer;
+	char host[64];
+	unsigned refused = 0;
+	unsigned i;
+
+	(void)state;
+	clock_now = 1000000;
+	store_set_clock(s, test_clock);
+	storerig_admit(s, 1, "a@x.example");
+	storerig_peer(&peer, 2, "lonely@x.example", "198.51.100.1");
+	(void)storerig_see(s, RK_MODE_ASK, &peer);
+	/* One source: only its share, and what is refused writes nothing. */
+	for (i = 0; i < 1000; i++) {
+		(void)snprintf(host, sizeof(host), "2001:db8::%x", i);
+		storerig_peer(&peer, 10 + i, "", host);
+		refused += rk_store_see(s, RK_MODE_ASK, &peer, &seen, &err) ==
+		           RK_ELIMIT;
+		assert_true(seen.verdict != RK_VERDICT_ACCEPT);
+	}
+	assert_int_equal(refused, 1000 - RK_STORE_WAITING_SOURCE);
+	assert_int_equal(storerig_count(s, 1U << RK_STORE_WAIT),
+	    RK_STORE_WAITING_SOURCE + 1);
+	/* Many sources: the whole is bounded, those who came alone stay. */
+	for (i = 0; i < 400; i++) {
+		(void)snprintf(
+		    host, sizeof(host), "10.0.%u.%u", i / 200, i % 200);
+		storerig_peer(&peer, 2000 + i, "", host);
+		(void)!rk_store_see(s, RK_MODE_ASK, &peer, &seen, &err);
+	}
+	assert_int_equal(
+	    storerig_count(s, 1U << RK_STORE_WAIT), RK_STORE_WAITING);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+	assert_int_equal(storerig_status(s, 2), RK_STATUS_WAITING);
+	assert_int_equal(storerig_status(s, 2001), RK_STATUS_WAITING);
+	/* Unseen for a week. */
+	clock_now += RK_STORE_WAITING_DAYS * DAY + 1;
+	assert_int_equal(storerig_count(s, 0), 1);
+	rk_store_close(s);
+}
+
+static void
+test_displaced(void **state)
+{
+	struct rk_store *s = storerig_open();
+	struct rk_peer peer;
+	unsigned i;
+
+	(void)state;
+	clock_now = 1000000;
+	store_set_clock(s, test_clock);
+	for (i = 0; i < RK_STORE_WAITING_SOURCE; i++) {
+		storerig_peer(&peer, i, "", "192.0.2.7");
+		(void)storerig_see(s, RK_MODE_ASK, &peer);
+		clock_now++;
+	}
+	clock_now += 3600;
+	storerig_peer(&peer, 99, "", "192.0.2.7");
+	assert_true(storerig_see(s, RK_MODE_ASK, &peer).recorded);
+	assert_int_equal(storerig_status(s, 0), RK_STATUS_NEW);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_WAITING);
+	assert_int_equal(storerig_status(s, 99), RK_STATUS_WAITING);
+	rk_store_close(s);
+}
+
+static void
+test_addresses(void **state)
+{
+	static const char *const hosts[] = { "10.0.0.1", "10.0.0.2", "10.0.0.3",
+		"10.0.0.4", "10.0.0.5", "", "10.0.0.4" };
+	struct rk_store *s = storerig_open();
+	struct rk_store_entry e;
+	struct rk_peer peer;
+	struct rk_error err;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+		storerig_peer(&peer, 1, "", hosts[i]);
+		(void)storerig_see(s, RK_MODE_ASK, &peer);
+		assert_int_equal(rk_store_flush(s, &err), RK_OK);
+	}
+	e = storerig_find(s, 1);
+	assert_string_equal(e.addresses[0], "10.0.0.4");
+	assert_string_equal(e.addresses[1], "unix");
+	assert_string_equal(e.addresses[2], "10.0.0.5");
+	assert_string_equal(e.addresses[3], "10.0.0.3");
+	rk_store_close(s);
+}
+
+int
+main(void)
+{
+#define IN_SCRATCH(f) \
+	cmocka_unit_test_setup_teardown(f, scratch_enter, scratch_leave)
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_until),
+		cmocka_unit_test(test_verdict),
+		cmocka_unit_test(test_names),
+		IN_SCRATCH(test_ask),
+		IN_SCRATCH(test_open_mode),
+		IN_SCRATCH(test_changed),
+		IN_SCRATCH(test_once),
+		IN_SCRATCH(test_for_a_time),
+		IN_SCRATCH(test_rejected),
+		IN_SCRATCH(test_revoked),
+		IN_SCRATCH(test_undo),
+		IN_SCRATCH(test_two_people),
+		IN_SCRATCH(test_arguments),
+		IN_SCRATCH(test_line_appears),
+		IN_SCRATCH(test_line_goes),
+		IN_SCRATCH(test_locked),
+		IN_SCRATCH(test_other_lines),
+		IN_SCRATCH(test_import),
+		IN_SCRATCH(test_flood),
+		IN_SCRATCH(test_displaced),
+		IN_SCRATCH(test_addresses),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
