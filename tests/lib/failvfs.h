@@ -1,0 +1,15 @@
+/* A VFS of SQLite's on which the n-th write, sync or truncation fails. */
+#ifndef RPCKIT_TESTS_FAILVFS_H
+#define RPCKIT_TESTS_FAILVFS_H
+
+#define FAILVFS_NAME "failing"
+
+/* Register it; once a process. */
+void failvfs_register(void);
+/* Fail the n-th operation from now on with this code, counted from 0, and all
+ * behind it; n < 0: none. */
+void failvfs_set(int n, int code);
+/* Operations since then. */
+int failvfs_count(void);
+
+#endif

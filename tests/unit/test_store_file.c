@@ -1,0 +1,319 @@
+/* The trust store and its known-keys file; floods of strangers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "scratch.h"
+#include "storerig.h"
+#include "trust/store.h"
+
+#define DAY 86400
+
+static int64_t clock_now;
+
+static int64_t
+test_clock(void)
+{
+	return clock_now;
+}
+
+static void
+assert_says(const struct rk_error *err, const char *words)
+{
+	if (strstr(err->text, words) == NULL)
+		fail_msg("\"%s\" does not say \"%s\"", err->text, words);
+}
+
+/* ---- the file ---- */
+
+static void
+test_line_appears(void **state)
+{
+	struct rk_store *s = storerig_open();
+	struct rk_store_entry e;
+	struct rk_peer peer;
+
+	(void)state;
+	storerig_peer(&peer, 1, "go@x.example", "192.0.2.7");
+	(void)storerig_see(s, RK_MODE_ASK, &peer);
+	storerig_append(1, "go@x.example");
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+	storerig_append(2, "new%40x.example");
+	assert_int_equal(storerig_status(s, 2), RK_STATUS_KNOWN);
+	assert_int_equal(storerig_count(s, 1U << RK_STORE_KNOWN), 2);
+	e = storerig_find(s, 2);
+	assert_string_equal(e.who, "file");
+	assert_string_equal(e.email, "new@x.example");
+	/* Its email counts as any other's. */
+	storerig_peer(&peer, 3, "new@x.example", "192.0.2.7");
+	assert_int_equal(
+	    storerig_see(s, RK_MODE_ASK, &peer).status, RK_STATUS_CHANGED);
+	rk_store_close(s);
+}
+
+static void
+test_line_goes(void **state)
+{
+	struct rk_store *s = storerig_open();
+	struct rk_store_seen seen;
+	struct rk_peer peer;
+	struct rk_error err;
+
+	(void)state;
+	storerig_admit(s, 1, "a@x.example");
+	storerig_admit(s, 2, "b@x.example");
+	assert_int_equal(unlink(STORERIG_FILE), 0);
+	/* Gone is not empty. */
+	storerig_peer(&peer, 1, "a@x.example", "192.0.2.7");
+	assert_int_equal(
+	    rk_store_look(s, RK_MODE_OFF, &peer.cert, &seen, &err), RK_EIO);
+	assert_says(&err, "was there and is gone");
+	scratch_make(STORERIG_FILE, "# nobody\n", 0600);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_NEW);
+	storerig_peer(&peer, 1, "a@x.example", "192.0.2.7");
+	assert_int_equal(
+	    storerig_see(s, RK_MODE_ASK, &peer).verdict, RK_VERDICT_WAIT);
+	assert_int_equal(storerig_find(s, 1).state, RK_STORE_WAIT);
+	(void)storerig_decide(s, RK_STORE_APPROVE, 1);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+	/* Undoing a rejection does not bring back what the file has lost. */
+	assert_int_equal(
+	    rk_store_undo(
+	        s, storerig_decide(s, RK_STORE_REJECT, 2), "ann", &err),
+	    RK_OK);
+	assert_int_equal(storerig_status(s, 2), RK_STATUS_WAITING);
+	rk_store_close(s);
+}
+
+static void
+test_locked(void **state)
+{
+	struct rk_store *s = storerig_open();
+	char fp[RK_FP_LEN];
+	struct rk_store_decision d = { .size = sizeof(d),
+		.key = fp,
+		.who = "ann",
+		.version = RK_STORE_ANY_VERSION };
+	struct rk_peer peer;
+	struct rk_error err;
+
+	(void)state;
+	storerig_admit(s, 1, "a@x.example");
+	storerig_peer(&peer, 2, "b@x.example", "192.0.2.7");
+	(void)storerig_see(s, RK_MODE_ASK, &peer);
+	assert_int_equal(chmod(STORERIG_FILE, 0400), 0);
+	assert_int_equal(
+	    storerig_see(s, RK_MODE_ASK, &peer).verdict, RK_VERDICT_REFUSE);
+	storerig_fp(2, fp);
+	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_ESTATE);
+	assert_says(&err, "known: is locked");
+	d.verb = RK_STORE_APPROVE_ONCE;
+	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_ESTATE);
+	d.verb = RK_STORE_FORGET;
+	storerig_fp(1, fp);
+	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_ESTATE);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+	/* Refusing works at any time. */
+	(void)storerig_decide(s, RK_STORE_REVOKE, 1);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_REVOKED);
+	assert_int_equal(storerig_audit(s), 2);
+	rk_store_close(s);
+}
+
+/* Rejecting and forgetting leave the other lines as they are, byte by byte. */
+static void
+test_other_lines(void **state)
+{
+	struct rk_store *s;
+	struct stat before;
+	struct stat after;
+	char id[RK_KEY_ID_LEN];
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	char text[512];
+
+	(void)state;
+	scratch_make(STORERIG_FILE, "", 0600);
+	s = storerig_open();
+	storerig_append(1, "a@x.example");
+	storerig_append(1, "a@x.example");
+	storerig_append(2, "b@x.example:more of others");
+	assert_int_equal(stat(STORERIG_FILE, &before), 0);
+	(void)storerig_decide(s, RK_STORE_FORGET, 1);
+	assert_int_equal(stat(STORERIG_FILE, &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+	storerig_key(1, pub);
+	rk_key_id(pub, id);
+	(void)snprintf(text, sizeof(text),
+	    "# decisions: known.db\n#0.0.0.1 %s:a@x.example\n"
+	    "#0.0.0.1 %s:a@x.example\n10.0.0.1 ",
+	    id, id);
+	storerig_key(2, pub);
+	rk_key_id(pub, id);
+	(void)snprintf(text + strlen(text), sizeof(text) - strlen(text),
+	    "%s:b@x.example:more of others\n", id);
+	scratch_holds(STORERIG_FILE, text);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_NEW);
+	rk_store_close(s);
+}
+
+static void
+test_import(void **state)
+{
+	struct rk_store *s = storerig_open();
+	struct rk_error err;
+	char *text = NULL;
+	size_t len;
+	size_t n;
+
+	(void)state;
+	storerig_admit(s, 1, "a@x.example");
+	storerig_admit(s, 2, "b@x.example");
+	storerig_admit(s, 3, "c@x.example");
+	assert_int_equal(rk_store_export(s, &text, &len, &err), RK_OK);
+	(void)storerig_decide(s, RK_STORE_FORGET, 1);
+	(void)storerig_decide(s, RK_STORE_REJECT, 2);
+	assert_int_equal(
+	    rk_store_import(s, "backup", text, len, "ann", &n, &err), RK_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+	assert_int_equal(storerig_status(s, 2), RK_STATUS_REJECTED);
+	assert_string_equal(storerig_find(s, 1).email, "a@x.example");
+	assert_int_equal(
+	    rk_store_import(s, "backup", text, len, "ann", &n, &err), RK_OK);
+	assert_int_equal(n, 0);
+	assert_int_equal(
+	    rk_store_import(s, "backup", text, len - 5, "", &n, &err),
+	    RK_EINVAL);
+	text[len - 60] = '!';
+	assert_int_equal(
+	    rk_store_import(s, "backup", text, len, "ann", &n, &err),
+	    RK_EFORMAT);
+	assert_says(&err, "backup:");
+	free(text);
+	rk_store_close(s);
+}
+
+/* ---- floods ---- */
+
+static void
+test_flood(void **state)
+{
+	struct rk_store *s = storerig_open();
+	struct rk_store_seen seen;
+	struct rk_error err;
+	struct rk_peer peer;
+	char host[64];
+	unsigned refused = 0;
+	unsigned i;
+
+	(void)state;
+	clock_now = 1000000;
+	store_set_clock(s, test_clock);
+	storerig_admit(s, 1, "a@x.example");
+	storerig_peer(&peer, 2, "lonely@x.example", "198.51.100.1");
+	(void)storerig_see(s, RK_MODE_ASK, &peer);
+	/* One source: only its share, and what is refused writes nothing. */
+	for (i = 0; i < 1000; i++) {
+		(void)snprintf(host, sizeof(host), "2001:db8::%x", i);
+		storerig_peer(&peer, 10 + i, "", host);
+		refused += rk_store_see(s, RK_MODE_ASK, &peer, &seen, &err) ==
+		           RK_ELIMIT;
+		assert_true(seen.verdict != RK_VERDICT_ACCEPT);
+	}
+	assert_int_equal(refused, 1000 - RK_STORE_WAITING_SOURCE);
+	assert_int_equal(storerig_count(s, 1U << RK_STORE_WAIT),
+	    RK_STORE_WAITING_SOURCE + 1);
+	/* Many sources: the whole is bounded, those who came alone stay. */
+	for (i = 0; i < 400; i++) {
+		(void)snprintf(
+		    host, sizeof(host), "10.0.%u.%u", i / 200, i % 200);
+		storerig_peer(&peer, 2000 + i, "", host);
+		(void)!rk_store_see(s, RK_MODE_ASK, &peer, &seen, &err);
+	}
+	assert_int_equal(
+	    storerig_count(s, 1U << RK_STORE_WAIT), RK_STORE_WAITING);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+	assert_int_equal(storerig_status(s, 2), RK_STATUS_WAITING);
+	assert_int_equal(storerig_status(s, 2001), RK_STATUS_WAITING);
+	/* Unseen for a week. */
+	clock_now += RK_STORE_WAITING_DAYS * DAY + 1;
+	assert_int_equal(storerig_count(s, 0), 1);
+	rk_store_close(s);
+}
+
+static void
+test_displaced(void **state)
+{
+	struct rk_store *s = storerig_open();
+	struct rk_peer peer;
+	unsigned i;
+
+	(void)state;
+	clock_now = 1000000;
+	store_set_clock(s, test_clock);
+	for (i = 0; i < RK_STORE_WAITING_SOURCE; i++) {
+		storerig_peer(&peer, i, "", "192.0.2.7");
+		(void)storerig_see(s, RK_MODE_ASK, &peer);
+		clock_now++;
+	}
+	clock_now += 3600;
+	storerig_peer(&peer, 99, "", "192.0.2.7");
+	assert_true(storerig_see(s, RK_MODE_ASK, &peer).recorded);
+	assert_int_equal(storerig_status(s, 0), RK_STATUS_NEW);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_WAITING);
+	assert_int_equal(storerig_status(s, 99), RK_STATUS_WAITING);
+	rk_store_close(s);
+}
+
+static void
+test_addresses(void **state)
+{
+	static const char *const hosts[] = { "10.0.0.1", "10.0.0.2", "10.0.0.3",
+		"10.0.0.4", "10.0.0.5", "", "10.0.0.4" };
+	struct rk_store *s = storerig_open();
+	struct rk_store_entry e;
+	struct rk_peer peer;
+	struct rk_error err;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+		storerig_peer(&peer, 1, "", hosts[i]);
+		(void)storerig_see(s, RK_MODE_ASK, &peer);
+		assert_int_equal(rk_store_flush(s, &err), RK_OK);
+	}
+	e = storerig_find(s, 1);
+	assert_string_equal(e.addresses[0], "10.0.0.4");
+	assert_string_equal(e.addresses[1], "unix");
+	assert_string_equal(e.addresses[2], "10.0.0.5");
+	assert_string_equal(e.addresses[3], "10.0.0.3");
+	rk_store_close(s);
+}
+
+int
+main(void)
+{
+#define IN_SCRATCH(f) \
+	cmocka_unit_test_setup_teardown(f, scratch_enter, scratch_leave)
+	const struct CMUnitTest tests[] = {
+		IN_SCRATCH(test_line_appears),
+		IN_SCRATCH(test_line_goes),
+		IN_SCRATCH(test_locked),
+		IN_SCRATCH(test_other_lines),
+		IN_SCRATCH(test_import),
+		IN_SCRATCH(test_flood),
+		IN_SCRATCH(test_displaced),
+		IN_SCRATCH(test_addresses),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
