@@ -221,6 +221,7 @@ free_store(struct rk_store *s)
 	if (s->db != NULL)
 		(void)sqlite3_close(s->db);
 	store_mem_fini(s);
+	pace_fini(&s->pace);
 	(void)pthread_mutex_destroy(&s->mutex);
 	free(s);
 }
@@ -242,7 +243,9 @@ store_open_on(const char *vfs, const char *known, bool make,
 	s->clock = system_clock;
 	s->stale = true;
 	buf_init(&s->text, KNOWN_FILE_MAX);
-	if ((r = set_paths(s, known, err)) != RK_OK ||
+	if ((r = pace_init(&s->pace, RK_TRUST_NEW_KEYS)) != RK_OK)
+		r = err_set(err, r, "out of memory");
+	if (r != RK_OK || (r = set_paths(s, known, err)) != RK_OK ||
 	    (r = open_all(s, vfs, make, err)) != RK_OK) {
 		free_store(s);
 		return r;
@@ -256,6 +259,22 @@ rk_store_open(
     const char *known, bool make, struct rk_store **out, struct rk_error *err)
 {
 	return store_open_on(NULL, known, make, out, err);
+}
+
+enum rk_err
+rk_store_limit(struct rk_store *s, unsigned new_keys_per_minute)
+{
+	struct pace pace;
+	enum rk_err r;
+
+	if ((r = pace_init(&pace, new_keys_per_minute)) != RK_OK)
+		return r;
+	(void)pthread_mutex_lock(&s->mutex);
+	pace_follow(&pace, &s->pace);
+	pace_fini(&s->pace);
+	s->pace = pace;
+	(void)pthread_mutex_unlock(&s->mutex);
+	return RK_OK;
 }
 
 enum rk_err

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "trust/known.h"
+#include "trust/pace.h"
 
 #define STORE_NAME_TEXT 128 /* a path in a message */
 #define STORE_SOURCE_LEN 16
@@ -83,6 +84,7 @@ struct rk_store {
 	/* Done to the file by this transaction, for taking it back. */
 	struct store_line done[STORE_LINES];
 	size_t n_done;
+	struct pace pace;       /* of keys recorded in RK_MODE_OPEN */
 	int64_t highest;        /* the latest time ever told */
 	int64_t (*clock)(void); /* seconds since 1970 */
 };
@@ -170,6 +172,7 @@ void store_mem_fini(struct rk_store *s);
 
 /* ---- store_count: tries and times ---- */
 
+int64_t store_monotonic_ms(void);
 void store_count(
     struct rk_store *s, struct store_key *key, const char *address);
 /* Within a transaction: write counts, adopt lines of the file that the store

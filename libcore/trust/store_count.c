@@ -9,13 +9,19 @@
 #define FLUSH_WAIT_MS 50 /* for another process, while a peer waits */
 #define DAY 86400
 
-static int64_t
-monotonic(void)
+int64_t
+store_monotonic_ms(void)
 {
 	struct timespec ts = { 0 };
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* always there on Linux */
-	return (int64_t)ts.tv_sec;
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static int64_t
+monotonic(void)
+{
+	return store_monotonic_ms() / 1000;
 }
 
 void

@@ -298,6 +298,7 @@ static enum rk_err
 see(struct rk_store *s, enum rk_store_mode mode, const struct rk_peer *peer,
     struct rk_store_seen *out, struct rk_error *err)
 {
+	const uint64_t now = (uint64_t)store_monotonic_ms();
 	const struct store_key *victim;
 	struct store_key *key;
 	struct from from;
@@ -321,6 +322,10 @@ see(struct rk_store *s, enum rk_store_mode mode, const struct rk_peer *peer,
 	/* Most of a flood ends here, before any lock or write. */
 	if (note == put_waiting && (r = admit(s, &from, &victim, err)) != RK_OK)
 		return r;
+	if (note == put_known && !pace_may(&s->pace, now))
+		return err_set(err, RK_ELIMIT,
+		    "%s: takes no more than %u new keys a minute",
+		    s->known_name, s->pace.max);
 	if ((r = store_begin(s, err)) != RK_OK)
 		return r;
 	/* Another process may have decided meanwhile. */
@@ -330,6 +335,8 @@ see(struct rk_store *s, enum rk_store_mode mode, const struct rk_peer *peer,
 	if (r == RK_OK && note != NULL)
 		r = note(s, peer, &from, err);
 	r = store_end(s, r, err);
+	if (r == RK_OK && note == put_known)
+		pace_note(&s->pace, now);
 	out->recorded = r == RK_OK && note != NULL && note != use_up;
 	return r;
 }

@@ -78,9 +78,9 @@ shim_sync(sqlite3_file *f, int flags)
 {
 	int rc = due();
 
-	if (rc == SQLITE_IOERR)
-		rc = SQLITE_IOERR_FSYNC;
-	return rc != SQLITE_OK ? rc : real(f)->pMethods->xSync(real(f), flags);
+	(void)f;
+	(void)flags; /* no power fails in a test */
+	return rc == SQLITE_IOERR ? SQLITE_IOERR_FSYNC : rc;
 }
 
 static int
@@ -198,5 +198,5 @@ failvfs_register(void)
 	vfs.szOsFile = (int)sizeof(struct file) + below->szOsFile;
 	vfs.xOpen = shim_open;
 	vfs.pNext = NULL;
-	(void)sqlite3_vfs_register(&vfs, 0);
+	(void)sqlite3_vfs_register(&vfs, 1);
 }

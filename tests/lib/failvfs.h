@@ -4,7 +4,7 @@
 
 #define FAILVFS_NAME "failing"
 
-/* Register it; once a process. */
+/* Make it the default.  What does not fail is not synced, which saves time. */
 void failvfs_register(void);
 /* Fail the n-th operation from now on with this code, counted from 0, and all
  * behind it; n < 0: none. */

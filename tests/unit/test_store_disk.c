@@ -443,7 +443,6 @@ fail_everywhere(int code)
 	struct buf file;
 	int n;
 
-	failvfs_register();
 	make_store();
 	read_all(STORERIG_DB, &db);
 	read_all(STORERIG_FILE, &file);
@@ -489,7 +488,6 @@ test_room_again(void **state)
 	struct rk_error err;
 
 	(void)state;
-	failvfs_register();
 	make_store();
 	assert_int_equal(
 	    store_open_on(FAILVFS_NAME, STORERIG_FILE, false, &s, &err), RK_OK);
@@ -526,5 +524,6 @@ main(void)
 		IN_SCRATCH(test_room_again),
 	};
 
+	failvfs_register();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

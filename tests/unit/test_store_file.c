@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "failvfs.h"
 #include "scratch.h"
 #include "storerig.h"
 #include "trust/store.h"
@@ -204,6 +205,27 @@ test_import(void **state)
 
 /* ---- floods ---- */
 
+/* Waiting keys, each from a source of its own, all at once. */
+static void
+fill(struct rk_store *s, unsigned first, unsigned n)
+{
+	struct store_row row;
+	struct rk_error err;
+	unsigned i;
+
+	assert_int_equal(store_begin(s, &err), RK_OK);
+	for (i = first; i < first + n; i++) {
+		row = (struct store_row){
+			.e = { .state = RK_STORE_WAIT, .last_seen = clock_now },
+			.source = { 10, (uint8_t)i, (uint8_t)(i >> 8) },
+		};
+		storerig_key(i, row.e.pub);
+		storerig_fp(i, row.e.fp);
+		assert_int_equal(store_row_put(s, &row, &err), RK_OK);
+	}
+	assert_int_equal(store_end(s, RK_OK, &err), RK_OK);
+}
+
 static void
 test_flood(void **state)
 {
@@ -222,22 +244,27 @@ test_flood(void **state)
 	storerig_peer(&peer, 2, "lonely@x.example", "198.51.100.1");
 	(void)storerig_see(s, RK_MODE_ASK, &peer);
 	/* One source: only its share, and what is refused writes nothing. */
-	for (i = 0; i < 1000; i++) {
+	for (i = 0; i < 500; i++) {
 		(void)snprintf(host, sizeof(host), "2001:db8::%x", i);
 		storerig_peer(&peer, 10 + i, "", host);
 		refused += rk_store_see(s, RK_MODE_ASK, &peer, &seen, &err) ==
 		           RK_ELIMIT;
 		assert_true(seen.verdict != RK_VERDICT_ACCEPT);
 	}
-	assert_int_equal(refused, 1000 - RK_STORE_WAITING_SOURCE);
+	assert_int_equal(refused, 500 - RK_STORE_WAITING_SOURCE);
 	assert_int_equal(storerig_count(s, 1U << RK_STORE_WAIT),
 	    RK_STORE_WAITING_SOURCE + 1);
 	/* Many sources: the whole is bounded, those who came alone stay. */
-	for (i = 0; i < 400; i++) {
-		(void)snprintf(
-		    host, sizeof(host), "10.0.%u.%u", i / 200, i % 200);
-		storerig_peer(&peer, 2000 + i, "", host);
-		(void)!rk_store_see(s, RK_MODE_ASK, &peer, &seen, &err);
+	fill(s, 2000, RK_STORE_WAITING - RK_STORE_WAITING_SOURCE - 1);
+	assert_int_equal(
+	    storerig_count(s, 1U << RK_STORE_WAIT), RK_STORE_WAITING);
+	for (i = 0; i < 40; i++) {
+		(void)snprintf(host, sizeof(host), "10.9.0.%u", i);
+		storerig_peer(&peer, 3000 + i, "", host);
+		/* Room is made by the one source that has several. */
+		assert_int_equal(
+		    rk_store_see(s, RK_MODE_ASK, &peer, &seen, &err),
+		    i < RK_STORE_WAITING_SOURCE - 1 ? RK_OK : RK_ELIMIT);
 	}
 	assert_int_equal(
 	    storerig_count(s, 1U << RK_STORE_WAIT), RK_STORE_WAITING);
@@ -247,6 +274,30 @@ test_flood(void **state)
 	/* Unseen for a week. */
 	clock_now += RK_STORE_WAITING_DAYS * DAY + 1;
 	assert_int_equal(storerig_count(s, 0), 1);
+	rk_store_close(s);
+}
+
+/* The list of an open mode grows at a pace. */
+static void
+test_pace(void **state)
+{
+	struct rk_store *s = storerig_open();
+	struct rk_store_seen seen;
+	struct rk_error err;
+	struct rk_peer peer;
+	unsigned i;
+
+	(void)state;
+	assert_int_equal(rk_store_limit(s, 2), RK_OK);
+	for (i = 0; i < 4; i++) {
+		storerig_peer(&peer, i, "", "192.0.2.7");
+		assert_int_equal(
+		    rk_store_see(s, RK_MODE_OPEN, &peer, &seen, &err),
+		    i < 2 ? RK_OK : RK_ELIMIT);
+	}
+	assert_says(&err, "no more than 2 new keys a minute");
+	assert_int_equal(seen.verdict, RK_VERDICT_REFUSE);
+	assert_int_equal(storerig_count(s, 0), 2);
 	rk_store_close(s);
 }
 
@@ -311,9 +362,11 @@ main(void)
 		IN_SCRATCH(test_other_lines),
 		IN_SCRATCH(test_import),
 		IN_SCRATCH(test_flood),
+		IN_SCRATCH(test_pace),
 		IN_SCRATCH(test_displaced),
 		IN_SCRATCH(test_addresses),
 	};
 
+	failvfs_register();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,6 +15,7 @@
 
 #include "scratch.h"
 #include "storerig.h"
+#include "trust/store.h"
 
 #define WRITERS 2
 #define EACH 12
@@ -181,6 +182,41 @@ test_killed(void **state)
 	assert_true(next > KILLS);
 }
 
+/* While another writes: who is known does not wait, a stranger is told. */
+static void
+test_busy(void **state)
+{
+	struct rk_store *s = storerig_open();
+	struct rk_store_seen seen;
+	struct rk_error err;
+	struct rk_peer peer;
+	sqlite3 *other = NULL;
+
+	(void)state;
+	storerig_admit(s, 1, "");
+	assert_int_equal(sqlite3_open(STORERIG_DB, &other), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL),
+	    SQLITE_OK);
+	(void)sqlite3_busy_timeout(s->db, 10);
+	storerig_peer(&peer, 1, "", "192.0.2.1");
+	assert_int_equal(
+	    storerig_see(s, RK_MODE_LOCK, &peer).verdict, RK_VERDICT_ACCEPT);
+	s->flush_after = 1; /* long ago */
+	assert_int_equal(
+	    storerig_see(s, RK_MODE_LOCK, &peer).verdict, RK_VERDICT_ACCEPT);
+	(void)sqlite3_busy_timeout(s->db, 10);
+	storerig_peer(&peer, 2, "", "192.0.2.1");
+	assert_int_equal(
+	    rk_store_see(s, RK_MODE_ASK, &peer, &seen, &err), RK_EBUSY);
+	assert_non_null(strstr(err.text, "known.db: locked by another"));
+	assert_int_equal(seen.verdict, RK_VERDICT_REFUSE);
+	assert_int_equal(sqlite3_close(other), SQLITE_OK);
+	assert_true(ask(s, 2));
+	assert_int_equal(storerig_find(s, 1).tries, 3);
+	rk_store_close(s);
+}
+
 struct thread {
 	pthread_t id;
 	struct rk_store *s;
@@ -240,6 +276,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		IN_SCRATCH(test_processes),
 		IN_SCRATCH(test_killed),
+		IN_SCRATCH(test_busy),
 		IN_SCRATCH(test_threads),
 	};
 

@@ -111,6 +111,14 @@ RK_API RK_MUST enum rk_err rk_store_open(
 /* Writes counts that wait (a failure is logged); NULL is allowed. */
 RK_API void rk_store_close(struct rk_store *store);
 
+/*
+ * Record at most so many new keys in any minute in RK_MODE_OPEN; beyond that
+ * rk_store_see() is RK_ELIMIT.  As rk_trust_limit(), RK_TRUST_NEW_KEYS without
+ * this call.  RK_ENOMEM.  Any thread.
+ */
+RK_API RK_MUST enum rk_err rk_store_limit(
+    struct rk_store *store, unsigned new_keys_per_minute);
+
 struct rk_store_seen {
 	enum rk_store_status status;
 	enum rk_store_verdict verdict;
@@ -123,10 +131,10 @@ struct rk_store_seen {
  * A stranger that has to wait gets an entry, one that is accepted in
  * RK_MODE_OPEN a line in the file; an approval once is used up.  RK_OK with
  * *out: the verdict.  Everything else refuses: RK_ELIMIT (too many wait,
- * altogether or from this address), RK_ECERT (nothing proven), RK_EIO,
- * RK_EDAMAGED, RK_EMODE, RK_EFORMAT, RK_EBUSY (file or store cannot be used).
- * Known and rejected keys cost no write: their tries and times are counted in
- * memory and written every few seconds.  Any thread.
+ * altogether or from this address, or are recorded), RK_ECERT (nothing proven),
+ * RK_EIO, RK_EDAMAGED, RK_EMODE, RK_EFORMAT, RK_EBUSY (file or store cannot be
+ * used). Known and rejected keys cost no write: their tries and times are
+ * counted in memory and written every few seconds.  Any thread.
  */
 RK_API RK_MUST enum rk_err rk_store_see(struct rk_store *store,
     enum rk_store_mode mode, const struct rk_peer *peer,
