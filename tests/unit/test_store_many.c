@@ -18,8 +18,8 @@
 #include "trust/store.h"
 
 #define WRITERS 2
-#define EACH 12
-#define KILLS 25
+#define EACH 8
+#define KILLS 12
 #define THREADS 4
 
 static bool
