@@ -217,6 +217,7 @@ open_all(struct rk_store *s, const char *vfs, bool make, struct rk_error *err)
 static void
 free_store(struct rk_store *s)
 {
+	(void)sqlite3_finalize(s->ask_version);
 	/* Fails only with statements left, and there are none. */
 	if (s->db != NULL)
 		(void)sqlite3_close(s->db);

@@ -66,13 +66,16 @@ struct rk_store {
 	char remark[STORE_NAME_TEXT];
 	pthread_mutex_t mutex; /* over all that follows */
 	sqlite3 *db;
-	struct stat st; /* the database as it was opened */
-	bool broken;    /* writing failed in a way that is not tried again */
-	bool damaged;   /* reading found nonsense */
+	sqlite3_stmt *ask_version; /* asked at every look-up */
+	struct stat st;            /* the database as it was opened */
+	bool broken;  /* writing failed in a way that is not tried again */
+	bool damaged; /* reading found nonsense */
 	int64_t data_version;
 	bool stale; /* keys are not what the database holds */
 	struct known known;
-	struct buf text; /* of the known-keys file */
+	struct buf text;          /* of the known-keys file */
+	struct known_line *lines; /* views of it */
+	size_t n_lines;
 	struct store_key *keys;
 	size_t n;
 	size_t rows; /* keys that are in the store */

@@ -256,9 +256,8 @@ add_row(const struct store_row *row, void *arg)
 }
 
 static enum rk_err
-add_line(const struct known_line *line, void *arg)
+add_line(struct building *b, const struct known_line *line)
 {
-	struct building *b = arg;
 	struct store_key key = {
 		.in_file = true,
 		.emails = line->emails,
@@ -326,14 +325,12 @@ static enum rk_err
 rebuild(struct rk_store *s, struct rk_error *err)
 {
 	struct building b = { .s = s };
-	bool ended;
+	size_t i;
 	enum rk_err r;
 
-	if ((r = store_row_each(s, add_row, &b, err)) != RK_OK)
-		goto out;
-	if (buf_len(&s->text) > 0)
-		r = known_walk(s->known_name, (const char *)buf_peek(&s->text),
-		    buf_len(&s->text), add_line, &b, &ended, err);
+	r = store_row_each(s, add_row, &b, err);
+	for (i = 0; i < s->n_lines && r == RK_OK; i++)
+		r = add_line(&b, &s->lines[i]);
 	if (r != RK_OK)
 		goto out;
 	merge(&b);
@@ -381,37 +378,93 @@ check_database(struct rk_store *s, struct rk_error *err)
 	return RK_OK;
 }
 
+/* What is in the file: read and parsed once for each time it changes. */
+struct content {
+	struct known known;
+	struct buf text;
+	struct known_line *lines;
+	size_t n;
+};
+
+static enum rk_err
+take_line(const struct known_line *line, void *arg)
+{
+	struct content *c = arg;
+
+	c->lines[c->n++] = *line;
+	return RK_OK;
+}
+
+static enum rk_err
+parse_lines(struct rk_store *s, struct content *c, struct rk_error *err)
+{
+	bool ended;
+
+	if (c->known.n == 0)
+		return RK_OK;
+	c->lines = calloc(c->known.n, sizeof(*c->lines));
+	if (c->lines == NULL)
+		return err_set(err, RK_ENOMEM, "%s: out of memory", s->name);
+	return known_walk(s->known_name, (const char *)buf_peek(&c->text),
+	    buf_len(&c->text), take_line, c, &ended, err);
+}
+
 static enum rk_err
 read_file(struct rk_store *s, struct rk_error *err)
 {
-	struct known now;
-	struct buf text;
+	struct content c = { .n = 0 };
 	enum rk_err r;
 
-	buf_init(&text, KNOWN_FILE_MAX);
-	r = known_read_text(s->known_path, &now, &text, err);
-	if (r == RK_OK && now.state == RK_TRUST_ABSENT)
+	buf_init(&c.text, KNOWN_FILE_MAX);
+	r = known_read_text(s->known_path, &c.known, &c.text, err);
+	if (r == RK_OK && c.known.state == RK_TRUST_ABSENT)
 		r = err_set(err, RK_EIO,
 		    "%s: was there and is gone; bring it back", s->known_name);
+	if (r == RK_OK)
+		r = parse_lines(s, &c, err);
 	if (r != RK_OK) {
-		buf_fini(&text);
-		known_fini(&now);
+		buf_fini(&c.text);
+		known_fini(&c.known);
+		free(c.lines);
 		return r;
 	}
-	known_fini(&s->known);
-	s->known = now;
-	/* Views of the table point into the old text: it lives until the table
-	 * is made anew. */
+	/* Nothing looks at the table's views of the old text any more: a stale
+	 * table is made anew before it is used. */
 	s->stale = true;
+	known_fini(&s->known);
 	buf_fini(&s->text);
-	s->text = text;
+	free(s->lines);
+	s->known = c.known;
+	s->text = c.text;
+	s->lines = c.lines;
+	s->n_lines = c.n;
 	return RK_OK;
+}
+
+/* A number that changes whenever another connection has written. */
+static enum rk_err
+ask_version(struct rk_store *s, int64_t *version, struct rk_error *err)
+{
+	enum rk_err r = RK_OK;
+	int rc;
+
+	if (s->ask_version == NULL &&
+	    (r = store_db_prepare(
+	         s, "PRAGMA data_version", &s->ask_version, err)) != RK_OK)
+		return r;
+	rc = sqlite3_step(s->ask_version);
+	if (rc == SQLITE_ROW)
+		*version = sqlite3_column_int64(s->ask_version, 0);
+	else
+		r = store_db_fail(s, rc, err);
+	(void)sqlite3_reset(s->ask_version); /* says the same again */
+	return r;
 }
 
 enum rk_err
 store_refresh(struct rk_store *s, struct rk_error *err)
 {
-	int64_t version;
+	int64_t version = 0;
 	enum rk_err r;
 
 	if ((r = check_database(s, err)) != RK_OK)
@@ -419,8 +472,7 @@ store_refresh(struct rk_store *s, struct rk_error *err)
 	if (!known_is_current(&s->known, s->known_path) &&
 	    (r = read_file(s, err)) != RK_OK)
 		return r;
-	r = store_db_number(s, "PRAGMA data_version", &version, err);
-	if (r != RK_OK)
+	if ((r = ask_version(s, &version, err)) != RK_OK)
 		return r;
 	if (version != s->data_version)
 		s->stale = true;
@@ -434,9 +486,11 @@ store_mem_fini(struct rk_store *s)
 {
 	known_fini(&s->known);
 	buf_fini(&s->text);
+	free(s->lines);
 	free(s->keys);
 	free(s->emails);
+	s->lines = NULL;
 	s->keys = NULL;
 	s->emails = NULL;
-	s->n = s->n_emails = 0;
+	s->n = s->n_emails = s->n_lines = 0;
 }
