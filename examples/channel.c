@@ -232,6 +232,7 @@ struct asker {
 	struct rk_loop *loop;
 	struct rk_chan *jobs;
 	struct rk_chan *results;
+	struct rk_chan_joint *input;
 	struct rk_error err;
 };
 
@@ -279,8 +280,10 @@ jobs_over(struct rk_chan *c, const struct rk_error *why, void *arg)
 static void
 input_over(const struct rk_error *why, void *arg)
 {
+	struct asker *a = arg;
+
 	(void)why; /* the results tell */
-	(void)arg;
+	a->input = NULL;
 }
 
 static const struct rk_chan_events print_events = {
@@ -304,7 +307,7 @@ ask(struct asker *a)
 	         &theirs[1])) == RK_OK &&
 	    (r = rk_chan_listen(a->results, &print_events, a)) == RK_OK &&
 	    (r = rk_chan_send(a->jobs, &job)) == RK_OK)
-		r = rk_chan_join(&mine, 0, -1, input_over, NULL);
+		r = rk_chan_joint_new(&mine, 0, -1, input_over, a, &a->input);
 	rk_chan_close(&mine); /* whatever is left of a failure */
 	rk_chan_close(&theirs[0]);
 	rk_chan_close(&theirs[1]);
@@ -331,6 +334,8 @@ run(struct asker *a, const char *url)
 	         &a->jobs)) == RK_OK &&
 	    (r = ask(a)) == RK_OK && (r = rk_loop_run(a->loop)) == RK_OK)
 		r = a->err.code;
+	/* The worker may have gone before the input was over. */
+	rk_chan_joint_abort(&a->input, RK_ECANCELED, NULL);
 	rk_chan_close(&a->results);
 	rk_chan_close(&a->jobs);
 	rk_client_free(client);

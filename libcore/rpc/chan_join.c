@@ -16,7 +16,7 @@ struct half {
 	uint8_t bytes[CHAN_PIECE];
 };
 
-struct joint {
+struct rk_chan_joint {
 	struct rk_loop *loop;
 	struct rk_chan *c; /* NULL: ended */
 	struct half in;    /* from the descriptor to the end */
@@ -41,28 +41,34 @@ half_end(struct half *h)
 }
 
 static void
-end_in(struct joint *j)
+end_in(struct rk_chan_joint *j)
 {
 	loop_hook_remove(j->loop, &j->hook);
 	half_end(&j->in);
 }
 
 static void
-finish(struct joint *j)
+free_joint(struct rk_chan_joint *j)
+{
+	end_in(j);
+	half_end(&j->out);
+	free(j);
+}
+
+static void
+finish(struct rk_chan_joint *j)
 {
 	const struct rk_error why = j->why;
 	void (*done)(const struct rk_error *, void *) = j->done;
 	void *arg = j->arg;
 
-	end_in(j);
-	half_end(&j->out);
-	free(j);
+	free_joint(j);
 	done(&why, arg);
 }
 
 /* A descriptor broke: so does the channel. */
 static void
-fail(struct joint *j, const char *what, int errnum)
+fail(struct rk_chan_joint *j, const char *what, int errnum)
 {
 	(void)err_sys(&j->why, RK_EIO, errnum, "%s", what);
 	rk_chan_reset(&j->c, RK_EFAIL, j->why.text);
@@ -71,7 +77,7 @@ fail(struct joint *j, const char *what, int errnum)
 
 /* false: it is over with j. */
 static bool
-want(struct joint *j, struct half *h, unsigned what)
+want(struct rk_chan_joint *j, struct half *h, unsigned what)
 {
 	if (h->watch == NULL || rk_watch_set(h->watch, what) == RK_OK)
 		return true;
@@ -82,7 +88,7 @@ want(struct joint *j, struct half *h, unsigned what)
 /* ---- from the descriptor ---- */
 
 static void
-pass_in(struct joint *j)
+pass_in(struct rk_chan_joint *j)
 {
 	struct half *h = &j->in;
 	enum rk_err r = RK_OK;
@@ -103,7 +109,7 @@ pass_in(struct joint *j)
 }
 
 static void
-read_in(struct joint *j)
+read_in(struct rk_chan_joint *j)
 {
 	struct half *h = &j->in;
 	ssize_t n = read(h->fd, h->bytes, sizeof(h->bytes));
@@ -134,8 +140,9 @@ on_input(struct rk_watch *watch, int fd, unsigned ready, void *arg)
 static void
 on_turn(struct loop_hook *hook)
 {
-	read_in((struct joint *)(void *)((char *)hook -
-	                                 offsetof(struct joint, hook)));
+	read_in((struct rk_chan_joint *)(void *)((char *)hook -
+	                                         offsetof(struct rk_chan_joint,
+	                                             hook)));
 }
 
 static void
@@ -149,7 +156,7 @@ on_writable(struct rk_chan *c, void *arg)
 
 /* Write what there is; false: it is over with j, or it must wait. */
 static bool
-pass_out(struct joint *j)
+pass_out(struct rk_chan_joint *j)
 {
 	struct half *h = &j->out;
 	ssize_t n;
@@ -174,7 +181,7 @@ pass_out(struct joint *j)
 
 /* As much as goes. */
 static void
-pump_out(struct joint *j)
+pump_out(struct rk_chan_joint *j)
 {
 	struct half *h = &j->out;
 
@@ -204,7 +211,7 @@ on_output(struct rk_watch *watch, int fd, unsigned ready, void *arg)
 static void
 on_readable(struct rk_chan *c, void *arg)
 {
-	struct joint *j = arg;
+	struct rk_chan_joint *j = arg;
 
 	(void)c;
 	/* Else it waits for its descriptor. */
@@ -215,7 +222,7 @@ on_readable(struct rk_chan *c, void *arg)
 static void
 on_ended(struct rk_chan *c, const struct rk_error *why, void *arg)
 {
-	struct joint *j = arg;
+	struct rk_chan_joint *j = arg;
 
 	j->c = NULL;
 	j->why = *why;
@@ -234,7 +241,7 @@ static const struct rk_chan_events events = {
 };
 
 static enum rk_err
-watch(struct joint *j, int from, int to)
+watch(struct rk_chan_joint *j, int from, int to)
 {
 	enum rk_err r = RK_OK;
 
@@ -256,14 +263,16 @@ watch(struct joint *j, int from, int to)
 }
 
 enum rk_err
-rk_chan_join(struct rk_chan **c, int from, int to,
-    void (*done)(const struct rk_error *why, void *arg), void *arg)
+rk_chan_joint_new(struct rk_chan **c, int from, int to,
+    void (*done)(const struct rk_error *why, void *arg), void *arg,
+    struct rk_chan_joint **out)
 {
 	struct rk_chan *e = *c;
-	struct joint *j;
+	struct rk_chan_joint *j;
 	enum rk_err r = RK_EINVAL;
 
 	*c = NULL;
+	*out = NULL;
 	if (e == NULL)
 		return RK_EINVAL;
 	if (e->kind != RK_CHAN_BYTES || !e->owned || done == NULL ||
@@ -280,9 +289,7 @@ rk_chan_join(struct rk_chan **c, int from, int to,
 	if ((r = watch(j, from, to)) == RK_OK)
 		r = rk_chan_listen(e, &events, j);
 	if (r != RK_OK) {
-		end_in(j);
-		half_end(&j->out);
-		free(j);
+		free_joint(j);
 		rk_chan_close(&e);
 		return r;
 	}
@@ -291,5 +298,28 @@ rk_chan_join(struct rk_chan **c, int from, int to,
 	j->arg = arg;
 	if (from < 0)
 		rk_chan_finish(e);
+	*out = j;
 	return RK_OK;
+}
+
+enum rk_err
+rk_chan_join(struct rk_chan **c, int from, int to,
+    void (*done)(const struct rk_error *why, void *arg), void *arg)
+{
+	struct rk_chan_joint *j;
+
+	return rk_chan_joint_new(c, from, to, done, arg, &j);
+}
+
+void
+rk_chan_joint_abort(
+    struct rk_chan_joint **joint, enum rk_err code, const char *text)
+{
+	struct rk_chan_joint *j = *joint;
+
+	*joint = NULL;
+	if (j == NULL)
+		return;
+	rk_chan_reset(&j->c, code, text);
+	free_joint(j);
 }

@@ -293,6 +293,56 @@ does_not_spin(void **state)
 	bridge_fini(&br);
 }
 
+/* Its user has had enough: the other end is told why, the descriptors are free
+ * at once, whatever was to go there, and nobody is called. */
+static void
+is_aborted(void **state)
+{
+	static const uint8_t bytes[300000];
+	struct side s = { .done = 0 };
+	struct rk_chan_joint *j = NULL;
+	struct chanuser a, b;
+	struct chanrig r;
+	size_t n;
+
+	(void)state;
+	rk_chan_joint_abort(&j, RK_ECANCELED, NULL);
+	chanrig_init(&r, NULL, NULL);
+	for (unsigned late = 0; late < 3; late++) {
+		make_pipe(&s.in, &s.to_it);
+		make_pipe(&s.from_it, &s.out);
+		chanrig_pair(&r, RK_CHAN_BYTES, "cut", &a, &b);
+		assert_int_equal(
+		    rk_chan_joint_new(&b.c, s.in, s.out, on_done, &s, &j),
+		    RK_OK);
+		assert_null(b.c);
+		assert_int_equal(write(s.to_it, "x", 1), 1);
+		if (late > 0) { /* the pipe is full, and more waits for it */
+			assert_int_equal(
+			    rk_chan_write(a.c, bytes, sizeof(bytes), &n),
+			    RK_OK);
+			chanrig_step(&r);
+		}
+		if (late > 1) { /* and the other end has gone before */
+			rk_chan_close(&a.c);
+			chanrig_step(&r);
+		}
+		rk_chan_joint_abort(&j, RK_ECANCELED, "enough");
+		assert_null(j);
+		drop(&s.in);
+		drop(&s.out);
+		chanrig_step(&r);
+		if (late < 2) {
+			assert_int_equal(a.ends, 1);
+			assert_int_equal(a.code, RK_ECANCELED);
+		}
+		drop(&s.to_it);
+		drop(&s.from_it);
+		assert_int_equal(s.done, 0);
+	}
+	chanrig_fini(&r);
+}
+
 static void
 tells_of_closed_descriptors(void **state)
 {
@@ -436,6 +486,7 @@ main(void)
 		cmocka_unit_test(ends_with_the_link),
 		cmocka_unit_test(waits_for_nobody_when_lost),
 		cmocka_unit_test(does_not_spin),
+		cmocka_unit_test(is_aborted),
 		cmocka_unit_test(tells_of_closed_descriptors),
 		cmocka_unit_test(needs_no_descriptors),
 		cmocka_unit_test(reads_files),

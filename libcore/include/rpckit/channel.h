@@ -221,6 +221,22 @@ RK_API void rk_chan_reset(
 RK_API RK_MUST enum rk_err rk_chan_join(struct rk_chan **c, int from, int to,
     void (*done)(const struct rk_error *why, void *arg), void *arg);
 
+/*
+ * The same, and a way to end it before that: *out is valid until done is called
+ * or it is aborted; NULL on failure.
+ */
+struct rk_chan_joint;
+RK_API RK_MUST enum rk_err rk_chan_joint_new(struct rk_chan **c, int from,
+    int to, void (*done)(const struct rk_error *why, void *arg), void *arg,
+    struct rk_chan_joint **out);
+/*
+ * As rk_chan_reset() of its end, with this code and text; what waits for a
+ * descriptor is lost, the descriptors are not used any more when this returns,
+ * and done is not called.  *j is cleared.  NULL in it is allowed.
+ */
+RK_API void rk_chan_joint_abort(
+    struct rk_chan_joint **j, enum rk_err code, const char *text);
+
 RK_END
 
 #endif
