@@ -37,7 +37,8 @@ struct client_target {
 	char text[ADDR_TEXT_LEN];
 	struct tls_ctx *tls;
 	struct quic_tls_ctx *quic_tls;
-	bool warned; /* the log has been told how insecure it is */
+	size_t source; /* what names it */
+	bool warned;   /* the log has been told how insecure it is */
 };
 
 /* What was named: an address, or with srv a name that has some. */

@@ -155,6 +155,7 @@ struct making {
 	struct client_target *list;
 	size_t n;
 	size_t max;
+	size_t source;       /* the one at hand */
 	struct rk_error why; /* a name was not found */
 };
 
@@ -186,7 +187,7 @@ add(struct rk_client *c, struct making *m, const struct addr_url *url,
 	if (m->n == m->max || find(m->list, m->n, url) != NULL)
 		return RK_OK;
 	t = &m->list[m->n];
-	*t = (struct client_target){ .url = *url };
+	*t = (struct client_target){ .url = *url, .source = m->source };
 	(void)str_copy(t->text, sizeof(t->text), text);
 	if (old != NULL) {
 		t->tls = old->tls;
@@ -199,6 +200,21 @@ add(struct rk_client *c, struct making *m, const struct addr_url *url,
 	}
 	m->n++;
 	return RK_OK;
+}
+
+/* Without an answer what a name stood for last may do as well. */
+static enum rk_err
+add_known(struct rk_client *c, struct making *m, struct rk_error *err)
+{
+	enum rk_err r = RK_OK;
+
+	for (size_t i = 0; i < c->targets.n && r == RK_OK; i++) {
+		const struct client_target *t = &c->targets.list[i];
+
+		if (t->source == m->source)
+			r = add(c, m, &t->url, t->text, err);
+	}
+	return r;
 }
 
 static enum rk_err
@@ -215,7 +231,7 @@ add_names(struct rk_client *c, struct making *m, const struct client_source *s,
 	(void)snprintf(name, sizeof(name), "_rpckit._%s.%s",
 	    s->url.scheme == ADDR_QUIC ? "udp" : "tcp", s->url.host);
 	if (srv_ask(name, c->targets.dns, found, SRV_MAX, &n, &m->why) != RK_OK)
-		return RK_OK;
+		return add_known(c, m, err);
 	for (size_t i = 0; i < n && r == RK_OK; i++) {
 		(void)snprintf(text, sizeof(text), "%s://%s:%u",
 		    addr_scheme_name(s->url.scheme), found[i].host,
@@ -234,6 +250,7 @@ make(struct rk_client *c, struct making *m, struct rk_error *err)
 	for (size_t i = 0; i < c->targets.n_sources && r == RK_OK; i++) {
 		const struct client_source *s = &c->targets.sources[i];
 
+		m->source = i;
 		if (s->srv)
 			r = add_names(c, m, s, err);
 		else

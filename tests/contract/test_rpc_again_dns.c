@@ -116,6 +116,41 @@ follows_the_dns(void **state)
 		assert_int_equal(close(fd), 0);
 }
 
+/* The same where other addresses would do without any answer. */
+static void
+remembers_beside_others(void **state)
+{
+	const struct rpcrun *run = *state;
+	static struct rpcrig rig;
+	struct dns_srv list[1];
+	struct rk_error err;
+	struct world w;
+	char dead[128];
+	int fd;
+
+	rpcrig_begin(&rig, run);
+	fd = again_dead(run->kind, dead);
+	world_init(&w, run->kind);
+	w.r.urls[w.r.again.n_urls++] = dead;
+	w.r.again.attempts = 1;
+	list[0] = record(0, rig.url);
+	dns_set(&w.dns, 0, list, 1);
+	world_make(&w);
+	for (int i = 0; i < 3; i++) {
+		w.r.closed = 0;
+		if (rk_client_connect(w.r.client, &err) != RK_OK)
+			fail_msg("%d: %s", i, err.text);
+		check_echo(&w, &rig);
+		rk_client_shutdown(w.r.client);
+		again_turn(&w.r, &w.r.closed, 1);
+		dns_set(&w.dns, DNS_NXDOMAIN, NULL, 0);
+	}
+	world_fini(&w);
+	rpcrig_end(&rig);
+	if (fd >= 0)
+		assert_int_equal(close(fd), 0);
+}
+
 static void
 waits_for_the_name(void **state)
 {
@@ -271,6 +306,8 @@ main(void)
 {
 	static const struct rpccase cases[] = {
 		{ "dns", follows_the_dns, RPC_ALL & ~RPC_ONLY(RPC_UNIX) },
+		{ "beside", remembers_beside_others,
+		    RPC_ALL & ~RPC_ONLY(RPC_UNIX) },
 		{ "name", waits_for_the_name, RPC_ALL & ~RPC_ONLY(RPC_UNIX) },
 		{ "resumed", resumes_where_it_was, RPC_SECURE },
 		{ "once", tries_each_once, RPC_ALL & ~RPC_ONLY(RPC_UNIX) },
