@@ -56,7 +56,7 @@ mistakes() {
 	END
 	want 1 'a file full of mistakes' "$rpcd" -t -f bad.conf
 	says 'bad.conf:1: unknown key "lisen" (did you mean "listen"?)'
-	says 'bad.conf:2: trust: "maybe" is not one of file|lock|off'
+	says 'bad.conf:2: trust: "maybe" is not one of file|open|ask|lock|off'
 	says 'bad.conf:3: threads: "257" is not from 0 to 256'
 	says 'bad.conf:4: drain: "soon" is not a time like 30s, 250ms or 1m'
 	says 'bad.conf:5: max-queue: "1" is not from 65536 to 1073741824'
