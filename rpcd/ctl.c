@@ -43,15 +43,17 @@ int
 ctl_json(const struct out *o, const struct rk_value *map)
 {
 	const struct json_write how = { .style = JSON_COMPACT };
+	const uint8_t *text;
 	struct buf b;
 	enum rk_err r;
 	int status = 0;
 
 	buf_init(&b, SIZE_MAX / 2);
 	r = json_write(&b, map, &how);
-	if (r == RK_OK && buf_len(&b) > 2 && buf_peek(&b)[0] == '{') {
+	text = buf_peek(&b);
+	if (r == RK_OK && text != NULL && buf_len(&b) > 2 && text[0] == '{') {
 		out_text(o, "{\"schema\":1,");
-		out_bytes(o, buf_peek(&b) + 1, buf_len(&b) - 1);
+		out_bytes(o, text + 1, buf_len(&b) - 1);
 		out_text(o, "\n");
 	} else if (r == RK_OK) {
 		status = out_fail(

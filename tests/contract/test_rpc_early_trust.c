@@ -125,7 +125,7 @@ befall(struct world *w, int who, enum fate fate)
 	if (fate != LOCKED_OUT && fate != FORGOTTEN)
 		return;
 	certs_write(w->dir[judge], "keys", "", 0600);
-	(void)snprintf(path, sizeof(path), "%s/keys", w->dir[judge]);
+	(void)snprintf(path, sizeof(path), "%.255s/keys", w->dir[judge]);
 	if (fate == LOCKED_OUT)
 		assert_int_equal(chmod(path, 0400), 0);
 }

@@ -200,6 +200,25 @@ session_timing(const struct session *s, uint64_t *tls_us, uint64_t *trust_us)
 	*tls_us = *trust_us = 0;
 }
 
+bool
+session_waits(const struct session *s)
+{
+	(void)s;
+	return false;
+}
+
+void
+session_ask_again(struct session *s)
+{
+	(void)s;
+}
+
+void
+session_check_stay(struct session *s)
+{
+	(void)s;
+}
+
 enum rk_err
 session_check_own(const struct session_trust *t, struct rk_error *err)
 {

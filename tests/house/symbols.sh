@@ -67,7 +67,8 @@ beyond() { # file names
 
 # Whatever else a program that links us would get.
 needs() {
-	beyond "$so" "$ours|$quics"
+	# The loader: of a variable that each thread has for itself.
+	beyond "$so" "$ours|$quics|ld-linux[-a-z0-9_]*"
 }
 
 soname() {
