@@ -106,7 +106,7 @@ offers 'rpcsh call --cou' ''
 offers 'rpcsh call -o p' pretty
 offers 'rpcsh call --raw ' dir/ file.json
 offers 'rpcsh --certs ' dir/
-offers 'rpcd --trust ' file lock off
+offers 'rpcd --trust ' file open ask lock off
 offers 'rpcd --cer' --certs
 offers 'rpcd --config ' dir/ file.json
 offers 'rpcd ' ctl
