@@ -9,6 +9,7 @@
 #include <time.h>
 
 #define EVENT_MAX 8192
+#define WAKE_EVERY 64 /* lines */
 
 static const char *const levels[] = {
 	[RK_LOG_ERROR] = "error",
@@ -365,25 +366,27 @@ on_lines(struct mail *m)
 	}
 }
 
-/* rk_log_fn: any thread.  Waking the loop may itself have something to say. */
+/* rk_log_fn: any thread.  Not every line wakes the loop: what is logged about
+ * just that would never end.  Where the first could not, for want of memory,
+ * later ones try again. */
 static void
 on_line(
     enum rk_log_level level, const char *subsystem, const char *line, void *arg)
 {
-	static _Thread_local bool inside;
 	struct control_log *g = arg;
 	size_t len = strlen(line);
-	struct control_line *l;
+	struct control_line *l = malloc(sizeof(*l) + len + 1);
+	bool wakes = false;
 
-	if (inside || (l = malloc(sizeof(*l) + len + 1)) == NULL)
+	if (l == NULL)
 		return;
-	inside = true;
 	l->level = level;
 	l->sec = wall_now();
 	l->subsystem = subsystem;
 	memcpy(l->text, line, len + 1);
 	(void)pthread_mutex_lock(&g->lock);
 	if (g->n_queue < CONTROL_QUEUE) {
+		wakes = g->n_queue % WAKE_EVERY == 0;
 		TAILQ_INSERT_TAIL(&g->queue, l, link);
 		l->seq = ++g->seq;
 		g->n_queue++;
@@ -393,8 +396,8 @@ on_line(
 	}
 	(void)pthread_mutex_unlock(&g->lock);
 	free(l);
-	mailbox_put(g->box, &g->mail);
-	inside = false;
+	if (wakes)
+		mailbox_put(g->box, &g->mail);
 }
 
 enum rk_err

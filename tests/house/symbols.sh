@@ -67,8 +67,7 @@ beyond() { # file names
 
 # Whatever else a program that links us would get.
 needs() {
-	# The loader: of a variable that each thread has for itself.
-	beyond "$so" "$ours|$quics|ld-linux[-a-z0-9_]*"
+	beyond "$so" "$ours|$quics"
 }
 
 soname() {
