@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "rpc/stream.h"
+
 #include "rawpeer.h"
 #include "streamrig.h"
 
@@ -33,7 +35,7 @@ add(struct buf *b, int64_t type, int64_t part, size_t len)
 /* An upload of so many bytes that nobody takes, as Go peers send one; how many
  * the kernels took. */
 static size_t
-upload(int fd, size_t len)
+upload(int fd, size_t len, size_t least)
 {
 	struct buf b;
 	size_t n;
@@ -42,7 +44,7 @@ upload(int fd, size_t len)
 	add(&b, RK_TYPE_UPLOAD_BEGIN, 0, PART);
 	for (int64_t part = 1; (size_t)part * PART < len; part++)
 		add(&b, RK_TYPE_UPLOAD_MORE, part, PART);
-	n = raw_put_some(fd, buf_peek(&b), buf_len(&b));
+	n = raw_put_some(fd, buf_peek(&b), buf_len(&b), least);
 	buf_fini(&b);
 	return n;
 }
@@ -74,8 +76,8 @@ missed_behind_parts(void **state, enum way way)
 
 	streamrig_begin(&rig, *state);
 	ended = atomic_load(&streamworld.ended);
-	fd = raw_dial(&rig);
-	n = upload(fd, len);
+	fd = way == ENDS ? raw_dial(&rig) : raw_dial_narrow(&rig);
+	n = upload(fd, len, way == ENDS ? len : STREAMS_QUEUE_MAX);
 	if (way != ENDS)
 		assert_true(n < len);
 	assert_int_equal(atomic_load(&streamworld.ended), ended);

@@ -238,7 +238,7 @@ pester(struct rpcrig *rig, uint64_t number)
 
 		assert_int_equal(msg_encode(&b, &m, NULL, 0), RK_OK);
 	}
-	(void)raw_put_some(fd, buf_peek(&b), buf_len(&b));
+	(void)raw_put_some(fd, buf_peek(&b), buf_len(&b), 0);
 	raw_close(fd);
 	buf_fini(&b);
 }

@@ -18,6 +18,7 @@
 #include "rawpeer.h"
 #include "rpc/frame.h"
 #include "rpc/greenpack.h"
+#include "rpc/server_int.h"
 
 static uint8_t got[FRAME_HEAD_LEN + RK_BODY_MAX];
 
@@ -29,17 +30,51 @@ loopback(uint16_t port)
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 }
 
-int
-raw_dial(const struct rpcrig *r)
+static int
+make_socket(void)
 {
-	struct sockaddr_in in =
-	    loopback((uint16_t)strtoul(strrchr(r->url, ':') + 1, NULL, 10));
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_true(fd >= 0);
+	return fd;
+}
+
+static int
+connect_to(int fd, const struct rpcrig *r)
+{
+	struct sockaddr_in in =
+	    loopback((uint16_t)strtoul(strrchr(r->url, ':') + 1, NULL, 10));
+
 	assert_int_equal(
 	    connect(fd, (const struct sockaddr *)&in, sizeof(in)), 0);
 	return fd;
+}
+
+int
+raw_dial(const struct rpcrig *r)
+{
+	return connect_to(make_socket(), r);
+}
+
+static void
+make_narrow(int fd, int what)
+{
+	/* The kernel takes twice of it. */
+	const int len = RAW_NARROW / 4;
+
+	assert_int_equal(
+	    setsockopt(fd, SOL_SOCKET, what, &len, sizeof(len)), 0);
+}
+
+int
+raw_dial_narrow(const struct rpcrig *r)
+{
+	int fd = make_socket();
+
+	/* What it accepts is like it. */
+	make_narrow(TAILQ_FIRST(&r->server->listeners)->fd, SO_RCVBUF);
+	make_narrow(fd, SO_SNDBUF);
+	return connect_to(fd, r);
 }
 
 int
@@ -47,9 +82,8 @@ raw_listen(char url[128])
 {
 	struct sockaddr_in in = loopback(0);
 	socklen_t len = sizeof(in);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = make_socket();
 
-	assert_true(fd >= 0);
 	assert_int_equal(bind(fd, (const struct sockaddr *)&in, sizeof(in)), 0);
 	assert_int_equal(listen(fd, 8), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
@@ -77,12 +111,13 @@ raw_close(int fd)
 }
 
 size_t
-raw_put_some(int fd, const void *data, size_t len)
+raw_put_some(int fd, const void *data, size_t len, size_t least)
 {
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
 	size_t sent = 0;
 
-	while (sent < len && poll(&p, 1, 300) == 1) {
+	while (sent < len &&
+	       poll(&p, 1, sent < least ? RPCRIG_PATIENCE_MS : 300) == 1) {
 		ssize_t n = send(fd, (const uint8_t *)data + sent, len - sent,
 		    MSG_DONTWAIT | MSG_NOSIGNAL);
 

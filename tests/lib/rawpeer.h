@@ -8,14 +8,20 @@
 /* Everything here fails the running test when it cannot do its job. */
 
 int raw_dial(const struct rpcrig *r);
+/* The same, and whatever the system's limits are, the kernel keeps at most so
+ * many bytes that the server has not read; not one of others who dial later,
+ * either. */
+#define RAW_NARROW ((size_t)1 << 20)
+int raw_dial_narrow(const struct rpcrig *r);
 /* A listening socket and its URL; accept one. */
 int raw_listen(char url[128]);
 int raw_accept(int fd);
 void raw_close(int fd);
 /* All of it; a peer that ends the connection meanwhile is no failure. */
 void raw_put(int fd, const void *data, size_t len);
-/* As much as is taken until nothing is for a while; how much that was. */
-size_t raw_put_some(int fd, const void *data, size_t len);
+/* As much as is taken until nothing is for a while; how much that was.  What
+ * certainly is taken, `least`, may take longer. */
+size_t raw_put_some(int fd, const void *data, size_t len, size_t least);
 /* No more will be sent. */
 void raw_finish(int fd);
 /* The next message; false: the peer has ended.  Views live until the next. */
