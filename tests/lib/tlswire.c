@@ -163,14 +163,29 @@ step(struct end *e)
 	(void)e->l->ops->flush(e->l);
 }
 
-/* So often that every record has come through, a byte at a time too. */
+/* Steps in which nothing moves, after which nothing will: a disturbed stack
+ * refuses every other one. */
+#define IDLE_STEPS 16
+
+/*
+ * So often that every record has come through, a byte at a time too; no more,
+ * as early data have to come within seconds of when they were made.
+ */
 void
 wire_run_end(struct wire *w, int who)
 {
-	for (int i = 0; i < (w->way == STACK_CLEAN ? 1 : 40000); i++) {
-		step(&w->end[who]);
-		if (w->end[who].r != RK_EAGAIN && i % 64 == 0)
-			break;
+	struct end *e = &w->end[who];
+	size_t moved = SIZE_MAX;
+
+	if (w->way == STACK_CLEAN) {
+		step(e);
+		return;
+	}
+	for (int idle = 0; idle < IDLE_STEPS; idle++) {
+		step(e);
+		if (moved != e->mem.bytes_in + e->mem.bytes_out)
+			idle = 0;
+		moved = e->mem.bytes_in + e->mem.bytes_out;
 	}
 }
 
