@@ -73,6 +73,9 @@ void quic_end_deafen(struct quic_end *e);
 /* Who had more to send before its goodbye says it now: nobody may run the loop
  * any more.  NULL is allowed. */
 void quic_end_hurry(struct quic_end *e);
+/* Have no socket any more: nobody runs the loop, and what comes to the port is
+ * for others that share it. */
+void quic_end_close(struct quic_end *e);
 
 /*
  * Begin to connect.  The layer's handshake is RK_OK when the server has proven

@@ -331,6 +331,14 @@ quic_end_hurry(struct quic_end *e)
 }
 
 void
+quic_end_close(struct quic_end *e)
+{
+	rk_watch_free(e->watch);
+	e->watch = NULL;
+	quic_io_close(e->io);
+}
+
+void
 quic_end_free(struct quic_end *e)
 {
 	struct quic_hello *h;

@@ -32,11 +32,19 @@ quic_io_new(int fd, struct quic_io_mem *mem, struct quic_io **out)
 }
 
 void
+quic_io_close(struct quic_io *io)
+{
+	if (io->fd >= 0)
+		(void)close(io->fd); /* what was not sent is as good as lost */
+	io->fd = -1;
+}
+
+void
 quic_io_free(struct quic_io *io)
 {
 	if (io == NULL)
 		return;
-	(void)close(io->fd); /* what was not sent is as good as lost */
+	quic_io_close(io);
 	free(io->out);
 	quic_io_mem_fini(&io->own);
 	free(io);

@@ -44,6 +44,8 @@ void quic_io_mem_fini(struct quic_io_mem *mem);
  * are told, socket buffers are asked for.  RK_ENOMEM. */
 RK_MUST enum rk_err quic_io_new(
     int fd, struct quic_io_mem *mem, struct quic_io **out);
+/* Only the socket: whatever is sent from now on is lost. */
+void quic_io_close(struct quic_io *io);
 void quic_io_free(struct quic_io *io);
 int quic_io_fd(const struct quic_io *io);
 /* The one address all packets leave from; false: the kernel picks it for each

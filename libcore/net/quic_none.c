@@ -77,6 +77,12 @@ quic_end_deafen(struct quic_end *e)
 }
 
 void
+quic_end_close(struct quic_end *e)
+{
+	(void)e;
+}
+
+void
 quic_end_hurry(struct quic_end *e)
 {
 	(void)e;

@@ -287,7 +287,8 @@ bool server_quic_has(const struct rk_server *s, const struct addr *bound);
 RK_MUST enum rk_err server_quic_take(struct admission *a, struct layer **out);
 /* The worker's thread: take no new peers. */
 void server_quic_deafen(struct worker *w);
-/* No worker's thread runs any more, and perhaps no loop: last goodbyes. */
+/* No worker's thread runs any more, and perhaps no loop: last goodbyes, and no
+ * socket where nobody reads. */
 void server_quic_hurry(struct rk_server *s);
 void server_quic_free(struct rk_server *s);
 

@@ -379,6 +379,9 @@ server_quic_hurry(struct rk_server *s)
 	TAILQ_FOREACH (all, &s->ports, link) {
 		for (size_t i = 0; i < all->n; i++)
 			quic_end_hurry(all->port[i].end);
+		/* Loop 0 may go on, and turns everybody away who comes. */
+		for (size_t i = 1; i < all->n; i++)
+			quic_end_close(all->port[i].end);
 	}
 }
 

@@ -427,6 +427,35 @@ gone_servers_keep_nobody_waiting(void **state)
 	end(t);
 }
 
+/* A server that has stopped and is not freed yet: whoever comes is told so,
+ * whichever of its sockets the kernel would pick. */
+static void
+stopped_servers_say_so(void **state)
+{
+	enum {
+		CLIENTS = 20
+	};
+	struct trial *t = begin(THREADS, 1);
+	struct rk_client *c;
+	struct rk_error err;
+	uint64_t begun;
+
+	(void)state;
+	rpcrig_stop(&t->rig, 0);
+	rpcrig_await_stopped(&t->rig);
+	(void)snprintf(t->url, sizeof(t->url), "%s", t->rig.url);
+	for (int i = 0; i < CLIENTS; i++) {
+		c = rpcrig_client_with(&t->conf);
+		begun = rpcrig_now();
+		assert_int_equal(rk_client_connect(c, &err), RK_ECONNECT);
+		assert_in_range(rpcrig_now() - begun, 0, 5000);
+		rk_client_free(c);
+	}
+	relay_stop(t->relay);
+	rpcrig_fini(&t->rig);
+	free(t);
+}
+
 int
 main(void)
 {
@@ -439,6 +468,7 @@ main(void)
 		cmocka_unit_test(lives_without_descriptors),
 		cmocka_unit_test(long_ones_break_the_silence),
 		cmocka_unit_test(gone_servers_keep_nobody_waiting),
+		cmocka_unit_test(stopped_servers_say_so),
 	};
 
 	return cmocka_run_group_tests(tests, rpcworld_setup, rpcworld_teardown);
