@@ -159,7 +159,12 @@ on_stray(
 	struct quic_port *to = &from->all->port[loop];
 	struct stray *s;
 
-	(void)e;
+	/* No other runs any more: the peer is told that it is unknown. */
+	if (from->worker->index == 0 &&
+	    server_of(from)->state == SERVER_STOPPED) {
+		quic_end_feed(e, d);
+		return;
+	}
 	if (!count_stray(to))
 		return;
 	s = malloc(sizeof(*s) + d->len);

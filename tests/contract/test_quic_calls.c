@@ -456,6 +456,37 @@ stopped_servers_say_so(void **state)
 	free(t);
 }
 
+/* So are those who were there, and whose goodbye was lost. */
+static void
+stopped_servers_know_nobody(void **state)
+{
+	enum {
+		CLIENTS = 10
+	};
+	struct trial *t = begin(THREADS, 1);
+	struct rk_client *c[CLIENTS];
+	struct rpcanswer a;
+	uint64_t begun;
+
+	(void)state;
+	for (int i = 0; i < CLIENTS; i++)
+		c[i] = connect_to(t);
+	relay_blackhole(t->relay, true);
+	rpcrig_stop(&t->rig, 0);
+	rpcrig_await_stopped(&t->rig);
+	relay_blackhole(t->relay, false);
+	begun = rpcrig_now();
+	for (int i = 0; i < CLIENTS; i++) {
+		assert_int_equal(
+		    rpcrig_try(c[i], "echo", "x", 1, &a), RK_ECLOSED);
+		rk_client_free(c[i]);
+	}
+	assert_in_range(rpcrig_now() - begun, 0, 10000);
+	relay_stop(t->relay);
+	rpcrig_fini(&t->rig);
+	free(t);
+}
+
 int
 main(void)
 {
@@ -469,6 +500,7 @@ main(void)
 		cmocka_unit_test(long_ones_break_the_silence),
 		cmocka_unit_test(gone_servers_keep_nobody_waiting),
 		cmocka_unit_test(stopped_servers_say_so),
+		cmocka_unit_test(stopped_servers_know_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, rpcworld_setup, rpcworld_teardown);
