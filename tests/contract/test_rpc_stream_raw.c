@@ -161,8 +161,7 @@ two_of_one_number(void **state)
 #define PART 1000000
 /* What a stream that is not taken may keep, with the part that is too much; a
  * message that is not whole behind it, and what was read with that. */
-#define HELD_MAX \
-	(STREAMS_QUEUE_MAX + PART + RK_BODY_MAX + 2 * LOOP_SCRATCH_LEN)
+#define HELD_MAX (STREAMS_QUEUE_MAX + PART + RK_BODY_MAX + 2 * LOOP_SCRATCH_LEN)
 
 /* One that knows nothing of windows fills the connection, not the server. */
 static void
@@ -182,8 +181,7 @@ strangers_are_held_back(void **state)
 	add(&b, RK_TYPE_UPLOAD_BEGIN, "stall", 0, 0);
 	for (int i = 1; i < 20; i++)
 		add(&b, RK_TYPE_UPLOAD_MORE, "stall", i, PART);
-	sent = raw_put_some(
-	    fd, buf_peek(&b), buf_len(&b), STREAMS_QUEUE_MAX);
+	sent = raw_put_some(fd, buf_peek(&b), buf_len(&b), STREAMS_QUEUE_MAX);
 	assert_in_range(sent, STREAMS_QUEUE_MAX, HELD_MAX + RAW_NARROW);
 	assert_int_equal(atomic_load(&streamworld.parts), 0);
 	raw_close(fd);
