@@ -64,6 +64,7 @@ add_end(struct rk_control *c, const char *path, bool read_only,
 static void
 free_parts(struct rk_control *c)
 {
+	control_ask_fini(c);
 	control_events_fini(c);
 	for (size_t i = 0; i < c->n_facts; i++)
 		free(c->facts[i]);
@@ -84,7 +85,8 @@ make_parts(struct rk_control *c, const struct rk_control_conf *conf,
 	c->name = strdup(conf->name);
 	c->version = strdup(version != NULL ? version : rk_version());
 	if (c->name == NULL || c->version == NULL ||
-	    (r = control_log_open(c)) != RK_OK)
+	    (r = control_log_open(c)) != RK_OK ||
+	    (r = control_ask_open(c)) != RK_OK)
 		return err_set(err, RK_ENOMEM, "control: out of memory");
 	if ((r = add_end(c, conf->path, false, err)) != RK_OK)
 		return r;
@@ -95,6 +97,7 @@ make_parts(struct rk_control *c, const struct rk_control_conf *conf,
 static void
 undo(struct rk_control *c)
 {
+	control_ask_close(c);
 	control_log_close(c);
 	for (unsigned i = 0; i < c->n_ends; i++) {
 		server_close_listeners(c->ends[i].server);
@@ -134,6 +137,7 @@ rk_control_new(const struct rk_control_conf *conf, struct rk_control **out,
 	c->since = now.tv_sec;
 	c->begun = rk_loop_now(c->server->loop);
 	control_events_init(c);
+	control_ask_init(c);
 	if ((r = make_parts(c, &given, err)) != RK_OK) {
 		undo(c);
 		return r;
@@ -223,6 +227,7 @@ rk_control_stop(struct rk_control *c, void (*done)(void *arg), void *arg)
 	c->stopping = true;
 	c->done = done;
 	c->done_arg = arg;
+	control_ask_close(c);
 	control_log_close(c);
 	TAILQ_REMOVE(&c->server->watches, &c->watch, link);
 	c->ends_due = c->n_ends;

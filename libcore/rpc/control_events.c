@@ -130,16 +130,23 @@ push_event(struct control_reader *r, const uint8_t *event, size_t len)
 		r->unread++;
 }
 
-/* To all that want it: of a log line its level, else -1. */
-static void
-push_all(struct rk_control *c, const struct kv *k, int level)
+static bool
+wants(const struct control_reader *r, int what)
+{
+	if (what == CONTROL_OF_CONNS)
+		return r->conns;
+	return what == CONTROL_OF_TRUST ? r->trust : what <= r->log;
+}
+
+void
+control_event_push(struct rk_control *c, const struct kv *k, int what)
 {
 	struct control_reader *r;
 
 	if (k->r != RK_OK)
 		return;
 	TAILQ_FOREACH (r, &c->readers, link) {
-		if (!r->gone && (level < 0 ? r->conns : level <= r->log))
+		if (!r->gone && wants(r, what))
 			push_event(r, buf_peek(k->b), buf_len(k->b));
 	}
 }
@@ -154,8 +161,9 @@ control_of(struct server_watch *w)
 	                                 offsetof(struct rk_control, watch));
 }
 
-static void
-begin(struct kv *k, struct buf *b, uint32_t more, const char *event)
+void
+control_event_begin(
+    struct kv *k, struct buf *b, uint32_t more, const char *event)
 {
 	buf_init(b, EVENT_MAX);
 	*k = (struct kv){ .b = b };
@@ -184,10 +192,10 @@ on_opened(struct server_watch *w, const struct admission *a)
 
 	if (TAILQ_EMPTY(&c->readers))
 		return;
-	begin(&k, &b, 5, "opened");
+	control_event_begin(&k, &b, 5, "opened");
 	put_who(&k, a);
 	kv_pair_text(&k, "transport", a->peer.transport);
-	push_all(c, &k, -1);
+	control_event_push(c, &k, CONTROL_OF_CONNS);
 	buf_fini(&b);
 }
 
@@ -200,10 +208,10 @@ on_closed(struct server_watch *w, const struct admission *a, const char *why)
 
 	if (TAILQ_EMPTY(&c->readers))
 		return;
-	begin(&k, &b, 5, "closed");
+	control_event_begin(&k, &b, 5, "closed");
 	put_who(&k, a);
 	kv_pair_text(&k, "why", why);
-	push_all(c, &k, -1);
+	control_event_push(c, &k, CONTROL_OF_CONNS);
 	buf_fini(&b);
 }
 
@@ -216,10 +224,10 @@ on_refused(struct server_watch *w, const char *remote, const char *why)
 
 	if (TAILQ_EMPTY(&c->readers))
 		return;
-	begin(&k, &b, 2, "refused");
+	control_event_begin(&k, &b, 2, "refused");
 	kv_pair_text(&k, "address", remote);
 	kv_pair_text(&k, "why", why);
-	push_all(c, &k, -1);
+	control_event_push(c, &k, CONTROL_OF_CONNS);
 	buf_fini(&b);
 }
 
@@ -229,6 +237,7 @@ control_watch(struct rk_control *c)
 	c->watch.opened = on_opened;
 	c->watch.closed = on_closed;
 	c->watch.refused = on_refused;
+	c->watch.replaced = control_on_replaced;
 	TAILQ_INSERT_TAIL(&c->server->watches, &c->watch, link);
 }
 
@@ -241,9 +250,9 @@ rk_control_event(struct rk_control *c, const char *event, const char *text)
 
 	(void)str_copy(word, sizeof(word), event);
 	(void)str_copy(line, sizeof(line), text);
-	begin(&k, &b, 1, word);
+	control_event_begin(&k, &b, 1, word);
 	kv_pair_text(&k, "text", line);
-	push_all(c, &k, -1);
+	control_event_push(c, &k, CONTROL_OF_CONNS);
 	buf_fini(&b);
 }
 
@@ -314,7 +323,7 @@ show_line(struct rk_control *c, const struct control_line *l)
 	kv_map(&k, 6);
 	kv_pair_text(&k, "event", "log");
 	put_line(&k, l);
-	push_all(c, &k, (int)l->level);
+	control_event_push(c, &k, (int)l->level);
 	buf_fini(&b);
 }
 
@@ -460,7 +469,7 @@ control_events_fini(struct rk_control *c)
 
 /* ---- the methods ---- */
 
-/* Both of its words are optional; an unknown one is a newer program's. */
+/* Its words are optional; an unknown one is a newer program's. */
 static enum rk_err
 read_wishes(struct rk_bytes p, struct control_reader *r)
 {
@@ -481,6 +490,8 @@ read_wishes(struct rk_bytes p, struct control_reader *r)
 				e = RK_EPROTO;
 		} else if (key.len == 5 && memcmp(key.ptr, "conns", 5) == 0) {
 			e = gp_get_bool(&g, &r->conns);
+		} else if (key.len == 5 && memcmp(key.ptr, "trust", 5) == 0) {
+			e = gp_get_bool(&g, &r->trust);
 		} else {
 			e = gp_skip(&g);
 		}
@@ -504,13 +515,16 @@ void
 control_on_events(struct rk_call *call, void *arg)
 {
 	struct control_end *e = arg;
-	struct control_reader wish = { .end = e, .log = -1, .conns = true };
+	struct control_reader wish = {
+		.end = e, .log = -1, .conns = true, .trust = true
+	};
 	struct control_reader *r;
 
 	wish.conn = rk_call_conn_id(call);
 	if (read_wishes(rk_call_payload(call), &wish) != RK_OK) {
 		(void)rk_call_fail(call,
-		    "it takes {log: error|warn|info|debug, conns: yes or no}",
+		    "it takes {log: error|warn|info|debug, conns: yes or no, "
+		    "trust: yes or no}",
 		    NULL, 0);
 		return;
 	}
@@ -518,6 +532,7 @@ control_on_events(struct rk_call *call, void *arg)
 	if (r != NULL) {
 		r->log = wish.log;
 		r->conns = wish.conns;
+		r->trust = wish.trust;
 	} else if ((r = malloc(sizeof(*r))) != NULL) {
 		*r = wish;
 		TAILQ_INSERT_TAIL(&e->control->readers, r, link);

@@ -6,6 +6,7 @@
 #include "rpc/kv.h"
 #include "rpc/server_int.h"
 
+#include <rpckit/ask.h>
 #include <rpckit/control.h>
 
 #define CONTROL_RECENT 256 /* lines of the log that are kept */
@@ -13,6 +14,7 @@
 #define CONTROL_UNREAD 256 /* pushes under way to one reader of events */
 #define CONTROL_READERS 64 /* connections of one socket */
 #define CONTROL_SUBJECT "_.events"
+#define CONTROL_NEWS 256 /* events of keys on their way from other threads */
 
 /* One socket, and the server behind it. */
 struct control_end {
@@ -29,6 +31,7 @@ struct control_reader {
 	uint64_t conn;
 	int log;    /* enum rk_log_level, or -1: none */
 	bool conns; /* what becomes of connections */
+	bool trust; /* keys that wait, and decisions */
 	bool gone;
 	unsigned unread; /* pushes under way */
 	uint64_t lost;   /* events since the last that was queued */
@@ -59,6 +62,23 @@ struct control_log {
 	size_t n_recent;
 };
 
+struct control_news {
+	TAILQ_ENTRY(control_news) link;
+	enum rk_ask_event event;
+	struct rk_ask_entry entry; /* zeros: RK_ASK_MODE */
+};
+TAILQ_HEAD(control_newses, control_news);
+
+/* What becomes of keys, on its way from any thread to loop 0. */
+struct control_ask {
+	struct rk_ask_watch *watch; /* NULL: nobody decides */
+	struct mail mail;
+	pthread_mutex_t lock; /* guards the next three */
+	struct control_newses queue;
+	size_t n_queue;
+	uint64_t dropped;
+};
+
 struct control_fact {
 	char key[65];
 	char text[513];
@@ -81,6 +101,7 @@ struct rk_control {
 	unsigned surveys;  /* under way */
 	struct control_readers readers;
 	struct control_log log;
+	struct control_ask ask;
 	struct control_fact *facts[RK_CONTROL_FACTS];
 	size_t n_facts;
 	bool stopping;
@@ -105,8 +126,46 @@ void control_log_close(struct rk_control *c);
 /* Hooks of the watched server and of an end's own. */
 void control_watch(struct rk_control *c);
 void control_watch_end(struct control_end *e);
+/* An event with `more` pairs behind its name and time; b is to be ended. */
+void control_event_begin(
+    struct kv *k, struct buf *b, uint32_t more, const char *event);
+/* To all that want it: of a log line its level, or what else it is of. */
+#define CONTROL_OF_CONNS (-1)
+#define CONTROL_OF_TRUST (-2)
+void control_event_push(struct rk_control *c, const struct kv *k, int what);
 rk_handler_fn control_on_events; /* arg: struct control_end */
 rk_handler_fn control_on_log;
+
+/* control_ask.c: keys that wait and decisions are heard of from now on, and no
+ * more.  RK_ENOMEM. */
+RK_MUST enum rk_err control_ask_open(struct rk_control *c);
+void control_ask_close(struct rk_control *c);
+void control_ask_init(struct rk_control *c);
+void control_ask_fini(struct rk_control *c);
+/* Of the watched server's hooks: another list, whose keys are heard of. */
+void control_on_replaced(struct server_watch *w);
+/* Whoever decides about clients of the watched server now; NULL: nobody. */
+struct rk_trust *control_trust(const struct rk_control *c);
+/* Pairs about an entry: so many. */
+#define CONTROL_ENTRY_PAIRS 11
+void control_put_entry(struct kv *k, const struct rk_ask_entry *e);
+
+/* control_orders.c: arg: struct control_end. */
+rk_handler_fn control_on_level;
+rk_handler_fn control_on_reload;
+rk_handler_fn control_on_drain;
+rk_handler_fn control_on_stop;
+
+/* control_trust.c: arg: struct control_end. */
+rk_handler_fn control_on_trust;
+rk_handler_fn control_on_pending;
+rk_handler_fn control_on_known;
+rk_handler_fn control_on_decide;
+rk_handler_fn control_on_mode;
+rk_handler_fn control_on_lock;
+rk_handler_fn control_on_unlock;
+/* A pair of _.status. */
+void control_put_trust(struct kv *k, struct rk_trust *trust);
 
 /* "error" ... "debug"; -1: none of these. */
 int control_level(struct rk_str word);

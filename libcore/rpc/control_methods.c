@@ -5,7 +5,6 @@
 #include "base/str.h"
 #include "rpc/greenpack.h"
 #include "rpc/survey.h"
-#include "rpc/topic.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -177,12 +176,13 @@ show_status(
     struct question *q, const struct survey_sum *sum, const struct buf *rows)
 {
 	const struct rk_control *c = q->control;
+	struct rk_trust *trust = control_trust(c);
 	struct buf b;
 	struct kv k = { .b = &b };
 
 	(void)rows;
 	buf_init(&b, RK_PAYLOAD_MAX);
-	kv_map(&k, 14);
+	kv_map(&k, trust != NULL ? 15 : 14);
 	kv_pair_text(&k, "name", c->name);
 	kv_pair_text(&k, "version", c->version);
 	kv_pair_text(&k, "library", rk_version());
@@ -194,6 +194,8 @@ show_status(
 	put_listeners(&k, c->server);
 	put_figures(&k, c->server, sum);
 	put_limits(&k, &c->server->conf);
+	if (trust != NULL)
+		control_put_trust(&k, trust);
 	kv_text(&k, "facts");
 	kv_map(&k, (uint32_t)c->n_facts);
 	for (size_t i = 0; i < c->n_facts; i++)
@@ -437,59 +439,7 @@ on_kick(struct rk_call *call, void *arg)
 	ask(arg, call, SURVEY_KICK, &q);
 }
 
-/* ---- the program's own ---- */
-
-static void
-on_level(struct rk_call *call, void *arg)
-{
-	struct rk_str word = topic_asked(rk_call_payload(call), "level");
-	int level = control_level(word);
-
-	(void)arg;
-	if (level < 0) {
-		(void)rk_call_fail(call,
-		    "it takes {level: error, warn, info or debug}", NULL, 0);
-		return;
-	}
-	rk_log_set_level((enum rk_log_level)level);
-	log_event(RK_LOG_INFO, "control", "log level is %s now",
-	    control_level_name((enum rk_log_level)level));
-	(void)rk_call_reply(call, NULL, 0);
-}
-
-static void
-hand_over(struct rk_call *call, rk_handler_fn *fn, void *arg)
-{
-	if (fn == NULL)
-		(void)rk_call_fail(
-		    call, "this program cannot do that", NULL, 0);
-	else
-		fn(call, arg);
-}
-
-static void
-on_reload(struct rk_call *call, void *arg)
-{
-	const struct rk_control *c = ((const struct control_end *)arg)->control;
-
-	hand_over(call, c->reload, c->arg);
-}
-
-static void
-on_drain(struct rk_call *call, void *arg)
-{
-	const struct rk_control *c = ((const struct control_end *)arg)->control;
-
-	hand_over(call, c->drain, c->arg);
-}
-
-static void
-on_stop(struct rk_call *call, void *arg)
-{
-	const struct rk_control *c = ((const struct control_end *)arg)->control;
-
-	hand_over(call, c->stop, c->arg);
-}
+/* ---- the table ---- */
 
 static bool
 may_steer(const struct rk_peer *peer, void *arg)
@@ -532,9 +482,50 @@ static const struct rk_method table[] = {
 	    .fn = control_on_log },
 	{ .name = "_.events",
 	    .about = "push what happens from now on",
-	    .args = "{log, conns}",
+	    .args = "{log, conns, trust}",
 	    .reply = "none",
 	    .fn = control_on_events },
+	{ .name = "_.trust",
+	    .about = "keys that wait, or that were decided about",
+	    .args = "none",
+	    .reply = "{mode, list, known, left_out, keys: [{state, email, "
+	             "fingerprint, ...}]}",
+	    .fn = control_on_trust },
+	{ .name = "_.pending",
+	    .about = "those of them that wait for a decision",
+	    .args = "none",
+	    .reply = "as _.trust",
+	    .fn = control_on_pending },
+	{ .name = "_.known",
+	    .about = "the keys of the known-keys file",
+	    .args = "none",
+	    .reply = "as _.trust",
+	    .fn = control_on_known },
+	{ .name = "_.decide",
+	    .about = "approve, reject, revoke or forget a key",
+	    .args = "{key, verb: approve|once|reject|revoke|forget, version, "
+	            "changed}",
+	    .reply = "what there is about it now",
+	    .fn = control_on_decide,
+	    .allow = may_steer },
+	{ .name = "_.mode",
+	    .about = "what happens to unknown keys from now on",
+	    .args = "{mode: file|open|ask|lock|off}",
+	    .reply = "none",
+	    .fn = control_on_mode,
+	    .allow = may_steer },
+	{ .name = "_.lock",
+	    .about = "take write permission from the known-keys file",
+	    .args = "none",
+	    .reply = "none",
+	    .fn = control_on_lock,
+	    .allow = may_steer },
+	{ .name = "_.unlock",
+	    .about = "give the file's owner write permission",
+	    .args = "none",
+	    .reply = "none",
+	    .fn = control_on_unlock,
+	    .allow = may_steer },
 	{ .name = "_.kick",
 	    .about = "end connections",
 	    .args = "{conn} or {fp} or {address}",
@@ -545,25 +536,25 @@ static const struct rk_method table[] = {
 	    .about = "how much the log says",
 	    .args = "{level}",
 	    .reply = "none",
-	    .fn = on_level,
+	    .fn = control_on_level,
 	    .allow = may_steer },
 	{ .name = "_.reload",
 	    .about = "take new settings",
 	    .args = "none",
 	    .reply = "the program's",
-	    .fn = on_reload,
+	    .fn = control_on_reload,
 	    .allow = may_steer },
 	{ .name = "_.drain",
 	    .about = "end when what runs is done",
 	    .args = "none",
 	    .reply = "the program's",
-	    .fn = on_drain,
+	    .fn = control_on_drain,
 	    .allow = may_steer },
 	{ .name = "_.stop",
 	    .about = "end now",
 	    .args = "none",
 	    .reply = "the program's",
-	    .fn = on_stop,
+	    .fn = control_on_stop,
 	    .allow = may_steer },
 };
 #define N_TABLE (sizeof(table) / sizeof(table[0]))

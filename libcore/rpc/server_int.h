@@ -168,6 +168,8 @@ struct server_watch {
 	    const char *why); /* one that was opened */
 	void (*refused)(
 	    struct server_watch *w, const char *remote, const char *why);
+	/* rk_server_identity(): who decides is another; may be NULL. */
+	void (*replaced)(struct server_watch *w);
 };
 
 /*

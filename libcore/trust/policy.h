@@ -41,6 +41,20 @@ RK_MUST enum rk_err policy_ask_again(struct rk_trust *trust,
 RK_MUST enum rk_err policy_may_stay(struct rk_trust *trust,
     const struct rk_cert_info *cert, struct rk_error *err);
 
+/*
+ * Take all write permission from the file, or give it to its owner; what waits
+ * is asked about again.  RK_ESTATE: there is none, or it has no key and would
+ * refuse everybody; RK_EIO, RK_EMODE, RK_EFORMAT.  Any thread.
+ */
+RK_MUST enum rk_err policy_lock(
+    struct rk_trust *trust, bool lock, struct rk_error *err);
+/* Every key of the file; texts as they stand there, escaped; none without a
+ * file.  RK_EIO, RK_EMODE, RK_EFORMAT, RK_ENOMEM.  Any thread. */
+typedef void policy_known_fn(
+    const char *fp, const char *emails, const char *host, void *arg);
+RK_MUST enum rk_err policy_each_known(struct rk_trust *trust,
+    policy_known_fn *fn, void *arg, struct rk_error *err);
+
 /* Decisions that outlive the process; before others use `trust`.  Copied. */
 void policy_set_store(struct rk_trust *trust, const struct ask_store *store);
 

@@ -19,13 +19,20 @@ RK_BEGIN
  *	_.serves   the methods of the watched server
  *	_.metrics  figures as text for Prometheus
  *	_.log      the latest lines of the log
- *	_.events   {log, conns}: from now on push what happens; subject _.events
+ *	_.events   {log, conns, trust}: from now on push what happens; subject
+ *	           _.events
+ *	_.trust    keys that wait, or that were decided about; _.pending: only
+ *	           those that wait; _.known: those of the known-keys file
+ *	_.decide   {key, verb, version, changed}: rk_trust_order()
+ *	_.mode     {mode}: rk_trust_set_mode(); _.lock, _.unlock: the file
  *	_.kick     {conn} or {fp} or {address}: end these connections
  *	_.level    {level}: how much the program's log says
  *	_.reload _.drain _.stop   the program's own functions
  *
- * _.kick and what follows it steer; on the read-only socket nobody may call
- * these.  rpckit-control(7) has what all of them take and give.
+ * Keys are those of whom the server was given to decide (rk_server_conf.trust,
+ * rk_server_identity()).  _.decide and what follows it steer; on the read-only
+ * socket nobody may call these.  rpckit-control(7) has what all of them take
+ * and give.
  */
 struct rk_control;
 

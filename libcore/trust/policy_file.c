@@ -1,0 +1,106 @@
+/* A decider's file as a whole: its lock, and what stands in it. */
+#include "trust/policy_int.h"
+
+#include <errno.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/str.h"
+
+#define WRITE_BITS (mode_t)(S_IWUSR | S_IWGRP | S_IWOTH)
+#define MODE_BITS (mode_t)07777
+
+/* ---- the lock ---- */
+
+static enum rk_err
+change_mode(const struct rk_trust *t, bool lock, struct rk_error *err)
+{
+	struct stat st;
+	mode_t mode;
+	int fd;
+	enum rk_err r;
+
+	r = known_open(t->path, LOCK_EX, &fd, &st, err);
+	if (r == RK_ENOENT)
+		return err_set(err, RK_ESTATE, "%s: is not there", t->name);
+	if (r != RK_OK)
+		return r;
+	mode = st.st_mode & MODE_BITS;
+	mode = lock ? mode & ~WRITE_BITS : mode | S_IWUSR;
+	if (fchmod(fd, mode) != 0 || fsync(fd) != 0)
+		r = fs_fail(err, errno, t->path);
+	known_close(fd);
+	return r;
+}
+
+enum rk_err
+policy_lock(struct rk_trust *t, bool lock, struct rk_error *err)
+{
+	enum rk_err r = RK_OK;
+
+	err_clear(err);
+	(void)pthread_mutex_lock(&t->mutex);
+	if (t->path == NULL || t->mode == RK_TRUST_OFF)
+		r = err_set(err, RK_ESTATE, "there is no list of known keys");
+	if (r == RK_OK)
+		r = policy_refresh(t, err);
+	if (r == RK_OK && lock)
+		r = policy_check_mode(t, RK_TRUST_LOCK, err);
+	if (r == RK_OK)
+		r = change_mode(t, lock, err);
+	if (r == RK_OK)
+		r = policy_refresh(t, err);
+	(void)pthread_mutex_unlock(&t->mutex);
+	if (r == RK_OK)
+		room_tell_mode(t->room);
+	return r;
+}
+
+/* ---- what stands in it ---- */
+
+struct reading {
+	policy_known_fn *fn;
+	void *arg;
+};
+
+/* known_line_fn */
+static enum rk_err
+tell_line(const struct known_line *line, void *arg)
+{
+	const struct reading *g = arg;
+	char fp[RK_FP_LEN], emails[512], host[256];
+
+	rk_fp_of_key(line->pub, fp);
+	g->fn(fp,
+	    rk_escape(
+	        emails, sizeof(emails), line->emails.ptr, line->emails.len),
+	    rk_escape(host, sizeof(host), line->host.ptr, line->host.len),
+	    g->arg);
+	return RK_OK;
+}
+
+/* t->path and t->name never change. */
+enum rk_err
+policy_each_known(
+    struct rk_trust *t, policy_known_fn *fn, void *arg, struct rk_error *err)
+{
+	struct reading g = { .fn = fn, .arg = arg };
+	struct known known = { 0 };
+	struct buf text;
+	bool ended;
+	enum rk_err r;
+
+	err_clear(err);
+	if (t->path == NULL)
+		return RK_OK;
+	buf_init(&text, KNOWN_FILE_MAX);
+	r = known_read_text(t->path, &known, &text, err);
+	known_fini(&known);
+	if (r == RK_OK && buf_len(&text) > 0)
+		r = known_walk(t->name, (const char *)buf_peek(&text),
+		    buf_len(&text), tell_line, &g, &ended, err);
+	buf_fini(&text);
+	return r;
+}

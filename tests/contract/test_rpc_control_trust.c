@@ -1,0 +1,448 @@
+/* Control sockets: keys that wait are shown, told of and decided about. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rpckit/ask.h>
+
+#include "certs.h"
+#include "ctlrig.h"
+
+static struct rpcrig rig; /* large */
+static struct ctl ctl;
+static char list[512];
+static char fp[RK_FP_LEN]; /* of who waits */
+
+struct guest {
+	struct rk_client *client;
+	struct rpcanswer answer;
+	unsigned closed;
+};
+
+static void
+begin(const struct rpcrun *run, enum rk_trust_mode mode)
+{
+	struct rk_cert_info info;
+	struct rk_error err;
+
+	rpcworld_path(list, "ctl_keys");
+	(void)unlink(list);
+	certs_write(rpcworld.dir, "ctl_keys", "", 0600);
+	rpcrig_init(&rig, run->kind, run->threads);
+	if (rk_trust_new(list, mode, &rig.conf.trust, &err) != RK_OK)
+		fail_msg("%s", err.text);
+	rpcrig_start(&rig);
+	ctl_begin(&ctl, &rig);
+	assert_true(rk_ident_info(rpcworld.client, &info));
+	(void)snprintf(fp, sizeof(fp), "%s", info.fp);
+}
+
+static void
+end(void)
+{
+	ctl_end(&ctl);
+	rpcrig_end(&rig);
+	rk_trust_free(rig.conf.trust);
+}
+
+static void
+on_closed(struct rk_client *c, const struct rk_error *why, void *arg)
+{
+	struct guest *g = arg;
+
+	(void)c;
+	(void)why;
+	g->closed++;
+}
+
+static void
+turn(struct guest *g)
+{
+	const struct timespec ms = { .tv_nsec = 1000000 };
+
+	assert_int_equal(rk_client_process(g->client), RK_OK);
+	(void)nanosleep(&ms, NULL);
+}
+
+/* It calls at once. */
+static void
+come(struct guest *g, struct rk_ident *ident)
+{
+	struct rk_client_conf conf;
+
+	memset(g, 0, sizeof(*g));
+	rpcrig_client_conf(&rig, &conf);
+	if (ident != NULL)
+		conf.ident = ident;
+	conf.closed = on_closed;
+	conf.arg = g;
+	g->client = rpcrig_client_with(&conf);
+	assert_int_equal(rk_client_start(g->client, NULL), RK_OK);
+	rpcrig_submit(g->client, "echo", rpcrig_bytes, 5, &g->answer);
+}
+
+/* And is seen to wait. */
+static void
+arrive(struct guest *g, struct rk_ident *ident, struct rk_client *v)
+{
+	uint64_t until = rpcrig_now() + RPCRIG_PATIENCE_MS;
+
+	come(g, ident);
+	while (strstr(ctl_get(v, "_.pending"), "\"waiting\":1") == NULL) {
+		assert_true(rpcrig_now() < until);
+		turn(g);
+	}
+}
+
+static void
+await(struct guest *g, const unsigned *what)
+{
+	uint64_t until = rpcrig_now() + RPCRIG_PATIENCE_MS;
+
+	while (*what == 0) {
+		assert_true(rpcrig_now() < until);
+		turn(g);
+	}
+}
+
+static uint8_t *
+put(uint8_t *p, const char *s)
+{
+	size_t n = strlen(s);
+
+	assert_true(n < 256);
+	*p++ = 0xd9;
+	*p++ = (uint8_t)n;
+	memcpy(p, s, n);
+	return p + n;
+}
+
+/* The answer, or what the error says. */
+static const char *
+decide(struct rk_client *v, const char *verb, const char *key, uint64_t version,
+    bool changed, enum rk_err *code)
+{
+	uint8_t arg[600], *p = arg;
+
+	*p++ = 0x84;
+	p = put(put(p, "key"), key);
+	p = put(put(p, "verb"), verb);
+	p = put(p, "version");
+	*p++ = 0xcf;
+	for (int i = 56; i >= 0; i -= 8)
+		*p++ = (uint8_t)(version >> i);
+	p = put(p, "changed");
+	*p++ = changed ? 0xc3 : 0xc2;
+	return ctl_ask(v, "_.decide", arg, (size_t)(p - arg), code);
+}
+
+static uint64_t
+version_of(const char *text)
+{
+	const char *at = strstr(text, "\"version\":");
+
+	assert_non_null(at);
+	return strtoull(at + strlen("\"version\":"), NULL, 10);
+}
+
+/* ---- the cases ---- */
+
+/* By the start of its key, blanks in it; on the connection that waited. */
+static void
+approves(void **state)
+{
+	struct ctlnews *news = calloc(1, sizeof(*news));
+	struct rk_server_stats stats;
+	struct rk_client *v, *w;
+	struct guest g;
+	enum rk_err code;
+	char start[32];
+	const char *text;
+
+	assert_non_null(news);
+	begin(*state, RK_TRUST_ASK);
+	v = ctl_visit(ctl.path, NULL);
+	w = ctl_visit(ctl.view, news);
+	assert_int_equal(ctl_order(w, "_.events", "x", "y"), RK_OK);
+	ctl_has(ctl_get(v, "_.trust"), "{\"mode\":\"ask\",\"list\":\"open\","
+	                               "\"known\":0,\"left_out\":0,"
+	                               "\"keys\":[]}");
+	arrive(&g, NULL, v);
+	ctl_await_news(w, news, "\"event\":\"arrived\"");
+	ctl_has(news->all, fp);
+	text = ctl_get(w, "_.pending"); /* the other socket shows it, too */
+	ctl_has(text, "\"state\":\"new\",\"email\":\"client@example.org\"");
+	ctl_has(text, fp);
+	ctl_has(text, "\"tries\":1,\"last_seen\":\"20");
+	ctl_has(text, "\"first_seen\":\"20");
+	ctl_has(ctl_get(v, "_.status"), "\"trust\":{\"mode\":\"ask\"");
+	(void)snprintf(start, sizeof(start), "%.11s %.8s", fp, fp + 11);
+	text = decide(v, "approve", start, version_of(text), false, &code);
+	assert_int_equal(code, RK_OK);
+	ctl_has(text, "\"verb\":\"approve\"");
+	await(&g, &g.answer.n);
+	assert_int_equal(g.answer.code, RK_OK);
+	assert_int_equal(g.closed, 0);
+	rk_server_stats(rig.server, &stats);
+	assert_int_equal(stats.accepted, 1);
+	ctl_await_news(w, news, "\"event\":\"decided\"");
+	ctl_has(ctl_get(v, "_.pending"), "\"known\":1,\"left_out\":0,"
+	                                 "\"keys\":[]");
+	text = ctl_get(v, "_.known");
+	ctl_has(text, fp);
+	ctl_has(text, "\"state\":\"known\"");
+	rk_client_free(g.client);
+	rk_client_free(v);
+	rk_client_free(w);
+	end();
+	free(news);
+}
+
+/* Of two who saw the same, one wins. */
+static void
+tells_the_second(void **state)
+{
+	struct rk_client *v, *w;
+	struct guest g;
+	uint64_t seen;
+	enum rk_err code;
+
+	begin(*state, RK_TRUST_ASK);
+	v = ctl_visit(ctl.path, NULL);
+	w = ctl_visit(ctl.path, NULL);
+	arrive(&g, NULL, v);
+	seen = version_of(ctl_get(v, "_.pending"));
+	(void)decide(v, "reject", fp, seen, false, &code);
+	assert_int_equal(code, RK_OK);
+	ctl_has(decide(w, "approve", fp, seen, false, &code),
+	    "something else was decided meanwhile");
+	assert_int_equal(code, RK_EREMOTE);
+	await(&g, &g.closed);
+	assert_int_not_equal(g.answer.code, RK_OK);
+	assert_null(strstr(ctl_get(w, "_.pending"), fp));
+	ctl_has(ctl_get(w, "_.trust"), "\"state\":\"rejected\"");
+	/* Who has looked again may. */
+	(void)decide(
+	    w, "forget", fp, version_of(ctl_get(w, "_.trust")), false, &code);
+	assert_int_equal(code, RK_OK);
+	assert_null(strstr(ctl_get(w, "_.trust"), fp));
+	ctl_has(decide(w, "approve", fp, 0, false, &code), "no such key");
+	assert_int_equal(code, RK_EREMOTE);
+	rk_client_free(g.client);
+	rk_client_free(v);
+	rk_client_free(w);
+	end();
+}
+
+/* Revoking ends what is open; and neither mode nor lock undo that. */
+static void
+revokes(void **state)
+{
+	struct rk_client *v;
+	struct guest g;
+	struct stat st;
+	enum rk_err code;
+
+	begin(*state, RK_TRUST_ASK);
+	v = ctl_visit(ctl.path, NULL);
+	arrive(&g, NULL, v);
+	(void)decide(v, "once", fp, 0, false, &code);
+	assert_int_equal(code, RK_OK);
+	await(&g, &g.answer.n);
+	assert_int_equal(g.answer.code, RK_OK);
+	(void)decide(v, "revoke", fp, 0, false, &code);
+	assert_int_equal(code, RK_OK);
+	await(&g, &g.closed);
+	(void)decide(v, "approve", fp, 0, false, &code);
+	assert_int_equal(code, RK_EREMOTE);
+	assert_int_equal(ctl_order(v, "_.mode", "mode", "off"), RK_OK);
+	ctl_has(ctl_get(v, "_.trust"), "{\"mode\":\"off\"");
+	ctl_has(ctl_get(v, "_.trust"), "\"state\":\"revoked\"");
+	assert_int_equal(ctl_order(v, "_.lock", NULL, NULL), RK_EREMOTE);
+	assert_int_equal(ctl_order(v, "_.mode", "mode", "ajar"), RK_EREMOTE);
+	assert_int_equal(ctl_order(v, "_.mode", "mode", "lock"), RK_EREMOTE);
+	assert_int_equal(ctl_order(v, "_.mode", "mode", "file"), RK_OK);
+	rk_client_free(g.client);
+	/* A list without a key is not locked: nobody could come any more. */
+	assert_int_equal(ctl_order(v, "_.lock", NULL, NULL), RK_EREMOTE);
+	come(&g, rpcworld.other);
+	await(&g, &g.answer.n);
+	assert_int_equal(g.answer.code, RK_OK);
+	rk_client_free(g.client);
+	assert_int_equal(ctl_order(v, "_.lock", NULL, NULL), RK_OK);
+	assert_int_equal(stat(list, &st), 0);
+	assert_int_equal(st.st_mode & 0222, 0);
+	ctl_has(ctl_get(v, "_.trust"), "\"list\":\"locked\"");
+	assert_int_equal(ctl_order(v, "_.unlock", NULL, NULL), RK_OK);
+	assert_int_equal(stat(list, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	rk_client_free(v);
+	end();
+}
+
+/* One that only shows refuses; and what is no order changes nothing. */
+static void
+refuses(void **state)
+{
+	static const char *const steering[] = { "_.decide", "_.mode", "_.lock",
+		"_.unlock" };
+	static const uint8_t odd[] = { 0x82, 0xa3, 'k', 'e', 'y', 0xa1, 'x',
+		0xa4, 'v', 'e', 'r', 'b', 0xa6, 'r', 'e', 'j', 'e', 'c' };
+	struct rk_client *v, *w;
+	struct guest g;
+	enum rk_err code;
+
+	begin(*state, RK_TRUST_ASK);
+	v = ctl_visit(ctl.path, NULL);
+	w = ctl_visit(ctl.view, NULL);
+	arrive(&g, NULL, v);
+	for (size_t i = 0; i < sizeof(steering) / sizeof(steering[0]); i++)
+		assert_string_equal(ctl_ask(w, steering[i], NULL, 0, &code),
+		    "not allowed for this caller");
+	(void)decide(w, "reject", fp, 0, false, &code);
+	assert_int_equal(code, RK_EREMOTE);
+	for (size_t n = 0; n <= sizeof(odd); n++) {
+		(void)ctl_ask(v, "_.decide", odd, n, &code);
+		assert_int_equal(code, RK_EREMOTE);
+	}
+	(void)decide(v, "accept", fp, 0, false, &code);
+	assert_int_equal(code, RK_EREMOTE);
+	(void)decide(v, "approve", "SHA256:abc", 0, false, &code);
+	assert_int_equal(code, RK_EREMOTE);
+	ctl_has(ctl_get(v, "_.pending"), "\"state\":\"new\"");
+	assert_int_equal(g.answer.n, 0);
+	rk_client_free(g.client);
+	rk_client_free(v);
+	rk_client_free(w);
+	end();
+}
+
+/* Another key for a known e-mail is not approved by the way. */
+static void
+asks_twice_about_changed(void **state)
+{
+	struct certs_cert *c =
+	    certs_new_leaf(rpcworld.ca, "client3", "client@example.org");
+	struct rk_ident *client3;
+	struct rk_cert_info info;
+	struct rk_client *v;
+	struct guest g[2];
+	enum rk_err code;
+
+	certs_write(rpcworld.dir, "client3.crt", c->pem, 0600);
+	certs_write(rpcworld.dir, "client3.key", c->key_pem, 0600);
+	certs_free(c);
+	client3 = rpcworld_load("client3");
+	begin(*state, RK_TRUST_ASK);
+	v = ctl_visit(ctl.path, NULL);
+	arrive(&g[0], NULL, v);
+	(void)decide(v, "approve", fp, 0, false, &code);
+	assert_int_equal(code, RK_OK);
+	await(&g[0], &g[0].answer.n);
+	arrive(&g[1], client3, v);
+	ctl_has(ctl_get(v, "_.pending"), "\"state\":\"changed\"");
+	assert_true(rk_ident_info(client3, &info));
+	ctl_has(decide(v, "approve", info.fp, 0, false, &code),
+	    "another key is known for client@example.org");
+	assert_int_equal(code, RK_EREMOTE);
+	(void)decide(v, "approve", info.fp, 0, true, &code);
+	assert_int_equal(code, RK_OK);
+	await(&g[1], &g[1].answer.n);
+	assert_int_equal(g[1].answer.code, RK_OK);
+	rk_client_free(g[0].client);
+	rk_client_free(g[1].client);
+	rk_client_free(v);
+	end();
+	rk_ident_free(client3);
+}
+
+/* ---- another list ---- */
+
+static struct rk_trust *next;
+
+static void
+replace(struct rpcrig *r, void *arg)
+{
+	(void)arg;
+	assert_int_equal(rk_server_identity(
+	                     r->server, r->conf.ident, next, NULL, NULL, NULL),
+	    RK_OK);
+}
+
+/* Its keys are heard of, and decided about. */
+static void
+follows_the_server(void **state)
+{
+	struct ctlnews *news = calloc(1, sizeof(*news));
+	struct rk_client *v;
+	struct guest g;
+	enum rk_err code;
+
+	assert_non_null(news);
+	begin(*state, RK_TRUST_FILE);
+	v = ctl_visit(ctl.path, news);
+	assert_int_equal(ctl_order(v, "_.events", "x", "y"), RK_OK);
+	assert_int_equal(rk_trust_new(list, RK_TRUST_ASK, &next, NULL), RK_OK);
+	rpcrig_do(&rig, replace, NULL);
+	ctl_has(ctl_get(v, "_.trust"), "{\"mode\":\"ask\"");
+	arrive(&g, NULL, v);
+	ctl_await_news(v, news, "\"event\":\"arrived\"");
+	(void)decide(v, "approve", fp, 0, false, &code);
+	assert_int_equal(code, RK_OK);
+	await(&g, &g.answer.n);
+	assert_int_equal(g.answer.code, RK_OK);
+	rk_client_free(g.client);
+	rk_client_free(v);
+	end();
+	rk_trust_free(next);
+	free(news);
+}
+
+/* Without a list there is nothing, and that is said. */
+static void
+has_nobody(void **state)
+{
+	struct rk_client *v;
+	enum rk_err code;
+
+	rpcrig_begin(&rig, *state);
+	ctl_begin(&ctl, &rig);
+	v = ctl_visit(ctl.path, NULL);
+	if (rig.conf.trust == NULL) {
+		assert_string_equal(ctl_ask(v, "_.trust", NULL, 0, &code),
+		    "nobody decides about this server's keys");
+		assert_null(strstr(ctl_get(v, "_.status"), "\"trust\":"));
+	}
+	(void)decide(v, "approve", "SHA256:abcdefgh", 0, false, &code);
+	assert_int_equal(code, RK_EREMOTE);
+	rk_client_free(v);
+	ctl_end(&ctl);
+	rpcrig_end(&rig);
+}
+
+int
+main(void)
+{
+	static const struct rpccase cases[] = {
+		{ "approves", approves, RPC_SECURE },
+		{ "two deciders", tells_the_second, RPC_ONLY(RPC_TLS) },
+		{ "revokes", revokes, RPC_ONLY(RPC_TLS) },
+		{ "refuses", refuses, RPC_ONLY(RPC_TLS) },
+		{ "changed", asks_twice_about_changed, RPC_ONLY(RPC_TLS) },
+		{ "another list", follows_the_server, RPC_ONLY(RPC_TLS) },
+		{ "nobody", has_nobody, RPC_ONLY(RPC_UNIX) },
+	};
+
+	return rpcrig_run_cases(
+	    "rpc control trust", cases, sizeof(cases) / sizeof(cases[0]));
+}
