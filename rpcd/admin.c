@@ -68,16 +68,10 @@ fact(struct daemon *d, const char *key, const char *text)
 static void
 tell_facts(struct daemon *d)
 {
-	static const char *const trust[] = {
-		[RK_TRUST_FILE] = "file",
-		[RK_TRUST_LOCK] = "lock",
-		[RK_TRUST_OFF] = "off",
-	};
 	struct rk_cert_info info;
 	char until[32], text[200];
 
 	fact(d, "config", d->settings->path != NULL ? d->settings->path : NULL);
-	fact(d, "trust", trust[d->settings->trust]);
 	if (d->creds->ident == NULL || !rk_ident_info(d->creds->ident, &info))
 		return;
 	str_time(until, info.not_after);

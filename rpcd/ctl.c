@@ -138,7 +138,39 @@ out:
 
 /* ---- calls ---- */
 
-/* What the daemon says of itself; codes are ours. */
+/* The code that came along with a refusal, if one did. */
+static enum rk_err
+said_code(const struct rk_reply *reply)
+{
+	struct rk_value_doc *doc;
+	enum rk_err code = RK_EREMOTE;
+	char name[32];
+
+	if (reply->payload.len == 0 || rk_value_decode(reply->payload.ptr,
+	                                   reply->payload.len, &doc) != RK_OK)
+		return code;
+	(void)ctl_text(rk_value_root(doc), "error", name, sizeof(name));
+	for (int i = 1; i < RK_ERR_COUNT && name[0] != '\0'; i++) {
+		if (strcmp(name, rk_err_name((enum rk_err)i)) == 0)
+			code = (enum rk_err)i;
+	}
+	rk_value_free(doc);
+	return code;
+}
+
+/* What helps, where keys are decided about. */
+static const char *
+key_advice(enum rk_err code)
+{
+	if (code == RK_EDENIED)
+		return "ask that person whether this is the new key; only if "
+		       "it is: --changed";
+	if (code == RK_ENOENT || code == RK_ESTATE)
+		return "rpcd ctl trust ls";
+	return code == RK_EINVAL ? "rpcd ctl help trust" : NULL;
+}
+
+/* What the daemon says of itself. */
 static int
 refused(const struct ctl *c, const struct rk_reply *reply)
 {
@@ -151,6 +183,7 @@ refused(const struct ctl *c, const struct rk_reply *reply)
 		    "this socket only shows; --socket PATH names another" },
 		{ "no such connection", RK_ENOENT, "rpcd ctl conns" },
 	};
+	enum rk_err code;
 	char said[400];
 
 	(void)rk_escape(said, sizeof(said), reply->remote_error.ptr,
@@ -160,7 +193,8 @@ refused(const struct ctl *c, const struct rk_reply *reply)
 			return out_fail(
 			    &c->out, known[i].code, said, known[i].advice);
 	}
-	return out_fail(&c->out, RK_EREMOTE, said, NULL);
+	code = said_code(reply);
+	return out_fail(&c->out, code, said, key_advice(code));
 }
 
 static int
@@ -307,6 +341,7 @@ VERB(status)
 VERB(conns)
 VERB(calls)
 VERB(kick)
+VERB(trust)
 VERB(methods)
 VERB(metrics)
 VERB(log)
@@ -330,7 +365,33 @@ static const struct opt opts[] = {
 static const struct opt conns_opts[] = {
 	{ .name = "watch",
 	    .letter = 'w',
-	    .about = "and then every one that opens, closes or is refused" },
+	    .about = "and then what opens, closes, is refused, waits or was "
+	             "decided" },
+	{ 0 },
+};
+
+static const struct opt kick_opts[] = {
+	{ .name = "reject",
+	    .about = "of an id or a fingerprint: keep that key out, as trust "
+	             "reject does" },
+	{ 0 },
+};
+
+static const struct opt trust_opts[] = {
+	{ .name = "state",
+	    .kind = OPT_CHOICE,
+	    .meta = "waiting|known|rejected",
+	    .complete = COMPLETE_WORDS,
+	    .about = "ls: only those; known: what stands in the file" },
+	{ .name = "once",
+	    .about = "approve: for its next connection, and no other" },
+	{ .name = "changed",
+	    .about = "approve: although another key is known for this e-mail" },
+	{ .name = "seen",
+	    .kind = OPT_NUMBER,
+	    .meta = "VERSION",
+	    .about = "decide only if nobody has since ls or show said this "
+	             "version" },
 	{ 0 },
 };
 
@@ -356,6 +417,19 @@ static const char *const kick_examples[] = {
 	"rpcd ctl kick 17                  # an id of rpcd ctl conns",
 	"rpcd ctl kick SHA256:9f3K2LmQ     # every connection of a key",
 	"rpcd ctl kick 203.0.113.9         # every connection from there",
+	"rpcd ctl kick 17 --reject         # and its key stays out",
+	NULL,
+};
+
+static const char *const trust_examples[] = {
+	"rpcd ctl trust ls --state waiting",
+	"rpcd ctl trust approve SHA256:9f3K2LmQ   # it is let in, and known",
+	"rpcd ctl trust approve 9f3K2LmQ --once   # this time",
+	"rpcd ctl trust reject 9f3K2LmQ           # until approved or "
+	"forgotten",
+	"rpcd ctl trust revoke 9f3K2LmQ           # until forgotten",
+	"rpcd ctl trust mode ask",
+	"rpcd ctl trust lock              # chmod a-w on the known-keys file",
 	NULL,
 };
 
@@ -371,10 +445,20 @@ static const struct cmd cmds[] = {
 	{ .name = "kick",
 	    .operands = "ID|FP|ADDRESS",
 	    .about = "end connections; nobody is kept from coming back",
+	    .opts = kick_opts,
 	    .examples = kick_examples,
 	    .min_operands = 1,
 	    .max_operands = 1,
 	    .run = run_kick },
+	{ .name = "trust",
+	    .operands = "ls|show|approve|reject|revoke|forget|mode|lock|unlock "
+	                "[FP|MODE]",
+	    .about = "whose keys wait, and who may come in",
+	    .opts = trust_opts,
+	    .examples = trust_examples,
+	    .min_operands = 1,
+	    .max_operands = 24,
+	    .run = run_trust },
 	{ .name = "methods",
 	    .about = "what the daemon serves",
 	    .run = run_methods },
@@ -427,6 +511,6 @@ const struct prog ctl_prog = {
 	.opts = opts,
 	.cmds = cmds,
 	.envs = envs,
-	.see_also = "rpcd 8, rpckit-control 7",
+	.see_also = "rpcd 8, rpckit-control 7, rpckit-trust 7",
 	.style = PROG_GNU,
 };

@@ -49,8 +49,16 @@ int ctl_status(struct ctl *c);
 int ctl_conns(struct ctl *c);
 int ctl_calls(struct ctl *c);
 int ctl_methods(struct ctl *c);
+/* A list as a table; texts of the daemon's are escaped here. */
+int ctl_list(const struct ctl *c, const struct rk_value *list,
+    const struct field *fields, size_t n);
 int ctl_metrics(struct ctl *c);
 int ctl_version(struct ctl *c);
+
+/* ctl_trust.c */
+int ctl_trust(struct ctl *c);
+/* Keep a key out, whose fingerprint this is, or the start of it. */
+int ctl_reject(struct ctl *c, const char *fp);
 
 /* ctl_steer.c */
 int ctl_kick(struct ctl *c);
@@ -60,7 +68,7 @@ int ctl_stop(struct ctl *c);
 
 /* ctl_follow.c */
 int ctl_log(struct ctl *c);
-/* Every connection that opens, closes or is refused, until the daemon ends. */
+/* What becomes of connections and of keys that wait, until the daemon ends. */
 int ctl_watch(struct ctl *c);
 /* Of the client; arg: struct ctl. */
 void ctl_on_pushed(struct rk_client *client, const struct rk_header *hdr,

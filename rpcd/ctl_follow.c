@@ -47,6 +47,15 @@ show_line(const struct out *o, const struct rk_value *v)
 	    shown(v, "text", text, sizeof(text)));
 }
 
+/* What the last column is. */
+static const char *
+last_of(const struct rk_value *v)
+{
+	if (rk_value_get(v, "why") != NULL)
+		return "why";
+	return rk_value_get(v, "state") != NULL ? "state" : "text";
+}
+
 static void
 show_event(const struct out *o, const struct rk_value *v)
 {
@@ -60,8 +69,7 @@ show_event(const struct out *o, const struct rk_value *v)
 	    gap, shown(v, "address", address, sizeof(address)), gap,
 	    shown(v, "email", email, sizeof(email)), gap,
 	    shown(v, "fingerprint", fp, sizeof(fp)), gap,
-	    shown(v, rk_value_get(v, "why") != NULL ? "why" : "text", why,
-	        sizeof(why)));
+	    shown(v, last_of(v), why, sizeof(why)));
 }
 
 static void

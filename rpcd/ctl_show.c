@@ -51,6 +51,24 @@ show_facts(const struct ctl *c, const struct rk_value *status)
 	}
 }
 
+/* Nothing, of a daemon that believes everybody or is older. */
+static void
+show_trust(const struct ctl *c, const struct rk_value *status)
+{
+	const struct rk_value *t = rk_value_get(status, "trust");
+	char mode[16], list[16], a[64], b[64];
+
+	if (t == NULL)
+		return;
+	out_text(&c->out,
+	    "trust  %s, list %s, %" PRIu64 " known, %" PRIu64
+	    " waiting, %" PRIu64 " rejected, %" PRIu64 " revoked\n",
+	    str_escape(a, sizeof(a), ctl_text(t, "mode", mode, sizeof(mode))),
+	    str_escape(b, sizeof(b), ctl_text(t, "list", list, sizeof(list))),
+	    ctl_number(t, "known"), ctl_number(t, "waiting"),
+	    ctl_number(t, "rejected"), ctl_number(t, "revoked"));
+}
+
 static void
 show_load(const struct ctl *c, const struct rk_value *status)
 {
@@ -93,6 +111,7 @@ show_status(const struct ctl *c, const struct rk_value *status)
 	    ctl_text(status, "state", state, sizeof(state)));
 	show_listeners(c, status);
 	show_facts(c, status);
+	show_trust(c, status);
 	show_load(c, status);
 }
 
@@ -200,8 +219,8 @@ put_row(struct table *t, const struct rk_value *row, const struct field *fields,
 	return table_row(t, cells);
 }
 
-static int
-show_list(const struct ctl *c, const struct rk_value *list,
+int
+ctl_list(const struct ctl *c, const struct rk_value *list,
     const struct field *fields, size_t n)
 {
 	struct table *t;
@@ -232,7 +251,7 @@ show_answer(struct ctl *c, const char *method, const char *member,
 		return status;
 	list = rk_value_root(doc);
 	out = ctl_number(list, "left_out");
-	status = show_list(
+	status = ctl_list(
 	    c, member == NULL ? list : rk_value_get(list, member), fields, n);
 	if (status == 0 && out != 0)
 		out_warn(&c->out,

@@ -110,6 +110,59 @@ pack_target(struct ctl *c, const char *who, uint8_t dst[CTL_PACK_MAX],
 	return 0;
 }
 
+/* The key that the connection of this id has shown. */
+static int
+key_of_id(struct ctl *c, uint64_t id, char fp[RK_FP_LEN])
+{
+	const struct rk_value *list;
+	struct rk_value_doc *doc;
+	int status = ctl_call(c, "_.conns", nothing, &doc, NULL);
+
+	fp[0] = '\0';
+	if (status != 0)
+		return status;
+	list = rk_value_get(rk_value_root(doc), "conns");
+	for (uint32_t i = 0;
+	     list != NULL && list->kind == RK_ARRAY && i < list->u.list.count;
+	     i++) {
+		if (ctl_number(&list->u.list.items[i], "id") == id)
+			(void)ctl_text(&list->u.list.items[i], "fingerprint",
+			    fp, RK_FP_LEN);
+	}
+	rk_value_free(doc);
+	if (fp[0] == '\0')
+		return out_fail(&c->out, RK_ENOENT,
+		    "no such connection, or it has shown no key",
+		    "rpcd ctl conns");
+	return 0;
+}
+
+/* Rejecting a key ends its connections. */
+static int
+kick_and_reject(struct ctl *c, const char *who)
+{
+	char text[200], fp[RK_FP_LEN];
+	uint64_t id;
+	int status;
+
+	if (without_blanks(who, text, sizeof(text)) &&
+	    strncmp(text, "SHA256:", 7) == 0) {
+		/* A whole one need not be here at the moment. */
+		if (strlen(text) == RK_FP_LEN - 1)
+			return ctl_reject(c, text);
+		if ((status = find_key(c, text, fp)) != 0)
+			return status;
+		return ctl_reject(c, fp);
+	}
+	if (str_parse_u64(text, 1, UINT64_MAX, &id) != RK_OK)
+		return out_fail(&c->out, RK_EINVAL,
+		    "--reject takes the id of a connection or a fingerprint",
+		    "rpcd ctl conns");
+	if ((status = key_of_id(c, id, fp)) != 0)
+		return status;
+	return ctl_reject(c, fp);
+}
+
 int
 ctl_kick(struct ctl *c)
 {
@@ -121,6 +174,8 @@ ctl_kick(struct ctl *c)
 	int status;
 
 	words = args_operands(c->a, &n);
+	if (args_flag(c->a, "reject"))
+		return kick_and_reject(c, words[0]);
 	if ((status = pack_target(c, words[0], target, &payload)) != 0 ||
 	    (status = ctl_call(c, "_.kick", payload, &doc, NULL)) != 0)
 		return status;

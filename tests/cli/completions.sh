@@ -110,8 +110,9 @@ offers 'rpcd --trust ' file open ask lock off
 offers 'rpcd --cer' --certs
 offers 'rpcd --config ' dir/ file.json
 offers 'rpcd ' ctl
-offers 'rpcd ctl ' status conns calls kick methods metrics log reload drain \
-	stop version help
+offers 'rpcd ctl ' status conns calls kick trust methods metrics log reload \
+	drain stop version help
+offers 'rpcd ctl trust --state ' waiting known rejected
 offers 'rpcd ctl --socket x l' log
 offers 'rpcd ctl log --le' --level
 offers 'rpcd ctl log --set ' error warn info debug

@@ -1,0 +1,190 @@
+#!/bin/sh
+# rpcd ctl trust: strangers who wait, are seen, and are decided about.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+# Functions are called by name.
+# shellcheck disable=SC2119,SC2317
+set -u
+# shellcheck source=tests/lib/rpcd.sh
+. "${SRC_DIR:?}/tests/lib/rpcd.sh"
+
+# Functions of this file are bounded themselves.
+bounded() {
+	case $(command -V "$1" 2>/dev/null) in
+	*function*) "$@" ;;
+	*) timeout 60 "$@" ;;
+	esac
+}
+
+ctl() {
+	timeout 60 "$rpcd" ctl --socket "$tmp/admin" "$@"
+}
+
+view() {
+	timeout 60 "$rpcd" ctl --socket view "$@"
+}
+
+# comes NAME: it calls, in the background: process in $guest, answer in NAME.out
+comes() {
+	"$rpcsh" -s "$(url tls)" --certs certs -k "$1" call echo --raw x \
+		</dev/null >"$1.out" 2>"$1.err" &
+	guest=$!
+	daemons="$daemons $guest"
+}
+
+waits() { # PATTERN
+	ctl trust ls --state waiting --plain | grep -q -e "$1"
+}
+
+await_wait() { # PATTERN TEXT
+	until_ok waits "$1"
+	result $? "$2"
+}
+
+# A certificate NAME with an e-mail as OpenSSL's configuration writes it, unasked.
+mailed() { # NAME EMAIL
+	openssl req -new -newkey ed25519 -nodes -keyout "certs/$1.key" \
+		-subj "/CN=$1" -out mailed.csr 2>/dev/null &&
+		printf 'subjectAltName=email:%s\n' "$2" >ext &&
+		openssl x509 -req -in mailed.csr -CA certs/ca.crt -days 9 \
+			-CAkey my-keep-private-dir/ca.key -extfile ext \
+			-out "certs/$1.crt" 2>/dev/null &&
+		chmod 600 "certs/$1.key"
+}
+
+# Lists, one entry and words about it: nothing but printable ASCII.
+only_shown() { # KEY WORDS...
+	key=$1
+	shift
+	{
+		ctl trust ls "$@"
+		ctl trust ls --state known "$@"
+		ctl trust show "$key" "$@"
+	} >out 2>err
+	[ "$(cat out err log | tr -d '\n\t\40-\176' | wc -c)" = 0 ]
+	result $? "is escaped: $*"
+}
+
+conf() {
+	install -m 600 /dev/null known
+	printf 'listen = tls:127.0.0.1:0\nadmin = %s\nadmin-view = %s\n' \
+		"$tmp/admin" "$tmp/view" >ctl.conf
+	printf 'known-clients = known\ntrust = ask\n' >>ctl.conf
+}
+
+approves() {
+	"$rpcd" ctl --socket admin conns -w --plain >watched 2>&1 &
+	watcher=$!
+	daemons="$daemons $watcher"
+	want 0 'nobody' ctl trust ls --plain
+	[ ! -s out ]
+	result $? 'waits'
+	comes alice
+	fp=$(fingerprint alice)
+	await_wait "^new	alice@example.org	$fp	1	20" 'a stranger does'
+	until_ok grep -q "	arrived	.*	alice@example.org	$fp	new$" watched
+	result $? 'conns -w tells'
+	want 0 'status' ctl status
+	has out '^trust  ask, list open, 0 known, 1 waiting, 0 rejected' 'counts'
+	want 0 'a table' ctl trust ls
+	has out '^STATE  *EMAIL  *KEY' 'has a head'
+	want 0 'show' ctl trust show "$(printf '%.15s' "$fp")"
+	has out '^email  alice@example.org$' 'has who it is'
+	want 0 'in JSON' ctl trust show "$fp" --json
+	has out "^{\"schema\":1,\"state\":\"new\".*\"$fp\"" 'too'
+	want 6 'the other socket shows' view trust approve "$fp"
+	has err 'not allowed' 'and does not decide'
+	want 0 'approve' ctl trust approve "$(printf '%.12s' "$fp")" \
+		"$(printf %s "$fp" | cut -c13-20)"
+	has err "^.*$fp (alice@example.org): approved" 'says whom'
+	wait "$guest"
+	result $? 'its call is answered'
+	grep -qx x alice.out
+	result $? 'on the connection that waited'
+	[ "$(grep -c '	opened	.*alice' watched)" = 1 ]
+	result $? 'of which there was one'
+	want 0 'known' ctl trust ls --state known --plain
+	has out "^known	alice@example.org	$fp	" 'it is'
+	has log 'approve by an operator' 'the log says so'
+	want 8 'once more' ctl trust approve "$fp"
+	has err 'no such key' 'there is nobody'
+	kill "$watcher"
+	wait "$watcher" 2>/dev/null
+}
+
+rejects() {
+	comes mallory
+	fp=$(fingerprint mallory)
+	await_wait "	$fp	" 'another'
+	seen=$(ctl trust ls --state waiting --plain | cut -f10)
+	want 2 'an option of another verb' ctl trust reject "$fp" --once
+	want 0 'reject' ctl trust reject "$fp" --seen "$seen" --json
+	has out '^{"schema":1,"verb":"reject","state":"rejected"' 'in JSON'
+	wait "$guest"
+	[ $? -eq 6 ]
+	result $? 'and it is closed'
+	! ctl trust approve "$fp" --seen "$seen" >out 2>err
+	result $? 'who has not seen that'
+	has err 'something else was decided meanwhile' 'is told'
+	want 0 'rejected' ctl trust ls --state rejected --plain
+	has out "^rejected	.*	$fp	" 'is listed'
+	want 0 'forget' ctl trust forget "$fp"
+	want 0 'approved once' ctl trust mode file
+	"$rpcsh" -s "$(url tls)" --certs certs -k mallory ping -n 1000 -i 1s \
+		</dev/null >/dev/null 2>&1 &
+	guest=$!
+	daemons="$daemons $guest"
+	until_ok sh -c "'$rpcd' ctl --socket admin conns | grep -q mallory"
+	result $? 'an open list takes it'
+	id=$(ctl conns --plain | grep mallory | cut -f1)
+	want 0 'kick it' ctl kick "$id" --reject
+	! wait "$guest"
+	result $? 'it is closed'
+	want 6 'and stays out' "$rpcsh" -s "$(url tls)" --certs certs \
+		-k mallory call echo --raw x
+	want 2 'an address' ctl kick 127.0.0.1 --reject
+	want 0 'lock' ctl trust lock
+	[ "$(stat -c %a known)" = 400 ]
+	result $? 'takes write permission'
+	want 0 'unlock' ctl trust unlock
+	[ "$(stat -c %a known)" = 600 ]
+	result $? 'gives it back'
+	want 2 'no mode' ctl trust mode ajar
+	want 0 'ask again' ctl trust mode ask
+}
+
+# Bytes that move the cursor never become an entry; what is left is escaped.
+escapes() {
+	# shellcheck disable=SC2016 # that it is not run is the point
+	check 'an e-mail with what looks like a sequence' \
+		mailed evil 'a" \\x1b[31m$(id) b@example.org'
+	comes evil
+	fp=$(fingerprint evil)
+	await_wait "	$fp	" 'its owner waits'
+	want 0 'listed' ctl trust ls --state waiting --plain
+	has out '^new	a"* \\\\x1b\[31m' 'with a backslash for each'
+	only_shown "$fp"
+	only_shown "$fp" --plain
+	only_shown "$fp" --json
+	python3 -c 'import json; [json.loads(x) for x in open("out")]' 2>err
+	result $? 'which is JSON'
+	# shellcheck disable=SC2016
+	has out 'x1b\[31m\$(id) b@example.org' 'with all of it'
+	want 0 'revoke' ctl trust revoke "$fp"
+	only_shown "$fp"
+	wait "$guest"
+	[ $? -eq 6 ]
+	result $? 'and it is gone'
+}
+
+certificates
+conf
+if ! start 1 -f ctl.conf; then
+	not_ok 'a daemon'
+	plan
+fi
+ok 'a daemon'
+approves
+rejects
+escapes
+stop
+plan
