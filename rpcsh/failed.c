@@ -58,7 +58,8 @@ locked_out(const struct target *t, const struct out *o, const char *url,
 	(void)err_set(&named, RK_EUNKNOWNKEY,
 	    "%s: %s: it may not know this key", url, what);
 	(void)snprintf(advice, sizeof(advice),
-	    "ask its operator to add this key to known_client_keys: %s",
+	    "ask its operator about this key: rpcd ctl trust approve %s, or a "
+	    "line in known_client_keys",
 	    info.fp);
 	return out_error(o, &named, advice);
 }
@@ -88,8 +89,9 @@ when_silent(const struct target *t, const struct rk_error *err, char *dst,
 		       "--connect-timeout give a busy server longer";
 	(void)snprintf(dst, dst_len,
 	    "rpcsh ping --connect-only; if the port is open, the server may be "
-	    "locked and not know this key: ask its operator to add this key "
-	    "to known_client_keys: %s",
+	    "locked, or its operator may have to decide about this key: rpcd "
+	    "ctl "
+	    "trust approve %s",
 	    info.fp);
 	return dst;
 }

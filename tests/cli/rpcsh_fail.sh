@@ -166,7 +166,7 @@ reach() {
 	other silent
 	silent=$(cat silent.port)
 	says 5 "a server silent in the handshake" 'within 300 ms' \
-	    "known_client_keys: $(fingerprint alice)$" "$rpcsh" --certs certs \
+	    "rpcd ctl trust approve $(fingerprint alice)$" "$rpcsh" --certs certs \
 	    -k alice --connect-timeout 300ms -s "$silent" echo
 	says 5 "the same without a key" 'within 300 ms' \
 	    'ping --connect-only; --timeout' "$rpcsh" --certs certs \
@@ -181,7 +181,7 @@ reach() {
 	    'ping --connect-only' "$rpcsh" --tcp --timeout 300ms -s "$silent" \
 	    echo
 	says 5 "a method that takes too long" ': sleeps: no answer for 300 ms' \
-	    "known_client_keys: $(fingerprint alice)$" alice \
+	    "rpcd ctl trust approve $(fingerprint alice)$" alice \
 	    --timeout 300ms sleeps
 }
 
@@ -233,7 +233,7 @@ locked() {
 		want 6 "mallory is locked out: $words" mallory $words
 		has err '^rpcsh: tls://127.*: the server .*: it may not know this key$' \
 		    "is told so"
-		has err "^try: ask its operator to add this key to known_client_keys: $(fingerprint mallory)$" \
+		has err "^try: ask its operator about this key: rpcd ctl trust approve $(fingerprint mallory), or a line in known_client_keys$" \
 		    "and what to ask for"
 		# That it is connected, ping says first.
 		[ ! -s out ] || [ "$words" = ping ]
