@@ -100,8 +100,8 @@ follow(const struct creds *before, struct creds *now)
 }
 
 enum rk_err
-creds_load_trust(const struct settings *s, const struct creds *before,
-    struct creds *c, struct rk_error *err)
+creds_load_trust(const struct settings *s, bool make,
+    const struct creds *before, struct creds *c, struct rk_error *err)
 {
 	enum rk_trust_mode mode = (enum rk_trust_mode)s->trust;
 	char text[RK_ERROR_TEXT_LEN];
@@ -129,6 +129,8 @@ creds_load_trust(const struct settings *s, const struct creds *before,
 		    "%s: was there and is gone; restart to go on without it",
 		    str_escape(shown, sizeof(shown), s->known));
 	if (r == RK_OK)
+		r = rk_trust_keep(c->trust, make, err);
+	if (r == RK_OK)
 		return RK_OK;
 	(void)str_copy(text, sizeof(text), err->text);
 	return blame(settings_from(s, "known-clients"), text, err);
@@ -146,7 +148,7 @@ creds_load(const struct settings *s, bool tls, struct keyring *ring,
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		return err_set(err, RK_ENOMEM, "out of memory");
-	if ((r = creds_load_trust(s, before, c, err)) != RK_OK)
+	if ((r = creds_load_trust(s, true, before, c, err)) != RK_OK)
 		goto out;
 	if (tls && (r = creds_load_ident(s, ring, c, err)) != RK_OK)
 		goto out;

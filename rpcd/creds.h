@@ -31,8 +31,9 @@ struct keyring {
 RK_MUST enum rk_err creds_load(const struct settings *s, bool tls,
     struct keyring *ring, const struct creds *before, struct creds **out,
     struct rk_error *err);
-/* Its two halves, for a struct creds of zeros. */
-RK_MUST enum rk_err creds_load_trust(const struct settings *s,
+/* Its two halves, for a struct creds of zeros.  make: also a store of decisions
+ * that is not there, where keys are to wait. */
+RK_MUST enum rk_err creds_load_trust(const struct settings *s, bool make,
     const struct creds *before, struct creds *c, struct rk_error *err);
 RK_MUST enum rk_err creds_load_ident(const struct settings *s,
     struct keyring *ring, struct creds *c, struct rk_error *err);

@@ -286,6 +286,10 @@ advice(const struct daemon *d, enum rk_err r, char dst[256])
 {
 	char key[64];
 
+	if (r == RK_EDAMAGED && d->creds == NULL)
+		return "put a copy of it back; or move it away and take the "
+		       "line \"# decisions:\" out of the list, and all that "
+		       "was decided is forgotten";
 	if (r == RK_ESTATE && d->creds == NULL &&
 	    d->settings->trust == RK_TRUST_ASK)
 		return "install -m 600 /dev/null LIST makes an empty list, "

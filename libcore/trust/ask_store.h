@@ -5,8 +5,8 @@
 #include <rpckit/ask.h>
 
 /*
- * The table of entries (trust/room.h) is this process's memory; a store behind
- * it is asked about keys that are not in it, and told of what happens.  An
+ * The table of entries (trust/room.h) is this process's memory and bounds who
+ * may wait; a store behind it is asked about keys and told of what happens.  An
  * error of any of these refuses: nobody is let in, nothing is decided.
  *
  * Called with locks held, on the threads that ask about peers: it must be quick
@@ -14,17 +14,24 @@
  */
 struct ask_store {
 	/* The entry of this fingerprint (status, text, times, tries).
-	 * RK_ENOENT: nothing is known of it.  Asked in each handshake with a
-	 * key that is not in the table. */
+	 * RK_ENOENT: nothing is known of it.  Asked in each handshake, and
+	 * about those who wait: others may decide in the same store.  Where it
+	 * fails, what the table rejects or revokes stays out. */
 	enum rk_err (*load)(void *arg, const char *fp, struct rk_ask_entry *out,
 	    struct rk_error *err);
 	/* A waiting key is here; counts and times may be written later. */
 	enum rk_err (*seen)(
 	    void *arg, const struct rk_ask_entry *e, struct rk_error *err);
+	/* An approval for one connection is used; e is the entry after it.
+	 * RK_EAGAIN: it was used before.  NULL: seen() is called. */
+	enum rk_err (*use)(
+	    void *arg, const struct rk_ask_entry *e, struct rk_error *err);
 	/* An order, before it counts; e is the entry before it.  Approving also
 	 * writes the line, unless it is there afterwards. */
 	enum rk_err (*decide)(void *arg, enum rk_ask_verb verb,
 	    const struct rk_ask_entry *e, struct rk_error *err);
+	/* With the table; NULL is allowed. */
+	void (*close)(void *arg);
 	void *arg;
 };
 

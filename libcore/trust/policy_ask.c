@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "trust/ask_disk.h"
 
 /* ---- which key is meant ---- */
 
@@ -225,6 +226,36 @@ policy_set_store(struct rk_trust *t, const struct ask_store *store)
 	room_set_store(t->room, store);
 }
 
+/* ---- the store ---- */
+
+/* The store of the list, as far as this mode needs one.  Not where that has
+ * to come to be first: its absence means something. */
+static enum rk_err
+attach(struct rk_trust *t, enum rk_trust_mode mode, struct rk_error *err)
+{
+	bool asks = mode == RK_TRUST_ASK || mode == RK_TRUST_ACCEPT_NEW;
+
+	if (!t->keeps || t->path == NULL || mode == RK_TRUST_OFF)
+		return RK_OK;
+	return ask_disk_attach(t->room, t->path,
+	    asks && t->keeps_anew && t->known.state != RK_TRUST_ABSENT,
+	    t->now(), err);
+}
+
+enum rk_err
+rk_trust_keep(struct rk_trust *t, bool make, struct rk_error *err)
+{
+	enum rk_err r;
+
+	err_clear(err);
+	(void)pthread_mutex_lock(&t->mutex);
+	t->keeps = true;
+	t->keeps_anew = make;
+	r = attach(t, t->mode, err);
+	(void)pthread_mutex_unlock(&t->mutex);
+	return r;
+}
+
 /* ---- the mode ---- */
 
 static enum rk_err
@@ -237,7 +268,8 @@ set_mode(struct rk_trust *t, enum rk_trust_mode mode, struct rk_error *err)
 			return err_set(
 			    err, RK_ESTATE, "there is no list of known keys");
 		if ((r = policy_refresh(t, err)) != RK_OK ||
-		    (r = policy_check_mode(t, mode, err)) != RK_OK)
+		    (r = policy_check_mode(t, mode, err)) != RK_OK ||
+		    (r = attach(t, mode, err)) != RK_OK)
 			return r;
 	}
 	t->mode = mode;

@@ -20,6 +20,8 @@ struct rk_trust {
 	void *own_arg;
 	pthread_mutex_t mutex; /* over what follows */
 	enum rk_trust_mode mode;
+	bool keeps;      /* rk_trust_keep() */
+	bool keeps_anew; /* and makes the store */
 	struct known known;
 	bool seen; /* the file was there once */
 	struct pace pace;

@@ -2,6 +2,7 @@
 #include "trust/room_int.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -82,7 +83,45 @@ room_tell(struct room *r, enum rk_ask_event event, const struct rk_ask_entry *e)
 	w->fn(event, e, w->arg);
 }
 
-/* The entry, from the store if it is not here; NULL: there is none. */
+/* ---- and what a store has of them ---- */
+
+static bool
+is_full(struct room *r, enum rk_ask_status s)
+{
+	return *counter(r, s) >=
+	       (room_is_decided(s) ? RK_ASK_DECIDED_MAX : RK_ASK_ENTRIES);
+}
+
+/* NULL: out of memory. */
+static struct room_entry *
+insert_kept(struct room *r, const struct rk_ask_entry *kept)
+{
+	struct room_entry *e = calloc(1, sizeof(*e));
+	char url[sizeof(kept->remote) + 2];
+
+	if (e == NULL)
+		return NULL;
+	e->pub = *kept;
+	e->pub.conns = 0;
+	(void)snprintf(url, sizeof(url), "[%s]", kept->remote);
+	room_source(url, e->source);
+	room_insert(r, e);
+	return e;
+}
+
+/* Another process has decided, or used up what was. */
+static void
+catch_up(struct room *r, struct room_entry *e, enum rk_ask_status now)
+{
+	if (now == e->pub.status ||
+	    (!room_is_decided(now) && e->pub.status != RK_ASK_ONCE))
+		return;
+	room_set_status(r, e, now);
+	e->pub.version = ++r->version;
+	room_tell(r, RK_ASK_DECIDED, &e->pub);
+}
+
+/* The entry as table and store have it; NULL: there is none. */
 static enum rk_err
 get(struct room *r, const char *fp, struct room_entry **out,
     struct rk_error *err)
@@ -92,26 +131,44 @@ get(struct room *r, const char *fp, struct room_entry **out,
 	enum rk_err rv;
 
 	*out = e;
-	if (e != NULL || r->store.load == NULL)
+	if (r->store.load == NULL)
 		return RK_OK;
 	rv = r->store.load(r->store.arg, fp, &kept, err);
-	if (rv == RK_ENOENT) {
+	if (rv == RK_ENOENT ||
+	    (rv != RK_OK && e != NULL && e->pub.status > RK_ASK_ONCE)) {
 		err_clear(err);
 		return RK_OK;
 	}
 	if (rv != RK_OK)
 		return rv;
-	if (*counter(r, kept.status) >= (room_is_decided(kept.status)
-	                                        ? RK_ASK_DECIDED_MAX
-	                                        : RK_ASK_ENTRIES))
+	if (e != NULL) {
+		catch_up(r, e, kept.status);
+		return RK_OK;
+	}
+	if (is_full(r, kept.status))
 		return err_set(err, RK_ELIMIT, "too many keys are undecided");
-	if ((e = calloc(1, sizeof(*e))) == NULL)
+	if ((*out = insert_kept(r, &kept)) == NULL)
 		return err_set(err, RK_ENOMEM, "out of memory");
-	e->pub = kept;
-	e->pub.conns = 0;
-	room_insert(r, e);
-	*out = e;
 	return RK_OK;
+}
+
+enum rk_err
+room_restore(struct room *r, const struct rk_ask_entry *kept, uint64_t seen)
+{
+	struct room_entry *e;
+	enum rk_err rv = RK_OK;
+
+	(void)pthread_mutex_lock(&r->mutex);
+	if (room_look(r, kept->fp) != NULL || is_full(r, kept->status))
+		goto out;
+	e = insert_kept(r, kept);
+	if (e != NULL)
+		e->seen = seen;
+	else
+		rv = RK_ENOMEM;
+out:
+	(void)pthread_mutex_unlock(&r->mutex);
+	return rv;
 }
 
 /* ---- what is known about a key ---- */
@@ -173,8 +230,11 @@ room_use(struct room *r, const char *fp, struct rk_error *err)
 	}
 	used = e->pub;
 	used.status = RK_ASK_EXPIRED;
-	if (r->store.seen != NULL &&
-	    (rv = r->store.seen(r->store.arg, &used, err)) != RK_OK)
+	if (r->store.use != NULL)
+		rv = r->store.use(r->store.arg, &used, err);
+	else if (r->store.seen != NULL)
+		rv = r->store.seen(r->store.arg, &used, err);
+	if (rv != RK_OK)
 		goto out;
 	room_set_status(r, e, RK_ASK_EXPIRED);
 	e->pub.version = ++r->version;
@@ -377,6 +437,8 @@ room_release(struct room *r)
 		while ((e = LIST_FIRST(&r->buckets[i])) != NULL)
 			room_remove(r, e);
 	}
+	if (r->store.close != NULL)
+		r->store.close(r->store.arg);
 	(void)pthread_mutex_destroy(&r->mutex);
 	free(r);
 }
@@ -389,4 +451,28 @@ room_set_store(struct room *r, const struct ask_store *store)
 	(void)pthread_mutex_lock(&r->mutex);
 	r->store = store != NULL ? *store : none;
 	(void)pthread_mutex_unlock(&r->mutex);
+}
+
+bool
+room_offer_store(struct room *r, const struct ask_store *store)
+{
+	bool taken;
+
+	(void)pthread_mutex_lock(&r->mutex);
+	taken = r->store.load == NULL;
+	if (taken)
+		r->store = *store;
+	(void)pthread_mutex_unlock(&r->mutex);
+	return taken;
+}
+
+struct ask_store
+room_store(struct room *r)
+{
+	struct ask_store store;
+
+	(void)pthread_mutex_lock(&r->mutex);
+	store = r->store;
+	(void)pthread_mutex_unlock(&r->mutex);
+	return store;
 }

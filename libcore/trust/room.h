@@ -16,8 +16,16 @@ struct room;
 RK_MUST enum rk_err room_new(struct room **out);
 struct room *room_hold(struct room *r);
 void room_release(struct room *r); /* NULL is allowed */
-/* Behind the table from now on; NULL: none.  Copied. */
+/* Behind the table from now on, in place of another, which is not closed; NULL:
+ * none.  Copied. */
 void room_set_store(struct room *r, const struct ask_store *store);
+/* The same if there is none: false. */
+bool room_offer_store(struct room *r, const struct ask_store *store);
+struct ask_store room_store(struct room *r); /* zeros: none */
+/* An entry of a store's, unless the table has the key, or is full: the store is
+ * asked about it when it comes.  seen: ms as room_enter()'s.  RK_ENOMEM. */
+RK_MUST enum rk_err room_restore(
+    struct room *r, const struct rk_ask_entry *kept, uint64_t seen);
 
 /* What was decided about a key. */
 enum room_word {

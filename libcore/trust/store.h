@@ -158,6 +158,9 @@ RK_MUST enum rk_err store_audit_each(struct rk_store *s, int64_t act,
 
 /* ---- store_mem: the table in memory ---- */
 
+/* Is the database still the one that was opened?  RK_EIO, RK_EMODE,
+ * RK_EDAMAGED. */
+RK_MUST enum rk_err store_check(struct rk_store *s, struct rk_error *err);
 /* Look whether file or database changed, and read what did. */
 RK_MUST enum rk_err store_refresh(struct rk_store *s, struct rk_error *err);
 /* NULL: neither file nor store has it. */

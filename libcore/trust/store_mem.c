@@ -354,8 +354,8 @@ out:
 
 /* ---- has anything changed ---- */
 
-static enum rk_err
-check_database(struct rk_store *s, struct rk_error *err)
+enum rk_err
+store_check(struct rk_store *s, struct rk_error *err)
 {
 	const struct stat *old = &s->st;
 	struct stat now;
@@ -467,7 +467,7 @@ store_refresh(struct rk_store *s, struct rk_error *err)
 	int64_t version = 0;
 	enum rk_err r;
 
-	if ((r = check_database(s, err)) != RK_OK)
+	if ((r = store_check(s, err)) != RK_OK)
 		return r;
 	if (!known_is_current(&s->known, s->known_path) &&
 	    (r = read_file(s, err)) != RK_OK)

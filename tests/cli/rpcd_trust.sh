@@ -135,6 +135,61 @@ ask() {
 	has out '^trust-wait = 1s$' 'and the time'
 }
 
+# SQL: what another program says to the store, and is told.
+decide() {
+	timeout 60 python3 -c '
+import sqlite3, sys
+db = sqlite3.connect("kept.db", isolation_level=None)
+for row in db.execute(sys.argv[1]):
+    print(*row, sep="|")
+' "$1"
+}
+
+# Who waits, and who is out, stays so over a daemon's sudden end.
+kept() {
+	set -- --listen tls:127.0.0.1:0 --known kept
+	install -m 600 /dev/null kept
+	check 'a list that keeps no decisions' start 1 "$@"
+	stop
+	[ ! -e kept.db ]
+	result $? 'has no store beside it'
+	want 0 '-t with ask' "$rpcd" -t "$@" --trust ask
+	[ ! -e kept.db ]
+	result $? 'makes none either'
+	check 'one that is asked about' start 1 "$@" --trust ask
+	stranger >waited 2>err &
+	guest=$!
+	logged 'waits for a decision: new' 'a stranger waits'
+	kill -KILL "$daemon"
+	wait "$daemon" "$guest"
+	[ "$(stat -c %a kept.db)" = 600 ]
+	result $? 'it is in the store, which is private'
+	key=$("$selfy" -fp certs/mallory.crt | grep -o 'SHA256:[^ ]*')
+	check 'after the end' start 1 "$@" --trust ask
+	decide 'SELECT tries, first_seen > 0 FROM keys WHERE state = 1' >out
+	has out '^1|1$' 'it waits still'
+	decide "UPDATE keys SET state = 5 WHERE fp = '$key'"
+	want 6 'rejected in the store' stranger
+	logged "key $key was rejected here" 'it is refused by a running daemon'
+	kill -KILL "$daemon"
+	wait "$daemon"
+	check 'one that lets strangers in' start 1 "$@"
+	want 6 'refuses it, too' stranger
+	logged "key $key was rejected here" 'for that reason'
+	stop
+	rm -f kept.db-wal kept.db-shm
+	printf 'This is no database, and long enough to be none.\n' >kept.db
+	want 1 '-t with a damaged store' "$rpcd" -t "$@"
+	has err 'kept.db: is not a trust store' 'names it'
+	want 10 'no start with it' "$rpcd" "$@" --trust ask
+	has err '^rpcd: .*kept.db: is not a trust store' 'says why'
+	has err '^try: put a copy of it back' 'and the way out'
+	rm -f kept.db
+	want 1 'gone is not forgotten' "$rpcd" "$@"
+	has err 'kept.db: was there and is gone' 'and says so'
+	rm -f kept
+}
+
 # FROM TO: with the passphrase in pass, and quickly opened.
 encrypt() {
 	openssl pkcs8 -topk8 -in "$1" -out "$2" -passout file:pass \
@@ -294,6 +349,7 @@ certificates
 trust
 flood
 ask
+kept
 keys
 wrong_use
 certificates_checked

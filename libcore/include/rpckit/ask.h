@@ -11,7 +11,7 @@ RK_BEGIN
  * connections as they are after the handshake, unread, until somebody decides
  * or the time is over (conf.trust_wait).  All connections of a key share one
  * entry.  What is rejected or revoked here stays out whatever file and mode
- * say, for as long as this process runs.
+ * say: for as long as this process runs, or for good (rk_trust_keep()).
  *
  * Every function of this header may be called on any thread.
  */
@@ -96,6 +96,21 @@ RK_API RK_MUST enum rk_err rk_trust_order(struct rk_trust *trust,
 RK_API RK_MUST enum rk_err rk_trust_set_mode(
     struct rk_trust *trust, enum rk_trust_mode mode, struct rk_error *err);
 RK_API enum rk_trust_mode rk_trust_mode(struct rk_trust *trust);
+
+/*
+ * Keep entries and decisions in the store beside the list (rpckit/store.h),
+ * from now on or as soon as a mode is set that makes keys wait; without this
+ * call they are this process's.  What was kept before is there again.  A store
+ * is used in every mode that has a list, but made only if `make` says so, where
+ * keys are to wait.  What cannot be written is a refusal, of the peer or of the
+ * order; rejecting, revoking and forgetting then take the key's line out of the
+ * file, too, and only what was met, or has a line, can be rejected or revoked:
+ * RK_ESTATE.  Decisions of other processes in the same store count here.
+ * After rk_trust_follow(); RK_ESTATE: the decider followed has the store of
+ * another list; errors of rk_store_open().  Any thread.
+ */
+RK_API RK_MUST enum rk_err rk_trust_keep(
+    struct rk_trust *trust, bool make, struct rk_error *err);
 
 /*
  * Take over the entries of `before`, a decider of the same peers that this one

@@ -26,14 +26,14 @@ RK_BEGIN
 struct rk_store;
 
 #define RK_STORE_WAIT_MS 5000
-#define RK_STORE_WAITING 256      /* entries that wait for a decision */
-#define RK_STORE_WAITING_SOURCE 8 /* of them from one address (IPv6: /64) */
-#define RK_STORE_WAITING_DAYS 7   /* unseen for so long: dropped */
-#define RK_STORE_KEYS 20000       /* entries in all */
-#define RK_STORE_ADDRESSES 4      /* the last ones that are remembered */
-#define RK_STORE_ADDRESS_LEN 64   /* one of them with NUL; longer is cut */
-#define RK_STORE_TEXT_LEN 256     /* note, who, email, CA with NUL */
-#define RK_STORE_FP_MIN 8         /* characters of a short fingerprint */
+#define RK_STORE_WAITING 256       /* entries that wait for a decision */
+#define RK_STORE_WAITING_SOURCE 32 /* of them from one address (IPv6: /64) */
+#define RK_STORE_WAITING_DAYS 7    /* unseen for so long: dropped */
+#define RK_STORE_KEYS 20000        /* entries in all */
+#define RK_STORE_ADDRESSES 4       /* the last ones that are remembered */
+#define RK_STORE_ADDRESS_LEN 64    /* one of them with NUL; longer is cut */
+#define RK_STORE_TEXT_LEN 256      /* note, who, email, CA with NUL */
+#define RK_STORE_FP_MIN 8          /* characters of a short fingerprint */
 
 /* What was decided about a key. */
 enum rk_store_state {

@@ -1,0 +1,294 @@
+/* The trust store behind the keys that wait: what outlives the process. */
+#include "trust/ask_disk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "trust/store.h"
+
+#define WHO "order" /* in the audit: the order does not say whose it is */
+
+/* ---- what the store's words are here ---- */
+
+/* Is it over, or what does it make of the key?  False: nothing. */
+static bool
+find_status(
+    const struct rk_store_entry *e, int64_t now, enum rk_ask_status *status)
+{
+	switch (e->state) {
+	case RK_STORE_WAIT:
+		*status = e->status == RK_STATUS_CHANGED ? RK_ASK_CHANGED
+		                                         : RK_ASK_NEW;
+		return now - e->last_seen <= INT64_C(86400) * RK_ASK_DAYS;
+	case RK_STORE_UNTIL:
+		*status = RK_ASK_EXPIRED;
+		return e->until <= now;
+	case RK_STORE_ONCE:
+		*status = RK_ASK_ONCE;
+		return true;
+	case RK_STORE_REJECTED:
+		*status = RK_ASK_REJECTED;
+		return true;
+	case RK_STORE_REVOKED:
+		*status = RK_ASK_REVOKED;
+		return true;
+	case RK_STORE_NONE:
+	case RK_STORE_KNOWN: /* if the file has it, too */
+		break;
+	}
+	return false;
+}
+
+static bool
+find_entry(
+    const struct rk_store_entry *e, int64_t now, struct rk_ask_entry *out)
+{
+	*out = (struct rk_ask_entry){ .has_cert = true };
+	if (!find_status(e, now, &out->status))
+		return false;
+	memcpy(out->fp, e->fp, sizeof(out->fp));
+	memcpy(out->pub, e->pub, sizeof(out->pub));
+	(void)str_escape_again(out->email, sizeof(out->email), e->email);
+	(void)str_escape_again(out->ca, sizeof(out->ca), e->ca);
+	(void)str_escape_again(
+	    out->remote, sizeof(out->remote), e->addresses[0]);
+	out->first_seen = e->first_seen;
+	out->last_seen = e->last_seen;
+	out->tries = e->tries;
+	return true;
+}
+
+/* The peer of an entry.  Its address is what a peer gave, or what the store
+ * made of that: a host alone. */
+static struct rk_peer
+peer_of(const struct rk_ask_entry *e)
+{
+	struct rk_peer peer = { .transport = "", .proven = true };
+
+	memcpy(peer.cert.pub, e->pub, sizeof(peer.cert.pub));
+	(void)str_copy(peer.cert.fp, sizeof(peer.cert.fp), e->fp);
+	(void)str_copy(peer.cert.email, sizeof(peer.cert.email), e->email);
+	(void)str_copy(peer.cert.issuer_cn, sizeof(peer.cert.issuer_cn), e->ca);
+	if (strstr(e->remote, "://") != NULL || e->remote[0] == '\0')
+		(void)str_copy(peer.remote, sizeof(peer.remote), e->remote);
+	else
+		(void)snprintf(
+		    peer.remote, sizeof(peer.remote), "[%.120s]", e->remote);
+	return peer;
+}
+
+/* ---- the hooks ---- */
+
+static enum rk_err
+disk_load(
+    void *arg, const char *fp, struct rk_ask_entry *out, struct rk_error *err)
+{
+	struct rk_store *s = arg;
+	struct store_row row;
+	int64_t now;
+	enum rk_err r;
+
+	(void)pthread_mutex_lock(&s->mutex);
+	now = store_now(s);
+	if ((r = store_check(s, err)) == RK_OK)
+		r = store_row_get(s, fp, &row, err);
+	(void)pthread_mutex_unlock(&s->mutex);
+	if (r == RK_OK && !find_entry(&row.e, now, out))
+		r = RK_ENOENT;
+	return r;
+}
+
+static enum rk_err
+refusal(const struct rk_store_seen *seen, const char *fp, struct rk_error *err)
+{
+	if (seen->status == RK_STATUS_REVOKED)
+		return err_set(err, RK_EREVOKED, "key %s was revoked", fp);
+	if (seen->status == RK_STATUS_REJECTED)
+		return err_set(err, RK_EDENIED, "key %s was rejected", fp);
+	return err_set(err, RK_EUNKNOWNKEY,
+	    "key %s is not in the list, which is locked", fp);
+}
+
+/* What lets it in meanwhile is for its next look at the table: an approval for
+ * one connection must not be used up by waiting. */
+static enum rk_err
+disk_seen(void *arg, const struct rk_ask_entry *e, struct rk_error *err)
+{
+	const struct rk_peer peer = peer_of(e);
+	struct rk_store_seen seen;
+	enum rk_err r;
+
+	r = rk_store_look(arg, RK_MODE_ASK, &peer.cert, &seen, err);
+	if (r == RK_OK && seen.verdict == RK_VERDICT_WAIT)
+		r = rk_store_see(arg, RK_MODE_ASK, &peer, &seen, err);
+	if (r == RK_OK && seen.verdict == RK_VERDICT_REFUSE)
+		r = refusal(&seen, e->fp, err);
+	return r;
+}
+
+static enum rk_err
+disk_use(void *arg, const struct rk_ask_entry *e, struct rk_error *err)
+{
+	const struct rk_peer peer = peer_of(e);
+	struct rk_store_seen seen;
+	enum rk_err r;
+
+	r = rk_store_see(arg, RK_MODE_ASK, &peer, &seen, err);
+	if (r == RK_OK && seen.verdict == RK_VERDICT_REFUSE)
+		r = refusal(&seen, e->fp, err);
+	if (r == RK_OK && seen.verdict != RK_VERDICT_ACCEPT)
+		r = RK_EAGAIN; /* used by another process */
+	return r;
+}
+
+static enum rk_err
+disk_decide(void *arg, enum rk_ask_verb verb, const struct rk_ask_entry *e,
+    struct rk_error *err)
+{
+	static const enum rk_store_verb verbs[] = {
+		[RK_ASK_APPROVE] = RK_STORE_APPROVE,
+		[RK_ASK_APPROVE_ONCE] = RK_STORE_APPROVE_ONCE,
+		[RK_ASK_REJECT] = RK_STORE_REJECT,
+		[RK_ASK_REVOKE] = RK_STORE_REVOKE,
+		[RK_ASK_FORGET] = RK_STORE_FORGET,
+	};
+	const struct rk_store_decision d = { .size = sizeof(d),
+		.verb = verbs[verb],
+		.key = e->fp,
+		.who = WHO,
+		.version = RK_STORE_ANY_VERSION,
+		.changed = true }; /* whoever asks us has looked */
+	enum rk_err r;
+
+	r = rk_store_decide(arg, &d, NULL, err);
+	if (r != RK_ENOENT)
+		return r;
+	err_clear(err);
+	if (verb == RK_ASK_FORGET)
+		return RK_OK;
+	if (!e->has_cert)
+		return err_set(err, RK_ESTATE,
+		    "key %s has never been met, and only keys that were are "
+		    "kept",
+		    e->fp);
+	/* From before there was a store. */
+	if ((r = disk_seen(arg, e, err)) != RK_OK)
+		return r;
+	return rk_store_decide(arg, &d, NULL, err);
+}
+
+static void
+disk_close(void *arg)
+{
+	rk_store_close(arg);
+}
+
+/* ---- the beginning ---- */
+
+struct listing {
+	struct rk_ask_entry *items;
+	size_t n, cap;
+	int64_t now;
+	bool failed;
+};
+
+static bool
+take_entry(const struct rk_store_entry *e, void *arg)
+{
+	struct listing *l = arg;
+	struct rk_ask_entry entry;
+	void *p;
+
+	/* A line that was added since is a decision, too. */
+	if ((e->status == RK_STATUS_KNOWN && e->state != RK_STORE_ONCE) ||
+	    !find_entry(e, l->now, &entry))
+		return true;
+	if (l->n == l->cap) {
+		l->cap = 2 * l->cap + 16;
+		p = reallocarray(l->items, l->cap, sizeof(*l->items));
+		l->failed = p == NULL;
+		if (l->failed)
+			return false;
+		l->items = p;
+	}
+	l->items[l->n++] = entry;
+	return true;
+}
+
+static enum rk_err
+fill(struct room *room, struct rk_store *s, uint64_t now, struct rk_error *err)
+{
+	struct listing l = { .now = time(NULL) };
+	enum rk_err r;
+
+	r = rk_store_list(s, 0, take_entry, &l, err);
+	if (r == RK_OK && l.failed)
+		r = RK_ENOMEM;
+	for (size_t i = 0; i < l.n && r == RK_OK; i++) {
+		int64_t age = l.now - l.items[i].last_seen;
+
+		/* Before this clock began, perhaps: only differences count. */
+		r = room_restore(room, &l.items[i],
+		    now - (age > 0 ? (uint64_t)age * 1000 : 0));
+	}
+	free(l.items);
+	if (r == RK_ENOMEM)
+		r = err_set(err, r, "out of memory");
+	return r;
+}
+
+/* Has the table a store?  *r: of this file? */
+static bool
+has_store(
+    struct room *room, const char *known, enum rk_err *r, struct rk_error *err)
+{
+	const struct ask_store old = room_store(room);
+	const struct rk_store *s = old.arg;
+
+	*r = RK_OK;
+	if (old.load == NULL)
+		return false;
+	if (old.load == disk_load && strcmp(s->known_path, known) != 0)
+		*r = err_set(err, RK_ESTATE,
+		    "%s keeps what was decided; restart to use another list",
+		    s->name);
+	return true;
+}
+
+enum rk_err
+ask_disk_attach(struct room *room, const char *known, bool make, uint64_t now,
+    struct rk_error *err)
+{
+	struct ask_store store = { .load = disk_load,
+		.seen = disk_seen,
+		.use = disk_use,
+		.decide = disk_decide,
+		.close = disk_close };
+	struct rk_store *s;
+	enum rk_err r;
+
+	if (has_store(room, known, &r, err))
+		return r;
+	r = rk_store_open(known, make, &s, err);
+	if (r == RK_ENOENT && !make) {
+		err_clear(err);
+		return RK_OK;
+	}
+	if (r != RK_OK)
+		return r;
+	store.arg = s;
+	if ((r = fill(room, s, now, err)) != RK_OK) {
+		rk_store_close(s);
+		return r;
+	}
+	if (room_offer_store(room, &store))
+		return RK_OK;
+	/* Another thread was faster. */
+	rk_store_close(s);
+	(void)has_store(room, known, &r, err);
+	return r;
+}

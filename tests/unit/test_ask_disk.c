@@ -1,0 +1,219 @@
+/* Keys that wait, and decisions, over the end of a process: in a store. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <rpckit/store.h>
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "asklist.h"
+#include "failvfs.h"
+#include "scratch.h"
+
+/* The decider of a process that begins now. */
+static struct rk_trust *
+begin(enum rk_trust_mode mode)
+{
+	struct rk_trust *t = NULL;
+	struct rk_error err;
+
+	if (rk_trust_new("k", mode, &t, &err) != RK_OK ||
+	    rk_trust_keep(t, true, &err) != RK_OK)
+		fail_msg("%s", err.text);
+	return t;
+}
+
+static struct rk_trust *
+again(struct rk_trust *t, enum rk_trust_mode mode)
+{
+	rk_trust_free(t);
+	return begin(mode);
+}
+
+static int
+enter(void **state)
+{
+	int r = scratch_enter(state);
+
+	failvfs_register();
+	failvfs_set(-1, 0);
+	scratch_make("k", "", 0600);
+	return r;
+}
+
+static void
+test_waits_again(void **state)
+{
+	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct rk_ask_entry before, after;
+
+	(void)state;
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	before = ask_only_entry(t);
+	t = again(t, RK_TRUST_ASK);
+	after = ask_only_entry(t);
+	assert_string_equal(after.fp, before.fp);
+	assert_string_equal(after.email, before.email);
+	assert_string_equal(after.remote, "127.0.0.1");
+	assert_int_equal(after.status, RK_ASK_NEW);
+	assert_int_equal(after.first_seen, before.first_seen);
+	assert_int_equal(after.tries, 2);
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
+	assert_int_equal(ask_known(t), 1);
+	t = again(t, RK_TRUST_ASK);
+	assert_int_equal(ask_count(t), 0);
+	assert_int_equal(ask_come_as(t, 1), RK_OK);
+	rk_trust_free(t);
+}
+
+static void
+test_stays_out(void **state)
+{
+	struct rk_trust *t = begin(RK_TRUST_ASK);
+
+	(void)state;
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_int_equal(ask_order(t, RK_ASK_REJECT, 1), RK_OK);
+	/* A known one, too: its line goes. */
+	assert_int_equal(ask_come_as(t, 2), RK_EAGAIN);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 2), RK_OK);
+	assert_int_equal(ask_order(t, RK_ASK_REVOKE, 2), RK_OK);
+	assert_int_equal(ask_known(t), 0);
+	/* Nothing is known of the third that could be kept. */
+	assert_int_equal(ask_order(t, RK_ASK_REVOKE, 3), RK_ESTATE);
+	assert_int_equal(ask_count(t), 2);
+	/* In a mode that makes none wait, too. */
+	t = again(t, RK_TRUST_FILE);
+	assert_int_equal(ask_count(t), 2);
+	assert_int_equal(ask_come_as(t, 1), RK_EDENIED);
+	assert_int_equal(ask_come_as(t, 2), RK_EREVOKED);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 2), RK_ESTATE);
+	assert_int_equal(ask_order(t, RK_ASK_FORGET, 1), RK_OK);
+	assert_int_equal(ask_come_as(t, 1), RK_OK);
+	rk_trust_free(t);
+}
+
+static void
+test_once(void **state)
+{
+	struct rk_trust *t = begin(RK_TRUST_ASK);
+
+	(void)state;
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE_ONCE, 1), RK_OK);
+	t = again(t, RK_TRUST_ASK);
+	assert_int_equal(ask_only_entry(t).status, RK_ASK_ONCE);
+	assert_int_equal(ask_come_as(t, 1), RK_OK);
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	t = again(t, RK_TRUST_ASK);
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	rk_trust_free(t);
+}
+
+/* Two processes and one store. */
+static void
+test_shared(void **state)
+{
+	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct rk_trust *other = begin(RK_TRUST_ASK);
+
+	(void)state;
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_int_equal(ask_come_as(other, 1), RK_EAGAIN);
+	assert_int_equal(ask_order(other, RK_ASK_APPROVE_ONCE, 1), RK_OK);
+	assert_int_equal(ask_come_as(t, 1), RK_OK);
+	assert_int_equal(ask_come_as(other, 1), RK_EAGAIN);
+	assert_int_equal(ask_order(other, RK_ASK_REJECT, 1), RK_OK);
+	assert_int_equal(ask_come_as(t, 1), RK_EDENIED);
+	rk_trust_free(other);
+	rk_trust_free(t);
+}
+
+static void
+test_fails(void **state)
+{
+	struct rk_trust *t = begin(RK_TRUST_ASK);
+
+	(void)state;
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_int_equal(ask_order(t, RK_ASK_REJECT, 1), RK_OK);
+	assert_int_equal(ask_come_as(t, 2), RK_EAGAIN);
+	failvfs_set(0, SQLITE_FULL);
+	assert_int_equal(ask_come_as(t, 3), RK_EIO);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 2), RK_EIO);
+	assert_int_equal(ask_order(t, RK_ASK_REVOKE, 2), RK_EIO);
+	assert_int_equal(ask_count(t), 2);
+	assert_int_equal(ask_known(t), 0);
+	failvfs_set(-1, 0);
+	assert_int_equal(ask_come_as(t, 3), RK_EAGAIN);
+	/* Gone: nobody is let in, and who is out stays out. */
+	assert_int_equal(rename("k.db", "away"), 0);
+	assert_int_equal(ask_come_as(t, 1), RK_EDENIED);
+	assert_int_equal(ask_come_as(t, 2), RK_EIO);
+	assert_int_equal(ask_come_as(t, 4), RK_EIO);
+	rk_trust_free(t);
+}
+
+static void
+test_made(void **state)
+{
+	struct rk_trust *t = begin(RK_TRUST_FILE);
+	struct rk_trust *next;
+	struct rk_error err;
+
+	(void)state;
+	assert_int_not_equal(access("k.db", F_OK), 0);
+	assert_int_equal(ask_come_as(t, 1), RK_OK);
+	assert_int_equal(rk_trust_set_mode(t, RK_TRUST_ASK, &err), RK_OK);
+	assert_int_equal(access("k.db", F_OK), 0);
+	assert_int_equal(ask_come_as(t, 2), RK_EAGAIN);
+	/* A reload. */
+	assert_int_equal(rk_trust_new("k", RK_TRUST_ASK, &next, &err), RK_OK);
+	rk_trust_follow(next, t);
+	assert_int_equal(rk_trust_keep(next, true, &err), RK_OK);
+	rk_trust_free(t);
+	assert_int_equal(ask_count(next), 1);
+	/* With another list. */
+	scratch_make("l", "", 0600);
+	assert_int_equal(rk_trust_new("l", RK_TRUST_ASK, &t, &err), RK_OK);
+	rk_trust_follow(t, next);
+	assert_int_equal(rk_trust_keep(t, true, &err), RK_ESTATE);
+	assert_non_null(strstr(err.text, "k.db"));
+	rk_trust_free(t);
+	rk_trust_free(next);
+	/* A damaged one is not made anew. */
+	scratch_make("k.db", "not a database, but a text of some length", 0600);
+	assert_int_equal(rk_trust_new("k", RK_TRUST_FILE, &t, &err), RK_OK);
+	assert_int_equal(rk_trust_keep(t, false, &err), RK_EDAMAGED);
+	assert_int_equal(rk_trust_set_mode(t, RK_TRUST_ASK, &err), RK_EDAMAGED);
+	assert_int_equal(rk_trust_mode(t), RK_TRUST_FILE);
+	rk_trust_free(t);
+}
+
+#define UNIT(name) cmocka_unit_test_setup_teardown(name, enter, scratch_leave)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT(test_waits_again),
+		UNIT(test_stays_out),
+		UNIT(test_once),
+		UNIT(test_shared),
+		UNIT(test_fails),
+		UNIT(test_made),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
