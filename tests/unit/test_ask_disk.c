@@ -201,6 +201,41 @@ test_made(void **state)
 	rk_trust_free(t);
 }
 
+static void
+age(int hours)
+{
+	sqlite3 *db = NULL;
+	char sql[80];
+
+	(void)snprintf(sql, sizeof(sql),
+	    "UPDATE keys SET last_seen = last_seen - 3600 * %d", hours);
+	assert_int_equal(sqlite3_open("k.db", &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* Not seen for a week. */
+static void
+test_old(void **state)
+{
+	struct rk_trust *t = begin(RK_TRUST_ASK);
+
+	(void)state;
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_int_equal(ask_come_as(t, 2), RK_EAGAIN);
+	assert_int_equal(ask_order(t, RK_ASK_REJECT, 2), RK_OK);
+	rk_trust_free(t);
+	age(7 * 24 - 2);
+	t = begin(RK_TRUST_ASK);
+	assert_int_equal(ask_count(t), 2);
+	rk_trust_free(t);
+	age(3);
+	t = begin(RK_TRUST_ASK);
+	assert_int_equal(ask_only_entry(t).status, RK_ASK_REJECTED);
+	assert_int_equal(ask_come_as(t, 2), RK_EDENIED);
+	rk_trust_free(t);
+}
+
 #define UNIT(name) cmocka_unit_test_setup_teardown(name, enter, scratch_leave)
 
 int
@@ -213,6 +248,7 @@ main(void)
 		UNIT(test_shared),
 		UNIT(test_fails),
 		UNIT(test_made),
+		UNIT(test_old),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
