@@ -133,7 +133,7 @@ trust() {
 	[ ! -s out ]
 	result $? 'gets nothing'
 	has err 'quic://.*it may not know this key' 'is told'
-	has err "^try: .*known_client_keys: $(fingerprint mallory)" \
+	has err "^try: .*rpcd ctl trust approve $(fingerprint mallory)" \
 		'and what to do'
 	logged "locked.*$(fingerprint mallory)\\|$(fingerprint mallory).*locked" \
 		'the log names the key'
