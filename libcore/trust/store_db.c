@@ -263,14 +263,36 @@ compare_schema(struct rk_store *s, struct rk_error *err)
 	return r;
 }
 
+/* Is the first answer to a pragma this word? */
 static enum rk_err
-check_content(struct rk_store *s, struct rk_error *err)
+ask_word(struct rk_store *s, const char *sql, const char *word, bool *same,
+    struct rk_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
-	int64_t number;
 	const char *text;
 	enum rk_err r;
 	int rc;
+
+	*same = false;
+	if ((r = store_db_prepare(s, sql, &stmt, err)) != RK_OK)
+		return r;
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW) {
+		text = (const char *)sqlite3_column_text(stmt, 0);
+		*same = text != NULL && strcmp(text, word) == 0;
+	} else {
+		r = store_db_fail(s, rc, err);
+	}
+	(void)sqlite3_finalize(stmt);
+	return r;
+}
+
+static enum rk_err
+check_content(struct rk_store *s, struct rk_error *err)
+{
+	int64_t number;
+	bool sound;
+	enum rk_err r;
 
 	r = store_db_number(s, "PRAGMA application_id", &number, err);
 	if (r != RK_OK)
@@ -284,17 +306,9 @@ check_content(struct rk_store *s, struct rk_error *err)
 		return foreign(s, "its version is unknown here", err);
 	if ((r = compare_schema(s, err)) != RK_OK)
 		return r;
-	r = store_db_prepare(s, "PRAGMA quick_check(1)", &stmt, err);
-	if (r != RK_OK)
-		return r;
-	rc = sqlite3_step(stmt);
-	text = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(stmt, 0)
-	                        : NULL;
-	if (rc != SQLITE_ROW)
-		r = store_db_fail(s, rc, err);
-	else if (text == NULL || strcmp(text, "ok") != 0)
+	r = ask_word(s, "PRAGMA quick_check(1)", "ok", &sound, err);
+	if (r == RK_OK && !sound)
 		r = store_db_fail(s, SQLITE_CORRUPT, err);
-	(void)sqlite3_finalize(stmt);
 	return r;
 }
 
@@ -331,23 +345,13 @@ restrict_db(struct rk_store *s)
 static enum rk_err
 use_wal(struct rk_store *s, struct rk_error *err)
 {
-	sqlite3_stmt *stmt = NULL;
-	const char *text;
+	bool used;
 	enum rk_err r;
-	int rc;
 
-	r = store_db_prepare(s, "PRAGMA journal_mode = WAL", &stmt, err);
-	if (r != RK_OK)
-		return r;
-	rc = sqlite3_step(stmt);
-	text = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(stmt, 0)
-	                        : NULL;
-	if (rc != SQLITE_ROW)
-		r = store_db_fail(s, rc, err);
-	else if (text == NULL || strcmp(text, "wal") != 0)
+	r = ask_word(s, "PRAGMA journal_mode = WAL", "wal", &used, err);
+	if (r == RK_OK && !used)
 		r = err_set(err, RK_EUNSUPPORTED,
 		    "%s: no write-ahead log on this file system", s->name);
-	(void)sqlite3_finalize(stmt);
 	return r;
 }
 
