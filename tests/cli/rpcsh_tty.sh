@@ -41,9 +41,12 @@ run() {
 	screen >plain
 }
 
+# begin WORDS: a command line; returns when the screen is cleared, as what is
+# typed before that is wiped away.
 begin() {
 	mark=$((mark + 1))
-	keys "clear; $1; echo END-$mark-\$?" Enter
+	keys "clear; echo BEGIN-$mark; $1; echo END-$mark-\$?" Enter
+	until_ok on_screen "^BEGIN-$mark\$"
 }
 
 ends() { # STATUS TEXT
