@@ -167,7 +167,7 @@ lists() { # TRANSPORT
 	go_want 0 'Go goes by it' echo --raw x
 	want 5 'and refuses others, in silence' "$rpcsh" -s "$where" \
 		--certs certs -k mallory --no-input --timeout 2s echo --raw x
-	has err '^try:.*known_client_keys' 'for which there is advice'
+	has err '^try:.*rpcd ctl trust approve' 'for which there is advice'
 	go_stop
 }
 
