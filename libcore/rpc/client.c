@@ -180,6 +180,7 @@ on_session_closed(struct session *s, const struct rk_error *why, void *arg)
 	struct rk_client *c = arg;
 
 	c->session = NULL;
+	c->taken = conn_taken(session_conn(s));
 	streams_closed(&c->streams);
 	if (try_next_address(c, s, why->code))
 		return;

@@ -218,7 +218,11 @@ client_run_done(struct rk_client *c)
 void
 client_note_sent(const struct rk_client *c, struct pending *p)
 {
-	p->sent = c->was_open || p->early || p->tried;
+	/* What is queued on a connection goes out, whoever waits for it; what
+	 * no layer had taken when it ended does not. */
+	uint64_t taken = c->session != NULL ? RK_NEVER : c->taken;
+
+	p->sent = p->at < taken || p->early || p->tried;
 }
 
 void

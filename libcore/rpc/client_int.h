@@ -139,6 +139,7 @@ struct rk_client {
 	bool free_owed;         /* rk_client_free() came inside a turn */
 	size_t early_left;      /* bytes that may; SIZE_MAX: nobody asked yet */
 	bool was_open;          /* in this session */
+	uint64_t taken;         /* bytes that the last session's layers took */
 	int64_t serial;
 	char from[ADDR_TEXT_LEN]; /* for full headers: Go's form */
 	char to[ADDR_TEXT_LEN];

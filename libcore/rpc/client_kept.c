@@ -36,6 +36,19 @@ forget_taken(struct rk_client *c, struct session *s)
 	}
 }
 
+/* One that went apart has no place in the queue. */
+static void
+note_place(struct rk_client *c, uint64_t seqno, const struct given *g)
+{
+	struct pending *p = pending_find(&c->pending, seqno);
+
+	if (p == NULL)
+		return;
+	p->at = g->at;
+	if (g->len == 0)
+		p->tried = true;
+}
+
 enum rk_err
 client_give(struct rk_client *c, const struct msg *m, const struct rk_arg *args,
     size_t n_args)
@@ -47,12 +60,13 @@ client_give(struct rk_client *c, const struct msg *m, const struct rk_arg *args,
 
 	if (is_call)
 		g.seqno = m->hdr.seqno;
-	r = session_send(c->session, m, args, n_args);
-	/* Streams end with the session. */
-	if (r != RK_OK || !c->again.on ||
-	    !(is_call || m->hdr.type == RK_TYPE_ONEWAY))
+	if ((r = session_send(c->session, m, args, n_args)) != RK_OK)
 		return r;
 	g.len = conn_queued(session_conn(c->session)) - g.at;
+	note_place(c, m->hdr.seqno, &g);
+	/* Streams end with the session. */
+	if (!c->again.on || !(is_call || m->hdr.type == RK_TYPE_ONEWAY))
+		return RK_OK;
 	forget_taken(c, c->session);
 	/* Without memory it counts as sent; one that went apart was. */
 	if (g.len > 0 && g.at >= conn_taken(session_conn(c->session)) &&
@@ -157,6 +171,7 @@ sort_sent(struct rk_client *c, struct buf *to)
 			continue;
 		p->tried = true;
 		p->early = false;
+		p->at = RK_NEVER;
 		r = RK_ECLOSED;
 		if (may_repeat(c, p))
 			r = put_again(c, to, p->kept, p->kept_len, p);
@@ -183,8 +198,10 @@ move_untaken(struct rk_client *c, struct session *s, struct buf *to)
 			continue;
 		p = g.seqno == 0 ? NULL : pending_find(&c->pending, g.seqno);
 		r = put_again(c, to, bytes + (g.at - base), (size_t)g.len, p);
-		if (p != NULL)
+		if (p != NULL) {
 			p->waits = false;
+			p->at = RK_NEVER;
+		}
 		if (r == RK_OK)
 			continue;
 		if (p != NULL)

@@ -109,6 +109,7 @@ pending_add(struct pending_table *t, uint64_t deadline, rk_reply_fn *fn,
 		return RK_ENOMEM;
 	*p = (struct pending){ .seqno = t->next_seqno,
 		.deadline = deadline,
+		.at = RK_NEVER,
 		.fn = fn,
 		.arg = arg };
 	if ((r = idmap_add(&t->map, p->seqno, p)) != RK_OK) {

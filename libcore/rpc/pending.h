@@ -32,10 +32,12 @@ struct pending {
 	bool idempotent;
 	bool netrpc; /* its answer is one of Go's net/rpc */
 	bool early;  /* was sent before the handshake had ended */
-	bool sent;   /* the same: its request may have reached the peer */
+	bool sent;   /* when it has ended: its request may have come there */
+	/* Its place in what was queued on this connection; RK_NEVER: nowhere */
+	uint64_t at;
 	/* Of clients that have one connection after another: */
 	bool bound;       /* about this connection: never on another */
-	bool tried;       /* it may have reached an earlier peer */
+	bool tried;       /* it may have reached a peer, whatever `at` says */
 	bool waits;       /* when one is lost: it was not sent on it */
 	unsigned repeats; /* so often it was sent again */
 	uint8_t *kept;    /* the frame, malloc'ed, to be sent again; or NULL */
