@@ -185,6 +185,18 @@ typed_fail(struct rk_error *err, enum rk_err code,
 
 /* ---- defaults ---- */
 
+size_t
+typed_block(size_t n)
+{
+	size_t total;
+
+	if (__builtin_add_overflow(
+	        n, TYPED_BLOCK_HEAD + TYPED_BLOCK_STEP - 1, &total))
+		return SIZE_MAX;
+	total -= total % TYPED_BLOCK_STEP;
+	return total < TYPED_BLOCK_LEAST ? TYPED_BLOCK_LEAST : total;
+}
+
 static enum rk_err
 init_text(const struct rk_field *f, char *at, size_t *budget)
 {
@@ -195,10 +207,10 @@ init_text(const struct rk_field *f, char *at, size_t *budget)
 		memcpy(at, f->initial_text, n);
 		return RK_OK;
 	}
-	if (budget != NULL && *budget < n)
+	if (budget != NULL && *budget < typed_block(n))
 		return RK_ETOOBIG;
 	if (budget != NULL)
-		*budget -= n;
+		*budget -= typed_block(n);
 	if ((copy = malloc(n)) == NULL)
 		return RK_ENOMEM;
 	memcpy(copy, f->initial_text, n);

@@ -69,6 +69,13 @@ struct typed_path {
 enum rk_err typed_fail(struct rk_error *err, enum rk_err code,
     const struct typed_path *path, const char *fmt, ...) RK_PRINTF(4, 5);
 
+/* What n bytes cost when they are allocated: a block has a head, and the least
+ * is no smaller than this.  SIZE_MAX: more than there can be. */
+#define TYPED_BLOCK_HEAD 8
+#define TYPED_BLOCK_LEAST 32
+#define TYPED_BLOCK_STEP 16
+size_t typed_block(size_t n);
+
 /*
  * The defaults of one record; what they take is taken from *budget, too (NULL:
  * no matter).  On failure what was made stays, to be freed.

@@ -68,7 +68,8 @@ typed_take_memory(struct typed_reader *d, const struct typed_path *path,
 	*out = NULL;
 	if (n == 0)
 		return RK_OK;
-	if (size_mul(n, size, &total) != RK_OK || total > d->budget)
+	if (size_mul(n, size, &total) != RK_OK ||
+	    (total = typed_block(total)) > d->budget)
 		return typed_no_budget(d, path);
 	d->budget -= total;
 	*out = calloc(n, size);

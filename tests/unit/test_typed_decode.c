@@ -464,6 +464,47 @@ test_memory_is_bounded(void **state)
 	    RK_EFORMAT);
 }
 
+/* n strings of one letter in a list: two bytes each, a pointer and a block. */
+static enum rk_err
+try_letters(unsigned growth, size_t n)
+{
+	struct letters {
+		RK_LIST(char *) all;
+	};
+	static const struct rk_field fields[] = {
+		RK_FIELD_LIST(struct letters, all, STR, "All", 0),
+	};
+	struct rk_record record = RK_RECORD(struct letters, "letters", fields);
+	uint8_t *bytes = malloc(16 + 2 * n);
+	uint8_t *p = bytes;
+	struct letters l;
+	enum rk_err r;
+
+	assert_non_null(bytes);
+	record.growth = growth;
+	*p++ = 0x81;
+	p = gp_put_str(p, "All", 3);
+	p = gp_put_array(p, (uint32_t)n);
+	for (size_t i = 0; i < n; i++)
+		p = gp_put_str(p, "a", 1);
+	r = rk_typed_decode(&record, bytes, (size_t)(p - bytes), &l, NULL);
+	rk_typed_free(&record, &l);
+	free(bytes);
+	return r;
+}
+
+/* What the allocator adds to a small block is most of it. */
+static void
+test_blocks_count_whole(void **state)
+{
+	(void)state;
+	assert_int_equal(try_letters(4, 1000), RK_OK);
+	/* 2 + 8 bytes each would do; 32 + 8 do not. */
+	assert_int_equal(try_letters(5, 20000), RK_ETOOBIG);
+	assert_int_equal(try_letters(16, 20000), RK_ETOOBIG);
+	assert_int_equal(try_letters(20, 20000), RK_OK);
+}
+
 /* The defaults of elements are paid for, too. */
 static void
 test_defaults_cost(void **state)
@@ -517,6 +558,7 @@ main(void)
 		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_depth_of_lists),
 		cmocka_unit_test(test_memory_is_bounded),
+		cmocka_unit_test(test_blocks_count_whole),
 		cmocka_unit_test(test_defaults_cost),
 	};
 

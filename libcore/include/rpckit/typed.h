@@ -114,8 +114,12 @@ struct rk_record {
 	size_t size;      /* of the struct */
 	const struct rk_field *fields;
 	size_t n;
-	/* Decoding takes at most so many bytes of memory for each of input,
-	 * and 64 KiB [4].  Long lists of small numbers want 9.  At most 64. */
+	/*
+	 * Decoding takes at most so many bytes of memory for each of input,
+	 * and 64 KiB [4].  A block counts as it is allocated: 8 bytes more, in
+	 * steps of 16, at least 32.  Long lists of small numbers want 9, of
+	 * short strings 24.  At most 64.
+	 */
 	unsigned growth;
 };
 
