@@ -17,8 +17,8 @@
 
 #define PIPE_SIZE (256 * 1024) /* fewer turns; the kernel may refuse */
 #define READS_A_TURN 4
-/* Until two pipes of the largest kind (1 MiB) are empty, and some. */
-#define READS_OF_REST (2 * ((1u << 20) / LIVE_CHUNK + 1))
+/* Until a pipe of the largest kind (1 MiB) is empty, and some. */
+#define READS_OF_REST ((1u << 20) / LIVE_CHUNK + 1)
 
 /* ---- ending ---- */
 
@@ -148,7 +148,7 @@ pass_on(struct live *l, enum job_end which)
 	return send_held(l);
 }
 
-/* What the pipes of a dead process hold; whoever else has them open may go on
+/* What each pipe of a dead process holds; whoever else has one open may go on
  * writing, and is not waited for. */
 static enum rk_err
 pass_rest(struct live *l)
@@ -156,8 +156,8 @@ pass_rest(struct live *l)
 	enum rk_err r = RK_OK;
 
 	for (int i = JOB_OUT; i <= JOB_ERR; i++) {
-		while (l->job->ends[i].fd >= 0 && !l->over && l->reads > 0) {
-			l->reads--;
+		while (l->job->ends[i].fd >= 0 && !l->over && l->reads[i] > 0) {
+			l->reads[i]--;
 			r = pass_on(l, (enum job_end)i);
 			if (l->held > 0)
 				return r; /* not taken */
@@ -314,7 +314,7 @@ on_handed_back(void *arg)
 	struct live *l = arg;
 
 	l->ended = true;
-	l->reads = READS_OF_REST;
+	l->reads[JOB_OUT] = l->reads[JOB_ERR] = READS_OF_REST;
 	if (l->stream == NULL) {
 		finish(l);
 		return;

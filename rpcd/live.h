@@ -16,12 +16,13 @@ struct live {
 	struct job *job;
 	struct rk_loop *loop;
 	struct rk_stream *stream; /* NULL: answered, or nobody needs it */
-	bool taken;     /* the first part is the request's, and is used */
-	bool last;      /* the caller's input has ended */
-	bool ended;     /* the process has, and the job is ours */
-	unsigned reads; /* ended: how often to read from its pipes yet */
-	uint64_t room;  /* bytes of output it may still write */
-	bool over;      /* it wrote more */
+	bool taken; /* the first part is the request's, and is used */
+	bool last;  /* the caller's input has ended */
+	bool ended; /* the process has, and the job is ours */
+	/* Ended: how often to read from each of its pipes yet. */
+	unsigned reads[JOB_ERR + 1];
+	uint64_t room; /* bytes of output it may still write */
+	bool over;     /* it wrote more */
 	/* What was read and the stream has not taken; nothing more is read. */
 	enum job_end from;
 	size_t held;

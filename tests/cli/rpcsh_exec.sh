@@ -28,7 +28,16 @@ conf() {
 		echo up
 		while :; do sleep $nap; done
 	END
-	chmod 755 stubborn
+	cat >floods <<-END
+		#!/bin/sh
+		echo \$\$ >$tmp/floods.pid
+		python3 -c "import fcntl; fcntl.fcntl(1, 1031, $mib)" # SETPIPE_SZ
+		setsid yes $nap &
+		read -r go <$tmp/gate
+		echo last words >&2
+		exit 7
+	END
+	chmod 755 stubborn floods
 	cat >exec.conf <<-END
 		listen = tls:127.0.0.1:0
 		listen = tcp:127.0.0.1:0
@@ -103,6 +112,9 @@ conf() {
 		allow = alice@example.org
 		[method leaves.child]
 		exec = /bin/sh -c 'setsid sleep 2 & echo started'
+		stream = yes
+		[method floods]
+		exec = $tmp/floods
 		stream = yes
 		[method evil]
 		exec = /usr/bin/printf 'a\\033[2Jb\\303'
@@ -306,6 +318,27 @@ cut_short() {
 	result $? 'errors that cannot be written are lost'
 	want 0 'a command that leaves a child' alice exec leaves.child
 	has out '^started$' 'does not hang'
+}
+
+# A child that has left the group, and fills the pipe for ever.
+flooded() {
+	mkfifo gate flood
+	"$rpcsh" -s "$(url tls)" --certs certs -k alice exec floods \
+		</dev/null >flood 2>err &
+	call=$!
+	exec 4<flood
+	check 'a child that floods' until_ok test -s floods.pid
+	check 'is not read by who does not' until_ok still "$call"
+	echo >gate
+	check 'its parent ends' until_ok ended "$(cat floods.pid)"
+	cat <&4 >/dev/null
+	exec 4<&-
+	wait "$call"
+	[ $? = 7 ]
+	result $? 'and the command with it'
+	has err '^last words$' 'what it said in the end is there'
+	check 'the child as well' until_ok no_process "yes $nap"
+	rm -f gate flood
 }
 
 # Nobody reads, nobody writes: both ends keep what they need and no more.
@@ -521,6 +554,7 @@ arguments
 refusals
 limits
 cut_short
+flooded
 slow
 json
 escaping
