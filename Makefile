@@ -197,6 +197,10 @@ $(B)/test/test_%: $(B)/obj/tests/unit/test_%.o $(TESTLIB_A) $(CLI_A) $(CORE_A)
 $(B)/test/test_%: $(B)/obj/tests/contract/test_%.o $(TESTLIB_A) $(CLI_A) $(CORE_A)
 	@mkdir -p $(@D)
 	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(CLI_LIBS) $(LIB_LIBS)
+# Of our own objects; other libraries have their memory (tests/lib/failmalloc).
+FAILMALLOC_LDFLAGS := $(addprefix -Xlinker --wrap=,malloc calloc realloc \
+	reallocarray strdup strndup)
+$(B)/test/test_no_memory: RK_LDFLAGS += $(FAILMALLOC_LDFLAGS)
 $(B)/test/replay_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/obj/tests/fuzz/replay.o \
     $(CLI_A) $(CORE_A)
 	@mkdir -p $(@D)
