@@ -26,7 +26,8 @@ struct transfer {
 	files_step_fn *step;
 	bool posted;
 	struct rk_timer *timer; /* nothing has moved for too long */
-	uint64_t moved;         /* when something did, by the loop's clock */
+	uint64_t moved;         /* when a piece did, by the loop's clock */
+	size_t counted;         /* put: bytes since then */
 	void (*stalled)(struct transfer *t);
 	const char *what; /* "put", "get" */
 	char caller[CALLER_LEN];

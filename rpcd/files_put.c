@@ -197,9 +197,17 @@ on_part(struct rk_stream *s, const struct rk_part *part, void *arg)
 	const struct rk_args *args = &part->hdr->args;
 
 	(void)s;
-	files_moved(t);
-	if (!t->began && !take_offset(t, args))
-		return;
+	if (!t->began) {
+		files_moved(t);
+		if (!take_offset(t, args))
+			return;
+	}
+	/* Who sends byte by byte would keep a place for ever. */
+	t->counted += part->payload.len;
+	if (t->counted >= FILES_PIECE) {
+		t->counted = 0;
+		files_moved(t);
+	}
 	if (write_payload(t, part->payload) && part->last)
 		check_whole(t, args);
 }
@@ -248,7 +256,7 @@ look_at_found(struct transfer *t)
 static void
 on_stall(struct transfer *t)
 {
-	fail(t, "nothing has come for too long", 0, true);
+	fail(t, "too little has come for too long", 0, true);
 }
 
 static const char *

@@ -78,8 +78,9 @@ struct folder_conf {
 	bool rpc25519; /* also under the names of its demo programs */
 	struct list allow;
 	uint64_t max_size;
+	uint64_t max_total; /* METHOD_NO_LIMIT: none */
 	uint64_t min_free;
-	uint64_t timeout; /* without a move */
+	uint64_t timeout; /* of 64 KiB, or what is left */
 	uint64_t concurrency;
 };
 

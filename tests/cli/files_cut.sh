@@ -185,16 +185,30 @@ stalled() {
 	head -c 200000 long >&9
 	# The end of the server's patience is an answer, not of the client's:
 	# it is told when it sends again.
-	logged 'quick.put still: nothing has come for too long' \
+	logged 'quick.put still: too little has come for too long' \
 		'who sends nothing for long is given up'
 	head -c 200000 long >&9
 	exec 9>&-
 	wait $first
-	[ $? = 3 ] && grep -q 'nothing has come for too long' err
+	[ $? = 3 ] && grep -q 'too little has come for too long' err
 	result $? 'and told'
 	is_there
 	result $? 'what came is kept'
 	rm -f shared/.rpckit-*
+	alice put quick.put - --as drips <feed >out 2>err &
+	first=$!
+	exec 9<>feed
+	check 'and who sends byte by byte' until_ok drip
+	exec 9>&-
+	wait $first
+	[ $? = 3 ]
+	result $? 'is told'
+	rm -f shared/.rpckit-*
+}
+
+drip() {
+	printf x >&9
+	grep -q 'quick.put drips: too little has come for too long' log
 }
 
 # ---- no room ----
