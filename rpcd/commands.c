@@ -155,8 +155,10 @@ may_use(const struct rk_peer *peer, void *arg)
 static void
 release_slot(struct slot *slot)
 {
-	if (slot != NULL && atomic_fetch_sub(&slot->refs, 1) == 1)
-		free(slot);
+	if (slot == NULL || atomic_fetch_sub(&slot->refs, 1) != 1)
+		return;
+	(void)pthread_mutex_destroy(&slot->lock); /* nobody has it */
+	free(slot);
 }
 
 static struct slot *
@@ -175,7 +177,10 @@ new_slot(void)
 		return NULL;
 	atomic_init(&slot->refs, 1);
 	atomic_init(&slot->running, 0);
-	return slot;
+	if (pthread_mutex_init(&slot->lock, NULL) == 0)
+		return slot;
+	free(slot);
+	return NULL;
 }
 
 static struct slot *

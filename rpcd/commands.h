@@ -4,14 +4,20 @@
 
 #include "settings.h"
 
+#include <pthread.h>
+
 struct super;
 struct command_set;
 struct folder;
 
-/* How many of a method run; shared by the sets before and after a reload. */
+/* How many of a method run, and how full its folder is (files_total.h); shared
+ * by the sets before and after a reload. */
 struct slot {
 	atomic_uint refs;
 	atomic_uint running;
+	pthread_mutex_t lock; /* guards the rest */
+	uint64_t used;        /* bytes of files */
+	uint64_t counted;     /* when they were, monotonic ms; 0: never */
 };
 
 /* A command, as handlers and running jobs see it; read only. */

@@ -1,5 +1,6 @@
 /* Taking a file: NAME.put, a stream both ways (rpckit-protocol(7)). */
 #include "files_int.h"
+#include "files_total.h"
 
 #include "base/error.h"
 #include "base/str.h"
@@ -41,6 +42,7 @@ static void
 fail(struct transfer *t, const char *text, int errnum, bool kept)
 {
 	if (t->open && !kept) {
+		files_total_give(t->folder, t->file.in.at);
 		partial_drop(&t->file.in);
 		t->open = false;
 	}
@@ -143,6 +145,10 @@ write_payload(struct transfer *t, struct rk_bytes p)
 		fail(t, "no space is left for it", 0, false);
 		return false;
 	}
+	if (!files_total_take(t->folder, p.len)) {
+		fail(t, "the folder is full", 0, false);
+		return false;
+	}
 	for (; p.len > 0; p.ptr += n, p.len -= n) {
 		n = p.len < FILES_PIECE ? p.len : FILES_PIECE;
 		if ((e = partial_write(in, p.ptr, n)) != 0) {
@@ -152,6 +158,16 @@ write_payload(struct transfer *t, struct rk_bytes p)
 	}
 	flush_some(in, before);
 	return true;
+}
+
+/* What was there is no beginning of it. */
+static int
+restart(struct transfer *t)
+{
+	struct partial *in = &t->file.in;
+
+	files_total_give(t->folder, in->at > in->found ? in->at : in->found);
+	return partial_restart(in);
 }
 
 /* Where the client goes on: where it was offered, or at the beginning. */
@@ -169,7 +185,7 @@ take_offset(struct transfer *t, const struct rk_args *args)
 		return false;
 	}
 	if (offset == 0)
-		e = partial_restart(&t->file.in);
+		e = restart(t);
 	if (e == 0)
 		return true;
 	fail_disk(t, "cannot write it", e);
@@ -293,6 +309,7 @@ open_temp(struct transfer *t, const struct rk_args *args)
 {
 	struct partial *in = &t->file.in;
 	char temp[NAME_MAX + 1];
+	uint64_t more;
 	int e;
 
 	name_temp(t, temp);
@@ -302,14 +319,18 @@ open_temp(struct transfer *t, const struct rk_args *args)
 	/* What is longer than the file is not its beginning. */
 	if (e == 0 &&
 	    (in->found > t->size || files_arg_is(args, "resume", "no")))
-		e = partial_restart(in);
+		e = restart(t);
 	if (e != 0) {
 		fail(t, "cannot write it", e, false);
 		return false;
 	}
-	if (has_room(t, t->size == RK_NEVER ? 0 : t->size - in->found))
+	more = t->size == RK_NEVER ? 0 : t->size - in->found;
+	if (!has_room(t, more))
+		fail(t, "no space is left for it", 0, true);
+	else if (!files_total_has(t->folder, more))
+		fail(t, "the folder is full", 0, true);
+	else
 		return true;
-	fail(t, "no space is left for it", 0, true);
 	return false;
 }
 

@@ -25,6 +25,7 @@ folders_find(struct settings *s, const char *name, const struct origin *from)
 	*f = (struct folder_conf){ .name = strdup(name),
 		.from = *from,
 		.max_size = MAX_SIZE,
+		.max_total = METHOD_NO_LIMIT,
 		.min_free = MIN_FREE,
 		.timeout = TIMEOUT,
 		.concurrency = CONCURRENCY };

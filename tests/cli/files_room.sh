@@ -92,7 +92,32 @@ full_output() {
 	result $? 'the daemon ends well'
 }
 
-mkdir shared
+# A folder may have so much, with what is below it and what is half there.
+total() {
+	start 1 -f room.conf
+	result $? 'the daemon starts'
+	bytes 600000 >six
+	bytes 500000 >five
+	bytes 400000 >four
+	want 0 'there is room for 600 KB' by put few.put six
+	want 3 'not for 500 KB more' by put few.put five
+	has err 'the folder is full' 'says so'
+	by put few.put - --as five <five >out 2>err
+	[ $? = 3 ] && grep -q 'the folder is full' err
+	result $? 'also when nobody knew before'
+	absent few/five 'it is not there'
+	[ "$(ls -A few)" = "$(printf 'below\nsix')" ]
+	result $? 'and no half of it'
+	want 0 'but for 400 KB' by put few.put four --as below/four
+	want 3 'and no more' by put few.put four
+	rm few/six
+	until_ok by put few.put five
+	result $? 'what others remove is free'
+	stop
+	result $? 'the daemon ends well'
+}
+
+mkdir -p shared few/below
 cat >room.conf <<-END
 	listen = tcp:127.0.0.1:0
 	[files docs]
@@ -100,12 +125,19 @@ cat >room.conf <<-END
 	put = yes
 	get = yes
 	min-free = 0
+	[files few]
+	root = $tmp/few
+	put = yes
+	replace = yes
+	min-free = 0
+	max-total = 1M
 	[files most]
 	root = $tmp/shared
 	put = yes
 	min-free = 4M
 END
 full_output
+total
 rm -f shared/*
 if unshare -m mount -t tmpfs none "$tmp/shared" 2>/dev/null; then
 	small_disk -m

@@ -1,0 +1,99 @@
+/* How many bytes of files a folder has, against what it may have. */
+#include "files_total.h"
+
+#include <fts.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define COUNT_EVERY_MS 1000
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* What cannot be read does not count. */
+static uint64_t
+count(const char *root)
+{
+	char *path = strdup(root);
+	char *const roots[] = { path, NULL };
+	uint64_t sum = 0;
+	FTSENT *e;
+	FTS *tree;
+
+	if (path == NULL)
+		return 0;
+	tree = fts_open(roots, FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, NULL);
+	while (tree != NULL && (e = fts_read(tree)) != NULL) {
+		if (e->fts_info == FTS_F)
+			sum += (uint64_t)e->fts_statp->st_size;
+	}
+	if (tree != NULL)
+		(void)fts_close(tree);
+	free(path);
+	return sum;
+}
+
+/* Under the lock. */
+static bool
+has(const struct folder *f, uint64_t more)
+{
+	uint64_t max = f->conf->max_total;
+	struct slot *s = f->slot;
+	uint64_t now;
+
+	if (s->counted != 0 && s->used <= max && more <= max - s->used)
+		return true;
+	now = now_ms();
+	if (s->counted == 0 || now - s->counted >= COUNT_EVERY_MS) {
+		s->used = count(f->conf->root);
+		s->counted = now;
+	}
+	return s->used <= max && more <= max - s->used;
+}
+
+static bool
+ask(const struct folder *f, uint64_t more, bool take)
+{
+	struct slot *s = f->slot;
+	bool yes;
+
+	if (f->conf->max_total == METHOD_NO_LIMIT)
+		return true;
+	(void)pthread_mutex_lock(&s->lock);
+	yes = has(f, more);
+	if (yes && take)
+		s->used += more;
+	(void)pthread_mutex_unlock(&s->lock);
+	return yes;
+}
+
+bool
+files_total_has(const struct folder *f, uint64_t more)
+{
+	return ask(f, more, false);
+}
+
+bool
+files_total_take(const struct folder *f, uint64_t more)
+{
+	return ask(f, more, true);
+}
+
+void
+files_total_give(const struct folder *f, uint64_t less)
+{
+	struct slot *s = f->slot;
+
+	(void)pthread_mutex_lock(&s->lock);
+	s->used -= less < s->used ? less : s->used;
+	(void)pthread_mutex_unlock(&s->lock);
+}
