@@ -55,8 +55,12 @@ nearest(const struct conn *c)
 	case CONN_OPEN:
 		if (c->is_early)
 			consider(&d, HANDSHAKE, c->begun, t->handshake);
+		/* Each byte at the slowest pace, one a millisecond, is worth
+		 * one: byte by byte nobody gets far, and large messages may
+		 * come slowly. */
 		if (buf_len(&c->in) > 0 && !c->paused)
-			consider(&d, READ, c->read_since, t->read);
+			consider(
+			    &d, READ, c->read_since + buf_len(&c->in), t->read);
 		if (c->top->ops->recv_apart != NULL &&
 		    layer_query(c->top, LAYER_Q_APART_LATE, &since))
 			consider(&d, READ, since, t->read);

@@ -106,12 +106,34 @@ test_read_of_a_begun_message(void **state)
 	rig_pass(&r, 500); /* silence before it does not count */
 	rig_peer_send(&r, "a", 1);
 	rig_turns(&r, 1);
-	for (int i = 0; i < 4; i++) { /* nor do further bytes help */
+	for (int i = 0; i < 4; i++) { /* further bytes hardly help */
 		rig_peer_send(&r, "b", 1);
 		rig_pass(&r, 40);
 	}
-	check_alive_then_timeout(&r, READ - 160, "200 ms");
+	check_alive_then_timeout(&r, READ - 160 + 5, "200 ms");
 	assert_int_equal(r.datas, 5);
+	rig_fini(&r);
+}
+
+/* A large message over a slow link: a millisecond more for each byte. */
+static void
+test_read_at_the_slowest_pace(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	r.use = use_none;
+	rig_start(&r);
+	rig_peer_send(&r, block, 100);
+	rig_turns(&r, 1);
+	for (int i = 0; i < 30; i++) {
+		rig_pass(&r, 90);
+		assert_int_equal(r.closes, 0);
+		rig_peer_send(&r, block, 100);
+		rig_turns(&r, 1);
+	}
+	check_alive_then_timeout(&r, READ + 31 * (100 - 90) + 90, "200 ms");
 	rig_fini(&r);
 }
 
@@ -141,7 +163,7 @@ test_read_restarts_when_bytes_are_used(void **state)
 		rig_peer_send(&r, "x", 1);
 		rig_turns(&r, 1);
 	}
-	check_alive_then_timeout(&r, READ, "200 ms");
+	check_alive_then_timeout(&r, READ + 7, "200 ms");
 	rig_fini(&r);
 }
 
@@ -184,7 +206,7 @@ test_read_does_not_run_while_paused(void **state)
 	assert_int_equal(r.closes, 0);
 	conn_pause(r.conn, false);
 	rig_turns(&r, 1);
-	check_alive_then_timeout(&r, READ, "200 ms");
+	check_alive_then_timeout(&r, READ + 2, "200 ms");
 	rig_fini(&r);
 }
 
@@ -434,6 +456,7 @@ main(void)
 		cmocka_unit_test(test_verify_shares_the_time_of_the_handshake),
 		cmocka_unit_test(test_accept_at_the_last_moment),
 		cmocka_unit_test(test_read_of_a_begun_message),
+		cmocka_unit_test(test_read_at_the_slowest_pace),
 		cmocka_unit_test(test_read_restarts_when_bytes_are_used),
 		cmocka_unit_test(test_read_stops_when_nothing_is_kept),
 		cmocka_unit_test(test_read_does_not_run_while_paused),

@@ -23,7 +23,8 @@ enum rk_tls_mode {
 struct rk_timeouts {
 	uint64_t connect;   /* name, TCP and all addresses together [10 s] */
 	uint64_t handshake; /* from the first byte to trusted [10 s] */
-	uint64_t read;      /* a frame once begun is whole [30 s] */
+	uint64_t read;      /* a frame once begun is whole [30 s], and 1 more
+	                     * for each byte of it that has come */
 	uint64_t write;     /* bytes wait and none leaves [30 s] */
 	uint64_t idle;      /* nothing either way, no call running [5 min] */
 };
