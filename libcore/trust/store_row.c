@@ -81,6 +81,30 @@ get_addresses(sqlite3_stmt *stmt, int col, struct rk_store_entry *e)
 	return true;
 }
 
+/* A time or a count, with which is calculated. */
+static bool
+get_number(sqlite3_stmt *stmt, int col, int64_t *out)
+{
+	*out = sqlite3_column_int64(stmt, col);
+	return *out >= 0;
+}
+
+static bool
+read_numbers(sqlite3_stmt *stmt, struct rk_store_entry *e)
+{
+	int64_t tries;
+
+	e->until = sqlite3_column_int64(stmt, 5);
+	if (!get_number(stmt, 6, &e->first_seen) ||
+	    !get_number(stmt, 7, &e->last_seen) ||
+	    !get_number(stmt, 8, &tries) ||
+	    !get_number(stmt, 13, &e->decided) ||
+	    !get_number(stmt, 14, &e->version))
+		return false;
+	e->tries = (uint64_t)tries;
+	return true;
+}
+
 static bool
 read_row(sqlite3_stmt *stmt, struct store_row *out)
 {
@@ -92,13 +116,7 @@ read_row(sqlite3_stmt *stmt, struct store_row *out)
 	    !get_bytes(stmt, 1, e->pub, sizeof(e->pub)))
 		return false;
 	rk_fp_of_key(e->pub, e->fp);
-	e->until = sqlite3_column_int64(stmt, 5);
-	e->first_seen = sqlite3_column_int64(stmt, 6);
-	e->last_seen = sqlite3_column_int64(stmt, 7);
-	e->tries = (uint64_t)sqlite3_column_int64(stmt, 8);
-	e->decided = sqlite3_column_int64(stmt, 13);
-	e->version = sqlite3_column_int64(stmt, 14);
-	return strcmp(fp, e->fp) == 0 &&
+	return strcmp(fp, e->fp) == 0 && read_numbers(stmt, e) &&
 	       get_text(stmt, 2, e->email, sizeof(e->email)) &&
 	       get_text(stmt, 3, e->ca, sizeof(e->ca)) &&
 	       get_state(stmt, 4, RK_STORE_WAIT, &e->state) &&
@@ -319,8 +337,9 @@ read_line(sqlite3_stmt *stmt, struct rk_store_line *line, struct store_row *b)
 	rk_fp_of_key(b->e.pub, b->e.fp);
 	memcpy(line->fp, b->e.fp, sizeof(line->fp));
 	b->e.until = sqlite3_column_int64(stmt, 9);
-	b->e.decided = sqlite3_column_int64(stmt, 11);
-	b->e.first_seen = sqlite3_column_int64(stmt, 13);
+	if (!get_number(stmt, 11, &b->e.decided) ||
+	    !get_number(stmt, 13, &b->e.first_seen))
+		return false;
 	if (!get_text(stmt, 6, b->e.email, sizeof(b->e.email)))
 		return false;
 	memcpy(line->email, b->e.email, sizeof(line->email));

@@ -250,6 +250,11 @@ test_rows(void **state)
 		"UPDATE keys SET email = randomblob(300)",
 		"UPDATE keys SET source = x'00'",
 		"UPDATE keys SET addresses = x'310a320a330a340a35'",
+		"UPDATE keys SET decided = -9223372036854775807",
+		"UPDATE keys SET first_seen = -1",
+		"UPDATE keys SET last_seen = -9223372036854775807",
+		"UPDATE keys SET tries = -1",
+		"UPDATE keys SET version = -1",
 	};
 	struct buf good;
 	size_t i;
@@ -264,6 +269,34 @@ test_rows(void **state)
 	}
 	assert_intact();
 	buf_fini(&good);
+}
+
+static bool
+count_line(const struct rk_store_line *line, void *arg)
+{
+	(void)line;
+	++*(unsigned *)arg;
+	return true;
+}
+
+static void
+test_audit_lines(void **state)
+{
+	struct rk_store *s;
+	struct rk_error err;
+	unsigned n = 0;
+
+	(void)state;
+	make_store();
+	edit("INSERT INTO audit SELECT id + 99, act, time, who, what, pub, "
+	     "email, ca, before, before_until, before_who, "
+	     "-9223372036854775807, before_note, first_seen, after, note "
+	     "FROM audit LIMIT 1");
+	s = storerig_open();
+	assert_int_equal(
+	    rk_store_audit(s, 0, count_line, &n, &err), RK_EDAMAGED);
+	assert_true(n > 0);
+	rk_store_close(s);
 }
 
 static void
@@ -517,6 +550,7 @@ main(void)
 		IN_SCRATCH(test_while_open),
 		IN_SCRATCH(test_foreign),
 		IN_SCRATCH(test_rows),
+		IN_SCRATCH(test_audit_lines),
 		IN_SCRATCH(test_audit_stays),
 		IN_SCRATCH(test_damaged),
 		IN_SCRATCH(test_full),
