@@ -103,11 +103,13 @@ check_order(const struct rk_trust *t, const struct rk_ask_order *o,
 	if (o->version != 0 && o->version != e->version)
 		return err_set(err, RK_ESTATE,
 		    "key %s: something else was decided meanwhile", e->fp);
-	if (!lets_in)
-		return RK_OK;
-	if (e->status == RK_ASK_REVOKED)
+	/* What is rejected may be approved: that would be less. */
+	if (e->status == RK_ASK_REVOKED &&
+	    (lets_in || o->verb == RK_ASK_REJECT))
 		return err_set(err, RK_ESTATE,
 		    "key %s was revoked: forget that first", e->fp);
+	if (!lets_in)
+		return RK_OK;
 	if (t->mode == RK_TRUST_OFF || t->known.state == RK_TRUST_ABSENT)
 		return err_set(
 		    err, RK_ESTATE, "there is no list of known keys");

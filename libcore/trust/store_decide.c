@@ -82,18 +82,28 @@ check_version(const struct rk_store_decision *d, const struct store_row *row,
 	    row->e.fp, rk_store_state_name(row->e.state), who);
 }
 
+/* Revoked is for good: nothing that is less. */
+static enum rk_err
+check_revoked(const struct store_row *row, struct rk_error *err)
+{
+	char who[WHO_TEXT];
+
+	if (row->e.state != RK_STORE_REVOKED)
+		return RK_OK;
+	str_escape(who, sizeof(who), row->e.who);
+	return err_set(err, RK_ESTATE,
+	    "key %s was revoked by %s; forget it first", row->e.fp, who);
+}
+
 static enum rk_err
 check_admission(struct rk_store *s, const struct store_row *row, bool changed,
     struct rk_error *err)
 {
 	const struct rk_store_entry *e = &row->e;
-	char who[WHO_TEXT];
+	enum rk_err r;
 
-	if (e->state == RK_STORE_REVOKED) {
-		str_escape(who, sizeof(who), e->who);
-		return err_set(err, RK_ESTATE,
-		    "key %s was revoked by %s; forget it first", e->fp, who);
-	}
+	if ((r = check_revoked(row, err)) != RK_OK)
+		return r;
 	if (!changed && store_email_taken(s, e->pub, e->email))
 		return err_set(err, RK_EDENIED,
 		    "key %s has the email of another known key", e->fp);
@@ -167,6 +177,9 @@ decide(struct rk_store *s, const struct rk_store_decision *d,
 		return decide_note(s, d, act, row, err);
 	if (verb->admits &&
 	    (r = check_admission(s, row, d->changed, err)) != RK_OK)
+		return r;
+	if (d->verb == RK_STORE_REJECT &&
+	    (r = check_revoked(row, err)) != RK_OK)
 		return r;
 	be_strict(s, row);
 	after = decided(s, d, row, verb->state);

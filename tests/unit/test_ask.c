@@ -143,6 +143,8 @@ test_out(void **state)
 	assert_int_equal(ask_known(t), 1);
 	assert_int_equal(ask_order(t, RK_ASK_REVOKE, 1), RK_OK);
 	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_ESTATE);
+	/* Rejecting would let it be approved. */
+	assert_int_equal(ask_order(t, RK_ASK_REJECT, 1), RK_ESTATE);
 	assert_int_equal(ask_come(t, &peer), RK_EREVOKED);
 	/* Whatever the mode. */
 	assert_int_equal(rk_trust_set_mode(t, RK_TRUST_OFF, NULL), RK_OK);

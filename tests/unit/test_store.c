@@ -371,6 +371,11 @@ test_revoked(void **state)
 	(void)storerig_decide(s, RK_STORE_REVOKE, 1);
 	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_ESTATE);
 	assert_says(&err, "revoked by ann");
+	/* What is rejected may be approved. */
+	d.verb = RK_STORE_REJECT;
+	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_ESTATE);
+	assert_says(&err, "revoked by ann");
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_REVOKED);
 	(void)storerig_decide(s, RK_STORE_FORGET, 1);
 	assert_int_equal(storerig_status(s, 1), RK_STATUS_NEW);
 	assert_int_equal(storerig_count(s, 0), 0);

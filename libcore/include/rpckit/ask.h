@@ -79,10 +79,11 @@ struct rk_ask_order {
  * is the entry as it is now, or as it was last where it is gone.  RK_ENOENT: no
  * such key; rejecting and revoking by a whole fingerprint always finds one.
  * RK_EINVAL: bad arguments, too short, or several have that start.  RK_ESTATE:
- * decided otherwise since `version`; approving one that is revoked; approving
- * while there is no list, or it is locked, or full.  RK_EDENIED: changed, and
- * order->changed was not said.  RK_ELIMIT: more than RK_ASK_DECIDED_MAX.
- * RK_EIO, RK_EMODE, RK_EFORMAT: the file.  What fails has changed nothing.
+ * decided otherwise since `version`; approving or rejecting one that is
+ * revoked; approving while there is no list, or it is locked, or full.
+ * RK_EDENIED: changed, and order->changed was not said.  RK_ELIMIT: more than
+ * RK_ASK_DECIDED_MAX.  RK_EIO, RK_EMODE, RK_EFORMAT: the file.  What fails has
+ * changed nothing.
  */
 RK_API RK_MUST enum rk_err rk_trust_order(struct rk_trust *trust,
     const struct rk_ask_order *order, struct rk_ask_entry *after,

@@ -200,9 +200,10 @@ struct rk_store_decision {
  * Decide, with a line of audit, both or neither.  *act (may be NULL) names the
  * decision for rk_store_undo().  RK_ENOENT: no such key; RK_EINVAL: the short
  * fingerprint fits several (named), is too short, or an argument is wrong;
- * RK_ESTATE: decided otherwise since `version` (says by whom), a revoked key,
- * or approving or forgetting while the file is locked; RK_EDENIED; RK_ELIMIT:
- * the file is full; and the errors of rk_store_see().  Any thread.
+ * RK_ESTATE: decided otherwise since `version` (says by whom), approving or
+ * rejecting a revoked key, or approving or forgetting while the file is
+ * locked; RK_EDENIED; RK_ELIMIT: the file is full; and the errors of
+ * rk_store_see().  Any thread.
  */
 RK_API RK_MUST enum rk_err rk_store_decide(struct rk_store *store,
     const struct rk_store_decision *decision, int64_t *act,
