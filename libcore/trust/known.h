@@ -102,6 +102,9 @@ RK_MUST enum rk_err known_add(const char *path, const struct known_entry *entry,
 RK_MUST enum rk_err known_open(
     const char *path, int how, int *fd, struct stat *st, struct rk_error *err);
 void known_close(int fd);
+/* Take back what was appended, of len bytes at most, unless somebody wrote
+ * behind it; what cannot be is logged. */
+void known_cut(int fd, off_t old_size, size_t len, const char *name);
 
 /*
  * Make every line of these keys a comment, in place: nothing else moves, and

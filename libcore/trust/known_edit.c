@@ -214,10 +214,10 @@ put_lines(struct edit *e, const struct buf *lines, struct rk_error *err)
 	else if ((now.st_mode & WRITE_BITS) == 0)
 		r = err_set(err, RK_ESTATE, "%s: was locked just now", e->name);
 	else
-		return sync_out(e, err);
-	if (ftruncate(e->out, e->st.st_size) != 0)
-		log_event(RK_LOG_ERROR, "trust",
-		    "%s: refused lines could not be taken out again", e->name);
+		r = sync_out(e, err);
+	/* RK_EAGAIN: they stand in a file that is gone. */
+	if (r != RK_OK && r != RK_EAGAIN)
+		known_cut(e->out, e->st.st_size, buf_len(lines) + 1, e->name);
 	return r;
 }
 

@@ -276,18 +276,18 @@ format_entry(const struct known_entry *e, const struct known *k, struct buf *b)
 	return buf_put_str(b, "\n");
 }
 
-/* Take back what was appended, unless somebody wrote behind it. */
-static void
-undo(int fd, off_t old_size, size_t len, const char *name)
+void
+known_cut(int fd, off_t old_size, size_t len, const char *name)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) == 0 && st.st_size > old_size &&
-	    st.st_size <= old_size + (off_t)len &&
-	    ftruncate(fd, old_size) == 0 && fsync(fd) == 0)
+	if (fstat(fd, &st) == 0 &&
+	    (st.st_size == old_size ||
+	        (st.st_size > old_size && st.st_size <= old_size + (off_t)len &&
+	            ftruncate(fd, old_size) == 0 && fsync(fd) == 0)))
 		return;
 	log_event(RK_LOG_ERROR, "trust",
-	    "%s: a refused key could not be taken out again", name);
+	    "%s: refused lines could not be taken out again", name);
 }
 
 /*
@@ -322,7 +322,7 @@ append(int fd, const struct buf *text, const char *name, struct stat *st,
 		r = err_sys(err, RK_EIO, errno, "%s: cannot add a key", name);
 out:
 	if (r != RK_OK)
-		undo(fd, old_size, buf_len(text), name);
+		known_cut(fd, old_size, buf_len(text), name);
 	return r;
 }
 

@@ -6,10 +6,12 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "failvfs.h"
@@ -20,6 +22,17 @@
 #define DAY 86400
 
 static int64_t clock_now;
+static bool sync_fails;
+
+/* In place of the system's. */
+int
+fsync(int fd)
+{
+	if (!sync_fails)
+		return (int)syscall(SYS_fsync, fd);
+	errno = EIO;
+	return -1;
+}
 
 static int64_t
 test_clock(void)
@@ -203,6 +216,32 @@ test_import(void **state)
 	rk_store_close(s);
 }
 
+/* What did not reach the disk is not there, and was not let in. */
+static void
+test_import_unsynced(void **state)
+{
+	struct rk_store *s = storerig_open();
+	struct rk_error err;
+	char *text = NULL;
+	size_t n = 9, len = 0;
+
+	(void)state;
+	storerig_admit(s, 1, "a@x.example");
+	assert_int_equal(rk_store_export(s, &text, &len, &err), RK_OK);
+	(void)storerig_decide(s, RK_STORE_FORGET, 1);
+	sync_fails = true;
+	assert_int_equal(
+	    rk_store_import(s, "backup", text, len, "ann", &n, &err), RK_EIO);
+	sync_fails = false;
+	assert_int_equal(n, 0);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_NEW);
+	assert_int_equal(
+	    rk_store_import(s, "backup", text, len, "ann", &n, &err), RK_OK);
+	assert_int_equal(n, 1);
+	free(text);
+	rk_store_close(s);
+}
+
 /* ---- floods ---- */
 
 /* Waiting keys, each from a source of its own, all at once. */
@@ -361,6 +400,7 @@ main(void)
 		IN_SCRATCH(test_locked),
 		IN_SCRATCH(test_other_lines),
 		IN_SCRATCH(test_import),
+		IN_SCRATCH(test_import_unsynced),
 		IN_SCRATCH(test_flood),
 		IN_SCRATCH(test_pace),
 		IN_SCRATCH(test_displaced),
