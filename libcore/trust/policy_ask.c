@@ -9,7 +9,8 @@
 
 /* ---- which key is meant ---- */
 
-/* A key of the file whose fingerprint begins so.  RK_ENOENT, RK_EINVAL. */
+/* A key of the file whose fingerprint begins so, and its line.  RK_ENOENT,
+ * RK_EINVAL, errors of known_read(). */
 static enum rk_err
 find_line(const struct rk_trust *t, const char *key, struct rk_ask_entry *out,
     struct rk_error *err)
@@ -27,7 +28,9 @@ find_line(const struct rk_trust *t, const char *key, struct rk_ask_entry *out,
 		(void)str_copy(out->fp, sizeof(out->fp), fp);
 		memcpy(out->pub, t->known.keys[i], sizeof(out->pub));
 	}
-	return out->fp[0] != '\0' ? RK_OK : RK_ENOENT;
+	if (out->fp[0] == '\0')
+		return RK_ENOENT;
+	return policy_read_line(t, out, err);
 }
 
 /* "SHA256: aBc..." as it is kept; false: not a whole fingerprint. */
@@ -73,7 +76,7 @@ find_key(const struct rk_trust *t, const struct rk_ask_order *o,
 	if (r != RK_OK && r != RK_ENOENT)
 		return r;
 	of_line = bars ? find_line(t, o->key, &line, err) : RK_ENOENT;
-	if (of_line == RK_EINVAL)
+	if (of_line != RK_OK && of_line != RK_ENOENT)
 		return of_line;
 	if (r == RK_OK && of_line == RK_OK && strcmp(e->fp, line.fp) != 0)
 		return err_set(
@@ -118,7 +121,9 @@ check_order(const struct rk_trust *t, const struct rk_ask_order *o,
 	if (!e->has_cert)
 		return err_set(err, RK_ESTATE,
 		    "key %s has not been met since the start", e->fp);
-	if (!o->changed && known_has_mail(&t->known, e->email))
+	/* Its own line may still be there. */
+	if (!o->changed && !known_has(&t->known, e->pub) &&
+	    known_has_mail(&t->known, e->email))
 		return err_set(err, RK_EDENIED,
 		    "key %s: another key is known for %s", e->fp, e->email);
 	return RK_OK;

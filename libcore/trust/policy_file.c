@@ -2,12 +2,14 @@
 #include "trust/policy_int.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/str.h"
+#include "trust/store.h"
 
 #define WRITE_BITS (mode_t)(S_IWUSR | S_IWGRP | S_IWOTH)
 #define MODE_BITS (mode_t)07777
@@ -82,25 +84,55 @@ tell_line(const struct known_line *line, void *arg)
 }
 
 /* t->path and t->name never change. */
-enum rk_err
-policy_each_known(
-    struct rk_trust *t, policy_known_fn *fn, void *arg, struct rk_error *err)
+static enum rk_err
+walk_file(const struct rk_trust *t, known_line_fn *fn, void *arg,
+    struct rk_error *err)
 {
-	struct reading g = { .fn = fn, .arg = arg };
 	struct known known = { 0 };
 	struct buf text;
 	bool ended;
 	enum rk_err r;
 
-	err_clear(err);
-	if (t->path == NULL)
-		return RK_OK;
 	buf_init(&text, KNOWN_FILE_MAX);
 	r = known_read_text(t->path, &known, &text, err);
 	known_fini(&known);
 	if (r == RK_OK && buf_len(&text) > 0)
 		r = known_walk(t->name, (const char *)buf_peek(&text),
-		    buf_len(&text), tell_line, &g, &ended, err);
+		    buf_len(&text), fn, arg, &ended, err);
 	buf_fini(&text);
 	return r;
+}
+
+enum rk_err
+policy_each_known(
+    struct rk_trust *t, policy_known_fn *fn, void *arg, struct rk_error *err)
+{
+	struct reading g = { .fn = fn, .arg = arg };
+
+	err_clear(err);
+	return t->path != NULL ? walk_file(t, tell_line, &g, err) : RK_OK;
+}
+
+/* known_line_fn.  Whoever else wrote the line may have escaped nothing. */
+static enum rk_err
+take_line(const struct known_line *line, void *arg)
+{
+	struct rk_ask_entry *e = arg;
+	char text[sizeof(e->email)];
+
+	if (memcmp(line->pub, e->pub, sizeof(e->pub)) != 0)
+		return RK_OK;
+	store_decode(text, sizeof(text), line->emails);
+	(void)str_escape_again(e->email, sizeof(e->email), text);
+	store_decode(text, sizeof(text), line->host);
+	(void)str_escape_again(
+	    e->remote, sizeof(e->remote), strcmp(text, "-") != 0 ? text : "");
+	return RK_OK;
+}
+
+enum rk_err
+policy_read_line(
+    const struct rk_trust *t, struct rk_ask_entry *out, struct rk_error *err)
+{
+	return walk_file(t, take_line, out, err);
 }

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include <rpckit/ask.h>
 #include <rpckit/servers.h>
 
 #define POLICY_NAME_LEN 160 /* a path in a message */
@@ -36,5 +37,9 @@ enum rk_trust_state policy_state(
 /* Is this mode, with the file as it is, of any use?  RK_ESTATE. */
 RK_MUST enum rk_err policy_check_mode(
     const struct rk_trust *t, enum rk_trust_mode mode, struct rk_error *err);
+/* policy_file.c: what the line of the key out->pub says; errors of
+ * known_read().  Nothing, where it is gone by now. */
+RK_MUST enum rk_err policy_read_line(
+    const struct rk_trust *t, struct rk_ask_entry *out, struct rk_error *err);
 
 #endif

@@ -238,6 +238,29 @@ test_old(void **state)
 
 #define UNIT(name) cmocka_unit_test_setup_teardown(name, enter, scratch_leave)
 
+/* A line that is taken out leaves its words behind, and they count. */
+static void
+test_line_out(void **state)
+{
+	const char *mail = "an@x,b%c@x";
+	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct rk_peer old = ask_peer_at(1, mail, "tls://192.0.2.1:1");
+	struct rk_peer new = ask_peer_at(2, "b%c@x", "tls://192.0.2.1:2");
+
+	(void)state;
+	assert_int_equal(ask_come(t, &old), RK_EAGAIN);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
+	assert_int_equal(ask_order(t, RK_ASK_REJECT, 1), RK_OK);
+	assert_string_equal(ask_only_entry(t).email, mail);
+	assert_string_equal(ask_only_entry(t).remote, "192.0.2.1");
+	assert_int_equal(ask_come(t, &new), RK_EAGAIN);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 2), RK_OK);
+	/* Another has its e-mail by now. */
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_EDENIED);
+	assert_int_equal(ask_come(t, &old), RK_EDENIED);
+	rk_trust_free(t);
+}
+
 int
 main(void)
 {
@@ -249,6 +272,7 @@ main(void)
 		UNIT(test_fails),
 		UNIT(test_made),
 		UNIT(test_old),
+		UNIT(test_line_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
