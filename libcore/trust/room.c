@@ -121,9 +121,11 @@ catch_up(struct room *r, struct room_entry *e, enum rk_ask_status now)
 	room_tell(r, RK_ASK_DECIDED, &e->pub);
 }
 
-/* The entry as table and store have it; NULL: there is none. */
+/* The entry as table and store have it; NULL: there is none.  waits: also one
+ * of the store's that nobody has decided about, which says nothing otherwise:
+ * the file may have the key by now. */
 static enum rk_err
-get(struct room *r, const char *fp, struct room_entry **out,
+get(struct room *r, const char *fp, bool waits, struct room_entry **out,
     struct rk_error *err)
 {
 	struct room_entry *e = room_look(r, fp);
@@ -145,6 +147,8 @@ get(struct room *r, const char *fp, struct room_entry **out,
 		catch_up(r, e, kept.status);
 		return RK_OK;
 	}
+	if (!waits && kept.status <= RK_ASK_CHANGED)
+		return RK_OK;
 	if (is_full(r, kept.status))
 		return err_set(err, RK_ELIMIT, "too many keys are undecided");
 	if ((*out = insert_kept(r, &kept)) == NULL)
@@ -207,7 +211,7 @@ room_ask(struct room *r, const char *fp, bool count, enum room_word *out,
 
 	*out = ROOM_NOTHING;
 	(void)pthread_mutex_lock(&r->mutex);
-	rv = get(r, fp, &e, err);
+	rv = get(r, fp, false, &e, err);
 	if (rv == RK_OK)
 		*out = word_of(r, e, count);
 	(void)pthread_mutex_unlock(&r->mutex);
@@ -352,7 +356,7 @@ enter(struct room *r, const struct rk_peer *peer, bool changed, bool count,
 	bool fresh;
 	enum rk_err rv;
 
-	if ((rv = get(r, peer->cert.fp, &e, err)) != RK_OK)
+	if ((rv = get(r, peer->cert.fp, true, &e, err)) != RK_OK)
 		return rv;
 	fresh = e == NULL;
 	if (fresh && !count)

@@ -261,6 +261,40 @@ test_line_out(void **state)
 	rk_trust_free(t);
 }
 
+/* rk_ask_fn */
+static void
+count_gone(enum rk_ask_event event, const struct rk_ask_entry *e, void *arg)
+{
+	(void)e;
+	*(unsigned *)arg += event == RK_ASK_GONE;
+}
+
+/* Somebody adds the line of a key that waits: it leaves the list once. */
+static void
+test_line_in(void **state)
+{
+	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct rk_peer peer = ask_peer(1);
+	struct rk_ask_watch *watch = NULL;
+	char id[RK_KEY_ID_LEN];
+	unsigned gone = 0;
+	FILE *f;
+
+	(void)state;
+	assert_int_equal(rk_ask_watch_new(t, count_gone, &gone, &watch), RK_OK);
+	assert_int_equal(ask_come(t, &peer), RK_EAGAIN);
+	rk_key_id(peer.cert.pub, id);
+	f = fopen("k", "a");
+	assert_non_null(f);
+	assert_true(fprintf(f, "- %s:\n", id) > 0);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(ask_come(t, &peer), RK_OK);
+	assert_int_equal(ask_come(t, &peer), RK_OK);
+	assert_int_equal(gone, 1);
+	rk_ask_watch_free(watch);
+	rk_trust_free(t);
+}
+
 int
 main(void)
 {
@@ -273,6 +307,7 @@ main(void)
 		UNIT(test_made),
 		UNIT(test_old),
 		UNIT(test_line_out),
+		UNIT(test_line_in),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
