@@ -31,8 +31,15 @@ change_mode(const struct rk_trust *t, bool lock, struct rk_error *err)
 		return r;
 	mode = st.st_mode & MODE_BITS;
 	mode = lock ? mode & ~WRITE_BITS : mode | S_IWUSR;
-	if (fchmod(fd, mode) != 0 || fsync(fd) != 0)
+	if (fchmod(fd, mode) != 0) {
 		r = fs_fail(err, errno, t->path);
+	} else if (fsync(fd) != 0) {
+		r = err_sys(err, RK_EIO, errno, "%s: cannot %s it", t->name,
+		    lock ? "lock" : "unlock");
+		if (fchmod(fd, st.st_mode & MODE_BITS) != 0)
+			log_event(RK_LOG_ERROR, "trust",
+			    "%s: its mode cannot be put back", t->name);
+	}
 	known_close(fd);
 	return r;
 }

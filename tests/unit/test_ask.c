@@ -6,15 +6,39 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "asklist.h"
 #include "scratch.h"
 #include "trust/policy.h"
+
+static bool sync_fails;
+
+/* In place of the system's. */
+int
+fsync(int fd)
+{
+	if (!sync_fails)
+		return (int)syscall(SYS_fsync, fd);
+	errno = EIO;
+	return -1;
+}
+
+static unsigned
+mode_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_mode & 07777;
+}
 
 /* ---- the cases ---- */
 
@@ -191,6 +215,30 @@ test_version(void **state)
 	assert_int_equal(rk_trust_order(t, &o, NULL, NULL), RK_ESTATE);
 	o.version = after.version;
 	assert_int_equal(rk_trust_order(t, &o, NULL, NULL), RK_OK);
+	rk_trust_free(t);
+}
+
+/* A lock that did not reach the disk is not taken, or given back. */
+static void
+test_lock_unsynced(void **state)
+{
+	struct rk_trust *t = ask_list("", RK_TRUST_ASK);
+	struct rk_error err;
+
+	(void)state;
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
+	sync_fails = true;
+	assert_int_equal(policy_lock(t, true, &err), RK_EIO);
+	assert_int_equal(mode_of("k"), 0600);
+	sync_fails = false;
+	assert_int_equal(policy_lock(t, true, &err), RK_OK);
+	assert_int_equal(mode_of("k"), 0400);
+	sync_fails = true;
+	assert_int_equal(policy_lock(t, false, &err), RK_EIO);
+	assert_int_equal(mode_of("k"), 0400);
+	assert_int_equal(ask_come_as(t, 2), RK_EUNKNOWNKEY);
+	sync_fails = false;
 	rk_trust_free(t);
 }
 
@@ -432,6 +480,7 @@ main(void)
 		IN_SCRATCH(test_out),
 		IN_SCRATCH(test_version),
 		IN_SCRATCH(test_modes),
+		IN_SCRATCH(test_lock_unsynced),
 		IN_SCRATCH(test_flood),
 		IN_SCRATCH(test_seats),
 		IN_SCRATCH(test_told),
