@@ -13,6 +13,21 @@
 
 #include "base/str.h"
 
+int64_t storerig_now;
+
+int64_t
+storerig_clock(void)
+{
+	return storerig_now;
+}
+
+void
+storerig_says(const struct rk_error *err, const char *words)
+{
+	if (strstr(err->text, words) == NULL)
+		fail_msg("\"%s\" does not say \"%s\"", err->text, words);
+}
+
 void
 storerig_key(unsigned number, uint8_t pub[RK_KEY_PUBLIC_LEN])
 {
@@ -90,11 +105,12 @@ storerig_status(struct rk_store *s, unsigned number)
 	return seen.status;
 }
 
-int64_t
-storerig_decide(struct rk_store *s, enum rk_store_verb verb, unsigned number)
+static enum rk_err
+decide(struct rk_store *s, enum rk_store_verb verb, unsigned number,
+    int64_t *act, struct rk_error *err)
 {
 	char fp[RK_FP_LEN];
-	struct rk_store_decision d = {
+	const struct rk_store_decision d = {
 		.size = sizeof(d),
 		.verb = verb,
 		.key = fp,
@@ -102,11 +118,24 @@ storerig_decide(struct rk_store *s, enum rk_store_verb verb, unsigned number)
 		.version = RK_STORE_ANY_VERSION,
 		.until = INT64_MAX,
 	};
+
+	storerig_fp(number, fp);
+	return rk_store_decide(s, &d, act, err);
+}
+
+enum rk_err
+storerig_try(struct rk_store *s, enum rk_store_verb verb, unsigned number)
+{
+	return decide(s, verb, number, NULL, NULL);
+}
+
+int64_t
+storerig_decide(struct rk_store *s, enum rk_store_verb verb, unsigned number)
+{
 	struct rk_error err;
 	int64_t act;
 
-	storerig_fp(number, fp);
-	if (rk_store_decide(s, &d, &act, &err) != RK_OK)
+	if (decide(s, verb, number, &act, &err) != RK_OK)
 		fail_msg("%s", err.text);
 	assert_true(act > 0);
 	return act;

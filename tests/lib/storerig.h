@@ -15,7 +15,15 @@ void storerig_fp(unsigned number, char fp[RK_FP_LEN]);
 void storerig_peer(
     struct rk_peer *peer, unsigned number, const char *email, const char *host);
 
+/* A clock for store_set_clock(), and what it shows. */
+extern int64_t storerig_now;
+int64_t storerig_clock(void);
+/* Decide about key `number`, as "ann"; nothing fails but the decision. */
+enum rk_err storerig_try(
+    struct rk_store *s, enum rk_store_verb verb, unsigned number);
+
 /* The rest fails the running test unless all goes well. */
+void storerig_says(const struct rk_error *err, const char *words);
 struct rk_store *storerig_open(void);
 struct rk_store_seen storerig_see(
     struct rk_store *s, enum rk_store_mode mode, const struct rk_peer *peer);

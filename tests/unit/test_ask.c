@@ -6,30 +6,16 @@
 
 #include <cmocka.h>
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "asklist.h"
+#include "failsync.h"
 #include "scratch.h"
 #include "trust/policy.h"
-
-static bool sync_fails;
-
-/* In place of the system's. */
-int
-fsync(int fd)
-{
-	if (!sync_fails)
-		return (int)syscall(SYS_fsync, fd);
-	errno = EIO;
-	return -1;
-}
 
 static unsigned
 mode_of(const char *path)
@@ -228,17 +214,17 @@ test_lock_unsynced(void **state)
 	(void)state;
 	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
 	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
-	sync_fails = true;
+	failsync_set(true);
 	assert_int_equal(policy_lock(t, true, &err), RK_EIO);
 	assert_int_equal(mode_of("k"), 0600);
-	sync_fails = false;
+	failsync_set(false);
 	assert_int_equal(policy_lock(t, true, &err), RK_OK);
 	assert_int_equal(mode_of("k"), 0400);
-	sync_fails = true;
+	failsync_set(true);
 	assert_int_equal(policy_lock(t, false, &err), RK_EIO);
 	assert_int_equal(mode_of("k"), 0400);
 	assert_int_equal(ask_come_as(t, 2), RK_EUNKNOWNKEY);
-	sync_fails = false;
+	failsync_set(false);
 	rk_trust_free(t);
 }
 

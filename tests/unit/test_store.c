@@ -18,21 +18,6 @@
 
 #define DAY 86400
 
-static int64_t clock_now;
-
-static int64_t
-test_clock(void)
-{
-	return clock_now;
-}
-
-static void
-assert_says(const struct rk_error *err, const char *words)
-{
-	if (strstr(err->text, words) == NULL)
-		fail_msg("\"%s\" does not say \"%s\"", err->text, words);
-}
-
 /* ---- the pure part ---- */
 
 static enum rk_store_status
@@ -299,25 +284,25 @@ test_for_a_time(void **state)
 	struct rk_error err;
 
 	(void)state;
-	clock_now = 1000000;
-	store_set_clock(s, test_clock);
+	storerig_now = 1000000;
+	store_set_clock(s, storerig_clock);
 	storerig_fp(1, fp);
 	storerig_peer(&peer, 1, "", "2001:db8::1");
 	(void)storerig_see(s, RK_MODE_ASK, &peer);
-	d.until = clock_now;
+	d.until = storerig_now;
 	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_EINVAL);
-	d.until = clock_now + DAY;
+	d.until = storerig_now + DAY;
 	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_OK);
 	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
-	clock_now += DAY;
+	storerig_now += DAY;
 	assert_int_equal(storerig_status(s, 1), RK_STATUS_EXPIRED);
 	/* Setting the clock back does not help, now or after a restart. */
-	clock_now -= DAY / 2;
+	storerig_now -= DAY / 2;
 	assert_int_equal(storerig_status(s, 1), RK_STATUS_EXPIRED);
 	rk_store_close(s);
 	s = storerig_open();
-	clock_now = 1000000 - DAY;
-	store_set_clock(s, test_clock);
+	storerig_now = 1000000 - DAY;
+	store_set_clock(s, storerig_clock);
 	assert_int_equal(storerig_status(s, 1), RK_STATUS_EXPIRED);
 	rk_store_close(s);
 }
@@ -370,11 +355,11 @@ test_revoked(void **state)
 	storerig_fp(1, fp);
 	(void)storerig_decide(s, RK_STORE_REVOKE, 1);
 	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_ESTATE);
-	assert_says(&err, "revoked by ann");
+	storerig_says(&err, "revoked by ann");
 	/* What is rejected may be approved. */
 	d.verb = RK_STORE_REJECT;
 	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_ESTATE);
-	assert_says(&err, "revoked by ann");
+	storerig_says(&err, "revoked by ann");
 	assert_int_equal(storerig_status(s, 1), RK_STATUS_REVOKED);
 	(void)storerig_decide(s, RK_STORE_FORGET, 1);
 	assert_int_equal(storerig_status(s, 1), RK_STATUS_NEW);
@@ -438,7 +423,7 @@ test_two_people(void **state)
 	d.verb = RK_STORE_APPROVE;
 	d.who = "ann";
 	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_ESTATE);
-	assert_says(&err, "rejected by bob\\x1b");
+	storerig_says(&err, "rejected by bob\\x1b");
 	assert_int_equal(storerig_status(s, 1), RK_STATUS_REJECTED);
 	rk_store_close(t);
 	rk_store_close(s);
@@ -463,7 +448,7 @@ test_arguments(void **state)
 	storerig_admit(s, 1, "");
 	storerig_fp(1, fp);
 	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_EINVAL);
-	assert_says(&err, "8 characters");
+	storerig_says(&err, "8 characters");
 	d.key = "SHA256:01234567";
 	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_ENOENT);
 	d.key = fp;
@@ -484,7 +469,7 @@ test_arguments(void **state)
 	assert_int_equal(rk_store_find(s, fp, &e, &err), RK_EINVAL);
 	assert_int_equal(
 	    rk_store_find(s, "\x1b[2Jxxxxxxxx", &e, &err), RK_ENOENT);
-	assert_says(&err, "\\x1b");
+	storerig_says(&err, "\\x1b");
 	rk_store_close(s);
 }
 

@@ -402,21 +402,6 @@ struct progress {
 	bool rejected;
 };
 
-static enum rk_err
-decide(struct rk_store *s, enum rk_store_verb verb, unsigned number)
-{
-	char fp[RK_FP_LEN];
-	struct rk_store_decision d = { .size = sizeof(d),
-		.verb = verb,
-		.key = fp,
-		.who = "ann",
-		.version = RK_STORE_ANY_VERSION };
-	struct rk_error err;
-
-	storerig_fp(number, fp);
-	return rk_store_decide(s, &d, NULL, &err);
-}
-
 /* Everything that writes, each part whether or not the one before worked. */
 static void
 work(struct progress *p)
@@ -438,8 +423,8 @@ work(struct progress *p)
 		assert_int_equal(seen.verdict, RK_VERDICT_REFUSE);
 		assert_non_null(strstr(err.text, STORERIG_DB));
 	}
-	p->approved = decide(s, RK_STORE_APPROVE, 4) == RK_OK;
-	p->rejected = decide(s, RK_STORE_REJECT, 1) == RK_OK;
+	p->approved = storerig_try(s, RK_STORE_APPROVE, 4) == RK_OK;
+	p->rejected = storerig_try(s, RK_STORE_REJECT, 1) == RK_OK;
 	/* Who was decided about is served from memory meanwhile. */
 	storerig_peer(&peer, 2, "b@x.example", "192.0.2.2");
 	if (rk_store_see(s, RK_MODE_ASK, &peer, &seen, &err) != RK_OK)
@@ -525,15 +510,15 @@ test_room_again(void **state)
 	assert_int_equal(
 	    store_open_on(FAILVFS_NAME, STORERIG_FILE, false, &s, &err), RK_OK);
 	failvfs_set(0, SQLITE_FULL);
-	assert_int_equal(decide(s, RK_STORE_APPROVE, 4), RK_EIO);
+	assert_int_equal(storerig_try(s, RK_STORE_APPROVE, 4), RK_EIO);
 	assert_int_equal(storerig_status(s, 4), RK_STATUS_WAITING);
 	failvfs_set(-1, 0);
-	assert_int_equal(decide(s, RK_STORE_APPROVE, 4), RK_OK);
+	assert_int_equal(storerig_try(s, RK_STORE_APPROVE, 4), RK_OK);
 	/* A failed fsync is never tried again. */
 	failvfs_set(0, SQLITE_IOERR);
-	assert_int_equal(decide(s, RK_STORE_REJECT, 4), RK_EIO);
+	assert_int_equal(storerig_try(s, RK_STORE_REJECT, 4), RK_EIO);
 	failvfs_set(-1, 0);
-	assert_int_equal(decide(s, RK_STORE_REJECT, 4), RK_EIO);
+	assert_int_equal(storerig_try(s, RK_STORE_REJECT, 4), RK_EIO);
 	assert_int_equal(storerig_status(s, 4), RK_STATUS_KNOWN);
 	rk_store_close(s);
 }

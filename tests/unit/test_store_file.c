@@ -6,46 +6,19 @@
 
 #include <cmocka.h>
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "failsync.h"
 #include "failvfs.h"
 #include "scratch.h"
 #include "storerig.h"
 #include "trust/store.h"
 
 #define DAY 86400
-
-static int64_t clock_now;
-static bool sync_fails;
-
-/* In place of the system's. */
-int
-fsync(int fd)
-{
-	if (!sync_fails)
-		return (int)syscall(SYS_fsync, fd);
-	errno = EIO;
-	return -1;
-}
-
-static int64_t
-test_clock(void)
-{
-	return clock_now;
-}
-
-static void
-assert_says(const struct rk_error *err, const char *words)
-{
-	if (strstr(err->text, words) == NULL)
-		fail_msg("\"%s\" does not say \"%s\"", err->text, words);
-}
 
 /* ---- the file ---- */
 
@@ -90,7 +63,7 @@ test_line_goes(void **state)
 	storerig_peer(&peer, 1, "a@x.example", "192.0.2.7");
 	assert_int_equal(
 	    rk_store_look(s, RK_MODE_OFF, &peer.cert, &seen, &err), RK_EIO);
-	assert_says(&err, "was there and is gone");
+	storerig_says(&err, "was there and is gone");
 	scratch_make(STORERIG_FILE, "# nobody\n", 0600);
 	assert_int_equal(storerig_status(s, 1), RK_STATUS_NEW);
 	storerig_peer(&peer, 1, "a@x.example", "192.0.2.7");
@@ -129,7 +102,7 @@ test_locked(void **state)
 	    storerig_see(s, RK_MODE_ASK, &peer).verdict, RK_VERDICT_REFUSE);
 	storerig_fp(2, fp);
 	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_ESTATE);
-	assert_says(&err, "known: is locked");
+	storerig_says(&err, "known: is locked");
 	d.verb = RK_STORE_APPROVE_ONCE;
 	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_ESTATE);
 	d.verb = RK_STORE_FORGET;
@@ -211,7 +184,7 @@ test_import(void **state)
 	assert_int_equal(
 	    rk_store_import(s, "backup", text, len, "ann", &n, &err),
 	    RK_EFORMAT);
-	assert_says(&err, "backup:");
+	storerig_says(&err, "backup:");
 	free(text);
 	rk_store_close(s);
 }
@@ -229,10 +202,10 @@ test_import_unsynced(void **state)
 	storerig_admit(s, 1, "a@x.example");
 	assert_int_equal(rk_store_export(s, &text, &len, &err), RK_OK);
 	(void)storerig_decide(s, RK_STORE_FORGET, 1);
-	sync_fails = true;
+	failsync_set(true);
 	assert_int_equal(
 	    rk_store_import(s, "backup", text, len, "ann", &n, &err), RK_EIO);
-	sync_fails = false;
+	failsync_set(false);
 	assert_int_equal(n, 0);
 	assert_int_equal(storerig_status(s, 1), RK_STATUS_NEW);
 	assert_int_equal(
@@ -255,7 +228,8 @@ fill(struct rk_store *s, unsigned first, unsigned n)
 	assert_int_equal(store_begin(s, &err), RK_OK);
 	for (i = first; i < first + n; i++) {
 		row = (struct store_row){
-			.e = { .state = RK_STORE_WAIT, .last_seen = clock_now },
+			.e = { .state = RK_STORE_WAIT,
+			    .last_seen = storerig_now },
 			.source = { 10, (uint8_t)i, (uint8_t)(i >> 8) },
 		};
 		storerig_key(i, row.e.pub);
@@ -277,8 +251,8 @@ test_flood(void **state)
 	unsigned i;
 
 	(void)state;
-	clock_now = 1000000;
-	store_set_clock(s, test_clock);
+	storerig_now = 1000000;
+	store_set_clock(s, storerig_clock);
 	storerig_admit(s, 1, "a@x.example");
 	storerig_peer(&peer, 2, "lonely@x.example", "198.51.100.1");
 	(void)storerig_see(s, RK_MODE_ASK, &peer);
@@ -311,7 +285,7 @@ test_flood(void **state)
 	assert_int_equal(storerig_status(s, 2), RK_STATUS_WAITING);
 	assert_int_equal(storerig_status(s, 2001), RK_STATUS_WAITING);
 	/* Unseen for a week. */
-	clock_now += RK_STORE_WAITING_DAYS * DAY + 1;
+	storerig_now += RK_STORE_WAITING_DAYS * DAY + 1;
 	assert_int_equal(storerig_count(s, 0), 1);
 	rk_store_close(s);
 }
@@ -334,7 +308,7 @@ test_pace(void **state)
 		    rk_store_see(s, RK_MODE_OPEN, &peer, &seen, &err),
 		    i < 2 ? RK_OK : RK_ELIMIT);
 	}
-	assert_says(&err, "no more than 2 new keys a minute");
+	storerig_says(&err, "no more than 2 new keys a minute");
 	assert_int_equal(seen.verdict, RK_VERDICT_REFUSE);
 	assert_int_equal(storerig_count(s, 0), 2);
 	rk_store_close(s);
@@ -348,14 +322,14 @@ test_displaced(void **state)
 	unsigned i;
 
 	(void)state;
-	clock_now = 1000000;
-	store_set_clock(s, test_clock);
+	storerig_now = 1000000;
+	store_set_clock(s, storerig_clock);
 	for (i = 0; i < RK_STORE_WAITING_SOURCE; i++) {
 		storerig_peer(&peer, i, "", "192.0.2.7");
 		(void)storerig_see(s, RK_MODE_ASK, &peer);
-		clock_now++;
+		storerig_now++;
 	}
-	clock_now += 3600;
+	storerig_now += 3600;
 	storerig_peer(&peer, 99, "", "192.0.2.7");
 	assert_true(storerig_see(s, RK_MODE_ASK, &peer).recorded);
 	assert_int_equal(storerig_status(s, 0), RK_STATUS_NEW);

@@ -23,20 +23,6 @@
 #define THREADS 4
 
 static bool
-decide(struct rk_store *s, enum rk_store_verb verb, unsigned number)
-{
-	char fp[RK_FP_LEN];
-	struct rk_store_decision d = { .size = sizeof(d),
-		.verb = verb,
-		.key = fp,
-		.who = "ann",
-		.version = RK_STORE_ANY_VERSION };
-
-	storerig_fp(number, fp);
-	return rk_store_decide(s, &d, NULL, NULL) == RK_OK;
-}
-
-static bool
 ask(struct rk_store *s, unsigned number)
 {
 	struct rk_store_seen seen;
@@ -62,8 +48,9 @@ write_many(unsigned first)
 		return 1;
 	for (i = first; i < first + EACH; i++)
 		bad += !ask(s, i) ||
-		       !decide(s,
-		           i % 2 == 0 ? RK_STORE_APPROVE : RK_STORE_REJECT, i);
+		       storerig_try(s,
+		           i % 2 == 0 ? RK_STORE_APPROVE : RK_STORE_REJECT,
+		           i) != RK_OK;
 	rk_store_close(s);
 	return bad == 0 ? 0 : 2;
 }
@@ -116,8 +103,9 @@ decide_on(int out, unsigned first)
 		return 1;
 	for (i = first;; i++) {
 		if (!ask(s, i) ||
-		    !decide(s, i % 2 == 0 ? RK_STORE_APPROVE : RK_STORE_REVOKE,
-		        i) ||
+		    storerig_try(s,
+		        i % 2 == 0 ? RK_STORE_APPROVE : RK_STORE_REVOKE,
+		        i) != RK_OK ||
 		    write(out, &i, sizeof(i)) != sizeof(i))
 			return 2;
 	}
@@ -234,7 +222,8 @@ run(void *arg)
 	unsigned k;
 
 	for (i = t->first; i < t->first + 3; i++) {
-		t->bad += !ask(t->s, i) || !decide(t->s, RK_STORE_APPROVE, i);
+		t->bad += !ask(t->s, i) ||
+		          storerig_try(t->s, RK_STORE_APPROVE, i) != RK_OK;
 		storerig_peer(&peer, i, "", "192.0.2.1");
 		for (k = 0; k < 50; k++)
 			t->bad += rk_store_see(t->s, RK_MODE_LOCK, &peer, &seen,
