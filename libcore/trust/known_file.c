@@ -386,6 +386,8 @@ add_locked(const char *path, const char *name, const struct known_entry *e,
 	insert_key(k, e->pub);
 	k->ended = true;
 	take_stamp(k, &st);
+	/* Its addresses are not in the table: it is read once more. */
+	k->stamp.settled = false;
 	/* Replaced while we wrote: it stands in a file that is gone. */
 	if (lstat(path, &st) != 0 || !same_file(&st, &k->stamp.st))
 		r = RK_EAGAIN;

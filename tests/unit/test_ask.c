@@ -134,6 +134,21 @@ test_changed(void **state)
 	rk_trust_free(t);
 }
 
+/* However long the disk takes to record the first. */
+static void
+test_changed_slow(void **state)
+{
+	struct rk_trust *t = ask_list("", RK_TRUST_ACCEPT_NEW);
+
+	(void)state;
+	failsync_slow(true);
+	assert_int_equal(come_with(t, 1, "bob@x"), RK_OK);
+	failsync_slow(false);
+	assert_int_equal(come_with(t, 2, "bob@x"), RK_EAGAIN);
+	assert_int_equal(ask_known(t), 1);
+	rk_trust_free(t);
+}
+
 static void
 test_out(void **state)
 {
@@ -463,6 +478,7 @@ main(void)
 		IN_SCRATCH(test_approved),
 		IN_SCRATCH(test_once),
 		IN_SCRATCH(test_changed),
+		IN_SCRATCH(test_changed_slow),
 		IN_SCRATCH(test_out),
 		IN_SCRATCH(test_version),
 		IN_SCRATCH(test_modes),
