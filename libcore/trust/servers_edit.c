@@ -1,0 +1,353 @@
+/* Known servers changed: the file is written anew, whole, under its lock. */
+#include "trust/servers_int.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/crypt.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/str.h"
+
+#define AT_MAX 500 /* bytes of the addresses of one key */
+#define MODE_BITS 0777
+#define FIRST_LINE "# known_pub_keys file: address pubkey-identity-string\n"
+
+static enum rk_err
+put_str(struct buf *b, struct rk_str s)
+{
+	return s.len > 0 ? buf_put(b, s.ptr, s.len) : RK_OK;
+}
+
+/* The line with other addresses; whatever else is in it stays. */
+static enum rk_err
+put_changed(struct buf *b, const struct known_line *line, const char *start,
+    const struct buf *at)
+{
+	struct rk_str rest = line->rest, f;
+	bool done = false;
+	enum rk_err r;
+
+	r = put_str(b, (struct rk_str){ start, (size_t)(rest.ptr - start) });
+	while (r == RK_OK && (f = known_next_field(&rest)).len > 0) {
+		if (!done && f.len > 3 && memcmp(f.ptr, "at=", 3) == 0) {
+			done = true;
+			r = buf_printf(b, " at=%.*s", (int)buf_len(at),
+			    (const char *)buf_peek(at));
+		} else {
+			r = buf_printf(b, " %.*s", (int)f.len, f.ptr);
+		}
+	}
+	if (r == RK_OK && !done)
+		r = buf_printf(b, " at=%.*s", (int)buf_len(at),
+		    (const char *)buf_peek(at));
+	return r == RK_OK ? buf_put_str(b, "\n") : r;
+}
+
+static enum rk_err
+add_item(struct buf *at, struct rk_str item)
+{
+	enum rk_err r = buf_len(at) > 0 ? buf_put_str(at, ",") : RK_OK;
+
+	return r == RK_OK ? put_str(at, item) : r;
+}
+
+/* Its key gets the address, too. */
+static enum rk_err
+tie(struct servers_list *l, const struct known_line *line, const char *start,
+    const char *address)
+{
+	bool tied;
+	struct rk_str old = servers_at(line, &tied);
+	struct buf at;
+	enum rk_err r;
+
+	buf_init(&at, AT_MAX);
+	if (old.len == 0)
+		r = buf_put_str(&at, SERVERS_ANYWHERE);
+	else
+		r = put_str(&at, old);
+	if (r == RK_OK && !servers_has(old, address))
+		r = add_item(&at, (struct rk_str){ address, strlen(address) });
+	if (r == RK_OK)
+		r = put_changed(&l->next, line, start, &at);
+	buf_fini(&at);
+	return r;
+}
+
+/* It loses the address, and goes with its last one.  Others may be longer
+ * than we would make them. */
+static enum rk_err
+untie(struct servers_list *l, const struct known_line *line, const char *start,
+    const char *address)
+{
+	bool tied;
+	struct rk_str old = servers_at(line, &tied);
+	struct buf at;
+	enum rk_err r = RK_OK;
+
+	buf_init(&at, SERVERS_FILE_MAX);
+	while (r == RK_OK && old.len > 0) {
+		struct rk_str item = servers_next_item(&old);
+
+		if (item.len != strlen(address) ||
+		    memcmp(item.ptr, address, item.len) != 0)
+			r = add_item(&at, item);
+	}
+	if (r == RK_OK && buf_len(&at) > 0)
+		r = put_changed(&l->next, line, start, &at);
+	buf_fini(&at);
+	return r;
+}
+
+static enum rk_err
+copy_line(struct servers_list *l, struct rk_str line)
+{
+	enum rk_err r = put_str(&l->next, line);
+
+	/* A last line without one gets its newline. */
+	return r == RK_OK ? buf_put_str(&l->next, "\n") : r;
+}
+
+static enum rk_err
+put_new(struct servers_list *l, const struct servers_query *q)
+{
+	char id[RK_KEY_ID_LEN], now[32];
+
+	rk_key_id(q->pub, id);
+	str_time(now, time(NULL));
+	return buf_printf(&l->next, "%s%s %s:%s at=%s since=%s\n",
+	    buf_len(&l->next) == 0 ? FIRST_LINE : "",
+	    q->host[0] != '\0' ? q->host : "-", id, q->emails, q->address, now);
+}
+
+static enum rk_err
+put_line(struct servers_list *l, const struct servers_query *q,
+    enum rk_servers_how how, struct rk_str text, bool *placed)
+{
+	struct known_line line;
+	bool tied, here;
+
+	if (known_line(text, &line) != RK_OK)
+		return copy_line(l, text);
+	here = servers_has(servers_at(&line, &tied), q->address);
+	if (memcmp(line.pub, q->pub, sizeof(line.pub)) == 0) {
+		if (*placed)
+			return copy_line(l, text);
+		*placed = true;
+		return tie(l, &line, text.ptr, q->address);
+	}
+	if (how != RK_SERVERS_REPLACE)
+		return copy_line(l, text);
+	if (!tied && servers_same_host(&line, q))
+		return RK_OK; /* the old key of an unnamed port goes */
+	return here ? untie(l, &line, text.ptr, q->address)
+	            : copy_line(l, text);
+}
+
+static enum rk_err
+put_all(struct servers_list *l, const struct servers_query *q,
+    enum rk_servers_how how)
+{
+	bool placed = false, ended;
+	size_t at = 0;
+	enum rk_err r = RK_OK;
+
+	while (r == RK_OK && at < buf_len(&l->text))
+		r = put_line(l, q, how,
+		    known_next_line(
+		        servers_text(l), buf_len(&l->text), &at, &ended),
+		    &placed);
+	return r == RK_OK && !placed ? put_new(l, q) : r;
+}
+
+static enum rk_err
+may_write(const struct servers_list *l, struct rk_error *err)
+{
+	if (servers_state(l) == RK_TRUST_LOCKED)
+		return err_set(err, RK_EUNKNOWNKEY, "%s: is locked", l->name);
+	if (l->st.st_uid != geteuid())
+		return err_set(
+		    err, RK_EMODE, "%s: belongs to another user", l->name);
+	return RK_OK;
+}
+
+/* What was there, as PATH.old. */
+static enum rk_err
+write_old(const struct servers_list *l, struct rk_error *err)
+{
+	char old[PATH_MAX];
+	size_t len = str_copy(old, sizeof(old), l->path);
+
+	if (len + sizeof(".old") > sizeof(old))
+		return err_set(err, RK_EIO, "%s: path is too long", l->name);
+	memcpy(old + len, ".old", sizeof(".old"));
+	return fs_write_file(
+	    old, servers_text(l), buf_len(&l->text), 0600, true, err);
+}
+
+/*
+ * Write the next text in the place of the old one.  A chmod(1) that found the
+ * old file just before counts for the new one.
+ */
+static enum rk_err
+commit(struct servers_list *l, bool keep_old, struct rk_error *err)
+{
+	mode_t mode = l->st.st_mode & MODE_BITS;
+	struct stat now;
+	enum rk_err r;
+
+	if (keep_old && (r = write_old(l, err)) != RK_OK)
+		return r;
+	r = fs_write_file(l->path,
+	    buf_len(&l->next) > 0 ? (const void *)buf_peek(&l->next) : "",
+	    buf_len(&l->next), mode, true, err);
+	if (r != RK_OK)
+		return r;
+	if (fstat(l->fd, &now) != 0)
+		return fs_fail(err, errno, l->path);
+	if ((now.st_mode & MODE_BITS) != mode &&
+	    chmod(l->path, now.st_mode & MODE_BITS) != 0)
+		return fs_fail(err, errno, l->path);
+	return RK_OK;
+}
+
+/* An empty file of ours, in a folder of ours. */
+static enum rk_err
+make_file(const char *path, struct rk_error *err)
+{
+	const char *slash = strrchr(path, '/');
+	char dir[PATH_MAX];
+	size_t len = slash != NULL ? (size_t)(slash - path) : 0;
+	enum rk_err r;
+	int fd;
+
+	if (len >= sizeof(dir))
+		return err_set(err, RK_EIO, "path is too long");
+	if (len > 0) {
+		memcpy(dir, path, len);
+		dir[len] = '\0';
+		if ((r = fs_make_dir(dir, 0700, err)) != RK_OK)
+			return r;
+	}
+	fd = open(
+	    path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0 && errno != EEXIST)
+		return fs_fail(err, errno, path);
+	if (fd >= 0)
+		(void)close(fd); /* nothing was written */
+	return RK_OK;
+}
+
+/* May this be recorded?  *needed: it is not there yet. */
+static enum rk_err
+check_put(const struct servers_list *l, const struct servers_query *q,
+    const struct rk_peer *peer, enum rk_servers_how how, bool *needed,
+    struct rk_error *err)
+{
+	struct rk_server_view view;
+
+	servers_judge(servers_text(l), buf_len(&l->text), q, &view);
+	*needed = how != RK_SERVERS_LEARN || view.is == RK_SERVER_NEW;
+	if (how == RK_SERVERS_LEARN && view.is == RK_SERVER_CHANGED)
+		return err_set(err, RK_EUNKNOWNKEY,
+		    "key %s is not the one known for %s", peer->cert.fp,
+		    q->address);
+	if (!*needed)
+		return RK_OK;
+	if (l->keys >= KNOWN_KEYS_MAX)
+		return err_set(err, RK_EUNKNOWNKEY,
+		    "%s: is full: it holds %zu keys", l->name, l->keys);
+	return may_write(l, err);
+}
+
+static enum rk_err
+put_held(struct servers_list *l, const struct servers_query *q,
+    const struct rk_peer *peer, enum rk_servers_how how, struct rk_error *err)
+{
+	bool needed;
+	enum rk_err r;
+
+	if ((r = check_put(l, q, peer, how, &needed, err)) != RK_OK || !needed)
+		return r;
+	if ((r = put_all(l, q, how)) != RK_OK)
+		return err_set(err, r, "%s: cannot add a key: %s", l->name,
+		    rk_err_text(r));
+	return commit(l, how == RK_SERVERS_REPLACE, err);
+}
+
+enum rk_err
+rk_servers_put(const char *path, const char *address,
+    const struct rk_peer *peer, enum rk_servers_how how, struct rk_error *err)
+{
+	struct servers_query q;
+	struct servers_list l;
+	enum rk_err r;
+
+	err_clear(err);
+	if (!peer->proven || !crypt_ed25519_key_ok(peer->cert.pub))
+		return err_set(
+		    err, RK_ECERT, "the peer has not proven any key");
+	if ((r = servers_ask(address, peer, &q, err)) != RK_OK)
+		return r;
+	r = servers_hold(path, &l, err);
+	if (r == RK_ENOENT) {
+		if ((r = make_file(path, err)) == RK_OK)
+			r = servers_hold(path, &l, err);
+	}
+	if (r != RK_OK)
+		return r;
+	r = put_held(&l, &q, peer, how, err);
+	servers_let_go(&l);
+	return r;
+}
+
+static enum rk_err
+remove_line(
+    struct servers_list *l, const char *what, struct rk_str text, size_t *n)
+{
+	struct known_line line;
+	bool tied;
+
+	if (known_line(text, &line) != RK_OK)
+		return copy_line(l, text);
+	if (servers_named(&line, what)) {
+		++*n;
+		return RK_OK;
+	}
+	if (!servers_has(servers_at(&line, &tied), what))
+		return copy_line(l, text);
+	++*n;
+	return untie(l, &line, text.ptr, what);
+}
+
+enum rk_err
+rk_servers_remove(
+    const char *path, const char *what, size_t *n, struct rk_error *err)
+{
+	size_t at = 0;
+	bool ended;
+	struct servers_list l;
+	enum rk_err r;
+
+	*n = 0;
+	err_clear(err);
+	if ((r = servers_hold(path, &l, err)) != RK_OK)
+		return r;
+	r = may_write(&l, err);
+	while (r == RK_OK && at < buf_len(&l.text))
+		r = remove_line(&l, what,
+		    known_next_line(
+		        servers_text(&l), buf_len(&l.text), &at, &ended),
+		    n);
+	if (r == RK_OK)
+		r = *n > 0 ? commit(&l, true, err)
+		           : err_set(err, RK_ENOENT, "%s: has no such server",
+		                 l.name);
+	servers_let_go(&l);
+	return r;
+}
