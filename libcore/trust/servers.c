@@ -1,7 +1,7 @@
 /* Known servers: what the text of a list says about an address and a key. */
 #include "trust/servers.h"
 
-#include <stdlib.h>
+#include <strings.h>
 
 #include "base/error.h"
 #include "base/str.h"
@@ -42,20 +42,25 @@ servers_has(struct rk_str list, const char *item)
 	return false;
 }
 
-/* Has one list an item of the other?  Empty ones are none. */
-static bool
-share(struct rk_str one, struct rk_str other)
+/* Capitals do not matter in mail addresses. */
+bool
+servers_has_mail(struct rk_str list, struct rk_str mail)
 {
-	char text[RK_SERVER_LEN];
+	while (list.len > 0) {
+		struct rk_str item = servers_next_item(&list);
 
+		if (item.len > 0 && item.len == mail.len &&
+		    strncasecmp(item.ptr, mail.ptr, item.len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+share_mail(struct rk_str one, struct rk_str other)
+{
 	while (one.len > 0) {
-		struct rk_str item = servers_next_item(&one);
-
-		if (item.len == 0 || item.len >= sizeof(text))
-			continue;
-		memcpy(text, item.ptr, item.len);
-		text[item.len] = '\0';
-		if (servers_has(other, text))
+		if (servers_has_mail(other, servers_next_item(&one)))
 			return true;
 	}
 	return false;
@@ -112,19 +117,30 @@ servers_same_host(const struct known_line *line, const struct servers_query *q)
 }
 
 bool
-servers_named(const struct known_line *line, const char *what)
+servers_is_key(const struct known_line *line, const struct servers_name *what)
 {
-	struct rk_str at = field_of(line, FIELD_AT);
 	char fp[RK_FP_LEN];
 
-	if (equal(line->host, what))
+	rk_fp_of_key(line->pub, fp);
+	return rk_fp_match(fp, what->given, true);
+}
+
+bool
+servers_named(const struct known_line *line, const struct servers_name *what)
+{
+	bool tied;
+	struct rk_str at = servers_at(line, &tied);
+
+	if (!tied && equal(line->host, what->coded))
 		return true;
-	while (at.len > 0) {
-		if (equal(servers_host(servers_next_item(&at)), what))
+	while (what->coded[0] != '\0' && at.len > 0) {
+		struct rk_str item = servers_next_item(&at);
+
+		if (equal(item, what->coded) ||
+		    equal(servers_host(item), what->coded))
 			return true;
 	}
-	rk_fp_of_key(line->pub, fp);
-	return rk_fp_match(fp, what, true);
+	return servers_is_key(line, what);
 }
 
 static void
@@ -203,6 +219,15 @@ str_of(const char *s)
 	return (struct rk_str){ s, strlen(s) };
 }
 
+void
+servers_name(const char *what, struct servers_name *out)
+{
+	*out = (struct servers_name){ .given = what };
+	/* Without memory it is found by its fingerprint only. */
+	if (code(out->coded, sizeof(out->coded), str_of(what)) != RK_OK)
+		out->coded[0] = '\0';
+}
+
 enum rk_err
 servers_ask(const char *address, const struct rk_peer *peer,
     struct servers_query *out, struct rk_error *err)
@@ -276,7 +301,7 @@ weigh(struct verdict *v, const struct servers_query *q,
 		note_other(v, line, &v->strong);
 	else if (!tied && servers_same_host(line, q))
 		note_other(v, line, &v->host);
-	else if (share(line->emails, str_of(q->emails)))
+	else if (share_mail(line->emails, str_of(q->emails)))
 		note_other(v, line, &v->name);
 }
 

@@ -32,9 +32,20 @@ struct rk_str servers_at(const struct known_line *line, bool *tied);
 /* Does the host column name the host that is asked about? */
 bool servers_same_host(
     const struct known_line *line, const struct servers_query *q);
-/* Is this the line of that host (no port), or of the key with that
- * fingerprint? */
-bool servers_named(const struct known_line *line, const char *what);
+bool servers_has_mail(struct rk_str list, struct rk_str mail);
+
+/* Who is meant, as a person has written it: an address, a host, a key. */
+struct servers_name {
+	const char *given;
+	char coded[3 * RK_SERVER_LEN]; /* as the file has it */
+};
+void servers_name(const char *what, struct servers_name *out);
+/* Is it this key, by its fingerprint?  Has the line that address, or one of
+ * that host, or is it its key? */
+bool servers_is_key(
+    const struct known_line *line, const struct servers_name *what);
+bool servers_named(
+    const struct known_line *line, const struct servers_name *what);
 /* A line for people. */
 void servers_show(const struct known_line *line, struct rk_known_server *out);
 /* "lab.example" of "lab.example:8443", "::1" of "[::1]:8443". */

@@ -79,31 +79,6 @@ tie(struct servers_list *l, const struct known_line *line, const char *start,
 	return r;
 }
 
-/* It loses the address, and goes with its last one.  Others may be longer
- * than we would make them. */
-static enum rk_err
-untie(struct servers_list *l, const struct known_line *line, const char *start,
-    const char *address)
-{
-	bool tied;
-	struct rk_str old = servers_at(line, &tied);
-	struct buf at;
-	enum rk_err r = RK_OK;
-
-	buf_init(&at, SERVERS_FILE_MAX);
-	while (r == RK_OK && old.len > 0) {
-		struct rk_str item = servers_next_item(&old);
-
-		if (item.len != strlen(address) ||
-		    memcmp(item.ptr, address, item.len) != 0)
-			r = add_item(&at, item);
-	}
-	if (r == RK_OK && buf_len(&at) > 0)
-		r = put_changed(&l->next, line, start, &at);
-	buf_fini(&at);
-	return r;
-}
-
 static enum rk_err
 copy_line(struct servers_list *l, struct rk_str line)
 {
@@ -111,6 +86,57 @@ copy_line(struct servers_list *l, struct rk_str line)
 
 	/* A last line without one gets its newline. */
 	return r == RK_OK ? buf_put_str(&l->next, "\n") : r;
+}
+
+/* What a line is to lose: an address, all of a host, the "anywhere". */
+struct loss {
+	const char *address;
+	const char *host;
+	bool anywhere; /* also that of a line without addresses */
+};
+
+static bool
+is_text(struct rk_str s, const char *text)
+{
+	return text != NULL && s.len > 0 && s.len == strlen(text) &&
+	       memcmp(s.ptr, text, s.len) == 0;
+}
+
+static bool
+loses(const struct loss *loss, struct rk_str item)
+{
+	return is_text(item, loss->address) ||
+	       is_text(servers_host(item), loss->host) ||
+	       (loss->anywhere && is_text(item, SERVERS_ANYWHERE));
+}
+
+/* It loses some of its addresses, and goes with the last one.  Others may be
+ * longer than we would make them. */
+static enum rk_err
+untie(struct servers_list *l, const struct known_line *line, struct rk_str text,
+    const struct loss *loss, bool *changed)
+{
+	bool tied;
+	struct rk_str old = servers_at(line, &tied), item;
+	bool lost = old.len == 0 && loss->anywhere;
+	struct buf at;
+	enum rk_err r = RK_OK;
+
+	buf_init(&at, SERVERS_FILE_MAX);
+	while (r == RK_OK && old.len > 0) {
+		item = servers_next_item(&old);
+		if (loses(loss, item))
+			lost = true;
+		else
+			r = add_item(&at, item);
+	}
+	if (r == RK_OK && !lost)
+		r = copy_line(l, text);
+	else if (r == RK_OK && buf_len(&at) > 0)
+		r = put_changed(&l->next, line, text.ptr, &at);
+	buf_fini(&at);
+	*changed = lost;
+	return r;
 }
 
 static enum rk_err
@@ -129,12 +155,13 @@ static enum rk_err
 put_line(struct servers_list *l, const struct servers_query *q,
     enum rk_servers_how how, struct rk_str text, bool *placed)
 {
+	struct loss loss = { .address = q->address };
 	struct known_line line;
-	bool tied, here;
+	bool tied, lost;
 
 	if (known_line(text, &line) != RK_OK)
 		return copy_line(l, text);
-	here = servers_has(servers_at(&line, &tied), q->address);
+	(void)servers_at(&line, &tied);
 	if (memcmp(line.pub, q->pub, sizeof(line.pub)) == 0) {
 		if (*placed)
 			return copy_line(l, text);
@@ -143,10 +170,9 @@ put_line(struct servers_list *l, const struct servers_query *q,
 	}
 	if (how != RK_SERVERS_REPLACE)
 		return copy_line(l, text);
-	if (!tied && servers_same_host(&line, q))
-		return RK_OK; /* the old key of an unnamed port goes */
-	return here ? untie(l, &line, text.ptr, q->address)
-	            : copy_line(l, text);
+	/* An old key of the host, tied to no port, is no key of it any more. */
+	loss.anywhere = !tied && servers_same_host(&line, q);
+	return untie(l, &line, text, &loss, &lost);
 }
 
 static enum rk_err
@@ -307,28 +333,29 @@ rk_servers_put(const char *path, const char *address,
 }
 
 static enum rk_err
-remove_line(
-    struct servers_list *l, const char *what, struct rk_str text, size_t *n)
+remove_line(struct servers_list *l, const struct servers_name *what,
+    struct rk_str text, size_t *n)
 {
+	struct loss loss = { .address = what->coded, .host = what->coded };
 	struct known_line line;
-	bool tied;
+	bool tied, lost = true;
+	enum rk_err r = RK_OK;
 
 	if (known_line(text, &line) != RK_OK)
 		return copy_line(l, text);
-	if (servers_named(&line, what)) {
-		++*n;
-		return RK_OK;
-	}
-	if (!servers_has(servers_at(&line, &tied), what))
-		return copy_line(l, text);
-	++*n;
-	return untie(l, &line, text.ptr, what);
+	(void)servers_at(&line, &tied);
+	loss.anywhere = !tied && is_text(line.host, what->coded);
+	if (!servers_is_key(&line, what))
+		r = untie(l, &line, text, &loss, &lost);
+	*n += lost;
+	return r;
 }
 
 enum rk_err
 rk_servers_remove(
     const char *path, const char *what, size_t *n, struct rk_error *err)
 {
+	struct servers_name name;
 	size_t at = 0;
 	bool ended;
 	struct servers_list l;
@@ -336,11 +363,12 @@ rk_servers_remove(
 
 	*n = 0;
 	err_clear(err);
+	servers_name(what, &name);
 	if ((r = servers_hold(path, &l, err)) != RK_OK)
 		return r;
 	r = may_write(&l, err);
 	while (r == RK_OK && at < buf_len(&l.text))
-		r = remove_line(&l, what,
+		r = remove_line(&l, &name,
 		    known_next_line(
 		        servers_text(&l), buf_len(&l.text), &at, &ended),
 		    n);

@@ -87,12 +87,12 @@ rk_servers_look(const char *path, const char *address,
 }
 
 static bool
-matches(const struct known_line *line, const char *what)
+matches(const struct known_line *line, const struct servers_name *what)
 {
-	bool tied;
+	struct rk_str mail = { what->coded, strlen(what->coded) };
 
-	return what == NULL || servers_has(servers_at(line, &tied), what) ||
-	       servers_has(line->emails, what) || servers_named(line, what);
+	return what->given == NULL || servers_named(line, what) ||
+	       servers_has_mail(line->emails, mail);
 }
 
 enum rk_err
@@ -100,6 +100,7 @@ rk_servers_each(const char *path, const char *what,
     enum rk_err (*fn)(const struct rk_known_server *line, void *arg), void *arg,
     struct rk_error *err)
 {
+	struct servers_name name = { .given = NULL };
 	struct rk_known_server shown;
 	struct known_line line;
 	size_t at = 0;
@@ -108,6 +109,8 @@ rk_servers_each(const char *path, const char *what,
 	enum rk_err r;
 
 	err_clear(err);
+	if (what != NULL)
+		servers_name(what, &name);
 	r = servers_hold(path, &l, err);
 	if (r == RK_ENOENT)
 		err_clear(err);
@@ -119,7 +122,7 @@ rk_servers_each(const char *path, const char *what,
 		if (known_line(known_next_line(servers_text(&l),
 		                   buf_len(&l.text), &at, &ended),
 		        &line) != RK_OK ||
-		    !matches(&line, what))
+		    !matches(&line, &name))
 			continue;
 		servers_show(&line, &shown);
 		r = fn(&shown, arg);

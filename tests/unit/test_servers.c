@@ -266,6 +266,67 @@ test_untied(void **state)
 	scratch_holds(FILE_NAME ".old", want);
 }
 
+static size_t
+removed(const char *what)
+{
+	struct rk_error err;
+	size_t n;
+
+	if (rk_servers_remove(FILE_NAME, what, &n, &err) != RK_OK)
+		return 0;
+	return n;
+}
+
+/* A host that goes takes nothing of others along. */
+static void
+test_other_hosts(void **state)
+{
+	char text[2 * ID_MAX], want[2 * ID_MAX];
+
+	(void)state;
+	put_line(text, "lab.example", 1, "a@x",
+	    " at=lab.example:1,o.example:1,lab.example:2");
+	put_line(text + strlen(text), "o.example", 2, "b@x", "");
+	scratch_make(FILE_NAME, text, 0600);
+	assert_int_equal(lines("lab.example"), 1);
+	assert_int_equal(removed("lab.example"), 1);
+	put_line(want, "lab.example", 1, "a@x", " at=o.example:1");
+	put_line(want + strlen(want), "o.example", 2, "b@x", "");
+	scratch_holds(FILE_NAME, want);
+	assert_int_equal(lines("lab.example"), 0);
+	assert_int_equal(removed("lab.example"), 0);
+	assert_int_equal(lines("o.example"), 2);
+	assert_int_equal(removed("o.example"), 2);
+	assert_int_equal(lines(NULL), 0);
+	/* Nor does one whose key is replaced. */
+	put_line(text, "lab.example", 1, "a@x", " at=*,o.example:1");
+	scratch_make(FILE_NAME, text, 0600);
+	assert_int_equal(put(LAB, 2, RK_SERVERS_REPLACE), RK_OK);
+	assert_int_equal(look("o.example:1", 1), RK_SERVER_KNOWN);
+	assert_int_equal(look("o.example:1", 3), RK_SERVER_CHANGED);
+	assert_int_equal(look(LAB, 1), RK_SERVER_CHANGED);
+}
+
+/* Who is named as people write it is found as the file has it. */
+static void
+test_names(void **state)
+{
+	char text[2 * ID_MAX];
+
+	(void)state;
+	put_line(text, "h", 1, "Me@Example.org,a%20b@x", " at=o:1");
+	scratch_make(FILE_NAME, text, 0600);
+	assert_int_equal(lines("me@example.org"), 1);
+	assert_int_equal(lines("a b@x"), 1);
+	assert_int_equal(lines("me@example"), 0);
+	assert_int_equal(
+	    judged(text, LAB, 2, "ME@example.org").is, RK_SERVER_CHANGED);
+	assert_int_equal(put("[fe80::1%eth0]:5", 3, RK_SERVERS_LEARN), RK_OK);
+	assert_int_equal(lines("[fe80::1%eth0]:5"), 1);
+	assert_int_equal(lines("fe80::1%eth0"), 1);
+	assert_int_equal(removed("[fe80::1%eth0]:5"), 1);
+}
+
 static void
 test_locked(void **state)
 {
@@ -359,6 +420,8 @@ main(void)
 		cmocka_unit_test(test_addresses),
 		ON_DISK(test_edits),
 		ON_DISK(test_untied),
+		ON_DISK(test_other_hosts),
+		ON_DISK(test_names),
 		ON_DISK(test_locked),
 		ON_DISK(test_no_room),
 		ON_DISK(test_refused),

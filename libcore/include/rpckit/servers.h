@@ -84,8 +84,9 @@ RK_API RK_MUST enum rk_err rk_servers_put(const char *path, const char *address,
     const struct rk_peer *peer, enum rk_servers_how how, struct rk_error *err);
 /*
  * Take off an address, all of a host, or a key by its fingerprint (eight
- * characters at least); *n counts lines changed or gone.  What was there before
- * is kept as PATH.old.  RK_ENOENT; RK_EUNKNOWNKEY: locked.
+ * characters at least); *n counts lines changed or gone: a line stays while its
+ * key belongs elsewhere.  What was there before is kept as PATH.old.
+ * RK_ENOENT; RK_EUNKNOWNKEY: locked.
  */
 RK_API RK_MUST enum rk_err rk_servers_remove(
     const char *path, const char *what, size_t *n, struct rk_error *err);
