@@ -142,12 +142,14 @@ static enum rk_err
 open_file(const char *path, const char *name, int how, int *fd, struct stat *st,
     struct rk_error *err)
 {
-	unsigned i;
-	enum rk_err r = RK_EAGAIN;
+	int64_t end = clock_ms(CLOCK_MONOTONIC) + LOCK_WAIT_MS;
+	enum rk_err r;
 
 	*fd = -1;
-	for (i = 0; i < RETRIES && r == RK_EAGAIN; i++)
+	/* Each of many writers replaces it once, and all wait for the lock. */
+	do {
 		r = open_once(path, name, how, fd, st, err);
+	} while (r == RK_EAGAIN && clock_ms(CLOCK_MONOTONIC) < end);
 	if (r == RK_EAGAIN)
 		r = err_set(
 		    err, RK_EIO, "%s: is being replaced all the time", name);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "scratch.h"
@@ -327,6 +328,37 @@ test_names(void **state)
 	assert_int_equal(removed("[fe80::1%eth0]:5"), 1);
 }
 
+#define MANY 40
+
+/* Each has an address of its own to say, all at once. */
+static void
+test_many(void **state)
+{
+	char address[32];
+	pid_t pid[MANY];
+	int status;
+
+	(void)state;
+	scratch_make(FILE_NAME, "", 0600);
+	for (unsigned i = 0; i < MANY; i++) {
+		pid[i] = fork();
+		assert_true(pid[i] >= 0);
+		if (pid[i] != 0)
+			continue;
+		(void)snprintf(address, sizeof(address), "o:%u", i + 1);
+		_exit((int)put(address, 1, RK_SERVERS_LEARN));
+	}
+	for (unsigned i = 0; i < MANY; i++) {
+		assert_int_equal(waitpid(pid[i], &status, 0), pid[i]);
+		assert_int_equal(status, 0);
+	}
+	for (unsigned i = 0; i < MANY; i++) {
+		(void)snprintf(address, sizeof(address), "o:%u", i + 1);
+		assert_int_equal(look(address, 1), RK_SERVER_KNOWN);
+	}
+	scratch_counts(1);
+}
+
 static void
 test_locked(void **state)
 {
@@ -422,6 +454,7 @@ main(void)
 		ON_DISK(test_untied),
 		ON_DISK(test_other_hosts),
 		ON_DISK(test_names),
+		ON_DISK(test_many),
 		ON_DISK(test_locked),
 		ON_DISK(test_no_room),
 		ON_DISK(test_refused),
