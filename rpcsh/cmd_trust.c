@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #define PATH_TEXT 256
+#define WORDS_MAX 15 /* of a fingerprint */
 
 struct job {
 	struct args *args;
@@ -55,15 +56,31 @@ put_row(const struct rk_known_server *s, void *arg)
 	                               { .text = text_or_none(s->email) } });
 }
 
+/* Words from the first on as one: a fingerprint in groups. */
+static size_t
+join(const struct job *j, size_t first, char *dst, size_t dst_len)
+{
+	size_t len = 0;
+
+	dst[0] = '\0';
+	for (size_t i = first; i < j->n && len < dst_len; i++)
+		len += str_copy(dst + len, dst_len - len, j->words[i]);
+	return len;
+}
+
 /* A fingerprint may stand as several words, and an address as a URL. */
 static enum rk_err
-take_what(const char *word, char out[RK_SERVER_LEN], struct rk_error *err)
+take_what(const struct job *j, char out[RK_SERVER_LEN], struct rk_error *err)
 {
-	if (trust_is_fp(word) || strncmp(word, "SHA256:", 7) == 0)
-		return str_copy(out, RK_SERVER_LEN, word) < RK_SERVER_LEN
-		           ? RK_OK
-		           : err_set(err, RK_EINVAL, "fingerprint: too long");
-	return rk_servers_address(word, out, err);
+	size_t len = join(j, 0, out, RK_SERVER_LEN);
+
+	if (len < RK_SERVER_LEN &&
+	    (trust_is_fp(out) || strncmp(out, "SHA256:", 7) == 0))
+		return RK_OK;
+	if (j->n > 1)
+		return err_set(err, RK_EINVAL,
+		    "trust: several words are no fingerprint, and no address");
+	return rk_servers_address(j->words[0], out, err);
 }
 
 static enum rk_err
@@ -73,7 +90,7 @@ show(struct job *j, struct rk_error *err)
 	char what[RK_SERVER_LEN], shown[PATH_TEXT];
 	enum rk_err r;
 
-	if (j->n > 0 && (r = take_what(j->words[0], what, err)) != RK_OK)
+	if (j->n > 0 && (r = take_what(j, what, err)) != RK_OK)
 		return r;
 	if ((r = table_new(j->out, fields, sizeof(fields) / sizeof(fields[0]),
 	         &l.table)) != RK_OK)
@@ -91,11 +108,7 @@ show(struct job *j, struct rk_error *err)
 static enum rk_err
 join_fp(const struct job *j, char *dst, size_t dst_len, struct rk_error *err)
 {
-	size_t len = 0;
-
-	for (size_t i = 1; i < j->n && len < dst_len; i++)
-		len += str_copy(dst + len, dst_len - len, j->words[i]);
-	if (len < dst_len && trust_is_fp(dst))
+	if (join(j, 1, dst, dst_len) < dst_len && trust_is_fp(dst))
 		return RK_OK;
 	return err_set(err, RK_EINVAL,
 	    "trust: a whole fingerprint is SHA256: and 43 characters");
@@ -150,10 +163,13 @@ drop(struct job *j, struct rk_error *err)
 	size_t n;
 	enum rk_err r;
 
-	j->retry = "rpcsh trust ls";
-	if ((r = take_what(j->words[0], what, err)) != RK_OK)
+	if ((r = take_what(j, what, err)) != RK_OK)
 		return r;
-	if ((r = rk_servers_remove(j->path, what, &n, err)) != RK_OK)
+	r = rk_servers_remove(j->path, what, &n, err);
+	/* Unless the file is not there at all. */
+	if (r == RK_ENOENT && err->sys == 0)
+		j->retry = "rpcsh trust ls";
+	if (r != RK_OK)
 		return r;
 	str_escape(shown, sizeof(shown), j->path);
 	out_note(j->out, "%s: %zu %s changed; what was there is in %s.old",
@@ -184,10 +200,12 @@ static const struct verb {
 	bool prints;
 } verbs[] = {
 	{ "ls", 0, 0, "ls", show, true },
-	{ "find", 1, 1, "find HOST[:PORT] or a fingerprint", show, true },
-	{ "add", 2, 16, "add HOST:PORT FINGERPRINT", add, false },
-	{ "replace", 2, 16, "replace HOST:PORT FINGERPRINT", replace, false },
-	{ "rm", 1, 1, "rm HOST[:PORT] or a fingerprint", drop, false },
+	{ "find", 1, WORDS_MAX, "find HOST[:PORT] or a fingerprint", show,
+	    true },
+	{ "add", 2, 1 + WORDS_MAX, "add HOST:PORT FINGERPRINT", add, false },
+	{ "replace", 2, 1 + WORDS_MAX, "replace HOST:PORT FINGERPRINT", replace,
+	    false },
+	{ "rm", 1, WORDS_MAX, "rm HOST[:PORT] or a fingerprint", drop, false },
 	{ "lock", 0, 0, "lock", lock, false },
 	{ "unlock", 0, 0, "unlock", unlock, false },
 };

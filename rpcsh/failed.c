@@ -1,5 +1,5 @@
 /* Why a call or a connection failed, for a person, and what can be done. */
-#include "target.h"
+#include "advice.h"
 
 #include "base/error.h"
 #include "base/str.h"
@@ -114,15 +114,18 @@ static const char *
 when_untrusted(const struct target *t, char *dst, size_t dst_len)
 {
 	const struct trusting *w = &t->trusting;
+	char unlock[ADVICE_LEN], command[ADVICE_LEN];
+	bool locked = w->view.list == RK_TRUST_LOCKED;
 
 	if (w->want != NULL)
 		return "rpcsh trust unlock, if it is locked; else ask the "
 		       "server's operator for the fingerprint";
 	(void)snprintf(dst, dst_len,
-	    "%sask the server's operator for its key; only if that is it: "
-	    "rpcsh trust add %s %s",
-	    w->view.list == RK_TRUST_LOCKED ? "rpcsh trust unlock, and " : "",
-	    w->address, w->met.cert.fp);
+	    "%s%sask the server's operator for its key; only if that is it: "
+	    "%s",
+	    locked ? advice_trust(t, "unlock", NULL, unlock) : "",
+	    locked ? ", and " : "",
+	    advice_trust(t, "add", w->met.cert.fp, command));
 	return dst;
 }
 
@@ -168,6 +171,8 @@ static const char *
 advice(const struct target *t, const struct rk_error *err, char *dst,
     size_t dst_len)
 {
+	char command[ADVICE_LEN];
+
 	if (err->code == RK_EPROTO)
 		return "is it an rpckit or rpc25519 server, and is -s right?";
 	if (err->code == RK_EREMOTE)
@@ -184,9 +189,8 @@ advice(const struct target *t, const struct rk_error *err, char *dst,
 	case 6:
 		break;
 	case 7:
-		(void)snprintf(dst, dst_len,
-		    "--trust accept-new, or rpcsh trust add %s %s",
-		    t->trusting.address, t->trusting.met.cert.fp);
+		(void)snprintf(dst, dst_len, "--trust accept-new, or %s",
+		    advice_trust(t, "add", t->trusting.met.cert.fp, command));
 		return dst;
 	default:
 		return NULL;
@@ -253,15 +257,13 @@ target_failed(const struct target *t, const struct out *o,
     const struct rk_error *err, const char *method)
 {
 	struct rk_error named;
-	char url[160], text[2 * RK_ERROR_TEXT_LEN];
+	char url[160], text[3 * ADVICE_LEN];
 	const char *what;
 
 	(void)str_escape(url, sizeof(url), t->url);
 	if (err->code == RK_EUNKNOWNKEY && t->trusting.changed)
 		return trust_tell_changed(&t->trusting, o,
-		    strcmp(t->settings.v[SET_KNOWN].source, "flag") == 0
-		        ? t->settings.v[SET_KNOWN].value
-		        : NULL);
+		    advice_trust(t, "replace", t->trusting.met.cert.fp, text));
 	if ((what = lockout(t, err)) != NULL)
 		return locked_out(t, o, url, what);
 	name_it(t, err, method, url, &named);

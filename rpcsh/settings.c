@@ -281,6 +281,8 @@ read_context(const struct args *a, struct settings *s, struct rk_error *err)
 	char path[PATH_LEN], source[SETTINGS_NAME_LEN + 16];
 	enum rk_err r;
 
+	s->context_flag = a != NULL && args_given(a, "context") &&
+	                  !args_from_env(a, "context");
 	if ((r = settings_context(a, s->context, err)) != RK_OK)
 		return r;
 	if (s->context[0] == '\0')

@@ -28,6 +28,7 @@ struct setting {
 
 struct settings {
 	char context[SETTINGS_NAME_LEN]; /* "" when none is in use */
+	bool context_flag;               /* -c said so */
 	struct setting v[SET_COUNT];
 };
 

@@ -218,6 +218,10 @@ make_trust(struct target *t, struct rk_error *err)
 	const char *known = t->settings.v[SET_KNOWN].value;
 	struct trusting *how = &t->trusting;
 
+	if (t->ident == NULL && how->want != NULL)
+		return err_set(err, RK_EINVAL,
+		    "trust: nobody proves a key at %s%s", t->url,
+		    target_is_tls(t) ? " with --skip-verify" : "");
 	if (t->ident == NULL && how->how != TRUST_FILE)
 		return err_set(err, RK_EINVAL,
 		    "--trust %s does not go with %s: nobody proves a key there",
@@ -329,6 +333,7 @@ static int
 open_failed(
     const struct target *t, const struct out *o, const struct rk_error *err)
 {
+	bool known = err->step != NULL && strcmp(err->step, "known") == 0;
 	char text[256], name[64];
 
 	switch (rk_err_exit(err->code)) {
@@ -346,6 +351,8 @@ open_failed(
 		          "recorded"
 		        : NULL);
 	}
+	if (known)
+		return out_error(o, err, "--known FILE");
 	if (err->step != NULL)
 		return out_error(o, err,
 		    strcmp(err->step, "settings") == 0 ? "rpcsh ctx ls" : NULL);

@@ -121,9 +121,11 @@ trust_new(struct trusting *t, struct rk_trust **out, struct rk_error *err)
 	*out = NULL;
 	if ((r = rk_servers_address(t->server, t->address, err)) != RK_OK)
 		return r;
-	if (t->path[0] == '\0')
-		return err_set(err, RK_ENOENT,
-		    "known servers: no file is known, --known FILE names one");
+	if (t->path[0] == '\0') {
+		r = err_set(err, RK_ENOENT, "known servers: no file is known");
+		err->step = "known";
+		return r;
+	}
 	r = rk_trust_new_own(judge, t, out);
 	return r == RK_OK ? RK_OK : err_set(err, r, "out of memory");
 }
@@ -269,15 +271,10 @@ tell_person(const struct trusting *t, const char *advice)
 
 int
 trust_tell_changed(
-    const struct trusting *t, const struct out *o, const char *known)
+    const struct trusting *t, const struct out *o, const char *advice)
 {
-	char advice[RK_SERVER_LEN + 2 * LIST_TEXT], list[LIST_TEXT];
 	struct rk_error err;
 
-	(void)snprintf(advice, sizeof(advice),
-	    "rpcsh %s%s%strust replace %s %s", known != NULL ? "--known " : "",
-	    known != NULL ? str_escape(list, sizeof(list), known) : "",
-	    known != NULL ? " " : "", t->address, t->met.cert.fp);
 	if (o->form != OUT_JSON) {
 		tell_person(t, advice);
 		return rk_err_exit(RK_EUNKNOWNKEY);

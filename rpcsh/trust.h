@@ -44,10 +44,10 @@ RK_MUST enum rk_err trust_new(
  */
 RK_MUST enum rk_err trust_ask(
     struct trusting *t, bool no_input, struct rk_error *err);
-/* After `changed`: what is known, what came, what to do; the exit status.
- * known (may be NULL) is the list's path if the command has to name it. */
+/* After `changed`: what is known, what came, and the command that puts the new
+ * key in the old one's place; the exit status. */
 int trust_tell_changed(
-    const struct trusting *t, const struct out *o, const char *known);
+    const struct trusting *t, const struct out *o, const char *advice);
 /* Is this a whole fingerprint? */
 bool trust_is_fp(const char *text);
 

@@ -138,8 +138,8 @@ answers() {
 modes() {
 	want 7 'nobody to ask' alone --trust ask call touch
 	has err 'new server key SHA256:.* no terminal to ask on$' 'is said'
-	has err "^try: --trust accept-new, or rpcsh trust add 127.0.0.1:$port" \
-		'with what to do'
+	has err "^try: --trust accept-new, or rpcsh --known list --certs certs \
+-k alice trust add 127.0.0.1:$port SHA256:" 'with what to do'
 	want 7 '--no-input' alice --trust ask --no-input call touch
 	want 6 'strict, without a list' alice --trust strict call touch
 	[ "$(wc -l <err)" = 2 ]
@@ -189,7 +189,7 @@ changed() {
 		         since $since  at 127.0.0.1:$port  name node@example.org
 		  now    $(grouped other)
 		         CA ok, certificate of $made  name other@example.org
-		If the owner confirms it by another way:  rpcsh --known list trust replace 127.0.0.1:$port $(key_of other)
+		If the owner confirms it by another way:  rpcsh --known list --certs certs -k alice trust replace 127.0.0.1:$port $(key_of other)
 	END
 	cmp -s err want
 	result $? 'is told with what is known and what to do'
@@ -203,6 +203,9 @@ assert e["exit"] == 6 and "trust replace" in e["try"]' <err
 	want 0 'unlock' alice trust unlock
 	want 6 'is replaced by no other key' alice trust replace "$server" \
 		"$(key_of node)"
+	want 2 'nor where none is proven' alice trust replace \
+		"tcp://127.0.0.1:$port" "$(key_of other)"
+	has err '^rpcsh: trust: nobody proves a key at tcp:' 'is said'
 	want 2 'nor by half of one' alice trust replace "$server" SHA256:abc
 	cp list before
 	want 0 'replace' alice trust replace "$server" "$(key_of other)"
@@ -221,6 +224,34 @@ assert e["exit"] == 6 and "trust replace" in e["try"]' <err
 	sed -i 's/ at=.*//' list
 	want 0 'as are lines of other programs' alice --trust strict call touch
 	rm -f called
+}
+
+# The command that was said to help does, as it stands.
+helps() { # PATTERN
+	command=$(sed -n "s/.*$1 *\(rpcsh .*\)/\1/p" err)
+	want 0 "$command" sh -c "PATH=$BUILD_DIR/bin:\$PATH; $command"
+}
+
+# Over QUIC, with a context and with a name that a shell would split.
+commands() {
+	stop
+	check 'rpcd speaks QUIC alone' start 1 --echo --certs certs -k node \
+		--trust off --listen quic:127.0.0.1:0
+	server=$(url quic)
+	want 0 'a context' "$rpcsh" ctx add quic certs=certs key=alice
+	set -- "$rpcsh" -c quic -s "$server" --known "a' list" --trust strict
+	want 6 'strict' "$@" call echo --raw x
+	helps 'only if that is it:'
+	want 0 'then' "$@" call echo --raw x
+	stop
+	check 'with another key' start 1 --echo --certs certs -k other \
+		--trust off --listen "quic:${server#quic://}"
+	want 6 'changed' "$@" call echo --raw x
+	helps 'by another way:'
+	want 0 'then' "$@" call echo --raw x
+	want 8 'no home, no list' env -u HOME "$rpcsh" -s "$server" \
+		--certs certs -k alice --trust strict call echo --raw x
+	has err '^try: --known FILE$' 'is said'
 }
 
 # A certificate of our CA with names that want to be more.
@@ -255,6 +286,9 @@ listing() {
 	want 0 'find --json' alice --json trust find "$server"
 	has out '^{"schema":1,"fingerprint":"SHA256:' 'has objects'
 	want 0 'find by a fingerprint' alice trust find "$(key_of evil)"
+	# shellcheck disable=SC2046
+	want 0 'in groups' alice trust find $(grouped evil)
+	want 2 'two addresses' alice trust find a:1 b:2
 	want 8 'find nobody' alice trust find nobody.example:1
 	want 8 'rm nobody' alice trust rm nobody.example
 	want 1 'ls to a full disk' sh -c \
@@ -315,6 +349,7 @@ main() {
 	answers
 	modes
 	changed
+	commands
 	hostile x
 	listing
 	together

@@ -1,0 +1,17 @@
+/* Commands that advice names, so that they do what it says. */
+#ifndef RPCSH_ADVICE_H
+#define RPCSH_ADVICE_H
+
+#include "target.h"
+
+#define ADVICE_LEN 1024
+
+/*
+ * "rpcsh [flags] trust VERB SERVER FINGERPRINT" about the key that was met:
+ * with the flags of this command that it depends on, and words that a shell
+ * takes as they are meant.  fp NULL: without server and fingerprint.
+ */
+const char *advice_trust(const struct target *t, const char *verb,
+    const char *fp, char dst[ADVICE_LEN]);
+
+#endif
