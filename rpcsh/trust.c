@@ -72,6 +72,19 @@ judge_new(struct trusting *t, struct rk_error *err)
 	return r;
 }
 
+/* The list has it already, as one that was to come; a locked one stays. */
+static enum rk_err
+judge_next(struct trusting *t, struct rk_error *err)
+{
+	enum rk_err r = RK_OK;
+
+	if (t->view.list != RK_TRUST_LOCKED)
+		r = rk_servers_put(
+		    t->path, t->server, &t->met, RK_SERVERS_LEARN, err);
+	t->next = r == RK_OK;
+	return r;
+}
+
 /* The key that was asked for, and no other. */
 static enum rk_err
 judge_wanted(struct trusting *t, struct rk_error *err)
@@ -94,7 +107,7 @@ judge(const struct rk_peer *peer, void *arg, struct rk_error *err)
 	enum rk_err r;
 
 	t->met = *peer;
-	t->asks = t->changed = t->added = false;
+	t->asks = t->changed = t->added = t->next = false;
 	if (t->how == TRUST_ADD || t->how == TRUST_REPLACE)
 		return judge_wanted(t, err);
 	r = rk_servers_look(t->path, t->server, peer, &t->view, err);
@@ -105,6 +118,8 @@ judge(const struct rk_peer *peer, void *arg, struct rk_error *err)
 		return RK_OK;
 	case RK_SERVER_NEW:
 		return judge_new(t, err);
+	case RK_SERVER_NEXT:
+		return judge_next(t, err);
 	case RK_SERVER_CHANGED:
 		break;
 	}

@@ -31,6 +31,7 @@ struct trusting {
 	bool asks;    /* a person has to say */
 	bool changed; /* it is another key than the known one */
 	bool added;   /* its key was recorded */
+	bool next;    /* it is the key that the known one has announced */
 };
 
 enum trust_how trust_parse(const char *word);

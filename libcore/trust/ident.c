@@ -35,6 +35,8 @@ struct rk_ident {
 	struct buf cert;
 	struct rk_key *key;
 	struct rk_cert_info info; /* of cert */
+	struct rk_next_key next[RK_NEXT_KEYS_MAX];
+	size_t n_next;
 };
 
 static struct rk_bytes
@@ -59,6 +61,37 @@ const struct rk_key *
 ident_key(const struct rk_ident *id)
 {
 	return id->key;
+}
+
+const struct rk_next_key *
+ident_next(const struct rk_ident *id, size_t *n)
+{
+	*n = id->n_next;
+	return id->next;
+}
+
+enum rk_err
+rk_ident_announce(
+    struct rk_ident *id, const struct rk_key *next, struct rk_error *err)
+{
+	struct rk_next_key n;
+
+	err_clear(err);
+	if (id->key == NULL)
+		return err_set(err, RK_ESTATE,
+		    "without a certificate there is no key to follow");
+	rk_next_key_make(id->info.pub, next, &n);
+	if (memcmp(n.pub, id->info.pub, sizeof(n.pub)) == 0)
+		return err_set(err, RK_EINVAL, "is the present key");
+	for (size_t i = 0; i < id->n_next; i++) {
+		if (memcmp(id->next[i].pub, n.pub, sizeof(n.pub)) == 0)
+			return err_set(err, RK_EEXIST, "is announced already");
+	}
+	if (id->n_next == RK_NEXT_KEYS_MAX)
+		return err_set(err, RK_ELIMIT, "at most %d keys are announced",
+		    RK_NEXT_KEYS_MAX);
+	id->next[id->n_next++] = n;
+	return RK_OK;
 }
 
 const struct chain_anchor *

@@ -8,6 +8,7 @@
 
 #define FIELD_AT "at="
 #define FIELD_SINCE "since="
+#define FIELD_NEXT "next="
 
 static bool
 equal(struct rk_str s, const char *text)
@@ -109,6 +110,12 @@ servers_at(const struct known_line *line, bool *tied)
 	return at;
 }
 
+struct rk_str
+servers_next(const struct known_line *line)
+{
+	return field_of(line, FIELD_NEXT);
+}
+
 bool
 servers_same_host(const struct known_line *line, const struct servers_query *q)
 {
@@ -159,6 +166,7 @@ servers_show(const struct known_line *line, struct rk_known_server *out)
 	show_text(out->email, sizeof(out->email), line->emails);
 	show_text(out->at, sizeof(out->at), field_of(line, FIELD_AT));
 	show_text(out->since, sizeof(out->since), field_of(line, FIELD_SINCE));
+	show_text(out->next, sizeof(out->next), servers_next(line));
 }
 
 /* ---- the question ---- */
@@ -238,6 +246,7 @@ servers_ask(const char *address, const struct rk_peer *peer,
 
 	memset(out, 0, sizeof(*out));
 	out->pub = peer->cert.pub;
+	rk_fp_of_key(out->pub, out->fp);
 	if ((r = rk_servers_address(address, plain, err)) != RK_OK)
 		return r;
 	if (rk_servers_address(peer->remote, remote, &ignored) != RK_OK)
@@ -267,8 +276,11 @@ struct verdict {
 	bool strong;    /* another key is tied to the address */
 	bool host;      /* another key, for anywhere, was met at the host */
 	bool name;      /* another key has the peer's name */
+	bool next;      /* a key tied to the address has announced it, */
+	bool host_next; /* or one for anywhere that was met at the host */
 	struct known_line own;
-	struct known_line other; /* of the first of these that holds */
+	struct known_line before; /* of the key that has announced it */
+	struct known_line other;  /* of the first of these that holds */
 };
 
 static void
@@ -281,12 +293,23 @@ note_other(struct verdict *v, const struct known_line *line, bool *found)
 }
 
 static void
+note_next(struct verdict *v, const struct known_line *line, bool here)
+{
+	if (here || !v->next)
+		v->before = *line;
+	v->next |= here;
+	v->host_next |= !here;
+}
+
+static void
 weigh(struct verdict *v, const struct servers_query *q,
     const struct known_line *line)
 {
 	bool tied;
 	struct rk_str at = servers_at(line, &tied);
 	bool here = servers_has(at, q->address);
+	bool next = servers_has(servers_next(line), q->fp);
+	bool host = !tied && servers_same_host(line, q);
 
 	if (memcmp(line->pub, q->pub, sizeof(line->pub)) == 0) {
 		v->here |= here;
@@ -297,11 +320,13 @@ weigh(struct verdict *v, const struct servers_query *q,
 		}
 		return;
 	}
+	if (next && (here || host))
+		note_next(v, line, here);
 	if (here)
 		note_other(v, line, &v->strong);
-	else if (!tied && servers_same_host(line, q))
+	else if (host)
 		note_other(v, line, &v->host);
-	else if (share_mail(line->emails, str_of(q->emails)))
+	else if (!next && share_mail(line->emails, str_of(q->emails)))
 		note_other(v, line, &v->name);
 }
 
@@ -325,6 +350,11 @@ servers_judge(const char *text, size_t len, const struct servers_query *q,
 		return;
 	if (!v.strong && v.free && !v.elsewhere)
 		return;
+	out->is = RK_SERVER_NEXT;
+	if (v.next || (v.host_next && !v.strong)) {
+		servers_show(&v.before, &out->line);
+		return;
+	}
 	out->is = RK_SERVER_CHANGED;
 	if (v.strong || v.host || (v.name && !v.elsewhere)) {
 		servers_show(&v.other, &out->line);

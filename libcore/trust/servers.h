@@ -14,6 +14,7 @@ struct servers_query {
 	char host[RK_SERVER_LEN];   /* that of the address */
 	char remote[RK_SERVER_LEN]; /* and the number behind it */
 	char emails[3 * 256];
+	char fp[RK_FP_LEN];
 	const uint8_t *pub;
 };
 
@@ -29,6 +30,8 @@ struct rk_str servers_next_item(struct rk_str *list);
 bool servers_has(struct rk_str list, const char *item);
 /* The addresses of a line; *tied: it has some, and belongs nowhere else. */
 struct rk_str servers_at(const struct known_line *line, bool *tied);
+/* The fingerprints of those that will follow; empty: none are announced. */
+struct rk_str servers_next(const struct known_line *line);
 /* Does the host column name the host that is asked about? */
 bool servers_same_host(
     const struct known_line *line, const struct servers_query *q);

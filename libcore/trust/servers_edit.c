@@ -23,29 +23,38 @@ put_str(struct buf *b, struct rk_str s)
 	return s.len > 0 ? buf_put(b, s.ptr, s.len) : RK_OK;
 }
 
-/* The line with other addresses; whatever else is in it stays. */
-static enum rk_err
-put_changed(struct buf *b, const struct known_line *line, const char *start,
-    const struct buf *at)
+enum rk_err
+servers_put_field(struct servers_list *l, const struct known_line *line,
+    const char *start, const char *name, struct rk_str value)
 {
 	struct rk_str rest = line->rest, f;
-	bool done = false;
+	size_t n = strlen(name);
+	bool done = value.len == 0;
 	enum rk_err r;
 
-	r = put_str(b, (struct rk_str){ start, (size_t)(rest.ptr - start) });
+	r = put_str(
+	    &l->next, (struct rk_str){ start, (size_t)(rest.ptr - start) });
 	while (r == RK_OK && (f = known_next_field(&rest)).len > 0) {
-		if (!done && f.len > 3 && memcmp(f.ptr, "at=", 3) == 0) {
+		if (f.len <= n || memcmp(f.ptr, name, n) != 0) {
+			r = buf_printf(&l->next, " %.*s", (int)f.len, f.ptr);
+		} else if (!done) {
 			done = true;
-			r = buf_printf(b, " at=%.*s", (int)buf_len(at),
-			    (const char *)buf_peek(at));
-		} else {
-			r = buf_printf(b, " %.*s", (int)f.len, f.ptr);
+			r = buf_printf(&l->next, " %s%.*s", name,
+			    (int)value.len, value.ptr);
 		}
 	}
 	if (r == RK_OK && !done)
-		r = buf_printf(b, " at=%.*s", (int)buf_len(at),
-		    (const char *)buf_peek(at));
-	return r == RK_OK ? buf_put_str(b, "\n") : r;
+		r = buf_printf(
+		    &l->next, " %s%.*s", name, (int)value.len, value.ptr);
+	return r == RK_OK ? buf_put_str(&l->next, "\n") : r;
+}
+
+static enum rk_err
+put_at(struct servers_list *l, const struct known_line *line, const char *start,
+    const struct buf *at)
+{
+	return servers_put_field(l, line, start,
+	    "at=", (struct rk_str){ (const char *)buf_peek(at), buf_len(at) });
 }
 
 static enum rk_err
@@ -74,13 +83,13 @@ tie(struct servers_list *l, const struct known_line *line, const char *start,
 	if (r == RK_OK && !servers_has(old, address))
 		r = add_item(&at, (struct rk_str){ address, strlen(address) });
 	if (r == RK_OK)
-		r = put_changed(&l->next, line, start, &at);
+		r = put_at(l, line, start, &at);
 	buf_fini(&at);
 	return r;
 }
 
-static enum rk_err
-copy_line(struct servers_list *l, struct rk_str line)
+enum rk_err
+servers_copy_line(struct servers_list *l, struct rk_str line)
 {
 	enum rk_err r = put_str(&l->next, line);
 
@@ -131,9 +140,9 @@ untie(struct servers_list *l, const struct known_line *line, struct rk_str text,
 			r = add_item(&at, item);
 	}
 	if (r == RK_OK && !lost)
-		r = copy_line(l, text);
+		r = servers_copy_line(l, text);
 	else if (r == RK_OK && buf_len(&at) > 0)
-		r = put_changed(&l->next, line, text.ptr, &at);
+		r = put_at(l, line, text.ptr, &at);
 	buf_fini(&at);
 	*changed = lost;
 	return r;
@@ -151,48 +160,57 @@ put_new(struct servers_list *l, const struct servers_query *q)
 	    q->host[0] != '\0' ? q->host : "-", id, q->emails, q->address, now);
 }
 
+struct edit {
+	const struct servers_query *q;
+	enum rk_servers_how how;
+	bool needed; /* it is not there yet */
+	bool next;   /* and comes after a key that has announced it */
+	bool placed;
+};
+
 static enum rk_err
-put_line(struct servers_list *l, const struct servers_query *q,
-    enum rk_servers_how how, struct rk_str text, bool *placed)
+put_line(struct servers_list *l, struct edit *e, struct rk_str text)
 {
+	const struct servers_query *q = e->q;
 	struct loss loss = { .address = q->address };
 	struct known_line line;
 	bool tied, lost;
 
 	if (known_line(text, &line) != RK_OK)
-		return copy_line(l, text);
+		return servers_copy_line(l, text);
 	(void)servers_at(&line, &tied);
 	if (memcmp(line.pub, q->pub, sizeof(line.pub)) == 0) {
-		if (*placed)
-			return copy_line(l, text);
-		*placed = true;
+		if (e->placed)
+			return servers_copy_line(l, text);
+		e->placed = true;
 		return tie(l, &line, text.ptr, q->address);
 	}
-	if (how != RK_SERVERS_REPLACE)
-		return copy_line(l, text);
-	/* An old key of the host, tied to no port, is no key of it any more. */
-	loss.anywhere = !tied && servers_same_host(&line, q);
+	/* What was announced comes after those that said so only. */
+	if (e->next ? !servers_has(servers_next(&line), q->fp)
+	            : e->how != RK_SERVERS_REPLACE)
+		return servers_copy_line(l, text);
+	/* An old key of the host, tied to no port, is no key of it any more;
+	 * one that knew its successor may be good at the others still. */
+	loss.anywhere = !e->next && !tied && servers_same_host(&line, q);
 	return untie(l, &line, text, &loss, &lost);
 }
 
 static enum rk_err
-put_all(struct servers_list *l, const struct servers_query *q,
-    enum rk_servers_how how)
+put_all(struct servers_list *l, struct edit *e)
 {
-	bool placed = false, ended;
 	size_t at = 0;
+	bool ended;
 	enum rk_err r = RK_OK;
 
 	while (r == RK_OK && at < buf_len(&l->text))
-		r = put_line(l, q, how,
+		r = put_line(l, e,
 		    known_next_line(
-		        servers_text(l), buf_len(&l->text), &at, &ended),
-		    &placed);
-	return r == RK_OK && !placed ? put_new(l, q) : r;
+		        servers_text(l), buf_len(&l->text), &at, &ended));
+	return r == RK_OK && !e->placed ? put_new(l, e->q) : r;
 }
 
-static enum rk_err
-may_write(const struct servers_list *l, struct rk_error *err)
+enum rk_err
+servers_may_write(const struct servers_list *l, struct rk_error *err)
 {
 	if (servers_state(l) == RK_TRUST_LOCKED)
 		return err_set(err, RK_EUNKNOWNKEY, "%s: is locked", l->name);
@@ -216,12 +234,9 @@ write_old(const struct servers_list *l, struct rk_error *err)
 	    old, servers_text(l), buf_len(&l->text), 0600, true, err);
 }
 
-/*
- * Write the next text in the place of the old one.  A chmod(1) that found the
- * old file just before counts for the new one.
- */
-static enum rk_err
-commit(struct servers_list *l, bool keep_old, struct rk_error *err)
+/* A chmod(1) that found the old file just before counts for the new one. */
+enum rk_err
+servers_commit(struct servers_list *l, bool keep_old, struct rk_error *err)
 {
 	mode_t mode = l->st.st_mode & MODE_BITS;
 	struct stat now;
@@ -269,41 +284,39 @@ make_file(const char *path, struct rk_error *err)
 	return RK_OK;
 }
 
-/* May this be recorded?  *needed: it is not there yet. */
+/* May this be recorded, if it has to be? */
 static enum rk_err
-check_put(const struct servers_list *l, const struct servers_query *q,
-    const struct rk_peer *peer, enum rk_servers_how how, bool *needed,
-    struct rk_error *err)
+check_put(const struct servers_list *l, struct edit *e, struct rk_error *err)
 {
+	bool learn = e->how == RK_SERVERS_LEARN;
 	struct rk_server_view view;
 
-	servers_judge(servers_text(l), buf_len(&l->text), q, &view);
-	*needed = how != RK_SERVERS_LEARN || view.is == RK_SERVER_NEW;
-	if (how == RK_SERVERS_LEARN && view.is == RK_SERVER_CHANGED)
+	servers_judge(servers_text(l), buf_len(&l->text), e->q, &view);
+	e->next = learn && view.is == RK_SERVER_NEXT;
+	e->needed = !learn || e->next || view.is == RK_SERVER_NEW;
+	if (learn && view.is == RK_SERVER_CHANGED)
 		return err_set(err, RK_EUNKNOWNKEY,
-		    "key %s is not the one known for %s", peer->cert.fp,
-		    q->address);
-	if (!*needed)
+		    "key %s is not the one known for %s", e->q->fp,
+		    e->q->address);
+	if (!e->needed)
 		return RK_OK;
 	if (l->keys >= KNOWN_KEYS_MAX)
 		return err_set(err, RK_EUNKNOWNKEY,
 		    "%s: is full: it holds %zu keys", l->name, l->keys);
-	return may_write(l, err);
+	return servers_may_write(l, err);
 }
 
 static enum rk_err
-put_held(struct servers_list *l, const struct servers_query *q,
-    const struct rk_peer *peer, enum rk_servers_how how, struct rk_error *err)
+put_held(struct servers_list *l, struct edit *e, struct rk_error *err)
 {
-	bool needed;
 	enum rk_err r;
 
-	if ((r = check_put(l, q, peer, how, &needed, err)) != RK_OK || !needed)
+	if ((r = check_put(l, e, err)) != RK_OK || !e->needed)
 		return r;
-	if ((r = put_all(l, q, how)) != RK_OK)
+	if ((r = put_all(l, e)) != RK_OK)
 		return err_set(err, r, "%s: cannot add a key: %s", l->name,
 		    rk_err_text(r));
-	return commit(l, how == RK_SERVERS_REPLACE, err);
+	return servers_commit(l, e->next || e->how == RK_SERVERS_REPLACE, err);
 }
 
 enum rk_err
@@ -311,6 +324,7 @@ rk_servers_put(const char *path, const char *address,
     const struct rk_peer *peer, enum rk_servers_how how, struct rk_error *err)
 {
 	struct servers_query q;
+	struct edit e = { .q = &q, .how = how };
 	struct servers_list l;
 	enum rk_err r;
 
@@ -327,7 +341,7 @@ rk_servers_put(const char *path, const char *address,
 	}
 	if (r != RK_OK)
 		return r;
-	r = put_held(&l, &q, peer, how, err);
+	r = put_held(&l, &e, err);
 	servers_let_go(&l);
 	return r;
 }
@@ -342,7 +356,7 @@ remove_line(struct servers_list *l, const struct servers_name *what,
 	enum rk_err r = RK_OK;
 
 	if (known_line(text, &line) != RK_OK)
-		return copy_line(l, text);
+		return servers_copy_line(l, text);
 	(void)servers_at(&line, &tied);
 	loss.anywhere = !tied && is_text(line.host, what->coded);
 	if (!servers_is_key(&line, what))
@@ -366,14 +380,14 @@ rk_servers_remove(
 	servers_name(what, &name);
 	if ((r = servers_hold(path, &l, err)) != RK_OK)
 		return r;
-	r = may_write(&l, err);
+	r = servers_may_write(&l, err);
 	while (r == RK_OK && at < buf_len(&l.text))
 		r = remove_line(&l, &name,
 		    known_next_line(
 		        servers_text(&l), buf_len(&l.text), &at, &ended),
 		    n);
 	if (r == RK_OK)
-		r = *n > 0 ? commit(&l, true, err)
+		r = *n > 0 ? servers_commit(&l, true, err)
 		           : err_set(err, RK_ENOENT, "%s: has no such server",
 		                 l.name);
 	servers_let_go(&l);

@@ -92,6 +92,7 @@ matches(const struct known_line *line, const struct servers_name *what)
 	struct rk_str mail = { what->coded, strlen(what->coded) };
 
 	return what->given == NULL || servers_named(line, what) ||
+	       servers_has(servers_next(line), what->given) ||
 	       servers_has_mail(line->emails, mail);
 }
 

@@ -16,45 +16,16 @@
 #include <unistd.h>
 
 #include "scratch.h"
-#include "trust/servers.h"
+#include "serverlist.h"
 
 #define LAB "tls://Lab.example:8443"
-#define FILE_NAME "servers"
-#define ID_MAX 512
-
-/* A server with key number n. */
-static struct rk_peer
-peer_of(unsigned n, const char *email)
-{
-	uint8_t seed[RK_KEY_SEED_LEN] = { (uint8_t)n, (uint8_t)(n >> 8), 9 };
-	struct rk_peer p = { .remote = "tls://10.1.4.2:8443", .proven = true };
-	struct rk_key *key = NULL;
-
-	assert_int_equal(rk_key_from_seed(seed, &key), RK_OK);
-	rk_key_public(key, p.cert.pub);
-	rk_fp_of_key(p.cert.pub, p.cert.fp);
-	rk_key_free(key);
-	(void)snprintf(p.cert.email, sizeof(p.cert.email), "%s", email);
-	return p;
-}
-
-/* HOST KEY:EMAIL REST, for key number n. */
-static void
-put_line(char *dst, const char *host, unsigned n, const char *email,
-    const char *rest)
-{
-	struct rk_peer p = peer_of(n, email);
-	char id[RK_KEY_ID_LEN];
-
-	rk_key_id(p.cert.pub, id);
-	(void)snprintf(
-	    dst, ID_MAX, "%s %s:%s%s\n", host, id, p.cert.email, rest);
-}
+#define FILE_NAME SERVERLIST_FILE
+#define ID_MAX SERVERLIST_LINE_MAX
 
 static struct rk_server_view
 judged(const char *text, const char *address, unsigned n, const char *email)
 {
-	struct rk_peer p = peer_of(n, email);
+	struct rk_peer p = serverlist_peer(n, email);
 	struct rk_server_view v = { .is = RK_SERVER_NEW };
 	struct servers_query q;
 	struct rk_error err;
@@ -115,12 +86,13 @@ test_verdicts(void **state)
 		const struct row *r = &rows[i];
 		struct rk_server_view v;
 
-		put_line(line, r->host, 1, r->email, r->rest);
+		serverlist_line(line, r->host, 1, r->email, r->rest);
 		v = judged(line, r->address, r->key, r->shows);
 		if (v.is != r->is)
 			fail_msg("row %zu: %d, not %d", i, v.is, r->is);
 		if (v.is == RK_SERVER_CHANGED)
-			assert_string_equal(v.line.fp, peer_of(1, "").cert.fp);
+			assert_string_equal(
+			    v.line.fp, serverlist_peer(1, "").cert.fp);
 	}
 }
 
@@ -132,18 +104,18 @@ test_several(void **state)
 	struct rk_server_view v;
 
 	(void)state;
-	put_line(text, "h", 1, "m@x", " at=o:1");
-	put_line(text + strlen(text), "lab.example", 2, "n@x",
+	serverlist_line(text, "h", 1, "m@x", " at=o:1");
+	serverlist_line(text + strlen(text), "lab.example", 2, "n@x",
 	    " at=lab.example:8443");
 	v = judged(text, LAB, 3, "m@x");
 	assert_int_equal(v.is, RK_SERVER_CHANGED);
-	assert_string_equal(v.line.fp, peer_of(2, "").cert.fp);
+	assert_string_equal(v.line.fp, serverlist_peer(2, "").cert.fp);
 	/* Key 1 has its own line, so that its name tells nothing. */
 	v = judged(text, "third:1", 1, "n@x");
 	assert_int_equal(v.is, RK_SERVER_NEW);
 	assert_string_equal(v.line.at, "o:1");
 	/* A key for anywhere does not take an address from another. */
-	put_line(text + strlen(text), "z", 4, "z@x", "");
+	serverlist_line(text + strlen(text), "z", 4, "z@x", "");
 	assert_int_equal(judged(text, LAB, 4, "z@x").is, RK_SERVER_CHANGED);
 	assert_int_equal(judged(text, "o:9", 4, "z@x").is, RK_SERVER_KNOWN);
 }
@@ -169,46 +141,6 @@ test_addresses(void **state)
 	assert_int_equal(rk_servers_address(big, out, &err), RK_OK);
 }
 
-static enum rk_err
-put(const char *address, unsigned n, enum rk_servers_how how)
-{
-	struct rk_peer p = peer_of(n, "a@x");
-	struct rk_error err;
-
-	return rk_servers_put(FILE_NAME, address, &p, how, &err);
-}
-
-static enum rk_server_is
-look(const char *address, unsigned n)
-{
-	struct rk_peer p = peer_of(n, n == 1 ? "a@x" : "b@x");
-	struct rk_server_view v;
-	struct rk_error err;
-
-	assert_int_equal(
-	    rk_servers_look(FILE_NAME, address, &p, &v, &err), RK_OK);
-	return v.is;
-}
-
-static enum rk_err
-count(const struct rk_known_server *line, void *arg)
-{
-	assert_int_not_equal(line->fp[0], '\0');
-	++*(unsigned *)arg;
-	return RK_OK;
-}
-
-static unsigned
-lines(const char *what)
-{
-	struct rk_error err;
-	unsigned n = 0;
-
-	assert_int_equal(
-	    rk_servers_each(FILE_NAME, what, count, &n, &err), RK_OK);
-	return n;
-}
-
 static void
 test_edits(void **state)
 {
@@ -217,33 +149,37 @@ test_edits(void **state)
 	size_t n;
 
 	(void)state;
-	assert_int_equal(lines(NULL), 0);
-	put_line(text, "# mine\n\nh", 1, "a@x", " at=o:1 flag=7 since=S");
+	assert_int_equal(serverlist_count(NULL), 0);
+	serverlist_line(
+	    text, "# mine\n\nh", 1, "a@x", " at=o:1 flag=7 since=S");
 	text[strlen(text) - 1] = '\0'; /* without its newline */
 	scratch_make(FILE_NAME, text, 0600);
-	assert_int_equal(put("p:2", 1, RK_SERVERS_LEARN), RK_OK);
-	put_line(want, "# mine\n\nh", 1, "a@x", " at=o:1,p:2 flag=7 since=S");
+	assert_int_equal(serverlist_put("p:2", 1, RK_SERVERS_LEARN), RK_OK);
+	serverlist_line(
+	    want, "# mine\n\nh", 1, "a@x", " at=o:1,p:2 flag=7 since=S");
 	scratch_holds(FILE_NAME, want);
 	/* Known: nothing is written. */
-	assert_int_equal(put("p:2", 1, RK_SERVERS_LEARN), RK_OK);
+	assert_int_equal(serverlist_put("p:2", 1, RK_SERVERS_LEARN), RK_OK);
 	scratch_holds(FILE_NAME, want);
-	assert_int_equal(put("p:2", 2, RK_SERVERS_LEARN), RK_EUNKNOWNKEY);
+	assert_int_equal(
+	    serverlist_put("p:2", 2, RK_SERVERS_LEARN), RK_EUNKNOWNKEY);
 	scratch_holds(FILE_NAME, want);
-	assert_int_equal(put("p:2", 2, RK_SERVERS_ADD), RK_OK);
-	assert_int_equal(look("p:2", 1), RK_SERVER_KNOWN);
-	assert_int_equal(look("p:2", 2), RK_SERVER_KNOWN);
-	assert_int_equal(put("p:2", 3, RK_SERVERS_REPLACE), RK_OK);
-	assert_int_equal(look("p:2", 2), RK_SERVER_CHANGED);
-	assert_int_equal(look("o:1", 1), RK_SERVER_KNOWN);
-	assert_int_equal(lines(NULL), 2);
-	assert_int_equal(lines("p:2"), 1);
-	assert_int_equal(lines("a@x"), 2);
-	assert_int_equal(lines(peer_of(1, "").cert.fp), 1);
+	assert_int_equal(serverlist_put("p:2", 2, RK_SERVERS_ADD), RK_OK);
+	assert_int_equal(serverlist_look("p:2", 1), RK_SERVER_KNOWN);
+	assert_int_equal(serverlist_look("p:2", 2), RK_SERVER_KNOWN);
+	assert_int_equal(serverlist_put("p:2", 3, RK_SERVERS_REPLACE), RK_OK);
+	assert_int_equal(serverlist_look("p:2", 2), RK_SERVER_CHANGED);
+	assert_int_equal(serverlist_look("o:1", 1), RK_SERVER_KNOWN);
+	assert_int_equal(serverlist_count(NULL), 2);
+	assert_int_equal(serverlist_count("p:2"), 1);
+	assert_int_equal(serverlist_count("a@x"), 2);
+	assert_int_equal(serverlist_count(serverlist_peer(1, "").cert.fp), 1);
 	assert_int_equal(
 	    rk_servers_remove(FILE_NAME, "nobody", &n, &err), RK_ENOENT);
 	assert_int_equal(rk_servers_remove(FILE_NAME, "p", &n, &err), RK_OK);
 	assert_int_equal(n, 1);
-	put_line(want, "# mine\n\nh", 1, "a@x", " at=o:1 flag=7 since=S");
+	serverlist_line(
+	    want, "# mine\n\nh", 1, "a@x", " at=o:1 flag=7 since=S");
 	scratch_holds(FILE_NAME, want);
 	scratch_counts(2); /* and servers.old */
 }
@@ -255,15 +191,17 @@ test_untied(void **state)
 	char text[ID_MAX], want[ID_MAX];
 
 	(void)state;
-	put_line(text, "lab.example", 1, "a@x", "");
+	serverlist_line(text, "lab.example", 1, "a@x", "");
 	scratch_make(FILE_NAME, text, 0600);
-	assert_int_equal(put(LAB, 1, RK_SERVERS_ADD), RK_OK);
-	put_line(want, "lab.example", 1, "a@x", " at=*,lab.example:8443");
+	assert_int_equal(serverlist_put(LAB, 1, RK_SERVERS_ADD), RK_OK);
+	serverlist_line(
+	    want, "lab.example", 1, "a@x", " at=*,lab.example:8443");
 	scratch_holds(FILE_NAME, want);
-	assert_int_equal(look("else:1", 1), RK_SERVER_KNOWN);
-	assert_int_equal(put(LAB, 2, RK_SERVERS_REPLACE), RK_OK);
-	assert_int_equal(look("else:1", 1), RK_SERVER_CHANGED); /* its name */
-	assert_int_equal(lines(NULL), 1);
+	assert_int_equal(serverlist_look("else:1", 1), RK_SERVER_KNOWN);
+	assert_int_equal(serverlist_put(LAB, 2, RK_SERVERS_REPLACE), RK_OK);
+	assert_int_equal(
+	    serverlist_look("else:1", 1), RK_SERVER_CHANGED); /* its name */
+	assert_int_equal(serverlist_count(NULL), 1);
 	scratch_holds(FILE_NAME ".old", want);
 }
 
@@ -285,27 +223,27 @@ test_other_hosts(void **state)
 	char text[2 * ID_MAX], want[2 * ID_MAX];
 
 	(void)state;
-	put_line(text, "lab.example", 1, "a@x",
+	serverlist_line(text, "lab.example", 1, "a@x",
 	    " at=lab.example:1,o.example:1,lab.example:2");
-	put_line(text + strlen(text), "o.example", 2, "b@x", "");
+	serverlist_line(text + strlen(text), "o.example", 2, "b@x", "");
 	scratch_make(FILE_NAME, text, 0600);
-	assert_int_equal(lines("lab.example"), 1);
+	assert_int_equal(serverlist_count("lab.example"), 1);
 	assert_int_equal(removed("lab.example"), 1);
-	put_line(want, "lab.example", 1, "a@x", " at=o.example:1");
-	put_line(want + strlen(want), "o.example", 2, "b@x", "");
+	serverlist_line(want, "lab.example", 1, "a@x", " at=o.example:1");
+	serverlist_line(want + strlen(want), "o.example", 2, "b@x", "");
 	scratch_holds(FILE_NAME, want);
-	assert_int_equal(lines("lab.example"), 0);
+	assert_int_equal(serverlist_count("lab.example"), 0);
 	assert_int_equal(removed("lab.example"), 0);
-	assert_int_equal(lines("o.example"), 2);
+	assert_int_equal(serverlist_count("o.example"), 2);
 	assert_int_equal(removed("o.example"), 2);
-	assert_int_equal(lines(NULL), 0);
+	assert_int_equal(serverlist_count(NULL), 0);
 	/* Nor does one whose key is replaced. */
-	put_line(text, "lab.example", 1, "a@x", " at=*,o.example:1");
+	serverlist_line(text, "lab.example", 1, "a@x", " at=*,o.example:1");
 	scratch_make(FILE_NAME, text, 0600);
-	assert_int_equal(put(LAB, 2, RK_SERVERS_REPLACE), RK_OK);
-	assert_int_equal(look("o.example:1", 1), RK_SERVER_KNOWN);
-	assert_int_equal(look("o.example:1", 3), RK_SERVER_CHANGED);
-	assert_int_equal(look(LAB, 1), RK_SERVER_CHANGED);
+	assert_int_equal(serverlist_put(LAB, 2, RK_SERVERS_REPLACE), RK_OK);
+	assert_int_equal(serverlist_look("o.example:1", 1), RK_SERVER_KNOWN);
+	assert_int_equal(serverlist_look("o.example:1", 3), RK_SERVER_CHANGED);
+	assert_int_equal(serverlist_look(LAB, 1), RK_SERVER_CHANGED);
 }
 
 /* Who is named as people write it is found as the file has it. */
@@ -315,16 +253,17 @@ test_names(void **state)
 	char text[2 * ID_MAX];
 
 	(void)state;
-	put_line(text, "h", 1, "Me@Example.org,a%20b@x", " at=o:1");
+	serverlist_line(text, "h", 1, "Me@Example.org,a%20b@x", " at=o:1");
 	scratch_make(FILE_NAME, text, 0600);
-	assert_int_equal(lines("me@example.org"), 1);
-	assert_int_equal(lines("a b@x"), 1);
-	assert_int_equal(lines("me@example"), 0);
+	assert_int_equal(serverlist_count("me@example.org"), 1);
+	assert_int_equal(serverlist_count("a b@x"), 1);
+	assert_int_equal(serverlist_count("me@example"), 0);
 	assert_int_equal(
 	    judged(text, LAB, 2, "ME@example.org").is, RK_SERVER_CHANGED);
-	assert_int_equal(put("[fe80::1%eth0]:5", 3, RK_SERVERS_LEARN), RK_OK);
-	assert_int_equal(lines("[fe80::1%eth0]:5"), 1);
-	assert_int_equal(lines("fe80::1%eth0"), 1);
+	assert_int_equal(
+	    serverlist_put("[fe80::1%eth0]:5", 3, RK_SERVERS_LEARN), RK_OK);
+	assert_int_equal(serverlist_count("[fe80::1%eth0]:5"), 1);
+	assert_int_equal(serverlist_count("fe80::1%eth0"), 1);
 	assert_int_equal(removed("[fe80::1%eth0]:5"), 1);
 }
 
@@ -346,7 +285,7 @@ test_many(void **state)
 		if (pid[i] != 0)
 			continue;
 		(void)snprintf(address, sizeof(address), "o:%u", i + 1);
-		_exit((int)put(address, 1, RK_SERVERS_LEARN));
+		_exit((int)serverlist_put(address, 1, RK_SERVERS_LEARN));
 	}
 	for (unsigned i = 0; i < MANY; i++) {
 		assert_int_equal(waitpid(pid[i], &status, 0), pid[i]);
@@ -354,7 +293,7 @@ test_many(void **state)
 	}
 	for (unsigned i = 0; i < MANY; i++) {
 		(void)snprintf(address, sizeof(address), "o:%u", i + 1);
-		assert_int_equal(look(address, 1), RK_SERVER_KNOWN);
+		assert_int_equal(serverlist_look(address, 1), RK_SERVER_KNOWN);
 	}
 	scratch_counts(1);
 }
@@ -369,27 +308,29 @@ test_locked(void **state)
 
 	(void)state;
 	assert_int_equal(rk_servers_lock(FILE_NAME, true, &err), RK_ENOENT);
-	assert_int_equal(put(LAB, 1, RK_SERVERS_LEARN), RK_OK);
+	assert_int_equal(serverlist_put(LAB, 1, RK_SERVERS_LEARN), RK_OK);
 	assert_int_equal(stat(FILE_NAME, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(rk_servers_lock(FILE_NAME, true, &err), RK_OK);
 	assert_int_equal(stat(FILE_NAME, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0400);
-	assert_int_equal(put("o:1", 2, RK_SERVERS_ADD), RK_EUNKNOWNKEY);
-	assert_int_equal(put(LAB, 2, RK_SERVERS_REPLACE), RK_EUNKNOWNKEY);
+	assert_int_equal(
+	    serverlist_put("o:1", 2, RK_SERVERS_ADD), RK_EUNKNOWNKEY);
+	assert_int_equal(
+	    serverlist_put(LAB, 2, RK_SERVERS_REPLACE), RK_EUNKNOWNKEY);
 	assert_int_equal(rk_servers_remove(FILE_NAME, "lab.example", &n, &err),
 	    RK_EUNKNOWNKEY);
-	assert_int_equal(look(LAB, 1), RK_SERVER_KNOWN);
-	assert_int_equal(lines(NULL), 1);
+	assert_int_equal(serverlist_look(LAB, 1), RK_SERVER_KNOWN);
+	assert_int_equal(serverlist_count(NULL), 1);
 	assert_int_equal(rk_servers_lock(FILE_NAME, false, &err), RK_OK);
 	assert_int_equal(
 	    rk_servers_remove(FILE_NAME, "lab.example", &n, &err), RK_OK);
 	assert_int_equal(rk_servers_lock(FILE_NAME, true, &err), RK_ESTATE);
-	put_line(text, "h", 1, "a@x", "");
+	serverlist_line(text, "h", 1, "a@x", "");
 	scratch_make("link-target", text, 0600);
 	assert_int_equal(unlink(FILE_NAME), 0);
 	assert_int_equal(symlink("link-target", FILE_NAME), 0);
-	assert_int_equal(put(LAB, 2, RK_SERVERS_ADD), RK_EMODE);
+	assert_int_equal(serverlist_put(LAB, 2, RK_SERVERS_ADD), RK_EMODE);
 	scratch_holds("link-target", text);
 }
 
@@ -401,14 +342,14 @@ test_no_room(void **state)
 	char text[ID_MAX];
 
 	(void)state;
-	put_line(text, "h", 1, "a@x", " at=o:1");
+	serverlist_line(text, "h", 1, "a@x", " at=o:1");
 	scratch_make(FILE_NAME, text, 0600);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
 	small.rlim_cur = 64;
 	small.rlim_max = old.rlim_max;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-	assert_int_equal(put("p:2", 2, RK_SERVERS_ADD), RK_EIO);
-	assert_int_equal(put("o:1", 2, RK_SERVERS_REPLACE), RK_EIO);
+	assert_int_equal(serverlist_put("p:2", 2, RK_SERVERS_ADD), RK_EIO);
+	assert_int_equal(serverlist_put("o:1", 2, RK_SERVERS_REPLACE), RK_EIO);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	scratch_holds(FILE_NAME, text);
 	scratch_counts(1);
@@ -418,7 +359,7 @@ test_no_room(void **state)
 static void
 test_refused(void **state)
 {
-	struct rk_peer p = peer_of(1, "a@x");
+	struct rk_peer p = serverlist_peer(1, "a@x");
 	struct rk_error err;
 	enum rk_err r = RK_OK;
 	char address[128];
@@ -427,10 +368,11 @@ test_refused(void **state)
 	for (unsigned i = 0; r == RK_OK && i < 100; i++) {
 		(void)snprintf(
 		    address, sizeof(address), "host-%u.example:8443", i);
-		r = put(address, 1, RK_SERVERS_LEARN);
+		r = serverlist_put(address, 1, RK_SERVERS_LEARN);
 	}
 	assert_int_equal(r, RK_ETOOBIG);
-	assert_int_equal(look("host-0.example:8443", 1), RK_SERVER_KNOWN);
+	assert_int_equal(
+	    serverlist_look("host-0.example:8443", 1), RK_SERVER_KNOWN);
 	p.proven = false;
 	assert_int_equal(
 	    rk_servers_put(FILE_NAME, LAB, &p, RK_SERVERS_ADD, &err), RK_ECERT);

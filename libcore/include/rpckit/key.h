@@ -133,6 +133,32 @@ RK_API void rk_ident_free(struct rk_ident *id);
 RK_API RK_MUST enum rk_err rk_ident_generate(
     const char *dir, const char *const *names, size_t n, struct rk_error *err);
 
+/*
+ * A key that will take the place of another one, proven by itself: sig is its
+ * own signature over RK_NEXT_KEY_TAG with its NUL, the 32 bytes of the present
+ * key and the 32 of this one (rpckit-trust(7)).
+ */
+#define RK_NEXT_KEY_TAG "rpckit next key 1"
+#define RK_NEXT_KEYS_MAX 4
+struct rk_next_key {
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	uint8_t sig[RK_KEY_SIG_LEN];
+};
+RK_API void rk_next_key_make(const uint8_t present[RK_KEY_PUBLIC_LEN],
+    const struct rk_key *next, struct rk_next_key *out);
+/* Any thread; false also for a key that follows itself. */
+RK_API RK_MUST bool rk_next_key_ok(
+    const uint8_t present[RK_KEY_PUBLIC_LEN], const struct rk_next_key *next);
+/*
+ * Announce, to clients that believe my key, that this one will follow it; a
+ * server with this identity answers them by `_.next_keys`.  The private key is
+ * not kept.  Before others use id.  RK_ESTATE: I carry no certificate;
+ * RK_EINVAL: it is my present key; RK_EEXIST: announced already; RK_ELIMIT:
+ * more than RK_NEXT_KEYS_MAX.
+ */
+RK_API RK_MUST enum rk_err rk_ident_announce(
+    struct rk_ident *id, const struct rk_key *next, struct rk_error *err);
+
 /* What a certificate says, all text escaped and cut to fit. */
 struct rk_cert_info {
 	uint8_t pub[RK_KEY_PUBLIC_LEN];

@@ -39,19 +39,22 @@ struct rk_known_server {
 	char email[256];    /* comma-joined */
 	char at[512];       /* its addresses, comma-joined; "": anywhere */
 	char since[32];     /* RFC 3339; "": not known */
+	/* Fingerprints of the keys that will follow, comma-joined. */
+	char next[RK_NEXT_KEYS_MAX * RK_FP_LEN];
 };
 
 enum rk_server_is {
 	RK_SERVER_NEW,
 	RK_SERVER_KNOWN,
-	RK_SERVER_CHANGED /* the address or the name has another key */
+	RK_SERVER_CHANGED, /* the address or the name has another key */
+	RK_SERVER_NEXT     /* which has announced this one */
 };
 
 struct rk_server_view {
 	enum rk_server_is is;
 	enum rk_trust_state list;
-	/* CHANGED: the line of the other key.  NEW: the line of this key, which
-	 * belongs elsewhere, if it has one. */
+	/* CHANGED, NEXT: the line of the other key.  NEW: the line of this key,
+	 * which belongs elsewhere, if it has one. */
 	struct rk_known_server line;
 };
 
@@ -62,13 +65,16 @@ struct rk_server_view {
  * programs that write none.  CHANGED: the line of another key has the address;
  * or no address, but the same host; or the same mail address as the peer's
  * certificate, unless the peer's key is on the list for somewhere else.
+ * NEXT: it would be changed, but the line of the key that has the address says
+ * that this one follows.
  */
 RK_API RK_MUST enum rk_err rk_servers_look(const char *path,
     const char *address, const struct rk_peer *peer, struct rk_server_view *out,
     struct rk_error *err);
 
 enum rk_servers_how {
-	RK_SERVERS_LEARN,  /* only what is new */
+	RK_SERVERS_LEARN,  /* what is new; what is next takes the address from
+	                    * the key that has announced it */
 	RK_SERVERS_ADD,    /* beside what is there */
 	RK_SERVERS_REPLACE /* and take the address from other keys */
 };
@@ -83,6 +89,17 @@ enum rk_servers_how {
 RK_API RK_MUST enum rk_err rk_servers_put(const char *path, const char *address,
     const struct rk_peer *peer, enum rk_servers_how how, struct rk_error *err);
 /*
+ * Record that these keys will follow the peer's, which is known for the
+ * address: all that are announced, in place of those that were.  Each must have
+ * proven itself.  *changed: written now.  RK_ECERT: the peer, or one of them,
+ * has proven nothing; RK_EUNKNOWNKEY: the peer is not known for the address, or
+ * the list is locked and would have to be changed; RK_ELIMIT: too many.
+ */
+RK_API RK_MUST enum rk_err rk_servers_next(const char *path,
+    const char *address, const struct rk_peer *peer,
+    const struct rk_next_key *keys, size_t n, bool *changed,
+    struct rk_error *err);
+/*
  * Take off an address, all of a host, or a key by its fingerprint (eight
  * characters at least); *n counts lines changed or gone: a line stays while its
  * key belongs elsewhere.  What was there before is kept as PATH.old.
@@ -91,7 +108,8 @@ RK_API RK_MUST enum rk_err rk_servers_put(const char *path, const char *address,
 RK_API RK_MUST enum rk_err rk_servers_remove(
     const char *path, const char *what, size_t *n, struct rk_error *err);
 /* Call fn for each line with a key that matches what (NULL: all), as
- * rk_servers_remove() would, and also by a mail address.  Not under the lock.
+ * rk_servers_remove() would, and also by a mail address or the fingerprint of a
+ * key that will follow.  Not under the lock.
  * An error of fn ends it and is returned.  No file: no line. */
 RK_API RK_MUST enum rk_err rk_servers_each(const char *path, const char *what,
     enum rk_err (*fn)(const struct rk_known_server *line, void *arg), void *arg,
