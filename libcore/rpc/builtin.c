@@ -1,5 +1,6 @@
-/* The methods every server has: _.ping, _.methods, _.describe, and
- * _.subscribe, _.unsubscribe (server_subs.c). */
+/* The methods every server has: _.ping, _.methods, _.describe,
+ * _.subscribe and _.unsubscribe (server_subs.c), _.next_keys (server_next.c).
+ */
 #include "rpc/greenpack.h"
 #include "rpc/server_int.h"
 #include "rpc/topic.h"
@@ -163,4 +164,9 @@ const struct rk_method methods_builtin[METHODS_BUILTIN] = {
 	    .args = "{subject}",
 	    .reply = "none",
 	    .fn = server_unsubscribe },
+	{ .name = "_.next_keys",
+	    .about = "the keys that will follow the server's own",
+	    .args = "none",
+	    .reply = "[{key, sig}]",
+	    .fn = server_next_keys },
 };

@@ -42,7 +42,7 @@ const struct rk_method *methods_find(
 
 /* builtin.c; what their arguments would be is found through the call, as sets
  * are replaced. */
-#define METHODS_BUILTIN 5
+#define METHODS_BUILTIN 6
 extern const struct rk_method methods_builtin[METHODS_BUILTIN];
 
 #endif

@@ -345,6 +345,9 @@ enum rk_err call_reply_args(struct rk_call *call, const struct rk_arg *args,
 rk_handler_fn server_subscribe;
 rk_handler_fn server_unsubscribe;
 
+/* server_next.c: the same; handler of _.next_keys */
+rk_handler_fn server_next_keys;
+
 /* The same for a method that was found; netrpc: NULL, or it is such a call. */
 void call_begin(struct server_conn *c, const struct msg *m,
     const struct rk_method *method, const struct call_netrpc *netrpc);

@@ -390,6 +390,39 @@ test_generate_apart(void **state)
 	rk_ident_free(id[1]);
 }
 
+/* Keys to announce: mine exists, others are not mine, nor many, nor twice. */
+static void
+test_announce(void **state)
+{
+	const char *const names[] = { "one" };
+	struct rk_ident *none = NULL, *id = NULL;
+	struct rk_error err;
+	struct rk_key *key;
+
+	(void)state;
+	assert_int_equal(rk_ident_generate(".", names, 1, &err), RK_OK);
+	assert_int_equal(
+	    rk_ident_load_dir(".", NULL, NULL, NULL, &none, &err), RK_OK);
+	assert_int_equal(
+	    rk_ident_load_dir(".", "one", NULL, NULL, &id, &err), RK_OK);
+	assert_int_equal(rk_key_load("one.key", NULL, NULL, &key, &err), RK_OK);
+	assert_int_equal(rk_ident_announce(id, key, &err), RK_EINVAL);
+	rk_key_free(key);
+	for (int i = 0; i <= RK_NEXT_KEYS_MAX; i++) {
+		enum rk_err r = i < RK_NEXT_KEYS_MAX ? RK_OK : RK_ELIMIT;
+
+		assert_int_equal(rk_key_generate(&key), RK_OK);
+		assert_int_equal(rk_ident_announce(none, key, &err), RK_ESTATE);
+		assert_int_equal(rk_ident_announce(id, key, &err), r);
+		if (r == RK_OK)
+			assert_int_equal(
+			    rk_ident_announce(id, key, &err), RK_EEXIST);
+		rk_key_free(key);
+	}
+	rk_ident_free(id);
+	rk_ident_free(none);
+}
+
 #define IN_SCRATCH(t) \
 	cmocka_unit_test_setup_teardown(t, scratch_enter, scratch_leave)
 
@@ -398,6 +431,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_SCRATCH(test_good),
+		IN_SCRATCH(test_announce),
 		IN_SCRATCH(test_arguments),
 		IN_SCRATCH(test_bad_ca),
 		IN_SCRATCH(test_cut_ca),

@@ -29,7 +29,7 @@ static void
 has_the_builtin(void **state)
 {
 	static const char *const names[] = { "_.ping", "_.methods",
-		"_.describe", "_.subscribe", "_.unsubscribe" };
+		"_.describe", "_.subscribe", "_.unsubscribe", "_.next_keys" };
 	struct methods *m;
 	struct rk_error err;
 

@@ -176,6 +176,22 @@ RK_API enum rk_err rk_client_process(struct rk_client *c);
 /* The server as it has proven itself; NULL when not connected. */
 RK_API const struct rk_peer *rk_client_peer(const struct rk_client *c);
 
+/*
+ * Ask the server which keys will follow its own.  fn is called exactly once,
+ * later: with RK_OK, who was asked, and the keys, none or some, each proven
+ * (rk_next_key_ok()), for rk_servers_next() of rpckit/servers.h; or with
+ * RK_ENOMETHOD (a server that knows nothing of it), RK_ECERT (one is not
+ * proven), RK_EPROTO, and what else ends calls.
+ * Returns RK_ESTATE: not connected; RK_EUNSUPPORTED, and
+ * asks nothing: the server has proven no key, or is none of rpckit's; errors
+ * of rk_client_submit().
+ */
+typedef void rk_next_keys_fn(struct rk_client *c, enum rk_err r,
+    const struct rk_peer *peer, const struct rk_next_key *keys, size_t n,
+    void *arg);
+RK_API RK_MUST enum rk_err rk_client_next_keys(
+    struct rk_client *c, rk_next_keys_fn *fn, void *arg);
+
 /* How long the phases of the last connect took, in microseconds. */
 struct rk_timing {
 	uint64_t resolve;

@@ -164,7 +164,7 @@ RK_API RK_MUST enum rk_err rk_server_new(const struct rk_server_conf *conf,
 
 /*
  * Serve these methods and the built-in ones (_.ping, _.methods, _.describe,
- * _.subscribe, _.unsubscribe)
+ * _.subscribe, _.unsubscribe, _.next_keys)
  * from now on; replaces the whole set, also while running (calls that run keep
  * their handlers).  `retired` (may be NULL) is called with `arg` on loop 0 when
  * no loop can enter the handlers of this set any more, and at free.
