@@ -6,6 +6,7 @@
 
 #include <rpckit/ask.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* rk_pass_fn: what is kept first, then what the source gives. */
@@ -44,6 +45,48 @@ blame(const struct origin *from, const char *text, struct rk_error *err)
 	return copy.code;
 }
 
+/* Announce a key that will follow; it is needed for its signature only. */
+static enum rk_err
+announce(const struct settings *s, const struct entry *next,
+    struct keyring *ring, struct creds *c, struct rk_error *err)
+{
+	char text[RK_ERROR_TEXT_LEN], shown[160];
+	struct rk_error why;
+	struct rk_key *key = NULL;
+	char *path = NULL;
+	enum rk_err r;
+
+	if (asprintf(&path, "%s/%s.key", s->certs, next->text) < 0)
+		return err_set(err, RK_ENOMEM, "out of memory");
+	ring->source.err.code = RK_OK;
+	r = rk_key_load(path, get_pass, ring, &key, err);
+	(void)str_copy(text, sizeof(text),
+	    keyring_failed(ring, r) ? ring->source.err.text : err->text);
+	if (r == RK_OK &&
+	    (r = rk_ident_announce(c->ident, key, &why)) != RK_OK) {
+		(void)err_set(err, r, "%s: %s",
+		    str_escape(shown, sizeof(shown), path), why.text);
+		(void)str_copy(text, sizeof(text), err->text);
+	}
+	rk_key_free(key);
+	free(path);
+	if (r == RK_OK)
+		return RK_OK;
+	err->code = r;
+	return blame(&next->from, text, err);
+}
+
+static enum rk_err
+announce_all(const struct settings *s, struct keyring *ring, struct creds *c,
+    struct rk_error *err)
+{
+	enum rk_err r = RK_OK;
+
+	for (size_t i = 0; r == RK_OK && i < s->next_key.n; i++)
+		r = announce(s, &s->next_key.items[i], ring, c, err);
+	return r;
+}
+
 enum rk_err
 creds_load_ident(const struct settings *s, struct keyring *ring,
     struct creds *c, struct rk_error *err)
@@ -57,7 +100,7 @@ creds_load_ident(const struct settings *s, struct keyring *ring,
 		.no_input = ring->no_input };
 	r = rk_ident_load_dir(s->certs, s->key, get_pass, ring, &c->ident, err);
 	if (r == RK_OK)
-		return RK_OK;
+		return announce_all(s, ring, c, err);
 	/* Why there was no passphrase says more than that there was none. */
 	(void)str_copy(text, sizeof(text),
 	    keyring_failed(ring, r) ? ring->source.err.text : err->text);

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #define SETTINGS_FILE "/etc/rpckit/rpcd.conf"
-#define SETTINGS_KEYS 31
+#define SETTINGS_KEYS 32
 #define WHERE_LEN 300
 
 /* Where a setting was made, as messages begin: "rpcd.conf:12: ", or the flag,
@@ -94,6 +94,7 @@ struct settings {
 	char *admin_view;                  /* NULL: none */
 	char *certs;
 	char *key;
+	struct list next_key; /* names of keys that will follow */
 	char *known;
 	unsigned trust; /* enum rk_trust_mode */
 	uint64_t max_new_keys;

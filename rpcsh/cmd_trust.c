@@ -30,6 +30,7 @@ static const struct field fields[] = {
 	{ "host", "HOST", FIELD_SHOWN },
 	{ "since", "SINCE", FIELD_SHOWN },
 	{ "email", "NAME", FIELD_SHOWN },
+	{ "next", "NEXT KEYS", FIELD_SHOWN },
 };
 
 struct listing {
@@ -53,7 +54,8 @@ put_row(const struct rk_known_server *s, void *arg)
 	                               { .text = text_or_none(s->at) },
 	                               { .text = text_or_none(s->host) },
 	                               { .text = text_or_none(s->since) },
-	                               { .text = text_or_none(s->email) } });
+	                               { .text = text_or_none(s->email) },
+	                               { .text = text_or_none(s->next) } });
 }
 
 /* Words from the first on as one: a fingerprint in groups. */

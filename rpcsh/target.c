@@ -1,5 +1,5 @@
 /* The server to call: settings made into a connected client. */
-#include "target.h"
+#include "next.h"
 
 #include "base/error.h"
 #include "base/str.h"
@@ -429,6 +429,7 @@ target_connect(struct target *t, const struct out *o, int *status)
 	t->connected_us = target_now_us();
 	rk_client_timing(t->client, &timing);
 	peer = rk_client_peer(t->client);
+	next_ask(t);
 	if ((timing.trust_added || t->trusting.added) &&
 	    t->trusting.want == NULL && peer != NULL) {
 		char known[256];

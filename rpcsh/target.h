@@ -34,7 +34,8 @@ bool target_open_for(struct target *t, const struct args *a,
     const struct out *o, const char *server, enum trust_how how, const char *fp,
     int *status);
 /* Connect; asks about a new key if --trust says so; says what is worth knowing
- * (new key recorded). */
+ * (new key recorded).  What the server says about its next keys is asked for
+ * with the first call (rpcsh/next). */
 bool target_connect(struct target *t, const struct out *o, int *status);
 void target_close(struct target *t);
 
