@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "rpcsh.h"
 #include "settings.h"
+#include "verbs.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,14 +17,6 @@ const struct opt ctx_opts[] = {
 	{ .name = "why", .about = "with show: where each value comes from" },
 	{ .name = "force", .about = "with add: replace a context that exists" },
 	{ 0 },
-};
-
-struct job {
-	const struct args *args;
-	const struct out *out;
-	const char *const *words; /* behind the verb */
-	size_t n;
-	const char *retry; /* advice when it fails */
 };
 
 /* ---- ls ---- */
@@ -296,44 +289,19 @@ drop(struct job *j, struct rk_error *err)
 
 /* ---- which ---- */
 
-static const struct verb {
-	const char *name;
-	size_t min; /* words behind it */
-	size_t max;
-	const char *form;
-	enum rk_err (*run)(struct job *j, struct rk_error *err);
-	bool prints;
-} verbs[] = {
+static const struct verb verbs[] = {
 	{ "ls", 0, 0, "ls", list, true },
 	{ "show", 0, 0, "show [--why]", show, true },
 	{ "use", 1, 1, "use NAME, or - for none", use, false },
 	{ "add", 2, SIZE_MAX, "add NAME SETTING=VALUE...", add, false },
 	{ "rm", 1, 1, "rm NAME", drop, false },
+	{ .name = NULL },
 };
 
-static const struct verb *
-find_verb(const char *name)
-{
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		if (strcmp(verbs[i].name, name) == 0)
-			return &verbs[i];
-	}
-	return NULL;
-}
-
+/* Options that go with one verb only. */
 static enum rk_err
-check_use(const struct verb *v, const struct job *j, const char *word,
-    struct rk_error *err)
+check_flags(const struct verb *v, const struct job *j, struct rk_error *err)
 {
-	char shown[128];
-
-	if (v == NULL)
-		return err_set(err, RK_EINVAL,
-		    "ctx: \"%s\" is none of ls, show, use, add, rm",
-		    str_escape(shown, sizeof(shown), word));
-	if (j->n < v->min || j->n > v->max)
-		return err_set(err, RK_EINVAL, "ctx %s: the form is: ctx %s",
-		    word, v->form);
 	if (args_flag(j->args, "why") && v->run != show)
 		return err_set(err, RK_EINVAL, "--why goes with ctx show only");
 	if (args_flag(j->args, "force") && v->run != add)
@@ -345,18 +313,16 @@ check_use(const struct verb *v, const struct job *j, const char *word,
 int
 cmd_ctx(struct args *a, void *ctx)
 {
-	size_t n;
-	const char *const *w = args_operands(a, &n);
-	const struct verb *v = find_verb(w[0]);
+	const struct verb *v;
 	struct rk_error err = { 0 };
-	struct job j = { .args = a, .words = w + 1, .n = n - 1 };
 	struct out o;
+	struct job j = { .args = a, .out = &o };
 	enum rk_err r;
 
 	(void)ctx;
 	out_init(&o, a);
-	j.out = &o;
-	if (check_use(v, &j, w[0], &err) != RK_OK)
+	if ((v = verbs_take("ctx", verbs, &j, &err)) == NULL ||
+	    check_flags(v, &j, &err) != RK_OK)
 		return out_error(&o, &err, "rpcsh ctx -h");
 	r = v->run(&j, &err);
 	if (r != RK_OK && err.code == RK_OK)

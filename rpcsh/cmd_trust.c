@@ -3,24 +3,13 @@
 #include "base/str.h"
 #include "rpcsh.h"
 #include "target.h"
+#include "verbs.h"
 
 #include <limits.h>
 #include <stdio.h>
 
 #define PATH_TEXT 256
 #define WORDS_MAX 15 /* of a fingerprint */
-
-struct job {
-	struct args *args;
-	const struct out *out;
-	const char *path; /* of the list */
-	const char *const *words;
-	size_t n;
-	const char *retry; /* advice when it fails */
-	size_t rows;
-	bool said; /* the failure is on stderr; status is the exit's */
-	int status;
-};
 
 /* ---- ls, find ---- */
 
@@ -193,14 +182,7 @@ unlock(struct job *j, struct rk_error *err)
 
 /* ---- which ---- */
 
-static const struct verb {
-	const char *name;
-	size_t min; /* words behind it */
-	size_t max;
-	const char *form;
-	enum rk_err (*run)(struct job *j, struct rk_error *err);
-	bool prints;
-} verbs[] = {
+static const struct verb verbs[] = {
 	{ "ls", 0, 0, "ls", show, true },
 	{ "find", 1, WORDS_MAX, "find HOST[:PORT] or a fingerprint", show,
 	    true },
@@ -210,34 +192,8 @@ static const struct verb {
 	{ "rm", 1, WORDS_MAX, "rm HOST[:PORT] or a fingerprint", drop, false },
 	{ "lock", 0, 0, "lock", lock, false },
 	{ "unlock", 0, 0, "unlock", unlock, false },
+	{ .name = NULL },
 };
-
-static const struct verb *
-find_verb(const char *name)
-{
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		if (strcmp(verbs[i].name, name) == 0)
-			return &verbs[i];
-	}
-	return NULL;
-}
-
-static enum rk_err
-check_use(const struct verb *v, const struct job *j, const char *word,
-    struct rk_error *err)
-{
-	char shown[128];
-
-	if (v == NULL)
-		return err_set(err, RK_EINVAL,
-		    "trust: \"%s\" is none of ls, find, add, replace, rm, "
-		    "lock, unlock",
-		    str_escape(shown, sizeof(shown), word));
-	if (j->n < v->min || j->n > v->max)
-		return err_set(err, RK_EINVAL,
-		    "trust %s: the form is: trust %s", word, v->form);
-	return RK_OK;
-}
 
 static int
 fail(const struct job *j, enum rk_err r, struct rk_error *err)
@@ -256,19 +212,16 @@ fail(const struct job *j, enum rk_err r, struct rk_error *err)
 int
 cmd_trust(struct args *a, void *ctx)
 {
-	size_t n;
-	const char *const *w = args_operands(a, &n);
-	const struct verb *v = find_verb(w[0]);
+	const struct verb *v;
 	struct rk_error err = { 0 };
-	struct job j = { .args = a, .words = w + 1, .n = n - 1 };
-	struct settings s;
 	struct out o;
+	struct job j = { .args = a, .out = &o };
+	struct settings s;
 	enum rk_err r;
 
 	(void)ctx;
 	out_init(&o, a);
-	j.out = &o;
-	if (check_use(v, &j, w[0], &err) != RK_OK)
+	if ((v = verbs_take("trust", verbs, &j, &err)) == NULL)
 		return out_error(&o, &err, "rpcsh trust -h");
 	if (settings_load(a, &s, &err) != RK_OK)
 		return out_error(&o, &err, "rpcsh ctx ls");
