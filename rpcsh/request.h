@@ -9,6 +9,24 @@
 
 #define REQUEST_ARGS_MAX 64
 
+/* Rows of the tables of options: what request_value() takes, and what
+ * request_head() does. */
+#define REQUEST_DATA_OPT                                                  \
+	{                                                                 \
+		.name = "data", .letter = 'd', .kind = OPT_TEXT,          \
+		.meta = "JSON|@FILE|-", .complete = COMPLETE_FILE,        \
+		.about = "the whole argument; items then override fields" \
+	}
+#define REQUEST_HEADER_OPTS                                                    \
+	{ .name = "subject",                                                   \
+		.kind = OPT_TEXT,                                              \
+		.meta = "TEXT",                                                \
+		.about = "the header's subject" },                             \
+	{                                                                      \
+		.name = "arg", .letter = 'H', .kind = OPT_TEXT, .meta = "K=V", \
+		.flags = OPT_MANY, .about = "an argument of the header"        \
+	}
+
 struct request {
 	struct rk_request req;
 	uint8_t *payload; /* malloc'ed: the caller's to free */
