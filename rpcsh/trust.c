@@ -219,8 +219,12 @@ hear(int fd, const struct trusting *t, struct rk_error *err)
 		if (r != RK_OK)
 			return r;
 		answer[len] = '\0';
-		trim(answer);
-		if ((r = understand(t, answer, err)) != RK_EAGAIN)
+		r = RK_EAGAIN;
+		if (strlen(answer) == len) { /* all of it is text */
+			trim(answer);
+			r = understand(t, answer, err);
+		}
+		if (r != RK_EAGAIN)
 			return r;
 		prompt = "Answer no, yes, or the whole fingerprint: ";
 	}

@@ -101,6 +101,11 @@ answers() {
 	result $? 'is said'
 	begin 'call touch' && keys Enter
 	ends 6 'an empty answer is no'
+	begin 'call touch' && keys yes C-@ no Enter
+	until_ok on_screen '^Answer no, yes, or the whole fingerprint:'
+	result $? 'nor is more behind a byte of value 0 an answer'
+	keys no Enter
+	ends 6 'and no is one'
 	begin 'call touch' && keys y Enter
 	until_ok on_screen '^Answer no, yes, or the whole fingerprint:'
 	result $? 'y is no answer'
