@@ -14,19 +14,6 @@
 
 /* ---- where ---- */
 
-enum rk_err
-admin_user_path(char out[PATH_LEN])
-{
-	const char *dir = getenv("XDG_RUNTIME_DIR");
-	struct stat st;
-
-	out[0] = '\0';
-	if (dir == NULL || dir[0] != '/' || stat(dir, &st) != 0 ||
-	    !S_ISDIR(st.st_mode))
-		return RK_ENOENT;
-	return fs_join(out, PATH_LEN, dir, "rpckit/admin.sock");
-}
-
 /* A folder of our own, where the user's run-time directory is. */
 static bool
 make_folder(char path[PATH_LEN])
@@ -43,9 +30,9 @@ make_folder(char path[PATH_LEN])
 static bool
 usual_path(char out[PATH_LEN])
 {
-	if (admin_user_path(out) == RK_OK && make_folder(out))
+	if (path_admin(out) == RK_OK && make_folder(out))
 		return true;
-	(void)str_copy(out, PATH_LEN, ADMIN_SYSTEM);
+	(void)str_copy(out, PATH_LEN, PATH_ADMIN_SYSTEM);
 	return access("/run/rpcd", W_OK | X_OK) == 0;
 }
 

@@ -6,7 +6,6 @@
 
 #include <rpckit/control.h>
 
-#define ADMIN_SYSTEM "/run/rpcd/admin.sock"
 #define ADMIN_WAITS 16
 
 /* Callers of _.reload wait for the end of one or, when one was under way as
@@ -21,11 +20,5 @@ struct admin {
 	struct admin_wait waits[ADMIN_WAITS];
 	size_t n_waits;
 };
-
-/*
- * The usual places: in the user's run-time directory, and that of a service.
- * RK_ENOENT: there is no such folder.
- */
-RK_MUST enum rk_err admin_user_path(char out[PATH_LEN]);
 
 #endif

@@ -1,11 +1,11 @@
 /* rpcd: serves calls; options and what they lead to. */
-#include "admin.h"
 #include "check.h"
-#include "ctl.h"
 #include "daemon.h"
 
 #include "base/error.h"
 #include "base/str.h"
+#include "cli/ctl.h"
+#include "cli/path.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -34,7 +34,7 @@ static const struct opt opts[] = {
 	    .meta = "PATH|none",
 	    .complete = COMPLETE_FILE,
 	    .about = "socket of rpcd ctl ($XDG_RUNTIME_DIR/rpckit/admin.sock "
-	             "or " ADMIN_SYSTEM ")" },
+	             "or " PATH_ADMIN_SYSTEM ")" },
 	{ .name = "certs",
 	    .kind = OPT_TEXT,
 	    .meta = "DIR",

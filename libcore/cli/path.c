@@ -110,3 +110,14 @@ path_known(const char *name, bool system, char out[PATH_LEN])
 		return copy(out, name);
 	return fs_join(out, PATH_LEN, "/var/lib/rpckit", name);
 }
+
+enum rk_err
+path_admin(char out[PATH_LEN])
+{
+	const char *dir = env_dir("XDG_RUNTIME_DIR");
+
+	out[0] = '\0';
+	if (dir == NULL || !is_dir(dir))
+		return RK_ENOENT;
+	return fs_join(out, PATH_LEN, dir, "rpckit/admin.sock");
+}

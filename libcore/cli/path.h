@@ -29,4 +29,9 @@ RK_MUST enum rk_err path_certs(
 RK_MUST enum rk_err path_known(
     const char *name, bool system, char out[PATH_LEN]);
 
+/* The usual admin sockets: that of the user, of whose run-time directory this
+ * is RK_ENOENT when there is none, and that of a service. */
+#define PATH_ADMIN_SYSTEM "/run/rpcd/admin.sock"
+RK_MUST enum rk_err path_admin(char out[PATH_LEN]);
+
 #endif

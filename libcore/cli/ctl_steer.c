@@ -1,5 +1,5 @@
 /* rpcd ctl: what changes something. */
-#include "ctl.h"
+#include "cli/ctl.h"
 
 #include "base/error.h"
 #include "base/str.h"

@@ -1,5 +1,5 @@
 /* rpcd ctl trust: keys that wait, what is known, and deciding. */
-#include "ctl.h"
+#include "cli/ctl.h"
 
 #include "base/error.h"
 #include "base/str.h"

@@ -1,11 +1,10 @@
 /* rpcd ctl: the table of verbs, and asking the daemon. */
-#include "ctl.h"
-
-#include "admin.h"
+#include "cli/ctl.h"
 
 #include "base/error.h"
 #include "base/str.h"
 #include "cli/json.h"
+#include "cli/path.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -248,10 +247,10 @@ find_socket(const struct args *a, char dst[PATH_LEN])
 
 	if (given != NULL)
 		return given;
-	if (admin_user_path(dst) == RK_OK && access(dst, F_OK) == 0)
+	if (path_admin(dst) == RK_OK && access(dst, F_OK) == 0)
 		return dst;
-	if (access(ADMIN_SYSTEM, F_OK) == 0 || errno == EACCES)
-		return ADMIN_SYSTEM;
+	if (access(PATH_ADMIN_SYSTEM, F_OK) == 0 || errno == EACCES)
+		return PATH_ADMIN_SYSTEM;
 	return NULL;
 }
 
@@ -260,7 +259,7 @@ no_socket(const struct ctl *c)
 {
 	return out_fail(&c->out, RK_ECONNECT,
 	    "no admin socket: neither $XDG_RUNTIME_DIR/rpckit/admin.sock "
-	    "nor " ADMIN_SYSTEM " is there",
+	    "nor " PATH_ADMIN_SYSTEM " is there",
 	    "is rpcd running? --socket PATH names another");
 }
 
@@ -356,7 +355,7 @@ static const struct opt opts[] = {
 	    .meta = "PATH",
 	    .complete = COMPLETE_FILE,
 	    .about = "the daemon's admin socket ($XDG_RUNTIME_DIR/rpckit/"
-	             "admin.sock, " ADMIN_SYSTEM ")" },
+	             "admin.sock, " PATH_ADMIN_SYSTEM ")" },
 	{ .name = "plain", .about = "tab-separated lists for scripts" },
 	COMMON_OPTS,
 	{ 0 },
@@ -514,3 +513,9 @@ const struct prog ctl_prog = {
 	.see_also = "rpcd 8, rpckit-control 7, rpckit-trust 7",
 	.style = PROG_GNU,
 };
+
+int
+ctl_main(int argc, char **argv)
+{
+	return cmd_main(&ctl_prog, argc, argv, NULL);
+}

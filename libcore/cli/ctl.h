@@ -1,7 +1,8 @@
 /* rpcd ctl: asking and steering a daemon that runs. */
-#ifndef RPCD_CTL_H
-#define RPCD_CTL_H
+#ifndef RPCKIT_CLI_CTL_H
+#define RPCKIT_CLI_CTL_H
 
+#include "cli/cmd.h"
 #include "cli/out.h"
 
 #include <rpckit/client.h>
@@ -9,6 +10,12 @@
 
 /* Its table of verbs and options. */
 extern const struct prog ctl_prog;
+/*
+ * What `rpcd ctl` does with these words (argv[0] is not one): the exit status.
+ * It changes signals, limits and locale, as a main() does: whoever is one
+ * already forks first, after flushing its output, and ends with _exit().
+ */
+int ctl_main(int argc, char **argv);
 
 /* One run of a verb. */
 struct ctl {

@@ -1,5 +1,5 @@
 /* rpcd ctl: status and lists. */
-#include "ctl.h"
+#include "cli/ctl.h"
 
 #include "base/str.h"
 

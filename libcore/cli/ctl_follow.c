@@ -1,5 +1,5 @@
 /* rpcd ctl: the log, and what happens from now on. */
-#include "ctl.h"
+#include "cli/ctl.h"
 
 #include "base/str.h"
 
