@@ -143,6 +143,7 @@ rk_server_identity(struct rk_server *server, const struct rk_ident *ident,
 		if (w->replaced != NULL)
 			w->replaced(w);
 	}
+	server_ask_replaced(server);
 	retire_soon(server);
 	return RK_OK;
 }

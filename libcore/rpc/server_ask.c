@@ -1,8 +1,10 @@
 /* Clients that wait for a decision, and those that were decided about. */
 #include "base/error.h"
 #include "rpc/server_int.h"
+#include "trust/policy.h"
 
-/* A line that was added to the file is noticed so soon. */
+/* A line that was added to the file is noticed so soon, and that a time is
+ * over. */
 #define LOOK_MS 1000
 
 /* On any thread, with the locks of the list held. */
@@ -40,20 +42,47 @@ go_round(struct worker *w, bool all)
 			continue;
 		if (session_waits(c->session))
 			session_ask_again(c->session);
-		else if (all)
+		else if (all || session_is_timed(c->session))
 			session_check_stay(c->session);
-		any = any || session_waits(c->session);
+		any = any || session_waits(c->session) ||
+		      session_is_timed(c->session);
 	}
 	if (any)
 		server_ask_wait(w);
 }
 
+/* Earlier credentials, too: connections wait under them.  What changes there
+ * is told to everybody, which ends when nothing does. */
+static void
+succeed(struct rk_server *s)
+{
+	const struct creds *now = TAILQ_FIRST(&s->creds);
+	const struct creds *c;
+
+	if (now == NULL)
+		return;
+	for (c = TAILQ_NEXT(now, link); c != NULL; c = TAILQ_NEXT(c, link)) {
+		if (c->trust.trust != NULL)
+			policy_succeed(c->trust.trust, now->trust.trust);
+	}
+}
+
 void
 server_ask_decided(struct mail *m)
 {
-	go_round((struct worker *)(void *)((char *)m -
-	                                   offsetof(struct worker, decided)),
-	    true);
+	struct worker *w =
+	    (struct worker *)(void *)((char *)m -
+	                              offsetof(struct worker, decided));
+
+	if (w->index == 0)
+		succeed(w->server);
+	go_round(w, true);
+}
+
+void
+server_ask_replaced(struct rk_server *s)
+{
+	mailbox_put(s->workers[0].box, &s->workers[0].decided);
 }
 
 static void

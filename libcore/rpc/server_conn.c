@@ -240,6 +240,8 @@ on_open(struct session *s, void *arg)
 	tell(c->worker, &c->admission->trusted);
 	if (!session_is_early(s))
 		tell(c->worker, &c->admission->present);
+	if (session_is_timed(s))
+		server_ask_wait(c->worker);
 	if (c->worker->stopping)
 		session_drain(s);
 }

@@ -325,8 +325,11 @@ void worker_free_calls(struct worker *w);
  * they are freed. */
 RK_MUST enum rk_err server_ask_watch(
     struct rk_server *s, struct creds *c, struct rk_error *err);
-/* The worker's thread, but for the last: somebody waits; the letter
- * worker.decided; free what the worker has for it. */
+/* Others are in force now: who waits under earlier ones is asked about by what
+ * they say. */
+void server_ask_replaced(struct rk_server *s);
+/* The worker's thread, but for the last: somebody waits, or is there for a
+ * time; the letter worker.decided; free what the worker has for it. */
 void server_ask_wait(struct worker *w);
 void server_ask_decided(struct mail *m);
 void server_ask_fini(struct worker *w);

@@ -138,8 +138,11 @@ void session_timing(
  * session opens, ends, or goes on to wait. */
 bool session_waits(const struct session *s);
 void session_ask_again(struct session *s);
-/* End it if its peer has been rejected or revoked since. */
+/* End it if its peer has been rejected or revoked since, or is there for a time
+ * that is over. */
 void session_check_stay(struct session *s);
+/* Is it there for a time? */
+bool session_is_timed(const struct session *s);
 
 /* session_trust.c, what follows.
  *

@@ -22,6 +22,7 @@ struct session {
 	struct alive alive;
 	bool has_apart; /* long messages may go on ways of their own */
 	bool trust_added;
+	bool timed;            /* let in for a time */
 	uint64_t wait;         /* ms that a decision may take; 0: none */
 	struct room_seat seat; /* while it is waited for */
 	uint64_t begun_us;

@@ -38,6 +38,8 @@ decide(struct session *s, struct rk_error *err)
 static void
 let_in(struct session *s)
 {
+	s->timed = s->peer->proven && s->trust->trust != NULL &&
+	           policy_is_timed(s->trust->trust, &s->peer->cert);
 	conn_accept(s->conn);
 	alive_open(&s->alive);
 	s->events->open(s, s->arg);
@@ -116,6 +118,13 @@ session_check_stay(struct session *s)
 	if (!s->peer->proven || s->trust->trust == NULL ||
 	    (state != CONN_OPEN && state != CONN_DRAINING))
 		return;
-	if (policy_may_stay(s->trust->trust, &s->peer->cert, &err) != RK_OK)
+	if (policy_may_stay(s->trust->trust, &s->peer->cert, s->timed, &err) !=
+	    RK_OK)
 		conn_abort(s->conn, &err);
+}
+
+bool
+session_is_timed(const struct session *s)
+{
+	return s->timed;
 }

@@ -10,11 +10,20 @@
 #include "base/str.h"
 #include "trust/store.h"
 
-#define WHO "order" /* in the audit: the order does not say whose it is */
-
 /* ---- what the store's words are here ---- */
 
-/* Is it over, or what does it make of the key?  False: nothing. */
+static bool
+is_over(const struct rk_store_entry *e, int64_t now)
+{
+	const struct rk_store_facts facts = { .state = RK_STORE_UNTIL,
+		.now = now,
+		.decided = e->decided,
+		.until = e->until };
+
+	return rk_store_status(&facts) != RK_STATUS_KNOWN;
+}
+
+/* What does it make of the key?  False: nothing. */
 static bool
 find_status(
     const struct rk_store_entry *e, int64_t now, enum rk_ask_status *status)
@@ -25,8 +34,8 @@ find_status(
 		                                         : RK_ASK_NEW;
 		return now - e->last_seen <= INT64_C(86400) * RK_ASK_DAYS;
 	case RK_STORE_UNTIL:
-		*status = RK_ASK_EXPIRED;
-		return e->until <= now;
+		*status = is_over(e, now) ? RK_ASK_EXPIRED : RK_ASK_UNTIL;
+		return true;
 	case RK_STORE_ONCE:
 		*status = RK_ASK_ONCE;
 		return true;
@@ -43,23 +52,34 @@ find_status(
 	return false;
 }
 
-static bool
-find_entry(
-    const struct rk_store_entry *e, int64_t now, struct rk_ask_entry *out)
+void
+ask_disk_text(const struct rk_store_entry *e, struct rk_ask_entry *out)
 {
 	*out = (struct rk_ask_entry){ .has_cert = true };
-	if (!find_status(e, now, &out->status))
-		return false;
 	memcpy(out->fp, e->fp, sizeof(out->fp));
 	memcpy(out->pub, e->pub, sizeof(out->pub));
 	(void)str_escape_again(out->email, sizeof(out->email), e->email);
 	(void)str_escape_again(out->ca, sizeof(out->ca), e->ca);
 	(void)str_escape_again(
 	    out->remote, sizeof(out->remote), e->addresses[0]);
+	(void)str_escape(out->who, sizeof(out->who), e->who);
+	(void)str_escape(out->note, sizeof(out->note), e->note);
+	for (size_t i = 0; i < RK_ASK_ADDRESSES; i++)
+		(void)str_escape(out->addresses[i], sizeof(out->addresses[i]),
+		    e->addresses[i]);
 	out->first_seen = e->first_seen;
 	out->last_seen = e->last_seen;
 	out->tries = e->tries;
-	return true;
+	out->until = e->until;
+	out->decided = e->decided;
+}
+
+static bool
+find_entry(
+    const struct rk_store_entry *e, int64_t now, struct rk_ask_entry *out)
+{
+	ask_disk_text(e, out);
+	return find_status(e, now, &out->status);
 }
 
 /* The peer of an entry.  Its address is what a peer gave, or what the store
@@ -145,8 +165,30 @@ disk_use(void *arg, const struct rk_ask_entry *e, struct rk_error *err)
 	return r;
 }
 
+/* A key that waits, from before there was a store. */
 static enum rk_err
-disk_decide(void *arg, enum rk_ask_verb verb, const struct rk_ask_entry *e,
+keep_key(struct rk_store *s, const struct rk_ask_entry *e, struct rk_error *err)
+{
+	struct store_row row;
+	enum rk_err r;
+
+	(void)pthread_mutex_lock(&s->mutex);
+	r = store_row_get(s, e->fp, &row, err);
+	(void)pthread_mutex_unlock(&s->mutex);
+	if (r != RK_ENOENT)
+		return r;
+	err_clear(err);
+	if (!e->has_cert)
+		return err_set(err, RK_ESTATE,
+		    "key %s has never been met, and only keys that were are "
+		    "kept",
+		    e->fp);
+	return disk_seen(s, e, err);
+}
+
+static enum rk_err
+disk_decide(void *arg, const struct rk_ask_order *o,
+    const struct rk_ask_entry *e, const struct rk_ask_entry *by,
     struct rk_error *err)
 {
 	static const enum rk_store_verb verbs[] = {
@@ -155,11 +197,17 @@ disk_decide(void *arg, enum rk_ask_verb verb, const struct rk_ask_entry *e,
 		[RK_ASK_REJECT] = RK_STORE_REJECT,
 		[RK_ASK_REVOKE] = RK_STORE_REVOKE,
 		[RK_ASK_FORGET] = RK_STORE_FORGET,
+		[RK_ASK_APPROVE_UNTIL] = RK_STORE_APPROVE_UNTIL,
+		[RK_ASK_REPLACE] = RK_STORE_REPLACE,
+		[RK_ASK_NOTE] = RK_STORE_NOTE,
 	};
 	const struct rk_store_decision d = { .size = sizeof(d),
-		.verb = verbs[verb],
+		.verb = verbs[o->verb],
 		.key = e->fp,
-		.who = WHO,
+		.by_key = by != NULL ? by->fp : NULL,
+		.who = o->who,
+		.note = o->note,
+		.until = o->until,
 		.version = RK_STORE_ANY_VERSION,
 		.changed = true }; /* whoever asks us has looked */
 	enum rk_err r;
@@ -168,17 +216,47 @@ disk_decide(void *arg, enum rk_ask_verb verb, const struct rk_ask_entry *e,
 	if (r != RK_ENOENT)
 		return r;
 	err_clear(err);
-	if (verb == RK_ASK_FORGET)
+	if (o->verb == RK_ASK_FORGET)
 		return RK_OK;
-	if (!e->has_cert)
-		return err_set(err, RK_ESTATE,
-		    "key %s has never been met, and only keys that were are "
-		    "kept",
-		    e->fp);
-	/* From before there was a store. */
-	if ((r = disk_seen(arg, e, err)) != RK_OK)
+	if ((r = keep_key(arg, e, err)) != RK_OK ||
+	    (by != NULL && (r = keep_key(arg, by, err)) != RK_OK))
 		return r;
 	return rk_store_decide(arg, &d, NULL, err);
+}
+
+/* store_audit_fn: of the act that is to be taken back. */
+static enum rk_err
+note_undone(
+    const struct rk_store_line *line, const struct store_row *before, void *arg)
+{
+	struct ask_undone *out = arg;
+	struct rk_ask_entry *key;
+
+	if (out->n == ASK_UNDONE_MAX)
+		return RK_EDAMAGED;
+	key = &out->keys[out->n].key;
+	ask_disk_text(&before->e, key);
+	(void)str_escape_again(key->email, sizeof(key->email), line->email);
+	out->keys[out->n++].was_in = line->after == RK_STORE_KNOWN ||
+	                             line->after == RK_STORE_ONCE ||
+	                             line->after == RK_STORE_UNTIL;
+	return RK_OK;
+}
+
+static enum rk_err
+disk_undo(void *arg, const struct rk_ask_order *o, struct ask_undone *out,
+    struct rk_error *err)
+{
+	struct rk_store *s = arg;
+	int64_t act;
+	enum rk_err r;
+
+	(void)pthread_mutex_lock(&s->mutex);
+	if ((r = store_refresh(s, err)) == RK_OK &&
+	    (r = store_last_act(s, o->key, &act, err)) == RK_OK)
+		r = store_audit_each(s, act, 0, note_undone, out, err);
+	(void)pthread_mutex_unlock(&s->mutex);
+	return r == RK_OK ? rk_store_undo(s, act, o->who, err) : r;
 }
 
 static void
@@ -204,7 +282,8 @@ take_entry(const struct rk_store_entry *e, void *arg)
 	void *p;
 
 	/* A line that was added since is a decision, too. */
-	if ((e->status == RK_STATUS_KNOWN && e->state != RK_STORE_ONCE) ||
+	if ((e->status == RK_STATUS_KNOWN && e->state != RK_STORE_ONCE &&
+	        e->state != RK_STORE_UNTIL) ||
 	    !find_entry(e, l->now, &entry))
 		return true;
 	if (l->n == l->cap) {
@@ -259,6 +338,14 @@ has_store(
 	return true;
 }
 
+struct rk_store *
+ask_disk_store(struct room *room)
+{
+	const struct ask_store store = room_store(room);
+
+	return store.load == disk_load ? store.arg : NULL;
+}
+
 enum rk_err
 ask_disk_attach(struct room *room, const char *known, bool make, uint64_t now,
     struct rk_error *err)
@@ -267,6 +354,7 @@ ask_disk_attach(struct room *room, const char *known, bool make, uint64_t now,
 		.seen = disk_seen,
 		.use = disk_use,
 		.decide = disk_decide,
+		.undo = disk_undo,
 		.close = disk_close };
 	struct rk_store *s;
 	enum rk_err r;

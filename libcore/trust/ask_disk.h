@@ -4,6 +4,8 @@
 
 #include "trust/room.h"
 
+#include <rpckit/store.h>
+
 /*
  * From now on the table is of the store of the known-keys file at `known`:
  * opened, made when it is not there and `make` says so, and what it holds put
@@ -13,5 +15,9 @@
  */
 RK_MUST enum rk_err ask_disk_attach(struct room *room, const char *known,
     bool make, uint64_t now, struct rk_error *err);
+/* The table's; NULL: none of this kind.  As long as the table. */
+struct rk_store *ask_disk_store(struct room *room);
+/* What a store has of a key, but for the status. */
+void ask_disk_text(const struct rk_store_entry *e, struct rk_ask_entry *out);
 
 #endif

@@ -12,6 +12,17 @@
  * Called with locks held, on the threads that ask about peers: it must be quick
  * and call nothing of rpckit/trust.h or rpckit/ask.h with the same rk_trust.
  */
+#define ASK_UNDONE_MAX 4
+
+/* The keys that an order was about which is taken back. */
+struct ask_undone {
+	size_t n;
+	struct {
+		struct rk_ask_entry key; /* its text; no status */
+		bool was_in;             /* that order had let it in */
+	} keys[ASK_UNDONE_MAX];
+};
+
 struct ask_store {
 	/* The entry of this fingerprint (status, text, times, tries).
 	 * RK_ENOENT: nothing is known of it.  Asked in each handshake, and
@@ -26,10 +37,16 @@ struct ask_store {
 	 * RK_EAGAIN: it was used before.  NULL: seen() is called. */
 	enum rk_err (*use)(
 	    void *arg, const struct rk_ask_entry *e, struct rk_error *err);
-	/* An order, before it counts; e is the entry before it.  Approving also
-	 * writes the line, unless it is there afterwards. */
-	enum rk_err (*decide)(void *arg, enum rk_ask_verb verb,
-	    const struct rk_ask_entry *e, struct rk_error *err);
+	/* An order, before it counts; e is the entry before it, and by that of
+	 * the new key of RK_ASK_REPLACE.  Approving also writes the line,
+	 * unless it is there afterwards. */
+	enum rk_err (*decide)(void *arg, const struct rk_ask_order *o,
+	    const struct rk_ask_entry *e, const struct rk_ask_entry *by,
+	    struct rk_error *err);
+	/* Take back what was decided last about o->key.  RK_ENOENT, RK_ESTATE.
+	 * NULL: it cannot. */
+	enum rk_err (*undo)(void *arg, const struct rk_ask_order *o,
+	    struct ask_undone *out, struct rk_error *err);
 	/* With the table; NULL is allowed. */
 	void (*close)(void *arg);
 	void *arg;

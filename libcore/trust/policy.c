@@ -176,14 +176,16 @@ is_changed(const struct rk_trust *t, const struct rk_cert_info *cert)
 /* RK_EUNKNOWNKEY: it is refused.  Holds the mutex. */
 static enum rk_err
 judge_unknown(const struct rk_trust *t, const struct rk_cert_info *cert,
-    enum fate *fate, struct rk_error *err)
+    enum room_word word, enum fate *fate, struct rk_error *err)
 {
+	const bool careful = t->mode == RK_TRUST_ACCEPT_NEW;
+
 	*fate = FATE_RECORD;
 	if (state_of(t) == RK_TRUST_LOCKED)
 		return err_set(err, RK_EUNKNOWNKEY,
 		    "key %s is not in %s, which is locked", cert->fp, t->name);
 	if (t->mode == RK_TRUST_ASK ||
-	    (t->mode == RK_TRUST_ACCEPT_NEW && is_changed(t, cert))) {
+	    (careful && (word == ROOM_EXPIRED || is_changed(t, cert)))) {
 		*fate = FATE_WAIT;
 		return RK_OK;
 	}
@@ -241,11 +243,11 @@ enrol(struct rk_trust *t, const struct rk_peer *peer, bool *added,
 	return r;
 }
 
-/* Was it approved for one connection?  Not above a lock. */
+/* Was it approved for one connection, or a time?  Not above a lock. */
 static bool
-is_once(const struct rk_trust *t, enum room_word word)
+is_lent(const struct rk_trust *t, enum room_word word, enum room_word how)
 {
-	return word == ROOM_ONCE && state_of(t) != RK_TRUST_LOCKED;
+	return word == how && state_of(t) != RK_TRUST_LOCKED;
 }
 
 static enum rk_err
@@ -273,16 +275,22 @@ decide(struct rk_trust *t, const struct rk_peer *peer, bool first, bool *added,
 	r = check_out(t, peer->cert.fp, first, &word, err);
 	if (r != RK_OK || t->mode == RK_TRUST_OFF)
 		return r;
+	if (t->retired)
+		return err_set(err, RK_EUNKNOWNKEY,
+		    "key %s: another list of keys is in force", peer->cert.fp);
 	if ((r = policy_refresh(t, err)) != RK_OK)
 		return r;
 	if (known_has(&t->known, peer->cert.pub)) {
 		room_forget_known(t->room, peer->cert.fp);
 		return RK_OK;
 	}
-	if (is_once(t, word) &&
+	if (is_lent(t, word, ROOM_UNTIL))
+		return RK_OK;
+	if (is_lent(t, word, ROOM_ONCE) &&
 	    (r = room_use(t->room, peer->cert.fp, err)) != RK_EAGAIN)
 		return r;
-	if ((r = judge_unknown(t, &peer->cert, &fate, err)) != RK_OK)
+	r = judge_unknown(t, &peer->cert, word, &fate, err);
+	if (r != RK_OK)
 		return r;
 	if (fate == FATE_WAIT)
 		return let_wait(t, peer, first, err);
@@ -339,9 +347,10 @@ foresee(
 	if (r != RK_OK || t->mode == RK_TRUST_OFF)
 		return r;
 	if ((r = policy_refresh(t, err)) != RK_OK ||
-	    known_has(&t->known, cert->pub) || is_once(t, word))
+	    known_has(&t->known, cert->pub) || is_lent(t, word, ROOM_ONCE) ||
+	    is_lent(t, word, ROOM_UNTIL))
 		return r;
-	r = judge_unknown(t, cert, &fate, err);
+	r = judge_unknown(t, cert, word, &fate, err);
 	if (r == RK_OK && fate == FATE_WAIT)
 		r = room_may_enter(t->room, cert->fp, err);
 	return r;
@@ -371,7 +380,8 @@ recall(
 		return r;
 	if ((r = policy_refresh(t, err)) != RK_OK)
 		return r;
-	if (state_of(t) != RK_TRUST_ABSENT && !known_has(&t->known, cert->pub))
+	if (state_of(t) != RK_TRUST_ABSENT &&
+	    !known_has(&t->known, cert->pub) && !is_lent(t, word, ROOM_UNTIL))
 		r = err_set(err, RK_EUNKNOWNKEY, "key %s is not in %s",
 		    cert->fp, t->name);
 	return r;
@@ -392,14 +402,45 @@ policy_recall(
 	return r;
 }
 
+/* A peer whose approval counts no more, or was one for a time. */
+static enum rk_err
+check_lent(struct rk_trust *t, const struct rk_cert_info *cert,
+    enum room_word word, struct rk_error *err)
+{
+	bool recalled = room_is_recalled(t->room, cert->fp);
+	enum rk_err r = RK_OK;
+
+	if (word == ROOM_UNTIL && !recalled)
+		return RK_OK;
+	(void)pthread_mutex_lock(&t->mutex);
+	if (t->mode != RK_TRUST_OFF && (r = policy_refresh(t, err)) == RK_OK &&
+	    t->known.state != RK_TRUST_ABSENT &&
+	    !known_has(&t->known, cert->pub))
+		r = err_set(err, RK_EDENIED,
+		    recalled ? "key %s: its approval was taken back"
+		             : "key %s: the time is over for which it was "
+		               "approved",
+		    cert->fp);
+	(void)pthread_mutex_unlock(&t->mutex);
+	return r;
+}
+
+bool
+policy_is_timed(struct rk_trust *t, const struct rk_cert_info *cert)
+{
+	return t->own == NULL && room_is_timed(t->room, cert->fp);
+}
+
 enum rk_err
-policy_may_stay(
-    struct rk_trust *t, const struct rk_cert_info *cert, struct rk_error *err)
+policy_may_stay(struct rk_trust *t, const struct rk_cert_info *cert, bool timed,
+    struct rk_error *err)
 {
 	enum room_word word;
 	enum rk_err r;
 
 	r = check_out(t, cert->fp, false, &word, err);
+	if (r == RK_OK && (timed || room_is_recalled(t->room, cert->fp)))
+		r = check_lent(t, cert, word, err);
 	if (r != RK_OK && err != NULL)
 		err->step = "trust";
 	return r;

@@ -37,9 +37,12 @@ void policy_stand(struct room_seat *seat);
 /* rk_trust_decide() for one that waits: RK_EAGAIN: it still does. */
 RK_MUST enum rk_err policy_ask_again(struct rk_trust *trust,
     const struct rk_peer *peer, bool *added, struct rk_error *err);
-/* May a peer that was let in stay?  RK_EDENIED, RK_EREVOKED, the store's. */
+/* Was a peer that was let in just now let in for a time? */
+bool policy_is_timed(struct rk_trust *trust, const struct rk_cert_info *cert);
+/* May one stay?  RK_EDENIED (also where its time is over, or its approval
+ * undone), RK_EREVOKED, the store's. */
 RK_MUST enum rk_err policy_may_stay(struct rk_trust *trust,
-    const struct rk_cert_info *cert, struct rk_error *err);
+    const struct rk_cert_info *cert, bool timed, struct rk_error *err);
 
 /*
  * Take all write permission from the file, or give it to its owner; what waits
@@ -54,6 +57,59 @@ typedef void policy_known_fn(
     const char *fp, const char *emails, const char *host, void *arg);
 RK_MUST enum rk_err policy_each_known(struct rk_trust *trust,
     policy_known_fn *fn, void *arg, struct rk_error *err);
+
+/*
+ * Another decider of the same peers is in force (NULL: nobody decides), and
+ * this one has connections still.  Who waits is asked about by the mode of the
+ * other, if that has the same file or takes everybody; else this one lets
+ * nobody in any more.  They are told if anything changes.  Any thread.
+ */
+void policy_succeed(struct rk_trust *before, struct rk_trust *now);
+
+/* What the store says of keys beside their lines; NULL without a store. */
+struct policy_memos;
+RK_MUST enum rk_err policy_memos_new(
+    struct rk_trust *trust, struct policy_memos **out, struct rk_error *err);
+/* No status; NULL: nothing. */
+const struct rk_ask_entry *policy_memo(
+    const struct policy_memos *memos, const char *fp);
+void policy_memos_free(struct policy_memos *memos); /* NULL is allowed */
+
+struct rk_store_line;
+/* The newest lines of the store's audit, at most n, the newest first; texts as
+ * they are kept.  RK_ESTATE: no store; errors of rk_store_audit(). */
+typedef void policy_line_fn(const struct rk_store_line *line, void *arg);
+RK_MUST enum rk_err policy_audit(struct rk_trust *trust, size_t n,
+    policy_line_fn *fn, void *arg, struct rk_error *err);
+
+/* The keys that are known, as text of a known-keys file; *out is for free().
+ * RK_ESTATE: no list; errors of rk_trust_inspect(). */
+RK_MUST enum rk_err policy_export(
+    struct rk_trust *trust, char **out, size_t *len, struct rk_error *err);
+
+#define POLICY_WRONG_MAX 50 /* lines that are named */
+struct policy_import {
+	size_t fresh; /* new keys */
+	size_t known; /* they were, or stand there twice */
+	size_t out;   /* rejected or revoked: they stay so */
+	size_t wrong; /* lines */
+	unsigned lines[POLICY_WRONG_MAX]; /* the first of them, from 1 on */
+};
+/*
+ * Make every key of such a text known, all of them or, where a line is wrong,
+ * none: that is RK_OK, too.  RK_ESTATE: there is no list, or it is locked;
+ * RK_ELIMIT: it would be too long; RK_EIO, RK_EMODE, RK_EFORMAT, and those of
+ * rk_store_import(): nothing has changed.
+ */
+RK_MUST enum rk_err policy_import(struct rk_trust *trust, const char *text,
+    size_t len, const char *who, struct policy_import *out,
+    struct rk_error *err);
+
+/* What is wrong about list and store, or worth knowing: one line each,
+ * escaped.  RK_ENOMEM. */
+typedef void policy_finding_fn(bool wrong, const char *text, void *arg);
+RK_MUST enum rk_err policy_check(
+    struct rk_trust *trust, policy_finding_fn *fn, void *arg);
 
 /* Decisions that outlive the process; before others use `trust`.  Copied. */
 void policy_set_store(struct rk_trust *trust, const struct ask_store *store);

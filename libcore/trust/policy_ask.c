@@ -1,7 +1,10 @@
 /* A decider's part of decisions by people: orders, the file, the mode. */
 #include "trust/policy_int.h"
 
+#include <rpckit/store.h>
+
 #include <string.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/str.h"
@@ -30,6 +33,8 @@ find_line(const struct rk_trust *t, const char *key, struct rk_ask_entry *out,
 	}
 	if (out->fp[0] == '\0')
 		return RK_ENOENT;
+	out->has_cert = true;
+	out->status = RK_ASK_KNOWN;
 	return policy_read_line(t, out, err);
 }
 
@@ -61,21 +66,20 @@ normal_fp(const char *given, char fp[RK_FP_LEN])
 
 /*
  * The entry that is meant, or one to be made (version 0).  A start that fits an
- * entry and a line of another key is ambiguous.
+ * entry and a line of another key is ambiguous.  lines: it may be one.
  */
 static enum rk_err
-find_key(const struct rk_trust *t, const struct rk_ask_order *o,
+find_key(const struct rk_trust *t, const char *key, bool lines,
     struct rk_ask_entry *e, struct rk_error *err)
 {
 	struct rk_ask_entry line = { 0 };
 	enum rk_err of_line, r;
-	bool bars = o->verb == RK_ASK_REJECT || o->verb == RK_ASK_REVOKE;
 
 	memset(e, 0, sizeof(*e));
-	r = room_find(t->room, o->key, e, err);
+	r = room_find(t->room, key, e, err);
 	if (r != RK_OK && r != RK_ENOENT)
 		return r;
-	of_line = bars ? find_line(t, o->key, &line, err) : RK_ENOENT;
+	of_line = lines ? find_line(t, key, &line, err) : RK_ENOENT;
 	if (of_line != RK_OK && of_line != RK_ENOENT)
 		return of_line;
 	if (r == RK_OK && of_line == RK_OK && strcmp(e->fp, line.fp) != 0)
@@ -85,34 +89,38 @@ find_key(const struct rk_trust *t, const struct rk_ask_order *o,
 		return RK_OK;
 	if (of_line == RK_OK) {
 		*e = line;
-		e->has_cert = true;
 		return RK_OK;
 	}
-	if (bars && normal_fp(o->key, e->fp))
-		return RK_OK;
 	return err_set(err, RK_ENOENT, "no such key");
+}
+
+static enum rk_err
+find_old(const struct rk_trust *t, const struct rk_ask_order *o,
+    struct rk_ask_entry *e, struct rk_error *err)
+{
+	bool bars = o->verb == RK_ASK_REJECT || o->verb == RK_ASK_REVOKE;
+	bool lines =
+	    bars || o->verb == RK_ASK_REPLACE || o->verb == RK_ASK_NOTE;
+	enum rk_err r = find_key(t, o->key, lines, e, err);
+
+	if (r != RK_ENOENT || !bars || !normal_fp(o->key, e->fp))
+		return r;
+	err_clear(err);
+	return RK_OK;
 }
 
 /* ---- orders ---- */
 
-/* Is this a thing to be decided about it? */
+/* May this key be let in by a person? */
 static enum rk_err
-check_order(const struct rk_trust *t, const struct rk_ask_order *o,
-    const struct rk_ask_entry *e, struct rk_error *err)
+check_admission(const struct rk_trust *t, const struct rk_ask_entry *e,
+    bool changed, struct rk_error *err)
 {
-	bool lets_in =
-	    o->verb == RK_ASK_APPROVE || o->verb == RK_ASK_APPROVE_ONCE;
-
-	if (o->version != 0 && o->version != e->version)
-		return err_set(err, RK_ESTATE,
-		    "key %s: something else was decided meanwhile", e->fp);
-	/* What is rejected may be approved: that would be less. */
-	if (e->status == RK_ASK_REVOKED &&
-	    (lets_in || o->verb == RK_ASK_REJECT))
+	if (e->status == RK_ASK_REVOKED)
 		return err_set(err, RK_ESTATE,
 		    "key %s was revoked: forget that first", e->fp);
-	if (!lets_in)
-		return RK_OK;
+	if (e->status == RK_ASK_KNOWN)
+		return err_set(err, RK_ESTATE, "key %s is known", e->fp);
 	if (t->mode == RK_TRUST_OFF || t->known.state == RK_TRUST_ABSENT)
 		return err_set(
 		    err, RK_ESTATE, "there is no list of known keys");
@@ -122,10 +130,33 @@ check_order(const struct rk_trust *t, const struct rk_ask_order *o,
 		return err_set(err, RK_ESTATE,
 		    "key %s has not been met since the start", e->fp);
 	/* Its own line may still be there. */
-	if (!o->changed && !known_has(&t->known, e->pub) &&
+	if (!changed && !known_has(&t->known, e->pub) &&
 	    known_has_mail(&t->known, e->email))
 		return err_set(err, RK_EDENIED,
 		    "key %s: another key is known for %s", e->fp, e->email);
+	return RK_OK;
+}
+
+/* Is this a thing to be decided about it? */
+static enum rk_err
+check_order(const struct rk_trust *t, const struct rk_ask_order *o,
+    const struct rk_ask_entry *e, const struct rk_ask_entry *by,
+    struct rk_error *err)
+{
+	if (o->version != 0 && o->version != e->version)
+		return err_set(err, RK_ESTATE,
+		    "key %s: something else was decided meanwhile", e->fp);
+	/* What is rejected may be approved: that would be less. */
+	if (e->status == RK_ASK_REVOKED && o->verb == RK_ASK_REJECT)
+		return err_set(err, RK_ESTATE,
+		    "key %s was revoked: forget that first", e->fp);
+	if (by != NULL && strcmp(by->fp, e->fp) == 0)
+		return err_set(err, RK_EINVAL, "a key cannot replace itself");
+	if (by != NULL) /* that the old one is known is the point */
+		return check_admission(t, by, true, err);
+	if (o->verb == RK_ASK_APPROVE || o->verb == RK_ASK_APPROVE_ONCE ||
+	    o->verb == RK_ASK_APPROVE_UNTIL)
+		return check_admission(t, e, o->changed, err);
 	return RK_OK;
 }
 
@@ -160,30 +191,61 @@ static enum rk_err
 carry_out(struct rk_trust *t, const struct rk_ask_order *o,
     struct rk_ask_entry *e, struct rk_error *err)
 {
+	const bool replaces = o->verb == RK_ASK_REPLACE;
+	const bool writes = replaces || o->verb == RK_ASK_APPROVE;
+	struct rk_ask_entry by;
 	enum rk_err r;
 
 	if (t->mode != RK_TRUST_OFF && (r = policy_refresh(t, err)) != RK_OK)
 		return r;
-	if ((r = find_key(t, o, e, err)) != RK_OK ||
-	    (r = check_order(t, o, e, err)) != RK_OK)
+	if (o->verb == RK_ASK_UNDO)
+		return room_undo(t->room, o, e, err);
+	if ((r = find_old(t, o, e, err)) != RK_OK ||
+	    (replaces && (r = find_key(t, o->by, true, &by, err)) != RK_OK))
 		return r;
-	return room_decide(t->room, o->verb, e,
-	    o->verb == RK_ASK_APPROVE ? write_line : NULL, t, err);
+	r = check_order(t, o, e, replaces ? &by : NULL, err);
+	if (r != RK_OK)
+		return r;
+	return room_decide(t->room, o, e, replaces ? &by : NULL,
+	    writes ? write_line : NULL, t, err);
+}
+
+/* What is wrong about the words themselves; NULL: nothing. */
+static const char *
+find_fault(const struct rk_ask_order *o)
+{
+	if (o->key == NULL || (unsigned)o->verb > RK_ASK_UNDO)
+		return "not an order about a key";
+	if (o->verb == RK_ASK_REPLACE && o->by == NULL)
+		return "by which key?";
+	if (o->verb == RK_ASK_NOTE && o->note == NULL)
+		return "no note is given";
+	if (o->verb == RK_ASK_APPROVE_UNTIL && o->until <= time(NULL))
+		return "that time is over";
+	if (o->note != NULL && strlen(o->note) >= RK_STORE_TEXT_LEN)
+		return "the note is longer than 255 bytes";
+	if (strlen(o->who) >= RK_STORE_TEXT_LEN)
+		return "the name is longer than 255 bytes";
+	return NULL;
 }
 
 enum rk_err
 rk_trust_order(struct rk_trust *t, const struct rk_ask_order *order,
     struct rk_ask_entry *after, struct rk_error *err)
 {
+	struct rk_ask_order o = { 0 };
 	struct rk_ask_entry e = { 0 };
+	const char *fault;
 	enum rk_err r;
 
 	err_clear(err);
-	if (order->size < sizeof(*order) || order->key == NULL ||
-	    (unsigned)order->verb > RK_ASK_FORGET)
-		return err_set(err, RK_EINVAL, "not an order about a key");
+	memcpy(&o, order, order->size < sizeof(o) ? order->size : sizeof(o));
+	if (o.who == NULL || o.who[0] == '\0')
+		o.who = "order";
+	if ((fault = find_fault(&o)) != NULL)
+		return err_set(err, RK_EINVAL, "%s", fault);
 	(void)pthread_mutex_lock(&t->mutex);
-	r = carry_out(t, order, &e, err);
+	r = carry_out(t, &o, &e, err);
 	(void)pthread_mutex_unlock(&t->mutex);
 	if (r == RK_OK && after != NULL)
 		*after = e;
@@ -309,4 +371,27 @@ rk_trust_mode(struct rk_trust *t)
 	mode = t->mode;
 	(void)pthread_mutex_unlock(&t->mutex);
 	return mode;
+}
+
+void
+policy_succeed(struct rk_trust *t, struct rk_trust *now)
+{
+	enum rk_trust_mode mode =
+	    now != NULL ? rk_trust_mode(now) : RK_TRUST_OFF;
+	bool follows = mode == RK_TRUST_OFF || now->path == NULL ||
+	               (t->path != NULL && strcmp(t->path, now->path) == 0);
+	bool changes;
+
+	/* One of its own making has no mode, and nobody waits for it. */
+	if (t == now || t->own != NULL)
+		return;
+	follows = follows && (now == NULL || now->own == NULL);
+	(void)pthread_mutex_lock(&t->mutex);
+	changes = t->retired == follows || (follows && t->mode != mode);
+	t->retired = !follows;
+	if (follows)
+		t->mode = mode;
+	(void)pthread_mutex_unlock(&t->mutex);
+	if (changes)
+		room_tell_mode(t->room);
 }

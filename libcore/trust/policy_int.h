@@ -21,6 +21,7 @@ struct rk_trust {
 	void *own_arg;
 	pthread_mutex_t mutex; /* over what follows */
 	enum rk_trust_mode mode;
+	bool retired;    /* another list is in force: nobody is let in */
 	bool keeps;      /* rk_trust_keep() */
 	bool keeps_anew; /* and makes the store */
 	struct known known;

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <rpckit/store.h>
+
 #include "base/error.h"
 #include "base/str.h"
 
@@ -15,7 +17,7 @@
 bool
 room_is_decided(enum rk_ask_status s)
 {
-	return s >= RK_ASK_ONCE;
+	return s >= RK_ASK_UNTIL;
 }
 
 /* ---- entries ---- */
@@ -74,6 +76,41 @@ room_remove(struct room *r, struct room_entry *e)
 	free(e);
 }
 
+/* By the rule of stores: nor does it count before it was given. */
+static bool
+is_over(const struct rk_ask_entry *e)
+{
+	const struct rk_store_facts facts = {
+		.state = RK_STORE_UNTIL,
+		.now = time(NULL),
+		.decided = e->decided,
+		.until = e->until,
+	};
+
+	return rk_store_status(&facts) != RK_STATUS_KNOWN;
+}
+
+void
+room_expire(struct room *r, struct room_entry *e)
+{
+	if (e->pub.status == RK_ASK_UNTIL && is_over(&e->pub))
+		room_set_status(r, e, RK_ASK_EXPIRED);
+}
+
+void
+room_recall(struct room *r, const char *fp, bool recalled)
+{
+	if (recalled) {
+		(void)str_copy(r->recalled[r->n_recalled++ % ROOM_RECALLED],
+		    RK_FP_LEN, fp);
+		return;
+	}
+	for (size_t i = 0; i < ROOM_RECALLED; i++) {
+		if (strcmp(r->recalled[i], fp) == 0)
+			r->recalled[i][0] = '\0';
+	}
+}
+
 void
 room_tell(struct room *r, enum rk_ask_event event, const struct rk_ask_entry *e)
 {
@@ -92,9 +129,8 @@ is_full(struct room *r, enum rk_ask_status s)
 	       (room_is_decided(s) ? RK_ASK_DECIDED_MAX : RK_ASK_ENTRIES);
 }
 
-/* NULL: out of memory. */
-static struct room_entry *
-insert_kept(struct room *r, const struct rk_ask_entry *kept)
+struct room_entry *
+room_insert_kept(struct room *r, const struct rk_ask_entry *kept)
 {
 	struct room_entry *e = calloc(1, sizeof(*e));
 	char url[sizeof(kept->remote) + 2];
@@ -111,12 +147,19 @@ insert_kept(struct room *r, const struct rk_ask_entry *kept)
 
 /* Another process has decided, or used up what was. */
 static void
-catch_up(struct room *r, struct room_entry *e, enum rk_ask_status now)
+catch_up(struct room *r, struct room_entry *e, const struct rk_ask_entry *kept)
 {
-	if (now == e->pub.status ||
-	    (!room_is_decided(now) && e->pub.status != RK_ASK_ONCE))
+	const enum rk_ask_status was = e->pub.status;
+
+	e->pub.until = kept->until;
+	e->pub.decided = kept->decided;
+	memcpy(e->pub.who, kept->who, sizeof(e->pub.who));
+	memcpy(e->pub.note, kept->note, sizeof(e->pub.note));
+	if (kept->status == was ||
+	    (!room_is_decided(kept->status) && was != RK_ASK_ONCE &&
+	        was != RK_ASK_UNTIL))
 		return;
-	room_set_status(r, e, now);
+	room_set_status(r, e, kept->status);
 	e->pub.version = ++r->version;
 	room_tell(r, RK_ASK_DECIDED, &e->pub);
 }
@@ -133,9 +176,17 @@ get(struct room *r, const char *fp, bool waits, struct room_entry **out,
 	enum rk_err rv;
 
 	*out = e;
+	if (e != NULL)
+		room_expire(r, e);
 	if (r->store.load == NULL)
 		return RK_OK;
 	rv = r->store.load(r->store.arg, fp, &kept, err);
+	if (rv == RK_ENOENT && e != NULL && e->pub.status == RK_ASK_UNTIL) {
+		/* Taken back by another process. */
+		room_tell(r, RK_ASK_GONE, &e->pub);
+		room_remove(r, e);
+		*out = e = NULL;
+	}
 	if (rv == RK_ENOENT ||
 	    (rv != RK_OK && e != NULL && e->pub.status > RK_ASK_ONCE)) {
 		err_clear(err);
@@ -144,14 +195,14 @@ get(struct room *r, const char *fp, bool waits, struct room_entry **out,
 	if (rv != RK_OK)
 		return rv;
 	if (e != NULL) {
-		catch_up(r, e, kept.status);
+		catch_up(r, e, &kept);
 		return RK_OK;
 	}
 	if (!waits && kept.status <= RK_ASK_CHANGED)
 		return RK_OK;
 	if (is_full(r, kept.status))
 		return err_set(err, RK_ELIMIT, "too many keys are undecided");
-	if ((*out = insert_kept(r, &kept)) == NULL)
+	if ((*out = room_insert_kept(r, &kept)) == NULL)
 		return err_set(err, RK_ENOMEM, "out of memory");
 	return RK_OK;
 }
@@ -165,7 +216,7 @@ room_restore(struct room *r, const struct rk_ask_entry *kept, uint64_t seen)
 	(void)pthread_mutex_lock(&r->mutex);
 	if (room_look(r, kept->fp) != NULL || is_full(r, kept->status))
 		goto out;
-	e = insert_kept(r, kept);
+	e = room_insert_kept(r, kept);
 	if (e != NULL)
 		e->seen = seen;
 	else
@@ -188,6 +239,10 @@ word_of(struct room *r, struct room_entry *e, bool count)
 		room_tell(r, RK_ASK_AGAIN, &e->pub);
 	}
 	switch (e->pub.status) {
+	case RK_ASK_EXPIRED:
+		return ROOM_EXPIRED;
+	case RK_ASK_UNTIL:
+		return ROOM_UNTIL;
 	case RK_ASK_ONCE:
 		return ROOM_ONCE;
 	case RK_ASK_REJECTED:
@@ -196,7 +251,7 @@ word_of(struct room *r, struct room_entry *e, bool count)
 		return ROOM_REVOKED;
 	case RK_ASK_NEW:
 	case RK_ASK_CHANGED:
-	case RK_ASK_EXPIRED:
+	case RK_ASK_KNOWN: /* no entry's */
 		break;
 	}
 	return ROOM_NOTHING;
@@ -255,10 +310,36 @@ room_forget_known(struct room *r, const char *fp)
 	(void)pthread_mutex_lock(&r->mutex);
 	e = room_look(r, fp);
 	if (e != NULL && e->pub.status <= RK_ASK_ONCE) {
+		room_recall(r, fp, false);
 		room_tell(r, RK_ASK_GONE, &e->pub);
 		room_remove(r, e);
 	}
 	(void)pthread_mutex_unlock(&r->mutex);
+}
+
+bool
+room_is_timed(struct room *r, const char *fp)
+{
+	const struct room_entry *e;
+	bool timed;
+
+	(void)pthread_mutex_lock(&r->mutex);
+	e = room_look(r, fp);
+	timed = e != NULL && e->pub.status == RK_ASK_UNTIL;
+	(void)pthread_mutex_unlock(&r->mutex);
+	return timed;
+}
+
+bool
+room_is_recalled(struct room *r, const char *fp)
+{
+	bool found = false;
+
+	(void)pthread_mutex_lock(&r->mutex);
+	for (size_t i = 0; i < ROOM_RECALLED && i < r->n_recalled; i++)
+		found = found || strcmp(r->recalled[i], fp) == 0;
+	(void)pthread_mutex_unlock(&r->mutex);
+	return found;
 }
 
 /* ---- those who wait ---- */
@@ -323,6 +404,24 @@ make_entry(struct room *r, const struct rk_peer *peer, uint64_t now,
 	return RK_OK;
 }
 
+/* The host to the front, as a store has it. */
+static void
+note_address(struct rk_ask_entry *e, const char *url)
+{
+	char host[sizeof(e->remote)];
+	size_t i = 0;
+
+	room_host(url, host, sizeof(host));
+	if (host[0] == '\0')
+		return;
+	host[sizeof(e->addresses[0]) - 1] = '\0';
+	while (i < RK_ASK_ADDRESSES - 1 && e->addresses[i][0] != '\0' &&
+	       strcmp(e->addresses[i], host) != 0)
+		i++;
+	memmove(e->addresses[1], e->addresses[0], i * sizeof(e->addresses[0]));
+	(void)str_copy(e->addresses[0], sizeof(e->addresses[0]), host);
+}
+
 static void
 note_peer(struct room_entry *e, const struct rk_peer *peer, uint64_t now)
 {
@@ -332,6 +431,7 @@ note_peer(struct room_entry *e, const struct rk_peer *peer, uint64_t now)
 	(void)str_copy(e->pub.ca, sizeof(e->pub.ca), peer->cert.issuer_cn);
 	(void)str_copy(e->pub.remote, sizeof(e->pub.remote), peer->remote);
 	room_source(peer->remote, e->source);
+	note_address(&e->pub, peer->remote);
 	e->pub.tries++;
 	e->pub.last_seen = time(NULL);
 	e->seen = now;
@@ -368,6 +468,7 @@ enter(struct room *r, const struct rk_peer *peer, bool changed, bool count,
 	if (!count)
 		return RK_OK;
 	note_peer(e, peer, now);
+	r->latest = now;
 	if (r->store.seen != NULL)
 		rv = r->store.seen(r->store.arg, &e->pub, err);
 	if (rv != RK_OK) {

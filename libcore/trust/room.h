@@ -30,6 +30,8 @@ RK_MUST enum rk_err room_restore(
 /* What was decided about a key. */
 enum room_word {
 	ROOM_NOTHING, /* or it is undecided */
+	ROOM_EXPIRED, /* undecided again */
+	ROOM_UNTIL,   /* it is not over */
 	ROOM_ONCE,
 	ROOM_REJECTED,
 	ROOM_REVOKED
@@ -53,6 +55,10 @@ RK_MUST enum rk_err room_use(
 /* The key stands in the file: it is no matter of ours any more, unless it is
  * out. */
 void room_forget_known(struct room *r, const char *fp);
+/* Is it in the table as one that is approved until a time? */
+bool room_is_timed(struct room *r, const char *fp);
+/* Was its approval taken back, and nothing decided since? */
+bool room_is_recalled(struct room *r, const char *fp);
 
 /* A connection that waits: its owner's memory, zero while it does not. */
 struct room_seat {
@@ -69,17 +75,23 @@ void room_stand(struct room_seat *seat);
 /* The entry of a fingerprint or its start.  RK_ENOENT, RK_EINVAL (several). */
 RK_MUST enum rk_err room_find(struct room *r, const char *key,
     struct rk_ask_entry *out, struct rk_error *err);
-/* Carries out the part of an order that is the file's; may be NULL. */
+/* Carries out the part of an order that is the file's, for the key that is let
+ * in; may be NULL. */
 typedef enum rk_err room_write_fn(
     const struct rk_ask_entry *e, void *arg, struct rk_error *err);
 /*
  * If the entry is still of e->version (0: there is none yet): the store is
- * told, `write` called, the order carried out.  *e is the entry afterwards.
+ * told, `write` called, the order carried out.  *e is the entry afterwards; by
+ * is the one that waits, of RK_ASK_REPLACE.
  * RK_ESTATE, RK_ELIMIT, RK_ENOMEM, errors of the store and of `write`.
  */
-RK_MUST enum rk_err room_decide(struct room *r, enum rk_ask_verb verb,
-    struct rk_ask_entry *e, room_write_fn *write, void *arg,
-    struct rk_error *err);
+RK_MUST enum rk_err room_decide(struct room *r, const struct rk_ask_order *o,
+    struct rk_ask_entry *e, const struct rk_ask_entry *by, room_write_fn *write,
+    void *arg, struct rk_error *err);
+/* The store takes back what was decided last about o->key; *e is the entry of
+ * that key afterwards.  RK_ESTATE: there is no store; errors of the store. */
+RK_MUST enum rk_err room_undo(struct room *r, const struct rk_ask_order *o,
+    struct rk_ask_entry *e, struct rk_error *err);
 RK_MUST enum rk_err room_list(
     struct room *r, struct rk_ask_entry **out, size_t *n);
 

@@ -8,6 +8,7 @@
 
 #define ROOM_BUCKETS 512
 #define ROOM_SOURCE_LEN 64
+#define ROOM_RECALLED 64
 
 struct room_entry {
 	LIST_ENTRY(room_entry) link;
@@ -32,6 +33,11 @@ struct room {
 	unsigned n_seats;
 	uint64_t version;
 	struct ask_store store; /* zeros: none */
+	/* Keys whose approval was taken back, so that open connections of
+	 * theirs end; the oldest is overwritten. */
+	char recalled[ROOM_RECALLED][RK_FP_LEN];
+	size_t n_recalled; /* ever */
+	uint64_t latest;   /* when a peer was seen last; ms, as in an entry */
 	LIST_HEAD(, rk_ask_watch) watches;
 	TAILQ_HEAD(, room_seat) seats;
 	struct room_entry_list buckets[ROOM_BUCKETS];
@@ -47,6 +53,12 @@ void room_set_status(
     struct room *r, struct room_entry *e, enum rk_ask_status s);
 void room_tell(
     struct room *r, enum rk_ask_event event, const struct rk_ask_entry *e);
+/* An approval for a time that is over is one that was. */
+void room_expire(struct room *r, struct room_entry *e);
+/* An entry of a store's; NULL: out of memory. */
+struct room_entry *room_insert_kept(
+    struct room *r, const struct rk_ask_entry *kept);
+void room_recall(struct room *r, const char *fp, bool recalled);
 
 /* What shares bounds: an IPv4 address, or the first 64 bits of one of IPv6. */
 void room_source(const char *url, char source[ROOM_SOURCE_LEN]);

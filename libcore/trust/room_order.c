@@ -3,8 +3,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/error.h"
+#include "base/str.h"
 
 const char *
 rk_ask_status_name(enum rk_ask_status status)
@@ -13,9 +15,11 @@ rk_ask_status_name(enum rk_ask_status status)
 		[RK_ASK_NEW] = "new",
 		[RK_ASK_CHANGED] = "changed",
 		[RK_ASK_EXPIRED] = "expired",
+		[RK_ASK_UNTIL] = "until",
 		[RK_ASK_ONCE] = "once",
 		[RK_ASK_REJECTED] = "rejected",
 		[RK_ASK_REVOKED] = "revoked",
+		[RK_ASK_KNOWN] = "known",
 	};
 
 	if ((size_t)status >= sizeof(names) / sizeof(names[0]))
@@ -29,8 +33,8 @@ enum rk_err
 room_find(struct room *r, const char *key, struct rk_ask_entry *out,
     struct rk_error *err)
 {
-	const struct room_entry *found = NULL;
-	const struct room_entry *e;
+	struct room_entry *found = NULL;
+	struct room_entry *e;
 	enum rk_err rv = RK_OK;
 
 	(void)pthread_mutex_lock(&r->mutex);
@@ -46,53 +50,97 @@ room_find(struct room *r, const char *key, struct rk_ask_entry *out,
 			found = e;
 		}
 	}
-	if (found != NULL)
+	if (found != NULL) {
+		room_expire(r, found);
 		*out = found->pub;
-	else
+	} else {
 		rv = RK_ENOENT;
+	}
 	(void)pthread_mutex_unlock(&r->mutex);
 	return rv;
 }
 
-static enum rk_ask_status
-status_after(enum rk_ask_verb verb)
+/* Does the entry stay, and as what? */
+static bool
+find_status(enum rk_ask_verb verb, enum rk_ask_status *status)
 {
 	switch (verb) {
 	case RK_ASK_REJECT:
-		return RK_ASK_REJECTED;
+		*status = RK_ASK_REJECTED;
+		return true;
 	case RK_ASK_REVOKE:
-		return RK_ASK_REVOKED;
+	case RK_ASK_REPLACE:
+		*status = RK_ASK_REVOKED;
+		return true;
 	case RK_ASK_APPROVE_ONCE:
+		*status = RK_ASK_ONCE;
+		return true;
+	case RK_ASK_APPROVE_UNTIL:
+		*status = RK_ASK_UNTIL;
+		return true;
+	case RK_ASK_NOTE:
+		return true;
 	case RK_ASK_APPROVE:
 	case RK_ASK_FORGET:
+	case RK_ASK_UNDO:
 		break;
 	}
-	return RK_ASK_ONCE;
+	return false;
+}
+
+static void
+write_memo(struct rk_ask_entry *e, const struct rk_ask_order *o)
+{
+	if (o->note != NULL)
+		(void)str_escape(e->note, sizeof(e->note), o->note);
+	if (o->verb == RK_ASK_NOTE)
+		return;
+	(void)str_escape(e->who, sizeof(e->who), o->who);
+	e->decided = time(NULL);
+	e->until = o->verb == RK_ASK_APPROVE_UNTIL ? o->until : 0;
+}
+
+/* It is known now, or nothing is known of it. */
+static void
+drop(struct room *r, struct room_entry *e, const struct rk_ask_order *o,
+    struct rk_ask_entry *after)
+{
+	write_memo(&e->pub, o);
+	e->pub.version = ++r->version;
+	*after = e->pub;
+	room_remove(r, e);
+	room_tell(r, RK_ASK_DECIDED, after);
 }
 
 /* What is left of the entry, which may be a new one. */
 static void
-carry_out(struct room *r, enum rk_ask_verb verb, struct room_entry *e,
+carry_out(struct room *r, const struct rk_ask_order *o, struct room_entry *e,
     bool fresh, struct rk_ask_entry *after)
 {
-	bool stays = verb != RK_ASK_APPROVE && verb != RK_ASK_FORGET;
+	enum rk_ask_status status = e->pub.status;
 
 	if (fresh)
 		room_insert(r, e);
-	if (stays)
-		room_set_status(r, e, status_after(verb));
+	if (o->verb != RK_ASK_NOTE)
+		room_recall(r, e->pub.fp, false);
+	if (!find_status(o->verb, &status)) {
+		drop(r, e, o, after);
+		return;
+	}
+	room_set_status(r, e, status);
+	write_memo(&e->pub, o);
 	e->pub.version = ++r->version;
 	*after = e->pub;
-	if (!stays)
-		room_remove(r, e);
 	room_tell(r, RK_ASK_DECIDED, after);
 }
 
 static enum rk_err
 check_order(const struct room *r, const struct room_entry *cur,
-    enum rk_ask_verb verb, const struct rk_ask_entry *e, struct rk_error *err)
+    const struct rk_ask_order *o, const struct rk_ask_entry *e,
+    struct rk_error *err)
 {
-	bool adds = verb != RK_ASK_APPROVE && verb != RK_ASK_FORGET &&
+	enum rk_ask_status status = e->status;
+	bool adds = find_status(o->verb, &status) && o->verb != RK_ASK_NOTE &&
 	            (cur == NULL || !room_is_decided(cur->pub.status));
 
 	if ((cur != NULL ? cur->pub.version : 0) != e->version)
@@ -100,14 +148,34 @@ check_order(const struct room *r, const struct room_entry *cur,
 		    "key %s: something else was decided meanwhile", e->fp);
 	if (adds && r->n_decided >= RK_ASK_DECIDED_MAX)
 		return err_set(err, RK_ELIMIT,
-		    "%d keys are rejected, revoked or approved once already",
+		    "%d keys are rejected, revoked or approved for a while "
+		    "already",
 		    RK_ASK_DECIDED_MAX);
+	if (o->verb == RK_ASK_NOTE && cur == NULL && r->store.decide == NULL)
+		return err_set(err, RK_ESTATE,
+		    "key %s: without a store only keys that wait, or were "
+		    "decided about, have notes",
+		    e->fp);
 	return RK_OK;
 }
 
+static void
+let_in_new(
+    struct room *r, const struct rk_ask_order *o, const struct rk_ask_entry *by)
+{
+	struct room_entry *e = by != NULL ? room_look(r, by->fp) : NULL;
+	struct rk_ask_entry after;
+
+	if (e == NULL)
+		return;
+	room_recall(r, by->fp, false);
+	drop(r, e, o, &after);
+}
+
 enum rk_err
-room_decide(struct room *r, enum rk_ask_verb verb, struct rk_ask_entry *e,
-    room_write_fn *write, void *arg, struct rk_error *err)
+room_decide(struct room *r, const struct rk_ask_order *o,
+    struct rk_ask_entry *e, const struct rk_ask_entry *by, room_write_fn *write,
+    void *arg, struct rk_error *err)
 {
 	struct room_entry *spare = calloc(1, sizeof(*spare));
 	struct room_entry *cur;
@@ -118,18 +186,71 @@ room_decide(struct room *r, enum rk_ask_verb verb, struct rk_ask_entry *e,
 	spare->pub = *e;
 	(void)pthread_mutex_lock(&r->mutex);
 	cur = room_look(r, e->fp);
-	rv = check_order(r, cur, verb, e, err);
+	rv = check_order(r, cur, o, e, err);
 	if (rv == RK_OK && r->store.decide != NULL)
-		rv = r->store.decide(r->store.arg, verb, e, err);
+		rv = r->store.decide(r->store.arg, o, e, by, err);
 	if (rv == RK_OK && write != NULL)
-		rv = write(e, arg, err);
-	if (rv == RK_OK) {
-		carry_out(r, verb, cur != NULL ? cur : spare, cur == NULL, e);
+		rv = write(by != NULL ? by : e, arg, err);
+	if (rv == RK_OK && cur == NULL && o->verb == RK_ASK_NOTE) {
+		write_memo(e, o); /* the rest is the store's alone */
+	} else if (rv == RK_OK) {
+		carry_out(r, o, cur != NULL ? cur : spare, cur == NULL, e);
+		let_in_new(r, o, by);
 		if (cur == NULL)
 			spare = NULL;
 	}
 	(void)pthread_mutex_unlock(&r->mutex);
 	free(spare);
+	return rv;
+}
+
+/* ---- undo ---- */
+
+/* The entry as the store has it now. */
+static void
+reload(struct room *r, const struct rk_ask_entry *key, bool was_in,
+    struct rk_ask_entry *after)
+{
+	struct room_entry *e = room_look(r, key->fp);
+	struct rk_ask_entry kept;
+	unsigned conns = 0;
+	bool there;
+
+	there = r->store.load(r->store.arg, key->fp, &kept, NULL) == RK_OK;
+	*after = there ? kept : *key;
+	if (e != NULL) {
+		conns = e->pub.conns;
+		room_remove(r, e);
+	}
+	if (there && (e = room_insert_kept(r, &kept)) != NULL) {
+		e->pub.conns = conns;
+		e->seen = r->latest;
+		*after = e->pub;
+	}
+	room_recall(r, key->fp, was_in);
+	room_tell(r, RK_ASK_DECIDED, after);
+}
+
+enum rk_err
+room_undo(struct room *r, const struct rk_ask_order *o, struct rk_ask_entry *e,
+    struct rk_error *err)
+{
+	struct ask_undone undone = { .n = 0 };
+	struct rk_ask_entry after;
+	enum rk_err rv;
+
+	(void)pthread_mutex_lock(&r->mutex);
+	if (r->store.undo == NULL)
+		rv = err_set(err, RK_ESTATE,
+		    "without a store nothing that was decided can be undone");
+	else
+		rv = r->store.undo(r->store.arg, o, &undone, err);
+	for (size_t i = 0; i < undone.n && rv == RK_OK; i++) {
+		reload(r, &undone.keys[i].key, undone.keys[i].was_in, &after);
+		if (rk_fp_match(after.fp, o->key, true))
+			*e = after;
+	}
+	(void)pthread_mutex_unlock(&r->mutex);
 	return rv;
 }
 
@@ -149,7 +270,7 @@ by_age(const void *a, const void *b)
 enum rk_err
 room_list(struct room *r, struct rk_ask_entry **out, size_t *n)
 {
-	const struct room_entry *e;
+	struct room_entry *e;
 	struct rk_ask_entry *list;
 	size_t m = 0;
 
@@ -160,7 +281,10 @@ room_list(struct room *r, struct rk_ask_entry **out, size_t *n)
 	list = calloc(r->n_waiting + r->n_decided + 1, sizeof(*list));
 	for (size_t i = 0; i < ROOM_BUCKETS && list != NULL; i++) {
 		LIST_FOREACH(e, &r->buckets[i], link)
-		list[m++] = e->pub;
+		{
+			room_expire(r, e);
+			list[m++] = e->pub;
+		}
 	}
 	(void)pthread_mutex_unlock(&r->mutex);
 	if (list == NULL)

@@ -156,6 +156,15 @@ typedef enum rk_err store_audit_fn(const struct rk_store_line *line,
 RK_MUST enum rk_err store_audit_each(struct rk_store *s, int64_t act,
     int64_t id, store_audit_fn *fn, void *arg, struct rk_error *err);
 
+/* What a person decided last about the key of this fingerprint, or of the one
+ * that begins so.  RK_ENOENT: nothing; RK_EINVAL: several; RK_ESTATE: it was
+ * undone already, or something happened since that nobody decided. */
+RK_MUST enum rk_err store_last_act(
+    struct rk_store *s, const char *given, int64_t *act, struct rk_error *err);
+/* The newest lines of audit, at most n, the newest first. */
+RK_MUST enum rk_err store_audit_newest(struct rk_store *s, size_t n,
+    store_audit_fn *fn, void *arg, struct rk_error *err);
+
 /* ---- store_mem: the table in memory ---- */
 
 /* Is the database still the one that was opened?  RK_EIO, RK_EMODE,
@@ -206,6 +215,8 @@ void store_take_back(struct rk_store *s);
 /* Rejected and revoked keys leave the file as far as it lets us; a failure is
  * logged, the store holds. */
 void store_hide(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN]);
+/* Are these RK_STORE_FP_MIN characters of a fingerprint, or more? */
+bool store_is_long_enough(const char *given);
 /* The row of a fingerprint or its start.  RK_ENOENT, RK_EINVAL. */
 RK_MUST enum rk_err store_resolve(struct rk_store *s, const char *given,
     struct store_row *out, struct rk_error *err);

@@ -170,8 +170,8 @@ compare(const struct store_row *row, void *arg)
 	return RK_OK;
 }
 
-static bool
-is_long_enough(const char *given)
+bool
+store_is_long_enough(const char *given)
 {
 	static const char tag[] = "sha256:";
 	size_t matched = 0;
@@ -204,7 +204,7 @@ store_resolve(struct rk_store *s, const char *given, struct store_row *out,
 
 	*out = (struct store_row){ 0 };
 	str_escape(text, sizeof(text), given);
-	if (!is_long_enough(given))
+	if (!store_is_long_enough(given))
 		return err_set(err, RK_EINVAL,
 		    "\"%s\": a fingerprint, or the first %d characters of one",
 		    text, RK_STORE_FP_MIN);

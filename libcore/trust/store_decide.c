@@ -337,3 +337,63 @@ out:
 	(void)pthread_mutex_unlock(&s->mutex);
 	return r;
 }
+
+/* ---- what was decided last ---- */
+
+struct search {
+	const char *given;
+	char fp[RK_FP_LEN]; /* "": not found yet */
+	char other[RK_FP_LEN];
+	struct rk_store_line line;
+};
+
+/* The newest line of the key comes first. */
+static enum rk_err
+compare(
+    const struct rk_store_line *line, const struct store_row *before, void *arg)
+{
+	struct search *find = arg;
+
+	(void)before;
+	if (!rk_fp_match(line->fp, find->given, true))
+		return RK_OK;
+	if (find->fp[0] == '\0') {
+		find->line = *line;
+		(void)str_copy(find->fp, sizeof(find->fp), line->fp);
+	} else if (strcmp(find->fp, line->fp) != 0) {
+		(void)str_copy(find->other, sizeof(find->other), line->fp);
+	}
+	return RK_OK;
+}
+
+enum rk_err
+store_last_act(
+    struct rk_store *s, const char *given, int64_t *act, struct rk_error *err)
+{
+	static const char *const others[] = { "undo", "wait", "used", "file" };
+	struct search find = { .given = given };
+	enum rk_err r;
+
+	if (!store_is_long_enough(given))
+		return err_set(err, RK_EINVAL,
+		    "a fingerprint, or the first %d characters of one",
+		    RK_STORE_FP_MIN);
+	r = store_audit_newest(s, INT64_MAX, compare, &find, err);
+	if (r != RK_OK)
+		return r;
+	if (find.fp[0] == '\0')
+		return err_set(
+		    err, RK_ENOENT, "nothing was decided about such a key");
+	if (find.other[0] != '\0')
+		return err_set(err, RK_EINVAL, "%s and %s both begin so",
+		    find.fp, find.other);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (strcmp(find.line.what, others[i]) != 0)
+			continue;
+		return err_set(err, RK_ESTATE, "key %s: %s", find.fp,
+		    i == 0 ? "that was undone already"
+		           : "there is no decision since what happened to it");
+	}
+	*act = find.line.act;
+	return RK_OK;
+}

@@ -355,15 +355,31 @@ read_line(sqlite3_stmt *stmt, struct rk_store_line *line, struct store_row *b)
 	       get_text(stmt, 15, line->note, sizeof(line->note));
 }
 
+/* Each line of a statement, which is finalized. */
+static enum rk_err
+walk(struct rk_store *s, sqlite3_stmt *stmt, store_audit_fn *fn, void *arg,
+    struct rk_error *err)
+{
+	struct rk_store_line line;
+	struct store_row before;
+	enum rk_err r = RK_OK;
+	int rc = SQLITE_DONE;
+
+	while (r == RK_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
+		r = read_line(stmt, &line, &before) ? fn(&line, &before, arg)
+		                                    : nonsense(s, err);
+	if (r == RK_OK && rc != SQLITE_DONE)
+		r = store_db_fail(s, rc, err);
+	(void)sqlite3_finalize(stmt);
+	return r;
+}
+
 enum rk_err
 store_audit_each(struct rk_store *s, int64_t act, int64_t id,
     store_audit_fn *fn, void *arg, struct rk_error *err)
 {
-	struct rk_store_line line;
-	struct store_row before;
 	sqlite3_stmt *stmt = NULL;
 	enum rk_err r;
-	int rc = SQLITE_DONE;
 
 	r = store_db_prepare(s,
 	    act != 0 ? "SELECT * FROM audit WHERE act = ?1 ORDER BY id DESC"
@@ -372,11 +388,20 @@ store_audit_each(struct rk_store *s, int64_t act, int64_t id,
 	if (r != RK_OK)
 		return r;
 	put_number(stmt, 1, act != 0 ? act : id);
-	while (r == RK_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
-		r = read_line(stmt, &line, &before) ? fn(&line, &before, arg)
-		                                    : nonsense(s, err);
-	if (r == RK_OK && rc != SQLITE_DONE)
-		r = store_db_fail(s, rc, err);
-	(void)sqlite3_finalize(stmt);
-	return r;
+	return walk(s, stmt, fn, arg, err);
+}
+
+enum rk_err
+store_audit_newest(struct rk_store *s, size_t n, store_audit_fn *fn, void *arg,
+    struct rk_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	enum rk_err r;
+
+	r = store_db_prepare(
+	    s, "SELECT * FROM audit ORDER BY id DESC LIMIT ?1", &stmt, err);
+	if (r != RK_OK)
+		return r;
+	put_number(stmt, 1, (int64_t)n);
+	return walk(s, stmt, fn, arg, err);
 }

@@ -219,6 +219,13 @@ session_check_stay(struct session *s)
 	(void)s;
 }
 
+bool
+session_is_timed(const struct session *s)
+{
+	(void)s;
+	return false;
+}
+
 enum rk_err
 session_check_own(const struct session_trust *t, struct rk_error *err)
 {

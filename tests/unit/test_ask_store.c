@@ -53,11 +53,14 @@ shelf_seen(void *arg, const struct rk_ask_entry *e, struct rk_error *err)
 }
 
 static enum rk_err
-shelf_decide(void *arg, enum rk_ask_verb verb, const struct rk_ask_entry *e,
+shelf_decide(void *arg, const struct rk_ask_order *o,
+    const struct rk_ask_entry *e, const struct rk_ask_entry *by,
     struct rk_error *err)
 {
+	const enum rk_ask_verb verb = o->verb;
 	struct shelf *s = arg;
 
+	(void)by;
 	if (s->fails != RK_OK)
 		return shelf_fails(s, err);
 	s->decided++;

@@ -21,15 +21,21 @@ RK_BEGIN
 #define RK_ASK_CONNS_SOURCE 32   /* of them from one address (IPv6: /64) */
 #define RK_ASK_CONNS_KEY 4       /* and of one key */
 #define RK_ASK_DAYS 7            /* an entry unseen for so long goes */
-#define RK_ASK_DECIDED_MAX 4096  /* keys rejected, revoked, approved once */
+#define RK_ASK_DECIDED_MAX                                             \
+	4096               /* keys rejected, revoked, approved once or \
+	                    * for a time */
+#define RK_ASK_ADDRESSES 4 /* the last ones that are remembered */
 
 enum rk_ask_status {
 	RK_ASK_NEW,      /* waits */
 	RK_ASK_CHANGED,  /* waits; its e-mail is that of another known key */
-	RK_ASK_EXPIRED,  /* waits; it was approved once, and that is used up */
+	RK_ASK_EXPIRED,  /* waits; it was approved once, and that is used up, or
+	                    for a time that is over */
+	RK_ASK_UNTIL,    /* approved until a time */
 	RK_ASK_ONCE,     /* approved for its next connection */
 	RK_ASK_REJECTED, /* may be approved again */
-	RK_ASK_REVOKED   /* for good: forget it first */
+	RK_ASK_REVOKED,  /* for good: forget it first */
+	RK_ASK_KNOWN     /* no entry: it stands in the file */
 };
 /* "new" "changed" ...: static. */
 RK_API const char *rk_ask_status_name(enum rk_ask_status status);
@@ -48,6 +54,12 @@ struct rk_ask_entry {
 	uint64_t tries;   /* connections that it made in vain, or waits with */
 	unsigned conns;   /* that wait now */
 	uint64_t version; /* changes with every decision about this key */
+	int64_t until;    /* RK_ASK_UNTIL, and what is over; 0: none */
+	int64_t decided;  /* when; 0: never, as far as is known */
+	char who[128];    /* decided */
+	char note[256];
+	/* Hosts, the last one first; "" behind the end. */
+	char addresses[RK_ASK_ADDRESSES][64];
 };
 
 /* Those there are, by first_seen; *out is for free().  RK_ENOMEM. */
@@ -59,7 +71,11 @@ enum rk_ask_verb {
 	RK_ASK_APPROVE_ONCE, /* its next connection, and no other, is let in */
 	RK_ASK_REJECT,
 	RK_ASK_REVOKE,
-	RK_ASK_FORGET /* the entry, whatever it says */
+	RK_ASK_FORGET,        /* the entry, whatever it says */
+	RK_ASK_APPROVE_UNTIL, /* let in until a time, and not longer */
+	RK_ASK_REPLACE, /* `key` is revoked and `by` approved, in one step */
+	RK_ASK_NOTE,    /* only the note */
+	RK_ASK_UNDO     /* what was decided about it last */
 };
 
 struct rk_ask_order {
@@ -70,20 +86,26 @@ struct rk_ask_order {
 	const char *key;
 	uint64_t version; /* of the entry as its decider saw it; 0: any */
 	bool changed;     /* also approve what is RK_ASK_CHANGED */
+	const char *by;   /* RK_ASK_REPLACE: the new key, which waits */
+	int64_t until;    /* RK_ASK_APPROVE_UNTIL: seconds since 1970 */
+	const char *who;  /* for the audit; NULL: "order" */
+	const char *note; /* fewer than 256 bytes; NULL: as it was */
 };
 
 /*
  * Decide, for all connections at once: who waits is let in or dropped before
- * long, and open connections of a key that is rejected or revoked are closed
- * (RK_EDENIED, RK_EREVOKED), by the loops that have them.  *after (may be NULL)
- * is the entry as it is now, or as it was last where it is gone.  RK_ENOENT: no
+ * long, and open connections of a key that is rejected or revoked, whose time
+ * is over or whose approval is undone are closed (RK_EDENIED, RK_EREVOKED), by
+ * the loops that have them, within a second or two.  *after (may be NULL) is
+ * the entry as it is now, or as it was last where it is gone.  RK_ENOENT: no
  * such key; rejecting and revoking by a whole fingerprint always finds one.
- * RK_EINVAL: bad arguments, too short, or several have that start.  RK_ESTATE:
- * decided otherwise since `version`; approving or rejecting one that is
- * revoked; approving while there is no list, or it is locked, or full.
- * RK_EDENIED: changed, and order->changed was not said.  RK_ELIMIT: more than
- * RK_ASK_DECIDED_MAX.  RK_EIO, RK_EMODE, RK_EFORMAT: the file.  What fails has
- * changed nothing.
+ * RK_EINVAL: bad arguments, too short, several have that start, a time that is
+ * over, a key that replaces itself.  RK_ESTATE: decided otherwise since
+ * `version`; approving or rejecting one that is revoked; approving while there
+ * is no list, or it is locked, or full; undoing, or a note about a key that has no entry,
+ * without a store; nothing to undo.  RK_EDENIED: changed, and order->changed
+ * was not said.  RK_ELIMIT: more than RK_ASK_DECIDED_MAX.  RK_EIO, RK_EMODE,
+ * RK_EFORMAT: the file.  What fails has changed nothing.
  */
 RK_API RK_MUST enum rk_err rk_trust_order(struct rk_trust *trust,
     const struct rk_ask_order *order, struct rk_ask_entry *after,

@@ -1,0 +1,154 @@
+/* A decider's list and store looked at: what is wrong, what is worth knowing.
+ */
+#include "trust/policy_int.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "trust/ask_disk.h"
+#include "trust/store.h"
+
+#define SOON 86400 /* s */
+
+struct checking {
+	struct rk_trust *trust;
+	policy_finding_fn *fn;
+	void *arg;
+};
+
+__attribute__((format(printf, 3, 4))) static void
+find(const struct checking *c, bool wrong, const char *fmt, ...)
+{
+	char text[RK_ERROR_TEXT_LEN];
+	va_list args;
+
+	va_start(args, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	c->fn(wrong, text, c->arg);
+}
+
+/* ---- the file ---- */
+
+static void
+check_list(const struct checking *c, size_t waiting)
+{
+	const struct rk_trust *t = c->trust;
+	const struct known *k = &t->known;
+	bool locked = policy_state(t, t->mode) == RK_TRUST_LOCKED;
+	unsigned mode = (unsigned)k->stamp.st.st_mode & 07777U;
+
+	if (k->state == RK_TRUST_ABSENT) {
+		find(c, t->mode == RK_TRUST_ASK,
+		    "%s: is not there: every certificate of the CA is "
+		    "believed",
+		    t->name);
+		return;
+	}
+	if (k->n == 0)
+		find(c, locked,
+		    locked ? "%s: locked and without a key: everybody is "
+		             "refused"
+		           : "%s: has no key yet",
+		    t->name);
+	if (k->n >= KNOWN_KEYS_MAX)
+		find(c, true, "%s: is full: it holds %zu keys", t->name, k->n);
+	if ((mode & 077U) != 0)
+		find(c, false, "%s: others may read it (mode %04o)", t->name,
+		    mode);
+	if (waiting > 0)
+		find(c, false,
+		    locked ? "%zu keys wait, and stay out while the list is "
+		             "locked"
+		           : "%zu keys wait for a decision",
+		    waiting);
+}
+
+/* ---- file and store ---- */
+
+static void
+check_key(const struct checking *c, const struct store_key *k)
+{
+	int64_t now = time(NULL);
+	char fp[RK_FP_LEN];
+
+	rk_fp_of_key(k->pub, fp);
+	if (k->in_file && k->state == RK_STORE_REJECTED)
+		find(c, true, "key %s was rejected and still has its line", fp);
+	else if (k->in_file && k->state == RK_STORE_REVOKED)
+		find(c, true, "key %s was revoked and still has its line", fp);
+	else if (!k->in_file && k->state == RK_STORE_KNOWN)
+		find(c, true,
+		    "key %s was approved, and its line is gone from the list",
+		    fp);
+	else if (k->state == RK_STORE_UNTIL && !k->in_file && k->until > now &&
+	         k->until - now <= SOON)
+		find(c, false, "key %s is approved for %" PRId64 " s more", fp,
+		    k->until - now);
+}
+
+static void
+check_store(const struct checking *c)
+{
+	const struct rk_trust *t = c->trust;
+	struct rk_store *s = ask_disk_store(t->room);
+	struct rk_error err = { 0 };
+
+	if (s == NULL) {
+		find(c, false,
+		    "there is no store: decisions but approvals are gone with "
+		    "this process");
+		return;
+	}
+	(void)pthread_mutex_lock(&s->mutex);
+	if (store_refresh(s, &err) != RK_OK)
+		find(c, true, "%s", err.text);
+	for (size_t i = 0; i < s->n && err.code == RK_OK; i++)
+		check_key(c, &s->keys[i]);
+	(void)pthread_mutex_unlock(&s->mutex);
+}
+
+static enum rk_err
+count_waiting(const struct rk_trust *t, size_t *waiting)
+{
+	struct rk_ask_entry *list;
+	enum rk_err r;
+	size_t n;
+
+	*waiting = 0;
+	if ((r = room_list(t->room, &list, &n)) != RK_OK)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		*waiting += list[i].status < RK_ASK_UNTIL;
+	free(list);
+	return RK_OK;
+}
+
+enum rk_err
+policy_check(struct rk_trust *t, policy_finding_fn *fn, void *arg)
+{
+	const struct checking c = { .trust = t, .fn = fn, .arg = arg };
+	struct rk_error err = { 0 };
+	size_t waiting;
+	enum rk_err r;
+
+	if ((r = count_waiting(t, &waiting)) != RK_OK)
+		return r;
+	(void)pthread_mutex_lock(&t->mutex);
+	if (t->path == NULL || t->mode == RK_TRUST_OFF)
+		find(&c, false,
+		    "there is no list of known keys: every certificate of the "
+		    "CA is believed");
+	else if (policy_refresh(t, &err) != RK_OK)
+		find(&c, true, "%s", err.text);
+	else
+		check_list(&c, waiting);
+	if (t->path != NULL)
+		check_store(&c);
+	(void)pthread_mutex_unlock(&t->mutex);
+	return RK_OK;
+}

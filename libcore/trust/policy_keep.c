@@ -1,0 +1,357 @@
+/* A decider's list taken in and given out, and the audit of its store. */
+#include "trust/policy_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/crypt.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "trust/ask_disk.h"
+#include "trust/store.h"
+
+#define FIRST_LINE "# known_pub_keys file: address pubkey-identity-string\n"
+
+/* ---- beside the lines ---- */
+
+struct policy_memos {
+	struct rk_ask_entry *items; /* by their fingerprints */
+	size_t n, cap;
+	bool failed;
+};
+
+/* rk_store_entry_fn; they come in order. */
+static bool
+take_memo(const struct rk_store_entry *e, void *arg)
+{
+	struct policy_memos *m = arg;
+	void *p;
+
+	if (m->n == m->cap) {
+		m->cap = 2 * m->cap + 16;
+		p = reallocarray(m->items, m->cap, sizeof(*m->items));
+		m->failed = p == NULL;
+		if (m->failed)
+			return false;
+		m->items = p;
+	}
+	ask_disk_text(e, &m->items[m->n++]);
+	return true;
+}
+
+enum rk_err
+policy_memos_new(
+    struct rk_trust *t, struct policy_memos **out, struct rk_error *err)
+{
+	struct rk_store *s = ask_disk_store(t->room);
+	struct policy_memos *m;
+	enum rk_err r = RK_OK;
+
+	*out = NULL;
+	err_clear(err);
+	if (s == NULL)
+		return RK_OK;
+	m = calloc(1, sizeof(*m));
+	if (m != NULL)
+		r = rk_store_list(s, 1U << RK_STORE_KNOWN, take_memo, m, err);
+	if (r == RK_OK && (m == NULL || m->failed))
+		r = err_set(err, RK_ENOMEM, "out of memory");
+	if (r == RK_OK)
+		*out = m;
+	else
+		policy_memos_free(m);
+	return r;
+}
+
+static int
+compare_fp(const void *fp, const void *item)
+{
+	return strcmp(fp, ((const struct rk_ask_entry *)item)->fp);
+}
+
+const struct rk_ask_entry *
+policy_memo(const struct policy_memos *m, const char *fp)
+{
+	if (m == NULL || m->n == 0)
+		return NULL;
+	return bsearch(fp, m->items, m->n, sizeof(*m->items), compare_fp);
+}
+
+void
+policy_memos_free(struct policy_memos *m)
+{
+	if (m == NULL)
+		return;
+	free(m->items);
+	free(m);
+}
+
+/* ---- the audit ---- */
+
+struct reading {
+	policy_line_fn *fn;
+	void *arg;
+};
+
+/* store_audit_fn */
+static enum rk_err
+tell_line(
+    const struct rk_store_line *line, const struct store_row *before, void *arg)
+{
+	const struct reading *g = arg;
+
+	(void)before;
+	g->fn(line, g->arg);
+	return RK_OK;
+}
+
+enum rk_err
+policy_audit(struct rk_trust *t, size_t n, policy_line_fn *fn, void *arg,
+    struct rk_error *err)
+{
+	struct rk_store *s = ask_disk_store(t->room);
+	struct reading g = { .fn = fn, .arg = arg };
+	enum rk_err r;
+
+	err_clear(err);
+	if (s == NULL)
+		return err_set(err, RK_ESTATE,
+		    "there is no store, and so no audit of decisions");
+	(void)pthread_mutex_lock(&s->mutex);
+	if ((r = store_refresh(s, err)) == RK_OK)
+		r = store_audit_newest(s, n, tell_line, &g, err);
+	(void)pthread_mutex_unlock(&s->mutex);
+	return r;
+}
+
+/* ---- out ---- */
+
+static enum rk_err
+put_line(struct buf *b, const struct known_line *line)
+{
+	char id[RK_KEY_ID_LEN];
+
+	rk_key_id(line->pub, id);
+	return buf_printf(b, "%.*s %s:%.*s\n", (int)line->host.len,
+	    line->host.ptr, id, (int)line->emails.len, line->emails.ptr);
+}
+
+/* Is it out by what the table says? */
+static bool
+is_out(const struct rk_trust *t, const uint8_t pub[RK_KEY_PUBLIC_LEN])
+{
+	struct rk_ask_entry e;
+	char fp[RK_FP_LEN];
+
+	rk_fp_of_key(pub, fp);
+	return room_find(t->room, fp, &e, NULL) == RK_OK &&
+	       (e.status == RK_ASK_REJECTED || e.status == RK_ASK_REVOKED);
+}
+
+struct writing {
+	const struct rk_trust *trust;
+	struct buf *b;
+};
+
+/* known_line_fn */
+static enum rk_err
+write_line(const struct known_line *line, void *arg)
+{
+	const struct writing *w = arg;
+
+	return is_out(w->trust, line->pub) ? RK_OK : put_line(w->b, line);
+}
+
+static enum rk_err
+export_file(struct rk_trust *t, struct buf *b, struct rk_error *err)
+{
+	struct writing w = { .trust = t, .b = b };
+	struct known known = { 0 };
+	struct buf text;
+	bool ended;
+	enum rk_err r;
+
+	buf_init(&text, KNOWN_FILE_MAX);
+	r = known_read_text(t->path, &known, &text, err);
+	known_fini(&known);
+	if (r == RK_OK && (r = buf_put_str(b, FIRST_LINE)) == RK_OK &&
+	    buf_len(&text) > 0)
+		r = known_walk(t->name, (const char *)buf_peek(&text),
+		    buf_len(&text), write_line, &w, &ended, err);
+	if (r == RK_ENOMEM || r == RK_ETOOBIG)
+		r = err_set(err, r, "%s: %s", t->name, rk_err_text(r));
+	buf_fini(&text);
+	return r;
+}
+
+enum rk_err
+policy_export(struct rk_trust *t, char **out, size_t *len, struct rk_error *err)
+{
+	struct rk_store *s = ask_disk_store(t->room);
+	uint8_t *text = NULL;
+	struct buf b;
+	enum rk_err r;
+
+	*out = NULL;
+	*len = 0;
+	err_clear(err);
+	if (t->path == NULL)
+		return err_set(
+		    err, RK_ESTATE, "there is no list of known keys");
+	if (s != NULL)
+		return rk_store_export(s, out, len, err);
+	buf_init(&b, KNOWN_FILE_MAX);
+	r = export_file(t, &b, err);
+	if (r == RK_OK && (r = buf_take(&b, &text, len)) != RK_OK)
+		r = err_set(err, r, "%s: %s", t->name, rk_err_text(r));
+	buf_fini(&b);
+	*out = (char *)text;
+	return r;
+}
+
+/* ---- in ---- */
+
+struct importing {
+	struct rk_trust *trust;
+	struct rk_store *store; /* NULL: none */
+	struct policy_import *out;
+	uint8_t (*keys)[RK_KEY_PUBLIC_LEN]; /* those that are new */
+	struct buf lines;                   /* and their lines */
+};
+
+/* What is its place now? */
+static size_t *
+find_count(struct importing *in, const uint8_t pub[RK_KEY_PUBLIC_LEN])
+{
+	const struct store_key *key = NULL;
+
+	if (known_has(&in->trust->known, pub))
+		return &in->out->known;
+	for (size_t i = 0; i < in->out->fresh; i++) {
+		if (memcmp(in->keys[i], pub, RK_KEY_PUBLIC_LEN) == 0)
+			return &in->out->known;
+	}
+	if (in->store != NULL)
+		key = store_key_find(in->store, pub);
+	if (is_out(in->trust, pub) ||
+	    (key != NULL && (key->state == RK_STORE_REJECTED ||
+	                        key->state == RK_STORE_REVOKED)))
+		return &in->out->out;
+	return &in->out->fresh;
+}
+
+static enum rk_err
+sort_line(struct importing *in, struct rk_str text, unsigned number)
+{
+	struct policy_import *out = in->out;
+	struct known_line line;
+	enum rk_err r = known_line(text, &line);
+	size_t *count;
+
+	if (r == RK_ENOENT)
+		return RK_OK;
+	if (r != RK_OK || !crypt_ed25519_key_ok(line.pub)) {
+		if (out->wrong < POLICY_WRONG_MAX)
+			out->lines[out->wrong] = number;
+		out->wrong++;
+		return RK_OK;
+	}
+	count = find_count(in, line.pub);
+	if (count == &out->fresh) {
+		if (in->trust->known.n + out->fresh >= KNOWN_KEYS_MAX)
+			return RK_ELIMIT;
+		memcpy(in->keys[out->fresh], line.pub, RK_KEY_PUBLIC_LEN);
+		r = put_line(&in->lines, &line);
+	}
+	++*count;
+	return r;
+}
+
+static enum rk_err
+sort_text(struct importing *in, const char *text, size_t len)
+{
+	unsigned number = 0;
+	enum rk_err r = RK_OK;
+	bool ended;
+
+	for (size_t at = 0; at < len && r == RK_OK;)
+		r = sort_line(
+		    in, known_next_line(text, len, &at, &ended), ++number);
+	return r;
+}
+
+/* The store's table is looked at while nobody changes it. */
+static enum rk_err
+sort_keys(
+    struct importing *in, const char *text, size_t len, struct rk_error *err)
+{
+	enum rk_err r = RK_OK;
+
+	if (in->store != NULL) {
+		(void)pthread_mutex_lock(&in->store->mutex);
+		r = store_refresh(in->store, err);
+	}
+	if (r == RK_OK && (r = sort_text(in, text, len)) != RK_OK)
+		r = err_set(err, r,
+		    r == RK_ELIMIT ? "%s: it would have more than 10000 keys"
+		                   : "%s: out of memory",
+		    in->trust->name);
+	if (in->store != NULL)
+		(void)pthread_mutex_unlock(&in->store->mutex);
+	return r;
+}
+
+static enum rk_err
+import(struct importing *in, const char *text, size_t len, const char *who,
+    struct rk_error *err)
+{
+	struct rk_trust *t = in->trust;
+	enum rk_err r;
+
+	if ((r = policy_refresh(t, err)) != RK_OK)
+		return r;
+	if (t->known.state == RK_TRUST_ABSENT)
+		return err_set(
+		    err, RK_ESTATE, "there is no list of known keys");
+	if (policy_state(t, t->mode) == RK_TRUST_LOCKED)
+		return err_set(err, RK_ESTATE, "%s is locked", t->name);
+	if ((r = sort_keys(in, text, len, err)) != RK_OK ||
+	    in->out->wrong > 0 || in->out->fresh == 0)
+		return r;
+	if (in->store != NULL)
+		r = rk_store_import(
+		    in->store, "import", text, len, who, &in->out->fresh, err);
+	else
+		r = known_append(t->path, &in->lines, err);
+	return r == RK_OK ? policy_refresh(t, err) : r;
+}
+
+enum rk_err
+policy_import(struct rk_trust *t, const char *text, size_t len, const char *who,
+    struct policy_import *out, struct rk_error *err)
+{
+	struct importing in = { .trust = t, .out = out };
+	enum rk_err r;
+
+	*out = (struct policy_import){ .fresh = 0 };
+	err_clear(err);
+	if (t->path == NULL)
+		return err_set(
+		    err, RK_ESTATE, "there is no list of known keys");
+	in.keys = calloc(KNOWN_KEYS_MAX, sizeof(*in.keys));
+	if (in.keys == NULL)
+		return err_set(err, RK_ENOMEM, "out of memory");
+	buf_init(&in.lines, KNOWN_FILE_MAX);
+	in.store = ask_disk_store(t->room);
+	(void)pthread_mutex_lock(&t->mutex);
+	if (t->mode == RK_TRUST_OFF)
+		r = err_set(err, RK_ESTATE, "there is no list of known keys");
+	else
+		r = import(&in, text, len, who, err);
+	(void)pthread_mutex_unlock(&t->mutex);
+	if (r == RK_OK && out->wrong == 0 && out->fresh > 0)
+		room_tell_mode(t->room); /* they may wait */
+	buf_fini(&in.lines);
+	free(in.keys);
+	return r;
+}
