@@ -441,11 +441,21 @@ sock_accept(int listen_fd, int *fd, struct addr *remote)
 }
 
 bool
-sock_is_ours(int fd)
+sock_peer_uid(int fd, uid_t *uid)
 {
-	struct ucred peer;
+	struct ucred peer = { .uid = (uid_t)-1 };
 	socklen_t len = sizeof(peer);
 
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-	       (peer.uid == 0 || peer.uid == geteuid());
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
+		return false;
+	*uid = peer.uid;
+	return true;
+}
+
+bool
+sock_is_ours(int fd)
+{
+	uid_t uid;
+
+	return sock_peer_uid(fd, &uid) && (uid == 0 || uid == geteuid());
 }

@@ -32,5 +32,7 @@ RK_MUST enum rk_err sock_accept(int listen_fd, int *fd, struct addr *remote);
 
 /* Of an accepted local socket: is the other end root's or our user's? */
 bool sock_is_ours(int fd);
+/* Whose is it?  False: not known. */
+bool sock_peer_uid(int fd, uid_t *uid);
 
 #endif

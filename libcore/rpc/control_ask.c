@@ -15,13 +15,30 @@ control_trust(const struct rk_control *c)
 
 /* ---- showing ---- */
 
-static void
-put_time(struct kv *k, const char *key, int64_t sec)
+void
+control_put_time(struct kv *k, const char *key, int64_t sec)
 {
 	if (sec != 0)
 		kv_pair_time(k, key, sec);
 	else
 		kv_pair_text(k, key, "");
+}
+
+void
+control_put_memo(struct kv *k, const struct rk_ask_entry *e)
+{
+	uint32_t n = 0;
+
+	kv_pair_text(k, "note", e->note);
+	kv_pair_text(k, "who", e->who);
+	control_put_time(k, "decided", e->decided);
+	control_put_time(k, "until", e->until);
+	while (n < RK_ASK_ADDRESSES && e->addresses[n][0] != '\0')
+		n++;
+	kv_text(k, "addresses");
+	kv_array(k, n);
+	for (uint32_t i = 0; i < n; i++)
+		kv_text(k, e->addresses[i]);
 }
 
 void
@@ -31,13 +48,14 @@ control_put_entry(struct kv *k, const struct rk_ask_entry *e)
 	kv_pair_text(k, "email", e->email);
 	kv_pair_text(k, "fingerprint", e->fp);
 	kv_pair_uint(k, "tries", e->tries);
-	put_time(k, "last_seen", e->last_seen);
+	control_put_time(k, "last_seen", e->last_seen);
 	kv_pair_text(k, "address", e->remote);
-	put_time(k, "first_seen", e->first_seen);
+	control_put_time(k, "first_seen", e->first_seen);
 	kv_pair_text(k, "ca", e->ca);
 	kv_pair_uint(k, "waiting", e->conns);
 	kv_pair_bool(k, "met", e->has_cert);
 	kv_pair_uint(k, "version", e->version);
+	control_put_memo(k, e);
 }
 
 /* The mode goes along with the news that it has changed. */

@@ -470,8 +470,8 @@ control_events_fini(struct rk_control *c)
 /* ---- the methods ---- */
 
 /* Its words are optional; an unknown one is a newer program's. */
-static enum rk_err
-read_wishes(struct rk_bytes p, struct control_reader *r)
+enum rk_err
+control_read_wishes(struct rk_bytes p, struct control_reader *r)
 {
 	struct gp_reader g = { p.ptr, p.ptr + p.len };
 	struct rk_str key, word;
@@ -521,7 +521,7 @@ control_on_events(struct rk_call *call, void *arg)
 	struct control_reader *r;
 
 	wish.conn = rk_call_conn_id(call);
-	if (read_wishes(rk_call_payload(call), &wish) != RK_OK) {
+	if (control_read_wishes(rk_call_payload(call), &wish) != RK_OK) {
 		(void)rk_call_fail(call,
 		    "it takes {log: error|warn|info|debug, conns: yes or no, "
 		    "trust: yes or no}",

@@ -3,6 +3,7 @@
 #define RPCKIT_RPC_CONTROL_INT_H
 
 #include "base/tap.h"
+#include "rpc/greenpack.h"
 #include "rpc/kv.h"
 #include "rpc/server_int.h"
 
@@ -147,8 +148,12 @@ void control_on_replaced(struct server_watch *w);
 /* Whoever decides about clients of the watched server now; NULL: nobody. */
 struct rk_trust *control_trust(const struct rk_control *c);
 /* Pairs about an entry: so many. */
-#define CONTROL_ENTRY_PAIRS 11
+#define CONTROL_MEMO_PAIRS 5
+#define CONTROL_ENTRY_PAIRS (11 + CONTROL_MEMO_PAIRS)
 void control_put_entry(struct kv *k, const struct rk_ask_entry *e);
+/* Those of them that somebody's decision left. */
+void control_put_memo(struct kv *k, const struct rk_ask_entry *e);
+void control_put_time(struct kv *k, const char *key, int64_t sec); /* 0: "" */
 
 /* control_orders.c: arg: struct control_end. */
 rk_handler_fn control_on_level;
@@ -160,12 +165,64 @@ rk_handler_fn control_on_stop;
 rk_handler_fn control_on_trust;
 rk_handler_fn control_on_pending;
 rk_handler_fn control_on_known;
-rk_handler_fn control_on_decide;
 rk_handler_fn control_on_mode;
 rk_handler_fn control_on_lock;
 rk_handler_fn control_on_unlock;
 /* A pair of _.status. */
 void control_put_trust(struct kv *k, struct rk_trust *trust);
+bool control_is_word(struct rk_str s, const char *word);
+
+/* control_decide.c: arg: struct control_end. */
+rk_handler_fn control_on_decide;
+rk_handler_fn control_on_undo;
+/* A refusal with its code, for who does not want to read. */
+void control_refuse(struct rk_call *call, enum rk_err r, const char *text);
+/* NULL: nobody decides, and the caller was told. */
+struct rk_trust *control_find_trust(
+    struct rk_call *call, const struct control_end *e);
+/* Who calls, by its system: "ann" or, with a word that it says of itself,
+ * "ann (ctl)". */
+#define CONTROL_WHO_LEN 100
+void control_who(
+    const struct rk_call *call, const char *via, char who[CONTROL_WHO_LEN]);
+/* What _.decide takes. */
+struct control_order {
+	struct rk_ask_order order; /* views of the next */
+	char key[128];             /* a fingerprint, blanks in it */
+	char by[128];
+	char note[256];
+	char via[17]; /* which program: a word */
+	uint64_t seconds;
+	bool has_verb;
+};
+RK_MUST enum rk_err control_read_order(
+    struct rk_bytes p, struct control_order *o);
+
+/* control_keep.c: arg: struct control_end. */
+rk_handler_fn control_on_audit;
+rk_handler_fn control_on_export;
+rk_handler_fn control_on_import;
+rk_handler_fn control_on_check;
+/* What _.import takes; views. */
+struct control_import {
+	struct rk_str text;
+	char via[17];
+};
+RK_MUST enum rk_err control_read_import(
+    struct rk_bytes p, struct control_import *out);
+
+/* What _.kick and _.events take. */
+struct survey_target;
+RK_MUST enum rk_err control_read_target(
+    struct rk_bytes p, struct survey_target *t);
+RK_MUST enum rk_err control_read_wishes(
+    struct rk_bytes p, struct control_reader *r);
+/* A member that is text without NUL, at most len - 1 bytes.  RK_EPROTO. */
+RK_MUST enum rk_err control_take_text(
+    struct gp_reader *g, char *dst, size_t len);
+/* The same, of small letters, digits and "-". */
+RK_MUST enum rk_err control_take_word(
+    struct gp_reader *g, char *dst, size_t len);
 
 /* "error" ... "debug"; -1: none of these. */
 int control_level(struct rk_str word);

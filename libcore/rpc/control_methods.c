@@ -392,8 +392,8 @@ is_key(struct rk_str key, const char *name)
 	return key.len == strlen(name) && memcmp(key.ptr, name, key.len) == 0;
 }
 
-static enum rk_err
-read_target(struct rk_bytes p, struct survey_target *t)
+enum rk_err
+control_read_target(struct rk_bytes p, struct survey_target *t)
 {
 	struct gp_reader g = { p.ptr, p.ptr + p.len };
 	struct rk_str key, who;
@@ -425,7 +425,7 @@ on_kick(struct rk_call *call, void *arg)
 {
 	struct question q = { .show = show_kicked };
 
-	if (read_target(rk_call_payload(call), &q.target) != RK_OK) {
+	if (control_read_target(rk_call_payload(call), &q.target) != RK_OK) {
 		(void)rk_call_fail(call,
 		    "it takes one of {conn: ID} {fp: SHA256:...} "
 		    "{address: URL, HOST:PORT or HOST}",
@@ -502,12 +502,39 @@ static const struct rk_method table[] = {
 	    .reply = "as _.trust",
 	    .fn = control_on_known },
 	{ .name = "_.decide",
-	    .about = "approve, reject, revoke or forget a key",
-	    .args = "{key, verb: approve|once|reject|revoke|forget, version, "
-	            "changed}",
+	    .about = "approve, reject, revoke, replace or forget a key",
+	    .args = "{key, verb: approve|once|until|reject|revoke|forget|"
+	            "replace|note, version, changed, seconds, by, note, via}",
 	    .reply = "what there is about it now",
 	    .fn = control_on_decide,
 	    .allow = may_steer },
+	{ .name = "_.undo",
+	    .about = "take back what was decided last about a key",
+	    .args = "{key, via}",
+	    .reply = "as _.decide",
+	    .fn = control_on_undo,
+	    .allow = may_steer },
+	{ .name = "_.audit",
+	    .about = "the newest decisions, the newest first",
+	    .args = "{max}, at most 1000",
+	    .reply = "{left_out, lines: [{time, who, what, fingerprint, ...}]}",
+	    .fn = control_on_audit },
+	{ .name = "_.export",
+	    .about = "the keys that are known, as text",
+	    .args = "{from}",
+	    .reply = "{text, next}",
+	    .fn = control_on_export },
+	{ .name = "_.import",
+	    .about = "make the keys of such a text known",
+	    .args = "{text, via}",
+	    .reply = "{done, new, known, out, wrong, lines}",
+	    .fn = control_on_import,
+	    .allow = may_steer },
+	{ .name = "_.check",
+	    .about = "what is wrong about list, store and certificate",
+	    .args = "none",
+	    .reply = "{ok, left_out, findings: [{wrong, text}]}",
+	    .fn = control_on_check },
 	{ .name = "_.mode",
 	    .about = "what happens to unknown keys from now on",
 	    .args = "{mode: file|open|ask|lock|off}",

@@ -104,7 +104,7 @@ approves() {
 	result $? 'of which there was one'
 	want 0 'known' ctl trust ls --state known --plain
 	has out "^known	alice@example.org	$fp	" 'it is'
-	has log 'approve by an operator' 'the log says so'
+	has log 'approve by [^ ]* (ctl)' 'the log says so'
 	want 8 'once more' ctl trust approve "$fp"
 	has err 'no such key' 'there is nobody'
 	kill "$watcher"

@@ -1,0 +1,277 @@
+/* Decisions about keys that a control passes on: by whom, what, taken back. */
+#include "rpc/control_int.h"
+
+#include "base/error.h"
+#include "base/str.h"
+#include "net/sock.h"
+#include "rpc/topic.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SECONDS_MAX (UINT64_C(366) * 86400) /* that an approval lasts */
+
+/* ---- refusals ---- */
+
+void
+control_refuse(struct rk_call *call, enum rk_err r, const char *text)
+{
+	struct buf b;
+	struct kv k = { .b = &b };
+
+	buf_init(&b, 64);
+	kv_map(&k, 1);
+	kv_pair_text(&k, "error", rk_err_name(r));
+	(void)rk_call_fail(call, text[0] != '\0' ? text : rk_err_text(r),
+	    buf_peek(&b), k.r == RK_OK ? buf_len(&b) : 0);
+	buf_fini(&b);
+}
+
+struct rk_trust *
+control_find_trust(struct rk_call *call, const struct control_end *e)
+{
+	struct rk_trust *trust = control_trust(e->control);
+
+	if (trust == NULL)
+		control_refuse(
+		    call, RK_ESTATE, "nobody decides about this server's keys");
+	return trust;
+}
+
+/* ---- who ---- */
+
+/* The system says who is at the other end; what the caller says of itself is a
+ * word, and marked as such. */
+void
+control_who(
+    const struct rk_call *call, const char *via, char who[CONTROL_WHO_LEN])
+{
+	char text[4096], name[64] = "somebody";
+	struct passwd pw, *found = NULL;
+	uid_t uid;
+	int fd;
+
+	if (conn_query(session_conn(call->conn->session), LAYER_Q_FD, &fd) &&
+	    sock_peer_uid(fd, &uid)) {
+		(void)snprintf(
+		    name, sizeof(name), "uid %lu", (unsigned long)uid);
+		if (getpwuid_r(uid, &pw, text, sizeof(text), &found) == 0 &&
+		    found != NULL)
+			(void)str_escape(name, sizeof(name), pw.pw_name);
+	}
+	(void)snprintf(who, CONTROL_WHO_LEN, "%s%s%s%s", name,
+	    via[0] != '\0' ? " (" : "", via, via[0] != '\0' ? ")" : "");
+}
+
+/* ---- what was asked for ---- */
+
+static const char *const verbs[] = {
+	[RK_ASK_APPROVE] = "approve",
+	[RK_ASK_APPROVE_ONCE] = "once",
+	[RK_ASK_REJECT] = "reject",
+	[RK_ASK_REVOKE] = "revoke",
+	[RK_ASK_FORGET] = "forget",
+	[RK_ASK_APPROVE_UNTIL] = "until",
+	[RK_ASK_REPLACE] = "replace",
+	[RK_ASK_NOTE] = "note",
+};
+#define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static enum rk_err
+take_verb(struct gp_reader *g, struct control_order *o)
+{
+	struct rk_str word;
+
+	if (gp_get_str(g, &word) != RK_OK)
+		return RK_EPROTO;
+	for (size_t i = 0; i < N_VERBS; i++) {
+		if (!control_is_word(word, verbs[i]))
+			continue;
+		o->order.verb = (enum rk_ask_verb)i;
+		o->has_verb = true;
+		return RK_OK;
+	}
+	return RK_EPROTO;
+}
+
+enum rk_err
+control_take_text(struct gp_reader *g, char *dst, size_t len)
+{
+	struct rk_str text;
+
+	if (gp_get_str(g, &text) != RK_OK || text.len >= len ||
+	    (text.len > 0 && memchr(text.ptr, '\0', text.len) != NULL))
+		return RK_EPROTO;
+	if (text.len > 0)
+		memcpy(dst, text.ptr, text.len);
+	dst[text.len] = '\0';
+	return RK_OK;
+}
+
+enum rk_err
+control_take_word(struct gp_reader *g, char *dst, size_t len)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+
+	if (control_take_text(g, dst, len) != RK_OK ||
+	    dst[strspn(dst, allowed)] != '\0')
+		return RK_EPROTO;
+	return RK_OK;
+}
+
+/* A view of dst, which must not be empty. */
+static enum rk_err
+take_key(struct gp_reader *g, char dst[128], const char **view)
+{
+	*view = dst;
+	if (control_take_text(g, dst, 128) != RK_OK || dst[0] == '\0')
+		return RK_EPROTO;
+	return RK_OK;
+}
+
+static enum rk_err
+take_note(struct gp_reader *g, struct control_order *o)
+{
+	o->order.note = o->note;
+	return control_take_text(g, o->note, sizeof(o->note));
+}
+
+/* A word that is not understood may be the one that matters. */
+static enum rk_err
+take_member(struct gp_reader *g, struct rk_str key, struct control_order *o)
+{
+	if (control_is_word(key, "key"))
+		return take_key(g, o->key, &o->order.key);
+	if (control_is_word(key, "by"))
+		return take_key(g, o->by, &o->order.by);
+	if (control_is_word(key, "verb"))
+		return take_verb(g, o);
+	if (control_is_word(key, "version"))
+		return gp_get_uint(g, &o->order.version);
+	if (control_is_word(key, "changed"))
+		return gp_get_bool(g, &o->order.changed);
+	if (control_is_word(key, "seconds"))
+		return gp_get_uint(g, &o->seconds);
+	if (control_is_word(key, "note"))
+		return take_note(g, o);
+	if (control_is_word(key, "via"))
+		return control_take_word(g, o->via, sizeof(o->via));
+	return RK_EPROTO;
+}
+
+/* Each member belongs to its verbs. */
+static bool
+is_whole(const struct control_order *o)
+{
+	enum rk_ask_verb verb = o->order.verb;
+
+	return o->has_verb && o->order.key != NULL &&
+	       (verb == RK_ASK_REPLACE) == (o->order.by != NULL) &&
+	       (verb == RK_ASK_APPROVE_UNTIL) == (o->seconds > 0) &&
+	       o->seconds <= SECONDS_MAX &&
+	       (verb != RK_ASK_NOTE || o->order.note != NULL);
+}
+
+enum rk_err
+control_read_order(struct rk_bytes p, struct control_order *o)
+{
+	struct gp_reader g = { p.ptr, p.ptr + p.len };
+	enum rk_err r = RK_OK;
+	struct rk_str key;
+	uint32_t n;
+
+	*o = (struct control_order){ .order = { .size = sizeof(o->order) } };
+	if (p.len == 0 || gp_get_map(&g, &n) != RK_OK)
+		return RK_EPROTO;
+	for (; n > 0 && r == RK_OK; n--) {
+		if (gp_get_key(&g, &key) != RK_OK)
+			return RK_EPROTO;
+		r = take_member(&g, key, o);
+	}
+	if (r != RK_OK || !is_whole(o))
+		return RK_EPROTO;
+	if (o->seconds > 0)
+		o->order.until = time(NULL) + (int64_t)o->seconds;
+	return RK_OK;
+}
+
+/* ---- carried out ---- */
+
+static void
+carry_out(struct rk_call *call, struct rk_trust *trust, struct control_order *o,
+    const char *verb)
+{
+	char who[CONTROL_WHO_LEN];
+	struct rk_ask_entry after;
+	struct rk_error err = { 0 };
+	struct buf b;
+	struct kv k = { .b = &b };
+	enum rk_err r;
+
+	control_who(call, o->via, who);
+	o->order.who = who;
+	r = rk_trust_order(trust, &o->order, &after, &err);
+	if (r != RK_OK) {
+		control_refuse(call, r, err.text);
+		return;
+	}
+	log_event(RK_LOG_INFO, "control", "key %s (%s): %s by %s", after.fp,
+	    after.email, verb, who);
+	buf_init(&b, 16384);
+	kv_map(&k, CONTROL_ENTRY_PAIRS + 1);
+	kv_pair_text(&k, "verb", verb);
+	control_put_entry(&k, &after);
+	control_answer(call, &k);
+}
+
+void
+control_on_decide(struct rk_call *call, void *arg)
+{
+	struct rk_trust *trust = control_find_trust(call, arg);
+	struct control_order o;
+
+	if (trust == NULL)
+		return;
+	if (control_read_order(rk_call_payload(call), &o) != RK_OK) {
+		control_refuse(call, RK_EINVAL,
+		    "it takes {key: SHA256:..., verb: approve, once, until, "
+		    "reject, revoke, forget, replace or note, version, "
+		    "changed, seconds (until), by (replace), note, via}");
+		return;
+	}
+	carry_out(call, trust, &o, verbs[o.order.verb]);
+}
+
+void
+control_on_undo(struct rk_call *call, void *arg)
+{
+	struct rk_trust *trust = control_find_trust(call, arg);
+	struct control_order o = { .has_verb = true };
+	struct rk_bytes p = rk_call_payload(call);
+	struct gp_reader g = { p.ptr, p.ptr + p.len };
+	enum rk_err r = RK_OK;
+	struct rk_str key;
+	uint32_t n = 0;
+
+	if (trust == NULL)
+		return;
+	o.order.size = sizeof(o.order);
+	o.order.verb = RK_ASK_UNDO;
+	if (p.len == 0 || gp_get_map(&g, &n) != RK_OK)
+		n = 0;
+	for (; n > 0 && r == RK_OK; n--) {
+		if ((r = gp_get_key(&g, &key)) != RK_OK)
+			break;
+		r = control_is_word(key, "key") || control_is_word(key, "via")
+		        ? take_member(&g, key, &o)
+		        : RK_EPROTO;
+	}
+	if (r != RK_OK || o.order.key == NULL) {
+		control_refuse(
+		    call, RK_EINVAL, "it takes {key: SHA256:..., via}");
+		return;
+	}
+	carry_out(call, trust, &o, "undo");
+}

@@ -1,0 +1,359 @@
+/* What a control does with whole lists of keys: the audit, out, in, checked. */
+#include "rpc/control_int.h"
+
+#include "base/error.h"
+#include "base/str.h"
+#include "trust/policy.h"
+
+#include <rpckit/store.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define ROWS_MAX (RK_PAYLOAD_MAX - 1024) /* beside the answer's head */
+#define LINES_MAX 1000
+#define LINES_USUAL 100
+#define FINDINGS_MAX 200
+#define SOON (INT64_C(30) * 86400) /* s that a certificate should have */
+
+/* Rows that an answer has room for. */
+struct rows {
+	struct buf b;
+	struct kv k;
+	uint32_t n;
+	uint64_t left_out;
+};
+
+static void
+begin_rows(struct rows *s)
+{
+	*s = (struct rows){ .n = 0 };
+	buf_init(&s->b, ROWS_MAX);
+	s->k.b = &s->b;
+}
+
+/* One that was begun with so many bytes before it: it stays if it fits. */
+static void
+end_row(struct rows *s, size_t before)
+{
+	if (s->k.r == RK_OK) {
+		s->n++;
+		return;
+	}
+	buf_uncommit(&s->b, buf_len(&s->b) - before);
+	if (s->k.r != RK_ETOOBIG)
+		return;
+	s->k.r = RK_OK;
+	s->left_out++;
+}
+
+/* The last pair of an answer, which is sent. */
+static void
+answer_rows(
+    struct rk_call *call, struct kv *k, const char *name, struct rows *s)
+{
+	kv_text(k, name);
+	kv_array(k, s->n);
+	if (k->r == RK_OK)
+		k->r = s->k.r;
+	if (k->r == RK_OK && buf_len(&s->b) > 0)
+		k->r = buf_put(k->b, buf_peek(&s->b), buf_len(&s->b));
+	buf_fini(&s->b);
+	control_answer(call, k);
+}
+
+/* {name: number}, or nothing at all. */
+static enum rk_err
+read_number(struct rk_bytes p, const char *name, uint64_t *out)
+{
+	struct gp_reader g = { p.ptr, p.ptr + p.len };
+	struct rk_str key;
+	uint32_t n;
+
+	if (p.len == 0)
+		return RK_OK;
+	if (gp_get_map(&g, &n) != RK_OK || n > 1)
+		return RK_EPROTO;
+	if (n == 0)
+		return RK_OK;
+	if (gp_get_key(&g, &key) != RK_OK || !control_is_word(key, name))
+		return RK_EPROTO;
+	return gp_get_uint(&g, out);
+}
+
+/* ---- the audit ---- */
+
+static void
+put_escaped(struct kv *k, const char *key, const char *text)
+{
+	char shown[4 * RK_STORE_TEXT_LEN];
+
+	kv_pair_text(k, key, str_escape(shown, sizeof(shown), text));
+}
+
+/* policy_line_fn */
+static void
+put_line(const struct rk_store_line *line, void *arg)
+{
+	struct rows *s = arg;
+	size_t before = buf_len(&s->b);
+	char shown[2 * RK_STORE_TEXT_LEN];
+
+	if (s->k.r != RK_OK)
+		return;
+	kv_map(&s->k, 9);
+	kv_pair_uint(&s->k, "id", (uint64_t)line->id);
+	kv_pair_time(&s->k, "time", line->time);
+	put_escaped(&s->k, "who", line->who);
+	put_escaped(&s->k, "what", line->what);
+	kv_pair_text(&s->k, "fingerprint", line->fp);
+	kv_pair_text(&s->k, "email",
+	    str_escape_again(shown, sizeof(shown), line->email));
+	kv_pair_text(&s->k, "before", rk_store_state_name(line->before));
+	kv_pair_text(&s->k, "after", rk_store_state_name(line->after));
+	put_escaped(&s->k, "note", line->note);
+	end_row(s, before);
+}
+
+void
+control_on_audit(struct rk_call *call, void *arg)
+{
+	struct rk_trust *trust = control_find_trust(call, arg);
+	uint64_t max = LINES_USUAL;
+	struct rk_error err = { 0 };
+	struct buf b;
+	struct kv k = { .b = &b };
+	struct rows s;
+	enum rk_err r;
+
+	if (trust == NULL)
+		return;
+	if (read_number(rk_call_payload(call), "max", &max) != RK_OK ||
+	    max == 0 || max > LINES_MAX) {
+		control_refuse(
+		    call, RK_EINVAL, "it takes {max: 1 to 1000}, or nothing");
+		return;
+	}
+	begin_rows(&s);
+	if ((r = policy_audit(trust, max, put_line, &s, &err)) != RK_OK) {
+		buf_fini(&s.b);
+		control_refuse(call, r, err.text);
+		return;
+	}
+	buf_init(&b, RK_PAYLOAD_MAX);
+	kv_map(&k, 2);
+	kv_pair_uint(&k, "left_out", s.left_out);
+	answer_rows(call, &k, "lines", &s);
+}
+
+/* ---- out ---- */
+
+/* Whole lines from there on, as many as an answer takes. */
+static struct rk_str
+cut(const char *text, size_t len, uint64_t from)
+{
+	struct rk_str s = { text + len, 0 };
+	const char *end;
+
+	if (from >= len)
+		return s;
+	s = (struct rk_str){ text + from, len - (size_t)from };
+	if (s.len <= ROWS_MAX)
+		return s;
+	end = memrchr(s.ptr, '\n', ROWS_MAX);
+	s.len = end != NULL ? (size_t)(end + 1 - s.ptr) : ROWS_MAX;
+	return s;
+}
+
+void
+control_on_export(struct rk_call *call, void *arg)
+{
+	struct rk_trust *trust = control_find_trust(call, arg);
+	struct rk_error err = { 0 };
+	struct buf b;
+	struct kv k = { .b = &b };
+	uint64_t from = 0;
+	struct rk_str part;
+	char *text;
+	size_t len;
+	enum rk_err r;
+
+	if (trust == NULL)
+		return;
+	if (read_number(rk_call_payload(call), "from", &from) != RK_OK) {
+		control_refuse(
+		    call, RK_EINVAL, "it takes {from: byte}, or nothing");
+		return;
+	}
+	if ((r = policy_export(trust, &text, &len, &err)) != RK_OK) {
+		control_refuse(call, r, err.text);
+		return;
+	}
+	part = cut(text, len, from);
+	buf_init(&b, RK_PAYLOAD_MAX);
+	kv_map(&k, 2);
+	kv_text(&k, "text");
+	kv_str(&k, part);
+	kv_pair_uint(&k, "next", from + part.len < len ? from + part.len : 0);
+	free(text);
+	control_answer(call, &k);
+}
+
+/* ---- in ---- */
+
+enum rk_err
+control_read_import(struct rk_bytes p, struct control_import *out)
+{
+	struct gp_reader g = { p.ptr, p.ptr + p.len };
+	enum rk_err r = RK_OK;
+	struct rk_str key;
+	bool given = false;
+	uint32_t n;
+
+	*out = (struct control_import){ .via = "" };
+	if (p.len == 0 || gp_get_map(&g, &n) != RK_OK)
+		return RK_EPROTO;
+	for (; n > 0 && r == RK_OK; n--) {
+		if ((r = gp_get_key(&g, &key)) != RK_OK)
+			break;
+		if (control_is_word(key, "text")) {
+			r = gp_get_str(&g, &out->text);
+			given = true;
+		} else if (control_is_word(key, "via")) {
+			r = control_take_word(&g, out->via, sizeof(out->via));
+		} else {
+			r = RK_EPROTO;
+		}
+	}
+	return r == RK_OK && given ? RK_OK : RK_EPROTO;
+}
+
+static void
+answer_import(struct rk_call *call, const struct policy_import *in)
+{
+	uint32_t n =
+	    (uint32_t)(in->wrong < POLICY_WRONG_MAX ? in->wrong
+	                                            : POLICY_WRONG_MAX);
+	struct buf b;
+	struct kv k = { .b = &b };
+
+	buf_init(&b, 8192);
+	kv_map(&k, 6);
+	kv_pair_bool(&k, "done", in->wrong == 0);
+	kv_pair_uint(&k, "new", in->fresh);
+	kv_pair_uint(&k, "known", in->known);
+	kv_pair_uint(&k, "out", in->out);
+	kv_pair_uint(&k, "wrong", in->wrong);
+	kv_text(&k, "lines");
+	kv_array(&k, n);
+	for (uint32_t i = 0; i < n; i++)
+		kv_uint(&k, in->lines[i]);
+	control_answer(call, &k);
+}
+
+void
+control_on_import(struct rk_call *call, void *arg)
+{
+	struct rk_trust *trust = control_find_trust(call, arg);
+	char who[CONTROL_WHO_LEN];
+	struct control_import asked;
+	struct policy_import in;
+	struct rk_error err = { 0 };
+	enum rk_err r;
+
+	if (trust == NULL)
+		return;
+	if (control_read_import(rk_call_payload(call), &asked) != RK_OK) {
+		control_refuse(call, RK_EINVAL,
+		    "it takes {text: lines of a known-keys file, via}");
+		return;
+	}
+	control_who(call, asked.via, who);
+	r = policy_import(
+	    trust, asked.text.ptr, asked.text.len, who, &in, &err);
+	if (r != RK_OK) {
+		control_refuse(call, r, err.text);
+		return;
+	}
+	if (in.wrong == 0 && in.fresh > 0)
+		log_event(RK_LOG_INFO, "control", "%zu keys imported by %s",
+		    in.fresh, who);
+	answer_import(call, &in);
+}
+
+/* ---- checked ---- */
+
+struct findings {
+	struct rows rows;
+	bool any_wrong;
+};
+
+/* policy_finding_fn */
+static void
+put_finding(bool wrong, const char *text, void *arg)
+{
+	struct findings *f = arg;
+	size_t before = buf_len(&f->rows.b);
+
+	f->any_wrong = f->any_wrong || wrong;
+	if (f->rows.k.r != RK_OK)
+		return;
+	if (f->rows.n == FINDINGS_MAX) {
+		f->rows.left_out++;
+		return;
+	}
+	kv_map(&f->rows.k, 2);
+	kv_pair_bool(&f->rows.k, "wrong", wrong);
+	kv_pair_text(&f->rows.k, "text", text);
+	end_row(&f->rows, before);
+}
+
+/* That of the server itself; those of clients are seen when they come. */
+static void
+check_certificate(const struct rk_control *c, struct findings *f)
+{
+	const struct creds *now = TAILQ_FIRST(&c->server->creds);
+	struct rk_cert_info info;
+	int64_t left;
+	char text[RK_ERROR_TEXT_LEN];
+
+	if (now == NULL || now->trust.ident == NULL ||
+	    !rk_ident_info(now->trust.ident, &info))
+		return;
+	left = info.not_after - time(NULL);
+	if (left > SOON)
+		return;
+	(void)snprintf(text, sizeof(text),
+	    left <= 0 ? "the certificate of \"%s\" has ended %" PRId64
+	                " days ago"
+	              : "the certificate of \"%s\" ends in %" PRId64 " days",
+	    info.cn, (left <= 0 ? -left : left) / 86400);
+	put_finding(left <= 0, text, f);
+}
+
+void
+control_on_check(struct rk_call *call, void *arg)
+{
+	const struct control_end *e = arg;
+	struct rk_trust *trust = control_find_trust(call, e);
+	struct findings f = { .any_wrong = false };
+	struct buf b;
+	struct kv k = { .b = &b };
+
+	if (trust == NULL)
+		return;
+	begin_rows(&f.rows);
+	if (policy_check(trust, put_finding, &f) != RK_OK) {
+		buf_fini(&f.rows.b);
+		control_refuse(call, RK_ENOMEM, "out of memory");
+		return;
+	}
+	check_certificate(e->control, &f);
+	buf_init(&b, RK_PAYLOAD_MAX);
+	kv_map(&k, 3);
+	kv_pair_bool(&k, "ok", !f.any_wrong);
+	kv_pair_uint(&k, "left_out", f.rows.left_out);
+	answer_rows(call, &k, "findings", &f.rows);
+}
