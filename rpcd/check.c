@@ -201,7 +201,8 @@ check_creds(const struct settings *s, bool tls, struct keyring *ring)
 	struct rk_error err;
 	bool good = true;
 
-	if (creds_load_trust(s, false, NULL, &c, &err) != RK_OK) {
+	if (creds_load_trust(s, NULL, &c, &err) != RK_OK ||
+	    creds_keep_trust(s, false, &c, &err) != RK_OK) {
 		problem(&nowhere, err.text);
 		good = false;
 	}

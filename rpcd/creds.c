@@ -134,6 +134,15 @@ is_gone(const struct creds *before, const struct creds *now)
 	       rk_trust_inspect(before->trust, &state, &n, &err) != RK_OK;
 }
 
+static enum rk_err
+blame_list(const struct settings *s, struct rk_error *err)
+{
+	char text[RK_ERROR_TEXT_LEN];
+
+	(void)str_copy(text, sizeof(text), err->text);
+	return blame(settings_from(s, "known-clients"), text, err);
+}
+
 /* Who waits, and who was rejected or revoked, outlives a reload. */
 static void
 follow(const struct creds *before, struct creds *now)
@@ -143,11 +152,10 @@ follow(const struct creds *before, struct creds *now)
 }
 
 enum rk_err
-creds_load_trust(const struct settings *s, bool make,
-    const struct creds *before, struct creds *c, struct rk_error *err)
+creds_load_trust(const struct settings *s, const struct creds *before,
+    struct creds *c, struct rk_error *err)
 {
 	enum rk_trust_mode mode = (enum rk_trust_mode)s->trust;
-	char text[RK_ERROR_TEXT_LEN];
 	char shown[160];
 	size_t n;
 	enum rk_err r;
@@ -171,12 +179,16 @@ creds_load_trust(const struct settings *s, bool make,
 		r = err_set(err, RK_ENOENT,
 		    "%s: was there and is gone; restart to go on without it",
 		    str_escape(shown, sizeof(shown), s->known));
-	if (r == RK_OK)
-		r = rk_trust_keep(c->trust, make, err);
-	if (r == RK_OK)
+	return r == RK_OK ? RK_OK : blame_list(s, err);
+}
+
+enum rk_err
+creds_keep_trust(
+    const struct settings *s, bool make, struct creds *c, struct rk_error *err)
+{
+	if (c->known == NULL || rk_trust_keep(c->trust, make, err) == RK_OK)
 		return RK_OK;
-	(void)str_copy(text, sizeof(text), err->text);
-	return blame(settings_from(s, "known-clients"), text, err);
+	return blame_list(s, err);
 }
 
 enum rk_err
@@ -191,9 +203,11 @@ creds_load(const struct settings *s, bool tls, struct keyring *ring,
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		return err_set(err, RK_ENOMEM, "out of memory");
-	if ((r = creds_load_trust(s, true, before, c, err)) != RK_OK)
+	if ((r = creds_load_trust(s, before, c, err)) != RK_OK)
 		goto out;
 	if (tls && (r = creds_load_ident(s, ring, c, err)) != RK_OK)
+		goto out;
+	if ((r = creds_keep_trust(s, true, c, err)) != RK_OK)
 		goto out;
 	*out = c;
 	c = NULL;

@@ -31,12 +31,15 @@ struct keyring {
 RK_MUST enum rk_err creds_load(const struct settings *s, bool tls,
     struct keyring *ring, const struct creds *before, struct creds **out,
     struct rk_error *err);
-/* Its two halves, for a struct creds of zeros.  make: also a store of decisions
- * that is not there, where keys are to wait. */
-RK_MUST enum rk_err creds_load_trust(const struct settings *s, bool make,
+/* Its parts, for a struct creds of zeros, in this order: decisions are kept
+ * from the last one on, so that a load that fails leaves them alone.  make:
+ * also a store of decisions that is not there, where keys are to wait. */
+RK_MUST enum rk_err creds_load_trust(const struct settings *s,
     const struct creds *before, struct creds *c, struct rk_error *err);
 RK_MUST enum rk_err creds_load_ident(const struct settings *s,
     struct keyring *ring, struct creds *c, struct rk_error *err);
+RK_MUST enum rk_err creds_keep_trust(
+    const struct settings *s, bool make, struct creds *c, struct rk_error *err);
 /* What it holds; creds_free() frees the struct as well. */
 void creds_fini(struct creds *c);
 void creds_free(struct creds *c);
