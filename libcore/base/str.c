@@ -243,3 +243,28 @@ str_nearest(const char *word, const char *const *candidates)
 	}
 	return best;
 }
+
+bool
+str_url_is_at(const char *url, const char *who)
+{
+	const char *rest = strstr(url, "://");
+	const char *colon;
+	size_t n = strlen(who);
+
+	if (n == 0)
+		return false;
+	if (strcmp(url, who) == 0)
+		return true;
+	if (rest == NULL)
+		return false;
+	rest += strlen("://");
+	if (strcmp(rest, who) == 0)
+		return true;
+	colon = strrchr(rest, ':');
+	if (colon == NULL)
+		return false;
+	if (rest[0] == '[' && who[0] != '[')
+		return (size_t)(colon - rest) == n + 2 &&
+		       memcmp(rest + 1, who, n) == 0;
+	return (size_t)(colon - rest) == n && memcmp(rest, who, n) == 0;
+}

@@ -63,4 +63,8 @@ const char *str_nearest(const char *word, const char *const *candidates);
  * by more than 64 bytes after the common start and end counts as cap. */
 unsigned str_distance(const char *a, const char *b, unsigned cap);
 
+/* Does "tls://host:port" name this place, which may lack the transport, or the
+ * port as well?  An IPv6 host may lack its brackets. */
+bool str_url_is_at(const char *url, const char *who);
+
 #endif

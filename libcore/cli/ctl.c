@@ -237,6 +237,61 @@ ctl_call(struct ctl *c, const char *method, struct rk_bytes payload,
 	return status;
 }
 
+static enum rk_err
+put_pair(struct rk_value_doc *doc, struct rk_value *v, const struct ctl_pair *p)
+{
+	enum rk_err r;
+
+	r = rk_value_set_bytes(doc, &v[0], RK_STR, p->key, strlen(p->key));
+	if (r != RK_OK)
+		return r;
+	if (p->kind == RK_STR)
+		return rk_value_set_bytes(
+		    doc, &v[1], RK_STR, p->text.ptr, p->text.len);
+	v[1].kind = p->kind;
+	if (p->kind == RK_BOOL)
+		v[1].u.b = p->number != 0;
+	else
+		v[1].u.u64 = p->number;
+	return RK_OK;
+}
+
+static enum rk_err
+pack_pairs(const struct ctl_pair *pairs, size_t n, uint8_t **made, size_t *len)
+{
+	struct rk_value_doc *doc;
+	struct rk_value *v;
+	enum rk_err r;
+
+	if ((r = rk_value_new(&doc)) != RK_OK)
+		return r;
+	v = rk_value_root(doc);
+	r = rk_value_set_list(doc, v, RK_MAP, (uint32_t)n);
+	for (size_t i = 0; i < n && r == RK_OK; i++)
+		r = put_pair(doc, &v->u.list.items[2 * i], &pairs[i]);
+	if (r == RK_OK)
+		r = rk_value_encode(v, made, len);
+	rk_value_free(doc);
+	return r;
+}
+
+int
+ctl_ask(struct ctl *c, const char *method, const struct ctl_pair *pairs,
+    size_t n, struct rk_value_doc **doc)
+{
+	uint8_t *made = NULL;
+	size_t len = 0;
+	int status;
+	enum rk_err r;
+
+	*doc = NULL;
+	if ((r = pack_pairs(pairs, n, &made, &len)) != RK_OK)
+		return out_fail(&c->out, r, rk_err_text(r), NULL);
+	status = ctl_call(c, method, (struct rk_bytes){ made, len }, doc, NULL);
+	free(made);
+	return status;
+}
+
 /* ---- finding it ---- */
 
 /* Where daemons are when nobody says so; the user's own comes first. */
@@ -371,8 +426,7 @@ static const struct opt conns_opts[] = {
 
 static const struct opt kick_opts[] = {
 	{ .name = "reject",
-	    .about = "of an id or a fingerprint: keep that key out, as trust "
-	             "reject does" },
+	    .about = "keep their keys out, as trust reject does" },
 	{ 0 },
 };
 
@@ -384,8 +438,22 @@ static const struct opt trust_opts[] = {
 	    .about = "ls: only those; known: what stands in the file" },
 	{ .name = "once",
 	    .about = "approve: for its next connection, and no other" },
+	{ .name = "for",
+	    .kind = OPT_DURATION,
+	    .meta = "TIME",
+	    .about = "approve: until that is over, as 8h or 1d" },
 	{ .name = "changed",
 	    .about = "approve: although another key is known for this e-mail" },
+	{ .name = "note",
+	    .kind = OPT_TEXT,
+	    .meta = "TEXT",
+	    .about = "of a decision: why, for those who look later" },
+	{ .name = "max",
+	    .kind = OPT_NUMBER,
+	    .meta = "N",
+	    .min = 1,
+	    .max = 1000,
+	    .about = "audit: so many lines at most (100)" },
 	{ .name = "seen",
 	    .kind = OPT_NUMBER,
 	    .meta = "VERSION",
@@ -427,6 +495,9 @@ static const char *const trust_examples[] = {
 	"rpcd ctl trust reject 9f3K2LmQ           # until approved or "
 	"forgotten",
 	"rpcd ctl trust revoke 9f3K2LmQ           # until forgotten",
+	"rpcd ctl trust approve 9f3K2LmQ --for 8h --note 'new laptop'",
+	"rpcd ctl trust replace m0tQ7b6F 9f3K2LmQ # one for the other",
+	"rpcd ctl trust undo 9f3K2LmQ             # the last decision",
 	"rpcd ctl trust mode ask",
 	"rpcd ctl trust lock              # chmod a-w on the known-keys file",
 	NULL,
@@ -450,9 +521,10 @@ static const struct cmd cmds[] = {
 	    .max_operands = 1,
 	    .run = run_kick },
 	{ .name = "trust",
-	    .operands = "ls|show|approve|reject|revoke|forget|mode|lock|unlock "
-	                "[FP|MODE]",
-	    .about = "whose keys wait, and who may come in",
+	    .operands = "WHAT [FP|FILE|MODE]...",
+	    .about = "ls, show, approve, reject, revoke, forget, replace, "
+	             "note, undo, audit, import, export, check, mode, lock, "
+	             "unlock: whose keys wait, and who may come in",
 	    .opts = trust_opts,
 	    .examples = trust_examples,
 	    .min_operands = 1,

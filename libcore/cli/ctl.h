@@ -39,6 +39,24 @@ int ctl_call(struct ctl *c, const char *method, struct rk_bytes payload,
 RK_MUST enum rk_err ctl_pack(uint8_t dst[CTL_PACK_MAX], const char *key,
     const char *text, struct rk_bytes *out);
 
+/* A member of what is asked for. */
+struct ctl_pair {
+	const char *key;
+	enum rk_kind kind; /* RK_STR, RK_UINT, RK_BOOL */
+	struct rk_str text;
+	uint64_t number;
+};
+#define CTL_TEXT(k, s)      \
+	((struct ctl_pair){ \
+	    .key = (k), .kind = RK_STR, .text = { (s), strlen(s) } })
+#define CTL_NUMBER(k, n) \
+	((struct ctl_pair){ .key = (k), .kind = RK_UINT, .number = (n) })
+#define CTL_BOOL(k, yes) \
+	((struct ctl_pair){ .key = (k), .kind = RK_BOOL, .number = (yes) })
+/* ctl_call() with a map of these. */
+int ctl_ask(struct ctl *c, const char *method, const struct ctl_pair *pairs,
+    size_t n, struct rk_value_doc **doc);
+
 /* Members of a map; "" and 0 where they are not there.  The text is cut to
  * fit, and as it came: nothing is escaped. */
 const char *ctl_text(
@@ -64,8 +82,36 @@ int ctl_version(struct ctl *c);
 
 /* ctl_trust.c */
 int ctl_trust(struct ctl *c);
+/* What follows the verb; a pasted group form is several words. */
+struct ctl_wish {
+	struct ctl *ctl;
+	const char *verb;
+	const char *const *words;
+	size_t n;
+};
+/* One fingerprint of so many words. */
+#define CTL_WHO_LEN 120
+int ctl_join_fp(
+    const struct ctl_wish *w, size_t from, size_t n, char dst[CTL_WHO_LEN]);
+/* The daemon has done it: says so. */
+int ctl_order(struct ctl *c, const char *method, struct rk_bytes payload,
+    const char *note);
+
+/* ctl_decide.c: one key */
+int ctl_decide(const struct ctl_wish *w);
+int ctl_replace(const struct ctl_wish *w);
+int ctl_note(const struct ctl_wish *w);
+int ctl_undo(const struct ctl_wish *w);
 /* Keep a key out, whose fingerprint this is, or the start of it. */
 int ctl_reject(struct ctl *c, const char *fp);
+/* Or all that are here from an address, or wait. */
+int ctl_reject_at(struct ctl *c, const char *address);
+
+/* ctl_keep.c: all of them */
+int ctl_audit(const struct ctl_wish *w);
+int ctl_import(const struct ctl_wish *w);
+int ctl_export(const struct ctl_wish *w);
+int ctl_check(const struct ctl_wish *w);
 
 /* ctl_steer.c */
 int ctl_kick(struct ctl *c);

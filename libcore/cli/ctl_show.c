@@ -183,7 +183,7 @@ ctl_metrics(struct ctl *c)
 
 /* ---- lists ---- */
 
-#define FIELDS_MAX 12
+#define FIELDS_MAX 20
 #define CELL_LEN 1024
 
 /* Texts of a daemon's are escaped by the table. */

@@ -155,9 +155,7 @@ kick_and_reject(struct ctl *c, const char *who)
 		return ctl_reject(c, fp);
 	}
 	if (str_parse_u64(text, 1, UINT64_MAX, &id) != RK_OK)
-		return out_fail(&c->out, RK_EINVAL,
-		    "--reject takes the id of a connection or a fingerprint",
-		    "rpcd ctl conns");
+		return ctl_reject_at(c, text);
 	if ((status = key_of_id(c, id, fp)) != 0)
 		return status;
 	return ctl_reject(c, fp);

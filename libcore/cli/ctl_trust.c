@@ -1,4 +1,4 @@
-/* rpcd ctl trust: keys that wait, what is known, and deciding. */
+/* rpcd ctl trust: keys that wait, what is known, the list; its verbs. */
 #include "cli/ctl.h"
 
 #include "base/error.h"
@@ -10,27 +10,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WHO_LEN 160 /* a fingerprint as a person gives it */
-
 static const struct rk_bytes nothing;
 
-/* What follows the verb; a pasted group form is several words. */
-struct wish {
-	struct ctl *ctl;
-	const char *verb;
-	const char *const *words;
-	size_t n;
-};
-
-static int
-join_fp(const struct wish *w, char dst[WHO_LEN])
+int
+ctl_join_fp(
+    const struct ctl_wish *w, size_t from, size_t n, char dst[CTL_WHO_LEN])
 {
 	size_t len = 0;
 
 	dst[0] = '\0';
-	for (size_t i = 0; i < w->n && len < WHO_LEN; i++)
-		len += str_copy(dst + len, WHO_LEN - len, w->words[i]);
-	if (len > 0 && len < WHO_LEN)
+	for (size_t i = from; i < from + n && len < CTL_WHO_LEN; i++)
+		len += str_copy(dst + len, CTL_WHO_LEN - len, w->words[i]);
+	if (len > 0 && len < CTL_WHO_LEN)
 		return 0;
 	return out_fail(&w->ctl->out, RK_EINVAL,
 	    len == 0 ? "trust: whose key?" : "trust: no fingerprint",
@@ -50,6 +41,10 @@ static const struct field fields[] = {
 	{ "ca", NULL, FIELD_SHOWN },
 	{ "waiting", NULL, FIELD_NUMBER },
 	{ "version", "VERSION", FIELD_NUMBER },
+	{ "note", NULL, FIELD_SHOWN },
+	{ "who", NULL, FIELD_SHOWN },
+	{ "decided", NULL, FIELD_TEXT },
+	{ "until", NULL, FIELD_TEXT },
 };
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
 
@@ -88,7 +83,7 @@ keys_of(struct rk_value_doc *doc)
 }
 
 static int
-show_list(const struct wish *w)
+show_list(const struct ctl_wish *w)
 {
 	const char *state = args_text(w->ctl->a, "state", "");
 	const char *method = "_.trust";
@@ -140,8 +135,28 @@ show_entry(const struct ctl *c, const struct rk_value *e)
 	}
 }
 
+static void
+show_addresses(const struct ctl *c, const struct rk_value *e)
+{
+	const struct rk_value *list = rk_value_get(e, "addresses");
+	char raw[100], text[300];
+
+	for (uint32_t i = 0;
+	     list != NULL && list->kind == RK_ARRAY && i < list->u.list.count;
+	     i++) {
+		const struct rk_value *v = &list->u.list.items[i];
+
+		if (v->kind != RK_STR || v->u.bytes.len >= sizeof(raw))
+			continue;
+		memcpy(raw, v->u.bytes.ptr, v->u.bytes.len);
+		raw[v->u.bytes.len] = '\0';
+		out_text(&c->out, "from  %s\n",
+		    str_escape_again(text, sizeof(text), raw));
+	}
+}
+
 static int
-pick(const struct wish *w, const struct rk_value *keys, const char *who,
+pick(const struct ctl_wish *w, const struct rk_value *keys, const char *who,
     const struct rk_value **found)
 {
 	char fp[RK_FP_LEN];
@@ -163,13 +178,13 @@ pick(const struct wish *w, const struct rk_value *keys, const char *who,
 
 /* Among entries first, then in the file. */
 static int
-show_one(const struct wish *w)
+show_one(const struct ctl_wish *w)
 {
 	static const char *const methods[] = { "_.trust", "_.known" };
 	const struct rk_value *found = NULL;
 	struct rk_value_doc *doc = NULL;
-	char who[WHO_LEN];
-	int status = join_fp(w, who);
+	char who[CTL_WHO_LEN];
+	int status = ctl_join_fp(w, 0, w->n, who);
 
 	for (size_t i = 0; i < 2 && status == 0 && found == NULL; i++) {
 		rk_value_free(doc);
@@ -182,120 +197,18 @@ show_one(const struct wish *w)
 		    "rpcd ctl trust ls; 8 characters of it are needed");
 	else if (status == 0 && w->ctl->out.form == OUT_JSON)
 		status = ctl_json(&w->ctl->out, found);
-	else if (status == 0)
+	else if (status == 0) {
 		show_entry(w->ctl, found);
-	rk_value_free(doc);
-	return status;
-}
-
-/* ---- deciding ---- */
-
-static enum rk_err
-put_text(struct rk_value_doc *doc, struct rk_value *v, const char *text)
-{
-	return rk_value_set_bytes(doc, v, RK_STR, text, strlen(text));
-}
-
-static enum rk_err
-pack_order(const struct ctl *c, const char *verb, const char *who,
-    uint8_t **made, size_t *len)
-{
-	struct rk_value_doc *doc;
-	struct rk_value *v;
-	uint64_t seen = 0;
-	enum rk_err r;
-
-	if (args_given(c->a, "seen"))
-		seen = args_number(c->a, "seen", 0);
-	if ((r = rk_value_new(&doc)) != RK_OK)
-		return r;
-	if ((r = rk_value_set_list(doc, rk_value_root(doc), RK_MAP, 4)) !=
-	    RK_OK)
-		goto out;
-	v = rk_value_root(doc)->u.list.items;
-	if ((r = put_text(doc, &v[0], "key")) != RK_OK ||
-	    (r = put_text(doc, &v[1], who)) != RK_OK ||
-	    (r = put_text(doc, &v[2], "verb")) != RK_OK ||
-	    (r = put_text(doc, &v[3], verb)) != RK_OK ||
-	    (r = put_text(doc, &v[4], "version")) != RK_OK ||
-	    (r = put_text(doc, &v[6], "changed")) != RK_OK)
-		goto out;
-	v[5].kind = RK_UINT;
-	v[5].u.u64 = seen;
-	v[7].kind = RK_BOOL;
-	v[7].u.b = args_flag(c->a, "changed");
-	r = rk_value_encode(rk_value_root(doc), made, len);
-out:
-	rk_value_free(doc);
-	return r;
-}
-
-static void
-tell(const struct ctl *c, const char *verb, const struct rk_value *e)
-{
-	static const char *const said[][2] = {
-		{ "approve", "approved, and known from now on" },
-		{ "once", "approved for its next connection" },
-		{ "reject", "rejected" },
-		{ "revoke", "revoked" },
-		{ "forget", "forgotten" },
-	};
-	char raw[300], email[700], fp[RK_FP_LEN], shown[RK_FP_LEN * 4];
-
-	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
-		if (strcmp(said[i][0], verb) != 0)
-			continue;
-		(void)str_escape_again(email, sizeof(email),
-		    ctl_text(e, "email", raw, sizeof(raw)));
-		(void)str_escape_again(shown, sizeof(shown),
-		    ctl_text(e, "fingerprint", fp, sizeof(fp)));
-		out_note(&c->out, "%s%s%s%s: %s", shown,
-		    email[0] != '\0' ? " (" : "", email,
-		    email[0] != '\0' ? ")" : "", said[i][1]);
+		show_addresses(w->ctl, found);
 	}
-}
-
-static int
-decide(struct ctl *c, const char *verb, const char *who)
-{
-	struct rk_value_doc *doc;
-	uint8_t *made = NULL;
-	size_t len = 0;
-	int status;
-
-	if (pack_order(c, verb, who, &made, &len) != RK_OK)
-		return out_fail(&c->out, RK_ENOMEM, "out of memory", NULL);
-	status =
-	    ctl_call(c, "_.decide", (struct rk_bytes){ made, len }, &doc, NULL);
-	free(made);
-	if (status != 0)
-		return status;
-	if (c->out.form == OUT_JSON)
-		status = ctl_json(&c->out, rk_value_root(doc));
-	else
-		tell(c, verb, rk_value_root(doc));
 	rk_value_free(doc);
 	return status;
-}
-
-static int
-decide_this(const struct wish *w)
-{
-	const char *verb = w->verb;
-	char who[WHO_LEN];
-	int status = join_fp(w, who);
-
-	if (status != 0)
-		return status;
-	if (strcmp(verb, "approve") == 0 && args_flag(w->ctl->a, "once"))
-		verb = "once";
-	return decide(w->ctl, verb, who);
 }
 
 /* ---- the list ---- */
 
-static int
-order(struct ctl *c, const char *method, struct rk_bytes payload,
+int
+ctl_order(struct ctl *c, const char *method, struct rk_bytes payload,
     const char *note)
 {
 	int status = ctl_call(c, method, payload, NULL, NULL);
@@ -310,7 +223,7 @@ order(struct ctl *c, const char *method, struct rk_bytes payload,
 }
 
 static int
-set_mode(const struct wish *w)
+set_mode(const struct ctl_wish *w)
 {
 	uint8_t dst[CTL_PACK_MAX];
 	struct rk_bytes payload;
@@ -322,21 +235,21 @@ set_mode(const struct wish *w)
 	if (ctl_pack(dst, "mode", w->words[0], &payload) != RK_OK)
 		return out_fail(
 		    &w->ctl->out, RK_EINVAL, "trust mode: too long", NULL);
-	return order(w->ctl, "_.mode", payload,
+	return ctl_order(w->ctl, "_.mode", payload,
 	    "until the daemon reads its settings again");
 }
 
 static int
-lock(const struct wish *w)
+lock(const struct ctl_wish *w)
 {
-	return order(w->ctl, "_.lock", nothing,
+	return ctl_order(w->ctl, "_.lock", nothing,
 	    "locked: the known-keys file has no write permission");
 }
 
 static int
-unlock(const struct wish *w)
+unlock(const struct ctl_wish *w)
 {
-	return order(w->ctl, "_.unlock", nothing,
+	return ctl_order(w->ctl, "_.unlock", nothing,
 	    "the known-keys file may be written by its owner");
 }
 
@@ -345,34 +258,63 @@ unlock(const struct wish *w)
 static const struct verb {
 	const char *name;
 	size_t max; /* words behind it */
-	int (*run)(const struct wish *w);
+	int (*run)(const struct ctl_wish *w);
 } verbs[] = {
 	{ "ls", 0, show_list },
 	{ "show", 16, show_one },
-	{ "approve", 16, decide_this },
-	{ "reject", 16, decide_this },
-	{ "revoke", 16, decide_this },
-	{ "forget", 16, decide_this },
+	{ "approve", 16, ctl_decide },
+	{ "reject", 16, ctl_decide },
+	{ "revoke", 16, ctl_decide },
+	{ "forget", 16, ctl_decide },
+	{ "replace", 24, ctl_replace },
+	{ "note", 17, ctl_note },
+	{ "undo", 16, ctl_undo },
+	{ "audit", 0, ctl_audit },
+	{ "import", 1, ctl_import },
+	{ "export", 0, ctl_export },
+	{ "check", 0, ctl_check },
 	{ "mode", 1, set_mode },
 	{ "lock", 0, lock },
 	{ "unlock", 0, unlock },
 };
 
+/* Which verbs an option is of. */
+static const struct owner {
+	const char *option;
+	const char *verbs[8];
+	const char *says;
+} owners[] = {
+	{ "state", { "ls" }, "trust: --state is of ls" },
+	{ "once", { "approve" }, "trust: --once is of approve" },
+	{ "for", { "approve" }, "trust: --for is of approve" },
+	{ "changed", { "approve" }, "trust: --changed is of approve" },
+	{ "max", { "audit" }, "trust: --max is of audit" },
+	{ "seen", { "approve", "reject", "revoke", "forget", "replace" },
+	    "trust: --seen is of approve, reject, revoke, forget and replace" },
+	{ "note", { "approve", "reject", "revoke", "forget", "replace" },
+	    "trust: --note is of approve, reject, revoke, forget and replace" },
+};
+
+static bool
+is_of(const struct owner *o, const char *verb)
+{
+	for (size_t i = 0; o->verbs[i] != NULL; i++) {
+		if (strcmp(o->verbs[i], verb) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* An option that its verb does not know would be one that does nothing. */
 static const char *
 stray_option(const struct args *a, const char *verb)
 {
-	bool approves = strcmp(verb, "approve") == 0;
-	bool decides = approves || strcmp(verb, "reject") == 0 ||
-	               strcmp(verb, "revoke") == 0 ||
-	               strcmp(verb, "forget") == 0;
-
-	if (strcmp(verb, "ls") != 0 && args_given(a, "state"))
-		return "trust: --state is of ls";
-	if (!approves && (args_given(a, "once") || args_given(a, "changed")))
-		return "trust: --once and --changed are of approve";
-	if (!decides && args_given(a, "seen"))
-		return "trust: --seen is of approve, reject, revoke and forget";
+	for (size_t i = 0; i < sizeof(owners) / sizeof(owners[0]); i++) {
+		if (args_given(a, owners[i].option) && !is_of(&owners[i], verb))
+			return owners[i].says;
+	}
+	if (args_given(a, "once") && args_given(a, "for"))
+		return "trust: either --once or --for";
 	return NULL;
 }
 
@@ -382,7 +324,7 @@ ctl_trust(struct ctl *c)
 	const char *stray;
 	size_t n;
 	const char *const *words = args_operands(c->a, &n);
-	struct wish w = { c, words[0], words + 1, n - 1 };
+	struct ctl_wish w = { c, words[0], words + 1, n - 1 };
 
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		if (strcmp(verbs[i].name, w.verb) != 0 || w.n > verbs[i].max)
@@ -393,13 +335,7 @@ ctl_trust(struct ctl *c)
 		return verbs[i].run(&w);
 	}
 	return out_fail(&c->out, RK_EINVAL,
-	    "trust: ls, show, approve, reject, revoke, forget, mode, lock or "
-	    "unlock",
+	    "trust: ls, show, approve, reject, revoke, forget, replace, note, "
+	    "undo, audit, import, export, check, mode, lock or unlock",
 	    "rpcd ctl help trust");
-}
-
-int
-ctl_reject(struct ctl *c, const char *fp)
-{
-	return decide(c, "reject", fp);
 }

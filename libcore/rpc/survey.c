@@ -2,6 +2,7 @@
 #include "rpc/survey.h"
 
 #include "base/error.h"
+#include "base/str.h"
 #include "rpc/kv.h"
 #include "rpc/server_int.h"
 
@@ -199,26 +200,7 @@ add_rows(struct survey_leg *leg, const struct server_conn *c, enum look look)
 bool
 survey_is_at(const char *remote, const char *who)
 {
-	const char *rest = strstr(remote, "://");
-	const char *colon;
-	size_t n = strlen(who);
-
-	if (n == 0)
-		return false;
-	if (strcmp(remote, who) == 0)
-		return true;
-	if (rest == NULL)
-		return false;
-	rest += strlen("://");
-	if (strcmp(rest, who) == 0)
-		return true;
-	colon = strrchr(rest, ':');
-	if (colon == NULL)
-		return false;
-	if (rest[0] == '[' && who[0] != '[')
-		return (size_t)(colon - rest) == n + 2 &&
-		       memcmp(rest + 1, who, n) == 0;
-	return (size_t)(colon - rest) == n && memcmp(rest, who, n) == 0;
+	return str_url_is_at(remote, who);
 }
 
 static bool

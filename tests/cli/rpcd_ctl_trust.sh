@@ -141,7 +141,7 @@ rejects() {
 	result $? 'it is closed'
 	want 6 'and stays out' "$rpcsh" -s "$(url tls)" --certs certs \
 		-k mallory call echo --raw x
-	want 2 'an address' ctl kick 127.0.0.1 --reject
+	want 8 'an address of nobody' ctl kick 127.0.0.1 --reject
 	want 0 'lock' ctl trust lock
 	[ "$(stat -c %a known)" = 400 ]
 	result $? 'takes write permission'

@@ -161,7 +161,8 @@ test_out(void **state)
 	assert_int_equal(ask_come(t, &peer), RK_EDENIED);
 	assert_int_equal(policy_foresee(t, &peer.cert, NULL), RK_EDENIED);
 	assert_int_equal(policy_recall(t, &peer.cert, NULL), RK_EDENIED);
-	assert_int_equal(policy_may_stay(t, &peer.cert, false, NULL), RK_EDENIED);
+	assert_int_equal(
+	    policy_may_stay(t, &peer.cert, false, NULL), RK_EDENIED);
 	assert_true(ask_only_entry(t).tries > 0);
 	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
 	assert_int_equal(ask_come(t, &peer), RK_OK);

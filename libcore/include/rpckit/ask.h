@@ -102,10 +102,10 @@ struct rk_ask_order {
  * RK_EINVAL: bad arguments, too short, several have that start, a time that is
  * over, a key that replaces itself.  RK_ESTATE: decided otherwise since
  * `version`; approving or rejecting one that is revoked; approving while there
- * is no list, or it is locked, or full; undoing, or a note about a key that has no entry,
- * without a store; nothing to undo.  RK_EDENIED: changed, and order->changed
- * was not said.  RK_ELIMIT: more than RK_ASK_DECIDED_MAX.  RK_EIO, RK_EMODE,
- * RK_EFORMAT: the file.  What fails has changed nothing.
+ * is no list, or it is locked, or full; undoing, or a note about a key that has
+ * no entry, without a store; nothing to undo.  RK_EDENIED: changed, and
+ * order->changed was not said.  RK_ELIMIT: more than RK_ASK_DECIDED_MAX.
+ * RK_EIO, RK_EMODE, RK_EFORMAT: the file.  What fails has changed nothing.
  */
 RK_API RK_MUST enum rk_err rk_trust_order(struct rk_trust *trust,
     const struct rk_ask_order *order, struct rk_ask_entry *after,

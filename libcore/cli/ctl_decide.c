@@ -1,0 +1,261 @@
+/* rpcd ctl trust: deciding about one key, and taking that back. */
+#include "cli/ctl.h"
+
+#include "base/str.h"
+
+#include <rpckit/key.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define VIA "ctl" /* what the audit has beside the user's name */
+#define PAIRS_MAX 8
+#define SOME_KEYS 64 /* of one address */
+
+static const struct rk_bytes nothing;
+
+/* ---- what was decided ---- */
+
+static void
+tell(const struct ctl *c, const char *verb, const struct rk_value *e)
+{
+	static const char *const said[][2] = {
+		{ "approve", "approved, and known from now on" },
+		{ "once", "approved for its next connection" },
+		{ "until", "approved until" },
+		{ "reject", "rejected" },
+		{ "revoke", "revoked" },
+		{ "forget", "forgotten" },
+		{ "replace", "revoked, and the other one is known" },
+		{ "note", "noted" },
+		{ "undo", "taken back; now it is" },
+	};
+	char raw[300], email[700], fp[RK_FP_LEN], shown[RK_FP_LEN * 4];
+	const char *more = "";
+
+	if (strcmp(verb, "until") == 0)
+		more = "until";
+	else if (strcmp(verb, "undo") == 0)
+		more = "state";
+	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		if (strcmp(said[i][0], verb) != 0)
+			continue;
+		(void)str_escape_again(email, sizeof(email),
+		    ctl_text(e, "email", raw, sizeof(raw)));
+		(void)str_escape_again(shown, sizeof(shown),
+		    ctl_text(e, "fingerprint", fp, sizeof(fp)));
+		(void)ctl_text(e, more, raw, 40);
+		out_note(&c->out, "%s%s%s%s: %s%s%.40s", shown,
+		    email[0] != '\0' ? " (" : "", email,
+		    email[0] != '\0' ? ")" : "", said[i][1],
+		    more[0] != '\0' ? " " : "", raw);
+	}
+}
+
+static int
+order(struct ctl *c, const char *method, const char *verb,
+    const struct ctl_pair *pairs, size_t n)
+{
+	struct rk_value_doc *doc;
+	int status = ctl_ask(c, method, pairs, n, &doc);
+
+	if (status != 0)
+		return status;
+	if (c->out.form == OUT_JSON)
+		status = ctl_json(&c->out, rk_value_root(doc));
+	else
+		tell(c, verb, rk_value_root(doc));
+	rk_value_free(doc);
+	return status;
+}
+
+/* The head of every order; what options say of it follows. */
+static size_t
+begin(const struct ctl *c, const char *verb, const char *who,
+    struct ctl_pair pairs[PAIRS_MAX])
+{
+	size_t n = 0;
+
+	pairs[n++] = CTL_TEXT("key", who);
+	pairs[n++] = CTL_TEXT("verb", verb);
+	pairs[n++] = CTL_TEXT("via", VIA);
+	if (args_known(c->a, "seen") && args_given(c->a, "seen"))
+		pairs[n++] =
+		    CTL_NUMBER("version", args_number(c->a, "seen", 0));
+	if (args_known(c->a, "note") && args_given(c->a, "note"))
+		pairs[n++] = CTL_TEXT("note", args_text(c->a, "note", ""));
+	return n;
+}
+
+int
+ctl_decide(const struct ctl_wish *w)
+{
+	const struct args *a = w->ctl->a;
+	struct ctl_pair pairs[PAIRS_MAX];
+	const char *verb = w->verb;
+	char who[CTL_WHO_LEN];
+	uint64_t ms = args_given(a, "for") ? args_number(a, "for", 0) : 0;
+	size_t n;
+	int status = ctl_join_fp(w, 0, w->n, who);
+
+	if (status != 0)
+		return status;
+	if (args_given(a, "for") && ms < 1000)
+		return out_fail(&w->ctl->out, RK_EINVAL,
+		    "trust: --for takes a second or more",
+		    "rpcd ctl help trust");
+	if (args_flag(a, "once"))
+		verb = "once";
+	else if (ms != 0)
+		verb = "until";
+	n = begin(w->ctl, verb, who, pairs);
+	if (ms != 0)
+		pairs[n++] = CTL_NUMBER("seconds", ms / 1000);
+	if (args_flag(a, "changed"))
+		pairs[n++] = CTL_BOOL("changed", true);
+	return order(w->ctl, "_.decide", verb, pairs, n);
+}
+
+/* Two words, or two pasted ones, of which each begins with SHA256:. */
+static size_t
+find_second(const struct ctl_wish *w)
+{
+	if (w->n == 2)
+		return 1;
+	for (size_t i = 1; i < w->n; i++) {
+		if (strncmp(w->words[i], "SHA256:", 7) == 0)
+			return i;
+	}
+	return 0;
+}
+
+int
+ctl_replace(const struct ctl_wish *w)
+{
+	char old[CTL_WHO_LEN], by[CTL_WHO_LEN];
+	struct ctl_pair pairs[PAIRS_MAX];
+	size_t at = find_second(w), n;
+	int status;
+
+	if (at == 0)
+		return out_fail(&w->ctl->out, RK_EINVAL,
+		    "trust replace: the old key and the new one",
+		    "rpcd ctl help trust");
+	if ((status = ctl_join_fp(w, 0, at, old)) != 0 ||
+	    (status = ctl_join_fp(w, at, w->n - at, by)) != 0)
+		return status;
+	n = begin(w->ctl, "replace", old, pairs);
+	pairs[n++] = CTL_TEXT("by", by);
+	return order(w->ctl, "_.decide", "replace", pairs, n);
+}
+
+/* The last word is the text. */
+int
+ctl_note(const struct ctl_wish *w)
+{
+	struct ctl_pair pairs[PAIRS_MAX];
+	char who[CTL_WHO_LEN];
+	size_t n;
+	int status;
+
+	if (w->n < 2)
+		return out_fail(&w->ctl->out, RK_EINVAL,
+		    "trust note: a key and a text; '' takes it away",
+		    "rpcd ctl help trust");
+	if ((status = ctl_join_fp(w, 0, w->n - 1, who)) != 0)
+		return status;
+	n = begin(w->ctl, "note", who, pairs);
+	pairs[n++] = CTL_TEXT("note", w->words[w->n - 1]);
+	return order(w->ctl, "_.decide", "note", pairs, n);
+}
+
+int
+ctl_undo(const struct ctl_wish *w)
+{
+	char who[CTL_WHO_LEN];
+	int status = ctl_join_fp(w, 0, w->n, who);
+	const struct ctl_pair pairs[] = { CTL_TEXT("key", who),
+		CTL_TEXT("via", VIA) };
+
+	return status != 0 ? status : order(w->ctl, "_.undo", "undo", pairs, 2);
+}
+
+int
+ctl_reject(struct ctl *c, const char *fp)
+{
+	struct ctl_pair pairs[PAIRS_MAX];
+
+	return order(
+	    c, "_.decide", "reject", pairs, begin(c, "reject", fp, pairs));
+}
+
+/* ---- those of an address ---- */
+
+struct keys {
+	char fps[SOME_KEYS][RK_FP_LEN];
+	size_t n;
+	bool more;
+};
+
+static void
+take_key(struct keys *k, const char *fp)
+{
+	for (size_t i = 0; i < k->n; i++) {
+		if (strcmp(k->fps[i], fp) == 0)
+			return;
+	}
+	if (k->n == SOME_KEYS)
+		k->more = true;
+	else
+		(void)str_copy(k->fps[k->n++], RK_FP_LEN, fp);
+}
+
+static int
+collect(struct ctl *c, const char *method, const char *member,
+    const char *address, struct keys *k)
+{
+	const struct rk_value *list;
+	struct rk_value_doc *doc;
+	char fp[RK_FP_LEN], from[200];
+	int status = ctl_call(c, method, nothing, &doc, NULL);
+
+	if (status != 0)
+		return status;
+	list = rk_value_get(rk_value_root(doc), member);
+	for (uint32_t i = 0;
+	     list != NULL && list->kind == RK_ARRAY && i < list->u.list.count;
+	     i++) {
+		const struct rk_value *v = &list->u.list.items[i];
+
+		(void)ctl_text(v, "fingerprint", fp, sizeof(fp));
+		(void)ctl_text(v, "address", from, sizeof(from));
+		if (fp[0] != '\0' && str_url_is_at(from, address))
+			take_key(k, fp);
+	}
+	rk_value_free(doc);
+	return 0;
+}
+
+int
+ctl_reject_at(struct ctl *c, const char *address)
+{
+	struct keys *k = calloc(1, sizeof(*k));
+	int status;
+
+	if (k == NULL)
+		return out_fail(&c->out, RK_ENOMEM, "out of memory", NULL);
+	status = collect(c, "_.conns", "conns", address, k);
+	if (status == 0)
+		status = collect(c, "_.pending", "keys", address, k);
+	if (status == 0 && k->n == 0)
+		status = out_fail(&c->out, RK_ENOENT,
+		    "no key is here from this address", "rpcd ctl conns");
+	for (size_t i = 0; i < k->n && status == 0; i++)
+		status = ctl_reject(c, k->fps[i]);
+	if (status == 0 && k->more)
+		out_warn(&c->out, "more than %d keys are there: do it again",
+		    SOME_KEYS);
+	free(k);
+	return status;
+}

@@ -1,0 +1,264 @@
+/* rpcd ctl trust: the audit, lists of keys in and out, and what is wrong. */
+#include "cli/ctl.h"
+
+#include "base/fs.h"
+#include "base/str.h"
+
+#include <rpckit/message.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define TEXT_MAX ((size_t)RK_PAYLOAD_MAX - 1024) /* of an import */
+#define EXPORT_MAX ((size_t)64 << 20)
+#define WRONG_TEXT 400
+
+static const struct rk_bytes nothing;
+
+/* ---- the audit ---- */
+
+int
+ctl_audit(const struct ctl_wish *w)
+{
+	static const struct field fields[] = {
+		{ "time", "TIME", FIELD_TEXT },
+		{ "who", "WHO", FIELD_SHOWN },
+		{ "what", "WHAT", FIELD_TEXT },
+		{ "email", "EMAIL", FIELD_SHOWN },
+		{ "fingerprint", "KEY", FIELD_TEXT },
+		{ "before", "BEFORE", FIELD_TEXT },
+		{ "after", "AFTER", FIELD_TEXT },
+		{ "note", "NOTE", FIELD_SHOWN },
+		{ "id", NULL, FIELD_NUMBER },
+	};
+	const struct ctl_pair max =
+	    CTL_NUMBER("max", args_number(w->ctl->a, "max", 100));
+	struct rk_value_doc *doc;
+	int status = ctl_ask(w->ctl, "_.audit", &max, 1, &doc);
+
+	if (status != 0)
+		return status;
+	status = ctl_list(w->ctl, rk_value_get(rk_value_root(doc), "lines"),
+	    fields, sizeof(fields) / sizeof(fields[0]));
+	rk_value_free(doc);
+	return status;
+}
+
+/* ---- in ---- */
+
+static int
+read_text(const struct ctl *c, const char *path, struct buf *b)
+{
+	struct rk_error err = { 0 };
+	struct stat st;
+	int fd = STDIN_FILENO;
+	enum rk_err r = RK_OK;
+
+	if (strcmp(path, "-") != 0)
+		r = fs_open(path, 0, &fd, &st, &err);
+	if (r == RK_OK)
+		r = fs_read_fd(fd, TEXT_MAX, b, &err);
+	if (fd > STDIN_FILENO)
+		(void)close(fd);
+	if (r == RK_ETOOBIG)
+		return out_fail(&c->out, r,
+		    "trust import: more than a megabyte: import it in parts",
+		    NULL);
+	return r == RK_OK ? 0 : out_error(&c->out, &err, NULL);
+}
+
+/* "3, 17, 18" */
+static void
+list_lines(const struct rk_value *root, char dst[WRONG_TEXT])
+{
+	const struct rk_value *list = rk_value_get(root, "lines");
+	size_t n = 0;
+
+	dst[0] = '\0';
+	for (uint32_t i = 0; list != NULL && list->kind == RK_ARRAY &&
+	                     i < list->u.list.count && n + 24 < WRONG_TEXT;
+	     i++) {
+		if (list->u.list.items[i].kind == RK_UINT)
+			n += (size_t)snprintf(dst + n, WRONG_TEXT - n,
+			    "%s%" PRIu64, n > 0 ? ", " : "",
+			    list->u.list.items[i].u.u64);
+	}
+}
+
+static int
+tell_import(const struct ctl *c, const struct rk_value *root)
+{
+	uint64_t wrong = ctl_number(root, "wrong");
+	char lines[WRONG_TEXT], text[WRONG_TEXT + 100];
+	int status = 0;
+
+	if (c->out.form == OUT_JSON)
+		status = ctl_json(&c->out, root);
+	if (status != 0)
+		return status;
+	if (wrong == 0) {
+		out_note(&c->out,
+		    "%" PRIu64 " new, %" PRIu64 " known already, %" PRIu64
+		    " stay out",
+		    ctl_number(root, "new"), ctl_number(root, "known"),
+		    ctl_number(root, "out"));
+		return 0;
+	}
+	list_lines(root, lines);
+	(void)snprintf(text, sizeof(text),
+	    "nothing is imported: no known keys in %" PRIu64 " lines: %s",
+	    wrong, lines);
+	return out_fail(&c->out, RK_EFORMAT, text, NULL);
+}
+
+int
+ctl_import(const struct ctl_wish *w)
+{
+	struct ctl_pair pairs[] = { CTL_TEXT("via", "ctl"),
+		CTL_TEXT("text", "") };
+	struct rk_value_doc *doc;
+	struct buf b;
+	int status;
+
+	if (w->n != 1)
+		return out_fail(&w->ctl->out, RK_EINVAL,
+		    "trust import: a file, or - for standard input",
+		    "rpcd ctl help trust");
+	buf_init(&b, TEXT_MAX + 1);
+	status = read_text(w->ctl, w->words[0], &b);
+	if (status == 0) {
+		if (buf_len(&b) > 0)
+			pairs[1].text =
+			    (struct rk_str){ (const char *)buf_peek(&b),
+				    buf_len(&b) };
+		status = ctl_ask(w->ctl, "_.import", pairs, 2, &doc);
+	}
+	buf_fini(&b);
+	if (status != 0)
+		return status;
+	status = tell_import(w->ctl, rk_value_root(doc));
+	rk_value_free(doc);
+	return status;
+}
+
+/* ---- out ---- */
+
+/* The next part; *from is where the one behind it begins, 0 for none. */
+static int
+fetch(struct ctl *c, uint64_t *from, struct buf *b)
+{
+	const struct ctl_pair at = CTL_NUMBER("from", *from);
+	const struct rk_value *text;
+	struct rk_value_doc *doc;
+	uint64_t next;
+	int status = ctl_ask(c, "_.export", &at, 1, &doc);
+	enum rk_err r = RK_OK;
+
+	if (status != 0)
+		return status;
+	text = rk_value_get(rk_value_root(doc), "text");
+	next = ctl_number(rk_value_root(doc), "next");
+	if (text == NULL || text->kind != RK_STR ||
+	    (next != 0 && next <= *from))
+		r = RK_EPROTO;
+	else
+		r = buf_put(b, text->u.bytes.ptr, text->u.bytes.len);
+	rk_value_free(doc);
+	*from = next;
+	return r == RK_OK ? 0
+	                  : out_fail(&c->out, r,
+	                        "the daemon's answer is malformed", NULL);
+}
+
+static int
+show_text(const struct ctl *c, const struct buf *b)
+{
+	struct rk_value_doc *doc;
+	struct rk_value *v;
+	int status = 0;
+	enum rk_err r;
+
+	if (c->out.form != OUT_JSON) {
+		out_bytes(&c->out, buf_peek(b), buf_len(b));
+		return 0;
+	}
+	if ((r = rk_value_new(&doc)) != RK_OK)
+		return out_fail(&c->out, r, rk_err_text(r), NULL);
+	v = rk_value_root(doc);
+	if ((r = rk_value_set_list(doc, v, RK_MAP, 1)) == RK_OK &&
+	    (r = rk_value_set_bytes(
+	         doc, &v->u.list.items[0], RK_STR, "text", 4)) == RK_OK)
+		r = rk_value_set_bytes(
+		    doc, &v->u.list.items[1], RK_STR, buf_peek(b), buf_len(b));
+	status = r == RK_OK ? ctl_json(&c->out, v)
+	                    : out_fail(&c->out, r, rk_err_text(r), NULL);
+	rk_value_free(doc);
+	return status;
+}
+
+int
+ctl_export(const struct ctl_wish *w)
+{
+	uint64_t from = 0;
+	struct buf b;
+	int status;
+
+	buf_init(&b, EXPORT_MAX);
+	do {
+		status = fetch(w->ctl, &from, &b);
+	} while (status == 0 && from != 0);
+	if (status == 0)
+		status = show_text(w->ctl, &b);
+	buf_fini(&b);
+	return status;
+}
+
+/* ---- checked ---- */
+
+static bool
+is_yes(const struct rk_value *map, const char *key)
+{
+	const struct rk_value *v = rk_value_get(map, key);
+
+	return v != NULL && v->kind == RK_BOOL && v->u.b;
+}
+
+static void
+show_findings(const struct ctl *c, const struct rk_value *root)
+{
+	const struct rk_value *list = rk_value_get(root, "findings");
+	char raw[600], text[1300];
+
+	for (uint32_t i = 0;
+	     list != NULL && list->kind == RK_ARRAY && i < list->u.list.count;
+	     i++) {
+		const struct rk_value *f = &list->u.list.items[i];
+
+		(void)ctl_text(f, "text", raw, sizeof(raw));
+		out_text(&c->out, "%s  %s\n",
+		    is_yes(f, "wrong") ? "wrong" : "note",
+		    str_escape_again(text, sizeof(text), raw));
+	}
+	if (is_yes(root, "ok"))
+		out_text(&c->out, "nothing is wrong\n");
+}
+
+int
+ctl_check(const struct ctl_wish *w)
+{
+	struct rk_value_doc *doc;
+	int status = ctl_call(w->ctl, "_.check", nothing, &doc, NULL);
+
+	if (status != 0)
+		return status;
+	if (w->ctl->out.form == OUT_JSON)
+		status = ctl_json(&w->ctl->out, rk_value_root(doc));
+	else
+		show_findings(w->ctl, rk_value_root(doc));
+	if (status == 0 && !is_yes(rk_value_root(doc), "ok"))
+		status = 1;
+	rk_value_free(doc);
+	return status;
+}

@@ -1,0 +1,175 @@
+#!/bin/sh
+# rpcd ctl trust: for a time, one key for another, notes, undo, whole lists; and
+# reloads that bring another mode or list.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+# Functions are called by name.
+# shellcheck disable=SC2119,SC2317
+set -u
+# shellcheck source=tests/lib/rpcd.sh
+. "${SRC_DIR:?}/tests/lib/rpcd.sh"
+
+# Functions of this file are bounded themselves.
+bounded() {
+	case $(command -V "$1" 2>/dev/null) in
+	*function*) "$@" ;;
+	*) timeout 60 "$@" ;;
+	esac
+}
+
+ctl() {
+	timeout 60 "$rpcd" ctl --socket "$tmp/admin" "$@"
+}
+
+# comes NAME WORDS...: it does that, in the background: $guest
+comes() {
+	who=$1
+	shift
+	"$rpcsh" -s "$(url tls)" --certs certs -k "$who" "$@" \
+		</dev/null >"$who.out" 2>"$who.err" &
+	guest=$!
+	daemons="$daemons $guest"
+}
+
+await_wait() { # FP TEXT
+	until_ok sh -c "'$rpcd' ctl --socket admin trust ls --state waiting \
+		--plain | grep -q '$1'"
+	result $? "$2"
+}
+
+# conf TRUST [KEY [LIST]]
+conf() {
+	printf 'listen = tls:127.0.0.1:0\nadmin = %s\ntrust = %s\n' \
+		"$tmp/admin" "$1" >ctl.conf
+	printf 'key = %s\nknown-clients = %s\n' "${2:-node}" \
+		"${3:-known}" >>ctl.conf
+}
+
+# What fails half-way leaves no trace.
+reloads() {
+	conf ask missing
+	! ctl reload >out 2>err
+	result $? 'a reload without its key'
+	[ ! -e known.db ] && ! grep -q decisions known
+	result $? 'makes no store'
+	want 0 'status' ctl status
+	has out '^trust  file' 'and the mode is what it was'
+	conf ask
+	want 0 'with it' ctl reload
+	[ -e known.db ]
+	result $? 'there is one'
+	comes alice call echo --raw x
+	a=$(fingerprint alice)
+	await_wait "$a" 'a stranger waits'
+	conf ask node other
+	! ctl reload >out 2>err
+	result $? 'another list'
+	[ "$(grep -c . err)" = 1 ] &&
+		grep -q 'ctl.conf:5: known.db keeps.*restart' err
+	result $? 'is refused in one line'
+	conf file
+	want 0 'another mode' ctl reload
+	wait "$guest"
+	result $? 'is one for who waits already'
+	want 0 'who is known now' ctl trust ls --state known --plain
+	has out "	$a	" 'by its line'
+	conf ask
+	want 0 'and back' ctl reload
+}
+
+for_a_time() {
+	comes mallory ping -n 1000 -i 1s
+	m=$(fingerprint mallory)
+	await_wait "$m" 'another'
+	want 2 'less than a second' ctl trust approve "$m" --for 0s
+	want 2 'once and for a time' ctl trust approve "$m" --for 1s --once
+	want 0 'for a time' ctl trust approve "$m" --for 1h --note 'a box'
+	has err "$m.*: approved until 20" 'says until when'
+	until_ok grep -q . mallory.out
+	result $? 'its connection goes on'
+	want 0 'show' ctl trust show "$m"
+	has out '^state  until$' 'is so'
+	has out '^note  a box$' 'has the note'
+	has out "^who  $(id -un) (ctl)\$" 'and who it was'
+	has out '^from  127.0.0.1$' 'and whence it came'
+	want 0 'for less' ctl trust approve "$m" --for 1s
+	! wait "$guest"
+	result $? 'who is there goes when it is over'
+	want 0 'and then' ctl trust ls --plain
+	has out "^expired	.*	$m	" 'it is'
+}
+
+replaces() {
+	want 0 'a note' ctl trust note "$a" 'the old one'
+	comes mallory call echo --raw y
+	await_wait "$m" 'it comes again'
+	want 0 'for the other' ctl trust replace "$a" "$m" --json
+	has out '"verb":"replace","state":"revoked"' 'which is out'
+	has out '"note":"the old one"' 'with its note'
+	wait "$guest"
+	result $? 'it is let in'
+	want 6 'the old one is not' alice call echo --raw x
+	want 0 'take it back' ctl trust undo "$m"
+	want 0 'the old one is in' alice call echo --raw x
+	want 1 'once more' ctl trust undo "$m"
+	has err 'undone already' 'is too much'
+	want 0 'the audit' ctl trust audit --max 3 --plain
+	[ "$(cut -f3 out | tr '\n' ' ')" = 'undo undo replace ' ]
+	result $? 'has it, the newest first'
+	has out "^20.*	$(id -un) (ctl)	" 'and by whom'
+}
+
+lists() {
+	want 0 'export' ctl trust export
+	cp out saved
+	[ "$(grep -c pubkey@ saved)" = 1 ]
+	result $? 'has a line each'
+	want 0 'forget' ctl trust revoke "$a"
+	want 0 'it' ctl trust forget "$a"
+	printf 'nonsense\n' | cat saved - >bad
+	want 1 'import with a bad line' ctl trust import bad
+	has err "in 1 lines: $(grep -c . bad)\$" 'which is named'
+	want 0 'known' ctl trust ls --state known --plain
+	[ ! -s out ]
+	result $? 'is nobody'
+	# shellcheck disable=SC2094
+	timeout 60 "$rpcd" ctl --socket admin trust import - <saved 2>err
+	result $? 'without it'
+	has err '1 new, 0 known already' 'says what'
+	want 0 'it is in' alice call echo --raw x
+	want 0 'check' ctl trust check
+	has out '^nothing is wrong$' 'finds nothing'
+	want 0 'lock' ctl trust lock
+	want 1 'nothing comes in' ctl trust import saved
+	has err 'is locked' 'now'
+	want 0 'reject' ctl trust reject "$a"
+	want 1 'check' ctl trust check --json
+	has out '"wrong":true,"text":"key .* still has its line' 'finds that'
+	want 0 'unlock' ctl trust unlock
+}
+
+by_address() {
+	want 8 'nobody is there' ctl kick 192.0.2.1 --reject
+	comes mallory call echo --raw x
+	await_wait "$m" 'somebody waits'
+	want 0 'all from there' ctl kick 127.0.0.1 --reject
+	has err "$m.*: rejected" 'are out'
+	! wait "$guest"
+	result $? 'and go'
+}
+
+certificates
+install -m 600 /dev/null known
+install -m 600 /dev/null other
+conf file
+if ! start 1 -f ctl.conf; then
+	not_ok 'a daemon'
+	plan
+fi
+ok 'a daemon'
+reloads
+for_a_time
+replaces
+lists
+by_address
+stop
+plan
