@@ -379,6 +379,20 @@ replace(struct rpcrig *r, void *arg)
 	    RK_OK);
 }
 
+static struct rk_trust *after_next;
+
+/* arg: its list */
+static void
+replace_again(struct rpcrig *r, void *arg)
+{
+	assert_int_equal(
+	    rk_trust_new(arg, RK_TRUST_ASK, &after_next, NULL), RK_OK);
+	rk_trust_follow(after_next, next);
+	assert_int_equal(rk_server_identity(r->server, r->conf.ident,
+	                     after_next, NULL, NULL, NULL),
+	    RK_OK);
+}
+
 /* Its keys are heard of, and decided about. */
 static void
 follows_the_server(void **state)
@@ -406,6 +420,41 @@ follows_the_server(void **state)
 	end();
 	rk_trust_free(next);
 	free(news);
+}
+
+/* Who waits is under what is in force now, and not under what was; and goes
+ * where that has another list. */
+static void
+waits_under_the_new(void **state)
+{
+	struct rk_client *v;
+	struct guest g;
+	char other[512];
+
+	begin(*state, RK_TRUST_ASK);
+	v = ctl_visit(ctl.path, NULL);
+	arrive(&g, NULL, v);
+	rpcworld_path(other, "ctl_others");
+	certs_write(rpcworld.dir, "ctl_others", "", 0600);
+	assert_int_equal(rk_trust_new(list, RK_TRUST_ASK, &next, NULL), RK_OK);
+	rk_trust_follow(next, rig.conf.trust);
+	rpcrig_do(&rig, replace, NULL);
+	/* The next mode is one for it, too. */
+	ctl_has(ctl_get(v, "_.pending"), "\"waiting\":1");
+	assert_int_equal(ctl_order(v, "_.mode", "mode", "file"), RK_OK);
+	await(&g, &g.answer.n);
+	assert_int_equal(g.answer.code, RK_OK);
+	rk_client_free(g.client);
+	assert_int_equal(ctl_order(v, "_.mode", "mode", "ask"), RK_OK);
+	arrive(&g, rpcworld.other, v);
+	rpcrig_do(&rig, replace_again, other);
+	await(&g, &g.closed);
+	assert_int_not_equal(g.answer.code, RK_OK);
+	rk_client_free(g.client);
+	rk_client_free(v);
+	end();
+	rk_trust_free(next);
+	rk_trust_free(after_next);
 }
 
 /* Without a list there is nothing, and that is said. */
@@ -440,6 +489,8 @@ main(void)
 		{ "refuses", refuses, RPC_ONLY(RPC_TLS) },
 		{ "changed", asks_twice_about_changed, RPC_ONLY(RPC_TLS) },
 		{ "another list", follows_the_server, RPC_ONLY(RPC_TLS) },
+		{ "another list for who waits", waits_under_the_new,
+		    RPC_SECURE },
 		{ "nobody", has_nobody, RPC_ONLY(RPC_UNIX) },
 	};
 
