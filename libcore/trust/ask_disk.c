@@ -224,6 +224,13 @@ disk_decide(void *arg, const struct rk_ask_order *o,
 	return rk_store_decide(arg, &d, NULL, err);
 }
 
+static bool
+is_admitted(enum rk_store_state state)
+{
+	return state == RK_STORE_KNOWN || state == RK_STORE_ONCE ||
+	       state == RK_STORE_UNTIL;
+}
+
 /* store_audit_fn: of the act that is to be taken back. */
 static enum rk_err
 note_undone(
@@ -237,9 +244,8 @@ note_undone(
 	key = &out->keys[out->n].key;
 	ask_disk_text(&before->e, key);
 	(void)str_escape_again(key->email, sizeof(key->email), line->email);
-	out->keys[out->n++].was_in = line->after == RK_STORE_KNOWN ||
-	                             line->after == RK_STORE_ONCE ||
-	                             line->after == RK_STORE_UNTIL;
+	out->keys[out->n++].was_in =
+	    is_admitted(line->after) && !is_admitted(line->before);
 	return RK_OK;
 }
 

@@ -19,7 +19,7 @@ struct ask_undone {
 	size_t n;
 	struct {
 		struct rk_ask_entry key; /* its text; no status */
-		bool was_in;             /* that order had let it in */
+		bool was_in; /* that order had let it in, and nothing before */
 	} keys[ASK_UNDONE_MAX];
 };
 

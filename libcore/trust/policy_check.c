@@ -62,9 +62,9 @@ check_list(const struct checking *c, size_t waiting)
 		    mode);
 	if (waiting > 0)
 		find(c, false,
-		    locked ? "%zu keys wait, and stay out while the list is "
-		             "locked"
-		           : "%zu keys wait for a decision",
+		    locked ? "keys that wait, and stay out while the list is "
+		             "locked: %zu"
+		           : "keys that wait for a decision: %zu",
 		    waiting);
 }
 

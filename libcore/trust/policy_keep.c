@@ -140,12 +140,10 @@ put_line(struct buf *b, const struct known_line *line)
 static bool
 is_out(const struct rk_trust *t, const uint8_t pub[RK_KEY_PUBLIC_LEN])
 {
-	struct rk_ask_entry e;
 	char fp[RK_FP_LEN];
 
 	rk_fp_of_key(pub, fp);
-	return room_find(t->room, fp, &e, NULL) == RK_OK &&
-	       (e.status == RK_ASK_REJECTED || e.status == RK_ASK_REVOKED);
+	return room_is_out(t->room, fp);
 }
 
 struct writing {
@@ -301,11 +299,25 @@ sort_keys(
 	return r;
 }
 
+/* Those that waited do so no more. */
+static enum rk_err
+settle(const struct importing *in, size_t n, struct rk_error *err)
+{
+	char fp[RK_FP_LEN];
+
+	for (size_t i = 0; i < n; i++) {
+		rk_fp_of_key(in->keys[i], fp);
+		room_forget_known(in->trust->room, fp);
+	}
+	return policy_refresh(in->trust, err);
+}
+
 static enum rk_err
 import(struct importing *in, const char *text, size_t len, const char *who,
     struct rk_error *err)
 {
 	struct rk_trust *t = in->trust;
+	size_t n;
 	enum rk_err r;
 
 	if ((r = policy_refresh(t, err)) != RK_OK)
@@ -318,12 +330,13 @@ import(struct importing *in, const char *text, size_t len, const char *who,
 	if ((r = sort_keys(in, text, len, err)) != RK_OK ||
 	    in->out->wrong > 0 || in->out->fresh == 0)
 		return r;
+	n = in->out->fresh;
 	if (in->store != NULL)
 		r = rk_store_import(
 		    in->store, "import", text, len, who, &in->out->fresh, err);
 	else
 		r = known_append(t->path, &in->lines, err);
-	return r == RK_OK ? policy_refresh(t, err) : r;
+	return r == RK_OK ? settle(in, n, err) : r;
 }
 
 enum rk_err

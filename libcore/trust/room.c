@@ -317,17 +317,32 @@ room_forget_known(struct room *r, const char *fp)
 	(void)pthread_mutex_unlock(&r->mutex);
 }
 
-bool
-room_is_timed(struct room *r, const char *fp)
+/* RK_ASK_KNOWN: it has no entry. */
+static enum rk_ask_status
+status_of(struct room *r, const char *fp)
 {
 	const struct room_entry *e;
-	bool timed;
+	enum rk_ask_status status;
 
 	(void)pthread_mutex_lock(&r->mutex);
 	e = room_look(r, fp);
-	timed = e != NULL && e->pub.status == RK_ASK_UNTIL;
+	status = e != NULL ? e->pub.status : RK_ASK_KNOWN;
 	(void)pthread_mutex_unlock(&r->mutex);
-	return timed;
+	return status;
+}
+
+bool
+room_is_out(struct room *r, const char *fp)
+{
+	enum rk_ask_status status = status_of(r, fp);
+
+	return status == RK_ASK_REJECTED || status == RK_ASK_REVOKED;
+}
+
+bool
+room_is_timed(struct room *r, const char *fp)
+{
+	return status_of(r, fp) == RK_ASK_UNTIL;
 }
 
 bool

@@ -288,6 +288,30 @@ test_undo(void **state)
 	rk_trust_free(t);
 }
 
+/* A note is no approval, nor is a longer time the first. */
+static void
+test_undo_little(void **state)
+{
+	const struct rk_ask_order note = { .verb = RK_ASK_NOTE, .note = "n" };
+	struct rk_trust *t = begin(true);
+	struct rk_ask_entry e;
+
+	(void)state;
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_int_equal(approve_for(t, 1, 3600), RK_OK);
+	assert_int_equal(approve_for(t, 1, 7200), RK_OK);
+	assert_int_equal(order(t, 1, note, NULL), RK_OK);
+	assert_int_equal(undo(t, 1, &e), RK_OK);
+	assert_string_equal(e.note, "");
+	assert_int_equal(e.status, RK_ASK_UNTIL);
+	assert_int_equal(may_stay(t, 1, true), RK_OK);
+	assert_int_equal(approve_for(t, 1, 7200), RK_OK);
+	assert_int_equal(undo(t, 1, &e), RK_OK);
+	assert_int_equal(may_stay(t, 1, true), RK_OK);
+	assert_int_equal(ask_come_as(t, 1), RK_OK);
+	rk_trust_free(t);
+}
+
 /* Both halves of it. */
 static void
 test_undo_replace(void **state)
@@ -355,6 +379,7 @@ main(void)
 		UNIT(test_replace_kept),
 		UNIT(test_note),
 		UNIT(test_undo),
+		UNIT(test_undo_little),
 		UNIT(test_undo_replace),
 		UNIT(test_succeed),
 	};

@@ -1,0 +1,234 @@
+/* Whole lists of keys: taken in, given out, checked against the store. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <rpckit/store.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "asklist.h"
+#include "scratch.h"
+#include "trust/policy.h"
+
+#define LINES_LEN 200
+
+static char text[4096];
+
+/* One more line, of a key with this number. */
+static void
+add_line(unsigned number)
+{
+	const struct rk_peer peer = ask_peer(number);
+	char id[RK_KEY_ID_LEN];
+	size_t n = strlen(text);
+
+	rk_key_id(peer.cert.pub, id);
+	(void)snprintf(
+	    text + n, sizeof(text) - n, "127.0.0.1 %s:p%u@x\n", id, number);
+}
+
+static struct policy_import
+import(struct rk_trust *t, enum rk_err wants)
+{
+	struct policy_import in;
+
+	assert_int_equal(
+	    policy_import(t, text, strlen(text), "ann", &in, NULL), wants);
+	return in;
+}
+
+static void
+check_import(bool kept)
+{
+	struct rk_trust *t;
+	struct policy_import in;
+
+	t = ask_list("", RK_TRUST_ASK);
+	if (kept)
+		assert_int_equal(rk_trust_keep(t, true, NULL), RK_OK);
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
+	assert_int_equal(ask_come_as(t, 2), RK_EAGAIN);
+	assert_int_equal(ask_order(t, RK_ASK_REVOKE, 2), RK_OK);
+	assert_int_equal(ask_come_as(t, 3), RK_EAGAIN);
+	(void)snprintf(text, sizeof(text), "# a remark\n\n");
+	for (unsigned i = 1; i <= 4; i++)
+		add_line(i);
+	add_line(4);
+	(void)snprintf(text + strlen(text), sizeof(text) - strlen(text),
+	    "127.0.0.1 nonsense\n");
+	in = import(t, RK_OK);
+	assert_int_equal(in.wrong, 1);
+	assert_int_equal(in.lines[0], 8);
+	assert_int_equal(ask_known(t), 1);
+	*strstr(text, "127.0.0.1 nonsense") = '\0';
+	assert_int_equal(policy_lock(t, true, NULL), RK_OK);
+	(void)import(t, RK_ESTATE);
+	assert_int_equal(policy_lock(t, false, NULL), RK_OK);
+	in = import(t, RK_OK);
+	assert_int_equal(in.wrong, 0);
+	assert_int_equal(in.fresh, 2);
+	assert_int_equal(in.known, 2);
+	assert_int_equal(in.out, 1);
+	assert_int_equal(ask_known(t), 3);
+	/* The revoked one is left; and who waited does so no more. */
+	assert_int_equal(ask_only_entry(t).status, RK_ASK_REVOKED);
+	assert_int_equal(ask_come_as(t, 2), RK_EREVOKED);
+	assert_int_equal(ask_come_as(t, 4), RK_OK);
+	assert_int_equal(import(t, RK_OK).fresh, 0);
+	rk_trust_free(t);
+}
+
+static void
+test_import(void **state)
+{
+	(void)state;
+	check_import(false);
+}
+
+static void
+test_import_kept(void **state)
+{
+	(void)state;
+	check_import(true);
+}
+
+/* Without a store, too: not those that are out. */
+static void
+test_export(void **state)
+{
+	struct rk_trust *t;
+	char *out;
+	size_t len;
+
+	(void)state;
+	text[0] = '\0';
+	add_line(1);
+	t = ask_list(text, RK_TRUST_ASK);
+	assert_int_equal(policy_export(t, &out, &len, NULL), RK_OK);
+	assert_non_null(strstr(out, text));
+	assert_int_equal(len, strlen(out));
+	free(out);
+	assert_int_equal(ask_order(t, RK_ASK_REJECT, 1), RK_OK);
+	assert_int_equal(policy_export(t, &out, &len, NULL), RK_OK);
+	assert_null(strstr(out, "pubkey@"));
+	free(out);
+	rk_trust_free(t);
+	assert_int_equal(rk_trust_new(NULL, RK_TRUST_OFF, &t, NULL), RK_OK);
+	assert_int_equal(policy_export(t, &out, &len, NULL), RK_ESTATE);
+	(void)import(t, RK_ESTATE);
+	rk_trust_free(t);
+}
+
+struct found {
+	unsigned wrong;
+	unsigned notes;
+	char all[2048];
+};
+
+static void
+on_finding(bool wrong, const char *finding, void *arg)
+{
+	struct found *f = arg;
+	size_t n = strlen(f->all);
+
+	f->wrong += wrong;
+	f->notes += !wrong;
+	(void)snprintf(f->all + n, sizeof(f->all) - n, "%s\n", finding);
+}
+
+static struct found
+look(struct rk_trust *t)
+{
+	struct found f = { .wrong = 0 };
+
+	assert_int_equal(policy_check(t, on_finding, &f), RK_OK);
+	return f;
+}
+
+static void
+test_check(void **state)
+{
+	struct rk_trust *t = ask_list("", RK_TRUST_ASK);
+	struct found f = look(t);
+
+	(void)state;
+	assert_int_equal(f.wrong, 0);
+	assert_non_null(strstr(f.all, "k: has no key yet"));
+	assert_non_null(strstr(f.all, "there is no store"));
+	assert_int_equal(rk_trust_keep(t, true, NULL), RK_OK);
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_non_null(strstr(look(t).all, "decision: 1"));
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
+	f = look(t);
+	assert_int_equal(f.wrong + f.notes, 0);
+	/* The line is taken out by hand, and the list opened to others. */
+	assert_int_equal(chmod("k", 0640), 0);
+	assert_non_null(strstr(look(t).all, "others may read it (mode 0640)"));
+	scratch_make("k", "# decisions: k.db\n", 0600);
+	f = look(t);
+	assert_int_equal(f.wrong, 1);
+	assert_non_null(strstr(f.all, "its line is gone from the list"));
+	/* And put back behind a lock, where rejecting cannot take it out. */
+	text[0] = '\0';
+	add_line(1);
+	scratch_make("k", text, 0400);
+	assert_int_equal(ask_order(t, RK_ASK_REJECT, 1), RK_OK);
+	assert_non_null(
+	    strstr(look(t).all, "was rejected and still has its line"));
+	rk_trust_free(t);
+}
+
+/* The newest first, as many as are asked for. */
+static void
+on_line(const struct rk_store_line *line, void *arg)
+{
+	char *all = arg;
+	size_t n = strlen(all);
+
+	(void)snprintf(all + n, LINES_LEN - n, "%s ", line->what);
+}
+
+static void
+test_audit(void **state)
+{
+	struct rk_trust *t = ask_list("", RK_TRUST_ASK);
+	char all[LINES_LEN] = "";
+
+	(void)state;
+	assert_int_equal(policy_audit(t, 9, on_line, all, NULL), RK_ESTATE);
+	assert_int_equal(rk_trust_keep(t, true, NULL), RK_OK);
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_int_equal(ask_order(t, RK_ASK_REJECT, 1), RK_OK);
+	assert_int_equal(ask_order(t, RK_ASK_FORGET, 1), RK_OK);
+	assert_int_equal(policy_audit(t, 9, on_line, all, NULL), RK_OK);
+	assert_string_equal(all, "forget reject ");
+	all[0] = '\0';
+	assert_int_equal(policy_audit(t, 1, on_line, all, NULL), RK_OK);
+	assert_string_equal(all, "forget ");
+	rk_trust_free(t);
+}
+
+#define UNIT(name) \
+	cmocka_unit_test_setup_teardown(name, scratch_enter, scratch_leave)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT(test_import),
+		UNIT(test_import_kept),
+		UNIT(test_export),
+		UNIT(test_check),
+		UNIT(test_audit),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
