@@ -114,6 +114,26 @@ show_list(const struct ctl_wish *w)
 /* ---- one ---- */
 
 static void
+show_addresses(const struct ctl *c, const struct rk_value *e)
+{
+	const struct rk_value *list = rk_value_get(e, "addresses");
+	char raw[100], text[300];
+
+	for (uint32_t i = 0;
+	     list != NULL && list->kind == RK_ARRAY && i < list->u.list.count;
+	     i++) {
+		const struct rk_value *v = &list->u.list.items[i];
+
+		if (v->kind != RK_STR || v->u.bytes.len >= sizeof(raw))
+			continue;
+		memcpy(raw, v->u.bytes.ptr, v->u.bytes.len);
+		raw[v->u.bytes.len] = '\0';
+		out_text(&c->out, "from  %s\n",
+		    str_escape_again(text, sizeof(text), raw));
+	}
+}
+
+static void
 show_entry(const struct ctl *c, const struct rk_value *e)
 {
 	char raw[600], text[1300], fp[RK_FP_LEN], grouped[RK_FP_GROUPED_LEN];
@@ -133,26 +153,7 @@ show_entry(const struct ctl *c, const struct rk_value *e)
 			out_text(&c->out, "%s  %s\n", fields[i].name,
 			    str_escape_again(text, sizeof(text), raw));
 	}
-}
-
-static void
-show_addresses(const struct ctl *c, const struct rk_value *e)
-{
-	const struct rk_value *list = rk_value_get(e, "addresses");
-	char raw[100], text[300];
-
-	for (uint32_t i = 0;
-	     list != NULL && list->kind == RK_ARRAY && i < list->u.list.count;
-	     i++) {
-		const struct rk_value *v = &list->u.list.items[i];
-
-		if (v->kind != RK_STR || v->u.bytes.len >= sizeof(raw))
-			continue;
-		memcpy(raw, v->u.bytes.ptr, v->u.bytes.len);
-		raw[v->u.bytes.len] = '\0';
-		out_text(&c->out, "from  %s\n",
-		    str_escape_again(text, sizeof(text), raw));
-	}
+	show_addresses(c, e);
 }
 
 static int
@@ -197,10 +198,8 @@ show_one(const struct ctl_wish *w)
 		    "rpcd ctl trust ls; 8 characters of it are needed");
 	else if (status == 0 && w->ctl->out.form == OUT_JSON)
 		status = ctl_json(&w->ctl->out, found);
-	else if (status == 0) {
+	else if (status == 0)
 		show_entry(w->ctl, found);
-		show_addresses(w->ctl, found);
-	}
 	rk_value_free(doc);
 	return status;
 }

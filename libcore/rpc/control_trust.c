@@ -85,6 +85,7 @@ control_on_mode(struct rk_call *call, void *arg)
 {
 	struct rk_trust *trust = control_find_trust(call, arg);
 	struct rk_str word = topic_asked(rk_call_payload(call), "mode");
+	char who[CONTROL_WHO_LEN];
 	struct rk_error err = { 0 };
 	size_t i = 0;
 	enum rk_err r;
@@ -103,7 +104,9 @@ control_on_mode(struct rk_call *call, void *arg)
 		control_refuse(call, r, err.text);
 		return;
 	}
-	log_event(RK_LOG_INFO, "control", "trust is %s now", modes[i]);
+	control_who(call, "", who);
+	log_event(
+	    RK_LOG_INFO, "control", "trust is %s now, by %s", modes[i], who);
 	(void)rk_call_reply(call, NULL, 0);
 }
 
@@ -111,6 +114,7 @@ static void
 set_lock(struct rk_call *call, void *arg, bool lock)
 {
 	struct rk_trust *trust = control_find_trust(call, arg);
+	char who[CONTROL_WHO_LEN];
 	struct rk_error err = { 0 };
 	enum rk_err r;
 
@@ -120,8 +124,10 @@ set_lock(struct rk_call *call, void *arg, bool lock)
 		control_refuse(call, r, err.text);
 		return;
 	}
-	log_event(RK_LOG_INFO, "control", "the known-keys file is %s now",
-	    lock ? "locked" : "unlocked");
+	control_who(call, "", who);
+	log_event(RK_LOG_INFO, "control",
+	    "the known-keys file is %s now, by %s",
+	    lock ? "locked" : "unlocked", who);
 	(void)rk_call_reply(call, NULL, 0);
 }
 
