@@ -59,7 +59,7 @@ upload() {
 	exec 9>feed
 	until_ok feed_and_see 'B/s'
 	result $? 'put shows how much and how fast'
-	one_line '~  [0-9.]* [kM]B  [0-9.]* [kM]B/s' 2>err
+	until_ok one_line '~  [0-9.]* [kM]B  [0-9.]* [kM]B/s'
 	result $? 'in one line, below a cut name'
 	exec 9>&-
 	until_ok on_screen '^END-0'
@@ -75,7 +75,7 @@ download() {
 	type_in "'$rpcsh' get docs.get big --out '$name'"
 	until_ok on_screen '%  [0-9.]* [kMG]B/s'
 	result $? 'get shows how far it is'
-	one_line '~ *[0-9]*%  [0-9.]* [kMG]B/s  [0-9:]* left' 2>err
+	until_ok one_line '~ *[0-9]*%  [0-9.]* [kMG]B/s  [0-9:]* left'
 	result $? 'and for how long yet, in one line'
 	term send-keys -t t C-c
 	until_ok on_screen '^\$ *$'

@@ -23,16 +23,20 @@ view() {
 	timeout 60 "$rpcd" ctl --socket view "$@"
 }
 
-# stays NAME: a client that stays connected; its process in $stays.
+# stays NAME: a client that stays connected, and calls no more than once; its
+# process in $stays.
 stays() {
-	"$rpcsh" -s "$(url tls)" --certs certs -k "$1" ping -n 1000 -i 1s \
+	"$rpcsh" -s "$(url tls)" --certs certs -k "$1" ping -n 1000 -i 10m \
 		</dev/null >"$1.out" 2>&1 &
 	stays=$!
 	daemons="$daemons $stays"
+	until_ok grep -q '^reply 1' "$1.out"
 }
 
-conns_are() { # COUNT
-	[ "$(ctl conns --plain | wc -l)" = "$1" ]
+conns_are() { # COUNT: of them idle, and of all
+	ctl conns --plain >conns.now &&
+		[ "$(grep -c '	idle	' conns.now)" = "$1" ] &&
+		[ "$(wc -l <conns.now)" = "$1" ]
 }
 
 await_conns() { # COUNT TEXT

@@ -197,7 +197,8 @@ places() {
 	want 1 '-t' "$rpcd" -t --listen "$port"
 	has err '^rpcd: --listen: quic:.*[Aa]ddress already in use' 'sees it'
 	stop
-	check 'TCP only' start 2 --listen tls:127.0.0.1:0 \
+	own=$(own_address)
+	check 'TCP only' start 2 --listen "tls:$own:0" \
 		--listen tcp:127.0.0.1:0
 	where=$(url tls)
 	want 4 'QUIC where only TLS is' "$rpcsh" -q -s "${where#tls://}" \
@@ -208,11 +209,11 @@ places() {
 	stop
 	check 'every interface' start 1 --listen 'quic:*:0'
 	port=$(sed -n 's/.*://p' ready)
-	want 4 'TLS where only QUIC is' "$rpcsh" -s "127.0.0.1:$port" \
+	want 4 'TLS where only QUIC is' "$rpcsh" -s "$own:$port" \
 		--certs certs -k alice ping
 	has err '^rpcsh: tls://.*: cannot connect: Connection refused$' \
 		'is refused at once'
-	want 4 'so is plain TCP' "$rpcsh" --tcp -s "127.0.0.1:$port" ping
+	want 4 'so is plain TCP' "$rpcsh" --tcp -s "$own:$port" ping
 	want 0 'IPv4' "$rpcsh" -q -s "127.0.0.1:$port" --certs certs \
 		-k alice call echo --raw x
 	if ipv6; then
@@ -399,7 +400,7 @@ sudden_end() {
 	kill -KILL "$daemon"
 	wait "$daemon"
 	sed -i "s|^listen.*|listen = $where|" quic.conf
-	check 'the daemon again, at its port' start 1 -f quic.conf
+	check 'the daemon again, at its port' start_again 1 -f quic.conf
 	wait "$client"
 	[ $? = 4 ]
 	result $? 'the client learns of it'

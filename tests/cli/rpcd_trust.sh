@@ -102,7 +102,8 @@ ask() {
 	stop
 	mv asked line
 	install -m 600 /dev/null asked
-	check 'one that is asked about' start 1 "$@" --trust ask
+	printf 'trust-wait = 5m\n' >wait.conf
+	check 'one that is asked about' start 1 "$@" --trust ask -f wait.conf
 	: >err
 	stranger >waited 2>err &
 	guest=$!
@@ -336,7 +337,7 @@ slow_key() {
 		--listen tls:127.0.0.1:0 --listen tcp:127.0.0.1:0
 	kill -HUP "$daemon"
 	logged reloading 'and again for a reload'
-	want 0 'while calls are answered' plain --timeout 5s \
+	want 0 'while calls are answered' plain --timeout 20s \
 		call echo --raw x
 	kill -HUP "$daemon"
 	kill -HUP "$daemon"

@@ -32,6 +32,10 @@ asks() {
 		grep -q "~*BEGIN-$mark *~.*~Trust it? \[no / yes / paste the"
 }
 
+asked_twice() {
+	[ "$(term capture-pane -p -t t | grep -c '^Answer no, yes')" -eq 2 ]
+}
+
 # begin WORDS: rpcsh, about to ask, and not as it did before.
 begin() {
 	mark=$((mark + 1))
@@ -77,7 +81,7 @@ grouped() {
 }
 
 begins() {
-	check "rpcd starts as $1" start 1 -f rpcd.conf --certs certs -k "$1" \
+	check "rpcd starts as $1" start_again 1 -f rpcd.conf --certs certs -k "$1" \
 		--trust off --listen "tls:127.0.0.1:${port:-0}"
 	server=$(url tls)
 	port=${server##*:}
@@ -109,7 +113,9 @@ answers() {
 	begin 'call touch' && keys y Enter
 	until_ok on_screen '^Answer no, yes, or the whole fingerprint:'
 	result $? 'y is no answer'
-	keys maybe Enter && keys perhaps Enter
+	keys maybe Enter
+	until_ok asked_twice # what is typed before a question is not heard
+	keys perhaps Enter
 	ends 6 'and three such are no'
 	begin 'call touch' && keys "$(key_of mallory)" Enter
 	ends 6 'the fingerprint of another'

@@ -36,7 +36,7 @@ keys() {
 run() {
 	mark=$((mark + 1))
 	keys "clear; $1; echo END-$mark-\$?" Enter
-	until_ok on_screen "^END-$mark-"
+	until_ok on_screen "^END-$mark-[0-9]"
 	screen -e >colored
 	screen >plain
 }

@@ -267,7 +267,7 @@ meet(unsigned spread, unsigned max, unsigned per_source, unsigned admitted,
 	rpcrig_init(&rig, RPC_QUIC, 0);
 	rig.conf.max_unproven = max;
 	rig.conf.max_per_source = per_source;
-	rig.conf.timeouts.handshake = 400;
+	rig.conf.timeouts.handshake = 1200;
 	rpcrig_start(&rig);
 	c = rpcrig_client(&rig);
 	gather(&rig);

@@ -19,7 +19,7 @@
 #include "rpcrig.h"
 
 #define CLIENTS 8
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
 
 struct host {
 	struct rk_loop *loop;

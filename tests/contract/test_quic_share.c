@@ -17,7 +17,7 @@
 #include "rpcrig.h"
 
 #define CALLS 200
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
 
 /* A server, and its client of the other one. */
 struct party {

@@ -215,8 +215,8 @@ keeps_deadlines(void **state)
 	c = rpcrig_client(&rig);
 	(void)rpcrig_submit_for(c, "hold", 60000, &b);
 	/* Long enough to get there on a busy machine. */
-	(void)rpcrig_submit_for(c, "hold", 500, &a);
-	(void)rpcrig_submit_for(c, "park", 490, &p);
+	(void)rpcrig_submit_for(c, "hold", 1000, &a);
+	(void)rpcrig_submit_for(c, "park", 990, &p);
 	rpcrig_turn(c, &a.n, 1);
 	rpcrig_turn(c, &p.n, 1);
 	assert_int_equal(a.code, RK_ETIMEOUT);
@@ -247,7 +247,7 @@ keeps_deadlines_alone(void **state)
 
 	rpcrig_begin(&rig, *state);
 	c = rpcrig_client(&rig);
-	(void)rpcrig_submit_for(c, "hold", 500, &a);
+	(void)rpcrig_submit_for(c, "hold", 1000, &a);
 	assert_int_equal(rk_client_flush(c, NULL), RK_OK);
 	rpcrig_await(&rig, &rig.n_canceled, 1);
 	assert_true(rpcrig_now() - t >= 400);
@@ -272,14 +272,14 @@ keeps_deadlines_exactly(void **state)
 	c = rpcrig_client(&rig);
 	for (unsigned i = 0; i < 20; i++) {
 		begun[i] = rpcrig_wall_us();
-		(void)rpcrig_submit_for(c, "hold", 500, &a[i]);
+		(void)rpcrig_submit_for(c, "hold", 1000, &a[i]);
 		assert_int_equal(rk_client_flush(c, NULL), RK_OK);
 		rpcrig_await(&rig, &rig.n_held, i + 1);
 	}
 	rpcrig_await(&rig, &rig.n_canceled, 20);
 	for (unsigned i = 0; i < 20; i++) {
 		assert_true(
-		    rpcrig_held(&rig, i).canceled_us >= begun[i] + 500000);
+		    rpcrig_held(&rig, i).canceled_us >= begun[i] + 1000000);
 		rpcrig_answer(&rig, i, "too late", NULL, 0);
 		rpcrig_turn(c, &a[i].n, 1);
 	}

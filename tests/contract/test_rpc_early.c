@@ -230,7 +230,7 @@ does_not_wait_in_vain(void **state)
 		early_reset();
 		rpcrig_init(&early_servers[0], run->kind, run->threads);
 		if (i == 1)
-			early_servers[0].conf.timeouts.handshake = 500;
+			early_servers[0].conf.timeouts.handshake = 1000;
 		early_start_server(&early_servers[0]);
 		early_init(&r, &early_servers[0]);
 		early_visit(&r);

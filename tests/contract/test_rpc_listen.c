@@ -383,9 +383,10 @@ survives_want_of_descriptors(void **state)
 	(void)rpcrig_submit_for(c, "hold", 500, &a);
 	rpcrig_turn(c, &a.n, 1);
 	assert_int_equal(a.code, RK_ETIMEOUT);
-	assert_true(rpcrig_now() - t >= 500);
-	assert_true(cpu_ms() - cpu < 150);
-	assert_true(rpclog_count(RK_LOG_WARN, "cannot accept") <= 15);
+	t = rpcrig_now() - t; /* may be long on a busy machine */
+	assert_true(t >= 500);
+	assert_true(cpu_ms() - cpu < 3 * t / 10);
+	assert_true(rpclog_count(RK_LOG_WARN, "cannot accept") <= 3 * t / 100);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	rpcrig_turn(d, &b.n, 1);
 	assert_int_equal(b.code, RK_OK);
@@ -409,7 +410,7 @@ sends_the_idle_away(void **state)
 	struct rpcanswer b = { 0 };
 
 	rpcrig_init(&rig, run->kind, run->threads);
-	rig.conf.timeouts.idle = 150;
+	rig.conf.timeouts.idle = 600;
 	rpcrig_start(&rig);
 	busy = rpcrig_client(&rig);
 	(void)rpcrig_submit(busy, "hold", NULL, 0, &b);
@@ -418,7 +419,7 @@ sends_the_idle_away(void **state)
 	idle = rpcrig_client(&rig);
 	rpclog_start();
 	rpcrig_await_conns(&rig, 1);
-	rpclog_await(RK_LOG_INFO, "idle for 150 ms", 1);
+	rpclog_await(RK_LOG_INFO, "idle for 600 ms", 1);
 	rpclog_stop();
 	(void)rpcrig_submit(idle, "echo", NULL, 0, &a);
 	rpcrig_turn(idle, &a.n, 1);
@@ -460,7 +461,7 @@ goes_when_idle(void **state)
 	conf.arg = &closed;
 	c = rpcrig_client_with(&conf);
 	assert_int_equal(rk_client_connect(c, NULL), RK_OK);
-	(void)rpcrig_submit_for(c, "hold", 400, &a);
+	(void)rpcrig_submit_for(c, "hold", 1000, &a);
 	rpcrig_turn(c, &a.n, 1);
 	assert_int_equal(a.code, RK_ETIMEOUT); /* the call's, not before */
 	rpcrig_await(&rig, &rig.n_held, 1);

@@ -290,10 +290,10 @@ reads_while_it_cannot_send(void **state)
 	assert_true(a != NULL && asked != NULL);
 	(void)snprintf(asked, ASKED, "1000000");
 	rpcrig_init(&rig, run->kind, run->threads);
-	rig.conf.timeouts.write = 2000;
+	rig.conf.timeouts.write = 20000;
 	rpcrig_start(&rig);
 	rpcrig_client_conf(&rig, &conf);
-	conf.timeouts.write = 2000;
+	conf.timeouts.write = 20000;
 	conf.max_queue = 1u << 20;
 	c = rpcrig_client_with(&conf);
 	assert_int_equal(rk_client_connect(c, NULL), RK_OK);

@@ -84,18 +84,23 @@ want() {
 	fi
 }
 
-# has FILE PATTERN TEXT
+# has FILE PATTERN TEXT: a daemon's log says it soon, another file at once.
 has() {
-	grep -q -e "$2" "$1"
-	result $? "$3"
+	case $1 in
+	log) logged "$2" "$3" ;;
+	*)
+		grep -q -e "$2" "$1"
+		result $? "$3"
+		;;
+	esac
 }
 
-# until_ok COMMAND...: true within half a minute.
+# until_ok COMMAND...: true within a minute.
 until_ok() {
 	tries=0
 	until "$@" >/dev/null 2>&1; do
 		tries=$((tries + 1))
-		[ "$tries" -lt 600 ] || return 1
+		[ "$tries" -lt 1200 ] || return 1
 		sleep 0.05
 	done
 }
@@ -117,6 +122,15 @@ start() {
 	daemon=$!
 	daemons="$daemons $daemon"
 	until_ok ready "$listeners" && ! ended "$daemon"
+}
+
+# The same at a port that was ours: somebody may have it for a moment.
+start_again() {
+	until_ok started_or_lost "$@" && ! ended "$daemon"
+}
+
+started_or_lost() {
+	start "$@" || ! grep -q 'in use' log
 }
 
 # stop [SIGNAL]: the exit status.
@@ -208,6 +222,11 @@ certificates() {
 fingerprint() {
 	"$selfy" -v "certs/$1.crt" 2>/dev/null |
 		grep -o 'SHA256:[A-Za-z0-9+/ ]*' | head -n 1 | tr -d ' '
+}
+
+# An address of this test's own: what is closed there nobody else has opened.
+own_address() {
+	echo "127.$(($$ / 62500 % 120 + 100)).$(($$ / 250 % 250)).$(($$ % 250 + 1))"
 }
 
 plan() {

@@ -19,7 +19,7 @@
 
 #include "stacks.h"
 
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
 
 /* ---- the disturbance ---- */
 

@@ -20,7 +20,7 @@
 
 #include "tcptap.h"
 
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
 #define SILENCE_MS 200
 
 static struct sockaddr_in

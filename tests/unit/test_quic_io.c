@@ -16,7 +16,7 @@
 
 #include "udpend.h"
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 60000
 
 /* ---- datagrams ---- */
 

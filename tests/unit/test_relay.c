@@ -15,7 +15,7 @@
 
 #include "relay.h"
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 60000
 #define MANY 1000
 #define LEN 64
 

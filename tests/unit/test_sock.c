@@ -20,7 +20,7 @@
 
 #include "scratch.h"
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 60000
 
 static void
 resolve(const char *url, struct addr *a)

@@ -20,7 +20,7 @@
 
 #include "cli/pass.h"
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 60000
 
 /* A child on a terminal of its own, and this end of it. */
 struct session {
