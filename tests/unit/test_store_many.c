@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 #define WRITERS 2
 #define EACH 8
 #define KILLS 12
+#define KILLS_FULL 200
 #define THREADS 4
 
 static bool
@@ -146,6 +148,8 @@ kill_after(unsigned first, unsigned acks, unsigned spin)
 static void
 test_killed(void **state)
 {
+	const unsigned kills =
+	    getenv("RPCKIT_TRUST_STRESS") != NULL ? KILLS_FULL : KILLS;
 	struct rk_store *s;
 	unsigned dice = 99;
 	unsigned next = 1;
@@ -154,7 +158,7 @@ test_killed(void **state)
 	unsigned i;
 
 	(void)state;
-	for (round = 0; round < KILLS; round++) {
+	for (round = 0; round < kills; round++) {
 		dice = dice * 1664525 + 1013904223;
 		last = kill_after(next, round == 0 ? 0 : 1 + round % 3,
 		    (dice >> 8) % 3000000);
@@ -167,7 +171,7 @@ test_killed(void **state)
 		rk_store_close(s);
 		next = last + 2; /* one may be under way */
 	}
-	assert_true(next > KILLS);
+	assert_true(next > kills);
 }
 
 /* While another writes: who is known does not wait, a stranger is told. */
