@@ -103,19 +103,38 @@ peer_of(const struct rk_ask_entry *e)
 
 /* ---- the hooks ---- */
 
+/* Holds the mutex.  RK_ENOENT also for a row that says no more than the file:
+ * who is known comes often, and costs no query then. */
+static enum rk_err
+get_row(struct rk_store *s, const char *fp, struct store_row *row,
+    struct rk_error *err)
+{
+	bool silent;
+	enum rk_err r;
+
+	if ((r = store_memo_ask(s, fp, &silent, err)) != RK_OK)
+		return r;
+	if (silent)
+		return RK_ENOENT;
+	r = store_row_get(s, fp, row, err);
+	if (r == RK_OK || r == RK_ENOENT)
+		store_memo_add(s, row, fp);
+	return r;
+}
+
 static enum rk_err
 disk_load(
     void *arg, const char *fp, struct rk_ask_entry *out, struct rk_error *err)
 {
 	struct rk_store *s = arg;
-	struct store_row row;
+	struct store_row row = { 0 };
 	int64_t now;
 	enum rk_err r;
 
 	(void)pthread_mutex_lock(&s->mutex);
 	now = store_now(s);
 	if ((r = store_check(s, err)) == RK_OK)
-		r = store_row_get(s, fp, &row, err);
+		r = get_row(s, fp, &row, err);
 	(void)pthread_mutex_unlock(&s->mutex);
 	if (r == RK_OK && !find_entry(&row.e, now, out))
 		r = RK_ENOENT;

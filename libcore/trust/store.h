@@ -20,6 +20,7 @@
 #define STORE_APPLICATION_ID 0x726b7473 /* "rkts" */
 #define STORE_VERSION 1
 #define STORE_LINES 4 /* that one decision touches */
+#define STORE_MEMO 1024
 
 /* One row of `keys`. */
 struct store_row {
@@ -42,6 +43,13 @@ struct store_key {
 	/* Not written yet. */
 	uint64_t tries;
 	char address[RK_STORE_ADDRESS_LEN];
+};
+
+/* Fingerprints, each at the place that its hash says, or "". */
+struct store_memo {
+	int64_t version; /* of the database, when they were looked up */
+	uint64_t writes; /* and ours to it */
+	char fps[STORE_MEMO][RK_FP_LEN];
 };
 
 /* That somebody has this email. */
@@ -72,6 +80,9 @@ struct rk_store {
 	bool damaged; /* reading found nonsense */
 	int64_t data_version;
 	bool stale; /* keys are not what the database holds */
+	uint64_t
+	    writes; /* transactions of ours, which data_version is not told */
+	struct store_memo memo;
 	struct known known;
 	struct buf text;          /* of the known-keys file */
 	struct known_line *lines; /* views of it */
@@ -172,6 +183,9 @@ RK_MUST enum rk_err store_audit_newest(struct rk_store *s, size_t n,
 RK_MUST enum rk_err store_check(struct rk_store *s, struct rk_error *err);
 /* Look whether file or database changed, and read what did. */
 RK_MUST enum rk_err store_refresh(struct rk_store *s, struct rk_error *err);
+/* A number that changes whenever another connection has written. */
+RK_MUST enum rk_err store_version(
+    struct rk_store *s, int64_t *version, struct rk_error *err);
 /* NULL: neither file nor store has it. */
 struct store_key *store_key_find(
     struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN]);
@@ -184,6 +198,19 @@ bool store_is_locked(const struct rk_store *s);
 /* A column of the file, decoded and cut to fit. */
 void store_decode(char *out, size_t out_len, struct rk_str column);
 void store_mem_fini(struct rk_store *s);
+
+/* ---- store_memo: who is in nobody's way ---- */
+
+/*
+ * *silent: since nothing was written this key was looked up, and the store has
+ * nothing against it and nothing for it that the file has not, at any time.
+ * Where it is not, look it up, and add what came of it.
+ */
+RK_MUST enum rk_err store_memo_ask(
+    struct rk_store *s, const char *fp, bool *silent, struct rk_error *err);
+/* The row of this fingerprint; {0}: there is none. */
+void store_memo_add(
+    struct rk_store *s, const struct store_row *row, const char *fp);
 
 /* ---- store_count: tries and times ---- */
 

@@ -156,6 +156,7 @@ store_begin(struct rk_store *s, struct rk_error *err)
 		    s->name);
 	if ((r = store_db_exec(s, "BEGIN IMMEDIATE", err)) != RK_OK)
 		return r;
+	s->writes++;
 	if ((r = store_refresh(s, err)) != RK_OK)
 		r = store_end(s, r, err);
 	return r;
@@ -165,6 +166,7 @@ enum rk_err
 store_end(struct rk_store *s, enum rk_err r, struct rk_error *err)
 {
 	s->stale = true;
+	s->writes++;
 	if (r == RK_OK && (r = store_db_exec(s, "COMMIT", err)) == RK_OK)
 		store_settled(s);
 	if (r != RK_OK)

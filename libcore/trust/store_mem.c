@@ -441,9 +441,8 @@ read_file(struct rk_store *s, struct rk_error *err)
 	return RK_OK;
 }
 
-/* A number that changes whenever another connection has written. */
-static enum rk_err
-ask_version(struct rk_store *s, int64_t *version, struct rk_error *err)
+enum rk_err
+store_version(struct rk_store *s, int64_t *version, struct rk_error *err)
 {
 	enum rk_err r = RK_OK;
 	int rc;
@@ -472,7 +471,7 @@ store_refresh(struct rk_store *s, struct rk_error *err)
 	if (!known_is_current(&s->known, s->known_path) &&
 	    (r = read_file(s, err)) != RK_OK)
 		return r;
-	if ((r = ask_version(s, &version, err)) != RK_OK)
+	if ((r = store_version(s, &version, err)) != RK_OK)
 		return r;
 	if (version != s->data_version)
 		s->stale = true;

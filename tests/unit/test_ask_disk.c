@@ -201,17 +201,25 @@ test_made(void **state)
 	rk_trust_free(t);
 }
 
+/* Another program to the database. */
+static void
+say(const char *sql)
+{
+	sqlite3 *db = NULL;
+
+	assert_int_equal(sqlite3_open("k.db", &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
 static void
 age(int hours)
 {
-	sqlite3 *db = NULL;
 	char sql[80];
 
 	(void)snprintf(sql, sizeof(sql),
 	    "UPDATE keys SET last_seen = last_seen - 3600 * %d", hours);
-	assert_int_equal(sqlite3_open("k.db", &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	say(sql);
 }
 
 /* Not seen for a week. */
@@ -233,6 +241,36 @@ test_old(void **state)
 	t = begin(RK_TRUST_ASK);
 	assert_int_equal(ask_only_entry(t).status, RK_ASK_REJECTED);
 	assert_int_equal(ask_come_as(t, 2), RK_EDENIED);
+	rk_trust_free(t);
+}
+
+/* Who is known is not looked up each time, and out as soon as anybody says so:
+ * this process, another one, or a person with another program. */
+static void
+test_out_at_once(void **state)
+{
+	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct rk_trust *other = begin(RK_TRUST_ASK);
+
+	(void)state;
+	for (unsigned i = 1; i <= 4; i++) {
+		assert_int_equal(ask_come_as(t, i), RK_EAGAIN);
+		assert_int_equal(ask_order(t, RK_ASK_APPROVE, i), RK_OK);
+		assert_int_equal(ask_come_as(t, i), RK_OK);
+		assert_int_equal(ask_come_as(t, i), RK_OK);
+	}
+	assert_int_equal(ask_come_as(other, 2), RK_OK);
+	assert_int_equal(ask_order(other, RK_ASK_REVOKE, 1), RK_OK);
+	assert_int_equal(ask_come_as(t, 1), RK_EREVOKED);
+	assert_int_equal(ask_come_as(t, 2), RK_OK);
+	assert_int_equal(ask_order(t, RK_ASK_REVOKE, 2), RK_OK);
+	assert_int_equal(ask_come_as(t, 2), RK_EREVOKED);
+	assert_int_equal(ask_come_as(other, 2), RK_EREVOKED);
+	assert_int_equal(ask_come_as(t, 3), RK_OK);
+	say("UPDATE keys SET state = 5"); /* rejected */
+	assert_int_equal(ask_come_as(t, 3), RK_EDENIED);
+	assert_int_equal(ask_come_as(t, 4), RK_EDENIED);
+	rk_trust_free(other);
 	rk_trust_free(t);
 }
 
@@ -308,6 +346,7 @@ main(void)
 		UNIT(test_old),
 		UNIT(test_line_out),
 		UNIT(test_line_in),
+		UNIT(test_out_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
