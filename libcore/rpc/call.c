@@ -40,6 +40,8 @@ take(struct server_conn *c, const struct msg *m)
 	}
 	*call = (struct rk_call){
 		.conn = c,
+		.number =
+		    (uint64_t)w->index << ID_WORKER_SHIFT | ++w->next_call,
 		.msg = m,
 		.in_handler = true,
 		.oneway = m->hdr.type == RK_TYPE_ONEWAY,
@@ -168,6 +170,7 @@ answer(struct rk_call *call, const char *error, size_t error_len,
 		return RK_ESTATE;
 	call->answered = true;
 	r = tell(call, error, error_len, payload);
+	call_note_end(call, error, error_len, r);
 	if (!call->in_handler)
 		call_release(call);
 	return r;
@@ -238,7 +241,7 @@ rk_call_defer(struct rk_call *call)
 
 	if (call->id != 0 || call->answered)
 		return call->id;
-	id = (uint64_t)w->index << ID_WORKER_SHIFT | ++w->next_call;
+	id = call->number;
 	if (keep_views(call) != RK_OK ||
 	    idmap_add(&w->deferred, id, call) != RK_OK) {
 		(void)rk_call_fail(call, "out of memory", NULL, 0);
@@ -531,6 +534,7 @@ call_begin(struct server_conn *c, const struct msg *m,
 	}
 	bump(&c->worker->calls, 1);
 	c->n_calls++;
+	call_note_begin(call, method);
 	set_deadline(call);
 	if (method->allow != NULL && !method->allow(c->peer, method->arg)) {
 		server_conn_log_denied(c, method);

@@ -230,6 +230,7 @@ rk_control_stop(struct rk_control *c, void (*done)(void *arg), void *arg)
 	control_ask_close(c);
 	control_log_close(c);
 	TAILQ_REMOVE(&c->server->watches, &c->watch, link);
+	control_calls_settle(c);
 	c->ends_due = c->n_ends;
 	for (unsigned i = 0; i < c->n_ends; i++)
 		rk_server_stop(

@@ -57,9 +57,9 @@ drop_reader(struct rk_control *c, struct control_reader *r)
 	free(r);
 }
 
-/* As much of the log as the most curious wants. */
+/* As much of the log as the most curious wants, and calls if anybody does. */
 static void
-set_tap(struct rk_control *c)
+settle(struct rk_control *c)
 {
 	const struct control_reader *r;
 	int most = RK_LOG_INFO;
@@ -68,6 +68,7 @@ set_tap(struct rk_control *c)
 		if (!r->gone && r->log > most)
 			most = r->log;
 	}
+	control_calls_settle(c);
 	if (!c->stopping)
 		log_tap_set(&c->log.tap, (enum rk_log_level)most);
 }
@@ -135,6 +136,8 @@ wants(const struct control_reader *r, int what)
 {
 	if (what == CONTROL_OF_CONNS)
 		return r->conns;
+	if (what == CONTROL_OF_CALLS)
+		return r->calls;
 	return what == CONTROL_OF_TRUST ? r->trust : what <= r->log;
 }
 
@@ -238,7 +241,10 @@ control_watch(struct rk_control *c)
 	c->watch.closed = on_closed;
 	c->watch.refused = on_refused;
 	c->watch.replaced = control_on_replaced;
+	c->watch.called = control_called;
+	c->watch.missed = control_calls_missed;
 	TAILQ_INSERT_TAIL(&c->server->watches, &c->watch, link);
+	control_calls_settle(c);
 }
 
 void
@@ -289,7 +295,7 @@ on_end_closed(
 		if (r->end == e && r->conn == a->id)
 			drop_reader(c, r);
 	}
-	set_tap(c);
+	settle(c);
 }
 
 void
@@ -492,6 +498,8 @@ control_read_wishes(struct rk_bytes p, struct control_reader *r)
 			e = gp_get_bool(&g, &r->conns);
 		} else if (key.len == 5 && memcmp(key.ptr, "trust", 5) == 0) {
 			e = gp_get_bool(&g, &r->trust);
+		} else if (key.len == 5 && memcmp(key.ptr, "calls", 5) == 0) {
+			e = gp_get_bool(&g, &r->calls);
 		} else {
 			e = gp_skip(&g);
 		}
@@ -524,7 +532,7 @@ control_on_events(struct rk_call *call, void *arg)
 	if (control_read_wishes(rk_call_payload(call), &wish) != RK_OK) {
 		(void)rk_call_fail(call,
 		    "it takes {log: error|warn|info|debug, conns: yes or no, "
-		    "trust: yes or no}",
+		    "trust: yes or no, calls: yes or no}",
 		    NULL, 0);
 		return;
 	}
@@ -533,6 +541,7 @@ control_on_events(struct rk_call *call, void *arg)
 		r->log = wish.log;
 		r->conns = wish.conns;
 		r->trust = wish.trust;
+		r->calls = wish.calls;
 	} else if ((r = malloc(sizeof(*r))) != NULL) {
 		*r = wish;
 		TAILQ_INSERT_TAIL(&e->control->readers, r, link);
@@ -540,7 +549,7 @@ control_on_events(struct rk_call *call, void *arg)
 		(void)rk_call_fail(call, "out of memory", NULL, 0);
 		return;
 	}
-	set_tap(e->control);
+	settle(e->control);
 	(void)rk_call_reply(call, NULL, 0);
 }
 

@@ -6,6 +6,7 @@
 #include "rpc/greenpack.h"
 #include "rpc/kv.h"
 #include "rpc/server_int.h"
+#include "rpc/survey.h"
 
 #include <rpckit/ask.h>
 #include <rpckit/control.h>
@@ -33,6 +34,7 @@ struct control_reader {
 	int log;    /* enum rk_log_level, or -1: none */
 	bool conns; /* what becomes of connections */
 	bool trust; /* keys that wait, and decisions */
+	bool calls; /* each that begins or ends */
 	bool gone;
 	unsigned unread; /* pushes under way */
 	uint64_t lost;   /* events since the last that was queued */
@@ -117,6 +119,8 @@ void control_settle(struct rk_control *c);
 /* control_methods.c: the methods of an end. */
 RK_MUST enum rk_err control_methods(
     struct control_end *e, struct rk_error *err);
+/* Since the control was made. */
+uint64_t control_up_ms(const struct rk_control *c);
 
 /* control_events.c */
 void control_events_init(struct rk_control *c);
@@ -133,9 +137,21 @@ void control_event_begin(
 /* To all that want it: of a log line its level, or what else it is of. */
 #define CONTROL_OF_CONNS (-1)
 #define CONTROL_OF_TRUST (-2)
+#define CONTROL_OF_CALLS (-3)
 void control_event_push(struct rk_control *c, const struct kv *k, int what);
 rk_handler_fn control_on_events; /* arg: struct control_end */
 rk_handler_fn control_on_log;
+
+/* control_calls.c: hooks of the watched server, and after a change of who
+ * reads, or at the end. */
+void control_called(struct server_watch *w, const struct call_note *n);
+void control_calls_missed(struct server_watch *w, uint64_t n);
+void control_calls_settle(struct rk_control *c);
+
+/* control_figures.c */
+rk_handler_fn control_on_figures; /* arg: struct control_end */
+RK_MUST enum rk_err control_put_metrics(
+    struct buf *b, const struct rk_control *c, const struct survey_sum *sum);
 
 /* control_ask.c: keys that wait and decisions are heard of from now on, and no
  * more.  RK_ENOMEM. */

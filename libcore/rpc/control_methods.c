@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "rpc/greenpack.h"
-#include "rpc/survey.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -163,8 +162,8 @@ state_name(enum server_state state)
 	return names[state];
 }
 
-static uint64_t
-up_ms(const struct rk_control *c)
+uint64_t
+control_up_ms(const struct rk_control *c)
 {
 	uint64_t now = rk_loop_now(c->server->loop);
 
@@ -189,7 +188,7 @@ show_status(
 	kv_pair_uint(&k, "pid", (uint64_t)getpid());
 	kv_pair_text(&k, "state", state_name(c->server->state));
 	kv_pair_time(&k, "since", c->since);
-	kv_pair_uint(&k, "up_ms", up_ms(c));
+	kv_pair_uint(&k, "up_ms", control_up_ms(c));
 	kv_pair_uint(&k, "threads", c->server->n_workers);
 	put_listeners(&k, c->server);
 	put_figures(&k, c->server, sum);
@@ -262,68 +261,16 @@ on_calls(struct rk_call *call, void *arg)
 
 /* ---- _.metrics ---- */
 
-static enum rk_err
-put_metric(struct buf *b, const char *name, const char *kind, const char *help,
-    uint64_t value)
-{
-	return buf_printf(b,
-	    "# HELP rpckit_%s %s\n# TYPE rpckit_%s %s\n"
-	    "rpckit_%s %" PRIu64 "\n",
-	    name, help, name, kind, name, value);
-}
-
-static enum rk_err
-put_states(struct buf *b, const struct survey_sum *s)
-{
-	return buf_printf(b,
-	    "# HELP rpckit_connections Connections by state.\n"
-	    "# TYPE rpckit_connections gauge\n"
-	    "rpckit_connections{state=\"new\"} %" PRIu64 "\n"
-	    "rpckit_connections{state=\"active\"} %" PRIu64 "\n"
-	    "rpckit_connections{state=\"idle\"} %" PRIu64 "\n"
-	    "rpckit_connections{state=\"closing\"} %" PRIu64 "\n",
-	    s->fresh, s->active, s->idle, s->closing);
-}
-
 static void
 show_metrics(
     struct question *q, const struct survey_sum *sum, const struct buf *rows)
 {
-	struct rk_server_stats stats;
 	struct buf b;
 	struct kv k = { .b = &b };
 
 	(void)rows;
-	rk_server_stats(q->control->server, &stats);
-	const struct {
-		const char *name;
-		const char *kind;
-		const char *help;
-		uint64_t value;
-	} all[] = {
-		{ "up_seconds", "gauge", "Since it started.",
-		    up_ms(q->control) / 1000 },
-		{ "accepted_total", "counter", "Connections accepted.",
-		    stats.accepted },
-		{ "refused_total", "counter", "Connections refused.",
-		    stats.refused },
-		{ "calls_total", "counter", "Calls begun.", stats.calls },
-		{ "calls_running", "gauge", "Calls that run.", stats.running },
-		{ "received_bytes_total", "counter", "Bytes of messages in.",
-		    sum->bytes_in },
-		{ "sent_bytes_total", "counter", "Bytes of messages out.",
-		    sum->bytes_out },
-		{ "connections_max", "gauge", "Connections at most.",
-		    q->control->server->conf.max_conns },
-	};
-
-	buf_init(&b, 65536);
-	k.r = put_states(&b, sum);
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		if (k.r == RK_OK)
-			k.r = put_metric(&b, all[i].name, all[i].kind,
-			    all[i].help, all[i].value);
-	}
+	buf_init(&b, RK_PAYLOAD_MAX);
+	k.r = control_put_metrics(&b, q->control, sum);
 	control_answer(q->call, &k);
 }
 
@@ -470,6 +417,11 @@ static const struct rk_method table[] = {
 	    .args = "none",
 	    .reply = "[{name, about, args, reply, idempotent}]",
 	    .fn = on_serves },
+	{ .name = "_.figures",
+	    .about = "how often its methods were called, how long it took",
+	    .args = "none",
+	    .reply = "{left_out, methods: [{name, calls, errors, ...}]}",
+	    .fn = control_on_figures },
 	{ .name = "_.metrics",
 	    .about = "figures for Prometheus",
 	    .args = "none",
@@ -482,7 +434,7 @@ static const struct rk_method table[] = {
 	    .fn = control_on_log },
 	{ .name = "_.events",
 	    .about = "push what happens from now on",
-	    .args = "{log, conns, trust}",
+	    .args = "{log, conns, trust, calls}",
 	    .reply = "none",
 	    .fn = control_on_events },
 	{ .name = "_.trust",

@@ -236,6 +236,7 @@ methods_free(struct methods *m)
 	free(m->list);
 	free(m->slots);
 	free(m->swaps);
+	free(m->figures);
 	free(m);
 }
 
@@ -245,4 +246,16 @@ methods_find(const struct methods *m, struct rk_str name)
 	size_t i = locate(m, name.ptr, name.len);
 
 	return m->slots[i] == 0 ? NULL : &m->list[m->slots[i] - 1];
+}
+
+struct figures *
+methods_figures(const struct methods *m, const struct rk_method *method)
+{
+	uintptr_t at = (uintptr_t)method;
+
+	/* Some are of no set. */
+	if (m->figures == NULL || at < (uintptr_t)m->list ||
+	    at >= (uintptr_t)(m->list + m->n))
+		return NULL;
+	return m->figures[method - m->list];
 }

@@ -14,6 +14,7 @@
  */
 struct rk_server;
 struct swap;
+struct figures;
 struct methods {
 	TAILQ_ENTRY(methods) link; /* of the server's; loop 0 */
 	struct rk_server *server;
@@ -21,8 +22,9 @@ struct methods {
 	struct mail retire;     /* to loop 0, from the last that left */
 	struct rk_method *list; /* names and texts owned; sorted by name */
 	size_t n;
-	uint32_t *slots; /* index + 1 into list, 0: empty */
-	size_t n_slots;  /* a power of two */
+	struct figures **figures; /* of these, the server's; may be NULL */
+	uint32_t *slots;          /* index + 1 into list, 0: empty */
+	size_t n_slots;           /* a power of two */
 	void (*retired)(void *arg);
 	void *arg;
 	atomic_uint holders;
@@ -39,6 +41,9 @@ void methods_leave(struct methods *m); /* server.c */
 void methods_free(struct methods *m);
 const struct rk_method *methods_find(
     const struct methods *m, struct rk_str name);
+/* Of a method of the set; NULL: it is none, or is not counted. */
+struct figures *methods_figures(
+    const struct methods *m, const struct rk_method *method);
 
 /* builtin.c; what their arguments would be is found through the call, as sets
  * are replaced. */

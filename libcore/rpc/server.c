@@ -224,10 +224,14 @@ rk_server_methods(struct rk_server *server, const struct rk_method *methods,
 	    (r = methods_new(methods, n, &m, err)) != RK_OK)
 		return r;
 	m->swaps = calloc(server->n_workers, sizeof(*m->swaps));
-	if (m->swaps == NULL) {
+	m->figures = calloc(m->n, sizeof(*m->figures));
+	if (m->swaps == NULL || m->figures == NULL) {
 		methods_free(m);
 		return err_set(err, RK_ENOMEM, "methods: out of memory");
 	}
+	for (size_t i = 0; i < m->n; i++)
+		m->figures[i] = figures_get(
+		    &server->figures, m->list[i].name, server->n_workers);
 	m->server = server;
 	m->retire.fn = retire;
 	m->retired = retired;
@@ -259,6 +263,7 @@ worker_init(struct rk_server *s, unsigned i)
 	idmap_init(&w->deferred);
 	idmap_init(&w->present);
 	subs_init(&w->subs);
+	call_notes_init(w);
 	w->stop.fn = worker_stop;
 	w->kill.fn = worker_kill;
 	w->acked.fn = server_on_ack;
@@ -362,6 +367,7 @@ rk_server_new(const struct rk_server_conf *conf, struct rk_server **out,
 	TAILQ_INIT(&s->sets);
 	TAILQ_INIT(&s->present);
 	TAILQ_INIT(&s->watches);
+	figures_init(&s->figures);
 	push_hub_init(&s->push, s->conf.max_push);
 	s->stopped.fn = on_stopped;
 	s->unused.fn = on_unused;
@@ -567,6 +573,7 @@ rk_server_free(struct rk_server *s)
 	for (unsigned i = 0; i < s->n_workers; i++) {
 		worker_free_calls(&s->workers[i]);
 		server_ask_fini(&s->workers[i]);
+		call_notes_fini(&s->workers[i]);
 		if (i != 0)
 			rk_loop_free(s->workers[i].loop);
 	}
@@ -585,6 +592,7 @@ rk_server_free(struct rk_server *s)
 	(void)pthread_mutex_destroy(&s->log_lock);
 	push_hub_fini(&s->push);
 	replay_free(s->replay);
+	figures_fini(&s->figures);
 	free(s->workers);
 	free(s);
 }

@@ -6,6 +6,8 @@
 #include "net/loop.h"
 #include "net/quic.h"
 #include "net/tls.h"
+#include "rpc/call_note.h"
+#include "rpc/figures.h"
 #include "rpc/gate.h"
 #include "rpc/idmap.h"
 #include "rpc/mail.h"
@@ -104,6 +106,7 @@ struct worker {
 	struct call_list spare; /* rk_call structs for reuse */
 	size_t n_spare;
 	bool stopping;
+	struct call_notes notes;
 	uint64_t bytes_in; /* of connections that have ended */
 	uint64_t bytes_out;
 	atomic_size_t n_conns; /* raised by loop 0, for balance */
@@ -140,10 +143,13 @@ struct rk_server {
 	struct push_hub push;
 	TAILQ_HEAD(, admission) present; /* certain to be there */
 	TAILQ_HEAD(, server_watch) watches;
-	bool own_uid_only; /* local sockets: for root and our user */
-	bool paused;       /* listeners are not watched */
-	size_t n_conns;    /* accepted and not yet reported closed */
-	unsigned acks_due; /* workers that have not begun to stop */
+	struct figures_list figures;
+	atomic_bool counts; /* of calls: somebody watches, */
+	atomic_bool tells;  /* and wants to hear of each */
+	bool own_uid_only;  /* local sockets: for root and our user */
+	bool paused;        /* listeners are not watched */
+	size_t n_conns;     /* accepted and not yet reported closed */
+	unsigned acks_due;  /* workers that have not begun to stop */
 	void (*done)(void *arg);
 	void *done_arg;
 	atomic_ullong accepted;
@@ -168,6 +174,11 @@ struct server_watch {
 	    const char *why); /* one that was opened */
 	void (*refused)(
 	    struct server_watch *w, const char *remote, const char *why);
+	/* Those that want each call: one began or ended; so many notes of that
+	 * were left out.  May be NULL unless wants_calls. */
+	void (*called)(struct server_watch *w, const struct call_note *n);
+	void (*missed)(struct server_watch *w, uint64_t n);
+	bool wants_calls; /* call_notes_settle() after a change */
 	/* rk_server_identity(): who decides is another; may be NULL. */
 	void (*replaced)(struct server_watch *w);
 };
@@ -199,6 +210,8 @@ struct admission {
 	char remote[ADDR_TEXT_LEN];
 };
 
+#define CALL_ERROR_LEN 160 /* of an error that is remembered */
+
 /* One peer, on a worker. */
 struct server_conn {
 	TAILQ_ENTRY(server_conn) link;
@@ -213,7 +226,11 @@ struct server_conn {
 	struct call_list running; /* deferred calls */
 	struct streams streams;   /* of these */
 	unsigned n_running;
-	uint64_t n_calls;            /* begun */
+	uint64_t n_calls;   /* begun */
+	uint64_t n_failed;  /* answered with an error, or for nobody */
+	uint64_t failed_at; /* loop time of the last of these */
+	const struct figures *failed; /* its method; NULL: not known */
+	char last_error[CALL_ERROR_LEN];
 	uint64_t begun;              /* loop time of its acceptance */
 	struct overtaken *overtaken; /* NULL: no cancel ever was */
 	uint64_t next_deadline;
@@ -234,8 +251,11 @@ struct call_netrpc {
 struct rk_call {
 	TAILQ_ENTRY(rk_call) link; /* of its connection, or spare */
 	struct server_conn *conn;
-	const struct msg *msg; /* inside the handler only */
-	uint64_t id;           /* 0: not deferred */
+	const struct msg *msg;   /* inside the handler only */
+	uint64_t id;             /* 0: not deferred */
+	uint64_t number;         /* the same, from the beginning */
+	struct figures *figures; /* NULL: it is not counted */
+	uint64_t started;        /* figures_now(), where it is */
 	bool answered;
 	bool in_handler;
 	bool canceled;

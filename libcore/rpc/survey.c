@@ -146,7 +146,8 @@ put_call(struct kv *k, const struct server_conn *c, const struct rk_call *call)
 {
 	bool has_end = call->deadline_ms != RK_NEVER;
 
-	kv_map(k, has_end ? 9 : 8);
+	kv_map(k, has_end ? 10 : 9);
+	kv_pair_uint(k, "id", call->number);
 	kv_text(k, "method");
 	kv_str(k, call->netrpc.is_set ? call->netrpc.method : call->service);
 	kv_pair_uint(k, "conn", c->id);

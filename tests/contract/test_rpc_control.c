@@ -270,8 +270,8 @@ static void
 is_not_on_the_network(void **state)
 {
 	static const char *const all[] = { "_.status", "_.conns", "_.calls",
-		"_.serves", "_.metrics", "_.log", "_.events", "_.kick",
-		"_.level", "_.reload", "_.drain", "_.stop", "_.trust",
+		"_.serves", "_.figures", "_.metrics", "_.log", "_.events",
+		"_.kick", "_.level", "_.reload", "_.drain", "_.stop", "_.trust",
 		"_.pending", "_.known", "_.decide", "_.mode", "_.lock",
 		"_.unlock" };
 	struct rpcrig rig;

@@ -17,9 +17,11 @@ RK_BEGIN
  *	_.conns    every connection: who, from where, state, calls, bytes
  *	_.calls    every call that runs
  *	_.serves   the methods of the watched server
+ *	_.figures  of each method: calls, errors, how long they took
  *	_.metrics  figures as text for Prometheus
  *	_.log      the latest lines of the log
- *	_.events   {log, conns, trust}: from now on push what happens; subject
+ *	_.events   {log, conns, trust, calls}: from now on push what happens;
+ *subject
  *	           _.events
  *	_.trust    keys that wait, or that were decided about; _.pending: only
  *	           those that wait; _.known: those of the known-keys file
@@ -31,6 +33,9 @@ RK_BEGIN
  *	_.kick     {conn} or {fp} or {address}: end these connections
  *	_.level    {level}: how much the program's log says
  *	_.reload _.drain _.stop   the program's own functions
+ *
+ * Calls are counted from when the first control of a server is made, and events
+ * made of them only while somebody wants these.
  *
  * Keys are those of whom the server was given to decide (rk_server_conf.trust,
  * rk_server_identity()).  _.decide and what follows it steer; on the read-only

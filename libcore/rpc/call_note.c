@@ -1,0 +1,200 @@
+/* What is noted of calls: figures, and news for those who watch. */
+#include "rpc/call_note.h"
+
+#include "base/str.h"
+#include "rpc/server_int.h"
+
+#include <stdlib.h>
+
+static bool
+is_on(const atomic_bool *flag)
+{
+	return atomic_load_explicit(flag, memory_order_relaxed);
+}
+
+/* ---- news, the worker's side ---- */
+
+static const char *
+put_text(char **at, const char *text)
+{
+	const char *begin = *at;
+	size_t len = strlen(text) + 1;
+
+	memcpy(*at, text, len);
+	*at += len;
+	return begin;
+}
+
+static struct call_note *
+make(const struct rk_call *call, const char *error)
+{
+	const struct rk_peer *p = call->conn->peer;
+	const char *email = p->proven ? p->cert.email : "";
+	const char *method = call->figures->name;
+	struct call_note *n = malloc(
+	    sizeof(*n) + strlen(method) + strlen(email) + strlen(error) + 3);
+	char *at = (char *)(n + 1);
+
+	if (n == NULL)
+		return NULL;
+	*n = (struct call_note){ .number = call->number,
+		.conn = call->conn->id };
+	n->method = put_text(&at, method);
+	n->email = put_text(&at, email);
+	n->error = put_text(&at, error);
+	return n;
+}
+
+/* Only this thread adds, so that room stays room. */
+static void
+tell(const struct rk_call *call, bool ended, uint64_t us, const char *error)
+{
+	struct worker *w = call->conn->worker;
+	struct call_notes *q = &w->notes;
+	struct call_note *n = NULL;
+	bool has_room;
+
+	(void)pthread_mutex_lock(&q->lock);
+	has_room = q->n < CALL_NOTES_MAX;
+	(void)pthread_mutex_unlock(&q->lock);
+	if (has_room && (n = make(call, error)) != NULL) {
+		n->ended = ended;
+		n->us = us;
+	}
+	(void)pthread_mutex_lock(&q->lock);
+	if (n != NULL) {
+		TAILQ_INSERT_TAIL(&q->queue, n, link);
+		q->n++;
+	} else {
+		q->dropped++;
+	}
+	(void)pthread_mutex_unlock(&q->lock);
+	mailbox_put(w->server->workers[0].box, &q->mail);
+}
+
+/* ---- one call ---- */
+
+void
+call_note_begin(struct rk_call *call, const struct rk_method *m)
+{
+	struct worker *w = call->conn->worker;
+	struct rk_server *s = w->server;
+
+	if (!is_on(&s->counts))
+		return;
+	call->figures = methods_figures(w->methods, m);
+	if (call->figures == NULL)
+		return;
+	call->started = figures_now();
+	figures_begin(call->figures, w->index);
+	if (is_on(&s->tells))
+		tell(call, false, 0, "");
+}
+
+static void
+keep_error(const struct rk_call *call, const char text[CALL_ERROR_LEN])
+{
+	struct server_conn *c = call->conn;
+
+	c->n_failed++;
+	c->failed = call->figures;
+	memcpy(c->last_error, text, sizeof(c->last_error));
+	c->failed_at = rk_loop_now(c->worker->loop);
+}
+
+void
+call_note_end(
+    struct rk_call *call, const char *error, size_t len, enum rk_err r)
+{
+	const struct worker *w = call->conn->worker;
+	char text[CALL_ERROR_LEN] = "";
+	uint64_t us;
+
+	if (error != NULL)
+		(void)rk_escape(text, sizeof(text), error, len);
+	else if (r != RK_OK)
+		(void)str_copy(text, sizeof(text), rk_err_text(r));
+	if (text[0] != '\0')
+		keep_error(call, text);
+	if (call->figures == NULL)
+		return;
+	us = figures_now() - call->started;
+	figures_end(call->figures, w->index, us, text[0] != '\0');
+	if (is_on(&w->server->tells))
+		tell(call, true, us, text);
+}
+
+/* ---- loop 0 ---- */
+
+static void
+pass_on(struct rk_server *s, struct call_note_list *list, uint64_t dropped)
+{
+	struct call_note *n;
+	struct server_watch *w;
+
+	while ((n = TAILQ_FIRST(list)) != NULL) {
+		TAILQ_REMOVE(list, n, link);
+		TAILQ_FOREACH (w, &s->watches, link) {
+			if (w->wants_calls)
+				w->called(w, n);
+		}
+		free(n);
+	}
+	TAILQ_FOREACH (w, &s->watches, link) {
+		if (w->wants_calls && dropped != 0)
+			w->missed(w, dropped);
+	}
+}
+
+static void
+on_notes(struct mail *m)
+{
+	struct worker *w =
+	    (struct worker *)(void *)((char *)m -
+	                              offsetof(struct worker, notes) -
+	                              offsetof(struct call_notes, mail));
+	struct call_notes *q = &w->notes;
+	struct call_note_list now = TAILQ_HEAD_INITIALIZER(now);
+	uint64_t dropped;
+
+	(void)pthread_mutex_lock(&q->lock);
+	TAILQ_CONCAT(&now, &q->queue, link);
+	q->n = 0;
+	dropped = q->dropped;
+	q->dropped = 0;
+	(void)pthread_mutex_unlock(&q->lock);
+	pass_on(w->server, &now, dropped);
+}
+
+void
+call_notes_init(struct worker *w)
+{
+	w->notes.mail.fn = on_notes;
+	TAILQ_INIT(&w->notes.queue);
+	(void)pthread_mutex_init(&w->notes.lock, NULL); /* plain: cannot fail */
+}
+
+void
+call_notes_fini(struct worker *w)
+{
+	struct call_note *n;
+
+	while ((n = TAILQ_FIRST(&w->notes.queue)) != NULL) {
+		TAILQ_REMOVE(&w->notes.queue, n, link);
+		free(n);
+	}
+	(void)pthread_mutex_destroy(&w->notes.lock);
+}
+
+void
+call_notes_settle(struct rk_server *s)
+{
+	const struct server_watch *w;
+	bool tells = false;
+
+	TAILQ_FOREACH (w, &s->watches, link)
+		tells = tells || w->wants_calls;
+	atomic_store_explicit(
+	    &s->counts, !TAILQ_EMPTY(&s->watches), memory_order_relaxed);
+	atomic_store_explicit(&s->tells, tells, memory_order_relaxed);
+}

@@ -1,0 +1,70 @@
+/* What a control pushes of calls: they have begun, they have ended. */
+#include "rpc/control_int.h"
+
+static struct rk_control *
+control_of(struct server_watch *w)
+{
+	return (
+	    struct rk_control *)(void *)((char *)w -
+	                                 offsetof(struct rk_control, watch));
+}
+
+/* Is there anybody who can take one?  Those who cannot have lost it. */
+static bool
+has_taker(struct rk_control *c)
+{
+	struct control_reader *r;
+
+	TAILQ_FOREACH (r, &c->readers, link) {
+		if (!r->gone && r->calls && r->unread < CONTROL_UNREAD)
+			return true;
+	}
+	control_calls_missed(&c->watch, 1);
+	return false;
+}
+
+void
+control_calls_missed(struct server_watch *w, uint64_t n)
+{
+	struct control_reader *r;
+
+	TAILQ_FOREACH (r, &control_of(w)->readers, link) {
+		if (r->calls)
+			r->lost += n;
+	}
+}
+
+void
+control_called(struct server_watch *w, const struct call_note *n)
+{
+	struct rk_control *c = control_of(w);
+	struct buf b;
+	struct kv k;
+
+	if (!has_taker(c))
+		return;
+	control_event_begin(
+	    &k, &b, n->ended ? 6 : 4, n->ended ? "ended" : "begun");
+	kv_pair_uint(&k, "id", n->number);
+	kv_pair_text(&k, "method", n->method);
+	kv_pair_uint(&k, "conn", n->conn);
+	kv_pair_text(&k, "email", n->email);
+	if (n->ended) {
+		kv_pair_uint(&k, "us", n->us);
+		kv_pair_text(&k, "error", n->error);
+	}
+	control_event_push(c, &k, CONTROL_OF_CALLS);
+	buf_fini(&b);
+}
+
+void
+control_calls_settle(struct rk_control *c)
+{
+	const struct control_reader *r;
+	bool wanted = false;
+
+	TAILQ_FOREACH (r, &c->readers, link)
+		wanted = wanted || (!r->gone && r->calls);
+	c->watch.wants_calls = wanted && !c->stopping;
+	call_notes_settle(c->server);
+}

@@ -1,0 +1,261 @@
+/* Control sockets: figures of methods, and events of calls. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctlrig.h"
+#include "pushrig.h"
+
+static void
+want_calls(struct rk_client *v, bool yes)
+{
+	uint8_t arg[] = { 0x81, 0xa5, 'c', 'a', 'l', 'l', 's',
+		yes ? 0xc3 : 0xc2 };
+	enum rk_err code;
+
+	(void)ctl_ask(v, "_.events", arg, sizeof(arg), &code);
+	assert_int_equal(code, RK_OK);
+}
+
+/* The row of a method, in a buffer that the next one reuses. */
+static const char *
+figures_of(struct rk_client *v, const char *method)
+{
+	static char row[1024];
+	const char *text = ctl_get(v, "_.figures");
+	char head[64];
+	const char *at;
+
+	(void)snprintf(head, sizeof(head), "{\"name\":\"%s\",", method);
+	at = strstr(text, head);
+	assert_non_null(at);
+	(void)snprintf(row, sizeof(row), "%.*s", (int)strcspn(at, "}"), at);
+	return row;
+}
+
+static uint64_t
+number(const char *row, const char *key)
+{
+	char want[64];
+	const char *at;
+
+	(void)snprintf(want, sizeof(want), "\"%s\":", key);
+	at = strstr(row, want);
+	assert_non_null(at);
+	return strtoull(at + strlen(want), NULL, 10);
+}
+
+static void
+counts_methods(void **state)
+{
+	struct rpcrig rig;
+	struct ctl ctl;
+	struct pushed p = { 0 };
+	struct rpcanswer a = { 0 }, held = { 0 };
+	struct rk_client *c[3], *v;
+	const char *row, *text;
+
+	rpcrig_begin(&rig, *state);
+	ctl_begin(&ctl, &rig);
+	v = ctl_visit(ctl.view, NULL);
+	assert_int_equal(number(figures_of(v, "fail"), "calls"), 0);
+	for (size_t i = 0; i < 3; i++) {
+		c[i] = push_client(&rig, &p, NULL);
+		for (size_t j = 0; j <= i; j++)
+			assert_int_equal(
+			    rpcrig_try(c[i], "fail", "no\nway", 6, &a),
+			    RK_EREMOTE);
+		assert_int_equal(rpcrig_try(c[i], "echo", "x", 1, &a), RK_OK);
+	}
+	assert_int_equal(rpcrig_try(c[0], "nobody", "", 0, &a), RK_ENOMETHOD);
+	(void)rpcrig_submit(c[0], "hold", "x", 1, &held);
+	while (rpcrig_get(&rig, &rig.n_held) == 0)
+		assert_int_equal(rk_client_process(c[0]), RK_OK);
+	row = figures_of(v, "fail");
+	assert_int_equal(number(row, "calls"), 6);
+	assert_int_equal(number(row, "ended"), 6);
+	assert_int_equal(number(row, "errors"), 6);
+	assert_int_equal(number(row, "running"), 0);
+	assert_true(number(row, "p99_us") <= number(row, "max_us"));
+	assert_true(number(row, "p50_us") <= number(row, "p90_us"));
+	assert_true(number(row, "max_us") <= number(row, "total_us"));
+	assert_int_equal(number(figures_of(v, "echo"), "errors"), 0);
+	assert_int_equal(number(figures_of(v, "hold"), "running"), 1);
+	text = ctl_get(v, "_.metrics");
+	ctl_has(text, "\nrpckit_method_calls_total{method=\"fail\"} 6\n");
+	ctl_has(text, "\nrpckit_method_errors_total{method=\"fail\"} 6\n");
+	ctl_has(text, "\nrpckit_method_running{method=\"hold\"} 1\n");
+	ctl_has(text, "\nrpckit_method_seconds{method=\"echo\","
+	              "quantile=\"0.99\"} 0.");
+	ctl_has(text, "\nrpckit_method_seconds_count{method=\"echo\"} 3\n");
+	rpcrig_answer(&rig, 0, NULL, "x", 1);
+	rpcrig_turn(c[0], &held.n, 1);
+	row = figures_of(v, "hold");
+	assert_int_equal(number(row, "running"), 0);
+	assert_int_equal(number(row, "ended"), 1);
+	for (size_t i = 0; i < 3; i++)
+		rk_client_free(c[i]);
+	rk_client_free(v);
+	ctl_end(&ctl);
+	rpcrig_end(&rig);
+}
+
+struct swap {
+	enum rk_err r;
+};
+
+static void
+swap_methods(struct rpcrig *r, void *arg)
+{
+	const struct rk_method *list;
+	size_t n = rpcrig_methods(r, &list);
+	struct swap *s = arg;
+
+	s->r = rk_server_methods(r->server, list, n, NULL, NULL, NULL);
+}
+
+/* Also of calls that have begun before. */
+static void
+counts_across_new_methods(void **state)
+{
+	struct rpcrig rig;
+	struct ctl ctl;
+	struct pushed p = { 0 };
+	struct rpcanswer held = { 0 };
+	struct rk_client *c, *v;
+	struct swap s;
+
+	rpcrig_begin(&rig, *state);
+	ctl_begin(&ctl, &rig);
+	v = ctl_visit(ctl.view, NULL);
+	c = push_client(&rig, &p, NULL);
+	(void)rpcrig_submit(c, "hold", "x", 1, &held);
+	while (rpcrig_get(&rig, &rig.n_held) == 0)
+		assert_int_equal(rk_client_process(c), RK_OK);
+	rpcrig_do(&rig, swap_methods, &s);
+	assert_int_equal(s.r, RK_OK);
+	assert_int_equal(number(figures_of(v, "hold"), "running"), 1);
+	rpcrig_answer(&rig, 0, "no", NULL, 0);
+	rpcrig_turn(c, &held.n, 1);
+	assert_int_equal(number(figures_of(v, "hold"), "running"), 0);
+	assert_int_equal(number(figures_of(v, "hold"), "errors"), 1);
+	rk_client_free(c);
+	rk_client_free(v);
+	ctl_end(&ctl);
+	rpcrig_end(&rig);
+}
+
+static void
+pushes_calls(void **state)
+{
+	struct rpcrig rig;
+	struct ctl ctl;
+	struct pushed p = { 0 };
+	struct rpcanswer a = { 0 };
+	struct ctlnews *news = calloc(1, sizeof(*news));
+	struct rk_client *c, *v;
+	char want[128];
+	uint64_t id;
+
+	assert_non_null(news);
+	rpcrig_begin(&rig, *state);
+	ctl_begin(&ctl, &rig);
+	v = ctl_visit(ctl.view, news);
+	/* Not unless they are asked for. */
+	assert_int_equal(ctl_order(v, "_.events", "x", "y"), RK_OK);
+	c = push_client(&rig, &p, NULL);
+	push_sync(c);
+	id = push_conn_id(c);
+	want_calls(v, true);
+	assert_int_equal(rpcrig_try(c, "fail", "\x1b no", 4, &a), RK_EREMOTE);
+	ctl_await_news(v, news, "\"event\":\"ended\"");
+	assert_int_equal(ctl_count(news->all, "\"event\":\"begun\""), 1);
+	assert_int_equal(ctl_count(news->all, "\"event\":\"ended\""), 1);
+	assert_int_equal(ctl_count(news->all, "\"method\":\"fail\""), 2);
+	assert_true(
+	    strstr(news->all, "\"begun\"") < strstr(news->all, "\"ended\""));
+	ctl_has(news->last, "\"error\":\"\\\\x1b no\"");
+	ctl_has(news->last, "\"us\":");
+	(void)snprintf(want, sizeof(want), "\"conn\":%llu,\"email\":\"%s\"",
+	    (unsigned long long)id,
+	    rpc_is_secure(rig.kind) ? "client@example.org" : "");
+	assert_int_equal(ctl_count(news->all, want), 2);
+	(void)snprintf(want, sizeof(want), "\"id\":%llu,\"method\":\"fail\"",
+	    (unsigned long long)number(news->last, "id"));
+	assert_int_equal(ctl_count(news->all, want), 2);
+	assert_int_equal(rpcrig_try(c, "echo", "x", 1, &a), RK_OK);
+	ctl_await_news(v, news, "\"error\":\"\"");
+	/* And no more. */
+	want_calls(v, false);
+	push_sync(c);
+	rk_client_free(c);
+	ctl_await_news(v, news, "\"event\":\"closed\"");
+	assert_int_equal(ctl_count(news->all, "\"event\":\"begun\""), 2);
+	assert_int_equal(ctl_count(news->all, "\"event\":\"ended\""), 2);
+	rk_client_free(v);
+	ctl_end(&ctl);
+	rpcrig_end(&rig);
+	free(news);
+}
+
+/* A watcher that does not read costs no more than a bound; each event is pushed
+ * or counted. */
+#define CALLS 2000
+
+static void
+bounds_events_of_calls(void **state)
+{
+	struct rpcrig rig;
+	struct ctl ctl;
+	struct pushed p = { 0 };
+	struct rpcanswer *a = calloc(CALLS, sizeof(*a));
+	struct ctlnews *news = calloc(1, sizeof(*news));
+	struct rk_client *c, *v;
+	uint64_t got = 0;
+
+	assert_non_null(a);
+	assert_non_null(news);
+	rpcrig_begin(&rig, *state);
+	ctl_begin(&ctl, &rig);
+	v = ctl_visit(ctl.view, news);
+	c = push_client(&rig, &p, NULL);
+	want_calls(v, true);
+	for (size_t i = 0; i < CALLS; i++)
+		(void)rpcrig_submit(c, "echo", "x", 1, &a[i]);
+	for (size_t i = 0; i < CALLS; i++)
+		rpcrig_turn(c, &a[i].n, 1);
+	while (got < 2 * CALLS) {
+		rpcrig_turn(v, &news->n, news->n + 1);
+		got = ctl_count(news->all, "\"event\":\"opened\"");
+		got = news->n - got + news->lost - news->losses;
+	}
+	assert_int_equal(got, 2 * CALLS);
+	assert_int_equal(number(figures_of(v, "echo"), "ended"), CALLS);
+	rk_client_free(c);
+	rk_client_free(v);
+	ctl_end(&ctl);
+	rpcrig_end(&rig);
+	free(news);
+	free(a);
+}
+
+int
+main(void)
+{
+	static const struct rpccase cases[] = {
+		{ "figures", counts_methods, RPC_ALL },
+		{ "new methods", counts_across_new_methods, RPC_ALL },
+		{ "events of calls", pushes_calls, RPC_ALL },
+		{ "slow reader", bounds_events_of_calls, RPC_ALL },
+	};
+
+	return rpcrig_run_cases(
+	    "rpc control calls", cases, sizeof(cases) / sizeof(cases[0]));
+}
