@@ -61,6 +61,8 @@ enum layer_query {
 	                    raised then.  Not known: none */
 	LAYER_Q_UNTAKEN, /* uint64_t: bytes that send() took and the other end's
 	                    system has not confirmed; false: not known */
+	LAYER_Q_RTT,     /* uint64_t: microseconds there and back, smoothed;
+	                    false: not known */
 	LAYER_Q_ORDERLY, /* bool: has the peer said goodbye?  false where it
 	                    can end without; not known: it need not */
 	LAYER_Q_ERROR    /* struct rk_error: why the last call here failed

@@ -353,6 +353,9 @@ op_query(struct layer *l, enum layer_query what, void *out)
 	case LAYER_Q_UNTAKEN:
 		*(uint64_t *)out = quic_out_held(&c->out);
 		return true;
+	case LAYER_Q_RTT:
+		*(uint64_t *)out = quic_conn_rtt_us(c);
+		return c->completed;
 	case LAYER_Q_ERROR:
 		*(struct rk_error *)out = c->error;
 		return c->error.code != RK_OK;

@@ -88,6 +88,15 @@ quic_conn_in_flight(const struct quic_conn *c)
 	return info.bytes_in_flight;
 }
 
+uint64_t
+quic_conn_rtt_us(const struct quic_conn *c)
+{
+	ngtcp2_conn_info info;
+
+	ngtcp2_conn_get_conn_info(c->q, &info);
+	return info.smoothed_rtt / NGTCP2_MICROSECONDS;
+}
+
 /* What waits for its confirmation asks already, and goes on asking. */
 static void
 ask(struct quic_conn *c)

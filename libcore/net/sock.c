@@ -234,6 +234,19 @@ count_untaken(const struct sock *s, uint64_t *out)
 }
 
 static bool
+ask_rtt(const struct sock *s, uint64_t *out)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	if (s->scheme == ADDR_UNIX ||
+	    getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+		return false;
+	*out = info.tcpi_rtt;
+	return true;
+}
+
+static bool
 op_query(struct layer *l, enum layer_query what, void *out)
 {
 	struct sock *s = of(l);
@@ -269,6 +282,8 @@ op_query(struct layer *l, enum layer_query what, void *out)
 		break;
 	case LAYER_Q_UNTAKEN:
 		return count_untaken(s, out);
+	case LAYER_Q_RTT:
+		return ask_rtt(s, out);
 	}
 	return false;
 }

@@ -1,6 +1,7 @@
 /* What is noted of calls: figures, and news for those who watch. */
 #include "rpc/call_note.h"
 
+#include "base/error.h"
 #include "base/str.h"
 #include "rpc/server_int.h"
 
@@ -45,31 +46,73 @@ make(const struct rk_call *call, const char *error)
 	return n;
 }
 
-/* Only this thread adds, so that room stays room. */
+/* n NULL: nothing but what was skipped. */
+static void
+post(struct worker *w, struct call_note *n)
+{
+	struct call_notes *q = &w->notes;
+
+	(void)pthread_mutex_lock(&q->lock);
+	if (n != NULL)
+		TAILQ_INSERT_TAIL(&q->queue, n, link);
+	q->dropped += q->skipped;
+	(void)pthread_mutex_unlock(&q->lock);
+	q->skipped = 0;
+	mailbox_put(w->server->workers[0].box, &q->mail);
+}
+
+static void
+on_window(struct rk_timer *t, void *arg)
+{
+	(void)t;
+	post(arg, NULL);
+}
+
+/* Told of when the window is over, also if nothing more comes. */
+static void
+skip(struct worker *w)
+{
+	struct call_notes *q = &w->notes;
+	enum rk_err r = RK_OK;
+
+	if (q->skipped++ != 0)
+		return;
+	if (q->timer == NULL)
+		r = rk_timer_new(w->loop, on_window, w, &q->timer);
+	if (r == RK_OK)
+		r = rk_timer_set(q->timer, (q->window + 1) * CALL_NOTES_MS);
+	if (r != RK_OK)
+		log_event(RK_LOG_WARN, "server", "no memory for a timer");
+}
+
+static bool
+has_room(struct worker *w)
+{
+	struct call_notes *q = &w->notes;
+	uint64_t window = rk_loop_now(w->loop) / CALL_NOTES_MS;
+
+	if (window != q->window) {
+		q->window = window;
+		q->n = 0;
+	}
+	return q->n++ < CALL_NOTES_MAX;
+}
+
 static void
 tell(const struct rk_call *call, bool ended, uint64_t us, const char *error)
 {
 	struct worker *w = call->conn->worker;
-	struct call_notes *q = &w->notes;
 	struct call_note *n = NULL;
-	bool has_room;
 
-	(void)pthread_mutex_lock(&q->lock);
-	has_room = q->n < CALL_NOTES_MAX;
-	(void)pthread_mutex_unlock(&q->lock);
-	if (has_room && (n = make(call, error)) != NULL) {
-		n->ended = ended;
-		n->us = us;
+	if (has_room(w))
+		n = make(call, error);
+	if (n == NULL) {
+		skip(w);
+		return;
 	}
-	(void)pthread_mutex_lock(&q->lock);
-	if (n != NULL) {
-		TAILQ_INSERT_TAIL(&q->queue, n, link);
-		q->n++;
-	} else {
-		q->dropped++;
-	}
-	(void)pthread_mutex_unlock(&q->lock);
-	mailbox_put(w->server->workers[0].box, &q->mail);
+	n->ended = ended;
+	n->us = us;
+	post(w, n);
 }
 
 /* ---- one call ---- */
@@ -159,7 +202,6 @@ on_notes(struct mail *m)
 
 	(void)pthread_mutex_lock(&q->lock);
 	TAILQ_CONCAT(&now, &q->queue, link);
-	q->n = 0;
 	dropped = q->dropped;
 	q->dropped = 0;
 	(void)pthread_mutex_unlock(&q->lock);
@@ -179,6 +221,7 @@ call_notes_fini(struct worker *w)
 {
 	struct call_note *n;
 
+	rk_timer_free(w->notes.timer);
 	while ((n = TAILQ_FIRST(&w->notes.queue)) != NULL) {
 		TAILQ_REMOVE(&w->notes.queue, n, link);
 		free(n);

@@ -17,7 +17,10 @@ struct rk_method;
 struct rk_server;
 struct worker;
 
-#define CALL_NOTES_MAX 1024 /* of one loop, on their way to loop 0 */
+/* Of one loop, in so many ms: what a person could make something of.  More
+ * would cost the calls more than they do themselves; it is counted. */
+#define CALL_NOTES_MAX 256
+#define CALL_NOTES_MS 128
 
 struct call_note {
 	TAILQ_ENTRY(call_note) link;
@@ -36,8 +39,11 @@ struct call_notes {
 	struct mail mail;     /* to loop 0 */
 	pthread_mutex_t lock; /* guards what follows */
 	struct call_note_list queue;
-	size_t n;
-	uint64_t dropped; /* for which there was no room */
+	uint64_t dropped;       /* there was no memory, or they were too many */
+	uint64_t window;        /* the worker's, as what follows */
+	unsigned n;             /* in this window */
+	uint64_t skipped;       /* not yet in dropped */
+	struct rk_timer *timer; /* to tell of these */
 };
 
 void call_notes_init(struct worker *w);

@@ -30,7 +30,7 @@ control_calls_missed(struct server_watch *w, uint64_t n)
 
 	TAILQ_FOREACH (r, &control_of(w)->readers, link) {
 		if (r->calls)
-			r->lost += n;
+			control_event_lost(r, n);
 	}
 }
 

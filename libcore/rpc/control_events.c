@@ -96,6 +96,14 @@ tell_lost(struct control_reader *r)
 	buf_fini(&b);
 }
 
+void
+control_event_lost(struct control_reader *r, uint64_t n)
+{
+	r->lost += n;
+	if (!r->gone && r->unread < CONTROL_UNREAD / 2)
+		tell_lost(r);
+}
+
 /* rk_push_fn: it has left, or never will. */
 static void
 on_pushed(const struct rk_push_report *report, void *arg)

@@ -139,6 +139,8 @@ void control_event_begin(
 #define CONTROL_OF_TRUST (-2)
 #define CONTROL_OF_CALLS (-3)
 void control_event_push(struct rk_control *c, const struct kv *k, int what);
+/* A reader misses so many: it is told when it reads. */
+void control_event_lost(struct control_reader *r, uint64_t n);
 rk_handler_fn control_on_events; /* arg: struct control_end */
 rk_handler_fn control_on_log;
 

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "rpc/kv.h"
 #include "rpc/server_int.h"
+#include "trust/policy.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -118,15 +119,58 @@ put_since(struct kv *k, const struct worker *w, uint64_t begun)
 	kv_pair_uint(k, "age_ms", age);
 }
 
+/* Four pairs. */
+static void
+put_cert(struct kv *k, const struct server_conn *c)
+{
+	const struct rk_peer *p = c->peer;
+	struct rk_trust *trust =
+	    c->admission != NULL ? c->admission->creds->trust.trust : NULL;
+
+	kv_pair_text(
+	    k, "key", trust != NULL ? policy_standing(trust, &p->cert) : "");
+	kv_pair_text(k, "cn", p->cert.cn);
+	kv_pair_text(k, "ca", p->cert.issuer_cn);
+	kv_pair_time(k, "not_after", p->cert.not_after);
+}
+
+/* Three pairs. */
+static void
+put_error(struct kv *k, const struct server_conn *c)
+{
+	uint64_t now = rk_loop_now(c->worker->loop);
+
+	kv_pair_text(k, "error", c->last_error);
+	kv_pair_text(
+	    k, "error_method", c->failed != NULL ? c->failed->name : "");
+	kv_pair_uint(
+	    k, "error_age_ms", now > c->failed_at ? now - c->failed_at : 0);
+}
+
+static bool
+ask_rtt(const struct server_conn *c, uint64_t *us)
+{
+	return c->session != NULL &&
+	       conn_query(session_conn(c->session), LAYER_Q_RTT, us);
+}
+
+/* What is not known is not there, for rows that are many. */
 static void
 put_conn(struct kv *k, const struct server_conn *c, enum look look)
 {
 	const struct rk_peer *p = c->peer;
+	bool is_open = p->proven && look != LOOK_NEW;
 	char transport[8];
-	uint64_t in, out;
+	uint64_t in, out, rtt = 0;
+	uint32_t pairs = 14;
+	bool has_rtt = ask_rtt(c, &rtt);
 
+	pairs += has_rtt ? 1 : 0;
+	pairs += p->cipher[0] != '\0' ? 1 : 0;
+	pairs += is_open ? 4 : 0;
+	pairs += c->n_failed != 0 ? 3 : 0;
 	count_bytes(c, &in, &out);
-	kv_map(k, 13);
+	kv_map(k, pairs);
 	kv_pair_uint(k, "id", c->id);
 	kv_pair_text(k, "state", look_name(look));
 	kv_pair_text(k, "transport", transport_of(c, transport));
@@ -136,9 +180,18 @@ put_conn(struct kv *k, const struct server_conn *c, enum look look)
 	kv_pair_bool(k, "resumed", p->resumed);
 	kv_pair_uint(k, "running", look == LOOK_CLOSED ? 0 : c->n_running);
 	kv_pair_uint(k, "calls", c->n_calls);
+	kv_pair_uint(k, "failed", c->n_failed);
 	kv_pair_uint(k, "bytes_in", in);
 	kv_pair_uint(k, "bytes_out", out);
 	put_since(k, c->worker, c->begun);
+	if (has_rtt)
+		kv_pair_uint(k, "rtt_us", rtt);
+	if (p->cipher[0] != '\0')
+		kv_pair_text(k, "cipher", p->cipher);
+	if (is_open)
+		put_cert(k, c);
+	if (c->n_failed != 0)
+		put_error(k, c);
 }
 
 static void

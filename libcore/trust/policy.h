@@ -44,6 +44,12 @@ bool policy_is_timed(struct rk_trust *trust, const struct rk_cert_info *cert);
 RK_MUST enum rk_err policy_may_stay(struct rk_trust *trust,
     const struct rk_cert_info *cert, bool timed, struct rk_error *err);
 
+/* What a peer that was let in is to us now: "known" (of the file), "once",
+ * "rejected" or "revoked"; "" where nobody asks about keys.  Static; any
+ * thread. */
+const char *policy_standing(
+    struct rk_trust *trust, const struct rk_cert_info *cert);
+
 /*
  * Take all write permission from the file, or give it to its owner; what waits
  * is asked about again.  RK_ESTATE: there is none, or it has no key and would

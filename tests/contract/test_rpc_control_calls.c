@@ -107,6 +107,47 @@ counts_methods(void **state)
 	rpcrig_end(&rig);
 }
 
+/* As far as its transport knows. */
+static void
+describes_connections(void **state)
+{
+	struct rpcrig rig;
+	struct ctl ctl;
+	struct pushed p = { 0 };
+	struct rpcanswer a = { 0 };
+	struct rk_client *c, *v;
+	const char *text;
+
+	rpcrig_begin(&rig, *state);
+	ctl_begin(&ctl, &rig);
+	v = ctl_visit(ctl.view, NULL);
+	c = push_client(&rig, &p, NULL);
+	text = ctl_get(v, "_.conns");
+	ctl_has(text, "\"failed\":0,");
+	assert_null(strstr(text, "\"error\":"));
+	assert_int_equal(rpcrig_try(c, "fail", "no \x1b", 4, &a), RK_EREMOTE);
+	assert_int_equal(rpcrig_try(c, "echo", "x", 1, &a), RK_OK);
+	text = ctl_get(v, "_.conns");
+	assert_int_equal(number(text, "failed"), 1);
+	ctl_has(text, "\"error\":\"no \\\\x1b\",\"error_method\":\"fail\",");
+	assert_int_equal(
+	    ctl_count(text, "\"rtt_us\":"), rig.kind == RPC_UNIX ? 0 : 1);
+	if (rig.kind != RPC_UNIX)
+		assert_true(number(text, "rtt_us") < 10000000);
+	if (rpc_is_secure(rig.kind)) {
+		ctl_has(text, "\"cipher\":\"TLS_");
+		ctl_has(text, "\"key\":\"\",\"cn\":\"client\",\"ca\":\"");
+		ctl_has(text, "\"not_after\":\"20");
+	} else {
+		assert_null(strstr(text, "\"cipher\":"));
+		assert_null(strstr(text, "\"cn\":"));
+	}
+	rk_client_free(c);
+	rk_client_free(v);
+	ctl_end(&ctl);
+	rpcrig_end(&rig);
+}
+
 struct swap {
 	enum rk_err r;
 };
@@ -251,6 +292,7 @@ main(void)
 {
 	static const struct rpccase cases[] = {
 		{ "figures", counts_methods, RPC_ALL },
+		{ "connections", describes_connections, RPC_ALL },
 		{ "new methods", counts_across_new_methods, RPC_ALL },
 		{ "events of calls", pushes_calls, RPC_ALL },
 		{ "slow reader", bounds_events_of_calls, RPC_ALL },
