@@ -230,6 +230,15 @@ call_notes_fini(struct worker *w)
 }
 
 void
+call_notes_take(struct rk_server *s, struct methods *m)
+{
+	m->figures = calloc(m->n, sizeof(*m->figures));
+	for (size_t i = 0; m->figures != NULL && i < m->n; i++)
+		m->figures[i] =
+		    figures_get(&s->figures, m->list[i].name, s->n_workers);
+}
+
+void
 call_notes_settle(struct rk_server *s)
 {
 	const struct server_watch *w;

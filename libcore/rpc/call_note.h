@@ -12,6 +12,7 @@
  * news made before a watcher wants them: a call then pays for two looks at a
  * flag.
  */
+struct methods;
 struct rk_call;
 struct rk_method;
 struct rk_server;
@@ -48,6 +49,8 @@ struct call_notes {
 
 void call_notes_init(struct worker *w);
 void call_notes_fini(struct worker *w);
+/* Loop 0: these are served from now on, and counted, as far as memory goes. */
+void call_notes_take(struct rk_server *s, struct methods *m);
 /* Loop 0: after a change of who watches, or of what is wanted. */
 void call_notes_settle(struct rk_server *s);
 

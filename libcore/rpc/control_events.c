@@ -201,6 +201,7 @@ on_opened(struct server_watch *w, const struct admission *a)
 	struct kv k;
 	struct buf b;
 
+	control_crl_opened(c, a);
 	if (TAILQ_EMPTY(&c->readers))
 		return;
 	control_event_begin(&k, &b, 5, "opened");
@@ -217,12 +218,21 @@ on_closed(struct server_watch *w, const struct admission *a, const char *why)
 	struct kv k;
 	struct buf b;
 
+	bool listed = control_crl_closed(c, a);
+
 	if (TAILQ_EMPTY(&c->readers))
 		return;
 	control_event_begin(&k, &b, 5, "closed");
 	put_who(&k, a);
 	kv_pair_text(&k, "why", why);
 	control_event_push(c, &k, CONTROL_OF_CONNS);
+	buf_fini(&b);
+	if (!listed)
+		return;
+	control_event_begin(&k, &b, 5, "revoked");
+	put_who(&k, a);
+	kv_pair_text(&k, "by", "list");
+	control_event_push(c, &k, CONTROL_OF_TRUST);
 	buf_fini(&b);
 }
 

@@ -16,7 +16,8 @@
 #define CONTROL_UNREAD 256 /* pushes under way to one reader of events */
 #define CONTROL_READERS 64 /* connections of one socket */
 #define CONTROL_SUBJECT "_.events"
-#define CONTROL_NEWS 256 /* events of keys on their way from other threads */
+#define CONTROL_LISTED 64 /* keys that the revocation list has put out */
+#define CONTROL_NEWS 256  /* events of keys on their way from other threads */
 
 /* One socket, and the server behind it. */
 struct control_end {
@@ -82,6 +83,16 @@ struct control_ask {
 	uint64_t dropped;
 };
 
+/* Whose connection the revocation list has ended. */
+struct control_listed {
+	char fp[RK_FP_LEN];
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	char email[256];
+	char ca[128];
+	char remote[128];
+	int64_t when;
+};
+
 struct control_fact {
 	char key[65];
 	char text[513];
@@ -107,6 +118,8 @@ struct rk_control {
 	struct control_ask ask;
 	struct control_fact *facts[RK_CONTROL_FACTS];
 	size_t n_facts;
+	struct control_listed listed[CONTROL_LISTED];
+	size_t n_listed;
 	bool stopping;
 	struct mail stopped;
 	void (*done)(void *arg);
@@ -154,6 +167,14 @@ void control_calls_settle(struct rk_control *c);
 rk_handler_fn control_on_figures; /* arg: struct control_end */
 RK_MUST enum rk_err control_put_metrics(
     struct buf *b, const struct rk_control *c, const struct survey_sum *sum);
+
+/* control_crl.c: a connection has ended: was that the revocation list?  One is
+ * open.  The keys of such, by number, as if they had entries. */
+bool control_crl_closed(struct rk_control *c, const struct admission *a);
+void control_crl_opened(struct rk_control *c, const struct admission *a);
+bool control_crl_has(const struct rk_control *c, const char *fp);
+void control_crl_entry(
+    const struct rk_control *c, size_t i, struct rk_ask_entry *out);
 
 /* control_ask.c: keys that wait and decisions are heard of from now on, and no
  * more.  RK_ENOMEM. */

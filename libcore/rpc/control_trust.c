@@ -193,9 +193,50 @@ answer_rows(struct rk_call *call, struct rk_trust *trust, struct rows *s)
 	control_answer(call, &k);
 }
 
+/* What the CA's list says counts, whatever was decided here. */
+static void
+put_row(struct rows *s, const struct rk_ask_entry *given, bool listed)
+{
+	struct rk_ask_entry e = *given;
+	size_t before = buf_len(&s->b);
+
+	if (listed)
+		e.status = RK_ASK_REVOKED;
+	kv_map(&s->k, CONTROL_ENTRY_PAIRS + (listed ? 1 : 0));
+	control_put_entry(&s->k, &e);
+	if (listed)
+		kv_pair_text(&s->k, "by", "list");
+	end_row(s, before);
+}
+
+static bool
+has_entry(const struct rk_ask_entry *e, size_t n, const char *fp)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(e[i].fp, fp) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Of keys that are on the CA's list and have no entry. */
+static void
+put_listed(struct rows *s, const struct rk_control *c,
+    const struct rk_ask_entry *e, size_t n)
+{
+	struct rk_ask_entry one;
+
+	for (size_t i = 0; i < c->n_listed && s->k.r == RK_OK; i++) {
+		control_crl_entry(c, i, &one);
+		if (!has_entry(e, n, one.fp))
+			put_row(s, &one, true);
+	}
+}
+
 static void
 answer_entries(struct rk_call *call, void *arg, bool all)
 {
+	const struct rk_control *c = ((const struct control_end *)arg)->control;
 	struct rk_trust *trust = control_find_trust(call, arg);
 	struct rk_ask_entry *e;
 	struct rows s;
@@ -209,14 +250,13 @@ answer_entries(struct rk_call *call, void *arg, bool all)
 	}
 	begin_rows(&s);
 	for (size_t i = 0; i < n && s.k.r == RK_OK; i++) {
-		size_t before = buf_len(&s.b);
+		bool listed = control_crl_has(c, e[i].fp);
 
-		if (!all && !is_waiting(e[i].status))
-			continue;
-		kv_map(&s.k, CONTROL_ENTRY_PAIRS);
-		control_put_entry(&s.k, &e[i]);
-		end_row(&s, before);
+		if (all || (is_waiting(e[i].status) && !listed))
+			put_row(&s, &e[i], listed);
 	}
+	if (all)
+		put_listed(&s, c, e, n);
 	free(e);
 	answer_rows(call, trust, &s);
 }

@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "rpc/pool.h"
 #include "rpc/server_int.h"
+#include "trust/ident.h"
 
 #include <assert.h>
 #include <signal.h>
@@ -50,6 +51,7 @@ creds_new(struct rk_server *s, const struct rk_ident *ident,
 		.server = true, .mode = mode, .ident = ident, .trust = trust
 	};
 	tc.arg = &c->trust;
+	c->list_version = ident != NULL ? ident_list_version(ident) : 0;
 	r = session_check_own(&c->trust, err);
 	if (r == RK_OK)
 		r = server_ask_watch(s, c, err);
@@ -144,6 +146,7 @@ rk_server_identity(struct rk_server *server, const struct rk_ident *ident,
 			w->replaced(w);
 	}
 	server_ask_replaced(server);
+	server_crl_watch(server);
 	retire_soon(server);
 	return RK_OK;
 }
@@ -224,14 +227,11 @@ rk_server_methods(struct rk_server *server, const struct rk_method *methods,
 	    (r = methods_new(methods, n, &m, err)) != RK_OK)
 		return r;
 	m->swaps = calloc(server->n_workers, sizeof(*m->swaps));
-	m->figures = calloc(m->n, sizeof(*m->figures));
-	if (m->swaps == NULL || m->figures == NULL) {
+	if (m->swaps == NULL) {
 		methods_free(m);
 		return err_set(err, RK_ENOMEM, "methods: out of memory");
 	}
-	for (size_t i = 0; i < m->n; i++)
-		m->figures[i] = figures_get(
-		    &server->figures, m->list[i].name, server->n_workers);
+	call_notes_take(server, m);
 	m->server = server;
 	m->retire.fn = retire;
 	m->retired = retired;
@@ -268,6 +268,7 @@ worker_init(struct rk_server *s, unsigned i)
 	w->kill.fn = worker_kill;
 	w->acked.fn = server_on_ack;
 	w->decided.fn = server_ask_decided;
+	w->listed.fn = server_crl_listed;
 	if (i == 0)
 		w->loop = s->loop;
 	else if ((r = rk_loop_new(&w->loop)) != RK_OK)
@@ -451,6 +452,7 @@ rk_server_start(struct rk_server *server, struct rk_error *err)
 	}
 	server->state = SERVER_RUNNING;
 	push_hub_open(&server->push);
+	server_crl_watch(server);
 	server_pause_accept(server, false);
 	return RK_OK;
 }
@@ -588,6 +590,7 @@ rk_server_free(struct rk_server *s)
 	seed_free(s->seed);
 	pool_free(s->pool);
 	rk_timer_free(s->retry);
+	rk_timer_free(s->crl);
 	rk_timer_free(s->grace);
 	(void)pthread_mutex_destroy(&s->log_lock);
 	push_hub_fini(&s->push);

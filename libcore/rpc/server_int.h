@@ -42,7 +42,9 @@ struct creds {
 	struct quic_tls_ctx *quic;  /* the same, and where there is QUIC */
 	void (*retired)(void *arg);
 	void *arg;
-	size_t users; /* connections; loop 0 counts */
+	size_t users;          /* connections; loop 0 counts */
+	uint64_t list_version; /* of the revocation list that was seen last */
+	bool list_is_bad;      /* and was told about */
 };
 TAILQ_HEAD(creds_list, creds);
 
@@ -93,6 +95,7 @@ struct worker {
 	struct mail kill;      /* to it */
 	struct mail acked;     /* to loop 0: it has begun to stop */
 	struct mail decided;   /* to it: about some key */
+	struct mail listed;    /* to it: the revocation list has changed */
 	struct rk_timer *look; /* at the list, while somebody waits */
 	bool has_thread;
 	pthread_t thread;
@@ -134,6 +137,7 @@ struct rk_server {
 	struct gate gate;
 	struct rk_timer *retry; /* accept again after a shortage */
 	struct rk_timer *grace; /* end of a drain */
+	struct rk_timer *crl;   /* next look at the revocation list, or NULL */
 	uint64_t grace_at;      /* when it is armed */
 	struct mail stopped;    /* to loop 0, as are those below */
 	struct mail unused;     /* some credentials may be */
@@ -353,6 +357,14 @@ void server_ask_replaced(struct rk_server *s);
 void server_ask_wait(struct worker *w);
 void server_ask_decided(struct mail *m);
 void server_ask_fini(struct worker *w);
+
+/* server_crl.c: loop 0.  Look at the revocation lists: now, if the server runs,
+ * and every few seconds; or once.  Those connections end whose certificate is
+ * on one that has changed. */
+void server_crl_watch(struct rk_server *s);
+void server_crl_look(struct rk_server *s);
+/* The letter worker.listed: the worker's thread. */
+void server_crl_listed(struct mail *m);
 
 /* call.c: the worker's thread */
 void call_dispatch(struct server_conn *c, const struct msg *m);

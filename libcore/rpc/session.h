@@ -144,6 +144,10 @@ void session_check_stay(struct session *s);
 /* Is it there for a time? */
 bool session_is_timed(const struct session *s);
 
+/* End it if its certificate is on the CA's revocation list as that is now
+ * (step "revocation"). */
+void session_check_list(struct session *s);
+
 /* session_trust.c, what follows.
  *
  * Must the peer show a certificate in this mode?  Then what of the one that it
@@ -151,6 +155,11 @@ bool session_is_timed(const struct session *s);
 bool session_needs_proof(const struct session_trust *t);
 RK_MUST enum rk_err session_judge(const struct session_trust *t,
     struct rk_bytes leaf, bool resumed, struct rk_cert_info *info,
+    struct rk_error *err);
+/* Is a certificate that was let through on the revocation list by now?
+ * RK_EREVOKED. */
+RK_MUST enum rk_err session_judge_list(const struct session_trust *t,
+    struct rk_bytes leaf, const struct rk_cert_info *info,
     struct rk_error *err);
 /* Is the certificate that will be shown one for this end?  RK_ECERT: every peer
  * would refuse it. */

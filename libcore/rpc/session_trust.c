@@ -93,3 +93,18 @@ session_judge(const struct session_trust *t, struct rk_bytes leaf, bool resumed,
 		return RK_OK;
 	return chain_describe(leaf, info, err);
 }
+
+enum rk_err
+session_judge_list(const struct session_trust *t, struct rk_bytes leaf,
+    const struct rk_cert_info *info, struct rk_error *err)
+{
+	if (t->ident == NULL || !ident_has_list(t->ident) ||
+	    !chain_is_listed(t->ident, leaf, usage_of_peer(t)))
+		return RK_OK;
+	(void)err_set(err, RK_EREVOKED,
+	    "certificate of \"%s\": revoked (serial %s)", info->cn,
+	    info->serial);
+	if (err != NULL)
+		err->step = "revocation";
+	return RK_EREVOKED;
+}

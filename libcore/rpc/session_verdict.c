@@ -18,6 +18,9 @@ prove(struct session *s, struct rk_error *err)
 		return err_set(err, RK_ECERT,
 		    "%s: the peer showed no certificate", p->remote);
 	r = session_judge(s->trust, leaf, p->resumed, &p->cert, err);
+	/* The list may have changed since the certificate was shown. */
+	if (r == RK_OK)
+		r = session_judge_list(s->trust, leaf, &p->cert, err);
 	if (r == RK_OK)
 		p->proven = true;
 	return r;
@@ -127,4 +130,19 @@ bool
 session_is_timed(const struct session *s)
 {
 	return s->timed;
+}
+
+void
+session_check_list(struct session *s)
+{
+	enum conn_state state = conn_state(s->conn);
+	struct rk_error err = { 0 };
+	struct rk_bytes leaf;
+
+	if (!s->peer->proven || (state != CONN_VERIFY && state != CONN_OPEN &&
+	                            state != CONN_DRAINING))
+		return;
+	if (conn_query(s->conn, LAYER_Q_PEER_CERT, &leaf) &&
+	    session_judge_list(s->trust, leaf, &s->peer->cert, &err) != RK_OK)
+		conn_abort(s->conn, &err);
 }

@@ -252,6 +252,24 @@ chain_recall(const struct rk_ident *id, struct rk_bytes leaf,
 	return true;
 }
 
+bool
+chain_is_listed(
+    const struct rk_ident *id, struct rk_bytes leaf, enum chain_usage usage)
+{
+	const struct chain_anchor *a = ident_anchor(id);
+	struct chain_case c = { 0 };
+	struct chain_memo_key key;
+	bool listed;
+
+	chain_memo_key(leaf, usage, &key);
+	listed = (!recall_case(a, &key, 0, &c) &&
+	             open_case(a, leaf, 0, &c) != RK_OK) ||
+	         c.revoked;
+	X509_free(c.x);
+	ERR_clear_error();
+	return listed;
+}
+
 void
 chain_anchor_report(const struct chain_anchor *a, struct rk_bytes cert,
     int64_t now, struct rk_cert_report *out)

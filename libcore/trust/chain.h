@@ -32,6 +32,10 @@ RK_MUST enum rk_err chain_check(const struct rk_ident *id,
  * time ago, perhaps not now.  False: it is not remembered.  Any thread. */
 RK_MUST bool chain_recall(const struct rk_ident *id, struct rk_bytes leaf,
     enum chain_usage usage, struct rk_cert_info *info);
+/* Is a leaf that was let through on the revocation list, as that was read last?
+ * True also where that cannot be told.  Any thread. */
+RK_MUST bool chain_is_listed(
+    const struct rk_ident *id, struct rk_bytes leaf, enum chain_usage usage);
 /* What a certificate says, unchecked.  RK_EFORMAT, RK_EUNSUPPORTED. */
 RK_MUST enum rk_err chain_describe(
     struct rk_bytes cert, struct rk_cert_info *info, struct rk_error *err);

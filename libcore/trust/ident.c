@@ -26,6 +26,7 @@ struct crl_file {
 	struct stat st;        /* just before it was read */
 	bool settled;          /* st tells the next change from this one */
 	bool seen;             /* there was a list once */
+	uint64_t version;      /* raised when it was read */
 };
 
 struct rk_ident {
@@ -271,6 +272,7 @@ refresh(struct crl_file *f, struct chain_anchor *anchor, int64_t now,
 		return err_set(err, RK_EIO, "%s: was there and is gone",
 		    str_escape(name, sizeof(name), f->path));
 	f->seen = found;
+	f->version += found ? 1 : 0;
 	f->st = st;
 	f->settled = there && found && is_settled(&st);
 	return RK_OK;
@@ -287,6 +289,25 @@ ident_refresh(const struct rk_ident *id, int64_t now, struct rk_error *err)
 	r = refresh(id->crl, id->anchor, now, err);
 	(void)pthread_mutex_unlock(&id->crl->mutex);
 	return r;
+}
+
+bool
+ident_has_list(const struct rk_ident *id)
+{
+	return id->crl != NULL;
+}
+
+uint64_t
+ident_list_version(const struct rk_ident *id)
+{
+	uint64_t version;
+
+	if (id->crl == NULL)
+		return 0;
+	(void)pthread_mutex_lock(&id->crl->mutex);
+	version = id->crl->version;
+	(void)pthread_mutex_unlock(&id->crl->mutex);
+	return version;
 }
 
 static enum rk_err

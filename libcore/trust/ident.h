@@ -22,5 +22,9 @@ const struct chain_anchor *ident_anchor(const struct rk_ident *id);
  * be told from the revoked.  Any thread. */
 RK_MUST enum rk_err ident_refresh(
     const struct rk_ident *id, int64_t now, struct rk_error *err);
+/* Was a file named for one?  A number that grows each time it was read anew.
+ * Any thread. */
+bool ident_has_list(const struct rk_ident *id);
+uint64_t ident_list_version(const struct rk_ident *id);
 
 #endif

@@ -1,0 +1,98 @@
+/* The CA's revocation list, while connections are open: who is on it goes. */
+#include "base/error.h"
+#include "rpc/server_int.h"
+#include "trust/ident.h"
+
+#include <time.h>
+
+/* A list that has changed is noticed so soon, for the price of a stat(). */
+#define LOOK_MS 2000
+
+/* New ones are refused all the same: every handshake reads the list. */
+static void
+note_trouble(struct creds *c, enum rk_err r, const struct rk_error *err)
+{
+	bool bad = r != RK_OK;
+
+	if (bad && !c->list_is_bad)
+		log_event(RK_LOG_WARN, "server",
+		    "%s; nobody new is let in until it can be read", err->text);
+	if (!bad && c->list_is_bad)
+		log_event(RK_LOG_INFO, "server",
+		    "the revocation list can be read again");
+	c->list_is_bad = bad;
+}
+
+/* Was it read anew since it was last looked at? */
+static bool
+has_changed(struct creds *c)
+{
+	struct rk_error err = { 0 };
+	uint64_t version = c->list_version;
+	enum rk_err r;
+
+	if (c->trust.ident == NULL)
+		return false;
+	r = ident_refresh(c->trust.ident, (int64_t)time(NULL), &err);
+	note_trouble(c, r, &err);
+	c->list_version = ident_list_version(c->trust.ident);
+	return c->list_version != version;
+}
+
+void
+server_crl_look(struct rk_server *s)
+{
+	struct creds *c;
+	bool changed = false;
+
+	TAILQ_FOREACH (c, &s->creds, link)
+		changed = has_changed(c) || changed;
+	for (unsigned i = 0; changed && i < s->n_workers; i++)
+		mailbox_put(s->workers[i].box, &s->workers[i].listed);
+}
+
+static void
+on_look(struct rk_timer *t, void *arg)
+{
+	(void)t;
+	server_crl_watch(arg);
+}
+
+void
+server_crl_watch(struct rk_server *s)
+{
+	const struct creds *c;
+	enum rk_err r = RK_OK;
+	bool any = false;
+
+	if (s->state == SERVER_NEW || s->state == SERVER_STOPPED)
+		return;
+	server_crl_look(s);
+	TAILQ_FOREACH (c, &s->creds, link)
+		any = any || (c->trust.ident != NULL &&
+		                 ident_has_list(c->trust.ident));
+	if (!any)
+		return;
+	if (s->crl == NULL)
+		r = rk_timer_new(s->loop, on_look, s, &s->crl);
+	if (r == RK_OK)
+		r = rk_timer_set(s->crl, rk_loop_now(s->loop) + LOOK_MS);
+	if (r != RK_OK)
+		log_event(RK_LOG_WARN, "server",
+		    "no memory to watch the revocation list");
+}
+
+/* The letter worker.listed: the worker's thread. */
+void
+server_crl_listed(struct mail *m)
+{
+	struct worker *w =
+	    (struct worker *)(void *)((char *)m -
+	                              offsetof(struct worker, listed));
+	struct server_conn *c;
+
+	TAILQ_FOREACH (c, &w->conns, link) {
+		if (c->session != NULL) /* its end comes later in the turn */
+			session_check_list(c->session);
+	}
+}
