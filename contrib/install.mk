@@ -51,6 +51,7 @@ INSTALLED := \
 	$(if $(SYSTEMDUNITDIR), \
 	    f:$(GEN)/rpcd.service:$(SYSTEMDUNITDIR)/rpcd.service \
 	    f:contrib/systemd/rpcd.socket:$(SYSTEMDUNITDIR)/rpcd.socket \
+	    f:contrib/systemd/rpcd-admin.socket:$(SYSTEMDUNITDIR)/rpcd-admin.socket \
 	    $(if $(filter no,$(QUIC)),, \
 	    f:contrib/systemd/rpcd-quic.socket:$(SYSTEMDUNITDIR)/rpcd-quic.socket)) \
 	$(if $(SYSUSERSDIR), \

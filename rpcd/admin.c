@@ -6,11 +6,15 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#define DAY_S 86400
+#define LOOK_MS 600000 /* at the days that are left */
 
 /* ---- where ---- */
 
@@ -52,18 +56,48 @@ fact(struct daemon *d, const char *key, const char *text)
 		log_event(RK_LOG_WARN, "daemon", "no memory for the status");
 }
 
+/* NAME, NAME_fingerprint, NAME_ends, NAME_days. */
+static void
+tell_cert(struct daemon *d, const char *name, const struct rk_cert_info *info)
+{
+	int64_t left = info->not_after - (int64_t)time(NULL);
+	char key[64], end[32], text[200];
+
+	str_time(end, info->not_after);
+	(void)snprintf(text, sizeof(text), "%s, until %s", info->cn, end);
+	fact(d, name, text);
+	(void)snprintf(key, sizeof(key), "%s_fingerprint", name);
+	fact(d, key, info->fp);
+	(void)snprintf(key, sizeof(key), "%s_ends", name);
+	fact(d, key, end);
+	(void)snprintf(key, sizeof(key), "%s_days", name);
+	(void)snprintf(text, sizeof(text), "%" PRId64, left / DAY_S);
+	fact(d, key, text);
+}
+
 static void
 tell_facts(struct daemon *d)
 {
 	struct rk_cert_info info;
-	char until[32], text[200];
 
 	fact(d, "config", d->settings->path != NULL ? d->settings->path : NULL);
-	if (d->creds->ident == NULL || !rk_ident_info(d->creds->ident, &info))
+	if (d->creds->ident == NULL)
 		return;
-	str_time(until, info.not_after);
-	(void)snprintf(text, sizeof(text), "%s, until %s", info.cn, until);
-	fact(d, "certificate", text);
+	if (rk_ident_info(d->creds->ident, &info))
+		tell_cert(d, "certificate", &info);
+	if (rk_ident_ca_info(d->creds->ident, &info) == RK_OK)
+		tell_cert(d, "ca", &info);
+}
+
+/* The days that are left become fewer. */
+static void
+on_day(struct rk_timer *t, void *arg)
+{
+	struct daemon *d = arg;
+
+	tell_facts(d);
+	if (rk_timer_set(t, rk_loop_now(d->loop) + LOOK_MS) != RK_OK)
+		log_event(RK_LOG_WARN, "daemon", "no memory for a timer");
 }
 
 /* ---- what it does ---- */
@@ -148,6 +182,19 @@ on_stop(struct rk_call *call, void *arg)
 
 /* ---- the beginning ---- */
 
+/* What was passed in stands for what was configured. */
+static void
+take_passed(
+    const struct daemon *d, const char *name, const char **path, int *fd)
+{
+	const struct inherited *in = inherit_admin(d->conf->inherit, name);
+
+	if (in == NULL)
+		return;
+	*path = NULL;
+	*fd = in->fd;
+}
+
 enum rk_err
 admin_start(struct daemon *d, struct rk_error *err)
 {
@@ -161,16 +208,22 @@ admin_start(struct daemon *d, struct rk_error *err)
 		.reload = on_reload,
 		.drain = on_drain,
 		.stop = on_stop,
-		.arg = d };
+		.arg = d,
+		.group = s->admin_group };
 	struct rk_error why;
 	enum rk_err r;
 
-	if (s->admin == NULL && usual_path(usual))
+	take_passed(d, "admin", &conf.path, &conf.fd);
+	take_passed(d, "admin-view", &conf.view_path, &conf.view_fd);
+	if (s->admin == NULL && conf.fd == 0 && usual_path(usual))
 		conf.path = usual;
-	if (conf.path == NULL && conf.view_path == NULL)
+	if (conf.path == NULL && conf.view_path == NULL && conf.fd == 0 &&
+	    conf.view_fd == 0)
 		return RK_OK;
 	r = rk_control_new(&conf, &d->admin.control, &why);
-	if (r != RK_OK && (s->admin != NULL || s->admin_view != NULL)) {
+	if (r != RK_OK &&
+	    (s->admin != NULL || s->admin_view != NULL ||
+	        s->admin_group != NULL || conf.fd != 0 || conf.view_fd != 0)) {
 		(void)err_set(err, r, "admin: %s", why.text);
 		return r;
 	}
@@ -181,7 +234,12 @@ admin_start(struct daemon *d, struct rk_error *err)
 		    why.text);
 		return RK_OK;
 	}
-	tell_facts(d);
+	if (rk_timer_new(d->loop, on_day, d, &d->admin.day) == RK_OK)
+		on_day(d->admin.day, d);
+	else
+		tell_facts(d);
+	if (conf.fd != 0)
+		log_event(RK_LOG_INFO, "daemon", "admin socket passed in");
 	if (conf.path != NULL)
 		log_event(RK_LOG_INFO, "daemon", "admin socket %s",
 		    str_escape(shown, sizeof(shown), conf.path));

@@ -17,6 +17,7 @@ struct admin_wait {
 
 struct admin {
 	struct rk_control *control; /* NULL: none */
+	struct rk_timer *day;       /* to count the days that are left */
 	struct admin_wait waits[ADMIN_WAITS];
 	size_t n_waits;
 };

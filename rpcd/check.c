@@ -3,12 +3,14 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "cli/path.h"
 
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -172,6 +174,66 @@ check_listen(const struct settings *s, const struct inherit *in)
 	return good;
 }
 
+/* The folder of a socket: there, and nobody else's to change. */
+static enum rk_err
+try_folder(const char *path, struct rk_error *err)
+{
+	char dir[PATH_LEN], shown[SHOWN];
+	char *slash;
+	struct stat st;
+
+	if (str_copy(dir, sizeof(dir), path) >= sizeof(dir))
+		return err_set(err, RK_EINVAL, "the path is too long");
+	slash = strrchr(dir, '/');
+	slash[slash == dir ? 1 : 0] = '\0';
+	str_escape(shown, sizeof(shown), dir);
+	if (stat(dir, &st) != 0)
+		return err_sys(err, RK_ENOENT, errno, "%s", shown);
+	if (!S_ISDIR(st.st_mode))
+		return err_set(err, RK_ENOENT, "%s: not a folder", shown);
+	if (st.st_uid != 0 && geteuid() != 0 && st.st_uid != geteuid())
+		return err_set(err, RK_EMODE, "%s: belongs to others", shown);
+	if ((st.st_mode & S_IWOTH) != 0 && (st.st_mode & S_ISVTX) == 0)
+		return err_set(
+		    err, RK_EMODE, "%s: can be changed by others", shown);
+	return access(dir, W_OK | X_OK) == 0
+	           ? RK_OK
+	           : err_sys(err, RK_EIO, errno, "%s", shown);
+}
+
+/* The control's sockets that somebody named; the usual one may be passed in. */
+static bool
+check_admin(const struct settings *s)
+{
+	const struct {
+		const char *key;
+		const char *path;
+	} all[] = { { "admin", s->admin }, { "admin-view", s->admin_view } };
+	const char *group = s->admin_group;
+	char text[RK_ERROR_TEXT_LEN + 32], shown[SHOWN];
+	struct rk_error err;
+	bool good = true;
+
+	for (size_t i = 0; i < 2; i++) {
+		if (all[i].path == NULL || all[i].path[0] != '/' ||
+		    (try_folder(all[i].path, &err) == RK_OK &&
+		        try_unix(all[i].path, &err) == RK_OK))
+			continue;
+		(void)snprintf(
+		    text, sizeof(text), "%s: %s", all[i].key, err.text);
+		problem(settings_from(s, all[i].key), text);
+		good = false;
+	}
+	if (group != NULL && getgrnam(group) == NULL) {
+		(void)snprintf(text, sizeof(text),
+		    "admin-group: there is no group %s",
+		    str_escape(shown, sizeof(shown), group));
+		problem(settings_from(s, "admin-group"), text);
+		good = false;
+	}
+	return good;
+}
+
 /* Would a server take it as its own certificate? */
 static enum rk_err
 try_ident(const struct settings *s, const struct rk_ident *ident,
@@ -227,6 +289,8 @@ check_all(
 	/* What the library warns about here, it says again at start. */
 	rk_log_set_level(RK_LOG_ERROR);
 	if (!check_listen(s, in))
+		good = false;
+	if (!check_admin(s))
 		good = false;
 	return good;
 }

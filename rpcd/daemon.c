@@ -328,6 +328,7 @@ finish(struct daemon *d)
 	/* A key being opened would keep a daemon that is to end. */
 	if (d->reload.running)
 		_Exit(d->status);
+	rk_timer_free(d->admin.day);
 	rk_control_free(d->admin.control);
 	rk_server_free(d->server);
 	rk_timer_free(d->watchdog);

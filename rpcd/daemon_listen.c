@@ -19,6 +19,8 @@ take_inherited(struct daemon *d, struct rk_error *err)
 	for (size_t i = 0; i < in->n && r == RK_OK; i++) {
 		struct inherited *s = &in->list[i];
 
+		if (s->admin != NULL)
+			continue; /* admin_start() */
 		s->given = true;
 		r = rk_server_listen_fd(
 		    d->server, s->scheme, s->fd, d->urls[d->n_urls], err);

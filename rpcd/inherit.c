@@ -75,6 +75,19 @@ make_ours(int fd)
 	       fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
 }
 
+/* One of the control's? */
+static const char *
+admin_name(const char *scheme, const char *name)
+{
+	static const char *const names[] = { "admin", "admin-view" };
+
+	for (size_t i = 0; i < 2 && strcmp(scheme, "unix") == 0; i++) {
+		if (strcmp(name, names[i]) == 0)
+			return names[i];
+	}
+	return NULL;
+}
+
 static enum rk_err
 take_one(struct inherit *in, int fd, const char *name, struct rk_error *err)
 {
@@ -88,7 +101,9 @@ take_one(struct inherit *in, int fd, const char *name, struct rk_error *err)
 	if (!make_ours(fd))
 		return err_set(
 		    err, RK_EIO, "LISTEN_FDS: descriptor %d: no access", fd);
-	in->list[in->n++] = (struct inherited){ .fd = fd, .scheme = scheme };
+	in->list[in->n++] = (struct inherited){
+		.fd = fd, .scheme = scheme, .admin = admin_name(scheme, name)
+	};
 	return RK_OK;
 }
 
@@ -142,6 +157,27 @@ inherit_take(struct inherit *in, struct rk_error *err)
 	(void)unsetenv("LISTEN_FDS");
 	(void)unsetenv("LISTEN_FDNAMES");
 	return r;
+}
+
+size_t
+inherit_count(const struct inherit *in)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < in->n; i++)
+		n += in->list[i].admin == NULL;
+	return n;
+}
+
+struct inherited *
+inherit_admin(struct inherit *in, const char *name)
+{
+	for (size_t i = 0; i < in->n; i++) {
+		if (in->list[i].admin != NULL &&
+		    strcmp(in->list[i].admin, name) == 0)
+			return &in->list[i];
+	}
+	return NULL;
 }
 
 bool

@@ -207,7 +207,7 @@ run_with_log(
 	}
 	if ((r = inherit_take(in, &err)) != RK_OK)
 		return out_error(o, &err, NULL);
-	r = settings_load(a, in->n > 0, on_problem, NULL, &s);
+	r = settings_load(a, inherit_count(in) > 0, on_problem, NULL, &s);
 	if (r == RK_OK) {
 		log_change(
 		    log, (enum rk_log_level)s->log_level, s->log_form == 1);

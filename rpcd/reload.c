@@ -168,8 +168,8 @@ daemon_reload(struct daemon *d)
 	log_event(RK_LOG_INFO, "daemon", "reloading");
 	notify_reloading(&d->notify);
 	d->ring.no_input = true; /* nobody sits there */
-	r = settings_load(d->conf->args, d->conf->inherit->n > 0, on_problem,
-	    re, &re->settings);
+	r = settings_load(d->conf->args, inherit_count(d->conf->inherit) > 0,
+	    on_problem, re, &re->settings);
 	if (r == RK_OK)
 		r = daemon_lend_keys(d, re->settings, &re->err);
 	if (r != RK_OK) {

@@ -92,6 +92,7 @@ struct settings {
 	struct list listen;                /* as URLs */
 	char *admin;                       /* NULL: the usual place */
 	char *admin_view;                  /* NULL: none */
+	char *admin_group;                 /* NULL: none */
 	char *certs;
 	char *key;
 	struct list next_key; /* names of keys that will follow */

@@ -5,9 +5,12 @@
 #include "base/str.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #define LAST_WORDS_MS 1000 /* for answers that have not left */
 #define READ_QUEUE ((size_t)4 << 20)
@@ -35,28 +38,65 @@ make_server(struct control_end *e, struct rk_error *err)
 }
 
 static enum rk_err
-add_end(struct rk_control *c, const char *path, bool read_only,
-    struct rk_error *err)
+listen_at(struct control_end *e, const struct control_place *p,
+    const char *group, struct rk_error *err)
 {
-	struct control_end *e = &c->ends[c->n_ends];
 	char url[256];
 	enum rk_err r;
 
-	if (path == NULL)
-		return RK_OK;
-	if (path[0] != '/' || strlen(path) >= sizeof(url) - 8)
+	if (p->path[0] != '/' || strlen(p->path) >= sizeof(url) - 8)
 		return err_set(err, RK_EINVAL,
 		    "control: a socket needs an absolute path that is short");
+	(void)snprintf(url, sizeof(url), "unix://%s", p->path);
+	if ((r = rk_server_listen(e->server, url, NULL, err)) != RK_OK ||
+	    group == NULL)
+		return r;
+	e->server->own_uid_only = false;
+	return control_open_to(p->path, group, err);
+}
+
+static enum rk_err
+listen_with(
+    struct control_end *e, const struct control_place *p, struct rk_error *err)
+{
+	bool for_group;
+	enum rk_err r;
+	int fd;
+
+	if ((r = control_check_fd(p->fd, &for_group, err)) != RK_OK)
+		return r;
+	e->server->own_uid_only = !for_group;
+	fd = fcntl(p->fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return err_sys(
+		    err, RK_EIO, errno, "control: descriptor %d", p->fd);
+	r = rk_server_listen_fd(e->server, "unix", fd, NULL, err);
+	if (r != RK_OK)
+		(void)close(fd); /* only a copy */
+	return r;
+}
+
+static enum rk_err
+add_end(struct rk_control *c, const struct control_place *p, const char *group,
+    struct rk_error *err)
+{
+	struct control_end *e = &c->ends[c->n_ends];
+	enum rk_err r;
+
+	if (p->path == NULL && p->fd == 0)
+		return RK_OK;
+	if (p->path != NULL && p->fd != 0)
+		return err_set(err, RK_EINVAL,
+		    "control: a path or a descriptor, not both");
 	e->control = c;
-	e->read_only = read_only;
-	(void)snprintf(url, sizeof(url), "unix://%s", path);
+	e->read_only = p->read_only;
 	if ((r = make_server(e, err)) != RK_OK)
 		return r;
 	c->n_ends++;
-	if ((r = control_methods(e, err)) != RK_OK ||
-	    (r = rk_server_listen(e->server, url, NULL, err)) != RK_OK)
+	if ((r = control_methods(e, err)) != RK_OK)
 		return r;
-	return rk_server_start(e->server, err);
+	r = p->fd != 0 ? listen_with(e, p, err) : listen_at(e, p, group, err);
+	return r == RK_OK ? rk_server_start(e->server, err) : r;
 }
 
 /* ---- making one ---- */
@@ -79,6 +119,9 @@ static enum rk_err
 make_parts(struct rk_control *c, const struct rk_control_conf *conf,
     struct rk_error *err)
 {
+	const struct control_place steer = { conf->path, conf->fd, false };
+	const struct control_place view = { conf->view_path, conf->view_fd,
+		true };
 	const char *version = conf->version;
 	enum rk_err r;
 
@@ -88,9 +131,9 @@ make_parts(struct rk_control *c, const struct rk_control_conf *conf,
 	    (r = control_log_open(c)) != RK_OK ||
 	    (r = control_ask_open(c)) != RK_OK)
 		return err_set(err, RK_ENOMEM, "control: out of memory");
-	if ((r = add_end(c, conf->path, false, err)) != RK_OK)
+	if ((r = add_end(c, &steer, conf->group, err)) != RK_OK)
 		return r;
-	return add_end(c, conf->view_path, true, err);
+	return add_end(c, &view, conf->group, err);
 }
 
 /* Nobody has connected, as no turn of the loop has passed. */
@@ -121,7 +164,8 @@ rk_control_new(const struct rk_control_conf *conf, struct rk_control **out,
 	memcpy(&given, conf,
 	    conf->size < sizeof(given) ? conf->size : sizeof(given));
 	if (given.server == NULL || given.name == NULL ||
-	    (given.path == NULL && given.view_path == NULL))
+	    (given.path == NULL && given.view_path == NULL && given.fd == 0 &&
+	        given.view_fd == 0))
 		return err_set(
 		    err, RK_EINVAL, "control: no server, no name or no socket");
 	c = calloc(1, sizeof(*c));

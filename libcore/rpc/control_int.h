@@ -126,6 +126,21 @@ struct rk_control {
 	void *done_arg;
 };
 
+/* One of its sockets: a path, or a descriptor. */
+struct control_place {
+	const char *path;
+	int fd;
+	bool read_only;
+};
+
+/* control_place.c: let this group connect, too.  May others than its owner
+ * connect to the socket's file, because of a group?  Errors as of
+ * rk_control_new(). */
+RK_MUST enum rk_err control_open_to(
+    const char *path, const char *group, struct rk_error *err);
+RK_MUST enum rk_err control_check_fd(
+    int fd, bool *for_group, struct rk_error *err);
+
 /* control.c: something that stopping waits for is over. */
 void control_settle(struct rk_control *c);
 

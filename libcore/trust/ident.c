@@ -443,6 +443,12 @@ rk_ident_info(const struct rk_ident *id, struct rk_cert_info *info)
 	return id->key != NULL;
 }
 
+enum rk_err
+rk_ident_ca_info(const struct rk_ident *id, struct rk_cert_info *info)
+{
+	return chain_describe(content(&id->ca), info, NULL);
+}
+
 void
 rk_ident_free(struct rk_ident *id)
 {

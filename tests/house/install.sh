@@ -31,7 +31,9 @@ expected_tree() {
 		share/zsh/site-functions/_selfy \
 		share/fish/vendor_completions.d/rpcd.fish \
 		lib/systemd/system/rpcd.service \
-		lib/systemd/system/rpcd.socket lib/sysusers.d/rpckit.conf \
+		lib/systemd/system/rpcd.socket \
+		lib/systemd/system/rpcd-admin.socket \
+		lib/sysusers.d/rpckit.conf \
 		lib/tmpfiles.d/rpckit.conf; do
 		expect_file 644 "/usr/local/$name" || return 1
 	done

@@ -9,9 +9,10 @@ RK_BEGIN
 /*
  * A control is a second server, on the loop of the one that it is about, which
  * listens on local sockets only: mode 0600, and only for root and the user that
- * the program runs as.  So its methods are not among those of the watched
- * server, and nobody reaches them over the network.  They answer in msgpack,
- * as all built-in methods; `rpcd ctl` and `rpcsh` show that as JSON.
+ * the program runs as, unless a group is let in.  So its methods are not among
+ *those of the watched server, and nobody reaches them over the network.  They
+ *answer in msgpack, as all built-in methods; `rpcd ctl` and `rpcsh` show that
+ *as JSON.
  *
  *	_.status   name, version, how long, listeners, figures, limits, facts
  *	_.conns    every connection: who, from where, state, calls, bytes
@@ -61,13 +62,25 @@ struct rk_control_conf {
 	rk_handler_fn *drain; /* end when what runs is done */
 	rk_handler_fn *stop;  /* end now */
 	void *arg;
+	/*
+	 * Listening unix sockets that were made elsewhere, in place of path and
+	 * view_path; 0: none.  Copied: the caller closes them when it likes,
+	 * and their files stay.  Where the file lets its group write, whoever
+	 * could connect is served; one that lets everybody is refused.
+	 */
+	int fd;
+	int view_fd;
+	/* A group whose members may connect to path and view_path, too: these
+	 * get its number and mode 0660; NULL: none. */
+	const char *group;
 };
 
 /*
  * Listen, and serve from now on; before or after the server starts.  A socket
  * that nobody listens at any more is replaced.  All functions: loop 0 of the
  * server.  RK_EINVAL (what, in err); RK_EIO (errno in err->sys: EADDRINUSE when
- * somebody listens there); RK_ENOMEM.
+ * somebody listens there); RK_EMODE (everybody may write to a socket's file);
+ * RK_ENOENT (there is no such group); RK_ENOMEM.
  */
 RK_API RK_MUST enum rk_err rk_control_new(const struct rk_control_conf *conf,
     struct rk_control **out, struct rk_error *err);

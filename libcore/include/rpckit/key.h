@@ -173,6 +173,9 @@ struct rk_cert_info {
 
 /* My own certificate; false when I carry none. */
 RK_API bool rk_ident_info(const struct rk_ident *id, struct rk_cert_info *info);
+/* The CA's.  RK_ENOMEM. */
+RK_API RK_MUST enum rk_err rk_ident_ca_info(
+    const struct rk_ident *id, struct rk_cert_info *info);
 
 RK_END
 

@@ -1,0 +1,176 @@
+#!/bin/sh
+# rpcd's admin socket: passed in, for a group, checked; what it says of keys.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+# Functions are called by name.
+# shellcheck disable=SC2119,SC2317
+set -u
+# shellcheck source=tests/lib/rpcd.sh
+. "${SRC_DIR:?}/tests/lib/rpcd.sh"
+
+# Functions of this file are bounded themselves.
+bounded() {
+	case $(command -V "$1" 2>/dev/null) in
+	*function*) "$@" ;;
+	*) timeout 60 "$@" ;;
+	esac
+}
+
+ctl() {
+	timeout 60 "$rpcd" ctl --socket "$tmp/admin" "$@"
+}
+
+# Methods that rpcd ctl has no verb for.
+ask() {
+	timeout 60 "$rpcsh" -s "unix://$tmp/admin" call "$@"
+}
+
+conf() {
+	printf 'listen = tcp:127.0.0.1:0\nadmin = %s\n%s\n' \
+		"${1:-$tmp/admin}" "${2:-}" >a.conf
+}
+
+# ---- -t ----
+
+checked() {
+	conf
+	want 0 '-t: an admin socket that can be made' "$rpcd" -t -f a.conf
+	conf "$tmp/none/admin"
+	want 1 'no folder for it' "$rpcd" -t -f a.conf
+	has err '^rpcd: a.conf:2: admin: .*/none: No such file' 'says where'
+	mkdir -p open
+	chmod 0777 open
+	conf "$tmp/open/admin"
+	want 1 'a folder that others may change' "$rpcd" -t -f a.conf
+	has err 'a.conf:2: admin: .*can be changed by others' 'says so'
+	chmod 0700 open
+	conf '' 'admin-group = nobody-has-it'
+	want 1 'a group that is not there' "$rpcd" -t -f a.conf
+	has err 'a.conf:3: admin-group: there is no group nobody-has-it' \
+		'says so'
+	want 8 'nor does it start' "$rpcd" -f a.conf
+	: >admin
+	conf
+	want 1 'something else in its place' "$rpcd" -t -f a.conf
+	has err 'there, and not a socket' 'says so'
+	rm admin
+}
+
+# ---- a group ----
+
+group() {
+	conf '' "admin-group = $(id -gn)"
+	check 'for a group' start 1 -f a.conf
+	[ "$(stat -c '%a %g' admin)" = "660 $(id -g)" ]
+	result $? 'its members may connect'
+	want 1 '-t: somebody listens there' "$rpcd" -t -f a.conf
+	has err 'a.conf:2: admin: .*admin' 'says so'
+	want 0 'it answers' ctl status
+	want 0 '_.figures' ask _.figures
+	has out '"name":"_.ping","calls":0' 'has the methods'
+	want 0 'a call' plain ping
+	want 0 '_.figures again' ask _.figures
+	has out '"name":"_.ping","calls":1,"running":0,"ended":1,"errors":0' \
+		'counts it'
+	want 0 'figures for Prometheus' ctl metrics
+	has out '^rpckit_method_calls_total{method="_.ping"} 1$' 'have it, too'
+	stop
+	result $? 'it ends well'
+}
+
+# ---- passed in ----
+
+# given MODE NAME RPCD_WORDS...: with a socket of that mode and name.
+given() {
+	cat >given.py <<'END'
+import os, socket, sys
+path, mode, name = os.path.abspath('admin'), sys.argv[1], sys.argv[2]
+if os.path.exists(path):
+    os.unlink(path)
+s = socket.socket(socket.AF_UNIX)
+s.bind(path)
+os.chmod(path, int(mode, 8))
+s.listen()
+fd = os.dup2(s.fileno(), 100)
+os.dup2(fd, 3, inheritable=True)
+os.environ['LISTEN_FDS'] = '1'
+os.environ['LISTEN_PID'] = str(os.getpid())
+os.environ['LISTEN_FDNAMES'] = name
+os.execv(sys.argv[3], sys.argv[3:])
+END
+	: >ready
+	python3 given.py "$1" "$2" "$rpcd" -f a.conf \
+		</dev/null >ready 2>log &
+	daemon=$!
+	daemons="$daemons $daemon"
+	until_ok ready 1 && ! ended "$daemon"
+}
+
+passed_in() {
+	conf "$tmp/other"
+	check 'a socket passed in' given 660 admin
+	logged 'admin socket passed in' 'is the admin socket'
+	want 0 'it answers' ctl status
+	[ ! -e other ]
+	result $? 'and stands for the one that is configured'
+	[ "$(grep -c listening ready)" -eq 1 ]
+	result $? 'it serves nobody else'
+	stop
+	result $? 'it ends well'
+	[ -S admin ]
+	result $? 'the file stays, which another has made'
+	given 666 admin
+	wait "$daemon"
+	[ $? -eq 1 ]
+	result $? 'not one for everybody'
+	has log 'everybody may connect (mode 0666)' 'says why'
+	check 'one to watch' given 600 admin-view
+	want 0 'it answers' ctl status
+	want 6 'and steers nothing' ctl stop
+	stop
+	result $? 'it ends well, too'
+	rm -f admin other
+}
+
+# ---- keys ----
+
+gone() {
+	ctl conns --plain >out && ! grep -q bob out
+}
+
+keys() {
+	printf 'listen = tls:127.0.0.1:0\nadmin = %s\ntrust = off\n' \
+		"$tmp/admin" >a.conf
+	check 'with certificates' start 1 -f a.conf
+	want 0 'status' ctl status
+	has out '^certificate_fingerprint  SHA256:' 'has the key'
+	has out '^certificate_ends  20' 'when it ends'
+	has out '^certificate_days  [0-9][0-9]*$' 'and in how many days'
+	has out '^ca_fingerprint  SHA256:' 'the same of the CA'
+	has out '^ca_days  [0-9][0-9]*$' 'and its end'
+	"$rpcsh" -s "$(url tls)" --certs certs -k bob ping -n 1000 -i 1s \
+		</dev/null >bob.out 2>&1 &
+	bob=$!
+	daemons="$daemons $bob"
+	until_ok grep -q . bob.out
+	want 0 'a client' ask _.conns
+	has out '"cn":"bob","ca":"' 'and its certificate'
+	has out '"rtt_us":' 'how far it is away'
+	want 0 'it is revoked' "$selfy" -revoke certs/bob.crt
+	check 'its connection ends by itself' until_ok gone
+	logged 'closed: certificate of "bob": revoked' 'the log says why'
+	want 0 'the keys' ask _.trust
+	has out '"state":"revoked","email":"bob' 'show it'
+	kill "$bob" 2>/dev/null
+	stop
+	result $? 'and it ends well'
+}
+
+checked
+group
+passed_in
+"$selfy" -ca -nopass >out 2>err &&
+	"$selfy" -k node -nopass >>out 2>>err &&
+	"$selfy" -k bob -e bob@example.org -nopass >>out 2>>err
+result $? 'certificates'
+keys
+plan
