@@ -313,6 +313,12 @@ ctl_methods(struct ctl *c)
 		{ "reply", "GIVES", FIELD_TEXT },
 		{ "about", "ABOUT", FIELD_TEXT },
 		{ "idempotent", NULL, FIELD_BOOL },
+		{ "calls", "CALLS", FIELD_NUMBER },
+		{ "errors", "ERRORS", FIELD_NUMBER },
+		{ "running", "RUNNING", FIELD_NUMBER },
+		{ "p50_us", "P50 US", FIELD_NUMBER },
+		{ "p99_us", "P99 US", FIELD_NUMBER },
+		{ "max_us", "MAX US", FIELD_NUMBER },
 	};
 
 	return show_answer(

@@ -7,14 +7,12 @@
 
 /* ---- _.figures ---- */
 
-static void
-put_method(struct kv *k, const struct figures *f)
+void
+control_put_figures(struct kv *k, const struct figures *f)
 {
 	struct figures_sum s;
 
 	figures_sum(f, &s);
-	kv_map(k, 10);
-	kv_pair_text(k, "name", f->name);
 	kv_pair_uint(k, "calls", s.begun);
 	kv_pair_uint(k, "running", s.running);
 	kv_pair_uint(k, "ended", s.ended);
@@ -52,8 +50,11 @@ control_on_figures(struct rk_call *call, void *arg)
 	kv_text(&k, "methods");
 	kv_array(&k, counted);
 	for (size_t i = 0; i < n; i++) {
-		if (at(c, i) != NULL)
-			put_method(&k, at(c, i));
+		if (at(c, i) == NULL)
+			continue;
+		kv_map(&k, 1 + CONTROL_FIGURES_PAIRS);
+		kv_pair_text(&k, "name", at(c, i)->name);
+		control_put_figures(&k, at(c, i));
 	}
 	control_answer(call, &k);
 }

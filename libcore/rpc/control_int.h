@@ -178,7 +178,9 @@ void control_called(struct server_watch *w, const struct call_note *n);
 void control_calls_missed(struct server_watch *w, uint64_t n);
 void control_calls_settle(struct rk_control *c);
 
-/* control_figures.c */
+/* control_figures.c; so many pairs. */
+#define CONTROL_FIGURES_PAIRS 9
+void control_put_figures(struct kv *k, const struct figures *f);
 rk_handler_fn control_on_figures; /* arg: struct control_end */
 RK_MUST enum rk_err control_put_metrics(
     struct buf *b, const struct rk_control *c, const struct survey_sum *sum);

@@ -285,14 +285,16 @@ on_metrics(struct rk_call *call, void *arg)
 /* ---- _.serves ---- */
 
 static void
-put_method(struct kv *k, const struct rk_method *m)
+put_method(struct kv *k, const struct rk_method *m, const struct figures *f)
 {
-	kv_map(k, 5);
+	kv_map(k, 5 + (f != NULL ? CONTROL_FIGURES_PAIRS : 0));
 	kv_pair_text(k, "name", m->name);
 	kv_pair_text(k, "about", m->about != NULL ? m->about : "");
 	kv_pair_text(k, "args", m->args != NULL ? m->args : "");
 	kv_pair_text(k, "reply", m->reply != NULL ? m->reply : "");
 	kv_pair_bool(k, "idempotent", m->idempotent);
+	if (f != NULL)
+		control_put_figures(k, f);
 }
 
 static void
@@ -306,7 +308,8 @@ on_serves(struct rk_call *call, void *arg)
 	buf_init(&b, RK_PAYLOAD_MAX);
 	kv_array(&k, (uint32_t)all->n);
 	for (size_t i = 0; i < all->n; i++)
-		put_method(&k, &all->list[i]);
+		put_method(
+		    &k, &all->list[i], methods_figures(all, &all->list[i]));
 	control_answer(call, &k);
 }
 

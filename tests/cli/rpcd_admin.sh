@@ -71,6 +71,10 @@ group() {
 	want 0 '_.figures again' ask _.figures
 	has out '"name":"_.ping","calls":1,"running":0,"ended":1,"errors":0' \
 		'counts it'
+	want 0 'methods' ctl methods --plain
+	awk -F'\t' '$1 == "_.ping" && $6 == 1 && $7 == 0 && $8 == 0 &&
+		$9 <= $11 { n++ } END { exit n != 1 }' out
+	result $? 'show it'
 	want 0 'figures for Prometheus' ctl metrics
 	has out '^rpckit_method_calls_total{method="_.ping"} 1$' 'have it, too'
 	stop
