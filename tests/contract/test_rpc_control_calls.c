@@ -1,4 +1,4 @@
-/* Control sockets: figures of methods, and events of calls. */
+/* Control sockets: figures of methods, events of calls, of all threads. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
