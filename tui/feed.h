@@ -1,0 +1,47 @@
+/* The line to the daemon: asks, is told of events, dials again, orders. */
+#ifndef RPCTUI_FEED_H
+#define RPCTUI_FEED_H
+
+#include "tui/model.h"
+
+#include <rpckit/client.h>
+#include <rpckit/loop.h>
+
+/*
+ * One thread, that of the loop.  The feed fills the model: everything once at
+ * the beginning and whenever the daemon is back, then events as they are
+ * pushed, and every `every_ms` the figures (_.status, _.conns, _.calls) that
+ * no event tells.  It dials again for ever, after 0.25 s, at most every 2 s.
+ */
+struct feed;
+
+struct feed_conf {
+	struct rk_loop *loop;
+	struct model *model;
+	const char *path; /* of the admin socket */
+	uint64_t every_ms;
+	/* The model has changed, or who answers has gone or come. */
+	void (*changed)(void *arg);
+	void *arg;
+};
+
+RK_MUST enum rk_err feed_new(
+    const struct feed_conf *conf, struct feed **out, struct rk_error *err);
+void feed_free(struct feed *f);
+
+/* Stop asking for figures while nobody looks, and start again. */
+void feed_pause(struct feed *f, bool on);
+
+/*
+ * Call a method of the daemon's.  payload: msgpack (value.h), copied.  done is
+ * called once, from the loop, maybe with an error of the call in err (its text
+ * is one escaped line) and answer NULL; feed_free() drops what still runs
+ * without calling it.  RK_ESTATE: offline; RK_ENOMEM.
+ */
+typedef void feed_done_fn(enum rk_err code, const struct rk_error *err,
+    const struct rk_value *answer, void *arg);
+RK_MUST enum rk_err feed_order(struct feed *f, const char *method,
+    struct rk_bytes payload, feed_done_fn *done, void *arg,
+    struct rk_error *err);
+
+#endif

@@ -1,0 +1,164 @@
+/* What is known of the daemon: status, connections, keys, calls, log. */
+#ifndef RPCTUI_MODEL_H
+#define RPCTUI_MODEL_H
+
+#include <rpckit/base.h>
+#include <rpckit/key.h>
+#include <rpckit/value.h>
+
+/*
+ * No I/O and no screen: the feed (feed.h) puts in what the daemon says, views
+ * (view.h) pick and sort, screens draw.  One thread.  All text is as it came
+ * from the daemon and may hold anything: whoever shows it escapes it.  Times
+ * are CLOCK_MONOTONIC milliseconds of ours where they end in _ms, text of the
+ * daemon's otherwise.
+ */
+enum model_state {
+	MODEL_NEW, /* not trusted yet */
+	MODEL_ACTIVE,
+	MODEL_IDLE,
+	MODEL_CLOSING,
+	MODEL_CLOSED, /* gone; shown for MODEL_CLOSED_MS more */
+	MODEL_WAITING /* not a connection yet: its key waits for a decision */
+};
+#define MODEL_CLOSED_MS 5000
+#define MODEL_CONNS 16384 /* that are kept; the daemon says how many more */
+#define MODEL_KEYS 32768
+#define MODEL_CALLS 4096
+#define MODEL_LOG 2000
+#define MODEL_RATES 120 /* seconds of the whole daemon's rates */
+
+struct model_conn {
+	uint64_t id;
+	enum model_state state;
+	bool resumed;
+	char transport[8];
+	char address[128];
+	char email[256];
+	char fp[RK_FP_LEN];
+	char since[24];
+	uint64_t running; /* calls */
+	uint64_t calls;   /* that were begun */
+	uint64_t in, out; /* bytes */
+	uint64_t rx, tx;  /* bytes a second, of the last interval */
+	int64_t began_ms;
+	int64_t closed_ms; /* MODEL_CLOSED */
+	char why[128];     /* it was closed */
+};
+
+enum model_key_state {
+	KEY_NEW, /* these three wait */
+	KEY_CHANGED,
+	KEY_EXPIRED,
+	KEY_KNOWN,
+	KEY_ONCE,
+	KEY_UNTIL,
+	KEY_REJECTED,
+	KEY_REVOKED
+};
+
+struct model_key {
+	char fp[RK_FP_LEN];
+	enum model_key_state state;
+	char email[256];
+	char ca[128];
+	char address[128];
+	char first_seen[24];
+	char last_seen[24];
+	char until[24];
+	char note[256];
+	char who[256];    /* decided */
+	char decided[24]; /* when */
+	uint64_t tries;
+	uint64_t conns; /* that wait now */
+	uint64_t version;
+	bool met;
+};
+
+struct model_call {
+	uint64_t conn;
+	char method[256];
+	char address[128];
+	char email[256];
+	bool stream, canceled;
+	int64_t began_ms;
+	int64_t deadline_ms; /* 0: none */
+};
+
+struct model_line {
+	uint64_t seq;
+	char time[24];
+	int level; /* enum rk_log_level */
+	char subsystem[16];
+	char text[512];
+};
+
+struct model_fact {
+	char key[64];
+	char text[512];
+};
+
+struct model_status {
+	char name[64], version[32], state[16], since[24];
+	int64_t up_ms;    /* at asked_ms */
+	int64_t asked_ms; /* when we were told; 0: never */
+	char listeners[8][128];
+	size_t n_listeners;
+	uint64_t pid, threads;
+	uint64_t fresh, active, idle, closing, accepted, refused;
+	uint64_t max_conns;
+	uint64_t running, begun;
+	uint64_t in, out; /* bytes, of all connections there ever were */
+	uint64_t rx, tx;  /* a second */
+	bool has_trust;
+	char mode[8], list[16];
+	uint64_t known, waiting, once, rejected, revoked;
+	struct model_fact facts[32];
+	size_t n_facts;
+};
+
+struct model {
+	bool online;       /* the daemon answers */
+	bool read_only;    /* the socket does not let steer */
+	char trouble[256]; /* why not online; one line, escaped */
+	uint64_t changes;  /* counts: redraw when it has moved */
+	struct model_status status;
+	struct model_conn *conns;
+	size_t n_conns;
+	uint64_t conns_left_out;
+	struct model_key *keys; /* known ones as well */
+	size_t n_keys;
+	uint64_t keys_left_out;
+	struct model_call *calls;
+	size_t n_calls;
+	uint64_t calls_left_out;
+	struct model_line log[MODEL_LOG]; /* a ring */
+	size_t log_first, n_log;
+	uint64_t events_lost;
+	/* Of each second, the last one at [rate_last]; a ring. */
+	uint64_t rx_rates[MODEL_RATES], tx_rates[MODEL_RATES];
+	size_t rate_last, n_rates;
+	/* What methods the daemon has, as `_.serves` says; owned. */
+	struct rk_value_doc *methods;
+};
+
+void model_init(struct model *m);
+void model_fini(struct model *m);
+/*
+ * Take an answer of the method of that name, or an event, in.  now: ms.  What
+ * is malformed is RK_EPROTO and changes nothing; RK_ENOMEM.
+ */
+RK_MUST enum rk_err model_answer(struct model *m, const char *method,
+    const struct rk_value *answer, int64_t now);
+RK_MUST enum rk_err model_event(
+    struct model *m, const struct rk_value *event, int64_t now);
+/* Let go of closed connections that were shown long enough. */
+void model_tick(struct model *m, int64_t now);
+
+struct model_conn *model_conn(const struct model *m, uint64_t id);
+struct model_key *model_key(const struct model *m, const char *fp);
+/* Those that wait. */
+size_t model_waiting(const struct model *m);
+size_t model_changed(const struct model *m);
+
+#endif
