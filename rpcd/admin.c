@@ -2,13 +2,12 @@
 #include "daemon_int.h"
 
 #include "base/error.h"
-#include "base/fs.h"
 #include "base/str.h"
+#include "cli/path.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,7 +33,7 @@ make_folder(char path[PATH_LEN])
 static bool
 usual_path(char out[PATH_LEN])
 {
-	if (path_admin(out) == RK_OK && make_folder(out))
+	if (path_admin_user(out) == RK_OK && make_folder(out))
 		return true;
 	(void)str_copy(out, PATH_LEN, PATH_ADMIN_SYSTEM);
 	return access("/run/rpcd", W_OK | X_OK) == 0;

@@ -2,8 +2,6 @@
 #ifndef RPCD_ADMIN_H
 #define RPCD_ADMIN_H
 
-#include "cli/path.h"
-
 #include <rpckit/control.h>
 
 #define ADMIN_WAITS 16

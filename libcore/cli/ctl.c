@@ -10,7 +10,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define PATIENCE_MS 60000 /* a reload may open an encrypted key */
 
@@ -294,21 +293,6 @@ ctl_ask(struct ctl *c, const char *method, const struct ctl_pair *pairs,
 
 /* ---- finding it ---- */
 
-/* Where daemons are when nobody says so; the user's own comes first. */
-static const char *
-find_socket(const struct args *a, char dst[PATH_LEN])
-{
-	const char *given = args_text(a, "socket", NULL);
-
-	if (given != NULL)
-		return given;
-	if (path_admin(dst) == RK_OK && access(dst, F_OK) == 0)
-		return dst;
-	if (access(PATH_ADMIN_SYSTEM, F_OK) == 0 || errno == EACCES)
-		return PATH_ADMIN_SYSTEM;
-	return NULL;
-}
-
 static int
 no_socket(const struct ctl *c)
 {
@@ -328,35 +312,19 @@ unreachable(const struct ctl *c, const struct rk_error *err)
 	return out_error(&c->out, err, advice);
 }
 
-/* An absolute path, as an address needs it. */
-static enum rk_err
-make_url(const char *path, char *url, size_t len)
-{
-	char dir[PATH_LEN];
-	int n;
-
-	if (path[0] == '/')
-		n = snprintf(url, len, "unix://%s", path);
-	else if (getcwd(dir, sizeof(dir)) != NULL)
-		n = snprintf(url, len, "unix://%s/%s", dir, path);
-	else
-		return RK_EIO;
-	return n > 0 && (size_t)n < len ? RK_OK : RK_ETOOBIG;
-}
-
 static int
 reach(struct ctl *c)
 {
 	struct rk_client_conf conf = { .size = sizeof(conf) };
-	char found[PATH_LEN], url[PATH_LEN + 8];
-	const char *path = find_socket(c->a, found);
+	char path[PATH_LEN], url[PATH_LEN + 8];
 	struct rk_error err;
 	enum rk_err r;
 
-	if (path == NULL)
+	r = path_admin(args_text(c->a, "socket", NULL), path);
+	if (r == RK_ENOENT)
 		return no_socket(c);
 	(void)str_escape(c->shown, sizeof(c->shown), path);
-	if ((r = make_url(path, url, sizeof(url))) != RK_OK)
+	if (r != RK_OK || (r = path_unix_url(path, url, sizeof(url))) != RK_OK)
 		return out_fail(
 		    &c->out, r, "--socket: the path is too long", NULL);
 	conf.url = url;

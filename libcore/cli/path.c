@@ -1,8 +1,11 @@
 /* Where files of the user and the daemon are: XDG rules, certificates. */
 #include "cli/path.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/str.h"
@@ -112,7 +115,7 @@ path_known(const char *name, bool system, char out[PATH_LEN])
 }
 
 enum rk_err
-path_admin(char out[PATH_LEN])
+path_admin_user(char out[PATH_LEN])
 {
 	const char *dir = env_dir("XDG_RUNTIME_DIR");
 
@@ -120,4 +123,32 @@ path_admin(char out[PATH_LEN])
 	if (dir == NULL || !is_dir(dir))
 		return RK_ENOENT;
 	return fs_join(out, PATH_LEN, dir, "rpckit/admin.sock");
+}
+
+enum rk_err
+path_admin(const char *given, char out[PATH_LEN])
+{
+	if (given != NULL)
+		return copy(out, given);
+	if (path_admin_user(out) == RK_OK && access(out, F_OK) == 0)
+		return RK_OK;
+	out[0] = '\0';
+	if (access(PATH_ADMIN_SYSTEM, F_OK) != 0 && errno != EACCES)
+		return RK_ENOENT;
+	return copy(out, PATH_ADMIN_SYSTEM);
+}
+
+enum rk_err
+path_unix_url(const char *path, char *url, size_t len)
+{
+	char dir[PATH_LEN];
+	int n;
+
+	if (path[0] == '/')
+		n = snprintf(url, len, "unix://%s", path);
+	else if (getcwd(dir, sizeof(dir)) != NULL)
+		n = snprintf(url, len, "unix://%s/%s", dir, path);
+	else
+		return RK_EIO;
+	return n > 0 && (size_t)n < len ? RK_OK : RK_ETOOBIG;
 }

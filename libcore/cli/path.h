@@ -29,9 +29,16 @@ RK_MUST enum rk_err path_certs(
 RK_MUST enum rk_err path_known(
     const char *name, bool system, char out[PATH_LEN]);
 
-/* The usual admin sockets: that of the user, of whose run-time directory this
- * is RK_ENOENT when there is none, and that of a service. */
+/*
+ * The daemon's admin socket: in the user's run-time directory, and that of a
+ * service.  RK_ENOENT: there is no such directory.
+ */
 #define PATH_ADMIN_SYSTEM "/run/rpcd/admin.sock"
-RK_MUST enum rk_err path_admin(char out[PATH_LEN]);
+RK_MUST enum rk_err path_admin_user(char out[PATH_LEN]);
+/* The one to dial: `given` (flag), else the user's if it is there, else that of
+ * a service.  RK_ENOENT: none is there; RK_ETOOBIG. */
+RK_MUST enum rk_err path_admin(const char *given, char out[PATH_LEN]);
+/* The address of a local socket; made absolute.  RK_ETOOBIG, RK_EIO. */
+RK_MUST enum rk_err path_unix_url(const char *path, char *url, size_t len);
 
 #endif

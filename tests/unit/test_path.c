@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -125,6 +126,52 @@ test_known(void **state)
 	assert_string_equal(path, "known_server_keys");
 }
 
+static void
+test_admin(void **state)
+{
+	char here[PATH_LEN / 2], want[PATH_LEN], path[PATH_LEN];
+
+	(void)state;
+	assert_int_equal(unsetenv("XDG_RUNTIME_DIR"), 0);
+	assert_int_equal(path_admin_user(path), RK_ENOENT);
+	assert_int_equal(setenv("XDG_RUNTIME_DIR", "/no/such", 1), 0);
+	assert_int_equal(path_admin_user(path), RK_ENOENT);
+	assert_int_equal(setenv("XDG_RUNTIME_DIR", ".", 1), 0);
+	assert_int_equal(path_admin_user(path), RK_ENOENT);
+	assert_non_null(getcwd(here, sizeof(here)));
+	assert_int_equal(setenv("XDG_RUNTIME_DIR", here, 1), 0);
+	assert_true(
+	    snprintf(want, sizeof(want), "%s/rpckit/admin.sock", here) > 0);
+	assert_int_equal(path_admin_user(path), RK_OK);
+	assert_string_equal(path, want);
+	/* It is not there: that of a service, if any. */
+	if (path_admin(NULL, path) == RK_OK)
+		assert_string_equal(path, PATH_ADMIN_SYSTEM);
+	assert_int_equal(mkdir("rpckit", 0700), 0);
+	scratch_make("rpckit/admin.sock", "", 0600);
+	assert_int_equal(path_admin(NULL, path), RK_OK);
+	assert_string_equal(path, want);
+	assert_int_equal(path_admin("given", path), RK_OK);
+	assert_string_equal(path, "given");
+	assert_int_equal(unsetenv("XDG_RUNTIME_DIR"), 0);
+}
+
+static void
+test_unix_url(void **state)
+{
+	char here[PATH_LEN / 2], want[PATH_LEN], url[PATH_LEN];
+
+	(void)state;
+	assert_int_equal(path_unix_url("/a/b", url, sizeof(url)), RK_OK);
+	assert_string_equal(url, "unix:///a/b");
+	assert_non_null(getcwd(here, sizeof(here)));
+	assert_true(snprintf(want, sizeof(want), "unix://%s/b", here) > 0);
+	assert_int_equal(path_unix_url("b", url, sizeof(url)), RK_OK);
+	assert_string_equal(url, want);
+	assert_int_equal(path_unix_url("/a/b", url, 11), RK_ETOOBIG);
+	assert_int_equal(path_unix_url("/a/b", url, 12), RK_OK);
+}
+
 int
 main(void)
 {
@@ -137,6 +184,10 @@ main(void)
 		    test_certs, enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_known, enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_admin, enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_unix_url, enter, scratch_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
