@@ -35,6 +35,7 @@ LDFLAGS_fuzz   := -fsanitize=address,undefined
 
 LIB_PKGS := openssl libsodium libargon2 sqlite3
 CLI_PKGS := jansson
+TUI_PKGS := ncursesw libqrencode
 
 # QUIC needs ngtcp2 1.11 with one of its TLS helpers; everything else builds
 # without.  QUIC=no, gnutls or ossl overrides what is found.
@@ -63,6 +64,9 @@ PC_LIBS := $(if $(filter gnutls,$(LIB_PKGS)),$(strip \
 DEPS_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIB_PKGS) $(CLI_PKGS))
 LIB_LIBS    := $(shell $(PKG_CONFIG) --libs $(LIB_PKGS)) $(SYS_LIBS)
 CLI_LIBS    := $(shell $(PKG_CONFIG) --libs $(CLI_PKGS))
+TUI_LIBS    := $(shell $(PKG_CONFIG) --libs $(TUI_PKGS))
+# Feature macros of a library's are none of ours, which are wider.
+TUI_CFLAGS  := $(filter-out -D%,$(shell $(PKG_CONFIG) --cflags $(TUI_PKGS)))
 
 CF_PROTECTION := $(if $(filter x86_64 i686,$(shell uname -m)),-fcf-protection)
 
@@ -78,10 +82,14 @@ WALL      := $(BUILD)/wall
 INC_LIB   := -Ilibcore/include -Ilibcore
 INC_PROG  := -Ilibcore/include -I$(WALL)
 
-PROGRAMS := rpcd rpcsh selfy
+PROGRAMS := rpcd rpcsh selfy rpctui
+# A program's folder, where it is not named as the program is.
+folder = $(if $(filter rpctui,$(1)),tui,$(1))
 LIB_SRCS := $(filter-out $(QUIC_OFF_$(QUIC)),$(wildcard libcore/base/*.c \
 	libcore/trust/*.c libcore/net/*.c libcore/rpc/*.c))
 CLI_SRCS := $(wildcard libcore/cli/*.c)
+# What tests of the dashboard are linked with.
+TUI_SRCS := $(filter-out tui/main.c,$(wildcard tui/*.c))
 QUIC_UNITS_OFF_no   := tests/unit/test_quic% tests/contract/test_quic%
 QUIC_UNITS_OFF_ossl := %/test_quic_tls_gnutls.c %/test_quic_gnutls.c \
 	%/test_quic_crypt.c
@@ -102,6 +110,7 @@ obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 CORE_A   := $(B)/lib/libcore.a
 CLI_A    := $(B)/lib/libcli.a
+TUI_A    := $(B)/lib/libtui.a
 TESTLIB_A := $(B)/lib/libtest.a
 PUBLIC_A := $(B)/lib/librpckit.a
 SO       := $(B)/lib/librpckit.so.$(VERSION)
@@ -151,8 +160,13 @@ $(B)/obj/libcore/%.o: libcore/%.c Makefile
 # Tests see the inside of the library; programs and examples do not.
 $(B)/obj/tests/%.o: tests/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(RK_CFLAGS) $(INC_LIB) -Itests/lib $(CPPFLAGS) $(CFLAGS) \
+	$(CC) $(RK_CFLAGS) $(INC_LIB) -I. -Itests/lib $(CPPFLAGS) $(CFLAGS) \
 	    -MMD -MP -c -o $@ $<
+
+$(B)/obj/tui/%.o: tui/%.c Makefile | $(WALL)/made
+	@mkdir -p $(@D)
+	$(CC) $(RK_CFLAGS) $(TUI_CFLAGS) $(INC_PROG) -I$(<D) $(CPPFLAGS) \
+	    $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/obj/%.o: %.c Makefile | $(WALL)/made
 	@mkdir -p $(@D)
@@ -161,8 +175,9 @@ $(B)/obj/%.o: %.c Makefile | $(WALL)/made
 
 $(CORE_A): $(call obj,$(LIB_SRCS))
 $(CLI_A): $(call obj,$(CLI_SRCS))
+$(TUI_A): $(call obj,$(TUI_SRCS))
 $(TESTLIB_A): $(call obj,$(TESTLIB_SRCS))
-$(CORE_A) $(CLI_A) $(TESTLIB_A):
+$(CORE_A) $(CLI_A) $(TUI_A) $(TESTLIB_A):
 	@mkdir -p $(@D)
 	@rm -f $@
 	$(AR) rcs $@ $^
@@ -184,10 +199,12 @@ $(SO): $(call obj,$(LIB_SRCS)) libcore/librpckit.map
 	ln -sfn $(@F) $(B)/lib/librpckit.so.$(SOVERSION)
 	ln -sfn $(@F) $(B)/lib/librpckit.so
 
+LIBS_rpctui = $(TUI_LIBS)
 define program
-$(B)/bin/$(1): $(call obj,$(wildcard $(1)/*.c)) $(CLI_A) $(CORE_A)
+$(B)/bin/$(1): $(call obj,$(wildcard $(call folder,$(1))/*.c)) $(CLI_A) $(CORE_A)
 	@mkdir -p $$(@D)
-	$$(CC) -pie $$(RK_LDFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(CLI_LIBS) $$(LIB_LIBS)
+	$$(CC) -pie $$(RK_LDFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LIBS_$(1)) \
+	    $$(CLI_LIBS) $$(LIB_LIBS)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
@@ -201,6 +218,21 @@ $(B)/test/test_%: $(B)/obj/tests/contract/test_%.o $(TESTLIB_A) $(CLI_A) $(CORE_
 FAILMALLOC_LDFLAGS := $(addprefix -Xlinker --wrap=,malloc calloc realloc \
 	reallocarray strdup strndup)
 $(B)/test/test_no_memory: RK_LDFLAGS += $(FAILMALLOC_LDFLAGS)
+# The dashboard's have its parts as well.
+$(B)/test/test_tui_%: $(B)/obj/tests/unit/test_tui_%.o $(TESTLIB_A) $(TUI_A) \
+    $(CLI_A) $(CORE_A)
+	@mkdir -p $(@D)
+	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(TUI_LIBS) \
+	    $(CLI_LIBS) $(LIB_LIBS)
+$(B)/test/replay_tui_%: $(B)/obj/tests/fuzz/fuzz_tui_%.o \
+    $(B)/obj/tests/fuzz/replay.o $(TUI_A) $(CLI_A) $(CORE_A)
+	@mkdir -p $(@D)
+	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
+$(B)/fuzz/fuzz_tui_%: $(B)/obj/tests/fuzz/fuzz_tui_%.o $(TUI_A) $(CLI_A) \
+    $(CORE_A)
+	@mkdir -p $(@D)
+	$(CC) -fsanitize=fuzzer $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ \
+	    $(CLI_LIBS) $(LIB_LIBS)
 $(B)/test/replay_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/obj/tests/fuzz/replay.o \
     $(CLI_A) $(CORE_A)
 	@mkdir -p $(@D)

@@ -2,7 +2,7 @@
 #ifndef RPCTUI_FEED_H
 #define RPCTUI_FEED_H
 
-#include "tui/model.h"
+#include "model.h"
 
 #include <rpckit/client.h>
 #include <rpckit/loop.h>
@@ -27,7 +27,19 @@ struct feed_conf {
 
 RK_MUST enum rk_err feed_new(
     const struct feed_conf *conf, struct feed **out, struct rk_error *err);
+/* Not from within a function that the feed calls. */
 void feed_free(struct feed *f);
+
+/* Who is told instead of the `changed` that the feed was made with. */
+void feed_watch(struct feed *f, void (*changed)(void *arg), void *arg);
+/* Have every event shown, when the model has it; in no event is the feed freed.
+ */
+typedef void feed_event_fn(const struct rk_value *event, void *arg);
+void feed_on_event(struct feed *f, feed_event_fn *fn, void *arg);
+/* Has everything been told once, since the daemon answers? */
+bool feed_whole(const struct feed *f);
+/* Ask for the figures now, and not only when it is time; also while paused. */
+void feed_ask(struct feed *f);
 
 /* Stop asking for figures while nobody looks, and start again. */
 void feed_pause(struct feed *f, bool on);

@@ -2,6 +2,8 @@
 #ifndef RPCTUI_MODEL_H
 #define RPCTUI_MODEL_H
 
+#include "model_index.h"
+
 #include <rpckit/base.h>
 #include <rpckit/key.h>
 #include <rpckit/value.h>
@@ -44,6 +46,8 @@ struct model_conn {
 	int64_t began_ms;
 	int64_t closed_ms; /* MODEL_CLOSED */
 	char why[128];     /* it was closed */
+	bool unseen;       /* told by an event, in no answer yet */
+	bool told;         /* the event said that it is closed */
 };
 
 enum model_key_state {
@@ -73,6 +77,7 @@ struct model_key {
 	uint64_t conns; /* that wait now */
 	uint64_t version;
 	bool met;
+	bool listed; /* from the known-keys file, and nothing else is said */
 };
 
 struct model_call {
@@ -123,6 +128,7 @@ struct model {
 	char trouble[256]; /* why not online; one line, escaped */
 	uint64_t changes;  /* counts: redraw when it has moved */
 	struct model_status status;
+	/* Pointers into these are good until something is taken in. */
 	struct model_conn *conns;
 	size_t n_conns;
 	uint64_t conns_left_out;
@@ -140,13 +146,29 @@ struct model {
 	size_t rate_last, n_rates;
 	/* What methods the daemon has, as `_.serves` says; owned. */
 	struct rk_value_doc *methods;
+	/* Ask for keys again, or for everything: events did not tell all.  Who
+	 * has asked clears it. */
+	bool keys_stale, all_stale;
+	/* What follows is the model's own. */
+	struct model_index by_id, by_fp;
+	struct model_conn *spare; /* of the answer before */
+	size_t cap_conns, cap_spare, cap_keys;
+	int64_t conns_ms, calls_ms, bytes_ms; /* when we last heard of them */
+	int64_t rate_sec;
+	uint64_t trust_left_out, known_left_out;
+	size_t n_waiting, n_changed;
+	size_t log_now; /* lines of this daemon, not of the one before */
 };
 
+/* A model is large (a MiB and a half): not for the stack. */
 void model_init(struct model *m);
 void model_fini(struct model *m);
 /*
  * Take an answer of the method of that name, or an event, in.  now: ms.  What
- * is malformed is RK_EPROTO and changes nothing; RK_ENOMEM.
+ * is malformed is RK_EPROTO and changes nothing; RK_ENOMEM.  Methods are
+ * _.methods, _.status, _.conns, _.calls, _.trust, _.known, _.log and _.serves;
+ * of others nothing is taken.  A status of another process than before begins
+ * anew with everything but the log.
  */
 RK_MUST enum rk_err model_answer(struct model *m, const char *method,
     const struct rk_value *answer, int64_t now);

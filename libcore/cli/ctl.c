@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "cli/admin.h"
 #include "cli/json.h"
 #include "cli/path.h"
 
@@ -136,26 +137,6 @@ out:
 
 /* ---- calls ---- */
 
-/* The code that came along with a refusal, if one did. */
-static enum rk_err
-said_code(const struct rk_reply *reply)
-{
-	struct rk_value_doc *doc;
-	enum rk_err code = RK_EREMOTE;
-	char name[32];
-
-	if (reply->payload.len == 0 || rk_value_decode(reply->payload.ptr,
-	                                   reply->payload.len, &doc) != RK_OK)
-		return code;
-	(void)ctl_text(rk_value_root(doc), "error", name, sizeof(name));
-	for (int i = 1; i < RK_ERR_COUNT && name[0] != '\0'; i++) {
-		if (strcmp(name, rk_err_name((enum rk_err)i)) == 0)
-			code = (enum rk_err)i;
-	}
-	rk_value_free(doc);
-	return code;
-}
-
 /* What helps, where keys are decided about. */
 static const char *
 key_advice(enum rk_err code)
@@ -174,24 +155,19 @@ refused(const struct ctl *c, const struct rk_reply *reply)
 {
 	static const struct {
 		const char *text;
-		enum rk_err code;
 		const char *advice;
 	} known[] = {
-		{ "not allowed for this caller", RK_EDENIED,
+		{ "not allowed for this caller",
 		    "this socket only shows; --socket PATH names another" },
-		{ "no such connection", RK_ENOENT, "rpcd ctl conns" },
+		{ "no such connection", "rpcd ctl conns" },
 	};
-	enum rk_err code;
 	char said[400];
+	enum rk_err code = admin_refusal(reply, said, sizeof(said));
 
-	(void)rk_escape(said, sizeof(said), reply->remote_error.ptr,
-	    reply->remote_error.len);
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (strcmp(said, known[i].text) == 0)
-			return out_fail(
-			    &c->out, known[i].code, said, known[i].advice);
+			return out_fail(&c->out, code, said, known[i].advice);
 	}
-	code = said_code(reply);
 	return out_fail(&c->out, code, said, key_advice(code));
 }
 

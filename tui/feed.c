@@ -1,0 +1,546 @@
+/* The line to the daemon: asks, is told of events, dials again, orders. */
+#include "feed.h"
+
+#include "base/error.h"
+#include "base/str.h"
+#include "cli/admin.h"
+#include "cli/path.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DIAL_FIRST_MS 250
+#define DIAL_MOST_MS 2000
+#define ANSWER_MS 20000
+#define ORDER_MS 60000 /* a reload may open an encrypted key */
+#define SOON_MS 150    /* events come in bursts */
+
+/* What is asked; each of them at most once at a time. */
+enum what {
+	ASK_STATUS,
+	ASK_METHODS,
+	ASK_EVENTS,
+	ASK_CONNS,
+	ASK_CALLS,
+	ASK_TRUST,
+	ASK_KNOWN,
+	ASK_LOG,
+	ASK_SERVES,
+	N_ASKS
+};
+
+static const char *const methods[N_ASKS] = {
+	[ASK_STATUS] = "_.status",
+	[ASK_METHODS] = "_.methods",
+	[ASK_EVENTS] = "_.events",
+	[ASK_CONNS] = "_.conns",
+	[ASK_CALLS] = "_.calls",
+	[ASK_TRUST] = "_.trust",
+	[ASK_KNOWN] = "_.known",
+	[ASK_LOG] = "_.log",
+	[ASK_SERVES] = "_.serves",
+};
+
+/* {log: info} */
+static const uint8_t wishes[] = { 0x81, 0xa3, 'l', 'o', 'g', 0xa4, 'i', 'n',
+	'f', 'o' };
+/* {keys: []} */
+static const uint8_t no_keys[] = { 0x81, 0xa4, 'k', 'e', 'y', 's', 0x90 };
+
+struct ask {
+	struct feed *feed;
+	enum what what;
+	bool runs;
+	bool again; /* when it has been answered */
+};
+
+struct feed {
+	struct feed_conf conf;
+	feed_event_fn *event;
+	void *event_arg;
+	struct rk_client *client;
+	struct rk_timer *dial; /* armed: nobody is connected or dialed */
+	struct rk_timer *tick;
+	struct rk_timer *soon; /* what events made stale */
+	uint64_t wait_ms;      /* before the next dial */
+	struct ask asks[N_ASKS];
+	bool open; /* calls can be made */
+	bool whole;
+	bool paused;
+	bool failed; /* the trouble has been told already */
+	bool freed;
+};
+
+struct order {
+	struct feed *feed;
+	feed_done_fn *done;
+	void *arg;
+};
+
+static int64_t
+now_of(const struct feed *f)
+{
+	return (int64_t)rk_loop_now(f->conf.loop);
+}
+
+static void
+changed(struct feed *f)
+{
+	if (f->conf.changed != NULL && !f->freed)
+		f->conf.changed(f->conf.arg);
+}
+
+/* ---- trouble ---- */
+
+static void
+set_trouble(struct feed *f, const char *text)
+{
+	struct model *m = f->conf.model;
+
+	m->online = false;
+	m->changes++;
+	(void)str_copy(m->trouble, sizeof(m->trouble), text);
+}
+
+static void
+arm(struct feed *f, struct rk_timer *t, uint64_t ms)
+{
+	if (rk_timer_set(t, rk_loop_now(f->conf.loop) + ms) != RK_OK)
+		set_trouble(f, "out of memory");
+}
+
+/* Who answers so is left, and dialed again later. */
+static void
+fail(struct feed *f, enum what what, const char *why)
+{
+	char text[256];
+
+	if (f->failed)
+		return;
+	(void)snprintf(text, sizeof(text), "%s: %s", methods[what], why);
+	set_trouble(f, text);
+	f->failed = true;
+	f->open = false;
+	rk_client_shutdown(f->client);
+}
+
+static void
+dial_later(struct feed *f)
+{
+	arm(f, f->dial, f->wait_ms);
+	f->wait_ms =
+	    f->wait_ms * 2 < DIAL_MOST_MS ? f->wait_ms * 2 : DIAL_MOST_MS;
+}
+
+static void
+on_closed(struct rk_client *c, const struct rk_error *why, void *arg)
+{
+	struct feed *f = arg;
+
+	(void)c;
+	f->open = false;
+	f->whole = false;
+	if (f->freed)
+		return;
+	if (!f->failed)
+		set_trouble(f, why->text);
+	dial_later(f);
+	changed(f);
+}
+
+/* ---- asking ---- */
+
+static rk_reply_fn on_answer;
+
+static void
+ask(struct feed *f, enum what what)
+{
+	struct ask *a = &f->asks[what];
+	struct rk_request req = { .method = methods[what],
+		.timeout = ANSWER_MS };
+	enum rk_err r;
+
+	if (!f->open)
+		return;
+	if (a->runs) {
+		a->again = true;
+		return;
+	}
+	if (what == ASK_EVENTS) {
+		req.payload = wishes;
+		req.payload_len = sizeof(wishes);
+	}
+	r = rk_client_submit(f->client, &req, on_answer, a, NULL);
+	if (r == RK_OK)
+		a->runs = true;
+	else
+		fail(f, what, rk_err_text(r));
+}
+
+/* Those that no event tells; what still runs is not asked twice. */
+static void
+ask_figures(struct feed *f)
+{
+	static const enum what figures[] = { ASK_STATUS, ASK_CONNS, ASK_CALLS };
+
+	for (size_t i = 0; i < 3; i++) {
+		if (!f->asks[figures[i]].runs)
+			ask(f, figures[i]);
+	}
+}
+
+static void
+ask_all(struct feed *f)
+{
+	for (int what = ASK_METHODS; what < N_ASKS; what++)
+		ask(f, (enum what)what);
+}
+
+/* What events did not tell whole. */
+static void
+ask_stale(struct feed *f)
+{
+	struct model *m = f->conf.model;
+
+	if (!f->open)
+		return;
+	if (m->all_stale) {
+		ask_all(f);
+	} else if (m->keys_stale) {
+		ask(f, ASK_TRUST);
+		ask(f, ASK_KNOWN);
+	}
+	m->all_stale = m->keys_stale = false;
+}
+
+/* ---- being told ---- */
+
+/* Nobody decides about keys any more. */
+static void
+drop_keys(struct feed *f, enum what what)
+{
+	struct rk_value_doc *doc;
+
+	if (rk_value_decode(no_keys, sizeof(no_keys), &doc) != RK_OK)
+		return;
+	if (model_answer(f->conf.model, methods[what], rk_value_root(doc),
+	        now_of(f)) != RK_OK)
+		f->conf.model->keys_stale = true;
+	rk_value_free(doc);
+}
+
+static void
+take(struct feed *f, enum what what, struct rk_bytes payload)
+{
+	struct rk_value_doc *doc = NULL;
+	enum rk_err r;
+
+	if (what == ASK_EVENTS)
+		return;
+	r = rk_value_decode(payload.ptr, payload.len, &doc);
+	if (r == RK_OK)
+		r = model_answer(f->conf.model, methods[what],
+		    rk_value_root(doc), now_of(f));
+	rk_value_free(doc);
+	if (r == RK_ENOMEM)
+		return; /* as it was; the next one may fit */
+	if (r != RK_OK)
+		fail(f, what, "the daemon's answer is malformed");
+}
+
+/* The rest is asked when it is known who answers. */
+static void
+greet(struct feed *f)
+{
+	struct model *m = f->conf.model;
+
+	if (m->online || f->failed)
+		return;
+	m->online = true;
+	m->trouble[0] = '\0';
+	m->keys_stale = m->all_stale = false;
+	ask_all(f);
+	if (!rk_timer_armed(f->tick))
+		arm(f, f->tick, f->conf.every_ms);
+}
+
+/* Of the first round. */
+static void
+look_whole(struct feed *f)
+{
+	for (size_t i = 0; i < N_ASKS; i++) {
+		if (f->asks[i].runs)
+			return;
+	}
+	f->whole = f->open && f->conf.model->online;
+	if (f->whole)
+		f->wait_ms = DIAL_FIRST_MS;
+}
+
+static void
+refused(struct feed *f, enum what what, const struct rk_reply *reply)
+{
+	char text[200];
+
+	if (what == ASK_STATUS && reply->code == RK_ENOMETHOD) {
+		fail(f, what, "this is no admin socket");
+	} else if (what == ASK_STATUS) {
+		(void)admin_refusal(reply, text, sizeof(text));
+		fail(f, what, text);
+	} else if (what == ASK_TRUST || what == ASK_KNOWN) {
+		drop_keys(f, what);
+	}
+}
+
+static void
+on_answer(struct rk_client *c, const struct rk_reply *reply, void *arg)
+{
+	struct ask *a = arg;
+	struct feed *f = a->feed;
+	bool again = a->again;
+
+	(void)c;
+	a->runs = a->again = false;
+	if (f->freed || !f->open)
+		return;
+	if (reply->code == RK_OK)
+		take(f, a->what, reply->payload);
+	else if (reply->code == RK_EREMOTE || reply->code == RK_ENOMETHOD)
+		refused(f, a->what, reply);
+	else if (reply->code == RK_ETIMEOUT)
+		fail(f, a->what, "the daemon does not answer");
+	else
+		return; /* the connection is lost, which is told next */
+	if (a->what == ASK_STATUS)
+		greet(f);
+	if (again)
+		ask(f, a->what);
+	if (!f->whole)
+		look_whole(f);
+	changed(f);
+}
+
+static void
+on_connected(struct rk_client *c, void *arg)
+{
+	struct feed *f = arg;
+
+	(void)c;
+	f->open = true;
+	ask(f, ASK_STATUS);
+}
+
+static void
+on_pushed(struct rk_client *c, const struct rk_header *hdr,
+    struct rk_bytes payload, void *arg)
+{
+	struct feed *f = arg;
+	struct model *m = f->conf.model;
+	struct rk_value_doc *doc;
+
+	(void)c;
+	(void)hdr;
+	if (f->freed || !f->open ||
+	    rk_value_decode(payload.ptr, payload.len, &doc) != RK_OK)
+		return;
+	/* What is no event is not for us; what had no room is lost. */
+	if (model_event(m, rk_value_root(doc), now_of(f)) == RK_OK) {
+		if (f->event != NULL)
+			f->event(rk_value_root(doc), f->event_arg);
+		changed(f);
+	}
+	rk_value_free(doc);
+	if ((m->keys_stale || m->all_stale) && !rk_timer_armed(f->soon))
+		arm(f, f->soon, SOON_MS);
+}
+
+/* ---- time ---- */
+
+static void
+on_dial(struct rk_timer *t, void *arg)
+{
+	struct feed *f = arg;
+	struct rk_error err;
+
+	(void)t;
+	f->failed = false;
+	for (size_t i = 0; i < N_ASKS; i++)
+		f->asks[i] = (struct ask){ .feed = f, .what = (enum what)i };
+	if (rk_client_start(f->client, &err) == RK_OK)
+		return;
+	set_trouble(f, err.text);
+	dial_later(f);
+	changed(f);
+}
+
+static void
+on_soon(struct rk_timer *t, void *arg)
+{
+	(void)t;
+	ask_stale(arg);
+}
+
+static void
+on_tick(struct rk_timer *t, void *arg)
+{
+	struct feed *f = arg;
+	uint64_t before = f->conf.model->changes;
+
+	(void)t;
+	arm(f, f->tick, f->conf.every_ms);
+	if (f->paused)
+		return;
+	model_tick(f->conf.model, now_of(f));
+	if (f->conf.model->online)
+		ask_figures(f);
+	if (f->conf.model->changes != before)
+		changed(f);
+}
+
+void
+feed_pause(struct feed *f, bool on)
+{
+	f->paused = on;
+	if (!on)
+		ask_figures(f);
+}
+
+void
+feed_ask(struct feed *f)
+{
+	ask_figures(f);
+}
+
+bool
+feed_whole(const struct feed *f)
+{
+	return f->whole;
+}
+
+void
+feed_watch(struct feed *f, void (*fn)(void *arg), void *arg)
+{
+	f->conf.changed = fn;
+	f->conf.arg = arg;
+}
+
+void
+feed_on_event(struct feed *f, feed_event_fn *fn, void *arg)
+{
+	f->event = fn;
+	f->event_arg = arg;
+}
+
+/* ---- orders ---- */
+
+static void
+on_ordered(struct rk_client *c, const struct rk_reply *reply, void *arg)
+{
+	struct order *o = arg;
+	struct rk_value_doc *doc = NULL;
+	struct rk_error err = { .code = reply->code };
+
+	(void)c;
+	if (o->feed->freed) {
+		free(o);
+		return;
+	}
+	if (reply->code == RK_EREMOTE)
+		err.code = admin_refusal(reply, err.text, sizeof(err.text));
+	else if (reply->code != RK_OK)
+		(void)err_set(
+		    &err, reply->code, "%s", rk_err_text(reply->code));
+	else if (reply->payload.len > 0 &&
+	         rk_value_decode(
+	             reply->payload.ptr, reply->payload.len, &doc) != RK_OK)
+		(void)err_set(&err, RK_EPROTO, "the answer is malformed");
+	o->done(
+	    err.code, &err, doc == NULL ? NULL : rk_value_root(doc), o->arg);
+	rk_value_free(doc);
+	free(o);
+}
+
+enum rk_err
+feed_order(struct feed *f, const char *method, struct rk_bytes payload,
+    feed_done_fn *done, void *arg, struct rk_error *err)
+{
+	struct rk_request req = { .method = method,
+		.payload = payload.ptr,
+		.payload_len = payload.len,
+		.timeout = ORDER_MS };
+	struct order *o;
+	enum rk_err r;
+
+	if (!f->open || !f->conf.model->online)
+		return err_set(err, RK_ESTATE, "the daemon does not answer");
+	if ((o = malloc(sizeof(*o))) == NULL)
+		return err_set(err, RK_ENOMEM, "out of memory");
+	*o = (struct order){ f, done, arg };
+	r = rk_client_submit(f->client, &req, on_ordered, o, NULL);
+	if (r == RK_OK)
+		return RK_OK;
+	free(o);
+	return err_set(err, r == RK_ENOMEM ? r : RK_ESTATE, "%s: %s", method,
+	    rk_err_text(r));
+}
+
+/* ---- life ---- */
+
+static enum rk_err
+make_client(struct feed *f, struct rk_error *err)
+{
+	struct rk_client_conf conf = { .size = sizeof(conf),
+		.loop = f->conf.loop,
+		.closed = on_closed,
+		.connected = on_connected,
+		.pushed = on_pushed,
+		.arg = f };
+	char url[PATH_LEN + 8];
+	enum rk_err r;
+
+	if ((r = path_unix_url(f->conf.path, url, sizeof(url))) != RK_OK)
+		return err_set(err, r, "--socket: the path is too long");
+	conf.url = url;
+	return rk_client_new(&conf, &f->client, err);
+}
+
+enum rk_err
+feed_new(const struct feed_conf *conf, struct feed **out, struct rk_error *err)
+{
+	struct feed *f = calloc(1, sizeof(*f));
+	enum rk_err r;
+
+	*out = NULL;
+	if (f == NULL)
+		return err_set(err, RK_ENOMEM, "out of memory");
+	f->conf = *conf;
+	f->wait_ms = DIAL_FIRST_MS;
+	if ((r = make_client(f, err)) != RK_OK)
+		goto out;
+	if ((r = rk_timer_new(conf->loop, on_dial, f, &f->dial)) != RK_OK ||
+	    (r = rk_timer_new(conf->loop, on_tick, f, &f->tick)) != RK_OK ||
+	    (r = rk_timer_new(conf->loop, on_soon, f, &f->soon)) != RK_OK ||
+	    (r = rk_timer_set(f->dial, rk_loop_now(conf->loop))) != RK_OK) {
+		(void)err_set(err, r, "%s", rk_err_text(r));
+		goto out;
+	}
+	f->conf.path = NULL; /* its owner's; not needed again */
+	*out = f;
+	f = NULL;
+out:
+	feed_free(f);
+	return r;
+}
+
+void
+feed_free(struct feed *f)
+{
+	if (f == NULL)
+		return;
+	f->freed = true;
+	rk_client_free(f->client);
+	rk_timer_free(f->dial);
+	rk_timer_free(f->tick);
+	rk_timer_free(f->soon);
+	free(f);
+}

@@ -1,0 +1,209 @@
+/* rpctui: a dashboard of a running daemon; options and what they lead to. */
+#include "screen.h"
+#include "tui.h"
+
+#include "base/error.h"
+
+#include <langinfo.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define EVERY_MS 1000
+#define EVERY_PLAIN_MS 10000 /* nobody sees them unasked */
+
+static const struct opt opts[] = {
+	{ .name = "socket",
+	    .kind = OPT_TEXT,
+	    .meta = "PATH",
+	    .complete = COMPLETE_FILE,
+	    .about = "the daemon's admin socket ($XDG_RUNTIME_DIR/rpckit/"
+	             "admin.sock, " PATH_ADMIN_SYSTEM ")" },
+	{ .name = "read-only", .about = "show, and offer nothing that steers" },
+	{ .name = "once",
+	    .about = "print everything as it is now, and end; needs no "
+	             "terminal" },
+	{ .name = "plain",
+	    .about = "no screen: a line for everything that happens" },
+	{ .name = "ascii", .about = "draw lines and bars with - | + # only" },
+	{ .name = "every",
+	    .kind = OPT_DURATION,
+	    .meta = "TIME",
+	    .min = 100,
+	    .max = 3600000,
+	    .about = "how often to ask for figures (1s)" },
+	COMMON_OPTS,
+	{ 0 },
+};
+
+static const char *const usage[] = {
+	"[--socket PATH] [--read-only] [OPTION]...",
+	"--once [--json]",
+	"--plain",
+	NULL,
+};
+
+static const char *const examples[] = {
+	"rpctui                         # the daemon of this user, or machine",
+	"rpctui --once                  # as text, for a mail or a ticket",
+	"rpctui --once --json | jq .status.connections",
+	"rpctui --plain                 # for screen readers",
+	NULL,
+};
+
+static const struct env_doc envs[] = {
+	{ "XDG_RUNTIME_DIR", "rpckit/admin.sock below it is looked for first" },
+	{ "TERM", "what the terminal is; dumb ones have no screen" },
+	{ "NO_COLOR", "no color when set and not empty" },
+	{ NULL, NULL },
+};
+
+/* ---- what cannot be ---- */
+
+static int
+misused(const struct tui *t)
+{
+	const struct args *a = t->a;
+	struct out text = t->out;
+	size_t n;
+
+	(void)args_operands(a, &n);
+	if (n > 0)
+		return out_fail(
+		    &t->out, RK_EINVAL, "there are no operands", "rpctui -h");
+	if (args_flag(a, "once") && args_flag(a, "plain"))
+		return out_fail(&t->out, RK_EINVAL,
+		    "--once and --plain are two different things", "rpctui -h");
+	if (t->out.form == OUT_JSON && !args_flag(a, "once")) {
+		text.form = OUT_TEXT;
+		return out_fail(&text, RK_EINVAL, "--json goes with --once",
+		    "rpctui --once --json");
+	}
+	return 0;
+}
+
+static int
+no_screen(const struct tui *t)
+{
+	const char *term = getenv("TERM");
+
+	if (isatty(STDIN_FILENO) != 1 || isatty(STDOUT_FILENO) != 1)
+		return out_fail(&t->out, RK_EINVAL,
+		    "standard input and output are no terminal",
+		    "rpctui --once");
+	if (term == NULL || *term == '\0' || strcmp(term, "dumb") == 0)
+		return out_fail(&t->out, RK_EINVAL,
+		    "this terminal has no screen ($TERM)", "rpctui --plain");
+	return 0;
+}
+
+/* ---- running ---- */
+
+/* Can it be reached at all?  Later it is dialed again whatever is wrong. */
+static int
+try_once(struct tui *t)
+{
+	struct rk_client *client;
+	struct rk_value_doc *doc;
+	int status = tui_dial(t, &client);
+
+	if (status == 0) {
+		status = tui_ask(t, client, "_.status", false, &doc);
+		rk_value_free(doc);
+	}
+	rk_client_free(client);
+	return status;
+}
+
+static int
+run_screen(struct tui *t, struct rk_loop *loop, struct feed *feed,
+    struct model *model, uint64_t every_ms)
+{
+	const struct screen_conf conf = { .loop = loop,
+		.feed = feed,
+		.model = model,
+		.path = t->path,
+		.ascii = args_flag(t->a, "ascii") ||
+		         strcmp(nl_langinfo(CODESET), "UTF-8") != 0,
+		.color = t->out.color_out,
+		.read_only = args_flag(t->a, "read-only"),
+		.every_ms = every_ms };
+
+	return screen_run(&conf);
+}
+
+static int
+run_live(struct tui *t, bool plain)
+{
+	struct model *model = malloc(sizeof(*model));
+	uint64_t every_ms = args_number(t->a, "every", EVERY_MS);
+	struct feed_conf conf = { .model = model,
+		.path = t->path,
+		.every_ms = plain ? EVERY_PLAIN_MS : every_ms };
+	struct feed *feed = NULL;
+	struct rk_error err = { 0 };
+	enum rk_err r;
+	int status;
+
+	if (model == NULL)
+		return out_fail(&t->out, RK_ENOMEM, "out of memory", NULL);
+	model_init(model);
+	if ((r = rk_loop_new(&conf.loop)) != RK_OK)
+		(void)err_set(&err, r, "%s", rk_err_text(r));
+	else
+		r = feed_new(&conf, &feed, &err);
+	if (r != RK_OK)
+		status = out_error(&t->out, &err, NULL);
+	else if (plain)
+		status = tui_plain(&t->out, conf.loop, feed, model);
+	else
+		status = run_screen(t, conf.loop, feed, model, every_ms);
+	feed_free(feed);
+	rk_loop_free(conf.loop);
+	model_fini(model);
+	free(model);
+	return status;
+}
+
+static int
+run(struct args *a, void *ctx)
+{
+	struct tui t = { .a = a };
+	int status;
+
+	(void)ctx;
+	out_init(&t.out, a);
+	if ((status = misused(&t)) != 0)
+		return status;
+	if (!args_flag(a, "once") && !args_flag(a, "plain") &&
+	    (status = no_screen(&t)) != 0)
+		return status;
+	if ((status = tui_find(&t)) != 0)
+		return status;
+	if (args_flag(a, "once"))
+		return tui_once(&t);
+	if ((status = try_once(&t)) != 0)
+		return status;
+	return run_live(&t, args_flag(a, "plain"));
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct prog prog = {
+		.name = "rpctui",
+		.section = "1",
+		.about = "a dashboard of a daemon that runs: who is connected, "
+		         "what is called, whose keys wait",
+		.usage = usage,
+		.examples = examples,
+		.opts = opts,
+		.run = run,
+		.envs = envs,
+		.see_also = "rpcd 8, rpcd-ctl 8, rpckit-control 7, "
+		            "rpckit-trust 7",
+		.style = PROG_GNU,
+	};
+
+	return cmd_main(&prog, argc, argv, NULL);
+}

@@ -1,0 +1,338 @@
+/* Connections: those that an answer has, and what events say meanwhile. */
+#include "model_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What may come between two answers. */
+#define SPARE 64
+
+/* ---- finding ---- */
+
+static size_t
+place_of(const struct model *m, uint64_t id)
+{
+	uint64_t at = index_hash_number(&m->by_id, id);
+	size_t i;
+
+	while ((i = index_next(&m->by_id, &at)) != SIZE_MAX) {
+		if (m->conns[i].id == id)
+			return i;
+	}
+	return SIZE_MAX;
+}
+
+struct model_conn *
+model_conn(const struct model *m, uint64_t id)
+{
+	size_t i = id == 0 ? SIZE_MAX : place_of(m, id);
+
+	return i == SIZE_MAX ? NULL : &m->conns[i];
+}
+
+/* Those with a number, anew, and room for so many. */
+static enum rk_err
+reindex(struct model *m, size_t room)
+{
+	enum rk_err r = index_reset(&m->by_id, room);
+
+	for (size_t i = 0; r == RK_OK && i < m->n_conns; i++) {
+		uint64_t id = m->conns[i].id;
+
+		if (id != 0)
+			index_put(
+			    &m->by_id, index_hash_number(&m->by_id, id), i);
+	}
+	return r;
+}
+
+/* ---- reading ---- */
+
+static enum model_state
+state_of(const struct rk_value *row)
+{
+	static const char *const words[] = { "new", "active", "idle", "closing",
+		"closed" };
+	static const enum model_state states[] = { MODEL_NEW, MODEL_ACTIVE,
+		MODEL_IDLE, MODEL_CLOSING,
+		/* It is listed while a handler holds on to a call. */
+		MODEL_CLOSING, MODEL_IDLE };
+
+	return states[take_word(row, "state", words, 5)];
+}
+
+static void
+read_who(struct model_conn *c, const struct rk_value *row)
+{
+	c->id = take_number(row, "id");
+	take_text(row, "address", c->address, sizeof(c->address));
+	take_text(row, "email", c->email, sizeof(c->email));
+	take_text(row, "fingerprint", c->fp, sizeof(c->fp));
+}
+
+static void
+read_conn(struct model_conn *c, const struct rk_value *row, int64_t now)
+{
+	*c = (struct model_conn){ 0 };
+	read_who(c, row);
+	c->state = state_of(row);
+	c->resumed = take_bool(row, "resumed");
+	take_text(row, "transport", c->transport, sizeof(c->transport));
+	take_text(row, "since", c->since, sizeof(c->since));
+	c->running = take_number(row, "running");
+	c->calls = take_number(row, "calls");
+	c->in = take_number(row, "bytes_in");
+	c->out = take_number(row, "bytes_out");
+	c->began_ms = take_ago(row, "age_ms", now);
+}
+
+static void
+end_conn(struct model_conn *c, int64_t now)
+{
+	c->state = MODEL_CLOSED;
+	c->closed_ms = now;
+	c->running = 0;
+	c->rx = c->tx = 0;
+}
+
+/* ---- the answer ---- */
+
+/* Room for the next picture of all of them. */
+static enum rk_err
+reserve_spare(struct model *m, size_t n)
+{
+	struct model_conn *spare;
+
+	if (n <= m->cap_spare)
+		return RK_OK;
+	if ((spare = malloc(n * sizeof(*spare))) == NULL)
+		return RK_ENOMEM;
+	free(m->spare);
+	m->spare = spare;
+	m->cap_spare = n;
+	return RK_OK;
+}
+
+/* The rows but those that an event has ended already; how many. */
+static size_t
+read_rows(
+    struct model *m, const struct rk_value *rows, size_t most, int64_t now)
+{
+	int64_t ms;
+	size_t n = 0;
+
+	for (size_t i = 0; i < most; i++) {
+		struct model_conn *c = &m->spare[n];
+		const struct model_conn *old;
+
+		read_conn(c, &rows->u.list.items[i], now);
+		old = model_conn(m, c->id);
+		if (old != NULL && old->told)
+			continue;
+		n++;
+		if (old == NULL)
+			continue;
+		/* It is known better when we were there. */
+		c->began_ms = old->began_ms;
+		ms = now - (old->unseen ? old->began_ms : m->conns_ms);
+		c->rx = rate_of(old->in, c->in, ms);
+		c->tx = rate_of(old->out, c->out, ms);
+	}
+	return n;
+}
+
+/* Does an older one that the answer lacks stay?  all: it has all there are. */
+static bool
+outlives(struct model_conn *c, bool all, int64_t now)
+{
+	if (c->id == 0)
+		return false;
+	if (c->state == MODEL_CLOSED)
+		return now - c->closed_ms < MODEL_CLOSED_MS;
+	if (!all)
+		return false;
+	/* It may have opened after the daemon counted. */
+	if (c->unseen)
+		c->unseen = false;
+	else
+		end_conn(c, now);
+	return true;
+}
+
+static void
+swap_spare(struct model *m, size_t n)
+{
+	struct model_conn *conns = m->conns;
+	size_t cap = m->cap_conns;
+
+	m->conns = m->spare;
+	m->cap_conns = m->cap_spare;
+	m->n_conns = n;
+	m->spare = conns;
+	m->cap_spare = cap;
+}
+
+enum rk_err
+conns_answer(struct model *m, const struct rk_value *answer, int64_t now)
+{
+	const struct rk_value *rows = take_rows(rk_value_get(answer, "conns"));
+	uint64_t left_out = take_number(answer, "left_out");
+	size_t n_old = m->n_conns, most, n;
+	enum rk_err r;
+
+	if (rows == NULL)
+		return RK_EPROTO;
+	most =
+	    rows->u.list.count < MODEL_CONNS ? rows->u.list.count : MODEL_CONNS;
+	left_out = add_capped(left_out, rows->u.list.count - most);
+	if ((r = reserve_spare(m, most + n_old + SPARE)) != RK_OK)
+		return r;
+	n = read_rows(m, rows, most, now);
+	swap_spare(m, n);
+	/* What was there before is in the spare one now. */
+	if ((r = reindex(m, m->n_conns + SPARE)) != RK_OK) {
+		swap_spare(m, n_old);
+		return r;
+	}
+	for (size_t i = 0; i < n_old && m->n_conns < MODEL_CONNS; i++) {
+		struct model_conn *old = &m->spare[i];
+
+		if (model_conn(m, old->id) == NULL &&
+		    outlives(old, left_out == 0, now))
+			m->conns[m->n_conns++] = *old;
+	}
+	m->conns_left_out = left_out;
+	m->conns_ms = now;
+	conns_mark(m);
+	return reindex(m, m->n_conns + SPARE);
+}
+
+/* ---- events ---- */
+
+static struct model_conn *
+add_conn(struct model *m)
+{
+	struct model_conn *c;
+	size_t cap;
+
+	if (m->n_conns == m->cap_conns) {
+		cap = 2 * m->cap_conns + SPARE;
+		if ((c = realloc(m->conns, cap * sizeof(*c))) == NULL)
+			return NULL;
+		m->conns = c;
+		m->cap_conns = cap;
+	}
+	c = &m->conns[m->n_conns];
+	*c = (struct model_conn){ 0 };
+	return c;
+}
+
+/* The one that an event is about, new if need be; RK_OK and *out NULL: there
+ * are too many. */
+static enum rk_err
+conn_of(struct model *m, const struct rk_value *event, int64_t now,
+    struct model_conn **out)
+{
+	uint64_t id = take_number(event, "id");
+	struct model_conn *c;
+
+	if (id == 0)
+		return RK_EPROTO;
+	if ((*out = model_conn(m, id)) != NULL)
+		return RK_OK;
+	if (m->n_conns >= MODEL_CONNS) {
+		m->conns_left_out = add_capped(m->conns_left_out, 1);
+		return RK_OK;
+	}
+	if ((c = add_conn(m)) == NULL)
+		return RK_ENOMEM;
+	c->id = id;
+	if (!index_has_room(&m->by_id) &&
+	    reindex(m, 2 * m->n_conns + SPARE) != RK_OK)
+		return RK_ENOMEM;
+	index_put(&m->by_id, index_hash_number(&m->by_id, id), m->n_conns++);
+	read_who(c, event);
+	take_text(event, "time", c->since, sizeof(c->since));
+	c->began_ms = now;
+	c->state = MODEL_IDLE;
+	c->unseen = true;
+	*out = c;
+	return RK_OK;
+}
+
+enum rk_err
+conns_opened(struct model *m, const struct rk_value *event, int64_t now)
+{
+	struct model_conn *c;
+	enum rk_err r = conn_of(m, event, now, &c);
+
+	if (r == RK_OK && c != NULL)
+		take_text(
+		    event, "transport", c->transport, sizeof(c->transport));
+	return r;
+}
+
+enum rk_err
+conns_closed(struct model *m, const struct rk_value *event, int64_t now)
+{
+	struct model_conn *c;
+	enum rk_err r = conn_of(m, event, now, &c);
+
+	if (r != RK_OK || c == NULL)
+		return r;
+	if (c->state != MODEL_CLOSED)
+		end_conn(c, now);
+	c->told = true;
+	take_text(event, "why", c->why, sizeof(c->why));
+	return RK_OK;
+}
+
+/* ---- time, and keys ---- */
+
+void
+conns_tick(struct model *m, int64_t now)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->n_conns; i++) {
+		const struct model_conn *c = &m->conns[i];
+
+		if (c->state == MODEL_CLOSED &&
+		    now - c->closed_ms >= MODEL_CLOSED_MS)
+			continue;
+		if (n != i)
+			m->conns[n] = *c;
+		n++;
+	}
+	if (n == m->n_conns)
+		return;
+	m->n_conns = n;
+	m->changes++;
+	/* There is room: there were more. */
+	if (reindex(m, m->n_conns + SPARE) != RK_OK)
+		m->n_conns = 0;
+}
+
+void
+conns_mark(struct model *m)
+{
+	for (size_t i = 0; i < m->n_conns; i++) {
+		struct model_conn *c = &m->conns[i];
+		const struct model_key *k;
+
+		if (c->state != MODEL_NEW && c->state != MODEL_WAITING)
+			continue;
+		k = c->fp[0] == '\0' ? NULL : model_key(m, c->fp);
+		c->state = k != NULL && k->state <= KEY_EXPIRED ? MODEL_WAITING
+		                                                : MODEL_NEW;
+	}
+}
+
+void
+conns_clear(struct model *m)
+{
+	m->n_conns = 0;
+	m->conns_left_out = 0;
+	m->conns_ms = 0;
+	index_fini(&m->by_id);
+}

@@ -1,0 +1,358 @@
+/* rpctui --once: everything as it is now, as tables or as one object. */
+#include "tui.h"
+
+#include "base/error.h"
+#include "base/str.h"
+#include "cli/json.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define N(a) (sizeof(a) / sizeof((a)[0]))
+
+enum {
+	STATUS,
+	METHODS,
+	CONNS,
+	TRUST,
+	KNOWN,
+	CALLS,
+	N_ANSWERS
+};
+
+static const struct {
+	const char *method;
+	bool lacking; /* it may be: nobody decides, or the daemon is older */
+} asked[N_ANSWERS] = {
+	[STATUS] = { "_.status", false },
+	[METHODS] = { "_.methods", false },
+	[CONNS] = { "_.conns", false },
+	[TRUST] = { "_.trust", true },
+	[KNOWN] = { "_.known", true },
+	[CALLS] = { "_.calls", false },
+};
+
+struct once {
+	struct tui *t;
+	struct model *model;
+	struct rk_value_doc *answers[N_ANSWERS];
+	int64_t now;
+};
+
+/* ---- as tables ---- */
+
+static const char *
+shown(char *dst, size_t len, const char *text)
+{
+	return str_escape_again(dst, len, text[0] == '\0' ? "-" : text);
+}
+
+static void
+show_status(const struct once *o)
+{
+	const struct model_status *s = &o->model->status;
+	const struct out *out = &o->t->out;
+	char a[256], b[128], c[64], d[96];
+
+	out_text(out, "%s %s  pid %" PRIu64 "  %s since %s\n",
+	    shown(a, sizeof(a), s->name), shown(b, sizeof(b), s->version),
+	    s->pid, shown(c, sizeof(c), s->state),
+	    shown(d, sizeof(d), s->since));
+	for (size_t i = 0; i < s->n_listeners; i++)
+		out_text(out, "%s%s", i == 0 ? "listen  " : "  ",
+		    shown(a, sizeof(a), s->listeners[i]));
+	if (s->n_listeners > 0)
+		out_text(out, "\n");
+	if (s->has_trust)
+		out_text(out,
+		    "trust  %s, list %s, %" PRIu64 " known, %" PRIu64
+		    " waiting, %" PRIu64 " rejected, %" PRIu64 " revoked\n",
+		    shown(a, sizeof(a), s->mode), shown(b, sizeof(b), s->list),
+		    s->known, s->waiting, s->rejected, s->revoked);
+	out_text(out,
+	    "load  %" PRIu64 " of %" PRIu64 " connections  %" PRIu64
+	    " calls running  %" PRIu64 " bytes in  %" PRIu64 " bytes out\n",
+	    s->fresh + s->active + s->idle + s->closing, s->max_conns,
+	    s->running, s->in, s->out);
+	if (o->model->read_only)
+		out_text(out, "this socket only shows\n");
+}
+
+static void
+head(const struct once *o, const char *title, size_t n, uint64_t left_out)
+{
+	out_text(&o->t->out, "\n%s (%zu)\n", title, n);
+	if (left_out > 0)
+		out_warn(&o->t->out,
+		    "%s: %" PRIu64 " more are left out: too many", title,
+		    left_out);
+}
+
+static const char *const states[] = {
+	[MODEL_NEW] = "new",
+	[MODEL_ACTIVE] = "active",
+	[MODEL_IDLE] = "idle",
+	[MODEL_CLOSING] = "closing",
+	[MODEL_CLOSED] = "closed",
+	[MODEL_WAITING] = "waiting",
+};
+
+/* As people read it: never beyond what a column can hold. */
+static int64_t
+number(uint64_t n)
+{
+	return n > INT64_MAX ? INT64_MAX : (int64_t)n;
+}
+
+static enum rk_err
+show_conns(const struct once *o)
+{
+	static const struct field fields[] = {
+		{ "id", "ID", FIELD_NUMBER },
+		{ "state", "STATE", FIELD_TEXT },
+		{ "address", "ADDRESS", FIELD_SHOWN },
+		{ "email", "EMAIL", FIELD_SHOWN },
+		{ "fingerprint", "KEY", FIELD_TEXT },
+		{ "running", "RUNNING", FIELD_NUMBER },
+		{ "calls", "CALLS", FIELD_NUMBER },
+		{ "bytes_in", "IN", FIELD_NUMBER },
+		{ "bytes_out", "OUT", FIELD_NUMBER },
+		{ "since", "SINCE", FIELD_TEXT },
+	};
+	const struct model *m = o->model;
+	struct table *t;
+	enum rk_err r;
+
+	head(o, "connections", m->n_conns, m->conns_left_out);
+	if (m->n_conns == 0)
+		return RK_OK;
+	if ((r = table_new(&o->t->out, fields, N(fields), &t)) != RK_OK)
+		return r;
+	for (size_t i = 0; r == RK_OK && i < m->n_conns; i++) {
+		const struct model_conn *c = &m->conns[i];
+		const union cell cells[] = {
+			{ .number = number(c->id) },
+			{ .text = states[c->state] },
+			{ .text = c->address },
+			{ .text = c->email },
+			{ .text = c->fp },
+			{ .number = number(c->running) },
+			{ .number = number(c->calls) },
+			{ .number = number(c->in) },
+			{ .number = number(c->out) },
+			{ .text = c->since },
+		};
+
+		r = table_row(t, cells);
+	}
+	table_end(t);
+	return r;
+}
+
+static enum rk_err
+show_keys(const struct once *o)
+{
+	static const struct field fields[] = {
+		{ "state", "STATE", FIELD_TEXT },
+		{ "email", "EMAIL", FIELD_SHOWN },
+		{ "fingerprint", "KEY", FIELD_TEXT },
+		{ "tries", "TRIES", FIELD_NUMBER },
+		{ "last_seen", "LAST SEEN", FIELD_TEXT },
+		{ "address", "FROM", FIELD_SHOWN },
+	};
+	static const char *const words[] = { "new", "changed", "expired",
+		"known", "once", "until", "rejected", "revoked" };
+	const struct model *m = o->model;
+	struct table *t;
+	enum rk_err r;
+
+	if (!m->status.has_trust)
+		return RK_OK;
+	head(o, "keys", m->n_keys, m->keys_left_out);
+	if (m->n_keys == 0)
+		return RK_OK;
+	if ((r = table_new(&o->t->out, fields, N(fields), &t)) != RK_OK)
+		return r;
+	for (size_t i = 0; r == RK_OK && i < m->n_keys; i++) {
+		const struct model_key *k = &m->keys[i];
+		const union cell cells[] = {
+			{ .text = words[k->state] },
+			{ .text = k->email },
+			{ .text = k->fp },
+			{ .number = number(k->tries) },
+			{ .text = k->last_seen },
+			{ .text = k->address },
+		};
+
+		r = table_row(t, cells);
+	}
+	table_end(t);
+	return r;
+}
+
+static enum rk_err
+show_calls(const struct once *o)
+{
+	static const struct field fields[] = {
+		{ "method", "METHOD", FIELD_TEXT },
+		{ "conn", "ID", FIELD_NUMBER },
+		{ "address", "ADDRESS", FIELD_SHOWN },
+		{ "email", "EMAIL", FIELD_SHOWN },
+		{ "stream", "STREAM", FIELD_BOOL },
+		{ "age_ms", "MS", FIELD_NUMBER },
+	};
+	const struct model *m = o->model;
+	struct table *t;
+	enum rk_err r;
+
+	head(o, "calls", m->n_calls, m->calls_left_out);
+	if (m->n_calls == 0)
+		return RK_OK;
+	if ((r = table_new(&o->t->out, fields, N(fields), &t)) != RK_OK)
+		return r;
+	for (size_t i = 0; r == RK_OK && i < m->n_calls; i++) {
+		const struct model_call *c = &m->calls[i];
+		const union cell cells[] = {
+			{ .text = c->method },
+			{ .number = number(c->conn) },
+			{ .text = c->address },
+			{ .text = c->email },
+			{ .yes = c->stream },
+			{ .number = o->now - c->began_ms },
+		};
+
+		r = table_row(t, cells);
+	}
+	table_end(t);
+	return r;
+}
+
+static int
+show(const struct once *o)
+{
+	enum rk_err r;
+
+	show_status(o);
+	if ((r = show_conns(o)) == RK_OK && (r = show_keys(o)) == RK_OK)
+		r = show_calls(o);
+	return r == RK_OK ? 0 : out_fail(&o->t->out, r, rk_err_text(r), NULL);
+}
+
+/* ---- as one object ---- */
+
+static enum rk_err
+put_value(struct buf *b, const char *name, const struct rk_value *v)
+{
+	static const struct json_write how = { .style = JSON_COMPACT };
+	enum rk_err r = buf_printf(b, ",\"%s\":", name);
+
+	return r == RK_OK ? json_write(b, v, &how) : r;
+}
+
+/* A list of an answer, which is empty where there is no answer. */
+static enum rk_err
+put_list(struct buf *b, const struct once *o, int which, const char *member,
+    const char *name)
+{
+	static const struct rk_value none = { .kind = RK_ARRAY };
+	const struct rk_value *v, *left_out;
+	enum rk_err r;
+
+	if (o->answers[which] == NULL) {
+		v = &none;
+		left_out = NULL;
+	} else {
+		v = rk_value_get(rk_value_root(o->answers[which]), member);
+		left_out =
+		    rk_value_get(rk_value_root(o->answers[which]), "left_out");
+	}
+	r = put_value(b, name, v);
+	if (r == RK_OK)
+		r = buf_printf(b, ",\"%s_left_out\":%" PRIu64, name,
+		    left_out != NULL && left_out->kind == RK_UINT
+		        ? left_out->u.u64
+		        : 0);
+	return r;
+}
+
+static int
+show_json(const struct once *o)
+{
+	struct buf b;
+	enum rk_err r;
+	int status = 0;
+
+	buf_init(&b, 64 << 20);
+	r = buf_printf(&b, "{\"schema\":1,\"read_only\":%s",
+	    o->model->read_only ? "true" : "false");
+	if (r == RK_OK)
+		r = put_value(&b, "status", rk_value_root(o->answers[STATUS]));
+	if (r == RK_OK)
+		r = put_list(&b, o, CONNS, "conns", "conns");
+	if (r == RK_OK)
+		r = put_list(&b, o, TRUST, "keys", "keys");
+	if (r == RK_OK)
+		r = put_list(&b, o, KNOWN, "keys", "known");
+	if (r == RK_OK)
+		r = put_list(&b, o, CALLS, "calls", "calls");
+	if (r == RK_OK)
+		r = buf_put_str(&b, "}\n");
+	if (r == RK_OK)
+		out_bytes(&o->t->out, buf_peek(&b), buf_len(&b));
+	else
+		status = out_fail(&o->t->out, r, rk_err_text(r), NULL);
+	buf_fini(&b);
+	return status;
+}
+
+/* ---- asking ---- */
+
+static int
+ask_all(struct once *o, struct rk_client *c)
+{
+	for (int i = 0; i < N_ANSWERS; i++) {
+		int status = tui_ask(
+		    o->t, c, asked[i].method, asked[i].lacking, &o->answers[i]);
+		enum rk_err r;
+
+		if (status != 0)
+			return status;
+		if (o->answers[i] == NULL)
+			continue;
+		r = model_answer(o->model, asked[i].method,
+		    rk_value_root(o->answers[i]), o->now);
+		if (r != RK_OK)
+			return out_fail(&o->t->out, r,
+			    r == RK_EPROTO ? "the daemon's answer is malformed"
+			                   : rk_err_text(r),
+			    NULL);
+	}
+	return 0;
+}
+
+int
+tui_once(struct tui *t)
+{
+	struct once o = { .t = t, .model = malloc(sizeof(struct model)) };
+	struct rk_client *client;
+	struct timespec now;
+	int status;
+
+	if (o.model == NULL)
+		return out_fail(&t->out, RK_ENOMEM, "out of memory", NULL);
+	model_init(o.model);
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	o.now = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	status = tui_dial(t, &client);
+	if (status == 0)
+		status = ask_all(&o, client);
+	if (status == 0)
+		status = t->out.form == OUT_JSON ? show_json(&o) : show(&o);
+	rk_client_free(client);
+	for (int i = 0; i < N_ANSWERS; i++)
+		rk_value_free(o.answers[i]);
+	model_fini(o.model);
+	free(o.model);
+	return status;
+}

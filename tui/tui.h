@@ -1,0 +1,39 @@
+/* What the ways of showing a daemon share: how it is reached. */
+#ifndef RPCTUI_TUI_H
+#define RPCTUI_TUI_H
+
+#include "feed.h"
+
+#include "cli/out.h"
+#include "cli/path.h"
+
+#include <rpckit/client.h>
+
+#define TUI_ANSWER_MS 20000
+
+/* One run. */
+struct tui {
+	const struct args *a;
+	struct out out;
+	char path[PATH_LEN]; /* of the admin socket */
+	bool given;          /* on the command line */
+};
+
+/* Find the socket; the exit status, and its trouble told. */
+int tui_find(struct tui *t);
+/* Connect, blocking.  The exit status, and its trouble told. */
+int tui_dial(struct tui *t, struct rk_client **out);
+/*
+ * Ask, blocking.  The exit status, and its trouble told.  NULL in *out and 0: a
+ * daemon that does not say this, if `lacking` allows it.
+ */
+int tui_ask(struct tui *t, struct rk_client *c, const char *method,
+    bool lacking, struct rk_value_doc **out);
+
+/* once.c: one snapshot. */
+int tui_once(struct tui *t);
+/* plain.c: a line for everything that happens, until somebody ends it. */
+int tui_plain(const struct out *out, struct rk_loop *loop, struct feed *feed,
+    struct model *model);
+
+#endif
