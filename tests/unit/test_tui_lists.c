@@ -1,0 +1,367 @@
+/* The dashboard's model: connections and keys, how many and whose. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tuirig.h"
+
+/* ---- connections ---- */
+
+static void
+test_conns(void **state)
+{
+	struct model *m = *state;
+	const struct model_conn *c;
+
+	assert_int_equal(
+	    tui_tell(m, "_.conns", 50000,
+	        "{\"left_out\":0,\"conns\":[{\"id\":3,\"state\":\"active\","
+	        "\"transport\":\"tls\",\"address\":\"tls://h:1\","
+	        "\"email\":\"a@b\",\"fingerprint\":\"" FP_A "\","
+	        "\"resumed\":true,\"running\":2,\"calls\":9,\"bytes_in\":100,"
+	        "\"bytes_out\":200,\"since\":\"then\",\"age_ms\":40000},"
+	        "{\"id\":0,\"state\":\"new\",\"address\":\"tls://h:2\"},"
+	        "{\"id\":4,\"state\":\"closed\"},{\"id\":5,\"state\":9}]}"),
+	    RK_OK);
+	assert_int_equal(m->n_conns, 4);
+	c = model_conn(m, 3);
+	assert_non_null(c);
+	assert_int_equal(c->state, MODEL_ACTIVE);
+	assert_string_equal(c->transport, "tls");
+	assert_string_equal(c->fp, FP_A);
+	assert_true(c->resumed);
+	assert_int_equal(c->began_ms, 10000);
+	assert_int_equal(c->rx, 0);
+	assert_int_equal(model_conn(m, 4)->state, MODEL_CLOSING);
+	assert_int_equal(model_conn(m, 5)->state, MODEL_IDLE);
+	assert_null(model_conn(m, 0));
+	assert_int_equal(m->conns[1].state, MODEL_NEW);
+	/* Two seconds later: rates; what has no number is replaced; who is not
+	 * there any more is gone, and seen for a while. */
+	assert_int_equal(
+	    tui_tell(m, "_.conns", 52000,
+	        "{\"conns\":[{\"id\":3,\"state\":\"idle\",\"bytes_in\":2100,"
+	        "\"bytes_out\":200,\"age_ms\":42100}]}"),
+	    RK_OK);
+	assert_int_equal(m->n_conns, 3);
+	c = model_conn(m, 3);
+	assert_int_equal(c->state, MODEL_IDLE);
+	assert_int_equal(c->rx, 1000);
+	assert_int_equal(c->tx, 0);
+	assert_int_equal(c->began_ms, 10000);
+	c = model_conn(m, 4);
+	assert_int_equal(c->state, MODEL_CLOSED);
+	assert_int_equal(c->closed_ms, 52000);
+	model_tick(m, 52000 + MODEL_CLOSED_MS - 1);
+	assert_non_null(model_conn(m, 4));
+	model_tick(m, 52000 + MODEL_CLOSED_MS);
+	assert_null(model_conn(m, 4));
+	assert_null(model_conn(m, 5));
+	assert_non_null(model_conn(m, 3));
+	assert_int_equal(m->n_conns, 1);
+}
+
+static void
+test_conn_events(void **state)
+{
+	struct model *m = *state;
+	const struct model_conn *c;
+	static const char none[] = "{\"conns\":[]}";
+
+	assert_int_equal(
+	    tui_event(m, 1000,
+	        "{\"event\":\"opened\",\"time\":\"T\",\"id\":8,"
+	        "\"address\":\"tls://h:1\",\"email\":\"a@b\","
+	        "\"fingerprint\":\"" FP_A "\",\"transport\":\"tls\"}"),
+	    RK_OK);
+	c = model_conn(m, 8);
+	assert_non_null(c);
+	assert_int_equal(c->state, MODEL_IDLE);
+	assert_string_equal(c->since, "T");
+	/* An answer from before it opened does not end it, the next one does.
+	 */
+	assert_int_equal(tui_tell(m, "_.conns", 1100, none), RK_OK);
+	assert_int_equal(model_conn(m, 8)->state, MODEL_IDLE);
+	assert_int_equal(tui_tell(m, "_.conns", 2100, none), RK_OK);
+	assert_int_equal(model_conn(m, 8)->state, MODEL_CLOSED);
+	/* Rates begin with its first second. */
+	assert_int_equal(
+	    tui_event(m, 3000, "{\"event\":\"opened\",\"id\":9}"), RK_OK);
+	assert_int_equal(
+	    tui_tell(m, "_.conns", 4000,
+	        "{\"conns\":[{\"id\":9,\"state\":\"idle\",\"bytes_in\":70}]}"),
+	    RK_OK);
+	assert_int_equal(model_conn(m, 9)->rx, 70);
+	/* Closed, and an answer from before that: it stays closed. */
+	assert_int_equal(
+	    tui_event(m, 4500,
+	        "{\"event\":\"closed\",\"id\":9,\"why\":\"by an operator\"}"),
+	    RK_OK);
+	assert_int_equal(tui_tell(m, "_.conns", 4600,
+	                     "{\"conns\":[{\"id\":9,\"state\":\"idle\"}]}"),
+	    RK_OK);
+	c = model_conn(m, 9);
+	assert_int_equal(c->state, MODEL_CLOSED);
+	assert_int_equal(c->closed_ms, 4500);
+	assert_string_equal(c->why, "by an operator");
+	/* One that was never seen is shown as it goes. */
+	assert_int_equal(
+	    tui_event(m, 4700, "{\"event\":\"closed\",\"id\":10}"), RK_OK);
+	assert_int_equal(model_conn(m, 10)->state, MODEL_CLOSED);
+	assert_int_equal(
+	    tui_tell(m, "_.conns", 4500 + MODEL_CLOSED_MS, none), RK_OK);
+	assert_null(model_conn(m, 9));
+	assert_non_null(model_conn(m, 10));
+	/* No number, no connection. */
+	assert_int_equal(tui_event(m, 1, "{\"event\":\"opened\"}"), RK_EPROTO);
+	assert_int_equal(
+	    tui_event(m, 1, "{\"event\":\"closed\",\"id\":-1}"), RK_EPROTO);
+}
+
+static void
+test_left_out(void **state)
+{
+	struct model *m = *state;
+
+	assert_int_equal(
+	    tui_tell(m, "_.conns", 1, "{\"conns\":[{\"id\":1},{\"id\":2}]}"),
+	    RK_OK);
+	/* Who is missing may be among those left out. */
+	assert_int_equal(tui_tell(m, "_.conns", 2,
+	                     "{\"left_out\":1,\"conns\":[{\"id\":1}]}"),
+	    RK_OK);
+	assert_int_equal(m->conns_left_out, 1);
+	assert_null(model_conn(m, 2));
+}
+
+/* {NAME: [N rows]}, each made by row(); malloc'ed. */
+static char *
+many(const char *name, size_t n, void (*row)(char *dst, size_t len, size_t i))
+{
+	char *json = malloc(n * 160 + 64);
+	size_t at;
+
+	assert_non_null(json);
+	at = (size_t)snprintf(json, 64, "{\"%s\":[", name);
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0)
+			json[at++] = ',';
+		row(json + at, 150, i);
+		at += strlen(json + at);
+	}
+	memcpy(json + at, "]}", 3);
+	return json;
+}
+
+static void
+conn_row(char *dst, size_t len, size_t i)
+{
+	(void)snprintf(dst, len,
+	    "{\"id\":%zu,\"state\":\"active\",\"bytes_in\":%zu}", i + 1, i);
+}
+
+static void
+key_row(char *dst, size_t len, size_t i)
+{
+	(void)snprintf(
+	    dst, len, "{\"state\":\"new\",\"fingerprint\":\"SHA256:%zu\"}", i);
+}
+
+static void
+call_row(char *dst, size_t len, size_t i)
+{
+	(void)snprintf(dst, len, "{\"method\":\"m%zu\",\"conn\":1}", i);
+}
+
+static void
+test_bounds(void **state)
+{
+	struct model *m = *state;
+	char *json = many("conns", MODEL_CONNS + 10, conn_row);
+
+	for (int i = 1; i <= 3; i++)
+		assert_int_equal(tui_tell(m, "_.conns", i * 1000, json), RK_OK);
+	free(json);
+	assert_int_equal(m->n_conns, MODEL_CONNS);
+	assert_int_equal(m->conns_left_out, 10);
+	for (uint64_t id = 1; id <= MODEL_CONNS; id++)
+		assert_int_equal(model_conn(m, id)->id, id);
+	assert_int_equal(
+	    tui_event(m, 1, "{\"event\":\"opened\",\"id\":99999}"), RK_OK);
+	assert_int_equal(m->n_conns, MODEL_CONNS);
+	assert_null(model_conn(m, 99999));
+	json = many("keys", MODEL_KEYS + 10, key_row);
+	assert_int_equal(tui_tell(m, "_.trust", 1, json), RK_OK);
+	assert_int_equal(tui_tell(m, "_.known", 1, json), RK_OK);
+	free(json);
+	assert_int_equal(m->n_keys, MODEL_KEYS);
+	assert_int_equal(model_waiting(m), MODEL_KEYS);
+	assert_non_null(model_key(m, "SHA256:32767"));
+	json = many("calls", MODEL_CALLS + 10, call_row);
+	assert_int_equal(tui_tell(m, "_.calls", 1, json), RK_OK);
+	free(json);
+	assert_int_equal(m->n_calls, MODEL_CALLS);
+	assert_int_equal(m->calls_left_out, 10);
+	/* Nobody's events fill it. */
+	for (unsigned i = 0; i < 3 * MODEL_LOG; i++)
+		assert_int_equal(
+		    tui_event(m, 1,
+		        tui_text(
+		            "{\"event\":\"log\",\"seq\":%u,\"level\":\"info\","
+		            "\"text\":\"line\"}",
+		            i)),
+		    RK_OK);
+	assert_int_equal(m->n_log, MODEL_LOG);
+	assert_int_equal(m->log[m->log_first].seq, 2 * MODEL_LOG);
+}
+
+/* Thousands come and go by events alone. */
+static void
+test_churn(void **state)
+{
+	struct model *m = *state;
+
+	for (unsigned i = 1; i <= 20000; i++) {
+		const char *json =
+		    tui_text("{\"event\":\"opened\",\"id\":%u}", i);
+
+		assert_int_equal(tui_event(m, i, json), RK_OK);
+		if (i > 100)
+			assert_int_equal(
+			    tui_event(m, i,
+			        tui_text("{\"event\":\"closed\",\"id\":%u}",
+			            i - 100)),
+			    RK_OK);
+		if (i % 1000 == 0)
+			model_tick(m, i);
+	}
+	assert_true(m->n_conns <= MODEL_CLOSED_MS + 1100);
+	assert_int_equal(model_conn(m, 20000)->state, MODEL_IDLE);
+	model_tick(m, 20000 + MODEL_CLOSED_MS);
+	assert_int_equal(m->n_conns, 100);
+	for (uint64_t id = 19901; id <= 20000; id++)
+		assert_int_equal(model_conn(m, id)->id, id);
+}
+
+/* ---- keys ---- */
+
+static void
+test_keys(void **state)
+{
+	struct model *m = *state;
+	const struct model_key *k;
+
+	assert_int_equal(
+	    tui_tell(m, "_.known", 1,
+	        "{\"mode\":\"ask\",\"list\":\"open\",\"known\":2,\"keys\":["
+	        "{\"state\":\"known\",\"email\":\"a@b\",\"fingerprint\":"
+	        "\"" FP_A "\",\"address\":\"h\"},"
+	        "{\"state\":\"known\",\"email\":\"c@d\",\"fingerprint\":"
+	        "\"" FP_B "\"},{\"state\":\"odd\",\"fingerprint\":\"" FP_C
+	        "\"},{\"state\":\"known\"}]}"),
+	    RK_OK);
+	assert_int_equal(m->n_keys, 2);
+	assert_string_equal(m->status.mode, "ask");
+	assert_true(model_key(m, FP_A)->listed);
+	assert_int_equal(model_waiting(m), 0);
+	/* What was decided says more than the line in the file. */
+	assert_int_equal(
+	    tui_tell(m, "_.trust", 1,
+	        "{\"mode\":\"ask\",\"left_out\":2,\"keys\":["
+	        "{\"state\":\"revoked\",\"email\":\"a@b\",\"fingerprint\":"
+	        "\"" FP_A "\",\"tries\":4,\"version\":6,\"met\":true},"
+	        "{\"state\":\"changed\",\"email\":\"c@d\",\"fingerprint\":"
+	        "\"" FP_C "\",\"waiting\":1}]}"),
+	    RK_OK);
+	assert_int_equal(m->n_keys, 3);
+	assert_int_equal(m->keys_left_out, 2);
+	k = model_key(m, FP_A);
+	assert_int_equal(k->state, KEY_REVOKED);
+	assert_int_equal(k->version, 6);
+	assert_false(k->listed);
+	assert_int_equal(model_key(m, FP_B)->state, KEY_KNOWN);
+	assert_int_equal(model_waiting(m), 1);
+	assert_int_equal(model_changed(m), 1);
+	/* Neither answer takes the other's away. */
+	assert_int_equal(tui_tell(m, "_.known", 1,
+	                     "{\"keys\":[{\"state\":\"known\",\"fingerprint\":"
+	                     "\"" FP_A "\"}]}"),
+	    RK_OK);
+	assert_int_equal(m->n_keys, 2);
+	assert_int_equal(model_key(m, FP_A)->state, KEY_REVOKED);
+	assert_null(model_key(m, FP_B));
+	assert_int_equal(tui_tell(m, "_.trust", 1, "{\"keys\":[]}"), RK_OK);
+	assert_int_equal(m->n_keys, 0);
+	assert_int_equal(model_waiting(m), 0);
+}
+
+static void
+test_key_events(void **state)
+{
+	struct model *m = *state;
+	static const char arrived[] =
+	    "{\"event\":\"arrived\",\"state\":\"new\",\"email\":\"a@b\","
+	    "\"fingerprint\":\"" FP_A "\",\"tries\":1,\"waiting\":1}";
+
+	assert_int_equal(
+	    tui_tell(m, "_.conns", 1,
+	        "{\"conns\":[{\"id\":0,\"state\":\"new\",\"fingerprint\":"
+	        "\"" FP_A "\"}]}"),
+	    RK_OK);
+	assert_int_equal(m->conns[0].state, MODEL_NEW);
+	assert_int_equal(tui_event(m, 1, arrived), RK_OK);
+	assert_int_equal(model_waiting(m), 1);
+	assert_int_equal(m->conns[0].state, MODEL_WAITING);
+	assert_false(m->keys_stale);
+	assert_int_equal(tui_event(m, 1, arrived), RK_OK);
+	assert_int_equal(m->n_keys, 1);
+	/* It was let in: what it is now has to be asked. */
+	assert_int_equal(tui_event(m, 1,
+	                     "{\"event\":\"decided\",\"state\":\"new\","
+	                     "\"fingerprint\":\"" FP_A "\"}"),
+	    RK_OK);
+	assert_int_equal(m->n_keys, 0);
+	assert_int_equal(model_waiting(m), 0);
+	assert_true(m->keys_stale);
+	assert_int_equal(m->conns[0].state, MODEL_NEW);
+	assert_int_equal(tui_event(m, 1,
+	                     "{\"event\":\"decided\",\"state\":\"rejected\","
+	                     "\"fingerprint\":\"" FP_B "\"}"),
+	    RK_OK);
+	assert_int_equal(model_key(m, FP_B)->state, KEY_REJECTED);
+	m->keys_stale = false;
+	assert_int_equal(tui_event(m, 1,
+	                     "{\"event\":\"gone\",\"state\":\"rejected\","
+	                     "\"fingerprint\":\"" FP_B "\"}"),
+	    RK_OK);
+	assert_int_equal(m->n_keys, 0);
+	assert_true(m->keys_stale);
+	assert_int_equal(
+	    tui_event(m, 1, "{\"event\":\"gone\",\"state\":\"new\"}"),
+	    RK_EPROTO);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, tui_enter, tui_leave)
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		CASE(test_conns),
+		CASE(test_conn_events),
+		CASE(test_left_out),
+		CASE(test_bounds),
+		CASE(test_churn),
+		CASE(test_keys),
+		CASE(test_key_events),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
