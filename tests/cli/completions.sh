@@ -76,7 +76,7 @@ offers() {
 
 has_syntax() {
 	for shell in bash zsh fish; do
-		for prog in rpcd rpcsh selfy; do
+		for prog in rpcd rpcsh selfy rpctui; do
 			"$BUILD_DIR/bin/$prog" __complete $shell \
 				>"$prog.$shell" || not_ok "$prog $shell"
 			if command -v $shell >/dev/null; then
@@ -117,6 +117,9 @@ offers 'rpcd ctl --socket x l' log
 offers 'rpcd ctl log --le' --level
 offers 'rpcd ctl log --set ' error warn info debug
 offers 'rpcd ctl --cer' ''
+offers 'rpctui --so' --socket
+offers 'rpctui --socket ' dir/ file.json
+offers 'rpctui --color ' auto always never
 offers 'selfy -veri' -verify
 offers 'selfy -format ' rpc25519 pkcs8
 offers 'selfy -v ' dir/ file.json
