@@ -1,0 +1,142 @@
+/* An admin socket that says whatever is in files. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <rpckit/rpckit.h>
+
+#include "base/buf.h"
+#include "base/fs.h"
+
+#define FILE_MAX (1 << 20)
+#define PUSHES_MAX 64
+
+/*
+ * oddctl SOCKET DIR: answers _.status with the bytes of DIR/_.status, and so
+ * on; of what has no file there is no such method.  Who asks for _.events is
+ * pushed DIR/push.0, DIR/push.1, ... as well.  Until it is terminated.
+ */
+static const char *const names[] = { "_.status", "_.conns", "_.calls",
+	"_.trust", "_.known", "_.log", "_.serves", "_.events" };
+#define N_NAMES (sizeof(names) / sizeof(names[0]))
+
+static const char *folder;
+static struct rk_loop *loop;
+static struct rk_server *server;
+
+static enum rk_err
+load(const char *name, struct buf *b)
+{
+	char path[512];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+	buf_init(b, FILE_MAX);
+	return fs_read(path, 0, FILE_MAX, b, NULL);
+}
+
+static void
+on_call(struct rk_call *call, void *arg)
+{
+	struct buf b;
+
+	if (load(arg, &b) == RK_OK)
+		(void)rk_call_reply(call, buf_peek(&b), buf_len(&b));
+	else
+		(void)rk_call_fail(call, "it is gone", NULL, 0);
+	buf_fini(&b);
+}
+
+static void
+on_pushed(const struct rk_push_report *report, void *arg)
+{
+	(void)report;
+	(void)arg;
+}
+
+static void
+on_events(struct rk_call *call, void *arg)
+{
+	struct rk_push_target to = { .to = RK_PUSH_CONN,
+		.conn = rk_call_conn_id(call) };
+	struct rk_push push = { .subject = "_.events" };
+	struct buf b;
+	char name[32];
+
+	on_call(call, arg);
+	for (int i = 0; i < PUSHES_MAX; i++) {
+		(void)snprintf(name, sizeof(name), "push.%d", i);
+		if (load(name, &b) != RK_OK)
+			break;
+		push.payload = buf_peek(&b);
+		push.payload_len = buf_len(&b);
+		if (rk_server_push(server, &to, &push, on_pushed, NULL) !=
+		    RK_OK)
+			(void)fprintf(stderr, "%s was not pushed\n", name);
+		buf_fini(&b);
+	}
+	buf_fini(&b);
+}
+
+static void
+on_stopped(void *arg)
+{
+	rk_loop_stop(arg);
+}
+
+static void
+on_signal(int signo, void *arg)
+{
+	(void)signo;
+	(void)arg;
+	rk_server_stop(server, 1000, on_stopped, loop);
+}
+
+/* Those that have a file. */
+static size_t
+find_methods(struct rk_method *methods)
+{
+	size_t n = 0;
+	struct buf b;
+
+	for (size_t i = 0; i < N_NAMES; i++) {
+		if (load(names[i], &b) == RK_OK)
+			methods[n++] = (struct rk_method){ .name = names[i],
+				.fn = i == N_NAMES - 1 ? on_events : on_call,
+				.arg = (void *)(uintptr_t)names[i] };
+		buf_fini(&b);
+	}
+	return n;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct rk_server_conf conf = { .size = sizeof(conf) };
+	struct rk_method methods[N_NAMES];
+	struct rk_error err = { 0 };
+	char url[512], bound[512];
+	enum rk_err r;
+
+	if (argc != 3)
+		return 2;
+	folder = argv[2];
+	(void)snprintf(url, sizeof(url), "unix://%s", argv[1]);
+	if ((r = rk_loop_new(&loop)) != RK_OK)
+		return 1;
+	conf.loop = loop;
+	if ((r = rk_server_new(&conf, &server, &err)) == RK_OK &&
+	    (r = rk_loop_signal(loop, SIGTERM, on_signal, NULL)) == RK_OK &&
+	    (r = rk_server_methods(server, methods, find_methods(methods), NULL,
+	         NULL, &err)) == RK_OK &&
+	    (r = rk_server_listen(server, url, bound, &err)) == RK_OK &&
+	    (r = rk_server_start(server, &err)) == RK_OK) {
+		(void)printf("listening\n");
+		(void)fflush(stdout);
+		r = rk_loop_run(loop);
+	}
+	if (r != RK_OK)
+		(void)fprintf(stderr, "oddctl: %s\n", err.text);
+	rk_server_free(server);
+	rk_loop_free(loop);
+	return r == RK_OK ? 0 : 1;
+}
