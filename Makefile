@@ -224,6 +224,11 @@ $(B)/test/test_tui_%: $(B)/obj/tests/unit/test_tui_%.o $(TESTLIB_A) $(TUI_A) \
 	@mkdir -p $(@D)
 	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(TUI_LIBS) \
 	    $(CLI_LIBS) $(LIB_LIBS)
+$(B)/test/test_tui_%: $(B)/obj/tests/contract/test_tui_%.o $(TESTLIB_A) \
+    $(TUI_A) $(CLI_A) $(CORE_A)
+	@mkdir -p $(@D)
+	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(TUI_LIBS) \
+	    $(CLI_LIBS) $(LIB_LIBS)
 $(B)/test/replay_tui_%: $(B)/obj/tests/fuzz/fuzz_tui_%.o \
     $(B)/obj/tests/fuzz/replay.o $(TUI_A) $(CLI_A) $(CORE_A)
 	@mkdir -p $(@D)

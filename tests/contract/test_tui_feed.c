@@ -1,0 +1,275 @@
+/* The dashboard's feed and a real control: asked, told, gone, back, ordered. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "ctlrig.h"
+#include "tui/feed.h"
+
+struct watcher {
+	struct rk_loop *loop;
+	struct model *model;
+	struct feed *feed;
+	unsigned changes;
+	unsigned events;
+	unsigned done;
+	enum rk_err code;
+	char text[200];
+};
+
+static void
+on_changed(void *arg)
+{
+	((struct watcher *)arg)->changes++;
+}
+
+static void
+on_event(const struct rk_value *event, void *arg)
+{
+	assert_int_equal(event->kind, RK_MAP);
+	((struct watcher *)arg)->events++;
+}
+
+/* feed_done_fn */
+static void
+on_done(enum rk_err code, const struct rk_error *err,
+    const struct rk_value *answer, void *arg)
+{
+	struct watcher *w = arg;
+
+	assert_true(code == RK_OK || answer == NULL);
+	w->done++;
+	w->code = code;
+	(void)str_copy(w->text, sizeof(w->text), err->text);
+}
+
+static void
+begin(struct watcher *w, const char *path, uint64_t every_ms)
+{
+	struct feed_conf conf = { .path = path,
+		.every_ms = every_ms,
+		.changed = on_changed,
+		.arg = w };
+	struct rk_error err;
+
+	*w = (struct watcher){ .model = malloc(sizeof(*w->model)) };
+	assert_non_null(w->model);
+	model_init(w->model);
+	assert_int_equal(rk_loop_new(&w->loop), RK_OK);
+	conf.loop = w->loop;
+	conf.model = w->model;
+	assert_int_equal(feed_new(&conf, &w->feed, &err), RK_OK);
+	feed_on_event(w->feed, on_event, w);
+	assert_int_equal(w->changes, 0); /* not from within */
+}
+
+static void
+end(struct watcher *w)
+{
+	feed_free(w->feed);
+	rk_loop_free(w->loop);
+	model_fini(w->model);
+	free(w->model);
+}
+
+static void
+turn(struct watcher *w)
+{
+	assert_int_equal(rk_loop_step(w->loop, 20), RK_OK);
+}
+
+/* Turns until it holds, but not for ever. */
+#define UNTIL(w, holds)                                                       \
+	do {                                                                  \
+		uint64_t until = rk_loop_now((w)->loop) + RPCRIG_PATIENCE_MS; \
+		while (!(holds)) {                                            \
+			assert_true(rk_loop_now((w)->loop) < until);          \
+			turn(w);                                              \
+		}                                                             \
+	} while (0)
+
+static enum rk_err
+order(struct watcher *w, const char *method, const char *bytes, size_t len)
+{
+	struct rk_bytes payload = { (const uint8_t *)bytes, len };
+	struct rk_error err;
+	enum rk_err r;
+	unsigned before = w->done;
+
+	r = feed_order(w->feed, method, payload, on_done, w, &err);
+	if (r != RK_OK)
+		return r;
+	assert_int_equal(w->done, before);
+	UNTIL(w, w->done > before);
+	assert_int_equal(w->done, before + 1);
+	return w->code;
+}
+
+/* {conn: 127} */
+static const char nobody[] = "\x81\xa4"
+                             "conn\x7f";
+
+static void
+fills_the_model(void **state)
+{
+	struct rpcrig rig;
+	struct ctl ctl;
+	struct watcher w;
+	uint64_t paused;
+	int64_t asked;
+
+	rpcrig_begin(&rig, *state);
+	ctl_begin(&ctl, &rig);
+	begin(&w, ctl.path, 20);
+	UNTIL(&w, feed_whole(w.feed));
+	assert_true(w.model->online);
+	assert_false(w.model->read_only);
+	assert_string_equal(w.model->status.state, "running");
+	assert_non_null(w.model->methods);
+	assert_true(w.changes >= 8);
+	/* Figures come by themselves, but not while nobody looks. */
+	asked = w.model->status.asked_ms;
+	UNTIL(&w, w.model->status.asked_ms > asked);
+	feed_pause(w.feed, true);
+	/* What was asked before is answered before this, which counts as well.
+	 */
+	assert_int_equal(order(&w, "_.kick", nobody, 7), RK_ENOENT);
+	asked = w.model->status.asked_ms;
+	paused = rk_loop_now(w.loop);
+	UNTIL(&w, rk_loop_now(w.loop) >= paused + 100);
+	assert_int_equal(w.model->status.asked_ms, asked);
+	feed_ask(w.feed);
+	UNTIL(&w, w.model->status.asked_ms > asked);
+	feed_pause(w.feed, false);
+	end(&w);
+	ctl_end(&ctl);
+	rpcrig_end(&rig);
+}
+
+static void
+passes_orders_on(void **state)
+{
+	struct rpcrig rig;
+	struct ctl ctl;
+	struct watcher w;
+
+	rpcrig_begin(&rig, *state);
+	ctl_begin(&ctl, &rig);
+	begin(&w, ctl.path, 1000);
+	/* Nobody is there yet. */
+	assert_int_equal(order(&w, "_.drain", "", 0), RK_ESTATE);
+	UNTIL(&w, feed_whole(w.feed));
+	assert_int_equal(order(&w, "_.drain", "", 0), RK_OK);
+	ctl_was_told(&ctl, "drain");
+	assert_int_equal(order(&w, "_.kick",
+	                     "\x81\xa4"
+	                     "conn\x7f",
+	                     7),
+	    RK_ENOENT);
+	assert_string_equal(w.text, "no such connection");
+	assert_int_equal(order(&w, "_.kick", "\xc0", 1), RK_EREMOTE);
+	assert_int_equal(order(&w, "_.nothing", "", 0), RK_ENOMETHOD);
+	/* What still runs is dropped, and not told. */
+	w.done = 0;
+	assert_int_equal(feed_order(w.feed, "_.drain", (struct rk_bytes){ 0 },
+	                     on_done, &w, NULL),
+	    RK_OK);
+	end(&w);
+	assert_int_equal(w.done, 0);
+	ctl_end(&ctl);
+	rpcrig_end(&rig);
+}
+
+static void
+knows_who_only_shows(void **state)
+{
+	struct rpcrig rig;
+	struct ctl ctl;
+	struct watcher w;
+
+	rpcrig_begin(&rig, *state);
+	ctl_begin(&ctl, &rig);
+	begin(&w, ctl.view, 1000);
+	UNTIL(&w, feed_whole(w.feed));
+	assert_true(w.model->read_only);
+	assert_int_equal(order(&w, "_.drain", "", 0), RK_EDENIED);
+	end(&w);
+	ctl_end(&ctl);
+	rpcrig_end(&rig);
+}
+
+static void
+is_told(void **state)
+{
+	struct rpcrig rig;
+	struct ctl ctl;
+	struct watcher w;
+	struct rk_client *c;
+
+	rpcrig_begin(&rig, *state);
+	ctl_begin(&ctl, &rig);
+	begin(&w, ctl.path, 3600000); /* figures tell nothing */
+	UNTIL(&w, feed_whole(w.feed));
+	assert_int_equal(w.model->n_conns, 0);
+	c = rpcrig_client(&rig);
+	UNTIL(&w, w.model->n_conns == 1);
+	assert_int_equal(w.model->conns[0].state, MODEL_IDLE);
+	rk_client_free(c);
+	UNTIL(&w, w.model->conns[0].state == MODEL_CLOSED);
+	assert_true(w.events >= 2);
+	end(&w);
+	ctl_end(&ctl);
+	rpcrig_end(&rig);
+}
+
+static void
+comes_back(void **state)
+{
+	struct rpcrig rig;
+	struct ctl ctl;
+	struct watcher w;
+
+	rpcrig_begin(&rig, *state);
+	ctl_init(&ctl, &rig);
+	begin(&w, ctl.path, 1000);
+	UNTIL(&w, w.model->trouble[0] != '\0');
+	assert_false(w.model->online);
+	for (int i = 0; i < 2; i++) {
+		/* At the same place again. */
+		ctl.done = 0;
+		rpcrig_do(&rig, ctl_make, &ctl);
+		assert_int_equal(ctl.r, RK_OK);
+		UNTIL(&w, feed_whole(w.feed));
+		assert_true(w.model->online);
+		assert_string_equal(w.model->trouble, "");
+		ctl_end(&ctl);
+		UNTIL(&w, !w.model->online);
+		assert_true(w.model->trouble[0] != '\0');
+		assert_false(feed_whole(w.feed));
+		assert_int_equal(order(&w, "_.drain", "", 0), RK_ESTATE);
+	}
+	end(&w);
+	rpcrig_end(&rig);
+}
+
+int
+main(void)
+{
+	static const struct rpccase cases[] = {
+		{ "fills", fills_the_model, RPC_ONLY(RPC_UNIX) },
+		{ "orders", passes_orders_on, RPC_ONLY(RPC_UNIX) },
+		{ "shows", knows_who_only_shows, RPC_ONLY(RPC_UNIX) },
+		{ "told", is_told, RPC_ONLY(RPC_UNIX) },
+		{ "back", comes_back, RPC_ONLY(RPC_UNIX) },
+	};
+
+	return rpcrig_run_cases(
+	    "tui feed", cases, sizeof(cases) / sizeof(cases[0]));
+}
