@@ -205,7 +205,7 @@ static void
 say_other(const struct plain *p, const struct rk_value *v, const char *head)
 {
 	const struct rk_value *trust = rk_value_get(v, "trust");
-	char a[64], b[64], text[2400];
+	char a[64], b[64], address[300], text[2400];
 
 	if (trust != NULL)
 		out_text(p->out, "%s %s, list %s\n", head,
@@ -220,13 +220,22 @@ say_other(const struct plain *p, const struct rk_value *v, const char *head)
 		out_text(p->out, "%s %" PRIu64 " events\n", head,
 		    count_of(v, "count"));
 	else if (rk_value_get(v, "why") != NULL)
-		out_text(p->out, "%s %s: ", head,
-		    member(v, "address", text, sizeof(text))),
-		    out_text(
-		        p->out, "%s\n", member(v, "why", text, sizeof(text)));
+		out_text(p->out, "%s %s: %s\n", head,
+		    member(v, "address", address, sizeof(address)),
+		    member(v, "why", text, sizeof(text)));
 	else
 		out_text(p->out, "%s %s\n", head,
 		    member(v, "text", text, sizeof(text)));
+}
+
+/* What is usual and logged is told by other events as well. */
+static bool
+is_told_twice(const struct rk_value *v, const char *word)
+{
+	char level[64];
+
+	return strcmp(word, "log") == 0 &&
+	       strcmp(member(v, "level", level, sizeof(level)), "info") == 0;
 }
 
 /* feed_event_fn */
@@ -239,6 +248,8 @@ on_event(const struct rk_value *v, void *arg)
 	(void)snprintf(head, sizeof(head), "%s %s",
 	    member(v, "time", when, sizeof(when)),
 	    member(v, "event", word, sizeof(word)));
+	if (is_told_twice(v, word))
+		return;
 	if (rk_value_get(v, "tries") != NULL)
 		say_key(p, v, head);
 	else if (rk_value_get(v, "id") != NULL)

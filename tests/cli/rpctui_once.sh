@@ -114,7 +114,11 @@ plain() {
 	"$rpcd" ctl --socket admin kick 127.0.0.1 >out 2>err
 	until_ok grep -q ' closed [0-9]* alice@.*: .*by an operator' plain
 	result $? 'a line with a reason'
-	has plain ' log info ' 'the log as well'
+	"$rpcd" ctl --socket admin reload >out 2>err
+	until_ok grep -q ' reloaded ' plain
+	result $? 'the daemon itself'
+	! grep ' log info ' plain
+	result $? 'nothing twice'
 	no_escapes plain 'all of it is text'
 	stop
 	until_ok grep -q ' offline: ' plain
