@@ -408,6 +408,7 @@ feed_pause(struct feed *f, bool on)
 void
 feed_ask(struct feed *f)
 {
+	ask_stale(f);
 	ask_figures(f);
 }
 

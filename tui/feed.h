@@ -38,7 +38,8 @@ typedef void feed_event_fn(const struct rk_value *event, void *arg);
 void feed_on_event(struct feed *f, feed_event_fn *fn, void *arg);
 /* Has everything been told once, since the daemon answers? */
 bool feed_whole(const struct feed *f);
-/* Ask for the figures now, and not only when it is time; also while paused. */
+/* Ask for the figures now, and not only when it is time; also while paused.
+ * Keys as well where the model says that they are stale. */
 void feed_ask(struct feed *f);
 
 /* Stop asking for figures while nobody looks, and start again. */

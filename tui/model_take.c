@@ -8,7 +8,8 @@ take_str(const struct rk_value *v, char *dst, size_t len)
 {
 	size_t n = 0;
 
-	if (v != NULL && v->kind == RK_STR) {
+	/* One of no bytes may be nowhere. */
+	if (v != NULL && v->kind == RK_STR && v->u.bytes.len > 0) {
 		n = v->u.bytes.len < len ? v->u.bytes.len : len - 1;
 		memcpy(dst, v->u.bytes.ptr, n);
 	}
