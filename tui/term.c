@@ -1,0 +1,451 @@
+/* The terminal by ncursesw: colors by role, keys through the loop, signals. */
+#include "term.h"
+
+#include "base/error.h"
+
+#include <curses.h>
+#include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define ESC_MS 25      /* what tells Esc from the start of a sequence */
+#define LINE_CELLS 512 /* that are put at once */
+
+struct term {
+	struct term_conf conf;
+	SCREEN *screen;
+	struct rk_watch *watch;
+	struct termios before;
+	attr_t attrs[ROLE_COUNT];
+	short pairs[ROLE_COUNT];
+	int click_row, click_col;
+	int cursor_row, cursor_col;
+	bool ended;
+};
+
+/* ---- roles ---- */
+
+static const struct {
+	attr_t attr;
+	short color; /* -1: the terminal's own */
+} looks[ROLE_COUNT] = {
+	[ROLE_TEXT] = { A_NORMAL, -1 },
+	[ROLE_DIM] = { A_DIM, -1 },
+	[ROLE_HEAD] = { A_BOLD, -1 },
+	[ROLE_BAR] = { A_REVERSE, -1 },
+	[ROLE_PICK] = { A_REVERSE, -1 },
+	[ROLE_GOOD] = { A_NORMAL, COLOR_GREEN },
+	[ROLE_WAIT] = { A_BOLD, COLOR_YELLOW },
+	[ROLE_BAD] = { A_BOLD, COLOR_RED },
+	[ROLE_INFO] = { A_NORMAL, COLOR_CYAN },
+};
+
+static void
+set_roles(struct term *t)
+{
+	bool color = t->conf.color && has_colors();
+
+	if (color && (start_color() == ERR || use_default_colors() == ERR))
+		color = false;
+	for (short i = 0; i < ROLE_COUNT; i++) {
+		t->attrs[i] = looks[i].attr;
+		t->pairs[i] = 0;
+		if (color && looks[i].color >= 0 &&
+		    init_pair((short)(i + 1), looks[i].color, -1) != ERR)
+			t->pairs[i] = (short)(i + 1);
+	}
+}
+
+/* ---- signals ---- */
+
+static void
+on_end(int signo, void *arg)
+{
+	struct term *t = arg;
+
+	if (t->ended)
+		return;
+	t->ended = true;
+	t->conf.ended(signo, t->conf.arg);
+}
+
+static void
+take_size(void)
+{
+	struct winsize ws;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_row > 0 &&
+	    ws.ws_col > 0)
+		(void)resizeterm(ws.ws_row, ws.ws_col);
+}
+
+static void
+on_size(int signo, void *arg)
+{
+	struct term *t = arg;
+
+	(void)signo;
+	take_size();
+	t->conf.redraw(t->conf.arg);
+}
+
+static void
+on_continue(int signo, void *arg)
+{
+	struct term *t = arg;
+
+	(void)signo;
+	(void)reset_prog_mode();
+	take_size();
+	term_redraw(t);
+	t->conf.redraw(t->conf.arg);
+}
+
+static void
+on_stop(int signo, void *arg)
+{
+	(void)signo;
+	term_stop(arg);
+}
+
+static enum rk_err
+watch_signals(struct term *t)
+{
+	static const struct {
+		int signo;
+		rk_signal_fn *fn;
+	} all[] = {
+		{ SIGWINCH, on_size },
+		{ SIGCONT, on_continue },
+		{ SIGTSTP, on_stop },
+		{ SIGTERM, on_end },
+		{ SIGHUP, on_end },
+		{ SIGINT, on_end },
+	};
+	enum rk_err r = RK_OK;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]) && r == RK_OK; i++)
+		r = rk_loop_signal(t->conf.loop, all[i].signo, all[i].fn, t);
+	return r;
+}
+
+/* What the shell above us expects of Ctrl-Z, and no more: where there is no
+ * shell, nothing stops. */
+void
+term_stop(struct term *t)
+{
+	struct sigaction plain = { .sa_handler = SIG_DFL }, before;
+	sigset_t set;
+
+	t->conf.stopped(true, t->conf.arg);
+	(void)endwin();
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTSTP);
+	(void)sigaction(SIGTSTP, &plain, &before);
+	(void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	(void)raise(SIGTSTP);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+	(void)sigaction(SIGTSTP, &before, NULL);
+	(void)reset_prog_mode();
+	take_size();
+	term_redraw(t);
+	t->conf.stopped(false, t->conf.arg);
+	t->conf.redraw(t->conf.arg);
+}
+
+/* ---- keys ---- */
+
+static const struct {
+	wint_t code;
+	bool special;
+	uint32_t key;
+} codes[] = {
+	{ KEY_UP, true, TK_UP },
+	{ KEY_DOWN, true, TK_DOWN },
+	{ KEY_LEFT, true, TK_LEFT },
+	{ KEY_RIGHT, true, TK_RIGHT },
+	{ KEY_PPAGE, true, TK_PGUP },
+	{ KEY_NPAGE, true, TK_PGDN },
+	{ KEY_HOME, true, TK_HOME },
+	{ KEY_END, true, TK_END },
+	{ KEY_ENTER, true, TK_ENTER },
+	{ KEY_BTAB, true, TK_BACKTAB },
+	{ KEY_BACKSPACE, true, TK_BACKSPACE },
+	{ KEY_DC, true, TK_DELETE },
+	{ KEY_F(1), true, TK_F1 },
+	{ KEY_F(10), true, TK_F10 },
+	{ '\r', false, TK_ENTER },
+	{ '\n', false, TK_ENTER },
+	{ '\t', false, TK_TAB },
+	{ 0x1b, false, TK_ESC },
+	{ 0x7f, false, TK_BACKSPACE },
+	{ 0x08, false, TK_BACKSPACE },
+};
+
+static uint32_t
+mouse_key(struct term *t)
+{
+	MEVENT e;
+
+	if (getmouse(&e) != OK)
+		return 0;
+	t->click_row = e.y;
+	t->click_col = e.x;
+	if ((e.bstate & BUTTON4_PRESSED) != 0)
+		return TK_WHEEL_UP;
+	if ((e.bstate & BUTTON5_PRESSED) != 0)
+		return TK_WHEEL_DOWN;
+	return (e.bstate & (BUTTON1_CLICKED | BUTTON1_PRESSED)) != 0 ? TK_CLICK
+	                                                             : 0;
+}
+
+/* 0: none that means anything. */
+static uint32_t
+translate(struct term *t, wint_t code, bool special)
+{
+	if (special && code == KEY_MOUSE)
+		return mouse_key(t);
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		if (codes[i].code == code && codes[i].special == special)
+			return codes[i].key;
+	}
+	return special ? 0 : (uint32_t)code;
+}
+
+/* Readable, and yet there is nothing: has it gone? */
+static bool
+is_lost(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct termios now;
+
+	return (poll(&p, 1, 0) > 0 &&
+	           (p.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0) ||
+	       tcgetattr(fd, &now) != 0;
+}
+
+static void
+on_input(struct rk_watch *w, int fd, unsigned ready, void *arg)
+{
+	struct term *t = arg;
+	bool any = false;
+	wint_t code;
+	int r;
+
+	(void)w;
+	(void)ready;
+	while (!t->ended && (r = get_wch(&code)) != ERR) {
+		uint32_t key = translate(t, code, r == KEY_CODE_YES);
+
+		any = true;
+		if (key != 0)
+			t->conf.key(key, t->conf.arg);
+	}
+	if (!any && !t->ended && is_lost(fd))
+		on_end(SIGHUP, t);
+}
+
+/* ---- begin and end ---- */
+
+static void
+set_modes(void)
+{
+	if (getenv("ESCDELAY") == NULL)
+		(void)set_escdelay(ESC_MS);
+	(void)raw();
+	(void)noecho();
+	(void)nonl();
+	(void)keypad(stdscr, TRUE);
+	(void)nodelay(stdscr, TRUE);
+	(void)intrflush(stdscr, FALSE);
+	(void)leaveok(stdscr, FALSE);
+	(void)curs_set(0);
+}
+
+enum rk_err
+term_new(const struct term_conf *conf, struct term **out, struct rk_error *err)
+{
+	struct term *t;
+	enum rk_err r;
+
+	*out = NULL;
+	if ((t = calloc(1, sizeof(*t))) == NULL)
+		return err_set(err, RK_ENOMEM, "out of memory");
+	t->conf = *conf;
+	t->cursor_row = -1;
+	(void)setlocale(LC_CTYPE, "");
+	if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+		t->conf.ascii = true;
+	if (tcgetattr(STDIN_FILENO, &t->before) != 0) {
+		free(t);
+		return err_set(err, RK_EIO, "standard input is not a terminal");
+	}
+	if ((r = watch_signals(t)) == RK_OK)
+		r = rk_watch_new(
+		    conf->loop, STDIN_FILENO, RK_READ, on_input, t, &t->watch);
+	if (r != RK_OK) {
+		free(t);
+		return err_set(err, r, "terminal: %s", rk_err_text(r));
+	}
+	if ((t->screen = newterm(NULL, stdout, stdin)) == NULL) {
+		rk_watch_free(t->watch);
+		free(t);
+		return err_set(err, RK_EIO,
+		    "TERM names no terminal that a screen can be drawn on");
+	}
+	set_modes();
+	set_roles(t);
+	*out = t;
+	return RK_OK;
+}
+
+void
+term_free(struct term *t)
+{
+	if (t == NULL)
+		return;
+	rk_watch_free(t->watch);
+	term_mouse(t, false);
+	(void)endwin();
+	delscreen(t->screen);
+	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &t->before);
+	free(t);
+}
+
+int
+term_rows(const struct term *t)
+{
+	(void)t;
+	return getmaxy(stdscr);
+}
+
+int
+term_cols(const struct term *t)
+{
+	(void)t;
+	return getmaxx(stdscr);
+}
+
+bool
+term_ascii(const struct term *t)
+{
+	return t->conf.ascii;
+}
+
+/* ---- drawing ---- */
+
+void
+term_erase(struct term *t)
+{
+	(void)erase();
+	t->cursor_row = -1;
+}
+
+void
+term_put(
+    struct term *t, int row, int col, enum term_role role, const char *text)
+{
+	wchar_t wide[LINE_CELLS];
+	size_t n = mbstowcs(wide, text, LINE_CELLS - 1);
+
+	if (n == (size_t)-1 || row < 0 || col < 0 || row >= term_rows(t) ||
+	    col >= term_cols(t))
+		return;
+	wide[n] = L'\0';
+	(void)attr_set(t->attrs[role], t->pairs[role], NULL);
+	(void)mvaddnwstr(row, col, wide, (int)n);
+	(void)attr_set(A_NORMAL, 0, NULL);
+}
+
+void
+term_hline(struct term *t, int row, int col, int width)
+{
+	if (t->conf.ascii)
+		(void)mvhline(row, col, '-', width);
+	else
+		(void)mvhline_set(row, col, WACS_HLINE, width);
+}
+
+void
+term_vline(struct term *t, int row, int col, int height)
+{
+	if (t->conf.ascii)
+		(void)mvvline(row, col, '|', height);
+	else
+		(void)mvvline_set(row, col, WACS_VLINE, height);
+}
+
+static void
+corner(const struct term *t, int row, int col, const cchar_t *line)
+{
+	if (t->conf.ascii)
+		(void)mvaddch(row, col, '+');
+	else
+		(void)mvadd_wch(row, col, line);
+}
+
+void
+term_box(struct term *t, int row, int col, int height, int width)
+{
+	int bottom = row + height - 1, right = col + width - 1;
+
+	for (int i = row; i <= bottom; i++)
+		(void)mvhline(i, col, ' ', width);
+	term_hline(t, row, col, width);
+	term_hline(t, bottom, col, width);
+	term_vline(t, row, col, height);
+	term_vline(t, row, right, height);
+	corner(t, row, col, WACS_ULCORNER);
+	corner(t, row, right, WACS_URCORNER);
+	corner(t, bottom, col, WACS_LLCORNER);
+	corner(t, bottom, right, WACS_LRCORNER);
+}
+
+void
+term_cursor(struct term *t, int row, int col)
+{
+	t->cursor_row = row;
+	t->cursor_col = col;
+}
+
+void
+term_show(struct term *t)
+{
+	(void)curs_set(t->cursor_row >= 0 ? 1 : 0);
+	if (t->cursor_row >= 0)
+		(void)move(t->cursor_row, t->cursor_col);
+	(void)refresh();
+}
+
+void
+term_redraw(struct term *t)
+{
+	(void)t;
+	(void)clearok(curscr, TRUE);
+}
+
+void
+term_mouse(struct term *t, bool on)
+{
+	(void)t;
+	(void)mousemask(on ? BUTTON1_PRESSED | BUTTON1_CLICKED |
+	                         BUTTON4_PRESSED | BUTTON5_PRESSED
+	                   : 0,
+	    NULL);
+}
+
+void
+term_click(const struct term *t, int *row, int *col)
+{
+	*row = t->click_row;
+	*col = t->click_col;
+}
