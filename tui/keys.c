@@ -1,0 +1,180 @@
+/* The one table of keys, and the hints made of it. */
+#include "keys.h"
+
+#include "term.h"
+
+#include "base/str.h"
+
+#include <stdio.h>
+
+#define IN(t) (1u << (t))
+#define ALL (IN(TAB_COUNT) - 1)
+#define CONNS IN(TAB_CONNS)
+#define TRUST IN(TAB_TRUST)
+#define CALLS IN(TAB_CALLS)
+#define LOG IN(TAB_LOG)
+
+/* In the order of importance, which is that of the hints. */
+static const struct keys_row table[] = {
+	{ ALL, 'j', ACT_DOWN, false, "j", "j/k move", "one down" },
+	{ 0, TK_DOWN, ACT_DOWN, false, "Down", NULL, NULL },
+	{ ALL, 'k', ACT_UP, false, "k", NULL, "one up" },
+	{ 0, TK_UP, ACT_UP, false, "Up", NULL, NULL },
+	{ TRUST, TK_ENTER, ACT_OPEN, false, "Enter", "Enter decide",
+	    "decide about the key: later, approve, once, reject" },
+	{ ALL & ~TRUST, TK_ENTER, ACT_OPEN, false, "Enter", "Enter more",
+	    "all that is known of it; of who waits: decide" },
+	{ ALL, '/', ACT_FIND, false, "/", "/ find",
+	    "find a text; the next one with n" },
+	{ CONNS | TRUST | CALLS, 's', ACT_SORT, false, "s", "s sort",
+	    "sort by the next column" },
+	{ CONNS, 'x', ACT_KICK, true, "x", "x kick",
+	    "close the connection, after a question" },
+	{ TRUST, 'f', ACT_FORGET, true, "f", "f forget",
+	    "forget the key: it is new when it comes again" },
+	{ TRUST, 'm', ACT_NOTE, true, "m", "m note", "a note for the key" },
+	{ TRUST, 'L', ACT_LOCK, true, "L", "L LOCK",
+	    "lock or unlock the list of known keys" },
+	{ LOG, 'v', ACT_LEVEL, false, "v", "v level",
+	    "show lines of the next level" },
+	{ LOG, 'F', ACT_FOLLOW, false, "F", "F follow",
+	    "stay at the newest line, or not" },
+	{ ALL, 'p', ACT_PAUSE, false, "p", "p pause",
+	    "show things as they are now, until pressed again" },
+	{ CONNS | TRUST, 'u', ACT_UNDO, true, "u", "u undo",
+	    "take the last decision back, within 30 seconds" },
+	{ ALL, '1', ACT_TAB, false, "1", "1-5 tabs", "connections" },
+	{ ALL, '2', ACT_TAB, false, "2", NULL, "trust: keys of clients" },
+	{ ALL, '3', ACT_TAB, false, "3", NULL, "calls and methods" },
+	{ ALL, '4', ACT_TAB, false, "4", NULL, "the daemon's own keys" },
+	{ ALL, '5', ACT_TAB, false, "5", NULL, "log" },
+	{ TRUST, 'a', ACT_APPROVE, true, "a", NULL,
+	    "the dialog, at Approve; not for a changed key" },
+	{ TRUST, 'o', ACT_ONCE, true, "o", NULL,
+	    "the dialog, at Once: for the next connection" },
+	{ TRUST, 'r', ACT_REJECT, true, "r", NULL, "the dialog, at Reject" },
+	{ TRUST, 'i', ACT_IMPORT, true, "i", "i import",
+	    "paste a line of a known-keys file" },
+	{ CONNS, 't', ACT_TRACE, false, "t", "t trace",
+	    "follow what this connection does" },
+	{ CONNS | TRUST, 'y', ACT_SHOW_KEY, false, "y", "y key",
+	    "the fingerprint big, and as a QR code" },
+	{ ALL, 'n', ACT_NEXT, false, "n", NULL, "find the next one" },
+	{ ALL, 'N', ACT_PREV, false, "N", NULL, "find the one before" },
+	{ ALL, '&', ACT_FILTER, false, "&", "& filter",
+	    "show only rows that hold a text" },
+	{ CONNS | TRUST | CALLS, 'S', ACT_TURN, false, "S", NULL,
+	    "turn the order round" },
+	{ ALL, 'e', ACT_EXPORT, false, "e", "e export",
+	    "write what is shown to a file (NDJSON)" },
+	{ ALL, ':', ACT_COMMAND, false, ":", ": cmd",
+	    "a command, the words of rpcd ctl; Tab completes" },
+	{ ALL, TK_TAB, ACT_SIDE, false, "Tab", "Tab pane",
+	    "move in the other pane" },
+	{ ALL, TK_PGDN, ACT_PGDN, false, "PgDn", NULL, "a page down" },
+	{ ALL, TK_PGUP, ACT_PGUP, false, "PgUp", NULL, "a page up" },
+	{ ALL, 'g', ACT_TOP, false, "g", NULL, "to the first" },
+	{ 0, TK_HOME, ACT_TOP, false, "Home", NULL, NULL },
+	{ ALL, 'G', ACT_BOTTOM, false, "G", NULL, "to the last" },
+	{ 0, TK_END, ACT_BOTTOM, false, "End", NULL, NULL },
+	{ ALL, 'M', ACT_MOUSE, false, "M", NULL, "mouse on or off" },
+	{ ALL, TK_CTRL('l'), ACT_REDRAW, false, "Ctrl-L", NULL,
+	    "draw the screen again" },
+	{ ALL, '?', ACT_HELP, false, "?", NULL,
+	    "all keys; type to search, Enter runs one" },
+	{ 0, TK_F1, ACT_HELP, false, "F1", NULL, NULL },
+	{ ALL, TK_ESC, ACT_BACK, false, "Esc", NULL,
+	    "back; clears what was looked for; never ends the program" },
+	{ ALL, 'q', ACT_LEAVE, false, "q", NULL, "back; at the top: quit" },
+	{ 0, TK_F10, ACT_LEAVE, false, "F10", NULL, NULL },
+	{ ALL, TK_CTRL('c'), ACT_QUIT, false, "Ctrl-C", NULL, "quit" },
+	{ ALL, TK_CTRL('z'), ACT_STOP, false, "Ctrl-Z", NULL,
+	    "stop; fg in the shell goes on" },
+};
+#define N_ROWS (sizeof(table) / sizeof(table[0]))
+
+const struct keys_row *
+keys_row(size_t i)
+{
+	return i < N_ROWS ? &table[i] : NULL;
+}
+
+const struct keys_row *
+keys_find(enum tab tab, uint32_t key)
+{
+	unsigned tabs = 0;
+
+	for (size_t i = 0; i < N_ROWS; i++) {
+		if (table[i].tabs != 0)
+			tabs = table[i].tabs;
+		if (table[i].key == key && (tabs & IN(tab)) != 0)
+			return &table[i];
+	}
+	return NULL;
+}
+
+void
+keys_hints(enum tab tab, bool read_only, size_t width, char *dst, size_t len)
+{
+	static const char last[] = "? help  q quit", brief[] = "? q";
+	const char *end = width < 60 ? brief : last;
+	size_t used = 0;
+
+	dst[0] = '\0';
+	for (size_t i = 0; i < N_ROWS; i++) {
+		const struct keys_row *k = &table[i];
+		size_t n = k->hint == NULL ? 0 : strlen(k->hint);
+
+		if (n == 0 || (k->tabs & IN(tab)) == 0 ||
+		    (read_only && k->steers))
+			continue;
+		if (used + n + 2 + strlen(end) > width ||
+		    used + n + 2 + strlen(end) >= len)
+			break;
+		used += str_copy(dst + used, len - used, k->hint);
+		used += str_copy(dst + used, len - used, "  ");
+	}
+	(void)str_copy(dst + used, len - used, end);
+}
+
+static void
+list_tabs(unsigned tabs, char *dst, size_t len)
+{
+	size_t used = 0;
+
+	dst[0] = '\0';
+	if (tabs == ALL) {
+		(void)str_copy(dst, len, "all");
+		return;
+	}
+	for (unsigned t = 0; t < TAB_COUNT && used < len; t++) {
+		int n = 0;
+
+		if ((tabs & IN(t)) != 0)
+			n = snprintf(dst + used, len - used, "%s%s",
+			    used > 0 ? " " : "", view_tab_name((enum tab)t));
+		used += n > 0 ? (size_t)n : 0;
+	}
+}
+
+void
+keys_list(char *dst, size_t len)
+{
+	char where[64];
+	size_t used = 0;
+
+	dst[0] = '\0';
+	for (size_t i = 0; i < N_ROWS && used < len; i++) {
+		const struct keys_row *k = &table[i];
+		int n;
+
+		if (k->tabs == 0)
+			continue;
+		list_tabs(k->tabs, where, sizeof(where));
+		n = snprintf(dst + used, len - used, "%s\t%s\t%s\n", k->name,
+		    where, k->help);
+		if (n < 0)
+			return;
+		used += (size_t)n;
+	}
+}

@@ -1,0 +1,159 @@
+/* Figures and states in few letters. */
+#include "words.h"
+
+#include "base/str.h"
+
+#include <rpckit/log.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+const char *
+words_age(int64_t ms, char dst[WORDS_LEN])
+{
+	uint64_t s = ms < 0 ? 0 : (uint64_t)ms / 1000;
+
+	if (s < 60)
+		(void)snprintf(dst, WORDS_LEN, "%" PRIu64 "s", s);
+	else if (s < 3600)
+		(void)snprintf(dst, WORDS_LEN, "%" PRIu64 "m", s / 60);
+	else if (s < 86400)
+		(void)snprintf(dst, WORDS_LEN, "%" PRIu64 "h%02" PRIu64 "m",
+		    s / 3600, s / 60 % 60);
+	else
+		(void)snprintf(dst, WORDS_LEN, "%" PRIu64 "d%02" PRIu64 "h",
+		    s / 86400, s / 3600 % 24);
+	return dst;
+}
+
+const char *
+words_size(uint64_t n, char dst[WORDS_LEN])
+{
+	static const char units[] = "KMGTPE";
+	double v = (double)n;
+	size_t i = 0;
+
+	if (n < 1000) {
+		(void)snprintf(dst, WORDS_LEN, "%" PRIu64, n);
+		return dst;
+	}
+	for (v /= 1000; v >= 999.5 && units[i + 1] != '\0'; i++)
+		v /= 1000;
+	(void)snprintf(
+	    dst, WORDS_LEN, v < 9.95 ? "%.1f%c" : "%.0f%c", v, units[i]);
+	return dst;
+}
+
+const char *
+words_when(const char *time, const char *today, char dst[WORDS_LEN])
+{
+	bool same = strlen(time) == 20 && strncmp(time, today, 10) == 0;
+
+	(void)str_copy(dst, same ? WORDS_LEN : 11, same ? time + 11 : time);
+	return dst;
+}
+
+void
+words_now(char dst[WORDS_LEN + 8])
+{
+	str_time(dst, (int64_t)time(NULL));
+}
+
+const char *
+words_conn_sign(const struct model_conn *c)
+{
+	switch (c->state) {
+	case MODEL_ACTIVE:
+		return "ok";
+	case MODEL_IDLE:
+		return "--";
+	case MODEL_WAITING:
+		return "??";
+	case MODEL_NEW:
+	case MODEL_CLOSING:
+	case MODEL_CLOSED:
+		break;
+	}
+	return "..";
+}
+
+const char *
+words_conn_state(const struct model_conn *c)
+{
+	switch (c->state) {
+	case MODEL_NEW:
+		return "not trusted yet";
+	case MODEL_ACTIVE:
+		return "busy";
+	case MODEL_IDLE:
+		return "idle";
+	case MODEL_CLOSING:
+		return "closing";
+	case MODEL_CLOSED:
+		return "closed";
+	case MODEL_WAITING:
+		break;
+	}
+	return "waiting";
+}
+
+const char *
+words_key_sign(enum model_key_state state)
+{
+	switch (state) {
+	case KEY_NEW:
+	case KEY_EXPIRED:
+		return "??";
+	case KEY_CHANGED:
+		return "!!";
+	case KEY_KNOWN:
+		return "ok";
+	case KEY_ONCE:
+	case KEY_UNTIL:
+		return "1x";
+	case KEY_REJECTED:
+	case KEY_REVOKED:
+		break;
+	}
+	return "xx";
+}
+
+const char *
+words_key_state(enum model_key_state state)
+{
+	switch (state) {
+	case KEY_NEW:
+		return "new";
+	case KEY_CHANGED:
+		return "CHANGED";
+	case KEY_EXPIRED:
+		return "expired";
+	case KEY_KNOWN:
+		return "known";
+	case KEY_ONCE:
+		return "once";
+	case KEY_UNTIL:
+		return "for a time";
+	case KEY_REJECTED:
+		return "rejected";
+	case KEY_REVOKED:
+		break;
+	}
+	return "revoked";
+}
+
+bool
+words_key_waits(enum model_key_state state)
+{
+	return state == KEY_NEW || state == KEY_CHANGED || state == KEY_EXPIRED;
+}
+
+const char *
+words_level(int level)
+{
+	static const char *const names[] = { "error", "warn", "info", "debug" };
+
+	return level < RK_LOG_ERROR || level > RK_LOG_DEBUG ? "?"
+	                                                    : names[level];
+}

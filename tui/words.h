@@ -1,0 +1,27 @@
+/* Figures and states in the few letters that a column has. */
+#ifndef RPCTUI_WORDS_H
+#define RPCTUI_WORDS_H
+
+#include "model.h"
+
+#define WORDS_LEN 24
+
+/* "9s" "41m" "2h11m" "3d04h"; of a negative age "0s". */
+const char *words_age(int64_t ms, char dst[WORDS_LEN]);
+/* "0" "940" "1.2M" (powers of 1000). */
+const char *words_size(uint64_t n, char dst[WORDS_LEN]);
+/* A time as the daemon gives it: its hours where it is the day of `today`
+ * (another such text), else its date. */
+const char *words_when(
+    const char *time, const char *today, char dst[WORDS_LEN]);
+/* Now, as the daemon writes it. */
+void words_now(char dst[WORDS_LEN + 8]);
+
+const char *words_conn_sign(const struct model_conn *c);
+const char *words_conn_state(const struct model_conn *c);
+const char *words_key_sign(enum model_key_state state);
+const char *words_key_state(enum model_key_state state);
+bool words_key_waits(enum model_key_state state);
+const char *words_level(int level);
+
+#endif
