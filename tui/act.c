@@ -1,0 +1,431 @@
+/* Keys to deeds. */
+#include "ui.h"
+
+#include "dialog.h"
+#include "extra.h"
+#include "pane.h"
+#include "qr.h"
+#include "words.h"
+
+#include "base/str.h"
+
+#include <rpckit/log.h>
+
+#include <stdio.h>
+
+/* ---- what the selected row is ---- */
+
+static const struct model_key *
+picked_key(struct ui *ui)
+{
+	const struct row *r = ui_row(ui);
+
+	if (r != NULL && r->kind == ROW_KEY)
+		return &ui->m->keys[r->at];
+	return NULL;
+}
+
+static const struct model_conn *
+picked_conn(struct ui *ui)
+{
+	const struct row *r = ui_row(ui);
+
+	if (r != NULL && r->kind == ROW_CONN)
+		return &ui->m->conns[r->at];
+	return NULL;
+}
+
+/* ---- deeds about it ---- */
+
+static void
+open_row(struct ui *ui)
+{
+	const struct row *r = ui_row(ui);
+	const struct model_key *k = picked_key(ui);
+
+	if (r == NULL)
+		return;
+	if (k != NULL && k->state != KEY_KNOWN && !ui_read_only(ui))
+		dlg_decide(ui, k, ACT_OPEN);
+	else
+		more_open(ui, r);
+}
+
+static void
+noted(struct ui *ui, const char *text)
+{
+	const struct model_key *k = picked_key(ui);
+
+	if (text == NULL || k == NULL)
+		return;
+	{
+		const struct order_arg args[] = {
+			{ "key", k->fp, 0 },
+			{ "verb", "note", 0 },
+			{ "note", text, 0 },
+			{ "version", NULL, k->version },
+		};
+
+		order_send(ui, "_.decide", args, 4, "noted", NULL);
+	}
+}
+
+static void
+imported(struct ui *ui, const char *text)
+{
+	const struct order_arg args[] = { { "text", text, 0 } };
+
+	if (text != NULL && text[0] != '\0')
+		order_send(ui, "_.import", args, 1, "imported", NULL);
+}
+
+static void
+undo(struct ui *ui)
+{
+	const struct order_arg args[] = { { "key", ui->undo_fp, 0 } };
+
+	if (ui->undo_fp[0] == '\0') {
+		ui_say(ui, ROLE_DIM, "there is nothing to take back");
+		return;
+	}
+	order_send(ui, "_.undo", args, 1, "taken back", NULL);
+	ui->undo_fp[0] = '\0';
+}
+
+static void
+act_on_key(struct ui *ui, enum action action)
+{
+	const struct model_key *k = picked_key(ui);
+
+	if (k == NULL)
+		ui_say(ui, ROLE_DIM, "no key is selected");
+	else if (action == ACT_FORGET)
+		dlg_forget(ui, k);
+	else if (action == ACT_NOTE)
+		ui_ask(ui, "note: ", k->note, noted);
+	else
+		dlg_decide(ui, k, action);
+}
+
+static void
+show_key(struct ui *ui)
+{
+	const struct model_key *k = picked_key(ui);
+	const struct model_conn *c = picked_conn(ui);
+
+	if (k != NULL)
+		qr_open(ui, k->fp, k->email);
+	else if (c != NULL)
+		qr_open(ui, c->fp, c->email);
+}
+
+static void
+act_on_conn(struct ui *ui, enum action action)
+{
+	const struct model_conn *c = picked_conn(ui);
+
+	if (c == NULL)
+		ui_say(ui, ROLE_DIM, "no connection is selected");
+	else if (c->state == MODEL_CLOSED)
+		ui_say(ui, ROLE_DIM, "it is closed already");
+	else if (action == ACT_KICK)
+		dlg_kick(ui, c);
+	else
+		trace_open(ui, c);
+}
+
+/* ---- deeds about the list ---- */
+
+static void
+found(struct ui *ui, const char *text)
+{
+	if (text == NULL)
+		return;
+	(void)str_copy(ui->find, sizeof(ui->find), text);
+	if (text[0] != '\0' && !ui_list_find(ui, true, true))
+		ui_say(ui, ROLE_WAIT, "not found: %s", text);
+}
+
+static void
+filtered(struct ui *ui, const char *text)
+{
+	struct view *v = &ui->lists[ui->tab].view;
+
+	if (text != NULL)
+		(void)str_copy(v->filter, sizeof(v->filter), text);
+}
+
+static void
+find_next(struct ui *ui, bool forward)
+{
+	if (ui->find[0] == '\0')
+		ui_say(ui, ROLE_DIM, "nothing is looked for; / asks");
+	else if (!ui_list_find(ui, forward, false))
+		ui_say(ui, ROLE_WAIT, "not found: %s", ui->find);
+}
+
+static void
+sort_next(struct ui *ui, bool turn)
+{
+	struct view *v = &ui->lists[ui->tab].view;
+	size_t n;
+
+	(void)view_sorts(v->tab, &n);
+	if (turn)
+		v->down = !v->down;
+	else if (n > 0)
+		v->sort = (v->sort + 1) % (unsigned)n;
+}
+
+static void
+go_back(struct ui *ui)
+{
+	struct view *v = &ui->lists[ui->tab].view;
+
+	if (ui->side)
+		ui->side = false;
+	else if (ui->find[0] != '\0')
+		ui->find[0] = '\0';
+	else
+		v->filter[0] = '\0';
+	ui->message[0] = '\0';
+}
+
+static void
+move(struct ui *ui, enum action action)
+{
+	if (!ui->side) {
+		ui_list_move(ui, action);
+		return;
+	}
+	if (action == ACT_UP)
+		ui->side_top -= ui->side_top > 0;
+	else if (action == ACT_TOP || action == ACT_PGUP)
+		ui->side_top = 0;
+	else
+		ui->side_top += action == ACT_DOWN ? 1 : 4;
+}
+
+static void
+leave(struct ui *ui)
+{
+	bool busy = ui->command != NULL;
+
+	for (size_t i = 0; i < UI_ORDERS; i++)
+		busy = busy || ui->orders[i].ui != NULL;
+	if (busy)
+		dlg_quit(ui);
+	else
+		ui_end(ui, 0);
+}
+
+static void
+set_mouse(struct ui *ui)
+{
+	ui->mouse = !ui->mouse;
+	term_mouse(ui->term, ui->mouse);
+	ui_say(ui, ROLE_DIM, "mouse %s", ui->mouse ? "on" : "off");
+}
+
+static void
+set_side(struct ui *ui)
+{
+	ui->side = !ui->side;
+	ui_say(ui, ROLE_DIM,
+	    ui->side ? "j/k move in the detail; Tab goes back" : "");
+}
+
+/* ---- which deed ---- */
+
+static void
+act_on_list(struct ui *ui, const struct keys_row *k)
+{
+	struct list *l = &ui->lists[ui->tab];
+
+	switch ((unsigned)k->action) {
+	case ACT_FIND:
+		ui_ask(ui, "/", "", found);
+		break;
+	case ACT_NEXT:
+	case ACT_PREV:
+		find_next(ui, k->action == ACT_NEXT);
+		break;
+	case ACT_FILTER:
+		ui_ask(ui, "filter: ", l->view.filter, filtered);
+		break;
+	case ACT_SORT:
+	case ACT_TURN:
+		sort_next(ui, k->action == ACT_TURN);
+		break;
+	case ACT_LEVEL:
+		l->view.level = (l->view.level + 1) % (RK_LOG_DEBUG + 1);
+		break;
+	case ACT_FOLLOW:
+		l->follow = !l->follow;
+		break;
+	case ACT_EXPORT:
+		export_ask(ui);
+		break;
+	case ACT_SIDE:
+		set_side(ui);
+		break;
+	default:
+		move(ui, k->action);
+		break;
+	}
+}
+
+static void
+act_on_row(struct ui *ui, const struct keys_row *k)
+{
+	switch ((unsigned)k->action) {
+	case ACT_OPEN:
+		open_row(ui);
+		break;
+	case ACT_LOCK:
+		dlg_lock(ui);
+		break;
+	case ACT_IMPORT:
+		ui_ask(ui, "key line: ", "", imported);
+		break;
+	case ACT_UNDO:
+		undo(ui);
+		break;
+	case ACT_KICK:
+	case ACT_TRACE:
+		act_on_conn(ui, k->action);
+		break;
+	case ACT_SHOW_KEY:
+		show_key(ui);
+		break;
+	default:
+		act_on_key(ui, k->action);
+		break;
+	}
+}
+
+static void
+act_on_screen(struct ui *ui, const struct keys_row *k)
+{
+	switch ((unsigned)k->action) {
+	case ACT_TAB:
+		ui->tab = (enum tab)(k->key - '1');
+		ui->side = false;
+		ui->side_top = 0;
+		break;
+	case ACT_PAUSE:
+		ui_pause(ui, ui->frozen == NULL);
+		break;
+	case ACT_MOUSE:
+		set_mouse(ui);
+		break;
+	case ACT_REDRAW:
+		term_redraw(ui->term);
+		break;
+	case ACT_COMMAND:
+		cmdline_ask(ui);
+		break;
+	case ACT_HELP:
+		help_open(ui);
+		break;
+	case ACT_BACK:
+		go_back(ui);
+		break;
+	case ACT_LEAVE:
+		leave(ui);
+		break;
+	case ACT_QUIT:
+		ui_end(ui, 130);
+		break;
+	case ACT_STOP:
+		term_stop(ui->term);
+		break;
+	default:
+		break;
+	}
+}
+
+void
+ui_act(struct ui *ui, const struct keys_row *k)
+{
+	bool about_row = k->action >= ACT_OPEN && k->action <= ACT_TRACE;
+	bool about_screen = k->action == ACT_TAB || k->action == ACT_PAUSE ||
+	                    k->action >= ACT_MOUSE;
+
+	if (k->steers && ui_read_only(ui)) {
+		ui_say(
+		    ui, ROLE_WAIT, "read-only: nothing is changed from here");
+		return;
+	}
+	/* The rows may be older than the model. */
+	ui_list_fresh(ui);
+	if (about_row)
+		act_on_row(ui, k);
+	else if (about_screen)
+		act_on_screen(ui, k);
+	else
+		act_on_list(ui, k);
+}
+
+/* ---- keys ---- */
+
+static void
+prompt_key(struct ui *ui, uint32_t key)
+{
+	struct prompt *p = &ui->prompt;
+	char text[LINE_LEN];
+
+	if (key == TK_TAB && p->complete != NULL) {
+		p->complete(ui, &p->line);
+	} else if (key == TK_ENTER || key == TK_ESC) {
+		p->on = false;
+		(void)str_copy(text, sizeof(text), p->line.text);
+		ui_list_fresh(ui);
+		p->done(ui, key == TK_ENTER ? text : NULL);
+	} else {
+		(void)line_key(&p->line, key);
+	}
+}
+
+static void
+clicked(struct ui *ui)
+{
+	struct list *l = &ui->lists[ui->tab];
+	struct box b = ui->list_box;
+	int row, col, first;
+
+	term_click(ui->term, &row, &col);
+	ui_list_fresh(ui);
+	first = b.row + (ui_ops(ui)->head != NULL && !ui_narrow(ui));
+	if (row < first || row >= b.row + b.height || col < b.col ||
+	    col >= b.col + b.width)
+		return;
+	if (l->top + (size_t)(row - first) < l->rows.n &&
+	    l->rows.v[l->top + (size_t)(row - first)].kind != ROW_HEAD)
+		ui_list_pick(ui, l->top + (size_t)(row - first));
+}
+
+void
+ui_key(struct ui *ui, uint32_t key)
+{
+	const struct keys_row *k;
+
+	if (key == TK_WHEEL_UP || key == TK_WHEEL_DOWN)
+		key = key == TK_WHEEL_UP ? TK_UP : TK_DOWN;
+	k = keys_find(ui->tab, key);
+	if (k != NULL && (k->action == ACT_STOP || k->action == ACT_REDRAW))
+		ui_act(ui, k);
+	else if (key == TK_CTRL('c') &&
+	         (ui->pane == NULL || ui->prompt.on || ui->command == NULL))
+		ui_end(ui, 130);
+	else if (ui->prompt.on)
+		prompt_key(ui, key);
+	else if (ui->dialog != NULL)
+		dialog_key(ui, key);
+	else if (ui->pane != NULL)
+		pane_key(ui, key);
+	else if (key == TK_CLICK)
+		clicked(ui);
+	else if (k != NULL)
+		ui_act(ui, k);
+}

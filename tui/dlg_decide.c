@@ -1,0 +1,245 @@
+/* Deciding about a key: later, approve, once, reject; replacing, forgetting. */
+#include "dialog.h"
+
+#include "pane.h"
+#include "qr.h"
+#include "words.h"
+
+#include "base/str.h"
+
+#include <rpckit/key.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define TAIL 4 /* characters of a key, that are typed */
+
+/* What it is about; false when it is gone. */
+static struct dialog *
+open_about(struct ui *ui, const struct model_key *k, const char *title,
+    void (*done)(struct ui *ui, struct dialog *d, int button))
+{
+	struct dialog *d = dialog_open(ui, title, done);
+
+	if (d == NULL)
+		return NULL;
+	(void)str_copy(d->fp, sizeof(d->fp), k->fp);
+	(void)str_copy(d->who, sizeof(d->who),
+	    k->email[0] != '\0' ? k->email : "no e-mail");
+	d->version = k->version;
+	return d;
+}
+
+static void
+send_verb(
+    struct ui *ui, const struct dialog *d, const char *verb, const char *done)
+{
+	const struct order_arg args[] = {
+		{ "key", d->fp, 0 },
+		{ "verb", verb, 0 },
+		{ "version", NULL, d->version },
+	};
+	char said[200];
+
+	(void)snprintf(said, sizeof(said), "%s: %.120s", done, d->who);
+	order_send(ui, "_.decide", args, 3, said, d->fp);
+}
+
+/* ---- new ones, and those that were decided about ---- */
+
+enum {
+	LATER,
+	APPROVE,
+	ONCE,
+	REJECT,
+	SHOW
+};
+
+static void
+decided(struct ui *ui, struct dialog *d, int button)
+{
+	switch (button) {
+	case APPROVE:
+		send_verb(ui, d, "approve", "approved");
+		break;
+	case ONCE:
+		send_verb(ui, d, "once", "approved for its next connection");
+		break;
+	case REJECT:
+		send_verb(ui, d, "reject", "rejected");
+		break;
+	case SHOW:
+		qr_open(ui, d->fp, d->who);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+add_facts(const struct model_key *k, struct text *out)
+{
+	char grouped[RK_FP_GROUPED_LEN];
+
+	rk_fp_group(k->fp, grouped);
+	text_add(out, ROLE_TEXT, "%s", "");
+	text_add(out, ROLE_TEXT, "who     %s   (text in the cert; NOT proof)",
+	    k->email[0] != '\0' ? k->email : "-");
+	text_add(out, ROLE_TEXT, "from    %s   %" PRIu64 " tries since %s",
+	    k->address, k->tries, k->first_seen);
+	if (k->ca[0] != '\0')
+		text_add(out, ROLE_TEXT, "CA      %s", k->ca);
+	text_add(out, ROLE_HEAD, "key     %s", grouped);
+	if (k->note[0] != '\0')
+		text_add(out, ROLE_TEXT, "note    %s", k->note);
+	text_add(out, ROLE_TEXT, "%s", "");
+}
+
+static void
+decide_new(struct ui *ui, const struct model_key *k, enum action focus)
+{
+	struct dialog *d = open_about(ui, k,
+	    words_key_waits(k->state) ? " Decide: new client "
+	                              : " Decide again ",
+	    decided);
+
+	if (d == NULL)
+		return;
+	add_facts(k, &d->body);
+	text_add(&d->body, ROLE_TEXT,
+	    "Compare with the client's own screen:  selfy -fp CERT");
+	text_add(&d->body, ROLE_DIM,
+	    "Later changes nothing. Reject is remembered; undo with u.");
+	dialog_button(d, "Later", 'l');
+	dialog_button(d, "Approve", 'a');
+	dialog_button(d, "Once", 'o');
+	dialog_button(d, "Reject", 'r');
+	dialog_button(d, "QR", 'Q');
+	d->hints = "Tab/arrows move  Enter take  l a o r Q direct  Esc = Later";
+	d->focus = focus == ACT_APPROVE  ? APPROVE
+	           : focus == ACT_ONCE   ? ONCE
+	           : focus == ACT_REJECT ? REJECT
+	                                 : LATER;
+}
+
+/* ---- another key for a name that is known ---- */
+
+static void
+decided_changed(struct ui *ui, struct dialog *d, int button)
+{
+	const struct model_key *k = model_key(ui->m, d->fp);
+
+	if (button == 1 && k != NULL)
+		dlg_replace(ui, k);
+	else if (button == 2)
+		send_verb(ui, d, "reject", "rejected");
+	else if (button == 3)
+		qr_open(ui, d->fp, d->who);
+}
+
+static void
+decide_changed(struct ui *ui, const struct model_key *k, enum action focus)
+{
+	struct dialog *d =
+	    open_about(ui, k, " Decide: CHANGED key ", decided_changed);
+
+	if (d == NULL)
+		return;
+	detail_key(ui, k, &d->body);
+	dialog_button(d, "Later", 'l');
+	dialog_button(d, "Replace", 'R');
+	dialog_button(d, "Reject", 'r');
+	dialog_button(d, "QR", 'Q');
+	d->hints = "Tab/arrows move  Enter take  l R r Q direct  Esc = Later";
+	d->focus = focus == ACT_REJECT ? 2 : 0;
+}
+
+void
+dlg_decide(struct ui *ui, const struct model_key *k, enum action focus)
+{
+	if (k->state != KEY_CHANGED)
+		decide_new(ui, k, focus);
+	else if (focus == ACT_APPROVE || focus == ACT_ONCE)
+		ui_say(ui, ROLE_WAIT,
+		    "the key CHANGED: Enter, then Replace, if it is theirs");
+	else
+		decide_changed(ui, k, focus);
+}
+
+static void
+replaced(struct ui *ui, struct dialog *d, int button)
+{
+	const struct order_arg args[] = {
+		{ "key", d->old_fp, 0 },
+		{ "verb", "replace", 0 },
+		{ "by", d->fp, 0 },
+		{ "version", NULL, d->version },
+	};
+	char said[200];
+
+	if (button < 0)
+		return;
+	(void)snprintf(
+	    said, sizeof(said), "replaced the key of %.120s", d->who);
+	order_send(ui, "_.decide", args, 4, said, d->fp);
+}
+
+void
+dlg_replace(struct ui *ui, const struct model_key *k)
+{
+	const struct model_key *known = view_known_of(ui->m, k);
+	char grouped[RK_FP_GROUPED_LEN];
+	struct dialog *d;
+
+	if (known == NULL) {
+		ui_say(ui, ROLE_WAIT,
+		    "no known key with this e-mail is left to replace");
+		return;
+	}
+	if ((d = open_about(ui, k, " Replace a known key ", replaced)) == NULL)
+		return;
+	d->version = known->version;
+	(void)str_copy(d->old_fp, sizeof(d->old_fp), known->fp);
+	(void)str_copy(d->want, sizeof(d->want), k->fp + strlen(k->fp) - TAIL);
+	rk_fp_group(known->fp, grouped);
+	text_add(&d->body, ROLE_TEXT, "%s", "");
+	text_add(&d->body, ROLE_TEXT, "who     %s", d->who);
+	text_add(&d->body, ROLE_TEXT, "old     %s", grouped);
+	rk_fp_group(k->fp, grouped);
+	text_add(&d->body, ROLE_HEAD, "new     %s", grouped);
+	text_add(&d->body, ROLE_TEXT, "%s", "");
+	text_add(&d->body, ROLE_WAIT,
+	    "Only if the owner told you, another way, that this key is "
+	    "theirs.");
+	text_add(&d->body, ROLE_TEXT,
+	    "Type the last four characters of the new key to go on:");
+	d->hints = "Enter go on  Esc = cancel";
+}
+
+/* ---- forgetting ---- */
+
+static void
+forgotten(struct ui *ui, struct dialog *d, int button)
+{
+	if (button == 1)
+		send_verb(ui, d, "forget", "forgotten");
+}
+
+void
+dlg_forget(struct ui *ui, const struct model_key *k)
+{
+	struct dialog *d = open_about(ui, k, " Forget a key? ", forgotten);
+	char grouped[RK_FP_GROUPED_LEN];
+
+	if (d == NULL)
+		return;
+	rk_fp_group(k->fp, grouped);
+	text_add(
+	    &d->body, ROLE_TEXT, "%s, %s", d->who, words_key_state(k->state));
+	text_add(&d->body, ROLE_HEAD, "%s", grouped);
+	text_add(&d->body, ROLE_TEXT,
+	    "Nothing is remembered of it: when it comes again it is new.");
+	dialog_button(d, "No", 'n');
+	dialog_button(d, "Yes", 'y');
+	d->hints = "y forget  n, Esc no";
+}

@@ -1,0 +1,31 @@
+/* What the screen has besides lists: export, trace, commands, layout. */
+#ifndef RPCTUI_EXTRA_H
+#define RPCTUI_EXTRA_H
+
+#include "pane.h"
+
+/* ---- export.c ---- */
+/* Ask for a file and write what is shown to it, an object of JSON a line. */
+void export_ask(struct ui *ui);
+
+/* ---- trace.c ---- */
+void trace_open(struct ui *ui, const struct model_conn *c);
+/* Look at its connection again. */
+void trace_look(struct ui *ui);
+
+/* ---- cmdline.c ---- */
+void cmdline_ask(struct ui *ui);
+/* The command that runs, or NULL, has ended? */
+void cmdline_look(struct ui *ui);
+void cmdline_free(struct ui *ui);
+
+/* ---- layout.c ---- */
+/* Order and filter of every tab, as they were the last time; what cannot be
+ * read is as if it had never been. */
+void layout_load(struct view views[TAB_COUNT]);
+void layout_save(const struct view views[TAB_COUNT]);
+/* The text of it. */
+void layout_write(const struct view views[TAB_COUNT], char *dst, size_t len);
+void layout_read(struct view views[TAB_COUNT], const char *text);
+
+#endif

@@ -1,0 +1,509 @@
+/* The frame of the screen: title, tabs, body, message, hints; three layouts. */
+#include "ui.h"
+
+#include "dialog.h"
+#include "paint.h"
+#include "pane.h"
+#include "words.h"
+
+#include "base/str.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define DETAIL_ROWS 7 /* below the list, with its rule */
+#define LOG_ROWS 6    /* the same of the log in the wide layout */
+#define RATE_ROWS 3
+
+bool
+ui_narrow(const struct ui *ui)
+{
+	return term_cols(ui->term) < UI_NARROW;
+}
+
+struct box
+ui_body(const struct ui *ui)
+{
+	int rows = term_rows(ui->term), cols = term_cols(ui->term);
+	int top = ui_narrow(ui) ? 2 : 3, below = ui_narrow(ui) ? 2 : 3;
+
+	return (struct box){ top, 0, rows - top - below, cols };
+}
+
+void
+ui_rule(struct ui *ui, int row, int col, int width, const char *title)
+{
+	char fit[PAINT_MAX], text[PAINT_MAX];
+
+	term_hline(ui->term, row, col, width);
+	if (title == NULL || title[0] == '\0' || width < 8)
+		return;
+	(void)paint_fit(text, title, (size_t)width - 6, 0);
+	(void)snprintf(fit, sizeof(fit), " %.*s ", PAINT_MAX - 4, text);
+	term_put(ui->term, row, col + 2, ROLE_HEAD, fit);
+}
+
+/* Text in a line of its own role, filled up. */
+static void
+put_line(struct ui *ui, int row, enum term_role role, const char *text)
+{
+	char fit[PAINT_MAX];
+
+	(void)paint_fit(fit, text, (size_t)term_cols(ui->term), 1);
+	term_put(ui->term, row, 0, role, fit);
+}
+
+static void
+put_right(struct ui *ui, int row, enum term_role role, const char *text)
+{
+	char fit[PAINT_MAX];
+	int cols = term_cols(ui->term);
+	size_t n = paint_fit(fit, text, (size_t)cols, 0);
+
+	term_put(ui->term, row, cols - (int)n, role, fit);
+}
+
+/* ---- title ---- */
+
+static void
+upper(char dst[16], const char *mode)
+{
+	size_t i = 0;
+
+	for (; mode[i] != '\0' && i < 15; i++)
+		dst[i] = mode[i] >= 'a' && mode[i] <= 'z'
+		             ? (char)(mode[i] - 'a' + 'A')
+		             : mode[i];
+	dst[i] = '\0';
+}
+
+/* Of a listener only where it is: "tls://0.0.0.0:8443". */
+static const char *
+listener(const struct model_status *s)
+{
+	const char *at;
+
+	if (s->n_listeners == 0)
+		return "";
+	at = strstr(s->listeners[0], "://");
+	return at == NULL ? s->listeners[0] : at + 3;
+}
+
+static void
+trust_words(const struct model *m, char dst[64])
+{
+	const struct model_status *s = &m->status;
+	char mode[16];
+
+	dst[0] = '\0';
+	if (!s->has_trust)
+		return;
+	upper(mode, s->mode);
+	(void)snprintf(dst, 64, "%s%s", mode,
+	    strcmp(s->list, "locked") == 0 ? " LOCKED" : "");
+}
+
+static void
+title_flags(const struct ui *ui, char dst[64])
+{
+	(void)snprintf(dst, 64, "%s%s%s", ui->m->online ? "" : "  OFFLINE",
+	    ui->frozen != NULL ? "  PAUSED" : "",
+	    ui->conf.read_only || ui->conf.model->read_only ? "  read-only"
+	                                                    : "");
+}
+
+static void
+rates_words(const struct model_status *s, char dst[96])
+{
+	char rx[WORDS_LEN], tx[WORDS_LEN];
+
+	(void)snprintf(dst, 96,
+	    "   conns %" PRIu64 "/%" PRIu64 "   rx %s/s  tx %s/s",
+	    s->fresh + s->active + s->idle + s->closing, s->max_conns,
+	    words_size(s->rx, rx), words_size(s->tx, tx));
+}
+
+static void
+draw_title(struct ui *ui)
+{
+	const struct model_status *s = &ui->m->status;
+	char now[WORDS_LEN + 8], text[800], trust[64], flags[64], rates[96];
+	char up[WORDS_LEN];
+	size_t waits = model_waiting(ui->m);
+
+	words_now(now);
+	trust_words(ui->m, trust);
+	title_flags(ui, flags);
+	rates[0] = '\0';
+	if (term_cols(ui->term) >= UI_WIDE)
+		rates_words(s, rates);
+	(void)words_age(s->up_ms + (s->asked_ms != 0 && ui->m->online
+	                                   ? ui_now(ui) - s->asked_ms
+	                                   : 0),
+	    up);
+	if (ui_narrow(ui))
+		(void)snprintf(text, sizeof(text),
+		    "%s  %s  pend %zu  conns "
+		    "%zu%s",
+		    s->name, trust, waits, ui->m->n_conns, flags);
+	else
+		(void)snprintf(text, sizeof(text),
+		    " rpctui  %s %s  up %s%s%s   pending %zu%s%s", s->name,
+		    listener(s), up, trust[0] != '\0' ? "   trust " : "", trust,
+		    waits, rates, flags);
+	put_line(ui, 0, ROLE_BAR, text);
+	(void)snprintf(
+	    text, sizeof(text), " %s%s", now + 11, ui_narrow(ui) ? "" : " ");
+	put_right(ui, 0, ROLE_BAR, text);
+}
+
+/* ---- tabs ---- */
+
+/* What a tab's name is followed by: a number, or what calls for a person. */
+static void
+tab_count(const struct ui *ui, enum tab tab, char dst[32])
+{
+	size_t waits = model_waiting(ui->m);
+
+	dst[0] = '\0';
+	if (tab == TAB_CONNS)
+		(void)snprintf(dst, 32, " %zu", ui->m->n_conns);
+	else if (tab == TAB_TRUST && waits > 0)
+		(void)snprintf(dst, 32, " %zu!", waits);
+	else if (tab == TAB_CALLS)
+		(void)snprintf(dst, 32, " %zu", ui->m->n_calls);
+}
+
+static void
+tab_choice(const struct ui *ui, char *dst, size_t len)
+{
+	const struct list *l = &ui->lists[ui->tab];
+	size_t n;
+	const char *const *sorts = view_sorts(l->view.tab, &n);
+	int used = 0;
+
+	dst[0] = '\0';
+	if (n > 0)
+		used = snprintf(dst, len, "sort:%s%s  ",
+		    sorts[l->view.sort % n], l->view.down ? " up" : "");
+	else if (ui->tab == TAB_LOG)
+		used = snprintf(dst, len, "level:%s%s  ",
+		    words_level(l->view.level), l->follow ? "  follow" : "");
+	if (used < 0 || (size_t)used >= len)
+		return;
+	(void)snprintf(dst + used, len - (size_t)used, "filter:%s ",
+	    l->view.filter[0] == '\0' ? "-" : l->view.filter);
+}
+
+static void
+draw_tabs(struct ui *ui)
+{
+	static const char *const names[] = { "Conns", "Trust", "Calls", "Keys",
+		"Log" };
+	char text[128], count[32], fit[PAINT_MAX];
+	int col = 1;
+
+	for (enum tab t = TAB_CONNS; t < TAB_COUNT; t++) {
+		bool on = t == ui->tab;
+
+		tab_count(ui, t, count);
+		(void)snprintf(text, sizeof(text), "%s%u %s%s%s",
+		    on ? "[" : " ", (unsigned)t + 1, names[t], count,
+		    on ? "]" : " ");
+		term_put(ui->term, 1, col,
+		    on                                   ? ROLE_BAR
+		    : t == TAB_TRUST && count[0] != '\0' ? ROLE_BAD
+		                                         : ROLE_TEXT,
+		    text);
+		col += (int)strlen(text) + 1;
+	}
+	tab_choice(ui, text, sizeof(text));
+	if (col + 12 < term_cols(ui->term)) {
+		(void)paint_fit(
+		    fit, text, (size_t)(term_cols(ui->term) - col), -1);
+		term_put(ui->term, 1, col, ROLE_DIM, fit);
+	}
+}
+
+/* ---- text ---- */
+
+static void
+put_piece(struct ui *ui, const struct box *b, int row, const char *piece,
+    size_t len, enum term_role role)
+{
+	char fit[PAINT_MAX], text[PAINT_MAX];
+
+	memcpy(text, piece, len);
+	text[len] = '\0';
+	(void)paint_fit(fit, text, (size_t)b->width, role == ROLE_PICK ? 1 : 0);
+	term_put(ui->term, b->row + row, b->col, role, fit);
+}
+
+size_t
+ui_draw_text(struct ui *ui, const struct box *b, const struct text *t,
+    size_t top, size_t pick)
+{
+	char safe[PAINT_MAX];
+	size_t row = 0;
+
+	for (size_t i = 0; i < t->n && b->width > 0; i++) {
+		const char *at = safe;
+		enum term_role role = i == pick ? ROLE_PICK : t->lines[i].role;
+
+		(void)paint_fit(safe, t->lines[i].bytes, PAINT_MAX, 0);
+		do {
+			size_t skip,
+			    n = paint_wrap(at, (size_t)b->width, &skip);
+
+			if (row >= top && row - top < (size_t)b->height)
+				put_piece(ui, b, (int)(row - top), at, n, role);
+			row++;
+			at += n + skip;
+		} while (*at != '\0');
+	}
+	return row;
+}
+
+/* ---- the message, the hints ---- */
+
+static void
+draw_prompt(struct ui *ui, int row)
+{
+	const struct prompt *p = &ui->prompt;
+	char fit[PAINT_MAX], head[LINE_LEN];
+	int cols = term_cols(ui->term);
+	size_t label = paint_fit(fit, p->label, (size_t)cols / 2, 0);
+	size_t room = (size_t)cols - label - 1, at;
+	const char *text = p->line.text;
+
+	term_put(ui->term, row, 0, ROLE_HEAD, fit);
+	memcpy(head, text, p->line.at);
+	head[p->line.at] = '\0';
+	/* Of a long line the end, up to the cursor. */
+	while ((at = paint_width(head)) > room && head[0] != '\0') {
+		size_t n = 1;
+
+		while (((unsigned char)head[n] & 0xc0) == 0x80)
+			n++;
+		memmove(head, head + n, strlen(head) - n + 1);
+		text += n;
+	}
+	(void)paint_fit(fit, text, room, 1);
+	term_put(ui->term, row, (int)label, ROLE_TEXT, fit);
+	term_cursor(ui->term, row, (int)(label + at));
+}
+
+static void
+usual_message(const struct ui *ui, char *dst, size_t len, bool *calls)
+{
+	size_t waits = model_waiting(ui->m), changed = model_changed(ui->m);
+
+	dst[0] = '\0';
+	*calls = true;
+	if (!ui->m->online)
+		(void)snprintf(dst, len, "%s",
+		    ui->m->trouble[0] != '\0' ? ui->m->trouble
+		                              : "waiting for the daemon");
+	else if (ui_narrow(ui) && waits > 0)
+		(void)snprintf(dst, len, "%zu wait - press 2", waits);
+	else if (changed > 0)
+		(void)snprintf(dst, len,
+		    "%zu new and %zu CHANGED key%s for a decision - press 2",
+		    waits - changed, changed, waits == 1 ? " waits" : "s wait");
+	else if (waits > 0)
+		(void)snprintf(dst, len,
+		    "%zu new key%s for a decision - press 2", waits,
+		    waits == 1 ? " waits" : "s wait");
+	else
+		*calls = false;
+}
+
+static void
+draw_message(struct ui *ui, int row)
+{
+	char text[400];
+	bool calls;
+
+	if (ui->prompt.on) {
+		draw_prompt(ui, row);
+		return;
+	}
+	if (ui->message[0] != '\0') {
+		put_line(ui, row, ui->message_role, ui->message);
+		return;
+	}
+	usual_message(ui, text, sizeof(text), &calls);
+	if (ui->undo_fp[0] != '\0' && !calls)
+		(void)snprintf(text, sizeof(text),
+		    "u takes the last decision back (%" PRId64 " s)",
+		    (ui->undo_until - ui_now(ui)) / 1000);
+	put_line(ui, row, calls ? ROLE_WAIT : ROLE_DIM, text);
+}
+
+static void
+draw_hints(struct ui *ui, int row)
+{
+	char text[512];
+
+	if (ui->prompt.on)
+		(void)str_copy(text, sizeof(text), "Enter take  Esc back");
+	else if (ui->dialog != NULL)
+		(void)str_copy(text, sizeof(text), dialog_hints(ui->dialog));
+	else if (ui->pane != NULL)
+		(void)str_copy(text, sizeof(text), pane_hints(ui->pane));
+	else
+		keys_hints(ui->tab, ui_read_only(ui),
+		    (size_t)term_cols(ui->term), text, sizeof(text));
+	put_line(ui, row, ROLE_DIM, text);
+}
+
+/* ---- the body ---- */
+
+static void
+draw_detail(struct ui *ui, struct box b)
+{
+	const struct row *r = ui_row(ui);
+	struct text text = { 0 };
+	struct text_line *first;
+	char title[300] = "";
+	size_t n;
+
+	if (r != NULL)
+		detail_row(ui, r, &text);
+	first = text.n > 0 ? &text.lines[0] : NULL;
+	if (first != NULL)
+		(void)str_copy(title, sizeof(title), first->bytes);
+	ui_rule(ui, b.row, b.col, b.width, title);
+	if (first != NULL)
+		first->bytes[0] = '\0';
+	b.row++;
+	b.height--;
+	/* The first line is in the rule. */
+	n = ui_draw_text(ui, &b, &text, ui->side_top + 1, SIZE_MAX);
+	if (ui->side_top + 1 >= n)
+		ui->side_top = n > 2 ? n - 2 : 0;
+	text_fini(&text);
+}
+
+static void
+draw_rate(struct ui *ui, int row, const char *label, const uint64_t *rates)
+{
+	static const char levels[] = " .:-=+*#";
+	const struct model *m = ui->m;
+	char text[MODEL_RATES + 64], peak[WORDS_LEN];
+	uint64_t top = 0;
+	size_t room = (size_t)term_cols(ui->term) - 24, n = m->n_rates, at;
+
+	if (n > room)
+		n = room;
+	at = (size_t)snprintf(text, sizeof(text), " %s ", label);
+	for (size_t i = 0; i < n; i++) {
+		uint64_t v =
+		    rates[(m->rate_last + MODEL_RATES - i) % MODEL_RATES];
+
+		top = v > top ? v : top;
+	}
+	for (size_t i = n; i-- > 0;) {
+		uint64_t v =
+		    rates[(m->rate_last + MODEL_RATES - i) % MODEL_RATES];
+
+		text[at++] = levels[v == 0 ? 0 : 1 + v / (top / 6 + 1)];
+	}
+	(void)snprintf(
+	    text + at, sizeof(text) - at, "  peak %s/s", words_size(top, peak));
+	put_line(ui, row, ROLE_TEXT, text);
+}
+
+static void
+draw_rates(struct ui *ui, int row)
+{
+	ui_rule(ui, row, 0, term_cols(ui->term), "last 120 s");
+	draw_rate(ui, row + 1, "rx", ui->m->rx_rates);
+	draw_rate(ui, row + 2, "tx", ui->m->tx_rates);
+}
+
+static void
+draw_log(struct ui *ui, int row, int height)
+{
+	size_t n = ui->m->n_log, room = (size_t)height - 1;
+	struct box line = { row + 1, 0, 1, term_cols(ui->term) };
+
+	ui_rule(ui, row, 0, term_cols(ui->term), "log");
+	for (size_t i = n > room ? n - room : 0; i < n; i++, line.row++) {
+		struct row r = { .kind = ROW_LINE, .at = i };
+
+		tab_log.row(ui, &r, false, &line);
+	}
+}
+
+/* The list, and beside or below it what is known of the row. */
+static void
+draw_body(struct ui *ui)
+{
+	struct box b = ui_body(ui), side = b;
+	bool wide = b.width >= UI_WIDE;
+
+	if (wide && b.height >= 26) {
+		b.height -= LOG_ROWS + RATE_ROWS;
+		draw_rates(ui, b.row + b.height);
+		draw_log(ui, b.row + b.height + RATE_ROWS, LOG_ROWS);
+	}
+	side.height = b.height;
+	if (wide && ui->tab != TAB_LOG) {
+		side.col = b.width * 2 / 3;
+		side.width = b.width - side.col;
+		b.width = side.col;
+		term_vline(ui->term, b.row, b.width, b.height);
+		side.col += 2;
+		side.width -= 2;
+		draw_detail(ui, side);
+	} else if (b.height >= 14 && !ui_narrow(ui) && ui->tab != TAB_LOG) {
+		side.height = DETAIL_ROWS;
+		b.height -= DETAIL_ROWS;
+		side.row = b.row + b.height;
+		draw_detail(ui, side);
+	}
+	ui->list_box = b;
+	ui_list_draw(ui, &b);
+}
+
+static void
+draw_small(struct ui *ui)
+{
+	char text[80], fit[PAINT_MAX];
+
+	(void)snprintf(text, sizeof(text), "%dx%d is too small: %dx%d",
+	    term_cols(ui->term), term_rows(ui->term), UI_COLS_MIN, UI_ROWS_MIN);
+	(void)paint_fit(fit, text, (size_t)term_cols(ui->term), 0);
+	term_put(ui->term, 0, 0, ROLE_TEXT, fit);
+}
+
+void
+ui_draw(struct ui *ui)
+{
+	int rows = term_rows(ui->term), cols = term_cols(ui->term);
+	struct box body;
+
+	term_erase(ui->term);
+	if (rows < UI_ROWS_MIN || cols < UI_COLS_MIN) {
+		draw_small(ui);
+		term_show(ui->term);
+		return;
+	}
+	body = ui_body(ui);
+	draw_title(ui);
+	if (!ui_narrow(ui)) {
+		draw_tabs(ui);
+		ui_rule(ui, rows - 3, 0, cols, NULL);
+	}
+	ui_rule(ui, body.row - 1, 0, cols, NULL);
+	if (ui->pane != NULL)
+		pane_draw(ui, ui->pane, &body);
+	else
+		draw_body(ui);
+	if (ui->dialog != NULL)
+		dialog_draw(ui, ui->dialog, &body);
+	draw_message(ui, rows - 2);
+	draw_hints(ui, rows - 1);
+	term_show(ui->term);
+}

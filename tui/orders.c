@@ -1,0 +1,113 @@
+/* What the daemon is told to do, and what it says to that. */
+#include "ui.h"
+
+#include "base/error.h"
+#include "base/str.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static enum rk_err
+put_text(struct rk_value_doc *doc, struct rk_value *v, const char *text)
+{
+	return rk_value_set_bytes(doc, v, RK_STR, text, strlen(text));
+}
+
+static enum rk_err
+put_args(struct rk_value_doc *doc, const struct order_arg *args, size_t n)
+{
+	struct rk_value *root = rk_value_root(doc), *items;
+	enum rk_err r;
+
+	r = rk_value_set_list(doc, root, RK_MAP, (uint32_t)n);
+	items = root->u.list.items;
+	for (size_t i = 0; i < n && r == RK_OK; i++) {
+		struct rk_value *v = &items[2 * i + 1];
+
+		r = put_text(doc, &items[2 * i], args[i].key);
+		if (r == RK_OK && args[i].text != NULL) {
+			r = put_text(doc, v, args[i].text);
+		} else if (r == RK_OK) {
+			v->kind = RK_UINT;
+			v->u.u64 = args[i].number;
+		}
+	}
+	return r;
+}
+
+static enum rk_err
+pack(const struct order_arg *args, size_t n, uint8_t **made, size_t *len)
+{
+	struct rk_value_doc *doc;
+	enum rk_err r;
+
+	*made = NULL;
+	*len = 0;
+	if (n == 0)
+		return RK_OK;
+	if ((r = rk_value_new(&doc)) != RK_OK)
+		return r;
+	if ((r = put_args(doc, args, n)) == RK_OK)
+		r = rk_value_encode(rk_value_root(doc), made, len);
+	rk_value_free(doc);
+	return r;
+}
+
+static void
+on_done(enum rk_err code, const struct rk_error *err,
+    const struct rk_value *answer, void *arg)
+{
+	struct order *o = arg;
+	struct ui *ui = o->ui;
+
+	(void)answer;
+	o->ui = NULL;
+	if (code != RK_OK) {
+		ui_say(ui, ROLE_BAD, "%s",
+		    err != NULL && err->text[0] != '\0' ? err->text
+		                                        : rk_err_text(code));
+		return;
+	}
+	ui_say(ui, ROLE_GOOD, "%s", o->said);
+	if (o->fp[0] != '\0') {
+		(void)str_copy(ui->undo_fp, sizeof(ui->undo_fp), o->fp);
+		ui->undo_until = ui_now(ui) + UI_UNDO_MS;
+	}
+}
+
+static struct order *
+free_slot(struct ui *ui)
+{
+	for (size_t i = 0; i < UI_ORDERS; i++) {
+		if (ui->orders[i].ui == NULL)
+			return &ui->orders[i];
+	}
+	return NULL;
+}
+
+void
+order_send(struct ui *ui, const char *method, const struct order_arg *args,
+    size_t n, const char *said, const char *fp)
+{
+	struct order *o = free_slot(ui);
+	struct rk_error err = { 0 };
+	uint8_t *made = NULL;
+	size_t len = 0;
+	enum rk_err r;
+
+	if (o == NULL) {
+		ui_say(ui, ROLE_BAD, "too many orders run already");
+		return;
+	}
+	(void)str_copy(o->said, sizeof(o->said), said);
+	(void)str_copy(o->fp, sizeof(o->fp), fp == NULL ? "" : fp);
+	if ((r = pack(args, n, &made, &len)) == RK_OK)
+		r = feed_order(ui->conf.feed, method,
+		    (struct rk_bytes){ made, len }, on_done, o, &err);
+	free(made);
+	if (r != RK_OK)
+		ui_say(ui, ROLE_BAD, "%s",
+		    err.text[0] != '\0' ? err.text : rk_err_text(r));
+	else
+		o->ui = ui;
+}

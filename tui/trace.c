@@ -1,0 +1,132 @@
+/* Following one connection: what it begins, moves, and how it ends. */
+#include "extra.h"
+
+#include "words.h"
+
+#include "base/str.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct trace {
+	uint64_t id;
+	struct model_conn last;
+	int64_t call_ms; /* the youngest call that was told of */
+	bool gone;
+};
+
+static void
+tell(struct pane *p, enum term_role role, const char *what)
+{
+	char now[WORDS_LEN + 8];
+
+	words_now(now);
+	text_add(&p->text, role, "%s  %s", now + 11, what);
+}
+
+static void
+tell_calls(struct ui *ui, struct pane *p, struct trace *t)
+{
+	int64_t youngest = t->call_ms;
+	char what[400];
+
+	for (size_t i = 0; i < ui->m->n_calls; i++) {
+		const struct model_call *c = &ui->m->calls[i];
+
+		if (c->conn != t->id || c->began_ms <= t->call_ms)
+			continue;
+		(void)snprintf(what, sizeof(what), "call %.256s%s", c->method,
+		    c->stream ? "  stream" : "");
+		tell(p, ROLE_INFO, what);
+		if (c->began_ms > youngest)
+			youngest = c->began_ms;
+	}
+	t->call_ms = youngest;
+}
+
+static void
+tell_changes(struct pane *p, struct trace *t, const struct model_conn *c)
+{
+	char what[400], in[WORDS_LEN], out[WORDS_LEN];
+
+	if (c->state != t->last.state) {
+		(void)snprintf(what, sizeof(what), "%s%s%s",
+		    words_conn_state(c), c->why[0] != '\0' ? ": " : "", c->why);
+		tell(p, c->state == MODEL_CLOSED ? ROLE_BAD : ROLE_GOOD, what);
+	}
+	if (c->calls != t->last.calls || c->in != t->last.in ||
+	    c->out != t->last.out) {
+		(void)snprintf(what, sizeof(what),
+		    "calls +%" PRIu64 " (%" PRIu64 ", %" PRIu64
+		    " run)  in +%s  out +%s",
+		    c->calls - t->last.calls, c->calls, c->running,
+		    words_size(c->in - t->last.in, in),
+		    words_size(c->out - t->last.out, out));
+		tell(p, ROLE_TEXT, what);
+	}
+	t->last = *c;
+}
+
+void
+trace_look(struct ui *ui)
+{
+	struct trace *t = ui->trace;
+	const struct model_conn *c;
+
+	if (t == NULL || t->gone)
+		return;
+	c = model_conn(ui->m, t->id);
+	if (c != NULL) {
+		tell_calls(ui, ui->pane, t);
+		tell_changes(ui->pane, t, c);
+	} else if (ui->m->online) {
+		tell(ui->pane, ROLE_BAD, "it is gone");
+		t->gone = true;
+	}
+}
+
+static bool
+key(struct ui *ui, struct pane *p, uint32_t key)
+{
+	(void)p;
+	if (key != 'e')
+		return false;
+	export_ask(ui);
+	return true;
+}
+
+static void
+closed(struct ui *ui, struct pane *p)
+{
+	(void)p;
+	free(ui->trace);
+	ui->trace = NULL;
+}
+
+void
+trace_open(struct ui *ui, const struct model_conn *c)
+{
+	static const struct pane_ops ops = { .key = key,
+		.closed = closed,
+		.hints = "j/k move  G follow  e export  Esc back" };
+	char title[300];
+	struct trace *t;
+	struct pane *p;
+
+	(void)snprintf(title, sizeof(title), "trace of %.140s %.120s", c->email,
+	    c->address);
+	if ((p = pane_open(ui, &ops, title)) == NULL)
+		return;
+	if ((t = calloc(1, sizeof(*t))) == NULL) {
+		pane_close(ui);
+		ui_say(ui, ROLE_BAD, "out of memory");
+		return;
+	}
+	t->id = c->id;
+	t->last = *c;
+	ui->trace = t;
+	p->follow = true;
+	detail_conn(ui, c, &p->text);
+	text_add(&p->text, ROLE_TEXT, "%s", "");
+}

@@ -1,0 +1,163 @@
+/* What the parts of the screen share. */
+#ifndef RPCTUI_UI_H
+#define RPCTUI_UI_H
+
+#include "keys.h"
+#include "line.h"
+#include "screen.h"
+#include "term.h"
+#include "text.h"
+#include "view.h"
+
+#define UI_COLS_MIN 40
+#define UI_ROWS_MIN 10
+#define UI_WIDE 100    /* columns, for the detail at the side */
+#define UI_NARROW 72   /* fewer: one column */
+#define UI_TICK_MS 250 /* between two looks at the model */
+#define UI_SAY_MS 8000 /* a message stays */
+#define UI_UNDO_MS 30000
+#define UI_ORDERS 8 /* that may run at once */
+
+struct ui;
+struct dialog;
+struct pane;
+struct command;
+struct trace;
+
+struct box {
+	int row, col, height, width;
+};
+
+/* A tab's list: what is chosen, what is seen. */
+struct list {
+	struct view view;
+	struct rows rows;
+	size_t at, top;
+	char id[VIEW_ID_LEN]; /* of the row that is selected */
+	bool follow;
+};
+
+/* A question in the message line. */
+struct prompt {
+	bool on;
+	char label[40];
+	struct line line;
+	/* NULL: given up */
+	void (*done)(struct ui *ui, const char *text);
+	void (*complete)(struct ui *ui, struct line *line);
+};
+
+struct order {
+	struct ui *ui; /* NULL: free */
+	char said[200];
+	char fp[RK_FP_LEN]; /* a decision that can be taken back */
+};
+
+struct ui {
+	struct screen_conf conf;
+	struct term *term;
+	struct rk_timer *tick;
+	const struct model *m; /* conf.model, or the copy */
+	struct model *frozen;  /* paused */
+	uint64_t drawn;        /* model.changes */
+	int64_t drawn_sec;
+	bool dirty;
+	enum tab tab;
+	struct list lists[TAB_COUNT];
+	struct prompt prompt;
+	struct dialog *dialog;
+	struct pane *pane;
+	struct command *command;
+	struct trace *trace;
+	char find[VIEW_FILTER_LEN];
+	char message[400];
+	enum term_role message_role;
+	int64_t message_until;
+	bool side; /* the detail is what moves */
+	size_t side_top;
+	bool mouse;
+	struct order orders[UI_ORDERS];
+	char undo_fp[RK_FP_LEN];
+	int64_t undo_until;
+	struct box list_box; /* where the rows were drawn */
+	int status;
+};
+
+/* How a tab draws and explains its rows. */
+struct tab_ops {
+	/* The titles of the columns, or NULL. */
+	void (*head)(struct ui *ui, const struct box *line);
+	void (*row)(struct ui *ui, const struct row *r, bool picked,
+	    const struct box *line);
+	void (*detail)(struct ui *ui, const struct row *r, struct text *out);
+	const char *empty; /* said where there are no rows */
+};
+extern const struct tab_ops tab_conns, tab_trust, tab_calls, tab_keys, tab_log;
+const struct tab_ops *ui_ops(const struct ui *ui);
+
+/* ---- screen.c ---- */
+int64_t ui_now(const struct ui *ui);
+/* A line for a person; text is shown escaped. */
+void ui_say(struct ui *ui, enum term_role role, const char *fmt, ...)
+    RK_PRINTF(3, 4);
+bool ui_read_only(const struct ui *ui);
+void ui_end(struct ui *ui, int status);
+void ui_ask(struct ui *ui, const char *label, const char *text,
+    void (*done)(struct ui *ui, const char *text));
+void ui_pause(struct ui *ui, bool on);
+
+/* ---- frame.c ---- */
+void ui_draw(struct ui *ui);
+/* The body, in which panes and dialogs are. */
+struct box ui_body(const struct ui *ui);
+bool ui_narrow(const struct ui *ui);
+/* Lines from `top`, broken at the width; how many there are in all. */
+size_t ui_draw_text(struct ui *ui, const struct box *b, const struct text *t,
+    size_t top, size_t pick);
+/* A line with a title in it. */
+void ui_rule(struct ui *ui, int row, int col, int width, const char *title);
+
+/* ---- list.c ---- */
+/* The selected row, or NULL. */
+const struct row *ui_row(struct ui *ui);
+void ui_list_fresh(struct ui *ui);
+void ui_list_draw(struct ui *ui, const struct box *b);
+void ui_list_move(struct ui *ui, enum action action);
+void ui_list_pick(struct ui *ui, size_t at);
+bool ui_list_find(struct ui *ui, bool forward, bool from_here);
+
+/* One cell of a row. */
+struct ui_cell {
+	const char *text;
+	int width;
+	int pad; /* -1: to the right, 1: to the left */
+	enum term_role role;
+};
+void ui_cells(struct ui *ui, const struct box *line, bool picked,
+    const struct ui_cell *cells, size_t n);
+
+/* ---- act.c ---- */
+void ui_key(struct ui *ui, uint32_t key);
+void ui_act(struct ui *ui, const struct keys_row *k);
+
+/* ---- detail.c ---- */
+void detail_conn(struct ui *ui, const struct model_conn *c, struct text *out);
+void detail_key(struct ui *ui, const struct model_key *k, struct text *out);
+void detail_row(struct ui *ui, const struct row *r, struct text *out);
+
+/* ---- orders.c ---- */
+struct order_arg {
+	const char *key;
+	const char *text; /* NULL: the number */
+	uint64_t number;
+};
+/* Have the daemon do it; said when it is done.  fp: can be taken back. */
+void order_send(struct ui *ui, const char *method, const struct order_arg *args,
+    size_t n, const char *said, const char *fp);
+
+/* ---- freeze.c ---- */
+/* A copy of a model that nothing changes; NULL without memory. */
+struct model *freeze_model(const struct model *m);
+void freeze_free(struct model *m);
+
+#endif
