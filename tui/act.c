@@ -15,6 +15,7 @@
 
 /* ---- what the selected row is ---- */
 
+/* The key that a row is, or that waits behind it. */
 static const struct model_key *
 picked_key(struct ui *ui)
 {
@@ -22,6 +23,9 @@ picked_key(struct ui *ui)
 
 	if (r != NULL && r->kind == ROW_KEY)
 		return &ui->m->keys[r->at];
+	if (r != NULL && r->kind == ROW_CONN &&
+	    ui->m->conns[r->at].state == MODEL_WAITING)
+		return view_key_of(ui->m, &ui->m->conns[r->at]);
 	return NULL;
 }
 
@@ -128,6 +132,8 @@ act_on_conn(struct ui *ui, enum action action)
 		ui_say(ui, ROLE_DIM, "no connection is selected");
 	else if (c->state == MODEL_CLOSED)
 		ui_say(ui, ROLE_DIM, "it is closed already");
+	else if (c->id == 0)
+		ui_say(ui, ROLE_WAIT, "it is not let in yet; Enter decides");
 	else if (action == ACT_KICK)
 		dlg_kick(ui, c);
 	else

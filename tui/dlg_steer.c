@@ -59,17 +59,16 @@ ask_lock(struct ui *ui)
 	text_add(t, ROLE_TEXT, "%s", "");
 	text_add(t, ROLE_TEXT,
 	    "After this only the %" PRIu64
-	    " known keys may connect. New ones are refused.",
-	    s->known);
+	    " known key%s may connect. New ones are refused.",
+	    s->known, s->known == 1 ? "" : "s");
 	text_add(t, ROLE_TEXT, "%s", "");
 	text_add(t, ROLE_TEXT, "Check before you lock:");
 	text_add(t, s->known > 0 ? ROLE_GOOD : ROLE_BAD,
-	    "  [%s] the list %s (%" PRIu64 " keys)", s->known > 0 ? "ok" : "!!",
+	    "  [%s] the list %s (%" PRIu64 ")", s->known > 0 ? "ok" : "!!",
 	    s->known > 0 ? "is not empty" : "is EMPTY: nobody could connect",
 	    s->known);
 	text_add(t, waits == 0 ? ROLE_GOOD : ROLE_WAIT,
-	    "  [%s] %zu key%s WAIT%s", waits == 0 ? "ok" : "!!", waits,
-	    waits == 1 ? "" : "s",
+	    "  [%s] keys that WAIT: %zu%s", waits == 0 ? "ok" : "!!", waits,
 	    waits == 0 ? "" : " (they stay out until decided)");
 	text_add(t, ROLE_GOOD,
 	    "  [ok] your own way in (the admin socket) needs no key");

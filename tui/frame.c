@@ -191,8 +191,9 @@ tab_choice(const struct ui *ui, char *dst, size_t len)
 		    words_level(l->view.level), l->follow ? "  follow" : "");
 	if (used < 0 || (size_t)used >= len)
 		return;
-	(void)snprintf(dst + used, len - (size_t)used, "filter:%s ",
-	    l->view.filter[0] == '\0' ? "-" : l->view.filter);
+	if (ui->tab != TAB_LOG || l->view.filter[0] != '\0')
+		(void)snprintf(dst + used, len - (size_t)used, "filter:%s ",
+		    l->view.filter[0] == '\0' ? "-" : l->view.filter);
 }
 
 static void
@@ -443,6 +444,8 @@ draw_body(struct ui *ui)
 	struct box b = ui_body(ui), side = b;
 	bool wide = b.width >= UI_WIDE;
 
+	/* Before anything looks into the model by rows of an older one. */
+	ui_list_fresh(ui);
 	if (wide && b.height >= 26) {
 		b.height -= LOG_ROWS + RATE_ROWS;
 		draw_rates(ui, b.row + b.height);

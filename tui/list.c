@@ -206,7 +206,6 @@ ui_list_draw(struct ui *ui, const struct box *b)
 	struct box line = { b->row, b->col, 1, b->width };
 	int end = b->row + b->height;
 
-	ui_list_fresh(ui);
 	if (ops->head != NULL && !ui_narrow(ui)) {
 		ops->head(ui, &line);
 		line.row++;

@@ -54,49 +54,63 @@ ascii_row(const QRcode *q, int row, char *dst, size_t len)
 		    dst + used, len - used, is_dark(q, row, col) ? "  " : "##");
 }
 
-static void
-add_code(struct ui *ui, const char *fp, struct text *out)
+/* A line of the fingerprint; false behind its last. */
+static bool
+next_groups(const char **at, char dst[GROUPS_A_LINE + 1])
 {
-	QRcode *q = QRcode_encodeString(fp, 0, QR_ECLEVEL_M, QR_MODE_8, 1);
-	char line[600];
+	size_t n = strlen(*at);
+
+	if (n > GROUPS_A_LINE)
+		n = GROUPS_A_LINE;
+	memcpy(dst, *at, n);
+	dst[n] = '\0';
+	*at += n;
+	*at += **at == ' ';
+	return n > 0;
+}
+
+static void
+add_code(struct ui *ui, const char *fp, bool beside, struct text *out)
+{
+	QRcode *q = QRcode_encodeString(fp, 0, QR_ECLEVEL_L, QR_MODE_8, 1);
+	char line[600], grouped[RK_FP_GROUPED_LEN], groups[GROUPS_A_LINE + 1];
+	const char *at = grouped;
 	bool ascii = term_ascii(ui->term);
+	size_t n = 0;
 
 	if (q == NULL) {
 		text_add(out, ROLE_DIM, "no memory for a QR code");
 		return;
 	}
+	rk_fp_group(fp, grouped);
+	at += strncmp(grouped, "SHA256:", 7) == 0 ? 7 : 0;
 	for (int row = 0; row < q->width + 2 * MARGIN; row += ascii ? 1 : 2) {
-		line[0] = '\0';
+		line[0] = groups[0] = '\0';
 		if (ascii)
 			ascii_row(q, row, line, sizeof(line));
 		else
 			half_blocks(q, row, line, sizeof(line));
-		text_add(out, ROLE_TEXT, "%s", line);
+		if (beside && n++ >= 4)
+			(void)next_groups(&at, groups);
+		text_add(out, ROLE_TEXT, "%s%s%s", line,
+		    groups[0] != '\0' ? "    " : "", groups);
 	}
 	QRcode_free(q);
 }
 
+/* The text is beside the code where there is room, else above it. */
 static void
 fill(struct ui *ui, struct pane *p)
 {
-	char grouped[RK_FP_GROUPED_LEN];
+	char grouped[RK_FP_GROUPED_LEN], groups[GROUPS_A_LINE + 1];
+	bool beside = !term_ascii(ui->term) && !ui_narrow(ui);
 	const char *at = grouped;
 
 	rk_fp_group(p->id, grouped);
-	if (strncmp(grouped, "SHA256:", 7) == 0) {
-		text_add(&p->text, ROLE_DIM, "SHA256:");
-		at += 7;
-	}
-	while (*at != '\0') {
-		size_t n =
-		    strlen(at) > GROUPS_A_LINE ? GROUPS_A_LINE : strlen(at);
-
-		text_add(&p->text, ROLE_HEAD, "   %.*s", (int)n, at);
-		at += n;
-		at += *at == ' ';
-	}
-	text_add(&p->text, ROLE_TEXT, "%s", "");
-	add_code(ui, p->id, &p->text);
+	at += strncmp(grouped, "SHA256:", 7) == 0 ? 7 : 0;
+	while (!beside && next_groups(&at, groups))
+		text_add(&p->text, ROLE_HEAD, "   %s", groups);
+	add_code(ui, p->id, beside, &p->text);
 }
 
 void

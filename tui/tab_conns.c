@@ -48,11 +48,24 @@ struct figures {
 };
 
 static void
+of_waiting(struct ui *ui, const struct model_conn *c, struct figures *f)
+{
+	const struct model_key *k = view_key_of(ui->m, c);
+	bool changed = k != NULL && k->state == KEY_CHANGED;
+
+	f->sign = changed ? "!!" : "??";
+	f->role = changed ? ROLE_BAD : ROLE_WAIT;
+	f->word = changed ? "CHANGED" : "waiting";
+	f->rx[0] = f->tx[0] = f->run[0] = '-';
+	f->rx[1] = f->tx[1] = f->run[1] = '\0';
+}
+
+static void
 of_conn(struct ui *ui, const struct model_conn *c, struct figures *f)
 {
 	f->sign = words_conn_sign(c);
 	f->who = c->email[0] != '\0' ? c->email : "-";
-	f->from = c->address;
+	f->from = words_address(c->address);
 	f->transport = c->transport;
 	f->word = NULL;
 	(void)words_age(ui_now(ui) - c->began_ms, f->age);
@@ -62,21 +75,8 @@ of_conn(struct ui *ui, const struct model_conn *c, struct figures *f)
 	f->role = c->state == MODEL_ACTIVE   ? ROLE_GOOD
 	          : c->state == MODEL_CLOSED ? ROLE_DIM
 	                                     : ROLE_TEXT;
-}
-
-static void
-of_key(const struct model_key *k, struct figures *f)
-{
-	*f = (struct figures){ .sign = words_key_sign(k->state),
-		.who = k->email[0] != '\0' ? k->email : k->fp,
-		.from = k->address,
-		.transport = "",
-		.age = "-",
-		.rx = "-",
-		.tx = "-",
-		.run = "-",
-		.role = k->state == KEY_CHANGED ? ROLE_BAD : ROLE_WAIT,
-		.word = k->state == KEY_CHANGED ? "CHANGED" : "waiting" };
+	if (c->state == MODEL_WAITING)
+		of_waiting(ui, c, f);
 }
 
 static void
@@ -101,10 +101,7 @@ row(struct ui *ui, const struct row *r, bool picked, const struct box *line)
 	struct figures f;
 	int who, from;
 
-	if (r->kind == ROW_KEY)
-		of_key(&ui->m->keys[r->at], &f);
-	else
-		of_conn(ui, &ui->m->conns[r->at], &f);
+	of_conn(ui, &ui->m->conns[r->at], &f);
 	if (ui_narrow(ui)) {
 		narrow(ui, &f, picked, line);
 		return;

@@ -78,7 +78,7 @@ row(struct ui *ui, const struct row *r, bool picked, const struct box *line)
 			{ fp, 19, 1, ROLE_TEXT },
 			{ tries, 5, -1, ROLE_TEXT },
 			{ seen, 10, 1, ROLE_TEXT },
-			{ k->address, 17, 1, ROLE_TEXT },
+			{ words_address(k->address), 17, 1, ROLE_TEXT },
 		};
 
 		ui_cells(ui, line, picked, cells, 6);

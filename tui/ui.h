@@ -120,6 +120,7 @@ void ui_rule(struct ui *ui, int row, int col, int width, const char *title);
 /* ---- list.c ---- */
 /* The selected row, or NULL. */
 const struct row *ui_row(struct ui *ui);
+/* Rows of the model as it is now: before whatever uses ui_row(). */
 void ui_list_fresh(struct ui *ui);
 void ui_list_draw(struct ui *ui, const struct box *b);
 void ui_list_move(struct ui *ui, enum action action);

@@ -126,6 +126,16 @@ view_known_of(const struct model *m, const struct model_key *k)
 	return NULL;
 }
 
+/* It has no number until it is trusted. */
+static void
+conn_id(const struct model_conn *c, char id[VIEW_ID_LEN])
+{
+	if (c->id == 0)
+		(void)snprintf(id, VIEW_ID_LEN, "w%s", c->address);
+	else
+		(void)snprintf(id, VIEW_ID_LEN, "c%" PRIu64, c->id);
+}
+
 static void
 call_id(const struct model_call *c, char id[VIEW_ID_LEN])
 {
@@ -144,8 +154,7 @@ view_id(const struct model *m, const struct row *r, char id[VIEW_ID_LEN])
 		(void)snprintf(id, VIEW_ID_LEN, "h%s", r->text);
 		break;
 	case ROW_CONN:
-		(void)snprintf(
-		    id, VIEW_ID_LEN, "c%" PRIu64, m->conns[r->at].id);
+		conn_id(&m->conns[r->at], id);
 		break;
 	case ROW_KEY:
 		(void)snprintf(id, VIEW_ID_LEN, "k%s", m->keys[r->at].fp);
@@ -390,25 +399,22 @@ sort(const struct model *m, const struct view *v, struct rows *r, size_t from)
 
 /* ---- tabs ---- */
 
+/* Those that wait come last: they have no figures to sort by. */
 static enum rk_err
 conns(const struct model *m, const struct view *v, struct rows *out)
 {
 	enum rk_err r = RK_OK;
 	size_t from;
 
-	for (size_t i = 0; i < m->n_conns && r == RK_OK; i++) {
-		if (m->conns[i].state != MODEL_WAITING)
-			r = add(m, v, out,
-			    (struct row){ .kind = ROW_CONN, .at = i });
+	for (int waits = 0; waits < 2; waits++) {
+		from = out->n;
+		for (size_t i = 0; i < m->n_conns && r == RK_OK; i++) {
+			if ((m->conns[i].state == MODEL_WAITING) == waits)
+				r = add(m, v, out,
+				    (struct row){ .kind = ROW_CONN, .at = i });
+		}
+		sort(m, v, out, from);
 	}
-	sort(m, v, out, 0);
-	from = out->n;
-	for (size_t i = 0; i < m->n_keys && r == RK_OK; i++) {
-		if (m->keys[i].conns > 0 && words_key_waits(m->keys[i].state))
-			r = add(m, v, out,
-			    (struct row){ .kind = ROW_KEY, .at = i });
-	}
-	sort(m, v, out, from);
 	return r;
 }
 

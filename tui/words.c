@@ -61,6 +61,14 @@ words_now(char dst[WORDS_LEN + 8])
 }
 
 const char *
+words_address(const char *address)
+{
+	const char *at = strstr(address, "://");
+
+	return at == NULL ? address : at + 3;
+}
+
+const char *
 words_conn_sign(const struct model_conn *c)
 {
 	switch (c->state) {

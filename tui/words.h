@@ -17,6 +17,8 @@ const char *words_when(
 /* Now, as the daemon writes it. */
 void words_now(char dst[WORDS_LEN + 8]);
 
+/* An address without its scheme; points into it. */
+const char *words_address(const char *address);
 const char *words_conn_sign(const struct model_conn *c);
 const char *words_conn_state(const struct model_conn *c);
 const char *words_key_sign(enum model_key_state state);
