@@ -75,7 +75,7 @@ view_text(const struct rk_value *map, const char *key, char *dst, size_t len)
 	const struct rk_value *v = rk_value_get(map, key);
 	size_t n = 0;
 
-	if (v != NULL && v->kind == RK_STR) {
+	if (v != NULL && v->kind == RK_STR && v->u.bytes.len > 0) {
 		n = v->u.bytes.len < len ? v->u.bytes.len : len - 1;
 		memcpy(dst, v->u.bytes.ptr, n);
 	}
