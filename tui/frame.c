@@ -104,12 +104,11 @@ trust_words(const struct model *m, char dst[64])
 }
 
 static void
-title_flags(const struct ui *ui, char dst[64])
+title_flags(struct ui *ui, char dst[64])
 {
-	(void)snprintf(dst, 64, "%s%s%s", ui->m->online ? "" : "  OFFLINE",
-	    ui->frozen != NULL ? "  PAUSED" : "",
-	    ui->conf.read_only || ui->conf.model->read_only ? "  read-only"
-	                                                    : "");
+	(void)snprintf(dst, 64, "%s%s%s", ui->m->online ? "" : "OFFLINE  ",
+	    ui->frozen != NULL ? "PAUSED  " : "",
+	    ui_read_only(ui) ? "read-only  " : "");
 }
 
 static void
@@ -141,16 +140,16 @@ draw_title(struct ui *ui)
 	                                   ? ui_now(ui) - s->asked_ms
 	                                   : 0),
 	    up);
+	/* What is out of the ordinary comes first: the end may be cut. */
 	if (ui_narrow(ui))
 		(void)snprintf(text, sizeof(text),
-		    "%s  %s  pend %zu  conns "
-		    "%zu%s",
-		    s->name, trust, waits, ui->m->n_conns, flags);
+		    "%s%s  %s  pend %zu  conns %zu", flags, s->name, trust,
+		    waits, ui->m->n_conns);
 	else
 		(void)snprintf(text, sizeof(text),
-		    " rpctui  %s %s  up %s%s%s   pending %zu%s%s", s->name,
-		    listener(s), up, trust[0] != '\0' ? "   trust " : "", trust,
-		    waits, rates, flags);
+		    " rpctui  %s%s %s  up %s%s%s   pending %zu%s", flags,
+		    s->name, listener(s), up,
+		    trust[0] != '\0' ? "   trust " : "", trust, waits, rates);
 	put_line(ui, 0, ROLE_BAR, text);
 	(void)snprintf(
 	    text, sizeof(text), " %s%s", now + 11, ui_narrow(ui) ? "" : " ");

@@ -124,7 +124,7 @@ looks() {
 	shows 'PAUSED' 'pause'
 	keys p
 	hides 'PAUSED' 'is over'
-	keys 3
+	keys 3 G
 	shows 'turned \\u202e round' 'what could turn the screen is text'
 	whole 24 'which is whole'
 	keys '?' 'next column'
@@ -185,8 +185,7 @@ kicks() {
 	shows '> \[ No \]' 'a kick is asked about'
 	keys y
 	shows 'kicked alice' 'and done'
-	wait "$guest"
-	[ $? -ne 0 ]
+	! wait "$guest"
 	result $? 'it is closed'
 }
 
@@ -202,10 +201,13 @@ stops() {
 	result $? 'another one'
 	hides 'OFFLINE' 'is found'
 	keys q
-	ends 0 'q quits'
-	until_ok on_screen '^\$ *$'
+	shows '^\$ *$' 'q quits'
 	keys 'stty -a | grep -o -- "[-]*echo "' Enter
 	shows '^echo *$' 'and the terminal is as it was'
+}
+
+is_unlocked() {
+	[ "$(stat -c %a known)" = 600 ]
 }
 
 locks() {
@@ -222,7 +224,7 @@ locks() {
 	keys L
 	shows 'Unlock' 'and back'
 	keys y
-	until_ok sh -c '[ "$(stat -c %a known)" = 600 ]'
+	until_ok is_unlocked
 	result $? 'as well'
 	keys C-c
 	ends 130 'Ctrl-C quits'
@@ -244,7 +246,7 @@ only_looks() {
 }
 
 of_program() {
-	pgrep -f -x "$rpctui --socket admin" >pid
+	pgrep -f -x "$rpctui --socket $tmp/admin" >pid
 }
 
 is_over() {
@@ -252,12 +254,12 @@ is_over() {
 }
 
 dies() {
-	begin "$rpctui --socket admin" 'once more'
+	begin "$rpctui --socket $tmp/admin" 'once more'
 	until_ok of_program
 	result $? 'runs'
 	kill -TERM "$(cat pid)"
 	ends 143 'SIGTERM ends it with its status'
-	begin "$rpctui --socket admin" 'the last time'
+	begin "$rpctui --socket $tmp/admin" 'the last time'
 	until_ok of_program
 	result $? 'runs'
 	term kill-server
