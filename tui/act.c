@@ -58,20 +58,23 @@ open_row(struct ui *ui)
 static void
 noted(struct ui *ui, const char *text)
 {
-	const struct model_key *k = picked_key(ui);
+	const struct order_arg args[] = {
+		{ "key", ui->prompt.fp, 0 },
+		{ "verb", "note", 0 },
+		{ "note", text, 0 },
+		{ "version", NULL, ui->prompt.version },
+	};
 
-	if (text == NULL || k == NULL)
-		return;
-	{
-		const struct order_arg args[] = {
-			{ "key", k->fp, 0 },
-			{ "verb", "note", 0 },
-			{ "note", text, 0 },
-			{ "version", NULL, k->version },
-		};
-
+	if (text != NULL)
 		order_send(ui, "_.decide", args, 4, "noted", NULL);
-	}
+}
+
+static void
+ask_note(struct ui *ui, const struct model_key *k)
+{
+	ui_ask(ui, "note: ", k->note, noted);
+	(void)str_copy(ui->prompt.fp, sizeof(ui->prompt.fp), k->fp);
+	ui->prompt.version = k->version;
 }
 
 static void
@@ -106,7 +109,7 @@ act_on_key(struct ui *ui, enum action action)
 	else if (action == ACT_FORGET)
 		dlg_forget(ui, k);
 	else if (action == ACT_NOTE)
-		ui_ask(ui, "note: ", k->note, noted);
+		ask_note(ui, k);
 	else
 		dlg_decide(ui, k, action);
 }

@@ -78,7 +78,7 @@ add_warning(const struct ui *ui, const struct model_key *k, struct text *out)
 	text_add(out, ROLE_BAD,
 	    "WARNING  same name as a known client, but ANOTHER key%s",
 	    known != NULL && known->address[0] != '\0' &&
-	            strcmp(known->address, k->address) != 0
+	            !words_same_host(known->address, k->address)
 	        ? " and ANOTHER address"
 	        : "");
 	if (known != NULL) {
@@ -104,7 +104,7 @@ detail_key(struct ui *ui, const struct model_key *k, struct text *out)
 		add_warning(ui, k, out);
 	else
 		add_fp("key", k->fp, out);
-	if (!k->met)
+	if (!k->met && k->state != KEY_KNOWN)
 		text_add(out, ROLE_TEXT, "%-6s it never came", "");
 	text_fact(out, "from", k->address);
 	text_fact(out, "CA", k->ca);

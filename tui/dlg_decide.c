@@ -82,14 +82,13 @@ add_facts(const struct model_key *k, struct text *out)
 	char grouped[RK_FP_GROUPED_LEN];
 
 	rk_fp_group(k->fp, grouped);
-	text_add(out, ROLE_TEXT, "%s", "");
 	text_add(out, ROLE_TEXT, "who     %s   (text in the cert; NOT proof)",
 	    k->email[0] != '\0' ? k->email : "-");
-	text_add(out, ROLE_TEXT, "from    %s   %" PRIu64 " tries since %s",
+	text_add(out, ROLE_HEAD, "key     %s", grouped);
+	text_add(out, ROLE_TEXT, "from    %s   tries %" PRIu64 ", since %s",
 	    k->address, k->tries, k->first_seen);
 	if (k->ca[0] != '\0')
 		text_add(out, ROLE_TEXT, "CA      %s", k->ca);
-	text_add(out, ROLE_HEAD, "key     %s", grouped);
 	if (k->note[0] != '\0')
 		text_add(out, ROLE_TEXT, "note    %s", k->note);
 	text_add(out, ROLE_TEXT, "%s", "");

@@ -34,6 +34,14 @@ copy_methods(struct model *to, const struct model *from)
 	return ok;
 }
 
+/* Where things are in the copies. */
+static bool
+copy_index(struct model_index *to, const struct model_index *from)
+{
+	return copy(&to->slots, from->slots,
+	    from->slots == NULL ? 0 : from->cap, sizeof(*from->slots));
+}
+
 struct model *
 freeze_model(const struct model *m)
 {
@@ -46,7 +54,10 @@ freeze_model(const struct model *m)
 	f->keys = NULL;
 	f->calls = NULL;
 	f->methods = NULL;
-	if (!copy(&f->conns, m->conns, m->n_conns, sizeof(*m->conns)) ||
+	f->by_id.slots = f->by_fp.slots = NULL;
+	if (!copy_index(&f->by_id, &m->by_id) ||
+	    !copy_index(&f->by_fp, &m->by_fp) ||
+	    !copy(&f->conns, m->conns, m->n_conns, sizeof(*m->conns)) ||
 	    !copy(&f->keys, m->keys, m->n_keys, sizeof(*m->keys)) ||
 	    !copy(&f->calls, m->calls, m->n_calls, sizeof(*m->calls)) ||
 	    !copy_methods(f, m)) {
@@ -61,6 +72,8 @@ freeze_free(struct model *m)
 {
 	if (m == NULL)
 		return;
+	index_fini(&m->by_id);
+	index_fini(&m->by_fp);
 	free(m->conns);
 	free(m->keys);
 	free(m->calls);

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/str.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -53,6 +54,30 @@ pack(const struct order_arg *args, size_t n, uint8_t **made, size_t *len)
 	return r;
 }
 
+static uint64_t
+number(const struct rk_value *map, const char *key)
+{
+	const struct rk_value *v = rk_value_get(map, key);
+
+	return v != NULL && v->kind == RK_UINT ? v->u.u64 : 0;
+}
+
+/* An import is done whole, or not at all. */
+static void
+say_imported(struct ui *ui, const struct rk_value *answer)
+{
+	uint64_t wrong = number(answer, "wrong");
+
+	if (wrong > 0)
+		ui_say(ui, ROLE_BAD,
+		    "nothing is imported: that is no line of a known-keys "
+		    "file");
+	else
+		ui_say(ui, ROLE_GOOD,
+		    "imported: %" PRIu64 " new, %" PRIu64 " known already",
+		    number(answer, "new"), number(answer, "known"));
+}
+
 static void
 on_done(enum rk_err code, const struct rk_error *err,
     const struct rk_value *answer, void *arg)
@@ -60,15 +85,19 @@ on_done(enum rk_err code, const struct rk_error *err,
 	struct order *o = arg;
 	struct ui *ui = o->ui;
 
-	(void)answer;
 	o->ui = NULL;
+	/* What has become of it is not waited for. */
+	feed_ask(ui->conf.feed);
 	if (code != RK_OK) {
 		ui_say(ui, ROLE_BAD, "%s",
 		    err != NULL && err->text[0] != '\0' ? err->text
 		                                        : rk_err_text(code));
 		return;
 	}
-	ui_say(ui, ROLE_GOOD, "%s", o->said);
+	if (rk_value_get(answer, "new") != NULL)
+		say_imported(ui, answer);
+	else
+		ui_say(ui, ROLE_GOOD, "%s", o->said);
 	if (o->fp[0] != '\0') {
 		(void)str_copy(ui->undo_fp, sizeof(ui->undo_fp), o->fp);
 		ui->undo_until = ui_now(ui) + UI_UNDO_MS;

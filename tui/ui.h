@@ -45,6 +45,9 @@ struct prompt {
 	/* NULL: given up */
 	void (*done)(struct ui *ui, const char *text);
 	void (*complete)(struct ui *ui, struct line *line);
+	/* What it is about, whatever is selected by then. */
+	char fp[RK_FP_LEN];
+	uint64_t version;
 };
 
 struct order {

@@ -68,6 +68,32 @@ words_address(const char *address)
 	return at == NULL ? address : at + 3;
 }
 
+/* How much of an address without a scheme is its host. */
+static size_t
+host_len(const char *address)
+{
+	const char *colon = strrchr(address, ':');
+	const char *bracket = strrchr(address, ']');
+
+	if (bracket != NULL)
+		return (size_t)(bracket - address) + 1;
+	/* An IPv6 address without a port has more of them. */
+	if (colon == NULL || strchr(address, ':') != colon)
+		return strlen(address);
+	return (size_t)(colon - address);
+}
+
+bool
+words_same_host(const char *a, const char *b)
+{
+	size_t n;
+
+	a = words_address(a);
+	b = words_address(b);
+	n = host_len(a);
+	return n == host_len(b) && strncmp(a, b, n) == 0;
+}
+
 const char *
 words_conn_sign(const struct model_conn *c)
 {

@@ -19,6 +19,8 @@ void words_now(char dst[WORDS_LEN + 8]);
 
 /* An address without its scheme; points into it. */
 const char *words_address(const char *address);
+/* Are they at the same host, whatever the ports? */
+bool words_same_host(const char *a, const char *b);
 const char *words_conn_sign(const struct model_conn *c);
 const char *words_conn_state(const struct model_conn *c);
 const char *words_key_sign(enum model_key_state state);

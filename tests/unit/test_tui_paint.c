@@ -154,6 +154,10 @@ test_words(void **state)
 	assert_string_equal(
 	    words_when("2026-11-01T12:04:31Z", "2026-11-02T23:00:00Z", dst),
 	    "2026-11-01");
+	assert_true(words_same_host("10.0.0.1", "tls://10.0.0.1:99"));
+	assert_false(words_same_host("10.0.0.1", "tls://10.0.0.11:99"));
+	assert_true(words_same_host("[::1]", "quic://[::1]:9"));
+	assert_false(words_same_host("::1", "::2"));
 	assert_string_equal(words_when("", "2026-11-02T23:00:00Z", dst), "");
 }
 
