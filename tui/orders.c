@@ -86,7 +86,8 @@ on_done(enum rk_err code, const struct rk_error *err,
 	struct ui *ui = o->ui;
 
 	o->ui = NULL;
-	/* What has become of it is not waited for. */
+	/* What has become of it is not waited for; no event tells of notes. */
+	ui->conf.model->keys_stale = true;
 	feed_ask(ui->conf.feed);
 	if (code != RK_OK) {
 		ui_say(ui, ROLE_BAD, "%s",

@@ -181,7 +181,10 @@ resizes() {
 }
 
 kicks() {
-	keys 1 x
+	keys 1 t
+	shows 'trace of alice@example.org' 'a connection is followed'
+	shows '^ *[0-9:]*Z  calls +[0-9]* ([0-9]*,' 'call by call'
+	keys Escape x
 	shows '> \[ No \]' 'a kick is asked about'
 	keys y
 	shows 'kicked alice' 'and done'
