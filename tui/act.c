@@ -267,7 +267,8 @@ act_on_list(struct ui *ui, const struct keys_row *k)
 		sort_next(ui, k->action == ACT_TURN);
 		break;
 	case ACT_LEVEL:
-		l->view.level = (l->view.level + 1) % (RK_LOG_DEBUG + 1);
+		/* Those that the feed asks for. */
+		l->view.level = (l->view.level + 1) % (RK_LOG_INFO + 1);
 		break;
 	case ACT_FOLLOW:
 		l->follow = !l->follow;

@@ -5,6 +5,8 @@
 #include "base/str.h"
 #include "cli/path.h"
 
+#include <rpckit/log.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -67,7 +69,7 @@ read_line(struct view *v, enum tab t, const char *line)
 	    str_parse_bool(word, &turned) == RK_OK)
 		v->down = turned;
 	if (member(line, " level=", false, word, sizeof(word)) &&
-	    str_parse_u64(word, 0, 3, &level) == RK_OK)
+	    str_parse_u64(word, 0, RK_LOG_INFO, &level) == RK_OK)
 		v->level = (int)level;
 	if (member(line, " filter=", true, word, sizeof(word)) &&
 	    str_is_utf8(word, strlen(word)))

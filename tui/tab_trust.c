@@ -20,19 +20,27 @@ begin_of(const char *fp, char dst[RK_FP_GROUPED_LEN])
 		memmove(dst, dst + 7, strlen(dst + 7) + 1);
 }
 
+#define FROM_WIDTH 78 /* of a list that has room for addresses */
+
+static int
+who_width(const struct box *line)
+{
+	return line->width - (line->width < FROM_WIDTH ? 42 : 60);
+}
+
 static void
 head(struct ui *ui, const struct box *line)
 {
 	const struct ui_cell cells[] = {
 		{ "S", 2, 1, ROLE_HEAD },
-		{ "WHO", line->width - 60, 1, ROLE_HEAD },
+		{ "WHO", who_width(line), 1, ROLE_HEAD },
 		{ "KEY (first 16)", 19, 1, ROLE_HEAD },
 		{ "TRIES", 5, -1, ROLE_HEAD },
 		{ "SEEN", 10, 1, ROLE_HEAD },
 		{ "FROM", 17, 1, ROLE_HEAD },
 	};
 
-	ui_cells(ui, line, false, cells, sizeof(cells) / sizeof(cells[0]));
+	ui_cells(ui, line, false, cells, line->width < FROM_WIDTH ? 5 : 6);
 }
 
 static enum term_role
@@ -74,14 +82,15 @@ row(struct ui *ui, const struct row *r, bool picked, const struct box *line)
 	{
 		const struct ui_cell cells[] = {
 			{ words_key_sign(k->state), 2, 1, role },
-			{ who, line->width - 60, 1, role },
+			{ who, who_width(line), 1, role },
 			{ fp, 19, 1, ROLE_TEXT },
 			{ tries, 5, -1, ROLE_TEXT },
 			{ seen, 10, 1, ROLE_TEXT },
 			{ words_address(k->address), 17, 1, ROLE_TEXT },
 		};
 
-		ui_cells(ui, line, picked, cells, 6);
+		ui_cells(
+		    ui, line, picked, cells, line->width < FROM_WIDTH ? 5 : 6);
 	}
 }
 

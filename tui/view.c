@@ -99,7 +99,9 @@ method_list(const struct model *m)
 const struct rk_value *
 view_method(const struct model *m, size_t at)
 {
-	return &method_list(m)->u.list.items[at];
+	const struct rk_value *list = method_list(m);
+
+	return list == NULL ? NULL : &list->u.list.items[at];
 }
 
 const struct model_line *

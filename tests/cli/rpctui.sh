@@ -134,7 +134,7 @@ looks() {
 	keys 5
 	shows 'info *trust' 'the log'
 	keys v
-	shows 'level:debug' 'of another level'
+	shows 'level:error' 'of another level'
 	keys : 'trust l' Tab
 	shows '^:trust l' 'a command is typed'
 	keys C-u 'vers' Tab Enter
