@@ -134,7 +134,7 @@ draw_title(struct ui *ui)
 	trust_words(ui->m, trust);
 	title_flags(ui, flags);
 	rates[0] = '\0';
-	if (term_cols(ui->term) >= UI_WIDE)
+	if (term_cols(ui->term) >= UI_WIDE + 16)
 		rates_words(s, rates);
 	(void)words_age(s->up_ms + (s->asked_ms != 0 && ui->m->online
 	                                   ? ui_now(ui) - s->asked_ms
