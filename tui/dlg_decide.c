@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define DAY_SECONDS 86400
 #define TAIL 4 /* characters of a key, that are typed */
 
 /* What it is about; false when it is gone. */
@@ -51,9 +52,26 @@ enum {
 	LATER,
 	APPROVE,
 	ONCE,
+	DAY,
 	REJECT,
 	SHOW
 };
+
+static void
+send_day(struct ui *ui, const struct dialog *d)
+{
+	const struct order_arg args[] = {
+		{ "key", d->fp, 0 },
+		{ "verb", "until", 0 },
+		{ "seconds", NULL, DAY_SECONDS },
+		{ "version", NULL, d->version },
+	};
+	char said[200];
+
+	(void)snprintf(
+	    said, sizeof(said), "approved for a day: %.120s", d->who);
+	order_send(ui, "_.decide", args, 4, said, d->fp);
+}
 
 static void
 decided(struct ui *ui, struct dialog *d, int button)
@@ -64,6 +82,9 @@ decided(struct ui *ui, struct dialog *d, int button)
 		break;
 	case ONCE:
 		send_verb(ui, d, "once", "approved for its next connection");
+		break;
+	case DAY:
+		send_day(ui, d);
 		break;
 	case REJECT:
 		send_verb(ui, d, "reject", "rejected");
@@ -112,9 +133,11 @@ decide_new(struct ui *ui, const struct model_key *k, enum action focus)
 	dialog_button(d, "Later", 'l');
 	dialog_button(d, "Approve", 'a');
 	dialog_button(d, "Once", 'o');
+	dialog_button(d, "A day", 'd');
 	dialog_button(d, "Reject", 'r');
 	dialog_button(d, "QR", 'Q');
-	d->hints = "Tab/arrows move  Enter take  l a o r Q direct  Esc = Later";
+	d->hints =
+	    "Tab/arrows move  Enter take  l a o d r Q direct  Esc = Later";
 	d->focus = focus == ACT_APPROVE  ? APPROVE
 	           : focus == ACT_ONCE   ? ONCE
 	           : focus == ACT_REJECT ? REJECT

@@ -27,6 +27,12 @@ row_at(const struct ui *ui, const struct pane *p, size_t line)
 static void
 fill(struct ui *ui, struct pane *p)
 {
+	static const char *const signs[] = {
+		[TAB_CONNS] = "S: ok busy  -- idle  .. coming or going  "
+		              "?? waits for you  !! key CHANGED",
+		[TAB_TRUST] = "S: ok known  1x once  ?? waits for you  "
+		              "!! CHANGED  xx rejected",
+	};
 	const struct keys_row *k;
 
 	for (size_t i = 0; (k = row_at(ui, p, i)) != NULL; i++)
@@ -35,6 +41,10 @@ fill(struct ui *ui, struct pane *p)
 		    "%-7s %s", k->name, k->help);
 	if (p->pick >= p->text.n)
 		p->pick = p->text.n > 0 ? p->text.n - 1 : 0;
+	if (p->search[0] == '\0' && ui->tab <= TAB_TRUST) {
+		text_add(&p->text, ROLE_TEXT, "%s", "");
+		text_add(&p->text, ROLE_DIM, "%s", signs[ui->tab]);
+	}
 	(void)snprintf(p->title, sizeof(p->title), "help: %s   search: %s_",
 	    view_tab_name(ui->tab), p->search);
 }

@@ -142,9 +142,9 @@ words_key_sign(enum model_key_state state)
 	case KEY_CHANGED:
 		return "!!";
 	case KEY_KNOWN:
+	case KEY_UNTIL:
 		return "ok";
 	case KEY_ONCE:
-	case KEY_UNTIL:
 		return "1x";
 	case KEY_REJECTED:
 	case KEY_REVOKED:
