@@ -434,11 +434,13 @@ set_up(struct plain *p)
 	(void)signal(SIGTTIN, SIG_IGN);
 	/* What cannot be waited for, as /dev/null, has no keys. */
 	r = rk_watch_new(p->loop, STDIN_FILENO, RK_READ, on_typed, p, &p->in);
-	if (r == RK_OK && fstat(STDOUT_FILENO, &st) == 0 &&
-	    S_ISFIFO(st.st_mode))
-		r = rk_watch_new(
+	if (r == RK_ENOMEM)
+		return r;
+	/* Nothing is read there: it is ready when its other end is gone. */
+	if (fstat(STDOUT_FILENO, &st) == 0 && S_ISFIFO(st.st_mode))
+		return rk_watch_new(
 		    p->loop, STDOUT_FILENO, RK_READ, on_unread, p, &p->reader);
-	return r == RK_ENOMEM ? r : RK_OK;
+	return RK_OK;
 }
 
 int

@@ -148,6 +148,9 @@ plain_ends() {
 	wait "$watcher"
 	[ $? -eq 143 ]
 	result $? 'SIGTERM'
+	# Both lines that there are: nothing more is written, and it ends.
+	want 0 'nobody who reads any more' sh -c \
+		"'$rpctui' --socket '$tmp/admin' --plain </dev/null | head -n 2"
 	want 0 'nobody who reads' sh -c \
 		"'$rpctui' --socket '$tmp/admin' --plain </dev/null | head -n 1"
 	has out ' online$' 'its first line was read'
@@ -266,6 +269,7 @@ END
 
 # odd: the hostile one at the socket "odd.sock".
 odd() {
+	: >odd.out
 	"$oddctl" "$tmp/odd.sock" odd </dev/null >odd.out 2>odd.err &
 	odd=$!
 	daemons="$daemons $odd"
@@ -291,6 +295,7 @@ hostile() {
 	python3 -c 'import json; json.load(open("out"))
 assert not [c for c in open("out", "rb").read() if c < 32 and c != 10]'
 	result $? 'still JSON'
+	: >plain
 	"$rpctui" --socket odd.sock --plain </dev/null >plain 2>err &
 	watcher=$!
 	daemons="$daemons $watcher"
@@ -309,6 +314,7 @@ malformed() {
 	want 1 'an answer that is no msgpack' \
 		"$rpctui" --socket odd.sock --once
 	has err 'answer is malformed$' 'is said'
+	: >plain
 	"$rpctui" --socket odd.sock --plain </dev/null >plain 2>err &
 	watcher=$!
 	daemons="$daemons $watcher"
