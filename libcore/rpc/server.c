@@ -125,7 +125,6 @@ rk_server_identity(struct rk_server *server, const struct rk_ident *ident,
     struct rk_trust *trust, void (*retired)(void *arg), void *arg,
     struct rk_error *err)
 {
-	struct server_watch *w;
 	struct creds *c;
 	enum rk_err r;
 
@@ -141,10 +140,7 @@ rk_server_identity(struct rk_server *server, const struct rk_ident *ident,
 	c->retired = retired;
 	c->arg = arg;
 	TAILQ_INSERT_HEAD(&server->creds, c, link);
-	TAILQ_FOREACH (w, &server->watches, link) {
-		if (w->replaced != NULL)
-			w->replaced(w);
-	}
+	server_tell_replaced(server);
 	server_ask_replaced(server);
 	server_crl_watch(server);
 	retire_soon(server);

@@ -331,6 +331,8 @@ void creds_release(struct rk_server *s, struct creds *c);
  * the caller's.  Any of the server's threads. */
 void server_log_refusal(
     struct rk_server *s, const struct rk_loop *loop, const char *text);
+/* Tell all watches that who decides is another.  Loop 0. */
+void server_tell_replaced(struct rk_server *s);
 
 /* server_conn.c: the worker's thread */
 /* The letters admission.take, worker.stop and worker.kill. */

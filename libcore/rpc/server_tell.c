@@ -34,6 +34,17 @@ server_log_refusal(
 }
 
 void
+server_tell_replaced(struct rk_server *s)
+{
+	struct server_watch *w;
+
+	TAILQ_FOREACH (w, &s->watches, link) {
+		if (w->replaced != NULL)
+			w->replaced(w);
+	}
+}
+
+void
 rk_server_stats(const struct rk_server *server, struct rk_server_stats *out)
 {
 	*out = (struct rk_server_stats){ 0 };
