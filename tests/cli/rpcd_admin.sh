@@ -48,7 +48,7 @@ checked() {
 	has err 'a.conf:3: admin-group: there is no group nobody-has-it' \
 		'says so'
 	want 8 'nor does it start' "$rpcd" -f a.conf
-	: >admin
+	: >./admin
 	conf
 	want 1 'something else in its place' "$rpcd" -t -f a.conf
 	has err 'there, and not a socket' 'says so'
