@@ -355,12 +355,21 @@ act_on_screen(struct ui *ui, const struct keys_row *k)
 	}
 }
 
+/* Does it do something to the selected row? */
+static bool
+is_about_selected(enum action action)
+{
+	return action >= ACT_OPEN && action <= ACT_TRACE &&
+	       action != ACT_LOCK && action != ACT_IMPORT && action != ACT_UNDO;
+}
+
 void
 ui_act(struct ui *ui, const struct keys_row *k)
 {
 	bool about_row = k->action >= ACT_OPEN && k->action <= ACT_TRACE;
 	bool about_screen = k->action == ACT_TAB || k->action == ACT_PAUSE ||
 	                    k->action >= ACT_MOUSE;
+	bool slid;
 
 	if (k->steers && ui_read_only(ui)) {
 		ui_say(
@@ -369,12 +378,19 @@ ui_act(struct ui *ui, const struct keys_row *k)
 	}
 	/* The rows may be older than the model. */
 	ui_list_fresh(ui);
-	if (about_row)
+	slid = ui->lists[ui->tab].slid;
+	ui->lists[ui->tab].slid = false;
+	if (slid && is_about_selected(k->action))
+		ui_say(ui, ROLE_WAIT,
+		    "what was selected is gone: look, and press it again");
+	else if (about_row)
 		act_on_row(ui, k);
 	else if (about_screen)
 		act_on_screen(ui, k);
 	else
 		act_on_list(ui, k);
+	if (!about_row)
+		ui_list_seen(ui);
 }
 
 /* ---- keys ---- */
@@ -392,6 +408,7 @@ prompt_key(struct ui *ui, uint32_t key)
 		(void)str_copy(text, sizeof(text), p->line.text);
 		ui_list_fresh(ui);
 		p->done(ui, key == TK_ENTER ? text : NULL);
+		ui_list_seen(ui);
 	} else {
 		(void)line_key(&p->line, key);
 	}
@@ -415,11 +432,30 @@ clicked(struct ui *ui)
 		ui_list_pick(ui, l->top + (size_t)(row - first));
 }
 
+/* Text is for lines that are typed: one line of it. */
+static void
+pasted_key(struct ui *ui, uint32_t key)
+{
+	if (key == TK_ENTER || key == TK_TAB)
+		key = ' ';
+	if (ui_tiny(ui) || key >= TK_UP)
+		return;
+	if (ui->prompt.on)
+		(void)line_key(&ui->prompt.line, key);
+	else if (ui->dialog == NULL || !dialog_paste(ui->dialog, key))
+		ui_say(ui, ROLE_DIM,
+		    "pasted text is taken where a line is asked for");
+}
+
 void
-ui_key(struct ui *ui, uint32_t key)
+ui_key(struct ui *ui, uint32_t key, bool pasted)
 {
 	const struct keys_row *k;
 
+	if (pasted) {
+		pasted_key(ui, key);
+		return;
+	}
 	if (key == TK_WHEEL_UP || key == TK_WHEEL_DOWN)
 		key = key == TK_WHEEL_UP ? TK_UP : TK_DOWN;
 	k = keys_find(ui->tab, key);
@@ -428,6 +464,8 @@ ui_key(struct ui *ui, uint32_t key)
 	else if (key == TK_CTRL('c') &&
 	         (ui->pane == NULL || ui->prompt.on || ui->command == NULL))
 		ui_end(ui, 130);
+	else if (ui_tiny(ui))
+		return; /* what it does would not be seen */
 	else if (ui->prompt.on)
 		prompt_key(ui, key);
 	else if (ui->dialog != NULL)

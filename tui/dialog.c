@@ -25,6 +25,7 @@ dialog_open(struct ui *ui, const char *title,
 	d->done = done;
 	d->hints = "Tab/arrows move  Enter take  Esc back";
 	ui->dialog = d;
+	term_discard(ui->term);
 	return d;
 }
 
@@ -109,6 +110,14 @@ dialog_key(struct ui *ui, uint32_t key)
 		typed_key(ui, d, key);
 	else
 		button_key(ui, d, key);
+}
+
+bool
+dialog_paste(struct dialog *d, uint32_t key)
+{
+	if (d->want[0] != '\0')
+		(void)line_key(&d->line, key);
+	return d->want[0] != '\0';
 }
 
 const char *

@@ -36,6 +36,8 @@ struct dialog *dialog_open(struct ui *ui, const char *title,
 void dialog_button(struct dialog *d, const char *label, uint32_t key);
 void dialog_close(struct ui *ui);
 void dialog_key(struct ui *ui, uint32_t key);
+/* Part of a text that is pasted; false: there is no line for it. */
+bool dialog_paste(struct dialog *d, uint32_t key);
 void dialog_draw(struct ui *ui, struct dialog *d, const struct box *body);
 const char *dialog_hints(const struct dialog *d);
 

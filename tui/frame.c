@@ -21,6 +21,13 @@ ui_narrow(const struct ui *ui)
 	return term_cols(ui->term) < UI_NARROW;
 }
 
+bool
+ui_tiny(const struct ui *ui)
+{
+	return term_cols(ui->term) < UI_COLS_MIN ||
+	       term_rows(ui->term) < UI_ROWS_MIN;
+}
+
 struct box
 ui_body(const struct ui *ui)
 {
@@ -487,7 +494,7 @@ ui_draw(struct ui *ui)
 	struct box body;
 
 	term_erase(ui->term);
-	if (rows < UI_ROWS_MIN || cols < UI_COLS_MIN) {
+	if (ui_tiny(ui)) {
 		draw_small(ui);
 		term_show(ui->term);
 		return;

@@ -79,6 +79,8 @@ find_again(struct ui *ui, struct list *l)
 			return;
 		}
 	}
+	/* Who presses a key now may have seen the one that is gone. */
+	l->slid = l->slid || l->id[0] != '\0';
 	ui_list_pick(ui, settle(l, l->at, true));
 }
 
@@ -90,6 +92,13 @@ ui_list_fresh(struct ui *ui)
 	if (view_rows(ui->m, &l->view, &l->rows) != RK_OK)
 		ui_say(ui, ROLE_BAD, "no memory for all rows");
 	find_again(ui, l);
+}
+
+void
+ui_list_seen(struct ui *ui)
+{
+	ui_list_fresh(ui);
+	shown(ui)->slid = false;
 }
 
 const struct row *

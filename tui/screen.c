@@ -119,11 +119,11 @@ on_tick(struct rk_timer *t, void *arg)
 
 /* What a person does is answered at once. */
 static void
-on_key(uint32_t key, void *arg)
+on_key(uint32_t key, bool pasted, void *arg)
 {
 	struct ui *ui = arg;
 
-	ui_key(ui, key);
+	ui_key(ui, key, pasted);
 	draw(ui);
 }
 

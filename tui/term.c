@@ -19,6 +19,9 @@
 
 #define ESC_MS 25      /* what tells Esc from the start of a sequence */
 #define LINE_CELLS 512 /* that are put at once */
+/* Where a pasted text begins and ends, from terminals that mark it. */
+#define KEY_PASTE (KEY_MAX + 1)
+#define KEY_PASTED (KEY_MAX + 2)
 
 struct term {
 	struct term_conf conf;
@@ -29,6 +32,7 @@ struct term {
 	short pairs[ROLE_COUNT];
 	int click_row, click_col;
 	int cursor_row, cursor_col;
+	bool pasting;
 	bool ended;
 };
 
@@ -66,6 +70,14 @@ set_roles(struct term *t)
 }
 
 /* ---- signals ---- */
+
+/* Have pasted text marked, as shells do; others ignore it. */
+static void
+mark_pasted(bool on)
+{
+	(void)fputs(on ? "\033[?2004h" : "\033[?2004l", stdout);
+	(void)fflush(stdout);
+}
 
 static void
 on_end(int signo, void *arg)
@@ -105,6 +117,7 @@ on_continue(int signo, void *arg)
 
 	(void)signo;
 	(void)reset_prog_mode();
+	mark_pasted(true);
 	take_size();
 	term_redraw(t);
 	t->conf.redraw(t->conf.arg);
@@ -148,6 +161,7 @@ term_stop(struct term *t)
 
 	t->conf.stopped(true, t->conf.arg);
 	(void)endwin();
+	mark_pasted(false);
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGTSTP);
 	(void)sigaction(SIGTSTP, &plain, &before);
@@ -156,6 +170,8 @@ term_stop(struct term *t)
 	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 	(void)sigaction(SIGTSTP, &before, NULL);
 	(void)reset_prog_mode();
+	mark_pasted(true);
+	t->pasting = false;
 	take_size();
 	term_redraw(t);
 	t->conf.stopped(false, t->conf.arg);
@@ -221,6 +237,30 @@ translate(struct term *t, wint_t code, bool special)
 	return special ? 0 : (uint32_t)code;
 }
 
+static void
+take_key(struct term *t, wint_t code, bool special)
+{
+	uint32_t key;
+
+	if (special && (code == KEY_PASTE || code == KEY_PASTED)) {
+		t->pasting = code == KEY_PASTE;
+		return;
+	}
+	key = translate(t, code, special);
+	/* The mark of its end may be lost. */
+	if (key == TK_CTRL('c'))
+		t->pasting = false;
+	if (key != 0)
+		t->conf.key(key, t->pasting, t->conf.arg);
+}
+
+void
+term_discard(struct term *t)
+{
+	(void)t;
+	(void)flushinp();
+}
+
 /* Readable, and yet there is nothing: has it gone? */
 static bool
 is_lost(int fd)
@@ -244,11 +284,8 @@ on_input(struct rk_watch *w, int fd, unsigned ready, void *arg)
 	(void)w;
 	(void)ready;
 	while (!t->ended && (r = get_wch(&code)) != ERR) {
-		uint32_t key = translate(t, code, r == KEY_CODE_YES);
-
 		any = true;
-		if (key != 0)
-			t->conf.key(key, t->conf.arg);
+		take_key(t, code, r == KEY_CODE_YES);
 	}
 	if (!any && !t->ended && is_lost(fd))
 		on_end(SIGHUP, t);
@@ -269,6 +306,9 @@ set_modes(void)
 	(void)intrflush(stdscr, FALSE);
 	(void)leaveok(stdscr, FALSE);
 	(void)curs_set(0);
+	(void)define_key("\033[200~", KEY_PASTE);
+	(void)define_key("\033[201~", KEY_PASTED);
+	mark_pasted(true);
 }
 
 enum rk_err
@@ -316,6 +356,7 @@ term_free(struct term *t)
 	rk_watch_free(t->watch);
 	term_mouse(t, false);
 	(void)endwin();
+	mark_pasted(false);
 	delscreen(t->screen);
 	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &t->before);
 	free(t);

@@ -48,7 +48,8 @@ struct term_conf {
 	struct rk_loop *loop;
 	bool ascii;
 	bool color;
-	void (*key)(uint32_t key, void *arg);
+	/* pasted: it is part of a text that the terminal was given at once. */
+	void (*key)(uint32_t key, bool pasted, void *arg);
 	/* Everything must be drawn again: a new size, or back from a stop. */
 	void (*redraw)(void *arg);
 	/* About to stop (true), and back. */
@@ -85,6 +86,8 @@ void term_show(struct term *t);
 /* Every cell again, whatever the terminal shows now. */
 void term_redraw(struct term *t);
 
+/* What was typed and not read yet was typed before what is shown now. */
+void term_discard(struct term *t);
 /* Stop, as Ctrl-Z does; returns when we were told to go on. */
 void term_stop(struct term *t);
 void term_mouse(struct term *t, bool on);

@@ -34,6 +34,7 @@ struct list {
 	struct rows rows;
 	size_t at, top;
 	char id[VIEW_ID_LEN]; /* of the row that is selected */
+	bool slid; /* what was selected is gone; no key was pressed since */
 	bool follow;
 };
 
@@ -114,6 +115,8 @@ void ui_draw(struct ui *ui);
 /* The body, in which panes and dialogs are. */
 struct box ui_body(const struct ui *ui);
 bool ui_narrow(const struct ui *ui);
+/* Too small to show anything? */
+bool ui_tiny(const struct ui *ui);
 /* Lines from `top`, broken at the width; how many there are in all. */
 size_t ui_draw_text(struct ui *ui, const struct box *b, const struct text *t,
     size_t top, size_t pick);
@@ -125,6 +128,8 @@ void ui_rule(struct ui *ui, int row, int col, int width, const char *title);
 const struct row *ui_row(struct ui *ui);
 /* Rows of the model as it is now: before whatever uses ui_row(). */
 void ui_list_fresh(struct ui *ui);
+/* What is selected now is so by what a person did. */
+void ui_list_seen(struct ui *ui);
 void ui_list_draw(struct ui *ui, const struct box *b);
 void ui_list_move(struct ui *ui, enum action action);
 void ui_list_pick(struct ui *ui, size_t at);
@@ -141,7 +146,7 @@ void ui_cells(struct ui *ui, const struct box *line, bool picked,
     const struct ui_cell *cells, size_t n);
 
 /* ---- act.c ---- */
-void ui_key(struct ui *ui, uint32_t key);
+void ui_key(struct ui *ui, uint32_t key, bool pasted);
 void ui_act(struct ui *ui, const struct keys_row *k);
 
 /* ---- detail.c ---- */

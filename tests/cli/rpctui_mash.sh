@@ -1,0 +1,163 @@
+#!/bin/sh
+# rpctui under hands that are too fast, and text that is pasted: nothing is
+# decided but what was seen, and asked about.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+# Functions are called by name.
+# shellcheck disable=SC2119,SC2317
+set -u
+# shellcheck source=tests/lib/rpcd.sh
+. "${SRC_DIR:?}/tests/lib/rpcd.sh"
+rpctui=$BUILD_DIR/bin/rpctui
+
+term() {
+	TMUX_TMPDIR=$tmp tmux -L t -f /dev/null "$@"
+}
+
+screen() {
+	term capture-pane -p -t t "$@"
+}
+
+on_screen() {
+	screen | grep -q -e "$1"
+}
+
+not_on_screen() {
+	! on_screen "$1"
+}
+
+keys() {
+	term send-keys -t t "$@"
+}
+
+shows() { # PATTERN TEXT
+	until_ok on_screen "$1"
+	result $? "$2"
+}
+
+hides() { # PATTERN TEXT
+	until_ok not_on_screen "$1"
+	result $? "$2"
+}
+
+# All of it in one piece, with marks around it where an option says so.
+paste() { # TEXT OPTION...
+	term set-buffer -- "$1"
+	shift
+	term paste-buffer -r "$@" -t t
+}
+
+# begin SOCKET: the screen, at its second tab.
+begin() {
+	term new-session -d -x 80 -y 24 -s t "env -i HOME=$tmp LC_ALL=C.UTF-8 \
+	    TERM=screen-256color PATH=$PATH $rpctui --socket $1 2>tui.err; \
+	    echo END-\$? >tui.end"
+	until_ok on_screen '? help' && keys 2
+	until_ok on_screen 'WAITING ([1-9]'
+	result $? "keys wait, at $1"
+}
+
+comes() { # NAME
+	"$rpcsh" -s "$(url tls)" --certs certs -k "$1" ping -n 1000 -i 1s \
+		</dev/null >"$1.out" 2>&1 &
+	guest=$!
+	daemons="$daemons $guest"
+	until_ok is "$1" new
+	result $? "$1 waits"
+}
+
+leaves() {
+	kill "$guest"
+	wait "$guest"
+}
+
+is() { # NAME STATE
+	"$rpcd" ctl --socket admin trust ls --plain >ls 2>&1 &&
+		grep -q "^$2	$1@" ls
+}
+
+is_row() { # NAME: the row that is selected
+	on_screen "^> .. $1@"
+}
+
+ahead() {
+	paste aa
+	shows '> \[ Approve \]' 'a letter, and one more at once: a question'
+	keys Escape
+	hides '\[ Approve \]' 'and Esc'
+	is mallory new
+	result $? 'what was typed before it was seen decides nothing'
+}
+
+pasted() {
+	paste "$(printf 'a\ra\rf\ry\r')" -p
+	shows 'pasted text' 'text that is pasted is no keys'
+	not_on_screen '\[ [AN]' && is mallory new
+	result $? 'and nothing is asked'
+	keys m
+	shows '^note:' 'where a line is asked for'
+	paste "$(printf 'one\raa\rtwo')" -p
+	shows '^note: one aa two' 'it is one line'
+	keys Enter
+	shows 'noted' 'which is taken'
+	keys L
+	shows 'Type LOCK' 'a word to type'
+	paste "$(printf 'LOCK\r')" -p
+	shows '^.*> LOCK' 'can be pasted'
+	keys Escape
+	hides 'Type LOCK' 'and waits for Enter'
+}
+
+small() {
+	term resize-window -t t -x 40 -y 9
+	shows 'too small' 'a terminal that is too small'
+	keys a a Enter x
+	term resize-window -t t -x 80 -y 24
+	shows 'WAITING' 'is large again'
+	is mallory new && not_on_screen '\[ [AN]'
+	result $? 'no key counted that was pressed blind'
+}
+
+shifts() {
+	keys g
+	comes alice
+	leaves
+	keys / alice Enter
+	until_ok is_row alice
+	result $? 'a row is selected'
+	"$rpcd" ctl --socket admin trust forget \
+		"$(fingerprint alice | cut -c 8-20)" >out 2>err
+	until_ok is_row mallory
+	result $? 'it goes, and another one takes its place'
+	keys a
+	shows 'what was selected is gone' 'which was not meant'
+	not_on_screen '\[ Approve \]'
+	result $? 'and is not asked about'
+	keys a
+	shows '> \[ Approve \]' 'until the key is pressed again'
+	keys Escape
+	hides '\[ Approve \]' 'Esc'
+	keys C-c
+	until_ok test -s tui.end
+	has tui.end 'END-130' 'Ctrl-C'
+}
+
+main() {
+	install -m 600 /dev/null known
+	printf 'listen = tls:127.0.0.1:0\nadmin = %s\nknown-clients = known\n' \
+		"$tmp/admin" >mash.conf
+	echo 'trust = ask' >>mash.conf
+	certificates
+	check 'rpcd starts' start 1 -f mash.conf --certs certs
+	comes mallory
+	begin admin
+	ahead
+	pasted
+	small
+	shifts
+	term kill-server 2>/dev/null
+	stop >/dev/null
+	result $? 'rpcd stops with 0'
+	plan
+}
+
+main
