@@ -218,6 +218,10 @@ dlg_replace(struct ui *ui, const struct model_key *k)
 		    "no known key with this e-mail is left to replace");
 		return;
 	}
+	if (strlen(k->fp) != RK_FP_LEN - 1) {
+		ui_say(ui, ROLE_BAD, "that is no fingerprint: \"%s\"", k->fp);
+		return;
+	}
 	if ((d = open_about(ui, k, " Replace a known key ", replaced)) == NULL)
 		return;
 	d->version = known->version;

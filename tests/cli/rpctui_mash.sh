@@ -8,6 +8,7 @@ set -u
 # shellcheck source=tests/lib/rpcd.sh
 . "${SRC_DIR:?}/tests/lib/rpcd.sh"
 rpctui=$BUILD_DIR/bin/rpctui
+oddctl=$BUILD_DIR/test/oddctl
 
 term() {
 	TMUX_TMPDIR=$tmp tmux -L t -f /dev/null "$@"
@@ -141,6 +142,49 @@ shifts() {
 	has tui.end 'END-130' 'Ctrl-C'
 }
 
+# A changed key whose fingerprint is none.
+values() {
+	mkdir -p odd
+	python3 - <<'END'
+def text(s):
+    return b'\xd9' + bytes([len(s)]) + s.encode()
+def row(state, fp, tail=b''):
+    m = {'state': state, 'email': 'a@b', 'fingerprint': fp}
+    return bytes([0x80 + len(m)]) + b''.join(
+        text(k) + text(v) for k, v in m.items())
+def put(name, v):
+    open('odd/' + name, 'wb').write(v)
+put('_.status', b'\x82' + text('name') + text('odd') + text('state') +
+    text('serving'))
+put('_.trust', b'\x81' + text('keys') + b'\x91' + row('changed', 'a'))
+put('_.known', b'\x81' + text('keys') + b'\x91' + row('known', 'b'))
+put('_.conns', b'\x81' + text('conns') + b'\x90')
+put('_.calls', b'\x81' + text('calls') + b'\x90')
+put('_.log', b'\x90')
+put('_.serves', b'\x90')
+put('_.kick', b'\xc0')
+put('_.events', b'\xc0')
+END
+}
+
+lies() {
+	values
+	: >odd.out
+	rm -f tui.end
+	"$oddctl" "$tmp/odd.sock" odd </dev/null >odd.out 2>&1 &
+	daemons="$daemons $!"
+	until_ok grep -q listening odd.out
+	begin odd.sock
+	keys Enter
+	shows '\[ Replace \]' 'a key that changed'
+	keys R
+	shows 'no fingerprint' 'to what is no fingerprint'
+	keys Tab a Enter Escape
+	keys C-c
+	until_ok test -s tui.end
+	has tui.end 'END-130' 'is not replaced by'
+}
+
 main() {
 	install -m 600 /dev/null known
 	printf 'listen = tls:127.0.0.1:0\nadmin = %s\nknown-clients = known\n' \
@@ -154,6 +198,7 @@ main() {
 	pasted
 	small
 	shifts
+	lies
 	term kill-server 2>/dev/null
 	stop >/dev/null
 	result $? 'rpcd stops with 0'
