@@ -66,7 +66,7 @@ noted(struct ui *ui, const char *text)
 	};
 
 	if (text != NULL)
-		order_send(ui, "_.decide", args, 4, "noted", NULL);
+		order_send(ui, "_.decide", args, 4, "noted", false);
 }
 
 static void
@@ -83,19 +83,22 @@ imported(struct ui *ui, const char *text)
 	const struct order_arg args[] = { { "text", text, 0 } };
 
 	if (text != NULL && text[0] != '\0')
-		order_send(ui, "_.import", args, 1, "imported", NULL);
+		order_send(ui, "_.import", args, 1, "imported", false);
 }
 
 static void
 undo(struct ui *ui)
 {
-	const struct order_arg args[] = { { "key", ui->undo_fp, 0 } };
+	const struct order_arg args[] = {
+		{ "key", ui->undo_fp, 0 },
+		{ "version", NULL, ui->undo_version },
+	};
 
 	if (ui->undo_fp[0] == '\0') {
 		ui_say(ui, ROLE_DIM, "there is nothing to take back");
 		return;
 	}
-	order_send(ui, "_.undo", args, 1, "taken back", NULL);
+	order_send(ui, "_.undo", args, 2, "taken back", false);
 	ui->undo_fp[0] = '\0';
 }
 

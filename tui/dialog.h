@@ -26,7 +26,7 @@ struct dialog {
 	/* What it is about. */
 	char fp[RK_FP_LEN], old_fp[RK_FP_LEN];
 	char who[256];
-	uint64_t version, conn;
+	uint64_t version, by_version, conn;
 	char path[LINE_LEN];
 };
 

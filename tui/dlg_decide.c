@@ -43,7 +43,7 @@ send_verb(
 	char said[200];
 
 	(void)snprintf(said, sizeof(said), "%s: %.120s", done, d->who);
-	order_send(ui, "_.decide", args, 3, said, d->fp);
+	order_send(ui, "_.decide", args, 3, said, true);
 }
 
 /* ---- new ones, and those that were decided about ---- */
@@ -70,7 +70,7 @@ send_day(struct ui *ui, const struct dialog *d)
 
 	(void)snprintf(
 	    said, sizeof(said), "approved for a day: %.120s", d->who);
-	order_send(ui, "_.decide", args, 4, said, d->fp);
+	order_send(ui, "_.decide", args, 4, said, true);
 }
 
 static void
@@ -196,6 +196,7 @@ replaced(struct ui *ui, struct dialog *d, int button)
 		{ "verb", "replace", 0 },
 		{ "by", d->fp, 0 },
 		{ "version", NULL, d->version },
+		{ "by_version", NULL, d->by_version },
 	};
 	char said[200];
 
@@ -203,7 +204,7 @@ replaced(struct ui *ui, struct dialog *d, int button)
 		return;
 	(void)snprintf(
 	    said, sizeof(said), "replaced the key of %.120s", d->who);
-	order_send(ui, "_.decide", args, 4, said, d->fp);
+	order_send(ui, "_.decide", args, 5, said, true);
 }
 
 void
@@ -225,6 +226,7 @@ dlg_replace(struct ui *ui, const struct model_key *k)
 	if ((d = open_about(ui, k, " Replace a known key ", replaced)) == NULL)
 		return;
 	d->version = known->version;
+	d->by_version = k->version;
 	(void)str_copy(d->old_fp, sizeof(d->old_fp), known->fp);
 	(void)str_copy(d->want, sizeof(d->want), k->fp + strlen(k->fp) - TAIL);
 	rk_fp_group(known->fp, grouped);

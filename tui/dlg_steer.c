@@ -16,7 +16,7 @@ locked(struct ui *ui, struct dialog *d, int button)
 	(void)d;
 	if (button >= 0)
 		order_send(ui, "_.lock", NULL, 0,
-		    "LOCKED: only known keys may connect", NULL);
+		    "LOCKED: only known keys may connect", false);
 }
 
 static void
@@ -25,7 +25,7 @@ unlocked(struct ui *ui, struct dialog *d, int button)
 	(void)d;
 	if (button == 1)
 		order_send(ui, "_.unlock", NULL, 0,
-		    "the list of known keys may be written again", NULL);
+		    "the list of known keys may be written again", false);
 }
 
 static void
@@ -104,7 +104,7 @@ kicked(struct ui *ui, struct dialog *d, int button)
 	if (button != 1)
 		return;
 	(void)snprintf(said, sizeof(said), "kicked %.120s", d->who);
-	order_send(ui, "_.kick", args, 1, said, NULL);
+	order_send(ui, "_.kick", args, 1, said, false);
 }
 
 void

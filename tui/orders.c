@@ -78,6 +78,16 @@ say_imported(struct ui *ui, const struct rk_value *answer)
 		    number(answer, "new"), number(answer, "known"));
 }
 
+/* Of this decision, and no later one. */
+static void
+offer_undo(struct ui *ui, const struct rk_value *answer)
+{
+	(void)view_text(
+	    answer, "fingerprint", ui->undo_fp, sizeof(ui->undo_fp));
+	ui->undo_version = number(answer, "version");
+	ui->undo_until = ui_now(ui) + UI_UNDO_MS;
+}
+
 static void
 on_done(enum rk_err code, const struct rk_error *err,
     const struct rk_value *answer, void *arg)
@@ -99,10 +109,8 @@ on_done(enum rk_err code, const struct rk_error *err,
 		say_imported(ui, answer);
 	else
 		ui_say(ui, ROLE_GOOD, "%s", o->said);
-	if (o->fp[0] != '\0') {
-		(void)str_copy(ui->undo_fp, sizeof(ui->undo_fp), o->fp);
-		ui->undo_until = ui_now(ui) + UI_UNDO_MS;
-	}
+	if (o->can_undo)
+		offer_undo(ui, answer);
 }
 
 static struct order *
@@ -117,7 +125,7 @@ free_slot(struct ui *ui)
 
 void
 order_send(struct ui *ui, const char *method, const struct order_arg *args,
-    size_t n, const char *said, const char *fp)
+    size_t n, const char *said, bool can_undo)
 {
 	struct order *o = free_slot(ui);
 	struct rk_error err = { 0 };
@@ -130,7 +138,7 @@ order_send(struct ui *ui, const char *method, const struct order_arg *args,
 		return;
 	}
 	(void)str_copy(o->said, sizeof(o->said), said);
-	(void)str_copy(o->fp, sizeof(o->fp), fp == NULL ? "" : fp);
+	o->can_undo = can_undo;
 	if ((r = pack(args, n, &made, &len)) == RK_OK)
 		r = feed_order(ui->conf.feed, method,
 		    (struct rk_bytes){ made, len }, on_done, o, &err);

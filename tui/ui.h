@@ -54,7 +54,7 @@ struct prompt {
 struct order {
 	struct ui *ui; /* NULL: free */
 	char said[200];
-	char fp[RK_FP_LEN]; /* a decision that can be taken back */
+	bool can_undo; /* it is a decision */
 };
 
 struct ui {
@@ -82,6 +82,7 @@ struct ui {
 	bool mouse;
 	struct order orders[UI_ORDERS];
 	char undo_fp[RK_FP_LEN];
+	uint64_t undo_version;
 	int64_t undo_until;
 	struct box list_box; /* where the rows were drawn */
 	int status;
@@ -160,9 +161,9 @@ struct order_arg {
 	const char *text; /* NULL: the number */
 	uint64_t number;
 };
-/* Have the daemon do it; said when it is done.  fp: can be taken back. */
+/* Have the daemon do it; said when it is done. */
 void order_send(struct ui *ui, const char *method, const struct order_arg *args,
-    size_t n, const char *said, const char *fp);
+    size_t n, const char *said, bool can_undo);
 
 /* ---- freeze.c ---- */
 /* A copy of a model that nothing changes; NULL without memory. */

@@ -150,6 +150,8 @@ take_member(struct gp_reader *g, struct rk_str key, struct control_order *o)
 		return take_verb(g, o);
 	if (control_is_word(key, "version"))
 		return gp_get_uint(g, &o->order.version);
+	if (control_is_word(key, "by_version"))
+		return gp_get_uint(g, &o->order.by_version);
 	if (control_is_word(key, "changed"))
 		return gp_get_bool(g, &o->order.changed);
 	if (control_is_word(key, "seconds"))
@@ -169,6 +171,7 @@ is_whole(const struct control_order *o)
 
 	return o->has_verb && o->order.key != NULL &&
 	       (verb == RK_ASK_REPLACE) == (o->order.by != NULL) &&
+	       (o->order.by != NULL || o->order.by_version == 0) &&
 	       (verb == RK_ASK_APPROVE_UNTIL) == (o->seconds > 0) &&
 	       o->seconds <= SECONDS_MAX &&
 	       (verb != RK_ASK_NOTE || o->order.note != NULL);
@@ -238,7 +241,8 @@ control_on_decide(struct rk_call *call, void *arg)
 		control_refuse(call, RK_EINVAL,
 		    "it takes {key: SHA256:..., verb: approve, once, until, "
 		    "reject, revoke, forget, replace or note, version, "
-		    "changed, seconds (until), by (replace), note, via}");
+		    "changed, seconds (until), by and by_version (replace), "
+		    "note, via}");
 		return;
 	}
 	carry_out(call, trust, &o, verbs[o.order.verb]);
@@ -264,13 +268,15 @@ control_on_undo(struct rk_call *call, void *arg)
 	for (; n > 0 && r == RK_OK; n--) {
 		if ((r = gp_get_key(&g, &key)) != RK_OK)
 			break;
-		r = control_is_word(key, "key") || control_is_word(key, "via")
+		r = control_is_word(key, "key") ||
+		            control_is_word(key, "via") ||
+		            control_is_word(key, "version")
 		        ? take_member(&g, key, &o)
 		        : RK_EPROTO;
 	}
 	if (r != RK_OK || o.order.key == NULL) {
-		control_refuse(
-		    call, RK_EINVAL, "it takes {key: SHA256:..., via}");
+		control_refuse(call, RK_EINVAL,
+		    "it takes {key: SHA256:..., version, via}");
 		return;
 	}
 	carry_out(call, trust, &o, "undo");

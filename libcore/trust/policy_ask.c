@@ -152,6 +152,9 @@ check_order(const struct rk_trust *t, const struct rk_ask_order *o,
 		    "key %s was revoked: forget that first", e->fp);
 	if (by != NULL && strcmp(by->fp, e->fp) == 0)
 		return err_set(err, RK_EINVAL, "a key cannot replace itself");
+	if (by != NULL && o->by_version != 0 && o->by_version != by->version)
+		return err_set(err, RK_ESTATE,
+		    "key %s: something else was decided meanwhile", by->fp);
 	if (by != NULL) /* that the old one is known is the point */
 		return check_admission(t, by, true, err);
 	if (o->verb == RK_ASK_APPROVE || o->verb == RK_ASK_APPROVE_ONCE ||

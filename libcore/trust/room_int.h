@@ -25,6 +25,12 @@ struct rk_ask_watch {
 	void *arg;
 };
 
+/* What was decided last about a key that has no entry since. */
+struct room_dropped {
+	char fp[RK_FP_LEN];
+	uint64_t version;
+};
+
 struct room {
 	pthread_mutex_t mutex; /* over all that follows */
 	unsigned users;
@@ -36,8 +42,10 @@ struct room {
 	/* Keys whose approval was taken back, so that open connections of
 	 * theirs end; the oldest is overwritten. */
 	char recalled[ROOM_RECALLED][RK_FP_LEN];
-	size_t n_recalled; /* ever */
-	uint64_t latest;   /* when a peer was seen last; ms, as in an entry */
+	size_t n_recalled;                          /* ever */
+	struct room_dropped dropped[ROOM_RECALLED]; /* the same */
+	size_t n_dropped;
+	uint64_t latest; /* when a peer was seen last; ms, as in an entry */
 	LIST_HEAD(, rk_ask_watch) watches;
 	TAILQ_HEAD(, room_seat) seats;
 	struct room_entry_list buckets[ROOM_BUCKETS];

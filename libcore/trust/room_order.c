@@ -100,6 +100,30 @@ write_memo(struct rk_ask_entry *e, const struct rk_ask_order *o)
 	e->until = o->verb == RK_ASK_APPROVE_UNTIL ? o->until : 0;
 }
 
+static void
+remember(struct room *r, const char *fp, uint64_t version)
+{
+	struct room_dropped *d = &r->dropped[r->n_dropped++ % ROOM_RECALLED];
+
+	(void)str_copy(d->fp, sizeof(d->fp), fp);
+	d->version = version;
+}
+
+/* Of what was decided last about a key; 0: that is not known any more. */
+static uint64_t
+last_version(struct room *r, const char *fp)
+{
+	const struct room_entry *e = room_look(r, fp);
+	uint64_t version = e != NULL ? e->pub.version : 0;
+
+	for (size_t i = 0; i < ROOM_RECALLED && e == NULL; i++) {
+		if (strcmp(r->dropped[i].fp, fp) == 0 &&
+		    r->dropped[i].version > version)
+			version = r->dropped[i].version;
+	}
+	return version;
+}
+
 /* It is known now, or nothing is known of it. */
 static void
 drop(struct room *r, struct room_entry *e, const struct rk_ask_order *o,
@@ -108,6 +132,7 @@ drop(struct room *r, struct room_entry *e, const struct rk_ask_order *o,
 	write_memo(&e->pub, o);
 	e->pub.version = ++r->version;
 	*after = e->pub;
+	remember(r, after->fp, after->version);
 	room_remove(r, e);
 	room_tell(r, RK_ASK_DECIDED, after);
 }
@@ -193,6 +218,7 @@ room_decide(struct room *r, const struct rk_ask_order *o,
 		rv = write(by != NULL ? by : e, arg, err);
 	if (rv == RK_OK && cur == NULL && o->verb == RK_ASK_NOTE) {
 		write_memo(e, o); /* the rest is the store's alone */
+		remember(r, e->fp, ++r->version);
 	} else if (rv == RK_OK) {
 		carry_out(r, o, cur != NULL ? cur : spare, cur == NULL, e);
 		let_in_new(r, o, by);
@@ -240,7 +266,10 @@ room_undo(struct room *r, const struct rk_ask_order *o, struct rk_ask_entry *e,
 	enum rk_err rv;
 
 	(void)pthread_mutex_lock(&r->mutex);
-	if (r->store.undo == NULL)
+	if (o->version != 0 && last_version(r, o->key) != o->version)
+		rv = err_set(err, RK_ESTATE,
+		    "key %s: something else was decided meanwhile", o->key);
+	else if (r->store.undo == NULL)
 		rv = err_set(err, RK_ESTATE,
 		    "without a store nothing that was decided can be undone");
 	else

@@ -135,8 +135,18 @@ shifts() {
 	result $? 'and is not asked about'
 	keys a
 	shows '> \[ Approve \]' 'until the key is pressed again'
-	keys Escape
-	hides '\[ Approve \]' 'Esc'
+}
+
+another() {
+	keys Enter
+	shows 'approved: mallory' 'a decision'
+	"$rpcd" ctl --socket admin trust reject "$(fingerprint mallory)" \
+		>out 2>err
+	result $? 'and another person'"'"'s'
+	keys u
+	shows ': something else' 'is not taken back as if it were ours'
+	is mallory rejected
+	result $? 'but counts'
 	keys C-c
 	until_ok test -s tui.end
 	has tui.end 'END-130' 'Ctrl-C'
@@ -198,6 +208,7 @@ main() {
 	pasted
 	small
 	shifts
+	another
 	lies
 	term kill-server 2>/dev/null
 	stop >/dev/null

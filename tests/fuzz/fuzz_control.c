@@ -41,6 +41,7 @@ try_order(struct rk_bytes p)
 	must(o.order.key == o.key && o.key[0] != '\0');
 	check_text(o.key, sizeof(o.key));
 	must((o.order.verb == RK_ASK_REPLACE) == (o.order.by == o.by));
+	must(o.order.by != NULL || o.order.by_version == 0);
 	check_text(o.by, sizeof(o.by));
 	must(o.order.note == NULL || o.order.note == o.note);
 	check_text(o.note, sizeof(o.note));

@@ -170,6 +170,32 @@ test_time_restart(void **state)
 	rk_trust_free(t);
 }
 
+/* The new key is another person's to reject meanwhile. */
+static void
+test_replace_race(void **state)
+{
+	const struct rk_peer peer = ask_peer(2);
+	struct rk_ask_order o = { .verb = RK_ASK_REPLACE, .by = peer.cert.fp };
+	struct rk_trust *t = begin(false);
+	struct rk_ask_entry e;
+
+	(void)state;
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
+	assert_int_equal(ask_come_as(t, 2), RK_EAGAIN);
+	o.by_version = ask_only_entry(t).version;
+	assert_int_equal(
+	    order(t, 2, (struct rk_ask_order){ .verb = RK_ASK_REJECT }, &e),
+	    RK_OK);
+	assert_int_equal(order(t, 1, o, NULL), RK_ESTATE);
+	assert_int_equal(ask_come_as(t, 1), RK_OK);
+	assert_int_equal(ask_come_as(t, 2), RK_EDENIED);
+	o.by_version = e.version;
+	assert_int_equal(order(t, 1, o, NULL), RK_OK);
+	assert_int_equal(ask_come_as(t, 2), RK_OK);
+	rk_trust_free(t);
+}
+
 static void
 check_replace(bool kept)
 {
@@ -312,6 +338,47 @@ test_undo_little(void **state)
 	rk_trust_free(t);
 }
 
+static void
+check_undone(struct rk_trust *t, uint64_t version, enum rk_err expected)
+{
+	const struct rk_ask_order o = { .verb = RK_ASK_UNDO,
+		.version = version };
+
+	assert_int_equal(order(t, 1, o, NULL), expected);
+}
+
+/* Who takes back his own decision does not take back another one's. */
+static void
+test_undo_own(void **state)
+{
+	const struct rk_ask_order approve = { .verb = RK_ASK_APPROVE };
+	const struct rk_ask_order reject = { .verb = RK_ASK_REJECT };
+	struct rk_trust *t = begin(true);
+	struct rk_ask_entry mine, other;
+
+	(void)state;
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_int_equal(order(t, 1, approve, &mine), RK_OK);
+	assert_int_equal(order(t, 1, reject, &other), RK_OK);
+	check_undone(t, mine.version, RK_ESTATE);
+	assert_int_equal(ask_come_as(t, 1), RK_EDENIED);
+	/* A key that is known has no entry. */
+	assert_int_equal(order(t, 1, approve, &mine), RK_OK);
+	check_undone(t, other.version, RK_ESTATE);
+	assert_int_equal(ask_come_as(t, 1), RK_OK);
+	assert_int_equal(
+	    order(t, 1,
+	        (struct rk_ask_order){ .verb = RK_ASK_NOTE, .note = "n" },
+	        NULL),
+	    RK_OK);
+	check_undone(t, mine.version, RK_ESTATE);
+	check_undone(t, 0, RK_OK);
+	assert_int_equal(order(t, 1, reject, &mine), RK_OK);
+	check_undone(t, mine.version, RK_OK);
+	assert_int_equal(ask_come_as(t, 1), RK_OK);
+	rk_trust_free(t);
+}
+
 /* Both halves of it. */
 static void
 test_undo_replace(void **state)
@@ -377,9 +444,11 @@ main(void)
 		UNIT(test_time_restart),
 		UNIT(test_replace),
 		UNIT(test_replace_kept),
+		UNIT(test_replace_race),
 		UNIT(test_note),
 		UNIT(test_undo),
 		UNIT(test_undo_little),
+		UNIT(test_undo_own),
 		UNIT(test_undo_replace),
 		UNIT(test_succeed),
 	};

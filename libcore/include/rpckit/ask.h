@@ -84,12 +84,16 @@ struct rk_ask_order {
 	/* A fingerprint, or the start of one, 8 characters or more of it, of
 	 * which there is one entry, or line; blanks do not matter. */
 	const char *key;
-	uint64_t version; /* of the entry as its decider saw it; 0: any */
+	/* Of the entry as its decider saw it, or, of RK_ASK_UNDO (with a whole
+	 * fingerprint), as the decision that is meant left it; 0: any. */
+	uint64_t version;
 	bool changed;     /* also approve what is RK_ASK_CHANGED */
 	const char *by;   /* RK_ASK_REPLACE: the new key, which waits */
 	int64_t until;    /* RK_ASK_APPROVE_UNTIL: seconds since 1970 */
 	const char *who;  /* for the audit; NULL: "order" */
 	const char *note; /* fewer than 256 bytes; NULL: as it was */
+	uint64_t
+	    by_version; /* RK_ASK_REPLACE: of the new key's entry; 0: any */
 };
 
 /*
