@@ -32,6 +32,7 @@ tell(const struct ctl *c, const char *verb, const struct rk_value *e)
 		{ "undo", "taken back; now it is" },
 	};
 	char raw[300], email[700], fp[RK_FP_LEN], shown[RK_FP_LEN * 4];
+	char what[200];
 	const char *more = "";
 
 	if (strcmp(verb, "until") == 0)
@@ -45,11 +46,12 @@ tell(const struct ctl *c, const char *verb, const struct rk_value *e)
 		    ctl_text(e, "email", raw, sizeof(raw)));
 		(void)str_escape_again(shown, sizeof(shown),
 		    ctl_text(e, "fingerprint", fp, sizeof(fp)));
-		(void)ctl_text(e, more, raw, 40);
-		out_note(&c->out, "%s%s%s%s: %s%s%.40s", shown,
+		(void)str_escape_again(
+		    what, sizeof(what), ctl_text(e, more, raw, 40));
+		out_note(&c->out, "%s%s%s%s: %s%s%s", shown,
 		    email[0] != '\0' ? " (" : "", email,
 		    email[0] != '\0' ? ")" : "", said[i][1],
-		    more[0] != '\0' ? " " : "", raw);
+		    more[0] != '\0' ? " " : "", what);
 	}
 }
 

@@ -173,6 +173,7 @@ put('_.calls', b'\x81' + text('calls') + b'\x90')
 put('_.log', b'\x90')
 put('_.serves', b'\x90')
 put('_.kick', b'\xc0')
+put('_.undo', row('\x1b]0;x\x07', 'a'))
 put('_.events', b'\xc0')
 END
 }
@@ -184,6 +185,8 @@ lies() {
 	"$oddctl" "$tmp/odd.sock" odd </dev/null >odd.out 2>&1 &
 	daemons="$daemons $!"
 	until_ok grep -q listening odd.out
+	"$rpcd" ctl --socket odd.sock trust undo aaaaaaaa >out 2>err
+	has err 'now it is \\x1b\]0;x\\x07' 'what ctl is told is harmless text'
 	begin odd.sock
 	keys Enter
 	shows '\[ Replace \]' 'a key that changed'

@@ -17,7 +17,8 @@
  * pushed DIR/push.0, DIR/push.1, ... as well.  Until it is terminated.
  */
 static const char *const names[] = { "_.status", "_.conns", "_.calls",
-	"_.trust", "_.known", "_.log", "_.serves", "_.kick", "_.events" };
+	"_.trust", "_.known", "_.log", "_.serves", "_.kick", "_.undo",
+	"_.events" };
 #define N_NAMES (sizeof(names) / sizeof(names[0]))
 
 static const char *folder;
