@@ -5,7 +5,9 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -37,18 +39,45 @@ find_group(const char *name, gid_t *out, struct rk_error *err)
 }
 
 /* The group first: until then the mode is 0600. */
+static bool
+give(int fd, gid_t gid)
+{
+	char self[40];
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return false;
+	if (!S_ISSOCK(st.st_mode)) {
+		errno = ENOTSOCK;
+		return false;
+	}
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	return fchownat(fd, "", (uid_t)-1, gid, AT_EMPTY_PATH) == 0 &&
+	       chmod(self, 0660) == 0;
+}
+
+/* Of a file that somebody may have put in the socket's place meanwhile, which
+ * can be a link to another one, nothing is changed. */
 enum rk_err
 control_open_to(const char *path, const char *group, struct rk_error *err)
 {
 	char shown[NAME_TEXT];
 	gid_t gid = 0;
+	bool given = false;
 	enum rk_err r;
+	int fd, e;
 
 	if ((r = find_group(group, &gid, err)) != RK_OK)
 		return r;
-	if (chown(path, (uid_t)-1, gid) == 0 && chmod(path, 0660) == 0)
+	fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0)
+		given = give(fd, gid);
+	e = errno;
+	if (fd >= 0)
+		(void)close(fd);
+	if (given)
 		return RK_OK;
-	return err_sys(err, RK_EIO, errno, "%s: cannot be given to the group",
+	return err_sys(err, RK_EIO, e, "%s: cannot be given to the group",
 	    str_escape(shown, sizeof(shown), path));
 }
 
