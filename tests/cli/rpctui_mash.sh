@@ -15,7 +15,7 @@ term() {
 }
 
 screen() {
-	term capture-pane -p -t t "$@"
+	term capture-pane -p -t t
 }
 
 on_screen() {
@@ -72,7 +72,7 @@ leaves() {
 }
 
 is() { # NAME STATE
-	"$rpcd" ctl --socket admin trust ls --plain >ls 2>&1 &&
+	"$rpcd" ctl --socket admin trust ls --plain >./ls 2>&1 &&
 		grep -q "^$2	$1@" ls
 }
 
