@@ -93,9 +93,6 @@ struct ctl_wish {
 #define CTL_WHO_LEN 120
 int ctl_join_fp(
     const struct ctl_wish *w, size_t from, size_t n, char dst[CTL_WHO_LEN]);
-/* The daemon has done it: says so. */
-int ctl_order(struct ctl *c, const char *method, struct rk_bytes payload,
-    const char *note);
 
 /* ctl_decide.c: one key */
 int ctl_decide(const struct ctl_wish *w);
@@ -114,6 +111,9 @@ int ctl_export(const struct ctl_wish *w);
 int ctl_check(const struct ctl_wish *w);
 
 /* ctl_steer.c */
+/* The daemon has done it: says so. */
+int ctl_order(struct ctl *c, const char *method, struct rk_bytes payload,
+    const char *note);
 int ctl_kick(struct ctl *c);
 int ctl_reload(struct ctl *c);
 int ctl_drain(struct ctl *c);

@@ -188,10 +188,11 @@ ctl_kick(struct ctl *c)
 
 /* ---- orders ---- */
 
-static int
-give_order(struct ctl *c, const char *method, const char *note)
+int
+ctl_order(struct ctl *c, const char *method, struct rk_bytes payload,
+    const char *note)
 {
-	int status = ctl_call(c, method, nothing, NULL, NULL);
+	int status = ctl_call(c, method, payload, NULL, NULL);
 
 	if (status != 0)
 		return status;
@@ -206,17 +207,18 @@ give_order(struct ctl *c, const char *method, const char *note)
 int
 ctl_reload(struct ctl *c)
 {
-	return give_order(c, "_.reload", "reloaded");
+	return ctl_order(c, "_.reload", nothing, "reloaded");
 }
 
 int
 ctl_drain(struct ctl *c)
 {
-	return give_order(c, "_.drain", "it takes no more calls, and ends");
+	return ctl_order(
+	    c, "_.drain", nothing, "it takes no more calls, and ends");
 }
 
 int
 ctl_stop(struct ctl *c)
 {
-	return give_order(c, "_.stop", "it ends");
+	return ctl_order(c, "_.stop", nothing, "it ends");
 }

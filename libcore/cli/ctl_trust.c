@@ -206,21 +206,6 @@ show_one(const struct ctl_wish *w)
 
 /* ---- the list ---- */
 
-int
-ctl_order(struct ctl *c, const char *method, struct rk_bytes payload,
-    const char *note)
-{
-	int status = ctl_call(c, method, payload, NULL, NULL);
-
-	if (status != 0)
-		return status;
-	if (c->out.form == OUT_JSON)
-		out_text(&c->out, "{\"schema\":1,\"ok\":true}\n");
-	else
-		out_note(&c->out, "%s", note);
-	return 0;
-}
-
 static int
 set_mode(const struct ctl_wish *w)
 {
