@@ -8,6 +8,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define VIA "tui" /* what the audit has beside the user's name */
+
+/* Those that the audit tells of. */
+static bool
+is_audited(const char *method)
+{
+	return strcmp(method, "_.decide") == 0 ||
+	       strcmp(method, "_.undo") == 0 ||
+	       strcmp(method, "_.import") == 0;
+}
+
 static enum rk_err
 put_text(struct rk_value_doc *doc, struct rk_value *v, const char *text)
 {
@@ -15,12 +26,13 @@ put_text(struct rk_value_doc *doc, struct rk_value *v, const char *text)
 }
 
 static enum rk_err
-put_args(struct rk_value_doc *doc, const struct order_arg *args, size_t n)
+put_args(struct rk_value_doc *doc, const struct order_arg *args, size_t n,
+    bool audited)
 {
 	struct rk_value *root = rk_value_root(doc), *items;
 	enum rk_err r;
 
-	r = rk_value_set_list(doc, root, RK_MAP, (uint32_t)n);
+	r = rk_value_set_list(doc, root, RK_MAP, (uint32_t)n + audited);
 	items = root->u.list.items;
 	for (size_t i = 0; i < n && r == RK_OK; i++) {
 		struct rk_value *v = &items[2 * i + 1];
@@ -33,11 +45,16 @@ put_args(struct rk_value_doc *doc, const struct order_arg *args, size_t n)
 			v->u.u64 = args[i].number;
 		}
 	}
+	if (r == RK_OK && audited)
+		r = put_text(doc, &items[2 * n], "via");
+	if (r == RK_OK && audited)
+		r = put_text(doc, &items[2 * n + 1], VIA);
 	return r;
 }
 
 static enum rk_err
-pack(const struct order_arg *args, size_t n, uint8_t **made, size_t *len)
+pack(const struct order_arg *args, size_t n, bool audited, uint8_t **made,
+    size_t *len)
 {
 	struct rk_value_doc *doc;
 	enum rk_err r;
@@ -48,7 +65,7 @@ pack(const struct order_arg *args, size_t n, uint8_t **made, size_t *len)
 		return RK_OK;
 	if ((r = rk_value_new(&doc)) != RK_OK)
 		return r;
-	if ((r = put_args(doc, args, n)) == RK_OK)
+	if ((r = put_args(doc, args, n, audited)) == RK_OK)
 		r = rk_value_encode(rk_value_root(doc), made, len);
 	rk_value_free(doc);
 	return r;
@@ -66,16 +83,20 @@ number(const struct rk_value *map, const char *key)
 static void
 say_imported(struct ui *ui, const struct rk_value *answer)
 {
-	uint64_t wrong = number(answer, "wrong");
+	uint64_t wrong = number(answer, "wrong"), out = number(answer, "out");
+	char more[64] = "";
 
+	if (out > 0)
+		(void)snprintf(more, sizeof(more),
+		    ", %" PRIu64 " rejected or revoked before: still out", out);
 	if (wrong > 0)
 		ui_say(ui, ROLE_BAD,
 		    "nothing is imported: that is no line of a known-keys "
 		    "file");
 	else
-		ui_say(ui, ROLE_GOOD,
-		    "imported: %" PRIu64 " new, %" PRIu64 " known already",
-		    number(answer, "new"), number(answer, "known"));
+		ui_say(ui, out > 0 ? ROLE_WAIT : ROLE_GOOD,
+		    "imported: %" PRIu64 " new, %" PRIu64 " known already%s",
+		    number(answer, "new"), number(answer, "known"), more);
 }
 
 /* Of this decision, and no later one. */
@@ -139,7 +160,7 @@ order_send(struct ui *ui, const char *method, const struct order_arg *args,
 	}
 	(void)str_copy(o->said, sizeof(o->said), said);
 	o->can_undo = can_undo;
-	if ((r = pack(args, n, &made, &len)) == RK_OK)
+	if ((r = pack(args, n, is_audited(method), &made, &len)) == RK_OK)
 		r = feed_order(ui->conf.feed, method,
 		    (struct rk_bytes){ made, len }, on_done, o, &err);
 	free(made);
