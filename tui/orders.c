@@ -15,8 +15,7 @@ static bool
 is_audited(const char *method)
 {
 	return strcmp(method, "_.decide") == 0 ||
-	       strcmp(method, "_.undo") == 0 ||
-	       strcmp(method, "_.import") == 0;
+	       strcmp(method, "_.undo") == 0 || strcmp(method, "_.import") == 0;
 }
 
 static enum rk_err

@@ -16,8 +16,9 @@ enum opt_kind {
 enum opt_flags {
 	OPT_HIDDEN = 1, /* accepted, not shown: the original's words */
 	OPT_MANY = 2,   /* may be repeated; args_list() has them all */
-	OPT_MAYBE = 4   /* --name or --name=VALUE; the value never follows as
+	OPT_MAYBE = 4,  /* --name or --name=VALUE; the value never follows as
 	                   a word of its own */
+	OPT_STEERS = 8  /* with it a verb that only looks changes something */
 };
 
 /* What the shell should offer for a value or an operand. */
@@ -51,6 +52,13 @@ struct args;
 /* Returns the exit status. */
 typedef int cmd_fn(struct args *a, void *ctx);
 
+/* A verb of a verb: "trust ls". */
+struct cmd_word {
+	const char *name;
+	const char *operands; /* "FP", "MODE", "a|b"; "" for none */
+	bool steers;          /* it changes something */
+};
+
 struct cmd {
 	const char *name;     /* NULL ends a table */
 	const char *operands; /* "METHOD [ITEM...]", for help and man */
@@ -61,6 +69,10 @@ struct cmd {
 	unsigned min_operands;
 	unsigned max_operands; /* UINT_MAX: any number */
 	cmd_fn *run;
+	bool steers; /* it changes something; with words they say it */
+	/* The i-th of what its first operand may be, NULL behind the last; or
+	 * NULL: that is no verb. */
+	const struct cmd_word *(*word)(size_t i);
 };
 
 struct env_doc {

@@ -82,6 +82,8 @@ int ctl_version(struct ctl *c);
 
 /* ctl_trust.c */
 int ctl_trust(struct ctl *c);
+/* Its verbs. */
+const struct cmd_word *ctl_trust_word(size_t i);
 /* What follows the verb; a pasted group form is several words. */
 struct ctl_wish {
 	struct ctl *ctl;

@@ -240,27 +240,34 @@ unlock(const struct ctl_wish *w)
 /* ---- which ---- */
 
 static const struct verb {
-	const char *name;
+	struct cmd_word word;
 	size_t max; /* words behind it */
 	int (*run)(const struct ctl_wish *w);
 } verbs[] = {
-	{ "ls", 0, show_list },
-	{ "show", 16, show_one },
-	{ "approve", 16, ctl_decide },
-	{ "reject", 16, ctl_decide },
-	{ "revoke", 16, ctl_decide },
-	{ "forget", 16, ctl_decide },
-	{ "replace", 24, ctl_replace },
-	{ "note", 17, ctl_note },
-	{ "undo", 16, ctl_undo },
-	{ "audit", 0, ctl_audit },
-	{ "import", 1, ctl_import },
-	{ "export", 0, ctl_export },
-	{ "check", 0, ctl_check },
-	{ "mode", 1, set_mode },
-	{ "lock", 0, lock },
-	{ "unlock", 0, unlock },
+	{ { "ls", "", false }, 0, show_list },
+	{ { "show", "FP", false }, 16, show_one },
+	{ { "approve", "FP", true }, 16, ctl_decide },
+	{ { "reject", "FP", true }, 16, ctl_decide },
+	{ { "revoke", "FP", true }, 16, ctl_decide },
+	{ { "forget", "FP", true }, 16, ctl_decide },
+	{ { "replace", "FP FP", true }, 24, ctl_replace },
+	{ { "note", "FP TEXT", true }, 17, ctl_note },
+	{ { "undo", "FP", true }, 16, ctl_undo },
+	{ { "audit", "", false }, 0, ctl_audit },
+	{ { "import", "FILE", true }, 1, ctl_import },
+	{ { "export", "", false }, 0, ctl_export },
+	{ { "check", "", false }, 0, ctl_check },
+	{ { "mode", "file|open|ask|lock|off", true }, 1, set_mode },
+	{ { "lock", "", true }, 0, lock },
+	{ { "unlock", "", true }, 0, unlock },
 };
+#define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+const struct cmd_word *
+ctl_trust_word(size_t i)
+{
+	return i < N_VERBS ? &verbs[i].word : NULL;
+}
 
 /* Which verbs an option is of. */
 static const struct owner {
@@ -310,8 +317,9 @@ ctl_trust(struct ctl *c)
 	const char *const *words = args_operands(c->a, &n);
 	struct ctl_wish w = { c, words[0], words + 1, n - 1 };
 
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		if (strcmp(verbs[i].name, w.verb) != 0 || w.n > verbs[i].max)
+	for (size_t i = 0; i < N_VERBS; i++) {
+		if (strcmp(verbs[i].word.name, w.verb) != 0 ||
+		    w.n > verbs[i].max)
 			continue;
 		if ((stray = stray_option(c->a, w.verb)) != NULL)
 			return out_fail(
