@@ -325,6 +325,7 @@ act_on_screen(struct ui *ui, const struct keys_row *k)
 		ui->tab = (enum tab)(k->key - '1');
 		ui->side = false;
 		ui->side_top = 0;
+		feed_want_methods(ui->conf.feed, ui->tab == TAB_CALLS);
 		break;
 	case ACT_PAUSE:
 		ui_pause(ui, ui->frozen == NULL);

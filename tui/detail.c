@@ -9,18 +9,71 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 
 #define CALLS_SHOWN 16
 
 static void
-add_fp(const char *label, const char *fp, struct text *out)
+add_fp(const char *label, const char *fp, const char *state, struct text *out)
 {
 	char grouped[RK_FP_GROUPED_LEN];
 
 	if (fp[0] == '\0')
 		return;
 	rk_fp_group(fp, grouped);
-	text_fact(out, label, grouped);
+	text_add(out, ROLE_TEXT, "%-6s %s  %s", label, grouped, state);
+}
+
+/* The date, and how many days are left; the daemon's own clock is ours. */
+static enum term_role
+ends(const char *when, char dst[64])
+{
+	int64_t days;
+
+	if (!words_days(when, (int64_t)time(NULL), &days)) {
+		(void)snprintf(dst, 64, "%.40s", when);
+		return ROLE_TEXT;
+	}
+	(void)snprintf(dst, 64, "%.10s (%" PRId64 " d)", when, days);
+	return days < 0 ? ROLE_BAD : days <= VIEW_SOON ? ROLE_WAIT : ROLE_TEXT;
+}
+
+static void
+add_cert(const struct model_conn *c, struct text *out)
+{
+	enum term_role role;
+	char end[64];
+
+	if (c->cn[0] == '\0' && c->not_after[0] == '\0')
+		return;
+	role = ends(c->not_after, end);
+	text_add(
+	    out, role, "%-6s CN %s  CA %s  ends %s", "cert", c->cn, c->ca, end);
+}
+
+static void
+add_link(const struct model_conn *c, struct text *out)
+{
+	char ping[WORDS_LEN] = "";
+
+	if (c->rtt_us > 0)
+		(void)words_us(c->rtt_us, ping);
+	if (c->cipher[0] != '\0' || ping[0] != '\0')
+		text_add(out, ROLE_TEXT, "%-6s %s%s%s%s",
+		    c->transport[0] != '\0' ? c->transport : "link", c->cipher,
+		    c->resumed ? "  resumed" : "",
+		    ping[0] != '\0' ? "  ping " : "", ping);
+}
+
+static void
+add_error(struct ui *ui, const struct model_conn *c, struct text *out)
+{
+	char age[WORDS_LEN];
+
+	if (c->failed > 0 && c->error[0] != '\0')
+		text_add(out, ROLE_WAIT, "%-6s %s ago  %s: %s", "error",
+		    words_age(ui_now(ui) - c->error_ms, age), c->error_method,
+		    c->error);
 }
 
 static void
@@ -45,28 +98,30 @@ void
 detail_conn(struct ui *ui, const struct model_conn *c, struct text *out)
 {
 	const struct model_key *k = view_key_of(ui->m, c);
+	const char *key = k != NULL ? words_key_state(k->state) : c->key;
+	uint64_t over = c->running + c->failed;
 	char age[WORDS_LEN], in[WORDS_LEN], sent[WORDS_LEN];
 
 	text_add(out, ROLE_HEAD, "%s  %s",
 	    c->email[0] != '\0' ? c->email : c->address, words_conn_state(c));
-	add_fp("key", c->fp, out);
-	if (k != NULL)
-		text_add(out, ROLE_TEXT, "%-6s %s%s%s", "trust",
-		    words_key_state(k->state), k->ca[0] != '\0' ? "  CA " : "",
-		    k->ca);
-	text_add(out, ROLE_TEXT, "%-6s %s  %s%s", "from", c->address,
-	    c->transport, c->resumed ? "  resumed" : "");
-	text_add(out, ROLE_TEXT, "%-6s %s  (%s)", "since", c->since,
-	    words_age(ui_now(ui) - c->began_ms, age));
-	text_add(out, ROLE_TEXT,
-	    "%-6s %" PRIu64 " begun   %" PRIu64 " running   in %s  out %s",
-	    "calls", c->calls, c->running, words_size(c->in, in),
-	    words_size(c->out, sent));
-	add_running(ui, c->id, out);
-	if (k != NULL)
-		text_fact(out, "note", k->note);
 	if (c->state == MODEL_CLOSED)
 		text_fact(out, "closed", c->why);
+	add_fp("key", c->fp, key, out);
+	add_cert(c, out);
+	add_link(c, out);
+	text_add(out, ROLE_TEXT,
+	    "%-6s %" PRIu64 " done   %" PRIu64 " running   %" PRIu64 " failed",
+	    "calls", c->calls > over ? c->calls - over : 0, c->running,
+	    c->failed);
+	add_running(ui, c->id, out);
+	add_error(ui, c, out);
+	text_add(out, ROLE_TEXT, "%-6s in %s  out %s", "bytes",
+	    words_size(c->in, in), words_size(c->out, sent));
+	text_add(out, ROLE_TEXT, "%-6s %s", "from", c->address);
+	text_add(out, ROLE_TEXT, "%-6s %s  (%s)", "since", c->since,
+	    words_age(ui_now(ui) - c->began_ms, age));
+	if (k != NULL)
+		text_fact(out, "note", k->note);
 }
 
 static void
@@ -103,7 +158,7 @@ detail_key(struct ui *ui, const struct model_key *k, struct text *out)
 	if (k->state == KEY_CHANGED)
 		add_warning(ui, k, out);
 	else
-		add_fp("key", k->fp, out);
+		add_fp("key", k->fp, "", out);
 	if (!k->met && k->state != KEY_KNOWN)
 		text_add(out, ROLE_TEXT, "%-6s it never came", "");
 	text_fact(out, "from", k->address);
@@ -113,10 +168,15 @@ detail_key(struct ui *ui, const struct model_key *k, struct text *out)
 		    "%-6s first %s  last %s  tries %" PRIu64, "seen",
 		    k->first_seen, k->last_seen, k->tries);
 	text_fact(out, "until", k->until);
-	if (k->who[0] != '\0' || k->decided[0] != '\0')
+	if (strcmp(k->by, "list") == 0)
+		text_add(
+		    out, ROLE_BAD, "%-6s revoked by the list of the CA", "by");
+	else if (k->who[0] != '\0' || k->decided[0] != '\0')
 		text_add(
 		    out, ROLE_TEXT, "%-6s %s  %s", "by", k->who, k->decided);
 	text_fact(out, "note", k->note);
+	if (strchr(k->hosts, ',') != NULL)
+		text_fact(out, "hosts", k->hosts);
 	if (k->conns > 0)
 		text_add(out, ROLE_WAIT, "%-6s %" PRIu64 " connection%s now",
 		    "waits", k->conns, k->conns == 1 ? "" : "s");
@@ -139,6 +199,25 @@ detail_call(struct ui *ui, const struct model_call *c, struct text *out)
 	    c->stream ? "stream" : "call", c->canceled ? ", canceled" : "");
 }
 
+/* How often, and how long it took. */
+static void
+add_figures(const struct rk_value *v, struct text *out)
+{
+	char p50[WORDS_LEN], p90[WORDS_LEN], p99[WORDS_LEN], most[WORDS_LEN];
+
+	if (rk_value_get(v, "calls") == NULL)
+		return;
+	text_add(out, ROLE_TEXT,
+	    "%-6s %" PRIu64 "   %" PRIu64 " running   %" PRIu64 " failed",
+	    "calls", view_number(v, "calls"), view_number(v, "running"),
+	    view_number(v, "errors"));
+	text_add(out, ROLE_TEXT, "%-6s p50 %s  p90 %s  p99 %s  max %s", "took",
+	    words_us(view_number(v, "p50_us"), p50),
+	    words_us(view_number(v, "p90_us"), p90),
+	    words_us(view_number(v, "p99_us"), p99),
+	    words_us(view_number(v, "max_us"), most));
+}
+
 static void
 detail_method(const struct rk_value *v, struct text *out)
 {
@@ -149,6 +228,30 @@ detail_method(const struct rk_value *v, struct text *out)
 	text_fact(out, "about", view_text(v, "about", text, sizeof(text)));
 	text_fact(out, "takes", view_text(v, "args", text, sizeof(text)));
 	text_fact(out, "gives", view_text(v, "reply", text, sizeof(text)));
+	add_figures(v, out);
+}
+
+/* One of a certificate's facts is shown with the others. */
+static void
+detail_fact(
+    const struct model_status *s, const struct model_fact *f, struct text *out)
+{
+	size_t name = strcspn(f->key, "_");
+	const char *fp, *end;
+	char key[sizeof(f->key)], date[64];
+	enum term_role role;
+
+	text_add(out, ROLE_HEAD, "%s", f->key);
+	text_add(out, ROLE_TEXT, "%s", f->text);
+	(void)snprintf(key, sizeof(key), "%.*s_fingerprint", (int)name, f->key);
+	if ((fp = view_fact(s, key)) == NULL)
+		return;
+	add_fp("key", fp, "", out);
+	(void)snprintf(key, sizeof(key), "%.*s_ends", (int)name, f->key);
+	if ((end = view_fact(s, key)) == NULL)
+		return;
+	role = ends(end, date);
+	text_add(out, role, "%-6s %s", "ends", date);
 }
 
 static void
@@ -180,8 +283,7 @@ detail_row(struct ui *ui, const struct row *r, struct text *out)
 		detail_method(view_method(ui->m, r->at), out);
 		break;
 	case ROW_FACT:
-		text_add(out, ROLE_HEAD, "%s", ui->m->status.facts[r->at].key);
-		text_add(out, ROLE_TEXT, "%s", ui->m->status.facts[r->at].text);
+		detail_fact(&ui->m->status, &ui->m->status.facts[r->at], out);
 		break;
 	case ROW_LINE:
 		detail_line(view_line(ui->m, r->at), out);

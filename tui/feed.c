@@ -67,7 +67,8 @@ struct feed {
 	bool open; /* calls can be made */
 	bool whole;
 	bool paused;
-	bool failed; /* the trouble has been told already */
+	bool wants_methods; /* as often as for figures */
+	bool failed;        /* the trouble has been told already */
 	bool freed;
 };
 
@@ -187,6 +188,8 @@ ask_figures(struct feed *f)
 		if (!f->asks[figures[i]].runs)
 			ask(f, figures[i]);
 	}
+	if (f->wants_methods && !f->asks[ASK_SERVES].runs)
+		ask(f, ASK_SERVES);
 }
 
 static void
@@ -395,6 +398,14 @@ on_tick(struct rk_timer *t, void *arg)
 		ask_figures(f);
 	if (f->conf.model->changes != before)
 		changed(f);
+}
+
+void
+feed_want_methods(struct feed *f, bool on)
+{
+	f->wants_methods = on;
+	if (on && f->conf.model->online && !f->asks[ASK_SERVES].runs)
+		ask(f, ASK_SERVES);
 }
 
 void

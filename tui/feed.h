@@ -42,6 +42,8 @@ bool feed_whole(const struct feed *f);
  * Keys as well where the model says that they are stale. */
 void feed_ask(struct feed *f);
 
+/* Ask for those of methods as well, from now on or no more. */
+void feed_want_methods(struct feed *f, bool on);
 /* Stop asking for figures while nobody looks, and start again. */
 void feed_pause(struct feed *f, bool on);
 

@@ -178,6 +178,8 @@ tab_count(const struct ui *ui, enum tab tab, char dst[32])
 		(void)snprintf(dst, 32, " %zu!", waits);
 	else if (tab == TAB_CALLS)
 		(void)snprintf(dst, 32, " %zu", ui->m->n_calls);
+	else if (tab == TAB_KEYS && view_ending(&ui->m->status) > 0)
+		(void)snprintf(dst, 32, " %zu!", view_ending(&ui->m->status));
 }
 
 static void
@@ -218,9 +220,9 @@ draw_tabs(struct ui *ui)
 		    on ? "[" : " ", (unsigned)t + 1, names[t], count,
 		    on ? "]" : " ");
 		term_put(ui->term, 1, col,
-		    on                                   ? ROLE_BAR
-		    : t == TAB_TRUST && count[0] != '\0' ? ROLE_BAD
-		                                         : ROLE_TEXT,
+		    on                           ? ROLE_BAR
+		    : strchr(count, '!') != NULL ? ROLE_BAD
+		                                 : ROLE_TEXT,
 		    text);
 		col += (int)strlen(text) + 1;
 	}

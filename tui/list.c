@@ -190,6 +190,8 @@ draw_section(struct ui *ui, const struct row *r, const struct box *line)
 	        ? ": nothing is let in until you decide"
 	        : "");
 	ui_rule(ui, line->row, line->col, line->width, text);
+	if (ui_ops(ui)->section != NULL)
+		ui_ops(ui)->section(ui, r, line);
 }
 
 static void

@@ -119,6 +119,8 @@ take_event(struct model *m, const char *word, const struct rk_value *event,
 	if (strcmp(word, "mode") == 0) {
 		status_trust(m, rk_value_get(event, "trust"));
 		m->keys_stale = true;
+	} else if (strcmp(word, "revoked") == 0) {
+		m->keys_stale = true;
 	} else if (strcmp(word, "log") == 0) {
 		log_line(m, event);
 	} else if (strcmp(word, "lost") == 0) {

@@ -41,6 +41,14 @@ struct model_conn {
 	char since[24];
 	uint64_t running; /* calls */
 	uint64_t calls;   /* that were begun */
+	uint64_t failed;  /* of those */
+	uint64_t rtt_us;  /* to the peer and back; 0: not known */
+	char cipher[48];
+	char key[12]; /* what its key is: known, once, ...; "": nobody asks */
+	char cn[128], ca[128], not_after[24]; /* of its certificate */
+	char error[200];                      /* of the latest that failed */
+	char error_method[96];
+	int64_t error_ms; /* when */
 	uint64_t in, out; /* bytes */
 	uint64_t rx, tx;  /* bytes a second, of the last interval */
 	int64_t began_ms;
@@ -73,6 +81,8 @@ struct model_key {
 	char note[256];
 	char who[256];    /* decided */
 	char decided[24]; /* when */
+	char by[16];      /* "list": the CA's, of revoked ones */
+	char hosts[256];  /* it came from, the last one first */
 	uint64_t tries;
 	uint64_t conns; /* that wait now */
 	uint64_t version;

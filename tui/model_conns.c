@@ -70,6 +70,23 @@ read_who(struct model_conn *c, const struct rk_value *row)
 	take_text(row, "fingerprint", c->fp, sizeof(c->fp));
 }
 
+/* What is not known of every one. */
+static void
+read_more(struct model_conn *c, const struct rk_value *row, int64_t now)
+{
+	c->failed = take_number(row, "failed");
+	c->rtt_us = take_number(row, "rtt_us");
+	take_text(row, "cipher", c->cipher, sizeof(c->cipher));
+	take_text(row, "key", c->key, sizeof(c->key));
+	take_text(row, "cn", c->cn, sizeof(c->cn));
+	take_text(row, "ca", c->ca, sizeof(c->ca));
+	take_text(row, "not_after", c->not_after, sizeof(c->not_after));
+	take_text(row, "error", c->error, sizeof(c->error));
+	take_text(
+	    row, "error_method", c->error_method, sizeof(c->error_method));
+	c->error_ms = take_ago(row, "error_age_ms", now);
+}
+
 static void
 read_conn(struct model_conn *c, const struct rk_value *row, int64_t now)
 {
@@ -84,6 +101,7 @@ read_conn(struct model_conn *c, const struct rk_value *row, int64_t now)
 	c->in = take_number(row, "bytes_in");
 	c->out = take_number(row, "bytes_out");
 	c->began_ms = take_ago(row, "age_ms", now);
+	read_more(c, row, now);
 }
 
 static void

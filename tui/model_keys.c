@@ -1,6 +1,8 @@
 /* Keys: those that wait, those decided about, and those of the file. */
 #include "model_int.h"
 
+#include "base/str.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,6 +76,29 @@ static const char *const words[] = {
 };
 #define N_WORDS (sizeof(words) / sizeof(words[0]))
 
+/* "a, b, c", as many as there is room for. */
+static void
+read_hosts(struct model_key *k, const struct rk_value *list)
+{
+	char host[sizeof(k->hosts)];
+	size_t used = 0;
+
+	if (list == NULL || list->kind != RK_ARRAY)
+		return;
+	for (uint32_t i = 0; i < list->u.list.count; i++) {
+		take_str(&list->u.list.items[i], host, sizeof(host));
+		if (host[0] == '\0')
+			continue;
+		if (used + strlen(host) + 3 > sizeof(k->hosts))
+			return;
+		if (used > 0)
+			used += str_copy(
+			    k->hosts + used, sizeof(k->hosts) - used, ", ");
+		used +=
+		    str_copy(k->hosts + used, sizeof(k->hosts) - used, host);
+	}
+}
+
 /* False: it says nothing that we know. */
 static bool
 read_key(struct model_key *k, const struct rk_value *row)
@@ -94,6 +119,8 @@ read_key(struct model_key *k, const struct rk_value *row)
 	take_text(row, "note", k->note, sizeof(k->note));
 	take_text(row, "who", k->who, sizeof(k->who));
 	take_text(row, "decided", k->decided, sizeof(k->decided));
+	take_text(row, "by", k->by, sizeof(k->by));
+	read_hosts(k, rk_value_get(row, "addresses"));
 	k->tries = take_number(row, "tries");
 	k->conns = take_number(row, "waiting");
 	k->version = take_number(row, "version");

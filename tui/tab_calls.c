@@ -5,6 +5,21 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
+
+#define WHO_WIDTH 21 /* as much as the three columns of numbers */
+#define TIME_WIDTH 7
+
+/* How wide names are: those of methods, and of calls that run. */
+static int
+name_width(const struct ui *ui, const struct box *line)
+{
+	int room = line->width - 43;
+
+	if (ui_narrow(ui))
+		return line->width - 19;
+	return room < 24 ? room : room / 3 > 24 ? room / 3 : 24;
+}
 
 static void
 draw_call(struct ui *ui, const struct model_call *c, bool picked,
@@ -12,36 +27,74 @@ draw_call(struct ui *ui, const struct model_call *c, bool picked,
 {
 	char age[WORDS_LEN], left[WORDS_LEN] = "";
 	const char *who = c->email[0] != '\0' ? c->email : c->address;
-	int room = line->width - 26;
+	int names = name_width(ui, line);
 
 	(void)words_age(ui_now(ui) - c->began_ms, age);
 	if (c->deadline_ms != 0)
 		(void)words_age(c->deadline_ms - ui_now(ui), left);
 	{
 		const struct ui_cell cells[] = {
-			{ age, 6, -1, ROLE_TEXT },
-			{ c->method, room / 2, 1, ROLE_GOOD },
-			{ who, room - room / 2, 1, ROLE_TEXT },
+			{ c->method, names, 1, ROLE_GOOD },
+			{ who, ui_narrow(ui) ? 9 : WHO_WIDTH, 1, ROLE_TEXT },
+			{ age, TIME_WIDTH, -1, ROLE_TEXT },
+			{ left, TIME_WIDTH, -1, ROLE_DIM },
 			{ c->canceled   ? "cancel"
 			    : c->stream ? "stream"
 			                : "",
-			    6, 1, ROLE_DIM },
-			{ left, 6, -1, ROLE_DIM },
+			    line->width, 1, ROLE_DIM },
 		};
 
-		ui_cells(ui, line, picked, cells, 5);
+		ui_cells(ui, line, picked, cells, ui_narrow(ui) ? 3 : 5);
 	}
 }
 
-/* A figure of a method's, "" where the daemon does not tell it. */
+/* The titles of the columns, in the line that begins a section. */
+static void
+section(struct ui *ui, const struct row *r, const struct box *line)
+{
+	static const struct ui_cell methods[] = {
+		{ "CALLS", 8, -1, ROLE_HEAD },
+		{ "RUN", 5, -1, ROLE_HEAD },
+		{ "ERRORS", 6, -1, ROLE_HEAD },
+		{ "P50", TIME_WIDTH, -1, ROLE_HEAD },
+		{ "P99", TIME_WIDTH, -1, ROLE_HEAD },
+		{ "ABOUT", 0, 1, ROLE_HEAD },
+	};
+	static const struct ui_cell running[] = {
+		{ "WHO", WHO_WIDTH, 1, ROLE_HEAD },
+		{ "AGE", TIME_WIDTH, -1, ROLE_HEAD },
+		{ "LEFT", TIME_WIDTH, -1, ROLE_HEAD },
+		{ "", 0, 1, ROLE_HEAD },
+	};
+	int skip = name_width(ui, line) + 1;
+	const struct box rest = { line->row, line->col + skip, 1,
+		line->width - skip };
+
+	if (ui_narrow(ui))
+		return;
+	if (strcmp(r->text, "METHODS") == 0)
+		ui_cells(ui, &rest, false, methods, 6);
+	else
+		ui_cells(ui, &rest, false, running, 4);
+}
+
+/* "" where the daemon does not tell it. */
 static const char *
 figure(const struct rk_value *v, const char *key, char dst[WORDS_LEN])
 {
-	const struct rk_value *n = rk_value_get(v, key);
-
 	dst[0] = '\0';
-	if (n != NULL && n->kind == RK_UINT)
-		(void)snprintf(dst, WORDS_LEN, "%" PRIu64, n->u.u64);
+	if (rk_value_get(v, key) != NULL)
+		(void)snprintf(dst, WORDS_LEN, "%" PRIu64, view_number(v, key));
+	return dst;
+}
+
+/* One that nobody called took no time. */
+static const char *
+took(const struct rk_value *v, const char *key, char dst[WORDS_LEN])
+{
+	dst[0] = '\0';
+	if (view_number(v, "ended") > 0)
+		(void)words_us(view_number(v, key), dst);
 	return dst;
 }
 
@@ -50,22 +103,25 @@ draw_method(struct ui *ui, const struct rk_value *v, bool picked,
     const struct box *line)
 {
 	char name[256], about[512], calls[WORDS_LEN], errors[WORDS_LEN];
-	int room = line->width - 20;
+	char running[WORDS_LEN], p50[WORDS_LEN], p99[WORDS_LEN];
+	const struct ui_cell cells[] = {
+		{ view_text(v, "name", name, sizeof(name)),
+		    name_width(ui, line), 1, ROLE_TEXT },
+		{ figure(v, "calls", calls), 8, -1, ROLE_TEXT },
+		{ figure(v, "running", running), 5, -1, ROLE_TEXT },
+		{ figure(v, "errors", errors), 6, -1,
+		    view_number(v, "errors") > 0 ? ROLE_BAD : ROLE_TEXT },
+		{ took(v, "p50_us", p50), TIME_WIDTH, -1, ROLE_TEXT },
+		{ took(v, "p99_us", p99), TIME_WIDTH, -1, ROLE_TEXT },
+		{ view_text(v, "about", about, sizeof(about)), line->width, 1,
+		    ROLE_DIM },
+	};
+	const struct ui_cell few[] = { cells[0], cells[1], cells[5] };
 
-	(void)figure(v, "calls", calls);
-	(void)figure(v, "errors", errors);
-	{
-		const struct ui_cell cells[] = {
-			{ view_text(v, "name", name, sizeof(name)), room / 3, 1,
-			    ROLE_TEXT },
-			{ calls, 8, -1, ROLE_TEXT },
-			{ errors, 6, -1, ROLE_BAD },
-			{ view_text(v, "about", about, sizeof(about)),
-			    room - room / 3, 1, ROLE_DIM },
-		};
-
-		ui_cells(ui, line, picked, cells, 4);
-	}
+	if (ui_narrow(ui))
+		ui_cells(ui, line, picked, few, 3);
+	else
+		ui_cells(ui, line, picked, cells, 7);
 }
 
 static void
@@ -78,6 +134,7 @@ row(struct ui *ui, const struct row *r, bool picked, const struct box *line)
 }
 
 const struct tab_ops tab_calls = {
+	.section = section,
 	.row = row,
 	.detail = detail_row,
 	.empty = "no calls",

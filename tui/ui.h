@@ -94,6 +94,9 @@ struct tab_ops {
 	void (*head)(struct ui *ui, const struct box *line);
 	void (*row)(struct ui *ui, const struct row *r, bool picked,
 	    const struct box *line);
+	/* More in the line of a section that was drawn, or NULL. */
+	void (*section)(
+	    struct ui *ui, const struct row *r, const struct box *line);
 	void (*detail)(struct ui *ui, const struct row *r, struct text *out);
 	const char *empty; /* said where there are no rows */
 };

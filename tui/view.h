@@ -66,6 +66,15 @@ const struct model_line *view_line(const struct model *m, size_t at);
 /* A text member of a value, cut to fit; "" when there is none. */
 const char *view_text(
     const struct rk_value *map, const char *key, char *dst, size_t len);
+/* A number member; 0 when there is none. */
+uint64_t view_number(const struct rk_value *map, const char *key);
+/* Is it how many days one of the daemon's certificates has left? */
+bool view_days(const struct model_fact *f, int64_t *days);
+#define VIEW_SOON 30 /* days, that a certificate should have */
+/* How many of those do not. */
+size_t view_ending(const struct model_status *s);
+/* What the daemon says of itself by this name, or NULL. */
+const char *view_fact(const struct model_status *s, const char *key);
 /* The key of a connection, or NULL. */
 const struct model_key *view_key_of(
     const struct model *m, const struct model_conn *c);

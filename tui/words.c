@@ -46,6 +46,38 @@ words_size(uint64_t n, char dst[WORDS_LEN])
 }
 
 const char *
+words_us(uint64_t us, char dst[WORDS_LEN])
+{
+	double ms = (double)us / 1000;
+
+	if (us < 500)
+		(void)snprintf(dst, WORDS_LEN, "%" PRIu64 "us", us);
+	else if (ms < 9.95)
+		(void)snprintf(dst, WORDS_LEN, "%.1fms", ms);
+	else if (ms < 999.5)
+		(void)snprintf(dst, WORDS_LEN, "%.0fms", ms);
+	else if (ms < 9950)
+		(void)snprintf(dst, WORDS_LEN, "%.1fs", ms / 1000);
+	else
+		(void)words_age((int64_t)(us / 1000), dst);
+	return dst;
+}
+
+bool
+words_days(const char *time, int64_t now, int64_t *days)
+{
+	struct tm tm = { 0 };
+	const char *end = strptime(time, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	int64_t left;
+
+	if (end == NULL || *end != '\0')
+		return false;
+	left = (int64_t)timegm(&tm) - now;
+	*days = left / 86400 - (left % 86400 < 0);
+	return true;
+}
+
+const char *
 words_when(const char *time, const char *today, char dst[WORDS_LEN])
 {
 	bool same = strlen(time) == 20 && strncmp(time, today, 10) == 0;

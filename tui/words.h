@@ -10,6 +10,11 @@
 const char *words_age(int64_t ms, char dst[WORDS_LEN]);
 /* "0" "940" "1.2M" (powers of 1000). */
 const char *words_size(uint64_t n, char dst[WORDS_LEN]);
+/* "0us" "940us" "0.9ms" "14ms" "1.2s" "3m" of microseconds. */
+const char *words_us(uint64_t us, char dst[WORDS_LEN]);
+/* How many days from now (seconds) a time of the daemon's is, rounded down; it
+ * may be past.  False: that is no time. */
+bool words_days(const char *time, int64_t now, int64_t *days);
 /* A time as the daemon gives it: its hours where it is the day of `today`
  * (another such text), else its date. */
 const char *words_when(

@@ -108,6 +108,70 @@ test_rates(void **state)
 	assert_int_equal(s->rx, 0);
 }
 
+/* What is told of one connection, and of a key that the CA's list took. */
+static void
+test_details(void **state)
+{
+	struct model *m = *state;
+	const struct model_conn *c;
+	const struct model_key *k;
+
+	assert_int_equal(
+	    tui_tell(m, "_.conns", 5000,
+	        "{\"conns\":[{\"id\":7,\"calls\":9,\"failed\":2,"
+	        "\"rtt_us\":800,\"cipher\":\"TLS_X\",\"key\":\"known\","
+	        "\"cn\":\"ci\",\"ca\":\"our CA\","
+	        "\"not_after\":\"2026-11-02T00:00:00Z\","
+	        "\"error\":\"bad\",\"error_method\":\"Sum\","
+	        "\"error_age_ms\":1000},{\"id\":8}]}"),
+	    RK_OK);
+	c = model_conn(m, 7);
+	assert_int_equal(c->failed, 2);
+	assert_int_equal(c->rtt_us, 800);
+	assert_string_equal(c->cipher, "TLS_X");
+	assert_string_equal(c->key, "known");
+	assert_string_equal(c->cn, "ci");
+	assert_string_equal(c->ca, "our CA");
+	assert_string_equal(c->not_after, "2026-11-02T00:00:00Z");
+	assert_string_equal(c->error, "bad");
+	assert_string_equal(c->error_method, "Sum");
+	assert_int_equal(c->error_ms, 4000);
+	c = model_conn(m, 8);
+	assert_int_equal(c->rtt_us, 0);
+	assert_string_equal(c->cipher, "");
+	assert_int_equal(
+	    tui_tell(m, "_.trust", 5000,
+	        "{\"keys\":[{\"state\":\"revoked\",\"fingerprint\":\"" FP_A
+	        "\",\"by\":\"list\",\"addresses\":[\"10.0.0.2\",7,"
+	        "\"10.0.0.1\"]}]}"),
+	    RK_OK);
+	k = model_key(m, FP_A);
+	assert_string_equal(k->by, "list");
+	assert_string_equal(k->hosts, "10.0.0.2, 10.0.0.1");
+	/* That list has ended a connection: what is known of keys is old. */
+	m->keys_stale = false;
+	assert_int_equal(
+	    tui_event(m, 6000, "{\"event\":\"revoked\",\"id\":7}"), RK_OK);
+	assert_true(m->keys_stale);
+}
+
+/* As many hosts as there is room for, whole. */
+static void
+test_hosts(void **state)
+{
+	struct model *m = *state;
+	char host[201], text[1024];
+
+	memset(host, 'h', sizeof(host) - 1);
+	host[sizeof(host) - 1] = '\0';
+	(void)snprintf(text, sizeof(text),
+	    "{\"keys\":[{\"state\":\"new\",\"fingerprint\":\"" FP_A
+	    "\",\"addresses\":[\"%s\",\"%s\",\"x\"]}]}",
+	    host, host);
+	assert_int_equal(tui_tell(m, "_.trust", 1, text), RK_OK);
+	assert_string_equal(model_key(m, FP_A)->hosts, host);
+}
+
 static void
 test_restart(void **state)
 {
@@ -308,6 +372,8 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		CASE(test_status),
 		CASE(test_rates),
+		CASE(test_details),
+		CASE(test_hosts),
 		CASE(test_restart),
 		CASE(test_other_events),
 		CASE(test_log),

@@ -137,8 +137,23 @@ static void
 test_words(void **state)
 {
 	char dst[WORDS_LEN];
+	int64_t days;
 
 	(void)state;
+	assert_string_equal(words_us(0, dst), "0us");
+	assert_string_equal(words_us(499, dst), "499us");
+	assert_string_equal(words_us(940, dst), "0.9ms");
+	assert_string_equal(words_us(9949, dst), "9.9ms");
+	assert_string_equal(words_us(14200, dst), "14ms");
+	assert_string_equal(words_us(999500, dst), "1.0s");
+	assert_string_equal(words_us(61000000, dst), "1m");
+	assert_string_equal(words_us(UINT64_MAX, dst), "213503982d08h");
+	assert_true(words_days("1970-01-03T00:00:00Z", 86399, &days));
+	assert_int_equal(days, 1);
+	assert_true(words_days("1970-01-01T00:00:00Z", 1, &days));
+	assert_int_equal(days, -1);
+	assert_false(words_days("", 0, &days));
+	assert_false(words_days("1970-01-03T00:00:00Zx", 0, &days));
 	assert_string_equal(words_age(-5, dst), "0s");
 	assert_string_equal(words_age(59999, dst), "59s");
 	assert_string_equal(words_age(7860000, dst), "2h11m");
