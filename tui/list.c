@@ -58,7 +58,8 @@ ui_list_pick(struct ui *ui, size_t at)
 		ui->side_top = 0;
 	l->at = at;
 	l->id[0] = '\0';
-	if (at < l->rows.n)
+	/* The head of a section is nothing to come back to. */
+	if (can_pick(l, at))
 		view_id(ui->m, &l->rows.v[at], l->id);
 }
 
