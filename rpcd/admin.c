@@ -80,6 +80,7 @@ tell_facts(struct daemon *d)
 	struct rk_cert_info info;
 
 	fact(d, "config", d->settings->path != NULL ? d->settings->path : NULL);
+	fact(d, "known_clients", d->creds->known);
 	if (d->creds->ident == NULL)
 		return;
 	if (rk_ident_info(d->creds->ident, &info))
