@@ -65,7 +65,10 @@ noted(struct ui *ui, const char *text)
 		{ "version", NULL, ui->prompt.version },
 	};
 
-	if (text != NULL)
+	if (text != NULL && strlen(text) >= DIALOG_NOTE)
+		ui_say(ui, ROLE_BAD, "a note has at most %d bytes",
+		    DIALOG_NOTE - 1);
+	else if (text != NULL)
 		order_send(ui, "_.decide", args, 4, "noted", false);
 }
 
@@ -303,6 +306,9 @@ act_on_row(struct ui *ui, const struct keys_row *k)
 		break;
 	case ACT_UNDO:
 		undo(ui);
+		break;
+	case ACT_AUDIT:
+		audit_open(ui);
 		break;
 	case ACT_KICK:
 	case ACT_TRACE:

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define WIDTH 74
+#define ROOM_MIN 8 /* lines beside the buttons, for a note to be among them */
 
 struct dialog *
 dialog_open(struct ui *ui, const char *title,
@@ -34,6 +35,14 @@ dialog_button(struct dialog *d, const char *label, uint32_t key)
 {
 	if (d->n_buttons < DIALOG_BUTTONS)
 		d->buttons[d->n_buttons++] = (struct button){ label, key };
+}
+
+void
+dialog_note(struct dialog *d, const char *text)
+{
+	d->has_note = true;
+	(void)str_copy(d->note, sizeof(d->note), text);
+	line_set(&d->line, d->note);
 }
 
 static void
@@ -76,18 +85,41 @@ typed_key(struct ui *ui, struct dialog *d, uint32_t key)
 		ui_say(ui, ROLE_WAIT, "that is not it; Esc goes back");
 }
 
+static bool
+in_note(const struct dialog *d)
+{
+	return d->focus == d->n_buttons;
+}
+
+/* Enter ends the note, and decides nothing. */
+static void
+note_key(struct dialog *d, uint32_t key)
+{
+	struct line before = d->line;
+
+	if (key == TK_ENTER || key == TK_TAB)
+		d->focus = 0;
+	else if (key == TK_BACKTAB)
+		d->focus = d->n_buttons - 1;
+	else if (line_key(&d->line, key) && d->line.len >= DIALOG_NOTE)
+		d->line = before;
+}
+
 static void
 button_key(struct ui *ui, struct dialog *d, uint32_t key)
 {
-	size_t n = d->n_buttons;
+	/* The note is one more place to be. */
+	size_t n = d->n_buttons + d->note_fits;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < d->n_buttons; i++) {
 		if (d->buttons[i].key == key) {
 			finish(ui, (int)i);
 			return;
 		}
 	}
-	if (key == TK_TAB || key == TK_RIGHT)
+	if (key == 'n' && d->note_fits)
+		d->focus = d->n_buttons;
+	else if (key == TK_TAB || key == TK_RIGHT)
 		d->focus = (d->focus + 1) % n;
 	else if (key == TK_BACKTAB || key == TK_LEFT)
 		d->focus = (d->focus + n - 1) % n;
@@ -108,6 +140,8 @@ dialog_key(struct ui *ui, uint32_t key)
 		d->top -= d->top > 0;
 	else if (d->want[0] != '\0')
 		typed_key(ui, d, key);
+	else if (in_note(d))
+		note_key(d, key);
 	else
 		button_key(ui, d, key);
 }
@@ -152,16 +186,27 @@ draw_buttons(
 	return row + 1;
 }
 
+/* Of a line that is too long its end, up to the cursor. */
 static void
-draw_typed(struct ui *ui, const struct dialog *d, const struct box *b)
+draw_typed(struct ui *ui, const struct dialog *d, const struct box *b, int row,
+    const char *label, bool on)
 {
-	char fit[PAINT_MAX];
-	size_t n = paint_fit(fit, "> ", 2, 0);
+	char fit[PAINT_MAX], head[LINE_LEN];
+	size_t n = paint_fit(fit, label, (size_t)b->width / 2, 0), at;
+	size_t room = (size_t)b->width - n - 1;
+	const char *text = d->line.text;
 
-	term_put(ui->term, b->row, b->col, ROLE_HEAD, fit);
-	(void)paint_fit(fit, d->line.text, (size_t)b->width - n - 1, 1);
-	term_put(ui->term, b->row, b->col + (int)n, ROLE_PICK, fit);
-	term_cursor(ui->term, b->row, b->col + (int)(n + d->line.at));
+	row += b->row;
+	term_put(ui->term, row, b->col, ROLE_HEAD, fit);
+	memcpy(head, text, d->line.at);
+	head[d->line.at] = '\0';
+	at = paint_tail(head, room);
+	text += d->line.at - strlen(head);
+	(void)paint_fit(fit, text, room, 1);
+	term_put(
+	    ui->term, row, b->col + (int)n, on ? ROLE_PICK : ROLE_TEXT, fit);
+	if (on)
+		term_cursor(ui->term, row, b->col + (int)(n + at));
 }
 
 void
@@ -173,6 +218,10 @@ dialog_draw(struct ui *ui, struct dialog *d, const struct box *body)
 
 	in.height = 1;
 	below = d->want[0] != '\0' ? 1 : draw_buttons(ui, d, &in, false);
+	d->note_fits = d->has_note && body->height >= below + ROOM_MIN;
+	below += d->note_fits;
+	if (!d->note_fits && in_note(d) && d->n_buttons > 0)
+		d->focus = 0;
 	/* Where there is little room the text scrolls, and buttons stay. */
 	lines = (int)ui_draw_text(ui, &in, &d->body, SIZE_MAX, SIZE_MAX);
 	height = lines + below + 3;
@@ -191,7 +240,10 @@ dialog_draw(struct ui *ui, struct dialog *d, const struct box *body)
 		d->top = lines > in.height ? (size_t)(lines - in.height) : 0;
 	(void)ui_draw_text(ui, &in, &d->body, d->top, SIZE_MAX);
 	if (d->want[0] != '\0')
-		draw_typed(ui, d, &foot);
+		draw_typed(ui, d, &foot, 0, "> ", true);
 	else
 		(void)draw_buttons(ui, d, &foot, true);
+	if (d->note_fits)
+		draw_typed(ui, d, &foot, below - 1,
+		    in_note(d) ? "> note " : "  note ", in_note(d));
 }

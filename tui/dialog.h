@@ -5,6 +5,7 @@
 #include "ui.h"
 
 #define DIALOG_BUTTONS 6
+#define DIALOG_NOTE 256 /* with its NUL: what the daemon takes */
 
 struct button {
 	const char *label;
@@ -19,6 +20,8 @@ struct dialog {
 	size_t n_buttons, focus;
 	/* Where there are no buttons: this must be typed to go on. */
 	char want[32];
+	/* Below the buttons, where there is room: a note in `line`. */
+	bool has_note, note_fits;
 	struct line line;
 	const char *hints;
 	/* The button's number; -1: given up.  The dialog is closed already. */
@@ -28,12 +31,15 @@ struct dialog {
 	char who[256];
 	uint64_t version, by_version, conn;
 	char path[LINE_LEN];
+	char note[DIALOG_NOTE]; /* as it was */
 };
 
 /* Open one; NULL without memory (said). */
 struct dialog *dialog_open(struct ui *ui, const char *title,
     void (*done)(struct ui *ui, struct dialog *d, int button));
 void dialog_button(struct dialog *d, const char *label, uint32_t key);
+/* Have a line for a note, that has this text. */
+void dialog_note(struct dialog *d, const char *text);
 void dialog_close(struct ui *ui);
 void dialog_key(struct ui *ui, uint32_t key);
 /* Part of a text that is pasted; false: there is no line for it. */
@@ -44,7 +50,8 @@ const char *dialog_hints(const struct dialog *d);
 /* ---- what opens one ---- */
 /* focus: ACT_OPEN, ACT_APPROVE, ACT_ONCE or ACT_REJECT. */
 void dlg_decide(struct ui *ui, const struct model_key *k, enum action focus);
-void dlg_replace(struct ui *ui, const struct model_key *k);
+/* note: what goes with it, "" for none. */
+void dlg_replace(struct ui *ui, const struct model_key *k, const char *note);
 void dlg_forget(struct ui *ui, const struct model_key *k);
 void dlg_lock(struct ui *ui);
 void dlg_kick(struct ui *ui, const struct model_conn *c);

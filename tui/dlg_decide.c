@@ -31,19 +31,32 @@ open_about(struct ui *ui, const struct model_key *k, const char *title,
 	return d;
 }
 
+#define ARGS_MAX 8
+
+/* What every order about a key has; a note only where one was written. */
+static size_t
+begin(struct order_arg args[ARGS_MAX], const struct dialog *d, const char *verb)
+{
+	size_t n = 0;
+
+	args[n++] = (struct order_arg){ "key", d->fp, 0 };
+	args[n++] = (struct order_arg){ "verb", verb, 0 };
+	args[n++] = (struct order_arg){ "version", NULL, d->version };
+	if (d->has_note && strcmp(d->line.text, d->note) != 0)
+		args[n++] = (struct order_arg){ "note", d->line.text, 0 };
+	return n;
+}
+
 static void
 send_verb(
     struct ui *ui, const struct dialog *d, const char *verb, const char *done)
 {
-	const struct order_arg args[] = {
-		{ "key", d->fp, 0 },
-		{ "verb", verb, 0 },
-		{ "version", NULL, d->version },
-	};
+	struct order_arg args[ARGS_MAX];
+	size_t n = begin(args, d, verb);
 	char said[200];
 
 	(void)snprintf(said, sizeof(said), "%s: %.120s", done, d->who);
-	order_send(ui, "_.decide", args, 3, said, true);
+	order_send(ui, "_.decide", args, n, said, true);
 }
 
 /* ---- new ones, and those that were decided about ---- */
@@ -60,17 +73,14 @@ enum {
 static void
 send_day(struct ui *ui, const struct dialog *d)
 {
-	const struct order_arg args[] = {
-		{ "key", d->fp, 0 },
-		{ "verb", "until", 0 },
-		{ "seconds", NULL, DAY_SECONDS },
-		{ "version", NULL, d->version },
-	};
+	struct order_arg args[ARGS_MAX];
+	size_t n = begin(args, d, "until");
 	char said[200];
 
+	args[n++] = (struct order_arg){ "seconds", NULL, DAY_SECONDS };
 	(void)snprintf(
 	    said, sizeof(said), "approved for a day: %.120s", d->who);
-	order_send(ui, "_.decide", args, 4, said, true);
+	order_send(ui, "_.decide", args, n, said, true);
 }
 
 static void
@@ -110,8 +120,6 @@ add_facts(const struct model_key *k, struct text *out)
 	    k->address, k->tries, k->first_seen);
 	if (k->ca[0] != '\0')
 		text_add(out, ROLE_TEXT, "CA      %s", k->ca);
-	if (k->note[0] != '\0')
-		text_add(out, ROLE_TEXT, "note    %s", k->note);
 	text_add(out, ROLE_TEXT, "%s", "");
 }
 
@@ -136,8 +144,9 @@ decide_new(struct ui *ui, const struct model_key *k, enum action focus)
 	dialog_button(d, "A day", 'd');
 	dialog_button(d, "Reject", 'r');
 	dialog_button(d, "QR", 'Q');
-	d->hints =
-	    "Tab/arrows move  Enter take  l a o d r Q direct  Esc = Later";
+	dialog_note(d, k->note);
+	d->hints = "Tab/arrows move  Enter take  l a o d r Q n(ote) direct  "
+	           "Esc = Later";
 	d->focus = focus == ACT_APPROVE  ? APPROVE
 	           : focus == ACT_ONCE   ? ONCE
 	           : focus == ACT_REJECT ? REJECT
@@ -152,7 +161,7 @@ decided_changed(struct ui *ui, struct dialog *d, int button)
 	const struct model_key *k = model_key(ui->m, d->fp);
 
 	if (button == 1 && k != NULL)
-		dlg_replace(ui, k);
+		dlg_replace(ui, k, d->line.text);
 	else if (button == 2)
 		send_verb(ui, d, "reject", "rejected");
 	else if (button == 3)
@@ -172,7 +181,9 @@ decide_changed(struct ui *ui, const struct model_key *k, enum action focus)
 	dialog_button(d, "Replace", 'R');
 	dialog_button(d, "Reject", 'r');
 	dialog_button(d, "QR", 'Q');
-	d->hints = "Tab/arrows move  Enter take  l R r Q direct  Esc = Later";
+	dialog_note(d, k->note);
+	d->hints = "Tab/arrows move  Enter take  l R r Q n(ote) direct  "
+	           "Esc = Later";
 	d->focus = focus == ACT_REJECT ? 2 : 0;
 }
 
@@ -197,6 +208,7 @@ replaced(struct ui *ui, struct dialog *d, int button)
 		{ "by", d->fp, 0 },
 		{ "version", NULL, d->version },
 		{ "by_version", NULL, d->by_version },
+		{ "note", d->note, 0 },
 	};
 	char said[200];
 
@@ -204,11 +216,12 @@ replaced(struct ui *ui, struct dialog *d, int button)
 		return;
 	(void)snprintf(
 	    said, sizeof(said), "replaced the key of %.120s", d->who);
-	order_send(ui, "_.decide", args, 5, said, true);
+	order_send(
+	    ui, "_.decide", args, d->note[0] != '\0' ? 6 : 5, said, true);
 }
 
 void
-dlg_replace(struct ui *ui, const struct model_key *k)
+dlg_replace(struct ui *ui, const struct model_key *k, const char *note)
 {
 	const struct model_key *known = view_known_of(ui->m, k);
 	char grouped[RK_FP_GROUPED_LEN];
@@ -228,6 +241,7 @@ dlg_replace(struct ui *ui, const struct model_key *k)
 	d->version = known->version;
 	d->by_version = k->version;
 	(void)str_copy(d->old_fp, sizeof(d->old_fp), known->fp);
+	(void)str_copy(d->note, sizeof(d->note), note);
 	(void)str_copy(d->want, sizeof(d->want), k->fp + strlen(k->fp) - TAIL);
 	rk_fp_group(known->fp, grouped);
 	text_add(&d->body, ROLE_TEXT, "%s", "");

@@ -6,7 +6,12 @@
 #include "base/str.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
+
+#define NAMES_MAX 3    /* of certificates that end */
+#define FINDINGS_MAX 3 /* of the daemon's, that are shown */
 
 /* ---- the list ---- */
 
@@ -44,40 +49,168 @@ ask_unlock(struct ui *ui)
 	d->hints = "y unlock  n, Esc no";
 }
 
+/* A line of the list of what to look at first. */
+static void RK_PRINTF(3, 4)
+    add_check(struct text *t, bool ok, const char *fmt, ...)
+{
+	char text[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	text_add(
+	    t, ok ? ROLE_GOOD : ROLE_WAIT, "  [%s] %s", ok ? "ok" : "!!", text);
+}
+
+/* Names of as many as there is room for, each once. */
+struct names {
+	const char *v[NAMES_MAX];
+	size_t n;
+	bool more;
+};
+
 static void
-ask_lock(struct ui *ui)
+add_name(struct names *names, const struct model_conn *c)
+{
+	const char *name = c->cn[0] != '\0' ? c->cn : c->email;
+
+	for (size_t i = 0; i < names->n; i++) {
+		if (strcmp(names->v[i], name) == 0)
+			return;
+	}
+	if (names->n < NAMES_MAX)
+		names->v[names->n++] = name;
+	else
+		names->more = true;
+}
+
+/* Of those that are connected: of others it is not known when they end. */
+static void
+check_ends(const struct model *m, struct text *t)
+{
+	int64_t days, now = (int64_t)time(NULL);
+	struct names names = { .n = 0 };
+	char list[200] = "";
+	size_t n = 0, used = 0;
+
+	for (size_t i = 0; i < m->n_conns; i++) {
+		if (m->conns[i].state == MODEL_CLOSED ||
+		    !words_days(m->conns[i].not_after, now, &days) ||
+		    days > VIEW_SOON)
+			continue;
+		n++;
+		add_name(&names, &m->conns[i]);
+	}
+	for (size_t i = 0; i < names.n; i++)
+		used += (size_t)snprintf(list + used, sizeof(list) - used,
+		    "%s%.40s", i > 0 ? ", " : ": ", names.v[i]);
+	if (n == 0)
+		add_check(t, true,
+		    "no certificate of who is connected ends within %d days",
+		    VIEW_SOON);
+	else
+		add_check(t, false,
+		    "connections whose certificate ends within %d days: "
+		    "%zu%s%s",
+		    VIEW_SOON, n, list, names.more ? ", ..." : "");
+}
+
+/* What the daemon finds; keys that wait are counted here already. */
+static void
+add_findings(const struct rk_value *answer, struct text *t)
+{
+	const struct rk_value *list = rk_value_get(answer, "findings");
+	const struct rk_value *wrong;
+	char text[300];
+	size_t shown = 0;
+
+	if (list == NULL || list->kind != RK_ARRAY)
+		return;
+	for (uint32_t i = 0; i < list->u.list.count; i++) {
+		const struct rk_value *v = &list->u.list.items[i];
+
+		wrong = rk_value_get(v, "wrong");
+		(void)view_text(v, "text", text, sizeof(text));
+		if (strncmp(text, "keys that wait", 14) == 0 ||
+		    shown++ >= FINDINGS_MAX)
+			continue;
+		text_add(t,
+		    wrong != NULL && wrong->kind == RK_BOOL && wrong->u.b
+		        ? ROLE_BAD
+		        : ROLE_WAIT,
+		    "  [!!] %s", text);
+	}
+	if (shown == 0)
+		add_check(t, true, "the daemon finds nothing wrong");
+	else if (shown > FINDINGS_MAX)
+		text_add(t, ROLE_WAIT, "  [!!] more: rpcd ctl trust check");
+}
+
+/* answer: of _.check, or NULL; asked: it is still to come. */
+static void
+fill_lock(
+    struct ui *ui, struct text *t, const struct rk_value *answer, bool asked)
 {
 	const struct model_status *s = &ui->m->status;
-	struct dialog *d =
-	    dialog_open(ui, " LOCK the list of known clients ", locked);
+	const char *file = view_fact(s, "known_clients");
 	size_t waits = model_waiting(ui->m);
-	struct text *t;
 
-	if (d == NULL)
-		return;
-	t = &d->body;
-	text_add(t, ROLE_TEXT, "%s", "");
+	text_fini(t);
 	text_add(t, ROLE_TEXT,
 	    "After this only the %" PRIu64
 	    " known key%s may connect. New ones are refused.",
 	    s->known, s->known == 1 ? "" : "s");
-	text_add(t, ROLE_TEXT, "%s", "");
 	text_add(t, ROLE_TEXT, "Check before you lock:");
-	text_add(t, s->known > 0 ? ROLE_GOOD : ROLE_BAD,
-	    "  [%s] the list %s (%" PRIu64 ")", s->known > 0 ? "ok" : "!!",
-	    s->known > 0 ? "is not empty" : "is EMPTY: nobody could connect",
-	    s->known);
-	text_add(t, waits == 0 ? ROLE_GOOD : ROLE_WAIT,
-	    "  [%s] keys that WAIT: %zu%s", waits == 0 ? "ok" : "!!", waits,
-	    waits == 0 ? "" : " (they stay out until decided)");
-	text_add(t, ROLE_GOOD,
-	    "  [ok] your own way in (the admin socket) needs no key");
-	text_add(t, ROLE_TEXT, "%s", "");
+	if (s->known > 0)
+		add_check(t, true, "the list is not empty (%" PRIu64 " key%s)",
+		    s->known, s->known == 1 ? "" : "s");
+	else
+		text_add(t, ROLE_BAD,
+		    "  [!!] the list is EMPTY: nobody could connect");
+	if (waits == 0)
+		add_check(t, true, "no key waits");
+	else
+		add_check(
+		    t, false, "keys that WAIT: %zu (they stay out)", waits);
+	check_ends(ui->m, t);
+	if (answer != NULL)
+		add_findings(answer, t);
+	else
+		text_add(t, asked ? ROLE_DIM : ROLE_WAIT, "  [%s] %s",
+		    asked ? ".." : "!!",
+		    asked ? "the daemon checks"
+		          : "the daemon does not say what it finds");
+	add_check(t, true, "your own way in (the admin socket) needs no key");
+	if (file != NULL)
+		text_add(t, ROLE_TEXT, "File: %s, made read-only", file);
 	text_add(t, ROLE_TEXT, "Open connections are kept.");
 	text_add(t, ROLE_DIM, "The same as: rpcd ctl trust lock");
 	text_add(t, ROLE_TEXT, "Type LOCK to go on:");
+}
+
+static void
+checked(struct ui *ui, const struct rk_value *answer)
+{
+	struct dialog *d = ui->dialog;
+
+	/* It may be over by now. */
+	if (d != NULL && d->done == locked)
+		fill_lock(ui, &d->body, answer, false);
+}
+
+static void
+ask_lock(struct ui *ui)
+{
+	struct dialog *d =
+	    dialog_open(ui, " LOCK the list of known clients ", locked);
+
+	if (d == NULL)
+		return;
+	fill_lock(ui, &d->body, NULL, true);
 	(void)str_copy(d->want, sizeof(d->want), "LOCK");
 	d->hints = "Enter go on  Esc = cancel";
+	order_ask(ui, "_.check", NULL, 0, checked);
 }
 
 void

@@ -13,6 +13,9 @@ void trace_open(struct ui *ui, const struct model_conn *c);
 /* Look at its connection again. */
 void trace_look(struct ui *ui);
 
+/* ---- audit.c ---- */
+void audit_open(struct ui *ui);
+
 /* ---- cmdline.c ---- */
 void cmdline_ask(struct ui *ui);
 /* The command that runs, or NULL, has ended? */

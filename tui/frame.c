@@ -289,14 +289,8 @@ draw_prompt(struct ui *ui, int row)
 	memcpy(head, text, p->line.at);
 	head[p->line.at] = '\0';
 	/* Of a long line the end, up to the cursor. */
-	while ((at = paint_width(head)) > room && head[0] != '\0') {
-		size_t n = 1;
-
-		while (((unsigned char)head[n] & 0xc0) == 0x80)
-			n++;
-		memmove(head, head + n, strlen(head) - n + 1);
-		text += n;
-	}
+	at = paint_tail(head, room);
+	text += p->line.at - strlen(head);
 	(void)paint_fit(fit, text, room, 1);
 	term_put(ui->term, row, (int)label, ROLE_TEXT, fit);
 	term_cursor(ui->term, row, (int)(label + at));

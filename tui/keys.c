@@ -57,6 +57,8 @@ static const struct keys_row table[] = {
 	{ TRUST, 'r', ACT_REJECT, true, "r", NULL, "the dialog, at Reject" },
 	{ TRUST, 'i', ACT_IMPORT, true, "i", "i import",
 	    "paste a line of a known-keys file" },
+	{ TRUST, 'A', ACT_AUDIT, false, "A", "A audit",
+	    "what was decided, when and by whom" },
 	{ CONNS, 't', ACT_TRACE, false, "t", "t trace",
 	    "follow what this connection does" },
 	{ CONNS | TRUST, 'y', ACT_SHOW_KEY, false, "y", "y key",

@@ -24,6 +24,7 @@ enum action {
 	ACT_KICK,
 	ACT_UNDO,
 	ACT_SHOW_KEY,
+	ACT_AUDIT,
 	ACT_TRACE,
 	ACT_FIND,
 	ACT_NEXT,

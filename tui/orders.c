@@ -116,15 +116,20 @@ on_done(enum rk_err code, const struct rk_error *err,
 	struct ui *ui = o->ui;
 
 	o->ui = NULL;
-	/* What has become of it is not waited for; no event tells of notes. */
-	ui->conf.model->keys_stale = true;
-	feed_ask(ui->conf.feed);
-	if (code != RK_OK) {
+	if (code != RK_OK)
 		ui_say(ui, ROLE_BAD, "%s",
 		    err != NULL && err->text[0] != '\0' ? err->text
 		                                        : rk_err_text(code));
+	if (o->answered != NULL) {
+		o->answered(ui, code == RK_OK ? answer : NULL);
+		ui->dirty = true;
 		return;
 	}
+	/* What has become of it is not waited for; no event tells of notes. */
+	ui->conf.model->keys_stale = true;
+	feed_ask(ui->conf.feed);
+	if (code != RK_OK)
+		return;
 	if (rk_value_get(answer, "new") != NULL)
 		say_imported(ui, answer);
 	else
@@ -143,9 +148,9 @@ free_slot(struct ui *ui)
 	return NULL;
 }
 
-void
-order_send(struct ui *ui, const char *method, const struct order_arg *args,
-    size_t n, const char *said, bool can_undo)
+static void
+send(struct ui *ui, const char *method, const struct order_arg *args, size_t n,
+    const struct order *what)
 {
 	struct order *o = free_slot(ui);
 	struct rk_error err = { 0 };
@@ -157,8 +162,7 @@ order_send(struct ui *ui, const char *method, const struct order_arg *args,
 		ui_say(ui, ROLE_BAD, "too many orders run already");
 		return;
 	}
-	(void)str_copy(o->said, sizeof(o->said), said);
-	o->can_undo = can_undo;
+	*o = *what;
 	if ((r = pack(args, n, is_audited(method), &made, &len)) == RK_OK)
 		r = feed_order(ui->conf.feed, method,
 		    (struct rk_bytes){ made, len }, on_done, o, &err);
@@ -168,4 +172,23 @@ order_send(struct ui *ui, const char *method, const struct order_arg *args,
 		    err.text[0] != '\0' ? err.text : rk_err_text(r));
 	else
 		o->ui = ui;
+}
+
+void
+order_send(struct ui *ui, const char *method, const struct order_arg *args,
+    size_t n, const char *said, bool can_undo)
+{
+	struct order what = { .can_undo = can_undo };
+
+	(void)str_copy(what.said, sizeof(what.said), said);
+	send(ui, method, args, n, &what);
+}
+
+void
+order_ask(struct ui *ui, const char *method, const struct order_arg *args,
+    size_t n, void (*answered)(struct ui *ui, const struct rk_value *answer))
+{
+	const struct order what = { .answered = answered };
+
+	send(ui, method, args, n, &what);
 }

@@ -153,6 +153,21 @@ paint_wrap(const char *safe, size_t width, size_t *skip)
 	return blank;
 }
 
+size_t
+paint_tail(char *text, size_t width)
+{
+	size_t used;
+
+	while ((used = paint_width(text)) > width && text[0] != '\0') {
+		size_t n = 1;
+
+		while (((unsigned char)text[n] & 0xc0) == 0x80)
+			n++;
+		memmove(text, text + n, strlen(text) - n + 1);
+	}
+	return used;
+}
+
 bool
 paint_holds(const char *a, const char *b)
 {

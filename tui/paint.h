@@ -31,4 +31,8 @@ size_t paint_wrap(const char *safe, size_t width, size_t *skip);
 /* Does a hold b, whatever the case of ASCII letters?  An empty b is held. */
 bool paint_holds(const char *a, const char *b);
 
+/* Cut characters off the front of safe text, as many as leave no more than so
+ * many cells; how many are left. */
+size_t paint_tail(char *text, size_t width);
+
 #endif

@@ -55,6 +55,8 @@ struct order {
 	struct ui *ui; /* NULL: free */
 	char said[200];
 	bool can_undo; /* it is a decision */
+	/* Of what is only asked for. */
+	void (*answered)(struct ui *ui, const struct rk_value *answer);
 };
 
 struct ui {
@@ -167,6 +169,10 @@ struct order_arg {
 /* Have the daemon do it; said when it is done. */
 void order_send(struct ui *ui, const char *method, const struct order_arg *args,
     size_t n, const char *said, bool can_undo);
+/* Ask for something.  What goes wrong is said; the answer is NULL then, where
+ * it could be asked for at all. */
+void order_ask(struct ui *ui, const char *method, const struct order_arg *args,
+    size_t n, void (*answered)(struct ui *ui, const struct rk_value *answer));
 
 /* ---- freeze.c ---- */
 /* A copy of a model that nothing changes; NULL without memory. */

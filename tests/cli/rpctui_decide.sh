@@ -1,0 +1,241 @@
+#!/bin/sh
+# What is decided, ordered and looked up in rpctui: that the daemon does it, and
+# says in its audit who did it and by what.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+# Functions are called by name.
+# shellcheck disable=SC2119,SC2317
+set -u
+# shellcheck source=tests/lib/rpcd.sh
+. "${SRC_DIR:?}/tests/lib/rpcd.sh"
+# shellcheck source=tests/lib/screen.sh
+. "$SRC_DIR/tests/lib/screen.sh"
+
+ctl() {
+	timeout 60 "$rpcd" ctl --socket "$tmp/admin" "$@"
+}
+
+conf() {
+	install -m 600 /dev/null known
+	printf 'listen = tls:127.0.0.1:0\nadmin = %s\ntrust = ask\n' \
+		"$tmp/admin" >tui.conf
+	printf 'known-clients = known\n[method wait]\n' >>tui.conf
+	printf 'exec = /bin/sleep 50\nabout = nothing\n' >>tui.conf
+}
+
+comes() { # KEY WORDS: in the background: $guest
+	key=$1
+	shift
+	"$rpcsh" -s "$(url tls)" --certs certs -k "$key" "$@" \
+		</dev/null >"$key.out" 2>&1 &
+	guest=$!
+	daemons="$daemons $guest"
+}
+
+# The newest line of the audit is so.
+audit_has() {
+	ctl trust audit --max 1 --plain | grep -q -e "$1"
+}
+
+audited() { # PATTERN TEXT
+	until_ok audit_has "$1"
+	result $? "$2"
+}
+
+has_line() { # NAME
+	ctl trust ls --state known --plain >lines &&
+		grep -qF "$(fingerprint "$1")" lines
+}
+
+has_no_line() {
+	! has_line "$1"
+}
+
+# What shows how calls went.
+looks() {
+	keys 3
+	shows '^-*.*METHODS (.*CALLS.*P50.*P99' 'methods have figures'
+	shows '^[> ] wait  *alice@example.org  *[0-9]*s' 'beside what runs'
+	keys 4
+	shows 'certificate_days  *[0-9]' 'the certificate has days'
+	keys G
+	shows '^key    SHA256:' 'and a key'
+	keys 1
+	shows '^cert   CN [a-z]*  CA .*  ends 20.* d)' 'as clients have'
+	shows '^tls    TLS_' 'with a cipher'
+	shows '^calls .*done .*1 running .*failed' 'and what they called'
+	shows '^now    wait' 'and call'
+	keys 2
+}
+
+# The key of alice: approved with a note, taken back, approved for a day.
+decides() {
+	comes alice call wait
+	shows '?? alice@example.org' 'a stranger waits'
+	keys 2
+	shows 'WAITING (1)' 'the second tab has it'
+	keys a
+	shows '> \[ Approve \]' 'a leads to Approve'
+	keys n
+	shows '> note' 'n to the note'
+	term send-keys -t t -l 'lar her new laptop'
+	keys Enter
+	shows '> \[ Later \]' 'Enter ends the note'
+	shows 'note lar her' 'which stays'
+	keys a
+	shows 'approved: alice' 'a decides'
+	audited '(tui).*approve.*lar her new laptop' 'the audit has who and why'
+	shows 'note   lar her new laptop' 'so has the detail'
+	shows 'by     .*(tui)' 'with who decided'
+	cp known line
+	looks
+	keys u
+	shows 'taken back' 'u takes it back'
+	audited '(tui).*undo' 'which the audit has as well'
+	until_ok has_no_line alice
+	result $? 'and the list'
+	shows 'WAITING (1)' 'it waits again'
+	keys Enter
+	shows '> \[ Later \]' 'Enter asks'
+	keys d
+	shows 'approved for a day: alice' 'a day'
+	audited '(tui).*until' 'is in the audit'
+	shows 'until  20' 'and in the detail'
+}
+
+# alice, as she was at first, comes in by a line.
+imports() {
+	keys i
+	shows '^key line:' 'i asks for a line'
+	term send-keys -t t -l 'no line of it'
+	keys Enter
+	shows 'nothing is imported' 'one that is none is refused'
+	keys i
+	shows '^key line:' 'i asks again'
+	term send-keys -t t -l "$(grep -v '^#' line)"
+	keys Enter
+	shows 'imported: 1 new' 'one that is good is taken'
+	until_ok has_line alice
+	result $? 'to the list'
+	audited '(tui).*import' 'and the audit'
+	shows 'KNOWN (1)' 'she is known'
+}
+
+# Somebody else with her name.
+replaces() {
+	comes changed ping
+	shows '!! alice@example.org' 'a changed key'
+	keys g a
+	shows 'key CHANGED: Enter' 'a does not approve it'
+	keys Enter
+	shows 'ANOTHER key' 'Enter warns'
+	keys R
+	shows 'last four characters' 'Replace takes four characters'
+	term send-keys -t t -l 'xxxx'
+	keys Enter
+	shows 'that is not it' 'the right ones'
+	keys C-u
+	tail=$(fingerprint changed)
+	term send-keys -t t -l "${tail#"${tail%????}"}"
+	keys Enter
+	shows 'replaced the key' 'and then it is done'
+	until_ok has_line changed && has_no_line alice
+	result $? 'in the list'
+	audited '(tui).*replace\|(tui).*approve' 'and the audit'
+}
+
+locks() {
+	keys L
+	shows 'Type LOCK' 'locking takes a word'
+	shows '\[ok\] the list is not empty (1 key)' 'after a look'
+	shows '\[ok\] no certificate of who is connected' 'at certificates'
+	shows '\[..\] the daemon finds nothing\|\[!!\]' 'by the daemon, too'
+	shows 'File: known' 'at the list'
+	keys no Enter
+	shows 'that is not it' 'which must be the word'
+	keys C-u LOCK Enter
+	shows 'ASK LOCKED' 'locked'
+	[ "$(stat -c %a known)" = 400 ]
+	result $? 'is the file'
+	keys L y
+	shows 'may be written again' 'and unlocked'
+	keys A
+	shows 'audit: what was decided' 'A shows the audit'
+	shows '(tui).*import' 'with what was done here'
+	shows 'lar her new laptop' 'and why'
+	keys Escape y
+	shows 'key of' 'y shows the key'
+	shows '█' 'as a picture, too'
+	keys Escape
+}
+
+is_child() {
+	child=$(pgrep -P "$tui")
+}
+
+# Nothing of ours is the child's: the terminal, the line to the daemon.
+is_apart() {
+	tty=$(sed 's/.*) //' "/proc/$child/stat" | cut -d ' ' -f 5)
+	[ "$tty" -eq 0 ] || return 1
+	[ "$(id -u)" -eq 0 ] || return 0
+	ls -l "/proc/$child/fd" >fds
+	! grep -q '/dev/pts\|/dev/tty' fds &&
+		[ "$(grep -c socket: fds)" -eq 1 ]
+}
+
+commands() {
+	keys : 'trust aud' Tab Enter
+	shows '(status 0)' 'a command is completed and run'
+	shows 'known  *lar her' 'and says what it has to'
+	keys Escape : 'trust aprove' Enter
+	shows '(status 2)' 'one that is none says so'
+	keys Escape : 'log -f' Enter
+	shows 'j/k move  Ctrl-C end it' 'one that goes on'
+	tui=$(pgrep -o -f -x "$rpctui --socket $tmp/admin")
+	until_ok is_child
+	result $? 'is a child'
+	until_ok is_apart
+	result $? 'that has nothing of ours'
+	keys C-c
+	shows '(ended by signal 2)' 'and Ctrl-C ends it'
+	keys Escape q
+	ends 0 'quit'
+}
+
+only_looks() {
+	begin "$rpctui --socket admin --read-only" 'read-only'
+	shows 'read-only' 'says so'
+	keys : 'trust lock' Enter
+	shows 'read-only: nothing' 'a verb that steers is refused'
+	keys C-l : 'trust check' Enter
+	shows '(status 0)' 'one that looks is not'
+	keys Escape 2 A
+	shows '(tui).*import' 'the audit is shown'
+	keys Escape i
+	shows 'read-only: nothing' 'nothing is imported'
+	keys q
+	ends 0 'quit'
+}
+
+main() {
+	mark=0
+	conf
+	certificates
+	"$selfy" -k changed -e alice@example.org -nopass >out 2>err
+	result $? 'another key with the name of alice'
+	check 'rpcd starts' start 1 -f tui.conf --certs certs
+	check 'a terminal' terminal 80 24
+	begin "$rpctui --socket $tmp/admin" '80 columns, 24 lines'
+	shows 'trust ASK' 'the daemon is known'
+	decides
+	imports
+	replaces
+	locks
+	commands
+	only_looks
+	term kill-server
+	stop >/dev/null
+	result $? 'rpcd stops with 0'
+	plan
+}
+
+main

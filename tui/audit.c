@@ -1,0 +1,81 @@
+/* What was decided about keys, when and by whom, as the store has it. */
+#include "extra.h"
+
+#include "words.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define LINES 300   /* that are asked for */
+#define FP_SHOWN 23 /* "SHA256:" and sixteen characters */
+
+static const struct pane_ops ops = { .hints = "j/k move  g G ends  Esc back" };
+
+static enum term_role
+role_of(const char *what)
+{
+	if (strcmp(what, "reject") == 0 || strcmp(what, "revoke") == 0)
+		return ROLE_WAIT;
+	return strncmp(what, "approve", 7) == 0 ? ROLE_GOOD : ROLE_TEXT;
+}
+
+static void
+add_line(struct text *t, const struct rk_value *line, const char *today)
+{
+	char time[32], when[WORDS_LEN], who[256], what[32], fp[RK_FP_LEN];
+	char email[256], before[16], after[16], note[256];
+
+	(void)words_when(
+	    view_text(line, "time", time, sizeof(time)), today, when);
+	(void)view_text(line, "what", what, sizeof(what));
+	(void)view_text(line, "note", note, sizeof(note));
+	text_add(t, role_of(what), "%-10s %-14s %-8s %s  %.*s  %s > %s%s%s",
+	    when, view_text(line, "who", who, sizeof(who)), what,
+	    view_text(line, "email", email, sizeof(email)), FP_SHOWN,
+	    view_text(line, "fingerprint", fp, sizeof(fp)),
+	    view_text(line, "before", before, sizeof(before)),
+	    view_text(line, "after", after, sizeof(after)),
+	    note[0] != '\0' ? "  " : "", note);
+}
+
+static void
+answered(struct ui *ui, const struct rk_value *answer)
+{
+	const struct rk_value *lines = rk_value_get(answer, "lines");
+	char today[WORDS_LEN + 8];
+	struct text *t;
+
+	/* It may be closed by now. */
+	if (ui->pane == NULL || ui->pane->ops != &ops)
+		return;
+	t = &ui->pane->text;
+	text_fini(t);
+	if (answer == NULL) {
+		text_add(t, ROLE_WAIT, "the daemon does not say");
+		return;
+	}
+	words_now(today);
+	if (lines == NULL || lines->kind != RK_ARRAY ||
+	    lines->u.list.count == 0) {
+		text_add(t, ROLE_DIM, "nothing was decided yet");
+		return;
+	}
+	for (uint32_t i = 0; i < lines->u.list.count; i++)
+		add_line(t, &lines->u.list.items[i], today);
+	if (lines->u.list.count >= LINES || view_number(answer, "left_out") > 0)
+		text_add(
+		    t, ROLE_DIM, "older ones: rpcd ctl trust audit --max N");
+}
+
+void
+audit_open(struct ui *ui)
+{
+	static const struct order_arg args[] = { { "max", NULL, LINES } };
+	struct pane *p =
+	    pane_open(ui, &ops, "audit: what was decided, the newest first");
+
+	if (p == NULL)
+		return;
+	text_add(&p->text, ROLE_DIM, "asking");
+	order_ask(ui, "_.audit", args, 1, answered);
+}
