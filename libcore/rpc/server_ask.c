@@ -85,6 +85,25 @@ server_ask_replaced(struct rk_server *s)
 	mailbox_put(s->workers[0].box, &s->workers[0].decided);
 }
 
+bool
+server_ask_look(struct rk_server *s)
+{
+	struct rk_error err = { 0 };
+	struct creds *c = TAILQ_FIRST(&s->creds);
+	enum rk_err r;
+
+	if (c == NULL || c->trust.trust == NULL ||
+	    !policy_is_shared(c->trust.trust))
+		return false;
+	r = policy_catch_up(c->trust.trust, &err);
+	if (r != RK_OK && !c->store_is_bad)
+		log_event(RK_LOG_WARN, "server",
+		    "%s; what others decide is not seen until it can be read",
+		    err.text);
+	c->store_is_bad = r != RK_OK;
+	return true;
+}
+
 static void
 on_look(struct rk_timer *t, void *arg)
 {

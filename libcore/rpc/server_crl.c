@@ -63,11 +63,12 @@ server_crl_watch(struct rk_server *s)
 {
 	const struct creds *c;
 	enum rk_err r = RK_OK;
-	bool any = false;
+	bool any;
 
 	if (s->state == SERVER_NEW || s->state == SERVER_STOPPED)
 		return;
 	server_crl_look(s);
+	any = server_ask_look(s);
 	TAILQ_FOREACH (c, &s->creds, link)
 		any = any || (c->trust.ident != NULL &&
 		                 ident_has_list(c->trust.ident));
@@ -79,7 +80,7 @@ server_crl_watch(struct rk_server *s)
 		r = rk_timer_set(s->crl, rk_loop_now(s->loop) + LOOK_MS);
 	if (r != RK_OK)
 		log_event(RK_LOG_WARN, "server",
-		    "no memory to watch the revocation list");
+		    "no memory to watch the revocation list and decisions");
 }
 
 /* The letter worker.listed: the worker's thread. */

@@ -45,6 +45,7 @@ struct creds {
 	size_t users;          /* connections; loop 0 counts */
 	uint64_t list_version; /* of the revocation list that was seen last */
 	bool list_is_bad;      /* and was told about */
+	bool store_is_bad;     /* of decisions: the same */
 };
 TAILQ_HEAD(creds_list, creds);
 
@@ -360,9 +361,13 @@ void server_ask_wait(struct worker *w);
 void server_ask_decided(struct mail *m);
 void server_ask_fini(struct worker *w);
 
-/* server_crl.c: loop 0.  Look at the revocation lists: now, if the server runs,
- * and every few seconds; or once.  Those connections end whose certificate is
- * on one that has changed. */
+/* Loop 0: follow what other processes decide about the same keys; false: there
+ * can be none. */
+bool server_ask_look(struct rk_server *s);
+
+/* server_crl.c: loop 0.  Look at the revocation lists, and at what others
+ * decide: now, if the server runs, and every few seconds; or once at the lists.
+ * Those connections end whose certificate is on one that has changed. */
 void server_crl_watch(struct rk_server *s);
 void server_crl_look(struct rk_server *s);
 /* The letter worker.listed: the worker's thread. */

@@ -284,6 +284,121 @@ disk_undo(void *arg, const struct rk_ask_order *o, struct ask_undone *out,
 	return r == RK_OK ? rk_store_undo(s, act, o->who, err) : r;
 }
 
+/* ---- what others decided ---- */
+
+#define NEWS_BATCH 64
+#define NEWS_MAX 4096 /* at a time */
+#define NEWS_ENDED 32 /* of them; the table remembers twice as many */
+
+struct news {
+	struct rk_store *store;
+	size_t n;
+	size_t ended; /* in all */
+	struct ask_news items[NEWS_BATCH];
+};
+
+/* A line that says what was decided, and not what came of it. */
+static bool
+is_decision(const struct rk_store_line *line)
+{
+	return strcmp(line->what, "wait") != 0 &&
+	       strcmp(line->what, "used") != 0 &&
+	       strcmp(line->what, "note") != 0;
+}
+
+/* An approval for one connection ends only when it is taken back: who has used
+ * it may stay. */
+static bool
+has_ended(const struct rk_store_line *line)
+{
+	bool was_in = line->before == RK_STORE_ONCE
+	                  ? strcmp(line->what, "undo") == 0
+	                  : is_admitted(line->before);
+
+	return was_in && !is_admitted(line->after);
+}
+
+/* store_audit_fn */
+static enum rk_err
+collect_news(
+    const struct rk_store_line *line, const struct store_row *before, void *arg)
+{
+	struct news *news = arg;
+	struct ask_news *item = &news->items[news->n];
+
+	if (news->ended == NEWS_ENDED)
+		return RK_ECANCELED;
+	news->store->news.line = line->id;
+	if (!is_decision(line))
+		return RK_OK;
+	ask_disk_text(&before->e, &item->key);
+	if (line->after == RK_STORE_KNOWN)
+		item->key.status = RK_ASK_KNOWN;
+	item->ended = has_ended(line);
+	news->ended += item->ended;
+	news->n++;
+	return RK_OK;
+}
+
+/* Holds the mutex.  *more: there may be lines behind these. */
+static enum rk_err
+read_news(
+    struct rk_store *s, struct news *news, bool *more, struct rk_error *err)
+{
+	const int64_t from = s->news.line;
+	int64_t version = 0;
+	enum rk_err r;
+
+	*more = false;
+	news->n = 0;
+	if ((r = store_check(s, err)) != RK_OK ||
+	    (r = store_version(s, &version, err)) != RK_OK ||
+	    version == s->news.version)
+		return r;
+	r = store_audit_next(s, from, NEWS_BATCH, collect_news, news, err);
+	*more = s->news.line != from;
+	if (r == RK_OK && !*more)
+		s->news.version = version;
+	return r == RK_ECANCELED ? RK_OK : r;
+}
+
+static enum rk_err
+disk_news(void *arg, ask_news_fn *fn, void *fn_arg, struct rk_error *err)
+{
+	struct rk_store *s = arg;
+	struct news *news = calloc(1, sizeof(*news));
+	bool more = true;
+	enum rk_err r = RK_OK;
+
+	if (news == NULL)
+		return err_set(err, RK_ENOMEM, "out of memory");
+	news->store = s;
+	for (size_t n = 0; more && r == RK_OK && n < NEWS_MAX;
+	     n += NEWS_BATCH) {
+		(void)pthread_mutex_lock(&s->mutex);
+		r = read_news(s, news, &more, err);
+		(void)pthread_mutex_unlock(&s->mutex);
+		/* It asks the store, too. */
+		for (size_t i = 0; i < news->n; i++)
+			fn(&news->items[i], fn_arg);
+	}
+	free(news);
+	return r;
+}
+
+/* What is there now is no news. */
+static enum rk_err
+begin_news(struct rk_store *s, struct rk_error *err)
+{
+	enum rk_err r;
+
+	(void)pthread_mutex_lock(&s->mutex);
+	r = store_db_number(
+	    s, "SELECT coalesce(max(id), 0) FROM audit", &s->news.line, err);
+	(void)pthread_mutex_unlock(&s->mutex);
+	return r;
+}
+
 static void
 disk_close(void *arg)
 {
@@ -380,6 +495,7 @@ ask_disk_attach(struct room *room, const char *known, bool make, uint64_t now,
 		.use = disk_use,
 		.decide = disk_decide,
 		.undo = disk_undo,
+		.news = disk_news,
 		.close = disk_close };
 	struct rk_store *s;
 	enum rk_err r;
@@ -394,7 +510,8 @@ ask_disk_attach(struct room *room, const char *known, bool make, uint64_t now,
 	if (r != RK_OK)
 		return r;
 	store.arg = s;
-	if ((r = fill(room, s, now, err)) != RK_OK) {
+	if ((r = begin_news(s, err)) != RK_OK ||
+	    (r = fill(room, s, now, err)) != RK_OK) {
 		rk_store_close(s);
 		return r;
 	}

@@ -23,6 +23,14 @@ struct ask_undone {
 	} keys[ASK_UNDONE_MAX];
 };
 
+/* What another process has decided about a key. */
+struct ask_news {
+	struct rk_ask_entry key; /* its text; status: RK_ASK_KNOWN if it was
+	                            let in for good, else none */
+	bool ended;              /* it was let in before, and is not any more */
+};
+typedef void ask_news_fn(const struct ask_news *n, void *arg);
+
 struct ask_store {
 	/* The entry of this fingerprint (status, text, times, tries).
 	 * RK_ENOENT: nothing is known of it.  Asked in each handshake, and
@@ -47,6 +55,11 @@ struct ask_store {
 	 * NULL: it cannot. */
 	enum rk_err (*undo)(void *arg, const struct rk_ask_order *o,
 	    struct ask_undone *out, struct rk_error *err);
+	/* What others have decided since this was called last, the oldest
+	 * first; cheap where there is nothing.  What is too much for once comes
+	 * the next time.  NULL: nobody else writes to it. */
+	enum rk_err (*news)(
+	    void *arg, ask_news_fn *fn, void *fn_arg, struct rk_error *err);
 	/* With the table; NULL is allowed. */
 	void (*close)(void *arg);
 	void *arg;

@@ -72,6 +72,13 @@ RK_MUST enum rk_err policy_each_known(struct rk_trust *trust,
  */
 void policy_succeed(struct rk_trust *before, struct rk_trust *now);
 
+/* May other processes decide about the same keys? */
+bool policy_is_shared(const struct rk_trust *trust);
+/* Follow what they have decided since: who watches the decisions is told.  The
+ * store's error.  Any thread. */
+RK_MUST enum rk_err policy_catch_up(
+    struct rk_trust *trust, struct rk_error *err);
+
 /* What the store says of keys beside their lines; NULL without a store. */
 struct policy_memos;
 RK_MUST enum rk_err policy_memos_new(

@@ -328,6 +328,19 @@ rk_trust_keep(struct rk_trust *t, bool make, struct rk_error *err)
 	return r;
 }
 
+bool
+policy_is_shared(const struct rk_trust *t)
+{
+	return t->path != NULL && t->own == NULL;
+}
+
+enum rk_err
+policy_catch_up(struct rk_trust *t, struct rk_error *err)
+{
+	err_clear(err);
+	return room_catch_up(t->room, err);
+}
+
 /* ---- the mode ---- */
 
 static enum rk_err

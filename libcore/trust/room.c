@@ -51,6 +51,13 @@ counter(struct room *r, enum rk_ask_status s)
 	return room_is_decided(s) ? &r->n_decided : &r->n_waiting;
 }
 
+bool
+room_is_full(struct room *r, enum rk_ask_status s)
+{
+	return *counter(r, s) >=
+	       (room_is_decided(s) ? RK_ASK_DECIDED_MAX : RK_ASK_ENTRIES);
+}
+
 void
 room_set_status(struct room *r, struct room_entry *e, enum rk_ask_status s)
 {
@@ -120,112 +127,6 @@ room_tell(struct room *r, enum rk_ask_event event, const struct rk_ask_entry *e)
 	w->fn(event, e, w->arg);
 }
 
-/* ---- and what a store has of them ---- */
-
-static bool
-is_full(struct room *r, enum rk_ask_status s)
-{
-	return *counter(r, s) >=
-	       (room_is_decided(s) ? RK_ASK_DECIDED_MAX : RK_ASK_ENTRIES);
-}
-
-struct room_entry *
-room_insert_kept(struct room *r, const struct rk_ask_entry *kept)
-{
-	struct room_entry *e = calloc(1, sizeof(*e));
-	char url[sizeof(kept->remote) + 2];
-
-	if (e == NULL)
-		return NULL;
-	e->pub = *kept;
-	e->pub.conns = 0;
-	(void)snprintf(url, sizeof(url), "[%s]", kept->remote);
-	room_source(url, e->source);
-	room_insert(r, e);
-	return e;
-}
-
-/* Another process has decided, or used up what was. */
-static void
-catch_up(struct room *r, struct room_entry *e, const struct rk_ask_entry *kept)
-{
-	const enum rk_ask_status was = e->pub.status;
-
-	e->pub.until = kept->until;
-	e->pub.decided = kept->decided;
-	memcpy(e->pub.who, kept->who, sizeof(e->pub.who));
-	memcpy(e->pub.note, kept->note, sizeof(e->pub.note));
-	if (kept->status == was ||
-	    (!room_is_decided(kept->status) && was != RK_ASK_ONCE &&
-	        was != RK_ASK_UNTIL))
-		return;
-	room_set_status(r, e, kept->status);
-	e->pub.version = ++r->version;
-	room_tell(r, RK_ASK_DECIDED, &e->pub);
-}
-
-/* The entry as table and store have it; NULL: there is none.  waits: also one
- * of the store's that nobody has decided about, which says nothing otherwise:
- * the file may have the key by now. */
-static enum rk_err
-get(struct room *r, const char *fp, bool waits, struct room_entry **out,
-    struct rk_error *err)
-{
-	struct room_entry *e = room_look(r, fp);
-	struct rk_ask_entry kept = { 0 };
-	enum rk_err rv;
-
-	*out = e;
-	if (e != NULL)
-		room_expire(r, e);
-	if (r->store.load == NULL)
-		return RK_OK;
-	rv = r->store.load(r->store.arg, fp, &kept, err);
-	if (rv == RK_ENOENT && e != NULL && e->pub.status == RK_ASK_UNTIL) {
-		/* Taken back by another process. */
-		room_tell(r, RK_ASK_GONE, &e->pub);
-		room_remove(r, e);
-		*out = e = NULL;
-	}
-	if (rv == RK_ENOENT ||
-	    (rv != RK_OK && e != NULL && e->pub.status > RK_ASK_ONCE)) {
-		err_clear(err);
-		return RK_OK;
-	}
-	if (rv != RK_OK)
-		return rv;
-	if (e != NULL) {
-		catch_up(r, e, &kept);
-		return RK_OK;
-	}
-	if (!waits && kept.status <= RK_ASK_CHANGED)
-		return RK_OK;
-	if (is_full(r, kept.status))
-		return err_set(err, RK_ELIMIT, "too many keys are undecided");
-	if ((*out = room_insert_kept(r, &kept)) == NULL)
-		return err_set(err, RK_ENOMEM, "out of memory");
-	return RK_OK;
-}
-
-enum rk_err
-room_restore(struct room *r, const struct rk_ask_entry *kept, uint64_t seen)
-{
-	struct room_entry *e;
-	enum rk_err rv = RK_OK;
-
-	(void)pthread_mutex_lock(&r->mutex);
-	if (room_look(r, kept->fp) != NULL || is_full(r, kept->status))
-		goto out;
-	e = room_insert_kept(r, kept);
-	if (e != NULL)
-		e->seen = seen;
-	else
-		rv = RK_ENOMEM;
-out:
-	(void)pthread_mutex_unlock(&r->mutex);
-	return rv;
-}
-
 /* ---- what is known about a key ---- */
 
 static enum room_word
@@ -266,7 +167,7 @@ room_ask(struct room *r, const char *fp, bool count, enum room_word *out,
 
 	*out = ROOM_NOTHING;
 	(void)pthread_mutex_lock(&r->mutex);
-	rv = get(r, fp, false, &e, err);
+	rv = room_get(r, fp, false, &e, err);
 	if (rv == RK_OK)
 		*out = word_of(r, e, count);
 	(void)pthread_mutex_unlock(&r->mutex);
@@ -471,7 +372,7 @@ enter(struct room *r, const struct rk_peer *peer, bool changed, bool count,
 	bool fresh;
 	enum rk_err rv;
 
-	if ((rv = get(r, peer->cert.fp, true, &e, err)) != RK_OK)
+	if ((rv = room_get(r, peer->cert.fp, true, &e, err)) != RK_OK)
 		return rv;
 	fresh = e == NULL;
 	if (fresh && !count)

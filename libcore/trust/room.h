@@ -94,6 +94,8 @@ RK_MUST enum rk_err room_decide(struct room *r, const struct rk_ask_order *o,
  * that key afterwards.  RK_ESTATE: there is no store; errors of the store. */
 RK_MUST enum rk_err room_undo(struct room *r, const struct rk_ask_order *o,
     struct rk_ask_entry *e, struct rk_error *err);
+/* Follow what other processes have decided in the store since.  Its error. */
+RK_MUST enum rk_err room_catch_up(struct room *r, struct rk_error *err);
 RK_MUST enum rk_err room_list(
     struct room *r, struct rk_ask_entry **out, size_t *n);
 

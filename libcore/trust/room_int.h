@@ -15,6 +15,8 @@ struct room_entry {
 	struct rk_ask_entry pub;
 	char source[ROOM_SOURCE_LEN];
 	uint64_t seen; /* ms that never go back */
+	/* The store has it with this status: what it says later counts. */
+	bool kept;
 };
 LIST_HEAD(room_entry_list, room_entry);
 
@@ -63,9 +65,18 @@ void room_tell(
     struct room *r, enum rk_ask_event event, const struct rk_ask_entry *e);
 /* An approval for a time that is over is one that was. */
 void room_expire(struct room *r, struct room_entry *e);
-/* An entry of a store's; NULL: out of memory. */
-struct room_entry *room_insert_kept(
-    struct room *r, const struct rk_ask_entry *kept);
+bool room_is_full(struct room *r, enum rk_ask_status s);
+/* room_kept.c: the entry as table and store have it; NULL: there is none.
+ * waits: also one of the store's that nobody has decided about, which says
+ * nothing otherwise: the file may have the key by now.  RK_ELIMIT, RK_ENOMEM,
+ * the store's error. */
+RK_MUST enum rk_err room_get(struct room *r, const char *fp, bool waits,
+    struct room_entry **out, struct rk_error *err);
+/* room_kept.c: something was decided about this key.  Its entry becomes what
+ * the store has now; where that has nothing, *after is the key as it was given,
+ * and where it cannot be asked, the entry stays. */
+void room_reload(
+    struct room *r, const struct rk_ask_entry *key, struct rk_ask_entry *after);
 void room_recall(struct room *r, const char *fp, bool recalled);
 
 /* What shares bounds: an IPv4 address, or the first 64 bits of one of IPv6. */

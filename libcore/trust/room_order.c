@@ -153,6 +153,7 @@ carry_out(struct room *r, const struct rk_ask_order *o, struct room_entry *e,
 		return;
 	}
 	room_set_status(r, e, status);
+	e->kept = r->store.decide != NULL;
 	write_memo(&e->pub, o);
 	e->pub.version = ++r->version;
 	*after = e->pub;
@@ -232,31 +233,6 @@ room_decide(struct room *r, const struct rk_ask_order *o,
 
 /* ---- undo ---- */
 
-/* The entry as the store has it now. */
-static void
-reload(struct room *r, const struct rk_ask_entry *key, bool was_in,
-    struct rk_ask_entry *after)
-{
-	struct room_entry *e = room_look(r, key->fp);
-	struct rk_ask_entry kept;
-	unsigned conns = 0;
-	bool there;
-
-	there = r->store.load(r->store.arg, key->fp, &kept, NULL) == RK_OK;
-	*after = there ? kept : *key;
-	if (e != NULL) {
-		conns = e->pub.conns;
-		room_remove(r, e);
-	}
-	if (there && (e = room_insert_kept(r, &kept)) != NULL) {
-		e->pub.conns = conns;
-		e->seen = r->latest;
-		*after = e->pub;
-	}
-	room_recall(r, key->fp, was_in);
-	room_tell(r, RK_ASK_DECIDED, after);
-}
-
 enum rk_err
 room_undo(struct room *r, const struct rk_ask_order *o, struct rk_ask_entry *e,
     struct rk_error *err)
@@ -275,7 +251,8 @@ room_undo(struct room *r, const struct rk_ask_order *o, struct rk_ask_entry *e,
 	else
 		rv = r->store.undo(r->store.arg, o, &undone, err);
 	for (size_t i = 0; i < undone.n && rv == RK_OK; i++) {
-		reload(r, &undone.keys[i].key, undone.keys[i].was_in, &after);
+		room_recall(r, undone.keys[i].key.fp, undone.keys[i].was_in);
+		room_reload(r, &undone.keys[i].key, &after);
 		if (rk_fp_match(after.fp, o->key, true))
 			*e = after;
 	}

@@ -52,6 +52,14 @@ struct store_memo {
 	char fps[STORE_MEMO][RK_FP_LEN];
 };
 
+/* Up to where the audit was told as news, and what this transaction added. */
+struct store_news {
+	int64_t version; /* of the database when there was nothing more */
+	int64_t line;
+	int64_t first; /* 0: no line yet */
+	int64_t last;
+};
+
 /* That somebody has this email. */
 struct store_email {
 	uint8_t sum[STORE_SUM_LEN]; /* sorted by it */
@@ -83,6 +91,7 @@ struct rk_store {
 	uint64_t
 	    writes; /* transactions of ours, which data_version is not told */
 	struct store_memo memo;
+	struct store_news news;
 	struct known known;
 	struct buf text;          /* of the known-keys file */
 	struct known_line *lines; /* views of it */
@@ -172,6 +181,9 @@ RK_MUST enum rk_err store_audit_each(struct rk_store *s, int64_t act,
  * undone already, or something happened since that nobody decided. */
 RK_MUST enum rk_err store_last_act(
     struct rk_store *s, const char *given, int64_t *act, struct rk_error *err);
+/* The lines behind id, the oldest first, at most n. */
+RK_MUST enum rk_err store_audit_next(struct rk_store *s, int64_t id, size_t n,
+    store_audit_fn *fn, void *arg, struct rk_error *err);
 /* The newest lines of audit, at most n, the newest first. */
 RK_MUST enum rk_err store_audit_newest(struct rk_store *s, size_t n,
     store_audit_fn *fn, void *arg, struct rk_error *err);

@@ -167,8 +167,13 @@ store_end(struct rk_store *s, enum rk_err r, struct rk_error *err)
 {
 	s->stale = true;
 	s->writes++;
-	if (r == RK_OK && (r = store_db_exec(s, "COMMIT", err)) == RK_OK)
+	if (r == RK_OK && (r = store_db_exec(s, "COMMIT", err)) == RK_OK) {
 		store_settled(s);
+		/* Ours are no news, unless others' came before. */
+		if (s->news.first != 0 && s->news.line == s->news.first - 1)
+			s->news.line = s->news.last;
+	}
+	s->news.first = 0;
 	if (r != RK_OK)
 		store_take_back(s);
 	s->n_done = 0;

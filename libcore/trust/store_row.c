@@ -305,6 +305,9 @@ store_audit_put(struct rk_store *s, struct store_act *act,
 	if (act->act == 0)
 		act->act = id;
 	after->e.version = id;
+	if (s->news.first == 0)
+		s->news.first = id;
+	s->news.last = id;
 	put_number(stmt, 1, id);
 	put_number(stmt, 2, act->act);
 	put_number(stmt, 3, store_now(s));
@@ -403,5 +406,22 @@ store_audit_newest(struct rk_store *s, size_t n, store_audit_fn *fn, void *arg,
 	if (r != RK_OK)
 		return r;
 	put_number(stmt, 1, (int64_t)n);
+	return walk(s, stmt, fn, arg, err);
+}
+
+enum rk_err
+store_audit_next(struct rk_store *s, int64_t id, size_t n, store_audit_fn *fn,
+    void *arg, struct rk_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	enum rk_err r;
+
+	r = store_db_prepare(s,
+	    "SELECT * FROM audit WHERE id > ?1 ORDER BY id LIMIT ?2", &stmt,
+	    err);
+	if (r != RK_OK)
+		return r;
+	put_number(stmt, 1, id);
+	put_number(stmt, 2, (int64_t)n);
 	return walk(s, stmt, fn, arg, err);
 }

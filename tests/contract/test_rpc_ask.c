@@ -16,6 +16,8 @@
 
 #include <rpckit/ask.h>
 
+#include "rpc/server_int.h"
+
 #include "certs.h"
 #include "rpcrig.h"
 
@@ -423,6 +425,63 @@ closes(void **state)
 	end();
 }
 
+/* ---- another process with the same store ---- */
+
+static void
+order_elsewhere(struct rk_trust *t, enum rk_ask_verb verb)
+{
+	struct rk_cert_info info;
+	struct rk_ask_order o = {
+		.size = sizeof(o), .verb = verb, .key = info.fp
+	};
+	struct rk_error err;
+
+	assert_true(rk_ident_info(rpcworld.client, &info));
+	if (rk_trust_order(t, &o, NULL, &err) != RK_OK)
+		fail_msg("%s", err.text);
+}
+
+/* What the timer does. */
+static void
+look_now(struct rpcrig *r, void *arg)
+{
+	(void)arg;
+	assert_true(server_ask_look(r->server));
+}
+
+/* What is decided there ends a connection here. */
+static void
+heeds_others(void **state)
+{
+	static const enum rk_ask_verb ends[] = { RK_ASK_UNDO, RK_ASK_REVOKE };
+	char store[sizeof(list) + 4];
+	struct rk_trust *other;
+	struct guest g;
+
+	begin(*state, RK_TRUST_ASK, 0);
+	(void)snprintf(store, sizeof(store), "%s.db", list);
+	(void)unlink(store);
+	assert_int_equal(rk_trust_keep(rig.conf.trust, true, NULL), RK_OK);
+	assert_int_equal(rk_trust_new(list, RK_TRUST_ASK, &other, NULL), RK_OK);
+	assert_int_equal(rk_trust_keep(other, true, NULL), RK_OK);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		arrive(&g, NULL, 5);
+		await_waiting(&g, 1, 1, 1);
+		order_elsewhere(rig.conf.trust, RK_ASK_APPROVE);
+		await(&g, 1, &g.answer.n, 1);
+		expect_echo(&g, 5);
+		rpcrig_do(&rig, look_now, NULL);
+		order_elsewhere(other, ends[i]);
+		assert_int_equal(g.closed, 0);
+		rpcrig_do(&rig, look_now, NULL);
+		await(&g, 1, &g.closed, 1);
+		leave(&g, 1);
+	}
+	rk_trust_free(other);
+	end();
+	(void)unlink(store);
+}
+
 /* Where nobody proves a key nobody is asked about. */
 static void
 asks_nobody(void **state)
@@ -468,6 +527,7 @@ main(void)
 		{ "changed", changed, RPC_SECURE },
 		{ "many", bears_many, RPC_SECURE },
 		{ "closes", closes, RPC_SECURE },
+		{ "heeds others", heeds_others, RPC_SECURE },
 		{ "nobody", asks_nobody, RPC_ALL & ~RPC_SECURE },
 	};
 

@@ -18,6 +18,7 @@
 #include "asklist.h"
 #include "failvfs.h"
 #include "scratch.h"
+#include "trust/policy.h"
 
 /* The decider of a process that begins now. */
 static struct rk_trust *
@@ -136,6 +137,125 @@ test_shared(void **state)
 	assert_int_equal(ask_come_as(other, 1), RK_EAGAIN);
 	assert_int_equal(ask_order(other, RK_ASK_REJECT, 1), RK_OK);
 	assert_int_equal(ask_come_as(t, 1), RK_EDENIED);
+	rk_trust_free(other);
+	rk_trust_free(t);
+}
+
+/* What another process has rejected it can let in again, or forget. */
+static void
+test_shared_out(void **state)
+{
+	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct rk_trust *other = begin(RK_TRUST_ASK);
+
+	(void)state;
+	for (unsigned i = 1; i <= 2; i++) {
+		assert_int_equal(ask_come_as(t, i), RK_EAGAIN);
+		assert_int_equal(ask_order(t, RK_ASK_REJECT, i), RK_OK);
+		assert_int_equal(ask_come_as(other, i), RK_EDENIED);
+	}
+	assert_int_equal(ask_order(other, RK_ASK_APPROVE, 1), RK_OK);
+	assert_int_equal(ask_come_as(t, 1), RK_OK);
+	assert_int_equal(ask_order(other, RK_ASK_FORGET, 2), RK_OK);
+	assert_int_equal(ask_come_as(t, 2), RK_EAGAIN);
+	assert_int_equal(ask_only_entry(t).status, RK_ASK_NEW);
+	rk_trust_free(other);
+	rk_trust_free(t);
+}
+
+static bool
+may_stay(struct rk_trust *t, unsigned number)
+{
+	struct rk_peer peer = ask_peer(number);
+
+	return policy_may_stay(t, &peer.cert, false, NULL) == RK_OK;
+}
+
+/* rk_ask_fn */
+static void
+count_decided(enum rk_ask_event event, const struct rk_ask_entry *e, void *arg)
+{
+	(void)e;
+	*(unsigned *)arg += event == RK_ASK_DECIDED;
+}
+
+static unsigned
+news_of(struct rk_trust *t)
+{
+	struct rk_ask_watch *watch = NULL;
+	unsigned n = 0;
+
+	assert_int_equal(rk_ask_watch_new(t, count_decided, &n, &watch), RK_OK);
+	assert_int_equal(policy_catch_up(t, NULL), RK_OK);
+	rk_ask_watch_free(watch);
+	return n;
+}
+
+/* Who is there and comes no more hears of it, too. */
+static void
+test_shared_news(void **state)
+{
+	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct rk_trust *other = begin(RK_TRUST_ASK);
+
+	(void)state;
+	for (unsigned i = 1; i <= 3; i++) {
+		assert_int_equal(ask_come_as(other, i), RK_EAGAIN);
+		assert_int_equal(ask_order(other, RK_ASK_APPROVE, i), RK_OK);
+		assert_int_equal(ask_come_as(t, i), RK_OK);
+	}
+	assert_int_equal(news_of(t), 0);     /* of nobody who waits here */
+	assert_int_equal(news_of(other), 0); /* its own */
+	assert_int_equal(ask_order(other, RK_ASK_UNDO, 1), RK_OK);
+	assert_int_equal(ask_order(other, RK_ASK_REJECT, 2), RK_OK);
+	assert_int_equal(news_of(t), 2);
+	assert_int_equal(news_of(t), 0);
+	assert_int_equal(news_of(other), 0);
+	assert_false(may_stay(t, 1));
+	assert_false(may_stay(t, 2));
+	assert_true(may_stay(t, 3));
+	/* And may come back. */
+	assert_int_equal(ask_order(other, RK_ASK_APPROVE, 1), RK_OK);
+	assert_int_equal(news_of(t), 1);
+	assert_int_equal(ask_come_as(t, 1), RK_OK);
+	assert_true(may_stay(t, 1));
+	/* Ours between others' is heard again, and means the same. */
+	assert_int_equal(ask_order(other, RK_ASK_REJECT, 3), RK_OK);
+	assert_int_equal(ask_order(t, RK_ASK_REVOKE, 1), RK_OK);
+	assert_true(news_of(t) > 0);
+	assert_false(may_stay(t, 3));
+	assert_int_equal(ask_come_as(t, 1), RK_EREVOKED);
+	rk_trust_free(other);
+	rk_trust_free(t);
+}
+
+/* However many at once. */
+static void
+test_shared_many(void **state)
+{
+	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct rk_trust *other = begin(RK_TRUST_ASK);
+	const unsigned n = 40;
+
+	(void)state;
+	for (unsigned i = 1; i <= n; i++) {
+		struct rk_peer p = ask_peer(i);
+
+		(void)snprintf(
+		    p.remote, sizeof(p.remote), "tls://192.0.2.%u:1", i);
+		assert_int_equal(ask_come(other, &p), RK_EAGAIN);
+		assert_int_equal(ask_order(other, RK_ASK_APPROVE, i), RK_OK);
+	}
+	assert_int_equal(news_of(t), 0);
+	for (unsigned i = 1; i <= n; i++)
+		assert_int_equal(ask_order(other, RK_ASK_UNDO, i), RK_OK);
+	/* After each time the open connections are gone through. */
+	for (unsigned i = 1; i <= n; i += 32) {
+		assert_true(news_of(t) > 0);
+		for (unsigned k = i; k < i + 32 && k <= n; k++)
+			assert_false(may_stay(t, k));
+	}
+	assert_int_equal(news_of(t), 0);
 	rk_trust_free(other);
 	rk_trust_free(t);
 }
@@ -341,6 +461,9 @@ main(void)
 		UNIT(test_stays_out),
 		UNIT(test_once),
 		UNIT(test_shared),
+		UNIT(test_shared_out),
+		UNIT(test_shared_news),
+		UNIT(test_shared_many),
 		UNIT(test_fails),
 		UNIT(test_made),
 		UNIT(test_old),
