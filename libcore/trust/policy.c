@@ -286,9 +286,12 @@ decide(struct rk_trust *t, const struct rk_peer *peer, bool first, bool *added,
 	}
 	if (is_lent(t, word, ROOM_UNTIL))
 		return RK_OK;
-	if (is_lent(t, word, ROOM_ONCE) &&
-	    (r = room_use(t->room, peer->cert.fp, err)) != RK_EAGAIN)
-		return r;
+	if (is_lent(t, word, ROOM_ONCE)) {
+		r = room_use(t->room, peer->cert.fp, err);
+		if (r != RK_EAGAIN)
+			return r;
+		word = ROOM_EXPIRED; /* another was faster */
+	}
 	r = judge_unknown(t, &peer->cert, word, &fate, err);
 	if (r != RK_OK)
 		return r;

@@ -103,12 +103,49 @@ test_store(void **state)
 	rk_trust_free(t);
 }
 
+/* Between the look and the use another process was faster. */
+static enum rk_err
+shelf_use(void *arg, const struct rk_ask_entry *e, struct rk_error *err)
+{
+	(void)arg;
+	(void)e;
+	(void)err;
+	return RK_EAGAIN;
+}
+
+/* What is used up makes it wait, and no known key. */
+static void
+test_used_up(void **state)
+{
+	static const enum rk_trust_mode modes[] = { RK_TRUST_ASK,
+		RK_TRUST_ACCEPT_NEW };
+	struct shelf shelf = { .has = true };
+	const struct ask_store store = {
+		.load = shelf_load, .use = shelf_use, .arg = &shelf
+	};
+	struct rk_peer peer = ask_peer(1);
+	struct rk_trust *t;
+
+	(void)state;
+	memcpy(shelf.kept.fp, peer.cert.fp, sizeof(shelf.kept.fp));
+	shelf.kept.status = RK_ASK_ONCE;
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		t = ask_list("", modes[i]);
+		policy_set_store(t, &store);
+		assert_int_equal(ask_come(t, &peer), RK_EAGAIN);
+		assert_int_equal(ask_known(t), 0);
+		rk_trust_free(t);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 		    test_store, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_used_up, scratch_enter, scratch_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
