@@ -186,7 +186,7 @@ control_read_order(struct rk_bytes p, struct control_order *o)
 	uint32_t n;
 
 	*o = (struct control_order){ .order = { .size = sizeof(o->order) } };
-	if (p.len == 0 || gp_get_map(&g, &n) != RK_OK)
+	if (p.len == 0 || control_get_map(&g, &n) != RK_OK)
 		return RK_EPROTO;
 	for (; n > 0 && r == RK_OK; n--) {
 		if (gp_get_key(&g, &key) != RK_OK)
@@ -263,7 +263,7 @@ control_on_undo(struct rk_call *call, void *arg)
 		return;
 	o.order.size = sizeof(o.order);
 	o.order.verb = RK_ASK_UNDO;
-	if (p.len == 0 || gp_get_map(&g, &n) != RK_OK)
+	if (p.len == 0 || control_get_map(&g, &n) != RK_OK)
 		n = 0;
 	for (; n > 0 && r == RK_OK; n--) {
 		if ((r = gp_get_key(&g, &key)) != RK_OK)

@@ -502,7 +502,7 @@ control_read_wishes(struct rk_bytes p, struct control_reader *r)
 	uint32_t n = 0;
 	enum rk_err e = RK_OK;
 
-	if (p.len != 0 && gp_get_map(&g, &n) != RK_OK)
+	if (p.len != 0 && control_get_map(&g, &n) != RK_OK)
 		return RK_EPROTO;
 	while (e == RK_OK && n-- > 0) {
 		if ((e = gp_get_key(&g, &key)) != RK_OK)

@@ -74,7 +74,7 @@ read_number(struct rk_bytes p, const char *name, uint64_t *out)
 
 	if (p.len == 0)
 		return RK_OK;
-	if (gp_get_map(&g, &n) != RK_OK || n > 1)
+	if (control_get_map(&g, &n) != RK_OK || n > 1)
 		return RK_EPROTO;
 	if (n == 0)
 		return RK_OK;
@@ -213,7 +213,7 @@ control_read_import(struct rk_bytes p, struct control_import *out)
 	uint32_t n;
 
 	*out = (struct control_import){ .via = "" };
-	if (p.len == 0 || gp_get_map(&g, &n) != RK_OK)
+	if (p.len == 0 || control_get_map(&g, &n) != RK_OK)
 		return RK_EPROTO;
 	for (; n > 0 && r == RK_OK; n--) {
 		if ((r = gp_get_key(&g, &key)) != RK_OK)

@@ -28,6 +28,40 @@ control_is_word(struct rk_str s, const char *word)
 	return s.len == strlen(word) && memcmp(s.ptr, word, s.len) == 0;
 }
 
+#define MEMBERS_MAX 32 /* more than any method has */
+
+/* Is this name among the n first of the map? */
+static bool
+is_repeated(struct gp_reader g, uint32_t n, struct rk_str name)
+{
+	struct rk_str key;
+
+	for (; n > 0; n--) {
+		if (gp_get_key(&g, &key) != RK_OK || gp_skip(&g) != RK_OK ||
+		    (key.len == name.len &&
+		        memcmp(key.ptr, name.ptr, key.len) == 0))
+			return true;
+	}
+	return false;
+}
+
+enum rk_err
+control_get_map(struct gp_reader *g, uint32_t *n)
+{
+	struct gp_reader first, at;
+	struct rk_str key;
+
+	if (gp_get_map(g, n) != RK_OK || *n > MEMBERS_MAX)
+		return RK_EPROTO;
+	first = at = *g;
+	for (uint32_t i = 0; i < *n; i++) {
+		if (gp_get_key(&at, &key) != RK_OK ||
+		    is_repeated(first, i, key) || gp_skip(&at) != RK_OK)
+			return RK_EPROTO;
+	}
+	return RK_OK;
+}
+
 /* Three pairs. */
 static void
 put_list(struct kv *k, struct rk_trust *trust)

@@ -298,6 +298,7 @@ refuses(void **state)
 		"_.unlock" };
 	static const uint8_t odd[] = { 0x82, 0xa3, 'k', 'e', 'y', 0xa1, 'x',
 		0xa4, 'v', 'e', 'r', 'b', 0xa6, 'r', 'e', 'j', 'e', 'c' };
+	uint8_t twice[400], *p = twice;
 	struct rk_client *v, *w;
 	struct guest g;
 	enum rk_err code;
@@ -317,6 +318,18 @@ refuses(void **state)
 	}
 	(void)decide(v, "accept", fp, 0, false, &code);
 	assert_int_equal(code, RK_EREMOTE);
+	/* Of two verbs nobody knows which was meant. */
+	*p++ = 0x83;
+	p = put(put(p, "key"), fp);
+	p = put(put(p, "verb"), "reject");
+	p = put(put(p, "verb"), "approve");
+	ctl_has(ctl_ask(v, "_.decide", twice, (size_t)(p - twice), &code),
+	    "it takes {key");
+	assert_int_equal(code, RK_EREMOTE);
+	twice[0] = 0x82;
+	p = put(put(put(put(twice + 1, "key"), fp), "key"), fp);
+	ctl_has(ctl_ask(v, "_.undo", twice, (size_t)(p - twice), &code),
+	    "it takes {key");
 	(void)decide(v, "approve", "SHA256:abc", 0, false, &code);
 	assert_int_equal(code, RK_EREMOTE);
 	ctl_has(ctl_get(v, "_.pending"), "\"state\":\"new\"");
