@@ -72,13 +72,16 @@ is_hostile_email(const uint8_t *s, size_t len)
 	return false;
 }
 
+/* What is cut ends with a tilde, as rk_escape() does it. */
 static void
 append_email(char *dst, size_t dst_len, const uint8_t *s, size_t len)
 {
 	size_t at = strlen(dst);
 
-	if (at + 2 >= dst_len)
+	if (at + 2 >= dst_len) {
+		dst[at - 1] = '~';
 		return;
+	}
 	if (at > 0)
 		dst[at++] = ',';
 	rk_escape(dst + at, dst_len - at, (const char *)s, len);

@@ -140,6 +140,20 @@ known_has_mail(const struct known *k, const char *emails)
 	return false;
 }
 
+bool
+known_mails_are_all(const char *emails)
+{
+	struct rk_str list = { emails, strlen(emails) };
+	struct rk_str mail;
+	int n = 0;
+
+	if (list.len > 0 && emails[list.len - 1] == '~')
+		return false; /* cut to fit */
+	while (n <= KNOWN_MAILS_MAX && next_mail(&list, &mail))
+		n++;
+	return n <= KNOWN_MAILS_MAX;
+}
+
 /* There is room for those of every line. */
 static void
 keep_mails(struct known *k, struct rk_str list)

@@ -66,6 +66,9 @@ bool known_has(const struct known *k, const uint8_t pub[RK_KEY_PUBLIC_LEN]);
 /* Is one of these addresses (comma-joined) in a line?  Capitals do not matter.
  */
 bool known_has_mail(const struct known *k, const char *emails);
+/* Are these all addresses of a certificate, and no more than are compared?
+ * Where they are not, nobody knows whether one of the others is taken. */
+bool known_mails_are_all(const char *emails);
 /* Is the file still as it was read?  One lstat(2). */
 bool known_is_current(const struct known *k, const char *path);
 

@@ -170,7 +170,8 @@ enum fate {
 static bool
 is_changed(const struct rk_trust *t, const struct rk_cert_info *cert)
 {
-	return known_has_mail(&t->known, cert->email);
+	return known_has_mail(&t->known, cert->email) ||
+	       !known_mails_are_all(cert->email);
 }
 
 /* RK_EUNKNOWNKEY: it is refused.  Holds the mutex. */

@@ -130,10 +130,15 @@ check_admission(const struct rk_trust *t, const struct rk_ask_entry *e,
 		return err_set(err, RK_ESTATE,
 		    "key %s has not been met since the start", e->fp);
 	/* Its own line may still be there. */
-	if (!changed && !known_has(&t->known, e->pub) &&
-	    known_has_mail(&t->known, e->email))
+	if (changed || known_has(&t->known, e->pub))
+		return RK_OK;
+	if (known_has_mail(&t->known, e->email))
 		return err_set(err, RK_EDENIED,
 		    "key %s: another key is known for %s", e->fp, e->email);
+	if (!known_mails_are_all(e->email))
+		return err_set(err, RK_EDENIED,
+		    "key %s: it has more e-mail addresses than can be compared",
+		    e->fp);
 	return RK_OK;
 }
 

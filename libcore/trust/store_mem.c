@@ -133,6 +133,8 @@ store_email_taken(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
 	const struct store_email *end = s->emails + s->n_emails;
 	const struct store_key *k;
 
+	if (!known_mails_are_all(emails))
+		return true; /* nobody knows */
 	if (s->n_emails == 0)
 		return false;
 	while (next_sum(&emails, wanted.sum)) {

@@ -419,6 +419,30 @@ test_line_out(void **state)
 	rk_trust_free(t);
 }
 
+/* More addresses than are compared: one of the rest may be somebody's. */
+static void
+test_many_mails(void **state)
+{
+	static const char *const emails[] = { "a@x,a@x,a@x,a@x,a@x,a@x,a@x,~",
+		"a@x,a@x,a@x,a@x,a@x,a@x,a@x,a@x,b@x" };
+	struct rk_trust *t = begin(RK_TRUST_ACCEPT_NEW);
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct rk_peer p =
+		    ask_peer_at(i + 1, emails[i], "tls://192.0.2.1:1");
+
+		assert_int_equal(ask_come(t, &p), RK_EAGAIN);
+		assert_int_equal(ask_only_entry(t).status, RK_ASK_CHANGED);
+		assert_int_equal(
+		    ask_order(t, RK_ASK_APPROVE, i + 1), RK_EDENIED);
+		assert_int_equal(ask_order(t, RK_ASK_REJECT, i + 1), RK_OK);
+		assert_int_equal(ask_order(t, RK_ASK_FORGET, i + 1), RK_OK);
+	}
+	assert_int_equal(ask_known(t), 0);
+	rk_trust_free(t);
+}
+
 /* rk_ask_fn */
 static void
 count_gone(enum rk_ask_event event, const struct rk_ask_entry *e, void *arg)
@@ -469,6 +493,7 @@ main(void)
 		UNIT(test_old),
 		UNIT(test_line_out),
 		UNIT(test_line_in),
+		UNIT(test_many_mails),
 		UNIT(test_out_at_once),
 	};
 

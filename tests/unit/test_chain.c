@@ -449,6 +449,7 @@ test_long_text(void **state)
 	    check(c, CHAIN_CLIENT, (int64_t)time(NULL), &info, &err), RK_OK);
 	assert_true(strlen(info.email) < sizeof(info.email));
 	assert_memory_equal(info.email, "12@34,12@34,", 12);
+	assert_int_equal(info.email[strlen(info.email) - 1], '~');
 	certs_free(c);
 	free(big);
 }

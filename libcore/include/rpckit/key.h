@@ -164,7 +164,8 @@ struct rk_cert_info {
 	uint8_t pub[RK_KEY_PUBLIC_LEN];
 	char fp[RK_FP_LEN];
 	char cn[128];
-	char email[256]; /* rfc822Names, comma-joined; "" when none */
+	char email[256]; /* rfc822Names, comma-joined; "" when none; with `~` at
+	                    its end if there are more */
 	char issuer_cn[128];
 	char serial[64];    /* lower-case hex */
 	int64_t not_before; /* seconds since 1970 */
