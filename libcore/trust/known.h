@@ -10,6 +10,10 @@
 
 #define KNOWN_KEYS_MAX 10000
 #define KNOWN_MAIL_LEN 16
+/* For the file's lock.  Who can read the file can hold it, and a peer is judged
+ * where others wait. */
+#define KNOWN_WAIT_MS 5000
+#define KNOWN_WAIT_PEER_MS 1000
 #define KNOWN_MAILS_MAX 8 /* of one line that are looked at */
 #define KNOWN_FILE_MAX ((size_t)16 * 1024 * 1024)
 
@@ -35,15 +39,15 @@ struct known {
 /*
  * Read the file at path, under a shared lock; absent is RK_OK.  RK_EMODE (not
  * a regular file of ours or root's that only its owner can write, or in a
- * directory where others can replace it), RK_EFORMAT with the line, RK_EIO,
- * RK_ENOMEM.  *out is {0} then.
+ * directory where others can replace it), RK_EFORMAT with the line, RK_EIO
+ * (also after wait_ms without the lock), RK_ENOMEM.  *out is {0} then.
  */
-RK_MUST enum rk_err known_read(
-    const char *path, struct known *out, struct rk_error *err);
+RK_MUST enum rk_err known_read(const char *path, unsigned wait_ms,
+    struct known *out, struct rk_error *err);
 /* The same, and the text itself (appended to an empty buffer that may hold
  * KNOWN_FILE_MAX bytes). */
-RK_MUST enum rk_err known_read_text(const char *path, struct known *out,
-    struct buf *text, struct rk_error *err);
+RK_MUST enum rk_err known_read_text(const char *path, unsigned wait_ms,
+    struct known *out, struct buf *text, struct rk_error *err);
 /* The keys in a text; name (escaped) stands for the path in messages. */
 RK_MUST enum rk_err known_parse(const char *name, const char *text, size_t len,
     struct known *out, struct rk_error *err);

@@ -15,8 +15,7 @@
 #include "trust/known.h"
 
 #define NAME_TEXT 160 /* a path in a message */
-#define LOCK_WAIT_MS 5000
-#define NAP_NS 1000000L
+#define NAP_NS 500000L
 #define RETRIES 16    /* when somebody replaces the file meanwhile */
 #define SETTLE_MS 100 /* coarser than the time stamps of any file system */
 #define LINE_MAX_BYTES 4096
@@ -73,16 +72,15 @@ check_parent(const char *path, struct rk_error *err)
 }
 
 static enum rk_err
-lock_file(int fd, int how, const char *name, struct rk_error *err)
+lock_file(int fd, int how, int64_t end, const char *name, struct rk_error *err)
 {
 	const struct timespec nap = { .tv_nsec = NAP_NS };
-	int64_t end = clock_ms(CLOCK_MONOTONIC) + LOCK_WAIT_MS;
 
 	while (flock(fd, how | LOCK_NB) != 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return err_sys(
 			    err, RK_EIO, errno, "%s: cannot lock", name);
-		if (clock_ms(CLOCK_MONOTONIC) > end)
+		if (clock_ms(CLOCK_MONOTONIC) >= end)
 			return err_set(
 			    err, RK_EIO, "%s: locked by another process", name);
 		(void)nanosleep(&nap, NULL); /* a shorter nap does no harm */
@@ -111,8 +109,8 @@ same_file(const struct stat *a, const struct stat *b)
  * meanwhile, so the lock is on a file nobody looks at any more.
  */
 static enum rk_err
-open_once(const char *path, const char *name, int how, int *fd, struct stat *st,
-    struct rk_error *err)
+open_once(const char *path, const char *name, int how, int64_t end, int *fd,
+    struct stat *st, struct rk_error *err)
 {
 	struct stat now;
 	enum rk_err r;
@@ -120,7 +118,7 @@ open_once(const char *path, const char *name, int how, int *fd, struct stat *st,
 	r = fs_open(path, FS_NO_FOLLOW | FS_NOT_SHARED, fd, st, err);
 	if (r != RK_OK)
 		return r;
-	if ((r = lock_file(*fd, how, name, err)) != RK_OK)
+	if ((r = lock_file(*fd, how, end, name, err)) != RK_OK)
 		goto out;
 	r = RK_EAGAIN;
 	if (lstat(path, &now) != 0 || !same_file(st, &now))
@@ -139,16 +137,16 @@ out:
 }
 
 static enum rk_err
-open_file(const char *path, const char *name, int how, int *fd, struct stat *st,
-    struct rk_error *err)
+open_file(const char *path, const char *name, int how, unsigned wait_ms,
+    int *fd, struct stat *st, struct rk_error *err)
 {
-	int64_t end = clock_ms(CLOCK_MONOTONIC) + LOCK_WAIT_MS;
+	int64_t end = clock_ms(CLOCK_MONOTONIC) + wait_ms;
 	enum rk_err r;
 
 	*fd = -1;
 	/* Each of many writers replaces it once, and all wait for the lock. */
 	do {
-		r = open_once(path, name, how, fd, st, err);
+		r = open_once(path, name, how, end, fd, st, err);
 	} while (r == RK_EAGAIN && clock_ms(CLOCK_MONOTONIC) < end);
 	if (r == RK_EAGAIN)
 		r = err_set(
@@ -188,15 +186,15 @@ read_locked(int fd, const struct stat *st, const char *name, struct known *out,
 	return r;
 }
 
-enum rk_err
-known_open(
-    const char *path, int how, int *fd, struct stat *st, struct rk_error *err)
+static enum rk_err
+open_within(const char *path, int how, unsigned wait_ms, int *fd,
+    struct stat *st, struct rk_error *err)
 {
 	char name[NAME_TEXT];
 	enum rk_err r;
 
 	str_escape(name, sizeof(name), path);
-	if ((r = open_file(path, name, how, fd, st, err)) != RK_OK)
+	if ((r = open_file(path, name, how, wait_ms, fd, st, err)) != RK_OK)
 		return r;
 	if ((r = check_parent(path, err)) != RK_OK) {
 		known_close(*fd);
@@ -206,8 +204,15 @@ known_open(
 }
 
 enum rk_err
-known_read_text(
-    const char *path, struct known *out, struct buf *text, struct rk_error *err)
+known_open(
+    const char *path, int how, int *fd, struct stat *st, struct rk_error *err)
+{
+	return open_within(path, how, KNOWN_WAIT_MS, fd, st, err);
+}
+
+enum rk_err
+known_read_text(const char *path, unsigned wait_ms, struct known *out,
+    struct buf *text, struct rk_error *err)
 {
 	char name[NAME_TEXT];
 	struct stat st;
@@ -216,7 +221,7 @@ known_read_text(
 
 	*out = (struct known){ 0 };
 	str_escape(name, sizeof(name), path);
-	r = known_open(path, LOCK_SH, &fd, &st, err);
+	r = open_within(path, LOCK_SH, wait_ms, &fd, &st, err);
 	if (r == RK_ENOENT) {
 		err_clear(err);
 		return RK_OK;
@@ -228,13 +233,14 @@ known_read_text(
 }
 
 enum rk_err
-known_read(const char *path, struct known *out, struct rk_error *err)
+known_read(
+    const char *path, unsigned wait_ms, struct known *out, struct rk_error *err)
 {
 	struct buf text;
 	enum rk_err r;
 
 	buf_init(&text, KNOWN_FILE_MAX);
-	r = known_read_text(path, out, &text, err);
+	r = known_read_text(path, wait_ms, out, &text, err);
 	buf_fini(&text);
 	return r;
 }

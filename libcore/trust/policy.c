@@ -19,6 +19,25 @@ monotonic(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+#define JAM_MS 2000
+
+/* One who holds the file's lock must not hold up everybody else: others than
+ * the first are refused at once, for a while. */
+static enum rk_err
+read_list(struct rk_trust *t, struct rk_error *err)
+{
+	unsigned wait = t->seen ? KNOWN_WAIT_PEER_MS : KNOWN_WAIT_MS;
+	uint64_t begun = t->now();
+	enum rk_err r;
+
+	r = known_read(t->path, begun < t->jammed ? 0 : wait, &t->known, err);
+	if (r == RK_EIO && t->now() - begun >= KNOWN_WAIT_PEER_MS)
+		t->jammed = t->now() + JAM_MS;
+	else if (r == RK_OK)
+		t->jammed = 0;
+	return r;
+}
+
 /*
  * Bring known up to date.  A file that was there and is not any more is an
  * error, not "absent": an editor that replaces it, or whoever deletes it, must
@@ -32,7 +51,7 @@ policy_refresh(struct rk_trust *t, struct rk_error *err)
 	if (known_is_current(&t->known, t->path))
 		return RK_OK;
 	known_fini(&t->known);
-	if ((r = known_read(t->path, &t->known, err)) != RK_OK)
+	if ((r = read_list(t, err)) != RK_OK)
 		return r;
 	if (t->known.state != RK_TRUST_ABSENT)
 		t->seen = true;

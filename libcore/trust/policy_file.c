@@ -101,7 +101,7 @@ walk_file(const struct rk_trust *t, known_line_fn *fn, void *arg,
 	enum rk_err r;
 
 	buf_init(&text, KNOWN_FILE_MAX);
-	r = known_read_text(t->path, &known, &text, err);
+	r = known_read_text(t->path, KNOWN_WAIT_PEER_MS, &known, &text, err);
 	known_fini(&known);
 	if (r == RK_OK && buf_len(&text) > 0)
 		r = known_walk(t->name, (const char *)buf_peek(&text),

@@ -26,6 +26,8 @@ struct rk_trust {
 	bool keeps_anew; /* and makes the store */
 	struct known known;
 	bool seen; /* the file was there once */
+	/* Somebody kept its lock: until then (ms) nobody waits for it. */
+	uint64_t jammed;
 	struct pace pace;
 	uint64_t (*now)(void); /* ms */
 };

@@ -173,7 +173,8 @@ prepare(struct rk_store *s, bool make, struct rk_error *err)
 	enum rk_err r;
 
 	buf_init(&text, KNOWN_FILE_MAX);
-	if ((r = known_read_text(s->known_path, &known, &text, err)) != RK_OK)
+	if ((r = known_read_text(
+	         s->known_path, KNOWN_WAIT_MS, &known, &text, err)) != RK_OK)
 		goto out;
 	file = known.state != RK_TRUST_ABSENT;
 	database = is_there(s, "");

@@ -252,7 +252,7 @@ check_file(void)
 	size_t added = 0;
 	unsigned i;
 
-	if (known_read("k", &k, &err) != RK_OK)
+	if (known_read("k", KNOWN_WAIT_MS, &k, &err) != RK_OK)
 		fail_msg("%s", err.text);
 	for (i = 0; i < KEYS; i++) {
 		assert_int_equal(results[i].errors, 0);

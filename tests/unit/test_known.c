@@ -184,7 +184,7 @@ static enum rk_err
 state_of(const char *path, enum rk_trust_state *state, struct rk_error *err)
 {
 	struct known k;
-	enum rk_err r = known_read(path, &k, err);
+	enum rk_err r = known_read(path, KNOWN_WAIT_MS, &k, err);
 
 	*state = k.state;
 	known_fini(&k);
@@ -389,7 +389,8 @@ test_add_hostile(void **state)
 		    add(2 * i, texts[i], "e", &added, &err), RK_OK);
 		assert_int_equal(
 		    add(2 * i + 1, "h", texts[i], &added, &err), RK_OK);
-		assert_int_equal(known_read("f", &k, &err), RK_OK);
+		assert_int_equal(
+		    known_read("f", KNOWN_WAIT_MS, &k, &err), RK_OK);
 		assert_int_equal(k.n, 2 * i + 2);
 		assert_false(known_has(&k, victim));
 		known_fini(&k);

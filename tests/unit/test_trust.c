@@ -6,9 +6,12 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rpckit/trust.h>
@@ -371,6 +374,43 @@ test_limit_goes_on(void **state)
 	rk_trust_free(next);
 }
 
+static int64_t
+real_ms(void)
+{
+	struct timespec ts;
+
+	assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &ts), 0);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Whoever can read the file can hold its lock: everybody is refused, but the
+ * loop is not held up for each of them. */
+static void
+test_held(void **state)
+{
+	struct rk_trust *t;
+	int64_t begun;
+	int fd;
+
+	(void)state;
+	scratch_make("k", "", 0600);
+	t = new_trust("k", RK_TRUST_FILE);
+	assert_int_equal(decide(t, 1), ADDED);
+	fd = open("k", O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(chmod("k", 0400), 0); /* so that it is read again */
+	begun = real_ms();
+	for (unsigned i = 0; i < 50; i++)
+		assert_int_equal(decide(t, 1), RK_EIO);
+	assert_true(real_ms() - begun < 4500); /* not even once 5 s */
+	assert_int_equal(flock(fd, LOCK_UN), 0);
+	assert_int_equal(decide(t, 1), RK_OK);
+	assert_int_equal(decide(t, 2), RK_EUNKNOWNKEY);
+	assert_int_equal(close(fd), 0);
+	rk_trust_free(t);
+}
+
 #define IN_SCRATCH(t) \
 	cmocka_unit_test_setup_teardown(t, scratch_enter, scratch_leave)
 
@@ -388,6 +428,7 @@ main(void)
 		IN_SCRATCH(test_limit),
 		IN_SCRATCH(test_limit_default),
 		IN_SCRATCH(test_limit_goes_on),
+		IN_SCRATCH(test_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
