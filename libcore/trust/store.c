@@ -14,6 +14,7 @@
 
 #define FIRST_LINE "# known_pub_keys file: address pubkey-identity-string\n"
 #define SUFFIX ".db"
+#define NAP_NS 5000000L
 
 static int64_t
 system_clock(void)
@@ -191,14 +192,23 @@ out:
 	return r;
 }
 
+static void
+close_db(struct rk_store *s)
+{
+	(void)sqlite3_finalize(s->ask_version);
+	s->ask_version = NULL;
+	/* Fails only with statements left, and there are none. */
+	if (s->db != NULL)
+		(void)sqlite3_close(s->db);
+	s->db = NULL;
+}
+
 static enum rk_err
-open_all(struct rk_store *s, const char *vfs, bool make, struct rk_error *err)
+open_once(struct rk_store *s, const char *vfs, struct rk_error *err)
 {
 	struct stat before;
 	enum rk_err r;
 
-	if ((r = prepare(s, make, err)) != RK_OK)
-		return r;
 	if ((r = check_files(s, &before, err)) != RK_OK)
 		return r;
 	if ((r = store_db_open(s, vfs, err)) != RK_OK)
@@ -213,15 +223,32 @@ open_all(struct rk_store *s, const char *vfs, bool make, struct rk_error *err)
 	return store_refresh(s, err);
 }
 
+/* Others who begin, or end, lock the database in ways for which SQLite does not
+ * wait. */
+static enum rk_err
+open_all(struct rk_store *s, const char *vfs, bool make, struct rk_error *err)
+{
+	const struct timespec nap = { .tv_nsec = NAP_NS };
+	int64_t end = store_monotonic_ms() + RK_STORE_WAIT_MS;
+	enum rk_err r;
+
+	if ((r = prepare(s, make, err)) != RK_OK)
+		return r;
+	while ((r = open_once(s, vfs, err)) == RK_EBUSY &&
+	       store_monotonic_ms() < end) {
+		close_db(s);
+		err_clear(err);
+		(void)nanosleep(&nap, NULL);
+	}
+	return r;
+}
+
 /* ---- the handle ---- */
 
 static void
 free_store(struct rk_store *s)
 {
-	(void)sqlite3_finalize(s->ask_version);
-	/* Fails only with statements left, and there are none. */
-	if (s->db != NULL)
-		(void)sqlite3_close(s->db);
+	close_db(s);
 	store_mem_fini(s);
 	pace_fini(&s->pace);
 	(void)pthread_mutex_destroy(&s->mutex);

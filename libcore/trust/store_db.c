@@ -42,6 +42,7 @@ meaning(int rc, const char **words)
 	switch (rc & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
+	case SQLITE_PROTOCOL: /* too many tries to lock it */
 		*words = "locked by another process";
 		return RK_EBUSY;
 	case SQLITE_FULL:

@@ -13,6 +13,7 @@ static sqlite3_vfs vfs;
 static int fail_at = -1;
 static int fail_code;
 static int done;
+static int locked;
 
 void
 failvfs_set(int n, int code)
@@ -20,6 +21,12 @@ failvfs_set(int n, int code)
 	fail_at = n;
 	fail_code = code;
 	done = 0;
+}
+
+void
+failvfs_lock(int n)
+{
+	locked = n;
 }
 
 int
@@ -180,6 +187,11 @@ shim_open(
 
 	file->real = (sqlite3_file *)(void *)(file + 1);
 	file->real->pMethods = NULL;
+	file->base.pMethods = NULL;
+	if (locked > 0) {
+		locked--;
+		return SQLITE_BUSY;
+	}
 	rc = below->xOpen(below, name, file->real, flags, out);
 	file->base.pMethods = file->real->pMethods != NULL ? &methods : NULL;
 	return rc;

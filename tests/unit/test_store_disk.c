@@ -523,6 +523,23 @@ test_room_again(void **state)
 	rk_store_close(s);
 }
 
+/* Those who begin or end at the same time lock it without a queue. */
+static void
+test_locked_at_first(void **state)
+{
+	struct rk_store *s = NULL;
+	struct rk_error err;
+
+	(void)state;
+	make_store();
+	failvfs_lock(3);
+	if (store_open_on(FAILVFS_NAME, STORERIG_FILE, false, &s, &err) !=
+	    RK_OK)
+		fail_msg("%s", err.text);
+	assert_int_equal(storerig_status(s, 4), RK_STATUS_WAITING);
+	rk_store_close(s);
+}
+
 int
 main(void)
 {
@@ -541,6 +558,7 @@ main(void)
 		IN_SCRATCH(test_full),
 		IN_SCRATCH(test_io_errors),
 		IN_SCRATCH(test_room_again),
+		IN_SCRATCH(test_locked_at_first),
 	};
 
 	failvfs_register();
