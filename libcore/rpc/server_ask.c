@@ -3,9 +3,18 @@
 #include "rpc/server_int.h"
 #include "trust/policy.h"
 
+#include <string.h>
+
 /* A line that was added to the file is noticed so soon, and that a time is
  * over. */
 #define LOOK_MS 1000
+
+static void
+tell_workers(struct rk_server *s)
+{
+	for (unsigned i = 0; i < s->n_workers; i++)
+		mailbox_put(s->workers[i].box, &s->workers[i].decided);
+}
 
 /* On any thread, with the locks of the list held. */
 static void
@@ -16,8 +25,7 @@ on_event(enum rk_ask_event event, const struct rk_ask_entry *entry, void *arg)
 	(void)entry;
 	if (event != RK_ASK_DECIDED && event != RK_ASK_MODE)
 		return;
-	for (unsigned i = 0; i < s->n_workers; i++)
-		mailbox_put(s->workers[i].box, &s->workers[i].decided);
+	tell_workers(s);
 }
 
 enum rk_err
@@ -40,7 +48,10 @@ go_round(struct worker *w, bool all)
 		next = TAILQ_NEXT(c, link);
 		if (c->session == NULL)
 			continue;
-		if (session_waits(c->session))
+		if (session_waits(c->session) &&
+		    atomic_load(&c->admission->creds->other_ca))
+			session_turn_away(c->session);
+		else if (session_waits(c->session))
 			session_ask_again(c->session);
 		else if (all || session_is_timed(c->session))
 			session_check_stay(c->session);
@@ -51,19 +62,39 @@ go_round(struct worker *w, bool all)
 		server_ask_wait(w);
 }
 
+/* By their keys: a certificate of the same CA that was renewed is no other. Who
+ * is not sure has another. */
+static bool
+has_other_ca(const struct creds *a, const struct creds *b)
+{
+	struct rk_cert_info x, y;
+
+	if (a->trust.ident == NULL || b->trust.ident == NULL)
+		return a->trust.ident != b->trust.ident;
+	return rk_ident_ca_info(a->trust.ident, &x) != RK_OK ||
+	       rk_ident_ca_info(b->trust.ident, &y) != RK_OK ||
+	       memcmp(x.pub, y.pub, sizeof(x.pub)) != 0;
+}
+
 /* Earlier credentials, too: connections wait under them.  What changes there
  * is told to everybody, which ends when nothing does. */
 static void
 succeed(struct rk_server *s)
 {
 	const struct creds *now = TAILQ_FIRST(&s->creds);
-	const struct creds *c;
+	struct creds *c;
 
 	if (now == NULL)
 		return;
 	for (c = TAILQ_NEXT(now, link); c != NULL; c = TAILQ_NEXT(c, link)) {
 		if (c->trust.trust != NULL)
 			policy_succeed(c->trust.trust, now->trust.trust);
+		/* For good: a third may be of the first CA again, but the
+		 * list that goes with it is not asked. */
+		if (!atomic_load(&c->other_ca) && has_other_ca(c, now)) {
+			atomic_store(&c->other_ca, true);
+			tell_workers(s);
+		}
 	}
 }
 

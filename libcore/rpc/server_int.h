@@ -46,6 +46,8 @@ struct creds {
 	uint64_t list_version; /* of the revocation list that was seen last */
 	bool list_is_bad;      /* and was told about */
 	bool store_is_bad;     /* of decisions: the same */
+	/* What is in force now has another CA: nobody waits under this one. */
+	atomic_bool other_ca;
 };
 TAILQ_HEAD(creds_list, creds);
 

@@ -138,6 +138,8 @@ void session_timing(
  * session opens, ends, or goes on to wait. */
 bool session_waits(const struct session *s);
 void session_ask_again(struct session *s);
+/* One that waits goes: the CA that vouched for it is not ours any more. */
+void session_turn_away(struct session *s);
 /* End it if its peer has been rejected or revoked since, or is there for a time
  * that is over. */
 void session_check_stay(struct session *s);

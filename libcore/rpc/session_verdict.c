@@ -113,6 +113,21 @@ session_ask_again(struct session *s)
 }
 
 void
+session_turn_away(struct session *s)
+{
+	struct rk_error err = { 0 };
+
+	if (!session_waits(s) || conn_state(s->conn) != CONN_VERIFY)
+		return;
+	policy_stand(&s->seat);
+	(void)err_set(&err, RK_ECERT,
+	    "key %s waited for a decision, and another CA is in force",
+	    s->peer->cert.fp);
+	err.step = "trust";
+	conn_abort(s->conn, &err);
+}
+
+void
 session_check_stay(struct session *s)
 {
 	struct rk_error err = { 0 };

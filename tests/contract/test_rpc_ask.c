@@ -425,6 +425,54 @@ closes(void **state)
 	end();
 }
 
+/* ---- another CA ---- */
+
+static void
+use_ident(struct rpcrig *r, void *arg)
+{
+	struct rk_error err;
+
+	if (rk_server_identity(
+	        r->server, arg, r->conf.trust, NULL, NULL, &err) != RK_OK)
+		fail_msg("%s", err.text);
+}
+
+/* Who waits for a decision goes when its CA does, and not before. */
+static void
+changes_ca(void **state)
+{
+	struct certs_cert *ca = certs_new_ca("another");
+	struct rk_ident *same, *other;
+	struct rk_error err;
+	struct guest g;
+	char dir[256];
+
+	certs_make_tmp(dir);
+	certs_fill_from(ca, dir);
+	certs_free(ca);
+	if (rk_ident_load_dir(dir, "node", NULL, NULL, &other, &err) != RK_OK)
+		fail_msg("%s", err.text);
+	same = rpcworld_load("node");
+	begin(*state, RK_TRUST_ASK, RK_NEVER);
+	arrive(&g, NULL, 5);
+	await_waiting(&g, 1, 1, 1);
+	rpcrig_do(&rig, use_ident, same);
+	turn(&g, 1);
+	await_waiting(&g, 1, 1, 1);
+	assert_int_equal(g.closed, 0);
+	rpcrig_do(&rig, use_ident, other);
+	await(&g, 1, &g.closed, 1);
+	assert_int_equal(g.answer.n, 1);
+	assert_int_not_equal(g.answer.code, RK_OK);
+	rpclog_await(RK_LOG_INFO, "another CA is in force", 1);
+	await_waiting(NULL, 0, 0, 1);
+	leave(&g, 1);
+	end();
+	rk_ident_free(same);
+	rk_ident_free(other);
+	certs_remove_tmp(dir);
+}
+
 /* ---- another process with the same store ---- */
 
 static void
@@ -527,6 +575,7 @@ main(void)
 		{ "changed", changed, RPC_SECURE },
 		{ "many", bears_many, RPC_SECURE },
 		{ "closes", closes, RPC_SECURE },
+		{ "changes CA", changes_ca, RPC_SECURE },
 		{ "heeds others", heeds_others, RPC_SECURE },
 		{ "nobody", asks_nobody, RPC_ALL & ~RPC_SECURE },
 	};

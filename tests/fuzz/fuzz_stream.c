@@ -214,6 +214,12 @@ session_ask_again(struct session *s)
 }
 
 void
+session_turn_away(struct session *s)
+{
+	(void)s;
+}
+
+void
 session_check_stay(struct session *s)
 {
 	(void)s;
