@@ -42,6 +42,10 @@ RK_MUST enum rk_err fs_write_all(int fd, const void *data, size_t len);
  */
 RK_MUST enum rk_err fs_write_file(const char *path, const void *data,
     size_t len, mode_t mode, bool replace, struct rk_error *err);
+#define FS_LEFT_SECONDS 3600
+/* Remove what killed writers of PATH left: regular files of ours with such a
+ * name, unchanged for so long, of processes that are gone. */
+void fs_clean_tmp(const char *path);
 
 /* mkdir -p; what is made gets mode.  An existing last directory is accepted
  * when it is one. */

@@ -230,6 +230,7 @@ write_old(const struct servers_list *l, struct rk_error *err)
 	if (len + sizeof(".old") > sizeof(old))
 		return err_set(err, RK_EIO, "%s: path is too long", l->name);
 	memcpy(old + len, ".old", sizeof(".old"));
+	fs_clean_tmp(old);
 	return fs_write_file(
 	    old, servers_text(l), buf_len(&l->text), 0600, true, err);
 }
@@ -242,6 +243,7 @@ servers_commit(struct servers_list *l, bool keep_old, struct rk_error *err)
 	struct stat now;
 	enum rk_err r;
 
+	fs_clean_tmp(l->path);
 	if (keep_old && (r = write_old(l, err)) != RK_OK)
 		return r;
 	r = fs_write_file(l->path,

@@ -351,6 +351,59 @@ test_join(void **state)
 	assert_int_equal(fs_join(out, 0, "", ""), RK_ETOOBIG);
 }
 
+static void
+make_old(const char *name, int64_t hours)
+{
+	const struct timespec then = { .tv_sec = time(NULL) - hours * 3600 };
+	const struct timespec times[] = { then, then };
+
+	scratch_make(name, "x", 0600);
+	assert_int_equal(utimensat(AT_FDCWD, name, times, 0), 0);
+}
+
+static bool
+is_there(const char *name)
+{
+	struct stat st;
+
+	return lstat(name, &st) == 0;
+}
+
+/* No process has the number 999999999. */
+static void
+test_clean(void **state)
+{
+	static const char *const left[] = { "l.tmp.999999999",
+		"l.tmp.999999998.3", "d/l.tmp.999999999" };
+	static const char *const others[] = { "l", "l.old.tmp.999999999",
+		"l.tmp.0999999999", "l.tmp.999999999x", "l.tmp.999999999.",
+		"l.tmp.9999999999", "l.tmp.", "ll.tmp.999999999", "l.tmp.x" };
+	char own[64];
+
+	(void)state;
+	assert_int_equal(mkdir("d", 0700), 0);
+	for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++)
+		make_old(left[i], 2);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		make_old(others[i], 2);
+	(void)snprintf(own, sizeof(own), "l.tmp.%ld", (long)getpid());
+	make_old(own, 2);
+	make_old("l.tmp.999999997", 0);
+	assert_int_equal(symlink("l", "l.tmp.999999996"), 0);
+	assert_int_equal(mkdir("l.tmp.999999995", 0700), 0);
+	fs_clean_tmp("l");
+	fs_clean_tmp("d/l");
+	fs_clean_tmp("missing/l");
+	for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++)
+		assert_false(is_there(left[i]));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_true(is_there(others[i]));
+	assert_true(is_there(own));
+	assert_true(is_there("l.tmp.999999997"));
+	assert_true(is_there("l.tmp.999999996"));
+	assert_true(is_there("l.tmp.999999995"));
+}
+
 #define IN_DIR(f) \
 	cmocka_unit_test_setup_teardown(f, scratch_enter, scratch_leave)
 
@@ -372,6 +425,7 @@ main(void)
 		IN_DIR(test_lock),
 		IN_DIR(test_lock_refuses),
 		IN_DIR(test_join),
+		IN_DIR(test_clean),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
