@@ -82,19 +82,22 @@ world_fini(struct world *w)
 }
 
 static void
-list_revoked(struct world *w, int who, int judge)
+write_list(struct world *w, int judge, uint64_t serial)
 {
-	struct certs_crl c = { .n = 1 };
-	struct rk_cert_info info;
-	uint64_t serial;
-	char *crl;
+	struct certs_crl c = { .serials = &serial, .n = 1 };
+	char *crl = certs_new_crl(rpcworld.ca, &c);
 
-	assert_true(rk_ident_info(w->ident[who], &info));
-	serial = strtoul(info.serial, NULL, 16);
-	c.serials = &serial;
-	crl = certs_new_crl(rpcworld.ca, &c);
 	certs_write(w->dir[judge], "ca.crl", crl, 0600);
 	free(crl);
+}
+
+static void
+list_revoked(struct world *w, int who, int judge)
+{
+	struct rk_cert_info info;
+
+	assert_true(rk_ident_info(w->ident[who], &info));
+	write_list(w, judge, strtoul(info.serial, NULL, 16));
 }
 
 /* Its line stays. */
@@ -198,6 +201,41 @@ refuses_clients(void **state)
 	refuse(*state, CLIENT, REVOKED, RK_EREVOKED);
 	refuse(*state, CLIENT, ORDERED, RK_EREVOKED);
 	refuse(*state, CLIENT, LOCKED_OUT, RK_ECERT);
+}
+
+/* Who was let in by a ticket under a list that was about somebody else is not,
+ * early or resumed, once it is about him. */
+static void
+refuses_by_a_list_that_changed(void **state)
+{
+	static const char *const methods[] = { "marked", "plain" };
+	struct rpcanswer a;
+	struct world w;
+
+	for (int i = 0; i < 2; i++) {
+		world_init(&w, *state);
+		write_list(&w, SERVER, 0x7777);
+		early_start(&w.rig);
+		early_submit(&w.rig, methods[i], i == 0, "x", 1, &a);
+		early_await_answers(&w.rig, &a, 1);
+		assert_int_equal(a.code, RK_OK);
+		assert_true(rk_client_peer(w.rig.client)->resumed);
+		early_end_client(&w.rig);
+		early_reset();
+		list_revoked(&w, CLIENT, SERVER);
+		early_start(&w.rig);
+		early_submit(&w.rig, methods[i], i == 0, "x", 1, &a);
+		early_await_closed(&w.rig, w.rig.closed + 1);
+		assert_int_equal(w.rig.why.code, RK_EREVOKED);
+		assert_int_equal(a.n, 1);
+		assert_int_not_equal(a.code, RK_OK);
+		tap_pump(&w.rig.tap);
+		tap_cut(&w.rig.tap);
+		rpcrig_await_conns(w.rig.server, 0);
+		assert_int_equal(executed(), 0);
+		assert_int_equal(atomic_load(&early_seen.plain), 0);
+		world_fini(&w);
+	}
 }
 
 static void
@@ -336,6 +374,8 @@ main(void)
 	static const struct rpccase cases[] = {
 		{ "still good", hears_who_is_still_good, TAPPED },
 		{ "refuses clients", refuses_clients, EARLY },
+		{ "a list that changed", refuses_by_a_list_that_changed,
+		    EARLY },
 		{ "refuses servers", refuses_servers, EARLY },
 		{ "asks for a proof", asks_for_a_proof, EARLY },
 		{ "waits", makes_wait_who_comes_back, EARLY },
