@@ -128,6 +128,9 @@ daemon_announce(const struct daemon *d, struct rk_error *err)
 	}
 	errno = 0;
 	r = fs_write_all(STDOUT_FILENO, buf_peek(&b), buf_len(&b));
+	/* Who starts a daemon with it closed does not want to know. */
+	if (r != RK_OK && errno == EBADF)
+		r = RK_OK;
 	if (r != RK_OK)
 		(void)err_sys(err, r, errno, "cannot write to standard output");
 out:

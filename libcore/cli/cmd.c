@@ -20,11 +20,14 @@
 
 /*
  * A file opened on descriptor 0, 1 or 2 would get what is meant for the
- * terminal, so none of them stays closed.
+ * terminal, so none of them stays closed.  An answer that nobody can get is an
+ * error all the same: standard output cannot be written then, as if it were
+ * closed still.
  */
 static bool
 open_standard(void)
 {
+	bool no_answer = fcntl(STDOUT_FILENO, F_GETFD) < 0;
 	int fd;
 
 	do {
@@ -32,7 +35,13 @@ open_standard(void)
 		if (fd < 0)
 			return false;
 	} while (fd <= STDERR_FILENO);
-	return close(fd) == 0;
+	if (close(fd) != 0)
+		return false;
+	if (!no_answer)
+		return true;
+	if ((fd = open("/dev/null", O_RDONLY | O_NOCTTY)) < 0)
+		return false;
+	return dup2(fd, STDOUT_FILENO) == STDOUT_FILENO && close(fd) == 0;
 }
 
 /* No core file and no debugger may see keys. */

@@ -76,6 +76,9 @@ shows() {
 	has out '^config  ctl.conf$' 'with what'
 	has out '^certificate  node, until 20' 'as whom'
 	has out '^load  1 of 4096 connections (0 active, 1 idle,' 'how much'
+	! ctl status >&- 2>err
+	result $? 'an answer that has nowhere to go is no success'
+	has err 'cannot write the answer' 'and says so'
 	want 0 'status in JSON' ctl status --json
 	is_json status
 	want 0 'conns' ctl conns
