@@ -135,6 +135,10 @@ disk_load(
 	now = store_now(s);
 	if ((r = store_check(s, err)) == RK_OK)
 		r = get_row(s, fp, &row, err);
+	/* Rows do not have it: it depends on who else has the name. */
+	if (r == RK_OK && row.e.state == RK_STORE_WAIT)
+		row.e.status = store_status_of(
+		    s, store_key_find(s, row.e.pub), row.e.pub, row.e.email);
 	(void)pthread_mutex_unlock(&s->mutex);
 	if (r == RK_OK && !find_entry(&row.e, now, out))
 		r = RK_ENOENT;
@@ -281,7 +285,14 @@ disk_undo(void *arg, const struct rk_ask_order *o, struct ask_undone *out,
 	    (r = store_last_act(s, o->key, &act, err)) == RK_OK)
 		r = store_audit_each(s, act, 0, note_undone, out, err);
 	(void)pthread_mutex_unlock(&s->mutex);
-	return r == RK_OK ? rk_store_undo(s, act, o->who, err) : r;
+	if (r != RK_OK || (r = rk_store_undo(s, act, o->who, err)) != RK_OK)
+		return r;
+	/* What is known again makes others changed ones. */
+	(void)pthread_mutex_lock(&s->mutex);
+	if (store_refresh(s, err) != RK_OK)
+		err_clear(err); /* it is undone, whatever can be read now */
+	(void)pthread_mutex_unlock(&s->mutex);
+	return RK_OK;
 }
 
 /* ---- what others decided ---- */

@@ -400,6 +400,27 @@ test_undo_replace(void **state)
 	rk_trust_free(t);
 }
 
+/* A key with the name of another one is a changed one again, not a new one that
+ * could be approved as any other. */
+static void
+test_undo_changed(void **state)
+{
+	struct rk_trust *t = begin(true);
+	struct rk_peer other = ask_peer_at(2, "p1@x", "tls://127.0.0.1:1");
+
+	(void)state;
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
+	assert_int_equal(ask_come(t, &other), RK_EAGAIN);
+	assert_int_equal(ask_only_entry(t).status, RK_ASK_CHANGED);
+	assert_int_equal(replace(t, 1, 2), RK_OK);
+	assert_int_equal(undo(t, 2, NULL), RK_OK);
+	assert_int_equal(ask_only_entry(t).status, RK_ASK_CHANGED);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 2), RK_EDENIED);
+	assert_int_equal(ask_come_as(t, 1), RK_OK);
+	rk_trust_free(t);
+}
+
 /* One that takes another's place: the same file, another, none. */
 static void
 test_succeed(void **state)
@@ -450,6 +471,7 @@ main(void)
 		UNIT(test_undo_little),
 		UNIT(test_undo_own),
 		UNIT(test_undo_replace),
+		UNIT(test_undo_changed),
 		UNIT(test_succeed),
 	};
 
