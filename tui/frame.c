@@ -309,10 +309,15 @@ usual_message(const struct ui *ui, char *dst, size_t len, bool *calls)
 		                              : "waiting for the daemon");
 	else if (ui_narrow(ui) && waits > 0)
 		(void)snprintf(dst, len, "%zu wait - press 2", waits);
+	else if (changed > 0 && changed == waits)
+		(void)snprintf(dst, len,
+		    "%zu CHANGED key%s for a decision - press 2", waits,
+		    waits == 1 ? " waits" : "s wait");
 	else if (changed > 0)
 		(void)snprintf(dst, len,
-		    "%zu new and %zu CHANGED key%s for a decision - press 2",
-		    waits - changed, changed, waits == 1 ? " waits" : "s wait");
+		    "%zu new and %zu CHANGED keys wait for a decision - press "
+		    "2",
+		    waits - changed, changed);
 	else if (waits > 0)
 		(void)snprintf(dst, len,
 		    "%zu new key%s for a decision - press 2", waits,

@@ -20,6 +20,7 @@ begin_of(const char *fp, char dst[RK_FP_GROUPED_LEN])
 		memmove(dst, dst + 7, strlen(dst + 7) + 1);
 }
 
+#define NARROW_FP 9   /* two groups */
 #define FROM_WIDTH 78 /* of a list that has room for addresses */
 
 static int
@@ -72,10 +73,11 @@ row(struct ui *ui, const struct row *r, bool picked, const struct box *line)
 	if (ui_narrow(ui)) {
 		const struct ui_cell cells[] = {
 			{ words_key_sign(k->state), 2, 1, role },
-			{ who, line->width - 15, 1, role },
-			{ fp, 9, 1, role },
+			{ who, line->width - NARROW_FP - 6, 1, role },
+			{ fp, NARROW_FP, 1, role },
 		};
 
+		fp[NARROW_FP] = '\0'; /* no sign of a cut */
 		ui_cells(ui, line, picked, cells, 3);
 		return;
 	}
