@@ -14,6 +14,7 @@
 #define ANSWER_MS 20000
 #define ORDER_MS 60000 /* a reload may open an encrypted key */
 #define SOON_MS 150    /* events come in bursts */
+#define ROWS_A_MS 2    /* that are asked for again, at most */
 
 /* What is asked; each of them at most once at a time. */
 enum what {
@@ -52,6 +53,7 @@ struct ask {
 	enum what what;
 	bool runs;
 	bool again; /* when it has been answered */
+	int64_t asked_ms;
 };
 
 struct feed {
@@ -171,11 +173,25 @@ ask(struct feed *f, enum what what)
 		req.payload = wishes;
 		req.payload_len = sizeof(wishes);
 	}
+	a->asked_ms = now_of(f);
 	r = rk_client_submit(f->client, &req, on_answer, a, NULL);
 	if (r == RK_OK)
 		a->runs = true;
 	else
 		fail(f, what, rk_err_text(r));
+}
+
+/* A thousand rows four times a second would be work at both ends: so many come
+ * less often. */
+static bool
+is_due(const struct feed *f, enum what what)
+{
+	const struct model *m = f->conf.model;
+	size_t rows = what == ASK_CONNS   ? m->n_conns
+	              : what == ASK_CALLS ? m->n_calls
+	                                  : 0;
+
+	return now_of(f) - f->asks[what].asked_ms >= (int64_t)rows / ROWS_A_MS;
 }
 
 /* Those that no event tells; what still runs is not asked twice. */
@@ -185,7 +201,7 @@ ask_figures(struct feed *f)
 	static const enum what figures[] = { ASK_STATUS, ASK_CONNS, ASK_CALLS };
 
 	for (size_t i = 0; i < 3; i++) {
-		if (!f->asks[figures[i]].runs)
+		if (!f->asks[figures[i]].runs && is_due(f, figures[i]))
 			ask(f, figures[i]);
 	}
 	if (f->wants_methods && !f->asks[ASK_SERVES].runs)

@@ -13,6 +13,8 @@
 #include "ctlrig.h"
 #include "tui/feed.h"
 
+#define MANY 4000 /* rows */
+
 struct watcher {
 	struct rk_loop *loop;
 	struct model *model;
@@ -115,6 +117,70 @@ order(struct watcher *w, const char *method, const char *bytes, size_t len)
 /* {conn: 127} */
 static const char nobody[] = "\x81\xa4"
                              "conn\x7f";
+
+static struct rk_value_doc *
+many_conns(unsigned n)
+{
+	uint8_t bytes[64 + 8 * MANY], *at = bytes;
+	struct rk_value_doc *doc;
+
+	/* {conns: [{id: ...}, ...]} */
+	memcpy(at,
+	    "\x81\xa5"
+	    "conns\xdc",
+	    8);
+	at += 8;
+	*at++ = (uint8_t)(n >> 8);
+	*at++ = (uint8_t)n;
+	for (unsigned i = 0; i < n; i++, at += 7) {
+		memcpy(at,
+		    "\x81\xa2"
+		    "id\xcd",
+		    5);
+		at[5] = (uint8_t)(0x40 + (i >> 8));
+		at[6] = (uint8_t)i;
+	}
+	assert_int_equal(
+	    rk_value_decode(bytes, (size_t)(at - bytes), &doc), RK_OK);
+	return doc;
+}
+
+/* Four thousand rows are not asked for fifty times a second. */
+static void
+asks_less_often(void **state)
+{
+	struct rpcrig rig;
+	struct ctl ctl;
+	struct watcher w;
+	struct rk_value_doc *doc = many_conns(MANY);
+	int64_t asked, counted;
+	uint64_t began;
+	unsigned status = 0, conns = 0;
+
+	rpcrig_begin(&rig, *state);
+	ctl_begin(&ctl, &rig);
+	begin(&w, ctl.path, 20);
+	UNTIL(&w, feed_whole(w.feed));
+	began = rk_loop_now(w.loop);
+	assert_int_equal(model_answer(w.model, "_.conns", rk_value_root(doc),
+	                     (int64_t)began),
+	    RK_OK);
+	assert_true(w.model->n_conns >= MANY);
+	while (status < 20) {
+		asked = w.model->status.asked_ms;
+		counted = w.model->conns_ms;
+		UNTIL(&w, w.model->status.asked_ms != asked ||
+		              w.model->conns_ms != counted);
+		status += w.model->status.asked_ms != asked;
+		conns += w.model->conns_ms != counted;
+	}
+	/* One may have been asked for before. */
+	assert_true(conns <= 2 + (rk_loop_now(w.loop) - began) / (MANY / 2));
+	end(&w);
+	ctl_end(&ctl);
+	rpcrig_end(&rig);
+	rk_value_free(doc);
+}
 
 static void
 fills_the_model(void **state)
@@ -263,6 +329,7 @@ int
 main(void)
 {
 	static const struct rpccase cases[] = {
+		{ "less often", asks_less_often, RPC_ONLY(RPC_UNIX) },
 		{ "fills", fills_the_model, RPC_ONLY(RPC_UNIX) },
 		{ "orders", passes_orders_on, RPC_ONLY(RPC_UNIX) },
 		{ "shows", knows_who_only_shows, RPC_ONLY(RPC_UNIX) },
