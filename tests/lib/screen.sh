@@ -2,7 +2,7 @@
 # For tests of rpctui: a terminal in tmux, its keys and what it shows; after
 # rpcd.sh.
 # Some of it is used by some of them only, and by name.
-# shellcheck disable=SC2034,SC2317
+# shellcheck disable=SC2034,SC2120,SC2154,SC2317
 rpctui=${BUILD_DIR:?}/bin/rpctui
 
 term() {

@@ -1,0 +1,217 @@
+#!/bin/sh
+# The story that rpctui is for, at three sizes, with golden screens: a stranger
+# waits and is let in, a changed key is not so easily, lock, undo, restart.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+# Functions are called by name.
+# shellcheck disable=SC2119,SC2317
+set -u
+# shellcheck source=tests/lib/rpcd.sh
+. "${SRC_DIR:?}/tests/lib/rpcd.sh"
+# shellcheck source=tests/lib/screen.sh
+. "$SRC_DIR/tests/lib/screen.sh"
+
+golden=$SRC_DIR/tests/golden/rpctui
+sizes='80x24 120x40 40x10'
+
+ctl() {
+	timeout 60 "$rpcd" ctl --socket "$tmp/admin" "$@"
+}
+
+# comes KEY TEXT: it calls echo with the text, in the background: $guest
+comes() {
+	"$rpcsh" -s "$(url tls)" --certs certs -k "$1" --timeout 10m \
+		call echo --raw "$2" </dev/null >"$1.out" 2>"$1.err" &
+	guest=$!
+	daemons="$daemons $guest"
+}
+
+# answered TEXT: who came last is.
+answered() { # KEY TEXT WHAT
+	wait "$guest" && grep -qx "$2" "$1.out"
+	result $? "$3"
+}
+
+calls() { # STATUS KEY TEXT
+	want "$1" "$3" timeout 60 "$rpcsh" -s "$(url tls)" --certs certs \
+		-k "$2" call echo --raw z
+}
+
+# compared FILE SIZE WORDS...: the screen with a file; the difference.
+compared() {
+	file=$1
+	size=$2
+	shift 2
+	screen | python3 "$SRC_DIR/tests/lib/golden.py" "$file" "${size%x*}" \
+		"${size#*x}" "al=$alice" "ch=$changed" "no=$node" "$@" \
+		>golden.diff
+}
+
+matches() {
+	compared "$golden/$1-$2.txt" "$2"
+}
+
+# What stays for a moment is written; it should be looked at.
+rewrite() {
+	compared still "$2" --write
+	sleep 0.6
+	compared still "$2" || return 1
+	mkdir -p "$golden" && cp still "$golden/$1-$2.txt"
+}
+
+# Has it been drawn at that size?  The time is at its right edge.
+is_sized() {
+	screen | head -n 1 | grep -q "^.\{$(($1 - 10)),$(($1 - 9))\}[0-9:]*Z *$" &&
+		[ "$(screen | wc -l)" -eq "$2" ]
+}
+
+# golden NAME: the screen as it is, at every size.  It may take a moment to be
+# so: what is compared is what it becomes.
+golden() {
+	for size in $sizes; do
+		term resize-window -t t -x "${size%x*}" -y "${size#*x}"
+		if [ -n "${RPCKIT_GOLDEN_WRITE:-}" ]; then
+			until_ok rewrite "$1" "$size"
+			result $? "$1 at $size is written"
+		elif until_ok matches "$1" "$size"; then
+			ok "$1 at $size"
+		else
+			not_ok "$1 at $size"
+			sed 's/^/# /' golden.diff
+		fi
+	done
+	term resize-window -t t -x 80 -y 24
+	until_ok is_sized 80 24
+}
+
+prepare() {
+	certificates
+	"$selfy" -k changed -e alice@example.org -nopass >out 2>err
+	result $? 'another key with the name of alice'
+	alice=$(fingerprint alice)
+	changed=$(fingerprint changed)
+	node=$(fingerprint node)
+	install -m 600 /dev/null known
+	printf 'listen = tls:127.0.0.1:0\nadmin = %s\ntrust = ask\n' \
+		"$tmp/admin" >story.conf
+	echo 'trust-wait = 10m' >>story.conf
+	echo 'known-clients = known' >>story.conf
+	check 'rpcd starts' start 1 -f story.conf
+	check 'a terminal' terminal 80 24
+	begin "exec $rpctui --socket admin" 'rpctui'
+	shows 'trust ASK' 'the daemon is known'
+}
+
+stranger() {
+	comes alice hello
+	shows '?? alice@example.org' 'a stranger is seen'
+	golden stranger
+	[ ! -s alice.out ] && ! ended "$guest"
+	result $? 'and waits'
+	keys 2
+	shows 'WAITING (1)' 'in the tab of trust, too'
+	keys a
+	shows '> \[ Approve \]' 'a asks'
+	golden decide
+	keys Enter
+	shows 'approved: alice@example.org' 'Enter decides'
+	answered alice hello 'the call that waited is answered'
+	shows 'KNOWN (1)' 'it is known'
+	keys Escape
+	golden known
+	ctl status --json >out 2>err
+	has out '"accepted":1,' 'by its first connection'
+}
+
+# The one that is known, and another with the same name.
+impostor() {
+	comes changed hello
+	shows '!! alice@example.org' 'a changed key'
+	shows 'CHANGED key waits' 'is called so'
+	keys g
+	shows '^>  *!! alice' 'is selected'
+	keys a
+	shows 'the key CHANGED: Enter, then' 'is not approved by one key'
+	hides 'Approve \]' 'nor by a dialog'
+	keys Escape
+	golden changed
+	[ ! -s changed.out ]
+	result $? 'and waits'
+}
+
+restart() {
+	stop
+	result $? 'the daemon ends'
+	shows 'OFFLINE' 'which is seen'
+	golden offline
+	! wait "$guest"
+	result $? 'who waited has lost the connection'
+	check 'the daemon is back' start 1 -f story.conf
+	hides 'OFFLINE' 'which is seen'
+	shows 'WAITING (1)' 'with the key that waits'
+}
+
+replacing() {
+	keys g Enter
+	shows 'Decide: CHANGED key' 'Enter asks'
+	on_screen '> \[ Later \]'
+	result $? 'at the harmless button'
+	keys R
+	shows 'Type the last four' 'Replace takes a word'
+	golden replace
+	keys nope Enter
+	shows 'that is not it' 'which must be right'
+	calls 0 alice 'the old key is still in'
+	keys C-u "$(printf %s "$changed" | tail -c 4)" Enter
+	shows 'replaced the key of alice' 'and then it is done'
+	calls 0 changed 'the new key is in'
+	calls 6 alice 'the old one is out'
+	keys u
+	shows 'taken back' 'u takes it back'
+	shows '!! alice' 'the new one is a changed key, as before'
+	calls 0 alice 'the old key is in again'
+}
+
+locking() {
+	keys Escape L
+	shows 'Type LOCK' 'locking takes a word'
+	golden lock
+	keys LOCK Enter
+	shows 'trust ASK LOCKED' 'and then it is done'
+	calls 6 mallory 'a stranger is refused at once'
+	keys Escape
+	golden locked
+	keys L
+	shows '> \[ No \]' 'unlocking is asked about'
+	keys y
+	hides 'LOCKED *pending' 'and done'
+}
+
+# Of two keys each, but for the first.
+audited() {
+	ctl trust audit --plain >out 2>err
+	result $? 'the audit'
+	[ "$(cut -f3 out | tr '\n' ' ')" = \
+		'undo undo replace replace approve ' ]
+	result $? 'has every decision, the newest first'
+	logged 'is locked now, by' 'the log has the lock'
+	logged 'is unlocked now, by' 'and its end'
+}
+
+main() {
+	mark=0
+	prepare
+	stranger
+	impostor
+	restart
+	replacing
+	locking
+	audited
+	keys q
+	until_ok no_terminal
+	result $? 'q quits'
+	stop
+	result $? 'rpcd stops with 0'
+	plan
+}
+
+main
