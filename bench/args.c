@@ -27,6 +27,7 @@ static const struct form {
 	[WORK_PIPE] = { "pipe", "dso" },
 	[WORK_DIAL] = { "dial", "dm" },
 	[WORK_IDLE] = { "idle", "n" },
+	[WORK_HOLD] = { "hold", "n" },
 	[WORK_UP] = { "up", "ds" },
 	[WORK_DOWN] = { "down", "ds" },
 };
@@ -37,7 +38,9 @@ static const char usage_text[] =
     "  seq    URL CERTS DURATION SIZE               one call after another\n"
     "  pipe   URL CERTS DURATION SIZE OUTSTANDING   many at a time\n"
     "  dial   URL CERTS DURATION full|resumed|early connect, call, close\n"
-    "  idle   URL CERTS COUNT                       hold connections\n"
+    "  idle   URL CERTS COUNT                       connections' memory\n"
+    "  hold   URL CERTS COUNT                       the same, until standard\n"
+    "                                               input ends\n"
     "  up     URL CERTS DURATION SIZE               parts of SIZE, one way\n"
     "  down   URL CERTS DURATION SIZE               the same from the server\n"
     "CERTS is a folder, or - for none.  -p names the server's process, whose\n"
@@ -165,7 +168,8 @@ parse_operands(char **words, int n, struct args *a, struct rk_error *err)
 		r = parse_operand(operands[i - 3], words[i], a, err);
 	if (r == RK_OK && a->work == WORK_PIPE && a->outstanding == 0)
 		r = err_set(err, RK_EINVAL, "outstanding: 0 would do nothing");
-	if (r == RK_OK && a->work == WORK_IDLE && a->conns == 0)
+	if (r == RK_OK && (a->work == WORK_IDLE || a->work == WORK_HOLD) &&
+	    a->conns == 0)
 		r = err_set(err, RK_EINVAL, "connections: 0 tell nothing");
 	return r;
 }

@@ -179,6 +179,7 @@ main(int argc, char **argv)
 		    [WORK_PIPE] = load_pipe,
 		    [WORK_DIAL] = load_dial,
 		    [WORK_IDLE] = load_idle,
+		    [WORK_HOLD] = load_idle,
 		    [WORK_UP] = load_up,
 		    [WORK_DOWN] = load_down,
 		},

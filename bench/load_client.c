@@ -6,7 +6,9 @@
 
 #include <rpckit/rpckit.h>
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct load {
 	const struct args *args;
@@ -432,6 +434,37 @@ fill(struct load *l, struct rk_client **clients, struct rk_error *err)
 	return r;
 }
 
+static void
+on_input(struct rk_watch *w, int fd, unsigned ready, void *arg)
+{
+	bool *over = arg;
+	char bytes[64];
+
+	(void)w;
+	(void)ready;
+	*over = read(fd, bytes, sizeof(bytes)) <= 0;
+}
+
+/* All stays as it is until standard input ends. */
+static enum rk_err
+hold(struct load *l, struct rk_error *err)
+{
+	struct rk_watch *input;
+	bool over = false;
+	enum rk_err r;
+
+	if (fflush(stdout) != 0)
+		return err_set(err, RK_EIO, "standard output: cannot write");
+	r = rk_watch_new(
+	    l->loop, STDIN_FILENO, RK_READ, on_input, &over, &input);
+	if (r != RK_OK)
+		return err_set(err, r, "standard input is not watched");
+	while (r == RK_OK && !over)
+		r = turn(l, err);
+	rk_watch_free(input);
+	return r;
+}
+
 enum rk_err
 load_idle(const struct args *a, struct rk_error *err)
 {
@@ -448,6 +481,8 @@ load_idle(const struct args *a, struct rk_error *err)
 	meter_report_idle(a->conns,
 	    a->server == 0 ? -1 : meter_memory(a->server) - server,
 	    meter_memory(0) - here);
+	if (a->work == WORK_HOLD)
+		r = hold(l, err);
 out:
 	for (unsigned i = 0; clients != NULL && i < a->conns; i++)
 		rk_client_free(clients[i]);
