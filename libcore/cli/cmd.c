@@ -83,7 +83,7 @@ static int
 usage_error(const struct prog *p, const struct cmd *c, bool json,
     const struct rk_error *err)
 {
-	struct out o = { .prog = p->name };
+	struct out o = { .prog = p->name, .where = p->where };
 	char advice[128];
 
 	o.form = json ? OUT_JSON : OUT_TEXT;
@@ -218,8 +218,8 @@ run(struct args *a, void *ctx)
 	return leave(&o, fn(a, ctx));
 }
 
-static int
-parse_and_run(const struct prog *p, int argc, char **argv, void *ctx)
+int
+cmd_line(const struct prog *p, int argc, char **argv, void *ctx)
 {
 	struct args *a = NULL;
 	struct rk_error err;
@@ -285,5 +285,5 @@ cmd_main(const struct prog *p, int argc, char **argv, void *ctx)
 	(void)setlocale(LC_CTYPE, "");
 	if (hidden_verb(p, argc, argv, &status))
 		return status;
-	return parse_and_run(p, argc, argv, ctx);
+	return cmd_line(p, argc, argv, ctx);
 }

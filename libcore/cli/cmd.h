@@ -2,7 +2,7 @@
 #ifndef RPCKIT_CLI_CMD_H
 #define RPCKIT_CLI_CMD_H
 
-#include <rpckit/err.h>
+#include "base/buf.h"
 
 enum opt_kind {
 	OPT_FLAG, /* no value; Go style: -x=false switches off */
@@ -18,7 +18,8 @@ enum opt_flags {
 	OPT_MANY = 2,   /* may be repeated; args_list() has them all */
 	OPT_MAYBE = 4,  /* --name or --name=VALUE; the value never follows as
 	                   a word of its own */
-	OPT_STEERS = 8  /* with it a verb that only looks changes something */
+	OPT_STEERS = 8, /* with it a verb that only looks changes something */
+	OPT_ALONE = 16  /* not beside a verb or an operand */
 };
 
 /* What the shell should offer for a value or an operand. */
@@ -99,6 +100,7 @@ struct prog {
 	const char *see_also; /* "rpcd 8, selfy 1" */
 	enum prog_style style;
 	const char *features; /* second line of --version */
+	const char *where;    /* "FILE:LINE" of the words, or NULL */
 	/* Programs of their own behind a first word: "rpcd ctl ...".  Each is
 	 * named NAME WORD; NULL-terminated, may be NULL. */
 	const struct prog *const *subs;
@@ -117,6 +119,10 @@ struct prog {
  * standard output.  Usage errors: the offending part and a try line, exit 2.
  */
 int cmd_main(const struct prog *p, int argc, char **argv, void *ctx);
+
+/* What cmd_main() does with the words, for a line of a shell: all but the
+ * hidden verbs and what is done to the process. */
+int cmd_line(const struct prog *p, int argc, char **argv, void *ctx);
 
 /*
  * Parse only (tests, script lines); argv[0] is the program's name and not
@@ -141,6 +147,11 @@ bool args_known(const struct args *a, const char *name);
 /* Did the value come from the environment? */
 bool args_from_env(const struct args *a, const char *name);
 const char *const *args_operands(const struct args *a, size_t *n);
+/* The next option of p's own table that was given on the command line, as one
+ * word "--name=value" appended to b; start with *at 0; RK_ENOENT at the end.
+ * Options that stand alone, help and the version are passed over. */
+RK_MUST enum rk_err args_next_word(
+    const struct args *a, size_t *at, struct buf *b);
 const struct cmd *args_cmd(const struct args *a); /* NULL: none */
 const struct prog *args_prog(const struct args *a);
 

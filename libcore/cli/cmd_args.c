@@ -190,6 +190,34 @@ args_operands(const struct args *a, size_t *n)
 	return a->operands;
 }
 
+/* Was it given, where words can stand beside it? */
+static bool
+is_word(const struct args *a, const struct value *v)
+{
+	const struct opt *o = v->opt;
+
+	return !v->from_env && (o->flags & OPT_ALONE) == 0 &&
+	       cmd_opt(a->prog->opts, o->name, strlen(o->name)) == o &&
+	       !is_named(o, "help") && !is_named(o, "version");
+}
+
+enum rk_err
+args_next_word(const struct args *a, size_t *at, struct buf *b)
+{
+	const struct value *v;
+	enum rk_err r;
+
+	while (*at < a->n_values && !is_word(a, &a->values[*at]))
+		++*at;
+	if (*at == a->n_values)
+		return RK_ENOENT;
+	v = &a->values[(*at)++];
+	r = buf_printf(b, "%s%s", cmd_dashes(a->prog, v->opt), v->opt->name);
+	if (r == RK_OK && v->text != NULL)
+		r = buf_printf(b, "=%s", v->text);
+	return r;
+}
+
 const struct cmd *
 args_cmd(const struct args *a)
 {

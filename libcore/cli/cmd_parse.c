@@ -427,13 +427,39 @@ operand_name(const char *operands, size_t n, char *dst, size_t dst_len)
 		(void)str_copy(dst, dst_len, "an operand");
 }
 
+/* Options that want no verb and no operand beside them. */
+static enum rk_err
+check_alone(struct parser *ps)
+{
+	const struct args *a = ps->a;
+
+	for (size_t i = 0; i < a->n_values; i++) {
+		const struct opt *o = a->values[i].opt;
+
+		if ((o->flags & OPT_ALONE) == 0)
+			continue;
+		if (a->cmd_named)
+			return err_set(ps->err, RK_EINVAL,
+			    "%s%s does not go with %s", cmd_dashes(ps->p, o),
+			    o->name, a->cmd->name);
+		if (a->cmd != NULL || a->n_operands != 0)
+			return err_set(ps->err, RK_EINVAL,
+			    "%s%s takes no operand beside it",
+			    cmd_dashes(ps->p, o), o->name);
+	}
+	return RK_OK;
+}
+
 static enum rk_err
 check_operands(struct parser *ps)
 {
 	const struct cmd *c = ps->a->cmd;
 	size_t n = ps->a->n_operands;
 	char name[SHOWN];
+	enum rk_err r;
 
+	if ((r = check_alone(ps)) != RK_OK)
+		return r;
 	if (c == NULL)
 		return RK_OK;
 	if (n < c->min_operands) {

@@ -58,7 +58,8 @@ out_init(struct out *o, const struct args *a)
 {
 	const char *when = "auto";
 
-	*o = (struct out){ .prog = args_prog(a)->name };
+	*o = (struct out){ .prog = args_prog(a)->name,
+		.where = args_prog(a)->where };
 	o->quiet = flag(a, "quiet");
 	o->verbose = flag(a, "verbose");
 	if (flag(a, "plain"))
@@ -89,7 +90,8 @@ short_name(enum rk_err code, char *dst, size_t dst_len)
 }
 
 static enum rk_err
-put_error(struct buf *b, enum rk_err code, const char *text, const char *retry)
+put_error(struct buf *b, const struct out *o, enum rk_err code,
+    const char *text, const char *retry)
 {
 	char name[32];
 	enum rk_err r;
@@ -103,6 +105,13 @@ put_error(struct buf *b, enum rk_err code, const char *text, const char *retry)
 		return r;
 	if ((r = out_json_string(b, text, strlen(text))) != RK_OK)
 		return r;
+	if (o->where != NULL) {
+		if ((r = buf_put_str(b, ",\"at\":")) != RK_OK)
+			return r;
+		r = out_json_string(b, o->where, strlen(o->where));
+		if (r != RK_OK)
+			return r;
+	}
 	if (retry != NULL) {
 		if ((r = buf_put_str(b, ",\"try\":")) != RK_OK)
 			return r;
@@ -113,18 +122,25 @@ put_error(struct buf *b, enum rk_err code, const char *text, const char *retry)
 }
 
 static void
-fail_json(enum rk_err code, const char *text, const char *retry)
+fail_json(
+    const struct out *o, enum rk_err code, const char *text, const char *retry)
 {
 	struct buf b;
 
 	buf_init(&b, TEXT_MAX);
-	if (put_error(&b, code, text, retry) == RK_OK)
+	if (put_error(&b, o, code, text, retry) == RK_OK)
 		(void)fwrite(buf_peek(&b), 1, buf_len(&b), stderr);
 	else
 		(void)fprintf(stderr,
 		    "{\"schema\":1,\"ok\":false,\"error\":{\"exit\":%d}}\n",
 		    rk_err_exit(code));
 	buf_fini(&b);
+}
+
+static const char *
+at(const struct out *o)
+{
+	return o->where == NULL ? "" : o->where;
 }
 
 int
@@ -138,10 +154,11 @@ out_fail(
 	 * and out_flush() tells about stdout. */
 	(void)fflush(stdout);
 	if (o->form == OUT_JSON) {
-		fail_json(code, text, retry);
+		fail_json(o, code, text, retry);
 		return rk_err_exit(code);
 	}
-	(void)fprintf(stderr, "%s%s:%s %s\n", on, o->prog, off, text);
+	(void)fprintf(stderr, "%s%s:%s %s%s%s\n", on, o->prog, off, at(o),
+	    o->where == NULL ? "" : ": ", text);
 	if (retry != NULL) {
 		on = o->color_err ? CYAN : "";
 		(void)fprintf(stderr, "%stry:%s %s\n", on, off, retry);
@@ -165,8 +182,8 @@ say(const struct out *o, const char *on, const char *fmt, va_list ap)
 {
 	/* As in out_fail(). */
 	(void)fflush(stdout);
-	(void)fprintf(stderr, "%s%s:%s ", o->color_err ? on : "", o->prog,
-	    o->color_err ? PLAIN : "");
+	(void)fprintf(stderr, "%s%s:%s %s%s", o->color_err ? on : "", o->prog,
+	    o->color_err ? PLAIN : "", at(o), o->where == NULL ? "" : ": ");
 	(void)vfprintf(stderr, fmt, ap);
 	(void)fputc('\n', stderr);
 }

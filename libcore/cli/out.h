@@ -16,6 +16,7 @@ enum out_form {
 /* One for a program's run; set up from --json --plain --color --quiet. */
 struct out {
 	const char *prog;
+	const char *where; /* "FILE:LINE" of a script, or NULL */
 	enum out_form form;
 	bool quiet;
 	bool verbose;

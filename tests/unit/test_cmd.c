@@ -332,6 +332,75 @@ test_words_may_go(void **state)
 	args_free(NULL);
 }
 
+/* ---- options that stand alone ---- */
+
+static int
+no_run(struct args *a, void *ctx)
+{
+	(void)a;
+	(void)ctx;
+	return 0;
+}
+
+static const struct opt alone_opts[] = {
+	{ .name = "file", .letter = 'f', .kind = OPT_TEXT, .flags = OPT_ALONE },
+	{ .name = "server", .letter = 's', .kind = OPT_TEXT },
+	{ .name = "quic", .letter = 'q' },
+	{ .name = "json", .kind = OPT_TEXT, .flags = OPT_MAYBE },
+	{ .name = "help", .letter = 'h' },
+	{ 0 },
+};
+static const struct cmd alone_cmds[] = {
+	{ .name = "call", .max_operands = 9, .run = no_run },
+	{ .name = "ls", .run = no_run },
+	{ 0 },
+};
+static const struct prog alone = {
+	.name = "alone",
+	.opts = alone_opts,
+	.cmds = alone_cmds,
+	.default_cmd = "call",
+	.run = no_run,
+};
+
+static void
+test_alone(void **state)
+{
+	struct args *a = good(&alone, "-f x -q");
+
+	(void)state;
+	assert_null(args_cmd(a));
+	assert_string_equal(args_text(a, "file", ""), "x");
+	args_free(a);
+	bad(&alone, "-f x ls", "--file does not go with ls");
+	bad(&alone, "ls -f x", "--file does not go with ls");
+	bad(&alone, "-f x Sum", "--file takes no operand beside it");
+}
+
+static void
+test_words_again(void **state)
+{
+	static const char *const want[] = { "--quic", "--server=h:1", "--json",
+		"--server=" };
+	struct args *a = good(&alone, "-q -s h:1 --json -f x --server= --help");
+	size_t at = 0;
+	struct buf b;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		buf_init(&b, 64);
+		assert_int_equal(args_next_word(a, &at, &b), RK_OK);
+		assert_int_equal(buf_len(&b), strlen(want[i]));
+		assert_memory_equal(buf_peek(&b), want[i], buf_len(&b));
+		buf_fini(&b);
+	}
+	buf_init(&b, 64);
+	assert_int_equal(args_next_word(a, &at, &b), RK_ENOENT);
+	assert_int_equal(buf_len(&b), 0);
+	buf_fini(&b);
+	args_free(a);
+}
+
 int
 main(void)
 {
@@ -344,6 +413,8 @@ main(void)
 		cmocka_unit_test(test_go_forms),
 		cmocka_unit_test(test_go_ends),
 		cmocka_unit_test(test_words_may_go),
+		cmocka_unit_test(test_alone),
+		cmocka_unit_test(test_words_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
