@@ -34,7 +34,7 @@ LDFLAGS_tsan   := -fsanitize=thread $(FAST_LD)
 LDFLAGS_fuzz   := -fsanitize=address,undefined
 
 LIB_PKGS := openssl libsodium libargon2 sqlite3
-CLI_PKGS := jansson
+CLI_PKGS := jansson libedit
 TUI_PKGS := ncursesw libqrencode
 
 # QUIC needs ngtcp2 1.11 with one of its TLS helpers; everything else builds

@@ -50,7 +50,8 @@ const struct opt call_opts[] = {
 /* ---- the argument ---- */
 
 static enum rk_err
-build_payload(const struct args *a, struct request *q, struct rk_error *err)
+build_payload(const struct args *a, const struct caller *by, struct request *q,
+    struct rk_error *err)
 {
 	const char *file = args_text(a, "sendfile", NULL);
 	const char *raw = args_text(a, "raw", NULL);
@@ -75,6 +76,7 @@ build_payload(const struct args *a, struct request *q, struct rk_error *err)
 		return r;
 	in.no_input = args_flag(a, "no-input");
 	in.dry = args_flag(a, "dry-run");
+	in.stdin_used = caller_has_input(by);
 	q->raw = raw != NULL;
 	if (raw == NULL)
 		r = request_value(a, &in, q, err);
@@ -111,7 +113,8 @@ contradiction(const struct args *a)
 }
 
 static enum rk_err
-build(const struct args *a, struct request *q, struct rk_error *err)
+build(const struct args *a, const struct caller *by, struct request *q,
+    struct rk_error *err)
 {
 	const char *wrong = contradiction(a);
 	enum rk_err r;
@@ -120,7 +123,7 @@ build(const struct args *a, struct request *q, struct rk_error *err)
 		return err_set(err, RK_EINVAL, "%s", wrong);
 	if ((r = request_head(a, q, err)) != RK_OK)
 		return r;
-	return build_payload(a, q, err);
+	return build_payload(a, by, q, err);
 }
 
 /* ---- the call ---- */
@@ -145,7 +148,9 @@ send_one_way(struct target *t, const struct out *o, struct request *q,
 	enum rk_err r = rk_client_send(t->client, &q->req);
 
 	*reply = (struct rk_reply){ .code = RK_OK };
-	if (r == RK_OK)
+	if (r == RK_OK && t->held != NULL)
+		r = rk_client_flush(t->client, &err);
+	else if (r == RK_OK)
 		r = rk_client_finish(t->client, t->timeout, &err);
 	if (r == RK_OK) {
 		if (o->form == OUT_JSON)
@@ -343,23 +348,21 @@ cmd_call(struct args *a, void *ctx)
 {
 	struct rk_error err = { 0 };
 	struct request q = { 0 };
-	struct target t;
+	struct target own, *t;
 	struct out o;
 	int status = 0;
 
-	(void)ctx;
 	out_init(&o, a);
-	if (build(a, &q, &err) != RK_OK) {
+	if (build(a, ctx, &q, &err) != RK_OK) {
 		status = request_failed(&o, &err, "rpcsh call -h");
 	} else if (args_flag(a, "dry-run")) {
 		status = dry_run(a, &o, &q);
-	} else if (target_open(&t, a, &o, &status)) {
-		if (t.timeout_given)
-			q.req.timeout = t.timeout;
-		if (target_connect(&t, &o, &status) &&
-		    check(&t, &o, &q, &status))
-			status = exchange(&t, a, &o, &q);
-		target_close(&t);
+	} else if ((t = target_use(&own, ctx, a, &o, &status)) != NULL) {
+		if (t->timeout_given)
+			q.req.timeout = t->timeout;
+		if (target_connect(t, &o, &status) && check(t, &o, &q, &status))
+			status = exchange(t, a, &o, &q);
+		target_done(t, ctx);
 	}
 	if (q.payload != NULL)
 		rk_wipe(q.payload, q.req.payload_len);

@@ -23,7 +23,8 @@ const struct opt exec_opts[] = {
 
 /* *input: what the command reads; -1 when it was used up for the argument. */
 static enum rk_err
-build(const struct args *a, struct request *q, int *input, struct rk_error *err)
+build(const struct args *a, const struct caller *by, struct request *q,
+    int *input, struct rk_error *err)
 {
 	struct items in;
 	enum rk_err r;
@@ -33,6 +34,7 @@ build(const struct args *a, struct request *q, int *input, struct rk_error *err)
 	    (r = items_init(&in, err)) != RK_OK)
 		return r;
 	in.no_input = args_flag(a, "no-input");
+	in.stdin_used = caller_has_input(by);
 	r = request_value(a, &in, q, err);
 	if (in.stdin_used)
 		*input = -1;
@@ -78,20 +80,19 @@ cmd_exec(struct args *a, void *ctx)
 	struct rk_error err = { 0 };
 	struct request q = { 0 };
 	int input = -1, status = 0;
-	struct target t;
+	struct target own, *t;
 	struct out o;
 
-	(void)ctx;
 	out_init(&o, a);
-	if (build(a, &q, &input, &err) != RK_OK) {
+	if (build(a, ctx, &q, &input, &err) != RK_OK) {
 		status = request_failed(&o, &err, "rpcsh exec -h");
-	} else if (target_open(&t, a, &o, &status)) {
+	} else if ((t = target_use(&own, ctx, a, &o, &status)) != NULL) {
 		/* It takes its time, unless somebody has said how much. */
-		if (t.timeout_given && t.timeout != RK_NEVER)
-			q.req.timeout = t.timeout;
-		if (target_connect(&t, &o, &status))
-			status = run(&t, a, &o, &q, input);
-		target_close(&t);
+		if (t->timeout_given && t->timeout != RK_NEVER)
+			q.req.timeout = t->timeout;
+		if (target_connect(t, &o, &status))
+			status = run(t, a, &o, &q, input);
+		target_done(t, ctx);
 	}
 	free(q.payload);
 	return status;

@@ -168,7 +168,7 @@ take_first(struct get *g, const struct rk_part *part)
 	uint64_t at = 0;
 	int e = 0;
 
-	x->t.answered = true;
+	x->t->answered = true;
 	g->promised = transfer_number(part, "offset", &at);
 	if (!transfer_number(part, "size", &g->size) &&
 	    !transfer_number(part, "pathsize", &g->size))
@@ -262,6 +262,8 @@ receive(struct get *g)
 		    (r = write_part(g, &part)) != RK_OK)
 			return r;
 		progress_at(&g->x.bar, g->x.bytes);
+		if ((r = transfer_goes_on(&g->x)) != RK_OK)
+			return r;
 	}
 	/* The answer says whether that was all. */
 	return r == RK_ENOENT ? RK_OK : r;
@@ -395,13 +397,12 @@ cmd_get(struct args *a, void *ctx)
 	struct out o;
 	int status;
 
-	(void)ctx;
 	out_init(&o, a);
 	if (g == NULL)
 		return out_fail(&o, RK_ENOMEM, rk_err_text(RK_ENOMEM), NULL);
 	g->dir = g->in.fd = -1;
 	g->size = PROGRESS_UNKNOWN;
-	if (transfer_init(&g->x, a) != RK_OK || take_items(g) != RK_OK)
+	if (transfer_init(&g->x, a, ctx) != RK_OK || take_items(g) != RK_OK)
 		status = out_error(&o, &g->x.err, "rpcsh get -h");
 	else
 		status = get(g);

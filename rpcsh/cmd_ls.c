@@ -134,26 +134,25 @@ cmd_ls(struct args *a, void *ctx)
 {
 	struct rk_request req = { .method = "_.methods" };
 	struct rk_value_doc *doc = NULL;
-	struct target t;
+	struct target own, *t;
 	struct out o;
 	size_t n;
 	const char *const *words = args_operands(a, &n);
 	int status = 0;
 
-	(void)ctx;
 	out_init(&o, a);
-	if (!target_open(&t, a, &o, &status))
+	if ((t = target_use(&own, ctx, a, &o, &status)) == NULL)
 		return status;
-	if (target_connect(&t, &o, &status))
-		status = ask(&t, &o, &req, &doc);
+	if (target_connect(t, &o, &status))
+		status = ask(t, &o, &req, &doc);
 	if (doc != NULL) {
 		const struct rk_value *list = rk_value_root(doc);
 
 		status = show_list(&o, list, n == 0 ? NULL : words[0]);
-		cache_methods(t.url, list);
+		cache_methods(t->url, list);
 		rk_value_free(doc);
 	}
-	target_close(&t);
+	target_done(t, ctx);
 	return status;
 }
 
@@ -358,11 +357,10 @@ cmd_desc(struct args *a, void *ctx)
 	struct rk_request req = { .method = "_.describe" };
 	struct rk_value name = { .kind = RK_STR };
 	uint8_t *payload = NULL;
-	struct target t;
+	struct target own, *t;
 	struct out o;
 	int status = 0;
 
-	(void)ctx;
 	out_init(&o, a);
 	name.u.bytes =
 	    (struct rk_bytes){ (const uint8_t *)method, strlen(method) };
@@ -370,10 +368,10 @@ cmd_desc(struct args *a, void *ctx)
 	    rk_value_encode(&name, &payload, &req.payload_len) != RK_OK)
 		return out_fail(&o, RK_EINVAL, "method: name too long", NULL);
 	req.payload = payload;
-	if (target_open(&t, a, &o, &status)) {
-		if (target_connect(&t, &o, &status))
-			status = describe(&t, &o, method, &req);
-		target_close(&t);
+	if ((t = target_use(&own, ctx, a, &o, &status)) != NULL) {
+		if (target_connect(t, &o, &status))
+			status = describe(t, &o, method, &req);
+		target_done(t, ctx);
 	}
 	free(payload);
 	return status;

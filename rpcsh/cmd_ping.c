@@ -1,11 +1,13 @@
 /* rpcsh ping: is it there, and how far away. */
 #include "base/error.h"
 #include "figures.h"
+#include "held.h"
 #include "rpcsh.h"
 #include "target.h"
 
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 
 #define INTERVAL_MAX 86400000 /* ms */
@@ -138,7 +140,7 @@ wait_between(struct rk_client *c, int interval)
 	struct pollfd p = { .fd = rk_client_fd(c), .events = POLLIN };
 	int left, own;
 
-	while (now < end && rk_client_peer(c) != NULL) {
+	while (now < end && rk_client_peer(c) != NULL && !held_interrupted()) {
 		left = (int)((end - now + 999) / 1000);
 		own = rk_client_wait_ms(c);
 		(void)poll(&p, 1, own >= 0 && own < left ? own : left);
@@ -199,12 +201,17 @@ ping_all(struct target *t, const struct args *a, const struct out *o)
 		return connect_only(t, &peer, o);
 	status = show_connection(t, &peer, o);
 	for (uint64_t i = 0; status == 0 && i < count; i++) {
+		if (held_interrupted())
+			break;
 		if (i != 0 && !tally.unknown)
 			wait_between(t->client, interval);
 		else if (i != 0 && !connect_again(t, o, interval, &status))
 			break;
 		status = ping_once(t, o, &tally);
 	}
+	if (held_interrupted() && status == 0)
+		status = 128 + SIGINT;
+	held_forget_interrupt();
 	show_tally(o, &tally);
 	return status;
 }
@@ -212,21 +219,25 @@ ping_all(struct target *t, const struct args *a, const struct out *o)
 int
 cmd_ping(struct args *a, void *ctx)
 {
-	struct target t;
+	struct target own, *t = &own;
 	struct out o;
 	int status = 0;
 
-	(void)ctx;
 	out_init(&o, a);
 	if (args_flag(a, "connect-only") &&
 	    (args_given(a, "count") || args_given(a, "interval")))
 		return out_fail(&o, RK_EINVAL,
 		    "--connect-only sends nothing: no -n and no -i beside it",
 		    "rpcsh ping -h");
-	if (!target_open(&t, a, &o, &status))
+	/* One that is there already shows nothing about connecting. */
+	if (args_flag(a, "connect-only"))
+		t = target_open(&own, a, &o, &status) ? &own : NULL;
+	else
+		t = target_use(&own, ctx, a, &o, &status);
+	if (t == NULL)
 		return status;
-	if (target_connect(&t, &o, &status))
-		status = ping_all(&t, a, &o);
-	target_close(&t);
+	if (target_connect(t, &o, &status))
+		status = ping_all(t, a, &o);
+	target_done(t, ctx);
 	return status;
 }

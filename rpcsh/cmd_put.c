@@ -71,6 +71,9 @@ open_source(struct put *p, const char *file)
 	if (strcmp(file, "-") == 0 && p->name == NULL)
 		return err_set(&x->err, RK_EINVAL,
 		    "-: standard input has no name: --as NAME gives one");
+	if (strcmp(file, "-") == 0 && caller_has_input(x->by))
+		return err_set(&x->err, RK_EINVAL,
+		    "-: standard input has the script's lines");
 	if (strcmp(file, "-") != 0 &&
 	    (r = fs_open(file, FS_ANY, &fd, &st, &x->err)) != RK_OK)
 		return r;
@@ -149,7 +152,7 @@ take_offer(struct put *p)
 
 	if ((r = rk_stream_next(x->s, &offer, NULL)) != RK_OK)
 		return r;
-	x->t.answered = true;
+	x->t->answered = true;
 	if (!transfer_number(&offer, "offset", &at) ||
 	    !transfer_has(&offer.hdr->args, "blake2b"))
 		return transfer_local(x, RK_EPROTO, 0,
@@ -207,6 +210,8 @@ send_all(struct put *p)
 		if (n > 0 && (r = send_piece(p, n, false)) != RK_OK)
 			return r;
 		progress_at(&x->bar, p->src.at);
+		if ((r = transfer_goes_on(x)) != RK_OK)
+			return r;
 	} while (n > 0);
 	if (source_changed(&p->src))
 		return transfer_local(x, RK_EDAMAGED, 0,
@@ -294,13 +299,12 @@ cmd_put(struct args *a, void *ctx)
 	size_t n;
 	int status;
 
-	(void)ctx;
 	out_init(&o, a);
 	if (p == NULL)
 		return out_fail(&o, RK_ENOMEM, rk_err_text(RK_ENOMEM), NULL);
 	p->src.fd = -1;
 	words = args_operands(a, &n);
-	if (transfer_init(&p->x, a) != RK_OK) {
+	if (transfer_init(&p->x, a, ctx) != RK_OK) {
 		status = out_error(&o, &p->x.err, "rpcsh put -h");
 	} else {
 		p->service = ends_with(p->x.method, ".put");

@@ -2,10 +2,12 @@
 #include "cache.h"
 #include "cli/out.h"
 #include "rpcsh.h"
+#include "shell.h"
 #include "trust.h"
 
 #include <limits.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static const struct opt global_opts[] = {
 	{ .name = "server",
@@ -72,6 +74,16 @@ static const struct opt global_opts[] = {
 	    .meta = "TIME",
 	    .about = "of connecting and proving keys (10s)" },
 	{ .name = "plain", .about = "tab-separated lists for scripts" },
+	{ .name = "file",
+	    .letter = 'f',
+	    .kind = OPT_TEXT,
+	    .meta = "FILE|-",
+	    .complete = COMPLETE_FILE,
+	    .flags = OPT_ALONE,
+	    .about = "run its lines, up to the first that fails" },
+	{ .name = "keep-going",
+	    .flags = OPT_ALONE,
+	    .about = "with -f: run all lines" },
 	/* The original client's words. */
 	{ .name = "hostport", .flags = OPT_HIDDEN, .as = "server" },
 	{ .name = "wait", .flags = OPT_HIDDEN, .as = "timeout" },
@@ -196,6 +208,8 @@ static const struct cmd cmds[] = {
 static const char *const usage[] = {
 	"[OPTION...] [call] METHOD [ITEM...] | exec|put|get|ls|desc|ping|ctx|"
 	"trust ...",
+	"[OPTION...]                      (a shell, on a terminal)",
+	"[OPTION...] -f FILE|- [--keep-going]",
 	NULL,
 };
 static const char *const examples[] = {
@@ -215,18 +229,27 @@ static const struct env_doc envs[] = {
 	{ "CREDENTIALS_DIRECTORY", "where --pass cred:NAME looks" },
 	{ "XDG_CONFIG_HOME", "rpckit below it has contexts, config and certs" },
 	{ "XDG_DATA_HOME", "rpckit below it has known_server_keys" },
+	{ "XDG_STATE_HOME", "rpckit below it has the shell's history" },
 	{ "XDG_CACHE_HOME", "rpckit below it has names for completion" },
 	{ "NO_COLOR", "no color when set and not empty" },
 	{ 0 },
 };
 
+/* A script, or a shell where somebody can type. */
 static int
 no_operand(struct args *a, void *ctx)
 {
 	struct out o;
 
-	(void)ctx;
 	out_init(&o, a);
+	if (args_given(a, "file"))
+		return script_main(a, ctx);
+	if (args_flag(a, "keep-going"))
+		return out_fail(&o, RK_EINVAL, "--keep-going goes with -f FILE",
+		    "rpcsh -h");
+	if (isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 &&
+	    !args_flag(a, "no-input"))
+		return shell_main(a, ctx);
 	return out_fail(&o, RK_EINVAL, "no method given", "rpcsh -h");
 }
 
@@ -263,8 +286,9 @@ int
 main(int argc, char **argv)
 {
 	struct prog p = prog;
+	struct caller by = { .argc = argc, .argv = argv };
 	char text[160];
 
 	p.features = features(text, sizeof(text));
-	return cmd_main(&p, argc, argv, NULL);
+	return cmd_main(&p, argc, argv, &by);
 }

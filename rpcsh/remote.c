@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "cli/json.h"
 #include "cli/out.h"
+#include "held.h"
 
 #include <rpckit/value.h>
 
@@ -335,13 +336,26 @@ goes_on(const struct remote *m)
 	       (output_waits(m) && m->end.code != RK_ETIMEOUT);
 }
 
+static bool
+is_shells(const struct remote *m)
+{
+	return m->target->held != NULL && m->target->held->hears;
+}
+
 /* Tell the server, and give it a moment to hear it. */
 static void
 cancel(struct remote *m)
 {
+	uint64_t until = target_now_us() + FINISH_MS * 1000;
+
 	if (m->stream == NULL)
 		return;
 	rk_stream_cancel(m->stream);
+	/* A shell goes on with this connection. */
+	while (is_shells(m) && m->stream != NULL && target_now_us() < until)
+		held_turn(m->target->held, FINISH_MS);
+	if (m->stream == NULL)
+		return;
 	/* Whoever does not hear it sees the connection go. */
 	if (rk_client_finish(m->target->client, FINISH_MS, NULL) != RK_OK)
 		rk_client_shutdown(m->target->client);
@@ -434,6 +448,8 @@ remote_run(struct remote *m, const struct rk_request *req)
 	m->took_us = target_now_us() - begun;
 	cancel(m);
 	unhear_signals(old);
+	if (came == SIGINT && is_shells(m))
+		return 128 + SIGINT;
 	if (came != 0)
 		out_die_of(came);
 	if (m->local.sys == EPIPE)

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "cli/pass.h"
+#include "held.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -211,6 +212,16 @@ on_closed(struct rk_client *c, const struct rk_error *why, void *arg)
 	t->ended = *why;
 }
 
+static void
+on_pushed(struct rk_client *c, const struct rk_header *hdr,
+    struct rk_bytes payload, void *arg)
+{
+	const struct target *t = arg;
+
+	(void)c;
+	t->held->pushed(hdr, payload, t->held->arg);
+}
+
 /* Without TLS there is no key that could be believed. */
 static enum rk_err
 make_trust(struct target *t, struct rk_error *err)
@@ -257,6 +268,8 @@ make_client(struct target *t, const struct args *a, struct rk_error *err)
 	conf.timeouts.connect = t->connect_timeout;
 	conf.timeouts.handshake = t->connect_timeout;
 	conf.closed = on_closed;
+	if (t->held != NULL && t->held->pushed != NULL)
+		conf.pushed = on_pushed;
 	conf.arg = t;
 	/* What a single call may take is the call's own matter. */
 	conf.timeouts.idle = RK_NEVER;
@@ -276,8 +289,9 @@ use_server(struct target *t, const char *server, struct rk_error *err)
 	return RK_OK;
 }
 
+/* Everything but the client. */
 static enum rk_err
-prepare(struct target *t, const struct args *a, const char *server,
+resolve(struct target *t, const struct args *a, const char *server,
     struct rk_error *err)
 {
 	enum rk_err r;
@@ -299,7 +313,7 @@ prepare(struct target *t, const struct args *a, const char *server,
 	t->connect_timeout = duration(t, SET_CONNECT_TIMEOUT);
 	t->timeout_given =
 	    strcmp(t->settings.v[SET_TIMEOUT].source, "built in") != 0;
-	return make_client(t, a, err);
+	return RK_OK;
 }
 
 /* ---- talking about it ---- */
@@ -308,9 +322,12 @@ static void
 on_log(
     enum rk_log_level level, const char *subsystem, const char *line, void *arg)
 {
-	const struct out *o = arg;
+	const struct target *t = arg;
+	const struct out *o = &t->log;
 
 	(void)subsystem;
+	if (t->held != NULL && t->held->hide != NULL)
+		t->held->hide(t->held->arg);
 	if (level <= RK_LOG_WARN)
 		out_warn(o, "warning: %s", line);
 	else
@@ -362,22 +379,39 @@ open_failed(
 	return out_error(o, err, text);
 }
 
-static bool
-open_at(struct target *t, const struct args *a, const struct out *o,
-    const char *server, int *status)
+static void
+hear_log(struct target *t, const struct out *o)
 {
-	struct rk_error err = { 0 };
-
 	t->log = *o;
-	rk_log_set(on_log, o->verbose ? RK_LOG_INFO : RK_LOG_WARN, &t->log);
-	if (prepare(t, a, server, &err) != RK_OK) {
-		*status = open_failed(t, o, &err);
+	rk_log_set(on_log, o->verbose ? RK_LOG_INFO : RK_LOG_WARN, t);
+}
+
+/* r is what came of opening it. */
+static bool
+is_opened(struct target *t, const struct out *o, enum rk_err r,
+    const struct rk_error *err, int *status)
+{
+	if (r != RK_OK) {
+		*status = open_failed(t, o, err);
 		target_close(t);
 		return false;
 	}
 	if (o->verbose)
 		tell_settings(t, o);
 	return true;
+}
+
+static bool
+open_at(struct target *t, const struct args *a, const struct out *o,
+    const char *server, int *status)
+{
+	struct rk_error err = { 0 };
+	enum rk_err r;
+
+	hear_log(t, o);
+	if ((r = resolve(t, a, server, &err)) == RK_OK)
+		r = make_client(t, a, &err);
+	return is_opened(t, o, r, &err, status);
 }
 
 bool
@@ -396,20 +430,94 @@ target_open_for(struct target *t, const struct args *a, const struct out *o,
 	return open_at(t, a, o, server, status);
 }
 
+bool
+target_hold(
+    struct held *h, const struct args *a, const struct out *o, int *status)
+{
+	h->t = (struct target){ .held = h };
+	h->is_open = open_at(&h->t, a, o, NULL, status);
+	return h->is_open;
+}
+
+/* The held one, with what this line says about it. */
+static struct target *
+borrow(struct held *h, const struct target *t)
+{
+	h->t.settings = t->settings;
+	h->t.timeout = t->timeout;
+	h->t.timeout_given = t->timeout_given;
+	h->t.no_input = t->no_input;
+	hear_log(&h->t, &t->log);
+	return &h->t;
+}
+
+struct target *
+target_use(struct target *own, const struct caller *by, const struct args *a,
+    const struct out *o, int *status)
+{
+	struct held *h = by == NULL ? NULL : by->held;
+	struct rk_error err = { 0 };
+	enum rk_err r;
+
+	if (h == NULL)
+		return target_open(own, a, o, status) ? own : NULL;
+	if (!h->is_open) /* the first one of a script */
+		return target_hold(h, a, o, status) ? &h->t : NULL;
+	*own = (struct target){ 0 };
+	hear_log(own, o);
+	r = resolve(own, a, NULL, &err);
+	if (r == RK_OK && held_fits(h, own))
+		return borrow(h, own);
+	if (r == RK_OK)
+		r = make_client(own, a, &err);
+	if (is_opened(own, o, r, &err, status))
+		return own;
+	target_done(own, by);
+	return NULL;
+}
+
+bool
+target_is_held(const struct held *h, const struct args *a)
+{
+	struct target t = { 0 };
+	struct rk_error err;
+
+	return resolve(&t, a, NULL, &err) == RK_OK && held_fits(h, &t);
+}
+
+void
+target_done(struct target *t, const struct caller *by)
+{
+	struct held *h = by == NULL ? NULL : by->held;
+
+	if (t->held == NULL)
+		target_close(t);
+	if (h != NULL && h->is_open)
+		hear_log(&h->t, &h->t.log);
+}
+
 /* A connection to a server that is believed.  Asking takes as long as it takes,
  * so that nobody is kept waiting: the connection has ended meanwhile, and the
  * next one must show the same key. */
 static enum rk_err
+dial(struct target *t, struct rk_error *err)
+{
+	if (t->held != NULL)
+		return held_connect(t->held, err);
+	err_clear(&t->ended);
+	return rk_client_connect(t->client, err);
+}
+
+static enum rk_err
 connect_asking(struct target *t, struct rk_error *err)
 {
-	enum rk_err r = rk_client_connect(t->client, err);
+	enum rk_err r = dial(t, err);
 
 	if (r == RK_OK || !t->trusting.asks)
 		return r;
 	if ((r = trust_ask(&t->trusting, t->no_input, err)) != RK_OK)
 		return r;
-	err_clear(&t->ended);
-	r = rk_client_connect(t->client, err);
+	r = dial(t, err);
 	t->trusting.added = r == RK_OK;
 	return r;
 }
@@ -421,7 +529,12 @@ target_connect(struct target *t, const struct out *o, int *status)
 	struct rk_timing timing;
 	struct rk_error err;
 
-	err_clear(&t->ended);
+	if (t->held != NULL) {
+		held_idle(t->held);
+		if (held_is_up(t->held))
+			return true;
+	}
+	t->trusting.added = false;
 	if (connect_asking(t, &err) != RK_OK) {
 		*status = target_failed(t, o, &err, NULL);
 		return false;
@@ -446,7 +559,9 @@ enum rk_err
 target_call(struct target *t, const struct rk_request *req,
     struct rk_reply *reply, struct rk_error *err)
 {
-	enum rk_err r = rk_client_call(t->client, req, reply, err);
+	enum rk_err r = t->held != NULL
+	                    ? held_call(t->held, req, reply, err)
+	                    : rk_client_call(t->client, req, reply, err);
 
 	if (r == RK_OK || r == RK_EREMOTE || r == RK_ENOMETHOD)
 		t->answered = true;

@@ -7,7 +7,20 @@
 
 #include <rpckit/client.h>
 
+struct held;
+
+/* Who runs the verbs: main(), or a shell. */
+struct caller {
+	int argc; /* of main() */
+	char **argv;
+	struct held *held; /* a shell's connection, or NULL */
+};
+
+/* Is standard input taken by the lines of a script? */
+bool caller_has_input(const struct caller *by);
+
 struct target {
+	struct held *held; /* whose it is, or NULL */
 	struct settings settings;
 	char url[PATH_LEN + 8]; /* a scheme and the server */
 	uint64_t timeout;       /* of a call, ms; RK_NEVER: none */
@@ -38,6 +51,20 @@ bool target_open_for(struct target *t, const struct args *a,
  * with the first call (rpcsh/next). */
 bool target_connect(struct target *t, const struct out *o, int *status);
 void target_close(struct target *t);
+
+/*
+ * The target of a verb.  In a shell that holds a connection to the same server
+ * by the same means it is that one, *own otherwise, opened as by target_open();
+ * NULL: said why not.  In the end, target_done() closes what was opened.
+ */
+struct target *target_use(struct target *own, const struct caller *by,
+    const struct args *a, const struct out *o, int *status);
+/* Is the connection the one that these words mean? */
+bool target_is_held(const struct held *h, const struct args *a);
+void target_done(struct target *t, const struct caller *by);
+/* Open h->t, for a shell to hold. */
+bool target_hold(
+    struct held *h, const struct args *a, const struct out *o, int *status);
 
 /* rk_client_call(), remembering that there was an answer. */
 RK_MUST enum rk_err target_call(struct target *t, const struct rk_request *req,

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "held.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -56,13 +57,13 @@ add_word(struct transfer *x, const char *word)
 }
 
 enum rk_err
-transfer_init(struct transfer *x, const struct args *a)
+transfer_init(struct transfer *x, const struct args *a, const struct caller *by)
 {
 	const char *const *words;
 	enum rk_err r = RK_OK;
 	size_t n, len;
 
-	*x = (struct transfer){ .a = a };
+	*x = (struct transfer){ .a = a, .by = by };
 	out_init(&x->o, a);
 	words = args_operands(a, &n);
 	x->method = words[0];
@@ -134,25 +135,35 @@ transfer_open(struct transfer *x, enum rk_stream_kind kind, int *status)
 	};
 	enum rk_err r;
 
-	if (!target_open(&x->t, x->a, &x->o, status))
+	x->t = target_use(&x->own, x->by, x->a, &x->o, status);
+	if (x->t == NULL)
 		return false;
 	/* A limit of calls is none of files, unless it is meant so. */
 	if (args_given(x->a, "timeout") && !args_from_env(x->a, "timeout"))
-		req.timeout = x->t.timeout == RK_NEVER ? 0 : x->t.timeout;
-	if (!target_connect(&x->t, &x->o, status)) {
-		target_close(&x->t);
+		req.timeout = x->t->timeout == RK_NEVER ? 0 : x->t->timeout;
+	if (!target_connect(x->t, &x->o, status)) {
+		target_done(x->t, x->by);
 		return false;
 	}
-	r = rk_client_stream(x->t.client, kind, &req, NULL, NULL, &x->s);
+	r = rk_client_stream(x->t->client, kind, &req, NULL, NULL, &x->s);
 	if (r == RK_OK)
 		return true;
-	if (x->t.ended.code != RK_OK)
-		x->err = x->t.ended;
+	if (x->t->ended.code != RK_OK)
+		x->err = x->t->ended;
 	else
 		(void)err_set(&x->err, r, "%s", rk_err_text(r));
-	*status = target_failed(&x->t, &x->o, &x->err, x->method);
-	target_close(&x->t);
+	*status = target_failed(x->t, &x->o, &x->err, x->method);
+	target_done(x->t, x->by);
 	return false;
+}
+
+enum rk_err
+transfer_goes_on(struct transfer *x)
+{
+	if (!held_interrupted())
+		return RK_OK;
+	held_forget_interrupt();
+	return transfer_local(x, RK_ECANCELED, 0, "canceled");
 }
 
 enum rk_err
@@ -167,7 +178,7 @@ transfer_finish(struct transfer *x, enum rk_err r)
 	x->s = NULL;
 	progress_end(&x->bar);
 	if (ended == RK_OK || ended == RK_EREMOTE || ended == RK_ENOMETHOD)
-		x->t.answered = true;
+		x->t->answered = true;
 	if (x->local)
 		return r;
 	if (ended == RK_OK && r != RK_OK)
@@ -214,9 +225,9 @@ transfer_result(
 		return out_error(&x->o, &x->err,
 		    r == RK_EEXIST ? "--force takes its place" : NULL);
 	if (r == RK_ENOMETHOD)
-		return target_no_method(&x->t, &x->o, x->method);
+		return target_no_method(x->t, &x->o, x->method);
 	if (r != RK_OK)
-		return target_failed(&x->t, &x->o, &x->err, x->method);
+		return target_failed(x->t, &x->o, &x->err, x->method);
 	if (x->o.form == OUT_JSON)
 		return tell_json(x, file);
 	if (x->from > 0)
@@ -231,5 +242,5 @@ void
 transfer_close(struct transfer *x)
 {
 	rk_reply_free(&x->reply);
-	target_close(&x->t);
+	target_done(x->t, x->by);
 }

@@ -14,7 +14,8 @@ struct transfer {
 	const struct args *a;
 	const char *method;
 	struct out o;
-	struct target t;
+	const struct caller *by;
+	struct target own, *t;
 	struct rk_stream *s;
 	struct rk_arg args[TRANSFER_ARGS + 8]; /* of the first message */
 	size_t n_args;
@@ -28,13 +29,16 @@ struct transfer {
 };
 
 /* Method and -H.  RK_EINVAL. */
-RK_MUST enum rk_err transfer_init(struct transfer *x, const struct args *a);
+RK_MUST enum rk_err transfer_init(
+    struct transfer *x, const struct args *a, const struct caller *by);
 /* One more; texts by reference.  A later one of the same key counts. */
 void transfer_arg(struct transfer *x, const char *key, const char *value);
 /* The same of a word K=V, whose sign is at eq. */
 void transfer_word(struct transfer *x, const char *word, const char *eq);
 /* Connect and open the stream; false: said so, *status is set. */
 bool transfer_open(struct transfer *x, enum rk_stream_kind kind, int *status);
+/* May it go on: has nobody pressed Ctrl-C?  RK_ECANCELED. */
+RK_MUST enum rk_err transfer_goes_on(struct transfer *x);
 /* Something here failed. */
 RK_PRINTF(4, 5)
 enum rk_err transfer_local(

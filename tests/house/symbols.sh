@@ -81,13 +81,14 @@ hardened() { # file
 	readelf -hW "$1" | grep -q 'Type: *DYN'
 }
 
-# A program links what it uses: no test library, a screen's only where there is
-# one, and QUIC's only where there are connections.
+# A program links what it uses: no test library, one for screens or lines only
+# where there are some, and QUIC's only where there are connections.
 program_needs() {
 	case $1 in
 	selfy) beyond "$BUILD_DIR/bin/$1" "$ours|libjansson" ;;
 	rpctui) beyond "$BUILD_DIR/bin/$1" \
 		"$ours|libjansson|libncursesw|libtinfo|libqrencode|$quics" ;;
+	rpcsh) beyond "$BUILD_DIR/bin/$1" "$ours|libjansson|libedit|$quics" ;;
 	*) beyond "$BUILD_DIR/bin/$1" "$ours|libjansson|$quics" ;;
 	esac
 }

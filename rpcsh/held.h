@@ -1,0 +1,54 @@
+/* The connection a shell holds: calls that Ctrl-C cancels, dialing again. */
+#ifndef RPCSH_HELD_H
+#define RPCSH_HELD_H
+
+#include "target.h"
+
+struct held {
+	struct target t;
+	bool is_open;  /* t is */
+	bool hears;    /* Ctrl-C ends what runs, not us */
+	bool no_stdin; /* standard input has the lines: nothing else reads it */
+	/* What comes unasked, from within calls and held_idle().  NULL: it is
+	 * dropped. */
+	void (*pushed)(
+	    const struct rk_header *hdr, struct rk_bytes payload, void *arg);
+	/* Called before anything is written in held_idle(): there may be a line
+	 * being typed.  May be NULL. */
+	void (*hide)(void *arg);
+	void *arg;
+	/* held.c's */
+	bool dials;         /* a dial is under way */
+	bool was_up;        /* it was connected when we last looked */
+	bool lost;          /* since then it is not, and that has been said */
+	bool redials;       /* the connection was lost, and is wanted again */
+	uint64_t redial_at; /* us */
+	uint64_t pause_us;  /* between two of these */
+	bool calls;         /* the answer below is waited for */
+	struct rk_reply *reply;
+};
+
+/* From now on SIGINT sets a mark instead of ending us. */
+void held_hear_interrupt(void);
+bool held_interrupted(void);
+void held_forget_interrupt(void);
+
+/* rk_client_connect() and rk_client_call() for h->t.client; after SIGINT they
+ * end with RK_ECANCELED, a call as soon as the server has been told. */
+RK_MUST enum rk_err held_connect(struct held *h, struct rk_error *err);
+RK_MUST enum rk_err held_call(struct held *h, const struct rk_request *req,
+    struct rk_reply *reply, struct rk_error *err);
+/* Wait for the network, at most limit_ms (-1: no limit) or up to SIGINT, and
+ * let it do its work. */
+void held_turn(struct held *h, int limit_ms);
+/* The same without waiting, for somebody who waits for held_fd() (-1: for
+ * nothing) at most held_wait_ms(); a lost connection is made again. */
+void held_idle(struct held *h);
+int held_fd(const struct held *h);
+int held_wait_ms(const struct held *h);
+bool held_is_up(const struct held *h);
+/* The same server by the same means: may the one stand for the other? */
+bool held_fits(const struct held *h, const struct target *t);
+void held_close(struct held *h);
+
+#endif

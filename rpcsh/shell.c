@@ -1,0 +1,355 @@
+/* A line of the shell: the one-shot command's words, run on one connection. */
+#include "shell.h"
+
+#include "base/error.h"
+#include "base/str.h"
+#include "rpcsh.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A line that names nothing to do: options only. */
+static int
+no_operand(struct args *a, void *ctx)
+{
+	struct out o;
+
+	(void)ctx;
+	out_init(&o, a);
+	return out_fail(&o, RK_EINVAL, "no method given", ":help");
+}
+
+/* ---- options ---- */
+
+static bool
+is_option(const char *word, const char *name)
+{
+	size_t len = strlen(name);
+
+	return strncmp(word, "--", 2) == 0 &&
+	       strncmp(word + 2, name, len) == 0 &&
+	       (word[2 + len] == '=' || word[2 + len] == '\0');
+}
+
+static void
+drop_option(struct shell *s, const char *name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_options; i++) {
+		if (is_option(s->options[i], name))
+			free(s->options[i]);
+		else
+			s->options[n++] = s->options[i];
+	}
+	s->n_options = n;
+}
+
+static enum rk_err
+add_option(struct shell *s, struct buf *b)
+{
+	uint8_t *text;
+	size_t len;
+	enum rk_err r;
+
+	if (s->n_options == SHELL_OPTIONS_MAX)
+		return RK_ELIMIT;
+	if ((r = buf_put(b, "", 1)) != RK_OK ||
+	    (r = buf_take(b, &text, &len)) != RK_OK)
+		return r;
+	s->options[s->n_options++] = (char *)text;
+	return RK_OK;
+}
+
+static enum rk_err
+put_option(struct shell *s, const char *name, const char *value)
+{
+	struct buf b;
+	enum rk_err r;
+
+	drop_option(s, name);
+	buf_init(&b, WORDS_TEXT_MAX);
+	r = value == NULL ? buf_printf(&b, "--%s", name)
+	                  : buf_printf(&b, "--%s=%s", name, value);
+	if (r == RK_OK)
+		r = add_option(s, &b);
+	buf_fini(&b);
+	return r;
+}
+
+/* Those of the command line. */
+static enum rk_err
+take_options(struct shell *s, const struct args *a)
+{
+	size_t at = 0;
+	struct buf b;
+	enum rk_err r;
+
+	do {
+		buf_init(&b, WORDS_TEXT_MAX);
+		if ((r = args_next_word(a, &at, &b)) == RK_OK)
+			r = add_option(s, &b);
+		buf_fini(&b);
+	} while (r == RK_OK);
+	return r == RK_ENOENT ? RK_OK : r;
+}
+
+int
+shell_option(struct shell *s, const char *name, const char *value, bool on)
+{
+	const struct words none = { 0 };
+	char *before[SHELL_OPTIONS_MAX];
+	size_t n = s->n_options;
+	struct args *a = NULL;
+	enum rk_err r = RK_OK;
+	int status = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if ((before[i] = strdup(s->options[i])) == NULL)
+			return out_fail(
+			    &s->o, RK_ENOMEM, "out of memory", NULL);
+	}
+	if (on)
+		r = put_option(s, name, value);
+	else
+		drop_option(s, name);
+	if (r != RK_OK)
+		status = out_fail(&s->o, r, rk_err_text(r), NULL);
+	else
+		a = shell_args(s, &none, &status);
+	if (a == NULL) { /* as it was */
+		for (size_t i = 0; i < s->n_options; i++)
+			free(s->options[i]);
+		memcpy(s->options, before, n * sizeof(before[0]));
+		s->n_options = n;
+		return status;
+	}
+	for (size_t i = 0; i < n; i++)
+		free(before[i]);
+	out_init(&s->o, a);
+	args_free(a);
+	return 0;
+}
+
+/* ---- words ---- */
+
+/* The program, the options, the words, and room for three more. */
+static char **
+make_argv(const struct shell *s, const struct words *w, int *argc)
+{
+	char **argv = calloc(s->n_options + w->n + 5, sizeof(*argv));
+	size_t n = 0;
+
+	if (argv == NULL)
+		return NULL;
+	argv[n++] = s->by.argv[0];
+	for (size_t i = 0; i < s->n_options; i++)
+		argv[n++] = s->options[i];
+	for (size_t i = 0; i < w->n; i++)
+		argv[n++] = w->list[i];
+	*argc = (int)n;
+	return argv;
+}
+
+struct args *
+shell_args(struct shell *s, const struct words *w, int *status)
+{
+	struct args *a = NULL;
+	struct rk_error err;
+	int argc;
+	char **argv = make_argv(s, w, &argc);
+	enum rk_err r = RK_ENOMEM;
+
+	if (argv == NULL)
+		(void)err_set(&err, r, "out of memory");
+	else
+		r = cmd_parse(&s->lines, argc, argv, &a, &err);
+	free(argv);
+	if (r != RK_OK)
+		*status = out_error(&s->o, &err, NULL);
+	return a;
+}
+
+/* Options that a call gets from the shell stand before "--", if there is one.
+ */
+static void
+add_word(char **argv, int *argc, char *word)
+{
+	int at = 0;
+
+	while (at < *argc && strcmp(argv[at], "--") != 0)
+		at++;
+	memmove(
+	    argv + at + 1, argv + at, (size_t)(*argc - at + 1) * sizeof(*argv));
+	argv[at] = word;
+	++*argc;
+}
+
+/* Is it a call?  It is remembered as one. */
+static bool
+is_call(struct shell *s, int argc, char **argv)
+{
+	struct args *a;
+	struct rk_error err;
+	bool is;
+
+	if (cmd_parse(&s->lines, argc, argv, &a, &err) != RK_OK)
+		return false;
+	is = args_cmd(a) != NULL && strcmp(args_cmd(a)->name, "call") == 0;
+	args_free(a);
+	return is;
+}
+
+static void
+add_sticky(struct shell *s, int *argc, char **argv, char *out)
+{
+	static char time[] = "--time", trace[] = "--trace";
+
+	if (s->time)
+		add_word(argv, argc, time);
+	if (s->trace)
+		add_word(argv, argc, trace);
+	if (out != NULL)
+		add_word(argv, argc, out);
+}
+
+static void
+remember_call(struct shell *s, const struct words *w)
+{
+	struct buf b;
+	uint8_t *text;
+	size_t len;
+	enum rk_err r = RK_OK;
+
+	buf_init(&b, 2 * WORDS_TEXT_MAX);
+	for (size_t i = 0; r == RK_OK && i < w->n; i++) {
+		if ((r = buf_put_str(&b, i == 0 ? "" : " ")) == RK_OK)
+			r = words_quote(&b, w->list[i]);
+	}
+	if (r == RK_OK && buf_put(&b, "", 1) == RK_OK &&
+	    buf_take(&b, &text, &len) == RK_OK) {
+		free(s->call);
+		s->call = (char *)text;
+	}
+	buf_fini(&b);
+}
+
+static int
+run_verb(struct shell *s, const struct words *w)
+{
+	char out[PATH_LEN + 8];
+	int argc, status;
+	char **argv = make_argv(s, w, &argc);
+
+	if (argv == NULL)
+		return out_fail(&s->o, RK_ENOMEM, "out of memory", NULL);
+	if (is_call(s, argc, argv)) {
+		remember_call(s, w);
+		(void)snprintf(
+		    out, sizeof(out), "--out=%s", s->out == NULL ? "" : s->out);
+		add_sticky(s, &argc, argv, s->out == NULL ? NULL : out);
+		free(s->out);
+		s->out = NULL;
+	}
+	status = cmd_line(&s->lines, argc, argv, &s->by);
+	free(argv);
+	return status;
+}
+
+static bool
+is_alone(const struct words *w, const char *word)
+{
+	return w->n == 1 && strcmp(w->list[0], word) == 0;
+}
+
+int
+shell_run(struct shell *s, const struct words *w)
+{
+	int status;
+
+	held_forget_interrupt();
+	if (w->n == 0)
+		return 0;
+	if (w->list[0][0] == ':')
+		status = shell_command(s, w);
+	else if (is_alone(w, "exit") || is_alone(w, "quit"))
+		s->over = true, status = 0;
+	else
+		status = run_verb(s, w);
+	held_forget_interrupt();
+	if (out_flush(&s->o) != RK_OK && status == 0)
+		status = rk_err_exit(RK_EIO);
+	return status;
+}
+
+enum rk_err
+shell_run_text(struct shell *s, const char *text, size_t len, int *status)
+{
+	struct rk_error err;
+	struct words w;
+	enum rk_err r = words_split(text, len, &w, &err);
+
+	if (r == RK_EAGAIN)
+		return r;
+	if (r != RK_OK)
+		*status = out_error(&s->o, &err, NULL);
+	else
+		*status = shell_run(s, &w);
+	words_free(&w);
+	return RK_OK;
+}
+
+/* ---- the connection ---- */
+
+int
+shell_connect(struct shell *s)
+{
+	const struct words none = { 0 };
+	struct args *a;
+	int status = 0;
+
+	if ((a = shell_args(s, &none, &status)) == NULL)
+		return status;
+	if (s->held.is_open && !target_is_held(&s->held, a))
+		held_close(&s->held);
+	if (s->held.is_open || target_hold(&s->held, a, &s->o, &status))
+		(void)target_connect(&s->held.t, &s->o, &status);
+	args_free(a);
+	return status;
+}
+
+bool
+shell_open(struct shell *s, struct args *a, struct caller *by, int *status)
+{
+	struct rk_error err = { 0 };
+	enum rk_err r;
+
+	*s = (struct shell){ .lines = *args_prog(a), .by = *by };
+	s->lines.run = no_operand;
+	s->by.held = &s->held;
+	s->held.arg = s;
+	out_init(&s->o, a);
+	if ((r = take_options(s, a)) != RK_OK)
+		(void)err_set(&err, r, "%s", rk_err_text(r));
+	/* Which context it is, is decided once: `ctx use` is for shells that
+	 * begin later. */
+	if (r == RK_OK && (r = settings_context(a, s->context, &err)) == RK_OK)
+		r = put_option(s, "context", s->context);
+	if (r == RK_OK)
+		return true;
+	*status = out_error(&s->o, &err, NULL);
+	shell_close(s);
+	return false;
+}
+
+void
+shell_close(struct shell *s)
+{
+	held_close(&s->held);
+	for (size_t i = 0; i < s->n_options; i++)
+		free(s->options[i]);
+	s->n_options = 0;
+	free(s->out);
+	free(s->call);
+}

@@ -1,0 +1,78 @@
+/* What the files of the shell share: its state, and running a line. */
+#ifndef RPCSH_SHELL_H
+#define RPCSH_SHELL_H
+
+#include "cli/words.h"
+#include "held.h"
+#include "line.h"
+
+#define SHELL_OPTIONS_MAX 64
+
+struct history;
+
+struct shell {
+	struct prog lines; /* main()'s, as the lines see it */
+	struct caller by;
+	struct held held;
+	struct out o;
+	/* "--server=..." and the like: what every line has. */
+	char *options[SHELL_OPTIONS_MAX];
+	size_t n_options;
+	char context[SETTINGS_NAME_LEN];
+	bool time;         /* -t for every call */
+	bool trace;        /* --trace */
+	char *out;         /* --out of the next call, or NULL */
+	char *call;        /* the last call, as it was typed */
+	bool over;         /* :quit */
+	bool more;         /* the line being typed goes on one before */
+	unsigned depth;    /* of scripts in scripts */
+	struct line *line; /* NULL: lines are not typed */
+	struct history *history;
+};
+
+/* Read the options, and pin the context.  Says why not; *status. */
+bool shell_open(
+    struct shell *s, struct args *a, struct caller *by, int *status);
+void shell_close(struct shell *s);
+/* The words of a line; the exit status of what it did. */
+int shell_run(struct shell *s, const struct words *w);
+/* A line as text; RK_EAGAIN: more of it is needed, and nothing was done. */
+RK_MUST enum rk_err shell_run_text(
+    struct shell *s, const char *text, size_t len, int *status);
+/* An option for all lines from now on, "name" or "name=value"; or, off, as if
+ * it had never been given.  Says what is wrong with it; the exit status. */
+int shell_option(struct shell *s, const char *name, const char *value, bool on);
+/* Connect as the options say, unless it is connected so; the exit status. */
+int shell_connect(struct shell *s);
+/* Parse options and words as a line; NULL: said why not. */
+struct args *shell_args(struct shell *s, const struct words *w, int *status);
+
+/* shell_cmds.c: the words of a line that begins with a colon. */
+int shell_command(struct shell *s, const struct words *w);
+/* Names of these commands without the colon, NULL-terminated. */
+const char *const *shell_command_names(void);
+/* What a command's first operand is. */
+enum complete shell_command_takes(const char *name);
+
+/* shell_opts.c: :set, :connect, :use. */
+int shell_set(struct shell *s, const struct words *w);
+int shell_reconnect(struct shell *s, const struct words *w);
+int shell_use(struct shell *s, const struct words *w);
+
+/* shell_push.c: what servers send unasked. */
+void shell_pushed(
+    const struct rk_header *hdr, struct rk_bytes payload, void *arg);
+int shell_watch(struct shell *s, const char *subject);
+
+/* script.c: the lines of a file ("-": standard input); the exit status. */
+int shell_script(struct shell *s, const char *path, bool keep_going);
+int script_main(struct args *a, struct caller *by);
+
+/* shell_main.c: lines typed on a terminal. */
+int shell_main(struct args *a, struct caller *by);
+
+/* complete.c: Tab. */
+void shell_offer(
+    const char *text, size_t len, struct line_offer *out, void *arg);
+
+#endif

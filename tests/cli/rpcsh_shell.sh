@@ -1,0 +1,276 @@
+#!/bin/sh
+# rpcsh as a shell, on a terminal of 80 by 24, and with scripts.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+# Functions are called by name.
+# shellcheck disable=SC2317
+set -u
+# shellcheck source=tests/lib/rpcd.sh
+. "${SRC_DIR:?}/tests/lib/rpcd.sh"
+
+term() {
+	TMUX_TMPDIR=$tmp tmux -L "$terminal" -f /dev/null "$@"
+}
+
+# shell OPTION...: the terminal, with rpcsh in it.
+shell() {
+	term new-session -d -x 80 -y 24 -s t "env -i HOME=$tmp \
+	    TERM=screen-256color LC_ALL=C.UTF-8 PATH=$PATH \
+	    ASAN_OPTIONS=${ASAN_OPTIONS-} $rpcsh $*; echo LEFT-\$?; cat"
+}
+
+screen() {
+	term capture-pane -p -t t
+}
+
+on_screen() {
+	screen >plain
+	grep -q -e "$1" plain
+}
+
+keys() {
+	term send-keys -t t "$@"
+}
+
+type_line() { # TEXT: with nothing before it on the screen
+	keys C-l
+	keys -l "$1"
+	keys Enter
+}
+
+shows() { # PATTERN TEXT
+	until_ok on_screen "$1"
+	shown=$?
+	[ "$shown" -eq 0 ] || sed 's/^/# /' plain
+	result "$shown" "$2"
+}
+
+# line TEXT PATTERN WHAT: type a line; its answer has the pattern.
+line() {
+	type_line "$1"
+	shows "$2" "$3"
+}
+
+typed() {
+	shows '^127.*tls any-key> *$' 'the prompt says where, how, and who is believed'
+	line 'echo a:=1 b=x' '^  "b": "x"$' 'a line is a call'
+	line 'ls sl*' '^slow ' 'or another verb'
+	line "echo 'c=d e' f:={\"g\": [1, 2]}" '"c": "d e"' 'words as in sh(1)'
+	keys -l "echo a:={\"n\":"
+	keys Enter
+	shows '^\.\.\. *$' 'an open bracket goes on'
+	keys -l '7}'
+	keys Enter
+	shows '"n": 7' 'until it is closed'
+	line 'echp a:=1' 'did you mean "echo"' 'a method that is none'
+	line ':hlep' 'did you mean :help' 'nor is a command'
+	line ':set timeuot 5s' 'did you mean "timeout"' 'nor an option'
+	line ':set timeout soon' 'timeout' 'nor a time'
+	line ':set' '^context=' 'and none of it is kept'
+	! grep -q '^timeout' plain
+	result $? 'of what was wrong'
+	keys -l 'echo nothing'
+	keys C-c
+	shows '\^C$' 'Ctrl-C gives a line up'
+	type_line 'slow'
+	check 'a call that takes long' until_ok waits
+	keys C-c
+	shows 'slow: canceled' 'Ctrl-C ends it'
+	line 'echo still=here' '"still": "here"' 'and not the shell'
+	type_line 'exec asleep'
+	shows '^asleep' 'so for a command'
+	keys C-c
+	line 'echo after=it' '"after": "it"' 'that is run there'
+}
+
+# What is sent is seen by the daemon.
+waits() {
+	pgrep -f -x "/bin/sleep $nap"
+}
+
+commands() {
+	line ':time on' '> *$' 'times'
+	line 'echo q:=1' '^size  sent' 'are shown'
+	line ':time off' '> *$' 'or not'
+	line ':again' '"q": 1' 'a call is repeated'
+	line ':cmd' "^rpcsh .*--key=alice .*echo q:=1" 'or shown as a command line'
+	line ':repeat 2 0' '"q": 1' 'or repeated more than once'
+	line ':out got.json' '> *$' 'a reply'
+	line 'echo to=file' '> *$' 'goes to a file'
+	until_ok grep -q 'file' got.json
+	result $? 'when it is told to'
+	line ':help repeat' ':repeat N' 'help about a command'
+	line ':set json on' '> *$' 'an option for all lines'
+	line 'echo j:=1' '^{"schema":1,"reply":{"j":1}}' 'counts'
+	line ':set json -' '> *$' 'until it is taken back'
+	line ':use lab' '^lab tcp> *$' 'another context'
+	line 'echo in=lab' '"in": "lab"' 'is used'
+	line ':use nowhere' 'no such context' 'if it is there'
+	line ':use gone' '^gone tcp offline> *$' 'also when nobody is there'
+	line ':use -' '^127.*> *$' 'or none'
+	line ":connect $(url tls)" "^$(url tls | sed 's|.*//||') tls any-key> *\$" \
+		'another server'
+}
+
+completed() {
+	type_line 'ls'
+	shows '^echo ' 'the list of methods is kept'
+	keys C-l
+	keys -l 'ech'
+	keys Tab Tab
+	shows 'echo.*echoBistreamFunc' 'Tab shows what there is'
+	keys C-u
+	keys -l 'sl'
+	keys Tab
+	shows '> slow *$' 'and completes methods'
+	keys C-u
+	keys -l ':hist'
+	keys Tab
+	shows ':history' 'commands'
+	keys C-u
+	keys -l 'echo x@some'
+	keys Tab
+	shows 'x@some\\ file' 'and files'
+	keys C-u
+}
+
+remembered() {
+	state=$tmp/.local/state/rpckit
+	line 'echo keep=this' '"keep": "this"' 'a line'
+	line 'echo password=geheim' '"password"' 'a secret'
+	line ' echo blank=first' '"blank"' 'and a line with a blank before it'
+	until_ok grep -q 'keep=this' "$state/history"
+	result $? 'what is typed is kept'
+	! grep -q -e geheim -e blank "$state/history"
+	result $? 'but no secrets, nor what begins with a blank'
+	[ "$(stat -c %a "$state/history")" = 600 ]
+	result $? 'for nobody else'
+	grep -q '^echo in=lab' "$state/history-lab" &&
+		! grep -q in=lab "$state/history"
+	result $? 'each context has its own'
+	line ':history /keep/' '^echo keep=this' 'it can be searched'
+}
+
+again() {
+	stop >/dev/null
+	shows 'connection lost: ' 'a server that dies is noticed'
+	shows 'offline>' 'and the prompt says so'
+	line 'echo a:=9' 'Connection refused' 'meanwhile nothing is called'
+	# The same address as before.
+	sed "s|^listen = tls:.*|listen = $(url tls | sed 's|://|:|')|" \
+		rpcd.conf >again.conf
+	keys C-l
+	keys -l 'echo half'
+	check 'it returns' start 2 -f again.conf --certs certs --trust off --echo
+	shows 'connected again' 'which is said, too'
+	shows 'any-key> echo half' 'above the line being typed'
+	keys -l '=typed'
+	keys Enter
+	shows '"half": "typed"' 'which is as it was'
+}
+
+left() {
+	keys C-l
+	keys C-d
+	shows '^LEFT-0' 'Ctrl-D leaves'
+	term kill-server
+}
+
+pushes() {
+	terminal=two
+	shell -s "unix://$tmp/admin"
+	shows 'unix> *$' 'another server'
+	line '_.events conns:=true' 'unix> *$' 'that pushes'
+	keys C-l
+	keys -l '_.sta'
+	"$rpcsh" -s "$(url tcp)" echo a:=1 >/dev/null
+	shows '^push ' 'what it pushes is shown'
+	shows 'unix> _.sta *$' 'above the line being typed'
+	keys -l 'tus'
+	keys Enter
+	shows '"' 'which is as it was'
+	keys C-l
+	keys -l ':quit'
+	keys Enter
+	shows '^LEFT-0' ':quit leaves'
+	term kill-server
+}
+
+script() { # STATUS TEXT OPTION...: standard input is the script
+	status=$1
+	text=$2
+	shift 2
+	timeout 60 "$rpcsh" -s "$(url tls)" --certs certs -k alice "$@" \
+		>out 2>err
+	[ $? -eq "$status" ]
+	result $? "$text"
+}
+
+scripts() {
+	cat >s.rpc <<-'END'
+		# lines
+		echo a:={"x":
+		  [1,2]} c='d e'
+
+		nope
+		echo after:=1
+	END
+	script 8 'a script stops where a line fails' -f s.rpc
+	grep -qx '{"a":{"x":\[1,2\]},"c":"d e"}' out && ! grep -q after out
+	result $? 'behind what was done before'
+	grep -q '^rpcsh: s.rpc:5: nope: ' err
+	result $? 'and says which line'
+	script 8 'or it goes on' -f s.rpc --keep-going
+	grep -q after out
+	result $? 'to its end'
+	script 8 'standard input is one, too' -f - <s.rpc
+	script 8 'in JSON' --json -f s.rpc
+	grep -q '"at":"s.rpc:5"' err
+	result $? 'the line is named'
+	echo 'echo "a' >open.rpc
+	script 2 'what is not closed' -f open.rpc
+	grep -q 'open.rpc:1: a " is not closed' err
+	result $? 'is said'
+	echo 'put docs -' | script 2 'nothing else reads the lines' -f -
+	printf ':source s.rpc\necho b:=1\n' | script 8 'a script in a script' -f -
+	grep -q 'rpcsh: s.rpc:5: nope' err
+	result $? 'names its own lines'
+	want 2 'a script has no command beside it' alice -f s.rpc ls
+	want 2 '--keep-going wants a script' alice --keep-going
+	want 8 'a script that is not there' alice -f none.rpc
+	want 2 'without a terminal there is no shell' alice
+}
+
+main() {
+	nap=3456.$$ # seconds that only our own sleeper sleeps
+	cat >rpcd.conf <<-END
+		listen = tls:127.0.0.1:0
+		listen = tcp:127.0.0.1:0
+		admin = $tmp/admin
+		[method slow]
+		exec   = /bin/sleep $nap
+		[method asleep]
+		exec   = /bin/sh -c 'echo asleep; exec sleep $nap'
+		stream = yes
+	END
+	certificates
+	: >'some file'
+	check "rpcd starts" start 2 -f rpcd.conf --certs certs --trust off --echo
+	"$rpcsh" ctx add lab "server=$(url tcp)" --quiet
+	"$rpcsh" ctx add gone "server=tcp://127.0.0.1:1" --quiet
+	scripts
+	terminal=one
+	shell -s "$(url tls)" --certs certs -k alice
+	result $? 'a terminal'
+	typed
+	commands
+	completed
+	remembered
+	again
+	left
+	pushes
+	stop >/dev/null
+	result $? "rpcd stops with 0"
+	plan
+}
+
+main
