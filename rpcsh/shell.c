@@ -3,11 +3,14 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "cache.h"
 #include "rpcsh.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#define LEARN_MS 5000
 
 /* A line that names nothing to do: options only. */
 static int
@@ -253,6 +256,7 @@ run_verb(struct shell *s, const struct words *w)
 		s->out = NULL;
 	}
 	status = cmd_line(&s->lines, argc, argv, &s->by);
+	target_hear(&s->held); /* some verbs have connections of their own */
 	free(argv);
 	return status;
 }
@@ -302,6 +306,37 @@ shell_run_text(struct shell *s, const char *text, size_t len, int *status)
 
 /* ---- the connection ---- */
 
+static void
+on_methods(struct rk_client *c, const struct rk_reply *reply, void *arg)
+{
+	const struct shell *s = arg;
+	struct rk_value_doc *doc;
+
+	(void)c;
+	if (reply->code != RK_OK || rk_value_decode(reply->payload.ptr,
+	                                reply->payload.len, &doc) != RK_OK)
+		return;
+	cache_methods(s->held.t.url, rk_value_root(doc));
+	rk_value_free(doc);
+}
+
+/* Ask what there is to complete, but nobody who may not know the question:
+ * rpc25519 ends the connection then. */
+static void
+learn(struct shell *s)
+{
+	const struct rk_request req = { .method = "_.methods",
+		.timeout = LEARN_MS };
+	const struct rk_peer *p = rk_client_peer(s->held.t.client);
+
+	if (s->line == NULL || p == NULL || p->alpn[0] == '\0')
+		return;
+	if (rk_client_submit(s->held.t.client, &req, on_methods, s, NULL) !=
+	    RK_OK) {
+		/* Tab knows what it knew. */
+	}
+}
+
 int
 shell_connect(struct shell *s)
 {
@@ -313,8 +348,9 @@ shell_connect(struct shell *s)
 		return status;
 	if (s->held.is_open && !target_is_held(&s->held, a))
 		held_close(&s->held);
-	if (s->held.is_open || target_hold(&s->held, a, &s->o, &status))
-		(void)target_connect(&s->held.t, &s->o, &status);
+	if ((s->held.is_open || target_hold(&s->held, a, &s->o, &status)) &&
+	    target_connect(&s->held.t, &s->o, &status))
+		learn(s);
 	args_free(a);
 	return status;
 }

@@ -75,4 +75,7 @@ int shell_main(struct args *a, struct caller *by);
 void shell_offer(
     const char *text, size_t len, struct line_offer *out, void *arg);
 
+/* shell_ask.c: a call's argument field by field. */
+int shell_ask(struct shell *s, const char *method);
+
 #endif

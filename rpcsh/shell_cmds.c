@@ -68,6 +68,12 @@ run_ctx(struct shell *s, const struct words *w)
 /* ---- calls ---- */
 
 static int
+run_ask(struct shell *s, const struct words *w)
+{
+	return shell_ask(s, w->list[1]);
+}
+
+static int
 run_switch(struct shell *s, const struct words *w, bool *which)
 {
 	char text[64];
@@ -303,6 +309,8 @@ static const struct shell_cmd cmds[] = {
 	    UINT_MAX, run_verb },
 	{ "desc", "METHOD", "describe a method", COMPLETE_METHOD, 1, UINT_MAX,
 	    run_verb },
+	{ "ask", "METHOD", "call it; its fields are asked for one by one",
+	    COMPLETE_METHOD, 1, 1, run_ask },
 	{ "again", "", "repeat the last call", COMPLETE_NONE, 0, 0, run_again },
 	{ "repeat", "N [TIME]", "so often, with a time between (1s)",
 	    COMPLETE_NONE, 1, 2, run_repeat },

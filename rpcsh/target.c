@@ -492,8 +492,17 @@ target_done(struct target *t, const struct caller *by)
 
 	if (t->held == NULL)
 		target_close(t);
-	if (h != NULL && h->is_open)
-		hear_log(&h->t, &h->t.log);
+	if (h != NULL)
+		target_hear(h);
+}
+
+void
+target_hear(struct held *h)
+{
+	const struct out o = h->t.log;
+
+	if (h->is_open)
+		hear_log(&h->t, &o);
 }
 
 /* A connection to a server that is believed.  Asking takes as long as it takes,

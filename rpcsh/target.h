@@ -62,6 +62,8 @@ struct target *target_use(struct target *own, const struct caller *by,
 /* Is the connection the one that these words mean? */
 bool target_is_held(const struct held *h, const struct args *a);
 void target_done(struct target *t, const struct caller *by);
+/* The library's log is that of the held connection again. */
+void target_hear(struct held *h);
 /* Open h->t, for a shell to hold. */
 bool target_hold(
     struct held *h, const struct args *a, const struct out *o, int *status);

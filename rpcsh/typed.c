@@ -127,7 +127,8 @@ static enum rk_err
 unknown(
     const struct rk_value *record, struct rk_bytes key, struct rk_error *err)
 {
-	char shown[96], names[160] = "";
+	char shown[96], names[160] = "", near[72] = "";
+	unsigned distance = 3, d;
 	size_t at = 0;
 	char one[72];
 
@@ -141,6 +142,11 @@ unknown(
 			continue;
 		(void)rk_escape(one, sizeof(one),
 		    (const char *)name->u.bytes.ptr, name->u.bytes.len);
+		d = str_distance(shown, one, 3);
+		if (d < distance && d < strlen(shown)) {
+			distance = d;
+			(void)str_copy(near, sizeof(near), one);
+		}
 		n = snprintf(names + at, sizeof(names) - at, "%s%s",
 		    at == 0 ? "" : ", ", one);
 		if (n < 0 || (size_t)n >= sizeof(names) - at) {
@@ -149,6 +155,10 @@ unknown(
 		}
 		at += (size_t)n;
 	}
+	if (near[0] != '\0')
+		return err_set(err, RK_EINVAL,
+		    "argument: no field \"%s\" (did you mean \"%s\"?)", shown,
+		    near);
 	return err_set(err, RK_EINVAL, "argument: no field \"%s\": there %s%s",
 	    shown, at == 0 ? "is none" : "is ", names);
 }

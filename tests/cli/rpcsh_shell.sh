@@ -188,11 +188,58 @@ pushes() {
 	keys -l 'tus'
 	keys Enter
 	shows '"' 'which is as it was'
+	keep=$daemon
+	asked
+	daemon=$keep
 	keys C-l
 	keys -l ':quit'
 	keys Enter
 	shows '^LEFT-0' ':quit leaves'
 	term kill-server
+}
+
+# The method's fields, one by one.
+asked() {
+	: >ready
+	"$BUILD_DIR/test/typedserver" </dev/null >ready 2>log &
+	daemon=$!
+	daemons="$daemons $daemon"
+	check 'a server with structs' until_ok ready 1
+	line ":connect $(url tcp)" '^127.* tcp> *$' 'another server'
+	line 'Shop.Order Itme=x' 'did you mean "Item"' 'a field that is none'
+	type_line ':ask Shop.Order'
+	shows '^what is bought' 'a call is asked for'
+	shows '^Item str.*required> *$' 'field by field'
+	keys Enter
+	shows 'Item: it is required' 'what is required is'
+	keys -l 'a = "b"'
+	keys Enter
+	shows '^Count int.* up to 100, else 1> *$' 'limits and defaults are shown'
+	keys -l 'many'
+	keys Enter
+	shows 'Count: it is a whole number' 'types are checked'
+	keys -l '101'
+	keys Enter
+	shows 'Count: at most 100' 'and limits'
+	keys -l '7'
+	keys Enter
+	shows '^Gift bool> *$' 'yes and no'
+	keys -l 'yes'
+	keys Enter
+	shows '^Weight f' 'a number'
+	keys Enter
+	shows '^Extras ' 'a list'
+	keys -l '["x", "y z"]'
+	keys Enter
+	shows '^Password:' 'what is secret is asked for last'
+	keys -l 'geheim'
+	keys Enter
+	shows '^  "Item": "a = ..b.."' 'and it is called'
+	on_screen '"Count": 7' && on_screen '"Gift": true' && on_screen '"y z"'
+	result $? 'with all of it'
+	! sed '/^  "Password"/d' plain | grep -q geheim
+	result $? 'of which no secret was seen'
+	stop >/dev/null
 }
 
 script() { # STATUS TEXT OPTION...: standard input is the script

@@ -1,0 +1,84 @@
+/* A server with a method of structs: what it was sent, it says. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rpckit/rpckit.h>
+
+/*
+ * typedserver: listens on plain TCP, says where as rpcd does, and serves until
+ * SIGTERM.
+ */
+
+struct order {
+	char *item;
+	int64_t count;
+	bool gift;
+	double weight;
+	RK_LIST(char *) extras;
+	char *password;
+};
+static const struct rk_field fields[] = {
+	RK_FIELD(struct order, item, STR, "Item", 0, .required = true, .min = 1,
+	    .max = 40, .about = "what is bought"),
+	RK_FIELD(struct order, count, INT, "Count", 1, .initial = 1, .min = 1,
+	    .max = 100),
+	RK_FIELD(struct order, gift, BOOL, "Gift", 2),
+	RK_FIELD(struct order, weight, F64, "Weight", 3),
+	RK_FIELD_LIST(struct order, extras, STR, "Extras", 4, .max = 5),
+	RK_FIELD(struct order, password, STR, "Password", 5),
+};
+static const struct rk_record order = RK_RECORD(struct order, "order", fields);
+
+/* The strings change hands: who has them frees them. */
+static void
+sell(struct rk_call *call, void *args, void *reply, void *arg)
+{
+	(void)call;
+	(void)arg;
+	memcpy(reply, args, sizeof(struct order));
+	memset(args, 0, sizeof(struct order));
+}
+
+static const struct rk_typed shop = { &order, &order, sell };
+
+static struct rk_server *server;
+
+static void
+on_done(void *arg)
+{
+	rk_loop_stop(arg);
+}
+
+static void
+on_term(int signo, void *arg)
+{
+	(void)signo;
+	rk_server_stop(server, 0, on_done, arg);
+}
+
+int
+main(void)
+{
+	const struct rk_method method = { .name = "Shop.Order",
+		.typed = &shop };
+	struct rk_server_conf conf = { .size = sizeof(conf) };
+	struct rk_error err;
+	char url[128];
+
+	if (rk_loop_new(&conf.loop) != RK_OK ||
+	    rk_loop_signal(conf.loop, SIGTERM, on_term, conf.loop) != RK_OK ||
+	    rk_server_new(&conf, &server, &err) != RK_OK ||
+	    rk_server_methods(server, &method, 1, NULL, NULL, &err) != RK_OK ||
+	    rk_server_listen(server, "tcp://127.0.0.1:0", url, &err) != RK_OK ||
+	    rk_server_start(server, &err) != RK_OK)
+		return 1;
+	(void)printf("listening tcp %s\n", url + strlen("tcp://"));
+	(void)fflush(stdout);
+	if (rk_loop_run(conf.loop) != RK_OK)
+		return 1;
+	rk_server_free(server);
+	rk_loop_free(conf.loop);
+	return 0;
+}
