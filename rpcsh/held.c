@@ -82,6 +82,15 @@ held_turn(struct held *h, int limit_ms)
 	(void)rk_client_process(c);
 }
 
+void
+held_hide(const struct target *t)
+{
+	const struct held *h = t->held;
+
+	if (h != NULL && h->hide != NULL)
+		h->hide(h->arg);
+}
+
 bool
 held_is_up(const struct held *h)
 {
@@ -93,8 +102,7 @@ held_is_up(const struct held *h)
 static void
 tell(struct held *h, const char *what, const char *why)
 {
-	if (h->hide != NULL)
-		h->hide(h->arg);
+	held_hide(&h->t);
 	out_note(&h->t.log, "%s%s", what, why);
 }
 

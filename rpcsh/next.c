@@ -4,6 +4,7 @@
 #include "advice.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "held.h"
 
 #define LIST_TEXT 200
 
@@ -72,6 +73,7 @@ on_keys(struct rk_client *c, enum rk_err r, const struct rk_peer *peer,
 	bool changed;
 
 	(void)c;
+	held_hide(t);
 	if (r == RK_ECERT || r == RK_EPROTO)
 		out_warn(&t->log, "%s: announces a next key without proof",
 		    t->trusting.address);

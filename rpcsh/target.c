@@ -326,8 +326,7 @@ on_log(
 	const struct out *o = &t->log;
 
 	(void)subsystem;
-	if (t->held != NULL && t->held->hide != NULL)
-		t->held->hide(t->held->arg);
+	held_hide(t);
 	if (level <= RK_LOG_WARN)
 		out_warn(o, "warning: %s", line);
 	else
