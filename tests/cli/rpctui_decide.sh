@@ -94,7 +94,7 @@ decides() {
 	until_ok has_no_line alice
 	result $? 'and the list'
 	shows 'WAITING (1)' 'it waits again'
-	keys Enter
+	keys g Enter
 	shows '> \[ Later \]' 'Enter asks'
 	keys d
 	shows 'approved for a day: alice' 'a day'
@@ -156,7 +156,9 @@ locks() {
 	shows 'ASK LOCKED' 'locked'
 	[ "$(stat -c %a known)" = 400 ]
 	result $? 'is the file'
-	keys L y
+	keys L
+	shows '> \[ No \]' 'unlocking is asked about'
+	keys y
 	shows 'may be written again' 'and unlocked'
 	keys A
 	shows 'audit: what was decided' 'A shows the audit'
