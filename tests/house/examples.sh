@@ -374,8 +374,11 @@ t 'rpcsh by plain names' says \
 	ask Shop.Order Item=tea 'Extras[]=ribbon' Wait=1m30s
 t 'its bytes are as they came' bytes_say '_zid00_f64'
 t 'a name that is not there' complains \
-	'rpcsh: argument: no field "Itm": there is Item, Count, Extras, Wait' 2 \
+	'rpcsh: argument: no field "Itm" (did you mean "Item"?)' 2 \
 	ask Shop.Order Itm=tea
+t 'one like no other' complains \
+	'rpcsh: argument: no field "Zz": there is Item, Count, Extras, Wait' 2 \
+	ask Shop.Order Zz=tea
 t 'what is missing' complains 'rpcsh: Shop.Order: Item: is missing' 3 \
 	ask Shop.Order Count:=3
 t 'of another type' complains \
