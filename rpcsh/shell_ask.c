@@ -241,6 +241,14 @@ is_json(const char *text, char *why, size_t len)
 	return r == RK_OK;
 }
 
+/* Is it said as in an item where the bytes are to come from? */
+static bool
+has_sign(const char *text)
+{
+	return text[0] == '@' || strncmp(text, ":=", 2) == 0 ||
+	       strncmp(text, "=@", 2) == 0;
+}
+
 /* The item that an answer makes, behind the name; false: why not. */
 static bool
 put_answer(struct buf *b, const struct asked *f, const char *text, char *why,
@@ -270,13 +278,11 @@ put_answer(struct buf *b, const struct asked *f, const char *text, char *why,
 		break;
 	case SORT_BYTES:
 	case SORT_ANY:
-		if (text[0] == '@' || strncmp(text, ":=", 2) == 0 ||
-		    strncmp(text, "=@", 2) == 0) {
+	case SORT_TEXT:
+		if (f->sort != SORT_TEXT && has_sign(text)) {
 			r = buf_put_str(b, text);
 			break;
 		}
-		/* FALLTHROUGH */
-	case SORT_TEXT:
 		if (!in_range(f, (double)strlen(text), why, len))
 			return false;
 		if ((r = buf_put_str(b, ":=")) == RK_OK)
