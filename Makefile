@@ -92,7 +92,7 @@ CLI_SRCS := $(wildcard libcore/cli/*.c)
 TUI_SRCS := $(filter-out tui/main.c,$(wildcard tui/*.c))
 QUIC_UNITS_OFF_no   := tests/unit/test_quic% tests/contract/test_quic%
 QUIC_UNITS_OFF_ossl := %/test_quic_tls_gnutls.c %/test_quic_gnutls.c \
-	%/test_quic_crypt.c
+	%/test_quic_gnutls_no_memory.c %/test_quic_crypt.c
 UNIT_SRCS := $(filter-out $(QUIC_UNITS_OFF_$(QUIC)), \
 	$(wildcard tests/unit/test_*.c tests/contract/test_*.c))
 TESTLIB_SRCS := $(filter-out $(if $(filter no,$(QUIC)),%/quicpair.c \

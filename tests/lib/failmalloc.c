@@ -1,7 +1,6 @@
-/* The library's allocations, of which one fails. */
-#include "failmalloc.h"
+/* The library's allocations, of which one fails (scarce.h). */
+#include "scarce.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,65 +18,38 @@ void *__wrap_reallocarray(void *p, size_t n, size_t size);
 char *__wrap_strdup(const char *s);
 char *__wrap_strndup(const char *s, size_t n);
 
-static _Thread_local size_t left; /* 0: not armed, or it was */
-static _Thread_local bool hit;
-
-void
-failmalloc_arm(size_t n)
-{
-	left = n;
-	hit = false;
-}
-
-bool
-failmalloc_disarm(void)
-{
-	left = 0;
-	return hit;
-}
-
-static bool
-fails(void)
-{
-	if (left == 0 || --left != 0)
-		return false;
-	hit = true;
-	errno = ENOMEM;
-	return true;
-}
-
 void *
 __wrap_malloc(size_t size)
 {
-	return fails() ? NULL : __real_malloc(size);
+	return scarce_fails() ? NULL : __real_malloc(size);
 }
 
 void *
 __wrap_calloc(size_t n, size_t size)
 {
-	return fails() ? NULL : __real_calloc(n, size);
+	return scarce_fails() ? NULL : __real_calloc(n, size);
 }
 
 void *
 __wrap_realloc(void *p, size_t size)
 {
-	return fails() ? NULL : __real_realloc(p, size);
+	return scarce_fails() ? NULL : __real_realloc(p, size);
 }
 
 void *
 __wrap_reallocarray(void *p, size_t n, size_t size)
 {
-	return fails() ? NULL : __real_reallocarray(p, n, size);
+	return scarce_fails() ? NULL : __real_reallocarray(p, n, size);
 }
 
 char *
 __wrap_strdup(const char *s)
 {
-	return fails() ? NULL : __real_strdup(s);
+	return scarce_fails() ? NULL : __real_strdup(s);
 }
 
 char *
 __wrap_strndup(const char *s, size_t n)
 {
-	return fails() ? NULL : __real_strndup(s, n);
+	return scarce_fails() ? NULL : __real_strndup(s, n);
 }

@@ -1,0 +1,34 @@
+/* Scenes that are played until no allocation of theirs is left to fail. */
+#ifndef TESTS_LIB_SCARCE_H
+#define TESTS_LIB_SCARCE_H
+
+#include "rpcrig.h"
+
+/*
+ * Whose allocations: failmalloc.c is for tests that are linked with
+ * FAILMALLOC_LDFLAGS (Makefile), what our own objects ask malloc() and its like
+ * for, and not what other libraries do.  Others ask here before they allocate:
+ * number n of this thread from scarce_arm(n) on fails, once.
+ */
+bool scarce_fails(void);
+void scarce_arm(size_t n);
+/* From now on none does; has one? */
+bool scarce_disarm(void);
+
+/* Something that allocates, and gives all of it back. */
+typedef enum rk_err scene_fn(void *arg);
+
+/*
+ * Until no allocation of it is left to fail.  Strictly: each ends it with
+ * RK_ENOMEM; else some may be done without, or fail it as something else that
+ * is gone.
+ */
+void scarce_play(scene_fn *scene, bool strict, void *arg);
+
+/* A server begins and ends. */
+void scarce_check_server(enum rpc_kind kind);
+/* Clients come, call or, with chan, open a channel, and go: whatever it costs
+ * one of them, the next is served. */
+void scarce_check_clients(enum rpc_kind kind, bool chan);
+
+#endif
