@@ -218,6 +218,8 @@ $(B)/test/test_%: $(B)/obj/tests/contract/test_%.o $(TESTLIB_A) $(CLI_A) $(CORE_
 FAILMALLOC_LDFLAGS := $(addprefix -Xlinker --wrap=,malloc calloc realloc \
 	reallocarray strdup strndup)
 $(B)/test/test_no_memory: RK_LDFLAGS += $(FAILMALLOC_LDFLAGS)
+$(B)/test/test_quic_no_memory: RK_LDFLAGS += $(addprefix -Xlinker --wrap=, \
+	ngtcp2_conn_client_new_versioned ngtcp2_conn_server_new_versioned)
 # The dashboard's have its parts as well.
 $(B)/test/test_tui_%: $(B)/obj/tests/unit/test_tui_%.o $(TESTLIB_A) $(TUI_A) \
     $(CLI_A) $(CORE_A)

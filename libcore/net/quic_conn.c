@@ -185,6 +185,7 @@ begin_client(struct quic_conn *c, struct quic_tls_ctx *ctx)
 	ngtcp2_cid dcid = { .datalen = FIRST_DCID_LEN };
 	ngtcp2_path path = quic_path(&c->local, &c->remote);
 	struct rk_bytes p, token;
+	ngtcp2_conn *q;
 	enum rk_err r;
 
 	quic_back_fill(false, &cb);
@@ -202,9 +203,11 @@ begin_client(struct quic_conn *c, struct quic_tls_ctx *ctx)
 	rk_random(dcid.data, dcid.datalen);
 	if ((r = quic_conn_add_id(c, scid.data, scid.datalen)) != RK_OK)
 		return r;
-	if (ngtcp2_conn_client_new(&c->q, &dcid, &scid, &path,
-	        NGTCP2_PROTO_VER_V1, &cb, &settings, &params, NULL, c) != 0)
+	/* Where it fails it leaves a pointer to what it has freed. */
+	if (ngtcp2_conn_client_new(&q, &dcid, &scid, &path, NGTCP2_PROTO_VER_V1,
+	        &cb, &settings, &params, NULL, c) != 0)
 		return RK_ENOMEM;
+	c->q = q;
 	if ((r = join(c, ctx)) == RK_OK)
 		remember(c);
 	return r;
@@ -243,6 +246,7 @@ begin_server(
 	ngtcp2_transport_params params;
 	ngtcp2_cid scid = { .datalen = QUIC_CID_LEN };
 	ngtcp2_path path = quic_path(&c->local, &c->remote);
+	ngtcp2_conn *q;
 	enum rk_err r;
 
 	quic_back_fill(true, &cb);
@@ -268,9 +272,10 @@ begin_server(
 	    (r = quic_conn_add_id(c, h->hd.dcid.data, h->hd.dcid.datalen)) !=
 	        RK_OK)
 		return r;
-	if (ngtcp2_conn_server_new(&c->q, &h->hd.scid, &scid, &path,
-	        h->hd.version, &cb, &settings, &params, NULL, c) != 0)
+	if (ngtcp2_conn_server_new(&q, &h->hd.scid, &scid, &path, h->hd.version,
+	        &cb, &settings, &params, NULL, c) != 0)
 		return RK_ENOMEM;
+	c->q = q;
 	return join(c, ctx);
 }
 
