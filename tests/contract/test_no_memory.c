@@ -141,34 +141,33 @@ test_store(void **state)
 	scarce_play(store_scene, true, NULL);
 }
 
-static void
-check_rpc(enum rpc_kind kind)
-{
-	scarce_check_server(kind);
-	scarce_check_clients(kind, false);
-	scarce_check_clients(kind, true);
-}
-
+/* What is above connections is tried over the one that costs least. */
 static void
 test_tcp(void **state)
 {
 	(void)state;
-	check_rpc(RPC_TCP);
+	scarce_check_server(RPC_TCP);
+	for (int deed = 0; deed < SCARCE_DEEDS; deed++)
+		scarce_check_clients(RPC_TCP, (enum scarce_deed)deed);
 }
 
 static void
 test_tls(void **state)
 {
 	(void)state;
-	check_rpc(RPC_TLS);
+	scarce_check_server(RPC_TLS);
+	scarce_check_clients(RPC_TLS, SCARCE_CALL);
 }
 
 static void
 test_quic(void **state)
 {
 	(void)state;
-	if (quic_supported(NULL) == RK_OK)
-		check_rpc(RPC_QUIC);
+	if (quic_supported(NULL) != RK_OK)
+		return;
+	scarce_check_server(RPC_QUIC);
+	scarce_check_clients(RPC_QUIC, SCARCE_CALL);
+	scarce_check_clients(RPC_QUIC, SCARCE_STREAM);
 }
 
 int

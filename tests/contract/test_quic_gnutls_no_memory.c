@@ -55,7 +55,7 @@ test_handshake(void **state)
 	gnutls_malloc = try_malloc;
 	gnutls_calloc = try_calloc;
 	gnutls_realloc = try_realloc;
-	scarce_check_clients(RPC_QUIC, false);
+	scarce_check_clients(RPC_QUIC, SCARCE_CALL);
 }
 
 int

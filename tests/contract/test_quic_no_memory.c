@@ -93,7 +93,7 @@ static void
 test_packets(void **state)
 {
 	(void)state;
-	scarce_check_clients(RPC_QUIC, true);
+	scarce_check_clients(RPC_QUIC, SCARCE_CHAN);
 }
 
 int

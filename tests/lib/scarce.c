@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <rpckit/again.h>
 #include <rpckit/channel.h>
+#include <rpckit/stream.h>
 
 #include "rpcrig.h"
 #include "scarce.h"
@@ -89,9 +91,14 @@ struct world {
 	struct vtime time;
 	struct rk_server *server;
 	char url[128];
-	bool chan; /* what the client does: a channel, or a call */
+	enum scarce_deed deed;
 	unsigned closed, stopped, done;
 	enum rk_err code; /* of what was done */
+	/* ends that are paused; NULL: gone */
+	struct rk_stream *served;
+	struct rk_stream *stream;
+	unsigned parts;        /* sent by the client */
+	unsigned pushes, told; /* begun, reported */
 };
 
 static void
@@ -135,6 +142,46 @@ echo(struct rk_call *call, void *arg)
 	(void)rk_call_reply(call, p.ptr, p.len); /* or the caller is told */
 }
 
+/* A stream: its parts wait, then go back. */
+static void
+part_back(struct rk_stream *s, const struct rk_part *part, void *arg)
+{
+	struct world *w = arg;
+	const struct rk_part same = { .payload = part->payload,
+		.last = part->last };
+	enum rk_err r = rk_stream_send(s, &same);
+
+	if (r == RK_OK && !part->last)
+		return;
+	w->served = NULL;
+	if (r == RK_OK)
+		(void)rk_stream_reply(s, NULL, 0); /* or it is told */
+	else
+		(void)rk_stream_fail(s, rk_err_text(r), NULL, 0);
+}
+
+static void
+on_served_end(struct rk_stream *s, const struct rk_reply *reply, void *arg)
+{
+	(void)s;
+	(void)reply;
+	((struct world *)arg)->served = NULL;
+}
+
+static void
+accept_stream(struct rk_stream *s, void *arg)
+{
+	static const struct rk_stream_events events = {
+		.part = part_back,
+		.ended = on_served_end,
+	};
+	struct world *w = arg;
+
+	w->served = s;
+	rk_stream_listen(s, &events, w);
+	rk_stream_pause(s, true);
+}
+
 static void
 on_stopped(void *arg)
 {
@@ -155,7 +202,14 @@ serve(struct world *w)
 	static const struct rk_chan_conf chan = {
 		.size = sizeof(chan), .type = "test", .accept = accept_chan
 	};
-	struct rk_method list[2] = { { .name = "echo", .fn = echo } };
+	struct rk_method list[4] = {
+		{ .name = "echo", .fn = echo },
+		{ .name = "Svc.Echo", .fn = echo },
+		{ .name = "back",
+		    .stream = accept_stream,
+		    .streams = RK_STREAM_BOTH,
+		    .arg = w },
+	};
 	char url[32];
 	struct rk_server_conf conf = { .size = sizeof(conf) };
 	enum rk_err r;
@@ -169,9 +223,9 @@ serve(struct world *w)
 		conf.ident = rpcworld.node;
 	(void)snprintf(
 	    url, sizeof(url), "%s://127.0.0.1:0", rpc_kind_name(w->kind));
-	if ((r = rk_chan_method("chan", &chan, &list[1])) != RK_OK ||
+	if ((r = rk_chan_method("chan", &chan, &list[3])) != RK_OK ||
 	    (r = rk_server_new(&conf, &w->server, NULL)) != RK_OK ||
-	    (r = rk_server_methods(w->server, list, 2, NULL, NULL, NULL)) !=
+	    (r = rk_server_methods(w->server, list, 4, NULL, NULL, NULL)) !=
 	        RK_OK ||
 	    (r = rk_server_listen(w->server, url, w->url, NULL)) != RK_OK)
 		return r;
@@ -262,19 +316,169 @@ begin_chan(struct world *w, struct rk_client *c)
 	return r == RK_OK ? rk_chan_send(chan, &msg) : r;
 }
 
+static void
+on_part(struct rk_stream *s, const struct rk_part *part, void *arg)
+{
+	(void)s;
+	(void)arg;
+	assert_int_equal(part->payload.len, part->last ? 0 : 1000);
+}
+
+static void
+on_stream_end(struct rk_stream *s, const struct rk_reply *reply, void *arg)
+{
+	struct world *w = arg;
+
+	w->stream = NULL;
+	(void)s;
+	if (w->done++ == 0)
+		w->code = reply->code;
+}
+
+static void
+send_rest(struct rk_stream *s, void *arg)
+{
+	static const struct rk_part last = { .last = true };
+	const struct rk_part more = { .payload = { rpcrig_bytes, 1000 } };
+	struct world *w = arg;
+	enum rk_err r = RK_OK;
+
+	while (r == RK_OK && w->parts < 3) {
+		r = rk_stream_send(s, w->parts < 2 ? &more : &last);
+		w->parts += r == RK_OK;
+	}
+	if (r != RK_OK && r != RK_EAGAIN)
+		rk_stream_cancel(s);
+}
+
+static enum rk_err
+begin_stream(struct world *w, struct rk_client *c)
+{
+	static const struct rk_stream_events events = {
+		.part = on_part,
+		.writable = send_rest,
+		.ended = on_stream_end,
+	};
+	const struct rk_request req = { .method = "back" };
+	enum rk_err r;
+
+	w->parts = 0;
+	r = rk_client_stream(c, RK_STREAM_BOTH, &req, &events, w, &w->stream);
+	if (r != RK_OK)
+		return r;
+	rk_stream_pause(w->stream, true);
+	send_rest(w->stream, w);
+	return RK_OK;
+}
+
+/* Parts are kept at both ends for a while. */
+static void
+let_go(struct world *w)
+{
+	for (unsigned ms = 0; w->done == 0; ms += 10) {
+		if (ms >= RPCRIG_PATIENCE_MS)
+			fail_msg("the stream waits in vain");
+		vtime_pass(&w->time, 10);
+		if (w->served != NULL)
+			rk_stream_pause(w->served, false);
+		if (w->stream != NULL)
+			rk_stream_pause(w->stream, false);
+	}
+}
+
+static void
+on_told(const struct rk_push_report *report, void *arg)
+{
+	struct world *w = arg;
+
+	w->told++;
+	if (report->sent == 0 && w->done++ == 0)
+		w->code = report->closed > 0 ? RK_ECLOSED : RK_ENOMEM;
+}
+
+/* The server knows the subscriber, or cannot. */
+static void
+on_announced(struct rk_client *c, const struct rk_reply *reply, void *arg)
+{
+	static const struct rk_push_target to = { .to = RK_PUSH_SUBSCRIBERS };
+	const struct rk_push push = {
+		.subject = "news", .payload = rpcrig_bytes, .payload_len = 1000
+	};
+	struct world *w = arg;
+	enum rk_err r = reply->code;
+
+	(void)c;
+	if (r == RK_OK)
+		r = rk_server_push(w->server, &to, &push, on_told, w);
+	if (r == RK_OK)
+		w->pushes++;
+	else if (w->done++ == 0)
+		w->code = r;
+}
+
+static void
+on_pushed(struct rk_client *c, const struct rk_header *hdr,
+    struct rk_bytes payload, void *arg)
+{
+	struct world *w = arg;
+
+	(void)c;
+	(void)hdr;
+	assert_int_equal(payload.len, 1000);
+	if (w->done++ == 0)
+		w->code = RK_OK;
+}
+
+static enum rk_err
+begin_push(struct world *w, struct rk_client *c)
+{
+	const struct rk_subscription s = { .subject = "news",
+		.announce = true,
+		.fn = on_pushed,
+		.announced = on_announced,
+		.arg = w };
+
+	return rk_client_subscribe(c, &s, NULL);
+}
+
 static enum rk_err
 begin(struct world *w, struct rk_client *c)
 {
-	const struct rk_request req = { .method = "echo",
+	struct rk_request req = { .method = "echo",
 		.payload = rpcrig_bytes,
 		.payload_len = 1000,
 		.idempotent = true };
-	enum rk_err r;
 
-	if ((r = rk_client_start(c, NULL)) != RK_OK)
+	switch (w->deed) {
+	case SCARCE_CHAN:
+		return begin_chan(w, c);
+	case SCARCE_STREAM:
+		return begin_stream(w, c);
+	case SCARCE_PUSH:
+		return begin_push(w, c);
+	case SCARCE_NETRPC:
+		req.method = "Svc.Echo";
+		req.netrpc = true;
+		break;
+	case SCARCE_CALL:
+	case SCARCE_AGAIN:
+	case SCARCE_DEEDS:
+		break;
+	}
+	return rk_client_submit(c, &req, on_reply, w, NULL);
+}
+
+static enum rk_err
+talk_about(struct world *w, struct rk_client *c)
+{
+	enum rk_err r = begin(w, c);
+
+	if (r != RK_OK)
 		return r;
-	return w->chan ? begin_chan(w, c)
-	               : rk_client_submit(c, &req, on_reply, w, NULL);
+	if (w->deed == SCARCE_STREAM)
+		let_go(w);
+	turn(w, &w->done);
+	return w->code;
 }
 
 /* Come, do it, go; the server has nobody then. */
@@ -282,6 +486,10 @@ static enum rk_err
 talk(void *arg)
 {
 	struct world *w = arg;
+	const char *const urls[] = { w->url };
+	const struct rk_again again = {
+		.size = sizeof(again), .attempts = 5, .urls = urls, .n_urls = 1
+	};
 	struct rk_client_conf conf = { .size = sizeof(conf),
 		.url = w->url,
 		.loop = w->loop,
@@ -291,14 +499,22 @@ talk(void *arg)
 	struct rk_client *c;
 	enum rk_err r;
 
+	if (w->deed == SCARCE_AGAIN) {
+		conf.url = "unix:///nowhere/at/all";
+		conf.again = &again;
+	}
 	w->closed = w->done = 0;
 	if ((r = rk_client_new(&conf, &c, NULL)) != RK_OK)
 		return r;
-	if ((r = begin(w, c)) == RK_OK) {
-		turn(w, &w->done);
-		r = w->code;
+	if ((r = rk_client_start(c, NULL)) == RK_OK) {
+		r = talk_about(w, c);
+		rk_client_shutdown(c);
+		turn(
+		    w, &w->closed); /* rk_client_free() waits, not this clock */
 	}
 	rk_client_free(c);
+	while (w->told < w->pushes)
+		vtime_turn(&w->time);
 	return r;
 }
 
@@ -323,9 +539,9 @@ scarce_check_server(enum rpc_kind kind)
 }
 
 void
-scarce_check_clients(enum rpc_kind kind, bool chan)
+scarce_check_clients(enum rpc_kind kind, enum scarce_deed deed)
 {
-	struct world w = { .kind = kind, .chan = chan };
+	struct world w = { .kind = kind, .deed = deed };
 
 	assert_int_equal(serve(&w), RK_OK);
 	scarce_play(talk_scene, false, &w);

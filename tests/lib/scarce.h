@@ -27,8 +27,20 @@ void scarce_play(scene_fn *scene, bool strict, void *arg);
 
 /* A server begins and ends. */
 void scarce_check_server(enum rpc_kind kind);
-/* Clients come, call or, with chan, open a channel, and go: whatever it costs
- * one of them, the next is served. */
-void scarce_check_clients(enum rpc_kind kind, bool chan);
+
+/* What a client comes for. */
+enum scarce_deed {
+	SCARCE_CALL,
+	SCARCE_NETRPC, /* the same in Go's net/rpc */
+	SCARCE_CHAN,   /* a message there and back, over a channel */
+	SCARCE_STREAM, /* parts there and back, which wait at both ends */
+	SCARCE_PUSH,   /* to a subscriber */
+	SCARCE_AGAIN,  /* a call, with another address where nobody listens */
+	SCARCE_DEEDS
+};
+
+/* Clients come, do that, and go: whatever it costs one of them, the next is
+ * served. */
+void scarce_check_clients(enum rpc_kind kind, enum scarce_deed deed);
 
 #endif
