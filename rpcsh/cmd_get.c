@@ -4,14 +4,15 @@
 #include "base/str.h"
 #include "cli/partial.h"
 #include "rpcsh.h"
+#include "sink.h"
 #include "transfer.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdio_ext.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,7 +45,8 @@ struct get {
 	bool to_stdout;
 	int dir; /* its folder */
 	struct partial in;
-	struct crypt_sum sum; /* on the way to standard output */
+	struct crypt_sum sum; /* on the way to standard output, */
+	struct sink sink;     /* which is this */
 	uint64_t size;        /* as announced; PROGRESS_UNKNOWN */
 	bool summed;          /* the server has told a checksum; */
 	bool promised;        /* or is going to */
@@ -150,6 +152,8 @@ open_target(struct get *g)
 		return transfer_local(&g->x, RK_EINVAL, 0,
 		    "--out -: standard output is a terminal");
 	if (g->to_stdout) {
+		(void)fflush(stdout); /* a failure is the first part's */
+		sink_open(&g->sink, STDOUT_FILENO, false);
 		crypt_sum_init(&g->sum);
 		return RK_OK;
 	}
@@ -207,16 +211,34 @@ check_part(struct get *g, const struct rk_part *part)
 	                 "a part's checksum is not that of what came");
 }
 
-/* Told here; what is still in its buffer is of no use. */
 static enum rk_err
 stdout_failed(struct get *g, int errnum)
 {
 	if (errnum == EPIPE)
 		out_die_of(SIGPIPE);
-	__fpurge(stdout);
-	clearerr(stdout);
 	return transfer_local(
 	    &g->x, RK_EIO, errnum, "cannot write to standard output");
+}
+
+/* Who reads it may take its time. */
+static enum rk_err
+write_stdout(struct get *g, struct rk_bytes p)
+{
+	enum rk_err r = sink_put(&g->sink, p.ptr, p.len);
+
+	while (r == RK_EAGAIN) {
+		r = transfer_wait(&g->x, sink_fd(&g->sink), POLLOUT);
+		if (r != RK_OK)
+			return r;
+		r = sink_flush(&g->sink);
+	}
+	if (r == RK_EIO)
+		return stdout_failed(g, errno);
+	if (r != RK_OK)
+		return transfer_local(&g->x, r, 0, "%s", rk_err_text(r));
+	crypt_sum_update(&g->sum, p.ptr, p.len);
+	g->x.bytes += p.len;
+	return RK_OK;
 }
 
 static enum rk_err
@@ -230,14 +252,8 @@ write_part(struct get *g, const struct rk_part *part)
 		return transfer_local(&g->x, RK_EDAMAGED, 0,
 		    "more comes than the %" PRIu64 " bytes that were announced",
 		    g->size);
-	if (g->to_stdout) {
-		crypt_sum_update(&g->sum, p.ptr, p.len);
-		g->x.bytes += p.len;
-		errno = 0;
-		out_bytes(&g->x.o, p.ptr, p.len);
-		e = errno;
-		return ferror(stdout) == 0 ? RK_OK : stdout_failed(g, e);
-	}
+	if (g->to_stdout)
+		return write_stdout(g, p);
 	for (; p.len > 0; p.ptr += n, p.len -= n) {
 		n = p.len < PARTIAL_PIECE ? p.len : PARTIAL_PIECE;
 		if ((e = partial_write(&g->in, p.ptr, n)) != 0)
@@ -303,7 +319,7 @@ store(struct get *g)
 
 	(void)umask(mask);
 	if (g->to_stdout)
-		return fflush(stdout) == 0 ? RK_OK : stdout_failed(g, errno);
+		return RK_OK;
 	e = partial_finish(&g->in, g->base, args_flag(g->x.a, "force"),
 	    (mode_t)(0666 & ~mask));
 	return e == 0 ? RK_OK : disk_failed(g, e);
@@ -400,12 +416,14 @@ cmd_get(struct args *a, void *ctx)
 	out_init(&o, a);
 	if (g == NULL)
 		return out_fail(&o, RK_ENOMEM, rk_err_text(RK_ENOMEM), NULL);
-	g->dir = g->in.fd = -1;
+	g->dir = g->in.fd = g->sink.own = -1;
 	g->size = PROGRESS_UNKNOWN;
 	if (transfer_init(&g->x, a, ctx) != RK_OK || take_items(g) != RK_OK)
 		status = out_error(&o, &g->x.err, "rpcsh get -h");
 	else
 		status = get(g);
+	if (g->to_stdout)
+		sink_close(&g->sink);
 	if (g->dir >= 0)
 		(void)close(g->dir); /* nothing of it waits to be written */
 	free(g);

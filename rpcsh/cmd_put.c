@@ -9,6 +9,7 @@
 #include "transfer.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -122,13 +123,17 @@ compare(struct put *p, const struct rk_part *offer, uint64_t at)
 	struct source *src = &p->src;
 	char sum[SOURCE_SUM_LEN];
 	size_t n = 1;
+	enum rk_err r;
 	int e = 0;
 
 	/* A stream that cannot be read twice goes nowhere but on. */
 	if (!source_is_file(src))
 		return RK_OK;
-	while (e == 0 && n > 0 && src->at < at)
+	while (e == 0 && n > 0 && src->at < at) {
 		e = source_read(src, p->piece, at, &n);
+		if ((r = transfer_breathe(&p->x)) != RK_OK)
+			return r;
+	}
 	source_sum(src, sum);
 	if (e == 0 && src->at == at &&
 	    transfer_is(&offer->hdr->args, "blake2b", sum)) {
@@ -205,6 +210,9 @@ send_all(struct put *p)
 	int e;
 
 	do {
+		if (!source_is_file(&p->src) &&
+		    (r = transfer_wait(x, p->src.fd, POLLIN)) != RK_OK)
+			return r;
 		if ((e = source_read(&p->src, p->piece, UINT64_MAX, &n)) != 0)
 			return transfer_local(x, RK_EIO, e, "cannot read it");
 		if (n > 0 && (r = send_piece(p, n, false)) != RK_OK)

@@ -5,8 +5,12 @@
 #include "base/str.h"
 #include "held.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
+
+#define EARLY_US 5000u /* clocks and timers differ a little */
 
 /* ---- arguments ---- */
 
@@ -140,11 +144,13 @@ transfer_open(struct transfer *x, enum rk_stream_kind kind, int *status)
 		return false;
 	/* A limit of calls is none of files, unless it is meant so. */
 	if (args_given(x->a, "timeout") && !args_from_env(x->a, "timeout"))
-		req.timeout = x->t->timeout == RK_NEVER ? 0 : x->t->timeout;
+		x->timeout = x->t->timeout == RK_NEVER ? 0 : x->t->timeout;
+	req.timeout = x->timeout;
 	if (!target_connect(x->t, &x->o, status)) {
 		target_done(x->t, x->by);
 		return false;
 	}
+	x->begun_us = target_now_us();
 	r = rk_client_stream(x->t->client, kind, &req, NULL, NULL, &x->s);
 	if (r == RK_OK)
 		return true;
@@ -167,6 +173,88 @@ transfer_goes_on(struct transfer *x)
 }
 
 enum rk_err
+transfer_breathe(struct transfer *x)
+{
+	enum rk_err r = rk_client_process(x->t->client);
+
+	return r == RK_OK ? transfer_goes_on(x) : r;
+}
+
+/* ---- time ---- */
+
+/* Milliseconds left, -1: no limit. */
+static int
+time_left(const struct transfer *x)
+{
+	uint64_t took = (target_now_us() - x->begun_us) / 1000;
+
+	if (x->timeout == 0)
+		return -1;
+	if (took >= x->timeout)
+		return 0;
+	return x->timeout - took < 1000 ? (int)(x->timeout - took) : 1000;
+}
+
+static enum rk_err
+late(struct transfer *x)
+{
+	char name[RK_NAME_MAX + 1];
+
+	return transfer_local(x, RK_ETIMEOUT, 0,
+	    "%s: not over after %" PRIu64 ".%03" PRIu64 " s",
+	    str_escape(name, sizeof(name), x->method), x->timeout / 1000,
+	    x->timeout % 1000);
+}
+
+/* Whether the server's word or our own clock came first is chance. */
+static bool
+is_late(const struct transfer *x, enum rk_err ended)
+{
+	uint64_t took = target_now_us() - x->begun_us;
+
+	if (x->timeout == 0 || (ended != RK_ETIMEOUT && ended != RK_EREMOTE))
+		return false;
+	return took + EARLY_US >= x->timeout * 1000;
+}
+
+static int
+nearer(int a, int b)
+{
+	if (a < 0 || b < 0)
+		return a < 0 ? b : a;
+	return a < b ? a : b;
+}
+
+enum rk_err
+transfer_wait(struct transfer *x, int fd, short what)
+{
+	struct rk_client *c = x->t->client;
+	struct pollfd p[2] = {
+		{ .fd = fd, .events = what },
+		{ .fd = rk_client_fd(c), .events = POLLIN },
+	};
+	enum rk_err r;
+
+	for (;;) {
+		p[0].revents = 0;
+		if (poll(p, 2, nearer(rk_client_wait_ms(c), time_left(x))) <
+		        0 &&
+		    errno != EINTR)
+			return transfer_local(x, RK_EIO, errno, "cannot wait");
+		if ((r = transfer_breathe(x)) != RK_OK)
+			return r;
+		if (p[0].revents != 0)
+			return RK_OK;
+		if (time_left(x) == 0)
+			return late(x);
+		if (what == POLLIN && rk_stream_time_left(x->s) == 0)
+			return RK_ECLOSED;
+	}
+}
+
+/* ---- the end ---- */
+
+enum rk_err
 transfer_finish(struct transfer *x, enum rk_err r)
 {
 	struct rk_error err = { .code = RK_OK };
@@ -181,6 +269,8 @@ transfer_finish(struct transfer *x, enum rk_err r)
 		x->t->answered = true;
 	if (x->local)
 		return r;
+	if (is_late(x, ended))
+		return late(x);
 	if (ended == RK_OK && r != RK_OK)
 		return transfer_local(x, RK_EPROTO, 0,
 		    "the server ended the transfer before its end");

@@ -17,6 +17,8 @@ struct transfer {
 	const struct caller *by;
 	struct target own, *t;
 	struct rk_stream *s;
+	uint64_t timeout; /* ms; 0: none */
+	uint64_t begun_us;
 	struct rk_arg args[TRANSFER_ARGS + 8]; /* of the first message */
 	size_t n_args;
 	struct rk_reply reply;
@@ -39,6 +41,14 @@ void transfer_word(struct transfer *x, const char *word, const char *eq);
 bool transfer_open(struct transfer *x, enum rk_stream_kind kind, int *status);
 /* May it go on: has nobody pressed Ctrl-C?  RK_ECANCELED. */
 RK_MUST enum rk_err transfer_goes_on(struct transfer *x);
+/* The same, after the connection was given a moment: for who works long. */
+RK_MUST enum rk_err transfer_breathe(struct transfer *x);
+/*
+ * Wait until fd is ready for POLLIN or POLLOUT, while the connection lives on.
+ * RK_ETIMEOUT, RK_ECANCELED: said so; RK_ECLOSED: what is read would go
+ * nowhere, as the stream has ended.
+ */
+RK_MUST enum rk_err transfer_wait(struct transfer *x, int fd, short what);
 /* Something here failed. */
 RK_PRINTF(4, 5)
 enum rk_err transfer_local(

@@ -79,6 +79,35 @@ streams() {
 	result $? 'a full device does'
 }
 
+# Who gives or takes bytes may take its time: the connection lives meanwhile,
+# and limits hold.
+waiting() {
+	mkfifo slow
+	exec 7<>slow
+	alice --timeout 500ms put docs.put - --as slowly <slow >out 2>err &
+	ends_with 5 'put - ends in time while nothing comes'
+	has err 'docs.put: not over after 0.500 s' 'and says so'
+	alice --timeout 500ms get docs.get one --out - >slow 2>err </dev/null &
+	ends_with 5 'get --out - ends in time while nobody reads'
+	has err 'docs.get: not over after 0.500 s' 'and says so'
+	exec 7>&-
+	rm -f slow
+}
+
+# The last one in the background; what waits for ever is ended.
+ends_with() { # STATUS TEXT
+	last=$!
+	if until_ok ended_or_zombie $last; then
+		wait $last
+		got=$?
+	else
+		kill -KILL $last
+		got=never
+	fi
+	[ "$got" = "$1" ]
+	result $? "$2 ($got)"
+}
+
 # ---- not this way ----
 
 replacing() {
@@ -173,6 +202,7 @@ cp files.conf good.conf
 sizes
 answers
 streams
+waiting
 replacing
 refusals
 settings
