@@ -1,14 +1,13 @@
-/* The server to call: settings made into a connected client. */
+/* The server to call: opened, lent to verbs, connected, called. */
 #include "next.h"
+#include "target_make.h"
 
 #include "base/error.h"
 #include "base/str.h"
-#include "cli/pass.h"
 #include "held.h"
 
 #include <stdio.h>
 #include <time.h>
-#include <unistd.h>
 
 uint64_t
 target_now_us(void)
@@ -58,262 +57,6 @@ bool
 target_is_tcp(const struct target *t)
 {
 	return has_scheme(t, "tcp");
-}
-
-/* ---- where ---- */
-
-static enum rk_err
-exclude(struct rk_error *err, const char *one, const char *other)
-{
-	return err_set(
-	    err, RK_EINVAL, "--%s and --%s exclude each other", one, other);
-}
-
-static bool
-goes_with(const struct target *t, const char *flag)
-{
-	if (strcmp(flag, "tcp") == 0)
-		return target_is_tcp(t);
-	return strcmp(flag, "quic") == 0 ? target_is_quic(t) : target_is_tls(t);
-}
-
-/* Flags about the transport must not contradict one another or the server. */
-static enum rk_err
-check_flags(const struct target *t, const struct args *a, struct rk_error *err)
-{
-	static const char *const names[] = { "tcp", "quic", "skip-verify",
-		"server-only" };
-	static const char *const excluded[][2] = { { "tcp", "quic" },
-		{ "tcp", "skip-verify" }, { "tcp", "server-only" },
-		{ "skip-verify", "server-only" } };
-	const struct setting *server = &t->settings.v[SET_SERVER];
-	char shown[160], source[160];
-
-	for (size_t i = 0; i < sizeof(excluded) / sizeof(excluded[0]); i++) {
-		if (args_flag(a, excluded[i][0]) &&
-		    args_flag(a, excluded[i][1]))
-			return exclude(err, excluded[i][0], excluded[i][1]);
-	}
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!args_flag(a, names[i]) || goes_with(t, names[i]))
-			continue;
-		return err_set(err, RK_EINVAL,
-		    "--%s does not go with %s (from: %s)", names[i],
-		    str_escape(shown, sizeof(shown), t->url),
-		    str_escape(source, sizeof(source), server->source));
-	}
-	return RK_OK;
-}
-
-/* HOST:PORT means TLS, or what was asked for instead. */
-static enum rk_err
-make_url(struct target *t, const struct args *a, struct rk_error *err)
-{
-	const char *server = t->settings.v[SET_SERVER].value;
-	const char *scheme = args_flag(a, "tcp")    ? "tcp://"
-	                     : args_flag(a, "quic") ? "quic://"
-	                                            : "tls://";
-
-	if (strstr(server, "://") != NULL)
-		scheme = "";
-	(void)snprintf(t->url, sizeof(t->url), "%s%s", scheme, server);
-	return check_flags(t, a, err);
-}
-
-static uint64_t
-duration(const struct target *t, enum setting_id id)
-{
-	uint64_t ms = 0;
-
-	/* Checked when it was read; 0 stands for no limit. */
-	if (str_parse_duration(t->settings.v[id].value, &ms) != RK_OK ||
-	    ms == 0)
-		return RK_NEVER;
-	return ms;
-}
-
-/* ---- who ---- */
-
-/* The library knows that there is no passphrase; the source knows why. */
-static enum rk_err
-explain_pass(const struct target *t, const struct pass_source *pass,
-    enum rk_err r, struct rk_error *err)
-{
-	bool person = pass->spec == NULL || strcmp(pass->spec, "tty") == 0;
-	char dir[128], name[64];
-
-	(void)str_escape(dir, sizeof(dir), t->settings.v[SET_CERTS].value);
-	(void)str_escape(name, sizeof(name), t->settings.v[SET_KEY].value);
-	if (r == RK_EPASS)
-		return err_set(
-		    err, r, "%s/%s.key: wrong passphrase", dir, name);
-	if (r == RK_ENOPASS && person)
-		return err_set(err, r, "%s/%s.key: %s", dir, name,
-		    pass->no_input ? "needs a passphrase, and --no-input is set"
-		                   : "no terminal to ask for a passphrase");
-	if (pass->err.code == r && pass->err.text[0] != '\0') {
-		*err = pass->err;
-		err->step = "pass";
-	}
-	return r;
-}
-
-struct asking {
-	const struct out *out;
-	struct pass_source src;
-};
-
-/* The derivation takes seconds by design; a person is told. */
-static enum rk_err
-ask(const char *path, unsigned attempt, struct rk_secret **out, void *arg)
-{
-	struct asking *a = arg;
-	enum rk_err r = pass_callback(path, attempt, out, &a->src);
-	char shown[256];
-
-	if (r == RK_OK && isatty(STDERR_FILENO) == 1)
-		out_note(a->out, "working on the passphrase of %s",
-		    str_escape(shown, sizeof(shown), path));
-	return r;
-}
-
-static enum rk_err
-load_ident(struct target *t, const struct args *a, struct rk_error *err)
-{
-	struct asking pass = {
-		.out = &t->log,
-		.src = {
-			.spec = args_text(a, "pass", NULL),
-			.flag = "--pass",
-			.what = "key",
-			.no_input = args_flag(a, "no-input"),
-		},
-	};
-	bool carry = target_tls_mode(t) == RK_TLS_MUTUAL;
-	enum rk_err r;
-
-	if (!target_is_tls(t) || target_tls_mode(t) == RK_TLS_SKIP_VERIFY)
-		return RK_OK;
-	if (t->settings.v[SET_CERTS].value[0] == '\0')
-		return err_set(
-		    err, RK_ENOENT, "certificates: no directory is known");
-	r = rk_ident_load_dir(t->settings.v[SET_CERTS].value,
-	    carry ? t->settings.v[SET_KEY].value : NULL, ask, &pass, &t->ident,
-	    err);
-	return r == RK_OK ? r : explain_pass(t, &pass.src, r, err);
-}
-
-static void
-on_closed(struct rk_client *c, const struct rk_error *why, void *arg)
-{
-	struct target *t = arg;
-
-	(void)c;
-	t->ended = *why;
-}
-
-static void
-on_pushed(struct rk_client *c, const struct rk_header *hdr,
-    struct rk_bytes payload, void *arg)
-{
-	const struct target *t = arg;
-
-	(void)c;
-	t->held->pushed(hdr, payload, t->held->arg);
-}
-
-/* Without TLS there is no key that could be believed. */
-static enum rk_err
-make_trust(struct target *t, struct rk_error *err)
-{
-	const char *known = t->settings.v[SET_KNOWN].value;
-	struct trusting *how = &t->trusting;
-
-	if (t->ident == NULL && how->want != NULL)
-		return err_set(err, RK_EINVAL,
-		    "trust: nobody proves a key at %s%s", t->url,
-		    target_is_tls(t) ? " with --skip-verify" : "");
-	if (t->ident == NULL && how->how != TRUST_FILE)
-		return err_set(err, RK_EINVAL,
-		    "--trust %s does not go with %s: nobody proves a key there",
-		    t->settings.v[SET_TRUST].value,
-		    target_is_tls(t) ? "--skip-verify" : t->url);
-	if (t->ident == NULL)
-		return RK_OK;
-	if (how->how == TRUST_FILE)
-		return rk_trust_new(known[0] == '\0' ? NULL : known,
-		    RK_TRUST_FILE, &t->trust, err);
-	how->path = known;
-	how->server = t->url;
-	return trust_new(how, &t->trust, err);
-}
-
-static enum rk_err
-make_client(struct target *t, const struct args *a, struct rk_error *err)
-{
-	struct rk_client_conf conf = { .size = sizeof(conf) };
-	enum rk_err r;
-
-	if ((r = load_ident(t, a, err)) != RK_OK)
-		return r;
-	if ((r = make_trust(t, err)) != RK_OK)
-		return r;
-	conf.url = t->url;
-	conf.ident = t->ident;
-	conf.trust = t->trust;
-	conf.tls_mode = target_tls_mode(t);
-	if (strcmp(t->settings.v[SET_CONGESTION].value, "bbr") == 0)
-		conf.congestion = RK_CONGESTION_BBR;
-	conf.call_timeout = t->timeout;
-	conf.timeouts.connect = t->connect_timeout;
-	conf.timeouts.handshake = t->connect_timeout;
-	conf.closed = on_closed;
-	if (t->held != NULL && t->held->pushed != NULL)
-		conf.pushed = on_pushed;
-	conf.arg = t;
-	/* What a single call may take is the call's own matter. */
-	conf.timeouts.idle = RK_NEVER;
-	return rk_client_new(&conf, &t->client, err);
-}
-
-static enum rk_err
-use_server(struct target *t, const char *server, struct rk_error *err)
-{
-	struct setting *s = &t->settings.v[SET_SERVER];
-	enum rk_err r = settings_check(SET_SERVER, server, err);
-
-	if (r != RK_OK)
-		return r;
-	(void)str_copy(s->value, sizeof(s->value), server);
-	(void)str_copy(s->source, sizeof(s->source), "operand");
-	return RK_OK;
-}
-
-/* Everything but the client. */
-static enum rk_err
-resolve(struct target *t, const struct args *a, const char *server,
-    struct rk_error *err)
-{
-	enum rk_err r;
-
-	if ((r = pass_check(args_text(a, "pass", NULL), err)) != RK_OK)
-		return r;
-	if ((r = settings_load(a, &t->settings, err)) != RK_OK) {
-		err->step = "settings";
-		return r;
-	}
-	if (server != NULL && (r = use_server(t, server, err)) != RK_OK)
-		return r;
-	if (t->trusting.want == NULL)
-		t->trusting.how = trust_parse(t->settings.v[SET_TRUST].value);
-	t->no_input = args_flag(a, "no-input");
-	if ((r = make_url(t, a, err)) != RK_OK)
-		return r;
-	t->timeout = duration(t, SET_TIMEOUT);
-	t->connect_timeout = duration(t, SET_CONNECT_TIMEOUT);
-	t->timeout_given =
-	    strcmp(t->settings.v[SET_TIMEOUT].source, "built in") != 0;
-	return RK_OK;
 }
 
 /* ---- talking about it ---- */
@@ -408,8 +151,8 @@ open_at(struct target *t, const struct args *a, const struct out *o,
 	enum rk_err r;
 
 	hear_log(t, o);
-	if ((r = resolve(t, a, server, &err)) == RK_OK)
-		r = make_client(t, a, &err);
+	if ((r = target_resolve(t, a, server, &err)) == RK_OK)
+		r = target_make(t, a, &err);
 	return is_opened(t, o, r, &err, status);
 }
 
@@ -464,11 +207,11 @@ target_use(struct target *own, const struct caller *by, const struct args *a,
 		return target_hold(h, a, o, status) ? &h->t : NULL;
 	*own = (struct target){ 0 };
 	hear_log(own, o);
-	r = resolve(own, a, NULL, &err);
+	r = target_resolve(own, a, NULL, &err);
 	if (r == RK_OK && held_fits(h, own))
 		return borrow(h, own);
 	if (r == RK_OK)
-		r = make_client(own, a, &err);
+		r = target_make(own, a, &err);
 	if (is_opened(own, o, r, &err, status))
 		return own;
 	target_done(own, by);
@@ -481,7 +224,7 @@ target_is_held(const struct held *h, const struct args *a)
 	struct target t = { 0 };
 	struct rk_error err;
 
-	return resolve(&t, a, NULL, &err) == RK_OK && held_fits(h, &t);
+	return target_resolve(&t, a, NULL, &err) == RK_OK && held_fits(h, &t);
 }
 
 void
