@@ -8,17 +8,12 @@
 #include "target.h"
 #include "typed.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 const struct opt call_opts[] = {
 	REQUEST_DATA_OPT,
-	{ .name = "raw",
-	    .kind = OPT_TEXT,
-	    .meta = "TEXT|@FILE|-",
-	    .complete = COMPLETE_FILE,
-	    .about = "these bytes as they are, no msgpack at all" },
+	REQUEST_RAW_OPT,
 	{ .name = "sendfile", .kind = OPT_TEXT, .flags = OPT_HIDDEN },
 	{ .name = "output",
 	    .letter = 'o',
@@ -46,46 +41,6 @@ const struct opt call_opts[] = {
 	    .about = "show the argument's bytes, ask nothing, send nothing" },
 	{ 0 },
 };
-
-/* ---- the argument ---- */
-
-static enum rk_err
-build_payload(const struct args *a, const struct caller *by, struct request *q,
-    struct rk_error *err)
-{
-	const char *file = args_text(a, "sendfile", NULL);
-	const char *raw = args_text(a, "raw", NULL);
-	char at_file[PATH_MAX + 1];
-	struct items in;
-	size_t n;
-	enum rk_err r;
-
-	(void)args_operands(a, &n);
-	if (file != NULL && raw == NULL) { /* the original's --raw @FILE */
-		if (strlen(file) >= PATH_MAX)
-			return err_set(err, RK_EINVAL,
-			    "-sendfile: the file's name is too long");
-		(void)snprintf(at_file, sizeof(at_file), "@%s", file);
-		raw = at_file;
-	}
-	if (raw != NULL && (args_given(a, "data") || n > 1))
-		return err_set(err, RK_EINVAL,
-		    "--raw is the whole argument: no items and no -d beside "
-		    "it");
-	if ((r = items_init(&in, err)) != RK_OK)
-		return r;
-	in.no_input = args_flag(a, "no-input");
-	in.dry = args_flag(a, "dry-run");
-	in.stdin_used = caller_has_input(by);
-	q->raw = raw != NULL;
-	if (raw == NULL)
-		r = request_value(a, &in, q, err);
-	else
-		r = items_read(&in, raw, &q->payload, &q->req.payload_len, err);
-	items_fini(&in);
-	q->req.payload = q->payload;
-	return r == RK_OK ? request_fits(q, err) : r;
-}
 
 /* Options that contradict one another; NULL: none do. */
 static const char *
@@ -123,7 +78,7 @@ build(const struct args *a, const struct caller *by, struct request *q,
 		return err_set(err, RK_EINVAL, "%s", wrong);
 	if ((r = request_head(a, q, err)) != RK_OK)
 		return r;
-	return build_payload(a, by, q, err);
+	return request_build(a, by, q, err);
 }
 
 /* ---- the call ---- */
@@ -246,24 +201,9 @@ static bool
 check(struct target *t, const struct out *o, struct request *q, int *status)
 {
 	const struct rk_bytes arg = { q->payload, q->req.payload_len };
-	struct rk_value_doc *doc;
-	struct rk_error err;
-	enum rk_err r;
 
-	if (q->raw)
-		return true;
-	if (typed_ask(t, q->req.method, &doc, &err) != RK_OK) {
-		*status = target_failed(t, o, &err, q->req.method);
-		return false;
-	}
-	if (doc == NULL)
-		return true;
-	q->is_typed = true;
-	r = typed_check(rk_value_root(doc), arg, &err);
-	rk_value_free(doc);
-	if (r != RK_OK)
-		*status = out_error(o, &err, "rpcsh desc METHOD");
-	return r == RK_OK;
+	return q->raw || typed_may_call(t, o, q->req.method, &arg, 1,
+	                     &q->is_typed, status);
 }
 
 static int

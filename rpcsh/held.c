@@ -24,12 +24,12 @@ on_interrupt(int signo)
 }
 
 void
-held_hear_interrupt(void)
+held_hear_interrupt(struct sigaction *before)
 {
 	struct sigaction sa = { .sa_handler = on_interrupt };
 
 	(void)sigemptyset(&sa.sa_mask);
-	(void)sigaction(SIGINT, &sa, NULL);
+	(void)sigaction(SIGINT, &sa, before);
 }
 
 bool
@@ -54,19 +54,17 @@ sooner(int a_ms, int b_ms)
 	return a_ms < b_ms ? a_ms : b_ms;
 }
 
-/* poll() that no SIGINT slips past. */
-static void
-wait_for(struct pollfd *p, int timeout_ms)
+void
+held_wait_fd(int fd, const struct timespec *limit)
 {
-	struct timespec ts = { .tv_sec = timeout_ms / 1000,
-		.tv_nsec = (long)(timeout_ms % 1000) * 1000000 };
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 	sigset_t set, old;
 
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGINT);
 	(void)pthread_sigmask(SIG_BLOCK, &set, &old);
 	if (!held_interrupted())
-		(void)ppoll(p, 1, timeout_ms < 0 ? NULL : &ts, &old);
+		(void)ppoll(&p, 1, limit, &old);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
@@ -74,9 +72,11 @@ void
 held_turn(struct held *h, int limit_ms)
 {
 	struct rk_client *c = h->t.client;
-	struct pollfd p = { .fd = rk_client_fd(c), .events = POLLIN };
+	int ms = sooner(rk_client_wait_ms(c), limit_ms);
+	struct timespec ts = { .tv_sec = ms / 1000,
+		.tv_nsec = (long)(ms % 1000) * 1000000 };
 
-	wait_for(&p, sooner(rk_client_wait_ms(c), limit_ms));
+	held_wait_fd(rk_client_fd(c), ms < 0 ? NULL : &ts);
 	/* It fails when its descriptors are gone: nothing of ours closes them.
 	 */
 	(void)rk_client_process(c);

@@ -4,6 +4,9 @@
 
 #include "target.h"
 
+#include <signal.h>
+#include <time.h>
+
 struct held {
 	struct target t;
 	bool is_open;  /* t is */
@@ -28,10 +31,14 @@ struct held {
 	struct rk_reply *reply;
 };
 
-/* From now on SIGINT sets a mark instead of ending us. */
-void held_hear_interrupt(void);
+/* From now on SIGINT sets a mark instead of ending us; before (may be NULL): as
+ * it was, for sigaction(). */
+void held_hear_interrupt(struct sigaction *before);
 bool held_interrupted(void);
 void held_forget_interrupt(void);
+/* Wait for fd to be readable, so long (NULL: without a limit) or up to SIGINT,
+ * which does not slip past. */
+void held_wait_fd(int fd, const struct timespec *limit);
 
 /* rk_client_connect() and rk_client_call() for h->t.client; after SIGINT they
  * end with RK_ECANCELED, a call as soon as the server has been told. */

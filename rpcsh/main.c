@@ -114,6 +114,11 @@ static const char *const get_examples[] = {
 	"rpcsh get docs.get src.tar --out - | tar x",
 	NULL,
 };
+static const char *const bench_examples[] = {
+	"rpcsh bench echo -n 10000 a:=1",
+	"rpcsh bench Sum --rate 500 --for 30s --conns 8 --in args.ndjson",
+	NULL,
+};
 static const char *const ctx_examples[] = {
 	"rpcsh ctx add lab server=lab.example:8443 key=ann",
 	"rpcsh ctx use lab",
@@ -185,6 +190,15 @@ static const struct cmd cmds[] = {
 	    .min_operands = 0,
 	    .max_operands = 0,
 	    .run = cmd_ping },
+	{ .name = "bench",
+	    .operands = "METHOD [ITEM...]",
+	    .about = "call it many times, and measure",
+	    .examples = bench_examples,
+	    .opts = bench_opts,
+	    .complete = COMPLETE_METHOD,
+	    .min_operands = 1,
+	    .max_operands = UINT_MAX,
+	    .run = cmd_bench },
 	{ .name = "ctx",
 	    .operands = "ls|show|use|add|rm [NAME [SETTING=VALUE...]]",
 	    .about = "contexts: named sets of settings",
@@ -206,8 +220,8 @@ static const struct cmd cmds[] = {
 };
 
 static const char *const usage[] = {
-	"[OPTION...] [call] METHOD [ITEM...] | exec|put|get|ls|desc|ping|ctx|"
-	"trust ...",
+	"[OPTION...] [call] METHOD [ITEM...] | exec|put|get|ls|desc|ping|"
+	"bench|ctx|trust ...",
 	"[OPTION...]                      (a shell, on a terminal)",
 	"[OPTION...] -f FILE|- [--keep-going]",
 	NULL,

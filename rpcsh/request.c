@@ -4,6 +4,9 @@
 #include "base/error.h"
 #include "base/str.h"
 
+#include <limits.h>
+#include <stdio.h>
+
 /* A key given again takes the place of what it was. */
 static struct rk_arg *
 place_for(struct request *q, struct rk_str key)
@@ -91,6 +94,51 @@ request_fits(const struct request *q, struct rk_error *err)
 	return err_set(err, RK_ETOOBIG,
 	    "argument: %zu bytes; a call carries at most %d",
 	    q->req.payload_len, RK_PAYLOAD_MAX);
+}
+
+/* An option that not every verb has. */
+static const char *
+text_of(const struct args *a, const char *name)
+{
+	return args_known(a, name) ? args_text(a, name, NULL) : NULL;
+}
+
+enum rk_err
+request_build(const struct args *a, const struct caller *by, struct request *q,
+    struct rk_error *err)
+{
+	const char *file = text_of(a, "sendfile");
+	const char *raw = text_of(a, "raw");
+	char at_file[PATH_MAX + 1];
+	struct items in;
+	size_t n;
+	enum rk_err r;
+
+	(void)args_operands(a, &n);
+	if (file != NULL && raw == NULL) { /* the original's --raw @FILE */
+		if (strlen(file) >= PATH_MAX)
+			return err_set(err, RK_EINVAL,
+			    "-sendfile: the file's name is too long");
+		(void)snprintf(at_file, sizeof(at_file), "@%s", file);
+		raw = at_file;
+	}
+	if (raw != NULL && (args_given(a, "data") || n > 1))
+		return err_set(err, RK_EINVAL,
+		    "--raw is the whole argument: no items and no -d beside "
+		    "it");
+	if ((r = items_init(&in, err)) != RK_OK)
+		return r;
+	in.no_input = args_flag(a, "no-input");
+	in.dry = args_known(a, "dry-run") && args_flag(a, "dry-run");
+	in.stdin_used = caller_has_input(by);
+	q->raw = raw != NULL;
+	if (raw == NULL)
+		r = request_value(a, &in, q, err);
+	else
+		r = items_read(&in, raw, &q->payload, &q->req.payload_len, err);
+	items_fini(&in);
+	q->req.payload = q->payload;
+	return r == RK_OK ? request_fits(q, err) : r;
 }
 
 int

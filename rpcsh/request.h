@@ -4,6 +4,7 @@
 
 #include "cli/out.h"
 #include "items.h"
+#include "target.h"
 
 #include <rpckit/client.h>
 
@@ -16,6 +17,12 @@
 		.name = "data", .letter = 'd', .kind = OPT_TEXT,          \
 		.meta = "JSON|@FILE|-", .complete = COMPLETE_FILE,        \
 		.about = "the whole argument; items then override fields" \
+	}
+#define REQUEST_RAW_OPT                                                  \
+	{                                                                \
+		.name = "raw", .kind = OPT_TEXT, .meta = "TEXT|@FILE|-", \
+		.complete = COMPLETE_FILE,                               \
+		.about = "these bytes as they are, no msgpack at all"    \
 	}
 #define REQUEST_HEADER_OPTS                                                    \
 	{ .name = "subject",                                                   \
@@ -41,6 +48,9 @@ RK_MUST enum rk_err request_head(
 /* -d and the items behind the method; without any, no payload.  Errors of
  * items_set(), items_put(), items_encode(). */
 RK_MUST enum rk_err request_value(const struct args *a, struct items *in,
+    struct request *q, struct rk_error *err);
+/* The whole payload: --raw, or those.  by: of its standard input. */
+RK_MUST enum rk_err request_build(const struct args *a, const struct caller *by,
     struct request *q, struct rk_error *err);
 /* Is it more than a message carries?  RK_ETOOBIG. */
 RK_MUST enum rk_err request_fits(const struct request *q, struct rk_error *err);

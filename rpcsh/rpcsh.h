@@ -7,6 +7,7 @@
 extern const struct opt call_opts[];
 extern const struct opt exec_opts[];
 extern const struct opt ping_opts[];
+extern const struct opt bench_opts[];
 extern const struct opt ctx_opts[];
 extern const struct opt put_opts[];
 extern const struct opt get_opts[];
@@ -16,6 +17,7 @@ int cmd_exec(struct args *a, void *ctx);
 int cmd_ls(struct args *a, void *ctx);
 int cmd_desc(struct args *a, void *ctx);
 int cmd_ping(struct args *a, void *ctx);
+int cmd_bench(struct args *a, void *ctx);
 int cmd_ctx(struct args *a, void *ctx);
 int cmd_trust(struct args *a, void *ctx);
 int cmd_put(struct args *a, void *ctx);

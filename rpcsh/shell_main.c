@@ -221,7 +221,7 @@ run(struct shell *s)
 		    &s->o, r, "this terminal cannot be used for lines", NULL);
 	if (history_open(s->context, &s->history) == RK_OK)
 		history_each(s->history, remember, s->line);
-	held_hear_interrupt();
+	held_hear_interrupt(NULL);
 	out_note(&s->o, "%s, :help lists what there is", rk_version());
 	(void)shell_connect(s);
 	held_forget_interrupt();

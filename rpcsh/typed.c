@@ -223,6 +223,30 @@ typed_check(
 	return r;
 }
 
+bool
+typed_may_call(struct target *t, const struct out *o, const char *method,
+    const struct rk_bytes *args, size_t n, bool *is_typed, int *status)
+{
+	struct rk_value_doc *doc;
+	struct rk_error err;
+	enum rk_err r = RK_OK;
+
+	*is_typed = false;
+	if (typed_ask(t, method, &doc, &err) != RK_OK) {
+		*status = target_failed(t, o, &err, method);
+		return false;
+	}
+	if (doc == NULL)
+		return true;
+	*is_typed = true;
+	for (size_t i = 0; r == RK_OK && i < n; i++)
+		r = typed_check(rk_value_root(doc), args[i], &err);
+	rk_value_free(doc);
+	if (r != RK_OK)
+		*status = out_error(o, &err, "rpcsh desc METHOD");
+	return r == RK_OK;
+}
+
 /* ---- the reply ---- */
 
 static uint64_t

@@ -18,6 +18,10 @@ RK_MUST enum rk_err typed_ask(struct target *t, const char *method,
  * which, and what there is. */
 RK_MUST enum rk_err typed_check(
     const struct rk_value *method, struct rk_bytes arg, struct rk_error *err);
+/* Both, for some arguments of one method; is_typed: there are structs.  False:
+ * said why not, *status. */
+bool typed_may_call(struct target *t, const struct out *o, const char *method,
+    const struct rk_bytes *args, size_t n, bool *is_typed, int *status);
 /* A reply without numbers and types in its names, with times as text;
  * malloc'ed.  RK_EFORMAT: no msgpack. */
 RK_MUST enum rk_err typed_plain(
