@@ -1,14 +1,17 @@
 /* rpcsh ping: is it there, and how far away. */
 #include "base/error.h"
+#include "cli/graph.h"
+#include "cli/histo.h"
 #include "figures.h"
 #include "held.h"
 #include "rpcsh.h"
 #include "target.h"
 
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #define INTERVAL_MAX 86400000 /* ms */
 #define FINISH_MS 1000
@@ -32,12 +35,13 @@ const struct opt ping_opts[] = {
 	{ 0 },
 };
 
+#define SPARK_MAX 60 /* of the last ones */
+
 struct tally {
 	bool unknown; /* the server has no such method */
-	uint64_t n;
-	uint64_t sum;
-	uint64_t min;
-	uint64_t max;
+	struct histo us;
+	double squares;
+	uint64_t last[SPARK_MAX];
 };
 
 static enum rk_err
@@ -122,13 +126,10 @@ ping_once(struct target *t, const struct out *o, struct tally *sum)
 	if (r != RK_OK && r != RK_ENOMETHOD)
 		return target_failed(t, o, &err, req.method);
 	sum->unknown = r == RK_ENOMETHOD;
-	sum->n++;
-	sum->sum += took;
-	if (sum->n == 1 || took < sum->min)
-		sum->min = took;
-	if (took > sum->max)
-		sum->max = took;
-	return show_reply_time(o, sum->n, took);
+	sum->last[sum->us.n % SPARK_MAX] = took;
+	sum->squares += (double)took * (double)took;
+	histo_add(&sum->us, took);
+	return show_reply_time(o, sum->us.n, took);
 }
 
 /* The connection is kept meanwhile, and its end noticed. */
@@ -137,17 +138,32 @@ wait_between(struct rk_client *c, int interval)
 {
 	uint64_t now = target_now_us();
 	uint64_t end = now + (uint64_t)interval * 1000;
-	struct pollfd p = { .fd = rk_client_fd(c), .events = POLLIN };
-	int left, own;
+	struct timespec ts;
+	uint64_t left;
+	int own;
 
 	while (now < end && rk_client_peer(c) != NULL && !held_interrupted()) {
-		left = (int)((end - now + 999) / 1000);
+		left = end - now;
 		own = rk_client_wait_ms(c);
-		(void)poll(&p, 1, own >= 0 && own < left ? own : left);
+		if (own >= 0 && (uint64_t)own * 1000 < left)
+			left = (uint64_t)own * 1000;
+		ts = (struct timespec){ .tv_sec = (time_t)(left / 1000000),
+			.tv_nsec = (long)(left % 1000000) * 1000 };
+		held_wait_fd(rk_client_fd(c), &ts);
 		if (rk_client_process(c) != RK_OK)
 			return; /* the call that follows tells why */
 		now = target_now_us();
 	}
+}
+
+/* The same without one. */
+static void
+wait_alone(int interval)
+{
+	struct timespec ts = { .tv_sec = interval / 1000,
+		.tv_nsec = (long)(interval % 1000) * 1000000 };
+
+	held_wait_fd(-1, &ts);
 }
 
 /* Rpc25519 ends a connection a while after it was asked for what it has not
@@ -160,18 +176,112 @@ connect_again(struct target *t, const struct out *o, int interval, int *status)
 
 	if (r != RK_OK && o->verbose)
 		out_note(o, "%s", why.text);
-	(void)poll(NULL, 0, interval);
+	wait_alone(interval);
 	return target_connect(t, o, status);
+}
+
+/* The spread of them, as the square root of the variance. */
+static double
+deviation(const struct tally *t)
+{
+	double mean = histo_mean(&t->us);
+	double square = t->squares / (double)t->us.n - mean * mean;
+	double root = mean > 1 ? mean : 1;
+
+	/* Newton's, from above; what is left after so many is nothing. */
+	for (int i = 0; square > 0 && i < 64; i++)
+		root = (root + square / root) / 2;
+	return square > 0 ? root : 0;
+}
+
+/* The last ones, oldest first. */
+static enum rk_err
+put_spark(struct buf *b, const struct tally *t)
+{
+	size_t n = t->us.n < SPARK_MAX ? (size_t)t->us.n : SPARK_MAX;
+	unsigned room = graph_columns(STDOUT_FILENO);
+	uint64_t values[SPARK_MAX];
+
+	for (size_t i = 0; i < n; i++)
+		values[i] = t->last[(t->us.n - n + i) % SPARK_MAX];
+	return graph_spark(
+	    b, graph_signs(), room > 2 ? room - 1 : 1, values, n);
+}
+
+#define FIGURES 7
+struct figure {
+	const char *name;
+	double us;
+};
+
+static void
+figures_of(const struct tally *t, struct figure out[FIGURES])
+{
+	const struct figure all[FIGURES] = {
+		{ "min", (double)t->us.min },
+		{ "avg", histo_mean(&t->us) },
+		{ "max", (double)t->us.max },
+		{ "p50", (double)histo_at(&t->us, 50000) },
+		{ "p90", (double)histo_at(&t->us, 90000) },
+		{ "p99", (double)histo_at(&t->us, 99000) },
+		{ "dev", deviation(t) },
+	};
+
+	memcpy(out, all, sizeof(all));
+}
+
+static enum rk_err
+put_figure(struct buf *b, enum out_form form, const struct figure *f)
+{
+	switch (form) {
+	case OUT_JSON:
+		return buf_printf(b, ",\"%s_us\":%.0f", f->name, f->us);
+	case OUT_PLAIN:
+		return buf_printf(b, "\t%s\t%.3f", f->name, f->us / 1e3);
+	case OUT_TEXT:
+		break;
+	}
+	return buf_printf(b, "  %s %.3f", f->name, f->us / 1e3);
+}
+
+static enum rk_err
+put_tally(struct buf *b, enum out_form form, const struct tally *t)
+{
+	struct figure all[FIGURES];
+	enum rk_err r;
+
+	figures_of(t, all);
+	if (form == OUT_JSON)
+		r = buf_printf(
+		    b, "{\"schema\":1,\"replies\":%" PRIu64, t->us.n);
+	else
+		r = buf_printf(b, "%s%" PRIu64 "%s",
+		    form == OUT_PLAIN ? "replies\t" : "", t->us.n,
+		    form == OUT_PLAIN ? "" : " replies");
+	for (size_t i = 0; r == RK_OK && i < FIGURES; i++)
+		r = put_figure(b, form, &all[i]);
+	if (r == RK_OK)
+		r = buf_put_str(b, form == OUT_JSON    ? "}\n"
+		                   : form == OUT_PLAIN ? "\n"
+		                                       : " ms\n");
+	if (r == RK_OK && form == OUT_TEXT && (r = put_spark(b, t)) == RK_OK)
+		r = buf_put_str(b, "\n");
+	return r;
 }
 
 static void
 show_tally(const struct out *o, const struct tally *t)
 {
-	if (t->n < 2 || o->form != OUT_TEXT)
+	struct buf b;
+
+	if (t->us.n < 2)
 		return;
-	out_text(o, "%" PRIu64 " replies  min %.3f  avg %.3f  max %.3f ms\n",
-	    t->n, (double)t->min / 1e3, (double)t->sum / (double)t->n / 1e3,
-	    (double)t->max / 1e3);
+	buf_init(&b, 65536);
+	if (put_tally(&b, o->form, t) == RK_OK)
+		out_bytes(o, buf_peek(&b), buf_len(&b));
+	else
+		out_warn(o, "%s", rk_err_text(RK_ENOMEM));
+	buf_fini(&b);
 }
 
 /* It is connected when the server says so, too, by how it closes. */
@@ -186,42 +296,83 @@ connect_only(struct target *t, const struct rk_peer *peer, const struct out *o)
 }
 
 static int
-ping_all(struct target *t, const struct args *a, const struct out *o)
+ping_all(struct target *t, const struct args *a, const struct out *o,
+    struct tally *tally)
 {
 	const struct rk_peer *p = rk_client_peer(t->client);
 	struct rk_peer peer = { .transport = "" };
 	uint64_t count = args_number(a, "count", 1);
 	int interval = (int)args_number(a, "interval", 1000);
-	struct tally tally = { 0 };
 	int status;
 
 	if (p != NULL)
 		peer = *p;
-	if (args_flag(a, "connect-only"))
-		return connect_only(t, &peer, o);
 	status = show_connection(t, &peer, o);
 	for (uint64_t i = 0; status == 0 && i < count; i++) {
-		if (held_interrupted())
-			break;
-		if (i != 0 && !tally.unknown)
+		if (i != 0 && !tally->unknown)
 			wait_between(t->client, interval);
 		else if (i != 0 && !connect_again(t, o, interval, &status))
 			break;
-		status = ping_once(t, o, &tally);
+		if (held_interrupted())
+			break;
+		status = ping_once(t, o, tally);
 	}
 	if (held_interrupted() && status == 0)
 		status = 128 + SIGINT;
 	held_forget_interrupt();
-	show_tally(o, &tally);
+	show_tally(o, tally);
+	return status;
+}
+
+/* Those of a shell's connection, or of one that Ctrl-C ends as well. */
+static int
+ping(struct args *a, const struct caller *by, const struct out *o,
+    struct tally *tally)
+{
+	struct held held = { .hears = true };
+	struct caller alone = { .held = &held };
+	struct sigaction before;
+	struct target own, *t;
+	int status = 0;
+
+	if (by == NULL || by->held == NULL)
+		by = &alone;
+	held_hear_interrupt(&before);
+	if ((t = target_use(&own, by, a, o, &status)) != NULL) {
+		if (target_connect(t, o, &status))
+			status = ping_all(t, a, o, tally);
+		target_done(t, by);
+	}
+	held_close(&held);
+	(void)sigaction(SIGINT, &before, NULL);
+	return status;
+}
+
+/* One that is there already shows nothing about connecting. */
+static int
+ping_connect(struct args *a, const struct out *o)
+{
+	struct rk_peer peer = { .transport = "" };
+	struct target t;
+	int status = 0;
+
+	if (!target_open(&t, a, o, &status))
+		return status;
+	if (target_connect(&t, o, &status)) {
+		if (rk_client_peer(t.client) != NULL)
+			peer = *rk_client_peer(t.client);
+		status = connect_only(&t, &peer, o);
+	}
+	target_close(&t);
 	return status;
 }
 
 int
 cmd_ping(struct args *a, void *ctx)
 {
-	struct target own, *t = &own;
+	struct tally *tally;
 	struct out o;
-	int status = 0;
+	int status;
 
 	out_init(&o, a);
 	if (args_flag(a, "connect-only") &&
@@ -229,15 +380,11 @@ cmd_ping(struct args *a, void *ctx)
 		return out_fail(&o, RK_EINVAL,
 		    "--connect-only sends nothing: no -n and no -i beside it",
 		    "rpcsh ping -h");
-	/* One that is there already shows nothing about connecting. */
 	if (args_flag(a, "connect-only"))
-		t = target_open(&own, a, &o, &status) ? &own : NULL;
-	else
-		t = target_use(&own, ctx, a, &o, &status);
-	if (t == NULL)
-		return status;
-	if (target_connect(t, &o, &status))
-		status = ping_all(t, a, &o);
-	target_done(t, ctx);
+		return ping_connect(a, &o);
+	if ((tally = calloc(1, sizeof(*tally))) == NULL)
+		return out_fail(&o, RK_ENOMEM, rk_err_text(RK_ENOMEM), NULL);
+	status = ping(a, ctx, &o, tally);
+	free(tally);
 	return status;
 }

@@ -225,7 +225,8 @@ pinging() {
 	has out '^connected tls://127.0.0.1:[0-9]*  SHA256:.*ms$' "connects"
 	has out '^reply 1  [0-9.]* ms$' "and is answered"
 	want 0 "ping -n 3 -i 1ms" alice ping -n 3 -i 1ms
-	has out '^3 replies  min [0-9.]*  avg [0-9.]*  max [0-9.]* ms$' "adds up"
+	has out '^3 replies  min [0-9.]*  avg [0-9.]*  max [0-9.]*  p50 [0-9.]*  p90 [0-9.]*  p99 [0-9.]*  dev [0-9.]* ms$' "adds up"
+	has out '^[_.:=+*#-]\{3\}$' "and draws it"
 	want 0 "ping --connect-only" plain ping --connect-only
 	[ "$(wc -l <out)" -eq 1 ] && grep -q 'not authenticated' out
 	result $? "calls nothing"
@@ -233,6 +234,17 @@ pinging() {
 	is_json out "is JSON"
 	[ "$(grep -c '"rtt_us":[0-9]' out)" -eq 2 ]
 	result $? "a line a reply"
+	has out '"replies":2,"min_us":[0-9]*,"avg_us"' "and one for all"
+	LC_ALL=C.UTF-8 alice ping -n 3 -i 0 >out 2>err </dev/null
+	has out '█' "bars are blocks where there are any"
+	: >out # nothing of before
+	"$rpcsh" -s "$(url tcp)" ping -n 9 -i 10m </dev/null >out 2>err &
+	pinger=$!
+	until_ok grep -q '^reply 1' out
+	kill -INT $pinger
+	wait $pinger
+	[ $? -eq 130 ]
+	result $? "Ctrl-C ends it"
 	want 0 "ping --plain" alice --plain ping
 	has out "^reply	1	[0-9.]*$" "is for awk"
 	for wrong in '-n 0' '-n 1000001' '-n x' '-i x' '-i 25h' \
