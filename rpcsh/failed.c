@@ -328,7 +328,7 @@ int
 target_no_method(struct target *t, const struct out *o, const char *method)
 {
 	static const char *const verbs[] = { "call", "exec", "put", "get", "ls",
-		"desc", "ping", "bench", "ctx", "trust", "help" };
+		"desc", "ping", "bench", "watch", "ctx", "trust", "help" };
 	struct nearest n = { .word = method, .distance = 3 };
 	char name[RK_NAME_MAX + 1];
 	char text[2 * RK_NAME_MAX + 80];

@@ -119,6 +119,11 @@ static const char *const bench_examples[] = {
 	"rpcsh bench Sum --rate 500 --for 30s --conns 8 --in args.ndjson",
 	NULL,
 };
+static const char *const watch_examples[] = {
+	"rpcsh watch 'jobs.*'         # pushes of these subjects",
+	"rpcsh watch --every 2s disk.free",
+	NULL,
+};
 static const char *const ctx_examples[] = {
 	"rpcsh ctx add lab server=lab.example:8443 key=ann",
 	"rpcsh ctx use lab",
@@ -199,6 +204,15 @@ static const struct cmd cmds[] = {
 	    .min_operands = 1,
 	    .max_operands = UINT_MAX,
 	    .run = cmd_bench },
+	{ .name = "watch",
+	    .operands = "[SUBJECT...] | --every TIME METHOD [ITEM...]",
+	    .about = "show what it pushes, or a call's answers",
+	    .examples = watch_examples,
+	    .opts = watch_opts,
+	    .complete = COMPLETE_METHOD,
+	    .min_operands = 0,
+	    .max_operands = UINT_MAX,
+	    .run = cmd_watch },
 	{ .name = "ctx",
 	    .operands = "ls|show|use|add|rm [NAME [SETTING=VALUE...]]",
 	    .about = "contexts: named sets of settings",
@@ -221,7 +235,7 @@ static const struct cmd cmds[] = {
 
 static const char *const usage[] = {
 	"[OPTION...] [call] METHOD [ITEM...] | exec|put|get|ls|desc|ping|"
-	"bench|ctx|trust ...",
+	"bench|watch|ctx|trust ...",
 	"[OPTION...]                      (a shell, on a terminal)",
 	"[OPTION...] -f FILE|- [--keep-going]",
 	NULL,

@@ -2,37 +2,11 @@
 #include "shell.h"
 
 #include "base/error.h"
-#include "show.h"
+#include "push_show.h"
 
 #include <rpckit/push.h>
 
 #include <stdio.h>
-
-static enum rk_err
-put_push(struct buf *b, const struct shell *s, const struct rk_header *hdr,
-    struct rk_bytes payload)
-{
-	const struct show show = { .out = &s->o, .form = SHOW_JSON };
-	bool json = s->o.form == OUT_JSON;
-	char subject[RK_SUBJECT_MAX + 1];
-	enum rk_err r;
-
-	if (json) {
-		if ((r = buf_put_str(
-		         b, "{\"schema\":1,\"push\":{\"subject\":")) != RK_OK ||
-		    (r = out_json_string(
-		         b, hdr->subject.ptr, hdr->subject.len)) != RK_OK ||
-		    (r = buf_put_str(b, ",\"payload\":")) != RK_OK)
-			return r;
-	} else if ((r = buf_printf(b, "push %s ",
-	                rk_escape(subject, sizeof(subject), hdr->subject.ptr,
-	                    hdr->subject.len))) != RK_OK) {
-		return r;
-	}
-	if ((r = show_put_json(&show, payload, b)) != RK_OK)
-		return r;
-	return buf_put_str(b, json ? "}}\n" : "\n");
-}
 
 void
 shell_pushed(const struct rk_header *hdr, struct rk_bytes payload, void *arg)
@@ -42,7 +16,7 @@ shell_pushed(const struct rk_header *hdr, struct rk_bytes payload, void *arg)
 	enum rk_err r;
 
 	buf_init(&b, SIZE_MAX / 2);
-	r = put_push(&b, s, hdr, payload);
+	r = push_put(&b, &s->o, s->o.form == OUT_JSON, hdr, payload);
 	line_hide(s->line);
 	if (r == RK_OK)
 		out_bytes(&s->o, buf_peek(&b), buf_len(&b));

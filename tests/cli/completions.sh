@@ -90,7 +90,7 @@ has_syntax() {
 }
 
 has_syntax
-offers 'rpcsh ' call exec put get ls desc ping bench ctx trust help
+offers 'rpcsh ' call exec put get ls desc ping bench watch ctx trust help
 offers 'rpcsh d' desc
 offers 'rpcsh -c lab d' desc
 offers 'rpcsh -c call d' desc

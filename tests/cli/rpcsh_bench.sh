@@ -128,11 +128,10 @@ interrupted() {
 	[ $? -eq 130 ]
 	result $? 'that Ctrl-C ends, ends so'
 	adds_up 'with what there is'
-	rm -f touched
-	"$rpcsh" -s "$(url tcp)" bench touches --for 1h --conns 2 --json \
+	"$rpcsh" -s "$(url tcp)" bench second --for 1h --conns 2 --json \
 		</dev/null >out 2>err &
 	load=$!
-	check 'another one' until_ok test -e touched
+	check 'another one' until_ok test -e second
 	stop KILL >/dev/null
 	wait $load
 	[ $? -eq 4 ]
@@ -151,6 +150,8 @@ main() {
 		exec = /bin/false
 		[method touches]
 		exec = /usr/bin/touch $tmp/touched
+		[method second]
+		exec = /usr/bin/touch $tmp/second
 	END
 	certificates
 	check 'rpcd starts' start 2 -f rpcd.conf --certs certs --trust off --echo

@@ -1,4 +1,4 @@
-/* A server with a method of structs: what it was sent, it says. */
+/* A server with a method of structs: what it was sent, it says; and pushes. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +43,30 @@ sell(struct rk_call *call, void *args, void *reply, void *arg)
 
 static const struct rk_typed shop = { &order, &order, sell };
 
+/* What was called with a subject goes to all who subscribed to it. */
+static void
+tell(struct rk_call *call, void *arg)
+{
+	const struct rk_push_target to = { .to = RK_PUSH_SUBSCRIBERS };
+	struct rk_bytes p = rk_call_payload(call);
+	struct rk_str s = rk_call_header(call)->subject;
+	char subject[RK_TOPIC_MAX + 1];
+	const struct rk_push push = {
+		.subject = subject, .payload = p.ptr, .payload_len = p.len
+	};
+
+	(void)arg;
+	if (s.len > RK_TOPIC_MAX)
+		s.len = RK_TOPIC_MAX;
+	memcpy(subject, s.ptr, s.len);
+	subject[s.len] = '\0';
+	if (rk_server_push(rk_call_server(call), &to, &push, NULL, NULL) !=
+	    RK_OK)
+		(void)rk_call_fail(call, "it cannot be pushed", NULL, 0);
+	else
+		(void)rk_call_reply(call, p.ptr, p.len);
+}
+
 static struct rk_server *server;
 
 static void
@@ -61,8 +85,10 @@ on_term(int signo, void *arg)
 int
 main(void)
 {
-	const struct rk_method method = { .name = "Shop.Order",
-		.typed = &shop };
+	const struct rk_method methods[] = {
+		{ .name = "Shop.Order", .typed = &shop },
+		{ .name = "tell", .fn = tell },
+	};
 	struct rk_server_conf conf = { .size = sizeof(conf) };
 	struct rk_error err;
 	char url[128];
@@ -70,7 +96,7 @@ main(void)
 	if (rk_loop_new(&conf.loop) != RK_OK ||
 	    rk_loop_signal(conf.loop, SIGTERM, on_term, conf.loop) != RK_OK ||
 	    rk_server_new(&conf, &server, &err) != RK_OK ||
-	    rk_server_methods(server, &method, 1, NULL, NULL, &err) != RK_OK ||
+	    rk_server_methods(server, methods, 2, NULL, NULL, &err) != RK_OK ||
 	    rk_server_listen(server, "tcp://127.0.0.1:0", url, &err) != RK_OK ||
 	    rk_server_start(server, &err) != RK_OK)
 		return 1;
