@@ -18,7 +18,7 @@ const struct opt call_opts[] = {
 	{ .name = "output",
 	    .letter = 'o',
 	    .kind = OPT_CHOICE,
-	    .meta = "json|pretty|raw|hex|msgpack",
+	    .meta = "json|ndjson|pretty|raw|hex|msgpack|table",
 	    .complete = COMPLETE_WORDS,
 	    .about = "form of the reply" },
 	{ .name = "out",
@@ -52,6 +52,8 @@ contradiction(const struct args *a)
 
 	if (file != NULL && file[0] == '\0')
 		return "--out: the name of the file is empty";
+	if (file != NULL && strcmp(form, "table") == 0)
+		return "-o table is for people: no --out beside it";
 	if (one_way &&
 	    (args_given(a, "output") || file != NULL || args_flag(a, "trace")))
 		return "--one-way has no reply for -o, --out or --trace";
@@ -60,8 +62,8 @@ contradiction(const struct args *a)
 	if (!args_given(a, "json"))
 		return NULL;
 	if (file == NULL && strcmp(form, "json") != 0)
-		return "--json and -o raw, hex, pretty or msgpack exclude each "
-		       "other without --out FILE";
+		return "--json and other forms than -o json exclude each other "
+		       "without --out FILE";
 	if (file != NULL && strcmp(file, "-") == 0)
 		return "--json and --out - exclude each other";
 	return NULL;

@@ -259,6 +259,8 @@ static const struct env_doc envs[] = {
 	{ "XDG_DATA_HOME", "rpckit below it has known_server_keys" },
 	{ "XDG_STATE_HOME", "rpckit below it has the shell's history" },
 	{ "XDG_CACHE_HOME", "rpckit below it has names for completion" },
+	{ "PAGER", "shows what is longer than the screen (less -FIRX); empty: "
+	           "nothing does" },
 	{ "NO_COLOR", "no color when set and not empty" },
 	{ 0 },
 };

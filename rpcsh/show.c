@@ -5,6 +5,8 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "cli/json.h"
+#include "cli/pager.h"
+#include "show_table.h"
 
 #include <rpckit/value.h>
 
@@ -22,10 +24,12 @@ show_form_of(const char *name)
 		enum show_form form;
 	} forms[] = {
 		{ "json", SHOW_JSON },
+		{ "ndjson", SHOW_NDJSON },
 		{ "pretty", SHOW_PRETTY },
 		{ "raw", SHOW_RAW },
 		{ "hex", SHOW_HEX },
 		{ "msgpack", SHOW_MSGPACK },
+		{ "table", SHOW_TABLE },
 	};
 
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
@@ -120,7 +124,7 @@ deliver(const struct show *s, const void *data, size_t len)
 {
 	if (s->file != NULL)
 		return to_file(s, data, len);
-	out_bytes(s->out, data, len);
+	pager_bytes(s->out, data, len);
 	return 0;
 }
 
@@ -216,7 +220,7 @@ plain_text(const struct show *s, const char *text, size_t len)
 	if (r == RK_OK && len > 0 && text[len - 1] != '\n')
 		r = buf_put_str(&b, "\n");
 	if (r == RK_OK)
-		out_bytes(s->out, buf_peek(&b), buf_len(&b));
+		pager_bytes(s->out, buf_peek(&b), buf_len(&b));
 	else
 		status = out_fail(s->out, r, rk_err_text(r), NULL);
 	buf_fini(&b);
@@ -240,7 +244,7 @@ how_to_write(const struct show *s)
 		.int_strings = s->int_strings,
 		.shorten = tty && people,
 		.color = s->file == NULL && s->form != SHOW_JSON &&
-		         s->out->color_out,
+		         s->form != SHOW_NDJSON && s->out->color_out,
 	};
 }
 
@@ -267,6 +271,30 @@ write_json(const struct show *s, const struct rk_value *v)
 		r = put_json(s, v, &b);
 	if (r == RK_OK)
 		r = buf_put_str(&b, wrapped ? "}\n" : "\n");
+	if (r == RK_OK)
+		status = deliver(s, buf_peek(&b), buf_len(&b));
+	else
+		status = out_fail(s->out, r, "the reply cannot be shown",
+		    "-o hex, or --out FILE");
+	buf_fini(&b);
+	return status;
+}
+
+static int
+write_ndjson(const struct show *s, const struct rk_value *v)
+{
+	size_t n = v->kind == RK_ARRAY ? v->u.list.count : 1;
+	enum rk_err r = RK_OK;
+	struct buf b;
+	int status;
+
+	buf_init(&b, SIZE_MAX / 2);
+	for (size_t i = 0; r == RK_OK && i < n; i++) {
+		r = put_json(
+		    s, v->kind == RK_ARRAY ? &v->u.list.items[i] : v, &b);
+		if (r == RK_OK)
+			r = buf_put_str(&b, "\n");
+	}
 	if (r == RK_OK)
 		status = deliver(s, buf_peek(&b), buf_len(&b));
 	else
@@ -323,6 +351,10 @@ show_value(
 
 	if (s->form == SHOW_MSGPACK)
 		return canonical(s, v);
+	if (s->form == SHOW_TABLE)
+		return show_table(s->out, v);
+	if (s->form == SHOW_NDJSON)
+		return write_ndjson(s, v);
 	if (s->form != SHOW_AUTO)
 		return write_json(s, v);
 	if (s->file != NULL) {
@@ -390,6 +422,10 @@ show_bytes(const struct show *s, struct rk_bytes p)
 
 	if (json)
 		return write_json(s, &v);
+	if (s->form == SHOW_TABLE)
+		return show_table(s->out, &v);
+	if (s->form == SHOW_NDJSON)
+		return write_ndjson(s, &v);
 	if (s->form == SHOW_MSGPACK && p.len != 0)
 		return out_fail(s->out, RK_EFORMAT, "the reply is not msgpack",
 		    "-o raw, or -o hex");

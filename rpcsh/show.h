@@ -7,12 +7,14 @@
 #include <rpckit/client.h>
 
 enum show_form {
-	SHOW_AUTO, /* pretty on a terminal, one line in a pipe */
-	SHOW_JSON, /* one line */
+	SHOW_AUTO,   /* pretty on a terminal, one line in a pipe */
+	SHOW_JSON,   /* one line */
+	SHOW_NDJSON, /* a line for each element of a list */
 	SHOW_PRETTY,
 	SHOW_RAW, /* the bytes */
 	SHOW_HEX,
-	SHOW_MSGPACK /* canonical msgpack bytes */
+	SHOW_MSGPACK, /* canonical msgpack bytes */
+	SHOW_TABLE
 };
 
 struct show {

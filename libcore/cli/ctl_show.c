@@ -200,6 +200,7 @@ put_row(struct table *t, const struct rk_value *row, const struct field *fields,
 		switch (fields[i].kind) {
 		case FIELD_TEXT:
 		case FIELD_SHOWN:
+		case FIELD_FIGURE:
 		case FIELD_TIME:
 			cells[i].text =
 			    ctl_text(row, fields[i].name, texts[i], CELL_LEN);

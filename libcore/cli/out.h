@@ -59,6 +59,7 @@ _Noreturn void out_die_of(int signo);
 enum field_kind {
 	FIELD_TEXT,   /* escaped by the sink */
 	FIELD_SHOWN,  /* text that is escaped already; stays as it is */
+	FIELD_FIGURE, /* the same, right-aligned */
 	FIELD_NUMBER, /* right-aligned */
 	FIELD_BOOL,
 	FIELD_TIME /* seconds since 1970, RFC 3339; 0 is none */

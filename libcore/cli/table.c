@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "cli/out.h"
+#include "cli/pager.h"
 
 #define ROW_MAX (1U << 20)
 #define ALL_MAX (1U << 28)
@@ -86,6 +87,7 @@ put_cell(struct buf *b, enum field_kind kind, const union cell *c)
 	switch (kind) {
 	case FIELD_TEXT:
 	case FIELD_SHOWN:
+	case FIELD_FIGURE:
 		if (c->text == NULL || *c->text == '\0')
 			break;
 		return put_text(b, kind, c->text);
@@ -110,6 +112,7 @@ put_json_cell(struct buf *b, enum field_kind kind, const union cell *c)
 	switch (kind) {
 	case FIELD_TEXT:
 	case FIELD_SHOWN:
+	case FIELD_FIGURE:
 		if (c->text == NULL)
 			break;
 		return out_json_string(b, c->text, strlen(c->text));
@@ -272,10 +275,10 @@ shrink(struct table *t, unsigned screen)
 	}
 }
 
-static void
-print_spaces(const struct out *o, unsigned n)
+static enum rk_err
+put_spaces(struct buf *b, unsigned n)
 {
-	out_text(o, "%*s", (int)n, "");
+	return buf_printf(b, "%*s", (int)n, "");
 }
 
 /* Bytes of s whose width is at most `width`, which becomes what it is. */
@@ -300,14 +303,17 @@ fit(const char *s, unsigned *width)
 }
 
 /* The text in its column; padded unless it is the last one. */
-static void
-print_cell(const struct table *t, size_t i, const char *s, bool last)
+static enum rk_err
+print_cell(
+    const struct table *t, struct buf *b, size_t i, const char *s, bool last)
 {
-	bool right = t->fields[i].kind == FIELD_NUMBER;
+	bool right = t->fields[i].kind == FIELD_NUMBER ||
+	             t->fields[i].kind == FIELD_FIGURE;
 	unsigned room = t->widths[i];
 	unsigned used = text_width(s);
 	bool cut = used > room;
 	size_t len = strlen(s);
+	enum rk_err r = RK_OK;
 
 	if (cut) {
 		used = room - 1;
@@ -315,17 +321,20 @@ print_cell(const struct table *t, size_t i, const char *s, bool last)
 		used++;
 	}
 	if (right)
-		print_spaces(t->o, room - used);
-	out_bytes(t->o, s, len);
-	if (cut)
-		out_text(t->o, "~");
-	if (!right && !last)
-		print_spaces(t->o, room - used);
+		r = put_spaces(b, room - used);
+	if (r == RK_OK)
+		r = buf_put(b, s, len);
+	if (r == RK_OK && cut)
+		r = buf_put_str(b, "~");
+	if (r == RK_OK && !right && !last)
+		r = put_spaces(b, room - used);
+	return r;
 }
 
-static void
-print_row(const struct table *t, const char **p, bool head)
+static enum rk_err
+print_row(const struct table *t, struct buf *b, const char **p, bool head)
 {
+	enum rk_err r = RK_OK;
 	size_t last = t->n;
 	bool first = true;
 
@@ -333,24 +342,43 @@ print_row(const struct table *t, const char **p, bool head)
 		if (t->fields[i].title != NULL)
 			last = i;
 	}
-	for (size_t i = 0; i < t->n; i++) {
+	for (size_t i = 0; r == RK_OK && i < t->n; i++) {
 		if (t->fields[i].title == NULL)
 			continue;
 		if (!first)
-			print_spaces(t->o, GAP);
+			r = put_spaces(b, GAP);
 		first = false;
-		print_cell(t, i, head ? t->fields[i].title : *p, i == last);
+		if (r == RK_OK)
+			r = print_cell(
+			    t, b, i, head ? t->fields[i].title : *p, i == last);
 		if (!head)
 			*p += strlen(*p) + 1;
 	}
-	out_text(t->o, head && t->o->color_out ? PLAIN "\n" : "\n");
+	if (r == RK_OK)
+		r = buf_put_str(b, head && t->o->color_out ? PLAIN "\n" : "\n");
+	return r;
+}
+
+static enum rk_err
+print_rows(const struct table *t, struct buf *b)
+{
+	const char *p = (const char *)buf_peek(&t->cells);
+	enum rk_err r = RK_OK;
+
+	if (t->o->color_out)
+		r = buf_put_str(b, BOLD);
+	if (r == RK_OK)
+		r = print_row(t, b, NULL, true);
+	for (size_t i = 0; r == RK_OK && i < t->rows; i++)
+		r = print_row(t, b, &p, false);
+	return r;
 }
 
 static void
 print_table(struct table *t)
 {
-	const char *p = (const char *)buf_peek(&t->cells);
 	unsigned screen = screen_width();
+	struct buf b;
 
 	for (size_t i = 0; i < t->n; i++) {
 		const char *title = t->fields[i].title;
@@ -360,11 +388,13 @@ print_table(struct table *t)
 	}
 	if (screen > 0)
 		shrink(t, screen);
-	if (t->o->color_out)
-		out_text(t->o, BOLD);
-	print_row(t, NULL, true);
-	for (size_t i = 0; i < t->rows; i++)
-		print_row(t, &p, false);
+	buf_init(&b, SIZE_MAX / 2);
+	if (print_rows(t, &b) == RK_OK)
+		pager_bytes(t->o, buf_peek(&b), buf_len(&b));
+	else
+		out_warn(t->o, "the table cannot be shown: %s",
+		    rk_err_text(RK_ENOMEM));
+	buf_fini(&b);
 }
 
 void

@@ -104,6 +104,7 @@ offers 'rpcsh call --o' --output --out --one-way
 offers 'rpcsh ping --cou' --count
 offers 'rpcsh call --cou' ''
 offers 'rpcsh call -o p' pretty
+offers 'rpcsh call -o n' ndjson
 offers 'rpcsh call --raw ' dir/ file.json
 offers 'rpcsh --certs ' dir/
 offers 'rpcd --trust ' file open ask lock off

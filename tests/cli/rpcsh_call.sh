@@ -220,6 +220,36 @@ listing() {
 	want 2 "desc of too long a name" alice desc "$(printf '%0256d' 0)"
 }
 
+# Lists line by line, and as tables of the right width.
+tables() {
+	want 0 "-o ndjson" plain echo -d '[{"a":1},[2,3]]' -o ndjson
+	is '{"a":1}
+[2,3]' "a line an element"
+	want 0 "of what is no list" plain echo a=x -o ndjson
+	is '{"a":"x"}' "a line"
+	LC_ALL=C.UTF-8 plain echo -o table -d '[{"name":"a","n":12},
+		{"name":"日本","n":3,"x":[1]},{"name":"e\u0301\u001b[31m"}]' \
+		>out 2>err </dev/null
+	result $? "-o table"
+	is "name        n  x
+a          12  -
+日本        3  [1]
+$(printf 'e\314\201')\\x1b[31m   -  -" "has columns as wide as they look"
+	want 0 "of a map" plain echo a=x bc:=2 -o table
+	is 'key  value
+a    x
+bc   2' "a row a key"
+	want 0 "--plain" plain echo -d '[{"a":1,"b":"x"},{"a":2}]' -o table \
+		--plain
+	is "$(printf '1\tx\n2\t-')" "has tabs instead"
+	want 0 "of nothing" plain echo -d '[]' -o table
+	is '' "nothing"
+	want 2 "a table to a file" plain echo -o table --out x
+	want 2 "a table in JSON" plain echo -o table --json
+	want 1 "too many columns" plain echo -o table -d "[{$(seq 65 |
+		sed 's/.*/"k&":&/' | paste -sd,)}]"
+}
+
 pinging() {
 	want 0 "ping" alice ping
 	has out '^connected tls://127.0.0.1:[0-9]*  SHA256:.*ms$' "connects"
@@ -346,6 +376,7 @@ main() {
 	out_file
 	figures
 	listing
+	tables
 	pinging
 	remote
 	original

@@ -14,7 +14,7 @@ term() {
 # shell OPTION...: the terminal, with rpcsh in it.
 shell() {
 	term new-session -d -x 80 -y 24 -s t "env -i HOME=$tmp \
-	    TERM=screen-256color LC_ALL=C.UTF-8 PATH=$PATH \
+	    TERM=screen-256color LC_ALL=C.UTF-8 PAGER= PATH=$PATH \
 	    ASAN_OPTIONS=${ASAN_OPTIONS-} $rpcsh $*; echo LEFT-\$?; cat"
 }
 
