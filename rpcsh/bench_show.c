@@ -103,23 +103,6 @@ static const struct share shares[] = {
 };
 #define SHARES (sizeof(shares) / sizeof(shares[0]))
 
-/* "timeout" of RK_ETIMEOUT. */
-static const char *
-code_name(enum rk_err code, char dst[32])
-{
-	const char *name = rk_err_name(code);
-	size_t i = 0;
-
-	if (strncmp(name, "RK_E", 4) == 0)
-		name += 4;
-	for (; name[i] != '\0' && i < 31; i++)
-		dst[i] = (char)(name[i] >= 'A' && name[i] <= 'Z'
-		                    ? name[i] - 'A' + 'a'
-		                    : name[i]);
-	dst[i] = '\0';
-	return dst;
-}
-
 /* The rows of the histogram: their upper bounds, and how many are in each. */
 struct row {
 	uint64_t upto;
@@ -194,7 +177,7 @@ static enum rk_err
 put_failures(struct buf *b, const struct bench *x)
 {
 	enum rk_err r = RK_OK;
-	char name[32];
+	char name[OUT_CODE_LEN];
 
 	if (x->failed == 0)
 		return RK_OK;
@@ -202,7 +185,7 @@ put_failures(struct buf *b, const struct bench *x)
 	for (int i = 1; r == RK_OK && i < RK_ERR_COUNT; i++) {
 		if (x->errors[i] != 0)
 			r = buf_printf(b, "  %s %" PRIu64,
-			    code_name((enum rk_err)i, name), x->errors[i]);
+			    out_code_name((enum rk_err)i, name), x->errors[i]);
 	}
 	return r == RK_OK ? buf_put_str(b, "\n") : r;
 }
@@ -293,7 +276,7 @@ static enum rk_err
 put_errors_json(struct buf *b, const struct bench *x)
 {
 	const char *comma = "";
-	char name[32];
+	char name[OUT_CODE_LEN];
 	enum rk_err r = buf_put_str(b, ",\"errors\":[");
 
 	for (int i = 1; r == RK_OK && i < RK_ERR_COUNT; i++) {
@@ -301,7 +284,7 @@ put_errors_json(struct buf *b, const struct bench *x)
 			continue;
 		r = buf_printf(b,
 		    "%s{\"code\":\"%s\",\"exit\":%d,\"count\":%" PRIu64 "}",
-		    comma, code_name((enum rk_err)i, name),
+		    comma, out_code_name((enum rk_err)i, name),
 		    rk_err_exit((enum rk_err)i), x->errors[i]);
 		comma = ",";
 	}
@@ -354,7 +337,7 @@ static enum rk_err
 put_plain(struct buf *b, const struct bench *x)
 {
 	struct number all[NUMBERS];
-	char name[32];
+	char name[OUT_CODE_LEN];
 	enum rk_err r = RK_OK;
 
 	numbers_of(x, all);
@@ -367,7 +350,7 @@ put_plain(struct buf *b, const struct bench *x)
 	for (int i = 1; r == RK_OK && i < RK_ERR_COUNT; i++) {
 		if (x->errors[i] != 0)
 			r = buf_printf(b, "error %s\t%" PRIu64 "\n",
-			    code_name((enum rk_err)i, name), x->errors[i]);
+			    out_code_name((enum rk_err)i, name), x->errors[i]);
 	}
 	return r;
 }

@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "figures.h"
+#include "last.h"
 #include "request.h"
 #include "rpcsh.h"
 #include "show.h"
@@ -37,6 +38,11 @@ const struct opt call_opts[] = {
 	    .letter = 't',
 	    .about = "show how long each step took" },
 	{ .name = "trace", .about = "show the reply's header" },
+	{ .name = "trace-file",
+	    .kind = OPT_TEXT,
+	    .meta = "FILE",
+	    .complete = COMPLETE_FILE,
+	    .about = "append a line about the call, without its payloads" },
 	{ .name = "dry-run",
 	    .about = "show the argument's bytes, ask nothing, send nothing" },
 	{ 0 },
@@ -157,23 +163,6 @@ has_answer(const struct rk_reply *reply)
 	       reply->code == RK_ENOMETHOD;
 }
 
-/* What has a schema is shown by its plain names; its bytes as they are. */
-static int
-show_typed(const struct show *show, bool is_typed, struct rk_bytes payload)
-{
-	bool as_is = show->form == SHOW_RAW || show->form == SHOW_HEX ||
-	             show->form == SHOW_MSGPACK;
-	uint8_t *plain = NULL;
-	size_t len;
-	int status;
-
-	if (is_typed && !as_is && typed_plain(payload, &plain, &len) == RK_OK)
-		payload = (struct rk_bytes){ plain, len };
-	status = show_reply(show, payload);
-	free(plain);
-	return status;
-}
-
 static int
 call(struct target *t, const struct args *a, const struct out *o,
     struct request *q, struct figures *f)
@@ -189,7 +178,7 @@ call(struct target *t, const struct args *a, const struct out *o,
 	if (args_flag(a, "trace") && has_answer(&f->reply))
 		figures_trace(o, &f->reply);
 	if (r == RK_OK)
-		return show_typed(&show, q->is_typed, f->reply.payload);
+		return typed_show_reply(&show, q->is_typed, f->reply.payload);
 	if (r == RK_ENOMETHOD)
 		return target_no_method(t, o, q->req.method);
 	if (r == RK_EREMOTE)
@@ -209,13 +198,13 @@ check(struct target *t, const struct out *o, struct request *q, int *status)
 }
 
 static int
-exchange(struct target *t, const struct args *a, const struct out *o,
-    struct request *q)
+exchange(struct target *t, const struct caller *by, const struct args *a,
+    const struct out *o, struct request *q)
 {
 	struct figures f = { .client = t->client, .sent = q->req.payload_len };
 	const struct rk_peer *peer = rk_client_peer(t->client);
 	uint64_t begun = target_now_us();
-	int status;
+	int status, traced;
 
 	if (peer != NULL)
 		f.peer = *peer;
@@ -231,8 +220,12 @@ exchange(struct target *t, const struct args *a, const struct out *o,
 			status = rk_err_exit(RK_EIO);
 		figures_time(o, &f);
 	}
+	traced = figures_record(
+	    o, &f, t->url, &q->req, args_text(a, "trace-file", NULL));
+	if (by != NULL && by->last != NULL && has_answer(&f.reply))
+		last_keep(by->last, f.reply.payload, q->raw, q->is_typed);
 	rk_reply_free(&f.reply);
-	return status;
+	return status == 0 ? traced : status;
 }
 
 static int
@@ -295,7 +288,9 @@ cmd_call(struct args *a, void *ctx)
 	int status = 0;
 
 	out_init(&o, a);
-	if (build(a, ctx, &q, &err) != RK_OK) {
+	if (build(a, ctx, &q, &err) != RK_OK ||
+	    figures_may_record(args_text(a, "trace-file", NULL), &err) !=
+	        RK_OK) {
 		status = request_failed(&o, &err, "rpcsh call -h");
 	} else if (args_flag(a, "dry-run")) {
 		status = dry_run(a, &o, &q);
@@ -303,7 +298,7 @@ cmd_call(struct args *a, void *ctx)
 		if (t->timeout_given)
 			q.req.timeout = t->timeout;
 		if (target_connect(t, &o, &status) && check(t, &o, &q, &status))
-			status = exchange(t, a, &o, &q);
+			status = exchange(t, ctx, a, &o, &q);
 		target_done(t, ctx);
 	}
 	if (q.payload != NULL)

@@ -1,10 +1,16 @@
 /* What a call was like: how long each step took, and the reply's header. */
 #include "figures.h"
 
+#include "base/error.h"
+#include "base/fs.h"
 #include "base/str.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
+#include <unistd.h>
 
 #define TEXT_MAX (16u << 20)
 
@@ -155,8 +161,7 @@ put_trace(struct buf *b, const struct rk_header *h)
 	bool first = true;
 	enum rk_err r;
 
-	r = buf_printf(b,
-	    "{\"schema\":1,\"trace\":{\"type\":%" PRId64 ",\"seqno\":%" PRIu64,
+	r = buf_printf(b, "\"trace\":{\"type\":%" PRId64 ",\"seqno\":%" PRIu64,
 	    h->type, h->seqno);
 	texts_of(h, texts);
 	for (size_t i = 0; r == RK_OK && i < TEXTS; i++) {
@@ -178,7 +183,8 @@ trace_json(const struct out *o, const struct rk_header *h)
 	struct buf b;
 
 	buf_init(&b, TEXT_MAX);
-	if (put_trace(&b, h) == RK_OK)
+	if (buf_put_str(&b, "{\"schema\":1,") == RK_OK &&
+	    put_trace(&b, h) == RK_OK)
 		(void)fwrite(buf_peek(&b), 1, buf_len(&b), stderr);
 	else
 		out_warn(o, "the header is too long to be shown");
@@ -192,4 +198,89 @@ figures_trace(const struct out *o, const struct rk_reply *reply)
 		trace_json(o, &reply->hdr);
 	else
 		trace_text(&reply->hdr);
+}
+
+/* ---- a line in a file ---- */
+
+static enum rk_err
+put_text(struct buf *b, const char *name, const char *text)
+{
+	enum rk_err r = buf_printf(b, "\"%s\":", name);
+
+	return r == RK_OK ? out_json_string(b, text, strlen(text)) : r;
+}
+
+static enum rk_err
+put_record(struct buf *b, const struct figures *f, const char *url,
+    const struct rk_request *req)
+{
+	bool has_header = f->reply.code == RK_OK || f->reply.code == RK_EREMOTE;
+	char when[32], code[OUT_CODE_LEN];
+	enum rk_err r;
+
+	str_time(when, (int64_t)time(NULL));
+	if ((r = buf_printf(b, "{\"schema\":1,\"at\":\"%s\",", when)) !=
+	        RK_OK ||
+	    (r = put_text(b, "server", url)) != RK_OK ||
+	    (r = buf_put_str(b, ",")) != RK_OK ||
+	    (r = put_text(b, "method", req->method)) != RK_OK)
+		return r;
+	r = buf_printf(b,
+	    ",\"sent\":%zu,\"got\":%zu,\"call_us\":%" PRIu64
+	    ",\"code\":\"%s\",\"exit\":%d%s",
+	    f->sent, f->reply.payload.len, f->call_us,
+	    out_code_name(f->reply.code, code), rk_err_exit(f->reply.code),
+	    has_header ? "," : "}\n");
+	return r == RK_OK && has_header ? put_trace(b, &f->reply.hdr) : r;
+}
+
+static enum rk_err
+open_record(const char *path, int *fd, struct rk_error *err)
+{
+	char shown[256];
+
+	*fd = open(
+	    path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+	if (*fd >= 0)
+		return RK_OK;
+	return err_sys(err, errno == ENOENT ? RK_ENOENT : RK_EIO, errno,
+	    "--trace-file %s", str_escape(shown, sizeof(shown), path));
+}
+
+enum rk_err
+figures_may_record(const char *path, struct rk_error *err)
+{
+	enum rk_err r;
+	int fd;
+
+	if (path == NULL)
+		return RK_OK;
+	if ((r = open_record(path, &fd, err)) == RK_OK)
+		(void)close(fd);
+	return r;
+}
+
+int
+figures_record(const struct out *o, const struct figures *f, const char *url,
+    const struct rk_request *req, const char *path)
+{
+	struct rk_error err = { 0 };
+	struct buf b;
+	enum rk_err r;
+	int fd = -1;
+
+	if (path == NULL)
+		return 0;
+	buf_init(&b, TEXT_MAX);
+	if ((r = put_record(&b, f, url, req)) != RK_OK)
+		(void)err_set(&err, r, "--trace-file: %s", rk_err_text(r));
+	else
+		r = open_record(path, &fd, &err);
+	/* One write: lines of others do not come between. */
+	if (r == RK_OK && fs_write_all(fd, buf_peek(&b), buf_len(&b)) != RK_OK)
+		r = err_sys(&err, RK_EIO, errno, "--trace-file");
+	if (fd >= 0)
+		(void)close(fd);
+	buf_fini(&b);
+	return r == RK_OK ? 0 : out_error(o, &err, NULL);
 }

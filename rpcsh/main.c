@@ -261,6 +261,9 @@ static const struct env_doc envs[] = {
 	{ "XDG_CACHE_HOME", "rpckit below it has names for completion" },
 	{ "PAGER", "shows what is longer than the screen (less -FIRX); empty: "
 	           "nothing does" },
+	{ "VISUAL", "edits what :edit is about, before EDITOR (vi)" },
+	{ "EDITOR", "the same" },
+	{ "TMPDIR", "where that file is (/tmp)" },
 	{ "NO_COLOR", "no color when set and not empty" },
 	{ 0 },
 };

@@ -107,31 +107,41 @@ read_script(const char *path, struct buf *b, struct rk_error *err)
 }
 
 int
-shell_script(struct shell *s, const char *path, bool keep_going)
+shell_script_text(struct shell *s, const char *name, const char *text,
+    size_t len, bool keep_going)
 {
 	const char *before = s->lines.where;
-	struct script x = { .s = s, .keep_going = keep_going };
-	struct rk_error err = { 0 };
-	char shown[128];
-	struct buf b;
+	struct script x = { .s = s, .name = name, .keep_going = keep_going };
 
 	if (s->depth == NESTED_MAX)
 		return out_fail(
 		    &s->o, RK_ELIMIT, "scripts in scripts go too deep", NULL);
-	x.name = strcmp(path, "-") == 0
-	             ? "standard input"
-	             : str_escape(shown, sizeof(shown), path);
-	buf_init(&b, SCRIPT_MAX + 1);
-	if (read_script(path, &b, &err) != RK_OK) {
-		x.status = out_error(&s->o, &err, NULL);
-	} else if (buf_len(&b) > 0) {
-		s->depth++;
-		run_all(&x, (const char *)buf_peek(&b), buf_len(&b));
-		s->depth--;
-	}
-	buf_fini(&b);
+	s->depth++;
+	run_all(&x, text, len);
+	s->depth--;
 	s->lines.where = s->o.where = before;
 	return x.status;
+}
+
+int
+shell_script(struct shell *s, const char *path, bool keep_going)
+{
+	struct rk_error err = { 0 };
+	const char *name;
+	char shown[128];
+	int status = 0;
+	struct buf b;
+
+	name = strcmp(path, "-") == 0 ? "standard input"
+	                              : str_escape(shown, sizeof(shown), path);
+	buf_init(&b, SCRIPT_MAX + 1);
+	if (read_script(path, &b, &err) != RK_OK)
+		status = out_error(&s->o, &err, NULL);
+	else if (buf_len(&b) > 0)
+		status = shell_script_text(s, name, (const char *)buf_peek(&b),
+		    buf_len(&b), keep_going);
+	buf_fini(&b);
+	return status;
 }
 
 int

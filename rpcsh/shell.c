@@ -137,11 +137,11 @@ shell_option(struct shell *s, const char *name, const char *value, bool on)
 
 /* ---- words ---- */
 
-/* The program, the options, the words, and room for three more. */
+/* The program, the options, the words, and room for four more. */
 static char **
 make_argv(const struct shell *s, const struct words *w, int *argc)
 {
-	char **argv = calloc(s->n_options + w->n + 5, sizeof(*argv));
+	char **argv = calloc(s->n_options + w->n + 6, sizeof(*argv));
 	size_t n = 0;
 
 	if (argv == NULL)
@@ -205,7 +205,7 @@ is_call(struct shell *s, int argc, char **argv)
 }
 
 static void
-add_sticky(struct shell *s, int *argc, char **argv, char *out)
+add_sticky(const struct shell *s, int *argc, char **argv, char *out, char *file)
 {
 	static char time[] = "--time", trace[] = "--trace";
 
@@ -215,6 +215,8 @@ add_sticky(struct shell *s, int *argc, char **argv, char *out)
 		add_word(argv, argc, trace);
 	if (out != NULL)
 		add_word(argv, argc, out);
+	if (file != NULL)
+		add_word(argv, argc, file);
 }
 
 static void
@@ -241,7 +243,7 @@ remember_call(struct shell *s, const struct words *w)
 static int
 run_verb(struct shell *s, const struct words *w)
 {
-	char out[PATH_LEN + 8];
+	char out[PATH_LEN + 8], file[PATH_LEN + 16];
 	int argc, status;
 	char **argv = make_argv(s, w, &argc);
 
@@ -251,7 +253,10 @@ run_verb(struct shell *s, const struct words *w)
 		remember_call(s, w);
 		(void)snprintf(
 		    out, sizeof(out), "--out=%s", s->out == NULL ? "" : s->out);
-		add_sticky(s, &argc, argv, s->out == NULL ? NULL : out);
+		(void)snprintf(file, sizeof(file), "--trace-file=%s",
+		    s->trace_file == NULL ? "" : s->trace_file);
+		add_sticky(s, &argc, argv, s->out == NULL ? NULL : out,
+		    s->trace_file == NULL ? NULL : file);
 		free(s->out);
 		s->out = NULL;
 	}
@@ -364,6 +369,7 @@ shell_open(struct shell *s, struct args *a, struct caller *by, int *status)
 	*s = (struct shell){ .lines = *args_prog(a), .by = *by };
 	s->lines.run = no_operand;
 	s->by.held = &s->held;
+	s->by.last = &s->last;
 	s->held.arg = s;
 	out_init(&s->o, a);
 	if ((r = take_options(s, a)) != RK_OK)
@@ -388,4 +394,6 @@ shell_close(struct shell *s)
 	s->n_options = 0;
 	free(s->out);
 	free(s->call);
+	free(s->trace_file);
+	last_free(&s->last);
 }

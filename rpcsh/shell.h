@@ -4,6 +4,7 @@
 
 #include "cli/words.h"
 #include "held.h"
+#include "last.h"
 #include "line.h"
 
 #define SHELL_OPTIONS_MAX 64
@@ -21,6 +22,8 @@ struct shell {
 	char context[SETTINGS_NAME_LEN];
 	bool time;         /* -t for every call */
 	bool trace;        /* --trace */
+	char *trace_file;  /* --trace-file, or NULL */
+	struct last last;  /* reply */
 	char *out;         /* --out of the next call, or NULL */
 	char *call;        /* the last call, as it was typed */
 	bool over;         /* :quit */
@@ -66,6 +69,9 @@ int shell_watch(struct shell *s, const char *subject);
 
 /* script.c: the lines of a file ("-": standard input); the exit status. */
 int shell_script(struct shell *s, const char *path, bool keep_going);
+/* The same of a text that has this name. */
+int shell_script_text(struct shell *s, const char *name, const char *text,
+    size_t len, bool keep_going);
 int script_main(struct args *a, struct caller *by);
 
 /* shell_main.c: lines typed on a terminal. */
@@ -74,6 +80,9 @@ int shell_main(struct args *a, struct caller *by);
 /* complete.c: Tab. */
 void shell_offer(
     const char *text, size_t len, struct line_offer *out, void *arg);
+
+/* shell_edit.c: the last call, or what becomes of it in an editor. */
+int shell_edit(struct shell *s);
 
 /* shell_ask.c: a call's argument field by field. */
 int shell_ask(struct shell *s, const char *method);

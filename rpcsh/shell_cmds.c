@@ -74,6 +74,21 @@ run_ask(struct shell *s, const struct words *w)
 }
 
 static int
+keep_path(struct shell *s, const char *path, char **where)
+{
+	char *copy;
+
+	if (path[0] == '\0' || strlen(path) >= PATH_LEN)
+		return out_fail(
+		    &s->o, RK_EINVAL, "that is no name of a file", NULL);
+	if ((copy = strdup(path)) == NULL)
+		return out_fail(&s->o, RK_ENOMEM, "out of memory", NULL);
+	free(*where);
+	*where = copy;
+	return 0;
+}
+
+static int
 run_switch(struct shell *s, const struct words *w, bool *which)
 {
 	char text[64];
@@ -94,25 +109,38 @@ run_time(struct shell *s, const struct words *w)
 	return run_switch(s, w, &s->time);
 }
 
+/* On, off, or to a file, which off ends as well. */
 static int
 run_trace(struct shell *s, const struct words *w)
 {
+	bool on;
+
+	if (w->n > 1 && str_parse_bool(w->list[1], &on) != RK_OK)
+		return keep_path(s, w->list[1], &s->trace_file);
+	if (w->n > 1 && !on) {
+		free(s->trace_file);
+		s->trace_file = NULL;
+	}
 	return run_switch(s, w, &s->trace);
 }
 
 static int
 run_out(struct shell *s, const struct words *w)
 {
-	char *copy;
+	return keep_path(s, w->list[1], &s->out);
+}
 
-	if (w->list[1][0] == '\0' || strlen(w->list[1]) >= PATH_LEN)
-		return out_fail(
-		    &s->o, RK_EINVAL, ":out: that is no name of a file", NULL);
-	if ((copy = strdup(w->list[1])) == NULL)
-		return out_fail(&s->o, RK_ENOMEM, "out of memory", NULL);
-	free(s->out);
-	s->out = copy;
-	return 0;
+static int
+run_last(struct shell *s, const struct words *w)
+{
+	return last_show(&s->last, &s->o, w->n > 1 ? w->list[1] : NULL);
+}
+
+static int
+run_edit(struct shell *s, const struct words *w)
+{
+	(void)w;
+	return shell_edit(s);
 }
 
 static int
@@ -316,12 +344,16 @@ static const struct shell_cmd cmds[] = {
 	    COMPLETE_NONE, 1, 2, run_repeat },
 	{ "cmd", "", "the last call as a command line", COMPLETE_NONE, 0, 0,
 	    run_cmd },
+	{ "last", "[FORM]", "the last reply once more, as -o FORM",
+	    COMPLETE_NONE, 0, 1, run_last },
+	{ "edit", "", "the last call in $EDITOR, then do what it says",
+	    COMPLETE_NONE, 0, 0, run_edit },
 	{ "out", "FILE", "write the reply of the next call there",
 	    COMPLETE_FILE, 1, 1, run_out },
 	{ "time", "[on|off]", "show how long calls take", COMPLETE_NONE, 0, 1,
 	    run_time },
-	{ "trace", "[on|off]", "show the headers of replies", COMPLETE_NONE, 0,
-	    1, run_trace },
+	{ "trace", "[on|off|FILE]", "show the headers of replies, or keep them",
+	    COMPLETE_FILE, 0, 1, run_trace },
 	{ "watch", "SUBJECT", "subscribe; what is pushed is shown",
 	    COMPLETE_NONE, 1, 1, run_watch },
 	{ "connect", "[HOST:PORT|URL]", "to another server, or again",

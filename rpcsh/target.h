@@ -8,12 +8,14 @@
 #include <rpckit/client.h>
 
 struct held;
+struct last;
 
 /* Who runs the verbs: main(), or a shell. */
 struct caller {
 	int argc; /* of main() */
 	char **argv;
 	struct held *held; /* a shell's connection, or NULL */
+	struct last *last; /* where it keeps the last reply, or NULL */
 };
 
 /* Is standard input taken by the lines of a script? */

@@ -347,6 +347,23 @@ typed_plain(struct rk_bytes reply, uint8_t **out, size_t *len)
 
 /* ---- showing ---- */
 
+int
+typed_show_reply(
+    const struct show *show, bool is_typed, struct rk_bytes payload)
+{
+	bool as_is = show->form == SHOW_RAW || show->form == SHOW_HEX ||
+	             show->form == SHOW_MSGPACK;
+	uint8_t *plain = NULL;
+	size_t len;
+	int status;
+
+	if (is_typed && !as_is && typed_plain(payload, &plain, &len) == RK_OK)
+		payload = (struct rk_bytes){ plain, len };
+	status = show_reply(show, payload);
+	free(plain);
+	return status;
+}
+
 static const char *
 shown(const struct rk_value *v, char *dst, size_t len)
 {

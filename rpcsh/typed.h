@@ -2,7 +2,7 @@
 #ifndef RPCSH_TYPED_H
 #define RPCSH_TYPED_H
 
-#include "cli/out.h"
+#include "show.h"
 #include "target.h"
 
 #include <rpckit/value.h>
@@ -26,6 +26,10 @@ bool typed_may_call(struct target *t, const struct out *o, const char *method,
  * malloc'ed.  RK_EFORMAT: no msgpack. */
 RK_MUST enum rk_err typed_plain(
     struct rk_bytes reply, uint8_t **out, size_t *len);
+/* Print a reply; what has a schema by its plain names, unless it is bytes that
+ * are wanted.  The exit status. */
+int typed_show_reply(
+    const struct show *show, bool is_typed, struct rk_bytes payload);
 /* The records of a description, for people; nothing where there is none. */
 void typed_show(const struct out *o, const struct rk_value *method);
 

@@ -72,35 +72,36 @@ out_init(struct out *o, const struct args *a)
 	o->color_err = o->form != OUT_JSON && wants_color(2, when);
 }
 
-/* The part of RK_ETIMEOUT that a script wants to read: "timeout". */
-static void
-short_name(enum rk_err code, char *dst, size_t dst_len)
+const char *
+out_code_name(enum rk_err code, char dst[OUT_CODE_LEN])
 {
 	const char *name = rk_err_name(code);
 	size_t i;
 
 	if (strncmp(name, "RK_E", 4) == 0)
 		name += 4;
-	for (i = 0; name[i] != '\0' && i + 1 < dst_len; i++) {
+	else if (strncmp(name, "RK_", 3) == 0)
+		name += 3;
+	for (i = 0; name[i] != '\0' && i + 1 < OUT_CODE_LEN; i++) {
 		dst[i] = name[i];
 		if (dst[i] >= 'A' && dst[i] <= 'Z')
 			dst[i] = (char)(dst[i] - 'A' + 'a');
 	}
 	dst[i] = '\0';
+	return dst;
 }
 
 static enum rk_err
 put_error(struct buf *b, const struct out *o, enum rk_err code,
     const char *text, const char *retry)
 {
-	char name[32];
+	char name[OUT_CODE_LEN];
 	enum rk_err r;
 
-	short_name(code, name, sizeof(name));
 	r = buf_printf(b,
 	    "{\"schema\":1,\"ok\":false,\"error\":{\"code\":\"%s\","
 	    "\"exit\":%d,\"text\":",
-	    name, rk_err_exit(code));
+	    out_code_name(code, name), rk_err_exit(code));
 	if (r != RK_OK)
 		return r;
 	if ((r = out_json_string(b, text, strlen(text))) != RK_OK)

@@ -36,6 +36,9 @@ int out_fail(
 /* The same from an error of the library. */
 int out_error(
     const struct out *o, const struct rk_error *err, const char *retry);
+/* "timeout" of RK_ETIMEOUT, as scripts read it; returns dst. */
+#define OUT_CODE_LEN 32
+const char *out_code_name(enum rk_err code, char dst[OUT_CODE_LEN]);
 /* A note on stderr unless --quiet; a warning always. */
 void out_note(const struct out *o, const char *fmt, ...) RK_PRINTF(2, 3);
 void out_warn(const struct out *o, const char *fmt, ...) RK_PRINTF(2, 3);

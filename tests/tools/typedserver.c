@@ -58,10 +58,11 @@ tell(struct rk_call *call, void *arg)
 	(void)arg;
 	if (s.len > RK_TOPIC_MAX)
 		s.len = RK_TOPIC_MAX;
-	memcpy(subject, s.ptr, s.len);
+	if (s.len > 0)
+		memcpy(subject, s.ptr, s.len);
 	subject[s.len] = '\0';
-	if (rk_server_push(rk_call_server(call), &to, &push, NULL, NULL) !=
-	    RK_OK)
+	if (s.len > 0 && rk_server_push(rk_call_server(call), &to, &push, NULL,
+	                     NULL) != RK_OK)
 		(void)rk_call_fail(call, "it cannot be pushed", NULL, 0);
 	else
 		(void)rk_call_reply(call, p.ptr, p.len);
@@ -82,8 +83,9 @@ on_term(int signo, void *arg)
 	rk_server_stop(server, 0, on_done, arg);
 }
 
+/* At the URL it is given, or anywhere. */
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct rk_method methods[] = {
 		{ .name = "Shop.Order", .typed = &shop },
@@ -97,7 +99,8 @@ main(void)
 	    rk_loop_signal(conf.loop, SIGTERM, on_term, conf.loop) != RK_OK ||
 	    rk_server_new(&conf, &server, &err) != RK_OK ||
 	    rk_server_methods(server, methods, 2, NULL, NULL, &err) != RK_OK ||
-	    rk_server_listen(server, "tcp://127.0.0.1:0", url, &err) != RK_OK ||
+	    rk_server_listen(server, argc > 1 ? argv[1] : "tcp://127.0.0.1:0",
+	        url, &err) != RK_OK ||
 	    rk_server_start(server, &err) != RK_OK)
 		return 1;
 	(void)printf("listening tcp %s\n", url + strlen("tcp://"));

@@ -1,0 +1,179 @@
+#!/bin/sh
+# A day in the shell, on a terminal of 80 by 24: its screens as they should be
+# (tests/golden/rpcsh_*), and what it does with files, an editor and a pager.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+# With RPCKIT_GOLDEN_WRITE the screens are written anew.
+# Functions are called by name.
+# shellcheck disable=SC2317
+set -u
+# shellcheck source=tests/lib/rpcd.sh
+. "${SRC_DIR:?}/tests/lib/rpcd.sh"
+
+term() {
+	TMUX_TMPDIR=$tmp tmux -L t -f /dev/null "$@"
+}
+
+on_screen() {
+	term capture-pane -p -t t >plain
+	grep -q -e "$1" plain
+}
+
+keys() {
+	term send-keys -t t "$@"
+}
+
+type_line() { # TEXT: with nothing before it on the screen
+	keys C-l
+	keys -l "$1"
+	keys Enter
+}
+
+shows() { # PATTERN TEXT
+	until_ok on_screen "$1"
+	shown=$?
+	[ "$shown" -eq 0 ] || sed 's/^/# /' plain
+	result "$shown" "$2"
+}
+
+line() { # TEXT PATTERN WHAT
+	type_line "$1"
+	shows "$2" "$3"
+}
+
+# golden NAME PATTERN TEXT: the screen becomes that of the file; a new file is
+# written when it has the pattern.
+golden() {
+	file=$SRC_DIR/tests/golden/rpcsh_$1
+	if [ -n "${RPCKIT_GOLDEN_WRITE-}" ]; then
+		until_ok on_screen "$2"
+		is_golden
+		cp screen "$file"
+	fi
+	until_ok is_golden
+	same=$?
+	sed 's/^/# /' difference
+	result $same "$3"
+}
+
+is_golden() {
+	term capture-pane -p -t t | sed 's/127\.0\.0\.1:[0-9]*/127.0.0.1:PORT/g
+		s/: [0-9]*\.[0-9]*\.[0-9]*,/: VERSION,/' >screen
+	diff "$file" screen >difference
+}
+
+serve() { # [URL]
+	: >ready
+	"$BUILD_DIR/test/typedserver" "$@" </dev/null >ready 2>log &
+	daemon=$!
+	daemons="$daemons $daemon"
+	until_ok ready 1 && ! ended "$daemon"
+}
+
+tell() {
+	"$rpcsh" -s "$where" tell --subject jobs.done id:="$1" >/dev/null
+}
+
+begins() {
+	cat >editor <<-'END'
+		#!/bin/sh
+		stat -c %a "$1" >edited.mode
+		echo "$1" >edited.name
+		cp "$1" edited.before
+		sed -i 's/a:=1/a:=2/' "$1"
+	END
+	cat >pager <<-'END'
+		#!/bin/sh
+		cat >paged
+		echo "--$(wc -l <paged) LINES--"
+	END
+	chmod +x editor pager
+	"$rpcsh" ctx add lab "server=$where" --quiet
+	term new-session -d -x 80 -y 24 -s t "env -i HOME=$tmp TMPDIR=$tmp \
+	    TERM=screen-256color LC_ALL=C.UTF-8 PAGER=$tmp/pager \
+	    EDITOR=$tmp/editor PATH=$PATH ASAN_OPTIONS=${ASAN_OPTIONS-} \
+	    $rpcsh -c lab; echo LEFT-\$?; cat"
+	golden prompt '^lab tcp> *$' 'a prompt with context and transport'
+}
+
+day() {
+	type_line 'ls Sh*'
+	shows '^Shop.Order ' 'the methods are known now'
+	keys C-l
+	keys -l 'Sh'
+	keys Tab
+	golden tab 'Shop.Order *$' 'Tab completes a method'
+	keys C-u
+	keys -l ':t'
+	keys Tab
+	golden tabs ':trace' 'and shows what commands there are'
+	keys C-u
+	type_line ':watch jobs.done'
+	keys C-l
+	keys -l 'tell half'
+	golden typing 'tell half *$' 'while a line is typed'
+	tell 7
+	golden push '^push' 'a push stands above it'
+	keys C-c
+	golden cancel '^lab tcp> *$' 'Ctrl-C gives the line up'
+	keys C-l
+	keys -l 'tell still='
+	stop >/dev/null
+	golden lost 'offline> tell still= *$' 'a server that dies is told'
+	check 'it returns' until_ok serve "$where"
+	golden again 'lab tcp> tell still= *$' 'and so is its return'
+	keys -l 'here'
+	keys Enter
+	golden called '^}' 'what was typed is called then'
+	type_line ''
+	until_ok tell 8
+	shows '^push jobs.done .*8' 'and what was watched is again'
+}
+
+tools() {
+	line 'tell a:=1' '^  "a": 1$' 'a reply'
+	line ':last' '^  "a": 1$' 'is shown once more'
+	line ':last hex' '^81a16101$' 'in another form'
+	line ':last table' '^a  *1$' 'or as a table'
+	line ':last nonsense' 'is none of json' 'or not'
+	line ':edit' '^  "a": 2$' 'a call is edited'
+	[ "$(cat edited.mode)" = 600 ] && grep -qx 'tell a:=1' edited.before
+	result $? 'in a file of our own'
+	[ ! -e "$(cat edited.name)" ]
+	result $? 'that is gone'
+	line ':edit' 'unchanged: nothing is done' 'what stays as it is, is not'
+	line ":trace $tmp/calls.ndjson" '> *$' 'calls are recorded'
+	line 'tell q=geheim' 'geheim' 'when they are made'
+	line 'tell --timeout 0' '> *$' 'each of them'
+	line ':trace off' '> *$' 'until they are not'
+	line 'tell after:=1' '"after": 1' 'any more'
+	[ "$(stat -c %a calls.ndjson)" = 600 ] &&
+		[ "$(grep -c '"method":"tell"' calls.ndjson)" -eq 2 ] &&
+		! grep -q geheim calls.ndjson
+	result $? 'for nobody else, without what was said'
+	[ ! -e paged ]
+	result $? 'short replies are not paged'
+	line "tell -d '[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23]'" \
+		'^--25 LINES--' 'long ones are'
+	line ":set quiet on" '> *$' 'unless'
+	rm paged
+	line ':again' '^  23$' 'nobody wants it'
+	[ ! -e paged ]
+	result $? 'to be'
+}
+
+main() {
+	check 'a server' serve
+	where=$(url tcp)
+	begins
+	day
+	tools
+	keys C-l
+	keys -l ':quit'
+	keys Enter
+	shows '^LEFT-0' 'the end'
+	term kill-server
+	stop >/dev/null
+	plan
+}
+
+main
