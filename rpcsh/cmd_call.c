@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "figures.h"
 #include "last.h"
+#include "raw_up.h"
 #include "request.h"
 #include "rpcsh.h"
 #include "show.h"
@@ -288,6 +289,11 @@ cmd_call(struct args *a, void *ctx)
 	int status = 0;
 
 	out_init(&o, a);
+	if (raw_is_upload(a) && contradiction(a) == NULL) {
+		struct show show = how_to_show(a, &o, true);
+
+		return raw_upload(a, ctx, &show);
+	}
 	if (build(a, ctx, &q, &err) != RK_OK ||
 	    figures_may_record(args_text(a, "trace-file", NULL), &err) !=
 	        RK_OK) {

@@ -68,6 +68,31 @@ tell(struct rk_call *call, void *arg)
 		(void)rk_call_reply(call, p.ptr, p.len);
 }
 
+/* What comes in a stream is counted. */
+static void
+on_part(struct rk_stream *s, const struct rk_part *part, void *arg)
+{
+	uint64_t *count = arg;
+	char text[32];
+
+	*count += part->payload.len;
+	if (!part->last)
+		return;
+	(void)snprintf(text, sizeof(text), "%llu", (unsigned long long)*count);
+	(void)rk_stream_reply(s, text, strlen(text));
+}
+
+static void
+count(struct rk_stream *s, void *arg)
+{
+	static const struct rk_stream_events events = { .part = on_part };
+	static uint64_t bytes;
+
+	(void)arg;
+	bytes = 0;
+	rk_stream_listen(s, &events, &bytes);
+}
+
 static struct rk_server *server;
 
 static void
@@ -90,6 +115,7 @@ main(int argc, char **argv)
 	const struct rk_method methods[] = {
 		{ .name = "Shop.Order", .typed = &shop },
 		{ .name = "tell", .fn = tell },
+		{ .name = "count", .stream = count, .streams = RK_STREAM_UP },
 	};
 	struct rk_server_conf conf = { .size = sizeof(conf) };
 	struct rk_error err;
@@ -98,7 +124,7 @@ main(int argc, char **argv)
 	if (rk_loop_new(&conf.loop) != RK_OK ||
 	    rk_loop_signal(conf.loop, SIGTERM, on_term, conf.loop) != RK_OK ||
 	    rk_server_new(&conf, &server, &err) != RK_OK ||
-	    rk_server_methods(server, methods, 2, NULL, NULL, &err) != RK_OK ||
+	    rk_server_methods(server, methods, 3, NULL, NULL, &err) != RK_OK ||
 	    rk_server_listen(server, argc > 1 ? argv[1] : "tcp://127.0.0.1:0",
 	        url, &err) != RK_OK ||
 	    rk_server_start(server, &err) != RK_OK)

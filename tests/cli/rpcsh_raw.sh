@@ -1,0 +1,66 @@
+#!/bin/sh
+# rpcsh --raw @FILE of a file that no message carries: a stream, in memory that
+# does not grow with it.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+# RPCKIT_RAW_SIZE is how large (64M; 1G in release mode is meant to take less
+# than ten seconds).
+# Functions are called by name.
+# shellcheck disable=SC2317
+set -u
+# shellcheck source=tests/lib/rpcd.sh
+. "${SRC_DIR:?}/tests/lib/rpcd.sh"
+
+# What is freed is to be counted as free.
+ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}quarantine_size_mb=1
+export ASAN_OPTIONS
+
+# peak COMMAND...: its output in out, and its largest size in kB in kb.
+peak() {
+	timeout 300 python3 - "$@" >out 2>err <<-'END'
+		import os, sys
+		pid = os.fork()
+		if pid == 0:
+		    os.execv(sys.argv[1], sys.argv[1:])
+		_, status, used = os.wait4(pid, 0)
+		open('kb', 'w').write(str(used.ru_maxrss))
+		sys.exit(os.waitstatus_to_exitcode(status))
+	END
+}
+
+main() {
+	size=${RPCKIT_RAW_SIZE:-64M}
+	truncate -s 2M small
+	truncate -s "$size" large
+	: >ready
+	"$BUILD_DIR/test/typedserver" </dev/null >ready 2>log &
+	daemon=$!
+	daemons="$daemons $daemon"
+	check 'a server' until_ok ready 1
+	check 'a file larger than a message' peak "$rpcsh" -s "$(url tcp)" \
+		count --raw @small
+	[ "$(cat out)" = 2097152 ]
+	result $? 'comes whole'
+	first=$(cat kb)
+	check 'a much larger one' peak "$rpcsh" -s "$(url tcp)" \
+		count --raw @large --timeout 0
+	[ "$(cat out)" = "$(stat -c %s large)" ]
+	result $? 'comes whole, too'
+	grown=$(($(cat kb) - first))
+	echo "# $grown kB more than for 2 MB"
+	[ $grown -lt 8192 ]
+	result $? 'in as much memory'
+	want 0 'an answer in a file' plain count --raw @small --out answer
+	[ "$(cat answer)" = 2097152 ]
+	result $? 'is there'
+	want 8 'a method that is none' plain conut --raw @small
+	has err 'did you mean "count"' 'is explained'
+	want 2 'items beside it' plain count --raw @small a=1
+	want 2 'what streams have not' plain count --raw @small --one-way
+	want 1 'a full disk' sh -c \
+		"exec '$rpcsh' -s '$(url tcp)' count --raw @small >/dev/full"
+	stop >/dev/null
+	want 4 'nobody there' "$rpcsh" -s tcp://127.0.0.1:1 count --raw @small
+	plan
+}
+
+main
