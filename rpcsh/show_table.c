@@ -88,14 +88,17 @@ pick_nth(const struct rk_value *row, const struct rk_value *key, size_t column)
 	return row + column;
 }
 
+/* Takes the title; NULL: there was no memory for it. */
 static enum rk_err
-add_column(struct grid *g, const struct rk_value *key, const char *title)
+add_column(struct grid *g, const struct rk_value *key, char *title)
 {
-	if (g->n == COLUMNS_MAX)
-		return RK_ELIMIT;
-	g->titles[g->n] = key != NULL ? text_of(key) : strdup(title);
-	if (g->titles[g->n] == NULL)
+	if (title == NULL)
 		return RK_ENOMEM;
+	if (g->n == COLUMNS_MAX) {
+		free(title);
+		return RK_ELIMIT;
+	}
+	g->titles[g->n] = title;
 	g->keys[g->n++] = key;
 	return RK_OK;
 }
@@ -123,7 +126,7 @@ columns_of_maps(struct grid *g)
 			const struct rk_value *k = &row->u.list.items[2 * j];
 
 			if (!has_column(g, k))
-				r = add_column(g, k, NULL);
+				r = add_column(g, k, text_of(k));
 		}
 	}
 	return r;
@@ -158,9 +161,9 @@ shape(struct grid *g, const struct rk_value *v)
 		g->rows = v->u.list.items;
 		g->n_rows = v->u.list.count;
 		g->step = 2;
-		if ((r = add_column(g, NULL, "key")) != RK_OK)
+		if ((r = add_column(g, NULL, strdup("key"))) != RK_OK)
 			return r;
-		return add_column(g, NULL, "value");
+		return add_column(g, NULL, strdup("value"));
 	}
 	if (v->kind == RK_ARRAY) {
 		g->rows = v->u.list.items;
@@ -168,7 +171,7 @@ shape(struct grid *g, const struct rk_value *v)
 		if (are_maps(g))
 			return columns_of_maps(g);
 	}
-	return add_column(g, NULL, "value");
+	return add_column(g, NULL, strdup("value"));
 }
 
 /* ---- printing ---- */
