@@ -31,7 +31,9 @@ raw_is_upload(const struct args *a)
 	const char *file = file_of(a);
 	struct stat st;
 
-	return file != NULL && stat(file, &st) == 0 && S_ISREG(st.st_mode) &&
+	/* A dry run shows what a call would have sent. */
+	return file != NULL && !args_flag(a, "dry-run") &&
+	       stat(file, &st) == 0 && S_ISREG(st.st_mode) &&
 	       st.st_size > RK_PAYLOAD_MAX;
 }
 
@@ -40,7 +42,7 @@ static enum rk_err
 check(const struct args *a, struct rk_error *err)
 {
 	static const char *const none[] = { "data", "subject", "one-way",
-		"dry-run", "time", "trace", "trace-file", "ignore-status" };
+		"time", "trace", "trace-file", "ignore-status" };
 	size_t n;
 
 	(void)args_operands(a, &n);
@@ -99,7 +101,15 @@ static int
 failed(struct raw_up *u, enum rk_err r)
 {
 	struct transfer *x = &u->x;
+	char text[RK_NAME_MAX * 4 + 96], name[RK_NAME_MAX * 4];
 
+	if (r == RK_EREMOTE && strstr(x->err.text, "is no stream") != NULL) {
+		(void)snprintf(text, sizeof(text),
+		    "%s: it takes no streams, and a call carries at most %d "
+		    "bytes",
+		    str_escape(name, sizeof(name), x->method), RK_PAYLOAD_MAX);
+		return out_fail(&x->o, RK_ETOOBIG, text, NULL);
+	}
 	if (x->local)
 		return out_error(&x->o, &x->err, NULL);
 	if (r == RK_ENOMETHOD)

@@ -99,7 +99,7 @@ bytes() {
 	cmp -s full out
 	result $? "are the same"
 	head -c 1200001 /dev/zero >over
-	want 1 "one more is refused here" alice echo --raw @over
+	want 1 "one more is no call" alice echo --raw @over
 	want 0 "text with tabs and controls" plain text
 	is '"a\u001b[2Jb\nc\td"' "is a string in a pipe"
 	want 0 "text with --out -" plain text --out -
