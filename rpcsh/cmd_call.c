@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "figures.h"
+#include "held.h"
 #include "last.h"
 #include "raw_up.h"
 #include "request.h"
@@ -10,6 +11,7 @@
 #include "target.h"
 #include "typed.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -32,6 +34,19 @@ const struct opt call_opts[] = {
 	{ .name = "int-strings",
 	    .about = "quote integers beyond 2^53 in JSON" },
 	REQUEST_HEADER_OPTS,
+	{ .name = "count",
+	    .letter = 'n',
+	    .kind = OPT_NUMBER,
+	    .meta = "N",
+	    .min = 1,
+	    .max = 1000000,
+	    .about = "so often, up to the first that fails (1)" },
+	{ .name = "interval",
+	    .letter = 'i',
+	    .kind = OPT_DURATION,
+	    .meta = "TIME",
+	    .max = 86400000,
+	    .about = "between them, at most a day (1s)" },
 	{ .name = "one-way", .about = "send it and want no reply" },
 	{ .name = "ignore-status",
 	    .about = "exit 0 when the method itself failed" },
@@ -64,6 +79,8 @@ contradiction(const struct args *a)
 	if (one_way &&
 	    (args_given(a, "output") || file != NULL || args_flag(a, "trace")))
 		return "--one-way has no reply for -o, --out or --trace";
+	if (one_way && args_given(a, "count"))
+		return "--one-way and -n exclude each other";
 	if (one_way && args_flag(a, "dry-run"))
 		return "--one-way and --dry-run exclude each other";
 	if (!args_given(a, "json"))
@@ -229,6 +246,27 @@ exchange(struct target *t, const struct caller *by, const struct args *a,
 	return status == 0 ? traced : status;
 }
 
+/* Once, or as often as was asked for. */
+static int
+exchange_all(struct target *t, const struct caller *by, const struct args *a,
+    const struct out *o, struct request *q)
+{
+	uint64_t n = args_number(a, "count", 1);
+	uint64_t ms = args_number(a, "interval", 1000);
+	int status = exchange(t, by, a, o, q);
+
+	for (uint64_t i = 1; status == 0 && i < n; i++) {
+		/* Whoever watches sees them come. */
+		if (out_flush(o) != RK_OK)
+			return rk_err_exit(RK_EIO);
+		target_wait(t, ms);
+		if (held_interrupted())
+			return 128 + SIGINT;
+		status = exchange(t, by, a, o, q);
+	}
+	return status;
+}
+
 static int
 dry_run_json(
     const struct show *show, const struct request *q, struct rk_bytes p)
@@ -304,7 +342,7 @@ cmd_call(struct args *a, void *ctx)
 		if (t->timeout_given)
 			q.req.timeout = t->timeout;
 		if (target_connect(t, &o, &status) && check(t, &o, &q, &status))
-			status = exchange(t, ctx, a, &o, &q);
+			status = exchange_all(t, ctx, a, &o, &q);
 		target_done(t, ctx);
 	}
 	if (q.payload != NULL)

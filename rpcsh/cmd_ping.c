@@ -132,31 +132,7 @@ ping_once(struct target *t, const struct out *o, struct tally *sum)
 	return show_reply_time(o, sum->us.n, took);
 }
 
-/* The connection is kept meanwhile, and its end noticed. */
-static void
-wait_between(struct rk_client *c, int interval)
-{
-	uint64_t now = target_now_us();
-	uint64_t end = now + (uint64_t)interval * 1000;
-	struct timespec ts;
-	uint64_t left;
-	int own;
-
-	while (now < end && rk_client_peer(c) != NULL && !held_interrupted()) {
-		left = end - now;
-		own = rk_client_wait_ms(c);
-		if (own >= 0 && (uint64_t)own * 1000 < left)
-			left = (uint64_t)own * 1000;
-		ts = (struct timespec){ .tv_sec = (time_t)(left / 1000000),
-			.tv_nsec = (long)(left % 1000000) * 1000 };
-		held_wait_fd(rk_client_fd(c), &ts);
-		if (rk_client_process(c) != RK_OK)
-			return; /* the call that follows tells why */
-		now = target_now_us();
-	}
-}
-
-/* The same without one. */
+/* Without a connection. */
 static void
 wait_alone(int interval)
 {
@@ -310,7 +286,7 @@ ping_all(struct target *t, const struct args *a, const struct out *o,
 	status = show_connection(t, &peer, o);
 	for (uint64_t i = 0; status == 0 && i < count; i++) {
 		if (i != 0 && !tally->unknown)
-			wait_between(t->client, interval);
+			target_wait(t, (uint64_t)interval);
 		else if (i != 0 && !connect_again(t, o, interval, &status))
 			break;
 		if (held_interrupted())

@@ -42,7 +42,8 @@ static enum rk_err
 check(const struct args *a, struct rk_error *err)
 {
 	static const char *const none[] = { "data", "subject", "one-way",
-		"time", "trace", "trace-file", "ignore-status" };
+		"time", "trace", "trace-file", "ignore-status", "count",
+		"interval" };
 	size_t n;
 
 	(void)args_operands(a, &n);

@@ -325,6 +325,28 @@ target_call(struct target *t, const struct rk_request *req,
 }
 
 void
+target_wait(struct target *t, uint64_t ms)
+{
+	uint64_t now = target_now_us(), end = now + ms * 1000, left;
+	struct rk_client *c = t->client;
+	struct timespec ts;
+	int own;
+
+	while (now < end && rk_client_peer(c) != NULL && !held_interrupted()) {
+		left = end - now;
+		own = rk_client_wait_ms(c);
+		if (own >= 0 && (uint64_t)own * 1000 < left)
+			left = (uint64_t)own * 1000;
+		ts = (struct timespec){ .tv_sec = (time_t)(left / 1000000),
+			.tv_nsec = (long)(left % 1000000) * 1000 };
+		held_wait_fd(rk_client_fd(c), &ts);
+		if (rk_client_process(c) != RK_OK)
+			return; /* the call that follows tells why */
+		now = target_now_us();
+	}
+}
+
+void
 target_close(struct target *t)
 {
 	rk_client_free(t->client);

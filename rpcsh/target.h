@@ -73,6 +73,8 @@ bool target_hold(
 /* rk_client_call(), remembering that there was an answer. */
 RK_MUST enum rk_err target_call(struct target *t, const struct rk_request *req,
     struct rk_reply *reply, struct rk_error *err);
+/* So long, or up to Ctrl-C, or until the connection ends, which is noticed. */
+void target_wait(struct target *t, uint64_t ms);
 /* Say why a call of method (NULL: connecting) failed, with advice; the exit
  * status. */
 int target_failed(const struct target *t, const struct out *o,

@@ -102,7 +102,7 @@ offers 'rpcsh help p' ping put
 offers 'rpcsh --color ' auto always never
 offers 'rpcsh call --o' --output --out --one-way
 offers 'rpcsh ping --cou' --count
-offers 'rpcsh call --cou' ''
+offers 'rpcsh call --connect-o' ''
 offers 'rpcsh call -o p' pretty
 offers 'rpcsh call -o n' ndjson
 offers 'rpcsh call --raw ' dir/ file.json

@@ -57,6 +57,13 @@ replies() {
 	[ ! -s err ]
 	result $? "nothing on standard error"
 	want 0 "call METHOD" plain call echo a:=1
+	want 0 "call -n 3" plain call -n 3 -i 1ms echo a:=1
+	[ "$(grep -cx '{"a":1}' out)" -eq 3 ]
+	result $? "answers three times"
+	want 3 "call -n 3 of what fails" plain call -n 3 -i 1ms fails
+	[ "$(grep -c "went wrong" err)" -eq 1 ]
+	result $? "is called once"
+	want 2 "-n beside --one-way" plain call -n 2 --one-way echo
 	want 0 "options behind the items" plain echo a:=1 -o hex
 	is 81a16101 "-o hex"
 	want 0 "-o pretty" plain echo -o pretty a:=1 'b:=[2]'
