@@ -3,6 +3,8 @@
 
 #include "words.h"
 
+#include "base/str.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -14,7 +16,8 @@ static const struct pane_ops ops = { .hints = "j/k move  g G ends  Esc back" };
 static enum term_role
 role_of(const char *what)
 {
-	if (strcmp(what, "reject") == 0 || strcmp(what, "revoke") == 0)
+	if (strcmp(what, "reject") == 0 || strcmp(what, "revoke") == 0 ||
+	    strcmp(what, "lock") == 0)
 		return ROLE_WAIT;
 	return strncmp(what, "approve", 7) == 0 ? ROLE_GOOD : ROLE_TEXT;
 }
@@ -29,11 +32,14 @@ add_line(struct text *t, const struct rk_value *line, const char *today)
 	    view_text(line, "time", time, sizeof(time)), today, when);
 	(void)view_text(line, "what", what, sizeof(what));
 	(void)view_text(line, "note", note, sizeof(note));
+	(void)view_text(line, "fingerprint", fp, sizeof(fp));
+	if (fp[0] == '\0') /* no key's */
+		(void)str_copy(email, sizeof(email), "the list of known keys");
+	else
+		(void)view_text(line, "email", email, sizeof(email));
 	text_add(t, role_of(what), "%-10s %-14s %-8s %s  %.*s  %s > %s%s%s",
-	    when, view_text(line, "who", who, sizeof(who)), what,
-	    view_text(line, "email", email, sizeof(email)), FP_SHOWN,
-	    view_text(line, "fingerprint", fp, sizeof(fp)),
-	    view_text(line, "before", before, sizeof(before)),
+	    when, view_text(line, "who", who, sizeof(who)), what, email,
+	    FP_SHOWN, fp, view_text(line, "before", before, sizeof(before)),
 	    view_text(line, "after", after, sizeof(after)),
 	    note[0] != '\0' ? "  " : "", note);
 }

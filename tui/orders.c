@@ -15,7 +15,9 @@ static bool
 is_audited(const char *method)
 {
 	return strcmp(method, "_.decide") == 0 ||
-	       strcmp(method, "_.undo") == 0 || strcmp(method, "_.import") == 0;
+	       strcmp(method, "_.undo") == 0 ||
+	       strcmp(method, "_.import") == 0 ||
+	       strcmp(method, "_.lock") == 0 || strcmp(method, "_.unlock") == 0;
 }
 
 static enum rk_err
@@ -60,7 +62,7 @@ pack(const struct order_arg *args, size_t n, bool audited, uint8_t **made,
 
 	*made = NULL;
 	*len = 0;
-	if (n == 0)
+	if (n == 0 && !audited)
 		return RK_OK;
 	if ((r = rk_value_new(&doc)) != RK_OK)
 		return r;

@@ -80,6 +80,9 @@ int ctl_list(const struct ctl *c, const struct rk_value *list,
 int ctl_metrics(struct ctl *c);
 int ctl_version(struct ctl *c);
 
+/* What the audit has beside the user's name. */
+#define CTL_VIA "ctl"
+
 /* ctl_trust.c */
 int ctl_trust(struct ctl *c);
 /* Its verbs. */

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define VIA "ctl" /* what the audit has beside the user's name */
 #define PAIRS_MAX 8
 #define SOME_KEYS 64 /* of one address */
 
@@ -81,7 +80,7 @@ begin(const struct ctl *c, const char *verb, const char *who,
 
 	pairs[n++] = CTL_TEXT("key", who);
 	pairs[n++] = CTL_TEXT("verb", verb);
-	pairs[n++] = CTL_TEXT("via", VIA);
+	pairs[n++] = CTL_TEXT("via", CTL_VIA);
 	if (args_known(c->a, "seen") && args_given(c->a, "seen"))
 		pairs[n++] =
 		    CTL_NUMBER("version", args_number(c->a, "seen", 0));
@@ -178,7 +177,7 @@ ctl_undo(const struct ctl_wish *w)
 	char who[CTL_WHO_LEN];
 	int status = ctl_join_fp(w, 0, w->n, who);
 	const struct ctl_pair pairs[] = { CTL_TEXT("key", who),
-		CTL_TEXT("via", VIA) };
+		CTL_TEXT("via", CTL_VIA) };
 
 	return status != 0 ? status : order(w->ctl, "_.undo", "undo", pairs, 2);
 }

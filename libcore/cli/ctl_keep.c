@@ -116,7 +116,7 @@ tell_import(const struct ctl *c, const struct rk_value *root)
 int
 ctl_import(const struct ctl_wish *w)
 {
-	struct ctl_pair pairs[] = { CTL_TEXT("via", "ctl"),
+	struct ctl_pair pairs[] = { CTL_TEXT("via", CTL_VIA),
 		CTL_TEXT("text", "") };
 	struct rk_value_doc *doc;
 	struct buf b;

@@ -223,18 +223,31 @@ set_mode(const struct ctl_wish *w)
 	    "until the daemon reads its settings again");
 }
 
+/* Of which the audit says by whom. */
+static int
+change_lock(const struct ctl_wish *w, const char *method, const char *said)
+{
+	uint8_t dst[CTL_PACK_MAX];
+	struct rk_bytes payload;
+
+	if (ctl_pack(dst, "via", CTL_VIA, &payload) != RK_OK)
+		return out_fail(
+		    &w->ctl->out, RK_ENOMEM, "trust: out of memory", NULL);
+	return ctl_order(w->ctl, method, payload, said);
+}
+
 static int
 lock(const struct ctl_wish *w)
 {
-	return ctl_order(w->ctl, "_.lock", nothing,
-	    "locked: the known-keys file has no write permission");
+	return change_lock(
+	    w, "_.lock", "locked: the known-keys file has no write permission");
 }
 
 static int
 unlock(const struct ctl_wish *w)
 {
-	return ctl_order(w->ctl, "_.unlock", nothing,
-	    "the known-keys file may be written by its owner");
+	return change_lock(
+	    w, "_.unlock", "the known-keys file may be written by its owner");
 }
 
 /* ---- which ---- */

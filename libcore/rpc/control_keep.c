@@ -93,6 +93,15 @@ put_escaped(struct kv *k, const char *key, const char *text)
 	kv_pair_text(k, key, str_escape(shown, sizeof(shown), text));
 }
 
+/* Those of the list say what it is by their names. */
+static const char *
+state_name(const struct rk_store_line *line, bool after)
+{
+	if (line->fp[0] != '\0')
+		return rk_store_state_name(after ? line->after : line->before);
+	return (strcmp(line->what, "lock") == 0) == after ? "locked" : "open";
+}
+
 /* policy_line_fn */
 static void
 put_line(const struct rk_store_line *line, void *arg)
@@ -111,8 +120,8 @@ put_line(const struct rk_store_line *line, void *arg)
 	kv_pair_text(&s->k, "fingerprint", line->fp);
 	kv_pair_text(&s->k, "email",
 	    str_escape_again(shown, sizeof(shown), line->email));
-	kv_pair_text(&s->k, "before", rk_store_state_name(line->before));
-	kv_pair_text(&s->k, "after", rk_store_state_name(line->after));
+	kv_pair_text(&s->k, "before", state_name(line, false));
+	kv_pair_text(&s->k, "after", state_name(line, true));
 	put_escaped(&s->k, "note", line->note);
 	end_row(s, before);
 }

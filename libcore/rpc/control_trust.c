@@ -144,21 +144,45 @@ control_on_mode(struct rk_call *call, void *arg)
 	(void)rk_call_reply(call, NULL, 0);
 }
 
+/* {via: a word}, or nothing. */
+static enum rk_err
+read_via(struct rk_bytes p, char *via, size_t len)
+{
+	struct gp_reader g = { p.ptr, p.ptr + p.len };
+	struct rk_str key;
+	uint32_t n;
+
+	via[0] = '\0';
+	if (p.len == 0)
+		return RK_OK;
+	if (control_get_map(&g, &n) != RK_OK || n > 1)
+		return RK_EPROTO;
+	if (n == 0)
+		return RK_OK;
+	if (gp_get_key(&g, &key) != RK_OK || !control_is_word(key, "via"))
+		return RK_EPROTO;
+	return control_take_word(&g, via, len);
+}
+
 static void
 set_lock(struct rk_call *call, void *arg, bool lock)
 {
 	struct rk_trust *trust = control_find_trust(call, arg);
-	char who[CONTROL_WHO_LEN];
+	char who[CONTROL_WHO_LEN], via[17];
 	struct rk_error err = { 0 };
 	enum rk_err r;
 
 	if (trust == NULL)
 		return;
-	if ((r = policy_lock(trust, lock, &err)) != RK_OK) {
+	if (read_via(rk_call_payload(call), via, sizeof(via)) != RK_OK) {
+		control_refuse(call, RK_EINVAL, "it takes {via}, or nothing");
+		return;
+	}
+	control_who(call, via, who);
+	if ((r = policy_lock(trust, lock, who, &err)) != RK_OK) {
 		control_refuse(call, r, err.text);
 		return;
 	}
-	control_who(call, "", who);
 	log_event(RK_LOG_INFO, "control",
 	    "the known-keys file is %s now, by %s",
 	    lock ? "locked" : "unlocked", who);

@@ -308,11 +308,11 @@ struct news {
 	struct ask_news items[NEWS_BATCH];
 };
 
-/* A line that says what was decided, and not what came of it. */
+/* A line that says what was decided about a key, and not what came of it. */
 static bool
 is_decision(const struct rk_store_line *line)
 {
-	return strcmp(line->what, "wait") != 0 &&
+	return line->fp[0] != '\0' && strcmp(line->what, "wait") != 0 &&
 	       strcmp(line->what, "used") != 0 &&
 	       strcmp(line->what, "note") != 0;
 }
@@ -384,6 +384,9 @@ disk_news(void *arg, ask_news_fn *fn, void *fn_arg, struct rk_error *err)
 	if (news == NULL)
 		return err_set(err, RK_ENOMEM, "out of memory");
 	news->store = s;
+	(void)pthread_mutex_lock(&s->mutex);
+	store_lock_notice(s);
+	(void)pthread_mutex_unlock(&s->mutex);
 	for (size_t n = 0; more && r == RK_OK && n < NEWS_MAX;
 	     n += NEWS_BATCH) {
 		(void)pthread_mutex_lock(&s->mutex);

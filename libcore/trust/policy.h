@@ -52,11 +52,13 @@ const char *policy_standing(
 
 /*
  * Take all write permission from the file, or give it to its owner; what waits
- * is asked about again.  RK_ESTATE: there is none, or it has no key and would
- * refuse everybody; RK_EIO, RK_EMODE, RK_EFORMAT.  Any thread.
+ * is asked about again.  Where there is a store its audit says that `who` did
+ * so; unlocking fails without that, locking does not.  RK_ESTATE: there is
+ * none, or it has no key and would refuse everybody; RK_EIO, RK_EMODE,
+ * RK_EFORMAT, errors of rk_store_decide().  Any thread.
  */
 RK_MUST enum rk_err policy_lock(
-    struct rk_trust *trust, bool lock, struct rk_error *err);
+    struct rk_trust *trust, bool lock, const char *who, struct rk_error *err);
 /* Every key of the file; texts as they stand there, escaped; none without a
  * file.  RK_EIO, RK_EMODE, RK_EFORMAT, RK_ENOMEM.  Any thread. */
 typedef void policy_known_fn(

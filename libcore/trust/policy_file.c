@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/str.h"
+#include "trust/ask_disk.h"
 #include "trust/store.h"
 
 #define WRITE_BITS (mode_t)(S_IWUSR | S_IWGRP | S_IWOTH)
@@ -16,9 +17,11 @@
 
 /* ---- the lock ---- */
 
+/* store_lock_fn */
 static enum rk_err
-change_mode(const struct rk_trust *t, bool lock, struct rk_error *err)
+change_mode(void *arg, bool lock, struct rk_error *err)
 {
+	const struct rk_trust *t = arg;
 	struct stat st;
 	mode_t mode;
 	int fd;
@@ -45,8 +48,13 @@ change_mode(const struct rk_trust *t, bool lock, struct rk_error *err)
 }
 
 enum rk_err
-policy_lock(struct rk_trust *t, bool lock, struct rk_error *err)
+policy_lock(
+    struct rk_trust *t, bool lock, const char *who, struct rk_error *err)
 {
+	const struct store_lock_order order = {
+		.lock = lock, .who = who, .change = change_mode, .arg = t
+	};
+	struct rk_store *s = ask_disk_store(t->room);
 	enum rk_err r = RK_OK;
 
 	err_clear(err);
@@ -58,7 +66,8 @@ policy_lock(struct rk_trust *t, bool lock, struct rk_error *err)
 	if (r == RK_OK && lock)
 		r = policy_check_mode(t, RK_TRUST_LOCK, err);
 	if (r == RK_OK)
-		r = change_mode(t, lock, err);
+		r = s != NULL ? store_lock(s, &order, err)
+		              : change_mode(t, lock, err);
 	if (r == RK_OK)
 		r = policy_refresh(t, err);
 	(void)pthread_mutex_unlock(&t->mutex);

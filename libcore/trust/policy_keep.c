@@ -118,6 +118,7 @@ policy_audit(struct rk_trust *t, size_t n, policy_line_fn *fn, void *arg,
 		return err_set(err, RK_ESTATE,
 		    "there is no store, and so no audit of decisions");
 	(void)pthread_mutex_lock(&s->mutex);
+	store_lock_notice(s);
 	if ((r = store_refresh(s, err)) == RK_OK)
 		r = store_audit_newest(s, n, tell_line, &g, err);
 	(void)pthread_mutex_unlock(&s->mutex);

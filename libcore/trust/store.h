@@ -60,6 +60,13 @@ struct store_news {
 	int64_t last;
 };
 
+/* What the audit says of the list's lock. */
+struct store_told {
+	int64_t id; /* up to this line it was read */
+	bool locked;
+	int64_t again; /* monotonic ms: not looked at before, after a failure */
+};
+
 /* That somebody has this email. */
 struct store_email {
 	uint8_t sum[STORE_SUM_LEN]; /* sorted by it */
@@ -92,6 +99,7 @@ struct rk_store {
 	    writes; /* transactions of ours, which data_version is not told */
 	struct store_memo memo;
 	struct store_news news;
+	struct store_told lock;
 	struct known known;
 	struct buf text;          /* of the known-keys file */
 	struct known_line *lines; /* views of it */
@@ -239,6 +247,32 @@ void store_settled(struct rk_store *s);
 /* Whether counts are due; a failure is logged and tried again later. */
 void store_flush_due(struct rk_store *s);
 bool store_is_overdue(const struct store_key *key, int64_t now);
+
+/* ---- store_lock: the list's lock in the audit ---- */
+
+/* Is the file's mode another than the audit's last word of it? */
+RK_MUST enum rk_err store_lock_differs(
+    struct rk_store *s, bool *differs, struct rk_error *err);
+/* Within a transaction: say so, where it is; nobody knows whose work it was. */
+RK_MUST enum rk_err store_lock_settle(struct rk_store *s, struct rk_error *err);
+/* The same, whenever somebody looks; a failure is logged and tried again. */
+void store_lock_notice(struct rk_store *s);
+
+/* Change the file's mode; called with the database's lock held. */
+typedef enum rk_err store_lock_fn(void *arg, bool lock, struct rk_error *err);
+struct store_lock_order {
+	bool lock;
+	const char *who;
+	store_lock_fn *change;
+	void *arg;
+};
+/*
+ * Have it changed, with a line of audit.  Unlocking is both or neither; locking
+ * is done even where the store cannot be written, which is logged.  Takes the
+ * mutex.  Errors of `change`, and of rk_store_decide().
+ */
+RK_MUST enum rk_err store_lock(
+    struct rk_store *s, const struct store_lock_order *o, struct rk_error *err);
 
 /* ---- store_apply ---- */
 

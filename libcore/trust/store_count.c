@@ -122,6 +122,8 @@ store_settle(struct rk_store *s, struct rk_error *err)
 		if (needs_settling(s, &s->keys[i]))
 			r = settle_key(s, &s->keys[i], err);
 	}
+	if (r == RK_OK)
+		r = store_lock_settle(s, err);
 	s->settled = r == RK_OK;
 	return r;
 }
@@ -143,12 +145,14 @@ enum rk_err
 store_settle_now(struct rk_store *s, struct rk_error *err)
 {
 	size_t i = 0;
+	bool differs;
 	enum rk_err r;
 
 	while (i < s->n && !needs_settling(s, &s->keys[i]))
 		i++;
-	if (i == s->n)
-		return RK_OK;
+	if ((r = store_lock_differs(s, &differs, err)) != RK_OK ||
+	    (i == s->n && !differs))
+		return r;
 	if ((r = store_begin(s, err)) != RK_OK)
 		return r;
 	r = store_end(s, store_settle(s, err), err);

@@ -175,8 +175,10 @@ store_end(struct rk_store *s, enum rk_err r, struct rk_error *err)
 			s->news.line = s->news.last;
 	}
 	s->news.first = 0;
-	if (r != RK_OK)
+	if (r != RK_OK) {
 		store_take_back(s);
+		s->lock.id = 0; /* its number may come again */
+	}
 	s->n_done = 0;
 	s->settled = false;
 	/* Whatever failed may have rolled back already. */

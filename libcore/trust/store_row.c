@@ -11,6 +11,8 @@
 	"addresses, source, note, who, decided, version"
 #define ADDRESSES_LEN (RK_STORE_ADDRESSES * RK_STORE_ADDRESS_LEN)
 
+static const uint8_t no_key[RK_KEY_PUBLIC_LEN];
+
 static enum rk_err
 nonsense(struct rk_store *s, struct rk_error *err)
 {
@@ -337,7 +339,9 @@ read_line(sqlite3_stmt *stmt, struct rk_store_line *line, struct store_row *b)
 	line->time = sqlite3_column_int64(stmt, 2);
 	if (!get_bytes(stmt, 5, b->e.pub, sizeof(b->e.pub)))
 		return false;
-	rk_fp_of_key(b->e.pub, b->e.fp);
+	/* Zeros are no key: the line is about the list. */
+	if (memcmp(b->e.pub, no_key, sizeof(no_key)) != 0)
+		rk_fp_of_key(b->e.pub, b->e.fp);
 	memcpy(line->fp, b->e.fp, sizeof(line->fp));
 	b->e.until = sqlite3_column_int64(stmt, 9);
 	if (!get_number(stmt, 11, &b->e.decided) ||

@@ -116,6 +116,13 @@ replaces() {
 	[ "$(cut -f3 out | tr '\n' ' ')" = 'undo undo replace ' ]
 	result $? 'has it, the newest first'
 	has out "^20.*	$(id -un) (ctl)	" 'and by whom'
+	want 0 'lock' ctl trust lock
+	chmod 600 known
+	want 0 'the audit' ctl trust audit --max 2
+	has out '  file  *unlock  .*  locked  open' 'has a mode that was changed'
+	has out "  $(id -un) (ctl)  *lock  .*  open  *locked" 'and who locked it'
+	want 0 'in JSON' ctl trust audit --max 2 --json
+	has out '"what":"lock","email":null,"fingerprint":null' 'too'
 }
 
 lists() {

@@ -69,9 +69,9 @@ check_import(bool kept)
 	assert_int_equal(in.lines[0], 8);
 	assert_int_equal(ask_known(t), 1);
 	*strstr(text, "127.0.0.1 nonsense") = '\0';
-	assert_int_equal(policy_lock(t, true, NULL), RK_OK);
+	assert_int_equal(policy_lock(t, true, "ann", NULL), RK_OK);
 	(void)import(t, RK_ESTATE);
-	assert_int_equal(policy_lock(t, false, NULL), RK_OK);
+	assert_int_equal(policy_lock(t, false, "ann", NULL), RK_OK);
 	in = import(t, RK_OK);
 	assert_int_equal(in.wrong, 0);
 	assert_int_equal(in.fresh, 2);
@@ -216,6 +216,104 @@ test_audit(void **state)
 	rk_trust_free(t);
 }
 
+/* Of the list: who, or the file alone. */
+static void
+on_lock(const struct rk_store_line *line, void *arg)
+{
+	char *all = arg;
+	size_t n = strlen(all);
+
+	if (line->fp[0] == '\0' && line->email[0] == '\0')
+		(void)snprintf(
+		    all + n, LINES_LEN - n, "%s:%s ", line->what, line->who);
+}
+
+static const char *
+locks(struct rk_trust *t)
+{
+	static char all[LINES_LEN];
+
+	all[0] = '\0';
+	assert_int_equal(policy_audit(t, 99, on_lock, all, NULL), RK_OK);
+	return all;
+}
+
+static bool
+take_id(const struct rk_store_line *line, void *arg)
+{
+	*(int64_t *)arg = line->id;
+	return true;
+}
+
+/* A lock is no decision about a key. */
+static void
+check_undo(void)
+{
+	struct rk_store *s;
+	struct rk_error err;
+	int64_t id = 0;
+
+	assert_int_equal(rk_store_open("k", false, &s, NULL), RK_OK);
+	assert_int_equal(rk_store_audit(s, 0, take_id, &id, NULL), RK_OK);
+	assert_int_equal(rk_store_undo(s, id, "ann", &err), RK_ESTATE);
+	assert_non_null(strstr(err.text, "is about the list"));
+	rk_store_close(s);
+}
+
+static void
+test_audit_lock(void **state)
+{
+	struct rk_trust *t = ask_list("", RK_TRUST_ASK);
+
+	(void)state;
+	assert_int_equal(rk_trust_keep(t, true, NULL), RK_OK);
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
+	assert_string_equal(locks(t), "");
+	assert_int_equal(policy_lock(t, true, "ann (ctl)", NULL), RK_OK);
+	assert_int_equal(policy_lock(t, true, "bob (ctl)", NULL), RK_OK);
+	assert_string_equal(locks(t), "lock:ann (ctl) ");
+	/* By hand, noticed by whoever asks for what others decide, too. */
+	assert_int_equal(chmod("k", 0600), 0);
+	assert_int_equal(policy_catch_up(t, NULL), RK_OK);
+	check_undo();
+	assert_int_equal(chmod("k", 0400), 0);
+	assert_string_equal(locks(t), "lock:file unlock:file lock:ann (ctl) ");
+	/* It is no news for the table, and the store is as good as ever. */
+	assert_int_equal(policy_catch_up(t, NULL), RK_OK);
+	assert_int_equal(policy_lock(t, false, "bob", NULL), RK_OK);
+	assert_int_equal(ask_order(t, RK_ASK_REVOKE, 1), RK_OK);
+	rk_trust_free(t);
+	assert_int_equal(rk_trust_new("k", RK_TRUST_ASK, &t, NULL), RK_OK);
+	assert_int_equal(rk_trust_keep(t, false, NULL), RK_OK);
+	assert_string_equal(
+	    locks(t), "unlock:bob lock:file unlock:file lock:ann (ctl) ");
+	rk_trust_free(t);
+}
+
+/* Nobody can write it down: locking is done, unlocking is not. */
+static void
+test_audit_lock_full(void **state)
+{
+	struct rk_trust *t = ask_list("", RK_TRUST_ASK);
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(rk_trust_keep(t, true, NULL), RK_OK);
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
+	assert_int_equal(chmod("k.db", 0400), 0);
+	assert_int_equal(policy_lock(t, true, "ann", NULL), RK_OK);
+	assert_int_equal(stat("k", &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0400);
+	assert_int_equal(policy_lock(t, false, "ann", NULL), RK_EMODE);
+	assert_int_equal(stat("k", &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0400);
+	assert_int_equal(chmod("k.db", 0600), 0);
+	assert_string_equal(locks(t), "lock:file ");
+	rk_trust_free(t);
+}
+
 #define UNIT(name) \
 	cmocka_unit_test_setup_teardown(name, scratch_enter, scratch_leave)
 
@@ -228,6 +326,8 @@ main(void)
 		UNIT(test_export),
 		UNIT(test_check),
 		UNIT(test_audit),
+		UNIT(test_audit_lock),
+		UNIT(test_audit_lock_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

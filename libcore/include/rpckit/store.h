@@ -232,8 +232,8 @@ struct rk_store_line {
 	int64_t act;  /* lines of one decision share it */
 	int64_t time; /* when */
 	char who[RK_STORE_TEXT_LEN];
-	char what[16]; /* "approve" "reject" "undo" "file" ... */
-	char fp[RK_FP_LEN];
+	char what[16];      /* "approve" "reject" "undo" "file" ... */
+	char fp[RK_FP_LEN]; /* "": of the list, which "lock" or "unlock" */
 	char email[RK_STORE_TEXT_LEN];
 	enum rk_store_state before;
 	enum rk_store_state after;
@@ -241,7 +241,9 @@ struct rk_store_line {
 };
 
 typedef bool rk_store_line_fn(const struct rk_store_line *line, void *arg);
-/* The audit's lines behind `id` (0: all), oldest first. */
+/* The audit's lines behind `id` (0: all), oldest first.  That the file's lock
+ * changed is one of them, as soon as a process that has the store open looks;
+ * by "file", if it was not done through librpckit. */
 RK_API RK_MUST enum rk_err rk_store_audit(struct rk_store *store, int64_t id,
     rk_store_line_fn *fn, void *arg, struct rk_error *err);
 

@@ -1,0 +1,176 @@
+/* The list's lock in the audit: who took or gave write permission, and when. */
+#include <string.h>
+
+#include "base/error.h"
+#include "trust/store.h"
+
+#define NOTICE_WAIT_MS 50     /* for another process */
+#define NOTICE_AGAIN_MS 10000 /* after a failure */
+
+/* ---- what the audit says ---- */
+
+/* Lines that were not looked at yet, the newest first. */
+static enum rk_err
+ask_last(struct rk_store *s, int64_t from, int64_t *last, struct rk_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	enum rk_err r;
+	int rc;
+
+	*last = -1;
+	r = store_db_prepare(s,
+	    "SELECT what = 'lock' FROM audit WHERE id > ?1 AND what IN "
+	    "('lock', 'unlock') ORDER BY id DESC LIMIT 1",
+	    &stmt, err);
+	if (r != RK_OK)
+		return r;
+	(void)sqlite3_bind_int64(stmt, 1, from);
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW)
+		*last = sqlite3_column_int64(stmt, 0);
+	else if (rc != SQLITE_DONE)
+		r = store_db_fail(s, rc, err);
+	(void)sqlite3_finalize(stmt);
+	return r;
+}
+
+/* Is it locked by the audit?  Where that has no word of it, it is not. */
+static enum rk_err
+find_told(struct rk_store *s, bool *locked, struct rk_error *err)
+{
+	int64_t id, last;
+	enum rk_err r;
+
+	*locked = s->lock.locked;
+	r = store_db_number(
+	    s, "SELECT coalesce(max(id), 0) FROM audit", &id, err);
+	if (r != RK_OK || id == s->lock.id)
+		return r;
+	if ((r = ask_last(s, s->lock.id, &last, err)) != RK_OK)
+		return r;
+	if (last >= 0)
+		*locked = last != 0;
+	/* What is not committed may still be taken back. */
+	if (sqlite3_get_autocommit(s->db) != 0) {
+		s->lock.id = id;
+		s->lock.locked = *locked;
+	}
+	return RK_OK;
+}
+
+enum rk_err
+store_lock_differs(struct rk_store *s, bool *differs, struct rk_error *err)
+{
+	bool told = false;
+	enum rk_err r = find_told(s, &told, err);
+
+	*differs = r == RK_OK && told != store_is_locked(s);
+	return r;
+}
+
+/* ---- lines ---- */
+
+/* Of no key: all of it is zeros. */
+static enum rk_err
+put_line(struct rk_store *s, bool lock, const char *who, struct rk_error *err)
+{
+	struct store_act act = { .who = who, .what = lock ? "lock" : "unlock" };
+	const struct store_row before = { 0 };
+	struct store_row after = before;
+
+	return store_audit_put(s, &act, &before, &after, err);
+}
+
+enum rk_err
+store_lock_settle(struct rk_store *s, struct rk_error *err)
+{
+	bool differs;
+	enum rk_err r = store_lock_differs(s, &differs, err);
+
+	return differs ? put_line(s, store_is_locked(s), "file", err) : r;
+}
+
+void
+store_lock_notice(struct rk_store *s)
+{
+	struct rk_error err;
+	bool differs = false;
+	enum rk_err r;
+
+	if (store_monotonic_ms() < s->lock.again)
+		return;
+	if ((r = store_refresh(s, &err)) == RK_OK)
+		r = store_lock_differs(s, &differs, &err);
+	if (differs) {
+		(void)sqlite3_busy_timeout(s->db, NOTICE_WAIT_MS);
+		r = store_settle_now(s, &err);
+		(void)sqlite3_busy_timeout(s->db, RK_STORE_WAIT_MS);
+	}
+	if (r == RK_OK)
+		return;
+	s->lock.again = store_monotonic_ms() + NOTICE_AGAIN_MS;
+	log_event(RK_LOG_WARN, "trust",
+	    "a change of the list's lock is not in the audit yet: %s",
+	    err.text);
+}
+
+/* ---- orders ---- */
+
+/* Within the transaction. */
+static enum rk_err
+change(struct rk_store *s, const struct store_lock_order *o, bool *changed,
+    struct rk_error *err)
+{
+	enum rk_err r;
+
+	if ((r = store_settle(s, err)) != RK_OK)
+		return r;
+	if (store_is_locked(s) != o->lock &&
+	    (r = put_line(s, o->lock, o->who, err)) != RK_OK)
+		return r;
+	r = o->change(o->arg, o->lock, err);
+	*changed = r == RK_OK;
+	return r;
+}
+
+/* A lock does not fail because nobody can write down whose it is. */
+static enum rk_err
+lock_anyway(struct rk_store *s, const struct store_lock_order *o, bool changed,
+    struct rk_error *err)
+{
+	const struct rk_error why = *err;
+	enum rk_err r = RK_OK;
+
+	if (!changed)
+		r = o->change(o->arg, true, err);
+	if (r != RK_OK)
+		return r;
+	log_event(RK_LOG_WARN, "trust",
+	    "%s is locked, and the audit does not say by whom: %s",
+	    s->known_name, why.text);
+	err_clear(err);
+	return RK_OK;
+}
+
+enum rk_err
+store_lock(
+    struct rk_store *s, const struct store_lock_order *o, struct rk_error *err)
+{
+	struct rk_error own = { 0 };
+	bool changed = false;
+	enum rk_err r;
+
+	(void)pthread_mutex_lock(&s->mutex);
+	if ((r = store_begin(s, &own)) == RK_OK)
+		r = store_end(s, change(s, o, &changed, &own), &own);
+	if (r != RK_OK && o->lock)
+		r = lock_anyway(s, o, changed, &own);
+	else if (r != RK_OK && changed &&
+	         o->change(o->arg, true, NULL) != RK_OK)
+		log_event(RK_LOG_ERROR, "trust", "%s cannot be locked again",
+		    s->known_name);
+	(void)pthread_mutex_unlock(&s->mutex);
+	if (r != RK_OK && err != NULL)
+		*err = own;
+	return r;
+}
