@@ -80,20 +80,24 @@ number(const struct rk_value *map, const char *key)
 	return v != NULL && v->kind == RK_UINT ? v->u.u64 : 0;
 }
 
-/* An import is done whole, or not at all. */
+/* What is left out is said before what is in. */
 static void
 say_imported(struct ui *ui, const struct rk_value *answer)
 {
-	uint64_t wrong = number(answer, "wrong"), out = number(answer, "out");
+	uint64_t out = number(answer, "out"), taken = number(answer, "taken");
 	char more[64] = "";
 
 	if (out > 0)
 		(void)snprintf(more, sizeof(more),
 		    ", %" PRIu64 " rejected or revoked before: still out", out);
-	if (wrong > 0)
+	if (number(answer, "wrong") > 0)
 		ui_say(ui, ROLE_BAD,
 		    "nothing is imported: that is no line of a known-keys "
 		    "file");
+	else if (taken > 0)
+		ui_say(ui, ROLE_BAD,
+		    "refused: another key is known for its e-mail; when it "
+		    "comes, Enter on it replaces that");
 	else
 		ui_say(ui, out > 0 ? ROLE_WAIT : ROLE_GOOD,
 		    "imported: %" PRIu64 " new, %" PRIu64 " known already%s",

@@ -387,7 +387,8 @@ static const struct opt trust_opts[] = {
 	    .meta = "TIME",
 	    .about = "approve: until that is over, as 8h or 1d" },
 	{ .name = "changed",
-	    .about = "approve: although another key is known for this e-mail" },
+	    .about = "approve, import: although another key is known for the "
+	             "e-mail" },
 	{ .name = "note",
 	    .kind = OPT_TEXT,
 	    .meta = "TEXT",

@@ -71,9 +71,9 @@ read_text(const struct ctl *c, const char *path, struct buf *b)
 
 /* "3, 17, 18" */
 static void
-list_lines(const struct rk_value *root, char dst[WRONG_TEXT])
+list_lines(const struct rk_value *root, const char *key, char dst[WRONG_TEXT])
 {
-	const struct rk_value *list = rk_value_get(root, "lines");
+	const struct rk_value *list = rk_value_get(root, key);
 	size_t n = 0;
 
 	dst[0] = '\0';
@@ -91,6 +91,7 @@ static int
 tell_import(const struct ctl *c, const struct rk_value *root)
 {
 	uint64_t wrong = ctl_number(root, "wrong");
+	uint64_t taken = ctl_number(root, "taken");
 	char lines[WRONG_TEXT], text[WRONG_TEXT + 100];
 	int status = 0;
 
@@ -98,26 +99,33 @@ tell_import(const struct ctl *c, const struct rk_value *root)
 		status = ctl_json(&c->out, root);
 	if (status != 0)
 		return status;
-	if (wrong == 0) {
+	if (wrong == 0)
 		out_note(&c->out,
 		    "%" PRIu64 " new, %" PRIu64 " known already, %" PRIu64
 		    " stay out",
 		    ctl_number(root, "new"), ctl_number(root, "known"),
 		    ctl_number(root, "out"));
+	if (wrong == 0 && taken == 0)
 		return 0;
-	}
-	list_lines(root, lines);
+	list_lines(root, wrong > 0 ? "lines" : "taken_lines", lines);
 	(void)snprintf(text, sizeof(text),
-	    "nothing is imported: no known keys in %" PRIu64 " lines: %s",
-	    wrong, lines);
-	return out_fail(&c->out, RK_EFORMAT, text, NULL);
+	    wrong > 0 ? "nothing is imported: no known keys in %" PRIu64
+	                " lines: %s"
+	              : "another key is known for the e-mail of %" PRIu64
+	                " lines, which are left out: %s",
+	    wrong > 0 ? wrong : taken, lines);
+	return out_fail(&c->out, wrong > 0 ? RK_EFORMAT : RK_EDENIED, text,
+	    wrong > 0 ? NULL
+	              : "ask the owner; then rpcd ctl trust replace OLD NEW, "
+	                "or import --changed");
 }
 
 int
 ctl_import(const struct ctl_wish *w)
 {
 	struct ctl_pair pairs[] = { CTL_TEXT("via", CTL_VIA),
-		CTL_TEXT("text", "") };
+		CTL_TEXT("text", ""), CTL_BOOL("changed", true) };
+	const size_t n = args_flag(w->ctl->a, "changed") ? 3 : 2;
 	struct rk_value_doc *doc;
 	struct buf b;
 	int status;
@@ -133,7 +141,7 @@ ctl_import(const struct ctl_wish *w)
 			pairs[1].text =
 			    (struct rk_str){ (const char *)buf_peek(&b),
 				    buf_len(&b) };
-		status = ctl_ask(w->ctl, "_.import", pairs, 2, &doc);
+		status = ctl_ask(w->ctl, "_.import", pairs, n, &doc);
 	}
 	buf_fini(&b);
 	if (status != 0)

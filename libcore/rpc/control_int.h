@@ -265,6 +265,7 @@ rk_handler_fn control_on_check;
 /* What _.import takes; views. */
 struct control_import {
 	struct rk_str text;
+	bool changed;
 	char via[17];
 };
 RK_MUST enum rk_err control_read_import(

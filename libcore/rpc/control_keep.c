@@ -230,6 +230,8 @@ control_read_import(struct rk_bytes p, struct control_import *out)
 		if (control_is_word(key, "text")) {
 			r = gp_get_str(&g, &out->text);
 			given = true;
+		} else if (control_is_word(key, "changed")) {
+			r = gp_get_bool(&g, &out->changed);
 		} else if (control_is_word(key, "via")) {
 			r = control_take_word(&g, out->via, sizeof(out->via));
 		} else {
@@ -240,25 +242,33 @@ control_read_import(struct rk_bytes p, struct control_import *out)
 }
 
 static void
+put_lines(struct kv *k, const char *key, const struct policy_lines *lines)
+{
+	uint32_t n = (uint32_t)(lines->n < POLICY_LINES_MAX ? lines->n
+	                                                    : POLICY_LINES_MAX);
+
+	kv_text(k, key);
+	kv_array(k, n);
+	for (uint32_t i = 0; i < n; i++)
+		kv_uint(k, lines->first[i]);
+}
+
+static void
 answer_import(struct rk_call *call, const struct policy_import *in)
 {
-	uint32_t n =
-	    (uint32_t)(in->wrong < POLICY_WRONG_MAX ? in->wrong
-	                                            : POLICY_WRONG_MAX);
 	struct buf b;
 	struct kv k = { .b = &b };
 
 	buf_init(&b, 8192);
-	kv_map(&k, 6);
-	kv_pair_bool(&k, "done", in->wrong == 0);
+	kv_map(&k, 8);
+	kv_pair_bool(&k, "done", in->wrong.n == 0);
 	kv_pair_uint(&k, "new", in->fresh);
 	kv_pair_uint(&k, "known", in->known);
 	kv_pair_uint(&k, "out", in->out);
-	kv_pair_uint(&k, "wrong", in->wrong);
-	kv_text(&k, "lines");
-	kv_array(&k, n);
-	for (uint32_t i = 0; i < n; i++)
-		kv_uint(&k, in->lines[i]);
+	kv_pair_uint(&k, "taken", in->taken.n);
+	put_lines(&k, "taken_lines", &in->taken);
+	kv_pair_uint(&k, "wrong", in->wrong.n);
+	put_lines(&k, "lines", &in->wrong);
 	control_answer(call, &k);
 }
 
@@ -268,6 +278,7 @@ control_on_import(struct rk_call *call, void *arg)
 	struct rk_trust *trust = control_find_trust(call, arg);
 	char who[CONTROL_WHO_LEN];
 	struct control_import asked;
+	struct policy_text from;
 	struct policy_import in;
 	struct rk_error err = { 0 };
 	enum rk_err r;
@@ -276,17 +287,18 @@ control_on_import(struct rk_call *call, void *arg)
 		return;
 	if (control_read_import(rk_call_payload(call), &asked) != RK_OK) {
 		control_refuse(call, RK_EINVAL,
-		    "it takes {text: lines of a known-keys file, via}");
+		    "it takes {text: lines of a known-keys file, changed, "
+		    "via}");
 		return;
 	}
 	control_who(call, asked.via, who);
-	r = policy_import(
-	    trust, asked.text.ptr, asked.text.len, who, &in, &err);
-	if (r != RK_OK) {
+	from = (struct policy_text){ asked.text.ptr, asked.text.len, who,
+		asked.changed };
+	if ((r = policy_import(trust, &from, &in, &err)) != RK_OK) {
 		control_refuse(call, r, err.text);
 		return;
 	}
-	if (in.wrong == 0 && in.fresh > 0)
+	if (in.wrong.n == 0 && in.fresh > 0)
 		log_event(RK_LOG_INFO, "control", "%zu keys imported by %s",
 		    in.fresh, who);
 	answer_import(call, &in);

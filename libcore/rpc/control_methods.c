@@ -481,8 +481,9 @@ static const struct rk_method table[] = {
 	    .fn = control_on_export },
 	{ .name = "_.import",
 	    .about = "make the keys of such a text known",
-	    .args = "{text, via}",
-	    .reply = "{done, new, known, out, wrong, lines}",
+	    .args = "{text, changed, via}",
+	    .reply = "{done, new, known, out, taken, taken_lines, wrong, "
+	             "lines}",
 	    .fn = control_on_import,
 	    .allow = may_steer },
 	{ .name = "_.check",

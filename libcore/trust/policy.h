@@ -102,22 +102,34 @@ RK_MUST enum rk_err policy_audit(struct rk_trust *trust, size_t n,
 RK_MUST enum rk_err policy_export(
     struct rk_trust *trust, char **out, size_t *len, struct rk_error *err);
 
-#define POLICY_WRONG_MAX 50 /* lines that are named */
+#define POLICY_LINES_MAX 50 /* that are named */
+struct policy_lines {
+	size_t n;
+	unsigned first[POLICY_LINES_MAX]; /* numbers of the first, from 1 on */
+};
+struct policy_text {
+	const char *text;
+	size_t len;
+	const char *who;
+	bool changed; /* also keys with the e-mail of one that is known */
+};
 struct policy_import {
-	size_t fresh; /* new keys */
-	size_t known; /* they were, or stand there twice */
-	size_t out;   /* rejected or revoked: they stay so */
-	size_t wrong; /* lines */
-	unsigned lines[POLICY_WRONG_MAX]; /* the first of them, from 1 on */
+	size_t fresh;              /* new keys */
+	size_t known;              /* they were, or stand there twice */
+	size_t out;                /* rejected or revoked: they stay so */
+	struct policy_lines taken; /* their e-mail is another known key's */
+	struct policy_lines wrong;
 };
 /*
- * Make every key of such a text known, all of them or, where a line is wrong,
- * none: that is RK_OK, too.  RK_ESTATE: there is no list, or it is locked;
- * RK_ELIMIT: it would be too long; RK_EIO, RK_EMODE, RK_EFORMAT, and those of
- * rk_store_import(): nothing has changed.
+ * Make the keys of such a text known or, where a line is wrong, none: that is
+ * RK_OK, too.  Keys with an e-mail of one that was known before are left out;
+ * they may share it among themselves, as a list that is brought back has it.
+ * RK_ESTATE: there is no list, or it is locked; RK_ELIMIT: it would be too
+ * long; RK_EIO, RK_EMODE, RK_EFORMAT, and those of rk_store_import(): nothing
+ * has changed.
  */
-RK_MUST enum rk_err policy_import(struct rk_trust *trust, const char *text,
-    size_t len, const char *who, struct policy_import *out,
+RK_MUST enum rk_err policy_import(struct rk_trust *trust,
+    const struct policy_text *text, struct policy_import *out,
     struct rk_error *err);
 
 /* What is wrong about list and store, or worth knowing: one line each,

@@ -213,30 +213,101 @@ policy_export(struct rk_trust *t, char **out, size_t *len, struct rk_error *err)
 struct importing {
 	struct rk_trust *trust;
 	struct rk_store *store; /* NULL: none */
+	const struct policy_text *from;
 	struct policy_import *out;
 	uint8_t (*keys)[RK_KEY_PUBLIC_LEN]; /* those that are new */
 	struct buf lines;                   /* and their lines */
 };
 
-/* What is its place now? */
-static size_t *
-find_count(struct importing *in, const uint8_t pub[RK_KEY_PUBLIC_LEN])
+static void
+name_line(struct policy_lines *lines, unsigned number)
 {
-	const struct store_key *key = NULL;
+	if (lines->n < POLICY_LINES_MAX)
+		lines->first[lines->n] = number;
+	lines->n++;
+}
 
+/* Is it known, or a line before this one is it? */
+static bool
+is_had(const struct importing *in, const uint8_t pub[RK_KEY_PUBLIC_LEN])
+{
 	if (known_has(&in->trust->known, pub))
-		return &in->out->known;
+		return true;
 	for (size_t i = 0; i < in->out->fresh; i++) {
 		if (memcmp(in->keys[i], pub, RK_KEY_PUBLIC_LEN) == 0)
-			return &in->out->known;
+			return true;
 	}
+	return false;
+}
+
+/* By the line, and by the certificate of a key that was here. */
+static bool
+is_taken(
+    const struct known *known, const struct known_line *line, const char *mails)
+{
+	char text[4 * RK_STORE_TEXT_LEN];
+
+	if (line->emails.len >= sizeof(text))
+		return true;
+	store_decode(text, sizeof(text), line->emails);
+	return known_has_mail(known, text) || !known_mails_are_all(text) ||
+	       known_has_mail(known, mails) || !known_mails_are_all(mails);
+}
+
+enum place {
+	PLACE_FRESH,
+	PLACE_KNOWN,
+	PLACE_OUT,
+	PLACE_TAKEN
+};
+
+/* What the store says.  The table's lock comes before its mutex, and must not
+ * be taken with it. */
+static enum place
+ask_store(const struct importing *in, const struct known_line *line)
+{
+	const struct store_key *key;
+	enum place place = PLACE_FRESH;
+
+	(void)pthread_mutex_lock(&in->store->mutex);
+	key = store_key_find(in->store, line->pub);
+	if (key != NULL &&
+	    (key->state == RK_STORE_REJECTED || key->state == RK_STORE_REVOKED))
+		place = PLACE_OUT;
+	else if (store_line_taken(in->store, line->pub, line->emails))
+		place = PLACE_TAKEN;
+	(void)pthread_mutex_unlock(&in->store->mutex);
+	return place;
+}
+
+static enum place
+find_place(const struct importing *in, const struct known_line *line)
+{
+	enum place place = PLACE_FRESH;
+	char fp[RK_FP_LEN], mails[256];
+
+	if (is_had(in, line->pub))
+		return PLACE_KNOWN;
+	if (is_out(in->trust, line->pub))
+		return PLACE_OUT;
 	if (in->store != NULL)
-		key = store_key_find(in->store, pub);
-	if (is_out(in->trust, pub) ||
-	    (key != NULL && (key->state == RK_STORE_REJECTED ||
-	                        key->state == RK_STORE_REVOKED)))
-		return &in->out->out;
-	return &in->out->fresh;
+		place = ask_store(in, line);
+	rk_fp_of_key(line->pub, fp);
+	room_mails(in->trust->room, fp, mails, sizeof(mails));
+	if (place == PLACE_FRESH && is_taken(&in->trust->known, line, mails))
+		place = PLACE_TAKEN;
+	return place == PLACE_TAKEN && in->from->changed ? PLACE_FRESH : place;
+}
+
+static enum rk_err
+take_fresh(struct importing *in, const struct known_line *line)
+{
+	struct policy_import *out = in->out;
+
+	if (in->trust->known.n + out->fresh >= KNOWN_KEYS_MAX)
+		return RK_ELIMIT;
+	memcpy(in->keys[out->fresh++], line->pub, RK_KEY_PUBLIC_LEN);
+	return put_line(&in->lines, line);
 }
 
 static enum rk_err
@@ -245,58 +316,58 @@ sort_line(struct importing *in, struct rk_str text, unsigned number)
 	struct policy_import *out = in->out;
 	struct known_line line;
 	enum rk_err r = known_line(text, &line);
-	size_t *count;
 
 	if (r == RK_ENOENT)
 		return RK_OK;
 	if (r != RK_OK || !crypt_ed25519_key_ok(line.pub)) {
-		if (out->wrong < POLICY_WRONG_MAX)
-			out->lines[out->wrong] = number;
-		out->wrong++;
+		name_line(&out->wrong, number);
 		return RK_OK;
 	}
-	count = find_count(in, line.pub);
-	if (count == &out->fresh) {
-		if (in->trust->known.n + out->fresh >= KNOWN_KEYS_MAX)
-			return RK_ELIMIT;
-		memcpy(in->keys[out->fresh], line.pub, RK_KEY_PUBLIC_LEN);
-		r = put_line(&in->lines, &line);
+	switch (find_place(in, &line)) {
+	case PLACE_FRESH:
+		return take_fresh(in, &line);
+	case PLACE_KNOWN:
+		out->known++;
+		break;
+	case PLACE_OUT:
+		out->out++;
+		break;
+	case PLACE_TAKEN:
+		name_line(&out->taken, number);
+		break;
 	}
-	++*count;
-	return r;
+	return RK_OK;
 }
 
 static enum rk_err
-sort_text(struct importing *in, const char *text, size_t len)
+sort_text(struct importing *in)
 {
 	unsigned number = 0;
 	enum rk_err r = RK_OK;
 	bool ended;
 
-	for (size_t at = 0; at < len && r == RK_OK;)
-		r = sort_line(
-		    in, known_next_line(text, len, &at, &ended), ++number);
+	for (size_t at = 0; at < in->from->len && r == RK_OK;)
+		r = sort_line(in,
+		    known_next_line(in->from->text, in->from->len, &at, &ended),
+		    ++number);
 	return r;
 }
 
-/* The store's table is looked at while nobody changes it. */
 static enum rk_err
-sort_keys(
-    struct importing *in, const char *text, size_t len, struct rk_error *err)
+sort_keys(struct importing *in, struct rk_error *err)
 {
 	enum rk_err r = RK_OK;
 
 	if (in->store != NULL) {
 		(void)pthread_mutex_lock(&in->store->mutex);
 		r = store_refresh(in->store, err);
+		(void)pthread_mutex_unlock(&in->store->mutex);
 	}
-	if (r == RK_OK && (r = sort_text(in, text, len)) != RK_OK)
+	if (r == RK_OK && (r = sort_text(in)) != RK_OK)
 		r = err_set(err, r,
 		    r == RK_ELIMIT ? "%s: it would have more than 10000 keys"
 		                   : "%s: out of memory",
 		    in->trust->name);
-	if (in->store != NULL)
-		(void)pthread_mutex_unlock(&in->store->mutex);
 	return r;
 }
 
@@ -314,9 +385,14 @@ settle(const struct importing *in, size_t n, struct rk_error *err)
 }
 
 static enum rk_err
-import(struct importing *in, const char *text, size_t len, const char *who,
-    struct rk_error *err)
+import(struct importing *in, struct rk_error *err)
 {
+	const struct policy_text *f = in->from;
+	const struct store_import from = { .name = "import",
+		.text = f->text,
+		.len = f->len,
+		.who = f->who,
+		.changed = f->changed };
 	struct rk_trust *t = in->trust;
 	size_t n;
 	enum rk_err r;
@@ -328,23 +404,22 @@ import(struct importing *in, const char *text, size_t len, const char *who,
 		    err, RK_ESTATE, "there is no list of known keys");
 	if (policy_state(t, t->mode) == RK_TRUST_LOCKED)
 		return err_set(err, RK_ESTATE, "%s is locked", t->name);
-	if ((r = sort_keys(in, text, len, err)) != RK_OK ||
-	    in->out->wrong > 0 || in->out->fresh == 0)
+	if ((r = sort_keys(in, err)) != RK_OK || in->out->wrong.n > 0 ||
+	    in->out->fresh == 0)
 		return r;
 	n = in->out->fresh;
 	if (in->store != NULL)
-		r = rk_store_import(
-		    in->store, "import", text, len, who, &in->out->fresh, err);
+		r = store_import(in->store, &from, &in->out->fresh, err);
 	else
 		r = known_append(t->path, &in->lines, err);
 	return r == RK_OK ? settle(in, n, err) : r;
 }
 
 enum rk_err
-policy_import(struct rk_trust *t, const char *text, size_t len, const char *who,
+policy_import(struct rk_trust *t, const struct policy_text *from,
     struct policy_import *out, struct rk_error *err)
 {
-	struct importing in = { .trust = t, .out = out };
+	struct importing in = { .trust = t, .from = from, .out = out };
 	enum rk_err r;
 
 	*out = (struct policy_import){ .fresh = 0 };
@@ -361,9 +436,9 @@ policy_import(struct rk_trust *t, const char *text, size_t len, const char *who,
 	if (t->mode == RK_TRUST_OFF)
 		r = err_set(err, RK_ESTATE, "there is no list of known keys");
 	else
-		r = import(&in, text, len, who, err);
+		r = import(&in, err);
 	(void)pthread_mutex_unlock(&t->mutex);
-	if (r == RK_OK && out->wrong == 0 && out->fresh > 0)
+	if (r == RK_OK && out->wrong.n == 0 && out->fresh > 0)
 		room_tell_mode(t->room); /* they may wait */
 	buf_fini(&in.lines);
 	free(in.keys);

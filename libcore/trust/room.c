@@ -232,6 +232,17 @@ status_of(struct room *r, const char *fp)
 	return status;
 }
 
+void
+room_mails(struct room *r, const char *fp, char *dst, size_t len)
+{
+	const struct room_entry *e;
+
+	(void)pthread_mutex_lock(&r->mutex);
+	e = room_look(r, fp);
+	(void)str_copy(dst, len, e != NULL ? e->pub.email : "");
+	(void)pthread_mutex_unlock(&r->mutex);
+}
+
 bool
 room_is_out(struct room *r, const char *fp)
 {

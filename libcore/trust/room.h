@@ -55,6 +55,8 @@ RK_MUST enum rk_err room_use(
 /* The key stands in the file: it is no matter of ours any more, unless it is
  * out. */
 void room_forget_known(struct room *r, const char *fp);
+/* The addresses of its certificate; "": it is not in the table. */
+void room_mails(struct room *r, const char *fp, char *dst, size_t len);
 /* Is it in the table as one that was rejected or revoked? */
 bool room_is_out(struct room *r, const char *fp);
 /* Is it in the table as one that is approved until a time? */

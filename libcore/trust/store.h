@@ -248,6 +248,22 @@ void store_settled(struct rk_store *s);
 void store_flush_due(struct rk_store *s);
 bool store_is_overdue(const struct store_key *key, int64_t now);
 
+/* ---- store_list ---- */
+
+/* rk_store_import(); changed: also keys whose email is another known key's. */
+struct store_import {
+	const char *name;
+	const char *text;
+	size_t len;
+	const char *who;
+	bool changed;
+};
+RK_MUST enum rk_err store_import(struct rk_store *s,
+    const struct store_import *from, size_t *added, struct rk_error *err);
+/* Are the emails of a line, percent-coded, another known key's? */
+bool store_line_taken(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
+    struct rk_str emails);
+
 /* ---- store_lock: the list's lock in the audit ---- */
 
 /* Is the file's mode another than the audit's last word of it? */

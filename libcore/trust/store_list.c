@@ -169,11 +169,24 @@ rk_store_export(
 struct importing {
 	struct rk_store *s;
 	const char *who;
+	bool changed;
 	struct buf lines; /* for the file */
 	uint8_t (*keys)[RK_KEY_PUBLIC_LEN];
 	size_t n;
 	struct rk_error *err;
 };
+
+bool
+store_line_taken(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
+    struct rk_str emails)
+{
+	char text[4 * RK_STORE_TEXT_LEN];
+
+	if (emails.len >= sizeof(text))
+		return true; /* more than can be compared */
+	store_decode(text, sizeof(text), emails);
+	return store_email_taken(s, pub, text);
+}
 
 static bool
 is_settled(const struct importing *in, const struct known_line *line)
@@ -204,12 +217,17 @@ import_line(const struct known_line *line, void *arg)
 	char fp[RK_FP_LEN];
 	enum rk_err r;
 
-	if (is_settled(in, line))
+	if (is_settled(in, line) ||
+	    (!in->changed && store_line_taken(s, line->pub, line->emails)))
 		return RK_OK;
 	rk_fp_of_key(line->pub, fp);
 	r = store_row_get(s, fp, &before, in->err);
 	if (r != RK_OK && r != RK_ENOENT)
 		return r;
+	/* Its certificate may say more than the line. */
+	if (r == RK_OK && !in->changed &&
+	    store_email_taken(s, line->pub, before.e.email))
+		return RK_OK;
 	row = before;
 	memcpy(row.e.pub, line->pub, sizeof(row.e.pub));
 	memcpy(row.e.fp, fp, sizeof(row.e.fp));
@@ -269,10 +287,13 @@ import_locked(
 }
 
 enum rk_err
-rk_store_import(struct rk_store *s, const char *name, const char *text,
-    size_t len, const char *who, size_t *added, struct rk_error *err)
+store_import(struct rk_store *s, const struct store_import *from, size_t *added,
+    struct rk_error *err)
 {
-	struct importing in = { .s = s, .who = who, .err = err };
+	struct importing in = {
+		.s = s, .who = from->who, .changed = from->changed, .err = err
+	};
+	const char *who = from->who;
 	char escaped[STORE_NAME_TEXT];
 	struct known checked;
 	enum rk_err r;
@@ -282,18 +303,30 @@ rk_store_import(struct rk_store *s, const char *name, const char *text,
 		*added = 0;
 	if (who == NULL || who[0] == '\0' || strlen(who) >= RK_STORE_TEXT_LEN)
 		return err_set(err, RK_EINVAL, "no person is given");
-	str_escape(escaped, sizeof(escaped), name);
-	if ((r = known_parse(escaped, text, len, &checked, err)) != RK_OK)
+	str_escape(escaped, sizeof(escaped), from->name);
+	if ((r = known_parse(escaped, from->text, from->len, &checked, err)) !=
+	    RK_OK)
 		return r;
 	/* As many keys as it has, at most: their place serves as ours. */
 	in.keys = checked.keys;
 	buf_init(&in.lines, KNOWN_FILE_MAX);
 	(void)pthread_mutex_lock(&s->mutex);
-	r = import_locked(&in, escaped, text, len);
+	r = import_locked(&in, escaped, from->text, from->len);
 	(void)pthread_mutex_unlock(&s->mutex);
 	if (r == RK_OK && added != NULL)
 		*added = in.n;
 	buf_fini(&in.lines);
 	known_fini(&checked);
 	return r;
+}
+
+enum rk_err
+rk_store_import(struct rk_store *s, const char *name, const char *text,
+    size_t len, const char *who, size_t *added, struct rk_error *err)
+{
+	const struct store_import from = {
+		.name = name, .text = text, .len = len, .who = who
+	};
+
+	return store_import(s, &from, added, err);
 }

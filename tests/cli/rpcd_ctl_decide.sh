@@ -108,6 +108,8 @@ replaces() {
 	wait "$guest"
 	result $? 'it is let in'
 	want 6 'the old one is not' alice call echo --raw x
+	ctl trust export | grep pubkey@ | sed 's/:[^:]*$/:Alice@example.org/' \
+		>of_mallory
 	want 0 'take it back' ctl trust undo "$m"
 	want 0 'the old one is in' alice call echo --raw x
 	want 1 'once more' ctl trust undo "$m"
@@ -143,6 +145,17 @@ lists() {
 	result $? 'without it'
 	has err '1 new, 0 known already' 'says what'
 	want 0 'it is in' alice call echo --raw x
+	cat of_mallory saved >taken
+	want 6 'a changed key is not imported' ctl trust import taken
+	has err 'another key is known for the e-mail of 1 lines.*: 1$' 'named'
+	has err '0 new, 1 known already' 'as if it were not there'
+	want 0 'but if that is meant' ctl trust import --changed taken
+	has err '1 new' 'is'
+	want 0 'in the list' ctl trust export
+	[ "$(grep -ci alice@example.org out)" = 2 ]
+	result $? 'both are'
+	want 0 'the other goes' ctl trust revoke "$m"
+	want 0 'again' ctl trust forget "$m"
 	want 0 'check' ctl trust check
 	has out '^nothing is wrong$' 'finds nothing'
 	want 0 'lock' ctl trust lock

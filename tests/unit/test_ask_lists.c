@@ -34,13 +34,20 @@ add_line(unsigned number)
 	    text + n, sizeof(text) - n, "127.0.0.1 %s:p%u@x\n", id, number);
 }
 
+static bool with_changed;
+
 static struct policy_import
 import(struct rk_trust *t, enum rk_err wants)
 {
+	const struct policy_text from = {
+		.text = text,
+		.len = strlen(text),
+		.who = "ann",
+		.changed = with_changed,
+	};
 	struct policy_import in;
 
-	assert_int_equal(
-	    policy_import(t, text, strlen(text), "ann", &in, NULL), wants);
+	assert_int_equal(policy_import(t, &from, &in, NULL), wants);
 	return in;
 }
 
@@ -65,15 +72,15 @@ check_import(bool kept)
 	(void)snprintf(text + strlen(text), sizeof(text) - strlen(text),
 	    "127.0.0.1 nonsense\n");
 	in = import(t, RK_OK);
-	assert_int_equal(in.wrong, 1);
-	assert_int_equal(in.lines[0], 8);
+	assert_int_equal(in.wrong.n, 1);
+	assert_int_equal(in.wrong.first[0], 8);
 	assert_int_equal(ask_known(t), 1);
 	*strstr(text, "127.0.0.1 nonsense") = '\0';
 	assert_int_equal(policy_lock(t, true, "ann", NULL), RK_OK);
 	(void)import(t, RK_ESTATE);
 	assert_int_equal(policy_lock(t, false, "ann", NULL), RK_OK);
 	in = import(t, RK_OK);
-	assert_int_equal(in.wrong, 0);
+	assert_int_equal(in.wrong.n, 0);
 	assert_int_equal(in.fresh, 2);
 	assert_int_equal(in.known, 2);
 	assert_int_equal(in.out, 1);
@@ -98,6 +105,77 @@ test_import_kept(void **state)
 {
 	(void)state;
 	check_import(true);
+}
+
+/* A line of key `number` that names another's e-mail. */
+static void
+add_as(unsigned number, const char *mails)
+{
+	const struct rk_peer peer = ask_peer(number);
+	char id[RK_KEY_ID_LEN];
+	size_t n = strlen(text);
+
+	rk_key_id(peer.cert.pub, id);
+	(void)snprintf(
+	    text + n, sizeof(text) - n, "127.0.0.1 %s:%s\n", id, mails);
+}
+
+/* Whose e-mail another key is known for is not let in by a list. */
+static void
+check_taken(bool kept)
+{
+	struct rk_trust *t = ask_list("", RK_TRUST_ASK);
+	struct policy_import in;
+
+	if (kept)
+		assert_int_equal(rk_trust_keep(t, true, NULL), RK_OK);
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
+	text[0] = '\0';
+	add_as(1, "p1@x");
+	add_as(5, "p5@x");
+	add_as(6, "z@x,P1@X");
+	add_as(7, "%701@x");
+	add_as(8, "p5@x"); /* of this list, which has both */
+	in = import(t, RK_OK);
+	assert_int_equal(in.wrong.n, 0);
+	assert_int_equal(in.fresh, 2);
+	assert_int_equal(in.known, 1);
+	assert_int_equal(in.taken.n, 2);
+	assert_int_equal(in.taken.first[0], 3);
+	assert_int_equal(in.taken.first[1], 4);
+	assert_int_equal(ask_known(t), 3);
+	assert_int_equal(ask_come_as(t, 6), RK_EAGAIN);
+	/* By the certificate, too, where it is one that waits. */
+	assert_int_equal(ask_come_as(t, 9), RK_EAGAIN);
+	text[0] = '\0';
+	add_as(9, "nobody@x");
+	add_as(2, "p9@x");
+	assert_int_equal(import(t, RK_OK).fresh, 2);
+	assert_int_equal(ask_known(t), 5);
+	text[0] = '\0';
+	add_as(6, "z@x,p1@x");
+	with_changed = true;
+	in = import(t, RK_OK);
+	with_changed = false;
+	assert_int_equal(in.taken.n, 0);
+	assert_int_equal(in.fresh, 1);
+	assert_int_equal(ask_come_as(t, 6), RK_OK);
+	rk_trust_free(t);
+}
+
+static void
+test_import_taken(void **state)
+{
+	(void)state;
+	check_taken(false);
+}
+
+static void
+test_import_taken_kept(void **state)
+{
+	(void)state;
+	check_taken(true);
 }
 
 /* Without a store, too: not those that are out. */
@@ -323,6 +401,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		UNIT(test_import),
 		UNIT(test_import_kept),
+		UNIT(test_import_taken),
+		UNIT(test_import_taken_kept),
 		UNIT(test_export),
 		UNIT(test_check),
 		UNIT(test_audit),
