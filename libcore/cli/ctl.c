@@ -403,7 +403,8 @@ static const struct opt trust_opts[] = {
 	    .kind = OPT_NUMBER,
 	    .meta = "VERSION",
 	    .about = "decide only if nobody has since ls or show said this "
-	             "version" },
+	             "version; replace: of the new key; undo: since audit "
+	             "said this ID" },
 	{ 0 },
 };
 

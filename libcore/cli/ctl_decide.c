@@ -11,6 +11,7 @@
 
 #define PAIRS_MAX 8
 #define SOME_KEYS 64 /* of one address */
+#define AUDIT_MAX 1000
 
 static const struct rk_bytes nothing;
 
@@ -81,7 +82,8 @@ begin(const struct ctl *c, const char *verb, const char *who,
 	pairs[n++] = CTL_TEXT("key", who);
 	pairs[n++] = CTL_TEXT("verb", verb);
 	pairs[n++] = CTL_TEXT("via", CTL_VIA);
-	if (args_known(c->a, "seen") && args_given(c->a, "seen"))
+	if (args_known(c->a, "seen") && args_given(c->a, "seen") &&
+	    strcmp(verb, "replace") != 0)
 		pairs[n++] =
 		    CTL_NUMBER("version", args_number(c->a, "seen", 0));
 	if (args_known(c->a, "note") && args_given(c->a, "note"))
@@ -131,6 +133,52 @@ find_second(const struct ctl_wish *w)
 	return 0;
 }
 
+/* The only one of a list that begins so; NULL: none, or several. */
+static const struct rk_value *
+find_one(const struct rk_value *list, const char *who)
+{
+	const struct rk_value *found = NULL;
+	char fp[RK_FP_LEN];
+
+	if (list == NULL || list->kind != RK_ARRAY)
+		return NULL;
+	for (uint32_t i = 0; i < list->u.list.count; i++) {
+		const struct rk_value *v = &list->u.list.items[i];
+
+		(void)ctl_text(v, "fingerprint", fp, sizeof(fp));
+		if (!rk_fp_match(fp, who, true))
+			continue;
+		if (found != NULL)
+			return NULL;
+		found = v;
+	}
+	return found;
+}
+
+/* As they are now: who decides about them meanwhile is not overruled. */
+static int
+add_versions(struct ctl *c, const char *old, const char *by,
+    struct ctl_pair pairs[PAIRS_MAX], size_t *n)
+{
+	const struct rk_value *keys, *v;
+	struct rk_value_doc *doc;
+	int status = ctl_call(c, "_.trust", nothing, &doc, NULL);
+	uint64_t by_version = 0;
+
+	if (status != 0)
+		return status;
+	keys = rk_value_get(rk_value_root(doc), "keys");
+	if ((v = find_one(keys, old)) != NULL)
+		pairs[(*n)++] = CTL_NUMBER("version", ctl_number(v, "version"));
+	if ((v = find_one(keys, by)) != NULL)
+		by_version = ctl_number(v, "version");
+	rk_value_free(doc);
+	if (args_given(c->a, "seen"))
+		by_version = args_number(c->a, "seen", 0);
+	pairs[(*n)++] = CTL_NUMBER("by_version", by_version);
+	return 0;
+}
+
 int
 ctl_replace(const struct ctl_wish *w)
 {
@@ -148,6 +196,8 @@ ctl_replace(const struct ctl_wish *w)
 		return status;
 	n = begin(w->ctl, "replace", old, pairs);
 	pairs[n++] = CTL_TEXT("by", by);
+	if ((status = add_versions(w->ctl, old, by, pairs, &n)) != 0)
+		return status;
 	return order(w->ctl, "_.decide", "replace", pairs, n);
 }
 
@@ -171,15 +221,68 @@ ctl_note(const struct ctl_wish *w)
 	return order(w->ctl, "_.decide", "note", pairs, n);
 }
 
+/* The newest line of the audit about a key: what there is to take back. */
+struct last {
+	uint64_t id; /* 0: none among those that were asked for */
+	char what[16];
+	char who[120];
+	char time[40];
+};
+
+static int
+find_last(struct ctl *c, const char *who, struct last *last)
+{
+	const struct ctl_pair max = CTL_NUMBER("max", AUDIT_MAX);
+	const struct rk_value *lines;
+	struct rk_value_doc *doc;
+	char fp[RK_FP_LEN], raw[120];
+	int status = ctl_ask(c, "_.audit", &max, 1, &doc);
+
+	*last = (struct last){ .id = 0 };
+	if (status != 0)
+		return status;
+	lines = rk_value_get(rk_value_root(doc), "lines");
+	for (uint32_t i = 0; last->id == 0 && lines != NULL &&
+	                     lines->kind == RK_ARRAY && i < lines->u.list.count;
+	     i++) {
+		const struct rk_value *v = &lines->u.list.items[i];
+
+		(void)ctl_text(v, "fingerprint", fp, sizeof(fp));
+		if (!rk_fp_match(fp, who, true))
+			continue;
+		last->id = ctl_number(v, "id");
+		(void)str_escape_again(last->what, sizeof(last->what),
+		    ctl_text(v, "what", raw, sizeof(raw)));
+		(void)str_escape_again(last->who, sizeof(last->who),
+		    ctl_text(v, "who", raw, sizeof(raw)));
+		(void)str_escape_again(last->time, sizeof(last->time),
+		    ctl_text(v, "time", raw, sizeof(raw)));
+	}
+	rk_value_free(doc);
+	return 0;
+}
+
+/* Of what stands in the audit now, or stood there when its user looked. */
 int
 ctl_undo(const struct ctl_wish *w)
 {
+	struct ctl_pair pairs[3];
 	char who[CTL_WHO_LEN];
+	struct last last;
 	int status = ctl_join_fp(w, 0, w->n, who);
-	const struct ctl_pair pairs[] = { CTL_TEXT("key", who),
-		CTL_TEXT("via", CTL_VIA) };
 
-	return status != 0 ? status : order(w->ctl, "_.undo", "undo", pairs, 2);
+	if (status != 0 || (status = find_last(w->ctl, who, &last)) != 0)
+		return status;
+	pairs[0] = CTL_TEXT("key", who);
+	pairs[1] = CTL_TEXT("via", CTL_VIA);
+	pairs[2] = CTL_NUMBER("line", args_given(w->ctl->a, "seen")
+	                                  ? args_number(w->ctl->a, "seen", 0)
+	                                  : last.id);
+	status = order(w->ctl, "_.undo", "undo", pairs, 3);
+	if (status == 0 && last.id != 0 && w->ctl->out.form != OUT_JSON)
+		out_note(&w->ctl->out, "that was: %s by %s, %s", last.what,
+		    last.who, last.time);
+	return status;
 }
 
 int

@@ -31,7 +31,7 @@ ctl_audit(const struct ctl_wish *w)
 		{ "before", "BEFORE", FIELD_TEXT },
 		{ "after", "AFTER", FIELD_TEXT },
 		{ "note", "NOTE", FIELD_SHOWN },
-		{ "id", NULL, FIELD_NUMBER },
+		{ "id", "ID", FIELD_NUMBER },
 	};
 	const struct ctl_pair max =
 	    CTL_NUMBER("max", args_number(w->ctl->a, "max", 100));

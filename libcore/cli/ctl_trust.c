@@ -294,8 +294,10 @@ static const struct owner {
 	{ "changed", { "approve", "import" },
 	    "trust: --changed is of approve and import" },
 	{ "max", { "audit" }, "trust: --max is of audit" },
-	{ "seen", { "approve", "reject", "revoke", "forget", "replace" },
-	    "trust: --seen is of approve, reject, revoke, forget and replace" },
+	{ "seen",
+	    { "approve", "reject", "revoke", "forget", "replace", "undo" },
+	    "trust: --seen is of approve, reject, revoke, forget, replace and "
+	    "undo" },
 	{ "note", { "approve", "reject", "revoke", "forget", "replace" },
 	    "trust: --note is of approve, reject, revoke, forget and replace" },
 };

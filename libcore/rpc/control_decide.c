@@ -268,15 +268,18 @@ control_on_undo(struct rk_call *call, void *arg)
 	for (; n > 0 && r == RK_OK; n--) {
 		if ((r = gp_get_key(&g, &key)) != RK_OK)
 			break;
-		r = control_is_word(key, "key") ||
-		            control_is_word(key, "via") ||
-		            control_is_word(key, "version")
-		        ? take_member(&g, key, &o)
-		        : RK_EPROTO;
+		if (control_is_word(key, "line"))
+			r = gp_get_uint(&g, &o.order.line);
+		else
+			r = control_is_word(key, "key") ||
+			            control_is_word(key, "via") ||
+			            control_is_word(key, "version")
+			        ? take_member(&g, key, &o)
+			        : RK_EPROTO;
 	}
 	if (r != RK_OK || o.order.key == NULL) {
 		control_refuse(call, RK_EINVAL,
-		    "it takes {key: SHA256:..., version, via}");
+		    "it takes {key: SHA256:..., version, line, via}");
 		return;
 	}
 	carry_out(call, trust, &o, "undo");

@@ -272,20 +272,36 @@ note_undone(
 	return RK_OK;
 }
 
+/* Is it what was seen? */
+static enum rk_err
+check_line(const struct rk_ask_order *o, const struct rk_store_line *last,
+    struct rk_error *err)
+{
+	char who[4 * RK_STORE_TEXT_LEN];
+
+	if (o->line == 0 || o->line == (uint64_t)last->id)
+		return RK_OK;
+	return err_set(err, RK_ESTATE,
+	    "key %s: something else was decided meanwhile: %s by %s", last->fp,
+	    last->what, str_escape(who, sizeof(who), last->who));
+}
+
 static enum rk_err
 disk_undo(void *arg, const struct rk_ask_order *o, struct ask_undone *out,
     struct rk_error *err)
 {
 	struct rk_store *s = arg;
-	int64_t act;
+	struct rk_store_line last;
 	enum rk_err r;
 
 	(void)pthread_mutex_lock(&s->mutex);
 	if ((r = store_refresh(s, err)) == RK_OK &&
-	    (r = store_last_act(s, o->key, &act, err)) == RK_OK)
-		r = store_audit_each(s, act, 0, note_undone, out, err);
+	    (r = store_last_act(s, o->key, &last, err)) == RK_OK &&
+	    (r = check_line(o, &last, err)) == RK_OK)
+		r = store_audit_each(s, last.act, 0, note_undone, out, err);
 	(void)pthread_mutex_unlock(&s->mutex);
-	if (r != RK_OK || (r = rk_store_undo(s, act, o->who, err)) != RK_OK)
+	if (r != RK_OK ||
+	    (r = rk_store_undo(s, last.act, o->who, err)) != RK_OK)
 		return r;
 	/* What is known again makes others changed ones. */
 	(void)pthread_mutex_lock(&s->mutex);

@@ -348,7 +348,7 @@ struct search {
 	const char *given;
 	char fp[RK_FP_LEN]; /* "": not found yet */
 	char other[RK_FP_LEN];
-	struct rk_store_line line;
+	struct rk_store_line *line;
 };
 
 /* The newest line of the key comes first. */
@@ -362,7 +362,7 @@ compare(
 	if (!rk_fp_match(line->fp, find->given, true))
 		return RK_OK;
 	if (find->fp[0] == '\0') {
-		find->line = *line;
+		*find->line = *line;
 		(void)str_copy(find->fp, sizeof(find->fp), line->fp);
 	} else if (strcmp(find->fp, line->fp) != 0) {
 		(void)str_copy(find->other, sizeof(find->other), line->fp);
@@ -371,13 +371,14 @@ compare(
 }
 
 enum rk_err
-store_last_act(
-    struct rk_store *s, const char *given, int64_t *act, struct rk_error *err)
+store_last_act(struct rk_store *s, const char *given,
+    struct rk_store_line *last, struct rk_error *err)
 {
 	static const char *const others[] = { "undo", "wait", "used", "file" };
-	struct search find = { .given = given };
+	struct search find = { .given = given, .line = last };
 	enum rk_err r;
 
+	*last = (struct rk_store_line){ .id = 0 };
 	if (!store_is_long_enough(given))
 		return err_set(err, RK_EINVAL,
 		    "a fingerprint, or the first %d characters of one",
@@ -392,12 +393,11 @@ store_last_act(
 		return err_set(err, RK_EINVAL, "%s and %s both begin so",
 		    find.fp, find.other);
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		if (strcmp(find.line.what, others[i]) != 0)
+		if (strcmp(last->what, others[i]) != 0)
 			continue;
 		return err_set(err, RK_ESTATE, "key %s: %s", find.fp,
 		    i == 0 ? "that was undone already"
 		           : "there is no decision since what happened to it");
 	}
-	*act = find.line.act;
 	return RK_OK;
 }

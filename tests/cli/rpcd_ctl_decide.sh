@@ -102,7 +102,11 @@ replaces() {
 	want 0 'a note' ctl trust note "$a" 'the old one'
 	comes mallory call echo --raw y
 	await_wait "$m" 'it comes again'
-	want 0 'for the other' ctl trust replace "$a" "$m" --json
+	seen=$(ctl trust ls --state waiting --plain | grep "$m" | cut -f10)
+	want 1 'of another version' ctl trust replace "$a" "$m" \
+		--seen $((seen + 1))
+	has err 'something else was decided meanwhile' 'it is not'
+	want 0 'for the other' ctl trust replace "$a" "$m" --seen "$seen" --json
 	has out '"verb":"replace","state":"revoked"' 'which is out'
 	has out '"note":"the old one"' 'with its note'
 	wait "$guest"
@@ -110,7 +114,11 @@ replaces() {
 	want 6 'the old one is not' alice call echo --raw x
 	ctl trust export | grep pubkey@ | sed 's/:[^:]*$/:Alice@example.org/' \
 		>of_mallory
-	want 0 'take it back' ctl trust undo "$m"
+	id=$(ctl trust audit --max 1 --plain | cut -f9)
+	want 1 'who has not seen that' ctl trust undo "$m" --seen $((id - 2))
+	has err "meanwhile: replace by $(id -un) (ctl)\$" 'does not take it back'
+	want 0 'take it back' ctl trust undo "$m" --seen "$id"
+	has err "^.*that was: replace by $(id -un) (ctl), 20" 'says what'
 	want 0 'the old one is in' alice call echo --raw x
 	want 1 'once more' ctl trust undo "$m"
 	has err 'undone already' 'is too much'

@@ -174,6 +174,9 @@ put('_.log', b'\x90')
 put('_.serves', b'\x90')
 put('_.kick', b'\xc0')
 put('_.undo', row('\x1b]0;x\x07', 'a'))
+line = {'what': '\x1b]0;y\x07', 'who': '\x1b[2J', 'fingerprint': 'a' * 43}
+put('_.audit', b'\x81' + text('lines') + b'\x91\x84' + text('id') + b'\x07' +
+    b''.join(text(k) + text(v) for k, v in line.items()))
 put('_.events', b'\xc0')
 END
 }
@@ -187,6 +190,7 @@ lies() {
 	until_ok grep -q listening odd.out
 	"$rpcd" ctl --socket odd.sock trust undo aaaaaaaa >out 2>err
 	has err 'now it is \\x1b\]0;x\\x07' 'what ctl is told is harmless text'
+	has err 'that was: \\x1b\]0;y\\x07 by ' 'what its audit has, too'
 	begin odd.sock
 	keys Enter
 	shows '\[ Replace \]' 'a key that changed'

@@ -18,7 +18,7 @@
  */
 static const char *const names[] = { "_.status", "_.conns", "_.calls",
 	"_.trust", "_.known", "_.log", "_.serves", "_.kick", "_.undo",
-	"_.events" };
+	"_.audit", "_.events" };
 #define N_NAMES (sizeof(names) / sizeof(names[0]))
 
 static const char *folder;

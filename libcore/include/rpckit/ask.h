@@ -94,6 +94,8 @@ struct rk_ask_order {
 	const char *note; /* fewer than 256 bytes; NULL: as it was */
 	uint64_t
 	    by_version; /* RK_ASK_REPLACE: of the new key's entry; 0: any */
+	uint64_t line; /* RK_ASK_UNDO: the newest one of the store's audit about
+	                  this key as its decider saw it; 0: any */
 };
 
 /*
