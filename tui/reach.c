@@ -5,12 +5,7 @@
 #include "base/str.h"
 #include "cli/admin.h"
 
-#include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 int
 tui_find(struct tui *t)
@@ -30,64 +25,16 @@ tui_find(struct tui *t)
 	return 0;
 }
 
-/* ---- who may ---- */
-
-/* Whose socket it is, or whose folder, if we may not look into that. */
-static bool
-owner_of(const char *path, uid_t *uid)
-{
-	char folder[PATH_LEN];
-	struct stat st;
-	char *slash;
-
-	(void)str_copy(folder, sizeof(folder), path);
-	while (stat(folder, &st) != 0) {
-		slash = strrchr(folder, '/');
-		if (slash == NULL || slash == folder)
-			return false;
-		*slash = '\0';
-	}
-	*uid = st.st_uid;
-	return true;
-}
-
-/* May it stand in a command as it is? */
-static bool
-is_tame(const char *s)
-{
-	return s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX"
-	                   "YZ0123456789_./:@%+,-")] == '\0';
-}
-
-/* "sudo -u rpcd rpctui --socket PATH" */
-static const char *
-as_owner(const struct tui *t, char *dst, size_t len)
-{
-	const struct passwd *p;
-	char who[64];
-	uid_t uid;
-
-	if (!owner_of(t->path, &uid) || uid == geteuid() || !is_tame(t->path))
-		return "run it as root or as the user of this rpcd";
-	p = getpwuid(uid);
-	if (p != NULL && is_tame(p->pw_name) && strlen(p->pw_name) < 60)
-		(void)snprintf(who, sizeof(who), "%s", p->pw_name);
-	else
-		(void)snprintf(who, sizeof(who), "'#%lu'", (unsigned long)uid);
-	(void)snprintf(dst, len, "sudo -u %s rpctui%s%s", who,
-	    t->given ? " --socket " : "", t->given ? t->path : "");
-	return dst;
-}
-
 static int
 unreachable(const struct tui *t, const struct rk_error *err)
 {
-	const char *advice = "is rpcd running? --socket PATH names another";
-	char command[PATH_LEN + 128];
+	struct admin_denied why;
 
-	if (err->sys == EACCES || err->sys == EPERM || err->code == RK_ECLOSED)
-		advice = as_owner(t, command, sizeof(command));
-	return out_error(&t->out, err, advice);
+	if (!admin_is_denied(err))
+		return out_error(&t->out, err,
+		    "is rpcd running? --socket PATH names another");
+	admin_explain(t->path, "rpctui", t->given, &why);
+	return out_fail(&t->out, err->code, why.text, why.advice);
 }
 
 int

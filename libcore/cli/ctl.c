@@ -7,7 +7,6 @@
 #include "cli/json.h"
 #include "cli/path.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -279,13 +278,15 @@ no_socket(const struct ctl *c)
 }
 
 static int
-unreachable(const struct ctl *c, const struct rk_error *err)
+unreachable(const struct ctl *c, const char *path, const struct rk_error *err)
 {
-	const char *advice = "is rpcd running? --socket PATH names another";
+	struct admin_denied why;
 
-	if (err->sys == EACCES || err->sys == EPERM || err->code == RK_ECLOSED)
-		advice = "run it as root or as the user of this rpcd";
-	return out_error(&c->out, err, advice);
+	if (!admin_is_denied(err))
+		return out_error(&c->out, err,
+		    "is rpcd running? --socket PATH names another");
+	admin_explain(path, "rpcd ctl", args_given(c->a, "socket"), &why);
+	return out_fail(&c->out, err->code, why.text, why.advice);
 }
 
 static int
@@ -309,7 +310,7 @@ reach(struct ctl *c)
 	if (rk_client_new(&conf, &c->client, &err) != RK_OK)
 		return out_error(&c->out, &err, NULL);
 	if (rk_client_connect(c->client, &err) != RK_OK)
-		return unreachable(c, &err);
+		return unreachable(c, path, &err);
 	return 0;
 }
 

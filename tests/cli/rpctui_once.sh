@@ -214,7 +214,25 @@ forbidden() {
 	fi
 	# shellcheck disable=SC2086 # words
 	want 4 'another user' $nobody "$rpctui" --socket "$tmp/admin" --once
+	has err "^rpctui: $tmp/admin: not allowed: it is for root\$" 'whose it is'
 	has err '^try: sudo -u root rpctui --socket /' 'the very command'
+	# shellcheck disable=SC2086 # words
+	want 4 'rpcd ctl' $nobody "$rpcd" ctl --socket "$tmp/admin" status
+	has err "^try: sudo -u root rpcd ctl --socket $tmp/admin\$" 'likewise'
+	# What is in the way may be a folder.
+	bar=$tmp/admin
+	until $nobody stat "$bar" >/dev/null 2>&1; do
+		bar=${bar%/*}
+	done
+	mode=$(stat -c %a "$bar")
+	chgrp 1 "$bar" && chmod 770 "$bar"
+	# shellcheck disable=SC2086 # words
+	want 4 'for a group' $nobody "$rpcd" ctl --socket "$tmp/admin" status
+	group=$(stat -c %G "$bar")
+	chgrp 0 "$bar" && chmod "$mode" "$bar"
+	has err "$tmp/admin: .*the group $group, which .* is not in\$" \
+		'that is named'
+	has err "^try: sudo usermod -aG '$group' '" 'and joined'
 }
 
 # ---- what is not rpcd ----
