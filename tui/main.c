@@ -1,5 +1,6 @@
 /* rpctui: a dashboard of a running daemon; options and what they lead to. */
 #include "screen.h"
+#include "term.h"
 #include "tui.h"
 
 #include "base/error.h"
@@ -53,7 +54,8 @@ static const char *const examples[] = {
 
 static const struct env_doc envs[] = {
 	{ "XDG_RUNTIME_DIR", "rpckit/admin.sock below it is looked for first" },
-	{ "TERM", "what the terminal is; dumb ones have no screen" },
+	{ "TERM",
+	    "what the terminal is; dumb and unknown ones have no screen" },
 	{ "NO_COLOR", "no color when set and not empty" },
 	{ NULL, NULL },
 };
@@ -85,13 +87,11 @@ misused(const struct tui *t)
 static int
 no_screen(const struct tui *t)
 {
-	const char *term = getenv("TERM");
-
 	if (isatty(STDIN_FILENO) != 1 || isatty(STDOUT_FILENO) != 1)
 		return out_fail(&t->out, RK_EINVAL,
 		    "standard input and output are no terminal",
 		    "rpctui --once");
-	if (term == NULL || *term == '\0' || strcmp(term, "dumb") == 0)
+	if (!term_is_usable())
 		return out_fail(&t->out, RK_EINVAL,
 		    "this terminal has no screen ($TERM)", "rpctui --plain");
 	return 0;

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <termcap.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -309,6 +310,16 @@ set_modes(void)
 	(void)define_key("\033[200~", KEY_PASTE);
 	(void)define_key("\033[201~", KEY_PASTED);
 	mark_pasted(true);
+}
+
+bool
+term_is_usable(void)
+{
+	const char *name = getenv("TERM");
+
+	/* "cm": the cursor can be moved. */
+	return name != NULL && *name != '\0' && tgetent(NULL, name) == 1 &&
+	       tgetstr("cm", NULL) != NULL;
 }
 
 enum rk_err

@@ -59,6 +59,8 @@ struct term_conf {
 	void *arg;
 };
 
+/* Is TERM one that a screen can be drawn on?  Draws nothing. */
+bool term_is_usable(void);
 /*
  * Take the terminal of standard input and output.  RK_EIO: TERM names none
  * that can be used.

@@ -1,0 +1,127 @@
+#!/bin/sh
+# How rpctui looks where there are few colors or none, and little room: what
+# something is stands there in letters, and a question can be read to its end.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+# Functions are called by name.
+# shellcheck disable=SC2119,SC2317
+set -u
+# shellcheck source=tests/lib/rpcd.sh
+. "${SRC_DIR:?}/tests/lib/rpcd.sh"
+# shellcheck source=tests/lib/screen.sh
+. "$SRC_DIR/tests/lib/screen.sh"
+
+ctl() {
+	timeout 60 "$rpcd" ctl --socket "$tmp/admin" "$@"
+}
+
+conf() {
+	install -m 600 /dev/null known
+	printf 'listen = tls:127.0.0.1:0\nadmin = %s\ntrust = ask\n' \
+		"$tmp/admin" >tui.conf
+	printf 'known-clients = known\ntrust-wait = 5m\n' >>tui.conf
+}
+
+comes() { # KEY
+	"$rpcsh" -s "$(url tls)" --certs certs -k "$1" --timeout 5m \
+		call echo --raw x </dev/null >"$1.out" 2>&1 &
+	daemons="$daemons $!"
+}
+
+waits() { # KEY
+	ctl trust ls --state waiting --plain | grep -q "	$1@"
+}
+
+# One of each kind.
+keys_of_all_kinds() {
+	"$selfy" -k bob -e bob@example.org -nopass >out 2>err
+	result $? 'one more client'
+	for key in alice bob mallory; do
+		comes $key
+		until_ok waits $key
+		result $? "$key waits"
+	done
+	ctl trust approve "$(fingerprint alice)" >out 2>err &&
+		ctl trust reject "$(fingerprint bob)" >out 2>err
+	result $? 'one is let in, one is not'
+}
+
+# ---- colors ----
+
+# colors WHICH TEXT: what the terminal was sent has these colors at most: none,
+# or those of the sixteen that are seen on light and dark.
+colors() {
+	python3 - "$1" <<'END'
+import re, sys
+raw = open('raw', 'rb').read()
+seen = set()
+for m in re.findall(rb'\x1b\[([0-9;]*)m', raw):
+    seen |= {int(x or 0) for x in m.split(b';')}
+color = {n for n in seen if 30 <= n <= 38 or 40 <= n <= 48 or 90 <= n <= 107}
+want = {'none': set(), 'few': {31, 32, 33, 36}}[sys.argv[1]]
+if not color <= want or (want and not color) or len(raw) < 1000:
+    sys.exit('colors %s in %d bytes' % (color, len(raw)))
+END
+	result $? "$2"
+}
+
+# in_letters WORDS TEXT: as it looks with these words before it.
+in_letters() {
+	: >raw
+	term pipe-pane -t t "cat >>$tmp/raw"
+	begin "$1 $rpctui --socket $tmp/admin" "$2"
+	shows 'trust ASK .*pending 1' 'it says what is in force'
+	shows '\[1 Conns' 'and which tab this is'
+	keys 2
+	shows '\[2 Trust' 'or that one'
+	shows '^> ?? mallory@' 'who waits is marked, and picked'
+	shows '^  ok alice@' 'and who is known'
+	shows '^  xx bob@' 'and who is not to come'
+	keys Enter
+	shows '> \[ Later \]' 'where a question stands'
+	keys Tab
+	shows '> \[ Approve \]' 'has a mark as well'
+	keys Escape q
+	ends 0 'quit'
+	term pipe-pane -t t
+}
+
+# cannot WORDS TEXT: one line and a status.
+cannot() {
+	mark=$((mark + 1))
+	keys "clear; $1 $rpctui --socket $tmp/admin; echo END-$mark-\$?" Enter
+	ends "$2" "$3"
+	screen | sed '/^\$/d; /^ *$/d; /^END/d' >out
+	[ "$(grep -c '^rpctui: ' out)" = 1 ]
+	result $? 'one line says why'
+}
+
+in_colors() {
+	in_letters '' 'with colors'
+	colors few 'that are seen on light and on dark'
+	in_letters 'TERM=vt100' 'on a terminal without'
+	colors none 'there is none'
+	in_letters 'NO_COLOR=1 LC_ALL=C' 'without, on request'
+	colors none 'there is none'
+	! LC_ALL=C grep -q '[^ -~[:cntrl:]]' raw
+	result $? 'and nothing but ASCII'
+	cannot 'TERM=no-such-terminal' 2 'an unknown terminal'
+	cannot 'env -u TERM' 2 'no terminal'
+	cannot 'TERM=dumb' 2 'one without a screen'
+}
+
+main() {
+	mark=0
+	conf
+	certificates
+	check 'rpcd starts' start 1 -f tui.conf --certs certs
+	keys_of_all_kinds
+	terminal 80 24
+	result $? 'a terminal'
+	in_colors
+	stop >/dev/null
+	result $? 'rpcd stops with 0'
+	term kill-server
+	plan
+}
+
+main
