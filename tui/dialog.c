@@ -209,6 +209,21 @@ draw_typed(struct ui *ui, const struct dialog *d, const struct box *b, int row,
 		term_cursor(ui->term, row, b->col + (int)(n + at));
 }
 
+/* Is some of the text out of sight?  On the lower edge. */
+static void
+draw_rest(struct ui *ui, const struct dialog *d, const struct box *in,
+    int lines, int edge)
+{
+	const bool below = lines - (int)d->top > in->height;
+	const char *text = " the end: Up goes back ";
+
+	if (d->top == 0 && !below)
+		return;
+	if (below)
+		text = d->top == 0 ? " more: Down " : " more: Up, Down ";
+	term_put(ui->term, edge, in->col + 1, ROLE_HEAD, text);
+}
+
 void
 dialog_draw(struct ui *ui, struct dialog *d, const struct box *body)
 {
@@ -236,9 +251,10 @@ dialog_draw(struct ui *ui, struct dialog *d, const struct box *body)
 		in.width };
 	in.row++;
 	in.col += 2;
-	if (d->top + (size_t)in.height > (size_t)lines + 1)
+	if (d->top + (size_t)in.height > (size_t)lines)
 		d->top = lines > in.height ? (size_t)(lines - in.height) : 0;
 	(void)ui_draw_text(ui, &in, &d->body, d->top, SIZE_MAX);
+	draw_rest(ui, d, &in, lines, foot.row + below);
 	if (d->want[0] != '\0')
 		draw_typed(ui, d, &foot, 0, "> ", true);
 	else

@@ -109,6 +109,62 @@ in_colors() {
 	cannot 'TERM=dumb' 2 'one without a screen'
 }
 
+# ---- room ----
+
+resized() { # COLUMNS LINES
+	term resize-window -t t -x "$1" -y "$2"
+}
+
+# All that the text of the question says, while it is gone through.
+reads_on() {
+	screen >>./gone
+	on_screen 'the end: Up' || {
+		keys Down
+		false
+	}
+}
+
+# A question stays, whatever becomes of the window, and is read to its end in
+# the smallest one.
+storm() {
+	begin "$rpctui --socket $tmp/admin" 'a question'
+	keys 2 Enter
+	shows '> \[ Later \]' 'stands'
+	i=0
+	while [ $i -lt 10 ]; do
+		for size in '200 50' '80 24' '40 10' '20 5' '500 200'; do
+			# shellcheck disable=SC2086 # words
+			resized $size
+		done
+		i=$((i + 1))
+	done
+	resized 20 5
+	shows 'too small' 'fifty windows later'
+	keys a Enter
+	resized 40 10
+	shows '> \[ Later \]' 'it stands still'
+	waits mallory
+	result $? 'and nobody decided what could not be seen'
+	shows ' more: Down ' 'it says that there is more'
+	: >./gone
+	until_ok reads_on
+	result $? 'to the end'
+	ctl trust show "$(fingerprint mallory)" | head -n 1 >out
+	# Each group of the key was on the screen.
+	for group in $(sed 's/^fingerprint  SHA256://' out) proof; do
+		grep -qF "$group" gone || echo "$group"
+	done >lost
+	[ ! -s lost ]
+	result $? 'which is all there was'
+	keys Up
+	shows ' more: Up, Down ' 'and back'
+	resized 80 24
+	shows "Compare with the client's own screen:  selfy" 'whole where there is room'
+	hides 'more: ' 'and says no more'
+	keys Escape q
+	ends 0 'quit'
+}
+
 main() {
 	mark=0
 	conf
@@ -118,6 +174,7 @@ main() {
 	terminal 80 24
 	result $? 'a terminal'
 	in_colors
+	storm
 	stop >/dev/null
 	result $? 'rpcd stops with 0'
 	term kill-server
