@@ -153,21 +153,26 @@ ctl_import(const struct ctl_wish *w)
 
 /* ---- out ---- */
 
-/* The next part; *from is where the one behind it begins, 0 for none. */
+#define SUM_LEN 80 /* with NUL; what the daemon calls this text */
+
+/* The next part; *from is where the one behind it begins, 0 for none.  It must
+ * be of the text of which the first was. */
 static int
-fetch(struct ctl *c, uint64_t *from, struct buf *b)
+fetch(struct ctl *c, uint64_t *from, char sum[SUM_LEN], struct buf *b)
 {
-	const struct ctl_pair at = CTL_NUMBER("from", *from);
+	const struct ctl_pair at[] = { CTL_NUMBER("from", *from),
+		CTL_TEXT("sum", sum) };
 	const struct rk_value *text;
 	struct rk_value_doc *doc;
 	uint64_t next;
-	int status = ctl_ask(c, "_.export", &at, 1, &doc);
+	int status = ctl_ask(c, "_.export", at, *from != 0 ? 2 : 0, &doc);
 	enum rk_err r = RK_OK;
 
 	if (status != 0)
 		return status;
 	text = rk_value_get(rk_value_root(doc), "text");
 	next = ctl_number(rk_value_root(doc), "next");
+	(void)ctl_text(rk_value_root(doc), "sum", sum, SUM_LEN);
 	if (text == NULL || text->kind != RK_STR ||
 	    (next != 0 && next <= *from))
 		r = RK_EPROTO;
@@ -209,13 +214,14 @@ show_text(const struct ctl *c, const struct buf *b)
 int
 ctl_export(const struct ctl_wish *w)
 {
+	char sum[SUM_LEN] = "";
 	uint64_t from = 0;
 	struct buf b;
 	int status;
 
 	buf_init(&b, EXPORT_MAX);
 	do {
-		status = fetch(w->ctl, &from, &b);
+		status = fetch(w->ctl, &from, sum, &b);
 	} while (status == 0 && from != 0);
 	if (status == 0)
 		status = show_text(w->ctl, &b);

@@ -1,6 +1,7 @@
 /* What a control does with whole lists of keys: the audit, out, in, checked. */
 #include "rpc/control_int.h"
 
+#include "base/blake3.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "trust/policy.h"
@@ -176,11 +177,39 @@ cut(const char *text, size_t len, uint64_t from)
 	return s;
 }
 
+/* {from: byte, sum: of the part before}, or nothing. */
+static enum rk_err
+read_part(struct rk_bytes p, uint64_t *from, char sum[BLAKE3_TEXT_LEN])
+{
+	struct gp_reader g = { p.ptr, p.ptr + p.len };
+	enum rk_err r = RK_OK;
+	struct rk_str key;
+	uint32_t n = 0;
+
+	*from = 0;
+	sum[0] = '\0';
+	if (p.len > 0 && control_get_map(&g, &n) != RK_OK)
+		return RK_EPROTO;
+	for (; n > 0 && r == RK_OK; n--) {
+		if ((r = gp_get_key(&g, &key)) != RK_OK)
+			break;
+		if (control_is_word(key, "from"))
+			r = gp_get_uint(&g, from);
+		else if (control_is_word(key, "sum"))
+			r = control_take_text(&g, sum, BLAKE3_TEXT_LEN);
+		else
+			r = RK_EPROTO;
+	}
+	return r == RK_OK && (*from == 0) == (sum[0] == '\0') ? RK_OK
+	                                                      : RK_EPROTO;
+}
+
 void
 control_on_export(struct rk_call *call, void *arg)
 {
 	struct rk_trust *trust = control_find_trust(call, arg);
 	struct rk_error err = { 0 };
+	char sum[BLAKE3_TEXT_LEN], seen[BLAKE3_TEXT_LEN];
 	struct buf b;
 	struct kv k = { .b = &b };
 	uint64_t from = 0;
@@ -191,20 +220,30 @@ control_on_export(struct rk_call *call, void *arg)
 
 	if (trust == NULL)
 		return;
-	if (read_number(rk_call_payload(call), "from", &from) != RK_OK) {
-		control_refuse(
-		    call, RK_EINVAL, "it takes {from: byte}, or nothing");
+	if (read_part(rk_call_payload(call), &from, seen) != RK_OK) {
+		control_refuse(call, RK_EINVAL,
+		    "it takes {from: byte, sum: of the part before}, or "
+		    "nothing");
 		return;
 	}
 	if ((r = policy_export(trust, &text, &len, &err)) != RK_OK) {
 		control_refuse(call, r, err.text);
 		return;
 	}
+	/* Parts of one text, or none. */
+	blake3_text_of(text, len, sum);
+	if (from != 0 && strcmp(sum, seen) != 0) {
+		free(text);
+		control_refuse(call, RK_EAGAIN,
+		    "the list has changed meanwhile: export it anew");
+		return;
+	}
 	part = cut(text, len, from);
 	buf_init(&b, RK_PAYLOAD_MAX);
-	kv_map(&k, 2);
+	kv_map(&k, 3);
 	kv_text(&k, "text");
 	kv_str(&k, part);
+	kv_pair_text(&k, "sum", sum);
 	kv_pair_uint(&k, "next", from + part.len < len ? from + part.len : 0);
 	free(text);
 	control_answer(call, &k);

@@ -492,6 +492,52 @@ has_nobody(void **state)
 	rpcrig_end(&rig);
 }
 
+/* {from: 5, sum: ...} */
+static const char *
+export_rest(struct rk_client *v, const char *sum, enum rk_err *code)
+{
+	uint8_t arg[200], *p = arg;
+
+	*p++ = 0x82;
+	p = put(p, "from");
+	*p++ = 5;
+	p = put(put(p, "sum"), sum);
+	return ctl_ask(v, "_.export", arg, (size_t)(p - arg), code);
+}
+
+/* Parts are of one list, and where that changes there is no second one. */
+static void
+exports_one(void **state)
+{
+	char sum[100] = "";
+	const char *text, *at;
+	struct rk_client *v;
+	struct guest g;
+	enum rk_err code;
+
+	begin(*state, RK_TRUST_ASK);
+	v = ctl_visit(ctl.path, NULL);
+	text = ctl_get(v, "_.export");
+	ctl_has(text, "\"next\":0");
+	at = strstr(text, "\"sum\":\"");
+	assert_non_null(at);
+	(void)snprintf(
+	    sum, sizeof(sum), "%.*s", (int)strcspn(at + 7, "\""), at + 7);
+	ctl_has(export_rest(v, sum, &code), "\"text\":");
+	assert_int_equal(code, RK_OK);
+	(void)export_rest(v, "", &code);
+	assert_int_equal(code, RK_EREMOTE);
+	arrive(&g, NULL, v);
+	(void)decide(v, "approve", fp, 0, false, &code);
+	assert_int_equal(code, RK_OK);
+	await(&g, &g.answer.n);
+	ctl_has(export_rest(v, sum, &code), "changed meanwhile");
+	assert_int_equal(code, RK_EREMOTE);
+	rk_client_free(g.client);
+	rk_client_free(v);
+	end();
+}
+
 int
 main(void)
 {
@@ -500,6 +546,7 @@ main(void)
 		{ "two deciders", tells_the_second, RPC_ONLY(RPC_TLS) },
 		{ "revokes", revokes, RPC_ONLY(RPC_TLS) },
 		{ "refuses", refuses, RPC_ONLY(RPC_TLS) },
+		{ "exports one list", exports_one, RPC_ONLY(RPC_TLS) },
 		{ "changed", asks_twice_about_changed, RPC_ONLY(RPC_TLS) },
 		{ "another list", follows_the_server, RPC_ONLY(RPC_TLS) },
 		{ "another list for who waits", waits_under_the_new,
