@@ -12,6 +12,7 @@
 #define DIAL_FIRST_MS 250
 #define DIAL_MOST_MS 2000
 #define ANSWER_MS 20000
+#define SILENT_MS 3000 /* without an answer: that is told */
 #define ORDER_MS 60000 /* a reload may open an encrypted key */
 #define SOON_MS 150    /* events come in bursts */
 #define ROWS_A_MS 2    /* that are asked for again, at most */
@@ -322,6 +323,8 @@ on_answer(struct rk_client *c, const struct rk_reply *reply, void *arg)
 	a->runs = a->again = false;
 	if (f->freed || !f->open)
 		return;
+	if (a->what == ASK_STATUS)
+		f->conf.model->silent_s = 0;
 	if (reply->code == RK_OK)
 		take(f, a->what, reply->payload);
 	else if (reply->code == RK_EREMOTE || reply->code == RK_ENOMETHOD)
@@ -399,6 +402,19 @@ on_soon(struct rk_timer *t, void *arg)
 	ask_stale(arg);
 }
 
+/* It is told long before it is given up: a reload may take its time. */
+static void
+note_silence(struct feed *f)
+{
+	const struct ask *a = &f->asks[ASK_STATUS];
+	struct model *m = f->conf.model;
+	int64_t ms = a->runs ? now_of(f) - a->asked_ms : 0;
+	int64_t silent = m->online && ms >= SILENT_MS ? ms / 1000 : 0;
+
+	m->changes += m->silent_s != silent;
+	m->silent_s = silent;
+}
+
 static void
 on_tick(struct rk_timer *t, void *arg)
 {
@@ -410,6 +426,7 @@ on_tick(struct rk_timer *t, void *arg)
 	if (f->paused)
 		return;
 	model_tick(f->conf.model, now_of(f));
+	note_silence(f);
 	if (f->conf.model->online)
 		ask_figures(f);
 	if (f->conf.model->changes != before)

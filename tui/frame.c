@@ -113,7 +113,9 @@ trust_words(const struct model *m, char dst[64])
 static void
 title_flags(struct ui *ui, char dst[64])
 {
-	(void)snprintf(dst, 64, "%s%s%s", ui->m->online ? "" : "OFFLINE  ",
+	const char *line = ui->m->silent_s > 0 ? "SILENT  " : "";
+
+	(void)snprintf(dst, 64, "%s%s%s", ui->m->online ? line : "OFFLINE  ",
 	    ui->frozen != NULL ? "PAUSED  " : "",
 	    ui_read_only(ui) ? "read-only  " : "");
 }
@@ -143,7 +145,8 @@ draw_title(struct ui *ui)
 	rates[0] = '\0';
 	if (term_cols(ui->term) >= UI_WIDE + 16)
 		rates_words(s, rates);
-	(void)words_age(s->up_ms + (s->asked_ms != 0 && ui->m->online
+	(void)words_age(s->up_ms + (s->asked_ms != 0 && ui->m->online &&
+	                                       ui->m->silent_s == 0
 	                                   ? ui_now(ui) - s->asked_ms
 	                                   : 0),
 	    up);
@@ -307,6 +310,10 @@ usual_message(const struct ui *ui, char *dst, size_t len, bool *calls)
 		(void)snprintf(dst, len, "%s",
 		    ui->m->trouble[0] != '\0' ? ui->m->trouble
 		                              : "waiting for the daemon");
+	else if (ui->m->silent_s > 0)
+		(void)snprintf(dst, len,
+		    "the daemon has not answered for %" PRId64 " s",
+		    ui->m->silent_s);
 	else if (ui_narrow(ui) && waits > 0)
 		(void)snprintf(dst, len, "%zu wait - press 2", waits);
 	else if (changed > 0 && changed == waits)

@@ -135,6 +135,7 @@ struct model_status {
 struct model {
 	bool online;       /* the daemon answers */
 	bool read_only;    /* the socket does not let steer */
+	int64_t silent_s;  /* 0: no answer is overdue */
 	char trouble[256]; /* why not online; one line, escaped */
 	uint64_t changes;  /* counts: redraw when it has moved */
 	struct model_status status;

@@ -165,6 +165,28 @@ storm() {
 	ends 0 'quit'
 }
 
+# ---- a daemon that hangs ----
+
+# It is said soon, keys count, and nothing is lost when it goes on.
+hangs() {
+	resized 80 24
+	begin "$rpctui --socket $tmp/admin" 'a daemon'
+	shows 'trust ASK' 'is there'
+	kill -STOP "$daemon"
+	shows 'the daemon has not answered for [0-9]' 'that it hangs is said'
+	shows 'SILENT' 'on top, too'
+	keys 2
+	shows '\[2 Trust' 'keys are heard'
+	keys L
+	shows 'Type LOCK' 'and questions asked'
+	keys Escape
+	kill -CONT "$daemon"
+	hides 'has not answered' 'until it goes on'
+	shows 'trust ASK .*pending 1' 'as if nothing had been'
+	keys q
+	ends 0 'quit'
+}
+
 main() {
 	mark=0
 	conf
@@ -175,6 +197,7 @@ main() {
 	result $? 'a terminal'
 	in_colors
 	storm
+	hangs
 	stop >/dev/null
 	result $? 'rpcd stops with 0'
 	term kill-server
