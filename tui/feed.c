@@ -12,7 +12,7 @@
 #define DIAL_FIRST_MS 250
 #define DIAL_MOST_MS 2000
 #define ANSWER_MS 20000
-#define SILENT_MS 3000 /* without an answer: that is told */
+#define SILENT_MS 5000 /* without an answer: that is told */
 #define ORDER_MS 60000 /* a reload may open an encrypted key */
 #define SOON_MS 150    /* events come in bursts */
 #define ROWS_A_MS 2    /* that are asked for again, at most */
