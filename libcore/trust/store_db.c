@@ -1,9 +1,8 @@
 /* The trust store's database: opened warily, its schema compared, made whole.
  */
-#include <string.h>
-
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/sql.h"
 #include "trust/store.h"
 
 #define LENGTH_MAX (1 << 16) /* a value, a row, a statement */
@@ -36,58 +35,19 @@ static const char *const schema[] = {
 
 /* ---- what went wrong ---- */
 
-static enum rk_err
-meaning(int rc, const char **words)
-{
-	switch (rc & 0xff) {
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-	case SQLITE_PROTOCOL: /* too many tries to lock it */
-		*words = "locked by another process";
-		return RK_EBUSY;
-	case SQLITE_FULL:
-		*words = "no space left on the disk";
-		return RK_EIO;
-	case SQLITE_READONLY:
-		*words = "cannot be written";
-		return RK_EIO;
-	case SQLITE_CORRUPT:
-		*words = "is damaged";
-		return RK_EDAMAGED;
-	case SQLITE_NOTADB:
-		*words = "is not a trust store";
-		return RK_EDAMAGED;
-	case SQLITE_NOMEM:
-		*words = "out of memory";
-		return RK_ENOMEM;
-	case SQLITE_IOERR:
-		*words = "input or output failed";
-		return RK_EIO;
-	case SQLITE_CANTOPEN:
-		*words = "cannot be opened";
-		return RK_EIO;
-	case SQLITE_CONSTRAINT:
-	case SQLITE_TOOBIG:
-	case SQLITE_MISMATCH:
-		*words = "holds what it must not";
-		return RK_EDAMAGED;
-	default:
-		*words = "failed";
-		return RK_EFAIL;
-	}
-}
-
 enum rk_err
 store_db_fail(struct rk_store *s, int rc, struct rk_error *err)
 {
 	const char *words;
-	enum rk_err r = meaning(rc, &words);
+	enum rk_err r = sql_meaning(rc, &words);
 	int sys = s->db != NULL ? sqlite3_system_errno(s->db) : 0;
 
 	if ((rc & 0xff) == SQLITE_IOERR && rc != SQLITE_IOERR_NOMEM)
 		s->broken = true;
 	if ((rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB)
 		s->damaged = true;
+	if ((rc & 0xff) == SQLITE_NOTADB)
+		words = "is not a trust store";
 	if (r == RK_EIO && sys != 0 && (rc & 0xff) != SQLITE_FULL)
 		return err_sys(err, r, sys, "%s: %s", s->name, words);
 	return err_set(err, r, "%s: %s", s->name, words);
@@ -128,20 +88,9 @@ enum rk_err
 store_db_number(
     struct rk_store *s, const char *sql, int64_t *out, struct rk_error *err)
 {
-	sqlite3_stmt *stmt = NULL;
-	enum rk_err r;
-	int rc;
+	int rc = sql_number(s->db, sql, out);
 
-	*out = 0;
-	if ((r = store_db_prepare(s, sql, &stmt, err)) != RK_OK)
-		return r;
-	rc = sqlite3_step(stmt);
-	if (rc == SQLITE_ROW)
-		*out = sqlite3_column_int64(stmt, 0);
-	else
-		r = store_db_fail(s, rc, err);
-	(void)sqlite3_finalize(stmt);
-	return r;
+	return rc == SQLITE_OK ? RK_OK : store_db_fail(s, rc, err);
 }
 
 /* ---- transactions ---- */
@@ -249,28 +198,12 @@ foreign(struct rk_store *s, const char *why, struct rk_error *err)
 static enum rk_err
 compare_schema(struct rk_store *s, struct rk_error *err)
 {
-	sqlite3_stmt *stmt = NULL;
-	const char *text;
-	size_t n = 0;
-	enum rk_err r;
-	int rc;
+	bool same;
+	int rc = sql_schema_is(s->db, schema, SCHEMA, &same);
 
-	r = store_db_prepare(
-	    s, "SELECT sql FROM sqlite_schema ORDER BY name", &stmt, err);
-	if (r != RK_OK)
-		return r;
-	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-		text = (const char *)sqlite3_column_text(stmt, 0);
-		if (n == SCHEMA || text == NULL || strcmp(text, schema[n]) != 0)
-			break;
-		n++;
-	}
-	if (rc != SQLITE_DONE && rc != SQLITE_ROW)
-		r = store_db_fail(s, rc, err);
-	else if (rc == SQLITE_ROW || n != SCHEMA)
-		r = foreign(s, "its tables are not ours", err);
-	(void)sqlite3_finalize(stmt);
-	return r;
+	if (rc != SQLITE_OK)
+		return store_db_fail(s, rc, err);
+	return same ? RK_OK : foreign(s, "its tables are not ours", err);
 }
 
 /* Is the first answer to a pragma this word? */
@@ -278,23 +211,9 @@ static enum rk_err
 ask_word(struct rk_store *s, const char *sql, const char *word, bool *same,
     struct rk_error *err)
 {
-	sqlite3_stmt *stmt = NULL;
-	const char *text;
-	enum rk_err r;
-	int rc;
+	int rc = sql_word_is(s->db, sql, word, same);
 
-	*same = false;
-	if ((r = store_db_prepare(s, sql, &stmt, err)) != RK_OK)
-		return r;
-	rc = sqlite3_step(stmt);
-	if (rc == SQLITE_ROW) {
-		text = (const char *)sqlite3_column_text(stmt, 0);
-		*same = text != NULL && strcmp(text, word) == 0;
-	} else {
-		r = store_db_fail(s, rc, err);
-	}
-	(void)sqlite3_finalize(stmt);
-	return r;
+	return rc == SQLITE_OK ? RK_OK : store_db_fail(s, rc, err);
 }
 
 static enum rk_err
@@ -322,35 +241,6 @@ check_content(struct rk_store *s, struct rk_error *err)
 	return r;
 }
 
-static void
-restrict_db(struct rk_store *s)
-{
-	static const struct {
-		int limit;
-		int value;
-	} limits[] = {
-		{ SQLITE_LIMIT_LENGTH, LENGTH_MAX },
-		{ SQLITE_LIMIT_SQL_LENGTH, LENGTH_MAX },
-		{ SQLITE_LIMIT_COLUMN, 64 },
-		{ SQLITE_LIMIT_EXPR_DEPTH, 50 },
-		{ SQLITE_LIMIT_ATTACHED, 0 },
-		{ SQLITE_LIMIT_TRIGGER_DEPTH, 2 },
-		{ SQLITE_LIMIT_WORKER_THREADS, 0 },
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
-		(void)sqlite3_limit(s->db, limits[i].limit, limits[i].value);
-	/* These do not fail for options that the library knows. */
-	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
-	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
-	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
-	(void)sqlite3_busy_timeout(s->db, RK_STORE_WAIT_MS);
-	(void)sqlite3_extended_result_codes(s->db, 1);
-}
-
 /* The journal's mode as it now is, which may differ from the one asked for. */
 static enum rk_err
 use_wal(struct rk_store *s, struct rk_error *err)
@@ -376,7 +266,7 @@ store_db_open(struct rk_store *s, const char *vfs, struct rk_error *err)
 	rc = sqlite3_open_v2(s->path, &s->db, flags, vfs);
 	if (rc != SQLITE_OK)
 		return store_db_fail(s, rc, err);
-	restrict_db(s);
+	sql_restrict(s->db, LENGTH_MAX, RK_STORE_WAIT_MS);
 	if (sqlite3_db_readonly(s->db, "main") == 1)
 		return store_db_fail(s, SQLITE_READONLY, err);
 	r = store_db_exec(s,
