@@ -36,6 +36,30 @@ crypt_sha256(uint8_t out[CRYPT_HASH_LEN], const void *data, size_t len)
 	crypto_hash_sha256(out, data, len);
 }
 
+_Static_assert(
+    sizeof(crypto_hash_sha512_state) <= sizeof(struct crypt_sha512) &&
+        _Alignof(crypto_hash_sha512_state) <= _Alignof(struct crypt_sha512),
+    "libsodium's state of SHA-512");
+
+void
+crypt_sha512_init(struct crypt_sha512 *s)
+{
+	crypt_setup();
+	(void)crypto_hash_sha512_init((void *)s);
+}
+
+void
+crypt_sha512_update(struct crypt_sha512 *s, const void *data, size_t len)
+{
+	(void)crypto_hash_sha512_update((void *)s, data, len);
+}
+
+void
+crypt_sha512_final(struct crypt_sha512 *s, uint8_t out[CRYPT_HASH512_LEN])
+{
+	(void)crypto_hash_sha512_final((void *)s, out);
+}
+
 /* libsodium wants its state aligned as no allocator aligns: it is worked on in
  * a copy, which costs nothing beside the hashing of a piece. */
 static void

@@ -16,6 +16,15 @@
 
 void crypt_setup(void);
 void crypt_sha256(uint8_t out[CRYPT_HASH_LEN], const void *data, size_t len);
+/* SHA-512 of what comes in pieces; wipe it where the pieces are secret. */
+#define CRYPT_HASH512_LEN 64
+struct crypt_sha512 {
+	uint64_t opaque[26];
+};
+void crypt_sha512_init(struct crypt_sha512 *s);
+void crypt_sha512_update(struct crypt_sha512 *s, const void *data, size_t len);
+/* s is used up. */
+void crypt_sha512_final(struct crypt_sha512 *s, uint8_t out[CRYPT_HASH512_LEN]);
 /* BLAKE2b (RFC 7693) of what comes in pieces; may be copied while under way. */
 #define CRYPT_SUM_LEN 32
 struct crypt_sum {

@@ -51,6 +51,26 @@ same(const uint8_t *got, const char *hex)
 }
 
 static void
+test_sha512(void **state)
+{
+	struct crypt_sha512 h;
+	uint8_t out[CRYPT_HASH512_LEN];
+	char hex[2 * sizeof(out) + 1];
+
+	(void)state;
+	crypt_sha512_init(&h);
+	crypt_sha512_update(&h, "a", 1);
+	crypt_sha512_update(&h, "", 0);
+	crypt_sha512_update(&h, "bc", 2);
+	crypt_sha512_final(&h, out);
+	str_hex(hex, out, sizeof(out));
+	/* FIPS 180-4's example. */
+	assert_string_equal(hex,
+	    "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+	    "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f");
+}
+
+static void
 test_sha256(void **state)
 {
 	uint8_t out[CRYPT_HASH_LEN];
@@ -481,6 +501,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_threads), /* sets up: keep it first */
+		cmocka_unit_test(test_sha512),
 		cmocka_unit_test(test_sha256),
 		cmocka_unit_test(test_hmac),
 		cmocka_unit_test(test_short_hash),

@@ -26,6 +26,7 @@ RK_BEGIN
 	X(RK_EEXIST, 9, "exists already")                            \
 	X(RK_EBUSY, 10, "busy")                                      \
 	X(RK_EDAMAGED, 10, "damaged")                                \
+	X(RK_ETAMPERED, 10, "was tampered with")                     \
 	X(RK_EMODE, 1, "unsafe file mode or owner")                  \
 	X(RK_EFORMAT, 1, "malformed")                                \
 	X(RK_ETOOBIG, 1, "too large")                                \
