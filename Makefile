@@ -90,6 +90,8 @@ LIB_SRCS := $(filter-out $(QUIC_OFF_$(QUIC)),$(wildcard libcore/base/*.c \
 CLI_SRCS := $(wildcard libcore/cli/*.c)
 # What tests of the dashboard are linked with.
 TUI_SRCS := $(filter-out tui/main.c,$(wildcard tui/*.c))
+# And those of the vault.
+VAULT_SRCS := $(filter-out keyvault/main.c,$(wildcard keyvault/*.c))
 QUIC_UNITS_OFF_no   := tests/unit/test_quic% tests/contract/test_quic%
 QUIC_UNITS_OFF_ossl := %/test_quic_tls_gnutls.c %/test_quic_gnutls.c \
 	%/test_quic_gnutls_no_memory.c %/test_quic_crypt.c
@@ -111,6 +113,7 @@ obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 CORE_A   := $(B)/lib/libcore.a
 CLI_A    := $(B)/lib/libcli.a
 TUI_A    := $(B)/lib/libtui.a
+VAULT_A  := $(B)/lib/libvault.a
 TESTLIB_A := $(B)/lib/libtest.a
 PUBLIC_A := $(B)/lib/librpckit.a
 SO       := $(B)/lib/librpckit.so.$(VERSION)
@@ -176,8 +179,9 @@ $(B)/obj/%.o: %.c Makefile | $(WALL)/made
 $(CORE_A): $(call obj,$(LIB_SRCS))
 $(CLI_A): $(call obj,$(CLI_SRCS))
 $(TUI_A): $(call obj,$(TUI_SRCS))
+$(VAULT_A): $(call obj,$(VAULT_SRCS))
 $(TESTLIB_A): $(call obj,$(TESTLIB_SRCS))
-$(CORE_A) $(CLI_A) $(TUI_A) $(TESTLIB_A):
+$(CORE_A) $(CLI_A) $(TUI_A) $(VAULT_A) $(TESTLIB_A):
 	@mkdir -p $(@D)
 	@rm -f $@
 	$(AR) rcs $@ $^
@@ -230,6 +234,20 @@ $(B)/test/test_tui_%: $(B)/obj/tests/contract/test_tui_%.o $(TESTLIB_A) \
     $(TUI_A) $(CLI_A) $(CORE_A)
 	@mkdir -p $(@D)
 	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(TUI_LIBS) \
+	    $(CLI_LIBS) $(LIB_LIBS)
+# And the vault's.
+$(B)/test/test_vault_%: $(B)/obj/tests/unit/test_vault_%.o $(TESTLIB_A) \
+    $(VAULT_A) $(CLI_A) $(CORE_A)
+	@mkdir -p $(@D)
+	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(CLI_LIBS) $(LIB_LIBS)
+$(B)/test/replay_vault_%: $(B)/obj/tests/fuzz/fuzz_vault_%.o \
+    $(B)/obj/tests/fuzz/replay.o $(VAULT_A) $(CLI_A) $(CORE_A)
+	@mkdir -p $(@D)
+	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
+$(B)/fuzz/fuzz_vault_%: $(B)/obj/tests/fuzz/fuzz_vault_%.o $(VAULT_A) \
+    $(CLI_A) $(CORE_A)
+	@mkdir -p $(@D)
+	$(CC) -fsanitize=fuzzer $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ \
 	    $(CLI_LIBS) $(LIB_LIBS)
 $(B)/test/replay_tui_%: $(B)/obj/tests/fuzz/fuzz_tui_%.o \
     $(B)/obj/tests/fuzz/replay.o $(TUI_A) $(CLI_A) $(CORE_A)

@@ -1,0 +1,184 @@
+/* The vault: keys and small secrets in one file, sealed under a passphrase. */
+#ifndef KEYVAULT_VAULT_H
+#define KEYVAULT_VAULT_H
+
+#include "kdf.h"
+#include "record.h"
+
+/*
+ * An open file.  It begins locked: names, notes and public halves can be read
+ * (unless the vault hides them), as far as nobody changed them: only an
+ * unlocked vault can tell.  One thread at a time; other processes may read and
+ * write the file meanwhile.
+ *
+ * Functions fill err; beside what they name, all return RK_ENOMEM, RK_EIO (also
+ * a full disk), RK_EBUSY (another process writes for longer than
+ * VAULT_WAIT_MS) and, of a file that is not what was written:
+ *   RK_EDAMAGED   it does not add up without any key: an accident;
+ *   RK_ETAMPERED  it adds up but was not sealed with this vault's key: somebody
+ *                 changed, swapped, removed or brought back a part of it.
+ * After a write or sync that failed nothing is written any more: RK_EIO until
+ * the vault is opened anew.
+ */
+struct vault;
+
+#define VAULT_WAIT_MS 5000
+#define VAULT_ID_LEN 16
+#define VAULT_KEY_LEN 32
+#define VAULT_RECORDS_MAX 100000
+
+/* ---- the file ---- */
+
+struct vault_setup {
+	bool hide; /* seal names, notes, dates and public halves too */
+	struct kdf_params kdf;
+};
+
+/*
+ * Make a vault: a file of 0600 that appears whole.  Its folder is made if it is
+ * not there (0700).  RK_EEXIST; RK_EMODE: the folder is not ours alone;
+ * RK_ELIMIT: numbers that vault_open() would refuse.
+ */
+RK_MUST enum rk_err vault_make(const char *path,
+    const struct vault_setup *setup, const struct rk_secret *pass,
+    struct rk_error *err);
+/*
+ * Open and look at it without a key.  RK_ENOENT; RK_EMODE: file or folder open
+ * to others; RK_EUNSUPPORTED: made by a later version; RK_ELIMIT: it asks for
+ * more work or memory than a vault may.
+ */
+RK_MUST enum rk_err vault_open(
+    const char *path, struct vault **out, struct rk_error *err);
+/* Forgets the keys.  NULL is allowed. */
+void vault_close(struct vault *v);
+
+struct vault_info {
+	uint8_t id[VAULT_ID_LEN];
+	int64_t created;
+	bool hidden;
+	bool unlocked;
+	uint64_t key_number; /* of the data key: 1, and one more a rekey */
+	uint64_t generation; /* one more with every write */
+	uint64_t records;
+	struct kdf_params kdf;
+};
+RK_MUST enum rk_err vault_inspect(
+    struct vault *v, struct vault_info *out, struct rk_error *err);
+
+/* ---- keys ---- */
+
+/* Open the data key and verify that every row is one that was sealed last.
+ * RK_EPASS; RK_ETAMPERED. */
+RK_MUST enum rk_err vault_unlock(
+    struct vault *v, const struct rk_secret *pass, struct rk_error *err);
+/*
+ * For a process that is to hold it: the data key of an unlocked vault, borrowed
+ * until it is locked; and unlocking with one (RK_ETAMPERED: it is not this
+ * vault's; RK_ESTATE: it was, before a rekey).
+ */
+const struct rk_secret *vault_key(const struct vault *v);
+RK_MUST enum rk_err vault_unlock_with(
+    struct vault *v, const struct rk_secret *key, struct rk_error *err);
+void vault_lock(struct vault *v);
+
+/* ---- reading ---- */
+
+/* Called for each record, in the order of names; false ends the list. */
+typedef bool vault_record_fn(const struct record *rec, void *arg);
+/* RK_ESTATE: locked, and the names are hidden; so for all that follow. */
+RK_MUST enum rk_err vault_list(
+    struct vault *v, vault_record_fn *fn, void *arg, struct rk_error *err);
+/* RK_ENOENT. */
+RK_MUST enum rk_err vault_find(struct vault *v, const char *name,
+    struct record *out, struct rk_error *err);
+/* With its secret; the vault is unlocked (RK_ESTATE). */
+RK_MUST enum rk_err vault_secret(struct vault *v, const char *name,
+    struct record *rec, struct rk_secret **out, struct rk_error *err);
+
+/* ---- the log ---- */
+
+/* Stored as these numbers. */
+enum vault_act {
+	VAULT_ACT_INIT = 1,
+	VAULT_ACT_NEW,
+	VAULT_ACT_IMPORT,
+	VAULT_ACT_EXPORT,
+	VAULT_ACT_RENAME,
+	VAULT_ACT_REMOVE,
+	VAULT_ACT_NOTE,
+	VAULT_ACT_TAG,
+	VAULT_ACT_PASSWD,
+	VAULT_ACT_REKEY,
+	VAULT_ACT_SIGN,
+	VAULT_ACT_RESTORE
+};
+#define VAULT_LOG_TEXT_MAX 1024
+
+struct vault_line {
+	int64_t id;
+	int64_t time;
+	enum vault_act act;
+	const char *text; /* "NAME" or "NAME: more"; borrowed */
+};
+const char *vault_act_name(enum vault_act act);
+typedef bool vault_line_fn(const struct vault_line *line, void *arg);
+/* Lines with id > after, oldest first. */
+RK_MUST enum rk_err vault_log_read(struct vault *v, int64_t after,
+    vault_line_fn *fn, void *arg, struct rk_error *err);
+
+/* ---- writing ---- */
+
+/*
+ * What stands between begin and commit happens as a whole, and has happened
+ * when vault_commit() returned RK_OK; after a failure of it, or
+ * vault_cancel(), nothing has.  The vault is unlocked (RK_ESTATE).
+ */
+RK_MUST enum rk_err vault_begin(struct vault *v, struct rk_error *err);
+RK_MUST enum rk_err vault_commit(struct vault *v, struct rk_error *err);
+void vault_cancel(struct vault *v);
+
+/* Name, kind, note, tags, expires and pub are rec's; id, version and dates are
+ * set in it.  RK_EEXIST, RK_EINVAL (what record.h does not allow), RK_ELIMIT.
+ */
+RK_MUST enum rk_err vault_add(struct vault *v, struct record *rec,
+    const struct rk_secret *secret, enum vault_act act, struct rk_error *err);
+/* Name, note, tags and expires of the record `name` become those of rec.
+ * RK_ENOENT, RK_EEXIST, RK_EINVAL. */
+RK_MUST enum rk_err vault_change(struct vault *v, const char *name,
+    struct record *rec, enum vault_act act, struct rk_error *err);
+RK_MUST enum rk_err vault_remove(
+    struct vault *v, const char *name, struct rk_error *err);
+/* A line of the log; more may be NULL.  Longer texts are cut. */
+RK_MUST enum rk_err vault_log(struct vault *v, enum vault_act act,
+    const char *name, const char *more, struct rk_error *err);
+
+/* Wrap the data key anew: another passphrase, other numbers.  Alone, not
+ * between begin and commit; so are those below. */
+RK_MUST enum rk_err vault_passwd(struct vault *v, const struct rk_secret *pass,
+    const struct kdf_params *kdf, struct rk_error *err);
+/* A new data key, and everything sealed with it; progress may be NULL. */
+typedef void vault_progress_fn(uint64_t done, uint64_t of, void *arg);
+RK_MUST enum rk_err vault_rekey(struct vault *v, const struct rk_secret *pass,
+    const struct kdf_params *kdf, vault_progress_fn *progress, void *arg,
+    struct rk_error *err);
+
+/* ---- copies, and looking after it ---- */
+
+/* A copy as the vault is now, locked as it is; a new file of 0600.  RK_EEXIST.
+ */
+RK_MUST enum rk_err vault_backup(
+    struct vault *v, const char *path, struct rk_error *err);
+/* Put the copy `from`, which is unlocked, in the place of what is in v, in one
+ * step; v is locked then. */
+RK_MUST enum rk_err vault_restore(
+    struct vault *v, struct vault *from, struct rk_error *err);
+/*
+ * Look at everything, with this passphrase; each fault is told, and does not
+ * end it.  RK_OK also with faults; what keeps it from looking is an error.
+ * Leaves the vault locked.
+ */
+typedef void vault_fault_fn(enum rk_err what, const char *text, void *arg);
+RK_MUST enum rk_err vault_check(struct vault *v, const struct rk_secret *pass,
+    vault_fault_fn *fn, void *arg, struct rk_error *err);
+
+#endif

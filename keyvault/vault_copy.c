@@ -1,0 +1,191 @@
+/* The vault copied, put back, and checked from end to end. */
+#include "vault_int.h"
+
+#include <string.h>
+
+#include <rpckit/key.h>
+
+#include "base/error.h"
+#include "base/sql.h"
+
+enum rk_err
+vault_backup(struct vault *v, const char *path, struct rk_error *err)
+{
+	err_clear(err);
+	return vault_db_save(v, path, err);
+}
+
+enum rk_err
+vault_restore(struct vault *v, struct vault *from, struct rk_error *err)
+{
+	sqlite3_backup *b;
+	enum rk_err r;
+	int rc;
+
+	err_clear(err);
+	if ((r = vault_require_unlocked(from, err)) != RK_OK)
+		return r;
+	vault_lock(v);
+	b = sqlite3_backup_init(v->db, "main", from->db, "main");
+	if (b == NULL)
+		return vault_db_fail(v, sqlite3_errcode(v->db), err);
+	rc = sqlite3_backup_step(b, -1);
+	(void)sqlite3_backup_finish(b); /* says the same again */
+	if (rc != SQLITE_DONE)
+		return vault_db_fail(v, rc, err);
+	return vault_head_read(v, err);
+}
+
+/* ---- check ---- */
+
+struct check {
+	struct vault *v;
+	vault_fault_fn *fn;
+	void *arg;
+	struct rk_error *err;
+	bool any;
+};
+
+static void
+tell(enum rk_err what, const char *text, void *arg)
+{
+	struct check *c = arg;
+
+	c->any = true;
+	c->fn(what, text, c->arg);
+}
+
+/* Pages, indexes, and that nothing is there twice. */
+static enum rk_err
+check_pages(struct check *c)
+{
+	bool sound;
+	int rc =
+	    sql_word_is(c->v->db, "PRAGMA integrity_check(1)", "ok", &sound);
+
+	if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_CORRUPT)
+		return vault_db_fail(c->v, rc, c->err);
+	if (rc == SQLITE_OK && sound)
+		return RK_OK;
+	(void)err_set(c->err, RK_EDAMAGED,
+	    "%s: is damaged: its pages do not fit together", c->v->name);
+	tell(RK_EDAMAGED, c->err->text, c);
+	return RK_OK;
+}
+
+/* A public half that is not the key's would have others believe a stranger. */
+static bool
+halves_fit(const struct record *rec, const struct rk_secret *secret)
+{
+	struct rk_key *key = NULL;
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	bool fit;
+
+	if (rec->kind != RECORD_ED25519)
+		return true;
+	if (rk_key_from_seed(rk_secret_peek(secret), &key) != RK_OK)
+		return false;
+	rk_key_public(key, pub);
+	fit = memcmp(pub, rec->pub, sizeof(pub)) == 0;
+	rk_key_free(key);
+	return fit;
+}
+
+static enum rk_err
+check_row(struct check *c, const struct row *row)
+{
+	struct vault *v = c->v;
+	struct rk_secret *secret = NULL;
+	struct record rec;
+	const char *why = NULL;
+	enum rk_err r;
+
+	r = vault_row_about(&v->head, vault_keys(v), row, &rec);
+	if (r == RK_OK)
+		r = vault_row_open(&v->head, vault_keys(v), row, &rec, &secret);
+	if (r == RK_ENOMEM)
+		return err_set(c->err, r, "%s: out of memory", v->name);
+	if (r != RK_OK)
+		why = "is not what was sealed";
+	else if (!halves_fit(&rec, secret))
+		why = "has a public half of another key";
+	if (why != NULL) {
+		(void)err_set(c->err, RK_ETAMPERED,
+		    "%s: was tampered with: record %lld %s", v->name,
+		    (long long)row->id, why);
+		tell(RK_ETAMPERED, c->err->text, c);
+	}
+	rk_secret_free(secret);
+	return RK_OK;
+}
+
+static enum rk_err
+check_rows(struct check *c)
+{
+	struct vault *v = c->v;
+	sqlite3_stmt *stmt = NULL;
+	struct row row;
+	bool more;
+	enum rk_err r;
+
+	r = vault_db_prepare(v,
+	    "SELECT " VAULT_ROW_COLUMNS " FROM records ORDER BY id", &stmt,
+	    c->err);
+	while (r == RK_OK &&
+	       (r = vault_db_step(v, stmt, &more, c->err)) == RK_OK && more) {
+		r = vault_row_take(v, stmt, &row, c->err);
+		if (r == RK_OK)
+			r = check_row(c, &row);
+		else if (r == RK_EDAMAGED)
+			r = RK_OK; /* was told of */
+	}
+	(void)sqlite3_finalize(stmt);
+	return r;
+}
+
+/* What adds up and opens, row by row, may still be less than there was, or
+ * older. */
+static enum rk_err
+check_whole(struct check *c)
+{
+	enum rk_err r = vault_scan(c->v, c->err);
+
+	if (r != RK_ETAMPERED && r != RK_EDAMAGED)
+		return r;
+	if (!c->any)
+		tell(r, c->err->text, c);
+	return RK_OK;
+}
+
+enum rk_err
+vault_check(struct vault *v, const struct rk_secret *pass, vault_fault_fn *fn,
+    void *arg, struct rk_error *err)
+{
+	struct rk_error own;
+	struct check c = { .v = v, .fn = fn, .arg = arg };
+	enum rk_err r;
+
+	c.err = err != NULL ? err : &own;
+	err_clear(c.err);
+	vault_lock(v);
+	if ((r = vault_read_begin(v, c.err)) != RK_OK)
+		return r;
+	if ((r = vault_head_read(v, c.err)) != RK_OK)
+		goto out;
+	if ((r = vault_unwrap(&v->head, pass, &v->key)) != RK_OK ||
+	    (r = vault_derive(v->head.id, v->key, &v->derived)) != RK_OK) {
+		r = err_set(c.err, r, "%s: %s", v->name, rk_err_text(r));
+		goto out;
+	}
+	if ((r = check_pages(&c)) != RK_OK ||
+	    (r = vault_adds_up(v, tell, &c, c.err)) != RK_OK ||
+	    (r = check_rows(&c)) != RK_OK)
+		goto out;
+	r = check_whole(&c);
+out:
+	vault_read_end(v);
+	vault_lock(v);
+	if (r == RK_OK)
+		err_clear(err);
+	return r;
+}

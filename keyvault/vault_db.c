@@ -1,0 +1,332 @@
+/* The vault's database: made whole, opened warily, its schema compared. */
+#include "vault_int.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/sql.h"
+#include "base/str.h"
+
+#define LENGTH_MAX (1 << 18) /* a value, a row, a statement */
+#define COPY_MAX (INT64_C(1) << 30)
+/* Where SQLite locks its -shm file for a writer; see its walformat. */
+#define SHM_WRITE_LOCK 120
+
+/* As sqlite_schema gives them back, by name. */
+static const char *const schema1[] = {
+	"CREATE TABLE audit (id INTEGER PRIMARY KEY NOT NULL, time INTEGER "
+	"NOT NULL, act INTEGER NOT NULL, text BLOB NOT NULL, chain BLOB NOT "
+	"NULL) STRICT",
+	"CREATE TABLE head (id INTEGER PRIMARY KEY NOT NULL CHECK (id = 1), "
+	"vault BLOB NOT NULL, created INTEGER NOT NULL, hidden INTEGER NOT "
+	"NULL, key_number INTEGER NOT NULL, passes INTEGER NOT NULL, kib "
+	"INTEGER NOT NULL, lanes INTEGER NOT NULL, salt BLOB NOT NULL, "
+	"verifier BLOB NOT NULL, wrapped BLOB NOT NULL, generation INTEGER "
+	"NOT NULL, manifest BLOB NOT NULL, sum BLOB NOT NULL) STRICT",
+	"CREATE TABLE records (id INTEGER PRIMARY KEY NOT NULL, kind INTEGER "
+	"NOT NULL, version INTEGER NOT NULL, name BLOB NOT NULL, about BLOB "
+	"NOT NULL, sealed BLOB NOT NULL, sum BLOB NOT NULL) STRICT",
+	"CREATE UNIQUE INDEX records_name ON records (name)",
+};
+
+static const struct vault_form forms[] = {
+	{ .schema = schema1, .n = sizeof(schema1) / sizeof(schema1[0]) },
+};
+const struct vault_forms vault_forms = {
+	.list = forms,
+	.n = sizeof(forms) / sizeof(forms[0]),
+};
+
+enum rk_err
+vault_db_fail(struct vault *v, int rc, struct rk_error *err)
+{
+	const char *words;
+	enum rk_err r = sql_meaning(rc, &words);
+	int sys = v->db != NULL ? sqlite3_system_errno(v->db) : 0;
+
+	if ((rc & 0xff) == SQLITE_NOTADB)
+		words = "is not a vault";
+	if (((rc & 0xff) == SQLITE_IOERR && rc != SQLITE_IOERR_NOMEM) ||
+	    (rc & 0xff) == SQLITE_FULL)
+		v->broken = true;
+	if (r == RK_EIO && sys != 0 && (rc & 0xff) != SQLITE_FULL)
+		return err_sys(err, r, sys, "%s: %s", v->name, words);
+	return err_set(err, r, "%s: %s", v->name, words);
+}
+
+/* ---- statements ---- */
+
+enum rk_err
+vault_db_exec(struct vault *v, const char *sql, struct rk_error *err)
+{
+	int rc = sqlite3_exec(v->db, sql, NULL, NULL, NULL);
+
+	return rc == SQLITE_OK ? RK_OK : vault_db_fail(v, rc, err);
+}
+
+enum rk_err
+vault_db_prepare(
+    struct vault *v, const char *sql, sqlite3_stmt **out, struct rk_error *err)
+{
+	int rc = sqlite3_prepare_v2(v->db, sql, -1, out, NULL);
+
+	return rc == SQLITE_OK ? RK_OK : vault_db_fail(v, rc, err);
+}
+
+enum rk_err
+vault_db_step(
+    struct vault *v, sqlite3_stmt *stmt, bool *row, struct rk_error *err)
+{
+	int rc = sqlite3_step(stmt);
+
+	*row = rc == SQLITE_ROW;
+	if (rc == SQLITE_ROW || rc == SQLITE_DONE)
+		return RK_OK;
+	return vault_db_fail(v, rc, err);
+}
+
+enum rk_err
+vault_db_finish(struct vault *v, sqlite3_stmt *stmt, struct rk_error *err)
+{
+	bool row;
+	enum rk_err r = vault_db_step(v, stmt, &row, err);
+
+	(void)sqlite3_finalize(stmt); /* says the same again */
+	return r;
+}
+
+bool
+vault_db_bytes(sqlite3_stmt *stmt, int column, size_t min, size_t max,
+    struct rk_bytes *out)
+{
+	if (sqlite3_column_type(stmt, column) != SQLITE_BLOB)
+		return false;
+	out->ptr = sqlite3_column_blob(stmt, column);
+	out->len = (size_t)sqlite3_column_bytes(stmt, column);
+	return out->len >= min && out->len <= max &&
+	       (out->ptr != NULL || out->len == 0);
+}
+
+/* ---- making one ---- */
+
+static enum rk_err
+set_version(struct vault *v, size_t version, struct rk_error *err)
+{
+	char sql[96];
+
+	(void)sqlite3_snprintf(
+	    sizeof(sql), sql, "PRAGMA user_version = %d", (int)version);
+	return vault_db_exec(v, sql, err);
+}
+
+enum rk_err
+vault_db_fresh(
+    struct vault *v, const struct vault_forms *f, struct rk_error *err)
+{
+	const struct vault_form *newest = &f->list[f->n - 1];
+	char sql[96];
+	enum rk_err r;
+	int rc;
+
+	rc = sqlite3_open_v2(":memory:", &v->db,
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (rc != SQLITE_OK)
+		return vault_db_fail(v, rc, err);
+	(void)sqlite3_snprintf(sizeof(sql), sql, "PRAGMA application_id = %d",
+	    VAULT_APPLICATION_ID);
+	if ((r = vault_db_exec(v, sql, err)) != RK_OK ||
+	    (r = set_version(v, f->n, err)) != RK_OK)
+		return r;
+	for (size_t i = 0; i < newest->n && r == RK_OK; i++)
+		r = vault_db_exec(v, newest->schema[i], err);
+	return r;
+}
+
+/* Through memory, so that what is there is always all of it. */
+enum rk_err
+vault_db_save(struct vault *v, const char *path, struct rk_error *err)
+{
+	sqlite3 *copy = NULL;
+	sqlite3_backup *b = NULL;
+	sqlite3_int64 len = 0;
+	unsigned char *bytes = NULL;
+	enum rk_err r = RK_OK;
+	int rc;
+
+	rc = sqlite3_open_v2(":memory:", &copy,
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (rc == SQLITE_OK)
+		b = sqlite3_backup_init(copy, "main", v->db, "main");
+	if (b == NULL) {
+		r = err_set(err, RK_ENOMEM, "%s: out of memory", v->name);
+		goto out;
+	}
+	rc = sqlite3_backup_step(b, -1);
+	(void)sqlite3_backup_finish(b); /* says the same again */
+	if (rc != SQLITE_DONE) {
+		r = vault_db_fail(v, rc, err);
+		goto out;
+	}
+	bytes = sqlite3_serialize(copy, "main", &len, 0);
+	if (bytes == NULL || len > COPY_MAX) {
+		r = err_set(err, RK_ENOMEM, "%s: out of memory", v->name);
+		goto out;
+	}
+	r = fs_write_file(path, bytes, (size_t)len, 0600, false, err);
+out:
+	sqlite3_free(bytes);
+	(void)sqlite3_close(copy);
+	return r;
+}
+
+/* ---- opening one ---- */
+
+static enum rk_err
+foreign(struct vault *v, const char *why, struct rk_error *err)
+{
+	return err_set(
+	    err, RK_EDAMAGED, "%s: is not a vault: %s", v->name, why);
+}
+
+static enum rk_err
+number(struct vault *v, const char *sql, int64_t *out, struct rk_error *err)
+{
+	int rc = sql_number(v->db, sql, out);
+
+	return rc == SQLITE_OK ? RK_OK : vault_db_fail(v, rc, err);
+}
+
+/* Before any of it is used: the schema is ours, to the letter. */
+static enum rk_err
+compare(struct vault *v, const struct vault_form *f, struct rk_error *err)
+{
+	bool same;
+	int rc = sql_schema_is(v->db, f->schema, f->n, &same);
+
+	if (rc != SQLITE_OK)
+		return vault_db_fail(v, rc, err);
+	return same ? RK_OK : foreign(v, "its tables are not ours", err);
+}
+
+static enum rk_err
+check_form(struct vault *v, const struct vault_forms *f, int64_t *version,
+    struct rk_error *err)
+{
+	int64_t id;
+	enum rk_err r;
+
+	if ((r = number(v, "PRAGMA application_id", &id, err)) != RK_OK ||
+	    (r = number(v, "PRAGMA user_version", version, err)) != RK_OK)
+		return r;
+	if (id != VAULT_APPLICATION_ID)
+		return foreign(v, "another program made it", err);
+	if (*version > (int64_t)f->n)
+		return err_set(err, RK_EUNSUPPORTED,
+		    "%s: a later version of keyvault made it", v->name);
+	if (*version < 1)
+		return foreign(v, "it has no version", err);
+	return compare(v, &f->list[*version - 1], err);
+}
+
+/* Step by step in one transaction; another process may have been faster. */
+static enum rk_err
+upgrade(struct vault *v, const struct vault_forms *f, struct rk_error *err)
+{
+	int64_t version = 0;
+	enum rk_err r;
+
+	if ((r = vault_db_exec(v, "BEGIN IMMEDIATE", err)) != RK_OK)
+		return r;
+	r = check_form(v, f, &version, err);
+	for (size_t i = (size_t)version; i < f->n && r == RK_OK; i++) {
+		r = vault_db_exec(v, f->list[i].step, err);
+		if (r == RK_OK)
+			r = set_version(v, i + 1, err);
+	}
+	if (r == RK_OK)
+		r = compare(v, &f->list[f->n - 1], err);
+	if (r == RK_OK)
+		r = vault_db_exec(v, "COMMIT", err);
+	if (r != RK_OK && sqlite3_get_autocommit(v->db) == 0)
+		(void)sqlite3_exec(v->db, "ROLLBACK", NULL, NULL, NULL);
+	return r;
+}
+
+/* The journal's mode as it now is, which may differ from the one asked for. */
+static enum rk_err
+use_wal(struct vault *v, struct rk_error *err)
+{
+	bool used;
+	int rc = sql_word_is(v->db, "PRAGMA journal_mode = WAL", "wal", &used);
+
+	if (rc != SQLITE_OK)
+		return vault_db_fail(v, rc, err);
+	return used
+	           ? RK_OK
+	           : err_set(err, RK_EUNSUPPORTED,
+	                 "%s: no write-ahead log on this file system", v->name);
+}
+
+enum rk_err
+vault_db_open(struct vault *v, const char *vfs, const struct vault_forms *f,
+    struct rk_error *err)
+{
+	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+	                  SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
+	int64_t version;
+	enum rk_err r;
+	int rc;
+
+	rc = sqlite3_open_v2(v->path, &v->db, flags, vfs);
+	if (rc != SQLITE_OK)
+		return vault_db_fail(v, rc, err);
+	sql_restrict(v->db, LENGTH_MAX, VAULT_WAIT_MS);
+	if (sqlite3_db_readonly(v->db, "main") == 1)
+		return vault_db_fail(v, SQLITE_READONLY, err);
+	if ((r = vault_db_exec(v,
+	         "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;"
+	         "PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON;"
+	         "PRAGMA synchronous = FULL",
+	         err)) != RK_OK ||
+	    (r = check_form(v, f, &version, err)) != RK_OK ||
+	    (r = use_wal(v, err)) != RK_OK)
+		return r;
+	return version == (int64_t)f->n ? RK_OK : upgrade(v, f, err);
+}
+
+void
+vault_db_close(struct vault *v)
+{
+	/* Fails only with statements left, and there are none. */
+	if (v->db != NULL)
+		(void)sqlite3_close(v->db);
+	v->db = NULL;
+}
+
+int
+vault_db_holder(const char *path)
+{
+	struct flock lock = {
+		.l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_start = SHM_WRITE_LOCK,
+		.l_len = 1,
+	};
+	char shm[PATH_MAX];
+	int fd;
+	int pid = 0;
+
+	if (snprintf(shm, sizeof(shm), "%s-shm", path) >= (int)sizeof(shm))
+		return 0;
+	fd = open(shm, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return 0;
+	if (fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
+		pid = (int)lock.l_pid;
+	(void)close(fd);
+	return pid;
+}

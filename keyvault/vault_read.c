@@ -1,0 +1,260 @@
+/* The vault read: records and their secrets, looked at as they come. */
+#include "vault_int.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+enum rk_err
+vault_refresh(struct vault *v, struct rk_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	uint64_t key_number = v->head.key_number;
+	int64_t seen;
+	bool row;
+	enum rk_err r;
+
+	r = vault_db_prepare(v, "PRAGMA data_version", &stmt, err);
+	if (r != RK_OK)
+		return r;
+	r = vault_db_step(v, stmt, &row, err);
+	seen = r == RK_OK ? sqlite3_column_int64(stmt, 0) : 0;
+	(void)sqlite3_finalize(stmt);
+	if (r != RK_OK || (!v->stale && seen == v->seen))
+		return r;
+	v->stale = true;
+	if ((r = vault_head_read(v, err)) != RK_OK)
+		return r;
+	if (key_number != v->head.key_number)
+		return err_set(err, RK_ESTATE,
+		    "%s: has a new key since it was unlocked", v->name);
+	if ((r = vault_scan(v, err)) != RK_OK)
+		return r;
+	v->seen = seen;
+	v->stale = false;
+	return RK_OK;
+}
+
+enum rk_err
+vault_read_begin(struct vault *v, struct rk_error *err)
+{
+	enum rk_err r;
+
+	if (v->writing)
+		return RK_OK;
+	if ((r = vault_db_exec(v, "BEGIN", err)) != RK_OK)
+		return r;
+	if (v->key != NULL)
+		r = vault_refresh(v, err);
+	if (r != RK_OK)
+		vault_read_end(v);
+	return r;
+}
+
+void
+vault_read_end(struct vault *v)
+{
+	/* Nothing was written, so nothing can fail that matters. */
+	if (!v->writing && sqlite3_get_autocommit(v->db) == 0)
+		(void)sqlite3_exec(v->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+static enum rk_err
+require_names(struct vault *v, struct rk_error *err)
+{
+	if (!v->head.hidden || v->key != NULL)
+		return RK_OK;
+	return err_set(
+	    err, RK_ESTATE, "%s: is locked, and hides its names", v->name);
+}
+
+/* A row as it is in the file to a record. */
+static enum rk_err
+take_record(struct vault *v, sqlite3_stmt *stmt, struct row *row,
+    struct record *out, struct rk_error *err)
+{
+	enum rk_err r;
+
+	if ((r = vault_row_take(v, stmt, row, err)) != RK_OK)
+		return r;
+	if (v->key != NULL && !vault_mac_fits(v, row))
+		return err_set(err, RK_ETAMPERED,
+		    "%s: was tampered with: record %lld is not the one that "
+		    "was sealed last",
+		    v->name, (long long)row->id);
+	r = vault_row_about(&v->head, vault_keys(v), row, out);
+	if (r == RK_ENOMEM)
+		return err_set(err, r, "%s: out of memory", v->name);
+	return r == RK_OK ? r
+	                  : err_set(err, RK_EDAMAGED,
+	                        "%s: is damaged: record %lld says nothing "
+	                        "that can be read",
+	                        v->name, (long long)row->id);
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(
+	    ((const struct record *)a)->name, ((const struct record *)b)->name);
+}
+
+/* Hidden names are in no order until they are read. */
+static enum rk_err
+list_sorted(struct vault *v, sqlite3_stmt *stmt, struct record **list,
+    size_t *n, struct rk_error *err)
+{
+	struct record *grown;
+	struct row row;
+	size_t cap = 0;
+	bool more;
+	enum rk_err r;
+
+	while ((r = vault_db_step(v, stmt, &more, err)) == RK_OK && more) {
+		if (*n == cap) {
+			cap = cap == 0 ? 64 : 2 * cap;
+			grown = reallocarray(*list, cap, sizeof(**list));
+			if (grown == NULL)
+				return err_set(err, RK_ENOMEM,
+				    "%s: out of memory", v->name);
+			*list = grown;
+		}
+		r = take_record(v, stmt, &row, &(*list)[*n], err);
+		if (r != RK_OK)
+			return r;
+		++*n;
+	}
+	return r;
+}
+
+static enum rk_err
+list_hidden(struct vault *v, sqlite3_stmt *stmt, vault_record_fn *fn, void *arg,
+    struct rk_error *err)
+{
+	struct record *list = NULL;
+	size_t n = 0;
+	enum rk_err r = list_sorted(v, stmt, &list, &n, err);
+
+	if (r == RK_OK && n > 0) {
+		qsort(list, n, sizeof(*list), by_name);
+		for (size_t i = 0; i < n && fn(&list[i], arg); i++)
+			continue;
+	}
+	if (list != NULL)
+		rk_wipe(list, n * sizeof(*list));
+	free(list);
+	return r;
+}
+
+static enum rk_err
+list_open(struct vault *v, sqlite3_stmt *stmt, vault_record_fn *fn, void *arg,
+    struct rk_error *err)
+{
+	struct record rec;
+	struct row row;
+	bool more;
+	enum rk_err r;
+
+	while ((r = vault_db_step(v, stmt, &more, err)) == RK_OK && more) {
+		if ((r = take_record(v, stmt, &row, &rec, err)) != RK_OK ||
+		    !fn(&rec, arg))
+			break;
+	}
+	return r;
+}
+
+enum rk_err
+vault_list(
+    struct vault *v, vault_record_fn *fn, void *arg, struct rk_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	enum rk_err r;
+
+	err_clear(err);
+	if ((r = require_names(v, err)) != RK_OK ||
+	    (r = vault_read_begin(v, err)) != RK_OK)
+		return r;
+	r = vault_db_prepare(v,
+	    "SELECT " VAULT_ROW_COLUMNS " FROM records ORDER BY name", &stmt,
+	    err);
+	if (r == RK_OK)
+		r = v->head.hidden ? list_hidden(v, stmt, fn, arg, err)
+		                   : list_open(v, stmt, fn, arg, err);
+	(void)sqlite3_finalize(stmt);
+	vault_read_end(v);
+	return r;
+}
+
+/* The record, and its secret where out is not NULL. */
+static enum rk_err
+look_up(struct vault *v, const char *name, struct record *rec,
+    struct rk_secret **out, struct rk_error *err)
+{
+	uint8_t bytes[RECORD_NAME_MAX];
+	char shown[VAULT_NAME_TEXT];
+	sqlite3_stmt *stmt = NULL;
+	struct row row;
+	size_t len;
+	bool found = false;
+	enum rk_err r;
+	int rc;
+
+	vault_name_bytes(&v->head, vault_keys(v), name, bytes, &len);
+	r = vault_db_prepare(v,
+	    "SELECT " VAULT_ROW_COLUMNS " FROM records WHERE name = ?1", &stmt,
+	    err);
+	if (r != RK_OK)
+		return r;
+	rc = sqlite3_bind_blob64(stmt, 1, bytes, len, SQLITE_STATIC);
+	r = rc == SQLITE_OK ? vault_db_step(v, stmt, &found, err)
+	                    : vault_db_fail(v, rc, err);
+	if (r == RK_OK && found)
+		r = take_record(v, stmt, &row, rec, err);
+	/* A name that was too long is cut, or the index lies. */
+	if (r == RK_OK && (!found || strcmp(rec->name, name) != 0))
+		r = err_set(err, RK_ENOENT, "%s: no such key in %s",
+		    str_escape(shown, sizeof(shown), name), v->name);
+	if (r == RK_OK && out != NULL) {
+		r = vault_row_open(&v->head, vault_keys(v), &row, rec, out);
+		if (r == RK_ENOMEM)
+			r = err_set(err, r, "%s: out of memory", v->name);
+		else if (r != RK_OK)
+			r = err_set(err, RK_ETAMPERED,
+			    "%s: was tampered with: record %lld does not open",
+			    v->name, (long long)row.id);
+	}
+	(void)sqlite3_finalize(stmt);
+	return r;
+}
+
+enum rk_err
+vault_find(
+    struct vault *v, const char *name, struct record *out, struct rk_error *err)
+{
+	enum rk_err r;
+
+	err_clear(err);
+	if ((r = require_names(v, err)) != RK_OK ||
+	    (r = vault_read_begin(v, err)) != RK_OK)
+		return r;
+	r = look_up(v, name, out, NULL, err);
+	vault_read_end(v);
+	return r;
+}
+
+enum rk_err
+vault_secret(struct vault *v, const char *name, struct record *rec,
+    struct rk_secret **out, struct rk_error *err)
+{
+	enum rk_err r;
+
+	*out = NULL;
+	err_clear(err);
+	if ((r = vault_require_unlocked(v, err)) != RK_OK ||
+	    (r = vault_read_begin(v, err)) != RK_OK)
+		return r;
+	r = look_up(v, name, rec, out, err);
+	vault_read_end(v);
+	return r;
+}
