@@ -50,6 +50,11 @@ vault_db_fail(struct vault *v, int rc, struct rk_error *err)
 
 	if ((rc & 0xff) == SQLITE_NOTADB)
 		words = "is not a vault";
+	/* Our statements are right: it is the file that they do not fit. */
+	if (rc == SQLITE_ERROR) {
+		words = "is damaged";
+		r = RK_EDAMAGED;
+	}
 	if (((rc & 0xff) == SQLITE_IOERR && rc != SQLITE_IOERR_NOMEM) ||
 	    (rc & 0xff) == SQLITE_FULL)
 		v->broken = true;

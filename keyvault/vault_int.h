@@ -109,6 +109,10 @@ void vault_read_end(struct vault *v);
  * (RK_ESTATE); inside a transaction. */
 RK_MUST enum rk_err vault_refresh(struct vault *v, struct rk_error *err);
 
+/* Is there a record of that name, as far as the index knows? */
+RK_MUST enum rk_err vault_has(
+    struct vault *v, const char *name, bool *found, struct rk_error *err);
+
 /* ---- vault_db.c: the database ---- */
 
 /* A form of the schema.  The step makes it from the form before it. */

@@ -186,44 +186,102 @@ vault_list(
 	return r;
 }
 
+/* Whether the statement has a row for a name that is in place of its ?1. */
+static enum rk_err
+step_name(struct vault *v, sqlite3_stmt *stmt, const char *name, bool *found,
+    struct rk_error *err)
+{
+	uint8_t bytes[RECORD_NAME_MAX];
+	size_t len;
+	int rc;
+
+	*found = false;
+	vault_name_bytes(&v->head, vault_keys(v), name, bytes, &len);
+	rc = sqlite3_bind_blob64(stmt, 1, bytes, len, SQLITE_TRANSIENT);
+	return rc == SQLITE_OK ? vault_db_step(v, stmt, found, err)
+	                       : vault_db_fail(v, rc, err);
+}
+
+static enum rk_err
+has(struct vault *v, const char *sql, const char *name, bool *found,
+    struct rk_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	enum rk_err r;
+
+	*found = false;
+	if ((r = vault_db_prepare(v, sql, &stmt, err)) == RK_OK)
+		r = step_name(v, stmt, name, found, err);
+	(void)sqlite3_finalize(stmt);
+	return r;
+}
+
+enum rk_err
+vault_has(struct vault *v, const char *name, bool *found, struct rk_error *err)
+{
+	return has(
+	    v, "SELECT 1 FROM records WHERE name = ?1", name, found, err);
+}
+
+/* An index that lost a name must not make a key vanish. */
+static enum rk_err
+not_found(struct vault *v, const char *name, struct rk_error *err)
+{
+	char shown[VAULT_NAME_TEXT];
+	bool found;
+	enum rk_err r;
+
+	r = has(v, "SELECT 1 FROM records NOT INDEXED WHERE name = ?1", name,
+	    &found, err);
+	if (r != RK_OK)
+		return r;
+	str_escape(shown, sizeof(shown), name);
+	return found && strlen(name) <= RECORD_NAME_MAX
+	           ? err_set(err, RK_EDAMAGED,
+	                 "%s: is damaged: its index does not have %s", v->name,
+	                 shown)
+	           : err_set(err, RK_ENOENT, "%s: no such key in %s", shown,
+	                 v->name);
+}
+
+static enum rk_err
+open_secret(struct vault *v, const struct row *row, const struct record *rec,
+    struct rk_secret **out, struct rk_error *err)
+{
+	enum rk_err r;
+
+	r = vault_row_open(&v->head, vault_keys(v), row, rec, out);
+	if (r == RK_OK)
+		return r;
+	if (r == RK_ENOMEM)
+		return err_set(err, r, "%s: out of memory", v->name);
+	return err_set(err, RK_ETAMPERED,
+	    "%s: was tampered with: record %lld does not open", v->name,
+	    (long long)row->id);
+}
+
 /* The record, and its secret where out is not NULL. */
 static enum rk_err
 look_up(struct vault *v, const char *name, struct record *rec,
     struct rk_secret **out, struct rk_error *err)
 {
-	uint8_t bytes[RECORD_NAME_MAX];
-	char shown[VAULT_NAME_TEXT];
 	sqlite3_stmt *stmt = NULL;
 	struct row row;
-	size_t len;
 	bool found = false;
 	enum rk_err r;
-	int rc;
 
-	vault_name_bytes(&v->head, vault_keys(v), name, bytes, &len);
 	r = vault_db_prepare(v,
 	    "SELECT " VAULT_ROW_COLUMNS " FROM records WHERE name = ?1", &stmt,
 	    err);
-	if (r != RK_OK)
-		return r;
-	rc = sqlite3_bind_blob64(stmt, 1, bytes, len, SQLITE_STATIC);
-	r = rc == SQLITE_OK ? vault_db_step(v, stmt, &found, err)
-	                    : vault_db_fail(v, rc, err);
+	if (r == RK_OK)
+		r = step_name(v, stmt, name, &found, err);
 	if (r == RK_OK && found)
 		r = take_record(v, stmt, &row, rec, err);
-	/* A name that was too long is cut, or the index lies. */
+	/* A name that was too long is cut. */
 	if (r == RK_OK && (!found || strcmp(rec->name, name) != 0))
-		r = err_set(err, RK_ENOENT, "%s: no such key in %s",
-		    str_escape(shown, sizeof(shown), name), v->name);
-	if (r == RK_OK && out != NULL) {
-		r = vault_row_open(&v->head, vault_keys(v), &row, rec, out);
-		if (r == RK_ENOMEM)
-			r = err_set(err, r, "%s: out of memory", v->name);
-		else if (r != RK_OK)
-			r = err_set(err, RK_ETAMPERED,
-			    "%s: was tampered with: record %lld does not open",
-			    v->name, (long long)row.id);
-	}
+		r = not_found(v, name, err);
+	if (r == RK_OK && out != NULL)
+		r = open_secret(v, &row, rec, out, err);
 	(void)sqlite3_finalize(stmt);
 	return r;
 }

@@ -201,16 +201,14 @@ check_texts(struct vault *v, const struct record *rec, struct rk_error *err)
 static enum rk_err
 check_free(struct vault *v, const char *name, struct rk_error *err)
 {
-	struct record other;
 	char shown[VAULT_NAME_TEXT];
-	enum rk_err r = vault_find(v, name, &other, err);
+	bool found;
+	enum rk_err r = vault_has(v, name, &found, err);
 
-	if (r == RK_OK)
-		return err_set(err, RK_EEXIST, "%s: is there already in %s",
-		    str_escape(shown, sizeof(shown), name), v->name);
-	if (r == RK_ENOENT)
-		err_clear(err);
-	return r == RK_ENOENT ? RK_OK : r;
+	if (r != RK_OK || !found)
+		return r;
+	return err_set(err, RK_EEXIST, "%s: is there already in %s",
+	    str_escape(shown, sizeof(shown), name), v->name);
 }
 
 static enum rk_err

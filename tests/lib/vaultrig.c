@@ -112,6 +112,9 @@ vaultrig_sql(const char *sql)
 	char *text = NULL;
 
 	assert_int_equal(sqlite3_open(VAULTRIG_FILE, &db), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(db, "PRAGMA synchronous = OFF", NULL, NULL, NULL),
+	    SQLITE_OK);
 	if (sqlite3_exec(db, sql, NULL, NULL, &text) != SQLITE_OK)
 		fail_msg("%s: %s", sql, text);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
