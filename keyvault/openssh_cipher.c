@@ -1,0 +1,57 @@
+/* AES as OpenSSH's key files use it: the vault's door to OpenSSL. */
+#include "openssh_cipher.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+static const struct cipher {
+	const char *name;
+	size_t key_len;
+	const EVP_CIPHER *(*get)(void);
+} ciphers[] = {
+	{ "aes128-cbc", 16, EVP_aes_128_cbc },
+	{ "aes128-ctr", 16, EVP_aes_128_ctr },
+	{ "aes192-cbc", 24, EVP_aes_192_cbc },
+	{ "aes192-ctr", 24, EVP_aes_192_ctr },
+	{ "aes256-cbc", 32, EVP_aes_256_cbc },
+	{ "aes256-ctr", 32, EVP_aes_256_ctr },
+};
+
+static const struct cipher *
+find(const struct bytes *name)
+{
+	for (size_t i = 0; i < sizeof(ciphers) / sizeof(ciphers[0]); i++) {
+		if (bytes_are(name, ciphers[i].name))
+			return &ciphers[i];
+	}
+	return NULL;
+}
+
+size_t
+openssh_cipher_key_len(const struct bytes *name)
+{
+	const struct cipher *c = find(name);
+
+	return c != NULL ? c->key_len : 0;
+}
+
+enum rk_err
+openssh_cipher_run(const struct bytes *name, bool encrypt, const uint8_t *key,
+    uint8_t *data, size_t len)
+{
+	const struct cipher *c = find(name);
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	enum rk_err r = RK_ENOMEM;
+	int n = 0;
+
+	if (c != NULL && ctx != NULL && len <= INT32_MAX &&
+	    EVP_CipherInit_ex(
+	        ctx, c->get(), NULL, key, key + c->key_len, encrypt) == 1 &&
+	    EVP_CIPHER_CTX_set_padding(ctx, 0) == 1 &&
+	    EVP_CipherUpdate(ctx, data, &n, data, (int)len) == 1 &&
+	    (size_t)n == len)
+		r = RK_OK;
+	EVP_CIPHER_CTX_free(ctx); /* wipes */
+	ERR_clear_error();
+	return r;
+}

@@ -1,0 +1,185 @@
+/* OpenSSH's texts: armor around bytes, and lines with public keys. */
+#include "openssh.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "bytes.h"
+
+#define KIND "ssh-ed25519"
+#define LINE_LEN 70
+#define LABEL_LINE_MAX 64
+
+static bool
+is_space(char c)
+{
+	return c == '\n' || c == '\r' || c == ' ' || c == '\t';
+}
+
+/* What stands between the two lines, without white space. */
+static enum rk_err
+take_body(
+    const char *text, size_t len, const char *label, struct rk_secret **out)
+{
+	char begin[LABEL_LINE_MAX];
+	char end[LABEL_LINE_MAX];
+	const char *from;
+	const char *to;
+	char *p;
+	size_t n = 0;
+	enum rk_err r;
+
+	(void)snprintf(begin, sizeof(begin), "-----BEGIN %s-----", label);
+	(void)snprintf(end, sizeof(end), "-----END %s-----", label);
+	from = memmem(text, len, begin, strlen(begin));
+	if (from == NULL)
+		return RK_EFORMAT;
+	from += strlen(begin);
+	to = memmem(from, len - (size_t)(from - text), end, strlen(end));
+	if (to == NULL)
+		return RK_EFORMAT;
+	if ((r = rk_secret_new((size_t)(to - from), out)) != RK_OK)
+		return r;
+	p = (char *)rk_secret_data(*out);
+	for (; from < to; from++) {
+		if (!is_space(*from))
+			p[n++] = *from;
+	}
+	rk_secret_trim(*out, n);
+	return RK_OK;
+}
+
+enum rk_err
+openssh_unarmor(
+    const char *text, size_t len, const char *label, struct rk_secret **out)
+{
+	struct rk_secret *body = NULL;
+	struct rk_secret *data = NULL;
+	size_t n = 0;
+	enum rk_err r;
+
+	*out = NULL;
+	if (len > OPENSSH_FILE_MAX)
+		return RK_ETOOBIG;
+	if ((r = take_body(text, len, label, &body)) != RK_OK ||
+	    (r = rk_secret_new(rk_secret_len(body), &data)) != RK_OK)
+		goto out;
+	r = str_unbase64((const char *)rk_secret_peek(body),
+	    rk_secret_len(body), rk_secret_data(data), rk_secret_len(data), &n);
+	if (r != RK_OK)
+		goto out;
+	rk_secret_trim(data, n);
+	*out = data;
+	data = NULL;
+out:
+	rk_secret_free(body);
+	rk_secret_free(data);
+	return r;
+}
+
+enum rk_err
+openssh_armor(
+    const uint8_t *data, size_t len, const char *label, struct rk_secret **out)
+{
+	struct rk_secret *body = NULL;
+	struct rk_secret *text = NULL;
+	size_t room = str_base64_len(len);
+	size_t n = 0;
+	size_t step;
+	char *p;
+	enum rk_err r;
+
+	*out = NULL;
+	if ((r = rk_secret_new(room, &body)) != RK_OK ||
+	    (r = rk_secret_new(room + room / LINE_LEN + 2 + 2 * LABEL_LINE_MAX,
+	         &text)) != RK_OK)
+		goto out;
+	str_base64((char *)rk_secret_data(body), data, len, STR_BASE64);
+	room--; /* its NUL */
+	p = (char *)rk_secret_data(text);
+	n += (size_t)snprintf(p, LABEL_LINE_MAX, "-----BEGIN %s-----\n", label);
+	for (size_t i = 0; i < room; i += step) {
+		step = room - i < LINE_LEN ? room - i : LINE_LEN;
+		memcpy(p + n, rk_secret_peek(body) + i, step);
+		n += step;
+		p[n++] = '\n';
+	}
+	n += (size_t)snprintf(
+	    p + n, LABEL_LINE_MAX, "-----END %s-----\n", label);
+	rk_secret_trim(text, n);
+	*out = text;
+	text = NULL;
+out:
+	rk_secret_free(body);
+	rk_secret_free(text);
+	return r;
+}
+
+/* ---- public keys ---- */
+
+enum rk_err
+openssh_put_public(struct buf *b, const uint8_t pub[RK_KEY_PUBLIC_LEN])
+{
+	enum rk_err r;
+
+	if ((r = bytes_put_string(b, KIND, strlen(KIND))) != RK_OK)
+		return r;
+	return bytes_put_string(b, pub, RK_KEY_PUBLIC_LEN);
+}
+
+enum rk_err
+openssh_get_public(
+    const uint8_t *data, size_t len, uint8_t pub[RK_KEY_PUBLIC_LEN])
+{
+	struct bytes b = { .at = data, .left = len };
+	struct bytes kind;
+	struct bytes key;
+
+	if (!bytes_get_string(&b, &kind) || !bytes_are(&kind, KIND) ||
+	    !bytes_get_string(&b, &key) || key.left != RK_KEY_PUBLIC_LEN ||
+	    b.left != 0)
+		return RK_EFORMAT;
+	memcpy(pub, key.at, RK_KEY_PUBLIC_LEN);
+	return RK_OK;
+}
+
+enum rk_err
+openssh_put_line(
+    struct buf *b, const uint8_t pub[RK_KEY_PUBLIC_LEN], const char *comment)
+{
+	char text[128];
+	struct buf blob;
+	enum rk_err r;
+
+	buf_init(&blob, 64);
+	r = openssh_put_public(&blob, pub);
+	if (r == RK_OK) {
+		str_base64(text, buf_peek(&blob), buf_len(&blob), STR_BASE64);
+		r = buf_printf(b, "%s %s %s", KIND, text, comment);
+	}
+	buf_fini(&blob);
+	return r;
+}
+
+enum rk_err
+openssh_get_line(const char *text, size_t len, uint8_t pub[RK_KEY_PUBLIC_LEN])
+{
+	static const char start[] = KIND " ";
+	const char *at = memmem(text, len, start, sizeof(start) - 1);
+	uint8_t blob[128];
+	size_t left;
+	size_t n = 0;
+	size_t got;
+
+	if (at == NULL)
+		return RK_EFORMAT;
+	at += sizeof(start) - 1;
+	left = len - (size_t)(at - text);
+	while (n < left && !is_space(at[n]))
+		n++;
+	if (str_unbase64(at, n, blob, sizeof(blob), &got) != RK_OK)
+		return RK_EFORMAT;
+	return openssh_get_public(blob, got, pub);
+}

@@ -1,0 +1,304 @@
+/* OpenSSH's key files: those of ssh-keygen read, ours as it writes them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/fs.h"
+#include "base/str.h"
+#include "keyvault/bcrypt.h"
+#include "keyvault/openssh.h"
+#include "scratch.h"
+#include "vaultrig.h"
+
+/* Gives one passphrase, once. */
+static enum rk_err
+give(const char *path, unsigned attempt, struct rk_secret **out, void *arg)
+{
+	assert_non_null(path);
+	if (attempt > 0)
+		return RK_ENOPASS;
+	*out = vaultrig_secret(arg);
+	return RK_OK;
+}
+
+/* Of OpenBSD's regression test of bcrypt_pbkdf. */
+static void
+test_bcrypt(void **state)
+{
+	static const struct {
+		uint32_t rounds;
+		size_t len;
+		const char *pass;
+		const char *salt;
+		const char *want;
+	} cases[] = {
+		{ 4, 32, "password", "salt",
+		    "5bbf0cc293587f1c3635555c27796598d47e579071bf427e9d8fbe84"
+		    "2aba34d9" },
+	};
+	uint8_t key[BCRYPT_KEY_MAX];
+	char hex[2 * sizeof(key) + 1];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(
+		    bcrypt_pbkdf(cases[i].pass, strlen(cases[i].pass),
+		        (const uint8_t *)cases[i].salt, strlen(cases[i].salt),
+		        cases[i].rounds, key, cases[i].len),
+		    RK_OK);
+		str_hex(hex, key, cases[i].len);
+		assert_string_equal(hex, cases[i].want);
+	}
+	assert_int_equal(bcrypt_pbkdf("", 0, key, 4, 1, key, 32), RK_EINVAL);
+	assert_int_equal(bcrypt_pbkdf("p", 1, key, 0, 1, key, 32), RK_EINVAL);
+	assert_int_equal(bcrypt_pbkdf("p", 1, key, 4, 0, key, 32), RK_EINVAL);
+	assert_int_equal(
+	    bcrypt_pbkdf("p", 1, key, 4, 1, key, BCRYPT_KEY_MAX + 1),
+	    RK_EINVAL);
+}
+
+static struct rk_key *
+fixed_key(void)
+{
+	struct rk_key *key = NULL;
+	uint8_t seed[32];
+
+	memset(seed, 7, sizeof(seed));
+	assert_int_equal(rk_key_from_seed(seed, &key), RK_OK);
+	return key;
+}
+
+static enum rk_err
+parse(const struct rk_secret *text, char *pass, struct rk_key **out)
+{
+	struct rk_error err;
+	enum rk_err r = openssh_parse("f", (const char *)rk_secret_peek(text),
+	    rk_secret_len(text), pass != NULL ? give : NULL, pass, out, &err);
+
+	assert_int_equal(err.code, r);
+	assert_int_equal(r == RK_OK, *out != NULL);
+	return r;
+}
+
+static void
+assert_same(const struct rk_key *a, const struct rk_key *b)
+{
+	assert_memory_equal(rk_key_seed(a), rk_key_seed(b), RK_KEY_SEED_LEN);
+}
+
+static void
+test_round_trip(void **state)
+{
+	struct rk_key *key = fixed_key();
+	struct rk_secret *pass = vaultrig_secret("right");
+	struct rk_secret *text = NULL;
+	struct rk_key *back = NULL;
+
+	(void)state;
+	assert_int_equal(openssh_format(key, "me", NULL, &text), RK_OK);
+	assert_true(openssh_is(
+	    (const char *)rk_secret_peek(text), rk_secret_len(text)));
+	assert_int_equal(parse(text, NULL, &back), RK_OK);
+	assert_same(key, back);
+	rk_key_free(back);
+	rk_secret_free(text);
+	assert_int_equal(openssh_format(key, "me", pass, &text), RK_OK);
+	assert_int_equal(parse(text, NULL, &back), RK_ENOPASS);
+	assert_int_equal(parse(text, (char[]){ "wrong" }, &back), RK_EPASS);
+	assert_int_equal(parse(text, (char[]){ "right" }, &back), RK_OK);
+	assert_same(key, back);
+	rk_key_free(back);
+	rk_secret_free(text);
+	rk_secret_free(pass);
+	rk_key_free(key);
+}
+
+/* Cut at every byte, and a bit flipped at every byte of what is inside. */
+static void
+test_damaged(void **state)
+{
+	struct rk_key *key = fixed_key();
+	struct rk_secret *text = NULL;
+	struct rk_secret *data = NULL;
+	struct rk_secret *bad = NULL;
+	struct rk_key *back = NULL;
+	struct rk_error err;
+	const char *p;
+
+	(void)state;
+	assert_int_equal(openssh_format(key, "me", NULL, &text), RK_OK);
+	p = (const char *)rk_secret_peek(text);
+	for (size_t i = 0; i + 2 < rk_secret_len(text); i++)
+		assert_int_equal(
+		    openssh_parse("f", p, i, NULL, NULL, &back, &err),
+		    RK_EFORMAT);
+	assert_int_equal(openssh_unarmor(p, rk_secret_len(text),
+	                     "OPENSSH PRIVATE KEY", &data),
+	    RK_OK);
+	for (size_t i = 0; i < rk_secret_len(data); i++) {
+		rk_secret_data(data)[i] ^= 0x40;
+		assert_int_equal(
+		    openssh_armor(rk_secret_peek(data), rk_secret_len(data),
+		        "OPENSSH PRIVATE KEY", &bad),
+		    RK_OK);
+		/* The public blob outside and the comment are not looked at. */
+		if (parse(bad, NULL, &back) == RK_OK)
+			assert_same(key, back);
+		rk_key_free(back);
+		rk_secret_free(bad);
+		rk_secret_data(data)[i] ^= 0x40;
+	}
+	rk_secret_free(data);
+	rk_secret_free(text);
+	rk_key_free(key);
+}
+
+/* ---- with the real one ---- */
+
+static int
+run(const char *const *argv)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)freopen("/dev/null", "w", stdout);
+		(void)freopen("/dev/null", "r", stdin);
+		(void)execvp(argv[0], (char *const *)(uintptr_t)argv);
+		_exit(127);
+	}
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static enum rk_err
+load(const char *path, char *pass, struct rk_key **out)
+{
+	struct rk_secret *text = NULL;
+	struct rk_error err;
+	enum rk_err r;
+
+	assert_int_equal(
+	    fs_read_secret(path, FS_ANY, OPENSSH_FILE_MAX, &text, &err), RK_OK);
+	r = parse(text, pass, out);
+	rk_secret_free(text);
+	return r;
+}
+
+static void
+test_ssh_keygen_reads(void **state)
+{
+	static const char *const ciphers[] = { "aes256-ctr", "aes128-cbc",
+		"aes192-ctr", "aes256-cbc", "aes256-gcm@openssh.com" };
+	struct rk_key *key = NULL;
+	char path[16];
+
+	(void)state;
+	if (run((const char *const[]){ "ssh-keygen", "-q", "-t", "ed25519",
+	        "-N", "", "-f", "plain", NULL }) == 127)
+		skip();
+	assert_int_equal(load("plain", NULL, &key), RK_OK);
+	rk_key_free(key);
+	for (size_t i = 0; i < 5; i++) {
+		(void)snprintf(path, sizeof(path), "k%zu", i);
+		assert_int_equal(
+		    run((const char *const[]){ "ssh-keygen", "-q", "-t",
+		        "ed25519", "-a", "2", "-Z", ciphers[i], "-N", "right",
+		        "-f", path, NULL }),
+		    0);
+		if (i == 4) {
+			assert_int_equal(load(path, (char[]){ "right" }, &key),
+			    RK_EUNSUPPORTED);
+			continue;
+		}
+		assert_int_equal(
+		    load(path, (char[]){ "wrong" }, &key), RK_EPASS);
+		assert_int_equal(load(path, (char[]){ "right" }, &key), RK_OK);
+		rk_key_free(key);
+	}
+	assert_int_equal(run((const char *const[]){ "ssh-keygen", "-q", "-t",
+	                     "ecdsa", "-N", "", "-f", "ec", NULL }),
+	    0);
+	assert_int_equal(load("ec", NULL, &key), RK_EUNSUPPORTED);
+}
+
+static void
+test_ssh_keygen_is_given(void **state)
+{
+	struct rk_key *key = fixed_key();
+	struct rk_secret *pass = vaultrig_secret("right");
+	struct rk_secret *text = NULL;
+	struct rk_error err;
+
+	(void)state;
+	assert_int_equal(openssh_format(key, "me", pass, &text), RK_OK);
+	assert_int_equal(fs_write_file("ours", rk_secret_peek(text),
+	                     rk_secret_len(text), 0600, false, &err),
+	    RK_OK);
+	rk_secret_free(text);
+	rk_secret_free(pass);
+	rk_key_free(key);
+	switch (run((const char *const[]){
+	    "ssh-keygen", "-y", "-P", "right", "-f", "ours", NULL })) {
+	case 127:
+		skip();
+		break;
+	case 0:
+		break;
+	default:
+		fail();
+	}
+	assert_int_not_equal(run((const char *const[]){ "ssh-keygen", "-y",
+	                         "-P", "wrong", "-f", "ours", NULL }),
+	    0);
+}
+
+static void
+test_lines(void **state)
+{
+	uint8_t pub[32];
+	uint8_t back[32];
+	struct buf b;
+	const char *line;
+
+	(void)state;
+	memset(pub, 9, sizeof(pub));
+	buf_init(&b, 1024);
+	assert_int_equal(openssh_put_line(&b, pub, "me@x"), RK_OK);
+	line = (const char *)buf_peek(&b);
+	assert_int_equal(openssh_get_line(line, buf_len(&b), back), RK_OK);
+	assert_memory_equal(pub, back, 32);
+	/* The last five are the comment; without base64's end it is none. */
+	for (size_t i = 0; i + 6 < buf_len(&b); i++)
+		assert_int_equal(openssh_get_line(line, i, back), RK_EFORMAT);
+	buf_fini(&b);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_enter, scratch_leave)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_bcrypt),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_damaged),
+		TEST(test_ssh_keygen_reads),
+		TEST(test_ssh_keygen_is_given),
+		cmocka_unit_test(test_lines),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
