@@ -82,7 +82,7 @@ WALL      := $(BUILD)/wall
 INC_LIB   := -Ilibcore/include -Ilibcore
 INC_PROG  := -Ilibcore/include -I$(WALL)
 
-PROGRAMS := rpcd rpcsh selfy rpctui
+PROGRAMS := rpcd rpcsh selfy keyvault rpctui
 # A program's folder, where it is not named as the program is.
 folder = $(if $(filter rpctui,$(1)),tui,$(1))
 LIB_SRCS := $(filter-out $(QUIC_OFF_$(QUIC)),$(wildcard libcore/base/*.c \

@@ -227,9 +227,48 @@ vault_open_on(
 	return r;
 }
 
+/* What is in a log beside the file would be missed. */
+static enum rk_err
+check_no_log(struct vault *v, struct rk_error *err)
+{
+	char wal[PATH_MAX];
+	struct stat st;
+
+	if (snprintf(wal, sizeof(wal), "%s-wal", v->path) >= (int)sizeof(wal) ||
+	    lstat(wal, &st) != 0 || st.st_size == 0)
+		return RK_OK;
+	return err_set(err, RK_EIO,
+	    "%s: has a log beside it, and cannot be written: put both where "
+	    "they can",
+	    v->name);
+}
+
+enum rk_err
+vault_open_copy(const char *path, struct vault **out, struct rk_error *err)
+{
+	struct vault *v = NULL;
+	enum rk_err r;
+
+	*out = NULL;
+	err_clear(err);
+	if ((r = new_handle(path, &v, err)) != RK_OK)
+		return r;
+	v->copy = true;
+	if ((r = check_no_log(v, err)) == RK_OK &&
+	    (r = vault_db_take(v, &vault_forms, err)) == RK_OK &&
+	    (r = vault_head_read(v, err)) == RK_OK) {
+		*out = v;
+		return RK_OK;
+	}
+	vault_close(v);
+	return r;
+}
+
 enum rk_err
 vault_open(const char *path, struct vault **out, struct rk_error *err)
 {
+	if (access(path, W_OK) != 0 && errno == EROFS)
+		return vault_open_copy(path, out, err);
 	return vault_open_on(NULL, path, out, err);
 }
 

@@ -49,6 +49,13 @@ RK_MUST enum rk_err vault_make(const char *path,
  */
 RK_MUST enum rk_err vault_open(
     const char *path, struct vault **out, struct rk_error *err);
+/*
+ * The same of a copy, wherever it is and whoever may read it: it is taken into
+ * memory, and what is begun to be written is RK_ESTATE.  vault_open() does so
+ * where the file system is read-only.
+ */
+RK_MUST enum rk_err vault_open_copy(
+    const char *path, struct vault **out, struct rk_error *err);
 /* Forgets the keys.  NULL is allowed. */
 void vault_close(struct vault *v);
 
@@ -64,6 +71,10 @@ struct vault_info {
 };
 RK_MUST enum rk_err vault_inspect(
     struct vault *v, struct vault_info *out, struct rk_error *err);
+
+/* The process that writes the file at path just now, or 0.  Not while it is
+ * open in this process: that would drop its locks. */
+int vault_holder(const char *path);
 
 /* ---- keys ---- */
 

@@ -13,6 +13,10 @@
 
 #define LENGTH_MAX (1 << 18) /* a value, a row, a statement */
 #define COPY_MAX (INT64_C(1) << 30)
+#define FILE_MAX ((size_t)1 << 30)
+/* Bytes of a database's head: 2 for one with a write-ahead log. */
+#define FORM_WRITE 18
+#define FORM_READ 19
 /* Where SQLite locks its -shm file for a writer; see its walformat. */
 #define SHM_WRITE_LOCK 120
 
@@ -303,6 +307,64 @@ vault_db_open(struct vault *v, const char *vfs, const struct vault_forms *f,
 	return version == (int64_t)f->n ? RK_OK : upgrade(v, f, err);
 }
 
+/* SQLite owns bytes then, also when it fails. */
+static enum rk_err
+take_bytes(struct vault *v, const struct buf *file, struct rk_error *err)
+{
+	const unsigned flags =
+	    SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_READONLY;
+	size_t len = buf_len(file);
+	unsigned char *bytes = sqlite3_malloc64(len);
+	int rc;
+
+	if (bytes == NULL)
+		return err_set(err, RK_ENOMEM, "%s: out of memory", v->name);
+	memcpy(bytes, buf_peek(file), len);
+	/* There is no log in memory: the head must not promise one. */
+	if (len > FORM_READ && bytes[FORM_WRITE] == 2 && bytes[FORM_READ] == 2)
+		bytes[FORM_WRITE] = bytes[FORM_READ] = 1;
+	rc = sqlite3_deserialize(v->db, "main", bytes, (sqlite3_int64)len,
+	    (sqlite3_int64)len, flags);
+	return rc == SQLITE_OK ? RK_OK : vault_db_fail(v, rc, err);
+}
+
+enum rk_err
+vault_db_take(
+    struct vault *v, const struct vault_forms *f, struct rk_error *err)
+{
+	struct buf file;
+	int64_t version;
+	enum rk_err r;
+	int rc;
+
+	buf_init(&file, FILE_MAX);
+	if ((r = fs_read(v->path, FS_ANY, FILE_MAX, &file, err)) != RK_OK)
+		goto out;
+	rc = sqlite3_open_v2(":memory:", &v->db,
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (rc != SQLITE_OK) {
+		r = vault_db_fail(v, rc, err);
+		goto out;
+	}
+	if (buf_len(&file) == 0) {
+		r = err_set(
+		    err, RK_EDAMAGED, "%s: is damaged: it is empty", v->name);
+		goto out;
+	}
+	if ((r = take_bytes(v, &file, err)) != RK_OK)
+		goto out;
+	sql_restrict(v->db, LENGTH_MAX, VAULT_WAIT_MS);
+	if ((r = check_form(v, f, &version, err)) == RK_OK &&
+	    version != (int64_t)f->n)
+		r = err_set(err, RK_EUNSUPPORTED,
+		    "%s: an earlier version of keyvault made it: put it where "
+		    "it can be written",
+		    v->name);
+out:
+	buf_fini(&file);
+	return r;
+}
+
 void
 vault_db_close(struct vault *v)
 {
@@ -313,7 +375,7 @@ vault_db_close(struct vault *v)
 }
 
 int
-vault_db_holder(const char *path)
+vault_holder(const char *path)
 {
 	struct flock lock = {
 		.l_type = F_WRLCK,

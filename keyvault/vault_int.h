@@ -89,6 +89,7 @@ struct vault {
 	bool stale;   /* look at all of it again */
 	bool writing;
 	bool broken;
+	bool copy; /* in memory only, not to be written */
 	int64_t (*clock)(void);
 };
 
@@ -135,6 +136,9 @@ RK_MUST enum rk_err vault_db_fresh(
 /* The file; an older form is brought to the newest. */
 RK_MUST enum rk_err vault_db_open(struct vault *v, const char *vfs,
     const struct vault_forms *forms, struct rk_error *err);
+/* The file's bytes, in memory; it must be of the newest form. */
+RK_MUST enum rk_err vault_db_take(
+    struct vault *v, const struct vault_forms *forms, struct rk_error *err);
 void vault_db_close(struct vault *v);
 /* Write what is in v's database to a new file of 0600, whole. */
 RK_MUST enum rk_err vault_db_save(
@@ -149,9 +153,6 @@ RK_MUST enum rk_err vault_db_finish(
 /* Step once: *row tells whether there is one. */
 RK_MUST enum rk_err vault_db_step(
     struct vault *v, sqlite3_stmt *stmt, bool *row, struct rk_error *err);
-/* The pid that holds the write lock on the file at path, or 0.  Not while the
- * file is open in this process: that would drop locks. */
-int vault_db_holder(const char *path);
 /* Bytes of a column; false: it is something else, or not within min and max. */
 RK_MUST bool vault_db_bytes(sqlite3_stmt *stmt, int column, size_t min,
     size_t max, struct rk_bytes *out);

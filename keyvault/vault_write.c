@@ -16,6 +16,11 @@ vault_begin(struct vault *v, struct rk_error *err)
 	err_clear(err);
 	if ((r = vault_require_unlocked(v, err)) != RK_OK)
 		return r;
+	if (v->copy)
+		return err_set(err, RK_ESTATE,
+		    "%s: is a copy, or on a read-only medium: nothing can be "
+		    "written",
+		    v->name);
 	if (v->broken)
 		return err_set(err, RK_EIO,
 		    "%s: writing failed before; look at the disk, then open "

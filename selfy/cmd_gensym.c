@@ -1,30 +1,17 @@
 /* -gensym and -psk-id: pre-shared keys, and a name to compare them by. */
-#include <stdio.h>
-
-#include "base/crypt.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/str.h"
+#include "cli/psk_id.h"
 #include "selfy.h"
 
-#define PSK_LEN 32
-#define PSK_ID_BYTES 4
-#define ID_LABEL "rpckit psk id" /* with its NUL in front of the key */
-
-/* "7b1f 09aa": too little of a hash to say anything about the key. */
 static void
-psk_id(const uint8_t key[PSK_LEN], char id[PSK_ID_BYTES * 2 + 2])
+id_of(const uint8_t key[PSK_LEN], char text[PSK_ID_TEXT])
 {
-	uint8_t text[sizeof(ID_LABEL) + PSK_LEN];
-	uint8_t hash[CRYPT_HASH_LEN];
-	char hex[PSK_ID_BYTES * 2 + 1];
+	uint8_t id[PSK_ID_LEN];
 
-	memcpy(text, ID_LABEL, sizeof(ID_LABEL));
-	memcpy(text + sizeof(ID_LABEL), key, PSK_LEN);
-	crypt_sha256(hash, text, sizeof(text));
-	str_hex(hex, hash, PSK_ID_BYTES);
-	(void)snprintf(id, PSK_ID_BYTES * 2 + 2, "%.4s %.4s", hex, hex + 4);
-	rk_wipe(text, sizeof(text));
+	psk_id(key, id);
+	psk_id_text(id, text);
 }
 
 static enum rk_err
@@ -50,7 +37,7 @@ cmd_gensym(struct selfy *s)
 	bool force = args_flag(s->args, "force");
 	uint8_t key[PSK_LEN];
 	char path[PATH_LEN];
-	char id[PSK_ID_BYTES * 2 + 2];
+	char id[PSK_ID_TEXT];
 	struct batch b = { 0 };
 	struct batch_item item = {
 		.path = path,
@@ -62,7 +49,7 @@ cmd_gensym(struct selfy *s)
 	enum rk_err r;
 
 	rk_random(key, sizeof(key));
-	psk_id(key, id);
+	id_of(key, id);
 	/* The CA's own files are not to be replaced by random bytes. */
 	if ((r = name_check(name, &s->err)) != RK_OK)
 		goto out;
@@ -94,7 +81,7 @@ enum rk_err
 cmd_psk_id(struct selfy *s)
 {
 	const char *path = args_text(s->args, "psk-id", "");
-	char id[PSK_ID_BYTES * 2 + 2];
+	char id[PSK_ID_TEXT];
 	struct rk_secret *key = NULL;
 	enum rk_err r;
 
@@ -105,7 +92,7 @@ cmd_psk_id(struct selfy *s)
 		r = selfy_fail(s, RK_EFORMAT, path,
 		    "is no pre-shared key: it must be 32 bytes");
 	if (r == RK_OK) {
-		psk_id(rk_secret_peek(key), id);
+		id_of(rk_secret_peek(key), id);
 		r = show_id(s, path, id);
 	}
 	rk_secret_free(key);

@@ -424,9 +424,10 @@ test_backup(void **state)
 	assert_mode("v/copy", 0600);
 	assert_int_equal(vault_backup(v, "v/copy", &err), RK_EEXIST);
 	vaultrig_add(v, "later", RECORD_SECRET, 7);
-	assert_int_equal(vault_open("v/copy", &copy, &err), RK_OK);
+	assert_int_equal(vault_open_copy("v/copy", &copy, &err), RK_OK);
 	assert_int_equal(vault_restore(v, copy, &err), RK_ESTATE);
 	assert_int_equal(vault_unlock(copy, pass, &err), RK_OK);
+	assert_int_equal(vault_begin(copy, &err), RK_ESTATE);
 	assert_int_equal(vault_restore(v, copy, &err), RK_OK);
 	assert_null(vault_key(v));
 	vault_close(copy);

@@ -1,0 +1,112 @@
+/* doctor: will it work here, and how will it ask? */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "cli/tty.h"
+#include "keyvault.h"
+
+#define LOCKED_MIN 65536 /* bytes that an unlocked vault wants locked */
+
+struct doctor {
+	struct kv *kv;
+	struct table *t;
+	enum rk_err r;
+};
+
+static void
+say(struct doctor *d, const char *what, bool well, const char *text)
+{
+	if (!well)
+		d->kv->status = 1;
+	if (d->r == RK_OK)
+		d->r = table_row(d->t,
+		    (const union cell[]){ { .text = what },
+		        { .text = well ? "ok" : "bad" }, { .text = text } });
+}
+
+static void
+look_at_vault(struct doctor *d)
+{
+	struct kv *kv = d->kv;
+	struct vault_info info;
+	char text[128];
+
+	if (kv_open(kv) != RK_OK ||
+	    vault_inspect(kv->vault, &info, &kv->err) != RK_OK) {
+		say(d, "vault", false, kv->err.text);
+		return;
+	}
+	say(d, "vault", true, kv->path);
+	(void)snprintf(text, sizeof(text), "Argon2id, %u passes, %u MiB%s",
+	    info.kdf.passes, info.kdf.kib / 1024,
+	    kdf_is_weak(&info.kdf) ? ": less than a new vault gets; keyvault "
+	                             "passwd"
+	                           : "");
+	say(d, "passphrase", !kdf_is_weak(&info.kdf), text);
+}
+
+static void
+look_at_memory(struct doctor *d)
+{
+	struct rlimit lim = { 0 };
+	bool enough;
+
+	enough =
+	    getrlimit(RLIMIT_MEMLOCK, &lim) == 0 && lim.rlim_cur >= LOCKED_MIN;
+	say(d, "memory", enough,
+	    enough ? "keys are locked in memory"
+	           : "keys may be swapped out: ulimit -l is too small");
+	enough = getrlimit(RLIMIT_CORE, &lim) == 0 && lim.rlim_cur == 0;
+	say(d, "core dumps", enough, enough ? "off" : "on");
+}
+
+static void
+look_at_asking(struct doctor *d)
+{
+	const char *program = getenv("RPCKIT_ASKPASS");
+	char shown[SHOWN_LEN];
+	char text[SHOWN_LEN + 64];
+	int fd;
+
+	if (program == NULL)
+		program = getenv("SSH_ASKPASS");
+	if (tty_open(&fd, NULL) == RK_OK) {
+		(void)close(fd);
+		say(d, "asking", true, "on the terminal");
+		return;
+	}
+	if (program == NULL) {
+		say(d, "asking", false,
+		    "no terminal and no askpass program: give --pass file:PATH "
+		    "or set RPCKIT_ASKPASS");
+		return;
+	}
+	(void)snprintf(text, sizeof(text),
+	    "no terminal; --pass askpass runs %s",
+	    str_escape(shown, sizeof(shown), program));
+	say(d, "asking", access(program, X_OK) == 0, text);
+}
+
+enum rk_err
+verb_doctor(struct kv *kv)
+{
+	static const struct field fields[] = {
+		{ .name = "what", .title = "WHAT" },
+		{ .name = "state", .title = "STATE" },
+		{ .name = "text", .title = "TEXT", .kind = FIELD_SHOWN },
+	};
+	struct doctor d = { .kv = kv };
+
+	if ((d.r = table_new(&kv->out, fields, 3, &d.t)) != RK_OK)
+		return kv_fail(kv, d.r, "doctor", rk_err_text(d.r));
+	look_at_vault(&d);
+	look_at_memory(&d);
+	look_at_asking(&d);
+	table_end(d.t);
+	return d.r == RK_OK ? d.r
+	                    : kv_fail(kv, d.r, "doctor", rk_err_text(d.r));
+}

@@ -1,0 +1,114 @@
+/* What the verbs of keyvault share: the run, the vault, passphrases, forms. */
+#ifndef KEYVAULT_KEYVAULT_H
+#define KEYVAULT_KEYVAULT_H
+
+#include "cli/cmd.h"
+#include "cli/out.h"
+#include "cli/path.h"
+#include "cli/psk_id.h"
+#include "vault.h"
+
+#include <rpckit/key.h>
+
+#define SHOWN_LEN 512 /* of a path or word in a message */
+#define INPUT_MAX (RECORD_SECRET_MAX + 1)
+#define SHOWN_ID_LEN RK_FP_GROUPED_LEN
+
+/* One run of the program.  A failing function fills err, and retry when there
+ * is something to advise. */
+struct kv {
+	struct args *args;
+	struct out out;
+	char path[PATH_LEN];
+	struct vault *vault;    /* NULL: not opened */
+	struct rk_secret *pass; /* that unlocked it */
+	struct rk_error err;
+	char retry[256];
+	int status; /* of an answer that is no */
+};
+
+/* Does what its verb, with the operands in args, asks for. */
+typedef enum rk_err verb_fn(struct kv *kv);
+
+verb_fn verb_init;
+verb_fn verb_new;
+verb_fn verb_import;
+verb_fn verb_import_dir;
+verb_fn verb_export;
+verb_fn verb_ls;
+verb_fn verb_show;
+verb_fn verb_pub;
+verb_fn verb_rename;
+verb_fn verb_rm;
+verb_fn verb_note;
+verb_fn verb_tag;
+verb_fn verb_sign;
+verb_fn verb_verify;
+verb_fn verb_status;
+verb_fn verb_passwd;
+verb_fn verb_rekey;
+verb_fn verb_backup;
+verb_fn verb_restore;
+verb_fn verb_check;
+verb_fn verb_log;
+verb_fn verb_doctor;
+
+/* ---- run.c ---- */
+
+/* The i-th operand, or NULL. */
+const char *kv_operand(const struct kv *kv, size_t i);
+/* Fill err: "name: text"; returns code.  name is escaped here. */
+enum rk_err kv_fail(
+    struct kv *kv, enum rk_err code, const char *name, const char *text);
+void kv_retry(struct kv *kv, const char *text);
+/* A note that work on a passphrase takes a while, for a person. */
+void kv_tell_wait(const struct kv *kv, const char *path);
+
+/* Open the vault, locked.  And with its passphrase. */
+RK_MUST enum rk_err kv_open(struct kv *kv);
+RK_MUST enum rk_err kv_unlock(struct kv *kv);
+/* The same for another file.  pass may be NULL; *pass is the caller's, also
+ * when it was right and something else was wrong. */
+RK_MUST enum rk_err kv_unlock_vault(struct kv *kv, struct vault *v,
+    const char *path, const char *flag, struct rk_secret **pass);
+/* Unlocked only if its names are hidden. */
+RK_MUST enum rk_err kv_open_names(struct kv *kv);
+/* A new passphrase, asked for twice.  flag: "--new-pass". */
+RK_MUST enum rk_err kv_new_pass(struct kv *kv, const char *flag,
+    const char *what, const char *path, struct rk_secret **out);
+/* The whole of FILE, or of standard input for "-". */
+RK_MUST enum rk_err kv_read(
+    struct kv *kv, const char *path, size_t max, struct rk_secret **out);
+/* To FILE, which is new and 0600, or to standard output for "-" or NULL. */
+RK_MUST enum rk_err kv_write(
+    struct kv *kv, const char *path, const void *data, size_t len);
+
+/* ---- forms.c: keys as files have them ---- */
+
+/*
+ * What these bytes are, with secret and public half: PEM in every form of
+ * rk_key_parse(), OpenSSH, or 32 bytes that are a pre-shared key.  With type
+ * not NULL: "secret" takes any bytes, "psk" and "ed25519" nothing else.  name
+ * is of the file, for messages and the passphrase's prompt (--file-pass).
+ */
+RK_MUST enum rk_err form_read(struct kv *kv, const char *name,
+    const struct rk_secret *bytes, const char *type, struct record *rec,
+    struct rk_secret **secret);
+/* Public half of a secret of rec's kind. */
+RK_MUST enum rk_err form_public(
+    struct kv *kv, struct record *rec, const struct rk_secret *secret);
+/* "SHA256:..." in groups for people, "id 7b1f 09aa", or "-". */
+void form_id(
+    const struct kv *kv, const struct record *rec, char out[SHOWN_ID_LEN]);
+/* As a file: form is "pkcs8", "rpc25519" or "openssh"; pass NULL: plain. */
+RK_MUST enum rk_err form_write(struct kv *kv, const struct record *rec,
+    const struct rk_secret *secret, const char *form,
+    const struct rk_secret *pass, struct rk_secret **out);
+/* The public half as "openssh" or "pem", a line or lines. */
+RK_MUST enum rk_err form_write_public(
+    struct kv *kv, const struct record *rec, const char *form, struct buf *b);
+/* The Ed25519 public key in a file of either form. */
+RK_MUST enum rk_err form_read_public(struct kv *kv, const char *name,
+    const struct rk_secret *bytes, uint8_t pub[RK_KEY_PUBLIC_LEN]);
+
+#endif

@@ -1,0 +1,388 @@
+/* keyvault: keys and small secrets in a sealed file; options and verbs. */
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <rpckit/log.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "cli/pass.h"
+#include "keyvault.h"
+
+#define PASS_ABOUT "tty, fd:N, file:PATH, env:NAME, cred:NAME, askpass"
+
+static const struct opt global_opts[] = {
+	{ .name = "vault",
+	    .kind = OPT_TEXT,
+	    .meta = "FILE",
+	    .env = "KEYVAULT_DB",
+	    .complete = COMPLETE_FILE,
+	    .about = "the vault (rpckit/vault.db where data of the user are)" },
+	{ .name = "pass",
+	    .kind = OPT_TEXT,
+	    .meta = "SPEC",
+	    .about = "its passphrase: " PASS_ABOUT },
+	{ .name = "plain", .about = "tab-separated lists for scripts" },
+	COMMON_OPTS,
+	{ 0 },
+};
+
+static const struct opt init_opts[] = {
+	{ .name = "hide-names",
+	    .about = "seal names, notes and public halves too" },
+	{ .name = "kdf-time",
+	    .kind = OPT_DURATION,
+	    .meta = "TIME",
+	    .about = "how long one try of a passphrase is to take (1s)" },
+	{ 0 },
+};
+static const struct opt new_opts[] = {
+	{ .name = "type",
+	    .kind = OPT_CHOICE,
+	    .meta = "ed25519|psk|secret",
+	    .complete = COMPLETE_WORDS,
+	    .about = "what to make (ed25519)" },
+	{ .name = "note",
+	    .kind = OPT_TEXT,
+	    .meta = "TEXT",
+	    .about = "a line about it" },
+	{ .name = "expires",
+	    .kind = OPT_TEXT,
+	    .meta = "DATE",
+	    .about = "the last day of its use: 2035-11-02" },
+	{ .name = "ack",
+	    .about = "with -: a key for each name on standard input, told "
+	             "when it is on the disk" },
+	{ 0 },
+};
+static const struct opt import_opts[] = {
+	{ .name = "type",
+	    .kind = OPT_CHOICE,
+	    .meta = "ed25519|psk|secret",
+	    .complete = COMPLETE_WORDS,
+	    .about = "take it as this; secret is any bytes" },
+	{ .name = "file-pass",
+	    .kind = OPT_TEXT,
+	    .meta = "SPEC",
+	    .about = "passphrase of the key file" },
+	{ 0 },
+};
+static const struct opt import_dir_opts[] = {
+	{ .name = "file-pass",
+	    .kind = OPT_TEXT,
+	    .meta = "SPEC",
+	    .about = "passphrase of the key files" },
+	{ .name = "dry-run",
+	    .letter = 'n',
+	    .about = "say what would be imported" },
+	{ 0 },
+};
+static const struct opt export_opts[] = {
+	{ .name = "output",
+	    .letter = 'o',
+	    .kind = OPT_TEXT,
+	    .meta = "FILE|-",
+	    .complete = COMPLETE_FILE,
+	    .about = "where to (standard output)" },
+	{ .name = "form",
+	    .kind = OPT_CHOICE,
+	    .meta = "pkcs8|rpc25519|openssh|pem",
+	    .complete = COMPLETE_WORDS,
+	    .about = "of a private key (pkcs8), or a public half (openssh)" },
+	{ .name = "file-pass",
+	    .kind = OPT_TEXT,
+	    .meta = "SPEC",
+	    .about = "passphrase of the copy" },
+	{ .name = "plain-key", .about = "the secret as it is, not encrypted" },
+	{ .name = "public", .about = "the public half only" },
+	{ 0 },
+};
+static const struct opt pub_opts[] = {
+	{ .name = "form",
+	    .kind = OPT_CHOICE,
+	    .meta = "openssh|pem",
+	    .complete = COMPLETE_WORDS,
+	    .about = "how to write it (openssh)" },
+	{ 0 },
+};
+static const struct opt ls_opts[] = {
+	{ .name = "long", .letter = 'l', .about = "dates and tags too" },
+	{ 0 },
+};
+static const struct opt sign_opts[] = {
+	{ .name = "output",
+	    .letter = 'o',
+	    .kind = OPT_TEXT,
+	    .meta = "FILE|-",
+	    .complete = COMPLETE_FILE,
+	    .about = "where to (FILE.sig; standard output for -)" },
+	{ .name = "ns",
+	    .kind = OPT_TEXT,
+	    .meta = "CONTEXT",
+	    .about = "what the signature is for (file)" },
+	{ 0 },
+};
+static const struct opt verify_opts[] = {
+	{ .name = "key",
+	    .kind = OPT_TEXT,
+	    .meta = "NAME",
+	    .about = "the key in the vault that has signed" },
+	{ .name = "pub",
+	    .kind = OPT_TEXT,
+	    .meta = "FILE",
+	    .complete = COMPLETE_FILE,
+	    .about = "or a file with the public half" },
+	{ .name = "ns",
+	    .kind = OPT_TEXT,
+	    .meta = "CONTEXT",
+	    .about = "what the signature is for (file)" },
+	{ 0 },
+};
+static const struct opt passwd_opts[] = {
+	{ .name = "new-pass",
+	    .kind = OPT_TEXT,
+	    .meta = "SPEC",
+	    .about = "the new passphrase" },
+	{ .name = "kdf-time",
+	    .kind = OPT_DURATION,
+	    .meta = "TIME",
+	    .about = "how long one try of a passphrase is to take (1s)" },
+	{ 0 },
+};
+static const struct opt rekey_opts[] = {
+	{ .name = "kdf-time",
+	    .kind = OPT_DURATION,
+	    .meta = "TIME",
+	    .about = "how long one try of a passphrase is to take (1s)" },
+	{ 0 },
+};
+static const struct opt restore_opts[] = {
+	{ .name = "file-pass",
+	    .kind = OPT_TEXT,
+	    .meta = "SPEC",
+	    .about = "passphrase of the copy" },
+	{ .name = "dry-run",
+	    .letter = 'n',
+	    .about = "say what would be another" },
+	{ 0 },
+};
+static const struct opt log_opts[] = {
+	{ .name = "since",
+	    .kind = OPT_DURATION,
+	    .meta = "TIME",
+	    .about = "only of that time until now: 1d" },
+	{ 0 },
+};
+
+static int run(struct args *a, void *ctx);
+
+#define VERB(verb, what, text, min, max)                                    \
+	.name = verb, .operands = what, .about = text, .min_operands = min, \
+	.max_operands = max, .run = run
+
+static const struct cmd cmds[] = {
+	{ VERB("init", "", "make the vault", 0, 0), .opts = init_opts },
+	{ VERB("new", "NAME|-", "make a key in it", 1, 1), .opts = new_opts },
+	{ VERB("import", "NAME FILE|-", "keep the key of a file", 2, 2),
+	    .opts = import_opts },
+	{ VERB("import-dir", "DIR", "keep every NAME.key of a folder", 1, 1),
+	    .opts = import_dir_opts, .complete = COMPLETE_DIR },
+	{ VERB("export", "NAME", "write a key to a file, encrypted", 1, 1),
+	    .opts = export_opts },
+	{ VERB("ls", "", "list what is in it", 0, 0), .opts = ls_opts },
+	{ VERB("show", "NAME", "all about one, but the secret", 1, 1) },
+	{ VERB("pub", "NAME", "print a public half", 1, 1), .opts = pub_opts },
+	{ VERB("rename", "NAME NEW", "give another name", 2, 2) },
+	{ VERB("rm", "NAME", "remove for good", 1, 1) },
+	{ VERB("note", "NAME TEXT", "replace the line about it", 2, 2) },
+	{ VERB("tag", "NAME [TAG...]", "replace the tags", 1, UINT_MAX) },
+	{ VERB("sign", "NAME FILE|-...", "sign files", 2, UINT_MAX),
+	    .opts = sign_opts },
+	{ VERB("verify", "FILE SIG", "is this a file's signature?", 2, 2),
+	    .opts = verify_opts, .complete = COMPLETE_FILE },
+	{ VERB("passwd", "", "change the passphrase", 0, 0),
+	    .opts = passwd_opts },
+	{ VERB("rekey", "", "seal everything under a new key", 0, 0),
+	    .opts = rekey_opts },
+	{ VERB("backup", "FILE", "write a copy, sealed as it is", 1, 1),
+	    .complete = COMPLETE_FILE },
+	{ VERB("restore", "FILE", "put a copy in the vault's place", 1, 1),
+	    .opts = restore_opts, .complete = COMPLETE_FILE },
+	{ VERB("check", "", "look for damage and tampering", 0, 0) },
+	{ VERB("log", "", "what was done to it and with it", 0, 0),
+	    .opts = log_opts },
+	{ VERB("status", "", "the vault itself", 0, 0) },
+	{ VERB("doctor", "", "will it work here?", 0, 0) },
+	{ 0 },
+};
+
+static const struct {
+	const char *name;
+	verb_fn *fn;
+} verbs[] = {
+	{ "init", verb_init },
+	{ "new", verb_new },
+	{ "import", verb_import },
+	{ "import-dir", verb_import_dir },
+	{ "export", verb_export },
+	{ "ls", verb_ls },
+	{ "show", verb_show },
+	{ "pub", verb_pub },
+	{ "rename", verb_rename },
+	{ "rm", verb_rm },
+	{ "note", verb_note },
+	{ "tag", verb_tag },
+	{ "sign", verb_sign },
+	{ "verify", verb_verify },
+	{ "passwd", verb_passwd },
+	{ "rekey", verb_rekey },
+	{ "backup", verb_backup },
+	{ "restore", verb_restore },
+	{ "check", verb_check },
+	{ "log", verb_log },
+	{ "status", verb_status },
+	{ "doctor", verb_doctor },
+};
+
+/* ---- a run ---- */
+
+static enum rk_err
+set_path(struct kv *kv)
+{
+	const char *given = args_text(kv->args, "vault", NULL);
+
+	if (given != NULL) {
+		if (given[0] != '\0' && str_copy(kv->path, sizeof(kv->path),
+		                            given) < sizeof(kv->path))
+			return RK_OK;
+		return err_set(&kv->err, RK_EINVAL,
+		    "--vault: the path is empty or too long");
+	}
+	if (path_user(PATH_DATA, "vault.db", kv->path) == RK_OK)
+		return RK_OK;
+	kv_retry(kv, "--vault FILE");
+	return err_set(&kv->err, RK_ENOENT,
+	    "no vault named, and neither HOME nor XDG_DATA_HOME is set");
+}
+
+/* Those of env: are taken now. */
+static enum rk_err
+check_sources(struct kv *kv)
+{
+	static const char *const names[] = { "pass", "file-pass", "new-pass" };
+	struct rk_error why;
+	enum rk_err r;
+
+	for (size_t i = 0; i < 3; i++) {
+		if (!args_known(kv->args, names[i]))
+			continue;
+		r = pass_check(args_text(kv->args, names[i], NULL), &why);
+		if (r != RK_OK)
+			return err_set(
+			    &kv->err, r, "--%s: %s", names[i], why.text);
+	}
+	return RK_OK;
+}
+
+static verb_fn *
+find_verb(const struct args *a)
+{
+	const char *name = args_cmd(a)->name;
+	size_t i = 0;
+
+	while (strcmp(verbs[i].name, name) != 0)
+		i++;
+	return verbs[i].fn;
+}
+
+/* Who is in the way can be looked at or ended. */
+static void
+name_holder(struct kv *kv)
+{
+	int pid = vault_holder(kv->path);
+	size_t len = strlen(kv->err.text);
+
+	if (pid > 0)
+		(void)snprintf(kv->err.text + len, sizeof(kv->err.text) - len,
+		    " (pid %d)", pid);
+}
+
+static void
+on_log(
+    enum rk_log_level level, const char *subsystem, const char *line, void *arg)
+{
+	const struct kv *kv = arg;
+
+	(void)level;
+	(void)subsystem;
+	out_warn(&kv->out, "%s", line);
+}
+
+static int
+run(struct args *a, void *ctx)
+{
+	struct kv *kv = ctx;
+	enum rk_err r;
+
+	kv->args = a;
+	out_init(&kv->out, a);
+	rk_log_set(on_log, RK_LOG_WARN, kv);
+	if ((r = check_sources(kv)) == RK_OK && (r = set_path(kv)) == RK_OK)
+		r = find_verb(a)(kv);
+	rk_secret_free(kv->pass);
+	vault_close(kv->vault);
+	kv->pass = NULL;
+	kv->vault = NULL;
+	rk_log_set(NULL, RK_LOG_WARN, NULL);
+	if (r == RK_OK)
+		return kv->status;
+	if (r == RK_EBUSY)
+		name_holder(kv);
+	return out_error(
+	    &kv->out, &kv->err, kv->retry[0] != '\0' ? kv->retry : NULL);
+}
+
+static const char *const usage[] = {
+	"[--vault FILE] [--pass SPEC] VERB ...",
+	NULL,
+};
+static const char *const examples[] = {
+	"keyvault init                         # once",
+	"keyvault new deploy-ca --note 'offline on Fridays'",
+	"keyvault import node certs/node.key   # then remove the file",
+	"keyvault sign deploy-ca request.bin   # to request.bin.sig",
+	"keyvault backup /media/stick/vault.db",
+	NULL,
+};
+static const struct env_doc envs[] = {
+	{ "KEYVAULT_DB", "stands in for --vault" },
+	{ "RPCKIT_ASKPASS",
+	    "program that asks for passphrases, before SSH_ASKPASS" },
+	{ "CREDENTIALS_DIRECTORY", "where --pass cred:NAME looks" },
+	{ "XDG_DATA_HOME", "rpckit below it has vault.db" },
+	{ "NO_COLOR", "no color when set and not empty" },
+	{ 0 },
+};
+
+int
+main(int argc, char **argv)
+{
+	static const struct prog prog = {
+		.name = "keyvault",
+		.section = "1",
+		.about =
+		    "keep private keys and small secrets in one sealed file",
+		.usage = usage,
+		.examples = examples,
+		.opts = global_opts,
+		.cmds = cmds,
+		.envs = envs,
+		.see_also = "selfy 1, rpcd 8, rpcsh 1",
+		.style = PROG_GNU,
+		.features = "Argon2id, XChaCha20-Poly1305, Ed25519, SSHSIG",
+	};
+	struct kv kv = { 0 };
+
+	return cmd_main(&prog, argc, argv, &kv);
+}

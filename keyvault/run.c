@@ -1,0 +1,184 @@
+/* What every verb does first: the vault opened, passphrases, files. */
+#include "keyvault.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/str.h"
+#include "cli/pass.h"
+
+const char *
+kv_operand(const struct kv *kv, size_t i)
+{
+	size_t n;
+	const char *const *list = args_operands(kv->args, &n);
+
+	return i < n ? list[i] : NULL;
+}
+
+enum rk_err
+kv_fail(struct kv *kv, enum rk_err code, const char *name, const char *text)
+{
+	char shown[SHOWN_LEN];
+
+	return err_set(&kv->err, code, "%s: %s",
+	    str_escape(shown, sizeof(shown), name), text);
+}
+
+void
+kv_retry(struct kv *kv, const char *text)
+{
+	(void)str_copy(kv->retry, sizeof(kv->retry), text);
+}
+
+void
+kv_tell_wait(const struct kv *kv, const char *path)
+{
+	char shown[SHOWN_LEN];
+
+	if (isatty(STDERR_FILENO) == 1)
+		out_note(&kv->out, "working on the passphrase of %s",
+		    str_escape(shown, sizeof(shown), path));
+}
+
+enum rk_err
+kv_open(struct kv *kv)
+{
+	enum rk_err r = vault_open(kv->path, &kv->vault, &kv->err);
+
+	if (r == RK_ENOENT)
+		kv_retry(kv, "keyvault init");
+	return r;
+}
+
+/* Whoever tries passphrases waits. */
+static void
+pause_after_wrong(void)
+{
+	const struct timespec second = { .tv_sec = 1 };
+
+	(void)nanosleep(&second, NULL);
+}
+
+enum rk_err
+kv_unlock_vault(struct kv *kv, struct vault *v, const char *path,
+    const char *flag, struct rk_secret **pass)
+{
+	struct pass_source src = {
+		.spec = args_text(kv->args, flag, NULL),
+		.flag = strcmp(flag, "pass") == 0 ? "--pass" : "--file-pass",
+		.what = "vault",
+		.no_input = args_flag(kv->args, "no-input"),
+	};
+	struct rk_secret *word = NULL;
+	enum rk_err r;
+
+	for (unsigned i = 0;; i++) {
+		r = pass_get(&src, path, i, &word);
+		if (r == RK_EPASS)
+			return r; /* and err is the vault's */
+		if (r != RK_OK) {
+			kv->err = src.err;
+			return r;
+		}
+		kv_tell_wait(kv, path);
+		r = vault_unlock(v, word, &kv->err);
+		if (r != RK_EPASS && pass != NULL)
+			*pass = word;
+		else
+			rk_secret_free(word);
+		if (r != RK_EPASS)
+			return r;
+		pause_after_wrong();
+	}
+}
+
+enum rk_err
+kv_unlock(struct kv *kv)
+{
+	enum rk_err r;
+
+	if (kv->vault == NULL && (r = kv_open(kv)) != RK_OK)
+		return r;
+	return kv_unlock_vault(kv, kv->vault, kv->path, "pass", &kv->pass);
+}
+
+enum rk_err
+kv_open_names(struct kv *kv)
+{
+	struct vault_info info;
+	enum rk_err r;
+
+	if ((r = kv_open(kv)) != RK_OK ||
+	    (r = vault_inspect(kv->vault, &info, &kv->err)) != RK_OK)
+		return r;
+	return info.hidden ? kv_unlock(kv) : RK_OK;
+}
+
+enum rk_err
+kv_new_pass(struct kv *kv, const char *flag, const char *what, const char *path,
+    struct rk_secret **out)
+{
+	char dashed[32];
+	struct pass_source src = {
+		.spec = args_text(kv->args, flag, NULL),
+		.flag = dashed,
+		.what = what,
+		.no_input = args_flag(kv->args, "no-input"),
+		.twice = true,
+	};
+	enum rk_err r;
+
+	(void)snprintf(dashed, sizeof(dashed), "--%s", flag);
+	if ((r = pass_get(&src, path, 0, out)) != RK_OK)
+		kv->err = src.err;
+	else
+		kv_tell_wait(kv, path);
+	return r;
+}
+
+/* ---- files ---- */
+
+static enum rk_err
+read_input(struct kv *kv, size_t max, struct rk_secret **out)
+{
+	struct buf b;
+	enum rk_err r;
+
+	buf_init(&b, max);
+	r = fs_read_fd(STDIN_FILENO, max, &b, &kv->err);
+	if (r == RK_OK &&
+	    (r = rk_secret_copy(buf_peek(&b), buf_len(&b), out)) != RK_OK)
+		r = kv_fail(kv, r, "-", rk_err_text(r));
+	buf_wipe(&b);
+	return r;
+}
+
+enum rk_err
+kv_read(struct kv *kv, const char *path, size_t max, struct rk_secret **out)
+{
+	*out = NULL;
+	if (strcmp(path, "-") == 0)
+		return read_input(kv, max, out);
+	return fs_read_secret(path, FS_ANY, max, out, &kv->err);
+}
+
+enum rk_err
+kv_write(struct kv *kv, const char *path, const void *data, size_t len)
+{
+	char shown[SHOWN_LEN];
+	enum rk_err r;
+
+	if (path == NULL || strcmp(path, "-") == 0) {
+		out_bytes(&kv->out, data, len);
+		return RK_OK;
+	}
+	r = fs_write_file(path, data, len, 0600, false, &kv->err);
+	if (r == RK_OK)
+		out_note(&kv->out, "wrote %s (0600)",
+		    str_escape(shown, sizeof(shown), path));
+	return r;
+}
