@@ -97,7 +97,8 @@ static void
 make_text(char out[VAULT_LOG_TEXT_MAX + 1], const char *name, const char *more)
 {
 	int n = snprintf(out, VAULT_LOG_TEXT_MAX + 1, "%s%s%s", name,
-	    more != NULL ? ": " : "", more != NULL ? more : "");
+	    more != NULL && name[0] != '\0' ? ": " : "",
+	    more != NULL ? more : "");
 	size_t len = VAULT_LOG_TEXT_MAX;
 
 	if (n <= VAULT_LOG_TEXT_MAX)

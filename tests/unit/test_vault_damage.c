@@ -502,86 +502,6 @@ test_changed_meanwhile(void **state)
 	vault_close(v);
 }
 
-/* ---- hostile schemas ---- */
-
-static void
-test_schema(void **state)
-{
-	static const struct {
-		const char *sql;
-		enum rk_err want;
-	} cases[] = {
-		{ "CREATE TABLE more (x)", RK_EDAMAGED },
-		{ "CREATE VIEW more AS SELECT 1", RK_EDAMAGED },
-		{ "CREATE TRIGGER t AFTER INSERT ON audit BEGIN DELETE FROM "
-		  "records; END",
-		    RK_EDAMAGED },
-		{ "DROP INDEX records_name", RK_EDAMAGED },
-		{ "ALTER TABLE records ADD COLUMN x ANY", RK_EDAMAGED },
-		{ "ALTER TABLE audit RENAME TO other", RK_EDAMAGED },
-		{ "PRAGMA application_id = 7", RK_EDAMAGED },
-		{ "PRAGMA user_version = 0", RK_EDAMAGED },
-		{ "PRAGMA user_version = -1", RK_EDAMAGED },
-		{ "PRAGMA user_version = 2", RK_EUNSUPPORTED },
-	};
-
-	(void)state;
-	make_three();
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		vaultrig_sql(cases[i].sql);
-		assert_refused(cases[i].want, cases[i].sql);
-		remake();
-	}
-}
-
-/* Another version with one table more. */
-static void
-test_upgrade(void **state)
-{
-	static const char *const first[] = { "CREATE TABLE a (x)" };
-	static const char *const second[] = { "CREATE TABLE a (x)",
-		"CREATE TABLE b (y)" };
-	static const struct vault_form list[] = {
-		{ .schema = first, .n = 1 },
-		{ .schema = second, .n = 2, .step = "CREATE TABLE b (y)" },
-		{ .schema = second,
-		    .n = 2,
-		    .step = "INSERT INTO b SELECT x "
-		            "FROM a" },
-	};
-	static const struct vault_form wrong[] = {
-		{ .schema = first, .n = 1 },
-		{ .schema = second, .n = 2, .step = "CREATE TABLE c (y)" },
-	};
-	const struct vault_forms one = { .list = list, .n = 1 };
-	const struct vault_forms three = { .list = list, .n = 3 };
-	const struct vault_forms bad = { .list = wrong, .n = 2 };
-	struct vault v = { .path = "x.db", .name = "x.db" };
-	struct rk_error err;
-	sqlite3_stmt *stmt = NULL;
-
-	(void)state;
-	assert_int_equal(vault_db_fresh(&v, &one, &err), RK_OK);
-	assert_int_equal(
-	    vault_db_exec(&v, "INSERT INTO a VALUES (7)", &err), RK_OK);
-	assert_int_equal(vault_db_save(&v, "x.db", &err), RK_OK);
-	vault_db_close(&v);
-	/* A step that does not lead there changes nothing. */
-	assert_int_equal(vault_db_open(&v, NULL, &bad, &err), RK_EDAMAGED);
-	vault_db_close(&v);
-	assert_int_equal(vault_db_open(&v, NULL, &one, &err), RK_OK);
-	vault_db_close(&v);
-	assert_int_equal(vault_db_open(&v, NULL, &three, &err), RK_OK);
-	assert_int_equal(
-	    vault_db_prepare(&v, "SELECT y FROM b", &stmt, &err), RK_OK);
-	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-	assert_int_equal(sqlite3_column_int64(stmt, 0), 7);
-	assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
-	vault_db_close(&v);
-	assert_int_equal(vault_db_open(&v, NULL, &one, &err), RK_EUNSUPPORTED);
-	vault_db_close(&v);
-}
-
 /* ---- check ---- */
 
 struct told {
@@ -672,8 +592,6 @@ main(void)
 		TEST(test_removed_and_copied),
 		TEST(test_log_rewritten),
 		TEST(test_changed_meanwhile),
-		TEST(test_schema),
-		TEST(test_upgrade),
 		TEST(test_check),
 	};
 

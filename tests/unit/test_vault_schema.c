@@ -1,0 +1,170 @@
+/* Schemas of vaults: hostile ones refused, those of earlier versions lifted. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/str.h"
+#include "keyvault/vault_int.h"
+#include "scratch.h"
+#include "vaultrig.h"
+
+static uint8_t intact[1 << 18];
+static size_t intact_len;
+
+static void
+make_three(void)
+{
+	struct vault *v;
+	FILE *f;
+
+	vaultrig_make(false);
+	v = vaultrig_unlocked();
+	vaultrig_add(v, "a", RECORD_ED25519, 1);
+	vaultrig_add(v, "b", RECORD_ED25519, 2);
+	vaultrig_add(v, "c", RECORD_SECRET, 3);
+	vault_close(v);
+	f = fopen(VAULTRIG_FILE, "rb");
+	assert_non_null(f);
+	intact_len = fread(intact, 1, sizeof(intact), f);
+	assert_in_range(intact_len, 1, sizeof(intact) - 1);
+	assert_int_equal(fclose(f), 0);
+}
+
+static enum rk_err
+open_and_unlock(struct rk_error *err)
+{
+	struct rk_secret *pass = vaultrig_secret(VAULTRIG_PASS);
+	struct vault *v = NULL;
+	enum rk_err r = vault_open(VAULTRIG_FILE, &v, err);
+
+	if (r == RK_OK)
+		r = vault_unlock(v, pass, err);
+	if (r == RK_OK)
+		vaultrig_holds(v, "a", 1);
+	vault_close(v);
+	rk_secret_free(pass);
+	return r;
+}
+
+static void
+assert_refused(enum rk_err want, const char *what)
+{
+	struct rk_error err;
+	enum rk_err r = open_and_unlock(&err);
+
+	if (r != want)
+		fail_msg("%s: %s, not %s (%s)", what, rk_err_name(r),
+		    rk_err_name(want), err.text);
+	assert_int_equal(err.code, want);
+}
+
+/* As make_three() left it, without waiting for the disk. */
+static void
+remake(void)
+{
+	FILE *f = fopen(VAULTRIG_FILE, "wb");
+
+	assert_non_null(f);
+	assert_int_equal(fwrite(intact, 1, intact_len, f), intact_len);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* ---- hostile schemas ---- */
+
+static void
+test_schema(void **state)
+{
+	static const struct {
+		const char *sql;
+		enum rk_err want;
+	} cases[] = {
+		{ "CREATE TABLE more (x)", RK_EDAMAGED },
+		{ "CREATE VIEW more AS SELECT 1", RK_EDAMAGED },
+		{ "CREATE TRIGGER t AFTER INSERT ON audit BEGIN DELETE FROM "
+		  "records; END",
+		    RK_EDAMAGED },
+		{ "DROP INDEX records_name", RK_EDAMAGED },
+		{ "ALTER TABLE records ADD COLUMN x ANY", RK_EDAMAGED },
+		{ "ALTER TABLE audit RENAME TO other", RK_EDAMAGED },
+		{ "PRAGMA application_id = 7", RK_EDAMAGED },
+		{ "PRAGMA user_version = 0", RK_EDAMAGED },
+		{ "PRAGMA user_version = -1", RK_EDAMAGED },
+		{ "PRAGMA user_version = 2", RK_EUNSUPPORTED },
+	};
+
+	(void)state;
+	make_three();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		vaultrig_sql(cases[i].sql);
+		assert_refused(cases[i].want, cases[i].sql);
+		remake();
+	}
+}
+
+/* Another version with one table more. */
+static void
+test_upgrade(void **state)
+{
+	static const char *const first[] = { "CREATE TABLE a (x)" };
+	static const char *const second[] = { "CREATE TABLE a (x)",
+		"CREATE TABLE b (y)" };
+	static const struct vault_form list[] = {
+		{ .schema = first, .n = 1 },
+		{ .schema = second, .n = 2, .step = "CREATE TABLE b (y)" },
+		{ .schema = second,
+		    .n = 2,
+		    .step = "INSERT INTO b SELECT x "
+		            "FROM a" },
+	};
+	static const struct vault_form wrong[] = {
+		{ .schema = first, .n = 1 },
+		{ .schema = second, .n = 2, .step = "CREATE TABLE c (y)" },
+	};
+	const struct vault_forms one = { .list = list, .n = 1 };
+	const struct vault_forms three = { .list = list, .n = 3 };
+	const struct vault_forms bad = { .list = wrong, .n = 2 };
+	struct vault v = { .path = "x.db", .name = "x.db" };
+	struct rk_error err;
+	sqlite3_stmt *stmt = NULL;
+
+	(void)state;
+	assert_int_equal(vault_db_fresh(&v, &one, &err), RK_OK);
+	assert_int_equal(
+	    vault_db_exec(&v, "INSERT INTO a VALUES (7)", &err), RK_OK);
+	assert_int_equal(vault_db_save(&v, "x.db", &err), RK_OK);
+	vault_db_close(&v);
+	/* A step that does not lead there changes nothing. */
+	assert_int_equal(vault_db_open(&v, NULL, &bad, &err), RK_EDAMAGED);
+	vault_db_close(&v);
+	assert_int_equal(vault_db_open(&v, NULL, &one, &err), RK_OK);
+	vault_db_close(&v);
+	assert_int_equal(vault_db_open(&v, NULL, &three, &err), RK_OK);
+	assert_int_equal(
+	    vault_db_prepare(&v, "SELECT y FROM b", &stmt, &err), RK_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_int64(stmt, 0), 7);
+	assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+	vault_db_close(&v);
+	assert_int_equal(vault_db_open(&v, NULL, &one, &err), RK_EUNSUPPORTED);
+	vault_db_close(&v);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_enter, scratch_leave)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_schema),
+		TEST(test_upgrade),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
