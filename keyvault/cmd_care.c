@@ -120,8 +120,8 @@ compare(struct kv *kv, struct vault *from)
 	struct counting copy = { .other = kv->vault };
 	enum rk_err r;
 
-	if ((r = kv_unlock_vault(kv, kv->vault, kv->path, "pass", NULL)) !=
-	        RK_OK ||
+	if ((r = kv_with_pass(kv, kv->vault, kv->path, "pass", kv_unlock_with,
+	         NULL)) != RK_OK ||
 	    (r = vault_list(kv->vault, compare_one, &there, &kv->err)) !=
 	        RK_OK ||
 	    (r = vault_list(from, compare_one, &copy, &kv->err)) != RK_OK)
@@ -182,7 +182,8 @@ restore_from(struct kv *kv, struct vault *from, const char *path, bool dry)
 	enum rk_err r;
 
 	str_escape(shown, sizeof(shown), path);
-	if ((r = kv_unlock_vault(kv, from, path, "file-pass", &pass)) != RK_OK)
+	if ((r = kv_with_pass(
+	         kv, from, path, "file-pass", kv_unlock_with, &pass)) != RK_OK)
 		goto out;
 	if (there && (r = kv_open(kv)) != RK_OK) {
 		kv_retry(kv, "move it away, then restore again");
@@ -192,7 +193,7 @@ restore_from(struct kv *kv, struct vault *from, const char *path, bool dry)
 		r = compare(kv, from);
 	else if (there)
 		r = replace(kv, from);
-	else if (!dry)
+	else if (!dry && (r = vault_make_folder(kv->path, &kv->err)) == RK_OK)
 		r = vault_backup(from, kv->path, &kv->err);
 	if (r != RK_OK || dry)
 		goto out;
@@ -232,6 +233,12 @@ tell_fault(enum rk_err what, const char *text, void *arg)
 	out_warn(&kv->out, "%s", text);
 }
 
+static enum rk_err
+check_with(struct kv *kv, struct vault *v, const struct rk_secret *pass)
+{
+	return vault_check(v, pass, tell_fault, kv, &kv->err);
+}
+
 enum rk_err
 verb_check(struct kv *kv)
 {
@@ -240,13 +247,9 @@ verb_check(struct kv *kv)
 	enum rk_err r;
 
 	/* Unlocking stops at what is wrong; here it is to be told. */
-	if ((r = kv_open(kv)) != RK_OK)
-		return r;
-	r = kv_unlock_vault(kv, kv->vault, kv->path, "pass", &kv->pass);
-	if (r != RK_OK && kv->pass == NULL)
-		return r;
-	if ((r = vault_check(kv->vault, kv->pass, tell_fault, kv, &kv->err)) !=
-	        RK_OK ||
+	if ((r = kv_open(kv)) != RK_OK ||
+	    (r = kv_with_pass(
+	         kv, kv->vault, kv->path, "pass", check_with, NULL)) != RK_OK ||
 	    (r = vault_inspect(kv->vault, &info, &kv->err)) != RK_OK)
 		return r;
 	out_text(&kv->out, "%s  %s  %llu records, generation %llu\n",

@@ -67,10 +67,15 @@ void kv_tell_wait(const struct kv *kv, const char *path);
 /* Open the vault, locked.  And with its passphrase. */
 RK_MUST enum rk_err kv_open(struct kv *kv);
 RK_MUST enum rk_err kv_unlock(struct kv *kv);
-/* The same for another file.  pass may be NULL; *pass is the caller's, also
- * when it was right and something else was wrong. */
-RK_MUST enum rk_err kv_unlock_vault(struct kv *kv, struct vault *v,
-    const char *path, const char *flag, struct rk_secret **pass);
+/* Does with a passphrase what it is for; RK_EPASS asks for another one. */
+typedef enum rk_err with_pass_fn(
+    struct kv *kv, struct vault *v, const struct rk_secret *pass);
+/* The same for another file, or something else than unlocking.  keep may be
+ * NULL; *keep is the caller's.  flag: "pass", "file-pass". */
+RK_MUST enum rk_err kv_with_pass(struct kv *kv, struct vault *v,
+    const char *path, const char *flag, with_pass_fn *fn,
+    struct rk_secret **keep);
+with_pass_fn kv_unlock_with;
 /* Unlocked only if its names are hidden. */
 RK_MUST enum rk_err kv_open_names(struct kv *kv);
 /* A new passphrase, asked for twice.  flag: "--new-pass". */

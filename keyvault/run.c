@@ -64,8 +64,14 @@ pause_after_wrong(void)
 }
 
 enum rk_err
-kv_unlock_vault(struct kv *kv, struct vault *v, const char *path,
-    const char *flag, struct rk_secret **pass)
+kv_unlock_with(struct kv *kv, struct vault *v, const struct rk_secret *pass)
+{
+	return vault_unlock(v, pass, &kv->err);
+}
+
+enum rk_err
+kv_with_pass(struct kv *kv, struct vault *v, const char *path, const char *flag,
+    with_pass_fn *fn, struct rk_secret **keep)
 {
 	struct pass_source src = {
 		.spec = args_text(kv->args, flag, NULL),
@@ -85,9 +91,9 @@ kv_unlock_vault(struct kv *kv, struct vault *v, const char *path,
 			return r;
 		}
 		kv_tell_wait(kv, path);
-		r = vault_unlock(v, word, &kv->err);
-		if (r != RK_EPASS && pass != NULL)
-			*pass = word;
+		r = fn(kv, v, word);
+		if (r == RK_OK && keep != NULL)
+			*keep = word;
 		else
 			rk_secret_free(word);
 		if (r != RK_EPASS)
@@ -103,7 +109,8 @@ kv_unlock(struct kv *kv)
 
 	if (kv->vault == NULL && (r = kv_open(kv)) != RK_OK)
 		return r;
-	return kv_unlock_vault(kv, kv->vault, kv->path, "pass", &kv->pass);
+	return kv_with_pass(
+	    kv, kv->vault, kv->path, "pass", kv_unlock_with, &kv->pass);
 }
 
 enum rk_err

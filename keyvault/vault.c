@@ -169,10 +169,21 @@ fill(struct vault *v, const struct vault_setup *setup,
 }
 
 enum rk_err
+vault_make_folder(const char *path, struct rk_error *err)
+{
+	char folder[PATH_MAX];
+	enum rk_err r;
+
+	folder_of(path, folder);
+	if ((r = fs_make_dir(folder, 0700, err)) != RK_OK)
+		return r;
+	return check_folder(path, err);
+}
+
+enum rk_err
 vault_make(const char *path, const struct vault_setup *setup,
     const struct rk_secret *pass, struct rk_error *err)
 {
-	char folder[PATH_MAX];
 	struct vault *v = NULL;
 	struct stat st;
 	enum rk_err r;
@@ -185,9 +196,7 @@ vault_make(const char *path, const struct vault_setup *setup,
 		    err, r, "%s: more work or memory than allowed", v->name);
 		goto out;
 	}
-	folder_of(path, folder);
-	if ((r = fs_make_dir(folder, 0700, err)) != RK_OK ||
-	    (r = check_folder(path, err)) != RK_OK)
+	if ((r = vault_make_folder(path, err)) != RK_OK)
 		goto out;
 	/* Before the work; the file is not replaced in any case. */
 	if (lstat(path, &st) == 0) {

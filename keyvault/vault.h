@@ -175,6 +175,9 @@ RK_MUST enum rk_err vault_rekey(struct vault *v, const struct rk_secret *pass,
 
 /* ---- copies, and looking after it ---- */
 
+/* The folder of a vault that is to be: made if it is not there (0700).
+ * RK_EMODE. */
+RK_MUST enum rk_err vault_make_folder(const char *path, struct rk_error *err);
 /* A copy as the vault is now, locked as it is; a new file of 0600.  RK_EEXIST.
  */
 RK_MUST enum rk_err vault_backup(

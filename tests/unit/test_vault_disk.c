@@ -6,11 +6,13 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "failvfs.h"
@@ -276,6 +278,36 @@ test_busy(void **state)
 	vault_close(a);
 }
 
+static void
+test_holder(void **state)
+{
+	struct vault *v;
+	struct rk_error err;
+	int ready[2];
+	char byte = 0;
+	pid_t pid;
+
+	(void)state;
+	vaultrig_make(false);
+	assert_int_equal(vault_holder(VAULTRIG_FILE), 0);
+	assert_int_equal(pipe(ready), 0);
+	if ((pid = fork()) == 0) {
+		v = vaultrig_unlocked();
+		if (vault_begin(v, &err) == RK_OK &&
+		    write(ready[1], "x", 1) == 1)
+			(void)pause();
+		_exit(1);
+	}
+	assert_true(pid > 0);
+	assert_int_equal(close(ready[1]), 0);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	assert_int_equal(vault_holder(VAULTRIG_FILE), pid);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(vault_holder(VAULTRIG_FILE), 0);
+	assert_int_equal(close(ready[0]), 0);
+}
+
 static int64_t
 long_ago(void)
 {
@@ -314,6 +346,7 @@ main(void)
 		TEST(test_no_vault),
 		TEST(test_bits),
 		TEST(test_busy),
+		TEST(test_holder),
 		TEST(test_clock_back),
 		/* The default of this process from then on. */
 		TEST(test_full),

@@ -1,0 +1,135 @@
+#!/bin/sh
+# keyvault as its users meet it: made, listed, changed, looked after.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+
+# shellcheck source=tests/lib/keyvault.sh
+. "${SRC_DIR:?}/tests/lib/keyvault.sh"
+
+make_one() {
+	want 7 "init does not ask where nobody answers" "$keyvault" \
+	    --vault "$tmp/home/vault.db" init
+	has err 'give --pass file:PATH' "and says what to do"
+	absent "nothing was made" home/vault.db
+	want 0 "init" "$keyvault" --vault "$tmp/home/vault.db" \
+	    --pass file:pass init --kdf-time 1ms
+	has err 'unlocking takes about .* s and 64 MiB' "tells what unlocking costs"
+	mode home 700
+	mode home/vault.db 600
+	want 9 "not a second time" "$keyvault" --vault home/vault.db \
+	    --pass file:pass init
+	want 8 "there is none elsewhere" "$keyvault" --vault v/none.db ls
+	has err 'try: keyvault init' "advises init"
+	want 2 "a passphrase as a word is refused" "$keyvault" \
+	    --pass pass:secret ls
+	has err 'visible' "and why"
+}
+
+listed() {
+	fresh
+	want 0 "ls while it is locked" "$keyvault" ls
+	has out '^deploy-ca  ed25519  SHA256:' "has a fingerprint in it"
+	has out 'lab.psk    psk      id ' "has an id of a PSK"
+	want 0 "show" "$keyvault" show deploy-ca
+	has out '^tags *ca,paper$' "shows tags"
+	want 0 "ls --plain" "$keyvault" --plain ls
+	[ "$(cut -f1 out | tr '\n' ' ')" = 'deploy-ca lab.psk word ' ]
+	result $? "is for scripts"
+	want 0 "ls --json" "$keyvault" --json ls
+	has out '"name":"word","type":"secret"' "is JSON"
+	want 8 "show what is not there" "$keyvault" show nobody
+	has err 'nobody: no such key in ' "names it"
+	want 0 "status" "$keyvault" status
+	has out 'weak, see keyvault passwd' "tells of too little work"
+	fresh v1-hidden.db
+	want 7 "hidden names need the passphrase" "$keyvault" --no-input ls
+	want 0 "and are shown with it" kv ls
+	has out '^deploy-ca' "all of them"
+}
+
+changed() {
+	fresh
+	want 7 "a wrong passphrase" "$keyvault" --pass file:wrong rm word
+	has err 'vault.db: wrong passphrase$' "is called that"
+	want 0 "new" kv new node --note 'a node' --expires 2035-11-02
+	want 9 "not twice" kv new node
+	want 2 "no such day" kv new other --expires 2035-02-30
+	want 2 "no such name" kv new -- -x
+	want 2 "nor one that hides" kv new "$(printf 'a\033[2Jb')"
+	want 0 "rename" kv rename node "o'neil; --"
+	want 0 "tag" kv tag "o'neil; --" a b
+	want 0 "note" kv note "o'neil; --" 'moved'
+	want 0 "show it" "$keyvault" show "o'neil; --"
+	has out '^tags *a,b$' "its tags"
+	has out '^note *moved$' "its note"
+	has out '^expires *2035-11-02T23:59:59Z$' "its end"
+	want 0 "rm" kv rm "o'neil; --"
+	want 8 "rm again" kv rm "o'neil; --"
+	want 0 "log" "$keyvault" --plain log
+	[ "$(cut -f3 out | tail -n 5 | tr '\n' ' ')" = \
+	    'new rename tag note rm ' ]
+	result $? "has it all"
+	want 0 "new --ack" sh -c \
+	    "printf 'k1\nk2\nk3\n' | '$keyvault' --pass file:pass new --ack -"
+	[ "$(cat out)" = "$(printf 'ok k1\nok k2\nok k3')" ]
+	result $? "tells of each"
+	want 2 "--ack wants -" kv new --ack name
+	want 0 "check" kv check
+	has out '^ok .*vault.db  6 records' "counts"
+}
+
+cared_for() {
+	fresh
+	want 0 "backup" "$keyvault" backup copy
+	mode copy 600
+	want 9 "not over a file" "$keyvault" backup copy
+	want 0 "new after it" kv new later
+	want 0 "rm" kv rm word
+	want 0 "restore -n" kv restore -n copy --file-pass file:pass
+	has out '^3 records in the copy: 1 more than now, 0 others, and 1 of' \
+	    "tells the differences"
+	want 0 "restore" kv restore copy --file-pass file:pass
+	want 0 "the old one is back" "$keyvault" show word
+	want 8 "the later one is not" "$keyvault" show later
+	want 0 "check" kv check
+	find v -name 'vault.db.before-*' | grep -q .
+	result $? "what was there is kept"
+	want 0 "passwd" kv passwd --new-pass file:fpass --kdf-time 1ms
+	want 7 "the old passphrase" kv check
+	want 0 "rekey" "$keyvault" --pass file:fpass rekey --kdf-time 1ms
+	want 0 "check after it" "$keyvault" --pass file:fpass check
+	want 0 "status" "$keyvault" status
+	has out 'under key 2$' "counts keys"
+	fresh
+	want 0 "restore where nothing is" kv --vault new/vault.db restore copy \
+	    --file-pass file:pass
+	mode new 700
+}
+
+is_refused() {
+	fresh
+	chmod 755 v
+	want 1 "a folder open to others" "$keyvault" ls
+	has err 'chmod 700' "and what to do"
+	chmod 700 v
+	sed -i 's/ca,paper/ca,piper/' v/vault.db
+	want 10 "a damaged vault" kv export word --plain-key
+	has err 'is damaged' "is called that"
+	fresh
+	rm -f v/vault.db
+	want 8 "a vault that is gone" "$keyvault" ls
+	echo 'no vault' >v/vault.db
+	chmod 600 v/vault.db
+	want 10 "no vault" "$keyvault" ls
+	has err 'is not a vault' "says so"
+	want 2 "no verb" "$keyvault" frob
+	want 0 "help" "$keyvault" help
+	[ "$(wc -l <out)" -le 24 ]
+	result $? "on one screen"
+}
+
+make_one
+listed
+changed
+cared_for
+is_refused
+finish

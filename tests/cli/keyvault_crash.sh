@@ -1,0 +1,111 @@
+#!/bin/sh
+# keyvault ended by force while it writes, and two of them at once: what it
+# told of is there, and nothing is half.  RPCKIT_VAULT_STRESS=1: 500 times.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+
+# shellcheck source=tests/lib/keyvault.sh
+. "${SRC_DIR:?}/tests/lib/keyvault.sh"
+
+rounds=20
+[ -z "${RPCKIT_VAULT_STRESS:-}" ] || rounds=500
+
+# A number below $1; the same ones every time.
+seed=1
+random() {
+	seed=$(((seed * 1103515245 + 12345) % 2147483648))
+	number=$((seed / 65536 % $1))
+}
+
+names() { # of this round, more than it lives to make
+	awk -v round="$1" 'BEGIN { for (i = 0; i < 400; i++)
+		print "r" round "-" i }'
+}
+
+# Every name that was told of, and of the last round at most one more: it was
+# written but not told yet.
+all_there() {
+	"$keyvault" --plain ls | cut -f1 | LC_ALL=C sort >listed || return 1
+	LC_ALL=C sort told >told.sorted
+	[ -z "$(LC_ALL=C comm -23 told.sorted listed)" ] || return 1
+	[ "$(LC_ALL=C comm -13 told.sorted listed | wc -l)" -le 1 ] || return 1
+	cp listed told
+}
+
+killed_adding() {
+	random 12
+	names "$1" >names
+	: >acks
+	"$keyvault" --pass file:pass new --ack - <names >acks 2>err &
+	pid=$!
+	while [ "$(wc -l <acks)" -lt "$number" ] && kill -0 $pid 2>/dev/null; do
+		:
+	done
+	kill -9 $pid 2>/dev/null
+	wait $pid 2>/dev/null
+	sed -n 's/^ok //p' acks >>told
+	all_there
+}
+
+# It has the one name or the other.
+killed_renaming() {
+	"$keyvault" --pass file:pass rename "$name" "$name+" 2>err &
+	pid=$!
+	random 60
+	sleep "0.0$number"
+	kill -9 $pid 2>/dev/null
+	wait $pid 2>/dev/null
+	if "$keyvault" show "$name+" >/dev/null 2>&1; then
+		! "$keyvault" show "$name" >/dev/null 2>&1 || return 1
+		sed -i "s/^$name\$/$name+/" told
+		name=$name+
+	else
+		"$keyvault" show "$name" >/dev/null 2>&1
+	fi
+}
+
+ended_by_force() {
+	fresh
+	"$keyvault" --plain ls | cut -f1 >told
+	name=word
+	bad=0
+	i=0
+	while [ $i -lt $rounds ]; do
+		i=$((i + 1))
+		if [ $((i % 3)) -eq 0 ]; then
+			killed_renaming || bad=$((bad + 1))
+		else
+			killed_adding $i || bad=$((bad + 1))
+		fi
+		if [ $((i % 10)) -eq 0 ]; then
+			kv check >out 2>err || bad=$((bad + 1))
+		fi
+	done
+	[ $bad -eq 0 ]
+	result $? "$rounds times ended: all that was told is there"
+	want 0 "and everything opens" kv check
+	find v -name '*-wal' -o -name '*-shm' -o -name '*.tmp.*' | grep -q .
+	[ $? -eq 1 ]
+	result $? "nothing else is left"
+}
+
+two_at_once() {
+	fresh
+	names a | head -n 40 >names.a
+	names b | head -n 40 >names.b
+	"$keyvault" --pass file:pass new --ack - <names.a >acks.a 2>err.a &
+	one=$!
+	"$keyvault" --pass file:pass new --ack - <names.b >acks.b 2>err.b &
+	two=$!
+	wait $one
+	result $? "one writer"
+	wait $two
+	result $? "and another"
+	[ "$(cat acks.a acks.b | wc -l)" -eq 80 ]
+	result $? "each was told of all of its own"
+	want 0 "check" kv check
+	has out '  83 records' "all are there"
+}
+
+ended_by_force
+two_at_once
+finish
