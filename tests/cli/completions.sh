@@ -76,7 +76,7 @@ offers() {
 
 has_syntax() {
 	for shell in bash zsh fish; do
-		for prog in rpcd rpcsh selfy rpctui; do
+		for prog in rpcd rpcsh selfy keyvault rpctui; do
 			"$BUILD_DIR/bin/$prog" __complete $shell \
 				>"$prog.$shell" || not_ok "$prog $shell"
 			if command -v $shell >/dev/null; then
@@ -121,6 +121,9 @@ offers 'rpcd ctl --cer' ''
 offers 'rpctui --so' --socket
 offers 'rpctui --socket ' dir/ file.json
 offers 'rpctui --color ' auto always never
+offers 'keyvault re' rekey rename restore
+offers 'keyvault export --fo' --form
+offers 'keyvault --vault ' dir/ file.json
 offers 'selfy -veri' -verify
 offers 'selfy -format ' rpc25519 pkcs8
 offers 'selfy -v ' dir/ file.json

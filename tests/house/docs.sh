@@ -18,7 +18,7 @@ is_there() { # name
 }
 
 # What is in capitals stands for a name of the reader's.
-places='base|trust|net|rpc|cli|libcore|rpcd|rpcsh|selfy|tui|tests|bench|scripts'
+places='base|trust|net|rpc|cli|libcore|rpcd|rpcsh|selfy|keyvault|tui|tests|bench|scripts'
 places="$places|man|contrib|docs|examples"
 names_files() { # document
 	bad=0
@@ -84,7 +84,8 @@ in_the_whole() { # header
 # Each source, or the one that it is a part of, is in the architecture.
 explained() {
 	bad=0
-	for file in libcore/*/*.c rpcd/*.c rpcsh/*.c selfy/*.c tui/*.c; do
+	for file in libcore/*/*.c rpcd/*.c rpcsh/*.c selfy/*.c keyvault/*.c \
+	    tui/*.c; do
 		name=$(basename "$file" .c)
 		until grep -qE "[\`/]$name\*?\`" docs/architecture.md; do
 			case $name in

@@ -20,7 +20,7 @@ expect_file() { # mode path
 }
 
 expected_tree() {
-	for name in bin/rpcsh bin/selfy bin/rpctui sbin/rpcd; do
+	for name in bin/rpcsh bin/selfy bin/keyvault bin/rpctui sbin/rpcd; do
 		expect_file 755 "/usr/local/$name" || return 1
 	done
 	for name in lib/librpckit.a lib/pkgconfig/rpckit.pc \
@@ -31,6 +31,7 @@ expected_tree() {
 		share/zsh/site-functions/_selfy \
 		share/fish/vendor_completions.d/rpcd.fish \
 		share/zsh/site-functions/_rpctui share/man/man1/rpctui.1 \
+		share/man/man1/keyvault.1 \
 		lib/systemd/system/rpcd.service \
 		lib/systemd/system/rpcd.socket \
 		lib/systemd/system/rpcd-admin.socket \

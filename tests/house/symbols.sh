@@ -85,7 +85,7 @@ hardened() { # file
 # where there are some, and QUIC's only where there are connections.
 program_needs() {
 	case $1 in
-	selfy) beyond "$BUILD_DIR/bin/$1" "$ours|libjansson" ;;
+	selfy | keyvault) beyond "$BUILD_DIR/bin/$1" "$ours|libjansson" ;;
 	rpctui) beyond "$BUILD_DIR/bin/$1" \
 		"$ours|libjansson|libncursesw|libtinfo|libqrencode|$quics" ;;
 	rpcsh) beyond "$BUILD_DIR/bin/$1" "$ours|libjansson|libedit|$quics" ;;
