@@ -95,8 +95,17 @@ escape(char *dst, size_t dst_len, const char *src, size_t len, bool twice)
 	if (dst_len == 0)
 		return dst;
 	for (size_t i = 0; i < len; i += used) {
-		size_t n = piece(tmp, src + i, len - i, twice, &used);
+		size_t n;
 
+		/* Most of all text. */
+		if (src[i] >= ' ' && src[i] <= '~' && src[i] != '\\' &&
+		    pos + 2 <= dst_len) {
+			cut = pos;
+			dst[pos++] = src[i];
+			used = 1;
+			continue;
+		}
+		n = piece(tmp, src + i, len - i, twice, &used);
 		if (pos + 2 <= dst_len)
 			cut = pos;
 		if (n >= dst_len - pos) {

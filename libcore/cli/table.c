@@ -159,8 +159,11 @@ put_plain_row(const struct table *t, struct buf *b, const union cell *cells)
 static unsigned
 char_width(uint32_t cp)
 {
-	int w = wcwidth((wchar_t)cp);
+	int w;
 
+	if (cp >= ' ' && cp <= '~')
+		return 1;
+	w = wcwidth((wchar_t)cp);
 	return w < 0 ? 1 : (unsigned)w;
 }
 
