@@ -56,7 +56,12 @@ static bool
 is_plain(const char *s)
 {
 	char shown[RECORD_NOTE_MAX * 4 + 1];
+	const char *p = s;
 
+	while (*p >= ' ' && *p <= '~' && *p != '\\')
+		p++;
+	if (*p == '\0')
+		return true;
 	return strchr(s, '\\') == NULL &&
 	       strcmp(str_escape(shown, sizeof(shown), s), s) == 0;
 }

@@ -111,8 +111,8 @@ test_damaged(void **state)
 		"UPDATE records SET sealed = randomblob(72) WHERE id = 1",
 		"UPDATE records SET sealed = x'00' WHERE id = 1",
 		"UPDATE records SET sealed = zeroblob(70000) WHERE id = 1",
-		"UPDATE records SET sealed = (SELECT sealed FROM records "
-		"WHERE id = 2) WHERE id = 1",
+		/* One line: it is a list of them. */
+		"UPDATE records SET sealed = (SELECT zeroblob(72)) WHERE id=1",
 		"UPDATE records SET sum = randomblob(8) WHERE id = 1",
 		"UPDATE audit SET time = time + 1 WHERE id = 2",
 		"UPDATE audit SET act = 3 WHERE id = 2",
