@@ -10,6 +10,7 @@
 #include "keyvault.h"
 
 #define KDF_MS 1000
+#define KEPT_MAX 100 /* copies made in one second */
 
 /* ---- passphrases and keys ---- */
 
@@ -138,6 +139,23 @@ compare(struct kv *kv, struct vault *from)
 	return RK_OK;
 }
 
+/* Under a name that nothing has yet, of the second in which it is. */
+static enum rk_err
+keep_present(struct kv *kv, char kept[PATH_LEN])
+{
+	long long now = (long long)time(NULL);
+	enum rk_err r = RK_EEXIST;
+
+	for (int i = 0; i < KEPT_MAX && r == RK_EEXIST; i++) {
+		if (snprintf(kept, PATH_LEN, "%s.before-%lld-%d", kv->path, now,
+		        i) >= PATH_LEN)
+			return kv_fail(
+			    kv, RK_ETOOBIG, kv->path, "the path is too long");
+		r = vault_backup(kv->vault, kept, &kv->err);
+	}
+	return r;
+}
+
 /* What is there now is kept. */
 static enum rk_err
 replace(struct kv *kv, struct vault *from)
@@ -146,11 +164,7 @@ replace(struct kv *kv, struct vault *from)
 	char shown[SHOWN_LEN];
 	enum rk_err r;
 
-	if (snprintf(kept, sizeof(kept), "%s.before-%lld", kv->path,
-	        (long long)time(NULL)) >= (int)sizeof(kept))
-		return kv_fail(
-		    kv, RK_ETOOBIG, kv->path, "the path is too long");
-	if ((r = vault_backup(kv->vault, kept, &kv->err)) != RK_OK)
+	if ((r = keep_present(kv, kept)) != RK_OK)
 		return r;
 	out_note(&kv->out, "kept what was there as %s",
 	    str_escape(shown, sizeof(shown), kept));
@@ -198,6 +212,8 @@ restore_from(struct kv *kv, struct vault *from, const char *path, bool dry)
 	if (r != RK_OK || dry)
 		goto out;
 	r = note_restore(kv, pass, shown);
+	kv->restored = r == RK_OK;
+	kv->verified = kv->restored;
 	if (r == RK_OK)
 		out_note(&kv->out, "restored; its passphrase is the copy's");
 out:
@@ -252,6 +268,8 @@ verb_check(struct kv *kv)
 	         kv, kv->vault, kv->path, "pass", check_with, NULL)) != RK_OK ||
 	    (r = vault_inspect(kv->vault, &info, &kv->err)) != RK_OK)
 		return r;
+	kv->verified = kv->status == 0;
+	seen_look(kv, &info);
 	out_text(&kv->out, "%s  %s  %llu records, generation %llu\n",
 	    kv->status == 0 ? "ok" : "bad",
 	    str_escape(shown, sizeof(shown), kv->path),

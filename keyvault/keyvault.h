@@ -22,6 +22,8 @@ struct kv {
 	char path[PATH_LEN];
 	struct vault *vault;    /* NULL: not opened */
 	struct rk_secret *pass; /* that unlocked it */
+	bool verified;          /* all of it was, in this run */
+	bool restored;
 	struct rk_error err;
 	char retry[256];
 	int status; /* of an answer that is no */
@@ -87,6 +89,13 @@ RK_MUST enum rk_err kv_read(
 /* To FILE, which is new and 0600, or to standard output for "-" or NULL. */
 RK_MUST enum rk_err kv_write(
     struct kv *kv, const char *path, const void *data, size_t len);
+
+/* ---- seen.c: the generation that this user saw last ---- */
+
+/* Warn when the vault, verified, is older than that. */
+void seen_look(const struct kv *kv, const struct vault_info *info);
+/* Remember it; a lower one only if that was meant. */
+void seen_keep(const struct vault_info *info, bool lower);
 
 /* ---- forms.c: keys as files have them ---- */
 

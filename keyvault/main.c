@@ -319,6 +319,17 @@ on_log(
 	out_warn(&kv->out, "%s", line);
 }
 
+/* Whatever was written, and whatever then failed. */
+static void
+remember(struct kv *kv)
+{
+	struct vault_info info;
+	struct rk_error err;
+
+	if (kv->verified && vault_inspect(kv->vault, &info, &err) == RK_OK)
+		seen_keep(&info, kv->restored);
+}
+
 static int
 run(struct args *a, void *ctx)
 {
@@ -330,6 +341,7 @@ run(struct args *a, void *ctx)
 	rk_log_set(on_log, RK_LOG_WARN, kv);
 	if ((r = check_sources(kv)) == RK_OK && (r = set_path(kv)) == RK_OK)
 		r = find_verb(a)(kv);
+	remember(kv);
 	rk_secret_free(kv->pass);
 	vault_close(kv->vault);
 	kv->pass = NULL;
@@ -361,6 +373,7 @@ static const struct env_doc envs[] = {
 	    "program that asks for passphrases, before SSH_ASKPASS" },
 	{ "CREDENTIALS_DIRECTORY", "where --pass cred:NAME looks" },
 	{ "XDG_DATA_HOME", "rpckit below it has vault.db" },
+	{ "XDG_STATE_HOME", "rpckit below it has what was seen last" },
 	{ "NO_COLOR", "no color when set and not empty" },
 	{ 0 },
 };

@@ -66,7 +66,16 @@ pause_after_wrong(void)
 enum rk_err
 kv_unlock_with(struct kv *kv, struct vault *v, const struct rk_secret *pass)
 {
-	return vault_unlock(v, pass, &kv->err);
+	struct vault_info info;
+	enum rk_err r = vault_unlock(v, pass, &kv->err);
+
+	/* A copy that is to be restored may be older. */
+	if (r != RK_OK || v != kv->vault)
+		return r;
+	kv->verified = true;
+	if ((r = vault_inspect(v, &info, &kv->err)) == RK_OK)
+		seen_look(kv, &info);
+	return r;
 }
 
 enum rk_err

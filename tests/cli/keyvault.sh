@@ -93,6 +93,16 @@ cared_for() {
 	want 0 "check" kv check
 	find v -name 'vault.db.before-*' | grep -q .
 	result $? "what was there is kept"
+	cp v/vault.db older
+	want 0 "new" kv new newer
+	cp older v/vault.db
+	want 0 "an older copy in its place" kv check
+	has err 'older than what was here before: generation 6, and it was 7' \
+	    "is noticed"
+	want 0 "restored it is" kv restore older --file-pass file:pass
+	want 0 "check" kv check
+	[ ! -s err ]
+	result $? "what was meant"
 	want 0 "passwd" kv passwd --new-pass file:fpass --kdf-time 1ms
 	want 7 "the old passphrase" kv check
 	want 0 "rekey" "$keyvault" --pass file:fpass rekey --kdf-time 1ms
