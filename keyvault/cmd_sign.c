@@ -11,7 +11,7 @@
 #include "keyvault.h"
 #include "sshsig.h"
 
-#define PIECE (1 << 16)
+#define PIECE 16384
 #define DEFAULT_CONTEXT "file"
 
 /* ---- hashes of what may be large ---- */
@@ -20,7 +20,7 @@ static enum rk_err
 hash_fd(struct kv *kv, int fd, const char *path, uint8_t out[CRYPT_HASH512_LEN])
 {
 	struct crypt_sha512 h;
-	static uint8_t piece[PIECE];
+	uint8_t piece[PIECE];
 	ssize_t n;
 
 	crypt_sha512_init(&h);
