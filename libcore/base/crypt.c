@@ -60,6 +60,20 @@ crypt_sha512_final(struct crypt_sha512 *s, uint8_t out[CRYPT_HASH512_LEN])
 	(void)crypto_hash_sha512_final((void *)s, out);
 }
 
+void
+crypt_sha256_join(uint8_t out[CRYPT_HASH_LEN], const void *a, size_t a_len,
+    const void *b, size_t b_len)
+{
+	crypto_hash_sha256_state st;
+
+	crypt_setup();
+	crypto_hash_sha256_init(&st);
+	crypto_hash_sha256_update(&st, a, a_len);
+	crypto_hash_sha256_update(&st, b, b_len);
+	crypto_hash_sha256_final(&st, out);
+	sodium_memzero(&st, sizeof(st));
+}
+
 /* libsodium wants its state aligned as no allocator aligns: it is worked on in
  * a copy, which costs nothing beside the hashing of a piece. */
 static void
@@ -244,6 +258,13 @@ crypt_x25519(uint8_t out[32], const uint8_t secret[32], const uint8_t peer[32])
 		return RK_EPROTO;
 	}
 	return RK_OK;
+}
+
+void
+crypt_x25519_public(uint8_t out[32], const uint8_t secret[32])
+{
+	crypt_setup();
+	(void)crypto_scalarmult_curve25519_base(out, secret); /* always 0 */
 }
 
 bool

@@ -25,6 +25,9 @@ void crypt_sha512_init(struct crypt_sha512 *s);
 void crypt_sha512_update(struct crypt_sha512 *s, const void *data, size_t len);
 /* s is used up. */
 void crypt_sha512_final(struct crypt_sha512 *s, uint8_t out[CRYPT_HASH512_LEN]);
+/* Of a and then b; out may be a. */
+void crypt_sha256_join(uint8_t out[CRYPT_HASH_LEN], const void *a, size_t a_len,
+    const void *b, size_t b_len);
 /* BLAKE2b (RFC 7693) of what comes in pieces; may be copied while under way. */
 #define CRYPT_SUM_LEN 32
 struct crypt_sum {
@@ -67,6 +70,8 @@ void crypt_chacha_mask(uint8_t *out, size_t len, uint32_t block,
 /* X25519 (RFC 7748).  RK_EPROTO when the shared secret is all zero. */
 RK_MUST enum rk_err crypt_x25519(
     uint8_t out[32], const uint8_t secret[32], const uint8_t peer[32]);
+/* The public key of any secret bytes. */
+void crypt_x25519_public(uint8_t out[32], const uint8_t secret[32]);
 /* Is this a valid Ed25519 public key: canonical, on the curve, in the main
  * subgroup, not of small order? */
 bool crypt_ed25519_key_ok(const uint8_t pub[32]);
