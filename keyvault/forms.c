@@ -2,6 +2,9 @@
 #include "keyvault.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#include <rpckit/psk.h>
 
 #include "base/error.h"
 #include "base/str.h"
@@ -12,6 +15,8 @@
 static const uint8_t spki[] = { 0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65,
 	0x70, 0x03, 0x21, 0x00 };
 #define PUBLIC_LABEL "PUBLIC KEY"
+
+#define PSK_ID_HALF 4 /* digits of each of its two groups; and its bytes */
 
 struct asking {
 	struct kv *kv;
@@ -54,6 +59,18 @@ read_key(struct kv *kv, const char *name, const struct rk_secret *bytes,
 	return r;
 }
 
+/* What is kept of the id that both ends of a connection compare. */
+static enum rk_err
+put_psk_id(struct record *rec, const struct rk_secret *secret)
+{
+	char id[RK_PSK_ID_LEN];
+
+	rk_psk_id(rk_secret_peek(secret), id);
+	memmove(id + PSK_ID_HALF, id + PSK_ID_HALF + 1, PSK_ID_HALF);
+	return str_unhex(id, (size_t)PSK_ID_HALF * 2, rec->pub,
+	    sizeof(rec->pub), &rec->pub_len);
+}
+
 enum rk_err
 form_public(struct kv *kv, struct record *rec, const struct rk_secret *secret)
 {
@@ -61,10 +78,8 @@ form_public(struct kv *kv, struct record *rec, const struct rk_secret *secret)
 	enum rk_err r;
 
 	rec->pub_len = 0;
-	if (rec->kind == RECORD_PSK) {
-		psk_id(rk_secret_peek(secret), rec->pub);
-		rec->pub_len = PSK_ID_LEN;
-	}
+	if (rec->kind == RECORD_PSK)
+		return put_psk_id(rec, secret);
 	if (rec->kind != RECORD_ED25519)
 		return RK_OK;
 	if ((r = rk_key_from_seed(rk_secret_peek(secret), &key)) != RK_OK)
@@ -93,7 +108,7 @@ kind_of(const struct rk_secret *bytes)
 	if (memmem(rk_secret_peek(bytes), rk_secret_len(bytes), begin,
 	        sizeof(begin) - 1) != NULL)
 		return RECORD_ED25519;
-	return rk_secret_len(bytes) == PSK_LEN ? RECORD_PSK : RECORD_SECRET;
+	return rk_secret_len(bytes) == RK_PSK_LEN ? RECORD_PSK : RECORD_SECRET;
 }
 
 enum rk_err
@@ -136,7 +151,7 @@ void
 form_id(const struct kv *kv, const struct record *rec, char out[SHOWN_ID_LEN])
 {
 	char fp[RK_FP_LEN];
-	char id[PSK_ID_TEXT];
+	char id[(size_t)PSK_ID_HALF * 2 + 1];
 
 	if (rec->kind == RECORD_ED25519) {
 		rk_fp_of_key(rec->pub, fp);
@@ -145,8 +160,9 @@ form_id(const struct kv *kv, const struct record *rec, char out[SHOWN_ID_LEN])
 		else
 			(void)str_copy(out, SHOWN_ID_LEN, fp);
 	} else if (rec->kind == RECORD_PSK) {
-		psk_id_text(rec->pub, id);
-		(void)snprintf(out, SHOWN_ID_LEN, "id %s", id);
+		str_hex(id, rec->pub, PSK_ID_HALF);
+		(void)snprintf(out, SHOWN_ID_LEN, "id %.*s %s", PSK_ID_HALF, id,
+		    id + PSK_ID_HALF);
 	} else {
 		(void)str_copy(out, SHOWN_ID_LEN, "-");
 	}

@@ -5,7 +5,6 @@
 #include "cli/cmd.h"
 #include "cli/out.h"
 #include "cli/path.h"
-#include "cli/psk_id.h"
 #include "vault.h"
 
 #include <rpckit/key.h>

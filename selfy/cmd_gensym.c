@@ -1,18 +1,10 @@
 /* -gensym and -psk-id: pre-shared keys, and a name to compare them by. */
+#include <rpckit/psk.h>
+
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/str.h"
-#include "cli/psk_id.h"
 #include "selfy.h"
-
-static void
-id_of(const uint8_t key[PSK_LEN], char text[PSK_ID_TEXT])
-{
-	uint8_t id[PSK_ID_LEN];
-
-	psk_id(key, id);
-	psk_id_text(id, text);
-}
 
 static enum rk_err
 show_id(struct selfy *s, const char *path, const char *id)
@@ -35,9 +27,9 @@ cmd_gensym(struct selfy *s)
 {
 	const char *name = args_text(s->args, "gensym", "");
 	bool force = args_flag(s->args, "force");
-	uint8_t key[PSK_LEN];
+	uint8_t key[RK_PSK_LEN];
 	char path[PATH_LEN];
-	char id[PSK_ID_TEXT];
+	char id[RK_PSK_ID_LEN];
 	struct batch b = { 0 };
 	struct batch_item item = {
 		.path = path,
@@ -49,7 +41,7 @@ cmd_gensym(struct selfy *s)
 	enum rk_err r;
 
 	rk_random(key, sizeof(key));
-	id_of(key, id);
+	rk_psk_id(key, id);
 	/* The CA's own files are not to be replaced by random bytes. */
 	if ((r = name_check(name, &s->err)) != RK_OK)
 		goto out;
@@ -81,18 +73,18 @@ enum rk_err
 cmd_psk_id(struct selfy *s)
 {
 	const char *path = args_text(s->args, "psk-id", "");
-	char id[PSK_ID_TEXT];
+	char id[RK_PSK_ID_LEN];
 	struct rk_secret *key = NULL;
 	enum rk_err r;
 
-	r = fs_read_secret(path, FS_PRIVATE, PSK_LEN, &key, &s->err);
-	if (r == RK_OK && rk_secret_len(key) != PSK_LEN)
+	r = fs_read_secret(path, FS_PRIVATE, RK_PSK_LEN, &key, &s->err);
+	if (r == RK_OK && rk_secret_len(key) != RK_PSK_LEN)
 		r = RK_ETOOBIG;
 	if (r == RK_ETOOBIG)
 		r = selfy_fail(s, RK_EFORMAT, path,
 		    "is no pre-shared key: it must be 32 bytes");
 	if (r == RK_OK) {
-		id_of(rk_secret_peek(key), id);
+		rk_psk_id(rk_secret_peek(key), id);
 		r = show_id(s, path, id);
 	}
 	rk_secret_free(key);

@@ -33,9 +33,9 @@ RK_BEGIN
  * the header stays the same when a call goes out again; its call id does not.
  *
  * Final, and never tried again, is whatever has to do with who the other end is
- * (RK_ECERT, RK_EUNKNOWNKEY, RK_EREVOKED, RK_EDENIED, RK_ETLS), so that nobody
- * is asked again and again until someone else answers; and what cannot get
- * better (RK_EINVAL, RK_EUNSUPPORTED).
+ * (RK_ECERT, RK_EUNKNOWNKEY, RK_EREVOKED, RK_EDENIED, RK_EPSK, RK_ETLS), so
+ * that nobody is asked again and again until someone else answers; and what
+ * cannot get better (RK_EINVAL, RK_EUNSUPPORTED).
  *
  * conf.connected is called for each connection, `lost` when one is lost or
  * could not be made, and conf.closed once, at the end: with RK_ECANCELED after

@@ -48,6 +48,7 @@ RK_BEGIN
 	X(RK_EUNKNOWNKEY, 6, "key not known and the list is locked") \
 	X(RK_EREVOKED, 6, "certificate revoked")                     \
 	X(RK_EDENIED, 6, "not allowed")                              \
+	X(RK_EPSK, 6, "pre-shared key not proven")                   \
 	/* the remote side answered with an error */                 \
 	X(RK_ENOMETHOD, 8, "no such method")                         \
 	X(RK_EREMOTE, 3, "the remote handler failed")

@@ -14,6 +14,7 @@
 #include <rpckit/log.h>
 #include <rpckit/loop.h>
 #include <rpckit/message.h>
+#include <rpckit/psk.h>
 #include <rpckit/push.h>
 #include <rpckit/secret.h>
 #include <rpckit/server.h>
