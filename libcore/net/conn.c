@@ -170,16 +170,6 @@ finish(struct conn *c)
 
 /* ---- the handshake ---- */
 
-const char *
-conn_step(const struct conn *c)
-{
-	const char *name = c->top->ops->name;
-	bool shakes_keys =
-	    strcmp(name, "tls") == 0 || strcmp(name, "quic") == 0;
-
-	return shakes_keys ? "tls" : "connect";
-}
-
 static void
 handshake_failed(struct conn *c, enum rk_err r, struct rk_error *err)
 {

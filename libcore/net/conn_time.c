@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 /*
  * Activity only records when it was.  The timer stays where it is; when it
@@ -101,6 +102,20 @@ format_ms(char *dst, size_t len, uint64_t ms)
 		n = snprintf(dst, len, "%" PRIu64 " ms", ms);
 	if (n < 0)
 		dst[0] = '\0';
+}
+
+const char *
+conn_step(const struct conn *c)
+{
+	const struct psk *key;
+	const char *name = "";
+	bool shakes_keys;
+
+	if (layer_query(c->top, LAYER_Q_PSK, (void *)&key))
+		return "psk";
+	(void)layer_query(c->top, LAYER_Q_NAME, (void *)&name);
+	shakes_keys = strcmp(name, "tls") == 0 || strcmp(name, "quic") == 0;
+	return shakes_keys ? "tls" : "connect";
 }
 
 static void

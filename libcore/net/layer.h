@@ -49,6 +49,12 @@ enum layer_query {
 	                       accepted us; false: not known (yet) */
 	LAYER_Q_ALPN,       /* char[16] */
 	LAYER_Q_CIPHER,     /* char[48] */
+	LAYER_Q_EXPORT,     /* uint8_t[32]: what both ends of a TLS session can
+	                       compute and nobody else (RFC 9266), once its
+	                       handshake is over; false: there is no TLS */
+	LAYER_Q_PSK,        /* const struct psk *: the pre-shared key in use, or
+	                       NULL where that is not known yet; false: there
+	                       is no such layer, or it has not begun */
 	LAYER_Q_APART_LATE, /* uint64_t: of the messages that come apart and are
 	                       not whole, the loop's time from which the most
 	                       overdue is; new ones raise RK_READ; false: none

@@ -60,8 +60,9 @@ void loop_ready_lower(struct loop_ready *r, unsigned what);
  * contents do not survive it. */
 #define LOOP_SCRATCH_LEN 65536
 enum loop_scratch {
-	LOOP_SCRATCH_PLAIN, /* what conn reads to */
-	LOOP_SCRATCH_RAW,   /* what a layer reads from its descriptor to */
+	LOOP_SCRATCH_PLAIN,  /* what conn reads to */
+	LOOP_SCRATCH_RAW,    /* what a layer reads from its descriptor to */
+	LOOP_SCRATCH_SEALED, /* what the layer of pre-shared keys reads to */
 	LOOP_SCRATCHES
 };
 uint8_t *loop_scratch(struct rk_loop *loop, enum loop_scratch which);

@@ -311,6 +311,8 @@ query_session(struct quic_conn *c, enum layer_query what, void *out)
 	case LAYER_Q_ALPN:
 		quic_tls_alpn(c->tls, out);
 		return true;
+	case LAYER_Q_EXPORT:
+		return c->completed && quic_tls_export(c->tls, out);
 	case LAYER_Q_CIPHER:
 		(void)snprintf(out, CIPHER_LEN, "%s", quic_tls_cipher(c->tls));
 		return true;

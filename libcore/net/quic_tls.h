@@ -100,6 +100,12 @@ bool quic_tls_peer_cert(struct quic_tls *t, struct rk_bytes *out);
 /* The selected name, "" for none. */
 void quic_tls_alpn(const struct quic_tls *t, char out[16]);
 const char *quic_tls_cipher(const struct quic_tls *t);
+/* Completed: what binds other layers to this session (RFC 9266); false: the
+ * library does not tell. */
+#define QUIC_TLS_EXPORT_LABEL "EXPORTER-Channel-Binding"
+#define QUIC_TLS_EXPORT_LEN 32
+bool quic_tls_export(
+    const struct quic_tls *t, uint8_t out[QUIC_TLS_EXPORT_LEN]);
 
 /*
  * Why the handshake failed, in the words of net/tls.h: `code` is the QUIC error

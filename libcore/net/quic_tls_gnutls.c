@@ -260,6 +260,7 @@ quic_tls_settle(struct quic_tls *t)
 	t->was_early = quic_tls_early_accepted(t);
 	quic_tls_alpn(t, t->had_alpn);
 	t->had_cipher = quic_tls_cipher(t);
+	t->has_exported = quic_tls_export(t, t->exported);
 	ngtcp2_conn_set_tls_native_handle(conn_of(t), NULL);
 	gnutls_deinit(t->session);
 	t->session = NULL;
@@ -309,6 +310,19 @@ quic_tls_cipher(const struct quic_tls *t)
 	return gnutls_cipher_get(t->session) == GNUTLS_CIPHER_CHACHA20_POLY1305
 	           ? TLS_CIPHER
 	           : "";
+}
+
+bool
+quic_tls_export(const struct quic_tls *t, uint8_t out[QUIC_TLS_EXPORT_LEN])
+{
+	static const char label[] = QUIC_TLS_EXPORT_LABEL;
+
+	if (t->session == NULL) {
+		memcpy(out, t->exported, QUIC_TLS_EXPORT_LEN);
+		return t->has_exported;
+	}
+	return gnutls_prf_rfc5705(t->session, sizeof(label) - 1, label, 0, NULL,
+	           QUIC_TLS_EXPORT_LEN, (char *)out) == 0;
 }
 
 void

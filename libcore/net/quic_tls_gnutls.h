@@ -28,6 +28,8 @@ struct quic_tls {
 	bool was_early;
 	char had_alpn[16];
 	const char *had_cipher;
+	bool has_exported;
+	uint8_t exported[QUIC_TLS_EXPORT_LEN];
 	unsigned installed; /* keys: a bit for each level and direction */
 	uint8_t alert;      /* to send instead of the library's; 0: its */
 	bool judged;

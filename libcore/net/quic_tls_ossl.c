@@ -205,6 +205,15 @@ quic_tls_cipher(const struct quic_tls *t)
 	           : "";
 }
 
+bool
+quic_tls_export(const struct quic_tls *t, uint8_t out[QUIC_TLS_EXPORT_LEN])
+{
+	static const char label[] = QUIC_TLS_EXPORT_LABEL;
+
+	return SSL_export_keying_material(t->ssl, out, QUIC_TLS_EXPORT_LEN,
+	           label, sizeof(label) - 1, NULL, 0, 0) == 1;
+}
+
 void
 quic_tls_versions(char out[QUIC_TLS_VERSIONS_LEN])
 {

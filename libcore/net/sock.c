@@ -270,6 +270,8 @@ op_query(struct layer *l, enum layer_query what, void *out)
 	case LAYER_Q_RESUMED:
 	case LAYER_Q_ALPN:
 	case LAYER_Q_CIPHER:
+	case LAYER_Q_EXPORT:
+	case LAYER_Q_PSK:
 	case LAYER_Q_SETTLED:
 	case LAYER_Q_LEFT:
 	case LAYER_Q_EARLY_MAX:

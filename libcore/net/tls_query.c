@@ -7,6 +7,7 @@
 
 #define ALPN_LEN 16
 #define CIPHER_LEN 48
+#define EXPORT_LEN 32
 
 static bool
 query_cert(struct tls *t, struct rk_bytes *out)
@@ -75,6 +76,16 @@ query_session(struct tls *t, enum layer_query what, void *out)
 }
 
 static bool
+query_export(const struct tls *t, uint8_t *out)
+{
+	static const char label[] = "EXPORTER-Channel-Binding";
+
+	return t->state != TLS_EARLY && SSL_is_init_finished(t->ssl) &&
+	       SSL_export_keying_material(t->ssl, out, EXPORT_LEN, label,
+	           sizeof(label) - 1, NULL, 0, 0) == 1;
+}
+
+static bool
 query_early_max(const struct tls *t, size_t *out)
 {
 	*out = tls_early_max(t);
@@ -95,6 +106,8 @@ tls_query(struct layer *l, enum layer_query what, void *out)
 	case LAYER_Q_ALPN:
 	case LAYER_Q_CIPHER:
 		return query_session(t, what, out);
+	case LAYER_Q_EXPORT:
+		return query_export(t, out);
 	case LAYER_Q_EARLY_MAX:
 		return query_early_max(t, out);
 	case LAYER_Q_EARLY:
@@ -113,6 +126,7 @@ tls_query(struct layer *l, enum layer_query what, void *out)
 	case LAYER_Q_ERROR:
 		*(struct rk_error *)out = t->error;
 		return t->error.code != RK_OK;
+	case LAYER_Q_PSK:
 	case LAYER_Q_UNTAKEN:
 	case LAYER_Q_RTT:
 	case LAYER_Q_FD:

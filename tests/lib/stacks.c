@@ -168,15 +168,30 @@ stack_judge_server(
 	return chain_check(arg, chain, n, CHAIN_SERVER, time(NULL), &info, err);
 }
 
+static void
+init_psk(struct stack_world *w, int i, const struct tls_conf *conf)
+{
+	w->psk[i] = (struct psk_conf){ .server = conf->server,
+		.mode = conf->mode,
+		.ident = conf->ident,
+		.keys = w->keys,
+		.verify = conf->verify,
+		.arg = conf->arg };
+	assert_int_equal(psk_conf_check(&w->psk[i], NULL), RK_OK);
+}
+
 void
 stack_world_init(struct stack_world *w)
 {
+	static const uint8_t key[RK_PSK_LEN] = { 1, 2, 3 };
 	static const char *const names[] = { "client", "node" };
 	struct rk_error err = { 0 };
 
 	*w = (struct stack_world){ 0 };
 	assert_int_equal(rk_loop_new(&w->loop), RK_OK);
 	assert_int_equal(seed_new(NULL, &w->seed, NULL), RK_OK);
+	assert_int_equal(rk_psks_new(&w->keys), RK_OK);
+	assert_int_equal(rk_psks_add(w->keys, key, "lab", NULL), RK_OK);
 	certs_make_tmp(w->dir);
 	w->ca = certs_new_ca("test CA");
 	certs_fill_from(w->ca, w->dir);
@@ -192,6 +207,7 @@ stack_world_init(struct stack_world *w)
 		        &w->ident[i], &err) != RK_OK)
 			fail_msg("%s", err.text);
 		conf.ident = conf.arg = w->ident[i];
+		init_psk(w, i, &conf);
 		if (tls_ctx_new(&conf, &w->ctx[i], &err) != RK_OK)
 			fail_msg("%s", err.text);
 		if (quic_supported(NULL) == RK_OK &&
@@ -210,6 +226,7 @@ stack_world_fini(struct stack_world *w)
 		rk_ident_free(w->ident[i]);
 	}
 	seed_free(w->seed);
+	rk_psks_free(w->keys);
 	certs_free(w->ca);
 	certs_remove_tmp(w->dir);
 	rk_loop_free(w->loop);
@@ -229,8 +246,8 @@ find_address(struct stack_world *w, enum stack_kind kind, struct addr *a)
 	assert_int_equal(addr_resolve(&u, true, a, 1, &n, NULL), RK_OK);
 }
 
-void
-stack_make(struct stack_world *w, enum stack_kind kind, enum stack_way way,
+static void
+make_base(struct stack_world *w, enum stack_kind kind, enum stack_way way,
     struct layer *l[2])
 {
 	enum addr_scheme scheme = kind == STACK_UNIX ? ADDR_UNIX : ADDR_TCP;
@@ -260,18 +277,36 @@ stack_make(struct stack_world *w, enum stack_kind kind, enum stack_way way,
 	}
 }
 
+void
+stack_make(struct stack_world *w, enum stack_kind kind, enum stack_way way,
+    struct layer *l[2])
+{
+	make_base(w, STACK_BASE(kind), way, l);
+	if (kind < STACK_BASES)
+		return;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(
+		    psk_layer_new(&w->psk[i], w->loop, l[i], &l[i]), RK_OK);
+		if (kind == STACK_PSK_QUIC)
+			stack_quic_cover(i, l[i]);
+	}
+}
+
 bool
 stack_has(enum stack_kind kind, enum stack_way way)
 {
 	if (kind == STACK_QUIC)
 		return quic_supported(NULL) == RK_OK;
+	if (kind == STACK_PSK_QUIC && quic_supported(NULL) != RK_OK)
+		return false;
 	return way < STACK_PACED;
 }
 
 const char *
 stack_kind_name(enum stack_kind kind)
 {
-	static const char *const names[] = { "tcp", "unix", "tls", "quic" };
+	static const char *const names[] = { "tcp", "unix", "tls", "quic",
+		"psk in tcp", "psk in unix", "psk in tls", "psk in quic" };
 
 	return names[kind];
 }

@@ -3,6 +3,7 @@
 #define TESTS_LIB_STACKS_H
 
 #include "net/layer.h"
+#include "net/psk.h"
 #include "net/tls.h"
 
 #include "certs.h"
@@ -14,8 +15,17 @@ enum stack_kind {
 	STACK_UNIX,
 	STACK_TLS,  /* over TCP, both ends with certificates */
 	STACK_QUIC, /* where this build has it */
+	STACK_BASES,
+	/* The same with a pre-shared key inside. */
+	STACK_PSK_TCP = STACK_BASES,
+	STACK_PSK_UNIX,
+	STACK_PSK_TLS,
+	STACK_PSK_QUIC,
 	STACK_KINDS
 };
+/* What it is without a pre-shared key. */
+#define STACK_BASE(kind) \
+	((enum stack_kind)((unsigned)(kind) % (unsigned)STACK_BASES))
 
 enum stack_way {
 	STACK_CLEAN,
@@ -42,6 +52,8 @@ struct stack_world {
 	struct rk_ident *ident[2];
 	struct tls_ctx *ctx[2];
 	struct quic_tls_ctx *quic[2];
+	struct rk_psks *keys; /* one */
+	struct psk_conf psk[2];
 	struct seed *seed;
 };
 
@@ -88,6 +100,8 @@ void stack_free(struct layer *l[2]);
 void stack_quic_make(
     struct stack_world *w, enum stack_way way, struct layer *l[2]);
 void stack_quic_free(void);
+/* Another layer is on top of this end now. */
+void stack_quic_cover(int who, struct layer *top);
 /* RK_READ and RK_WRITE as raised for this layer; false: none of these. */
 bool stack_quic_ready(struct layer *l, unsigned *ready);
 /* False: there is no such pair. */

@@ -134,6 +134,12 @@ stack_quic_make(struct stack_world *w, enum stack_way way, struct layer *l[2])
 }
 
 void
+stack_quic_cover(int who, struct layer *top)
+{
+	pair.end[who].top = top;
+}
+
+void
 stack_quic_free(void)
 {
 	if (pair.world == NULL)
