@@ -387,15 +387,19 @@ op_half_close(struct layer *l)
 	return op_flush(l);
 }
 
+/* Who has not proven the key learns no reason. */
 static void
 op_close(struct layer *l, const struct rk_error *why)
 {
+	static const struct rk_error silent = { .code = RK_ECLOSED };
 	struct psk_layer *p = of(l);
+	bool stranger = p->state != PSK_BELOW &&
+	                (p->fate == RK_EPSK || p->hs.step == PSK_HS_WAIT_1);
 
 	if (is_up(p))
 		(void)say_end(p);
 	(void)op_flush(l);
-	l->below->ops->close(l->below, why);
+	l->below->ops->close(l->below, stranger ? &silent : why);
 }
 
 static void

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "net/sock.h"
 #include "rpc/frame.h"
+#include "trust/psks.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -33,6 +34,7 @@ destroy(struct rk_client *c)
 	client_quic_close(c);
 	client_again_fini(c);
 	client_targets_fini(c);
+	rk_psks_free(c->psk.keys);
 	pending_fini(&c->pending);
 	client_subs_fini(&c->subs);
 	client_netrpc_ended(c);
@@ -88,6 +90,12 @@ init_parts(struct rk_client *c, const struct rk_client_conf *conf)
 		.mode = conf->tls_mode,
 		.ident = conf->ident,
 		.trust = conf->trust };
+	c->psk = (struct psk_conf){ .server = false,
+		.mode = conf->tls_mode,
+		.ident = conf->ident,
+		.keys = psks_ref(conf->psks),
+		.verify = session_verify,
+		.arg = &c->trust };
 	/* What was given to a connection may come back (client_kept.c). */
 	buf_init(&c->waiting, 3 * c->conf.max_queue + 4 * RK_BODY_MAX);
 	buf_init(&c->netrpc.held, 2 * c->waiting.max);
@@ -284,6 +292,9 @@ client_open_session(struct rk_client *c, struct layer *top)
 	};
 	enum rk_err r;
 
+	if (c->psk.keys != NULL &&
+	    (r = psk_layer_new(&c->psk, c->loop, top, &top)) != RK_OK)
+		return r;
 	note_ends(c, top);
 	c->state = CLIENT_OPENING;
 	c->early_left = SIZE_MAX;
@@ -336,7 +347,8 @@ warn_if_open(struct rk_client *c, const struct addr *a)
 	if (t->warned)
 		return;
 	t->warned = true;
-	if (c->url.scheme == ADDR_TCP && !addr_is_loopback(a))
+	if (c->url.scheme == ADDR_TCP && !addr_is_loopback(a) &&
+	    c->psk.keys == NULL)
 		log_event(RK_LOG_WARN, "client",
 		    "%s: plain TCP: nothing is encrypted and nobody is "
 		    "authenticated",

@@ -5,6 +5,7 @@
 #include "net/addr.h"
 #include "net/dial.h"
 #include "net/loop.h"
+#include "net/psk.h"
 #include "net/quic.h"
 #include "net/tls.h"
 #include "rpc/pending.h"
@@ -117,6 +118,7 @@ struct rk_client {
 	bool own_loop;
 	enum client_state state;
 	struct session_trust trust;
+	struct psk_conf psk; /* without keys: there is no such layer */
 	struct tls_ctx *tls; /* the target's */
 	struct client_targets targets;
 	struct client_again again;

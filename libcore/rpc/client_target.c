@@ -26,7 +26,8 @@ check_identity(
 {
 	if (c->conf.tls_mode != RK_TLS_SKIP_VERIFY && c->conf.ident == NULL)
 		return err_set(err, RK_EINVAL,
-		    "%s: TLS needs an identity, or skip-verify", text);
+		    "%s: %s needs an identity, or skip-verify", text,
+		    c->psk.keys == NULL ? "TLS" : "a pre-shared key");
 	return session_check_own(&c->trust, err);
 }
 
@@ -40,14 +41,19 @@ equip(struct rk_client *c, struct client_target *t, struct rk_error *err)
 		.verify = session_verify,
 		.resume = session_resume,
 		.arg = &c->trust,
-		.early = c->conf.early == RK_EARLY_MARKED,
+		.early =
+		    c->conf.early == RK_EARLY_MARKED && c->psk.keys == NULL,
 	};
 	enum rk_err r;
 
-	if (!addr_is_proving(t->url.scheme))
+	if (!addr_is_proving(t->url.scheme) && c->psk.keys == NULL)
 		return RK_OK;
 	if ((r = check_identity(c, t->text, err)) != RK_OK)
 		return r;
+	if (c->psk.keys != NULL && (r = psk_conf_check(&c->psk, err)) != RK_OK)
+		return r;
+	if (!addr_is_proving(t->url.scheme))
+		return RK_OK;
 	if (t->url.scheme == ADDR_QUIC)
 		return client_quic_init(c, &tc, &t->quic_tls, err);
 	return tls_ctx_new(&tc, &t->tls, err);

@@ -2,6 +2,7 @@
 #include "frame.h"
 
 #include "base/error.h"
+#include "net/psk_hs.h"
 
 #include "be.h"
 
@@ -44,7 +45,11 @@ read_head(const uint8_t head[FRAME_HEAD_LEN], struct frame *f,
 {
 	*body_len = be_get64(head + LEN_AT);
 	if (memcmp(head, magic, MAGIC_LEN) != 0)
-		return err_set(err, RK_EPROTO, "frame: wrong magic");
+		return err_set(err, RK_EPROTO, "%s",
+		    memcmp(head, PSK_HS_MAGIC, MAGIC_LEN) == 0
+		        ? "the peer uses a pre-shared key, and there is none "
+		          "here"
+		        : "frame: wrong magic");
 	if (!take_code(head[MAGIC_LEN], &f->code))
 		return err_set(err, RK_EPROTO,
 		    "frame: unknown compression code %u",

@@ -3,7 +3,7 @@
 #include "base/str.h"
 #include "rpc/pool.h"
 #include "rpc/server_int.h"
-#include "trust/ident.h"
+#include "trust/psks.h"
 
 #include <assert.h>
 #include <signal.h>
@@ -11,141 +11,6 @@
 #include <stdlib.h>
 
 #define MAX_THREADS 256
-
-/* ---- credentials ---- */
-
-static void
-creds_free(struct creds *c)
-{
-	if (c == NULL)
-		return;
-	rk_ask_watch_free(c->watch);
-	tls_ctx_free(c->tls);
-	quic_ctx_free(c->quic);
-	if (c->retired != NULL)
-		c->retired(c->arg);
-	free(c);
-}
-
-/* Does not call `retired` when it fails. */
-static enum rk_err
-creds_new(struct rk_server *s, const struct rk_ident *ident,
-    struct rk_trust *trust, struct creds **out, struct rk_error *err)
-{
-	const enum rk_tls_mode mode = s->conf.tls_mode;
-	struct tls_conf tc = { .server = true,
-		.mode = mode,
-		.ident = ident,
-		.verify = session_verify,
-		.resume = session_resume,
-		.seed = s->seed,
-		.replay = s->replay };
-	struct creds *c;
-	enum rk_err r;
-
-	*out = NULL;
-	c = calloc(1, sizeof(*c));
-	if (c == NULL)
-		return err_set(err, RK_ENOMEM, "server: out of memory");
-	c->trust = (struct session_trust){
-		.server = true, .mode = mode, .ident = ident, .trust = trust
-	};
-	tc.arg = &c->trust;
-	c->list_version = ident != NULL ? ident_list_version(ident) : 0;
-	r = session_check_own(&c->trust, err);
-	if (r == RK_OK)
-		r = server_ask_watch(s, c, err);
-	if (ident != NULL || mode == RK_TLS_SKIP_VERIFY) {
-		if (r == RK_OK)
-			r = tls_ctx_new(&tc, &c->tls, err);
-		if (r == RK_OK && quic_supported(NULL) == RK_OK)
-			r = quic_ctx_new(
-			    &tc, s->seed, s->replay != NULL, &c->quic, err);
-	}
-	if (r != RK_OK) {
-		creds_free(c);
-		return r;
-	}
-	*out = c;
-	return RK_OK;
-}
-
-static void
-creds_retire_unused(struct rk_server *s)
-{
-	struct creds *c = TAILQ_NEXT(TAILQ_FIRST(&s->creds), link);
-	struct creds *next;
-
-	for (; c != NULL; c = next) {
-		next = TAILQ_NEXT(c, link);
-		if (c->users != 0)
-			continue;
-		TAILQ_REMOVE(&s->creds, c, link);
-		creds_free(c);
-	}
-}
-
-static void
-on_unused(struct mail *m)
-{
-	creds_retire_unused(
-	    (struct rk_server *)(void *)((char *)m -
-	                                 offsetof(struct rk_server, unused)));
-}
-
-/* `retired` is never called from inside a call of the user's. */
-static void
-retire_soon(struct rk_server *s)
-{
-	mailbox_put(s->workers[0].box, &s->unused);
-}
-
-void
-creds_release(struct rk_server *s, struct creds *c)
-{
-	c->users--;
-	if (c->users == 0 && c != TAILQ_FIRST(&s->creds))
-		retire_soon(s);
-}
-
-static bool
-has_tls_listener(const struct rk_server *s)
-{
-	const struct listener *l;
-
-	TAILQ_FOREACH (l, &s->listeners, link) {
-		if (l->scheme == ADDR_TLS)
-			return true;
-	}
-	return !TAILQ_EMPTY(&s->ports);
-}
-
-enum rk_err
-rk_server_identity(struct rk_server *server, const struct rk_ident *ident,
-    struct rk_trust *trust, void (*retired)(void *arg), void *arg,
-    struct rk_error *err)
-{
-	struct creds *c;
-	enum rk_err r;
-
-	err_clear(err);
-	r = creds_new(server, ident, trust, &c, err);
-	if (r != RK_OK)
-		return r;
-	if (c->tls == NULL && has_tls_listener(server)) {
-		creds_free(c);
-		return err_set(err, RK_EINVAL,
-		    "server: TLS needs a certificate and a key");
-	}
-	c->retired = retired;
-	c->arg = arg;
-	TAILQ_INSERT_HEAD(&server->creds, c, link);
-	server_tell_replaced(server);
-	server_ask_replaced(server);
-	server_crl_watch(server);
-	retire_soon(server);
-	return RK_OK;
-}
 
 /* ---- methods ---- */
 
@@ -321,7 +186,7 @@ make_parts(struct rk_server *s, struct rk_error *err)
 	if (s->conf.early == RK_EARLY_MARKED &&
 	    (r = replay_new(&s->replay)) != RK_OK)
 		return r;
-	r = creds_new(s, s->conf.ident, s->conf.trust, &c, err);
+	r = server_creds_new(s, s->conf.ident, s->conf.trust, &c, err);
 	if (r != RK_OK)
 		return r;
 	TAILQ_INSERT_HEAD(&s->creds, c, link);
@@ -356,6 +221,7 @@ rk_server_new(const struct rk_server_conf *conf, struct rk_server **out,
 		    MAX_THREADS, RK_DEAD_PEER_MIN);
 	}
 	s->loop = conf->loop;
+	(void)psks_ref(s->conf.psks);
 	(void)pthread_mutex_init(&s->log_lock, NULL); /* plain: cannot fail */
 	s->paused = true;
 	TAILQ_INIT(&s->creds);
@@ -367,7 +233,7 @@ rk_server_new(const struct rk_server_conf *conf, struct rk_server **out,
 	figures_init(&s->figures);
 	push_hub_init(&s->push, s->conf.max_push);
 	s->stopped.fn = on_stopped;
-	s->unused.fn = on_unused;
+	s->unused.fn = creds_on_unused;
 	s->pool_ended.fn = on_pool_ended;
 	gate_init(&s->gate, s->conf.max_unproven, s->conf.max_per_source);
 	r = make_parts(s, err);
@@ -581,7 +447,7 @@ rk_server_free(struct rk_server *s)
 	}
 	while ((c = TAILQ_FIRST(&s->creds)) != NULL) {
 		TAILQ_REMOVE(&s->creds, c, link);
-		creds_free(c);
+		server_creds_free(c);
 	}
 	seed_free(s->seed);
 	pool_free(s->pool);
@@ -593,5 +459,6 @@ rk_server_free(struct rk_server *s)
 	replay_free(s->replay);
 	figures_fini(&s->figures);
 	free(s->workers);
+	rk_psks_free(s->conf.psks);
 	free(s);
 }

@@ -376,6 +376,10 @@ take_over(struct admission *a)
 	a->top = NULL;
 	if (a->hello != NULL && (r = server_quic_take(a, &top)) != RK_OK)
 		return r;
+	if (a->creds->psk.keys != NULL &&
+	    (r = psk_layer_new(&a->creds->psk, a->worker->loop, top, &top)) !=
+	        RK_OK)
+		return r;
 	c = calloc(1, sizeof(*c));
 	if (c == NULL) {
 		layer_free(top);

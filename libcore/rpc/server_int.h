@@ -4,6 +4,7 @@
 
 #include "net/addr.h"
 #include "net/loop.h"
+#include "net/psk.h"
 #include "net/quic.h"
 #include "net/tls.h"
 #include "rpc/call_note.h"
@@ -40,6 +41,7 @@ struct creds {
 	struct rk_ask_watch *watch; /* of its decisions; NULL: no trust */
 	struct tls_ctx *tls;        /* NULL: no identity, no TLS */
 	struct quic_tls_ctx *quic;  /* the same, and where there is QUIC */
+	struct psk_conf psk;        /* without keys: there is no such layer */
 	void (*retired)(void *arg);
 	void *arg;
 	size_t users;          /* connections; loop 0 counts */
@@ -325,11 +327,19 @@ void server_quic_free(struct rk_server *s);
 void server_close_listeners(struct rk_server *s);
 rk_watch_fn server_on_acceptable; /* server_accept.c; arg: struct listener */
 
+/* server_creds.c: loop 0.  A failure does not call `retired`. */
+RK_MUST enum rk_err server_creds_new(struct rk_server *s,
+    const struct rk_ident *ident, struct rk_trust *trust, struct creds **out,
+    struct rk_error *err);
+void server_creds_free(struct creds *c); /* NULL is allowed */
+void creds_release(struct rk_server *s, struct creds *c);
+/* The letter rk_server.unused. */
+void creds_on_unused(struct mail *m);
+
 /* server.c: loop 0 */
 void server_check_stopped(struct rk_server *s);
 /* The letter worker.acked. */
 void server_on_ack(struct mail *m);
-void creds_release(struct rk_server *s, struct creds *c);
 /* A line about who was refused, at most ten a second of one server; loop is
  * the caller's.  Any of the server's threads. */
 void server_log_refusal(

@@ -61,7 +61,8 @@ warn_if_open(const struct rk_server *s, const struct listener *l)
 	char where[ADDR_TEXT_LEN];
 
 	addr_format(&l->bound, l->scheme, where);
-	if (l->scheme == ADDR_TCP && !addr_is_loopback(&l->bound))
+	if (l->scheme == ADDR_TCP && !addr_is_loopback(&l->bound) &&
+	    s->conf.psks == NULL)
 		log_event(RK_LOG_WARN, "server",
 		    "%s: plain TCP: nothing is encrypted and everybody who "
 		    "can connect is served",

@@ -6,6 +6,7 @@
 #include "net/tls.h"
 #include "rpc/frame.h"
 #include "rpc/s2.h"
+#include "trust/psks.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -50,6 +51,25 @@ describe_ends(struct session *s)
 		addr_format(&a, session_scheme(p->transport), p->remote);
 }
 
+static void
+describe_psk(struct session *s)
+{
+	struct rk_peer *p = s->peer;
+	const struct psk *key = NULL;
+
+	if (!conn_query(s->conn, LAYER_Q_PSK, (void *)&key) || key == NULL)
+		return;
+	(void)str_copy(p->psk, sizeof(p->psk), key->name); /* of that size */
+	psk_id_format(key->id, p->psk_id);
+}
+
+bool
+session_is_proving(const struct session *s)
+{
+	return addr_is_proving(session_scheme(s->peer->transport)) ||
+	       s->peer->psk[0] != '\0';
+}
+
 void
 session_describe_handshake(struct session *s)
 {
@@ -58,8 +78,9 @@ session_describe_handshake(struct session *s)
 	(void)conn_query(s->conn, LAYER_Q_RESUMED, &p->resumed);
 	(void)conn_query(s->conn, LAYER_Q_ALPN, p->alpn);
 	(void)conn_query(s->conn, LAYER_Q_CIPHER, p->cipher);
+	describe_psk(s);
 	s->is_kin = strcmp(p->alpn, TLS_ALPN) == 0;
-	s->says_kin = !addr_is_proving(session_scheme(p->transport));
+	s->says_kin = !session_is_proving(s);
 	s->has_apart = conn_has_apart(s->conn) && s->is_kin;
 }
 

@@ -33,6 +33,8 @@ struct session {
 
 uint64_t session_now_us(void);
 enum addr_scheme session_scheme(const char *transport);
+/* Do peers prove who they are on this connection, by what carries it? */
+bool session_is_proving(const struct session *s);
 /* What the handshake has agreed on. */
 void session_describe_handshake(struct session *s);
 /* conn_events.proven; session_verdict.c */

@@ -11,8 +11,7 @@ prove(struct session *s, struct rk_error *err)
 	struct rk_bytes leaf;
 	enum rk_err r;
 
-	if (!session_needs_proof(s->trust) ||
-	    !addr_is_proving(session_scheme(p->transport)))
+	if (!session_needs_proof(s->trust) || !session_is_proving(s))
 		return RK_OK;
 	if (!conn_query(s->conn, LAYER_Q_PEER_CERT, &leaf))
 		return err_set(err, RK_ECERT,

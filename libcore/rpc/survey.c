@@ -154,6 +154,15 @@ ask_rtt(const struct server_conn *c, uint64_t *us)
 	       conn_query(session_conn(c->session), LAYER_Q_RTT, us);
 }
 
+static void
+put_psk(struct kv *k, const struct rk_peer *p)
+{
+	if (p->psk[0] == '\0')
+		return;
+	kv_pair_text(k, "psk", p->psk);
+	kv_pair_text(k, "psk_id", p->psk_id);
+}
+
 /* What is not known is not there, for rows that are many. */
 static void
 put_conn(struct kv *k, const struct server_conn *c, enum look look)
@@ -167,6 +176,7 @@ put_conn(struct kv *k, const struct server_conn *c, enum look look)
 
 	pairs += has_rtt ? 1 : 0;
 	pairs += p->cipher[0] != '\0' ? 1 : 0;
+	pairs += p->psk[0] != '\0' ? 2 : 0;
 	pairs += is_open ? 4 : 0;
 	pairs += c->n_failed != 0 ? 3 : 0;
 	count_bytes(c, &in, &out);
@@ -188,6 +198,7 @@ put_conn(struct kv *k, const struct server_conn *c, enum look look)
 		kv_pair_uint(k, "rtt_us", rtt);
 	if (p->cipher[0] != '\0')
 		kv_pair_text(k, "cipher", p->cipher);
+	put_psk(k, p);
 	if (is_open)
 		put_cert(k, c);
 	if (c->n_failed != 0)

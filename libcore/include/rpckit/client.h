@@ -66,6 +66,9 @@ struct rk_client_conf {
 	 * that does not read for now says so, and is not taken for dead.
 	 */
 	uint64_t dead_peer;
+	/* Pre-shared keys: the first is proven inside whatever transport, and
+	 * must be by the server; see rk_server_conf.  Kept alive. */
+	struct rk_psks *psks;
 };
 
 /* No I/O.  RK_EINVAL with the reason, RK_EUNSUPPORTED, RK_ENOMEM. */

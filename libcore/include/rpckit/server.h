@@ -4,6 +4,7 @@
 
 #include <rpckit/loop.h>
 #include <rpckit/message.h>
+#include <rpckit/psk.h>
 #include <rpckit/trust.h>
 
 RK_BEGIN
@@ -111,6 +112,13 @@ struct rk_server_conf {
 	 * 30 s that clients wait for answers unless told].
 	 */
 	uint64_t trust_wait;
+	/*
+	 * Pre-shared keys (rpckit/psk.h): every connection, over any transport,
+	 * has to prove one of them, and certificates inside of it as tls_mode
+	 * says, also where there is no TLS.  There is no early data then.
+	 * Kept alive by the server.  NULL: none.
+	 */
+	struct rk_psks *psks;
 };
 
 /*
@@ -183,6 +191,12 @@ RK_API RK_MUST enum rk_err rk_server_methods(struct rk_server *server,
 RK_API RK_MUST enum rk_err rk_server_identity(struct rk_server *server,
     const struct rk_ident *ident, struct rk_trust *trust,
     void (*retired)(void *arg), void *arg, struct rk_error *err);
+
+/*
+ * Use other pre-shared keys (NULL: none) for connections under the next
+ * rk_server_identity(), which checks them.  Loop 0.
+ */
+RK_API void rk_server_psks(struct rk_server *server, struct rk_psks *psks);
 
 /*
  * Listen at "tls://host:port", "quic://host:port", "tcp://host:port" or

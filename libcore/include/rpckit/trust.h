@@ -17,6 +17,10 @@ struct rk_peer {
 	struct rk_cert_info cert; /* all zero unless proven */
 	char cipher[48]; /* "TLS_CHACHA20_POLY1305_SHA256"; "" if plain */
 	char alpn[16];   /* "rpckit/1" or "" */
+	/* The pre-shared key that both ends have proven (rpckit/psk.h): its
+	 * name here, and its id; "" without one. */
+	char psk[64];
+	char psk_id[10];
 };
 
 /*
