@@ -14,6 +14,7 @@
 
 #define DAY_S 86400
 #define LOOK_MS 600000 /* at the days that are left */
+#define FACT_LEN 512   /* what of one is kept */
 
 /* ---- where ---- */
 
@@ -74,11 +75,35 @@ tell_cert(struct daemon *d, const char *name, const struct rk_cert_info *info)
 	fact(d, key, text);
 }
 
+/* "lab 7b1f 09aa, new 0c11 d2e3", as many as there is room for. */
+static void
+tell_psks(struct daemon *d)
+{
+	const struct rk_psks *p = d->creds->psks;
+	char text[FACT_LEN] = "";
+	char id[RK_PSK_ID_LEN];
+	size_t at = 0;
+
+	for (size_t i = 0; p != NULL && i < rk_psks_count(p); i++) {
+		int n;
+
+		rk_psks_id(p, i, id);
+		n = snprintf(text + at, sizeof(text) - at, "%s%s %s",
+		    i == 0 ? "" : ", ", rk_psks_name(p, i), id);
+		if (n < 0 || (size_t)n >= sizeof(text) - at)
+			break;
+		at += (size_t)n;
+	}
+	text[at] = '\0';
+	fact(d, "psk", p == NULL ? NULL : text);
+}
+
 static void
 tell_facts(struct daemon *d)
 {
 	struct rk_cert_info info;
 
+	tell_psks(d);
 	fact(d, "config", d->settings->path != NULL ? d->settings->path : NULL);
 	fact(d, "known_clients", d->creds->known);
 	if (d->creds->ident == NULL)

@@ -263,6 +263,10 @@ check_creds(const struct settings *s, bool tls, struct keyring *ring)
 	struct rk_error err;
 	bool good = true;
 
+	if (creds_load_psks(s, &c, &err) != RK_OK) {
+		problem(&nowhere, err.text);
+		good = false;
+	}
 	if (creds_load_trust(s, NULL, &c, &err) != RK_OK ||
 	    creds_keep_trust(s, false, &c, &err) != RK_OK) {
 		problem(&nowhere, err.text);

@@ -117,8 +117,20 @@ has_email(const char *emails, const char *wanted)
 }
 
 static bool
-is_allowed(const struct rk_peer *peer, const struct list *allow)
+has_psk(const struct rk_peer *peer, const struct list *psk)
 {
+	for (size_t i = 0; i < psk->n; i++)
+		if (strcmp(peer->psk, psk->items[i].text) == 0)
+			return true;
+	return psk->n == 0;
+}
+
+static bool
+is_allowed(const struct rk_peer *peer, const struct list *allow,
+    const struct list *psk)
+{
+	if (!has_psk(peer, psk))
+		return false;
 	if (allow->n == 0)
 		return true;
 	if (!peer->proven)
@@ -139,7 +151,7 @@ may_call(const struct rk_peer *peer, void *arg)
 {
 	const struct command *c = arg;
 
-	return is_allowed(peer, &c->conf->allow);
+	return is_allowed(peer, &c->conf->allow, &c->conf->psk);
 }
 
 static bool
@@ -147,7 +159,7 @@ may_use(const struct rk_peer *peer, void *arg)
 {
 	const struct folder *f = arg;
 
-	return f == NULL || is_allowed(peer, &f->conf->allow);
+	return f == NULL || is_allowed(peer, &f->conf->allow, &f->conf->psk);
 }
 
 /* ---- sets ---- */

@@ -5,6 +5,7 @@
 #include "base/str.h"
 
 #include <rpckit/ask.h>
+#include <rpckit/psk.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,6 +111,58 @@ creds_load_ident(const struct settings *s, struct keyring *ring,
 	return blame(settings_from(s, "certs"), text, err);
 }
 
+/* A method may want one that there is; its name is the file's. */
+static enum rk_err
+check_names(const struct rk_psks *psks, const struct list *names,
+    const char *section, const char *of, struct rk_error *err)
+{
+	char shown[160], name[RK_PSK_NAME_LEN], text[RK_ERROR_TEXT_LEN];
+
+	for (size_t i = 0; i < names->n; i++) {
+		size_t n = psks == NULL ? 0 : rk_psks_count(psks);
+		size_t k = 0;
+
+		while (k < n &&
+		       strcmp(rk_psks_name(psks, k), names->items[i].text) != 0)
+			k++;
+		if (k < n)
+			continue;
+		(void)snprintf(text, sizeof(text),
+		    "[%s %s]: there is no pre-shared key %s", section,
+		    str_escape(shown, sizeof(shown), of),
+		    str_escape(name, sizeof(name), names->items[i].text));
+		(void)err_set(err, RK_EFORMAT, "%s", text);
+		return blame(&names->items[i].from, text, err);
+	}
+	return RK_OK;
+}
+
+enum rk_err
+creds_load_psks(const struct settings *s, struct creds *c, struct rk_error *err)
+{
+	char text[RK_ERROR_TEXT_LEN];
+	enum rk_err r = RK_OK;
+
+	if (s->psk.n > 0 && (r = rk_psks_new(&c->psks)) != RK_OK)
+		return err_set(err, r, "out of memory");
+	for (size_t i = 0; i < s->psk.n; i++) {
+		const struct entry *e = &s->psk.items[i];
+
+		r = rk_psks_load(c->psks, e->text, NULL, err);
+		if (r == RK_OK)
+			continue;
+		(void)str_copy(text, sizeof(text), err->text);
+		return blame(&e->from, text, err);
+	}
+	for (size_t i = 0; r == RK_OK && i < s->n_methods; i++)
+		r = check_names(c->psks, &s->methods[i].psk, "method",
+		    s->methods[i].name, err);
+	for (size_t i = 0; r == RK_OK && i < s->n_folders; i++)
+		r = check_names(c->psks, &s->folders[i].psk, "files",
+		    s->folders[i].name, err);
+	return r;
+}
+
 /* Whose count of new keys goes on. */
 static struct rk_trust *
 same_list(const struct creds *before, const struct creds *now)
@@ -203,6 +256,8 @@ creds_load(const struct settings *s, bool tls, struct keyring *ring,
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		return err_set(err, RK_ENOMEM, "out of memory");
+	if ((r = creds_load_psks(s, c, err)) != RK_OK)
+		goto out;
 	if ((r = creds_load_trust(s, before, c, err)) != RK_OK)
 		goto out;
 	if (tls && (r = creds_load_ident(s, ring, c, err)) != RK_OK)
@@ -221,6 +276,7 @@ creds_fini(struct creds *c)
 {
 	rk_ident_free(c->ident);
 	rk_trust_free(c->trust);
+	rk_psks_free(c->psks);
 	free(c->known);
 	*c = (struct creds){ .ident = NULL };
 }

@@ -6,7 +6,8 @@
 #include "settings.h"
 
 struct creds {
-	struct rk_ident *ident; /* NULL: no TLS */
+	struct rk_ident *ident; /* NULL: no TLS, and no pre-shared keys */
+	struct rk_psks *psks;   /* NULL: none */
 	struct rk_trust *trust;
 	char *known;               /* the list's path; NULL: there is none */
 	enum rk_trust_state state; /* of the list, when it was loaded */
@@ -36,6 +37,8 @@ RK_MUST enum rk_err creds_load(const struct settings *s, bool tls,
  * also a store of decisions that is not there, where keys are to wait. */
 RK_MUST enum rk_err creds_load_trust(const struct settings *s,
     const struct creds *before, struct creds *c, struct rk_error *err);
+RK_MUST enum rk_err creds_load_psks(
+    const struct settings *s, struct creds *c, struct rk_error *err);
 RK_MUST enum rk_err creds_load_ident(const struct settings *s,
     struct keyring *ring, struct creds *c, struct rk_error *err);
 RK_MUST enum rk_err creds_keep_trust(

@@ -203,6 +203,7 @@ make_server(struct daemon *d, struct rk_error *err)
 		return r;
 	conf.ident = c->ident;
 	conf.trust = c->trust;
+	conf.psks = c->psks;
 	if ((r = rk_server_new(&conf, &d->server, err)) != RK_OK)
 		goto out;
 	/* Once more, so that the server says when it needs them no longer. */

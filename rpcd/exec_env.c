@@ -106,6 +106,7 @@ put_caller(struct env *e, const struct rk_peer *p)
 	put_text(e, "RPCKIT_PEER_EMAIL", p->proven ? p->cert.email : "");
 	put_text(e, "RPCKIT_PEER_FP", p->proven ? p->cert.fp : "");
 	put_text(e, "RPCKIT_PEER_CN", p->proven ? p->cert.cn : "");
+	put_text(e, "RPCKIT_PEER_PSK", p->psk);
 	put_text(e, "RPCKIT_PEER_ADDR", p->remote);
 	put_text(e, "RPCKIT_PEER_TRANSPORT", p->transport);
 }

@@ -46,6 +46,13 @@ static const struct opt opts[] = {
 	    .kind = OPT_TEXT,
 	    .meta = "NAME",
 	    .about = "who to be: NAME.crt and NAME.key (node)" },
+	{ .name = "psk",
+	    .kind = OPT_TEXT,
+	    .meta = "FILE",
+	    .complete = COMPLETE_FILE,
+	    .flags = OPT_MANY,
+	    .about = "pre-shared key, 32 bytes, which each connection needs; "
+	             "may be repeated" },
 	{ .name = "known",
 	    .kind = OPT_TEXT,
 	    .meta = "FILE",

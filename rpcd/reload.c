@@ -28,10 +28,14 @@ daemon_use(struct daemon *d, struct creds *c, struct rk_error *err)
 {
 	enum rk_err r;
 
+	rk_server_psks(d->server, c->psks);
 	r = rk_server_identity(
 	    d->server, c->ident, c->trust, on_creds_retired, c, err);
 	if (r == RK_OK)
 		d->creds = c;
+	else
+		rk_server_psks(
+		    d->server, d->creds == NULL ? NULL : d->creds->psks);
 	return r;
 }
 
@@ -147,8 +151,9 @@ load(void *arg)
 	struct daemon *d = arg;
 	struct reload *re = &d->reload;
 
-	re->r = creds_load(
-	    re->settings, d->tls, &d->ring, d->creds, &re->creds, &re->err);
+	re->r =
+	    creds_load(re->settings, d->tls || settings_need_tls(re->settings),
+	        &d->ring, d->creds, &re->creds, &re->err);
 	while (rk_loop_post(d->loop, on_loaded, d) != RK_OK)
 		(void)nanosleep(&nap, NULL); /* no memory: it may come */
 	return NULL;

@@ -257,10 +257,24 @@ take_listen(struct load *l)
 }
 
 static void
+take_psk(struct load *l)
+{
+	static const struct origin from = { .flag = "--psk" };
+	size_t n;
+	const char *const *list = args_list(l->a, "psk", &n);
+
+	if (n > 0)
+		keys_clear(keys_find(keys_main, "psk"), l->s);
+	for (size_t i = 0; i < n; i++)
+		set_main(l, "psk", list[i], &from);
+}
+
+static void
 take_flags(struct load *l)
 {
 	check_transport(l);
 	take_listen(l);
+	take_psk(l);
 	take_flag(l, "--admin", "admin", NULL);
 	take_flag(l, "--certs", "certs", NULL);
 	take_flag(l, "--key", "key", NULL);

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #define SETTINGS_FILE "/etc/rpckit/rpcd.conf"
-#define SETTINGS_KEYS 33
+#define SETTINGS_KEYS 34
 #define WHERE_LEN 300
 
 /* Where a setting was made, as messages begin: "rpcd.conf:12: ", or the flag,
@@ -57,6 +57,7 @@ struct method {
 	unsigned args;  /* enum args_form */
 	unsigned reply; /* enum reply_form */
 	struct list allow;
+	struct list psk; /* names of pre-shared keys; empty: any, or none */
 	uint64_t timeout;
 	uint64_t max_output; /* METHOD_NO_LIMIT: none */
 	struct origin max_output_from;
@@ -77,6 +78,7 @@ struct folder_conf {
 	unsigned mode; /* of files that were put: see settings_mode() */
 	bool rpc25519; /* also under the names of its demo programs */
 	struct list allow;
+	struct list psk; /* the same */
 	uint64_t max_size;
 	uint64_t max_total; /* METHOD_NO_LIMIT: none */
 	uint64_t min_free;
@@ -96,6 +98,7 @@ struct settings {
 	char *certs;
 	char *key;
 	struct list next_key; /* names of keys that will follow */
+	struct list psk;      /* files of pre-shared keys */
 	char *known;
 	unsigned trust; /* enum rk_trust_mode */
 	uint64_t max_new_keys;

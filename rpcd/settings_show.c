@@ -26,7 +26,7 @@ settings_need_tls(const struct settings *s)
 		if (settings_needs_keys(s->listen.items[i].text))
 			return true;
 	}
-	return false;
+	return s->psk.n > 0; /* certificates are proven inside as well */
 }
 
 /* Would the file's reader take it for something else? */

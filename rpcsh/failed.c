@@ -16,7 +16,7 @@
 static bool
 own_key(const struct target *t, struct rk_cert_info *info)
 {
-	return target_is_tls(t) && target_tls_mode(t) == RK_TLS_MUTUAL &&
+	return target_is_proving(t) && target_tls_mode(t) == RK_TLS_MUTUAL &&
 	       t->ident != NULL && rk_ident_info(t->ident, info);
 }
 
@@ -51,7 +51,7 @@ locked_out(const struct target *t, const struct out *o, const char *url,
 {
 	struct rk_cert_info info;
 	struct rk_error named;
-	char advice[256];
+	char advice[320];
 
 	if (!own_key(t, &info))
 		info.fp[0] = '\0';
@@ -59,8 +59,10 @@ locked_out(const struct target *t, const struct out *o, const char *url,
 	    "%s: %s: it may not know this key", url, what);
 	(void)snprintf(advice, sizeof(advice),
 	    "ask its operator about this key: rpcd ctl trust approve %s, or a "
-	    "line in known_client_keys",
-	    info.fp);
+	    "line in known_client_keys%s",
+	    info.fp,
+	    target_has_psk(t) ? ""
+	                      : "; or does it want a pre-shared key? --psk");
 	return out_error(o, &named, advice);
 }
 
@@ -181,8 +183,14 @@ advice(const struct target *t, const struct rk_error *err, char *dst,
 	case 2:
 		return "rpcsh -h";
 	case 4:
-		if (err->code == RK_ECLOSED && !t->answered && target_is_tcp(t))
-			return "is it a TLS server? then without --tcp";
+		if (err->code == RK_ECLOSED && !t->answered &&
+		    !target_has_psk(t))
+			return target_is_tcp(t)
+			           ? "is it a TLS server? then without --tcp; "
+			             "does it want a pre-shared key? --psk FILE"
+			           : "does it want a pre-shared key? --psk "
+			             "FILE; is the server running, and is -s "
+			             "right?";
 		return when_away(t);
 	case 5:
 		return when_silent(t, err, dst, dst_len);
@@ -195,6 +203,8 @@ advice(const struct target *t, const struct rk_error *err, char *dst,
 	default:
 		return NULL;
 	}
+	if (err->code == RK_EPSK)
+		return "selfy -psk-id FILE tells at each end which key it is";
 	if (err->code == RK_EUNKNOWNKEY && t->trusting.how != TRUST_FILE)
 		return when_untrusted(t, dst, dst_len);
 	if (err->code == RK_EUNKNOWNKEY)

@@ -39,8 +39,9 @@ time_text(const struct figures *f, const struct rk_timing *tm, uint64_t total)
 	(void)fprintf(stderr, "size  sent %zu B  got %zu B", f->sent,
 	    f->reply.payload.len);
 	if (p->transport != NULL)
-		(void)fprintf(stderr, "   %s%s%s  peer %s", p->transport,
+		(void)fprintf(stderr, "   %s%s%s%s%s  peer %s", p->transport,
 		    p->cipher[0] == '\0' ? "" : " ", p->cipher,
+		    p->psk[0] == '\0' ? "" : "  psk ", p->psk,
 		    p->proven ? p->cert.fp : "not authenticated");
 	(void)fputc('\n', stderr);
 }
@@ -60,8 +61,9 @@ time_json(const struct figures *f, const struct rk_timing *tm, uint64_t total)
 	if (p->transport != NULL)
 		(void)fprintf(stderr,
 		    ",\"transport\":\"%s\",\"cipher\":\"%s\","
-		    "\"fingerprint\":\"%s\"",
-		    p->transport, p->cipher, p->proven ? p->cert.fp : "");
+		    "\"psk\":\"%s\",\"fingerprint\":\"%s\"",
+		    p->transport, p->cipher, p->psk,
+		    p->proven ? p->cert.fp : "");
 	(void)fputs("}\n", stderr);
 }
 

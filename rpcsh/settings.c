@@ -29,6 +29,8 @@ static const struct {
 	[SET_KEY] = { "key", "client", "NAME", "NAME.crt and NAME.key there",
 	    "RPCKIT_KEY" },
 	[SET_KNOWN] = { "known", "", "FILE", "known server keys", NULL },
+	[SET_PSK] = { "psk", "", "FILE", "pre-shared key, of 32 bytes",
+	    "RPCKIT_PSK_FILE" },
 	[SET_TRUST] = { "trust", "file", TRUST_WORDS, "whom to believe", NULL },
 	[SET_TLS_MODE] = { "tls-mode", "mutual",
 	    "mutual|server-only|skip-verify", "who proves what", NULL },

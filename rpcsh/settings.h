@@ -10,6 +10,7 @@ enum setting_id {
 	SET_CERTS,
 	SET_KEY,
 	SET_KNOWN,
+	SET_PSK,
 	SET_TRUST,
 	SET_TLS_MODE,
 	SET_CONGESTION,

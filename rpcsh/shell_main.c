@@ -30,7 +30,7 @@ lock_state(const struct target *t)
 	enum rk_trust_state state;
 	size_t keys;
 
-	if (!target_is_tls(t))
+	if (!target_is_proving(t))
 		return "";
 	if (t->trust == NULL || target_tls_mode(t) == RK_TLS_SKIP_VERIFY)
 		return " unproven";
@@ -76,8 +76,9 @@ make_prompt(const struct shell *s, char dst[PROMPT_LEN])
 		return;
 	}
 	(void)str_escape(name, sizeof(name), place(s));
-	(void)snprintf(dst, PROMPT_LEN, "%s %s%s%s> ", name, transport(t),
-	    lock_state(t), held_is_up(&s->held) ? "" : " offline");
+	(void)snprintf(dst, PROMPT_LEN, "%s %s%s%s%s> ", name, transport(t),
+	    target_has_psk(t) ? " psk" : "", lock_state(t),
+	    held_is_up(&s->held) ? "" : " offline");
 }
 
 /* ---- while a line is typed ---- */

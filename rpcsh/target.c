@@ -54,6 +54,18 @@ target_is_quic(const struct target *t)
 }
 
 bool
+target_has_psk(const struct target *t)
+{
+	return t->settings.v[SET_PSK].value[0] != '\0';
+}
+
+bool
+target_is_proving(const struct target *t)
+{
+	return target_is_tls(t) || target_has_psk(t);
+}
+
+bool
 target_is_tcp(const struct target *t)
 {
 	return has_scheme(t, "tcp");
@@ -293,6 +305,9 @@ target_connect(struct target *t, const struct out *o, int *status)
 	t->connected_us = target_now_us();
 	rk_client_timing(t->client, &timing);
 	peer = rk_client_peer(t->client);
+	if (o->verbose && peer != NULL && peer->psk[0] != '\0')
+		out_note(o, "%s: psk %s  id %s", peer->remote, peer->psk,
+		    peer->psk_id);
 	next_ask(t);
 	if ((timing.trust_added || t->trusting.added) &&
 	    t->trusting.want == NULL && peer != NULL) {
@@ -352,6 +367,8 @@ target_close(struct target *t)
 	rk_client_free(t->client);
 	rk_trust_free(t->trust);
 	rk_ident_free(t->ident);
+	rk_psks_free(t->psks);
+	t->psks = NULL;
 	t->client = NULL;
 	t->trust = NULL;
 	t->ident = NULL;

@@ -33,6 +33,7 @@ struct target {
 	struct rk_error ended; /* why the connection has, once it has */
 	struct out log;        /* where the library's log goes */
 	struct rk_ident *ident;
+	struct rk_psks *psks; /* one, or NULL: none is set */
 	struct trusting trusting;
 	bool no_input;
 	struct rk_trust *trust;
@@ -83,8 +84,10 @@ int target_failed(const struct target *t, const struct out *o,
 int target_no_method(struct target *t, const struct out *o, const char *method);
 
 enum rk_tls_mode target_tls_mode(const struct target *t);
-/* Are keys proven there: with TLS or QUIC? */
-bool target_is_tls(const struct target *t);
+bool target_is_tls(const struct target *t); /* or QUIC */
+/* Are keys proven there: with TLS, QUIC or a pre-shared key? */
+bool target_is_proving(const struct target *t);
+bool target_has_psk(const struct target *t);
 bool target_is_quic(const struct target *t);
 bool target_is_tcp(const struct target *t);
 uint64_t target_now_us(void);

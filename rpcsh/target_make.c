@@ -141,7 +141,7 @@ load_ident(struct target *t, const struct args *a, struct rk_error *err)
 	bool carry = target_tls_mode(t) == RK_TLS_MUTUAL;
 	enum rk_err r;
 
-	if (!target_is_tls(t) || target_tls_mode(t) == RK_TLS_SKIP_VERIFY)
+	if (!target_is_proving(t) || target_tls_mode(t) == RK_TLS_SKIP_VERIFY)
 		return RK_OK;
 	if (t->settings.v[SET_CERTS].value[0] == '\0')
 		return err_set(
@@ -150,6 +150,22 @@ load_ident(struct target *t, const struct args *a, struct rk_error *err)
 	    carry ? t->settings.v[SET_KEY].value : NULL, ask, &pass, &t->ident,
 	    err);
 	return r == RK_OK ? r : explain_pass(t, &pass.src, r, err);
+}
+
+static enum rk_err
+load_psk(struct target *t, struct rk_error *err)
+{
+	const struct setting *s = &t->settings.v[SET_PSK];
+	enum rk_err r;
+
+	if (!target_has_psk(t))
+		return RK_OK;
+	if ((r = rk_psks_new(&t->psks)) != RK_OK)
+		return err_set(err, r, "out of memory");
+	r = rk_psks_load(t->psks, s->value, NULL, err);
+	if (r != RK_OK)
+		err->step = "psk";
+	return r;
 }
 
 static void
@@ -181,12 +197,12 @@ make_trust(struct target *t, struct rk_error *err)
 	if (t->ident == NULL && how->want != NULL)
 		return err_set(err, RK_EINVAL,
 		    "trust: nobody proves a key at %s%s", t->url,
-		    target_is_tls(t) ? " with --skip-verify" : "");
+		    target_is_proving(t) ? " with --skip-verify" : "");
 	if (t->ident == NULL && how->how != TRUST_FILE)
 		return err_set(err, RK_EINVAL,
 		    "--trust %s does not go with %s: nobody proves a key there",
 		    t->settings.v[SET_TRUST].value,
-		    target_is_tls(t) ? "--skip-verify" : t->url);
+		    target_is_proving(t) ? "--skip-verify" : t->url);
 	if (t->ident == NULL)
 		return RK_OK;
 	if (how->how == TRUST_FILE)
@@ -204,6 +220,7 @@ target_conf(const struct target *t, struct rk_client_conf *conf)
 	conf->url = t->url;
 	conf->ident = t->ident;
 	conf->trust = t->trust;
+	conf->psks = t->psks;
 	conf->tls_mode = target_tls_mode(t);
 	if (strcmp(t->settings.v[SET_CONGESTION].value, "bbr") == 0)
 		conf->congestion = RK_CONGESTION_BBR;
@@ -220,6 +237,8 @@ target_make(struct target *t, const struct args *a, struct rk_error *err)
 	struct rk_client_conf conf;
 	enum rk_err r;
 
+	if ((r = load_psk(t, err)) != RK_OK)
+		return r;
 	if ((r = load_ident(t, a, err)) != RK_OK)
 		return r;
 	if ((r = make_trust(t, err)) != RK_OK)

@@ -19,7 +19,7 @@ may_know(struct target *t, const char *method)
 
 	if (dot == NULL || dot == method || strncmp(method, "_.", 2) == 0)
 		return false;
-	return !target_is_tls(t) || (peer != NULL && peer->alpn[0] != '\0');
+	return !target_is_proving(t) || (peer != NULL && peer->alpn[0] != '\0');
 }
 
 /* Is it one, with a schema? */

@@ -63,6 +63,9 @@ add_link(const struct model_conn *c, struct text *out)
 		    c->transport[0] != '\0' ? c->transport : "link", c->cipher,
 		    c->resumed ? "  resumed" : "",
 		    ping[0] != '\0' ? "  ping " : "", ping);
+	if (c->psk[0] != '\0')
+		text_add(
+		    out, ROLE_TEXT, "%-6s %s  id %s", "psk", c->psk, c->psk_id);
 }
 
 static void

@@ -44,6 +44,8 @@ struct model_conn {
 	uint64_t failed;  /* of those */
 	uint64_t rtt_us;  /* to the peer and back; 0: not known */
 	char cipher[48];
+	char psk[64];
+	char psk_id[10];
 	char key[12]; /* what its key is: known, once, ...; "": nobody asks */
 	char cn[128], ca[128], not_after[24]; /* of its certificate */
 	char error[200];                      /* of the latest that failed */

@@ -277,6 +277,8 @@ ctl_conns(struct ctl *c)
 		{ "bytes_in", "IN", FIELD_NUMBER },
 		{ "bytes_out", "OUT", FIELD_NUMBER },
 		{ "since", "SINCE", FIELD_TEXT },
+		{ "psk", "PSK", FIELD_TEXT },
+		{ "psk_id", NULL, FIELD_TEXT },
 	};
 	int status = show_answer(
 	    c, "_.conns", "conns", fields, sizeof(fields) / sizeof(fields[0]));

@@ -267,8 +267,9 @@ server_conn_log_denied(
 	str_escape(name, sizeof(name), method->name);
 	if (p->proven)
 		(void)snprintf(line, sizeof(line),
-		    "%s: refused \"%s\": not allowed for key %s (%s)",
-		    p->remote, name, p->cert.fp, p->cert.email);
+		    "%s: refused \"%s\": not allowed for key %s (%s)%s%s",
+		    p->remote, name, p->cert.fp, p->cert.email,
+		    p->psk[0] == '\0' ? "" : ", psk ", p->psk);
 	else
 		(void)snprintf(line, sizeof(line),
 		    "%s: refused \"%s\": not allowed for who has proven no key",

@@ -182,6 +182,7 @@ surroundings() {
 		RPCKIT_PEER_CN=alice
 		RPCKIT_PEER_EMAIL=alice@example.org
 		RPCKIT_PEER_FP=$(fingerprint alice)
+		RPCKIT_PEER_PSK=
 		RPCKIT_PEER_TRANSPORT=tls
 		RPCKIT_SUBJECT=job-7
 	END
