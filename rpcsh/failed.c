@@ -47,7 +47,7 @@ lockout(const struct target *t, const struct rk_error *err)
 
 static int
 locked_out(const struct target *t, const struct out *o, const char *url,
-    const char *what)
+    const char *what, bool closed)
 {
 	struct rk_cert_info info;
 	struct rk_error named;
@@ -56,13 +56,12 @@ locked_out(const struct target *t, const struct out *o, const char *url,
 	if (!own_key(t, &info))
 		info.fp[0] = '\0';
 	(void)err_set(&named, RK_EUNKNOWNKEY,
-	    "%s: %s: it may not know this key", url, what);
+	    "%s: %s: it may not know this key%s", url, what,
+	    closed && !target_has_psk(t) ? ", or want a pre-shared key" : "");
 	(void)snprintf(advice, sizeof(advice),
 	    "ask its operator about this key: rpcd ctl trust approve %s, or a "
-	    "line in known_client_keys%s",
-	    info.fp,
-	    target_has_psk(t) ? ""
-	                      : "; or does it want a pre-shared key? --psk");
+	    "line in known_client_keys",
+	    info.fp);
 	return out_error(o, &named, advice);
 }
 
@@ -275,7 +274,7 @@ target_failed(const struct target *t, const struct out *o,
 		return trust_tell_changed(&t->trusting, o,
 		    advice_trust(t, "replace", t->trusting.met.cert.fp, text));
 	if ((what = lockout(t, err)) != NULL)
-		return locked_out(t, o, url, what);
+		return locked_out(t, o, url, what, err->code == RK_ECLOSED);
 	name_it(t, err, method, url, &named);
 	named.step = err->step;
 	return out_error(o, &named, advice(t, &named, text, sizeof(text)));

@@ -231,7 +231,7 @@ locked() {
 	    'ping --connect-only' '--one-way echo'; do
 		# shellcheck disable=SC2086 # words are meant to split
 		want 6 "mallory is locked out: $words" mallory $words
-		has err '^rpcsh: tls://127.*: the server .*: it may not know this key$' \
+		has err '^rpcsh: tls://127.*: the server .*: it may not know this key\(, or want a pre-shared key\)*$' \
 		    "is told so"
 		has err "^try: ask its operator about this key: rpcd ctl trust approve $(fingerprint mallory), or a line in known_client_keys$" \
 		    "and what to ask for"
