@@ -46,6 +46,8 @@ psk_end(struct psk_layer *p, enum psk_state state, enum rk_err fate)
 {
 	p->state = state;
 	p->fate = fate;
+	if (state == PSK_BROKEN)
+		psk_hs_fini(&p->hs); /* no key outlives its use */
 	return fate;
 }
 
