@@ -22,6 +22,19 @@ load_identity(const struct args *a, const char *name, struct rk_ident **out,
 	return rk_ident_load_dir(a->certs, name, NULL, NULL, out, err);
 }
 
+enum rk_err
+load_psk(const struct args *a, struct rk_psks **out, struct rk_error *err)
+{
+	enum rk_err r;
+
+	*out = NULL;
+	if (a->psk == NULL)
+		return RK_OK;
+	if ((r = rk_psks_new(out)) != RK_OK)
+		return r;
+	return rk_psks_load(*out, a->psk, NULL, err);
+}
+
 static void
 on_log(
     enum rk_log_level level, const char *subsystem, const char *line, void *arg)
@@ -151,6 +164,8 @@ serve(const struct args *a, struct rk_error *err)
 
 	if ((r = load_identity(a, "node", &id, err)) != RK_OK)
 		goto out;
+	if ((r = load_psk(a, &conf.psks, err)) != RK_OK)
+		goto out;
 	conf.ident = id;
 	if ((r = rk_loop_new(&conf.loop)) != RK_OK ||
 	    (r = rk_loop_signal(conf.loop, SIGTERM, on_signal, conf.loop)) !=
@@ -165,6 +180,7 @@ out:
 	rk_server_free(server);
 	rk_loop_free(conf.loop);
 	rk_ident_free(id);
+	rk_psks_free(conf.psks);
 	return r;
 }
 

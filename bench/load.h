@@ -5,10 +5,15 @@
 #include "args.h"
 
 struct rk_ident;
+struct rk_psks;
 
 /* Who we are, from the folder; *out is NULL without one. */
 RK_MUST enum rk_err load_identity(const struct args *a, const char *name,
     struct rk_ident **out, struct rk_error *err);
+
+/* The pre-shared key; *out is NULL without one. */
+RK_MUST enum rk_err load_psk(
+    const struct args *a, struct rk_psks **out, struct rk_error *err);
 
 work_fn load_seq;
 work_fn load_pipe;

@@ -13,6 +13,7 @@
 struct load {
 	const struct args *args;
 	struct rk_ident *ident;
+	struct rk_psks *psks;
 	struct rk_loop *loop;
 	struct rk_client *client;
 	struct rk_request req;
@@ -37,6 +38,7 @@ static enum rk_err
 open_load(struct load **out, const struct args *a, struct rk_error *err)
 {
 	struct load *l = calloc(1, sizeof(*l));
+	enum rk_err r;
 
 	*out = l;
 	if (l == NULL)
@@ -48,6 +50,8 @@ open_load(struct load **out, const struct args *a, struct rk_error *err)
 	l->req.method = "echo";
 	l->req.payload = l->payload;
 	l->req.payload_len = a->size;
+	if ((r = load_psk(a, &l->psks, err)) != RK_OK)
+		return r;
 	return load_identity(a, "client", &l->ident, err);
 }
 
@@ -59,6 +63,7 @@ close_load(struct load *l)
 	rk_client_free(l->client);
 	rk_loop_free(l->loop);
 	rk_ident_free(l->ident);
+	rk_psks_free(l->psks);
 	free(l->payload);
 	free(l);
 }
@@ -91,6 +96,7 @@ new_client(struct load *l, struct rk_client **out, struct rk_error *err)
 		.url = l->args->url,
 		.loop = l->loop,
 		.ident = l->ident,
+		.psks = l->psks,
 		.timeouts = { .idle = RK_NEVER },
 		.connected = on_connected,
 		.closed = on_closed,

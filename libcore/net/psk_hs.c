@@ -157,6 +157,14 @@ put_len(uint8_t out[LEN_LEN], size_t len)
 	out[1] = (uint8_t)len;
 }
 
+/* The bytes of a buffer that has some. */
+static const uint8_t *
+bytes_of(const struct buf *in)
+{
+	assert(in->data != NULL);
+	return in->data + in->head;
+}
+
 static size_t
 get_len(const uint8_t *p)
 {
@@ -222,7 +230,7 @@ static enum rk_err
 open_sealed(struct psk_hs *hs, struct buf *in, uint8_t **out, size_t *len,
     struct rk_error *err)
 {
-	const uint8_t *p = buf_peek(in);
+	const uint8_t *p = bytes_of(in);
 	size_t n = get_len(p);
 	uint8_t *msg = malloc(n);
 
@@ -269,7 +277,7 @@ static enum rk_err
 open_second(struct psk_hs *hs, struct buf *in, uint8_t **proof, size_t *len,
     uint8_t hash[NOISE_HASH_LEN], struct rk_error *err)
 {
-	const uint8_t *p = buf_peek(in);
+	const uint8_t *p = bytes_of(in);
 	size_t n = get_len(p);
 
 	*proof = NULL;
@@ -396,7 +404,7 @@ static enum rk_err
 take_first(
     struct psk_hs *hs, struct buf *in, struct buf *out, struct rk_error *err)
 {
-	const uint8_t *p = buf_peek(in);
+	const uint8_t *p = bytes_of(in);
 	uint8_t none;
 	enum rk_err r;
 
@@ -481,7 +489,7 @@ psk_hs_need(const struct psk_hs *hs, const struct buf *in)
 	}
 	if (buf_len(in) < LEN_LEN)
 		return LEN_LEN;
-	return LEN_LEN + get_len(buf_peek(in));
+	return LEN_LEN + get_len(bytes_of(in));
 }
 
 /* Is it there, as far as that can be told?  RK_EAGAIN: more has to come. */
@@ -493,7 +501,7 @@ check_whole(struct psk_hs *hs, const struct buf *in, struct rk_error *err)
 	if (hs->step == PSK_HS_WAIT_1) {
 		size_t n = len < PSK_HS_MAGIC_LEN ? len : PSK_HS_MAGIC_LEN;
 
-		if (n > 0 && memcmp(buf_peek(in), PSK_HS_MAGIC, n) != 0) {
+		if (n > 0 && memcmp(bytes_of(in), PSK_HS_MAGIC, n) != 0) {
 			uint8_t none[PSK_HS_MAGIC_LEN] = { 0 };
 
 			return find_key(hs, none, err);
