@@ -33,6 +33,12 @@ noise_seal(struct noise_cipher *c, const void *ad, size_t ad_len,
 	if (c->next == NOISE_COUNTER_END)
 		return RK_ELIMIT;
 	make_nonce(nonce, c->next++);
+	if (c->aead != NULL) {
+		const struct noise_record rec = { c->key, nonce, ad, ad_len,
+			msg, len };
+
+		return c->aead->seal(c->aead_arg, &rec, out);
+	}
 	crypt_seal(out, msg, len, ad, ad_len, nonce, c->key);
 	return RK_OK;
 }
@@ -47,7 +53,14 @@ noise_open(struct noise_cipher *c, const void *ad, size_t ad_len,
 	if (c->next == NOISE_COUNTER_END)
 		return RK_ELIMIT;
 	make_nonce(nonce, c->next);
-	r = crypt_open(out, sealed, len, ad, ad_len, nonce, c->key);
+	if (c->aead != NULL) {
+		const struct noise_record rec = { c->key, nonce, ad, ad_len,
+			sealed, len };
+
+		r = c->aead->open(c->aead_arg, &rec, out);
+	} else {
+		r = crypt_open(out, sealed, len, ad, ad_len, nonce, c->key);
+	}
 	if (r == RK_OK)
 		c->next++;
 	return r;
@@ -325,9 +338,9 @@ noise_split(
 	}
 	derive(n, "", 0, out, sizeof(out));
 	for (size_t i = 0; i < 2; i++) {
+		*to[i] = (struct noise_cipher){ .next = 0 };
 		memcpy(
 		    to[i]->key, out + i * NOISE_HASH_LEN, sizeof(to[i]->key));
-		to[i]->next = 0;
 	}
 	rk_wipe(out, sizeof(out));
 	wipe(n, NOISE_DONE);

@@ -46,8 +46,10 @@ psk_end(struct psk_layer *p, enum psk_state state, enum rk_err fate)
 {
 	p->state = state;
 	p->fate = fate;
-	if (state == PSK_BROKEN)
-		psk_hs_fini(&p->hs); /* no key outlives its use */
+	if (state == PSK_BROKEN) { /* no key outlives its use */
+		psk_hs_fini(&p->hs);
+		psk_aead_fini(&p->aead);
+	}
 	return fate;
 }
 
@@ -254,6 +256,18 @@ fetch_handshake(struct psk_layer *p)
 }
 
 static enum rk_err
+open_records(struct psk_layer *p)
+{
+	if (psk_aead_init(&p->aead) != RK_OK)
+		return end_handshake(p, psk_end_memory(p));
+	psk_aead_give(&p->aead, &p->hs.send);
+	psk_aead_give(&p->aead, &p->hs.recv);
+	p->state = PSK_OPEN;
+	err_clear(&p->error);
+	return RK_OK;
+}
+
+static enum rk_err
 shake(struct psk_layer *p)
 {
 	enum rk_err sent;
@@ -264,11 +278,8 @@ shake(struct psk_layer *p)
 		sent = op_flush(&p->layer);
 		if (r != RK_OK && r != RK_EAGAIN)
 			return end_handshake(p, r);
-		if (r == RK_OK) {
-			p->state = PSK_OPEN;
-			err_clear(&p->error);
-			return RK_OK;
-		}
+		if (r == RK_OK)
+			return open_records(p);
 		/* How sending failed is told by receiving, with the reason. */
 		(void)sent;
 		r = fetch_handshake(p);
@@ -411,6 +422,7 @@ op_free(struct layer *l)
 
 	layer_free(l->below);
 	psk_hs_fini(&p->hs);
+	psk_aead_fini(&p->aead);
 	loop_buf_give(p->loop, &p->in);
 	loop_buf_give(p->loop, &p->out);
 	buf_wipe(&p->plain);

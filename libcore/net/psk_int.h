@@ -3,6 +3,7 @@
 #define RPCKIT_NET_PSK_INT_H
 
 #include "net/psk.h"
+#include "net/psk_aead.h"
 #include "net/psk_hs.h"
 
 enum psk_state {
@@ -24,9 +25,10 @@ struct psk_layer {
 	bool orderly;  /* the peer said that it was its end */
 	bool said_end; /* we did */
 	struct psk_hs hs;
-	struct buf in;    /* received, not opened */
-	struct buf plain; /* opened, not taken */
-	struct buf out;   /* sealed, not sent */
+	struct psk_aead aead; /* of its ciphers, once it is done */
+	struct buf in;        /* received, not opened */
+	struct buf plain;     /* opened, not taken */
+	struct buf out;       /* sealed, not sent */
 	struct rk_error error;
 };
 

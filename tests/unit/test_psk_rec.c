@@ -8,15 +8,23 @@
 
 #include <string.h>
 
+#include "net/psk_aead.h"
 #include "net/psk_rec.h"
 
 #define DATA_LEN 50
 #define RECORD_LEN (DATA_LEN + PSK_REC_EXTRA)
 
+static struct psk_aead aead;
+static bool by_openssl;
+
 static struct noise_cipher
 cipher(uint64_t next)
 {
-	return (struct noise_cipher){ .key = { 1, 2, 3 }, .next = next };
+	struct noise_cipher c = { .key = { 1, 2, 3 }, .next = next };
+
+	if (by_openssl)
+		psk_aead_give(&aead, &c);
+	return c;
 }
 
 static void
@@ -161,5 +169,14 @@ main(void)
 		cmocka_unit_test(test_end),
 	};
 
-	return cmocka_run_group_tests_name("psk_rec", tests, NULL, NULL);
+	int failed;
+
+	failed = cmocka_run_group_tests_name("psk_rec", tests, NULL, NULL);
+	if (psk_aead_init(&aead) != RK_OK)
+		return 1;
+	by_openssl = true;
+	failed += cmocka_run_group_tests_name(
+	    "psk_rec by OpenSSL", tests, NULL, NULL);
+	psk_aead_fini(&aead);
+	return failed;
 }
