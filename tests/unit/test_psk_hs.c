@@ -362,14 +362,6 @@ copy_out(const struct pskend *e, uint8_t *dst, size_t *len)
 	memcpy(dst, buf_peek(&e->out), *len);
 }
 
-/* The same key and certificates, other X25519 keys. */
-static void
-other_session(struct pskvector *v)
-{
-	v->ephemeral[0][5] ^= 1;
-	v->ephemeral[1][5] ^= 1;
-}
-
 /* Every message of one session, to each end of another. */
 static void
 test_other_session(void **state)
@@ -388,7 +380,8 @@ test_other_session(void **state)
 		copy_out(&r.end[n % 2], msg[n], &len[n]);
 		pskrig_close(&r);
 	}
-	other_session(&v);
+	v.ephemeral[0][5] ^= 1; /* the same but for the X25519 keys */
+	v.ephemeral[1][5] ^= 1;
 	for (int at = 0; at < MESSAGES; at++) {
 		pskrig_open(&r, &v);
 		up_to(&r, at);
