@@ -159,7 +159,9 @@ noise_init(struct noise *n, const struct noise_conf *conf)
 		memcpy(n->secret, conf->ephemeral, sizeof(n->secret));
 	else
 		rk_random(n->secret, sizeof(n->secret));
-	crypt_x25519_public(n->pub, n->secret);
+	/* A responder's is computed when there is somebody to send it to. */
+	if (conf->initiator)
+		crypt_x25519_public(n->pub, n->secret);
 }
 
 static void

@@ -91,7 +91,7 @@ struct noise {
 	uint8_t chain[NOISE_HASH_LEN];
 	uint8_t hash[NOISE_HASH_LEN];
 	uint8_t secret[NOISE_SECRET_LEN];
-	uint8_t pub[NOISE_PUBLIC_LEN];
+	uint8_t pub[NOISE_PUBLIC_LEN]; /* ours; a responder's: the peer's */
 	struct noise_cipher cipher;
 };
 
