@@ -147,7 +147,8 @@ trial_server(const struct daemon *d)
 	for (size_t i = 0; i < d->n_urls; i++) {
 		if (strncmp(d->urls[i], "tls://", 6) == 0)
 			return d->urls[i] + strlen("tls://");
-		if (*quic == '\0' && strncmp(d->urls[i], "quic://", 7) == 0)
+		if (*quic == '\0' && (strncmp(d->urls[i], "quic://", 7) == 0 ||
+		                         d->settings->psk.n > 0))
 			quic = d->urls[i];
 	}
 	return quic;
@@ -161,13 +162,18 @@ daemon_explain(const struct daemon *d)
 		[RK_TLS_SERVER_ONLY] = " --server-only",
 		[RK_TLS_SKIP_VERIFY] = " --skip-verify",
 	};
-	char shown[PATH_LEN];
+	const struct list *psk = &d->settings->psk;
+	char shown[PATH_LEN], key[PATH_LEN] = "";
 
+	if (psk->n > 0)
+		(void)str_escape(key, sizeof(key), psk->items[0].text);
 	if (d->trial.dir[0] == '\0')
 		return;
 	log_event(RK_LOG_INFO, "daemon",
-	    "temporary keys, gone when it stops; try: rpcsh --certs %s%s -s %s "
+	    "temporary keys, gone when it stops; try: rpcsh --certs %s%s%s%s "
+	    "-s %s "
 	    "echo greeting=hello",
 	    str_escape(shown, sizeof(shown), d->trial.dir),
-	    flags[d->settings->tls_mode], trial_server(d));
+	    psk->n > 0 ? " --psk " : "", key, flags[d->settings->tls_mode],
+	    trial_server(d));
 }

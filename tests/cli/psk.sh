@@ -211,8 +211,22 @@ rotation() {
 	want 0 'the key in force' by tls --psk odd.psk who
 }
 
-certificates
+# The words that rpcd --echo advises, as a shell would run them.
+trial() {
+	start 1 --echo --listen "unix:$tmp/trial.sock" --psk lab.psk \
+		--admin none
+	result $? 'rpcd --echo with a key, and temporary certificates'
+	words=$(sed -n 's/^rpcd: temporary keys.* try: rpcsh //p' log)
+	# shellcheck disable=SC2086
+	want 0 'the advice' timeout 60 "$rpcsh" $words
+	has out 'hello' 'works'
+	stop
+	result $? 'and it ends'
+}
+
 keys
+trial
+certificates
 conf
 case $kinds in
 *quic*) quic_or_tls=quic ;;
