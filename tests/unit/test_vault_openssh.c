@@ -173,9 +173,9 @@ run(const char *const *argv)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		(void)freopen("/dev/null", "w", stdout);
-		(void)freopen("/dev/null", "r", stdin);
-		(void)execvp(argv[0], (char *const *)(uintptr_t)argv);
+		if (freopen("/dev/null", "w", stdout) != NULL &&
+		    freopen("/dev/null", "r", stdin) != NULL)
+			(void)execvp(argv[0], (char *const *)(uintptr_t)argv);
 		_exit(127);
 	}
 	assert_true(pid > 0);
