@@ -117,12 +117,13 @@ test_bad_files(void **state)
 static void
 test_names(void **state)
 {
-	static const char *const bad[] = { "", "a b", "a/b", "a\n", "\xc3\xa4",
-		"0123456789012345678901234567890123456789012345678901234567890"
-		"123" };
+	char longest[RK_PSK_NAME_LEN + 1] = { 0 };
+	const char *const bad[] = { "", "a b", "a/b", "a\n", "\xc3\xa4",
+		longest };
 	uint8_t key[RK_PSK_LEN] = { 1 };
 
 	(void)state;
+	memset(longest, 'a', RK_PSK_NAME_LEN); /* one byte too many */
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(
 		    rk_psks_add(set, key, bad[i], &err), RK_EINVAL);
