@@ -1,0 +1,196 @@
+/* What a signature would be for: forms of SSH logins, SSHSIG and TLS 1.3. */
+#include "purpose.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "bytes.h"
+#include "openssh.h"
+#include "sshsig.h"
+
+#define USERAUTH_REQUEST 50
+#define SESSION_ID_MIN 20
+#define SESSION_ID_MAX 64
+#define USER_MAX 256
+#define KIND "ssh-ed25519"
+#define SHOWN 128
+
+/* Text of the asking side, for people. */
+static void
+shown(char out[SHOWN], const struct bytes *b)
+{
+	(void)rk_escape(
+	    out, SHOWN, (const char *)(b->left > 0 ? b->at : NULL), b->left);
+}
+
+/* ---- SSH ---- */
+
+static bool
+is_key(const struct bytes *b, const uint8_t pub[RK_KEY_PUBLIC_LEN])
+{
+	uint8_t got[RK_KEY_PUBLIC_LEN];
+
+	return openssh_get_public(b->at, b->left, got) == RK_OK &&
+	       memcmp(got, pub, sizeof(got)) == 0;
+}
+
+/* Behind the method: a signature follows, its kind, the key; OpenSSH's own
+ * method has the host's key as well. */
+static bool
+login_key(struct bytes *b, const struct bytes *method, const uint8_t *pub)
+{
+	struct bytes kind;
+	struct bytes key;
+	struct bytes host;
+	uint8_t follows;
+
+	if (!bytes_get_u8(b, &follows) || follows != 1 ||
+	    !bytes_get_string(b, &kind) || !bytes_are(&kind, KIND) ||
+	    !bytes_get_string(b, &key) || !is_key(&key, pub))
+		return false;
+	if (bytes_are(method, "publickey-hostbound-v00@openssh.com"))
+		return bytes_get_string(b, &host) && host.left > 0 &&
+		       b->left == 0;
+	return bytes_are(method, "publickey") && b->left == 0;
+}
+
+static bool
+is_login(struct bytes b, const uint8_t *pub, struct purpose_view *out)
+{
+	struct bytes session;
+	struct bytes user;
+	struct bytes service;
+	struct bytes method;
+	uint8_t type;
+	char name[SHOWN];
+
+	if (!bytes_get_string(&b, &session) || session.left < SESSION_ID_MIN ||
+	    session.left > SESSION_ID_MAX || !bytes_get_u8(&b, &type) ||
+	    type != USERAUTH_REQUEST || !bytes_get_string(&b, &user) ||
+	    user.left > USER_MAX || !bytes_get_string(&b, &service) ||
+	    !bytes_are(&service, "ssh-connection") ||
+	    !bytes_get_string(&b, &method) || !login_key(&b, &method, pub))
+		return false;
+	shown(name, &user);
+	out->is = PURPOSE_SSH_USER;
+	(void)snprintf(
+	    out->text, sizeof(out->text), "a login by ssh as %s", name);
+	return true;
+}
+
+static bool
+is_file(struct bytes b, struct purpose_view *out)
+{
+	struct bytes context;
+	struct bytes reserved;
+	struct bytes kind;
+	struct bytes hash;
+	const uint8_t *magic;
+	size_t want;
+	char text[SSHSIG_CONTEXT_MAX + 1];
+
+	if (!bytes_get(&b, 6, &magic) || memcmp(magic, "SSHSIG", 6) != 0 ||
+	    !bytes_get_string(&b, &context) || context.left == 0 ||
+	    context.left > SSHSIG_CONTEXT_MAX ||
+	    !bytes_get_string(&b, &reserved) || reserved.left != 0 ||
+	    !bytes_get_string(&b, &kind) || !bytes_get_string(&b, &hash) ||
+	    b.left != 0)
+		return false;
+	want = bytes_are(&kind, "sha512")   ? 64
+	       : bytes_are(&kind, "sha256") ? 32
+	                                    : 0;
+	memcpy(text, context.at, context.left);
+	text[context.left] = '\0';
+	if (want == 0 || hash.left != want || strlen(text) != context.left ||
+	    sshsig_context_fault(text) != NULL)
+		return false;
+	purpose_of_file(text, out);
+	return true;
+}
+
+enum rk_err
+purpose_of_ssh(const uint8_t *data, size_t len,
+    const uint8_t pub[RK_KEY_PUBLIC_LEN], struct purpose_view *out)
+{
+	struct bytes b = { .at = data, .left = len };
+
+	memset(out, 0, sizeof(*out));
+	return is_login(b, pub, out) || is_file(b, out) ? RK_OK : RK_EDENIED;
+}
+
+void
+purpose_of_file(const char *context, struct purpose_view *out)
+{
+	char name[SHOWN];
+
+	memset(out, 0, sizeof(*out));
+	out->is = PURPOSE_FILE;
+	(void)snprintf(out->text, sizeof(out->text), "a file, context %s",
+	    str_escape(name, sizeof(name), context));
+}
+
+/* ---- TLS ---- */
+
+#define SPACES 64
+
+enum rk_err
+purpose_of_tls(const uint8_t *data, size_t len, struct purpose_view *out)
+{
+	static const struct {
+		const char *text;
+		const char *shown;
+	} sides[] = {
+		{ "TLS 1.3, server CertificateVerify",
+		    "a TLS handshake, as server" },
+		{ "TLS 1.3, client CertificateVerify",
+		    "a TLS handshake, as client" },
+	};
+	size_t text_len;
+
+	memset(out, 0, sizeof(*out));
+	for (size_t i = 0; i < SPACES; i++) {
+		if (i >= len || data[i] != ' ')
+			return RK_EDENIED;
+	}
+	for (size_t i = 0; i < 2; i++) {
+		text_len = strlen(sides[i].text) + 1; /* and its NUL */
+		if ((len == SPACES + text_len + 32 ||
+		        len == SPACES + text_len + 48) &&
+		    memcmp(data + SPACES, sides[i].text, text_len) == 0) {
+			out->is = PURPOSE_TLS;
+			(void)str_copy(
+			    out->text, sizeof(out->text), sides[i].shown);
+			return RK_OK;
+		}
+	}
+	return RK_EDENIED;
+}
+
+/* ---- what a key is for ---- */
+
+unsigned
+purpose_uses(const char *tags)
+{
+	static const struct {
+		const char *tag;
+		unsigned use;
+	} list[] = {
+		{ "use:file", USE_FILE },
+		{ "use:tls", USE_TLS },
+		{ "use:ssh", USE_SSH },
+	};
+	unsigned uses = 0;
+	size_t len;
+
+	for (const char *at = tags; *at != '\0'; at += len) {
+		len = strcspn(at, ",");
+		for (size_t i = 0; i < 3; i++)
+			if (strlen(list[i].tag) == len &&
+			    memcmp(list[i].tag, at, len) == 0)
+				uses |= list[i].use;
+		if (at[len] == ',')
+			len++;
+	}
+	return uses != 0 ? uses : USE_FILE | USE_TLS;
+}

@@ -1,0 +1,52 @@
+/* What a signature would be for: bytes that are to be signed, read. */
+#ifndef KEYVAULT_PURPOSE_H
+#define KEYVAULT_PURPOSE_H
+
+#include <rpckit/err.h>
+#include <rpckit/key.h>
+
+/*
+ * Every purpose has a form that no other has, so that a signature for one is
+ * none for another; what has no form that is known here is signed for nobody.
+ */
+enum purpose {
+	PURPOSE_NONE = 0,
+	PURPOSE_FILE,     /* a file's hash in a context, SSHSIG */
+	PURPOSE_SSH_USER, /* logging in by SSH (RFC 4252, section 7) */
+	PURPOSE_TLS       /* CertificateVerify (RFC 8446, section 4.4.3) */
+};
+
+#define PURPOSE_TEXT_MAX 256
+
+struct purpose_view {
+	enum purpose is;
+	/* "to log in as root by ssh", "a file, in the context git": escaped */
+	char text[PURPOSE_TEXT_MAX];
+};
+
+/*
+ * What SSH's programs may ask a key for: a login or SSHSIG.  The data say who
+ * is to sign; another key than pub is RK_EDENIED, as is what is neither.
+ */
+RK_MUST enum rk_err purpose_of_ssh(const uint8_t *data, size_t len,
+    const uint8_t pub[RK_KEY_PUBLIC_LEN], struct purpose_view *out);
+/* A handshake's proof, of either side, over 32 or 48 bytes of hash.
+ * RK_EDENIED. */
+RK_MUST enum rk_err purpose_of_tls(
+    const uint8_t *data, size_t len, struct purpose_view *out);
+/* Of a file in this context, for which sshsig_make() makes the form. */
+void purpose_of_file(const char *context, struct purpose_view *out);
+
+/*
+ * Which purposes the tags of a key allow: those that a tag "use:file",
+ * "use:tls" or "use:ssh" names; without any of them file and TLS.  What comes
+ * by way of SSH's programs counts as SSH, also where it is a file.
+ */
+enum purpose_use {
+	USE_FILE = 1,
+	USE_TLS = 2,
+	USE_SSH = 4
+};
+unsigned purpose_uses(const char *tags);
+
+#endif
