@@ -237,7 +237,7 @@ vault_line_take(
 	memset(out, 0, sizeof(*out));
 	if (!get_number(stmt, 0, INT64_MAX - 1, &out->id) ||
 	    !get_number(stmt, 1, INT64_MAX, &out->time) ||
-	    !get_number(stmt, 2, VAULT_ACT_RESTORE, &act) || act == 0 ||
+	    !get_number(stmt, 2, VAULT_ACT_LAST, &act) || act == 0 ||
 	    !vault_db_bytes(stmt, 3, 0, TEXT_MAX, &out->text) ||
 	    !get_array(stmt, 4, CRYPT_HASH_LEN, out->chain))
 		return err_set(err, RK_EDAMAGED,

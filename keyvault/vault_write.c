@@ -84,6 +84,8 @@ static const char *const acts[] = {
 	[VAULT_ACT_REKEY] = "rekey",
 	[VAULT_ACT_SIGN] = "sign",
 	[VAULT_ACT_RESTORE] = "restore",
+	[VAULT_ACT_UNLOCK] = "unlock",
+	[VAULT_ACT_REFUSE] = "refuse",
 };
 
 const char *

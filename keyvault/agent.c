@@ -1,0 +1,236 @@
+/* The agent's state: keys that are open, and requests that wait for a yes. */
+#include "agent_int.h"
+
+#include <stdlib.h>
+
+#include "base/str.h"
+
+enum rk_err
+agent_new(const struct agent_conf *conf, struct agent **out)
+{
+	struct agent *a;
+
+	*out = NULL;
+	if ((a = calloc(1, sizeof(*a))) == NULL)
+		return RK_ENOMEM;
+	a->back = *conf->back;
+	(void)str_copy(a->path, sizeof(a->path), conf->path);
+	memcpy(a->id, conf->id, sizeof(a->id));
+	a->lifetime_ms = conf->lifetime_ms;
+	a->can_ask = conf->can_ask;
+	*out = a;
+	return RK_OK;
+}
+
+void
+agent_free(struct agent *a)
+{
+	if (a == NULL)
+		return;
+	agent_lock(a);
+	for (size_t i = 0; i < AGENT_WAITING_MAX; i++)
+		agent_waiting_free(&a->waiting[i]);
+	free(a->keys);
+	free(a);
+}
+
+/* ---- keys ---- */
+
+struct open_key *
+agent_key_find(struct agent *a, const char *name)
+{
+	for (size_t i = 0; i < a->n_keys; i++)
+		if (strcmp(a->keys[i].name, name) == 0)
+			return &a->keys[i];
+	return NULL;
+}
+
+struct open_key *
+agent_key_of(struct agent *a, const uint8_t pub[RK_KEY_PUBLIC_LEN])
+{
+	for (size_t i = 0; i < a->n_keys; i++)
+		if (memcmp(a->keys[i].pub, pub, RK_KEY_PUBLIC_LEN) == 0)
+			return &a->keys[i];
+	return NULL;
+}
+
+enum rk_err
+agent_key_add(struct agent *a, const struct open_key *key)
+{
+	struct open_key *k = agent_key_find(a, key->name);
+	struct open_key *grown;
+	size_t cap = a->keys_cap == 0 ? 16 : 2 * a->keys_cap;
+
+	if (k != NULL) {
+		*k = *key;
+		return RK_OK;
+	}
+	if (a->n_keys >= AGENT_KEYS_MAX)
+		return RK_ELIMIT;
+	if (a->n_keys == a->keys_cap) {
+		grown = reallocarray(a->keys, cap, sizeof(*grown));
+		if (grown == NULL)
+			return RK_ENOMEM;
+		a->keys = grown;
+		a->keys_cap = cap;
+	}
+	a->keys[a->n_keys++] = *key;
+	return RK_OK;
+}
+
+void
+agent_key_close(struct agent *a, struct open_key *k)
+{
+	size_t at = (size_t)(k - a->keys);
+
+	memmove(k, k + 1, (a->n_keys - at - 1) * sizeof(*k));
+	a->n_keys--;
+	if (a->n_keys == 0)
+		a->back.lock(a->back.arg);
+}
+
+bool
+agent_is_open(const struct agent *a)
+{
+	return a->n_keys > 0;
+}
+
+void
+agent_lock(struct agent *a)
+{
+	a->n_keys = 0;
+	a->back.lock(a->back.arg);
+	for (size_t i = 0; i < AGENT_WAITING_MAX; i++)
+		if (a->waiting[i].state != WAITING_FREE)
+			a->waiting[i].state = WAITING_NO;
+}
+
+/* ---- those who wait ---- */
+
+enum rk_err
+agent_wait(struct agent *a, const struct order *o, uint64_t now, uint32_t *id)
+{
+	struct waiting *w = NULL;
+
+	for (size_t i = 0; i < AGENT_WAITING_MAX && w == NULL; i++)
+		if (a->waiting[i].state == WAITING_FREE)
+			w = &a->waiting[i];
+	if (w == NULL)
+		return RK_ELIMIT;
+	if ((w->order = malloc(sizeof(*w->order))) == NULL)
+		return RK_ENOMEM;
+	*w->order = *o;
+	w->state = WAITING_ASKED;
+	w->until = now + AGENT_WAIT_MS;
+	if (++a->last_id == 0)
+		a->last_id = 1;
+	w->id = a->last_id;
+	*id = w->id;
+	return RK_OK;
+}
+
+struct waiting *
+agent_waiting_find(struct agent *a, uint32_t id)
+{
+	for (size_t i = 0; i < AGENT_WAITING_MAX; i++)
+		if (a->waiting[i].state != WAITING_FREE &&
+		    a->waiting[i].id == id)
+			return &a->waiting[i];
+	return NULL;
+}
+
+void
+agent_waiting_free(struct waiting *w)
+{
+	free(w->order);
+	memset(w, 0, sizeof(*w));
+}
+
+void
+agent_drop(struct agent *a, uint32_t wait)
+{
+	struct waiting *w = agent_waiting_find(a, wait);
+
+	if (w != NULL)
+		agent_waiting_free(w);
+}
+
+bool
+agent_waits(
+    const struct agent *a, size_t i, uint64_t now, struct agent_waiting *out)
+{
+	const struct waiting *w = NULL;
+
+	for (size_t at = 0; at < AGENT_WAITING_MAX; at++) {
+		if (a->waiting[at].state != WAITING_ASKED)
+			continue;
+		if (i-- == 0) {
+			w = &a->waiting[at];
+			break;
+		}
+	}
+	memset(out, 0, sizeof(*out));
+	if (w == NULL)
+		return false;
+	out->id = w->id;
+	(void)str_copy(out->name, sizeof(out->name), w->order->name);
+	(void)str_copy(out->what, sizeof(out->what), w->order->view.text);
+	(void)str_copy(out->who, sizeof(out->who), w->order->asker.who);
+	out->left_ms = w->until > now ? w->until - now : 0;
+	return true;
+}
+
+enum rk_err
+agent_answer(struct agent *a, uint32_t id, bool yes, uint64_t now, uint64_t ms)
+{
+	struct waiting *w = agent_waiting_find(a, id);
+	struct open_key *k;
+
+	if (w == NULL || w->state != WAITING_ASKED)
+		return RK_ENOENT;
+	w->state = yes ? WAITING_YES : WAITING_NO;
+	k = agent_key_find(a, w->order->name);
+	if (yes && k != NULL && ms > 0)
+		k->yes_until =
+		    ms < AGENT_FOREVER - now ? now + ms : AGENT_FOREVER;
+	return RK_OK;
+}
+
+/* ---- time ---- */
+
+void
+agent_tick(struct agent *a, uint64_t now)
+{
+	for (size_t i = a->n_keys; i > 0; i--)
+		if (a->keys[i - 1].until <= now)
+			agent_key_close(a, &a->keys[i - 1]);
+	for (size_t i = 0; i < AGENT_WAITING_MAX; i++)
+		if (a->waiting[i].state == WAITING_ASKED &&
+		    a->waiting[i].until <= now)
+			a->waiting[i].state = WAITING_LATE;
+}
+
+uint64_t
+agent_next(const struct agent *a)
+{
+	uint64_t next = AGENT_FOREVER;
+
+	for (size_t i = 0; i < a->n_keys; i++)
+		if (a->keys[i].until < next)
+			next = a->keys[i].until;
+	for (size_t i = 0; i < AGENT_WAITING_MAX; i++)
+		if (a->waiting[i].state == WAITING_ASKED &&
+		    a->waiting[i].until < next)
+			next = a->waiting[i].until;
+	return next;
+}
+
+enum rk_err
+agent_handle(struct agent *a, const struct agent_asker *asker, uint64_t now,
+    uint8_t type, struct bytes body, struct buf *reply, uint32_t *wait)
+{
+	*wait = 0;
+	agent_tick(a, now);
+	return asker->ssh ? agent_ssh(a, asker, now, type, body, reply, wait)
+	                  : agent_own(a, asker, now, type, body, reply, wait);
+}

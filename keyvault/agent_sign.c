@@ -1,0 +1,216 @@
+/* A signature: may this one be asked for, must somebody be asked, its making.
+ */
+#include "agent_int.h"
+
+#include <stdio.h>
+
+#include "base/str.h"
+#include "openssh.h"
+#include "sshsig.h"
+
+enum rk_err
+agent_refuse(const struct agent_asker *asker, enum rk_err code,
+    const char *text, struct buf *reply)
+{
+	size_t at;
+	enum rk_err r;
+
+	if (!asker->ssh)
+		return agent_put_fail(reply, code, text);
+	if ((r = agent_begin(reply, SSH_FAILURE, &at)) == RK_OK)
+		agent_end(reply, at);
+	return r;
+}
+
+/* ---- making it ---- */
+
+static enum rk_err
+put_ssh(struct buf *b, const uint8_t sig[RK_KEY_SIG_LEN])
+{
+	struct buf part;
+	size_t at;
+	enum rk_err r;
+
+	buf_init(&part, 128);
+	if ((r = agent_put_text(&part, "ssh-ed25519")) == RK_OK &&
+	    (r = bytes_put_string(&part, sig, RK_KEY_SIG_LEN)) == RK_OK &&
+	    (r = agent_begin(b, SSH_SIGN_RESPONSE, &at)) == RK_OK &&
+	    (r = bytes_put_string(b, buf_peek(&part), buf_len(&part))) == RK_OK)
+		agent_end(b, at);
+	buf_fini(&part);
+	return r;
+}
+
+static enum rk_err
+put_own(struct buf *b, const void *sig, size_t len)
+{
+	size_t at;
+	enum rk_err r;
+
+	if ((r = agent_begin(b, AGENT_OK, &at)) == RK_OK &&
+	    (r = bytes_put_string(b, sig, len)) == RK_OK)
+		agent_end(b, at);
+	return r;
+}
+
+static enum rk_err
+make(const struct order *o, const struct rk_key *key, struct buf *reply)
+{
+	uint8_t sig[RK_KEY_SIG_LEN];
+	struct rk_secret *text = NULL;
+	enum rk_err r;
+
+	if (!o->asker.ssh && o->view.is == PURPOSE_FILE) {
+		r = sshsig_make(key, o->context, o->data, &text);
+		if (r == RK_OK)
+			r = put_own(
+			    reply, rk_secret_peek(text), rk_secret_len(text));
+		rk_secret_free(text);
+		return r;
+	}
+	rk_key_sign(key, o->data, o->len, sig);
+	return o->asker.ssh ? put_ssh(reply, sig)
+	                    : put_own(reply, sig, sizeof(sig));
+}
+
+/* What stands in the log: what was signed, its hash, for whom. */
+static void
+describe(const struct order *o, char *out, size_t len)
+{
+	uint8_t hash[CRYPT_HASH_LEN];
+	char hex[17];
+
+	crypt_sha256(hash, o->data, o->len);
+	str_hex(hex, hash, 8);
+	if (o->len == CRYPT_HASH512_LEN && !o->asker.ssh)
+		str_hex(hex, o->data, 8); /* it is the hash of the file */
+	(void)snprintf(out, len, "agent: %s, %s %s, for %s", o->view.text,
+	    o->len == CRYPT_HASH512_LEN && !o->asker.ssh ? "sha512" : "sha256",
+	    hex, o->asker.who);
+}
+
+static enum rk_err
+sign(struct agent *a, const struct order *o, struct open_key *k,
+    struct buf *reply)
+{
+	char line[VAULT_LOG_TEXT_MAX];
+	struct rk_key *key = NULL;
+	struct rk_error err;
+	enum rk_err r;
+
+	describe(o, line, sizeof(line));
+	(void)str_copy(k->last, sizeof(k->last), o->asker.who);
+	r = a->back.use(a->back.arg, k->name, k->pub, o->use, line, &key, &err);
+	if (r != RK_OK) {
+		if (r == RK_ENOENT || r == RK_EDENIED)
+			agent_key_close(a, k);
+		else if (r == RK_ESTATE || r == RK_ETAMPERED)
+			agent_lock(a);
+		return agent_refuse(&o->asker, r, err.text, reply);
+	}
+	k->used++;
+	r = make(o, key, reply);
+	rk_key_free(key);
+	if (k->left != AGENT_FOREVER && --k->left == 0)
+		agent_key_close(a, k);
+	return r;
+}
+
+/* ---- may it be? ---- */
+
+static enum rk_err
+refuse_named(const struct order *o, enum rk_err code, const char *text,
+    struct buf *reply)
+{
+	char shown[RECORD_NAME_MAX * 4 + 1];
+	char line[RK_ERROR_TEXT_LEN];
+
+	(void)snprintf(line, sizeof(line), "%s: %s",
+	    str_escape(shown, sizeof(shown), o->name), text);
+	return agent_refuse(&o->asker, code, line, reply);
+}
+
+/* It is told at once that somebody is asked, where that can be understood. */
+static enum rk_err
+have_asked(struct agent *a, const struct order *o, uint64_t now,
+    struct buf *reply, uint32_t *wait)
+{
+	size_t at;
+	enum rk_err r;
+
+	r = agent_wait(a, o, now, wait);
+	if (r == RK_ELIMIT)
+		return refuse_named(
+		    o, r, "too many requests wait for an answer", reply);
+	if (r != RK_OK || o->asker.ssh)
+		return r;
+	if ((r = agent_begin(reply, AGENT_WAIT, &at)) != RK_OK ||
+	    (r = bytes_put_u32(reply, *wait)) != RK_OK ||
+	    (r = bytes_put_u64(reply, AGENT_WAIT_MS)) != RK_OK)
+		return r;
+	agent_end(reply, at);
+	return RK_OK;
+}
+
+enum rk_err
+agent_order(struct agent *a, struct order *o, uint64_t now, struct buf *reply,
+    uint32_t *wait)
+{
+	struct open_key *k = agent_key_find(a, o->name);
+
+	if (k == NULL)
+		return refuse_named(
+		    o, RK_ENOPASS, "is not open in the agent", reply);
+	memcpy(o->pub, k->pub, sizeof(o->pub));
+	if ((k->uses & o->use) == 0)
+		return refuse_named(o, RK_EDENIED,
+		    "is not for this use (its tags, use:...)", reply);
+	if (k->confirm && k->yes_until <= now)
+		return have_asked(a, o, now, reply, wait);
+	return sign(a, o, k, reply);
+}
+
+/* A no is written down; that it cannot be does not make it a yes. */
+static enum rk_err
+say_no(struct agent *a, const struct order *o, enum waiting_state state,
+    struct buf *reply)
+{
+	bool late = state == WAITING_LATE;
+	char line[VAULT_LOG_TEXT_MAX];
+
+	(void)snprintf(line, sizeof(line), "agent: %s: %s, for %s",
+	    late ? "nobody answered" : "refused", o->view.text, o->asker.who);
+	if (agent_is_open(a))
+		(void)a->back.log(
+		    a->back.arg, VAULT_ACT_REFUSE, o->name, line, NULL);
+	return late ? refuse_named(o, RK_ETIMEOUT,
+	                  "nobody answered whether it may be used", reply)
+	            : refuse_named(o, RK_EDENIED, "its use was refused", reply);
+}
+
+enum rk_err
+agent_poll(struct agent *a, uint64_t now, struct buf *reply, uint32_t *wait)
+{
+	struct waiting *w;
+	struct open_key *k;
+	enum rk_err r;
+
+	agent_tick(a, now);
+	w = agent_waiting_find(a, *wait);
+	if (w != NULL && w->state == WAITING_ASKED)
+		return RK_OK;
+	*wait = 0;
+	if (w == NULL)
+		return RK_EPROTO;
+	k = agent_key_find(a, w->order->name);
+	if (w->state != WAITING_YES)
+		r = say_no(a, w->order, w->state, reply);
+	else if (k == NULL ||
+	         memcmp(k->pub, w->order->pub, sizeof(k->pub)) != 0)
+		r = refuse_named(w->order, RK_ENOPASS,
+		    "is not open in the agent any more", reply);
+	else
+		r = sign(a, w->order, k, reply);
+	agent_waiting_free(w);
+	return r;
+}
