@@ -1,0 +1,31 @@
+/* Questions to a person by an askpass program, while the agent goes on. */
+#ifndef KEYVAULT_AGENT_ASK_H
+#define KEYVAULT_AGENT_ASK_H
+
+#include "agent.h"
+
+#include <sys/types.h>
+
+struct agent_asking {
+	uint32_t id; /* 0: free */
+	pid_t pid;
+	int fd; /* what the program says */
+};
+
+/* All questions of an agent.  program NULL: nobody can be asked so. */
+struct agent_asks {
+	const char *program;
+	struct agent_asking list[AGENT_WAITING_MAX];
+};
+
+/* RPCKIT_ASKPASS or SSH_ASKPASS, or NULL. */
+const char *agent_ask_program(void);
+/* Have a program run for each that waits, and none for others. */
+void agent_ask_update(
+    struct agent_asks *asks, const struct agent *a, uint64_t now);
+/* A child has ended: those that answered are answered. */
+void agent_ask_reap(struct agent_asks *asks, struct agent *a, uint64_t now);
+/* End all of them. */
+void agent_ask_end(struct agent_asks *asks);
+
+#endif

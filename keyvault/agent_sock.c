@@ -1,0 +1,219 @@
+/* The agent's sockets: made, found, and judged by who is at the other end. */
+#include "agent_sock.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/str.h"
+#include "cli/path.h"
+
+#define SHOWN 256
+#define BACKLOG 64
+
+enum rk_err
+agent_sock_usual(char out[AGENT_PATH_MAX])
+{
+	const char *dir = getenv("XDG_RUNTIME_DIR");
+	char path[PATH_LEN];
+	enum rk_err r;
+
+	out[0] = '\0';
+	if (dir != NULL && dir[0] == '/')
+		r = fs_join(path, sizeof(path), dir, "rpckit/keyvault.sock");
+	else
+		r = path_user(PATH_STATE, "agent/keyvault.sock", path);
+	if (r != RK_OK)
+		return r;
+	return str_copy(out, AGENT_PATH_MAX, path) < AGENT_PATH_MAX
+	           ? RK_OK
+	           : RK_ETOOBIG;
+}
+
+static enum rk_err
+too_long(const char *path, struct rk_error *err)
+{
+	char shown[SHOWN];
+
+	return err_set(err, RK_ETOOBIG,
+	    "%s: is too long for a socket, at most %d",
+	    str_escape(shown, sizeof(shown), path), AGENT_PATH_MAX - 1);
+}
+
+enum rk_err
+agent_sock_ssh(const char *path, char out[AGENT_PATH_MAX], struct rk_error *err)
+{
+	int n = snprintf(out, AGENT_PATH_MAX, "%s" AGENT_SSH_SUFFIX, path);
+
+	return n > 0 && n < AGENT_PATH_MAX ? RK_OK : too_long(path, err);
+}
+
+/* ---- making ---- */
+
+static enum rk_err
+check_folder(const char *folder, struct rk_error *err)
+{
+	char shown[SHOWN];
+	struct stat st;
+
+	str_escape(shown, sizeof(shown), folder);
+	if (lstat(folder, &st) != 0)
+		return fs_fail(err, errno, folder);
+	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid())
+		return err_set(err, RK_EMODE,
+		    "%s: is no folder of ours; the agent's socket is in one of "
+		    "its owner's",
+		    shown);
+	if ((st.st_mode & 077) != 0)
+		return err_set(err, RK_EMODE,
+		    "%s: is open to others, the folder of the agent's socket "
+		    "must not be: chmod 700 %s",
+		    shown, shown);
+	return RK_OK;
+}
+
+enum rk_err
+agent_sock_claim(const char *path, int *lock_fd, struct rk_error *err)
+{
+	char folder[AGENT_PATH_MAX + 8];
+	char lock[AGENT_PATH_MAX + 8];
+	char shown[SHOWN];
+	char *slash;
+	enum rk_err r;
+
+	*lock_fd = -1;
+	if (strlen(path) >= AGENT_PATH_MAX)
+		return too_long(path, err);
+	(void)str_copy(folder, sizeof(folder), path);
+	slash = strrchr(folder, '/');
+	if (slash == NULL || slash == folder)
+		return err_set(err, RK_EINVAL,
+		    "%s: a socket of the agent is in a folder of its owner's",
+		    str_escape(shown, sizeof(shown), path));
+	*slash = '\0';
+	if ((r = fs_make_dir(folder, 0700, err)) != RK_OK ||
+	    (r = check_folder(folder, err)) != RK_OK)
+		return r;
+	(void)snprintf(lock, sizeof(lock), "%s.lock", path);
+	r = fs_lock(lock, 0, lock_fd, err);
+	if (r == RK_EBUSY)
+		return err_set(err, RK_EEXIST, "%s: an agent is there already",
+		    str_escape(shown, sizeof(shown), path));
+	return r;
+}
+
+static bool
+fill_address(const char *path, struct sockaddr_un *sun)
+{
+	memset(sun, 0, sizeof(*sun));
+	sun->sun_family = AF_UNIX;
+	return str_copy(sun->sun_path, sizeof(sun->sun_path), path) <
+	       sizeof(sun->sun_path);
+}
+
+enum rk_err
+agent_sock_listen(const char *path, int *out, struct rk_error *err)
+{
+	struct sockaddr_un sun;
+	struct stat st;
+	mode_t mask;
+	int fd;
+	int rc;
+
+	*out = -1;
+	if (!fill_address(path, &sun))
+		return too_long(path, err);
+	/* Its place is claimed, so that nobody listens on it any more. */
+	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+		(void)unlink(path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return fs_fail(err, errno, path);
+	mask = umask(0177);
+	rc = bind(fd, (const struct sockaddr *)&sun, sizeof(sun));
+	(void)umask(mask);
+	if (rc != 0 || listen(fd, BACKLOG) != 0) {
+		rc = errno == EADDRINUSE ? EEXIST : errno;
+		(void)close(fd);
+		return fs_fail(err, rc, path);
+	}
+	*out = fd;
+	return RK_OK;
+}
+
+/* ---- finding ---- */
+
+bool
+agent_sock_is_ours(int fd, pid_t *pid)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0 ||
+	    len != sizeof(cred) || cred.uid != geteuid())
+		return false;
+	*pid = cred.pid;
+	return true;
+}
+
+enum rk_err
+agent_sock_dial(const char *path, int *out, struct rk_error *err)
+{
+	struct sockaddr_un sun;
+	char shown[SHOWN];
+	pid_t pid;
+	int fd;
+
+	*out = -1;
+	str_escape(shown, sizeof(shown), path);
+	if (!fill_address(path, &sun))
+		return too_long(path, err);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return fs_fail(err, errno, path);
+	if (connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) != 0) {
+		(void)close(fd);
+		return err_set(err, RK_ECONNECT, "no agent at %s", shown);
+	}
+	if (!agent_sock_is_ours(fd, &pid)) {
+		(void)close(fd);
+		return err_set(err, RK_EMODE,
+		    "%s: the agent there is another user's", shown);
+	}
+	*out = fd;
+	return RK_OK;
+}
+
+/* What a process is, as far as we may know. */
+static bool
+read_program(pid_t pid, char out[PATH_MAX])
+{
+	char link[64];
+	ssize_t n;
+
+	(void)snprintf(link, sizeof(link), "/proc/%ld/exe", (long)pid);
+	n = readlink(link, out, PATH_MAX - 1);
+	if (n <= 0)
+		return false;
+	out[n] = '\0';
+	return true;
+}
+
+void
+agent_sock_who(pid_t pid, char out[AGENT_WHO_MAX])
+{
+	char program[PATH_MAX];
+	char shown[AGENT_WHO_MAX - 48];
+
+	if (!read_program(pid, program))
+		(void)str_copy(program, sizeof(program), "a program");
+	(void)snprintf(out, AGENT_WHO_MAX, "%s, pid %ld, uid %lu",
+	    str_escape(shown, sizeof(shown), program), (long)pid,
+	    (unsigned long)geteuid());
+}

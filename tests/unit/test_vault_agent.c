@@ -1,0 +1,649 @@
+/* keyvault's agent without sockets, and with them under a clock of the test's:
+ * what it signs and for whom, its limits, and peers that say little. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agentrig.h"
+#include "base/crypt.h"
+#include "keyvault/agent_io.h"
+#include "keyvault/agent_sock.h"
+#include "keyvault/openssh.h"
+#include "keyvault/shield.h"
+#include "net/loop.h"
+#include "scratch.h"
+
+#define TLS_TEXT "TLS 1.3, server CertificateVerify"
+
+/* ---- bytes that are to be signed ---- */
+
+static size_t
+make_tls(uint8_t out[256], size_t hash_len)
+{
+	memset(out, ' ', 64);
+	memcpy(out + 64, TLS_TEXT, sizeof(TLS_TEXT));
+	memset(out + 64 + sizeof(TLS_TEXT), 9, hash_len);
+	return 64 + sizeof(TLS_TEXT) + hash_len;
+}
+
+static void
+put_text(struct buf *b, const char *text)
+{
+	assert_int_equal(agent_put_text(b, text), RK_OK);
+}
+
+static void
+put_blob(struct buf *b, const uint8_t *pub)
+{
+	struct buf blob;
+
+	buf_init(&blob, 256);
+	assert_int_equal(openssh_put_public(&blob, pub), RK_OK);
+	assert_int_equal(
+	    bytes_put_string(b, buf_peek(&blob), buf_len(&blob)), RK_OK);
+	buf_fini(&blob);
+}
+
+static void
+put_login(struct buf *b, const uint8_t *pub, const char *method)
+{
+	const uint8_t session[32] = { 1 };
+
+	assert_int_equal(bytes_put_string(b, session, sizeof(session)), RK_OK);
+	assert_int_equal(bytes_put_u8(b, 50), RK_OK);
+	put_text(b, "ro\033ot");
+	put_text(b, "ssh-connection");
+	put_text(b, method);
+	assert_int_equal(bytes_put_u8(b, 1), RK_OK);
+	put_text(b, "ssh-ed25519");
+	put_blob(b, pub);
+}
+
+static void
+put_sshsig(struct buf *b, const char *context, const char *reserved)
+{
+	const uint8_t hash[64] = { 2 };
+
+	assert_int_equal(buf_put(b, "SSHSIG", 6), RK_OK);
+	put_text(b, context);
+	put_text(b, reserved);
+	put_text(b, "sha512");
+	assert_int_equal(bytes_put_string(b, hash, sizeof(hash)), RK_OK);
+}
+
+static enum rk_err
+judge(const struct buf *b, size_t len, const uint8_t *pub,
+    struct purpose_view *out)
+{
+	return purpose_of_ssh(buf_peek(b), len, pub, out);
+}
+
+/* ---- purposes ---- */
+
+static void
+test_ssh_purposes(void **state)
+{
+	const uint8_t other[32] = { 5 };
+	struct purpose_view view;
+	struct agentrig rig;
+	struct buf b;
+
+	(void)state;
+	agentrig_init(&rig);
+	buf_init(&b, 4096);
+	put_login(&b, rig.rec[2].pub, "publickey");
+	assert_int_equal(judge(&b, buf_len(&b), rig.rec[2].pub, &view), RK_OK);
+	assert_int_equal(view.is, PURPOSE_SSH_USER);
+	assert_string_equal(view.text, "a login by ssh as ro\\x1bot");
+	assert_int_equal(judge(&b, buf_len(&b), other, &view), RK_EDENIED);
+	for (size_t i = 0; i < buf_len(&b); i++)
+		assert_int_equal(
+		    judge(&b, i, rig.rec[2].pub, &view), RK_EDENIED);
+	put_text(&b, "behind it");
+	assert_int_equal(
+	    judge(&b, buf_len(&b), rig.rec[2].pub, &view), RK_EDENIED);
+	buf_consume(&b, buf_len(&b));
+	put_login(&b, rig.rec[2].pub, "publickey-hostbound-v00@openssh.com");
+	assert_int_equal(
+	    judge(&b, buf_len(&b), rig.rec[2].pub, &view), RK_EDENIED);
+	put_blob(&b, other);
+	assert_int_equal(judge(&b, buf_len(&b), rig.rec[2].pub, &view), RK_OK);
+	buf_consume(&b, buf_len(&b));
+	put_login(&b, rig.rec[2].pub, "hostbased");
+	assert_int_equal(
+	    judge(&b, buf_len(&b), rig.rec[2].pub, &view), RK_EDENIED);
+	buf_fini(&b);
+	agentrig_fini(&rig);
+}
+
+static void
+test_other_purposes(void **state)
+{
+	static const uint8_t pub[32] = { 5 };
+	struct purpose_view view;
+	uint8_t tls[256];
+	struct buf b;
+	size_t n;
+
+	(void)state;
+	buf_init(&b, 4096);
+	put_sshsig(&b, "git", "");
+	n = buf_len(&b);
+	assert_int_equal(judge(&b, n, pub, &view), RK_OK);
+	assert_string_equal(view.text, "a file, context git");
+	assert_int_equal(purpose_of_tls(buf_peek(&b), n, &view), RK_EDENIED);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(judge(&b, i, pub, &view), RK_EDENIED);
+	buf_consume(&b, n);
+	put_sshsig(&b, "", "");
+	assert_int_equal(judge(&b, buf_len(&b), pub, &view), RK_EDENIED);
+	buf_consume(&b, buf_len(&b));
+	put_sshsig(&b, "git", "x");
+	assert_int_equal(judge(&b, buf_len(&b), pub, &view), RK_EDENIED);
+	buf_fini(&b);
+
+	n = make_tls(tls, 32);
+	assert_int_equal(purpose_of_tls(tls, n, &view), RK_OK);
+	assert_int_equal(view.is, PURPOSE_TLS);
+	assert_int_equal(purpose_of_ssh(tls, n, pub, &view), RK_EDENIED);
+	assert_int_equal(purpose_of_tls(tls + 1, n - 1, &view), RK_EDENIED);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(purpose_of_tls(tls, i, &view), RK_EDENIED);
+	assert_int_equal(purpose_of_tls(tls, make_tls(tls, 48), &view), RK_OK);
+	assert_int_equal(
+	    purpose_of_tls(tls, make_tls(tls, 33), &view), RK_EDENIED);
+}
+
+static void
+test_tags(void **state)
+{
+	(void)state;
+	assert_int_equal(purpose_uses(""), USE_FILE | USE_TLS);
+	assert_int_equal(
+	    purpose_uses("ca,use:sshx,ause:ssh"), USE_FILE | USE_TLS);
+	assert_int_equal(purpose_uses("ca,use:ssh"), USE_SSH);
+	assert_int_equal(
+	    purpose_uses("use:tls,b,use:file"), USE_FILE | USE_TLS);
+}
+
+static void
+test_shield(void **state)
+{
+	struct rk_secret *secret = NULL;
+	struct shield *s = NULL;
+
+	(void)state;
+	assert_int_equal(rk_secret_copy("0123456789", 10, &secret), RK_OK);
+	assert_int_equal(shield_new(&secret, &s), RK_OK);
+	assert_null(secret);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(shield_open(s, &secret), RK_OK);
+		assert_int_equal(rk_secret_len(secret), 10);
+		assert_memory_equal(rk_secret_peek(secret), "0123456789", 10);
+		rk_secret_free(secret);
+	}
+	shield_free(s);
+	assert_int_equal(rk_secret_new(65, &secret), RK_OK);
+	assert_int_equal(shield_new(&secret, &s), RK_ETOOBIG);
+	assert_null(secret);
+}
+
+/* ---- requests ---- */
+
+struct talk {
+	struct agentrig rig;
+	struct buf args;
+	struct buf reply;
+	uint64_t now;
+	uint32_t wait;
+	uint8_t type; /* of the answer */
+	struct bytes body;
+};
+
+static void
+talk_init(struct talk *t)
+{
+	memset(t, 0, sizeof(*t));
+	agentrig_init(&t->rig);
+	buf_init(&t->args, AGENT_REQUEST_MAX);
+	buf_init(&t->reply, AGENT_REPLY_MAX + 4096);
+	t->now = 10;
+}
+
+static void
+talk_fini(struct talk *t)
+{
+	buf_fini(&t->args);
+	buf_fini(&t->reply);
+	agentrig_fini(&t->rig);
+}
+
+/* The last frame of the answer. */
+static void
+take(struct talk *t)
+{
+	size_t used;
+
+	t->type = 0;
+	while (agent_frame(buf_peek(&t->reply), buf_len(&t->reply),
+	           AGENT_REPLY_MAX, &t->type, &t->body, &used) == RK_OK)
+		buf_consume(&t->reply, used);
+	assert_int_equal(buf_len(&t->reply), 0);
+}
+
+static uint8_t
+ask(struct talk *t, bool ssh, uint8_t type)
+{
+	struct bytes body = { .at = buf_peek(&t->args),
+		.left = buf_len(&t->args) };
+
+	assert_int_equal(
+	    agent_handle(t->rig.agent, ssh ? &t->rig.ssh : &t->rig.own, t->now,
+	        type, body, &t->reply, &t->wait),
+	    RK_OK);
+	buf_consume(&t->args, buf_len(&t->args));
+	take(t);
+	return t->type;
+}
+
+static void
+open_all(struct talk *t, uint64_t uses, bool confirm)
+{
+	assert_int_equal(
+	    agentrig_unlock(&t->rig, NULL, t->now, uses, confirm, &t->reply),
+	    RK_OK);
+	take(t);
+	assert_int_equal(t->type, AGENT_OK);
+}
+
+static uint8_t
+ask_tls(struct talk *t, const char *name)
+{
+	uint8_t tls[256];
+	size_t n = make_tls(tls, 32);
+
+	put_text(&t->args, name);
+	assert_int_equal(bytes_put_string(&t->args, tls, n), RK_OK);
+	return ask(t, false, AGENT_SIGN_TLS);
+}
+
+static uint8_t
+ask_ssh(struct talk *t, const uint8_t *pub, const void *data, size_t len)
+{
+	put_blob(&t->args, pub);
+	assert_int_equal(bytes_put_string(&t->args, data, len), RK_OK);
+	assert_int_equal(bytes_put_u32(&t->args, 0), RK_OK);
+	return ask(t, true, SSH_SIGN_REQUEST);
+}
+
+static void
+test_signs(void **state)
+{
+	struct bytes sig;
+	uint8_t tls[256];
+	size_t n = make_tls(tls, 32);
+	struct talk t;
+	struct buf b;
+
+	(void)state;
+	talk_init(&t);
+	assert_int_equal(ask_tls(&t, "a"), AGENT_FAIL);
+	open_all(&t, AGENT_FOREVER, false);
+	assert_int_equal(ask_tls(&t, "a"), AGENT_OK);
+	assert_true(bytes_get_string(&t.body, &sig));
+	assert_int_equal(sig.left, RK_KEY_SIG_LEN);
+	assert_true(rk_key_verify(t.rig.rec[0].pub, tls, n, sig.at));
+	/* A key for SSH is for nothing else, and one for others not for it. */
+	assert_int_equal(ask_tls(&t, "s"), AGENT_FAIL);
+	buf_init(&b, 4096);
+	put_sshsig(&b, "git", "");
+	assert_int_equal(
+	    ask_ssh(&t, t.rig.rec[0].pub, buf_peek(&b), buf_len(&b)),
+	    SSH_FAILURE);
+	assert_int_equal(
+	    ask_ssh(&t, t.rig.rec[2].pub, buf_peek(&b), buf_len(&b)),
+	    SSH_SIGN_RESPONSE);
+	assert_int_equal(ask_ssh(&t, t.rig.rec[2].pub, tls, n), SSH_FAILURE);
+	assert_int_equal(
+	    ask_ssh(&t, t.rig.rec[2].pub, "a hash", 6), SSH_FAILURE);
+	buf_fini(&b);
+	/* Neither socket has the other's requests. */
+	assert_int_equal(ask(&t, true, AGENT_LOCK), SSH_FAILURE);
+	assert_int_equal(ask(&t, false, SSH_REQUEST_IDENTITIES), AGENT_FAIL);
+	assert_false(t.rig.locked);
+	assert_int_equal(t.rig.uses, 2);
+	talk_fini(&t);
+}
+
+static void
+test_limits(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	talk_init(&t);
+	open_all(&t, 2, false);
+	assert_int_equal(ask_tls(&t, "a"), AGENT_OK);
+	assert_int_equal(ask_tls(&t, "a"), AGENT_OK);
+	assert_int_equal(ask_tls(&t, "a"), AGENT_FAIL);
+	assert_true(agent_is_open(t.rig.agent));
+	t.now += 999;
+	agent_tick(t.rig.agent, t.now);
+	assert_false(t.rig.locked);
+	assert_int_equal(agent_next(t.rig.agent), t.now + 1);
+	t.now++;
+	agent_tick(t.rig.agent, t.now);
+	assert_true(t.rig.locked);
+	assert_int_equal(agent_next(t.rig.agent), AGENT_FOREVER);
+	/* What the vault says now counts, not what it said. */
+	open_all(&t, AGENT_FOREVER, false);
+	t.rig.fail = RK_EBUSY;
+	assert_int_equal(ask_tls(&t, "a"), AGENT_FAIL);
+	assert_int_equal(ask_tls(&t, "a"), AGENT_OK);
+	t.rig.fail = RK_EDENIED;
+	assert_int_equal(ask_tls(&t, "a"), AGENT_FAIL);
+	assert_int_equal(ask_tls(&t, "a"), AGENT_FAIL);
+	assert_true(agent_is_open(t.rig.agent));
+	open_all(&t, AGENT_FOREVER, false);
+	t.rig.fail = RK_ETAMPERED;
+	assert_int_equal(ask_tls(&t, "a"), AGENT_FAIL);
+	assert_true(t.rig.locked);
+	talk_fini(&t);
+}
+
+static void
+poll_it(struct talk *t, uint32_t *wait)
+{
+	assert_int_equal(
+	    agent_poll(t->rig.agent, t->now, &t->reply, wait), RK_OK);
+	take(t);
+}
+
+static void
+test_asks(void **state)
+{
+	uint32_t ids[AGENT_WAITING_MAX];
+	struct agent_waiting w;
+	struct talk t;
+
+	(void)state;
+	talk_init(&t);
+	open_all(&t, AGENT_FOREVER, true);
+	for (size_t i = 0; i < AGENT_WAITING_MAX; i++) {
+		assert_int_equal(ask_tls(&t, "a"), AGENT_WAIT);
+		ids[i] = t.wait;
+	}
+	assert_int_equal(ask_tls(&t, "a"), AGENT_FAIL);
+	assert_true(agent_waits(t.rig.agent, 7, t.now, &w));
+	assert_false(agent_waits(t.rig.agent, 8, t.now, &w));
+	poll_it(&t, &ids[0]);
+	assert_int_not_equal(ids[0], 0);
+	assert_int_equal(t.rig.uses, 0);
+	assert_int_equal(
+	    agent_answer(t.rig.agent, ids[0], true, t.now, 0), RK_OK);
+	assert_int_equal(
+	    agent_answer(t.rig.agent, ids[0], true, t.now, 0), RK_ENOENT);
+	poll_it(&t, &ids[0]);
+	assert_int_equal(t.type, AGENT_OK);
+	assert_int_equal(
+	    agent_answer(t.rig.agent, ids[1], false, t.now, 0), RK_OK);
+	poll_it(&t, &ids[1]);
+	assert_int_equal(t.type, AGENT_FAIL);
+	assert_int_equal(t.rig.uses, 1);
+	agent_drop(t.rig.agent, ids[2]);
+	assert_false(agent_waits(t.rig.agent, 5, t.now, &w));
+	/* A yes for a while is one for all uses of this key. */
+	assert_int_equal(
+	    agent_answer(t.rig.agent, ids[3], true, t.now, 500), RK_OK);
+	assert_int_equal(ask_tls(&t, "a"), AGENT_OK);
+	t.now += 500;
+	assert_int_equal(ask_tls(&t, "a"), AGENT_WAIT);
+	/* The key's time is over before anybody answers; so nobody signs. */
+	t.now += 500;
+	assert_int_equal(
+	    agent_answer(t.rig.agent, ids[4], true, t.now, 0), RK_OK);
+	poll_it(&t, &ids[4]);
+	assert_int_equal(t.type, AGENT_FAIL);
+	t.now += AGENT_WAIT_MS;
+	poll_it(&t, &ids[5]);
+	assert_int_equal(t.type, AGENT_FAIL);
+	assert_false(agent_waits(t.rig.agent, 0, t.now, &w));
+	assert_int_equal(t.rig.uses, 2);
+	talk_fini(&t);
+}
+
+/* Every request cut at every byte, and with one too many. */
+static void
+test_cut(void **state)
+{
+	const uint8_t hash[64] = { 1 };
+	uint8_t whole[512];
+	struct talk t;
+	size_t n;
+
+	(void)state;
+	talk_init(&t);
+	open_all(&t, AGENT_FOREVER, false);
+	put_text(&t.args, "a");
+	put_text(&t.args, "file");
+	assert_int_equal(bytes_put_string(&t.args, hash, sizeof(hash)), RK_OK);
+	n = buf_len(&t.args);
+	memcpy(whole, buf_peek(&t.args), n);
+	whole[n] = 0;
+	assert_int_equal(ask(&t, false, AGENT_SIGN_FILE), AGENT_OK);
+	for (size_t i = 0; i <= n + 1; i++) {
+		if (i == n)
+			continue;
+		assert_int_equal(buf_put(&t.args, whole, i), RK_OK);
+		assert_int_equal(ask(&t, false, AGENT_SIGN_FILE), AGENT_FAIL);
+	}
+	for (unsigned type = 0; type < 256; type++) {
+		assert_int_equal(buf_put(&t.args, "\0\0\0\xff!", 5), RK_OK);
+		assert_int_equal(ask(&t, true, (uint8_t)type),
+		    type == SSH_REQUEST_IDENTITIES      ? SSH_IDENTITIES_ANSWER
+		    : type == SSH_REMOVE_ALL_IDENTITIES ? SSH_SUCCESS
+		                                        : SSH_FAILURE);
+	}
+	assert_int_equal(t.rig.uses, 1);
+	talk_fini(&t);
+}
+
+/* ---- sockets ---- */
+
+static uint64_t
+test_clock(void *arg)
+{
+	return *(const uint64_t *)arg;
+}
+
+struct house {
+	struct agentrig rig;
+	struct rk_loop *loop;
+	struct agent_io *io;
+	uint64_t now;
+	int door;
+	int lock;
+	char path[AGENT_PATH_MAX];
+};
+
+static void
+house_init(struct house *h)
+{
+	char cwd[AGENT_PATH_MAX - 16];
+	struct rk_error err;
+
+	agentrig_init(&h->rig);
+	assert_non_null(getcwd(cwd, sizeof(cwd)));
+	(void)snprintf(h->path, sizeof(h->path), "%s/d/s", cwd);
+	assert_int_equal(agent_sock_claim(h->path, &h->lock, &err), RK_OK);
+	assert_int_equal(agent_sock_listen(h->path, &h->door, &err), RK_OK);
+	h->now = 1000;
+	assert_int_equal(rk_loop_new(&h->loop), RK_OK);
+	loop_set_clock(h->loop, test_clock, &h->now);
+	assert_int_equal(
+	    agent_io_new(h->loop, h->rig.agent, h->door, -1, NULL, &h->io),
+	    RK_OK);
+}
+
+static void
+house_fini(struct house *h)
+{
+	agent_io_free(h->io);
+	rk_loop_free(h->loop);
+	(void)close(h->door);
+	(void)close(h->lock);
+	agentrig_fini(&h->rig);
+}
+
+/* Until nothing is left to do. */
+static void
+turn(struct house *h)
+{
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(rk_loop_step(h->loop, 0), RK_OK);
+}
+
+static int
+dial(struct house *h)
+{
+	struct rk_error err;
+	int fd;
+
+	assert_int_equal(agent_sock_dial(h->path, &fd, &err), RK_OK);
+	turn(h);
+	return fd;
+}
+
+static void
+say(struct house *h, int fd, const void *data, size_t len)
+{
+	assert_int_equal(send(fd, data, len, MSG_NOSIGNAL), (ssize_t)len);
+	turn(h);
+}
+
+/* 0: it was ended; -1: it is open and silent. */
+static ssize_t
+hear(int fd)
+{
+	uint8_t b[4096];
+
+	return recv(fd, b, sizeof(b), MSG_DONTWAIT);
+}
+
+static void
+test_slow(void **state)
+{
+	static const uint8_t ask_status[] = { 0, 0, 0, 1, AGENT_STATUS };
+	struct house h;
+	int half;
+	int mute;
+	int idle;
+	int fd;
+
+	(void)state;
+	house_init(&h);
+	half = dial(&h);
+	mute = dial(&h);
+	idle = dial(&h);
+	say(&h, idle, ask_status, sizeof(ask_status));
+	assert_true(hear(idle) > 5);
+	say(&h, half, ask_status, 2);
+	h.now += AGENT_STALL_MS / 2;
+	say(&h, half, ask_status + 2, 1);
+	h.now += AGENT_STALL_MS / 2 - 1;
+	turn(&h);
+	assert_int_equal(hear(half), -1);
+	h.now++;
+	turn(&h);
+	assert_int_equal(hear(half), 0);
+	h.now += AGENT_MUTE_MS;
+	turn(&h);
+	assert_int_equal(hear(mute), 0);
+	assert_int_equal(hear(idle), -1);
+	/* What is no frame ends it at once, and nothing else. */
+	fd = dial(&h);
+	say(&h, fd, "\0\0\x40\x01", 4);
+	assert_int_equal(hear(fd), 0);
+	(void)close(fd);
+	fd = dial(&h);
+	say(&h, fd, "\0\0\0\0", 4);
+	assert_int_equal(hear(fd), 0);
+	say(&h, idle, ask_status, sizeof(ask_status));
+	assert_true(hear(idle) > 5);
+	(void)close(fd);
+	(void)close(half);
+	(void)close(mute);
+	(void)close(idle);
+	house_fini(&h);
+}
+
+static void
+test_crowd(void **state)
+{
+	static const uint8_t two[] = { 0, 0, 0, 1, AGENT_STATUS, 0, 0, 0, 1,
+		AGENT_WAITING };
+	int fds[AGENT_CLIENTS_MAX + 36];
+	const size_t n = sizeof(fds) / sizeof(fds[0]);
+	struct rk_error err;
+	struct house h;
+	int lock;
+
+	(void)state;
+	house_init(&h);
+	for (size_t i = 0; i < n; i++) {
+		h.now++;
+		fds[i] = dial(&h);
+		say(&h, fds[i], two, i % 2 == 0 ? 3 : sizeof(two));
+	}
+	/* Those that did nothing for longest had to go. */
+	for (size_t i = 0; i < 36; i++)
+		while (hear(fds[i]) > 0)
+			continue;
+	for (size_t i = 0; i < 36; i++)
+		assert_int_equal(hear(fds[i]), 0);
+	for (size_t i = 36; i < n; i++)
+		assert_true(i % 2 == 0 ? hear(fds[i]) == -1 : hear(fds[i]) > 0);
+	/* Nobody else listens there meanwhile. */
+	assert_int_equal(agent_sock_claim(h.path, &lock, &err), RK_EEXIST);
+	for (size_t i = 0; i < n; i++)
+		(void)close(fds[i]);
+	turn(&h);
+	house_fini(&h);
+	/* Its socket is still there, as if it had been killed. */
+	assert_int_equal(access(h.path, F_OK), 0);
+	assert_int_equal(agent_sock_dial(h.path, &lock, &err), RK_ECONNECT);
+	house_init(&h);
+	fds[0] = dial(&h);
+	say(&h, fds[0], two, sizeof(two));
+	assert_true(hear(fds[0]) > 0);
+	(void)close(fds[0]);
+	house_fini(&h);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ssh_purposes),
+		cmocka_unit_test(test_other_purposes),
+		cmocka_unit_test(test_tags),
+		cmocka_unit_test(test_shield),
+		cmocka_unit_test(test_signs),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_asks),
+		cmocka_unit_test(test_cut),
+		cmocka_unit_test_setup_teardown(
+		    test_slow, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_crowd, scratch_enter, scratch_leave),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
