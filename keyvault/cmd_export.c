@@ -19,8 +19,8 @@ write_public(struct kv *kv, const char *name, const char *to)
 		return kv_fail(kv, RK_EINVAL, "--form",
 		    "a public half is written as pem or openssh");
 	buf_init(&b, 4096);
-	if ((r = kv_open_names(kv)) == RK_OK &&
-	    (r = vault_find(kv->vault, name, &rec, &kv->err)) == RK_OK &&
+	if ((r = kv_look(kv)) == RK_OK &&
+	    (r = kv_find(kv, name, &rec)) == RK_OK &&
 	    (r = form_write_public(kv, &rec, form, &b)) == RK_OK)
 		r = kv_write(kv, to, buf_peek(&b), buf_len(&b));
 	buf_fini(&b);

@@ -1,7 +1,9 @@
 /* ls, show and status: what is in the vault, without its secrets. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
+#include "agent_proto.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "keyvault.h"
@@ -11,6 +13,9 @@ struct listing {
 	struct table *t;
 	int64_t now;
 	bool all;
+	bool agent; /* there is one */
+	struct agent_key *open;
+	size_t n_open;
 	enum rk_err r;
 };
 
@@ -24,6 +29,11 @@ static const struct field fields[] = {
 	{ .name = "expires", .title = "EXPIRES", .kind = FIELD_TIME },
 	{ .name = "tags", .title = "TAGS" },
 	{ .name = "note", .title = "NOTE" },
+	{ .name = "state", .title = "STATE" },            /* in the agent */
+	{ .name = "seconds_left", .kind = FIELD_NUMBER }, /* -1: no end */
+	{ .name = "uses", .kind = FIELD_NUMBER },
+	{ .name = "confirm", .kind = FIELD_BOOL },
+	{ .name = "last_by", .kind = FIELD_SHOWN },
 };
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
 
@@ -33,14 +43,97 @@ static const struct field few[] = {
 	{ .name = "type", .title = "TYPE" },
 	{ .name = "fingerprint", .title = "FINGERPRINT" },
 	{ .name = "note", .title = "NOTE" },
+	{ .name = "state", .title = "STATE" }, /* where there is an agent */
 };
+
+/* ---- what is open ---- */
+
+#define STATE_LEN 96
+
+static void
+add_open(const struct agent_key *key, void *arg)
+{
+	struct listing *l = arg;
+	struct agent_key *grown;
+
+	grown = reallocarray(l->open, l->n_open + 1, sizeof(*grown));
+	if (grown == NULL) {
+		l->r = RK_ENOMEM;
+		return;
+	}
+	l->open = grown;
+	l->open[l->n_open++] = *key;
+}
+
+/* The agent's keys, if there is one. */
+static enum rk_err
+ask_agent(struct kv *kv, struct listing *l)
+{
+	enum rk_err r;
+
+	kv_try_agent(kv);
+	l->agent = kv->agent != NULL;
+	if (!l->agent)
+		return RK_OK;
+	if ((r = kv_agent_keys(kv, add_open, l)) != RK_OK)
+		return r;
+	return l->r == RK_OK ? RK_OK
+	                     : kv_fail(kv, l->r, "agent", rk_err_text(l->r));
+}
+
+static const struct agent_key *
+find_open(const struct listing *l, const char *name)
+{
+	for (size_t i = 0; i < l->n_open; i++)
+		if (strcmp(l->open[i].name, name) == 0)
+			return &l->open[i];
+	return NULL;
+}
+
+/* "open 41 min, asks first" */
+static void
+describe(const struct agent_key *k, char out[STATE_LEN])
+{
+	char left[32] = "";
+	char uses[48] = "";
+
+	if (k == NULL) {
+		(void)str_copy(out, STATE_LEN, "closed");
+		return;
+	}
+	if (k->left_ms >= 120000 && k->left_ms != AGENT_FOREVER)
+		(void)snprintf(left, sizeof(left), " %llu min",
+		    (unsigned long long)(k->left_ms / 60000));
+	else if (k->left_ms != AGENT_FOREVER)
+		(void)snprintf(left, sizeof(left), " %llu s",
+		    (unsigned long long)(k->left_ms / 1000));
+	if (k->uses_left != AGENT_FOREVER)
+		(void)snprintf(uses, sizeof(uses), ", %llu uses left",
+		    (unsigned long long)k->uses_left);
+	(void)snprintf(out, STATE_LEN, "open%s%s%s", left, uses,
+	    k->confirm && k->yes_ms == 0 ? ", asks first" : "");
+}
+
+/* -1: no end. */
+static int64_t
+seconds_left(const struct agent_key *k)
+{
+	if (k == NULL)
+		return 0;
+	return k->left_ms == AGENT_FOREVER ? -1 : (int64_t)(k->left_ms / 1000);
+}
+
+/* ---- lists ---- */
 
 static bool
 list_one(const struct record *rec, void *arg)
 {
 	struct listing *l = arg;
+	const struct agent_key *k = find_open(l, rec->name);
 	char id[SHOWN_ID_LEN];
+	char state[STATE_LEN];
 
+	describe(k, state);
 	form_id(l->kv, rec, id);
 	if (l->all)
 		l->r = table_row(l->t,
@@ -54,6 +147,11 @@ list_one(const struct record *rec, void *arg)
 		        { .number = rec->expires },
 		        { .text = rec->tags },
 		        { .text = rec->note },
+		        { .text = k != NULL ? "open" : "closed" },
+		        { .number = seconds_left(k) },
+		        { .number = k != NULL ? (int64_t)k->used : 0 },
+		        { .yes = k != NULL && k->confirm },
+		        { .text = k != NULL ? k->last : NULL },
 		    });
 	else
 		l->r =
@@ -62,6 +160,7 @@ list_one(const struct record *rec, void *arg)
 		                        { .text = record_kind_name(rec->kind) },
 		                        { .text = id },
 		                        { .text = rec->note },
+		                        { .text = state },
 		                    });
 	return l->r == RK_OK;
 }
@@ -76,16 +175,20 @@ verb_ls(struct kv *kv)
 	};
 	enum rk_err r;
 
-	if ((r = kv_open_names(kv)) != RK_OK)
-		return r;
+	if ((r = kv_look(kv)) != RK_OK || (r = ask_agent(kv, &l)) != RK_OK)
+		goto out;
 	r = l.all ? table_new(&kv->out, fields, FIELDS, &l.t)
-	          : table_new(&kv->out, few, 4, &l.t);
-	if (r != RK_OK)
-		return kv_fail(kv, r, kv->path, rk_err_text(r));
-	r = vault_list(kv->vault, list_one, &l, &kv->err);
+	          : table_new(&kv->out, few, l.agent ? 5 : 4, &l.t);
+	if (r != RK_OK) {
+		r = kv_fail(kv, r, kv->path, rk_err_text(r));
+		goto out;
+	}
+	r = kv_list(kv, list_one, &l);
 	table_end(l.t);
 	if (r == RK_OK && l.r != RK_OK)
 		r = kv_fail(kv, l.r, kv->path, rk_err_text(l.r));
+out:
+	free(l.open);
 	return r;
 }
 
@@ -105,47 +208,67 @@ show_time(struct kv *kv, const char *what, int64_t when)
 	show_line(kv, what, when != 0 ? text : "");
 }
 
+static enum rk_err
+show_row(struct kv *kv, struct listing *l, const struct record *rec)
+{
+	enum rk_err r;
+
+	if ((r = table_new(&kv->out, fields, FIELDS, &l->t)) == RK_OK) {
+		(void)list_one(rec, l);
+		r = l->r;
+		table_end(l->t);
+	}
+	return r == RK_OK ? r : kv_fail(kv, r, rec->name, rk_err_text(r));
+}
+
+static void
+show_text(struct kv *kv, const struct listing *l, const struct record *rec)
+{
+	bool over = rec->expires != 0 && rec->expires <= l->now;
+	const struct agent_key *k = find_open(l, rec->name);
+	char id[SHOWN_ID_LEN];
+	char state[STATE_LEN];
+
+	form_id(kv, rec, id);
+	show_line(kv, "name", rec->name);
+	show_line(kv, "type", record_kind_name(rec->kind));
+	show_line(kv, "fingerprint", id);
+	show_time(kv, "created", rec->created);
+	show_time(kv, "changed", rec->changed);
+	show_time(kv, over ? "expired" : "expires", rec->expires);
+	show_line(kv, "tags", rec->tags);
+	show_line(kv, "note", rec->note);
+	describe(k, state);
+	show_line(kv, "agent", l->agent ? state : "");
+	show_line(kv, "last use by", k != NULL ? k->last : "");
+}
+
 enum rk_err
 verb_show(struct kv *kv)
 {
 	struct listing l = {
 		.kv = kv, .now = (int64_t)time(NULL), .all = true
 	};
-	char id[SHOWN_ID_LEN];
 	struct record rec;
 	enum rk_err r;
 
-	if ((r = kv_open_names(kv)) != RK_OK ||
-	    (r = vault_find(kv->vault, kv_operand(kv, 0), &rec, &kv->err)) !=
-	        RK_OK)
-		return r;
-	if (kv->out.form != OUT_TEXT) {
-		if ((r = table_new(&kv->out, fields, FIELDS, &l.t)) == RK_OK) {
-			(void)list_one(&rec, &l);
-			r = l.r;
-			table_end(l.t);
-		}
-		return r == RK_OK ? r
-		                  : kv_fail(kv, r, rec.name, rk_err_text(r));
+	if ((r = kv_look(kv)) == RK_OK &&
+	    (r = kv_find(kv, kv_operand(kv, 0), &rec)) == RK_OK &&
+	    (r = ask_agent(kv, &l)) == RK_OK) {
+		if (kv->out.form != OUT_TEXT)
+			r = show_row(kv, &l, &rec);
+		else
+			show_text(kv, &l, &rec);
 	}
-	form_id(kv, &rec, id);
-	show_line(kv, "name", rec.name);
-	show_line(kv, "type", record_kind_name(rec.kind));
-	show_line(kv, "fingerprint", id);
-	show_time(kv, "created", rec.created);
-	show_time(kv, "changed", rec.changed);
-	show_time(kv,
-	    rec.expires != 0 && rec.expires <= l.now ? "expired" : "expires",
-	    rec.expires);
-	show_line(kv, "tags", rec.tags);
-	show_line(kv, "note", rec.note);
-	return RK_OK;
+	free(l.open);
+	return r;
 }
 
 /* ---- status ---- */
 
 static enum rk_err
-status_row(struct kv *kv, const struct vault_info *info, const char *id)
+status_row(struct kv *kv, const struct vault_info *info, const char *id,
+    const struct agent_status *agent)
 {
 	static const struct field columns[] = {
 		{ .name = "vault" },
@@ -158,11 +281,13 @@ status_row(struct kv *kv, const struct vault_info *info, const char *id)
 		{ .name = "passes", .kind = FIELD_NUMBER },
 		{ .name = "kib", .kind = FIELD_NUMBER },
 		{ .name = "lanes", .kind = FIELD_NUMBER },
+		{ .name = "agent_pid", .kind = FIELD_NUMBER }, /* 0: none */
+		{ .name = "open_keys", .kind = FIELD_NUMBER },
 	};
 	struct table *t;
 	enum rk_err r;
 
-	if ((r = table_new(&kv->out, columns, 10, &t)) != RK_OK)
+	if ((r = table_new(&kv->out, columns, 12, &t)) != RK_OK)
 		return kv_fail(kv, r, kv->path, rk_err_text(r));
 	r = table_row(t,
 	    (const union cell[]){ { .text = kv->path }, { .text = id },
@@ -171,7 +296,8 @@ status_row(struct kv *kv, const struct vault_info *info, const char *id)
 	        { .number = (int64_t)info->generation },
 	        { .number = (int64_t)info->key_number },
 	        { .number = info->kdf.passes }, { .number = info->kdf.kib },
-	        { .number = info->kdf.lanes } });
+	        { .number = info->kdf.lanes }, { .number = agent->pid },
+	        { .number = agent->open } });
 	table_end(t);
 	return r == RK_OK ? r : kv_fail(kv, r, kv->path, rk_err_text(r));
 }
@@ -181,15 +307,19 @@ verb_status(struct kv *kv)
 {
 	char id[2 * VAULT_ID_LEN + 1];
 	char text[SHOWN_LEN];
+	struct agent_status agent = { 0 };
 	struct vault_info info;
 	enum rk_err r;
 
 	if ((r = kv_open(kv)) != RK_OK ||
 	    (r = vault_inspect(kv->vault, &info, &kv->err)) != RK_OK)
 		return r;
+	kv_try_agent(kv);
+	if (kv->agent != NULL && (r = kv_agent_status(kv, &agent)) != RK_OK)
+		return r;
 	str_hex(id, info.id, VAULT_ID_LEN);
 	if (kv->out.form != OUT_TEXT)
-		return status_row(kv, &info, id);
+		return status_row(kv, &info, id, &agent);
 	show_line(kv, "vault", str_escape(text, sizeof(text), kv->path));
 	show_line(kv, "id", id);
 	show_time(kv, "created", info.created);
@@ -205,5 +335,10 @@ verb_status(struct kv *kv)
 	    info.kdf.passes, info.kdf.kib,
 	    kdf_is_weak(&info.kdf) ? ": weak, see keyvault passwd" : "");
 	show_line(kv, "passphrase", text);
+	if (agent.pid == 0)
+		show_line(kv, "agent", "none");
+	else
+		out_text(&kv->out, "%-12s pid %u, %u keys open\n", "agent",
+		    agent.pid, agent.open);
 	return RK_OK;
 }

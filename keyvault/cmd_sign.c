@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent_proto.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/str.h"
@@ -113,23 +114,16 @@ sign_file(struct kv *kv, const struct rk_key *key, const struct record *rec,
 	return r;
 }
 
-enum rk_err
-verb_sign(struct kv *kv)
+/* Every file with the key that the passphrase opens. */
+static enum rk_err
+sign_here(
+    struct kv *kv, const char *context, const char *const *words, size_t n)
 {
-	const char *context = args_text(kv->args, "ns", DEFAULT_CONTEXT);
-	const char *why = sshsig_context_fault(context);
 	struct rk_secret *secret = NULL;
 	struct rk_key *key = NULL;
 	struct record rec;
-	size_t n;
-	const char *const *words = args_operands(kv->args, &n);
 	enum rk_err r;
 
-	if (why != NULL)
-		return kv_fail(kv, RK_EINVAL, "--ns", why);
-	if (args_given(kv->args, "output") && n > 2)
-		return kv_fail(
-		    kv, RK_EINVAL, "--output", "is for one file only");
 	if ((r = kv_unlock(kv)) != RK_OK ||
 	    (r = vault_secret(kv->vault, words[0], &rec, &secret, &kv->err)) !=
 	        RK_OK)
@@ -149,6 +143,64 @@ out:
 	rk_key_free(key);
 	rk_secret_free(secret);
 	return r;
+}
+
+/* The agent writes its log before it signs. */
+static enum rk_err
+sign_by_agent(
+    struct kv *kv, const char *context, const char *const *words, size_t n)
+{
+	uint8_t hash[CRYPT_HASH512_LEN];
+	struct rk_secret *text = NULL;
+	enum rk_err r = RK_OK;
+
+	for (size_t i = 1; i < n && r == RK_OK; i++) {
+		if ((r = hash_file(kv, words[i], hash)) == RK_OK &&
+		    (r = kv_agent_sign(kv, words[0], context, hash, &text)) ==
+		        RK_OK)
+			r = write_signature(kv, words[i], text);
+		rk_secret_free(text);
+		text = NULL;
+	}
+	return r;
+}
+
+/* Is a key of that name open? */
+struct wanted {
+	const char *name;
+	bool open;
+};
+
+static void
+look_for(const struct agent_key *key, void *arg)
+{
+	struct wanted *w = arg;
+
+	w->open = w->open || strcmp(key->name, w->name) == 0;
+}
+
+enum rk_err
+verb_sign(struct kv *kv)
+{
+	const char *context = args_text(kv->args, "ns", DEFAULT_CONTEXT);
+	const char *why = sshsig_context_fault(context);
+	size_t n;
+	const char *const *words = args_operands(kv->args, &n);
+	struct wanted w = { .name = words[0] };
+	enum rk_err r;
+
+	if (why != NULL)
+		return kv_fail(kv, RK_EINVAL, "--ns", why);
+	if (args_given(kv->args, "output") && n > 2)
+		return kv_fail(
+		    kv, RK_EINVAL, "--output", "is for one file only");
+	if ((r = kv_open(kv)) != RK_OK)
+		return r;
+	kv_try_agent(kv);
+	if (kv->agent != NULL && (r = kv_agent_keys(kv, look_for, &w)) != RK_OK)
+		return r;
+	return w.open ? sign_by_agent(kv, context, words, n)
+	              : sign_here(kv, context, words, n);
 }
 
 /* ---- verify ---- */
@@ -172,8 +224,8 @@ signer(struct kv *kv, uint8_t pub[RK_KEY_PUBLIC_LEN])
 		rk_secret_free(bytes);
 		return r;
 	}
-	if ((r = kv_open_names(kv)) != RK_OK ||
-	    (r = vault_find(kv->vault, name, &rec, &kv->err)) != RK_OK)
+	if ((r = kv_look(kv)) != RK_OK ||
+	    (r = kv_find(kv, name, &rec)) != RK_OK)
 		return r;
 	if (rec.kind != RECORD_ED25519)
 		return kv_fail(kv, RK_EINVAL, name, "is no Ed25519 key");

@@ -7,7 +7,13 @@
 #include "cli/path.h"
 #include "vault.h"
 
+#include "base/crypt.h"
+
 #include <rpckit/key.h>
+
+struct agent_conn;
+struct agent_status;
+struct agent_key;
 
 #define SHOWN_LEN 512 /* of a path or word in a message */
 #define INPUT_MAX (RECORD_SECRET_MAX + 1)
@@ -23,6 +29,8 @@ struct kv {
 	struct rk_secret *pass; /* that unlocked it */
 	bool verified;          /* all of it was, in this run */
 	bool restored;
+	struct agent_conn *agent; /* NULL: not called, or not there */
+	bool by_agent;            /* names are read by way of it */
 	struct rk_error err;
 	char retry[256];
 	int status; /* of an answer that is no */
@@ -53,6 +61,11 @@ verb_fn verb_restore;
 verb_fn verb_check;
 verb_fn verb_log;
 verb_fn verb_doctor;
+verb_fn verb_agent;
+verb_fn verb_unlock;
+verb_fn verb_lock;
+verb_fn verb_allow;
+verb_fn verb_deny;
 
 /* ---- run.c ---- */
 
@@ -95,6 +108,34 @@ RK_MUST enum rk_err kv_write(
 void seen_look(const struct kv *kv, const struct vault_info *info);
 /* Remember it; a lower one only if that was meant. */
 void seen_keep(const struct vault_info *info, bool lower);
+
+/* ---- kv_agent.c: by way of the agent ---- */
+
+/*
+ * Call the agent, which has to be there: RK_ECONNECT.  With `ours` it is the
+ * one of kv's vault, which is open (RK_EINVAL).
+ */
+RK_MUST enum rk_err kv_need_agent(struct kv *kv, bool ours);
+/* The same if it is there; a warning where it was named and is not.  kv->agent
+ * tells.  Not with --pass. */
+void kv_try_agent(struct kv *kv);
+RK_MUST enum rk_err kv_agent_status(struct kv *kv, struct agent_status *out);
+/* Called for each key that is open. */
+typedef void kv_key_fn(const struct agent_key *key, void *arg);
+RK_MUST enum rk_err kv_agent_keys(struct kv *kv, kv_key_fn *fn, void *arg);
+/* The signature of a file, as text, by the agent.  RK_ENOPASS: the key is not
+ * open there. */
+RK_MUST enum rk_err kv_agent_sign(struct kv *kv, const char *name,
+    const char *context, const uint8_t hash[CRYPT_HASH512_LEN],
+    struct rk_secret **text);
+/*
+ * Open the vault to read names and public halves: of one that hides them by
+ * way of the agent, or with its passphrase.  Then list and find.
+ */
+RK_MUST enum rk_err kv_look(struct kv *kv);
+RK_MUST enum rk_err kv_list(struct kv *kv, vault_record_fn *fn, void *arg);
+RK_MUST enum rk_err kv_find(
+    struct kv *kv, const char *name, struct record *out);
 
 /* ---- forms.c: keys as files have them ---- */
 

@@ -5,6 +5,7 @@
 
 #include <rpckit/log.h>
 
+#include "agent_client.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "cli/pass.h"
@@ -139,6 +140,47 @@ static const struct opt verify_opts[] = {
 	    .about = "what the signature is for (file)" },
 	{ 0 },
 };
+static const struct opt agent_opts[] = {
+	{ .name = "socket",
+	    .kind = OPT_TEXT,
+	    .meta = "PATH",
+	    .complete = COMPLETE_FILE,
+	    .about = "where to listen (keyvault.sock below XDG_RUNTIME_DIR)" },
+	{ .name = "ssh", .about = "serve ssh and git too, at PATH.ssh" },
+	{ .name = "lifetime",
+	    .letter = 't',
+	    .kind = OPT_DURATION,
+	    .meta = "TIME",
+	    .about = "how long keys stay open if unlock says nothing (1h)" },
+	{ .name = "foreground",
+	    .letter = 'f',
+	    .about = "stay in front, for a service manager" },
+	{ .name = "csh", .about = "print lines for csh" },
+	{ .name = "fish", .about = "print lines for fish" },
+	{ 0 },
+};
+static const struct opt unlock_opts[] = {
+	{ .name = "for",
+	    .kind = OPT_DURATION,
+	    .meta = "TIME",
+	    .about = "how long (what the agent was started with); 0: until "
+	             "lock" },
+	{ .name = "confirm", .about = "ask before each use" },
+	{ .name = "max-uses",
+	    .kind = OPT_NUMBER,
+	    .meta = "N",
+	    .min = 1,
+	    .max = 1000000000,
+	    .about = "close a key after so many uses" },
+	{ 0 },
+};
+static const struct opt allow_opts[] = {
+	{ .name = "for",
+	    .kind = OPT_DURATION,
+	    .meta = "TIME",
+	    .about = "and to all uses of this key for so long" },
+	{ 0 },
+};
 static const struct opt passwd_opts[] = {
 	{ .name = "new-pass",
 	    .kind = OPT_TEXT,
@@ -201,6 +243,15 @@ static const struct cmd cmds[] = {
 	    .opts = sign_opts },
 	{ VERB("verify", "FILE SIG", "is this a file's signature?", 2, 2),
 	    .opts = verify_opts, .complete = COMPLETE_FILE },
+	{ VERB("agent", "",
+	      "start one, which uses keys without giving them out", 0, 0),
+	    .opts = agent_opts },
+	{ VERB("unlock", "[NAME...]", "open keys in the agent", 0, UINT_MAX),
+	    .opts = unlock_opts },
+	{ VERB("lock", "[NAME...]", "close keys in the agent", 0, UINT_MAX) },
+	{ VERB("allow", "[ID]", "say yes to a use; list those that wait", 0, 1),
+	    .opts = allow_opts },
+	{ VERB("deny", "ID", "say no to a use", 1, 1) },
 	{ VERB("passwd", "", "change the passphrase", 0, 0),
 	    .opts = passwd_opts },
 	{ VERB("rekey", "", "seal everything under a new key", 0, 0),
@@ -243,6 +294,11 @@ static const struct {
 	{ "log", verb_log },
 	{ "status", verb_status },
 	{ "doctor", verb_doctor },
+	{ "agent", verb_agent },
+	{ "unlock", verb_unlock },
+	{ "lock", verb_lock },
+	{ "allow", verb_allow },
+	{ "deny", verb_deny },
 };
 
 /* ---- a run ---- */
@@ -343,7 +399,9 @@ run(struct args *a, void *ctx)
 		r = find_verb(a)(kv);
 	remember(kv);
 	rk_secret_free(kv->pass);
+	agent_hang_up(kv->agent);
 	vault_close(kv->vault);
+	kv->agent = NULL;
 	kv->pass = NULL;
 	kv->vault = NULL;
 	rk_log_set(NULL, RK_LOG_WARN, NULL);
@@ -364,11 +422,14 @@ static const char *const examples[] = {
 	"keyvault new deploy-ca --note 'offline on Fridays'",
 	"keyvault import node certs/node.key   # then remove the file",
 	"keyvault sign deploy-ca request.bin   # to request.bin.sig",
+	"eval \"$(keyvault agent --ssh)\" && keyvault unlock",
 	"keyvault backup /media/stick/vault.db",
 	NULL,
 };
 static const struct env_doc envs[] = {
 	{ "KEYVAULT_DB", "stands in for --vault" },
+	{ "KEYVAULT_SOCK", "socket of the agent, as keyvault agent prints it" },
+	{ "XDG_RUNTIME_DIR", "rpckit below it has keyvault.sock" },
 	{ "RPCKIT_ASKPASS",
 	    "program that asks for passphrases, before SSH_ASKPASS" },
 	{ "CREDENTIALS_DIRECTORY", "where --pass cred:NAME looks" },

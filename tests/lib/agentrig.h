@@ -120,7 +120,7 @@ agentrig_init(struct agentrig *rig)
 	memset(rig, 0, sizeof(*rig));
 	rig->locked = true;
 	for (size_t i = 0; i < 3; i++) {
-		strcpy(rig->rec[i].name, names[i]);
+		memcpy(rig->rec[i].name, names[i], 2);
 		rig->rec[i].kind = RECORD_ED25519;
 		rig->rec[i].pub_len = RK_KEY_PUBLIC_LEN;
 	}
@@ -133,8 +133,8 @@ agentrig_init(struct agentrig *rig)
 	rk_key_public(rig->key[1], rig->rec[2].pub);
 	rig->rec[1].kind = RECORD_PSK;
 	rig->rec[1].pub_len = 4;
-	strcpy(rig->rec[2].tags, "x,use:ssh");
-	strcpy(rig->own.who, "a test");
+	memcpy(rig->rec[2].tags, "x,use:ssh", sizeof("x,use:ssh"));
+	memcpy(rig->own.who, "a test", sizeof("a test"));
 	rig->ssh = rig->own;
 	rig->ssh.ssh = true;
 	if (agent_new(&conf, &rig->agent) != RK_OK)

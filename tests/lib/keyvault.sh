@@ -6,7 +6,9 @@
 . "$SRC_DIR/tests/lib/selfy.sh"
 
 keyvault=${selfy%/*}/keyvault
-unset KEYVAULT_DB XDG_DATA_HOME
+unset KEYVAULT_DB KEYVAULT_SOCK SSH_AUTH_SOCK XDG_DATA_HOME XDG_RUNTIME_DIR
+HOME=$tmp
+export HOME
 umask 022
 mkdir v
 chmod 700 v
@@ -26,4 +28,32 @@ fresh() {
 
 kv() {
 	"$keyvault" --pass file:pass "$@"
+}
+
+# until_ok COMMAND...: true within a minute.
+until_ok() {
+	turns=0
+	until "$@" >/dev/null 2>&1; do
+		turns=$((turns + 1))
+		[ "$turns" -lt 1200 ] || return 1
+		sleep 0.05
+	done
+}
+
+# agent_start ARG...: an agent whose variables are ours, ended with us.
+agent_start() {
+	"$keyvault" agent --socket "$tmp/run/a.sock" "$@" >vars 2>err ||
+		return 1
+	# shellcheck source=/dev/null
+	. ./vars
+	trap 'kill -9 "$KEYVAULT_AGENT_PID" 2>/dev/null; rm -rf "$tmp"' EXIT
+}
+
+agent_gone() {
+	! kill -0 "$KEYVAULT_AGENT_PID" 2>/dev/null
+}
+
+agent_stop() {
+	kill "$KEYVAULT_AGENT_PID" 2>/dev/null
+	until_ok agent_gone
 }

@@ -1,0 +1,423 @@
+/* agent, unlock, lock, allow, deny: keys used without being given out. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent_client.h"
+#include "agent_run.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/str.h"
+#include "keyvault.h"
+
+#define LIFETIME_MS UINT64_C(3600000)
+#define FIRST_FD 3 /* of a service manager's sockets */
+
+/* ---- agent ---- */
+
+/* One line of the shell's that sets a variable. */
+static void
+print_variable(struct kv *kv, const char *name, const char *value)
+{
+	if (args_flag(kv->args, "csh"))
+		out_text(&kv->out, "setenv %s '%s';\n", name, value);
+	else if (args_flag(kv->args, "fish"))
+		out_text(&kv->out, "set -gx %s '%s';\n", name, value);
+	else
+		out_text(&kv->out, "%s='%s'; export %s;\n", name, value, name);
+}
+
+static void
+print_shell(struct kv *kv, const struct agent_setup *s, long pid)
+{
+	char number[32];
+
+	(void)snprintf(number, sizeof(number), "%ld", pid);
+	if (s->own[0] != '\0')
+		print_variable(kv, "KEYVAULT_SOCK", s->own);
+	if (s->ssh[0] != '\0')
+		print_variable(kv, "SSH_AUTH_SOCK", s->ssh);
+	print_variable(kv, "KEYVAULT_AGENT_PID", number);
+}
+
+/* Sockets of a service manager: ours, and perhaps that for SSH. */
+static bool
+take_passed(struct kv *kv, struct agent_setup *s)
+{
+	const char *pid = getenv("LISTEN_PID");
+	const char *fds = getenv("LISTEN_FDS");
+	uint64_t number;
+
+	if (!args_flag(kv->args, "foreground") || pid == NULL || fds == NULL ||
+	    str_parse_u64(pid, 1, INT_MAX, &number) != RK_OK ||
+	    number != (uint64_t)getpid() ||
+	    str_parse_u64(fds, 1, 2, &number) != RK_OK)
+		return false;
+	s->own_fd = FIRST_FD;
+	s->ssh_fd = number == 2 ? FIRST_FD + 1 : -1;
+	for (int fd = FIRST_FD; fd < FIRST_FD + (int)number; fd++) {
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+		(void)fcntl(fd, F_SETFL, O_NONBLOCK);
+	}
+	return true;
+}
+
+/* Absolute, because the agent leaves this folder, and without what a shell
+ * would read in it. */
+static enum rk_err
+set_socket(struct kv *kv, char out[AGENT_PATH_MAX])
+{
+	const char *given = args_text(kv->args, "socket", NULL);
+	char path[PATH_LEN];
+	char cwd[PATH_LEN];
+	enum rk_err r = RK_OK;
+
+	if (given == NULL)
+		r = agent_sock_usual(out);
+	else if (given[0] == '/')
+		r = str_copy(out, AGENT_PATH_MAX, given) < AGENT_PATH_MAX
+		        ? RK_OK
+		        : RK_ETOOBIG;
+	else if (getcwd(cwd, sizeof(cwd)) == NULL ||
+	         fs_join(path, sizeof(path), cwd, given) != RK_OK ||
+	         str_copy(out, AGENT_PATH_MAX, path) >= AGENT_PATH_MAX)
+		r = RK_ETOOBIG;
+	if (r == RK_ENOENT)
+		return kv_fail(kv, r, "--socket",
+		    "give a path, there is no usual one without "
+		    "XDG_RUNTIME_DIR and HOME");
+	if (r != RK_OK)
+		return kv_fail(kv, r, "--socket", "too long for a socket");
+	if (strpbrk(out, "'\\\n!") != NULL)
+		return kv_fail(kv, RK_EINVAL, "--socket",
+		    "has characters that a shell would read");
+	return RK_OK;
+}
+
+static enum rk_err
+make_setup(struct kv *kv, struct agent_setup *s, char vault[PATH_MAX])
+{
+	enum rk_err r;
+
+	if (args_flag(kv->args, "csh") && args_flag(kv->args, "fish"))
+		return kv_fail(kv, RK_EINVAL, "--csh", "not beside --fish");
+	if ((r = kv_open(kv)) != RK_OK)
+		return r;
+	vault_close(kv->vault);
+	kv->vault = NULL;
+	if (realpath(kv->path, vault) == NULL)
+		return fs_fail(&kv->err, errno, kv->path);
+	s->vault = vault;
+	s->own_fd = -1;
+	s->ssh_fd = -1;
+	s->lifetime_ms = args_number(kv->args, "lifetime", LIFETIME_MS);
+	if (s->lifetime_ms == 0)
+		s->lifetime_ms = AGENT_FOREVER;
+	if (take_passed(kv, s))
+		return RK_OK;
+	if ((r = set_socket(kv, s->own)) != RK_OK)
+		return r;
+	return args_flag(kv->args, "ssh")
+	           ? agent_sock_ssh(s->own, s->ssh, &kv->err)
+	           : RK_OK;
+}
+
+struct start {
+	struct kv *kv;
+	const struct agent_setup *setup;
+	int fd; /* to the one who waits for us */
+};
+
+static void
+tell_front(void *arg)
+{
+	struct start *st = arg;
+
+	print_shell(st->kv, st->setup, (long)getpid());
+	if (out_flush(&st->kv->out) != RK_OK)
+		return; /* said there; who reads it no more needs it not */
+}
+
+/* Where it cannot be told, the other side sees that we are gone. */
+static void
+report(int fd, const struct rk_error *err)
+{
+	if (fs_write_all(fd, err, sizeof(*err)) != RK_OK)
+		return;
+}
+
+/* A line of nothing to the one who waits, and of ourselves to nobody. */
+static void
+tell_parent(void *arg)
+{
+	struct start *st = arg;
+	struct rk_error none = { 0 };
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	report(st->fd, &none);
+	(void)close(st->fd);
+	st->fd = -1;
+	for (int fd = 0; fd <= 2 && null_fd >= 0; fd++)
+		(void)dup2(null_fd, fd);
+	if (null_fd > 2)
+		(void)close(null_fd);
+}
+
+_Noreturn static void
+be_agent(struct kv *kv, const struct agent_setup *s, int fd)
+{
+	struct start st = { .kv = kv, .setup = s, .fd = fd };
+	enum rk_err r;
+
+	rk_log_set(NULL, RK_LOG_WARN, NULL);
+	(void)setsid();
+	r = chdir("/") == 0 ? agent_run(s, tell_parent, &st, &kv->err)
+	                    : err_set(&kv->err, RK_EIO, "/: not entered");
+	if (r != RK_OK && st.fd >= 0)
+		report(st.fd, &kv->err);
+	_exit(rk_err_exit(r));
+}
+
+/* What the child says of how it went. */
+static enum rk_err
+hear(struct kv *kv, int fd)
+{
+	struct rk_error err;
+	size_t got = 0;
+	ssize_t n;
+
+	while (got < sizeof(err)) {
+		n = read(fd, (uint8_t *)&err + got, sizeof(err) - got);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return kv_fail(
+			    kv, RK_EFAIL, "agent", "ended as soon as it began");
+		got += (size_t)n;
+	}
+	kv->err = err;
+	return err.code;
+}
+
+static enum rk_err
+start_behind(struct kv *kv, const struct agent_setup *s)
+{
+	int fds[2];
+	pid_t pid;
+	enum rk_err r;
+
+	if (pipe2(fds, O_CLOEXEC) != 0)
+		return err_sys(&kv->err, RK_EIO, errno, "agent");
+	pid = fork();
+	if (pid == 0) {
+		(void)close(fds[0]);
+		be_agent(kv, s, fds[1]);
+	}
+	(void)close(fds[1]);
+	r = pid < 0 ? err_sys(&kv->err, RK_EIO, errno, "agent")
+	            : hear(kv, fds[0]);
+	(void)close(fds[0]);
+	if (r == RK_OK)
+		print_shell(kv, s, (long)pid);
+	return r;
+}
+
+enum rk_err
+verb_agent(struct kv *kv)
+{
+	struct agent_setup s = { 0 };
+	struct start st = { .kv = kv, .setup = &s, .fd = -1 };
+	char vault[PATH_MAX];
+	enum rk_err r;
+
+	if ((r = make_setup(kv, &s, vault)) != RK_OK)
+		return r;
+	if (args_flag(kv->args, "foreground"))
+		return agent_run(&s, tell_front, &st, &kv->err);
+	return start_behind(kv, &s);
+}
+
+/* ---- unlock, lock ---- */
+
+static enum rk_err
+put_names(struct kv *kv, struct buf *args)
+{
+	size_t n;
+	const char *const *names = args_operands(kv->args, &n);
+	enum rk_err r = RK_OK;
+
+	for (size_t i = 0; i < n && r == RK_OK; i++)
+		r = agent_put_text(args, names[i]);
+	return r;
+}
+
+static enum rk_err
+put_unlock(struct kv *kv, struct buf *args)
+{
+	const struct rk_secret *key = vault_key(kv->vault);
+	struct vault_info info;
+	uint64_t ms = 0;
+	uint8_t *room;
+	enum rk_err r;
+
+	if (args_given(kv->args, "for")) {
+		ms = args_number(kv->args, "for", 0);
+		ms = ms == 0 ? AGENT_FOREVER : ms;
+	}
+	if ((r = vault_inspect(kv->vault, &info, &kv->err)) != RK_OK)
+		return r;
+	if ((r = buf_reserve(args, AGENT_REQUEST_MAX, &room)) != RK_OK ||
+	    (r = bytes_put_string(args, info.id, VAULT_ID_LEN)) != RK_OK ||
+	    (r = bytes_put_string(args, rk_secret_peek(key), VAULT_KEY_LEN)) !=
+	        RK_OK ||
+	    (r = bytes_put_u64(args, ms)) != RK_OK ||
+	    (r = bytes_put_u64(args,
+	         args_number(kv->args, "max-uses", AGENT_FOREVER))) != RK_OK ||
+	    (r = bytes_put_u8(args, args_flag(kv->args, "confirm"))) != RK_OK ||
+	    (r = put_names(kv, args)) != RK_OK)
+		return kv_fail(kv, r, "unlock",
+		    r == RK_ETOOBIG ? "too many names for one call"
+		                    : rk_err_text(r));
+	return RK_OK;
+}
+
+enum rk_err
+verb_unlock(struct kv *kv)
+{
+	struct bytes answer;
+	struct buf args;
+	uint32_t opened;
+	uint8_t can_ask;
+	enum rk_err r;
+
+	if ((r = kv_open(kv)) != RK_OK ||
+	    (r = kv_need_agent(kv, true)) != RK_OK ||
+	    (r = kv_unlock(kv)) != RK_OK)
+		return r;
+	buf_init(&args, AGENT_REQUEST_MAX);
+	if ((r = put_unlock(kv, &args)) == RK_OK)
+		r = agent_call(kv->agent, AGENT_UNLOCK, &args, NULL, NULL,
+		    &answer, &kv->err);
+	buf_wipe(&args);
+	if (r != RK_OK)
+		return r;
+	if (!bytes_get_u32(&answer, &opened) ||
+	    !bytes_get_u8(&answer, &can_ask))
+		return kv_fail(kv, RK_EPROTO, "agent", "an odd answer");
+	out_note(&kv->out, "%u key%s open", opened, opened == 1 ? "" : "s");
+	if (args_flag(kv->args, "confirm") && can_ask == 0)
+		out_note(&kv->out,
+		    "the agent has no askpass program: who waits is in "
+		    "keyvault allow, and answered by keyvault allow ID");
+	return RK_OK;
+}
+
+enum rk_err
+verb_lock(struct kv *kv)
+{
+	struct bytes answer;
+	struct buf args;
+	uint32_t n;
+	enum rk_err r;
+
+	if ((r = kv_need_agent(kv, false)) != RK_OK)
+		return r;
+	buf_init(&args, AGENT_REQUEST_MAX);
+	if ((r = put_names(kv, &args)) != RK_OK) {
+		buf_fini(&args);
+		return kv_fail(kv, r, "lock", "too many names for one call");
+	}
+	r = agent_call(
+	    kv->agent, AGENT_LOCK, &args, NULL, NULL, &answer, &kv->err);
+	if (r == RK_OK && bytes_get_u32(&answer, &n))
+		out_note(&kv->out, "%u key%s closed", n, n == 1 ? "" : "s");
+	return r;
+}
+
+/* ---- allow, deny ---- */
+
+static enum rk_err
+put_row(struct table *t, const struct agent_waiting *w)
+{
+	return table_row(
+	    t, (const union cell[]){ { .number = w->id }, { .text = w->name },
+	           { .text = w->what }, { .text = w->who },
+	           { .number = (int64_t)(w->left_ms / 1000) } });
+}
+
+static enum rk_err
+list_waiting(struct kv *kv)
+{
+	static const struct field fields[] = {
+		{ .name = "id", .title = "ID", .kind = FIELD_NUMBER },
+		{ .name = "key", .title = "KEY" },
+		{ .name = "what", .title = "WHAT", .kind = FIELD_SHOWN },
+		{ .name = "who", .title = "WHO", .kind = FIELD_SHOWN },
+		{ .name = "seconds_left",
+		    .title = "SECONDS",
+		    .kind = FIELD_NUMBER },
+	};
+	struct agent_waiting w;
+	struct bytes answer;
+	struct table *t;
+	enum rk_err r;
+
+	r = agent_call(
+	    kv->agent, AGENT_WAITING, NULL, NULL, NULL, &answer, &kv->err);
+	if (r != RK_OK)
+		return r;
+	if ((r = table_new(&kv->out, fields, 5, &t)) != RK_OK)
+		return kv_fail(kv, r, "agent", rk_err_text(r));
+	while (r == RK_OK && answer.left > 0)
+		r = agent_get_waiting(&answer, &w) ? put_row(t, &w) : RK_EPROTO;
+	table_end(t);
+	return r == RK_OK ? r : kv_fail(kv, r, "agent", rk_err_text(r));
+}
+
+static enum rk_err
+answer_one(struct kv *kv, bool yes, uint64_t ms)
+{
+	const char *word = kv_operand(kv, 0);
+	struct bytes answer;
+	struct buf args;
+	uint64_t id;
+	enum rk_err r;
+
+	if (str_parse_u64(word, 1, UINT32_MAX, &id) != RK_OK)
+		return kv_fail(
+		    kv, RK_EINVAL, word, "is no number of a request");
+	buf_init(&args, 64);
+	if ((r = bytes_put_u32(&args, (uint32_t)id)) == RK_OK &&
+	    (r = bytes_put_u8(&args, yes)) == RK_OK &&
+	    (r = bytes_put_u64(&args, ms)) == RK_OK)
+		return agent_call(kv->agent, AGENT_ANSWER, &args, NULL, NULL,
+		    &answer, &kv->err);
+	buf_fini(&args);
+	return kv_fail(kv, r, "agent", rk_err_text(r));
+}
+
+enum rk_err
+verb_allow(struct kv *kv)
+{
+	enum rk_err r;
+
+	if ((r = kv_need_agent(kv, false)) != RK_OK)
+		return r;
+	return kv_operand(kv, 0) == NULL
+	           ? list_waiting(kv)
+	           : answer_one(kv, true, args_number(kv->args, "for", 0));
+}
+
+enum rk_err
+verb_deny(struct kv *kv)
+{
+	enum rk_err r;
+
+	if ((r = kv_need_agent(kv, false)) != RK_OK)
+		return r;
+	return answer_one(kv, false, 0);
+}

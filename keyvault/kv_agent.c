@@ -1,0 +1,275 @@
+/* What verbs do by way of the agent: names of a hidden vault, signatures. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent_client.h"
+#include "agent_sock.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "keyvault.h"
+
+static enum rk_err
+agent_path(struct kv *kv, char out[AGENT_PATH_MAX], bool *named)
+{
+	const char *given = getenv("KEYVAULT_SOCK");
+	enum rk_err r;
+
+	*named = given != NULL && given[0] != '\0';
+	if (!*named) {
+		r = agent_sock_usual(out);
+		return r == RK_OK ? r
+		                  : err_set(&kv->err, r,
+		                        "agent: no place for its socket: set "
+		                        "KEYVAULT_SOCK");
+	}
+	if (str_copy(out, AGENT_PATH_MAX, given) < AGENT_PATH_MAX)
+		return RK_OK;
+	return err_set(
+	    &kv->err, RK_ETOOBIG, "KEYVAULT_SOCK: too long for a socket");
+}
+
+enum rk_err
+kv_agent_status(struct kv *kv, struct agent_status *out)
+{
+	struct bytes answer;
+	enum rk_err r;
+
+	r = agent_call(
+	    kv->agent, AGENT_STATUS, NULL, NULL, NULL, &answer, &kv->err);
+	if (r != RK_OK)
+		return r;
+	if (!agent_get_status(&answer, out) || answer.left != 0 ||
+	    out->version != AGENT_VERSION)
+		return err_set(
+		    &kv->err, RK_EPROTO, "agent: is of another version");
+	return RK_OK;
+}
+
+/* Is it the agent of the vault that is open here? */
+static enum rk_err
+check_vault(struct kv *kv)
+{
+	char shown[SHOWN_LEN];
+	struct agent_status s;
+	struct vault_info info;
+	enum rk_err r;
+
+	if ((r = kv_agent_status(kv, &s)) != RK_OK ||
+	    (r = vault_inspect(kv->vault, &info, &kv->err)) != RK_OK)
+		return r;
+	if (memcmp(s.id, info.id, VAULT_ID_LEN) == 0)
+		return RK_OK;
+	return err_set(&kv->err, RK_EINVAL, "agent: is of another vault, %s",
+	    str_escape(shown, sizeof(shown), s.path));
+}
+
+static void
+let_go(struct kv *kv)
+{
+	agent_hang_up(kv->agent);
+	kv->agent = NULL;
+}
+
+enum rk_err
+kv_need_agent(struct kv *kv, bool ours)
+{
+	char path[AGENT_PATH_MAX];
+	bool named;
+	enum rk_err r;
+
+	if ((r = agent_path(kv, path, &named)) != RK_OK)
+		return r;
+	r = agent_dial(path, &kv->agent, &kv->err);
+	if (r == RK_ECONNECT)
+		kv_retry(kv, "eval \"$(keyvault agent)\"");
+	if (r == RK_OK && ours && (r = check_vault(kv)) != RK_OK)
+		let_go(kv);
+	return r;
+}
+
+void
+kv_try_agent(struct kv *kv)
+{
+	char path[AGENT_PATH_MAX];
+	bool named;
+	enum rk_err r;
+
+	if (kv->agent != NULL || args_given(kv->args, "pass") ||
+	    agent_path(kv, path, &named) != RK_OK)
+		return;
+	r = agent_dial(path, &kv->agent, &kv->err);
+	if (r == RK_OK && (r = check_vault(kv)) != RK_OK)
+		let_go(kv);
+	if (r != RK_OK && (named || r != RK_ECONNECT) && r != RK_EINVAL)
+		out_warn(&kv->out, "%s", kv->err.text);
+	err_clear(&kv->err);
+}
+
+enum rk_err
+kv_agent_keys(struct kv *kv, kv_key_fn *fn, void *arg)
+{
+	struct agent_key key;
+	struct bytes answer;
+	struct buf args;
+	uint32_t n = 0;
+	uint32_t before;
+	enum rk_err r;
+
+	buf_init(&args, 16);
+	do {
+		before = n;
+		if ((r = bytes_put_u32(&args, n)) != RK_OK)
+			return kv_fail(kv, r, "agent", rk_err_text(r));
+		r = agent_call(kv->agent, AGENT_KEYS, &args, NULL, NULL,
+		    &answer, &kv->err);
+		for (; r == RK_OK && answer.left > 0; n++) {
+			if (!agent_get_key(&answer, &key))
+				return kv_fail(kv, RK_EPROTO, "agent",
+				    "a key that cannot be read");
+			fn(&key, arg);
+		}
+	} while (r == RK_OK && n != before && n < AGENT_KEYS_MAX);
+	buf_fini(&args);
+	return r;
+}
+
+/* ---- names ---- */
+
+static enum rk_err
+call_named(
+    struct kv *kv, enum agent_type type, const char *name, struct bytes *answer)
+{
+	struct buf args;
+	enum rk_err r;
+
+	buf_init(&args, AGENT_REQUEST_MAX);
+	if ((r = agent_put_text(&args, name)) == RK_OK)
+		return agent_call(
+		    kv->agent, type, &args, NULL, NULL, answer, &kv->err);
+	buf_fini(&args);
+	return kv_fail(kv, r, "agent", rk_err_text(r));
+}
+
+enum rk_err
+kv_look(struct kv *kv)
+{
+	struct agent_status s;
+	struct vault_info info;
+	enum rk_err r;
+
+	if ((r = kv_open(kv)) != RK_OK ||
+	    (r = vault_inspect(kv->vault, &info, &kv->err)) != RK_OK)
+		return r;
+	if (!info.hidden)
+		return RK_OK;
+	kv_try_agent(kv);
+	kv->by_agent =
+	    kv->agent != NULL && kv_agent_status(kv, &s) == RK_OK && s.open > 0;
+	return kv->by_agent ? RK_OK : kv_unlock(kv);
+}
+
+static enum rk_err
+unreadable(struct kv *kv)
+{
+	return kv_fail(kv, RK_EPROTO, "agent", "a record that cannot be read");
+}
+
+static enum rk_err
+list_by_agent(struct kv *kv, vault_record_fn *fn, void *arg)
+{
+	char after[RECORD_NAME_MAX + 1] = "";
+	struct record rec;
+	struct bytes answer;
+	uint8_t more = 1;
+	enum rk_err r;
+
+	while (more == 1) {
+		r = call_named(kv, AGENT_LIST, after, &answer);
+		if (r != RK_OK)
+			return r;
+		if (!bytes_get_u8(&answer, &more) ||
+		    (more == 1 && answer.left == 0))
+			return unreadable(kv);
+		while (answer.left > 0) {
+			/* In order, so that there is an end. */
+			if (!agent_get_record(&answer, &rec) ||
+			    strcmp(rec.name, after) <= 0)
+				return unreadable(kv);
+			(void)str_copy(after, sizeof(after), rec.name);
+			if (!fn(&rec, arg))
+				return RK_OK;
+		}
+	}
+	return RK_OK;
+}
+
+enum rk_err
+kv_list(struct kv *kv, vault_record_fn *fn, void *arg)
+{
+	return kv->by_agent ? list_by_agent(kv, fn, arg)
+	                    : vault_list(kv->vault, fn, arg, &kv->err);
+}
+
+enum rk_err
+kv_find(struct kv *kv, const char *name, struct record *out)
+{
+	struct bytes answer;
+	enum rk_err r;
+
+	if (!kv->by_agent)
+		return vault_find(kv->vault, name, out, &kv->err);
+	if ((r = call_named(kv, AGENT_FIND, name, &answer)) != RK_OK)
+		return r;
+	return agent_get_record(&answer, out) && answer.left == 0
+	           ? RK_OK
+	           : unreadable(kv);
+}
+
+/* ---- signing ---- */
+
+struct asking {
+	const struct kv *kv;
+	const char *name;
+};
+
+static void
+tell_waiting(uint32_t id, void *arg)
+{
+	const struct asking *a = arg;
+	char shown[SHOWN_LEN];
+
+	out_note(&a->kv->out,
+	    "%s: waiting for your yes (or: keyvault allow %u)",
+	    str_escape(shown, sizeof(shown), a->name), id);
+}
+
+enum rk_err
+kv_agent_sign(struct kv *kv, const char *name, const char *context,
+    const uint8_t hash[CRYPT_HASH512_LEN], struct rk_secret **text)
+{
+	struct asking a = { .kv = kv, .name = name };
+	struct bytes answer;
+	struct bytes sig;
+	struct buf args;
+	enum rk_err r;
+
+	*text = NULL;
+	buf_init(&args, AGENT_REQUEST_MAX);
+	if ((r = agent_put_text(&args, name)) == RK_OK &&
+	    (r = agent_put_text(&args, context)) == RK_OK)
+		r = bytes_put_string(&args, hash, CRYPT_HASH512_LEN);
+	if (r != RK_OK) {
+		buf_fini(&args);
+		return kv_fail(kv, r, "agent", rk_err_text(r));
+	}
+	r = agent_call(kv->agent, AGENT_SIGN_FILE, &args, tell_waiting, &a,
+	    &answer, &kv->err);
+	if (r != RK_OK)
+		return r;
+	if (!bytes_get_string(&answer, &sig) || answer.left != 0)
+		return kv_fail(
+		    kv, RK_EPROTO, "agent", "a signature that cannot be read");
+	if ((r = rk_secret_copy(sig.at, sig.left, text)) != RK_OK)
+		return kv_fail(kv, r, "agent", rk_err_text(r));
+	return RK_OK;
+}

@@ -1,0 +1,184 @@
+#!/bin/sh
+# keyvault's agent as its users meet it: keys opened, used, asked for, closed.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+
+# shellcheck source=tests/lib/keyvault.sh
+. "${SRC_DIR:?}/tests/lib/keyvault.sh"
+
+echo content >file
+
+# sign_it KEY: by the agent, or not at all.
+sign_it() {
+	rm -f file.sig
+	"$keyvault" --no-input sign "$1" file
+}
+
+is_open() { # KEY
+	"$keyvault" --plain ls | cut -f1,10 | grep -q "^$1	open$"
+}
+
+is_closed() {
+	! is_open "$1"
+}
+
+started() {
+	fresh
+	want 4 "unlock without an agent" kv unlock
+	has err 'try: eval "$(keyvault agent)"' "says how to get one"
+	want 0 "an agent" agent_start
+	has vars "^KEYVAULT_SOCK='$tmp/run/a.sock'; export KEYVAULT_SOCK;" \
+	    "prints where it is"
+	mode run 700
+	mode run/a.sock 600
+	absent "no door for SSH unless it is asked for" run/a.sock.ssh
+	want 9 "not a second one there" "$keyvault" agent \
+	    --socket "$tmp/run/a.sock"
+	want 0 "status" "$keyvault" status
+	has out "^agent  *pid $KEYVAULT_AGENT_PID, 0 keys open" "tells of it"
+	chmod 755 v
+	want 1 "its vault open to others" "$keyvault" agent --socket other/a
+	chmod 700 v
+	mkdir -m 755 wide
+	want 1 "a folder open to others" "$keyvault" agent --socket wide/a
+	has err 'chmod 700' "and what to do"
+}
+
+used() {
+	want 7 "a wrong passphrase" "$keyvault" --pass file:wrong unlock
+	want 2 "what is no key for signing" kv unlock lab.psk
+	has err 'lab.psk: is no Ed25519 key' "and why"
+	want 8 "no such key" kv unlock nobody
+	want 7 "closed so far" sign_it deploy-ca
+	want 0 "unlock" kv unlock --for 1h
+	has err '^keyvault: 1 key open' "counts"
+	want 0 "ls" "$keyvault" ls
+	has out 'deploy-ca .*open 59 min\|deploy-ca .*open 60 min' "has the time"
+	has out 'word .*closed' "and what is closed"
+	want 0 "sign without a passphrase" sign_it deploy-ca
+	want 0 "it fits" "$keyvault" verify --key deploy-ca file file.sig
+	want 1 "in its context only" "$keyvault" verify --ns mail \
+	    --key deploy-ca file file.sig
+	want 0 "show" "$keyvault" show deploy-ca
+	has out '^last use by *.*keyvault, pid ' "says who asked last"
+	want 0 "log" "$keyvault" log
+	has out 'unlock  deploy-ca: agent: opened' "has the opening"
+	has out 'sign .*deploy-ca: agent: a file, context file, sha512 .*pid' \
+	    "has the use, and whose it was"
+	want 0 "lock" "$keyvault" lock
+	want 7 "is closed then" sign_it deploy-ca
+}
+
+limited() {
+	want 0 "unlock for two uses" kv unlock --max-uses 2 deploy-ca
+	want 0 "one" sign_it deploy-ca
+	want 0 "two" sign_it deploy-ca
+	want 7 "and no more" sign_it deploy-ca
+	want 0 "unlock for a moment" kv unlock --for 50ms deploy-ca
+	until_ok is_closed deploy-ca
+	result $? "it is over"
+	want 0 "unlock for good" kv unlock --for 0 deploy-ca
+	kill -HUP "$KEYVAULT_AGENT_PID"
+	until_ok is_closed deploy-ca
+	result $? "a hang-up closes it"
+	want 0 "unlock two" sh -c "'$keyvault' --pass file:pass new web &&
+	    '$keyvault' --pass file:pass unlock"
+	want 0 "lock one" "$keyvault" lock deploy-ca
+	is_open web && is_closed deploy-ca
+	result $? "the other stays"
+	want 8 "lock it again" "$keyvault" lock deploy-ca
+	want 0 "tags say what a key is for" kv tag web use:tls
+	want 6 "which holds also for open ones" sign_it web
+	has err 'web: is not for this use' "it says so"
+}
+
+waiting() {
+	"$keyvault" --plain allow | grep -q .
+}
+
+asked() { # a signature in the background that waits
+	rm -f file.sig
+	"$keyvault" --no-input sign deploy-ca file >bg.out 2>bg.err &
+	signer=$!
+	until_ok waiting
+	id=$("$keyvault" --plain allow | cut -f1)
+}
+
+confirmed() {
+	want 0 "unlock, to be asked" kv unlock --confirm deploy-ca
+	has err 'no askpass program' "says that nobody can be asked by itself"
+	asked
+	"$keyvault" --plain allow >out
+	has out 'deploy-ca	a file, context file	.*keyvault, pid '"$signer"', uid' \
+	    "who waits, and for what"
+	want 8 "deny another" "$keyvault" deny 4000000000
+	want 0 "deny" "$keyvault" deny "$id"
+	wait $signer
+	[ $? -eq 6 ] && [ ! -e file.sig ]
+	result $? "nothing is signed then"
+	grep -q "waiting for your yes (or: keyvault allow $id)" bg.err
+	result $? "the one who asked was told"
+	asked
+	want 0 "allow for a while" "$keyvault" allow "$id" --for 2m
+	wait $signer
+	result $? "it is signed"
+	want 0 "the next one is not asked for" sign_it deploy-ca
+	want 0 "unlock again" kv unlock --confirm deploy-ca
+	asked
+	want 0 "lock meanwhile" "$keyvault" lock
+	wait $signer
+	[ $? -eq 6 ]
+	result $? "is a no"
+	"$keyvault" --plain log | cut -f3 | grep -q refuse
+	result $? "which the log has"
+	agent_stop
+	result $? "the agent ends when it is told to"
+	absent "its socket with it" run/a.sock
+}
+
+by_askpass() {
+	cat >askpass <<-'END'
+		#!/bin/sh
+		echo "$SSH_ASKPASS_PROMPT$1" >>prompts
+		exit "$(cat verdict)"
+	END
+	chmod 700 askpass
+	sed -i "s|prompts|$tmp/prompts|; s|verdict|$tmp/verdict|" askpass
+	RPCKIT_ASKPASS=$tmp/askpass
+	export RPCKIT_ASKPASS
+	want 0 "an agent that can ask" agent_start
+	want 0 "unlock" kv unlock --confirm deploy-ca
+	echo 0 >verdict
+	want 0 "yes" sign_it deploy-ca
+	echo 1 >verdict
+	want 6 "no" sign_it deploy-ca
+	grep -q 'use of key deploy-ca' prompts && grep -q '^by: .*pid' prompts
+	result $? "the question names key and program"
+	agent_stop
+	unset RPCKIT_ASKPASS
+}
+
+hidden() {
+	fresh v1-hidden.db
+	want 0 "an agent of a vault that hides names" agent_start
+	want 7 "which are hidden" "$keyvault" --no-input ls
+	want 0 "unlock" kv unlock
+	want 0 "ls by the agent" "$keyvault" --no-input ls
+	has out '^deploy-ca' "has names"
+	want 0 "show" "$keyvault" --no-input show deploy-ca
+	want 8 "no such one" "$keyvault" --no-input show nobody
+	want 0 "sign" sign_it deploy-ca
+	want 0 "verify" "$keyvault" --no-input verify --key deploy-ca file file.sig
+	want 0 "rekey" kv rekey --kdf-time 1ms
+	want 1 "the agent's key is of no use any more" sign_it deploy-ca
+	want 7 "and it has let go of it" "$keyvault" --no-input ls
+	want 0 "the vault is well" kv check
+	agent_stop
+}
+
+started
+used
+limited
+confirmed
+by_askpass
+hidden
+finish

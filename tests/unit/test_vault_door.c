@@ -1,0 +1,202 @@
+/* keyvault's agent on its sockets, under a clock of the test's: peers that say
+ * little, too much, or are too many; and the place of an agent that was killed.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agentrig.h"
+#include "keyvault/agent_io.h"
+#include "keyvault/agent_sock.h"
+#include "net/loop.h"
+#include "scratch.h"
+
+static uint64_t
+test_clock(void *arg)
+{
+	return *(const uint64_t *)arg;
+}
+
+struct house {
+	struct agentrig rig;
+	struct rk_loop *loop;
+	struct agent_io *io;
+	uint64_t now;
+	int door;
+	int lock;
+	char path[AGENT_PATH_MAX];
+};
+
+static void
+house_init(struct house *h)
+{
+	char cwd[AGENT_PATH_MAX - 16];
+	struct rk_error err;
+
+	agentrig_init(&h->rig);
+	assert_non_null(getcwd(cwd, sizeof(cwd)));
+	(void)snprintf(h->path, sizeof(h->path), "%s/d/s", cwd);
+	assert_int_equal(agent_sock_claim(h->path, &h->lock, &err), RK_OK);
+	assert_int_equal(agent_sock_listen(h->path, &h->door, &err), RK_OK);
+	h->now = 1000;
+	assert_int_equal(rk_loop_new(&h->loop), RK_OK);
+	loop_set_clock(h->loop, test_clock, &h->now);
+	assert_int_equal(
+	    agent_io_new(h->loop, h->rig.agent, h->door, -1, NULL, &h->io),
+	    RK_OK);
+}
+
+static void
+house_fini(struct house *h)
+{
+	agent_io_free(h->io);
+	rk_loop_free(h->loop);
+	(void)close(h->door);
+	(void)close(h->lock);
+	agentrig_fini(&h->rig);
+}
+
+/* Until nothing is left to do. */
+static void
+turn(struct house *h)
+{
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(rk_loop_step(h->loop, 0), RK_OK);
+}
+
+static int
+dial(struct house *h)
+{
+	struct rk_error err;
+	int fd;
+
+	assert_int_equal(agent_sock_dial(h->path, &fd, &err), RK_OK);
+	turn(h);
+	return fd;
+}
+
+static void
+say(struct house *h, int fd, const void *data, size_t len)
+{
+	assert_int_equal(send(fd, data, len, MSG_NOSIGNAL), (ssize_t)len);
+	turn(h);
+}
+
+/* 0: it was ended; -1: it is open and silent. */
+static ssize_t
+hear(int fd)
+{
+	uint8_t b[4096];
+
+	return recv(fd, b, sizeof(b), MSG_DONTWAIT);
+}
+
+static void
+test_slow(void **state)
+{
+	static const uint8_t ask_status[] = { 0, 0, 0, 1, AGENT_STATUS };
+	struct house h;
+	int half;
+	int mute;
+	int idle;
+	int fd;
+
+	(void)state;
+	house_init(&h);
+	half = dial(&h);
+	mute = dial(&h);
+	idle = dial(&h);
+	say(&h, idle, ask_status, sizeof(ask_status));
+	assert_true(hear(idle) > 5);
+	say(&h, half, ask_status, 2);
+	h.now += AGENT_STALL_MS / 2;
+	say(&h, half, ask_status + 2, 1);
+	h.now += AGENT_STALL_MS / 2 - 1;
+	turn(&h);
+	assert_int_equal(hear(half), -1);
+	h.now++;
+	turn(&h);
+	assert_int_equal(hear(half), 0);
+	h.now += AGENT_MUTE_MS;
+	turn(&h);
+	assert_int_equal(hear(mute), 0);
+	assert_int_equal(hear(idle), -1);
+	/* What is no frame ends it at once, and nothing else. */
+	fd = dial(&h);
+	say(&h, fd, "\0\0\x40\x01", 4);
+	assert_int_equal(hear(fd), 0);
+	(void)close(fd);
+	fd = dial(&h);
+	say(&h, fd, "\0\0\0\0", 4);
+	assert_int_equal(hear(fd), 0);
+	say(&h, idle, ask_status, sizeof(ask_status));
+	assert_true(hear(idle) > 5);
+	(void)close(fd);
+	(void)close(half);
+	(void)close(mute);
+	(void)close(idle);
+	house_fini(&h);
+}
+
+static void
+test_crowd(void **state)
+{
+	static const uint8_t two[] = { 0, 0, 0, 1, AGENT_STATUS, 0, 0, 0, 1,
+		AGENT_WAITING };
+	int fds[AGENT_CLIENTS_MAX + 36];
+	const size_t n = sizeof(fds) / sizeof(fds[0]);
+	struct rk_error err;
+	struct house h;
+	int lock;
+
+	(void)state;
+	house_init(&h);
+	for (size_t i = 0; i < n; i++) {
+		h.now++;
+		fds[i] = dial(&h);
+		say(&h, fds[i], two, i % 2 == 0 ? 3 : sizeof(two));
+	}
+	/* Those that did nothing for longest had to go. */
+	for (size_t i = 0; i < 36; i++)
+		while (hear(fds[i]) > 0)
+			continue;
+	for (size_t i = 0; i < 36; i++)
+		assert_int_equal(hear(fds[i]), 0);
+	for (size_t i = 36; i < n; i++)
+		assert_true(i % 2 == 0 ? hear(fds[i]) == -1 : hear(fds[i]) > 0);
+	/* Nobody else listens there meanwhile. */
+	assert_int_equal(agent_sock_claim(h.path, &lock, &err), RK_EEXIST);
+	for (size_t i = 0; i < n; i++)
+		(void)close(fds[i]);
+	turn(&h);
+	house_fini(&h);
+	/* Its socket is still there, as if it had been killed. */
+	assert_int_equal(access(h.path, F_OK), 0);
+	assert_int_equal(agent_sock_dial(h.path, &lock, &err), RK_ECONNECT);
+	house_init(&h);
+	fds[0] = dial(&h);
+	say(&h, fds[0], two, sizeof(two));
+	assert_true(hear(fds[0]) > 0);
+	(void)close(fds[0]);
+	house_fini(&h);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    test_slow, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_crowd, scratch_enter, scratch_leave),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
