@@ -2,6 +2,7 @@
 #include "agent_sock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 
 #define SHOWN 256
 #define BACKLOG 64
+#define CONNECT_SECONDS 5
 
 enum rk_err
 agent_sock_usual(char out[AGENT_PATH_MAX])
@@ -162,6 +164,21 @@ agent_sock_is_ours(int fd, pid_t *pid)
 	return true;
 }
 
+/* Waits where too many others do; then it does not block any more. */
+static int
+connect_bounded(int fd, const struct sockaddr_un *sun)
+{
+	const struct timeval patience = { .tv_sec = CONNECT_SECONDS };
+
+	if (setsockopt(
+	        fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) != 0)
+		return -1;
+	while (connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) != 0)
+		if (errno != EINTR)
+			return -1;
+	return fcntl(fd, F_SETFL, O_NONBLOCK);
+}
+
 enum rk_err
 agent_sock_dial(const char *path, int *out, struct rk_error *err)
 {
@@ -169,25 +186,29 @@ agent_sock_dial(const char *path, int *out, struct rk_error *err)
 	char shown[SHOWN];
 	pid_t pid;
 	int fd;
+	enum rk_err r;
 
 	*out = -1;
 	str_escape(shown, sizeof(shown), path);
 	if (!fill_address(path, &sun))
 		return too_long(path, err);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return fs_fail(err, errno, path);
-	if (connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) != 0) {
-		(void)close(fd);
-		return err_set(err, RK_ECONNECT, "no agent at %s", shown);
-	}
-	if (!agent_sock_is_ours(fd, &pid)) {
-		(void)close(fd);
-		return err_set(err, RK_EMODE,
+	if (connect_bounded(fd, &sun) != 0)
+		r = errno == EAGAIN
+		        ? err_set(err, RK_ETIMEOUT,
+		              "%s: the agent there takes nobody", shown)
+		        : err_set(err, RK_ECONNECT, "no agent at %s", shown);
+	else if (!agent_sock_is_ours(fd, &pid))
+		r = err_set(err, RK_EMODE,
 		    "%s: the agent there is another user's", shown);
+	else {
+		*out = fd;
+		return RK_OK;
 	}
-	*out = fd;
-	return RK_OK;
+	(void)close(fd);
+	return r;
 }
 
 /* What a process is, as far as we may know. */

@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Peers that keyvault's agent, or keyvault itself, meets and should not trust.
+
+usage: agentpeer.py garbage SOCK     every oddity; prints what came back
+       agentpeer.py crowd SOCK N     N that hold on with half a request
+       agentpeer.py stranger SOCK    ask for the status as another user
+       agentpeer.py impostor SOCK READY  an agent of another user's
+"""
+import os
+import socket
+import struct
+import sys
+
+NOBODY = 65534
+
+
+def dial(path):
+    sock = socket.socket(socket.AF_UNIX)
+    sock.connect(path)
+    sock.settimeout(30)
+    return sock
+
+
+def frame(kind, body=b''):
+    return struct.pack('>IB', 1 + len(body), kind) + body
+
+
+def hear(sock):
+    """How it goes on: "end", or the type of an answer."""
+    try:
+        got = sock.recv(65536)
+    except ConnectionResetError:
+        return 'end'
+    return str(got[4]) if got else 'end'
+
+
+def garbage(path):
+    said = []
+    for data in (b'\xff\xff\xff\xff', b'\0\0\0\0', b'\0\0\x40\x01',
+                 b'GET / HTTP/1.1\r\n\r\n', frame(99), frame(2, b'x' * 9),
+                 frame(9, struct.pack('>I', 0xffffffff)),
+                 frame(4, b'\xff' * 4), frame(6, b'\0' * 13)):
+        with dial(path) as sock:
+            sock.sendall(data)
+            said.append(hear(sock))
+    with dial(path) as sock:  # many at once, and gone before the answers
+        sock.sendall(frame(1) * 2000)
+    print(' '.join(said))
+
+
+def crowd(path, count):
+    held = []
+    for _ in range(count):
+        sock = dial(path)
+        sock.sendall(b'\0\0')
+        held.append(sock)
+    print('held', flush=True)
+    with dial(path) as sock:
+        sock.sendall(frame(1))
+        print(hear(sock))
+
+
+def as_nobody(path):
+    os.chdir(os.path.dirname(path))
+    os.setgroups([])
+    os.setgid(NOBODY)
+    os.setuid(NOBODY)
+    return os.path.basename(path)
+
+
+def stranger(path):
+    with dial(as_nobody(path)) as sock:
+        try:
+            sock.sendall(frame(1))
+        except BrokenPipeError:
+            pass
+        print(hear(sock))
+
+
+def impostor(path, ready):
+    sock = socket.socket(socket.AF_UNIX)
+    mark = os.open(ready, os.O_CREAT | os.O_WRONLY)
+    sock.bind(as_nobody(path))
+    sock.listen()
+    os.write(mark, b'ready\n')
+    sock.settimeout(60)
+    peer, _ = sock.accept()
+    print(peer.recv(4096) or 'nothing')
+
+
+if __name__ == '__main__':
+    what, args = sys.argv[1], sys.argv[2:]
+    if what == 'crowd':
+        crowd(args[0], int(args[1]))
+    else:
+        {'garbage': garbage, 'stranger': stranger,
+         'impostor': impostor}[what](*args)
