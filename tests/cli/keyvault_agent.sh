@@ -175,10 +175,33 @@ hidden() {
 	agent_stop
 }
 
+# As a service: in front, on a socket that was there before it.  What cannot be
+# traced cannot be searched for leaks either; unit tests do that.
+in_front() {
+	fresh
+	mkdir -m 700 service
+	ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 python3 \
+	    "$SRC_DIR/tests/lib/agentpeer.py" manager "$tmp/service/s" \
+	    "$keyvault" agent -f >front.out 2>front.err &
+	front=$!
+	KEYVAULT_SOCK=$tmp/service/s
+	export KEYVAULT_SOCK
+	until_ok grep -q "^KEYVAULT_AGENT_PID='$front'" front.out
+	result $? "in front it says who it is"
+	want 0 "unlock" kv unlock
+	want 0 "sign" sign_it deploy-ca
+	kill "$front"
+	wait "$front"
+	result $? "it ends well"
+	[ -S service/s ] && [ ! -s front.err ]
+	result $? "and leaves the socket to whoever made it"
+}
+
 started
 used
 limited
 confirmed
 by_askpass
 hidden
+in_front
 finish

@@ -5,6 +5,7 @@ usage: agentpeer.py garbage SOCK     every oddity; prints what came back
        agentpeer.py crowd SOCK N     N that hold on with half a request
        agentpeer.py stranger SOCK    ask for the status as another user
        agentpeer.py impostor SOCK READY  an agent of another user's
+       agentpeer.py manager SOCK COMMAND...  start it with an open socket
 """
 import os
 import socket
@@ -88,10 +89,23 @@ def impostor(path, ready):
     print(peer.recv(4096) or 'nothing')
 
 
+def manager(path, *command):
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(path)
+    sock.listen()
+    if sock.fileno() != 3:
+        os.dup2(sock.fileno(), 3)
+    os.set_inheritable(3, True)
+    os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))
+    os.execv(command[0], command)
+
+
 if __name__ == '__main__':
     what, args = sys.argv[1], sys.argv[2:]
     if what == 'crowd':
         crowd(args[0], int(args[1]))
+    elif what == 'manager':
+        manager(*args)
     else:
         {'garbage': garbage, 'stranger': stranger,
          'impostor': impostor}[what](*args)
