@@ -29,26 +29,6 @@ set_where(struct script *x, unsigned long line)
 	x->s->lines.where = x->s->o.where = x->where;
 }
 
-/* How many of the bytes are a whole line: one, or more where something is open
- * at the end of one.  Fails as words_split(). */
-static enum rk_err
-measure(const char *text, size_t len, size_t *whole, struct rk_error *err)
-{
-	enum rk_err r = RK_EAGAIN;
-	size_t n = 0;
-
-	while (r == RK_EAGAIN && n < len) {
-		const char *nl = memchr(text + n, '\n', len - n);
-		struct words w;
-
-		n = nl == NULL ? len : (size_t)(nl - text) + 1;
-		r = words_split(text, nl == NULL ? n : n - 1, &w, err);
-		words_free(&w);
-	}
-	*whole = n;
-	return r;
-}
-
 static unsigned long
 lines_of(const char *text, size_t len)
 {
@@ -65,7 +45,7 @@ run_line(struct script *x, const char *text, size_t len, size_t *used)
 {
 	struct rk_error err;
 	int status = 0;
-	enum rk_err r = measure(text, len, used, &err);
+	enum rk_err r = words_line(text, len, used, &err);
 
 	len = *used;
 	if (len > 0 && text[len - 1] == '\n')

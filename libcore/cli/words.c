@@ -15,6 +15,7 @@ struct splitter {
 	char *begun; /* the word being read */
 	struct words *w;
 	struct rk_error *err;
+	bool one; /* line, at whose end it stops */
 };
 
 static bool
@@ -187,11 +188,20 @@ take_word(struct splitter *s)
 	return r;
 }
 
+/* At the end of the only line that is wanted? */
+static bool
+is_over(const struct splitter *s)
+{
+	return s->one && s->at < s->end && *s->at == '\n';
+}
+
 /* Blanks, comments, and a newline with a backslash before it. */
 static void
 skip(struct splitter *s)
 {
 	for (;;) {
+		if (is_over(s))
+			return;
 		if (s->at < s->end && is_blank(*s->at)) {
 			s->at++;
 		} else if (s->end - s->at > 1 && s->at[0] == '\\' &&
@@ -206,6 +216,42 @@ skip(struct splitter *s)
 	}
 }
 
+/* Up to where it went: s->at. */
+static enum rk_err
+split(struct splitter *s)
+{
+	const size_t len = (size_t)(s->end - s->at);
+	struct words *out = s->w;
+	enum rk_err r = RK_OK;
+
+	*out = (struct words){ 0 };
+	/* Every byte but blanks may become one, and a NUL behind each word. */
+	out->text = malloc(2 * len + 2);
+	out->list = calloc(WORDS_MAX + 1, sizeof(*out->list));
+	if (out->text == NULL || out->list == NULL) {
+		words_free(out);
+		return err_set(s->err, RK_ENOMEM, "out of memory");
+	}
+	s->to = out->text;
+	for (skip(s); r == RK_OK && s->at < s->end && !is_over(s); skip(s))
+		r = take_word(s);
+	if (r != RK_OK)
+		words_free(out);
+	return r;
+}
+
+static enum rk_err
+has_nul(struct rk_error *err)
+{
+	return err_set(err, RK_EFORMAT, "there is a NUL in the line");
+}
+
+static enum rk_err
+is_too_long(struct rk_error *err)
+{
+	return err_set(err, RK_ETOOBIG, "the line is too long");
+}
+
 enum rk_err
 words_split(
     const char *text, size_t len, struct words *out, struct rk_error *err)
@@ -213,27 +259,64 @@ words_split(
 	struct splitter s = {
 		.at = text, .end = text + len, .w = out, .err = err
 	};
-	enum rk_err r = RK_OK;
 
 	*out = (struct words){ 0 };
 	err_clear(err);
 	if (len > WORDS_TEXT_MAX)
-		return err_set(err, RK_ETOOBIG, "the line is too long");
+		return is_too_long(err);
 	if (memchr(text, '\0', len) != NULL)
-		return err_set(err, RK_EFORMAT, "there is a NUL in the line");
-	/* Every byte but blanks may become one, and a NUL behind each word. */
-	out->text = malloc(2 * len + 2);
-	out->list = calloc(WORDS_MAX + 1, sizeof(*out->list));
-	if (out->text == NULL || out->list == NULL) {
-		words_free(out);
-		return err_set(err, RK_ENOMEM, "out of memory");
-	}
-	s.to = out->text;
-	for (skip(&s); r == RK_OK && s.at < s.end; skip(&s))
-		r = take_word(&s);
-	if (r != RK_OK)
-		words_free(out);
+		return has_nul(err);
+	return split(&s);
+}
+
+/* The line with this byte in it, and its newline. */
+static size_t
+line_with(const char *text, size_t len, size_t at)
+{
+	const char *nl = memchr(text + at, '\n', len - at);
+
+	return nl == NULL ? len : (size_t)(nl - text) + 1;
+}
+
+/* As far as so many bytes tell; RK_EAGAIN: they do not. */
+static enum rk_err
+measure(const char *text, size_t len, size_t some, size_t *line,
+    struct rk_error *err)
+{
+	struct words w;
+	struct splitter s = { .at = text, .w = &w, .err = err, .one = true };
+	enum rk_err r;
+	size_t n;
+
+	some -= some > 0 && text[some - 1] == '\n';
+	s.end = text + some;
+	r = split(&s);
+	n = (size_t)(s.at - text);
+	words_free(&w);
+	*line = line_with(text, len, n);
+	/* What was cut may end otherwise. */
+	if (r == RK_OK && n == some && some < len && text[n] != '\n')
+		r = RK_EAGAIN;
+	if ((r == RK_OK || r == RK_EAGAIN) && memchr(text, '\0', n) != NULL)
+		return has_nul(err);
 	return r;
+}
+
+enum rk_err
+words_line(const char *text, size_t len, size_t *line, struct rk_error *err)
+{
+	const size_t most = len < WORDS_TEXT_MAX + 1 ? len : WORDS_TEXT_MAX + 1;
+	size_t some = 0;
+	enum rk_err r;
+
+	do {
+		/* Twice as much each time: all of it is read twice at most. */
+		some = line_with(text, len, 2 * some < most ? 2 * some : most);
+		some = some < most ? some : most;
+		err_clear(err);
+		r = measure(text, len, some, line, err);
+	} while (r == RK_EAGAIN && some < most);
+	return r == RK_EAGAIN && most < len ? is_too_long(err) : r;
 }
 
 void

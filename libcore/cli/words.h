@@ -26,6 +26,11 @@ struct words {
 RK_MUST enum rk_err words_split(
     const char *text, size_t len, struct words *out, struct rk_error *err);
 void words_free(struct words *w);
+/* How many of len > 0 bytes are the first line, with its newline: one, or more
+ * where something is open at the end of one.  Fails as words_split(), and *line
+ * is then where to go on behind what is wrong.  Takes time as len, if that. */
+RK_MUST enum rk_err words_line(
+    const char *text, size_t len, size_t *line, struct rk_error *err);
 /* The word in a form that words_split() and sh(1) make it from; RK_ENOMEM,
  * RK_ETOOBIG. */
 RK_MUST enum rk_err words_quote(struct buf *b, const char *word);

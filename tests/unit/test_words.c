@@ -187,6 +187,72 @@ words_are_quoted(void **state)
 	}
 }
 
+static void
+lines_are_found(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t line;
+		enum rk_err r;
+	} all[] = {
+		{ "a", 1, RK_OK },
+		{ "\n", 1, RK_OK },
+		{ "a\nb\n", 2, RK_OK },
+		{ "a # '\nb", 6, RK_OK },
+		{ "a 'b\nc' d\ne", 10, RK_OK },
+		{ "a \\\nb\nc", 6, RK_OK },
+		{ "a:={\n\n\n}\nb", 9, RK_OK },
+		{ "a:={]\nb", 6, RK_EFORMAT },
+		{ "a:={\n]\nb", 7, RK_EFORMAT },
+		{ "'\na\nb\n", 6, RK_EAGAIN },
+		{ "a \\\n", 4, RK_EAGAIN },
+		{ "\"a\n\n\n", 5, RK_EAGAIN },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		struct rk_error err;
+		size_t n = 0;
+
+		assert_int_equal(
+		    words_line(all[i].text, strlen(all[i].text), &n, &err),
+		    all[i].r);
+		assert_int_equal(err.code, all[i].r);
+		assert_int_equal(n, all[i].line);
+	}
+}
+
+/* Sixteen megabytes of newlines behind a quote: tried line by line they took
+ * hours. */
+static void
+an_endless_line_takes_no_time(void **state)
+{
+	const size_t len = 16u << 20;
+	char *text = malloc(len);
+	struct rk_error err;
+	size_t n = 0;
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, '\n', len);
+	text[0] = '\'';
+	assert_int_equal(words_line(text, len, &n, &err), RK_ETOOBIG);
+	assert_in_range(n, WORDS_TEXT_MAX, WORDS_TEXT_MAX + 2);
+	text[WORDS_TEXT_MAX - 10] = '\'';
+	assert_int_equal(words_line(text, len, &n, &err), RK_OK);
+	assert_int_equal(n, WORDS_TEXT_MAX - 8);
+	/* No part of a long line is a line. */
+	memset(text, 'a', len);
+	text[len / 2] = '\n';
+	assert_int_equal(words_line(text, len, &n, &err), RK_ETOOBIG);
+	assert_int_equal(n, len / 2 + 1);
+	text[1] = '\0';
+	text[2] = '\n';
+	assert_int_equal(words_line(text, len, &n, &err), RK_EFORMAT);
+	assert_int_equal(n, 3);
+	free(text);
+}
+
 int
 main(void)
 {
@@ -196,6 +262,8 @@ main(void)
 		cmocka_unit_test(what_is_wrong_is_said),
 		cmocka_unit_test(no_cut_does_harm),
 		cmocka_unit_test(words_are_quoted),
+		cmocka_unit_test(lines_are_found),
+		cmocka_unit_test(an_endless_line_takes_no_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
