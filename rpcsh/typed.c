@@ -64,17 +64,22 @@ typed_ask(struct target *t, const char *method, struct rk_value_doc **doc,
 
 /* ---- checking names ---- */
 
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
 /* "A_zid07_int" is "A". */
 static size_t
 plain_len(struct rk_bytes key)
 {
-	const char *p = (const char *)key.ptr;
-	size_t n = key.len;
+	const char *end = (const char *)key.ptr + key.len;
 
-	if (n < 11 || memcmp(p + n - 10, "_zid", 4) != 0 ||
-	    strspn(p + n - 6, "0123456789") < 2 || p[n - 4] != '_')
-		return n;
-	return n - 10;
+	if (key.len < 11 || memcmp(end - 10, "_zid", 4) != 0 ||
+	    !is_digit(end[-6]) || !is_digit(end[-5]) || end[-4] != '_')
+		return key.len;
+	return key.len - 10;
 }
 
 static bool
