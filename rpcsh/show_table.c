@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define COLUMNS_MAX 64
+#define TITLE_MAX 32 /* of a column of numbers, which is not cut */
 
 /* The value of a column in a row; NULL: it has none. */
 typedef const struct rk_value *pick_fn(
@@ -182,6 +183,8 @@ is_figure(const struct grid *g, size_t column)
 {
 	bool any = false;
 
+	if (strlen(g->titles[column]) > TITLE_MAX)
+		return false;
 	for (size_t i = 0; i < g->n_rows; i++) {
 		const struct rk_value *v =
 		    g->pick(&g->rows[i * g->step], g->keys[column], column);

@@ -14,7 +14,9 @@
 #define ALL_MAX (1U << 28)
 #define CELL_MAX (1U << 16)
 #define GAP 2
-#define NARROWEST 6 /* a column is cut no further */
+#define NARROWEST 6  /* a column is cut no further */
+#define ALIGNED 1000 /* columns of a file or pipe that are kept for blanks */
+#define PIECE 65536  /* bytes that are written at once there */
 #define BOLD "\033[1m"
 #define PLAIN "\033[0m"
 
@@ -25,6 +27,7 @@ struct table {
 	size_t rows;
 	struct buf cells; /* texts of all rows, each with its NUL */
 	unsigned *widths; /* of the columns */
+	bool whole;       /* no text is cut; one that is too wide sticks out */
 };
 
 enum rk_err
@@ -314,7 +317,7 @@ print_cell(
 	             t->fields[i].kind == FIELD_FIGURE;
 	unsigned room = t->widths[i];
 	unsigned used = text_width(s);
-	bool cut = used > room;
+	bool cut = used > room && !t->whole;
 	size_t len = strlen(s);
 	enum rk_err r = RK_OK;
 
@@ -323,13 +326,13 @@ print_cell(
 		len = fit(s, &used);
 		used++;
 	}
-	if (right)
+	if (right && used < room)
 		r = put_spaces(b, room - used);
 	if (r == RK_OK)
 		r = buf_put(b, s, len);
 	if (r == RK_OK && cut)
 		r = buf_put_str(b, "~");
-	if (r == RK_OK && !right && !last)
+	if (r == RK_OK && !right && !last && used < room)
 		r = put_spaces(b, room - used);
 	return r;
 }
@@ -372,8 +375,14 @@ print_rows(const struct table *t, struct buf *b)
 		r = buf_put_str(b, BOLD);
 	if (r == RK_OK)
 		r = print_row(t, b, NULL, true);
-	for (size_t i = 0; r == RK_OK && i < t->rows; i++)
+	for (size_t i = 0; r == RK_OK && i < t->rows; i++) {
 		r = print_row(t, b, &p, false);
+		/* Blanks may be much more than what is between them. */
+		if (t->whole && buf_len(b) >= PIECE) {
+			out_bytes(t->o, buf_peek(b), buf_len(b));
+			buf_uncommit(b, buf_len(b));
+		}
+	}
 	return r;
 }
 
@@ -389,8 +398,8 @@ print_table(struct table *t)
 		if (title != NULL && text_width(title) > t->widths[i])
 			t->widths[i] = text_width(title);
 	}
-	if (screen > 0)
-		shrink(t, screen);
+	t->whole = screen == 0;
+	shrink(t, t->whole ? ALIGNED : screen);
 	buf_init(&b, SIZE_MAX / 2);
 	if (print_rows(t, &b) == RK_OK)
 		pager_bytes(t->o, buf_peek(&b), buf_len(&b));

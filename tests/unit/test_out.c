@@ -201,6 +201,48 @@ test_narrow_table(void **state)
 	    "-         7  no     -                     -\r\n");
 }
 
+/* One long cell, and so many rows that blanks below it would take gigabytes. */
+static int
+print_uneven(void *arg)
+{
+	const struct field two[] = { { "a", "A", FIELD_TEXT },
+		{ "b", "B", FIELD_TEXT } };
+	char wide[60000];
+	union cell cells[2] = { { .text = wide }, { .text = "x" } };
+	struct table *t;
+
+	memset(wide, 'w', sizeof(wide));
+	wide[sizeof(wide) - 1] = '\0';
+	if (table_new(arg, two, 2, &t) != RK_OK)
+		return 1;
+	for (size_t i = 0; i < 4; i++) {
+		if (table_row(t, cells) != RK_OK)
+			return 2;
+		cells[0].text = "y";
+	}
+	table_end(t);
+	return 0;
+}
+
+static void
+test_uneven_table(void **state)
+{
+	static struct capture got;
+	struct out o = { .prog = "try" };
+	const char *second;
+
+	(void)state;
+	capture_run(&got, print_uneven, &o);
+	assert_int_equal(got.status, 0);
+	/* Of the long one nothing is missing. */
+	second = strstr(got.out, "\nw");
+	assert_non_null(second);
+	assert_int_equal(strspn(second + 1, "w"), 59999);
+	assert_memory_equal(second + 60000, "  x\ny ", 6);
+	second = strrchr(got.out, 'y');
+	assert_in_range(strlen(second), 900, 1001);
+}
+
 static void
 test_json_string(void **state)
 {
@@ -443,6 +485,7 @@ main(void)
 		cmocka_unit_test(test_shown),
 		cmocka_unit_test(test_empty_table),
 		cmocka_unit_test(test_narrow_table),
+		cmocka_unit_test(test_uneven_table),
 		cmocka_unit_test(test_json_string),
 		cmocka_unit_test(test_fail),
 		cmocka_unit_test(test_full),
