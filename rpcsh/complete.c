@@ -95,6 +95,17 @@ offer_choices(struct offers *o, const char *before, const char *meta)
 	}
 }
 
+/* Can it stand on a line?  Control characters would end or change that. */
+static bool
+is_typable(const char *name)
+{
+	const char *p = name;
+
+	while ((unsigned char)*p >= ' ' && *p != '\177')
+		p++;
+	return *p == '\0' && str_is_utf8(name, strlen(name));
+}
+
 /* Files as `part` begins their names. */
 static void
 offer_files(
@@ -117,7 +128,8 @@ offer_files(
 
 		if (e->d_name[0] == '.' && part[len] != '.')
 			continue;
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+		if (strcmp(e->d_name, ".") == 0 ||
+		    strcmp(e->d_name, "..") == 0 || !is_typable(e->d_name))
 			continue;
 		(void)snprintf(path, sizeof(path), "%s%s", dir, e->d_name);
 		is_dir = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
@@ -137,8 +149,11 @@ offer_cached(struct shell *s, struct offers *o, const char *before,
 	const char *url = s->held.is_open ? s->held.t.url : NULL;
 	const char *const *list = cache_for(url, kind, method);
 
-	for (; list != NULL && *list != NULL; list++)
-		offer(o, before, *list);
+	/* A server's names become no options and no commands. */
+	for (; list != NULL && *list != NULL; list++) {
+		if (strchr("-:", **list) == NULL)
+			offer(o, before, *list);
+	}
 }
 
 static void

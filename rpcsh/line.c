@@ -19,6 +19,7 @@
 #define REMEMBERED 1000
 #define COLUMNS_USUAL 80
 #define LISTED 200 /* words shown at once */
+#define SHOWN_MAX 1024
 
 struct line {
 	const struct line_hooks *hooks;
@@ -332,7 +333,7 @@ common(const struct line_offer *o)
 static bool
 insert(struct line *l, const char *text, size_t len)
 {
-	static const char meaning[] = " \t\\'\"#";
+	static const char meaning[] = " \t\\'\"#{[";
 	char piece[3] = "";
 
 	for (size_t i = 0; i < len; i++) {
@@ -360,23 +361,33 @@ insert(struct line *l, const char *text, size_t len)
 	return true;
 }
 
+/* Names of files are anybody's. */
+static const char *
+shown_word(const char *word, char dst[SHOWN_MAX])
+{
+	return str_escape_again(dst, SHOWN_MAX, word);
+}
+
 static void
 list(struct line *l, const struct line_offer *o)
 {
 	unsigned cols = columns(), width = 0, each;
 	size_t n = o->n < LISTED ? o->n : LISTED;
+	char shown[SHOWN_MAX];
 
 	for (size_t i = 0; i < n; i++) {
-		if (strlen(o->list[i]) > width)
-			width = (unsigned)strlen(o->list[i]);
+		size_t len = strlen(shown_word(o->list[i], shown));
+
+		if (len > width)
+			width = (unsigned)len;
 	}
 	each = cols / (width + 2) > 0 ? cols / (width + 2) : 1;
 	line_hide(l);
 	for (size_t i = 0; i < n; i++) {
 		bool last = i + 1 == n || (i + 1) % each == 0;
 
-		(void)printf("%-*s%s", last ? 0 : (int)width + 2, o->list[i],
-		    last ? "\n" : "");
+		(void)printf("%-*s%s", last ? 0 : (int)width + 2,
+		    shown_word(o->list[i], shown), last ? "\n" : "");
 	}
 	if (n < o->n)
 		(void)printf("and %zu more\n", o->n - n);
