@@ -28,7 +28,8 @@ history_is_secret(const char *line)
 	static const char *const words[] = { "passw", "passphrase", "secret",
 		"token", "apikey", "api_key", "api-key", "credential",
 		"pass=", "pass:", "pass@", "pass\"", "pwd",
-		"pin=", "pin:", NULL };
+		"pin=", "pin:", "pin\"", "otp=", "otp:", "otp\"", "bearer",
+		"authorization", "private_key", "privatekey", NULL };
 
 	if (strstr(line, "=?") != NULL)
 		return true;
@@ -66,11 +67,18 @@ clear(struct history *h)
 	h->first = h->n = 0;
 }
 
+/* The i-th from the oldest. */
+static const char *
+line_at(const struct history *h, size_t i)
+{
+	return h->lines[(h->first + i) % HISTORY_MAX];
+}
+
 void
 history_each(const struct history *h, history_fn *fn, void *arg)
 {
 	for (size_t i = 0; i < h->n; i++)
-		fn(h->lines[(h->first + i) % HISTORY_MAX], arg);
+		fn(line_at(h, i), arg);
 }
 
 /* ---- the file: a line each, newlines as \n ---- */
@@ -121,10 +129,20 @@ read_lines(struct history *h)
 	buf_fini(&b);
 }
 
-static void
-write_line(const char *line, void *arg)
+/* Bytes it takes there. */
+static size_t
+size_of(const char *line)
 {
-	struct buf *b = arg;
+	size_t n = 1;
+
+	for (; *line != '\0'; line++)
+		n += *line == '\n' || *line == '\\' ? 2 : 1;
+	return n;
+}
+
+static enum rk_err
+put_escaped(struct buf *b, const char *line)
+{
 	enum rk_err r = RK_OK;
 
 	for (; r == RK_OK && *line != '\0'; line++) {
@@ -135,23 +153,26 @@ write_line(const char *line, void *arg)
 		else
 			r = buf_put(b, line, 1);
 	}
-	/* What has no room is not kept. */
-	if (r == RK_OK)
-		r = buf_put_str(b, "\n");
-	(void)r;
+	return r == RK_OK ? buf_put_str(b, "\n") : r;
 }
 
+/* The newest that have room, and none in part. */
 static void
 write_lines(const struct history *h)
 {
+	size_t i = h->n, room = FILE_MAX;
+	enum rk_err r = RK_OK;
 	struct buf b;
 
 	buf_init(&b, FILE_MAX);
-	history_each(h, write_line, &b);
-	if (fs_write_file(h->path, buf_peek(&b), buf_len(&b), 0600, true,
-	        NULL) != RK_OK) {
-		/* A shell works without. */
-	}
+	while (i > 0 && size_of(line_at(h, i - 1)) <= room)
+		room -= size_of(line_at(h, --i));
+	for (; i < h->n && r == RK_OK; i++)
+		r = put_escaped(&b, line_at(h, i));
+	if (r == RK_OK)
+		r = fs_write_file(
+		    h->path, buf_peek(&b), buf_len(&b), 0600, true, NULL);
+	(void)r; /* a shell works without */
 	buf_fini(&b);
 }
 

@@ -131,12 +131,22 @@ completed() {
 	keys Tab
 	shows 'x@some\\ file' 'and files'
 	keys C-u
+	keys -l 'echo x@odd/a'
+	keys Tab Tab
+	shows 'odd/a.u202eb' 'whose names do nothing to the terminal'
+	keys C-u
+	keys -l 'echo x@odd/z'
+	keys Tab
+	keys -l 'END'
+	shows 'x@odd/zEND *$' 'and not what cannot be typed'
+	keys C-u
 }
 
 remembered() {
 	state=$tmp/.local/state/rpckit
 	line 'echo keep=this' '"keep": "this"' 'a line'
 	line 'echo password=geheim' '"password"' 'a secret'
+	line "echo -d '{\"pin\":\"geheim\"}'" '"pin"' 'another one'
 	line ' echo blank=first' '"blank"' 'and a line with a blank before it'
 	until_ok grep -q 'keep=this' "$state/history"
 	result $? 'what is typed is kept'
@@ -175,11 +185,27 @@ left() {
 	term kill-server
 }
 
+# What was typed last is kept, though there is no room for all.
+full() {
+	python3 - "$state/history" <<-'END'
+		import sys
+		with open(sys.argv[1], 'r+') as f:
+		    left = 4194304 - 10 - len(f.read())
+		    while left > 0:
+		        n = min(left, 1048000)
+		        f.write('x' * (n - 1) + '\n')
+		        left -= n
+	END
+}
+
 pushes() {
 	terminal=two
+	check 'a history without room' full
 	shell -s "unix://$tmp/admin"
 	shows 'unix> *$' 'another server'
 	line '_.events conns:=true' 'unix> *$' 'that pushes'
+	until_ok grep -q '^_.events conns' "$state/history"
+	result $? 'there is room for what is new'
 	keys C-l
 	keys -l '_.sta'
 	"$rpcsh" -s "$(url tcp)" echo a:=1 >/dev/null
@@ -301,6 +327,10 @@ main() {
 	END
 	certificates
 	: >'some file'
+	mkdir odd
+	: >"odd/a$(printf '\342\200\256')b"
+	: >odd/ac
+	: >"odd/z$(printf '\033')[2Jz"
 	check "rpcd starts" start 2 -f rpcd.conf --certs certs --trust off --echo
 	"$rpcsh" ctx add lab "server=$(url tcp)" --quiet
 	"$rpcsh" ctx add gone "server=tcp://127.0.0.1:1" --quiet
