@@ -16,7 +16,8 @@
 #include "base/str.h"
 
 #define USUAL "less -FIRX"
-#define NOT_FOUND 127 /* sh(1)'s status */
+#define NOT_FOUND 127  /* sh(1)'s status */
+#define NO_PROGRAM 126 /* or one that cannot be run */
 
 /* ---- is it needed? ---- */
 
@@ -148,7 +149,7 @@ run(const char *pager, const void *data, size_t len)
 		status = wait_for(pid);
 	(void)sigaction(SIGINT, &old_int, NULL);
 	(void)sigaction(SIGPIPE, &old_pipe, NULL);
-	return status != NOT_FOUND;
+	return status != NOT_FOUND && status != NO_PROGRAM;
 }
 
 void

@@ -159,6 +159,10 @@ tools() {
 	line ':again' '^  23$' 'nobody wants it'
 	[ ! -e paged ]
 	result $? 'to be'
+	type_line ':set quiet off'
+	chmod -x pager
+	line ':again' '^  23$' 'or the pager cannot be run'
+	line ':last' '^  23$' 'ever'
 }
 
 main() {
