@@ -66,10 +66,13 @@ become(const char *path)
 {
 	struct sigaction usual = { .sa_handler = SIG_DFL };
 	char command[PATH_LEN];
+	int n;
 
 	(void)sigaction(SIGINT, &usual, NULL);
 	(void)sigaction(SIGPIPE, &usual, NULL);
-	(void)snprintf(command, sizeof(command), "%s \"$1\"", editor());
+	n = snprintf(command, sizeof(command), "%s \"$1\"", editor());
+	if (n < 0 || (size_t)n >= sizeof(command))
+		_exit(127); /* half of it would be another one */
 	(void)execl("/bin/sh", "sh", "-c", command, "sh", path, (char *)NULL);
 	_exit(127);
 }
