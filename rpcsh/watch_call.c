@@ -176,7 +176,9 @@ show_lines(const struct answers *s)
 	struct rk_str line, was;
 	bool first = s->w->seen <= 1;
 
-	left = s->screen ? rows() - 2 : SIZE_MAX;
+	left = SIZE_MAX;
+	if (s->screen)
+		left = rows() > 3 ? rows() - 2 : 1;
 	for (; next_line(&now, &line); i++) {
 		bool had = next_line(&old, &was);
 		bool changed =
