@@ -168,7 +168,8 @@ describe(struct asking *x, const char *method)
 static enum rk_err
 put_name(struct buf *b, const char *name)
 {
-	enum rk_err r = RK_OK;
+	/* It is the server's, and must not become an option. */
+	enum rk_err r = name[0] == '-' ? buf_put_str(b, "\\") : RK_OK;
 
 	for (; r == RK_OK && *name != '\0'; name++) {
 		if (strchr("\\=:@.[]", *name) != NULL)

@@ -227,7 +227,8 @@ pushes() {
 # The method's fields, one by one.
 asked() {
 	: >ready
-	"$BUILD_DIR/test/typedserver" </dev/null >ready 2>log &
+	"$BUILD_DIR/test/typedserver" tcp://127.0.0.1:0 odd \
+		</dev/null >ready 2>log &
 	daemon=$!
 	daemons="$daemons $daemon"
 	check 'a server with structs' until_ok ready 1
@@ -265,6 +266,11 @@ asked() {
 	result $? 'with all of it'
 	! sed '/^  "Password"/d' plain | grep -q geheim
 	result $? 'of which no secret was seen'
+	type_line ':ask odd'
+	shows '^-dx str> *$' 'a name like an option'
+	keys -l 'geheim'
+	keys Enter
+	shows '^  "-dx": "geheim"' 'is none'
 	stop >/dev/null
 }
 

@@ -108,7 +108,7 @@ on_term(int signo, void *arg)
 	rk_server_stop(server, 0, on_done, arg);
 }
 
-/* At the URL it is given, or anywhere. */
+/* At the URL it is given, or anywhere; with an odd method, too. */
 int
 main(int argc, char **argv)
 {
@@ -116,7 +116,11 @@ main(int argc, char **argv)
 		{ .name = "Shop.Order", .typed = &shop },
 		{ .name = "tell", .fn = tell },
 		{ .name = "count", .stream = count, .streams = RK_STREAM_UP },
+		/* A field that a command line would take for an option. */
+		{ .name = "odd", .fn = tell, .args = "{-dx:str}" },
 	};
+	/* The last one only for who asks for it. */
+	const size_t n = argc > 2 ? 4 : 3;
 	struct rk_server_conf conf = { .size = sizeof(conf) };
 	struct rk_error err;
 	char url[128];
@@ -124,7 +128,7 @@ main(int argc, char **argv)
 	if (rk_loop_new(&conf.loop) != RK_OK ||
 	    rk_loop_signal(conf.loop, SIGTERM, on_term, conf.loop) != RK_OK ||
 	    rk_server_new(&conf, &server, &err) != RK_OK ||
-	    rk_server_methods(server, methods, 3, NULL, NULL, &err) != RK_OK ||
+	    rk_server_methods(server, methods, n, NULL, NULL, &err) != RK_OK ||
 	    rk_server_listen(server, argc > 1 ? argv[1] : "tcp://127.0.0.1:0",
 	        url, &err) != RK_OK ||
 	    rk_server_start(server, &err) != RK_OK)
