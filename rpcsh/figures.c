@@ -241,10 +241,14 @@ open_record(const char *path, int *fd, struct rk_error *err)
 {
 	char shown[256];
 
-	*fd = open(
-	    path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
-	if (*fd >= 0)
+	/* It does not wait for somebody to read a pipe; writing does. */
+	*fd = open(path,
+	    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+	    0600);
+	if (*fd >= 0) {
+		(void)fcntl(*fd, F_SETFL, O_APPEND);
 		return RK_OK;
+	}
 	return err_sys(err, errno == ENOENT ? RK_ENOENT : RK_EIO, errno,
 	    "--trace-file %s", str_escape(shown, sizeof(shown), path));
 }

@@ -251,6 +251,9 @@ bc   2' "a row a key"
 	is "$(printf '1\tx\n2\t-')" "has tabs instead"
 	want 0 "of nothing" plain echo -d '[]' -o table
 	is '' "nothing"
+	mkfifo unread
+	want 1 "a trace into a pipe that nobody reads" timeout 30 "$rpcsh" \
+		-s tcp://127.0.0.1:1 echo --trace-file unread
 	want 2 "a table to a file" plain echo -o table --out x
 	want 2 "a table in JSON" plain echo -o table --json
 	want 1 "too many columns" plain echo -o table -d "[{$(seq 65 |
