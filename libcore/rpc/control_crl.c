@@ -1,4 +1,5 @@
-/* Keys whose connections the CA's revocation list has ended. */
+/* Keys that the CA's revocation list has put out: connections of theirs ended,
+ * or never began. */
 #include "rpc/control_int.h"
 
 #include "base/str.h"
@@ -26,9 +27,8 @@ remove_one(struct rk_control *c, struct control_listed *l)
 
 /* The newest are kept. */
 static void
-add(struct rk_control *c, const struct admission *a)
+add(struct rk_control *c, const struct rk_cert_info *cert, const char *remote)
 {
-	const struct rk_cert_info *cert = &a->peer.cert;
 	struct control_listed *l = find(c, cert->fp);
 
 	if (l != NULL)
@@ -39,21 +39,68 @@ add(struct rk_control *c, const struct admission *a)
 	(void)str_copy(l->fp, sizeof(l->fp), cert->fp);
 	(void)str_copy(l->email, sizeof(l->email), cert->email);
 	(void)str_copy(l->ca, sizeof(l->ca), cert->issuer_cn);
-	(void)str_copy(l->remote, sizeof(l->remote), a->remote);
+	(void)str_copy(l->remote, sizeof(l->remote), remote);
 	memcpy(l->pub, cert->pub, sizeof(l->pub));
 	l->when = (int64_t)time(NULL);
 }
 
-bool
+/* Of no connection: id 0, no address. */
+static void
+push(struct rk_control *c, uint64_t id, const char *remote,
+    const struct rk_cert_info *cert)
+{
+	struct kv k;
+	struct buf b;
+
+	if (TAILQ_EMPTY(&c->readers))
+		return;
+	control_event_begin(&k, &b, 5, "revoked");
+	kv_pair_uint(&k, "id", id);
+	kv_pair_text(&k, "address", remote);
+	kv_pair_text(&k, "email", cert->email);
+	kv_pair_text(&k, "fingerprint", cert->fp);
+	kv_pair_text(&k, "by", "list");
+	control_event_push(c, &k, CONTROL_OF_TRUST);
+	buf_fini(&b);
+}
+
+void
 control_crl_closed(struct rk_control *c, const struct admission *a)
 {
 	bool listed = a->why.code == RK_EREVOKED && a->peer.proven &&
 	              a->why.step != NULL &&
 	              strcmp(a->why.step, "revocation") == 0;
 
-	if (listed)
-		add(c, a);
-	return listed;
+	if (!listed)
+		return;
+	add(c, &a->peer.cert, a->remote);
+	push(c, a->id, a->remote, &a->peer.cert);
+}
+
+/* Is its owner here, with a certificate that counts? */
+static bool
+is_present(const struct rk_control *c, const char *fp)
+{
+	const struct admission *a;
+
+	TAILQ_FOREACH (a, &c->server->present, link) {
+		if (a->peer.proven && strcmp(a->peer.cert.fp, fp) == 0)
+			return true;
+	}
+	return false;
+}
+
+void
+control_on_listed(struct server_watch *w, const struct rk_cert_info *cert)
+{
+	struct rk_control *c =
+	    (struct rk_control *)(void *)((char *)w -
+	                                  offsetof(struct rk_control, watch));
+
+	if (find(c, cert->fp) != NULL || is_present(c, cert->fp))
+		return;
+	add(c, cert, "");
+	push(c, 0, "", cert);
 }
 
 /* With another certificate it may be here again. */

@@ -212,13 +212,10 @@ on_opened(struct server_watch *w, const struct admission *a)
 }
 
 static void
-on_closed(struct server_watch *w, const struct admission *a, const char *why)
+push_closed(struct rk_control *c, const struct admission *a, const char *why)
 {
-	struct rk_control *c = control_of(w);
 	struct kv k;
 	struct buf b;
-
-	bool listed = control_crl_closed(c, a);
 
 	if (TAILQ_EMPTY(&c->readers))
 		return;
@@ -227,13 +224,15 @@ on_closed(struct server_watch *w, const struct admission *a, const char *why)
 	kv_pair_text(&k, "why", why);
 	control_event_push(c, &k, CONTROL_OF_CONNS);
 	buf_fini(&b);
-	if (!listed)
-		return;
-	control_event_begin(&k, &b, 5, "revoked");
-	put_who(&k, a);
-	kv_pair_text(&k, "by", "list");
-	control_event_push(c, &k, CONTROL_OF_TRUST);
-	buf_fini(&b);
+}
+
+static void
+on_closed(struct server_watch *w, const struct admission *a, const char *why)
+{
+	struct rk_control *c = control_of(w);
+
+	push_closed(c, a, why);
+	control_crl_closed(c, a);
 }
 
 static void
@@ -259,6 +258,7 @@ control_watch(struct rk_control *c)
 	c->watch.closed = on_closed;
 	c->watch.refused = on_refused;
 	c->watch.replaced = control_on_replaced;
+	c->watch.listed = control_on_listed;
 	c->watch.called = control_called;
 	c->watch.missed = control_calls_missed;
 	TAILQ_INSERT_TAIL(&c->server->watches, &c->watch, link);

@@ -83,7 +83,7 @@ struct control_ask {
 	uint64_t dropped;
 };
 
-/* Whose connection the revocation list has ended. */
+/* Whose connection the revocation list has ended, or refused. */
 struct control_listed {
 	char fp[RK_FP_LEN];
 	uint8_t pub[RK_KEY_PUBLIC_LEN];
@@ -185,9 +185,11 @@ rk_handler_fn control_on_figures; /* arg: struct control_end */
 RK_MUST enum rk_err control_put_metrics(
     struct buf *b, const struct rk_control *c, const struct survey_sum *sum);
 
-/* control_crl.c: a connection has ended: was that the revocation list?  One is
+/* control_crl.c: a connection has ended: was that the revocation list?  Of the
+ * watched server's hooks: a known key's certificate is on it.  A connection is
  * open.  The keys of such, by number, as if they had entries. */
-bool control_crl_closed(struct rk_control *c, const struct admission *a);
+void control_crl_closed(struct rk_control *c, const struct admission *a);
+void control_on_listed(struct server_watch *w, const struct rk_cert_info *cert);
 void control_crl_opened(struct rk_control *c, const struct admission *a);
 bool control_crl_has(const struct rk_control *c, const char *fp);
 void control_crl_entry(

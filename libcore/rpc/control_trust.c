@@ -332,6 +332,7 @@ control_on_pending(struct rk_call *call, void *arg)
 }
 
 struct known_rows {
+	const struct rk_control *control;
 	struct rows rows;
 	struct policy_memos *memos;
 };
@@ -345,10 +346,13 @@ put_known(const char *fp, const char *emails, const char *host, void *arg)
 	size_t before = buf_len(&s->b);
 	const struct rk_ask_entry *memo = policy_memo(g->memos, fp);
 
+	const bool listed = control_crl_has(g->control, fp);
+	const uint32_t more = memo != NULL ? 4 + CONTROL_MEMO_PAIRS : 0;
+
 	if (s->k.r != RK_OK)
 		return;
-	kv_map(&s->k, memo != NULL ? 8 + CONTROL_MEMO_PAIRS : 4);
-	kv_pair_text(&s->k, "state", "known");
+	kv_map(&s->k, 4 + more + (listed ? 1 : 0));
+	kv_pair_text(&s->k, "state", listed ? "revoked" : "known");
 	kv_pair_text(&s->k, "email", emails);
 	kv_pair_text(&s->k, "fingerprint", fp);
 	kv_pair_text(&s->k, "address", host);
@@ -359,6 +363,8 @@ put_known(const char *fp, const char *emails, const char *host, void *arg)
 		kv_pair_text(&s->k, "ca", memo->ca);
 		control_put_memo(&s->k, memo);
 	}
+	if (listed)
+		kv_pair_text(&s->k, "by", "list");
 	end_row(s, before);
 }
 
@@ -367,7 +373,9 @@ control_on_known(struct rk_call *call, void *arg)
 {
 	struct rk_trust *trust = control_find_trust(call, arg);
 	struct rk_error err = { 0 };
-	struct known_rows g;
+	struct known_rows g = {
+		.control = ((const struct control_end *)arg)->control
+	};
 	enum rk_err r;
 
 	if (trust == NULL)

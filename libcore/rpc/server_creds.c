@@ -60,6 +60,7 @@ server_creds_new(struct rk_server *s, const struct rk_ident *ident,
 	c->trust = (struct session_trust){
 		.server = true, .mode = mode, .ident = ident, .trust = trust
 	};
+	server_crl_hear(s, c);
 	c->psk = (struct psk_conf){ .server = true,
 		.mode = mode,
 		.ident = ident,

@@ -1,12 +1,75 @@
 /* The CA's revocation list, while connections are open: who is on it goes. */
 #include "base/error.h"
 #include "rpc/server_int.h"
+#include "trust/chain.h"
 #include "trust/ident.h"
+#include "trust/policy.h"
 
+#include <stdlib.h>
 #include <time.h>
 
 /* A list that has changed is noticed so soon, for the price of a stat(). */
 #define LOOK_MS 2000
+
+/* ---- who is refused for it ---- */
+
+#define LISTED_MAX 64 /* letters under way */
+
+struct listed {
+	struct mail mail; /* to loop 0 */
+	struct rk_server *server;
+	struct rk_cert_info info;
+};
+
+static void
+on_listed(struct mail *m)
+{
+	struct listed *l =
+	    (struct listed *)(void *)((char *)m -
+	                              offsetof(struct listed, mail));
+	struct server_watch *w;
+
+	TAILQ_FOREACH (w, &l->server->watches, link) {
+		if (w->listed != NULL)
+			w->listed(w, &l->info);
+	}
+	(void)atomic_fetch_sub(&l->server->n_listed, 1);
+	free(l);
+}
+
+/* Any thread.  Whoever has seen a certificate can show it: of strangers nothing
+ * is told, so that they fill no list, and where too much is under way the next
+ * try will do. */
+static void
+on_refused(const struct rk_cert_info *info, void *arg)
+{
+	const struct creds *c = arg;
+	struct rk_server *s = c->server;
+	struct listed *l = NULL;
+
+	if (c->trust.trust == NULL || !policy_knows(c->trust.trust, info))
+		return;
+	if (atomic_fetch_add(&s->n_listed, 1) < LISTED_MAX)
+		l = malloc(sizeof(*l));
+	if (l == NULL) {
+		(void)atomic_fetch_sub(&s->n_listed, 1);
+		return;
+	}
+	*l = (struct listed){
+		.mail = { .fn = on_listed }, .server = s, .info = *info
+	};
+	mailbox_put(s->workers[0].box, &l->mail);
+}
+
+void
+server_crl_hear(struct rk_server *s, struct creds *c)
+{
+	c->server = s;
+	c->trust.listed = on_refused;
+	c->trust.arg = c;
+}
+
+/* ---- who is on it ---- */
 
 /* New ones are refused all the same: every handshake reads the list. */
 static void
@@ -45,8 +108,12 @@ server_crl_look(struct rk_server *s)
 	struct creds *c;
 	bool changed = false;
 
-	TAILQ_FOREACH (c, &s->creds, link)
-		changed = has_changed(c) || changed;
+	TAILQ_FOREACH (c, &s->creds, link) {
+		if (!has_changed(c))
+			continue;
+		changed = true;
+		chain_each_listed(c->trust.ident, CHAIN_CLIENT, on_refused, c);
+	}
 	for (unsigned i = 0; changed && i < s->n_workers; i++)
 		mailbox_put(s->workers[i].box, &s->workers[i].listed);
 }

@@ -37,6 +37,7 @@
 /* Who we are and whom we believe, for the connections made under it. */
 struct creds {
 	TAILQ_ENTRY(creds) link;
+	struct rk_server *server;
 	struct session_trust trust;
 	struct rk_ask_watch *watch; /* of its decisions; NULL: no trust */
 	struct tls_ctx *tls;        /* NULL: no identity, no TLS */
@@ -143,6 +144,7 @@ struct rk_server {
 	struct rk_timer *retry; /* accept again after a shortage */
 	struct rk_timer *grace; /* end of a drain */
 	struct rk_timer *crl;   /* next look at the revocation list, or NULL */
+	atomic_uint n_listed;   /* letters about who is on it, under way */
 	uint64_t grace_at;      /* when it is armed */
 	struct mail stopped;    /* to loop 0, as are those below */
 	struct mail unused;     /* some credentials may be */
@@ -190,6 +192,10 @@ struct server_watch {
 	bool wants_calls; /* call_notes_settle() after a change */
 	/* rk_server_identity(): who decides is another; may be NULL. */
 	void (*replaced)(struct server_watch *w);
+	/* The revocation list has a certificate of a key that the list of keys
+	 * has, too: it was refused just now, and its owner has proven nothing,
+	 * or is remembered.  May be NULL. */
+	void (*listed)(struct server_watch *w, const struct rk_cert_info *info);
 };
 
 /*
@@ -384,6 +390,8 @@ void server_crl_watch(struct rk_server *s);
 void server_crl_look(struct rk_server *s);
 /* The letter worker.listed: the worker's thread. */
 void server_crl_listed(struct mail *m);
+/* Tell all watches of those that these credentials refuse for it. */
+void server_crl_hear(struct rk_server *s, struct creds *c);
 
 /* call.c: the worker's thread */
 void call_dispatch(struct server_conn *c, const struct msg *m);

@@ -45,6 +45,10 @@ struct session_trust {
 	enum rk_tls_mode mode;
 	const struct rk_ident *ident;
 	struct rk_trust *trust;
+	/* The CA's list has the certificate of a handshake, which is refused;
+	 * nobody has proven to have its key.  Any thread; may be NULL. */
+	void (*listed)(const struct rk_cert_info *info, void *arg);
+	void *arg;
 };
 
 struct session_conf {

@@ -27,6 +27,8 @@ judge(const struct rk_bytes *chain, size_t n, struct rk_error *err,
 
 	r = chain_check(
 	    t->ident, chain, n, usage_of_peer(t), time(NULL), &info, err);
+	if (r == RK_EREVOKED && t->listed != NULL)
+		t->listed(&info, t->arg);
 	if (r == RK_OK && t->trust != NULL)
 		r = ask(t->trust, &info, err);
 	return r;

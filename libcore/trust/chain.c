@@ -270,6 +270,46 @@ chain_is_listed(
 	return listed;
 }
 
+/* Without memory for the question the answer is yes, as elsewhere. */
+static bool
+is_listed(const struct chain_anchor *a, const struct chain_memory *m)
+{
+	ASN1_INTEGER *serial = chain_memory_serial(m);
+	bool yes = serial == NULL || is_revoked(a, serial);
+
+	ASN1_INTEGER_free(serial);
+	return yes;
+}
+
+/* Has the key of this one a certificate that still counts? */
+static bool
+has_another(const struct chain_anchor *a, const struct chain_memory *all,
+    size_t n, const struct chain_memory *m)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (memcmp(all[i].info.pub, m->info.pub, sizeof(m->info.pub)) ==
+		        0 &&
+		    !is_listed(a, &all[i]))
+			return true;
+	}
+	return false;
+}
+
+void
+chain_each_listed(const struct rk_ident *id, enum chain_usage usage,
+    chain_listed_fn *fn, void *arg)
+{
+	const struct chain_anchor *a = ident_anchor(id);
+	struct chain_memory *all = calloc(CHAIN_MEMO_MAX, sizeof(*all));
+	size_t n = all != NULL ? chain_memo_copy(a->memo, usage, all) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (is_listed(a, &all[i]) && !has_another(a, all, n, &all[i]))
+			fn(&all[i].info, arg);
+	}
+	free(all);
+}
+
 void
 chain_anchor_report(const struct chain_anchor *a, struct rk_bytes cert,
     int64_t now, struct rk_cert_report *out)

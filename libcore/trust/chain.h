@@ -36,6 +36,12 @@ RK_MUST bool chain_recall(const struct rk_ident *id, struct rk_bytes leaf,
  * True also where that cannot be told.  Any thread. */
 RK_MUST bool chain_is_listed(
     const struct rk_ident *id, struct rk_bytes leaf, enum chain_usage usage);
+/* Certificates that were let through for this use lately and are on the list
+ * now, unless another of the same key is not.  What is not remembered is not
+ * told.  Any thread. */
+typedef void chain_listed_fn(const struct rk_cert_info *info, void *arg);
+void chain_each_listed(const struct rk_ident *id, enum chain_usage usage,
+    chain_listed_fn *fn, void *arg);
 /* What a certificate says, unchecked.  RK_EFORMAT, RK_EUNSUPPORTED. */
 RK_MUST enum rk_err chain_describe(
     struct rk_bytes cert, struct rk_cert_info *info, struct rk_error *err);

@@ -142,6 +142,22 @@ chain_memo_find(struct chain_memo *memo, const struct chain_memo_key *key,
 	return e != NULL;
 }
 
+size_t
+chain_memo_copy(
+    struct chain_memo *memo, enum chain_usage usage, struct chain_memory *out)
+{
+	const struct entry *e;
+	size_t n = 0;
+
+	(void)pthread_mutex_lock(&memo->mutex);
+	for (e = memo->first; e != NULL; e = e->next) {
+		if (e->key.usage == usage)
+			out[n++] = e->memory;
+	}
+	(void)pthread_mutex_unlock(&memo->mutex);
+	return n;
+}
+
 void
 chain_memo_put(struct chain_memo *memo, const struct chain_memo_key *key,
     const struct chain_memory *m)

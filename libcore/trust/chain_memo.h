@@ -45,6 +45,9 @@ RK_MUST struct chain_memo *chain_memo_new(void);
 void chain_memo_free(struct chain_memo *memo);
 RK_MUST bool chain_memo_find(struct chain_memo *memo,
     const struct chain_memo_key *key, struct chain_memory *out);
+/* What is remembered of this use, at most CHAIN_MEMO_MAX: how many. */
+RK_MUST size_t chain_memo_copy(
+    struct chain_memo *memo, enum chain_usage usage, struct chain_memory *out);
 /* To remember is a favour: without memory nothing happens. */
 void chain_memo_put(struct chain_memo *memo, const struct chain_memo_key *key,
     const struct chain_memory *m);

@@ -494,6 +494,20 @@ policy_standing(struct rk_trust *t, const struct rk_cert_info *cert)
 	return name;
 }
 
+bool
+policy_knows(struct rk_trust *t, const struct rk_cert_info *cert)
+{
+	struct rk_ask_entry e;
+	struct rk_error err;
+	bool has;
+
+	(void)pthread_mutex_lock(&t->mutex);
+	has = t->mode != RK_TRUST_OFF && policy_refresh(t, &err) == RK_OK &&
+	      known_has(&t->known, cert->pub);
+	(void)pthread_mutex_unlock(&t->mutex);
+	return has || room_find(t->room, cert->fp, &e, &err) == RK_OK;
+}
+
 enum rk_err
 rk_trust_inspect(struct rk_trust *t, enum rk_trust_state *state, size_t *keys,
     struct rk_error *err)

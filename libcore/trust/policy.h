@@ -50,6 +50,10 @@ RK_MUST enum rk_err policy_may_stay(struct rk_trust *trust,
 const char *policy_standing(
     struct rk_trust *trust, const struct rk_cert_info *cert);
 
+/* Has the file, or the table of keys that wait or were decided about, this key?
+ * Any thread. */
+bool policy_knows(struct rk_trust *trust, const struct rk_cert_info *cert);
+
 /*
  * Take all write permission from the file, or give it to its owner; what waits
  * is asked about again.  Where there is a store its audit says that `who` did

@@ -24,19 +24,24 @@ static struct ctl ctl;
 static struct rk_ident *node; /* the server's, with a list */
 static char list[512];
 
-/* Of one certificate; ident NULL: of nobody's. */
+static char keys[512]; /* the server's list of these; "": none */
+
+/* Of one certificate, or two; ident NULL: of nobody's. */
 static void
-write_list(const struct rk_ident *ident)
+write_list_of(const struct rk_ident *ident, const struct rk_ident *and)
 {
-	struct rk_cert_info info = { .serial = "77" };
-	struct certs_crl c = { .n = 1 };
-	uint64_t serial;
+	const struct rk_ident *of[] = { ident, and};
+	uint64_t serials[2];
+	struct certs_crl c = { .serials = serials };
 	char *crl;
 
-	if (ident != NULL)
-		assert_true(rk_ident_info(ident, &info));
-	serial = strtoull(info.serial, NULL, 16);
-	c.serials = &serial;
+	for (size_t i = 0; i < 1 + (and != NULL); i++) {
+		struct rk_cert_info info = { .serial = "77" };
+
+		if (of[i] != NULL)
+			assert_true(rk_ident_info(of[i], &info));
+		serials[c.n++] = strtoull(info.serial, NULL, 16);
+	}
 	crl = certs_new_crl(rpcworld.ca, &c);
 	certs_write(rpcworld.dir, "next.crl", crl, 0600);
 	free(crl);
@@ -51,7 +56,13 @@ write_list(const struct rk_ident *ident)
 }
 
 static void
-begin(const struct rpcrun *run)
+write_list(const struct rk_ident *ident)
+{
+	write_list_of(ident, NULL);
+}
+
+static void
+begin_on(const struct rpcrun *run)
 {
 	char ca[512], cert[512], key[512];
 	struct rk_ident_files files = {
@@ -63,8 +74,6 @@ begin(const struct rpcrun *run)
 	};
 	struct rk_error err;
 
-	rpcworld_path(list, "ctl.crl");
-	(void)unlink(list);
 	rpcworld_path(ca, "ca.crt");
 	rpcworld_path(cert, "node.crt");
 	rpcworld_path(key, "node.key");
@@ -72,10 +81,19 @@ begin(const struct rpcrun *run)
 		fail_msg("%s", err.text);
 	rpcrig_init(&rig, run->kind, run->threads);
 	rig.conf.ident = node;
-	if (rk_trust_new(NULL, RK_TRUST_OFF, &rig.conf.trust, &err) != RK_OK)
+	if (rk_trust_new(keys[0] != '\0' ? keys : NULL, RK_TRUST_FILE,
+	        &rig.conf.trust, &err) != RK_OK)
 		fail_msg("%s", err.text);
 	rpcrig_start(&rig);
 	ctl_begin(&ctl, &rig);
+}
+
+static void
+begin(const struct rpcrun *run)
+{
+	rpcworld_path(list, "ctl.crl");
+	(void)unlink(list);
+	begin_on(run);
 }
 
 static void
@@ -121,12 +139,15 @@ is_refused(struct rk_ident *ident)
 {
 	struct rk_client_conf conf;
 	struct rpcanswer a = { 0 };
+	struct rk_error err;
 	struct rk_client *c;
 
 	rpcrig_client_conf(&rig, &conf);
 	conf.ident = ident;
 	c = rpcrig_client_with(&conf);
-	assert_int_not_equal(rpcrig_try(c, "echo", "x", 1, &a), RK_OK);
+	/* A client may hear of it only after its handshake. */
+	if (rk_client_connect(c, &err) == RK_OK)
+		assert_int_not_equal(rpcrig_try(c, "echo", "x", 1, &a), RK_OK);
 	rk_client_free(c);
 }
 
@@ -251,6 +272,109 @@ forgets_who_is_back(void **state)
 	end();
 }
 
+/* ---- with a list of keys ---- */
+
+static void
+visit(struct rk_ident *ident)
+{
+	struct pushed p = { 0 };
+	struct rk_client *c = push_client(&rig, &p, ident);
+
+	push_sync(c);
+	rk_client_free(c);
+}
+
+/* It takes whom it sees. */
+static void
+begin_keys(const struct rpcrun *run)
+{
+	rpcworld_path(keys, "ctl.keys");
+	certs_write(rpcworld.dir, "ctl.keys", "", 0600);
+	begin(run);
+	visit(rpcworld.client);
+}
+
+static void
+end_keys(void)
+{
+	end();
+	(void)unlink(keys);
+	keys[0] = '\0';
+}
+
+static void
+await_known(struct rk_client *v, struct rk_ident *ident, const char *state)
+{
+	uint64_t until = rpcrig_now() + RPCRIG_PATIENCE_MS;
+	struct rk_cert_info info;
+	char want[512];
+
+	assert_true(rk_ident_info(ident, &info));
+	(void)snprintf(want, sizeof(want),
+	    "{\"state\":\"%s\",\"email\":\"%s\",\"fingerprint\":\"%s\"", state,
+	    info.email, info.fp);
+	while (strstr(ctl_get(v, "_.known"), want) == NULL)
+		assert_true(rpcrig_now() < until);
+}
+
+/* Who is known and away when the list comes to have it. */
+static void
+shows_who_is_away(void **state)
+{
+	struct ctlnews *news = calloc(1, sizeof(*news));
+	struct rk_client *v;
+
+	assert_non_null(news);
+	begin_keys(*state);
+	v = ctl_visit(ctl.view, news);
+	assert_int_equal(ctl_order(v, "_.events", "x", "y"), RK_OK);
+	await_known(v, rpcworld.client, "known");
+	write_list(rpcworld.client);
+	look();
+	await_known(v, rpcworld.client, "revoked");
+	ctl_await_news(v, news, "\"event\":\"revoked\"");
+	ctl_has(news->all, "\"id\":0,\"address\":\"\",\"email\":\"client@");
+	ctl_has(ctl_get(v, "_.known"), "\"by\":\"list\"");
+	ctl_has(ctl_get(v, "_.trust"), "\"by\":\"list\"");
+	write_list(NULL);
+	visit(rpcworld.client);
+	await_known(v, rpcworld.client, "known");
+	rk_client_free(v);
+	end_keys();
+	free(news);
+}
+
+/* Who is known and refused; of a stranger with a listed certificate nothing is
+ * kept, as it has proven nothing. */
+static void
+shows_who_is_refused(void **state)
+{
+	struct ctlnews *news = calloc(1, sizeof(*news));
+	struct rk_cert_info info;
+	struct rk_client *v;
+
+	assert_non_null(news);
+	begin_keys(*state);
+	end();
+	write_list_of(rpcworld.client, rpcworld.other);
+	begin_on(*state); /* which has seen nobody */
+	v = ctl_visit(ctl.view, news);
+	assert_int_equal(ctl_order(v, "_.events", "x", "y"), RK_OK);
+	await_known(v, rpcworld.client, "known");
+	is_refused(rpcworld.other);
+	is_refused(rpcworld.client);
+	await_known(v, rpcworld.client, "revoked");
+	is_refused(rpcworld.client);
+	ctl_await_news(v, news, "\"event\":\"revoked\"");
+	assert_true(rk_ident_info(rpcworld.other, &info));
+	assert_int_equal(ctl_count(ctl_get(v, "_.trust"), info.fp), 0);
+	assert_int_equal(ctl_count(ctl_get(v, "_.trust"), "\"by\""), 1);
+	assert_int_equal(ctl_count(news->all, info.fp), 0);
+	rk_client_free(v);
+	end_keys();
+	free(news);
+}
+
 int
 main(void)
 {
@@ -258,6 +382,8 @@ main(void)
 		{ "revoked", ends_connections, RPC_SECURE },
 		{ "bad lists", minds_bad_lists, RPC_SECURE },
 		{ "back again", forgets_who_is_back, RPC_SECURE },
+		{ "away", shows_who_is_away, RPC_SECURE },
+		{ "refused", shows_who_is_refused, RPC_SECURE },
 	};
 
 	return rpcrig_run_cases(
