@@ -27,6 +27,7 @@ add_line(struct text *t, const struct rk_value *line, const char *today)
 {
 	char time[32], when[WORDS_LEN], who[256], what[32], fp[RK_FP_LEN];
 	char email[256], before[16], after[16], note[256];
+	const char *to = " > ";
 
 	(void)words_when(
 	    view_text(line, "time", time, sizeof(time)), today, when);
@@ -37,9 +38,11 @@ add_line(struct text *t, const struct rk_value *line, const char *today)
 		(void)str_copy(email, sizeof(email), "the list of known keys");
 	else
 		(void)view_text(line, "email", email, sizeof(email));
-	text_add(t, role_of(what), "%-10s %-14s %-8s %s  %.*s  %s > %s%s%s",
+	if (view_text(line, "before", before, sizeof(before))[0] == '\0')
+		to = ""; /* of the mode, which the note says */
+	text_add(t, role_of(what), "%-10s %-14s %-8s %s  %.*s  %s%s%s%s%s",
 	    when, view_text(line, "who", who, sizeof(who)), what, email,
-	    FP_SHOWN, fp, view_text(line, "before", before, sizeof(before)),
+	    FP_SHOWN, fp, before, to,
 	    view_text(line, "after", after, sizeof(after)),
 	    note[0] != '\0' ? "  " : "", note);
 }

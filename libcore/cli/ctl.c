@@ -258,7 +258,8 @@ ctl_ask(struct ctl *c, const char *method, const struct ctl_pair *pairs,
 	int status;
 	enum rk_err r;
 
-	*doc = NULL;
+	if (doc != NULL)
+		*doc = NULL;
 	if ((r = pack_pairs(pairs, n, &made, &len)) != RK_OK)
 		return out_fail(&c->out, r, rk_err_text(r), NULL);
 	status = ctl_call(c, method, (struct rk_bytes){ made, len }, doc, NULL);

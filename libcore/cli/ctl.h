@@ -53,7 +53,7 @@ struct ctl_pair {
 	((struct ctl_pair){ .key = (k), .kind = RK_UINT, .number = (n) })
 #define CTL_BOOL(k, yes) \
 	((struct ctl_pair){ .key = (k), .kind = RK_BOOL, .number = (yes) })
-/* ctl_call() with a map of these. */
+/* ctl_call() with a map of these; doc may be NULL. */
 int ctl_ask(struct ctl *c, const char *method, const struct ctl_pair *pairs,
     size_t n, struct rk_value_doc **doc);
 
@@ -117,6 +117,7 @@ int ctl_check(const struct ctl_wish *w);
 
 /* ctl_steer.c */
 /* The daemon has done it: says so. */
+int ctl_done(const struct ctl *c, int status, const char *note);
 int ctl_order(struct ctl *c, const char *method, struct rk_bytes payload,
     const char *note);
 int ctl_kick(struct ctl *c);

@@ -189,11 +189,8 @@ ctl_kick(struct ctl *c)
 /* ---- orders ---- */
 
 int
-ctl_order(struct ctl *c, const char *method, struct rk_bytes payload,
-    const char *note)
+ctl_done(const struct ctl *c, int status, const char *note)
 {
-	int status = ctl_call(c, method, payload, NULL, NULL);
-
 	if (status != 0)
 		return status;
 	if (c->out.form == OUT_JSON)
@@ -201,6 +198,13 @@ ctl_order(struct ctl *c, const char *method, struct rk_bytes payload,
 	else
 		out_note(&c->out, "%s", note);
 	return 0;
+}
+
+int
+ctl_order(struct ctl *c, const char *method, struct rk_bytes payload,
+    const char *note)
+{
+	return ctl_done(c, ctl_call(c, method, payload, NULL, NULL), note);
 }
 
 /* The daemon's reason, as a failure of its own and not of the connection. */

@@ -209,17 +209,16 @@ show_one(const struct ctl_wish *w)
 static int
 set_mode(const struct ctl_wish *w)
 {
-	uint8_t dst[CTL_PACK_MAX];
-	struct rk_bytes payload;
+	const struct ctl_pair pairs[] = {
+		CTL_TEXT("mode", w->n == 1 ? w->words[0] : ""),
+		CTL_TEXT("via", CTL_VIA),
+	};
 
 	if (w->n != 1)
 		return out_fail(&w->ctl->out, RK_EINVAL,
 		    "trust mode: one of file, open, ask, lock, off",
 		    "rpcd ctl help trust");
-	if (ctl_pack(dst, "mode", w->words[0], &payload) != RK_OK)
-		return out_fail(
-		    &w->ctl->out, RK_EINVAL, "trust mode: too long", NULL);
-	return ctl_order(w->ctl, "_.mode", payload,
+	return ctl_done(w->ctl, ctl_ask(w->ctl, "_.mode", pairs, 2, NULL),
 	    "until the daemon reads its settings again");
 }
 

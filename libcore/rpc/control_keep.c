@@ -100,6 +100,8 @@ state_name(const struct rk_store_line *line, bool after)
 {
 	if (line->fp[0] != '\0')
 		return rk_store_state_name(after ? line->after : line->before);
+	if (strcmp(line->what, "mode") == 0)
+		return ""; /* its note does */
 	return (strcmp(line->what, "lock") == 0) == after ? "locked" : "open";
 }
 

@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "rpc/greenpack.h"
-#include "rpc/topic.h"
 #include "trust/policy.h"
 
 #include <stdlib.h>
@@ -12,15 +11,6 @@
 #define ROWS_MAX (RK_PAYLOAD_MAX - 1024) /* beside the answer's head */
 
 /* ---- the mode ---- */
-
-static const char *const modes[] = {
-	[RK_TRUST_FILE] = "file",
-	[RK_TRUST_LOCK] = "lock",
-	[RK_TRUST_OFF] = "off",
-	[RK_TRUST_ASK] = "ask",
-	[RK_TRUST_ACCEPT_NEW] = "open",
-};
-#define N_MODES (sizeof(modes) / sizeof(modes[0]))
 
 bool
 control_is_word(struct rk_str s, const char *word)
@@ -75,7 +65,7 @@ put_list(struct kv *k, struct rk_trust *trust)
 	size_t known = 0;
 	bool good = rk_trust_inspect(trust, &state, &known, NULL) == RK_OK;
 
-	kv_pair_text(k, "mode", modes[rk_trust_mode(trust)]);
+	kv_pair_text(k, "mode", policy_mode_name(rk_trust_mode(trust)));
 	kv_pair_text(k, "list", good ? states[state] : "unusable");
 	kv_pair_uint(k, "known", good ? known : 0);
 }
@@ -114,33 +104,63 @@ control_put_trust(struct kv *k, struct rk_trust *trust)
 	kv_pair_uint(k, "revoked", revoked);
 }
 
+/* {mode: one of them, via: a word}. */
+static enum rk_err
+read_mode(struct rk_bytes p, enum rk_trust_mode *mode, char *via, size_t len)
+{
+	struct gp_reader g = { p.ptr, p.ptr + p.len };
+	unsigned m = RK_TRUST_ACCEPT_NEW + 1;
+	struct rk_str key, word;
+	uint32_t n;
+
+	via[0] = '\0';
+	if (control_get_map(&g, &n) != RK_OK)
+		return RK_EPROTO;
+	for (; n > 0; n--) {
+		if (gp_get_key(&g, &key) != RK_OK)
+			return RK_EPROTO;
+		if (control_is_word(key, "via")) {
+			if (control_take_word(&g, via, len) != RK_OK)
+				return RK_EPROTO;
+			continue;
+		}
+		if (!control_is_word(key, "mode") ||
+		    gp_get_str(&g, &word) != RK_OK)
+			return RK_EPROTO;
+		for (m = 0; m <= RK_TRUST_ACCEPT_NEW; m++) {
+			if (control_is_word(
+			        word, policy_mode_name((enum rk_trust_mode)m)))
+				break;
+		}
+	}
+	*mode = (enum rk_trust_mode)m;
+	return m <= RK_TRUST_ACCEPT_NEW ? RK_OK : RK_EPROTO;
+}
+
 void
 control_on_mode(struct rk_call *call, void *arg)
 {
 	struct rk_trust *trust = control_find_trust(call, arg);
-	struct rk_str word = topic_asked(rk_call_payload(call), "mode");
-	char who[CONTROL_WHO_LEN];
+	char who[CONTROL_WHO_LEN], via[17];
 	struct rk_error err = { 0 };
-	size_t i = 0;
+	enum rk_trust_mode mode;
 	enum rk_err r;
 
 	if (trust == NULL)
 		return;
-	while (i < N_MODES && !control_is_word(word, modes[i]))
-		i++;
-	if (i == N_MODES) {
+	if (read_mode(rk_call_payload(call), &mode, via, sizeof(via)) !=
+	    RK_OK) {
 		control_refuse(call, RK_EINVAL,
-		    "it takes {mode: file, open, ask, lock or off}");
+		    "it takes {mode: file, open, ask, lock or off}, and via");
 		return;
 	}
-	r = rk_trust_set_mode(trust, (enum rk_trust_mode)i, &err);
-	if (r != RK_OK) {
+	control_who(call, via, who);
+	if ((r = policy_set_mode(trust, mode, who, &err)) != RK_OK) {
 		control_refuse(call, r, err.text);
 		return;
 	}
-	control_who(call, "", who);
-	log_event(
-	    RK_LOG_INFO, "control", "trust is %s now, by %s", modes[i], who);
+	log_event(RK_LOG_INFO, "control", "trust is %s now, by %s",
+	    policy_mode_name(mode), who);
 	(void)rk_call_reply(call, NULL, 0);
 }
 

@@ -63,6 +63,12 @@ bool policy_knows(struct rk_trust *trust, const struct rk_cert_info *cert);
  */
 RK_MUST enum rk_err policy_lock(
     struct rk_trust *trust, bool lock, const char *who, struct rk_error *err);
+/* rk_trust_set_mode(), with a line of audit where there is a store.  To lock is
+ * done even if that cannot be written, other modes are not set then.  The name
+ * of a mode: "file", "lock", "off", "ask", "open"; static. */
+RK_MUST enum rk_err policy_set_mode(struct rk_trust *trust,
+    enum rk_trust_mode mode, const char *who, struct rk_error *err);
+const char *policy_mode_name(enum rk_trust_mode mode);
 /* Every key of the file; texts as they stand there, escaped; none without a
  * file.  RK_EIO, RK_EMODE, RK_EFORMAT, RK_ENOMEM.  Any thread. */
 typedef void policy_known_fn(

@@ -3,12 +3,14 @@
 
 #include <rpckit/store.h>
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/error.h"
 #include "base/str.h"
 #include "trust/ask_disk.h"
+#include "trust/store.h"
 
 /* ---- which key is meant ---- */
 
@@ -348,8 +350,46 @@ policy_catch_up(struct rk_trust *t, struct rk_error *err)
 
 /* ---- the mode ---- */
 
+const char *
+policy_mode_name(enum rk_trust_mode mode)
+{
+	static const char *const names[] = {
+		[RK_TRUST_FILE] = "file",
+		[RK_TRUST_LOCK] = "lock",
+		[RK_TRUST_OFF] = "off",
+		[RK_TRUST_ASK] = "ask",
+		[RK_TRUST_ACCEPT_NEW] = "open",
+	};
+
+	return names[mode];
+}
+
+/* A lock does not fail because nobody can write down whose it is. */
 static enum rk_err
-set_mode(struct rk_trust *t, enum rk_trust_mode mode, struct rk_error *err)
+note_mode(const struct rk_trust *t, enum rk_trust_mode mode, const char *who,
+    struct rk_error *err)
+{
+	struct rk_store *s = ask_disk_store(t->room);
+	char note[32];
+	enum rk_err r;
+
+	if (s == NULL || mode == t->mode)
+		return RK_OK;
+	(void)snprintf(note, sizeof(note), "%s to %s",
+	    policy_mode_name(t->mode), policy_mode_name(mode));
+	r = store_note_mode(s, note, who, err);
+	if (r == RK_OK || mode != RK_TRUST_LOCK)
+		return r;
+	log_event(RK_LOG_WARN, "trust",
+	    "the mode is lock now, and the audit does not say by whom: %s",
+	    err != NULL ? err->text : rk_err_text(r));
+	err_clear(err);
+	return RK_OK;
+}
+
+static enum rk_err
+set_mode(struct rk_trust *t, enum rk_trust_mode mode, const char *who,
+    struct rk_error *err)
 {
 	enum rk_err r;
 
@@ -362,13 +402,21 @@ set_mode(struct rk_trust *t, enum rk_trust_mode mode, struct rk_error *err)
 		    (r = attach(t, mode, err)) != RK_OK)
 			return r;
 	}
-	t->mode = mode;
-	return RK_OK;
+	if ((r = note_mode(t, mode, who, err)) == RK_OK)
+		t->mode = mode;
+	return r;
 }
 
 enum rk_err
 rk_trust_set_mode(
     struct rk_trust *t, enum rk_trust_mode mode, struct rk_error *err)
+{
+	return policy_set_mode(t, mode, "order", err);
+}
+
+enum rk_err
+policy_set_mode(struct rk_trust *t, enum rk_trust_mode mode, const char *who,
+    struct rk_error *err)
 {
 	enum rk_err r;
 
@@ -376,7 +424,7 @@ rk_trust_set_mode(
 	if ((unsigned)mode > RK_TRUST_ACCEPT_NEW)
 		return err_set(err, RK_EINVAL, "no such mode");
 	(void)pthread_mutex_lock(&t->mutex);
-	r = set_mode(t, mode, err);
+	r = set_mode(t, mode, who, err);
 	(void)pthread_mutex_unlock(&t->mutex);
 	if (r == RK_OK)
 		room_tell_mode(t->room);

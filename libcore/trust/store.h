@@ -290,6 +290,10 @@ struct store_lock_order {
  */
 RK_MUST enum rk_err store_lock(
     struct rk_store *s, const struct store_lock_order *o, struct rk_error *err);
+/* A line of audit: whoever decides by this list does so by another mode.  Takes
+ * the mutex.  Errors of rk_store_decide(). */
+RK_MUST enum rk_err store_note_mode(struct rk_store *s, const char *note,
+    const char *who, struct rk_error *err);
 
 /* ---- store_apply ---- */
 

@@ -1,7 +1,8 @@
-/* The list's lock in the audit: who took or gave write permission, and when. */
+/* The list's lock and its mode in the audit: who changed them, and when. */
 #include <string.h>
 
 #include "base/error.h"
+#include "base/str.h"
 #include "trust/store.h"
 
 #define NOTICE_WAIT_MS 50     /* for another process */
@@ -72,13 +73,21 @@ store_lock_differs(struct rk_store *s, bool *differs, struct rk_error *err)
 
 /* Of no key: all of it is zeros. */
 static enum rk_err
-put_line(struct rk_store *s, bool lock, const char *who, struct rk_error *err)
+put_about(struct rk_store *s, const char *what, const char *note,
+    const char *who, struct rk_error *err)
 {
-	struct store_act act = { .who = who, .what = lock ? "lock" : "unlock" };
+	struct store_act act = { .who = who, .what = what };
 	const struct store_row before = { 0 };
 	struct store_row after = before;
 
+	(void)str_copy(after.e.note, sizeof(after.e.note), note);
 	return store_audit_put(s, &act, &before, &after, err);
+}
+
+static enum rk_err
+put_line(struct rk_store *s, bool lock, const char *who, struct rk_error *err)
+{
+	return put_about(s, lock ? "lock" : "unlock", "", who, err);
 }
 
 enum rk_err
@@ -172,5 +181,21 @@ store_lock(
 	(void)pthread_mutex_unlock(&s->mutex);
 	if (r != RK_OK && err != NULL)
 		*err = own;
+	return r;
+}
+
+enum rk_err
+store_note_mode(
+    struct rk_store *s, const char *note, const char *who, struct rk_error *err)
+{
+	enum rk_err r;
+
+	(void)pthread_mutex_lock(&s->mutex);
+	if ((r = store_begin(s, err)) == RK_OK) {
+		if ((r = store_settle(s, err)) == RK_OK)
+			r = put_about(s, "mode", note, who, err);
+		r = store_end(s, r, err);
+	}
+	(void)pthread_mutex_unlock(&s->mutex);
 	return r;
 }

@@ -151,6 +151,8 @@ rejects() {
 	result $? 'gives it back'
 	want 2 'no mode' ctl trust mode ajar
 	want 0 'ask again' ctl trust mode ask
+	want 0 'the audit' ctl trust audit --max 1 --plain
+	has out "	$(id -un) (ctl)	mode	.*	file to ask	" 'has the mode'
 }
 
 # Bytes that move the cursor never become an entry; what is left is escaped.

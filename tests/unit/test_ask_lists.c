@@ -306,6 +306,15 @@ on_lock(const struct rk_store_line *line, void *arg)
 		    all + n, LINES_LEN - n, "%s:%s ", line->what, line->who);
 }
 
+static void
+on_note(const struct rk_store_line *line, void *arg)
+{
+	char *all = arg;
+	size_t n = strlen(all);
+
+	(void)snprintf(all + n, LINES_LEN - n, "%s, ", line->note);
+}
+
 static const char *
 locks(struct rk_trust *t)
 {
@@ -392,6 +401,35 @@ test_audit_lock_full(void **state)
 	rk_trust_free(t);
 }
 
+/* A mode is set with its line, or not at all; but a lock in any case. */
+static void
+test_audit_mode(void **state)
+{
+	struct rk_trust *t = ask_list("", RK_TRUST_ASK);
+	char all[LINES_LEN] = "";
+
+	(void)state;
+	assert_int_equal(rk_trust_keep(t, true, NULL), RK_OK);
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
+	assert_int_equal(
+	    policy_set_mode(t, RK_TRUST_FILE, "ann (ctl)", NULL), RK_OK);
+	assert_int_equal(
+	    policy_set_mode(t, RK_TRUST_FILE, "bob (ctl)", NULL), RK_OK);
+	assert_int_equal(rk_trust_set_mode(t, RK_TRUST_OFF, NULL), RK_OK);
+	assert_string_equal(locks(t), "mode:order mode:ann (ctl) ");
+	assert_int_equal(policy_audit(t, 2, on_note, all, NULL), RK_OK);
+	assert_string_equal(all, "file to off, ask to file, ");
+	assert_int_equal(rk_trust_set_mode(t, RK_TRUST_ASK, NULL), RK_OK);
+	assert_int_equal(chmod("k.db", 0400), 0);
+	assert_int_equal(
+	    policy_set_mode(t, RK_TRUST_OFF, "ann", NULL), RK_EMODE);
+	assert_int_equal(rk_trust_mode(t), RK_TRUST_ASK);
+	assert_int_equal(policy_set_mode(t, RK_TRUST_LOCK, "ann", NULL), RK_OK);
+	assert_int_equal(rk_trust_mode(t), RK_TRUST_LOCK);
+	rk_trust_free(t);
+}
+
 #define UNIT(name) \
 	cmocka_unit_test_setup_teardown(name, scratch_enter, scratch_leave)
 
@@ -408,6 +446,7 @@ main(void)
 		UNIT(test_audit),
 		UNIT(test_audit_lock),
 		UNIT(test_audit_lock_full),
+		UNIT(test_audit_mode),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -233,7 +233,7 @@ struct rk_store_line {
 	int64_t time; /* when */
 	char who[RK_STORE_TEXT_LEN];
 	char what[16];      /* "approve" "reject" "undo" "file" ... */
-	char fp[RK_FP_LEN]; /* "": of the list, which "lock" or "unlock" */
+	char fp[RK_FP_LEN]; /* "": of the list: "lock", "unlock", "mode" */
 	char email[RK_STORE_TEXT_LEN];
 	enum rk_store_state before;
 	enum rk_store_state after;
