@@ -8,8 +8,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/str.h"
+#include "certs.h"
 #include "ctlrig.h"
 #include "tui/feed.h"
 
@@ -21,6 +23,7 @@ struct watcher {
 	struct feed *feed;
 	unsigned changes;
 	unsigned events;
+	size_t arrived; /* keys that waited when the first was told of */
 	unsigned done;
 	enum rk_err code;
 	char text[200];
@@ -35,8 +38,15 @@ on_changed(void *arg)
 static void
 on_event(const struct rk_value *event, void *arg)
 {
+	struct watcher *w = arg;
+	const struct rk_value *word = rk_value_get(event, "event");
+
 	assert_int_equal(event->kind, RK_MAP);
-	((struct watcher *)arg)->events++;
+	w->events++;
+	if (w->arrived == 0 && word != NULL && word->kind == RK_STR &&
+	    word->u.bytes.len == 7 &&
+	    memcmp(word->u.bytes.ptr, "arrived", 7) == 0)
+		w->arrived = model_waiting(w->model);
 }
 
 /* feed_done_fn */
@@ -295,6 +305,53 @@ is_told(void **state)
 	rpcrig_end(&rig);
 }
 
+/* Of a key that has to wait: the event alone brings it, whole, to the screen's
+ * model, and nothing is asked for. */
+static void
+is_told_of_strangers(void **state)
+{
+	struct rk_client_conf conf;
+	struct rk_cert_info info;
+	struct rpcrig rig;
+	const struct rpcrun *run = *state;
+	char list[512];
+	struct ctl ctl;
+	struct watcher w;
+	struct rk_client *c;
+	struct rk_error err;
+	const struct model_key *k;
+	int64_t asked;
+
+	rpcworld_path(list, "feed_keys");
+	certs_write(rpcworld.dir, "feed_keys", "", 0600);
+	rpcrig_init(&rig, run->kind, run->threads);
+	assert_int_equal(
+	    rk_trust_new(list, RK_TRUST_ASK, &rig.conf.trust, &err), RK_OK);
+	rpcrig_start(&rig);
+	ctl_begin(&ctl, &rig);
+	begin(&w, ctl.path, 3600000); /* figures tell nothing */
+	UNTIL(&w, feed_whole(w.feed));
+	assert_int_equal(model_waiting(w.model), 0);
+	asked = w.model->status.asked_ms;
+	rpcrig_client_conf(&rig, &conf);
+	c = rpcrig_client_with(&conf);
+	assert_int_equal(rk_client_start(c, NULL), RK_OK);
+	UNTIL(&w, rk_client_process(c) == RK_OK && model_waiting(w.model) == 1);
+	assert_int_equal(w.arrived, 1);
+	assert_int_equal(w.model->status.asked_ms, asked);
+	assert_true(rk_ident_info(rpcworld.client, &info));
+	assert_non_null(k = model_key(w.model, info.fp));
+	assert_int_equal(k->state, KEY_NEW);
+	assert_string_equal(k->email, info.email);
+	assert_true(k->address[0] != '\0');
+	rk_client_free(c);
+	end(&w);
+	ctl_end(&ctl);
+	rpcrig_end(&rig);
+	rk_trust_free(rig.conf.trust);
+	(void)unlink(list);
+}
+
 static void
 comes_back(void **state)
 {
@@ -334,6 +391,7 @@ main(void)
 		{ "orders", passes_orders_on, RPC_ONLY(RPC_UNIX) },
 		{ "shows", knows_who_only_shows, RPC_ONLY(RPC_UNIX) },
 		{ "told", is_told, RPC_ONLY(RPC_UNIX) },
+		{ "strangers", is_told_of_strangers, RPC_SECURE },
 		{ "back", comes_back, RPC_ONLY(RPC_UNIX) },
 	};
 
