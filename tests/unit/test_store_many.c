@@ -261,6 +261,78 @@ test_threads(void **state)
 	rk_store_close(s);
 }
 
+/* ---- two who take back the same ---- */
+
+static pthread_barrier_t start;
+
+struct undoer {
+	const char *who;
+	struct rk_store *store;
+	const int64_t *acts; /* EACH */
+	unsigned won[EACH];
+	unsigned told[EACH]; /* that it was done already */
+};
+
+static void *
+undo_all(void *arg)
+{
+	struct undoer *u = arg;
+	struct rk_error err;
+	enum rk_err r;
+
+	for (unsigned i = 0; i < EACH; i++) {
+		(void)pthread_barrier_wait(&start);
+		r = rk_store_undo(u->store, u->acts[i], u->who, &err);
+		u->won[i] = r == RK_OK;
+		u->told[i] = r == RK_ESTATE && strlen(err.text) > 0;
+	}
+	return NULL;
+}
+
+/* One takes it back and the other one is told, by one handle or by two. */
+static void
+check_undo(struct rk_store *a, struct rk_store *b, unsigned first)
+{
+	int64_t acts[EACH];
+	struct undoer two[] = { { .who = "ann", .store = a, .acts = acts },
+		{ .who = "bob", .store = b, .acts = acts } };
+	size_t lines;
+	pthread_t ids[2];
+
+	for (unsigned i = 0; i < EACH; i++) {
+		assert_true(ask(a, first + i));
+		acts[i] = storerig_decide(a, RK_STORE_REJECT, first + i);
+	}
+	lines = storerig_audit(a);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(
+		    pthread_create(&ids[i], NULL, undo_all, &two[i]), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_join(ids[i], NULL), 0);
+	for (unsigned i = 0; i < EACH; i++) {
+		assert_int_equal(two[0].won[i] + two[1].won[i], 1);
+		assert_int_equal(two[0].told[i] + two[1].told[i], 1);
+		assert_int_equal(
+		    storerig_status(b, first + i), RK_STATUS_WAITING);
+	}
+	assert_int_equal(storerig_audit(b), lines + EACH);
+}
+
+static void
+test_undo_twice(void **state)
+{
+	struct rk_store *a = storerig_open();
+	struct rk_store *b = storerig_open();
+
+	(void)state;
+	assert_int_equal(pthread_barrier_init(&start, NULL, 2), 0);
+	check_undo(a, a, 1);
+	check_undo(a, b, 1 + EACH);
+	assert_int_equal(pthread_barrier_destroy(&start), 0);
+	rk_store_close(a);
+	rk_store_close(b);
+}
+
 int
 main(void)
 {
@@ -271,6 +343,7 @@ main(void)
 		IN_SCRATCH(test_killed),
 		IN_SCRATCH(test_busy),
 		IN_SCRATCH(test_threads),
+		IN_SCRATCH(test_undo_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
