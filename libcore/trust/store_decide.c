@@ -261,7 +261,7 @@ undo_line(struct rk_store *s, const struct rk_store_line *line,
 
 	if (line->fp[0] == '\0')
 		return err_set(err, RK_ESTATE,
-		    "decision %lld is about the list: lock or unlock it",
+		    "decision %lld is about the list, and no key",
 		    (long long)line->id);
 	r = store_row_get(s, line->fp, &row, err);
 	if (r != RK_OK && r != RK_ENOENT)

@@ -307,6 +307,66 @@ test_for_a_time(void **state)
 	rk_store_close(s);
 }
 
+static struct rk_store *
+open_at(int64_t now)
+{
+	struct rk_store *s = storerig_open();
+
+	storerig_now = now;
+	store_set_clock(s, storerig_clock);
+	return s;
+}
+
+/* A clock that was wrong, and then set right: nobody gets in by it, and what
+ * was decided stays. */
+static void
+test_clock_jumps(void **state)
+{
+	const int64_t begun = 1000 * DAY;
+	struct rk_store *s = open_at(begun);
+	char fp[RK_FP_LEN];
+	struct rk_store_decision d = { .size = sizeof(d),
+		.key = fp,
+		.verb = RK_STORE_APPROVE_UNTIL,
+		.who = "ann",
+		.until = begun + DAY };
+	struct rk_peer peer;
+
+	(void)state;
+	storerig_admit(s, 1, "a@x.example");
+	storerig_admit(s, 2, "b@x.example");
+	(void)storerig_decide(s, RK_STORE_REJECT, 2);
+	storerig_peer(&peer, 3, "c@x.example", "192.0.2.9");
+	(void)storerig_see(s, RK_MODE_ASK, &peer);
+	storerig_fp(3, fp);
+	assert_int_equal(rk_store_decide(s, &d, NULL, NULL), RK_OK);
+	storerig_peer(&peer, 4, "d@x.example", "192.0.2.9");
+	(void)storerig_see(s, RK_MODE_ASK, &peer);
+	rk_store_close(s);
+	/* Years back: who waits goes on waiting, also when it comes again. */
+	s = open_at(begun - 900 * DAY);
+	assert_int_equal(storerig_status(s, 3), RK_STATUS_EXPIRED);
+	assert_int_equal(storerig_status(s, 4), RK_STATUS_WAITING);
+	assert_int_equal(
+	    storerig_see(s, RK_MODE_ASK, &peer).verdict, RK_VERDICT_WAIT);
+	assert_int_equal(rk_store_flush(s, NULL), RK_OK);
+	rk_store_close(s);
+	s = open_at(begun + 1);
+	assert_int_equal(storerig_status(s, 4), RK_STATUS_WAITING);
+	assert_int_equal(storerig_status(s, 3), RK_STATUS_KNOWN);
+	/* And ahead, where the time of an approval is over for now. */
+	storerig_now += 900 * DAY;
+	assert_int_equal(storerig_status(s, 3), RK_STATUS_EXPIRED);
+	storerig_now = begun + 2;
+	assert_int_equal(storerig_status(s, 3), RK_STATUS_EXPIRED);
+	rk_store_close(s);
+	s = open_at(begun + 3);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+	assert_int_equal(storerig_status(s, 2), RK_STATUS_REJECTED);
+	assert_int_equal(storerig_status(s, 3), RK_STATUS_KNOWN);
+	rk_store_close(s);
+}
+
 static void
 test_rejected(void **state)
 {
@@ -488,6 +548,7 @@ main(void)
 		IN_SCRATCH(test_changed),
 		IN_SCRATCH(test_once),
 		IN_SCRATCH(test_for_a_time),
+		IN_SCRATCH(test_clock_jumps),
 		IN_SCRATCH(test_rejected),
 		IN_SCRATCH(test_revoked),
 		IN_SCRATCH(test_undo),
