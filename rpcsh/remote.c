@@ -5,76 +5,18 @@
 #include "base/str.h"
 #include "cli/json.h"
 #include "cli/out.h"
+#include "ending.h"
 #include "held.h"
 
 #include <rpckit/value.h>
 
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #define FINISH_MS 500  /* for the server to hear that nobody waits any more */
 #define EARLY_US 5000u /* clocks and timers differ a little */
 #define SIGNALS_MAX 64
-
-/* ---- signals ---- */
-
-static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
-#define N_ENDS (sizeof(ends) / sizeof(ends[0]))
-
-/* Which of them came: a handler has no other place to say it. */
-static volatile sig_atomic_t came;
-
-static void
-on_signal(int signo)
-{
-	came = signo;
-}
-
-/* The first one is heard, a second one ends us at once; what was ignored stays
- * so. */
-static void
-hear_signals(struct sigaction old[N_ENDS])
-{
-	struct sigaction sa = { .sa_handler = on_signal,
-		.sa_flags = (int)SA_RESETHAND };
-
-	(void)sigemptyset(&sa.sa_mask);
-	came = 0;
-	for (size_t i = 0; i < N_ENDS; i++) {
-		(void)sigaction(ends[i], &sa, &old[i]);
-		if (old[i].sa_handler == SIG_IGN)
-			(void)sigaction(ends[i], &old[i], NULL);
-	}
-}
-
-static void
-unhear_signals(const struct sigaction old[N_ENDS])
-{
-	for (size_t i = 0; i < N_ENDS; i++)
-		(void)sigaction(ends[i], &old[i], NULL);
-}
-
-/* poll() that no signal slips past. */
-static void
-wait_for(struct pollfd *fds, nfds_t n, int timeout_ms)
-{
-	struct timespec ts = { .tv_sec = timeout_ms / 1000,
-		.tv_nsec = (long)(timeout_ms % 1000) * 1000000 };
-	sigset_t set, old;
-
-	(void)sigemptyset(&set);
-	for (size_t i = 0; i < N_ENDS; i++)
-		(void)sigaddset(&set, ends[i]);
-	(void)pthread_sigmask(SIG_BLOCK, &set, &old);
-	if (came != 0 || ppoll(fds, n, timeout_ms < 0 ? NULL : &ts, &old) < 0) {
-		for (nfds_t i = 0; i < n; i++)
-			fds[i].revents = 0;
-	}
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-}
 
 /* ---- output ---- */
 
@@ -313,8 +255,8 @@ turn(struct remote *m)
 	enum rk_err r;
 
 	prepare(m, fds);
-	wait_for(fds, N_ON, m->stream == NULL ? -1 : rk_client_wait_ms(c));
-	if (came != 0)
+	ending_poll(fds, N_ON, m->stream == NULL ? -1 : rk_client_wait_ms(c));
+	if (ending_came() != 0)
 		return;
 	if (m->stream != NULL && (r = rk_client_process(c)) != RK_OK &&
 	    m->stream != NULL)
@@ -330,7 +272,7 @@ turn(struct remote *m)
 static bool
 goes_on(const struct remote *m)
 {
-	if (came != 0 || m->local.code != RK_OK)
+	if (ending_came() != 0 || m->local.code != RK_OK)
 		return false;
 	return m->stream != NULL ||
 	       (output_waits(m) && m->end.code != RK_ETIMEOUT);
@@ -436,18 +378,19 @@ int
 remote_run(struct remote *m, const struct rk_request *req)
 {
 	uint64_t begun = target_now_us();
-	struct sigaction old[N_ENDS];
-	int status;
+	struct ending before;
+	int status, came;
 
 	m->status = -1;
 	if ((status = begin(m, req)) != 0)
 		return status;
-	hear_signals(old);
+	ending_hear(&before);
 	while (goes_on(m))
 		turn(m);
 	m->took_us = target_now_us() - begun;
 	cancel(m);
-	unhear_signals(old);
+	came = ending_came();
+	ending_unhear(&before);
 	if (came == SIGINT && is_shells(m))
 		return 128 + SIGINT;
 	if (came != 0)
