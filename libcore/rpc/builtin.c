@@ -56,22 +56,38 @@ put_pair(struct buf *b, const char *key, const char *value)
 	return put_text(b, value);
 }
 
+/* "up", "down", "both", or more than one of them; NULL: it is a call. */
+static const char *
+streams_of(const struct rk_method *m)
+{
+	static const char *const words[] = { "up", "down", "up down", "both",
+		"up both", "down both", "up down both" };
+
+	if (m->stream == NULL || m->streams == 0 ||
+	    m->streams > sizeof(words) / sizeof(words[0]))
+		return NULL;
+	return words[m->streams - 1];
+}
+
 static enum rk_err
 put_method(struct buf *b, const struct rk_method *m, bool whole)
 {
 	static const uint8_t yes_no[] = { 0xc2, 0xc3 };
 	bool has_schema = whole && m->typed != NULL;
+	const char *streams = whole ? streams_of(m) : NULL;
 	uint32_t n = 2U + has_schema;
 	enum rk_err r;
 
 	n += m->about != NULL;
 	n += m->args != NULL;
 	n += m->reply != NULL;
+	n += streams != NULL;
 	if ((r = put_count(b, n, true)) != RK_OK ||
 	    (r = put_pair(b, "name", m->name)) != RK_OK ||
 	    (r = put_pair(b, "about", m->about)) != RK_OK ||
 	    (r = put_pair(b, "args", m->args)) != RK_OK ||
 	    (r = put_pair(b, "reply", m->reply)) != RK_OK ||
+	    (r = put_pair(b, "streams", streams)) != RK_OK ||
 	    (r = put_text(b, "idempotent")) != RK_OK)
 		return r;
 	if ((r = buf_put(b, &yes_no[m->idempotent], 1)) != RK_OK ||
@@ -151,7 +167,8 @@ const struct rk_method methods_builtin[METHODS_BUILTIN] = {
 	{ .name = "_.describe",
 	    .about = "one method: what it takes and gives",
 	    .args = "{method}",
-	    .reply = "{name, about, args, reply, idempotent, schema}",
+	    .reply = "{name, about, args, reply, idempotent, streams, "
+	             "schema}",
 	    .fn = describe,
 	    .idempotent = true },
 	{ .name = "_.subscribe",
