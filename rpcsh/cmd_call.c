@@ -8,6 +8,7 @@
 #include "request.h"
 #include "rpcsh.h"
 #include "show.h"
+#include "talk.h"
 #include "target.h"
 #include "typed.h"
 
@@ -47,6 +48,11 @@ const struct opt call_opts[] = {
 	    .meta = "TIME",
 	    .max = 86400000,
 	    .about = "between them, at most a day (1s)" },
+	{ .name = "stream",
+	    .kind = OPT_CHOICE,
+	    .meta = "up|down|both",
+	    .complete = COMPLETE_WORDS,
+	    .about = "the method streams so (-o ndjson: the server says how)" },
 	{ .name = "one-way", .about = "send it and want no reply" },
 	{ .name = "ignore-status",
 	    .about = "exit 0 when the method itself failed" },
@@ -317,6 +323,46 @@ dry_run(const struct args *a, const struct out *o, const struct request *q)
 	return show_reply(&show, p);
 }
 
+static enum rk_err
+prepare(const struct args *a, const struct caller *by, struct request *q,
+    struct rk_error *err)
+{
+	enum rk_err r = build(a, by, q, err);
+
+	return r != RK_OK ? r
+	                  : figures_may_record(
+	                        args_text(a, "trace-file", NULL), err);
+}
+
+/* The method may be one that streams; its input is not read before that is
+ * known. */
+static int
+stream_or_call(struct target *t, const struct caller *by, const struct args *a,
+    const struct out *o, struct request *q)
+{
+	struct show show = how_to_show(a, o, args_given(a, "raw"));
+	struct rk_error err = { 0 };
+	int status = 0;
+
+	if (talk_is_wanted(a) &&
+	    (talk_call(t, by, a, &show, q, &status) || status != 0))
+		return status;
+	if (talk_is_wanted(a) && talk_has_input(a) &&
+	    prepare(a, by, q, &err) != RK_OK)
+		return request_failed(o, &err, "rpcsh call -h");
+	if (t->timeout_given)
+		q->req.timeout = t->timeout;
+	return check(t, o, q, &status) ? exchange_all(t, by, a, o, q) : status;
+}
+
+/* Is its input parts of a stream, perhaps? */
+static bool
+reads_later(const struct args *a)
+{
+	return talk_is_wanted(a) && talk_has_input(a) &&
+	       !args_flag(a, "dry-run") && contradiction(a) == NULL;
+}
+
 int
 cmd_call(struct args *a, void *ctx)
 {
@@ -332,17 +378,13 @@ cmd_call(struct args *a, void *ctx)
 
 		return raw_upload(a, ctx, &show);
 	}
-	if (build(a, ctx, &q, &err) != RK_OK ||
-	    figures_may_record(args_text(a, "trace-file", NULL), &err) !=
-	        RK_OK) {
+	if (!reads_later(a) && prepare(a, ctx, &q, &err) != RK_OK) {
 		status = request_failed(&o, &err, "rpcsh call -h");
 	} else if (args_flag(a, "dry-run")) {
 		status = dry_run(a, &o, &q);
 	} else if ((t = target_use(&own, ctx, a, &o, &status)) != NULL) {
-		if (t->timeout_given)
-			q.req.timeout = t->timeout;
-		if (target_connect(t, &o, &status) && check(t, &o, &q, &status))
-			status = exchange_all(t, ctx, a, &o, &q);
+		if (target_connect(t, &o, &status))
+			status = stream_or_call(t, ctx, a, &o, &q);
 		target_done(t, ctx);
 	}
 	if (q.payload != NULL)

@@ -238,12 +238,21 @@ show_items(const struct out *o, const char *args)
 
 /* A line somebody can run after filling it in. */
 static void
-show_example(
-    const struct out *o, const char *name, const char *args, bool stream)
+show_example(const struct out *o, const char *name, const char *args,
+    const char *reply, const char *streams)
 {
-	out_text(o, "  rpcsh %s ", stream ? "exec" : "call");
+	bool stream = strcmp(reply, "stream") == 0; /* of a command */
+	bool lines = !stream && streams[0] != '\0';
+	bool up = lines && strcmp(streams, "down") != 0;
+
+	out_text(o, "  rpcsh %s ",
+	    stream  ? "exec"
+	    : lines ? "call -o ndjson"
+	            : "call");
 	show_word(o, name);
-	if (stream && strcmp(args, "raw") == 0)
+	if (up)
+		out_text(o, " -d - < LINES");
+	else if (stream && strcmp(args, "raw") == 0)
 		out_text(o, " < INPUT");
 	else if (strcmp(args, "raw") == 0)
 		out_text(o, " --raw TEXT");
@@ -283,6 +292,7 @@ static int
 show_method(const struct out *o, const struct rk_value *m)
 {
 	char name[4 * RK_NAME_MAX + 1], args[256], reply[256], about[512];
+	char streams[64];
 
 	if (text_of(m, "name", name, sizeof(name))[0] == '\0')
 		return out_fail(o, RK_EPROTO,
@@ -298,13 +308,15 @@ show_method(const struct out *o, const struct rk_value *m)
 		    true_of(m, "idempotent") ? "yes" : "no");
 		return 0;
 	}
-	out_text(o, "%s  takes %s  gives %s%s\n", name,
+	(void)text_of(m, "streams", streams, sizeof(streams));
+	out_text(o, "%s  takes %s  gives %s%s%s%s\n", name,
 	    args[0] == '\0' ? "anything" : args,
 	    reply[0] == '\0' ? "anything" : reply,
+	    streams[0] == '\0' ? "" : "  streams ", streams,
 	    true_of(m, "idempotent") ? "  may be repeated" : "");
 	if (about[0] != '\0')
 		out_text(o, "  %s\n", about);
-	show_example(o, name, args, strcmp(reply, "stream") == 0);
+	show_example(o, name, args, reply, streams);
 	typed_show(o, m);
 	return 0;
 }

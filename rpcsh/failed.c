@@ -162,7 +162,7 @@ static const char *
 when_other(const char *text)
 {
 	if (strstr(text, ": this method is a stream: ") != NULL)
-		return "rpcsh exec METHOD";
+		return "rpcsh exec METHOD, or rpcsh call -o ndjson METHOD";
 	if (strstr(text, ": this method is no stream: ") != NULL)
 		return "rpcsh call METHOD";
 	return NULL;

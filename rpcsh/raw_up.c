@@ -33,6 +33,7 @@ raw_is_upload(const struct args *a)
 
 	/* A dry run shows what a call would have sent. */
 	return file != NULL && !args_flag(a, "dry-run") &&
+	       !args_given(a, "stream") &&
 	       stat(file, &st) == 0 && S_ISREG(st.st_mode) &&
 	       st.st_size > RK_PAYLOAD_MAX;
 }

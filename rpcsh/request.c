@@ -66,24 +66,43 @@ request_head(const struct args *a, struct request *q, struct rk_error *err)
 	return take_args(a, q, err);
 }
 
+static enum rk_err
+put_items(const struct args *a, struct items *in, struct rk_error *err)
+{
+	size_t n;
+	const char *const *words = args_operands(a, &n);
+	enum rk_err r = RK_OK;
+
+	for (size_t i = 1; r == RK_OK && i < n; i++)
+		r = items_put(in, words[i], err);
+	return r;
+}
+
+enum rk_err
+request_items(const struct args *a, struct items *in, struct request *q,
+    struct rk_error *err)
+{
+	enum rk_err r = put_items(a, in, err);
+
+	if (r == RK_OK)
+		r = items_encode(in, &q->payload, &q->req.payload_len, err);
+	return r;
+}
+
 enum rk_err
 request_value(const struct args *a, struct items *in, struct request *q,
     struct rk_error *err)
 {
 	const char *data = args_text(a, "data", NULL);
 	size_t n;
-	const char *const *words = args_operands(a, &n);
 	enum rk_err r = RK_OK;
 
+	(void)args_operands(a, &n);
 	if (data == NULL && n < 2)
 		return RK_OK;
 	if (data != NULL)
 		r = items_set(in, data, err);
-	for (size_t i = 1; r == RK_OK && i < n; i++)
-		r = items_put(in, words[i], err);
-	if (r == RK_OK)
-		r = items_encode(in, &q->payload, &q->req.payload_len, err);
-	return r;
+	return r == RK_OK ? request_items(a, in, q, err) : r;
 }
 
 enum rk_err

@@ -49,6 +49,9 @@ RK_MUST enum rk_err request_head(
  * items_set(), items_put(), items_encode(). */
 RK_MUST enum rk_err request_value(const struct args *a, struct items *in,
     struct request *q, struct rk_error *err);
+/* The items alone. */
+RK_MUST enum rk_err request_items(const struct args *a, struct items *in,
+    struct request *q, struct rk_error *err);
 /* The whole payload: --raw, or those.  by: of its standard input. */
 RK_MUST enum rk_err request_build(const struct args *a, const struct caller *by,
     struct request *q, struct rk_error *err);

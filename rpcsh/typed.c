@@ -10,33 +10,36 @@
 
 /* ---- asking ---- */
 
-/* Whoever has shown that it is something else is not asked. */
+/* Only names of two parts can be of structs. */
 static bool
-may_know(struct target *t, const char *method)
+may_know(const char *method)
 {
-	const struct rk_peer *peer = rk_client_peer(t->client);
 	const char *dot = strchr(method, '.');
 
-	if (dot == NULL || dot == method || strncmp(method, "_.", 2) == 0)
-		return false;
-	return !target_is_proving(t) || (peer != NULL && peer->alpn[0] != '\0');
+	return dot != NULL && dot != method && strncmp(method, "_.", 2) != 0;
 }
 
 /* Is it one, with a schema? */
 static bool
-is_typed(const struct rk_reply *reply, struct rk_value_doc **doc)
+is_typed(struct rk_value_doc *doc)
 {
-	const struct rk_value *schema;
+	const struct rk_value *schema =
+	    rk_value_get(rk_value_root(doc), "schema");
 
-	if (rk_value_decode(reply->payload.ptr, reply->payload.len, doc) !=
-	    RK_OK)
-		return false;
-	schema = rk_value_get(rk_value_root(*doc), "schema");
 	return schema != NULL && schema->kind == RK_MAP;
 }
 
+/* May it be asked about its methods: has it not shown that it is another? */
+static bool
+may_ask(const struct target *t)
+{
+	const struct rk_peer *peer = rk_client_peer(t->client);
+
+	return !target_is_proving(t) || (peer != NULL && peer->alpn[0] != '\0');
+}
+
 enum rk_err
-typed_ask(struct target *t, const char *method, struct rk_value_doc **doc,
+typed_describe(struct target *t, const char *method, struct rk_value_doc **doc,
     struct rk_error *err)
 {
 	const struct rk_value name = { .kind = RK_STR,
@@ -48,18 +51,34 @@ typed_ask(struct target *t, const char *method, struct rk_value_doc **doc,
 	enum rk_err r;
 
 	*doc = NULL;
-	if (!may_know(t, method) ||
+	if (!may_ask(t) ||
 	    rk_value_encode(&name, &payload, &req.payload_len) != RK_OK)
 		return RK_OK;
 	req.payload = payload;
 	r = target_call(t, &req, &reply, err);
-	if (r == RK_OK && !is_typed(&reply, doc)) {
-		rk_value_free(*doc);
+	if (r == RK_OK &&
+	    rk_value_decode(reply.payload.ptr, reply.payload.len, doc) != RK_OK)
 		*doc = NULL;
-	}
 	rk_reply_free(&reply);
 	free(payload);
 	return r == RK_EREMOTE || r == RK_ENOMETHOD ? RK_OK : r;
+}
+
+enum rk_err
+typed_ask(struct target *t, const char *method, struct rk_value_doc **doc,
+    struct rk_error *err)
+{
+	enum rk_err r;
+
+	*doc = NULL;
+	if (!may_know(method))
+		return RK_OK;
+	r = typed_describe(t, method, doc, err);
+	if (*doc != NULL && !is_typed(*doc)) {
+		rk_value_free(*doc);
+		*doc = NULL;
+	}
+	return r;
 }
 
 /* ---- checking names ---- */

@@ -7,6 +7,11 @@
 
 #include <rpckit/value.h>
 
+/* Ask the server about a method.  *doc is its description, or NULL: the server
+ * has none, or is none of those that may be asked.  Fails when no answer came.
+ */
+RK_MUST enum rk_err typed_describe(struct target *t, const char *method,
+    struct rk_value_doc **doc, struct rk_error *err);
 /*
  * Ask the server about a method named "Service.Method".  *doc is its
  * description if it has a schema, else NULL: then nothing is known, and the

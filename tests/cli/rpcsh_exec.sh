@@ -237,7 +237,7 @@ refusals() {
 	want 3 'a method that is no stream' alice exec once
 	has err '^try: rpcsh call METHOD$' 'with the way'
 	want 3 'a call of a stream' alice call cat
-	has err '^try: rpcsh exec METHOD$' 'with the way'
+	has err '^try: rpcsh exec METHOD, or rpcsh call -o ndjson METHOD$' 'with the way'
 	want 4 'nobody there' "$rpcsh" --tcp -s 127.0.0.1:1 exec cat
 	want 0 'its description' alice desc cat
 	has out '^  rpcsh exec cat < INPUT$' 'has the right verb'

@@ -93,6 +93,112 @@ count(struct rk_stream *s, void *arg)
 	rk_stream_listen(s, &events, &bytes);
 }
 
+/* ---- streams both ways ---- */
+
+struct held {
+	uint8_t *bytes; /* taken, not sent back yet */
+	size_t len;
+	bool last;
+};
+
+static void
+let_go(struct rk_stream *s)
+{
+	struct held *h = rk_stream_data(s);
+
+	free(h->bytes);
+	free(h);
+}
+
+static void
+send_back(struct rk_stream *s, void *arg)
+{
+	struct held *h = rk_stream_data(s);
+	const struct rk_part part = { .payload = { h->bytes, h->len },
+		.last = h->last };
+	enum rk_err r = rk_stream_send(s, &part);
+
+	(void)arg;
+	rk_stream_pause(s, r == RK_EAGAIN);
+	if (r == RK_EAGAIN)
+		return;
+	free(h->bytes);
+	h->bytes = NULL;
+	if (r == RK_OK && !h->last)
+		return;
+	let_go(s);
+	(void)rk_stream_reply(s, NULL, 0);
+}
+
+static void
+on_mirrored(struct rk_stream *s, const struct rk_part *part, void *arg)
+{
+	struct held *h = rk_stream_data(s);
+
+	h->last = part->last;
+	h->len = part->payload.len;
+	h->bytes = malloc(h->len + 1);
+	if (h->bytes == NULL) {
+		let_go(s);
+		(void)rk_stream_fail(s, "out of memory", NULL, 0);
+		return;
+	}
+	if (h->len > 0)
+		memcpy(h->bytes, part->payload.ptr, h->len);
+	send_back(s, arg);
+}
+
+static void
+on_left(struct rk_stream *s, const struct rk_reply *reply, void *arg)
+{
+	(void)reply;
+	(void)arg;
+	let_go(s);
+}
+
+static void
+mirror(struct rk_stream *s, void *arg)
+{
+	static const struct rk_stream_events events = {
+		.part = on_mirrored, .writable = send_back, .ended = on_left
+	};
+	struct held *h = calloc(1, sizeof(*h));
+
+	rk_stream_set_data(s, h);
+	if (h == NULL)
+		(void)rk_stream_fail(s, "out of memory", NULL, 0);
+	else
+		rk_stream_listen(s, &events, arg);
+}
+
+/* ---- and down: 1, 2, 3 ... ---- */
+
+static void
+go_on(struct rk_stream *s, void *arg)
+{
+	uint8_t *at = rk_stream_data(s);
+	struct rk_part part = { .payload = { at, 1 } };
+	enum rk_err r;
+
+	(void)arg;
+	while ((r = rk_stream_send(s, &part)) == RK_OK)
+		*at = (uint8_t)(*at % 100 + 1);
+	if (r != RK_EAGAIN)
+		(void)rk_stream_fail(s, "it cannot go on", NULL, 0);
+}
+
+static void
+forever(struct rk_stream *s, void *arg)
+{
+	static const struct rk_stream_events events = { .writable = go_on };
+	static uint8_t at;
+
+	at = 1;
+	rk_stream_set_data(s, &at);
+	rk_stream_listen(s, &events, arg);
+	go_on(s, arg);
+}
+
 static struct rk_server *server;
 
 static void
@@ -116,11 +222,21 @@ main(int argc, char **argv)
 		{ .name = "Shop.Order", .typed = &shop },
 		{ .name = "tell", .fn = tell },
 		{ .name = "count", .stream = count, .streams = RK_STREAM_UP },
+		{ .name = "mirror",
+		    .stream = mirror,
+		    .streams = RK_STREAM_BOTH },
+		{ .name = "lines",
+		    .args = "raw",
+		    .stream = mirror,
+		    .streams = RK_STREAM_BOTH },
+		{ .name = "forever",
+		    .stream = forever,
+		    .streams = RK_STREAM_DOWN },
 		/* A field that a command line would take for an option. */
 		{ .name = "odd", .fn = tell, .args = "{-dx:str}" },
 	};
 	/* The last one only for who asks for it. */
-	const size_t n = argc > 2 ? 4 : 3;
+	const size_t n = argc > 2 ? 7 : 6;
 	struct rk_server_conf conf = { .size = sizeof(conf) };
 	struct rk_error err;
 	char url[128];
