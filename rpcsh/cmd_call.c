@@ -329,9 +329,9 @@ prepare(const struct args *a, const struct caller *by, struct request *q,
 {
 	enum rk_err r = build(a, by, q, err);
 
-	return r != RK_OK ? r
-	                  : figures_may_record(
-	                        args_text(a, "trace-file", NULL), err);
+	return r != RK_OK
+	           ? r
+	           : figures_may_record(args_text(a, "trace-file", NULL), err);
 }
 
 /* The method may be one that streams; its input is not read before that is
@@ -370,15 +370,18 @@ cmd_call(struct args *a, void *ctx)
 	struct request q = { 0 };
 	struct target own, *t;
 	struct out o;
+	bool large = false;
 	int status = 0;
 
 	out_init(&o, a);
-	if (raw_is_upload(a) && contradiction(a) == NULL) {
+	if (contradiction(a) == NULL &&
+	    raw_is_upload(a, ctx, &q, &large, &err) != RK_OK) {
+		status = request_failed(&o, &err, "rpcsh call -h");
+	} else if (large) {
 		struct show show = how_to_show(a, &o, true);
 
-		return raw_upload(a, ctx, &show);
-	}
-	if (!reads_later(a) && prepare(a, ctx, &q, &err) != RK_OK) {
+		status = raw_upload(a, ctx, &q, &show);
+	} else if (!reads_later(a) && prepare(a, ctx, &q, &err) != RK_OK) {
 		status = request_failed(&o, &err, "rpcsh call -h");
 	} else if (args_flag(a, "dry-run")) {
 		status = dry_run(a, &o, &q);
@@ -390,5 +393,8 @@ cmd_call(struct args *a, void *ctx)
 	if (q.payload != NULL)
 		rk_wipe(q.payload, q.req.payload_len);
 	free(q.payload);
+	if (q.given != NULL)
+		rk_wipe(q.given, q.given_len);
+	free(q.given);
 	return status;
 }

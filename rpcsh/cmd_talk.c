@@ -85,20 +85,13 @@ ask(struct target *t, const char *method, unsigned *all, bool *raw,
 
 /* ---- what it is made of ---- */
 
-static bool
-is_stdin(const char *spec)
-{
-	return spec != NULL &&
-	       (strcmp(spec, "-") == 0 || strcmp(spec, "@-") == 0);
-}
-
 bool
 talk_has_input(const struct args *a)
 {
 	const char *raw = args_text(a, "raw", NULL);
 
-	return is_stdin(args_text(a, "data", NULL)) || is_stdin(raw) ||
-	       (raw != NULL && raw[0] == '@');
+	return request_is_stdin(args_text(a, "data", NULL)) ||
+	       request_is_stdin(raw) || (raw != NULL && raw[0] == '@');
 }
 
 static enum rk_err
@@ -123,10 +116,10 @@ check(const struct args *a, const struct caller *by, enum rk_stream_kind kind,
 		    "the method takes no parts: no -d - and no --raw beside "
 		    "it");
 	if (args_given(a, "raw") && args_given(a, "data"))
-		return err_set(err, RK_EINVAL,
-		    "--raw and -d exclude each other");
-	if ((is_stdin(args_text(a, "data", NULL)) ||
-	        is_stdin(args_text(a, "raw", NULL))) &&
+		return err_set(
+		    err, RK_EINVAL, "--raw and -d exclude each other");
+	if ((request_is_stdin(args_text(a, "data", NULL)) ||
+	        request_is_stdin(args_text(a, "raw", NULL))) &&
 	    caller_has_input(by))
 		return err_set(
 		    err, RK_EINVAL, "standard input can be read once only");
@@ -165,7 +158,7 @@ open_input(const struct args *a, int *fd, bool *own, struct rk_error *err)
 
 	*own = false;
 	*fd = talk_has_input(a) ? STDIN_FILENO : -1;
-	if (*fd < 0 || raw == NULL || is_stdin(raw))
+	if (*fd < 0 || raw == NULL || request_is_stdin(raw))
 		return RK_OK;
 	*own = true;
 	return fs_open(raw + 1, FS_ANY, fd, &st, err);
@@ -207,8 +200,8 @@ talk_call(struct target *t, const struct caller *by, const struct args *a,
 	struct talk k = { .t = t,
 		.out = show->out,
 		.show = show,
-		.most = args_given(a, "count") ? args_number(a, "count", 0)
-		                               : 0 };
+		.most =
+		    args_given(a, "count") ? args_number(a, "count", 0) : 0 };
 	struct rk_error err = { 0 };
 	unsigned all = 0;
 	bool lines = false;

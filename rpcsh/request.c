@@ -115,6 +115,26 @@ request_fits(const struct request *q, struct rk_error *err)
 	    q->req.payload_len, RK_PAYLOAD_MAX);
 }
 
+bool
+request_is_stdin(const char *spec)
+{
+	return spec != NULL &&
+	       (strcmp(spec, "-") == 0 || strcmp(spec, "@-") == 0);
+}
+
+static enum rk_err
+take_raw(
+    struct items *in, const char *raw, struct request *q, struct rk_error *err)
+{
+	if (!request_is_stdin(raw) || q->given == NULL)
+		return items_read(
+		    in, raw, &q->payload, &q->req.payload_len, err);
+	q->payload = q->given;
+	q->req.payload_len = q->given_len;
+	q->given = NULL;
+	return RK_OK;
+}
+
 /* An option that not every verb has. */
 static const char *
 text_of(const struct args *a, const char *name)
@@ -154,7 +174,7 @@ request_build(const struct args *a, const struct caller *by, struct request *q,
 	if (raw == NULL)
 		r = request_value(a, &in, q, err);
 	else
-		r = items_read(&in, raw, &q->payload, &q->req.payload_len, err);
+		r = take_raw(&in, raw, q, err);
 	items_fini(&in);
 	q->req.payload = q->payload;
 	return r == RK_OK ? request_fits(q, err) : r;

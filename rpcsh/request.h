@@ -38,6 +38,10 @@ struct request {
 	struct rk_request req;
 	uint8_t *payload; /* malloc'ed: the caller's to free */
 	struct rk_arg args[REQUEST_ARGS_MAX];
+	/* Standard input as far as it was read already, malloc'ed, or NULL:
+	 * request_build() takes it. */
+	uint8_t *given;
+	size_t given_len;
 	bool raw;      /* the payload is no msgpack of ours */
 	bool is_typed; /* the server has said what it takes and gives */
 };
@@ -55,6 +59,8 @@ RK_MUST enum rk_err request_items(const struct args *a, struct items *in,
 /* The whole payload: --raw, or those.  by: of its standard input. */
 RK_MUST enum rk_err request_build(const struct args *a, const struct caller *by,
     struct request *q, struct rk_error *err);
+/* "-" or "@-"? */
+bool request_is_stdin(const char *spec);
 /* Is it more than a message carries?  RK_ETOOBIG. */
 RK_MUST enum rk_err request_fits(const struct request *q, struct rk_error *err);
 /* Say what is wrong with the words of a verb; the exit status. */

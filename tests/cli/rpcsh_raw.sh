@@ -1,5 +1,5 @@
 #!/bin/sh
-# rpcsh --raw @FILE of a file that no message carries: a stream, in memory that
+# rpcsh --raw @FILE or - with more than a message carries: a stream, in memory that
 # does not grow with it.
 # TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
 # RPCKIT_RAW_SIZE is how large (64M; 1G in release mode is meant to take less
@@ -16,7 +16,7 @@ export ASAN_OPTIONS
 
 # peak COMMAND...: its output in out, and its largest size in kB in kb.
 peak() {
-	timeout 300 python3 - "$@" >out 2>err <<-'END'
+	timeout 300 python3 /dev/fd/3 "$@" >out 2>err 3<<-'END'
 		import os, sys
 		pid = os.fork()
 		if pid == 0:
@@ -49,6 +49,26 @@ main() {
 	echo "# $grown kB more than for 2 MB"
 	[ $grown -lt 8192 ]
 	result $? 'in as much memory'
+	head -c 2000001 small >odd
+	for size in 1199999 1200000 1200001 2000001; do
+		head -c $size odd | timeout 60 "$rpcsh" -s "$(url tcp)" \
+			count --raw - >out 2>err
+		case $size in
+		2000001 | 1200001) [ "$(cat out)" = $size ] ;;
+		*) grep -q 'it cannot be called' err ;;
+		esac
+		result $? "$size bytes of standard input"
+	done
+	{ head -c 1 >/dev/null; plain count --raw -; } <odd >out 2>err
+	[ "$(cat out)" = 2000000 ]
+	result $? 'from where it stands'
+	truncate -s 20M more
+	cat more | peak "$rpcsh" -s "$(url tcp)" count --raw - --timeout 0
+	[ "$(cat out)" = 20971520 ] && [ $(($(cat kb) - first)) -lt 8192 ]
+	result $? 'and 20 MiB of it in as much memory'
+	echo abc | timeout 60 "$rpcsh" -s "$(url tcp)" tell --raw - >out 2>err
+	[ "$(cat out)" = abc ]
+	result $? 'a little is a call'
 	want 0 'an answer in a file' plain count --raw @small --out answer
 	[ "$(cat answer)" = 2097152 ]
 	result $? 'is there'
