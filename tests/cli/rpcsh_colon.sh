@@ -1,0 +1,141 @@
+#!/bin/sh
+# Every command of the shell that begins with a colon, on a terminal: each that
+# :help lists is tried here, which is proven.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+# Functions are called by name.
+# shellcheck disable=SC2317
+set -u
+# shellcheck source=tests/lib/rpcd.sh
+. "${SRC_DIR:?}/tests/lib/rpcd.sh"
+
+term() {
+	TMUX_TMPDIR=$tmp tmux -L t -f /dev/null "$@"
+}
+
+on_screen() {
+	term capture-pane -p -t t >plain
+	grep -q -e "$1" plain
+}
+
+shows() { # PATTERN TEXT
+	until_ok on_screen "$1"
+	shown=$?
+	[ "$shown" -eq 0 ] || sed 's/^/# /' plain
+	result "$shown" "$2"
+}
+
+# try COMMAND WORDS PATTERN: type it, with nothing before it on the screen; what
+# it says has the pattern.
+try() {
+	echo "$1" >>tried
+	term send-keys -t t C-l
+	term send-keys -t t -l ":$1${2:+ $2}"
+	term send-keys -t t Enter
+	shows "$3" ":$1 $2"
+}
+
+# The same with a line that is no command.
+type_line() {
+	term send-keys -t t C-l
+	term send-keys -t t -l "$1"
+	term send-keys -t t Enter
+	shows "$2" "$1"
+}
+
+calls() {
+	try ls '' '^Shop.Order '
+	try ls 'te*' '^tell '
+	try desc tell '^tell  takes anything'
+	try desc nope 'no such method'
+	try ask Shop.Order 'Item'
+	term send-keys -t t C-c
+	type_line 'tell a:=1' '"a": 1'
+	try again '' '"a": 1'
+	try repeat '2 0' '"a": 1'
+	try repeat 'x' 'how often'
+	try cmd '' '^rpcsh --server=.* tell a:=1'
+	try last hex '^81a16101'
+	try edit '' '"a": 2'
+	try out answer.json '> *$'
+	type_line 'tell b:=7' 'wrote answer.json'
+	[ "$(od -An -tx1 answer.json | tr -d ' ')" = 81a16207 ]
+	result $? 'there it is'
+	try time on '> *$'
+	type_line 'tell c:=1' '^time '
+	try time off '> *$'
+	try time '' '^off'
+	try trace on '> *$'
+	type_line 'tell d:=1' '^trace '
+	try trace calls.ndjson '> *$'
+	type_line 'tell e:=1' '"e": 1'
+	until_ok grep -q '"method":"tell"' calls.ndjson
+	result $? 'a trace in a file'
+	try trace off '> *$'
+	try watch jobs.done '> *$'
+	"$rpcsh" -s "$where" tell --subject jobs.done id:=7 >/dev/null
+	shows '^push jobs.done .*7' 'what is pushed'
+}
+
+settings() {
+	try set 'quiet on' '> *$'
+	try set '' '^quiet'
+	try set 'quiet -' '> *$'
+	try ctx '' '^lab '
+	try ctx lab '^lab tcp> *$'
+	try use - 'ca.crt: No such file'
+	try use nowhere 'no such context'
+	try connect "$where" '^127.*tcp> *$'
+	try trust 'find 127.0.0.9:1' '127.0.0.9:1: not in'
+	try trust nonsense 'is none of'
+}
+
+lines() {
+	printf 'tell from=script\n:time\n' >lines
+	try source lines '"from": "script"'
+	shows '^off' 'all of its lines'
+	try source gone 'gone'
+	try history /from/ ':history /from/'
+	try save kept '> *$'
+	until_ok grep -q '^tell a:=1' kept
+	result $? 'what was typed is in the file'
+	[ "$(stat -c %a kept)" = 600 ]
+	result $? 'for nobody else'
+	try help '' ':quit'
+	try help again ':again *repeat the last call'
+	try hepl '' 'did you mean :help'
+	try desc '' 'the form is :desc METHOD'
+	try quit now 'the form is :quit'
+	try quit '' '^LEFT-0'
+}
+
+main() {
+	: >ready >tried
+	"$BUILD_DIR/test/typedserver" </dev/null >ready 2>log &
+	daemon=$!
+	daemons="$daemons $daemon"
+	check 'a server' until_ok ready 1
+	where=$(url tcp)
+	printf '#!/bin/sh\nsed -i s/a:=1/a:=2/ "$1"\n' >editor
+	chmod +x editor
+	"$rpcsh" ctx add lab "server=$where" --quiet
+	term new-session -d -x 80 -y 40 -s t "env -i HOME=$tmp TMPDIR=$tmp \
+	    TERM=screen-256color LC_ALL=C.UTF-8 PAGER= EDITOR=$tmp/editor \
+	    PATH=$PATH ASAN_OPTIONS=${ASAN_OPTIONS-} $rpcsh -s $where; \
+	    echo LEFT-\$?; cat"
+	shows 'tcp> *$' 'a prompt'
+	calls
+	settings
+	lines
+	term kill-server
+	echo ':help' | "$rpcsh" -f - | sed -n 's/^  :\([a-z]*\) .*/\1/p' |
+		sort >listed
+	sort -u tried | grep -vx hepl | diff listed - >missing
+	are=$?
+	sed 's/^/# /' missing
+	[ $are -eq 0 ] && [ "$(grep -c . listed)" -ge 22 ]
+	result $? 'each command that :help lists was tried'
+	stop >/dev/null
+	plan
+}
+
+main
