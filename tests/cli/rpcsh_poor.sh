@@ -23,6 +23,7 @@ verbs() {
 		bench echo -n 20
 		watch --every 0 -n 2 echo
 		watch --for 1ms
+		ctx ls
 		ctx show
 		trust ls --known known
 		--help
@@ -30,29 +31,43 @@ verbs() {
 	END
 }
 
-# run REDIRECTION COMMAND...: bounded; its status.
+# run REDIRECTION NUMBER COMMAND...: bounded; its output, errors and status in
+# files of that number.
 run() {
-	how=$1
-	shift
+	how=$1 i=$2
+	shift 2
+	: >"out.$i"
 	case $how in
-	closed) timeout 60 "$@" <&- >out 2>err ;;
-	nothing) timeout 60 "$@" </dev/null >out 2>err ;;
-	full) timeout 60 "$@" </dev/null >/dev/full 2>err ;;
+	closed) timeout 60 "$@" <&- >"out.$i" 2>"err.$i" ;;
+	nothing) timeout 60 "$@" </dev/null >"out.$i" 2>"err.$i" ;;
+	full) timeout 60 "$@" </dev/null >/dev/full 2>"err.$i" ;;
 	esac
+	echo $? >"got.$i"
 }
 
-# each TEXT WANTED HOW COMMAND...: all verbs so; WANTED looks at out and err,
-# with the status in $got.
+# each TEXT WANTED HOW COMMAND...: all verbs so, side by side; WANTED looks at
+# out and err, with the status in $got.
 each() {
 	text=$1 wanted=$2 how=$3
 	shift 3
-	bad=
 	verbs >list
+	i=0
+	runs=
 	while read -r words; do
-		: >out
+		i=$((i + 1))
 		# shellcheck disable=SC2086 # words are meant to split
-		run "$how" "$@" "$rpcsh" -s "$(url tcp)" --no-input $words
-		got=$?
+		run "$how" $i "$@" "$rpcsh" -s "$(url tcp)" --no-input $words &
+		runs="$runs $!"
+	done <list
+	# shellcheck disable=SC2086 # one by one
+	wait $runs
+	i=0
+	bad=
+	while read -r words; do
+		i=$((i + 1))
+		mv "out.$i" out
+		mv "err.$i" err
+		got=$(cat "got.$i")
 		"$wanted" || bad="$bad [$words: $got]"
 	done <list
 	[ -z "$bad" ]
@@ -88,8 +103,28 @@ for line in open("out", encoding="utf-8"):
 ' 2>>err
 }
 
-# Some at once: what one of them breaks is named by its verb and err.
+succeeds() {
+	[ "$got" -eq 0 ] && ! grep -q 'AddressSanitizer\|runtime error' err
+}
+
+# No verb is left out.
+are_all() {
+	"$rpcsh" --help | sed -n '/^commands:/,/^options:/p' |
+		sed '/^options:/d; s/^commands://' | tr -d ' ' | tr ',' '\n' |
+		grep . | sort -u >known_verbs
+	verbs | sed -n 's/^\([a-z]*\).*/\1/p' | sort -u >tried_verbs
+	[ "$(grep -c . known_verbs)" -ge 11 ] &&
+		[ -z "$(comm -23 known_verbs tried_verbs)" ]
+	result $? 'each verb is among them'
+}
+
+# Each alone; and some at once: what breaks is named by its verb.
 surroundings() {
+	are_all
+	each 'with standard input closed' succeeds closed env
+	each 'on a terminal that is dumb' succeeds nothing env TERM=dumb
+	each 'in ASCII' succeeds nothing env LC_ALL=C
+	each 'without home' succeeds nothing env -u HOME
 	each 'without input, home, characters and terminal' is_plain closed \
 		setsid -w env -i TERM=dumb LC_ALL=C \
 		"ASAN_OPTIONS=${ASAN_OPTIONS-}"
