@@ -55,9 +55,19 @@ golden() {
 	result $same "$3"
 }
 
+# What differs from run to run, when a screen is of figures.
+figures=cat
+
+no_figures() {
+	sed 's/ [0-9][0-9]*\.[0-9][0-9]*/ N/g; s/N [mun]*s/N T/g
+		s/[0-9][0-9]* \([mun]*s\)\( \|$\)/N T\2/g
+		s/[0-9T:-]*Z  answer/TIME  answer/; s/(.*\/s)/(RATE)/
+		s/[▁▂▃▄▅▆▇█][▁▂▃▄▅▆▇█ ]*/BARS/g; s/  */ /g; s/ $//; /^$/d'
+}
+
 is_golden() {
-	term capture-pane -p -t t | sed 's/127\.0\.0\.1:[0-9]*/127.0.0.1:PORT/g
-		s/: [0-9]*\.[0-9]*\.[0-9]*,/: VERSION,/' >screen
+	term capture-pane -p -J -t t | sed 's/ *$//; s/127\.0\.0\.1:[0-9]*/127.0.0.1:PORT/g
+		s/: [0-9]*\.[0-9]*\.[0-9]*,/: VERSION,/' | $figures >screen
 	diff "$file" screen >difference
 }
 
@@ -93,6 +103,17 @@ begins() {
 	    EDITOR=$tmp/editor PATH=$PATH ASAN_OPTIONS=${ASAN_OPTIONS-} \
 	    $rpcsh -c lab; echo LEFT-\$?; cat"
 	golden prompt '^lab tcp> *$' 'a prompt with context and transport'
+}
+
+measured() {
+	figures=no_figures
+	type_line 'ping -n 3 -i 0'
+	golden ping '^3 replies' 'pings and their figures'
+	type_line 'watch --every 1ms -n 1 tell a:=1'
+	golden watch '^lab tcp> *$' 'an answer that is watched'
+	type_line 'bench tell a:=1 -n 1'
+	golden bench 'p99\|p50' 'one call that is measured'
+	figures=cat
 }
 
 day() {
@@ -134,8 +155,13 @@ tools() {
 	line ':last' '^  "a": 1$' 'is shown once more'
 	line ':last hex' '^81a16101$' 'in another form'
 	line ':last table' '^a  *1$' 'or as a table'
+	type_line "tell -o table -d '[{\"id\":1,\"name\":\"ä\"},{\"id\":22,\"ok\":true}]'"
+	golden table '^22 ' 'a table of more than one row'
+	type_line 'tell a:=1'
+	shows '^  "a": 1$' 'a reply again'
 	line ':last nonsense' 'is none of json' 'or not'
-	line ':edit' '^  "a": 2$' 'a call is edited'
+	type_line ':edit'
+	golden edit '^  "a": 2$' 'a call is edited'
 	[ "$(cat edited.mode)" = 600 ] && grep -qx 'tell a:=1' edited.before
 	result $? 'in a file of our own'
 	[ ! -e "$(cat edited.name)" ]
@@ -152,8 +178,8 @@ tools() {
 	result $? 'for nobody else, without what was said'
 	[ ! -e paged ]
 	result $? 'short replies are not paged'
-	line "tell -d '[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23]'" \
-		'^--25 LINES--' 'long ones are'
+	type_line "tell -d '[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23]'"
+	golden pager '^--25 LINES--' 'long ones are'
 	line ":set quiet on" '> *$' 'unless'
 	rm paged
 	line ':again' '^  23$' 'nobody wants it'
@@ -171,6 +197,7 @@ main() {
 	begins
 	day
 	tools
+	measured
 	keys C-l
 	keys -l ':quit'
 	keys Enter
