@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "bench_show.h"
+#include "dry.h"
 #include "held.h"
 #include "request.h"
 #include "rpcsh.h"
@@ -57,6 +58,7 @@ const struct opt bench_opts[] = {
 	REQUEST_DATA_OPT,
 	REQUEST_RAW_OPT,
 	REQUEST_HEADER_OPTS,
+	DRY_RUN_OPT,
 	{ 0 },
 };
 
@@ -287,6 +289,18 @@ run(const struct args *a, const struct out *o, struct request *q,
 	return status;
 }
 
+/* The arguments, each once. */
+static int
+dry_run(const struct out *o, const struct request *q, const struct payloads *p)
+{
+	const struct show show = { .out = o, .raw = q->raw };
+	int status = 0;
+
+	for (size_t i = 0; status == 0 && i < p->n; i++)
+		status = dry_show(&show, q->req.method, p->list[i]);
+	return status;
+}
+
 int
 cmd_bench(struct args *a, void *ctx)
 {
@@ -302,6 +316,8 @@ cmd_bench(struct args *a, void *ctx)
 		return out_fail(&o, RK_ENOMEM, rk_err_text(RK_ENOMEM), NULL);
 	if (build(a, ctx, &q, &p, &err) != RK_OK)
 		status = request_failed(&o, &err, "rpcsh bench -h");
+	else if (args_flag(a, "dry-run"))
+		status = dry_run(&o, &q, &p);
 	else
 		status = run(a, &o, &q, &p, b);
 	payloads_free(&p);

@@ -1,6 +1,7 @@
 /* rpcsh call: one request, one reply. */
 #include "base/error.h"
 #include "base/str.h"
+#include "dry.h"
 #include "figures.h"
 #include "held.h"
 #include "last.h"
@@ -65,8 +66,7 @@ const struct opt call_opts[] = {
 	    .meta = "FILE",
 	    .complete = COMPLETE_FILE,
 	    .about = "append a line about the call, without its payloads" },
-	{ .name = "dry-run",
-	    .about = "show the argument's bytes, ask nothing, send nothing" },
+	DRY_RUN_OPT,
 	{ 0 },
 };
 
@@ -273,56 +273,6 @@ exchange_all(struct target *t, const struct caller *by, const struct args *a,
 	return status;
 }
 
-static int
-dry_run_json(
-    const struct show *show, const struct request *q, struct rk_bytes p)
-{
-	const char *method = q->req.method;
-	char *hex = malloc(2 * p.len + 1);
-	struct buf b;
-	enum rk_err r = RK_ENOMEM;
-	int status = 0;
-
-	buf_init(&b, SIZE_MAX / 2);
-	if (hex == NULL)
-		goto out;
-	str_hex(hex, p.ptr, p.len);
-	if ((r = buf_put_str(&b, "{\"schema\":1,\"method\":")) != RK_OK ||
-	    (r = out_json_string(&b, method, strlen(method))) != RK_OK ||
-	    (r = buf_put_str(&b, ",\"argument\":")) != RK_OK ||
-	    (r = show_put_json(show, p, &b)) != RK_OK ||
-	    (r = buf_put_str(&b, ",\"hex\":\"")) != RK_OK ||
-	    (r = buf_put_str(&b, hex)) != RK_OK)
-		goto out;
-	r = buf_put_str(&b, "\"}\n");
-out:
-	if (r == RK_OK)
-		out_bytes(show->out, buf_peek(&b), buf_len(&b));
-	else
-		status = out_fail(show->out, r, rk_err_text(r), NULL);
-	buf_fini(&b);
-	free(hex);
-	return status;
-}
-
-/* The bytes and what they say; or the one form that was asked for. */
-static int
-dry_run(const struct args *a, const struct out *o, const struct request *q)
-{
-	struct show show = how_to_show(a, o, q->raw);
-	struct show hex = { .out = o, .form = SHOW_HEX };
-	struct rk_bytes p = { q->payload, q->req.payload_len };
-	int status;
-
-	if (show.form != SHOW_AUTO || show.file != NULL)
-		return show_reply(&show, p);
-	if (o->form == OUT_JSON)
-		return dry_run_json(&show, q, p);
-	if ((status = show_reply(&hex, p)) != 0)
-		return status;
-	return show_reply(&show, p);
-}
-
 static enum rk_err
 prepare(const struct args *a, const struct caller *by, struct request *q,
     struct rk_error *err)
@@ -384,7 +334,10 @@ cmd_call(struct args *a, void *ctx)
 	} else if (!reads_later(a) && prepare(a, ctx, &q, &err) != RK_OK) {
 		status = request_failed(&o, &err, "rpcsh call -h");
 	} else if (args_flag(a, "dry-run")) {
-		status = dry_run(a, &o, &q);
+		struct show show = how_to_show(a, &o, q.raw);
+
+		status = dry_show(&show, q.req.method,
+		    (struct rk_bytes){ q.payload, q.req.payload_len });
 	} else if ((t = target_use(&own, ctx, a, &o, &status)) != NULL) {
 		if (target_connect(t, &o, &status))
 			status = stream_or_call(t, ctx, a, &o, &q);

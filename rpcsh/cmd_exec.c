@@ -1,5 +1,6 @@
 /* rpcsh exec: a command at the server, its streams and its exit status. */
 #include "base/error.h"
+#include "dry.h"
 #include "remote.h"
 #include "request.h"
 #include "rpcsh.h"
@@ -18,6 +19,7 @@ const struct opt exec_opts[] = {
 	    .about = "show control characters as \\xNN (auto: on a terminal)" },
 	REQUEST_DATA_OPT,
 	REQUEST_HEADER_OPTS,
+	DRY_RUN_OPT,
 	{ 0 },
 };
 
@@ -34,6 +36,7 @@ build(const struct args *a, const struct caller *by, struct request *q,
 	    (r = items_init(&in, err)) != RK_OK)
 		return r;
 	in.no_input = args_flag(a, "no-input");
+	in.dry = args_flag(a, "dry-run");
 	in.stdin_used = caller_has_input(by);
 	r = request_value(a, &in, q, err);
 	if (in.stdin_used)
@@ -86,6 +89,8 @@ cmd_exec(struct args *a, void *ctx)
 	out_init(&o, a);
 	if (build(a, ctx, &q, &input, &err) != RK_OK) {
 		status = request_failed(&o, &err, "rpcsh exec -h");
+	} else if (args_flag(a, "dry-run")) {
+		status = dry_call(&o, &q);
 	} else if ((t = target_use(&own, ctx, a, &o, &status)) != NULL) {
 		/* It takes its time, unless somebody has said how much. */
 		if (t->timeout_given && t->timeout != RK_NEVER)

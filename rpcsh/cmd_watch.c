@@ -1,5 +1,6 @@
 /* rpcsh watch: what a server pushes, or what a call answers, as it comes. */
 #include "base/error.h"
+#include "dry.h"
 #include "push_show.h"
 #include "rpcsh.h"
 #include "watch.h"
@@ -32,6 +33,7 @@ const struct opt watch_opts[] = {
 	REQUEST_DATA_OPT,
 	REQUEST_RAW_OPT,
 	REQUEST_HEADER_OPTS,
+	DRY_RUN_OPT,
 	{ 0 },
 };
 
@@ -166,7 +168,8 @@ static enum rk_err
 check(const struct args *a, const struct caller *by, struct request *q,
     struct rk_error *err)
 {
-	static const char *const calls[] = { "data", "raw", "subject", "arg" };
+	static const char *const calls[] = { "data", "raw", "subject", "arg",
+		"dry-run" };
 	size_t n;
 	const char *const *words = args_operands(a, &n);
 	enum rk_err r;
@@ -223,6 +226,8 @@ cmd_watch(struct args *a, void *ctx)
 	out_init(&w.o, a);
 	if (check(a, ctx, &q, &err) != RK_OK) {
 		status = request_failed(&w.o, &err, "rpcsh watch -h");
+	} else if (args_flag(a, "dry-run")) {
+		status = dry_call(&w.o, &q);
 	} else {
 		held_forget_interrupt();
 		held_hear_interrupt(&before);

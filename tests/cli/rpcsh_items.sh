@@ -205,6 +205,18 @@ sys.stdout.buffer.write(bytes.fromhex(sys.stdin.read()))' >mp
 }
 
 shown() {
+	for verb in exec bench 'watch --every 1s'; do
+		# shellcheck disable=SC2086 # words are meant to split
+		want 0 "--dry-run of $verb" "$rpcsh" -s tcp://127.0.0.1:1 \
+			$verb --dry-run m a:=1 b=?
+		printf '82a16101a162a13f\n{"a":1,"b":"?"}\n' | cmp -s - out
+		result $? 'shows what it would send'
+	done
+	printf '1\n"x"\n' >lines
+	want 0 'of more than one argument' "$rpcsh" bench --dry-run m --in lines
+	printf '01\n1\na178\n"x"\n' | cmp -s - out
+	result $? 'shows each'
+	want 2 'of pushes there is none' "$rpcsh" watch --dry-run a
 	want 0 "--dry-run" "$rpcsh" --dry-run m a:=1
 	[ "$(cat out)" = "$(printf '81a16101\n{"a":1}')" ]
 	result $? "shows bytes and JSON"
