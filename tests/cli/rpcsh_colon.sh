@@ -109,7 +109,8 @@ lines() {
 }
 
 main() {
-	: >ready >tried
+	: >ready
+	: >tried
 	"$BUILD_DIR/test/typedserver" </dev/null >ready 2>log &
 	daemon=$!
 	daemons="$daemons $daemon"

@@ -78,7 +78,7 @@ main() {
 	want 2 'what streams have not' plain count --raw @small --one-way
 	# Its 300032 bytes end where their memory does.
 	python3 -c 'print("{\"Item\":\"" + "x" * 300008 +
-	    "\",\"A_zid012345\":48}")' >tail
+	    "\",\"A_zid012345\":48}")' >./tail
 	want 2 'a name as Go writes them, almost' plain Shop.Order -d @tail
 	has err 'no field "A_zid012345"' 'is looked at up to its end'
 	want 1 'a full disk' sh -c \
