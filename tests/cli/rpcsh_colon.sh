@@ -82,7 +82,7 @@ settings() {
 	try set 'quiet -' '> *$'
 	try ctx '' '^lab '
 	try ctx lab '^lab tcp> *$'
-	try use - 'ca.crt: No such file'
+	try use - '^try: --certs DIR'
 	try use nowhere 'no such context'
 	try connect "$where" '^127.*tcp> *$'
 	try trust 'find 127.0.0.9:1' '127.0.0.9:1: not in'
