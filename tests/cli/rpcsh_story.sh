@@ -56,7 +56,7 @@ golden() {
 }
 
 # What differs from run to run, when a screen is of figures.
-figures=cat
+figures='cat'
 
 no_figures() {
 	sed 's/ [0-9][0-9]*\.[0-9][0-9]*/ N/g; s/N [mun]*s/N T/g
@@ -113,7 +113,7 @@ measured() {
 	golden watch '^lab tcp> *$' 'an answer that is watched'
 	type_line 'bench tell a:=1 -n 1'
 	golden bench 'p99\|p50' 'one call that is measured'
-	figures=cat
+	figures='cat'
 }
 
 day() {
