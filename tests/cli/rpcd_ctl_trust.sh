@@ -72,10 +72,17 @@ conf() {
 		>>ctl.conf
 }
 
+# What happens before it has subscribed is not told.
+is_watching() {
+	ctl trust mode ask >out 2>&1
+	grep -q '	mode	' watched
+}
+
 approves() {
 	"$rpcd" ctl --socket admin conns -w --plain >watched 2>&1 &
 	watcher=$!
 	daemons="$daemons $watcher"
+	until_ok is_watching
 	want 0 'nobody' ctl trust ls --plain
 	[ ! -s out ]
 	result $? 'waits'

@@ -172,7 +172,8 @@ replacing() {
 }
 
 locking() {
-	keys Escape L
+	keys Escape
+	keys g L
 	shows 'Type LOCK' 'locking takes a word'
 	golden lock
 	keys LOCK Enter
