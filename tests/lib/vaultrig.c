@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include <sqlite3.h>
@@ -118,4 +119,67 @@ vaultrig_sql(const char *sql)
 	if (sqlite3_exec(db, sql, NULL, NULL, &text) != SQLITE_OK)
 		fail_msg("%s: %s", sql, text);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* ---- one that is spoilt ---- */
+
+static uint8_t intact[1 << 18];
+static size_t intact_len;
+
+void
+vaultrig_make_three(void)
+{
+	struct vault *v;
+	FILE *f;
+
+	vaultrig_make(false);
+	v = vaultrig_unlocked();
+	vaultrig_add(v, "a", RECORD_ED25519, 1);
+	vaultrig_add(v, "b", RECORD_ED25519, 2);
+	vaultrig_add(v, "c", RECORD_SECRET, 3);
+	vault_close(v);
+	f = fopen(VAULTRIG_FILE, "rb");
+	assert_non_null(f);
+	intact_len = fread(intact, 1, sizeof(intact), f);
+	assert_in_range(intact_len, 1, sizeof(intact) - 1);
+	assert_int_equal(fclose(f), 0);
+}
+
+enum rk_err
+vaultrig_try(struct rk_error *err)
+{
+	struct rk_secret *pass = vaultrig_secret(VAULTRIG_PASS);
+	struct vault *v = NULL;
+	enum rk_err r = vault_open(VAULTRIG_FILE, &v, err);
+
+	if (r == RK_OK)
+		r = vault_unlock(v, pass, err);
+	if (r == RK_OK)
+		vaultrig_holds(v, "a", 1);
+	vault_close(v);
+	rk_secret_free(pass);
+	return r;
+}
+
+void
+vaultrig_refuses(enum rk_err want, const char *what)
+{
+	struct rk_error err;
+	enum rk_err r = vaultrig_try(&err);
+
+	if (r != want)
+		fail_msg("%s: %s, not %s (%s)", what, rk_err_name(r),
+		    rk_err_name(want), err.text);
+	assert_int_equal(err.code, want);
+}
+
+/* As vaultrig_make_three() left it, without waiting for the disk. */
+void
+vaultrig_remake(void)
+{
+	FILE *f = fopen(VAULTRIG_FILE, "wb");
+
+	assert_non_null(f);
+	assert_int_equal(fwrite(intact, 1, intact_len, f), intact_len);
+	assert_int_equal(fclose(f), 0);
 }

@@ -24,4 +24,11 @@ void vaultrig_holds(struct vault *v, const char *name, uint8_t fill);
 /* Change the file behind the vault's back. */
 void vaultrig_sql(const char *sql);
 
+/* Of three records, and its bytes kept; and the file as it was then. */
+void vaultrig_make_three(void);
+void vaultrig_remake(void);
+/* It must not be opened and unlocked, but for this reason.  what: was done. */
+void vaultrig_refuses(enum rk_err want, const char *what);
+enum rk_err vaultrig_try(struct rk_error *err);
+
 #endif

@@ -15,67 +15,6 @@
 #include "scratch.h"
 #include "vaultrig.h"
 
-static uint8_t intact[1 << 18];
-static size_t intact_len;
-
-static void
-make_three(void)
-{
-	struct vault *v;
-	FILE *f;
-
-	vaultrig_make(false);
-	v = vaultrig_unlocked();
-	vaultrig_add(v, "a", RECORD_ED25519, 1);
-	vaultrig_add(v, "b", RECORD_ED25519, 2);
-	vaultrig_add(v, "c", RECORD_SECRET, 3);
-	vault_close(v);
-	f = fopen(VAULTRIG_FILE, "rb");
-	assert_non_null(f);
-	intact_len = fread(intact, 1, sizeof(intact), f);
-	assert_in_range(intact_len, 1, sizeof(intact) - 1);
-	assert_int_equal(fclose(f), 0);
-}
-
-static enum rk_err
-open_and_unlock(struct rk_error *err)
-{
-	struct rk_secret *pass = vaultrig_secret(VAULTRIG_PASS);
-	struct vault *v = NULL;
-	enum rk_err r = vault_open(VAULTRIG_FILE, &v, err);
-
-	if (r == RK_OK)
-		r = vault_unlock(v, pass, err);
-	if (r == RK_OK)
-		vaultrig_holds(v, "a", 1);
-	vault_close(v);
-	rk_secret_free(pass);
-	return r;
-}
-
-static void
-assert_refused(enum rk_err want, const char *what)
-{
-	struct rk_error err;
-	enum rk_err r = open_and_unlock(&err);
-
-	if (r != want)
-		fail_msg("%s: %s, not %s (%s)", what, rk_err_name(r),
-		    rk_err_name(want), err.text);
-	assert_int_equal(err.code, want);
-}
-
-/* As make_three() left it, without waiting for the disk. */
-static void
-remake(void)
-{
-	FILE *f = fopen(VAULTRIG_FILE, "wb");
-
-	assert_non_null(f);
-	assert_int_equal(fwrite(intact, 1, intact_len, f), intact_len);
-	assert_int_equal(fclose(f), 0);
-}
-
 /* ---- accidents: what does not add up ---- */
 
 static void
@@ -125,18 +64,18 @@ test_damaged(void **state)
 	enum rk_err r;
 
 	(void)state;
-	make_three();
+	vaultrig_make_three();
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
 		vaultrig_sql(changes[i]);
 		/* The log is not read unless there is reason to. */
 		if (strstr(changes[i], "audit") == NULL)
-			assert_refused(RK_EDAMAGED, changes[i]);
+			vaultrig_refuses(RK_EDAMAGED, changes[i]);
 		else if ((r = vault_open(VAULTRIG_FILE, &v, &err)) == RK_OK) {
 			r = vault_adds_up(v, NULL, NULL, &err);
 			assert_int_equal(r, RK_EDAMAGED);
 			vault_close(v);
 		}
-		remake();
+		vaultrig_remake();
 	}
 }
 
@@ -251,14 +190,14 @@ test_head(void **state)
 	struct rk_error err;
 
 	(void)state;
-	make_three();
+	vaultrig_make_three();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		v = vaultrig_open();
 		cases[i].change(&v->head);
 		assert_int_equal(vault_head_write(v, false, &err), RK_OK);
 		vault_close(v);
-		assert_refused(cases[i].want, cases[i].what);
-		remake();
+		vaultrig_refuses(cases[i].want, cases[i].what);
+		vaultrig_remake();
 	}
 }
 
@@ -312,7 +251,7 @@ test_row(void **state)
 	struct vault *v;
 
 	(void)state;
-	make_three();
+	vaultrig_make_three();
 	for (size_t i = 0; i < sizeof(what) / sizeof(what[0]); i++) {
 		v = vaultrig_open();
 		take_row(v, 3, &l);
@@ -345,10 +284,10 @@ test_row(void **state)
 		put_row(v, &l, false);
 		vault_close(v);
 		/* What cannot be read at all is damage. */
-		assert_refused(
+		vaultrig_refuses(
 		    i == 0 || i == 2 || i == 4 ? RK_EDAMAGED : RK_ETAMPERED,
 		    what[i]);
-		remake();
+		vaultrig_remake();
 	}
 }
 
@@ -361,7 +300,7 @@ test_public_half(void **state)
 	struct vault *v;
 
 	(void)state;
-	make_three();
+	vaultrig_make_three();
 	v = vaultrig_open();
 	take_row(v, 1, &a);
 	take_row(v, 2, &b);
@@ -369,7 +308,7 @@ test_public_half(void **state)
 	    a.about + a.row.about.len - 32, b.about + b.row.about.len - 32, 32);
 	put_row(v, &a, false);
 	vault_close(v);
-	assert_refused(RK_ETAMPERED, "public half");
+	vaultrig_refuses(RK_ETAMPERED, "public half");
 }
 
 static void
@@ -380,7 +319,7 @@ test_swapped(void **state)
 	struct vault *v;
 
 	(void)state;
-	make_three();
+	vaultrig_make_three();
 	/* The secrets of two keys. */
 	v = vaultrig_open();
 	take_row(v, 1, &a);
@@ -390,9 +329,9 @@ test_swapped(void **state)
 	put_row(v, &a, false);
 	put_row(v, &b, false);
 	vault_close(v);
-	assert_refused(RK_ETAMPERED, "sealed parts swapped");
+	vaultrig_refuses(RK_ETAMPERED, "sealed parts swapped");
 	/* Two whole rows. */
-	remake();
+	vaultrig_remake();
 	v = vaultrig_open();
 	take_row(v, 1, &a);
 	take_row(v, 2, &b);
@@ -402,7 +341,7 @@ test_swapped(void **state)
 	put_row(v, &a, true);
 	put_row(v, &b, true);
 	vault_close(v);
-	assert_refused(RK_ETAMPERED, "rows swapped");
+	vaultrig_refuses(RK_ETAMPERED, "rows swapped");
 }
 
 static void
@@ -414,7 +353,7 @@ test_one_brought_back(void **state)
 	struct vault *v;
 
 	(void)state;
-	make_three();
+	vaultrig_make_three();
 	v = vaultrig_unlocked();
 	take_row(v, 1, &old);
 	assert_int_equal(vault_begin(v, &err), RK_OK);
@@ -422,11 +361,11 @@ test_one_brought_back(void **state)
 	    vault_change(v, "a", &rec, VAULT_ACT_NOTE, &err), RK_OK);
 	assert_int_equal(vault_commit(v, &err), RK_OK);
 	vault_close(v);
-	assert_int_equal(open_and_unlock(&err), RK_OK);
+	assert_int_equal(vaultrig_try(&err), RK_OK);
 	v = vaultrig_open();
 	put_row(v, &old, false);
 	vault_close(v);
-	assert_refused(RK_ETAMPERED, "one row brought back");
+	vaultrig_refuses(RK_ETAMPERED, "one row brought back");
 }
 
 static void
@@ -436,23 +375,23 @@ test_removed_and_copied(void **state)
 	struct vault *v;
 
 	(void)state;
-	make_three();
+	vaultrig_make_three();
 	vaultrig_sql("DELETE FROM records WHERE id = 3");
-	assert_refused(RK_ETAMPERED, "a row removed");
-	remake();
+	vaultrig_refuses(RK_ETAMPERED, "a row removed");
+	vaultrig_remake();
 	v = vaultrig_open();
 	take_row(v, 1, &a);
 	a.row.id = 4;
 	vaultrig_sql("UPDATE records SET name = x'71' WHERE id = 1");
 	put_row(v, &a, true);
 	vault_close(v);
-	assert_refused(RK_EDAMAGED, "a row there twice");
-	remake();
+	vaultrig_refuses(RK_EDAMAGED, "a row there twice");
+	vaultrig_remake();
 	vaultrig_sql("DELETE FROM audit WHERE id = 4");
-	assert_refused(RK_ETAMPERED, "the end of the log removed");
-	remake();
+	vaultrig_refuses(RK_ETAMPERED, "the end of the log removed");
+	vaultrig_remake();
 	vaultrig_sql("DELETE FROM audit");
-	assert_refused(RK_ETAMPERED, "the log removed");
+	vaultrig_refuses(RK_ETAMPERED, "the log removed");
 }
 
 /* The log rewritten, with a chain that holds. */
@@ -465,7 +404,7 @@ test_log_rewritten(void **state)
 	struct vault *v;
 
 	(void)state;
-	make_three();
+	vaultrig_make_three();
 	v = vaultrig_open();
 	for (line.id = 1; line.id <= 4; line.id++) {
 		assert_int_equal(vault_link(chain, &line, line.chain), RK_OK);
@@ -474,7 +413,7 @@ test_log_rewritten(void **state)
 	}
 	assert_int_equal(vault_adds_up(v, NULL, NULL, &err), RK_OK);
 	vault_close(v);
-	assert_refused(RK_ETAMPERED, "log");
+	vaultrig_refuses(RK_ETAMPERED, "log");
 }
 
 /* While it is unlocked, by a row at a time. */
@@ -489,7 +428,7 @@ test_changed_meanwhile(void **state)
 	struct vault *other;
 
 	(void)state;
-	make_three();
+	vaultrig_make_three();
 	v = vaultrig_unlocked();
 	other = vaultrig_open();
 	take_row(other, 1, &old);
@@ -543,19 +482,19 @@ test_check(void **state)
 	struct vault *v;
 
 	(void)state;
-	make_three();
+	vaultrig_make_three();
 	t = check(RK_OK);
 	assert_int_equal(t.damaged + t.tampered, 0);
 	vaultrig_sql("UPDATE records SET sum = x'0000000000000000'");
 	t = check(RK_OK);
 	assert_int_equal(t.damaged, 3);
 	assert_int_equal(t.tampered, 0);
-	remake();
+	vaultrig_remake();
 	vaultrig_sql("UPDATE audit SET time = 5 WHERE id = 2");
 	t = check(RK_OK);
 	assert_int_equal(t.damaged, 1);
 	assert_non_null(strstr(t.last, "line 2"));
-	remake();
+	vaultrig_remake();
 	v = vaultrig_open();
 	take_row(v, 2, &l);
 	l.sealed[40] ^= 1;
@@ -565,11 +504,11 @@ test_check(void **state)
 	assert_int_equal(t.damaged, 0);
 	assert_int_equal(t.tampered, 1);
 	assert_non_null(strstr(t.last, "record 2"));
-	remake();
+	vaultrig_remake();
 	vaultrig_sql("DELETE FROM records WHERE id = 2");
 	t = check(RK_OK);
 	assert_int_equal(t.tampered, 1);
-	remake();
+	vaultrig_remake();
 	v = vaultrig_open();
 	v->head.verifier[0] ^= 1;
 	assert_int_equal(vault_head_write(v, false, NULL), RK_OK);

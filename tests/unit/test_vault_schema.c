@@ -15,67 +15,6 @@
 #include "scratch.h"
 #include "vaultrig.h"
 
-static uint8_t intact[1 << 18];
-static size_t intact_len;
-
-static void
-make_three(void)
-{
-	struct vault *v;
-	FILE *f;
-
-	vaultrig_make(false);
-	v = vaultrig_unlocked();
-	vaultrig_add(v, "a", RECORD_ED25519, 1);
-	vaultrig_add(v, "b", RECORD_ED25519, 2);
-	vaultrig_add(v, "c", RECORD_SECRET, 3);
-	vault_close(v);
-	f = fopen(VAULTRIG_FILE, "rb");
-	assert_non_null(f);
-	intact_len = fread(intact, 1, sizeof(intact), f);
-	assert_in_range(intact_len, 1, sizeof(intact) - 1);
-	assert_int_equal(fclose(f), 0);
-}
-
-static enum rk_err
-open_and_unlock(struct rk_error *err)
-{
-	struct rk_secret *pass = vaultrig_secret(VAULTRIG_PASS);
-	struct vault *v = NULL;
-	enum rk_err r = vault_open(VAULTRIG_FILE, &v, err);
-
-	if (r == RK_OK)
-		r = vault_unlock(v, pass, err);
-	if (r == RK_OK)
-		vaultrig_holds(v, "a", 1);
-	vault_close(v);
-	rk_secret_free(pass);
-	return r;
-}
-
-static void
-assert_refused(enum rk_err want, const char *what)
-{
-	struct rk_error err;
-	enum rk_err r = open_and_unlock(&err);
-
-	if (r != want)
-		fail_msg("%s: %s, not %s (%s)", what, rk_err_name(r),
-		    rk_err_name(want), err.text);
-	assert_int_equal(err.code, want);
-}
-
-/* As make_three() left it, without waiting for the disk. */
-static void
-remake(void)
-{
-	FILE *f = fopen(VAULTRIG_FILE, "wb");
-
-	assert_non_null(f);
-	assert_int_equal(fwrite(intact, 1, intact_len, f), intact_len);
-	assert_int_equal(fclose(f), 0);
-}
-
 /* ---- hostile schemas ---- */
 
 static void
@@ -100,11 +39,11 @@ test_schema(void **state)
 	};
 
 	(void)state;
-	make_three();
+	vaultrig_make_three();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		vaultrig_sql(cases[i].sql);
-		assert_refused(cases[i].want, cases[i].sql);
-		remake();
+		vaultrig_refuses(cases[i].want, cases[i].sql);
+		vaultrig_remake();
 	}
 }
 
