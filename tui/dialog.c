@@ -138,6 +138,8 @@ dialog_key(struct ui *ui, uint32_t key)
 		d->top++;
 	else if (key == TK_UP || key == TK_PGUP)
 		d->top -= d->top > 0;
+	else if (d->turn != NULL && key == d->turn_key)
+		d->turned = !d->turned;
 	else if (d->want[0] != '\0')
 		typed_key(ui, d, key);
 	else if (in_note(d))
@@ -231,6 +233,8 @@ dialog_draw(struct ui *ui, struct dialog *d, const struct box *body)
 	struct box in = { 0, 0, 0, width - 4 }, foot;
 	int below, lines, height;
 
+	if (d->turn != NULL)
+		d->turn(ui, d);
 	in.height = 1;
 	below = d->want[0] != '\0' ? 1 : draw_buttons(ui, d, &in, false);
 	d->note_fits = d->has_note && body->height >= below + ROOM_MIN;

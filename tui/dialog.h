@@ -20,6 +20,12 @@ struct dialog {
 	size_t n_buttons, focus;
 	/* Where there are no buttons: this must be typed to go on. */
 	char want[32];
+	/* A key that turns something on and off, the line of the text that
+	 * says which, and who writes it, before every drawing. */
+	uint32_t turn_key;
+	bool turned;
+	size_t turn_line;
+	void (*turn)(struct ui *ui, struct dialog *d);
 	/* Below the buttons, where there is room: a note in `line`. */
 	bool has_note, note_fits;
 	struct line line;

@@ -1,6 +1,7 @@
 /* Locking the list, closing a connection, leaving: questions before it. */
 #include "dialog.h"
 
+#include "extra.h"
 #include "words.h"
 
 #include "base/str.h"
@@ -18,10 +19,10 @@
 static void
 locked(struct ui *ui, struct dialog *d, int button)
 {
-	(void)d;
 	if (button >= 0)
-		order_send(ui, "_.lock", NULL, 0,
-		    "LOCKED: only known keys may connect", false);
+		order_then(ui, "_.lock", NULL, 0,
+		    "LOCKED: only known keys may connect",
+		    d->turned ? drop_unlisted : NULL);
 }
 
 static void
@@ -147,13 +148,50 @@ add_findings(const struct rk_value *answer, struct text *t)
 		text_add(t, ROLE_WAIT, "  [!!] more: rpcd ctl trust check");
 }
 
+/* With its mode now and then, where the daemon says that. */
+static void
+add_file(
+    const struct model_status *s, const struct rk_value *answer, struct text *t)
+{
+	const char *file = view_fact(s, "known_clients");
+	char mode[8] = "", then[8] = "";
+
+	if (answer != NULL) {
+		(void)view_text(answer, "mode", mode, sizeof(mode));
+		(void)view_text(answer, "mode_locked", then, sizeof(then));
+	}
+	if (file != NULL && mode[0] != '\0' && then[0] != '\0')
+		text_add(
+		    t, ROLE_TEXT, "File: %s, mode %s -> %s", file, mode, then);
+	else if (file != NULL)
+		text_add(t, ROLE_TEXT, "File: %s, made read-only", file);
+}
+
+/* What becomes of those that are connected; k turns it. */
+static void
+say_open(struct ui *ui, struct dialog *d)
+{
+	size_t n = drop_count(ui->m);
+
+	if (d->turned)
+		text_set(&d->body, d->turn_line, ROLE_WAIT,
+		    "Dropped: %zu connection%s of keys not on the list "
+		    "(k: keep).",
+		    n, n == 1 ? "" : "s");
+	else
+		text_set(&d->body, d->turn_line, ROLE_TEXT,
+		    "Open connections are kept (k: drop %zu of keys not on the "
+		    "list).",
+		    n);
+}
+
 /* answer: of _.check, or NULL; asked: it is still to come. */
 static void
 fill_lock(
-    struct ui *ui, struct text *t, const struct rk_value *answer, bool asked)
+    struct ui *ui, struct dialog *d, const struct rk_value *answer, bool asked)
 {
 	const struct model_status *s = &ui->m->status;
-	const char *file = view_fact(s, "known_clients");
+	struct text *t = &d->body;
 	size_t waits = model_waiting(ui->m);
 
 	text_fini(t);
@@ -182,9 +220,9 @@ fill_lock(
 		    asked ? "the daemon checks"
 		          : "the daemon does not say what it finds");
 	add_check(t, true, "your own way in (the admin socket) needs no key");
-	if (file != NULL)
-		text_add(t, ROLE_TEXT, "File: %s, made read-only", file);
-	text_add(t, ROLE_TEXT, "Open connections are kept.");
+	add_file(s, answer, t);
+	text_add(t, ROLE_TEXT, "%s", "");
+	d->turn_line = t->n - 1;
 	text_add(t, ROLE_DIM, "The same as: rpcd ctl trust lock");
 	text_add(t, ROLE_TEXT, "Type LOCK to go on:");
 }
@@ -196,7 +234,7 @@ checked(struct ui *ui, const struct rk_value *answer)
 
 	/* It may be over by now. */
 	if (d != NULL && d->done == locked)
-		fill_lock(ui, &d->body, answer, false);
+		fill_lock(ui, d, answer, false);
 }
 
 static void
@@ -207,9 +245,11 @@ ask_lock(struct ui *ui)
 
 	if (d == NULL)
 		return;
-	fill_lock(ui, &d->body, NULL, true);
+	fill_lock(ui, d, NULL, true);
 	(void)str_copy(d->want, sizeof(d->want), "LOCK");
-	d->hints = "Enter go on  Esc = cancel";
+	d->turn = say_open;
+	d->turn_key = 'k';
+	d->hints = "Enter go on  k drop/keep  Esc = cancel";
 	order_ask(ui, "_.check", NULL, 0, checked);
 }
 

@@ -13,6 +13,13 @@ void trace_open(struct ui *ui, const struct model_conn *c);
 /* Look at its connection again. */
 void trace_look(struct ui *ui);
 
+/* ---- drop.c ---- */
+/* Connections whose key is not on the list, as the model has it. */
+size_t drop_count(const struct model *m);
+/* Have the daemon close those that it has now, one after the other. */
+void drop_unlisted(struct ui *ui);
+void drop_free(struct ui *ui);
+
 /* ---- audit.c ---- */
 void audit_open(struct ui *ui);
 

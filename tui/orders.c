@@ -142,6 +142,8 @@ on_done(enum rk_err code, const struct rk_error *err,
 		ui_say(ui, ROLE_GOOD, "%s", o->said);
 	if (o->can_undo)
 		offer_undo(ui, answer);
+	if (o->then != NULL)
+		o->then(ui);
 }
 
 static struct order *
@@ -185,6 +187,16 @@ order_send(struct ui *ui, const char *method, const struct order_arg *args,
     size_t n, const char *said, bool can_undo)
 {
 	struct order what = { .can_undo = can_undo };
+
+	(void)str_copy(what.said, sizeof(what.said), said);
+	send(ui, method, args, n, &what);
+}
+
+void
+order_then(struct ui *ui, const char *method, const struct order_arg *args,
+    size_t n, const char *said, void (*then)(struct ui *ui))
+{
+	struct order what = { .then = then };
 
 	(void)str_copy(what.said, sizeof(what.said), said);
 	send(ui, method, args, n, &what);

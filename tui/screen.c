@@ -176,6 +176,7 @@ static void
 fini(struct ui *ui)
 {
 	cmdline_free(ui);
+	drop_free(ui);
 	dialog_close(ui);
 	pane_close(ui);
 	rk_timer_free(ui->tick);

@@ -56,6 +56,24 @@ text_add(struct text *t, enum term_role role, const char *fmt, ...)
 }
 
 void
+text_set(struct text *t, size_t at, enum term_role role, const char *fmt, ...)
+{
+	va_list ap;
+	char *bytes;
+	int n;
+
+	if (at >= t->n)
+		return;
+	va_start(ap, fmt);
+	n = vasprintf(&bytes, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return;
+	free(t->lines[at].bytes);
+	t->lines[at] = (struct text_line){ role, bytes };
+}
+
+void
 text_fact(struct text *t, const char *label, const char *text)
 {
 	if (text[0] != '\0')

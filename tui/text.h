@@ -21,6 +21,9 @@ void text_fini(struct text *t);
 /* A line more; without memory it is left out. */
 void text_add(struct text *t, enum term_role role, const char *fmt, ...)
     RK_PRINTF(3, 4);
+/* Another text in the place of a line, or what was there. */
+void text_set(struct text *t, size_t at, enum term_role role, const char *fmt,
+    ...) RK_PRINTF(4, 5);
 /* "label   text" with the label six cells wide, where there is a text. */
 void text_fact(struct text *t, const char *label, const char *text);
 

@@ -23,6 +23,7 @@ struct dialog;
 struct pane;
 struct command;
 struct trace;
+struct drop;
 
 struct box {
 	int row, col, height, width;
@@ -57,6 +58,7 @@ struct order {
 	bool can_undo; /* it is a decision */
 	/* Of what is only asked for. */
 	void (*answered)(struct ui *ui, const struct rk_value *answer);
+	void (*then)(struct ui *ui); /* where it went well */
 };
 
 struct ui {
@@ -86,6 +88,7 @@ struct ui {
 	char undo_fp[RK_FP_LEN];
 	uint64_t undo_version;
 	int64_t undo_until;
+	struct drop *drop;   /* connections that are being closed, or NULL */
 	struct box list_box; /* where the rows were drawn */
 	int status;
 };
@@ -169,6 +172,9 @@ struct order_arg {
 /* Have the daemon do it; said when it is done. */
 void order_send(struct ui *ui, const char *method, const struct order_arg *args,
     size_t n, const char *said, bool can_undo);
+/* The same, and do something when it went well; then: may be NULL. */
+void order_then(struct ui *ui, const char *method, const struct order_arg *args,
+    size_t n, const char *said, void (*then)(struct ui *ui));
 /* Ask for something.  What goes wrong is said; the answer is NULL then, where
  * it could be asked for at all. */
 void order_ask(struct ui *ui, const char *method, const struct order_arg *args,

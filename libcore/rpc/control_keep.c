@@ -395,6 +395,15 @@ check_certificate(const struct rk_control *c, struct findings *f)
 	put_finding(left <= 0, text, f);
 }
 
+static void
+put_mode(struct kv *k, const char *key, unsigned mode)
+{
+	char text[8];
+
+	(void)snprintf(text, sizeof(text), "%04o", mode & 07777U);
+	kv_pair_text(k, key, text);
+}
+
 void
 control_on_check(struct rk_call *call, void *arg)
 {
@@ -403,6 +412,8 @@ control_on_check(struct rk_call *call, void *arg)
 	struct findings f = { .any_wrong = false };
 	struct buf b;
 	struct kv k = { .b = &b };
+	unsigned mode, locked;
+	bool has_file;
 
 	if (trust == NULL)
 		return;
@@ -413,9 +424,14 @@ control_on_check(struct rk_call *call, void *arg)
 		return;
 	}
 	check_certificate(e->control, &f);
+	has_file = policy_list_mode(trust, &mode, &locked);
 	buf_init(&b, RK_PAYLOAD_MAX);
-	kv_map(&k, 3);
+	kv_map(&k, has_file ? 5 : 3);
 	kv_pair_bool(&k, "ok", !f.any_wrong);
+	if (has_file) {
+		put_mode(&k, "mode", mode);
+		put_mode(&k, "mode_locked", locked);
+	}
 	kv_pair_uint(&k, "left_out", f.rows.left_out);
 	answer_rows(call, &k, "findings", &f.rows);
 }

@@ -148,6 +148,10 @@ typedef void policy_finding_fn(bool wrong, const char *text, void *arg);
 RK_MUST enum rk_err policy_check(
     struct rk_trust *trust, policy_finding_fn *fn, void *arg);
 
+/* The mode of the list's file as it was read last, and what locking makes of
+ * it.  False: there is no such file. */
+bool policy_list_mode(struct rk_trust *trust, unsigned *mode, unsigned *locked);
+
 /* Decisions that outlive the process; before others use `trust`.  Copied. */
 void policy_set_store(struct rk_trust *trust, const struct ask_store *store);
 

@@ -76,6 +76,20 @@ policy_lock(
 	return r;
 }
 
+bool
+policy_list_mode(struct rk_trust *t, unsigned *mode, unsigned *locked)
+{
+	bool has;
+
+	(void)pthread_mutex_lock(&t->mutex);
+	has = t->path != NULL && t->mode != RK_TRUST_OFF &&
+	      t->known.state != RK_TRUST_ABSENT;
+	*mode = has ? t->known.stamp.st.st_mode & MODE_BITS : 0;
+	*locked = *mode & ~WRITE_BITS;
+	(void)pthread_mutex_unlock(&t->mutex);
+	return has;
+}
+
 /* ---- what stands in it ---- */
 
 struct reading {

@@ -31,6 +31,18 @@ comes() { # KEY WORDS: in the background: $guest
 	daemons="$daemons $guest"
 }
 
+waits() { # KEY
+	ctl trust ls --state waiting --plain | grep -q "	$1@"
+}
+
+is_open() { # KEY
+	ctl conns --plain | grep -q "	$1@"
+}
+
+is_over() { # PID
+	! kill -0 "$1" 2>/dev/null
+}
+
 # The newest line of the audit is so.
 audit_has() {
 	ctl trust audit --max 1 --plain | grep -q -e "$1"
@@ -143,17 +155,38 @@ replaces() {
 	audited '(tui).*replace\|(tui).*approve' 'and the audit'
 }
 
+# Approved, and not on the list.
+once_only() {
+	comes bob ping -n 1000 -i 1s
+	until_ok waits bob
+	result $? 'one more waits'
+	ctl trust approve --once "$(fingerprint bob)" >out 2>err
+	result $? 'and is let in once'
+	until_ok is_open bob
+	result $? 'so it is connected'
+	bob=$guest
+}
+
 locks() {
+	once_only
 	keys L
 	shows 'Type LOCK' 'locking takes a word'
 	shows '\[ok\] the list is not empty (1 key)' 'after a look'
 	shows '\[ok\] no certificate of who is connected' 'at certificates'
 	shows '\[..\] the daemon finds nothing\|\[!!\]' 'by the daemon, too'
-	shows 'File: known' 'at the list'
-	keys no Enter
+	shows 'File: known, mode 0600 -> 0400' 'at the list'
+	shows 'are kept (k: drop 1 of' 'and at who is not on it'
+	keys k
+	shows 'Dropped: 1 connection of' 'which k drops'
+	keys k
+	shows 'are kept (k: drop 1 of' 'or keeps'
+	keys k no Enter
 	shows 'that is not it' 'which must be the word'
 	keys C-u LOCK Enter
 	shows 'ASK LOCKED' 'locked'
+	shows 'connections closed: 1' 'and dropped'
+	until_ok is_over "$bob"
+	result $? 'that one is'
 	[ "$(stat -c %a known)" = 400 ]
 	result $? 'is the file'
 	keys L
@@ -163,6 +196,7 @@ locks() {
 	keys A
 	shows 'audit: what was decided' 'A shows the audit'
 	shows '(tui).*import' 'with what was done here'
+	keys G
 	shows 'lar her new laptop' 'and why'
 	keys Escape y
 	shows 'key of' 'y shows the key'
@@ -224,6 +258,8 @@ main() {
 	certificates
 	"$selfy" -k changed -e alice@example.org -nopass >out 2>err
 	result $? 'another key with the name of alice'
+	"$selfy" -k bob -e bob@example.org -nopass >out 2>err
+	result $? 'one more client'
 	check 'rpcd starts' start 1 -f tui.conf --certs certs
 	check 'a terminal' terminal 80 24
 	begin "$rpctui --socket $tmp/admin" '80 columns, 24 lines'

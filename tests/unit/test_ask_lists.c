@@ -236,9 +236,13 @@ test_check(void **state)
 {
 	struct rk_trust *t = ask_list("", RK_TRUST_ASK);
 	struct found f = look(t);
+	unsigned mode, locked;
 
 	(void)state;
 	assert_int_equal(f.wrong, 0);
+	assert_true(policy_list_mode(t, &mode, &locked));
+	assert_int_equal(mode, 0600);
+	assert_int_equal(locked, 0400);
 	assert_non_null(strstr(f.all, "k: has no key yet"));
 	assert_non_null(strstr(f.all, "there is no store"));
 	assert_int_equal(rk_trust_keep(t, true, NULL), RK_OK);
@@ -250,6 +254,9 @@ test_check(void **state)
 	/* The line is taken out by hand, and the list opened to others. */
 	assert_int_equal(chmod("k", 0640), 0);
 	assert_non_null(strstr(look(t).all, "others may read it (mode 0640)"));
+	assert_true(policy_list_mode(t, &mode, &locked));
+	assert_int_equal(mode, 0640);
+	assert_int_equal(locked, 0440);
 	scratch_make("k", "# decisions: k.db\n", 0600);
 	f = look(t);
 	assert_int_equal(f.wrong, 1);
