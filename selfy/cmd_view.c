@@ -374,12 +374,19 @@ show_fp(struct selfy *s, const char *file, const char *fp)
 	static const struct field fields[] = {
 		{ .name = "file" },
 		{ .name = "fp" },
+		{ .name = "words" },
 	};
+	bool has_words = args_flag(s->args, "words");
+	char words[RK_FP_WORDS_LEN];
 
+	rk_fp_words(fp, words);
 	if (s->out.form != OUT_TEXT)
-		return show_row(s, fields, sizeof(fields) / sizeof(fields[0]),
-		    (const union cell[]){ { .text = file }, { .text = fp } });
+		return show_row(s, fields, has_words ? 3 : 2,
+		    (const union cell[]){
+		        { .text = file }, { .text = fp }, { .text = words } });
 	out_text(&s->out, "%s\n", fp);
+	if (has_words)
+		out_text(&s->out, "%s\n", words);
 	return RK_OK;
 }
 

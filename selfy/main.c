@@ -131,6 +131,8 @@ static const struct opt opts[] = {
 	    .about = "fingerprint of a certificate, request or key, or of the "
 	             "server at HOST:PORT",
 	    .complete = COMPLETE_FILE },
+	{ .name = "words",
+	    .about = "with -fp: also as ten words, to be compared aloud" },
 	{ .name = "short", .about = "with -v: one line" },
 	{ .name = "why", .about = "with -verify: every check" },
 	{ .name = "force", .about = "replace files, ask nothing" },
@@ -248,6 +250,7 @@ static const struct rule {
 	    "-ca, -k, -sign, -renew, -revoke or -crl" },
 	{ "new-pass", DO_CHPASS, "-chpass" },
 	{ "format", MAKES_KEY, "-ca, -k, -csr, -renew or -chpass" },
+	{ "words", DO_FP, "-fp" },
 	{ "short", DO_VIEW, "-v" },
 	{ "why", DO_VERIFY, "-verify" },
 	{ "force", DO_CA | DO_KEY | DO_CSR | DO_SIGN | DO_GENSYM,

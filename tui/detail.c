@@ -24,6 +24,30 @@ add_fp(const char *label, const char *fp, const char *state, struct text *out)
 	text_add(out, ROLE_TEXT, "%-6s %s  %s", label, grouped, state);
 }
 
+void
+detail_words(const char *label, const char *fp, struct text *out)
+{
+	char words[RK_FP_WORDS_LEN];
+	char *half = words;
+
+	rk_fp_words(fp, words);
+	for (int i = 0; i < 5 && half != NULL; i++)
+		half = strchr(i == 0 ? half : half + 1, ' ');
+	if (half == NULL)
+		return;
+	*half = '\0';
+	text_add(out, ROLE_TEXT, "%s %s", label, words);
+	text_add(out, ROLE_TEXT, "%*s %s", (int)strlen(label), "", half + 1);
+}
+
+/* Where there is room for more than the key itself. */
+static void
+add_words(const struct ui *ui, const char *fp, struct text *out)
+{
+	if (term_cols(ui->term) >= UI_WIDE)
+		detail_words("words ", fp, out);
+}
+
 /* The date, and how many days are left; the daemon's own clock is ours. */
 static enum term_role
 ends(const char *when, char dst[64])
@@ -110,6 +134,7 @@ detail_conn(struct ui *ui, const struct model_conn *c, struct text *out)
 	if (c->state == MODEL_CLOSED)
 		text_fact(out, "closed", c->why);
 	add_fp("key", c->fp, key, out);
+	add_words(ui, c->fp, out);
 	add_cert(c, out);
 	add_link(c, out);
 	text_add(out, ROLE_TEXT,
@@ -162,6 +187,8 @@ detail_key(struct ui *ui, const struct model_key *k, struct text *out)
 		add_warning(ui, k, out);
 	else
 		add_fp("key", k->fp, "", out);
+	if (k->state != KEY_CHANGED)
+		add_words(ui, k->fp, out);
 	if (!k->met && k->state != KEY_KNOWN)
 		text_add(out, ROLE_TEXT, "%-6s it never came", "");
 	text_fact(out, "from", k->address);

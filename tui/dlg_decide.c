@@ -116,6 +116,7 @@ add_facts(const struct model_key *k, struct text *out)
 	text_add(out, ROLE_TEXT, "who     %s   (text in the cert; NOT proof)",
 	    k->email[0] != '\0' ? k->email : "-");
 	text_add(out, ROLE_HEAD, "key     %s", grouped);
+	detail_words("words  ", k->fp, out);
 	text_add(out, ROLE_TEXT, "from    %s   tries %" PRIu64 ", since %s",
 	    k->address, k->tries, k->first_seen);
 	if (k->ca[0] != '\0')
@@ -135,7 +136,7 @@ decide_new(struct ui *ui, const struct model_key *k, enum action focus)
 		return;
 	add_facts(k, &d->body);
 	text_add(&d->body, ROLE_TEXT,
-	    "Compare with the client's own screen:  selfy -fp CERT");
+	    "Compare with the client's own screen:  selfy -fp CERT -words");
 	text_add(&d->body, ROLE_DIM,
 	    "Later changes nothing. Reject is remembered; undo with u.");
 	dialog_button(d, "Later", 'l');
@@ -177,6 +178,7 @@ decide_changed(struct ui *ui, const struct model_key *k, enum action focus)
 	if (d == NULL)
 		return;
 	detail_key(ui, k, &d->body);
+	detail_words("words ", k->fp, &d->body);
 	dialog_button(d, "Later", 'l');
 	dialog_button(d, "Replace", 'R');
 	dialog_button(d, "Reject", 'r');

@@ -161,6 +161,8 @@ void ui_act(struct ui *ui, const struct keys_row *k);
 /* ---- detail.c ---- */
 void detail_conn(struct ui *ui, const struct model_conn *c, struct text *out);
 void detail_key(struct ui *ui, const struct model_key *k, struct text *out);
+/* A key's ten words, five a line. */
+void detail_words(const char *label, const char *fp, struct text *out);
 void detail_row(struct ui *ui, const struct row *r, struct text *out);
 
 /* ---- orders.c ---- */

@@ -260,6 +260,14 @@ viewing() {
 	"$selfy" -fp certs/bob.key >fp2 2>err
 	cmp -s fp1 fp2 && grep -q '^SHA256:[A-Za-z0-9+/]\{43\}$' fp1
 	result $? "-fp of key and certificate is the same"
+	"$selfy" -fp certs/bob.crt -words >words 2>err &&
+	    head -n 1 words | cmp -s - fp1 &&
+	    [ "$(sed 1d words | wc -lw | tr -s ' ')" = ' 1 10' ]
+	result $? "-words says it in ten words, too"
+	"$selfy" -fp certs/bob.key -words -json >out 2>err &&
+	    grep -q "\"words\":\"$(sed 1d words)\"" out
+	result $? "in JSON as well"
+	want 2 "-words is of -fp" "$selfy" -v certs/bob.crt -words
 	openssl x509 -in certs/bob.crt -noout -pubkey |
 	    openssl pkey -pubin -outform DER |
 	    openssl dgst -sha256 -binary | openssl base64 | tr -d '=\n' >fp3

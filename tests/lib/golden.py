@@ -87,6 +87,11 @@ def times(text):
     text = re.sub(r'\b(?:\d\d:\d\d:\d\dZ(?= |$)|\d{4}-\d\d-\d\d(?= |$))',
                   lambda m: 'hh:mm:ssZ'.ljust(len(m.group())), text)
     text = re.sub(r'\b\d\d:\d\d:\d\d(?!\d)', 'hh:mm:ss', text)
+    # Ten words of a key, five a line.
+    text = re.sub(r'(?<=│ )(words +)?( +)?[A-Za-z]+( [A-Za-z]+){4} *(?=│)',
+                  lambda m: ('words' if m.group(1) else '').ljust(8) +
+                  'WORDS'.ljust(len(m.group()) - 8)
+                  if m.group(1) or m.group(2) else m.group(), text)
     return re.sub(r'(?<=127\.0\.0\.1:)\d+', lambda m: 'P' * len(m.group()), text)
 
 

@@ -44,6 +44,36 @@ test_of_key(void **state)
 	assert_string_not_equal(fp, want);
 }
 
+/* The example that goes with the PGP word list, and bytes looked up by hand. */
+static void
+test_words(void **state)
+{
+	char out[RK_FP_WORDS_LEN];
+	char fp[RK_FP_LEN] =
+	    "SHA256:qotp/Hq0XEEYxQ6Ku9T2y9NSrmxrxOZv0JfbUwiyabk";
+
+	(void)state;
+	rk_fp_words("SHA256:5YKU8umiJ0huiwYbMcxSj9f6PxkAAAAAAAAAAAAAAAA", out);
+	assert_string_equal(out,
+	    "topmost Istanbul Pluto vagabond treadmill Pacific brackish "
+	    "dictator goldfish Medusa");
+	rk_fp_words(fp, out);
+	assert_string_equal(out,
+	    "reward Medusa gazelle Wilmington keyboard politeness "
+	    "escape decadence beaming resistor");
+	fp[RK_FP_LEN - 2] = '\0';
+	rk_fp_words(fp, out);
+	assert_string_equal(out, "");
+	rk_fp_words("", out);
+	assert_string_equal(out, "");
+	/* The longest there are: of the first ten bytes, each at its place. */
+	rk_fp_words("SHA256:KB8oHygfKB8oHwAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", out);
+	assert_string_equal(out,
+	    "breadline businessman breadline businessman breadline "
+	    "businessman breadline businessman breadline businessman");
+	assert_int_equal(strlen(out), RK_FP_WORDS_LEN - 1);
+}
+
 static void
 test_group(void **state)
 {
@@ -171,6 +201,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_of_key),
+		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_group),
 		cmocka_unit_test(test_match),
 		cmocka_unit_test(test_key_id),

@@ -14,6 +14,8 @@ RK_BEGIN
 #define RK_FP_LEN 51
 /* The same in groups of four: "SHA256:9f3K 2LmQ ..." and NUL. */
 #define RK_FP_GROUPED_LEN 61
+/* Ten words and NUL. */
+#define RK_FP_WORDS_LEN 110
 /* The rpc25519 form: "pubkey@edwardsRPC-ed25519-b58c-" + base58check + NUL. */
 #define RK_KEY_ID_LEN 96
 
@@ -24,6 +26,9 @@ RK_BEGIN
 RK_API void rk_fp_of_key(
     const uint8_t pub[RK_KEY_PUBLIC_LEN], char fp[RK_FP_LEN]);
 RK_API void rk_fp_group(const char *fp, char out[RK_FP_GROUPED_LEN]);
+/* The first 80 bits of one as ten words of the PGP word list, to be compared
+ * aloud; "" of what is no fingerprint. */
+RK_API void rk_fp_words(const char *fp, char out[RK_FP_WORDS_LEN]);
 /*
  * Do two fingerprints match?  `given` is a person's: spaces are ignored, the
  * "SHA256:" may be missing, and with `prefix` a unique start of at least eight
