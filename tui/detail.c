@@ -121,6 +121,16 @@ add_running(struct ui *ui, uint64_t conn, struct text *out)
 	}
 }
 
+static void
+add_took(const struct model_conn *c, struct text *out)
+{
+	char p50[WORDS_LEN], p99[WORDS_LEN];
+
+	if (c->p99_us > 0)
+		text_add(out, ROLE_TEXT, "%-6s p50 %s  p99 %s", "took",
+		    words_us(c->p50_us, p50), words_us(c->p99_us, p99));
+}
+
 void
 detail_conn(struct ui *ui, const struct model_conn *c, struct text *out)
 {
@@ -141,6 +151,7 @@ detail_conn(struct ui *ui, const struct model_conn *c, struct text *out)
 	    "%-6s %" PRIu64 " done   %" PRIu64 " running   %" PRIu64 " failed",
 	    "calls", c->calls > over ? c->calls - over : 0, c->running,
 	    c->failed);
+	add_took(c, out);
 	add_running(ui, c->id, out);
 	add_error(ui, c, out);
 	text_add(out, ROLE_TEXT, "%-6s in %s  out %s", "bytes",

@@ -145,6 +145,16 @@ keep_error(const struct rk_call *call, const char text[CALL_ERROR_LEN])
 	c->failed_at = rk_loop_now(c->worker->loop);
 }
 
+/* What there is no memory for is not counted. */
+static void
+note_length(struct server_conn *c, uint64_t us)
+{
+	if (c->took == NULL)
+		c->took = calloc(1, sizeof(*c->took));
+	if (c->took != NULL)
+		figures_brief_add(c->took, us);
+}
+
 void
 call_note_end(
     struct rk_call *call, const char *error, size_t len, enum rk_err r)
@@ -163,6 +173,7 @@ call_note_end(
 		return;
 	us = figures_now() - call->started;
 	figures_end(call->figures, w->index, us, text[0] != '\0');
+	note_length(call->conn, us);
 	if (is_on(&w->server->tells))
 		tell(call, true, us, text);
 }

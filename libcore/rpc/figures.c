@@ -177,3 +177,29 @@ figures_percentile(const struct figures_sum *s, unsigned percent)
 	}
 	return s->longest;
 }
+
+/* ---- of one connection ---- */
+
+void
+figures_brief_add(struct figures_brief *b, uint64_t us)
+{
+	unsigned step = step_of(us);
+
+	if (b->steps[step] == UINT32_MAX) {
+		for (unsigned i = 0; i < FIGURES_STEPS; i++)
+			b->steps[i] -= b->steps[i] / 2;
+	}
+	b->steps[step]++;
+	if (us > b->longest)
+		b->longest = us;
+}
+
+uint64_t
+figures_brief_percentile(const struct figures_brief *b, unsigned percent)
+{
+	struct figures_sum s = { .longest = b->longest };
+
+	for (unsigned i = 0; i < FIGURES_STEPS; i++)
+		s.steps[i] = b->steps[i];
+	return figures_percentile(&s, percent);
+}

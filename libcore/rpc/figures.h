@@ -66,6 +66,17 @@ void figures_sum(const struct figures *f, struct figures_sum *out);
  * by a quarter at most.  0: none has ended. */
 uint64_t figures_percentile(const struct figures_sum *s, unsigned percent);
 
+/* How long the calls of one connection took, in half a KiB; all zero: none was
+ * yet.  One thread. */
+struct figures_brief {
+	uint64_t longest;
+	uint32_t steps[FIGURES_STEPS]; /* all halved when one is full */
+};
+void figures_brief_add(struct figures_brief *b, uint64_t us);
+/* As figures_percentile(). */
+uint64_t figures_brief_percentile(
+    const struct figures_brief *b, unsigned percent);
+
 /* Microseconds that never go back. */
 uint64_t figures_now(void);
 

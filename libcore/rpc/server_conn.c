@@ -21,6 +21,7 @@ free_conn(struct server_conn *c)
 	streams_fini(&c->streams);
 	rk_timer_free(c->timer);
 	free(c->peer_copy);
+	free(c->took);
 	free(c->overtaken);
 	free(c);
 }

@@ -246,6 +246,7 @@ struct server_conn {
 	uint64_t failed_at; /* loop time of the last of these */
 	const struct figures *failed; /* its method; NULL: not known */
 	char last_error[CALL_ERROR_LEN];
+	struct figures_brief *took;  /* NULL: no call that counts has ended */
 	uint64_t begun;              /* loop time of its acceptance */
 	struct overtaken *overtaken; /* NULL: no cancel ever was */
 	uint64_t next_deadline;

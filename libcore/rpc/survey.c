@@ -163,6 +163,27 @@ put_psk(struct kv *k, const struct rk_peer *p)
 	kv_pair_text(k, "psk_id", p->psk_id);
 }
 
+/* Four pairs. */
+static void
+put_counts(struct kv *k, const struct server_conn *c, enum look look)
+{
+	uint64_t running = look == LOOK_CLOSED ? 0 : c->n_running;
+	uint64_t rest = c->n_running + c->n_failed;
+
+	kv_pair_uint(k, "running", running);
+	kv_pair_uint(k, "calls", c->n_calls);
+	kv_pair_uint(k, "done", c->n_calls > rest ? c->n_calls - rest : 0);
+	kv_pair_uint(k, "failed", c->n_failed);
+}
+
+/* Two pairs. */
+static void
+put_lengths(struct kv *k, const struct figures_brief *took)
+{
+	kv_pair_uint(k, "p50_us", figures_brief_percentile(took, 50));
+	kv_pair_uint(k, "p99_us", figures_brief_percentile(took, 99));
+}
+
 /* What is not known is not there, for rows that are many. */
 static void
 put_conn(struct kv *k, const struct server_conn *c, enum look look)
@@ -171,7 +192,7 @@ put_conn(struct kv *k, const struct server_conn *c, enum look look)
 	bool is_open = p->proven && look != LOOK_NEW;
 	char transport[8];
 	uint64_t in, out, rtt = 0;
-	uint32_t pairs = 14;
+	uint32_t pairs = 15;
 	bool has_rtt = ask_rtt(c, &rtt);
 
 	pairs += has_rtt ? 1 : 0;
@@ -179,6 +200,7 @@ put_conn(struct kv *k, const struct server_conn *c, enum look look)
 	pairs += p->psk[0] != '\0' ? 2 : 0;
 	pairs += is_open ? 4 : 0;
 	pairs += c->n_failed != 0 ? 3 : 0;
+	pairs += c->took != NULL ? 2 : 0;
 	count_bytes(c, &in, &out);
 	kv_map(k, pairs);
 	kv_pair_uint(k, "id", c->id);
@@ -188,9 +210,7 @@ put_conn(struct kv *k, const struct server_conn *c, enum look look)
 	kv_pair_text(k, "email", p->proven ? p->cert.email : "");
 	kv_pair_text(k, "fingerprint", p->proven ? p->cert.fp : "");
 	kv_pair_bool(k, "resumed", p->resumed);
-	kv_pair_uint(k, "running", look == LOOK_CLOSED ? 0 : c->n_running);
-	kv_pair_uint(k, "calls", c->n_calls);
-	kv_pair_uint(k, "failed", c->n_failed);
+	put_counts(k, c, look);
 	kv_pair_uint(k, "bytes_in", in);
 	kv_pair_uint(k, "bytes_out", out);
 	put_since(k, c->worker, c->begun);
@@ -203,6 +223,8 @@ put_conn(struct kv *k, const struct server_conn *c, enum look look)
 		put_cert(k, c);
 	if (c->n_failed != 0)
 		put_error(k, c);
+	if (c->took != NULL)
+		put_lengths(k, c->took);
 }
 
 static void

@@ -52,6 +52,11 @@ sees() { # WORD
 	tui --once </dev/null 2>/dev/null | grep -q "$1"
 }
 
+sees_lengths() {
+	tui --once --json </dev/null 2>/dev/null | grep -q \
+		'"done":[1-9][0-9]*,"failed":0,.*"p50_us":[1-9].*"p99_us":[1-9]'
+}
+
 # ---- a daemon ----
 
 snapshot() {
@@ -111,6 +116,8 @@ plain() {
 	result $? 'which is a line'
 	until_ok grep -q ' opened [0-9]* alice@' plain
 	result $? 'and the client is let in'
+	until_ok sees_lengths
+	result $? 'whose calls are counted, and how long they took'
 	"$rpcd" ctl --socket admin kick 127.0.0.1 >out 2>err
 	until_ok grep -q ' closed [0-9]* alice@.*: .*by an operator' plain
 	result $? 'a line with a reason'

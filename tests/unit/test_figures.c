@@ -175,6 +175,26 @@ counts_while_others_look(void **state)
 	figures_fini(&l);
 }
 
+/* And goes on when a step is full. */
+static void
+keeps_those_of_a_connection(void **state)
+{
+	struct figures_brief b = { 0 };
+
+	(void)state;
+	assert_int_equal(figures_brief_percentile(&b, 50), 0);
+	for (uint64_t i = 1; i <= 100; i++)
+		figures_brief_add(&b, i < 99 ? 3 : 1000000);
+	assert_int_equal(figures_brief_percentile(&b, 50), 3);
+	assert_int_equal(figures_brief_percentile(&b, 98), 3);
+	assert_int_equal(figures_brief_percentile(&b, 99), 1000000);
+	b.steps[3] = UINT32_MAX;
+	figures_brief_add(&b, 3);
+	assert_int_equal(b.steps[3], UINT32_MAX / 2 + 2);
+	assert_int_equal(figures_brief_percentile(&b, 50), 3);
+	assert_int_equal(figures_brief_percentile(&b, 100), 1000000);
+}
+
 int
 main(void)
 {
@@ -184,6 +204,7 @@ main(void)
 		cmocka_unit_test(tells_lengths_to_a_quarter),
 		cmocka_unit_test(finds_percentiles),
 		cmocka_unit_test(counts_while_others_look),
+		cmocka_unit_test(keeps_those_of_a_connection),
 	};
 
 	return cmocka_run_group_tests_name("figures", tests, NULL, NULL);

@@ -119,6 +119,7 @@ test_details(void **state)
 	assert_int_equal(
 	    tui_tell(m, "_.conns", 5000,
 	        "{\"conns\":[{\"id\":7,\"calls\":9,\"failed\":2,"
+	        "\"p50_us\":900,\"p99_us\":14000,"
 	        "\"rtt_us\":800,\"cipher\":\"TLS_X\",\"key\":\"known\","
 	        "\"cn\":\"ci\",\"ca\":\"our CA\","
 	        "\"not_after\":\"2026-11-02T00:00:00Z\","
@@ -127,6 +128,8 @@ test_details(void **state)
 	    RK_OK);
 	c = model_conn(m, 7);
 	assert_int_equal(c->failed, 2);
+	assert_int_equal(c->p50_us, 900);
+	assert_int_equal(c->p99_us, 14000);
 	assert_int_equal(c->rtt_us, 800);
 	assert_string_equal(c->cipher, "TLS_X");
 	assert_string_equal(c->key, "known");
