@@ -122,13 +122,19 @@ add_running(struct ui *ui, uint64_t conn, struct text *out)
 }
 
 static void
-add_took(const struct model_conn *c, struct text *out)
+add_calls(const struct model_conn *c, struct text *out)
 {
-	char p50[WORDS_LEN], p99[WORDS_LEN];
+	uint64_t over = c->running + c->failed;
+	char p50[WORDS_LEN], p99[WORDS_LEN], took[3 * WORDS_LEN] = "";
 
 	if (c->p99_us > 0)
-		text_add(out, ROLE_TEXT, "%-6s p50 %s  p99 %s", "took",
+		(void)snprintf(took, sizeof(took), "   p50 %s   p99 %s",
 		    words_us(c->p50_us, p50), words_us(c->p99_us, p99));
+	text_add(out, ROLE_TEXT,
+	    "%-6s %" PRIu64 " done   %" PRIu64 " running   %" PRIu64
+	    " failed%s",
+	    "calls", c->calls > over ? c->calls - over : 0, c->running,
+	    c->failed, took);
 }
 
 void
@@ -136,7 +142,6 @@ detail_conn(struct ui *ui, const struct model_conn *c, struct text *out)
 {
 	const struct model_key *k = view_key_of(ui->m, c);
 	const char *key = k != NULL ? words_key_state(k->state) : c->key;
-	uint64_t over = c->running + c->failed;
 	char age[WORDS_LEN], in[WORDS_LEN], sent[WORDS_LEN];
 
 	text_add(out, ROLE_HEAD, "%s  %s",
@@ -147,11 +152,7 @@ detail_conn(struct ui *ui, const struct model_conn *c, struct text *out)
 	add_words(ui, c->fp, out);
 	add_cert(c, out);
 	add_link(c, out);
-	text_add(out, ROLE_TEXT,
-	    "%-6s %" PRIu64 " done   %" PRIu64 " running   %" PRIu64 " failed",
-	    "calls", c->calls > over ? c->calls - over : 0, c->running,
-	    c->failed);
-	add_took(c, out);
+	add_calls(c, out);
 	add_running(ui, c->id, out);
 	add_error(ui, c, out);
 	text_add(out, ROLE_TEXT, "%-6s in %s  out %s", "bytes",

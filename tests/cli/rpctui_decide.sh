@@ -165,6 +165,10 @@ once_only() {
 	until_ok is_open bob
 	result $? 'so it is connected'
 	bob=$guest
+	keys 1 / bob Enter
+	shows '^calls .* done .* failed   p50 [0-9].* p99 [0-9]' \
+		'and how long its calls took is shown'
+	keys Escape 2
 }
 
 locks() {
