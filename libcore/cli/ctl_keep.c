@@ -173,8 +173,9 @@ fetch(struct ctl *c, uint64_t *from, char sum[SUM_LEN], struct buf *b)
 	text = rk_value_get(rk_value_root(doc), "text");
 	next = ctl_number(rk_value_root(doc), "next");
 	(void)ctl_text(rk_value_root(doc), "sum", sum, SUM_LEN);
+	/* Parts without a byte would have no end. */
 	if (text == NULL || text->kind != RK_STR ||
-	    (next != 0 && next <= *from))
+	    (next != 0 && (next <= *from || text->u.bytes.len == 0)))
 		r = RK_EPROTO;
 	else
 		r = buf_put(b, text->u.bytes.ptr, text->u.bytes.len);
@@ -185,6 +186,48 @@ fetch(struct ctl *c, uint64_t *from, char sum[SUM_LEN], struct buf *b)
 	                        "the daemon's answer is malformed", NULL);
 }
 
+/* Lines for a terminal: what is no text of a line is harmless there. */
+static enum rk_err
+show_escaped(const struct out *o, const struct buf *b)
+{
+	const char *at = (const char *)buf_peek(b), *end = at + buf_len(b);
+	char *line = NULL, *shown = NULL;
+	enum rk_err r = RK_OK;
+
+	while (r == RK_OK && at < end) {
+		size_t len = (size_t)(end - at), n = strnlen(at, len);
+		const char *nl = memchr(at, '\n', n);
+
+		n = nl == NULL ? n : (size_t)(nl - at);
+		line = strndup(at, n);
+		shown = malloc(4 * n + 1);
+		if (line == NULL || shown == NULL)
+			r = RK_ENOMEM;
+		else
+			out_text(o, "%s%s",
+			    str_escape_again(shown, 4 * n + 1, line),
+			    n == len  ? ""
+			    : at[n] == '\n' ? "\n"
+			                   : "\\x00");
+		free(line);
+		free(shown);
+		at += n < len ? n + 1 : n;
+	}
+	return r;
+}
+
+static int
+show_lines(const struct out *o, const struct buf *b)
+{
+	enum rk_err r = RK_OK;
+
+	if (isatty(STDOUT_FILENO) == 1 && buf_len(b) > 0)
+		r = show_escaped(o, b);
+	else
+		out_bytes(o, buf_peek(b), buf_len(b)); /* as they are */
+	return r == RK_OK ? 0 : out_fail(o, r, rk_err_text(r), NULL);
+}
+
 static int
 show_text(const struct ctl *c, const struct buf *b)
 {
@@ -193,10 +236,8 @@ show_text(const struct ctl *c, const struct buf *b)
 	int status = 0;
 	enum rk_err r;
 
-	if (c->out.form != OUT_JSON) {
-		out_bytes(&c->out, buf_peek(b), buf_len(b));
-		return 0;
-	}
+	if (c->out.form != OUT_JSON)
+		return show_lines(&c->out, b);
 	if ((r = rk_value_new(&doc)) != RK_OK)
 		return out_fail(&c->out, r, rk_err_text(r), NULL);
 	v = rk_value_root(doc);

@@ -178,6 +178,12 @@ line = {'what': '\x1b]0;y\x07', 'who': '\x1b[2J', 'fingerprint': 'a' * 43}
 put('_.audit', b'\x81' + text('lines') + b'\x91\x84' + text('id') + b'\x07' +
     b''.join(text(k) + text(v) for k, v in line.items()))
 put('_.events', b'\xc0')
+def part(t, last):
+    return (b'\x83' + text('text') + text(t) + text('sum') + text('s') +
+            text('next') + bytes([last]))
+put('_.export', part('# \x1b]0;z\x07\na\x00b\n', 0))
+for i in range(3):
+    put('export.%d' % i, part('', i + 1))
 END
 }
 
@@ -197,6 +203,17 @@ lies() {
 	"$rpcd" ctl --socket odd.sock trust undo aaaaaaaa >out 2>err
 	has err 'now it is \\x1b\]0;x\\x07' 'what ctl is told is harmless text'
 	has err 'that was: \\x1b\]0;y\\x07 by ' 'what its audit has, too'
+	want 1 'a list without an end' "$rpcd" ctl --socket odd.sock trust export
+	has err 'malformed' 'ends at its first part that has nothing'
+	rm odd/export.*
+	script -qec "'$rpcd' ctl --socket odd.sock trust export" /dev/null \
+		</dev/null >out 2>err
+	tr -d '\r' <out >shown
+	printf '# \\x1b]0;z\\x07\na\\x00b\n' | cmp - shown
+	result $? 'a list on a terminal is harmless text'
+	want 0 'elsewhere' "$rpcd" ctl --socket odd.sock trust export
+	printf '# \033]0;z\007\na\000b\n' | cmp - out
+	result $? 'it is as it came'
 	begin odd.sock
 	keys Enter
 	shows '\[ Replace \]' 'a key that changed'

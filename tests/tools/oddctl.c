@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <rpckit/rpckit.h>
 
@@ -14,11 +15,13 @@
 /*
  * oddctl SOCKET DIR: answers _.status with the bytes of DIR/_.status, and so
  * on; of what has no file there is no such method.  Who asks for _.events is
- * pushed DIR/push.0, DIR/push.1, ... as well.  Until it is terminated.
+ * pushed DIR/push.0, DIR/push.1, ... as well.  _.export is answered with
+ * DIR/export.0, DIR/export.1, ... as long as there are such.  Until it is
+ * terminated.
  */
 static const char *const names[] = { "_.status", "_.conns", "_.calls",
 	"_.trust", "_.known", "_.log", "_.serves", "_.kick", "_.undo",
-	"_.audit", "_.events" };
+	"_.audit", "_.export", "_.events" };
 #define N_NAMES (sizeof(names) / sizeof(names[0]))
 
 static const char *folder;
@@ -44,6 +47,19 @@ on_call(struct rk_call *call, void *arg)
 		(void)rk_call_reply(call, buf_peek(&b), buf_len(&b));
 	else
 		(void)rk_call_fail(call, "it is gone", NULL, 0);
+	buf_fini(&b);
+}
+
+/* In parts. */
+static void
+on_export(struct rk_call *call, void *arg)
+{
+	static unsigned asked;
+	static char name[32];
+	struct buf b;
+
+	(void)snprintf(name, sizeof(name), "export.%u", asked++);
+	on_call(call, load(name, &b) == RK_OK ? name : arg);
 	buf_fini(&b);
 }
 
@@ -92,6 +108,14 @@ on_signal(int signo, void *arg)
 	rk_server_stop(server, 1000, on_stopped, loop);
 }
 
+static rk_handler_fn *
+find_fn(const char *name)
+{
+	if (strcmp(name, "_.export") == 0)
+		return on_export;
+	return strcmp(name, "_.events") == 0 ? on_events : on_call;
+}
+
 /* Those that have a file. */
 static size_t
 find_methods(struct rk_method *methods)
@@ -102,7 +126,7 @@ find_methods(struct rk_method *methods)
 	for (size_t i = 0; i < N_NAMES; i++) {
 		if (load(names[i], &b) == RK_OK)
 			methods[n++] = (struct rk_method){ .name = names[i],
-				.fn = i == N_NAMES - 1 ? on_events : on_call,
+				.fn = find_fn(names[i]),
 				.arg = (void *)(uintptr_t)names[i] };
 		buf_fini(&b);
 	}
