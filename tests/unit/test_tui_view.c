@@ -249,6 +249,23 @@ test_kept(void **state)
 	assert_memory_equal(a, b, sizeof(a));
 }
 
+/* A pane's text, when whoever talks does not end. */
+static void
+test_text(void **state)
+{
+	struct text t = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < 3 * TEXT_LINES + 5; i++)
+		text_add(&t, ROLE_TEXT, "%zu", i);
+	assert_int_equal(t.n, TEXT_LINES);
+	assert_true(t.cap < 2 * TEXT_LINES);
+	assert_string_equal(t.lines[0].bytes, "8197");
+	assert_string_equal(t.lines[t.n - 1].bytes, "12292");
+	text_fini(&t);
+	assert_int_equal(t.n, 0);
+}
+
 int
 main(void)
 {
@@ -263,6 +280,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_names, tui_enter, tui_leave),
 		cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
