@@ -14,13 +14,13 @@
 /* ---- Ctrl-C ---- */
 
 /* A handler has no other place to say it. */
-static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t interrupted, stopped;
 
 static void
 on_interrupt(int signo)
 {
 	(void)signo;
-	interrupted = 1;
+	interrupted = stopped = 1;
 }
 
 void
@@ -42,6 +42,18 @@ void
 held_forget_interrupt(void)
 {
 	interrupted = 0;
+}
+
+bool
+held_stopped(void)
+{
+	return stopped != 0;
+}
+
+void
+held_forget_all(void)
+{
+	interrupted = stopped = 0;
 }
 
 /* ---- waiting ---- */

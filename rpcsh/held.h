@@ -36,6 +36,10 @@ struct held {
 void held_hear_interrupt(struct sigaction *before);
 bool held_interrupted(void);
 void held_forget_interrupt(void);
+/* Since held_forget_all(), whatever was forgotten meanwhile: for who does one
+ * thing after the other, and is to go on with none. */
+bool held_stopped(void);
+void held_forget_all(void);
 /* Wait for fd to be readable, so long (NULL: without a limit) or up to SIGINT,
  * which does not slip past. */
 void held_wait_fd(int fd, const struct timespec *limit);

@@ -6,12 +6,15 @@
 #include "base/str.h"
 #include "rpcsh.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define SCRIPT_MAX (16u << 20) /* bytes of a file */
 #define NESTED_MAX 16          /* scripts in scripts */
+#define CHUNK 65536u
 
 /* A file being run. */
 struct script {
@@ -63,6 +66,17 @@ run_line(struct script *x, const char *text, size_t len, size_t *used)
 	return x->keep_going && r != RK_EAGAIN && !x->s->over;
 }
 
+/* By Ctrl-C, which may come between two lines: none of them hears it then. */
+static bool
+was_stopped(struct script *x)
+{
+	if (!x->s->held.hears || !held_stopped())
+		return false;
+	(void)out_fail(&x->s->o, RK_ECANCELED, rk_err_text(RK_ECANCELED), NULL);
+	x->status = 128 + SIGINT;
+	return true;
+}
+
 static void
 run_all(struct script *x, const char *text, size_t len)
 {
@@ -72,18 +86,55 @@ run_all(struct script *x, const char *text, size_t len)
 
 	while (on && at < len) {
 		set_where(x, line);
+		if (was_stopped(x))
+			break;
 		on = run_line(x, text + at, len - at, &used);
 		line += lines_of(text + at, used);
 		at += used;
 	}
 }
 
+/* Up to the end, or to Ctrl-C: whoever writes it may take long. */
 static enum rk_err
-read_script(const char *path, struct buf *b, struct rk_error *err)
+read_all(int fd, const char *name, struct buf *b, struct rk_error *err)
 {
-	if (strcmp(path, "-") != 0)
-		return fs_read(path, FS_ANY, SCRIPT_MAX, b, err);
-	return fs_read_fd(STDIN_FILENO, SCRIPT_MAX, b, err);
+	uint8_t *room;
+	ssize_t n = -1;
+	enum rk_err r;
+
+	while (n != 0) {
+		if ((r = buf_reserve(b, CHUNK, &room)) != RK_OK)
+			return err_set(err, r, "%s: %s", name,
+			    r == RK_ETOOBIG ? "larger than 16 MiB"
+			                    : rk_err_text(r));
+		held_wait_fd(fd, NULL);
+		if (held_interrupted())
+			return err_set(err, RK_ECANCELED, "%s: %s", name,
+			    rk_err_text(RK_ECANCELED));
+		n = read(fd, room, CHUNK);
+		if (n > 0)
+			buf_commit(b, (size_t)n);
+		else if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return fs_fail(err, errno, name);
+	}
+	return RK_OK;
+}
+
+static enum rk_err
+read_script(const char *path, const char *name, struct buf *b,
+    struct rk_error *err)
+{
+	struct stat st;
+	int fd;
+	enum rk_err r;
+
+	if (strcmp(path, "-") == 0)
+		return read_all(STDIN_FILENO, name, b, err);
+	if ((r = fs_open(path, FS_ANY, &fd, &st, err)) != RK_OK)
+		return r;
+	r = read_all(fd, name, b, err);
+	(void)close(fd); /* it was read only */
+	return r;
 }
 
 int
@@ -114,8 +165,8 @@ shell_script(struct shell *s, const char *path, bool keep_going)
 
 	name = strcmp(path, "-") == 0 ? "standard input"
 	                              : str_escape(shown, sizeof(shown), path);
-	buf_init(&b, SCRIPT_MAX + 1);
-	if (read_script(path, &b, &err) != RK_OK)
+	buf_init(&b, SCRIPT_MAX + CHUNK);
+	if (read_script(path, name, &b, &err) != RK_OK)
 		status = out_error(&s->o, &err, NULL);
 	else if (buf_len(&b) > 0)
 		status = shell_script_text(s, name, (const char *)buf_peek(&b),

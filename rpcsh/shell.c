@@ -277,7 +277,11 @@ shell_run(struct shell *s, const struct words *w)
 {
 	int status;
 
-	held_forget_interrupt();
+	/* What ends a line ends the script that it is of. */
+	if (s->depth == 0)
+		held_forget_all();
+	else
+		held_forget_interrupt();
 	if (w->n == 0)
 		return 0;
 	if (w->list[0][0] == ':')

@@ -89,6 +89,32 @@ settings() {
 	try trust nonsense 'is none of'
 }
 
+# Ctrl-C may come before the line is read, and takes it away then.
+stops_reading() {
+	term send-keys -t t -l ':source -'
+	term send-keys -t t Enter
+	term send-keys -t t C-c
+	on_screen 'standard input: canceled'
+}
+
+# What Ctrl-C ends: lines that are over too soon to hear it, and what has no
+# end.
+ended_lines() {
+	{
+		echo ':help time'
+		yes ':time 1' | head -n 1900000
+	} >many
+	try source many ':time.*how long'
+	term send-keys -t t C-c
+	shows 'many:[0-9]*: canceled' 'Ctrl-C between two of its lines'
+	try time off 'tcp> *$'
+	mkfifo pipe
+	try source pipe 'is a pipe, not a regular file'
+	until_ok stops_reading
+	result $? 'standard input without an end'
+	type_line 'tell q:=1' '"q": 1'
+}
+
 lines() {
 	printf 'tell from=script\n:time\n' >lines
 	try source lines '"from": "script"'
@@ -126,6 +152,7 @@ main() {
 	shows 'tcp> *$' 'a prompt'
 	calls
 	settings
+	ended_lines
 	lines
 	term kill-server
 	echo ':help' | "$rpcsh" -f - | sed -n 's/^  :\([a-z]*\) .*/\1/p' |
