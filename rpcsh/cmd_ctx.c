@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/str.h"
+#include "dry.h"
 #include "rpcsh.h"
 #include "settings.h"
 #include "verbs.h"
@@ -16,6 +17,7 @@
 const struct opt ctx_opts[] = {
 	{ .name = "why", .about = "with show: where each value comes from" },
 	{ .name = "force", .about = "with add: replace a context that exists" },
+	DRY_WOULD_OPT,
 	{ 0 },
 };
 
@@ -120,6 +122,15 @@ say_written(const struct job *j, const char *path)
 	out_note(j->out, "wrote %s", str_escape(shown, sizeof(shown), path));
 }
 
+/* What would be in the way of a new context. */
+static enum rk_err
+would_write(struct job *j, const char *path, bool replace, struct rk_error *err)
+{
+	if (!replace && access(path, F_OK) == 0)
+		return fs_fail(err, EEXIST, path);
+	return verbs_would(j, "write", path);
+}
+
 static enum rk_err
 write_in_contexts(const char *path, const char *text, size_t len, bool replace,
     struct rk_error *err)
@@ -214,10 +225,11 @@ add(struct job *j, struct rk_error *err)
 	buf_init(&b, 65536);
 	if ((r = settings_context_path(j->words[0], path, err)) == RK_OK &&
 	    (r = add_lines(j, &b, err)) == RK_OK)
-		r = write_in_contexts(path, (const char *)buf_peek(&b),
-		    buf_len(&b), replace, err);
+		r = j->dry ? would_write(j, path, replace, err)
+		           : write_in_contexts(path, (const char *)buf_peek(&b),
+		                 buf_len(&b), replace, err);
 	buf_fini(&b);
-	if (r == RK_OK) {
+	if (r == RK_OK && !j->dry) {
 		say_written(j, path);
 		return r;
 	}
@@ -253,7 +265,8 @@ use(struct job *j, struct rk_error *err)
 	enum rk_err r;
 
 	if (strcmp(name, "-") == 0)
-		return use_none(err);
+		return j->dry ? verbs_would(j, "use", "no context")
+		              : use_none(err);
 	j->retry = "rpcsh ctx ls";
 	if ((r = settings_context_path(name, path, err)) != RK_OK ||
 	    (r = settings_current_path(current, err)) != RK_OK)
@@ -261,6 +274,8 @@ use(struct job *j, struct rk_error *err)
 	if (access(path, F_OK) != 0)
 		return err_set(
 		    err, RK_ENOENT, "context %s: no such context", name);
+	if (j->dry)
+		return verbs_would(j, "use", path);
 	(void)snprintf(line, sizeof(line), "%s\n", name);
 	return write_in_contexts(current, line, strlen(line), true, err);
 }
@@ -275,7 +290,9 @@ drop(struct job *j, struct rk_error *err)
 	j->retry = "rpcsh ctx ls";
 	if ((r = settings_context_path(name, path, err)) != RK_OK)
 		return r;
-	if (unlink(path) != 0) {
+	if (j->dry && access(path, F_OK) == 0)
+		return verbs_would(j, "remove", path);
+	if (j->dry || unlink(path) != 0) {
 		if (errno != ENOENT)
 			return fs_fail(err, errno, path);
 		return err_set(
@@ -316,7 +333,7 @@ cmd_ctx(struct args *a, void *ctx)
 	const struct verb *v;
 	struct rk_error err = { 0 };
 	struct out o;
-	struct job j = { .args = a, .out = &o };
+	struct job j = { .args = a, .out = &o, .dry = args_flag(a, "dry-run") };
 	enum rk_err r;
 
 	(void)ctx;
@@ -329,8 +346,8 @@ cmd_ctx(struct args *a, void *ctx)
 		(void)err_set(&err, r, "ctx: %s", rk_err_text(r));
 	if (r != RK_OK)
 		return out_error(&o, &err, j.retry);
-	if (!v->prints && o.form == OUT_JSON)
+	if (!v->prints && !j.dry && o.form == OUT_JSON)
 		out_text(&o, "{\"schema\":1,\"ok\":true,\"context\":\"%s\"}\n",
 		    j.words[0]);
-	return 0;
+	return j.status;
 }

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "cli/partial.h"
+#include "dry.h"
 #include "rpcsh.h"
 #include "sink.h"
 #include "transfer.h"
@@ -30,6 +31,7 @@ const struct opt get_opts[] = {
 	    .meta = "K=V",
 	    .flags = OPT_MANY,
 	    .about = "an argument of the header" },
+	DRY_WOULD_OPT,
 	{ 0 },
 };
 
@@ -157,7 +159,7 @@ open_target(struct get *g)
 		crypt_sum_init(&g->sum);
 		return RK_OK;
 	}
-	if ((r = open_dir(g)) != RK_OK)
+	if ((r = open_dir(g)) != RK_OK || args_flag(g->x.a, "dry-run"))
 		return r;
 	return open_file(g);
 }
@@ -347,6 +349,16 @@ close_file(struct get *g, enum rk_err r)
 }
 
 static int
+dry_run(const struct get *g)
+{
+	char method[RK_NAME_MAX + 1];
+
+	(void)str_escape(method, sizeof(method), g->x.method);
+	return dry_would(&g->x.o, "write what %s gives to %s", method,
+	    g->to_stdout ? "standard output" : g->shown);
+}
+
+static int
 get(struct get *g)
 {
 	struct transfer *x = &g->x;
@@ -360,6 +372,8 @@ get(struct get *g)
 		    : r == RK_EEXIST ? "--force takes its place"
 		                     : NULL);
 	}
+	if (args_flag(x->a, "dry-run"))
+		return dry_run(g);
 	if (!transfer_open(x, RK_STREAM_DOWN, &status)) {
 		close_file(g, RK_OK);
 		return status;

@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "cli/source.h"
+#include "dry.h"
 #include "rpcsh.h"
 #include "show.h"
 #include "transfer.h"
@@ -26,6 +27,7 @@ const struct opt put_opts[] = {
 	    .meta = "K=V",
 	    .flags = OPT_MANY,
 	    .about = "an argument of the header" },
+	DRY_WOULD_OPT,
 	{ 0 },
 };
 
@@ -277,6 +279,20 @@ tell(struct put *p, enum rk_err r)
 }
 
 static int
+dry_run(const struct put *p)
+{
+	char name[512], method[RK_NAME_MAX + 1];
+
+	(void)str_escape(name, sizeof(name), p->name);
+	(void)str_escape(method, sizeof(method), p->x.method);
+	if (!source_is_file(&p->src))
+		return dry_would(
+		    &p->x.o, "send what comes as %s to %s", name, method);
+	return dry_would(&p->x.o, "send %s (%" PRIu64 " bytes) to %s", name,
+	    source_size(&p->src), method);
+}
+
+static int
 put(struct put *p, const char *file)
 {
 	struct transfer *x = &p->x;
@@ -286,6 +302,8 @@ put(struct put *p, const char *file)
 	if (open_source(p, file) != RK_OK)
 		return out_error(&x->o, &x->err,
 		    x->err.code == RK_EINVAL ? "rpcsh put -h" : NULL);
+	if (args_flag(x->a, "dry-run"))
+		return dry_run(p);
 	describe(p);
 	if (!transfer_open(
 	        x, p->service ? RK_STREAM_BOTH : RK_STREAM_UP, &status))

@@ -1,12 +1,15 @@
 /* rpcsh trust: the list of known servers, shown and changed. */
 #include "base/error.h"
 #include "base/str.h"
+#include "dry.h"
 #include "rpcsh.h"
 #include "target.h"
 #include "verbs.h"
 
 #include <limits.h>
 #include <stdio.h>
+
+const struct opt trust_opts[] = { DRY_WOULD_OPT, { 0 } };
 
 #define PATH_TEXT 256
 #define WORDS_MAX 15 /* of a fingerprint */
@@ -105,6 +108,19 @@ join_fp(const struct job *j, char *dst, size_t dst_len, struct rk_error *err)
 	    "trust: a whole fingerprint is SHA256: and 43 characters");
 }
 
+static enum rk_err
+would_meet(struct job *j, const char *fp, struct rk_error *err)
+{
+	char address[RK_SERVER_LEN], shown[PATH_TEXT];
+	enum rk_err r = rk_servers_address(j->words[0], address, err);
+
+	if (r == RK_OK)
+		j->status = dry_would(j->out,
+		    "connect to %s, and record in %s the key %s", address,
+		    str_escape(shown, sizeof(shown), j->path), fp);
+	return r;
+}
+
 /*
  * A list holds keys, and a fingerprint is none: the server shows its key, and
  * proves it, and nothing is sent.
@@ -118,6 +134,8 @@ meet(struct job *j, enum trust_how how, struct rk_error *err)
 
 	if ((r = join_fp(j, want, sizeof(want), err)) != RK_OK)
 		return r;
+	if (j->dry)
+		return would_meet(j, want, err);
 	j->said = true;
 	if (!target_open_for(
 	        &t, j->args, j->out, j->words[0], how, want, &j->status))
@@ -148,6 +166,32 @@ replace(struct job *j, struct rk_error *err)
 /* ---- rm, lock, unlock ---- */
 
 static enum rk_err
+count_line(const struct rk_known_server *s, void *arg)
+{
+	(void)s;
+	++*(size_t *)arg;
+	return RK_OK;
+}
+
+static enum rk_err
+would_drop(struct job *j, const char *what, struct rk_error *err)
+{
+	char shown[PATH_TEXT];
+	size_t n = 0;
+	enum rk_err r = rk_servers_each(j->path, what, count_line, &n, err);
+
+	(void)str_escape(shown, sizeof(shown), j->path);
+	j->retry = n == 0 ? "rpcsh trust ls" : NULL;
+	if (r == RK_OK && n == 0)
+		return err_set(err, RK_ENOENT, "%s: not in %s", what, shown);
+	if (r == RK_OK)
+		j->status = dry_would(j->out,
+		    "change up to %zu %s of %s, and keep them in %s.old", n,
+		    n == 1 ? "line" : "lines", shown, shown);
+	return r;
+}
+
+static enum rk_err
 drop(struct job *j, struct rk_error *err)
 {
 	char what[RK_SERVER_LEN], shown[PATH_TEXT];
@@ -156,6 +200,8 @@ drop(struct job *j, struct rk_error *err)
 
 	if ((r = take_what(j, what, err)) != RK_OK)
 		return r;
+	if (j->dry)
+		return would_drop(j, what, err);
 	r = rk_servers_remove(j->path, what, &n, err);
 	/* Unless the file is not there at all. */
 	if (r == RK_ENOENT && err->sys == 0)
@@ -171,13 +217,15 @@ drop(struct job *j, struct rk_error *err)
 static enum rk_err
 lock(struct job *j, struct rk_error *err)
 {
-	return rk_servers_lock(j->path, true, err);
+	return j->dry ? verbs_would(j, "lock", j->path)
+	              : rk_servers_lock(j->path, true, err);
 }
 
 static enum rk_err
 unlock(struct job *j, struct rk_error *err)
 {
-	return rk_servers_lock(j->path, false, err);
+	return j->dry ? verbs_would(j, "unlock", j->path)
+	              : rk_servers_lock(j->path, false, err);
 }
 
 /* ---- which ---- */
@@ -215,7 +263,7 @@ cmd_trust(struct args *a, void *ctx)
 	const struct verb *v;
 	struct rk_error err = { 0 };
 	struct out o;
-	struct job j = { .args = a, .out = &o };
+	struct job j = { .args = a, .out = &o, .dry = args_flag(a, "dry-run") };
 	struct settings s;
 	enum rk_err r;
 
@@ -232,8 +280,8 @@ cmd_trust(struct args *a, void *ctx)
 	r = v->run(&j, &err);
 	if (r != RK_OK)
 		return j.said ? j.status : fail(&j, r, &err);
-	if (!v->prints && o.form == OUT_JSON)
+	if (!v->prints && !j.dry && o.form == OUT_JSON)
 		out_text(&o, "{\"schema\":1,\"ok\":true,\"verb\":\"%s\"}\n",
 		    v->name);
-	return 0;
+	return j.status;
 }

@@ -3,6 +3,8 @@
 
 #include "base/str.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static int
@@ -49,6 +51,31 @@ dry_show(const struct show *show, const char *method, struct rk_bytes p)
 	if ((status = show_reply(&hex, p)) != 0)
 		return status;
 	return show_reply(show, p);
+}
+
+int
+dry_would(const struct out *o, const char *fmt, ...)
+{
+	char text[2048];
+	struct buf b;
+	va_list ap;
+	enum rk_err r;
+
+	va_start(ap, fmt);
+	if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
+		text[0] = '\0';
+	va_end(ap);
+	if (o->form != OUT_JSON) {
+		out_text(o, "would %s\n", text);
+		return 0;
+	}
+	buf_init(&b, SIZE_MAX / 2);
+	if ((r = buf_put_str(&b, "{\"schema\":1,\"would\":")) == RK_OK &&
+	    (r = out_json_string(&b, text, strlen(text))) == RK_OK &&
+	    (r = buf_put_str(&b, "}\n")) == RK_OK)
+		out_bytes(o, buf_peek(&b), buf_len(&b));
+	buf_fini(&b);
+	return r == RK_OK ? 0 : out_fail(o, r, rk_err_text(r), NULL);
 }
 
 int

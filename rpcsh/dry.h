@@ -12,6 +12,17 @@
 		    "show the argument's bytes, ask nothing, send nothing" \
 	}
 
+/* Of verbs that change something. */
+#define DRY_WOULD_OPT                                                     \
+	{                                                                 \
+		.name = "dry-run",                                        \
+		.about = "say what would be done, do nothing, ask nobody" \
+	}
+
+/* Say it: "would ..."; parts from elsewhere are escaped already.  The exit
+ * status. */
+RK_PRINTF(2, 3)
+int dry_would(const struct out *o, const char *fmt, ...);
 /* The bytes of an argument and what they say; or the one form, or file, that
  * show is about.  The exit status. */
 int dry_show(const struct show *show, const char *method, struct rk_bytes p);

@@ -232,6 +232,7 @@ static const struct cmd cmds[] = {
 	    .operands = "ls|find|add|replace|rm|lock|unlock [HOST:PORT [FP]]",
 	    .about = "known servers: whose key belongs to which address",
 	    .examples = trust_examples,
+	    .opts = trust_opts,
 	    .complete = COMPLETE_WORDS,
 	    .min_operands = 1,
 	    .max_operands = UINT_MAX,

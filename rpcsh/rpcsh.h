@@ -12,6 +12,7 @@ extern const struct opt watch_opts[];
 extern const struct opt ctx_opts[];
 extern const struct opt put_opts[];
 extern const struct opt get_opts[];
+extern const struct opt trust_opts[];
 
 int cmd_call(struct args *a, void *ctx);
 int cmd_exec(struct args *a, void *ctx);

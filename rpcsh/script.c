@@ -121,8 +121,8 @@ read_all(int fd, const char *name, struct buf *b, struct rk_error *err)
 }
 
 static enum rk_err
-read_script(const char *path, const char *name, struct buf *b,
-    struct rk_error *err)
+read_script(
+    const char *path, const char *name, struct buf *b, struct rk_error *err)
 {
 	struct stat st;
 	int fd;

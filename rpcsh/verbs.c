@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "dry.h"
 
 static void
 add(char *dst, size_t dst_len, const char *text)
@@ -45,7 +46,21 @@ verbs_take(const char *cmd, const struct verb *table, struct job *j,
 	else if (j->n < v->min || j->n > v->max)
 		(void)err_set(err, RK_EINVAL, "%s %s: the form is: %s %s", cmd,
 		    v->name, cmd, v->form);
+	else if (j->dry && v->prints)
+		(void)err_set(err, RK_EINVAL,
+		    "--dry-run does not go with %s %s, which changes nothing",
+		    cmd, v->name);
 	else
 		return v;
 	return NULL;
+}
+
+enum rk_err
+verbs_would(struct job *j, const char *what, const char *path)
+{
+	char shown[1024];
+
+	j->status = dry_would(
+	    j->out, "%s %s", what, str_escape(shown, sizeof(shown), path));
+	return RK_OK;
 }

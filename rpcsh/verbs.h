@@ -12,6 +12,7 @@ struct job {
 	size_t n;
 	const char *path;  /* trust: of the list */
 	const char *retry; /* advice when it fails */
+	bool dry;          /* say what would be done instead */
 	bool said;         /* the failure is on stderr; status is the exit's */
 	int status;
 };
@@ -24,6 +25,10 @@ struct verb {
 	enum rk_err (*run)(struct job *j, struct rk_error *err);
 	bool prints; /* has an answer of its own */
 };
+
+/* --dry-run: say that it would do that to a file; RK_OK, j->status. */
+RK_MUST enum rk_err verbs_would(
+    struct job *j, const char *what, const char *path);
 
 /* The verb that the operands of cmd begin with, and the words behind it in the
  * job; NULL with RK_EINVAL in err: there is none, or not with such words. */

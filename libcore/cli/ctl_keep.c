@@ -206,9 +206,9 @@ show_escaped(const struct out *o, const struct buf *b)
 		else
 			out_text(o, "%s%s",
 			    str_escape_again(shown, 4 * n + 1, line),
-			    n == len  ? ""
+			    n == len        ? ""
 			    : at[n] == '\n' ? "\n"
-			                   : "\\x00");
+			                    : "\\x00");
 		free(line);
 		free(shown);
 		at += n < len ? n + 1 : n;

@@ -28,6 +28,48 @@ shows() {
 	result $? "$4"
 }
 
+would() { # TEXT PATTERN WORDS...
+	text=$1 pattern=$2
+	shift 2
+	want 0 "would $text" "$rpcsh" "$@" --dry-run
+	has out "^would $pattern$" 'is said'
+}
+
+dry() {
+	would 'add' "write $tmp/$dir/lab.conf" ctx add lab server=a:1
+	want 2 'wrong settings' ctx add lab nonsense=1 --dry-run
+	[ ! -e .config ]
+	result $? 'nothing is written'
+	ctx add lab server=127.0.0.1:9 2>err
+	want 9 'one that exists' ctx add lab server=a:1 --dry-run
+	would 'use' "use $tmp/$dir/lab.conf" ctx use lab
+	want 8 'one that does not' ctx use gone --dry-run
+	would 'use none' 'use no context' ctx use -
+	would 'remove' "remove $tmp/$dir/lab.conf" ctx rm lab
+	want 8 'gone already' ctx rm gone --dry-run
+	want 2 'what changes nothing' ctx ls --dry-run
+	[ "$(find .config -type f)" = "$dir/lab.conf" ]
+	result $? 'nothing has changed'
+	rm -r .config
+	fp=SHA256:$(printf '%043d' 0 | tr 0 A)
+	would 'meet' "connect to a:1, and record in known the key $fp" \
+		trust add a:1 "$fp" --known known
+	would 'lock' 'lock known' trust lock --known known
+	want 8 'none to remove' "$rpcsh" trust rm a:1 --known known --dry-run
+	want 2 'no fingerprint' "$rpcsh" trust add a:1 x --dry-run
+	[ ! -e known ]
+	result $? 'no list is made'
+	echo 12345 >f
+	would 'put' 'send f (6 bytes) to docs.put' put docs.put f -s a:1
+	want 8 'no file' "$rpcsh" put docs.put gone -s a:1 --dry-run
+	would 'get' 'write what docs.get gives to g' get docs.get f --out g -s a:1
+	want 9 'one that is there' "$rpcsh" get docs.get f --out f --dry-run
+	want 0 'in JSON' "$rpcsh" --json put docs.put f --dry-run
+	has out '^{"schema":1,"would":"send f (6 bytes) to docs.put"}$' 'too'
+	[ "$(find . -name '*part*' -o -name g)" = '' ]
+	result $? 'nothing is begun'
+}
+
 adding() {
 	want 0 "ls without any" ctx ls
 	is '' "is nothing"
@@ -168,6 +210,7 @@ called() {
 	result $? "rpcd stops with 0"
 }
 
+dry
 adding
 choosing
 wrong
