@@ -331,6 +331,10 @@ cmd_call(struct args *a, void *ctx)
 		struct show show = how_to_show(a, &o, true);
 
 		status = raw_upload(a, ctx, &q, &show);
+	} else if (contradiction(a) == NULL && talk_is_dry(a)) {
+		struct show show = how_to_show(a, &o, args_given(a, "raw"));
+
+		status = talk_dry(ctx, a, &show, &q);
 	} else if (!reads_later(a) && prepare(a, ctx, &q, &err) != RK_OK) {
 		status = request_failed(&o, &err, "rpcsh call -h");
 	} else if (args_flag(a, "dry-run")) {

@@ -2,11 +2,14 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/str.h"
+#include "dry.h"
+#include "held.h"
 #include "talk.h"
 #include "typed.h"
 
 #include <rpckit/value.h>
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -187,6 +190,81 @@ run(struct talk *k, const struct args *a, const struct caller *by, bool lines,
 		status = talk_run(k, &q->req);
 		talk_in_fini(&k->in);
 	}
+	if (own && fd >= 0)
+		(void)close(fd); /* it was read only */
+	return status;
+}
+
+/* ---- shown instead ---- */
+
+bool
+talk_is_dry(const struct args *a)
+{
+	return args_flag(a, "dry-run") && args_given(a, "stream") &&
+	       talk_has_input(a);
+}
+
+/* RK_ENOENT: that was the last. */
+static enum rk_err
+wait_part(struct talk_in *in, struct rk_bytes *part, struct rk_error *err)
+{
+	struct pollfd p = { .fd = in->fd, .events = POLLIN };
+	enum rk_err r;
+
+	while ((r = talk_in_next(in, part, err)) == RK_EAGAIN) {
+		if (held_interrupted())
+			return err_set(err, RK_ECANCELED, "canceled");
+		(void)poll(&p, 1, -1);
+		if ((r = talk_in_read(in, err)) != RK_OK)
+			return r;
+	}
+	return r;
+}
+
+static int
+show_parts(struct talk_in *in, const struct out *o, const struct show *show,
+    const struct request *q)
+{
+	struct rk_bytes part = { q->payload, q->req.payload_len };
+	struct rk_error err = { 0 };
+	enum rk_err r = RK_OK;
+	int status = 0;
+
+	if (part.len > 0)
+		status = dry_show(show, q->req.method, part);
+	while (status == 0 && (r = wait_part(in, &part, &err)) == RK_OK) {
+		status = dry_show(show, q->req.method, part);
+		talk_in_sent(in);
+		if (status == 0 && out_flush(o) != RK_OK)
+			status = rk_err_exit(RK_EIO);
+	}
+	if (status != 0 || r == RK_ENOENT)
+		return status;
+	return out_error(o, &err, NULL);
+}
+
+int
+talk_dry(const struct caller *by, const struct args *a, const struct show *show,
+    struct request *q)
+{
+	const char *word = args_text(a, "stream", NULL);
+	enum rk_stream_kind kind = RK_STREAM_BOTH;
+	struct show each = *show;
+	struct rk_error err = { 0 };
+	struct talk_in in;
+	bool own = false;
+	int fd = -1, status;
+
+	for (size_t i = 0; i < N_KINDS; i++)
+		kind = strcmp(word, kinds[i].name) == 0 ? kinds[i].kind : kind;
+	if (check(a, by, kind, &err) != RK_OK || first(a, q, &err) != RK_OK ||
+	    open_input(a, &fd, &own, &err) != RK_OK)
+		return request_failed(show->out, &err, "rpcsh call -h");
+	talk_in_init(&in, fd, show->raw ? TALK_BYTES : TALK_VALUES);
+	if (each.form == SHOW_NDJSON)
+		each.form = SHOW_JSON; /* a list is one part */
+	status = show_parts(&in, show->out, &each, q);
+	talk_in_fini(&in);
 	if (own && fd >= 0)
 		(void)close(fd); /* it was read only */
 	return status;

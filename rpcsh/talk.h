@@ -46,4 +46,10 @@ bool talk_has_input(const struct args *a);
 bool talk_call(struct target *t, const struct caller *by, const struct args *a,
     const struct show *show, struct request *q, int *status);
 
+/* --dry-run of one whose input --stream names as parts: show each of them as it
+ * is read.  The exit status. */
+bool talk_is_dry(const struct args *a);
+int talk_dry(const struct caller *by, const struct args *a,
+    const struct show *show, struct request *q);
+
 #endif

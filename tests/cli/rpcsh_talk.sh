@@ -71,6 +71,34 @@ assert "reply" in x[-1]' 2>err
 	echo '{"x":1}' | same 'there is the argument'
 }
 
+# Where nobody can be asked.
+dry() {
+	there=$where
+	where=tcp://127.0.0.1:1
+	printf '{"a":1}\n[2]\n"x"' >in
+	talk 0 'a dry run' call --stream both mirror -d - -o ndjson --dry-run
+	printf '{"a":1}\n[2]\n"x"\n' | same 'has a line for each'
+	talk 0 'with an item' call --stream up m k=v -d - -o hex --dry-run
+	[ "$(head -n 2 out | tr '\n' ' ')" = '81a16ba176 81a16101 ' ]
+	result $? 'first'
+	printf '1\n{\n' >in
+	talk 2 'up to what is no JSON' call --stream up m -d - --dry-run
+	has err 'standard input:2' 'which is named'
+	talk 2 'nothing goes down' call --stream down m -d - --dry-run
+	: >out
+	exec 8<>fifo
+	timeout 60 "$rpcsh" -s "$where" call --stream up m -d - -o ndjson \
+		--dry-run <fifo >out 2>err 8<&- &
+	reader=$!
+	echo 7 >&8
+	until_ok grep -qx 7 out
+	result $? 'each as it comes'
+	exec 8>&-
+	wait $reader
+	result $? 'to the end'
+	where=$there
+}
+
 one_way() {
 	printf '"four"\n[1,2,3]\n' >in
 	talk 0 'up' call --stream up -o raw count -d -
@@ -182,6 +210,7 @@ main() {
 	where=$(url tcp)
 	mkfifo fifo
 	both_ways
+	dry
 	one_way
 	wrong
 	memory
