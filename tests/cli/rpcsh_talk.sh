@@ -201,6 +201,34 @@ memory() {
 	result $? 'and they are not kept'
 }
 
+# over TRANSPORT: the same where parts are records, or streams of their own.
+over() {
+	: >ready
+	"$BUILD_DIR/test/typedserver" "$1://127.0.0.1:0" odd certs \
+		</dev/null >ready 2>log &
+	daemon=$!
+	daemons="$daemons $daemon"
+	check "a server of $1" until_ok ready 1
+	where=$(url "$1")
+	python3 -c 'for i in range(3000): print("{\"n\":%d,\"x\":\"%s\"}"
+	    % (i, "y" * (i % 700)))' >in
+	talk 0 "lines over $1" --certs certs -k alice call -o ndjson mirror -d -
+	cmp in out
+	result $? 'come back as they went'
+	python3 -c 'print("\"" + "x" * 900000 + "\"")' >in
+	talk 0 'a large one' --certs certs -k alice call --stream both \
+		mirror -d -
+	cmp in out
+	result $? 'too'
+	talk 0 'an end' --certs certs -k alice call -o ndjson forever -n 3
+	printf '1\n2\n3\n' | same 'of what has none'
+	printf '1\n2\n' >in
+	talk 0 'up' --certs certs -k alice call --stream up -o raw count -d -
+	[ "$(cat out)" = 2 ]
+	result $? 'has an answer'
+	stop >/dev/null
+}
+
 main() {
 	: >ready
 	"$BUILD_DIR/test/typedserver" </dev/null >ready 2>log &
@@ -215,6 +243,13 @@ main() {
 	wrong
 	memory
 	stop >/dev/null
+	certificates
+	over tls
+	if "$rpcsh" --version | grep -q 'no QUIC'; then
+		ok 'streams over QUIC # SKIP this build has none'
+	else
+		over quic
+	fi
 	plan
 }
 

@@ -189,6 +189,42 @@ has_a_loop(void **state)
 	rpcrig_end(&rig);
 }
 
+/* Who asks about a method is told how it streams; of a call, nothing. */
+static void
+is_described(void **state)
+{
+	static const struct {
+		const char *name, *streams;
+	} all[] = {
+		{ "up", "\xa7streams\xa2up" },
+		{ "down", "\xa7streams\xa4"
+		          "down" },
+		{ "both", "\xa7streams\xa4"
+		          "both" },
+		{ "atonce", "\xa7streams\xa7up down" },
+		{ "echo", NULL },
+	};
+	struct rpcrig rig;
+	struct rk_client *c;
+	struct rpcanswer a;
+
+	streamrig_begin(&rig, *state);
+	c = rpcrig_client(&rig);
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		const char *want = all[i].streams;
+
+		rpcrig_call(
+		    c, "_.describe", all[i].name, strlen(all[i].name), &a);
+		if (want == NULL)
+			assert_null(memmem(a.text, a.len, "streams", 7));
+		else
+			assert_non_null(
+			    memmem(a.text, a.len, want, strlen(want)));
+	}
+	rk_client_free(c);
+	rpcrig_end(&rig);
+}
+
 int
 main(void)
 {
@@ -198,6 +234,7 @@ main(void)
 		{ "both ways", goes_both_ways, RPC_ALL },
 		{ "many", many_at_a_time, RPC_ALL },
 		{ "loop", has_a_loop, RPC_ALL },
+		{ "described", is_described, RPC_ALL },
 	};
 
 	return rpcrig_run_cases(

@@ -238,9 +238,15 @@ main(int argc, char **argv)
 	/* The last one only for who asks for it. */
 	const size_t n = argc > 2 ? 7 : 6;
 	struct rk_server_conf conf = { .size = sizeof(conf) };
+	struct rk_ident *ident = NULL;
 	struct rk_error err;
 	char url[128];
 
+	/* Where there is TLS. */
+	if (argc > 3 && rk_ident_load_dir(
+	                    argv[3], "node", NULL, NULL, &ident, &err) != RK_OK)
+		return 1;
+	conf.ident = ident;
 	if (rk_loop_new(&conf.loop) != RK_OK ||
 	    rk_loop_signal(conf.loop, SIGTERM, on_term, conf.loop) != RK_OK ||
 	    rk_server_new(&conf, &server, &err) != RK_OK ||
@@ -249,11 +255,14 @@ main(int argc, char **argv)
 	        url, &err) != RK_OK ||
 	    rk_server_start(server, &err) != RK_OK)
 		return 1;
-	(void)printf("listening tcp %s\n", url + strlen("tcp://"));
+	url[strcspn(url, ":")] = '\0';
+	(void)printf(
+	    "listening %s %s\n", url, url + strlen(url) + strlen("://"));
 	(void)fflush(stdout);
 	if (rk_loop_run(conf.loop) != RK_OK)
 		return 1;
 	rk_server_free(server);
 	rk_loop_free(conf.loop);
+	rk_ident_free(ident);
 	return 0;
 }
