@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "cache.h"
 #include "cli/json.h"
+#include "cli/pager.h"
 #include "rpcsh.h"
 #include "target.h"
 #include "typed.h"
@@ -321,6 +322,19 @@ show_method(const struct out *o, const struct rk_value *m)
 	return 0;
 }
 
+static int
+show_paged(const struct out *o, const struct rk_value *m)
+{
+	struct out page;
+	struct buf b;
+	int status;
+
+	pager_begin(o, &page, &b);
+	status = show_method(&page, m);
+	pager_end(o, &b);
+	return status;
+}
+
 /* Did _.describe say that there is no such method? */
 static bool
 says_unknown(const struct rk_reply *reply)
@@ -355,7 +369,7 @@ describe(struct target *t, const struct out *o, const char *method,
 		status = out_fail(o, RK_EPROTO,
 		    "the server's description is malformed", NULL);
 	else
-		status = show_method(o, rk_value_root(doc));
+		status = show_paged(o, rk_value_root(doc));
 	rk_value_free(doc);
 	rk_reply_free(&reply);
 	return status;

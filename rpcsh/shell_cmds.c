@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/str.h"
+#include "cli/pager.h"
 #include "history.h"
 #include "rpcsh.h"
 
@@ -413,12 +414,27 @@ shell_command_takes(const char *name)
 }
 
 static void
-show_usage(const struct shell *s, const struct shell_cmd *c)
+show_usage(const struct out *o, const struct shell_cmd *c)
 {
 	char usage[64];
 
 	(void)snprintf(usage, sizeof(usage), ":%s %s", c->name, c->operands);
-	out_text(&s->o, "  %-26s %s\n", usage, c->about);
+	out_text(o, "  %-26s %s\n", usage, c->about);
+}
+
+static void
+show_all(const struct out *o)
+{
+	struct out page;
+	struct buf b;
+
+	pager_begin(o, &page, &b);
+	out_text(&page,
+	    "METHOD [ITEM...] calls; so does what follows rpcsh on a "
+	    "command line\n");
+	for (const struct shell_cmd *c = cmds; c->name != NULL; c++)
+		show_usage(&page, c);
+	pager_end(o, &b);
 }
 
 /* About a command, a verb, or a method. */
@@ -429,20 +445,16 @@ run_help(struct shell *s, const struct words *w)
 	const char *word = w->n > 1 ? w->list[1] : "";
 
 	if (w->n == 1) {
-		out_text(&s->o,
-		    "METHOD [ITEM...] calls; so does what follows rpcsh on a "
-		    "command line\n");
-		for (c = cmds; c->name != NULL; c++)
-			show_usage(s, c);
+		show_all(&s->o);
 		return 0;
 	}
 	if ((c = find(word + (word[0] == ':'))) != NULL) {
-		show_usage(s, c);
+		show_usage(&s->o, c);
 		return 0;
 	}
 	for (const struct cmd *v = s->lines.cmds; v->name != NULL; v++) {
 		if (strcmp(v->name, word) == 0)
-			return run_two(s, "help", word);
+			return run_two(s, word, "-h");
 	}
 	return run_two(s, "desc", word);
 }

@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "cli/cmd_priv.h"
 #include "cli/out.h"
+#include "cli/pager.h"
 
 #define TEXT_MAX (1U << 20) /* of help, man and completion text */
 
@@ -102,16 +103,29 @@ leave(const struct out *o, int status)
 	return r != RK_OK && status == 0 ? rk_err_exit(r) : status;
 }
 
+/* Programs that show long answers a page at a time say so. */
+static bool
+has_pager(const struct prog *p)
+{
+	const struct env_doc *e = p->envs;
+
+	while (e != NULL && e->name != NULL && strcmp(e->name, "PAGER") != 0)
+		e++;
+	return e != NULL && e->name != NULL;
+}
+
 static int
 print_text(const struct prog *p, enum rk_err r, struct buf *b)
 {
 	struct out o = { .prog = p->name };
 	int status = 0;
 
-	if (r == RK_OK)
-		out_bytes(&o, buf_peek(b), buf_len(b));
-	else
+	if (r != RK_OK)
 		status = out_fail(&o, r, rk_err_text(r), NULL);
+	else if (has_pager(p))
+		pager_bytes(&o, buf_peek(b), buf_len(b));
+	else
+		out_bytes(&o, buf_peek(b), buf_len(b));
 	buf_fini(b);
 	return leave(&o, status);
 }

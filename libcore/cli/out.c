@@ -225,15 +225,32 @@ out_die_of(int signo)
 	_exit(128 + signo);
 }
 
+/* What cannot be kept is written at once. */
+RK_PRINTF(2, 0)
+static int
+keep_text(struct buf *b, const char *fmt, va_list ap)
+{
+	char *text;
+	int n = vasprintf(&text, fmt, ap);
+
+	if (n < 0) {
+		errno = ENOMEM;
+		return n;
+	}
+	if (buf_put(b, text, (size_t)n) != RK_OK)
+		n = fputs(text, stdout) < 0 ? -1 : n;
+	free(text);
+	return n;
+}
+
 void
 out_text(const struct out *o, const char *fmt, ...)
 {
 	va_list ap;
 	int n;
 
-	(void)o;
 	va_start(ap, fmt);
-	n = vprintf(fmt, ap);
+	n = o->into == NULL ? vprintf(fmt, ap) : keep_text(o->into, fmt, ap);
 	va_end(ap);
 	/* Other failures: the stream remembers them until out_flush(). */
 	if (n < 0 && errno == EPIPE)
@@ -243,7 +260,8 @@ out_text(const struct out *o, const char *fmt, ...)
 void
 out_bytes(const struct out *o, const void *data, size_t len)
 {
-	(void)o;
+	if (o->into != NULL && buf_put(o->into, data, len) == RK_OK)
+		return;
 	/* As in out_text(). */
 	if (len > 0 && fwrite(data, 1, len, stdout) != len && errno == EPIPE)
 		out_die_of(SIGPIPE);

@@ -22,6 +22,7 @@ struct out {
 	bool verbose;
 	bool color_out; /* stdout and stderr decided apart */
 	bool color_err;
+	struct buf *into; /* gets what is meant for stdout; NULL: stdout does */
 };
 
 void out_init(struct out *o, const struct args *a);

@@ -84,8 +84,8 @@ command(const struct out *o)
 {
 	const char *term = getenv("TERM"), *pager = getenv("PAGER");
 
-	if (o->form != OUT_TEXT || o->quiet || isatty(STDOUT_FILENO) != 1 ||
-	    isatty(STDIN_FILENO) != 1)
+	if (o->into != NULL || o->form != OUT_TEXT || o->quiet ||
+	    isatty(STDOUT_FILENO) != 1 || isatty(STDIN_FILENO) != 1)
 		return NULL;
 	if (term == NULL || *term == '\0' || strcmp(term, "dumb") == 0)
 		return NULL;
@@ -159,4 +159,20 @@ pager_bytes(const struct out *o, const void *data, size_t len)
 
 	if (pager == NULL || !is_long(data, len) || !run(pager, data, len))
 		out_bytes(o, data, len);
+}
+
+void
+pager_begin(const struct out *o, struct out *to, struct buf *b)
+{
+	buf_init(b, SIZE_MAX / 2);
+	*to = *o;
+	to->into = b;
+}
+
+void
+pager_end(const struct out *o, struct buf *b)
+{
+	if (buf_len(b) > 0)
+		pager_bytes(o, buf_peek(b), buf_len(b));
+	buf_fini(b);
 }

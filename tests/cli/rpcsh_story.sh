@@ -189,6 +189,9 @@ tools() {
 	chmod -x pager
 	line ':again' '^  23$' 'or the pager cannot be run'
 	line ':last' '^  23$' 'ever'
+	chmod +x pager
+	line ':help call' '^--[1-9][0-9] LINES--' 'so is the help of a verb'
+	line 'desc Shop.Order' '^Shop.Order ' 'but no short description'
 }
 
 main() {
