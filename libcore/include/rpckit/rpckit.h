@@ -19,6 +19,7 @@
 #include <rpckit/secret.h>
 #include <rpckit/server.h>
 #include <rpckit/servers.h>
+#include <rpckit/session.h>
 #include <rpckit/store.h>
 #include <rpckit/stream.h>
 #include <rpckit/trust.h>

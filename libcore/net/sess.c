@@ -1,0 +1,392 @@
+/* The life of a session, and what its user calls. */
+#include "net/sess_int.h"
+
+#include "base/error.h"
+#include "trust/sshkey.h"
+
+#include <rpckit/secret.h>
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#define BLANKS " \t\r\n"
+#define HANDSHAKE_MS 10000
+#define REKEY_MS 60000
+#define REKEY_BYTES ((uint64_t)1 << 30)
+#define OUT_MAX (SESS_OUT_FULL + 4u * SESS_PACKET_MAX)
+#define GOT_MAX (SESS_GOT_FULL + 2u * SESS_PACKET_MAX)
+
+/* ---- states ---- */
+
+bool
+sess_is_over(const struct rk_session *s)
+{
+	return s->state == RK_SESSION_CLOSED;
+}
+
+void
+sess_work_later(struct rk_session *s)
+{
+	loop_hook_queue(s->loop, &s->work);
+}
+
+/* No key outlives its use. */
+static void
+forget(struct rk_session *s)
+{
+	sess_hs_fini(&s->hs);
+	sess_keys_fini(&s->keys);
+	s->keyed = false;
+	buf_fini(&s->in);
+	buf_wipe(&s->out); /* what was not sealed may be in it */
+	s->open = 0;
+	if (s->timer != NULL)
+		rk_timer_clear(s->timer);
+}
+
+void
+sess_go(struct rk_session *s, enum rk_session_state state)
+{
+	assert(state > s->state);
+	s->state = state;
+	s->passed |= 1u << state;
+	sess_work_later(s);
+}
+
+static enum sess_reason
+reason_of(const struct rk_session *s, enum rk_err r)
+{
+	if (r == RK_EPROTO || r == RK_EDAMAGED)
+		return SESS_BROKEN;
+	if (s->state == RK_SESSION_NEGOTIATING && r != RK_ECANCELED &&
+	    r != RK_ETIMEOUT)
+		return SESS_REFUSED;
+	return SESS_OTHER;
+}
+
+static void
+tell_peer(struct rk_session *s, enum rk_err r)
+{
+	const uint8_t reason = (uint8_t)reason_of(s, r);
+
+	if (!s->keyed || s->goodbye || s->ended || s->broken)
+		return;
+	if (sess_put(s, SESS_CLOSE, &reason, sizeof(reason)) != RK_OK ||
+	    sess_seal(s) != RK_OK)
+		s->broken = true; /* it goes without one */
+}
+
+void
+sess_end(struct rk_session *s, enum rk_err r)
+{
+	struct rk_error why;
+
+	if (s->ending || sess_is_over(s))
+		return;
+	s->ending = true;
+	if (s->error.code != r)
+		(void)err_set(&s->error, r, "%s",
+		    r == RK_EPROTO
+		        ? "what the peer sent is damaged, or another's"
+		        : rk_err_text(r));
+	why = s->error;
+	tell_peer(s, r);
+	s->error = why;
+	sess_go(s, RK_SESSION_CLOSED);
+}
+
+/* The pipe has ended, and all that came by it is used. */
+static void
+end_of_pipe(struct rk_session *s)
+{
+	char id[RK_PSK_ID_LEN];
+	enum rk_err r;
+
+	if (!s->keyed && s->conf.initiator && s->hs.psk != NULL) {
+		psk_id_format(s->hs.psk->id, id);
+		r = err_set(&s->error, RK_EPSK,
+		    "pre-shared key %s (id %s): the peer closed the pipe: it "
+		    "has none, or another",
+		    s->hs.psk->name, id);
+	} else {
+		r = err_set(&s->error, RK_ECLOSED, "%s",
+		    s->state < RK_SESSION_ESTABLISHED
+		        ? "the pipe ended during the handshake"
+		        : "the pipe ended without a goodbye");
+	}
+	sess_end(s, r);
+}
+
+/* ---- what is to be done at the end of a turn ---- */
+
+static enum rk_err
+begin(struct rk_session *s)
+{
+	uint8_t hello[SESS_HELLO_MAX];
+	size_t len;
+	enum rk_err r;
+
+	s->begun = true;
+	s->handshake_at = rk_loop_now(s->loop) + s->conf.handshake_ms;
+	sess_go(s, RK_SESSION_EXCHANGING);
+	if (!s->conf.initiator)
+		return RK_OK;
+	if ((r = sess_hs_hello(&s->hs, hello, &len, &s->error)) != RK_OK)
+		return r;
+	return sess_put_raw(s, hello, len);
+}
+
+/* Is it time for other keys? */
+static enum rk_err
+change_keys(struct rk_session *s)
+{
+	uint8_t ask[SESS_REKEY_LEN];
+
+	if (s->rekey_at == 0 || s->state != RK_SESSION_ESTABLISHED)
+		return RK_OK;
+	if (rk_loop_now(s->loop) < s->rekey_at &&
+	    s->keys.sealed + s->keys.opened < s->conf.rekey_bytes)
+		return RK_OK;
+	s->rekey_at = 0;
+	sess_keys_ask(&s->keys, ask);
+	return sess_put(s, SESS_REKEY, ask, sizeof(ask));
+}
+
+static void
+move(struct rk_session *s)
+{
+	enum rk_err r = RK_OK;
+
+	if (!s->begun)
+		r = begin(s);
+	if (r == RK_OK)
+		sess_take(s);
+	if (r == RK_OK && !sess_is_over(s))
+		r = change_keys(s);
+	if (r == RK_OK && !sess_is_over(s))
+		r = sess_seal(s);
+	if (r != RK_OK)
+		sess_end(s, r);
+	if (!sess_is_over(s))
+		sess_pipe_flush(s);
+	if (sess_is_over(s))
+		return;
+	if (s->goodbye && (s->broken || buf_len(&s->out) == 0))
+		sess_go(s, RK_SESSION_CLOSED);
+	else if (s->ended && buf_len(&s->got) < SESS_GOT_FULL)
+		end_of_pipe(s);
+	else if (s->broken && s->close_at == 0)
+		s->close_at = rk_loop_now(s->loop) + SESS_CLOSE_MS;
+}
+
+static void
+keep_time(struct rk_session *s)
+{
+	const uint64_t times[3] = { s->handshake_at, s->rekey_at, s->close_at };
+	uint64_t next = 0;
+
+	for (size_t i = 0; i < 3; i++)
+		if (times[i] != 0 && (next == 0 || times[i] < next))
+			next = times[i];
+	if (next == 0)
+		rk_timer_clear(s->timer);
+	else if (rk_timer_set(s->timer, next) != RK_OK)
+		sess_end(s, RK_ENOMEM);
+}
+
+static void
+on_time(struct rk_timer *t, void *arg)
+{
+	struct rk_session *s = arg;
+	const uint64_t now = rk_loop_now(s->loop);
+
+	(void)t;
+	if (s->handshake_at != 0 && now >= s->handshake_at)
+		sess_end(s, err_set(&s->error, RK_ETIMEOUT,
+		                "no session within the time for it"));
+	else if (s->close_at != 0 && now >= s->close_at)
+		sess_end(s, s->broken ? RK_ECLOSED : RK_ETIMEOUT);
+	sess_work_later(s);
+}
+
+/* ---- telling ---- */
+
+static void
+tell_states(struct rk_session *s, enum rk_session_state last)
+{
+	for (unsigned i = 0; i <= last && !s->dead; i++) {
+		const unsigned bit = 1u << i;
+
+		if ((s->passed & bit) == 0 || (s->told & bit) != 0)
+			continue;
+		s->told |= bit;
+		if (s->conf.state != NULL)
+			s->conf.state(s, (enum rk_session_state)i,
+			    i == RK_SESSION_CLOSED ? &s->error : NULL,
+			    s->conf.arg);
+	}
+}
+
+static void
+tell_ready(struct rk_session *s)
+{
+	const bool may_write = s->state == RK_SESSION_ESTABLISHED &&
+	                       buf_len(&s->out) < SESS_OUT_FULL / 2;
+	unsigned ready = s->news ? RK_READ : 0;
+
+	if (s->refused && may_write) {
+		s->refused = false;
+		ready |= RK_WRITE;
+	}
+	s->news = false;
+	if (ready != 0 && s->conf.ready != NULL)
+		s->conf.ready(s, ready, s->conf.arg);
+}
+
+static void
+destroy(struct rk_session *s)
+{
+	loop_hook_remove(s->loop, &s->work);
+	forget(s);
+	buf_wipe(&s->got);
+	sess_pipe_close(s);
+	rk_timer_free(s->timer);
+	free(s);
+}
+
+/* What the pipe takes at once of why it is over. */
+static void
+last_words(struct rk_session *s)
+{
+	const struct rk_error why = s->error;
+
+	sess_pipe_flush(s);
+	s->error = why;
+	forget(s);
+}
+
+static void
+work(struct loop_hook *h)
+{
+	struct rk_session *s =
+	    (struct rk_session *)(void *)((char *)h -
+	                                  offsetof(struct rk_session, work));
+
+	s->busy++;
+	if (!sess_is_over(s))
+		move(s);
+	if (!s->dead && !sess_is_over(s))
+		keep_time(s);
+	if (!s->dead)
+		sess_pipe_watch(s);
+	if (sess_is_over(s))
+		last_words(s);
+	tell_states(s, RK_SESSION_ESTABLISHED);
+	if (!s->dead && (s->told & 1u << RK_SESSION_CLOSED) == 0)
+		tell_ready(s);
+	tell_states(s, RK_SESSION_CLOSED);
+	if (--s->busy == 0 && s->dead)
+		destroy(s);
+}
+
+/* ---- begin and end ---- */
+
+static enum rk_err
+check_conf(const struct rk_session_conf *c, struct rk_error *err)
+{
+	if (c->size != sizeof(*c))
+		return err_set(err, RK_EINVAL, "a session of another version");
+	if (c->key == NULL)
+		return err_set(err, RK_EINVAL, "a session without a key");
+	if (c->peer == NULL && c->judge == NULL)
+		return err_set(
+		    err, RK_EINVAL, "a session with nobody to judge the peer");
+	if (c->psks != NULL && rk_psks_count(c->psks) == 0)
+		return err_set(err, RK_EINVAL, "a set of no pre-shared keys");
+	return RK_OK;
+}
+
+static enum rk_err
+take_wish(struct rk_session *s, const char *peer, struct rk_error *err)
+{
+	size_t n;
+
+	if (peer == NULL)
+		return RK_OK;
+	n = strcspn(peer, BLANKS);
+	if (strncmp(peer, "SHA256:", 7) != 0) {
+		s->wants_key = true;
+		return sshkey_parse(peer, s->wanted, err);
+	}
+	if (n != RK_FP_LEN - 1 || peer[n] != '\0')
+		return err_set(err, RK_EFORMAT, "no whole fingerprint");
+	memcpy(s->wanted_fp, peer, n + 1);
+	return RK_OK;
+}
+
+static void
+set_defaults(struct rk_session_conf *c)
+{
+	if (c->handshake_ms == 0)
+		c->handshake_ms = HANDSHAKE_MS;
+	if (c->rekey_ms == 0)
+		c->rekey_ms = REKEY_MS;
+	if (c->rekey_bytes == 0)
+		c->rekey_bytes = REKEY_BYTES;
+}
+
+enum rk_err
+rk_session_new(struct rk_loop *loop, const struct rk_session_conf *conf,
+    const struct rk_session_pipe *pipe, struct rk_session **out,
+    struct rk_error *err)
+{
+	struct rk_session *s;
+	enum rk_err r;
+
+	*out = NULL;
+	if ((r = check_conf(conf, err)) != RK_OK)
+		return r;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return err_set(err, RK_ENOMEM, "out of memory");
+	s->loop = loop;
+	s->conf = *conf;
+	s->conf.peer = NULL;
+	s->pipe = *pipe;
+	s->passed = 1u << RK_SESSION_INITIALIZING;
+	s->work.fn = work;
+	set_defaults(&s->conf);
+	buf_init(&s->in, SESS_IN_MAX);
+	buf_init(&s->out, OUT_MAX);
+	buf_init(&s->got, GOT_MAX);
+	sess_hs_init(
+	    &s->hs, &(struct sess_hs_conf){ .initiator = conf->initiator,
+	                .key = conf->key,
+	                .psks = conf->psks });
+	if ((r = take_wish(s, conf->peer, err)) != RK_OK)
+		goto out;
+	if ((r = rk_timer_new(loop, on_time, s, &s->timer)) != RK_OK) {
+		(void)err_set(err, r, "out of memory");
+		goto out;
+	}
+	r = sess_pipe_open(s, err);
+out:
+	if (r != RK_OK) {
+		destroy(s);
+		return r;
+	}
+	sess_work_later(s);
+	*out = s;
+	return RK_OK;
+}
+
+void
+rk_session_free(struct rk_session *s)
+{
+	if (s == NULL)
+		return;
+	s->dead = true;
+	if (s->busy == 0)
+		destroy(s);
+}

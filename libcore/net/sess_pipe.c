@@ -1,0 +1,219 @@
+/* The pipe below a session: descriptors, or a function of the user's. */
+#include "net/sess_int.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ROUNDS 4 /* reads in a turn, so that others get theirs */
+
+static bool
+is_function(const struct rk_session *s)
+{
+	return s->pipe.send != NULL;
+}
+
+/* The two directions may be one descriptor. */
+static bool
+is_one(const struct rk_session *s)
+{
+	return s->pipe.in == s->pipe.out;
+}
+
+/* ---- reading ---- */
+
+/* How much may be read now. */
+static size_t
+room(const struct rk_session *s)
+{
+	const size_t most = s->proven ? SESS_READ_LEN : SESS_READ_EARLY;
+	const size_t has = buf_len(&s->in);
+
+	if (has >= SESS_IN_MAX || buf_len(&s->got) >= SESS_GOT_FULL)
+		return 0;
+	return SESS_IN_MAX - has < most ? SESS_IN_MAX - has : most;
+}
+
+static void
+fail(struct rk_session *s, int errnum, const char *what)
+{
+	sess_end(s, err_sys(&s->error, RK_EIO, errnum, "%s", what));
+}
+
+/* false: there is no more for now. */
+static bool
+read_some(struct rk_session *s)
+{
+	const size_t most = room(s);
+	uint8_t *p;
+	ssize_t n;
+
+	if (most == 0 || s->ended || sess_is_over(s))
+		return false;
+	if (buf_reserve(&s->in, most, &p) != RK_OK) {
+		sess_end(s, RK_ENOMEM);
+		return false;
+	}
+	do
+		n = read(s->pipe.in, p, most);
+	while (n < 0 && errno == EINTR);
+	if (n > 0) {
+		buf_commit(&s->in, (size_t)n);
+		return (size_t)n == most;
+	}
+	if (n == 0 || errno == ECONNRESET)
+		s->ended = true;
+	else if (errno != EAGAIN)
+		fail(s, errno, "reading from the pipe");
+	return false;
+}
+
+/* ---- writing ---- */
+
+static ssize_t
+write_fd(int fd, const void *data, size_t len)
+{
+	ssize_t n;
+
+	do {
+		n = send(fd, data, len, MSG_NOSIGNAL);
+		if (n < 0 && errno == ENOTSOCK)
+			n = write(fd, data, len);
+	} while (n < 0 && errno == EINTR);
+	return n;
+}
+
+static enum rk_err
+write_some(struct rk_session *s, const uint8_t *data, size_t len, size_t *taken)
+{
+	ssize_t n;
+
+	*taken = 0;
+	if (is_function(s))
+		return s->pipe.send(data, len, taken, s->pipe.arg);
+	n = write_fd(s->pipe.out, data, len);
+	if (n >= 0) {
+		*taken = (size_t)n;
+		return RK_OK;
+	}
+	if (errno == EAGAIN)
+		return RK_EAGAIN;
+	if (errno == EPIPE || errno == ECONNRESET)
+		return RK_ECLOSED;
+	return err_sys(&s->error, RK_EIO, errno, "writing to the pipe");
+}
+
+void
+sess_pipe_flush(struct rk_session *s)
+{
+	while (!s->blocked && !s->broken && buf_len(&s->out) > s->open) {
+		const size_t len = buf_len(&s->out) - s->open;
+		size_t taken;
+		enum rk_err r;
+
+		r = write_some(s, buf_peek(&s->out), len, &taken);
+		if (r == RK_OK)
+			buf_consume(&s->out, taken < len ? taken : len);
+		else if (r == RK_EAGAIN)
+			s->blocked = true;
+		else if (r == RK_ECLOSED)
+			s->broken = true; /* what came before may say why */
+		else
+			sess_end(s, r);
+		if (r != RK_OK)
+			return;
+	}
+}
+
+/* ---- watching ---- */
+
+static void
+on_ready(struct rk_watch *w, int fd, unsigned ready, void *arg)
+{
+	struct rk_session *s = arg;
+
+	(void)fd;
+	if ((ready & RK_WRITE) != 0)
+		s->blocked = false;
+	if ((ready & RK_READ) != 0 && w == s->watch[0])
+		for (unsigned i = 0; i < ROUNDS && read_some(s); i++)
+			continue;
+	sess_work_later(s);
+}
+
+static void
+set_watch(struct rk_session *s, struct rk_watch *w, unsigned want)
+{
+	if (w != NULL && rk_watch_set(w, want) != RK_OK)
+		sess_end(s, RK_EIO);
+}
+
+void
+sess_pipe_watch(struct rk_session *s)
+{
+	const bool over = sess_is_over(s);
+	unsigned in = over || s->ended || room(s) == 0 ? 0 : RK_READ;
+	const unsigned out = !over && s->blocked ? RK_WRITE : 0;
+
+	if (is_function(s))
+		return;
+	if (is_one(s))
+		in |= out;
+	else
+		set_watch(s, s->watch[1], out);
+	set_watch(s, s->watch[0], in);
+}
+
+static enum rk_err
+check_fd(int fd, struct rk_error *err)
+{
+	int type = SOCK_STREAM;
+	socklen_t len = sizeof(type);
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
+		return err_sys(err, RK_EIO, errno, "descriptor %d", fd);
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0 &&
+	    errno != ENOTSOCK)
+		return err_sys(err, RK_EIO, errno, "descriptor %d", fd);
+	if (type != SOCK_STREAM)
+		return err_set(err, RK_EUNSUPPORTED,
+		    "descriptor %d is no pipe of bytes", fd);
+	return RK_OK;
+}
+
+enum rk_err
+sess_pipe_open(struct rk_session *s, struct rk_error *err)
+{
+	const int fds[2] = { s->pipe.in, s->pipe.out };
+	const size_t n = is_one(s) ? 1 : 2;
+	enum rk_err r;
+
+	if (is_function(s))
+		return fds[0] == -1 && fds[1] == -1
+		           ? RK_OK
+		           : err_set(err, RK_EINVAL,
+		                 "a pipe of descriptors and of a function");
+	for (size_t i = 0; i < n; i++) {
+		if ((r = check_fd(fds[i], err)) != RK_OK)
+			return r;
+		r = rk_watch_new(s->loop, fds[i], i == 0 ? RK_READ : 0,
+		    on_ready, s, &s->watch[i]);
+		if (r != RK_OK)
+			return err_set(
+			    err, r, "descriptor %d cannot be watched", fds[i]);
+	}
+	return RK_OK;
+}
+
+void
+sess_pipe_close(struct rk_session *s)
+{
+	for (size_t i = 0; i < 2; i++) {
+		rk_watch_free(s->watch[i]);
+		s->watch[i] = NULL;
+	}
+}
