@@ -123,8 +123,6 @@ end_of_pipe(struct rk_session *s)
 static enum rk_err
 begin(struct rk_session *s)
 {
-	uint8_t hello[SESS_HELLO_MAX];
-	size_t len;
 	enum rk_err r;
 
 	s->begun = true;
@@ -132,9 +130,12 @@ begin(struct rk_session *s)
 	sess_go(s, RK_SESSION_EXCHANGING);
 	if (!s->conf.initiator)
 		return RK_OK;
-	if ((r = sess_hs_hello(&s->hs, hello, &len, &s->error)) != RK_OK)
+	r = sess_hs_hello(&s->hs, s->first, &s->first_len, &s->error);
+	if (r != RK_OK)
 		return r;
-	return sess_put_raw(s, hello, len);
+	if (s->datagrams)
+		s->again_at = rk_loop_now(s->loop) + SESS_AGAIN_MS;
+	return sess_put_raw(s, s->first, s->first_len);
 }
 
 /* Is it time for other keys? */
@@ -149,6 +150,8 @@ change_keys(struct rk_session *s)
 	    s->keys.sealed + s->keys.opened < s->conf.rekey_bytes)
 		return RK_OK;
 	s->rekey_at = 0;
+	if (s->datagrams)
+		s->again_at = rk_loop_now(s->loop) + SESS_AGAIN_MS;
 	sess_keys_ask(&s->keys, ask);
 	return sess_put(s, SESS_REKEY, ask, sizeof(ask));
 }
@@ -164,6 +167,8 @@ move(struct rk_session *s)
 		sess_take(s);
 	if (r == RK_OK && !sess_is_over(s))
 		r = change_keys(s);
+	if (r == RK_OK && !sess_is_over(s) && s->datagrams)
+		r = sess_datagram_time(s);
 	if (r == RK_OK && !sess_is_over(s))
 		r = sess_seal(s);
 	if (r != RK_OK)
@@ -183,10 +188,11 @@ move(struct rk_session *s)
 static void
 keep_time(struct rk_session *s)
 {
-	const uint64_t times[3] = { s->handshake_at, s->rekey_at, s->close_at };
+	const uint64_t times[5] = { s->handshake_at, s->rekey_at, s->close_at,
+		s->again_at, s->probe_at };
 	uint64_t next = 0;
 
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 5; i++)
 		if (times[i] != 0 && (next == 0 || times[i] < next))
 			next = times[i];
 	if (next == 0)
@@ -302,6 +308,10 @@ check_conf(const struct rk_session_conf *c, struct rk_error *err)
 	if (c->peer == NULL && c->judge == NULL)
 		return err_set(
 		    err, RK_EINVAL, "a session with nobody to judge the peer");
+	if (c->packet != 0 &&
+	    (c->packet < SESS_PACKET_LEAST || c->packet > SESS_DATAGRAM_MAX))
+		return err_set(
+		    err, RK_EINVAL, "a packet of 512 to 65000 bytes");
 	if (c->psks != NULL && rk_psks_count(c->psks) == 0)
 		return err_set(err, RK_EINVAL, "a set of no pre-shared keys");
 	return RK_OK;
@@ -360,17 +370,20 @@ rk_session_new(struct rk_loop *loop, const struct rk_session_conf *conf,
 	buf_init(&s->in, SESS_IN_MAX);
 	buf_init(&s->out, OUT_MAX);
 	buf_init(&s->got, GOT_MAX);
-	sess_hs_init(
-	    &s->hs, &(struct sess_hs_conf){ .initiator = conf->initiator,
-	                .key = conf->key,
-	                .psks = conf->psks });
 	if ((r = take_wish(s, conf->peer, err)) != RK_OK)
 		goto out;
 	if ((r = rk_timer_new(loop, on_time, s, &s->timer)) != RK_OK) {
 		(void)err_set(err, r, "out of memory");
 		goto out;
 	}
-	r = sess_pipe_open(s, err);
+	if ((r = sess_pipe_open(s, err)) != RK_OK)
+		goto out;
+	s->packet = conf->packet != 0 ? conf->packet : SESS_PACKET_FIRST;
+	sess_hs_init(
+	    &s->hs, &(struct sess_hs_conf){ .initiator = conf->initiator,
+	                .datagrams = s->datagrams,
+	                .key = conf->key,
+	                .psks = conf->psks });
 out:
 	if (r != RK_OK) {
 		destroy(s);

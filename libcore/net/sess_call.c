@@ -18,6 +18,8 @@ rk_session_write(
 		s->refused = true;
 		return RK_EAGAIN;
 	}
+	if (s->datagrams && len > rk_session_payload(s))
+		return RK_ETOOBIG;
 	while (r == RK_OK && len > 0 && buf_len(&s->out) < SESS_OUT_FULL) {
 		const size_t n = len < SESS_DATA_MAX ? len : SESS_DATA_MAX;
 
@@ -40,16 +42,26 @@ enum rk_err
 rk_session_read(struct rk_session *s, void *data, size_t len, size_t *n)
 {
 	const size_t has = buf_len(&s->got);
+	const uint8_t *p = buf_peek(&s->got);
+	uint32_t one;
 
 	*n = has < len ? has : len;
-	if (has == 0)
+	if (has == 0 || p == NULL)
 		return s->state > RK_SESSION_ESTABLISHED ? RK_ECLOSED
 		                                         : RK_EAGAIN;
+	if (s->datagrams) {
+		memcpy(&one, p, sizeof(one));
+		*n = one;
+		if (one > len)
+			return RK_ETOOBIG;
+		buf_consume(&s->got, sizeof(one));
+		p += sizeof(one);
+	}
 	if (*n > 0)
-		memcpy(data, buf_peek(&s->got), *n);
+		memcpy(data, p, *n);
 	buf_consume(&s->got, *n);
 	/* The pipe was left alone while this was full. */
-	if (has >= SESS_GOT_FULL && has - *n < SESS_GOT_FULL)
+	if (has >= SESS_GOT_FULL && buf_len(&s->got) < SESS_GOT_FULL)
 		sess_work_later(s);
 	return RK_OK;
 }
@@ -72,6 +84,7 @@ rk_session_close(struct rk_session *s)
 	}
 	s->close_at = rk_loop_now(s->loop) + SESS_CLOSE_MS;
 	s->rekey_at = 0;
+	s->again_at = s->datagrams ? rk_loop_now(s->loop) + SESS_AGAIN_MS : 0;
 	sess_go(s, RK_SESSION_CLOSING);
 }
 
@@ -102,6 +115,12 @@ rk_session_epoch(const struct rk_session *s)
 	return s->keys.sending;
 }
 
+size_t
+rk_session_payload(const struct rk_session *s)
+{
+	return s->datagrams ? sess_text_max(s) - SESS_ITEM_LEN : SIZE_MAX;
+}
+
 enum rk_err
 rk_session_feed(struct rk_session *s, const void *data, size_t len)
 {
@@ -116,8 +135,21 @@ rk_session_feed(struct rk_session *s, const void *data, size_t len)
 	}
 	if (s->judging)
 		return RK_EAGAIN;
-	if ((r = buf_put(&s->in, data, len)) != RK_OK)
-		return r == RK_ETOOBIG ? RK_EAGAIN : r;
+	if (s->datagrams && len > SESS_DATAGRAM_MAX)
+		return RK_OK; /* as a network would */
+	if (SESS_IN_MAX - buf_len(&s->in) < SESS_LEN_LEN + len)
+		return RK_EAGAIN;
+	if (s->datagrams) {
+		const uint8_t head[SESS_LEN_LEN] = { 0, (uint8_t)(len >> 8),
+			(uint8_t)len };
+
+		if ((r = buf_put(&s->in, head, sizeof(head))) != RK_OK)
+			return r;
+	}
+	if ((r = buf_put(&s->in, data, len)) != RK_OK) {
+		buf_uncommit(&s->in, s->datagrams ? SESS_LEN_LEN : 0);
+		return r;
+	}
 	sess_work_later(s);
 	return RK_OK;
 }

@@ -43,6 +43,9 @@ establish(struct rk_session *s)
 {
 	sess_go(s, RK_SESSION_ESTABLISHED);
 	s->handshake_at = 0;
+	s->again_at = 0;
+	if (s->datagrams)
+		sess_datagram_probe(s);
 	s->refused = true; /* who could not write before may */
 	if (s->conf.initiator)
 		s->rekey_at = rk_loop_now(s->loop) + s->conf.rekey_ms;
@@ -53,10 +56,12 @@ establish(struct rk_session *s)
 static enum rk_err
 make_keys(struct rk_session *s)
 {
-	enum rk_err r = sess_keys_init(&s->keys, &s->hs.noise, false);
+	enum rk_err r;
 
+	sess_keys_fini(&s->keys); /* of somebody who has not come back */
+	r = sess_keys_init(&s->keys, &s->hs.noise, s->datagrams);
 	s->keyed = true;
-	if (r == RK_OK)
+	if (r == RK_OK && s->state < RK_SESSION_NEGOTIATING)
 		sess_go(s, RK_SESSION_NEGOTIATING);
 	return r;
 }
@@ -64,13 +69,27 @@ make_keys(struct rk_session *s)
 static enum rk_err
 take_hello(struct rk_session *s, const uint8_t *p, size_t len)
 {
-	uint8_t answer[SESS_ANSWER_LEN];
+	struct sess_hs hs = s->hs; /* a wrong one must not spoil it */
+	struct rk_error err;
 	enum rk_err r;
 
-	if ((r = sess_hs_answer(&s->hs, p, len, answer, &s->error)) != RK_OK ||
-	    (r = make_keys(s)) != RK_OK)
+	if (s->datagrams && (r = sess_datagram_hello(s, p, len)) != RK_OK)
+		return r == RK_EAGAIN ? RK_OK : r;
+	r = sess_hs_answer(&hs, p, len, s->answer, &err);
+	if (r != RK_OK && s->datagrams)
+		return RK_OK; /* anybody may have sent it */
+	if (r != RK_OK) {
+		s->error = err;
 		return r;
-	return sess_put_raw(s, answer, sizeof(answer));
+	}
+	s->hs = hs;
+	noise_fini(&hs.noise);
+	memcpy(s->first, p, len);
+	s->first_len = len;
+	s->answered_at = rk_loop_now(s->loop);
+	if ((r = make_keys(s)) != RK_OK)
+		return r;
+	return sess_put_raw(s, s->answer, sizeof(s->answer));
 }
 
 static enum rk_err
@@ -79,8 +98,16 @@ take_answer(struct rk_session *s, const uint8_t *p, size_t len)
 	uint8_t proof[SESS_PROOF_LEN];
 	enum rk_err r;
 
-	if ((r = sess_hs_take(&s->hs, p, len, &s->error)) != RK_OK ||
-	    (r = make_keys(s)) != RK_OK || (r = judge(s)) != RK_OK)
+	struct rk_error err;
+
+	r = sess_hs_take(&s->hs, p, len, &err);
+	if (r != RK_OK && s->datagrams)
+		return RK_OK; /* as above */
+	if (r != RK_OK) {
+		s->error = err;
+		return r;
+	}
+	if ((r = make_keys(s)) != RK_OK || (r = judge(s)) != RK_OK)
 		return r;
 	sess_hs_prove(&s->hs, s->keys.hash, proof);
 	return sess_put(s, SESS_PROOF, proof, sizeof(proof));
@@ -91,8 +118,11 @@ take_proof(struct rk_session *s, const uint8_t *p, size_t len)
 {
 	enum rk_err r;
 
-	if (s->conf.initiator || s->proven || len != SESS_PROOF_LEN)
+	if (s->conf.initiator || len != SESS_PROOF_LEN)
 		return RK_EPROTO;
+	if (s->proven) /* the answer to it was lost */
+		return s->datagrams ? sess_put(s, SESS_ACCEPTED, NULL, 0)
+		                    : RK_EPROTO;
 	if ((r = sess_hs_check(&s->hs, s->keys.hash, p, &s->error)) != RK_OK ||
 	    (r = judge(s)) != RK_OK)
 		return r;
@@ -103,9 +133,10 @@ take_proof(struct rk_session *s, const uint8_t *p, size_t len)
 static enum rk_err
 take_accepted(struct rk_session *s, size_t len)
 {
-	if (!s->conf.initiator || len != 0 ||
-	    s->state != RK_SESSION_NEGOTIATING)
+	if (!s->conf.initiator || len != 0)
 		return RK_EPROTO;
+	if (s->state != RK_SESSION_NEGOTIATING)
+		return s->datagrams ? RK_OK : RK_EPROTO;
 	establish(s);
 	return RK_OK;
 }
@@ -122,7 +153,7 @@ take_rekey(struct rk_session *s, const uint8_t *p, size_t len)
 		return RK_EPROTO;
 	r = sess_keys_answer(&s->keys, p, answer);
 	if (r == RK_EAGAIN)
-		return RK_EPROTO; /* nothing comes late on a byte pipe */
+		return s->datagrams ? RK_OK : RK_EPROTO; /* it is late */
 	if (r != RK_OK)
 		return r;
 	return sess_put(s, SESS_REKEYED, answer, sizeof(answer));
@@ -139,7 +170,9 @@ take_rekeyed(struct rk_session *s, const uint8_t *p, size_t len)
 	if ((r = sess_seal(s)) != RK_OK)
 		return r;
 	if ((r = sess_keys_take(&s->keys, p)) != RK_OK)
-		return r == RK_EAGAIN ? RK_EPROTO : r;
+		return r == RK_EAGAIN && s->datagrams ? RK_OK : RK_EPROTO;
+	if (s->state == RK_SESSION_ESTABLISHED)
+		s->again_at = 0;
 	if (s->state == RK_SESSION_ESTABLISHED)
 		s->rekey_at = rk_loop_now(s->loop) + s->conf.rekey_ms;
 	/* A packet of the new keys, which tells the peer to use them. */
@@ -156,6 +189,13 @@ take_data(struct rk_session *s, const uint8_t *p, size_t len)
 	if (len == 0 || s->state != RK_SESSION_ESTABLISHED)
 		return RK_OK;
 	s->news = true;
+	if (s->datagrams) {
+		const uint32_t n = (uint32_t)len;
+		enum rk_err r = buf_put(&s->got, &n, sizeof(n));
+
+		if (r != RK_OK)
+			return r;
+	}
 	return buf_put(&s->got, p, len);
 }
 
@@ -171,6 +211,16 @@ take_close(struct rk_session *s, const uint8_t *p, size_t len)
 			return err_set(
 			    &s->error, RK_ECLOSED, "the peer has given up");
 		rk_session_close(s); /* ours, unless it was said */
+		/* Nobody says it again when we are gone. */
+		for (int i = 0; i < 2 && s->datagrams && !sess_is_over(s);
+		     i++) {
+			enum rk_err r = sess_seal(s);
+
+			if (r == RK_OK)
+				r = sess_put(s, SESS_CLOSE, p, len);
+			if (r != RK_OK)
+				return r;
+		}
 		return RK_OK;
 	case SESS_REFUSED:
 		return err_set(
@@ -191,7 +241,7 @@ take_item(struct rk_session *s, uint8_t type, const uint8_t *p, size_t len)
 	/* Nothing but this counts before both are proven. */
 	if (s->state == RK_SESSION_NEGOTIATING && type != SESS_PROOF &&
 	    type != SESS_ACCEPTED && type != SESS_CLOSE)
-		return RK_EPROTO;
+		return s->datagrams ? RK_OK : RK_EPROTO; /* it is early */
 	switch (type) {
 	case SESS_PROOF:
 		return take_proof(s, p, len);
@@ -205,6 +255,10 @@ take_item(struct rk_session *s, uint8_t type, const uint8_t *p, size_t len)
 		return take_close(s, p, len);
 	case SESS_DATA:
 		return take_data(s, p, len);
+	case SESS_PROBE:
+		return sess_datagram_reply(s, len);
+	case SESS_PROBED:
+		return sess_datagram_probed(s, p, len);
 	default:
 		return RK_EPROTO;
 	}
@@ -237,15 +291,17 @@ take_items(struct rk_session *s, const uint8_t *p, size_t len)
 static enum rk_err
 take_message(struct rk_session *s, uint8_t *p, size_t len)
 {
+	const bool hello = s->datagrams && !s->conf.initiator && len > 0 &&
+	                   p[0] == SESS_MAGIC[0];
 	uint8_t *text;
 	size_t n;
 	enum rk_err r;
 
-	if (!s->keyed)
+	if (!s->keyed || hello)
 		return s->conf.initiator ? take_answer(s, p, len)
 		                         : take_hello(s, p, len);
 	if ((r = sess_keys_open(&s->keys, p, len, &text, &n)) != RK_OK)
-		return r == RK_EDAMAGED ? RK_EPROTO : r;
+		return s->datagrams ? RK_OK : r == RK_EDAMAGED ? RK_EPROTO : r;
 	return take_items(s, text, n);
 }
 
@@ -255,6 +311,8 @@ longest(const struct rk_session *s)
 {
 	if (!s->keyed)
 		return s->conf.initiator ? SESS_ANSWER_LEN : SESS_HELLO_MAX;
+	if (!s->proven && s->datagrams)
+		return SESS_HELLO_MAX;
 	if (!s->proven)
 		return SESS_HEAD_PIPE + SESS_ITEM_LEN + SESS_PROOF_LEN +
 		       NOISE_TAG_LEN;
@@ -272,13 +330,14 @@ sess_take(struct rk_session *s)
 		uint8_t *p = s->in.data + s->in.head;
 		size_t len = get_len(p);
 
-		if (len > longest(s)) {
+		if (len > longest(s) && !s->datagrams) {
 			r = RK_EPROTO;
 			break;
 		}
 		if (buf_len(&s->in) < SESS_LEN_LEN + len)
 			break;
-		r = take_message(s, p + SESS_LEN_LEN, len);
+		if (len <= longest(s))
+			r = take_message(s, p + SESS_LEN_LEN, len);
 		buf_consume(&s->in, SESS_LEN_LEN + len);
 	}
 	if (r != RK_OK)

@@ -12,6 +12,7 @@
 /*
  * On the pipe: three bytes of length, then a message of the handshake or a
  * packet.  A packet's text is items: type, three bytes of length, content.
+ * Datagrams are without the three bytes, but in our buffers have them too.
  */
 #define SESS_LEN_LEN 3
 #define SESS_ITEM_LEN 4
@@ -25,7 +26,9 @@ enum sess_item {
 	SESS_REKEY,
 	SESS_REKEYED,
 	SESS_CLOSE,
-	SESS_DATA
+	SESS_DATA,
+	SESS_PROBE,
+	SESS_PROBED
 };
 
 /* Why, in the one byte of a SESS_CLOSE. */
@@ -37,6 +40,14 @@ enum sess_reason {
 };
 
 #define SESS_CLOSE_MS 5000
+/* Datagrams: again, if there was no answer; who was answered before is not
+ * pushed out sooner, and no other hello is looked at sooner. */
+#define SESS_AGAIN_MS 250
+#define SESS_HELD_MS 1000
+#define SESS_PACE_MS 125
+#define SESS_PACKET_FIRST 1200 /* a datagram that every network carries */
+#define SESS_PACKET_LEAST 512
+#define SESS_DATAGRAM_MAX 65000
 #define SESS_OUT_FULL (256u * 1024) /* a write is refused */
 #define SESS_GOT_FULL (256u * 1024) /* nothing more is taken from the pipe */
 #define SESS_IN_MAX (SESS_LEN_LEN + SESS_PACKET_MAX + 65536u)
@@ -50,6 +61,8 @@ struct rk_session {
 	uint8_t wanted[RK_KEY_PUBLIC_LEN]; /* conf.peer was a key */
 	char wanted_fp[RK_FP_LEN];         /* it was a fingerprint; or "" */
 	bool wants_key;
+	bool datagrams;
+	bool sequential; /* they have an end, as SOCK_SEQPACKET */
 	enum rk_session_state state;
 	unsigned passed; /* bits of the states that were reached */
 	unsigned told;   /* and of those that the user knows about */
@@ -76,6 +89,16 @@ struct rk_session {
 	uint64_t handshake_at;
 	uint64_t rekey_at; /* 0: asked already, or nothing to be asked */
 	uint64_t close_at;
+	/* Datagrams. */
+	size_t packet; /* the longest one that is sent */
+	uint8_t
+	    first[SESS_HELLO_MAX]; /* the hello: ours, or what we answered */
+	size_t first_len;
+	uint8_t answer[SESS_ANSWER_LEN];
+	uint64_t answered_at;
+	uint64_t again_at; /* what waits for an answer is said again; 0: no */
+	uint64_t probe_at; /* 0: the longest is found, or set */
+	unsigned probes;
 	struct rk_timer *timer;
 	struct rk_watch *watch[2]; /* in; out, if that is another one */
 	struct loop_hook work;
@@ -100,6 +123,22 @@ RK_MUST enum rk_err sess_seal(struct rk_session *s);
 /* A message of the handshake. */
 RK_MUST enum rk_err sess_put_raw(
     struct rk_session *s, const void *data, size_t len);
+
+/* The most text a packet may have. */
+size_t sess_text_max(const struct rk_session *s);
+
+/* ---- sess_datagram.c ---- */
+
+/* Is this hello to be answered with new keys?  RK_EAGAIN: not now, or it was
+ * and gets the same answer. */
+RK_MUST enum rk_err sess_datagram_hello(
+    struct rk_session *s, const uint8_t *p, size_t len);
+/* What is to be said again by now; probes. */
+RK_MUST enum rk_err sess_datagram_time(struct rk_session *s);
+void sess_datagram_probe(struct rk_session *s); /* begin to */
+RK_MUST enum rk_err sess_datagram_probed(
+    struct rk_session *s, const uint8_t *p, size_t len);
+RK_MUST enum rk_err sess_datagram_reply(struct rk_session *s, size_t len);
 
 /* ---- sess_in.c ---- */
 

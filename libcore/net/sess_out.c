@@ -58,6 +58,13 @@ sess_seal(struct rk_session *s)
 	return RK_OK;
 }
 
+size_t
+sess_text_max(const struct rk_session *s)
+{
+	return s->datagrams ? s->packet - SESS_HEAD_DATAGRAM - NOISE_TAG_LEN
+	                    : SESS_TEXT_MAX;
+}
+
 static enum rk_err
 begin(struct rk_session *s)
 {
@@ -82,7 +89,7 @@ sess_put(
 	enum rk_err r;
 
 	assert(s->keyed && len <= SESS_DATA_MAX);
-	if (s->open > 0 && text_len(s) + total > SESS_TEXT_MAX &&
+	if (s->open > 0 && text_len(s) + total > sess_text_max(s) &&
 	    (r = sess_seal(s)) != RK_OK)
 		return r;
 	if (s->open == 0 && (r = begin(s)) != RK_OK)

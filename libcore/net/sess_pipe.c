@@ -5,10 +5,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define ROUNDS 4 /* reads in a turn, so that others get theirs */
+#define DATAGRAM_ROUNDS 64
 
 static bool
 is_function(const struct rk_session *s)
@@ -32,6 +34,8 @@ room(const struct rk_session *s)
 	const size_t most = s->proven ? SESS_READ_LEN : SESS_READ_EARLY;
 	const size_t has = buf_len(&s->in);
 
+	if (s->datagrams && has + SESS_LEN_LEN + SESS_READ_LEN > SESS_IN_MAX)
+		return 0;
 	if (has >= SESS_IN_MAX || buf_len(&s->got) >= SESS_GOT_FULL)
 		return 0;
 	return SESS_IN_MAX - has < most ? SESS_IN_MAX - has : most;
@@ -71,6 +75,35 @@ read_some(struct rk_session *s)
 	return false;
 }
 
+/* One datagram, with its length in front; what is too long is cut, and is of no
+ * use then.  false: there is none. */
+static bool
+read_datagram(struct rk_session *s)
+{
+	size_t most = room(s);
+	uint8_t *p;
+	ssize_t n;
+
+	if (most == 0 || s->ended || sess_is_over(s))
+		return false;
+	if (buf_reserve(&s->in, SESS_LEN_LEN + most, &p) != RK_OK) {
+		sess_end(s, RK_ENOMEM);
+		return false;
+	}
+	n = recv(s->pipe.in, p + SESS_LEN_LEN, most, 0);
+	if (n < 0)
+		return errno != EAGAIN; /* what became of those sent before */
+	if (n == 0) {
+		s->ended = s->sequential;
+		return !s->ended;
+	}
+	p[0] = (uint8_t)(n >> 16);
+	p[1] = (uint8_t)(n >> 8);
+	p[2] = (uint8_t)n;
+	buf_commit(&s->in, SESS_LEN_LEN + (size_t)n);
+	return true;
+}
+
 /* ---- writing ---- */
 
 static ssize_t
@@ -101,6 +134,14 @@ write_some(struct rk_session *s, const uint8_t *data, size_t len, size_t *taken)
 	}
 	if (errno == EAGAIN)
 		return RK_EAGAIN;
+	if (s->datagrams && !s->sequential) {
+		*taken = len; /* lost on the way, as any of them may be */
+		return RK_OK;
+	}
+	if (s->datagrams && errno == EMSGSIZE) {
+		*taken = len;
+		return RK_OK;
+	}
 	if (errno == EPIPE || errno == ECONNRESET)
 		return RK_ECLOSED;
 	return err_sys(&s->error, RK_EIO, errno, "writing to the pipe");
@@ -110,11 +151,19 @@ void
 sess_pipe_flush(struct rk_session *s)
 {
 	while (!s->blocked && !s->broken && buf_len(&s->out) > s->open) {
-		const size_t len = buf_len(&s->out) - s->open;
+		const uint8_t *p = buf_peek(&s->out);
+		size_t len = buf_len(&s->out) - s->open;
 		size_t taken;
 		enum rk_err r;
 
-		r = write_some(s, buf_peek(&s->out), len, &taken);
+		if (s->datagrams) {
+			len = (size_t)p[1] << 8 | p[2];
+			r = write_some(s, p + SESS_LEN_LEN, len, &taken);
+			if (r == RK_OK)
+				taken = len += SESS_LEN_LEN;
+		} else {
+			r = write_some(s, p, len, &taken);
+		}
 		if (r == RK_OK)
 			buf_consume(&s->out, taken < len ? taken : len);
 		else if (r == RK_EAGAIN)
@@ -131,6 +180,16 @@ sess_pipe_flush(struct rk_session *s)
 /* ---- watching ---- */
 
 static void
+read_all(struct rk_session *s)
+{
+	const unsigned rounds = s->datagrams ? DATAGRAM_ROUNDS : ROUNDS;
+
+	for (unsigned i = 0; i < rounds; i++)
+		if (!(s->datagrams ? read_datagram(s) : read_some(s)))
+			return;
+}
+
+static void
 on_ready(struct rk_watch *w, int fd, unsigned ready, void *arg)
 {
 	struct rk_session *s = arg;
@@ -139,8 +198,7 @@ on_ready(struct rk_watch *w, int fd, unsigned ready, void *arg)
 	if ((ready & RK_WRITE) != 0)
 		s->blocked = false;
 	if ((ready & RK_READ) != 0 && w == s->watch[0])
-		for (unsigned i = 0; i < ROUNDS && read_some(s); i++)
-			continue;
+		read_all(s);
 	sess_work_later(s);
 }
 
@@ -167,8 +225,21 @@ sess_pipe_watch(struct rk_session *s)
 	set_watch(s, s->watch[0], in);
 }
 
+/* The network says when a datagram is too long, rather than split it: the
+ * longest is found by probing.  Other families do not split. */
+static void
+keep_whole(int fd)
+{
+	const int v4 = IP_PMTUDISC_PROBE;
+	const int v6 = IPV6_PMTUDISC_PROBE;
+
+	if (setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &v4, sizeof(v4)) != 0)
+		(void)setsockopt(
+		    fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &v6, sizeof(v6));
+}
+
 static enum rk_err
-check_fd(int fd, struct rk_error *err)
+check_fd(struct rk_session *s, size_t i, int fd, struct rk_error *err)
 {
 	int type = SOCK_STREAM;
 	socklen_t len = sizeof(type);
@@ -179,9 +250,15 @@ check_fd(int fd, struct rk_error *err)
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0 &&
 	    errno != ENOTSOCK)
 		return err_sys(err, RK_EIO, errno, "descriptor %d", fd);
-	if (type != SOCK_STREAM)
+	if ((type != SOCK_STREAM && type != SOCK_DGRAM &&
+	        type != SOCK_SEQPACKET) ||
+	    (i > 0 && s->datagrams != (type != SOCK_STREAM)))
 		return err_set(err, RK_EUNSUPPORTED,
-		    "descriptor %d is no pipe of bytes", fd);
+		    "descriptor %d is no pipe of this kind", fd);
+	s->datagrams = type != SOCK_STREAM;
+	s->sequential = type == SOCK_SEQPACKET;
+	if (type == SOCK_DGRAM)
+		keep_whole(fd);
 	return RK_OK;
 }
 
@@ -192,13 +269,14 @@ sess_pipe_open(struct rk_session *s, struct rk_error *err)
 	const size_t n = is_one(s) ? 1 : 2;
 	enum rk_err r;
 
+	s->datagrams = s->pipe.datagrams;
 	if (is_function(s))
 		return fds[0] == -1 && fds[1] == -1
 		           ? RK_OK
 		           : err_set(err, RK_EINVAL,
 		                 "a pipe of descriptors and of a function");
 	for (size_t i = 0; i < n; i++) {
-		if ((r = check_fd(fds[i], err)) != RK_OK)
+		if ((r = check_fd(s, i, fds[i], err)) != RK_OK)
 			return r;
 		r = rk_watch_new(s->loop, fds[i], i == 0 ? RK_READ : 0,
 		    on_ready, s, &s->watch[i]);

@@ -1,6 +1,7 @@
 /* Two sessions on one loop, joined by a pipe of some kind. */
 #include "sessrig.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -77,6 +78,8 @@ on_send(const void *data, size_t len, size_t *taken, void *arg)
 {
 	struct sessend *e = arg;
 
+	if (e->rig->kind == SESSRIG_NET)
+		must(buf_put(&e->said, &len, sizeof(len)) == RK_OK);
 	must(buf_put(&e->said, data, len) == RK_OK);
 	*taken = len;
 	return RK_OK;
@@ -85,14 +88,40 @@ on_send(const void *data, size_t len, size_t *taken, void *arg)
 /* ---- the rig ---- */
 
 static void
+make_udp(int fds[2])
+{
+	struct sockaddr_in a[2];
+	socklen_t len = sizeof(a[0]);
+
+	for (int i = 0; i < 2; i++) {
+		a[i] = (struct sockaddr_in){ .sin_family = AF_INET,
+			.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		fds[i] = socket(AF_INET, SOCK_DGRAM, 0);
+		must(fds[i] >= 0 &&
+		     bind(fds[i], (struct sockaddr *)&a[i], len) == 0 &&
+		     getsockname(fds[i], (struct sockaddr *)&a[i], &len) == 0);
+	}
+	for (int i = 0; i < 2; i++)
+		must(connect(fds[i], (struct sockaddr *)&a[1 - i], len) == 0);
+}
+
+static void
 make_pipe(struct sessrig *r)
 {
 	int fds[2][2];
 
 	for (int i = 0; i < 2; i++)
 		r->end[i].in = r->end[i].out = -1;
-	if (r->kind == SESSRIG_STREAM) {
-		must(socketpair(AF_UNIX, SOCK_STREAM, 0, fds[0]) == 0);
+	if (r->kind == SESSRIG_STREAM || r->kind == SESSRIG_LOCAL ||
+	    r->kind == SESSRIG_SEQPACKET || r->kind == SESSRIG_UDP) {
+		if (r->kind == SESSRIG_UDP)
+			make_udp(fds[0]);
+		else
+			must(socketpair(AF_UNIX,
+			         r->kind == SESSRIG_STREAM  ? SOCK_STREAM
+			         : r->kind == SESSRIG_LOCAL ? SOCK_DGRAM
+			                                    : SOCK_SEQPACKET,
+			         0, fds[0]) == 0);
 		for (int i = 0; i < 2; i++)
 			r->end[i].in = r->end[i].out = fds[0][i];
 	} else if (r->kind == SESSRIG_PIPES) {
@@ -137,7 +166,8 @@ sessrig_start(struct sessrig *r)
 		struct sessend *e = &r->end[i];
 		struct rk_session_pipe p = { .in = e->in, .out = e->out };
 
-		if (r->kind == SESSRIG_FUNCTION) {
+		if (r->kind == SESSRIG_FUNCTION || r->kind == SESSRIG_NET) {
+			p.datagrams = r->kind == SESSRIG_NET;
 			p.send = on_send;
 			p.arg = e;
 		}
@@ -168,6 +198,69 @@ sessrig_close(struct sessrig *r)
 		rk_key_free(e->key);
 	}
 	rk_loop_free(r->loop);
+}
+
+/* ---- a bad network ---- */
+
+static bool
+happens(struct sessrig *r, unsigned percent)
+{
+	r->random = r->random * 1664525 + 1013904223;
+	return (r->random >> 16) % 100 < percent;
+}
+
+static void
+arrive(struct sessrig *r, unsigned to, const void *data, size_t len)
+{
+	if (r->end[to].s == NULL)
+		return;
+	/* Where there is no room it is lost, too. */
+	if (rk_session_feed(r->end[to].s, data, len) == RK_OK)
+		r->carried[to]++;
+}
+
+static void
+carry_one(struct sessrig *r, unsigned to, const uint8_t *data, size_t len)
+{
+	if (happens(r, r->lose) || (r->longest != 0 && len > r->longest))
+		return;
+	if (r->held[to] == 0 && happens(r, r->hold)) {
+		memcpy(r->late[to], data, len);
+		r->held[to] = len;
+		return;
+	}
+	arrive(r, to, data, len);
+	if (happens(r, r->repeat))
+		arrive(r, to, data, len);
+	if (r->held[to] > 0)
+		arrive(r, to, r->late[to], r->held[to]);
+	r->held[to] = 0;
+}
+
+static bool
+carry_datagrams(struct sessrig *r)
+{
+	bool some = false;
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct buf *said = &r->end[i].said;
+
+		while (buf_len(said) > 0) {
+			const uint8_t *p = buf_peek(said);
+			size_t len;
+
+			if (p == NULL)
+				abort();
+			memcpy(&len, p, sizeof(len));
+			buf_consume(said, sizeof(len));
+			carry_one(r, 1 - i, buf_peek(said), len);
+			buf_consume(said, len);
+			some = true;
+			/* In the turn it comes, so that there is room. */
+			must(rk_loop_step(r->loop, 0) == RK_OK);
+		}
+	}
+	return some;
 }
 
 /* Is there anything to carry?  It is carried. */
@@ -204,7 +297,11 @@ sessrig_settle(struct sessrig *r)
 		const bool busy = rk_loop_wait_ms(r->loop) == 0;
 
 		must(rk_loop_step(r->loop, 0) == RK_OK);
-		quiet = carry(r) || busy ? 0 : quiet + 1;
+		quiet =
+		    (r->kind == SESSRIG_NET ? carry_datagrams(r) : carry(r)) ||
+		            busy
+		        ? 0
+		        : quiet + 1;
 	}
 }
 

@@ -12,6 +12,10 @@ enum sessrig_pipe {
 	SESSRIG_STREAM,   /* a unix stream socket */
 	SESSRIG_PIPES,    /* two of pipe(2) */
 	SESSRIG_FUNCTION, /* of the test's: what is said waits in `said` */
+	SESSRIG_UDP,
+	SESSRIG_LOCAL, /* unix datagrams */
+	SESSRIG_SEQPACKET,
+	SESSRIG_NET, /* datagrams of the test's */
 	SESSRIG_KINDS
 };
 
@@ -41,6 +45,15 @@ struct sessrig {
 	struct rk_loop *loop;
 	struct vtime time;
 	struct sessend end[2];
+	/* SESSRIG_NET: out of 100; what is held comes later than the next. */
+	unsigned lose;
+	unsigned repeat;
+	unsigned hold;
+	size_t longest; /* what is longer is lost; 0: nothing is */
+	uint32_t random;
+	size_t held[2];
+	uint8_t late[2][SESS_DATAGRAM_MAX];
+	unsigned carried[2];
 	/* Between functions: may change, cut, repeat or drop what was said. */
 	void (*tamper)(struct sessrig *r, unsigned from, struct buf *said);
 };

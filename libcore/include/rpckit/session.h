@@ -64,7 +64,10 @@ struct rk_session_conf {
 	void *arg;
 	uint32_t handshake_ms; /* until it is established; 0: 10 seconds */
 	uint32_t rekey_ms;     /* the initiator changes keys; 0: a minute */
-	uint64_t rekey_bytes;  /* or after so many, both ways; 0: 1 GiB */
+	/* The longest datagram that is sent, 512 to 65000 bytes; 0: what the
+	 * way carries, from 1200, is found by probing. */
+	uint32_t packet;
+	uint64_t rekey_bytes; /* or after so many, both ways; 0: 1 GiB */
 };
 
 /*
@@ -76,7 +79,8 @@ typedef enum rk_err rk_session_send_fn(
 
 /*
  * A pipe of bytes: descriptors of a stream socket, pipes or a serial line, in
- * and out, which may be the same; or, with in and out -1, a function, and
+ * and out, which may be the same; of datagrams: a connected UDP socket, a local
+ * one, or one of SOCK_SEQPACKET; or, with in and out -1, a function, and
  * rk_session_feed() for what comes.  Descriptors become non-blocking, stay the
  * caller's, and are closed by it after RK_SESSION_CLOSED or
  * rk_session_free().  Who gives a pipe(2) to write to ignores SIGPIPE.
@@ -84,6 +88,7 @@ typedef enum rk_err rk_session_send_fn(
 struct rk_session_pipe {
 	int in;
 	int out;
+	bool datagrams; /* of a function: each call is one, taken or lost */
 	rk_session_send_fn *send;
 	void *arg;
 };
@@ -91,7 +96,7 @@ struct rk_session_pipe {
 /*
  * Begin when the loop turns.  RK_EINVAL (what is missing, or is too much),
  * RK_EFORMAT, RK_EUNSUPPORTED, RK_EDENIED (peer; RK_EUNSUPPORTED also: a
- * descriptor that is no pipe of bytes), RK_EIO, RK_ENOMEM.
+ * descriptor of another kind), RK_EIO, RK_ENOMEM.
  */
 RK_API RK_MUST enum rk_err rk_session_new(struct rk_loop *loop,
     const struct rk_session_conf *conf, const struct rk_session_pipe *pipe,
@@ -103,11 +108,14 @@ RK_API void rk_session_free(struct rk_session *s);
  * Send bytes: *taken are copied, which may be less than len, and leave at the
  * end of the loop's turn.  RK_EAGAIN: none, until `ready` says RK_WRITE, which
  * it also does when the session is established; RK_ECLOSED: it is closing.
+ * Over datagrams all of it arrives as one piece, or not at all, in any order;
+ * RK_ETOOBIG: it is longer than rk_session_payload().
  */
 RK_API RK_MUST enum rk_err rk_session_write(
     struct rk_session *s, const void *data, size_t len, size_t *taken);
 /* *n bytes of what came, also after the end.  RK_EAGAIN: nothing is there;
- * RK_ECLOSED: and nothing will be. */
+ * RK_ECLOSED: and nothing will be.  Over datagrams one piece as it was written;
+ * RK_ETOOBIG: it has *n bytes, and waits. */
 RK_API RK_MUST enum rk_err rk_session_read(
     struct rk_session *s, void *data, size_t len, size_t *n);
 /*
@@ -123,6 +131,9 @@ RK_API bool rk_session_peer(
     const struct rk_session *s, uint8_t pub[RK_KEY_PUBLIC_LEN]);
 /* The name of the pre-shared key that both have proven; NULL: none. */
 RK_API const char *rk_session_psk(const struct rk_session *s);
+/* The longest piece over datagrams, which grows while the way is probed;
+ * SIZE_MAX: any, of a pipe of bytes. */
+RK_API size_t rk_session_payload(const struct rk_session *s);
 /* How often keys have been changed. */
 RK_API uint32_t rk_session_epoch(const struct rk_session *s);
 

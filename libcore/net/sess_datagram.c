@@ -1,0 +1,145 @@
+/* What a session over datagrams does besides: says things again, finds out how
+ * long a datagram may be. */
+#include "net/sess_int.h"
+
+#define PROBE_MS 200
+#define PROBE_ROUNDS 4
+#define SIZE_LEN 2
+
+/* Ethernet with tunnels, without; jumbo frames; loopback. */
+static const uint16_t ladder[] = { 1280, 1350, 1420, 1452, 1472, 4096, 8192,
+	8952, 16384, 32768, SESS_DATAGRAM_MAX };
+
+/* ---- the handshake ---- */
+
+enum rk_err
+sess_datagram_hello(struct rk_session *s, const uint8_t *p, size_t len)
+{
+	const uint64_t now = rk_loop_now(s->loop);
+	const uint64_t held =
+	    s->state == RK_SESSION_NEGOTIATING ? SESS_HELD_MS : SESS_PACE_MS;
+	enum rk_err r;
+
+	if (s->proven)
+		return RK_EAGAIN;
+	if (len == s->first_len && memcmp(p, s->first, len) == 0) {
+		r = sess_put_raw(s, s->answer, sizeof(s->answer));
+		return r == RK_OK ? RK_EAGAIN : r;
+	}
+	if (s->answered_at != 0 && now < s->answered_at + held)
+		return RK_EAGAIN;
+	return RK_OK;
+}
+
+static enum rk_err
+say_again(struct rk_session *s)
+{
+	const uint8_t done = SESS_DONE;
+	uint8_t proof[SESS_PROOF_LEN];
+	uint8_t ask[SESS_REKEY_LEN];
+
+	switch (s->state) {
+	case RK_SESSION_EXCHANGING:
+		return sess_put_raw(s, s->first, s->first_len);
+	case RK_SESSION_NEGOTIATING:
+		sess_hs_prove(&s->hs, s->keys.hash, proof);
+		return sess_put(s, SESS_PROOF, proof, sizeof(proof));
+	case RK_SESSION_ESTABLISHED:
+		sess_keys_ask(&s->keys, ask);
+		return sess_put(s, SESS_REKEY, ask, sizeof(ask));
+	case RK_SESSION_CLOSING:
+		return sess_put(s, SESS_CLOSE, &done, sizeof(done));
+	case RK_SESSION_INITIALIZING:
+	case RK_SESSION_CLOSED:
+		break;
+	}
+	return RK_OK;
+}
+
+/* ---- probing ---- */
+
+/* A packet of its own, of exactly this size. */
+static enum rk_err
+probe(struct rk_session *s, size_t size)
+{
+	static const uint8_t zeros[SESS_DATAGRAM_MAX];
+	const size_t packet = s->packet;
+	enum rk_err r;
+
+	if ((r = sess_seal(s)) != RK_OK)
+		return r;
+	s->packet = size;
+	r = sess_put(s, SESS_PROBE, zeros, sess_text_max(s) - SESS_ITEM_LEN);
+	if (r == RK_OK)
+		r = sess_seal(s);
+	s->packet = packet;
+	return r;
+}
+
+static enum rk_err
+probe_all(struct rk_session *s)
+{
+	enum rk_err r = RK_OK;
+
+	s->probe_at = 0;
+	if (s->state != RK_SESSION_ESTABLISHED ||
+	    s->packet == SESS_DATAGRAM_MAX || s->probes++ == PROBE_ROUNDS)
+		return RK_OK;
+	s->probe_at = rk_loop_now(s->loop) + PROBE_MS;
+	if (buf_len(&s->out) > SESS_OUT_FULL / 4) /* the way is full as it is */
+		return RK_OK;
+	for (size_t i = 0; i < sizeof(ladder) / sizeof(ladder[0]); i++)
+		if (ladder[i] > s->packet && (r = probe(s, ladder[i])) != RK_OK)
+			return r;
+	return RK_OK;
+}
+
+void
+sess_datagram_probe(struct rk_session *s)
+{
+	if (s->conf.packet == 0)
+		s->probe_at = rk_loop_now(s->loop);
+}
+
+enum rk_err
+sess_datagram_reply(struct rk_session *s, size_t len)
+{
+	const size_t size =
+	    len + SESS_ITEM_LEN + SESS_HEAD_DATAGRAM + NOISE_TAG_LEN;
+	const uint8_t out[SIZE_LEN] = { (uint8_t)(size >> 8), (uint8_t)size };
+
+	if (!s->datagrams || size > SESS_DATAGRAM_MAX)
+		return RK_EPROTO;
+	return sess_put(s, SESS_PROBED, out, sizeof(out));
+}
+
+enum rk_err
+sess_datagram_probed(struct rk_session *s, const uint8_t *p, size_t len)
+{
+	const size_t size = len == SIZE_LEN ? (size_t)p[0] << 8 | p[1] : 0;
+
+	if (!s->datagrams || s->conf.packet != 0)
+		return RK_EPROTO;
+	for (size_t i = 0; i < sizeof(ladder) / sizeof(ladder[0]); i++)
+		if (ladder[i] == size) {
+			if (size > s->packet)
+				s->packet = size;
+			return RK_OK;
+		}
+	return RK_EPROTO;
+}
+
+enum rk_err
+sess_datagram_time(struct rk_session *s)
+{
+	const uint64_t now = rk_loop_now(s->loop);
+	enum rk_err r = RK_OK;
+
+	if (s->again_at != 0 && now >= s->again_at) {
+		s->again_at = now + SESS_AGAIN_MS;
+		r = say_again(s);
+	}
+	if (r == RK_OK && s->probe_at != 0 && now >= s->probe_at)
+		r = probe_all(s);
+	return r;
+}
