@@ -1,0 +1,243 @@
+/* What comes to a session: a handshake that was changed on the way, bytes
+ * instead of packets, and items of a peer that has proven itself. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <rpckit/session.h>
+
+#include "net/sess_int.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define TURNS 8
+#define SAID_MAX ((size_t)4 << 20)
+
+/* The first byte. */
+#define AS_INITIATOR 1
+#define AS_DATAGRAMS 2
+#define STAGE(b) ((b) >> 2 & 3)
+enum stage {
+	CHANGED, /* these bytes are XORed to what the peer says */
+	BEFORE,  /* they come instead of it */
+	AFTER,   /* they come when the session is established */
+	ITEMS    /* the same, sealed by the peer */
+};
+
+static struct {
+	struct rk_loop *loop;
+	struct rk_session *s;
+	struct rk_key *key[2]; /* ours, the peer's */
+	struct buf said;
+	struct sess_hs hs; /* the peer's */
+	struct sess_keys keys;
+	bool datagrams;
+	const uint8_t *change;
+	size_t change_len;
+	bool changed;
+} w;
+
+static void
+must(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static enum rk_err
+on_peer(struct rk_session *s, const uint8_t *pub, const char *fp, void *arg)
+{
+	(void)s;
+	(void)pub;
+	(void)fp;
+	(void)arg;
+	return RK_OK;
+}
+
+static enum rk_err
+on_send(const void *data, size_t len, size_t *taken, void *arg)
+{
+	const uint8_t head[SESS_LEN_LEN] = { (uint8_t)(len >> 16),
+		(uint8_t)(len >> 8), (uint8_t)len };
+
+	(void)arg;
+	if (w.datagrams)
+		must(buf_put(&w.said, head, sizeof(head)) == RK_OK);
+	must(buf_put(&w.said, data, len) == RK_OK);
+	*taken = len;
+	return RK_OK;
+}
+
+static void
+turn(void)
+{
+	for (unsigned i = 0; i < TURNS; i++)
+		must(rk_loop_step(w.loop, 0) == RK_OK);
+}
+
+static void
+open_world(bool initiator, bool datagrams)
+{
+	const uint8_t seed[2][RK_KEY_SEED_LEN] = { { 1 }, { 2 } };
+	struct rk_session_conf conf = {
+		.size = sizeof(conf), .initiator = initiator, .judge = on_peer
+	};
+	const struct rk_session_pipe p = {
+		.in = -1, .out = -1, .datagrams = datagrams, .send = on_send
+	};
+
+	memset(&w, 0, sizeof(w));
+	w.datagrams = datagrams;
+	buf_init(&w.said, SAID_MAX);
+	for (int i = 0; i < 2; i++)
+		must(rk_key_from_seed(seed[i], &w.key[i]) == RK_OK);
+	conf.key = w.key[0];
+	must(rk_loop_new(&w.loop) == RK_OK);
+	must(rk_session_new(w.loop, &conf, &p, &w.s, NULL) == RK_OK);
+	sess_hs_init(&w.hs, &(struct sess_hs_conf){ .initiator = !initiator,
+	                        .datagrams = datagrams,
+	                        .key = w.key[1] });
+	turn();
+}
+
+static void
+close_world(void)
+{
+	rk_session_free(w.s);
+	rk_loop_free(w.loop);
+	sess_hs_fini(&w.hs);
+	sess_keys_fini(&w.keys);
+	for (int i = 0; i < 2; i++)
+		rk_key_free(w.key[i]);
+	buf_fini(&w.said);
+}
+
+/* A message, changed if it is to be. */
+static void
+deliver(uint8_t *p, size_t len)
+{
+	const uint8_t head[SESS_LEN_LEN] = { (uint8_t)(len >> 16),
+		(uint8_t)(len >> 8), (uint8_t)len };
+
+	for (size_t i = 0; i < len && w.change_len > 0; i++) {
+		w.changed = w.changed || *w.change != 0;
+		p[i] ^= *w.change++;
+		w.change_len--;
+	}
+	if (!w.datagrams && rk_session_feed(w.s, head, sizeof(head)) != RK_OK)
+		return;
+	if (rk_session_feed(w.s, p, len) == RK_OK)
+		turn();
+}
+
+/* What the session said last, without its length; NULL: nothing. */
+static uint8_t *
+hear(size_t *len)
+{
+	uint8_t *p;
+
+	if (buf_len(&w.said) < SESS_LEN_LEN)
+		return NULL;
+	p = w.said.data + w.said.head;
+	*len = (size_t)p[0] << 16 | (size_t)p[1] << 8 | p[2];
+	must(buf_len(&w.said) >= SESS_LEN_LEN + *len);
+	buf_consume(&w.said, SESS_LEN_LEN + *len);
+	return p + SESS_LEN_LEN;
+}
+
+/* Seals an item, or several, and sends them. */
+static void
+say(const uint8_t *text, size_t len)
+{
+	static uint8_t packet[SESS_PACKET_MAX];
+
+	if (len > SESS_DATAGRAM_MAX - SESS_HEAD_DATAGRAM - NOISE_TAG_LEN)
+		return;
+	if (len > 0)
+		memcpy(packet + sess_keys_head(&w.keys), text, len);
+	must(sess_keys_seal(&w.keys, packet, len) == RK_OK);
+	deliver(packet, sess_keys_head(&w.keys) + len + NOISE_TAG_LEN);
+}
+
+/* The session answers: the peer is the initiator. */
+static void
+meet_responder(void)
+{
+	uint8_t proof[SESS_ITEM_LEN + SESS_PROOF_LEN] = { SESS_PROOF, 0, 0,
+		SESS_PROOF_LEN };
+	uint8_t hello[SESS_HELLO_MAX];
+	uint8_t *p;
+	size_t len;
+
+	must(sess_hs_hello(&w.hs, hello, &len, NULL) == RK_OK);
+	deliver(hello, len);
+	if ((p = hear(&len)) == NULL ||
+	    sess_hs_take(&w.hs, p, len, NULL) != RK_OK)
+		return;
+	must(sess_keys_init(&w.keys, &w.hs.noise, w.datagrams) == RK_OK);
+	sess_hs_prove(&w.hs, w.keys.hash, proof + SESS_ITEM_LEN);
+	say(proof, sizeof(proof));
+}
+
+static void
+meet_initiator(void)
+{
+	const uint8_t accepted[SESS_ITEM_LEN] = { SESS_ACCEPTED };
+	uint8_t answer[SESS_ANSWER_LEN];
+	uint8_t *p;
+	size_t len;
+
+	must((p = hear(&len)) != NULL);
+	must(sess_hs_answer(&w.hs, p, len, answer, NULL) == RK_OK);
+	must(sess_keys_init(&w.keys, &w.hs.noise, w.datagrams) == RK_OK);
+	deliver(answer, sizeof(answer));
+	say(accepted, sizeof(accepted));
+}
+
+static void
+meet(bool initiator)
+{
+	if (initiator)
+		meet_initiator();
+	else
+		meet_responder();
+}
+
+static bool
+is_up(void)
+{
+	return rk_session_get_state(w.s) == RK_SESSION_ESTABLISHED;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	enum stage stage;
+	bool initiator;
+
+	if (size == 0)
+		return 0;
+	stage = (enum stage)STAGE(data[0]);
+	initiator = (data[0] & AS_INITIATOR) != 0;
+	open_world(initiator, (data[0] & AS_DATAGRAMS) != 0);
+	data++;
+	size--;
+	if (stage == CHANGED) {
+		w.change = data;
+		w.change_len = size;
+		meet(initiator);
+		must(is_up() != w.changed);
+	} else {
+		if (stage != BEFORE) {
+			meet(initiator);
+			must(is_up());
+		}
+		if (stage == ITEMS)
+			say(data, size);
+		else if (rk_session_feed(w.s, data, size) == RK_OK)
+			turn();
+		/* Nobody gets in by bytes of his own. */
+		must(stage != BEFORE || !is_up());
+	}
+	close_world();
+	return 0;
+}
