@@ -20,6 +20,7 @@ client() { # name arguments...
 start() { # name arguments...
 	name=$1
 	shift
+	: >server.out # now: the shell in the background may come to it late
 	timeout --foreground 60 "$examples/$name" "$@" >server.out \
 		2>server.err </dev/null &
 	server=$!
