@@ -108,7 +108,9 @@ BENCH_limit := $(wildcard bench/limit*.c bench/raw_*.c)
 BENCH_delay := bench/delay.c
 EXAMPLE_SRCS := $(wildcard examples/*.c)
 
-obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
+# Modes that differ in what they link may share objects: OBJ=DIR.
+OBJ := $(B)/obj
+obj = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
 CORE_A   := $(B)/lib/libcore.a
 CLI_A    := $(B)/lib/libcli.a
@@ -156,22 +158,22 @@ $(WALL)/made: Makefile
 	@ln -sfn $(CURDIR)/libcore/cli $(WALL)/cli
 	@touch $@
 
-$(B)/obj/libcore/%.o: libcore/%.c Makefile
+$(OBJ)/libcore/%.o: libcore/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(RK_CFLAGS) $(INC_LIB) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # Tests see the inside of the library; programs and examples do not.
-$(B)/obj/tests/%.o: tests/%.c Makefile
+$(OBJ)/tests/%.o: tests/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(RK_CFLAGS) $(INC_LIB) -I. -Itests/lib $(CPPFLAGS) $(CFLAGS) \
 	    -MMD -MP -c -o $@ $<
 
-$(B)/obj/tui/%.o: tui/%.c Makefile | $(WALL)/made
+$(OBJ)/tui/%.o: tui/%.c Makefile | $(WALL)/made
 	@mkdir -p $(@D)
 	$(CC) $(RK_CFLAGS) $(TUI_CFLAGS) $(INC_PROG) -I$(<D) $(CPPFLAGS) \
 	    $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(B)/obj/%.o: %.c Makefile | $(WALL)/made
+$(OBJ)/%.o: %.c Makefile | $(WALL)/made
 	@mkdir -p $(@D)
 	$(CC) $(RK_CFLAGS) $(INC_PROG) -I$(<D) $(CPPFLAGS) $(CFLAGS) \
 	    -MMD -MP -c -o $@ $<
@@ -212,10 +214,10 @@ $(B)/bin/$(1): $(call obj,$(wildcard $(call folder,$(1))/*.c)) $(CLI_A) $(CORE_A
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
-$(B)/test/test_%: $(B)/obj/tests/unit/test_%.o $(TESTLIB_A) $(CLI_A) $(CORE_A)
+$(B)/test/test_%: $(OBJ)/tests/unit/test_%.o $(TESTLIB_A) $(CLI_A) $(CORE_A)
 	@mkdir -p $(@D)
 	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(CLI_LIBS) $(LIB_LIBS)
-$(B)/test/test_%: $(B)/obj/tests/contract/test_%.o $(TESTLIB_A) $(CLI_A) $(CORE_A)
+$(B)/test/test_%: $(OBJ)/tests/contract/test_%.o $(TESTLIB_A) $(CLI_A) $(CORE_A)
 	@mkdir -p $(@D)
 	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(CLI_LIBS) $(LIB_LIBS)
 # Of our own objects; other libraries have their memory (tests/lib/failmalloc).
@@ -225,47 +227,47 @@ $(B)/test/test_no_memory: RK_LDFLAGS += $(FAILMALLOC_LDFLAGS)
 $(B)/test/test_quic_no_memory: RK_LDFLAGS += $(addprefix -Xlinker --wrap=, \
 	ngtcp2_conn_client_new_versioned ngtcp2_conn_server_new_versioned)
 # The dashboard's have its parts as well.
-$(B)/test/test_tui_%: $(B)/obj/tests/unit/test_tui_%.o $(TESTLIB_A) $(TUI_A) \
+$(B)/test/test_tui_%: $(OBJ)/tests/unit/test_tui_%.o $(TESTLIB_A) $(TUI_A) \
     $(CLI_A) $(CORE_A)
 	@mkdir -p $(@D)
 	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(TUI_LIBS) \
 	    $(CLI_LIBS) $(LIB_LIBS)
-$(B)/test/test_tui_%: $(B)/obj/tests/contract/test_tui_%.o $(TESTLIB_A) \
+$(B)/test/test_tui_%: $(OBJ)/tests/contract/test_tui_%.o $(TESTLIB_A) \
     $(TUI_A) $(CLI_A) $(CORE_A)
 	@mkdir -p $(@D)
 	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(TUI_LIBS) \
 	    $(CLI_LIBS) $(LIB_LIBS)
 # And the vault's.
-$(B)/test/test_vault_%: $(B)/obj/tests/unit/test_vault_%.o $(TESTLIB_A) \
+$(B)/test/test_vault_%: $(OBJ)/tests/unit/test_vault_%.o $(TESTLIB_A) \
     $(VAULT_A) $(CLI_A) $(CORE_A)
 	@mkdir -p $(@D)
 	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(CLI_LIBS) $(LIB_LIBS)
-$(B)/test/replay_vault_%: $(B)/obj/tests/fuzz/fuzz_vault_%.o \
-    $(B)/obj/tests/fuzz/replay.o $(VAULT_A) $(CLI_A) $(CORE_A)
+$(B)/test/replay_vault_%: $(OBJ)/tests/fuzz/fuzz_vault_%.o \
+    $(OBJ)/tests/fuzz/replay.o $(VAULT_A) $(CLI_A) $(CORE_A)
 	@mkdir -p $(@D)
 	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
-$(B)/fuzz/fuzz_vault_%: $(B)/obj/tests/fuzz/fuzz_vault_%.o $(VAULT_A) \
+$(B)/fuzz/fuzz_vault_%: $(OBJ)/tests/fuzz/fuzz_vault_%.o $(VAULT_A) \
     $(CLI_A) $(CORE_A)
 	@mkdir -p $(@D)
 	$(CC) -fsanitize=fuzzer $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ \
 	    $(CLI_LIBS) $(LIB_LIBS)
-$(B)/test/replay_tui_%: $(B)/obj/tests/fuzz/fuzz_tui_%.o \
-    $(B)/obj/tests/fuzz/replay.o $(TUI_A) $(CLI_A) $(CORE_A)
+$(B)/test/replay_tui_%: $(OBJ)/tests/fuzz/fuzz_tui_%.o \
+    $(OBJ)/tests/fuzz/replay.o $(TUI_A) $(CLI_A) $(CORE_A)
 	@mkdir -p $(@D)
 	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
-$(B)/fuzz/fuzz_tui_%: $(B)/obj/tests/fuzz/fuzz_tui_%.o $(TUI_A) $(CLI_A) \
+$(B)/fuzz/fuzz_tui_%: $(OBJ)/tests/fuzz/fuzz_tui_%.o $(TUI_A) $(CLI_A) \
     $(CORE_A)
 	@mkdir -p $(@D)
 	$(CC) -fsanitize=fuzzer $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ \
 	    $(CLI_LIBS) $(LIB_LIBS)
-$(B)/test/replay_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/obj/tests/fuzz/replay.o \
+$(B)/test/replay_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/tests/fuzz/replay.o \
     $(CLI_A) $(CORE_A)
 	@mkdir -p $(@D)
 	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
-$(B)/test/%: $(B)/obj/tests/tools/%.o $(CORE_A)
+$(B)/test/%: $(OBJ)/tests/tools/%.o $(CORE_A)
 	@mkdir -p $(@D)
 	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
-$(B)/fuzz/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(CLI_A) $(CORE_A)
+$(B)/fuzz/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(CLI_A) $(CORE_A)
 	@mkdir -p $(@D)
 	$(CC) -fsanitize=fuzzer $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ \
 	    $(CLI_LIBS) $(LIB_LIBS)
@@ -275,7 +277,7 @@ $(B)/bench/$(1): $(call obj,$(BENCH_SRCS) $(BENCH_$(1))) $(CORE_A)
 	$$(CC) $$(RK_LDFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LIB_LIBS)
 endef
 $(foreach p,load limit delay,$(eval $(call bench_program,$(p))))
-$(B)/examples/%: $(B)/obj/examples/%.o $(PUBLIC_A)
+$(B)/examples/%: $(OBJ)/examples/%.o $(PUBLIC_A)
 	@mkdir -p $(@D)
 	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
@@ -333,4 +335,4 @@ include contrib/install.mk
 .SECONDARY:
 .DELETE_ON_ERROR:
 
--include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
