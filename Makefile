@@ -133,6 +133,9 @@ tests: $(UNITS) $(REPLAYS) test-tools
 test-objects: $(call obj,$(UNIT_SRCS) $(TESTLIB_SRCS) $(TOOL_SRCS) \
 	$(FUZZ_SRCS) tests/fuzz/replay.c)
 test-tools: $(TOOLS)
+objects: test-objects $(call obj,$(LIB_SRCS) $(CLI_SRCS) $(BENCH_SRCS) \
+	$(BENCH_load) $(BENCH_limit) $(BENCH_delay) $(EXAMPLE_SRCS) \
+	$(foreach p,$(PROGRAMS),$(wildcard $(call folder,$(p))/*.c)))
 fuzzers: $(FUZZERS)
 benches: $(BENCHES)
 examples: $(EXAMPLES)
@@ -142,6 +145,7 @@ help:
 	@echo '  all            programs and library (the default)'
 	@echo '  tests          unit and contract tests, corpus replays'
 	@echo '  test-objects   what tests are made of, compiled and not linked'
+	@echo '  objects        everything, compiled and not linked'
 	@echo '  test-tools     small programs for outside test suites'
 	@echo '  test           run the tests of this MODE'
 	@echo '  check          what ./check runs: every mode, every test'
@@ -329,7 +333,7 @@ format:
 
 include contrib/install.mk
 
-.PHONY: all programs tests test-objects test-tools fuzzers benches examples \
+.PHONY: all programs tests test-objects objects test-tools fuzzers benches examples \
 	help test print-units print-tsan-units print-libs check fuzz bench interop \
 	clean format
 .SECONDARY:
