@@ -20,6 +20,10 @@ CFLAGS_debug   := -O0 -g3 -Werror
 CFLAGS_asan    := -O1 -g1 -fno-omit-frame-pointer -Werror \
 	-fsanitize=address,undefined -fno-sanitize-recover=all
 CFLAGS_tsan    := -O1 -g1 -fno-omit-frame-pointer -Werror -fsanitize=thread
+# Of programs and tests little computes: the optimizer would take longer than
+# it saves.  The release has its warnings.
+QUICK_asan := -O0
+QUICK_tsan := -O0
 CFLAGS_fuzz    := -O1 -g -fno-omit-frame-pointer \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 # A library with a symbol that nothing defines does not link; sanitizers leave
@@ -169,18 +173,18 @@ $(OBJ)/libcore/%.o: libcore/%.c Makefile
 # Tests see the inside of the library; programs and examples do not.
 $(OBJ)/tests/%.o: tests/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(RK_CFLAGS) $(INC_LIB) -I. -Itests/lib $(CPPFLAGS) $(CFLAGS) \
-	    -MMD -MP -c -o $@ $<
+	$(CC) $(RK_CFLAGS) $(QUICK_$(MODE)) $(INC_LIB) -I. -Itests/lib \
+	    $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(OBJ)/tui/%.o: tui/%.c Makefile | $(WALL)/made
 	@mkdir -p $(@D)
-	$(CC) $(RK_CFLAGS) $(TUI_CFLAGS) $(INC_PROG) -I$(<D) $(CPPFLAGS) \
-	    $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(RK_CFLAGS) $(QUICK_$(MODE)) $(TUI_CFLAGS) $(INC_PROG) \
+	    -I$(<D) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(OBJ)/%.o: %.c Makefile | $(WALL)/made
 	@mkdir -p $(@D)
-	$(CC) $(RK_CFLAGS) $(INC_PROG) -I$(<D) $(CPPFLAGS) $(CFLAGS) \
-	    -MMD -MP -c -o $@ $<
+	$(CC) $(RK_CFLAGS) $(QUICK_$(MODE)) $(INC_PROG) -I$(<D) \
+	    $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(CORE_A): $(call obj,$(LIB_SRCS))
 $(CLI_A): $(call obj,$(CLI_SRCS))
