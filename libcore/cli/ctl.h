@@ -69,14 +69,23 @@ const char *ctl_age(uint64_t ms, char dst[32]);
 /* "1.2M": 10^6. */
 const char *ctl_size(uint64_t n, char dst[32]);
 
+/* ctl_fields.c: what the lists have, and in which order */
+enum ctl_of {
+	CTL_CONNS,
+	CTL_CALLS,
+	CTL_METHODS,
+	CTL_KEYS,
+	CTL_AUDIT
+};
+const struct field *ctl_fields(enum ctl_of of, size_t *n);
+
 /* ctl_show.c */
 int ctl_status(struct ctl *c);
 int ctl_conns(struct ctl *c);
 int ctl_calls(struct ctl *c);
 int ctl_methods(struct ctl *c);
 /* A list as a table; texts of the daemon's are escaped here. */
-int ctl_list(const struct ctl *c, const struct rk_value *list,
-    const struct field *fields, size_t n);
+int ctl_list(const struct ctl *c, const struct rk_value *list, enum ctl_of of);
 int ctl_metrics(struct ctl *c);
 int ctl_version(struct ctl *c);
 

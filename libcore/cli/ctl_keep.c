@@ -22,17 +22,6 @@ static const struct rk_bytes nothing;
 int
 ctl_audit(const struct ctl_wish *w)
 {
-	static const struct field fields[] = {
-		{ "time", "TIME", FIELD_TEXT },
-		{ "who", "WHO", FIELD_SHOWN },
-		{ "what", "WHAT", FIELD_TEXT },
-		{ "email", "EMAIL", FIELD_SHOWN },
-		{ "fingerprint", "KEY", FIELD_TEXT },
-		{ "before", "BEFORE", FIELD_TEXT },
-		{ "after", "AFTER", FIELD_TEXT },
-		{ "note", "NOTE", FIELD_SHOWN },
-		{ "id", "ID", FIELD_NUMBER },
-	};
 	const struct ctl_pair max =
 	    CTL_NUMBER("max", args_number(w->ctl->a, "max", 100));
 	struct rk_value_doc *doc;
@@ -40,8 +29,8 @@ ctl_audit(const struct ctl_wish *w)
 
 	if (status != 0)
 		return status;
-	status = ctl_list(w->ctl, rk_value_get(rk_value_root(doc), "lines"),
-	    fields, sizeof(fields) / sizeof(fields[0]));
+	status = ctl_list(
+	    w->ctl, rk_value_get(rk_value_root(doc), "lines"), CTL_AUDIT);
 	rk_value_free(doc);
 	return status;
 }

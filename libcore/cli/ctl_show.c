@@ -183,7 +183,7 @@ ctl_metrics(struct ctl *c)
 
 /* ---- lists ---- */
 
-#define FIELDS_MAX 20
+#define FIELDS_MAX 32
 #define CELL_LEN 1024
 
 /* Texts of a daemon's are escaped by the table. */
@@ -221,9 +221,10 @@ put_row(struct table *t, const struct rk_value *row, const struct field *fields,
 }
 
 int
-ctl_list(const struct ctl *c, const struct rk_value *list,
-    const struct field *fields, size_t n)
+ctl_list(const struct ctl *c, const struct rk_value *list, enum ctl_of of)
 {
+	size_t n;
+	const struct field *fields = ctl_fields(of, &n);
 	struct table *t;
 	enum rk_err r;
 
@@ -240,8 +241,8 @@ ctl_list(const struct ctl *c, const struct rk_value *list,
 
 /* The member of this name, or the whole answer. */
 static int
-show_answer(struct ctl *c, const char *method, const char *member,
-    const struct field *fields, size_t n)
+show_answer(
+    struct ctl *c, const char *method, const char *member, enum ctl_of of)
 {
 	const struct rk_value *list;
 	struct rk_value_doc *doc;
@@ -252,8 +253,8 @@ show_answer(struct ctl *c, const char *method, const char *member,
 		return status;
 	list = rk_value_root(doc);
 	out = ctl_number(list, "left_out");
-	status = ctl_list(
-	    c, member == NULL ? list : rk_value_get(list, member), fields, n);
+	status =
+	    ctl_list(c, member == NULL ? list : rk_value_get(list, member), of);
 	if (status == 0 && out != 0)
 		out_warn(&c->out,
 		    "%" PRIu64 " more are left out: too many for one answer",
@@ -265,23 +266,7 @@ show_answer(struct ctl *c, const char *method, const char *member,
 int
 ctl_conns(struct ctl *c)
 {
-	static const struct field fields[] = {
-		{ "id", "ID", FIELD_NUMBER },
-		{ "state", "STATE", FIELD_TEXT },
-		{ "transport", NULL, FIELD_TEXT },
-		{ "address", "ADDRESS", FIELD_SHOWN },
-		{ "email", "EMAIL", FIELD_SHOWN },
-		{ "fingerprint", "KEY", FIELD_TEXT },
-		{ "running", "RUNNING", FIELD_NUMBER },
-		{ "calls", "CALLS", FIELD_NUMBER },
-		{ "bytes_in", "IN", FIELD_NUMBER },
-		{ "bytes_out", "OUT", FIELD_NUMBER },
-		{ "since", "SINCE", FIELD_TEXT },
-		{ "psk", "PSK", FIELD_TEXT },
-		{ "psk_id", NULL, FIELD_TEXT },
-	};
-	int status = show_answer(
-	    c, "_.conns", "conns", fields, sizeof(fields) / sizeof(fields[0]));
+	int status = show_answer(c, "_.conns", "conns", CTL_CONNS);
 
 	if (status != 0 || !args_flag(c->a, "watch"))
 		return status;
@@ -291,39 +276,11 @@ ctl_conns(struct ctl *c)
 int
 ctl_calls(struct ctl *c)
 {
-	static const struct field fields[] = {
-		{ "method", "METHOD", FIELD_TEXT },
-		{ "conn", "ID", FIELD_NUMBER },
-		{ "address", "ADDRESS", FIELD_SHOWN },
-		{ "email", "EMAIL", FIELD_SHOWN },
-		{ "stream", "STREAM", FIELD_BOOL },
-		{ "canceled", "CANCELED", FIELD_BOOL },
-		{ "age_ms", "MS", FIELD_NUMBER },
-		{ "left_ms", "LEFT", FIELD_NUMBER },
-		{ "since", "SINCE", FIELD_TEXT },
-	};
-
-	return show_answer(
-	    c, "_.calls", "calls", fields, sizeof(fields) / sizeof(fields[0]));
+	return show_answer(c, "_.calls", "calls", CTL_CALLS);
 }
 
 int
 ctl_methods(struct ctl *c)
 {
-	static const struct field fields[] = {
-		{ "name", "METHOD", FIELD_TEXT },
-		{ "args", "TAKES", FIELD_TEXT },
-		{ "reply", "GIVES", FIELD_TEXT },
-		{ "about", "ABOUT", FIELD_TEXT },
-		{ "idempotent", NULL, FIELD_BOOL },
-		{ "calls", "CALLS", FIELD_NUMBER },
-		{ "errors", "ERRORS", FIELD_NUMBER },
-		{ "running", "RUNNING", FIELD_NUMBER },
-		{ "p50_us", "P50 US", FIELD_NUMBER },
-		{ "p99_us", "P99 US", FIELD_NUMBER },
-		{ "max_us", "MAX US", FIELD_NUMBER },
-	};
-
-	return show_answer(
-	    c, "_.serves", NULL, fields, sizeof(fields) / sizeof(fields[0]));
+	return show_answer(c, "_.serves", NULL, CTL_METHODS);
 }

@@ -30,24 +30,6 @@ ctl_join_fp(
 
 /* ---- lists ---- */
 
-static const struct field fields[] = {
-	{ "state", "STATE", FIELD_TEXT },
-	{ "email", "EMAIL", FIELD_SHOWN },
-	{ "fingerprint", "KEY", FIELD_TEXT },
-	{ "tries", "TRIES", FIELD_NUMBER },
-	{ "last_seen", "LAST SEEN", FIELD_TEXT },
-	{ "address", "ADDRESS", FIELD_SHOWN },
-	{ "first_seen", NULL, FIELD_TEXT },
-	{ "ca", NULL, FIELD_SHOWN },
-	{ "waiting", NULL, FIELD_NUMBER },
-	{ "version", "VERSION", FIELD_NUMBER },
-	{ "note", NULL, FIELD_SHOWN },
-	{ "who", NULL, FIELD_SHOWN },
-	{ "decided", NULL, FIELD_TEXT },
-	{ "until", NULL, FIELD_TEXT },
-};
-#define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
-
 /* Only the items for which `keep` says so, in place. */
 static void
 sift(struct rk_value *list, bool (*keep)(const struct rk_value *v))
@@ -101,7 +83,7 @@ show_list(const struct ctl_wish *w)
 	keys = keys_of(doc);
 	if (keys != NULL && strcmp(state, "rejected") == 0)
 		sift(keys, is_rejected);
-	status = ctl_list(w->ctl, keys, fields, N_FIELDS);
+	status = ctl_list(w->ctl, keys, CTL_KEYS);
 	out = ctl_number(rk_value_root(doc), "left_out");
 	if (status == 0 && out != 0)
 		out_warn(&w->ctl->out,
@@ -137,12 +119,14 @@ static void
 show_entry(const struct ctl *c, const struct rk_value *e)
 {
 	char raw[600], text[1300], fp[RK_FP_LEN], grouped[RK_FP_GROUPED_LEN];
+	size_t n;
+	const struct field *fields = ctl_fields(CTL_KEYS, &n);
 
 	(void)ctl_text(e, "fingerprint", fp, sizeof(fp));
 	rk_fp_group(fp, grouped);
 	out_text(&c->out, "fingerprint  %s\n",
 	    str_escape_again(text, sizeof(text), grouped));
-	for (size_t i = 0; i < N_FIELDS; i++) {
+	for (size_t i = 0; i < n; i++) {
 		if (strcmp(fields[i].name, "fingerprint") == 0)
 			continue;
 		if (fields[i].kind == FIELD_NUMBER)

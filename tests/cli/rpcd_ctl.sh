@@ -91,6 +91,8 @@ shows() {
 	has out "^[0-9]*	idle	tls	tls://127.0.0.1:[0-9]*	alice@" 'for awk'
 	want 0 'conns in JSON' ctl conns --json
 	is_json conns
+	has out '"done":[1-9].*"failed":0,"p50_us":[1-9].*"p99_us":[1-9]' \
+		'with how long its calls took'
 	want 0 'calls' ctl calls --plain
 	[ ! -s out ]
 	result $? 'nothing runs'
