@@ -25,6 +25,9 @@ struct ctl {
 	char shown[300]; /* the socket's path, escaped */
 	uint64_t seen;   /* lines of the log up to this number were shown */
 	bool broken;     /* standard output is */
+	bool holds;      /* events are for later */
+	struct buf held; /* each with its length before it */
+	uint64_t unheld;
 };
 
 /*
@@ -136,8 +139,11 @@ int ctl_stop(struct ctl *c);
 
 /* ctl_follow.c */
 int ctl_log(struct ctl *c);
-/* What becomes of connections and of keys that wait, until the daemon ends. */
-int ctl_watch(struct ctl *c);
+/* What becomes of connections and of keys that wait: it is kept from here on,
+ * and shown when what was there before has been, whose status that is; until
+ * the daemon ends. */
+int ctl_watch_begin(struct ctl *c);
+int ctl_watch_end(struct ctl *c, int status);
 /* Of the client; arg: struct ctl. */
 void ctl_on_pushed(struct rk_client *client, const struct rk_header *hdr,
     struct rk_bytes payload, void *arg);

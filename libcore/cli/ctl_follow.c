@@ -9,6 +9,7 @@
 
 static const char *const levels[] = { "error", "warn", "info", "debug" };
 #define N_LEVELS (sizeof(levels) / sizeof(levels[0]))
+#define HELD_MAX ((size_t)1 << 20) /* of events, while the list is made */
 
 static size_t
 level_of(const char *word)
@@ -92,29 +93,76 @@ show_one(struct ctl *c, const struct rk_value *v)
 
 /* ---- what is pushed ---- */
 
-void
-ctl_on_pushed(struct rk_client *client, const struct rk_header *hdr,
-    struct rk_bytes payload, void *arg)
+static void
+take_event(struct ctl *c, struct rk_bytes payload)
 {
-	struct ctl *c = arg;
 	struct rk_value_doc *doc;
 	const struct rk_value *v;
 	char event[80];
 	bool is_log;
 
-	(void)client;
-	(void)hdr;
 	if (rk_value_decode(payload.ptr, payload.len, &doc) != RK_OK)
 		return;
 	v = rk_value_root(doc);
 	is_log = strcmp(ctl_text(v, "event", event, sizeof(event)), "log") == 0;
 	/* Lines that were shown already, before following began. */
-	if (!is_log || ctl_number(v, "seq") > c->seen) {
+	if (!is_log || ctl_number(v, "seq") > c->seen)
 		show_one(c, v);
-		if (out_flush(&c->out) != RK_OK)
-			c->broken = true;
-	}
 	rk_value_free(doc);
+}
+
+/* What has no room is counted. */
+static void
+hold(struct ctl *c, struct rk_bytes payload)
+{
+	const uint32_t len = (uint32_t)payload.len;
+	uint8_t *p;
+
+	if (payload.len > HELD_MAX ||
+	    buf_reserve(&c->held, sizeof(len) + len, &p) != RK_OK) {
+		c->unheld++;
+		return;
+	}
+	memcpy(p, &len, sizeof(len));
+	if (len > 0)
+		memcpy(p + sizeof(len), payload.ptr, len);
+	buf_commit(&c->held, sizeof(len) + len);
+}
+
+/* What came while the list was made, behind it. */
+static void
+show_held(struct ctl *c)
+{
+	uint32_t len;
+
+	while (buf_len(&c->held) > 0) {
+		memcpy(&len, buf_peek(&c->held), sizeof(len));
+		buf_consume(&c->held, sizeof(len));
+		take_event(c, (struct rk_bytes){ buf_peek(&c->held), len });
+		buf_consume(&c->held, len);
+	}
+	if (c->unheld > 0)
+		out_warn(&c->out,
+		    "%" PRIu64 " events were lost: they came too fast",
+		    c->unheld);
+	c->holds = false;
+}
+
+void
+ctl_on_pushed(struct rk_client *client, const struct rk_header *hdr,
+    struct rk_bytes payload, void *arg)
+{
+	struct ctl *c = arg;
+
+	(void)client;
+	(void)hdr;
+	if (c->holds) {
+		hold(c, payload);
+		return;
+	}
+	take_event(c, payload);
+	if (out_flush(&c->out) != RK_OK)
+		c->broken = true;
 }
 
 /* Until the daemon ends, or nobody reads. */
@@ -137,11 +185,21 @@ follow(struct ctl *c)
 }
 
 int
-ctl_watch(struct ctl *c)
+ctl_watch_begin(struct ctl *c)
 {
 	static const struct rk_bytes all;
-	int status = ctl_call(c, "_.events", all, NULL, NULL);
 
+	c->holds = true;
+	buf_init(&c->held, HELD_MAX);
+	return ctl_call(c, "_.events", all, NULL, NULL);
+}
+
+int
+ctl_watch_end(struct ctl *c, int status)
+{
+	if (status == 0)
+		show_held(c);
+	buf_fini(&c->held);
 	return status != 0 ? status : follow(c);
 }
 

@@ -266,11 +266,12 @@ show_answer(
 int
 ctl_conns(struct ctl *c)
 {
-	int status = show_answer(c, "_.conns", "conns", CTL_CONNS);
+	bool follows = args_flag(c->a, "watch");
+	int status = follows ? ctl_watch_begin(c) : 0;
 
-	if (status != 0 || !args_flag(c->a, "watch"))
-		return status;
-	return ctl_watch(c);
+	if (status == 0)
+		status = show_answer(c, "_.conns", "conns", CTL_CONNS);
+	return follows ? ctl_watch_end(c, status) : status;
 }
 
 int

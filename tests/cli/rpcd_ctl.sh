@@ -246,6 +246,27 @@ ends() {
 	result $? 'ends it'
 }
 
+# What happens while the list is made is behind it, and not lost.
+between() {
+	mkdir odd
+	printf '\300' >odd/_.events
+	printf '\201\245conns\221\202\242id\7\245state\244idle' >odd/_.conns
+	printf '\202\245event\246opened\242id\10' >odd/conns.0
+	printf '\201\245event\243end' >odd/conns.1
+	"$BUILD_DIR/test/oddctl" "$tmp/odd.sock" odd </dev/null >odd.out 2>&1 &
+	odd=$!
+	daemons="$daemons $odd"
+	until_ok grep -q listening odd.out
+	"$rpcd" ctl --socket odd.sock conns -w --plain </dev/null >watched 2>&1 &
+	watcher=$!
+	daemons="$daemons $watcher"
+	until_ok grep -q '	end	' watched
+	[ "$(cut -f1,2 watched | tr '\t\n' '  ')" = '7 idle - opened - end ' ]
+	result $? 'conns -w has what happens while it lists'
+	kill "$odd" "$watcher"
+	wait "$odd" "$watcher" 2>/dev/null
+}
+
 usual_places() {
 	want 4 'no place at all' "$rpcd" ctl status
 	has err '^try: is rpcd running' 'says what to do'
@@ -288,5 +309,6 @@ only_shows
 others
 follows
 ends
+between
 usual_places
 plan

@@ -15,9 +15,9 @@
 /*
  * oddctl SOCKET DIR: answers _.status with the bytes of DIR/_.status, and so
  * on; of what has no file there is no such method.  Who asks for _.events is
- * pushed DIR/push.0, DIR/push.1, ... as well.  _.export is answered with
- * DIR/export.0, DIR/export.1, ... as long as there are such.  Until it is
- * terminated.
+ * pushed DIR/push.0, DIR/push.1, ... as well, and DIR/conns.0, ... each time
+ * somebody asks for _.conns.  _.export is answered with DIR/export.0,
+ * DIR/export.1, ... as long as there are such.  Until it is terminated.
  */
 static const char *const names[] = { "_.status", "_.conns", "_.calls",
 	"_.trust", "_.known", "_.log", "_.serves", "_.kick", "_.undo",
@@ -27,6 +27,7 @@ static const char *const names[] = { "_.status", "_.conns", "_.calls",
 static const char *folder;
 static struct rk_loop *loop;
 static struct rk_server *server;
+static uint64_t watcher; /* has asked for _.events last; 0: nobody has */
 
 static enum rk_err
 load(const char *name, struct buf *b)
@@ -70,18 +71,17 @@ on_pushed(const struct rk_push_report *report, void *arg)
 	(void)arg;
 }
 
+/* To who has asked for _.events. */
 static void
-on_events(struct rk_call *call, void *arg)
+push_files(const char *word)
 {
-	struct rk_push_target to = { .to = RK_PUSH_CONN,
-		.conn = rk_call_conn_id(call) };
+	struct rk_push_target to = { .to = RK_PUSH_CONN, .conn = watcher };
 	struct rk_push push = { .subject = "_.events" };
 	struct buf b;
 	char name[32];
 
-	on_call(call, arg);
 	for (int i = 0; i < PUSHES_MAX; i++) {
-		(void)snprintf(name, sizeof(name), "push.%d", i);
+		(void)snprintf(name, sizeof(name), "%s.%d", word, i);
 		if (load(name, &b) != RK_OK)
 			break;
 		push.payload = buf_peek(&b);
@@ -92,6 +92,22 @@ on_events(struct rk_call *call, void *arg)
 		buf_fini(&b);
 	}
 	buf_fini(&b);
+}
+
+static void
+on_events(struct rk_call *call, void *arg)
+{
+	watcher = rk_call_conn_id(call);
+	on_call(call, arg);
+	push_files("push");
+}
+
+static void
+on_conns(struct rk_call *call, void *arg)
+{
+	if (watcher != 0)
+		push_files("conns");
+	on_call(call, arg);
 }
 
 static void
@@ -113,6 +129,8 @@ find_fn(const char *name)
 {
 	if (strcmp(name, "_.export") == 0)
 		return on_export;
+	if (strcmp(name, "_.conns") == 0)
+		return on_conns;
 	return strcmp(name, "_.events") == 0 ? on_events : on_call;
 }
 
