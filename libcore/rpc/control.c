@@ -105,6 +105,7 @@ static void
 free_parts(struct rk_control *c)
 {
 	control_ask_fini(c);
+	rk_timer_free(c->again);
 	control_events_fini(c);
 	for (size_t i = 0; i < c->n_facts; i++)
 		free(c->facts[i]);
@@ -182,6 +183,7 @@ rk_control_new(const struct rk_control_conf *conf, struct rk_control **out,
 	c->begun = rk_loop_now(c->server->loop);
 	control_events_init(c);
 	control_ask_init(c);
+	TAILQ_INIT(&c->turns);
 	if ((r = make_parts(c, &given, err)) != RK_OK) {
 		undo(c);
 		return r;

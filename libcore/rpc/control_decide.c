@@ -229,15 +229,16 @@ carry_out(struct rk_call *call, struct rk_trust *trust, struct control_order *o,
 	control_answer(call, &k);
 }
 
-void
-control_on_decide(struct rk_call *call, void *arg)
+static void
+decide(
+    struct rk_call *call, const struct control_end *e, struct rk_bytes payload)
 {
-	struct rk_trust *trust = control_find_trust(call, arg);
+	struct rk_trust *trust = control_find_trust(call, e);
 	struct control_order o;
 
 	if (trust == NULL)
 		return;
-	if (control_read_order(rk_call_payload(call), &o) != RK_OK) {
+	if (control_read_order(payload, &o) != RK_OK) {
 		control_refuse(call, RK_EINVAL,
 		    "it takes {key: SHA256:..., verb: approve, once, until, "
 		    "reject, revoke, forget, replace or note, version, "
@@ -249,12 +250,22 @@ control_on_decide(struct rk_call *call, void *arg)
 }
 
 void
-control_on_undo(struct rk_call *call, void *arg)
+control_on_decide(struct rk_call *call, void *arg)
 {
-	struct rk_trust *trust = control_find_trust(call, arg);
+	struct control_order o;
+	bool puts_out =
+	    control_read_order(rk_call_payload(call), &o) == RK_OK &&
+	    (o.order.verb == RK_ASK_REJECT || o.order.verb == RK_ASK_REVOKE);
+
+	control_in_turn(call, arg, decide, puts_out);
+}
+
+static void
+undo(struct rk_call *call, const struct control_end *e, struct rk_bytes payload)
+{
+	struct rk_trust *trust = control_find_trust(call, e);
 	struct control_order o = { .has_verb = true };
-	struct rk_bytes p = rk_call_payload(call);
-	struct gp_reader g = { p.ptr, p.ptr + p.len };
+	struct gp_reader g = { payload.ptr, payload.ptr + payload.len };
 	enum rk_err r = RK_OK;
 	struct rk_str key;
 	uint32_t n = 0;
@@ -263,7 +274,7 @@ control_on_undo(struct rk_call *call, void *arg)
 		return;
 	o.order.size = sizeof(o.order);
 	o.order.verb = RK_ASK_UNDO;
-	if (p.len == 0 || control_get_map(&g, &n) != RK_OK)
+	if (payload.len == 0 || control_get_map(&g, &n) != RK_OK)
 		n = 0;
 	for (; n > 0 && r == RK_OK; n--) {
 		if ((r = gp_get_key(&g, &key)) != RK_OK)
@@ -283,4 +294,10 @@ control_on_undo(struct rk_call *call, void *arg)
 		return;
 	}
 	carry_out(call, trust, &o, "undo");
+}
+
+void
+control_on_undo(struct rk_call *call, void *arg)
+{
+	control_in_turn(call, arg, undo, false);
 }

@@ -111,8 +111,11 @@ struct rk_control {
 	struct server_watch watch; /* of the watched server */
 	struct control_end ends[2];
 	unsigned n_ends;
-	unsigned ends_due; /* servers that have not stopped */
-	unsigned surveys;  /* under way */
+	unsigned ends_due;                /* servers that have not stopped */
+	unsigned surveys;                 /* and orders that wait, under way */
+	TAILQ_HEAD(, control_turn) turns; /* orders that wait */
+	size_t n_turns;
+	struct rk_timer *again; /* for them; NULL: never yet */
 	struct control_readers readers;
 	struct control_log log;
 	struct control_ask ask;
@@ -232,6 +235,15 @@ bool control_is_word(struct rk_str s, const char *word);
 /* Take the head of a map that is whole and has each name once: of two equal
  * ones nobody knows which was meant.  RK_EPROTO. */
 RK_MUST enum rk_err control_get_map(struct gp_reader *g, uint32_t *n);
+
+/* control_turn.c: carry an order about keys out: now or, while another program
+ * holds a lock that it needs, when that is over.  It is refused (RK_EBUSY) when
+ * that takes too long.  They stay in order, but for urgent ones, which need no
+ * more than the store, and before which those that wait are refused. */
+typedef void control_order_fn(
+    struct rk_call *call, const struct control_end *e, struct rk_bytes payload);
+void control_in_turn(struct rk_call *call, const struct control_end *e,
+    control_order_fn *fn, bool urgent);
 
 /* control_decide.c: arg: struct control_end. */
 rk_handler_fn control_on_decide;

@@ -313,10 +313,11 @@ answer_import(struct rk_call *call, const struct policy_import *in)
 	control_answer(call, &k);
 }
 
-void
-control_on_import(struct rk_call *call, void *arg)
+static void
+import(
+    struct rk_call *call, const struct control_end *e, struct rk_bytes payload)
 {
-	struct rk_trust *trust = control_find_trust(call, arg);
+	struct rk_trust *trust = control_find_trust(call, e);
 	char who[CONTROL_WHO_LEN];
 	struct control_import asked;
 	struct policy_text from;
@@ -326,7 +327,7 @@ control_on_import(struct rk_call *call, void *arg)
 
 	if (trust == NULL)
 		return;
-	if (control_read_import(rk_call_payload(call), &asked) != RK_OK) {
+	if (control_read_import(payload, &asked) != RK_OK) {
 		control_refuse(call, RK_EINVAL,
 		    "it takes {text: lines of a known-keys file, changed, "
 		    "via}");
@@ -343,6 +344,12 @@ control_on_import(struct rk_call *call, void *arg)
 		log_event(RK_LOG_INFO, "control", "%zu keys imported by %s",
 		    in.fresh, who);
 	answer_import(call, &in);
+}
+
+void
+control_on_import(struct rk_call *call, void *arg)
+{
+	control_in_turn(call, arg, import, false);
 }
 
 /* ---- checked ---- */

@@ -137,10 +137,11 @@ read_mode(struct rk_bytes p, enum rk_trust_mode *mode, char *via, size_t len)
 	return m <= RK_TRUST_ACCEPT_NEW ? RK_OK : RK_EPROTO;
 }
 
-void
-control_on_mode(struct rk_call *call, void *arg)
+static void
+set_mode(
+    struct rk_call *call, const struct control_end *e, struct rk_bytes payload)
 {
-	struct rk_trust *trust = control_find_trust(call, arg);
+	struct rk_trust *trust = control_find_trust(call, e);
 	char who[CONTROL_WHO_LEN], via[17];
 	struct rk_error err = { 0 };
 	enum rk_trust_mode mode;
@@ -148,8 +149,7 @@ control_on_mode(struct rk_call *call, void *arg)
 
 	if (trust == NULL)
 		return;
-	if (read_mode(rk_call_payload(call), &mode, via, sizeof(via)) !=
-	    RK_OK) {
+	if (read_mode(payload, &mode, via, sizeof(via)) != RK_OK) {
 		control_refuse(call, RK_EINVAL,
 		    "it takes {mode: file, open, ask, lock or off}, and via");
 		return;
@@ -162,6 +162,12 @@ control_on_mode(struct rk_call *call, void *arg)
 	log_event(RK_LOG_INFO, "control", "trust is %s now, by %s",
 	    policy_mode_name(mode), who);
 	(void)rk_call_reply(call, NULL, 0);
+}
+
+void
+control_on_mode(struct rk_call *call, void *arg)
+{
+	control_in_turn(call, arg, set_mode, false);
 }
 
 /* {via: a word}, or nothing. */
@@ -185,16 +191,17 @@ read_via(struct rk_bytes p, char *via, size_t len)
 }
 
 static void
-set_lock(struct rk_call *call, void *arg, bool lock)
+set_lock(struct rk_call *call, const struct control_end *e,
+    struct rk_bytes payload, bool lock)
 {
-	struct rk_trust *trust = control_find_trust(call, arg);
+	struct rk_trust *trust = control_find_trust(call, e);
 	char who[CONTROL_WHO_LEN], via[17];
 	struct rk_error err = { 0 };
 	enum rk_err r;
 
 	if (trust == NULL)
 		return;
-	if (read_via(rk_call_payload(call), via, sizeof(via)) != RK_OK) {
+	if (read_via(payload, via, sizeof(via)) != RK_OK) {
 		control_refuse(call, RK_EINVAL, "it takes {via}, or nothing");
 		return;
 	}
@@ -209,16 +216,30 @@ set_lock(struct rk_call *call, void *arg, bool lock)
 	(void)rk_call_reply(call, NULL, 0);
 }
 
+static void
+lock_it(
+    struct rk_call *call, const struct control_end *e, struct rk_bytes payload)
+{
+	set_lock(call, e, payload, true);
+}
+
 void
 control_on_lock(struct rk_call *call, void *arg)
 {
-	set_lock(call, arg, true);
+	control_in_turn(call, arg, lock_it, false);
+}
+
+static void
+unlock_it(
+    struct rk_call *call, const struct control_end *e, struct rk_bytes payload)
+{
+	set_lock(call, e, payload, false);
 }
 
 void
 control_on_unlock(struct rk_call *call, void *arg)
 {
-	set_lock(call, arg, false);
+	control_in_turn(call, arg, unlock_it, false);
 }
 
 /* ---- lists ---- */

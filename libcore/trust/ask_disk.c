@@ -540,6 +540,7 @@ ask_disk_attach(struct room *room, const char *known, bool make, uint64_t now,
 	if (r != RK_OK)
 		return r;
 	store.arg = s;
+	s->see_ms = KNOWN_WAIT_PEER_MS; /* others wait for the same loop */
 	if ((r = begin_news(s, err)) != RK_OK ||
 	    (r = fill(room, s, now, err)) != RK_OK) {
 		rk_store_close(s);

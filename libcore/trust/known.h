@@ -14,6 +14,10 @@
  * where others wait. */
 #define KNOWN_WAIT_MS 5000
 #define KNOWN_WAIT_PEER_MS 1000
+/* For a line that does not count any more. */
+#define KNOWN_WAIT_TIDY_MS 100
+/* To see whether anybody holds it. */
+#define KNOWN_WAIT_PROBE_MS 10
 #define KNOWN_MAILS_MAX 8 /* of one line that are looked at */
 #define KNOWN_FILE_MAX ((size_t)16 * 1024 * 1024)
 
@@ -39,8 +43,8 @@ struct known {
 /*
  * Read the file at path, under a shared lock; absent is RK_OK.  RK_EMODE (not
  * a regular file of ours or root's that only its owner can write, or in a
- * directory where others can replace it), RK_EFORMAT with the line, RK_EIO
- * (also after wait_ms without the lock), RK_ENOMEM.  *out is {0} then.
+ * directory where others can replace it), RK_EFORMAT with the line, RK_EBUSY
+ * (wait_ms without the lock), RK_EIO, RK_ENOMEM.  *out is {0} then.
  */
 RK_MUST enum rk_err known_read(const char *path, unsigned wait_ms,
     struct known *out, struct rk_error *err);
@@ -80,6 +84,7 @@ struct known_entry {
 	const uint8_t *pub;
 	const char *host;
 	const char *emails; /* comma-joined */
+	unsigned wait_ms;   /* for the file's lock */
 };
 
 /* RK_ENOENT: an empty line or a comment; RK_EFORMAT: no known key. */
@@ -106,8 +111,8 @@ RK_MUST enum rk_err known_add(const char *path, const struct known_entry *entry,
  * Open, check and lock (LOCK_SH or LOCK_EX) the file for reading; close it with
  * known_close(), which also takes -1.  RK_ENOENT, and errors of known_read().
  */
-RK_MUST enum rk_err known_open(
-    const char *path, int how, int *fd, struct stat *st, struct rk_error *err);
+RK_MUST enum rk_err known_open(const char *path, int how, unsigned wait_ms,
+    int *fd, struct stat *st, struct rk_error *err);
 void known_close(int fd);
 /* Take back what was appended, of len bytes at most, unless somebody wrote
  * behind it; what cannot be is logged. */
@@ -118,7 +123,7 @@ void known_cut(int fd, off_t old_size, size_t len, const char *name);
  * whoever appends meanwhile is not in the way.  *hidden (may be NULL) counts
  * lines.  RK_ESTATE: the file is locked and has one; errors of known_read().
  */
-RK_MUST enum rk_err known_hide(const char *path,
+RK_MUST enum rk_err known_hide(const char *path, unsigned wait_ms,
     const uint8_t (*keys)[RK_KEY_PUBLIC_LEN], size_t n, size_t *hidden,
     struct rk_error *err);
 /* Append whole lines.  RK_ESTATE: the file is locked; errors of known_read().

@@ -27,7 +27,7 @@ struct edit {
 };
 
 static enum rk_err
-begin(struct edit *e, const char *path, struct rk_error *err)
+begin(struct edit *e, const char *path, unsigned wait_ms, struct rk_error *err)
 {
 	enum rk_err r;
 
@@ -35,7 +35,7 @@ begin(struct edit *e, const char *path, struct rk_error *err)
 	e->locked = e->out = -1;
 	str_escape(e->name, sizeof(e->name), path);
 	buf_init(&e->text, KNOWN_FILE_MAX);
-	r = known_open(path, LOCK_EX, &e->locked, &e->st, err);
+	r = known_open(path, LOCK_EX, wait_ms, &e->locked, &e->st, err);
 	if (r == RK_ENOENT)
 		r = err_set(err, RK_EIO, "%s: is gone", e->name);
 	if (r != RK_OK)
@@ -102,6 +102,7 @@ too_often(struct rk_error *err)
 
 struct hiding {
 	struct edit *edit;
+	unsigned wait_ms;
 	const uint8_t (*keys)[RK_KEY_PUBLIC_LEN];
 	size_t n;
 	size_t hidden;
@@ -141,7 +142,7 @@ hide_once(const char *path, struct hiding *h, struct rk_error *err)
 	enum rk_err r;
 
 	h->edit = &e;
-	if ((r = begin(&e, path, err)) != RK_OK)
+	if ((r = begin(&e, path, h->wait_ms, err)) != RK_OK)
 		goto out;
 	if (buf_len(&e.text) > 0)
 		r = known_walk(e.name, (const char *)buf_peek(&e.text),
@@ -154,10 +155,13 @@ out:
 }
 
 enum rk_err
-known_hide(const char *path, const uint8_t (*keys)[RK_KEY_PUBLIC_LEN], size_t n,
-    size_t *hidden, struct rk_error *err)
+known_hide(const char *path, unsigned wait_ms,
+    const uint8_t (*keys)[RK_KEY_PUBLIC_LEN], size_t n, size_t *hidden,
+    struct rk_error *err)
 {
-	struct hiding h = { .keys = keys, .n = n, .err = err };
+	struct hiding h = {
+		.wait_ms = wait_ms, .keys = keys, .n = n, .err = err
+	};
 	unsigned i;
 	enum rk_err r = RK_EAGAIN;
 
@@ -227,7 +231,7 @@ append_once(const char *path, const struct buf *lines, struct rk_error *err)
 	struct edit e;
 	enum rk_err r;
 
-	if ((r = begin(&e, path, err)) != RK_OK)
+	if ((r = begin(&e, path, KNOWN_WAIT_MS, err)) != RK_OK)
 		goto out;
 	if ((e.st.st_mode & WRITE_BITS) == 0)
 		r = err_set(err, RK_ESTATE, "%s: is locked", e.name);
@@ -246,7 +250,7 @@ remark_once(const char *path, const char *text, struct rk_error *err)
 	enum rk_err r;
 
 	buf_init(&line, REMARK_MAX);
-	if ((r = begin(&e, path, err)) != RK_OK)
+	if ((r = begin(&e, path, KNOWN_WAIT_MS, err)) != RK_OK)
 		goto out;
 	if ((e.st.st_mode & WRITE_BITS) == 0 ||
 	    known_find_remark(&e.text, text) != 0)

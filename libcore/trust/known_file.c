@@ -81,8 +81,8 @@ lock_file(int fd, int how, int64_t end, const char *name, struct rk_error *err)
 			return err_sys(
 			    err, RK_EIO, errno, "%s: cannot lock", name);
 		if (clock_ms(CLOCK_MONOTONIC) >= end)
-			return err_set(
-			    err, RK_EIO, "%s: locked by another process", name);
+			return err_set(err, RK_EBUSY,
+			    "%s: locked by another process", name);
 		(void)nanosleep(&nap, NULL); /* a shorter nap does no harm */
 	}
 	return RK_OK;
@@ -186,8 +186,8 @@ read_locked(int fd, const struct stat *st, const char *name, struct known *out,
 	return r;
 }
 
-static enum rk_err
-open_within(const char *path, int how, unsigned wait_ms, int *fd,
+enum rk_err
+known_open(const char *path, int how, unsigned wait_ms, int *fd,
     struct stat *st, struct rk_error *err)
 {
 	char name[NAME_TEXT];
@@ -204,13 +204,6 @@ open_within(const char *path, int how, unsigned wait_ms, int *fd,
 }
 
 enum rk_err
-known_open(
-    const char *path, int how, int *fd, struct stat *st, struct rk_error *err)
-{
-	return open_within(path, how, KNOWN_WAIT_MS, fd, st, err);
-}
-
-enum rk_err
 known_read_text(const char *path, unsigned wait_ms, struct known *out,
     struct buf *text, struct rk_error *err)
 {
@@ -221,7 +214,7 @@ known_read_text(const char *path, unsigned wait_ms, struct known *out,
 
 	*out = (struct known){ 0 };
 	str_escape(name, sizeof(name), path);
-	r = open_within(path, LOCK_SH, wait_ms, &fd, &st, err);
+	r = known_open(path, LOCK_SH, wait_ms, &fd, &st, err);
 	if (r == RK_ENOENT) {
 		err_clear(err);
 		return RK_OK;
@@ -415,7 +408,7 @@ add_once(const char *path, const char *name, const struct known_entry *e,
 	int fd = -1;
 	enum rk_err r;
 
-	r = known_open(path, LOCK_EX, &fd, &st, err);
+	r = known_open(path, LOCK_EX, e->wait_ms, &fd, &st, err);
 	if (r == RK_ENOENT)
 		return err_set(err, RK_EIO, "%s: is gone", name);
 	if (r != RK_OK)

@@ -23,6 +23,15 @@ monotonic(void)
 
 /* One who holds the file's lock must not hold up everybody else: others than
  * the first are refused at once, for a while. */
+static void
+note_jam(struct rk_trust *t, uint64_t begun, enum rk_err r)
+{
+	if (r == RK_EBUSY && t->now() - begun >= KNOWN_WAIT_PEER_MS)
+		t->jammed = t->now() + JAM_MS;
+	else if (r == RK_OK)
+		t->jammed = 0;
+}
+
 static enum rk_err
 read_list(struct rk_trust *t, struct rk_error *err)
 {
@@ -31,10 +40,7 @@ read_list(struct rk_trust *t, struct rk_error *err)
 	enum rk_err r;
 
 	r = known_read(t->path, begun < t->jammed ? 0 : wait, &t->known, err);
-	if (r == RK_EIO && t->now() - begun >= KNOWN_WAIT_PEER_MS)
-		t->jammed = t->now() + JAM_MS;
-	else if (r == RK_OK)
-		t->jammed = 0;
+	note_jam(t, begun, r);
 	return r;
 }
 
@@ -242,17 +248,20 @@ static enum rk_err
 enrol(struct rk_trust *t, const struct rk_peer *peer, bool *added,
     struct rk_error *err)
 {
+	const uint64_t begun = t->now();
 	char host[sizeof(peer->remote)];
 	struct known_entry entry = {
 		.pub = peer->cert.pub,
 		.host = host,
 		.emails = peer->cert.email,
+		.wait_ms = begun < t->jammed ? 0 : KNOWN_WAIT_PEER_MS,
 	};
 	struct known now;
 	enum rk_err r;
 
 	room_host(peer->remote, host, sizeof(host));
 	r = known_add(t->path, &entry, &now, added, err);
+	note_jam(t, begun, r);
 	known_fini(&t->known);
 	t->known = now;
 	if (!*added)

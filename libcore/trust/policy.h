@@ -63,6 +63,11 @@ bool policy_knows(struct rk_trust *trust, const struct rk_cert_info *cert);
  */
 RK_MUST enum rk_err policy_lock(
     struct rk_trust *trust, bool lock, const char *who, struct rk_error *err);
+/* Could an order be carried out now without waiting for the lock of the store
+ * or, if that is needed, of the file?  RK_EBUSY, after a very short time, where
+ * another program holds one.  Any thread. */
+RK_MUST enum rk_err policy_probe(
+    struct rk_trust *trust, bool file, struct rk_error *err);
 /* rk_trust_set_mode(), with a line of audit where there is a store.  To lock is
  * done even if that cannot be written, other modes are not set then.  The name
  * of a mode: "file", "lock", "off", "ask", "open"; static. */

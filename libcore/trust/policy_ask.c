@@ -180,6 +180,7 @@ write_line(const struct rk_ask_entry *e, void *arg, struct rk_error *err)
 		.pub = e->pub,
 		.host = host,
 		.emails = e->email,
+		.wait_ms = KNOWN_WAIT_MS,
 	};
 	struct known now;
 	bool added;

@@ -17,6 +17,27 @@
 
 /* ---- the lock ---- */
 
+enum rk_err
+policy_probe(struct rk_trust *t, bool file, struct rk_error *err)
+{
+	struct rk_store *s = ask_disk_store(t->room);
+	struct stat st;
+	int fd = -1;
+	enum rk_err r = RK_OK;
+
+	err_clear(err);
+	if (file && t->path != NULL)
+		r = known_open(
+		    t->path, LOCK_EX, KNOWN_WAIT_PROBE_MS, &fd, &st, err);
+	known_close(fd);
+	if (r != RK_EBUSY && s != NULL)
+		r = store_probe(s, err);
+	if (r == RK_EBUSY)
+		return r;
+	err_clear(err); /* whatever it is, the order is told */
+	return RK_OK;
+}
+
 /* store_lock_fn */
 static enum rk_err
 change_mode(void *arg, bool lock, struct rk_error *err)
@@ -27,7 +48,7 @@ change_mode(void *arg, bool lock, struct rk_error *err)
 	int fd;
 	enum rk_err r;
 
-	r = known_open(t->path, LOCK_EX, &fd, &st, err);
+	r = known_open(t->path, LOCK_EX, KNOWN_WAIT_MS, &fd, &st, err);
 	if (r == RK_ENOENT)
 		return err_set(err, RK_ESTATE, "%s: is not there", t->name);
 	if (r != RK_OK)

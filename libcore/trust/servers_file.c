@@ -43,7 +43,8 @@ servers_hold(const char *path, struct servers_list *l, struct rk_error *err)
 	buf_init(&l->text, SERVERS_FILE_MAX);
 	buf_init(&l->next, SERVERS_FILE_MAX);
 	str_escape(l->name, sizeof(l->name), path);
-	if ((r = known_open(path, LOCK_EX, &l->fd, &l->st, err)) != RK_OK)
+	if ((r = known_open(
+	         path, LOCK_EX, KNOWN_WAIT_MS, &l->fd, &l->st, err)) != RK_OK)
 		return r;
 	r = fs_read_fd(l->fd, SERVERS_FILE_MAX, &l->text, err);
 	if (r == RK_ETOOBIG)

@@ -91,6 +91,8 @@ struct rk_store {
 	sqlite3 *db;
 	sqlite3_stmt *ask_version; /* asked at every look-up */
 	struct stat st;            /* the database as it was opened */
+	int wait_ms;               /* for another process, each time */
+	int see_ms;                /* the same, for a peer */
 	bool broken;  /* writing failed in a way that is not tried again */
 	bool damaged; /* reading found nonsense */
 	int64_t data_version;
@@ -148,6 +150,8 @@ RK_MUST enum rk_err store_db_number(
     struct rk_store *s, const char *sql, int64_t *out, struct rk_error *err);
 /* Begin to write; the table in memory is brought up to date within. */
 RK_MUST enum rk_err store_begin(struct rk_store *s, struct rk_error *err);
+/* Could a transaction begin now?  RK_EBUSY.  Takes the mutex. */
+RK_MUST enum rk_err store_probe(struct rk_store *s, struct rk_error *err);
 /* Commit if r is RK_OK, roll back otherwise; r or what went wrong. */
 RK_MUST enum rk_err store_end(
     struct rk_store *s, enum rk_err r, struct rk_error *err);

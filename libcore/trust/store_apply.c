@@ -17,6 +17,7 @@ add_line(struct rk_store *s, const struct store_line *line, bool *added,
 		.pub = line->pub,
 		.host = line->host,
 		.emails = line->emails,
+		.wait_ms = KNOWN_WAIT_MS,
 	};
 	struct known now;
 	enum rk_err r;
@@ -32,16 +33,16 @@ add_line(struct rk_store *s, const struct store_line *line, bool *added,
 }
 
 static enum rk_err
-hide_line(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
-    bool *hidden, struct rk_error *err)
+hide_line(struct rk_store *s, unsigned wait_ms,
+    const uint8_t pub[RK_KEY_PUBLIC_LEN], bool *hidden, struct rk_error *err)
 {
 	uint8_t keys[1][RK_KEY_PUBLIC_LEN];
 	size_t n;
 	enum rk_err r;
 
 	memcpy(keys[0], pub, sizeof(keys[0]));
-	r = known_hide(s->known_path, (const uint8_t(*)[RK_KEY_PUBLIC_LEN])keys,
-	    1, &n, err);
+	r = known_hide(s->known_path, wait_ms,
+	    (const uint8_t(*)[RK_KEY_PUBLIC_LEN])keys, 1, &n, err);
 	*hidden = n > 0;
 	return r;
 }
@@ -55,7 +56,7 @@ store_hide(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN])
 
 	if (key == NULL || !key->in_file || store_is_locked(s))
 		return;
-	if (hide_line(s, pub, &hidden, &err) != RK_OK)
+	if (hide_line(s, KNOWN_WAIT_TIDY_MS, pub, &hidden, &err) != RK_OK)
 		log_event(RK_LOG_WARN, "trust",
 		    "a refused key keeps its line: %s", err.text);
 }
@@ -77,8 +78,9 @@ store_take_back(struct rk_store *s)
 	while (s->n_done > 0) {
 		const struct store_line *line = &s->done[--s->n_done];
 
-		r = line->added ? hide_line(s, line->pub, &changed, &err)
-		                : add_line(s, line, &changed, &err);
+		r = line->added
+		        ? hide_line(s, KNOWN_WAIT_MS, line->pub, &changed, &err)
+		        : add_line(s, line, &changed, &err);
 		if (r != RK_OK)
 			log_event(RK_LOG_ERROR, "trust",
 			    "a change is not taken back: %s", err.text);
@@ -111,12 +113,12 @@ change_file(
 			return err_set(
 			    err, RK_ESTATE, "%s: is locked", s->known_name);
 		if (in_file)
-			r = hide_line(s, e->pub, &changed, err);
+			r = hide_line(s, KNOWN_WAIT_MS, e->pub, &changed, err);
 		break;
 	case RK_STORE_NONE:
 	case RK_STORE_WAIT:
 		if (in_file)
-			r = hide_line(s, e->pub, &changed, err);
+			r = hide_line(s, KNOWN_WAIT_MS, e->pub, &changed, err);
 		break;
 	case RK_STORE_REJECTED:
 	case RK_STORE_REVOKED:

@@ -171,5 +171,5 @@ store_flush_due(struct rk_store *s)
 		log_event(RK_LOG_WARN, "trust", "counts wait: %s", err.text);
 		s->flush_after = monotonic() + STORE_FLUSH_SECONDS;
 	}
-	(void)sqlite3_busy_timeout(s->db, RK_STORE_WAIT_MS);
+	(void)sqlite3_busy_timeout(s->db, s->wait_ms);
 }

@@ -6,6 +6,7 @@
 #include "trust/store.h"
 
 #define LENGTH_MAX (1 << 16) /* a value, a row, a statement */
+#define PROBE_MS 10          /* for another process */
 
 /* As sqlite_schema gives them back, by name. */
 static const char *const schema[] = {
@@ -109,6 +110,21 @@ store_begin(struct rk_store *s, struct rk_error *err)
 	s->writes++;
 	if ((r = store_refresh(s, err)) != RK_OK)
 		r = store_end(s, r, err);
+	return r;
+}
+
+enum rk_err
+store_probe(struct rk_store *s, struct rk_error *err)
+{
+	enum rk_err r;
+
+	(void)pthread_mutex_lock(&s->mutex);
+	(void)sqlite3_busy_timeout(s->db, PROBE_MS);
+	r = store_db_exec(s, "BEGIN IMMEDIATE", err);
+	if (r == RK_OK)
+		r = store_db_exec(s, "ROLLBACK", err);
+	(void)sqlite3_busy_timeout(s->db, s->wait_ms);
+	(void)pthread_mutex_unlock(&s->mutex);
 	return r;
 }
 
@@ -266,7 +282,7 @@ store_db_open(struct rk_store *s, const char *vfs, struct rk_error *err)
 	rc = sqlite3_open_v2(s->path, &s->db, flags, vfs);
 	if (rc != SQLITE_OK)
 		return store_db_fail(s, rc, err);
-	sql_restrict(s->db, LENGTH_MAX, RK_STORE_WAIT_MS);
+	sql_restrict(s->db, LENGTH_MAX, s->wait_ms);
 	if (sqlite3_db_readonly(s->db, "main") == 1)
 		return store_db_fail(s, SQLITE_READONLY, err);
 	r = store_db_exec(s,

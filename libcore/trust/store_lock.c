@@ -113,7 +113,7 @@ store_lock_notice(struct rk_store *s)
 	if (differs) {
 		(void)sqlite3_busy_timeout(s->db, NOTICE_WAIT_MS);
 		r = store_settle_now(s, &err);
-		(void)sqlite3_busy_timeout(s->db, RK_STORE_WAIT_MS);
+		(void)sqlite3_busy_timeout(s->db, s->wait_ms);
 	}
 	if (r == RK_OK)
 		return;

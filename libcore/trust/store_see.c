@@ -326,7 +326,10 @@ see(struct rk_store *s, enum rk_store_mode mode, const struct rk_peer *peer,
 		return err_set(err, RK_ELIMIT,
 		    "%s: takes no more than %u new keys a minute",
 		    s->known_name, s->pace.max);
-	if ((r = store_begin(s, err)) != RK_OK)
+	(void)sqlite3_busy_timeout(s->db, s->see_ms);
+	r = store_begin(s, err);
+	(void)sqlite3_busy_timeout(s->db, s->wait_ms);
+	if (r != RK_OK)
 		return r;
 	/* Another process may have decided meanwhile. */
 	judge(s, mode, &peer->cert, &key, out);

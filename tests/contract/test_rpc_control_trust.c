@@ -16,144 +16,7 @@
 #include <rpckit/ask.h>
 
 #include "certs.h"
-#include "ctlrig.h"
-
-static struct rpcrig rig; /* large */
-static struct ctl ctl;
-static char list[512];
-static char fp[RK_FP_LEN]; /* of who waits */
-
-struct guest {
-	struct rk_client *client;
-	struct rpcanswer answer;
-	unsigned closed;
-};
-
-static void
-begin(const struct rpcrun *run, enum rk_trust_mode mode)
-{
-	struct rk_cert_info info;
-	struct rk_error err;
-
-	rpcworld_path(list, "ctl_keys");
-	(void)unlink(list);
-	certs_write(rpcworld.dir, "ctl_keys", "", 0600);
-	rpcrig_init(&rig, run->kind, run->threads);
-	if (rk_trust_new(list, mode, &rig.conf.trust, &err) != RK_OK)
-		fail_msg("%s", err.text);
-	rpcrig_start(&rig);
-	ctl_begin(&ctl, &rig);
-	assert_true(rk_ident_info(rpcworld.client, &info));
-	(void)snprintf(fp, sizeof(fp), "%s", info.fp);
-}
-
-static void
-end(void)
-{
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
-	rk_trust_free(rig.conf.trust);
-}
-
-static void
-on_closed(struct rk_client *c, const struct rk_error *why, void *arg)
-{
-	struct guest *g = arg;
-
-	(void)c;
-	(void)why;
-	g->closed++;
-}
-
-static void
-turn(struct guest *g)
-{
-	const struct timespec ms = { .tv_nsec = 1000000 };
-
-	assert_int_equal(rk_client_process(g->client), RK_OK);
-	(void)nanosleep(&ms, NULL);
-}
-
-/* It calls at once. */
-static void
-come(struct guest *g, struct rk_ident *ident)
-{
-	struct rk_client_conf conf;
-
-	memset(g, 0, sizeof(*g));
-	rpcrig_client_conf(&rig, &conf);
-	if (ident != NULL)
-		conf.ident = ident;
-	conf.closed = on_closed;
-	conf.arg = g;
-	g->client = rpcrig_client_with(&conf);
-	assert_int_equal(rk_client_start(g->client, NULL), RK_OK);
-	rpcrig_submit(g->client, "echo", rpcrig_bytes, 5, &g->answer);
-}
-
-/* And is seen to wait. */
-static void
-arrive(struct guest *g, struct rk_ident *ident, struct rk_client *v)
-{
-	uint64_t until = rpcrig_now() + RPCRIG_PATIENCE_MS;
-
-	come(g, ident);
-	while (strstr(ctl_get(v, "_.pending"), "\"waiting\":1") == NULL) {
-		assert_true(rpcrig_now() < until);
-		turn(g);
-	}
-}
-
-static void
-await(struct guest *g, const unsigned *what)
-{
-	uint64_t until = rpcrig_now() + RPCRIG_PATIENCE_MS;
-
-	while (*what == 0) {
-		assert_true(rpcrig_now() < until);
-		turn(g);
-	}
-}
-
-static uint8_t *
-put(uint8_t *p, const char *s)
-{
-	size_t n = strlen(s);
-
-	assert_true(n < 256);
-	*p++ = 0xd9;
-	*p++ = (uint8_t)n;
-	memcpy(p, s, n);
-	return p + n;
-}
-
-/* The answer, or what the error says. */
-static const char *
-decide(struct rk_client *v, const char *verb, const char *key, uint64_t version,
-    bool changed, enum rk_err *code)
-{
-	uint8_t arg[600], *p = arg;
-
-	*p++ = 0x84;
-	p = put(put(p, "key"), key);
-	p = put(put(p, "verb"), verb);
-	p = put(p, "version");
-	*p++ = 0xcf;
-	for (int i = 56; i >= 0; i -= 8)
-		*p++ = (uint8_t)(version >> i);
-	p = put(p, "changed");
-	*p++ = changed ? 0xc3 : 0xc2;
-	return ctl_ask(v, "_.decide", arg, (size_t)(p - arg), code);
-}
-
-static uint64_t
-version_of(const char *text)
-{
-	const char *at = strstr(text, "\"version\":");
-
-	assert_non_null(at);
-	return strtoull(at + strlen("\"version\":"), NULL, 10);
-}
+#include "guestrig.h"
 
 /* ---- the cases ---- */
 
@@ -170,41 +33,43 @@ approves(void **state)
 	const char *text;
 
 	assert_non_null(news);
-	begin(*state, RK_TRUST_ASK);
-	v = ctl_visit(ctl.path, NULL);
-	w = ctl_visit(ctl.view, news);
+	guest_begin(*state, RK_TRUST_ASK);
+	v = ctl_visit(guests.ctl.path, NULL);
+	w = ctl_visit(guests.ctl.view, news);
 	assert_int_equal(ctl_order(w, "_.events", "x", "y"), RK_OK);
 	ctl_has(ctl_get(v, "_.trust"), "{\"mode\":\"ask\",\"list\":\"open\","
 	                               "\"known\":0,\"left_out\":0,"
 	                               "\"keys\":[]}");
-	arrive(&g, NULL, v);
+	guest_arrive(&g, NULL, v);
 	ctl_await_news(w, news, "\"event\":\"arrived\"");
-	ctl_has(news->all, fp);
+	ctl_has(news->all, guests.fp);
 	text = ctl_get(w, "_.pending"); /* the other socket shows it, too */
 	ctl_has(text, "\"state\":\"new\",\"email\":\"client@example.org\"");
-	ctl_has(text, fp);
+	ctl_has(text, guests.fp);
 	ctl_has(text, "\"tries\":1,\"last_seen\":\"20");
 	ctl_has(text, "\"first_seen\":\"20");
 	ctl_has(ctl_get(v, "_.status"), "\"trust\":{\"mode\":\"ask\"");
-	(void)snprintf(start, sizeof(start), "%.11s %.8s", fp, fp + 11);
-	text = decide(v, "approve", start, version_of(text), false, &code);
+	(void)snprintf(
+	    start, sizeof(start), "%.11s %.8s", guests.fp, guests.fp + 11);
+	text = guest_decide(
+	    v, "approve", start, guest_version(text), false, &code);
 	assert_int_equal(code, RK_OK);
 	ctl_has(text, "\"verb\":\"approve\"");
-	await(&g, &g.answer.n);
+	guest_await(&g, &g.answer.n);
 	assert_int_equal(g.answer.code, RK_OK);
 	assert_int_equal(g.closed, 0);
-	rk_server_stats(rig.server, &stats);
+	rk_server_stats(guests.rig.server, &stats);
 	assert_int_equal(stats.accepted, 1);
 	ctl_await_news(w, news, "\"event\":\"decided\"");
 	ctl_has(ctl_get(v, "_.pending"), "\"known\":1,\"left_out\":0,"
 	                                 "\"keys\":[]");
 	text = ctl_get(v, "_.known");
-	ctl_has(text, fp);
+	ctl_has(text, guests.fp);
 	ctl_has(text, "\"state\":\"known\"");
 	rk_client_free(g.client);
 	rk_client_free(v);
 	rk_client_free(w);
-	end();
+	guest_end();
 	free(news);
 }
 
@@ -217,31 +82,32 @@ tells_the_second(void **state)
 	uint64_t seen;
 	enum rk_err code;
 
-	begin(*state, RK_TRUST_ASK);
-	v = ctl_visit(ctl.path, NULL);
-	w = ctl_visit(ctl.path, NULL);
-	arrive(&g, NULL, v);
-	seen = version_of(ctl_get(v, "_.pending"));
-	(void)decide(v, "reject", fp, seen, false, &code);
+	guest_begin(*state, RK_TRUST_ASK);
+	v = ctl_visit(guests.ctl.path, NULL);
+	w = ctl_visit(guests.ctl.path, NULL);
+	guest_arrive(&g, NULL, v);
+	seen = guest_version(ctl_get(v, "_.pending"));
+	(void)guest_decide(v, "reject", guests.fp, seen, false, &code);
 	assert_int_equal(code, RK_OK);
-	ctl_has(decide(w, "approve", fp, seen, false, &code),
+	ctl_has(guest_decide(w, "approve", guests.fp, seen, false, &code),
 	    "something else was decided meanwhile");
 	assert_int_equal(code, RK_EREMOTE);
-	await(&g, &g.closed);
+	guest_await(&g, &g.closed);
 	assert_int_not_equal(g.answer.code, RK_OK);
-	assert_null(strstr(ctl_get(w, "_.pending"), fp));
+	assert_null(strstr(ctl_get(w, "_.pending"), guests.fp));
 	ctl_has(ctl_get(w, "_.trust"), "\"state\":\"rejected\"");
 	/* Who has looked again may. */
-	(void)decide(
-	    w, "forget", fp, version_of(ctl_get(w, "_.trust")), false, &code);
+	(void)guest_decide(w, "forget", guests.fp,
+	    guest_version(ctl_get(w, "_.trust")), false, &code);
 	assert_int_equal(code, RK_OK);
-	assert_null(strstr(ctl_get(w, "_.trust"), fp));
-	ctl_has(decide(w, "approve", fp, 0, false, &code), "no such key");
+	assert_null(strstr(ctl_get(w, "_.trust"), guests.fp));
+	ctl_has(guest_decide(w, "approve", guests.fp, 0, false, &code),
+	    "no such key");
 	assert_int_equal(code, RK_EREMOTE);
 	rk_client_free(g.client);
 	rk_client_free(v);
 	rk_client_free(w);
-	end();
+	guest_end();
 }
 
 /* Revoking ends what is open; and neither mode nor lock undo that. */
@@ -253,17 +119,17 @@ revokes(void **state)
 	struct stat st;
 	enum rk_err code;
 
-	begin(*state, RK_TRUST_ASK);
-	v = ctl_visit(ctl.path, NULL);
-	arrive(&g, NULL, v);
-	(void)decide(v, "once", fp, 0, false, &code);
+	guest_begin(*state, RK_TRUST_ASK);
+	v = ctl_visit(guests.ctl.path, NULL);
+	guest_arrive(&g, NULL, v);
+	(void)guest_decide(v, "once", guests.fp, 0, false, &code);
 	assert_int_equal(code, RK_OK);
-	await(&g, &g.answer.n);
+	guest_await(&g, &g.answer.n);
 	assert_int_equal(g.answer.code, RK_OK);
-	(void)decide(v, "revoke", fp, 0, false, &code);
+	(void)guest_decide(v, "revoke", guests.fp, 0, false, &code);
 	assert_int_equal(code, RK_OK);
-	await(&g, &g.closed);
-	(void)decide(v, "approve", fp, 0, false, &code);
+	guest_await(&g, &g.closed);
+	(void)guest_decide(v, "approve", guests.fp, 0, false, &code);
 	assert_int_equal(code, RK_EREMOTE);
 	assert_int_equal(ctl_order(v, "_.mode", "mode", "off"), RK_OK);
 	ctl_has(ctl_get(v, "_.trust"), "{\"mode\":\"off\"");
@@ -275,19 +141,19 @@ revokes(void **state)
 	rk_client_free(g.client);
 	/* A list without a key is not locked: nobody could come any more. */
 	assert_int_equal(ctl_order(v, "_.lock", NULL, NULL), RK_EREMOTE);
-	come(&g, rpcworld.other);
-	await(&g, &g.answer.n);
+	guest_come(&g, rpcworld.other);
+	guest_await(&g, &g.answer.n);
 	assert_int_equal(g.answer.code, RK_OK);
 	rk_client_free(g.client);
 	assert_int_equal(ctl_order(v, "_.lock", NULL, NULL), RK_OK);
-	assert_int_equal(stat(list, &st), 0);
+	assert_int_equal(stat(guests.list, &st), 0);
 	assert_int_equal(st.st_mode & 0222, 0);
 	ctl_has(ctl_get(v, "_.trust"), "\"list\":\"locked\"");
 	assert_int_equal(ctl_order(v, "_.unlock", NULL, NULL), RK_OK);
-	assert_int_equal(stat(list, &st), 0);
+	assert_int_equal(stat(guests.list, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	rk_client_free(v);
-	end();
+	guest_end();
 }
 
 /* One that only shows refuses; and what is no order changes nothing. */
@@ -303,41 +169,43 @@ refuses(void **state)
 	struct guest g;
 	enum rk_err code;
 
-	begin(*state, RK_TRUST_ASK);
-	v = ctl_visit(ctl.path, NULL);
-	w = ctl_visit(ctl.view, NULL);
-	arrive(&g, NULL, v);
+	guest_begin(*state, RK_TRUST_ASK);
+	v = ctl_visit(guests.ctl.path, NULL);
+	w = ctl_visit(guests.ctl.view, NULL);
+	guest_arrive(&g, NULL, v);
 	for (size_t i = 0; i < sizeof(steering) / sizeof(steering[0]); i++)
 		assert_string_equal(ctl_ask(w, steering[i], NULL, 0, &code),
 		    "not allowed for this caller");
-	(void)decide(w, "reject", fp, 0, false, &code);
+	(void)guest_decide(w, "reject", guests.fp, 0, false, &code);
 	assert_int_equal(code, RK_EREMOTE);
 	for (size_t n = 0; n <= sizeof(odd); n++) {
 		(void)ctl_ask(v, "_.decide", odd, n, &code);
 		assert_int_equal(code, RK_EREMOTE);
 	}
-	(void)decide(v, "accept", fp, 0, false, &code);
+	(void)guest_decide(v, "accept", guests.fp, 0, false, &code);
 	assert_int_equal(code, RK_EREMOTE);
 	/* Of two verbs nobody knows which was meant. */
 	*p++ = 0x83;
-	p = put(put(p, "key"), fp);
-	p = put(put(p, "verb"), "reject");
-	p = put(put(p, "verb"), "approve");
+	p = guest_put(guest_put(p, "key"), guests.fp);
+	p = guest_put(guest_put(p, "verb"), "reject");
+	p = guest_put(guest_put(p, "verb"), "approve");
 	ctl_has(ctl_ask(v, "_.decide", twice, (size_t)(p - twice), &code),
 	    "it takes {key");
 	assert_int_equal(code, RK_EREMOTE);
 	twice[0] = 0x82;
-	p = put(put(put(put(twice + 1, "key"), fp), "key"), fp);
+	p = guest_put(
+	    guest_put(guest_put(guest_put(twice + 1, "key"), guests.fp), "key"),
+	    guests.fp);
 	ctl_has(ctl_ask(v, "_.undo", twice, (size_t)(p - twice), &code),
 	    "it takes {key");
-	(void)decide(v, "approve", "SHA256:abc", 0, false, &code);
+	(void)guest_decide(v, "approve", "SHA256:abc", 0, false, &code);
 	assert_int_equal(code, RK_EREMOTE);
 	ctl_has(ctl_get(v, "_.pending"), "\"state\":\"new\"");
 	assert_int_equal(g.answer.n, 0);
 	rk_client_free(g.client);
 	rk_client_free(v);
 	rk_client_free(w);
-	end();
+	guest_end();
 }
 
 /* Another key for a known e-mail is not approved by the way. */
@@ -356,26 +224,26 @@ asks_twice_about_changed(void **state)
 	certs_write(rpcworld.dir, "client3.key", c->key_pem, 0600);
 	certs_free(c);
 	client3 = rpcworld_load("client3");
-	begin(*state, RK_TRUST_ASK);
-	v = ctl_visit(ctl.path, NULL);
-	arrive(&g[0], NULL, v);
-	(void)decide(v, "approve", fp, 0, false, &code);
+	guest_begin(*state, RK_TRUST_ASK);
+	v = ctl_visit(guests.ctl.path, NULL);
+	guest_arrive(&g[0], NULL, v);
+	(void)guest_decide(v, "approve", guests.fp, 0, false, &code);
 	assert_int_equal(code, RK_OK);
-	await(&g[0], &g[0].answer.n);
-	arrive(&g[1], client3, v);
+	guest_await(&g[0], &g[0].answer.n);
+	guest_arrive(&g[1], client3, v);
 	ctl_has(ctl_get(v, "_.pending"), "\"state\":\"changed\"");
 	assert_true(rk_ident_info(client3, &info));
-	ctl_has(decide(v, "approve", info.fp, 0, false, &code),
+	ctl_has(guest_decide(v, "approve", info.fp, 0, false, &code),
 	    "another key is known for client@example.org");
 	assert_int_equal(code, RK_EREMOTE);
-	(void)decide(v, "approve", info.fp, 0, true, &code);
+	(void)guest_decide(v, "approve", info.fp, 0, true, &code);
 	assert_int_equal(code, RK_OK);
-	await(&g[1], &g[1].answer.n);
+	guest_await(&g[1], &g[1].answer.n);
 	assert_int_equal(g[1].answer.code, RK_OK);
 	rk_client_free(g[0].client);
 	rk_client_free(g[1].client);
 	rk_client_free(v);
-	end();
+	guest_end();
 	rk_ident_free(client3);
 }
 
@@ -416,21 +284,22 @@ follows_the_server(void **state)
 	enum rk_err code;
 
 	assert_non_null(news);
-	begin(*state, RK_TRUST_FILE);
-	v = ctl_visit(ctl.path, news);
+	guest_begin(*state, RK_TRUST_FILE);
+	v = ctl_visit(guests.ctl.path, news);
 	assert_int_equal(ctl_order(v, "_.events", "x", "y"), RK_OK);
-	assert_int_equal(rk_trust_new(list, RK_TRUST_ASK, &next, NULL), RK_OK);
-	rpcrig_do(&rig, replace, NULL);
+	assert_int_equal(
+	    rk_trust_new(guests.list, RK_TRUST_ASK, &next, NULL), RK_OK);
+	rpcrig_do(&guests.rig, replace, NULL);
 	ctl_has(ctl_get(v, "_.trust"), "{\"mode\":\"ask\"");
-	arrive(&g, NULL, v);
+	guest_arrive(&g, NULL, v);
 	ctl_await_news(v, news, "\"event\":\"arrived\"");
-	(void)decide(v, "approve", fp, 0, false, &code);
+	(void)guest_decide(v, "approve", guests.fp, 0, false, &code);
 	assert_int_equal(code, RK_OK);
-	await(&g, &g.answer.n);
+	guest_await(&g, &g.answer.n);
 	assert_int_equal(g.answer.code, RK_OK);
 	rk_client_free(g.client);
 	rk_client_free(v);
-	end();
+	guest_end();
 	rk_trust_free(next);
 	free(news);
 }
@@ -444,28 +313,29 @@ waits_under_the_new(void **state)
 	struct guest g;
 	char other[512];
 
-	begin(*state, RK_TRUST_ASK);
-	v = ctl_visit(ctl.path, NULL);
-	arrive(&g, NULL, v);
+	guest_begin(*state, RK_TRUST_ASK);
+	v = ctl_visit(guests.ctl.path, NULL);
+	guest_arrive(&g, NULL, v);
 	rpcworld_path(other, "ctl_others");
 	certs_write(rpcworld.dir, "ctl_others", "", 0600);
-	assert_int_equal(rk_trust_new(list, RK_TRUST_ASK, &next, NULL), RK_OK);
-	rk_trust_follow(next, rig.conf.trust);
-	rpcrig_do(&rig, replace, NULL);
+	assert_int_equal(
+	    rk_trust_new(guests.list, RK_TRUST_ASK, &next, NULL), RK_OK);
+	rk_trust_follow(next, guests.rig.conf.trust);
+	rpcrig_do(&guests.rig, replace, NULL);
 	/* The next mode is one for it, too. */
 	ctl_has(ctl_get(v, "_.pending"), "\"waiting\":1");
 	assert_int_equal(ctl_order(v, "_.mode", "mode", "file"), RK_OK);
-	await(&g, &g.answer.n);
+	guest_await(&g, &g.answer.n);
 	assert_int_equal(g.answer.code, RK_OK);
 	rk_client_free(g.client);
 	assert_int_equal(ctl_order(v, "_.mode", "mode", "ask"), RK_OK);
-	arrive(&g, rpcworld.other, v);
-	rpcrig_do(&rig, replace_again, other);
-	await(&g, &g.closed);
+	guest_arrive(&g, rpcworld.other, v);
+	rpcrig_do(&guests.rig, replace_again, other);
+	guest_await(&g, &g.closed);
 	assert_int_not_equal(g.answer.code, RK_OK);
 	rk_client_free(g.client);
 	rk_client_free(v);
-	end();
+	guest_end();
 	rk_trust_free(next);
 	rk_trust_free(after_next);
 }
@@ -477,19 +347,19 @@ has_nobody(void **state)
 	struct rk_client *v;
 	enum rk_err code;
 
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
-	v = ctl_visit(ctl.path, NULL);
-	if (rig.conf.trust == NULL) {
+	rpcrig_begin(&guests.rig, *state);
+	ctl_begin(&guests.ctl, &guests.rig);
+	v = ctl_visit(guests.ctl.path, NULL);
+	if (guests.rig.conf.trust == NULL) {
 		assert_string_equal(ctl_ask(v, "_.trust", NULL, 0, &code),
 		    "nobody decides about this server's keys");
 		assert_null(strstr(ctl_get(v, "_.status"), "\"trust\":"));
 	}
-	(void)decide(v, "approve", "SHA256:abcdefgh", 0, false, &code);
+	(void)guest_decide(v, "approve", "SHA256:abcdefgh", 0, false, &code);
 	assert_int_equal(code, RK_EREMOTE);
 	rk_client_free(v);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_end(&guests.ctl);
+	rpcrig_end(&guests.rig);
 }
 
 /* {from: 5, sum: ...} */
@@ -499,9 +369,9 @@ export_rest(struct rk_client *v, const char *sum, enum rk_err *code)
 	uint8_t arg[200], *p = arg;
 
 	*p++ = 0x82;
-	p = put(p, "from");
+	p = guest_put(p, "from");
 	*p++ = 5;
-	p = put(put(p, "sum"), sum);
+	p = guest_put(guest_put(p, "sum"), sum);
 	return ctl_ask(v, "_.export", arg, (size_t)(p - arg), code);
 }
 
@@ -515,8 +385,8 @@ exports_one(void **state)
 	struct guest g;
 	enum rk_err code;
 
-	begin(*state, RK_TRUST_ASK);
-	v = ctl_visit(ctl.path, NULL);
+	guest_begin(*state, RK_TRUST_ASK);
+	v = ctl_visit(guests.ctl.path, NULL);
 	text = ctl_get(v, "_.export");
 	ctl_has(text, "\"next\":0");
 	at = strstr(text, "\"sum\":\"");
@@ -527,15 +397,15 @@ exports_one(void **state)
 	assert_int_equal(code, RK_OK);
 	(void)export_rest(v, "", &code);
 	assert_int_equal(code, RK_EREMOTE);
-	arrive(&g, NULL, v);
-	(void)decide(v, "approve", fp, 0, false, &code);
+	guest_arrive(&g, NULL, v);
+	(void)guest_decide(v, "approve", guests.fp, 0, false, &code);
 	assert_int_equal(code, RK_OK);
-	await(&g, &g.answer.n);
+	guest_await(&g, &g.answer.n);
 	ctl_has(export_rest(v, sum, &code), "changed meanwhile");
 	assert_int_equal(code, RK_EREMOTE);
 	rk_client_free(g.client);
 	rk_client_free(v);
-	end();
+	guest_end();
 }
 
 int

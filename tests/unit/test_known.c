@@ -280,7 +280,7 @@ add(unsigned number, const char *host, const char *emails, bool *added,
     struct rk_error *err)
 {
 	uint8_t pub[RK_KEY_PUBLIC_LEN];
-	struct known_entry e = { pub, host, emails };
+	struct known_entry e = { pub, host, emails, KNOWN_WAIT_MS };
 	struct known k;
 	enum rk_err r;
 
@@ -401,7 +401,7 @@ static void
 test_add_weak(void **state)
 {
 	const uint8_t weak[RK_KEY_PUBLIC_LEN] = { 1 };
-	struct known_entry e = { weak, "h", "" };
+	struct known_entry e = { weak, "h", "", KNOWN_WAIT_MS };
 	struct rk_error err;
 	struct known k;
 	bool added;

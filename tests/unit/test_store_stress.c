@@ -218,8 +218,8 @@ be_appender(const struct role *role)
 	int bad = 0;
 
 	for (unsigned i = role->first; i < role->first + role->each; i++) {
-		bad +=
-		    known_open(STORERIG_FILE, LOCK_EX, &fd, &st, NULL) != RK_OK;
+		bad += known_open(STORERIG_FILE, LOCK_EX, KNOWN_WAIT_MS, &fd,
+		           &st, NULL) != RK_OK;
 		storerig_append(i, "locked@x.example");
 		known_close(fd);
 	}
@@ -237,7 +237,8 @@ replace(const char *temp)
 	bool ok = false;
 
 	buf_init(&text, KNOWN_FILE_MAX);
-	if (known_open(STORERIG_FILE, LOCK_EX, &fd, &st, NULL) == RK_OK &&
+	if (known_open(STORERIG_FILE, LOCK_EX, KNOWN_WAIT_MS, &fd, &st, NULL) ==
+	        RK_OK &&
 	    fs_read_fd(fd, KNOWN_FILE_MAX, &text, NULL) == RK_OK &&
 	    (f = fopen(temp, "w")) != NULL) {
 		ok = fchmod(fileno(f), 0600) == 0 &&

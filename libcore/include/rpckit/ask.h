@@ -111,7 +111,8 @@ struct rk_ask_order {
  * is no list, or it is locked, or full; undoing, or a note about a key that has
  * no entry, without a store; nothing to undo.  RK_EDENIED: changed, and
  * order->changed was not said.  RK_ELIMIT: more than RK_ASK_DECIDED_MAX.
- * RK_EIO, RK_EMODE, RK_EFORMAT: the file.  What fails has changed nothing.
+ * RK_EIO, RK_EMODE, RK_EFORMAT: the file.  RK_EBUSY: another program held its
+ * lock for five seconds, which this waits.  What fails has changed nothing.
  */
 RK_API RK_MUST enum rk_err rk_trust_order(struct rk_trust *trust,
     const struct rk_ask_order *order, struct rk_ask_entry *after,

@@ -70,7 +70,8 @@ RK_API RK_MUST enum rk_err rk_trust_limit(struct rk_trust *trust,
 /*
  * Decide about a peer whose key possession is proven: RK_OK (recorded first if
  * it is new and the list is open: a write that fails is a refusal),
- * RK_EUNKNOWNKEY, or RK_EIO/RK_EMODE/RK_EFORMAT when the file cannot be used.
+ * RK_EUNKNOWNKEY, or RK_EIO/RK_EMODE/RK_EFORMAT when the file cannot be used,
+ * and RK_EBUSY while another program holds its lock, for a second at most.
  * RK_EAGAIN: it has to wait for a decision, and has an entry (rpckit/ask.h);
  * RK_ELIMIT: too many do; RK_EDENIED, RK_EREVOKED: that was decided.
  * added (may be NULL) tells whether a line was written.  Reads the file again
@@ -80,7 +81,8 @@ RK_API RK_MUST enum rk_err rk_trust_limit(struct rk_trust *trust,
 RK_API RK_MUST enum rk_err rk_trust_decide(struct rk_trust *trust,
     const struct rk_peer *peer, bool *added, struct rk_error *err);
 
-/* The file as it stands now.  RK_EIO/RK_EMODE/RK_EFORMAT.  Any thread. */
+/* The file as it stands now.  RK_EIO/RK_EMODE/RK_EFORMAT, RK_EBUSY.  Any
+ * thread. */
 RK_API RK_MUST enum rk_err rk_trust_inspect(struct rk_trust *trust,
     enum rk_trust_state *state, size_t *keys, struct rk_error *err);
 

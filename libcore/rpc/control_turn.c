@@ -1,0 +1,154 @@
+/* Orders about keys, one after the other: while another program holds the lock
+ * of list or store they wait, and the loop does not. */
+#include "rpc/control_int.h"
+
+#include "base/error.h"
+#include "trust/policy.h"
+
+#include <stdlib.h>
+
+#define AGAIN_MS 40  /* between two looks, which take a quarter of that */
+#define WAIT_MS 5000 /* then it is refused */
+#define WAITING_MAX 64
+
+struct control_turn {
+	TAILQ_ENTRY(control_turn) link;
+	const struct control_end *end;
+	struct rk_call *call; /* deferred */
+	control_order_fn *fn;
+	bool urgent;
+	uint64_t until;
+	size_t len;
+	uint8_t payload[];
+};
+
+static void look(struct rk_control *c);
+
+static uint64_t
+now_of(const struct rk_control *c)
+{
+	return rk_loop_now(c->server->loop);
+}
+
+/* RK_EBUSY: not now. */
+static enum rk_err
+probe(const struct rk_control *c, bool urgent, struct rk_error *err)
+{
+	struct rk_trust *trust = control_trust(c);
+
+	return trust != NULL ? policy_probe(trust, !urgent, err) : RK_OK;
+}
+
+/* Who asked and does not wait any more has changed his mind. */
+static void
+take_turn(struct rk_control *c, struct control_turn *t, enum rk_err r,
+    const struct rk_error *why)
+{
+	TAILQ_REMOVE(&c->turns, t, link);
+	c->n_turns--;
+	if (t->call->canceled)
+		(void)rk_call_fail(t->call, "nobody waits for it", NULL, 0);
+	else if (r != RK_OK)
+		control_refuse(t->call, r, why->text);
+	else
+		t->fn(t->call, t->end, (struct rk_bytes){ t->payload, t->len });
+	free(t);
+	c->surveys--;
+}
+
+static void
+on_again(struct rk_timer *timer, void *arg)
+{
+	(void)timer;
+	look(arg);
+}
+
+static enum rk_err
+look_later(struct rk_control *c)
+{
+	enum rk_err r = RK_OK;
+
+	if (c->again == NULL)
+		r = rk_timer_new(c->server->loop, on_again, c, &c->again);
+	return r == RK_OK ? rk_timer_set(c->again, now_of(c) + AGAIN_MS) : r;
+}
+
+/* Those whose turn it is, the first first. */
+static void
+look(struct rk_control *c)
+{
+	struct control_turn *t;
+	struct rk_error err = { 0 };
+	enum rk_err r;
+
+	while ((t = TAILQ_FIRST(&c->turns)) != NULL) {
+		r = t->call->canceled ? RK_OK : probe(c, t->urgent, &err);
+		if (r == RK_EBUSY && !c->stopping && now_of(c) < t->until &&
+		    look_later(c) == RK_OK)
+			return;
+		take_turn(c, t, r == RK_EBUSY ? r : RK_OK, &err);
+	}
+	control_settle(c);
+}
+
+/* What was ordered before and has not been done must not be done after it. */
+static void
+overrule(struct rk_control *c)
+{
+	struct rk_error err = { 0 };
+	struct control_turn *t;
+
+	(void)err_set(&err, RK_EBUSY,
+	    "another program held the list, and a key was put out meanwhile");
+	while ((t = TAILQ_FIRST(&c->turns)) != NULL)
+		take_turn(c, t, RK_EBUSY, &err);
+}
+
+/* Behind those that wait. */
+static void
+wait_for_turn(struct rk_control *c, struct rk_call *call,
+    const struct control_end *e, control_order_fn *fn, bool urgent)
+{
+	const struct rk_bytes p = rk_call_payload(call);
+	struct control_turn *t = malloc(sizeof(*t) + p.len);
+
+	if (t == NULL) {
+		control_refuse(call, RK_ENOMEM, "out of memory");
+		return;
+	}
+	*t = (struct control_turn){ .end = e,
+		.call = call,
+		.fn = fn,
+		.urgent = urgent,
+		.until = now_of(c) + WAIT_MS,
+		.len = p.len };
+	if (p.len > 0)
+		memcpy(t->payload, p.ptr, p.len);
+	if (rk_call_defer(call) == 0) {
+		free(t); /* the caller was told */
+		return;
+	}
+	TAILQ_INSERT_TAIL(&c->turns, t, link);
+	c->n_turns++;
+	c->surveys++;
+	if (c->n_turns == 1 && look_later(c) != RK_OK)
+		look(c);
+}
+
+void
+control_in_turn(struct rk_call *call, const struct control_end *e,
+    control_order_fn *fn, bool urgent)
+{
+	struct rk_control *c = e->control;
+	struct rk_error err = { 0 };
+
+	if (urgent)
+		overrule(c);
+	if (c->n_turns >= WAITING_MAX)
+		control_refuse(
+		    call, RK_EBUSY, "too many orders wait for their turn");
+	else if (c->n_turns > 0 || probe(c, urgent, &err) == RK_EBUSY)
+		wait_for_turn(c, call, e, fn, urgent);
+	else
+		fn(call, e, rk_call_payload(call));
+}

@@ -1,0 +1,166 @@
+/* Control sockets: orders about keys while another program holds the list. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "certs.h"
+#include "guestrig.h"
+
+#define AT_ONCE_MS 1000 /* it takes a hundredth of that */
+
+/* Another program would be no other to the system. */
+static int
+hold(void)
+{
+	int fd = open(guests.list, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	return fd;
+}
+
+static void
+submit(struct rk_client *v, const char *verb, struct rpcanswer *a)
+{
+	uint8_t arg[600], *p = arg;
+
+	*p++ = 0x82;
+	p = guest_put(guest_put(p, "key"), guests.fp);
+	p = guest_put(guest_put(p, "verb"), verb);
+	rpcrig_submit(v, "_.decide", arg, (size_t)(p - arg), a);
+}
+
+/* The order is with the daemon, which answers others. */
+static void
+is_answered(struct rk_client *w, struct rk_client *v)
+{
+	uint64_t begun;
+
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(rk_client_process(v), RK_OK);
+		begun = rpcrig_now();
+		(void)ctl_get(w, "_.status");
+		assert_true(rpcrig_now() - begun < AT_ONCE_MS);
+	}
+}
+
+/* It is done when the lock is free, and holds up nobody until then. */
+static void
+waits(void **state)
+{
+	struct rpcanswer a = { 0 }, b = { 0 };
+	struct rk_client *v, *w;
+	struct guest g;
+	int fd;
+
+	guest_begin(*state, RK_TRUST_ASK);
+	v = ctl_visit(guests.ctl.path, NULL);
+	w = ctl_visit(guests.ctl.path, NULL);
+	guest_arrive(&g, NULL, w);
+	fd = hold();
+	submit(v, "approve", &a);
+	submit(v, "forget", &b); /* in order: it is known by then */
+	is_answered(w, v);
+	assert_int_equal(a.n + b.n, 0);
+	(void)close(fd);
+	rpcrig_turn(v, &b.n, 1);
+	assert_int_equal(a.n, 1);
+	assert_int_equal(a.code, RK_OK);
+	assert_int_equal(b.code, RK_EREMOTE);
+	guest_await(&g, &g.answer.n);
+	assert_int_equal(g.answer.code, RK_OK);
+	rk_client_free(g.client);
+	rk_client_free(v);
+	rk_client_free(w);
+	guest_end();
+}
+
+/* Who is put out is out at once, and what waited does not let him in again. */
+static void
+puts_out_at_once(void **state)
+{
+	struct rpcanswer a = { 0 };
+	struct rk_client *v, *w;
+	struct guest g;
+	enum rk_err code;
+	int fd;
+
+	guest_begin(*state, RK_TRUST_ASK);
+	v = ctl_visit(guests.ctl.path, NULL);
+	w = ctl_visit(guests.ctl.path, NULL);
+	guest_arrive(&g, NULL, w);
+	fd = hold();
+	submit(v, "approve", &a);
+	is_answered(w, v);
+	(void)guest_decide(w, "reject", guests.fp, 0, false, &code);
+	assert_int_equal(code, RK_OK);
+	rpcrig_turn(v, &a.n, 1);
+	assert_int_equal(a.code, RK_EREMOTE);
+	assert_non_null(strstr(a.text, "put out meanwhile"));
+	(void)close(fd);
+	guest_await(&g, &g.closed);
+	ctl_has(ctl_get(w, "_.trust"), "\"state\":\"rejected\"");
+	rk_client_free(g.client);
+	rk_client_free(v);
+	rk_client_free(w);
+	guest_end();
+}
+
+/* Who has gone has changed his mind; and the end waits for nobody. */
+static void
+forgets_who_has_gone(void **state)
+{
+	struct rpcanswer a = { 0 }, b = { 0 };
+	struct rk_client *u, *v, *w;
+	struct guest g;
+	int fd;
+
+	guest_begin(*state, RK_TRUST_ASK);
+	u = ctl_visit(guests.ctl.path, NULL);
+	v = ctl_visit(guests.ctl.path, NULL);
+	w = ctl_visit(guests.ctl.path, NULL);
+	guest_arrive(&g, NULL, w);
+	fd = hold();
+	submit(v, "approve", &a);
+	is_answered(w, v);
+	rk_client_free(v);
+	(void)ctl_get(w, "_.status");
+	submit(u, "note", &b); /* no order: it has no note */
+	is_answered(w, u);
+	(void)close(fd);
+	rpcrig_turn(u, &b.n, 1);
+	assert_int_equal(b.code, RK_EREMOTE);
+	ctl_has(ctl_get(w, "_.pending"), "\"state\":\"new\"");
+	fd = hold();
+	b = (struct rpcanswer){ 0 };
+	submit(u, "approve", &b);
+	is_answered(w, u);
+	rk_client_free(g.client);
+	rk_client_free(w);
+	guest_end();
+	rk_client_free(u);
+	(void)close(fd);
+}
+
+int
+main(void)
+{
+	static const struct rpccase cases[] = {
+		{ "waits", waits, RPC_ONLY(RPC_TLS) },
+		{ "puts out at once", puts_out_at_once, RPC_ONLY(RPC_TLS) },
+		{ "forgets who has gone", forgets_who_has_gone,
+		    RPC_ONLY(RPC_TLS) },
+	};
+
+	return rpcrig_run_cases(
+	    "rpc control turn", cases, sizeof(cases) / sizeof(cases[0]));
+}
