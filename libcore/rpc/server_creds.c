@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "rpc/server_int.h"
 #include "trust/ident.h"
+#include "trust/policy.h"
 #include "trust/psks.h"
 
 #include <stdlib.h>
@@ -136,7 +137,9 @@ rk_server_identity(struct rk_server *server, const struct rk_ident *ident,
     struct rk_trust *trust, void (*retired)(void *arg), void *arg,
     struct rk_error *err)
 {
+	const struct creds *before = TAILQ_FIRST(&server->creds);
 	struct creds *c;
+	bool changes;
 	enum rk_err r;
 
 	err_clear(err);
@@ -148,10 +151,19 @@ rk_server_identity(struct rk_server *server, const struct rk_ident *ident,
 		return err_set(err, RK_EINVAL,
 		    "server: TLS needs a certificate and a key");
 	}
+	/* The last thing that can fail. */
+	r = policy_note_successor(
+	    before != NULL ? before->trust.trust : NULL, trust, &changes, err);
+	if (r != RK_OK) {
+		server_creds_free(c);
+		return r;
+	}
 	c->retired = retired;
 	c->arg = arg;
 	TAILQ_INSERT_HEAD(&server->creds, c, link);
 	server_tell_replaced(server);
+	if (changes)
+		policy_tell_mode(trust);
 	server_ask_replaced(server);
 	server_crl_watch(server);
 	retire_soon(server);

@@ -82,6 +82,15 @@ RK_MUST enum rk_err policy_each_known(struct rk_trust *trust,
     policy_known_fn *fn, void *arg, struct rk_error *err);
 
 /*
+ * `now` is going to be in force in place of `before` (either may be NULL): a
+ * line of audit where the mode changes, as in policy_set_mode().  *changes: it
+ * does, which policy_tell_mode() tells who watches `now`.  Any thread.
+ */
+RK_MUST enum rk_err policy_note_successor(struct rk_trust *before,
+    struct rk_trust *now, bool *changes, struct rk_error *err);
+void policy_tell_mode(struct rk_trust *trust);
+
+/*
  * Another decider of the same peers is in force (NULL: nobody decides), and
  * this one has connections still.  Who waits is asked about by the mode of the
  * other, if that has the same file or takes everybody; else this one lets

@@ -367,17 +367,17 @@ policy_mode_name(enum rk_trust_mode mode)
 
 /* A lock does not fail because nobody can write down whose it is. */
 static enum rk_err
-note_mode(const struct rk_trust *t, enum rk_trust_mode mode, const char *who,
-    struct rk_error *err)
+note_mode(const struct rk_trust *t, enum rk_trust_mode before,
+    enum rk_trust_mode mode, const char *who, struct rk_error *err)
 {
 	struct rk_store *s = ask_disk_store(t->room);
 	char note[32];
 	enum rk_err r;
 
-	if (s == NULL || mode == t->mode)
+	if (s == NULL || mode == before)
 		return RK_OK;
-	(void)snprintf(note, sizeof(note), "%s to %s",
-	    policy_mode_name(t->mode), policy_mode_name(mode));
+	(void)snprintf(note, sizeof(note), "%s to %s", policy_mode_name(before),
+	    policy_mode_name(mode));
 	r = store_note_mode(s, note, who, err);
 	if (r == RK_OK || mode != RK_TRUST_LOCK)
 		return r;
@@ -403,7 +403,7 @@ set_mode(struct rk_trust *t, enum rk_trust_mode mode, const char *who,
 		    (r = attach(t, mode, err)) != RK_OK)
 			return r;
 	}
-	if ((r = note_mode(t, mode, who, err)) == RK_OK)
+	if ((r = note_mode(t, t->mode, mode, who, err)) == RK_OK)
 		t->mode = mode;
 	return r;
 }
@@ -441,6 +441,31 @@ rk_trust_mode(struct rk_trust *t)
 	mode = t->mode;
 	(void)pthread_mutex_unlock(&t->mutex);
 	return mode;
+}
+
+enum rk_err
+policy_note_successor(struct rk_trust *before, struct rk_trust *now,
+    bool *changes, struct rk_error *err)
+{
+	enum rk_trust_mode was, mode;
+
+	*changes = false;
+	if (before == NULL || now == NULL || before == now ||
+	    before->own != NULL || now->own != NULL)
+		return RK_OK;
+	was = rk_trust_mode(before);
+	mode = rk_trust_mode(now);
+	*changes = was != mode;
+	if (before->path != NULL && now->path != NULL &&
+	    strcmp(before->path, now->path) != 0)
+		return RK_OK; /* another list, and another audit */
+	return note_mode(now, was, mode, "settings", err);
+}
+
+void
+policy_tell_mode(struct rk_trust *t)
+{
+	room_tell_mode(t->room);
 }
 
 void

@@ -75,7 +75,7 @@ conf() {
 # What happens before it has subscribed is not told.
 is_watching() {
 	ctl trust mode ask >out 2>&1
-	grep -q '	mode	' watched
+	grep -q '	mode	\|"event":"mode"' watched
 }
 
 approves() {
@@ -162,6 +162,32 @@ rejects() {
 	has out "	$(id -un) (ctl)	mode	.*	file to ask	" 'has the mode'
 }
 
+# Another mode in the settings, another of the file: both in the audit.
+notes_modes() {
+	sed 's/^trust = ask/trust = open/' ctl.conf >ctl.new
+	mv ctl.new ctl.conf
+	"$rpcd" ctl --socket admin conns -w --json >watched 2>&1 &
+	watcher=$!
+	daemons="$daemons $watcher"
+	until_ok is_watching
+	want 0 'reload' ctl reload
+	want 0 'the audit' ctl trust audit --max 1 --plain
+	has out "	settings	mode	.*	ask to open	" 'has the new mode'
+	until_ok grep -q '"event":"mode".*"mode":"open"' watched
+	result $? 'which is told'
+	kill "$watcher"
+	wait "$watcher" 2>/dev/null
+	want 0 'reload of the same' ctl reload
+	want 0 'the audit' ctl trust audit --max 1 --plain
+	has out "	ask to open	" 'has no more'
+	chmod 400 known
+	until_ok sh -c "'$rpcd' ctl --socket admin trust audit --max 1 --plain |
+		grep -q '	file	lock	'"
+	result $? 'chmod is in it, too'
+	chmod 600 known
+	want 0 'as before' ctl trust mode ask
+}
+
 # Bytes that move the cursor never become an entry; what is left is escaped.
 escapes() {
 	# shellcheck disable=SC2016 # that it is not run is the point
@@ -195,6 +221,7 @@ fi
 ok 'a daemon'
 approves
 rejects
+notes_modes
 escapes
 stop
 plan

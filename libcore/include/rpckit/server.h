@@ -186,7 +186,10 @@ RK_API RK_MUST enum rk_err rk_server_methods(struct rk_server *server,
 /*
  * Use another identity and trust for connections from now on.  `retired` (may
  * be NULL) is called with `arg` on loop 0 when no connection uses these any
- * more because others have taken their place, and at free.  Loop 0.
+ * more because others have taken their place, and at free.  Where a store
+ * belongs to the list (rpckit/ask.h) its audit gets a line about another mode;
+ * if that cannot be written, nothing changes, unless the mode is to lock.
+ * Loop 0.
  */
 RK_API RK_MUST enum rk_err rk_server_identity(struct rk_server *server,
     const struct rk_ident *ident, struct rk_trust *trust,
