@@ -43,9 +43,11 @@ static const char *const methods[N_ASKS] = {
 	[ASK_SERVES] = "_.serves",
 };
 
-/* {log: info} */
-static const uint8_t wishes[] = { 0x81, 0xa3, 'l', 'o', 'g', 0xa4, 'i', 'n',
-	'f', 'o' };
+/* {log: info, calls: true, of: 0}; or the first of these. */
+static const uint8_t wishes[] = { 0x83, 0xa3, 'l', 'o', 'g', 0xa4, 'i', 'n',
+	'f', 'o', 0xa5, 'c', 'a', 'l', 'l', 's', 0xc3, 0xa2, 'o', 'f', 0xcf, 0,
+	0, 0, 0, 0, 0, 0, 0 };
+#define WISHES_FIRST 10
 /* {keys: []} */
 static const uint8_t no_keys[] = { 0x81, 0xa4, 'k', 'e', 'y', 's', 0x90 };
 
@@ -71,6 +73,7 @@ struct feed {
 	bool whole;
 	bool paused;
 	bool wants_methods; /* as often as for figures */
+	uint64_t calls_of;  /* events of this connection's; 0: no */
 	bool failed;        /* the trouble has been told already */
 	bool freed;
 };
@@ -156,12 +159,27 @@ on_closed(struct rk_client *c, const struct rk_error *why, void *arg)
 
 static rk_reply_fn on_answer;
 
+/* Of which events; how long it is. */
+static size_t
+put_wishes(const struct feed *f, uint8_t dst[sizeof(wishes)])
+{
+	memcpy(dst, wishes, sizeof(wishes));
+	if (f->calls_of == 0) {
+		dst[0] = 0x81;
+		return WISHES_FIRST;
+	}
+	for (size_t i = 0; i < 8; i++)
+		dst[sizeof(wishes) - 1 - i] = (uint8_t)(f->calls_of >> 8 * i);
+	return sizeof(wishes);
+}
+
 static void
 ask(struct feed *f, enum what what)
 {
 	struct ask *a = &f->asks[what];
 	struct rk_request req = { .method = methods[what],
 		.timeout = ANSWER_MS };
+	uint8_t wish[sizeof(wishes)];
 	enum rk_err r;
 
 	if (!f->open)
@@ -171,8 +189,8 @@ ask(struct feed *f, enum what what)
 		return;
 	}
 	if (what == ASK_EVENTS) {
-		req.payload = wishes;
-		req.payload_len = sizeof(wishes);
+		req.payload = wish;
+		req.payload_len = put_wishes(f, wish);
 	}
 	a->asked_ms = now_of(f);
 	r = rk_client_submit(f->client, &req, on_answer, a, NULL);
@@ -439,6 +457,14 @@ feed_want_methods(struct feed *f, bool on)
 	f->wants_methods = on;
 	if (on && f->conf.model->online && !f->asks[ASK_SERVES].runs)
 		ask(f, ASK_SERVES);
+}
+
+void
+feed_want_calls(struct feed *f, uint64_t conn)
+{
+	f->calls_of = conn;
+	if (f->conf.model->online)
+		ask(f, ASK_EVENTS);
 }
 
 void

@@ -44,6 +44,8 @@ void feed_ask(struct feed *f);
 
 /* Ask for those of methods as well, from now on or no more. */
 void feed_want_methods(struct feed *f, bool on);
+/* Have events of this connection's calls, too; 0: no more. */
+void feed_want_calls(struct feed *f, uint64_t conn);
 /* Stop asking for figures while nobody looks, and start again. */
 void feed_pause(struct feed *f, bool on);
 

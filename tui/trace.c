@@ -8,11 +8,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct trace {
 	uint64_t id;
 	struct model_conn last;
-	int64_t call_ms; /* the youngest call that was told of */
 	bool gone;
 };
 
@@ -25,24 +25,58 @@ tell(struct pane *p, enum term_role role, const char *what)
 	text_add(&p->text, role, "%s  %s", now + 11, what);
 }
 
+/* Those that run when it begins. */
 static void
-tell_calls(struct ui *ui, struct pane *p, struct trace *t)
+tell_calls(struct ui *ui, struct pane *p, uint64_t id)
 {
-	int64_t youngest = t->call_ms;
 	char what[400];
 
 	for (size_t i = 0; i < ui->m->n_calls; i++) {
 		const struct model_call *c = &ui->m->calls[i];
 
-		if (c->conn != t->id || c->began_ms <= t->call_ms)
+		if (c->conn != id)
 			continue;
-		(void)snprintf(what, sizeof(what), "call %.256s%s", c->method,
+		(void)snprintf(what, sizeof(what), "runs %.256s%s", c->method,
 		    c->stream ? "  stream" : "");
 		tell(p, ROLE_INFO, what);
-		if (c->began_ms > youngest)
-			youngest = c->began_ms;
 	}
-	t->call_ms = youngest;
+}
+
+static void
+tell_end(struct pane *p, const struct rk_value *event, const char *method)
+{
+	char took[WORDS_LEN], error[300], what[700];
+
+	(void)words_us(view_number(event, "us"), took);
+	(void)view_text(event, "error", error, sizeof(error));
+	(void)snprintf(what, sizeof(what), "%s %.256s  %s%s%.256s",
+	    error[0] == '\0' ? "done" : "failed", method, took,
+	    error[0] == '\0' ? "" : "  ", error);
+	tell(p, error[0] == '\0' ? ROLE_GOOD : ROLE_BAD, what);
+}
+
+/* feed_event_fn: each call, as it begins and ends. */
+static void
+on_event(const struct rk_value *event, void *arg)
+{
+	struct ui *ui = arg;
+	char word[16], method[257], what[400];
+
+	(void)view_text(event, "event", word, sizeof(word));
+	(void)view_text(event, "method", method, sizeof(method));
+	if (strcmp(word, "lost") == 0) {
+		(void)snprintf(what, sizeof(what),
+		    "%" PRIu64 " events were lost: they came too fast",
+		    view_number(event, "count"));
+		tell(ui->pane, ROLE_WAIT, what);
+	} else if (view_number(event, "conn") != ui->trace->id) {
+		return;
+	} else if (strcmp(word, "begun") == 0) {
+		(void)snprintf(what, sizeof(what), "call %s", method);
+		tell(ui->pane, ROLE_INFO, what);
+	} else if (strcmp(word, "ended") == 0) {
+		tell_end(ui->pane, event, method);
+	}
 }
 
 static void
@@ -78,7 +112,6 @@ trace_look(struct ui *ui)
 		return;
 	c = model_conn(ui->m, t->id);
 	if (c != NULL) {
-		tell_calls(ui, ui->pane, t);
 		tell_changes(ui->pane, t, c);
 	} else if (ui->m->online) {
 		tell(ui->pane, ROLE_BAD, "it is gone");
@@ -100,6 +133,8 @@ static void
 closed(struct ui *ui, struct pane *p)
 {
 	(void)p;
+	feed_on_event(ui->conf.feed, NULL, NULL);
+	feed_want_calls(ui->conf.feed, 0);
 	free(ui->trace);
 	ui->trace = NULL;
 }
@@ -129,4 +164,7 @@ trace_open(struct ui *ui, const struct model_conn *c)
 	p->follow = true;
 	detail_conn(ui, c, &p->text);
 	text_add(&p->text, ROLE_TEXT, "%s", "");
+	tell_calls(ui, p, t->id);
+	feed_on_event(ui->conf.feed, on_event, ui);
+	feed_want_calls(ui->conf.feed, t->id);
 }

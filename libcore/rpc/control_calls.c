@@ -11,15 +11,18 @@ control_of(struct server_watch *w)
 
 /* Is there anybody who can take one?  Those who cannot have lost it. */
 static bool
-has_taker(struct rk_control *c)
+has_taker(struct rk_control *c, uint64_t conn)
 {
 	struct control_reader *r;
 
 	TAILQ_FOREACH (r, &c->readers, link) {
-		if (!r->gone && r->calls && r->unread < CONTROL_UNREAD)
+		if (control_event_wants(r, conn) && r->unread < CONTROL_UNREAD)
 			return true;
 	}
-	control_calls_missed(&c->watch, 1);
+	TAILQ_FOREACH (r, &c->readers, link) {
+		if (control_event_wants(r, conn))
+			control_event_lost(r, 1);
+	}
 	return false;
 }
 
@@ -41,7 +44,7 @@ control_called(struct server_watch *w, const struct call_note *n)
 	struct buf b;
 	struct kv k;
 
-	if (!has_taker(c))
+	if (!has_taker(c, n->conn))
 		return;
 	control_event_begin(
 	    &k, &b, n->ended ? 6 : 4, n->ended ? "ended" : "begun");
@@ -53,7 +56,7 @@ control_called(struct server_watch *w, const struct call_note *n)
 		kv_pair_uint(&k, "us", n->us);
 		kv_pair_text(&k, "error", n->error);
 	}
-	control_event_push(c, &k, CONTROL_OF_CALLS);
+	control_event_call(c, &k, n->conn);
 	buf_fini(&b);
 }
 

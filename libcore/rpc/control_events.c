@@ -144,8 +144,6 @@ wants(const struct control_reader *r, int what)
 {
 	if (what == CONTROL_OF_CONNS)
 		return r->conns;
-	if (what == CONTROL_OF_CALLS)
-		return r->calls;
 	return what == CONTROL_OF_TRUST ? r->trust : what <= r->log;
 }
 
@@ -158,6 +156,25 @@ control_event_push(struct rk_control *c, const struct kv *k, int what)
 		return;
 	TAILQ_FOREACH (r, &c->readers, link) {
 		if (!r->gone && wants(r, what))
+			push_event(r, buf_peek(k->b), buf_len(k->b));
+	}
+}
+
+bool
+control_event_wants(const struct control_reader *r, uint64_t conn)
+{
+	return !r->gone && r->calls && (r->of == 0 || r->of == conn);
+}
+
+void
+control_event_call(struct rk_control *c, const struct kv *k, uint64_t conn)
+{
+	struct control_reader *r;
+
+	if (k->r != RK_OK)
+		return;
+	TAILQ_FOREACH (r, &c->readers, link) {
+		if (control_event_wants(r, conn))
 			push_event(r, buf_peek(k->b), buf_len(k->b));
 	}
 }
@@ -518,6 +535,8 @@ control_read_wishes(struct rk_bytes p, struct control_reader *r)
 			e = gp_get_bool(&g, &r->trust);
 		} else if (key.len == 5 && memcmp(key.ptr, "calls", 5) == 0) {
 			e = gp_get_bool(&g, &r->calls);
+		} else if (control_is_word(key, "of")) {
+			e = gp_get_uint(&g, &r->of);
 		} else {
 			e = gp_skip(&g);
 		}
@@ -550,7 +569,8 @@ control_on_events(struct rk_call *call, void *arg)
 	if (control_read_wishes(rk_call_payload(call), &wish) != RK_OK) {
 		(void)rk_call_fail(call,
 		    "it takes {log: error|warn|info|debug, conns: yes or no, "
-		    "trust: yes or no, calls: yes or no}",
+		    "trust: yes or no, calls: yes or no, of: a "
+		    "connection's id}",
 		    NULL, 0);
 		return;
 	}
@@ -560,6 +580,7 @@ control_on_events(struct rk_call *call, void *arg)
 		r->conns = wish.conns;
 		r->trust = wish.trust;
 		r->calls = wish.calls;
+		r->of = wish.of;
 	} else if ((r = malloc(sizeof(*r))) != NULL) {
 		*r = wish;
 		TAILQ_INSERT_TAIL(&e->control->readers, r, link);

@@ -32,10 +32,11 @@ struct control_reader {
 	TAILQ_ENTRY(control_reader) link;
 	struct control_end *end;
 	uint64_t conn;
-	int log;    /* enum rk_log_level, or -1: none */
-	bool conns; /* what becomes of connections */
-	bool trust; /* keys that wait, and decisions */
-	bool calls; /* each that begins or ends */
+	int log;     /* enum rk_log_level, or -1: none */
+	bool conns;  /* what becomes of connections */
+	bool trust;  /* keys that wait, and decisions */
+	bool calls;  /* each that begins or ends */
+	uint64_t of; /* this connection alone; 0: any */
 	bool gone;
 	unsigned unread; /* pushes under way */
 	uint64_t lost;   /* events since the last that was queued */
@@ -168,8 +169,11 @@ void control_event_begin(
 /* To all that want it: of a log line its level, or what else it is of. */
 #define CONTROL_OF_CONNS (-1)
 #define CONTROL_OF_TRUST (-2)
-#define CONTROL_OF_CALLS (-3)
 void control_event_push(struct rk_control *c, const struct kv *k, int what);
+/* Of calls: to those that want them of this connection. */
+bool control_event_wants(const struct control_reader *r, uint64_t conn);
+void control_event_call(
+    struct rk_control *c, const struct kv *k, uint64_t conn);
 /* A reader misses so many: it is told when it reads. */
 void control_event_lost(struct control_reader *r, uint64_t n);
 rk_handler_fn control_on_events; /* arg: struct control_end */

@@ -183,7 +183,8 @@ resizes() {
 kicks() {
 	keys 1 t
 	shows 'trace of alice@example.org' 'a connection is followed'
-	shows '^ *[0-9:]*Z  calls +[0-9]* ([0-9]*,' 'call by call'
+	shows '^ *[0-9:]*Z  call _.ping' 'call by call'
+	shows '^ *[0-9:]*Z  done _.ping  [0-9.]*[um]*s *$' 'and how long it took'
 	keys Escape x
 	shows '> \[ No \]' 'a kick is asked about'
 	keys y

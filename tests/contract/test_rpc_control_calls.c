@@ -246,6 +246,44 @@ pushes_calls(void **state)
 	free(news);
 }
 
+static void
+pushes_calls_of_one(void **state)
+{
+	struct rpcrig rig;
+	struct ctl ctl;
+	struct pushed p = { 0 };
+	struct rpcanswer a = { 0 };
+	struct ctlnews *news = calloc(1, sizeof(*news));
+	struct rk_client *c, *d, *v;
+	uint8_t arg[] = { 0x82, 0xa5, 'c', 'a', 'l', 'l', 's', 0xc3, 0xa2, 'o',
+		'f', 0xcf, 0, 0, 0, 0, 0, 0, 0, 0 };
+	enum rk_err code;
+
+	assert_non_null(news);
+	rpcrig_begin(&rig, *state);
+	ctl_begin(&ctl, &rig);
+	v = ctl_visit(ctl.view, news);
+	c = push_client(&rig, &p, NULL);
+	d = push_client(&rig, &p, NULL);
+	push_sync(c);
+	push_sync(d);
+	for (size_t i = 0; i < 8; i++)
+		arg[sizeof(arg) - 1 - i] = (uint8_t)(push_conn_id(d) >> 8 * i);
+	(void)ctl_ask(v, "_.events", arg, sizeof(arg), &code);
+	assert_int_equal(code, RK_OK);
+	assert_int_equal(rpcrig_try(c, "fail", "x", 1, &a), RK_EREMOTE);
+	assert_int_equal(rpcrig_try(d, "echo", "x", 1, &a), RK_OK);
+	ctl_await_news(v, news, "\"event\":\"ended\"");
+	assert_int_equal(ctl_count(news->all, "\"method\":\"echo\""), 2);
+	assert_int_equal(ctl_count(news->all, "\"method\":\"fail\""), 0);
+	rk_client_free(c);
+	rk_client_free(d);
+	rk_client_free(v);
+	ctl_end(&ctl);
+	rpcrig_end(&rig);
+	free(news);
+}
+
 /* A watcher that does not read costs no more than a bound; each event is pushed
  * or counted. */
 #define CALLS 2000
@@ -295,6 +333,7 @@ main(void)
 		{ "connections", describes_connections, RPC_ALL },
 		{ "new methods", counts_across_new_methods, RPC_ALL },
 		{ "events of calls", pushes_calls, RPC_ALL },
+		{ "events of one's calls", pushes_calls_of_one, RPC_ALL },
 		{ "slow reader", bounds_events_of_calls, RPC_ALL },
 	};
 
