@@ -21,6 +21,7 @@ struct slot {
 	struct conn *c;
 	uint64_t since; /* what is measured begins */
 	uint64_t sent;
+	size_t len; /* of its payload */
 	struct slot *next;
 };
 
@@ -184,6 +185,21 @@ note_failure(struct bench *b, const struct rk_reply *reply, uint64_t sent)
 }
 
 static void
+trace(const struct bench *b, const struct slot *s, const struct rk_reply *reply)
+{
+	const struct traced what = { .url = b->t->url,
+		.method = b->req->method,
+		.sent = s->len,
+		.got = reply->payload.len,
+		.us = (bench_now() - s->since) / 1000,
+		.code = code_of(b, reply, s->sent),
+		.hdr = trace_header(reply) };
+
+	if (trace_wants(b->trace))
+		trace_add(b->trace, &what);
+}
+
+static void
 on_reply(struct rk_client *client, const struct rk_reply *reply, void *arg)
 {
 	struct slot *s = arg;
@@ -194,6 +210,7 @@ on_reply(struct rk_client *client, const struct rk_reply *reply, void *arg)
 	s->next = s->c->free;
 	s->c->free = s;
 	l->pending--;
+	trace(b, s, reply);
 	if (l->over)
 		b->unanswered++;
 	else if (reply->code == RK_OK)
@@ -228,6 +245,7 @@ call_one(struct load *l, struct conn *c, uint64_t since)
 	req.payload = p->ptr;
 	req.payload_len = p->len;
 	s->since = since;
+	s->len = p->len;
 	s->sent = bench_now();
 	c->free = s->next;
 	b->sent++;

@@ -4,6 +4,7 @@
 
 #include "cli/histo.h"
 #include "target.h"
+#include "trace.h"
 
 #define BENCH_CONNS_MAX 4096
 #define BENCH_OUTSTANDING_MAX 65536
@@ -23,6 +24,7 @@ struct bench {
 	/* A few times a second; may be NULL. */
 	void (*tick)(const struct bench *b, uint64_t ns, void *arg);
 	void *arg;
+	struct trace *trace; /* of each call; its time is as measured */
 	/* What came of it. */
 	struct histo latency; /* ns, of calls that were answered well */
 	uint64_t sent;

@@ -58,6 +58,7 @@ const struct opt bench_opts[] = {
 	REQUEST_DATA_OPT,
 	REQUEST_RAW_OPT,
 	REQUEST_HEADER_OPTS,
+	TRACE_OPTS,
 	DRY_RUN_OPT,
 	{ 0 },
 };
@@ -267,15 +268,12 @@ load(struct target *t, const struct out *o, struct bench *b)
 }
 
 static int
-run(const struct args *a, const struct out *o, struct request *q,
+connect_and_load(const struct args *a, const struct out *o, struct request *q,
     struct payloads *p, struct bench *b)
 {
-	struct rk_error err = { 0 };
 	struct target t;
 	int status = 0;
 
-	if (how_much(a, b, &err) != RK_OK)
-		return request_failed(o, &err, "rpcsh bench -h");
 	if (!target_open(&t, a, o, &status))
 		return status;
 	if (t.timeout_given)
@@ -287,6 +285,21 @@ run(const struct args *a, const struct out *o, struct request *q,
 		status = load(&t, o, b);
 	target_close(&t);
 	return status;
+}
+
+static int
+run(const struct args *a, const struct out *o, struct request *q,
+    struct payloads *p, struct bench *b)
+{
+	struct rk_error err = { 0 };
+	struct trace tr;
+
+	if (how_much(a, b, &err) != RK_OK ||
+	    trace_open(&tr, a, o, &err) != RK_OK)
+		return request_failed(o, &err, "rpcsh bench -h");
+	tr.many = true;
+	b->trace = &tr;
+	return trace_close(&tr, connect_and_load(a, o, q, p, b));
 }
 
 /* The arguments, each once. */

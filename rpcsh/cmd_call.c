@@ -11,6 +11,7 @@
 #include "show.h"
 #include "talk.h"
 #include "target.h"
+#include "trace.h"
 #include "typed.h"
 
 #include <signal.h>
@@ -60,12 +61,7 @@ const struct opt call_opts[] = {
 	{ .name = "time",
 	    .letter = 't',
 	    .about = "show how long each step took" },
-	{ .name = "trace", .about = "show the reply's header" },
-	{ .name = "trace-file",
-	    .kind = OPT_TEXT,
-	    .meta = "FILE",
-	    .complete = COMPLETE_FILE,
-	    .about = "append a line about the call, without its payloads" },
+	TRACE_OPTS,
 	DRY_RUN_OPT,
 	{ 0 },
 };
@@ -180,16 +176,24 @@ remote_failed(struct target *t, const struct show *show,
 	return ignore ? 0 : status;
 }
 
-static bool
-has_answer(const struct rk_reply *reply)
+static void
+trace(const struct target *t, const struct request *q, const struct figures *f,
+    const struct rk_header *hdr, struct trace *tr)
 {
-	return reply->code == RK_OK || reply->code == RK_EREMOTE ||
-	       reply->code == RK_ENOMETHOD;
+	const struct traced what = { .url = t->url,
+		.method = q->req.method,
+		.sent = f->sent,
+		.got = f->got,
+		.us = f->call_us,
+		.code = f->reply.code,
+		.hdr = hdr };
+
+	trace_add(tr, &what);
 }
 
 static int
 call(struct target *t, const struct args *a, const struct out *o,
-    struct request *q, struct figures *f)
+    struct request *q, struct figures *f, struct trace *tr)
 {
 	struct show show = how_to_show(a, o, q->raw);
 	struct rk_error err;
@@ -198,9 +202,9 @@ call(struct target *t, const struct args *a, const struct out *o,
 
 	r = target_call(t, &q->req, &f->reply, &err);
 	f->call_us = target_now_us() - begun;
+	f->got = f->reply.payload.len;
 	r = judge_time(t, f, r, &err);
-	if (args_flag(a, "trace") && has_answer(&f->reply))
-		figures_trace(o, &f->reply);
+	trace(t, q, f, trace_header(&f->reply), tr);
 	if (r == RK_OK)
 		return typed_show_reply(&show, q->is_typed, f->reply.payload);
 	if (r == RK_ENOMETHOD)
@@ -223,20 +227,21 @@ check(struct target *t, const struct out *o, struct request *q, int *status)
 
 static int
 exchange(struct target *t, const struct caller *by, const struct args *a,
-    const struct out *o, struct request *q)
+    const struct out *o, struct request *q, struct trace *tr)
 {
 	struct figures f = { .client = t->client, .sent = q->req.payload_len };
 	const struct rk_peer *peer = rk_client_peer(t->client);
 	uint64_t begun = target_now_us();
-	int status, traced;
+	int status;
 
 	if (peer != NULL)
 		f.peer = *peer;
 	if (args_flag(a, "one-way")) {
 		status = send_one_way(t, o, q, &f.reply);
 		f.call_us = target_now_us() - begun;
+		trace(t, q, &f, NULL, tr);
 	} else {
-		status = call(t, a, o, q, &f);
+		status = call(t, a, o, q, &f, tr);
 	}
 	if (args_flag(a, "time")) {
 		/* The answer stands before its figures. */
@@ -244,22 +249,20 @@ exchange(struct target *t, const struct caller *by, const struct args *a,
 			status = rk_err_exit(RK_EIO);
 		figures_time(o, &f);
 	}
-	traced = figures_record(
-	    o, &f, t->url, &q->req, args_text(a, "trace-file", NULL));
-	if (by != NULL && by->last != NULL && has_answer(&f.reply))
+	if (by != NULL && by->last != NULL && trace_header(&f.reply) != NULL)
 		last_keep(by->last, f.reply.payload, q->raw, q->is_typed);
 	rk_reply_free(&f.reply);
-	return status == 0 ? traced : status;
+	return status;
 }
 
 /* Once, or as often as was asked for. */
 static int
 exchange_all(struct target *t, const struct caller *by, const struct args *a,
-    const struct out *o, struct request *q)
+    const struct out *o, struct request *q, struct trace *tr)
 {
 	uint64_t n = args_number(a, "count", 1);
 	uint64_t ms = args_number(a, "interval", 1000);
-	int status = exchange(t, by, a, o, q);
+	int status = exchange(t, by, a, o, q, tr);
 
 	for (uint64_t i = 1; status == 0 && i < n; i++) {
 		/* Whoever watches sees them come. */
@@ -268,41 +271,50 @@ exchange_all(struct target *t, const struct caller *by, const struct args *a,
 		target_wait(t, ms);
 		if (held_interrupted())
 			return 128 + SIGINT;
-		status = exchange(t, by, a, o, q);
+		status = exchange(t, by, a, o, q, tr);
 	}
 	return status;
-}
-
-static enum rk_err
-prepare(const struct args *a, const struct caller *by, struct request *q,
-    struct rk_error *err)
-{
-	enum rk_err r = build(a, by, q, err);
-
-	return r != RK_OK
-	           ? r
-	           : figures_may_record(args_text(a, "trace-file", NULL), err);
 }
 
 /* The method may be one that streams; its input is not read before that is
  * known. */
 static int
 stream_or_call(struct target *t, const struct caller *by, const struct args *a,
-    const struct out *o, struct request *q)
+    const struct out *o, struct request *q, struct trace *tr)
 {
 	struct show show = how_to_show(a, o, args_given(a, "raw"));
 	struct rk_error err = { 0 };
 	int status = 0;
 
 	if (talk_is_wanted(a) &&
-	    (talk_call(t, by, a, &show, q, &status) || status != 0))
+	    (talk_call(t, by, a, &show, q, tr, &status) || status != 0))
 		return status;
 	if (talk_is_wanted(a) && talk_has_input(a) &&
-	    prepare(a, by, q, &err) != RK_OK)
+	    build(a, by, q, &err) != RK_OK)
 		return request_failed(o, &err, "rpcsh call -h");
 	if (t->timeout_given)
 		q->req.timeout = t->timeout;
-	return check(t, o, q, &status) ? exchange_all(t, by, a, o, q) : status;
+	return check(t, o, q, &status) ? exchange_all(t, by, a, o, q, tr)
+	                               : status;
+}
+
+static int
+connect_and_call(const struct caller *by, const struct args *a,
+    const struct out *o, struct request *q)
+{
+	struct rk_error err = { 0 };
+	struct target own, *t;
+	struct trace tr;
+	int status = 0;
+
+	if (trace_open(&tr, a, o, &err) != RK_OK)
+		return request_failed(o, &err, "rpcsh call -h");
+	if ((t = target_use(&own, by, a, o, &status)) != NULL) {
+		if (target_connect(t, o, &status))
+			status = stream_or_call(t, by, a, o, q, &tr);
+		target_done(t, by);
+	}
+	return trace_close(&tr, status);
 }
 
 /* Is its input parts of a stream, perhaps? */
@@ -318,7 +330,6 @@ cmd_call(struct args *a, void *ctx)
 {
 	struct rk_error err = { 0 };
 	struct request q = { 0 };
-	struct target own, *t;
 	struct out o;
 	bool large = false;
 	int status = 0;
@@ -335,17 +346,15 @@ cmd_call(struct args *a, void *ctx)
 		struct show show = how_to_show(a, &o, args_given(a, "raw"));
 
 		status = talk_dry(ctx, a, &show, &q);
-	} else if (!reads_later(a) && prepare(a, ctx, &q, &err) != RK_OK) {
+	} else if (!reads_later(a) && build(a, ctx, &q, &err) != RK_OK) {
 		status = request_failed(&o, &err, "rpcsh call -h");
 	} else if (args_flag(a, "dry-run")) {
 		struct show show = how_to_show(a, &o, q.raw);
 
 		status = dry_show(&show, q.req.method,
 		    (struct rk_bytes){ q.payload, q.req.payload_len });
-	} else if ((t = target_use(&own, ctx, a, &o, &status)) != NULL) {
-		if (target_connect(t, &o, &status))
-			status = stream_or_call(t, ctx, a, &o, &q);
-		target_done(t, ctx);
+	} else {
+		status = connect_and_call(ctx, a, &o, &q);
 	}
 	if (q.payload != NULL)
 		rk_wipe(q.payload, q.req.payload_len);

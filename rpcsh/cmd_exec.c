@@ -19,6 +19,7 @@ const struct opt exec_opts[] = {
 	    .about = "show control characters as \\xNN (auto: on a terminal)" },
 	REQUEST_DATA_OPT,
 	REQUEST_HEADER_OPTS,
+	TRACE_OPTS,
 	DRY_RUN_OPT,
 	{ 0 },
 };
@@ -60,11 +61,13 @@ escapes(const struct args *a, const struct out *o, int fd)
 
 static int
 run(struct target *t, const struct args *a, const struct out *o,
-    const struct request *q, int input)
+    const struct request *q, int input, struct trace *tr)
 {
-	struct remote m = {
-		.target = t, .out = o, .method = q->req.method, .input = input
-	};
+	struct remote m = { .target = t,
+		.out = o,
+		.method = q->req.method,
+		.input = input,
+		.trace = tr };
 	int status;
 
 	sink_open(
@@ -77,13 +80,34 @@ run(struct target *t, const struct args *a, const struct out *o,
 	return status;
 }
 
+static int
+connect_and_run(const struct caller *by, const struct args *a,
+    const struct out *o, struct request *q, int input)
+{
+	struct rk_error err = { 0 };
+	struct target own, *t;
+	struct trace tr;
+	int status = 0;
+
+	if (trace_open(&tr, a, o, &err) != RK_OK)
+		return request_failed(o, &err, "rpcsh exec -h");
+	if ((t = target_use(&own, by, a, o, &status)) != NULL) {
+		/* It takes its time, unless somebody has said how much. */
+		if (t->timeout_given && t->timeout != RK_NEVER)
+			q->req.timeout = t->timeout;
+		if (target_connect(t, o, &status))
+			status = run(t, a, o, q, input, &tr);
+		target_done(t, by);
+	}
+	return trace_close(&tr, status);
+}
+
 int
 cmd_exec(struct args *a, void *ctx)
 {
 	struct rk_error err = { 0 };
 	struct request q = { 0 };
-	int input = -1, status = 0;
-	struct target own, *t;
+	int input = -1, status;
 	struct out o;
 
 	out_init(&o, a);
@@ -91,13 +115,8 @@ cmd_exec(struct args *a, void *ctx)
 		status = request_failed(&o, &err, "rpcsh exec -h");
 	} else if (args_flag(a, "dry-run")) {
 		status = dry_call(&o, &q);
-	} else if ((t = target_use(&own, ctx, a, &o, &status)) != NULL) {
-		/* It takes its time, unless somebody has said how much. */
-		if (t->timeout_given && t->timeout != RK_NEVER)
-			q.req.timeout = t->timeout;
-		if (target_connect(t, &o, &status))
-			status = run(t, a, &o, &q, input);
-		target_done(t, ctx);
+	} else {
+		status = connect_and_run(ctx, a, &o, &q, input);
 	}
 	free(q.payload);
 	return status;

@@ -31,6 +31,7 @@ const struct opt get_opts[] = {
 	    .meta = "K=V",
 	    .flags = OPT_MANY,
 	    .about = "an argument of the header" },
+	TRACE_OPTS,
 	DRY_WOULD_OPT,
 	{ 0 },
 };
@@ -436,6 +437,7 @@ cmd_get(struct args *a, void *ctx)
 		status = out_error(&o, &g->x.err, "rpcsh get -h");
 	else
 		status = get(g);
+	status = trace_close(&g->x.trace, status);
 	if (g->to_stdout)
 		sink_close(&g->sink);
 	if (g->dir >= 0)

@@ -27,6 +27,7 @@ const struct opt put_opts[] = {
 	    .meta = "K=V",
 	    .flags = OPT_MANY,
 	    .about = "an argument of the header" },
+	TRACE_OPTS,
 	DRY_WOULD_OPT,
 	{ 0 },
 };
@@ -219,14 +220,14 @@ send_all(struct put *p)
 			return transfer_local(x, RK_EIO, e, "cannot read it");
 		if (n > 0 && (r = send_piece(p, n, false)) != RK_OK)
 			return r;
-		progress_at(&x->bar, p->src.at);
+		x->bytes = p->src.at;
+		progress_at(&x->bar, x->bytes);
 		if ((r = transfer_goes_on(x)) != RK_OK)
 			return r;
 	} while (n > 0);
 	if (source_changed(&p->src))
 		return transfer_local(x, RK_EDAMAGED, 0,
 		    "the file has changed while it was sent");
-	x->bytes = p->src.at;
 	source_sum(&p->src, x->sum);
 	return send_piece(p, 0, true);
 }
@@ -336,6 +337,7 @@ cmd_put(struct args *a, void *ctx)
 		p->service = ends_with(p->x.method, ".put");
 		status = put(p, words[1]);
 	}
+	status = trace_close(&p->x.trace, status);
 	if (p->src.fd != STDIN_FILENO)
 		source_close(&p->src);
 	free(p);

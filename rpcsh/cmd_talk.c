@@ -3,6 +3,7 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "dry.h"
+#include "figures.h"
 #include "held.h"
 #include "talk.h"
 #include "typed.h"
@@ -101,8 +102,8 @@ static enum rk_err
 check(const struct args *a, const struct caller *by, enum rk_stream_kind kind,
     struct rk_error *err)
 {
-	static const char *const none[] = { "one-way", "time", "trace",
-		"trace-file", "ignore-status", "interval", "out", "sendfile" };
+	static const char *const none[] = { "one-way", "ignore-status",
+		"interval", "out", "sendfile" };
 	enum show_form form = show_form_of(args_text(a, "output", NULL));
 
 	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
@@ -168,6 +169,24 @@ open_input(const struct args *a, int *fd, bool *own, struct rk_error *err)
 }
 
 static int
+show_time(const struct talk *k, int status)
+{
+	struct figures f = { .client = k->t->client,
+		.sent = k->sent,
+		.got = k->got,
+		.call_us = k->took_us };
+	const struct rk_peer *peer = rk_client_peer(k->t->client);
+
+	if (peer != NULL)
+		f.peer = *peer;
+	/* What came stands before its figures. */
+	if (out_flush(k->out) != RK_OK && status == 0)
+		status = rk_err_exit(RK_EIO);
+	figures_time(k->out, &f);
+	return status;
+}
+
+static int
 run(struct talk *k, const struct args *a, const struct caller *by, bool lines,
     struct request *q)
 {
@@ -189,6 +208,8 @@ run(struct talk *k, const struct args *a, const struct caller *by, bool lines,
 		                         : TALK_VALUES);
 		status = talk_run(k, &q->req);
 		talk_in_fini(&k->in);
+		if (args_flag(a, "time"))
+			status = show_time(k, status);
 	}
 	if (own && fd >= 0)
 		(void)close(fd); /* it was read only */
@@ -272,12 +293,13 @@ talk_dry(const struct caller *by, const struct args *a, const struct show *show,
 
 bool
 talk_call(struct target *t, const struct caller *by, const struct args *a,
-    const struct show *show, struct request *q, int *status)
+    const struct show *show, struct request *q, struct trace *tr, int *status)
 {
 	const char *word = args_text(a, "stream", NULL);
 	struct talk k = { .t = t,
 		.out = show->out,
 		.show = show,
+		.trace = tr,
 		.most =
 		    args_given(a, "count") ? args_number(a, "count", 0) : 0 };
 	struct rk_error err = { 0 };

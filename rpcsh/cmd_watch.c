@@ -33,6 +33,7 @@ const struct opt watch_opts[] = {
 	REQUEST_DATA_OPT,
 	REQUEST_RAW_OPT,
 	REQUEST_HEADER_OPTS,
+	TRACE_OPTS,
 	DRY_RUN_OPT,
 	{ 0 },
 };
@@ -70,6 +71,9 @@ static void
 on_any(const struct rk_header *hdr, struct rk_bytes payload, void *arg)
 {
 	struct watch *w = arg;
+	const struct traced what = {
+		.url = w->held.t.url, .got = payload.len, .hdr = hdr
+	};
 	bool json = w->o.form == OUT_JSON || isatty(STDOUT_FILENO) != 1;
 	enum rk_err r;
 	struct buf b;
@@ -77,6 +81,7 @@ on_any(const struct rk_header *hdr, struct rk_bytes payload, void *arg)
 	if (watch_is_over(w))
 		return;
 	w->seen++;
+	trace_add(&w->trace, &what);
 	buf_init(&b, SIZE_MAX / 2);
 	if ((r = push_put(&b, &w->o, json, hdr, payload)) == RK_OK)
 		out_bytes(&w->o, buf_peek(&b), buf_len(&b));
@@ -214,13 +219,32 @@ watch(struct watch *w, struct request *q)
 	return watch_pushes(w, words, n);
 }
 
+static int
+watch_alone(struct watch *w, struct request *q)
+{
+	struct rk_error err = { 0 };
+	struct sigaction before;
+	int status;
+
+	if (trace_open(&w->trace, w->a, &w->o, &err) != RK_OK)
+		return request_failed(&w->o, &err, "rpcsh watch -h");
+	held_forget_interrupt();
+	held_hear_interrupt(&before);
+	status = watch(w, q);
+	if (held_interrupted())
+		status = 128 + SIGINT;
+	held_forget_interrupt();
+	held_close(&w->held);
+	(void)sigaction(SIGINT, &before, NULL);
+	return trace_close(&w->trace, status);
+}
+
 int
 cmd_watch(struct args *a, void *ctx)
 {
 	struct watch w = { .a = a };
 	struct rk_error err = { 0 };
 	struct request q = { 0 };
-	struct sigaction before;
 	int status;
 
 	out_init(&w.o, a);
@@ -229,14 +253,7 @@ cmd_watch(struct args *a, void *ctx)
 	} else if (args_flag(a, "dry-run")) {
 		status = dry_call(&w.o, &q);
 	} else {
-		held_forget_interrupt();
-		held_hear_interrupt(&before);
-		status = watch(&w, &q);
-		if (held_interrupted())
-			status = 128 + SIGINT;
-		held_forget_interrupt();
-		held_close(&w.held);
-		(void)sigaction(SIGINT, &before, NULL);
+		status = watch_alone(&w, &q);
 	}
 	if (q.payload != NULL)
 		rk_wipe(q.payload, q.req.payload_len);

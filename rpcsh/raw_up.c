@@ -82,8 +82,7 @@ static enum rk_err
 check(const struct args *a, struct rk_error *err)
 {
 	static const char *const none[] = { "data", "subject", "one-way",
-		"time", "trace", "trace-file", "ignore-status", "count",
-		"interval" };
+		"time", "ignore-status", "count", "interval" };
 	size_t n;
 
 	(void)args_operands(a, &n);
@@ -197,7 +196,9 @@ send_file(struct raw_up *u, const struct show *show)
 	progress_begin(&x->bar, &x->o, x->method,
 	    source_is_file(&u->src) ? source_size(&u->src) : PROGRESS_UNKNOWN,
 	    0);
-	r = transfer_finish(x, send_all(u));
+	r = send_all(u);
+	x->bytes = u->head.len + u->src.at;
+	r = transfer_finish(x, r);
 	if (r == RK_OK)
 		status = show_reply(show, x->reply.payload);
 	else
@@ -227,6 +228,7 @@ raw_upload(const struct args *a, const struct caller *by,
 		status = out_error(o, &u->x.err, NULL);
 	else
 		status = send_file(u, show);
+	status = trace_close(&u->x.trace, status);
 	if (u->src.fd != STDIN_FILENO)
 		source_close(&u->src);
 	free(u);

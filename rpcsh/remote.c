@@ -108,6 +108,7 @@ on_part(struct rk_stream *s, const struct rk_part *part, void *arg)
 	struct remote *m = arg;
 
 	m->target->answered = true;
+	m->got += part->payload.len;
 	if (part->payload.len == 0)
 		return;
 	if (is_word(part->subject, "stdout"))
@@ -149,6 +150,20 @@ take_status(struct remote *m, struct rk_bytes payload)
 }
 
 static void
+trace(struct remote *m, const struct rk_reply *reply)
+{
+	const struct traced what = { .url = m->target->url,
+		.method = m->method,
+		.sent = m->sent,
+		.got = m->got + reply->payload.len,
+		.us = target_now_us() - m->begun_us,
+		.code = reply->code,
+		.hdr = trace_header(reply) };
+
+	trace_add(m->trace, &what);
+}
+
+static void
 on_ended(struct rk_stream *s, const struct rk_reply *reply, void *arg)
 {
 	struct remote *m = arg;
@@ -158,8 +173,8 @@ on_ended(struct rk_stream *s, const struct rk_reply *reply, void *arg)
 
 	(void)s;
 	m->stream = NULL;
-	if (reply->code == RK_OK || reply->code == RK_EREMOTE ||
-	    reply->code == RK_ENOMETHOD)
+	trace(m, reply);
+	if (trace_header(reply) != NULL)
 		m->target->answered = true;
 	if (reply->code == RK_OK) {
 		take_status(m, reply->payload);
@@ -203,6 +218,7 @@ read_input(struct remote *m)
 		return;
 	if (n < 0)
 		go_wrong(m, RK_EIO, "cannot read standard input");
+	m->sent += n > 0 ? (size_t)n : 0;
 	if (n > 0 && send_part(m, chunk, (size_t)n, false) != RK_ENOMEM)
 		return;
 	if (n > 0)
@@ -377,17 +393,18 @@ begin(struct remote *m, const struct rk_request *req)
 int
 remote_run(struct remote *m, const struct rk_request *req)
 {
-	uint64_t begun = target_now_us();
 	struct ending before;
 	int status, came;
 
+	m->begun_us = target_now_us();
+	m->sent = req->payload_len;
 	m->status = -1;
 	if ((status = begin(m, req)) != 0)
 		return status;
 	ending_hear(&before);
 	while (goes_on(m))
 		turn(m);
-	m->took_us = target_now_us() - begun;
+	m->took_us = target_now_us() - m->begun_us;
 	cancel(m);
 	came = ending_came();
 	ending_unhear(&before);

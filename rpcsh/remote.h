@@ -4,6 +4,7 @@
 
 #include "sink.h"
 #include "target.h"
+#include "trace.h"
 
 #include <rpckit/stream.h>
 
@@ -18,6 +19,7 @@ struct remote {
 	const char *method;
 	int input;            /* to be read; -1: no (more) */
 	struct sink sinks[2]; /* enum remote_output */
+	struct trace *trace;
 	/* remote.c's */
 	struct rk_stream *stream; /* NULL: it has ended */
 	bool last_due;            /* the end of input is still to be told */
@@ -26,7 +28,10 @@ struct remote {
 	struct rk_error end; /* RK_OK: the two below count */
 	int status;          /* exit status; -1: none */
 	int signal;          /* what killed it; 0: nothing */
+	uint64_t begun_us;
 	uint64_t took_us;
+	size_t sent; /* bytes of payload */
+	size_t got;
 };
 
 /*

@@ -137,7 +137,7 @@ shell_option(struct shell *s, const char *name, const char *value, bool on)
 
 /* ---- words ---- */
 
-/* The program, the options, the words, and room for four more. */
+/* The program, the options, the words, and room for a few more. */
 static char **
 make_argv(const struct shell *s, const struct words *w, int *argc)
 {
@@ -189,34 +189,48 @@ add_word(char **argv, int *argc, char *word)
 	++*argc;
 }
 
-/* Is it a call?  It is remembered as one. */
-static bool
-is_call(struct shell *s, int argc, char **argv)
+/* What of the shell's own settings a line gets. */
+struct sticky {
+	bool is_call; /* it is remembered, and has the file of :out */
+	bool time;
+	bool trace;
+	bool trace_file;
+};
+
+static struct sticky
+sticky_of(struct shell *s, int argc, char **argv)
 {
-	struct args *a;
+	struct sticky has = { .is_call = false };
 	struct rk_error err;
-	bool is;
+	struct args *a;
 
 	if (cmd_parse(&s->lines, argc, argv, &a, &err) != RK_OK)
-		return false;
-	is = args_cmd(a) != NULL && strcmp(args_cmd(a)->name, "call") == 0;
+		return has;
+	has.is_call =
+	    args_cmd(a) != NULL && strcmp(args_cmd(a)->name, "call") == 0;
+	has.time = s->time && args_known(a, "time");
+	/* What has no reply has no header. */
+	has.trace = s->trace && args_known(a, "trace") &&
+	            !(args_known(a, "one-way") && args_flag(a, "one-way"));
+	has.trace_file = s->trace_file != NULL && args_known(a, "trace-file");
 	args_free(a);
-	return is;
+	return has;
 }
 
 static void
-add_sticky(const struct shell *s, int *argc, char **argv, char *out, char *file)
+add_sticky(
+    const struct sticky *has, int *argc, char **argv, char *out, char *file)
 {
 	static char time[] = "--time", trace[] = "--trace";
 
-	if (s->time)
+	if (has->time)
 		add_word(argv, argc, time);
-	if (s->trace)
+	if (has->trace)
 		add_word(argv, argc, trace);
-	if (out != NULL)
-		add_word(argv, argc, out);
-	if (file != NULL)
+	if (has->trace_file)
 		add_word(argv, argc, file);
+	if (has->is_call && out != NULL)
+		add_word(argv, argc, out);
 }
 
 static void
@@ -246,17 +260,18 @@ run_verb(struct shell *s, const struct words *w)
 	char out[PATH_LEN + 8], file[PATH_LEN + 16];
 	int argc, status;
 	char **argv = make_argv(s, w, &argc);
+	struct sticky has;
 
 	if (argv == NULL)
 		return out_fail(&s->o, RK_ENOMEM, "out of memory", NULL);
-	if (is_call(s, argc, argv)) {
+	has = sticky_of(s, argc, argv);
+	(void)snprintf(
+	    out, sizeof(out), "--out=%s", s->out == NULL ? "" : s->out);
+	(void)snprintf(file, sizeof(file), "--trace-file=%s",
+	    s->trace_file == NULL ? "" : s->trace_file);
+	add_sticky(&has, &argc, argv, s->out == NULL ? NULL : out, file);
+	if (has.is_call) {
 		remember_call(s, w);
-		(void)snprintf(
-		    out, sizeof(out), "--out=%s", s->out == NULL ? "" : s->out);
-		(void)snprintf(file, sizeof(file), "--trace-file=%s",
-		    s->trace_file == NULL ? "" : s->trace_file);
-		add_sticky(s, &argc, argv, s->out == NULL ? NULL : out,
-		    s->trace_file == NULL ? NULL : file);
 		free(s->out);
 		s->out = NULL;
 	}

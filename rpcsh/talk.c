@@ -98,6 +98,7 @@ on_part(struct rk_stream *s, const struct rk_part *part, void *arg)
 	struct talk *k = arg;
 
 	k->t->answered = true;
+	k->got += part->payload.len;
 	/* Beginning and end of a direction may be parts of their own. */
 	if (has_enough(k) || part->payload.len == 0)
 		return;
@@ -121,6 +122,20 @@ show_answer(struct talk *k, const struct rk_reply *reply)
 }
 
 static void
+trace(struct talk *k, const struct rk_reply *reply)
+{
+	const struct traced what = { .url = k->t->url,
+		.method = k->method,
+		.sent = k->sent,
+		.got = k->got,
+		.us = target_now_us() - k->begun_us,
+		.code = reply->code,
+		.hdr = trace_header(reply) };
+
+	trace_add(k->trace, &what);
+}
+
+static void
 on_ended(struct rk_stream *s, const struct rk_reply *reply, void *arg)
 {
 	struct talk *k = arg;
@@ -130,8 +145,9 @@ on_ended(struct rk_stream *s, const struct rk_reply *reply, void *arg)
 
 	(void)s;
 	k->stream = NULL;
-	if (reply->code == RK_OK || reply->code == RK_EREMOTE ||
-	    reply->code == RK_ENOMETHOD)
+	k->got += reply->payload.len;
+	trace(k, reply);
+	if (trace_header(reply) != NULL)
 		k->t->answered = true;
 	if (reply->code == RK_OK || reply->code == RK_EREMOTE)
 		show_answer(k, reply);
@@ -168,6 +184,13 @@ send_last(struct talk *k)
 		stop_input(k);
 }
 
+static void
+note_sent(struct talk *k, size_t len)
+{
+	talk_in_sent(&k->in);
+	k->sent += len;
+}
+
 /* As much as there is, and as it takes. */
 static void
 send_parts(struct talk *k)
@@ -183,7 +206,7 @@ send_parts(struct talk *k)
 			break;
 		r = rk_stream_send(k->stream, &part);
 		if (r == RK_OK)
-			talk_in_sent(&k->in);
+			note_sent(k, part.payload.len);
 		else if (r == RK_ENOMEM)
 			go_wrong(k, r, "standard input");
 		else if (r != RK_EAGAIN)
@@ -333,10 +356,11 @@ int
 talk_run(struct talk *k, const struct rk_request *req)
 {
 	bool tty = isatty(STDOUT_FILENO) == 1;
-	uint64_t begun = target_now_us();
 	struct ending before;
 	int status, came;
 
+	k->begun_us = target_now_us();
+	k->sent = req->payload_len;
 	if ((status = begin(k, req)) != 0)
 		return status;
 	sink_open(&k->sink, STDOUT_FILENO, tty && k->show->form == SHOW_RAW);
@@ -344,7 +368,7 @@ talk_run(struct talk *k, const struct rk_request *req)
 	send_parts(k);
 	while (goes_on(k))
 		turn(k);
-	k->took_us = target_now_us() - begun;
+	k->took_us = target_now_us() - k->begun_us;
 	cancel(k);
 	came = ending_came();
 	ending_unhear(&before);

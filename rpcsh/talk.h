@@ -6,6 +6,7 @@
 #include "show.h"
 #include "sink.h"
 #include "talk_in.h"
+#include "trace.h"
 
 #include <rpckit/stream.h>
 
@@ -17,12 +18,16 @@ struct talk {
 	enum rk_stream_kind kind;
 	uint64_t most; /* parts to take; 0: all */
 	struct talk_in in;
+	struct trace *trace;
 	/* talk.c's */
 	struct rk_stream *stream; /* NULL: it has ended */
 	struct sink sink;
-	bool last_due;         /* this direction is to be ended */
-	uint64_t seen;         /* parts */
-	uint64_t took_us;      /* all of it */
+	bool last_due;    /* this direction is to be ended */
+	uint64_t seen;    /* parts */
+	uint64_t took_us; /* all of it */
+	uint64_t begun_us;
+	size_t sent; /* bytes of payload */
+	size_t got;
 	int status;            /* of showing the answer */
 	struct rk_error local; /* why it ends, if the reason is here */
 	struct rk_error end;   /* how the server has ended it */
@@ -44,7 +49,7 @@ bool talk_has_input(const struct args *a);
  * could be asked, which was said, and *status is not zero.
  */
 bool talk_call(struct target *t, const struct caller *by, const struct args *a,
-    const struct show *show, struct request *q, int *status);
+    const struct show *show, struct request *q, struct trace *tr, int *status);
 
 /* --dry-run of one whose input --stream names as parts: show each of them as it
  * is read.  The exit status. */

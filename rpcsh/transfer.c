@@ -67,7 +67,7 @@ transfer_init(struct transfer *x, const struct args *a, const struct caller *by)
 	enum rk_err r = RK_OK;
 	size_t n, len;
 
-	*x = (struct transfer){ .a = a, .by = by };
+	*x = (struct transfer){ .a = a, .by = by, .trace = { .fd = -1 } };
 	out_init(&x->o, a);
 	words = args_operands(a, &n);
 	x->method = words[0];
@@ -78,6 +78,8 @@ transfer_init(struct transfer *x, const struct args *a, const struct caller *by)
 	words = args_list(a, "arg", &n);
 	for (size_t i = 0; r == RK_OK && i < n; i++)
 		r = add_word(x, words[i]);
+	if (r == RK_OK && !args_flag(a, "dry-run"))
+		r = trace_open(&x->trace, a, &x->o, &x->err);
 	return r;
 }
 
@@ -151,6 +153,7 @@ transfer_open(struct transfer *x, enum rk_stream_kind kind, int *status)
 		return false;
 	}
 	x->begun_us = target_now_us();
+	x->up = kind != RK_STREAM_DOWN;
 	r = rk_client_stream(x->t->client, kind, &req, NULL, NULL, &x->s);
 	if (r == RK_OK)
 		return true;
@@ -254,6 +257,21 @@ transfer_wait(struct transfer *x, int fd, short what)
 
 /* ---- the end ---- */
 
+static void
+trace(struct transfer *x, enum rk_err ended)
+{
+	size_t len = x->bytes > x->from ? (size_t)(x->bytes - x->from) : 0;
+	const struct traced what = { .url = x->t->url,
+		.method = x->method,
+		.sent = x->up ? len : 0,
+		.got = (x->up ? 0 : len) + x->reply.payload.len,
+		.us = target_now_us() - x->begun_us,
+		.code = ended,
+		.hdr = trace_header(&x->reply) };
+
+	trace_add(&x->trace, &what);
+}
+
 enum rk_err
 transfer_finish(struct transfer *x, enum rk_err r)
 {
@@ -265,7 +283,8 @@ transfer_finish(struct transfer *x, enum rk_err r)
 	ended = rk_stream_finish(x->s, &x->reply, &err);
 	x->s = NULL;
 	progress_end(&x->bar);
-	if (ended == RK_OK || ended == RK_EREMOTE || ended == RK_ENOMETHOD)
+	trace(x, ended);
+	if (trace_header(&x->reply) != NULL)
 		x->t->answered = true;
 	if (x->local)
 		return r;

@@ -4,6 +4,7 @@
 
 #include "progress.h"
 #include "target.h"
+#include "trace.h"
 
 #include <rpckit/stream.h>
 
@@ -25,12 +26,15 @@ struct transfer {
 	struct rk_error err; /* why it failed */
 	bool local;          /* on this side, not the server's or the way's */
 	struct progress bar;
+	struct trace trace; /* closed by whoever called transfer_init() */
+	bool up;
 	uint64_t from; /* where this transfer went on */
 	uint64_t bytes;
 	char sum[65];
 };
 
-/* Method and -H.  RK_EINVAL. */
+/* Method, -H, and --trace-file unless it is a dry run.  RK_EINVAL, and
+ * errors of trace_open(). */
 RK_MUST enum rk_err transfer_init(
     struct transfer *x, const struct args *a, const struct caller *by);
 /* One more; texts by reference.  A later one of the same key counts. */

@@ -4,6 +4,7 @@
 
 #include "held.h"
 #include "request.h"
+#include "trace.h"
 
 struct watch {
 	const struct args *a;
@@ -12,6 +13,7 @@ struct watch {
 	uint64_t count;   /* 0: no limit */
 	uint64_t until;   /* us; 0: no limit */
 	uint64_t seen;
+	struct trace trace;
 	bool over;
 	int status;
 };

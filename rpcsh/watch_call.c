@@ -267,18 +267,36 @@ show_answer(struct answers *s, struct rk_bytes payload)
 
 /* ---- calls ---- */
 
+static void
+trace(struct watch *w, const struct request *q, const struct rk_reply *reply,
+    uint64_t us)
+{
+	const struct traced what = { .url = w->held.t.url,
+		.method = q->req.method,
+		.sent = q->req.payload_len,
+		.got = reply->payload.len,
+		.us = us,
+		.code = reply->code,
+		.hdr = trace_header(reply) };
+
+	trace_add(&w->trace, &what);
+}
+
 static int
 call_once(struct answers *s, const struct request *q)
 {
 	struct target *t = &s->w->held.t;
 	struct rk_reply reply;
 	struct rk_error err;
+	uint64_t begun;
 	int status = 0;
 	enum rk_err r;
 
 	if (!target_connect(t, &s->w->o, &status))
 		return status;
+	begun = target_now_us();
 	r = target_call(t, &q->req, &reply, &err);
+	trace(s->w, q, &reply, target_now_us() - begun);
 	if (r == RK_OK)
 		status = show_answer(s, reply.payload);
 	else if (r == RK_ENOMETHOD)

@@ -51,11 +51,17 @@ tell(struct rk_call *call, void *arg)
 	struct rk_bytes p = rk_call_payload(call);
 	struct rk_str s = rk_call_header(call)->subject;
 	char subject[RK_TOPIC_MAX + 1];
-	const struct rk_push push = {
-		.subject = subject, .payload = p.ptr, .payload_len = p.len
-	};
+	struct rk_arg args[8];
+	struct rk_push push = { .subject = subject,
+		.payload = p.ptr,
+		.payload_len = p.len,
+		.args = args };
+	size_t at = 0;
 
 	(void)arg;
+	while (push.n_args < 8 && rk_args_next(&rk_call_header(call)->args, &at,
+	                              &args[push.n_args]))
+		push.n_args++;
 	if (s.len > RK_TOPIC_MAX)
 		s.len = RK_TOPIC_MAX;
 	if (s.len > 0)
