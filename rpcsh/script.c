@@ -150,7 +150,8 @@ shell_script_text(struct shell *s, const char *name, const char *text,
 	s->depth++;
 	run_all(&x, text, len);
 	s->depth--;
-	s->lines.where = s->o.where = before;
+	/* What the connection has to say is of no line any more. */
+	s->lines.where = s->o.where = s->held.t.log.where = before;
 	return x.status;
 }
 
