@@ -1,34 +1,108 @@
-/* Names for completion: contexts, methods a server had, and their fields. */
+/* Lists of methods as servers gave them last, in files of JSON. */
 #include "cache.h"
 
-#include "base/buf.h"
 #include "base/fs.h"
 #include "base/str.h"
-#include "settings.h"
+#include "cli/json.h"
+#include "cli/out.h"
 
 #include <rpckit/message.h>
 
+#include <arpa/inet.h>
 #include <ctype.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define CACHE_MAX (4u << 20)
-#define WORDS_MAX 10000
+#define NAME_LEN 200
+#define URL_MAX 128    /* longer ones are not remembered */
+#define FULLER_MAX 256 /* descriptions that outlive the next list */
 
-/* A URL as a file name: "tls_127.0.0.1_8443"; long ones are not cached. */
-static enum rk_err
-cache_path(const char *url, char out[PATH_LEN])
+/* ---- one spelling ---- */
+
+/* "a//b/./c" as "a/b/c". */
+static void
+canonical_path(char *path)
 {
-	char name[200];
-	size_t len = strlen(url);
-	int n;
+	char *to = path;
 
-	if (len >= 128)
+	for (const char *p = path; *p != '\0';) {
+		if (p[0] == '/' && p[1] == '/')
+			p++;
+		else if (p[0] == '/' && p[1] == '.' && p[2] == '/')
+			p += 2;
+		else
+			*to++ = *p++;
+	}
+	*to = '\0';
+}
+
+/* "[::0:1]:PORT", "[fe80::1%25eth0]:PORT" */
+static void
+canonical_literal(char *host, size_t len)
+{
+	char *end = strchr(host, ']'), *zone, text[INET6_ADDRSTRLEN];
+	char rest[64], name[32] = "";
+	struct in6_addr addr;
+
+	if (end == NULL || str_copy(rest, sizeof(rest), end) >= sizeof(rest))
+		return;
+	*end = '\0';
+	if ((zone = strchr(host, '%')) != NULL) {
+		*zone = '\0';
+		zone +=
+		    strncmp(zone + 1, "25", 2) == 0 && zone[3] != '\0' ? 3 : 1;
+		(void)snprintf(name, sizeof(name), "%%%s", zone);
+	}
+	if (inet_pton(AF_INET6, host + 1, &addr) == 1 &&
+	    inet_ntop(AF_INET6, &addr, text, sizeof(text)) != NULL)
+		(void)snprintf(host, len, "[%s%s%s", text, name, rest);
+}
+
+/* "HOST:PORT", "HOST" */
+static void
+canonical_name(char *host)
+{
+	char *port = strchr(host, ':');
+	size_t len = port == NULL ? strlen(host) : (size_t)(port - host);
+
+	for (size_t i = 0; i < len; i++)
+		host[i] = (char)tolower((unsigned char)host[i]);
+	if (len > 1 && host[len - 1] == '.')
+		memmove(host + len - 1, host + len, strlen(host + len) + 1);
+}
+
+const char *
+cache_canonical(const char *url, char out[SETTINGS_URL_LEN])
+{
+	char *host;
+
+	(void)str_copy(out, SETTINGS_URL_LEN, url);
+	if ((host = strstr(out, "://")) == NULL)
+		return out;
+	host += 3;
+	if (host[0] == '/')
+		canonical_path(host);
+	else if (host[0] == '[')
+		canonical_literal(
+		    host, SETTINGS_URL_LEN - (size_t)(host - out));
+	else
+		canonical_name(host);
+	return out;
+}
+
+/* "tls_127.0.0.1_8443.json" */
+static enum rk_err
+path_of(const char *url, char out[PATH_LEN])
+{
+	const char *sign = strstr(url, "://");
+	char name[NAME_LEN];
+
+	if (sign == NULL || strlen(url) >= URL_MAX)
 		return RK_ETOOBIG;
-	n = snprintf(name, sizeof(name), "methods/%s", url);
-	if (n < 0 || (size_t)n >= sizeof(name))
-		return RK_ETOOBIG;
+	(void)snprintf(name, sizeof(name), "methods/%.*s_%s.json",
+	    (int)(sign - url), url, sign + 3);
 	for (char *p = name + strlen("methods/"); *p != '\0'; p++) {
 		if (!isalnum((unsigned char)*p) && strchr("._-", *p) == NULL)
 			*p = '_';
@@ -36,220 +110,255 @@ cache_path(const char *url, char out[PATH_LEN])
 	return path_user(PATH_CACHE, name, out);
 }
 
-/* A line each: the name, a tab, what it takes. */
-static enum rk_err
-put_names(struct buf *b, const struct rk_value *list)
+/* ---- reading ---- */
+
+static bool
+text_is(const struct rk_value *v, const char *text)
 {
-	enum rk_err r = RK_OK;
+	return v != NULL && v->kind == RK_STR &&
+	       v->u.bytes.len == strlen(text) &&
+	       memcmp(v->u.bytes.ptr, text, v->u.bytes.len) == 0;
+}
 
-	if (list->kind != RK_ARRAY)
+/* Two URLs may be one file's name: only ours is in it, or it is none. */
+static enum rk_err
+take(struct cached *c, const char *url)
+{
+	const struct rk_value *root = rk_value_root(c->doc);
+	const struct rk_value *at = rk_value_get(root, "at");
+
+	c->methods = rk_value_get(root, "methods");
+	if (c->methods == NULL || c->methods->kind != RK_ARRAY ||
+	    !text_is(rk_value_get(root, "server"), url))
+		return RK_ENOENT;
+	if (at != NULL && at->kind == RK_STR)
+		(void)rk_escape(c->at, sizeof(c->at),
+		    (const char *)at->u.bytes.ptr, at->u.bytes.len);
+	return RK_OK;
+}
+
+enum rk_err
+cache_read(const char *url, struct cached *out)
+{
+	char own[SETTINGS_URL_LEN], path[PATH_LEN];
+	struct rk_error err;
+	struct buf b;
+	enum rk_err r;
+
+	*out = (struct cached){ 0 };
+	(void)cache_canonical(url, own);
+	if (path_of(own, path) != RK_OK)
+		return RK_ENOENT;
+	buf_init(&b, CACHE_MAX);
+	r = fs_read(path, FS_NOT_SHARED, CACHE_MAX, &b, NULL);
+	if (r == RK_OK)
+		r = json_parse("cache", (const char *)buf_peek(&b), buf_len(&b),
+		    &out->doc, &err);
+	buf_fini(&b);
+	if (r == RK_OK && (r = take(out, own)) == RK_OK)
 		return RK_OK;
-	for (size_t i = 0; r == RK_OK && i < list->u.list.count; i++) {
-		const struct rk_value *n =
-		    rk_value_get(&list->u.list.items[i], "name");
-		const struct rk_value *args =
-		    rk_value_get(&list->u.list.items[i], "args");
-		char name[RK_NAME_MAX + 1], takes[1024] = "";
+	cache_free(out);
+	return RK_ENOENT;
+}
 
-		if (n == NULL || n->kind != RK_STR || n->u.bytes.len == 0 ||
-		    n->u.bytes.len > RK_NAME_MAX)
-			continue;
-		(void)rk_escape(name, sizeof(name),
-		    (const char *)n->u.bytes.ptr, n->u.bytes.len);
-		if (args != NULL && args->kind == RK_STR)
-			(void)rk_escape(takes, sizeof(takes),
-			    (const char *)args->u.bytes.ptr, args->u.bytes.len);
-		r = buf_printf(b, "%s\t%s\n", name, takes);
+void
+cache_free(struct cached *c)
+{
+	rk_value_free(c->doc);
+	*c = (struct cached){ 0 };
+}
+
+static const struct rk_value *
+find(const struct rk_value *list, struct rk_bytes name)
+{
+	for (size_t i = 0; i < list->u.list.count; i++) {
+		const struct rk_value *m = &list->u.list.items[i];
+		const struct rk_value *n = rk_value_get(m, "name");
+
+		if (n != NULL && n->kind == RK_STR &&
+		    n->u.bytes.len == name.len &&
+		    memcmp(n->u.bytes.ptr, name.ptr, name.len) == 0)
+			return m;
 	}
-	return r;
+	return NULL;
+}
+
+const struct rk_value *
+cache_find(const struct cached *c, const char *method)
+{
+	return find(c->methods,
+	    (struct rk_bytes){ (const uint8_t *)method, strlen(method) });
+}
+
+/* ---- writing ---- */
+
+struct writer {
+	struct buf b;
+	char url[SETTINGS_URL_LEN];
+	char path[PATH_LEN];
+	size_t n; /* methods */
+	enum rk_err r;
+};
+
+static void
+begin(struct writer *w, const char *url, const char *at)
+{
+	char now[32];
+
+	buf_init(&w->b, CACHE_MAX);
+	w->n = 0;
+	str_time(now, (int64_t)time(NULL));
+	(void)cache_canonical(url, w->url);
+	if ((w->r = path_of(w->url, w->path)) != RK_OK ||
+	    (w->r = buf_put_str(&w->b, "{\"schema\":1,\"server\":")) != RK_OK ||
+	    (w->r = out_json_string(&w->b, w->url, strlen(w->url))) != RK_OK ||
+	    (w->r = buf_put_str(&w->b, ",\"at\":")) != RK_OK)
+		return;
+	at = at == NULL ? now : at;
+	if ((w->r = out_json_string(&w->b, at, strlen(at))) == RK_OK)
+		w->r = buf_put_str(&w->b, ",\"methods\":[");
+}
+
+static void
+put(struct writer *w, const struct rk_value *method)
+{
+	if (w->r == RK_OK)
+		w->r = buf_put_str(&w->b, w->n++ == 0 ? "\n" : ",\n");
+	if (w->r == RK_OK)
+		w->r =
+		    json_write(&w->b, method, &(const struct json_write){ 0 });
+}
+
+static void
+finish(struct writer *w)
+{
+	char dir[PATH_LEN];
+
+	if (w->r == RK_OK && (w->r = buf_put_str(&w->b, "\n]}\n")) == RK_OK &&
+	    (w->r = path_user(PATH_CACHE, "methods", dir)) == RK_OK &&
+	    (w->r = fs_make_dir(dir, 0700, NULL)) == RK_OK)
+		w->r = fs_write_file(
+		    w->path, buf_peek(&w->b), buf_len(&w->b), 0600, true, NULL);
+	buf_fini(&w->b); /* who could not remember does without */
+}
+
+static bool
+same(const struct rk_value *a, const struct rk_value *b, const char *key)
+{
+	const struct rk_value *x = rk_value_get(a, key);
+	const struct rk_value *y = rk_value_get(b, key);
+
+	if (x == NULL || y == NULL)
+		return x == y;
+	return x->kind == RK_STR && y->kind == RK_STR &&
+	       x->u.bytes.len == y->u.bytes.len &&
+	       memcmp(x->u.bytes.ptr, y->u.bytes.ptr, x->u.bytes.len) == 0;
+}
+
+static const struct rk_value *
+name_of(const struct rk_value *method)
+{
+	const struct rk_value *n = rk_value_get(method, "name");
+
+	return n != NULL && n->kind == RK_STR && n->u.bytes.len > 0 &&
+	               n->u.bytes.len <= RK_NAME_MAX
+	           ? n
+	           : NULL;
+}
+
+/* What was described once tells more than a list does. */
+struct fuller {
+	const struct rk_value *list[FULLER_MAX];
+	size_t n;
+};
+
+static void
+collect(const struct cached *old, struct fuller *f)
+{
+	for (size_t i = 0; i < old->methods->u.list.count; i++) {
+		const struct rk_value *m = &old->methods->u.list.items[i];
+
+		if (f->n < FULLER_MAX &&
+		    (rk_value_get(m, "schema") != NULL ||
+		        rk_value_get(m, "streams") != NULL))
+			f->list[f->n++] = m;
+	}
+}
+
+/* The same method as it was described, if it is still so. */
+static const struct rk_value *
+described(const struct fuller *f, const struct rk_value *m)
+{
+	static const char *const keys[] = { "name", "about", "args", "reply" };
+
+	for (size_t i = 0; i < f->n; i++) {
+		size_t k = 0;
+
+		while (k < 4 && same(f->list[i], m, keys[k]))
+			k++;
+		if (k == 4)
+			return f->list[i];
+	}
+	return m;
 }
 
 void
 cache_methods(const char *url, const struct rk_value *list)
 {
-	char dir[PATH_LEN], path[PATH_LEN];
-	struct buf b;
-	enum rk_err r;
+	struct fuller f = { .n = 0 };
+	struct cached old;
+	struct writer w;
 
-	if (path_user(PATH_CACHE, "methods", dir) != RK_OK ||
-	    cache_path(url, path) != RK_OK)
+	if (list->kind != RK_ARRAY)
 		return;
-	buf_init(&b, CACHE_MAX);
-	if ((r = put_names(&b, list)) == RK_OK &&
-	    (r = fs_make_dir(dir, 0700, NULL)) == RK_OK)
-		r = fs_write_file(
-		    path, buf_peek(&b), buf_len(&b), 0600, true, NULL);
-	(void)r; /* completion does without */
-	buf_fini(&b);
-}
-
-/* ---- words ---- */
-
-/* What was answered last; its owner is nobody but this file. */
-struct words {
-	char *text;
-	const char *list[WORDS_MAX + 1];
-	size_t n;
-};
-
-/* The word at the start of each line. */
-static void
-split(struct words *w, char *text)
-{
-	w->text = text;
-	while (*text != '\0' && w->n < WORDS_MAX) {
-		char *end = text + strcspn(text, "\n");
-		bool last = *end == '\0';
-
-		*end = '\0';
-		w->list[w->n++] = text;
-		text[strcspn(text, "\t")] = '\0';
-		if (last)
-			break;
-		text = end + 1;
+	if (cache_read(url, &old) == RK_OK)
+		collect(&old, &f);
+	begin(&w, url, NULL);
+	for (size_t i = 0; i < list->u.list.count; i++) {
+		if (name_of(&list->u.list.items[i]) != NULL)
+			put(&w, described(&f, &list->u.list.items[i]));
 	}
+	finish(&w);
+	cache_free(&old);
 }
 
-static enum rk_err
-read_methods(const char *url, struct buf *b)
+static bool
+equal(const struct rk_value *a, const struct rk_value *b)
 {
-	struct settings s;
-	char own[PATH_LEN + 8], path[PATH_LEN];
-	const char *server;
-	enum rk_err r;
+	uint8_t *x = NULL, *y = NULL;
+	size_t n, m;
+	bool is = rk_value_encode(a, &x, &n) == RK_OK &&
+	          rk_value_encode(b, &y, &m) == RK_OK && n == m &&
+	          memcmp(x, y, n) == 0;
 
-	if (url == NULL) {
-		if ((r = settings_load(NULL, &s, NULL)) != RK_OK)
-			return r;
-		server = s.v[SET_SERVER].value;
-		(void)snprintf(own, sizeof(own), "%s%s",
-		    strstr(server, "://") == NULL ? "tls://" : "", server);
-		url = own;
+	free(x);
+	free(y);
+	return is;
+}
+
+void
+cache_method(const char *url, const struct rk_value *method)
+{
+	const struct rk_value *name = name_of(method), *was;
+	struct cached old;
+	struct writer w;
+
+	/* Never as the only one that there seems to be. */
+	if (name == NULL || cache_read(url, &old) != RK_OK)
+		return;
+	was = find(old.methods, name->u.bytes);
+	if (was != NULL && equal(was, method)) {
+		cache_free(&old);
+		return;
 	}
-	if ((r = cache_path(url, path)) != RK_OK)
-		return r;
-	return fs_read(path, FS_NOT_SHARED, CACHE_MAX, b, NULL);
-}
+	begin(&w, url, old.at);
+	for (size_t i = 0; i < old.methods->u.list.count; i++) {
+		const struct rk_value *m = &old.methods->u.list.items[i];
 
-/* One "name" or "name:type" of "{a:int, b}" as the beginning of an item. */
-static enum rk_err
-put_field(struct buf *b, const char *field, size_t len)
-{
-	const char *colon = memchr(field, ':', len);
-	size_t name = colon == NULL ? len : (size_t)(colon - field);
-	const char *type = colon == NULL ? "" : colon + 1;
-	const char *sign = ":=";
-
-	while (type < field + len && *type == ' ')
-		type++;
-	if (colon == NULL || strncmp(type, "str", 3) == 0 ||
-	    strncmp(type, "text", 4) == 0)
-		sign = "=";
-	else if (strncmp(type, "bin", 3) == 0 || strncmp(type, "bytes", 5) == 0)
-		sign = "@";
-	return name == 0 ? RK_OK
-	                 : buf_printf(b, "%.*s%s\n", (int)name, field, sign);
-}
-
-/* The fields of "{a:int, b}". */
-static enum rk_err
-put_fields(struct buf *b, const char *args)
-{
-	size_t len = strlen(args);
-	enum rk_err r = RK_OK;
-
-	if (len < 2 || args[0] != '{' || args[len - 1] != '}')
-		return RK_OK;
-	for (const char *p = args + 1; r == RK_OK && *p != '\0' && *p != '}';) {
-		size_t n;
-
-		p += strspn(p, ", ");
-		n = strcspn(p, ",}");
-		r = put_field(b, p, n);
-		p += n;
+		put(&w, m == was ? method : m);
 	}
-	return r;
-}
-
-static enum rk_err
-read_fields(const char *url, const char *method, struct buf *b)
-{
-	size_t len = strlen(method);
-	uint8_t *text = NULL;
-	struct buf all;
-	enum rk_err r;
-
-	buf_init(&all, CACHE_MAX + 1);
-	if ((r = read_methods(url, &all)) != RK_OK ||
-	    (r = buf_put(&all, "", 1)) != RK_OK ||
-	    (r = buf_take(&all, &text, &(size_t){ 0 })) != RK_OK)
-		goto out;
-	for (char *line = (char *)text; *line != '\0';) {
-		char *end = line + strcspn(line, "\n");
-		char *next = end + (*end == '\n');
-
-		*end = '\0';
-		if (strncmp(line, method, len) == 0 && line[len] == '\t')
-			r = put_fields(b, line + len + 1);
-		line = next;
-	}
-out:
-	free(text);
-	buf_fini(&all);
-	return r;
-}
-
-static enum rk_err
-read_contexts(struct buf *b)
-{
-	char dir[PATH_LEN];
-	struct dirent *e;
-	enum rk_err r;
-	DIR *d;
-
-	if ((r = path_user(PATH_CONFIG, "contexts", dir)) != RK_OK)
-		return r;
-	d = opendir(dir);
-	while (r == RK_OK && d != NULL && (e = readdir(d)) != NULL) {
-		size_t len = strlen(e->d_name);
-
-		if (len > 5 && e->d_name[0] != '.' &&
-		    strcmp(e->d_name + len - 5, ".conf") == 0)
-			r = buf_printf(b, "%.*s\n", (int)len - 5, e->d_name);
-	}
-	if (d != NULL)
-		(void)closedir(d);
-	return r;
-}
-
-const char *const *
-cache_for(const char *url, enum complete kind, const char *method)
-{
-	static struct words words;
-	struct buf b;
-	uint8_t *text;
-	size_t len;
-	enum rk_err r;
-
-	free(words.text);
-	words = (struct words){ 0 };
-	buf_init(&b, CACHE_MAX);
-	if (kind == COMPLETE_NONE)
-		r = read_fields(url, method, &b);
-	else
-		r = kind == COMPLETE_METHOD ? read_methods(url, &b)
-		                            : read_contexts(&b);
-	if (r == RK_OK)
-		r = buf_put(&b, "", 1);
-	if (r == RK_OK && buf_take(&b, &text, &len) == RK_OK)
-		split(&words, (char *)text);
-	buf_fini(&b);
-	return words.list;
-}
-
-const char *const *
-cache_words(enum complete kind, const char *prefix)
-{
-	(void)prefix; /* the caller chooses */
-	return cache_for(NULL, kind, NULL);
+	if (was == NULL)
+		put(&w, method);
+	finish(&w);
+	cache_free(&old);
 }

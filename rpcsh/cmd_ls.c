@@ -12,6 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+const struct opt ls_opts[] = {
+	{ .name = "refresh", .about = "ask the server, and nothing but it" },
+	{ .name = "cached", .about = "ask nobody: as the server said it last" },
+	{ 0 },
+};
+
 #define MALFORMED "the server's list of methods is malformed"
 
 /* A text member as it came, cut at a NUL; "" when there is none. */
@@ -130,29 +136,97 @@ show_list(const struct out *o, const struct rk_value *list, const char *pattern)
 	return 0;
 }
 
-int
-cmd_ls(struct args *a, void *ctx)
+/* What is remembered, shown instead; false: it is not to be, or there is
+ * nothing, and why has been said. */
+static bool
+remembers(const struct args *a, const struct out *o, const char *url,
+    const struct rk_error *why, struct cached *c)
+{
+	char shown[160];
+
+	/* Whoever is there and not believed has no say about that. */
+	if (args_flag(a, "refresh") ||
+	    (rk_err_exit(why->code) != 4 && rk_err_exit(why->code) != 5) ||
+	    cache_read(url, c) != RK_OK)
+		return false;
+	if (strstr(why->text, "://") != NULL)
+		out_warn(o, "%s; this is what it said at %s", why->text, c->at);
+	else
+		out_warn(o, "%s: %s; this is what it said at %s",
+		    str_escape(shown, sizeof(shown), url), why->text, c->at);
+	return true;
+}
+
+static int
+list_remembered(const struct out *o, const char *pattern, struct cached *c)
+{
+	int status = show_list(o, c->methods, pattern);
+
+	cache_free(c);
+	return status;
+}
+
+static int
+list_asked(struct target *t, const struct args *a, const struct out *o,
+    const char *pattern)
 {
 	struct rk_request req = { .method = "_.methods" };
 	struct rk_value_doc *doc = NULL;
+	struct rk_error err = { 0 };
+	struct cached c;
+	int status;
+
+	if (target_dial(t, o, &err) != RK_OK)
+		return remembers(a, o, t->url, &err, &c)
+		           ? list_remembered(o, pattern, &c)
+		           : target_failed(t, o, &err, NULL);
+	if ((status = ask(t, o, &req, &doc)) == 0) {
+		status = show_list(o, rk_value_root(doc), pattern);
+		cache_methods(t->url, rk_value_root(doc));
+	}
+	rk_value_free(doc);
+	return status;
+}
+
+/* --cached: nobody is asked, and no key is needed. */
+static int
+open_cache(const struct args *a, const struct out *o, struct cached *c)
+{
+	char url[SETTINGS_URL_LEN], shown[160], text[256];
+	struct rk_error err = { 0 };
+	struct settings s;
+
+	if (args_flag(a, "refresh"))
+		return out_fail(o, RK_EINVAL,
+		    "--cached and --refresh exclude each other", NULL);
+	if (settings_load(a, &s, &err) != RK_OK)
+		return out_error(o, &err, "rpcsh ctx ls");
+	if (cache_read(settings_url(&s, a, url), c) == RK_OK)
+		return 0;
+	(void)snprintf(text, sizeof(text), "%s: its methods are not known yet",
+	    str_escape(shown, sizeof(shown), url));
+	return out_fail(o, RK_ENOENT, text, "rpcsh ls");
+}
+
+int
+cmd_ls(struct args *a, void *ctx)
+{
 	struct target own, *t;
+	struct cached c;
 	struct out o;
 	size_t n;
 	const char *const *words = args_operands(a, &n);
+	const char *pattern = n == 0 ? NULL : words[0];
 	int status = 0;
 
 	out_init(&o, a);
+	if (args_flag(a, "cached")) {
+		status = open_cache(a, &o, &c);
+		return status == 0 ? list_remembered(&o, pattern, &c) : status;
+	}
 	if ((t = target_use(&own, ctx, a, &o, &status)) == NULL)
 		return status;
-	if (target_connect(t, &o, &status))
-		status = ask(t, &o, &req, &doc);
-	if (doc != NULL) {
-		const struct rk_value *list = rk_value_root(doc);
-
-		status = show_list(&o, list, n == 0 ? NULL : words[0]);
-		cache_methods(t->url, list);
-		rk_value_free(doc);
-	}
+	status = list_asked(t, a, &o, pattern);
 	target_done(t, ctx);
 	return status;
 }
@@ -354,7 +428,7 @@ describe(struct target *t, const struct out *o, const char *method,
 	struct rk_reply reply;
 	struct rk_error err;
 	enum rk_err r = target_call(t, req, &reply, &err);
-	int status;
+	int status = 0;
 
 	if (says_unknown(&reply))
 		status = target_no_method(t, o, method);
@@ -368,11 +442,42 @@ describe(struct target *t, const struct out *o, const char *method,
 	         RK_OK)
 		status = out_fail(o, RK_EPROTO,
 		    "the server's description is malformed", NULL);
-	else
+	if (doc != NULL) {
 		status = show_paged(o, rk_value_root(doc));
+		cache_method(t->url, rk_value_root(doc));
+	}
 	rk_value_free(doc);
 	rk_reply_free(&reply);
 	return status;
+}
+
+static int
+describe_remembered(const struct out *o, const char *method, struct cached *c)
+{
+	const struct rk_value *m = cache_find(c, method);
+	char text[RK_NAME_MAX + 64], name[RK_NAME_MAX + 1];
+	int status;
+
+	(void)snprintf(text, sizeof(text), "%s: no such method at %s",
+	    str_escape(name, sizeof(name), method), c->at);
+	status = m != NULL ? show_paged(o, m)
+	                   : out_fail(o, RK_ENOMETHOD, text, "rpcsh ls");
+	cache_free(c);
+	return status;
+}
+
+static int
+describe_asked(struct target *t, const struct args *a, const struct out *o,
+    const char *method, const struct rk_request *req)
+{
+	struct rk_error err = { 0 };
+	struct cached c;
+
+	if (target_dial(t, o, &err) == RK_OK)
+		return describe(t, o, method, req);
+	return remembers(a, o, t->url, &err, &c)
+	           ? describe_remembered(o, method, &c)
+	           : target_failed(t, o, &err, NULL);
 }
 
 int
@@ -384,6 +489,7 @@ cmd_desc(struct args *a, void *ctx)
 	struct rk_value name = { .kind = RK_STR };
 	uint8_t *payload = NULL;
 	struct target own, *t;
+	struct cached c;
 	struct out o;
 	int status = 0;
 
@@ -394,9 +500,12 @@ cmd_desc(struct args *a, void *ctx)
 	    rk_value_encode(&name, &payload, &req.payload_len) != RK_OK)
 		return out_fail(&o, RK_EINVAL, "method: name too long", NULL);
 	req.payload = payload;
-	if ((t = target_use(&own, ctx, a, &o, &status)) != NULL) {
-		if (target_connect(t, &o, &status))
-			status = describe(t, &o, method, &req);
+	if (args_flag(a, "cached")) {
+		status = open_cache(a, &o, &c);
+		if (status == 0)
+			status = describe_remembered(&o, method, &c);
+	} else if ((t = target_use(&own, ctx, a, &o, &status)) != NULL) {
+		status = describe_asked(t, a, &o, method, &req);
 		target_done(t, ctx);
 	}
 	free(payload);

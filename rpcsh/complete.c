@@ -75,14 +75,15 @@ offer_options(struct offers *o, const struct opt *table)
 	}
 }
 
-/* "a|b|c" */
+/* "a|b|c", "[a|b]" */
 static void
 offer_choices(struct offers *o, const char *before, const char *meta)
 {
 	char word[64];
 
-	while (meta != NULL && *meta != '\0') {
-		size_t n = strcspn(meta, "| ");
+	meta = meta == NULL ? "" : meta + (*meta == '[');
+	while (*meta != '\0') {
+		size_t n = strcspn(meta, "| ]");
 
 		if (n < sizeof(word)) {
 			memcpy(word, meta, n);
@@ -144,10 +145,18 @@ offer_files(
 
 static void
 offer_cached(struct shell *s, struct offers *o, const char *before,
-    enum complete kind, const char *method)
+    const char *part, enum complete kind, const char *method)
 {
-	const char *url = s->held.is_open ? s->held.t.url : NULL;
-	const char *const *list = cache_for(url, kind, method);
+	const struct target *t = &s->held.t;
+	struct cache_place at = { .method = method };
+	const char *const *list;
+
+	if (s->held.is_open) {
+		at.url = t->url;
+		at.certs = t->settings.v[SET_CERTS].value;
+		at.known = t->settings.v[SET_KNOWN].value;
+	}
+	list = cache_for(&at, kind, part);
 
 	/* A server's names become no options and no commands. */
 	for (; list != NULL && *list != NULL; list++) {
@@ -169,7 +178,11 @@ offer_kind(struct shell *s, struct offers *o, const char *before,
 		break;
 	case COMPLETE_CONTEXT:
 	case COMPLETE_METHOD:
-		offer_cached(s, o, before, kind, NULL);
+	case COMPLETE_KEY:
+	case COMPLETE_SERVER:
+		offer_cached(s, o, before, part, kind, NULL);
+		break;
+	case COMPLETE_ITEM: /* they are looked for elsewhere */
 		break;
 	case COMPLETE_WORDS:
 		offer_choices(o, before, meta);
@@ -201,7 +214,7 @@ offer_first(struct shell *s, struct offers *o)
 	}
 	for (const struct cmd *c = s->lines.cmds; c->name != NULL; c++)
 		offer(o, "", c->name);
-	offer_cached(s, o, "", COMPLETE_METHOD, NULL);
+	offer_cached(s, o, "", o->typed, COMPLETE_METHOD, NULL);
 }
 
 static const struct opt *
@@ -213,6 +226,12 @@ option_of(const struct opt *table, const char *word, size_t len)
 			return table;
 	}
 	return NULL;
+}
+
+static enum complete
+kind_of(const struct opt *opt)
+{
+	return opt->kind == OPT_CHOICE ? COMPLETE_WORDS : opt->complete;
 }
 
 /* "--name", or "--name=value". */
@@ -236,7 +255,7 @@ offer_option(struct shell *s, struct offers *o, const struct cmd *c)
 		return;
 	memcpy(before, o->typed, len + 3);
 	before[len + 3] = '\0';
-	offer_kind(s, o, before, eq + 1, opt->complete, opt->meta);
+	offer_kind(s, o, before, eq + 1, kind_of(opt), opt->meta);
 }
 
 /* An item: a field's name, or the file behind @. */
@@ -249,7 +268,7 @@ offer_item(struct shell *s, struct offers *o, const char *method)
 	size_t len;
 
 	if (at == NULL && eq == NULL) {
-		offer_cached(s, o, "", COMPLETE_NONE, method);
+		offer_cached(s, o, "", o->typed, COMPLETE_ITEM, method);
 		return;
 	}
 	/* k@FILE, k=@FILE, k:=@FILE */
@@ -263,6 +282,34 @@ offer_item(struct shell *s, struct offers *o, const char *method)
 	offer_files(o, before, at + 1, false);
 }
 
+static const struct opt *
+lettered(const struct opt *table, char letter)
+{
+	for (; table != NULL && table->name != NULL; table++) {
+		if (table->letter == letter)
+			return table;
+	}
+	return NULL;
+}
+
+/* "-x" or "--name" whose value is the next word; NULL: it is none. */
+static const struct opt *
+eater(const struct shell *s, const struct cmd *c, const char *word)
+{
+	const struct opt *opt = NULL;
+	size_t len = strlen(word);
+
+	if (word[1] == '-' &&
+	    (opt = option_of(c->opts, word + 2, len - 2)) == NULL)
+		opt = option_of(s->lines.opts, word + 2, len - 2);
+	else if (len == 2 && (opt = lettered(c->opts, word[1])) == NULL)
+		opt = lettered(s->lines.opts, word[1]);
+	return opt == NULL || opt->kind == OPT_FLAG ||
+	               (opt->flags & OPT_MAYBE) != 0
+	           ? NULL
+	           : opt;
+}
+
 /* Which verb, and the how manieth operand, options aside. */
 static void
 offer_word(struct shell *s, struct offers *o, const struct words *w)
@@ -270,44 +317,72 @@ offer_word(struct shell *s, struct offers *o, const struct words *w)
 	const struct cmd *c = verb_of(s, w->list[0]);
 	size_t nth = c == NULL ? 1 : 0;
 	const char *method = c == NULL ? w->list[0] : NULL;
+	const struct opt *wants = NULL;
 
 	if (c == NULL)
 		c = verb_of(s, s->lines.default_cmd);
 	for (size_t i = 1; i < w->n; i++) {
-		if (w->list[i][0] == '-')
-			continue;
-		if (nth++ == 0)
+		if (w->list[i][0] != '-' && nth++ == 0)
 			method = w->list[i];
+		wants = w->list[i][0] == '-' ? eater(s, c, w->list[i]) : NULL;
+		i += wants != NULL; /* and its value */
 	}
-	if (strncmp(o->typed, "--", 2) == 0)
+	if (wants != NULL && w->list[w->n - 1][0] == '-')
+		offer_kind(s, o, "", o->typed, kind_of(wants), wants->meta);
+	else if (strncmp(o->typed, "--", 2) == 0)
 		offer_option(s, o, c);
 	else if (nth == 0)
 		offer_kind(s, o, "", o->typed, c->complete, c->operands);
-	else if (strcmp(c->name, "put") == 0)
-		offer_files(o, "", o->typed, false);
-	else if (method != NULL && c->complete == COMPLETE_METHOD)
+	else if (c->rest == COMPLETE_ITEM && method != NULL)
 		offer_item(s, o, method);
+	else
+		offer_kind(s, o, "", o->typed, c->rest, NULL);
 }
 
+/* :set OPTION VALUE */
+static void
+offer_set(struct shell *s, struct offers *o, const struct words *w)
+{
+	const struct opt *opt;
+
+	if (w->n == 1) {
+		for (opt = s->lines.opts; opt->name != NULL; opt++) {
+			if ((opt->flags & (OPT_HIDDEN | OPT_ALONE)) == 0)
+				offer(o, "", opt->name);
+		}
+		return;
+	}
+	opt = option_of(s->lines.opts, w->list[1], strlen(w->list[1]));
+	if (opt == NULL || w->n > 2)
+		return;
+	if (opt->kind == OPT_FLAG || (opt->flags & OPT_MAYBE) != 0)
+		offer_choices(o, "", "on|off");
+	else
+		offer_kind(s, o, "", o->typed, kind_of(opt), opt->meta);
+}
+
+/* Of a command; of a verb under its own name, what the verb takes. */
 static void
 offer_operand(struct shell *s, struct offers *o, const struct words *w)
 {
 	const char *name = w->list[0] + 1;
+	struct words verb = *w;
+	enum complete kind;
 
-	if (w->n != 1)
-		return;
 	if (strcmp(name, "set") == 0) {
-		for (const struct opt *p = s->lines.opts; p->name != NULL;
-		     p++) {
-			if ((p->flags & (OPT_HIDDEN | OPT_ALONE)) == 0)
-				offer(o, "", p->name);
-		}
+		offer_set(s, o, w);
 	} else if (strcmp(name, "help") == 0) {
-		for (const char *const *n = shell_command_names(); *n != NULL;
-		     n++)
+		for (const char *const *n = shell_command_names();
+		     w->n == 1 && *n != NULL; n++)
 			offer(o, "", *n);
-	} else {
-		offer_kind(s, o, "", o->typed, shell_command_takes(name), NULL);
+	} else if (shell_command_is_verb(name)) {
+		w->list[0]++;
+		offer_word(s, o, &verb);
+		w->list[0]--;
+	} else if (w->n == 1) {
+		kind = shell_command_takes(name);
+		offer_kind(
+		    s, o, "", o->typed, kind, shell_command_operands(name));
 	}
 }
 

@@ -6,6 +6,7 @@
 
 extern const struct opt call_opts[];
 extern const struct opt exec_opts[];
+extern const struct opt ls_opts[]; /* and of desc */
 extern const struct opt ping_opts[];
 extern const struct opt bench_opts[];
 extern const struct opt watch_opts[];

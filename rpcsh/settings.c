@@ -408,3 +408,24 @@ settings_load(const struct args *a, struct settings *s, struct rk_error *err)
 	built_in(s);
 	return RK_OK;
 }
+
+static bool
+is_flag(const struct args *a, const char *name)
+{
+	return a != NULL && args_flag(a, name);
+}
+
+const char *
+settings_url(
+    const struct settings *s, const struct args *a, char out[SETTINGS_URL_LEN])
+{
+	const char *server = s->v[SET_SERVER].value;
+	const char *scheme = is_flag(a, "tcp")    ? "tcp://"
+	                     : is_flag(a, "quic") ? "quic://"
+	                                          : "tls://";
+
+	if (strstr(server, "://") != NULL)
+		scheme = "";
+	(void)snprintf(out, SETTINGS_URL_LEN, "%s%s", scheme, server);
+	return out;
+}

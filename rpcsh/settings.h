@@ -58,6 +58,10 @@ RK_MUST enum rk_err settings_context_path(
 /* The file that names the chosen context. */
 RK_MUST enum rk_err settings_current_path(
     char out[PATH_LEN], struct rk_error *err);
+#define SETTINGS_URL_LEN (PATH_LEN + 8)
+/* The server's URL: HOST:PORT means TLS, or what --tcp and --quic say. */
+const char *settings_url(
+    const struct settings *s, const struct args *a, char out[SETTINGS_URL_LEN]);
 /* Is value allowed for the setting?  RK_EINVAL with the reason. */
 RK_MUST enum rk_err settings_check(
     enum setting_id id, const char *value, struct rk_error *err);

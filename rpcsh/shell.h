@@ -54,8 +54,11 @@ struct args *shell_args(struct shell *s, const struct words *w, int *status);
 int shell_command(struct shell *s, const struct words *w);
 /* Names of these commands without the colon, NULL-terminated. */
 const char *const *shell_command_names(void);
-/* What a command's first operand is. */
+/* What a command's first operand is, and "on|off" where it is one of these. */
 enum complete shell_command_takes(const char *name);
+const char *shell_command_operands(const char *name);
+/* Is it a verb of the command line under its own name? */
+bool shell_command_is_verb(const char *name);
 
 /* shell_opts.c: :set, :connect, :use. */
 int shell_set(struct shell *s, const struct words *w);

@@ -7,6 +7,7 @@
 #include "cli/pager.h"
 #include "history.h"
 #include "rpcsh.h"
+#include "show.h"
 
 #include <rpckit/push.h>
 
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #define REPEAT_MAX 1000000
+#define USAGE_COLUMNS 26
 #define REPEAT_MS_MAX 86400000
 
 struct shell_cmd {
@@ -331,13 +333,17 @@ run_quit(struct shell *s, const struct words *w)
 
 static int run_help(struct shell *s, const struct words *w);
 
+/* All else about it stands in the table of verbs. */
+#define VERB(name)                                                     \
+	{                                                              \
+		name, NULL, NULL, COMPLETE_NONE, 0, UINT_MAX, run_verb \
+	}
+
 static const struct shell_cmd cmds[] = {
 	{ "help", "[WORD]", "this list, or about a word", COMPLETE_NONE, 0, 1,
 	    run_help },
-	{ "ls", "[PATTERN]", "list the server's methods", COMPLETE_NONE, 0,
-	    UINT_MAX, run_verb },
-	{ "desc", "METHOD", "describe a method", COMPLETE_METHOD, 1, UINT_MAX,
-	    run_verb },
+	VERB("ls"),
+	VERB("desc"),
 	{ "ask", "METHOD", "call it; its fields are asked for one by one",
 	    COMPLETE_METHOD, 1, 1, run_ask },
 	{ "again", "", "repeat the last call", COMPLETE_NONE, 0, 0, run_again },
@@ -346,27 +352,26 @@ static const struct shell_cmd cmds[] = {
 	{ "cmd", "", "the last call as a command line", COMPLETE_NONE, 0, 0,
 	    run_cmd },
 	{ "last", "[FORM]", "the last reply once more, as -o FORM",
-	    COMPLETE_NONE, 0, 1, run_last },
+	    COMPLETE_WORDS, 0, 1, run_last },
 	{ "edit", "", "the last call in $EDITOR, then do what it says",
 	    COMPLETE_NONE, 0, 0, run_edit },
 	{ "out", "FILE", "write the reply of the next call there",
 	    COMPLETE_FILE, 1, 1, run_out },
-	{ "time", "[on|off]", "show how long calls take", COMPLETE_NONE, 0, 1,
+	{ "time", "[on|off]", "show how long calls take", COMPLETE_WORDS, 0, 1,
 	    run_time },
 	{ "trace", "[on|off|FILE]", "show the headers of replies, or keep them",
 	    COMPLETE_FILE, 0, 1, run_trace },
 	{ "watch", "SUBJECT", "subscribe; what is pushed is shown",
 	    COMPLETE_NONE, 1, 1, run_watch },
 	{ "connect", "[HOST:PORT|URL]", "to another server, or again",
-	    COMPLETE_NONE, 0, 1, shell_reconnect },
+	    COMPLETE_SERVER, 0, 1, shell_reconnect },
 	{ "use", "NAME|-", "the settings of a context", COMPLETE_CONTEXT, 1, 1,
 	    shell_use },
 	{ "ctx", "[NAME|-]", "list the contexts, or use one", COMPLETE_CONTEXT,
 	    0, 1, run_ctx },
 	{ "set", "[OPTION [VALUE|-]]", "an option for all lines that follow",
 	    COMPLETE_NONE, 0, 2, shell_set },
-	{ "trust", "ls|find|...", "known servers, as rpcsh trust",
-	    COMPLETE_NONE, 1, UINT_MAX, run_verb },
+	VERB("trust"),
 	{ "source", "FILE", "run the lines of a file", COMPLETE_FILE, 1, 1,
 	    run_source },
 	{ "history", "[/TEXT/]", "what was typed", COMPLETE_NONE, 0, 1,
@@ -413,28 +418,59 @@ shell_command_takes(const char *name)
 	return c == NULL ? COMPLETE_NONE : c->complete;
 }
 
-static void
-show_usage(const struct out *o, const struct shell_cmd *c)
+const char *
+shell_command_operands(const char *name)
 {
-	char usage[64];
+	const struct shell_cmd *c = find(name);
 
-	(void)snprintf(usage, sizeof(usage), ":%s %s", c->name, c->operands);
-	out_text(o, "  %-26s %s\n", usage, c->about);
+	if (c == NULL)
+		return NULL;
+	return c->run == run_last ? SHOW_FORMS : c->operands;
+}
+
+bool
+shell_command_is_verb(const char *name)
+{
+	const struct shell_cmd *c = find(name);
+
+	return c != NULL && c->run == run_verb;
 }
 
 static void
-show_all(const struct out *o)
+show_usage(
+    const struct shell *s, const struct out *o, const struct shell_cmd *c)
+{
+	const char *operands = c->operands, *about = c->about;
+	const struct cmd *v = s->lines.cmds;
+	char usage[64];
+
+	while (c->run == run_verb && strcmp(v->name, c->name) != 0)
+		v++;
+	if (c->run == run_verb) {
+		operands = v->operands;
+		about = v->about;
+	}
+	(void)snprintf(usage, sizeof(usage), ":%s %s", c->name, operands);
+	if (strlen(usage) > USAGE_COLUMNS)
+		out_text(
+		    o, "  %s\n%*s%s\n", usage, USAGE_COLUMNS + 3, "", about);
+	else
+		out_text(o, "  %-*s %s\n", USAGE_COLUMNS, usage, about);
+}
+
+static void
+show_all(const struct shell *s)
 {
 	struct out page;
 	struct buf b;
 
-	pager_begin(o, &page, &b);
+	pager_begin(&s->o, &page, &b);
 	out_text(&page,
 	    "METHOD [ITEM...] calls; so does what follows rpcsh on a "
 	    "command line\n");
 	for (const struct shell_cmd *c = cmds; c->name != NULL; c++)
-		show_usage(&page, c);
-	pager_end(o, &b);
+		show_usage(s, &page, c);
+	pager_end(&s->o, &b);
 }
 
 /* About a command, a verb, or a method. */
@@ -445,11 +481,11 @@ run_help(struct shell *s, const struct words *w)
 	const char *word = w->n > 1 ? w->list[1] : "";
 
 	if (w->n == 1) {
-		show_all(&s->o);
+		show_all(s);
 		return 0;
 	}
 	if ((c = find(word + (word[0] == ':'))) != NULL) {
-		show_usage(&s->o, c);
+		show_usage(s, &s->o, c);
 		return 0;
 	}
 	for (const struct cmd *v = s->lines.cmds; v->name != NULL; v++) {

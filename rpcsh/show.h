@@ -6,6 +6,8 @@
 
 #include <rpckit/client.h>
 
+#define SHOW_FORMS "json|ndjson|pretty|raw|hex|msgpack|table"
+
 enum show_form {
 	SHOW_AUTO,   /* pretty on a terminal, one line in a pipe */
 	SHOW_JSON,   /* one line */

@@ -285,23 +285,21 @@ connect_asking(struct target *t, struct rk_error *err)
 	return r;
 }
 
-bool
-target_connect(struct target *t, const struct out *o, int *status)
+enum rk_err
+target_dial(struct target *t, const struct out *o, struct rk_error *err)
 {
 	const struct rk_peer *peer;
 	struct rk_timing timing;
-	struct rk_error err;
+	enum rk_err r;
 
 	if (t->held != NULL) {
 		held_idle(t->held);
 		if (held_is_up(t->held))
-			return true;
+			return RK_OK;
 	}
 	t->trusting.added = false;
-	if (connect_asking(t, &err) != RK_OK) {
-		*status = target_failed(t, o, &err, NULL);
-		return false;
-	}
+	if ((r = connect_asking(t, err)) != RK_OK)
+		return r;
 	t->connected_us = target_now_us();
 	rk_client_timing(t->client, &timing);
 	peer = rk_client_peer(t->client);
@@ -318,7 +316,18 @@ target_connect(struct target *t, const struct out *o, int *status)
 		    str_escape(
 		        known, sizeof(known), t->settings.v[SET_KNOWN].value));
 	}
-	return true;
+	return RK_OK;
+}
+
+bool
+target_connect(struct target *t, const struct out *o, int *status)
+{
+	struct rk_error err = { 0 };
+
+	if (target_dial(t, o, &err) == RK_OK)
+		return true;
+	*status = target_failed(t, o, &err, NULL);
+	return false;
 }
 
 enum rk_err

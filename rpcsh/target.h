@@ -24,8 +24,8 @@ bool caller_has_input(const struct caller *by);
 struct target {
 	struct held *held; /* whose it is, or NULL */
 	struct settings settings;
-	char url[PATH_LEN + 8]; /* a scheme and the server */
-	uint64_t timeout;       /* of a call, ms; RK_NEVER: none */
+	char url[SETTINGS_URL_LEN];
+	uint64_t timeout; /* of a call, ms; RK_NEVER: none */
 	uint64_t connect_timeout;
 	bool timeout_given;
 	bool answered; /* it has answered a call on this connection */
@@ -53,6 +53,9 @@ bool target_open_for(struct target *t, const struct args *a,
  * (new key recorded).  What the server says about its next keys is asked for
  * with the first call (rpcsh/next). */
 bool target_connect(struct target *t, const struct out *o, int *status);
+/* The same; what fails is for the caller to say, with target_failed(). */
+RK_MUST enum rk_err target_dial(
+    struct target *t, const struct out *o, struct rk_error *err);
 void target_close(struct target *t);
 
 /*

@@ -54,21 +54,6 @@ check_flags(const struct target *t, const struct args *a, struct rk_error *err)
 	return RK_OK;
 }
 
-/* HOST:PORT means TLS, or what was asked for instead. */
-static enum rk_err
-make_url(struct target *t, const struct args *a, struct rk_error *err)
-{
-	const char *server = t->settings.v[SET_SERVER].value;
-	const char *scheme = args_flag(a, "tcp")    ? "tcp://"
-	                     : args_flag(a, "quic") ? "quic://"
-	                                            : "tls://";
-
-	if (strstr(server, "://") != NULL)
-		scheme = "";
-	(void)snprintf(t->url, sizeof(t->url), "%s%s", scheme, server);
-	return check_flags(t, a, err);
-}
-
 static uint64_t
 duration(const struct target *t, enum setting_id id)
 {
@@ -281,7 +266,8 @@ target_resolve(struct target *t, const struct args *a, const char *server,
 	if (t->trusting.want == NULL)
 		t->trusting.how = trust_parse(t->settings.v[SET_TRUST].value);
 	t->no_input = args_flag(a, "no-input");
-	if ((r = make_url(t, a, err)) != RK_OK)
+	(void)settings_url(&t->settings, a, t->url);
+	if ((r = check_flags(t, a, err)) != RK_OK)
 		return r;
 	t->timeout = duration(t, SET_TIMEOUT);
 	t->connect_timeout = duration(t, SET_CONNECT_TIMEOUT);

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "cache.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +75,8 @@ typed_ask(struct target *t, const char *method, struct rk_value_doc **doc,
 	if (!may_know(method))
 		return RK_OK;
 	r = typed_describe(t, method, doc, err);
+	if (*doc != NULL)
+		cache_method(t->url, rk_value_root(*doc));
 	if (*doc != NULL && !is_typed(*doc)) {
 		rk_value_free(*doc);
 		*doc = NULL;

@@ -189,7 +189,7 @@ hidden_verb(const struct prog *p, int argc, char **argv, int *status)
 	if (strcmp(argv[1], "__complete") == 0)
 		r = cmd_complete(p, kind, &b);
 	else if (strcmp(argv[1], "__complete-words") == 0)
-		r = cmd_words(p, kind, argc > 3 ? argv[3] : "", &b);
+		r = cmd_words(p, argc - 2, argv + 2, &b);
 	else
 		return false;
 	if (r != RK_EINVAL) {
@@ -199,7 +199,8 @@ hidden_verb(const struct prog *p, int argc, char **argv, int *status)
 	buf_fini(&b);
 	err_set(&err, r, "%s: bash, zsh or fish", argv[1]);
 	if (strcmp(argv[1], "__complete-words") == 0)
-		err_set(&err, r, "%s: context or method", argv[1]);
+		err_set(&err, r, "%s: method, item, context, key or server",
+		    argv[1]);
 	*status = usage_error(p, NULL, false, &err);
 	return true;
 }

@@ -29,7 +29,10 @@ enum complete {
 	COMPLETE_DIR,
 	COMPLETE_CONTEXT,
 	COMPLETE_METHOD,
-	COMPLETE_WORDS /* the words of meta */
+	COMPLETE_ITEM,   /* of what the method before it takes */
+	COMPLETE_KEY,    /* a pair of certificate and key */
+	COMPLETE_SERVER, /* one that is known */
+	COMPLETE_WORDS   /* the words of meta */
 };
 
 struct opt {
@@ -67,6 +70,7 @@ struct cmd {
 	const char *const *examples; /* NULL-terminated, may be NULL */
 	const struct opt *opts;      /* own ones, beside the program's */
 	enum complete complete;      /* of the first operand */
+	enum complete rest;          /* of those behind it; NONE: files */
 	unsigned min_operands;
 	unsigned max_operands; /* UINT_MAX: any number */
 	cmd_fn *run;
@@ -104,9 +108,11 @@ struct prog {
 	/* Programs of their own behind a first word: "rpcd ctl ...".  Each is
 	 * named NAME WORD; NULL-terminated, may be NULL. */
 	const struct prog *const *subs;
-	/* The words of a kind that begin with prefix, NULL-terminated, borrowed
+	/* The words of a kind that may stand behind the words that a has, as
+	 * far as they are there, and for prefix; NULL-terminated, borrowed
 	 * until the next call; no network, no question.  May be NULL. */
-	const char *const *(*words)(enum complete kind, const char *prefix);
+	const char *const *(*words)(
+	    const struct args *a, enum complete kind, const char *prefix);
 };
 
 /*
@@ -115,8 +121,9 @@ struct prog {
  * characters, parses, answers --help, --version, `help [VERB|all]` and the
  * hidden verbs
  * __man (mdoc of OPTIONS, verbs and ENVIRONMENT), __complete (bash|zsh|fish)
- * and __complete-words (context|method PREFIX), then runs the verb and flushes
- * standard output.  Usage errors: the offending part and a try line, exit 2.
+ * and __complete-words (KIND PREFIX WORD..., the words before it), then runs
+ * the verb and flushes standard output.  Usage errors: the offending part and a
+ * try line, exit 2.
  */
 int cmd_main(const struct prog *p, int argc, char **argv, void *ctx);
 

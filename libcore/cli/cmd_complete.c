@@ -91,10 +91,12 @@ put_action(struct script *s, enum complete kind, const char *meta)
 		script_put_named(s, "_~_dirs");
 		break;
 	case COMPLETE_CONTEXT:
-		script_put_named(s, "_~_ask context");
-		break;
 	case COMPLETE_METHOD:
-		script_put_named(s, "_~_ask method");
+	case COMPLETE_ITEM:
+	case COMPLETE_KEY:
+	case COMPLETE_SERVER:
+		script_put_named(s, "_~_ask ");
+		script_put(s, script_kind_name(kind));
 		break;
 	case COMPLETE_WORDS:
 		script_put_named(s, "_~_words ");
@@ -255,6 +257,19 @@ put_sub_words(struct script *s)
 	script_put(s, " ;;\n");
 }
 
+/* Behind the first operand of a verb. */
+static void
+put_rest(struct script *s, const char *verb, const struct cmd *c)
+{
+	if (c == NULL || c->rest == COMPLETE_NONE)
+		return;
+	script_put(s, "\t");
+	script_put(s, verb);
+	script_put(s, ":?*) ");
+	put_action(s, c->rest, NULL);
+	script_put(s, " ;;\n");
+}
+
 static void
 put_operands_part(struct script *s)
 {
@@ -271,6 +286,7 @@ put_operands_part(struct script *s)
 			put_action(s, usual->complete, usual->operands);
 		}
 		script_put(s, " ;;\n");
+		put_rest(s, "", usual);
 	} else {
 		put_sub_words(s);
 		script_put_named(s, "\t*) _~_files ;;\n");
@@ -282,6 +298,7 @@ put_operands_part(struct script *s)
 		script_put(s, ":) ");
 		put_action(s, c->complete, c->operands);
 		script_put(s, " ;;\n");
+		put_rest(s, c->name, c);
 	}
 	if (s->p->cmds != NULL) {
 		script_put_named(s, "\thelp:) _~_words ");
@@ -358,8 +375,11 @@ put_bash(struct script *s)
 	    "\tdone\n}\n"
 	    "_~_ask()\n{\n"
 	    "\tlocal w\n"
-	    "\twhile IFS= read -r w; do COMPREPLY+=(\"$w\"); done < <(\n"
-	    "\t\t~ __complete-words \"$1\" \"$cur\" 2>/dev/null)\n}\n"
+	    "\twhile IFS= read -r w; do\n"
+	    "\t\tCOMPREPLY+=(\"${w#\"$head\"}\")\n"
+	    "\t\tcase $w in *[=@/]) compopt -o nospace 2>/dev/null ;; esac\n"
+	    "\tdone < <(~ __complete-words \"$1\" \"$head$cur\" "
+	    "\"${before[@]}\" 2>/dev/null)\n}\n"
 	    "_~_files()\n{\n"
 	    "\tlocal w\n"
 	    "\tcompopt -o filenames 2>/dev/null\n"
@@ -373,14 +393,27 @@ put_bash(struct script *s)
 	    "_~()\n{\n"
 	    "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev='' eq=0 "
 	    "verb='' n='' w skip=0 opts\n"
-	    "\tlocal -a before=(\"${COMP_WORDS[@]:1:COMP_CWORD-1}\")\n"
+	    "\tlocal head line=${COMP_LINE:0:COMP_POINT}\n"
+	    "\tlocal -a before=()\n"
 	    "\tCOMPREPLY=()\n"
+	    "\t# readline breaks words at = : and @: as they were typed\n"
+	    "\tfor w in \"${COMP_WORDS[@]:0:COMP_CWORD+1}\"; do\n"
+	    "\t\tif [ ${#before[@]} -gt 0 ] && "
+	    "[[ $line != [[:space:]]* ]]; then\n"
+	    "\t\t\tbefore[${#before[@]}-1]+=$w\n"
+	    "\t\telse\n\t\t\tbefore+=(\"$w\")\n\t\tfi\n"
+	    "\t\tline=${line#\"${line%%[![:space:]]*}\"}; "
+	    "line=${line#\"$w\"}\n"
+	    "\tdone\n"
+	    "\thead=${before[${#before[@]}-1]}\n"
+	    "\tbefore=(\"${before[@]:1:${#before[@]}-2}\")\n"
 	    "\tprev=${COMP_WORDS[COMP_CWORD-1]}\n"
 	    "\tif [ \"$cur\" = = ]; then\n"
 	    "\t\tcur=; eq=1\n"
 	    "\telif [ \"$prev\" = = ] && [ \"$COMP_CWORD\" -gt 1 ]; then\n"
 	    "\t\tprev=${COMP_WORDS[COMP_CWORD-2]}; eq=1\n"
-	    "\tfi\n");
+	    "\tfi\n"
+	    "\thead=${head%\"$cur\"}\n");
 	put_sub_calls(s);
 	put_body(s);
 	put_sub_bodies(s);
@@ -396,8 +429,10 @@ put_zsh(struct script *s)
 	    "# zsh completion for ~, made by: ~ __complete zsh\n"
 	    "_~_words() { compadd -- \"$@\"; }\n"
 	    "_~_ask()\n{\n"
-	    "\tcompadd -- ${(f)\"$(~ __complete-words \"$1\" \"$cur\" "
-	    "2>/dev/null)\"}\n}\n"
+	    "\tlocal -a all=(${(f)\"$(~ __complete-words \"$1\" \"$cur\" "
+	    "\"${before[@]}\" 2>/dev/null)\"})\n"
+	    "\tcompadd -- ${all:#*[=@/]}\n"
+	    "\tcompadd -S '' -- ${(M)all:#*[=@/]}\n}\n"
 	    "_~_files() { _files; }\n"
 	    "_~_dirs() { _files -/; }\n"
 	    "_~()\n{\n"
@@ -430,40 +465,4 @@ cmd_complete(const struct prog *p, const char *shell, struct buf *b)
 	else
 		return RK_EINVAL;
 	return s.r;
-}
-
-/* Can it stand on a command line as it is, in every shell? */
-static bool
-is_safe(const char *word)
-{
-	static const char good[] = "abcdefghijklmnopqrstuvwxyz"
-	                           "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	                           "0123456789._-/:@+,%";
-
-	return *word != '\0' && *word != '-' &&
-	       word[strspn(word, good)] == '\0';
-}
-
-enum rk_err
-cmd_words(
-    const struct prog *p, const char *kind, const char *prefix, struct buf *b)
-{
-	enum complete what = COMPLETE_METHOD;
-	const char *const *list;
-	enum rk_err r;
-
-	if (strcmp(kind, "context") == 0)
-		what = COMPLETE_CONTEXT;
-	else if (strcmp(kind, "method") != 0)
-		return RK_EINVAL;
-	list = p->words == NULL ? NULL : p->words(what, prefix);
-	for (; list != NULL && *list != NULL; list++) {
-		if (!is_safe(*list) ||
-		    strncmp(*list, prefix, strlen(prefix)) != 0)
-			continue;
-		if ((r = buf_put_str(b, *list)) != RK_OK ||
-		    (r = buf_put_str(b, "\n")) != RK_OK)
-			return r;
-	}
-	return RK_OK;
 }

@@ -28,6 +28,9 @@ enum complete script_value_kind(const struct opt *o);
 bool script_put_eater_names(struct script *s, const char *sep);
 void script_put_verb_words(struct script *s, const char *sep, bool with_help);
 
+/* cmd_complete_words.c: "method", of kinds that the program is asked for. */
+const char *script_kind_name(enum complete kind);
+
 /* cmd_complete_fish.c */
 void script_put_fish(struct script *s);
 

@@ -27,10 +27,14 @@ put_fish_values(struct script *s, enum complete kind, const char *meta)
 		break;
 	case COMPLETE_CONTEXT:
 	case COMPLETE_METHOD:
+	case COMPLETE_ITEM:
+	case COMPLETE_KEY:
+	case COMPLETE_SERVER:
 		script_put(s, " -a '(");
 		script_put_named(s, "~ __complete-words ");
-		script_put(s, kind == COMPLETE_METHOD ? "method" : "context");
-		script_put(s, " (commandline -ct) 2>/dev/null)'");
+		script_put(s, script_kind_name(kind));
+		script_put(s, " (commandline -ct) (commandline -opc)[2..-1] "
+		              "2>/dev/null)'");
 		break;
 	case COMPLETE_WORDS:
 		script_put(s, " -a '");
@@ -94,6 +98,21 @@ put_fish_opt(struct script *s, const char *where, const struct opt *o)
 	script_put(s, "\n");
 }
 
+/* Behind the first operand of a verb. */
+static void
+put_fish_rest(struct script *s, const char *verb, const struct cmd *c)
+{
+	char where[64];
+
+	if (c->rest == COMPLETE_NONE)
+		return;
+	(void)snprintf(where, sizeof(where), "%s:1", verb);
+	put_fish_head(s, where);
+	script_put(s, c->rest == COMPLETE_FILE ? "" : " -f");
+	put_fish_values(s, c->rest, NULL);
+	script_put(s, "\n");
+}
+
 static void
 put_fish_cmd(struct script *s, const struct cmd *c)
 {
@@ -113,6 +132,7 @@ put_fish_cmd(struct script *s, const struct cmd *c)
 		script_put(s, " -f");
 	put_fish_values(s, c->complete, c->operands);
 	script_put(s, "\n");
+	put_fish_rest(s, c->name, c);
 	for (const struct opt *o = c->opts; o != NULL && o->name != NULL; o++) {
 		if (script_is_shown(o))
 			put_fish_opt(s, all, o);
@@ -172,6 +192,7 @@ put_fish_verbs(struct script *s)
 	script_put(s, " -f");
 	put_fish_values(s, usual->complete, usual->operands);
 	script_put(s, "\n");
+	put_fish_rest(s, "", usual);
 }
 
 /* Which program is meant: that of the first word, or "-". */

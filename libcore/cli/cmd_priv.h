@@ -70,8 +70,9 @@ RK_MUST enum rk_err cmd_man(const struct prog *p, struct buf *b);
 /* RK_EINVAL: no such shell. */
 RK_MUST enum rk_err cmd_complete(
     const struct prog *p, const char *shell, struct buf *b);
-/* The words of a kind that begin with prefix and need no quoting. */
+/* KIND PREFIX WORD...: the words of a kind that begin with prefix and need no
+ * quoting, behind those words.  RK_EINVAL: no such kind. */
 RK_MUST enum rk_err cmd_words(
-    const struct prog *p, const char *kind, const char *prefix, struct buf *b);
+    const struct prog *p, int argc, char **argv, struct buf *b);
 
 #endif

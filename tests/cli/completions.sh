@@ -11,6 +11,13 @@ mkdir -p .config/rpckit/contexts .cache/rpckit/methods files/dir
 echo 'server = tls://h:1' >.config/rpckit/contexts/lab.conf
 echo 'server = tls://h:1' >.config/rpckit/contexts/live.conf
 : >files/file.json
+echo 'lab.key' >files/dir/lab.key
+cat >.cache/rpckit/methods/tls_h_1.json <<'END'
+{"schema":1,"server":"tls://h:1","at":"2026-01-01T00:00:00Z","methods":[
+{"name":"Shop.Order","args":"order","schema":{"args":"order","types":
+{"order":[{"name":"Item","type":"string"},{"name":"Count","type":"int"}]}}},
+{"name":"Sum","args":"{a:int, b, data:bin}"}]}
+END
 
 skip() {
 	n=$((n + 1))
@@ -21,7 +28,9 @@ skip() {
 
 in_bash() {
 	# shellcheck disable=SC2016 # the inner shell's
-	bash --norc -c '. "../$1"; COMP_WORDS=($2)
+	bash --norc -c '. "../$1"; COMP_LINE=$2 COMP_POINT=${#2}
+		# As readline breaks words.
+		COMP_WORDS=($(sed "s/[:=]\{1,\}/ & /g; s/@/ & /g" <<<"$2"))
 		case $2 in *" ") COMP_WORDS+=("") ;; esac
 		COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
 		"_${1%.bash}"
@@ -65,9 +74,12 @@ offers() {
 			skip "$shell: \"$line\""
 			continue
 		fi
+		# Bash wants what follows the last break.
+		cut=
+		case $shell:$line in bash:*@*) cut='s|^|data@|' ;; esac
 		# Of --x=y fish wants all, the others what follows.
 		got=$(cd files && "in_$shell" "${line%% *}" "$line" 2>../err |
-			sed 's/^--color=//; s|^dir$|dir/|' | LC_ALL=C sort)
+			sed "s/^--color=//; s|^dir\$|dir/|; $cut" | LC_ALL=C sort)
 		echo "$got" >out
 		[ "$got" = "$want" ] && [ ! -s err ]
 		result $? "$shell: \"$line\""
@@ -97,6 +109,16 @@ offers 'rpcsh -c call d' desc
 offers 'rpcsh --context ' lab live
 offers 'rpcsh -c li' live
 offers 'rpcsh --tcp -c li' live
+offers 'rpcsh -s h:1 d' desc
+offers 'rpcsh -s h:1 Su' Sum
+offers 'rpcsh -c lab call ' Shop.Order Sum
+offers 'rpcsh -c lab Sum ' a:= b= data@
+offers 'rpcsh -c lab bench Sum b=1 d' data@
+offers 'rpcsh -c lab Sum data@fi' data@file.json
+offers 'rpcsh -c lab exec Shop.Order I' Item=
+offers 'rpcsh -c lab put Sum ' dir/ file.json
+offers 'rpcsh ctx use la' lab
+offers 'rpcsh --certs dir -k ' lab
 offers 'rpcsh ctx ' ls show use add rm
 offers 'rpcsh help p' ping put
 offers 'rpcsh --color ' auto always never

@@ -129,7 +129,7 @@ lines() {
 	try help '' ':quit'
 	try help again ':again *repeat the last call'
 	try hepl '' 'did you mean :help'
-	try desc '' 'the form is :desc METHOD'
+	try desc '' 'desc: METHOD is missing'
 	try quit now 'the form is :quit'
 	try quit '' '^LEFT-0'
 }

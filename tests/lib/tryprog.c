@@ -120,12 +120,13 @@ static const struct env_doc envs[] = {
 };
 
 static const char *const *
-words(enum complete kind, const char *prefix)
+words(const struct args *a, enum complete kind, const char *prefix)
 {
 	static const char *const list[] = { "math.Sum", "math.Sub", "disk.free",
 		"math.$(id)", "-math", "math.a b", NULL };
 	static const char *const none[] = { NULL };
 
+	(void)a;
 	(void)prefix;
 	return kind == COMPLETE_METHOD ? list : none;
 }

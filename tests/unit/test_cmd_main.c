@@ -211,7 +211,8 @@ static void
 completes(const char *line, const char *want)
 {
 	static const char driver[] =
-	    "source /dev/fd/3; COMP_WORDS=($1); "
+	    "source /dev/fd/3; COMP_LINE=$1 COMP_POINT=${#1}; "
+	    "w=${1//=/ = }; COMP_WORDS=(${w//:/ : }); " /* as readline */
 	    "[ \"$2\" = y ] && COMP_WORDS+=(''); "
 	    "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _try; "
 	    "echo \"${COMPREPLY[*]}\"";
@@ -266,10 +267,11 @@ test_bash(void **state)
 	completes("try bench --wa", "--warm\n");
 	completes("try call --wa", "\n");
 	completes("try --trust ", "ask accept-new strict\n");
-	completes("try --trust = a", "ask accept-new\n");
+	completes("try --trust=a", "ask accept-new\n");
 	completes("try ls --color n", "never\n");
 	completes("try --trust strict l", "ls\n");
 	completes("try -s x l", "ls\n");
+	completes("try -s h:1 l", "ls\n");
 	completes("try --json l", "ls\n");
 }
 

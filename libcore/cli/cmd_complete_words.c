@@ -1,0 +1,74 @@
+/* Words that completion asks the program itself for. */
+#include "base/str.h"
+#include "cli/cmd_complete.h"
+
+/* Those that the program itself is asked for. */
+static const struct {
+	const char *name;
+	enum complete kind;
+} asked[] = {
+	{ "method", COMPLETE_METHOD },
+	{ "item", COMPLETE_ITEM },
+	{ "context", COMPLETE_CONTEXT },
+	{ "key", COMPLETE_KEY },
+	{ "server", COMPLETE_SERVER },
+};
+#define N_ASKED (sizeof(asked) / sizeof(asked[0]))
+
+const char *
+script_kind_name(enum complete kind)
+{
+	size_t i = 0;
+
+	while (i + 1 < N_ASKED && asked[i].kind != kind)
+		i++;
+	return asked[i].name;
+}
+
+/* Can it stand on a command line as it is, in every shell?  Items have a sign
+ * more. */
+static bool
+is_safe(const char *word, enum complete kind)
+{
+	static const char good[] = "=abcdefghijklmnopqrstuvwxyz"
+	                           "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	                           "0123456789._-/:@+,%[]";
+	const char *from = good + (kind != COMPLETE_ITEM);
+
+	if (*word == '\0' || *word == '-' || word[strspn(word, from)] != '\0')
+		return false;
+	/* Brackets are a pattern, but in an address. */
+	return strpbrk(word, "[]") == NULL || kind == COMPLETE_SERVER;
+}
+
+/* KIND PREFIX WORD... */
+enum rk_err
+cmd_words(const struct prog *p, int argc, char **argv, struct buf *b)
+{
+	const char *kind = argc > 0 ? argv[0] : "";
+	const char *prefix = argc > 1 ? argv[1] : "";
+	const char *const *list = NULL;
+	struct rk_error err;
+	struct args *a = NULL;
+	enum rk_err r = RK_OK;
+	size_t i = 0;
+
+	while (i < N_ASKED && strcmp(asked[i].name, kind) != 0)
+		i++;
+	if (i == N_ASKED)
+		return RK_EINVAL;
+	if (argc > 1 && cmd_read(p, argc - 1, argv + 1, &a, &err) != RK_OK) {
+		/* What was typed so far need not be right yet. */
+	}
+	if (p->words != NULL)
+		list = p->words(a, asked[i].kind, prefix);
+	for (; r == RK_OK && list != NULL && *list != NULL; list++) {
+		if (!is_safe(*list, asked[i].kind) ||
+		    strncmp(*list, prefix, strlen(prefix)) != 0)
+			continue;
+		if ((r = buf_put_str(b, *list)) == RK_OK)
+			r = buf_put_str(b, "\n");
+	}
+	args_free(a);
+	return r;
+}
