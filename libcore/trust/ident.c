@@ -13,6 +13,7 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "trust/chain.h"
+#include "trust/key.h"
 #include "trust/pem.h"
 
 #define CERT_FILE_MAX ((size_t)256 * 1024)
@@ -58,7 +59,7 @@ ident_ca_der(const struct rk_ident *id)
 	return content(&id->ca);
 }
 
-const struct rk_key *
+struct rk_key *
 ident_key(const struct rk_ident *id)
 {
 	return id->key;
@@ -337,6 +338,18 @@ unwatch_crl(struct crl_file *f)
 	free(f);
 }
 
+/* As a file, or as it was given. */
+static enum rk_err
+load_key(struct rk_ident *id, const struct rk_ident_files *files,
+    struct rk_error *err)
+{
+	if (files->use == NULL)
+		return rk_key_load(
+		    files->key, files->pass, files->pass_arg, &id->key, err);
+	id->key = key_ref(files->use);
+	return RK_OK;
+}
+
 static enum rk_err
 load_cert(struct rk_ident *id, const struct rk_ident_files *files, int64_t now,
     struct rk_error *err)
@@ -353,15 +366,14 @@ load_cert(struct rk_ident *id, const struct rk_ident_files *files, int64_t now,
 	    id->anchor, content(&id->cert), name, now, &id->info, err);
 	if (r != RK_OK)
 		return r;
-	r = rk_key_load(
-	    files->key, files->pass, files->pass_arg, &id->key, err);
-	if (r != RK_OK)
+	if ((r = load_key(id, files, err)) != RK_OK)
 		return r;
 	rk_key_public(id->key, pub);
 	if (memcmp(pub, id->info.pub, sizeof(pub)) == 0)
 		return RK_OK;
 	str_escape(name, sizeof(name), files->cert);
-	str_escape(key_name, NAME_TEXT / 2, files->key);
+	str_escape(key_name, NAME_TEXT / 2,
+	    files->use == NULL ? files->key : "the key given");
 	return err_set(err, RK_ECERT, "%s: not the key of %s", key_name, name);
 }
 
@@ -377,7 +389,7 @@ rk_ident_load(const struct rk_ident_files *files, struct rk_ident **out,
 	err_clear(err);
 	if (files->size != sizeof(*files) || files->ca == NULL)
 		return err_set(err, RK_EINVAL, "no CA certificate named");
-	if ((files->cert == NULL) != (files->key == NULL))
+	if ((files->cert == NULL) != (files->key == NULL && files->use == NULL))
 		return err_set(err, RK_EINVAL,
 		    "certificate and key go together: one is missing");
 	id = calloc(1, sizeof(*id));

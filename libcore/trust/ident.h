@@ -9,7 +9,7 @@
 struct rk_bytes ident_cert_der(const struct rk_ident *id);
 struct rk_bytes ident_ca_der(const struct rk_ident *id);
 /* My key; NULL exactly when I carry no certificate. */
-const struct rk_key *ident_key(const struct rk_ident *id);
+struct rk_key *ident_key(const struct rk_ident *id);
 
 /* Keys that will follow mine; *n may be 0. */
 const struct rk_next_key *ident_next(const struct rk_ident *id, size_t *n);

@@ -104,12 +104,15 @@ out:
 enum rk_err
 pkcs8_encode(const struct rk_key *key, struct rk_secret **out)
 {
+	const uint8_t *seed = rk_key_seed(key);
 	enum rk_err r;
 
+	*out = NULL;
+	if (seed == NULL)
+		return RK_EUNSUPPORTED;
 	if ((r = rk_secret_new(PKCS8_LEN, out)) != RK_OK)
 		return r;
 	memcpy(rk_secret_data(*out), head, sizeof(head));
-	memcpy(rk_secret_data(*out) + sizeof(head), rk_key_seed(key),
-	    RK_KEY_SEED_LEN);
+	memcpy(rk_secret_data(*out) + sizeof(head), seed, RK_KEY_SEED_LEN);
 	return RK_OK;
 }

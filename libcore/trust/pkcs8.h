@@ -13,7 +13,7 @@
  */
 RK_MUST enum rk_err pkcs8_decode(
     struct rk_bytes der, struct rk_key **out, const char **other);
-/* The PrivateKeyInfo of a key. */
+/* The PrivateKeyInfo of a key.  RK_EUNSUPPORTED: it is not here; RK_ENOMEM. */
 RK_MUST enum rk_err pkcs8_encode(
     const struct rk_key *key, struct rk_secret **out);
 

@@ -39,7 +39,8 @@ RK_API bool rk_fp_match(const char *fp, const char *given, bool prefix);
 RK_API void rk_key_id(
     const uint8_t pub[RK_KEY_PUBLIC_LEN], char id[RK_KEY_ID_LEN]);
 
-/* A private key.  Its seed is in guarded memory. */
+/* A private key: its seed is in guarded memory here, or it is elsewhere
+ * (rpckit/signer.h).  Shared by whatever was given it. */
 struct rk_key;
 
 enum rk_key_form {
@@ -76,7 +77,8 @@ RK_API RK_MUST enum rk_err rk_key_parse(const char *name, const char *pem,
     struct rk_error *err);
 /*
  * The key as PEM.  pass is used by the encrypted forms (RK_EINVAL without
- * one).  *out holds the PEM text.  RK_ENOMEM, RK_EINVAL.
+ * one).  *out holds the PEM text.  RK_ENOMEM, RK_EINVAL, RK_EUNSUPPORTED (it is
+ * not here).
  */
 RK_API RK_MUST enum rk_err rk_key_format(const struct rk_key *key,
     enum rk_key_form form, const struct rk_secret *pass,
@@ -86,8 +88,11 @@ RK_API bool rk_key_is_encrypted(const char *pem, size_t len);
 
 RK_API void rk_key_public(
     const struct rk_key *key, uint8_t pub[RK_KEY_PUBLIC_LEN]);
-/* The seed, borrowed for as long as the key lives: for key tools only. */
+/* The seed, borrowed for as long as the key lives: for key tools only.  NULL:
+ * it is not here. */
 RK_API const uint8_t *rk_key_seed(const struct rk_key *key);
+/* Of a key that is here.  One that is elsewhere may fail, and then sig is
+ * zeros, nobody's signature: rk_key_sign_for() says why. */
 RK_API void rk_key_sign(const struct rk_key *key, const void *msg, size_t len,
     uint8_t sig[RK_KEY_SIG_LEN]);
 /* False also for keys and signatures with points of small order. */
@@ -109,7 +114,9 @@ struct rk_ident_files {
 	size_t size;      /* sizeof(struct rk_ident_files) */
 	const char *ca;   /* PEM of the CA certificate; required */
 	const char *cert; /* PEM of my certificate, or NULL: I carry none */
-	const char *key;  /* PEM of my key; NULL exactly when cert is */
+	const char *key;  /* PEM of my key; NULL when cert is, or for use */
+	struct rk_key
+	    *use;         /* or the key itself, which stays the caller's too */
 	const char *crl;  /* PEM of the CA's CRL; NULL or absent file: none */
 	rk_pass_fn *pass; /* for an encrypted key; may be NULL */
 	void *pass_arg;

@@ -20,6 +20,7 @@
 #include <rpckit/server.h>
 #include <rpckit/servers.h>
 #include <rpckit/session.h>
+#include <rpckit/signer.h>
 #include <rpckit/store.h>
 #include <rpckit/stream.h>
 #include <rpckit/trust.h>

@@ -1,0 +1,64 @@
+/* Keys whose private half is elsewhere: in an agent, a card, a process. */
+#ifndef RPCKIT_SIGNER_H
+#define RPCKIT_SIGNER_H
+
+#include <rpckit/key.h>
+
+RK_BEGIN
+
+/*
+ * What a signature is for.  What is signed has a form of its own for each, so
+ * that a signature for one is none for another, and whoever has the key can
+ * see what it is asked for.
+ */
+enum rk_sign_use {
+	RK_SIGN_OTHER,    /* a program's own, of any form */
+	RK_SIGN_TLS,      /* a handshake over TCP or QUIC (RFC 8446, 4.4.3) */
+	RK_SIGN_PSK,      /* a handshake with a pre-shared key, rpckit-psk(7) */
+	RK_SIGN_SESSION,  /* a session's, rpckit-session(7) */
+	RK_SIGN_NEXT_KEY, /* behind RK_NEXT_KEY_TAG */
+	RK_SIGN_CERT,     /* to-be-signed parts of X.509: a certificate, */
+	RK_SIGN_REQUEST,  /* a request for one, */
+	RK_SIGN_CRL       /* and a revocation list */
+};
+
+/*
+ * Make the Ed25519 signature (RFC 8032, not of a hash) of len bytes.  On any
+ * thread, on several at once.  The handshakes of a whole loop wait for it: it
+ * has to end within a bounded time, and should refuse at once for a while when
+ * that was used up.  The error's text is shown to people as it is: one line,
+ * escaped, that names where the key is.
+ */
+typedef enum rk_err rk_sign_fn(enum rk_sign_use use, const void *msg,
+    size_t len, uint8_t sig[RK_KEY_SIG_LEN], struct rk_error *err, void *arg);
+
+struct rk_signer {
+	size_t size;      /* sizeof(struct rk_signer) */
+	const char *name; /* the key's, for messages; copied */
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	rk_sign_fn *sign;
+	void (*release)(void *arg); /* with the key's last use; may be NULL */
+	void *arg;
+};
+
+/*
+ * A key for everything that takes one: identities (rk_ident_files.use),
+ * sessions, certificates.  rk_key_seed() of it is NULL, and rk_key_format()
+ * answers RK_EUNSUPPORTED.  After a failure arg is still the caller's.
+ * RK_EINVAL, RK_ENOMEM.
+ */
+RK_API RK_MUST enum rk_err rk_key_of_signer(
+    const struct rk_signer *signer, struct rk_key **out);
+
+/*
+ * Sign with a key of any kind.  A signature that came from elsewhere is
+ * verified before it is given on (RK_EPROTO).  sig is zeros after a failure.
+ * The errors of the signer; a key that is here cannot fail.  Any thread.
+ */
+RK_API RK_MUST enum rk_err rk_key_sign_for(const struct rk_key *key,
+    enum rk_sign_use use, const void *msg, size_t len,
+    uint8_t sig[RK_KEY_SIG_LEN], struct rk_error *err);
+
+RK_END
+
+#endif
