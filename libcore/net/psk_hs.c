@@ -208,19 +208,21 @@ put_sealed(struct psk_hs *hs, const uint8_t *msg, size_t len, struct buf *out)
 
 /* A verdict alone, or before a proof. */
 static enum rk_err
-put_verdict(struct psk_hs *hs, uint8_t verdict, bool proof, struct buf *out)
+put_verdict(struct psk_hs *hs, uint8_t verdict, bool proof, struct buf *out,
+    struct rk_error *err)
 {
 	const struct psk_proof ours = our_proof(hs);
 	size_t len = VERDICT_LEN + (proof ? psk_proof_len(&ours) : 0);
 	uint8_t *msg = malloc(len);
-	enum rk_err r;
+	enum rk_err r = RK_OK;
 
 	if (msg == NULL)
-		return RK_ENOMEM;
+		return err_set(err, RK_ENOMEM, "out of memory");
 	msg[0] = verdict;
 	if (proof)
-		psk_proof_make(&ours, hs->final, msg + VERDICT_LEN);
-	r = put_sealed(hs, msg, len, out);
+		r = psk_proof_make(&ours, hs->final, msg + VERDICT_LEN, err);
+	if (r == RK_OK && (r = put_sealed(hs, msg, len, out)) != RK_OK)
+		(void)err_set(err, r, "out of memory");
 	free(msg);
 	return r;
 }
@@ -321,9 +323,10 @@ take_second(
 	    (r = split(hs, err)) != RK_OK)
 		goto out;
 	r = judge(hs, proof, len, hash, &verdict, err);
-	sent = put_verdict(hs, verdict, r == RK_OK, out);
-	if (r == RK_OK && sent != RK_OK)
-		r = err_set(err, sent, "out of memory");
+	sent =
+	    put_verdict(hs, verdict, r == RK_OK, out, r == RK_OK ? err : NULL);
+	if (r == RK_OK)
+		r = sent;
 	if (r != RK_OK)
 		(void)fail(hs, r);
 	else
@@ -355,26 +358,33 @@ take_fourth(struct psk_hs *hs, struct buf *in, struct rk_error *err)
 /* ---- the server's part ---- */
 
 static enum rk_err
-put_second(struct psk_hs *hs, struct buf *out)
+put_second(struct psk_hs *hs, struct buf *out, struct rk_error *err)
 {
 	const struct psk_proof ours = our_proof(hs);
 	size_t len = psk_proof_len(&ours);
 	size_t total = LEN_LEN + NOISE_PUBLIC_LEN + len + NOISE_TAG_LEN;
 	uint8_t hash[NOISE_HASH_LEN];
 	uint8_t *proof = malloc(len);
-	enum rk_err r = RK_ENOMEM;
+	enum rk_err r = RK_OK;
 	uint8_t *p;
 
-	if (proof == NULL || buf_reserve(out, total, &p) != RK_OK)
+	if (proof == NULL || buf_reserve(out, total, &p) != RK_OK) {
+		r = out_of_memory(hs, err);
 		goto out;
+	}
 	put_len(p, total - LEN_LEN);
 	p += LEN_LEN;
-	if ((r = noise_write_keys(&hs->noise, p)) != RK_OK)
+	if (noise_write_keys(&hs->noise, p) != RK_OK) {
+		r = not_proven(hs, err);
 		goto out;
+	}
 	noise_hash(&hs->noise, hash);
-	psk_proof_make(&ours, hash, proof);
-	r = noise_write_payload(&hs->noise, proof, len, p + NOISE_PUBLIC_LEN);
-	if (r == RK_OK)
+	if ((r = psk_proof_make(&ours, hash, proof, err)) != RK_OK)
+		(void)fail(hs, r);
+	else if (noise_write_payload(
+	             &hs->noise, proof, len, p + NOISE_PUBLIC_LEN) != RK_OK)
+		r = not_proven(hs, err);
+	else
 		buf_commit(out, total);
 out:
 	free(proof);
@@ -418,12 +428,8 @@ take_first(
 	        &none) != RK_OK)
 		return not_proven(hs, err);
 	buf_consume(in, PSK_HS_FIRST_LEN);
-	r = put_second(hs, out);
-	if (r == RK_ENOMEM)
-		return out_of_memory(hs, err);
-	if (r != RK_OK)
-		return not_proven(hs, err);
-	if ((r = split(hs, err)) != RK_OK)
+	if ((r = put_second(hs, out, err)) != RK_OK ||
+	    (r = split(hs, err)) != RK_OK)
 		return r;
 	hs->step = PSK_HS_WAIT_3;
 	return RK_OK;
@@ -448,9 +454,9 @@ take_third(
 	}
 	r = judge(
 	    hs, msg + VERDICT_LEN, len - VERDICT_LEN, hs->final, &verdict, err);
-	sent = put_verdict(hs, verdict, false, out);
-	if (r == RK_OK && sent != RK_OK)
-		r = err_set(err, sent, "out of memory");
+	sent = put_verdict(hs, verdict, false, out, r == RK_OK ? err : NULL);
+	if (r == RK_OK)
+		r = sent;
 	if (r != RK_OK)
 		(void)fail(hs, r);
 	else

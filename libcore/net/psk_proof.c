@@ -57,19 +57,20 @@ psk_proof_len(const struct psk_proof *p)
 	return LEN_LEN + (p->cert.len == 0 ? 0 : p->cert.len + RK_KEY_SIG_LEN);
 }
 
-void
-psk_proof_make(
-    const struct psk_proof *p, const uint8_t hash[NOISE_HASH_LEN], uint8_t *out)
+enum rk_err
+psk_proof_make(const struct psk_proof *p, const uint8_t hash[NOISE_HASH_LEN],
+    uint8_t *out, struct rk_error *err)
 {
 	uint8_t text[SIGNED_LEN];
 
 	out[0] = (uint8_t)(p->cert.len >> 8);
 	out[1] = (uint8_t)p->cert.len;
 	if (p->cert.len == 0)
-		return;
+		return RK_OK;
 	memcpy(out + LEN_LEN, p->cert.ptr, p->cert.len);
 	make_signed(p->server, p->cert, hash, text);
-	rk_key_sign(p->key, text, sizeof(text), out + LEN_LEN + p->cert.len);
+	return rk_key_sign_for(p->key, RK_SIGN_PSK, text, sizeof(text),
+	    out + LEN_LEN + p->cert.len, err);
 }
 
 /* The certificate and its signature in it; both may be absent. */

@@ -6,7 +6,7 @@
 #include "net/noise.h"
 #include "net/tls.h"
 
-#include <rpckit/key.h>
+#include <rpckit/signer.h>
 
 /* What one end tells the other about its certificate (rpckit-psk(7)). */
 enum psk_verdict {
@@ -26,9 +26,9 @@ struct psk_proof {
 };
 
 size_t psk_proof_len(const struct psk_proof *p);
-/* out has psk_proof_len(). */
-void psk_proof_make(const struct psk_proof *p,
-    const uint8_t hash[NOISE_HASH_LEN], uint8_t *out);
+/* out has psk_proof_len().  The errors of rk_key_sign_for(). */
+RK_MUST enum rk_err psk_proof_make(const struct psk_proof *p,
+    const uint8_t hash[NOISE_HASH_LEN], uint8_t *out, struct rk_error *err);
 
 struct psk_judge {
 	bool server; /* the peer is */

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "net/quic_crypt.h"
 #include "net/tls_int.h"
+#include "trust/key.h"
 
 #include <ngtcp2/ngtcp2_crypto_gnutls.h>
 #include <openssl/crypto.h>
@@ -109,7 +110,9 @@ break_off(struct quic_tls *t, ngtcp2_conn *conn, int code)
 {
 	int rv;
 
-	(void)err_set(&t->base.own, RK_ETLS, "%s", own_text(code));
+	if (code != GNUTLS_E_PK_SIGN_FAILED || t->ctx->remote == NULL ||
+	    !key_failure(t->ctx->remote, &t->base.own))
+		(void)err_set(&t->base.own, RK_ETLS, "%s", own_text(code));
 	(void)gnutls_alert_send_appropriate(t->session, code);
 	rv = ngtcp2_conn_get_tls_error(conn);
 	return rv != 0 ? rv : NGTCP2_ERR_CRYPTO;

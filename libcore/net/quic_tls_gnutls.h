@@ -13,6 +13,7 @@ struct quic_tls_ctx {
 	struct quic_tls_ctx_base base;
 	bool shows_cert;
 	gnutls_certificate_credentials_t cred;
+	struct rk_key *remote; /* the key, if it is elsewhere */
 	/* server */
 	uint8_t ticket_key[QUIC_TICKET_KEY_LEN];
 	gnutls_anti_replay_t anti_replay; /* with early data only */

@@ -5,9 +5,11 @@
 #include "base/sign.h"
 #include "net/tls_cert.h"
 #include "net/tls_int.h"
+#include "trust/key.h"
 
 #include <rpckit/secret.h>
 
+#include <gnutls/abstract.h>
 #include <gnutls/x509.h>
 #include <limits.h>
 #include <pthread.h>
@@ -57,6 +59,73 @@ load_cert(gnutls_certificate_credentials_t cred, const struct tls_cert *own)
 		gnutls_x509_crt_deinit(cert);
 	if (key != NULL)
 		gnutls_x509_privkey_deinit(key);
+	return rv;
+}
+
+/* ---- a key that is elsewhere ---- */
+
+static int
+on_sign(gnutls_privkey_t key, gnutls_sign_algorithm_t algo, void *arg,
+    unsigned flags, const gnutls_datum_t *msg, gnutls_datum_t *sig)
+{
+	const struct quic_tls_ctx *ctx = arg;
+
+	(void)key;
+	(void)flags;
+	if (algo != GNUTLS_SIGN_EDDSA_ED25519)
+		return GNUTLS_E_UNSUPPORTED_SIGNATURE_ALGORITHM;
+	sig->data = gnutls_malloc(RK_KEY_SIG_LEN);
+	if (sig->data == NULL)
+		return GNUTLS_E_MEMORY_ERROR;
+	sig->size = RK_KEY_SIG_LEN;
+	if (rk_key_sign_for(ctx->remote, RK_SIGN_TLS, msg->data, msg->size,
+	        sig->data, NULL) == RK_OK)
+		return 0;
+	gnutls_free(sig->data);
+	sig->data = NULL;
+	return GNUTLS_E_PK_SIGN_FAILED; /* the key remembers why */
+}
+
+static int
+on_info(gnutls_privkey_t key, unsigned flags, void *arg)
+{
+	(void)key;
+	(void)arg;
+	if ((flags & GNUTLS_PRIVKEY_INFO_PK_ALGO) != 0)
+		return GNUTLS_PK_EDDSA_ED25519;
+	if ((flags & GNUTLS_PRIVKEY_INFO_HAVE_SIGN_ALGO) != 0)
+		return GNUTLS_FLAGS_TO_SIGN_ALGO(flags) ==
+		       GNUTLS_SIGN_EDDSA_ED25519;
+	if ((flags & GNUTLS_PRIVKEY_INFO_PK_ALGO_BITS) != 0)
+		return 8 * RK_KEY_PUBLIC_LEN;
+	return GNUTLS_E_INVALID_REQUEST;
+}
+
+/* That it fits the certificate is known, and not tried: it would have to sign
+ * what is no handshake. */
+static int
+load_remote(struct quic_tls_ctx *ctx, const struct tls_cert *own)
+{
+	gnutls_datum_t der = { own->der, (unsigned)own->len };
+	gnutls_pcert_st cert = { 0 };
+	gnutls_privkey_t key = NULL;
+	int rv;
+
+	ctx->remote = key_ref(own->remote);
+	gnutls_certificate_set_flags(
+	    ctx->cred, GNUTLS_CERTIFICATE_SKIP_KEY_CERT_MATCH);
+	if ((rv = gnutls_privkey_init(&key)) >= 0 &&
+	    (rv = gnutls_privkey_import_ext4(
+	         key, ctx, on_sign, NULL, NULL, NULL, on_info, 0)) >= 0 &&
+	    (rv = gnutls_pcert_import_x509_raw(
+	         &cert, &der, GNUTLS_X509_FMT_DER, 0)) >= 0)
+		rv = gnutls_certificate_set_key(
+		    ctx->cred, NULL, 0, &cert, 1, key);
+	if (rv >= 0)
+		return rv; /* the library's own now, both */
+	gnutls_pcert_deinit(&cert);
+	if (key != NULL)
+		gnutls_privkey_deinit(key);
 	return rv;
 }
 
@@ -130,7 +199,9 @@ set_up(struct quic_tls_ctx *ctx, const struct quic_tls_conf *conf,
 	if (ctx->base.verify != NULL)
 		gnutls_certificate_set_verify_function(
 		    ctx->cred, quic_tls_on_verify);
-	if (ctx->shows_cert && (rv = load_cert(ctx->cred, own)) < 0)
+	if (ctx->shows_cert &&
+	    (rv = own->remote != NULL ? load_remote(ctx, own)
+	                              : load_cert(ctx->cred, own)) < 0)
 		return rv;
 	if (!ctx->base.server)
 		return 0;
@@ -177,6 +248,7 @@ quic_tls_ctx_free(struct quic_tls_ctx *ctx)
 		return;
 	if (ctx->cred != NULL)
 		gnutls_certificate_free_credentials(ctx->cred);
+	rk_key_free(ctx->remote);
 	if (ctx->anti_replay != NULL)
 		gnutls_anti_replay_deinit(ctx->anti_replay);
 	quic_tls_ctx_base_fini(&ctx->base);

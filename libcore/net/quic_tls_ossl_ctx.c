@@ -289,7 +289,7 @@ quic_tls_ctx_new(const struct quic_tls_conf *conf, struct quic_tls_ctx **out,
 		return r;
 	}
 	ERR_clear_error();
-	ctx->ssl_ctx = SSL_CTX_new(TLS_method());
+	ctx->ssl_ctx = tls_new(&conf->tls);
 	r = ctx->ssl_ctx != NULL ? set_up(ctx, conf, err)
 	                         : tls_explain(RK_ENOMEM, err);
 	ERR_clear_error();

@@ -35,15 +35,13 @@ static enum rk_err
 say_again(struct rk_session *s)
 {
 	const uint8_t done = SESS_DONE;
-	uint8_t proof[SESS_PROOF_LEN];
 	uint8_t ask[SESS_REKEY_LEN];
 
 	switch (s->state) {
 	case RK_SESSION_EXCHANGING:
 		return sess_put_raw(s, s->first, s->first_len);
 	case RK_SESSION_NEGOTIATING:
-		sess_hs_prove(&s->hs, s->keys.hash, proof);
-		return sess_put(s, SESS_PROOF, proof, sizeof(proof));
+		return sess_put(s, SESS_PROOF, s->proof, sizeof(s->proof));
 	case RK_SESSION_ESTABLISHED:
 		sess_keys_ask(&s->keys, ask);
 		return sess_put(s, SESS_REKEY, ask, sizeof(ask));

@@ -127,15 +127,16 @@ make_signed(bool initiator, const uint8_t hash[NOISE_HASH_LEN],
 	memcpy(out + NOISE_HASH_LEN, pub, RK_KEY_PUBLIC_LEN);
 }
 
-void
+enum rk_err
 sess_hs_prove(const struct sess_hs *hs, const uint8_t hash[NOISE_HASH_LEN],
-    uint8_t out[SESS_PROOF_LEN])
+    uint8_t out[SESS_PROOF_LEN], struct rk_error *err)
 {
 	uint8_t text[SIGNED_LEN];
 
 	rk_key_public(hs->conf.key, out);
 	make_signed(hs->conf.initiator, hash, out, text);
-	rk_key_sign(hs->conf.key, text, sizeof(text), out + RK_KEY_PUBLIC_LEN);
+	return rk_key_sign_for(hs->conf.key, RK_SIGN_SESSION, text,
+	    sizeof(text), out + RK_KEY_PUBLIC_LEN, err);
 }
 
 enum rk_err
@@ -190,7 +191,8 @@ is_message(const uint8_t *in, size_t len, uint8_t type)
 }
 
 static enum rk_err
-put_answer(struct sess_hs *hs, uint8_t out[SESS_ANSWER_LEN])
+put_answer(
+    struct sess_hs *hs, uint8_t out[SESS_ANSWER_LEN], struct rk_error *err)
 {
 	uint8_t *p = out + SESS_MAGIC_LEN + 1;
 	uint8_t hash[NOISE_HASH_LEN];
@@ -199,12 +201,17 @@ put_answer(struct sess_hs *hs, uint8_t out[SESS_ANSWER_LEN])
 
 	memcpy(out, SESS_MAGIC, SESS_MAGIC_LEN);
 	out[SESS_MAGIC_LEN] = SESS_ANSWER;
-	if ((r = noise_write_keys(&hs->noise, p)) != RK_OK)
-		return r;
+	if (noise_write_keys(&hs->noise, p) != RK_OK)
+		return not_proven(hs, err);
 	noise_hash(&hs->noise, hash);
-	sess_hs_prove(hs, hash, proof);
-	return noise_write_payload(
-	    &hs->noise, proof, sizeof(proof), p + NOISE_PUBLIC_LEN);
+	if ((r = sess_hs_prove(hs, hash, proof, err)) != RK_OK) {
+		hs->unsigned_by_us = true;
+		return r;
+	}
+	return noise_write_payload(&hs->noise, proof, sizeof(proof),
+	           p + NOISE_PUBLIC_LEN) == RK_OK
+	           ? RK_OK
+	           : not_proven(hs, err);
 }
 
 enum rk_err
@@ -229,12 +236,13 @@ sess_hs_answer(struct sess_hs *hs, const uint8_t *in, size_t len,
 	if (noise_read_keys(&hs->noise, in + AT_KEYS) != RK_OK ||
 	    noise_read_payload(&hs->noise, in + AT_PAD, len - AT_PAD, pad) !=
 	        RK_OK ||
-	    memcmp(pad, zeros, sizeof(pad)) != 0 ||
-	    put_answer(hs, out) != RK_OK) {
+	    memcmp(pad, zeros, sizeof(pad)) != 0)
+		r = not_proven(hs, err);
+	else
+		r = put_answer(hs, out, err);
+	if (r != RK_OK)
 		noise_fini(&hs->noise);
-		return not_proven(hs, err);
-	}
-	return RK_OK;
+	return r;
 }
 
 enum rk_err

@@ -5,7 +5,7 @@
 #include "net/noise.h"
 #include "trust/psks.h"
 
-#include <rpckit/key.h>
+#include <rpckit/signer.h>
 
 /*
  * Two messages of the Noise framework, NN or with a pre-shared key NNpsk0,
@@ -41,6 +41,7 @@ struct sess_hs {
 	struct noise noise;
 	const struct psk *psk;           /* the one in use; NULL: none */
 	uint8_t peer[RK_KEY_PUBLIC_LEN]; /* proven */
+	bool unsigned_by_us;             /* what failed was our own signature */
 };
 
 /* Nothing is computed before the first message. */
@@ -54,7 +55,8 @@ RK_MUST enum rk_err sess_hs_hello(struct sess_hs *hs,
 /*
  * The responder reads that and answers.  RK_EPROTO: no such message; RK_EPSK:
  * no key, another, or one that is not proven: not a byte is to be sent then.
- * It may be tried again with another message after any error.
+ * It may be tried again with another message after any error, but for one of
+ * rk_key_sign_for(), which sets unsigned_by_us.
  */
 RK_MUST enum rk_err sess_hs_answer(struct sess_hs *hs, const uint8_t *in,
     size_t len, uint8_t out[SESS_ANSWER_LEN], struct rk_error *err);
@@ -65,9 +67,11 @@ RK_MUST enum rk_err sess_hs_answer(struct sess_hs *hs, const uint8_t *in,
  */
 RK_MUST enum rk_err sess_hs_take(
     struct sess_hs *hs, const uint8_t *in, size_t len, struct rk_error *err);
-/* The initiator's proof, for as long as the keys are not split off. */
-void sess_hs_prove(const struct sess_hs *hs, const uint8_t hash[NOISE_HASH_LEN],
-    uint8_t out[SESS_PROOF_LEN]);
+/* The initiator's proof, for as long as the keys are not split off.  The errors
+ * of rk_key_sign_for(). */
+RK_MUST enum rk_err sess_hs_prove(const struct sess_hs *hs,
+    const uint8_t hash[NOISE_HASH_LEN], uint8_t out[SESS_PROOF_LEN],
+    struct rk_error *err);
 /* The responder reads it; hs->peer is whom it has to judge.  RK_EDENIED. */
 RK_MUST enum rk_err sess_hs_check(struct sess_hs *hs,
     const uint8_t hash[NOISE_HASH_LEN], const uint8_t in[SESS_PROOF_LEN],

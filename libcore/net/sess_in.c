@@ -76,7 +76,7 @@ take_hello(struct rk_session *s, const uint8_t *p, size_t len)
 	if (s->datagrams && (r = sess_datagram_hello(s, p, len)) != RK_OK)
 		return r == RK_EAGAIN ? RK_OK : r;
 	r = sess_hs_answer(&hs, p, len, s->answer, &err);
-	if (r != RK_OK && s->datagrams)
+	if (r != RK_OK && s->datagrams && !hs.unsigned_by_us)
 		return RK_OK; /* anybody may have sent it */
 	if (r != RK_OK) {
 		s->error = err;
@@ -95,10 +95,8 @@ take_hello(struct rk_session *s, const uint8_t *p, size_t len)
 static enum rk_err
 take_answer(struct rk_session *s, const uint8_t *p, size_t len)
 {
-	uint8_t proof[SESS_PROOF_LEN];
-	enum rk_err r;
-
 	struct rk_error err;
+	enum rk_err r;
 
 	r = sess_hs_take(&s->hs, p, len, &err);
 	if (r != RK_OK && s->datagrams)
@@ -109,8 +107,12 @@ take_answer(struct rk_session *s, const uint8_t *p, size_t len)
 	}
 	if ((r = make_keys(s)) != RK_OK || (r = judge(s)) != RK_OK)
 		return r;
-	sess_hs_prove(&s->hs, s->keys.hash, proof);
-	return sess_put(s, SESS_PROOF, proof, sizeof(proof));
+	r = sess_hs_prove(&s->hs, s->keys.hash, s->proof, &err);
+	if (r != RK_OK) {
+		s->error = err;
+		return r;
+	}
+	return sess_put(s, SESS_PROOF, s->proof, sizeof(s->proof));
 }
 
 static enum rk_err

@@ -95,6 +95,7 @@ struct rk_session {
 	    first[SESS_HELLO_MAX]; /* the hello: ours, or what we answered */
 	size_t first_len;
 	uint8_t answer[SESS_ANSWER_LEN];
+	uint8_t proof[SESS_PROOF_LEN]; /* the initiator's */
 	uint64_t answered_at;
 	uint64_t again_at; /* what waits for an answer is said again; 0: no */
 	uint64_t probe_at; /* 0: the longest is found, or set */

@@ -5,6 +5,7 @@
 #include "net/tls_int.h"
 #include "trust/chain.h"
 #include "trust/ident.h"
+#include "trust/key.h"
 
 #include <rpckit/secret.h>
 
@@ -100,12 +101,27 @@ make_ephemeral(struct tls_cert *c)
 	return ok;
 }
 
+struct rk_key *
+tls_cert_remote(const struct tls_conf *conf)
+{
+	struct rk_key *key =
+	    conf->ident == NULL ? NULL : ident_key(conf->ident);
+
+	return tls_shows_cert(conf) && key != NULL && rk_key_seed(key) == NULL
+	           ? key
+	           : NULL;
+}
+
 static bool
 copy_ident(struct tls_cert *c, const struct rk_ident *ident)
 {
 	struct rk_bytes der = ident_cert_der(ident);
+	const uint8_t *seed = rk_key_seed(ident_key(ident));
 
-	memcpy(c->seed, rk_key_seed(ident_key(ident)), sizeof(c->seed));
+	if (seed != NULL)
+		memcpy(c->seed, seed, sizeof(c->seed));
+	else
+		c->remote = key_ref(ident_key(ident));
 	return copy_der(c, der.ptr, der.len);
 }
 
@@ -134,6 +150,7 @@ void
 tls_cert_fini(struct tls_cert *c)
 {
 	free(c->der);
+	rk_key_free(c->remote);
 	rk_wipe(c, sizeof(*c));
 }
 

@@ -16,8 +16,12 @@ tls_verify_fn *tls_resume_fn(const struct tls_conf *conf);
 struct tls_cert {
 	uint8_t *der;
 	size_t len;
-	uint8_t seed[RK_KEY_SEED_LEN]; /* the RFC 8032 private key */
+	struct rk_key *remote;         /* it is elsewhere (tls_signer.h) */
+	uint8_t seed[RK_KEY_SEED_LEN]; /* or the RFC 8032 private key */
 };
+
+/* Will that be a key that is elsewhere?  Borrowed; NULL: no. */
+struct rk_key *tls_cert_remote(const struct tls_conf *conf);
 
 /*
  * What conf says; a server of RK_TLS_SKIP_VERIFY that has none gets one for a

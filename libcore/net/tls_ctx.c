@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "net/tls_cert.h"
+#include "net/tls_signer.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -112,8 +113,10 @@ use_cert(SSL_CTX *c, const struct tls_cert *own)
 {
 	const unsigned char *p = own->der;
 	X509 *cert = d2i_X509(NULL, &p, (long)own->len);
-	EVP_PKEY *key = EVP_PKEY_new_raw_private_key(
-	    EVP_PKEY_ED25519, NULL, own->seed, sizeof(own->seed));
+	EVP_PKEY *key = own->remote != NULL
+	                    ? tls_signer_key(own->remote)
+	                    : EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519,
+	                          NULL, own->seed, sizeof(own->seed));
 	bool ok = cert != NULL && key != NULL &&
 	          SSL_CTX_use_certificate(c, cert) == 1 &&
 	          SSL_CTX_use_PrivateKey(c, key) == 1;
@@ -167,6 +170,13 @@ pin(SSL_CTX *c)
 	       SSL_CTX_set1_sigalgs_list(c, signatures) == 1 &&
 	       SSL_CTX_set1_client_sigalgs_list(c, signatures) == 1 &&
 	       SSL_CTX_set_max_early_data(c, 0) == 1;
+}
+
+SSL_CTX *
+tls_new(const struct tls_conf *conf)
+{
+	return tls_cert_remote(conf) != NULL ? tls_signer_ctx()
+	                                     : SSL_CTX_new(TLS_method());
 }
 
 /* The name of the mode in tickets: those of another are of no use. */
@@ -252,7 +262,7 @@ tls_ctx_new(
 	ctx->arg = conf->arg;
 	ctx->early = conf->early && conf->mode != RK_TLS_SKIP_VERIFY;
 	tls_tickets_init(&ctx->tickets, conf);
-	ctx->ssl_ctx = SSL_CTX_new(TLS_method());
+	ctx->ssl_ctx = tls_new(conf);
 	ctx->method = tls_io_method_new();
 	r = ctx->ssl_ctx != NULL && ctx->method != NULL
 	        ? set_up(ctx, conf, err)

@@ -2,6 +2,7 @@
 #include "net/tls_int.h"
 
 #include "base/error.h"
+#include "net/tls_signer.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -101,11 +102,19 @@ tls_explain(enum rk_err code, struct rk_error *err)
 	unsigned long first = ERR_peek_error();
 	unsigned long e;
 	const char *text = NULL;
+	const char *data;
 	int alert = -1;
 	bool no_memory = false;
+	enum rk_err no_signature;
 
-	while ((e = ERR_get_error()) != 0) {
+	while ((e = ERR_get_error_all(NULL, NULL, NULL, &data, NULL)) != 0) {
 		int reason = ERR_GET_REASON(e);
+
+		if ((no_signature = tls_signer_error(e)) != RK_OK) {
+			(void)err_set(err, no_signature, "%s", data);
+			ERR_clear_error();
+			return no_signature;
+		}
 
 		if (reason == ERR_R_MALLOC_FAILURE)
 			no_memory = true;

@@ -21,6 +21,8 @@ struct bio_method_st;
 
 /* ---- tls_ctx.c ---- */
 
+/* A context that tls_pin() can fill.  NULL: the reason is in the queue. */
+struct ssl_ctx_st *tls_new(const struct tls_conf *conf);
 /* All that is pinned, the certificate to show and whether to ask for one; not
  * yet who judges, nor anything of tickets.  RK_EINVAL, RK_ENOMEM, RK_EFAIL. */
 RK_MUST enum rk_err tls_pin(

@@ -77,12 +77,14 @@ rk_ident_announce(
     struct rk_ident *id, const struct rk_key *next, struct rk_error *err)
 {
 	struct rk_next_key n;
+	enum rk_err r;
 
 	err_clear(err);
 	if (id->key == NULL)
 		return err_set(err, RK_ESTATE,
 		    "without a certificate there is no key to follow");
-	rk_next_key_make(id->info.pub, next, &n);
+	if ((r = next_key_make(id->info.pub, next, &n, err)) != RK_OK)
+		return r;
 	if (memcmp(n.pub, id->info.pub, sizeof(n.pub)) == 0)
 		return err_set(err, RK_EINVAL, "is the present key");
 	for (size_t i = 0; i < id->n_next; i++) {

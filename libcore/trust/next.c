@@ -1,5 +1,5 @@
 /* The key that will follow another: the statement by which it proves itself. */
-#include <rpckit/key.h>
+#include "trust/key.h"
 
 #include <string.h>
 
@@ -15,15 +15,24 @@ put_statement(
 	memcpy(out + RK_KEY_PUBLIC_LEN, next, RK_KEY_PUBLIC_LEN);
 }
 
-void
-rk_next_key_make(const uint8_t present[RK_KEY_PUBLIC_LEN],
-    const struct rk_key *next, struct rk_next_key *out)
+enum rk_err
+next_key_make(const uint8_t present[RK_KEY_PUBLIC_LEN],
+    const struct rk_key *next, struct rk_next_key *out, struct rk_error *err)
 {
 	uint8_t text[STATEMENT_LEN];
 
 	rk_key_public(next, out->pub);
 	put_statement(text, present, out->pub);
-	rk_key_sign(next, text, sizeof(text), out->sig);
+	return rk_key_sign_for(
+	    next, RK_SIGN_NEXT_KEY, text, sizeof(text), out->sig, err);
+}
+
+void
+rk_next_key_make(const uint8_t present[RK_KEY_PUBLIC_LEN],
+    const struct rk_key *next, struct rk_next_key *out)
+{
+	if (next_key_make(present, next, out, NULL) != RK_OK)
+		memset(out->sig, 0, sizeof(out->sig));
 }
 
 bool

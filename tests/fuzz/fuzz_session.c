@@ -174,7 +174,9 @@ meet_responder(void)
 	    sess_hs_take(&w.hs, p, len, NULL) != RK_OK)
 		return;
 	must(sess_keys_init(&w.keys, &w.hs.noise, w.datagrams) == RK_OK);
-	sess_hs_prove(&w.hs, w.keys.hash, proof + SESS_ITEM_LEN);
+	if (sess_hs_prove(&w.hs, w.keys.hash, proof + SESS_ITEM_LEN, NULL) !=
+	    RK_OK)
+		abort();
 	say(proof, sizeof(proof));
 }
 

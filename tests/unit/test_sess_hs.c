@@ -35,7 +35,8 @@ test_whole(void **state)
 	    pair.keys[0].hash, pair.keys[1].hash, sizeof(pair.keys[0].hash));
 	assert_memory_equal(
 	    pair.keys[0].chain, pair.keys[1].chain, sizeof(pair.keys[0].chain));
-	sess_hs_prove(&pair.hs[0], pair.keys[0].hash, proof);
+	assert_int_equal(
+	    sess_hs_prove(&pair.hs[0], pair.keys[0].hash, proof, NULL), RK_OK);
 	assert_int_equal(
 	    sess_hs_check(&pair.hs[1], pair.keys[1].hash, proof, &err), RK_OK);
 	rk_key_public(pair.key[0], pub);
@@ -111,7 +112,8 @@ test_proof_damaged(void **state)
 
 	sesspair_open(&pair, false, with_psk(state));
 	sesspair_finish(&pair);
-	sess_hs_prove(&pair.hs[0], pair.keys[0].hash, proof);
+	assert_int_equal(
+	    sess_hs_prove(&pair.hs[0], pair.keys[0].hash, proof, NULL), RK_OK);
 	for (size_t bit = 0; bit < sizeof(proof) * 8; bit++) {
 		proof[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		assert_int_equal(
@@ -133,7 +135,8 @@ test_sent_back(void **state)
 	    RK_EPROTO);
 	sesspair_finish(&pair);
 	/* The responder's own signature, as if it were the initiator's. */
-	sess_hs_prove(&pair.hs[1], pair.keys[1].hash, proof);
+	assert_int_equal(
+	    sess_hs_prove(&pair.hs[1], pair.keys[1].hash, proof, NULL), RK_OK);
 	assert_int_equal(
 	    sess_hs_check(&pair.hs[1], pair.keys[1].hash, proof, &err),
 	    RK_EDENIED);
@@ -157,7 +160,8 @@ test_of_another_session(void **state)
 	sesspair_finish(&pair);
 	sesspair_finish(&other);
 	/* A recorded proof, by the right key, shown again. */
-	sess_hs_prove(&pair.hs[0], other.keys[0].hash, proof);
+	assert_int_equal(
+	    sess_hs_prove(&pair.hs[0], other.keys[0].hash, proof, NULL), RK_OK);
 	assert_int_equal(
 	    sess_hs_check(&pair.hs[1], pair.keys[1].hash, proof, &err),
 	    RK_EDENIED);

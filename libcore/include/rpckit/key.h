@@ -156,6 +156,7 @@ struct rk_next_key {
 	uint8_t pub[RK_KEY_PUBLIC_LEN];
 	uint8_t sig[RK_KEY_SIG_LEN];
 };
+/* Of a key that is here; of another one sig may be zeros, nobody's. */
 RK_API void rk_next_key_make(const uint8_t present[RK_KEY_PUBLIC_LEN],
     const struct rk_key *next, struct rk_next_key *out);
 /* Any thread; false also for a key that follows itself. */
@@ -166,7 +167,7 @@ RK_API RK_MUST bool rk_next_key_ok(
  * server with this identity answers them by `_.next_keys`.  The private key is
  * not kept.  Before others use id.  RK_ESTATE: I carry no certificate;
  * RK_EINVAL: it is my present key; RK_EEXIST: announced already; RK_ELIMIT:
- * more than RK_NEXT_KEYS_MAX.
+ * more than RK_NEXT_KEYS_MAX; the errors of rk_key_sign_for().
  */
 RK_API RK_MUST enum rk_err rk_ident_announce(
     struct rk_ident *id, const struct rk_key *next, struct rk_error *err);
