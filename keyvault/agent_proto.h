@@ -2,7 +2,7 @@
 #ifndef KEYVAULT_AGENT_PROTO_H
 #define KEYVAULT_AGENT_PROTO_H
 
-#include "bytes.h"
+#include "base/bytes.h"
 #include "record.h"
 
 /*

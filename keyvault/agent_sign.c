@@ -4,8 +4,8 @@
 
 #include <stdio.h>
 
+#include "base/ssh.h"
 #include "base/str.h"
-#include "openssh.h"
 #include "sshsig.h"
 
 enum rk_err

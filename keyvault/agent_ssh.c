@@ -1,8 +1,8 @@
 /* Requests of SSH's programs (draft-ietf-sshm-ssh-agent). */
 #include "agent_int.h"
 
+#include "base/ssh.h"
 #include "base/str.h"
-#include "openssh.h"
 
 #define IDENTITIES_MAX 256
 
@@ -24,7 +24,7 @@ put_identity(struct buf *reply, const struct open_key *k)
 	enum rk_err r;
 
 	buf_init(&blob, 128);
-	if ((r = openssh_put_public(&blob, k->pub)) == RK_OK &&
+	if ((r = ssh_put_public(&blob, k->pub)) == RK_OK &&
 	    (r = bytes_put_string(reply, buf_peek(&blob), buf_len(&blob))) ==
 	        RK_OK)
 		r = agent_put_text(reply, k->name);
@@ -64,7 +64,7 @@ named(struct agent *a, struct bytes *body)
 	struct bytes blob;
 
 	if (!bytes_get_string(body, &blob) ||
-	    openssh_get_public(blob.at, blob.left, pub) != RK_OK)
+	    ssh_get_public(blob.at, blob.left, pub) != RK_OK)
 		return NULL;
 	for (size_t i = 0; i < a->n_keys; i++)
 		if ((a->keys[i].uses & USE_SSH) != 0 &&

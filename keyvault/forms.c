@@ -7,9 +7,9 @@
 #include <rpckit/psk.h>
 
 #include "base/error.h"
+#include "base/ssh.h"
 #include "base/str.h"
 #include "cli/pass.h"
-#include "openssh.h"
 
 /* SubjectPublicKeyInfo of an Ed25519 key, up to its bytes (RFC 8410). */
 static const uint8_t spki[] = { 0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65,
@@ -51,9 +51,7 @@ read_key(struct kv *kv, const char *name, const struct rk_secret *bytes,
 	size_t len = rk_secret_len(bytes);
 	enum rk_err r;
 
-	r = openssh_is(text, len)
-	        ? openssh_parse(name, text, len, ask, &a, out, &kv->err)
-	        : rk_key_parse(name, text, len, ask, &a, out, &kv->err);
+	r = rk_key_parse(name, text, len, ask, &a, out, &kv->err);
 	if (r != RK_OK && r != RK_EPASS && a.src.err.code == r)
 		kv->err = a.src.err;
 	return r;
@@ -181,7 +179,7 @@ write_key(struct kv *kv, const struct record *rec, const struct rk_key *key,
 		as = strcmp(form, "rpc25519") == 0 ? RK_KEY_RPC25519
 		                                   : RK_KEY_PKCS8_PBES2;
 	r = strcmp(form, "openssh") == 0
-	        ? openssh_format(key, rec->name, pass, out)
+	        ? rk_key_format_openssh(key, rec->name, pass, out)
 	        : rk_key_format(key, as, pass, out);
 	return r == RK_OK ? r : kv_fail(kv, r, rec->name, rk_err_text(r));
 }
@@ -224,7 +222,7 @@ form_write_public(
 		    "-----BEGIN " PUBLIC_LABEL
 		    "-----\n%s\n-----END " PUBLIC_LABEL "-----\n",
 		    text);
-	} else if ((r = openssh_put_line(b, rec->pub, rec->name)) == RK_OK) {
+	} else if ((r = ssh_put_line(b, rec->pub, rec->name)) == RK_OK) {
 		r = buf_put_str(b, "\n");
 	}
 	return r == RK_OK ? r : kv_fail(kv, r, rec->name, rk_err_text(r));
@@ -239,7 +237,7 @@ form_read_public(struct kv *kv, const char *name, const struct rk_secret *bytes,
 	struct rk_secret *der = NULL;
 	enum rk_err r = RK_EFORMAT;
 
-	if (openssh_unarmor(text, len, PUBLIC_LABEL, &der) == RK_OK) {
+	if (ssh_unarmor(text, len, PUBLIC_LABEL, &der) == RK_OK) {
 		if (rk_secret_len(der) == sizeof(spki) + RK_KEY_PUBLIC_LEN &&
 		    memcmp(rk_secret_peek(der), spki, sizeof(spki)) == 0) {
 			memcpy(pub, rk_secret_peek(der) + sizeof(spki),
@@ -248,7 +246,7 @@ form_read_public(struct kv *kv, const char *name, const struct rk_secret *bytes,
 		}
 		rk_secret_free(der);
 	} else {
-		r = openssh_get_line(text, len, pub);
+		r = ssh_get_line(text, len, pub);
 	}
 	return r == RK_OK
 	           ? r

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
+#include "base/ssh.h"
 #include "base/str.h"
-#include "bytes.h"
-#include "openssh.h"
 #include "sshsig.h"
 
 #define USERAUTH_REQUEST 50
@@ -31,7 +31,7 @@ is_key(const struct bytes *b, const uint8_t pub[RK_KEY_PUBLIC_LEN])
 {
 	uint8_t got[RK_KEY_PUBLIC_LEN];
 
-	return openssh_get_public(b->at, b->left, got) == RK_OK &&
+	return ssh_get_public(b->at, b->left, got) == RK_OK &&
 	       memcmp(got, pub, sizeof(got)) == 0;
 }
 

@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 
+#include "base/bytes.h"
 #include "base/str.h"
-#include "bytes.h"
 
 #define FORM 1
 

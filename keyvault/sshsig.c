@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "bytes.h"
-#include "openssh.h"
+#include "base/bytes.h"
+#include "base/ssh.h"
 
 #define LABEL "SSH SIGNATURE"
 #define MAGIC "SSHSIG" /* without a NUL */
@@ -53,7 +53,7 @@ put_all(struct buf *b, const uint8_t pub[RK_KEY_PUBLIC_LEN],
 	buf_init(&part, 256);
 	if ((r = buf_put(b, MAGIC, strlen(MAGIC))) != RK_OK ||
 	    (r = bytes_put_u32(b, VERSION)) != RK_OK ||
-	    (r = openssh_put_public(&part, pub)) != RK_OK ||
+	    (r = ssh_put_public(&part, pub)) != RK_OK ||
 	    (r = bytes_put_string(b, buf_peek(&part), buf_len(&part))) !=
 	        RK_OK ||
 	    (r = bytes_put_string(b, context, strlen(context))) != RK_OK ||
@@ -87,7 +87,7 @@ sshsig_make(const struct rk_key *key, const char *context,
 	rk_key_public(key, pub);
 	buf_consume(&b, buf_len(&b));
 	if ((r = put_all(&b, pub, context, sig)) == RK_OK)
-		r = openssh_armor(buf_peek(&b), buf_len(&b), LABEL, out);
+		r = ssh_armor(buf_peek(&b), buf_len(&b), LABEL, out);
 out:
 	buf_fini(&b);
 	return r;
@@ -119,7 +119,7 @@ take(struct bytes b, struct sshsig *out)
 	if (!bytes_get_string(&inner, &sig) || inner.left != 0 ||
 	    sig.left != RK_KEY_SIG_LEN || reserved.left != 0 ||
 	    context.left > SSHSIG_CONTEXT_MAX ||
-	    openssh_get_public(pub.at, pub.left, out->pub) != RK_OK)
+	    ssh_get_public(pub.at, pub.left, out->pub) != RK_OK)
 		return RK_EFORMAT;
 	if (context.left > 0)
 		memcpy(out->context, context.at, context.left);
@@ -139,7 +139,7 @@ sshsig_parse(const char *text, size_t len, struct sshsig *out)
 	enum rk_err r;
 
 	memset(out, 0, sizeof(*out));
-	if ((r = openssh_unarmor(text, len, LABEL, &data)) != RK_OK)
+	if ((r = ssh_unarmor(text, len, LABEL, &data)) != RK_OK)
 		return r;
 	b.at = rk_secret_peek(data);
 	b.left = rk_secret_len(data);

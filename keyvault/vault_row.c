@@ -1,8 +1,8 @@
 /* Rows of the vault's tables: read with suspicion, and written. */
 #include "vault_int.h"
 
+#include "base/bytes.h"
 #include "base/error.h"
-#include "bytes.h"
 
 #define TEXT_MAX (VAULT_LOG_TEXT_MAX + VAULT_SEAL_LEN)
 

@@ -1,7 +1,7 @@
 /* What the vault's keys do: wrapping, sealing, MACs; no database. */
 #include "vault_int.h"
 
-#include "bytes.h"
+#include "base/bytes.h"
 
 #define LABEL_WRAP "keyvault wrap 1"
 #define LABEL_RECORD "keyvault record 1"

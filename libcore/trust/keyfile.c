@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/str.h"
+#include "trust/openssh.h"
 #include "trust/pkcs8.h"
 
 #define FILE_MAX 65536
@@ -44,8 +45,6 @@ static const struct stranger {
 	{ "RSA PRIVATE KEY", RK_EUNSUPPORTED, "an RSA key, not Ed25519" },
 	{ "EC PRIVATE KEY", RK_EUNSUPPORTED, "an EC key, not Ed25519" },
 	{ "DSA PRIVATE KEY", RK_EUNSUPPORTED, "a DSA key, not Ed25519" },
-	{ "OPENSSH PRIVATE KEY", RK_EUNSUPPORTED,
-	    "a key in OpenSSH's form, which is not read" },
 };
 
 static bool
@@ -208,6 +207,8 @@ rk_key_parse(const char *name, const char *pem, size_t len, rk_pass_fn *pass,
 	*out = NULL;
 	err_clear(err);
 	str_escape(job.name, sizeof(job.name), name);
+	if (openssh_is(pem, len))
+		return openssh_parse(name, pem, len, pass, arg, out, err);
 	if ((r = find_key(&job, pem, len)) != RK_OK)
 		goto out;
 	if ((r = decode_block(&job)) != RK_OK)
@@ -295,6 +296,8 @@ rk_key_is_encrypted(const char *pem, size_t len)
 	struct pem_block block;
 	size_t at = 0;
 
+	if (openssh_is(pem, len))
+		return openssh_is_encrypted(pem, len);
 	while (pem_next(pem, len, &at, &block) == RK_OK) {
 		if (is_key(&block))
 			return pem_is(&block, KEYFILE_LABEL_ENCRYPTED);

@@ -2,8 +2,9 @@
  * signatures. */
 #include <stdlib.h>
 
-#include "keyvault/openssh.h"
+#include "base/ssh.h"
 #include "keyvault/sshsig.h"
+#include "trust/openssh.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -35,7 +36,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    (asked && r != RK_ENOPASS))
 		abort();
 	rk_key_free(key);
-	r = openssh_get_line(text, size, pub);
+	r = ssh_get_line(text, size, pub);
 	if (r != RK_OK && r != RK_EFORMAT)
 		abort();
 	if (sshsig_parse(text, size, &sig) == RK_OK &&

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "agentrig.h"
-#include "keyvault/openssh.h"
+#include "base/ssh.h"
 #include "keyvault/shield.h"
 
 #define TLS_TEXT "TLS 1.3, server CertificateVerify"
@@ -35,7 +35,7 @@ put_blob(struct buf *b, const uint8_t *pub)
 	struct buf blob;
 
 	buf_init(&blob, 256);
-	assert_int_equal(openssh_put_public(&blob, pub), RK_OK);
+	assert_int_equal(ssh_put_public(&blob, pub), RK_OK);
 	assert_int_equal(
 	    bytes_put_string(b, buf_peek(&blob), buf_len(&blob)), RK_OK);
 	buf_fini(&blob);

@@ -15,10 +15,10 @@
 
 #include "base/buf.h"
 #include "base/fs.h"
+#include "base/ssh.h"
 #include "base/str.h"
-#include "keyvault/bcrypt.h"
-#include "keyvault/openssh.h"
 #include "scratch.h"
+#include "trust/bcrypt.h"
 #include "vaultrig.h"
 
 /* Gives one passphrase, once. */
@@ -83,7 +83,7 @@ static enum rk_err
 parse(const struct rk_secret *text, char *pass, struct rk_key **out)
 {
 	struct rk_error err;
-	enum rk_err r = openssh_parse("f", (const char *)rk_secret_peek(text),
+	enum rk_err r = rk_key_parse("f", (const char *)rk_secret_peek(text),
 	    rk_secret_len(text), pass != NULL ? give : NULL, pass, out, &err);
 
 	assert_int_equal(err.code, r);
@@ -106,14 +106,16 @@ test_round_trip(void **state)
 	struct rk_key *back = NULL;
 
 	(void)state;
-	assert_int_equal(openssh_format(key, "me", NULL, &text), RK_OK);
-	assert_true(openssh_is(
+	assert_int_equal(rk_key_format_openssh(key, "me", NULL, &text), RK_OK);
+	assert_false(rk_key_is_encrypted(
 	    (const char *)rk_secret_peek(text), rk_secret_len(text)));
 	assert_int_equal(parse(text, NULL, &back), RK_OK);
 	assert_same(key, back);
 	rk_key_free(back);
 	rk_secret_free(text);
-	assert_int_equal(openssh_format(key, "me", pass, &text), RK_OK);
+	assert_int_equal(rk_key_format_openssh(key, "me", pass, &text), RK_OK);
+	assert_true(rk_key_is_encrypted(
+	    (const char *)rk_secret_peek(text), rk_secret_len(text)));
 	assert_int_equal(parse(text, NULL, &back), RK_ENOPASS);
 	assert_int_equal(parse(text, (char[]){ "wrong" }, &back), RK_EPASS);
 	assert_int_equal(parse(text, (char[]){ "right" }, &back), RK_OK);
@@ -137,19 +139,19 @@ test_damaged(void **state)
 	const char *p;
 
 	(void)state;
-	assert_int_equal(openssh_format(key, "me", NULL, &text), RK_OK);
+	assert_int_equal(rk_key_format_openssh(key, "me", NULL, &text), RK_OK);
 	p = (const char *)rk_secret_peek(text);
 	for (size_t i = 0; i + 2 < rk_secret_len(text); i++)
 		assert_int_equal(
-		    openssh_parse("f", p, i, NULL, NULL, &back, &err),
+		    rk_key_parse("f", p, i, NULL, NULL, &back, &err),
 		    RK_EFORMAT);
-	assert_int_equal(openssh_unarmor(p, rk_secret_len(text),
-	                     "OPENSSH PRIVATE KEY", &data),
+	assert_int_equal(
+	    ssh_unarmor(p, rk_secret_len(text), "OPENSSH PRIVATE KEY", &data),
 	    RK_OK);
 	for (size_t i = 0; i < rk_secret_len(data); i++) {
 		rk_secret_data(data)[i] ^= 0x40;
 		assert_int_equal(
-		    openssh_armor(rk_secret_peek(data), rk_secret_len(data),
+		    ssh_armor(rk_secret_peek(data), rk_secret_len(data),
 		        "OPENSSH PRIVATE KEY", &bad),
 		    RK_OK);
 		/* The public blob outside and the comment are not looked at. */
@@ -191,7 +193,7 @@ load(const char *path, char *pass, struct rk_key **out)
 	enum rk_err r;
 
 	assert_int_equal(
-	    fs_read_secret(path, FS_ANY, OPENSSH_FILE_MAX, &text, &err), RK_OK);
+	    fs_read_secret(path, FS_ANY, SSH_TEXT_MAX, &text, &err), RK_OK);
 	r = parse(text, pass, out);
 	rk_secret_free(text);
 	return r;
@@ -243,7 +245,7 @@ test_ssh_keygen_is_given(void **state)
 	struct rk_error err;
 
 	(void)state;
-	assert_int_equal(openssh_format(key, "me", pass, &text), RK_OK);
+	assert_int_equal(rk_key_format_openssh(key, "me", pass, &text), RK_OK);
 	assert_int_equal(fs_write_file("ours", rk_secret_peek(text),
 	                     rk_secret_len(text), 0600, false, &err),
 	    RK_OK);
@@ -276,13 +278,13 @@ test_lines(void **state)
 	(void)state;
 	memset(pub, 9, sizeof(pub));
 	buf_init(&b, 1024);
-	assert_int_equal(openssh_put_line(&b, pub, "me@x"), RK_OK);
+	assert_int_equal(ssh_put_line(&b, pub, "me@x"), RK_OK);
 	line = (const char *)buf_peek(&b);
-	assert_int_equal(openssh_get_line(line, buf_len(&b), back), RK_OK);
+	assert_int_equal(ssh_get_line(line, buf_len(&b), back), RK_OK);
 	assert_memory_equal(pub, back, 32);
 	/* The last five are the comment; without base64's end it is none. */
 	for (size_t i = 0; i + 6 < buf_len(&b); i++)
-		assert_int_equal(openssh_get_line(line, i, back), RK_EFORMAT);
+		assert_int_equal(ssh_get_line(line, i, back), RK_EFORMAT);
 	buf_fini(&b);
 }
 

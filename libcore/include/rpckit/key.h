@@ -63,11 +63,12 @@ RK_API RK_MUST enum rk_err rk_key_generate(struct rk_key **out);
 RK_API RK_MUST enum rk_err rk_key_from_seed(
     const uint8_t seed[RK_KEY_SEED_LEN], struct rk_key **out);
 /*
- * Read a key file in any form above.  The file must be a regular file of ours
- * or root's that group and others cannot read (RK_EMODE).  pass may be NULL
- * (an encrypted file is then RK_ENOPASS).  RK_ENOENT, RK_EIO, RK_EMODE,
- * RK_EFORMAT, RK_EUNSUPPORTED (not Ed25519), RK_EPASS, RK_ENOPASS, RK_ELIMIT
- * (KDF numbers above 1 GiB, 16 passes, 4 lanes), RK_ENOMEM.
+ * Read a key file in any form above, or in OpenSSH's.  The file must be a
+ * regular file of ours or root's that group and others cannot read (RK_EMODE).
+ * pass may be NULL (an encrypted file is then RK_ENOPASS).  RK_ENOENT, RK_EIO,
+ * RK_EMODE, RK_EFORMAT, RK_EUNSUPPORTED (not Ed25519), RK_EPASS, RK_ENOPASS,
+ * RK_ELIMIT (KDF numbers above 1 GiB, 16 passes, 4 lanes, 4096 rounds),
+ * RK_ENOMEM.
  */
 RK_API RK_MUST enum rk_err rk_key_load(const char *path, rk_pass_fn *pass,
     void *arg, struct rk_key **out, struct rk_error *err);
@@ -83,6 +84,9 @@ RK_API RK_MUST enum rk_err rk_key_parse(const char *name, const char *pem,
 RK_API RK_MUST enum rk_err rk_key_format(const struct rk_key *key,
     enum rk_key_form form, const struct rk_secret *pass,
     struct rk_secret **out);
+/* The same as OpenSSH writes them; pass NULL: not encrypted. */
+RK_API RK_MUST enum rk_err rk_key_format_openssh(const struct rk_key *key,
+    const char *comment, const struct rk_secret *pass, struct rk_secret **out);
 /* Is this PEM text an encrypted private key? */
 RK_API bool rk_key_is_encrypted(const char *pem, size_t len);
 

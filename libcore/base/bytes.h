@@ -1,6 +1,6 @@
 /* Numbers and strings in byte strings, most significant byte first. */
-#ifndef KEYVAULT_BYTES_H
-#define KEYVAULT_BYTES_H
+#ifndef RPCKIT_BASE_BYTES_H
+#define RPCKIT_BASE_BYTES_H
 
 #include "base/buf.h"
 

@@ -1,6 +1,6 @@
 /* bcrypt_pbkdf: how OpenSSH makes keys from the passphrases of key files. */
-#ifndef KEYVAULT_BCRYPT_H
-#define KEYVAULT_BCRYPT_H
+#ifndef RPCKIT_TRUST_BCRYPT_H
+#define RPCKIT_TRUST_BCRYPT_H
 
 #include <rpckit/err.h>
 

@@ -1,12 +1,12 @@
 /* OpenSSH's texts: armor around bytes, and lines with public keys. */
-#include "openssh.h"
+#include "base/ssh.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/str.h"
-#include "bytes.h"
 
 #define KIND "ssh-ed25519"
 #define LINE_LEN 70
@@ -52,7 +52,7 @@ take_body(
 }
 
 enum rk_err
-openssh_unarmor(
+ssh_unarmor(
     const char *text, size_t len, const char *label, struct rk_secret **out)
 {
 	struct rk_secret *body = NULL;
@@ -61,7 +61,7 @@ openssh_unarmor(
 	enum rk_err r;
 
 	*out = NULL;
-	if (len > OPENSSH_FILE_MAX)
+	if (len > SSH_TEXT_MAX)
 		return RK_ETOOBIG;
 	if ((r = take_body(text, len, label, &body)) != RK_OK ||
 	    (r = rk_secret_new(rk_secret_len(body), &data)) != RK_OK)
@@ -80,7 +80,7 @@ out:
 }
 
 enum rk_err
-openssh_armor(
+ssh_armor(
     const uint8_t *data, size_t len, const char *label, struct rk_secret **out)
 {
 	struct rk_secret *body = NULL;
@@ -120,7 +120,7 @@ out:
 /* ---- public keys ---- */
 
 enum rk_err
-openssh_put_public(struct buf *b, const uint8_t pub[RK_KEY_PUBLIC_LEN])
+ssh_put_public(struct buf *b, const uint8_t pub[RK_KEY_PUBLIC_LEN])
 {
 	enum rk_err r;
 
@@ -130,8 +130,7 @@ openssh_put_public(struct buf *b, const uint8_t pub[RK_KEY_PUBLIC_LEN])
 }
 
 enum rk_err
-openssh_get_public(
-    const uint8_t *data, size_t len, uint8_t pub[RK_KEY_PUBLIC_LEN])
+ssh_get_public(const uint8_t *data, size_t len, uint8_t pub[RK_KEY_PUBLIC_LEN])
 {
 	struct bytes b = { .at = data, .left = len };
 	struct bytes kind;
@@ -146,7 +145,7 @@ openssh_get_public(
 }
 
 enum rk_err
-openssh_put_line(
+ssh_put_line(
     struct buf *b, const uint8_t pub[RK_KEY_PUBLIC_LEN], const char *comment)
 {
 	char text[128];
@@ -154,7 +153,7 @@ openssh_put_line(
 	enum rk_err r;
 
 	buf_init(&blob, 64);
-	r = openssh_put_public(&blob, pub);
+	r = ssh_put_public(&blob, pub);
 	if (r == RK_OK) {
 		str_base64(text, buf_peek(&blob), buf_len(&blob), STR_BASE64);
 		r = buf_printf(b, "%s %s %s", KIND, text, comment);
@@ -164,7 +163,7 @@ openssh_put_line(
 }
 
 enum rk_err
-openssh_get_line(const char *text, size_t len, uint8_t pub[RK_KEY_PUBLIC_LEN])
+ssh_get_line(const char *text, size_t len, uint8_t pub[RK_KEY_PUBLIC_LEN])
 {
 	static const char start[] = KIND " ";
 	const char *at = memmem(text, len, start, sizeof(start) - 1);
@@ -181,5 +180,5 @@ openssh_get_line(const char *text, size_t len, uint8_t pub[RK_KEY_PUBLIC_LEN])
 		n++;
 	if (str_unbase64(at, n, blob, sizeof(blob), &got) != RK_OK)
 		return RK_EFORMAT;
-	return openssh_get_public(blob, got, pub);
+	return ssh_get_public(blob, got, pub);
 }

@@ -1,5 +1,5 @@
 /* bcrypt as a key derivation function, as OpenBSD defines it. */
-#include "bcrypt.h"
+#include "trust/bcrypt.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include <rpckit/secret.h>
 
 #include "base/crypt.h"
-#include "blowfish.h"
+#include "trust/blowfish.h"
 
 #define WORDS 8
 #define HASH_LEN 32

@@ -1,5 +1,5 @@
 /* Blowfish (Schneier 1993) with the key schedule of bcrypt (Provos 1999). */
-#include "blowfish.h"
+#include "trust/blowfish.h"
 
 static uint32_t
 mix(const struct blowfish *b, uint32_t x)

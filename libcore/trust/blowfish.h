@@ -1,6 +1,6 @@
 /* Blowfish, for the passphrases of OpenSSH's key files and nothing else. */
-#ifndef KEYVAULT_BLOWFISH_H
-#define KEYVAULT_BLOWFISH_H
+#ifndef RPCKIT_TRUST_BLOWFISH_H
+#define RPCKIT_TRUST_BLOWFISH_H
 
 #include <stddef.h>
 #include <stdint.h>

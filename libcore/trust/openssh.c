@@ -1,13 +1,15 @@
 /* OpenSSH's key files read and written: openssh-key-v1, its PROTOCOL.key. */
-#include "openssh.h"
+#include "trust/openssh.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
-#include "bcrypt.h"
-#include "bytes.h"
-#include "openssh_cipher.h"
+#include "base/ssh.h"
+#include "base/str.h"
+#include "trust/bcrypt.h"
+#include "trust/openssh_cipher.h"
 
 #define LABEL "OPENSSH PRIVATE KEY"
 #define MAGIC "openssh-key-v1" /* with its NUL */
@@ -83,6 +85,20 @@ read_file(const struct rk_secret *data, struct file *f, const char **why)
 	    (f->rounds > 0 && f->sealed.left % OPENSSH_BLOCK != 0))
 		return RK_EFORMAT;
 	return RK_OK;
+}
+
+bool
+openssh_is_encrypted(const char *text, size_t len)
+{
+	struct rk_secret *data = NULL;
+	struct file f = { 0 };
+	const char *why;
+	bool is;
+
+	is = ssh_unarmor(text, len, LABEL, &data) == RK_OK &&
+	     read_file(data, &f, &why) == RK_OK && f.rounds > 0;
+	rk_secret_free(data);
+	return is;
 }
 
 /* Numbers twice, the key, a comment, and 1, 2, 3 to a whole block.  RK_EPASS:
@@ -193,13 +209,14 @@ openssh_parse(const char *name, const char *text, size_t len, rk_pass_fn *pass,
     void *arg, struct rk_key **out, struct rk_error *err)
 {
 	struct rk_secret *data = NULL;
+	char shown[256];
 	struct file f;
 	const char *why = NULL;
 	enum rk_err r;
 
 	*out = NULL;
 	err_clear(err);
-	r = openssh_unarmor(text, len, LABEL, &data);
+	r = ssh_unarmor(text, len, LABEL, &data);
 	if (r == RK_OK)
 		r = read_file(data, &f, &why);
 	if (r == RK_OK)
@@ -213,7 +230,8 @@ openssh_parse(const char *name, const char *text, size_t len, rk_pass_fn *pass,
 		why = "asks for too much work";
 	else if (r != RK_EUNSUPPORTED)
 		why = rk_err_text(r);
-	return err_set(err, r, "%s: %s", name, why);
+	return err_set(
+	    err, r, "%s: %s", str_escape(shown, sizeof(shown), name), why);
 }
 
 /* ---- writing ---- */
@@ -277,7 +295,7 @@ put_file(struct buf *b, const struct rk_key *key, const struct rk_secret *pass,
 	if ((r = buf_put(b, MAGIC, sizeof(MAGIC))) == RK_OK &&
 	    (r = put_kdf(b, pass, salt)) == RK_OK &&
 	    (r = bytes_put_u32(b, 1)) == RK_OK &&
-	    (r = openssh_put_public(&blob, pub)) == RK_OK &&
+	    (r = ssh_put_public(&blob, pub)) == RK_OK &&
 	    (r = bytes_put_string(b, buf_peek(&blob), buf_len(&blob))) == RK_OK)
 		r = bytes_put_string(b, buf_peek(sealed), buf_len(sealed));
 	buf_fini(&blob);
@@ -285,7 +303,7 @@ put_file(struct buf *b, const struct rk_key *key, const struct rk_secret *pass,
 }
 
 enum rk_err
-openssh_format(const struct rk_key *key, const char *comment,
+rk_key_format_openssh(const struct rk_key *key, const char *comment,
     const struct rk_secret *pass, struct rk_secret **out)
 {
 	const char *cipher = OPENSSH_CIPHER;
@@ -310,7 +328,7 @@ openssh_format(const struct rk_key *key, const char *comment,
 	         inner.data + inner.head, buf_len(&inner))) != RK_OK)
 		goto out;
 	if ((r = put_file(&b, key, pass, salt_bytes, &inner)) == RK_OK)
-		r = openssh_armor(buf_peek(&b), buf_len(&b), LABEL, out);
+		r = ssh_armor(buf_peek(&b), buf_len(&b), LABEL, out);
 out:
 	buf_wipe(&inner);
 	buf_wipe(&b);

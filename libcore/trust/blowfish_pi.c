@@ -1,5 +1,5 @@
 /* The first bits of pi behind the point, which Blowfish begins with. */
-#include "blowfish.h"
+#include "trust/blowfish.h"
 
 const struct blowfish blowfish_pi = {
 	.p = {

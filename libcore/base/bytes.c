@@ -1,5 +1,5 @@
 /* Numbers and strings put into byte strings, and taken out of them. */
-#include "bytes.h"
+#include "base/bytes.h"
 
 bool
 bytes_get(struct bytes *b, size_t len, const uint8_t **out)

@@ -1,5 +1,5 @@
-/* AES as OpenSSH's key files use it: the vault's door to OpenSSL. */
-#include "openssh_cipher.h"
+/* AES as OpenSSH's key files use it: the door to OpenSSL. */
+#include "trust/openssh_cipher.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>

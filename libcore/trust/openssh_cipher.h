@@ -1,10 +1,10 @@
 /* The ciphers of OpenSSH's key files. */
-#ifndef KEYVAULT_OPENSSH_CIPHER_H
-#define KEYVAULT_OPENSSH_CIPHER_H
+#ifndef RPCKIT_TRUST_OPENSSH_CIPHER_H
+#define RPCKIT_TRUST_OPENSSH_CIPHER_H
 
 #include <rpckit/err.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 
 #define OPENSSH_CIPHER "aes256-ctr" /* of files that are written */
 #define OPENSSH_BLOCK 16
