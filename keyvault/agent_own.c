@@ -413,6 +413,12 @@ close_keys(struct turn *t)
 /* ---- signatures ---- */
 
 static enum rk_err
+not_open(struct turn *t, const char *name)
+{
+	return fail_named(t, RK_ENOPASS, name, "is not open in the agent");
+}
+
+static enum rk_err
 sign_file(struct turn *t)
 {
 	struct order o = { .use = USE_FILE, .asker = *t->asker };
@@ -430,22 +436,47 @@ sign_file(struct turn *t)
 	return agent_order(t->a, &o, t->now, t->reply, t->wait);
 }
 
+/* What it is for shows in what is to be signed. */
 static enum rk_err
-sign_tls(struct turn *t)
+sign_proof(struct turn *t)
 {
-	struct order o = { .use = USE_TLS, .asker = *t->asker };
+	struct order o = { .asker = *t->asker };
+	const struct open_key *k;
 	struct bytes data;
 
 	if (!agent_get_text(&t->body, o.name, sizeof(o.name)) ||
 	    !bytes_get_string(&t->body, &data) || t->body.left != 0 ||
 	    data.left > sizeof(o.data))
 		return malformed(t);
-	if (purpose_of_tls(data.at, data.left, &o.view) != RK_OK)
+	if ((k = agent_key_find(t->a, o.name)) == NULL)
+		return not_open(t, o.name);
+	if (purpose_of_proof(data.at, data.left, k->pub, &o.view) != RK_OK)
 		return fail_named(t, RK_EDENIED, o.name,
-		    "what is to be signed is no proof of a TLS handshake");
+		    "what is to be signed is nothing that this key may sign");
+	o.use = purpose_use(o.view.is);
 	o.len = data.left;
 	memcpy(o.data, data.at, data.left);
 	return agent_order(t->a, &o, t->now, t->reply, t->wait);
+}
+
+/* The public half, for who is to use the key. */
+static enum rk_err
+tell_public(struct turn *t)
+{
+	char name[RECORD_NAME_MAX + 1];
+	const struct open_key *k;
+	size_t at;
+	enum rk_err r;
+
+	if (!agent_get_text(&t->body, name, sizeof(name)) || t->body.left != 0)
+		return malformed(t);
+	if ((k = agent_key_find(t->a, name)) == NULL)
+		return not_open(t, name);
+	if ((r = agent_begin(t->reply, AGENT_OK, &at)) == RK_OK &&
+	    (r = bytes_put_string(t->reply, k->pub, sizeof(k->pub))) == RK_OK &&
+	    (r = bytes_put_u8(t->reply, k->confirm)) == RK_OK)
+		agent_end(t->reply, at);
+	return r;
 }
 
 enum rk_err
@@ -462,7 +493,8 @@ agent_own(struct agent *a, const struct agent_asker *asker, uint64_t now,
 		[AGENT_LIST] = list,
 		[AGENT_FIND] = find,
 		[AGENT_SIGN_FILE] = sign_file,
-		[AGENT_SIGN_TLS] = sign_tls,
+		[AGENT_SIGN] = sign_proof,
+		[AGENT_PUBLIC] = tell_public,
 	};
 	struct turn t = {
 		.a = a,

@@ -13,47 +13,17 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/str.h"
-#include "cli/path.h"
 
 #define SHOWN 256
 #define BACKLOG 64
-#define CONNECT_SECONDS 5
-
-enum rk_err
-agent_sock_usual(char out[AGENT_PATH_MAX])
-{
-	const char *dir = getenv("XDG_RUNTIME_DIR");
-	char path[PATH_LEN];
-	enum rk_err r;
-
-	out[0] = '\0';
-	if (dir != NULL && dir[0] == '/')
-		r = fs_join(path, sizeof(path), dir, "rpckit/keyvault.sock");
-	else
-		r = path_user(PATH_STATE, "agent/keyvault.sock", path);
-	if (r != RK_OK)
-		return r;
-	return str_copy(out, AGENT_PATH_MAX, path) < AGENT_PATH_MAX
-	           ? RK_OK
-	           : RK_ETOOBIG;
-}
-
-static enum rk_err
-too_long(const char *path, struct rk_error *err)
-{
-	char shown[SHOWN];
-
-	return err_set(err, RK_ETOOBIG,
-	    "%s: is too long for a socket, at most %d",
-	    str_escape(shown, sizeof(shown), path), AGENT_PATH_MAX - 1);
-}
 
 enum rk_err
 agent_sock_ssh(const char *path, char out[AGENT_PATH_MAX], struct rk_error *err)
 {
 	int n = snprintf(out, AGENT_PATH_MAX, "%s" AGENT_SSH_SUFFIX, path);
 
-	return n > 0 && n < AGENT_PATH_MAX ? RK_OK : too_long(path, err);
+	return n > 0 && n < AGENT_PATH_MAX ? RK_OK
+	                                   : agent_path_too_long(path, err);
 }
 
 /* ---- making ---- */
@@ -91,7 +61,7 @@ agent_sock_claim(const char *path, int *lock_fd, struct rk_error *err)
 
 	*lock_fd = -1;
 	if (strlen(path) >= AGENT_PATH_MAX)
-		return too_long(path, err);
+		return agent_path_too_long(path, err);
 	(void)str_copy(folder, sizeof(folder), path);
 	slash = strrchr(folder, '/');
 	if (slash == NULL || slash == folder)
@@ -110,15 +80,6 @@ agent_sock_claim(const char *path, int *lock_fd, struct rk_error *err)
 	return r;
 }
 
-static bool
-fill_address(const char *path, struct sockaddr_un *sun)
-{
-	memset(sun, 0, sizeof(*sun));
-	sun->sun_family = AF_UNIX;
-	return str_copy(sun->sun_path, sizeof(sun->sun_path), path) <
-	       sizeof(sun->sun_path);
-}
-
 enum rk_err
 agent_sock_listen(const char *path, int *out, struct rk_error *err)
 {
@@ -129,8 +90,8 @@ agent_sock_listen(const char *path, int *out, struct rk_error *err)
 	int rc;
 
 	*out = -1;
-	if (!fill_address(path, &sun))
-		return too_long(path, err);
+	if (!agent_path_address(path, &sun))
+		return agent_path_too_long(path, err);
 	/* Its place is claimed, so that nobody listens on it any more. */
 	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
 		(void)unlink(path);
@@ -149,67 +110,7 @@ agent_sock_listen(const char *path, int *out, struct rk_error *err)
 	return RK_OK;
 }
 
-/* ---- finding ---- */
-
-bool
-agent_sock_is_ours(int fd, pid_t *pid)
-{
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0 ||
-	    len != sizeof(cred) || cred.uid != geteuid())
-		return false;
-	*pid = cred.pid;
-	return true;
-}
-
-/* Waits where too many others do; then it does not block any more. */
-static int
-connect_bounded(int fd, const struct sockaddr_un *sun)
-{
-	const struct timeval patience = { .tv_sec = CONNECT_SECONDS };
-
-	if (setsockopt(
-	        fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) != 0)
-		return -1;
-	while (connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) != 0)
-		if (errno != EINTR)
-			return -1;
-	return fcntl(fd, F_SETFL, O_NONBLOCK);
-}
-
-enum rk_err
-agent_sock_dial(const char *path, int *out, struct rk_error *err)
-{
-	struct sockaddr_un sun;
-	char shown[SHOWN];
-	pid_t pid;
-	int fd;
-	enum rk_err r;
-
-	*out = -1;
-	str_escape(shown, sizeof(shown), path);
-	if (!fill_address(path, &sun))
-		return too_long(path, err);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return fs_fail(err, errno, path);
-	if (connect_bounded(fd, &sun) != 0)
-		r = errno == EAGAIN
-		        ? err_set(err, RK_ETIMEOUT,
-		              "%s: the agent there takes nobody", shown)
-		        : err_set(err, RK_ECONNECT, "no agent at %s", shown);
-	else if (!agent_sock_is_ours(fd, &pid))
-		r = err_set(err, RK_EMODE,
-		    "%s: the agent there is another user's", shown);
-	else {
-		*out = fd;
-		return RK_OK;
-	}
-	(void)close(fd);
-	return r;
-}
+/* ---- who asks ---- */
 
 /* What a process is, as far as we may know. */
 static bool

@@ -7,8 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent_client.h"
+#include "agent_proto.h"
 #include "agent_run.h"
+#include "base/agent_client.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/str.h"

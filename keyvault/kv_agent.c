@@ -2,31 +2,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent_client.h"
-#include "agent_sock.h"
+#include "agent_proto.h"
+#include "base/agent_client.h"
+#include "base/agent_dial.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "keyvault.h"
-
-static enum rk_err
-agent_path(struct kv *kv, char out[AGENT_PATH_MAX], bool *named)
-{
-	const char *given = getenv("KEYVAULT_SOCK");
-	enum rk_err r;
-
-	*named = given != NULL && given[0] != '\0';
-	if (!*named) {
-		r = agent_sock_usual(out);
-		return r == RK_OK ? r
-		                  : err_set(&kv->err, r,
-		                        "agent: no place for its socket: set "
-		                        "KEYVAULT_SOCK");
-	}
-	if (str_copy(out, AGENT_PATH_MAX, given) < AGENT_PATH_MAX)
-		return RK_OK;
-	return err_set(
-	    &kv->err, RK_ETOOBIG, "KEYVAULT_SOCK: too long for a socket");
-}
 
 enum rk_err
 kv_agent_status(struct kv *kv, struct agent_status *out)
@@ -77,9 +58,9 @@ kv_need_agent(struct kv *kv, bool ours)
 	bool named;
 	enum rk_err r;
 
-	if ((r = agent_path(kv, path, &named)) != RK_OK)
+	if ((r = agent_path(path, &named, &kv->err)) != RK_OK)
 		return r;
-	r = agent_dial(path, &kv->agent, &kv->err);
+	r = agent_dial(path, AGENT_DIAL_MS, &kv->agent, &kv->err);
 	if (r == RK_ECONNECT)
 		kv_retry(kv, "eval \"$(keyvault agent)\"");
 	if (r == RK_OK && ours && (r = check_vault(kv)) != RK_OK)
@@ -95,9 +76,9 @@ kv_try_agent(struct kv *kv)
 	enum rk_err r;
 
 	if (kv->agent != NULL || args_given(kv->args, "pass") ||
-	    agent_path(kv, path, &named) != RK_OK)
+	    agent_path(path, &named, &kv->err) != RK_OK)
 		return;
-	r = agent_dial(path, &kv->agent, &kv->err);
+	r = agent_dial(path, AGENT_DIAL_MS, &kv->agent, &kv->err);
 	if (r == RK_OK && (r = check_vault(kv)) != RK_OK)
 		let_go(kv);
 	if (r != RK_OK && (named || r != RK_ECONNECT) && r != RK_EINVAL)

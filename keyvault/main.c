@@ -5,7 +5,7 @@
 
 #include <rpckit/log.h>
 
-#include "agent_client.h"
+#include "base/agent_client.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "cli/pass.h"

@@ -1,4 +1,4 @@
-/* What a signature would be for: forms of SSH logins, SSHSIG and TLS 1.3. */
+/* What a signature would be for: forms of SSH logins, SSHSIG, handshakes. */
 #include "purpose.h"
 
 #include <stdio.h>
@@ -167,7 +167,110 @@ purpose_of_tls(const uint8_t *data, size_t len, struct purpose_view *out)
 	return RK_EDENIED;
 }
 
+/* ---- librpckit's own ---- */
+
+/* Proofs like those of TLS (rpckit-psk(7), rpckit-session(7)): their text, and
+ * behind it hashes of 32 bytes or the key that signs. */
+static const struct form {
+	const char *text;
+	const char *shown;
+	enum purpose is;
+	bool names_key;
+} forms[] = {
+	{ "rpckit psk 1, server certificate",
+	    "a handshake with a pre-shared key, as server", PURPOSE_PSK,
+	    false },
+	{ "rpckit psk 1, client certificate",
+	    "a handshake with a pre-shared key, as client", PURPOSE_PSK,
+	    false },
+	{ "rpckit session 1, initiator", "a session, as initiator",
+	    PURPOSE_SESSION, true },
+	{ "rpckit session 1, responder", "a session, as responder",
+	    PURPOSE_SESSION, true },
+};
+
+static bool
+is_form(
+    const struct form *f, const uint8_t *data, size_t len, const uint8_t *pub)
+{
+	size_t text_len = strlen(f->text) + 1; /* and its NUL */
+
+	if (len != SPACES + text_len + 64 ||
+	    memcmp(data + SPACES, f->text, text_len) != 0)
+		return false;
+	for (size_t i = 0; i < SPACES; i++)
+		if (data[i] != ' ')
+			return false;
+	return !f->names_key || memcmp(data + len - RK_KEY_PUBLIC_LEN, pub,
+	                            RK_KEY_PUBLIC_LEN) == 0;
+}
+
+static bool
+is_ours(const uint8_t *data, size_t len, const uint8_t *pub,
+    struct purpose_view *out)
+{
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		if (!is_form(&forms[i], data, len, pub))
+			continue;
+		out->is = forms[i].is;
+		(void)str_copy(out->text, sizeof(out->text), forms[i].shown);
+		return true;
+	}
+	return false;
+}
+
+static bool
+is_next_key(const uint8_t *data, size_t len, const uint8_t *pub,
+    struct purpose_view *out)
+{
+	const size_t tag = sizeof(RK_NEXT_KEY_TAG);
+	char fp[RK_FP_LEN];
+
+	if (len != tag + 2 * (size_t)RK_KEY_PUBLIC_LEN ||
+	    memcmp(data, RK_NEXT_KEY_TAG, tag) != 0 ||
+	    memcmp(data + tag + RK_KEY_PUBLIC_LEN, pub, RK_KEY_PUBLIC_LEN) != 0)
+		return false;
+	rk_fp_of_key(data + tag, fp);
+	out->is = PURPOSE_NEXT_KEY;
+	(void)snprintf(
+	    out->text, sizeof(out->text), "to follow the key %s", fp);
+	return true;
+}
+
+enum rk_err
+purpose_of_proof(const uint8_t *data, size_t len,
+    const uint8_t pub[RK_KEY_PUBLIC_LEN], struct purpose_view *out)
+{
+	if (purpose_of_tls(data, len, out) == RK_OK ||
+	    is_ours(data, len, pub, out) || is_next_key(data, len, pub, out))
+		return RK_OK;
+	return purpose_of_x509(data, len, pub, out);
+}
+
 /* ---- what a key is for ---- */
+
+unsigned
+purpose_use(enum purpose is)
+{
+	switch (is) {
+	case PURPOSE_NONE:
+		break;
+	case PURPOSE_FILE:
+		return USE_FILE;
+	case PURPOSE_SSH_USER:
+		return USE_SSH;
+	case PURPOSE_TLS:
+	case PURPOSE_PSK:
+	case PURPOSE_SESSION:
+	case PURPOSE_NEXT_KEY:
+	case PURPOSE_REQUEST:
+		return USE_TLS;
+	case PURPOSE_CERT:
+	case PURPOSE_CRL:
+		return USE_CA;
+	}
+	return 0;
+}
 
 unsigned
 purpose_uses(const char *tags)
@@ -179,13 +282,14 @@ purpose_uses(const char *tags)
 		{ "use:file", USE_FILE },
 		{ "use:tls", USE_TLS },
 		{ "use:ssh", USE_SSH },
+		{ "use:ca", USE_CA },
 	};
 	unsigned uses = 0;
 	size_t len;
 
 	for (const char *at = tags; *at != '\0'; at += len) {
 		len = strcspn(at, ",");
-		for (size_t i = 0; i < 3; i++)
+		for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
 			if (strlen(list[i].tag) == len &&
 			    memcmp(list[i].tag, at, len) == 0)
 				uses |= list[i].use;

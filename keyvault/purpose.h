@@ -13,7 +13,13 @@ enum purpose {
 	PURPOSE_NONE = 0,
 	PURPOSE_FILE,     /* a file's hash in a context, SSHSIG */
 	PURPOSE_SSH_USER, /* logging in by SSH (RFC 4252, section 7) */
-	PURPOSE_TLS       /* CertificateVerify (RFC 8446, section 4.4.3) */
+	PURPOSE_TLS,      /* CertificateVerify (RFC 8446, section 4.4.3) */
+	PURPOSE_PSK,      /* a certificate in rpckit-psk(7) */
+	PURPOSE_SESSION,  /* rpckit-session(7) */
+	PURPOSE_NEXT_KEY, /* it will follow another key, rpckit-trust(7) */
+	PURPOSE_CERT,     /* the to-be-signed parts of X.509 (RFC 5280): */
+	PURPOSE_REQUEST,  /* of a certificate, of a request for one, */
+	PURPOSE_CRL       /* and of a revocation list */
 };
 
 #define PURPOSE_TEXT_MAX 256
@@ -34,19 +40,34 @@ RK_MUST enum rk_err purpose_of_ssh(const uint8_t *data, size_t len,
  * RK_EDENIED. */
 RK_MUST enum rk_err purpose_of_tls(
     const uint8_t *data, size_t len, struct purpose_view *out);
+/*
+ * What librpckit asks a key for: a handshake's proof, of TLS or our own, that
+ * the key will follow another one, or a part of X.509.  Those that name the key
+ * that is to sign must name this one.  RK_EDENIED.
+ */
+RK_MUST enum rk_err purpose_of_proof(const uint8_t *data, size_t len,
+    const uint8_t pub[RK_KEY_PUBLIC_LEN], struct purpose_view *out);
+/* The latter alone (purpose_x509.c). */
+RK_MUST enum rk_err purpose_of_x509(const uint8_t *data, size_t len,
+    const uint8_t pub[RK_KEY_PUBLIC_LEN], struct purpose_view *out);
 /* Of a file in this context, for which sshsig_make() makes the form. */
 void purpose_of_file(const char *context, struct purpose_view *out);
 
 /*
  * Which purposes the tags of a key allow: those that a tag "use:file",
- * "use:tls" or "use:ssh" names; without any of them file and TLS.  What comes
- * by way of SSH's programs counts as SSH, also where it is a file.
+ * "use:tls", "use:ssh" or "use:ca" names; without any of them file and TLS.
+ * What comes by way of SSH's programs counts as SSH, also where it is a file.
+ * TLS are all handshakes, and what a key says of itself: a request for a
+ * certificate, and that it follows another; CA is what it says of others.
  */
 enum purpose_use {
 	USE_FILE = 1,
 	USE_TLS = 2,
-	USE_SSH = 4
+	USE_SSH = 4,
+	USE_CA = 8
 };
+/* The one that it takes. */
+unsigned purpose_use(enum purpose is);
 unsigned purpose_uses(const char *tags);
 
 #endif

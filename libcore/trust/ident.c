@@ -423,23 +423,16 @@ join(char out[PATH_MAX], const char *dir, const char *name, const char *suffix)
 	return n > 0 && n < PATH_MAX ? RK_OK : RK_ETOOBIG;
 }
 
-enum rk_err
-rk_ident_load_dir(const char *dir, const char *name, rk_pass_fn *pass,
-    void *arg, struct rk_ident **out, struct rk_error *err)
+/* The files of a directory; the key beside the certificate, unless files has
+ * one already. */
+static enum rk_err
+load_dir(struct rk_ident_files *files, const char *dir, const char *name,
+    struct rk_ident **out, struct rk_error *err)
 {
 	char ca[PATH_MAX];
 	char crl[PATH_MAX];
-	char cert[PATH_MAX] = "";
-	char key[PATH_MAX] = "";
-	struct rk_ident_files files = {
-		.size = sizeof(files),
-		.ca = ca,
-		.cert = name != NULL ? cert : NULL,
-		.key = name != NULL ? key : NULL,
-		.crl = crl,
-		.pass = pass,
-		.pass_arg = arg,
-	};
+	char cert[PATH_MAX];
+	char key[PATH_MAX];
 
 	*out = NULL;
 	if (join(ca, dir, "ca", ".crt") != RK_OK ||
@@ -447,7 +440,36 @@ rk_ident_load_dir(const char *dir, const char *name, rk_pass_fn *pass,
 	    (name != NULL && (join(cert, dir, name, ".crt") != RK_OK ||
 	                         join(key, dir, name, ".key") != RK_OK)))
 		return err_set(err, RK_EINVAL, "path is too long");
-	return rk_ident_load(&files, out, err);
+	files->size = sizeof(*files);
+	files->ca = ca;
+	files->crl = crl;
+	if (name != NULL)
+		files->cert = cert;
+	if (name != NULL && files->key == NULL && files->use == NULL)
+		files->key = key;
+	return rk_ident_load(files, out, err);
+}
+
+enum rk_err
+rk_ident_load_dir(const char *dir, const char *name, rk_pass_fn *pass,
+    void *arg, struct rk_ident **out, struct rk_error *err)
+{
+	const size_t prefix = sizeof(RK_KEY_IN_AGENT) - 1;
+	struct rk_ident_files files = { .pass = pass, .pass_arg = arg };
+
+	if (name == NULL || strncmp(name, RK_KEY_IN_AGENT, prefix) != 0)
+		return load_dir(&files, dir, name, out, err);
+	files.key = name;
+	return load_dir(&files, dir, name + prefix, out, err);
+}
+
+enum rk_err
+rk_ident_load_dir_use(const char *dir, const char *name, struct rk_key *use,
+    struct rk_ident **out, struct rk_error *err)
+{
+	struct rk_ident_files files = { .use = use };
+
+	return load_dir(&files, dir, name, out, err);
 }
 
 bool

@@ -9,6 +9,8 @@
 #include "trust/openssh.h"
 #include "trust/pkcs8.h"
 
+#include <rpckit/signer.h>
+
 #define FILE_MAX 65536
 #define NAME_TEXT 160 /* a path in a message */
 /* What a new file of the rpc25519 form asks for; its programs do the same. */
@@ -236,6 +238,9 @@ rk_key_load(const char *path, rk_pass_fn *pass, void *arg, struct rk_key **out,
 
 	*out = NULL;
 	err_clear(err);
+	if (strncmp(path, RK_KEY_IN_AGENT, sizeof(RK_KEY_IN_AGENT) - 1) == 0)
+		return rk_key_of_agent(
+		    path + sizeof(RK_KEY_IN_AGENT) - 1, NULL, out, err);
 	r = fs_read_secret(path, FS_NO_FOLLOW | FS_PRIVATE | FS_NOT_SHARED,
 	    FILE_MAX, &text, err);
 	if (r != RK_OK)

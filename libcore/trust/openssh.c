@@ -318,6 +318,8 @@ rk_key_format_openssh(const struct rk_key *key, const char *comment,
 	enum rk_err r;
 
 	*out = NULL;
+	if (rk_key_seed(key) == NULL)
+		return RK_EUNSUPPORTED;
 	buf_init(&inner, 4096);
 	buf_init(&b, 8192);
 	rk_random(salt_bytes, sizeof(salt_bytes));

@@ -261,7 +261,7 @@ ask_tls(struct talk *t, const char *name)
 
 	put_text(&t->args, name);
 	assert_int_equal(bytes_put_string(&t->args, tls, n), RK_OK);
-	return ask(t, false, AGENT_SIGN_TLS);
+	return ask(t, false, AGENT_SIGN);
 }
 
 static uint8_t

@@ -77,7 +77,7 @@ dial(struct house *h)
 	struct rk_error err;
 	int fd;
 
-	assert_int_equal(agent_sock_dial(h->path, &fd, &err), RK_OK);
+	assert_int_equal(agent_sock_dial(h->path, 5000, &fd, &err), RK_OK);
 	turn(h);
 	return fd;
 }
@@ -179,7 +179,8 @@ test_crowd(void **state)
 	house_fini(&h);
 	/* Its socket is still there, as if it had been killed. */
 	assert_int_equal(access(h.path, F_OK), 0);
-	assert_int_equal(agent_sock_dial(h.path, &lock, &err), RK_ECONNECT);
+	assert_int_equal(
+	    agent_sock_dial(h.path, 5000, &lock, &err), RK_ECONNECT);
 	house_init(&h);
 	fds[0] = dial(&h);
 	say(&h, fds[0], two, sizeof(two));

@@ -69,6 +69,7 @@ RK_API RK_MUST enum rk_err rk_key_from_seed(
  * RK_EMODE, RK_EFORMAT, RK_EUNSUPPORTED (not Ed25519), RK_EPASS, RK_ENOPASS,
  * RK_ELIMIT (KDF numbers above 1 GiB, 16 passes, 4 lanes, 4096 rounds),
  * RK_ENOMEM.
+ * "keyvault:NAME" is rk_key_of_agent() (rpckit/signer.h).
  */
 RK_API RK_MUST enum rk_err rk_key_load(const char *path, rk_pass_fn *pass,
     void *arg, struct rk_key **out, struct rk_error *err);
@@ -84,7 +85,8 @@ RK_API RK_MUST enum rk_err rk_key_parse(const char *name, const char *pem,
 RK_API RK_MUST enum rk_err rk_key_format(const struct rk_key *key,
     enum rk_key_form form, const struct rk_secret *pass,
     struct rk_secret **out);
-/* The same as OpenSSH writes them; pass NULL: not encrypted. */
+/* The same as OpenSSH writes them; pass NULL: not encrypted.  RK_EUNSUPPORTED
+ * as above. */
 RK_API RK_MUST enum rk_err rk_key_format_openssh(const struct rk_key *key,
     const char *comment, const struct rk_secret *pass, struct rk_secret **out);
 /* Is this PEM text an encrypted private key? */
@@ -133,9 +135,14 @@ struct rk_ident_files {
  */
 RK_API RK_MUST enum rk_err rk_ident_load(const struct rk_ident_files *files,
     struct rk_ident **out, struct rk_error *err);
-/* ca.crt, ca.crl, NAME.crt, NAME.key of a directory; name NULL: no cert. */
+/* ca.crt, ca.crl, NAME.crt, NAME.key of a directory; name NULL: no cert.  Of
+ * "keyvault:NAME" the key is in the agent, with that name. */
 RK_API RK_MUST enum rk_err rk_ident_load_dir(const char *dir, const char *name,
     rk_pass_fn *pass, void *arg, struct rk_ident **out, struct rk_error *err);
+/* The same with this key, which stays the caller's too; no NAME.key is read. */
+RK_API RK_MUST enum rk_err rk_ident_load_dir_use(const char *dir,
+    const char *name, struct rk_key *use, struct rk_ident **out,
+    struct rk_error *err);
 RK_API void rk_ident_free(struct rk_ident *id);
 
 /*

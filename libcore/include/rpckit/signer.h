@@ -50,6 +50,37 @@ struct rk_signer {
 RK_API RK_MUST enum rk_err rk_key_of_signer(
     const struct rk_signer *signer, struct rk_key **out);
 
+/* Somebody is being asked whether the key may be used this once; `keyvault
+ * allow ID` answers, too.  On the thread that signs, which waits. */
+typedef void rk_agent_ask_fn(const char *name, uint32_t id, void *arg);
+
+struct rk_agent_conf {
+	size_t size;      /* sizeof(struct rk_agent_conf) */
+	const char *path; /* its socket; NULL: as keyvault(1) looks for it */
+	/* For one signature, 0: 2000.  If all of it was used up the next ones
+	 * fail at once, with the same error, for five seconds. */
+	uint32_t timeout_ms;
+	/* NULL: nobody waits until somebody has said yes, and a key that needs
+	 * that is refused (RK_EDENIED).  Else a signature may take a minute. */
+	rk_agent_ask_fn *asked;
+	void *arg;
+};
+
+/*
+ * A key that is open in an agent of keyvault(1), by its name there; conf NULL:
+ * as {0}.  One connection is kept, and made anew when the agent was started
+ * anew.  Errors, of this and of each signature, name the socket: RK_ECONNECT
+ * (no agent), RK_ETIMEOUT, RK_EMODE (another user's), RK_EPROTO, RK_ENOPASS
+ * (the key is not open), RK_EDENIED (it is not for this use), and others that
+ * the agent gives.  rk_key_load() and rk_ident_load_dir() take
+ * "keyvault:NAME".
+ */
+RK_API RK_MUST enum rk_err rk_key_of_agent(const char *name,
+    const struct rk_agent_conf *conf, struct rk_key **out,
+    struct rk_error *err);
+/* What such a key is called where a file could be named. */
+#define RK_KEY_IN_AGENT "keyvault:"
+
 /*
  * Sign with a key of any kind.  A signature that came from elsewhere is
  * verified before it is given on (RK_EPROTO).  sig is zeros after a failure.

@@ -1,5 +1,5 @@
 /* Calls to the agent: one at a time, each with an end. */
-#include "agent_client.h"
+#include "base/agent_client.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent_sock.h"
+#include "base/agent_dial.h"
 #include "base/error.h"
 
 #define GRACE_MS 5000 /* after the time in which somebody may answer */
@@ -18,10 +18,13 @@ struct agent_conn {
 	int fd;
 	struct buf in;
 	size_t shown; /* of in, by the last answer */
+	uint32_t call_ms;
+	bool now; /* or not at all */
 };
 
 enum rk_err
-agent_dial(const char *path, struct agent_conn **out, struct rk_error *err)
+agent_dial(const char *path, uint32_t ms, struct agent_conn **out,
+    struct rk_error *err)
 {
 	struct agent_conn *c;
 	enum rk_err r;
@@ -29,13 +32,21 @@ agent_dial(const char *path, struct agent_conn **out, struct rk_error *err)
 	*out = NULL;
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		return err_set(err, RK_ENOMEM, "agent: out of memory");
-	if ((r = agent_sock_dial(path, &c->fd, err)) != RK_OK) {
+	if ((r = agent_sock_dial(path, ms, &c->fd, err)) != RK_OK) {
 		free(c);
 		return r;
 	}
 	buf_init(&c->in, AGENT_REPLY_MAX + PIECE);
+	c->call_ms = AGENT_CALL_MS;
 	*out = c;
 	return RK_OK;
+}
+
+void
+agent_hurry(struct agent_conn *c, uint32_t call_ms, bool now)
+{
+	c->call_ms = call_ms;
+	c->now = now;
 }
 
 void
@@ -139,10 +150,9 @@ next_frame(struct agent_conn *c, uint64_t until, uint8_t *type,
 }
 
 static enum rk_err
-take_answer(struct agent_conn *c, agent_wait_fn *asked, void *arg,
-    struct bytes *answer, struct rk_error *err)
+take_answer(struct agent_conn *c, uint64_t until, agent_wait_fn *asked,
+    void *arg, struct bytes *answer, struct rk_error *err)
 {
-	uint64_t until = now_ms() + AGENT_CALL_MS;
 	uint64_t ms;
 	uint32_t id;
 	uint8_t type;
@@ -152,6 +162,10 @@ take_answer(struct agent_conn *c, agent_wait_fn *asked, void *arg,
 		return r;
 	if (type == AGENT_WAIT && bytes_get_u32(answer, &id) &&
 	    bytes_get_u64(answer, &ms) && ms <= 10 * AGENT_WAIT_MS) {
+		if (c->now)
+			return err_set(err, RK_EDENIED,
+			    "agent: wants to ask somebody first, and nobody "
+			    "waits for that here");
 		if (asked != NULL)
 			asked(id, arg);
 		until = now_ms() + ms + GRACE_MS;
@@ -172,6 +186,7 @@ agent_call(struct agent_conn *c, enum agent_type type, struct buf *args,
 	struct buf frame;
 	uint8_t *room;
 	size_t at = 0;
+	uint64_t until = now_ms() + c->call_ms;
 	enum rk_err r;
 
 	/* All of it at once: no copy of a key is left by growing. */
@@ -182,11 +197,11 @@ agent_call(struct agent_conn *c, enum agent_type type, struct buf *args,
 		r = buf_put(&frame, buf_peek(args), buf_len(args));
 	if (r == RK_OK) {
 		agent_end(&frame, at);
-		r = send_all(c, &frame, now_ms() + AGENT_CALL_MS, err);
+		r = send_all(c, &frame, until, err);
 	} else
 		(void)err_set(err, r, "agent: %s", rk_err_text(r));
 	buf_wipe(&frame);
 	if (args != NULL)
 		buf_wipe(args);
-	return r == RK_OK ? take_answer(c, asked, arg, answer, err) : r;
+	return r == RK_OK ? take_answer(c, until, asked, arg, answer, err) : r;
 }

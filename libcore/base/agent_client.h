@@ -1,17 +1,22 @@
-/* keyvault's side of a talk with its agent. */
-#ifndef KEYVAULT_AGENT_CLIENT_H
-#define KEYVAULT_AGENT_CLIENT_H
+/* A talk with an agent of keyvault(1): calls, one at a time. */
+#ifndef RPCKIT_BASE_AGENT_CLIENT_H
+#define RPCKIT_BASE_AGENT_CLIENT_H
 
-#include "agent_proto.h"
+#include "base/agent_frame.h"
 
 #define AGENT_CALL_MS 15000 /* longer than the vault may be busy */
+#define AGENT_DIAL_MS 5000
 
 struct agent_conn;
 
-/* RK_ECONNECT: no agent is there; RK_EMODE: another user's is. */
-RK_MUST enum rk_err agent_dial(
-    const char *path, struct agent_conn **out, struct rk_error *err);
+/* RK_ECONNECT: no agent is there; RK_EMODE: another user's is; RK_ETIMEOUT: ms
+ * have passed.  Answers are waited for AGENT_CALL_MS. */
+RK_MUST enum rk_err agent_dial(const char *path, uint32_t ms,
+    struct agent_conn **out, struct rk_error *err);
 void agent_hang_up(struct agent_conn *c);
+/* Wait so long for answers, instead of AGENT_CALL_MS; and is it no answer that
+ * somebody is asked first?  That is RK_EDENIED then, and the end. */
+void agent_hurry(struct agent_conn *c, uint32_t call_ms, bool now);
 
 /* Somebody is asked whether it may be done: the number of the question. */
 typedef void agent_wait_fn(uint32_t id, void *arg);

@@ -1,0 +1,89 @@
+/* Frames between an agent of keyvault(1) and those who use its keys. */
+#include "base/agent_frame.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+enum rk_err
+agent_frame(const uint8_t *data, size_t len, size_t max, uint8_t *type,
+    struct bytes *body, size_t *used)
+{
+	struct bytes b = { .at = data, .left = len };
+	uint32_t size;
+
+	if (!bytes_get_u32(&b, &size))
+		return RK_EAGAIN;
+	if (size == 0 || size > max)
+		return RK_EPROTO;
+	if (b.left < size)
+		return RK_EAGAIN;
+	b.left = size;
+	if (!bytes_get_u8(&b, type))
+		return RK_EPROTO;
+	*body = b;
+	*used = 4 + (size_t)size;
+	return RK_OK;
+}
+
+enum rk_err
+agent_begin(struct buf *b, uint8_t type, size_t *at)
+{
+	enum rk_err r;
+
+	*at = buf_len(b);
+	if ((r = bytes_put_u32(b, 0)) != RK_OK)
+		return r;
+	return bytes_put_u8(b, type);
+}
+
+void
+agent_end(struct buf *b, size_t at)
+{
+	size_t size = buf_len(b) - at - 4;
+	uint8_t *p = b->data + b->head + at;
+
+	for (size_t i = 0; i < 4; i++)
+		p[i] = (uint8_t)(size >> (8 * (3 - i)));
+}
+
+enum rk_err
+agent_put_text(struct buf *b, const char *text)
+{
+	return bytes_put_string(b, text, strlen(text));
+}
+
+bool
+agent_get_text(struct bytes *b, char *out, size_t out_len)
+{
+	struct bytes s;
+
+	out[0] = '\0';
+	if (!bytes_get_string(b, &s) || s.left >= out_len ||
+	    (s.left > 0 && memchr(s.at, '\0', s.left) != NULL))
+		return false;
+	if (s.left > 0)
+		memcpy(out, s.at, s.left);
+	out[s.left] = '\0';
+	return true;
+}
+
+enum rk_err
+agent_get_fail(struct bytes *b, struct rk_error *err)
+{
+	char name[64];
+	char text[RK_ERROR_TEXT_LEN];
+	char shown[RK_ERROR_TEXT_LEN];
+
+	if (!agent_get_text(b, name, sizeof(name)) ||
+	    !agent_get_text(b, text, sizeof(text)) || b->left != 0)
+		return err_set(
+		    err, RK_EPROTO, "agent: an answer that cannot be read");
+	str_escape_again(shown, sizeof(shown), text);
+	for (int i = 1; i < RK_ERR_COUNT; i++) {
+		if (strcmp(rk_err_name((enum rk_err)i), name) == 0)
+			return err_set(err, (enum rk_err)i, "%s", shown);
+	}
+	return err_set(err, RK_EFAIL, "%s", shown);
+}

@@ -1,0 +1,59 @@
+/* Frames between an agent of keyvault(1) and those who use its keys. */
+#ifndef RPCKIT_BASE_AGENT_FRAME_H
+#define RPCKIT_BASE_AGENT_FRAME_H
+
+#include "base/bytes.h"
+
+/*
+ * A frame is a length of four bytes, one of type, and what belongs to it, as in
+ * the ssh-agent protocol; numbers are big-endian, strings behind a length of
+ * four bytes.  Each request has one answer; only AGENT_WAIT comes before it.
+ * Two sockets, because the one for SSH may be forwarded to other machines:
+ * there nobody may say yes, or ask for anything but what SSH needs.
+ */
+#define AGENT_VERSION 1
+#define AGENT_REQUEST_MAX 16384
+#define AGENT_REPLY_MAX 65536
+#define AGENT_KEYS_MAX 4096
+#define AGENT_WAITING_MAX 8
+#define AGENT_WAIT_MS 60000
+#define AGENT_FOREVER UINT64_MAX
+#define AGENT_WHO_MAX 256
+
+enum agent_type {
+	/* requests, and what is behind an AGENT_OK that answers them */
+	AGENT_STATUS = 1, /* : u32 version, id, path, u32 pid, u32 open keys */
+	AGENT_UNLOCK,     /* id, key, u64 ms, u64 uses, u8 confirm, names : u32
+	                     opened, u8 somebody can be asked */
+	AGENT_LOCK,       /* names, none for all : u32 closed */
+	AGENT_KEYS,       /* u32 from : agent_key ... */
+	AGENT_WAITING,    /* : agent_waiting ... */
+	AGENT_ANSWER,     /* u32 id, u8 yes, u64 ms : */
+	AGENT_LIST,       /* name after which : u8 more, records */
+	AGENT_FIND,       /* name : record */
+	AGENT_SIGN_FILE,  /* name, context, SHA-512 : SSHSIG as text */
+	AGENT_SIGN,       /* name, what is to be signed : signature */
+	AGENT_PUBLIC,     /* name : public key, u8 somebody is asked */
+	/* answers */
+	AGENT_OK = 128,
+	AGENT_FAIL, /* name of the code, text */
+	AGENT_WAIT  /* u32 id, u64 ms: somebody is being asked */
+};
+
+/*
+ * A frame at the front of what came: RK_OK with its type and body (views) and
+ * *used, RK_EAGAIN when it is not whole yet, RK_EPROTO when it is none of at
+ * most max bytes.
+ */
+RK_MUST enum rk_err agent_frame(const uint8_t *data, size_t len, size_t max,
+    uint8_t *type, struct bytes *body, size_t *used);
+/* Begin a frame of this type at the tail of b, and set its length. */
+RK_MUST enum rk_err agent_begin(struct buf *b, uint8_t type, size_t *at);
+void agent_end(struct buf *b, size_t at);
+RK_MUST enum rk_err agent_put_text(struct buf *b, const char *text);
+/* A string without NUL that fits; false otherwise, and out is empty. */
+RK_MUST bool agent_get_text(struct bytes *b, char *out, size_t out_len);
+/* Body of AGENT_FAIL to an error; always one that is no RK_OK. */
+enum rk_err agent_get_fail(struct bytes *b, struct rk_error *err);
+
+#endif

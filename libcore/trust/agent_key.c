@@ -1,0 +1,271 @@
+/* A key in an agent of keyvault(1), which signs with it and keeps it. */
+#include <rpckit/signer.h>
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/agent_client.h"
+#include "base/agent_dial.h"
+#include "base/error.h"
+#include "base/str.h"
+
+#define TIMEOUT_MS 2000
+#define REST_MS 5000 /* after one that did not answer */
+#define NAME_LEN 256 /* longer than any in a vault, with its NUL */
+#define SHOWN 160
+
+/* One talk with the agent, for all signatures of a key. */
+struct talk {
+	char name[NAME_LEN];
+	char path[AGENT_PATH_MAX];
+	uint32_t timeout_ms;
+	rk_agent_ask_fn *asked;
+	void *arg;
+	pthread_mutex_t lock;    /* of what follows; held while it is asked */
+	struct agent_conn *conn; /* NULL: none */
+	uint64_t rest_until;
+	struct rk_error failure;
+};
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec ts = { 0 };
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static void
+hang_up(struct talk *t)
+{
+	agent_hang_up(t->conn);
+	t->conn = NULL;
+}
+
+static void
+on_wait(uint32_t id, void *arg)
+{
+	const struct talk *t = arg;
+
+	t->asked(t->name, id, t->arg);
+}
+
+/* ---- a request ---- */
+
+static enum rk_err
+ask_once(struct talk *t, enum agent_type type, struct rk_bytes data,
+    uint64_t until, struct bytes *answer, struct rk_error *err)
+{
+	uint64_t now = now_ms();
+	uint32_t left = now < until ? (uint32_t)(until - now) : 1;
+	struct buf args;
+	enum rk_err r = RK_OK;
+
+	if (t->conn == NULL)
+		r = agent_dial(t->path, left, &t->conn, err);
+	if (r != RK_OK)
+		return r;
+	buf_init(&args, AGENT_REQUEST_MAX);
+	if ((r = agent_put_text(&args, t->name)) == RK_OK && data.len > 0)
+		r = bytes_put_string(&args, data.ptr, data.len);
+	if (r != RK_OK) {
+		buf_fini(&args);
+		return err_set(err, r,
+		    "agent: is not given more than %u bytes to sign",
+		    AGENT_REQUEST_MAX - 2 * NAME_LEN);
+	}
+	now = now_ms();
+	left = now < until ? (uint32_t)(until - now) : 1;
+	agent_hurry(t->conn, left, t->asked == NULL);
+	return agent_call(t->conn, type, &args,
+	    t->asked == NULL ? NULL : on_wait, t, answer, err);
+}
+
+/* A connection that was kept may be one to an agent that has ended. */
+static enum rk_err
+ask(struct talk *t, enum agent_type type, struct rk_bytes data,
+    struct bytes *answer, struct rk_error *err)
+{
+	uint64_t until = now_ms() + t->timeout_ms;
+	bool kept = t->conn != NULL;
+	enum rk_err r = ask_once(t, type, data, until, answer, err);
+
+	if (kept && r == RK_ECLOSED) {
+		hang_up(t);
+		r = ask_once(t, type, data, until, answer, err);
+	}
+	return r;
+}
+
+/* What failed, with where. */
+static enum rk_err
+fail(const struct talk *t, struct rk_error *err)
+{
+	char shown[SHOWN];
+	char text[RK_ERROR_TEXT_LEN];
+
+	(void)str_copy(text, sizeof(text), err->text);
+	str_escape(shown, sizeof(shown), t->path);
+	if (strstr(text, shown) != NULL)
+		return err->code;
+	return err_set(err, err->code, "%s (at %s)", text, shown);
+}
+
+static enum rk_err
+unreadable(struct rk_error *err)
+{
+	return err_set(err, RK_EPROTO, "agent: an answer that cannot be read");
+}
+
+/* ---- signing ---- */
+
+static enum rk_err
+sign_now(struct talk *t, const void *msg, size_t len,
+    uint8_t sig[RK_KEY_SIG_LEN], struct rk_error *err)
+{
+	const struct rk_bytes data = { msg, len };
+	struct bytes answer;
+	struct bytes got;
+	enum rk_err r;
+
+	r = ask(t, AGENT_SIGN, data, &answer, err);
+	if (r == RK_OK && (!bytes_get_string(&answer, &got) ||
+	                      answer.left != 0 || got.left != RK_KEY_SIG_LEN))
+		r = unreadable(err);
+	if (r == RK_OK)
+		memcpy(sig, got.at, RK_KEY_SIG_LEN);
+	else
+		r = fail(t, err);
+	return r;
+}
+
+static enum rk_err
+sign(enum rk_sign_use use, const void *msg, size_t len,
+    uint8_t sig[RK_KEY_SIG_LEN], struct rk_error *err, void *arg)
+{
+	struct talk *t = arg;
+	uint64_t began;
+	enum rk_err r;
+
+	(void)use;                          /* the agent sees for itself */
+	(void)pthread_mutex_lock(&t->lock); /* a plain mutex: no failure */
+	began = now_ms();
+	if (began < t->rest_until) {
+		*err = t->failure;
+		r = err->code;
+	} else if ((r = sign_now(t, msg, len, sig, err)) != RK_OK) {
+		hang_up(t);
+		t->failure = *err;
+		if (now_ms() - began >= t->timeout_ms && t->asked == NULL)
+			t->rest_until = now_ms() + REST_MS;
+	}
+	(void)pthread_mutex_unlock(&t->lock);
+	return r;
+}
+
+static void
+release(void *arg)
+{
+	struct talk *t = arg;
+
+	hang_up(t);
+	(void)pthread_mutex_destroy(&t->lock); /* nobody holds it */
+	free(t);
+}
+
+/* ---- the key ---- */
+
+static enum rk_err
+fetch_public(struct talk *t, uint8_t pub[RK_KEY_PUBLIC_LEN], bool *asks,
+    struct rk_error *err)
+{
+	const struct rk_bytes none = { NULL, 0 };
+	struct bytes answer;
+	struct bytes got;
+	uint8_t confirm;
+	enum rk_err r;
+
+	r = ask(t, AGENT_PUBLIC, none, &answer, err);
+	if (r == RK_OK && (!bytes_get_string(&answer, &got) ||
+	                      got.left != RK_KEY_PUBLIC_LEN ||
+	                      !bytes_get_u8(&answer, &confirm) || confirm > 1 ||
+	                      answer.left != 0))
+		r = unreadable(err);
+	if (r != RK_OK)
+		return fail(t, err);
+	memcpy(pub, got.at, RK_KEY_PUBLIC_LEN);
+	*asks = confirm == 1;
+	return RK_OK;
+}
+
+static enum rk_err
+begin(struct talk *t, const char *name, const struct rk_agent_conf *conf,
+    struct rk_error *err)
+{
+	const char *path = conf == NULL ? NULL : conf->path;
+	bool named;
+
+	t->timeout_ms = conf == NULL || conf->timeout_ms == 0
+	                    ? TIMEOUT_MS
+	                    : conf->timeout_ms;
+	t->asked = conf == NULL ? NULL : conf->asked;
+	t->arg = conf == NULL ? NULL : conf->arg;
+	if (name[0] == '\0' ||
+	    str_copy(t->name, sizeof(t->name), name) >= sizeof(t->name))
+		return err_set(err, RK_EINVAL,
+		    "the agent's keys have names, of less than %d bytes",
+		    NAME_LEN);
+	if (path == NULL)
+		return agent_path(t->path, &named, err);
+	return str_copy(t->path, sizeof(t->path), path) < sizeof(t->path)
+	           ? RK_OK
+	           : agent_path_too_long(path, err);
+}
+
+enum rk_err
+rk_key_of_agent(const char *name, const struct rk_agent_conf *conf,
+    struct rk_key **out, struct rk_error *err)
+{
+	struct rk_error why = { 0 };
+	struct rk_signer signer = {
+		.size = sizeof(signer),
+		.name = name,
+		.sign = sign,
+		.release = release,
+	};
+	struct talk *t;
+	bool asks = false;
+	enum rk_err r;
+
+	*out = NULL;
+	err_clear(err);
+	if (conf != NULL && conf->size != sizeof(*conf))
+		return err_set(err, RK_EINVAL, "of another version");
+	t = calloc(1, sizeof(*t));
+	if (t == NULL || pthread_mutex_init(&t->lock, NULL) != 0) {
+		free(t);
+		return err_set(err, RK_ENOMEM, "out of memory");
+	}
+	signer.arg = t;
+	r = begin(t, name, conf, &why);
+	if (r == RK_OK)
+		r = fetch_public(t, signer.pub, &asks, &why);
+	if (r == RK_OK && asks && t->asked == NULL) {
+		(void)err_set(&why, RK_EDENIED,
+		    "somebody is asked before each use of it, and nobody waits "
+		    "for that here: keyvault unlock without --confirm");
+		r = fail(t, &why);
+	}
+	if (r == RK_OK && (r = rk_key_of_signer(&signer, out)) != RK_OK)
+		(void)err_set(&why, r, "%s", rk_err_text(r));
+	if (r == RK_OK)
+		return RK_OK;
+	if (err != NULL)
+		*err = why;
+	release(t);
+	return r;
+}
