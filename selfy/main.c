@@ -1,8 +1,10 @@
 /* selfy: certificates for the peers of one CA; options and their order. */
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include <rpckit/log.h>
+#include <rpckit/signer.h>
 
 #include "base/error.h"
 #include "base/str.h"
@@ -85,6 +87,10 @@ static const struct opt opts[] = {
 	    .kind = OPT_TEXT,
 	    .meta = "SPEC",
 	    .about = "passphrase of the CA key" },
+	{ .name = "ca-key",
+	    .kind = OPT_TEXT,
+	    .meta = "keyvault:NAME",
+	    .about = "the CA key stays in keyvault's agent, which signs" },
 	{ .name = "new-pass",
 	    .kind = OPT_TEXT,
 	    .meta = "SPEC",
@@ -248,6 +254,8 @@ static const struct rule {
 	    "an action that opens or makes a key" },
 	{ "ca-pass", MAKES_CERT | DO_REVOKE | DO_CRL,
 	    "-ca, -k, -sign, -renew, -revoke or -crl" },
+	{ "ca-key", MAKES_CERT | DO_REVOKE | DO_CRL,
+	    "-ca, -k, -sign, -renew, -revoke or -crl" },
 	{ "new-pass", DO_CHPASS, "-chpass" },
 	{ "format", MAKES_KEY, "-ca, -k, -csr, -renew or -chpass" },
 	{ "words", DO_FP, "-fp" },
@@ -290,6 +298,7 @@ check_pairs(struct selfy *s)
 	static const char *const pairs[][2] = {
 		{ "days", "until" },
 		{ "nopass", "new-pass" },
+		{ "ca-pass", "ca-key" },
 	};
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
@@ -316,6 +325,19 @@ check_sources(struct selfy *s)
 			    &s->err, r, "-%s: %s", sources[i], why.text);
 	}
 	return RK_OK;
+}
+
+static enum rk_err
+check_ca_key(struct selfy *s)
+{
+	const char *spec = args_text(s->args, "ca-key", RK_KEY_IN_AGENT "x");
+	const size_t prefix = sizeof(RK_KEY_IN_AGENT) - 1;
+	char shown[SHOWN_LEN];
+
+	if (strncmp(spec, RK_KEY_IN_AGENT, prefix) == 0 && spec[prefix] != '\0')
+		return RK_OK;
+	return err_set(&s->err, RK_EINVAL, "-ca-key: %s is not keyvault:NAME",
+	    str_escape(shown, sizeof(shown), spec));
 }
 
 static enum rk_err
@@ -385,6 +407,8 @@ check_words(struct selfy *s, unsigned todo)
 	if ((r = check_pairs(s)) != RK_OK)
 		return r;
 	if ((r = check_sources(s)) != RK_OK)
+		return r;
+	if ((r = check_ca_key(s)) != RK_OK)
 		return r;
 	return set_dirs(s);
 }

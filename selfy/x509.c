@@ -1,6 +1,7 @@
 /* Certificates made: the profile of our CAs and of those they sign. */
 #include "x509.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include <openssl/err.h>
@@ -29,8 +30,34 @@ x509_fail(struct rk_error *err, const char *what)
 EVP_PKEY *
 x509_pkey(const struct rk_key *key)
 {
-	return EVP_PKEY_new_raw_private_key(
-	    EVP_PKEY_ED25519, NULL, rk_key_seed(key), RK_KEY_SEED_LEN);
+	const uint8_t *seed = rk_key_seed(key);
+
+	return seed == NULL ? EVP_PKEY_Q_keygen(NULL, NULL, "ED25519")
+	                    : EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519,
+	                          NULL, seed, RK_KEY_SEED_LEN);
+}
+
+/* The first element within the outermost; the signature is the end of that. */
+enum rk_err
+x509_sign_there(const struct rk_key *key, enum rk_sign_use use, uint8_t *der,
+    size_t len, struct rk_error *err)
+{
+	const uint8_t *tbs = der;
+	const uint8_t *p;
+	long n;
+	int tag;
+	int class;
+
+	if (rk_key_seed(key) != NULL)
+		return RK_OK;
+	if (len < RK_KEY_SIG_LEN || len > LONG_MAX ||
+	    (ASN1_get_object(&tbs, &n, &tag, &class, (long)len) & 0x80) != 0)
+		return x509_fail(err, "what is to be signed");
+	p = tbs;
+	if ((ASN1_get_object(&p, &n, &tag, &class, n) & 0x80) != 0)
+		return x509_fail(err, "what is to be signed");
+	return rk_key_sign_for(key, use, tbs, (size_t)(p - tbs) + (size_t)n,
+	    der + len - RK_KEY_SIG_LEN, err);
 }
 
 bool
@@ -277,7 +304,8 @@ new_cert(struct cert **out, struct rk_error *err)
 /* What was just made is read back, so that nothing is used but what others
  * will see. */
 static enum rk_err
-read_back(const struct cert *c, struct cert **out, struct rk_error *err)
+read_back(const struct cert *c, const struct rk_key *by, struct cert **out,
+    struct rk_error *err)
 {
 	uint8_t *der = NULL;
 	int len = i2d_X509(c->x509, &der);
@@ -285,7 +313,9 @@ read_back(const struct cert *c, struct cert **out, struct rk_error *err)
 
 	if (len <= 0)
 		return x509_fail(err, "new certificate");
-	r = cert_decode("new certificate", der, (size_t)len, out, err);
+	r = x509_sign_there(by, RK_SIGN_CERT, der, (size_t)len, err);
+	if (r == RK_OK)
+		r = cert_decode("new certificate", der, (size_t)len, out, err);
 	OPENSSL_free(der);
 	return r;
 }
@@ -304,7 +334,7 @@ cert_new_ca(const struct rk_key *key, const char *cn,
 		r = x509_fail(err, "new CA certificate");
 		goto out;
 	}
-	r = read_back(c, out, err);
+	r = read_back(c, key, out, err);
 out:
 	cert_free(c);
 	return r;
@@ -324,7 +354,7 @@ cert_new_leaf(const struct signer *ca, const struct leaf *leaf,
 		r = x509_fail(err, "new certificate");
 		goto out;
 	}
-	r = read_back(c, out, err);
+	r = read_back(c, ca->key, out, err);
 out:
 	cert_free(c);
 	return r;

@@ -4,6 +4,8 @@
 
 #include "x509.h"
 
+#include <rpckit/signer.h>
+
 #include <openssl/x509v3.h>
 
 /* With the bytes as they were read, which are what peers judge. */
@@ -24,8 +26,13 @@ struct crl {
 /* OpenSSL failed at something that only fails for lack of memory or a broken
  * installation: its queue is emptied. */
 enum rk_err x509_fail(struct rk_error *err, const char *what);
-/* The private key for OpenSSL; NULL on failure. */
+/* The private key for OpenSSL, or one that nobody knows for a key that is
+ * elsewhere: x509_sign_there() is due then.  NULL on failure. */
 EVP_PKEY *x509_pkey(const struct rk_key *key);
+/* In a whole certificate, request or list that such a key was to sign: put the
+ * signature in.  Of a key that is here, nothing is done. */
+RK_MUST enum rk_err x509_sign_there(const struct rk_key *key,
+    enum rk_sign_use use, uint8_t *der, size_t len, struct rk_error *err);
 /* What was written to the memory behind bio, appended to b; frees bio, which
  * may be NULL. */
 enum rk_err x509_take_bio(BIO *bio, bool written, struct buf *b);
