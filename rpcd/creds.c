@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "cli/path.h"
 
 #include <rpckit/ask.h>
 #include <rpckit/psk.h>
@@ -57,7 +58,11 @@ announce(const struct settings *s, const struct entry *next,
 	char *path = NULL;
 	enum rk_err r;
 
-	if (asprintf(&path, "%s/%s.key", s->certs, next->text) < 0)
+	if (path_key_name(next->text) != next->text)
+		path = strdup(next->text);
+	else if (asprintf(&path, "%s/%s.key", s->certs, next->text) < 0)
+		path = NULL;
+	if (path == NULL)
 		return err_set(err, RK_ENOMEM, "out of memory");
 	ring->source.err.code = RK_OK;
 	r = rk_key_load(path, get_pass, ring, &key, err);
@@ -106,6 +111,8 @@ creds_load_ident(const struct settings *s, struct keyring *ring,
 	(void)str_copy(text, sizeof(text),
 	    keyring_failed(ring, r) ? ring->source.err.text : err->text);
 	err->code = r;
+	if (path_key_name(s->key) != s->key && r != RK_ECERT)
+		return blame(settings_from(s, "key"), text, err);
 	if (r == RK_EPASS || r == RK_ENOPASS || keyring_failed(ring, r))
 		return blame(settings_from(s, "pass"), text, err);
 	return blame(settings_from(s, "certs"), text, err);

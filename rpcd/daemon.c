@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "check.h"
+#include "cli/path.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -301,7 +302,7 @@ advice(const struct daemon *d, enum rk_err r, char dst[256])
 	if (r != RK_ENOENT || d->creds != NULL || !d->tls ||
 	    keyring_failed(&d->ring, r))
 		return NULL;
-	str_escape(key, sizeof(key), d->settings->key);
+	str_escape(key, sizeof(key), path_key_name(d->settings->key));
 	(void)snprintf(dst, 256, "selfy -k %s makes certificates; %s", key,
 	    d->settings->echo ? "temporary keys are for loopback addresses, "
 	                        "and not where --certs is given"

@@ -2,6 +2,7 @@
 #include "keys.h"
 
 #include "base/str.h"
+#include "cli/path.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,6 +87,15 @@ check_name(char **text)
 	if (**text == '\0' || strchr(*text, '/') != NULL || **text == '.')
 		return "not the name of a NAME.crt and NAME.key";
 	return NULL;
+}
+
+/* The same, or in keyvault's agent. */
+static const char *
+check_key(char **text)
+{
+	char *name = *text + (path_key_name(*text) - *text);
+
+	return check_name(&name);
 }
 
 static const char *
@@ -189,16 +199,17 @@ const struct key keys_main[SETTINGS_KEYS + 1] = {
 	    .at = S(certs),
 	    .check = check_path },
 	{ .name = "key",
-	    .about = "who to be: NAME.crt and NAME.key",
+	    .about = "who to be: NAME.crt and NAME.key; keyvault:NAME: its "
+	             "key in an agent",
 	    .value = "NAME",
 	    .at = S(key),
-	    .check = check_name },
+	    .check = check_key },
 	{ .name = "next-key",
 	    .about = "who to be later: NAME.key, announced to clients",
 	    .value = "NAME",
 	    .kind = KEY_LIST,
 	    .at = S(next_key),
-	    .check = check_name },
+	    .check = check_key },
 	{ .name = "psk",
 	    .about = "pre-shared key, 32 bytes, which each connection needs",
 	    .value = "FILE",

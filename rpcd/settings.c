@@ -317,7 +317,7 @@ have_certs(const struct settings *s)
 	char path[PATH_LEN];
 
 	if (s->certs == NULL || s->key == NULL ||
-	    snprintf(name, sizeof(name), "%s.crt", s->key) < 0)
+	    snprintf(name, sizeof(name), "%s.crt", path_key_name(s->key)) < 0)
 		return false;
 	return fs_join(path, sizeof(path), s->certs, "ca.crt") == RK_OK &&
 	       access(path, F_OK) == 0 &&

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "cli/path.h"
 
 #include <rpckit/value.h>
 
@@ -138,7 +139,8 @@ when_refused(const struct target *t, const struct rk_error *err, char *dst,
 	char dir[128], name[64];
 
 	(void)str_escape(dir, sizeof(dir), t->settings.v[SET_CERTS].value);
-	(void)str_escape(name, sizeof(name), t->settings.v[SET_KEY].value);
+	(void)str_escape(
+	    name, sizeof(name), path_key_name(t->settings.v[SET_KEY].value));
 	if (strstr(err->text, "the peer ") != NULL &&
 	    target_tls_mode(t) != RK_TLS_MUTUAL)
 		return "the server wants to see a certificate: tls-mode "

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "cli/path.h"
 #include "held.h"
 
 #include <stdio.h>
@@ -100,6 +101,15 @@ tell_settings(const struct target *t, const struct out *o)
 		        source, sizeof(source), t->settings.v[i].source));
 }
 
+/* What to do about a key in keyvault's agent. */
+static const char *
+when_agent(const struct rk_error *err)
+{
+	if (err->code == RK_ECONNECT)
+		return "eval \"$(keyvault agent)\"; keyvault unlock";
+	return err->code == RK_ENOPASS ? "keyvault unlock" : NULL;
+}
+
 static int
 open_failed(
     const struct target *t, const struct out *o, const struct rk_error *err)
@@ -107,6 +117,8 @@ open_failed(
 	bool known = err->step != NULL && strcmp(err->step, "known") == 0;
 	char text[256], name[64];
 
+	if (err->step != NULL && strcmp(err->step, "agent") == 0)
+		return out_error(o, err, when_agent(err));
 	switch (rk_err_exit(err->code)) {
 	case 2:
 		return out_error(o, err, "rpcsh -h");
@@ -129,7 +141,8 @@ open_failed(
 		    strcmp(err->step, "settings") == 0 ? "rpcsh ctx ls" : NULL);
 	(void)snprintf(text, sizeof(text),
 	    "--certs DIR, or selfy -k %s makes a key; --tcp needs none",
-	    str_escape(name, sizeof(name), t->settings.v[SET_KEY].value));
+	    str_escape(name, sizeof(name),
+	        path_key_name(t->settings.v[SET_KEY].value)));
 	return out_error(o, err, text);
 }
 

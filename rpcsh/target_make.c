@@ -4,7 +4,10 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "cli/pass.h"
+#include "cli/path.h"
 #include "held.h"
+
+#include <rpckit/signer.h>
 
 #include <stdio.h>
 #include <unistd.h>
@@ -111,6 +114,38 @@ ask(const char *path, unsigned attempt, struct rk_secret **out, void *arg)
 	return r;
 }
 
+/* ---- a key in keyvault's agent ---- */
+
+static void
+on_asked(const char *name, uint32_t id, void *arg)
+{
+	const struct target *t = arg;
+	char shown[256];
+
+	out_note(&t->log, "%s: waiting for your yes (or: keyvault allow %u)",
+	    str_escape(shown, sizeof(shown), name), id);
+}
+
+static enum rk_err
+load_from_agent(struct target *t, const char *name, struct rk_error *err)
+{
+	const struct rk_agent_conf conf = {
+		.size = sizeof(conf),
+		.asked = on_asked,
+		.arg = t,
+	};
+	struct rk_key *key = NULL;
+	enum rk_err r;
+
+	if ((r = rk_key_of_agent(name, &conf, &key, err)) == RK_OK)
+		r = rk_ident_load_dir_use(
+		    t->settings.v[SET_CERTS].value, name, key, &t->ident, err);
+	else
+		err->step = "agent";
+	rk_key_free(key);
+	return r;
+}
+
 static enum rk_err
 load_ident(struct target *t, const struct args *a, struct rk_error *err)
 {
@@ -124,6 +159,7 @@ load_ident(struct target *t, const struct args *a, struct rk_error *err)
 		},
 	};
 	bool carry = target_tls_mode(t) == RK_TLS_MUTUAL;
+	const char *key = t->settings.v[SET_KEY].value;
 	enum rk_err r;
 
 	if (!target_is_proving(t) || target_tls_mode(t) == RK_TLS_SKIP_VERIFY)
@@ -131,9 +167,10 @@ load_ident(struct target *t, const struct args *a, struct rk_error *err)
 	if (t->settings.v[SET_CERTS].value[0] == '\0')
 		return err_set(
 		    err, RK_ENOENT, "certificates: no directory is known");
+	if (carry && path_key_name(key) != key)
+		return load_from_agent(t, path_key_name(key), err);
 	r = rk_ident_load_dir(t->settings.v[SET_CERTS].value,
-	    carry ? t->settings.v[SET_KEY].value : NULL, ask, &pass, &t->ident,
-	    err);
+	    carry ? key : NULL, ask, &pass, &t->ident, err);
 	return r == RK_OK ? r : explain_pass(t, &pass.src, r, err);
 }
 

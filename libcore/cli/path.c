@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <rpckit/signer.h>
 
 #include "base/fs.h"
 #include "base/str.h"
@@ -136,6 +139,14 @@ path_admin(const char *given, char out[PATH_LEN])
 	if (access(PATH_ADMIN_SYSTEM, F_OK) != 0 && errno != EACCES)
 		return RK_ENOENT;
 	return copy(out, PATH_ADMIN_SYSTEM);
+}
+
+const char *
+path_key_name(const char *key)
+{
+	const size_t len = sizeof(RK_KEY_IN_AGENT) - 1;
+
+	return strncmp(key, RK_KEY_IN_AGENT, len) == 0 ? key + len : key;
 }
 
 enum rk_err

@@ -38,6 +38,8 @@ RK_MUST enum rk_err path_admin_user(char out[PATH_LEN]);
 /* The one to dial: `given` (flag), else the user's if it is there, else that of
  * a service.  RK_ENOENT: none is there; RK_ETOOBIG. */
 RK_MUST enum rk_err path_admin(const char *given, char out[PATH_LEN]);
+/* What a key is called: its NAME, also of "keyvault:NAME". */
+const char *path_key_name(const char *key);
 /* The address of a local socket; made absolute.  RK_ETOOBIG, RK_EIO. */
 RK_MUST enum rk_err path_unix_url(const char *path, char *url, size_t len);
 
