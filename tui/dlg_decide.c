@@ -154,6 +154,43 @@ decide_new(struct ui *ui, const struct model_key *k, enum action focus)
 	                                 : LATER;
 }
 
+/* ---- one that is known: it can be put out ---- */
+
+static void
+decided_known(struct ui *ui, struct dialog *d, int button)
+{
+	if (button == 1)
+		send_verb(ui, d, "reject", "rejected");
+	else if (button == 2)
+		send_verb(ui, d, "revoke", "revoked");
+	else if (button == 3)
+		qr_open(ui, d->fp, d->who);
+}
+
+static void
+decide_known(struct ui *ui, const struct model_key *k, enum action focus)
+{
+	struct dialog *d =
+	    open_about(ui, k, " Decide: known client ", decided_known);
+
+	if (d == NULL)
+		return;
+	add_facts(k, &d->body);
+	text_add(&d->body, ROLE_TEXT,
+	    "Out at once, with its open connections; undo with u.");
+	text_add(&d->body, ROLE_DIM,
+	    "Rejected it can be approved again, revoked not before it is "
+	    "forgotten.");
+	dialog_button(d, "Later", 'l');
+	dialog_button(d, "Reject", 'r');
+	dialog_button(d, "Revoke", 'V');
+	dialog_button(d, "QR", 'Q');
+	dialog_note(d, k->note);
+	d->hints = "Tab/arrows move  Enter take  l r V Q n(ote) direct  "
+	           "Esc = Later";
+	d->focus = focus == ACT_REJECT ? 1 : 0;
+}
+
 /* ---- another key for a name that is known ---- */
 
 static void
@@ -192,9 +229,15 @@ decide_changed(struct ui *ui, const struct model_key *k, enum action focus)
 void
 dlg_decide(struct ui *ui, const struct model_key *k, enum action focus)
 {
-	if (k->state != KEY_CHANGED)
+	const bool lets_in = focus == ACT_APPROVE || focus == ACT_ONCE;
+
+	if (k->state == KEY_KNOWN && lets_in)
+		ui_say(ui, ROLE_DIM, "the key is known already");
+	else if (k->state == KEY_KNOWN)
+		decide_known(ui, k, focus);
+	else if (k->state != KEY_CHANGED)
 		decide_new(ui, k, focus);
-	else if (focus == ACT_APPROVE || focus == ACT_ONCE)
+	else if (lets_in)
 		ui_say(ui, ROLE_WAIT,
 		    "the key CHANGED: Enter, then Replace, if it is theirs");
 	else

@@ -333,6 +333,27 @@ usual_message(const struct ui *ui, char *dst, size_t len, bool *calls)
 		*calls = false;
 }
 
+/* How many wait is not the less true meanwhile. */
+static void
+undo_message(const struct ui *ui, char *dst, size_t len)
+{
+	int64_t left = (ui->undo_until - ui_now(ui)) / 1000;
+	size_t waits = model_waiting(ui->m);
+
+	if (ui_narrow(ui))
+		(void)snprintf(
+		    dst, len, "u undo (%" PRId64 " s)  %zu wait", left, waits);
+	else if (waits > 0)
+		(void)snprintf(dst, len,
+		    "u takes the last decision back (%" PRId64
+		    " s); %zu wait%s "
+		    "for one",
+		    left, waits, waits == 1 ? "s" : "");
+	else
+		(void)snprintf(dst, len,
+		    "u takes the last decision back (%" PRId64 " s)", left);
+}
+
 static void
 draw_message(struct ui *ui, int row)
 {
@@ -348,10 +369,8 @@ draw_message(struct ui *ui, int row)
 		return;
 	}
 	usual_message(ui, text, sizeof(text), &calls);
-	if (ui->undo_fp[0] != '\0' && !calls)
-		(void)snprintf(text, sizeof(text),
-		    "u takes the last decision back (%" PRId64 " s)",
-		    (ui->undo_until - ui_now(ui)) / 1000);
+	if (ui->undo_fp[0] != '\0' && ui->m->online && ui->m->silent_s == 0)
+		undo_message(ui, text, sizeof(text));
 	put_line(ui, row, calls ? ROLE_WAIT : ROLE_DIM, text);
 }
 

@@ -69,7 +69,8 @@ pane_key(struct ui *ui, uint32_t key)
 		return;
 	if (k->action >= ACT_UP && k->action <= ACT_BOTTOM)
 		scroll(p, k, height > 2 ? (size_t)height - 1 : 1);
-	else if (k->action == ACT_PAUSE || k->action == ACT_MOUSE)
+	else if (k->action == ACT_PAUSE || k->action == ACT_MOUSE ||
+	         k->action == ACT_UNDO)
 		ui_act(ui, k);
 	else if (k->action == ACT_TAB) {
 		pane_close(ui);

@@ -100,6 +100,11 @@ decides() {
 	shows 'by     .*(tui)' 'with who decided'
 	cp known line
 	looks
+	keys G a
+	shows 'known already' 'once is enough'
+	keys r
+	shows '> \[ Reject \]   \[ Revoke \]' 'and it can be put out'
+	keys Escape
 	keys u
 	shows 'taken back' 'u takes it back'
 	audited '(tui).*undo' 'which the audit has as well'
