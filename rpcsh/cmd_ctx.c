@@ -223,7 +223,7 @@ add(struct job *j, struct rk_error *err)
 	enum rk_err r;
 
 	buf_init(&b, 65536);
-	if ((r = settings_context_path(j->words[0], path, err)) == RK_OK &&
+	if ((r = context_path(j->words[0], path, err)) == RK_OK &&
 	    (r = add_lines(j, &b, err)) == RK_OK)
 		r = j->dry ? would_write(j, path, replace, err)
 		           : write_in_contexts(path, (const char *)buf_peek(&b),
@@ -268,7 +268,7 @@ use(struct job *j, struct rk_error *err)
 		return j->dry ? verbs_would(j, "use", "no context")
 		              : use_none(err);
 	j->retry = "rpcsh ctx ls";
-	if ((r = settings_context_path(name, path, err)) != RK_OK ||
+	if ((r = context_path(name, path, err)) != RK_OK ||
 	    (r = settings_current_path(current, err)) != RK_OK)
 		return r;
 	if (access(path, F_OK) != 0)
@@ -288,7 +288,7 @@ drop(struct job *j, struct rk_error *err)
 	enum rk_err r;
 
 	j->retry = "rpcsh ctx ls";
-	if ((r = settings_context_path(name, path, err)) != RK_OK)
+	if ((r = context_path(name, path, err)) != RK_OK)
 		return r;
 	if (j->dry && access(path, F_OK) == 0)
 		return verbs_would(j, "remove", path);

@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "cli/conf.h"
+#include "cli/context.h"
 #include "trust.h"
 
 #include <ctype.h>
@@ -41,6 +42,8 @@ static const struct {
 	    "RPCKIT_TIMEOUT" },
 	[SET_CONNECT_TIMEOUT] = { "connect-timeout", "10s",
 	    "10s, or 0 for none", "of connecting", NULL },
+	[SET_ADMIN] = { "admin", "", "PATH",
+	    "the daemon's admin socket, for rpcd ctl -c and rpctui -c", NULL },
 };
 
 enum setting_id
@@ -202,27 +205,6 @@ read_optional(struct settings *s, const char *path, struct rk_error *err)
 /* ---- contexts ---- */
 
 enum rk_err
-settings_context_path(
-    const char *name, char out[PATH_LEN], struct rk_error *err)
-{
-	char file[SETTINGS_NAME_LEN + 32], shown[128];
-	bool ok = name[0] != '\0' && name[0] != '.' &&
-	          strlen(name) < SETTINGS_NAME_LEN - 1;
-
-	for (const char *p = name; ok && *p != '\0'; p++)
-		ok = isalnum((unsigned char)*p) || strchr("-_.@", *p) != NULL;
-	if (!ok)
-		return err_set(err, RK_EINVAL,
-		    "context \"%s\": letters, digits and -_.@ make a name",
-		    str_escape(shown, sizeof(shown), name));
-	(void)snprintf(file, sizeof(file), "contexts/%s.conf", name);
-	if (path_user(PATH_CONFIG, file, out) != RK_OK)
-		return err_set(err, RK_ENOENT,
-		    "contexts: neither XDG_CONFIG_HOME nor HOME is set");
-	return RK_OK;
-}
-
-enum rk_err
 settings_current_path(char out[PATH_LEN], struct rk_error *err)
 {
 	if (path_user(PATH_CONFIG, CURRENT, out) != RK_OK)
@@ -272,7 +254,7 @@ settings_context(
 	/* -c '': none, whatever was chosen. */
 	if (given[0] == '\0')
 		return RK_OK;
-	if ((r = settings_context_path(given, path, err)) != RK_OK)
+	if ((r = context_path(given, path, err)) != RK_OK)
 		return r;
 	(void)str_copy(name, SETTINGS_NAME_LEN, given);
 	return RK_OK;
@@ -290,7 +272,7 @@ read_context(const struct args *a, struct settings *s, struct rk_error *err)
 		return r;
 	if (s->context[0] == '\0')
 		return RK_OK;
-	if ((r = settings_context_path(s->context, path, err)) != RK_OK)
+	if ((r = context_path(s->context, path, err)) != RK_OK)
 		return r;
 	(void)snprintf(source, sizeof(source), "context %s", s->context);
 	r = read_file(s, path, source, err);
@@ -322,7 +304,8 @@ read_flags(const struct args *a, struct settings *s, struct rk_error *err)
 		if (i == SET_TLS_MODE && mode != NULL)
 			set(s, SET_TLS_MODE, mode, "flag");
 		if (i == SET_TLS_MODE || i == SET_TIMEOUT ||
-		    i == SET_CONNECT_TIMEOUT || !args_given(a, name))
+		    i == SET_CONNECT_TIMEOUT || i == SET_ADMIN ||
+		    !args_given(a, name))
 			continue;
 		value = args_text(a, name, "");
 		if ((r = settings_check((enum setting_id)i, value, err)) !=

@@ -2,6 +2,7 @@
 #ifndef RPCSH_SETTINGS_H
 #define RPCSH_SETTINGS_H
 
+#include "cli/context.h"
 #include "cli/out.h"
 #include "cli/path.h"
 
@@ -16,10 +17,11 @@ enum setting_id {
 	SET_CONGESTION,
 	SET_TIMEOUT,
 	SET_CONNECT_TIMEOUT,
+	SET_ADMIN, /* not used here */
 	SET_COUNT
 };
 
-#define SETTINGS_NAME_LEN 104 /* of a context, with NUL */
+#define SETTINGS_NAME_LEN CONTEXT_NAME_LEN
 
 struct setting {
 	char value[PATH_LEN];
@@ -52,9 +54,6 @@ RK_MUST enum rk_err settings_chosen(
  * none. */
 RK_MUST enum rk_err settings_context(
     const struct args *a, char name[SETTINGS_NAME_LEN], struct rk_error *err);
-/* The path of a context's file; RK_EINVAL for names that are no names. */
-RK_MUST enum rk_err settings_context_path(
-    const char *name, char out[PATH_LEN], struct rk_error *err);
 /* The file that names the chosen context. */
 RK_MUST enum rk_err settings_current_path(
     char out[PATH_LEN], struct rk_error *err);

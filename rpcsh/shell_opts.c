@@ -117,7 +117,7 @@ check_context(const char *name, struct rk_error *err)
 
 	if (strcmp(name, "-") == 0)
 		return RK_OK;
-	if ((r = settings_context_path(name, path, err)) != RK_OK)
+	if ((r = context_path(name, path, err)) != RK_OK)
 		return r;
 	if ((r = fs_open(path, FS_ANY, &fd, &st, err)) != RK_OK)
 		return r == RK_ENOENT ? err_set(err, r,

@@ -20,6 +20,12 @@ static const struct opt opts[] = {
 	    .complete = COMPLETE_FILE,
 	    .about = "the daemon's admin socket ($XDG_RUNTIME_DIR/rpckit/"
 	             "admin.sock, " PATH_ADMIN_SYSTEM ")" },
+	{ .name = "context",
+	    .letter = 'c',
+	    .kind = OPT_TEXT,
+	    .meta = "CTX",
+	    .complete = COMPLETE_CONTEXT,
+	    .about = "the admin socket that this context of rpcsh's names" },
 	{ .name = "read-only", .about = "show, and offer nothing that steers" },
 	{ .name = "once",
 	    .about = "print everything as it is now, and end; needs no "
@@ -38,7 +44,7 @@ static const struct opt opts[] = {
 };
 
 static const char *const usage[] = {
-	"[--socket PATH] [--read-only] [OPTION]...",
+	"[--socket PATH | -c CTX] [--read-only] [OPTION]...",
 	"--once [--json]",
 	"--plain",
 	NULL,

@@ -10,10 +10,12 @@
 int
 tui_find(struct tui *t)
 {
-	const char *given = args_text(t->a, "socket", NULL);
-	enum rk_err r = path_admin(given, t->path);
+	struct rk_error err;
+	enum rk_err r = admin_find(t->a, t->path, &err);
 
-	t->given = given != NULL;
+	t->given = admin_is_given(t->a);
+	if (r != RK_OK && err.text[0] != '\0')
+		return out_error(&t->out, &err, NULL);
 	if (r == RK_ENOENT)
 		return out_fail(&t->out, RK_ECONNECT,
 		    "no admin socket: neither $XDG_RUNTIME_DIR/rpckit/"

@@ -1,9 +1,9 @@
 /* A daemon's admin socket: what it says when it refuses, and whose it is. */
 #include "cli/admin.h"
 
+#include "base/error.h"
 #include "base/str.h"
-
-#include "cli/path.h"
+#include "cli/context.h"
 
 #include <rpckit/value.h>
 
@@ -14,6 +14,23 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum rk_err
+admin_find(const struct args *a, char out[PATH_LEN], struct rk_error *err)
+{
+	err_clear(err);
+	if (args_given(a, "socket") && args_given(a, "context"))
+		return err_set(err, RK_EINVAL, "either --socket or -c");
+	if (args_given(a, "context"))
+		return context_admin(args_text(a, "context", ""), out, err);
+	return path_admin(args_text(a, "socket", NULL), out);
+}
+
+bool
+admin_is_given(const struct args *a)
+{
+	return args_given(a, "socket") || args_given(a, "context");
+}
 
 /* The code that came along, if one did. */
 static enum rk_err

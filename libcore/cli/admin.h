@@ -2,9 +2,22 @@
 #ifndef RPCKIT_CLI_ADMIN_H
 #define RPCKIT_CLI_ADMIN_H
 
+#include "cli/cmd.h"
+#include "cli/path.h"
+
 #include <rpckit/client.h>
 
 #include <stdbool.h>
+
+/*
+ * The socket to dial: of --socket, else of the context of -c, else path_admin()
+ * (RK_ENOENT without a text: none is there).  RK_EINVAL: both are given; errors
+ * of path_admin() without a text, and of context_admin().
+ */
+RK_MUST enum rk_err admin_find(
+    const struct args *a, char out[PATH_LEN], struct rk_error *err);
+/* Was it one of the first two? */
+bool admin_is_given(const struct args *a);
 
 /*
  * Of a call that ended with RK_EREMOTE: its text, escaped, and the code that

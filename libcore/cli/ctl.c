@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "cli/admin.h"
+#include "cli/context.h"
 #include "cli/json.h"
 #include "cli/path.h"
 
@@ -286,7 +287,7 @@ unreachable(const struct ctl *c, const char *path, const struct rk_error *err)
 	if (!admin_is_denied(err))
 		return out_error(&c->out, err,
 		    "is rpcd running? --socket PATH names another");
-	admin_explain(path, "rpcd ctl", args_given(c->a, "socket"), &why);
+	admin_explain(path, "rpcd ctl", admin_is_given(c->a), &why);
 	return out_fail(&c->out, err->code, why.text, why.advice);
 }
 
@@ -298,7 +299,9 @@ reach(struct ctl *c)
 	struct rk_error err;
 	enum rk_err r;
 
-	r = path_admin(args_text(c->a, "socket", NULL), path);
+	r = admin_find(c->a, path, &err);
+	if (r != RK_OK && err.text[0] != '\0')
+		return out_error(&c->out, &err, NULL);
 	if (r == RK_ENOENT)
 		return no_socket(c);
 	(void)str_escape(c->shown, sizeof(c->shown), path);
@@ -357,6 +360,12 @@ static const struct opt opts[] = {
 	    .complete = COMPLETE_FILE,
 	    .about = "the daemon's admin socket ($XDG_RUNTIME_DIR/rpckit/"
 	             "admin.sock, " PATH_ADMIN_SYSTEM ")" },
+	{ .name = "context",
+	    .letter = 'c',
+	    .kind = OPT_TEXT,
+	    .meta = "CTX",
+	    .complete = COMPLETE_CONTEXT,
+	    .about = "the admin socket that this context of rpcsh's names" },
 	{ .name = "plain", .about = "tab-separated lists for scripts" },
 	COMMON_OPTS,
 	{ 0 },
@@ -510,7 +519,7 @@ static const struct cmd cmds[] = {
 };
 
 static const char *const usage[] = {
-	"[--socket PATH] [--json] VERB [OPTION]...",
+	"[--socket PATH | -c CTX] [--json] VERB [OPTION]...",
 	NULL,
 };
 

@@ -307,6 +307,27 @@ odd_ends() {
 	rm -f odd.sock
 }
 
+# -c: as a context of rpcsh's names it.
+by_context() {
+	mkdir -p .config/rpckit/contexts
+	printf 'server = 127.0.0.1:1\nadmin = %s\n' "$tmp/admin" \
+		>.config/rpckit/contexts/here.conf
+	echo 'server = 127.0.0.1:1' >.config/rpckit/contexts/far.conf
+	chmod -R go= .config
+	want 0 'a context' "$rpctui" -c here --once
+	has out '^rpcd ' 'leads to the daemon'
+	want 0 'and rpcd ctl' "$rpcd" ctl -c here version
+	want 0 'a context without it' "$rpcsh" ctx show -c here
+	has out "^admin *$tmp/admin" 'is one of rpcsh'"'"'s settings'
+	want 8 'a context without it' "$rpctui" -c far --once
+	has err 'context far: names no admin socket$' 'is told'
+	want 8 'no context' "$rpcd" ctl -c nowhere status
+	has err 'context nowhere: no such context$' 'is told, too'
+	want 2 'no name' "$rpctui" -c ../../x --once
+	want 2 'both' "$rpctui" -c here --socket x --once
+	has err 'either --socket or -c$' 'are one too many'
+}
+
 hostile() {
 	values
 	odd
@@ -397,6 +418,7 @@ END
 
 certificates
 snapshot
+by_context
 plain
 plain_ends
 wrong_use
