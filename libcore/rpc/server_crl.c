@@ -41,14 +41,10 @@ on_listed(struct mail *m)
  * is told, so that they fill no list, and where too much is under way the next
  * try will do. */
 static void
-on_refused(const struct rk_cert_info *info, void *arg)
+tell_listed(struct rk_server *s, const struct rk_cert_info *info)
 {
-	const struct creds *c = arg;
-	struct rk_server *s = c->server;
 	struct listed *l = NULL;
 
-	if (c->trust.trust == NULL || !policy_knows(c->trust.trust, info))
-		return;
 	if (atomic_fetch_add(&s->n_listed, 1) < LISTED_MAX)
 		l = malloc(sizeof(*l));
 	if (l == NULL) {
@@ -59,6 +55,15 @@ on_refused(const struct rk_cert_info *info, void *arg)
 		.mail = { .fn = on_listed }, .server = s, .info = *info
 	};
 	mailbox_put(s->workers[0].box, &l->mail);
+}
+
+static void
+on_refused(const struct rk_cert_info *info, void *arg)
+{
+	const struct creds *c = arg;
+
+	if (c->trust.trust != NULL && policy_knows(c->trust.trust, info))
+		tell_listed(c->server, info);
 }
 
 void
@@ -102,6 +107,33 @@ has_changed(struct creds *c)
 	return c->list_version != version;
 }
 
+/* Those that are not here, and perhaps have not been since the start. */
+struct absent {
+	struct rk_server *server;
+	const struct rk_ident *ident;
+};
+
+static void
+on_noted(const struct rk_cert_info *info, void *arg)
+{
+	const struct absent *a = arg;
+
+	if (chain_lists_serial(a->ident, info->issuer_cn, info->serial))
+		tell_listed(a->server, info);
+}
+
+static void
+look_for_absent(struct creds *c)
+{
+	struct absent a = { c->server, c->trust.ident };
+	struct rk_error err = { 0 };
+
+	if (c->trust.trust != NULL &&
+	    policy_each_cert(c->trust.trust, on_noted, &a, &err) != RK_OK)
+		log_event(RK_LOG_WARN, "server",
+		    "%s; who is on the revocation list is not shown", err.text);
+}
+
 void
 server_crl_look(struct rk_server *s)
 {
@@ -109,9 +141,14 @@ server_crl_look(struct rk_server *s)
 	bool changed = false;
 
 	TAILQ_FOREACH (c, &s->creds, link) {
-		if (!has_changed(c))
+		bool first = !c->list_was_seen;
+
+		c->list_was_seen = true;
+		if (!has_changed(c) && !(first && c->trust.ident != NULL &&
+		                           ident_has_list(c->trust.ident)))
 			continue;
 		changed = true;
+		look_for_absent(c);
 		chain_each_listed(c->trust.ident, CHAIN_CLIENT, on_refused, c);
 	}
 	for (unsigned i = 0; changed && i < s->n_workers; i++)

@@ -47,6 +47,7 @@ struct creds {
 	void *arg;
 	size_t users;          /* connections; loop 0 counts */
 	uint64_t list_version; /* of the revocation list that was seen last */
+	bool list_was_seen;    /* it was asked about those who are not here */
 	bool list_is_bad;      /* and was told about */
 	bool store_is_bad;     /* of decisions: the same */
 	/* What is in force now has another CA: nobody waits under this one. */

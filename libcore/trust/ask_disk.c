@@ -430,6 +430,18 @@ begin_news(struct rk_store *s, struct rk_error *err)
 }
 
 static void
+disk_met(void *arg, const struct rk_cert_info *cert)
+{
+	store_cert_note(arg, cert);
+}
+
+static enum rk_err
+disk_certs(void *arg, store_cert_fn *fn, void *fn_arg, struct rk_error *err)
+{
+	return store_cert_each(arg, fn, fn_arg, err);
+}
+
+static void
 disk_close(void *arg)
 {
 	rk_store_close(arg);
@@ -526,6 +538,8 @@ ask_disk_attach(struct room *room, const char *known, bool make, uint64_t now,
 		.decide = disk_decide,
 		.undo = disk_undo,
 		.news = disk_news,
+		.met = disk_met,
+		.certs = disk_certs,
 		.close = disk_close };
 	struct rk_store *s;
 	enum rk_err r;

@@ -60,6 +60,13 @@ struct ask_store {
 	 * the next time.  NULL: nobody else writes to it. */
 	enum rk_err (*news)(
 	    void *arg, ask_news_fn *fn, void *fn_arg, struct rk_error *err);
+	/* A known key is here, with this certificate; whether it may come in
+	 * does not depend on it.  NULL: nobody notes it. */
+	void (*met)(void *arg, const struct rk_cert_info *cert);
+	/* Each key's, as it was met last.  NULL: as there are none. */
+	enum rk_err (*certs)(void *arg,
+	    void (*fn)(const struct rk_cert_info *cert, void *fn_arg),
+	    void *fn_arg, struct rk_error *err);
 	/* With the table; NULL is allowed. */
 	void (*close)(void *arg);
 	void *arg;

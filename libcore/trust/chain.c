@@ -281,6 +281,23 @@ is_listed(const struct chain_anchor *a, const struct chain_memory *m)
 	return yes;
 }
 
+bool
+chain_lists_serial(
+    const struct rk_ident *id, const char *issuer_cn, const char *serial)
+{
+	const struct chain_anchor *a = ident_anchor(id);
+	ASN1_INTEGER *number = NULL;
+	BIGNUM *bn = NULL;
+	bool yes = false;
+
+	if (strcmp(a->info.cn, issuer_cn) == 0 && BN_hex2bn(&bn, serial) > 0 &&
+	    (number = BN_to_ASN1_INTEGER(bn, NULL)) != NULL)
+		yes = is_revoked(a, number);
+	ASN1_INTEGER_free(number);
+	BN_free(bn);
+	return yes;
+}
+
 /* Has the key of this one a certificate that still counts? */
 static bool
 has_another(const struct chain_anchor *a, const struct chain_memory *all,

@@ -42,6 +42,10 @@ RK_MUST bool chain_is_listed(
 typedef void chain_listed_fn(const struct rk_cert_info *info, void *arg);
 void chain_each_listed(const struct rk_ident *id, enum chain_usage usage,
     chain_listed_fn *fn, void *arg);
+/* Is the certificate of this CA (its common name) with this number (hex) on the
+ * list?  Any thread. */
+RK_MUST bool chain_lists_serial(
+    const struct rk_ident *id, const char *issuer_cn, const char *serial);
 /* What a certificate says, unchecked.  RK_EFORMAT, RK_EUNSUPPORTED. */
 RK_MUST enum rk_err chain_describe(
     struct rk_bytes cert, struct rk_cert_info *info, struct rk_error *err);

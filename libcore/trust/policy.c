@@ -293,6 +293,15 @@ let_wait(struct rk_trust *t, const struct rk_peer *peer, bool first,
 	    err, RK_EAGAIN, "key %s waits for a decision", peer->cert.fp);
 }
 
+static void
+note_met(struct rk_trust *t, const struct rk_peer *peer)
+{
+	const struct ask_store store = room_store(t->room);
+
+	if (store.met != NULL)
+		store.met(store.arg, &peer->cert);
+}
+
 static enum rk_err
 decide(struct rk_trust *t, const struct rk_peer *peer, bool first, bool *added,
     struct rk_error *err)
@@ -311,6 +320,7 @@ decide(struct rk_trust *t, const struct rk_peer *peer, bool first, bool *added,
 		return r;
 	if (known_has(&t->known, peer->cert.pub)) {
 		room_forget_known(t->room, peer->cert.fp);
+		note_met(t, peer);
 		return RK_OK;
 	}
 	if (is_lent(t, word, ROOM_UNTIL))

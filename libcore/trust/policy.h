@@ -105,6 +105,13 @@ bool policy_is_shared(const struct rk_trust *trust);
 RK_MUST enum rk_err policy_catch_up(
     struct rk_trust *trust, struct rk_error *err);
 
+/* The certificates that known keys had when they were here last, as far as a
+ * store has them: pub, fp, email, issuer_cn, serial.  fn must not ask about
+ * keys.  The store's error.  Any thread. */
+RK_MUST enum rk_err policy_each_cert(struct rk_trust *trust,
+    void (*fn)(const struct rk_cert_info *cert, void *arg), void *arg,
+    struct rk_error *err);
+
 /* What the store says of keys beside their lines; NULL without a store. */
 struct policy_memos;
 RK_MUST enum rk_err policy_memos_new(

@@ -349,6 +349,18 @@ policy_catch_up(struct rk_trust *t, struct rk_error *err)
 	return room_catch_up(t->room, err);
 }
 
+enum rk_err
+policy_each_cert(struct rk_trust *t,
+    void (*fn)(const struct rk_cert_info *cert, void *arg), void *arg,
+    struct rk_error *err)
+{
+	const struct ask_store store = room_store(t->room);
+
+	err_clear(err);
+	return store.certs != NULL ? store.certs(store.arg, fn, arg, err)
+	                           : RK_OK;
+}
+
 /* ---- the mode ---- */
 
 const char *

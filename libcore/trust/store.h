@@ -18,7 +18,7 @@
 #define STORE_SUM_LEN 16
 #define STORE_FLUSH_SECONDS 5
 #define STORE_APPLICATION_ID 0x726b7473 /* "rkts" */
-#define STORE_VERSION 1
+#define STORE_VERSION 2
 #define STORE_LINES 4 /* that one decision touches */
 #define STORE_MEMO 1024
 
@@ -100,6 +100,8 @@ struct rk_store {
 	uint64_t
 	    writes; /* transactions of ours, which data_version is not told */
 	struct store_memo memo;
+	uint64_t certs[STORE_MEMO]; /* hashes of what store_cert_note() noted */
+	int64_t certs_again; /* monotonic ms: not before, after a failure */
 	struct store_news news;
 	struct store_told lock;
 	struct known known;
@@ -236,6 +238,17 @@ RK_MUST enum rk_err store_memo_ask(
 /* The row of this fingerprint; {0}: there is none. */
 void store_memo_add(
     struct rk_store *s, const struct store_row *row, const char *fp);
+
+/* ---- store_cert: certificates of keys ---- */
+
+/* A key of which there is a row, or a line, has this certificate.  A failure is
+ * logged, and tried again when it comes again.  Takes the mutex. */
+void store_cert_note(struct rk_store *s, const struct rk_cert_info *cert);
+/* What was noted: pub, fp, email, issuer_cn and serial.  Takes the mutex, and
+ * holds it meanwhile. */
+typedef void store_cert_fn(const struct rk_cert_info *cert, void *arg);
+RK_MUST enum rk_err store_cert_each(
+    struct rk_store *s, store_cert_fn *fn, void *arg, struct rk_error *err);
 
 /* ---- store_count: tries and times ---- */
 

@@ -24,6 +24,8 @@ static const char *const schema[] = {
 	"RAISE(ABORT, 'audit lines stay'); END",
 	"CREATE TRIGGER audit_update BEFORE UPDATE ON audit BEGIN SELECT "
 	"RAISE(ABORT, 'audit lines stay'); END",
+	"CREATE TABLE certs (fp TEXT PRIMARY KEY NOT NULL, serial TEXT NOT "
+	"NULL, ca BLOB NOT NULL) STRICT, WITHOUT ROWID",
 	"CREATE TABLE keys (fp TEXT PRIMARY KEY NOT NULL, pub BLOB NOT NULL "
 	"CHECK (length(pub) = 32), email BLOB NOT NULL, ca BLOB NOT NULL, "
 	"state INTEGER NOT NULL CHECK (state BETWEEN 1 AND 6), until INTEGER "
@@ -33,6 +35,7 @@ static const char *const schema[] = {
 	"NULL, version INTEGER NOT NULL) STRICT, WITHOUT ROWID",
 };
 #define SCHEMA (sizeof(schema) / sizeof(schema[0]))
+#define CERTS 4 /* is not in version 1 */
 
 /* ---- what went wrong ---- */
 
@@ -212,11 +215,18 @@ foreign(struct rk_store *s, const char *why, struct rk_error *err)
 
 /* Before any of it is used: its schema is ours, to the letter. */
 static enum rk_err
-compare_schema(struct rk_store *s, struct rk_error *err)
+compare_schema(struct rk_store *s, int64_t version, struct rk_error *err)
 {
+	const char *texts[SCHEMA];
+	size_t n = 0;
 	bool same;
-	int rc = sql_schema_is(s->db, schema, SCHEMA, &same);
+	int rc;
 
+	for (size_t i = 0; i < SCHEMA; i++) {
+		if (version > 1 || i != CERTS)
+			texts[n++] = schema[i];
+	}
+	rc = sql_schema_is(s->db, texts, n, &same);
 	if (rc != SQLITE_OK)
 		return store_db_fail(s, rc, err);
 	return same ? RK_OK : foreign(s, "its tables are not ours", err);
@@ -233,7 +243,7 @@ ask_word(struct rk_store *s, const char *sql, const char *word, bool *same,
 }
 
 static enum rk_err
-check_content(struct rk_store *s, struct rk_error *err)
+check_content(struct rk_store *s, int64_t *version, struct rk_error *err)
 {
 	int64_t number;
 	bool sound;
@@ -247,9 +257,10 @@ check_content(struct rk_store *s, struct rk_error *err)
 	r = store_db_number(s, "PRAGMA user_version", &number, err);
 	if (r != RK_OK)
 		return r;
-	if (number != STORE_VERSION)
+	if (number < 1 || number > STORE_VERSION)
 		return foreign(s, "its version is unknown here", err);
-	if ((r = compare_schema(s, err)) != RK_OK)
+	*version = number;
+	if ((r = compare_schema(s, number, err)) != RK_OK)
 		return r;
 	r = ask_word(s, "PRAGMA quick_check(1)", "ok", &sound, err);
 	if (r == RK_OK && !sound)
@@ -271,11 +282,36 @@ use_wal(struct rk_store *s, struct rk_error *err)
 	return r;
 }
 
+/* Of version 1, unless another process has done it meanwhile. */
+static enum rk_err
+migrate(struct rk_store *s, struct rk_error *err)
+{
+	char sql[64];
+	int64_t version;
+	enum rk_err r;
+
+	if ((r = store_db_exec(s, "BEGIN IMMEDIATE", err)) != RK_OK)
+		return r;
+	r = store_db_number(s, "PRAGMA user_version", &version, err);
+	if (r == RK_OK && version == 1) {
+		(void)sqlite3_snprintf(sizeof(sql), sql,
+		    "PRAGMA user_version = %d", STORE_VERSION);
+		if ((r = store_db_exec(s, schema[CERTS], err)) == RK_OK)
+			r = store_db_exec(s, sql, err);
+	}
+	if (r == RK_OK)
+		r = store_db_exec(s, "COMMIT", err);
+	if (r != RK_OK && sqlite3_get_autocommit(s->db) == 0)
+		(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	return r;
+}
+
 enum rk_err
 store_db_open(struct rk_store *s, const char *vfs, struct rk_error *err)
 {
 	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
 	                  SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
+	int64_t version = STORE_VERSION;
 	enum rk_err r;
 	int rc;
 
@@ -291,8 +327,10 @@ store_db_open(struct rk_store *s, const char *vfs, struct rk_error *err)
 	    "PRAGMA synchronous = FULL",
 	    err);
 	if (r == RK_OK)
-		r = check_content(s, err);
+		r = check_content(s, &version, err);
 	if (r == RK_OK)
 		r = use_wal(s, err);
+	if (r == RK_OK && version < STORE_VERSION)
+		r = migrate(s, err);
 	return r;
 }

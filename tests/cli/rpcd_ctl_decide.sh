@@ -185,6 +185,23 @@ by_address() {
 	result $? 'and go'
 }
 
+# On the CA's list since the daemon ended: shown before its owner comes.
+listed() {
+	"$selfy" -k dora -e dora@example.org -nopass >out 2>err
+	comes dora call echo --raw x
+	d=$(fingerprint dora)
+	await_wait "$d" 'one more'
+	want 0 'is approved' ctl trust approve "$d"
+	wait "$guest"
+	result $? 'and let in'
+	stop
+	want 0 'the CA revokes it' "$selfy" -revoke certs/dora.crt
+	check 'the daemon, again' start 1 -f ctl.conf
+	until_ok sh -c "'$rpcd' ctl --socket '$tmp/admin' trust ls \
+		--state rejected --plain | grep -q '^revoked	dora'"
+	result $? 'shows it as revoked'
+}
+
 certificates
 install -m 600 /dev/null known
 install -m 600 /dev/null other
@@ -199,5 +216,6 @@ for_a_time
 replaces
 lists
 by_address
+listed
 stop
 plan
