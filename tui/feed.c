@@ -43,11 +43,6 @@ static const char *const methods[N_ASKS] = {
 	[ASK_SERVES] = "_.serves",
 };
 
-/* {log: info, calls: true, of: 0}; or the first of these. */
-static const uint8_t wishes[] = { 0x83, 0xa3, 'l', 'o', 'g', 0xa4, 'i', 'n',
-	'f', 'o', 0xa5, 'c', 'a', 'l', 'l', 's', 0xc3, 0xa2, 'o', 'f', 0xcf, 0,
-	0, 0, 0, 0, 0, 0, 0 };
-#define WISHES_FIRST 10
 /* {keys: []} */
 static const uint8_t no_keys[] = { 0x81, 0xa4, 'k', 'e', 'y', 's', 0x90 };
 
@@ -159,27 +154,13 @@ on_closed(struct rk_client *c, const struct rk_error *why, void *arg)
 
 static rk_reply_fn on_answer;
 
-/* Of which events; how long it is. */
-static size_t
-put_wishes(const struct feed *f, uint8_t dst[sizeof(wishes)])
-{
-	memcpy(dst, wishes, sizeof(wishes));
-	if (f->calls_of == 0) {
-		dst[0] = 0x81;
-		return WISHES_FIRST;
-	}
-	for (size_t i = 0; i < 8; i++)
-		dst[sizeof(wishes) - 1 - i] = (uint8_t)(f->calls_of >> 8 * i);
-	return sizeof(wishes);
-}
-
 static void
 ask(struct feed *f, enum what what)
 {
 	struct ask *a = &f->asks[what];
 	struct rk_request req = { .method = methods[what],
 		.timeout = ANSWER_MS };
-	uint8_t wish[sizeof(wishes)];
+	uint8_t wish[FEED_WISH];
 	enum rk_err r;
 
 	if (!f->open)
@@ -190,7 +171,7 @@ ask(struct feed *f, enum what what)
 	}
 	if (what == ASK_EVENTS) {
 		req.payload = wish;
-		req.payload_len = put_wishes(f, wish);
+		req.payload_len = feed_wish(f->calls_of, wish);
 	}
 	a->asked_ms = now_of(f);
 	r = rk_client_submit(f->client, &req, on_answer, a, NULL);

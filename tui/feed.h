@@ -46,6 +46,9 @@ void feed_ask(struct feed *f);
 void feed_want_methods(struct feed *f, bool on);
 /* Have events of this connection's calls, too; 0: no more. */
 void feed_want_calls(struct feed *f, uint64_t conn);
+/* feed_wish.c: what _.events is asked with; how long that is. */
+#define FEED_WISH 29
+size_t feed_wish(uint64_t calls_of, uint8_t dst[FEED_WISH]);
 /* Stop asking for figures while nobody looks, and start again. */
 void feed_pause(struct feed *f, bool on);
 

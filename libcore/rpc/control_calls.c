@@ -9,6 +9,12 @@ control_of(struct server_watch *w)
 	                                 offsetof(struct rk_control, watch));
 }
 
+static bool
+wants_of(const struct control_reader *r, uint64_t conn)
+{
+	return !r->gone && r->calls && (r->of == 0 || r->of == conn);
+}
+
 /* Is there anybody who can take one?  Those who cannot have lost it. */
 static bool
 has_taker(struct rk_control *c, uint64_t conn)
@@ -16,11 +22,11 @@ has_taker(struct rk_control *c, uint64_t conn)
 	struct control_reader *r;
 
 	TAILQ_FOREACH (r, &c->readers, link) {
-		if (control_event_wants(r, conn) && r->unread < CONTROL_UNREAD)
+		if (wants_of(r, conn) && r->unread < CONTROL_UNREAD)
 			return true;
 	}
 	TAILQ_FOREACH (r, &c->readers, link) {
-		if (control_event_wants(r, conn))
+		if (wants_of(r, conn))
 			control_event_lost(r, 1);
 	}
 	return false;
@@ -41,6 +47,7 @@ void
 control_called(struct server_watch *w, const struct call_note *n)
 {
 	struct rk_control *c = control_of(w);
+	struct control_reader *r;
 	struct buf b;
 	struct kv k;
 
@@ -56,7 +63,10 @@ control_called(struct server_watch *w, const struct call_note *n)
 		kv_pair_uint(&k, "us", n->us);
 		kv_pair_text(&k, "error", n->error);
 	}
-	control_event_call(c, &k, n->conn);
+	TAILQ_FOREACH (r, &c->readers, link) {
+		if (wants_of(r, n->conn))
+			control_event_to(r, &k);
+	}
 	buf_fini(&b);
 }
 

@@ -160,23 +160,11 @@ control_event_push(struct rk_control *c, const struct kv *k, int what)
 	}
 }
 
-bool
-control_event_wants(const struct control_reader *r, uint64_t conn)
-{
-	return !r->gone && r->calls && (r->of == 0 || r->of == conn);
-}
-
 void
-control_event_call(struct rk_control *c, const struct kv *k, uint64_t conn)
+control_event_to(struct control_reader *r, const struct kv *k)
 {
-	struct control_reader *r;
-
-	if (k->r != RK_OK)
-		return;
-	TAILQ_FOREACH (r, &c->readers, link) {
-		if (control_event_wants(r, conn))
-			push_event(r, buf_peek(k->b), buf_len(k->b));
-	}
+	if (k->r == RK_OK)
+		push_event(r, buf_peek(k->b), buf_len(k->b));
 }
 
 /* ---- connections ---- */

@@ -170,10 +170,8 @@ void control_event_begin(
 #define CONTROL_OF_CONNS (-1)
 #define CONTROL_OF_TRUST (-2)
 void control_event_push(struct rk_control *c, const struct kv *k, int what);
-/* Of calls: to those that want them of this connection. */
-bool control_event_wants(const struct control_reader *r, uint64_t conn);
-void control_event_call(
-    struct rk_control *c, const struct kv *k, uint64_t conn);
+/* To this one. */
+void control_event_to(struct control_reader *r, const struct kv *k);
 /* A reader misses so many: it is told when it reads. */
 void control_event_lost(struct control_reader *r, uint64_t n);
 rk_handler_fn control_on_events; /* arg: struct control_end */
