@@ -97,6 +97,27 @@ show_load(const struct ctl *c, const struct rk_value *status)
 }
 
 static void
+show_limits(const struct ctl *c, const struct rk_value *status)
+{
+	const struct rk_value *l = rk_value_get(status, "limits");
+	uint64_t idle = ctl_number(l, "idle_ms");
+	char queue[32], message[32], age[32];
+
+	/* Those of an older daemon are not all there are. */
+	if (rk_value_get(l, "message") == NULL)
+		return;
+	out_text(&c->out,
+	    "limits  %" PRIu64 " connections, %" PRIu64 " unproven, %" PRIu64
+	    " of one place, %" PRIu64
+	    " calls each, %s queued, %s a message, idle %s\n",
+	    ctl_number(l, "connections"), ctl_number(l, "unproven"),
+	    ctl_number(l, "per_source"), ctl_number(l, "calls"),
+	    ctl_size(ctl_number(l, "queue"), queue),
+	    ctl_size(ctl_number(l, "message"), message),
+	    idle != 0 ? ctl_age(idle, age) : "for ever");
+}
+
+static void
 show_status(const struct ctl *c, const struct rk_value *status)
 {
 	char name[64], version[64], state[32], age[32], a[256], b[256];
@@ -113,6 +134,7 @@ show_status(const struct ctl *c, const struct rk_value *status)
 	show_facts(c, status);
 	show_trust(c, status);
 	show_load(c, status);
+	show_limits(c, status);
 }
 
 int

@@ -115,13 +115,17 @@ put_listeners(struct kv *k, const struct rk_server *s)
 static void
 put_limits(struct kv *k, const struct rk_server_conf *conf)
 {
+	const uint64_t idle = conf->timeouts.idle;
+
 	kv_text(k, "limits");
-	kv_map(k, 5);
+	kv_map(k, 7);
 	kv_pair_uint(k, "connections", conf->max_conns);
 	kv_pair_uint(k, "unproven", conf->max_unproven);
 	kv_pair_uint(k, "per_source", conf->max_per_source);
 	kv_pair_uint(k, "calls", conf->max_calls);
 	kv_pair_uint(k, "queue", conf->max_queue);
+	kv_pair_uint(k, "message", RK_PAYLOAD_MAX);
+	kv_pair_uint(k, "idle_ms", idle == RK_NEVER ? 0 : idle);
 }
 
 static void

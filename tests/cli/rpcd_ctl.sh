@@ -76,6 +76,7 @@ shows() {
 	has out '^config  ctl.conf$' 'with what'
 	has out '^certificate  node, until 20' 'as whom'
 	has out '^load  1 of 4096 connections (0 active, 1 idle,' 'how much'
+	has out '^limits  4096 connections, .* idle 5 min 0 s$' 'and at most'
 	! ctl status >&- 2>err
 	result $? 'an answer that has nowhere to go is no success'
 	has err 'cannot write the answer' 'and says so'
