@@ -21,17 +21,8 @@
 #define FINISH_MS 1000
 
 const struct opt bench_opts[] = {
-	{ .name = "count",
-	    .letter = 'n',
-	    .kind = OPT_NUMBER,
-	    .meta = "N",
-	    .min = 1,
-	    .max = 1000000000000,
-	    .about = "so many calls" },
-	{ .name = "for",
-	    .kind = OPT_DURATION,
-	    .meta = "TIME",
-	    .about = "so long (10s without -n)" },
+	REQUEST_COUNT_OPT(1000000000000, "so many calls"),
+	REQUEST_FOR_OPT("so long (10s without -n)"),
 	{ .name = "rate",
 	    .kind = OPT_NUMBER,
 	    .meta = "N",

@@ -37,19 +37,9 @@ const struct opt call_opts[] = {
 	{ .name = "int-strings",
 	    .about = "quote integers beyond 2^53 in JSON" },
 	REQUEST_HEADER_OPTS,
-	{ .name = "count",
-	    .letter = 'n',
-	    .kind = OPT_NUMBER,
-	    .meta = "N",
-	    .min = 1,
-	    .max = 1000000,
-	    .about = "so often, up to the first that fails (1)" },
-	{ .name = "interval",
-	    .letter = 'i',
-	    .kind = OPT_DURATION,
-	    .meta = "TIME",
-	    .max = 86400000,
-	    .about = "between them, at most a day (1s)" },
+	REQUEST_COUNT_OPT(1000000, "so often, up to the first that fails (1)"),
+	REQUEST_INTERVAL_OPT,
+	REQUEST_FOR_OPT("end a stream after so long"),
 	{ .name = "stream",
 	    .kind = OPT_CHOICE,
 	    .meta = "up|down|both",
@@ -191,6 +181,46 @@ trace(const struct target *t, const struct request *q, const struct figures *f,
 	trace_add(tr, &what);
 }
 
+/* Ask about a method with structs, and look at the names of its argument. */
+static bool
+check(struct target *t, const struct out *o, struct request *q, int *status)
+{
+	const struct rk_bytes arg = { q->payload, q->req.payload_len };
+
+	return q->raw || typed_may_call(t, o, q->req.method, &arg, 1,
+	                     &q->is_typed, status);
+}
+
+/* The server has no such method, which was not called then: is it the end of
+ * one name? */
+static bool
+is_short(struct target *t, const struct out *o, struct request *q)
+{
+	char shown[RK_NAME_MAX + 1];
+
+	if (q->whole[0] != '\0' ||
+	    !target_whole_name(t, q->req.method, q->whole))
+		return false;
+	out_note(o, "%s is %s here",
+	    str_escape(shown, sizeof(shown), q->req.method), q->whole);
+	q->req.method = q->whole;
+	return true;
+}
+
+static int call(struct target *t, const struct args *a, const struct out *o,
+    struct request *q, struct figures *f, struct trace *tr);
+
+static int
+call_whole(struct target *t, const struct args *a, const struct out *o,
+    struct request *q, struct figures *f, struct trace *tr)
+{
+	int status = 0;
+
+	rk_reply_free(&f->reply);
+	f->reply = (struct rk_reply){ .code = RK_OK };
+	return check(t, o, q, &status) ? call(t, a, o, q, f, tr) : status;
+}
+
 static int
 call(struct target *t, const struct args *a, const struct out *o,
     struct request *q, struct figures *f, struct trace *tr)
@@ -207,22 +237,14 @@ call(struct target *t, const struct args *a, const struct out *o,
 	trace(t, q, f, trace_header(&f->reply), tr);
 	if (r == RK_OK)
 		return typed_show_reply(&show, q->is_typed, f->reply.payload);
+	if (r == RK_ENOMETHOD && is_short(t, o, q))
+		return call_whole(t, a, o, q, f, tr);
 	if (r == RK_ENOMETHOD)
 		return target_no_method(t, o, q->req.method);
 	if (r == RK_EREMOTE)
 		return remote_failed(
 		    t, &show, &f->reply, &err, args_flag(a, "ignore-status"));
 	return target_failed(t, o, &err, q->req.method);
-}
-
-/* Ask about a method with structs, and look at the names of its argument. */
-static bool
-check(struct target *t, const struct out *o, struct request *q, int *status)
-{
-	const struct rk_bytes arg = { q->payload, q->req.payload_len };
-
-	return q->raw || typed_may_call(t, o, q->req.method, &arg, 1,
-	                     &q->is_typed, status);
 }
 
 static int
@@ -292,6 +314,9 @@ stream_or_call(struct target *t, const struct caller *by, const struct args *a,
 	if (talk_is_wanted(a) && talk_has_input(a) &&
 	    build(a, by, q, &err) != RK_OK)
 		return request_failed(o, &err, "rpcsh call -h");
+	if (args_given(a, "for"))
+		return out_fail(o, RK_EINVAL,
+		    "--for is of a stream, which this is not", "rpcsh call -h");
 	if (t->timeout_given)
 		q->req.timeout = t->timeout;
 	return check(t, o, q, &status) ? exchange_all(t, by, a, o, q, tr)

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "cli/partial.h"
 #include "dry.h"
+#include "request.h"
 #include "rpcsh.h"
 #include "sink.h"
 #include "transfer.h"
@@ -25,12 +26,7 @@ const struct opt get_opts[] = {
 	    .complete = COMPLETE_FILE,
 	    .about = "where to write it" },
 	{ .name = "force", .about = "replace that file" },
-	{ .name = "arg",
-	    .letter = 'H',
-	    .kind = OPT_TEXT,
-	    .meta = "K=V",
-	    .flags = OPT_MANY,
-	    .about = "an argument of the header" },
+	REQUEST_ARG_OPT,
 	TRACE_OPTS,
 	DRY_WOULD_OPT,
 	{ 0 },

@@ -320,10 +320,11 @@ show_example(const struct out *o, const char *name, const char *args,
 	bool lines = !stream && streams[0] != '\0';
 	bool up = lines && strcmp(streams, "down") != 0;
 
-	out_text(o, "  rpcsh %s ",
+	out_text(o, "  rpcsh %s %s",
 	    stream  ? "exec"
 	    : lines ? "call -o ndjson"
-	            : "call");
+	            : "call",
+	    name[0] == '-' ? "-- " : "");
 	show_word(o, name);
 	if (up)
 		out_text(o, " -d - < LINES");
@@ -420,24 +421,45 @@ says_unknown(const struct rk_reply *reply)
 	       memcmp(reply->remote_error.ptr, text, strlen(text)) == 0;
 }
 
+static enum rk_err
+ask_about(struct target *t, const char *method, struct rk_reply *reply,
+    struct rk_error *err)
+{
+	const struct rk_value name = { .kind = RK_STR,
+		.u.bytes = { (const uint8_t *)method, strlen(method) } };
+	struct rk_request req = { .method = "_.describe" };
+	uint8_t *payload;
+	enum rk_err r = rk_value_encode(&name, &payload, &req.payload_len);
+
+	*reply = (struct rk_reply){ .code = r };
+	if (r != RK_OK)
+		return err_set(err, r, "%s", rk_err_text(r));
+	req.payload = payload;
+	r = target_call(t, &req, reply, err);
+	free(payload);
+	return r;
+}
+
 static int
-describe(struct target *t, const struct out *o, const char *method,
-    const struct rk_request *req)
+describe(struct target *t, const struct out *o, const char *method)
 {
 	struct rk_value_doc *doc = NULL;
+	char whole[RK_NAME_MAX + 1];
 	struct rk_reply reply;
 	struct rk_error err;
-	enum rk_err r = target_call(t, req, &reply, &err);
+	enum rk_err r = ask_about(t, method, &reply, &err);
 	int status = 0;
 
-	if (says_unknown(&reply))
+	if (says_unknown(&reply) && target_whole_name(t, method, whole))
+		status = describe(t, o, whole); /* it has a dot */
+	else if (says_unknown(&reply))
 		status = target_no_method(t, o, method);
 	else if (r == RK_ENOMETHOD)
 		status =
 		    out_fail(o, r, "the server does not describe its methods",
 		        "you can still call by name: rpcsh METHOD");
 	else if (r != RK_OK)
-		status = target_failed(t, o, &err, req->method);
+		status = target_failed(t, o, &err, "_.describe");
 	else if (rk_value_decode(reply.payload.ptr, reply.payload.len, &doc) !=
 	         RK_OK)
 		status = out_fail(o, RK_EPROTO,
@@ -468,13 +490,13 @@ describe_remembered(const struct out *o, const char *method, struct cached *c)
 
 static int
 describe_asked(struct target *t, const struct args *a, const struct out *o,
-    const char *method, const struct rk_request *req)
+    const char *method)
 {
 	struct rk_error err = { 0 };
 	struct cached c;
 
 	if (target_dial(t, o, &err) == RK_OK)
-		return describe(t, o, method, req);
+		return describe(t, o, method);
 	return remembers(a, o, t->url, &err, &c)
 	           ? describe_remembered(o, method, &c)
 	           : target_failed(t, o, &err, NULL);
@@ -485,29 +507,21 @@ cmd_desc(struct args *a, void *ctx)
 {
 	size_t n;
 	const char *method = args_operands(a, &n)[0];
-	struct rk_request req = { .method = "_.describe" };
-	struct rk_value name = { .kind = RK_STR };
-	uint8_t *payload = NULL;
 	struct target own, *t;
 	struct cached c;
 	struct out o;
 	int status = 0;
 
 	out_init(&o, a);
-	name.u.bytes =
-	    (struct rk_bytes){ (const uint8_t *)method, strlen(method) };
-	if (name.u.bytes.len > RK_NAME_MAX ||
-	    rk_value_encode(&name, &payload, &req.payload_len) != RK_OK)
+	if (strlen(method) > RK_NAME_MAX)
 		return out_fail(&o, RK_EINVAL, "method: name too long", NULL);
-	req.payload = payload;
 	if (args_flag(a, "cached")) {
 		status = open_cache(a, &o, &c);
 		if (status == 0)
 			status = describe_remembered(&o, method, &c);
 	} else if ((t = target_use(&own, ctx, a, &o, &status)) != NULL) {
-		status = describe_asked(t, a, &o, method, &req);
+		status = describe_asked(t, a, &o, method);
 		target_done(t, ctx);
 	}
-	free(payload);
 	return status;
 }

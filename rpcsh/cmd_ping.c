@@ -4,6 +4,7 @@
 #include "cli/histo.h"
 #include "figures.h"
 #include "held.h"
+#include "request.h"
 #include "rpcsh.h"
 #include "target.h"
 
@@ -13,23 +14,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define INTERVAL_MAX 86400000 /* ms */
 #define FINISH_MS 1000
 
 const struct opt ping_opts[] = {
-	{ .name = "count",
-	    .letter = 'n',
-	    .kind = OPT_NUMBER,
-	    .meta = "N",
-	    .min = 1,
-	    .max = 1000000,
-	    .about = "how many (1)" },
-	{ .name = "interval",
-	    .letter = 'i',
-	    .kind = OPT_DURATION,
-	    .meta = "TIME",
-	    .max = INTERVAL_MAX,
-	    .about = "between them, at most a day (1s)" },
+	REQUEST_COUNT_OPT(1000000, "how many (1)"),
+	REQUEST_INTERVAL_OPT,
 	{ .name = "connect-only",
 	    .about = "connect and prove keys, call nothing" },
 	{ 0 },

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "cli/source.h"
 #include "dry.h"
+#include "request.h"
 #include "rpcsh.h"
 #include "show.h"
 #include "transfer.h"
@@ -21,12 +22,7 @@ const struct opt put_opts[] = {
 	    .meta = "NAME",
 	    .about = "the file's name there (that of FILE)" },
 	{ .name = "force", .about = "replace a file of that name" },
-	{ .name = "arg",
-	    .letter = 'H',
-	    .kind = OPT_TEXT,
-	    .meta = "K=V",
-	    .flags = OPT_MANY,
-	    .about = "an argument of the header" },
+	REQUEST_ARG_OPT,
 	TRACE_OPTS,
 	DRY_WOULD_OPT,
 	{ 0 },

@@ -300,6 +300,7 @@ talk_call(struct target *t, const struct caller *by, const struct args *a,
 		.out = show->out,
 		.show = show,
 		.trace = tr,
+		.most_us = args_number(a, "for", 0) * 1000,
 		.most =
 		    args_given(a, "count") ? args_number(a, "count", 0) : 0 };
 	struct rk_error err = { 0 };

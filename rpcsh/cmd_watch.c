@@ -11,25 +11,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define EVERY_MAX 86400000 /* ms */
-
 const struct opt watch_opts[] = {
 	{ .name = "every",
 	    .kind = OPT_DURATION,
 	    .meta = "TIME",
-	    .max = EVERY_MAX,
+	    .max = REQUEST_INTERVAL_MAX,
 	    .about = "call METHOD so often, and mark what changed" },
-	{ .name = "count",
-	    .letter = 'n',
-	    .kind = OPT_NUMBER,
-	    .meta = "N",
-	    .min = 1,
-	    .max = 1000000000,
-	    .about = "end after so many pushes or answers" },
-	{ .name = "for",
-	    .kind = OPT_DURATION,
-	    .meta = "TIME",
-	    .about = "end after so long" },
+	REQUEST_COUNT_OPT(1000000000, "end after so many pushes or answers"),
+	REQUEST_FOR_OPT("end after so long"),
 	REQUEST_DATA_OPT,
 	REQUEST_RAW_OPT,
 	REQUEST_HEADER_OPTS,

@@ -287,15 +287,30 @@ target_failed(const struct target *t, const struct out *o,
 struct nearest {
 	const char *word;
 	unsigned distance;
+	unsigned ends; /* names that end so, behind a dot */
 	char name[RK_NAME_MAX + 1];
 };
+
+/* "math.Sum" of "Sum". */
+static bool
+is_end(const char *name, const char *word)
+{
+	size_t a = strlen(name), b = strlen(word);
+
+	return b > 0 && a > b + 1 && name[a - b - 1] == '.' &&
+	       strcmp(name + a - b, word) == 0;
+}
 
 static void
 offer(struct nearest *n, const char *name)
 {
 	unsigned d = str_distance(n->word, name, 3);
 
-	if (d >= n->distance || d >= strlen(n->word))
+	if (is_end(name, n->word)) {
+		n->ends++;
+		d = 0;
+	}
+	if (d >= n->distance || (d > 0 && d >= strlen(n->word)))
 		return;
 	n->distance = d;
 	(void)str_copy(n->name, sizeof(n->name), name);
@@ -333,6 +348,19 @@ offer_all(struct target *t, struct nearest *n)
 	}
 	rk_value_free(doc);
 	rk_reply_free(&reply);
+}
+
+bool
+target_whole_name(
+    struct target *t, const char *method, char out[RK_NAME_MAX + 1])
+{
+	struct nearest n = { .word = method, .distance = 1 };
+
+	if (strchr(method, '.') == NULL)
+		offer_all(t, &n);
+	(void)str_copy(out, RK_NAME_MAX + 1, n.name);
+	/* What had to be escaped is no name that could be called. */
+	return n.ends == 1 && is_end(n.name, method);
 }
 
 int

@@ -24,14 +24,35 @@
 		.complete = COMPLETE_FILE,                               \
 		.about = "these bytes as they are, no msgpack at all"    \
 	}
-#define REQUEST_HEADER_OPTS                                                    \
-	{ .name = "subject",                                                   \
-		.kind = OPT_TEXT,                                              \
-		.meta = "TEXT",                                                \
-		.about = "the header's subject" },                             \
+#define REQUEST_ARG_OPT                                                        \
 	{                                                                      \
 		.name = "arg", .letter = 'H', .kind = OPT_TEXT, .meta = "K=V", \
 		.flags = OPT_MANY, .about = "an argument of the header"        \
+	}
+#define REQUEST_HEADER_OPTS                        \
+	{ .name = "subject",                       \
+		.kind = OPT_TEXT,                  \
+		.meta = "TEXT",                    \
+		.about = "the header's subject" }, \
+	    REQUEST_ARG_OPT
+
+/* How often, how long between two, and how long in all. */
+#define REQUEST_COUNT_OPT(most, what)                               \
+	{                                                           \
+		.name = "count", .letter = 'n', .kind = OPT_NUMBER, \
+		.meta = "N", .min = 1, .max = (most), .about = what \
+	}
+#define REQUEST_INTERVAL_MAX 86400000 /* ms */
+#define REQUEST_INTERVAL_OPT                                             \
+	{                                                                \
+		.name = "interval", .letter = 'i', .kind = OPT_DURATION, \
+		.meta = "TIME", .max = REQUEST_INTERVAL_MAX,             \
+		.about = "between them, at most a day (1s)"              \
+	}
+#define REQUEST_FOR_OPT(what)                                        \
+	{                                                            \
+		.name = "for", .kind = OPT_DURATION, .meta = "TIME", \
+		.about = what                                        \
 	}
 
 struct request {
@@ -42,7 +63,8 @@ struct request {
 	 * request_build() takes it. */
 	uint8_t *given;
 	size_t given_len;
-	bool raw;      /* the payload is no msgpack of ours */
+	char whole[RK_NAME_MAX + 1]; /* req.method, if it was found out */
+	bool raw;                    /* the payload is no msgpack of ours */
 	bool is_typed; /* the server has said what it takes and gives */
 };
 

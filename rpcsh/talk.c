@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -86,10 +87,35 @@ show_part(
 	buf_fini(&b);
 }
 
+/* Microseconds left of --for; UINT64_MAX: no limit. */
+static uint64_t
+time_left(const struct talk *k)
+{
+	uint64_t took = target_now_us() - k->begun_us;
+
+	if (k->most_us == 0)
+		return UINT64_MAX;
+	return took < k->most_us ? k->most_us - took : 0;
+}
+
 static bool
 has_enough(const struct talk *k)
 {
-	return k->most != 0 && k->seen >= k->most;
+	return (k->most != 0 && k->seen >= k->most) || time_left(k) == 0;
+}
+
+/* How long poll() may wait for what the client, or --for, waits for; ms. */
+static int
+wait_ms(const struct talk *k)
+{
+	int ms = rk_client_wait_ms(k->t->client);
+	uint64_t left = time_left(k) == UINT64_MAX
+	                    ? UINT64_MAX
+	                    : (time_left(k) + 999) / 1000;
+
+	if (ms >= 0 && (uint64_t)ms < left)
+		return ms;
+	return left > INT_MAX ? -1 : (int)left;
 }
 
 static void
@@ -237,7 +263,7 @@ turn(struct talk *k)
 	};
 	enum rk_err r;
 
-	ending_poll(fds, N_ON, open ? rk_client_wait_ms(c) : -1);
+	ending_poll(fds, N_ON, open ? wait_ms(k) : -1);
 	if (ending_came() != 0)
 		return;
 	if (open && (r = rk_client_process(c)) != RK_OK && k->stream != NULL)

@@ -16,7 +16,8 @@ struct talk {
 	const struct show *show; /* of the answer; form RAW, HEX: of parts */
 	const char *method;
 	enum rk_stream_kind kind;
-	uint64_t most; /* parts to take; 0: all */
+	uint64_t most;    /* parts to take; 0: all */
+	uint64_t most_us; /* time to take them; 0: all of it */
 	struct talk_in in;
 	struct trace *trace;
 	/* talk.c's */

@@ -86,6 +86,11 @@ int target_failed(const struct target *t, const struct out *o,
 /* The same for a method the server does not have. */
 int target_no_method(struct target *t, const struct out *o, const char *method);
 
+/* The only method of the server whose name ends so behind a dot, "math.Sum" of
+ * "Sum"; false: there is none, or more than one. */
+bool target_whole_name(
+    struct target *t, const char *method, char out[RK_NAME_MAX + 1]);
+
 enum rk_tls_mode target_tls_mode(const struct target *t);
 bool target_is_tls(const struct target *t); /* or QUIC */
 /* Are keys proven there: with TLS, QUIC or a pre-shared key? */

@@ -36,6 +36,20 @@ asked() {
 	port=${port##*:}
 }
 
+shortened() {
+	want 0 'the end of a name, if it is of one' plain Order Item=x
+	has err '^rpcsh: Order is Shop.Order here$' 'is enough, and said'
+	has out '"Item":"x"' 'and called as it is'
+	want 2 'with its fields' plain Order Itme=x
+	has err 'did you mean "Item"' 'checked'
+	want 0 'and described' plain desc Order
+	cmp -s out described
+	result $? 'as it is'
+	want 8 'elsewhere' plain exec -n Order
+	has err 'did you mean "Shop.Order"' 'it is a guess'
+	want 8 'no end of a name' plain ell
+}
+
 completed() {
 	at=tcp://127.0.0.1:$port
 	words 'methods' Shop.Order method Sh -s "$at"
@@ -116,6 +130,7 @@ main() {
 	daemons="$daemons $daemon"
 	check 'a server' until_ok ready 1
 	asked
+	shortened
 	completed
 	spelled
 	stop >/dev/null

@@ -108,6 +108,9 @@ one_way() {
 	: >in
 	talk 0 'down' call -o ndjson forever -n 3
 	printf '1\n2\n3\n' | same 'as many as are wanted'
+	talk 0 'or so long' call -o ndjson forever --for 100ms -t
+	[ -s out ] && grep -q '^size ' err
+	result $? 'and how long is said'
 	"$rpcsh" -s "$where" call --stream down forever 2>err | head -n 2 >out
 	printf '1\n2\n' | same 'until nobody reads them'
 	"$rpcsh" -s "$where" call --stream down forever >out 2>err &
@@ -136,7 +139,7 @@ wrong() {
 	talk 3 'one that does not' call --stream both tell -d -
 	talk 8 'one that is none' call --stream both nope -d -
 	talk 2 'a table' call --stream down forever -o table
-	talk 2 'a time' call --stream down forever -t
+	talk 2 'a time to end what is no stream' tell --for 1s
 	timeout 60 "$rpcsh" -s "$where" call --timeout 100ms --stream both \
 		mirror -d - <>fifo >out 2>err
 	[ $? -eq 5 ]
