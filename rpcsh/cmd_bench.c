@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "bench_show.h"
+#include "confirm.h"
 #include "dry.h"
 #include "held.h"
 #include "request.h"
@@ -222,7 +223,8 @@ may_begin(struct target *t, const struct out *o, const struct bench *b,
 {
 	bool typed;
 
-	if (!target_connect(t, o, status))
+	if (!target_connect(t, o, status) ||
+	    !confirm_call(t, o, b->req->method, status))
 		return false;
 	if (!raw && !typed_may_call(t, o, b->req->method, b->payloads,
 	                b->n_payloads, &typed, status))

@@ -1,6 +1,7 @@
 /* rpcsh call: one request, one reply. */
 #include "base/error.h"
 #include "base/str.h"
+#include "confirm.h"
 #include "dry.h"
 #include "figures.h"
 #include "held.h"
@@ -331,11 +332,13 @@ connect_and_call(const struct caller *by, const struct args *a,
 	struct target own, *t;
 	struct trace tr;
 	int status = 0;
+	size_t n;
 
 	if (trace_open(&tr, a, o, &err) != RK_OK)
 		return request_failed(o, &err, "rpcsh call -h");
 	if ((t = target_use(&own, by, a, o, &status)) != NULL) {
-		if (target_connect(t, o, &status))
+		if (target_connect(t, o, &status) &&
+		    confirm_call(t, o, args_operands(a, &n)[0], &status))
 			status = stream_or_call(t, by, a, o, q, &tr);
 		target_done(t, by);
 	}

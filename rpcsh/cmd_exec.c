@@ -1,5 +1,6 @@
 /* rpcsh exec: a command at the server, its streams and its exit status. */
 #include "base/error.h"
+#include "confirm.h"
 #include "dry.h"
 #include "remote.h"
 #include "request.h"
@@ -95,7 +96,8 @@ connect_and_run(const struct caller *by, const struct args *a,
 		/* It takes its time, unless somebody has said how much. */
 		if (t->timeout_given && t->timeout != RK_NEVER)
 			q->req.timeout = t->timeout;
-		if (target_connect(t, o, &status))
+		if (target_connect(t, o, &status) &&
+		    confirm_call(t, o, q->req.method, &status))
 			status = run(t, a, o, q, input, &tr);
 		target_done(t, by);
 	}

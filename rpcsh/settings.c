@@ -38,6 +38,8 @@ static const struct {
 	    "mutual|server-only|skip-verify", "who proves what", NULL },
 	[SET_CONGESTION] = { "congestion", "cubic", "cubic|bbr",
 	    "how QUIC shares the path", NULL },
+	[SET_CONFIRM] = { "confirm", "no", "yes|no",
+	    "ask before calls that may change something", NULL },
 	[SET_TIMEOUT] = { "timeout", "30s", "30s, or 0 for none", "of a call",
 	    "RPCKIT_TIMEOUT" },
 	[SET_CONNECT_TIMEOUT] = { "connect-timeout", "10s",
@@ -113,8 +115,8 @@ settings_check(enum setting_id id, const char *value, struct rk_error *err)
 	uint64_t ms;
 	enum rk_err r = check_text(value);
 
-	if (r == RK_OK &&
-	    (id == SET_TRUST || id == SET_TLS_MODE || id == SET_CONGESTION))
+	if (r == RK_OK && (id == SET_TRUST || id == SET_TLS_MODE ||
+	                      id == SET_CONGESTION || id == SET_CONFIRM))
 		r = check_word(rows[id].value, value);
 	if (r == RK_OK && (id == SET_TIMEOUT || id == SET_CONNECT_TIMEOUT))
 		r = str_parse_duration(value, &ms);

@@ -15,6 +15,7 @@ enum setting_id {
 	SET_TRUST,
 	SET_TLS_MODE,
 	SET_CONGESTION,
+	SET_CONFIRM,
 	SET_TIMEOUT,
 	SET_CONNECT_TIMEOUT,
 	SET_ADMIN, /* not used here */

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "confirm.h"
 #include "held.h"
 
 #include <errno.h>
@@ -148,7 +149,10 @@ transfer_open(struct transfer *x, enum rk_stream_kind kind, int *status)
 	if (args_given(x->a, "timeout") && !args_from_env(x->a, "timeout"))
 		x->timeout = x->t->timeout == RK_NEVER ? 0 : x->t->timeout;
 	req.timeout = x->timeout;
-	if (!target_connect(x->t, &x->o, status)) {
+	/* What is only fetched changes nothing. */
+	if (!target_connect(x->t, &x->o, status) ||
+	    (kind != RK_STREAM_DOWN &&
+	        !confirm_call(x->t, &x->o, x->method, status))) {
 		target_done(x->t, x->by);
 		return false;
 	}

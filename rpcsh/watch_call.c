@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "cli/graph.h"
+#include "confirm.h"
 #include "show.h"
 #include "typed.h"
 
@@ -322,6 +323,8 @@ watch_call(struct watch *w, struct request *q, uint64_t every)
 	s.screen = term != NULL && *term != '\0' && strcmp(term, "dumb") != 0;
 	if (w->held.t.timeout_given)
 		q->req.timeout = w->held.t.timeout;
+	if (!confirm_call(&w->held.t, &w->o, q->req.method, &status))
+		return status;
 	if (!q->raw && !typed_may_call(&w->held.t, &w->o, q->req.method, &arg,
 	                   1, &s.typed, &status))
 		return status;
