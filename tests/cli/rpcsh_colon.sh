@@ -7,39 +7,19 @@
 set -u
 # shellcheck source=tests/lib/rpcd.sh
 . "${SRC_DIR:?}/tests/lib/rpcd.sh"
-
-term() {
-	TMUX_TMPDIR=$tmp tmux -L t -f /dev/null "$@"
-}
-
-on_screen() {
-	term capture-pane -p -t t >plain
-	grep -q -e "$1" plain
-}
-
-shows() { # PATTERN TEXT
-	until_ok on_screen "$1"
-	shown=$?
-	[ "$shown" -eq 0 ] || sed 's/^/# /' plain
-	result "$shown" "$2"
-}
+# shellcheck source=tests/lib/term.sh
+. "$SRC_DIR/tests/lib/term.sh"
 
 # try COMMAND WORDS PATTERN: type it, with nothing before it on the screen; what
 # it says has the pattern.
 try() {
 	echo "$1" >>tried
-	term send-keys -t t C-l
-	term send-keys -t t -l ":$1${2:+ $2}"
-	term send-keys -t t Enter
-	shows "$3" ":$1 $2"
+	line ":$1${2:+ $2}" "$3" ":$1 $2"
 }
 
 # The same with a line that is no command.
-type_line() {
-	term send-keys -t t C-l
-	term send-keys -t t -l "$1"
-	term send-keys -t t Enter
-	shows "$2" "$1"
+typed() {
+	line "$1" "$2" "$1"
 }
 
 calls() {
@@ -48,8 +28,8 @@ calls() {
 	try desc tell '^tell  takes anything'
 	try desc nope 'no such method'
 	try ask Shop.Order 'Item'
-	term send-keys -t t C-c
-	type_line 'tell a:=1' '"a": 1'
+	keys C-c
+	typed 'tell a:=1' '"a": 1'
 	try again '' '"a": 1'
 	try repeat '2 0' '"a": 1'
 	try repeat 'x' 'how often'
@@ -57,17 +37,17 @@ calls() {
 	try last hex '^81a16101'
 	try edit '' '"a": 2'
 	try out answer.json '> *$'
-	type_line 'tell b:=7' 'wrote answer.json'
+	typed 'tell b:=7' 'wrote answer.json'
 	[ "$(od -An -tx1 answer.json | tr -d ' ')" = 81a16207 ]
 	result $? 'there it is'
 	try time on '> *$'
-	type_line 'tell c:=1' '^time '
+	typed 'tell c:=1' '^time '
 	try time off '> *$'
 	try time '' '^off'
 	try trace on '> *$'
-	type_line 'tell d:=1' '^trace '
+	typed 'tell d:=1' '^trace '
 	try trace calls.ndjson '> *$'
-	type_line 'tell e:=1' '"e": 1'
+	typed 'tell e:=1' '"e": 1'
 	until_ok grep -q '"method":"tell"' calls.ndjson
 	result $? 'a trace in a file'
 	try trace off '> *$'
@@ -91,9 +71,9 @@ settings() {
 
 # Ctrl-C may come before the line is read, and takes it away then.
 stops_reading() {
-	term send-keys -t t -l ':source -'
-	term send-keys -t t Enter
-	term send-keys -t t C-c
+	keys -l ':source -'
+	keys Enter
+	keys C-c
 	on_screen 'standard input: canceled'
 }
 
@@ -105,14 +85,14 @@ ended_lines() {
 		yes ':time 1' | head -n 1900000
 	} >many
 	try source many ':time.*how long'
-	term send-keys -t t C-c
+	keys C-c
 	shows 'many:[0-9]*: canceled' 'Ctrl-C between two of its lines'
 	try time off 'tcp> *$'
 	mkfifo pipe
 	try source pipe 'is a pipe, not a regular file'
 	until_ok stops_reading
 	result $? 'standard input without an end'
-	type_line 'tell q:=1' '"q": 1'
+	typed 'tell q:=1' '"q": 1'
 }
 
 lines() {

@@ -6,48 +6,14 @@
 set -u
 # shellcheck source=tests/lib/rpcd.sh
 . "${SRC_DIR:?}/tests/lib/rpcd.sh"
-
-term() {
-	TMUX_TMPDIR=$tmp tmux -L "$terminal" -f /dev/null "$@"
-}
+# shellcheck source=tests/lib/term.sh
+. "$SRC_DIR/tests/lib/term.sh"
 
 # shell OPTION...: the terminal, with rpcsh in it.
 shell() {
 	term new-session -d -x 80 -y 24 -s t "env -i HOME=$tmp \
 	    TERM=screen-256color LC_ALL=C.UTF-8 PAGER= PATH=$PATH \
 	    ASAN_OPTIONS=${ASAN_OPTIONS-} $rpcsh $*; echo LEFT-\$?; cat"
-}
-
-screen() {
-	term capture-pane -p -t t
-}
-
-on_screen() {
-	screen >plain
-	grep -q -e "$1" plain
-}
-
-keys() {
-	term send-keys -t t "$@"
-}
-
-type_line() { # TEXT: with nothing before it on the screen
-	keys C-l
-	keys -l "$1"
-	keys Enter
-}
-
-shows() { # PATTERN TEXT
-	until_ok on_screen "$1"
-	shown=$?
-	[ "$shown" -eq 0 ] || sed 's/^/# /' plain
-	result "$shown" "$2"
-}
-
-# line TEXT PATTERN WHAT: type a line; its answer has the pattern.
-line() {
-	type_line "$1"
-	shows "$2" "$3"
 }
 
 typed() {

@@ -8,37 +8,8 @@
 set -u
 # shellcheck source=tests/lib/rpcd.sh
 . "${SRC_DIR:?}/tests/lib/rpcd.sh"
-
-term() {
-	TMUX_TMPDIR=$tmp tmux -L t -f /dev/null "$@"
-}
-
-on_screen() {
-	term capture-pane -p -t t >plain
-	grep -q -e "$1" plain
-}
-
-keys() {
-	term send-keys -t t "$@"
-}
-
-type_line() { # TEXT: with nothing before it on the screen
-	keys C-l
-	keys -l "$1"
-	keys Enter
-}
-
-shows() { # PATTERN TEXT
-	until_ok on_screen "$1"
-	shown=$?
-	[ "$shown" -eq 0 ] || sed 's/^/# /' plain
-	result "$shown" "$2"
-}
-
-line() { # TEXT PATTERN WHAT
-	type_line "$1"
-	shows "$2" "$3"
-}
+# shellcheck source=tests/lib/term.sh
+. "$SRC_DIR/tests/lib/term.sh"
 
 # golden NAME PATTERN TEXT: the screen becomes that of the file; a new file is
 # written when it has the pattern.

@@ -6,26 +6,8 @@
 set -u
 # shellcheck source=tests/lib/rpcd.sh
 . "${SRC_DIR:?}/tests/lib/rpcd.sh"
-
-term() {
-	TMUX_TMPDIR=$tmp tmux -L t -f /dev/null "$@"
-}
-
-terminal() {
-	term new-session -d -x 80 -y 24 -s t "env -i HOME=$tmp PS1='\$ ' \
-	    TERM=screen-256color LC_ALL=C.UTF-8 PATH=$PATH ENV= \
-	    RPCKIT_SERVER=$(url tls) RPCKIT_CERTS=certs RPCKIT_KEY=alice \
-	    sh"
-	until_ok on_screen '^\$ *$'
-}
-
-on_screen() {
-	term capture-pane -p -t t | grep -q -e "$1"
-}
-
-keys() {
-	term send-keys -t t "$@"
-}
+# shellcheck source=tests/lib/term.sh
+. "$SRC_DIR/tests/lib/term.sh"
 
 asks() {
 	term capture-pane -p -t t | tr '\n' '~' |
@@ -42,12 +24,6 @@ begin() {
 	set -- "$rpcsh --known list --trust ask $1"
 	keys "clear; echo BEGIN-$mark; $1; echo END-$mark-\$?" Enter
 	until_ok asks
-}
-
-ends() { # STATUS TEXT
-	until_ok on_screen "^END-$mark-$1"
-	result $? "$2"
-	term capture-pane -p -t t >plain
 }
 
 # What the server never got.
@@ -88,7 +64,8 @@ begins() {
 }
 
 answers() {
-	check 'a terminal' terminal
+	check 'a terminal' prompt 80 24 "RPCKIT_SERVER=$(url tls)" RPCKIT_CERTS=certs \
+		RPCKIT_KEY=alice
 	begin 'call touch'
 	result $? 'a new server is asked about'
 	term capture-pane -p -t t >plain

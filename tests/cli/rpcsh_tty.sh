@@ -7,30 +7,8 @@
 set -u
 # shellcheck source=tests/lib/rpcd.sh
 . "${SRC_DIR:?}/tests/lib/rpcd.sh"
-
-term() {
-	TMUX_TMPDIR=$tmp tmux -L t -f /dev/null "$@"
-}
-
-terminal() {
-	term new-session -d -x 80 -y 24 -s t "env -i HOME=$tmp PS1='\$ ' \
-	    TERM=screen-256color LC_ALL=C.UTF-8 PATH=$PATH ENV= \
-	    RPCKIT_SERVER=$(url tls) RPCKIT_CERTS=certs RPCKIT_KEY=alice \
-	    sh"
-	until_ok on_screen '^\$ *$'
-}
-
-screen() {
-	term capture-pane -p -t t "$@"
-}
-
-on_screen() {
-	screen | grep -q -e "$1"
-}
-
-keys() {
-	term send-keys -t t "$@"
-}
+# shellcheck source=tests/lib/term.sh
+. "$SRC_DIR/tests/lib/term.sh"
 
 # run WORDS: a command line, up to its end.
 run() {
@@ -47,17 +25,6 @@ begin() {
 	mark=$((mark + 1))
 	keys "clear; echo BEGIN-$mark; $1; echo END-$mark-\$?" Enter
 	until_ok on_screen "^BEGIN-$mark\$"
-}
-
-ends() { # STATUS TEXT
-	until_ok on_screen "^END-$mark-$1"
-	result $? "$2"
-	screen >plain
-}
-
-shows() { # PATTERN TEXT
-	until_ok on_screen "$1"
-	result $? "$2"
 }
 
 replies() {
@@ -182,6 +149,30 @@ twice_a_line() {
 	[ "$(screen | grep -c '^a line')" -eq 2 ]
 }
 
+confirmed() {
+	begin "$rpcsh --confirm yes text"
+	shows '^text may change something at tls://.* Call it? .y/N. *$' \
+		'a call that may change something is asked about'
+	keys n Enter
+	ends 1 'no is no'
+	begin "$rpcsh --confirm yes text"
+	shows 'Call it' 'asked again'
+	keys y Enter
+	ends 0 'yes is yes'
+	grep -q '^two' plain
+	result $? 'and it is called'
+	run "$rpcsh --confirm yes again"
+	grep -q '^one' plain
+	result $? 'what may be repeated is not asked about'
+	want 7 'where nobody can be asked' alice --confirm yes --no-input \
+		exec -n cat
+	has err '^rpcsh: cat: it may change .*, and nobody can be asked$' \
+		'nothing is run'
+	want 7 'nor' alice --confirm yes --no-input bench text -n 1
+	want 7 'nor' alice --confirm yes --no-input watch --every 0 text
+	want 0 'but the server is' alice --confirm yes --no-input ping
+}
+
 main() {
 	mark=0
 	nap=34567.$$ # seconds that only our own sleeper sleeps
@@ -191,6 +182,10 @@ main() {
 		exec  = /usr/bin/printf 'one\ntwo\tx'
 		reply = text
 		about = a text of more than one line that is described at length
+		[method again]
+		exec  = /usr/bin/printf 'one'
+		reply = text
+		idempotent = yes
 		[method evil]
 		exec  = /usr/bin/printf 'a\033[2Jb'
 		[method cat]
@@ -212,12 +207,14 @@ main() {
 	chmod 600 certs/closed.key
 	cp certs/alice.crt certs/closed.crt
 	check "rpcd starts" start 1 -f rpcd.conf --certs certs --trust off --echo
-	terminal
+	prompt 80 24 "RPCKIT_SERVER=$(url tls)" RPCKIT_CERTS=certs \
+		RPCKIT_KEY=alice
 	result $? "a terminal"
 	replies
 	passphrases
 	items
 	commands
+	confirmed
 	term kill-server
 	stop >/dev/null
 	result $? "rpcd stops with 0"

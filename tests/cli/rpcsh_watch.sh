@@ -6,6 +6,8 @@
 set -u
 # shellcheck source=tests/lib/rpcd.sh
 . "${SRC_DIR:?}/tests/lib/rpcd.sh"
+# shellcheck source=tests/lib/term.sh
+. "$SRC_DIR/tests/lib/term.sh"
 
 # watch FILE WORDS...: in the background, as a pipe has it.
 watches() {
@@ -80,21 +82,6 @@ answers() {
 	has err 'did you mean "number"' 'is explained'
 	want 2 'without a method' plain watch --every 1s
 	want 2 'too seldom' plain watch --every 25h number
-}
-
-term() {
-	TMUX_TMPDIR=$tmp tmux -L t -f /dev/null "$@"
-}
-
-on_screen() {
-	term capture-pane -p -t t >plain && grep -q -e "$1" plain
-}
-
-shows() {
-	until_ok on_screen "$1"
-	shown=$?
-	[ "$shown" -eq 0 ] || sed 's/^/# /' plain
-	result "$shown" "$2"
 }
 
 # On a terminal, one over the other.

@@ -1,44 +1,21 @@
 # shellcheck shell=sh
-# For tests of rpctui: a terminal in tmux, its keys and what it shows; after
-# rpcd.sh.
+# For tests of rpctui on a terminal; after rpcd.sh.
 # Some of it is used by some of them only, and by name.
 # shellcheck disable=SC2034,SC2120,SC2154,SC2317
+# shellcheck source=tests/lib/term.sh
+. "${SRC_DIR:?}/tests/lib/term.sh"
 rpctui=${BUILD_DIR:?}/bin/rpctui
 
-term() {
-	TMUX_TMPDIR=$tmp tmux -L t -f /dev/null "$@"
-}
-
 terminal() { # COLUMNS LINES
-	term new-session -d -x "$1" -y "$2" -s t "env -i HOME=$tmp PS1='\$ ' \
-	    TERM=screen-256color LC_ALL=C.UTF-8 PATH=$PATH ENV= sh"
-	until_ok on_screen '^\$ *$'
+	prompt "$1" "$2"
 }
 
 no_terminal() {
 	! term has-session -t t
 }
 
-screen() {
-	term capture-pane -p -t t "$@"
-}
-
-on_screen() {
-	screen | grep -q -e "$1"
-}
-
 not_on_screen() {
 	! on_screen "$1"
-}
-
-keys() {
-	term send-keys -t t "$@"
-}
-
-shows() { # PATTERN TEXT
-	until_ok on_screen "$1"
-	result $? "$2"
-	screen >plain
 }
 
 hides() { # PATTERN TEXT
@@ -52,11 +29,6 @@ begin() {
 	keys "clear; $1; echo END-$mark-\$?" Enter
 	until_ok on_screen '? q\|quit *$'
 	result $? "it begins: $2"
-}
-
-ends() { # STATUS TEXT
-	until_ok on_screen "^END-$mark-$1"
-	result $? "$2"
 }
 
 # Is it what a screen of ours is, to the last line?
