@@ -70,7 +70,8 @@ ask(struct target *t, const struct out *o, const struct rk_request *req,
 	r = target_call(t, req, &reply, &err);
 	if (r == RK_ENOMETHOD)
 		status = out_fail(o, r,
-		    "the server does not offer a list of its methods",
+		    "the server does not offer a list of its methods: it "
+		    "has no _.methods",
 		    "you can still call by name: rpcsh METHOD");
 	else if (r != RK_OK)
 		status = target_failed(t, o, &err, req->method);
@@ -455,9 +456,10 @@ describe(struct target *t, const struct out *o, const char *method)
 	else if (says_unknown(&reply))
 		status = target_no_method(t, o, method);
 	else if (r == RK_ENOMETHOD)
-		status =
-		    out_fail(o, r, "the server does not describe its methods",
-		        "you can still call by name: rpcsh METHOD");
+		status = out_fail(o, r,
+		    "the server does not describe its methods: it has no "
+		    "_.describe",
+		    "you can still call by name: rpcsh METHOD");
 	else if (r != RK_OK)
 		status = target_failed(t, o, &err, "_.describe");
 	else if (rk_value_decode(reply.payload.ptr, reply.payload.len, &doc) !=

@@ -367,8 +367,11 @@ held_fits(const struct held *h, const struct target *t)
 	    target_tls_mode(&h->t) != target_tls_mode(t))
 		return false;
 	for (unsigned i = 0; i < SET_COUNT; i++) {
-		if (i != SET_TIMEOUT && strcmp(h->t.settings.v[i].value,
-		                            t->settings.v[i].value) != 0)
+		/* What is of each line, and nothing to the connection. */
+		if (i == SET_TIMEOUT || i == SET_CONFIRM)
+			continue;
+		if (strcmp(h->t.settings.v[i].value, t->settings.v[i].value) !=
+		    0)
 			return false;
 	}
 	return true;

@@ -146,8 +146,10 @@ describe(struct asking *x, const char *method)
 	req.payload = payload;
 	r = target_call(t, &req, &reply, &err);
 	if (r == RK_ENOMETHOD)
-		status = out_fail(
-		    o, r, "the server does not describe its methods", NULL);
+		status = out_fail(o, r,
+		    "the server does not describe its methods: it has no "
+		    "_.describe",
+		    NULL);
 	else if (r != RK_OK)
 		status = target_failed(t, o, &err, method);
 	else if (rk_value_decode(

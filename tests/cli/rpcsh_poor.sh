@@ -18,6 +18,9 @@ verbs() {
 		get --force --out - docs.get file
 		ls
 		desc echo
+		ls --refresh
+		echo --trace --confirm no a:=1
+		bench echo -n 2 --trace
 		ping -n 2 -i 0
 		ping --connect-only
 		bench echo -n 20

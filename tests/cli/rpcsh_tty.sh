@@ -170,6 +170,10 @@ confirmed() {
 		'nothing is run'
 	want 7 'nor' alice --confirm yes --no-input bench text -n 1
 	want 7 'nor' alice --confirm yes --no-input watch --every 0 text
+	printf 'again\ntext\n:set confirm no\ntext\n' |
+		alice --confirm yes --no-input -f - --keep-going >out 2>err
+	[ $? -eq 7 ] && [ "$(wc -l <out)" -eq 2 ]
+	result $? 'a script is no other'
 	want 0 'but the server is' alice --confirm yes --no-input ping
 }
 
