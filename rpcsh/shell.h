@@ -28,6 +28,7 @@ struct shell {
 	char *call;        /* the last call, as it was typed */
 	bool over;         /* :quit */
 	bool more;         /* the line being typed goes on one before */
+	bool asks;         /* it is an answer, with a prompt of its own */
 	unsigned depth;    /* of scripts in scripts */
 	struct line *line; /* NULL: lines are not typed */
 	struct history *history;

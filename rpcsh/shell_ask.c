@@ -470,8 +470,10 @@ shell_ask(struct shell *s, const char *method)
 	x.list[x.w.n] = strdup(method);
 	if (x.list[x.w.n++] == NULL)
 		return out_fail(&s->o, RK_ENOMEM, "out of memory", NULL);
+	s->asks = true;
 	if ((status = describe(&x, method)) == 0)
 		status = ask_all(&x);
+	s->asks = false;
 	x.w.list = x.list;
 	if (status == 0)
 		status = shell_run(s, &x.w);

@@ -107,6 +107,8 @@ idle(void *arg)
 	char prompt[PROMPT_LEN];
 
 	held_idle(&s->held);
+	if (s->asks)
+		return;
 	make_prompt(s, prompt);
 	line_prompt(s->line, prompt);
 }

@@ -206,6 +206,7 @@ asked() {
 	keys Enter
 	shows 'Item: it is required' 'what is required is'
 	keys -l 'a = "b"'
+	shows '^Item str.*required> a = "b" *$' 'while the answer is typed, too'
 	keys Enter
 	shows '^Count int.* up to 100, else 1> *$' 'limits and defaults are shown'
 	keys -l 'many'
