@@ -269,6 +269,12 @@ target_make(struct target *t, const struct args *a, struct rk_error *err)
 	conf.closed = on_closed;
 	if (t->held != NULL && t->held->pushed != NULL)
 		conf.pushed = on_pushed;
+	/* Who sits before it waits for a dead server no longer than for one
+	 * that is not there. */
+	if (t->held != NULL && t->held->hears)
+		conf.dead_peer = t->connect_timeout < RK_DEAD_PEER_MIN
+		                     ? RK_DEAD_PEER_MIN
+		                     : t->connect_timeout;
 	conf.arg = t;
 	return rk_client_new(&conf, &t->client, err);
 }

@@ -144,6 +144,19 @@ again() {
 	shows '"half": "typed"' 'which is as it was'
 }
 
+# One that says no farewell, as a server behind QUIC that is killed.
+silent() {
+	line ':set connect-timeout 1s' 'any-key> *$' 'a server'
+	line 'echo is=there' '"is": "there"' 'that is there'
+	kill -STOP "$daemon"
+	line 'echo is=gone' 'is=gone: .*\|connection lost: .*' \
+		'and then is silent'
+	kill -CONT "$daemon"
+	shows 'connected again' 'is missed, and met again'
+	line ':set connect-timeout -' 'any-key> *$' 'as ever'
+	line 'echo is=back' '"is": "back"' 'and answers'
+}
+
 left() {
 	keys C-l
 	keys C-d
@@ -316,6 +329,7 @@ main() {
 	completed
 	remembered
 	again
+	silent
 	left
 	pushes
 	stop >/dev/null
