@@ -16,10 +16,16 @@ enum rk_err
 load_identity(const struct args *a, const char *name, struct rk_ident **out,
     struct rk_error *err)
 {
+	const size_t prefix = sizeof(RK_KEY_IN_AGENT) - 1;
+	char key[64];
+
 	*out = NULL;
 	if (a->certs == NULL)
 		return RK_OK;
-	return rk_ident_load_dir(a->certs, name, NULL, NULL, out, err);
+	if (strncmp(a->certs, RK_KEY_IN_AGENT, prefix) != 0)
+		return rk_ident_load_dir(a->certs, name, NULL, NULL, out, err);
+	(void)snprintf(key, sizeof(key), RK_KEY_IN_AGENT "%s", name);
+	return rk_ident_load_dir(a->certs + prefix, key, NULL, NULL, out, err);
 }
 
 enum rk_err

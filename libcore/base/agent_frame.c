@@ -69,6 +69,35 @@ agent_get_text(struct bytes *b, char *out, size_t out_len)
 	return true;
 }
 
+static bool
+get_exactly(struct bytes *b, uint8_t *out, size_t len)
+{
+	struct bytes s;
+
+	if (!bytes_get_string(b, &s) || s.left != len)
+		return false;
+	memcpy(out, s.at, len);
+	return true;
+}
+
+bool
+agent_get_signature(struct bytes *b, uint8_t sig[AGENT_SIG_LEN])
+{
+	return get_exactly(b, sig, AGENT_SIG_LEN) && b->left == 0;
+}
+
+bool
+agent_get_public(struct bytes *b, uint8_t pub[AGENT_PUBLIC_LEN], bool *asks)
+{
+	uint8_t confirm;
+
+	if (!get_exactly(b, pub, AGENT_PUBLIC_LEN) ||
+	    !bytes_get_u8(b, &confirm) || confirm > 1 || b->left != 0)
+		return false;
+	*asks = confirm == 1;
+	return true;
+}
+
 enum rk_err
 agent_get_fail(struct bytes *b, struct rk_error *err)
 {

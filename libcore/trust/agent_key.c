@@ -129,16 +129,12 @@ sign_now(struct talk *t, const void *msg, size_t len,
 {
 	const struct rk_bytes data = { msg, len };
 	struct bytes answer;
-	struct bytes got;
 	enum rk_err r;
 
 	r = ask(t, AGENT_SIGN, data, &answer, err);
-	if (r == RK_OK && (!bytes_get_string(&answer, &got) ||
-	                      answer.left != 0 || got.left != RK_KEY_SIG_LEN))
+	if (r == RK_OK && !agent_get_signature(&answer, sig))
 		r = unreadable(err);
-	if (r == RK_OK)
-		memcpy(sig, got.at, RK_KEY_SIG_LEN);
-	else
+	if (r != RK_OK)
 		r = fail(t, err);
 	return r;
 }
@@ -185,21 +181,12 @@ fetch_public(struct talk *t, uint8_t pub[RK_KEY_PUBLIC_LEN], bool *asks,
 {
 	const struct rk_bytes none = { NULL, 0 };
 	struct bytes answer;
-	struct bytes got;
-	uint8_t confirm;
 	enum rk_err r;
 
 	r = ask(t, AGENT_PUBLIC, none, &answer, err);
-	if (r == RK_OK && (!bytes_get_string(&answer, &got) ||
-	                      got.left != RK_KEY_PUBLIC_LEN ||
-	                      !bytes_get_u8(&answer, &confirm) || confirm > 1 ||
-	                      answer.left != 0))
+	if (r == RK_OK && !agent_get_public(&answer, pub, asks))
 		r = unreadable(err);
-	if (r != RK_OK)
-		return fail(t, err);
-	memcpy(pub, got.at, RK_KEY_PUBLIC_LEN);
-	*asks = confirm == 1;
-	return RK_OK;
+	return r == RK_OK ? r : fail(t, err);
 }
 
 static enum rk_err
@@ -233,10 +220,10 @@ rk_key_of_agent(const char *name, const struct rk_agent_conf *conf,
 	struct rk_error why = { 0 };
 	struct rk_signer signer = {
 		.size = sizeof(signer),
-		.name = name,
 		.sign = sign,
 		.release = release,
 	};
+	char label[NAME_LEN + AGENT_PATH_MAX + 16];
 	struct talk *t;
 	bool asks = false;
 	enum rk_err r;
@@ -260,6 +247,8 @@ rk_key_of_agent(const char *name, const struct rk_agent_conf *conf,
 		    "for that here: keyvault unlock without --confirm");
 		r = fail(t, &why);
 	}
+	(void)snprintf(label, sizeof(label), "%s (at %s)", t->name, t->path);
+	signer.name = label;
 	if (r == RK_OK && (r = rk_key_of_signer(&signer, out)) != RK_OK)
 		(void)err_set(&why, r, "%s", rk_err_text(r));
 	if (r == RK_OK)

@@ -16,8 +16,10 @@ try_parts(uint8_t which, struct bytes b)
 	struct agent_key k;
 	struct rk_error err;
 	struct record rec;
+	uint8_t bytes[AGENT_SIG_LEN];
+	bool asks;
 
-	switch (which % 5) {
+	switch (which % 7) {
 	case 0:
 		if (agent_get_key(&b, &k) && record_name_fault(k.name) != NULL)
 			abort();
@@ -35,6 +37,14 @@ try_parts(uint8_t which, struct bytes b)
 		    record_name_fault(rec.name) != NULL)
 			abort();
 		break;
+	case 5:
+		if (agent_get_signature(&b, bytes) && b.left != 0)
+			abort();
+		break;
+	case 6:
+		if (agent_get_public(&b, bytes, &asks) && b.left != 0)
+			abort();
+		break;
 	default:
 		if (agent_get_fail(&b, &err) == RK_OK ||
 		    strchr(err.text, '\n') != NULL)
@@ -47,7 +57,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint8_t pub[RK_KEY_PUBLIC_LEN] = { 0x29 };
 	struct purpose_view ssh;
-	struct purpose_view tls;
+	struct purpose_view proof;
 	struct bytes body;
 	uint8_t type;
 	size_t used;
@@ -61,8 +71,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	try_parts(data[0], (struct bytes){ .at = data + 1, .left = size - 1 });
 	both = purpose_of_ssh(data + 1, size - 1, pub, &ssh) == RK_OK;
-	both = purpose_of_tls(data + 1, size - 1, &tls) == RK_OK && both;
-	if (both)
+	both =
+	    purpose_of_proof(data + 1, size - 1, pub, &proof) == RK_OK && both;
+	if (both || (proof.is != PURPOSE_NONE && purpose_use(proof.is) == 0) ||
+	    strchr(proof.text, '\n') != NULL)
 		abort();
 	return 0;
 }

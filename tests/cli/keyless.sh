@@ -1,0 +1,187 @@
+#!/bin/sh
+# Keys that stay in keyvault's agent, as users meet them: rpcd, rpcsh and selfy
+# prove and sign without one.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+# Functions are called by name.
+# shellcheck disable=SC2119,SC2154,SC2317
+set -u
+# shellcheck source=tests/lib/rpcd.sh
+. "${SRC_DIR:?}/tests/lib/rpcd.sh"
+unset KEYVAULT_DB KEYVAULT_SOCK SSH_AUTH_SOCK RPCKIT_PSK_FILE
+keyvault=$BUILD_DIR/bin/keyvault
+sock=$tmp/run/a.sock
+agents=
+trap 'kill -KILL $agents 2>/dev/null; cleanup' EXIT
+
+case $("$rpcd" --version) in
+*' quic '*) kinds='tls quic tcp' ;;
+*) kinds='tls tcp' ;;
+esac
+
+# A vault of little work for its passphrase, and an agent of it.
+vault() {
+	mkdir -m 700 v
+	cp "$SRC_DIR/tests/golden/vault/v1.db" v/vault.db
+	chmod 600 v/vault.db
+	KEYVAULT_DB=$tmp/v/vault.db
+	export KEYVAULT_DB
+	printf 'correct horse\n' >pass
+	chmod 600 pass
+	agent
+	result $? "an agent"
+}
+
+agent() {
+	"$keyvault" agent --socket "$sock" >vars || return 1
+	# shellcheck source=/dev/null
+	. ./vars
+	agents="$agents $KEYVAULT_AGENT_PID"
+}
+
+agent_end() {
+	kill "$KEYVAULT_AGENT_PID"
+	until_ok ended "$KEYVAULT_AGENT_PID"
+}
+
+ca() {
+	want 0 'a CA key in the vault' "$keyvault" --pass file:pass new ca
+	want 0 'opened' "$keyvault" --pass file:pass unlock
+	want 6 'is for no certificates by itself' "$selfy" -ca -ca-key keyvault:ca
+	has err 'ca: is not for this use' 'says so'
+	has err "at $sock" 'and who'
+	want 0 'its tag' "$keyvault" --pass file:pass tag ca use:ca
+	want 0 'opened with that' "$keyvault" --pass file:pass unlock
+	want 0 'selfy -ca -ca-key' "$selfy" -ca -ca-key keyvault:ca
+	[ ! -e my-keep-private-dir/ca.key ]
+	result $? 'no key in a file'
+	for name in node alice; do
+		want 0 "selfy -k $name -ca-key" "$selfy" -k "$name" -nopass \
+			-e "$name@example.org" -ca-key keyvault:ca
+		want 0 'openssl verifies it' openssl verify \
+			-CAfile certs/ca.crt "certs/$name.crt"
+	done
+	want 0 'a third' "$selfy" -k bob -nopass -ca-key keyvault:ca
+	want 0 'which is revoked' "$selfy" -revoke certs/bob.crt \
+		-ca-key keyvault:ca
+	openssl crl -in my-keep-private-dir/ca.crl -CAfile certs/ca.crt \
+		-noout >out 2>err
+	has err 'verify OK' 'openssl verifies the list'
+	want 6 'not by another key' "$selfy" -k eve -nopass \
+		-ca-key keyvault:deploy-ca
+	want 2 'nor by a file' "$selfy" -k eve -nopass -ca-key ca.key
+	want 7 'nor by one that is not there' "$selfy" -k eve -nopass \
+		-ca-key keyvault:nobody
+	has err '^try: keyvault unlock' 'says what to do'
+}
+
+keys() {
+	for name in node alice; do
+		want 0 "$name goes into the vault" "$keyvault" --pass file:pass import "$name" \
+			"certs/$name.key"
+		rm "certs/$name.key"
+	done
+	want 0 'opened' "$keyvault" --pass file:pass unlock
+	want 6 'which is no CA' "$selfy" -k eve -nopass -ca-key keyvault:node
+	want 0 'a pre-shared key' "$selfy" -gensym lab.psk
+	mv my-keep-private-dir/lab.psk . 2>/dev/null
+	for kind in tls quic; do
+		case $kinds in
+		*$kind*) echo "listen = $kind:127.0.0.1:0" ;;
+		esac
+	done >rpcd.conf
+	cat >>rpcd.conf <<-END
+		key = keyvault:node
+		trust = off
+		[method who]
+		exec = /usr/bin/printenv RPCKIT_PEER_EMAIL
+		reply = raw
+	END
+	sed "/^listen/d; s/^trust/listen = tcp:127.0.0.1:0\npsk = lab.psk\n&/" \
+		rpcd.conf >psk.conf
+}
+
+# by KIND WORDS...: rpcsh as alice.
+by() {
+	kind=$1
+	shift
+	timeout 60 "$rpcsh" -s "$(url "$kind")" --certs certs \
+		-k keyvault:alice "$@"
+}
+
+proven() {
+	for kind in tls quic; do
+		case $kinds in
+		*$kind*) ;;
+		*) continue ;;
+		esac
+		want 0 "a call over $kind" by "$kind" call who
+		has out alice@example.org 'both have proven who they are'
+	done
+	want 0 'keyvault log' "$keyvault" log
+	has out 'node: agent: a TLS handshake, as server' 'has the one'
+	has out 'alice: agent: a TLS handshake, as client' 'and the other'
+}
+
+over_psk() {
+	start 1 -f psk.conf || {
+		not_ok 'rpcd with a pre-shared key'
+		return
+	}
+	want 0 'a call over tcp' by tcp --psk lab.psk call who
+	has out alice@example.org 'proven there, too'
+	want 0 'keyvault log' "$keyvault" log
+	has out 'node: agent: a handshake with a pre-shared key, as server' \
+		'has it'
+	stop
+}
+
+asked() {
+	"$keyvault" --plain allow | grep -q .
+}
+
+confirmed() {
+	want 0 'alice is asked for' "$keyvault" --pass file:pass unlock --confirm alice
+	by tls call who >bg.out 2>bg.err &
+	caller=$!
+	until_ok asked
+	"$keyvault" --plain allow >out
+	has out 'alice	a TLS handshake, as client	.*rpcsh, pid' \
+		'somebody is asked'
+	want 0 'says yes' "$keyvault" allow "$(cut -f1 out)"
+	wait $caller
+	result $? 'it is done'
+	grep -q 'alice: waiting for your yes (or: keyvault allow' bg.err
+	result $? 'who waited was told'
+	want 0 'not any more' "$keyvault" --pass file:pass unlock alice
+}
+
+# The server stays, and says why; the agent's end is no end of it.
+gone() {
+	agent_end
+	want 4 'rpcsh without an agent' by tls call who
+	has err "no agent at $sock" 'says where'
+	agent
+	result $? "an agent"
+	want 0 'alice in it' "$keyvault" --pass file:pass unlock alice
+	want 6 'node is not' by tls call who
+	has log "node: is not open in the agent (at $sock)" 'the log says so'
+	want 0 'once it is' "$keyvault" --pass file:pass unlock
+	want 0 'all is well again' by tls call who
+	kill -STOP "$KEYVAULT_AGENT_PID"
+	want 5 'an agent that hangs' by tls call who
+	has err "agent: gives no answer (at $sock)" 'is told of'
+	kill -CONT "$KEYVAULT_AGENT_PID"
+}
+
+vault
+ca
+keys
+over_psk
+start 1 -f rpcd.conf
+result $? 'rpcd with a key in the agent'
+proven
+confirmed
+gone
+stop
+result $? 'and its end'
+plan

@@ -1,0 +1,235 @@
+/* Keys in an agent: one that signs, asks, refuses, lies, hangs, or is gone. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include <rpckit/signer.h>
+
+#include "fakeagent.h"
+#include "scratch.h"
+
+#define SOCK "agent.sock"
+
+struct told {
+	unsigned n;
+	uint32_t id;
+	char name[32];
+};
+
+static void
+on_asked(const char *name, uint32_t id, void *arg)
+{
+	struct told *t = arg;
+
+	t->n++;
+	t->id = id;
+	(void)strncpy(t->name, name, sizeof(t->name) - 1);
+}
+
+static struct rk_key *
+key_at(const char *path, uint32_t ms, struct told *told)
+{
+	const struct rk_agent_conf conf = {
+		.size = sizeof(conf),
+		.path = path,
+		.timeout_ms = ms,
+		.asked = told == NULL ? NULL : on_asked,
+		.arg = told,
+	};
+	struct rk_error err = { 0 };
+	struct rk_key *key = NULL;
+
+	if (rk_key_of_agent("node", &conf, &key, &err) != RK_OK)
+		fail_msg("%s", err.text);
+	return key;
+}
+
+static enum rk_err
+sign(const struct rk_key *key, struct rk_error *err)
+{
+	uint8_t sig[RK_KEY_SIG_LEN];
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	enum rk_err r = rk_key_sign_for(key, RK_SIGN_TLS, "text", 4, sig, err);
+
+	rk_key_public(key, pub);
+	assert_int_equal(rk_key_verify(pub, "text", 4, sig), r == RK_OK);
+	return r;
+}
+
+static void
+says(const struct rk_error *err, const char *text)
+{
+	if (strstr(err->text, text) == NULL || strstr(err->text, SOCK) == NULL)
+		fail_msg("\"%s\", not \"%s\"", err->text, text);
+}
+
+static void
+test_signs(void **state)
+{
+	struct fakeagent f = { 0 };
+	struct rk_error err;
+	struct rk_key *key;
+
+	(void)state;
+	fakeagent_start(&f, SOCK);
+	key = key_at(SOCK, 0, NULL);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(sign(key, &err), RK_OK);
+	assert_int_equal(f.conns, 1);
+	/* The agent ends and comes back: nobody notices. */
+	fakeagent_stop(&f);
+	fakeagent_start(&f, SOCK);
+	assert_int_equal(sign(key, &err), RK_OK);
+	assert_int_equal(f.conns, 2);
+	fakeagent_stop(&f);
+	assert_int_equal(sign(key, &err), RK_ECONNECT);
+	says(&err, "no agent at");
+	fakeagent_start(&f, SOCK);
+	assert_int_equal(sign(key, &err), RK_OK);
+	rk_key_free(key);
+	fakeagent_stop(&f);
+	fakeagent_free(&f);
+}
+
+static void
+test_lies(void **state)
+{
+	static const struct {
+		enum fakeagent_mode mode;
+		enum rk_err code;
+		const char *text;
+	} ways[] = {
+		{ FAKEAGENT_REFUSES, RK_EDENIED, "node: not\\x1btoday" },
+		{ FAKEAGENT_HALF, RK_ECLOSED, "agent: has ended" },
+		{ FAKEAGENT_GARBAGE, RK_EPROTO, "an answer that is none" },
+		{ FAKEAGENT_SHORT, RK_EPROTO, "cannot be read" },
+		{ FAKEAGENT_LONG, RK_EPROTO, "cannot be read" },
+		{ FAKEAGENT_STRANGE, RK_EPROTO, "to something else" },
+		{ FAKEAGENT_HANGS_UP, RK_ECLOSED, "agent: has ended" },
+	};
+	struct fakeagent f = { 0 };
+	struct rk_error err;
+	struct rk_key *key;
+
+	(void)state;
+	fakeagent_start(&f, SOCK);
+	key = key_at(SOCK, 0, NULL);
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		atomic_store(&f.mode, (int)ways[i].mode);
+		assert_int_equal(sign(key, &err), ways[i].code);
+		says(&err, ways[i].text);
+		atomic_store(&f.mode, FAKEAGENT_SIGNS);
+		assert_int_equal(sign(key, &err), RK_OK);
+	}
+	atomic_store(&f.mode, FAKEAGENT_OTHER);
+	assert_int_equal(sign(key, &err), RK_EPROTO);
+	assert_string_equal(err.text,
+	    "node (at " SOCK "): a signature came that is not this key's");
+	rk_key_free(key);
+	fakeagent_stop(&f);
+	fakeagent_free(&f);
+}
+
+/* Once only the time is used up; then it is not even asked for a while. */
+static void
+test_hangs(void **state)
+{
+	struct fakeagent f = { 0 };
+	struct rk_error err;
+	struct rk_key *key;
+
+	(void)state;
+	fakeagent_start(&f, SOCK);
+	key = key_at(SOCK, 50, NULL);
+	atomic_store(&f.mode, FAKEAGENT_HANGS);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(sign(key, &err), RK_ETIMEOUT);
+		says(&err, "agent: gives no answer");
+		/* Also once it would answer again. */
+		atomic_store(&f.mode, FAKEAGENT_SIGNS);
+	}
+	fakeagent_stop(&f);
+	assert_true(f.asked <= 1);
+	rk_key_free(key);
+	fakeagent_free(&f);
+}
+
+static void
+test_asks(void **state)
+{
+	struct fakeagent f = { .confirm = true };
+	const struct rk_agent_conf now = { .size = sizeof(now), .path = SOCK };
+	struct told told = { 0 };
+	struct rk_error err;
+	struct rk_key *key;
+	struct rk_key *none;
+
+	(void)state;
+	fakeagent_start(&f, SOCK);
+	atomic_store(&f.mode, FAKEAGENT_ASKS);
+	key = key_at(SOCK, 0, &told);
+	assert_int_equal(sign(key, &err), RK_OK);
+	assert_int_equal(told.n, 1);
+	assert_int_equal(told.id, 7);
+	assert_string_equal(told.name, "node");
+	rk_key_free(key);
+	assert_int_equal(
+	    rk_key_of_agent("node", &now, &none, &err), RK_EDENIED);
+	says(&err, "without --confirm");
+	assert_null(none);
+	/* It was not so when it was opened. */
+	f.confirm = false;
+	key = key_at(SOCK, 0, NULL);
+	assert_int_equal(sign(key, &err), RK_EDENIED);
+	says(&err, "wants to ask somebody first");
+	rk_key_free(key);
+	fakeagent_stop(&f);
+	fakeagent_free(&f);
+}
+
+static void
+test_names(void **state)
+{
+	struct rk_agent_conf conf = { .size = sizeof(conf), .path = SOCK };
+	char name[300] = { 0 };
+	struct rk_error err;
+	struct rk_key *key;
+
+	(void)state;
+	assert_int_equal(
+	    rk_key_of_agent("node", &conf, &key, &err), RK_ECONNECT);
+	says(&err, "no agent at");
+	assert_int_equal(rk_key_of_agent("", &conf, &key, &err), RK_EINVAL);
+	memset(name, 'n', sizeof(name) - 1);
+	assert_int_equal(rk_key_of_agent(name, &conf, &key, &err), RK_EINVAL);
+	conf.path = name;
+	assert_int_equal(
+	    rk_key_of_agent("node", &conf, &key, &err), RK_ETOOBIG);
+	conf.size--;
+	assert_int_equal(rk_key_of_agent("node", &conf, &key, &err), RK_EINVAL);
+	assert_null(key);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    test_signs, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_lies, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_hangs, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_asks, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_names, scratch_enter, scratch_leave),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

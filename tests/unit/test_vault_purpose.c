@@ -1,0 +1,253 @@
+/* What librpckit asks a key for, by the form of what is to be signed: each for
+ * itself, of real bytes, and of nothing that is cut or has more behind it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "certs.h"
+#include "keyvault/purpose.h"
+
+#define FORM_MAX 4096
+
+static const uint8_t own[RK_KEY_PUBLIC_LEN] = { 0xed, 7 };
+
+/* ---- proofs ---- */
+
+static size_t
+make_form(uint8_t out[FORM_MAX], const char *text, const uint8_t *last)
+{
+	size_t n = strlen(text) + 1;
+
+	memset(out, ' ', 64);
+	memcpy(out + 64, text, n);
+	memset(out + 64 + n, 0xab, 32);
+	memcpy(out + 64 + n + 32, last, 32);
+	return 64 + n + 64;
+}
+
+/* It is this one, whole only, and of this key where it names one. */
+static void
+is_only(const uint8_t *data, size_t len, enum purpose is, const char *text)
+{
+	const uint8_t *pub = own;
+	uint8_t more[FORM_MAX + 1];
+	struct purpose_view view;
+
+	assert_int_equal(purpose_of_proof(data, len, pub, &view), RK_OK);
+	assert_int_equal(view.is, is);
+	assert_string_equal(view.text, text);
+	assert_true(purpose_use(view.is) != 0);
+	assert_int_equal(purpose_of_ssh(data, len, pub, &view), RK_EDENIED);
+	for (size_t i = 0; i < len; i++)
+		assert_int_equal(
+		    purpose_of_proof(data, i, pub, &view), RK_EDENIED);
+	memcpy(more, data, len);
+	more[len] = 0;
+	assert_int_equal(
+	    purpose_of_proof(more, len + 1, pub, &view), RK_EDENIED);
+}
+
+static void
+test_handshakes(void **state)
+{
+	uint8_t form[FORM_MAX];
+	struct purpose_view view;
+	uint8_t other[RK_KEY_PUBLIC_LEN] = { 3 };
+	size_t n;
+
+	(void)state;
+	n = make_form(form, "rpckit psk 1, server certificate", other);
+	is_only(form, n, PURPOSE_PSK,
+	    "a handshake with a pre-shared key, as server");
+	n = make_form(form, "rpckit psk 1, client certificate", other);
+	is_only(form, n, PURPOSE_PSK,
+	    "a handshake with a pre-shared key, as client");
+	n = make_form(form, "rpckit session 1, initiator", own);
+	is_only(form, n, PURPOSE_SESSION, "a session, as initiator");
+	n = make_form(form, "rpckit session 1, responder", own);
+	is_only(form, n, PURPOSE_SESSION, "a session, as responder");
+	assert_int_equal(purpose_of_proof(form, n, other, &view), RK_EDENIED);
+	form[3] = 'x';
+	assert_int_equal(purpose_of_proof(form, n, own, &view), RK_EDENIED);
+	n = make_form(form, "rpckit session 2, responder", own);
+	assert_int_equal(purpose_of_proof(form, n, own, &view), RK_EDENIED);
+}
+
+static void
+test_next_key(void **state)
+{
+	const size_t tag = sizeof(RK_NEXT_KEY_TAG);
+	uint8_t form[FORM_MAX] = RK_NEXT_KEY_TAG;
+	uint8_t present[RK_KEY_PUBLIC_LEN] = { 3 };
+	struct purpose_view view;
+	char text[128] = "to follow the key ";
+
+	(void)state;
+	memcpy(form + tag, present, 32);
+	memcpy(form + tag + 32, own, 32);
+	rk_fp_of_key(present, text + strlen(text));
+	is_only(form, tag + 64, PURPOSE_NEXT_KEY, text);
+	assert_int_equal(
+	    purpose_of_proof(form, tag + 64, present, &view), RK_EDENIED);
+}
+
+/* ---- X.509 ---- */
+
+/* The first element within the outermost: what is signed. */
+static struct rk_bytes
+signed_part(struct rk_bytes der)
+{
+	const uint8_t *tbs = der.ptr;
+	const uint8_t *p;
+	long n;
+	int tag;
+	int class;
+
+	(void)ASN1_get_object(&tbs, &n, &tag, &class, (long)der.len);
+	p = tbs;
+	(void)ASN1_get_object(&p, &n, &tag, &class, n);
+	return (struct rk_bytes){ tbs, (size_t)(p - tbs) + (size_t)n };
+}
+
+static void
+test_certificates(void **state)
+{
+	struct certs_cert *ca = certs_new_ca("the\nCA");
+	struct certs_cert *leaf =
+	    certs_new_leaf(ca, "node", "node@example.org");
+	const struct certs_opts weak = { .cn = "p", .key = CERTS_P256 };
+	struct certs_cert *other = certs_new(NULL, &weak);
+	struct purpose_view view;
+	struct rk_bytes part;
+
+	(void)state;
+	part = signed_part(leaf->der);
+	is_only(part.ptr, part.len, PURPOSE_CERT, "a certificate for node");
+	assert_int_equal(purpose_use(PURPOSE_CERT), USE_CA);
+	part = signed_part(ca->der);
+	is_only(part.ptr, part.len, PURPOSE_CERT,
+	    "a certificate of a CA for the\\x0aCA");
+	/* To be signed by a key of another kind. */
+	part = signed_part(other->der);
+	assert_int_equal(
+	    purpose_of_proof(part.ptr, part.len, own, &view), RK_EDENIED);
+	/* Not the part, but all. */
+	assert_int_equal(
+	    purpose_of_proof(leaf->der.ptr, leaf->der.len, own, &view),
+	    RK_EDENIED);
+	certs_free(other);
+	certs_free(leaf);
+	certs_free(ca);
+}
+
+/* A request for this key. */
+static struct rk_bytes
+make_request(const struct certs_cert *key, uint8_t *out)
+{
+	const unsigned char cn[] = "node";
+	X509_REQ *req = X509_REQ_new();
+	uint8_t *der = NULL;
+	int len;
+
+	assert_non_null(req);
+	assert_true(X509_REQ_set_version(req, 0) == 1);
+	assert_true(X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(req),
+	                "CN", MBSTRING_ASC, cn, -1, -1, 0) == 1);
+	assert_true(X509_REQ_set_pubkey(req, key->pkey) == 1);
+	assert_true(X509_REQ_sign(req, key->pkey, NULL) > 0);
+	len = i2d_X509_REQ(req, &der);
+	assert_true(len > 0 && len < FORM_MAX);
+	memcpy(out, der, (size_t)len);
+	OPENSSL_free(der);
+	X509_REQ_free(req);
+	return signed_part((struct rk_bytes){ out, (size_t)len });
+}
+
+static void
+test_requests(void **state)
+{
+	const struct certs_opts opts = { .cn = "x" };
+	struct certs_cert *key = certs_new(NULL, &opts);
+	struct purpose_view view;
+	uint8_t der[FORM_MAX];
+	struct rk_bytes part = make_request(key, der);
+
+	(void)state;
+	assert_int_equal(
+	    purpose_of_proof(part.ptr, part.len, key->pub, &view), RK_OK);
+	assert_int_equal(view.is, PURPOSE_REQUEST);
+	assert_string_equal(view.text, "a request for a certificate for node");
+	/* For one's own key only. */
+	assert_int_equal(
+	    purpose_of_proof(part.ptr, part.len, own, &view), RK_EDENIED);
+	for (size_t i = 0; i < part.len; i++)
+		assert_int_equal(
+		    purpose_of_proof(part.ptr, i, key->pub, &view), RK_EDENIED);
+	certs_free(key);
+}
+
+static size_t
+make_list(
+    const struct certs_cert *ca, const struct certs_crl *opts, uint8_t **der)
+{
+	char *pem = certs_new_crl(ca, opts);
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+	X509_CRL *crl = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL);
+	int len;
+
+	*der = NULL;
+	len = i2d_X509_CRL(crl, der);
+	assert_true(len > 0);
+	X509_CRL_free(crl);
+	BIO_free(bio);
+	free(pem);
+	return (size_t)len;
+}
+
+static void
+test_lists(void **state)
+{
+	static const uint64_t serials[] = { 5, 6, 700 };
+	const struct certs_crl some = { .serials = serials, .n = 3 };
+	const struct certs_crl none = { .n = 0 };
+	struct certs_cert *ca = certs_new_ca("CA");
+	struct rk_bytes part;
+	uint8_t *der;
+	size_t len;
+
+	(void)state;
+	len = make_list(ca, &some, &der);
+	part = signed_part((struct rk_bytes){ der, len });
+	is_only(
+	    part.ptr, part.len, PURPOSE_CRL, "a revocation list of 3 by CA");
+	assert_int_equal(purpose_use(PURPOSE_CRL), USE_CA);
+	OPENSSL_free(der);
+	len = make_list(ca, &none, &der);
+	part = signed_part((struct rk_bytes){ der, len });
+	is_only(
+	    part.ptr, part.len, PURPOSE_CRL, "a revocation list of 0 by CA");
+	OPENSSL_free(der);
+	certs_free(ca);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_handshakes),
+		cmocka_unit_test(test_next_key),
+		cmocka_unit_test(test_certificates),
+		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_lists),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
