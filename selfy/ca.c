@@ -4,15 +4,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <rpckit/signer.h>
-
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/str.h"
 #include "selfy.h"
 
-#define CA_DAYS 7300   /* twenty years */
-#define AGENT_MS 15000 /* longer than its vault may be busy */
+#define CA_DAYS 7300 /* twenty years */
 
 void
 ca_fini(struct ca *ca)
@@ -122,38 +119,6 @@ check_pair(struct selfy *s, const char *path)
 	    s, RK_ECERT, path, "is not the key of the ca.crt beside it");
 }
 
-/* ---- a key in an agent (-ca-key) ---- */
-
-static void
-on_asked(const char *name, uint32_t id, void *arg)
-{
-	const struct selfy *s = arg;
-	char shown[SHOWN_LEN];
-
-	out_note(&s->out, "%s: waiting for your yes (or: keyvault allow %u)",
-	    str_escape(shown, sizeof(shown), name), id);
-}
-
-static enum rk_err
-key_in_agent(struct selfy *s, const char *spec)
-{
-	const struct rk_agent_conf conf = {
-		.size = sizeof(conf),
-		.timeout_ms = AGENT_MS,
-		.asked = on_asked,
-		.arg = s,
-	};
-	enum rk_err r;
-
-	r = rk_key_of_agent(
-	    spec + sizeof(RK_KEY_IN_AGENT) - 1, &conf, &s->ca.key, &s->err);
-	if (r == RK_ECONNECT)
-		selfy_retry(s, "eval \"$(keyvault agent)\"; keyvault unlock");
-	else if (r == RK_ENOPASS)
-		selfy_retry(s, "keyvault unlock");
-	return r;
-}
-
 enum rk_err
 ca_open(struct selfy *s, bool alone)
 {
@@ -174,7 +139,7 @@ ca_open(struct selfy *s, bool alone)
 	if ((r = ca_open_cert(s)) != RK_OK)
 		return r;
 	if (in_agent != NULL) {
-		r = key_in_agent(s, in_agent);
+		r = key_in_agent(s, in_agent, &s->ca.key);
 		return r == RK_OK ? check_pair(s, in_agent) : r;
 	}
 	if ((r = selfy_path(s, path, s->priv, "ca", ".key")) != RK_OK)
@@ -302,7 +267,7 @@ ca_make(struct selfy *s, struct batch *b, bool asked)
 		return r;
 	if ((r = ca_validity(s, asked, &when)) != RK_OK)
 		return r;
-	r = in_agent != NULL ? key_in_agent(s, in_agent)
+	r = in_agent != NULL ? key_in_agent(s, in_agent, &s->ca.key)
 	                     : key_make(s, &from, b, force, &s->ca.key);
 	if (r != RK_OK)
 		return r;

@@ -52,9 +52,12 @@ get_key(struct selfy *s, struct job *j)
 		.spec = args_text(s->args, "pass", NULL),
 		.to_stdout = s->to_stdout,
 	};
+	const char *in_agent = args_text(s->args, "key", NULL);
 	char shown[SHOWN_LEN];
 	struct stat st;
 
+	if (in_agent != NULL)
+		return key_in_agent(s, in_agent, &j->key);
 	if (lstat(j->key_path, &st) == 0) {
 		out_note(&s->out, "using %s",
 		    str_escape(shown, sizeof(shown), j->key_path));

@@ -111,6 +111,7 @@ make(struct selfy *s, struct job *j)
 		.spec = args_text(s->args, "pass", NULL),
 		.to_stdout = s->to_stdout,
 	};
+	const char *in_agent = args_text(s->args, "key", NULL);
 	uint8_t pub[RK_KEY_PUBLIC_LEN];
 	struct leaf leaf = {
 		.pub = pub,
@@ -124,7 +125,9 @@ make(struct selfy *s, struct job *j)
 		return r;
 	if ((r = get_ca(s, j)) != RK_OK)
 		return r;
-	if ((r = key_make(s, &from, &j->batch, j->force, &j->key)) != RK_OK)
+	r = in_agent != NULL ? key_in_agent(s, in_agent, &j->key)
+	                     : key_make(s, &from, &j->batch, j->force, &j->key);
+	if (r != RK_OK)
 		return r;
 	rk_key_public(j->key, pub);
 	if ((r = leaf_add(s, &leaf, &j->batch, j->cert_path, &j->cert)) !=

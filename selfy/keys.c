@@ -7,6 +7,10 @@
 #include "cli/pass.h"
 #include "selfy.h"
 
+#include <rpckit/signer.h>
+
+#define AGENT_MS 15000 /* longer than its vault may be busy */
+
 static struct pass_source
 source(const struct selfy *s, const struct key_source *from, bool twice)
 {
@@ -175,5 +179,37 @@ key_make(struct selfy *s, const struct key_source *from, struct batch *b,
 out:
 	rk_key_free(key);
 	rk_secret_free(pass);
+	return r;
+}
+
+/* ---- keys in keyvault's agent ---- */
+
+static void
+on_asked(const char *name, uint32_t id, void *arg)
+{
+	const struct selfy *s = arg;
+	char shown[SHOWN_LEN];
+
+	out_note(&s->out, "%s: waiting for your yes (or: keyvault allow %u)",
+	    str_escape(shown, sizeof(shown), name), id);
+}
+
+enum rk_err
+key_in_agent(struct selfy *s, const char *spec, struct rk_key **out)
+{
+	const struct rk_agent_conf conf = {
+		.size = sizeof(conf),
+		.timeout_ms = AGENT_MS,
+		.asked = on_asked,
+		.arg = s,
+	};
+	enum rk_err r;
+
+	r = rk_key_of_agent(
+	    spec + sizeof(RK_KEY_IN_AGENT) - 1, &conf, out, &s->err);
+	if (r == RK_ECONNECT)
+		selfy_retry(s, "eval \"$(keyvault agent)\"; keyvault unlock");
+	else if (r == RK_ENOPASS)
+		selfy_retry(s, "keyvault unlock");
 	return r;
 }

@@ -1,6 +1,5 @@
 /* selfy: certificates for the peers of one CA; options and their order. */
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 #include <rpckit/log.h>
@@ -87,6 +86,10 @@ static const struct opt opts[] = {
 	    .kind = OPT_TEXT,
 	    .meta = "SPEC",
 	    .about = "passphrase of the CA key" },
+	{ .name = "key",
+	    .kind = OPT_TEXT,
+	    .meta = "keyvault:NAME",
+	    .about = "of -k and -csr: the key is in keyvault's agent already" },
 	{ .name = "ca-key",
 	    .kind = OPT_TEXT,
 	    .meta = "keyvault:NAME",
@@ -183,6 +186,8 @@ static const struct env_doc envs[] = {
 	    .about = "program that asks for passphrases, before SSH_ASKPASS" },
 	{ .name = "CREDENTIALS_DIRECTORY",
 	    .about = "where -pass cred:NAME looks" },
+	{ .name = "KEYVAULT_SOCK",
+	    .about = "socket of the agent of -key and -ca-key" },
 	{ .name = "NO_COLOR", .about = "no color if set and not empty" },
 	{ .name = NULL },
 };
@@ -254,6 +259,7 @@ static const struct rule {
 	    "an action that opens or makes a key" },
 	{ "ca-pass", MAKES_CERT | DO_REVOKE | DO_CRL,
 	    "-ca, -k, -sign, -renew, -revoke or -crl" },
+	{ "key", DO_KEY | DO_CSR, "-k or -csr" },
 	{ "ca-key", MAKES_CERT | DO_REVOKE | DO_CRL,
 	    "-ca, -k, -sign, -renew, -revoke or -crl" },
 	{ "new-pass", DO_CHPASS, "-chpass" },
@@ -328,16 +334,23 @@ check_sources(struct selfy *s)
 }
 
 static enum rk_err
-check_ca_key(struct selfy *s)
+check_agent_keys(struct selfy *s)
 {
-	const char *spec = args_text(s->args, "ca-key", RK_KEY_IN_AGENT "x");
+	static const char *const names[] = { "key", "ca-key" };
 	const size_t prefix = sizeof(RK_KEY_IN_AGENT) - 1;
 	char shown[SHOWN_LEN];
+	const char *spec;
 
-	if (strncmp(spec, RK_KEY_IN_AGENT, prefix) == 0 && spec[prefix] != '\0')
-		return RK_OK;
-	return err_set(&s->err, RK_EINVAL, "-ca-key: %s is not keyvault:NAME",
-	    str_escape(shown, sizeof(shown), spec));
+	for (size_t i = 0; i < 2; i++) {
+		spec = args_text(s->args, names[i], NULL);
+		if (spec == NULL ||
+		    (path_key_name(spec) != spec && spec[prefix] != '\0'))
+			continue;
+		return err_set(&s->err, RK_EINVAL,
+		    "-%s: %s is not keyvault:NAME", names[i],
+		    str_escape(shown, sizeof(shown), spec));
+	}
+	return RK_OK;
 }
 
 static enum rk_err
@@ -408,7 +421,7 @@ check_words(struct selfy *s, unsigned todo)
 		return r;
 	if ((r = check_sources(s)) != RK_OK)
 		return r;
-	if ((r = check_ca_key(s)) != RK_OK)
+	if ((r = check_agent_keys(s)) != RK_OK)
 		return r;
 	return set_dirs(s);
 }

@@ -134,6 +134,10 @@ RK_MUST enum rk_err key_add(struct selfy *s, struct batch *b, const char *path,
 RK_MUST enum rk_err key_make(struct selfy *s, const struct key_source *from,
     struct batch *b, bool replace, struct rk_key **out);
 
+/* The key that "keyvault:NAME" is; who is asked about it may take a minute. */
+RK_MUST enum rk_err key_in_agent(
+    struct selfy *s, const char *spec, struct rk_key **out);
+
 /* ca.c */
 
 /* Is there no CA at all, neither certificate nor key? */

@@ -43,14 +43,46 @@ fill(X509_REQ *req, const struct rk_key *key, const char *cn,
     const struct sans *sans)
 {
 	EVP_PKEY *pkey = x509_pkey(key);
-	bool ok = pkey != NULL &&
-	          X509_REQ_set_version(req, X509_REQ_VERSION_1) == 1 &&
-	          x509_set_cn(X509_REQ_get_subject_name(req), cn) &&
-	          X509_REQ_set_pubkey(req, pkey) == 1 && add_sans(req, sans) &&
-	          X509_REQ_sign(req, pkey, NULL) > 0;
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	EVP_PKEY *own = NULL;
+	bool ok;
 
+	rk_key_public(key, pub);
+	own = EVP_PKEY_new_raw_public_key(
+	    EVP_PKEY_ED25519, NULL, pub, sizeof(pub));
+	ok = pkey != NULL && own != NULL &&
+	     X509_REQ_set_version(req, X509_REQ_VERSION_1) == 1 &&
+	     x509_set_cn(X509_REQ_get_subject_name(req), cn) &&
+	     X509_REQ_set_pubkey(req, own) == 1 && add_sans(req, sans) &&
+	     X509_REQ_sign(req, pkey, NULL) > 0;
+	EVP_PKEY_free(own);
 	EVP_PKEY_free(pkey);
 	return ok;
+}
+
+/* Signed by a key that is elsewhere, if it is. */
+static enum rk_err
+sign_there(struct csr *c, const struct rk_key *key, struct rk_error *err)
+{
+	uint8_t *der = NULL;
+	const uint8_t *p;
+	int len;
+	enum rk_err r;
+
+	if (rk_key_seed(key) != NULL)
+		return RK_OK;
+	if ((len = i2d_X509_REQ(c->req, &der)) <= 0)
+		return x509_fail(err, "new request");
+	r = x509_sign_there(key, RK_SIGN_REQUEST, der, (size_t)len, err);
+	if (r == RK_OK) {
+		p = der;
+		X509_REQ_free(c->req);
+		c->req = d2i_X509_REQ(NULL, &p, len);
+		if (c->req == NULL)
+			r = x509_fail(err, "new request");
+	}
+	OPENSSL_free(der);
+	return r;
 }
 
 enum rk_err
@@ -58,17 +90,21 @@ csr_new(const struct rk_key *key, const char *cn, const struct sans *sans,
     struct csr **out, struct rk_error *err)
 {
 	struct csr *c = calloc(1, sizeof(*c));
+	enum rk_err r;
 
 	*out = NULL;
 	if (c == NULL)
 		return err_set(err, RK_ENOMEM, "%s", rk_err_text(RK_ENOMEM));
 	c->req = X509_REQ_new();
-	if (c->req == NULL || !fill(c->req, key, cn, sans)) {
+	if (c->req == NULL || !fill(c->req, key, cn, sans))
+		r = x509_fail(err, "new request");
+	else
+		r = sign_there(c, key, err);
+	if (r == RK_OK)
+		*out = c;
+	else
 		csr_free(c);
-		return x509_fail(err, "new request");
-	}
-	*out = c;
-	return RK_OK;
+	return r;
 }
 
 enum rk_err

@@ -60,6 +60,15 @@ ca() {
 		want 0 'openssl verifies it' openssl verify \
 			-CAfile certs/ca.crt "certs/$name.crt"
 	done
+	want 0 'a key born in the vault' "$keyvault" --pass file:pass new born
+	want 0 'opened, too' "$keyvault" --pass file:pass unlock
+	want 0 'selfy -k born -key' "$selfy" -k born -key keyvault:born \
+		-ca-key keyvault:ca
+	want 0 'selfy -csr with it' "$selfy" -csr born -key keyvault:born
+	openssl req -in certs/born.csr -verify -noout >out 2>err
+	has err 'verify OK' 'openssl verifies the request'
+	[ ! -e certs/born.key ]
+	result $? 'no file has that key'
 	want 0 'a third' "$selfy" -k bob -nopass -ca-key keyvault:ca
 	want 0 'which is revoked' "$selfy" -revoke certs/bob.crt \
 		-ca-key keyvault:ca
