@@ -199,8 +199,7 @@ const struct key keys_main[SETTINGS_KEYS + 1] = {
 	    .at = S(certs),
 	    .check = check_path },
 	{ .name = "key",
-	    .about = "who to be: NAME.crt and NAME.key; keyvault:NAME: its "
-	             "key in an agent",
+	    .about = "who to be: NAME.crt and NAME.key, or keyvault:NAME",
 	    .value = "NAME",
 	    .at = S(key),
 	    .check = check_key },

@@ -45,7 +45,8 @@ static const struct opt opts[] = {
 	    .letter = 'k',
 	    .kind = OPT_TEXT,
 	    .meta = "NAME",
-	    .about = "who to be: NAME.crt and NAME.key (node)" },
+	    .about =
+	        "who to be: NAME.crt and NAME.key, or keyvault:NAME (node)" },
 	{ .name = "psk",
 	    .kind = OPT_TEXT,
 	    .meta = "FILE",
@@ -119,6 +120,7 @@ static const char *const examples[] = {
 static const struct env_doc envs[] = {
 	{ "RPCKIT_CERTS", "directory of certificates" },
 	{ "CREDENTIALS_DIRECTORY", "where --pass cred:NAME is" },
+	{ "KEYVAULT_SOCK", "socket of the agent of keys keyvault:NAME" },
 	{ "XDG_RUNTIME_DIR", "where --echo puts temporary keys, and "
 	                     "rpckit/admin.sock" },
 	{ "TMPDIR", "where else; /tmp without it" },

@@ -36,7 +36,8 @@ static const struct opt global_opts[] = {
 	    .meta = "NAME",
 	    .env = "RPCKIT_KEY",
 	    .complete = COMPLETE_KEY,
-	    .about = "who to be: NAME.crt and NAME.key (client)" },
+	    .about =
+	        "who to be: NAME.crt and NAME.key, or keyvault:NAME (client)" },
 	{ .name = "known",
 	    .kind = OPT_TEXT,
 	    .meta = "FILE",
@@ -279,6 +280,7 @@ static const struct env_doc envs[] = {
 	{ "RPCKIT_ASKPASS",
 	    "program that asks for passphrases, before SSH_ASKPASS" },
 	{ "CREDENTIALS_DIRECTORY", "where --pass cred:NAME looks" },
+	{ "KEYVAULT_SOCK", "socket of the agent of keys keyvault:NAME" },
 	{ "XDG_CONFIG_HOME", "rpckit below it has contexts, config and certs" },
 	{ "XDG_DATA_HOME", "rpckit below it has known_server_keys" },
 	{ "XDG_STATE_HOME", "rpckit below it has the shell's history" },

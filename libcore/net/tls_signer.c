@@ -10,6 +10,7 @@
 #include <openssl/provider.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -228,7 +229,7 @@ signing_begin(
 	return 1;
 }
 
-static int error_lib; /* set with the library */
+static atomic_int error_lib; /* 0 until there is a library */
 
 static int
 signing_make(void *data, unsigned char *sig, size_t *len, size_t room,
@@ -245,7 +246,7 @@ signing_make(void *data, unsigned char *sig, size_t *len, size_t room,
 		return 0;
 	r = rk_key_sign_for(s->by->key, RK_SIGN_TLS, msg, msg_len, sig, &err);
 	if (r != RK_OK)
-		ERR_raise_data(error_lib, (int)r, "%s", err.text);
+		ERR_raise_data(atomic_load(&error_lib), (int)r, "%s", err.text);
 	return r == RK_OK;
 }
 
@@ -261,8 +262,9 @@ enum rk_err
 tls_signer_error(unsigned long entry)
 {
 	int reason = ERR_GET_REASON(entry);
+	int ours = atomic_load(&error_lib);
 
-	if (error_lib == 0 || ERR_GET_LIB(entry) != error_lib || reason <= 0 ||
+	if (ours == 0 || ERR_GET_LIB(entry) != ours || reason <= 0 ||
 	    reason >= RK_ERR_COUNT)
 		return RK_OK;
 	return (enum rk_err)reason;
@@ -318,7 +320,7 @@ open_lib(void)
 {
 	OSSL_LIB_CTX *new = OSSL_LIB_CTX_new();
 
-	error_lib = ERR_get_next_error_library();
+	atomic_store(&error_lib, ERR_get_next_error_library());
 	if (new != NULL &&
 	    OSSL_PROVIDER_add_builtin(new, PROVIDER, begin) == 1 &&
 	    OSSL_PROVIDER_load(new, "default") !=

@@ -28,7 +28,8 @@ on_asked(const char *name, uint32_t id, void *arg)
 
 	t->n++;
 	t->id = id;
-	(void)strncpy(t->name, name, sizeof(t->name) - 1);
+	assert_true(strlen(name) < sizeof(t->name));
+	memcpy(t->name, name, strlen(name) + 1);
 }
 
 static struct rk_key *
