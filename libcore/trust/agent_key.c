@@ -13,8 +13,8 @@
 #include "base/str.h"
 
 #define TIMEOUT_MS 2000
-#define REST_MS 5000 /* after one that did not answer */
-#define NAME_LEN 256 /* longer than any in a vault, with its NUL */
+#define REST(ms) ((ms) / 2 * 5) /* after so long without an answer */
+#define NAME_LEN 256            /* longer than any in a vault, with its NUL */
 #define SHOWN 160
 
 /* One talk with the agent, for all signatures of a key. */
@@ -157,7 +157,8 @@ sign(enum rk_sign_use use, const void *msg, size_t len,
 		hang_up(t);
 		t->failure = *err;
 		if (now_ms() - began >= t->timeout_ms && t->asked == NULL)
-			t->rest_until = now_ms() + REST_MS;
+			t->rest_until =
+			    now_ms() + REST((uint64_t)t->timeout_ms);
 	}
 	(void)pthread_mutex_unlock(&t->lock);
 	return r;

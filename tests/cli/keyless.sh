@@ -70,7 +70,8 @@ ca() {
 	[ ! -e certs/born.key ]
 	result $? 'no file has that key'
 	want 0 'a third' "$selfy" -k bob -nopass -ca-key keyvault:ca
-	want 0 'which is revoked' "$selfy" -revoke certs/bob.crt \
+	want 0 'and a fourth' "$selfy" -k carol -nopass -ca-key keyvault:ca
+	want 0 'one of which is revoked' "$selfy" -revoke certs/bob.crt \
 		-ca-key keyvault:ca
 	openssl crl -in my-keep-private-dir/ca.crl -CAfile certs/ca.crt \
 		-noout >out 2>err
@@ -182,6 +183,15 @@ gone() {
 	kill -CONT "$KEYVAULT_AGENT_PID"
 }
 
+# Who has his key in a file meets a server whose agent hangs.
+hangs() {
+	kill -STOP "$KEYVAULT_AGENT_PID"
+	want 6 'a server whose agent hangs' timeout 60 "$rpcsh" \
+		-s "$(url tls)" --certs certs -k carol call who
+	has log "agent: gives no answer (at $sock)" 'its log says so'
+	kill -CONT "$KEYVAULT_AGENT_PID"
+}
+
 vault
 ca
 keys
@@ -191,6 +201,7 @@ result $? 'rpcd with a key in the agent'
 proven
 confirmed
 gone
+hangs
 stop
 result $? 'and its end'
 plan

@@ -26,6 +26,7 @@ struct ends {
 	struct rpcrig rig;
 	struct end server;
 	struct end client;
+	unsigned closed;
 };
 
 static void
@@ -93,6 +94,16 @@ end(struct ends *w)
 	unload(&w->server);
 }
 
+static void
+on_closed(struct rk_client *c, const struct rk_error *why, void *arg)
+{
+	struct ends *w = arg;
+
+	(void)c;
+	(void)why;
+	w->closed++;
+}
+
 static struct rk_client *
 dial(struct ends *w, bool well, struct rk_error *err)
 {
@@ -103,6 +114,8 @@ dial(struct ends *w, bool well, struct rk_error *err)
 
 	rpcrig_client_conf(&w->rig, &conf);
 	conf.ident = w->client.ident;
+	conf.closed = on_closed;
+	conf.arg = w;
 	if (with_psk(w))
 		conf.psks = p = psks();
 	assert_int_equal(rk_client_new(&conf, &c, err), RK_OK);
@@ -189,6 +202,30 @@ server_cannot(void **state)
 	end(&w);
 }
 
+/* What was proven once need not be signed again. */
+static void
+resumes_without(void **state)
+{
+	struct rk_error err = { 0 };
+	struct rpcanswer a;
+	struct rk_client *c;
+	struct ends w;
+
+	begin(&w, *state);
+	c = dial(&w, true, &err);
+	rpcrig_call(c, "who", "", 0, &a);
+	rk_client_shutdown(c);
+	rpcrig_turn(c, &w.closed, 1);
+	atomic_store(&w.server.there.mode, ELSEWHERE_OUT);
+	atomic_store(&w.client.there.mode, ELSEWHERE_OUT);
+	if (rk_client_connect(c, &err) != RK_OK)
+		fail_msg("%s", err.text);
+	assert_true(rk_client_peer(c)->resumed);
+	assert_true(rk_client_peer(c)->proven);
+	rk_client_free(c);
+	end(&w);
+}
+
 int
 main(void)
 {
@@ -197,7 +234,8 @@ main(void)
 		{ "both_prove", both_prove, kinds },
 		{ "client_cannot", client_cannot, kinds },
 		{ "server_cannot", server_cannot, kinds },
+		{ "resumes_without", resumes_without, RPC_SECURE },
 	};
 
-	return rpcrig_run_cases("keyless", cases, 3);
+	return rpcrig_run_cases("keyless", cases, 4);
 }

@@ -58,7 +58,8 @@ struct rk_agent_conf {
 	size_t size;      /* sizeof(struct rk_agent_conf) */
 	const char *path; /* its socket; NULL: as keyvault(1) looks for it */
 	/* For one signature, 0: 2000.  If all of it was used up the next ones
-	 * fail at once, with the same error, for five seconds. */
+	 * fail at once, with the same error, for two and a half times as long;
+	 * the first after that tries again. */
 	uint32_t timeout_ms;
 	/* NULL: nobody waits until somebody has said yes, and a key that needs
 	 * that is refused (RK_EDENIED).  Else a signature may take a minute. */
