@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/error.h"
 #include "base/str.h"
 
 enum rk_err
@@ -78,6 +79,19 @@ agent_key_add(struct agent *a, const struct open_key *key)
 	return RK_OK;
 }
 
+/* With its key the last lines of the log can be written, and never after. */
+static void
+lock_vault(struct agent *a)
+{
+	struct rk_error err;
+
+	if (agent_log_write(a, AGENT_LOCK_WAIT, &err) != RK_OK)
+		log_event(RK_LOG_ERROR, "agent", "not in the log: %zu uses: %s",
+		    a->n_lines, err.text);
+	agent_log_written(a);
+	a->back.lock(a->back.arg);
+}
+
 void
 agent_key_close(struct agent *a, struct open_key *k)
 {
@@ -86,7 +100,7 @@ agent_key_close(struct agent *a, struct open_key *k)
 	memmove(k, k + 1, (a->n_keys - at - 1) * sizeof(*k));
 	a->n_keys--;
 	if (a->n_keys == 0)
-		a->back.lock(a->back.arg);
+		lock_vault(a);
 }
 
 bool
@@ -99,7 +113,7 @@ void
 agent_lock(struct agent *a)
 {
 	a->n_keys = 0;
-	a->back.lock(a->back.arg);
+	lock_vault(a);
 	for (size_t i = 0; i < AGENT_WAITING_MAX; i++)
 		if (a->waiting[i].state != WAITING_FREE)
 			a->waiting[i].state = WAITING_NO;
@@ -198,6 +212,22 @@ agent_answer(struct agent *a, uint32_t id, bool yes, uint64_t now, uint64_t ms)
 
 /* ---- time ---- */
 
+/* In vain while another process writes; then in a while, or before the next
+ * use. */
+static void
+write_lines(struct agent *a, uint64_t now)
+{
+	struct rk_error err;
+	enum rk_err r;
+
+	if (a->n_lines == 0 || now < a->lines_at + AGENT_LINES_MS)
+		return;
+	r = agent_log_write(a, 0, &err);
+	a->lines_at = now;
+	if (r == RK_ESTATE || r == RK_ETAMPERED)
+		agent_lock(a);
+}
+
 void
 agent_tick(struct agent *a, uint64_t now)
 {
@@ -208,12 +238,14 @@ agent_tick(struct agent *a, uint64_t now)
 		if (a->waiting[i].state == WAITING_ASKED &&
 		    a->waiting[i].until <= now)
 			a->waiting[i].state = WAITING_LATE;
+	write_lines(a, now);
 }
 
 uint64_t
 agent_next(const struct agent *a)
 {
-	uint64_t next = AGENT_FOREVER;
+	uint64_t next =
+	    a->n_lines > 0 ? a->lines_at + AGENT_LINES_MS : AGENT_FOREVER;
 
 	for (size_t i = 0; i < a->n_keys; i++)
 		if (a->keys[i].until < next)

@@ -12,6 +12,13 @@ struct agent_asker {
 	char who[AGENT_WHO_MAX]; /* "/usr/bin/git, pid 4711, uid 1000" */
 };
 
+/* A line that is to stand in the vault's log. */
+struct agent_line {
+	enum vault_act act;
+	char name[RECORD_NAME_MAX + 1];
+	char text[VAULT_LOG_TEXT_MAX];
+};
+
 /*
  * What the agent has of the vault; agent_vault.h is the real one.  Each call
  * may take as long as the vault may be busy.  Functions fill err.
@@ -29,15 +36,16 @@ struct agent_back {
 	    struct rk_error *err);
 	/*
 	 * The key of that name, for one signature: it is still the one with
-	 * this public half, and its tags still allow `use`.  The line of the
-	 * log is on the disk before.  RK_EDENIED; RK_ENOENT.
+	 * this public half, and its tags still allow `use`.  These lines of the
+	 * log, if any, are on the disk before.  RK_EDENIED; RK_ENOENT.
 	 */
 	enum rk_err (*use)(void *arg, const char *name,
 	    const uint8_t pub[RK_KEY_PUBLIC_LEN], unsigned use,
-	    const char *line, struct rk_key **out, struct rk_error *err);
-	/* A line of the log. */
-	enum rk_err (*log)(void *arg, enum vault_act act, const char *name,
-	    const char *line, struct rk_error *err);
+	    const struct agent_line *lines, size_t n, struct rk_key **out,
+	    struct rk_error *err);
+	/* Lines of the log, all or none; others may write for so long. */
+	enum rk_err (*log)(void *arg, const struct agent_line *lines, size_t n,
+	    int patience_ms, struct rk_error *err);
 	void *arg;
 };
 

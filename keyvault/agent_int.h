@@ -4,6 +4,10 @@
 
 #include "agent.h"
 
+#define AGENT_LINES_MAX 64
+#define AGENT_LINES_MS 1000  /* they wait at most */
+#define AGENT_LOCK_WAIT 1000 /* for others who write, when keys are closed */
+
 struct open_key {
 	char name[RECORD_NAME_MAX + 1];
 	uint8_t pub[RK_KEY_PUBLIC_LEN];
@@ -43,6 +47,13 @@ struct waiting {
 	struct order *order;
 };
 
+/* What a line says, where it may stand for more than one handshake. */
+struct counted {
+	char what[PURPOSE_TEXT_MAX];
+	char who[AGENT_WHO_MAX];
+	uint64_t times; /* 0: it stands for itself */
+};
+
 struct agent {
 	struct agent_back back;
 	char path[4096];
@@ -54,7 +65,36 @@ struct agent {
 	size_t keys_cap;
 	uint32_t last_id;
 	struct waiting waiting[AGENT_WAITING_MAX];
+	/* Lines of the log that are not written yet, with the time of the
+	 * first; late: they could not be when they should. */
+	struct agent_line lines[AGENT_LINES_MAX];
+	struct counted counted[AGENT_LINES_MAX];
+	size_t n_lines;
+	uint64_t lines_at;
+	bool lines_late;
 };
+
+/* ---- agent_log.c: lines that wait to be written together ---- */
+
+/* Room for one more; where the disk does not take them, that is an error. */
+RK_MUST enum rk_err agent_log_room(struct agent *a, struct rk_error *err);
+/* A use, of which a line is written soon; there is room. */
+void agent_log_use(struct agent *a, const struct order *o, uint64_t now);
+/* A line that is written with the key's use, and is taken back if that fails;
+ * there is room. */
+void agent_log_add(
+    struct agent *a, enum vault_act act, const char *name, const char *text);
+void agent_log_take_back(struct agent *a);
+/* All that wait; of those that were written there is nothing more to do. */
+RK_MUST enum rk_err agent_log_write(
+    struct agent *a, int patience_ms, struct rk_error *err);
+void agent_log_written(struct agent *a);
+/* A line, now. */
+RK_MUST enum rk_err agent_log_now(struct agent *a, enum vault_act act,
+    const char *name, const char *text, struct rk_error *err);
+/* What the log says of a use. */
+void agent_log_describe(
+    const struct order *o, uint64_t times, char out[VAULT_LOG_TEXT_MAX]);
 
 /* ---- agent.c: keys and those who wait ---- */
 

@@ -68,9 +68,13 @@ status(struct turn *t)
 		.pid = (uint32_t)getpid(),
 		.open = (uint32_t)t->a->n_keys,
 	};
+	struct rk_error err;
 	size_t at;
 	enum rk_err r;
 
+	/* Who reads the log asks first. */
+	if (agent_log_write(t->a, AGENT_LOCK_WAIT, &err) != RK_OK)
+		log_event(RK_LOG_WARN, "agent", "log: %s", err.text);
 	memcpy(s.id, t->a->id, sizeof(s.id));
 	(void)str_copy(s.path, sizeof(s.path), t->a->path);
 	if ((r = agent_begin(t->reply, AGENT_OK, &at)) == RK_OK &&
@@ -329,8 +333,8 @@ log_opening(struct turn *t, const struct opening *o, struct rk_error *err)
 
 	(void)snprintf(line, sizeof(line),
 	    "agent: opened with %zu others, for %s", o->n - 1, t->asker->who);
-	return t->a->back.log(
-	    t->a->back.arg, VAULT_ACT_UNLOCK, o->list[0].name, line, err);
+	return agent_log_now(
+	    t->a, VAULT_ACT_UNLOCK, o->list[0].name, line, err);
 }
 
 static enum rk_err

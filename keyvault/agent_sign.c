@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/error.h"
 #include "base/ssh.h"
 #include "base/str.h"
 #include "sshsig.h"
@@ -73,35 +74,47 @@ make(const struct order *o, const struct rk_key *key, struct buf *reply)
 	                    : put_own(reply, sig, sizeof(sig));
 }
 
-/* What stands in the log: what was signed, its hash, for whom. */
-static void
-describe(const struct order *o, char *out, size_t len)
+/*
+ * A use that is limited, or that somebody said yes to, is on the disk before
+ * the signature leaves.  Of others the log has a line a moment later: a
+ * handshake is not to wait for the disk.
+ */
+static enum rk_err
+take_key(struct agent *a, const struct order *o, const struct open_key *k,
+    uint64_t now, struct rk_key **key, struct rk_error *err)
 {
-	uint8_t hash[CRYPT_HASH_LEN];
-	char hex[17];
+	bool first = k->left != AGENT_FOREVER || k->confirm;
+	char text[VAULT_LOG_TEXT_MAX];
+	enum rk_err r;
 
-	crypt_sha256(hash, o->data, o->len);
-	str_hex(hex, hash, 8);
-	if (o->len == CRYPT_HASH512_LEN && !o->asker.ssh)
-		str_hex(hex, o->data, 8); /* it is the hash of the file */
-	(void)snprintf(out, len, "agent: %s, %s %s, for %s", o->view.text,
-	    o->len == CRYPT_HASH512_LEN && !o->asker.ssh ? "sha512" : "sha256",
-	    hex, o->asker.who);
+	*key = NULL;
+	if ((r = agent_log_room(a, err)) != RK_OK)
+		return r;
+	if (first) {
+		agent_log_describe(o, 1, text);
+		agent_log_add(a, VAULT_ACT_SIGN, o->name, text);
+	}
+	r = a->back.use(a->back.arg, k->name, k->pub, o->use, a->lines,
+	    first ? a->n_lines : 0, key, err);
+	if (first && r == RK_OK)
+		agent_log_written(a);
+	else if (first)
+		agent_log_take_back(a);
+	else if (r == RK_OK)
+		agent_log_use(a, o, now);
+	return r;
 }
 
 static enum rk_err
-sign(struct agent *a, const struct order *o, struct open_key *k,
+sign(struct agent *a, const struct order *o, struct open_key *k, uint64_t now,
     struct buf *reply)
 {
-	char line[VAULT_LOG_TEXT_MAX];
 	struct rk_key *key = NULL;
 	struct rk_error err;
 	enum rk_err r;
 
-	describe(o, line, sizeof(line));
 	(void)str_copy(k->last, sizeof(k->last), o->asker.who);
-	r = a->back.use(a->back.arg, k->name, k->pub, o->use, line, &key, &err);
-	if (r != RK_OK) {
+	if ((r = take_key(a, o, k, now, &key, &err)) != RK_OK) {
 		if (r == RK_ENOENT || r == RK_EDENIED)
 			agent_key_close(a, k);
 		else if (r == RK_ESTATE || r == RK_ETAMPERED)
@@ -167,7 +180,7 @@ agent_order(struct agent *a, struct order *o, uint64_t now, struct buf *reply,
 		    "is not for this use (its tags, use:...)", reply);
 	if (k->confirm && k->yes_until <= now)
 		return have_asked(a, o, now, reply, wait);
-	return sign(a, o, k, reply);
+	return sign(a, o, k, now, reply);
 }
 
 /* A no is written down; that it cannot be does not make it a yes. */
@@ -177,12 +190,13 @@ say_no(struct agent *a, const struct order *o, enum waiting_state state,
 {
 	bool late = state == WAITING_LATE;
 	char line[VAULT_LOG_TEXT_MAX];
+	struct rk_error err;
 
 	(void)snprintf(line, sizeof(line), "agent: %s: %s, for %s",
 	    late ? "nobody answered" : "refused", o->view.text, o->asker.who);
-	if (agent_is_open(a))
-		(void)a->back.log(
-		    a->back.arg, VAULT_ACT_REFUSE, o->name, line, NULL);
+	if (agent_is_open(a) &&
+	    agent_log_now(a, VAULT_ACT_REFUSE, o->name, line, &err) != RK_OK)
+		log_event(RK_LOG_WARN, "agent", "log: %s", err.text);
 	return late ? refuse_named(o, RK_ETIMEOUT,
 	                  "nobody answered whether it may be used", reply)
 	            : refuse_named(o, RK_EDENIED, "its use was refused", reply);
@@ -210,7 +224,7 @@ agent_poll(struct agent *a, uint64_t now, struct buf *reply, uint32_t *wait)
 		r = refuse_named(w->order, RK_ENOPASS,
 		    "is not open in the agent any more", reply);
 	else
-		r = sign(a, w->order, k, reply);
+		r = sign(a, w->order, k, now, reply);
 	agent_waiting_free(w);
 	return r;
 }

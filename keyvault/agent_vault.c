@@ -1,4 +1,5 @@
-/* The agent's vault: its data key shielded, the file open only for a use. */
+/* The agent's vault: its data key shielded, the file open, asleep between uses.
+ */
 #include "agent_vault.h"
 
 #include <limits.h>
@@ -14,6 +15,7 @@ struct agent_vault {
 	uint8_t id[VAULT_ID_LEN];
 	struct shield *key;  /* NULL: locked */
 	uint64_t key_number; /* of the key */
+	struct vault *vault; /* open, without a key between two uses; or NULL */
 };
 
 /* Open and unlocked with this key; what was sealed is verified whole. */
@@ -44,10 +46,22 @@ unlock(struct agent_vault *av, const struct rk_secret *key, struct vault **out,
 	return r;
 }
 
+static void
+drop(struct agent_vault *av)
+{
+	vault_close(av->vault);
+	av->vault = NULL;
+}
+
+/*
+ * Awake.  What was verified when it was opened is not verified again unless the
+ * file is another one, or somebody else has written: then it is looked at
+ * whole.
+ */
 static enum rk_err
 enter(struct agent_vault *av, struct vault **out, struct rk_error *err)
 {
-	struct rk_secret *key = NULL;
+	const struct rk_secret *key;
 	enum rk_err r;
 
 	*out = NULL;
@@ -55,9 +69,29 @@ enter(struct agent_vault *av, struct vault **out, struct rk_error *err)
 		return err_set(err, RK_ESTATE, "agent: is locked");
 	if ((r = shield_open(av->key, &key)) != RK_OK)
 		return err_set(err, r, "agent: %s", rk_err_text(r));
-	r = unlock(av, key, out, &av->key_number, err);
-	rk_secret_free(key);
+	/* What is wrong with it is said by opening it. */
+	if (av->vault != NULL && vault_same(av->vault, NULL) != RK_OK)
+		drop(av);
+	r = av->vault != NULL
+	        ? vault_wake(av->vault, key, err)
+	        : unlock(av, key, &av->vault, &av->key_number, err);
+	shield_close(av->key);
+	if (r == RK_OK)
+		*out = av->vault;
+	else
+		drop(av);
 	return r;
+}
+
+/* Asleep again; after what may be more than a mistake of ours it is opened
+ * anew. */
+static void
+leave(struct agent_vault *av, enum rk_err r)
+{
+	if (r == RK_OK || r == RK_ENOENT || r == RK_EDENIED || r == RK_EBUSY)
+		vault_doze(av->vault);
+	else
+		drop(av);
 }
 
 static void
@@ -65,6 +99,7 @@ forget(void *arg)
 {
 	struct agent_vault *av = arg;
 
+	drop(av);
 	shield_free(av->key);
 	av->key = NULL;
 }
@@ -106,7 +141,7 @@ list(void *arg, vault_record_fn *fn, void *fn_arg, struct rk_error *err)
 	if ((r = enter(arg, &v, err)) != RK_OK)
 		return r;
 	r = vault_list(v, fn, fn_arg, err);
-	vault_close(v);
+	leave(arg, r);
 	return r;
 }
 
@@ -119,25 +154,30 @@ find(void *arg, const char *name, struct record *out, struct rk_error *err)
 	if ((r = enter(arg, &v, err)) != RK_OK)
 		return r;
 	r = vault_find(v, name, out, err);
-	vault_close(v);
+	leave(arg, r);
 	return r;
 }
 
 static enum rk_err
-write_line(struct vault *v, enum vault_act act, const char *name,
-    const char *line, struct rk_error *err)
+write_lines(struct vault *v, const struct agent_line *lines, size_t n,
+    int patience_ms, struct rk_error *err)
 {
 	enum rk_err r;
 
-	if ((r = vault_begin(v, err)) == RK_OK &&
-	    (r = vault_log(v, act, name, line, err)) == RK_OK)
+	vault_patience(v, patience_ms);
+	r = vault_begin(v, err);
+	for (size_t i = 0; i < n && r == RK_OK; i++)
+		r = vault_log(
+		    v, lines[i].act, lines[i].name, lines[i].text, err);
+	if (r == RK_OK)
 		r = vault_commit(v, err);
 	vault_cancel(v);
+	vault_patience(v, VAULT_WAIT_MS);
 	return r;
 }
 
 static enum rk_err
-add_line(void *arg, enum vault_act act, const char *name, const char *line,
+add_lines(void *arg, const struct agent_line *lines, size_t n, int patience_ms,
     struct rk_error *err)
 {
 	struct vault *v;
@@ -145,8 +185,8 @@ add_line(void *arg, enum vault_act act, const char *name, const char *line,
 
 	if ((r = enter(arg, &v, err)) != RK_OK)
 		return r;
-	r = write_line(v, act, name, line, err);
-	vault_close(v);
+	r = write_lines(v, lines, n, patience_ms, err);
+	leave(arg, r);
 	return r;
 }
 
@@ -168,34 +208,42 @@ still_may(const struct record *rec, const uint8_t pub[RK_KEY_PUBLIC_LEN],
 }
 
 static enum rk_err
-use(void *arg, const char *name, const uint8_t pub[RK_KEY_PUBLIC_LEN],
-    unsigned what, const char *line, struct rk_key **out, struct rk_error *err)
+read_key(struct vault *v, const char *name,
+    const uint8_t pub[RK_KEY_PUBLIC_LEN], unsigned what, struct rk_key **out,
+    struct rk_error *err)
 {
 	struct rk_secret *seed = NULL;
-	struct rk_key *key = NULL;
-	struct vault *v = NULL;
 	struct record rec;
+	enum rk_err r;
+
+	*out = NULL;
+	if ((r = vault_secret(v, name, &rec, &seed, err)) == RK_OK &&
+	    (r = still_may(&rec, pub, what, err)) == RK_OK &&
+	    (r = rk_key_from_seed(rk_secret_peek(seed), out)) != RK_OK)
+		r = err_set(err, r, "%s: %s", rec.name, rk_err_text(r));
+	rk_secret_free(seed);
+	return r;
+}
+
+static enum rk_err
+use(void *arg, const char *name, const uint8_t pub[RK_KEY_PUBLIC_LEN],
+    unsigned what, const struct agent_line *lines, size_t n,
+    struct rk_key **out, struct rk_error *err)
+{
+	struct rk_key *key;
+	struct vault *v;
 	enum rk_err r;
 
 	*out = NULL;
 	if ((r = enter(arg, &v, err)) != RK_OK)
 		return r;
-	if ((r = vault_secret(v, name, &rec, &seed, err)) != RK_OK ||
-	    (r = still_may(&rec, pub, what, err)) != RK_OK)
-		goto out;
-	if ((r = rk_key_from_seed(rk_secret_peek(seed), &key)) != RK_OK) {
-		r = err_set(err, r, "%s: %s", rec.name, rk_err_text(r));
-		goto out;
-	}
-	r = write_line(v, VAULT_ACT_SIGN, rec.name, line, err);
-	if (r == RK_OK) {
+	if ((r = read_key(v, name, pub, what, &key, err)) == RK_OK && n > 0)
+		r = write_lines(v, lines, n, VAULT_WAIT_MS, err);
+	if (r == RK_OK)
 		*out = key;
-		key = NULL;
-	}
-out:
-	rk_key_free(key);
-	rk_secret_free(seed);
-	vault_close(v);
+	else
+		rk_key_free(key);
+	leave(arg, r);
 	return r;
 }
 
@@ -245,6 +293,6 @@ agent_vault_back(struct agent_vault *av, struct agent_back *out)
 	out->list = list;
 	out->find = find;
 	out->use = use;
-	out->log = add_line;
+	out->log = add_lines;
 	out->arg = av;
 }

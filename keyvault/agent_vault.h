@@ -1,4 +1,4 @@
-/* The agent's way to its vault, which it opens anew for each use. */
+/* The agent's way to its vault, which stays open while a key is. */
 #ifndef KEYVAULT_AGENT_VAULT_H
 #define KEYVAULT_AGENT_VAULT_H
 

@@ -317,6 +317,7 @@ verb_log(struct kv *kv)
 		l.from = (int64_t)time(NULL) - (int64_t)(since / 1000);
 	if ((r = kv_open_names(kv)) != RK_OK)
 		return r;
+	kv_settle_log(kv);
 	if ((r = table_new(&kv->out, fields, 4, &l.t)) != RK_OK)
 		return kv_fail(kv, r, kv->path, rk_err_text(r));
 	r = vault_log_read(kv->vault, 0, log_one, &l, &kv->err);

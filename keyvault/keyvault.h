@@ -119,6 +119,8 @@ RK_MUST enum rk_err kv_need_agent(struct kv *kv, bool ours);
 /* The same if it is there; a warning where it was named and is not.  kv->agent
  * tells.  Not with --pass. */
 void kv_try_agent(struct kv *kv);
+/* Have the agent, if one is there, write down what it has not yet. */
+void kv_settle_log(struct kv *kv);
 RK_MUST enum rk_err kv_agent_status(struct kv *kv, struct agent_status *out);
 /* Called for each key that is open. */
 typedef void kv_key_fn(const struct agent_key *key, void *arg);

@@ -86,6 +86,21 @@ kv_try_agent(struct kv *kv)
 	err_clear(&kv->err);
 }
 
+void
+kv_settle_log(struct kv *kv)
+{
+	char path[AGENT_PATH_MAX];
+	bool named;
+	struct agent_status s;
+
+	/* It does so before it says how it is. */
+	if (kv->agent == NULL && agent_path(path, &named, &kv->err) == RK_OK &&
+	    agent_dial(path, AGENT_DIAL_MS, &kv->agent, &kv->err) == RK_OK &&
+	    kv_agent_status(kv, &s) != RK_OK)
+		let_go(kv);
+	err_clear(&kv->err);
+}
+
 enum rk_err
 kv_agent_keys(struct kv *kv, kv_key_fn *fn, void *arg)
 {

@@ -14,11 +14,11 @@ struct shield;
 
 /* Takes *secret over, also when it fails: it is wiped then.  RK_ENOMEM. */
 RK_MUST enum rk_err shield_new(struct rk_secret **secret, struct shield **out);
-/*
- * The secret, for a short time; it is sealed anew, under another key, by this
- * very call.  RK_ENOMEM, RK_EDAMAGED: the memory is not what it was.
- */
-RK_MUST enum rk_err shield_open(struct shield *s, struct rk_secret **out);
+/* The secret, lent until shield_close().  RK_EDAMAGED: the memory is not what
+ * it was. */
+RK_MUST enum rk_err shield_open(struct shield *s, const struct rk_secret **out);
+/* Sealed anew, under another key; what was lent is wiped. */
+void shield_close(struct shield *s);
 /* Wipes.  NULL is allowed. */
 void shield_free(struct shield *s);
 

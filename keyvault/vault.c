@@ -92,8 +92,8 @@ check_file(const char *path, const char *suffix, struct rk_error *e)
 	return RK_OK;
 }
 
-static enum rk_err
-check_files(const char *path, struct rk_error *err)
+enum rk_err
+vault_check_files(const char *path, struct rk_error *err)
 {
 	static const char *const suffixes[] = { "", "-wal", "-shm",
 		"-journal" };
@@ -219,15 +219,21 @@ vault_open_on(
     const char *vfs, const char *path, struct vault **out, struct rk_error *err)
 {
 	struct vault *v = NULL;
+	struct stat st;
 	enum rk_err r;
 
 	*out = NULL;
 	err_clear(err);
 	if ((r = new_handle(path, &v, err)) != RK_OK)
 		return r;
-	if ((r = check_files(path, err)) == RK_OK &&
+	/* Before it is opened: what is there later is compared with it. */
+	if (lstat(path, &st) == 0) {
+		v->dev = st.st_dev;
+		v->ino = st.st_ino;
+	}
+	if ((r = vault_check_files(path, err)) == RK_OK &&
 	    (r = vault_db_open(v, vfs, &vault_forms, err)) == RK_OK &&
-	    (r = check_files(path, err)) == RK_OK &&
+	    (r = vault_check_files(path, err)) == RK_OK &&
 	    (r = vault_head_read(v, err)) == RK_OK) {
 		*out = v;
 		return RK_OK;
@@ -332,8 +338,12 @@ vault_lock(struct vault *v)
 {
 	rk_secret_free(v->key);
 	rk_secret_free(v->derived);
+	rk_secret_free(v->spare_key);
+	rk_secret_free(v->spare_derived);
 	v->key = NULL;
 	v->derived = NULL;
+	v->spare_key = NULL;
+	v->spare_derived = NULL;
 	if (v->macs != NULL)
 		rk_wipe(v->macs, v->n_macs * sizeof(*v->macs));
 	free(v->macs);

@@ -92,6 +92,22 @@ RK_MUST enum rk_err vault_unlock_with(
     struct vault *v, const struct rk_secret *key, struct rk_error *err);
 void vault_lock(struct vault *v);
 
+/*
+ * For a process that uses it again and again: between two uses it stays open,
+ * and what was verified is remembered, but there is no key in memory.  Asleep
+ * it is not to be read.  Woken with the key that it had it is unlocked; all of
+ * it is verified anew, by the call that reads, when another process has
+ * written.
+ */
+void vault_doze(struct vault *v);
+RK_MUST enum rk_err vault_wake(
+    struct vault *v, const struct rk_secret *key, struct rk_error *err);
+/* Is what is at its path the file that was opened, and still its owner's alone?
+ * RK_ESTATE, RK_EMODE. */
+RK_MUST enum rk_err vault_same(struct vault *v, struct rk_error *err);
+/* How long others may write before it is RK_EBUSY (VAULT_WAIT_MS). */
+void vault_patience(struct vault *v, int ms);
+
 /* ---- reading ---- */
 
 /* Called for each record, in the order of names; false ends the list. */

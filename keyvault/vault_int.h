@@ -7,6 +7,7 @@
 #include "base/crypt.h"
 
 #include <limits.h>
+#include <sys/stat.h>
 
 #include <sqlite3.h>
 
@@ -76,8 +77,10 @@ struct vault {
 	char path[PATH_MAX];
 	char name[VAULT_NAME_TEXT]; /* the path, escaped */
 	struct head head;
-	struct rk_secret *key;     /* NULL: locked */
-	struct rk_secret *derived; /* struct keys */
+	struct rk_secret *key;       /* NULL: locked */
+	struct rk_secret *derived;   /* struct keys */
+	struct rk_secret *spare_key; /* zeros, where it was put to sleep */
+	struct rk_secret *spare_derived;
 	/* Of every row, by id, while unlocked: the file is compared with them,
 	 * not only with itself. */
 	struct row_mac *macs;
@@ -85,6 +88,8 @@ struct vault {
 	size_t macs_cap;
 	int64_t line_id; /* the last of the log */
 	uint8_t chain[CRYPT_HASH_LEN];
+	dev_t dev; /* of the file that was opened */
+	ino_t ino;
 	int64_t seen; /* SQLite's number of what others committed */
 	bool stale;   /* look at all of it again */
 	bool writing;
@@ -97,6 +102,8 @@ struct vault {
 
 RK_MUST enum rk_err vault_open_on(const char *vfs, const char *path,
     struct vault **out, struct rk_error *err);
+/* Folder and files are their owner's alone. */
+RK_MUST enum rk_err vault_check_files(const char *path, struct rk_error *err);
 /* NULL: locked. */
 const struct keys *vault_keys(const struct vault *v);
 RK_MUST enum rk_err vault_require_unlocked(
@@ -182,6 +189,9 @@ RK_MUST enum rk_err vault_line_put(
 /* All keys of a data key. */
 RK_MUST enum rk_err vault_derive(const uint8_t id[VAULT_ID_LEN],
     const struct rk_secret *key, struct rk_secret **out);
+/* out has the length of struct keys. */
+RK_MUST enum rk_err vault_derive_into(const uint8_t id[VAULT_ID_LEN],
+    const struct rk_secret *key, struct rk_secret *out);
 /* Wrap key under pass with new salt; fills kdf, salt, verifier, wrapped. */
 RK_MUST enum rk_err vault_wrap(struct head *h, const struct kdf_params *kdf,
     const struct rk_secret *pass, const struct rk_secret *key);

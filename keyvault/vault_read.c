@@ -11,6 +11,7 @@ vault_refresh(struct vault *v, struct rk_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	uint64_t key_number = v->head.key_number;
+	uint8_t id[VAULT_ID_LEN];
 	int64_t seen;
 	bool row;
 	enum rk_err r;
@@ -24,8 +25,12 @@ vault_refresh(struct vault *v, struct rk_error *err)
 	if (r != RK_OK || (!v->stale && seen == v->seen))
 		return r;
 	v->stale = true;
+	memcpy(id, v->head.id, sizeof(id));
 	if ((r = vault_head_read(v, err)) != RK_OK)
 		return r;
+	if (memcmp(id, v->head.id, sizeof(id)) != 0)
+		return err_set(err, RK_ESTATE,
+		    "%s: another vault was put in its place", v->name);
 	if (key_number != v->head.key_number)
 		return err_set(err, RK_ESTATE,
 		    "%s: has a new key since it was unlocked", v->name);

@@ -13,17 +13,10 @@
 /* ---- keys ---- */
 
 enum rk_err
-vault_derive(const uint8_t id[VAULT_ID_LEN], const struct rk_secret *key,
-    struct rk_secret **out)
+vault_derive_into(const uint8_t id[VAULT_ID_LEN], const struct rk_secret *key,
+    struct rk_secret *out)
 {
-	struct rk_secret *s = NULL;
-	struct keys *k;
-	enum rk_err r;
-
-	*out = NULL;
-	if ((r = rk_secret_new(sizeof(*k), &s)) != RK_OK)
-		return r;
-	k = (struct keys *)(void *)rk_secret_data(s);
+	struct keys *k = (struct keys *)(void *)rk_secret_data(out);
 	const struct {
 		uint8_t *dst;
 		const char *label;
@@ -34,17 +27,26 @@ vault_derive(const uint8_t id[VAULT_ID_LEN], const struct rk_secret *key,
 		{ k->row, "keyvault key row" },
 		{ k->manifest, "keyvault key manifest" },
 	};
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+	enum rk_err r = RK_OK;
+
+	for (size_t i = 0; i < 5 && r == RK_OK; i++)
 		r = crypt_hkdf(parts[i].dst, CRYPT_KEY_LEN, rk_secret_peek(key),
 		    rk_secret_len(key), id, VAULT_ID_LEN, parts[i].label,
 		    strlen(parts[i].label));
-		if (r != RK_OK)
-			break;
-	}
-	if (r == RK_OK)
-		*out = s;
-	else
-		rk_secret_free(s);
+	return r;
+}
+
+enum rk_err
+vault_derive(const uint8_t id[VAULT_ID_LEN], const struct rk_secret *key,
+    struct rk_secret **out)
+{
+	enum rk_err r;
+
+	if ((r = rk_secret_new(sizeof(struct keys), out)) != RK_OK ||
+	    (r = vault_derive_into(id, key, *out)) == RK_OK)
+		return r;
+	rk_secret_free(*out);
+	*out = NULL;
 	return r;
 }
 

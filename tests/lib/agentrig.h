@@ -17,8 +17,11 @@ struct agentrig {
 	struct agent_asker ssh;
 	bool locked;
 	unsigned uses;
-	unsigned lines;
-	enum rk_err fail; /* of the next use */
+	unsigned lines;         /* that were written */
+	unsigned writes;        /* in so many steps */
+	struct agent_line last; /* of them */
+	bool full;              /* no more lines */
+	enum rk_err fail;       /* of the next use */
 };
 
 static const uint8_t agentrig_id[VAULT_ID_LEN] = { 7 };
@@ -74,9 +77,22 @@ agentrig_find(
 	return err_set(err, RK_ENOENT, "no such key");
 }
 
+static void
+agentrig_take(struct agentrig *rig, const struct agent_line *lines, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (vault_act_name(lines[i].act) == NULL ||
+		    lines[i].name[0] == '\0' || lines[i].text[0] == '\0')
+			abort();
+	rig->last = lines[n - 1];
+	rig->lines += (unsigned)n;
+	rig->writes++;
+}
+
 static enum rk_err
 agentrig_use(void *arg, const char *name, const uint8_t pub[RK_KEY_PUBLIC_LEN],
-    unsigned use, const char *line, struct rk_key **out, struct rk_error *err)
+    unsigned use, const struct agent_line *lines, size_t n, struct rk_key **out,
+    struct rk_error *err)
 {
 	struct agentrig *rig = arg;
 	size_t i = name[0] == 's' ? 2 : 0;
@@ -88,20 +104,27 @@ agentrig_use(void *arg, const char *name, const uint8_t pub[RK_KEY_PUBLIC_LEN],
 		return err_set(err, r, "told to fail");
 	/* Who gets here was judged before. */
 	if (rig->locked || memcmp(pub, rig->rec[i].pub, 32) != 0 ||
-	    (purpose_uses(rig->rec[i].tags) & use) == 0 || line[0] == '\0')
+	    (purpose_uses(rig->rec[i].tags) & use) == 0)
 		abort();
+	if (n > 0)
+		agentrig_take(rig, lines, n);
 	rig->uses++;
 	return rk_key_from_seed(rk_key_seed(rig->key[i / 2]), out);
 }
 
 static enum rk_err
-agentrig_log(void *arg, enum vault_act act, const char *name, const char *line,
-    struct rk_error *err)
+agentrig_log(void *arg, const struct agent_line *lines, size_t n,
+    int patience_ms, struct rk_error *err)
 {
-	(void)err;
-	if (vault_act_name(act) == NULL || name[0] == '\0' || line[0] == '\0')
+	struct agentrig *rig = arg;
+
+	(void)patience_ms;
+	if (rig->full)
+		return err_set(err, RK_EIO, "no room");
+	/* Without its key nothing can be written. */
+	if (rig->locked)
 		abort();
-	((struct agentrig *)arg)->lines++;
+	agentrig_take(rig, lines, n);
 	return RK_OK;
 }
 

@@ -166,6 +166,7 @@ test_tags(void **state)
 static void
 test_shield(void **state)
 {
+	const struct rk_secret *lent;
 	struct rk_secret *secret = NULL;
 	struct shield *s = NULL;
 
@@ -174,10 +175,11 @@ test_shield(void **state)
 	assert_int_equal(shield_new(&secret, &s), RK_OK);
 	assert_null(secret);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(shield_open(s, &secret), RK_OK);
-		assert_int_equal(rk_secret_len(secret), 10);
-		assert_memory_equal(rk_secret_peek(secret), "0123456789", 10);
-		rk_secret_free(secret);
+		assert_int_equal(shield_open(s, &lent), RK_OK);
+		assert_int_equal(rk_secret_len(lent), 10);
+		assert_memory_equal(rk_secret_peek(lent), "0123456789", 10);
+		shield_close(s);
+		assert_int_equal(rk_secret_peek(lent)[0], 0);
 	}
 	shield_free(s);
 	assert_int_equal(rk_secret_new(65, &secret), RK_OK);
@@ -348,6 +350,104 @@ test_limits(void **state)
 	talk_fini(&t);
 }
 
+/* Handshakes are counted, and are in the log a moment later; what is limited is
+ * there before. */
+static void
+test_log(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	talk_init(&t);
+	open_all(&t, AGENT_FOREVER, false);
+	assert_int_equal(t.rig.writes, 1);
+	for (int i = 0; i < 500; i++)
+		assert_int_equal(ask_tls(&t, "a"), AGENT_OK);
+	assert_int_equal(t.rig.writes, 1);
+	assert_int_equal(agent_next(t.rig.agent), t.now + 1000);
+	t.now += 999;
+	agent_tick(t.rig.agent, t.now);
+	assert_int_equal(t.rig.writes, 1);
+	/* The keys' time is over as well: there is a line of it first. */
+	t.now++;
+	agent_tick(t.rig.agent, t.now);
+	assert_true(t.rig.locked);
+	assert_int_equal(t.rig.writes, 2);
+	assert_int_equal(t.rig.lines, 2);
+	assert_non_null(strstr(t.rig.last.text, "500 times, the last sha256"));
+	open_all(&t, AGENT_FOREVER, false);
+	assert_int_equal(ask_tls(&t, "a"), AGENT_OK);
+	assert_int_equal(ask(&t, false, AGENT_STATUS), AGENT_OK);
+	assert_int_equal(t.rig.lines, 4);
+	assert_null(strstr(t.rig.last.text, "times"));
+	/* Limited: what waits is written with it. */
+	assert_int_equal(ask_tls(&t, "a"), AGENT_OK);
+	open_all(&t, 2, false);
+	assert_int_equal(t.rig.lines, 6);
+	assert_int_equal(ask_tls(&t, "a"), AGENT_OK);
+	assert_int_equal(t.rig.lines, 7);
+	t.rig.fail = RK_EBUSY;
+	assert_int_equal(ask_tls(&t, "a"), AGENT_FAIL);
+	assert_int_equal(ask(&t, false, AGENT_STATUS), AGENT_OK);
+	assert_int_equal(t.rig.lines, 7);
+	talk_fini(&t);
+}
+
+/* Where the disk takes no lines, uses end within the second. */
+static void
+test_log_full(void **state)
+{
+	struct talk t;
+	unsigned writes;
+
+	(void)state;
+	talk_init(&t);
+	open_all(&t, AGENT_FOREVER, false);
+	t.rig.full = true;
+	assert_int_equal(ask_tls(&t, "a"), AGENT_OK);
+	t.now += 900;
+	assert_int_equal(ask_tls(&t, "a"), AGENT_OK);
+	t.now += 99;
+	agent_tick(t.rig.agent, t.now);
+	writes = t.rig.writes;
+	assert_int_equal(t.rig.uses, 2);
+	assert_int_equal(
+	    agentrig_unlock(&t.rig, NULL, t.now, 5, false, &t.reply), RK_OK);
+	take(&t);
+	assert_int_equal(t.type, AGENT_FAIL);
+	assert_int_equal(ask_tls(&t, "a"), AGENT_FAIL);
+	assert_int_equal(t.rig.uses, 2);
+	t.rig.full = false;
+	assert_int_equal(ask_tls(&t, "a"), AGENT_OK);
+	assert_int_equal(t.rig.writes, writes + 1);
+	assert_non_null(strstr(t.rig.last.text, "2 times"));
+	talk_fini(&t);
+}
+
+/* Files are lines of their own: so many at most wait. */
+static void
+test_log_files(void **state)
+{
+	const uint8_t hash[64] = { 1 };
+	struct talk t;
+
+	(void)state;
+	talk_init(&t);
+	open_all(&t, AGENT_FOREVER, false);
+	for (int i = 0; i < 129; i++) {
+		put_text(&t.args, "a");
+		put_text(&t.args, "mail");
+		assert_int_equal(
+		    bytes_put_string(&t.args, hash, sizeof(hash)), RK_OK);
+		assert_int_equal(ask(&t, false, AGENT_SIGN_FILE), AGENT_OK);
+	}
+	assert_int_equal(t.rig.writes, 3);
+	assert_int_equal(t.rig.lines, 129);
+	agent_lock(t.rig.agent);
+	assert_int_equal(t.rig.lines, 130);
+	talk_fini(&t);
+}
+
 static void
 poll_it(struct talk *t, uint32_t *wait)
 {
@@ -455,6 +555,9 @@ main(void)
 		cmocka_unit_test(test_shield),
 		cmocka_unit_test(test_signs),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_log_full),
+		cmocka_unit_test(test_log_files),
 		cmocka_unit_test(test_asks),
 		cmocka_unit_test(test_cut),
 	};

@@ -1,0 +1,139 @@
+/* Lines of the log that are kept for a moment, and written together. */
+#include "agent_int.h"
+
+#include <stdio.h>
+
+#include "base/crypt.h"
+#include "base/str.h"
+
+/* What was signed, its hash, for whom. */
+void
+agent_log_describe(
+    const struct order *o, uint64_t times, char out[VAULT_LOG_TEXT_MAX])
+{
+	bool hashed = o->len == CRYPT_HASH512_LEN && !o->asker.ssh;
+	uint8_t hash[CRYPT_HASH_LEN];
+	char count[64] = "";
+	char hex[17];
+
+	if (hashed)
+		str_hex(hex, o->data, 8); /* it is the hash of the file */
+	else {
+		crypt_sha256(hash, o->data, o->len);
+		str_hex(hex, hash, 8);
+	}
+	if (times > 1)
+		(void)snprintf(count, sizeof(count), "%llu times, the last ",
+		    (unsigned long long)times);
+	(void)snprintf(out, VAULT_LOG_TEXT_MAX, "agent: %s, %s%s %s, for %s",
+	    o->view.text, count, hashed ? "sha512" : "sha256", hex,
+	    o->asker.who);
+}
+
+enum rk_err
+agent_log_room(struct agent *a, struct rk_error *err)
+{
+	if (a->n_lines < AGENT_LINES_MAX && !a->lines_late)
+		return RK_OK;
+	return agent_log_write(a, AGENT_LOCK_WAIT, err);
+}
+
+void
+agent_log_add(
+    struct agent *a, enum vault_act act, const char *name, const char *text)
+{
+	struct agent_line *line = &a->lines[a->n_lines];
+
+	line->act = act;
+	(void)str_copy(line->name, sizeof(line->name), name);
+	(void)str_copy(line->text, sizeof(line->text), text);
+	a->counted[a->n_lines++].times = 0;
+}
+
+void
+agent_log_take_back(struct agent *a)
+{
+	a->n_lines--;
+}
+
+static bool
+is_handshake(enum purpose is)
+{
+	return is == PURPOSE_TLS || is == PURPOSE_PSK || is == PURPOSE_SESSION;
+}
+
+/* Handshakes of one program are counted: a busy server's log would be nothing
+ * else, and their hashes tell nobody anything. */
+static size_t
+same_as(const struct agent *a, const struct order *o)
+{
+	size_t i = 0;
+
+	while (i < a->n_lines &&
+	       (a->counted[i].times == 0 ||
+	           strcmp(a->lines[i].name, o->name) != 0 ||
+	           strcmp(a->counted[i].what, o->view.text) != 0 ||
+	           strcmp(a->counted[i].who, o->asker.who) != 0))
+		i++;
+	return i;
+}
+
+void
+agent_log_use(struct agent *a, const struct order *o, uint64_t now)
+{
+	char text[VAULT_LOG_TEXT_MAX];
+	bool counts = is_handshake(o->view.is);
+	size_t at = counts ? same_as(a, o) : a->n_lines;
+	struct counted *c = &a->counted[at];
+
+	if (a->n_lines == 0)
+		a->lines_at = now;
+	if (at < a->n_lines) {
+		agent_log_describe(o, ++c->times, a->lines[at].text);
+		return;
+	}
+	agent_log_describe(o, 1, text);
+	agent_log_add(a, VAULT_ACT_SIGN, o->name, text);
+	if (!counts)
+		return;
+	c->times = 1;
+	(void)str_copy(c->what, sizeof(c->what), o->view.text);
+	(void)str_copy(c->who, sizeof(c->who), o->asker.who);
+}
+
+void
+agent_log_written(struct agent *a)
+{
+	a->n_lines = 0;
+	a->lines_late = false;
+}
+
+enum rk_err
+agent_log_write(struct agent *a, int patience_ms, struct rk_error *err)
+{
+	enum rk_err r;
+
+	if (a->n_lines == 0) {
+		a->lines_late = false;
+		return RK_OK;
+	}
+	r = a->back.log(a->back.arg, a->lines, a->n_lines, patience_ms, err);
+	a->lines_late = r != RK_OK;
+	if (r == RK_OK)
+		agent_log_written(a);
+	return r;
+}
+
+enum rk_err
+agent_log_now(struct agent *a, enum vault_act act, const char *name,
+    const char *text, struct rk_error *err)
+{
+	enum rk_err r;
+
+	if ((r = agent_log_room(a, err)) != RK_OK)
+		return r;
+	agent_log_add(a, act, name, text);
+	if ((r = agent_log_write(a, VAULT_WAIT_MS, err)) != RK_OK)
+		agent_log_take_back(a);
+	return r;
+}
