@@ -49,8 +49,10 @@ agent_start() {
 	trap 'kill -9 "$KEYVAULT_AGENT_PID" 2>/dev/null; rm -rf "$tmp"' EXIT
 }
 
+# Also where nobody has taken note of it yet.
 agent_gone() {
-	! kill -0 "$KEYVAULT_AGENT_PID" 2>/dev/null
+	! kill -0 "$KEYVAULT_AGENT_PID" 2>/dev/null ||
+		grep -q '^State:.Z' "/proc/$KEYVAULT_AGENT_PID/status"
 }
 
 agent_stop() {
