@@ -7,6 +7,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 
 #define PROMPT_LEN 1024
 #define ANSWER_LEN 16
+#define END_MS 2000 /* for a program that is told to end */
 
 extern char **environ;
 
@@ -26,7 +28,39 @@ agent_ask_program(void)
 
 	if (p == NULL || *p == '\0')
 		p = getenv("SSH_ASKPASS");
-	return p == NULL || *p == '\0' ? NULL : p;
+	if (p == NULL || *p == '\0')
+		return NULL;
+	return strchr(p, '/') == NULL || access(p, X_OK) == 0 ? p : NULL;
+}
+
+/* Ours, but what a service manager meant for us alone; and that it is a yes or
+ * no that is asked for, no passphrase. */
+static char **
+make_environment(void)
+{
+	static char confirm[] = "SSH_ASKPASS_PROMPT=confirm";
+	static const char *const not_ours[] = { "SSH_ASKPASS_PROMPT=",
+		"LISTEN_PID=", "LISTEN_FDS=", "LISTEN_FDNAMES=",
+		"NOTIFY_SOCKET=", "CREDENTIALS_DIRECTORY=", NULL };
+	char **list;
+	size_t n = 0;
+	size_t k;
+
+	while (environ[n] != NULL)
+		n++;
+	if ((list = calloc(n + 2, sizeof(*list))) == NULL)
+		return NULL;
+	n = 0;
+	list[n++] = confirm;
+	for (size_t i = 0; environ[i] != NULL; i++) {
+		for (k = 0; not_ours[k] != NULL; k++)
+			if (strncmp(environ[i], not_ours[k],
+			        strlen(not_ours[k])) == 0)
+				break;
+		if (not_ours[k] == NULL)
+			list[n++] = environ[i];
+	}
+	return list;
 }
 
 static int
@@ -53,14 +87,20 @@ spawn(const char *program, const char *prompt, int out_fd, pid_t *pid)
 		(char *)(uintptr_t)prompt, NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
+	char **env = make_environment();
 	int e;
 
+	if (env == NULL)
+		return ENOMEM;
 	(void)posix_spawn_file_actions_init(&actions);
 	(void)posix_spawnattr_init(&attr);
 	if ((e = set_attributes(&attr)) == 0 &&
 	    (e = posix_spawn_file_actions_adddup2(
-	         &actions, out_fd, STDOUT_FILENO)) == 0)
-		e = posix_spawnp(pid, program, &actions, &attr, argv, environ);
+	         &actions, out_fd, STDOUT_FILENO)) == 0 &&
+	    (e = posix_spawn_file_actions_addclosefrom_np(
+	         &actions, STDERR_FILENO + 1)) == 0)
+		e = posix_spawnp(pid, program, &actions, &attr, argv, env);
+	free(env);
 	(void)posix_spawnattr_destroy(&attr);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	return e;
@@ -78,6 +118,10 @@ start(struct agent_asks *asks, struct agent_asking *q,
 	(void)snprintf(prompt, sizeof(prompt),
 	    "Allow the use of key %s?\nfor: %s\nby: %s",
 	    str_escape(name, sizeof(name), w->name), w->what, w->who);
+	q->id = w->id;
+	q->pid = 0;
+	q->kill_at = AGENT_FOREVER;
+	q->fd = -1;
 	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) {
 		log_event(RK_LOG_WARN, "agent", "askpass: no pipe");
 		return;
@@ -86,17 +130,18 @@ start(struct agent_asks *asks, struct agent_asking *q,
 	(void)close(fds[1]);
 	if (e != 0) {
 		(void)close(fds[0]);
+		q->pid = 0;
 		log_event(RK_LOG_WARN, "agent", "askpass: cannot be started");
 		return;
 	}
 	q->fd = fds[0];
-	q->id = w->id;
 }
 
 static void
 finish(struct agent_asking *q)
 {
-	(void)close(q->fd);
+	if (q->fd >= 0)
+		(void)close(q->fd);
 	memset(q, 0, sizeof(*q));
 }
 
@@ -114,11 +159,31 @@ says_yes(int fd, int status)
 	return text[0] == '\0' || strcasecmp(text, "yes") == 0;
 }
 
+/* Told to end, and made to where it does not. */
 static void
-cancel(struct agent_asking *q)
+cancel(struct agent_asking *q, uint64_t now)
 {
-	(void)kill(q->pid, SIGTERM);
-	(void)kill(q->pid, SIGCONT);
+	if (q->pid == 0) {
+		finish(q);
+	} else if (q->kill_at == AGENT_FOREVER) {
+		q->kill_at = now + END_MS;
+		(void)kill(q->pid, SIGTERM);
+		(void)kill(q->pid, SIGCONT);
+	} else if (now >= q->kill_at) {
+		(void)kill(q->pid, SIGKILL);
+		q->kill_at = now + END_MS;
+	}
+}
+
+uint64_t
+agent_ask_next(const struct agent_asks *asks)
+{
+	uint64_t next = AGENT_FOREVER;
+
+	for (size_t i = 0; i < AGENT_WAITING_MAX; i++)
+		if (asks->list[i].id != 0 && asks->list[i].kill_at < next)
+			next = asks->list[i].kill_at;
+	return next;
 }
 
 /* Reaped later, by the signal that its end sends. */
@@ -153,7 +218,7 @@ agent_ask_update(struct agent_asks *asks, const struct agent *a, uint64_t now)
 	for (size_t i = 0; i < AGENT_WAITING_MAX; i++) {
 		q = &asks->list[i];
 		if (q->id != 0 && !still_waits(a, q->id, now))
-			cancel(q);
+			cancel(q, now);
 	}
 	for (size_t i = 0; agent_waits(a, i, now, &w); i++)
 		if (find(asks, w.id) == NULL && (q = find(asks, 0)) != NULL)
@@ -168,7 +233,8 @@ agent_ask_reap(struct agent_asks *asks, struct agent *a, uint64_t now)
 
 	for (size_t i = 0; i < AGENT_WAITING_MAX; i++) {
 		q = &asks->list[i];
-		if (q->id == 0 || waitpid(q->pid, &status, WNOHANG) != q->pid)
+		if (q->id == 0 || q->pid == 0 ||
+		    waitpid(q->pid, &status, WNOHANG) != q->pid)
 			continue;
 		if (agent_answer(a, q->id, says_yes(q->fd, status), now, 0) !=
 		    RK_OK)
@@ -185,7 +251,7 @@ agent_ask_end(struct agent_asks *asks)
 
 	for (size_t i = 0; i < AGENT_WAITING_MAX; i++) {
 		q = &asks->list[i];
-		if (q->id == 0)
+		if (q->id == 0 || q->pid == 0)
 			continue;
 		(void)kill(q->pid, SIGKILL);
 		while (waitpid(q->pid, NULL, 0) < 0 && errno == EINTR)

@@ -7,9 +7,10 @@
 #include <sys/types.h>
 
 struct agent_asking {
-	uint32_t id; /* 0: free */
-	pid_t pid;
-	int fd; /* what the program says */
+	uint32_t id;      /* 0: free */
+	pid_t pid;        /* 0: could not be started, and is not tried again */
+	int fd;           /* what the program says */
+	uint64_t kill_at; /* it was told to end; AGENT_FOREVER: not yet */
 };
 
 /* All questions of an agent.  program NULL: nobody can be asked so. */
@@ -18,13 +19,16 @@ struct agent_asks {
 	struct agent_asking list[AGENT_WAITING_MAX];
 };
 
-/* RPCKIT_ASKPASS or SSH_ASKPASS, or NULL. */
+/* RPCKIT_ASKPASS or SSH_ASKPASS; NULL also where it is a path to nothing that
+ * runs. */
 const char *agent_ask_program(void);
 /* Have a program run for each that waits, and none for others. */
 void agent_ask_update(
     struct agent_asks *asks, const struct agent *a, uint64_t now);
 /* A child has ended: those that answered are answered. */
 void agent_ask_reap(struct agent_asks *asks, struct agent *a, uint64_t now);
+/* When a program that does not end is ended by force, or AGENT_FOREVER. */
+uint64_t agent_ask_next(const struct agent_asks *asks);
 /* End all of them. */
 void agent_ask_end(struct agent_asks *asks);
 

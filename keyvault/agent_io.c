@@ -93,6 +93,8 @@ set_timer(struct agent_io *io)
 
 	if (agent_is_open(io->agent) && at > now + SLEEP_LOOK_MS)
 		at = now + SLEEP_LOOK_MS;
+	if ((other = agent_ask_next(&io->asks)) < at)
+		at = other;
 	if (io->deaf && at > now + ACCEPT_PAUSE_MS)
 		at = now + ACCEPT_PAUSE_MS;
 	for (size_t i = 0; i < AGENT_CLIENTS_MAX; i++) {
@@ -219,6 +221,9 @@ watch(struct client *c)
 	bool ready = c->wait == 0 && look(c, &type, &body, &used) != RK_EAGAIN;
 
 	if (c->ended && !ready && buf_len(&c->out) == 0)
+		return false;
+	/* It would not be heard to go; and nobody has so much to say. */
+	if (c->wait != 0 && c->in_len >= IN_MAX)
 		return false;
 	if (!c->ended && c->in_len < IN_MAX)
 		want |= RK_READ;
@@ -361,6 +366,8 @@ on_timer(struct rk_timer *t, void *arg)
 void
 agent_io_changed(struct agent_io *io)
 {
+	/* Before a yes counts that was given meanwhile. */
+	look_for_sleep(io);
 	agent_ask_reap(&io->asks, io->agent, rk_loop_now(io->loop));
 	settle(io);
 }

@@ -168,6 +168,15 @@ tell_parent(void *arg)
 		(void)close(null_fd);
 }
 
+/* What the shell had open, a lock maybe, is not ours to keep. */
+static void
+close_others(int fd)
+{
+	if (fd > STDERR_FILENO + 1)
+		(void)close_range(STDERR_FILENO + 1, (unsigned)fd - 1, 0);
+	(void)close_range((unsigned)fd + 1, ~0u, 0);
+}
+
 _Noreturn static void
 be_agent(struct kv *kv, const struct agent_setup *s, int fd)
 {
@@ -175,6 +184,7 @@ be_agent(struct kv *kv, const struct agent_setup *s, int fd)
 	enum rk_err r;
 
 	rk_log_set(NULL, RK_LOG_WARN, NULL);
+	close_others(fd);
 	(void)setsid();
 	r = chdir("/") == 0 ? agent_run(s, tell_parent, &st, &kv->err)
 	                    : err_set(&kv->err, RK_EIO, "/: not entered");

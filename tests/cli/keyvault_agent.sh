@@ -140,24 +140,54 @@ confirmed() {
 	absent "its socket with it" run/a.sock
 }
 
-by_askpass() {
-	cat >askpass <<-'END'
+# What it was asked, what it has of the agent's, and whether it says yes.
+make_askpass() {
+	cat >askpass <<-END
 		#!/bin/sh
-		echo "$SSH_ASKPASS_PROMPT$1" >>prompts
-		exit "$(cat verdict)"
+		echo "\$SSH_ASKPASS_PROMPT: \$1" >>$tmp/prompts
+		env >$tmp/environment
+		ls -l /proc/\$\$/fd >$tmp/descriptors
+		[ ! -e $tmp/deaf ] || { trap '' TERM; exec sleep 1000; }
+		exit "\$(cat $tmp/verdict)"
 	END
 	chmod 700 askpass
-	sed -i "s|prompts|$tmp/prompts|; s|verdict|$tmp/verdict|" askpass
-	RPCKIT_ASKPASS=$tmp/askpass
+	RPCKIT_ASKPASS=$tmp/${1:-askpass}
 	export RPCKIT_ASKPASS
-	want 0 "an agent that can ask" agent_start
+}
+
+asker_gone() {
+	! pgrep -P "$KEYVAULT_AGENT_PID" sleep
+}
+
+by_askpass() {
+	make_askpass not-there
+	want 0 "an agent with no program where one is named" agent_start
+	want 0 "unlock" kv unlock --confirm deploy-ca
+	has err 'no askpass program' "it is told when it is unlocked"
+	agent_stop
+	make_askpass
+	LISTEN_FDS=1 NOTIFY_SOCKET=/x agent_start 9>held
+	result $? "an agent that can ask"
 	want 0 "unlock" kv unlock --confirm deploy-ca
 	echo 0 >verdict
 	want 0 "yes" sign_it deploy-ca
+	grep -q '^confirm: Allow the use of key deploy-ca' prompts &&
+		grep -q '^by: .*pid' prompts
+	result $? "the question is one, and names key and program"
+	! grep -q '^LISTEN_FDS\|^NOTIFY_SOCKET' environment
+	result $? "who asks has nothing of the service manager's"
+	! grep -q 'socket:\|vault\|held\|anon_inode' descriptors
+	result $? "and no descriptor of the agent's, nor of who started it"
 	echo 1 >verdict
 	want 6 "no" sign_it deploy-ca
-	grep -q 'use of key deploy-ca' prompts && grep -q '^by: .*pid' prompts
-	result $? "the question names key and program"
+	: >deaf
+	asked
+	want 0 "allow while the program still asks" "$keyvault" allow "$id"
+	wait $signer
+	result $? "it is signed"
+	until_ok asker_gone
+	result $? "and the program ended, which does not want to"
+	rm deaf
 	agent_stop
 	unset RPCKIT_ASKPASS
 }

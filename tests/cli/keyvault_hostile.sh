@@ -31,6 +31,33 @@ odd_requests() {
 	serves "and the agent goes on"
 }
 
+nobody_waits() {
+	! "$keyvault" --plain allow | grep -q .
+}
+
+gone() {
+	want 0 "unlock, to be asked" kv unlock --confirm
+	want 0 "one that asks, says too much, and goes" python3 "$peer" full \
+	    "$KEYVAULT_SOCK" deploy-ca
+	grep -q '^130$' out
+	result $? "was told to wait"
+	until_ok nobody_waits &&
+		! "$keyvault" --plain log | grep -q 'nobody answered'
+	result $? "nobody is asked for one who is gone"
+}
+
+links() {
+	mkdir -m 700 real
+	ln -s real link
+	want 1 "a folder that is a link" "$keyvault" agent \
+	    --socket "$tmp/link/a.sock"
+	has err 'is no folder of ours' "is not taken"
+	ln -s "$tmp/elsewhere" real/a.sock
+	want 9 "a link where the socket would be" "$keyvault" agent \
+	    --socket "$tmp/real/a.sock"
+	absent "is not followed" elsewhere
+}
+
 strangers() {
 	if [ "$(id -u)" -ne 0 ]; then
 		ok "other users # SKIP only root can be somebody else"
@@ -114,6 +141,8 @@ many_at_once() {
 }
 
 odd_requests
+gone
+links
 strangers
 no_look
 killed

@@ -3,6 +3,7 @@
 
 usage: agentpeer.py garbage SOCK     every oddity; prints what came back
        agentpeer.py crowd SOCK N     N that hold on with half a request
+       agentpeer.py full SOCK NAME   ask, fill its buffer, and be gone
        agentpeer.py stranger SOCK    ask for the status as another user
        agentpeer.py impostor SOCK READY  an agent of another user's
        agentpeer.py manager SOCK COMMAND...  start it with an open socket
@@ -61,6 +62,26 @@ def crowd(path, count):
         print(hear(sock))
 
 
+def string(data):
+    return struct.pack('>I', len(data)) + data
+
+
+def ask_tls(sock, name):
+    proof = b' ' * 64 + b'TLS 1.3, server CertificateVerify\0' + b'x' * 32
+    sock.sendall(frame(10, string(name.encode()) + string(proof)))
+
+
+def full(path, name):
+    with dial(path) as sock:
+        ask_tls(sock, name)
+        print(hear(sock))
+        try:
+            sock.settimeout(1)
+            sock.sendall(bytes(40000))
+        except OSError:
+            pass  # it does not take all of it
+
+
 def as_nobody(path):
     os.chdir(os.path.dirname(path))
     os.setgroups([])
@@ -107,5 +128,5 @@ if __name__ == '__main__':
     elif what == 'manager':
         manager(*args)
     else:
-        {'garbage': garbage, 'stranger': stranger,
+        {'garbage': garbage, 'full': full, 'stranger': stranger,
          'impostor': impostor}[what](*args)
