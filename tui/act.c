@@ -39,7 +39,29 @@ picked_conn(struct ui *ui)
 	return NULL;
 }
 
+static const struct model_asked *
+picked_asked(struct ui *ui)
+{
+	const struct row *r = ui_row(ui);
+
+	if (r != NULL && r->kind == ROW_ASKED)
+		return &ui->m->agent.asked[r->at];
+	return NULL;
+}
+
 /* ---- deeds about it ---- */
+
+/* The daemon's socket has no say in it: the agent is another's. */
+static void
+act_on_asked(struct ui *ui, enum action action)
+{
+	const struct model_asked *q = picked_asked(ui);
+
+	if (q == NULL)
+		ui_say(ui, ROLE_DIM, "no use that waits for a yes is selected");
+	else
+		dlg_asked(ui, q, action);
+}
 
 static void
 open_row(struct ui *ui)
@@ -49,7 +71,9 @@ open_row(struct ui *ui)
 
 	if (r == NULL)
 		return;
-	if (k != NULL && k->state != KEY_KNOWN && !ui_read_only(ui))
+	if (r->kind == ROW_ASKED && !ui->conf.read_only)
+		dlg_asked(ui, picked_asked(ui), ACT_OPEN);
+	else if (k != NULL && k->state != KEY_KNOWN && !ui_read_only(ui))
 		dlg_decide(ui, k, ACT_OPEN);
 	else
 		more_open(ui, r);
@@ -317,6 +341,10 @@ act_on_row(struct ui *ui, const struct keys_row *k)
 	case ACT_SHOW_KEY:
 		show_key(ui);
 		break;
+	case ACT_ALLOW:
+	case ACT_DENY:
+		act_on_asked(ui, k->action);
+		break;
 	default:
 		act_on_key(ui, k->action);
 		break;
@@ -381,7 +409,9 @@ ui_act(struct ui *ui, const struct keys_row *k)
 	                    k->action >= ACT_MOUSE;
 	bool slid;
 
-	if (k->steers && ui_read_only(ui)) {
+	if (k->steers && (k->action == ACT_ALLOW || k->action == ACT_DENY
+	                         ? ui->conf.read_only
+	                         : ui_read_only(ui))) {
 		ui_say(
 		    ui, ROLE_WAIT, "read-only: nothing is changed from here");
 		return;

@@ -306,6 +306,40 @@ detail_line(const struct model_line *l, struct text *out)
 	text_fact(out, "text", l->text);
 }
 
+static void
+detail_asked(struct ui *ui, const struct model_asked *q, struct text *out)
+{
+	int64_t left = q->until_ms - ui_now(ui);
+	char age[WORDS_LEN];
+
+	text_add(out, ROLE_WAIT, "May %s be used?", q->name);
+	text_fact(out, "for", q->what);
+	text_fact(out, "by", q->who);
+	text_add(out, ROLE_TEXT, "%-6s %s  (keyvault allow %" PRIu32 ")",
+	    "left", words_age(left, age), q->id);
+}
+
+static void
+detail_held(struct ui *ui, const struct model_held *h, struct text *out)
+{
+	char age[WORDS_LEN];
+
+	text_add(out, ROLE_HEAD, "%s", h->name);
+	text_fact(out, "open",
+	    h->until_ms == INT64_MAX
+	        ? "until it is locked"
+	        : words_age(h->until_ms - ui_now(ui), age));
+	text_add(out, ROLE_TEXT, "%-6s %" PRIu64 " times", "used", h->used);
+	if (h->left != UINT64_MAX)
+		text_add(out, ROLE_TEXT, "%-6s %" PRIu64 " more uses", "left",
+		    h->left);
+	if (h->confirm)
+		text_fact(out, "asks",
+		    h->yes_until_ms > ui_now(ui) ? "not for a while"
+		                                 : "before each use");
+	text_fact(out, "last", h->last);
+}
+
 void
 detail_row(struct ui *ui, const struct row *r, struct text *out)
 {
@@ -326,6 +360,12 @@ detail_row(struct ui *ui, const struct row *r, struct text *out)
 		break;
 	case ROW_FACT:
 		detail_fact(&ui->m->status, &ui->m->status.facts[r->at], out);
+		break;
+	case ROW_ASKED:
+		detail_asked(ui, &ui->m->agent.asked[r->at], out);
+		break;
+	case ROW_HELD:
+		detail_held(ui, &ui->m->agent.held[r->at], out);
 		break;
 	case ROW_LINE:
 		detail_line(view_line(ui->m, r->at), out);

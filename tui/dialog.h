@@ -61,6 +61,8 @@ void dlg_replace(struct ui *ui, const struct model_key *k, const char *note);
 void dlg_forget(struct ui *ui, const struct model_key *k);
 void dlg_lock(struct ui *ui);
 void dlg_kick(struct ui *ui, const struct model_conn *c);
+/* focus: ACT_OPEN, ACT_ALLOW or ACT_DENY. */
+void dlg_asked(struct ui *ui, const struct model_asked *q, enum action focus);
 void dlg_quit(struct ui *ui);
 
 #endif

@@ -118,6 +118,26 @@ put_method(struct buf *b, const struct rk_value *v)
 }
 
 static enum rk_err
+put_asked(struct buf *b, const struct model_asked *q)
+{
+	const char *const texts[][2] = { { "key", q->name },
+		{ "what", q->what }, { "who", q->who } };
+	enum rk_err r = put_number(b, "asked", q->id);
+
+	return r != RK_OK ? r : put_texts(b, 3, texts);
+}
+
+static enum rk_err
+put_held(struct buf *b, const struct model_held *h)
+{
+	const char *const texts[][2] = { { "open", h->name },
+		{ "last", h->last } };
+	enum rk_err r = put_texts(b, 2, texts);
+
+	return r != RK_OK ? r : put_number(b, "used", h->used);
+}
+
+static enum rk_err
 put_row(struct ui *ui, struct buf *b, const struct row *r)
 {
 	switch (r->kind) {
@@ -131,6 +151,10 @@ put_row(struct ui *ui, struct buf *b, const struct row *r)
 		return put_call(ui, b, &ui->m->calls[r->at]);
 	case ROW_METHOD:
 		return put_method(b, view_method(ui->m, r->at));
+	case ROW_ASKED:
+		return put_asked(b, &ui->m->agent.asked[r->at]);
+	case ROW_HELD:
+		return put_held(b, &ui->m->agent.held[r->at]);
 	case ROW_FACT:
 		return put_text(b, ui->m->status.facts[r->at].key,
 		    ui->m->status.facts[r->at].text);

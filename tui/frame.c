@@ -173,6 +173,7 @@ static void
 tab_count(const struct ui *ui, enum tab tab, char dst[32])
 {
 	size_t waits = model_waiting(ui->m);
+	size_t ends = view_ending(&ui->m->status) + ui->m->agent.n_asked;
 
 	dst[0] = '\0';
 	if (tab == TAB_CONNS)
@@ -181,8 +182,8 @@ tab_count(const struct ui *ui, enum tab tab, char dst[32])
 		(void)snprintf(dst, 32, " %zu!", waits);
 	else if (tab == TAB_CALLS)
 		(void)snprintf(dst, 32, " %zu", ui->m->n_calls);
-	else if (tab == TAB_KEYS && view_ending(&ui->m->status) > 0)
-		(void)snprintf(dst, 32, " %zu!", view_ending(&ui->m->status));
+	else if (tab == TAB_KEYS && ends > 0)
+		(void)snprintf(dst, 32, " %zu!", ends);
 }
 
 static void
@@ -303,6 +304,7 @@ static void
 usual_message(const struct ui *ui, char *dst, size_t len, bool *calls)
 {
 	size_t waits = model_waiting(ui->m), changed = model_changed(ui->m);
+	size_t asked = ui->m->agent.n_asked;
 
 	dst[0] = '\0';
 	*calls = true;
@@ -314,6 +316,12 @@ usual_message(const struct ui *ui, char *dst, size_t len, bool *calls)
 		(void)snprintf(dst, len,
 		    "the daemon has not answered for %" PRId64 " s",
 		    ui->m->silent_s);
+	else if (asked > 0 && ui_narrow(ui))
+		(void)snprintf(dst, len, "%zu ask for a key - press 4", asked);
+	else if (asked > 0)
+		(void)snprintf(dst, len,
+		    "%zu use%s for a yes: a key of the vault - press 4", asked,
+		    asked == 1 ? " waits" : "s wait");
 	else if (ui_narrow(ui) && waits > 0)
 		(void)snprintf(dst, len, "%zu wait - press 2", waits);
 	else if (changed > 0 && changed == waits)

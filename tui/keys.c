@@ -12,6 +12,7 @@
 #define CONNS IN(TAB_CONNS)
 #define TRUST IN(TAB_TRUST)
 #define CALLS IN(TAB_CALLS)
+#define KEYS IN(TAB_KEYS)
 #define LOG IN(TAB_LOG)
 
 /* In the order of importance, which is that of the hints. */
@@ -35,6 +36,9 @@ static const struct keys_row table[] = {
 	{ TRUST, 'm', ACT_NOTE, true, "m", "m note", "a note for the key" },
 	{ TRUST, 'L', ACT_LOCK, true, "L", "L LOCK",
 	    "lock or unlock the list of known keys" },
+	{ KEYS, 'a', ACT_ALLOW, true, "a", "a allow",
+	    "the dialog about a use of a key, at Allow" },
+	{ KEYS, 'd', ACT_DENY, true, "d", "d deny", "the dialog, at Deny" },
 	{ LOG, 'v', ACT_LEVEL, false, "v", "v level",
 	    "show lines of the next level" },
 	{ LOG, 'F', ACT_FOLLOW, false, "F", "F follow",
@@ -48,7 +52,8 @@ static const struct keys_row table[] = {
 	{ ALL, '1', ACT_TAB, false, "1", "1-5 tabs", "connections" },
 	{ ALL, '2', ACT_TAB, false, "2", NULL, "trust: keys of clients" },
 	{ ALL, '3', ACT_TAB, false, "3", NULL, "calls and methods" },
-	{ ALL, '4', ACT_TAB, false, "4", NULL, "the daemon's own keys" },
+	{ ALL, '4', ACT_TAB, false, "4", NULL,
+	    "keys: those open in a vault's agent, the daemon's" },
 	{ ALL, '5', ACT_TAB, false, "5", NULL, "log" },
 	{ TRUST, 'a', ACT_APPROVE, true, "a", NULL,
 	    "the dialog, at Approve; not for a changed key" },

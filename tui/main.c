@@ -3,6 +3,7 @@
 #include "term.h"
 #include "tui.h"
 
+#include "base/agent_dial.h"
 #include "base/error.h"
 
 #include <langinfo.h>
@@ -60,6 +61,7 @@ static const char *const examples[] = {
 
 static const struct env_doc envs[] = {
 	{ "XDG_RUNTIME_DIR", "rpckit/admin.sock below it is looked for first" },
+	{ "KEYVAULT_SOCK", "socket of a vault's agent, for the tab of keys" },
 	{ "TERM",
 	    "what the terminal is; dumb and unknown ones have no screen" },
 	{ "NO_COLOR", "no color when set and not empty" },
@@ -122,12 +124,13 @@ try_once(struct tui *t)
 }
 
 static int
-run_screen(struct tui *t, struct rk_loop *loop, struct feed *feed,
-    struct model *model, uint64_t every_ms)
+run_screen(struct tui *t, const struct feed_conf *of, struct feed *feed,
+    struct vault_line *vault, uint64_t every_ms)
 {
-	const struct screen_conf conf = { .loop = loop,
+	const struct screen_conf conf = { .loop = of->loop,
 		.feed = feed,
-		.model = model,
+		.vault = vault,
+		.model = of->model,
 		.path = t->path,
 		.ascii = args_flag(t->a, "ascii") ||
 		         strcmp(nl_langinfo(CODESET), "UTF-8") != 0,
@@ -149,6 +152,9 @@ run_live(struct tui *t, bool plain)
 	struct feed *feed = NULL;
 	struct rk_error err = { 0 };
 	enum rk_err r;
+	struct vault_line *vault = NULL;
+	char path[AGENT_PATH_MAX];
+	bool named;
 	int status;
 
 	if (model == NULL)
@@ -158,12 +164,20 @@ run_live(struct tui *t, bool plain)
 		(void)err_set(&err, r, "%s", rk_err_text(r));
 	else
 		r = feed_new(&conf, &feed, &err);
+	if (r == RK_OK && !plain && agent_path(path, &named, &err) == RK_OK)
+		r = vault_new(
+		    &(struct vault_conf){
+		        .loop = conf.loop, .model = model, .path = path },
+		    &vault);
+	if (r == RK_ENOMEM && err.code == RK_OK)
+		(void)err_set(&err, r, "out of memory");
 	if (r != RK_OK)
 		status = out_error(&t->out, &err, NULL);
 	else if (plain)
 		status = tui_plain(&t->out, conf.loop, feed, model);
 	else
-		status = run_screen(t, conf.loop, feed, model, every_ms);
+		status = run_screen(t, &conf, feed, vault, every_ms);
+	vault_free(vault);
 	feed_free(feed);
 	rk_loop_free(conf.loop);
 	model_fini(model);

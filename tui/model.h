@@ -116,6 +116,37 @@ struct model_fact {
 	char text[512];
 };
 
+/* A use of a key that waits for a yes; texts as the agent says them. */
+struct model_asked {
+	uint32_t id;
+	char name[132];
+	char what[256];
+	char who[256];
+	int64_t until_ms;
+};
+
+/* A key that the agent has open. */
+struct model_held {
+	char name[132];
+	char last[256];   /* who asked last */
+	int64_t until_ms; /* INT64_MAX: until it is locked */
+	uint64_t used;
+	uint64_t left; /* uses; UINT64_MAX: not limited */
+	bool confirm;
+	int64_t yes_until_ms; /* so long nobody is asked */
+};
+
+/* The agent of a vault (vault.h), which is no part of the daemon. */
+#define MODEL_ASKED 8
+#define MODEL_HELD 64
+struct model_agent {
+	bool there;
+	struct model_asked asked[MODEL_ASKED];
+	size_t n_asked;
+	struct model_held held[MODEL_HELD];
+	size_t n_held, held_more;
+};
+
 struct model_status {
 	char name[64], version[32], state[16], since[24];
 	int64_t up_ms;    /* at asked_ms */
@@ -142,6 +173,7 @@ struct model {
 	char trouble[256]; /* why not online; one line, escaped */
 	uint64_t changes;  /* counts: redraw when it has moved */
 	struct model_status status;
+	struct model_agent agent;
 	/* Pointers into these are good until something is taken in. */
 	struct model_conn *conns;
 	size_t n_conns;

@@ -3,10 +3,12 @@
 #define RPCTUI_SCREEN_H
 
 #include "feed.h"
+#include "vault.h"
 
 struct screen_conf {
 	struct rk_loop *loop;
 	struct feed *feed;
+	struct vault_line *vault; /* NULL: no agent has a place */
 	struct model *model;
 	const char *path; /* of the admin socket, for commands */
 	bool ascii;

@@ -91,39 +91,6 @@ view_number(const struct rk_value *map, const char *key)
 	return v != NULL && v->kind == RK_UINT ? v->u.u64 : 0;
 }
 
-bool
-view_days(const struct model_fact *f, int64_t *days)
-{
-	size_t n = strlen(f->key);
-	char *end;
-
-	if (n < 5 || strcmp(f->key + n - 5, "_days") != 0)
-		return false;
-	*days = strtol(f->text, &end, 10);
-	return end != f->text && *end == '\0';
-}
-
-size_t
-view_ending(const struct model_status *s)
-{
-	size_t n = 0;
-	int64_t days;
-
-	for (size_t i = 0; i < s->n_facts; i++)
-		n += view_days(&s->facts[i], &days) && days <= VIEW_SOON;
-	return n;
-}
-
-const char *
-view_fact(const struct model_status *s, const char *key)
-{
-	for (size_t i = 0; i < s->n_facts; i++) {
-		if (strcmp(s->facts[i].key, key) == 0)
-			return s->facts[i].text;
-	}
-	return NULL;
-}
-
 static const struct rk_value *
 method_list(const struct model *m)
 {
@@ -214,6 +181,14 @@ view_id(const struct model *m, const struct row *r, char id[VIEW_ID_LEN])
 		(void)snprintf(
 		    id, VIEW_ID_LEN, "f%s", m->status.facts[r->at].key);
 		break;
+	case ROW_ASKED:
+		(void)snprintf(
+		    id, VIEW_ID_LEN, "a%" PRIu32, m->agent.asked[r->at].id);
+		break;
+	case ROW_HELD:
+		(void)snprintf(
+		    id, VIEW_ID_LEN, "o%s", m->agent.held[r->at].name);
+		break;
 	case ROW_LINE:
 		(void)snprintf(
 		    id, VIEW_ID_LEN, "l%" PRIu64, view_line(m, r->at)->seq);
@@ -279,6 +254,22 @@ line_holds(const struct model_line *l, const char *needle)
 	    needle);
 }
 
+static bool
+asked_holds(const struct model_asked *q, const char *needle)
+{
+	const char *const texts[] = { q->name, q->what, q->who };
+
+	return any_holds(texts, 3, needle);
+}
+
+static bool
+held_holds(const struct model_held *h, const char *needle)
+{
+	const char *const texts[] = { h->name, h->last };
+
+	return any_holds(texts, 2, needle);
+}
+
 bool
 view_holds(const struct model *m, const struct row *r, const char *needle)
 {
@@ -295,6 +286,10 @@ view_holds(const struct model *m, const struct row *r, const char *needle)
 		return method_holds(view_method(m, r->at), needle);
 	case ROW_FACT:
 		return fact_holds(&m->status.facts[r->at], needle);
+	case ROW_ASKED:
+		return asked_holds(&m->agent.asked[r->at], needle);
+	case ROW_HELD:
+		return held_holds(&m->agent.held[r->at], needle);
 	case ROW_LINE:
 		return line_holds(view_line(m, r->at), needle);
 	}
@@ -534,6 +529,39 @@ facts(const struct model *m, const struct view *v, struct rows *out)
 }
 
 static enum rk_err
+section(const struct model *m, const struct view *v, struct rows *out,
+    const char *text, enum row_kind kind, size_t n)
+{
+	size_t head = out->n;
+	enum rk_err r;
+
+	r = add(m, v, out, (struct row){ .kind = ROW_HEAD, .text = text });
+	for (size_t i = 0; i < n && r == RK_OK; i++)
+		r = add(m, v, out, (struct row){ .kind = kind, .at = i });
+	if (r == RK_OK)
+		out->v[head].at = out->n - head - 1;
+	return r;
+}
+
+/* Who waits for a yes comes first, and the daemon's own last. */
+static enum rk_err
+keys(const struct model *m, const struct view *v, struct rows *out)
+{
+	const struct model_agent *a = &m->agent;
+	enum rk_err r;
+
+	if (!a->there)
+		return facts(m, v, out);
+	if (a->n_asked > 0 && (r = section(m, v, out, "MAY IT BE USED?",
+	                           ROW_ASKED, a->n_asked)) != RK_OK)
+		return r;
+	if ((r = section(
+	         m, v, out, "OPEN IN THE AGENT", ROW_HELD, a->n_held)) != RK_OK)
+		return r;
+	return section(m, v, out, "OF THE DAEMON", ROW_FACT, m->status.n_facts);
+}
+
+static enum rk_err
 lines(const struct model *m, const struct view *v, struct rows *out)
 {
 	enum rk_err r = RK_OK;
@@ -551,7 +579,7 @@ view_rows(const struct model *m, const struct view *v, struct rows *out)
 {
 	static enum rk_err (*const all[])(const struct model *,
 	    const struct view *,
-	    struct rows *) = { conns, trust, calls, facts, lines };
+	    struct rows *) = { conns, trust, calls, keys, lines };
 
 	out->n = 0;
 	return all[v->tab](m, v, out);

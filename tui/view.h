@@ -20,6 +20,8 @@ enum row_kind {
 	ROW_CALL,   /* in model.calls */
 	ROW_METHOD, /* in the list of model.methods */
 	ROW_FACT,   /* in model.status.facts */
+	ROW_ASKED,  /* in model.agent.asked */
+	ROW_HELD,   /* in model.agent.held */
 	ROW_LINE    /* in model.log, from its oldest */
 };
 

@@ -6,6 +6,7 @@ usage: agentpeer.py garbage SOCK     every oddity; prints what came back
        agentpeer.py full SOCK NAME   ask, fill its buffer, and be gone
        agentpeer.py stranger SOCK    ask for the status as another user
        agentpeer.py impostor SOCK READY  an agent of another user's
+       agentpeer.py liar SOCK        an agent that says what it likes
        agentpeer.py manager SOCK COMMAND...  start it with an open socket
 """
 import os
@@ -110,6 +111,22 @@ def impostor(path, ready):
     print(peer.recv(4096) or 'nothing')
 
 
+def liar(path):
+    asked = struct.pack('>I', 7) + string(b'key\x1b[31m\nred') + string(
+        b'a \x07 bell') + string(b'\xff\xfe\xc2\x9b5m') + struct.pack('>Q', 60000)
+    answers = {4: frame(128), 5: frame(128, asked),
+               6: frame(129, string(b'EDENIED') + string(b'no \x1b[2J way'))}
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(path)
+    sock.listen()
+    peer, _ = sock.accept()
+    while True:
+        got = peer.recv(4096)
+        if not got:
+            return
+        peer.sendall(answers.get(got[4], frame(129)))
+
+
 def manager(path, *command):
     sock = socket.socket(socket.AF_UNIX)
     sock.bind(path)
@@ -129,4 +146,4 @@ if __name__ == '__main__':
         manager(*args)
     else:
         {'garbage': garbage, 'full': full, 'stranger': stranger,
-         'impostor': impostor}[what](*args)
+         'impostor': impostor, 'liar': liar}[what](*args)
