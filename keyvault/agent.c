@@ -134,6 +134,7 @@ agent_wait(struct agent *a, const struct order *o, uint64_t now, uint32_t *id)
 	if ((w->order = malloc(sizeof(*w->order))) == NULL)
 		return RK_ENOMEM;
 	*w->order = *o;
+	w->order->asker.binds = NULL; /* may be gone by then */
 	w->state = WAITING_ASKED;
 	w->until = now + AGENT_WAIT_MS;
 	if (++a->last_id == 0)
@@ -203,6 +204,7 @@ agent_answer(struct agent *a, uint32_t id, bool yes, uint64_t now, uint64_t ms)
 	if (w == NULL || w->state != WAITING_ASKED)
 		return RK_ENOENT;
 	w->state = yes ? WAITING_YES : WAITING_NO;
+	w->order->asked = yes;
 	k = agent_key_find(a, w->order->name);
 	if (yes && k != NULL && ms > 0)
 		k->yes_until =

@@ -2,6 +2,8 @@
 #ifndef KEYVAULT_AGENT_H
 #define KEYVAULT_AGENT_H
 
+#include "agent_bind.h"
+#include "agent_only.h"
 #include "agent_proto.h"
 #include "purpose.h"
 #include "vault.h"
@@ -10,6 +12,8 @@
 struct agent_asker {
 	bool ssh;                /* on the socket for SSH's programs */
 	char who[AGENT_WHO_MAX]; /* "/usr/bin/git, pid 4711, uid 1000" */
+	char program[256];       /* as it is; "": not known, or longer */
+	struct binds *binds;     /* of its connection, or NULL */
 };
 
 /* A line that is to stand in the vault's log. */

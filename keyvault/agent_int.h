@@ -16,6 +16,7 @@ struct open_key {
 	uint64_t used;
 	uint64_t left; /* uses, AGENT_FOREVER */
 	bool confirm;
+	char only[ONLY_MAX]; /* agent_only.h */
 	uint64_t yes_until;
 	char last[AGENT_WHO_MAX];
 };
@@ -27,8 +28,10 @@ struct order {
 	unsigned use;
 	struct purpose_view view;
 	struct agent_asker asker;
-	char context[65]; /* of a file */
-	size_t len;       /* the file's hash, or what is to be signed */
+	bool asked;           /* somebody said yes to it */
+	char host[RK_FP_LEN]; /* that a login is for, where it is proven */
+	char context[65];     /* of a file */
+	size_t len;           /* the file's hash, or what is to be signed */
 	uint8_t data[AGENT_REQUEST_MAX];
 };
 

@@ -22,6 +22,7 @@ struct client {
 	int fd; /* -1: free */
 	struct rk_watch *watch;
 	struct agent_asker asker;
+	struct binds binds;   /* of SSH's connections */
 	struct rk_secret *in; /* keys come by here */
 	size_t in_len;
 	struct buf out;
@@ -281,8 +282,9 @@ welcome(struct agent_io *io, int fd, bool ssh)
 	c->io = io;
 	c->fd = fd;
 	c->asker.ssh = ssh;
+	c->asker.binds = ssh ? &c->binds : NULL;
 	c->since = rk_loop_now(io->loop);
-	agent_sock_who(pid, c->asker.who);
+	agent_sock_who(pid, c->asker.who, c->asker.program);
 	buf_init(&c->out, AGENT_REPLY_MAX + 4096);
 	if (rk_secret_new(IN_MAX, &c->in) != RK_OK ||
 	    rk_watch_new(io->loop, fd, RK_READ, on_client, c, &c->watch) !=

@@ -375,7 +375,9 @@ open_keys(struct turn *t)
 	    !bytes_get_string(&t->body, &bytes) ||
 	    bytes.left != VAULT_KEY_LEN || !bytes_get_u64(&t->body, &ms) ||
 	    !bytes_get_u64(&t->body, &o.like.left) || o.like.left == 0 ||
-	    !bytes_get_u8(&t->body, &confirm) || confirm > 1)
+	    !bytes_get_u8(&t->body, &confirm) || confirm > 1 ||
+	    !agent_get_text(&t->body, o.like.only, sizeof(o.like.only)) ||
+	    only_fault(o.like.only) != NULL)
 		return malformed(t);
 	if (ms == 0)
 		ms = t->a->lifetime_ms;

@@ -14,7 +14,8 @@ enum agent_ssh_type {
 	SSH_SIGN_REQUEST = 13,
 	SSH_SIGN_RESPONSE = 14,
 	SSH_REMOVE_IDENTITY = 18,
-	SSH_REMOVE_ALL_IDENTITIES = 19
+	SSH_REMOVE_ALL_IDENTITIES = 19,
+	SSH_EXTENSION = 27
 };
 
 /* A key that is open, as AGENT_KEYS tells it. */

@@ -75,15 +75,16 @@ make(const struct order *o, const struct rk_key *key, struct buf *reply)
 }
 
 /*
- * A use that is limited, or that somebody said yes to, is on the disk before
- * the signature leaves.  Of others the log has a line a moment later: a
- * handshake is not to wait for the disk.
+ * A use that is limited, that somebody said yes to, or that says something of
+ * others as a CA, is on the disk before the signature leaves.  Of others the
+ * log has a line a moment later: a handshake is not to wait for the disk.
  */
 static enum rk_err
 take_key(struct agent *a, const struct order *o, const struct open_key *k,
     uint64_t now, struct rk_key **key, struct rk_error *err)
 {
-	bool first = k->left != AGENT_FOREVER || k->confirm;
+	bool first = k->left != AGENT_FOREVER || k->confirm || o->asked ||
+	             o->use == USE_CA;
 	char text[VAULT_LOG_TEXT_MAX];
 	enum rk_err r;
 
@@ -165,11 +166,20 @@ have_asked(struct agent *a, const struct order *o, uint64_t now,
 	return RK_OK;
 }
 
+/* By an agent that is forwarded: whoever has that machine asks. */
+static bool
+comes_from_afar(const struct order *o)
+{
+	return o->asker.binds != NULL && o->asker.binds->forwarded;
+}
+
 enum rk_err
 agent_order(struct agent *a, struct order *o, uint64_t now, struct buf *reply,
     uint32_t *wait)
 {
 	struct open_key *k = agent_key_find(a, o->name);
+	const char *why;
+	bool asks;
 
 	if (k == NULL)
 		return refuse_named(
@@ -178,7 +188,13 @@ agent_order(struct agent *a, struct order *o, uint64_t now, struct buf *reply,
 	if ((k->uses & o->use) == 0)
 		return refuse_named(o, RK_EDENIED,
 		    "is not for this use (its tags, use:...)", reply);
-	if (k->confirm && k->yes_until <= now)
+	why = only_refuses(k->only, o->use, o->asker.program,
+	    comes_from_afar(o) ? "" : o->host);
+	if (why != NULL)
+		return refuse_named(o, RK_EDENIED, why, reply);
+	/* A yes for a while was not meant for other machines. */
+	asks = comes_from_afar(o) || (k->confirm && k->yes_until <= now);
+	if (asks)
 		return have_asked(a, o, now, reply, wait);
 	return sign(a, o, k, now, reply);
 }

@@ -128,14 +128,17 @@ read_program(pid_t pid, char out[PATH_MAX])
 }
 
 void
-agent_sock_who(pid_t pid, char out[AGENT_WHO_MAX])
+agent_sock_who(pid_t pid, char out[AGENT_WHO_MAX], char program[256])
 {
-	char program[PATH_MAX];
+	char path[PATH_MAX];
 	char shown[AGENT_WHO_MAX - 48];
 
-	if (!read_program(pid, program))
-		(void)str_copy(program, sizeof(program), "a program");
+	program[0] = '\0';
+	if (!read_program(pid, path))
+		(void)str_copy(path, sizeof(path), "a program");
+	else if (strlen(path) < 256)
+		(void)str_copy(program, 256, path);
 	(void)snprintf(out, AGENT_WHO_MAX, "%s, pid %ld, uid %lu",
-	    str_escape(shown, sizeof(shown), program), (long)pid,
+	    str_escape(shown, sizeof(shown), path), (long)pid,
 	    (unsigned long)geteuid());
 }

@@ -24,7 +24,8 @@ RK_MUST enum rk_err agent_sock_claim(
 /* Listen, 0600; what a dead agent left is replaced. */
 RK_MUST enum rk_err agent_sock_listen(
     const char *path, int *fd, struct rk_error *err);
-/* "/usr/bin/git, pid 4711, uid 1000", escaped. */
-void agent_sock_who(pid_t pid, char out[AGENT_WHO_MAX]);
+/* Who is there: "/usr/bin/git, pid 4711, uid 1000", escaped; and the program as
+ * it is, "" where it is not known or longer. */
+void agent_sock_who(pid_t pid, char out[AGENT_WHO_MAX], char program[256]);
 
 #endif

@@ -1,6 +1,8 @@
 /* Requests of SSH's programs (draft-ietf-sshm-ssh-agent). */
 #include "agent_int.h"
 
+#include <stdio.h>
+
 #include "base/ssh.h"
 #include "base/str.h"
 
@@ -32,22 +34,36 @@ put_identity(struct buf *reply, const struct open_key *k)
 	return r;
 }
 
+static bool
+is_forwarded(const struct agent_asker *asker)
+{
+	return asker->binds != NULL && asker->binds->forwarded;
+}
+
+/* A key for a place is not for other machines. */
+static bool
+is_shown(const struct agent_asker *asker, const struct open_key *k)
+{
+	return (k->uses & USE_SSH) != 0 &&
+	       !(is_forwarded(asker) && only_has_host(k->only));
+}
+
 static enum rk_err
-identities(struct agent *a, struct buf *reply)
+identities(struct agent *a, const struct agent_asker *asker, struct buf *reply)
 {
 	uint32_t n = 0;
 	size_t at;
 	enum rk_err r;
 
 	for (size_t i = 0; i < a->n_keys; i++)
-		n += (a->keys[i].uses & USE_SSH) != 0;
+		n += is_shown(asker, &a->keys[i]);
 	if (n > IDENTITIES_MAX)
 		n = IDENTITIES_MAX;
 	if ((r = agent_begin(reply, SSH_IDENTITIES_ANSWER, &at)) != RK_OK ||
 	    (r = bytes_put_u32(reply, n)) != RK_OK)
 		return r;
 	for (size_t i = 0; n > 0 && r == RK_OK; i++) {
-		if ((a->keys[i].uses & USE_SSH) == 0)
+		if (!is_shown(asker, &a->keys[i]))
 			continue;
 		r = put_identity(reply, &a->keys[i]);
 		n--;
@@ -73,6 +89,36 @@ named(struct agent *a, struct bytes *body)
 	return NULL;
 }
 
+/* Where the login is, and from where it is asked for, for people. */
+static enum rk_err
+set_place(struct order *o)
+{
+	const struct binds *b = o->asker.binds;
+	char text[PURPOSE_TEXT_MAX];
+	char who[AGENT_WHO_MAX];
+	enum rk_err r;
+
+	if (b == NULL)
+		return RK_OK;
+	if (b->failed)
+		return RK_EDENIED;
+	if (o->view.is == PURPOSE_SSH_USER &&
+	    (r = bind_target(b, o->data, o->len, o->host)) != RK_OK)
+		return r;
+	if (o->host[0] != '\0') {
+		(void)str_copy(text, sizeof(text), o->view.text);
+		(void)snprintf(o->view.text, sizeof(o->view.text),
+		    "%.190s at %s", text, o->host);
+	}
+	if (is_forwarded(&o->asker)) {
+		(void)str_copy(who, sizeof(who), o->asker.who);
+		(void)snprintf(o->asker.who, sizeof(o->asker.who),
+		    "another machine, %s, by %.170s",
+		    b->n > 0 ? b->list[0].fp : "not known", who);
+	}
+	return RK_OK;
+}
+
 /* Flags are for keys of other kinds. */
 static enum rk_err
 sign(struct agent *a, const struct agent_asker *asker, uint64_t now,
@@ -91,6 +137,8 @@ sign(struct agent *a, const struct agent_asker *asker, uint64_t now,
 	(void)str_copy(o.name, sizeof(o.name), k->name);
 	o.len = data.left;
 	memcpy(o.data, data.at, data.left);
+	if (set_place(&o) != RK_OK)
+		return agent_refuse(asker, RK_EDENIED, "", reply);
 	return agent_order(a, &o, now, reply, wait);
 }
 
@@ -100,18 +148,32 @@ close_one(struct agent *a, const struct agent_asker *asker, struct bytes body,
 {
 	struct open_key *k = named(a, &body);
 
-	if (k == NULL || body.left != 0)
+	if (k == NULL || body.left != 0 || is_forwarded(asker))
 		return agent_refuse(asker, RK_ENOENT, "", reply);
 	agent_key_close(a, k);
 	return succeed(reply);
 }
 
 static enum rk_err
-close_all(struct agent *a, struct buf *reply)
+close_all(struct agent *a, const struct agent_asker *asker, struct buf *reply)
 {
+	if (is_forwarded(asker))
+		return agent_refuse(asker, RK_EDENIED, "", reply);
 	for (size_t i = a->n_keys; i > 0; i--)
 		if ((a->keys[i - 1].uses & USE_SSH) != 0)
 			agent_key_close(a, &a->keys[i - 1]);
+	return succeed(reply);
+}
+
+static enum rk_err
+extend(const struct agent_asker *asker, struct bytes body, struct buf *reply)
+{
+	struct bytes name;
+
+	if (!bytes_get_string(&body, &name) ||
+	    !bytes_are(&name, BIND_EXTENSION) || asker->binds == NULL ||
+	    bind_take(asker->binds, body) != RK_OK)
+		return agent_refuse(asker, RK_EUNSUPPORTED, "", reply);
 	return succeed(reply);
 }
 
@@ -121,13 +183,15 @@ agent_ssh(struct agent *a, const struct agent_asker *asker, uint64_t now,
 {
 	switch (type) {
 	case SSH_REQUEST_IDENTITIES:
-		return identities(a, reply);
+		return identities(a, asker, reply);
 	case SSH_SIGN_REQUEST:
 		return sign(a, asker, now, body, reply, wait);
 	case SSH_REMOVE_IDENTITY:
 		return close_one(a, asker, body, reply);
 	case SSH_REMOVE_ALL_IDENTITIES:
-		return close_all(a, reply);
+		return close_all(a, asker, reply);
+	case SSH_EXTENSION:
+		return extend(asker, body, reply);
 	default:
 		return agent_refuse(asker, RK_EUNSUPPORTED, "", reply);
 	}

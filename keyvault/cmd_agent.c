@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "agent_only.h"
 #include "agent_proto.h"
 #include "agent_run.h"
 #include "base/agent_client.h"
@@ -267,6 +268,40 @@ put_names(struct kv *kv, struct buf *args)
 }
 
 static enum rk_err
+put_only(struct kv *kv, struct buf *args)
+{
+	size_t n;
+	const char *const *words = args_list(kv->args, "only-for", &n);
+	char all[ONLY_MAX] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < n && used < sizeof(all); i++)
+		used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s",
+		    i > 0 ? "\n" : "", words[i]);
+	return agent_put_text(args, all);
+}
+
+/* Before the passphrase is asked for. */
+static enum rk_err
+check_only(struct kv *kv)
+{
+	size_t n;
+	const char *const *words = args_list(kv->args, "only-for", &n);
+	const char *why = NULL;
+	size_t all = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		all += strlen(words[i]) + 1;
+		why = all > ONLY_MAX ? "is too much" : only_fault(words[i]);
+		if (why == NULL && words[i][0] == '\0')
+			why = "is empty";
+		if (why != NULL)
+			return kv_fail(kv, RK_EINVAL, words[i], why);
+	}
+	return RK_OK;
+}
+
+static enum rk_err
 put_unlock(struct kv *kv, struct buf *args)
 {
 	const struct rk_secret *key = vault_key(kv->vault);
@@ -289,6 +324,7 @@ put_unlock(struct kv *kv, struct buf *args)
 	    (r = bytes_put_u64(args,
 	         args_number(kv->args, "max-uses", AGENT_FOREVER))) != RK_OK ||
 	    (r = bytes_put_u8(args, args_flag(kv->args, "confirm"))) != RK_OK ||
+	    (r = put_only(kv, args)) != RK_OK ||
 	    (r = put_names(kv, args)) != RK_OK)
 		return kv_fail(kv, r, "unlock",
 		    r == RK_ETOOBIG ? "too many names for one call"
@@ -305,7 +341,7 @@ verb_unlock(struct kv *kv)
 	uint8_t can_ask;
 	enum rk_err r;
 
-	if ((r = kv_open(kv)) != RK_OK ||
+	if ((r = check_only(kv)) != RK_OK || (r = kv_open(kv)) != RK_OK ||
 	    (r = kv_need_agent(kv, true)) != RK_OK ||
 	    (r = kv_unlock(kv)) != RK_OK)
 		return r;

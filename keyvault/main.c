@@ -172,6 +172,13 @@ static const struct opt unlock_opts[] = {
 	    .min = 1,
 	    .max = 1000000000,
 	    .about = "close a key after so many uses" },
+	{ .name = "only-for",
+	    .kind = OPT_TEXT,
+	    .meta = "WHAT",
+	    .flags = OPT_MANY,
+	    .about =
+	        "only for a purpose (file, tls, ssh, ca), a program (/path) or "
+	        "a login at the host with this key (SHA256:...)" },
 	{ 0 },
 };
 static const struct opt allow_opts[] = {

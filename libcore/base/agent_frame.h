@@ -23,17 +23,17 @@
 enum agent_type {
 	/* requests, and what is behind an AGENT_OK that answers them */
 	AGENT_STATUS = 1, /* : u32 version, id, path, u32 pid, u32 open keys */
-	AGENT_UNLOCK,     /* id, key, u64 ms, u64 uses, u8 confirm, names : u32
-	                     opened, u8 somebody can be asked */
-	AGENT_LOCK,       /* names, none for all : u32 closed */
-	AGENT_KEYS,       /* u32 from : agent_key ... */
-	AGENT_WAITING,    /* : agent_waiting ... */
-	AGENT_ANSWER,     /* u32 id, u8 yes, u64 ms : */
-	AGENT_LIST,       /* name after which : u8 more, records */
-	AGENT_FIND,       /* name : record */
-	AGENT_SIGN_FILE,  /* name, context, SHA-512 : SSHSIG as text */
-	AGENT_SIGN,       /* name, what is to be signed : signature */
-	AGENT_PUBLIC,     /* name : public key, u8 somebody is asked */
+	AGENT_UNLOCK,    /* id, key, u64 ms, u64 uses, u8 confirm, only, names :
+	                    u32 opened, u8 somebody can be asked */
+	AGENT_LOCK,      /* names, none for all : u32 closed */
+	AGENT_KEYS,      /* u32 from : agent_key ... */
+	AGENT_WAITING,   /* : agent_waiting ... */
+	AGENT_ANSWER,    /* u32 id, u8 yes, u64 ms : */
+	AGENT_LIST,      /* name after which : u8 more, records */
+	AGENT_FIND,      /* name : record */
+	AGENT_SIGN_FILE, /* name, context, SHA-512 : SSHSIG as text */
+	AGENT_SIGN,      /* name, what is to be signed : signature */
+	AGENT_PUBLIC,    /* name : public key, u8 somebody is asked */
 	/* answers */
 	AGENT_OK = 128,
 	AGENT_FAIL, /* name of the code, text */

@@ -36,6 +36,21 @@ listed() {
 	has err 'agent refused operation' "gets nothing"
 }
 
+# Openers of nonsense, of another program, of this one.
+only() {
+	want 2 "unlock for what is nothing" kv unlock --only-for ssh:x laptop
+	has err 'ssh:x: is no purpose' "says what there is"
+	want 0 "unlock for another program" kv unlock --only-for /bin/cat laptop
+	want 255 "is for no other" ssh-keygen -Y sign -n mail -f laptop.pub file
+	want 0 "unlock for files of keyvault's" kv unlock --only-for file laptop
+	want 255 "is not for SSH's" ssh-keygen -Y sign -n mail -f laptop.pub file
+	want 0 "unlock for ssh-keygen" kv unlock --only-for ssh \
+	    --only-for "$(readlink -f "$(command -v ssh-keygen)")" laptop
+	want 0 "is for that" ssh-keygen -Y sign -n mail -f laptop.pub file
+	rm file.sig
+	want 0 "unlock" kv unlock laptop
+}
+
 signed() {
 	echo "me@example.org $(cat laptop.pub)" >signers
 	want 0 "ssh-keygen -Y sign" ssh-keygen -Y sign -n mail -f laptop.pub file
@@ -91,21 +106,35 @@ serve_login() {
 		$as "$server" -t -f "$tmp/sshd.conf" >/dev/null 2>&1
 }
 
+log_in() {
+	# Whether it may run a program is the account's matter.
+	ssh -v -F /dev/null -o HostKeyAlias=there -o BatchMode=yes \
+	    -o UserKnownHostsFile="$tmp/known" -o GlobalKnownHostsFile=/dev/null \
+	    -o ProxyCommand="$as $server -i -f $tmp/sshd.conf" \
+	    "$user@localhost" true >out 2>err </dev/null
+}
+
 logged_in() {
 	if ! serve_login; then
 		ok "a login # SKIP no sshd that can be used here"
 		return
 	fi
 	echo "there $(cat host.pub)" >known
-	# Whether it may run a program is the account's matter.
-	ssh -v -F /dev/null -o HostKeyAlias=there -o BatchMode=yes \
-	    -o UserKnownHostsFile="$tmp/known" -o GlobalKnownHostsFile=/dev/null \
-	    -o ProxyCommand="$as $server -i -f $tmp/sshd.conf" \
-	    "$user@localhost" true >out 2>err </dev/null
+	place=$(ssh-keygen -lf host.pub | cut -d' ' -f2)
+	log_in
 	has err '^Authenticated to localhost .*"publickey"' "a login by ssh"
 	want 0 "log" "$keyvault" log
-	has out "sign  *laptop: agent: a login by ssh as $user, .*/ssh, pid" \
-	    "has as whom"
+	has out "sign  *laptop: agent: a login by ssh as $user at $place, .*/ssh, pid" \
+	    "has as whom, and where, as the host has proven"
+	want 0 "unlock, for a login at another place" kv unlock \
+	    --only-for "$(ssh-keygen -lf laptop.pub | cut -d' ' -f2)" laptop
+	log_in
+	has err 'agent refused operation' "which this is not"
+	want 0 "unlock, for a login at this one" kv unlock \
+	    --only-for "$place" laptop
+	log_in
+	has err '^Authenticated to localhost .*"publickey"' "and it is let in"
+	want 0 "unlock" kv unlock laptop
 }
 
 refused() {
@@ -132,6 +161,7 @@ refused() {
 }
 
 listed
+only
 signed
 committed
 logged_in

@@ -20,8 +20,10 @@ struct agentrig {
 	unsigned lines;         /* that were written */
 	unsigned writes;        /* in so many steps */
 	struct agent_line last; /* of them */
-	bool full;              /* no more lines */
-	enum rk_err fail;       /* of the next use */
+	const char *only;       /* of the next keys that are opened */
+	struct binds binds;
+	bool full;        /* no more lines */
+	enum rk_err fail; /* of the next use */
 };
 
 static const uint8_t agentrig_id[VAULT_ID_LEN] = { 7 };
@@ -160,6 +162,7 @@ agentrig_init(struct agentrig *rig)
 	memcpy(rig->own.who, "a test", sizeof("a test"));
 	rig->ssh = rig->own;
 	rig->ssh.ssh = true;
+	rig->ssh.binds = &rig->binds;
 	if (agent_new(&conf, &rig->agent) != RK_OK)
 		abort();
 }
@@ -188,6 +191,7 @@ agentrig_unlock(struct agentrig *rig, const char *name, uint64_t now,
 	    bytes_put_string(&b, key, sizeof(key)) != RK_OK ||
 	    bytes_put_u64(&b, 0) != RK_OK || bytes_put_u64(&b, uses) != RK_OK ||
 	    bytes_put_u8(&b, confirm) != RK_OK ||
+	    agent_put_text(&b, rig->only != NULL ? rig->only : "") != RK_OK ||
 	    (name != NULL && agent_put_text(&b, name) != RK_OK))
 		abort();
 	body.at = buf_peek(&b);
