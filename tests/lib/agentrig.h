@@ -20,6 +20,7 @@ struct agentrig {
 	unsigned lines;         /* that were written */
 	unsigned writes;        /* in so many steps */
 	struct agent_line last; /* of them */
+	uint64_t ms;            /* 0: a second; how long keys are opened */
 	const char *only;       /* of the next keys that are opened */
 	struct binds binds;
 	bool full;        /* no more lines */
@@ -189,7 +190,8 @@ agentrig_unlock(struct agentrig *rig, const char *name, uint64_t now,
 	buf_init(&b, 1024);
 	if (bytes_put_string(&b, agentrig_id, VAULT_ID_LEN) != RK_OK ||
 	    bytes_put_string(&b, key, sizeof(key)) != RK_OK ||
-	    bytes_put_u64(&b, 0) != RK_OK || bytes_put_u64(&b, uses) != RK_OK ||
+	    bytes_put_u64(&b, rig->ms) != RK_OK ||
+	    bytes_put_u64(&b, uses) != RK_OK ||
 	    bytes_put_u8(&b, confirm) != RK_OK ||
 	    agent_put_text(&b, rig->only != NULL ? rig->only : "") != RK_OK ||
 	    (name != NULL && agent_put_text(&b, name) != RK_OK))
