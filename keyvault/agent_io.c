@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -11,6 +12,7 @@
 #include "agent_ask.h"
 #include "agent_sock.h"
 #include "base/error.h"
+#include "base/str.h"
 
 #define IN_MAX (AGENT_REQUEST_MAX + 4)
 #define SLEEP_LOOK_MS 5000
@@ -22,6 +24,8 @@ struct client {
 	int fd; /* -1: free */
 	struct rk_watch *watch;
 	struct agent_asker asker;
+	pid_t pid;
+	uint64_t began;       /* its process */
 	struct binds binds;   /* of SSH's connections */
 	struct rk_secret *in; /* keys come by here */
 	size_t in_len;
@@ -185,6 +189,30 @@ receive(struct client *c)
 	return true;
 }
 
+/* A socket may have been handed on, or what is behind it be another program by
+ * now: that is told, and is not the program that a key may be open for. */
+static void
+look_again(struct client *c)
+{
+	char program[256];
+	char who[AGENT_WHO_MAX];
+
+	if (c->began == 0)
+		return; /* of somewhere that we cannot look into */
+	if (agent_sock_began(c->pid) != c->began) {
+		c->asker.program[0] = '\0';
+		(void)snprintf(c->asker.who, sizeof(c->asker.who),
+		    "a program that has ended, pid %ld, uid %lu", (long)c->pid,
+		    (unsigned long)geteuid());
+		return;
+	}
+	agent_sock_who(c->pid, who, program);
+	if (strcmp(program, c->asker.program) != 0) {
+		c->asker.program[0] = '\0';
+		(void)str_copy(c->asker.who, sizeof(c->asker.who), who);
+	}
+}
+
 /* At most one request, when nothing else is under way. */
 static bool
 serve(struct client *c)
@@ -203,6 +231,7 @@ serve(struct client *c)
 	if (r != RK_OK)
 		return false;
 	look_for_sleep(io);
+	look_again(c);
 	r = agent_handle(io->agent, &c->asker, rk_loop_now(io->loop), type,
 	    body, &c->out, &c->wait);
 	drop_request(c, used);
@@ -282,6 +311,8 @@ welcome(struct agent_io *io, int fd, bool ssh)
 	c->io = io;
 	c->fd = fd;
 	c->asker.ssh = ssh;
+	c->pid = pid;
+	c->began = agent_sock_began(pid);
 	c->asker.binds = ssh ? &c->binds : NULL;
 	c->since = rk_loop_now(io->loop);
 	agent_sock_who(pid, c->asker.who, c->asker.program);

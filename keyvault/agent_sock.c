@@ -127,6 +127,32 @@ read_program(pid_t pid, char out[PATH_MAX])
 	return true;
 }
 
+uint64_t
+agent_sock_began(pid_t pid)
+{
+	char path[64];
+	char text[1024];
+	const char *at;
+	ssize_t n;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+		return 0;
+	n = read(fd, text, sizeof(text) - 1);
+	(void)close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	/* The 22nd; the second may hold anything, in brackets. */
+	at = strrchr(text, ')');
+	for (int i = 2; i < 22 && at != NULL; i++) {
+		/* It has ended, and nobody has taken note of it. */
+		if (i == 3 && at[1] == 'Z')
+			return 0;
+		at = strchr(at + 1, ' ');
+	}
+	return at == NULL ? 0 : strtoull(at + 1, NULL, 10);
+}
+
 void
 agent_sock_who(pid_t pid, char out[AGENT_WHO_MAX], char program[256])
 {

@@ -27,5 +27,8 @@ RK_MUST enum rk_err agent_sock_listen(
 /* Who is there: "/usr/bin/git, pid 4711, uid 1000", escaped; and the program as
  * it is, "" where it is not known or longer. */
 void agent_sock_who(pid_t pid, char out[AGENT_WHO_MAX], char program[256]);
+/* When that process began, as the kernel counts: with it the process is known
+ * again, whatever its number; 0: there is none. */
+uint64_t agent_sock_began(pid_t pid);
 
 #endif

@@ -46,6 +46,16 @@ gone() {
 	result $? "nobody is asked for one who is gone"
 }
 
+# A socket outlives who opened it, and numbers of processes are used again.
+inherited() {
+	want 0 "one who asks on a dead one's socket" python3 "$peer" heir \
+	    "$KEYVAULT_SOCK" deploy-ca
+	until_ok sh -c "'$keyvault' --plain allow | grep -q ."
+	"$keyvault" --plain allow >out
+	has out 'a program that has ended, pid' "is not called by its name"
+	want 0 "deny" "$keyvault" deny "$(cut -f1 out)"
+}
+
 links() {
 	mkdir -m 700 real
 	ln -s real link
@@ -137,11 +147,22 @@ many_at_once() {
 	result $? "six at once are served"
 	[ "$("$keyvault" --plain log | grep -c 'sign	deploy-ca: agent')" -ge 18 ]
 	result $? "and each is in the log"
+	want 0 "a thousand handshakes, by eight" python3 "$peer" many \
+	    "$KEYVAULT_SOCK" deploy-ca 8 125
+	"$keyvault" --plain log |
+		grep 'sign	deploy-ca: agent: a TLS' >out
+	[ "$(sed 's/.*server, \([0-9]*\) times.*/\1/; t; s/.*/1/' out |
+	    awk '{ sum += $1 } END { print sum }')" -eq 1000 ]
+	result $? "are all in the log"
+	[ "$(wc -l <out)" -lt 100 ]
+	result $? "in few lines"
+	want 0 "which adds up" kv check
 	agent_stop
 }
 
 odd_requests
 gone
+inherited
 links
 strangers
 no_look

@@ -4,6 +4,8 @@
 usage: agentpeer.py garbage SOCK     every oddity; prints what came back
        agentpeer.py crowd SOCK N     N that hold on with half a request
        agentpeer.py full SOCK NAME   ask, fill its buffer, and be gone
+       agentpeer.py heir SOCK NAME   ask on the socket of one who has ended
+       agentpeer.py many SOCK NAME CONNS EACH    so many proofs of TLS
        agentpeer.py stranger SOCK    ask for the status as another user
        agentpeer.py impostor SOCK READY  an agent of another user's
        agentpeer.py liar SOCK        an agent that says what it likes
@@ -83,6 +85,28 @@ def full(path, name):
             pass  # it does not take all of it
 
 
+def heir(path, name):
+    with dial(path) as sock:
+        parent = os.getpid()
+        if os.fork() != 0:
+            os._exit(0)
+        while os.getppid() == parent:
+            pass
+        ask_tls(sock, name)
+        hear(sock)
+        hear(sock)
+
+
+def many(path, name, conns, each):
+    socks = [dial(path) for _ in range(int(conns))]
+    for _ in range(int(each)):
+        for sock in socks:
+            ask_tls(sock, name)
+        for sock in socks:
+            if hear(sock) != '128':
+                sys.exit('refused')
+
+
 def as_nobody(path):
     os.chdir(os.path.dirname(path))
     os.setgroups([])
@@ -145,5 +169,5 @@ if __name__ == '__main__':
     elif what == 'manager':
         manager(*args)
     else:
-        {'garbage': garbage, 'full': full, 'stranger': stranger,
+        {'garbage': garbage, 'full': full, 'heir': heir, 'many': many, 'stranger': stranger,
          'impostor': impostor, 'liar': liar}[what](*args)
