@@ -14,7 +14,10 @@
 #define HANDSHAKE_MS 10000
 #define REKEY_MS 60000
 #define REKEY_BYTES ((uint64_t)1 << 30)
-#define OUT_MAX (SESS_OUT_FULL + 4u * SESS_PACKET_MAX)
+/* As what is queued is bounded by SESS_OUT_FULL and what comes in one call,
+ * these are met by nobody. */
+#define QUEUE_MAX (SESS_OUT_FULL + 2u * RK_SESSION_MESSAGE_MAX)
+#define OUT_MAX (4u * QUEUE_MAX)
 #define GOT_MAX (SESS_GOT_FULL + 2u * SESS_PACKET_MAX)
 
 /* ---- states ---- */
@@ -39,10 +42,13 @@ forget(struct rk_session *s)
 	sess_keys_fini(&s->keys);
 	s->keyed = false;
 	buf_fini(&s->in);
-	buf_wipe(&s->out); /* what was not sealed may be in it */
-	s->open = 0;
+	buf_wipe(&s->queue);
+	buf_fini(&s->out);
+	buf_wipe(&s->parts);
 	if (s->timer != NULL)
 		rk_timer_clear(s->timer);
+	if (s->merge_timer != NULL)
+		rk_timer_clear(s->merge_timer);
 }
 
 void
@@ -170,14 +176,12 @@ move(struct rk_session *s)
 	if (r == RK_OK && !sess_is_over(s) && s->datagrams)
 		r = sess_datagram_time(s);
 	if (r == RK_OK && !sess_is_over(s))
-		r = sess_seal(s);
+		r = sess_push(s);
 	if (r != RK_OK)
 		sess_end(s, r);
-	if (!sess_is_over(s))
-		sess_pipe_flush(s);
 	if (sess_is_over(s))
 		return;
-	if (s->goodbye && (s->broken || buf_len(&s->out) == 0))
+	if (s->goodbye && (s->broken || sess_waiting(s) == 0))
 		sess_go(s, RK_SESSION_CLOSED);
 	else if (s->ended && buf_len(&s->got) < SESS_GOT_FULL)
 		end_of_pipe(s);
@@ -199,6 +203,17 @@ keep_time(struct rk_session *s)
 		rk_timer_clear(s->timer);
 	else if (rk_timer_set(s->timer, next) != RK_OK)
 		sess_end(s, RK_ENOMEM);
+	if (s->merge_at == 0 || s->blocked)
+		rk_timer_clear(s->merge_timer);
+	else if (!rk_timer_armed(s->merge_timer))
+		loop_timer_set_ns(s->merge_timer, s->merge_at);
+}
+
+static void
+on_merge(struct rk_timer *t, void *arg)
+{
+	(void)t;
+	sess_work_later(arg);
 }
 
 static void
@@ -234,11 +249,17 @@ tell_states(struct rk_session *s, enum rk_session_state last)
 	}
 }
 
+void
+sess_tell_states(struct rk_session *s)
+{
+	tell_states(s, RK_SESSION_ESTABLISHED);
+}
+
 static void
 tell_ready(struct rk_session *s)
 {
 	const bool may_write = s->state == RK_SESSION_ESTABLISHED &&
-	                       buf_len(&s->out) < SESS_OUT_FULL / 2;
+	                       sess_waiting(s) < SESS_OUT_FULL / 2;
 	unsigned ready = s->news ? RK_READ : 0;
 
 	if (s->refused && may_write) {
@@ -253,11 +274,15 @@ tell_ready(struct rk_session *s)
 static void
 destroy(struct rk_session *s)
 {
+	sess_sends_drop(s, RK_ECANCELED);
 	loop_hook_remove(s->loop, &s->work);
 	forget(s);
 	buf_wipe(&s->got);
+	sess_sends_fini(s);
+	sess_listen_fini(s);
 	sess_pipe_close(s);
 	rk_timer_free(s->timer);
+	rk_timer_free(s->merge_timer);
 	free(s);
 }
 
@@ -279,19 +304,35 @@ work(struct loop_hook *h)
 	    (struct rk_session *)(void *)((char *)h -
 	                                  offsetof(struct rk_session, work));
 
-	s->busy++;
+	sess_enter(s);
 	if (!sess_is_over(s))
 		move(s);
 	if (!s->dead && !sess_is_over(s))
 		keep_time(s);
 	if (!s->dead)
 		sess_pipe_watch(s);
-	if (sess_is_over(s))
+	if (!s->dead && sess_is_over(s))
 		last_words(s);
-	tell_states(s, RK_SESSION_ESTABLISHED);
+	sess_tell_states(s);
+	sess_sends_tell(s);
 	if (!s->dead && (s->told & 1u << RK_SESSION_CLOSED) == 0)
 		tell_ready(s);
+	if (!s->dead && sess_is_over(s))
+		sess_sends_drop(
+		    s, s->error.code == RK_OK ? RK_ECLOSED : s->error.code);
 	tell_states(s, RK_SESSION_CLOSED);
+	sess_leave(s);
+}
+
+void
+sess_enter(struct rk_session *s)
+{
+	s->busy++;
+}
+
+void
+sess_leave(struct rk_session *s)
+{
 	if (--s->busy == 0 && s->dead)
 		destroy(s);
 }
@@ -344,6 +385,8 @@ set_defaults(struct rk_session_conf *c)
 		c->rekey_ms = REKEY_MS;
 	if (c->rekey_bytes == 0)
 		c->rekey_bytes = REKEY_BYTES;
+	if (c->merge_us == 0)
+		c->merge_us = SESS_MERGE_US;
 }
 
 enum rk_err
@@ -368,11 +411,15 @@ rk_session_new(struct rk_loop *loop, const struct rk_session_conf *conf,
 	s->work.fn = work;
 	set_defaults(&s->conf);
 	buf_init(&s->in, SESS_IN_MAX);
+	buf_init(&s->queue, QUEUE_MAX);
 	buf_init(&s->out, OUT_MAX);
+	buf_init(&s->parts, RK_SESSION_MESSAGE_MAX);
+	s->sends.first = s->sends.next = s->sends.unsealed = 1;
 	buf_init(&s->got, GOT_MAX);
 	if ((r = take_wish(s, conf->peer, err)) != RK_OK)
 		goto out;
-	if ((r = rk_timer_new(loop, on_time, s, &s->timer)) != RK_OK) {
+	if ((r = rk_timer_new(loop, on_time, s, &s->timer)) != RK_OK ||
+	    (r = rk_timer_new(loop, on_merge, s, &s->merge_timer)) != RK_OK) {
 		(void)err_set(err, r, "out of memory");
 		goto out;
 	}
@@ -397,9 +444,10 @@ out:
 void
 rk_session_free(struct rk_session *s)
 {
-	if (s == NULL)
+	if (s == NULL || s->dead)
 		return;
 	s->dead = true;
+	s->state = RK_SESSION_CLOSED;
 	if (s->busy == 0)
 		destroy(s);
 }

@@ -20,7 +20,7 @@ rk_session_write(
 	}
 	if (s->datagrams && len > rk_session_payload(s))
 		return RK_ETOOBIG;
-	while (r == RK_OK && len > 0 && buf_len(&s->out) < SESS_OUT_FULL) {
+	while (r == RK_OK && len > 0 && sess_waiting(s) < SESS_OUT_FULL) {
 		const size_t n = len < SESS_DATA_MAX ? len : SESS_DATA_MAX;
 
 		if ((r = sess_put(s, SESS_DATA, p, n)) != RK_OK)
@@ -133,7 +133,7 @@ rk_session_feed(struct rk_session *s, const void *data, size_t len)
 		sess_work_later(s);
 		return RK_OK;
 	}
-	if (s->judging)
+	if (s->using)
 		return RK_EAGAIN;
 	if (s->datagrams && len > SESS_DATAGRAM_MAX)
 		return RK_OK; /* as a network would */

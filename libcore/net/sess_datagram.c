@@ -61,17 +61,10 @@ static enum rk_err
 probe(struct rk_session *s, size_t size)
 {
 	static const uint8_t zeros[SESS_DATAGRAM_MAX];
-	const size_t packet = s->packet;
-	enum rk_err r;
 
-	if ((r = sess_seal(s)) != RK_OK)
-		return r;
-	s->packet = size;
-	r = sess_put(s, SESS_PROBE, zeros, sess_text_max(s) - SESS_ITEM_LEN);
-	if (r == RK_OK)
-		r = sess_seal(s);
-	s->packet = packet;
-	return r;
+	s->mixed = true;
+	return sess_put(s, SESS_PROBE, zeros,
+	    size - SESS_HEAD_DATAGRAM - SESS_ITEM_LEN - NOISE_TAG_LEN);
 }
 
 static enum rk_err
@@ -84,7 +77,7 @@ probe_all(struct rk_session *s)
 	    s->packet == SESS_DATAGRAM_MAX || s->probes++ == PROBE_ROUNDS)
 		return RK_OK;
 	s->probe_at = rk_loop_now(s->loop) + PROBE_MS;
-	if (buf_len(&s->out) > SESS_OUT_FULL / 4) /* the way is full as it is */
+	if (sess_waiting(s) > SESS_OUT_FULL / 4) /* the way is full as it is */
 		return RK_OK;
 	for (size_t i = 0; i < sizeof(ladder) / sizeof(ladder[0]); i++)
 		if (ladder[i] > s->packet && (r = probe(s, ladder[i])) != RK_OK)

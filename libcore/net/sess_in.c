@@ -25,9 +25,9 @@ judge(struct rk_session *s)
 		return err_set(&s->error, RK_EDENIED,
 		    "the peer has another key than the one wanted: %s", fp);
 	if (s->conf.judge != NULL) {
-		s->judging = true;
+		s->using = true;
 		r = s->conf.judge(s, pub, fp, s->conf.arg);
-		s->judging = false;
+		s->using = false;
 	}
 	if (s->dead || sess_is_over(s)) /* it has ended it */
 		return RK_ECANCELED;
@@ -166,11 +166,8 @@ take_rekeyed(struct rk_session *s, const uint8_t *p, size_t len)
 {
 	enum rk_err r;
 
-	/* What was put before belongs to the old keys: its counter counts. */
 	if (len != SESS_REKEY_LEN)
 		return RK_EPROTO;
-	if ((r = sess_seal(s)) != RK_OK)
-		return r;
 	if ((r = sess_keys_take(&s->keys, p)) != RK_OK)
 		return r == RK_EAGAIN && s->datagrams ? RK_OK : RK_EPROTO;
 	if (s->state == RK_SESSION_ESTABLISHED)
@@ -261,6 +258,9 @@ take_item(struct rk_session *s, uint8_t type, const uint8_t *p, size_t len)
 		return sess_datagram_reply(s, len);
 	case SESS_PROBED:
 		return sess_datagram_probed(s, p, len);
+	case SESS_MESSAGE:
+	case SESS_PART:
+		return sess_listen_take(s, type == SESS_MESSAGE, p, len);
 	default:
 		return RK_EPROTO;
 	}

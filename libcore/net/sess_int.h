@@ -18,7 +18,7 @@
 #define SESS_ITEM_LEN 4
 #define SESS_TEXT_MAX (65536 + 64)
 #define SESS_PACKET_MAX (SESS_HEAD_DATAGRAM + SESS_TEXT_MAX + NOISE_TAG_LEN)
-#define SESS_DATA_MAX 65536 /* of an item */
+#define SESS_DATA_MAX 65536 /* of an item, without a channel */
 
 enum sess_item {
 	SESS_PROOF = 1,
@@ -28,8 +28,12 @@ enum sess_item {
 	SESS_CLOSE,
 	SESS_DATA,
 	SESS_PROBE,
-	SESS_PROBED
+	SESS_PROBED,
+	SESS_MESSAGE, /* or the last part of one */
+	SESS_PART     /* one that others follow */
 };
+#define SESS_NOTHING 0 /* in our queue: a message that was canceled */
+#define SESS_CHANNEL_LEN 2
 
 /* Why, in the one byte of a SESS_CLOSE. */
 enum sess_reason {
@@ -49,10 +53,40 @@ enum sess_reason {
 #define SESS_PACKET_LEAST 512
 #define SESS_DATAGRAM_MAX 65000
 #define SESS_OUT_FULL (256u * 1024) /* a write is refused */
+#define SESS_AHEAD 65536u /* no more is sealed before some is written */
+#define SESS_MERGE_US 50u
+#define SESS_SENDS_MAX 65536u       /* whose senders want to know */
 #define SESS_GOT_FULL (256u * 1024) /* nothing more is taken from the pipe */
 #define SESS_IN_MAX (SESS_LEN_LEN + SESS_PACKET_MAX + 65536u)
 #define SESS_READ_LEN 65536u
 #define SESS_READ_EARLY 512u /* from a stranger */
+
+/* A message whose sender wants to know, or may cancel it. */
+struct sess_send {
+	uint64_t from; /* where in what was ever queued */
+	uint64_t to;
+	uint64_t end; /* of its packet in what was ever sealed; 0: it is not */
+	rk_session_sent_fn *fn;
+	void *arg;
+	bool canceled;
+	bool told;
+};
+
+/* Ids are given one after another: a ring of those from first to next. */
+struct sess_sends {
+	struct sess_send *ring;
+	size_t cap; /* a power of two; 0: no ring */
+	uint64_t first;
+	uint64_t next;
+	uint64_t unsealed; /* the first that is not sealed */
+	unsigned canceled; /* who have not been told */
+};
+
+struct sess_listener {
+	uint32_t channel;
+	rk_session_message_fn *fn;
+	void *arg;
+};
 
 struct rk_session {
 	struct rk_loop *loop;
@@ -71,21 +105,34 @@ struct rk_session {
 	struct sess_keys keys;
 	bool keyed; /* keys are there */
 	bool proven;
-	bool judging;   /* conf.judge is on the stack */
-	struct buf in;  /* from the pipe */
-	struct buf out; /* for the pipe, sealed but for what is open */
-	struct buf got; /* for rk_session_read() */
-	size_t open;    /* bytes at the end of out that a packet may grow by */
-	bool begun;     /* the loop has turned */
-	bool ending;    /* sess_end() was called */
-	bool ended;     /* the pipe has */
-	bool goodbye;   /* the peer's was read */
-	bool broken;    /* writing to it has failed */
-	bool blocked;   /* the pipe takes no more for now */
-	bool refused;   /* a write was; RK_WRITE is due */
-	bool news;      /* RK_READ is due */
-	unsigned busy;  /* functions on the stack that use it */
-	bool dead;      /* free it when they are done */
+	bool using;        /* a function that was given what is in `in` */
+	struct buf in;     /* from the pipe */
+	struct buf queue;  /* items, not sealed */
+	struct buf out;    /* for the pipe: packets */
+	struct buf got;    /* for rk_session_read() */
+	uint64_t sealed;   /* bytes that were ever taken out of queue */
+	uint64_t gone;     /* and out of out */
+	bool pushing;      /* sess_push() is on the stack */
+	bool urgent;       /* what is queued waits for no more to come */
+	bool mixed;        /* not all of it may be in one packet */
+	uint64_t merge_at; /* ns; 0: no message waits */
+	struct sess_sends sends;
+	struct sess_listener *listeners; /* by channel */
+	size_t n_listeners;
+	struct buf parts; /* of a message that is not whole */
+	bool in_parts;
+	uint32_t parts_channel;
+	uint64_t unheard;
+	bool begun;    /* the loop has turned */
+	bool ending;   /* sess_end() was called */
+	bool ended;    /* the pipe has */
+	bool goodbye;  /* the peer's was read */
+	bool broken;   /* writing to it has failed */
+	bool blocked;  /* the pipe takes no more for now */
+	bool refused;  /* a write was; RK_WRITE is due */
+	bool news;     /* RK_READ is due */
+	unsigned busy; /* functions on the stack that use it */
+	bool dead;     /* free it when they are done */
 	uint64_t handshake_at;
 	uint64_t rekey_at; /* 0: asked already, or nothing to be asked */
 	uint64_t close_at;
@@ -101,6 +148,7 @@ struct rk_session {
 	uint64_t probe_at; /* 0: the longest is found, or set */
 	unsigned probes;
 	struct rk_timer *timer;
+	struct rk_timer *merge_timer;
 	struct rk_watch *watch[2]; /* in; out, if that is another one */
 	struct loop_hook work;
 };
@@ -113,20 +161,52 @@ void sess_go(struct rk_session *s, enum rk_session_state state);
 void sess_end(struct rk_session *s, enum rk_err r);
 bool sess_is_over(const struct rk_session *s);
 void sess_work_later(struct rk_session *s);
+/* Around what may call the user, who may free it. */
+void sess_enter(struct rk_session *s);
+void sess_leave(struct rk_session *s);
+/* The user hears of the states up to RK_SESSION_ESTABLISHED, now. */
+void sess_tell_states(struct rk_session *s);
 
 /* ---- sess_out.c ---- */
 
-/* Append an item to the packet that is open, or to a new one. */
+/* Queue an item that leaves at the end of the turn, with all before it. */
 RK_MUST enum rk_err sess_put(
     struct rk_session *s, enum sess_item type, const void *data, size_t len);
-/* The packet that is open is finished. */
+/* Have room for so many bytes of items; write the head of one at p, and return
+ * where its content begins. */
+RK_MUST enum rk_err sess_queue_room(
+    struct rk_session *s, size_t len, uint8_t **p);
+uint8_t *sess_put_head(uint8_t *p, enum sess_item type, size_t len);
+/* Seal what is queued, all of it. */
 RK_MUST enum rk_err sess_seal(struct rk_session *s);
+/* Seal what is due, as far as the pipe takes it. */
+RK_MUST enum rk_err sess_push(struct rk_session *s);
+bool sess_is_due(const struct rk_session *s);
+/* Bytes that wait for the pipe. */
+size_t sess_waiting(const struct rk_session *s);
 /* A message of the handshake. */
 RK_MUST enum rk_err sess_put_raw(
     struct rk_session *s, const void *data, size_t len);
 
 /* The most text a packet may have. */
 size_t sess_text_max(const struct rk_session *s);
+
+/* ---- sess_send.c ---- */
+
+/* What was queued up to s->sealed is in s->out now. */
+void sess_sends_sealed(struct rk_session *s);
+/* Tell those whose messages have left or are canceled. */
+void sess_sends_tell(struct rk_session *s);
+/* Tell the rest that they will not. */
+void sess_sends_drop(struct rk_session *s, enum rk_err r);
+void sess_sends_fini(struct rk_session *s);
+
+/* ---- sess_listen.c ---- */
+
+/* A SESS_MESSAGE or a SESS_PART, with its channel. */
+RK_MUST enum rk_err sess_listen_take(
+    struct rk_session *s, bool last, const uint8_t *p, size_t len);
+void sess_listen_fini(struct rk_session *s);
 
 /* ---- sess_datagram.c ---- */
 

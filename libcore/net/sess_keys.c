@@ -126,7 +126,8 @@ sess_keys_head(const struct sess_keys *k)
 }
 
 enum rk_err
-sess_keys_seal(struct sess_keys *k, uint8_t *packet, size_t len)
+sess_keys_seal(
+    struct sess_keys *k, uint8_t *packet, const uint8_t *text, size_t len)
 {
 	struct sess_epoch *e = slot(k, k->sending);
 	const size_t head = sess_keys_head(k);
@@ -140,8 +141,7 @@ sess_keys_seal(struct sess_keys *k, uint8_t *packet, size_t len)
 	packet[1] = (uint8_t)e->number;
 	if (k->datagrams)
 		put_number(packet + COUNTER_AT, e->send.next, COUNTER_LEN);
-	r = noise_seal(
-	    &e->send, packet, head, packet + head, len, packet + head);
+	r = noise_seal(&e->send, packet, head, text, len, packet + head);
 	k->sealed += len;
 	k->sent++;
 	return r;

@@ -64,10 +64,10 @@ void sess_keys_fini(struct sess_keys *k);
 
 /* How many bytes a packet has before its text; behind it is a tag. */
 size_t sess_keys_head(const struct sess_keys *k);
-/* packet has room for its head, has `len` bytes of text, and room for a tag.
- * RK_ELIMIT: this epoch's counters are used up. */
+/* packet has room for its head, for `len` bytes, and for a tag; text may be
+ * where these bytes will be.  RK_ELIMIT: this epoch's counters are used up. */
 RK_MUST enum rk_err sess_keys_seal(
-    struct sess_keys *k, uint8_t *packet, size_t len);
+    struct sess_keys *k, uint8_t *packet, const uint8_t *text, size_t len);
 /*
  * In place: *text is within packet.  RK_EDAMAGED: not sealed by the peer for
  * here and now; RK_EEXIST: a datagram that was there before, or may have been;

@@ -1,4 +1,4 @@
-/* What a session says: items gathered in packets, packets sealed in place. */
+/* What a session says: items queued, then gathered in packets and sealed. */
 #include "net/sess_int.h"
 
 #include <assert.h>
@@ -10,6 +10,14 @@ put_len(uint8_t out[SESS_LEN_LEN], size_t len)
 	out[1] = (uint8_t)(len >> 8);
 	out[2] = (uint8_t)len;
 }
+
+size_t
+sess_waiting(const struct rk_session *s)
+{
+	return buf_len(&s->queue) + buf_len(&s->out);
+}
+
+/* ---- queueing ---- */
 
 enum rk_err
 sess_put_raw(struct rk_session *s, const void *data, size_t len)
@@ -25,38 +33,42 @@ sess_put_raw(struct rk_session *s, const void *data, size_t len)
 	return RK_OK;
 }
 
-/* How long the open packet's text is. */
-static size_t
-text_len(const struct rk_session *s)
+enum rk_err
+sess_queue_room(struct rk_session *s, size_t len, uint8_t **p)
 {
-	return s->open - SESS_LEN_LEN - sess_keys_head(&s->keys);
+	enum rk_err r = buf_reserve(&s->queue, len, p);
+
+	if (r == RK_OK)
+		buf_commit(&s->queue, len);
+	return r;
+}
+
+uint8_t *
+sess_put_head(uint8_t *p, enum sess_item type, size_t len)
+{
+	p[0] = (uint8_t)type;
+	put_len(p + 1, len);
+	return p + SESS_ITEM_LEN;
 }
 
 enum rk_err
-sess_seal(struct rk_session *s)
+sess_put(
+    struct rk_session *s, enum sess_item type, const void *data, size_t len)
 {
-	uint8_t *packet;
-	uint8_t *tag;
-	size_t len;
+	uint8_t *p;
 	enum rk_err r;
 
-	if (s->open == 0)
-		return RK_OK;
-	len = text_len(s);
-	if ((r = buf_reserve(&s->out, NOISE_TAG_LEN, &tag)) != RK_OK)
+	assert(s->keyed && len <= SESS_DATA_MAX);
+	if ((r = sess_queue_room(s, SESS_ITEM_LEN + len, &p)) != RK_OK)
 		return r;
-	packet = tag - s->open;
-	put_len(packet, s->open - SESS_LEN_LEN + NOISE_TAG_LEN);
-	r = sess_keys_seal(&s->keys, packet + SESS_LEN_LEN, len);
-	if (r != RK_OK) { /* not a byte of it leaves */
-		buf_uncommit(&s->out, s->open);
-		s->open = 0;
-		return r;
-	}
-	buf_commit(&s->out, NOISE_TAG_LEN);
-	s->open = 0;
+	p = sess_put_head(p, type, len);
+	if (len > 0)
+		memcpy(p, data, len);
+	s->urgent = true;
 	return RK_OK;
 }
+
+/* ---- sealing ---- */
 
 size_t
 sess_text_max(const struct rk_session *s)
@@ -65,42 +77,119 @@ sess_text_max(const struct rk_session *s)
 	                    : SESS_TEXT_MAX;
 }
 
-static enum rk_err
-begin(struct rk_session *s)
+static size_t
+item_len(const uint8_t *p)
 {
-	const size_t len = SESS_LEN_LEN + sess_keys_head(&s->keys);
+	return SESS_ITEM_LEN + ((size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3]);
+}
+
+/* Canceled messages at the front of the queue. */
+static void
+skip_nothing(struct rk_session *s)
+{
+	const uint8_t *p;
+
+	while (s->mixed && (p = buf_peek(&s->queue)) != NULL &&
+	       buf_len(&s->queue) > 0 && p[0] == SESS_NOTHING) {
+		s->sealed += item_len(p);
+		buf_consume(&s->queue, item_len(p));
+	}
+}
+
+/* How much of the queue is the next packet's text: whole items; a probe alone,
+ * however long. */
+static size_t
+next_text(const struct rk_session *s)
+{
+	const size_t most = sess_text_max(s);
+	const size_t all = buf_len(&s->queue);
+	const uint8_t *p = buf_peek(&s->queue);
+	size_t len = 0;
+
+	if (p == NULL || (!s->mixed && all <= most))
+		return all;
+	while (len < all) {
+		const size_t n = item_len(p + len);
+		const bool alone = p[len] == SESS_PROBE;
+
+		if (p[len] == SESS_NOTHING ||
+		    (len > 0 && (alone || len + n > most)))
+			break;
+		len += n;
+		if (alone)
+			break;
+	}
+	return len;
+}
+
+static enum rk_err
+seal_one(struct rk_session *s)
+{
+	const size_t head = sess_keys_head(&s->keys);
+	size_t len;
 	uint8_t *p;
 	enum rk_err r;
 
-	if ((r = buf_reserve(&s->out, len, &p)) != RK_OK)
-		return r;
-	memset(p, 0, len);
-	buf_commit(&s->out, len);
-	s->open = len;
+	skip_nothing(s);
+	if ((len = next_text(s)) > 0) {
+		const size_t total = head + len + NOISE_TAG_LEN;
+
+		r = buf_reserve(&s->out, SESS_LEN_LEN + total, &p);
+		if (r != RK_OK)
+			return r;
+		put_len(p, total);
+		r = sess_keys_seal(&s->keys, p + SESS_LEN_LEN,
+		    s->queue.data + s->queue.head, len);
+		if (r != RK_OK)
+			return r;
+		buf_commit(&s->out, SESS_LEN_LEN + total);
+		buf_consume(&s->queue, len);
+		s->sealed += len;
+	}
+	sess_sends_sealed(s);
+	if (buf_len(&s->queue) == 0) {
+		s->urgent = s->mixed = false;
+		s->merge_at = 0;
+	}
 	return RK_OK;
 }
 
 enum rk_err
-sess_put(
-    struct rk_session *s, enum sess_item type, const void *data, size_t len)
+sess_seal(struct rk_session *s)
 {
-	const size_t total = SESS_ITEM_LEN + len;
-	uint8_t *p;
-	enum rk_err r;
+	enum rk_err r = RK_OK;
 
-	assert(s->keyed && len <= SESS_DATA_MAX);
-	if (s->open > 0 && text_len(s) + total > sess_text_max(s) &&
-	    (r = sess_seal(s)) != RK_OK)
-		return r;
-	if (s->open == 0 && (r = begin(s)) != RK_OK)
-		return r;
-	if ((r = buf_reserve(&s->out, total, &p)) != RK_OK)
-		return r;
-	p[0] = (uint8_t)type;
-	put_len(p + 1, len);
-	if (len > 0)
-		memcpy(p + SESS_ITEM_LEN, data, len);
-	buf_commit(&s->out, total);
-	s->open += total;
-	return RK_OK;
+	while (r == RK_OK && buf_len(&s->queue) > 0)
+		r = seal_one(s);
+	return r;
+}
+
+bool
+sess_is_due(const struct rk_session *s)
+{
+	const size_t n = buf_len(&s->queue);
+
+	return n > 0 && (s->urgent || n >= sess_text_max(s) ||
+	                    loop_now_ns(s->loop) >= s->merge_at);
+}
+
+enum rk_err
+sess_push(struct rk_session *s)
+{
+	const bool due = sess_is_due(s);
+	enum rk_err r = RK_OK;
+
+	if (s->pushing) /* the pipe is a function that sends something */
+		return RK_OK;
+	s->pushing = true;
+	while (!s->blocked && !s->broken && !sess_is_over(s)) {
+		while (due && r == RK_OK && buf_len(&s->queue) > 0 &&
+		       buf_len(&s->out) < SESS_AHEAD)
+			r = seal_one(s);
+		if (r != RK_OK || buf_len(&s->out) == 0)
+			break;
+		sess_pipe_flush(s);
+	}
+	s->pushing = false;
+	return r;
 }

@@ -150,9 +150,9 @@ write_some(struct rk_session *s, const uint8_t *data, size_t len, size_t *taken)
 void
 sess_pipe_flush(struct rk_session *s)
 {
-	while (!s->blocked && !s->broken && buf_len(&s->out) > s->open) {
+	while (!s->blocked && !s->broken && buf_len(&s->out) > 0) {
 		const uint8_t *p = buf_peek(&s->out);
-		size_t len = buf_len(&s->out) - s->open;
+		size_t len = buf_len(&s->out);
 		size_t taken;
 		enum rk_err r;
 
@@ -164,9 +164,11 @@ sess_pipe_flush(struct rk_session *s)
 		} else {
 			r = write_some(s, p, len, &taken);
 		}
-		if (r == RK_OK)
-			buf_consume(&s->out, taken < len ? taken : len);
-		else if (r == RK_EAGAIN)
+		if (r == RK_OK) {
+			taken = taken < len ? taken : len;
+			buf_consume(&s->out, taken);
+			s->gone += taken;
+		} else if (r == RK_EAGAIN)
 			s->blocked = true;
 		else if (r == RK_ECLOSED)
 			s->broken = true; /* what came before may say why */

@@ -152,9 +152,7 @@ say(const uint8_t *text, size_t len)
 
 	if (len > SESS_DATAGRAM_MAX - SESS_HEAD_DATAGRAM - NOISE_TAG_LEN)
 		return;
-	if (len > 0)
-		memcpy(packet + sess_keys_head(&w.keys), text, len);
-	must(sess_keys_seal(&w.keys, packet, len) == RK_OK);
+	must(sess_keys_seal(&w.keys, packet, text, len) == RK_OK);
 	deliver(packet, sess_keys_head(&w.keys) + len + NOISE_TAG_LEN);
 }
 

@@ -2,6 +2,7 @@
 #include "sessrig.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -288,13 +289,22 @@ carry(struct sessrig *r)
 	return some;
 }
 
+/* Would a turn do anything? */
+static bool
+is_busy(const struct rk_loop *loop)
+{
+	struct pollfd p = { .fd = rk_loop_fd(loop), .events = POLLIN };
+
+	return rk_loop_wait_ms(loop) == 0 || poll(&p, 1, 0) > 0;
+}
+
 void
 sessrig_settle(struct sessrig *r)
 {
 	unsigned quiet = 0;
 
 	while (quiet < 4) {
-		const bool busy = rk_loop_wait_ms(r->loop) == 0;
+		const bool busy = is_busy(r->loop);
 
 		must(rk_loop_step(r->loop, 0) == RK_OK);
 		quiet =

@@ -28,7 +28,9 @@ seal(struct sess_keys *k, uint8_t fill)
 		                sess_keys_head(k) + TEXT_LEN + NOISE_TAG_LEN };
 
 	memset(p.data + sess_keys_head(k), fill, TEXT_LEN);
-	assert_int_equal(sess_keys_seal(k, p.data, TEXT_LEN), RK_OK);
+	assert_int_equal(
+	    sess_keys_seal(k, p.data, p.data + sess_keys_head(k), TEXT_LEN),
+	    RK_OK);
 	return p;
 }
 
@@ -295,7 +297,7 @@ test_last_counter(void **state)
 		assert_int_equal(open_it(&pair.keys[1], &p, p.len, i), RK_OK);
 	}
 	assert_int_equal(
-	    sess_keys_seal(&pair.keys[0], p.data, TEXT_LEN), RK_ELIMIT);
+	    sess_keys_seal(&pair.keys[0], p.data, p.data, TEXT_LEN), RK_ELIMIT);
 	pair.keys[0].packets_max = 5;
 	p = seal(&pair.keys[0], 9);
 	assert_int_equal(open_it(&pair.keys[1], &p, p.len, 9),

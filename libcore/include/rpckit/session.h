@@ -68,7 +68,12 @@ struct rk_session_conf {
 	 * way carries, from 1200, is found by probing. */
 	uint32_t packet;
 	uint64_t rekey_bytes; /* or after so many, both ways; 0: 1 GiB */
+	/* How many microseconds a message waits for others, to travel in one
+	 * packet with them; 0: 50; RK_SESSION_AT_ONCE: for those of the same
+	 * turn of the loop alone. */
+	uint32_t merge_us;
 };
+#define RK_SESSION_AT_ONCE UINT32_MAX
 
 /*
  * Take what can be taken of data to the pipe.  RK_OK with *taken; RK_EAGAIN: it
@@ -137,9 +142,67 @@ RK_API size_t rk_session_payload(const struct rk_session *s);
 /* How often keys have been changed. */
 RK_API uint32_t rk_session_epoch(const struct rk_session *s);
 
+/*
+ * Messages, beside the stream, on channels that both ends know by number.  Over
+ * a pipe of bytes all of one channel arrive, in order; over datagrams each
+ * arrives whole or not at all.  Between a message and the stream's bytes there
+ * is no order: who does not read the stream gets no messages either.
+ */
+#define RK_SESSION_CHANNEL_MAX 65535u
+#define RK_SESSION_CHANNEL_ANY 65536u /* all that nobody else listens on */
+#define RK_SESSION_MESSAGE_MAX 1048576u
+
+/* data is borrowed until it returns. */
+typedef void rk_session_message_fn(struct rk_session *s, uint32_t channel,
+    const void *data, size_t len, void *arg);
+/*
+ * Have fn called for what comes on a channel, instead of who was before; NULL:
+ * nobody any more.  What comes where nobody listens is dropped and counted.
+ * First messages come right behind RK_SESSION_ESTABLISHED: who listens from
+ * before it, or from that callback on, misses none.  RK_EINVAL, RK_ENOMEM.
+ */
+RK_API RK_MUST enum rk_err rk_session_on(struct rk_session *s, uint32_t channel,
+    rk_session_message_fn *fn, void *arg);
+/* How many messages were dropped. */
+RK_API uint64_t rk_session_unheard(const struct rk_session *s);
+
+/*
+ * What became of a message.  RK_OK: the pipe has taken all of it, which is not
+ * to say that the peer has; RK_ECANCELED: not a byte has left; anything else:
+ * why the session is over, and some of it may have left.  Once for each, in the
+ * order of sending but for those that are canceled, and before
+ * RK_SESSION_CLOSED; from within rk_session_free() for those that are left.
+ */
+typedef void rk_session_sent_fn(
+    struct rk_session *s, uint64_t id, enum rk_err r, void *arg);
+/*
+ * Queue a message, which is copied: whole or not at all.  It waits for others
+ * (merge_us), but not when what waits fills a packet or something else has to
+ * leave.  fn may be NULL; *id is for rk_session_cancel(), unless id is NULL.
+ * RK_EAGAIN: as of rk_session_write(); RK_ETOOBIG: longer than
+ * rk_session_message_max(); RK_EINVAL; RK_ECLOSED; RK_ENOMEM.
+ */
+RK_API RK_MUST enum rk_err rk_session_send(struct rk_session *s,
+    uint32_t channel, const void *data, size_t len, rk_session_sent_fn *fn,
+    void *arg, uint64_t *id);
+/*
+ * The same, and come back when the pipe has taken it and all before it.  The
+ * thread waits meanwhile, for at most so long; with 0, or a pipe that is a
+ * function, it does not.  RK_ETIMEOUT: the message stays queued.  The rest as
+ * above; of a pipe that is a function this is entered from here.
+ */
+RK_API RK_MUST enum rk_err rk_session_send_wait(struct rk_session *s,
+    uint32_t channel, const void *data, size_t len, uint32_t timeout_ms);
+/* It is not to be sent: its function will be called, with RK_ECANCELED.
+ * RK_ESTATE: some of it is in a packet already, or it was canceled before;
+ * RK_ENOENT: it has left, or never was. */
+RK_API RK_MUST enum rk_err rk_session_cancel(struct rk_session *s, uint64_t id);
+/* The longest message: RK_SESSION_MESSAGE_MAX, or what one datagram holds. */
+RK_API size_t rk_session_message_max(const struct rk_session *s);
+
 /* Of a pipe that is a function: what came, which is copied; data NULL: it has
  * ended.  RK_EAGAIN: nothing was taken, since what came before waits to be
- * read; RK_ENOMEM; RK_ECLOSED. */
+ * read, or this is within a callback about what came; RK_ENOMEM; RK_ECLOSED. */
 RK_API RK_MUST enum rk_err rk_session_feed(
     struct rk_session *s, const void *data, size_t len);
 /* There is room again. */
