@@ -110,6 +110,7 @@ BENCH_SRCS := bench/args.c bench/meter.c
 BENCH_load  := $(wildcard bench/load*.c)
 BENCH_limit := $(wildcard bench/limit*.c bench/raw_*.c)
 BENCH_delay := bench/delay.c
+BENCH_session := $(wildcard bench/session*.c)
 EXAMPLE_SRCS := $(wildcard examples/*.c)
 
 # Modes that differ in what they link may share objects: OBJ=DIR.
@@ -128,7 +129,7 @@ UNITS    := $(patsubst %.c,$(B)/test/%,$(notdir $(UNIT_SRCS)))
 TOOLS    := $(patsubst %.c,$(B)/test/%,$(notdir $(TOOL_SRCS)))
 FUZZERS  := $(patsubst %.c,$(B)/fuzz/%,$(notdir $(FUZZ_SRCS)))
 REPLAYS  := $(patsubst fuzz_%.c,$(B)/test/replay_%,$(notdir $(FUZZ_SRCS)))
-BENCHES  := $(addprefix $(B)/bench/,load limit delay)
+BENCHES  := $(addprefix $(B)/bench/,load limit delay session)
 EXAMPLES := $(patsubst %.c,$(B)/examples/%,$(notdir $(EXAMPLE_SRCS)))
 
 all: $(BINS) $(PUBLIC_A) $(SO)
@@ -284,7 +285,7 @@ $(B)/bench/$(1): $(call obj,$(BENCH_SRCS) $(BENCH_$(1))) $(CORE_A)
 	@mkdir -p $$(@D)
 	$$(CC) $$(RK_LDFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LIB_LIBS)
 endef
-$(foreach p,load limit delay,$(eval $(call bench_program,$(p))))
+$(foreach p,load limit delay session,$(eval $(call bench_program,$(p))))
 $(B)/examples/%: $(OBJ)/examples/%.o $(PUBLIC_A)
 	@mkdir -p $(@D)
 	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)

@@ -6,12 +6,14 @@
 
 /*
  * The same bytes as base/crypt makes, in half the time: on a connection that is
- * inside of TLS this cipher is most of what a byte costs.  Of one connection,
- * both directions, one thread at a time.
+ * inside of TLS this cipher is most of what a byte costs.  To begin takes
+ * OpenSSL longer, though, so that short records are left to base/crypt.  Of one
+ * connection, both directions, one thread at a time.
  */
 struct evp_cipher_ctx_st;
 struct psk_aead {
 	struct evp_cipher_ctx_st *ctx; /* NULL: not made */
+	size_t least;                  /* the shortest text that OpenSSL gets */
 };
 
 /* RK_ENOMEM. */

@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define ROUNDS 4 /* reads in a turn, so that others get theirs */
 #define DATAGRAM_ROUNDS 64
+#define BATCH 64 /* datagrams of one call */
 
 static bool
 is_function(const struct rk_session *s)
@@ -119,61 +121,111 @@ write_fd(int fd, const void *data, size_t len)
 	return n;
 }
 
+/* What it is that writing has failed; RK_OK: what was written is lost on the
+ * way, as any datagram may be. */
 static enum rk_err
-write_some(struct rk_session *s, const uint8_t *data, size_t len, size_t *taken)
+write_error(struct rk_session *s, int errnum)
 {
-	ssize_t n;
-
-	*taken = 0;
-	if (is_function(s))
-		return s->pipe.send(data, len, taken, s->pipe.arg);
-	n = write_fd(s->pipe.out, data, len);
-	if (n >= 0) {
-		*taken = (size_t)n;
-		return RK_OK;
-	}
-	if (errno == EAGAIN)
+	if (errnum == EAGAIN)
 		return RK_EAGAIN;
-	if (s->datagrams && !s->sequential) {
-		*taken = len; /* lost on the way, as any of them may be */
+	if (s->datagrams && (!s->sequential || errnum == EMSGSIZE))
 		return RK_OK;
-	}
-	if (s->datagrams && errno == EMSGSIZE) {
-		*taken = len;
-		return RK_OK;
-	}
-	if (errno == EPIPE || errno == ECONNRESET)
+	if (errnum == EPIPE || errnum == ECONNRESET)
 		return RK_ECLOSED;
-	return err_sys(&s->error, RK_EIO, errno, "writing to the pipe");
+	return err_sys(&s->error, RK_EIO, errnum, "writing to the pipe");
+}
+
+static size_t
+datagram_len(const uint8_t *p)
+{
+	return (size_t)p[0] << 16 | (size_t)p[1] << 8 | p[2];
+}
+
+/* *taken: bytes of s->out, as in what follows. */
+static enum rk_err
+write_bytes(struct rk_session *s, size_t *taken)
+{
+	const ssize_t n =
+	    write_fd(s->pipe.out, buf_peek(&s->out), buf_len(&s->out));
+
+	*taken = n < 0 ? 0 : (size_t)n;
+	return n < 0 ? write_error(s, errno) : RK_OK;
+}
+
+/* Many with one call. */
+static enum rk_err
+write_datagrams(struct rk_session *s, size_t *taken)
+{
+	struct mmsghdr msgs[BATCH];
+	struct iovec iov[BATCH];
+	uint8_t *p = s->out.data + s->out.head;
+	size_t left = buf_len(&s->out);
+	unsigned n = 0;
+	int done;
+
+	memset(msgs, 0, sizeof(msgs));
+	for (; left > 0 && n < BATCH; n++) {
+		const size_t len = datagram_len(p);
+
+		iov[n] = (struct iovec){ p + SESS_LEN_LEN, len };
+		msgs[n].msg_hdr.msg_iov = &iov[n];
+		msgs[n].msg_hdr.msg_iovlen = 1;
+		p += SESS_LEN_LEN + len;
+		left -= SESS_LEN_LEN + len;
+	}
+	do
+		done = sendmmsg(s->pipe.out, msgs, n, MSG_NOSIGNAL);
+	while (done < 0 && errno == EINTR);
+	*taken = 0;
+	if (done < 0) {
+		enum rk_err r = write_error(s, errno);
+
+		if (r != RK_OK)
+			return r;
+		done = 1;
+	}
+	for (int i = 0; i < done; i++)
+		*taken += SESS_LEN_LEN + iov[i].iov_len;
+	return RK_OK;
+}
+
+static enum rk_err
+call_function(struct rk_session *s, size_t *taken)
+{
+	const uint8_t *p = buf_peek(&s->out);
+	const size_t has = buf_len(&s->out);
+	enum rk_err r;
+
+	if (!s->datagrams) {
+		r = s->pipe.send(p, has, taken, s->pipe.arg);
+		if (*taken > has)
+			*taken = has;
+		return r;
+	}
+	r = s->pipe.send(p + SESS_LEN_LEN, datagram_len(p), taken, s->pipe.arg);
+	*taken = SESS_LEN_LEN + datagram_len(p);
+	return r;
 }
 
 void
 sess_pipe_flush(struct rk_session *s)
 {
 	while (!s->blocked && !s->broken && buf_len(&s->out) > 0) {
-		const uint8_t *p = buf_peek(&s->out);
-		size_t len = buf_len(&s->out);
-		size_t taken;
-		enum rk_err r;
+		size_t taken = 0;
+		enum rk_err r = is_function(s) ? call_function(s, &taken)
+		                : s->datagrams ? write_datagrams(s, &taken)
+		                               : write_bytes(s, &taken);
 
-		if (s->datagrams) {
-			len = (size_t)p[1] << 8 | p[2];
-			r = write_some(s, p + SESS_LEN_LEN, len, &taken);
-			if (r == RK_OK)
-				taken = len += SESS_LEN_LEN;
-		} else {
-			r = write_some(s, p, len, &taken);
-		}
 		if (r == RK_OK) {
-			taken = taken < len ? taken : len;
 			buf_consume(&s->out, taken);
 			s->gone += taken;
-		} else if (r == RK_EAGAIN)
+		} else if (r == RK_EAGAIN) {
 			s->blocked = true;
-		else if (r == RK_ECLOSED)
+		} else if (r == RK_ECLOSED) {
 			s->broken = true; /* what came before may say why */
-		else
+		} else {
 			sess_end(s, r);
+		}
 		if (r != RK_OK)
 			return;
 	}

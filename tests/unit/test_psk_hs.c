@@ -168,6 +168,7 @@ static void
 use_openssl(struct pskrig *r)
 {
 	assert_int_equal(psk_aead_init(&aead), RK_OK);
+	aead.least = 0;
 	for (int i = 0; i < 2; i++) {
 		psk_aead_give(&aead, &r->end[i].hs.send);
 		psk_aead_give(&aead, &r->end[i].hs.recv);
