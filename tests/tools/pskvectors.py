@@ -315,4 +315,5 @@ def main():
     one('nobody', b'', False, False)
 
 
-main()
+if __name__ == '__main__':
+    main()
