@@ -232,7 +232,8 @@ $(B)/test/test_%: $(OBJ)/tests/contract/test_%.o $(TESTLIB_A) $(CLI_A) $(CORE_A)
 # Of our own objects; other libraries have their memory (tests/lib/failmalloc).
 FAILMALLOC_LDFLAGS := $(addprefix -Xlinker --wrap=,malloc calloc realloc \
 	reallocarray strdup strndup)
-$(B)/test/test_no_memory: RK_LDFLAGS += $(FAILMALLOC_LDFLAGS)
+$(B)/test/test_no_memory $(B)/test/test_sess_no_memory: \
+    RK_LDFLAGS += $(FAILMALLOC_LDFLAGS)
 $(B)/test/test_quic_no_memory: RK_LDFLAGS += $(addprefix -Xlinker --wrap=, \
 	ngtcp2_conn_client_new_versioned ngtcp2_conn_server_new_versioned)
 # The dashboard's have its parts as well.

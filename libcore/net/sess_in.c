@@ -183,19 +183,23 @@ take_rekeyed(struct rk_session *s, const uint8_t *p, size_t len)
 static enum rk_err
 take_data(struct rk_session *s, const uint8_t *p, size_t len)
 {
+	const uint32_t n = (uint32_t)len;
+	const size_t head = s->datagrams ? sizeof(n) : 0;
+	uint8_t *to;
+	enum rk_err r;
 	if (len > SESS_DATA_MAX)
 		return RK_EPROTO;
 	if (len == 0 || s->state != RK_SESSION_ESTABLISHED)
 		return RK_OK;
+	/* Its length and all of it, or nothing. */
+	r = buf_reserve(&s->got, head + len, &to);
+	if (r != RK_OK)
+		return r;
+	memcpy(to, &n, head);
+	memcpy(to + head, p, len);
+	buf_commit(&s->got, head + len);
 	s->news = true;
-	if (s->datagrams) {
-		const uint32_t n = (uint32_t)len;
-		enum rk_err r = buf_put(&s->got, &n, sizeof(n));
-
-		if (r != RK_OK)
-			return r;
-	}
-	return buf_put(&s->got, p, len);
+	return RK_OK;
 }
 
 static enum rk_err
