@@ -16,6 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define AS_INITIATOR 1
 #define AS_DATAGRAMS 2
 #define STAGE(b) ((b) >> 2 & 3)
+#define ANSWERS 16 /* what is heard is sent back */
+#define TWICE 32   /* ITEMS: in a packet each for a half of them */
 enum stage {
 	CHANGED, /* these bytes are XORed to what the peer says */
 	BEFORE,  /* they come instead of it */
@@ -34,6 +36,8 @@ static struct {
 	const uint8_t *change;
 	size_t change_len;
 	bool changed;
+	size_t heard; /* bytes of messages */
+	bool answers; /* the listener sends them back, or ends it */
 } w;
 
 static void
@@ -67,6 +71,34 @@ on_send(const void *data, size_t len, size_t *taken, void *arg)
 	return RK_OK;
 }
 
+/* What is heard was said: no message is longer than all of it. */
+static void
+on_message(struct rk_session *s, uint32_t channel, const void *data, size_t len,
+    void *arg)
+{
+	const uint8_t *p = data;
+	uint64_t id;
+	enum rk_err r;
+
+	(void)arg;
+	must(channel <= RK_SESSION_CHANNEL_MAX);
+	must(len <= RK_SESSION_MESSAGE_MAX);
+	must(rk_session_get_state(s) == RK_SESSION_ESTABLISHED);
+	w.heard += len;
+	if (!w.answers)
+		return;
+	r = rk_session_send(s, channel, data, len, NULL, NULL, &id);
+	must(r == RK_OK || r == RK_EAGAIN || r == RK_ETOOBIG);
+	if (len > 0 && p[0] == 'c' && r == RK_OK)
+		must(rk_session_cancel(s, id) == RK_OK);
+	if (len > 0 && p[0] == 'x')
+		rk_session_close(s);
+	if (len > 0 && p[0] == 'f') {
+		rk_session_free(s);
+		w.s = NULL;
+	}
+}
+
 static void
 turn(void)
 {
@@ -93,6 +125,8 @@ open_world(bool initiator, bool datagrams)
 	conf.key = w.key[0];
 	must(rk_loop_new(&w.loop) == RK_OK);
 	must(rk_session_new(w.loop, &conf, &p, &w.s, NULL) == RK_OK);
+	must(rk_session_on(w.s, RK_SESSION_CHANNEL_ANY, on_message, NULL) ==
+	     RK_OK);
 	sess_hs_init(&w.hs, &(struct sess_hs_conf){ .initiator = !initiator,
 	                        .datagrams = datagrams,
 	                        .key = w.key[1] });
@@ -123,7 +157,8 @@ deliver(uint8_t *p, size_t len)
 		p[i] ^= *w.change++;
 		w.change_len--;
 	}
-	if (!w.datagrams && rk_session_feed(w.s, head, sizeof(head)) != RK_OK)
+	if (w.s == NULL ||
+	    (!w.datagrams && rk_session_feed(w.s, head, sizeof(head)) != RK_OK))
 		return;
 	if (rk_session_feed(w.s, p, len) == RK_OK)
 		turn();
@@ -205,7 +240,8 @@ meet(bool initiator)
 static bool
 is_up(void)
 {
-	return rk_session_get_state(w.s) == RK_SESSION_ESTABLISHED;
+	return w.s != NULL &&
+	       rk_session_get_state(w.s) == RK_SESSION_ESTABLISHED;
 }
 
 int
@@ -213,12 +249,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	enum stage stage;
 	bool initiator;
+	bool twice;
 
 	if (size == 0)
 		return 0;
 	stage = (enum stage)STAGE(data[0]);
 	initiator = (data[0] & AS_INITIATOR) != 0;
 	open_world(initiator, (data[0] & AS_DATAGRAMS) != 0);
+	w.answers = (data[0] & ANSWERS) != 0;
+	twice = (data[0] & TWICE) != 0;
 	data++;
 	size--;
 	if (stage == CHANGED) {
@@ -231,12 +270,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			meet(initiator);
 			must(is_up());
 		}
-		if (stage == ITEMS)
+		if (stage == ITEMS && twice) {
+			say(data, size / 2);
+			say(data + size / 2, size - size / 2);
+		} else if (stage == ITEMS)
 			say(data, size);
 		else if (rk_session_feed(w.s, data, size) == RK_OK)
 			turn();
 		/* Nobody gets in by bytes of his own. */
 		must(stage != BEFORE || !is_up());
+		must(stage == ITEMS || w.heard == 0);
+		must(w.heard <= size);
 	}
 	close_world();
 	return 0;
