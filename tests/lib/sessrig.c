@@ -210,8 +210,8 @@ happens(struct sessrig *r, unsigned percent)
 	return (r->random >> 16) % 100 < percent;
 }
 
-static void
-arrive(struct sessrig *r, unsigned to, const void *data, size_t len)
+void
+sessrig_arrive(struct sessrig *r, unsigned to, const void *data, size_t len)
 {
 	if (r->end[to].s == NULL)
 		return;
@@ -230,11 +230,11 @@ carry_one(struct sessrig *r, unsigned to, const uint8_t *data, size_t len)
 		r->held[to] = len;
 		return;
 	}
-	arrive(r, to, data, len);
+	sessrig_arrive(r, to, data, len);
 	if (happens(r, r->repeat))
-		arrive(r, to, data, len);
+		sessrig_arrive(r, to, data, len);
 	if (r->held[to] > 0)
-		arrive(r, to, r->late[to], r->held[to]);
+		sessrig_arrive(r, to, r->late[to], r->held[to]);
 	r->held[to] = 0;
 }
 
@@ -254,7 +254,10 @@ carry_datagrams(struct sessrig *r)
 				abort();
 			memcpy(&len, p, sizeof(len));
 			buf_consume(said, sizeof(len));
-			carry_one(r, 1 - i, buf_peek(said), len);
+			if (r->pass != NULL)
+				r->pass(r, 1 - i, said->data + said->head, len);
+			else
+				carry_one(r, 1 - i, buf_peek(said), len);
 			buf_consume(said, len);
 			some = true;
 			/* In the turn it comes, so that there is room. */

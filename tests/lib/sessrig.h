@@ -54,6 +54,9 @@ struct sessrig {
 	size_t held[2];
 	uint8_t late[2][SESS_DATAGRAM_MAX];
 	unsigned carried[2];
+	/* SESSRIG_NET: instead of all of that; what is to arrive goes to
+	 * sessrig_arrive(). */
+	void (*pass)(struct sessrig *r, unsigned to, uint8_t *data, size_t len);
 	/* Between functions: may change, cut, repeat or drop what was said. */
 	void (*tamper)(struct sessrig *r, unsigned from, struct buf *said);
 };
@@ -70,5 +73,8 @@ void sessrig_pass(struct sessrig *r, uint64_t ms);
 /* Open, start, and both ends are established. */
 void sessrig_establish(struct sessrig *r, enum sessrig_pipe kind);
 void sessrig_write(struct sessend *e, const void *data, size_t len);
+/* SESSRIG_NET: a datagram comes. */
+void sessrig_arrive(
+    struct sessrig *r, unsigned to, const void *data, size_t len);
 
 #endif
