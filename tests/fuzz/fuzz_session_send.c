@@ -245,8 +245,8 @@ cancel(unsigned back)
 	if (back >= w.next || w.id[n] == 0)
 		return;
 	r = rk_session_cancel(w.end[0].s, w.id[n]);
-	must(r == RK_OK ||
-	     (w.told[n] ? r == RK_ENOENT : r == RK_ESTATE || r == RK_ENOENT));
+	must(r == RK_OK || r == RK_ENOENT ||
+	     (r == RK_ESTATE && (w.canceled[n] || !w.told[n])));
 	must(r != RK_OK || (!w.canceled[n] && !w.heard[n]));
 	w.canceled[n] = w.canceled[n] || r == RK_OK;
 }
