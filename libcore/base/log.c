@@ -38,51 +38,59 @@ set_limit(void)
 	atomic_store(&limit, most);
 }
 
+static void
+begin_change(void)
+{
+	(void)pthread_rwlock_wrlock(&lock); /* fails on misuse only */
+}
+
+static void
+end_change(void)
+{
+	set_limit();
+	(void)pthread_rwlock_unlock(&lock);
+}
+
 void
 rk_log_set(rk_log_fn *fn, enum rk_log_level level, void *arg)
 {
-	(void)pthread_rwlock_wrlock(&lock); /* fails on misuse only */
+	begin_change();
 	hook = fn;
 	hook_arg = arg;
 	wanted = level;
-	set_limit();
-	(void)pthread_rwlock_unlock(&lock);
+	end_change();
 }
 
 void
 rk_log_set_level(enum rk_log_level level)
 {
-	(void)pthread_rwlock_wrlock(&lock);
+	begin_change();
 	wanted = level;
-	set_limit();
-	(void)pthread_rwlock_unlock(&lock);
+	end_change();
 }
 
 void
 log_tap_add(struct log_tap *t)
 {
-	(void)pthread_rwlock_wrlock(&lock);
+	begin_change();
 	TAILQ_INSERT_TAIL(&taps, t, link);
-	set_limit();
-	(void)pthread_rwlock_unlock(&lock);
+	end_change();
 }
 
 void
 log_tap_set(struct log_tap *t, enum rk_log_level level)
 {
-	(void)pthread_rwlock_wrlock(&lock);
+	begin_change();
 	t->level = level;
-	set_limit();
-	(void)pthread_rwlock_unlock(&lock);
+	end_change();
 }
 
 void
 log_tap_remove(struct log_tap *t)
 {
-	(void)pthread_rwlock_wrlock(&lock);
+	begin_change();
 	TAILQ_REMOVE(&taps, t, link);
-	set_limit();
-	(void)pthread_rwlock_unlock(&lock);
+	end_change();
 }
 
 bool
