@@ -406,8 +406,8 @@ op_close(struct layer *l, const struct rk_error *why)
 {
 	static const struct rk_error silent = { .code = RK_ECLOSED };
 	struct psk_layer *p = of(l);
-	bool stranger = p->state != PSK_BELOW &&
-	                (p->fate == RK_EPSK || p->hs.step == PSK_HS_WAIT_1);
+	bool stranger =
+	    p->state != PSK_BELOW && (p->fate == RK_EPSK || !p->hs.proven);
 
 	if (is_up(p))
 		(void)say_end(p);

@@ -294,6 +294,7 @@ open_second(struct psk_hs *hs, struct buf *in, uint8_t **proof, size_t *len,
 	if (noise_read_payload(
 	        &hs->noise, p + LEN_LEN + NOISE_PUBLIC_LEN, n, *proof) != RK_OK)
 		return not_proven(hs, err);
+	hs->proven = true;
 	buf_consume(in, LEN_LEN + NOISE_PUBLIC_LEN + n);
 	*len = n - NOISE_TAG_LEN;
 	return RK_OK;
@@ -427,6 +428,7 @@ take_first(
 	    noise_read_payload(&hs->noise, p + NOISE_PUBLIC_LEN, NOISE_TAG_LEN,
 	        &none) != RK_OK)
 		return not_proven(hs, err);
+	hs->proven = true;
 	buf_consume(in, PSK_HS_FIRST_LEN);
 	if ((r = put_second(hs, out, err)) != RK_OK ||
 	    (r = split(hs, err)) != RK_OK)

@@ -60,6 +60,7 @@ struct psk_hs {
 	enum psk_hs_step step;
 	struct noise noise;
 	const struct psk *used; /* one of conf.keys; NULL: not known yet */
+	bool proven;            /* the peer has it, too */
 	/* The peer's certificate, once it is proven and was asked for. */
 	uint8_t *peer;
 	size_t peer_len;

@@ -265,7 +265,8 @@ op_close(struct layer *l, const struct rk_error *why)
 {
 	struct mem_layer *t = of(l);
 
-	(void)why; /* a socket has one way to end */
+	/* A socket has one way to end. */
+	t->m->told = why == NULL ? RK_OK : why->code;
 	t->m->closes++;
 	(void)shutdown(t->fd, SHUT_WR); /* as far as it goes */
 }

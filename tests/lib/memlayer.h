@@ -40,6 +40,7 @@ struct mem {
 	unsigned flushes;
 	unsigned half_closes;
 	unsigned closes;
+	enum rk_err told; /* close()'s reason */
 	unsigned frees;
 	size_t bytes_in;  /* through recv() */
 	size_t bytes_out; /* to the socket */

@@ -306,6 +306,32 @@ test_strangers(void **state)
 	}
 }
 
+/* Nor why, when it is our own fault. */
+static void
+test_tells_strangers_no_reason(void **state)
+{
+	static const uint8_t first[] = "rk";
+	struct rk_error err;
+	struct between b;
+
+	(void)state;
+	make(&b);
+	tell(&b, 1, first, 2);
+	((struct psk_layer *)b.l[1])->in.max =
+	    1; /* as if there were no memory */
+	assert_int_equal(b.l[1]->ops->handshake(b.l[1], &err), RK_ENOMEM);
+	b.l[1]->ops->close(b.l[1], &err);
+	assert_int_equal(b.mem[1].told, RK_ECLOSED);
+	assert_int_equal(b.mem[1].bytes_out, 0);
+	finish(&b);
+	make(&b);
+	shake(&b);
+	err.code = RK_ELIMIT;
+	b.l[1]->ops->close(b.l[1], &err);
+	assert_int_equal(b.mem[1].told, RK_ELIMIT);
+	finish(&b);
+}
+
 /* The handshake takes not one byte more than is its own, though it is there. */
 static void
 test_reads_no_further(void **state)
@@ -416,6 +442,7 @@ main(void)
 		cmocka_unit_test(test_cut_off),
 		cmocka_unit_test(test_goodbye),
 		cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_tells_strangers_no_reason),
 		cmocka_unit_test(test_reads_no_further),
 		cmocka_unit_test(test_counters_used_up),
 		cmocka_unit_test(test_goes_on_behind_a_rekey),
