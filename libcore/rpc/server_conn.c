@@ -273,8 +273,9 @@ server_conn_log_denied(
 		    p->psk[0] == '\0' ? "" : ", psk ", p->psk);
 	else
 		(void)snprintf(line, sizeof(line),
-		    "%s: refused \"%s\": not allowed for who has proven no key",
-		    p->remote, name);
+		    "%s: refused \"%s\": not allowed for who has proven no "
+		    "key%s%s",
+		    p->remote, name, p->psk[0] == '\0' ? "" : ", psk ", p->psk);
 	server_log_refusal(c->worker->server, c->worker->loop, line);
 }
 
