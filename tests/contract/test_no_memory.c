@@ -170,6 +170,15 @@ test_quic(void **state)
 	scarce_check_clients(RPC_QUIC, SCARCE_STREAM);
 }
 
+/* Its handshake and its records, alone and with TLS below. */
+static void
+test_psk(void **state)
+{
+	(void)state;
+	scarce_check_psk(RPC_TCP);
+	scarce_check_psk(RPC_TLS);
+}
+
 int
 main(void)
 {
@@ -180,6 +189,7 @@ main(void)
 		cmocka_unit_test(test_tcp),
 		cmocka_unit_test(test_tls),
 		cmocka_unit_test(test_quic),
+		cmocka_unit_test(test_psk),
 	};
 
 	return cmocka_run_group_tests(tests, rpcworld_setup, rpcworld_teardown);

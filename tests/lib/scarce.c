@@ -87,6 +87,7 @@ scarce_play(scene_fn *scene, bool strict, void *arg)
 
 struct world {
 	enum rpc_kind kind;
+	struct rk_psks *psks; /* of both ends; NULL: none */
 	struct rk_loop *loop;
 	struct vtime time;
 	struct rk_server *server;
@@ -219,8 +220,9 @@ serve(struct world *w)
 		return r;
 	vtime_start(&w->time, w->loop, 0);
 	conf.loop = w->loop;
-	if (rpc_is_secure(w->kind))
+	if (rpc_is_secure(w->kind) || w->psks != NULL)
 		conf.ident = rpcworld.node;
+	conf.psks = w->psks;
 	(void)snprintf(
 	    url, sizeof(url), "%s://127.0.0.1:0", rpc_kind_name(w->kind));
 	if ((r = rk_chan_method("chan", &chan, &list[3])) != RK_OK ||
@@ -493,7 +495,10 @@ talk(void *arg)
 	struct rk_client_conf conf = { .size = sizeof(conf),
 		.url = w->url,
 		.loop = w->loop,
-		.ident = rpc_is_secure(w->kind) ? rpcworld.client : NULL,
+		.ident = rpc_is_secure(w->kind) || w->psks != NULL
+		             ? rpcworld.client
+		             : NULL,
+		.psks = w->psks,
 		.closed = on_closed,
 		.arg = w };
 	struct rk_client *c;
@@ -546,4 +551,19 @@ scarce_check_clients(enum rpc_kind kind, enum scarce_deed deed)
 	assert_int_equal(serve(&w), RK_OK);
 	scarce_play(talk_scene, false, &w);
 	leave(&w, true);
+}
+
+void
+scarce_check_psk(enum rpc_kind kind)
+{
+	static const uint8_t key[RK_PSK_LEN] = { 1 };
+	struct world w = { .kind = kind, .deed = SCARCE_CALL };
+
+	assert_int_equal(rk_psks_new(&w.psks), RK_OK);
+	assert_int_equal(rk_psks_add(w.psks, key, "lab", NULL), RK_OK);
+	scarce_play(serve_scene, false, &w);
+	assert_int_equal(serve(&w), RK_OK);
+	scarce_play(talk_scene, false, &w);
+	leave(&w, true);
+	rk_psks_free(w.psks);
 }

@@ -42,5 +42,7 @@ enum scarce_deed {
 /* Clients come, do that, and go: whatever it costs one of them, the next is
  * served. */
 void scarce_check_clients(enum rpc_kind kind, enum scarce_deed deed);
+/* The same of a call, with a pre-shared key at both ends. */
+void scarce_check_psk(enum rpc_kind kind);
 
 #endif
