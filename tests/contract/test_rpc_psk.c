@@ -9,10 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <rpckit/client.h>
 
+#include "net/psk_hs.h"
+
 #include "certs.h"
+#include "rawpeer.h"
 #include "rpcrig.h"
 
 static struct rk_psks *
@@ -309,6 +313,129 @@ resumed_sessions_prove_it_again(void **state)
 	rpcrig_end(&r);
 }
 
+/* ---- who stalls ---- */
+
+#define STALL_MS 150
+#define STALLED "handshake not finished within 150 ms"
+
+/* A server that waits no longer than that. */
+static void
+start_hasty(struct rpcrig *r, const struct rpcrun *run)
+{
+	rpcrig_init(r, run->kind, run->threads);
+	r->conf.ident = rpcworld.node;
+	r->conf.psks = key("lab");
+	r->conf.timeouts.handshake = STALL_MS;
+	rpcrig_start(r);
+	rk_psks_free(r->conf.psks);
+	rpclog_start();
+}
+
+static void
+expect_cut(struct rpcrig *r)
+{
+	rpclog_await(RK_LOG_INFO, STALLED, 1);
+	rpclog_stop();
+	rpcrig_await_conns(r, 0);
+	rpcrig_end(r);
+}
+
+/* Who has finished with TLS, and then is silent. */
+static void
+stalls_before_its_first_message(void **state)
+{
+	struct rk_client_conf conf;
+	struct rpcrig r;
+	struct rk_client *c;
+
+	start_hasty(&r, *state);
+	rpcrig_client_conf(&r, &conf);
+	conf.ident = rpcworld.client;
+	assert_int_equal(rk_client_new(&conf, &c, NULL), RK_OK);
+	if (rk_client_connect(c, NULL) != RK_OK)
+		print_message("a slow machine: cut within TLS\n");
+	expect_cut(&r);
+	rk_client_free(c);
+}
+
+static enum rk_err
+any_cert(
+    const struct rk_bytes *chain, size_t n, struct rk_error *err, void *arg)
+{
+	(void)chain;
+	(void)n;
+	(void)err;
+	(void)arg;
+	return RK_OK;
+}
+
+/* Within the first message, before the third, within it. */
+static void
+stalls_later(void **state)
+{
+	const struct rpcrun *run = *state;
+	struct rk_psks *lab = key("lab");
+	const struct psk_hs_conf conf = {
+		.asks = true, .keys = lab, .verify = any_cert
+	};
+
+	for (int step = 0; step < 3; step++) {
+		struct rk_error err;
+		struct rpcrig r;
+		struct psk_hs hs;
+		struct buf in, out;
+		uint8_t byte;
+		int fd;
+
+		start_hasty(&r, run);
+		psk_hs_init(&hs, &conf);
+		buf_init(&in, 20000);
+		buf_init(&out, 20000);
+		fd = raw_dial(&r);
+		assert_int_equal(psk_hs_step(&hs, &in, &out, &err), RK_EAGAIN);
+		raw_put(fd, buf_peek(&out), buf_len(&out) - (step == 0));
+		buf_consume(&out, buf_len(&out));
+		while (step == 2 && buf_len(&out) == 0) {
+			if (recv(fd, &byte, 1, 0) != 1)
+				break; /* a slow machine */
+			assert_int_equal(buf_put(&in, &byte, 1), RK_OK);
+			assert_int_equal(
+			    psk_hs_step(&hs, &in, &out, &err), RK_EAGAIN);
+		}
+		if (step == 2 && buf_len(&out) > 0)
+			raw_put(fd, buf_peek(&out), buf_len(&out) - 1);
+		expect_cut(&r);
+		raw_close(fd);
+		buf_fini(&in);
+		buf_fini(&out);
+		psk_hs_fini(&hs);
+	}
+	rk_psks_free(lab);
+}
+
+/* A server that says nothing to the first message. */
+static void
+server_stalls(void **state)
+{
+	struct rk_client_conf conf = { .size = sizeof(conf),
+		.ident = rpcworld.client,
+		.psks = key("lab"),
+		.timeouts.handshake = STALL_MS };
+	struct rk_client *c;
+	struct rk_error err;
+	char url[128];
+	int fd = raw_listen(url);
+
+	(void)state;
+	conf.url = url;
+	assert_int_equal(rk_client_new(&conf, &c, &err), RK_OK);
+	assert_int_equal(rk_client_connect(c, &err), RK_ETIMEOUT);
+	says(&err, "psk", STALLED);
+	rk_client_free(c);
+	raw_close(fd);
+	rk_psks_free(conf.psks);
+}
+
 static void
 no_key_or_no_certificate(void **state)
 {
@@ -357,6 +484,10 @@ main(void)
 		{ "keys_are_replaced", keys_are_replaced, RPC_ALL },
 		{ "resumed_sessions_prove_it_again",
 		    resumed_sessions_prove_it_again, RPC_ALL },
+		{ "stalls_before_its_first_message",
+		    stalls_before_its_first_message, RPC_ALL },
+		{ "stalls_later", stalls_later, RPC_ONLY(RPC_TCP) },
+		{ "server_stalls", server_stalls, RPC_ONLY(RPC_TCP) },
 		{ "no_key_or_no_certificate", no_key_or_no_certificate,
 		    RPC_ONLY(RPC_TCP) },
 	};
