@@ -44,9 +44,27 @@ put_connection_json(
 	    (r = out_json_string(b, p->remote, strlen(p->remote))) != RK_OK)
 		return r;
 	return buf_printf(b,
-	    ",\"fingerprint\":\"%s\",\"cipher\":\"%s\",\"connect_us\":%" PRIu64
-	    ",\"tls_us\":%" PRIu64 "}\n",
-	    p->proven ? p->cert.fp : "", p->cipher, tm->connect, tm->tls);
+	    ",\"fingerprint\":\"%s\",\"cipher\":\"%s\",\"psk\":\"%s\","
+	    "\"connect_us\":%" PRIu64 ",\"tls_us\":%" PRIu64
+	    ",\"psk_us\":%" PRIu64 "}\n",
+	    p->proven ? p->cert.fp : "", p->cipher, p->psk, tm->connect,
+	    tm->tls, tm->psk);
+}
+
+static enum rk_err
+put_connection_text(struct buf *b, const struct target *t,
+    const struct rk_peer *p, const struct rk_timing *tm)
+{
+	enum rk_err r;
+
+	r = buf_printf(b, "connected %s  %s  connect %.1f ms  %s %.1f ms",
+	    p->remote, p->proven ? p->cert.fp : "not authenticated",
+	    (double)tm->connect / 1e3, figures_handshake(t->client),
+	    (double)tm->tls / 1e3);
+	if (r == RK_OK && p->psk[0] != '\0')
+		r = buf_printf(
+		    b, "  psk %s %.1f ms", p->psk, (double)tm->psk / 1e3);
+	return r == RK_OK ? buf_put_str(b, "\n") : r;
 }
 
 static int
@@ -66,11 +84,7 @@ show_connection(
 		    p->proven ? p->cert.fp : "-", (double)tm.connect / 1e3,
 		    (double)tm.tls / 1e3);
 	else
-		r = buf_printf(&b,
-		    "connected %s  %s  connect %.1f ms  %s %.1f ms\n",
-		    p->remote, p->proven ? p->cert.fp : "not authenticated",
-		    (double)tm.connect / 1e3, figures_handshake(t->client),
-		    (double)tm.tls / 1e3);
+		r = put_connection_text(&b, t, p, &tm);
 	if (r == RK_OK)
 		out_bytes(o, buf_peek(&b), buf_len(&b));
 	buf_fini(&b);

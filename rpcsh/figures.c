@@ -18,11 +18,12 @@ time_text(const struct figures *f, const struct rk_timing *tm, uint64_t total)
 {
 	const struct rk_peer *p = &f->peer;
 
-	(void)fprintf(stderr,
-	    "time  dns %.1f  connect %.1f  %s %.1f  trust %.1f  call %.1f  "
-	    "total %.1f ms\n",
+	(void)fprintf(stderr, "time  dns %.1f  connect %.1f  %s %.1f",
 	    (double)tm->resolve / 1e3, (double)tm->connect / 1e3,
-	    figures_handshake(f->client), (double)tm->tls / 1e3,
+	    figures_handshake(f->client), (double)tm->tls / 1e3);
+	if (p->psk[0] != '\0')
+		(void)fprintf(stderr, "  psk %.1f", (double)tm->psk / 1e3);
+	(void)fprintf(stderr, "  trust %.1f  call %.1f  total %.1f ms\n",
 	    (double)tm->trust / 1e3, (double)f->call_us / 1e3,
 	    (double)total / 1e3);
 	(void)fprintf(stderr, "size  sent %zu B  got %zu B", f->sent, f->got);
@@ -42,10 +43,11 @@ time_json(const struct figures *f, const struct rk_timing *tm, uint64_t total)
 	(void)fprintf(stderr,
 	    "{\"schema\":1,\"time\":{\"dns_us\":%" PRIu64
 	    ",\"connect_us\":%" PRIu64 ",\"tls_us\":%" PRIu64
-	    ",\"trust_us\":%" PRIu64 ",\"call_us\":%" PRIu64
-	    ",\"total_us\":%" PRIu64 "},\"sent\":%zu,\"got\":%zu",
-	    tm->resolve, tm->connect, tm->tls, tm->trust, f->call_us, total,
-	    f->sent, f->got);
+	    ",\"psk_us\":%" PRIu64 ",\"trust_us\":%" PRIu64
+	    ",\"call_us\":%" PRIu64 ",\"total_us\":%" PRIu64
+	    "},\"sent\":%zu,\"got\":%zu",
+	    tm->resolve, tm->connect, tm->tls, tm->psk, tm->trust, f->call_us,
+	    total, f->sent, f->got);
 	if (p->transport != NULL)
 		(void)fprintf(stderr,
 		    ",\"transport\":\"%s\",\"cipher\":\"%s\","
@@ -62,7 +64,8 @@ figures_time(const struct out *o, const struct figures *f)
 	uint64_t total;
 
 	rk_client_timing(f->client, &tm);
-	total = tm.resolve + tm.connect + tm.tls + tm.trust + f->call_us;
+	total =
+	    tm.resolve + tm.connect + tm.tls + tm.psk + tm.trust + f->call_us;
 	if (o->form == OUT_JSON)
 		time_json(f, &tm, total);
 	else

@@ -55,6 +55,7 @@ enum layer_query {
 	LAYER_Q_PSK,        /* const struct psk *: the pre-shared key in use, or
 	                       NULL where that is not known yet; false: there
 	                       is no such layer, or it has not begun */
+	LAYER_Q_PSK_US, /* uint64_t: how long its handshake took; as above */
 	LAYER_Q_APART_LATE, /* uint64_t: of the messages that come apart and are
 	                       not whole, the loop's time from which the most
 	                       overdue is; new ones raise RK_READ; false: none

@@ -93,6 +93,7 @@ void loop_set_keen(struct rk_loop *loop, bool keen);
 void loop_refresh(struct rk_loop *loop);
 /* The clock at this moment, which may be past rk_loop_now() within a turn. */
 uint64_t loop_clock(const struct rk_loop *loop);
+uint64_t loop_clock_us(const struct rk_loop *loop); /* in microseconds */
 
 /* The moment of rk_loop_now() in nanoseconds, and a timer for such a moment. */
 uint64_t loop_now_ns(const struct rk_loop *loop);

@@ -38,6 +38,12 @@ loop_clock(const struct rk_loop *loop)
 	return clock_ns(loop) / MS_NS;
 }
 
+uint64_t
+loop_clock_us(const struct rk_loop *loop)
+{
+	return clock_ns(loop) / 1000;
+}
+
 void
 loop_clock_read(struct rk_loop *loop)
 {

@@ -226,6 +226,7 @@ begin(struct psk_layer *p)
 		(void)layer_query(below, LAYER_Q_PEER_CERT, &conf.outer_cert);
 	psk_hs_init(&p->hs, &conf);
 	rk_wipe(outer, sizeof(outer));
+	p->begun_us = loop_clock_us(p->loop);
 	p->state = PSK_HANDSHAKE;
 	return RK_OK;
 }
@@ -262,6 +263,7 @@ open_records(struct psk_layer *p)
 		return end_handshake(p, psk_end_memory(p));
 	psk_aead_give(&p->aead, &p->hs.send);
 	psk_aead_give(&p->aead, &p->hs.recv);
+	p->took_us = loop_clock_us(p->loop) - p->begun_us;
 	p->state = PSK_OPEN;
 	err_clear(&p->error);
 	return RK_OK;
@@ -349,6 +351,9 @@ op_query(struct layer *l, enum layer_query what, void *out)
 	case LAYER_Q_PSK:
 		*(const struct psk **)out = p->hs.used;
 		return p->state != PSK_BELOW;
+	case LAYER_Q_PSK_US:
+		*(uint64_t *)out = p->took_us;
+		return is_up(p);
 	case LAYER_Q_PEER_CERT:
 		if (p->hs.peer == NULL)
 			return false;

@@ -25,6 +25,8 @@ struct psk_layer {
 	bool orderly;  /* the peer said that it was its end */
 	bool said_end; /* we did */
 	struct psk_hs hs;
+	uint64_t begun_us;
+	uint64_t took_us;     /* the handshake */
 	struct psk_aead aead; /* of its ciphers, once it is done */
 	struct buf in;        /* received, not opened */
 	struct buf plain;     /* opened, not taken */

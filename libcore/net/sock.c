@@ -272,6 +272,7 @@ op_query(struct layer *l, enum layer_query what, void *out)
 	case LAYER_Q_CIPHER:
 	case LAYER_Q_EXPORT:
 	case LAYER_Q_PSK:
+	case LAYER_Q_PSK_US:
 	case LAYER_Q_SETTLED:
 	case LAYER_Q_LEFT:
 	case LAYER_Q_EARLY_MAX:

@@ -12,15 +12,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-uint64_t
-client_now_us(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 /* ---- making one ---- */
 
 static void
@@ -206,7 +197,7 @@ on_session_open(struct session *s, void *arg)
 	c->state = CLIENT_OPEN;
 	c->was_open = true;
 	c->pending.numbered = session_is_kin(s);
-	session_timing(s, &c->timing.tls, &c->timing.trust);
+	session_timing(s, &c->timing);
 	c->timing.trust_added = session_trust_added(s);
 	c->timing.early = session_early_used(s);
 	client_again_opened(c);
@@ -327,7 +318,7 @@ on_dialed(int fd, const struct rk_error *why, void *arg)
 	enum rk_err r;
 
 	c->dial = NULL;
-	c->timing.connect = client_now_us() - c->dialed_us;
+	c->timing.connect = loop_clock_us(c->loop) - c->dialed_us;
 	if (why != NULL) {
 		client_lost(c, NULL, why);
 		return;
@@ -380,7 +371,7 @@ client_dial(struct rk_client *c, struct rk_error *err)
 		.timeout = c->conf.timeouts.connect,
 		.fn = on_dialed,
 		.arg = c };
-	uint64_t t = client_now_us();
+	uint64_t t = loop_clock_us(c->loop);
 	enum rk_err r;
 
 	r = addr_resolve(
@@ -391,7 +382,7 @@ client_dial(struct rk_client *c, struct rk_error *err)
 		return r;
 	}
 	warn_if_open(c, &addrs[0]);
-	c->dialed_us = client_now_us();
+	c->dialed_us = loop_clock_us(c->loop);
 	c->timing = (struct rk_timing){ .resolve = c->dialed_us - t };
 	if (c->url.scheme == ADDR_QUIC)
 		return start_quic(c, addrs, dc.n_addrs, err);

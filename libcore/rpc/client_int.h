@@ -154,7 +154,6 @@ RK_MUST enum rk_err client_conf_fill(const struct rk_client_conf *user,
     struct rk_client_conf *out, struct rk_error *err);
 
 /* client.c */
-uint64_t client_now_us(void);
 /* Takes the stack over, also on failure. */
 RK_MUST enum rk_err client_open_session(struct rk_client *c, struct layer *top);
 

@@ -97,7 +97,7 @@ client_quic_try(struct rk_client *c, struct rk_error *err)
 	while (r != RK_OK && c->quic.next < c->quic.n) {
 		err_clear(err);
 		/* What those before it took. */
-		c->timing.connect = client_now_us() - c->dialed_us;
+		c->timing.connect = loop_clock_us(c->loop) - c->dialed_us;
 		r = begin(c, &c->quic.addrs[c->quic.next++], err);
 		if (r != RK_OK)
 			client_quic_close(c);

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "net/loop.h"
 #include "net/tls.h"
 #include "rpc/frame.h"
 #include "rpc/s2.h"
@@ -15,15 +16,6 @@
 #define S2_KEEP 65536
 /* From this payload on a message goes apart. */
 #define APART_MIN 65536
-
-uint64_t
-session_now_us(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 /* ---- who is there ---- */
 
@@ -311,7 +303,7 @@ session_open(
 	s->peer = conf->peer;
 	s->wait = conf->wait;
 	*s->peer = (struct rk_peer){ 0 };
-	s->begun_us = session_now_us();
+	s->begun_us = loop_clock_us(conf->loop);
 	buf_init(&s->body, RK_BODY_MAX);
 	cc.arg = s;
 	if ((r = conn_open(&cc, top, &s->conn)) != RK_OK) {
@@ -540,8 +532,9 @@ session_trust_added(const struct session *s)
 }
 
 void
-session_timing(const struct session *s, uint64_t *tls_us, uint64_t *trust_us)
+session_timing(const struct session *s, struct rk_timing *out)
 {
-	*tls_us = s->tls_us;
-	*trust_us = s->trust_us;
+	out->tls = s->tls_us;
+	out->psk = s->psk_us;
+	out->trust = s->trust_us;
 }

@@ -5,6 +5,7 @@
 #include "net/conn.h"
 #include "rpc/msg.h"
 
+#include <rpckit/client.h>
 #include <rpckit/server.h>
 
 /*
@@ -134,9 +135,8 @@ bool session_is_kin(const struct session *s);
 bool session_has_apart(const struct session *s);
 /* Was the peer's key recorded by this connection's trust decision? */
 bool session_trust_added(const struct session *s);
-/* Microseconds of the handshake, and of the decision. */
-void session_timing(
-    const struct session *s, uint64_t *tls_us, uint64_t *trust_us);
+/* How long the handshakes took, and the decision: only these of *out. */
+void session_timing(const struct session *s, struct rk_timing *out);
 
 /* session_verdict.c: does it wait for a decision?  Ask for that again: the
  * session opens, ends, or goes on to wait. */

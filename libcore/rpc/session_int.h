@@ -27,11 +27,11 @@ struct session {
 	struct room_seat seat; /* while it is waited for */
 	uint64_t begun_us;
 	uint64_t tls_us;
+	uint64_t psk_us;
 	uint64_t trust_us;
 	struct rk_peer *peer;
 };
 
-uint64_t session_now_us(void);
 enum addr_scheme session_scheme(const char *transport);
 /* Do peers prove who they are on this connection, by what carries it? */
 bool session_is_proving(const struct session *s);

@@ -2,6 +2,7 @@
 #include "rpc/session_int.h"
 
 #include "base/error.h"
+#include "net/loop.h"
 
 /* The certificate's part of the verdict. */
 static enum rk_err
@@ -70,13 +71,15 @@ session_on_proven(struct conn *c, void *arg)
 {
 	struct session *s = arg;
 	struct rk_error err = { 0 };
-	uint64_t t = session_now_us();
+	uint64_t t = loop_clock_us(s->alive.loop);
 	enum rk_err r;
 
-	s->tls_us = t - s->begun_us;
+	if (!conn_query(c, LAYER_Q_PSK_US, &s->psk_us))
+		s->psk_us = 0;
+	s->tls_us = t - s->begun_us - s->psk_us;
 	session_describe_handshake(s);
 	r = decide(s, &err);
-	s->trust_us = session_now_us() - t;
+	s->trust_us = loop_clock_us(s->alive.loop) - t;
 	if (r == RK_EAGAIN && (r = sit_down(s, &err)) == RK_OK)
 		return;
 	if (r != RK_OK) {

@@ -103,8 +103,11 @@ shown() {
 	export RPCKIT_PSK_FILE
 	want 0 'the environment names the key' by tls --verbose ping -n 1
 	has err "psk lab  id $(id_of lab.psk)" 'rpcsh --verbose shows it'
+	want 0 'ping' by tls ping -n 1
+	has out '  psk lab [0-9.]* ms$' 'tells of it, too'
 	want 0 'timing' by tcp -t who
 	has err 'psk lab  peer SHA256:' 'shows it'
+	has err 'tls [0-9.]*  psk [0-9.]*  trust' 'and how long it took'
 	want 0 'a context' by tls ctx add shop "server=$(url tls)" \
 		certs=certs key=alice psk=ops.psk
 	unset RPCKIT_PSK_FILE

@@ -89,6 +89,7 @@ calls_go_through(void **state)
 	struct rk_error err;
 	struct rpcanswer a;
 	const struct rk_peer *peer;
+	struct rk_timing took;
 
 	start(&r, *state, key("lab"));
 	c = dial(&r, rpcworld.client, key("lab"), RK_OK, &err);
@@ -104,6 +105,9 @@ calls_go_through(void **state)
 	assert_int_equal(strlen(peer->psk_id), RK_PSK_ID_LEN - 1);
 	assert_string_equal(peer->alpn, "rpckit/1");
 	assert_true(peer->cipher[0] != '\0');
+	rk_client_timing(c, &took);
+	assert_in_range(took.psk, 1, UINT64_C(1000) * RPCRIG_PATIENCE_MS);
+	assert_true(took.tls < UINT64_C(1000) * RPCRIG_PATIENCE_MS);
 	rk_client_free(c);
 	rpcrig_end(&r);
 }

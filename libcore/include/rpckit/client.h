@@ -200,6 +200,7 @@ struct rk_timing {
 	uint64_t resolve;
 	uint64_t connect; /* of QUIC: addresses tried before the last one */
 	uint64_t tls;     /* of QUIC: all of its handshake */
+	uint64_t psk;     /* proving the pre-shared key; 0: without one */
 	uint64_t trust;
 	bool trust_added; /* the server's key was recorded by this connect */
 	bool early; /* calls went as early data, and the server took them */
