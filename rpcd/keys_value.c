@@ -59,7 +59,8 @@ set_text(const struct key *k, void *base, const char *text)
 	return NULL;
 }
 
-/* Takes text over. */
+/* Takes text over.  One that says nothing is no list of nothing, which would
+ * mean everybody, or no key at all. */
 static const char *
 add_entry(
     const struct key *k, struct list *l, char *text, const struct origin *from)
@@ -69,7 +70,7 @@ add_entry(
 
 	if (text != NULL && text[0] == '\0') {
 		free(text);
-		return NULL;
+		return "empty";
 	}
 	if (text != NULL && k->check != NULL)
 		why = k->check(&text);
@@ -92,6 +93,7 @@ add_commas(const struct key *k, struct list *l, const char *text,
     const struct origin *from)
 {
 	const char *why = NULL;
+	bool any = false;
 
 	for (;;) {
 		size_t len = strcspn(text, ",");
@@ -104,9 +106,12 @@ add_commas(const struct key *k, struct list *l, const char *text,
 		while (
 		    len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t'))
 			len--;
-		why = add_entry(k, l, strndup(text, len), from);
+		if (len > 0) {
+			any = true;
+			why = add_entry(k, l, strndup(text, len), from);
+		}
 		if (why != NULL || *next == '\0')
-			return why;
+			return any ? why : "empty";
 		text = next + 1;
 	}
 }

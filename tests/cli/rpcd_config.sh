@@ -107,6 +107,34 @@ mistakes() {
 	has out '^{"schema":1,"ok":false}$' 'have a JSON answer'
 }
 
+# What is written down and says nothing is not taken for "everybody".
+empty_conf() {
+	cat >empty.conf <<-'END'
+		listen =
+		psk = ""
+		next-key =
+		[method one]
+		exec = /bin/true
+		allow =
+		psk = ,
+		[files docs]
+		path = /
+		allow = " "
+		psk =
+	END
+	want 1 'lists of nothing' "$rpcd" -t -f empty.conf
+	says 'empty.conf:1: listen: "" is empty'
+	has err '^rpcd: empty.conf:2: psk: .* is empty' 'in quotes'
+	says 'empty.conf:3: next-key: "" is empty'
+	says 'empty.conf:6: allow: "" is empty'
+	says 'empty.conf:7: psk: "," is empty'
+	has err 'empty.conf:10: allow: ' 'nor is a blank somebody'
+	says 'empty.conf:11: psk: "" is empty'
+	want 2 'a key that a variable should have named' \
+		"$rpcd" --listen tcp:127.0.0.1:0 --psk ''
+	says '--psk: "" is empty'
+}
+
 good_conf() {
 	cat >good.conf <<-END
 		# a comment
@@ -270,6 +298,7 @@ rest_checked() {
 
 certificates
 mistakes
+empty_conf
 printing
 streams
 rest_checked
