@@ -132,10 +132,11 @@ compare(struct kv *kv, struct vault *from)
 		return kv->err.code;
 	}
 	out_text(&kv->out,
-	    "%llu records in the copy: %llu more than now, %llu others, and "
+	    "%llu record%s in the copy: %llu more than now, %llu others, and "
 	    "%llu of now are not in it\n",
-	    (unsigned long long)copy.all, (unsigned long long)copy.gone,
-	    (unsigned long long)copy.differ, (unsigned long long)there.gone);
+	    (unsigned long long)copy.all, copy.all == 1 ? "" : "s",
+	    (unsigned long long)copy.gone, (unsigned long long)copy.differ,
+	    (unsigned long long)there.gone);
 	return RK_OK;
 }
 
@@ -270,10 +271,10 @@ verb_check(struct kv *kv)
 		return r;
 	kv->verified = kv->status == 0;
 	seen_look(kv, &info);
-	out_text(&kv->out, "%s  %s  %llu records, generation %llu\n",
+	out_text(&kv->out, "%s  %s  %llu record%s, generation %llu\n",
 	    kv->status == 0 ? "ok" : "bad",
 	    str_escape(shown, sizeof(shown), kv->path),
-	    (unsigned long long)info.records,
+	    (unsigned long long)info.records, info.records == 1 ? "" : "s",
 	    (unsigned long long)info.generation);
 	return RK_OK;
 }

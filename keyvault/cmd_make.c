@@ -1,6 +1,6 @@
 /* init and new: a vault, and keys made in it. */
+#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -135,27 +135,47 @@ make_one(struct kv *kv, const struct record *like, const char *name,
 	return r;
 }
 
+/* A line of standard input, which is a name; *more: there was one. */
+static enum rk_err
+next_name(struct kv *kv, char name[RECORD_NAME_MAX + 1], bool *more)
+{
+	size_t len = 0;
+	int c;
+
+	while ((c = getc(stdin)) != EOF && c != '\n') {
+		if (len == RECORD_NAME_MAX)
+			return kv_fail(kv, RK_EINVAL, "-",
+			    "a name is longer than 128 bytes");
+		/* What is told to be safe is what was asked for. */
+		if (c == '\0')
+			return kv_fail(
+			    kv, RK_EINVAL, "-", "a name has a NUL byte");
+		name[len++] = (char)c;
+	}
+	if (ferror(stdin) != 0)
+		return err_sys(&kv->err, RK_EIO, errno, "-");
+	name[len] = '\0';
+	*more = c != EOF || len > 0;
+	return RK_OK;
+}
+
 /* Each is safe on the disk when its name is told, and not before. */
 static enum rk_err
 make_many(struct kv *kv, const struct record *like)
 {
+	char name[RECORD_NAME_MAX + 1];
 	struct record rec;
-	char *line = NULL;
-	size_t cap = 0;
-	ssize_t n;
-	enum rk_err r = RK_OK;
+	bool more;
+	enum rk_err r;
 
-	while (r == RK_OK && (n = getline(&line, &cap, stdin)) > 0) {
-		if (line[n - 1] == '\n')
-			line[n - 1] = '\0';
-		if ((r = make_one(kv, like, line, &rec)) != RK_OK)
+	while ((r = next_name(kv, name, &more)) == RK_OK && more) {
+		if ((r = make_one(kv, like, name, &rec)) != RK_OK)
 			break;
 		out_text(&kv->out, "ok %s\n", rec.name);
 		r = out_flush(&kv->out);
 		if (r != RK_OK)
-			(void)kv_fail(kv, r, "-", rk_err_text(r));
+			return kv_fail(kv, r, "-", rk_err_text(r));
 	}
-	free(line);
 	return r;
 }
 

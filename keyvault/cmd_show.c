@@ -338,7 +338,7 @@ verb_status(struct kv *kv)
 	if (agent.pid == 0)
 		show_line(kv, "agent", "none");
 	else
-		out_text(&kv->out, "%-12s pid %u, %u keys open\n", "agent",
-		    agent.pid, agent.open);
+		out_text(&kv->out, "%-12s pid %u, %u key%s open\n", "agent",
+		    agent.pid, agent.open, agent.open == 1 ? "" : "s");
 	return RK_OK;
 }

@@ -113,14 +113,12 @@ enum rk_err
 form_read(struct kv *kv, const char *name, const struct rk_secret *bytes,
     const char *type, struct record *rec, struct rk_secret **secret)
 {
-	char shown[SHOWN_LEN];
 	enum record_kind kind = kind_of(bytes);
 	struct rk_key *key = NULL;
 	const char *why;
 	enum rk_err r;
 
 	*secret = NULL;
-	str_escape(shown, sizeof(shown), name);
 	if (type == NULL && kind == RECORD_SECRET) {
 		kv_retry(kv, "--type secret, to keep any bytes");
 		return kv_fail(kv, RK_EFORMAT, name,
@@ -131,7 +129,7 @@ form_read(struct kv *kv, const char *name, const struct rk_secret *bytes,
 	if (type == NULL)
 		rec->kind = kind;
 	if (rec->kind == RECORD_ED25519) {
-		if ((r = read_key(kv, shown, bytes, &key)) != RK_OK)
+		if ((r = read_key(kv, name, bytes, &key)) != RK_OK)
 			return r;
 		r = copy(kv, name, rk_key_seed(key), RK_KEY_SEED_LEN, secret);
 		rk_key_free(key);

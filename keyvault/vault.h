@@ -165,6 +165,7 @@ RK_MUST enum rk_err vault_log_read(struct vault *v, int64_t after,
  */
 RK_MUST enum rk_err vault_begin(struct vault *v, struct rk_error *err);
 RK_MUST enum rk_err vault_commit(struct vault *v, struct rk_error *err);
+/* NULL is allowed. */
 void vault_cancel(struct vault *v);
 
 /* Name, kind, note, tags, expires and pub are rec's; id, version and dates are

@@ -41,7 +41,7 @@ vault_begin(struct vault *v, struct rk_error *err)
 void
 vault_cancel(struct vault *v)
 {
-	if (!v->writing)
+	if (v == NULL || !v->writing)
 		return;
 	v->writing = false;
 	/* What was counted and derived is of what did not happen. */

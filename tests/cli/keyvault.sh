@@ -19,6 +19,11 @@ make_one() {
 	    --pass file:pass init
 	want 8 "there is none elsewhere" "$keyvault" --vault v/none.db ls
 	has err 'try: keyvault init' "advises init"
+	for verb in 'rename a b' 'rm a' 'note a b' 'tag a b' 'new a' \
+	    'export a'; do
+		# shellcheck disable=SC2086 # words
+		want 8 "nor for $verb" "$keyvault" --vault v/none.db $verb
+	done
 	want 2 "a passphrase as a word is refused" "$keyvault" \
 	    --pass pass:secret ls
 	has err 'visible' "and why"
@@ -72,9 +77,20 @@ changed() {
 	    "printf 'k1\nk2\nk3\n' | '$keyvault' --pass file:pass new --ack -"
 	[ "$(cat out)" = "$(printf 'ok k1\nok k2\nok k3')" ]
 	result $? "tells of each"
+	for line in 'k4\0x' "$(printf 'k%0200d' 0)" ''; do
+		want 2 "new --ack of what is no name" sh -c \
+		    "printf '$line\nk5\n' | '$keyvault' --pass file:pass new --ack -"
+		[ ! -s out ]
+		result $? "tells of none"
+	done
 	want 2 "--ack wants -" kv new --ack name
 	want 0 "check" kv check
 	has out '^ok .*vault.db  6 records' "counts"
+	for name in word lab.psk k1 k2 k3; do
+		kv rm "$name" || break
+	done
+	want 0 "check" kv check
+	has out '^ok .*vault.db  1 record, ' "counts one"
 }
 
 cared_for() {

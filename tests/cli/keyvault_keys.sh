@@ -77,6 +77,30 @@ came_and_went() {
 	has out 'certs/good.key *good .*imported' "took one"
 	has out 'certs/bad.key *bad ' "and names the other"
 	want 0 "which is there" "$keyvault" show good
+	odd_files
+}
+
+# What is no plain file, or has a name that nobody should see as it is.
+odd_files() {
+	mkdir odd odd/dir.key
+	mkfifo odd/pipe.key
+	ln -s /dev/zero odd/zero.key
+	ln -s loop.key odd/loop.key
+	ln -s nowhere odd/gone.key
+	cp pass "odd/$(printf 'a\033[31mb').key"
+	cp pass odd/-dash.key
+	printf -- '-----BEGIN OPENSSH PRIVATE KEY-----\n%s\n' \
+	    '-----END OPENSSH PRIVATE KEY-----' >"odd/$(printf 'a\nb').key"
+	cp certs/good.key odd/-good.key
+	want 1 "import-dir of odd files" kv --plain import-dir odd
+	[ "$(wc -l <out)" -eq 9 ] && ! grep -q imported out
+	result $? "takes none, and says a line of each"
+	# Once, in each of its columns.
+	has out '^odd/a.x1b.31mb.key	a.x1b.31mb	-	odd/a[\]x1b.31mb.key: ' \
+	    "as it can be shown"
+	has out '	odd/a[\]x0ab.key: is no whole OpenSSH key file' "nor OpenSSH's"
+	has out 'zero.key: is a device' "nor a device"
+	has out 'pipe.key: is a pipe' "nor a pipe"
 }
 
 signatures() {
