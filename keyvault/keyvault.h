@@ -54,6 +54,7 @@ verb_fn verb_tag;
 verb_fn verb_sign;
 verb_fn verb_verify;
 verb_fn verb_status;
+verb_fn verb_exec;
 verb_fn verb_passwd;
 verb_fn verb_rekey;
 verb_fn verb_backup;
@@ -77,6 +78,9 @@ enum rk_err kv_fail(
 void kv_retry(struct kv *kv, const char *text);
 /* A note that work on a passphrase takes a while, for a person. */
 void kv_tell_wait(const struct kv *kv, const char *path);
+
+/* Close the vault and forget its passphrase; call the agent no more. */
+void kv_let_go(struct kv *kv);
 
 /* Open the vault, locked.  And with its passphrase. */
 RK_MUST enum rk_err kv_open(struct kv *kv);

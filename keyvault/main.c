@@ -5,7 +5,6 @@
 
 #include <rpckit/log.h>
 
-#include "base/agent_client.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "cli/pass.h"
@@ -216,6 +215,24 @@ static const struct opt restore_opts[] = {
 	    .about = "say what would be another" },
 	{ 0 },
 };
+static const struct opt exec_opts[] = {
+	{ .name = "env",
+	    .kind = OPT_TEXT,
+	    .meta = "VAR=NAME",
+	    .flags = OPT_MANY,
+	    .about = "a secret as a variable, which is the weaker way" },
+	{ .name = "fd",
+	    .kind = OPT_TEXT,
+	    .meta = "N=NAME",
+	    .flags = OPT_MANY,
+	    .about = "a secret as descriptor N, a file that is nowhere" },
+	{ .name = "form",
+	    .kind = OPT_CHOICE,
+	    .meta = "pkcs8|openssh",
+	    .complete = COMPLETE_WORDS,
+	    .about = "of private keys (pkcs8)" },
+	{ 0 },
+};
 static const struct opt log_opts[] = {
 	{ .name = "since",
 	    .kind = OPT_DURATION,
@@ -259,6 +276,9 @@ static const struct cmd cmds[] = {
 	{ VERB("allow", "[ID]", "say yes to a use; list those that wait", 0, 1),
 	    .opts = allow_opts },
 	{ VERB("deny", "ID", "say no to a use", 1, 1) },
+	{ VERB("exec", "CMD [ARG...]", "give secrets to one command", 1,
+	      UINT_MAX),
+	    .opts = exec_opts },
 	{ VERB("passwd", "", "change the passphrase", 0, 0),
 	    .opts = passwd_opts },
 	{ VERB("rekey", "", "seal everything under a new key", 0, 0),
@@ -293,6 +313,7 @@ static const struct {
 	{ "tag", verb_tag },
 	{ "sign", verb_sign },
 	{ "verify", verb_verify },
+	{ "exec", verb_exec },
 	{ "passwd", verb_passwd },
 	{ "rekey", verb_rekey },
 	{ "backup", verb_backup },
@@ -382,17 +403,6 @@ on_log(
 	out_warn(&kv->out, "%s", line);
 }
 
-/* Whatever was written, and whatever then failed. */
-static void
-remember(struct kv *kv)
-{
-	struct vault_info info;
-	struct rk_error err;
-
-	if (kv->verified && vault_inspect(kv->vault, &info, &err) == RK_OK)
-		seen_keep(&info, kv->restored);
-}
-
 static int
 run(struct args *a, void *ctx)
 {
@@ -404,13 +414,7 @@ run(struct args *a, void *ctx)
 	rk_log_set(on_log, RK_LOG_WARN, kv);
 	if ((r = check_sources(kv)) == RK_OK && (r = set_path(kv)) == RK_OK)
 		r = find_verb(a)(kv);
-	remember(kv);
-	rk_secret_free(kv->pass);
-	agent_hang_up(kv->agent);
-	vault_close(kv->vault);
-	kv->agent = NULL;
-	kv->pass = NULL;
-	kv->vault = NULL;
+	kv_let_go(kv);
 	rk_log_set(NULL, RK_LOG_WARN, NULL);
 	if (r == RK_OK)
 		return kv->status;
@@ -430,6 +434,7 @@ static const char *const examples[] = {
 	"keyvault import node certs/node.key   # then remove the file",
 	"keyvault sign deploy-ca request.bin   # to request.bin.sig",
 	"eval \"$(keyvault agent --ssh)\" && keyvault unlock",
+	"keyvault exec --fd 3=token -- upload --token-file /dev/fd/3",
 	"keyvault backup /media/stick/vault.db",
 	NULL,
 };

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/agent_client.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/str.h"
@@ -42,6 +43,30 @@ kv_tell_wait(const struct kv *kv, const char *path)
 	if (isatty(STDERR_FILENO) == 1)
 		out_note(&kv->out, "working on the passphrase of %s",
 		    str_escape(shown, sizeof(shown), path));
+}
+
+/* Whatever was written, and whatever then failed. */
+static void
+remember(struct kv *kv)
+{
+	struct vault_info info;
+	struct rk_error err;
+
+	if (kv->verified && kv->vault != NULL &&
+	    vault_inspect(kv->vault, &info, &err) == RK_OK)
+		seen_keep(&info, kv->restored);
+}
+
+void
+kv_let_go(struct kv *kv)
+{
+	remember(kv);
+	rk_secret_free(kv->pass);
+	agent_hang_up(kv->agent);
+	vault_close(kv->vault);
+	kv->agent = NULL;
+	kv->pass = NULL;
+	kv->vault = NULL;
 }
 
 enum rk_err
