@@ -92,13 +92,17 @@ make_word(struct child_gift *g, struct rk_error *err)
 static void
 forget(struct child_gift *g, size_t len)
 {
+	int e = 0;
+
 	if (g->held != NULL)
 		(void)munmap((void *)(uintptr_t)g->held, len);
 	g->held = NULL;
 	if (g->mem >= 0) {
-		(void)ftruncate(g->mem, 0);
+		e = ftruncate(g->mem, 0);
 		(void)close(g->mem);
 	}
+	/* It cannot fail for a file of ours; and no more could be done. */
+	(void)e;
 	g->mem = -1;
 	rk_secret_free(g->word);
 	g->word = NULL;

@@ -16,6 +16,7 @@ struct listing {
 	bool agent; /* there is one */
 	struct agent_key *open;
 	size_t n_open;
+	size_t open_cap;
 	enum rk_err r;
 };
 
@@ -54,15 +55,26 @@ static void
 add_open(const struct agent_key *key, void *arg)
 {
 	struct listing *l = arg;
+	size_t cap = l->open_cap == 0 ? 16 : 2 * l->open_cap;
 	struct agent_key *grown;
 
-	grown = reallocarray(l->open, l->n_open + 1, sizeof(*grown));
-	if (grown == NULL) {
-		l->r = RK_ENOMEM;
-		return;
+	if (l->n_open == l->open_cap) {
+		grown = reallocarray(l->open, cap, sizeof(*grown));
+		if (grown == NULL) {
+			l->r = RK_ENOMEM;
+			return;
+		}
+		l->open = grown;
+		l->open_cap = cap;
 	}
-	l->open = grown;
 	l->open[l->n_open++] = *key;
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct agent_key *)a)->name,
+	    ((const struct agent_key *)b)->name);
 }
 
 /* The agent's keys, if there is one. */
@@ -77,17 +89,24 @@ ask_agent(struct kv *kv, struct listing *l)
 		return RK_OK;
 	if ((r = kv_agent_keys(kv, add_open, l)) != RK_OK)
 		return r;
+	if (l->n_open > 0)
+		qsort(l->open, l->n_open, sizeof(*l->open), by_name);
 	return l->r == RK_OK ? RK_OK
 	                     : kv_fail(kv, l->r, "agent", rk_err_text(l->r));
+}
+
+static int
+is_named(const void *name, const void *key)
+{
+	return strcmp(name, ((const struct agent_key *)key)->name);
 }
 
 static const struct agent_key *
 find_open(const struct listing *l, const char *name)
 {
-	for (size_t i = 0; i < l->n_open; i++)
-		if (strcmp(l->open[i].name, name) == 0)
-			return &l->open[i];
-	return NULL;
+	return l->n_open == 0 ? NULL
+	                      : bsearch(name, l->open, l->n_open,
+	                            sizeof(*l->open), is_named);
 }
 
 /* "open 41 min, asks first" */

@@ -241,9 +241,17 @@ str_time(char *dst, int64_t sec)
 		(void)str_copy(dst, 32, "beyond all years");
 		return;
 	}
-	n = snprintf(dst, 32, "%04lld-%02d-%02dT%02d:%02d:%02dZ",
-	    (long long)tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-	    tm.tm_min, tm.tm_sec);
-	if (n < 0 || n >= 32)
-		dst[0] = '\0';
+	/* Once for each row of lists: quicker than all of it by snprintf(). */
+	n = snprintf(dst, 16, "%04lld", (long long)tm.tm_year + 1900);
+	dst += n > 0 ? n : 0;
+	for (size_t i = 0; i < 5; i++) {
+		const int parts[] = { tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+			tm.tm_min, tm.tm_sec };
+
+		*dst++ = "--T::"[i];
+		*dst++ = (char)('0' + parts[i] / 10);
+		*dst++ = (char)('0' + parts[i] % 10);
+	}
+	*dst++ = 'Z';
+	*dst = '\0';
 }

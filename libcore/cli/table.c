@@ -138,8 +138,9 @@ put_json_row(const struct table *t, struct buf *b, const union cell *cells)
 	enum rk_err r = buf_put_str(b, "{\"schema\":1");
 
 	for (size_t i = 0; i < t->n && r == RK_OK; i++) {
-		r = buf_printf(b, ",\"%s\":", t->fields[i].name);
-		if (r == RK_OK)
+		if ((r = buf_put_str(b, ",\"")) == RK_OK &&
+		    (r = buf_put_str(b, t->fields[i].name)) == RK_OK &&
+		    (r = buf_put_str(b, "\":")) == RK_OK)
 			r = put_json_cell(b, t->fields[i].kind, &cells[i]);
 	}
 	return r == RK_OK ? buf_put_str(b, "}\n") : r;
@@ -173,12 +174,15 @@ char_width(uint32_t cp)
 static unsigned
 text_width(const char *s)
 {
-	size_t len = strlen(s);
 	unsigned width = 0;
 	uint32_t cp;
+	size_t len;
 	size_t n;
 
-	for (; len > 0; s += n, len -= n) {
+	/* Most of all text. */
+	for (; *s >= ' ' && *s <= '~'; s++)
+		width++;
+	for (len = strlen(s); len > 0; s += n, len -= n) {
 		n = str_utf8(s, len, &cp);
 		width += n == 0 ? 1 : char_width(cp);
 		n += n == 0;
@@ -284,7 +288,14 @@ shrink(struct table *t, unsigned screen)
 static enum rk_err
 put_spaces(struct buf *b, unsigned n)
 {
-	return buf_printf(b, "%*s", (int)n, "");
+	uint8_t *p;
+	enum rk_err r = buf_reserve(b, n, &p);
+
+	if (r != RK_OK || n == 0)
+		return r;
+	memset(p, ' ', n);
+	buf_commit(b, n);
+	return RK_OK;
 }
 
 /* Bytes of s whose width is at most `width`, which becomes what it is. */
