@@ -7,6 +7,7 @@
 struct file {
 	sqlite3_file base;
 	sqlite3_file *real; /* behind this struct */
+	const char *name;   /* SQLite's, as long as it is open */
 };
 
 static sqlite3_vfs vfs;
@@ -14,6 +15,13 @@ static int fail_at = -1;
 static int fail_code;
 static int done;
 static int locked;
+static const struct failvfs_watch *told;
+
+void
+failvfs_tell(const struct failvfs_watch *watch)
+{
+	told = watch;
+}
 
 void
 failvfs_set(int n, int code)
@@ -47,6 +55,12 @@ real(sqlite3_file *f)
 	return ((struct file *)(void *)f)->real;
 }
 
+static const char *
+name_of(sqlite3_file *f)
+{
+	return ((struct file *)(void *)f)->name;
+}
+
 static int
 shim_close(sqlite3_file *f)
 {
@@ -64,6 +78,8 @@ shim_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 {
 	int rc = due();
 
+	if (told != NULL)
+		told->on_write(name_of(f), p, (size_t)n, (size_t)at, told->arg);
 	/* A full disk takes a part. */
 	if (rc != SQLITE_OK && n > 1)
 		(void)real(f)->pMethods->xWrite(real(f), p, n / 2, at);
@@ -76,6 +92,8 @@ shim_truncate(sqlite3_file *f, sqlite3_int64 size)
 {
 	int rc = due();
 
+	if (told != NULL)
+		told->on_truncate(name_of(f), (size_t)size, told->arg);
 	return rc != SQLITE_OK ? rc
 	                       : real(f)->pMethods->xTruncate(real(f), size);
 }
@@ -85,7 +103,8 @@ shim_sync(sqlite3_file *f, int flags)
 {
 	int rc = due();
 
-	(void)f;
+	if (told != NULL)
+		told->on_sync(name_of(f), told->arg);
 	(void)flags; /* no power fails in a test */
 	return rc == SQLITE_IOERR ? SQLITE_IOERR_FSYNC : rc;
 }
@@ -188,6 +207,7 @@ shim_open(
 	file->real = (sqlite3_file *)(void *)(file + 1);
 	file->real->pMethods = NULL;
 	file->base.pMethods = NULL;
+	file->name = name;
 	if (locked > 0) {
 		locked--;
 		return SQLITE_BUSY;
@@ -195,6 +215,16 @@ shim_open(
 	rc = below->xOpen(below, name, file->real, flags, out);
 	file->base.pMethods = file->real->pMethods != NULL ? &methods : NULL;
 	return rc;
+}
+
+static int
+shim_delete(sqlite3_vfs *v, const char *name, int sync)
+{
+	sqlite3_vfs *below = v->pAppData;
+
+	if (told != NULL)
+		told->on_delete(name, told->arg);
+	return below->xDelete(below, name, sync);
 }
 
 void
@@ -209,6 +239,7 @@ failvfs_register(void)
 	vfs.pAppData = below;
 	vfs.szOsFile = (int)sizeof(struct file) + below->szOsFile;
 	vfs.xOpen = shim_open;
+	vfs.xDelete = shim_delete;
 	vfs.pNext = NULL;
 	(void)sqlite3_vfs_register(&vfs, 1);
 }

@@ -2,6 +2,8 @@
 #ifndef RPCKIT_TESTS_FAILVFS_H
 #define RPCKIT_TESTS_FAILVFS_H
 
+#include <stddef.h>
+
 #define FAILVFS_NAME "failing"
 
 /* Make it the default.  What does not fail is not synced, which saves time. */
@@ -13,5 +15,19 @@ void failvfs_set(int n, int code);
 void failvfs_lock(int n);
 /* Operations since then. */
 int failvfs_count(void);
+
+/*
+ * Told of what is done to files by their full names, before it is done; arg is
+ * theirs.  NULL: nobody is told.
+ */
+struct failvfs_watch {
+	void (*on_write)(const char *name, const void *data, size_t len,
+	    size_t at, void *arg);
+	void (*on_truncate)(const char *name, size_t size, void *arg);
+	void (*on_sync)(const char *name, void *arg);
+	void (*on_delete)(const char *name, void *arg);
+	void *arg;
+};
+void failvfs_tell(const struct failvfs_watch *watch);
 
 #endif
