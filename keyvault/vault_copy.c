@@ -74,21 +74,22 @@ check_pages(struct check *c)
 }
 
 /* A public half that is not the key's would have others believe a stranger. */
-static bool
-halves_fit(const struct record *rec, const struct rk_secret *secret)
+static enum rk_err
+halves_fit(const struct record *rec, const struct rk_secret *secret, bool *fit)
 {
 	struct rk_key *key = NULL;
 	uint8_t pub[RK_KEY_PUBLIC_LEN];
-	bool fit;
+	enum rk_err r;
 
+	*fit = true;
 	if (rec->kind != RECORD_ED25519)
-		return true;
-	if (rk_key_from_seed(rk_secret_peek(secret), &key) != RK_OK)
-		return false;
+		return RK_OK;
+	if ((r = rk_key_from_seed(rk_secret_peek(secret), &key)) != RK_OK)
+		return r;
 	rk_key_public(key, pub);
-	fit = memcmp(pub, rec->pub, sizeof(pub)) == 0;
+	*fit = memcmp(pub, rec->pub, sizeof(pub)) == 0;
 	rk_key_free(key);
-	return fit;
+	return RK_OK;
 }
 
 static enum rk_err
@@ -98,16 +99,21 @@ check_row(struct check *c, const struct row *row)
 	struct rk_secret *secret = NULL;
 	struct record rec;
 	const char *why = NULL;
+	bool fit = true;
 	enum rk_err r;
 
 	r = vault_row_about(&v->head, vault_keys(v), row, &rec);
 	if (r == RK_OK)
 		r = vault_row_open(&v->head, vault_keys(v), row, &rec, &secret);
-	if (r == RK_ENOMEM)
+	if (r == RK_OK)
+		r = halves_fit(&rec, secret, &fit);
+	if (r == RK_ENOMEM) {
+		rk_secret_free(secret);
 		return err_set(c->err, r, "%s: out of memory", v->name);
+	}
 	if (r != RK_OK)
 		why = "is not what was sealed";
-	else if (!halves_fit(&rec, secret))
+	else if (!fit)
 		why = "has a public half of another key";
 	if (why != NULL) {
 		(void)err_set(c->err, RK_ETAMPERED,

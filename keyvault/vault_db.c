@@ -78,6 +78,17 @@ vault_db_exec(struct vault *v, const char *sql, struct rk_error *err)
 }
 
 enum rk_err
+vault_db_begin(struct vault *v, const char *sql, struct rk_error *err)
+{
+	enum rk_err r;
+
+	if (sqlite3_get_autocommit(v->db) == 0 &&
+	    (r = vault_db_exec(v, "ROLLBACK", err)) != RK_OK)
+		return r;
+	return vault_db_exec(v, sql, err);
+}
+
+enum rk_err
 vault_db_prepare(
     struct vault *v, const char *sql, sqlite3_stmt **out, struct rk_error *err)
 {
@@ -325,6 +336,9 @@ take_bytes(struct vault *v, const struct buf *file, struct rk_error *err)
 		bytes[FORM_WRITE] = bytes[FORM_READ] = 1;
 	rc = sqlite3_deserialize(v->db, "main", bytes, (sqlite3_int64)len,
 	    (sqlite3_int64)len, flags);
+	/* It does not look at them yet. */
+	if (rc == SQLITE_ERROR)
+		rc = SQLITE_NOMEM;
 	return rc == SQLITE_OK ? RK_OK : vault_db_fail(v, rc, err);
 }
 

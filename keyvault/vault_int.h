@@ -117,6 +117,10 @@ void vault_read_end(struct vault *v);
  * (RK_ESTATE); inside a transaction. */
 RK_MUST enum rk_err vault_refresh(struct vault *v, struct rk_error *err);
 
+/* What could not be read, with r: RK_ENOMEM, or RK_EDAMAGED for whatever else.
+ * what: "record", "line". */
+enum rk_err vault_unreadable(struct vault *v, enum rk_err r, const char *what,
+    int64_t id, struct rk_error *err);
 /* Is there a record of that name, as far as the index knows? */
 RK_MUST enum rk_err vault_has(
     struct vault *v, const char *name, bool *found, struct rk_error *err);
@@ -151,6 +155,10 @@ void vault_db_close(struct vault *v);
 RK_MUST enum rk_err vault_db_save(
     struct vault *v, const char *path, struct rk_error *err);
 RK_MUST enum rk_err vault_db_exec(
+    struct vault *v, const char *sql, struct rk_error *err);
+/* Begin a transaction; one that could not be taken back for want of memory is
+ * before. */
+RK_MUST enum rk_err vault_db_begin(
     struct vault *v, const char *sql, struct rk_error *err);
 RK_MUST enum rk_err vault_db_prepare(
     struct vault *v, const char *sql, sqlite3_stmt **out, struct rk_error *err);
@@ -238,7 +246,7 @@ RK_MUST enum rk_err vault_adds_up(
 RK_MUST enum rk_err vault_mac_set(
     struct vault *v, const struct row *row, struct rk_error *err);
 void vault_mac_drop(struct vault *v, int64_t id);
-/* Is it the row that was sealed last? */
-RK_MUST bool vault_mac_fits(struct vault *v, const struct row *row);
+/* Is it the row that was sealed last?  RK_ETAMPERED, RK_ENOMEM. */
+RK_MUST enum rk_err vault_mac_check(struct vault *v, const struct row *row);
 
 #endif

@@ -48,7 +48,7 @@ vault_read_begin(struct vault *v, struct rk_error *err)
 
 	if (v->writing)
 		return RK_OK;
-	if ((r = vault_db_exec(v, "BEGIN", err)) != RK_OK)
+	if ((r = vault_db_begin(v, "BEGIN", err)) != RK_OK)
 		return r;
 	if (v->key != NULL)
 		r = vault_refresh(v, err);
@@ -60,7 +60,7 @@ vault_read_begin(struct vault *v, struct rk_error *err)
 void
 vault_read_end(struct vault *v)
 {
-	/* Nothing was written, so nothing can fail that matters. */
+	/* Nothing was written; what is left is taken back by the next one. */
 	if (!v->writing && sqlite3_get_autocommit(v->db) == 0)
 		(void)sqlite3_exec(v->db, "ROLLBACK", NULL, NULL, NULL);
 }
@@ -74,6 +74,17 @@ require_names(struct vault *v, struct rk_error *err)
 	    err, RK_ESTATE, "%s: is locked, and hides its names", v->name);
 }
 
+enum rk_err
+vault_unreadable(struct vault *v, enum rk_err r, const char *what, int64_t id,
+    struct rk_error *err)
+{
+	if (r == RK_ENOMEM)
+		return err_set(err, r, "%s: out of memory", v->name);
+	return err_set(err, RK_EDAMAGED,
+	    "%s: is damaged: %s %lld says nothing that can be read", v->name,
+	    what, (long long)id);
+}
+
 /* A row as it is in the file to a record. */
 static enum rk_err
 take_record(struct vault *v, sqlite3_stmt *stmt, struct row *row,
@@ -83,19 +94,16 @@ take_record(struct vault *v, sqlite3_stmt *stmt, struct row *row,
 
 	if ((r = vault_row_take(v, stmt, row, err)) != RK_OK)
 		return r;
-	if (v->key != NULL && !vault_mac_fits(v, row))
-		return err_set(err, RK_ETAMPERED,
+	r = v->key != NULL ? vault_mac_check(v, row) : RK_OK;
+	if (r == RK_ENOMEM)
+		return err_set(err, r, "%s: out of memory", v->name);
+	if (r != RK_OK)
+		return err_set(err, r,
 		    "%s: was tampered with: record %lld is not the one that "
 		    "was sealed last",
 		    v->name, (long long)row->id);
 	r = vault_row_about(&v->head, vault_keys(v), row, out);
-	if (r == RK_ENOMEM)
-		return err_set(err, r, "%s: out of memory", v->name);
-	return r == RK_OK ? r
-	                  : err_set(err, RK_EDAMAGED,
-	                        "%s: is damaged: record %lld says nothing "
-	                        "that can be read",
-	                        v->name, (long long)row->id);
+	return r == RK_OK ? r : vault_unreadable(v, r, "record", row->id, err);
 }
 
 static int

@@ -195,8 +195,10 @@ vault_rekey(struct vault *v, const struct rk_secret *pass,
 	b.head = v->head;
 	b.derived = v->derived;
 	b.keys = vault_keys(v);
+	/* The head has the new key's number already. */
 	if ((r = new_key(v, pass, kdf, err)) != RK_OK) {
 		vault_cancel(v);
+		vault_lock(v);
 		return r;
 	}
 	if ((r = all_anew(v, &b, progress, arg, err)) == RK_OK &&

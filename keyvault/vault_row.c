@@ -42,7 +42,8 @@ get_array(sqlite3_stmt *stmt, int column, size_t len, uint8_t *out)
 
 /* ---- the head ---- */
 
-static bool
+/* RK_EDAMAGED, RK_ENOMEM. */
+static enum rk_err
 take_head(sqlite3_stmt *stmt, struct head *h)
 {
 	int64_t hidden;
@@ -52,6 +53,7 @@ take_head(sqlite3_stmt *stmt, struct head *h)
 	int64_t lanes;
 	int64_t generation;
 	uint8_t sum[CRYPT_HASH_LEN];
+	enum rk_err r;
 
 	if (!get_array(stmt, 0, VAULT_ID_LEN, h->id) ||
 	    !get_number(stmt, 1, INT64_MAX, &h->created) ||
@@ -66,15 +68,16 @@ take_head(sqlite3_stmt *stmt, struct head *h)
 	    !get_number(stmt, 10, INT64_MAX - 1, &generation) ||
 	    !get_array(stmt, 11, CRYPT_HASH_LEN, h->manifest) ||
 	    !get_array(stmt, 12, CRYPT_HASH_LEN, h->sum))
-		return false;
+		return RK_EDAMAGED;
 	h->hidden = hidden == 1;
 	h->key_number = (uint64_t)key_number;
 	h->kdf.passes = (uint32_t)passes;
 	h->kdf.kib = (uint32_t)kib;
 	h->kdf.lanes = (uint32_t)lanes;
 	h->generation = (uint64_t)generation;
-	return vault_head_sum(h, sum) == RK_OK &&
-	       memcmp(sum, h->sum, sizeof(sum)) == 0;
+	if ((r = vault_head_sum(h, sum)) != RK_OK)
+		return r;
+	return memcmp(sum, h->sum, sizeof(sum)) == 0 ? RK_OK : RK_EDAMAGED;
 }
 
 enum rk_err
@@ -93,9 +96,12 @@ vault_head_read(struct vault *v, struct rk_error *err)
 		return r;
 	if ((r = vault_db_step(v, stmt, &row, err)) != RK_OK)
 		goto out;
-	if (!row || !take_head(stmt, &h)) {
-		r = err_set(err, RK_EDAMAGED,
-		    "%s: is damaged: its head does not add up", v->name);
+	r = row ? take_head(stmt, &h) : RK_EDAMAGED;
+	if (r != RK_OK) {
+		r = err_set(err, r,
+		    r == RK_ENOMEM ? "%s: out of memory"
+		                   : "%s: is damaged: its head does not add up",
+		    v->name);
 		goto out;
 	}
 	if (kdf_check(&h.kdf) != RK_OK) {

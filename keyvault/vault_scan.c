@@ -77,15 +77,19 @@ vault_mac_drop(struct vault *v, int64_t id)
 	    (v->n_macs - at) * sizeof(*v->macs));
 }
 
-bool
-vault_mac_fits(struct vault *v, const struct row *row)
+enum rk_err
+vault_mac_check(struct vault *v, const struct row *row)
 {
 	size_t at = place_of(v, row->id);
 	uint8_t mac[CRYPT_HASH_LEN];
+	enum rk_err r;
 
-	return at < v->n_macs && v->macs[at].id == row->id &&
-	       vault_row_mac(vault_keys(v), row, mac) == RK_OK &&
-	       rk_secret_eq(mac, v->macs[at].mac, sizeof(mac));
+	if (at == v->n_macs || v->macs[at].id != row->id)
+		return RK_ETAMPERED;
+	if ((r = vault_row_mac(vault_keys(v), row, mac)) != RK_OK)
+		return r;
+	return rk_secret_eq(mac, v->macs[at].mac, sizeof(mac)) ? RK_OK
+	                                                       : RK_ETAMPERED;
 }
 
 /* ---- without a key ---- */
@@ -117,11 +121,8 @@ rows_add_up(
 	       (r = vault_db_step(v, stmt, &more, err)) == RK_OK && more) {
 		r = vault_row_take(v, stmt, &row, err);
 		if (r == RK_OK && !v->head.hidden &&
-		    vault_row_about(&v->head, NULL, &row, &rec) != RK_OK)
-			r = err_set(err, RK_EDAMAGED,
-			    "%s: is damaged: record %lld says nothing that "
-			    "can be read",
-			    v->name, (long long)row.id);
+		    (r = vault_row_about(&v->head, NULL, &row, &rec)) != RK_OK)
+			r = vault_unreadable(v, r, "record", row.id, err);
 		if (r != RK_OK)
 			r = fault(v, fn, arg, err);
 	}

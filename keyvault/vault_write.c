@@ -28,7 +28,7 @@ vault_begin(struct vault *v, struct rk_error *err)
 		    v->name);
 	if (v->writing)
 		return err_set(err, RK_ESTATE, "%s: begun already", v->name);
-	if ((r = vault_db_exec(v, "BEGIN IMMEDIATE", err)) != RK_OK)
+	if ((r = vault_db_begin(v, "BEGIN IMMEDIATE", err)) != RK_OK)
 		return r;
 	if ((r = vault_refresh(v, err)) != RK_OK) {
 		vault_read_end(v);
@@ -167,12 +167,9 @@ vault_log_read(struct vault *v, int64_t after, vault_line_fn *fn, void *arg,
 	       (r = vault_db_step(v, stmt, &more, err)) == RK_OK && more) {
 		if ((r = vault_line_take(v, stmt, &line, err)) != RK_OK)
 			break;
-		if (vault_line_open(&v->head, vault_keys(v), &line, text) !=
-		    RK_OK) {
-			r = err_set(err, RK_EDAMAGED,
-			    "%s: is damaged: line %lld of its log cannot be "
-			    "read",
-			    v->name, (long long)line.id);
+		r = vault_line_open(&v->head, vault_keys(v), &line, text);
+		if (r != RK_OK) {
+			r = vault_unreadable(v, r, "line", line.id, err);
 			break;
 		}
 		told.id = line.id;

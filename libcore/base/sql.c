@@ -6,7 +6,7 @@
 enum rk_err
 sql_meaning(int rc, const char **words)
 {
-	switch (rc & 0xff) {
+	switch (rc == SQLITE_IOERR_NOMEM ? SQLITE_NOMEM : rc & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
 	case SQLITE_PROTOCOL: /* too many tries to lock it */
