@@ -47,11 +47,19 @@ struct agent_back {
 	    const uint8_t pub[RK_KEY_PUBLIC_LEN], unsigned use,
 	    const struct agent_line *lines, size_t n, struct rk_key **out,
 	    struct rk_error *err);
+	/* The same for a secret that is given out: lines are never none. */
+	enum rk_err (*give)(void *arg, const char *name,
+	    const uint8_t pub[RK_KEY_PUBLIC_LEN], unsigned use,
+	    const struct agent_line *lines, size_t n, struct rk_secret **out,
+	    struct rk_error *err);
 	/* Lines of the log, all or none; others may write for so long. */
 	enum rk_err (*log)(void *arg, const struct agent_line *lines, size_t n,
 	    int patience_ms, struct rk_error *err);
 	void *arg;
 };
+
+/* What a record may be used for: by its kind, and a key's tags. */
+unsigned agent_uses(const struct record *rec);
 
 struct agent;
 

@@ -114,6 +114,12 @@ RK_MUST enum rk_err agent_wait(
 struct waiting *agent_waiting_find(struct agent *a, uint32_t id);
 void agent_waiting_free(struct waiting *w);
 
+/* ---- agent_give.c ---- */
+
+/* A secret for whoever asked; its line of the log is on the disk. */
+RK_MUST enum rk_err agent_give(struct agent *a, const struct order *o,
+    const struct open_key *k, struct rk_secret **out, struct rk_error *err);
+
 /* ---- agent_sign.c ---- */
 
 /* Look whether it may be signed; sign, or have somebody asked.  The answer is

@@ -160,6 +160,7 @@ send_out(struct client *c)
 			continue;
 		if (n < 0)
 			return errno == EAGAIN || errno == EWOULDBLOCK;
+		rk_wipe(c->out.data + c->out.head, (size_t)n);
 		buf_consume(&c->out, (size_t)n);
 		c->since = rk_loop_now(c->io->loop);
 	}

@@ -259,7 +259,7 @@ take_record(struct opening *o, const struct record *rec)
 	*k = o->like;
 	(void)str_copy(k->name, sizeof(k->name), rec->name);
 	memcpy(k->pub, rec->pub, sizeof(k->pub));
-	k->uses = purpose_uses(rec->tags);
+	k->uses = agent_uses(rec);
 	return RK_OK;
 }
 
@@ -288,10 +288,6 @@ collect_named(struct turn *t, struct opening *o)
 		else if (t->a->back.find(t->a->back.arg, name, &rec, &err) !=
 		         RK_OK)
 			o->r = fail(t, err.code, err.text);
-		else if (rec.kind != RECORD_ED25519)
-			o->r = fail_named(t, RK_EINVAL, name,
-			    "is no Ed25519 key; the agent has use for no "
-			    "others");
 		else if (rec.expires != 0 && rec.expires <= o->today)
 			o->r =
 			    fail_named(t, RK_EDENIED, name, "its time is over");
@@ -478,11 +474,43 @@ tell_public(struct turn *t)
 		return malformed(t);
 	if ((k = agent_key_find(t->a, name)) == NULL)
 		return not_open(t, name);
+	if ((k->uses & USE_GIVEN) != 0)
+		return fail_named(
+		    t, RK_EINVAL, name, "is no key for signatures");
 	if ((r = agent_begin(t->reply, AGENT_OK, &at)) == RK_OK &&
 	    (r = bytes_put_string(t->reply, k->pub, sizeof(k->pub))) == RK_OK &&
 	    (r = bytes_put_u8(t->reply, k->confirm)) == RK_OK)
 		agent_end(t->reply, at);
 	return r;
+}
+
+/* ---- secrets ---- */
+
+/* For who was opened by name, as what it is. */
+static enum rk_err
+give(struct turn *t)
+{
+	struct order o = { .asker = *t->asker, .view.is = PURPOSE_GIVE };
+	uint8_t as;
+
+	if (!agent_get_text(&t->body, o.name, sizeof(o.name)) ||
+	    !bytes_get_u8(&t->body, &as) || t->body.left != 0)
+		return malformed(t);
+	switch (as) {
+	case AGENT_GIFT_PSK:
+		o.use = USE_PSK;
+		(void)str_copy(o.view.text, sizeof(o.view.text),
+		    "given out as a pre-shared key");
+		break;
+	case AGENT_GIFT_WORD:
+		o.use = USE_WORD;
+		(void)str_copy(
+		    o.view.text, sizeof(o.view.text), "given out as it is");
+		break;
+	default:
+		return malformed(t);
+	}
+	return agent_order(t->a, &o, t->now, t->reply, t->wait);
 }
 
 enum rk_err
@@ -501,6 +529,7 @@ agent_own(struct agent *a, const struct agent_asker *asker, uint64_t now,
 		[AGENT_SIGN_FILE] = sign_file,
 		[AGENT_SIGN] = sign_proof,
 		[AGENT_PUBLIC] = tell_public,
+		[AGENT_GIVE] = give,
 	};
 	struct turn t = {
 		.a = a,

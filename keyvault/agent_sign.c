@@ -110,12 +110,15 @@ static enum rk_err
 sign(struct agent *a, const struct order *o, struct open_key *k, uint64_t now,
     struct buf *reply)
 {
+	struct rk_secret *secret = NULL;
 	struct rk_key *key = NULL;
 	struct rk_error err;
 	enum rk_err r;
 
 	(void)str_copy(k->last, sizeof(k->last), o->asker.who);
-	if ((r = take_key(a, o, k, now, &key, &err)) != RK_OK) {
+	r = o->view.is == PURPOSE_GIVE ? agent_give(a, o, k, &secret, &err)
+	                               : take_key(a, o, k, now, &key, &err);
+	if (r != RK_OK) {
 		if (r == RK_ENOENT || r == RK_EDENIED)
 			agent_key_close(a, k);
 		else if (r == RK_ESTATE || r == RK_ETAMPERED)
@@ -123,7 +126,10 @@ sign(struct agent *a, const struct order *o, struct open_key *k, uint64_t now,
 		return agent_refuse(&o->asker, r, err.text, reply);
 	}
 	k->used++;
-	r = make(o, key, reply);
+	r = secret != NULL
+	        ? put_own(reply, rk_secret_peek(secret), rk_secret_len(secret))
+	        : make(o, key, reply);
+	rk_secret_free(secret);
 	rk_key_free(key);
 	if (k->left != AGENT_FOREVER && --k->left == 0)
 		agent_key_close(a, k);

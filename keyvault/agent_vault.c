@@ -196,10 +196,9 @@ still_may(const struct record *rec, const uint8_t pub[RK_KEY_PUBLIC_LEN],
 {
 	const char *why = NULL;
 
-	if (rec->kind != RECORD_ED25519 ||
-	    memcmp(rec->pub, pub, RK_KEY_PUBLIC_LEN) != 0)
+	if (memcmp(rec->pub, pub, RK_KEY_PUBLIC_LEN) != 0)
 		why = "is another key than the one that was opened";
-	else if ((purpose_uses(rec->tags) & use) == 0)
+	else if ((agent_uses(rec) & use) == 0)
 		why = "is not for this use any more (its tags, use:...)";
 	else if (rec->expires != 0 && rec->expires <= (int64_t)time(NULL))
 		why = "its time is over";
@@ -208,20 +207,56 @@ still_may(const struct record *rec, const uint8_t pub[RK_KEY_PUBLIC_LEN],
 }
 
 static enum rk_err
+read_secret(struct vault *v, const char *name,
+    const uint8_t pub[RK_KEY_PUBLIC_LEN], unsigned what, struct rk_secret **out,
+    struct rk_error *err)
+{
+	struct record rec;
+	enum rk_err r;
+
+	if ((r = vault_secret(v, name, &rec, out, err)) == RK_OK &&
+	    (r = still_may(&rec, pub, what, err)) != RK_OK) {
+		rk_secret_free(*out);
+		*out = NULL;
+	}
+	return r;
+}
+
+static enum rk_err
 read_key(struct vault *v, const char *name,
     const uint8_t pub[RK_KEY_PUBLIC_LEN], unsigned what, struct rk_key **out,
     struct rk_error *err)
 {
-	struct rk_secret *seed = NULL;
-	struct record rec;
+	struct rk_secret *seed;
 	enum rk_err r;
 
 	*out = NULL;
-	if ((r = vault_secret(v, name, &rec, &seed, err)) == RK_OK &&
-	    (r = still_may(&rec, pub, what, err)) == RK_OK &&
+	if ((r = read_secret(v, name, pub, what, &seed, err)) == RK_OK &&
 	    (r = rk_key_from_seed(rk_secret_peek(seed), out)) != RK_OK)
-		r = err_set(err, r, "%s: %s", rec.name, rk_err_text(r));
+		r = err_set(err, r, "%s: %s", name, rk_err_text(r));
 	rk_secret_free(seed);
+	return r;
+}
+
+static enum rk_err
+give(void *arg, const char *name, const uint8_t pub[RK_KEY_PUBLIC_LEN],
+    unsigned what, const struct agent_line *lines, size_t n,
+    struct rk_secret **out, struct rk_error *err)
+{
+	struct rk_secret *secret;
+	struct vault *v;
+	enum rk_err r;
+
+	*out = NULL;
+	if ((r = enter(arg, &v, err)) != RK_OK)
+		return r;
+	if ((r = read_secret(v, name, pub, what, &secret, err)) == RK_OK)
+		r = write_lines(v, lines, n, VAULT_WAIT_MS, err);
+	if (r == RK_OK)
+		*out = secret;
+	else
+		rk_secret_free(secret);
+	leave(arg, r);
 	return r;
 }
 
@@ -293,6 +328,7 @@ agent_vault_back(struct agent_vault *av, struct agent_back *out)
 	out->list = list;
 	out->find = find;
 	out->use = use;
+	out->give = give;
 	out->log = add_lines;
 	out->arg = av;
 }

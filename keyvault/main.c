@@ -10,7 +10,7 @@
 #include "cli/pass.h"
 #include "keyvault.h"
 
-#define PASS_ABOUT "tty, fd:N, file:PATH, env:NAME, cred:NAME, askpass"
+#define PASS_ABOUT "tty, fd:N, file:PATH, env:NAME, cred:NAME, askpass, agent"
 
 static const struct opt global_opts[] = {
 	{ .name = "vault",

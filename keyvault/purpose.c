@@ -254,6 +254,7 @@ purpose_use(enum purpose is)
 {
 	switch (is) {
 	case PURPOSE_NONE:
+	case PURPOSE_GIVE: /* by its kind: agent_uses() */
 		break;
 	case PURPOSE_FILE:
 		return USE_FILE;

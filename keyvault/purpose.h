@@ -19,7 +19,8 @@ enum purpose {
 	PURPOSE_NEXT_KEY, /* it will follow another key, rpckit-trust(7) */
 	PURPOSE_CERT,     /* the to-be-signed parts of X.509 (RFC 5280): */
 	PURPOSE_REQUEST,  /* of a certificate, of a request for one, */
-	PURPOSE_CRL       /* and of a revocation list */
+	PURPOSE_CRL,      /* and of a revocation list */
+	PURPOSE_GIVE      /* no signature: the secret itself is given out */
 };
 
 #define PURPOSE_TEXT_MAX 256
@@ -59,12 +60,16 @@ void purpose_of_file(const char *context, struct purpose_view *out);
  * What comes by way of SSH's programs counts as SSH, also where it is a file.
  * TLS are all handshakes, and what a key says of itself: a request for a
  * certificate, and that it follows another; CA is what it says of others.
+ * What is no key for signatures is there to be given out, as its kind.
  */
 enum purpose_use {
 	USE_FILE = 1,
 	USE_TLS = 2,
 	USE_SSH = 4,
-	USE_CA = 8
+	USE_CA = 8,
+	USE_PSK = 16,
+	USE_WORD = 32,
+	USE_GIVEN = USE_PSK | USE_WORD
 };
 /* The one that it takes. */
 unsigned purpose_use(enum purpose is);

@@ -53,7 +53,7 @@ static const struct opt opts[] = {
 	    .complete = COMPLETE_FILE,
 	    .flags = OPT_MANY,
 	    .about = "pre-shared key, 32 bytes, which each connection needs; "
-	             "may be repeated" },
+	             "may be repeated; keyvault:NAME: in an agent" },
 	{ .name = "known",
 	    .kind = OPT_TEXT,
 	    .meta = "FILE",

@@ -175,6 +175,18 @@ load_ident(struct target *t, const struct args *a, struct rk_error *err)
 }
 
 static enum rk_err
+psk_from_agent(struct target *t, const char *name, struct rk_error *err)
+{
+	const struct rk_agent_conf conf = {
+		.size = sizeof(conf),
+		.asked = on_asked,
+		.arg = t,
+	};
+
+	return rk_psks_of_agent(t->psks, name, NULL, &conf, err);
+}
+
+static enum rk_err
 load_psk(struct target *t, struct rk_error *err)
 {
 	const struct setting *s = &t->settings.v[SET_PSK];
@@ -184,7 +196,9 @@ load_psk(struct target *t, struct rk_error *err)
 		return RK_OK;
 	if ((r = rk_psks_new(&t->psks)) != RK_OK)
 		return err_set(err, r, "out of memory");
-	r = rk_psks_load(t->psks, s->value, NULL, err);
+	r = path_key_name(s->value) != s->value
+	        ? psk_from_agent(t, path_key_name(s->value), err)
+	        : rk_psks_load(t->psks, s->value, NULL, err);
 	if (r != RK_OK)
 		err->step = "psk";
 	return r;

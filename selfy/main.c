@@ -81,7 +81,7 @@ static const struct opt opts[] = {
 	    .kind = OPT_TEXT,
 	    .meta = "SPEC",
 	    .about = "passphrase of the key: tty, fd:N, file:PATH, env:NAME, "
-	             "cred:NAME, askpass" },
+	             "cred:NAME, askpass, agent" },
 	{ .name = "ca-pass",
 	    .kind = OPT_TEXT,
 	    .meta = "SPEC",

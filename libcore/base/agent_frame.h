@@ -34,11 +34,19 @@ enum agent_type {
 	AGENT_SIGN_FILE, /* name, context, SHA-512 : SSHSIG as text */
 	AGENT_SIGN,      /* name, what is to be signed : signature */
 	AGENT_PUBLIC,    /* name : public key, u8 somebody is asked */
+	AGENT_GIVE,      /* name, u8 agent_gift : secret */
 	/* answers */
 	AGENT_OK = 128,
 	AGENT_FAIL, /* name of the code, text */
 	AGENT_WAIT  /* u32 id, u64 ms: somebody is being asked */
 };
+
+/* What a secret is given out as.  Keys that sign are given to nobody. */
+enum agent_gift {
+	AGENT_GIFT_PSK = 1, /* a pre-shared key */
+	AGENT_GIFT_WORD     /* a small secret: a passphrase, a token */
+};
+#define AGENT_GIFT_MAX 32768
 
 /*
  * A frame at the front of what came: RK_OK with its type and body (views) and

@@ -185,6 +185,33 @@ get_tty(struct pass_source *s, const char *path, unsigned attempt,
 	return r;
 }
 
+/* What the passphrase of this file is called in the agent. */
+static const char *
+name_in_agent(const char *path)
+{
+	const char *slash = path != NULL ? strrchr(path, '/') : NULL;
+
+	if (slash != NULL)
+		return slash + 1;
+	return path != NULL ? path : "";
+}
+
+/* Where nobody said where from, an agent that has it saves the question. */
+static bool
+usual_agent(struct pass_source *s, const char *path, struct rk_secret **out)
+{
+	const char *socket = getenv("KEYVAULT_SOCK");
+	bool has;
+
+	if (s->twice || socket == NULL || *socket == '\0' ||
+	    *name_in_agent(path) == '\0')
+		return false;
+	has = pass_src_agent(name_in_agent(path), s->no_input, out, &s->err) ==
+	      RK_OK;
+	err_clear(&s->err);
+	return has;
+}
+
 enum rk_err
 pass_get(struct pass_source *s, const char *path, unsigned attempt,
     struct rk_secret **out)
@@ -198,10 +225,16 @@ pass_get(struct pass_source *s, const char *path, unsigned attempt,
 	if (s->spec != NULL &&
 	    (r = pass_src_parse(s->spec, &kind, &rest, &s->err)) != RK_OK)
 		return r;
+	if (s->spec == NULL && attempt == 0 && usual_agent(s, path, out))
+		return RK_OK;
 	if (attempt >= (kind == PASS_TTY ? TRIES : 1))
 		return err_set(&s->err, RK_EPASS, "wrong passphrase");
 	if (kind == PASS_TTY)
 		return get_tty(s, path, attempt, out);
+	if (kind == PASS_AGENT_OF)
+		rest = name_in_agent(path);
+	if (kind == PASS_AGENT || kind == PASS_AGENT_OF)
+		return pass_src_agent(rest, s->no_input, out, &s->err);
 	if (kind != PASS_ASKPASS)
 		return pass_src_get(kind, rest, NULL, out, &s->err);
 	if (s->no_input)

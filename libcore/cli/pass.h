@@ -10,8 +10,9 @@
 
 /*
  * A passphrase source in the SPEC form of the man pages: tty, fd:N, file:PATH,
- * env:NAME, cred:NAME, askpass.  spec NULL: tty, or askpass when
- * SSH_ASKPASS_REQUIRE says so.
+ * env:NAME, cred:NAME, askpass, agent:NAME, or agent, which is the secret with
+ * the file's name.  spec NULL: the latter where KEYVAULT_SOCK is set and it is
+ * open there; else tty, or askpass when SSH_ASKPASS_REQUIRE says so.
  */
 struct pass_source {
 	const char *spec;

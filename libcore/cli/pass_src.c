@@ -42,6 +42,8 @@ static const struct {
 	{ "file", PASS_FILE, true },
 	{ "env", PASS_ENV, true },
 	{ "cred", PASS_CRED, true },
+	{ "agent", PASS_AGENT, true },
+	{ "agent", PASS_AGENT_OF, false },
 };
 
 static enum rk_err
@@ -85,7 +87,7 @@ pass_src_parse(const char *spec, enum pass_kind *kind, const char **rest,
 	/* The word itself may be a passphrase that was put there by mistake. */
 	return err_set(err, RK_EINVAL,
 	    "a passphrase comes from tty, fd:N, file:PATH, env:NAME, "
-	    "cred:NAME or askpass");
+	    "cred:NAME, askpass, agent or agent:NAME");
 }
 
 static enum rk_err
@@ -496,6 +498,9 @@ pass_src_get(enum pass_kind kind, const char *rest, const char *prompt,
 		return get_env(rest, out, err);
 	case PASS_CRED:
 		return get_cred(rest, out, err);
+	case PASS_AGENT:
+	case PASS_AGENT_OF:
+		break; /* pass_src_agent() */
 	}
 	return err_set(err, RK_ENOPASS, "no terminal");
 }

@@ -1,12 +1,14 @@
 /* Sets of pre-shared keys: read, checked, found by their ids. */
 #include "trust/psks.h"
 
+#include "base/agent_fetch.h"
 #include "base/crypt.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/str.h"
 
 #include <rpckit/secret.h>
+#include <rpckit/signer.h>
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -235,6 +237,63 @@ name_of(const char *path, char name[RK_PSK_NAME_LEN])
 	name[len] = '\0';
 }
 
+/* ---- from an agent ---- */
+
+struct asking {
+	const struct rk_agent_conf *conf;
+	const char *name;
+};
+
+static void
+on_wait(uint32_t id, void *arg)
+{
+	const struct asking *a = arg;
+
+	a->conf->asked(a->name, id, a->conf->arg);
+}
+
+static enum rk_err
+fetch(const char *in_agent, const struct rk_agent_conf *conf,
+    struct rk_secret **out, struct rk_error *err)
+{
+	struct asking a = { .conf = conf, .name = in_agent };
+	struct agent_fetch how = { .arg = &a };
+
+	if (conf != NULL && conf->size != sizeof(*conf))
+		return err_set(err, RK_EINVAL, "of another version");
+	if (conf != NULL) {
+		how.path = conf->path;
+		how.ms = conf->timeout_ms;
+		how.asked = conf->asked != NULL ? on_wait : NULL;
+	}
+	return agent_fetch(&how, in_agent, AGENT_GIFT_PSK, out, err);
+}
+
+enum rk_err
+rk_psks_of_agent(struct rk_psks *p, const char *in_agent, const char *name,
+    const struct rk_agent_conf *conf, struct rk_error *err)
+{
+	char shown[SHOWN_LEN];
+	char own[RK_PSK_NAME_LEN];
+	struct rk_secret *key = NULL;
+	enum rk_err r;
+
+	err_clear(err);
+	if ((r = fetch(in_agent, conf, &key, err)) != RK_OK)
+		return r;
+	if (rk_secret_len(key) != RK_PSK_LEN)
+		r = err_set(err, RK_EFORMAT,
+		    RK_KEY_IN_AGENT "%s: no pre-shared key, which is %d bytes",
+		    str_escape(shown, sizeof(shown), in_agent), RK_PSK_LEN);
+	if (name == NULL)
+		name_of(in_agent, own);
+	if (r == RK_OK)
+		r = rk_psks_add(
+		    p, rk_secret_peek(key), name == NULL ? own : name, err);
+	rk_secret_free(key);
+	return r;
+}
+
 enum rk_err
 rk_psks_load(
     struct rk_psks *p, const char *path, const char *name, struct rk_error *err)
@@ -244,6 +303,9 @@ rk_psks_load(
 	struct rk_secret *key = NULL;
 	enum rk_err r;
 
+	if (strncmp(path, RK_KEY_IN_AGENT, strlen(RK_KEY_IN_AGENT)) == 0)
+		return rk_psks_of_agent(
+		    p, path + strlen(RK_KEY_IN_AGENT), name, NULL, err);
 	err_clear(err);
 	str_escape(shown, sizeof(shown), path);
 	r = fs_read_secret(path, FILE_CHECKS, RK_PSK_LEN, &key, err);

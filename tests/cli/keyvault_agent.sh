@@ -50,8 +50,9 @@ used() {
 	wait $guess
 	[ $? -eq 7 ]
 	result $? "a wrong passphrase"
-	want 2 "what is no key for signing" kv unlock lab.psk
-	has err 'lab.psk: is no Ed25519 key' "and why"
+	want 0 "what is no key for signing" kv unlock lab.psk
+	want 6 "signs nothing" sign_it lab.psk
+	has err 'lab.psk: is not for this use' "and why"
 	want 8 "no such key" kv unlock nobody
 	want 7 "closed so far" sign_it deploy-ca
 	want 0 "unlock" kv unlock --for 1h
@@ -176,7 +177,7 @@ by_askpass() {
 	result $? "the question is one, and names key and program"
 	! grep -q '^LISTEN_FDS\|^NOTIFY_SOCKET' environment
 	result $? "who asks has nothing of the service manager's"
-	! grep -q 'socket:\|vault\|held\|anon_inode' descriptors
+	! grep -q 'socket:\|vault.db\|held\|anon_inode' descriptors
 	result $? "and no descriptor of the agent's, nor of who started it"
 	echo 1 >verdict
 	want 6 "no" sign_it deploy-ca

@@ -116,6 +116,26 @@ agentrig_use(void *arg, const char *name, const uint8_t pub[RK_KEY_PUBLIC_LEN],
 }
 
 static enum rk_err
+agentrig_give(void *arg, const char *name, const uint8_t pub[RK_KEY_PUBLIC_LEN],
+    unsigned use, const struct agent_line *lines, size_t n,
+    struct rk_secret **out, struct rk_error *err)
+{
+	struct agentrig *rig = arg;
+	enum rk_err r = rig->fail;
+
+	rig->fail = RK_OK;
+	*out = NULL;
+	if (r != RK_OK)
+		return err_set(err, r, "told to fail");
+	if (rig->locked || strcmp(name, "p") != 0 || use != USE_PSK || n == 0 ||
+	    memcmp(pub, rig->rec[1].pub, 32) != 0)
+		abort();
+	agentrig_take(rig, lines, n);
+	rig->uses++;
+	return rk_secret_copy("12345678901234567890123456789012", 32, out);
+}
+
+static enum rk_err
 agentrig_log(void *arg, const struct agent_line *lines, size_t n,
     int patience_ms, struct rk_error *err)
 {
@@ -136,7 +156,8 @@ agentrig_init(struct agentrig *rig)
 {
 	static const char *const names[] = { "a", "p", "s" };
 	const struct agent_back back = { agentrig_open, agentrig_lock,
-		agentrig_list, agentrig_find, agentrig_use, agentrig_log, rig };
+		agentrig_list, agentrig_find, agentrig_use, agentrig_give,
+		agentrig_log, rig };
 	const struct agent_conf conf = { .back = &back,
 		.path = "/v",
 		.id = agentrig_id,

@@ -72,7 +72,7 @@ test_spec(void **state)
 	static const char *const wrong[] = { "", ":", "fd", "fd:", "fd:x",
 		"fd:-1", "fd:99999999999", "file", "file:", "env:", "env",
 		"env:A=B", "cred:", "cred:a/b", "cred:..", "cred:.x",
-		"tty:", "askpass:x", "TTY", "secret", "agent", "pass" };
+		"tty:", "askpass:x", "TTY", "secret", "agent:", "pass" };
 	struct rk_error err;
 
 	(void)state;
@@ -91,6 +91,8 @@ test_spec(void **state)
 	assert_int_equal(pass_check(NULL, &err), RK_OK);
 	assert_int_equal(pass_check("tty", &err), RK_OK);
 	assert_int_equal(pass_check("askpass", NULL), RK_OK);
+	assert_int_equal(pass_check("agent", NULL), RK_OK);
+	assert_int_equal(pass_check("agent:x/y", NULL), RK_OK);
 	assert_int_equal(pass_check("file:/none", NULL), RK_OK);
 	fails("pass:x", RK_EINVAL,
 	    "pass: is visible in ps and history, use file: or fd:");

@@ -32,6 +32,18 @@ RK_API RK_MUST enum rk_err rk_psks_new(struct rk_psks **out);
  */
 RK_API RK_MUST enum rk_err rk_psks_load(struct rk_psks *p, const char *path,
     const char *name, struct rk_error *err);
+/*
+ * A key that is open in an agent of keyvault(1), which gives it out after its
+ * rules; it stays in guarded memory.  conf (rpckit/signer.h) NULL: as {0}; its
+ * timeout is for the whole call.  name NULL: the one in the agent, as if it
+ * were a file's.  RK_EFORMAT: it is not 32 bytes; RK_ECONNECT, RK_ENOPASS (it
+ * is not open), RK_EDENIED and the others of rk_key_of_agent().
+ * rk_psks_load() takes "keyvault:NAME" instead of a file.
+ */
+struct rk_agent_conf;
+RK_API RK_MUST enum rk_err rk_psks_of_agent(struct rk_psks *p,
+    const char *in_agent, const char *name, const struct rk_agent_conf *conf,
+    struct rk_error *err);
 /* The same of a key in memory, which is the caller's to wipe. */
 RK_API RK_MUST enum rk_err rk_psks_add(struct rk_psks *p,
     const uint8_t key[RK_PSK_LEN], const char *name, struct rk_error *err);
