@@ -212,7 +212,7 @@ addr_resolve(const struct addr_url *url, bool passive, struct addr *out,
 	*n = 0;
 	if (cap == 0)
 		return err_set(err, RK_ERESOLVE, "no room for an address");
-	if (url->scheme == ADDR_UNIX) {
+	if (addr_is_unix(url->scheme)) {
 		set_unix(out, url->path);
 		*n = 1;
 		return RK_OK;
@@ -261,12 +261,12 @@ format_inet6(const struct addr *a, const char *scheme, char *out)
 
 /* Unnamed (the connecting end), abstract ("@name"), or a path. */
 static void
-format_unix(const struct addr *a, char *out)
+format_unix(const struct addr *a, enum addr_scheme scheme, char *out)
 {
 	size_t base = offsetof(struct sockaddr_un, sun_path);
 	size_t len = a->len > base ? a->len - base : 0;
 	const char *path = a->u.un.sun_path;
-	char text[ADDR_TEXT_LEN - 8];
+	char text[ADDR_TEXT_LEN - 12];
 
 	if (len > 0 && path[0] == '\0') {
 		text[0] = '@';
@@ -274,7 +274,8 @@ format_unix(const struct addr *a, char *out)
 	} else {
 		rk_escape(text, sizeof(text), path, strnlen(path, len));
 	}
-	(void)snprintf(out, ADDR_TEXT_LEN, "unix://%s", text);
+	(void)snprintf(out, ADDR_TEXT_LEN, "%s://%s",
+	    scheme == ADDR_SSH_UNIX ? "ssh+unix" : "unix", text);
 }
 
 void
@@ -285,7 +286,7 @@ addr_format(
 	uint32_t ip;
 
 	if (a->u.sa.sa_family == AF_UNIX)
-		format_unix(a, out);
+		format_unix(a, scheme, out);
 	else if (ipv4_of(a, &ip))
 		(void)snprintf(out, ADDR_TEXT_LEN, "%s://%u.%u.%u.%u:%u", name,
 		    ip >> 24, ip >> 16 & 255, ip >> 8 & 255, ip & 255,

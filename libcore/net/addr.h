@@ -14,7 +14,10 @@ enum addr_scheme {
 	ADDR_TCP,
 	ADDR_TLS,
 	ADDR_QUIC,
-	ADDR_UNIX
+	ADDR_UNIX,
+	ADDR_SSH_TCP,
+	ADDR_SSH_UNIX,
+	ADDR_FD
 };
 
 struct addr {
@@ -27,17 +30,19 @@ struct addr {
 	} u;
 };
 
-/* A parsed URL.  host is without brackets; path for unix. */
+/* A parsed URL.  host is without brackets; path for unix, fds for ADDR_FD. */
 struct addr_url {
 	enum addr_scheme scheme;
 	char host[256];
 	uint16_t port;
 	char path[108];
+	int fds[2]; /* in, out; may be the same */
 };
 
 /*
- * "tls://host:port", "tcp://[::1]:port", "quic://host:port", "unix:///path".
- * RK_EINVAL with the reason.
+ * "tls://host:port", "tcp://[::1]:port", "quic://host:port", "unix:///path",
+ * "ssh+tcp://host:port" and so on, "fd:N", "fd:N,M".  RK_EINVAL with the
+ * reason.
  */
 RK_MUST enum rk_err addr_parse(
     const char *url, struct addr_url *out, struct rk_error *err);
@@ -46,13 +51,17 @@ const char *addr_scheme_name(enum addr_scheme scheme);
 bool addr_scheme_find(const char *name, size_t len, enum addr_scheme *out);
 /* Does TLS prove peers there? */
 bool addr_is_proving(enum addr_scheme scheme);
+/* Is it a session, whose ends prove keys without certificates? */
+bool addr_is_session(enum addr_scheme scheme);
+bool addr_is_unix(enum addr_scheme scheme);
 
 /*
  * Up to cap socket addresses of the URL, in the resolver's order, IPv6 and
  * IPv4 interleaved (RFC 8305).  Numeric hosts and "localhost" never wait;
  * other names ask the system's resolver on this thread.  With passive an empty
  * host or "*" means every interface: one address, "[::]" for both families
- * where there is IPv6.  RK_ERESOLVE, also for port 0 unless passive.
+ * where there is IPv6.  RK_ERESOLVE, also for port 0 unless passive.  Not of
+ * ADDR_FD.
  */
 RK_MUST enum rk_err addr_resolve(const struct addr_url *url, bool passive,
     struct addr *out, size_t cap, size_t *n, struct rk_error *err);

@@ -11,12 +11,17 @@
 #define NAME_MAX_LEN 253
 #define LABEL_MAX_LEN 63
 #define PORT_MAX 65535
+#define FD_MAX 1048576
+#define FD_PREFIX "fd:"
 
 static const char *const scheme_names[] = {
 	[ADDR_TCP] = "tcp",
 	[ADDR_TLS] = "tls",
 	[ADDR_QUIC] = "quic",
 	[ADDR_UNIX] = "unix",
+	[ADDR_SSH_TCP] = "ssh+tcp",
+	[ADDR_SSH_UNIX] = "ssh+unix",
+	[ADDR_FD] = "fd",
 };
 
 const char *
@@ -29,6 +34,18 @@ bool
 addr_is_proving(enum addr_scheme scheme)
 {
 	return scheme == ADDR_TLS || scheme == ADDR_QUIC;
+}
+
+bool
+addr_is_session(enum addr_scheme scheme)
+{
+	return scheme >= ADDR_SSH_TCP;
+}
+
+bool
+addr_is_unix(enum addr_scheme scheme)
+{
+	return scheme == ADDR_UNIX || scheme == ADDR_SSH_UNIX;
 }
 
 static enum rk_err
@@ -242,6 +259,34 @@ addr_scheme_find(const char *name, size_t len, enum addr_scheme *out)
 	return false;
 }
 
+/* One number, from *p on, which moves behind it. */
+static bool
+take_fd(const char **p, int *fd)
+{
+	long n = 0;
+	const char *from = *p;
+
+	for (; is_digit(**p) && n <= FD_MAX; ++*p)
+		n = n * 10 + (**p - '0');
+	*fd = (int)n;
+	return *p != from && n <= FD_MAX && (*from != '0' || *p == from + 1);
+}
+
+static const char *
+fd_fault(const char *rest, struct addr_url *out)
+{
+	out->scheme = ADDR_FD;
+	if (!take_fd(&rest, &out->fds[0]))
+		return "not of the form fd:N or fd:N,M";
+	out->fds[1] = out->fds[0];
+	if (*rest == ',') {
+		rest++;
+		if (!take_fd(&rest, &out->fds[1]))
+			return "not of the form fd:N or fd:N,M";
+	}
+	return *rest == '\0' ? NULL : "something follows the descriptor";
+}
+
 enum rk_err
 addr_parse(const char *url, struct addr_url *out, struct rk_error *err)
 {
@@ -249,17 +294,24 @@ addr_parse(const char *url, struct addr_url *out, struct rk_error *err)
 	const char *why;
 
 	*out = (struct addr_url){ 0 };
+	if (strncmp(url, FD_PREFIX, strlen(FD_PREFIX)) == 0) {
+		why = fd_fault(url + strlen(FD_PREFIX), out);
+		goto out;
+	}
 	if (mark == NULL)
 		return bad_url(url, err,
 		    "not of the form quic://host:port, tls://host:port, "
 		    "tcp://host:port or unix:///path");
-	if (!addr_scheme_find(url, (size_t)(mark - url), &out->scheme))
-		return bad_url(
-		    url, err, "unknown scheme (known: quic, tls, tcp, unix)");
-	if (out->scheme == ADDR_UNIX)
+	if (!addr_scheme_find(url, (size_t)(mark - url), &out->scheme) ||
+	    out->scheme == ADDR_FD)
+		return bad_url(url, err,
+		    "unknown scheme (known: quic, tls, tcp, unix, ssh+tcp, "
+		    "ssh+unix)");
+	if (addr_is_unix(out->scheme))
 		why = unix_fault(mark + 3, out);
 	else
 		why = inet_fault(mark + 3, out);
+out:
 	if (why == NULL)
 		return RK_OK;
 	*out = (struct addr_url){ 0 };

@@ -96,7 +96,7 @@ void conn_note_lost(struct conn *c, unsigned ready);
 RK_MUST enum rk_err conn_arm(struct conn *c);
 /* The timer fired: close if a deadline has passed. */
 void conn_check_time(struct conn *c);
-/* "psk", "tls" or "connect": where a failed handshake stood. */
+/* "psk", "session", "tls" or "connect": where a failed handshake stood. */
 const char *conn_step(const struct conn *c);
 
 #endif

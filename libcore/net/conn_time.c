@@ -114,6 +114,8 @@ conn_step(const struct conn *c)
 	if (layer_query(c->top, LAYER_Q_PSK, (void *)&key))
 		return "psk";
 	(void)layer_query(c->top, LAYER_Q_NAME, (void *)&name);
+	if (strncmp(name, "ssh+", 4) == 0 || strcmp(name, "fd") == 0)
+		return "session";
 	shakes_keys = strcmp(name, "tls") == 0 || strcmp(name, "quic") == 0;
 	return shakes_keys ? "tls" : "connect";
 }

@@ -30,6 +30,8 @@ enum layer_query {
 	LAYER_Q_REMOTE,     /* struct addr */
 	LAYER_Q_PEER_CERT,  /* struct rk_bytes: the leaf's DER, proven, valid as
 	                       long as the layer; absent: false */
+	LAYER_Q_PEER_KEY,   /* uint8_t[RK_KEY_PUBLIC_LEN]: of a session, whose
+	                       ends show no certificates; proven */
 	LAYER_Q_RESUMED,    /* bool */
 	LAYER_Q_SETTLED,    /* bool: the peer has accepted us and confirmed all
 	                       that was sent.  Known only where that can be

@@ -181,7 +181,10 @@ move(struct rk_session *s)
 		sess_end(s, r);
 	if (sess_is_over(s))
 		return;
-	if (s->goodbye && (s->broken || sess_waiting(s) == 0))
+	if (s->goodbye && s->holds && s->state == RK_SESSION_ESTABLISHED &&
+	    !s->ended)
+		return; /* its owner has the word */
+	if (s->goodbye && (s->broken || s->ended || sess_waiting(s) == 0))
 		sess_go(s, RK_SESSION_CLOSED);
 	else if (s->ended && buf_len(&s->got) < SESS_GOT_FULL)
 		end_of_pipe(s);

@@ -213,6 +213,10 @@ take_close(struct rk_session *s, const uint8_t *p, size_t len)
 		if (s->state == RK_SESSION_NEGOTIATING)
 			return err_set(
 			    &s->error, RK_ECLOSED, "the peer has given up");
+		if (s->holds && s->state == RK_SESSION_ESTABLISHED) {
+			s->news = true;
+			return RK_OK;
+		}
 		rk_session_close(s); /* ours, unless it was said */
 		/* Nobody says it again when we are gone. */
 		for (int i = 0; i < 2 && s->datagrams && !sess_is_over(s);

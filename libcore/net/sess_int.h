@@ -127,6 +127,7 @@ struct rk_session {
 	bool ending;   /* sess_end() was called */
 	bool ended;    /* the pipe has */
 	bool goodbye;  /* the peer's was read */
+	bool holds;    /* and is answered by the owner, when it has read all */
 	bool broken;   /* writing to it has failed */
 	bool blocked;  /* the pipe takes no more for now */
 	bool refused;  /* a write was; RK_WRITE is due */
@@ -220,6 +221,9 @@ void sess_datagram_probe(struct rk_session *s); /* begin to */
 RK_MUST enum rk_err sess_datagram_probed(
     struct rk_session *s, const uint8_t *p, size_t len);
 RK_MUST enum rk_err sess_datagram_reply(struct rk_session *s, size_t len);
+
+/* The last words of who frees it next. */
+void sess_say_end(struct rk_session *s, enum sess_reason why);
 
 /* ---- sess_in.c ---- */
 

@@ -193,3 +193,17 @@ sess_push(struct rk_session *s)
 	s->pushing = false;
 	return r;
 }
+
+void
+sess_say_end(struct rk_session *s, enum sess_reason why)
+{
+	const uint8_t reason = (uint8_t)why;
+
+	if (!s->keyed || sess_is_over(s) || s->state == RK_SESSION_CLOSING)
+		return;
+	/* Nobody says it again when we are gone. */
+	for (int i = 0; i < (s->datagrams ? 3 : 1); i++)
+		if (sess_put(s, SESS_CLOSE, &reason, sizeof(reason)) != RK_OK ||
+		    sess_push(s) != RK_OK)
+			return;
+}

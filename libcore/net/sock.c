@@ -267,6 +267,7 @@ op_query(struct layer *l, enum layer_query what, void *out)
 		*(struct rk_error *)out = s->error;
 		return s->error.code != RK_OK;
 	case LAYER_Q_PEER_CERT:
+	case LAYER_Q_PEER_KEY:
 	case LAYER_Q_RESUMED:
 	case LAYER_Q_ALPN:
 	case LAYER_Q_CIPHER:

@@ -128,6 +128,7 @@ tls_query(struct layer *l, enum layer_query what, void *out)
 		return t->error.code != RK_OK;
 	case LAYER_Q_PSK:
 	case LAYER_Q_PSK_US:
+	case LAYER_Q_PEER_KEY:
 	case LAYER_Q_UNTAKEN:
 	case LAYER_Q_RTT:
 	case LAYER_Q_FD:

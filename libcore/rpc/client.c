@@ -80,13 +80,15 @@ init_parts(struct rk_client *c, const struct rk_client_conf *conf)
 	c->trust = (struct session_trust){ .server = false,
 		.mode = conf->tls_mode,
 		.ident = conf->ident,
-		.trust = conf->trust };
+		.trust = conf->trust,
+		.peers = conf->session_peers };
 	c->psk = (struct psk_conf){ .server = false,
 		.mode = conf->tls_mode,
 		.ident = conf->ident,
 		.keys = psks_ref(conf->psks),
 		.verify = session_verify,
 		.arg = &c->trust };
+	client_sess_init(c);
 	/* What was given to a connection may come back (client_kept.c). */
 	buf_init(&c->waiting, 3 * c->conf.max_queue + 4 * RK_BODY_MAX);
 	buf_init(&c->netrpc.held, 2 * c->waiting.max);
@@ -245,7 +247,7 @@ note_end(
 
 	if (c->url.scheme != ADDR_QUIC) {
 		addr_format(
-		    a, c->url.scheme == ADDR_UNIX ? ADDR_UNIX : ADDR_TCP, out);
+		    a, addr_is_unix(c->url.scheme) ? ADDR_UNIX : ADDR_TCP, out);
 		return;
 	}
 	addr_format(a, ADDR_QUIC, text);
@@ -283,7 +285,7 @@ client_open_session(struct rk_client *c, struct layer *top)
 	};
 	enum rk_err r;
 
-	if (c->psk.keys != NULL &&
+	if (c->psk.keys != NULL && !addr_is_session(c->url.scheme) &&
 	    (r = psk_layer_new(&c->psk, c->loop, top, &top)) != RK_OK)
 		return r;
 	note_ends(c, top);
@@ -301,6 +303,10 @@ open_session(struct rk_client *c, int fd)
 	struct layer *below;
 	enum rk_err r;
 
+	if (addr_is_session(c->url.scheme)) {
+		r = sess_layer_new(&c->sess, c->loop, fd, c->url.scheme, &top);
+		return r == RK_OK ? client_open_session(c, top) : r;
+	}
 	if ((r = sock_layer_new(fd, c->url.scheme, &below)) != RK_OK)
 		return r;
 	if (c->url.scheme == ADDR_TLS)
@@ -374,6 +380,8 @@ client_dial(struct rk_client *c, struct rk_error *err)
 	uint64_t t = loop_clock_us(c->loop);
 	enum rk_err r;
 
+	if (c->url.scheme == ADDR_FD)
+		return client_fds_start(c, err);
 	r = addr_resolve(
 	    &c->url, false, addrs, DIAL_ADDRS_MAX, &dc.n_addrs, err);
 	if (r != RK_OK) {

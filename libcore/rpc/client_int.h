@@ -7,6 +7,7 @@
 #include "net/loop.h"
 #include "net/psk.h"
 #include "net/quic.h"
+#include "net/sess_layer.h"
 #include "net/tls.h"
 #include "rpc/pending.h"
 #include "rpc/session.h"
@@ -118,8 +119,10 @@ struct rk_client {
 	bool own_loop;
 	enum client_state state;
 	struct session_trust trust;
-	struct psk_conf psk; /* without keys: there is no such layer */
-	struct tls_ctx *tls; /* the target's */
+	struct psk_conf psk;         /* without keys: there is no such layer */
+	struct sess_layer_conf sess; /* without a key: there are no sessions */
+	bool fds_used;               /* those of an URL are there once */
+	struct tls_ctx *tls;         /* the target's */
 	struct client_targets targets;
 	struct client_again again;
 	struct dial *dial;
@@ -213,6 +216,14 @@ void client_quic_close(struct rk_client *c);
 /* Begin with the next address that does; else the last one's error, RK_ENOENT
  * when there was none.  No session's layers are left. */
 RK_MUST enum rk_err client_quic_try(struct rk_client *c, struct rk_error *err);
+
+/* client_sess.c */
+void client_sess_init(struct rk_client *c);
+/* RK_EINVAL: nobody to be, or nobody to believe. */
+RK_MUST enum rk_err client_sess_check(
+    const struct rk_client *c, const char *text, struct rk_error *err);
+/* Connected as they are; once. */
+RK_MUST enum rk_err client_fds_start(struct rk_client *c, struct rk_error *err);
 
 /* client_sub.c */
 void client_subs_init(struct client_subs *t);

@@ -46,6 +46,8 @@ equip(struct rk_client *c, struct client_target *t, struct rk_error *err)
 	};
 	enum rk_err r;
 
+	if (addr_is_session(t->url.scheme))
+		return client_sess_check(c, t->text, err);
 	if (!addr_is_proving(t->url.scheme) && c->psk.keys == NULL)
 		return RK_OK;
 	if ((r = check_identity(c, t->text, err)) != RK_OK)
@@ -169,7 +171,8 @@ static bool
 is_same(const struct addr_url *a, const struct addr_url *b)
 {
 	return a->scheme == b->scheme && a->port == b->port &&
-	       strcmp(a->host, b->host) == 0 && strcmp(a->path, b->path) == 0;
+	       strcmp(a->host, b->host) == 0 && strcmp(a->path, b->path) == 0 &&
+	       a->fds[0] == b->fds[0] && a->fds[1] == b->fds[1];
 }
 
 static struct client_target *
@@ -228,13 +231,14 @@ add_names(struct rk_client *c, struct making *m, const struct client_source *s,
     struct rk_error *err)
 {
 	struct srv found[SRV_MAX];
-	char name[SRV_HOST_LEN + 16];
+	char name[SRV_HOST_LEN + 24];
 	char text[ADDR_TEXT_LEN + SRV_HOST_LEN];
 	struct addr_url url;
 	enum rk_err r = RK_OK;
 	size_t n;
 
-	(void)snprintf(name, sizeof(name), "_rpckit._%s.%s",
+	(void)snprintf(name, sizeof(name), "_rpckit%s._%s.%s",
+	    addr_is_session(s->url.scheme) ? "-ssh" : "",
 	    s->url.scheme == ADDR_QUIC ? "udp" : "tcp", s->url.host);
 	if (srv_ask(name, c->targets.dns, found, SRV_MAX, &n, &m->why) != RK_OK)
 		return add_known(c, m, err);

@@ -226,6 +226,7 @@ rk_server_new(const struct rk_server_conf *conf, struct rk_server **out,
 	s->paused = true;
 	TAILQ_INIT(&s->creds);
 	TAILQ_INIT(&s->listeners);
+	TAILQ_INIT(&s->inherited);
 	TAILQ_INIT(&s->ports);
 	TAILQ_INIT(&s->sets);
 	TAILQ_INIT(&s->present);
@@ -316,6 +317,7 @@ rk_server_start(struct rk_server *server, struct rk_error *err)
 	push_hub_open(&server->push);
 	server_crl_watch(server);
 	server_pause_accept(server, false);
+	server_fd_start(server);
 	return RK_OK;
 }
 
@@ -434,6 +436,7 @@ rk_server_free(struct rk_server *s)
 	}
 	free_boxes(s);
 	server_quic_free(s);
+	server_fd_free(s);
 	for (unsigned i = 0; i < s->n_workers; i++) {
 		worker_free_calls(&s->workers[i]);
 		server_ask_fini(&s->workers[i]);

@@ -65,6 +65,8 @@ make_stack(struct rk_server *s, const struct listener *l, int fd,
 	struct layer *below;
 	enum rk_err r;
 
+	if (addr_is_session(l->scheme))
+		return sess_layer_new(&c->sess, loop, fd, l->scheme, out);
 	if ((r = sock_layer_new(fd, l->scheme, &below)) != RK_OK)
 		return r;
 	if (l->scheme != ADDR_TLS) {
@@ -176,6 +178,7 @@ server_admit(struct rk_server *s, enum addr_scheme scheme,
 		.closed = { .fn = on_closed },
 		.worker = w,
 		.creds = TAILQ_FIRST(&s->creds),
+		.scheme = scheme,
 		.prefix = prefix,
 		.exempt = exempt };
 	addr_format(remote, scheme, a->remote);

@@ -379,7 +379,7 @@ take_over(struct admission *a)
 	a->top = NULL;
 	if (a->hello != NULL && (r = server_quic_take(a, &top)) != RK_OK)
 		return r;
-	if (a->creds->psk.keys != NULL &&
+	if (a->creds->psk.keys != NULL && !addr_is_session(a->scheme) &&
 	    (r = psk_layer_new(&a->creds->psk, a->worker->loop, top, &top)) !=
 	        RK_OK)
 		return r;

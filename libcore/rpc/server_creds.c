@@ -36,7 +36,10 @@ equip(struct rk_server *s, struct creds *c, struct rk_error *err)
 		.replay = replay };
 	enum rk_err r = RK_OK;
 
-	if (c->psk.keys != NULL && (r = psk_conf_check(&c->psk, err)) != RK_OK)
+	/* Without certificates there may be sessions only, which check for
+	 * themselves. */
+	if (c->psk.keys != NULL && (tc.ident != NULL || c->sess.key == NULL) &&
+	    (r = psk_conf_check(&c->psk, err)) != RK_OK)
 		return r;
 	if (tc.ident == NULL && tc.mode != RK_TLS_SKIP_VERIFY)
 		return RK_OK;
@@ -59,7 +62,11 @@ server_creds_new(struct rk_server *s, const struct rk_ident *ident,
 	if (c == NULL)
 		return err_set(err, RK_ENOMEM, "server: out of memory");
 	c->trust = (struct session_trust){
-		.server = true, .mode = mode, .ident = ident, .trust = trust
+		.server = true,
+		.mode = mode,
+		.ident = ident,
+		.trust = trust,
+		.peers = s->conf.session_peers,
 	};
 	server_crl_hear(s, c);
 	c->psk = (struct psk_conf){ .server = true,
@@ -68,6 +75,13 @@ server_creds_new(struct rk_server *s, const struct rk_ident *ident,
 		.keys = psks_ref(s->conf.psks),
 		.verify = session_verify,
 		.arg = &c->trust };
+	c->sess = (struct sess_layer_conf){ .server = true,
+		.key = s->conf.session_key,
+		.psks = c->psk.keys,
+		.verify = session_verify_key,
+		.arg = &c->trust };
+	if (c->sess.key == NULL && ident != NULL)
+		c->sess.key = ident_key(ident);
 	c->list_version = ident != NULL ? ident_list_version(ident) : 0;
 	r = session_check_own(&c->trust, err);
 	if (r == RK_OK)
@@ -121,6 +135,18 @@ creds_release(struct rk_server *s, struct creds *c)
 }
 
 static bool
+has_session_listener(const struct rk_server *s)
+{
+	const struct listener *l;
+
+	TAILQ_FOREACH (l, &s->listeners, link) {
+		if (addr_is_session(l->scheme))
+			return true;
+	}
+	return false;
+}
+
+static bool
 has_tls_listener(const struct rk_server *s)
 {
 	const struct listener *l;
@@ -150,6 +176,10 @@ rk_server_identity(struct rk_server *server, const struct rk_ident *ident,
 		server_creds_free(c);
 		return err_set(err, RK_EINVAL,
 		    "server: TLS needs a certificate and a key");
+	}
+	if (c->sess.key == NULL && has_session_listener(server)) {
+		server_creds_free(c);
+		return err_set(err, RK_EINVAL, "server: sessions need a key");
 	}
 	/* The last thing that can fail. */
 	r = policy_note_successor(

@@ -6,6 +6,7 @@
 #include "net/loop.h"
 #include "net/psk.h"
 #include "net/quic.h"
+#include "net/sess_layer.h"
 #include "net/tls.h"
 #include "rpc/call_note.h"
 #include "rpc/figures.h"
@@ -39,10 +40,11 @@ struct creds {
 	TAILQ_ENTRY(creds) link;
 	struct rk_server *server;
 	struct session_trust trust;
-	struct rk_ask_watch *watch; /* of its decisions; NULL: no trust */
-	struct tls_ctx *tls;        /* NULL: no identity, no TLS */
-	struct quic_tls_ctx *quic;  /* the same, and where there is QUIC */
-	struct psk_conf psk;        /* without keys: there is no such layer */
+	struct rk_ask_watch *watch;  /* of its decisions; NULL: no trust */
+	struct tls_ctx *tls;         /* NULL: no identity, no TLS */
+	struct quic_tls_ctx *quic;   /* the same, and where there is QUIC */
+	struct psk_conf psk;         /* without keys: there is no such layer */
+	struct sess_layer_conf sess; /* without a key: there are no sessions */
 	void (*retired)(void *arg);
 	void *arg;
 	size_t users;          /* connections; loop 0 counts */
@@ -67,6 +69,13 @@ struct listener {
 	ino_t ino;
 };
 TAILQ_HEAD(listener_list, listener);
+
+/* A peer at descriptors, to be served from the start. */
+struct inherited {
+	TAILQ_ENTRY(inherited) link;
+	int fds[2];
+};
+TAILQ_HEAD(inherited_list, inherited);
 
 /* A worker's socket of a QUIC address; all of them share the port. */
 struct quic_port {
@@ -137,6 +146,7 @@ struct rk_server {
 	enum server_state state;
 	struct creds_list creds; /* the newest is first and in force */
 	struct listener_list listeners;
+	struct inherited_list inherited;
 	struct quic_ports_list ports; /* freed at the very end */
 	struct seed *seed;            /* of all keys that must be shared */
 	struct replay *replay;        /* NULL: no early data */
@@ -214,6 +224,7 @@ struct admission {
 	struct quic_port *port;
 	struct quic_hello *hello;
 	struct creds *creds;
+	enum addr_scheme scheme;
 	uint64_t prefix;
 	bool exempt;     /* from the gate */
 	bool has_left;   /* the gate; loop 0's */
@@ -330,6 +341,12 @@ void server_quic_deafen(struct worker *w);
  * socket where nobody reads. */
 void server_quic_hurry(struct rk_server *s);
 void server_quic_free(struct rk_server *s);
+
+/* server_fd.c: loop 0 */
+RK_MUST enum rk_err server_fd_listen(struct rk_server *s,
+    const struct addr_url *u, char url_out[128], struct rk_error *err);
+void server_fd_start(struct rk_server *s);
+void server_fd_free(struct rk_server *s);
 
 /* server_listen.c: loop 0 */
 void server_close_listeners(struct rk_server *s);

@@ -16,7 +16,7 @@ note_file(struct listener *l)
 {
 	struct stat st;
 
-	l->made = l->made && l->scheme == ADDR_UNIX &&
+	l->made = l->made && addr_is_unix(l->scheme) &&
 	          lstat(l->bound.u.un.sun_path, &st) == 0;
 	if (!l->made)
 		return;
@@ -140,6 +140,14 @@ check_may_listen(struct rk_server *s, enum addr_scheme scheme, const char *what,
 		    err, RK_ESTATE, "%s: the server runs already", what);
 	if (scheme == ADDR_QUIC && (r = quic_supported(&why)) != RK_OK)
 		return err_set(err, r, "%s: %s", what, why.text);
+	if (addr_is_session(scheme) && TAILQ_FIRST(&s->creds)->sess.key == NULL)
+		return err_set(err, RK_EINVAL, "%s: sessions need a key", what);
+	if (!addr_is_session(scheme) && s->conf.psks != NULL &&
+	    s->conf.ident == NULL && s->conf.tls_mode != RK_TLS_SKIP_VERIFY)
+		return err_set(err, RK_EINVAL,
+		    "%s: a pre-shared key does not replace certificates, and "
+		    "there are none",
+		    what);
 	if (addr_is_proving(scheme) && TAILQ_FIRST(&s->creds)->tls == NULL)
 		return err_set(err, RK_EINVAL,
 		    "%s: TLS needs a certificate and a key", what);
@@ -160,8 +168,11 @@ rk_server_listen(struct rk_server *server, const char *url, char url_out[128],
 	err_clear(err);
 	(void)str_escape(shown, sizeof(shown), url);
 	if ((r = addr_parse(url, &u, err)) != RK_OK ||
-	    (r = check_may_listen(server, u.scheme, shown, err)) != RK_OK ||
-	    (r = addr_resolve(&u, true, &a, 1, &n, err)) != RK_OK)
+	    (r = check_may_listen(server, u.scheme, shown, err)) != RK_OK)
+		return r;
+	if (u.scheme == ADDR_FD)
+		return server_fd_listen(server, &u, url_out, err);
+	if ((r = addr_resolve(&u, true, &a, 1, &n, err)) != RK_OK)
 		return r;
 	if (u.scheme == ADDR_QUIC)
 		return listen_quic(server, &a, url_out, err);
@@ -178,7 +189,7 @@ is_of_scheme(const struct addr *a, enum addr_scheme scheme)
 {
 	sa_family_t family = a->u.sa.sa_family;
 
-	if (scheme == ADDR_UNIX)
+	if (addr_is_unix(scheme))
 		return family == AF_UNIX;
 	return family == AF_INET || family == AF_INET6;
 }
@@ -273,7 +284,7 @@ rk_server_listen_fd(struct rk_server *server, const char *scheme, int fd,
 	enum rk_err r;
 
 	err_clear(err);
-	if (!addr_scheme_find(scheme, strlen(scheme), &s))
+	if (!addr_scheme_find(scheme, strlen(scheme), &s) || s == ADDR_FD)
 		return err_set(err, RK_EINVAL,
 		    "listening socket %d: unknown transport", fd);
 	if ((r = check_may_listen(server, s, scheme, err)) != RK_OK ||

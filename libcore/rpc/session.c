@@ -39,8 +39,12 @@ describe_ends(struct session *s)
 	(void)conn_query(s->conn, LAYER_Q_NAME, &p->transport);
 	if (conn_query(s->conn, LAYER_Q_LOCAL, &a))
 		addr_format(&a, session_scheme(p->transport), p->local);
-	if (conn_query(s->conn, LAYER_Q_REMOTE, &a))
+	if (conn_query(s->conn, LAYER_Q_REMOTE, &a) &&
+	    !(session_scheme(p->transport) == ADDR_FD &&
+	        a.u.sa.sa_family == AF_UNIX))
 		addr_format(&a, session_scheme(p->transport), p->remote);
+	else
+		(void)str_copy(p->remote, sizeof(p->remote), p->transport);
 }
 
 static void
@@ -56,10 +60,16 @@ describe_psk(struct session *s)
 }
 
 bool
+session_is_keyed(const struct session *s)
+{
+	return addr_is_session(session_scheme(s->peer->transport));
+}
+
+bool
 session_is_proving(const struct session *s)
 {
 	return addr_is_proving(session_scheme(s->peer->transport)) ||
-	       s->peer->psk[0] != '\0';
+	       session_is_keyed(s) || s->peer->psk[0] != '\0';
 }
 
 void

@@ -46,6 +46,7 @@ struct session_trust {
 	enum rk_tls_mode mode;
 	const struct rk_ident *ident;
 	struct rk_trust *trust;
+	struct rk_sshkeys *peers; /* of sessions; NULL: none */
 	/* The CA's list has the certificate of a handshake, which is refused;
 	 * nobody has proven to have its key.  Any thread; may be NULL. */
 	void (*listed)(const struct rk_cert_info *info, void *arg);
@@ -167,6 +168,14 @@ RK_MUST enum rk_err session_judge(const struct session_trust *t,
 RK_MUST enum rk_err session_judge_list(const struct session_trust *t,
     struct rk_bytes leaf, const struct rk_cert_info *info,
     struct rk_error *err);
+/* session_key.c: the same of a session's key, once it is proven, and a
+ * sess_verify_fn.  RK_EUNKNOWNKEY: nobody vouches for it, and there is no list;
+ * RK_EMODE and others: the keys that are believed cannot be read. */
+RK_MUST enum rk_err session_judge_key(const struct session_trust *t,
+    const uint8_t pub[RK_KEY_PUBLIC_LEN], struct rk_cert_info *info,
+    struct rk_error *err);
+enum rk_err session_verify_key(
+    const uint8_t pub[RK_KEY_PUBLIC_LEN], struct rk_error *err, void *arg);
 /* Is the certificate that will be shown one for this end?  RK_ECERT: every peer
  * would refuse it. */
 RK_MUST enum rk_err session_check_own(

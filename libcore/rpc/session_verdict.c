@@ -4,6 +4,22 @@
 #include "base/error.h"
 #include "net/loop.h"
 
+/* A session's peer has proven a key, whatever TLS's mode is. */
+static enum rk_err
+prove_key(struct session *s, struct rk_error *err)
+{
+	struct rk_peer *p = s->peer;
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	enum rk_err r;
+
+	if (!conn_query(s->conn, LAYER_Q_PEER_KEY, pub))
+		return err_set(
+		    err, RK_ECERT, "%s: the peer showed no key", p->remote);
+	if ((r = session_judge_key(s->trust, pub, &p->cert, err)) == RK_OK)
+		p->proven = true;
+	return r;
+}
+
 /* The certificate's part of the verdict. */
 static enum rk_err
 prove(struct session *s, struct rk_error *err)
@@ -12,6 +28,8 @@ prove(struct session *s, struct rk_error *err)
 	struct rk_bytes leaf;
 	enum rk_err r;
 
+	if (session_is_keyed(s))
+		return prove_key(s, err);
 	if (!session_needs_proof(s->trust) || !session_is_proving(s))
 		return RK_OK;
 	if (!conn_query(s->conn, LAYER_Q_PEER_CERT, &leaf))

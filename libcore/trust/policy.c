@@ -199,6 +199,33 @@ is_changed(const struct rk_trust *t, const struct rk_cert_info *cert)
 	       !known_mails_are_all(cert->email);
 }
 
+/* A session's key that nobody vouches for: no certificate, and none of
+ * rk_sshkeys. */
+static bool
+is_bare(const struct rk_cert_info *cert)
+{
+	return cert->issuer_cn[0] == '\0' && cert->not_after == 0;
+}
+
+/* Everybody can make such a key, so what lets in those of a CA by themselves is
+ * not for them: only a person, or a line of the list. */
+static enum rk_err
+judge_bare(const struct rk_trust *t, const struct rk_cert_info *cert,
+    enum fate *fate, struct rk_error *err)
+{
+	*fate = FATE_WAIT;
+	if (state_of(t) != RK_TRUST_ABSENT &&
+	    (t->mode == RK_TRUST_ASK || t->mode == RK_TRUST_ACCEPT_NEW))
+		return RK_OK;
+	if (t->path == NULL || t->mode == RK_TRUST_OFF)
+		return err_set(err, RK_EUNKNOWNKEY,
+		    "key %s: nobody vouches for it, and no list has it",
+		    cert->fp);
+	return err_set(err, RK_EUNKNOWNKEY,
+	    "key %s is not in %s, and nobody vouches for it", cert->fp,
+	    t->name);
+}
+
 /* RK_EUNKNOWNKEY: it is refused.  Holds the mutex. */
 static enum rk_err
 judge_unknown(const struct rk_trust *t, const struct rk_cert_info *cert,
@@ -210,6 +237,8 @@ judge_unknown(const struct rk_trust *t, const struct rk_cert_info *cert,
 	if (state_of(t) == RK_TRUST_LOCKED)
 		return err_set(err, RK_EUNKNOWNKEY,
 		    "key %s is not in %s, which is locked", cert->fp, t->name);
+	if (is_bare(cert))
+		return judge_bare(t, cert, fate, err);
 	if (t->mode == RK_TRUST_ASK ||
 	    (careful && (word == ROOM_EXPIRED || is_changed(t, cert)))) {
 		*fate = FATE_WAIT;
@@ -311,6 +340,8 @@ decide(struct rk_trust *t, const struct rk_peer *peer, bool first, bool *added,
 	enum rk_err r;
 
 	r = check_out(t, peer->cert.fp, first, &word, err);
+	if (r == RK_OK && t->mode == RK_TRUST_OFF && is_bare(&peer->cert))
+		r = judge_bare(t, &peer->cert, &fate, err);
 	if (r != RK_OK || t->mode == RK_TRUST_OFF)
 		return r;
 	if (t->retired)
@@ -386,6 +417,9 @@ foresee(
 	enum rk_err r;
 
 	r = check_out(t, cert->fp, true, &word, err);
+	if (r == RK_OK && t->mode == RK_TRUST_OFF && t->own == NULL &&
+	    is_bare(cert))
+		r = judge_bare(t, cert, &fate, err);
 	if (r != RK_OK || t->mode == RK_TRUST_OFF)
 		return r;
 	if ((r = policy_refresh(t, err)) != RK_OK ||

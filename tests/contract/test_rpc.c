@@ -255,7 +255,7 @@ carries_header_fields(void **state)
 		.n_args = 2,
 		.timeout = 60000 };
 	/* Between rpckit peers the number is the id. */
-	const size_t id_len = rpc_is_secure(run->kind) ? 1 : 44;
+	const size_t id_len = rpc_has_keys(run->kind) ? 1 : 44;
 	char text[1024];
 	char want[256];
 
@@ -359,7 +359,15 @@ shows_the_peer(void **state)
 	rpcrig_call(c, "who", NULL, 0, &a);
 	p = rk_client_peer(c);
 	assert_non_null(p);
-	if (!rpc_is_secure(run->kind)) {
+	if (run->kind == RPC_SSH) {
+		assert_true(rk_ident_info(rpcworld.client, &mine));
+		assert_true(rk_ident_info(rpcworld.node, &node));
+		(void)snprintf(want, sizeof(want), "%s proven fresh - %s",
+		    rpc_kind_name(run->kind), mine.fp);
+		assert_true(p->proven);
+		assert_string_equal(p->cert.fp, node.fp);
+		assert_string_equal(p->alpn, "rpckit/1");
+	} else if (!rpc_is_secure(run->kind)) {
 		(void)snprintf(want, sizeof(want), "%s unproven fresh - -",
 		    rpc_kind_name(run->kind));
 		assert_false(p->proven);
@@ -427,7 +435,7 @@ asks_who_may(void **state)
 	assert_int_equal(rpclog_count(RK_LOG_WARN, "(client@example.org)"),
 	    rpc_is_secure(rig.kind));
 	assert_int_equal(rpclog_count(RK_LOG_WARN, "for key SHA256:"),
-	    rpc_is_secure(rig.kind));
+	    rpc_has_keys(rig.kind));
 	assert_int_equal(rpclog_count(RK_LOG_WARN, "://"), 1);
 	rpclog_stop();
 }

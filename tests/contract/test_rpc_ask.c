@@ -577,7 +577,7 @@ main(void)
 		{ "closes", closes, RPC_SECURE },
 		{ "changes CA", changes_ca, RPC_SECURE },
 		{ "heeds others", heeds_others, RPC_SECURE },
-		{ "nobody", asks_nobody, RPC_ALL & ~RPC_SECURE },
+		{ "nobody", asks_nobody, RPC_ALL & ~RPC_KEYED },
 	};
 
 	return rpcrig_run_cases("ask", cases, sizeof(cases) / sizeof(cases[0]));

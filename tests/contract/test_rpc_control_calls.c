@@ -138,6 +138,9 @@ describes_connections(void **state)
 		ctl_has(text, "\"cipher\":\"TLS_");
 		ctl_has(text, "\"key\":\"\",\"cn\":\"client\",\"ca\":\"");
 		ctl_has(text, "\"not_after\":\"20");
+	} else if (rig.kind == RPC_SSH) {
+		ctl_has(text, "\"cipher\":\"Noise_NN_");
+		ctl_has(text, "\"ca\":\"SSH keys\"");
 	} else {
 		assert_null(strstr(text, "\"cipher\":"));
 		assert_null(strstr(text, "\"cn\":"));

@@ -82,6 +82,8 @@ again_init(struct againrig *r, bool secure, const char *const *urls)
 		.size = sizeof(r->conf),
 		.url = urls[0],
 		.ident = secure ? rpcworld.client : NULL,
+		.session_key = rpcworld.keys[1],
+		.session_peers = rpcworld.peers[1],
 		.again = &r->again,
 		.connected = on_connected,
 		.closed = on_closed,

@@ -22,6 +22,10 @@ rpcrig_client_conf(const struct rpcrig *r, struct rk_client_conf *conf)
 		.url = r->url,
 		.ident = rpc_is_secure(r->kind) ? rpcworld.client : NULL,
 	};
+	if (r->kind != RPC_SSH)
+		return;
+	conf->session_key = rpcworld.keys[1];
+	conf->session_peers = rpcworld.peers[1];
 }
 
 struct rk_client *

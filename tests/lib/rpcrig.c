@@ -47,6 +47,7 @@ rpc_kind_name(enum rpc_kind kind)
 		[RPC_TLS] = "tls",
 		[RPC_UNIX] = "unix",
 		[RPC_QUIC] = "quic",
+		[RPC_SSH] = "ssh+tcp",
 	};
 
 	return names[kind];
@@ -56,6 +57,12 @@ bool
 rpc_is_secure(enum rpc_kind kind)
 {
 	return kind == RPC_TLS || kind == RPC_QUIC;
+}
+
+bool
+rpc_has_keys(enum rpc_kind kind)
+{
+	return rpc_is_secure(kind) || kind == RPC_SSH;
 }
 
 /* ---- what all rigs share ---- */
@@ -93,6 +100,32 @@ add_leaf(const struct certs_cert *ca, const char *name, const char *email)
 	certs_free(c);
 }
 
+/* As if each had the other's line. */
+static void
+load_sessions(void)
+{
+	static const char *const files[] = { "node.key", "client.key" };
+	char path[512];
+	struct rk_error err;
+
+	for (int i = 0; i < 2; i++) {
+		rpcworld_path(path, files[i]);
+		if (rk_key_load(path, NULL, NULL, &rpcworld.keys[i], &err) !=
+		    RK_OK)
+			fail_msg("%s", err.text);
+	}
+	for (int i = 0; i < 2; i++) {
+		uint8_t pub[RK_KEY_PUBLIC_LEN];
+		char fp[RK_FP_LEN];
+
+		rk_key_public(rpcworld.keys[1 - i], pub);
+		rk_fp_of_key(pub, fp);
+		assert_int_equal(rk_sshkeys_new(&rpcworld.peers[i]), RK_OK);
+		assert_int_equal(
+		    rk_sshkeys_add(rpcworld.peers[i], fp, &err), RK_OK);
+	}
+}
+
 int
 rpcworld_setup(void **state)
 {
@@ -110,6 +143,7 @@ rpcworld_setup(void **state)
 	rpcworld.client = rpcworld_load("client");
 	rpcworld.other = rpcworld_load("other");
 	rpcworld.node2 = rpcworld_load("node2");
+	load_sessions();
 	return 0;
 }
 
@@ -121,6 +155,10 @@ rpcworld_teardown(void **state)
 	rk_ident_free(rpcworld.client);
 	rk_ident_free(rpcworld.other);
 	rk_ident_free(rpcworld.node2);
+	for (int i = 0; i < 2; i++) {
+		rk_key_free(rpcworld.keys[i]);
+		rk_sshkeys_free(rpcworld.peers[i]);
+	}
 	certs_free(rpcworld.ca);
 	certs_remove_tmp(rpcworld.dir);
 	return 0;
@@ -149,6 +187,10 @@ rpcrig_init(struct rpcrig *r, enum rpc_kind kind, unsigned threads)
 		.threads = threads,
 		.ident = rpc_is_secure(kind) ? rpcworld.node : NULL,
 	};
+	if (kind == RPC_SSH) {
+		r->conf.session_key = rpcworld.keys[0];
+		r->conf.session_peers = rpcworld.peers[0];
+	}
 	if (kind == RPC_UNIX)
 		(void)snprintf(r->want_url, sizeof(r->want_url),
 		    "unix://%s/s%u", rpcworld.dir, number++);
@@ -429,7 +471,8 @@ rpcrig_run_cases(const char *group, const struct rpccase *cases, size_t n)
 		for (size_t i = 0; i < 2 * n; i++) {
 			const struct rpccase *c = &cases[i % n];
 
-			if ((c->kinds & RPC_ONLY(k)) == 0)
+			if ((c->kinds & RPC_ONLY(k)) == 0 ||
+			    (k == RPC_SSH && i < n))
 				continue;
 			add_case(&tests[m], &runs[m], c, (enum rpc_kind)k,
 			    i < n ? 0 : THREADS);

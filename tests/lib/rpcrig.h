@@ -4,6 +4,7 @@
 
 #include <rpckit/log.h>
 #include <rpckit/push.h>
+#include <rpckit/sshkeys.h>
 
 #include <pthread.h>
 
@@ -17,20 +18,24 @@ enum rpc_kind {
 	RPC_TLS,
 	RPC_UNIX,
 	RPC_QUIC, /* where this build has it */
+	RPC_SSH,  /* sessions over TCP */
 	RPC_KINDS
 };
 const char *rpc_kind_name(enum rpc_kind kind);
-/* Both ends prove keys. */
+/* Both ends prove keys, by certificates; or by those or without. */
 bool rpc_is_secure(enum rpc_kind kind);
+bool rpc_has_keys(enum rpc_kind kind);
 
 /* What the whole program shares; cmocka's group set-up and tear-down. */
 struct rpcworld {
 	char dir[256]; /* certificates, sockets, key lists */
 	struct certs_cert *ca;
-	struct rk_ident *node;   /* node@example.org */
-	struct rk_ident *client; /* client@example.org */
-	struct rk_ident *other;  /* other@example.org, of the same CA */
-	struct rk_ident *node2;  /* a second identity of the server */
+	struct rk_ident *node;       /* node@example.org */
+	struct rk_ident *client;     /* client@example.org */
+	struct rk_ident *other;      /* other@example.org, of the same CA */
+	struct rk_ident *node2;      /* a second identity of the server */
+	struct rk_key *keys[2];      /* of sessions: node's, client's */
+	struct rk_sshkeys *peers[2]; /* whom these believe: the other */
 };
 extern struct rpcworld rpcworld;
 int rpcworld_setup(void **state);
@@ -181,18 +186,21 @@ uint64_t rpcrig_now(void);
 /* The wall clock, in microseconds. */
 uint64_t rpcrig_wall_us(void); /* ms */
 
-/* Every case on {tcp, tls, unix, quic} x {0, 2 threads} (`kinds`: a bit of
- * each). */
+/* Every case on {tcp, tls, unix, quic} x {0, 2 threads}, and over sessions with
+ * 2 threads (`kinds`: a bit of each). */
 struct rpccase {
 	const char *name;
 	void (*fn)(void **state);
 	unsigned kinds;
 };
-#define RPC_ALL 15u
+#define RPC_ALL 31u
 #define RPC_ONLY(kind) (1u << (kind))
 /* Connections that the kernel holds. */
 #define RPC_STREAMS (RPC_ALL & ~RPC_ONLY(RPC_QUIC))
 #define RPC_SECURE (RPC_ONLY(RPC_TLS) | RPC_ONLY(RPC_QUIC))
+/* Where certificates, or nothing, say who is there. */
+#define RPC_CERTS (RPC_ALL & ~RPC_ONLY(RPC_SSH))
+#define RPC_KEYED (RPC_SECURE | RPC_ONLY(RPC_SSH))
 int rpcrig_run_cases(const char *group, const struct rpccase *cases, size_t n);
 
 #endif

@@ -16,8 +16,9 @@ struct rk_again;
 
 struct rk_client_conf {
 	size_t size; /* sizeof(struct rk_client_conf) */
-	/* "quic://host:port" "tls://" "tcp://" "unix://"; "tls+srv://name" and
-	 * others: rpckit/again.h. */
+	/* "quic://host:port" "tls://" "tcp://" "unix://", and over sessions
+	 * "ssh+tcp://" "ssh+unix://" "fd:N" (see rk_server_listen());
+	 * "tls+srv://name" and others: rpckit/again.h. */
 	const char *url;
 	struct rk_loop *loop;         /* NULL: one of its own */
 	const struct rk_ident *ident; /* required for TLS; borrowed */
@@ -69,6 +70,11 @@ struct rk_client_conf {
 	/* Pre-shared keys: the first is proven inside whatever transport, and
 	 * must be by the server; see rk_server_conf.  Kept alive. */
 	struct rk_psks *psks;
+	/* Over sessions (rpckit-session(7)): who I am, NULL: the key of ident;
+	 * and servers that are believed, beside those that `trust` knows.
+	 * Without both nobody is.  Borrowed, and kept alive. */
+	const struct rk_key *session_key;
+	struct rk_sshkeys *session_peers;
 };
 
 /* No I/O.  RK_EINVAL with the reason, RK_EUNSUPPORTED, RK_ENOMEM. */

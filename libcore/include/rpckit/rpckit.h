@@ -21,6 +21,7 @@
 #include <rpckit/servers.h>
 #include <rpckit/session.h>
 #include <rpckit/signer.h>
+#include <rpckit/sshkeys.h>
 #include <rpckit/store.h>
 #include <rpckit/stream.h>
 #include <rpckit/trust.h>

@@ -11,6 +11,7 @@ RK_BEGIN
 
 struct rk_server;
 struct rk_call;
+struct rk_sshkeys;
 
 /* How TLS proves peers, on both ends (rpckit-trust(7)). */
 enum rk_tls_mode {
@@ -119,6 +120,11 @@ struct rk_server_conf {
 	 * Kept alive by the server.  NULL: none.
 	 */
 	struct rk_psks *psks;
+	/* Over sessions (rpckit-session(7)): who the server is, NULL: the key
+	 * of ident; and clients that are believed, beside those that `trust`
+	 * knows.  Without both nobody is.  Borrowed, and kept alive. */
+	const struct rk_key *session_key;
+	struct rk_sshkeys *session_peers;
 };
 
 /*
@@ -202,11 +208,15 @@ RK_API RK_MUST enum rk_err rk_server_identity(struct rk_server *server,
 RK_API void rk_server_psks(struct rk_server *server, struct rk_psks *psks);
 
 /*
- * Listen at "tls://host:port", "quic://host:port", "tcp://host:port" or
- * "unix:///path" (port 0: the kernel chooses).  url_out (may be NULL) receives
- * the real address in the same form.  Loop 0, before rk_server_start().
- * RK_EINVAL, RK_ERESOLVE, RK_EUNSUPPORTED (QUIC in a build that has none),
- * RK_EIO (errno in err->sys: EADDRINUSE, EACCES, ...).
+ * Listen at "tls://host:port", "quic://host:port", "tcp://host:port",
+ * "unix:///path", or for sessions (rpckit-session(7)), which need no
+ * certificates, "ssh+tcp://host:port", "ssh+unix:///path" (port 0: the kernel
+ * chooses); or serve one peer, over a session, at a descriptor that is taken
+ * over: "fd:N" (a stream socket, or one of the two that socketpair(2) gives) or
+ * "fd:N,M" (pipes, to read and to write).  url_out (may be NULL) receives the
+ * real address in the same form.  Loop 0, before rk_server_start(). RK_EINVAL,
+ * RK_ERESOLVE, RK_EUNSUPPORTED (QUIC in a build that has none), RK_EIO (errno
+ * in err->sys: EADDRINUSE, EACCES, ...).
  */
 RK_API RK_MUST enum rk_err rk_server_listen(struct rk_server *server,
     const char *url, char url_out[128], struct rk_error *err);

@@ -9,12 +9,15 @@ RK_BEGIN
 /* A peer, as far as it has proven itself.  Valid as long as its connection
  * unless copied; everything in it is escaped text or fixed-size bytes. */
 struct rk_peer {
-	const char *transport; /* "tcp" "tls" "quic" "unix" */
+	const char *transport; /* "tcp" "tls" "quic" "unix" "ssh+tcp" "fd" */
 	char local[128];       /* "tls://127.0.0.1:8443" */
 	char remote[128];
-	bool proven;  /* a certificate of our CA, key possession shown */
+	/* A certificate of our CA, or a session's key; possession shown. */
+	bool proven;
 	bool resumed; /* the TLS session was resumed */
-	struct rk_cert_info cert; /* all zero unless proven */
+	/* All zero unless proven.  Of a session: pub and fp; and if its key is
+	 * one of rk_sshkeys, that as issuer_cn and its comment as cn. */
+	struct rk_cert_info cert;
 	char cipher[48]; /* "TLS_CHACHA20_POLY1305_SHA256"; "" if plain */
 	char alpn[16];   /* "rpckit/1" or "" */
 	/* The pre-shared key that both ends have proven (rpckit/psk.h): its

@@ -1,0 +1,557 @@
+/* A session as the layer of a connection: the only one of its stack. */
+#include "net/sess_layer.h"
+
+#include "base/error.h"
+#include "net/sess_int.h"
+#include "net/sock.h"
+#include "net/tls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define OUT_MAX                                                      \
+	(SESS_OUT_FULL / 4) /* send() takes nothing more beyond this \
+	                     */
+#define ALPN_LEN 16
+#define CIPHER_LEN 48
+#define CIPHER "Noise_NN_25519_ChaChaPoly_SHA256"
+#define CIPHER_PSK "Noise_NNpsk0_25519_ChaChaPoly_SHA256"
+#define STEP "session"
+
+/*
+ * The session works on the loop by itself, with the descriptors; what it says
+ * in its callbacks is raised for the connection.  There is no layer below in
+ * the sense of net/layer.h, or the connection would watch its descriptor, too.
+ */
+struct sess_layer {
+	struct layer layer;
+	const struct sess_layer_conf *conf;
+	struct rk_loop *loop;
+	enum addr_scheme scheme;
+	struct layer *sock; /* owns the descriptor; NULL: */
+	int fds[2];         /* these are ours */
+	struct rk_session *s;
+	struct loop_ready *ready;
+	bool up;
+	bool over;
+	bool over_told;
+	bool orderly; /* both ends said goodbye */
+	bool said_end;
+	struct rk_error refused; /* why the peer's key was; RK_OK: it was not */
+	struct rk_error error;
+};
+
+static struct sess_layer *
+of(struct layer *l)
+{
+	return (struct sess_layer *)l;
+}
+
+static const struct sess_layer *
+of_const(const struct layer *l)
+{
+	return (const struct sess_layer *)l;
+}
+
+/* ---- what the session says ---- */
+
+static void
+raise_ready(struct sess_layer *l, unsigned what)
+{
+	if (l->ready != NULL)
+		loop_ready_raise(l->ready, what);
+}
+
+static void
+lower(struct sess_layer *l, unsigned what)
+{
+	if (l->ready != NULL)
+		loop_ready_lower(l->ready, what);
+}
+
+static enum rk_err
+on_peer(struct rk_session *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
+    const char *fp, void *arg)
+{
+	struct sess_layer *l = arg;
+	enum rk_err r;
+
+	(void)s;
+	(void)fp;
+	r = l->conf->verify(pub, &l->refused, l->conf->arg);
+	l->refused.code = r;
+	return r;
+}
+
+static void
+on_state(struct rk_session *s, enum rk_session_state state,
+    const struct rk_error *err, void *arg)
+{
+	struct sess_layer *l = arg;
+	unsigned gone = LOOP_FINISHED;
+
+	(void)s;
+	if (state == RK_SESSION_ESTABLISHED) {
+		l->up = true;
+		raise_ready(l, RK_READ | RK_WRITE);
+	}
+	if (state != RK_SESSION_CLOSED)
+		return;
+	l->over = true;
+	l->orderly = err->code == RK_OK;
+	l->error = l->refused.code != RK_OK ? l->refused : *err;
+	if (!l->orderly)
+		gone |= LOOP_BROKEN;
+	raise_ready(l, RK_READ | RK_WRITE | gone);
+}
+
+static void
+on_session_ready(struct rk_session *s, unsigned ready, void *arg)
+{
+	raise_ready(arg, s->goodbye ? ready | LOOP_FINISHED : ready);
+}
+
+/* ---- the handshake ---- */
+
+static enum rk_err
+begin(struct sess_layer *l, struct rk_error *err)
+{
+	const struct rk_session_conf conf = {
+		.size = sizeof(conf),
+		.initiator = !l->conf->server,
+		.key = l->conf->key,
+		.psks = l->conf->psks,
+		.judge = on_peer,
+		.state = on_state,
+		.ready = on_session_ready,
+		.arg = l,
+		.handshake_ms = UINT32_MAX, /* the connection's is shorter */
+	};
+	const struct rk_session_pipe pipe = { .in = l->fds[0],
+		.out = l->fds[1] };
+
+	enum rk_err r = rk_session_new(l->loop, &conf, &pipe, &l->s, err);
+
+	if (r == RK_OK)
+		l->s->holds = true;
+	return r;
+}
+
+/* Nothing more will come. */
+static bool
+has_ended(const struct sess_layer *l)
+{
+	return l->over || (l->up && l->s->goodbye);
+}
+
+/* How it ended, for who was not told yet. */
+static enum rk_err
+fate(struct sess_layer *l)
+{
+	l->over_told = true;
+	if (l->orderly || !l->over)
+		return err_set(&l->error, RK_ECLOSED, "closed by the peer");
+	return l->error.code;
+}
+
+static enum rk_err
+op_handshake(struct layer *base, struct rk_error *err)
+{
+	struct sess_layer *l = of(base);
+	enum rk_err r = RK_EAGAIN;
+
+	if (l->up)
+		return RK_OK;
+	if (l->s == NULL && !l->over) {
+		r = begin(l, &l->error);
+		l->over = r != RK_OK;
+	}
+	if (l->over) {
+		r = fate(l);
+		l->error.step = STEP;
+		if (err != NULL)
+			*err = l->error;
+		return r;
+	}
+	lower(l, RK_READ | RK_WRITE);
+	return RK_EAGAIN;
+}
+
+static void
+op_attach(struct layer *base, struct loop_ready *ready)
+{
+	of(base)->ready = ready;
+	loop_ready_raise(ready, RK_READ | RK_WRITE);
+}
+
+/* ---- bytes ---- */
+
+static bool
+op_pending(const struct layer *base)
+{
+	const struct sess_layer *l = of_const(base);
+
+	if (l->up && buf_len(&l->s->got) > 0)
+		return true;
+	return has_ended(l) && !l->over_told;
+}
+
+static enum rk_err
+op_recv(struct layer *base, uint8_t *dst, size_t cap, size_t *n)
+{
+	struct sess_layer *l = of(base);
+
+	*n = 0;
+	if (!l->up)
+		return l->over ? fate(l) : RK_ESTATE;
+	if (rk_session_read(l->s, dst, cap, n) == RK_OK) {
+		/* Nobody has to come again to be told that this was all. */
+		if (!op_pending(base))
+			lower(l, RK_READ);
+		return RK_OK;
+	}
+	if (has_ended(l))
+		return fate(l);
+	lower(l, RK_READ);
+	return RK_EAGAIN;
+}
+
+/* There is room later, which the session tells. */
+static enum rk_err
+wait_for_room(struct sess_layer *l)
+{
+	l->s->refused = true;
+	lower(l, RK_WRITE);
+	return RK_EAGAIN;
+}
+
+static enum rk_err
+op_send(struct layer *base, const uint8_t *src, size_t len, size_t *n)
+{
+	struct sess_layer *l = of(base);
+	enum rk_err r;
+
+	*n = 0;
+	if (l->over)
+		return fate(l);
+	if (!l->up || l->said_end)
+		return RK_ESTATE;
+	if (sess_waiting(l->s) >= OUT_MAX)
+		return wait_for_room(l);
+	len = len < OUT_MAX ? len : OUT_MAX;
+	r = rk_session_write(l->s, src, len, n);
+	if (r == RK_EAGAIN)
+		lower(l, RK_WRITE);
+	if (r == RK_ECLOSED)
+		return err_set(&l->error, r, "closed by the peer");
+	return r;
+}
+
+static void
+push(struct rk_session *s)
+{
+	enum rk_err r;
+
+	if (!sess_is_over(s) && (r = sess_push(s)) != RK_OK)
+		sess_end(s, r);
+}
+
+static enum rk_err
+op_flush(struct layer *base)
+{
+	struct sess_layer *l = of(base);
+
+	if (l->over)
+		return l->orderly ? RK_OK : l->error.code;
+	if (l->s == NULL)
+		return RK_OK;
+	push(l->s);
+	return sess_waiting(l->s) == 0 ? RK_OK : wait_for_room(l);
+}
+
+static unsigned
+op_want(const struct layer *base)
+{
+	const struct sess_layer *l = of_const(base);
+
+	if (!l->up || sess_waiting(l->s) == 0)
+		return RK_READ;
+	return RK_READ | RK_WRITE;
+}
+
+/* ---- questions ---- */
+
+static uint64_t
+unsent(const struct sess_layer *l)
+{
+	return l->s == NULL ? 0 : sess_waiting(l->s);
+}
+
+static bool
+query_peer(const struct sess_layer *l, uint8_t *out)
+{
+	return l->s != NULL && rk_session_peer(l->s, out);
+}
+
+static bool
+query_untaken(const struct sess_layer *l, uint64_t *out)
+{
+	uint64_t below;
+
+	if (l->sock == NULL || !layer_query(l->sock, LAYER_Q_UNTAKEN, &below))
+		return false;
+	*out = below + unsent(l);
+	return true;
+}
+
+/* What the handshake has agreed on. */
+static bool
+query_agreed(const struct sess_layer *l, enum layer_query what, void *out)
+{
+	const struct psk *psk = l->s == NULL ? NULL : l->s->hs.psk;
+
+	switch ((int)what) {
+	case LAYER_Q_PEER_KEY:
+		return query_peer(l, out);
+	case LAYER_Q_ALPN: /* nobody else speaks this */
+		memset(out, 0, ALPN_LEN);
+		memcpy(out, TLS_ALPN, sizeof(TLS_ALPN));
+		return l->up;
+	case LAYER_Q_CIPHER:
+		(void)snprintf(
+		    out, CIPHER_LEN, "%s", psk == NULL ? CIPHER : CIPHER_PSK);
+		return l->up;
+	case LAYER_Q_PSK:
+		*(const struct psk **)out = l->up ? psk : NULL;
+		return l->conf->psks != NULL && l->s != NULL;
+	default:
+		return false;
+	}
+}
+
+static bool
+op_query(struct layer *base, enum layer_query what, void *out)
+{
+	struct sess_layer *l = of(base);
+
+	switch ((int)what) {
+	case LAYER_Q_NAME:
+		*(const char **)out = addr_scheme_name(l->scheme);
+		return true;
+	case LAYER_Q_LOCAL:
+	case LAYER_Q_REMOTE:
+	case LAYER_Q_RTT:
+		return l->sock != NULL && layer_query(l->sock, what, out);
+	case LAYER_Q_HELD:
+		*(uint64_t *)out = unsent(l);
+		return true;
+	case LAYER_Q_UNTAKEN:
+		return query_untaken(l, out);
+	case LAYER_Q_ORDERLY:
+		*(bool *)out = l->orderly || (l->up && l->s->goodbye);
+		return true;
+	case LAYER_Q_ERROR:
+		*(struct rk_error *)out = l->error;
+		return l->error.code != RK_OK;
+	default:
+		return query_agreed(l, what, out);
+	}
+}
+
+/* ---- the end ---- */
+
+static enum rk_err
+op_half_close(struct layer *base)
+{
+	struct sess_layer *l = of(base);
+
+	if (l->over)
+		return l->orderly ? RK_OK : l->error.code;
+	if (!l->up)
+		return RK_ESTATE;
+	l->said_end = true;
+	rk_session_close(l->s);
+	return op_flush(base);
+}
+
+/* Why, as far as the peer is told that. */
+static enum sess_reason
+reason_of(const struct rk_error *why)
+{
+	if (rk_err_exit(why->code) == rk_err_exit(RK_ECERT))
+		return SESS_REFUSED;
+	if (why->code == RK_EPROTO)
+		return SESS_BROKEN;
+	return why->code == RK_ECANCELED || why->code == RK_ECLOSED
+	           ? SESS_DONE
+	           : SESS_OTHER;
+}
+
+static void
+op_close(struct layer *base, const struct rk_error *why)
+{
+	struct sess_layer *l = of(base);
+
+	if (l->s != NULL && !l->over && !l->said_end) {
+		l->said_end = true;
+		sess_say_end(l->s, reason_of(why));
+	}
+	if (l->sock != NULL)
+		l->sock->ops->close(l->sock, why);
+}
+
+static void
+close_fds(const int fds[2])
+{
+	(void)close(fds[0]); /* nothing of ours is in them */
+	if (fds[1] != fds[0])
+		(void)close(fds[1]);
+}
+
+static void
+op_free(struct layer *base)
+{
+	struct sess_layer *l = of(base);
+
+	rk_session_free(l->s);
+	layer_free(l->sock);
+	if (l->sock == NULL)
+		close_fds(l->fds);
+	free(l);
+}
+
+static const struct layer_ops ops = {
+	.name = STEP,
+	.attach = op_attach,
+	.handshake = op_handshake,
+	.recv = op_recv,
+	.send = op_send,
+	.flush = op_flush,
+	.want = op_want,
+	.pending = op_pending,
+	.query = op_query,
+	.half_close = op_half_close,
+	.close = op_close,
+	.free = op_free,
+};
+
+/* ---- making one ---- */
+
+static struct sess_layer *
+make(const struct sess_layer_conf *conf, struct rk_loop *loop,
+    enum addr_scheme scheme)
+{
+	struct sess_layer *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return NULL;
+	l->layer.ops = &ops;
+	l->conf = conf;
+	l->loop = loop;
+	l->scheme = scheme;
+	return l;
+}
+
+static bool
+is_tcp(int fd)
+{
+	socklen_t len = sizeof(int);
+	int family = AF_UNIX;
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) == 0 &&
+	       family != AF_UNIX;
+}
+
+enum rk_err
+sess_layer_new(const struct sess_layer_conf *conf, struct rk_loop *loop, int fd,
+    enum addr_scheme scheme, struct layer **out)
+{
+	const enum addr_scheme below = is_tcp(fd) ? ADDR_TCP : ADDR_UNIX;
+	struct sess_layer *l;
+	struct layer *sock;
+	enum rk_err r;
+
+	*out = NULL;
+	if ((r = sock_layer_new(fd, below, &sock)) != RK_OK)
+		return r;
+	if ((l = make(conf, loop, scheme)) == NULL) {
+		layer_free(sock);
+		return RK_ENOMEM;
+	}
+	l->sock = sock;
+	l->fds[0] = l->fds[1] = fd;
+	*out = &l->layer;
+	return RK_OK;
+}
+
+/* Bytes come from it, or can be written to it? */
+static enum rk_err
+check_fd(int fd, bool one, struct rk_error *err)
+{
+	struct stat st;
+	socklen_t len = sizeof(int);
+	int type = 0;
+
+	if (fstat(fd, &st) != 0)
+		return err_set(
+		    err, RK_EUNSUPPORTED, "descriptor %d is not open", fd);
+	if (S_ISSOCK(st.st_mode) &&
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+	    type == SOCK_STREAM)
+		return RK_OK;
+	if (!one && S_ISFIFO(st.st_mode))
+		return RK_OK;
+	if (S_ISCHR(st.st_mode))
+		return RK_OK;
+	return err_set(err, RK_EUNSUPPORTED,
+	    "descriptor %d is no stream socket%s", fd,
+	    one ? "" : ", pipe or line");
+}
+
+enum rk_err
+sess_layer_check_fds(const int fds[2], struct rk_error *err)
+{
+	const bool one = fds[0] == fds[1];
+	enum rk_err r = check_fd(fds[0], one, err);
+
+	return r == RK_OK && !one ? check_fd(fds[1], one, err) : r;
+}
+
+static bool
+is_socket(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+enum rk_err
+sess_layer_new_fds(const struct sess_layer_conf *conf, struct rk_loop *loop,
+    const int fds[2], struct layer **out, struct rk_error *err)
+{
+	struct sess_layer *l;
+	enum rk_err r;
+
+	*out = NULL;
+	if (fcntl(fds[0], F_SETFD, FD_CLOEXEC) != 0 ||
+	    fcntl(fds[1], F_SETFD, FD_CLOEXEC) != 0) {
+		r = err_sys(err, RK_EIO, errno, "descriptor %d", fds[0]);
+		close_fds(fds);
+		return r;
+	}
+	if (fds[0] == fds[1] && is_socket(fds[0])) {
+		r = sess_layer_new(conf, loop, fds[0], ADDR_FD, out);
+		return r == RK_OK ? r : err_set(err, r, "out of memory");
+	}
+	if ((l = make(conf, loop, ADDR_FD)) == NULL) {
+		close_fds(fds);
+		return err_set(err, RK_ENOMEM, "out of memory");
+	}
+	memcpy(l->fds, fds, sizeof(l->fds));
+	*out = &l->layer;
+	return RK_OK;
+}
