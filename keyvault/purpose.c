@@ -109,16 +109,6 @@ is_file(struct bytes b, struct purpose_view *out)
 	return true;
 }
 
-enum rk_err
-purpose_of_ssh(const uint8_t *data, size_t len,
-    const uint8_t pub[RK_KEY_PUBLIC_LEN], struct purpose_view *out)
-{
-	struct bytes b = { .at = data, .left = len };
-
-	memset(out, 0, sizeof(*out));
-	return is_login(b, pub, out) || is_file(b, out) ? RK_OK : RK_EDENIED;
-}
-
 void
 purpose_of_file(const char *context, struct purpose_view *out)
 {
@@ -217,6 +207,22 @@ is_ours(const uint8_t *data, size_t len, const uint8_t *pub,
 		return true;
 	}
 	return false;
+}
+
+enum rk_err
+purpose_of_ssh(const uint8_t *data, size_t len,
+    const uint8_t pub[RK_KEY_PUBLIC_LEN], struct purpose_view *out)
+{
+	struct bytes b = { .at = data, .left = len };
+
+	memset(out, 0, sizeof(*out));
+	if (is_login(b, pub, out) || is_file(b, out))
+		return RK_OK;
+	/* A session's proof is as good a use of an SSH key as a login. */
+	if (is_ours(data, len, pub, out) && out->is == PURPOSE_SESSION)
+		return RK_OK;
+	memset(out, 0, sizeof(*out));
+	return RK_EDENIED;
 }
 
 static bool

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "cli/path.h"
+#include "sessions.h"
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -162,8 +163,11 @@ check_listen(const struct settings *s, const struct inherit *in)
 		if ((e->from.file == NULL && e->from.flag == NULL) ||
 		    inherit_has_port(in, e->text))
 			continue;
-		if (strncmp(e->text, "unix://", 7) == 0)
-			r = try_unix(e->text + 7, &err);
+		if (strncmp(e->text, "fd:", 3) == 0)
+			continue; /* as it is when it starts */
+		if (strncmp(e->text, "unix://", 7) == 0 ||
+		    strncmp(e->text, "ssh+unix://", 11) == 0)
+			r = try_unix(strchr(e->text, '/') + 2, &err);
 		else
 			r = try_inet(e->text, &err);
 		if (r == RK_OK)
@@ -260,6 +264,7 @@ check_creds(const struct settings *s, bool tls, struct keyring *ring)
 {
 	static const struct origin nowhere = { 0 };
 	struct creds c = { .ident = NULL };
+	struct sessions ssh;
 	struct rk_error err;
 	bool good = true;
 
@@ -278,6 +283,11 @@ check_creds(const struct settings *s, bool tls, struct keyring *ring)
 		problem(&nowhere, err.text);
 		good = false;
 	}
+	if (sessions_load(s, ring->no_input, &ssh, &err) != RK_OK) {
+		problem(&nowhere, err.text);
+		good = false;
+	}
+	sessions_fini(&ssh);
 	creds_fini(&c);
 	return good;
 }

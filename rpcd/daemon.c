@@ -199,9 +199,13 @@ make_server(struct daemon *d, struct rk_error *err)
 	struct creds *c = NULL;
 	enum rk_err r;
 
-	r = creds_load(s, d->tls, &d->ring, NULL, &c, err);
+	r = sessions_load(s, d->ring.no_input, &d->sessions, err);
+	if (r == RK_OK)
+		r = creds_load(s, d->tls, &d->ring, NULL, &c, err);
 	if (r != RK_OK)
 		return r;
+	conf.session_key = d->sessions.key;
+	conf.session_peers = d->sessions.peers;
 	conf.ident = c->ident;
 	conf.trust = c->trust;
 	conf.psks = c->psks;
@@ -333,6 +337,7 @@ finish(struct daemon *d)
 	rk_timer_free(d->admin.day);
 	rk_control_free(d->admin.control);
 	rk_server_free(d->server);
+	sessions_fini(&d->sessions);
 	rk_timer_free(d->watchdog);
 	rk_loop_free(d->loop);
 	keeper_stop(&d->super.keeper);

@@ -5,6 +5,7 @@
 #include "admin.h"
 #include "daemon.h"
 #include "notify.h"
+#include "sessions.h"
 #include "super.h"
 #include "trial.h"
 
@@ -36,6 +37,7 @@ struct daemon {
 	struct settings *first;    /* those that it started with */
 	struct settings *settings; /* in force */
 	struct creds *creds;       /* in force; the server frees them */
+	struct sessions sessions;  /* of the server, to its end */
 	struct command_set *set;   /* in force; the server frees it */
 	struct reload reload;
 	struct admin admin;

@@ -81,9 +81,11 @@ static enum rk_err
 put_line(struct buf *b, const char *url, bool json)
 {
 	size_t len = strcspn(url, ":");
-	const char *rest = url + len + strlen("://");
+	const char *rest = url + len + 1;
 	enum rk_err r;
 
+	if (strncmp(rest, "//", 2) == 0)
+		rest += 2;
 	if (!json)
 		return buf_printf(
 		    b, "listening %.*s %s\n", (int)len, url, rest);

@@ -27,61 +27,6 @@ static const char *const reply_words[] = { "text", "json", "raw", NULL };
 /* ---- what single keys want ---- */
 
 static const char *
-replace(char **text, char *by)
-{
-	if (by == NULL)
-		return "out of memory";
-	free(*text);
-	*text = by;
-	return NULL;
-}
-
-static const char *
-listen_port_fault(const char *rest)
-{
-	const char *colon = strrchr(rest, ':');
-	uint64_t port;
-
-	if (colon == NULL || str_parse_u64(colon + 1, 0, 65535, &port) != RK_OK)
-		return "not of the form tls:ADDRESS:PORT";
-	if (rest[0] != '[' && memchr(rest, ':', (size_t)(colon - rest)) != NULL)
-		return "an IPv6 address needs brackets";
-	return NULL;
-}
-
-const char *
-keys_listen(char **text)
-{
-	static const char *const words[] = { "tls", "quic", "tcp", "unix" };
-	const char *colon = strchr(*text, ':');
-	const char *rest;
-	const char *why = NULL;
-	char *url = NULL;
-	size_t i;
-
-	for (i = 0; colon != NULL && i < 4; i++) {
-		if (strlen(words[i]) == (size_t)(colon - *text) &&
-		    strncmp(*text, words[i], strlen(words[i])) == 0)
-			break;
-	}
-	if (colon == NULL || i == 4)
-		return "not tls:ADDRESS:PORT, quic:ADDRESS:PORT, "
-		       "tcp:ADDRESS:PORT or unix:PATH";
-	rest = colon + 1;
-	if (strncmp(rest, "//", 2) == 0)
-		rest += 2;
-	if (i == 3)
-		why = rest[0] == '/' ? NULL : "not of the form unix:/PATH";
-	else
-		why = listen_port_fault(rest);
-	if (why != NULL)
-		return why;
-	if (asprintf(&url, "%s://%s", words[i], rest) < 0)
-		url = NULL;
-	return replace(text, url);
-}
-
-static const char *
 check_name(char **text)
 {
 	if (**text == '\0' || strchr(*text, '/') != NULL || **text == '.')
@@ -170,7 +115,7 @@ const struct key keys_main[SETTINGS_KEYS + 1] = {
 	{ .name = "listen",
 	    .about = "where to listen; may be given several times",
 	    .value = "tls:ADDRESS:PORT|quic:ADDRESS:PORT|tcp:ADDRESS:PORT|"
-	             "unix:PATH",
+	             "ssh+tcp:ADDRESS:PORT|unix:PATH|ssh+unix:PATH|fd:N",
 	    .kind = KEY_LIST,
 	    .at = S(listen),
 	    .fixed = true,
@@ -214,6 +159,20 @@ const struct key keys_main[SETTINGS_KEYS + 1] = {
 	    .value = "FILE",
 	    .kind = KEY_LIST,
 	    .at = S(psk),
+	    .check = check_path },
+	{ .name = "ssh-key",
+	    .about = "who to be over sessions: a private key, ssh-agent: or "
+	             "keyvault:NAME",
+	    .value = "FILE",
+	    .at = S(ssh_key),
+	    .fixed = true,
+	    .check = check_path },
+	{ .name = "ssh-peers",
+	    .about = "public keys that are believed there, as in "
+	             "authorized_keys",
+	    .value = "FILE",
+	    .at = S(ssh_peers),
+	    .fixed = true,
 	    .check = check_path },
 	{ .name = "known-clients",
 	    .about = "known-keys file",

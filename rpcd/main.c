@@ -27,8 +27,9 @@ static const struct opt opts[] = {
 	    .kind = OPT_TEXT,
 	    .meta = "ADDR",
 	    .flags = OPT_MANY,
-	    .about = "tls:HOST:PORT, quic:HOST:PORT, tcp:HOST:PORT, unix:PATH "
-	             "or a URL; may be repeated (tls:127.0.0.1:8443)" },
+	    .about = "tls:HOST:PORT, quic:HOST:PORT, tcp:HOST:PORT, unix:PATH, "
+	             "ssh+tcp:HOST:PORT, ssh+unix:PATH, fd:N or a URL; may be "
+	             "repeated (tls:127.0.0.1:8443)" },
 	{ .name = "admin",
 	    .kind = OPT_TEXT,
 	    .meta = "PATH|none",
@@ -59,6 +60,17 @@ static const struct opt opts[] = {
 	    .meta = "FILE",
 	    .complete = COMPLETE_FILE,
 	    .about = "known client keys (known_client_keys)" },
+	{ .name = "ssh-key",
+	    .kind = OPT_TEXT,
+	    .meta = "FILE",
+	    .complete = COMPLETE_FILE,
+	    .about = "who to be over sessions (ssh+tcp: and others): an SSH "
+	             "key, ssh-agent: or keyvault:NAME" },
+	{ .name = "ssh-peers",
+	    .kind = OPT_TEXT,
+	    .meta = "FILE",
+	    .complete = COMPLETE_FILE,
+	    .about = "whom to believe there, as in authorized_keys" },
 	{ .name = "trust",
 	    .kind = OPT_CHOICE,
 	    .meta = "file|open|ask|lock|off",

@@ -279,6 +279,8 @@ take_flags(struct load *l)
 	take_flag(l, "--certs", "certs", NULL);
 	take_flag(l, "--key", "key", NULL);
 	take_flag(l, "--known", "known-clients", NULL);
+	take_flag(l, "--ssh-key", "ssh-key", NULL);
+	take_flag(l, "--ssh-peers", "ssh-peers", NULL);
 	take_flag(l, "--trust", "trust", NULL);
 	take_flag(l, "--pass", "pass", NULL);
 	take_flag(l, "--threads", "threads", NULL);
@@ -347,8 +349,9 @@ is_local(const struct settings *s)
 
 	for (size_t i = 0; i < s->listen.n && local; i++) {
 		const char *url = s->listen.items[i].text;
-		const char *host = strstr(url, "://") + 3;
+		const char *host = strchr(url, ':') + 1; /* or "//" first */
 
+		host += strspn(host, "/");
 		local = !settings_needs_keys(url);
 		for (size_t j = 0; j < 3 && !local; j++)
 			local = strncmp(host, ours[j], strlen(ours[j])) == 0;

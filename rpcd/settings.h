@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #define SETTINGS_FILE "/etc/rpckit/rpcd.conf"
-#define SETTINGS_KEYS 34
+#define SETTINGS_KEYS 36
 #define WHERE_LEN 300
 
 /* Where a setting was made, as messages begin: "rpcd.conf:12: ", or the flag,
@@ -99,6 +99,8 @@ struct settings {
 	char *key;
 	struct list next_key; /* names of keys that will follow */
 	struct list psk;      /* files of pre-shared keys */
+	char *ssh_key;        /* of sessions: a file, or where else */
+	char *ssh_peers;      /* file of keys that are believed; NULL: none */
 	char *known;
 	unsigned trust; /* enum rk_trust_mode */
 	uint64_t max_new_keys;
@@ -161,6 +163,9 @@ const char *settings_changed(
     const struct settings *a, const struct settings *b, size_t *i);
 /* Does it listen where keys are needed: with TLS or QUIC? */
 bool settings_need_tls(const struct settings *s);
+/* Is this address one of sessions?  Is any? */
+bool settings_is_session(const char *url);
+bool settings_have_sessions(const struct settings *s);
 /* Of one URL. */
 bool settings_needs_keys(const char *url);
 /* What others may do with a file that was put. */

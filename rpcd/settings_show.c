@@ -20,13 +20,34 @@ settings_needs_keys(const char *url)
 }
 
 bool
+settings_is_session(const char *url)
+{
+	return strncmp(url, "ssh+", 4) == 0 || strncmp(url, "fd:", 3) == 0;
+}
+
+bool
+settings_have_sessions(const struct settings *s)
+{
+	for (size_t i = 0; i < s->listen.n; i++) {
+		if (settings_is_session(s->listen.items[i].text))
+			return true;
+	}
+	return false;
+}
+
+bool
 settings_need_tls(const struct settings *s)
 {
 	for (size_t i = 0; i < s->listen.n; i++) {
 		if (settings_needs_keys(s->listen.items[i].text))
 			return true;
 	}
-	return s->psk.n > 0; /* certificates are proven inside as well */
+	/* Certificates are proven inside of pre-shared keys as well. */
+	for (size_t i = 0; s->psk.n > 0 && i < s->listen.n; i++) {
+		if (!settings_is_session(s->listen.items[i].text))
+			return true;
+	}
+	return s->psk.n > 0 && s->listen.n == 0;
 }
 
 /* Would the file's reader take it for something else? */

@@ -167,7 +167,8 @@ static enum rk_err
 add_line(
     struct buf *b, enum setting_id id, const char *value, struct rk_error *err)
 {
-	bool relative = (id == SET_CERTS || id == SET_KNOWN) && value[0] != '/';
+	bool path = id == SET_CERTS || id == SET_KNOWN || id == SET_SSH_PEERS;
+	bool relative = path && value[0] != '/';
 	char cwd[PATH_LEN], shown[128];
 	size_t len = strlen(value);
 	enum rk_err r;

@@ -33,6 +33,10 @@ static const struct {
 	[SET_PSK] = { "psk", "", "FILE",
 	    "pre-shared key, of 32 bytes; keyvault:NAME: in an agent",
 	    "RPCKIT_PSK_FILE" },
+	[SET_SSH_KEY] = { "ssh-key", "", "FILE",
+	    "private key of sessions, or ssh-agent:, keyvault:NAME", NULL },
+	[SET_SSH_PEERS] = { "ssh-peers", "", "FILE",
+	    "public keys of servers believed over sessions", NULL },
 	[SET_TRUST] = { "trust", "file", TRUST_WORDS, "whom to believe", NULL },
 	[SET_TLS_MODE] = { "tls-mode", "mutual",
 	    "mutual|server-only|skip-verify", "who proves what", NULL },
@@ -410,7 +414,7 @@ settings_url(
 	                     : is_flag(a, "quic") ? "quic://"
 	                                          : "tls://";
 
-	if (strstr(server, "://") != NULL)
+	if (strstr(server, "://") != NULL || strncmp(server, "fd:", 3) == 0)
 		scheme = "";
 	(void)snprintf(out, SETTINGS_URL_LEN, "%s%s", scheme, server);
 	return out;

@@ -67,6 +67,13 @@ target_is_proving(const struct target *t)
 }
 
 bool
+target_is_session(const struct target *t)
+{
+	return has_scheme(t, "ssh+tcp") || has_scheme(t, "ssh+unix") ||
+	       strncmp(t->url, "fd:", 3) == 0;
+}
+
+bool
 target_is_tcp(const struct target *t)
 {
 	return has_scheme(t, "tcp");
@@ -388,8 +395,12 @@ target_close(struct target *t)
 {
 	rk_client_free(t->client);
 	rk_trust_free(t->trust);
+	rk_key_free(t->ssh_key);
+	rk_sshkeys_free(t->ssh_peers);
 	rk_ident_free(t->ident);
 	rk_psks_free(t->psks);
+	t->ssh_key = NULL;
+	t->ssh_peers = NULL;
 	t->psks = NULL;
 	t->client = NULL;
 	t->trust = NULL;

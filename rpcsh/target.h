@@ -6,6 +6,7 @@
 #include "trust.h"
 
 #include <rpckit/client.h>
+#include <rpckit/sshkeys.h>
 
 struct held;
 struct last;
@@ -33,7 +34,9 @@ struct target {
 	struct rk_error ended; /* why the connection has, once it has */
 	struct out log;        /* where the library's log goes */
 	struct rk_ident *ident;
-	struct rk_psks *psks; /* one, or NULL: none is set */
+	struct rk_psks *psks;         /* one, or NULL: none is set */
+	struct rk_key *ssh_key;       /* of sessions, or NULL */
+	struct rk_sshkeys *ssh_peers; /* the same */
 	struct trusting trusting;
 	bool no_input;
 	struct rk_trust *trust;
@@ -98,6 +101,7 @@ bool target_is_proving(const struct target *t);
 bool target_has_psk(const struct target *t);
 bool target_is_quic(const struct target *t);
 bool target_is_tcp(const struct target *t);
+bool target_is_session(const struct target *t);
 uint64_t target_now_us(void);
 
 #endif

@@ -162,6 +162,13 @@ load_ident(struct target *t, const struct args *a, struct rk_error *err)
 	const char *key = t->settings.v[SET_KEY].value;
 	enum rk_err r;
 
+	if (target_is_session(t)) {
+		r = target_load_ssh(t, ask, &pass, err);
+		if (r != RK_OK && pass.src.err.code == r &&
+		    pass.src.err.text[0] != '\0')
+			*err = pass.src.err;
+		return r;
+	}
 	if (!target_is_proving(t) || target_tls_mode(t) == RK_TLS_SKIP_VERIFY)
 		return RK_OK;
 	if (t->settings.v[SET_CERTS].value[0] == '\0')
@@ -230,6 +237,8 @@ make_trust(struct target *t, struct rk_error *err)
 	const char *known = t->settings.v[SET_KNOWN].value;
 	struct trusting *how = &t->trusting;
 
+	if (target_is_session(t))
+		return target_ssh_trust(t, err);
 	if (t->ident == NULL && how->want != NULL)
 		return err_set(err, RK_EINVAL,
 		    "trust: nobody proves a key at %s%s", t->url,
@@ -257,6 +266,8 @@ target_conf(const struct target *t, struct rk_client_conf *conf)
 	conf->ident = t->ident;
 	conf->trust = t->trust;
 	conf->psks = t->psks;
+	conf->session_key = t->ssh_key;
+	conf->session_peers = t->ssh_peers;
 	conf->tls_mode = target_tls_mode(t);
 	if (strcmp(t->settings.v[SET_CONGESTION].value, "bbr") == 0)
 		conf->congestion = RK_CONGESTION_BBR;

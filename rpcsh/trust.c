@@ -5,6 +5,8 @@
 #include "base/str.h"
 #include "cli/tty.h"
 
+#include <rpckit/session.h>
+
 #include <ctype.h>
 #include <stdio.h>
 #include <strings.h>
@@ -85,13 +87,32 @@ judge_next(struct trusting *t, struct rk_error *err)
 	return r;
 }
 
+/* Of a session: there is no certificate, so it has no dates. */
+static bool
+is_bare(const struct rk_peer *p)
+{
+	return p->cert.not_after == 0;
+}
+
+/* A session's key also by what ssh-keygen shows of it. */
+static bool
+is_its_fp(const struct rk_peer *p, const char *given)
+{
+	char fp[RK_FP_LEN];
+
+	if (rk_fp_match(p->cert.fp, given, false))
+		return true;
+	rk_session_fp(p->cert.pub, fp);
+	return is_bare(p) && rk_fp_match(fp, given, false);
+}
+
 /* The key that was asked for, and no other. */
 static enum rk_err
 judge_wanted(struct trusting *t, struct rk_error *err)
 {
 	enum rk_err r;
 
-	if (!rk_fp_match(t->met.cert.fp, t->want, false))
+	if (!is_its_fp(&t->met, t->want))
 		return err_set(err, RK_EUNKNOWNKEY,
 		    "the server has another key: %s", t->met.cert.fp);
 	r = rk_servers_put(t->path, t->server, &t->met,
@@ -158,14 +179,21 @@ name_of(const struct rk_peer *p)
 static enum rk_err
 introduce(int fd, const struct trusting *t, struct rk_error *err)
 {
-	char fp[RK_FP_GROUPED_LEN];
+	char fp[RK_FP_GROUPED_LEN], ssh[RK_FP_LEN];
 	struct buf b;
 	enum rk_err r;
 
 	rk_fp_group(t->met.cert.fp, fp);
+	rk_session_fp(t->met.cert.pub, ssh);
 	buf_init(&b, 4096);
-	r = buf_printf(&b, "New server %s   name %s   CA ok\n  %s\n",
-	    t->address, name_of(&t->met), fp);
+	if (is_bare(&t->met))
+		r = buf_printf(&b,
+		    "New server %s   nobody vouches for its key\n  %s\n"
+		    "  %s (ssh-keygen -l)\n",
+		    t->address, fp, ssh);
+	else
+		r = buf_printf(&b, "New server %s   name %s   CA ok\n  %s\n",
+		    t->address, name_of(&t->met), fp);
 	if (r == RK_OK && t->view.line.fp[0] != '\0')
 		r = buf_printf(
 		    &b, "  This key is known at %s.\n", t->view.line.at);
@@ -181,8 +209,7 @@ introduce(int fd, const struct trusting *t, struct rk_error *err)
 static enum rk_err
 understand(const struct trusting *t, const char *answer, struct rk_error *err)
 {
-	if (strcasecmp(answer, "yes") == 0 ||
-	    rk_fp_match(t->met.cert.fp, answer, false))
+	if (strcasecmp(answer, "yes") == 0 || is_its_fp(&t->met, answer))
 		return RK_OK;
 	if (answer[0] == '\0' || strcasecmp(answer, "no") == 0 ||
 	    strcasecmp(answer, "n") == 0)
@@ -282,8 +309,10 @@ tell_person(const struct trusting *t, const char *advice)
 	    k->at[0] != '\0' ? k->at : k->host,
 	    k->email[0] != '\0' ? k->email : "-");
 	(void)fprintf(stderr, "  now    %s\n", now);
-	(void)fprintf(stderr, "         CA ok, certificate of %s  name %s\n",
-	    made, name_of(&t->met));
+	if (!is_bare(&t->met))
+		(void)fprintf(stderr,
+		    "         CA ok, certificate of %s  name %s\n", made,
+		    name_of(&t->met));
 	(void)fprintf(
 	    stderr, "If the owner confirms it by another way:  %s\n", advice);
 }

@@ -229,6 +229,14 @@ wait_for_room(struct sess_layer *l)
 	return RK_EAGAIN;
 }
 
+/* What came in this turn may be the peer's goodbye: nothing is sent, which
+ * might then have been, before it is looked at. */
+static bool
+has_unseen(const struct rk_session *s)
+{
+	return s->work.list != NULL && (s->ended || buf_len(&s->in) > 0);
+}
+
 static enum rk_err
 op_send(struct layer *base, const uint8_t *src, size_t len, size_t *n)
 {
@@ -236,11 +244,12 @@ op_send(struct layer *base, const uint8_t *src, size_t len, size_t *n)
 	enum rk_err r;
 
 	*n = 0;
-	if (l->over)
+	/* A server's answers are still tried. */
+	if (l->over || (has_ended(l) && !l->conf->server))
 		return fate(l);
 	if (!l->up || l->said_end)
 		return RK_ESTATE;
-	if (sess_waiting(l->s) >= OUT_MAX)
+	if (sess_waiting(l->s) >= OUT_MAX || has_unseen(l->s))
 		return wait_for_room(l);
 	len = len < OUT_MAX ? len : OUT_MAX;
 	r = rk_session_write(l->s, src, len, n);

@@ -42,7 +42,7 @@ client_fds_start(struct rk_client *c, struct rk_error *err)
 	if ((r = sess_layer_check_fds(c->url.fds, err)) != RK_OK)
 		return r;
 	c->fds_used = true;
-	c->dialed_us = client_now_us();
+	c->dialed_us = loop_clock_us(c->loop);
 	r = sess_layer_new_fds(&c->sess, c->loop, c->url.fds, &top, err);
 	if (r == RK_OK && (r = client_open_session(c, top)) != RK_OK)
 		(void)err_set(err, r, "%s: %s", c->url_text, rk_err_text(r));

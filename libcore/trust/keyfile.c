@@ -1,6 +1,7 @@
 /* Key files: find the key in the text, ask for the passphrase, read, write. */
 #include "trust/keyfile.h"
 
+#include <rpckit/sshkeys.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -241,6 +242,12 @@ rk_key_load(const char *path, rk_pass_fn *pass, void *arg, struct rk_key **out,
 	if (strncmp(path, RK_KEY_IN_AGENT, sizeof(RK_KEY_IN_AGENT) - 1) == 0)
 		return rk_key_of_agent(
 		    path + sizeof(RK_KEY_IN_AGENT) - 1, NULL, out, err);
+	if (strncmp(path, RK_KEY_IN_SSH_AGENT,
+	        sizeof(RK_KEY_IN_SSH_AGENT) - 1) == 0) {
+		path += sizeof(RK_KEY_IN_SSH_AGENT) - 1;
+		return rk_key_of_ssh_agent(
+		    NULL, *path == '\0' ? NULL : path, out, err);
+	}
 	r = fs_read_secret(path, FS_NO_FOLLOW | FS_PRIVATE | FS_NOT_SHARED,
 	    FILE_MAX, &text, err);
 	if (r != RK_OK)

@@ -85,13 +85,14 @@ refuses(void **state)
 
 	begin(&w, run, RK_EUNKNOWNKEY);
 	call(&w, &a);
-	if (rpc_is_secure(run->kind)) {
+	if (rpc_has_keys(run->kind)) {
 		assert_int_equal(a.code, RK_EUNKNOWNKEY);
 		assert_false(a.maybe_executed);
 		assert_int_equal(rpcrig_get(&w.rig, &w.rig.handled), 0);
 		assert_int_equal(w.judge.asked, 1);
 		assert_true(w.judge.met.proven);
-		assert_string_equal(w.judge.met.cert.email, "node@example.org");
+		assert_string_equal(w.judge.met.cert.email,
+		    run->kind == RPC_SSH ? "" : "node@example.org");
 	} else {
 		/* Nobody proves a key there. */
 		assert_int_equal(a.code, RK_OK);

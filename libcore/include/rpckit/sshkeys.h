@@ -1,4 +1,4 @@
-/* Keys of SSH that are believed without certificates. */
+/* Keys of SSH: those that are believed, and mine in an ssh-agent. */
 #ifndef RPCKIT_SSHKEYS_H
 #define RPCKIT_SSHKEYS_H
 
@@ -39,6 +39,20 @@ RK_API RK_MUST enum rk_err rk_sshkeys_find(struct rk_sshkeys *keys,
     const uint8_t pub[RK_KEY_PUBLIC_LEN], char comment[128],
     struct rk_error *err);
 RK_API void rk_sshkeys_free(struct rk_sshkeys *keys);
+
+/*
+ * A key that an ssh-agent holds: it signs there, within a bounded time.  sock
+ * NULL: $SSH_AUTH_SOCK; want NULL: its first Ed25519 key, else as of
+ * rk_sshkeys_add().  RK_ENOENT (no agent is named, no such key), RK_ECONNECT,
+ * RK_EMODE (another user's), RK_EPROTO, RK_ETIMEOUT, RK_ENOMEM, and those of
+ * rk_sshkeys_add().  rk_key_load() takes "ssh-agent:" and "ssh-agent:KEY".
+ */
+RK_API RK_MUST enum rk_err rk_key_of_ssh_agent(const char *sock,
+    const char *want, struct rk_key **out, struct rk_error *err);
+
+/* What such a key is called where a file could be named: this, and KEY or
+ * nothing. */
+#define RK_KEY_IN_SSH_AGENT "ssh-agent:"
 
 RK_END
 

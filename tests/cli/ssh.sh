@@ -1,0 +1,169 @@
+#!/bin/sh
+# Calls over sessions, with SSH's keys and nothing else: rpcd, rpcsh, ssh-agent.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+# Functions are called by name.
+# shellcheck disable=SC2119,SC2317
+set -u
+# shellcheck source=tests/lib/rpcd.sh
+. "${SRC_DIR:?}/tests/lib/rpcd.sh"
+unset SSH_AUTH_SOCK
+
+keygen() {
+	ssh-keygen -q -t ed25519 -N "$2" -C "$1" -f "$3" </dev/null >>out 2>&1
+}
+
+keys() {
+	mkdir -m 700 .ssh
+	keygen me '' .ssh/id_ed25519 && keygen host '' host &&
+		keygen other '' other && keygen shut 'open sesame' shut &&
+		keygen held '' held
+	result $? 'keys made by ssh-keygen'
+	{
+		echo '# who may call'
+		echo 'ssh-rsa AAAA somebody'
+		cat .ssh/id_ed25519.pub shut.pub held.pub
+		echo "restrict $(cat other.pub)"
+	} >authorized
+	echo 'open sesame' >word
+	chmod 600 word
+}
+
+conf() {
+	cat >ssh.conf <<-END
+		listen = ssh+tcp:127.0.0.1:0
+		listen = ssh+unix:$tmp/sock
+		admin = $tmp/admin.sock
+		ssh-key = $tmp/host
+		ssh-peers = $tmp/authorized
+		[method who]
+		exec = /usr/bin/printenv RPCKIT_PEER_FP
+	END
+}
+
+# by KIND WORDS...: rpcsh to that listener.
+by() {
+	kind=$1
+	shift
+	timeout 60 "$rpcsh" -s "$(url "$kind")" "$@"
+}
+
+print_of() {
+	ssh-keygen -l -f "$1" | cut -d ' ' -f 2
+}
+
+meet() {
+	want 7 'a new server, and nobody to ask' by ssh+tcp who
+	has err 'new server key SHA256:.*no terminal' 'is told'
+	want 6 'nor is it believed' by ssh+tcp --trust strict who
+	want 0 'a person says yes' by ssh+tcp --trust accept-new who
+	has out 'SHA256:' 'and is known by the key'
+	want 0 'known from then on' by ssh+tcp --trust strict who
+	want 0 'without a word' by ssh+tcp who
+	want 0 'many bytes' by ssh+tcp bench who -n 20
+	grep -v '^#' .local/state/rpckit/known_server_keys \
+		.config/rpckit/known_server_keys 2>/dev/null | grep -q pubkey
+	want 0 'named by a file of lines' by ssh+unix --ssh-peers host.pub who
+	want 6 'not by that of another' by ssh+unix --ssh-peers other.pub who
+	want 0 'named by what ssh-keygen shows' by ssh+tcp trust add \
+		"$(url ssh+tcp)" "$(print_of host.pub)"
+}
+
+strangers() {
+	want 6 'a key with options' by ssh+tcp --ssh-key other who
+	has err 'the peer refuses our key' 'is refused'
+	has log 'not in .*, and nobody vouches for it\|not among those' \
+		'and logged'
+	want 8 'no key' by ssh+tcp --ssh-key none who
+	chmod 644 other
+	want 1 'a key for all to read' by ssh+tcp --ssh-key other who
+	chmod 600 other
+}
+
+secret() {
+	want 7 'an encrypted key, and nobody to ask' by ssh+tcp --ssh-key shut who
+	want 0 'with its passphrase' by ssh+tcp --ssh-key shut \
+		--pass file:word who
+}
+
+agent() {
+	ssh-agent -D -a "$tmp/agent" >/dev/null 2>&1 &
+	agent=$!
+	daemons="$daemons $agent"
+	until_ok test -S agent
+	SSH_AUTH_SOCK=$tmp/agent
+	export SSH_AUTH_SOCK
+	ssh-add -q held >>out 2>&1
+	result $? 'a key in ssh-agent'
+	rm held
+	want 0 'calls with it' by ssh+tcp --ssh-key ssh-agent: who
+	mv .ssh/id_ed25519 away
+	want 0 'also unasked' by ssh+tcp who
+	mv away .ssh/id_ed25519
+	want 0 'by its fingerprint' by ssh+tcp \
+		--ssh-key "ssh-agent:$(print_of held.pub)" who
+	want 8 'one that is not there' by ssh+tcp \
+		--ssh-key "ssh-agent:$(print_of other.pub)" who
+	has err 'ssh-agent: it has no such Ed25519 key' 'is told'
+	kill "$agent"
+	wait "$agent" 2>/dev/null
+	rm -f agent
+	want 4 'no agent' by ssh+tcp --ssh-key ssh-agent: who
+	unset SSH_AUTH_SOCK
+}
+
+changed() {
+	stop
+	port=$(sed -n 's|^listening ssh+tcp .*:||p' ready)
+	cp other host2
+	start_again 1 --listen "ssh+tcp:127.0.0.1:$port" --ssh-key "$tmp/host2" \
+		--ssh-peers authorized --admin none
+	result $? 'rpcd with another key'
+	want 6 'is noticed' by ssh+tcp who
+	has err 'KEY CHANGED' 'and told'
+	stop
+	result $? 'stopped'
+}
+
+# Ends of one socket pair, as descriptor 3 of each.
+descriptors() {
+	cat >pair.py <<-'END'
+		import os, socket, subprocess, sys
+		a, b = socket.socketpair()
+		cut = sys.argv.index('--')
+		def run(words, s, **more):
+		    fd = s.detach()
+		    os.dup2(fd, 3, inheritable=True)
+		    p = subprocess.Popen(words, pass_fds=(3,), **more)
+		    return p
+		low = [os.dup(2) for _ in range(4)]
+		d = run(sys.argv[1:cut], a, stdout=subprocess.DEVNULL)
+		c = run(sys.argv[cut + 1:], b)
+		os.close(3)
+		status = c.wait()
+		d.terminate()
+		d.wait()
+		sys.exit(status)
+	END
+	want 0 'over a socket pair' python3 pair.py "$rpcd" --listen fd:3 \
+		--ssh-key host --ssh-peers authorized --admin none --quiet \
+		-- "$rpcsh" -s fd:3 --ssh-peers host.pub ping -n 1
+}
+
+if ! command -v ssh-keygen >/dev/null || ! command -v ssh-agent >/dev/null; then
+	echo '1..0 # skip no ssh-keygen or ssh-agent'
+	exit 0
+fi
+keys
+conf
+want 0 'settings that would do' "$rpcd" -t -f ssh.conf
+start 2 -f ssh.conf
+result $? 'rpcd needs no certificates'
+meet
+strangers
+secret
+agent
+want 0 'it shows them' timeout 60 "$rpcd" ctl --socket "$tmp/admin.sock" conns
+changed
+descriptors
+echo "1..$n"
+exit $failed
