@@ -199,10 +199,9 @@ read_file(struct load *l, const char *path)
 static void
 take_flag(struct load *l, const char *flag, const char *key, const char *value)
 {
-	char dashed[64];
+	const char *dashed = flag + 2;
 	struct origin from = { .flag = flag };
 
-	(void)snprintf(dashed, sizeof(dashed), "%s", flag + 2);
 	if (value == NULL)
 		value = args_text(l->a, dashed, NULL);
 	if (value != NULL && args_given(l->a, dashed))
@@ -349,7 +348,7 @@ is_local(const struct settings *s)
 
 	for (size_t i = 0; i < s->listen.n && local; i++) {
 		const char *url = s->listen.items[i].text;
-		const char *host = strchr(url, ':') + 1; /* or "//" first */
+		const char *host = url + strcspn(url, ":") + 1;
 
 		host += strspn(host, "/");
 		local = !settings_needs_keys(url);

@@ -46,6 +46,18 @@ stop() {
 	[ $status = 0 ]
 }
 
+ssh_keys() {
+	for k in me host stranger; do
+		ssh-keygen -q -t ed25519 -N '' -C "$k" -f "$k" </dev/null
+	done
+}
+
+start_ssh() {
+	start ssh_call serve host me.pub ssh+tcp://127.0.0.1:0
+	until_ok grep -q '^listening' server.out
+	url=$(sed -n 's/^listening //p' server.out)
+}
+
 end_server() {
 	[ -z "$server" ] || kill -TERM "$server" 2>/dev/null || :
 }
@@ -396,6 +408,18 @@ total 4.00' client typed order-old "$url" tea 2
 t 'and the newer one' says 'total 5.00
 total 5.00' client typed order "$url" tea 2
 t 'it stops' stop
+
+if command -v ssh-keygen >/dev/null; then
+	t 'keys of SSH' ssh_keys
+	t 'ssh_call serves' start_ssh
+	t 'and answers who has a line' says 'hello, Anna' \
+		client ssh_call ask me host.pub "$url" 'hello, Anna'
+	t 'who has none is refused' fails_with 6 \
+		client ssh_call ask stranger host.pub "$url"
+	t 'a server that is another is not called' fails_with 6 \
+		client ssh_call ask me stranger.pub "$url"
+	t 'it stops' stop
+fi
 
 t 'the manual lists every error' every_error
 t 'the client in the manual compiles' compile 1
