@@ -1,8 +1,7 @@
 /* A session as the layer of a connection: the only one of its stack. */
-#include "net/sess_layer.h"
+#include "net/sess_layer_int.h"
 
 #include "base/error.h"
-#include "net/sess_int.h"
 #include "net/sock.h"
 #include "net/tls.h"
 
@@ -22,29 +21,6 @@
 #define CIPHER_PSK "Noise_NNpsk0_25519_ChaChaPoly_SHA256"
 #define STEP "session"
 
-/*
- * The session works on the loop by itself, with the descriptors; what it says
- * in its callbacks is raised for the connection.  There is no layer below in
- * the sense of net/layer.h, or the connection would watch its descriptor, too.
- */
-struct sess_layer {
-	struct layer layer;
-	const struct sess_layer_conf *conf;
-	struct rk_loop *loop;
-	enum addr_scheme scheme;
-	struct layer *sock; /* owns the descriptor; NULL: */
-	int fds[2];         /* these are ours */
-	struct rk_session *s;
-	struct loop_ready *ready;
-	bool up;
-	bool over;
-	bool over_told;
-	bool orderly; /* both ends said goodbye */
-	bool said_end;
-	struct rk_error refused; /* why the peer's key was; RK_OK: it was not */
-	struct rk_error error;
-};
-
 static struct sess_layer *
 of(struct layer *l)
 {
@@ -59,15 +35,15 @@ of_const(const struct layer *l)
 
 /* ---- what the session says ---- */
 
-static void
-raise_ready(struct sess_layer *l, unsigned what)
+void
+sess_layer_raise(struct sess_layer *l, unsigned what)
 {
 	if (l->ready != NULL)
 		loop_ready_raise(l->ready, what);
 }
 
-static void
-lower(struct sess_layer *l, unsigned what)
+void
+sess_layer_lower(struct sess_layer *l, unsigned what)
 {
 	if (l->ready != NULL)
 		loop_ready_lower(l->ready, what);
@@ -97,7 +73,7 @@ on_state(struct rk_session *s, enum rk_session_state state,
 	(void)s;
 	if (state == RK_SESSION_ESTABLISHED) {
 		l->up = true;
-		raise_ready(l, RK_READ | RK_WRITE);
+		sess_layer_raise(l, RK_READ | RK_WRITE);
 	}
 	if (state != RK_SESSION_CLOSED)
 		return;
@@ -106,13 +82,19 @@ on_state(struct rk_session *s, enum rk_session_state state,
 	l->error = l->refused.code != RK_OK ? l->refused : *err;
 	if (!l->orderly)
 		gone |= LOOP_BROKEN;
-	raise_ready(l, RK_READ | RK_WRITE | gone);
+	sess_layer_raise(l, RK_READ | RK_WRITE | gone);
 }
 
 static void
 on_session_ready(struct rk_session *s, unsigned ready, void *arg)
 {
-	raise_ready(arg, s->goodbye ? ready | LOOP_FINISHED : ready);
+	struct sess_layer *l = arg;
+
+	if (l->rel != NULL) {
+		sess_layer_rel_move(l);
+		ready = s->goodbye ? RK_READ : 0;
+	}
+	sess_layer_raise(l, s->goodbye ? ready | LOOP_FINISHED : ready);
 }
 
 /* ---- the handshake ---- */
@@ -136,9 +118,10 @@ begin(struct sess_layer *l, struct rk_error *err)
 
 	enum rk_err r = rk_session_new(l->loop, &conf, &pipe, &l->s, err);
 
-	if (r == RK_OK)
-		l->s->holds = true;
-	return r;
+	if (r != RK_OK)
+		return r;
+	l->s->holds = true;
+	return l->s->datagrams ? sess_layer_rel_begin(l) : RK_OK;
 }
 
 /* Nothing more will come. */
@@ -177,7 +160,7 @@ op_handshake(struct layer *base, struct rk_error *err)
 			*err = l->error;
 		return r;
 	}
-	lower(l, RK_READ | RK_WRITE);
+	sess_layer_lower(l, RK_READ | RK_WRITE);
 	return RK_EAGAIN;
 }
 
@@ -195,7 +178,7 @@ op_pending(const struct layer *base)
 {
 	const struct sess_layer *l = of_const(base);
 
-	if (l->up && buf_len(&l->s->got) > 0)
+	if (l->up && buf_len(l->rel != NULL ? &l->rel->in : &l->s->got) > 0)
 		return true;
 	return has_ended(l) && !l->over_told;
 }
@@ -208,15 +191,18 @@ op_recv(struct layer *base, uint8_t *dst, size_t cap, size_t *n)
 	*n = 0;
 	if (!l->up)
 		return l->over ? fate(l) : RK_ESTATE;
-	if (rk_session_read(l->s, dst, cap, n) == RK_OK) {
+	if (l->rel != NULL)
+		*n = sess_layer_rel_recv(l, dst, cap);
+	if (*n > 0 ||
+	    (l->rel == NULL && rk_session_read(l->s, dst, cap, n) == RK_OK)) {
 		/* Nobody has to come again to be told that this was all. */
 		if (!op_pending(base))
-			lower(l, RK_READ);
+			sess_layer_lower(l, RK_READ);
 		return RK_OK;
 	}
 	if (has_ended(l))
 		return fate(l);
-	lower(l, RK_READ);
+	sess_layer_lower(l, RK_READ);
 	return RK_EAGAIN;
 }
 
@@ -225,7 +211,7 @@ static enum rk_err
 wait_for_room(struct sess_layer *l)
 {
 	l->s->refused = true;
-	lower(l, RK_WRITE);
+	sess_layer_lower(l, RK_WRITE);
 	return RK_EAGAIN;
 }
 
@@ -249,12 +235,14 @@ op_send(struct layer *base, const uint8_t *src, size_t len, size_t *n)
 		return fate(l);
 	if (!l->up || l->said_end)
 		return RK_ESTATE;
+	if (l->rel != NULL)
+		return sess_layer_rel_send(l, src, len, n);
 	if (sess_waiting(l->s) >= OUT_MAX || has_unseen(l->s))
 		return wait_for_room(l);
 	len = len < OUT_MAX ? len : OUT_MAX;
 	r = rk_session_write(l->s, src, len, n);
 	if (r == RK_EAGAIN)
-		lower(l, RK_WRITE);
+		sess_layer_lower(l, RK_WRITE);
 	if (r == RK_ECLOSED)
 		return err_set(&l->error, r, "closed by the peer");
 	return r;
@@ -279,6 +267,8 @@ op_flush(struct layer *base)
 	if (l->s == NULL)
 		return RK_OK;
 	push(l->s);
+	if (l->rel != NULL)
+		return RK_OK; /* it goes by itself, as far as it may */
 	return sess_waiting(l->s) == 0 ? RK_OK : wait_for_room(l);
 }
 
@@ -286,10 +276,13 @@ static unsigned
 op_want(const struct layer *base)
 {
 	const struct sess_layer *l = of_const(base);
+	bool waits;
 
-	if (!l->up || sess_waiting(l->s) == 0)
-		return RK_READ;
-	return RK_READ | RK_WRITE;
+	if (l->rel != NULL)
+		waits = l->tell_room;
+	else
+		waits = l->up && sess_waiting(l->s) > 0;
+	return waits ? RK_READ | RK_WRITE : RK_READ;
 }
 
 /* ---- questions ---- */
@@ -297,6 +290,8 @@ op_want(const struct layer *base)
 static uint64_t
 unsent(const struct sess_layer *l)
 {
+	if (l->rel != NULL)
+		return sess_rel_held(l->rel);
 	return l->s == NULL ? 0 : sess_waiting(l->s);
 }
 
@@ -311,6 +306,10 @@ query_untaken(const struct sess_layer *l, uint64_t *out)
 {
 	uint64_t below;
 
+	if (l->rel != NULL) {
+		*out = unsent(l);
+		return true;
+	}
 	if (l->sock == NULL || !layer_query(l->sock, LAYER_Q_UNTAKEN, &below))
 		return false;
 	*out = below + unsent(l);
@@ -351,9 +350,18 @@ op_query(struct layer *base, enum layer_query what, void *out)
 	case LAYER_Q_NAME:
 		*(const char **)out = addr_scheme_name(l->scheme);
 		return true;
+	case LAYER_Q_SETTLED:
+	case LAYER_Q_LEFT:
+		*(bool *)out = l->rel == NULL || sess_layer_rel_settled(l);
+		return true;
+	case LAYER_Q_RTT:
+		if (l->rel == NULL)
+			return l->sock != NULL &&
+			       layer_query(l->sock, what, out);
+		*(uint64_t *)out = l->rel->srtt;
+		return l->rel->srtt != 0;
 	case LAYER_Q_LOCAL:
 	case LAYER_Q_REMOTE:
-	case LAYER_Q_RTT:
 		return l->sock != NULL && layer_query(l->sock, what, out);
 	case LAYER_Q_HELD:
 		*(uint64_t *)out = unsent(l);
@@ -427,6 +435,7 @@ op_free(struct layer *base)
 	struct sess_layer *l = of(base);
 
 	rk_session_free(l->s);
+	sess_layer_rel_end(l);
 	layer_free(l->sock);
 	if (l->sock == NULL)
 		close_fds(l->fds);
@@ -497,6 +506,16 @@ sess_layer_new(const struct sess_layer_conf *conf, struct rk_loop *loop, int fd,
 	return RK_OK;
 }
 
+/* Datagrams go to somebody. */
+static bool
+has_peer(int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+
+	return getpeername(fd, (struct sockaddr *)&peer, &len) == 0;
+}
+
 /* Bytes come from it, or can be written to it? */
 static enum rk_err
 check_fd(int fd, bool one, struct rk_error *err)
@@ -510,14 +529,14 @@ check_fd(int fd, bool one, struct rk_error *err)
 		    err, RK_EUNSUPPORTED, "descriptor %d is not open", fd);
 	if (S_ISSOCK(st.st_mode) &&
 	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
-	    type == SOCK_STREAM)
+	    (type == SOCK_STREAM || (one && has_peer(fd))))
 		return RK_OK;
 	if (!one && S_ISFIFO(st.st_mode))
 		return RK_OK;
 	if (S_ISCHR(st.st_mode))
 		return RK_OK;
 	return err_set(err, RK_EUNSUPPORTED,
-	    "descriptor %d is no stream socket%s", fd,
+	    "descriptor %d is no connected socket%s", fd,
 	    one ? "" : ", pipe or line");
 }
 
@@ -531,11 +550,13 @@ sess_layer_check_fds(const int fds[2], struct rk_error *err)
 }
 
 static bool
-is_socket(int fd)
+is_stream(int fd)
 {
-	struct stat st;
+	socklen_t len = sizeof(int);
+	int type = 0;
 
-	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+	       type == SOCK_STREAM;
 }
 
 enum rk_err
@@ -552,7 +573,7 @@ sess_layer_new_fds(const struct sess_layer_conf *conf, struct rk_loop *loop,
 		close_fds(fds);
 		return r;
 	}
-	if (fds[0] == fds[1] && is_socket(fds[0])) {
+	if (fds[0] == fds[1] && is_stream(fds[0])) {
 		r = sess_layer_new(conf, loop, fds[0], ADDR_FD, out);
 		return r == RK_OK ? r : err_set(err, r, "out of memory");
 	}

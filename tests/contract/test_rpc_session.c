@@ -89,6 +89,23 @@ over_a_socket_pair(void **state)
 	try_fds(url[0], url[1]);
 }
 
+/* A stream over them, whether they keep their order or not. */
+static void
+over_datagrams(void **state)
+{
+	static const int types[] = { SOCK_SEQPACKET, SOCK_DGRAM };
+	char url[2][32];
+	int fds[2];
+
+	(void)state;
+	for (int t = 0; t < 2; t++) {
+		assert_int_equal(socketpair(AF_UNIX, types[t], 0, fds), 0);
+		for (int i = 0; i < 2; i++)
+			(void)snprintf(url[i], sizeof(url[i]), "fd:%d", fds[i]);
+		try_fds(url[0], url[1]);
+	}
+}
+
 static void
 over_pipes(void **state)
 {
@@ -132,7 +149,7 @@ other_descriptors(void **state)
 	struct rk_client *c;
 	struct rk_error err;
 	char url[32];
-	int fds[2];
+	int fd;
 
 	(void)state;
 	rpcrig_init(&r, RPC_SSH, 0);
@@ -141,13 +158,12 @@ other_descriptors(void **state)
 	conf.url = "fd:1000";
 	c = dial_conf(&conf, RK_EUNSUPPORTED, "descriptor 1000 is not open");
 	rk_client_free(c);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, fds), 0);
-	(void)snprintf(url, sizeof(url), "fd:%d", fds[0]);
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	(void)snprintf(url, sizeof(url), "fd:%d", fd);
 	conf.url = url;
-	c = dial_conf(&conf, RK_EUNSUPPORTED, "no stream socket");
+	c = dial_conf(&conf, RK_EUNSUPPORTED, "no connected socket");
 	rk_client_free(c);
-	(void)close(fds[0]);
-	(void)close(fds[1]);
+	(void)close(fd);
 	/* Nobody to be, nobody to believe. */
 	rpcrig_client_conf(&r, &conf);
 	conf.session_key = NULL;
@@ -389,6 +405,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(over_a_socket_pair),
 		cmocka_unit_test(over_pipes),
+		cmocka_unit_test(over_datagrams),
 		cmocka_unit_test(over_a_local_socket),
 		cmocka_unit_test(other_descriptors),
 		cmocka_unit_test(strangers),

@@ -1,0 +1,378 @@
+/* A stream of bytes over a session's datagrams: what is sent, and again. */
+#include "net/sess_rel.h"
+
+#include "net/sess_rel_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_PIECES 10 /* under way at first (RFC 6928) */
+#define FIRST_RTO_MS 1000
+#define RTO_MIN_MS 200
+#define RTO_MAX_MS 10000
+#define BACKOFF_MAX 6
+#define REORDERED 3 /* so many later ones that arrived mean: it is lost */
+#define MSS 1200    /* what counts as one where windows are counted */
+
+void
+sess_rel_init(struct sess_rel *r)
+{
+	memset(r, 0, sizeof(*r));
+	buf_init(&r->out, SESS_REL_HELD);
+	buf_init(&r->in, SESS_REL_ROOM);
+	TAILQ_INIT(&r->sent);
+	TAILQ_INIT(&r->ahead);
+	r->limit = SESS_REL_ROOM;
+	r->told = SESS_REL_ROOM;
+	r->cwnd = FIRST_PIECES * MSS;
+	r->ssthresh = UINT64_MAX;
+}
+
+static void
+free_pieces(struct sess_pieces *list)
+{
+	struct sess_piece *p;
+
+	while ((p = TAILQ_FIRST(list)) != NULL) {
+		TAILQ_REMOVE(list, p, link);
+		free(p);
+	}
+}
+
+void
+sess_rel_fini(struct sess_rel *r)
+{
+	free_pieces(&r->sent);
+	free_pieces(&r->ahead);
+	buf_wipe(&r->out);
+	buf_wipe(&r->in);
+}
+
+size_t
+sess_rel_held(const struct sess_rel *r)
+{
+	return buf_len(&r->out);
+}
+
+enum rk_err
+sess_rel_put(struct sess_rel *r, const void *data, size_t len, size_t *taken)
+{
+	const size_t room = SESS_REL_HELD - buf_len(&r->out);
+	enum rk_err e;
+
+	*taken = len < room ? len : room;
+	if (*taken > 0 && (e = buf_put(&r->out, data, *taken)) != RK_OK) {
+		*taken = 0;
+		return e;
+	}
+	return RK_OK;
+}
+
+/* ---- time ---- */
+
+static uint64_t
+rto(const struct sess_rel *r)
+{
+	uint64_t ms = FIRST_RTO_MS;
+
+	if (r->srtt != 0)
+		ms = (r->srtt + 4 * r->rttvar) / 1000;
+	if (ms < RTO_MIN_MS)
+		ms = RTO_MIN_MS;
+	ms <<= r->backoff;
+	return ms < RTO_MAX_MS ? ms : RTO_MAX_MS;
+}
+
+/* Is something waited for: a confirmation, or room? */
+static bool
+is_waiting(const struct sess_rel *r)
+{
+	return !TAILQ_EMPTY(&r->sent) || buf_len(&r->out) > 0;
+}
+
+static void
+set_timeout(struct sess_rel *r, uint64_t now)
+{
+	r->timeout_at = is_waiting(r) ? now + rto(r) : 0;
+	if (!is_waiting(r))
+		r->heard_at = 0;
+	else if (r->heard_at == 0)
+		r->heard_at = now;
+}
+
+uint64_t
+sess_rel_due(const struct sess_rel *r)
+{
+	return r->timeout_at;
+}
+
+static void
+shrink(struct sess_rel *r, size_t flight)
+{
+	const uint64_t half = flight / 2;
+
+	r->ssthresh = half > 2 * MSS ? half : 2 * MSS;
+	r->recover = r->serial + 1;
+}
+
+static void
+mark_lost(struct sess_rel *r, struct sess_piece *p)
+{
+	if (p->lost)
+		return;
+	p->lost = true;
+	r->flight -= p->len;
+}
+
+/* Nothing came for too long: all that is under way counts as lost. */
+enum rk_err
+sess_rel_time(struct sess_rel *r, uint64_t now)
+{
+	struct sess_piece *p;
+
+	if (r->timeout_at == 0 || now < r->timeout_at)
+		return RK_OK;
+	if (r->heard_at != 0 && now >= r->heard_at + SESS_REL_GIVE_UP_MS)
+		return RK_ETIMEOUT;
+	if (r->backoff < BACKOFF_MAX)
+		r->backoff++;
+	if (!TAILQ_EMPTY(&r->sent)) {
+		shrink(r, r->flight);
+		r->cwnd = MSS;
+		TAILQ_FOREACH (p, &r->sent, link)
+			mark_lost(r, p);
+	} else {
+		r->probe = true;
+	}
+	set_timeout(r, now);
+	return RK_OK;
+}
+
+static void
+measure(struct sess_rel *r, uint64_t ms)
+{
+	const uint64_t us = ms == 0 ? 500 : ms * 1000;
+	uint64_t diff;
+
+	if (r->srtt == 0) {
+		r->srtt = us;
+		r->rttvar = us / 2;
+		return;
+	}
+	diff = us > r->srtt ? us - r->srtt : r->srtt - us;
+	r->rttvar = (3 * r->rttvar + diff) / 4;
+	r->srtt = (7 * r->srtt + us) / 8;
+}
+
+/* ---- sending ---- */
+
+static void
+put_head(uint8_t *out, enum sess_rel_type type, uint64_t at)
+{
+	out[0] = (uint8_t)type;
+	rel_put_u64(out + 1, at);
+}
+
+static size_t
+put_piece(const struct sess_rel *r, const struct sess_piece *p, uint8_t *out)
+{
+	put_head(out, REL_DATA, p->at);
+	memcpy(out + SESS_REL_HEAD,
+	    buf_peek(&r->out) + (size_t)(p->at - r->una), p->len);
+	return SESS_REL_HEAD + p->len;
+}
+
+static void
+note_sent(struct sess_rel *r, struct sess_piece *p, uint64_t now)
+{
+	p->lost = false;
+	p->times++;
+	p->sent_at = now;
+	p->serial = ++r->serial;
+	r->flight += p->len;
+	if (r->timeout_at == 0)
+		set_timeout(r, now);
+}
+
+static struct sess_piece *
+find_lost(const struct sess_rel *r, size_t max)
+{
+	struct sess_piece *p;
+
+	TAILQ_FOREACH (p, &r->sent, link) {
+		if (p->lost)
+			return p->len <= max ? p : NULL;
+	}
+	return NULL;
+}
+
+/* A new piece of what was not sent yet, as long as it may be. */
+static struct sess_piece *
+cut(struct sess_rel *r, size_t max)
+{
+	const uint64_t end = r->una + buf_len(&r->out);
+	uint64_t len = end - r->next;
+	struct sess_piece *p;
+
+	if (r->limit <= r->next)
+		return NULL;
+	if (len > max)
+		len = max;
+	if (len > r->limit - r->next)
+		len = r->limit - r->next;
+	if (len == 0 || (p = calloc(1, sizeof(*p))) == NULL)
+		return NULL;
+	p->at = r->next;
+	p->len = (size_t)len;
+	r->next += len;
+	TAILQ_INSERT_TAIL(&r->sent, p, link);
+	return p;
+}
+
+bool
+sess_rel_next(struct sess_rel *r, uint64_t now, size_t max,
+    uint8_t out[SESS_REL_PIECE_MAX], size_t *len)
+{
+	struct sess_piece *p;
+
+	*len = 0;
+	if (max > SESS_REL_PIECE_MAX)
+		max = SESS_REL_PIECE_MAX;
+	if (r->confirm) {
+		r->confirm = false;
+		*len = rel_put_confirm(r, out, max);
+		return true;
+	}
+	if (r->probe) {
+		r->probe = false;
+		put_head(out, REL_DATA, r->next);
+		*len = SESS_REL_HEAD;
+		return true;
+	}
+	if (r->flight > 0 && r->flight + MSS > r->cwnd)
+		return false;
+	p = find_lost(r, max - SESS_REL_HEAD);
+	if (p == NULL)
+		p = cut(r, max - SESS_REL_HEAD);
+	if (p == NULL) {
+		/* It is the other end's room that is waited for. */
+		if (r->timeout_at == 0 && is_waiting(r))
+			set_timeout(r, now);
+		return false;
+	}
+	note_sent(r, p, now);
+	*len = put_piece(r, p, out);
+	return true;
+}
+
+/* ---- what is confirmed ---- */
+
+static void
+grow(struct sess_rel *r, size_t bytes, size_t flight)
+{
+	/* Who does not use the window learns nothing about it. */
+	if (flight * 2 < r->cwnd)
+		return;
+	if (r->cwnd < r->ssthresh)
+		r->cwnd += bytes < 2 * MSS ? bytes : 2 * MSS;
+	else
+		r->cwnd += MSS * bytes / r->cwnd + 1;
+	if (r->cwnd > 4 * SESS_REL_HELD)
+		r->cwnd = 4 * SESS_REL_HELD;
+}
+
+static void
+arrived(struct sess_rel *r, struct sess_piece *p, uint64_t now)
+{
+	if (!p->lost)
+		r->flight -= p->len;
+	/* Of one that was sent twice nobody knows which it was (Karn). */
+	if (p->times == 1) {
+		measure(r, now - p->sent_at);
+		if (p->serial > r->newest)
+			r->newest = p->serial;
+	}
+	TAILQ_REMOVE(&r->sent, p, link);
+	free(p);
+}
+
+/* From `from` to `to` all has arrived.  The count of bytes that are news. */
+static size_t
+confirm_range(struct sess_rel *r, uint64_t from, uint64_t to, uint64_t now)
+{
+	struct sess_piece *p, *next;
+	size_t news = 0;
+
+	for (p = TAILQ_FIRST(&r->sent); p != NULL; p = next) {
+		next = TAILQ_NEXT(p, link);
+		if (p->at >= to)
+			break;
+		if (p->at < from || p->at + p->len > to)
+			continue;
+		news += p->len;
+		arrived(r, p, now);
+	}
+	return news;
+}
+
+static void
+detect_losses(struct sess_rel *r, size_t flight)
+{
+	struct sess_piece *p;
+	bool fresh = false;
+
+	TAILQ_FOREACH (p, &r->sent, link) {
+		if (p->lost || p->serial + REORDERED > r->newest)
+			continue;
+		fresh = fresh || p->serial >= r->recover;
+		mark_lost(r, p);
+	}
+	if (!fresh)
+		return;
+	shrink(r, flight);
+	r->cwnd = r->ssthresh;
+}
+
+enum rk_err
+rel_take_confirm(struct sess_rel *r, uint64_t now, const uint8_t *p, size_t len)
+{
+	const size_t flight = r->flight;
+	uint64_t from, to;
+	uint64_t all;
+	uint64_t limit;
+	size_t news;
+
+	if (len < REL_CONFIRM_HEAD ||
+	    (len - REL_CONFIRM_HEAD) % REL_RANGE_LEN != 0)
+		return RK_EPROTO;
+	all = rel_get_u64(p + 1);
+	limit = rel_get_u64(p + SESS_REL_HEAD);
+	if (all > r->next || limit < all || limit - all > SESS_REL_ROOM)
+		return RK_EPROTO;
+	if (limit > r->limit)
+		r->limit = limit;
+	news = confirm_range(r, 0, all, now);
+	for (size_t at = REL_CONFIRM_HEAD; at < len; at += REL_RANGE_LEN) {
+		from = rel_get_u64(p + at);
+		to = rel_get_u64(p + at + 8);
+		if (from >= to || to > r->next)
+			return RK_EPROTO;
+		news += confirm_range(r, from, to, now);
+	}
+	if (all > r->una) {
+		buf_consume(&r->out, (size_t)(all - r->una));
+		r->una = all;
+	}
+	detect_losses(r, flight);
+	if (news == 0 && r->limit != limit)
+		return RK_OK; /* an old one */
+	r->heard_at = now;    /* it is there */
+	if (news > 0) {
+		r->backoff = 0;
+		grow(r, news, flight);
+	}
+	/* The same again is no reason to wait longer. */
+	if (news > 0 || TAILQ_EMPTY(&r->sent))
+		set_timeout(r, now);
+	return RK_OK;
+}

@@ -1,0 +1,41 @@
+/* The inside of a stream over datagrams, for its two files. */
+#ifndef RPCKIT_NET_SESS_REL_INT_H
+#define RPCKIT_NET_SESS_REL_INT_H
+
+#include "net/sess_rel.h"
+
+/* The first byte of a piece; the place in the stream follows. */
+enum sess_rel_type {
+	REL_DATA = 1,
+	REL_CONFIRM /* all before that place is there; what else there is */
+};
+
+#define REL_CONFIRM_HEAD (SESS_REL_HEAD + 8) /* the limit */
+#define REL_RANGE_LEN 16
+#define REL_RANGES_MAX 16
+#define REL_AHEAD_MAX 2048 /* pieces */
+
+static inline void
+rel_put_u64(uint8_t *p, uint64_t v)
+{
+	for (int i = 7; i >= 0; i--, v >>= 8)
+		p[i] = (uint8_t)v;
+}
+
+static inline uint64_t
+rel_get_u64(const uint8_t *p)
+{
+	uint64_t v = 0;
+
+	for (int i = 0; i < 8; i++)
+		v = v << 8 | p[i];
+	return v;
+}
+
+/* sess_rel.c */
+RK_MUST enum rk_err rel_take_confirm(
+    struct sess_rel *r, uint64_t now, const uint8_t *p, size_t len);
+/* sess_rel_in.c */
+size_t rel_put_confirm(struct sess_rel *r, uint8_t *out, size_t max);
+
+#endif

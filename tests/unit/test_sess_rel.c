@@ -1,0 +1,336 @@
+/* A stream over datagrams: loss, disorder, repetition, full readers, nonsense.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/sess_rel.h"
+
+#define WAY 512 /* pieces that may be on one */
+#define STREAM 600000
+#define PIECE 1200
+#define DELAY 20
+
+struct way {
+	struct {
+		uint64_t at;
+		size_t len;
+		uint8_t data[SESS_REL_PIECE_MAX];
+	} slot[WAY];
+	size_t n;
+};
+
+static struct {
+	struct sess_rel end[2];
+	struct way way[2]; /* from that end */
+	size_t put[2];
+	size_t got[2];
+	uint64_t now;
+	uint32_t random;
+	unsigned loss; /* percent */
+	unsigned twice;
+	bool jumbled;
+	bool deaf[2]; /* its reader does not read */
+	size_t sent;  /* pieces */
+} w;
+
+static uint32_t
+roll(uint32_t below)
+{
+	w.random = w.random * 1664525u + 1013904223u;
+	return (w.random >> 8) % below;
+}
+
+static uint8_t
+byte_at(int end, size_t i)
+{
+	return (uint8_t)(i * 7 + i / 255 + (size_t)end);
+}
+
+static void
+begin(uint32_t seed)
+{
+	memset(&w, 0, sizeof(w));
+	w.random = seed;
+	w.now = 1000;
+	for (int i = 0; i < 2; i++)
+		sess_rel_init(&w.end[i]);
+}
+
+static void
+finish(void)
+{
+	for (int i = 0; i < 2; i++)
+		sess_rel_fini(&w.end[i]);
+}
+
+static void
+send_on(int from, const uint8_t *data, size_t len)
+{
+	struct way *way = &w.way[from];
+
+	if (way->n == WAY)
+		return; /* a full queue somewhere */
+	memcpy(way->slot[way->n].data, data, len);
+	way->slot[way->n].len = len;
+	way->slot[way->n++].at =
+	    w.now + DELAY + (w.jumbled ? roll(2 * DELAY) : 0);
+}
+
+static void
+pump(int i)
+{
+	uint8_t piece[SESS_REL_PIECE_MAX];
+	size_t len;
+
+	while (sess_rel_next(&w.end[i], w.now, PIECE, piece, &len)) {
+		assert_in_range(len, 1, PIECE);
+		w.sent++;
+		if (roll(100) < w.loss)
+			continue;
+		send_on(i, piece, len);
+		if (roll(100) < w.twice)
+			send_on(i, piece, len);
+	}
+}
+
+static void
+deliver(int from)
+{
+	struct way *way = &w.way[from];
+
+	for (size_t i = 0; i < way->n;) {
+		if (way->slot[i].at > w.now) {
+			i++;
+			continue;
+		}
+		assert_int_equal(sess_rel_take(&w.end[1 - from], w.now,
+		                     way->slot[i].data, way->slot[i].len),
+		    RK_OK);
+		way->n--;
+		memmove(&way->slot[i], &way->slot[i + 1],
+		    (way->n - i) * sizeof(way->slot[0]));
+	}
+}
+
+static void
+use(int i, size_t most)
+{
+	uint8_t data[3000];
+	size_t n =
+	    most - w.put[i] < sizeof(data) ? most - w.put[i] : sizeof(data);
+
+	for (size_t k = 0; k < n; k++)
+		data[k] = byte_at(i, w.put[i] + k);
+	assert_int_equal(sess_rel_put(&w.end[i], data, n, &n), RK_OK);
+	w.put[i] += n;
+	while (!w.deaf[i] &&
+	       (n = sess_rel_read(&w.end[i], data, sizeof(data))) > 0) {
+		for (size_t k = 0; k < n; k++)
+			assert_int_equal(data[k], byte_at(1 - i, w.got[i] + k));
+		w.got[i] += n;
+	}
+}
+
+/* A millisecond; most[i]: what end i has to say. */
+static void
+tick(const size_t most[2])
+{
+	for (int i = 0; i < 2; i++) {
+		use(i, most[i]);
+		if (sess_rel_due(&w.end[i]) != 0)
+			assert_int_equal(
+			    sess_rel_time(&w.end[i], w.now), RK_OK);
+		pump(i);
+	}
+	w.now++;
+	for (int i = 0; i < 2; i++) {
+		deliver(i);
+		use(i, most[i]);
+		pump(i);
+	}
+}
+
+static void
+run(const size_t most[2])
+{
+	const uint64_t until = w.now + 3600 * 1000;
+
+	while (w.got[0] < most[1] || w.got[1] < most[0] ||
+	       sess_rel_held(&w.end[0]) > 0 || sess_rel_held(&w.end[1]) > 0) {
+		assert_true(w.now < until);
+		tick(most);
+	}
+	assert_int_equal(w.got[0], most[1]);
+	assert_int_equal(w.got[1], most[0]);
+	/* Nothing is waited for any more. */
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(sess_rel_due(&w.end[i]), 0);
+}
+
+static void
+good_ways(void **state)
+{
+	const size_t most[2] = { STREAM, STREAM / 2 };
+
+	(void)state;
+	begin(1);
+	run(most);
+	/* Nothing was sent twice where nothing was lost. */
+	assert_true(w.end[0].serial <= STREAM / (PIECE - SESS_REL_HEAD) + 200);
+	assert_in_range(w.end[0].srtt, 30000, 60000);
+	finish();
+}
+
+static void
+bad_ways(void **state)
+{
+	const size_t most[2] = { STREAM / 3, STREAM / 6 };
+
+	(void)state;
+	for (uint32_t seed = 1; seed <= 6; seed++) {
+		begin(seed);
+		w.loss = seed * 5;
+		w.twice = seed * 4;
+		w.jumbled = seed % 2 == 0;
+		run(most);
+		finish();
+	}
+}
+
+/* The other end has room for so much, and says when it has more. */
+static void
+full_readers(void **state)
+{
+	const size_t most[2] = { 2 * SESS_REL_ROOM, 0 };
+	uint64_t until;
+
+	(void)state;
+	begin(9);
+	w.loss = 10;
+	w.deaf[1] = true;
+	until = w.now + 100000;
+	while (w.now < until)
+		tick(most);
+	assert_int_equal(buf_len(&w.end[1].in), SESS_REL_ROOM);
+	assert_int_equal(w.end[0].una, SESS_REL_ROOM);
+	w.deaf[1] = false;
+	run(most);
+	finish();
+}
+
+/* Slow at first, less after a loss, least when all was lost. */
+static void
+windows(void **state)
+{
+	const size_t most[2] = { 100000, 0 };
+	uint64_t before;
+
+	(void)state;
+	begin(3);
+	use(0, most[0]);
+	for (int i = 0; i < 40; i++)
+		use(0, most[0]);
+	pump(0);
+	assert_true(w.end[0].flight <= 10 * 1200);
+	before = w.end[0].cwnd;
+	for (int i = 0; i < 50; i++)
+		tick(most);
+	assert_true(w.end[0].cwnd > before);
+	/* All of it is lost from here on. */
+	w.loss = 100;
+	before = w.end[0].cwnd;
+	for (int i = 0; i < 1500; i++)
+		tick(most);
+	assert_true(w.end[0].cwnd <= 1200);
+	assert_true(w.end[0].backoff > 0);
+	w.loss = 0;
+	run(most);
+	assert_int_equal(w.end[0].backoff, 0);
+	finish();
+}
+
+static void
+gives_up(void **state)
+{
+	const uint64_t begun = 1000;
+	enum rk_err r = RK_OK;
+	size_t n;
+
+	(void)state;
+	begin(1);
+	w.loss = 100;
+	assert_int_equal(sess_rel_put(&w.end[0], "x", 1, &n), RK_OK);
+	while (r == RK_OK) {
+		pump(0);
+		w.now = sess_rel_due(&w.end[0]);
+		assert_true(w.now > 0 && w.now < begun + 300000);
+		r = sess_rel_time(&w.end[0], w.now);
+	}
+	assert_int_equal(r, RK_ETIMEOUT);
+	assert_true(w.now >= begun + SESS_REL_GIVE_UP_MS);
+	finish();
+}
+
+static enum rk_err
+take(const char *bytes, size_t len)
+{
+	enum rk_err r;
+
+	begin(1);
+	r = sess_rel_take(&w.end[0], w.now, (const uint8_t *)bytes, len);
+	finish();
+	return r;
+}
+
+static void
+nonsense(void **state)
+{
+	static const char confirm[] = "\2\0\0\0\0\0\0\0\0\0\0\0\0\0\4\0\0";
+	char data[SESS_REL_HEAD + 1] = "\1";
+
+	(void)state;
+	assert_int_equal(take(confirm, 17), RK_OK);
+	for (size_t i = 0; i < 17; i++)
+		assert_int_equal(take(confirm, i), RK_EPROTO);
+	assert_int_equal(take(confirm, 18), RK_EPROTO); /* half a range */
+	assert_int_equal(take("\3\0\0\0\0\0\0\0\0", 9), RK_EPROTO);
+	/* What was never sent; a limit before that; too much room. */
+	assert_int_equal(
+	    take("\2\0\0\0\0\0\0\0\1\0\0\0\0\0\4\0\0", 17), RK_EPROTO);
+	assert_int_equal(
+	    take("\2\0\0\0\0\0\0\0\0\0\0\0\0\0\4\0\1", 17), RK_EPROTO);
+	assert_int_equal(
+	    take("\2\0\0\0\0\0\0\0\0\377\377\377\377\377\377\377\377", 17),
+	    RK_EPROTO);
+	/* Within the room that was told, and one byte beyond it. */
+	assert_int_equal(take(data, sizeof(data)), RK_OK);
+	memcpy(data, "\1\0\0\0\0\0\3\377\377", 9);
+	assert_int_equal(take(data, sizeof(data)), RK_OK);
+	memcpy(data, "\1\0\0\0\0\0\4\0\0", 9);
+	assert_int_equal(take(data, sizeof(data)), RK_EPROTO);
+	memset(data + 1, 0xff, 8);
+	assert_int_equal(take(data, sizeof(data)), RK_EPROTO);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(good_ways),
+		cmocka_unit_test(bad_ways),
+		cmocka_unit_test(full_readers),
+		cmocka_unit_test(windows),
+		cmocka_unit_test(gives_up),
+		cmocka_unit_test(nonsense),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
