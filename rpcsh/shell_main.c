@@ -20,6 +20,8 @@ transport(const struct target *t)
 		return "quic";
 	if (target_is_tls(t))
 		return "tls";
+	if (target_is_session(t))
+		return "ssh";
 	return target_is_tcp(t) ? "tcp" : "unix";
 }
 
