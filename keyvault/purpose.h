@@ -32,8 +32,9 @@ struct purpose_view {
 };
 
 /*
- * What SSH's programs may ask a key for: a login or SSHSIG.  The data say who
- * is to sign; another key than pub is RK_EDENIED, as is what is neither.
+ * What may be asked for as of an ssh-agent: a login, SSHSIG, or a session,
+ * whose ends have SSH's keys.  The data say who is to sign; another key than
+ * pub is RK_EDENIED, as is what is neither.
  */
 RK_MUST enum rk_err purpose_of_ssh(const uint8_t *data, size_t len,
     const uint8_t pub[RK_KEY_PUBLIC_LEN], struct purpose_view *out);
