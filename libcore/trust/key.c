@@ -161,8 +161,15 @@ key_failure(const struct rk_key *key, struct rk_error *err)
 	return err->code != RK_OK;
 }
 
+/* RK_EAGAIN would have a handshake wait for what never comes. */
+static bool
+is_failure(enum rk_err r)
+{
+	return (int)r > RK_OK && r < RK_ERR_COUNT && r != RK_EAGAIN;
+}
+
 /* The signer is believed nothing: neither its signature nor that a failure
- * comes with a text. */
+ * comes with a text and a code of one. */
 static enum rk_err
 sign_there(const struct rk_key *key, enum rk_sign_use use, const void *msg,
     size_t len, uint8_t sig[RK_KEY_SIG_LEN], struct rk_error *err)
@@ -172,6 +179,8 @@ sign_there(const struct rk_key *key, enum rk_sign_use use, const void *msg,
 	enum rk_err r;
 
 	r = s->sign(use, msg, len, sig, &why, s->arg);
+	if (r != RK_OK && !is_failure(r))
+		r = RK_EFAIL;
 	if (r == RK_OK && !sign_check(sig, msg, len, key->pub))
 		r = err_set(&why, RK_EPROTO,
 		    "%s: a signature came that is not this key's", s->name);

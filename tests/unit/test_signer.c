@@ -116,6 +116,19 @@ test_failures(void **state)
 	    rk_key_sign_for(key, RK_SIGN_TLS, "m", 1, sig, &err), RK_ETIMEOUT);
 	assert_string_equal(err.text, "card\\x0a1: time over");
 
+	/* Nobody waits for more, and a code of nobody's is none. */
+	e.silent = false;
+	e.fail = RK_EAGAIN;
+	assert_int_equal(
+	    rk_key_sign_for(key, RK_SIGN_TLS, "m", 1, sig, &err), RK_EFAIL);
+	assert_int_equal(err.code, RK_EFAIL);
+	assert_string_equal(err.text, "the card is out");
+	e.fail = RK_ERR_COUNT;
+	assert_int_equal(
+	    rk_key_sign_for(key, RK_SIGN_TLS, "m", 1, sig, &err), RK_EFAIL);
+	assert_true(key_failure(key, &err));
+	assert_int_equal(err.code, RK_EFAIL);
+
 	e.fail = RK_OK;
 	e.lie = true;
 	assert_int_equal(
