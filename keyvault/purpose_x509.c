@@ -164,7 +164,7 @@ get_key(struct bytes *in, const uint8_t *own)
 	       memcmp(bits.at + 1, own, RK_KEY_PUBLIC_LEN) == 0;
 }
 
-/* Do the extensions make it a CA? */
+/* Does any of the extensions make it a CA? */
 static bool
 get_extensions(struct bytes *in, bool *ca)
 {
@@ -189,7 +189,7 @@ get_extensions(struct bytes *in, bool *ca)
 			continue;
 		if (!get(&part, TAG_SEQUENCE, &inner))
 			return false;
-		*ca = is_next(&inner, TAG_BOOLEAN);
+		*ca = *ca || is_next(&inner, TAG_BOOLEAN);
 	}
 	return true;
 }

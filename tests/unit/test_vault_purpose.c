@@ -119,6 +119,31 @@ signed_part(struct rk_bytes der)
 	return (struct rk_bytes){ tbs, (size_t)(p - tbs) + (size_t)n };
 }
 
+/* Says that it is a CA, and behind that that it is none: who verifies it may
+ * believe the one or the other. */
+static void
+test_two_minds(void **state)
+{
+	struct certs_cert *ca = certs_new_ca("CA");
+	const uint8_t *at = ca->der.ptr;
+	X509 *x = d2i_X509(NULL, &at, (long)ca->der.len);
+	X509_EXTENSION *ext = X509V3_EXT_conf_nid(
+	    NULL, NULL, NID_basic_constraints, "CA:FALSE");
+	unsigned char *tbs = NULL;
+	int len;
+
+	(void)state;
+	assert_int_equal(X509_add_ext(x, ext, -1), 1);
+	len = i2d_re_X509_tbs(x, &tbs);
+	assert_true(len > 0);
+	is_only(
+	    tbs, (size_t)len, PURPOSE_CERT, "a certificate of a CA for CA");
+	OPENSSL_free(tbs);
+	X509_EXTENSION_free(ext);
+	X509_free(x);
+	certs_free(ca);
+}
+
 static void
 test_certificates(void **state)
 {
@@ -246,6 +271,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_handshakes),
 		cmocka_unit_test(test_next_key),
+		cmocka_unit_test(test_two_minds),
 		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_lists),
