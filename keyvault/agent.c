@@ -206,6 +206,9 @@ agent_answer(struct agent *a, uint32_t id, bool yes, uint64_t now, uint64_t ms)
 	w->state = yes ? WAITING_YES : WAITING_NO;
 	w->order->asked = yes;
 	k = agent_key_find(a, w->order->name);
+	/* The name may be another key's by now. */
+	if (k != NULL && memcmp(k->pub, w->order->pub, sizeof(k->pub)) != 0)
+		k = NULL;
 	if (yes && k != NULL && ms > 0)
 		k->yes_until =
 		    ms < AGENT_FOREVER - now ? now + ms : AGENT_FOREVER;
@@ -252,10 +255,15 @@ agent_next(const struct agent *a)
 	for (size_t i = 0; i < a->n_keys; i++)
 		if (a->keys[i].until < next)
 			next = a->keys[i].until;
-	for (size_t i = 0; i < AGENT_WAITING_MAX; i++)
-		if (a->waiting[i].state == WAITING_ASKED &&
-		    a->waiting[i].until < next)
+	for (size_t i = 0; i < AGENT_WAITING_MAX; i++) {
+		if (a->waiting[i].state == WAITING_FREE)
+			continue;
+		/* Decided, while others were answered: at once. */
+		if (a->waiting[i].state != WAITING_ASKED)
+			return 0;
+		if (a->waiting[i].until < next)
 			next = a->waiting[i].until;
+	}
 	return next;
 }
 

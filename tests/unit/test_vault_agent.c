@@ -509,6 +509,61 @@ test_asks(void **state)
 	talk_fini(&t);
 }
 
+/* The vault turns out to be another one while one is served: who was looked at
+ * before has his answer, too, and at once. */
+static void
+test_asks_locked(void **state)
+{
+	uint32_t ids[2];
+	struct talk t;
+
+	(void)state;
+	talk_init(&t);
+	open_all(&t, AGENT_FOREVER, true);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(ask_tls(&t, "a"), AGENT_WAIT);
+		ids[i] = t.wait;
+	}
+	assert_int_equal(
+	    agent_answer(t.rig.agent, ids[1], true, t.now, 0), RK_OK);
+	t.rig.fail = RK_ETAMPERED;
+	poll_it(&t, &ids[0]);
+	assert_int_not_equal(ids[0], 0);
+	poll_it(&t, &ids[1]);
+	assert_int_equal(t.type, AGENT_FAIL);
+	assert_true(t.rig.locked);
+	assert_true(agent_next(t.rig.agent) <= t.now);
+	poll_it(&t, &ids[0]);
+	assert_int_equal(t.type, AGENT_FAIL);
+	assert_int_equal(ids[0], 0);
+	assert_int_equal(agent_next(t.rig.agent), AGENT_FOREVER);
+	talk_fini(&t);
+}
+
+/* A yes for a while is one for the key that was asked for, not for another that
+ * has its name since. */
+static void
+test_asks_renamed(void **state)
+{
+	struct agent_waiting w;
+	struct talk t;
+
+	(void)state;
+	talk_init(&t);
+	open_all(&t, AGENT_FOREVER, true);
+	assert_int_equal(ask_tls(&t, "a"), AGENT_WAIT);
+	t.rig.rec[0].pub[0] ^= 1;
+	open_all(&t, AGENT_FOREVER, true);
+	assert_true(agent_waits(t.rig.agent, 0, t.now, &w));
+	assert_int_equal(
+	    agent_answer(t.rig.agent, w.id, true, t.now, 500), RK_OK);
+	poll_it(&t, &t.wait);
+	assert_int_equal(t.type, AGENT_FAIL);
+	assert_int_equal(ask_tls(&t, "a"), AGENT_WAIT);
+	assert_int_equal(t.rig.uses, 0);
+	talk_fini(&t);
+}
+
 /* Every request cut at every byte, and with one too many. */
 static void
 test_cut(void **state)
@@ -559,6 +614,8 @@ main(void)
 		cmocka_unit_test(test_log_full),
 		cmocka_unit_test(test_log_files),
 		cmocka_unit_test(test_asks),
+		cmocka_unit_test(test_asks_locked),
+		cmocka_unit_test(test_asks_renamed),
 		cmocka_unit_test(test_cut),
 	};
 
