@@ -133,13 +133,13 @@ hold(struct ctl *c, struct rk_bytes payload)
 static void
 show_held(struct ctl *c)
 {
+	const uint8_t *p;
 	uint32_t len;
 
-	while (buf_len(&c->held) > 0) {
-		memcpy(&len, buf_peek(&c->held), sizeof(len));
-		buf_consume(&c->held, sizeof(len));
-		take_event(c, (struct rk_bytes){ buf_peek(&c->held), len });
-		buf_consume(&c->held, len);
+	while ((p = buf_peek(&c->held)) != NULL && buf_len(&c->held) > 0) {
+		memcpy(&len, p, sizeof(len));
+		take_event(c, (struct rk_bytes){ p + sizeof(len), len });
+		buf_consume(&c->held, sizeof(len) + len);
 	}
 	if (c->unheld > 0)
 		out_warn(&c->out,
