@@ -225,6 +225,7 @@ rk_key_of_agent(const char *name, const struct rk_agent_conf *conf,
 		.release = release,
 	};
 	char label[NAME_LEN + AGENT_PATH_MAX + 16];
+	char shown[SHOWN];
 	struct talk *t;
 	bool asks = false;
 	enum rk_err r;
@@ -244,8 +245,9 @@ rk_key_of_agent(const char *name, const struct rk_agent_conf *conf,
 		r = fetch_public(t, signer.pub, &asks, &why);
 	if (r == RK_OK && asks && t->asked == NULL) {
 		(void)err_set(&why, RK_EDENIED,
-		    "somebody is asked before each use of it, and nobody waits "
-		    "for that here: keyvault unlock without --confirm");
+		    "%s: somebody is asked before each use, and nobody waits "
+		    "for that here: keyvault unlock without --confirm",
+		    str_escape(shown, sizeof(shown), t->name));
 		r = fail(t, &why);
 	}
 	(void)snprintf(label, sizeof(label), "%s (at %s)", t->name, t->path);

@@ -40,7 +40,7 @@ agent() {
 
 agent_end() {
 	kill "$KEYVAULT_AGENT_PID"
-	until_ok ended "$KEYVAULT_AGENT_PID"
+	until_ok ended_or_zombie "$KEYVAULT_AGENT_PID"
 }
 
 ca() {
@@ -165,11 +165,24 @@ confirmed() {
 	want 0 'not any more' "$keyvault" --pass file:pass unlock alice
 }
 
+hup() { # PATTERN TEXT: reload, and the log says it once more
+	before=$(grep -c -e "$1" log)
+	kill -HUP "$daemon"
+	until_ok said_again "$1" "$before"
+	result $? "$2"
+}
+
+said_again() {
+	[ "$(grep -c -e "$1" log)" -gt "$2" ]
+}
+
 # The server stays, and says why; the agent's end is no end of it.
 gone() {
 	agent_end
 	want 4 'rpcsh without an agent' by tls call who
 	has err "no agent at $sock" 'says where'
+	hup 'old settings stay' 'a reload without an agent is none'
+	has log "no agent at $sock" 'for this reason'
 	agent
 	result $? "an agent"
 	want 0 'alice in it' "$keyvault" --pass file:pass unlock alice
@@ -177,18 +190,38 @@ gone() {
 	has log "node: is not open in the agent (at $sock)" 'the log says so'
 	want 0 'once it is' "$keyvault" --pass file:pass unlock
 	want 0 'all is well again' by tls call who
-	kill -STOP "$KEYVAULT_AGENT_PID"
-	want 5 'an agent that hangs' by tls call who
-	has err "agent: gives no answer (at $sock)" 'is told of'
-	kill -CONT "$KEYVAULT_AGENT_PID"
 }
 
-# Who has his key in a file meets a server whose agent hangs.
+# Another key in the agent, without a new start, and none that is asked for.
+reloads() {
+	want 0 'node is asked for' "$keyvault" --pass file:pass unlock \
+		--confirm node
+	hup 'old settings stay' 'a reload with such a key is none'
+	has log 'node: somebody is asked before each use' 'for this reason'
+	want 6 'nor is a handshake with it' by tls call who
+	has log 'wants to ask somebody first' 'for this one'
+	"$keyvault" --plain allow >out
+	result "$(grep -c . out)" 'and nobody is asked'
+	sed -i 's/^key = .*/key = keyvault:born/' rpcd.conf
+	hup 'reloaded' 'a reload with another key'
+	want 0 'is in force' by tls call who
+	want 0 'keyvault log' "$keyvault" log
+	has out 'born: agent: a TLS handshake, as server' 'says so, too'
+}
+
+# Who has his key in a file meets a server whose agent hangs, while who has it
+# in that agent does not get so far.
 hangs() {
 	kill -STOP "$KEYVAULT_AGENT_PID"
+	by tls call who >bg.out 2>bg.err &
+	caller=$!
 	want 6 'a server whose agent hangs' timeout 60 "$rpcsh" \
 		-s "$(url tls)" --certs certs -k carol call who
 	has log "agent: gives no answer (at $sock)" 'its log says so'
+	wait $caller
+	[ $? -eq 5 ]
+	result $? 'a client whose agent hangs'
+	has bg.err "agent: gives no answer (at $sock)" 'is told of'
 	kill -CONT "$KEYVAULT_AGENT_PID"
 }
 
@@ -201,6 +234,7 @@ result $? 'rpcd with a key in the agent'
 proven
 confirmed
 gone
+reloads
 hangs
 stop
 result $? 'and its end'
