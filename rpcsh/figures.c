@@ -13,6 +13,14 @@ figures_handshake(const struct rk_client *c)
 	return p != NULL && strcmp(p->transport, "quic") == 0 ? "quic" : "tls";
 }
 
+/* Streams, one-way messages, and calls that no answer came to, have no steps.
+ */
+static bool
+is_answered(const struct figures *f)
+{
+	return f->reply.send_us + f->reply.wait_us + f->reply.recv_us != 0;
+}
+
 static void
 time_text(const struct figures *f, const struct rk_timing *tm, uint64_t total)
 {
@@ -23,9 +31,15 @@ time_text(const struct figures *f, const struct rk_timing *tm, uint64_t total)
 	    figures_handshake(f->client), (double)tm->tls / 1e3);
 	if (p->psk[0] != '\0')
 		(void)fprintf(stderr, "  psk %.1f", (double)tm->psk / 1e3);
-	(void)fprintf(stderr, "  trust %.1f  call %.1f  total %.1f ms\n",
-	    (double)tm->trust / 1e3, (double)f->call_us / 1e3,
-	    (double)total / 1e3);
+	(void)fprintf(stderr, "  trust %.1f", (double)tm->trust / 1e3);
+	if (is_answered(f))
+		(void)fprintf(stderr, "  send %.1f  wait %.1f  recv %.1f",
+		    (double)f->reply.send_us / 1e3,
+		    (double)f->reply.wait_us / 1e3,
+		    (double)f->reply.recv_us / 1e3);
+	else
+		(void)fprintf(stderr, "  call %.1f", (double)f->call_us / 1e3);
+	(void)fprintf(stderr, "  total %.1f ms\n", (double)total / 1e3);
 	(void)fprintf(stderr, "size  sent %zu B  got %zu B", f->sent, f->got);
 	if (p->transport != NULL)
 		(void)fprintf(stderr, "   %s%s%s%s%s  peer %s", p->transport,
@@ -44,10 +58,16 @@ time_json(const struct figures *f, const struct rk_timing *tm, uint64_t total)
 	    "{\"schema\":1,\"time\":{\"dns_us\":%" PRIu64
 	    ",\"connect_us\":%" PRIu64 ",\"tls_us\":%" PRIu64
 	    ",\"psk_us\":%" PRIu64 ",\"trust_us\":%" PRIu64
-	    ",\"call_us\":%" PRIu64 ",\"total_us\":%" PRIu64
-	    "},\"sent\":%zu,\"got\":%zu",
-	    tm->resolve, tm->connect, tm->tls, tm->psk, tm->trust, f->call_us,
-	    total, f->sent, f->got);
+	    ",\"call_us\":%" PRIu64,
+	    tm->resolve, tm->connect, tm->tls, tm->psk, tm->trust, f->call_us);
+	if (is_answered(f))
+		(void)fprintf(stderr,
+		    ",\"send_us\":%" PRIu64 ",\"wait_us\":%" PRIu64
+		    ",\"recv_us\":%" PRIu64,
+		    f->reply.send_us, f->reply.wait_us, f->reply.recv_us);
+	(void)fprintf(stderr,
+	    ",\"total_us\":%" PRIu64 "},\"sent\":%zu,\"got\":%zu", total,
+	    f->sent, f->got);
 	if (p->transport != NULL)
 		(void)fprintf(stderr,
 		    ",\"transport\":\"%s\",\"cipher\":\"%s\","

@@ -370,6 +370,7 @@ make(const struct conn_conf *conf, struct layer *top)
 		    conf->max_over > OUT_SLACK ? conf->max_over : OUT_SLACK,
 		.max_unused = conf->max_unused,
 		.keeps_unsent = conf->keeps_unsent,
+		.clocks = conf->clocks,
 		.timeouts = conf->timeouts,
 		.begun = now,
 		.active = now,

@@ -79,6 +79,7 @@ struct conn_conf {
 	/* When the peer has ended, what is queued is left where it is for the
 	 * owner, instead of being tried once. */
 	bool keeps_unsent;
+	bool clocks; /* conn_clocks() are asked for */
 };
 
 /* Fill the zeros of t with the defaults documented in rpckit/server.h. */
@@ -168,6 +169,14 @@ struct conn_count {
 	uint64_t said; /* the loop's time when the last of these left */
 };
 void conn_count(struct conn *c, struct conn_count *out);
+/* With conf.clocks, in microseconds of the loop's clock: when the queue was
+ * last empty after sending, and when the first byte came that data() was shown
+ * in front.  0: never. */
+struct conn_clocks {
+	uint64_t left;
+	uint64_t came;
+};
+void conn_clocks(const struct conn *c, struct conn_clocks *out);
 /* Bytes of messages either way, in all, those apart included. */
 void conn_moved(const struct conn *c, uint64_t *in, uint64_t *out);
 

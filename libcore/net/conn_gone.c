@@ -73,6 +73,12 @@ conn_count(struct conn *c, struct conn_count *out)
 }
 
 void
+conn_clocks(const struct conn *c, struct conn_clocks *out)
+{
+	*out = c->at;
+}
+
+void
 conn_moved(const struct conn *c, uint64_t *in, uint64_t *out)
 {
 	*in = c->received;

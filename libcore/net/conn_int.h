@@ -33,6 +33,7 @@ struct conn {
 	bool awaits;      /* DRAINING: the peer's end is waited for */
 	bool half_closed; /* and it was told that nothing more comes */
 	bool keeps_unsent;
+	bool clocks;
 	unsigned lost;      /* LOOP_FINISHED, LOOP_BROKEN: seen while paused */
 	bool crowded;       /* half of max_queue was reached: room is owed */
 	bool tells_gone;    /* to the owner, when `told` is out of date */
@@ -57,8 +58,9 @@ struct conn {
 	uint64_t received;    /* bytes, in all */
 	uint64_t read_since;  /* the first byte of `in` is the owner's next */
 	uint64_t write_since; /* bytes wait and none left; or RK_NEVER */
-	uint64_t armed;       /* when the timer fires; or RK_NEVER */
-	struct rk_error why;  /* of CLOSED */
+	struct conn_clocks at;
+	uint64_t armed;      /* when the timer fires; or RK_NEVER */
+	struct rk_error why; /* of CLOSED */
 };
 
 void conn_set_state(struct conn *c, enum conn_state to);

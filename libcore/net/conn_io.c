@@ -75,8 +75,10 @@ judge_kept(struct conn *c, bool fresh)
 {
 	if (buf_len(&c->in) == 0)
 		return;
-	if (fresh)
+	if (fresh) {
 		c->read_since = rk_loop_now(c->loop);
+		c->at.came = loop_now_ns(c->loop) / 1000;
+	}
 	if (may_read(c) && buf_len(&c->in) > c->max_unused)
 		conn_fail(c, RK_ETOOBIG,
 		    "message from the peer exceeds %zu bytes", c->max_unused);
@@ -184,6 +186,8 @@ read_once(struct conn *c)
 	}
 	c->active = rk_loop_now(c->loop);
 	c->received += n;
+	if (t.kept == 0)
+		c->at.came = loop_now_ns(c->loop) / 1000;
 	note_confirmed(c);
 	if (c->state == CONN_OPEN)
 		deliver(c, &t, n);
@@ -203,6 +207,7 @@ read_apart(struct conn *c)
 	       ops->recv_apart(c->top, &b)) {
 		c->active = rk_loop_now(c->loop);
 		c->received += b.len;
+		c->at.came = loop_now_ns(c->loop) / 1000;
 		if (c->state == CONN_OPEN && c->events->apart != NULL &&
 		    !c->events->apart(c, b.ptr, b.len, c->arg))
 			return;
@@ -310,6 +315,8 @@ conn_push(struct conn *c, size_t keep)
 	r = send_all(c, keep, &moved);
 	if (moved)
 		c->active = c->said = now;
+	if (moved && c->clocks && buf_len(&c->out) == 0)
+		c->at.left = loop_clock_us(c->loop);
 	if (r == RK_OK)
 		c->write_since = RK_NEVER;
 	if (r == RK_EAGAIN) {

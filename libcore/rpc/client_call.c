@@ -248,6 +248,29 @@ client_end_calls(struct rk_client *c, enum rk_err code)
 	settle(c);
 }
 
+static uint64_t
+later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* What came or left in a moment that is not known, as it went apart or with
+ * others, counts as waiting. */
+static void
+measure(struct rk_client *c, const struct pending *p, struct rk_reply *reply)
+{
+	uint64_t now = loop_clock_us(c->loop), left, came;
+	struct conn_clocks at;
+
+	conn_clocks(session_conn(c->session), &at);
+	left = later(at.left, p->begun_us);
+	came = later(at.came, left);
+	now = later(now, came);
+	reply->send_us = left - p->begun_us;
+	reply->wait_us = came - left;
+	reply->recv_us = now - came;
+}
+
 static void
 answer(struct rk_client *c, const struct msg *m)
 {
@@ -265,6 +288,7 @@ answer(struct rk_client *c, const struct msg *m)
 	} else if (p->netrpc) {
 		client_netrpc_open(p->seqno, &reply);
 	}
+	measure(c, p, &reply);
 	settle(c);
 	complete(c, p, &reply);
 }
@@ -319,6 +343,7 @@ client_begin(struct rk_client *c, const struct rk_request *req, struct msg *m,
 	if ((r = pending_add(&c->pending, deadline, fn, arg, out)) != RK_OK)
 		return r;
 	(*out)->idempotent = req->idempotent;
+	(*out)->begun_us = loop_now_ns(c->loop) / 1000;
 	fill_message(c, req, m);
 	m->hdr.seqno = (*out)->seqno;
 	m->hdr.call_id = pending_id(*out);

@@ -26,6 +26,7 @@ struct pending {
 	TAILQ_ENTRY(pending) link; /* all, or the done or the free list */
 	uint64_t seqno;
 	uint64_t deadline; /* loop milliseconds; RK_NEVER: none */
+	uint64_t begun_us; /* loop microseconds */
 	rk_reply_fn *fn;
 	void *arg;
 	enum rk_err code; /* in the done list: why it ended */

@@ -295,6 +295,7 @@ session_open(
 		.max_queue = conf->max_queue,
 		.max_over = conf->max_over,
 		.keeps_unsent = conf->keeps_unsent,
+		.clocks = !conf->trust->server,
 		.max_unused = RK_BODY_MAX + FRAME_HEAD_LEN,
 	};
 	uint64_t keep;

@@ -173,7 +173,7 @@ out_file() {
 figures() {
 	want 0 "-t" alice -t echo a:=1
 	is '{"a":1}' "leaves the answer alone"
-	grep -q -x 'time  dns [0-9.]*  connect [0-9.]*  tls [0-9.]*  trust [0-9.]*  call [0-9.]*  total [0-9.]* ms' err
+	grep -q -x 'time  dns [0-9.]*  connect [0-9.]*  tls [0-9.]*  trust [0-9.]*  send [0-9.]*  wait [0-9.]*  recv [0-9.]*  total [0-9.]* ms' err
 	result $? "has the phases"
 	grep -q '^size  sent 4 B  got 4 B   tls TLS_CHACHA20_POLY1305_SHA256  peer SHA256:' err
 	result $? "the sizes and the peer"
@@ -187,7 +187,8 @@ figures() {
 	want 0 "both with --json" alice --json -t --trace echo a:=1
 	is '{"schema":1,"reply":{"a":1}}' "the answer"
 	is_json err "and the figures are JSON"
-	has err '"call_us":[0-9]' "in microseconds"
+	has err '"call_us":[0-9]*,"send_us":[0-9]*,"wait_us":[0-9]*,"recv_us":[0-9]' \
+		"in microseconds"
 	want 0 "--one-way" alice --one-way echo a:=1
 	is '' "has no answer"
 	want 0 "--one-way --json -t" alice --one-way --json -t echo a:=1

@@ -134,6 +134,12 @@ struct rk_reply {
 	struct rk_header hdr;
 	struct rk_bytes payload;
 	struct rk_str remote_error;
+	/* Where the server has answered, in microseconds: until the request had
+	 * left this process, until the answer began to come, until all of it
+	 * was here.  Of calls at the same time they are about. */
+	uint64_t send_us;
+	uint64_t wait_us;
+	uint64_t recv_us;
 	void *owned; /* the library's */
 };
 
