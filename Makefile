@@ -38,8 +38,8 @@ LDFLAGS_tsan   := -fsanitize=thread $(FAST_LD)
 LDFLAGS_fuzz   := -fsanitize=address,undefined
 
 LIB_PKGS := openssl libsodium libargon2 sqlite3
-CLI_PKGS := jansson libedit
-TUI_PKGS := ncursesw libqrencode
+CLI_PKGS := jansson libedit libqrencode
+TUI_PKGS := ncursesw
 
 # QUIC needs ngtcp2 1.11 with one of its TLS helpers; everything else builds
 # without.  QUIC=no, gnutls or ossl overrides what is found.

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "cli/qr.h"
 #include "cli/tty.h"
 
 #include <rpckit/session.h>
@@ -233,15 +234,45 @@ trim(char *s)
 		s[--len] = '\0';
 }
 
+struct drawing {
+	int fd;
+	struct rk_error *err;
+	enum rk_err r;
+};
+
+static void
+say_line(const char *line, void *arg)
+{
+	struct drawing *d = arg;
+
+	if (d->r == RK_OK)
+		d->r = tty_say(d->fd, line, d->err);
+	if (d->r == RK_OK)
+		d->r = tty_say(d->fd, "\n", d->err);
+}
+
+/* For a camera, and whoever has the fingerprint on the other screen. */
+static enum rk_err
+draw(int fd, const struct trusting *t, struct rk_error *err)
+{
+	struct drawing d = { .fd = fd, .err = err, .r = RK_OK };
+	enum rk_err r;
+
+	r = qr_draw(t->met.cert.fp, graph_signs(), say_line, &d);
+	return r == RK_OK ? d.r : err_set(err, r, "%s", rk_err_text(r));
+}
+
 static enum rk_err
 hear(int fd, const struct trusting *t, struct rk_error *err)
 {
-	const char *prompt = "Trust it? [no / yes / paste the fingerprint] ";
+	const char *const question =
+	    "Trust it? [no / yes / paste the fingerprint / q for QR] ";
+	const char *prompt = question;
 	char answer[ANSWER_MAX + 1];
 	size_t len;
 	enum rk_err r;
 
-	for (unsigned i = 0; i < ANSWERS; i++) {
+	for (unsigned i = 0; i < ANSWERS;) {
 		r = tty_ask(fd, prompt, true, answer, ANSWER_MAX, &len, err);
 		if (r != RK_OK)
 			return r;
@@ -253,6 +284,13 @@ hear(int fd, const struct trusting *t, struct rk_error *err)
 		}
 		if (r != RK_EAGAIN)
 			return r;
+		if (strlen(answer) == len && strcasecmp(answer, "q") == 0) {
+			if ((r = draw(fd, t, err)) != RK_OK)
+				return r;
+			prompt = question;
+			continue;
+		}
+		i++;
 		prompt = "Answer no, yes, or the whole fingerprint: ";
 	}
 	return err_set(err, RK_EUNKNOWNKEY,

@@ -3,8 +3,8 @@
 
 #include "dialog.h"
 #include "extra.h"
+#include "key_pane.h"
 #include "pane.h"
-#include "qr.h"
 #include "words.h"
 
 #include "base/str.h"

@@ -1,8 +1,8 @@
 /* Deciding about a key: later, approve, once, reject; replacing, forgetting. */
 #include "dialog.h"
 
+#include "key_pane.h"
 #include "pane.h"
-#include "qr.h"
 #include "words.h"
 
 #include "base/str.h"

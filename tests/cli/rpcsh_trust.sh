@@ -18,6 +18,12 @@ asked_twice() {
 	[ "$(term capture-pane -p -t t | grep -c '^Answer no, yes')" -eq 2 ]
 }
 
+# Of 17 lines: 29 modules and a margin, two in a line.
+drawn() {
+	[ "$(screen | LC_ALL=C.UTF-8 grep -c '^[█▀▄ ]\{33\}$')" -eq 17 ] &&
+		[ "$(screen | grep -c '^Trust it? .* / q for QR\]')" -eq 2 ]
+}
+
 # begin WORDS: rpcsh, about to ask, and not as it did before.
 begin() {
 	mark=$((mark + 1))
@@ -72,7 +78,7 @@ answers() {
 	cat >want <<-END
 		New server 127.0.0.1:$port   name node@example.org   CA ok
 		  $(grouped node)
-		Trust it? [no / yes / paste the fingerprint]
+		Trust it? [no / yes / paste the fingerprint / q for QR]
 	END
 	sed 's/ *$//' plain | grep -A 2 '^New server' | cmp -s - want
 	result $? 'with its address, name and fingerprint'
@@ -94,6 +100,11 @@ answers() {
 	until_ok asked_twice # what is typed before a question is not heard
 	keys perhaps Enter
 	ends 6 'and three such are no'
+	begin 'call touch' && keys q Enter
+	until_ok drawn
+	result $? 'q draws a QR code, and asks again'
+	keys no Enter
+	ends 6 'and no is an answer to that'
 	begin 'call touch' && keys "$(key_of mallory)" Enter
 	ends 6 'the fingerprint of another'
 	grep -q 'is not that of the server' plain

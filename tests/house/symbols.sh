@@ -88,7 +88,8 @@ program_needs() {
 	selfy | keyvault) beyond "$BUILD_DIR/bin/$1" "$ours|libjansson" ;;
 	rpctui) beyond "$BUILD_DIR/bin/$1" \
 		"$ours|libjansson|libncursesw|libtinfo|libqrencode|$quics" ;;
-	rpcsh) beyond "$BUILD_DIR/bin/$1" "$ours|libjansson|libedit|$quics" ;;
+	rpcsh) beyond "$BUILD_DIR/bin/$1" \
+		"$ours|libjansson|libedit|libqrencode|$quics" ;;
 	*) beyond "$BUILD_DIR/bin/$1" "$ours|libjansson|$quics" ;;
 	esac
 }

@@ -1,6 +1,6 @@
 /* A fingerprint to compare: big, and as a QR code. */
-#ifndef RPCTUI_QR_H
-#define RPCTUI_QR_H
+#ifndef RPCTUI_KEY_PANE_H
+#define RPCTUI_KEY_PANE_H
 
 #include "ui.h"
 
