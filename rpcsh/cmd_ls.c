@@ -56,6 +56,19 @@ true_of(const struct rk_value *map, const char *key)
 	return v != NULL && v->kind == RK_BOOL && v->u.b;
 }
 
+static int
+no_list(const struct target *t, const struct out *o)
+{
+	char text[TARGET_ASKED_LEN + 80], asked[TARGET_ASKED_LEN];
+
+	(void)snprintf(text, sizeof(text),
+	    "the server does not offer a list of its methods: it has no "
+	    "_.methods; %s",
+	    target_asked(t, asked));
+	return out_fail(
+	    o, RK_ENOMETHOD, text, "you can still call by name: rpcsh METHOD");
+}
+
 /* Call a method of the server about itself and decode its answer. */
 static int
 ask(struct target *t, const struct out *o, const struct rk_request *req,
@@ -69,10 +82,7 @@ ask(struct target *t, const struct out *o, const struct rk_request *req,
 	*doc = NULL;
 	r = target_call(t, req, &reply, &err);
 	if (r == RK_ENOMETHOD)
-		status = out_fail(o, r,
-		    "the server does not offer a list of its methods: it "
-		    "has no _.methods",
-		    "you can still call by name: rpcsh METHOD");
+		status = no_list(t, o);
 	else if (r != RK_OK)
 		status = target_failed(t, o, &err, req->method);
 	else if (rk_value_decode(reply.payload.ptr, reply.payload.len, doc) !=

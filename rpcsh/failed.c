@@ -287,9 +287,44 @@ target_failed(const struct target *t, const struct out *o,
 struct nearest {
 	const char *word;
 	unsigned distance;
-	unsigned ends; /* names that end so, behind a dot */
+	unsigned ends;     /* names that end so, behind a dot */
+	enum rk_err asked; /* RK_OK: this many are on the server's list */
+	size_t listed;
 	char name[RK_NAME_MAX + 1];
 };
+
+const char *
+target_asked(const struct target *t, char dst[TARGET_ASKED_LEN])
+{
+	const struct rk_peer *peer = rk_client_peer(t->client);
+	char url[160];
+
+	(void)snprintf(dst, TARGET_ASKED_LEN, "asked %s%s%s",
+	    str_escape(url, sizeof(url), t->url),
+	    peer == NULL || peer->alpn[0] == '\0' ? "" : ", ",
+	    peer == NULL ? "" : peer->alpn);
+	return dst;
+}
+
+/* Who has said so, and what is known of what it has. */
+static void
+add_asked(
+    const struct target *t, const struct nearest *n, char *dst, size_t len)
+{
+	char asked[TARGET_ASKED_LEN];
+	size_t used = strlen(dst);
+
+	(void)target_asked(t, asked);
+	if (n->asked == RK_OK)
+		(void)snprintf(dst + used, len - used,
+		    "; %s, which lists %zu method%s", asked, n->listed,
+		    n->listed == 1 ? "" : "s");
+	else
+		(void)snprintf(dst + used, len - used,
+		    "; %s, and for its list: %s", asked,
+		    n->asked == RK_ENOMETHOD ? "it offers none"
+		                             : rk_err_text(n->asked));
+}
 
 /* "math.Sum" of "Sum". */
 static bool
@@ -338,14 +373,15 @@ offer_all(struct target *t, struct nearest *n)
 	const struct rk_value *list;
 	struct rk_reply reply;
 
-	if (target_call(t, &req, &reply, NULL) == RK_OK &&
-	    rk_value_decode(reply.payload.ptr, reply.payload.len, &doc) ==
-	        RK_OK) {
-		list = rk_value_root(doc);
-		for (size_t i = 0;
-		     list->kind == RK_ARRAY && i < list->u.list.count; i++)
-			offer_method(n, &list->u.list.items[i]);
-	}
+	n->asked = target_call(t, &req, &reply, NULL);
+	if (n->asked == RK_OK)
+		n->asked =
+		    rk_value_decode(reply.payload.ptr, reply.payload.len, &doc);
+	list = n->asked == RK_OK ? rk_value_root(doc) : NULL;
+	if (list != NULL && list->kind == RK_ARRAY)
+		n->listed = list->u.list.count;
+	for (size_t i = 0; i < n->listed; i++)
+		offer_method(n, &list->u.list.items[i]);
 	rk_value_free(doc);
 	rk_reply_free(&reply);
 }
@@ -370,7 +406,7 @@ target_no_method(struct target *t, const struct out *o, const char *method)
 		"desc", "ping", "bench", "watch", "ctx", "trust", "help" };
 	struct nearest n = { .word = method, .distance = 3 };
 	char name[RK_NAME_MAX + 1];
-	char text[2 * RK_NAME_MAX + 80];
+	char text[2 * RK_NAME_MAX + TARGET_ASKED_LEN + 160];
 
 	offer_all(t, &n);
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
@@ -383,5 +419,6 @@ target_no_method(struct target *t, const struct out *o, const char *method)
 		(void)snprintf(text, sizeof(text),
 		    "%s: the server has no such method (did you mean \"%s\"?)",
 		    name, n.name);
+	add_asked(t, &n, text, sizeof(text));
 	return out_fail(o, RK_ENOMETHOD, text, "rpcsh ls");
 }

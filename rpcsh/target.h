@@ -89,6 +89,10 @@ int target_failed(const struct target *t, const struct out *o,
 /* The same for a method the server does not have. */
 int target_no_method(struct target *t, const struct out *o, const char *method);
 
+/* "asked URL, rpckit/1": who it was, and which protocol was agreed on. */
+#define TARGET_ASKED_LEN 200
+const char *target_asked(const struct target *t, char dst[TARGET_ASKED_LEN]);
+
 /* The only method of the server whose name ends so behind a dot, "math.Sum" of
  * "Sum"; false: there is none, or more than one. */
 bool target_whole_name(

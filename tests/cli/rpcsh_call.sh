@@ -223,8 +223,8 @@ listing() {
 	want 0 "desc --plain" alice --plain desc Sum
 	is "$(printf 'Sum\tjson\tjson\t-\tno')" "is one line"
 	want 8 "desc of nothing" alice desc Smu
-	has err '^rpcsh: Smu: the server has no such method (did you mean "Sum"?)$' \
-	    "guesses"
+	has err '^rpcsh: Smu: the server has no such method (did you mean "Sum"?); asked '"$(url tls)"', rpckit/1, which lists [1-9][0-9]* methods$' \
+	    "guesses, and says who was asked, in which version"
 	want 2 "desc of too long a name" alice desc "$(printf '%0256d' 0)"
 }
 
