@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <histedit.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@ struct line {
 	mbstate_t state; /* of a character that has come in part */
 	bool reading;
 	bool hidden;
+	bool stale;    /* marks may be missing: see paint() */
 	bool dumb;     /* the terminal has no way back */
 	bool canceled; /* by Ctrl-C */
 	char *text;    /* what was read last */
@@ -182,12 +184,97 @@ line_hide(struct line *l)
 	(void)fflush(stdout);
 }
 
+/* ---- marks ---- */
+
+/* Has the line marks that combine with what stands before them?  What libedit
+ * shows in a way of its own is let alone. */
+static bool
+has_marks(const char *text, size_t len)
+{
+	mbstate_t state = { 0 };
+	bool any = false;
+
+	while (len > 0) {
+		wchar_t c;
+		size_t n = mbrtowc(&c, text, len, &state);
+		int w;
+
+		if (n == 0 || n > len || (w = wcwidth(c)) < 0)
+			return false;
+		any = any || w == 0;
+		text += n;
+		len -= n;
+	}
+	return any;
+}
+
+/* As libedit breaks it into rows, which are there already. */
+static void
+put_rows(const char *text, size_t len, unsigned cols, unsigned *col)
+{
+	mbstate_t state = { 0 };
+
+	while (len > 0) {
+		wchar_t c;
+		size_t n = mbrtowc(&c, text, len, &state);
+		unsigned w;
+
+		if (n == 0 || n > len)
+			break;
+		w = width_of(c);
+		if (w > 0 && *col + w > cols) {
+			(void)fputs("\r\n", stdout);
+			*col = 0;
+		}
+		(void)fwrite(text, 1, n, stdout);
+		*col += w;
+		text += n;
+		len -= n;
+	}
+}
+
+/*
+ * libedit forgets marks whenever it draws a line anew: then all of it is
+ * written once more over what it drew, which has the same columns.
+ */
+static void
+paint(struct line *l)
+{
+	const LineInfo *info = el_line(l->el);
+	size_t all = (size_t)(info->lastchar - info->buffer);
+	size_t at = (size_t)(info->cursor - info->buffer);
+	unsigned cols = columns(), col = 0, end = 0, rows, down;
+
+	l->stale = false;
+	if (l->dumb || l->hidden || !has_marks(info->buffer, all))
+		return;
+	rows = rows_of(l->prompt, strlen(l->prompt), cols, &col);
+	rows += rows_of(info->buffer, at, cols, &col);
+	down = rows_of(l->prompt, strlen(l->prompt), cols, &end);
+	down += rows_of(info->buffer, all, cols, &end);
+	if (rows > 0)
+		(void)printf("\033[%uA", rows);
+	(void)putchar('\r');
+	end = 0;
+	put_rows(l->prompt, strlen(l->prompt), cols, &end);
+	put_rows(info->buffer, all, cols, &end);
+	if (end == cols) /* where libedit has gone to the next row */
+		(void)fputs("\r\n", stdout);
+	if (down > rows)
+		(void)printf("\033[%uA", down - rows);
+	(void)putchar('\r');
+	if (col > 0)
+		(void)printf("\033[%uC", col);
+	(void)fflush(stdout);
+}
+
 static void
 show(struct line *l)
 {
 	if (!l->hidden)
 		return;
 	l->hidden = false;
+	l->stale = true;
 	(void)fflush(stdout);
 	(void)el_set(l->el, EL_REFRESH);
 }
@@ -219,6 +306,8 @@ wait_for_key(struct line *l)
 	for (size_t i = 0; i < N_WATCHED; i++)
 		(void)sigaddset(&set, watched[i]);
 	(void)pthread_sigmask(SIG_BLOCK, &set, &old);
+	if (l->stale && poll(p, 1, 0) == 0)
+		paint(l);
 	if (!h->interrupted())
 		n = ppoll(p, 2, ms < 0 ? NULL : &ts, &old);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -238,6 +327,7 @@ read_char(EditLine *el, wchar_t *out)
 	char byte;
 
 	(void)el_get(el, EL_CLIENTDATA, &l);
+	l->stale = true;
 	for (;;) {
 		ssize_t got;
 		size_t n;
@@ -361,6 +451,16 @@ insert(struct line *l, const char *text, size_t len)
 	return true;
 }
 
+static unsigned
+width_of_text(const char *text)
+{
+	unsigned col = 0;
+
+	/* No row is as long. */
+	(void)rows_of(text, strlen(text), UINT_MAX, &col);
+	return col;
+}
+
 /* Names of files are anybody's. */
 static const char *
 shown_word(const char *word, char dst[SHOWN_MAX])
@@ -376,18 +476,21 @@ list(struct line *l, const struct line_offer *o)
 	char shown[SHOWN_MAX];
 
 	for (size_t i = 0; i < n; i++) {
-		size_t len = strlen(shown_word(o->list[i], shown));
+		unsigned w = width_of_text(shown_word(o->list[i], shown));
 
-		if (len > width)
-			width = (unsigned)len;
+		if (w > width)
+			width = w;
 	}
 	each = cols / (width + 2) > 0 ? cols / (width + 2) : 1;
 	line_hide(l);
 	for (size_t i = 0; i < n; i++) {
+		const char *word = shown_word(o->list[i], shown);
 		bool last = i + 1 == n || (i + 1) % each == 0;
 
-		(void)printf("%-*s%s", last ? 0 : (int)width + 2,
-		    shown_word(o->list[i], shown), last ? "\n" : "");
+		(void)printf("%s%*s", word,
+		    last ? 0 : (int)(width + 2 - width_of_text(word)), "");
+		if (last)
+			(void)putchar('\n');
 	}
 	if (n < o->n)
 		(void)printf("and %zu more\n", o->n - n);

@@ -186,6 +186,16 @@ pushes() {
 	until_ok grep -q '^_.events conns' "$state/history"
 	result $? 'there is room for what is new'
 	keys C-l
+	acute=$(printf 'e\314\201')
+	keys -l "echo n=${acute}a$(printf '%080d' 0)${acute}z"
+	shows "0${acute}z" 'a line with marks that combine'
+	"$rpcsh" -s "$(url tcp)" echo a:=1 >/dev/null
+	shows '^push ' 'something is pushed'
+	shows "n=${acute}a0" 'the line keeps its marks'
+	shows "0${acute}z" 'on each of its rows'
+	keys Left x
+	shows "0${acute}xz" 'and where something is put in'
+	keys C-u C-l
 	keys -l '_.sta'
 	"$rpcsh" -s "$(url tcp)" echo a:=1 >/dev/null
 	shows '^push ' 'what it pushes is shown'
