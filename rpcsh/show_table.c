@@ -5,6 +5,7 @@
 #include "cli/json.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #define COLUMNS_MAX 64
 #define TITLE_MAX 32 /* of a column of numbers, which is not cut */
@@ -40,12 +41,13 @@ is_number(const struct rk_value *v)
 	       v->kind == RK_F32;
 }
 
-/* A string without its quotes, escaped; all else as JSON.  malloc'ed. */
+/* A string without its quotes, escaped; all else as JSON, whole but on a
+ * terminal.  malloc'ed. */
 static char *
 text_of(const struct rk_value *v)
 {
 	const struct json_write how = { .style = JSON_COMPACT,
-		.shorten = true };
+		.shorten = isatty(STDOUT_FILENO) == 1 };
 	const struct rk_bytes *s = &v->u.bytes;
 	uint8_t *text = NULL;
 	struct buf b;

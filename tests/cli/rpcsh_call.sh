@@ -250,6 +250,10 @@ bc   2' "a row a key"
 	want 0 "--plain" plain echo -d '[{"a":1,"b":"x"},{"a":2}]' -o table \
 		--plain
 	is "$(printf '1\tx\n2\t-')" "has tabs instead"
+	head -c 100 /dev/zero >zeros
+	want 0 "of long binary" plain echo b@zeros -o table
+	grep -q 'AAAAAA=="' out && ! grep -q '\.\.\.' out
+	result $? "all of it, but on a terminal"
 	want 0 "of nothing" plain echo -d '[]' -o table
 	is '' "nothing"
 	mkfifo unread
