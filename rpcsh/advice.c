@@ -75,6 +75,7 @@ advice_trust(const struct target *t, const char *verb, const char *fp,
 	if (fp != NULL) {
 		add_flag(dst, t, SET_CERTS, " --certs");
 		add_flag(dst, t, SET_KEY, " -k");
+		add_flag(dst, t, SET_PSK, " --psk");
 		if (target_tls_mode(t) == RK_TLS_SERVER_ONLY)
 			add_flag(dst, t, SET_TLS_MODE, " --server-only");
 	}

@@ -388,8 +388,9 @@ bench_run(struct bench *b, struct rk_error *err)
 	if ((r = make(&l, err)) != RK_OK || (r = connect_all(&l, err)) != RK_OK)
 		goto out;
 	call_all(&l);
-	/* Why they failed: because their connection did. */
-	if (b->first.code == RK_OK && b->sent == 0 && l.up == 0)
+	/* Why there were no more: the last connection went. */
+	if (b->first.code == RK_OK && l.up == 0 &&
+	    (b->count == 0 || b->sent < b->count))
 		b->first = l.why;
 out:
 	l.over = true;
