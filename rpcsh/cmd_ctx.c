@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 const struct opt ctx_opts[] = {
@@ -162,13 +163,23 @@ unknown_setting(const char *key, struct rk_error *err)
 	return err_set(err, RK_EINVAL, "no setting \"%s\"", shown);
 }
 
+/* A path, which is to mean the same wherever the context is used. */
+static bool
+is_relative(enum setting_id id, const char *value)
+{
+	if (value[0] == '/' || strncmp(value, "keyvault:", 9) == 0 ||
+	    strncmp(value, "ssh-agent:", 10) == 0)
+		return false;
+	return id == SET_CERTS || id == SET_KNOWN || id == SET_PSK ||
+	       id == SET_SSH_KEY || id == SET_SSH_PEERS || id == SET_ADMIN;
+}
+
 /* Files are found from everywhere: their paths are made absolute. */
 static enum rk_err
 add_line(
     struct buf *b, enum setting_id id, const char *value, struct rk_error *err)
 {
-	bool path = id == SET_CERTS || id == SET_KNOWN || id == SET_SSH_PEERS;
-	bool relative = path && value[0] != '/';
+	bool relative = is_relative(id, value);
 	char cwd[PATH_LEN], shown[128];
 	size_t len = strlen(value);
 	enum rk_err r;
