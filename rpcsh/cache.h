@@ -33,7 +33,8 @@ const struct rk_value *cache_find(const struct cached *c, const char *method);
 /* Where completion stands: the server, and what was said before. */
 struct cache_place {
 	const char *url;    /* NULL: not known */
-	const char *method; /* NULL: none was named */
+	const char *method; /* NULL: none was named; or the verb of ctx */
+	size_t nth;         /* so many operands stand before */
 	const char *certs;  /* folder of keys, or NULL */
 	const char *known;  /* file of known servers, or NULL */
 };
@@ -41,7 +42,8 @@ struct cache_place {
 /*
  * Words to complete, NULL-terminated, until the next call: names of methods, of
  * contexts, of pairs of keys, addresses of known servers; or, COMPLETE_ITEM,
- * the beginnings of items of a method, "a:=", and files behind "a@".
+ * the beginnings of items of a method, "a:=", and files behind "a@"; or,
+ * COMPLETE_SETTING, contexts, and settings "key=" behind `add NAME`.
  */
 const char *const *cache_for(
     const struct cache_place *at, enum complete kind, const char *prefix);

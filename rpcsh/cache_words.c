@@ -231,7 +231,10 @@ put_files(struct buf *b, const char *prefix, const char *at)
 	while (r == RK_OK && d != NULL && (e = readdir(d)) != NULL) {
 		struct stat st;
 
-		if (e->d_name[0] == '.' || strchr(e->d_name, '\n') != NULL)
+		if ((e->d_name[0] == '.' && at[len] != '.') ||
+		    strcmp(e->d_name, ".") == 0 ||
+		    strcmp(e->d_name, "..") == 0 ||
+		    strchr(e->d_name, '\n') != NULL)
 			continue;
 		(void)snprintf(path, sizeof(path), "%s%s", dir, e->d_name);
 		r = buf_printf(b, "%.*s%s%s\n", (int)(at - prefix), prefix,
@@ -256,6 +259,47 @@ put_server(const struct rk_known_server *line, void *arg)
 		if (n > 0)
 			r = buf_printf(arg, "%.*s\n", (int)n, p);
 		p += n + (p[n] == ',');
+	}
+	return r;
+}
+
+/* ---- settings ---- */
+
+/* "a|b" as "key=a" and "key=b"; other values nobody can know. */
+static enum rk_err
+put_values(struct buf *b, const char *name, const char *words)
+{
+	enum rk_err r = RK_OK;
+
+	while (r == RK_OK && strchr(words, '|') != NULL) {
+		size_t n = strcspn(words, "|");
+
+		r = buf_printf(b, "%s=%.*s\n", name, (int)n, words);
+		words += n + 1;
+	}
+	return r == RK_OK && strpbrk(words, " |") == NULL
+	           ? buf_printf(b, "%s=%s\n", name, words)
+	           : r;
+}
+
+static enum rk_err
+put_settings(struct buf *b, const struct cache_place *at, const char *prefix)
+{
+	enum rk_err r = RK_OK;
+
+	if (at->method == NULL || strcmp(at->method, "add") != 0)
+		return put_contexts(b);
+	for (unsigned i = 0; at->nth > 1 && r == RK_OK && i < SET_COUNT; i++) {
+		const char *name = setting_name((enum setting_id)i);
+		size_t len = strlen(name);
+
+		if (strchr(prefix, '=') == NULL)
+			r = buf_printf(b, "%s=\n", name);
+		else if (strncmp(prefix, name, len) == 0 &&
+		         prefix[len] == '=' &&
+		         strchr(setting_form((enum setting_id)i), '|') != NULL)
+			r = put_values(
+			    b, name, setting_form((enum setting_id)i));
 	}
 	return r;
 }
@@ -287,6 +331,8 @@ put_words(struct buf *b, const struct cache_place *at, enum complete kind,
 	switch (kind) {
 	case COMPLETE_CONTEXT:
 		return put_contexts(b);
+	case COMPLETE_SETTING:
+		return put_settings(b, at, prefix);
 	case COMPLETE_KEY:
 		return at->certs == NULL ? RK_ENOENT
 		                         : put_stems(b, at->certs, ".key");
@@ -348,6 +394,7 @@ cache_words(const struct args *a, enum complete kind, const char *prefix)
 	if (a != NULL) {
 		operands = args_operands(a, &n);
 		at.method = n > 0 ? operands[0] : NULL;
+		at.nth = n;
 	}
 	return cache_for(&at, kind, prefix);
 }

@@ -145,10 +145,10 @@ offer_files(
 
 static void
 offer_cached(struct shell *s, struct offers *o, const char *before,
-    const char *part, enum complete kind, const char *method)
+    const char *part, enum complete kind, const char *method, size_t nth)
 {
 	const struct target *t = &s->held.t;
-	struct cache_place at = { .method = method };
+	struct cache_place at = { .method = method, .nth = nth };
 	const char *const *list;
 
 	if (s->held.is_open) {
@@ -180,9 +180,10 @@ offer_kind(struct shell *s, struct offers *o, const char *before,
 	case COMPLETE_METHOD:
 	case COMPLETE_KEY:
 	case COMPLETE_SERVER:
-		offer_cached(s, o, before, part, kind, NULL);
+		offer_cached(s, o, before, part, kind, NULL, 0);
 		break;
 	case COMPLETE_ITEM: /* they are looked for elsewhere */
+	case COMPLETE_SETTING:
 		break;
 	case COMPLETE_WORDS:
 		offer_choices(o, before, meta);
@@ -214,7 +215,7 @@ offer_first(struct shell *s, struct offers *o)
 	}
 	for (const struct cmd *c = s->lines.cmds; c->name != NULL; c++)
 		offer(o, "", c->name);
-	offer_cached(s, o, "", o->typed, COMPLETE_METHOD, NULL);
+	offer_cached(s, o, "", o->typed, COMPLETE_METHOD, NULL, 0);
 }
 
 static const struct opt *
@@ -268,7 +269,7 @@ offer_item(struct shell *s, struct offers *o, const char *method)
 	size_t len;
 
 	if (at == NULL && eq == NULL) {
-		offer_cached(s, o, "", o->typed, COMPLETE_ITEM, method);
+		offer_cached(s, o, "", o->typed, COMPLETE_ITEM, method, 1);
 		return;
 	}
 	/* k@FILE, k=@FILE, k:=@FILE */
@@ -335,6 +336,8 @@ offer_word(struct shell *s, struct offers *o, const struct words *w)
 		offer_kind(s, o, "", o->typed, c->complete, c->operands);
 	else if (c->rest == COMPLETE_ITEM && method != NULL)
 		offer_item(s, o, method);
+	else if (c->rest == COMPLETE_SETTING)
+		offer_cached(s, o, "", o->typed, c->rest, method, nth);
 	else
 		offer_kind(s, o, "", o->typed, c->rest, NULL);
 }
@@ -386,12 +389,27 @@ offer_operand(struct shell *s, struct offers *o, const struct words *w)
 	}
 }
 
+/* Does a new word begin at the end of this?  Not behind "\\ ". */
+static bool
+begins_word(const char *text, size_t len)
+{
+	size_t n = 0;
+
+	if (len == 0)
+		return true;
+	if (text[len - 1] != ' ' && text[len - 1] != '\t')
+		return false;
+	while (n < len - 1 && text[len - 2 - n] == '\\')
+		n++;
+	return n % 2 == 0;
+}
+
 void
 shell_offer(const char *text, size_t len, struct line_offer *out, void *arg)
 {
 	static struct offers offers;
 	struct shell *s = arg;
-	bool begins = len == 0 || strchr(" \t", text[len - 1]) != NULL;
+	bool begins = begins_word(text, len);
 	static char typed[PATH_LEN];
 	struct words w;
 

@@ -68,6 +68,12 @@ setting_name(enum setting_id id)
 	return rows[id].name;
 }
 
+const char *
+setting_form(enum setting_id id)
+{
+	return rows[id].value;
+}
+
 static void
 set(struct settings *s, enum setting_id id, const char *value,
     const char *source)

@@ -40,6 +40,8 @@ struct settings {
 
 /* The name a setting has in files: "server", "tls-mode". */
 const char *setting_name(enum setting_id id);
+/* What its values look like: "HOST:PORT or URL", "cubic|bbr". */
+const char *setting_form(enum setting_id id);
 /* The setting called name; SET_COUNT: there is none. */
 enum setting_id setting_find(const char *name);
 /*

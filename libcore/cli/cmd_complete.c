@@ -93,6 +93,7 @@ put_action(struct script *s, enum complete kind, const char *meta)
 	case COMPLETE_CONTEXT:
 	case COMPLETE_METHOD:
 	case COMPLETE_ITEM:
+	case COMPLETE_SETTING:
 	case COMPLETE_KEY:
 	case COMPLETE_SERVER:
 		script_put_named(s, "_~_ask ");
@@ -374,11 +375,16 @@ put_bash(struct script *s)
 	    "\t\tcase $w in \"$cur\"*) COMPREPLY+=(\"$w\") ;; esac\n"
 	    "\tdone\n}\n"
 	    "_~_ask()\n{\n"
-	    "\tlocal w\n"
+	    "\tlocal w file='' typed=$head$cur\n"
+	    "\t# the name of a file is a word of this shell\n"
+	    "\tcase $1:$typed in item:*@*) file=1 typed=${typed//\\\\/} ;; "
+	    "esac\n"
 	    "\twhile IFS= read -r w; do\n"
-	    "\t\tCOMPREPLY+=(\"${w#\"$head\"}\")\n"
+	    "\t\tw=${w#\"$head\"}\n"
+	    "\t\t[ -z \"$file\" ] || printf -v w %q \"$w\"\n"
+	    "\t\tCOMPREPLY+=(\"$w\")\n"
 	    "\t\tcase $w in *[=@/]) compopt -o nospace 2>/dev/null ;; esac\n"
-	    "\tdone < <(~ __complete-words \"$1\" \"$head$cur\" "
+	    "\tdone < <(~ __complete-words \"$1\" \"$typed\" "
 	    "\"${before[@]}\" 2>/dev/null)\n}\n"
 	    "_~_files()\n{\n"
 	    "\tlocal w\n"
@@ -429,8 +435,8 @@ put_zsh(struct script *s)
 	    "# zsh completion for ~, made by: ~ __complete zsh\n"
 	    "_~_words() { compadd -- \"$@\"; }\n"
 	    "_~_ask()\n{\n"
-	    "\tlocal -a all=(${(f)\"$(~ __complete-words \"$1\" \"$cur\" "
-	    "\"${before[@]}\" 2>/dev/null)\"})\n"
+	    "\tlocal -a all=(${(f)\"$(~ __complete-words \"$1\" "
+	    "\"${(Q)cur}\" \"${before[@]}\" 2>/dev/null)\"})\n"
 	    "\tcompadd -- ${all:#*[=@/]}\n"
 	    "\tcompadd -S '' -- ${(M)all:#*[=@/]}\n}\n"
 	    "_~_files() { _files; }\n"

@@ -28,13 +28,17 @@ put_fish_values(struct script *s, enum complete kind, const char *meta)
 	case COMPLETE_CONTEXT:
 	case COMPLETE_METHOD:
 	case COMPLETE_ITEM:
+	case COMPLETE_SETTING:
 	case COMPLETE_KEY:
 	case COMPLETE_SERVER:
 		script_put(s, " -a '(");
 		script_put_named(s, "~ __complete-words ");
 		script_put(s, script_kind_name(kind));
-		script_put(s, " (commandline -ct) (commandline -opc)[2..-1] "
-		              "2>/dev/null)'");
+		/* What is offered is quoted as it is put there. */
+		script_put(s, kind == COMPLETE_ITEM
+		                  ? " (string unescape -- (commandline -ct))"
+		                  : " (commandline -ct)");
+		script_put(s, " (commandline -opc)[2..-1] 2>/dev/null)'");
 		break;
 	case COMPLETE_WORDS:
 		script_put(s, " -a '");

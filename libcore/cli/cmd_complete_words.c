@@ -10,6 +10,7 @@ static const struct {
 	{ "method", COMPLETE_METHOD },
 	{ "item", COMPLETE_ITEM },
 	{ "context", COMPLETE_CONTEXT },
+	{ "setting", COMPLETE_SETTING },
 	{ "key", COMPLETE_KEY },
 	{ "server", COMPLETE_SERVER },
 };
@@ -25,15 +26,29 @@ script_kind_name(enum complete kind)
 	return asked[i].name;
 }
 
-/* Can it stand on a command line as it is, in every shell?  Items have a sign
- * more. */
+/* Of files anything can be the name: the scripts quote what stands behind @. */
+static bool
+is_file(const char *word, enum complete kind)
+{
+	const char *at = strchr(word, '@');
+
+	if (kind != COMPLETE_ITEM || at == NULL || *word == '-')
+		return false;
+	while ((unsigned char)*at >= ' ' && *at != '\177')
+		at++;
+	return *at == '\0';
+}
+
+/* Can it stand on a command line as it is, in every shell?  Items and settings
+ * have a sign more. */
 static bool
 is_safe(const char *word, enum complete kind)
 {
 	static const char good[] = "=abcdefghijklmnopqrstuvwxyz"
 	                           "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	                           "0123456789._-/:@+,%[]";
-	const char *from = good + (kind != COMPLETE_ITEM);
+	bool item = kind == COMPLETE_ITEM || kind == COMPLETE_SETTING;
+	const char *from = good + !item;
 
 	if (*word == '\0' || *word == '-' || word[strspn(word, from)] != '\0')
 		return false;
@@ -63,7 +78,8 @@ cmd_words(const struct prog *p, int argc, char **argv, struct buf *b)
 	if (p->words != NULL)
 		list = p->words(a, asked[i].kind, prefix);
 	for (; r == RK_OK && list != NULL && *list != NULL; list++) {
-		if (!is_safe(*list, asked[i].kind) ||
+		if ((!is_safe(*list, asked[i].kind) &&
+		        !is_file(*list, asked[i].kind)) ||
 		    strncmp(*list, prefix, strlen(prefix)) != 0)
 			continue;
 		if ((r = buf_put_str(b, *list)) == RK_OK)

@@ -12,6 +12,8 @@ echo 'server = tls://h:1' >.config/rpckit/contexts/lab.conf
 echo 'server = tls://h:1' >.config/rpckit/contexts/live.conf
 : >files/file.json
 echo 'lab.key' >files/dir/lab.key
+: >'files/dir/a b$'
+: >files/dir/ab
 cat >.cache/rpckit/methods/tls_h_1.json <<'END'
 {"schema":1,"server":"tls://h:1","at":"2026-01-01T00:00:00Z","methods":[
 {"name":"Shop.Order","args":"order","schema":{"args":"order","types":
@@ -79,7 +81,8 @@ offers() {
 		case $shell:$line in bash:*@*) cut='s|^|data@|' ;; esac
 		# Of --x=y fish wants all, the others what follows.
 		got=$(cd files && "in_$shell" "${line%% *}" "$line" 2>../err |
-			sed "s/^--color=//; s|^dir\$|dir/|; $cut" | LC_ALL=C sort)
+			sed "s/^--color=//; s/^tls-mode=//; s|^dir\$|dir/|
+				s|\\\\||g; $cut" | LC_ALL=C sort)
 		echo "$got" >out
 		[ "$got" = "$want" ] && [ ! -s err ]
 		result $? "$shell: \"$line\""
@@ -115,9 +118,13 @@ offers 'rpcsh -c lab call ' Shop.Order Sum
 offers 'rpcsh -c lab Sum ' a:= b= data@
 offers 'rpcsh -c lab bench Sum b=1 d' data@
 offers 'rpcsh -c lab Sum data@fi' data@file.json
+offers 'rpcsh -c lab Sum data@dir/a' 'data@dir/a b$' data@dir/ab
 offers 'rpcsh -c lab exec Shop.Order I' Item=
 offers 'rpcsh -c lab put Sum ' dir/ file.json
 offers 'rpcsh ctx use la' lab
+offers 'rpcsh ctx add new' ''
+offers 'rpcsh ctx add new se' server=
+offers 'rpcsh ctx add new key=x tls-mode=s' server-only skip-verify
 offers 'rpcsh --certs dir -k ' lab
 offers 'rpcsh ctx ' ls show use add rm
 offers 'rpcsh help p' ping put

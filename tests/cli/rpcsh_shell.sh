@@ -97,6 +97,16 @@ completed() {
 	keys Tab
 	shows 'x@some\\ file' 'and files'
 	keys C-u
+	keys -l 'echo x@some\ '
+	keys Tab
+	shows 'x@some\\ file' 'of which the blank was typed, too'
+	keys C-u
+	keys -l 'ctx add new tls-'
+	keys Tab
+	keys -l 'se'
+	keys Tab
+	shows 'ctx add new tls-mode=server-only *$' 'settings and their words'
+	keys C-u
 	keys -l 'echo x@odd/a'
 	keys Tab Tab
 	shows 'odd/a.u202eb' 'whose names do nothing to the terminal'
