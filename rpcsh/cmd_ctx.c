@@ -7,6 +7,9 @@
 #include "settings.h"
 #include "verbs.h"
 
+#include <rpckit/signer.h>
+#include <rpckit/sshkeys.h>
+
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -163,12 +166,18 @@ unknown_setting(const char *key, struct rk_error *err)
 	return err_set(err, RK_EINVAL, "no setting \"%s\"", shown);
 }
 
+static bool
+is_elsewhere(const char *value, const char *scheme)
+{
+	return strncmp(value, scheme, strlen(scheme)) == 0;
+}
+
 /* A path, which is to mean the same wherever the context is used. */
 static bool
 is_relative(enum setting_id id, const char *value)
 {
-	if (value[0] == '/' || strncmp(value, "keyvault:", 9) == 0 ||
-	    strncmp(value, "ssh-agent:", 10) == 0)
+	if (value[0] == '/' || is_elsewhere(value, RK_KEY_IN_AGENT) ||
+	    is_elsewhere(value, RK_KEY_IN_SSH_AGENT))
 		return false;
 	return id == SET_CERTS || id == SET_KNOWN || id == SET_PSK ||
 	       id == SET_SSH_KEY || id == SET_SSH_PEERS || id == SET_ADMIN;
