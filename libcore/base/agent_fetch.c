@@ -30,8 +30,7 @@ call(struct agent_conn *c, const struct agent_fetch *how, const char *name,
 	    c, AGENT_GIVE, &args, how->asked, how->arg, &answer, err);
 	if (r != RK_OK)
 		return r;
-	if (!bytes_get_string(&answer, &secret) || answer.left != 0 ||
-	    secret.left == 0 || secret.left > AGENT_GIFT_MAX)
+	if (!agent_get_gift(&answer, &secret))
 		return err_set(
 		    err, RK_EPROTO, "agent: an answer that cannot be read");
 	if ((r = rk_secret_copy(secret.at, secret.left, out)) != RK_OK)

@@ -98,6 +98,13 @@ agent_get_public(struct bytes *b, uint8_t pub[AGENT_PUBLIC_LEN], bool *asks)
 	return true;
 }
 
+bool
+agent_get_gift(struct bytes *b, struct bytes *secret)
+{
+	return bytes_get_string(b, secret) && secret->left > 0 &&
+	       secret->left <= AGENT_GIFT_MAX && b->left == 0;
+}
+
 enum rk_err
 agent_get_fail(struct bytes *b, struct rk_error *err)
 {

@@ -61,13 +61,14 @@ void agent_end(struct buf *b, size_t at);
 RK_MUST enum rk_err agent_put_text(struct buf *b, const char *text);
 /* A string without NUL that fits; false otherwise, and out is empty. */
 RK_MUST bool agent_get_text(struct bytes *b, char *out, size_t out_len);
-/* Bodies of answers to AGENT_SIGN and AGENT_PUBLIC; false for what no agent
- * sends. */
+/* Bodies of answers to AGENT_SIGN, AGENT_PUBLIC and AGENT_GIVE; false for what
+ * no agent sends.  The secret is a view of 1 to AGENT_GIFT_MAX bytes. */
 #define AGENT_SIG_LEN 64
 #define AGENT_PUBLIC_LEN 32
 RK_MUST bool agent_get_signature(struct bytes *b, uint8_t sig[AGENT_SIG_LEN]);
 RK_MUST bool agent_get_public(
     struct bytes *b, uint8_t pub[AGENT_PUBLIC_LEN], bool *asks);
+RK_MUST bool agent_get_gift(struct bytes *b, struct bytes *secret);
 /* Body of AGENT_FAIL to an error; always one that is no RK_OK. */
 enum rk_err agent_get_fail(struct bytes *b, struct rk_error *err);
 

@@ -17,9 +17,11 @@ try_parts(uint8_t which, struct bytes b)
 	struct rk_error err;
 	struct record rec;
 	uint8_t bytes[AGENT_SIG_LEN];
+	struct bytes gift;
+	struct bytes all = b;
 	bool asks;
 
-	switch (which % 7) {
+	switch (which % 8) {
 	case 0:
 		if (agent_get_key(&b, &k) && record_name_fault(k.name) != NULL)
 			abort();
@@ -43,6 +45,13 @@ try_parts(uint8_t which, struct bytes b)
 		break;
 	case 6:
 		if (agent_get_public(&b, bytes, &asks) && b.left != 0)
+			abort();
+		break;
+	case 7:
+		/* Nothing but its length before it, and nothing behind it. */
+		if (agent_get_gift(&b, &gift) &&
+		    (gift.left == 0 || gift.left > AGENT_GIFT_MAX ||
+		        gift.at != all.at + 4 || gift.left != all.left - 4))
 			abort();
 		break;
 	default:
