@@ -56,6 +56,16 @@ psks() {
 	want 0 'the log' "$keyvault" --plain log
 	has out 'export	lab.psk: agent: given out as a pre-shared key, for .*/rpcd' \
 		'has who got it'
+	want 0 'for another program' $kv unlock lab.psk --only-for /bin/other
+	want 6 'it is given to no other' by --psk keyvault:lab.psk who
+	has err 'lab.psk: is not open for this program' 'says so'
+	want 0 'for this one' $kv unlock lab.psk \
+		--only-for "$(readlink -f "$rpcsh")"
+	want 0 'it is given to that' by --psk keyvault:lab.psk who
+	want 6 'and to that only' \
+		"$rpcd" --listen tcp:127.0.0.1:0 --psk keyvault:lab.psk
+	want 0 'for a purpose' $kv unlock lab.psk --only-for tls
+	want 6 'which is none of its own' by --psk keyvault:lab.psk who
 	want 0 'to be asked' $kv unlock lab.psk --confirm
 	want 6 'rpcd does not wait for a yes' \
 		"$rpcd" --listen tcp:127.0.0.1:0 --psk keyvault:lab.psk

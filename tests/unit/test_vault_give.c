@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "agentrig.h"
+#include "base/str.h"
 
 static void
 put_text(struct buf *b, const char *text)
@@ -164,11 +165,37 @@ test_gives(void **state)
 	talk_fini(&t);
 }
 
+/* A word of --only-for holds for what is given out, too. */
+static void
+test_only_for(void **state)
+{
+	static const char *const others[] = { "file", "tls", "/bin/other",
+		"/bin/one\nssh" };
+	struct talk t;
+
+	(void)state;
+	talk_init(&t);
+	(void)str_copy(
+	    t.rig.own.program, sizeof(t.rig.own.program), "/bin/one");
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		t.rig.only = others[i];
+		open_one(&t, "p", AGENT_FOREVER, false);
+		assert_int_equal(
+		    ask_gift(&t, false, "p", AGENT_GIFT_PSK), AGENT_FAIL);
+	}
+	assert_int_equal(t.rig.uses, 0);
+	t.rig.only = "/bin/one";
+	open_one(&t, "p", AGENT_FOREVER, false);
+	assert_int_equal(ask_gift(&t, false, "p", AGENT_GIFT_PSK), AGENT_OK);
+	talk_fini(&t);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gives),
+		cmocka_unit_test(test_only_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
