@@ -221,7 +221,8 @@ creds_load_trust(const struct settings *s, const struct creds *before,
 	enum rk_err r;
 
 	if (mode == RK_TRUST_OFF) {
-		r = rk_trust_new(NULL, mode, &c->trust, err);
+		/* Its store's audit is to say so, where there is one. */
+		r = rk_trust_new(s->known, mode, &c->trust, err);
 		follow(before, c);
 		return r;
 	}
@@ -246,7 +247,7 @@ enum rk_err
 creds_keep_trust(
     const struct settings *s, bool make, struct creds *c, struct rk_error *err)
 {
-	if (c->known == NULL || rk_trust_keep(c->trust, make, err) == RK_OK)
+	if (c->trust == NULL || rk_trust_keep(c->trust, make, err) == RK_OK)
 		return RK_OK;
 	return blame_list(s, err);
 }

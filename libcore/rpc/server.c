@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "rpc/pool.h"
 #include "rpc/server_int.h"
+#include "trust/policy.h"
 #include "trust/psks.h"
 
 #include <assert.h>
@@ -240,11 +241,14 @@ rk_server_new(const struct rk_server_conf *conf, struct rk_server **out,
 	r = make_parts(s, err);
 	if (r != RK_OK && err != NULL && err->code == RK_OK)
 		(void)err_set(err, r, "server: %s", rk_err_text(r));
-	if (r != RK_OK)
+	if (r != RK_OK) {
 		rk_server_free(s);
-	else
-		*out = s;
-	return r;
+		return r;
+	}
+	if (s->conf.trust != NULL)
+		policy_begin(s->conf.trust);
+	*out = s;
+	return RK_OK;
 }
 
 /* ---- running ---- */

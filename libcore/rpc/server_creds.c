@@ -181,13 +181,8 @@ rk_server_identity(struct rk_server *server, const struct rk_ident *ident,
 		server_creds_free(c);
 		return err_set(err, RK_EINVAL, "server: sessions need a key");
 	}
-	/* The last thing that can fail. */
-	r = policy_note_successor(
-	    before != NULL ? before->trust.trust : NULL, trust, &changes, err);
-	if (r != RK_OK) {
-		server_creds_free(c);
-		return r;
-	}
+	changes = policy_note_successor(
+	    before != NULL ? before->trust.trust : NULL, trust);
 	c->retired = retired;
 	c->arg = arg;
 	TAILQ_INSERT_HEAD(&server->creds, c, link);

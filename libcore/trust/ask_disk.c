@@ -402,6 +402,7 @@ disk_news(void *arg, ask_news_fn *fn, void *fn_arg, struct rk_error *err)
 	news->store = s;
 	(void)pthread_mutex_lock(&s->mutex);
 	store_lock_notice(s);
+	store_flush_due(s);
 	(void)pthread_mutex_unlock(&s->mutex);
 	for (size_t n = 0; more && r == RK_OK && n < NEWS_MAX;
 	     n += NEWS_BATCH) {
@@ -555,6 +556,7 @@ ask_disk_attach(struct room *room, const char *known, bool make, uint64_t now,
 		return r;
 	store.arg = s;
 	s->see_ms = KNOWN_WAIT_PEER_MS; /* others wait for the same loop */
+	s->on_loop = true;
 	if ((r = begin_news(s, err)) != RK_OK ||
 	    (r = fill(room, s, now, err)) != RK_OK) {
 		rk_store_close(s);

@@ -16,6 +16,8 @@
 #define KNOWN_WAIT_PEER_MS 1000
 /* For a line that does not count any more. */
 #define KNOWN_WAIT_TIDY_MS 100
+/* To show what is in it, where others wait. */
+#define KNOWN_WAIT_SHOW_MS 30
 /* To see whether anybody holds it. */
 #define KNOWN_WAIT_PROBE_MS 10
 #define KNOWN_MAILS_MAX 8 /* of one line that are looked at */

@@ -44,11 +44,21 @@ read_list(struct rk_trust *t, struct rk_error *err)
 	return r;
 }
 
-/*
- * Bring known up to date.  A file that was there and is not any more is an
- * error, not "absent": an editor that replaces it, or whoever deletes it, must
- * not open the door.
- */
+/* A file that was there and is not any more is an error, not "absent": an
+ * editor that replaces it, or whoever deletes it, must not open the door. */
+static enum rk_err
+check_read(struct rk_trust *t, struct rk_error *err)
+{
+	if (t->known.state != RK_TRUST_ABSENT)
+		t->seen = true;
+	else if (t->seen)
+		return err_set(err, RK_EIO,
+		    "%s: was there and is gone; restart to go on without it",
+		    t->name);
+	return RK_OK;
+}
+
+/* Bring known up to date. */
 enum rk_err
 policy_refresh(struct rk_trust *t, struct rk_error *err)
 {
@@ -59,13 +69,27 @@ policy_refresh(struct rk_trust *t, struct rk_error *err)
 	known_fini(&t->known);
 	if ((r = read_list(t, err)) != RK_OK)
 		return r;
-	if (t->known.state != RK_TRUST_ABSENT)
-		t->seen = true;
-	else if (t->seen)
-		return err_set(err, RK_EIO,
-		    "%s: was there and is gone; restart to go on without it",
-		    t->name);
-	return RK_OK;
+	return check_read(t, err);
+}
+
+/* As it is or, where another program keeps it just now, as it was: who only
+ * looks must not make others wait. */
+static enum rk_err
+glance(struct rk_trust *t, struct rk_error *err)
+{
+	struct known now;
+	enum rk_err r;
+
+	if (!t->seen || known_is_current(&t->known, t->path))
+		return policy_refresh(t, err);
+	r = known_read(t->path, KNOWN_WAIT_SHOW_MS, &now, err);
+	if (r == RK_EBUSY && t->known.stamp.st.st_ino != 0) {
+		err_clear(err);
+		return RK_OK;
+	}
+	known_fini(&t->known);
+	t->known = now;
+	return r == RK_OK ? check_read(t, err) : r;
 }
 
 enum rk_trust_state
@@ -572,7 +596,7 @@ rk_trust_inspect(struct rk_trust *t, enum rk_trust_state *state, size_t *keys,
 	err_clear(err);
 	(void)pthread_mutex_lock(&t->mutex);
 	if (t->mode != RK_TRUST_OFF)
-		r = policy_refresh(t, err);
+		r = glance(t, err);
 	if (r == RK_OK && t->mode != RK_TRUST_OFF) {
 		*state = state_of(t);
 		*keys = t->known.n;

@@ -81,13 +81,16 @@ typedef void policy_known_fn(
 RK_MUST enum rk_err policy_each_known(struct rk_trust *trust,
     policy_known_fn *fn, void *arg, struct rk_error *err);
 
+/* A server begins with it: where its store's audit says that the mode was
+ * another, or nothing, that gets a line, by "start".  Any thread. */
+void policy_begin(struct rk_trust *trust);
 /*
- * `now` is going to be in force in place of `before` (either may be NULL): a
- * line of audit where the mode changes, as in policy_set_mode().  *changes: it
- * does, which policy_tell_mode() tells who watches `now`.  Any thread.
+ * `now` is in force from here on in place of `before` (either may be NULL): a
+ * line of audit where the mode changes, at once or, where another program keeps
+ * the store, as soon as it lets go of it.  True: it does change, which
+ * policy_tell_mode() tells who watches `now`.  Any thread.
  */
-RK_MUST enum rk_err policy_note_successor(struct rk_trust *before,
-    struct rk_trust *now, bool *changes, struct rk_error *err);
+bool policy_note_successor(struct rk_trust *before, struct rk_trust *now);
 void policy_tell_mode(struct rk_trust *trust);
 
 /*

@@ -284,6 +284,7 @@ rk_trust_follow(struct rk_trust *t, struct rk_trust *before)
 	struct room *own = t->room;
 
 	t->room = room_hold(before->room);
+	t->follows = true;
 	room_release(own);
 }
 
@@ -455,23 +456,56 @@ rk_trust_mode(struct rk_trust *t)
 	return mode;
 }
 
-enum rk_err
-policy_note_successor(struct rk_trust *before, struct rk_trust *now,
-    bool *changes, struct rk_error *err)
+void
+policy_begin(struct rk_trust *t)
+{
+	const char *mode;
+	struct rk_store *s;
+	struct rk_error err;
+	enum rk_err r;
+
+	(void)pthread_mutex_lock(&t->mutex);
+	mode = policy_mode_name(t->mode);
+	if (!t->keeps || t->follows)
+		goto out;
+	if ((s = ask_disk_store(t->room)) != NULL) {
+		store_mode_is(s, mode, "start");
+		goto out;
+	}
+	/* None is used, and none is made for this. */
+	if (t->path == NULL || t->mode != RK_TRUST_OFF)
+		goto out;
+	r = rk_store_open(t->path, false, &s, &err);
+	if (r == RK_OK) {
+		store_mode_is(s, mode, "start");
+		rk_store_close(s);
+	} else if (r != RK_ENOENT) {
+		log_event(RK_LOG_WARN, "trust",
+		    "that the mode is %s now is not in the audit: %s", mode,
+		    err.text);
+	}
+out:
+	(void)pthread_mutex_unlock(&t->mutex);
+}
+
+bool
+policy_note_successor(struct rk_trust *before, struct rk_trust *now)
 {
 	enum rk_trust_mode was, mode;
+	struct rk_store *s;
 
-	*changes = false;
 	if (before == NULL || now == NULL || before == now ||
 	    before->own != NULL || now->own != NULL)
-		return RK_OK;
+		return false;
 	was = rk_trust_mode(before);
 	mode = rk_trust_mode(now);
-	*changes = was != mode;
-	if (before->path != NULL && now->path != NULL &&
-	    strcmp(before->path, now->path) != 0)
-		return RK_OK; /* another list, and another audit */
-	return note_mode(now, was, mode, "settings", err);
+	if (mode == RK_TRUST_OFF || before->path == NULL || now->path == NULL ||
+	    strcmp(before->path, now->path) == 0) {
+		s = ask_disk_store(now->room);
+		if (s != NULL && was != mode)
+			store_mode_is(s, policy_mode_name(mode), "settings");
+	} /* else another list, and another audit */
+	return was != mode;
 }
 
 void

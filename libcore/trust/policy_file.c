@@ -136,8 +136,8 @@ tell_line(const struct known_line *line, void *arg)
 
 /* t->path and t->name never change. */
 static enum rk_err
-walk_file(const struct rk_trust *t, known_line_fn *fn, void *arg,
-    struct rk_error *err)
+walk_file(const struct rk_trust *t, unsigned wait_ms, known_line_fn *fn,
+    void *arg, struct rk_error *err)
 {
 	struct known known = { 0 };
 	struct buf text;
@@ -145,7 +145,7 @@ walk_file(const struct rk_trust *t, known_line_fn *fn, void *arg,
 	enum rk_err r;
 
 	buf_init(&text, KNOWN_FILE_MAX);
-	r = known_read_text(t->path, KNOWN_WAIT_PEER_MS, &known, &text, err);
+	r = known_read_text(t->path, wait_ms, &known, &text, err);
 	known_fini(&known);
 	if (r == RK_OK && buf_len(&text) > 0)
 		r = known_walk(t->name, (const char *)buf_peek(&text),
@@ -161,7 +161,9 @@ policy_each_known(
 	struct reading g = { .fn = fn, .arg = arg };
 
 	err_clear(err);
-	return t->path != NULL ? walk_file(t, tell_line, &g, err) : RK_OK;
+	if (t->path == NULL)
+		return RK_OK;
+	return walk_file(t, KNOWN_WAIT_SHOW_MS, tell_line, &g, err);
 }
 
 /* known_line_fn.  Whoever else wrote the line may have escaped nothing. */
@@ -185,5 +187,5 @@ enum rk_err
 policy_read_line(
     const struct rk_trust *t, struct rk_ask_entry *out, struct rk_error *err)
 {
-	return walk_file(t, take_line, out, err);
+	return walk_file(t, KNOWN_WAIT_PEER_MS, take_line, out, err);
 }

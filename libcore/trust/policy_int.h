@@ -24,6 +24,7 @@ struct rk_trust {
 	bool retired;    /* another list is in force: nobody is let in */
 	bool keeps;      /* rk_trust_keep() */
 	bool keeps_anew; /* and makes the store */
+	bool follows;    /* rk_trust_follow() */
 	struct known known;
 	bool seen; /* the file was there once */
 	/* Somebody kept its lock: until then (ms) nobody waits for it. */

@@ -315,7 +315,7 @@ rk_store_flush(struct rk_store *s, struct rk_error *err)
 	err_clear(err);
 	(void)pthread_mutex_lock(&s->mutex);
 	if ((r = store_refresh(s, err)) == RK_OK)
-		r = store_settle_now(s, err);
+		r = store_settle_all(s, err);
 	(void)pthread_mutex_unlock(&s->mutex);
 	return r;
 }
@@ -327,7 +327,8 @@ rk_store_close(struct rk_store *s)
 
 	if (s == NULL)
 		return;
-	if (s->unwritten > 0 && rk_store_flush(s, &err) != RK_OK)
+	if ((s->unwritten > 0 || s->mode[0] != '\0') &&
+	    rk_store_flush(s, &err) != RK_OK)
 		log_event(
 		    RK_LOG_WARN, "trust", "counts are lost: %s", err.text);
 	free_store(s);

@@ -17,6 +17,9 @@
 #define STORE_SOURCE_LEN 16
 #define STORE_SUM_LEN 16
 #define STORE_FLUSH_SECONDS 5
+#define STORE_FLUSH_KEYS 256 /* counts that one transaction writes */
+#define STORE_QUICK_MS 30    /* for another process, where a loop waits */
+#define STORE_MODE_LEN 16
 #define STORE_APPLICATION_ID 0x726b7473 /* "rkts" */
 #define STORE_VERSION 2
 #define STORE_LINES 4 /* that one decision touches */
@@ -43,6 +46,7 @@ struct store_key {
 	/* Not written yet. */
 	uint64_t tries;
 	char address[RK_STORE_ADDRESS_LEN];
+	bool written; /* by this transaction */
 };
 
 /* Fingerprints, each at the place that its hash says, or "". */
@@ -93,6 +97,8 @@ struct rk_store {
 	struct stat st;            /* the database as it was opened */
 	int wait_ms;               /* for another process, each time */
 	int see_ms;                /* the same, for a peer */
+	bool on_loop;              /* others wait where it is asked */
+	bool quick;                /* store_quick() */
 	bool broken;  /* writing failed in a way that is not tried again */
 	bool damaged; /* reading found nonsense */
 	int64_t data_version;
@@ -104,6 +110,8 @@ struct rk_store {
 	int64_t certs_again; /* monotonic ms: not before, after a failure */
 	struct store_news news;
 	struct store_told lock;
+	char mode[STORE_MODE_LEN]; /* the audit may not have it; "": it has */
+	char mode_who[STORE_MODE_LEN];
 	struct known known;
 	struct buf text;          /* of the known-keys file */
 	struct known_line *lines; /* views of it */
@@ -154,6 +162,9 @@ RK_MUST enum rk_err store_db_number(
 RK_MUST enum rk_err store_begin(struct rk_store *s, struct rk_error *err);
 /* Could a transaction begin now?  RK_EBUSY.  Takes the mutex. */
 RK_MUST enum rk_err store_probe(struct rk_store *s, struct rk_error *err);
+/* Until it is said to be over nobody waits for another process longer than
+ * STORE_QUICK_MS, for the file's lock nor for the database. */
+void store_quick(struct rk_store *s, bool quick);
 /* Commit if r is RK_OK, roll back otherwise; r or what went wrong. */
 RK_MUST enum rk_err store_end(
     struct rk_store *s, enum rk_err r, struct rk_error *err);
@@ -255,11 +266,16 @@ RK_MUST enum rk_err store_cert_each(
 int64_t store_monotonic_ms(void);
 void store_count(
     struct rk_store *s, struct store_key *key, const char *address);
-/* Within a transaction: write counts, adopt lines of the file that the store
- * has not, drop what waited too long. */
+/* Within a transaction: write counts (so many that it stays short), adopt lines
+ * of the file that the store has not, drop what waited too long. */
 RK_MUST enum rk_err store_settle(struct rk_store *s, struct rk_error *err);
-/* The same in its own transaction, when there is anything to do. */
+/* The same in its own transaction, if there is more to do than to write counts.
+ */
 RK_MUST enum rk_err store_settle_now(struct rk_store *s, struct rk_error *err);
+/* Write all counts, too. */
+RK_MUST enum rk_err store_settle_all(struct rk_store *s, struct rk_error *err);
+/* What is counted and not written, into a row that is shown or written. */
+void store_add_counts(struct rk_store *s, struct store_row *row);
 /* The transaction with them is committed. */
 void store_settled(struct rk_store *s);
 /* Whether counts are due; a failure is logged and tried again later. */
@@ -307,10 +323,22 @@ struct store_lock_order {
  */
 RK_MUST enum rk_err store_lock(
     struct rk_store *s, const struct store_lock_order *o, struct rk_error *err);
+
+/* ---- store_mode: the mode in the audit ---- */
+
+/* Within a transaction: a line of audit about the list. */
+RK_MUST enum rk_err store_put_about(struct rk_store *s, const char *what,
+    const char *note, const char *who, struct rk_error *err);
 /* A line of audit: whoever decides by this list does so by another mode.  Takes
  * the mutex.  Errors of rk_store_decide(). */
 RK_MUST enum rk_err store_note_mode(struct rk_store *s, const char *note,
     const char *who, struct rk_error *err);
+/* It is in force, whatever the audit says: where that has another or none, it
+ * gets a line, now or, if another process keeps the store, as soon as that is
+ * possible.  Takes the mutex. */
+void store_mode_is(struct rk_store *s, const char *mode, const char *who);
+/* Within a transaction: that line. */
+RK_MUST enum rk_err store_mode_settle(struct rk_store *s, struct rk_error *err);
 
 /* ---- store_apply ---- */
 

@@ -7,7 +7,6 @@
 #include "base/str.h"
 #include "trust/store.h"
 
-#define NOTE_WAIT_MS 50     /* for another process, while a peer waits */
 #define NOTE_AGAIN_MS 60000 /* after a failure */
 
 /* ---- remembered, so that who comes again costs no query ---- */
@@ -96,10 +95,10 @@ note(struct rk_store *s, const struct rk_cert_info *cert, struct rk_error *err)
 	if ((r = store_check(s, err)) != RK_OK ||
 	    (r = is_noted(s, cert, &noted, err)) != RK_OK || noted)
 		return r;
-	(void)sqlite3_busy_timeout(s->db, NOTE_WAIT_MS);
+	store_quick(s, true);
 	if ((r = store_begin(s, err)) == RK_OK)
 		r = store_end(s, put(s, cert, err), err);
-	(void)sqlite3_busy_timeout(s->db, s->wait_ms);
+	store_quick(s, false);
 	return r;
 }
 

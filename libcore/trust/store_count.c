@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "trust/store.h"
 
-#define FLUSH_WAIT_MS 50 /* for another process, while a peer waits */
+#define FLUSH_AGAIN_SECONDS 60 /* after a failure */
 #define DAY 86400
 
 int64_t
@@ -83,6 +83,7 @@ settle_key(struct rk_store *s, struct store_key *key, struct rk_error *err)
 	char fp[RK_FP_LEN];
 	enum rk_err r;
 
+	key->written = true;
 	rk_fp_of_key(key->pub, fp);
 	if (store_is_overdue(key, store_now(s)))
 		return store_row_remove(s, fp, err);
@@ -95,35 +96,34 @@ settle_key(struct rk_store *s, struct store_key *key, struct rk_error *err)
 	} else if (r == RK_ENOENT) {
 		return RK_OK; /* accepted without a list */
 	}
-	if (key->tries > 0) {
-		row.e.tries += key->tries;
-		row.e.last_seen = key->last_seen;
-		if (row.e.first_seen == 0)
-			row.e.first_seen = key->last_seen;
-		store_row_address(&row, key->address);
-	}
+	store_add_counts(s, &row);
 	return store_row_put(s, &row, err);
 }
 
+/* Whatever its counts are. */
 static bool
-needs_settling(struct rk_store *s, const struct store_key *key)
+is_unsettled(struct rk_store *s, const struct store_key *key)
 {
-	return key->tries > 0 || is_adoptable(key) ||
-	       store_is_overdue(key, store_now(s));
+	return is_adoptable(key) || store_is_overdue(key, store_now(s));
 }
 
 enum rk_err
 store_settle(struct rk_store *s, struct rk_error *err)
 {
-	size_t i;
+	struct store_key *k;
+	size_t counts = 0;
 	enum rk_err r = RK_OK;
 
-	for (i = 0; i < s->n && r == RK_OK; i++) {
-		if (needs_settling(s, &s->keys[i]))
-			r = settle_key(s, &s->keys[i], err);
+	for (k = s->keys; k < s->keys + s->n && r == RK_OK; k++) {
+		k->written = false;
+		if (is_unsettled(s, k) ||
+		    (k->tries > 0 && counts++ < STORE_FLUSH_KEYS))
+			r = settle_key(s, k, err);
 	}
 	if (r == RK_OK)
 		r = store_lock_settle(s, err);
+	if (r == RK_OK)
+		r = store_mode_settle(s, err);
 	s->settled = r == RK_OK;
 	return r;
 }
@@ -131,32 +131,70 @@ store_settle(struct rk_store *s, struct rk_error *err)
 void
 store_settled(struct rk_store *s)
 {
-	size_t i;
+	struct store_key *k;
 
 	if (!s->settled)
 		return;
-	for (i = 0; i < s->n; i++)
-		s->keys[i].tries = 0;
 	s->unwritten = 0;
-	s->flush_after = 0;
+	for (k = s->keys; k < s->keys + s->n; k++) {
+		if (k->written)
+			k->tries = 0;
+		s->unwritten += k->tries > 0;
+	}
+	s->flush_after = s->unwritten > 0 ? monotonic() + 1 : 0;
+	s->mode[0] = '\0';
 }
 
-enum rk_err
-store_settle_now(struct rk_store *s, struct rk_error *err)
+/* In a transaction of its own, if something differs or counts are to go. */
+static enum rk_err
+settle_alone(struct rk_store *s, bool counts, struct rk_error *err)
 {
 	size_t i = 0;
 	bool differs;
 	enum rk_err r;
 
-	while (i < s->n && !needs_settling(s, &s->keys[i]))
+	while (i < s->n && !is_unsettled(s, &s->keys[i]))
 		i++;
 	if ((r = store_lock_differs(s, &differs, err)) != RK_OK ||
-	    (i == s->n && !differs))
+	    (i == s->n && !differs && s->mode[0] == '\0' && !counts))
 		return r;
 	if ((r = store_begin(s, err)) != RK_OK)
 		return r;
 	r = store_end(s, store_settle(s, err), err);
 	return r == RK_OK ? store_refresh(s, err) : r;
+}
+
+enum rk_err
+store_settle_now(struct rk_store *s, struct rk_error *err)
+{
+	return settle_alone(s, false, err);
+}
+
+enum rk_err
+store_settle_all(struct rk_store *s, struct rk_error *err)
+{
+	size_t left = s->unwritten;
+	enum rk_err r = settle_alone(s, left > 0, err);
+
+	while (r == RK_OK && s->unwritten > 0 && s->unwritten < left) {
+		left = s->unwritten;
+		r = settle_alone(s, true, err);
+	}
+	return r;
+}
+
+void
+store_add_counts(struct rk_store *s, struct store_row *row)
+{
+	const struct store_key *key = store_key_find(s, row->e.pub);
+
+	if (key == NULL || key->tries == 0)
+		return;
+	row->e.tries += key->tries;
+	row->e.last_seen = key->last_seen;
+	if (row->e.first_seen == 0)
+		row->e.first_seen = key->last_seen;
+	store_row_address(row, key->address);
 }
 
 void
@@ -166,10 +204,10 @@ store_flush_due(struct rk_store *s)
 
 	if (s->flush_after == 0 || monotonic() < s->flush_after)
 		return;
-	(void)sqlite3_busy_timeout(s->db, FLUSH_WAIT_MS);
-	if (store_settle_now(s, &err) != RK_OK) {
+	store_quick(s, true);
+	if (settle_alone(s, true, &err) != RK_OK) {
 		log_event(RK_LOG_WARN, "trust", "counts wait: %s", err.text);
-		s->flush_after = monotonic() + STORE_FLUSH_SECONDS;
+		s->flush_after = monotonic() + FLUSH_AGAIN_SECONDS;
 	}
-	(void)sqlite3_busy_timeout(s->db, s->wait_ms);
+	store_quick(s, false);
 }

@@ -116,6 +116,13 @@ store_begin(struct rk_store *s, struct rk_error *err)
 	return r;
 }
 
+void
+store_quick(struct rk_store *s, bool quick)
+{
+	s->quick = quick;
+	(void)sqlite3_busy_timeout(s->db, quick ? STORE_QUICK_MS : s->wait_ms);
+}
+
 enum rk_err
 store_probe(struct rk_store *s, struct rk_error *err)
 {

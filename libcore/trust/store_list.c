@@ -13,9 +13,11 @@ get_ready(struct rk_store *s, struct rk_error *err)
 {
 	enum rk_err r;
 
-	if ((r = store_refresh(s, err)) != RK_OK)
-		return r;
-	return store_settle_now(s, err);
+	store_quick(s, s->on_loop);
+	if ((r = store_refresh(s, err)) == RK_OK)
+		r = store_settle_now(s, err);
+	store_quick(s, false);
+	return r;
 }
 
 static void
@@ -38,6 +40,7 @@ rk_store_find(struct rk_store *s, const char *key, struct rk_store_entry *out,
 	if ((r = get_ready(s, err)) == RK_OK)
 		r = store_resolve(s, key, &row, err);
 	if (r == RK_OK) {
+		store_add_counts(s, &row);
 		set_status(s, &row.e);
 		*out = row.e;
 	}
@@ -57,13 +60,14 @@ static enum rk_err
 show_row(const struct store_row *row, void *arg)
 {
 	struct listing *l = arg;
-	struct rk_store_entry e;
+	struct store_row shown;
 
 	if (l->states != 0 && (l->states & 1U << row->e.state) == 0)
 		return RK_OK;
-	e = row->e;
-	set_status(l->s, &e);
-	l->ended = !l->fn(&e, l->arg);
+	shown = *row;
+	store_add_counts(l->s, &shown);
+	set_status(l->s, &shown.e);
+	l->ended = !l->fn(&shown.e, l->arg);
 	return l->ended ? RK_ECANCELED : RK_OK;
 }
 

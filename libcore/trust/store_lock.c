@@ -1,11 +1,10 @@
-/* The list's lock and its mode in the audit: who changed them, and when. */
+/* The list's lock in the audit: who changed them, and when. */
 #include <string.h>
 
 #include "base/error.h"
 #include "base/str.h"
 #include "trust/store.h"
 
-#define NOTICE_WAIT_MS 50     /* for another process */
 #define NOTICE_AGAIN_MS 10000 /* after a failure */
 
 /* ---- what the audit says ---- */
@@ -71,23 +70,10 @@ store_lock_differs(struct rk_store *s, bool *differs, struct rk_error *err)
 
 /* ---- lines ---- */
 
-/* Of no key: all of it is zeros. */
-static enum rk_err
-put_about(struct rk_store *s, const char *what, const char *note,
-    const char *who, struct rk_error *err)
-{
-	struct store_act act = { .who = who, .what = what };
-	const struct store_row before = { 0 };
-	struct store_row after = before;
-
-	(void)str_copy(after.e.note, sizeof(after.e.note), note);
-	return store_audit_put(s, &act, &before, &after, err);
-}
-
 static enum rk_err
 put_line(struct rk_store *s, bool lock, const char *who, struct rk_error *err)
 {
-	return put_about(s, lock ? "lock" : "unlock", "", who, err);
+	return store_put_about(s, lock ? "lock" : "unlock", "", who, err);
 }
 
 enum rk_err
@@ -108,18 +94,17 @@ store_lock_notice(struct rk_store *s)
 
 	if (store_monotonic_ms() < s->lock.again)
 		return;
+	store_quick(s, true);
 	if ((r = store_refresh(s, &err)) == RK_OK)
 		r = store_lock_differs(s, &differs, &err);
-	if (differs) {
-		(void)sqlite3_busy_timeout(s->db, NOTICE_WAIT_MS);
+	if (differs || (r == RK_OK && s->mode[0] != '\0'))
 		r = store_settle_now(s, &err);
-		(void)sqlite3_busy_timeout(s->db, s->wait_ms);
-	}
+	store_quick(s, false);
 	if (r == RK_OK)
 		return;
 	s->lock.again = store_monotonic_ms() + NOTICE_AGAIN_MS;
 	log_event(RK_LOG_WARN, "trust",
-	    "a change of the list's lock is not in the audit yet: %s",
+	    "a change of the list's lock or mode is not in the audit yet: %s",
 	    err.text);
 }
 
@@ -181,21 +166,5 @@ store_lock(
 	(void)pthread_mutex_unlock(&s->mutex);
 	if (r != RK_OK && err != NULL)
 		*err = own;
-	return r;
-}
-
-enum rk_err
-store_note_mode(
-    struct rk_store *s, const char *note, const char *who, struct rk_error *err)
-{
-	enum rk_err r;
-
-	(void)pthread_mutex_lock(&s->mutex);
-	if ((r = store_begin(s, err)) == RK_OK) {
-		if ((r = store_settle(s, err)) == RK_OK)
-			r = put_about(s, "mode", note, who, err);
-		r = store_end(s, r, err);
-	}
-	(void)pthread_mutex_unlock(&s->mutex);
 	return r;
 }

@@ -8,14 +8,19 @@
 
 #include <rpckit/store.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "asklist.h"
 #include "scratch.h"
-#include "trust/policy.h"
+#include "trust/ask_disk.h"
+#include "trust/policy_int.h"
+#include "trust/store.h"
 
 #define LINES_LEN 200
 
@@ -408,6 +413,102 @@ test_audit_lock_full(void **state)
 	rk_trust_free(t);
 }
 
+static const char *
+notes(struct rk_trust *t)
+{
+	static char all[LINES_LEN];
+
+	all[0] = '\0';
+	assert_int_equal(policy_audit(t, 99, on_note, all, NULL), RK_OK);
+	return all;
+}
+
+/* One that begins in a mode. */
+static struct rk_trust *
+begin(enum rk_trust_mode mode)
+{
+	struct rk_trust *t = NULL;
+
+	assert_int_equal(rk_trust_new("k", mode, &t, NULL), RK_OK);
+	assert_int_equal(rk_trust_keep(t, true, NULL), RK_OK);
+	policy_begin(t);
+	return t;
+}
+
+/* A start in another mode is in the audit, whoever changed it. */
+static void
+test_audit_begin(void **state)
+{
+	struct rk_trust *t = ask_list("", RK_TRUST_ASK);
+	struct rk_trust *next;
+
+	(void)state;
+	rk_trust_free(t);
+	t = begin(RK_TRUST_ASK);
+	assert_string_equal(notes(t), "ask, ");
+	assert_string_equal(locks(t), "mode:start ");
+	rk_trust_free(t);
+	t = begin(RK_TRUST_ASK);
+	assert_string_equal(notes(t), "ask, ");
+	rk_trust_free(t);
+	rk_trust_free(begin(RK_TRUST_OFF));
+	t = begin(RK_TRUST_ACCEPT_NEW);
+	assert_string_equal(notes(t), "off to open, ask to off, ask, ");
+	/* What follows it is no start, and a check begins nothing. */
+	assert_int_equal(rk_trust_new("k", RK_TRUST_ASK, &next, NULL), RK_OK);
+	rk_trust_follow(next, t);
+	assert_int_equal(rk_trust_keep(next, true, NULL), RK_OK);
+	policy_begin(next);
+	assert_string_equal(notes(t), "off to open, ask to off, ask, ");
+	assert_true(policy_note_successor(t, next));
+	assert_string_equal(
+	    notes(t), "open to ask, off to open, ask to off, ask, ");
+	rk_trust_free(next);
+	rk_trust_free(t);
+}
+
+/* Who keeps list and store keeps nobody waiting. */
+static void
+test_bounded(void **state)
+{
+	struct rk_trust *t = ask_list("", RK_TRUST_ASK);
+	struct rk_trust *next;
+	enum rk_trust_state file;
+	sqlite3 *db = NULL;
+	int64_t begun;
+	size_t n;
+	int fd;
+
+	(void)state;
+	rk_trust_free(t);
+	t = begin(RK_TRUST_ASK);
+	assert_int_equal(rk_trust_new("k", RK_TRUST_OFF, &next, NULL), RK_OK);
+	rk_trust_follow(next, t);
+	assert_int_equal(rk_trust_keep(next, true, NULL), RK_OK);
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
+	assert_int_equal(rk_trust_inspect(t, &file, &n, NULL), RK_OK);
+	fd = open("k", O_RDWR | O_APPEND);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(write(fd, "# x\n", 4), 4);
+	assert_int_equal(sqlite3_open("k.db", &db), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	begun = store_monotonic_ms();
+	assert_int_equal(rk_trust_inspect(t, &file, &n, NULL), RK_OK);
+	assert_int_equal(n, 1);
+	assert_true(policy_note_successor(t, next));
+	/* A second of either lock's would be one. */
+	assert_in_range(store_monotonic_ms() - begun, 0, 900);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	assert_int_equal(close(fd), 0);
+	ask_disk_store(next->room)->lock.again = 0;
+	assert_int_equal(policy_catch_up(next, NULL), RK_OK);
+	assert_non_null(strstr(notes(t), "ask to off, "));
+	rk_trust_free(next);
+	rk_trust_free(t);
+}
+
 /* A mode is set with its line, or not at all; but a lock in any case. */
 static void
 test_audit_mode(void **state)
@@ -453,6 +554,8 @@ main(void)
 		UNIT(test_audit),
 		UNIT(test_audit_lock),
 		UNIT(test_audit_lock_full),
+		UNIT(test_audit_begin),
+		UNIT(test_bounded),
 		UNIT(test_audit_mode),
 	};
 

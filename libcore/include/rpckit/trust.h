@@ -84,8 +84,9 @@ RK_API RK_MUST enum rk_err rk_trust_limit(struct rk_trust *trust,
 RK_API RK_MUST enum rk_err rk_trust_decide(struct rk_trust *trust,
     const struct rk_peer *peer, bool *added, struct rk_error *err);
 
-/* The file as it stands now.  RK_EIO/RK_EMODE/RK_EFORMAT, RK_EBUSY.  Any
- * thread. */
+/* The file as it stands now, or as it was read last while another program holds
+ * its lock: waits for no longer than 30 ms.  RK_EIO/RK_EMODE/RK_EFORMAT,
+ * RK_EBUSY.  Any thread. */
 RK_API RK_MUST enum rk_err rk_trust_inspect(struct rk_trust *trust,
     enum rk_trust_state *state, size_t *keys, struct rk_error *err);
 
