@@ -164,6 +164,62 @@ detail_conn(struct ui *ui, const struct model_conn *c, struct text *out)
 		text_fact(out, "note", k->note);
 }
 
+static bool
+is_online(const struct model *m, const struct model_key *k)
+{
+	for (size_t i = 0; i < m->n_conns; i++) {
+		if (m->conns[i].state != MODEL_CLOSED &&
+		    strcmp(m->conns[i].fp, k->fp) == 0)
+			return true;
+	}
+	return false;
+}
+
+void
+detail_cert(const char *label, const struct model_key *k, struct text *out)
+{
+	enum term_role role;
+	char end[64], age[WORDS_LEN];
+	bool old;
+
+	if (k->cert_until[0] == '\0')
+		return;
+	role = ends(k->cert_until, end);
+	old = words_since(k->cert_from, (int64_t)time(NULL), age);
+	text_add(out, role, "%scert ends %s%s%s%s", label, end, old ? ", " : "",
+	    age, old ? " old" : "");
+}
+
+void
+detail_ca(int width, const struct model_key *k, struct text *out)
+{
+	char label[160];
+
+	(void)snprintf(label, sizeof(label), "%-*s %s  ", width,
+	    k->ca[0] != '\0' ? "CA" : "", k->ca);
+	if (k->cert_until[0] != '\0')
+		detail_cert(label, k, out);
+	else if (k->ca[0] != '\0')
+		text_add(out, ROLE_TEXT, "%-*s %s", width, "CA", k->ca);
+}
+
+/* What the key that it has now was last seen with. */
+static void
+add_known(
+    const struct model *m, const struct model_key *known, struct text *out)
+{
+	char label[80];
+
+	if (known->last_seen[0] == '\0')
+		return;
+	(void)snprintf(label, sizeof(label), "%-6s used %s%s  ", "known",
+	    known->last_seen, is_online(m, known) ? " (online)" : "");
+	if (known->cert_until[0] != '\0')
+		detail_cert(label, known, out);
+	else
+		text_add(out, ROLE_TEXT, "%s", label);
+}
+
 static void
 add_warning(const struct ui *ui, const struct model_key *k, struct text *out)
 {
@@ -187,6 +243,8 @@ add_warning(const struct ui *ui, const struct model_key *k, struct text *out)
 	text_add(out, ROLE_WAIT,
 	    "advice ask the owner another way. If it is theirs: Enter, then "
 	    "Replace");
+	if (known != NULL)
+		add_known(ui->m, known, out);
 }
 
 void
@@ -204,7 +262,7 @@ detail_key(struct ui *ui, const struct model_key *k, struct text *out)
 	if (!k->met && k->state != KEY_KNOWN)
 		text_add(out, ROLE_TEXT, "%-6s it never came", "");
 	text_fact(out, "from", k->address);
-	text_fact(out, "CA", k->ca);
+	detail_ca(6, k, out);
 	if (k->first_seen[0] != '\0' || k->last_seen[0] != '\0')
 		text_add(out, ROLE_TEXT,
 		    "%-6s first %s  last %s  tries %" PRIu64, "seen",

@@ -119,8 +119,7 @@ add_facts(const struct model_key *k, struct text *out)
 	detail_words("words  ", k->fp, out);
 	text_add(out, ROLE_TEXT, "from    %s   tries %" PRIu64 ", since %s",
 	    k->address, k->tries, k->first_seen);
-	if (k->ca[0] != '\0')
-		text_add(out, ROLE_TEXT, "CA      %s", k->ca);
+	detail_ca(7, k, out);
 	text_add(out, ROLE_TEXT, "%s", "");
 }
 
@@ -292,6 +291,7 @@ dlg_replace(struct ui *ui, const struct model_key *k, const char *note)
 	text_add(&d->body, ROLE_TEXT, "%s", "");
 	text_add(&d->body, ROLE_TEXT, "who     %s", d->who);
 	text_add(&d->body, ROLE_TEXT, "old     %s", grouped);
+	detail_cert("        its ", known, &d->body);
 	rk_fp_group(k->fp, grouped);
 	text_add(&d->body, ROLE_HEAD, "new     %s", grouped);
 	text_add(&d->body, ROLE_TEXT, "%s", "");

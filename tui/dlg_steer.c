@@ -72,10 +72,8 @@ struct names {
 };
 
 static void
-add_name(struct names *names, const struct model_conn *c)
+add_name(struct names *names, const char *name)
 {
-	const char *name = c->cn[0] != '\0' ? c->cn : c->email;
-
 	for (size_t i = 0; i < names->n; i++) {
 		if (strcmp(names->v[i], name) == 0)
 			return;
@@ -86,34 +84,68 @@ add_name(struct names *names, const struct model_conn *c)
 		names->more = true;
 }
 
-/* Of those that are connected: of others it is not known when they end. */
+static bool
+ends_soon(const char *when)
+{
+	int64_t days;
+
+	return words_days(when, (int64_t)time(NULL), &days) &&
+	       days <= VIEW_SOON;
+}
+
+static size_t
+count_ends(const struct model *m, struct names *names, bool *known)
+{
+	size_t n = 0;
+
+	*known = false;
+	for (size_t i = 0; i < m->n_keys; i++) {
+		const struct model_key *k = &m->keys[i];
+
+		if (k->state != KEY_KNOWN || k->cert_until[0] == '\0')
+			continue;
+		*known = true;
+		if (ends_soon(k->cert_until)) {
+			n++;
+			add_name(names, k->email);
+		}
+	}
+	if (*known)
+		return n;
+	for (size_t i = 0; i < m->n_conns; i++) {
+		const struct model_conn *c = &m->conns[i];
+
+		if (c->state != MODEL_CLOSED && ends_soon(c->not_after)) {
+			n++;
+			add_name(names, c->cn[0] != '\0' ? c->cn : c->email);
+		}
+	}
+	return n;
+}
+
+/* Of known keys or, where no store has noted when theirs end, of those that are
+ * connected. */
 static void
 check_ends(const struct model *m, struct text *t)
 {
-	int64_t days, now = (int64_t)time(NULL);
 	struct names names = { .n = 0 };
 	char list[200] = "";
-	size_t n = 0, used = 0;
+	size_t used = 0;
+	bool known;
+	size_t n = count_ends(m, &names, &known);
 
-	for (size_t i = 0; i < m->n_conns; i++) {
-		if (m->conns[i].state == MODEL_CLOSED ||
-		    !words_days(m->conns[i].not_after, now, &days) ||
-		    days > VIEW_SOON)
-			continue;
-		n++;
-		add_name(&names, &m->conns[i]);
-	}
 	for (size_t i = 0; i < names.n; i++)
 		used += (size_t)snprintf(list + used, sizeof(list) - used,
 		    "%s%.40s", i > 0 ? ", " : ": ", names.v[i]);
 	if (n == 0)
-		add_check(t, true,
-		    "no certificate of who is connected ends within %d days",
+		add_check(t, true, "no %s ends within %d days",
+		    known ? "known certificate"
+		          : "certificate of who is connected",
 		    VIEW_SOON);
 	else
-		add_check(t, false,
-		    "connections whose certificate ends within %d days: "
-		    "%zu%s%s",
+		add_check(t, false, "%s within %d days: %zu%s%s",
+		    known ? "known certificates that end"
+		          : "connections whose certificate ends",
 		    VIEW_SOON, n, list, names.more ? ", ..." : "");
 }
 

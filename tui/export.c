@@ -73,8 +73,8 @@ put_model_key(struct buf *b, const struct model_key *k)
 		{ "email", k->email }, { "fingerprint", k->fp },
 		{ "address", k->address }, { "ca", k->ca },
 		{ "first_seen", k->first_seen }, { "last_seen", k->last_seen },
-		{ "note", k->note } };
-	enum rk_err r = put_texts(b, 8, texts);
+		{ "cert_until", k->cert_until }, { "note", k->note } };
+	enum rk_err r = put_texts(b, 9, texts);
 
 	if (r == RK_OK && (r = put_number(b, "tries", k->tries)) == RK_OK)
 		r = put_number(b, "waiting", k->conns);

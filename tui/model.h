@@ -81,6 +81,8 @@ struct model_key {
 	char first_seen[24];
 	char last_seen[24];
 	char until[24];
+	char cert_from[24];
+	char cert_until[24]; /* of the certificate; "": unknown */
 	char note[256];
 	char who[256];    /* decided */
 	char decided[24]; /* when */

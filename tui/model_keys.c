@@ -116,6 +116,8 @@ read_key(struct model_key *k, const struct rk_value *row)
 	take_text(row, "first_seen", k->first_seen, sizeof(k->first_seen));
 	take_text(row, "last_seen", k->last_seen, sizeof(k->last_seen));
 	take_text(row, "until", k->until, sizeof(k->until));
+	take_text(row, "cert_from", k->cert_from, sizeof(k->cert_from));
+	take_text(row, "cert_until", k->cert_until, sizeof(k->cert_until));
 	take_text(row, "note", k->note, sizeof(k->note));
 	take_text(row, "who", k->who, sizeof(k->who));
 	take_text(row, "decided", k->decided, sizeof(k->decided));

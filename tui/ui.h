@@ -161,6 +161,12 @@ void ui_act(struct ui *ui, const struct keys_row *k);
 /* ---- detail.c ---- */
 void detail_conn(struct ui *ui, const struct model_conn *c, struct text *out);
 void detail_key(struct ui *ui, const struct model_key *k, struct text *out);
+/* When the certificate of a key ends, and how old it is; nothing where that is
+ * not known. */
+void detail_cert(
+    const char *label, const struct model_key *k, struct text *out);
+/* The same behind its CA. */
+void detail_ca(int width, const struct model_key *k, struct text *out);
 /* A key's ten words, five a line. */
 void detail_words(const char *label, const char *fp, struct text *out);
 void detail_row(struct ui *ui, const struct row *r, struct text *out);

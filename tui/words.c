@@ -63,17 +63,42 @@ words_us(uint64_t us, char dst[WORDS_LEN])
 	return dst;
 }
 
-bool
-words_days(const char *time, int64_t now, int64_t *days)
+static bool
+read_time(const char *time, int64_t *out)
 {
 	struct tm tm = { 0 };
 	const char *end = strptime(time, "%Y-%m-%dT%H:%M:%SZ", &tm);
-	int64_t left;
 
 	if (end == NULL || *end != '\0')
 		return false;
-	left = (int64_t)timegm(&tm) - now;
+	*out = (int64_t)timegm(&tm);
+	return true;
+}
+
+bool
+words_days(const char *time, int64_t now, int64_t *days)
+{
+	int64_t left;
+
+	if (!read_time(time, &left))
+		return false;
+	left -= now;
 	*days = left / 86400 - (left % 86400 < 0);
+	return true;
+}
+
+bool
+words_since(const char *time, int64_t now, char dst[WORDS_LEN])
+{
+	int64_t then;
+
+	dst[0] = '\0';
+	if (!read_time(time, &then) || then > now)
+		return false;
+	if (now - then < 60)
+		(void)str_copy(dst, WORDS_LEN, "<1m");
+	else
+		(void)words_age((now - then) * 1000, dst);
 	return true;
 }
 

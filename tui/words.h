@@ -15,6 +15,9 @@ const char *words_us(uint64_t us, char dst[WORDS_LEN]);
 /* How many days from now (seconds) a time of the daemon's is, rounded down; it
  * may be past.  False: that is no time. */
 bool words_days(const char *time, int64_t now, int64_t *days);
+/* How long ago such a time was: "<1m" "20m" "3d04h".  False: it is no time, or
+ * to come. */
+bool words_since(const char *time, int64_t now, char dst[WORDS_LEN]);
 /* A time as the daemon gives it: its hours where it is the day of `today`
  * (another such text), else its date. */
 const char *words_when(

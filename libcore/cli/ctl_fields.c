@@ -123,6 +123,8 @@ static const struct field keys[] = {
 	WHO(NULL),
 	{ "decided", NULL, FIELD_TEXT },
 	{ "until", NULL, FIELD_TEXT },
+	{ "cert_from", NULL, FIELD_TEXT },
+	{ "cert_until", NULL, FIELD_TEXT },
 };
 
 static const struct field audit[] = {

@@ -33,6 +33,8 @@ control_put_memo(struct kv *k, const struct rk_ask_entry *e)
 	kv_pair_text(k, "who", e->who);
 	control_put_time(k, "decided", e->decided);
 	control_put_time(k, "until", e->until);
+	control_put_time(k, "cert_from", e->cert_from);
+	control_put_time(k, "cert_until", e->cert_until);
 	while (n < RK_ASK_ADDRESSES && e->addresses[n][0] != '\0')
 		n++;
 	kv_text(k, "addresses");

@@ -211,7 +211,7 @@ void control_on_replaced(struct server_watch *w);
 /* Whoever decides about clients of the watched server now; NULL: nobody. */
 struct rk_trust *control_trust(const struct rk_control *c);
 /* Pairs about an entry: so many. */
-#define CONTROL_MEMO_PAIRS 5
+#define CONTROL_MEMO_PAIRS 7
 #define CONTROL_ENTRY_PAIRS (11 + CONTROL_MEMO_PAIRS)
 void control_put_entry(struct kv *k, const struct rk_ask_entry *e);
 /* Those of them that somebody's decision left. */

@@ -72,6 +72,8 @@ ask_disk_text(const struct rk_store_entry *e, struct rk_ask_entry *out)
 	out->tries = e->tries;
 	out->until = e->until;
 	out->decided = e->decided;
+	out->cert_from = e->cert_from;
+	out->cert_until = e->cert_until;
 }
 
 static bool
@@ -93,6 +95,8 @@ peer_of(const struct rk_ask_entry *e)
 	(void)str_copy(peer.cert.fp, sizeof(peer.cert.fp), e->fp);
 	(void)str_copy(peer.cert.email, sizeof(peer.cert.email), e->email);
 	(void)str_copy(peer.cert.issuer_cn, sizeof(peer.cert.issuer_cn), e->ca);
+	peer.cert.not_before = e->cert_from;
+	peer.cert.not_after = e->cert_until;
 	if (strstr(e->remote, "://") != NULL || e->remote[0] == '\0')
 		(void)str_copy(peer.remote, sizeof(peer.remote), e->remote);
 	else
@@ -431,9 +435,9 @@ begin_news(struct rk_store *s, struct rk_error *err)
 }
 
 static void
-disk_met(void *arg, const struct rk_cert_info *cert)
+disk_met(void *arg, const struct rk_peer *peer, bool comes)
 {
-	store_cert_note(arg, cert);
+	store_met(arg, peer, comes);
 }
 
 static enum rk_err

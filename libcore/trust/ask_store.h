@@ -60,9 +60,10 @@ struct ask_store {
 	 * the next time.  NULL: nobody else writes to it. */
 	enum rk_err (*news)(
 	    void *arg, ask_news_fn *fn, void *fn_arg, struct rk_error *err);
-	/* A known key is here, with this certificate; whether it may come in
-	 * does not depend on it.  NULL: nobody notes it. */
-	void (*met)(void *arg, const struct rk_cert_info *cert);
+	/* A known key is here, with this certificate, and came just now if so
+	 * said; whether it may come in does not depend on it.  NULL: nobody
+	 * notes it. */
+	void (*met)(void *arg, const struct rk_peer *peer, bool comes);
 	/* Each key's, as it was met last.  NULL: as there are none. */
 	enum rk_err (*certs)(void *arg,
 	    void (*fn)(const struct rk_cert_info *cert, void *fn_arg),

@@ -347,12 +347,12 @@ let_wait(struct rk_trust *t, const struct rk_peer *peer, bool first,
 }
 
 static void
-note_met(struct rk_trust *t, const struct rk_peer *peer)
+note_met(struct rk_trust *t, const struct rk_peer *peer, bool comes)
 {
 	const struct ask_store store = room_store(t->room);
 
 	if (store.met != NULL)
-		store.met(store.arg, &peer->cert);
+		store.met(store.arg, peer, comes);
 }
 
 static enum rk_err
@@ -375,7 +375,7 @@ decide(struct rk_trust *t, const struct rk_peer *peer, bool first, bool *added,
 		return r;
 	if (known_has(&t->known, peer->cert.pub)) {
 		room_forget_known(t->room, peer->cert.fp);
-		note_met(t, peer);
+		note_met(t, peer, first);
 		return RK_OK;
 	}
 	if (is_lent(t, word, ROOM_UNTIL))

@@ -395,9 +395,10 @@ note_mode(const struct rk_trust *t, enum rk_trust_mode before,
 	if (r == RK_OK || mode != RK_TRUST_LOCK)
 		return r;
 	log_event(RK_LOG_WARN, "trust",
-	    "the mode is lock now, and the audit does not say by whom: %s",
+	    "the mode is lock now, and the audit does not say by whom yet: %s",
 	    err != NULL ? err->text : rk_err_text(r));
 	err_clear(err);
+	store_mode_is(s, policy_mode_name(mode), who);
 	return RK_OK;
 }
 

@@ -356,6 +356,8 @@ note_peer(struct room_entry *e, const struct rk_peer *peer, uint64_t now)
 	memcpy(e->pub.pub, peer->cert.pub, sizeof(e->pub.pub));
 	(void)str_copy(e->pub.email, sizeof(e->pub.email), peer->cert.email);
 	(void)str_copy(e->pub.ca, sizeof(e->pub.ca), peer->cert.issuer_cn);
+	e->pub.cert_from = peer->cert.not_before;
+	e->pub.cert_until = peer->cert.not_after;
 	(void)str_copy(e->pub.remote, sizeof(e->pub.remote), peer->remote);
 	room_source(peer->remote, e->source);
 	note_address(&e->pub, peer->remote);

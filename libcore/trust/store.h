@@ -17,6 +17,7 @@
 #define STORE_SOURCE_LEN 16
 #define STORE_SUM_LEN 16
 #define STORE_FLUSH_SECONDS 5
+#define STORE_MET_SECONDS 30 /* the same, of known keys */
 #define STORE_FLUSH_KEYS 256 /* counts that one transaction writes */
 #define STORE_QUICK_MS 30    /* for another process, where a loop waits */
 #define STORE_MODE_LEN 16
@@ -111,7 +112,7 @@ struct rk_store {
 	struct store_news news;
 	struct store_told lock;
 	char mode[STORE_MODE_LEN]; /* the audit may not have it; "": it has */
-	char mode_who[STORE_MODE_LEN];
+	char mode_who[RK_STORE_TEXT_LEN];
 	struct known known;
 	struct buf text;          /* of the known-keys file */
 	struct known_line *lines; /* views of it */
@@ -237,6 +238,11 @@ bool store_is_locked(const struct rk_store *s);
 void store_decode(char *out, size_t out_len, struct rk_str column);
 void store_mem_fini(struct rk_store *s);
 
+/* A known key is here, and came just now: when and from where is counted as
+ * with all that come, and written within half a minute.  Its certificate, as
+ * store_cert_note().  Takes the mutex. */
+void store_met(struct rk_store *s, const struct rk_peer *peer, bool comes);
+
 /* ---- store_memo: who is in nobody's way ---- */
 
 /*
@@ -255,6 +261,11 @@ void store_memo_add(
 /* A key of which there is a row, or a line, has this certificate.  A failure is
  * logged, and tried again when it comes again.  Takes the mutex. */
 void store_cert_note(struct rk_store *s, const struct rk_cert_info *cert);
+/* Within a transaction: the certificate of a key that has a row.  Those of keys
+ * that are gone go.  Without a serial number, which who waits has not: on no
+ * list of revoked ones. */
+RK_MUST enum rk_err store_cert_put(
+    struct rk_store *s, const struct rk_cert_info *cert, struct rk_error *err);
 /* What was noted: pub, fp, email, issuer_cn and serial.  Takes the mutex, and
  * holds it meanwhile. */
 typedef void store_cert_fn(const struct rk_cert_info *cert, void *arg);
@@ -265,6 +276,9 @@ RK_MUST enum rk_err store_cert_each(
 
 int64_t store_monotonic_ms(void);
 void store_count(
+    struct rk_store *s, struct store_key *key, const char *address);
+/* The same of one that is let in, as most are: written less often. */
+void store_count_known(
     struct rk_store *s, struct store_key *key, const char *address);
 /* Within a transaction: write counts (so many that it stays short), adopt lines
  * of the file that the store has not, drop what waited too long. */

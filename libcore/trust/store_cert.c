@@ -22,6 +22,8 @@ hash_of(const struct rk_cert_info *cert)
 			h = (h ^ (uint8_t)*p) * UINT64_C(0x100000001b3);
 		h *= UINT64_C(0x100000001b3);
 	}
+	h = (h ^ (uint64_t)cert->not_before) * UINT64_C(0x100000001b3);
+	h = (h ^ (uint64_t)cert->not_after) * UINT64_C(0x100000001b3);
 	return h != 0 ? h : 1;
 }
 
@@ -33,6 +35,19 @@ place_of(struct rk_store *s, uint64_t hash)
 
 /* ---- noted ---- */
 
+static void
+bind(sqlite3_stmt *stmt, const struct rk_cert_info *cert)
+{
+	(void)sqlite3_bind_text(stmt, 1, cert->fp, -1, SQLITE_TRANSIENT);
+	(void)sqlite3_bind_text(stmt, 2, cert->serial, -1, SQLITE_TRANSIENT);
+	(void)sqlite3_bind_blob(stmt, 3, cert->issuer_cn,
+	    (int)strlen(cert->issuer_cn), SQLITE_TRANSIENT);
+	(void)sqlite3_bind_int64(
+	    stmt, 4, cert->not_before > 0 ? cert->not_before : 0);
+	(void)sqlite3_bind_int64(
+	    stmt, 5, cert->not_after > 0 ? cert->not_after : 0);
+}
+
 static enum rk_err
 is_noted(struct rk_store *s, const struct rk_cert_info *cert, bool *noted,
     struct rk_error *err)
@@ -43,14 +58,12 @@ is_noted(struct rk_store *s, const struct rk_cert_info *cert, bool *noted,
 
 	*noted = false;
 	r = store_db_prepare(s,
-	    "SELECT serial = ?2 AND ca = ?3 FROM certs WHERE fp = ?1", &stmt,
-	    err);
+	    "SELECT serial = ?2 AND ca = ?3 AND not_before = ?4 AND "
+	    "not_after = ?5 FROM certs WHERE fp = ?1",
+	    &stmt, err);
 	if (r != RK_OK)
 		return r;
-	(void)sqlite3_bind_text(stmt, 1, cert->fp, -1, SQLITE_TRANSIENT);
-	(void)sqlite3_bind_text(stmt, 2, cert->serial, -1, SQLITE_TRANSIENT);
-	(void)sqlite3_bind_blob(stmt, 3, cert->issuer_cn,
-	    (int)strlen(cert->issuer_cn), SQLITE_TRANSIENT);
+	bind(stmt, cert);
 	rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW)
 		*noted = sqlite3_column_int(stmt, 0) == 1;
@@ -60,30 +73,35 @@ is_noted(struct rk_store *s, const struct rk_cert_info *cert, bool *noted,
 	return r;
 }
 
-/* Within a transaction.  Those of keys that are gone go. */
-static enum rk_err
-put(struct rk_store *s, const struct rk_cert_info *cert, struct rk_error *err)
+enum rk_err
+store_cert_put(
+    struct rk_store *s, const struct rk_cert_info *cert, struct rk_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	enum rk_err r;
 
-	/* A line that somebody has added gets its row. */
-	if ((r = store_settle(s, err)) != RK_OK)
-		return r;
+	/* Who is met later may have another one noted than was remembered. */
+	memset(s->certs, 0, sizeof(s->certs));
 	r = store_db_prepare(s,
-	    "INSERT OR REPLACE INTO certs (fp, serial, ca) SELECT fp, ?2, ?3 "
-	    "FROM keys WHERE fp = ?1",
+	    "INSERT OR REPLACE INTO certs (fp, serial, ca, not_before, "
+	    "not_after) SELECT fp, ?2, ?3, ?4, ?5 FROM keys WHERE fp = ?1",
 	    &stmt, err);
 	if (r != RK_OK)
 		return r;
-	(void)sqlite3_bind_text(stmt, 1, cert->fp, -1, SQLITE_TRANSIENT);
-	(void)sqlite3_bind_text(stmt, 2, cert->serial, -1, SQLITE_TRANSIENT);
-	(void)sqlite3_bind_blob(stmt, 3, cert->issuer_cn,
-	    (int)strlen(cert->issuer_cn), SQLITE_TRANSIENT);
+	bind(stmt, cert);
 	if ((r = store_db_finish(s, stmt, err)) != RK_OK)
 		return r;
 	return store_db_exec(
 	    s, "DELETE FROM certs WHERE fp NOT IN (SELECT fp FROM keys)", err);
+}
+
+/* Within a transaction.  A line that somebody has added gets its row. */
+static enum rk_err
+put(struct rk_store *s, const struct rk_cert_info *cert, struct rk_error *err)
+{
+	enum rk_err r = store_settle(s, err);
+
+	return r == RK_OK ? store_cert_put(s, cert, err) : r;
 }
 
 static enum rk_err
@@ -170,7 +188,8 @@ store_cert_each(
 	if ((r = store_check(s, err)) == RK_OK)
 		r = store_db_prepare(s,
 		    "SELECT keys.pub, keys.email, certs.serial, certs.ca FROM "
-		    "certs JOIN keys ON keys.fp = certs.fp",
+		    "certs JOIN keys ON keys.fp = certs.fp WHERE "
+		    "certs.serial != ''",
 		    &stmt, err);
 	/* What is no certificate's is on no list. */
 	while (r == RK_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {

@@ -35,6 +35,15 @@ store_count(struct rk_store *s, struct store_key *key, const char *address)
 		s->flush_after = monotonic() + STORE_FLUSH_SECONDS;
 }
 
+void
+store_count_known(
+    struct rk_store *s, struct store_key *key, const char *address)
+{
+	if (s->flush_after == 0)
+		s->flush_after = monotonic() + STORE_MET_SECONDS;
+	store_count(s, key, address);
+}
+
 bool
 store_is_overdue(const struct store_key *key, int64_t now)
 {

@@ -25,7 +25,8 @@ static const char *const schema[] = {
 	"CREATE TRIGGER audit_update BEFORE UPDATE ON audit BEGIN SELECT "
 	"RAISE(ABORT, 'audit lines stay'); END",
 	"CREATE TABLE certs (fp TEXT PRIMARY KEY NOT NULL, serial TEXT NOT "
-	"NULL, ca BLOB NOT NULL) STRICT, WITHOUT ROWID",
+	"NULL, ca BLOB NOT NULL, not_before INTEGER NOT NULL, not_after "
+	"INTEGER NOT NULL) STRICT, WITHOUT ROWID",
 	"CREATE TABLE keys (fp TEXT PRIMARY KEY NOT NULL, pub BLOB NOT NULL "
 	"CHECK (length(pub) = 32), email BLOB NOT NULL, ca BLOB NOT NULL, "
 	"state INTEGER NOT NULL CHECK (state BETWEEN 1 AND 6), until INTEGER "

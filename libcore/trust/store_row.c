@@ -9,6 +9,10 @@
 #define COLUMNS                                                            \
 	"fp, pub, email, ca, state, until, first_seen, last_seen, tries, " \
 	"addresses, source, note, who, decided, version"
+#define CERT(column)                                                           \
+	", coalesce((SELECT " column " FROM certs WHERE certs.fp = keys.fp), " \
+	"0)"
+#define SHOWN COLUMNS CERT("not_before") CERT("not_after")
 #define ADDRESSES_LEN (RK_STORE_ADDRESSES * RK_STORE_ADDRESS_LEN)
 
 static const uint8_t no_key[RK_KEY_PUBLIC_LEN];
@@ -101,7 +105,9 @@ read_numbers(sqlite3_stmt *stmt, struct rk_store_entry *e)
 	    !get_number(stmt, 7, &e->last_seen) ||
 	    !get_number(stmt, 8, &tries) ||
 	    !get_number(stmt, 13, &e->decided) ||
-	    !get_number(stmt, 14, &e->version))
+	    !get_number(stmt, 14, &e->version) ||
+	    !get_number(stmt, 15, &e->cert_from) ||
+	    !get_number(stmt, 16, &e->cert_until))
 		return false;
 	e->tries = (uint64_t)tries;
 	return true;
@@ -184,7 +190,7 @@ store_row_get(struct rk_store *s, const char *fp, struct store_row *out,
 
 	*out = (struct store_row){ 0 };
 	r = store_db_prepare(
-	    s, "SELECT " COLUMNS " FROM keys WHERE fp = ?1", &stmt, err);
+	    s, "SELECT " SHOWN " FROM keys WHERE fp = ?1", &stmt, err);
 	if (r != RK_OK)
 		return r;
 	put_fp(stmt, 1, fp);
@@ -254,7 +260,7 @@ store_row_each(
 	int rc = SQLITE_DONE;
 
 	r = store_db_prepare(
-	    s, "SELECT " COLUMNS " FROM keys ORDER BY fp", &stmt, err);
+	    s, "SELECT " SHOWN " FROM keys ORDER BY fp", &stmt, err);
 	if (r != RK_OK)
 		return r;
 	while (r == RK_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW)

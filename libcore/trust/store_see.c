@@ -209,7 +209,10 @@ put_waiting(struct rk_store *s, const struct rk_peer *peer,
 	if (before.e.state != RK_STORE_NONE &&
 	    (r = store_audit_put(s, &act, &before, &row, err)) != RK_OK)
 		return r;
-	return store_row_put(s, &row, err);
+	r = store_row_put(s, &row, err);
+	if (r == RK_OK && peer->cert.not_after > 0)
+		r = store_cert_put(s, &peer->cert, err);
+	return r;
 }
 
 /* Within a transaction: new, and the list is open. */
@@ -256,6 +259,23 @@ use_up(struct rk_store *s, const struct rk_peer *peer, const struct from *from,
 	if ((r = store_audit_put(s, &act, &before, &row, err)) != RK_OK)
 		return r;
 	return store_row_put(s, &row, err);
+}
+
+void
+store_met(struct rk_store *s, const struct rk_peer *peer, bool comes)
+{
+	char address[RK_STORE_ADDRESS_LEN];
+	struct store_key *key;
+
+	(void)pthread_mutex_lock(&s->mutex);
+	key = comes ? store_key_find(s, peer->cert.pub) : NULL;
+	if (key != NULL) {
+		find_address(peer, address);
+		store_count_known(s, key, address);
+	}
+	store_flush_due(s);
+	(void)pthread_mutex_unlock(&s->mutex);
+	store_cert_note(s, &peer->cert);
 }
 
 static void

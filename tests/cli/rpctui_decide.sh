@@ -181,7 +181,7 @@ locks() {
 	keys L
 	shows 'Type LOCK' 'locking takes a word'
 	shows '\[ok\] the list is not empty (1 key)' 'after a look'
-	shows '\[ok\] no certificate of who is connected' 'at certificates'
+	shows '\[ok\] no known certificate ends' 'at certificates'
 	shows '\[..\] the daemon finds nothing\|\[!!\]' 'by the daemon, too'
 	shows 'File: known, mode 0600 -> 0400' 'at the list'
 	shows 'are kept (k: drop 1 of' 'and at who is not on it'

@@ -192,9 +192,9 @@ audited() {
 	ctl trust audit --plain >out 2>err
 	result $? 'the audit'
 	[ "$(cut -f3 out | tr '\n' ' ')" = \
-		'unlock lock undo undo replace replace approve ' ]
+		'unlock lock undo undo replace replace approve mode ' ]
 	result $? 'has every decision, the newest first'
-	[ "$(cut -f2 out | sort -u)" = "$(id -un) (tui)" ]
+	[ "$(sed '$d' out | cut -f2 | sort -u)" = "$(id -un) (tui)" ]
 	result $? 'and who took it, by what'
 	logged 'is locked now, by' 'the log has the lock'
 	logged 'is unlocked now, by' 'and its end'

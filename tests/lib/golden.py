@@ -81,6 +81,8 @@ def fingerprints(text, keys):
 
 
 def times(text):
+    text = re.sub(r'(?<=ends )\d{4}-\d\d-\d\d \(-?\d+ d\)(?:, \S+ old)?',
+                  lambda m: 'WHEN'.ljust(len(m.group())), text)
     text = re.sub(r'\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ',
                   'YYYY-MM-DDThh:mm:ssZ', text)
     # A day, when that is not today's.

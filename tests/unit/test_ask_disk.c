@@ -18,7 +18,9 @@
 #include "asklist.h"
 #include "failvfs.h"
 #include "scratch.h"
-#include "trust/policy.h"
+#include "trust/ask_disk.h"
+#include "trust/policy_int.h"
+#include "trust/store.h"
 
 /* The decider of a process that begins now. */
 static struct rk_trust *
@@ -75,6 +77,73 @@ test_waits_again(void **state)
 	t = again(t, RK_TRUST_ASK);
 	assert_int_equal(ask_count(t), 0);
 	assert_int_equal(ask_come_as(t, 1), RK_OK);
+	rk_trust_free(t);
+}
+
+/* When its certificate ends is shown while it waits, after a restart, and of
+ * who is known by now; so is when that one came last. */
+static void
+test_cert_dates(void **state)
+{
+	struct rk_peer peer = ask_peer(1);
+	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct policy_memos *memos = NULL;
+	const struct rk_ask_entry *memo;
+	struct rk_ask_entry e;
+
+	(void)state;
+	peer.cert.not_before = 1000;
+	peer.cert.not_after = 4102444800;
+	(void)snprintf(peer.cert.serial, sizeof(peer.cert.serial), "0a");
+	assert_int_equal(ask_come(t, &peer), RK_EAGAIN);
+	for (int i = 0; i < 2; i++) {
+		e = ask_only_entry(t);
+		assert_int_equal(e.cert_from, 1000);
+		assert_int_equal(e.cert_until, 4102444800);
+		t = again(t, RK_TRUST_ASK);
+	}
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
+	peer.cert.not_after++;
+	(void)snprintf(peer.remote, sizeof(peer.remote), "tls://127.0.0.9:1");
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(ask_come(t, &peer), RK_OK);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(policy_memos_new(t, &memos, NULL), RK_OK);
+		memo = policy_memo(memos, peer.cert.fp);
+		assert_non_null(memo);
+		assert_int_equal(memo->cert_until, 4102444801);
+		assert_int_equal(memo->tries, 4);
+		assert_string_equal(memo->addresses[0], "127.0.0.9");
+		assert_true(memo->last_seen >= e.last_seen);
+		policy_memos_free(memos);
+		t = again(t, RK_TRUST_ASK);
+	}
+	rk_trust_free(t);
+}
+
+static int64_t
+count_writes(struct rk_trust *t)
+{
+	return (int64_t)ask_disk_store(t->room)->writes;
+}
+
+/* Who is known costs no write, whatever is counted of it. */
+static void
+test_known_is_cheap(void **state)
+{
+	struct rk_peer peer = ask_peer(1);
+	struct rk_trust *t = begin(RK_TRUST_ASK);
+	int64_t before;
+
+	(void)state;
+	assert_int_equal(ask_come(t, &peer), RK_EAGAIN);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
+	assert_int_equal(ask_come(t, &peer), RK_OK);
+	before = count_writes(t);
+	for (int i = 0; i < 500; i++)
+		assert_int_equal(ask_come(t, &peer), RK_OK);
+	/* A slow machine may see half a minute pass. */
+	assert_in_range(count_writes(t) - before, 0, 6);
 	rk_trust_free(t);
 }
 
@@ -482,6 +551,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT(test_waits_again),
+		UNIT(test_cert_dates),
+		UNIT(test_known_is_cheap),
 		UNIT(test_stays_out),
 		UNIT(test_once),
 		UNIT(test_shared),

@@ -60,6 +60,9 @@ struct rk_ask_entry {
 	char note[256];
 	/* Hosts, the last one first; "" behind the end. */
 	char addresses[RK_ASK_ADDRESSES][64];
+	/* Of its certificate, the last one that was shown; 0: not noted. */
+	int64_t cert_from;
+	int64_t cert_until;
 };
 
 /* Those there are, by first_seen; *out is for free().  RK_ENOMEM. */

@@ -166,6 +166,9 @@ struct rk_store_entry {
 	char who[RK_STORE_TEXT_LEN]; /* decided; "file": a line appeared */
 	int64_t decided;             /* when; 0: never */
 	int64_t version; /* changes with every decision about this key */
+	/* Of the certificate that it showed last; 0: not noted. */
+	int64_t cert_from;
+	int64_t cert_until;
 };
 
 enum rk_store_verb {
