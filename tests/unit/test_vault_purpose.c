@@ -127,8 +127,8 @@ test_two_minds(void **state)
 	struct certs_cert *ca = certs_new_ca("CA");
 	const uint8_t *at = ca->der.ptr;
 	X509 *x = d2i_X509(NULL, &at, (long)ca->der.len);
-	X509_EXTENSION *ext = X509V3_EXT_conf_nid(
-	    NULL, NULL, NID_basic_constraints, "CA:FALSE");
+	X509_EXTENSION *ext =
+	    X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "CA:FALSE");
 	unsigned char *tbs = NULL;
 	int len;
 
@@ -136,8 +136,7 @@ test_two_minds(void **state)
 	assert_int_equal(X509_add_ext(x, ext, -1), 1);
 	len = i2d_re_X509_tbs(x, &tbs);
 	assert_true(len > 0);
-	is_only(
-	    tbs, (size_t)len, PURPOSE_CERT, "a certificate of a CA for CA");
+	is_only(tbs, (size_t)len, PURPOSE_CERT, "a certificate of a CA for CA");
 	OPENSSL_free(tbs);
 	X509_EXTENSION_free(ext);
 	X509_free(x);
