@@ -8,7 +8,6 @@
 
 #include "agentrig.h"
 #include "base/ssh.h"
-#include "keyvault/shield.h"
 
 #define TLS_TEXT "TLS 1.3, server CertificateVerify"
 
@@ -161,30 +160,6 @@ test_tags(void **state)
 	assert_int_equal(purpose_uses("ca,use:ssh"), USE_SSH);
 	assert_int_equal(
 	    purpose_uses("use:tls,b,use:file"), USE_FILE | USE_TLS);
-}
-
-static void
-test_shield(void **state)
-{
-	const struct rk_secret *lent;
-	struct rk_secret *secret = NULL;
-	struct shield *s = NULL;
-
-	(void)state;
-	assert_int_equal(rk_secret_copy("0123456789", 10, &secret), RK_OK);
-	assert_int_equal(shield_new(&secret, &s), RK_OK);
-	assert_null(secret);
-	for (int i = 0; i < 3; i++) {
-		assert_int_equal(shield_open(s, &lent), RK_OK);
-		assert_int_equal(rk_secret_len(lent), 10);
-		assert_memory_equal(rk_secret_peek(lent), "0123456789", 10);
-		shield_close(s);
-		assert_int_equal(rk_secret_peek(lent)[0], 0);
-	}
-	shield_free(s);
-	assert_int_equal(rk_secret_new(65, &secret), RK_OK);
-	assert_int_equal(shield_new(&secret, &s), RK_ETOOBIG);
-	assert_null(secret);
 }
 
 /* ---- requests ---- */
@@ -607,7 +582,6 @@ main(void)
 		cmocka_unit_test(test_ssh_purposes),
 		cmocka_unit_test(test_other_purposes),
 		cmocka_unit_test(test_tags),
-		cmocka_unit_test(test_shield),
 		cmocka_unit_test(test_signs),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_log),
