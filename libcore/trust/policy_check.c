@@ -152,3 +152,42 @@ policy_check(struct rk_trust *t, policy_finding_fn *fn, void *arg)
 	(void)pthread_mutex_unlock(&t->mutex);
 	return RK_OK;
 }
+
+/* The file as it was read last will do. */
+const char *
+policy_standing(struct rk_trust *t, const struct rk_cert_info *cert)
+{
+	enum room_word word = ROOM_NOTHING;
+	const char *name = "once";
+	struct rk_error err;
+
+	(void)pthread_mutex_lock(&t->mutex);
+	if (t->own != NULL)
+		name = "";
+	else if (room_ask(t->room, cert->fp, false, &word, &err) != RK_OK)
+		name = "";
+	else if (word == ROOM_REVOKED)
+		name = "revoked";
+	else if (word == ROOM_REJECTED)
+		name = "rejected";
+	else if (t->mode == RK_TRUST_OFF || t->known.state == RK_TRUST_ABSENT)
+		name = "";
+	else if (known_has(&t->known, cert->pub))
+		name = "known";
+	(void)pthread_mutex_unlock(&t->mutex);
+	return name;
+}
+
+bool
+policy_knows(struct rk_trust *t, const struct rk_cert_info *cert)
+{
+	struct rk_ask_entry e;
+	struct rk_error err;
+	bool has;
+
+	(void)pthread_mutex_lock(&t->mutex);
+	has = t->mode != RK_TRUST_OFF && policy_refresh(t, &err) == RK_OK &&
+	      known_has(&t->known, cert->pub);
+	(void)pthread_mutex_unlock(&t->mutex);
+	return has || room_find(t->room, cert->fp, &e, &err) == RK_OK;
+}
