@@ -69,6 +69,14 @@ keep(struct conn *c, const struct target *t, size_t n, size_t used)
 	return buf_put(&c->in, t->data + t->kept + skip, n - skip);
 }
 
+/* The first byte of what data() is shown in front. */
+static void
+note_came(struct conn *c)
+{
+	if (c->clocks)
+		c->at.came = loop_clock_us(c->loop);
+}
+
 /* A pause in the callback explains any number of unused bytes. */
 static void
 judge_kept(struct conn *c, bool fresh)
@@ -77,7 +85,7 @@ judge_kept(struct conn *c, bool fresh)
 		return;
 	if (fresh) {
 		c->read_since = rk_loop_now(c->loop);
-		c->at.came = loop_now_ns(c->loop) / 1000;
+		note_came(c);
 	}
 	if (may_read(c) && buf_len(&c->in) > c->max_unused)
 		conn_fail(c, RK_ETOOBIG,
@@ -187,7 +195,7 @@ read_once(struct conn *c)
 	c->active = rk_loop_now(c->loop);
 	c->received += n;
 	if (t.kept == 0)
-		c->at.came = loop_now_ns(c->loop) / 1000;
+		note_came(c);
 	note_confirmed(c);
 	if (c->state == CONN_OPEN)
 		deliver(c, &t, n);
@@ -207,7 +215,7 @@ read_apart(struct conn *c)
 	       ops->recv_apart(c->top, &b)) {
 		c->active = rk_loop_now(c->loop);
 		c->received += b.len;
-		c->at.came = loop_now_ns(c->loop) / 1000;
+		note_came(c);
 		if (c->state == CONN_OPEN && c->events->apart != NULL &&
 		    !c->events->apart(c, b.ptr, b.len, c->arg))
 			return;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "rpcrig.h"
 
@@ -185,6 +186,38 @@ reports_remote_errors(void **state)
 	req.payload_len = 0;
 	assert_int_equal(rk_client_call(c, &req, &reply, NULL), RK_EREMOTE);
 	assert_int_equal(reply.remote_error.len, strlen("failed"));
+	rk_reply_free(&reply);
+	rk_client_free(c);
+	rpcrig_end(&rig);
+}
+
+/* The steps of a call add up to what it took. */
+static void
+tells_its_steps(void **state)
+{
+	struct rk_request req = {
+		.method = "echo", .payload = rpcrig_bytes, .payload_len = 100000
+	};
+	struct rk_reply reply;
+	struct timespec from, to;
+	struct rpcrig rig;
+	struct rk_client *c;
+	int64_t took;
+
+	rpcrig_begin(&rig, *state);
+	c = rpcrig_client(&rig);
+	(void)clock_gettime(CLOCK_MONOTONIC, &from);
+	assert_int_equal(rk_client_call(c, &req, &reply, NULL), RK_OK);
+	(void)clock_gettime(CLOCK_MONOTONIC, &to);
+	took = (to.tv_sec - from.tv_sec) * 1000000 +
+	       (to.tv_nsec - from.tv_nsec) / 1000;
+	assert_true(reply.wait_us > 0);
+	assert_in_range(reply.send_us + reply.wait_us + reply.recv_us, 1,
+	    (uint64_t)took + 3);
+	rk_reply_free(&reply);
+	req.method = "no such method";
+	assert_int_equal(rk_client_call(c, &req, &reply, NULL), RK_ENOMETHOD);
+	assert_true(reply.wait_us > 0); /* an answer, too */
 	rk_reply_free(&reply);
 	rk_client_free(c);
 	rpcrig_end(&rig);
@@ -533,6 +566,7 @@ main(void)
 		{ "one way", sends_one_way, RPC_ALL },
 		{ "one way stays so", one_way_stays_one_way, RPC_ALL },
 		{ "remote errors", reports_remote_errors, RPC_ALL },
+		{ "steps", tells_its_steps, RPC_ALL },
 		{ "no such method", knows_no_such_method, RPC_ALL },
 		{ "no such method, long", knows_no_such_method_at_length,
 		    RPC_ALL },
