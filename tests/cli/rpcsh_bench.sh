@@ -138,6 +138,17 @@ interrupted() {
 	result $? 'whose server goes ends, too'
 	figure lost_conns eq 2 'and says so'
 	adds_up 'with what there was'
+	check 'rpcd is there again' start 2 -f rpcd.conf --certs certs \
+		--trust off --echo
+	rm second
+	"$rpcsh" -s "$(url tcp)" bench second --for 1h --rate 1 --json \
+		</dev/null >out 2>err &
+	load=$!
+	check 'a slow one' until_ok test -e second
+	stop KILL >/dev/null
+	wait $load
+	[ $? -eq 4 ]
+	result $? 'fails without its server, also between two calls'
 }
 
 main() {
