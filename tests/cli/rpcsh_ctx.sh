@@ -80,6 +80,13 @@ adding() {
 	result $? "which is private"
 	grep -q -x "certs = $tmp/certs" $dir/lab.conf
 	result $? "paths are made absolute"
+	want 0 "add other paths" ctx add paths psk=lab.psk admin=run/admin \
+	    known=/k
+	grep -q -x "psk = $tmp/lab.psk" $dir/paths.conf &&
+		grep -q -x "admin = $tmp/run/admin" $dir/paths.conf &&
+		grep -q -x "known = /k" $dir/paths.conf
+	result $? "are made so, too, if they are not"
+	rm $dir/paths.conf
 	want 9 "add it again" ctx add lab server=x:1
 	has err '^rpcsh: context lab: exists already$' "says so"
 	has err '^try: rpcsh ctx add --force' "and how to replace it"
