@@ -125,14 +125,16 @@ static void
 add_calls(const struct model_conn *c, struct text *out)
 {
 	uint64_t over = c->running + c->failed;
-	char p50[WORDS_LEN], p99[WORDS_LEN], took[3 * WORDS_LEN] = "";
+	char p50[WORDS_LEN], p90[WORDS_LEN], p99[WORDS_LEN], most[WORDS_LEN];
+	char took[5 * WORDS_LEN] = "";
 
 	if (c->p99_us > 0)
-		(void)snprintf(took, sizeof(took), "   p50 %s   p99 %s",
-		    words_us(c->p50_us, p50), words_us(c->p99_us, p99));
+		(void)snprintf(took, sizeof(took),
+		    "  p50 %s  p90 %s  p99 %s  max %s",
+		    words_us(c->p50_us, p50), words_us(c->p90_us, p90),
+		    words_us(c->p99_us, p99), words_us(c->max_us, most));
 	text_add(out, ROLE_TEXT,
-	    "%-6s %" PRIu64 " done   %" PRIu64 " running   %" PRIu64
-	    " failed%s",
+	    "%-6s %" PRIu64 " done  %" PRIu64 " running  %" PRIu64 " failed%s",
 	    "calls", c->calls > over ? c->calls - over : 0, c->running,
 	    c->failed, took);
 }

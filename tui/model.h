@@ -39,11 +39,12 @@ struct model_conn {
 	char email[256];
 	char fp[RK_FP_LEN];
 	char since[24];
-	uint64_t running;        /* calls */
-	uint64_t calls;          /* that were begun */
-	uint64_t failed;         /* of those */
-	uint64_t p50_us, p99_us; /* that calls took; 0: none has ended */
-	uint64_t rtt_us;         /* to the peer and back; 0: not known */
+	uint64_t running; /* calls */
+	uint64_t calls;   /* that were begun */
+	uint64_t failed;  /* of those */
+	uint64_t p50_us, p90_us, p99_us,
+	    max_us;      /* that calls took; 0: none has ended */
+	uint64_t rtt_us; /* to the peer and back; 0: not known */
 	char cipher[48];
 	char psk[64];
 	char psk_id[10];

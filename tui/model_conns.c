@@ -77,7 +77,9 @@ read_more(struct model_conn *c, const struct rk_value *row, int64_t now)
 	c->failed = take_number(row, "failed");
 	c->rtt_us = take_number(row, "rtt_us");
 	c->p50_us = take_number(row, "p50_us");
+	c->p90_us = take_number(row, "p90_us");
 	c->p99_us = take_number(row, "p99_us");
+	c->max_us = take_number(row, "max_us");
 	take_text(row, "cipher", c->cipher, sizeof(c->cipher));
 	take_text(row, "psk", c->psk, sizeof(c->psk));
 	take_text(row, "psk_id", c->psk_id, sizeof(c->psk_id));

@@ -1,6 +1,7 @@
 /* The tab of calls that run, and of the methods there are. */
 #include "ui.h"
 
+#include "paint.h"
 #include "words.h"
 
 #include <inttypes.h>
@@ -67,11 +68,14 @@ section(struct ui *ui, const struct row *r, const struct box *line)
 		{ "", 0, 1, ROLE_HEAD },
 	};
 	int skip = name_width(ui, line) + 1;
+	char blank[PAINT_MAX];
 	const struct box rest = { line->row, line->col + skip, 1,
 		line->width - skip };
 
-	if (ui_narrow(ui))
+	if (ui_narrow(ui) || rest.width <= 0)
 		return;
+	(void)paint_fit(blank, "", (size_t)rest.width, 1);
+	term_put(ui->term, rest.row, rest.col, ROLE_HEAD, blank);
 	if (strcmp(r->text, "METHODS") == 0)
 		ui_cells(ui, &rest, false, methods, 6);
 	else

@@ -176,12 +176,14 @@ put_counts(struct kv *k, const struct server_conn *c, enum look look)
 	kv_pair_uint(k, "failed", c->n_failed);
 }
 
-/* Two pairs. */
+/* Four pairs. */
 static void
 put_lengths(struct kv *k, const struct figures_brief *took)
 {
 	kv_pair_uint(k, "p50_us", figures_brief_percentile(took, 50));
+	kv_pair_uint(k, "p90_us", figures_brief_percentile(took, 90));
 	kv_pair_uint(k, "p99_us", figures_brief_percentile(took, 99));
+	kv_pair_uint(k, "max_us", took->longest);
 }
 
 /* What is not known is not there, for rows that are many. */
@@ -200,7 +202,7 @@ put_conn(struct kv *k, const struct server_conn *c, enum look look)
 	pairs += p->psk[0] != '\0' ? 2 : 0;
 	pairs += is_open ? 4 : 0;
 	pairs += c->n_failed != 0 ? 3 : 0;
-	pairs += c->took != NULL ? 2 : 0;
+	pairs += c->took != NULL ? 4 : 0;
 	count_bytes(c, &in, &out);
 	kv_map(k, pairs);
 	kv_pair_uint(k, "id", c->id);

@@ -171,7 +171,7 @@ once_only() {
 	result $? 'so it is connected'
 	bob=$guest
 	keys 1 / bob Enter
-	shows '^calls .* done .* failed   p50 [0-9].* p99 [0-9]' \
+	shows '^calls .* done .* failed  p50 [0-9].* p90 .* p99 .* max [0-9]' \
 		'and how long its calls took is shown'
 	keys Escape 2
 }
