@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -233,9 +234,13 @@ start_behind(struct kv *kv, const struct agent_setup *s)
 	r = pid < 0 ? err_sys(&kv->err, RK_EIO, errno, "agent")
 	            : hear(kv, fds[0]);
 	(void)close(fds[0]);
-	if (r == RK_OK)
-		print_shell(kv, s, (long)pid);
-	return r;
+	if (r != RK_OK)
+		return r;
+	print_shell(kv, s, (long)pid);
+	if ((r = out_flush(&kv->out)) == RK_OK)
+		return r;
+	(void)kill(pid, SIGTERM);
+	return kv_fail(kv, r, "agent", "ended: nobody was told where it is");
 }
 
 enum rk_err
@@ -296,7 +301,9 @@ check_only(struct kv *kv)
 		if (why == NULL && words[i][0] == '\0')
 			why = "is empty";
 		if (why != NULL)
-			return kv_fail(kv, RK_EINVAL, words[i], why);
+			return kv_fail(kv, RK_EINVAL,
+			    words[i][0] == '\0' ? "--only-for" : words[i],
+			    why);
 	}
 	return RK_OK;
 }

@@ -17,12 +17,22 @@ is_open() { # KEY
 	"$keyvault" --plain ls | cut -f1,10 | grep -q "^$1	open$"
 }
 
+gone() { # FILE
+	[ ! -e "$1" ]
+}
+
 is_closed() {
 	! is_open "$1"
 }
 
 started() {
 	fresh
+	"$keyvault" agent --socket "$tmp/run/a.sock" >/dev/full 2>err
+	[ $? -eq 1 ]
+	result $? "an agent that nobody would be told of"
+	has err 'cannot write the answer' "says so"
+	until_ok gone run/a.sock
+	result $? "and is none"
 	want 4 "unlock without an agent" kv unlock
 	has err 'try: eval "$(keyvault agent)"' "says how to get one"
 	want 0 "an agent" agent_start

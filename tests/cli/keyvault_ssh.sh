@@ -40,6 +40,8 @@ listed() {
 only() {
 	want 2 "unlock for what is nothing" kv unlock --only-for ssh:x laptop
 	has err 'ssh:x: is no purpose' "says what there is"
+	want 2 "unlock for no word" kv unlock --only-for '' laptop
+	has err '^keyvault: --only-for: is empty' "says so"
 	want 0 "unlock for another program" kv unlock --only-for /bin/cat laptop
 	want 255 "is for no other" ssh-keygen -Y sign -n mail -f laptop.pub file
 	want 0 "unlock for files of keyvault's" kv unlock --only-for file laptop
