@@ -302,8 +302,7 @@ check_only(struct kv *kv)
 			why = "is empty";
 		if (why != NULL)
 			return kv_fail(kv, RK_EINVAL,
-			    words[i][0] == '\0' ? "--only-for" : words[i],
-			    why);
+			    words[i][0] == '\0' ? "--only-for" : words[i], why);
 	}
 	return RK_OK;
 }

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
 #include <string.h>
 
 #include <rpckit/signer.h>
@@ -92,6 +93,57 @@ test_signs(void **state)
 	says(&err, "no agent at");
 	fakeagent_start(&f, SOCK);
 	assert_int_equal(sign(key, &err), RK_OK);
+	rk_key_free(key);
+	fakeagent_stop(&f);
+	fakeagent_free(&f);
+}
+
+#define SIGNERS 4
+
+/* Loops that share a key: each has its own signatures, and its own reasons. */
+static void *
+sign_often(void *arg)
+{
+	const struct rk_key *key = arg;
+	uint8_t sig[RK_KEY_SIG_LEN];
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	struct rk_error err;
+	enum rk_err r;
+	uintptr_t wrong = 0;
+
+	rk_key_public(key, pub);
+	for (uint32_t i = 0; i < 40; i++) {
+		r = rk_key_sign_for(key, RK_SIGN_TLS, &i, sizeof(i), sig, &err);
+		if (r == RK_OK)
+			wrong += !rk_key_verify(pub, &i, sizeof(i), sig);
+		else
+			wrong +=
+			    r != err.code || strstr(err.text, SOCK) == NULL;
+	}
+	return (void *)wrong; /* a number for who joins */
+}
+
+static void
+test_threads(void **state)
+{
+	struct fakeagent f = { 0 };
+	pthread_t threads[SIGNERS];
+	struct rk_key *key;
+	void *wrong;
+
+	(void)state;
+	fakeagent_start(&f, SOCK);
+	key = key_at(SOCK, 0, NULL);
+	for (size_t i = 0; i < SIGNERS; i++)
+		assert_int_equal(
+		    pthread_create(&threads[i], NULL, sign_often, key), 0);
+	/* It goes, and comes back, under their feet. */
+	fakeagent_stop(&f);
+	fakeagent_start(&f, SOCK);
+	for (size_t i = 0; i < SIGNERS; i++) {
+		assert_int_equal(pthread_join(threads[i], &wrong), 0);
+		assert_null(wrong);
+	}
 	rk_key_free(key);
 	fakeagent_stop(&f);
 	fakeagent_free(&f);
@@ -225,6 +277,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 		    test_signs, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_threads, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_lies, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
