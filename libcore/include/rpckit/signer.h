@@ -26,8 +26,9 @@ enum rk_sign_use {
  * Make the Ed25519 signature (RFC 8032, not of a hash) of len bytes.  On any
  * thread, on several at once.  The handshakes of a whole loop wait for it: it
  * has to end within a bounded time, and should refuse at once for a while when
- * that was used up.  The error's text is shown to people as it is: one line,
- * escaped, that names where the key is.
+ * that was used up.  RK_EAGAIN is no answer: it counts as RK_EFAIL.  The
+ * error's text is shown to people as it is: one line, escaped, that names where
+ * the key is.
  */
 typedef enum rk_err rk_sign_fn(enum rk_sign_use use, const void *msg,
     size_t len, uint8_t sig[RK_KEY_SIG_LEN], struct rk_error *err, void *arg);
