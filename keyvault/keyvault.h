@@ -22,7 +22,7 @@ struct agent_key;
 /* One run of the program.  A failing function fills err, and retry when there
  * is something to advise. */
 struct kv {
-	struct args *args;
+	const struct args *args;
 	struct out out;
 	char path[PATH_LEN];
 	struct vault *vault;    /* NULL: not opened */
@@ -82,6 +82,8 @@ void kv_tell_wait(const struct kv *kv, const char *path);
 /* Close the vault and forget its passphrase; call the agent no more. */
 void kv_let_go(struct kv *kv);
 
+/* Where the vault is, as was said. */
+RK_MUST enum rk_err kv_set_path(struct kv *kv);
 /* Open the vault, locked.  And with its passphrase. */
 RK_MUST enum rk_err kv_open(struct kv *kv);
 RK_MUST enum rk_err kv_unlock(struct kv *kv);
@@ -105,6 +107,10 @@ RK_MUST enum rk_err kv_read(
 /* To FILE, which is new and 0600, or to standard output for "-" or NULL. */
 RK_MUST enum rk_err kv_write(
     struct kv *kv, const char *path, const void *data, size_t len);
+
+/* ---- words.c: as words() of struct prog, the vault's names ---- */
+const char *const *kv_words(
+    const struct args *a, enum complete kind, const char *prefix);
 
 /* ---- seen.c: the generation that this user saw last ---- */
 
@@ -139,6 +145,9 @@ RK_MUST enum rk_err kv_agent_sign(struct kv *kv, const char *name,
  * way of the agent, or with its passphrase.  Then list and find.
  */
 RK_MUST enum rk_err kv_look(struct kv *kv);
+/* The same without a question, a warning, or a wait: RK_ENOPASS where one
+ * would be needed. */
+RK_MUST enum rk_err kv_look_at_once(struct kv *kv, uint32_t ms);
 RK_MUST enum rk_err kv_list(struct kv *kv, vault_record_fn *fn, void *arg);
 RK_MUST enum rk_err kv_find(
     struct kv *kv, const char *name, struct record *out);

@@ -164,6 +164,32 @@ kv_look(struct kv *kv)
 	return kv->by_agent ? RK_OK : kv_unlock(kv);
 }
 
+enum rk_err
+kv_look_at_once(struct kv *kv, uint32_t ms)
+{
+	char path[AGENT_PATH_MAX];
+	struct agent_status s;
+	struct vault_info info;
+	bool named;
+	enum rk_err r;
+
+	if ((r = kv_open(kv)) != RK_OK)
+		return r;
+	vault_patience(kv->vault, 0);
+	if ((r = vault_inspect(kv->vault, &info, &kv->err)) != RK_OK ||
+	    !info.hidden)
+		return r;
+	if ((r = agent_path(path, &named, &kv->err)) != RK_OK ||
+	    (r = agent_dial(path, ms, &kv->agent, &kv->err)) != RK_OK)
+		return r;
+	agent_hurry(kv->agent, ms, true);
+	if ((r = check_vault(kv)) != RK_OK ||
+	    (r = kv_agent_status(kv, &s)) != RK_OK)
+		return r;
+	kv->by_agent = s.open > 0;
+	return kv->by_agent ? RK_OK : RK_ENOPASS;
+}
+
 static enum rk_err
 unreadable(struct kv *kv)
 {

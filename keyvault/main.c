@@ -127,6 +127,7 @@ static const struct opt verify_opts[] = {
 	{ .name = "key",
 	    .kind = OPT_TEXT,
 	    .meta = "NAME",
+	    .complete = COMPLETE_KEY,
 	    .about = "the key in the vault that has signed" },
 	{ .name = "pub",
 	    .kind = OPT_TEXT,
@@ -255,24 +256,32 @@ static const struct cmd cmds[] = {
 	{ VERB("import-dir", "DIR", "keep every NAME.key of a folder", 1, 1),
 	    .opts = import_dir_opts, .complete = COMPLETE_DIR },
 	{ VERB("export", "NAME", "write a key to a file, encrypted", 1, 1),
-	    .opts = export_opts },
+	    .opts = export_opts, .complete = COMPLETE_KEY },
 	{ VERB("ls", "", "list what is in it", 0, 0), .opts = ls_opts },
-	{ VERB("show", "NAME", "all about one, but the secret", 1, 1) },
-	{ VERB("pub", "NAME", "print a public half", 1, 1), .opts = pub_opts },
-	{ VERB("rename", "NAME NEW", "give another name", 2, 2) },
-	{ VERB("rm", "NAME", "remove for good", 1, 1) },
-	{ VERB("note", "NAME TEXT", "replace the line about it", 2, 2) },
-	{ VERB("tag", "NAME [TAG...]", "replace the tags", 1, UINT_MAX) },
+	{ VERB("show", "NAME", "all about one, but the secret", 1, 1),
+	    .complete = COMPLETE_KEY },
+	{ VERB("pub", "NAME", "print a public half", 1, 1), .opts = pub_opts,
+	    .complete = COMPLETE_KEY },
+	{ VERB("rename", "NAME NEW", "give another name", 2, 2),
+	    .complete = COMPLETE_KEY },
+	{ VERB("rm", "NAME", "remove for good", 1, 1),
+	    .complete = COMPLETE_KEY },
+	{ VERB("note", "NAME TEXT", "replace the line about it", 2, 2),
+	    .complete = COMPLETE_KEY },
+	{ VERB("tag", "NAME [TAG...]", "replace the tags", 1, UINT_MAX),
+	    .complete = COMPLETE_KEY },
 	{ VERB("sign", "NAME FILE|-...", "sign files", 2, UINT_MAX),
-	    .opts = sign_opts },
+	    .opts = sign_opts, .complete = COMPLETE_KEY },
 	{ VERB("verify", "FILE SIG", "is this a file's signature?", 2, 2),
 	    .opts = verify_opts, .complete = COMPLETE_FILE },
 	{ VERB("agent", "",
 	      "start one, which uses keys without giving them out", 0, 0),
 	    .opts = agent_opts },
 	{ VERB("unlock", "[NAME...]", "open keys in the agent", 0, UINT_MAX),
-	    .opts = unlock_opts },
-	{ VERB("lock", "[NAME...]", "close keys in the agent", 0, UINT_MAX) },
+	    .opts = unlock_opts, .complete = COMPLETE_KEY,
+	    .rest = COMPLETE_KEY },
+	{ VERB("lock", "[NAME...]", "close keys in the agent", 0, UINT_MAX),
+	    .complete = COMPLETE_KEY, .rest = COMPLETE_KEY },
 	{ VERB("allow", "[ID]", "say yes to a use; list those that wait", 0, 1),
 	    .opts = allow_opts },
 	{ VERB("deny", "ID", "say no to a use", 1, 1) },
@@ -330,25 +339,6 @@ static const struct {
 };
 
 /* ---- a run ---- */
-
-static enum rk_err
-set_path(struct kv *kv)
-{
-	const char *given = args_text(kv->args, "vault", NULL);
-
-	if (given != NULL) {
-		if (given[0] != '\0' && str_copy(kv->path, sizeof(kv->path),
-		                            given) < sizeof(kv->path))
-			return RK_OK;
-		return err_set(&kv->err, RK_EINVAL,
-		    "--vault: the path is empty or too long");
-	}
-	if (path_user(PATH_DATA, "vault.db", kv->path) == RK_OK)
-		return RK_OK;
-	kv_retry(kv, "--vault FILE");
-	return err_set(&kv->err, RK_ENOENT,
-	    "no vault named, and neither HOME nor XDG_DATA_HOME is set");
-}
 
 /* Those of env: are taken now. */
 static enum rk_err
@@ -412,7 +402,7 @@ run(struct args *a, void *ctx)
 	kv->args = a;
 	out_init(&kv->out, a);
 	rk_log_set(on_log, RK_LOG_WARN, kv);
-	if ((r = check_sources(kv)) == RK_OK && (r = set_path(kv)) == RK_OK)
+	if ((r = check_sources(kv)) == RK_OK && (r = kv_set_path(kv)) == RK_OK)
 		r = find_verb(a)(kv);
 	kv_let_go(kv);
 	rk_log_set(NULL, RK_LOG_WARN, NULL);
@@ -466,6 +456,7 @@ main(int argc, char **argv)
 		.envs = envs,
 		.see_also = "selfy 1, rpcd 8, rpcsh 1",
 		.style = PROG_GNU,
+		.words = kv_words,
 		.features = "Argon2id, XChaCha20-Poly1305, Ed25519, SSHSIG",
 	};
 	struct kv kv = { 0 };

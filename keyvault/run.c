@@ -70,6 +70,25 @@ kv_let_go(struct kv *kv)
 }
 
 enum rk_err
+kv_set_path(struct kv *kv)
+{
+	const char *given = args_text(kv->args, "vault", NULL);
+
+	if (given != NULL) {
+		if (given[0] != '\0' && str_copy(kv->path, sizeof(kv->path),
+		                            given) < sizeof(kv->path))
+			return RK_OK;
+		return err_set(&kv->err, RK_EINVAL,
+		    "--vault: the path is empty or too long");
+	}
+	if (path_user(PATH_DATA, "vault.db", kv->path) == RK_OK)
+		return RK_OK;
+	kv_retry(kv, "--vault FILE");
+	return err_set(&kv->err, RK_ENOENT,
+	    "no vault named, and neither HOME nor XDG_DATA_HOME is set");
+}
+
+enum rk_err
 kv_open(struct kv *kv)
 {
 	enum rk_err r = vault_open(kv->path, &kv->vault, &kv->err);

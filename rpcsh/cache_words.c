@@ -4,41 +4,16 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "cli/agent_words.h"
 
 #include <rpckit/message.h>
 #include <rpckit/servers.h>
+#include <rpckit/signer.h>
 
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-
-#define WORDS_LEN (4u << 20)
-#define WORDS_MAX 10000
-
-/* What was answered last; its owner is nobody but this file. */
-struct words {
-	char *text;
-	const char *list[WORDS_MAX + 1];
-	size_t n;
-};
-
-/* A word a line. */
-static void
-split(struct words *w, char *text)
-{
-	w->text = text;
-	while (*text != '\0' && w->n < WORDS_MAX) {
-		char *end = text + strcspn(text, "\n");
-		bool last = *end == '\0';
-
-		*end = '\0';
-		w->list[w->n++] = text;
-		if (last)
-			break;
-		text = end + 1;
-	}
-}
 
 /* ---- methods ---- */
 
@@ -327,6 +302,7 @@ put_words(struct buf *b, const struct cache_place *at, enum complete kind,
     const char *prefix)
 {
 	const char *sign = strchr(prefix, '@');
+	enum rk_err r;
 
 	switch (kind) {
 	case COMPLETE_CONTEXT:
@@ -334,8 +310,8 @@ put_words(struct buf *b, const struct cache_place *at, enum complete kind,
 	case COMPLETE_SETTING:
 		return put_settings(b, at, prefix);
 	case COMPLETE_KEY:
-		return at->certs == NULL ? RK_ENOENT
-		                         : put_stems(b, at->certs, ".key");
+		r = at->certs == NULL ? RK_OK : put_stems(b, at->certs, ".key");
+		return r == RK_OK ? agent_words_put(b, RK_KEY_IN_AGENT) : r;
 	case COMPLETE_SERVER:
 		return at->known == NULL ? RK_ENOENT
 		                         : rk_servers_each(at->known, NULL,
@@ -358,21 +334,11 @@ put_words(struct buf *b, const struct cache_place *at, enum complete kind,
 const char *const *
 cache_for(const struct cache_place *at, enum complete kind, const char *prefix)
 {
-	static struct words words;
+	static struct word_list list;
 	struct buf b;
-	uint8_t *text;
-	size_t len;
-	enum rk_err r;
 
-	free(words.text);
-	words = (struct words){ 0 };
 	buf_init(&b, WORDS_LEN);
-	if ((r = put_words(&b, at, kind, prefix)) == RK_OK)
-		r = buf_put(&b, "", 1);
-	if (r == RK_OK && buf_take(&b, &text, &len) == RK_OK)
-		split(&words, (char *)text);
-	buf_fini(&b);
-	return words.list;
+	return word_list_take(&list, &b, put_words(&b, at, kind, prefix));
 }
 
 /* As the command line goes on: its server, its method. */

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "cli/agent_words.h"
 #include "cli/pass.h"
 #include "selfy.h"
 
@@ -89,10 +90,12 @@ static const struct opt opts[] = {
 	{ .name = "key",
 	    .kind = OPT_TEXT,
 	    .meta = "keyvault:NAME",
+	    .complete = COMPLETE_KEY,
 	    .about = "of -k and -csr: the key is in keyvault's agent already" },
 	{ .name = "ca-key",
 	    .kind = OPT_TEXT,
 	    .meta = "keyvault:NAME",
+	    .complete = COMPLETE_KEY,
 	    .about = "the CA key stays in keyvault's agent, which signs" },
 	{ .name = "new-pass",
 	    .kind = OPT_TEXT,
@@ -490,6 +493,7 @@ main(int argc, char **argv)
 		.envs = envs,
 		.see_also = "rpcd 8, rpcsh 1, rpckit-trust 7",
 		.style = PROG_GO,
+		.words = agent_words,
 		.features = "Ed25519, X.509 v3, CRL v2, Argon2id",
 	};
 	struct selfy s = { 0 };

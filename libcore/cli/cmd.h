@@ -31,9 +31,9 @@ enum complete {
 	COMPLETE_METHOD,
 	COMPLETE_ITEM,    /* of what the method before it takes */
 	COMPLETE_SETTING, /* a context, or settings for a new one */
-	COMPLETE_KEY,     /* a pair of certificate and key */
-	COMPLETE_SERVER,  /* one that is known */
-	COMPLETE_WORDS    /* the words of meta */
+	COMPLETE_KEY,    /* a pair of certificate and key, or one of keyvault */
+	COMPLETE_SERVER, /* one that is known */
+	COMPLETE_WORDS   /* the words of meta */
 };
 
 struct opt {

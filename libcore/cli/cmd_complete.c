@@ -413,13 +413,13 @@ put_bash(struct script *s)
 	    "\tdone\n"
 	    "\thead=${before[${#before[@]}-1]}\n"
 	    "\tbefore=(\"${before[@]:1:${#before[@]}-2}\")\n"
-	    "\tprev=${COMP_WORDS[COMP_CWORD-1]}\n"
-	    "\tif [ \"$cur\" = = ]; then\n"
-	    "\t\tcur=; eq=1\n"
-	    "\telif [ \"$prev\" = = ] && [ \"$COMP_CWORD\" -gt 1 ]; then\n"
-	    "\t\tprev=${COMP_WORDS[COMP_CWORD-2]}; eq=1\n"
-	    "\tfi\n"
-	    "\thead=${head%\"$cur\"}\n");
+	    "\tcase $cur in =|:) cur= ;; esac\n"
+	    "\thead=${head%\"$cur\"}\n"
+	    "\tcase $head in\n"
+	    "\t-*=*) prev=${head%%=*}; head=${head#*=}; eq=1 ;;\n"
+	    "\t*) [ ${#before[@]} -gt 0 ] && "
+	    "prev=${before[${#before[@]}-1]} ;;\n"
+	    "\tesac\n");
 	put_sub_calls(s);
 	put_body(s);
 	put_sub_bodies(s);

@@ -56,15 +56,33 @@ is_safe(const char *word, enum complete kind)
 	return strpbrk(word, "[]") == NULL || kind == COMPLETE_SERVER;
 }
 
+/* The words so far, which need not be right yet: an option at their end waits
+ * for what is to be offered. */
+static struct args *
+read_words(const struct prog *p, int argc, char **argv)
+{
+	struct args *a = NULL;
+	struct rk_error err;
+
+	if (argc < 1 || cmd_read(p, argc, argv, &a, &err) == RK_OK ||
+	    argc < 2 || argv[argc - 1][0] != '-')
+		return a;
+	args_free(a);
+	if (cmd_read(p, argc - 1, argv, &a, &err) != RK_OK) {
+		/* As far as it was read. */
+	}
+	return a;
+}
+
 /* KIND PREFIX WORD... */
 enum rk_err
 cmd_words(const struct prog *p, int argc, char **argv, struct buf *b)
 {
 	const char *kind = argc > 0 ? argv[0] : "";
 	const char *prefix = argc > 1 ? argv[1] : "";
+	const char *value = *prefix == '-' ? strchr(prefix, '=') : NULL;
 	const char *const *list = NULL;
-	struct rk_error err;
-	struct args *a = NULL;
+	struct args *a;
 	enum rk_err r = RK_OK;
 	size_t i = 0;
 
@@ -72,9 +90,8 @@ cmd_words(const struct prog *p, int argc, char **argv, struct buf *b)
 		i++;
 	if (i == N_ASKED)
 		return RK_EINVAL;
-	if (argc > 1 && cmd_read(p, argc - 1, argv + 1, &a, &err) != RK_OK) {
-		/* What was typed so far need not be right yet. */
-	}
+	prefix = value != NULL ? value + 1 : prefix; /* --name=VALUE */
+	a = read_words(p, argc - 1, argv + 1);
 	if (p->words != NULL)
 		list = p->words(a, asked[i].kind, prefix);
 	for (; r == RK_OK && list != NULL && *list != NULL; list++) {

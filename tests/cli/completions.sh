@@ -21,6 +21,31 @@ cat >.cache/rpckit/methods/tls_h_1.json <<'END'
 {"name":"Sum","args":"{a:int, b, data:bin}"}]}
 END
 
+# A vault, and what its agent has open; another one that hides its names.
+unset KEYVAULT_DB KEYVAULT_SOCK
+mkdir -m 700 vaults
+printf 'correct horse\n' >pass
+chmod 600 pass
+cp "$SRC_DIR/tests/golden/vault/v1.db" vaults/v1.db
+cp "$SRC_DIR/tests/golden/vault/v1-hidden.db" vaults/hidden.db
+chmod 600 vaults/*.db
+KEYVAULT_DB=$tmp/vaults/v1.db
+export KEYVAULT_DB
+
+agent=
+trap 'kill -KILL $agent 2>/dev/null; cleanup' EXIT
+
+# unlocked NAME...: an agent of KEYVAULT_DB has these open.
+unlocked() {
+	[ -z "$agent" ] || { kill "$agent" && until_ok ended "$agent"; }
+	agent=
+	keyvault agent --socket "$tmp/run/a.sock" >vars || return 1
+	# shellcheck source=/dev/null
+	. ./vars
+	agent=$KEYVAULT_AGENT_PID
+	keyvault --pass file:pass unlock "$@"
+}
+
 skip() {
 	n=$((n + 1))
 	echo "ok $n - $1 # skip not here"
@@ -78,11 +103,14 @@ offers() {
 		fi
 		# Bash wants what follows the last break.
 		cut=
-		case $shell:$line in bash:*@*) cut='s|^|data@|' ;; esac
+		case $shell:$line in
+		bash:*@*) cut='s|^|data@|' ;;
+		bash:*keyvault:*) cut='s|^|keyvault:|' ;;
+		esac
 		# Of --x=y fish wants all, the others what follows.
 		got=$(cd files && "in_$shell" "${line%% *}" "$line" 2>../err |
-			sed "s/^--color=//; s/^tls-mode=//; s|^dir\$|dir/|
-				s|\\\\||g; $cut" | LC_ALL=C sort)
+			sed "s/^--[a-z]*=//; s/^tls-mode=//; s|^dir\$|dir/|
+				s|\\||g; $cut" | LC_ALL=C sort)
 		echo "$got" >out
 		[ "$got" = "$want" ] && [ ! -s err ]
 		result $? "$shell: \"$line\""
@@ -111,6 +139,7 @@ offers 'rpcsh -c lab d' desc
 offers 'rpcsh -c call d' desc
 offers 'rpcsh --context ' lab live
 offers 'rpcsh -c li' live
+offers 'rpcsh --context=li' live
 offers 'rpcsh --tcp -c li' live
 offers 'rpcsh -s h:1 d' desc
 offers 'rpcsh -s h:1 Su' Sum
@@ -153,6 +182,27 @@ offers 'rpctui --color ' auto always never
 offers 'keyvault re' rekey rename restore
 offers 'keyvault export --fo' --form
 offers 'keyvault --vault ' dir/ file.json
+offers 'keyvault show ' deploy-ca lab.psk word
+offers 'keyvault show de' deploy-ca
+offers 'keyvault verify --key de' deploy-ca
+offers 'keyvault --vault ../vaults/none.db show ' ''
+offers 'keyvault --vault ../vaults/hidden.db show ' ''
+offers 'keyvault lock ' ''
+offers 'rpcsh --certs dir -k ' lab
+check 'an agent' unlocked deploy-ca lab.psk
+offers 'keyvault lock ' deploy-ca lab.psk
+offers 'keyvault lock lab.psk de' deploy-ca
+offers 'rpcsh --certs dir -k l' lab
+offers 'rpcsh -k keyvault:' keyvault:deploy-ca keyvault:lab.psk
+offers 'rpcsh -k keyvault:d' keyvault:deploy-ca
+offers 'rpcsh --key=keyvault:d' keyvault:deploy-ca
+offers 'selfy -k x -ca-key keyvault:d' keyvault:deploy-ca
+KEYVAULT_DB=$tmp/vaults/hidden.db
+check 'an agent of one that hides its names' unlocked
+offers 'keyvault show de' deploy-ca
+kill -STOP "$agent"
+offers 'keyvault show de' ''
+kill -CONT "$agent"
 offers 'selfy -veri' -verify
 offers 'selfy -format ' rpc25519 pkcs8
 offers 'selfy -v ' dir/ file.json
