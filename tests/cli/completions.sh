@@ -110,7 +110,7 @@ offers() {
 		# Of --x=y fish wants all, the others what follows.
 		got=$(cd files && "in_$shell" "${line%% *}" "$line" 2>../err |
 			sed "s/^--[a-z]*=//; s/^tls-mode=//; s|^dir\$|dir/|
-				s|\\||g; $cut" | LC_ALL=C sort)
+				s|\\\\||g; $cut" | LC_ALL=C sort)
 		echo "$got" >out
 		[ "$got" = "$want" ] && [ ! -s err ]
 		result $? "$shell: \"$line\""
