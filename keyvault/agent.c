@@ -18,7 +18,6 @@ agent_new(const struct agent_conf *conf, struct agent **out)
 	(void)str_copy(a->path, sizeof(a->path), conf->path);
 	memcpy(a->id, conf->id, sizeof(a->id));
 	a->lifetime_ms = conf->lifetime_ms;
-	a->can_ask = conf->can_ask;
 	*out = a;
 	return RK_OK;
 }
@@ -33,6 +32,21 @@ agent_free(struct agent *a)
 		agent_waiting_free(&a->waiting[i]);
 	free(a->keys);
 	free(a);
+}
+
+void
+agent_asks_by(struct agent *a, agent_asks_fn *fn, void *arg)
+{
+	a->asks = fn;
+	a->asks_arg = arg;
+}
+
+void
+agent_asks(const struct agent *a, char out[AGENT_ASKS_MAX])
+{
+	out[0] = '\0';
+	if (a->asks != NULL)
+		a->asks(a->asks_arg, out);
 }
 
 /* ---- keys ---- */

@@ -68,14 +68,18 @@ struct agent_conf {
 	const char *path;              /* of the vault, for people */
 	const uint8_t *id;             /* its VAULT_ID_LEN bytes */
 	uint64_t lifetime_ms;          /* of keys opened without a time */
-	bool can_ask;                  /* there is an askpass program */
 };
+
+/* How somebody would be asked now; "": by nobody but allow. */
+typedef void agent_asks_fn(void *arg, char out[AGENT_ASKS_MAX]);
 
 /* RK_ENOMEM. */
 RK_MUST enum rk_err agent_new(
     const struct agent_conf *conf, struct agent **out);
 /* Locks.  NULL is allowed. */
 void agent_free(struct agent *a);
+/* Whom to ask how a yes is asked for. */
+void agent_asks_by(struct agent *a, agent_asks_fn *fn, void *arg);
 
 /*
  * Answer a request, appended to reply as whole frames; now is a clock's that

@@ -208,7 +208,8 @@ find(struct agent_asks *asks, uint32_t id)
 }
 
 void
-agent_ask_update(struct agent_asks *asks, const struct agent *a, uint64_t now)
+agent_ask_update(struct agent_asks *asks, const struct agent *a, uint64_t now,
+    bool elsewhere)
 {
 	struct agent_asking *q;
 	struct agent_waiting w;
@@ -220,7 +221,7 @@ agent_ask_update(struct agent_asks *asks, const struct agent *a, uint64_t now)
 		if (q->id != 0 && !still_waits(a, q->id, now))
 			cancel(q, now);
 	}
-	for (size_t i = 0; agent_waits(a, i, now, &w); i++)
+	for (size_t i = 0; !elsewhere && agent_waits(a, i, now, &w); i++)
 		if (find(asks, w.id) == NULL && (q = find(asks, 0)) != NULL)
 			start(asks, q, &w);
 }

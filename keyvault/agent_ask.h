@@ -22,9 +22,10 @@ struct agent_asks {
 /* RPCKIT_ASKPASS or SSH_ASKPASS; NULL also where it is a path to nothing that
  * runs. */
 const char *agent_ask_program(void);
-/* Have a program run for each that waits, and none for others. */
-void agent_ask_update(
-    struct agent_asks *asks, const struct agent *a, uint64_t now);
+/* Have a program run for each that waits, and none for others; elsewhere: they
+ * are asked in another way. */
+void agent_ask_update(struct agent_asks *asks, const struct agent *a,
+    uint64_t now, bool elsewhere);
 /* A child has ended: those that answered are answered. */
 void agent_ask_reap(struct agent_asks *asks, struct agent *a, uint64_t now);
 /* When a program that does not end is ended by force, or AGENT_FOREVER. */

@@ -62,7 +62,8 @@ struct agent {
 	char path[4096];
 	uint8_t id[VAULT_ID_LEN];
 	uint64_t lifetime_ms;
-	bool can_ask;
+	agent_asks_fn *asks; /* NULL: nobody is asked by itself */
+	void *asks_arg;
 	struct open_key *keys;
 	size_t n_keys;
 	size_t keys_cap;
@@ -100,6 +101,8 @@ void agent_log_describe(
     const struct order *o, uint64_t times, char out[VAULT_LOG_TEXT_MAX]);
 
 /* ---- agent.c: keys and those who wait ---- */
+
+void agent_asks(const struct agent *a, char out[AGENT_ASKS_MAX]);
 
 struct open_key *agent_key_find(struct agent *a, const char *name);
 struct open_key *agent_key_of(

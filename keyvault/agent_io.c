@@ -11,6 +11,7 @@
 
 #include "agent_ask.h"
 #include "agent_sock.h"
+#include "agent_tty.h"
 #include "base/error.h"
 #include "base/str.h"
 
@@ -46,6 +47,7 @@ struct agent_io {
 	struct rk_loop *loop;
 	struct agent *agent;
 	struct agent_asks asks;
+	struct agent_tty *tty;
 	struct rk_timer *timer;
 	struct door doors[2];
 	bool deaf; /* no descriptors: accepts later */
@@ -99,6 +101,8 @@ set_timer(struct agent_io *io)
 	if (agent_is_open(io->agent) && at > now + SLEEP_LOOK_MS)
 		at = now + SLEEP_LOOK_MS;
 	if ((other = agent_ask_next(&io->asks)) < at)
+		at = other;
+	if ((other = agent_tty_next(io->tty, now)) < at)
 		at = other;
 	if (io->deaf && at > now + ACCEPT_PAUSE_MS)
 		at = now + ACCEPT_PAUSE_MS;
@@ -375,8 +379,12 @@ deliver(struct agent_io *io)
 static void
 settle(struct agent_io *io)
 {
+	uint64_t now = rk_loop_now(io->loop);
+	bool by_tty;
+
 	deliver(io);
-	agent_ask_update(&io->asks, io->agent, rk_loop_now(io->loop));
+	by_tty = agent_tty_update(io->tty, now);
+	agent_ask_update(&io->asks, io->agent, now, by_tty);
 	set_timer(io);
 }
 
@@ -406,6 +414,39 @@ agent_io_changed(struct agent_io *io)
 	settle(io);
 }
 
+/* ---- who is asked ---- */
+
+static void
+how_asked(void *arg, char out[AGENT_ASKS_MAX])
+{
+	const struct agent_io *io = arg;
+
+	if (!agent_tty_where(io->tty, out))
+		(void)str_copy(out, AGENT_ASKS_MAX,
+		    io->asks.program != NULL ? "askpass" : "");
+}
+
+static void
+on_tty(void *arg)
+{
+	agent_io_changed(arg);
+}
+
+enum rk_err
+agent_io_term(struct agent_io *io, const struct agent_term *term)
+{
+	return agent_tty_new(io->loop, io->agent, term, on_tty, io, &io->tty);
+}
+
+void
+agent_io_resumed(struct agent_io *io)
+{
+	agent_tty_again(io->tty);
+	agent_io_changed(io);
+}
+
+/* ---- from beginning to end ---- */
+
 enum rk_err
 agent_io_new(struct rk_loop *loop, struct agent *a, int own_fd, int ssh_fd,
     const char *askpass, struct agent_io **out)
@@ -420,6 +461,7 @@ agent_io_new(struct rk_loop *loop, struct agent *a, int own_fd, int ssh_fd,
 	io->loop = loop;
 	io->agent = a;
 	io->asks.program = askpass;
+	agent_asks_by(a, how_asked, io);
 	io->asleep_ms = slept_ms();
 	for (size_t i = 0; i < AGENT_CLIENTS_MAX; i++)
 		io->clients[i].fd = -1;
@@ -443,6 +485,8 @@ agent_io_free(struct agent_io *io)
 {
 	if (io == NULL)
 		return;
+	agent_asks_by(io->agent, NULL, NULL);
+	agent_tty_free(io->tty);
 	agent_ask_end(&io->asks);
 	for (size_t i = 0; i < AGENT_CLIENTS_MAX; i++)
 		if (io->clients[i].fd >= 0)

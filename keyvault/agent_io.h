@@ -3,6 +3,7 @@
 #define KEYVAULT_AGENT_IO_H
 
 #include "agent.h"
+#include "agent_term.h"
 
 #include <rpckit/loop.h>
 
@@ -19,6 +20,11 @@ struct agent_io;
 RK_MUST enum rk_err agent_io_new(struct rk_loop *loop, struct agent *a,
     int own_fd, int ssh_fd, const char *askpass, struct agent_io **out);
 void agent_io_free(struct agent_io *io);
+/* Ask on this terminal, and by askpass where it cannot be.  RK_ENOMEM. */
+RK_MUST enum rk_err agent_io_term(
+    struct agent_io *io, const struct agent_term *term);
+/* We were stopped: what is asked on the terminal is asked anew. */
+void agent_io_resumed(struct agent_io *io);
 /* The agent's state was changed from elsewhere, or a child has ended. */
 void agent_io_changed(struct agent_io *io);
 

@@ -77,6 +77,7 @@ status(struct turn *t)
 		log_event(RK_LOG_WARN, "agent", "log: %s", err.text);
 	memcpy(s.id, t->a->id, sizeof(s.id));
 	(void)str_copy(s.path, sizeof(s.path), t->a->path);
+	agent_asks(t->a, s.asks);
 	if ((r = agent_begin(t->reply, AGENT_OK, &at)) == RK_OK &&
 	    (r = agent_put_status(t->reply, &s)) == RK_OK)
 		agent_end(t->reply, at);
@@ -336,6 +337,7 @@ log_opening(struct turn *t, const struct opening *o, struct rk_error *err)
 static enum rk_err
 open_all(struct turn *t, struct opening *o)
 {
+	char asks[AGENT_ASKS_MAX];
 	struct rk_error err;
 	size_t at;
 	enum rk_err r;
@@ -348,9 +350,10 @@ open_all(struct turn *t, struct opening *o)
 		r = agent_key_add(t->a, &o->list[i]);
 	if (r != RK_OK)
 		return fail(t, r, "more keys than the agent takes: name them");
+	agent_asks(t->a, asks);
 	if ((r = agent_begin(t->reply, AGENT_OK, &at)) == RK_OK &&
 	    (r = bytes_put_u32(t->reply, (uint32_t)o->n)) == RK_OK &&
-	    (r = bytes_put_u8(t->reply, t->a->can_ask)) == RK_OK)
+	    (r = bytes_put_u8(t->reply, asks[0] != '\0')) == RK_OK)
 		agent_end(t->reply, at);
 	return r;
 }

@@ -100,20 +100,25 @@ agent_put_status(struct buf *b, const struct agent_status *s)
 	    (r = agent_put_text(b, s->path)) != RK_OK ||
 	    (r = bytes_put_u32(b, s->pid)) != RK_OK)
 		return r;
-	return bytes_put_u32(b, s->open);
+	if ((r = bytes_put_u32(b, s->open)) != RK_OK)
+		return r;
+	return agent_put_text(b, s->asks);
 }
 
 bool
 agent_get_status(struct bytes *b, struct agent_status *out)
 {
+	char asks[AGENT_ASKS_MAX];
 	struct bytes id;
 
 	memset(out, 0, sizeof(*out));
 	if (!bytes_get_u32(b, &out->version) || !bytes_get_string(b, &id) ||
 	    id.left != sizeof(out->id) ||
 	    !agent_get_text(b, out->path, sizeof(out->path)) ||
-	    !bytes_get_u32(b, &out->pid) || !bytes_get_u32(b, &out->open))
+	    !bytes_get_u32(b, &out->pid) || !bytes_get_u32(b, &out->open) ||
+	    !agent_get_text(b, asks, sizeof(asks)))
 		return false;
+	(void)str_escape_again(out->asks, sizeof(out->asks), asks);
 	memcpy(out->id, id.at, sizeof(out->id));
 	return true;
 }

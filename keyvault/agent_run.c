@@ -22,6 +22,7 @@ struct run {
 	int lock_fd;
 	int own_fd;
 	int ssh_fd;
+	struct rk_watch *session;
 };
 
 /* No debugger of our own user's, no core file, no look by /proc. */
@@ -67,6 +68,28 @@ on_child(int signo, void *arg)
 	agent_io_changed(run->io);
 }
 
+static void
+on_resumed(int signo, void *arg)
+{
+	struct run *run = arg;
+
+	(void)signo;
+	agent_io_resumed(run->io);
+}
+
+/* Whoever was logged in where we were started is not any more. */
+static void
+on_session_end(struct rk_watch *w, int fd, unsigned ready, void *arg)
+{
+	struct run *run = arg;
+
+	(void)fd;
+	(void)ready;
+	rk_watch_free(w);
+	run->session = NULL;
+	on_lock(SIGHUP, run);
+}
+
 static enum rk_err
 set_signals(struct run *run)
 {
@@ -79,8 +102,13 @@ set_signals(struct run *run)
 		{ SIGTERM, on_stop },
 		{ SIGINT, on_stop },
 		{ SIGCHLD, on_child },
+		{ SIGCONT, on_resumed },
 	};
 	enum rk_err r = RK_OK;
+
+	/* From the background nobody is asked, and we go on there. */
+	(void)signal(SIGTTIN, SIG_IGN);
+	(void)signal(SIGTTOU, SIG_IGN);
 
 	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]) && r == RK_OK;
 	     i++)
@@ -110,13 +138,11 @@ listen_there(struct run *run, const struct agent_setup *s, struct rk_error *err)
 static enum rk_err
 set_up(struct run *run, const struct agent_setup *s, struct rk_error *err)
 {
-	const char *askpass = agent_ask_program();
 	struct agent_back back;
 	struct agent_conf conf = {
 		.back = &back,
 		.path = s->vault,
 		.lifetime_ms = s->lifetime_ms,
-		.can_ask = askpass != NULL,
 	};
 	enum rk_err r;
 
@@ -129,8 +155,11 @@ set_up(struct run *run, const struct agent_setup *s, struct rk_error *err)
 	if ((r = rk_loop_new(&run->loop)) == RK_OK &&
 	    (r = agent_new(&conf, &run->agent)) == RK_OK &&
 	    (r = agent_io_new(run->loop, run->agent, run->own_fd, run->ssh_fd,
-	         askpass, &run->io)) == RK_OK)
-		r = set_signals(run);
+	         agent_ask_program(), &run->io)) == RK_OK &&
+	    (r = agent_io_term(run->io, &s->term)) == RK_OK &&
+	    (r = set_signals(run)) == RK_OK && s->session_fd >= 0)
+		r = rk_watch_new(run->loop, s->session_fd, RK_READ,
+		    on_session_end, run, &run->session);
 	return r == RK_OK ? r : err_set(err, r, "agent: %s", rk_err_text(r));
 }
 
@@ -142,6 +171,10 @@ take_down(struct run *run, const struct agent_setup *s)
 		(void)unlink(s->own);
 	if (run->ssh_fd >= 0 && s->own_fd < 0)
 		(void)unlink(s->ssh);
+	if (run->session != NULL)
+		rk_watch_free(run->session);
+	if (s->session_fd >= 0)
+		(void)close(s->session_fd);
 	agent_io_free(run->io);
 	agent_free(run->agent);
 	agent_vault_free(run->vault);

@@ -5,6 +5,7 @@
 #include <rpckit/err.h>
 
 #include "agent_sock.h"
+#include "agent_term.h"
 
 struct agent_setup {
 	const char *vault; /* absolute path */
@@ -13,13 +14,15 @@ struct agent_setup {
 	int own_fd;               /* that listen already, or -1 */
 	int ssh_fd;
 	uint64_t lifetime_ms;
+	struct agent_term term; /* to ask on */
+	int session_fd;         /* of agent_term_session(), taken over */
 };
 
 /* Called once it can be reached. */
 typedef void agent_ready_fn(void *arg);
 
-/* Serve until SIGTERM or SIGINT; SIGHUP and SIGUSR1 close all keys.  RK_EEXIST:
- * another agent is there. */
+/* Serve until SIGTERM or SIGINT; SIGHUP, SIGUSR1 and the end of the session
+ * close all keys.  RK_EEXIST: another agent is there. */
 RK_MUST enum rk_err agent_run(const struct agent_setup *setup,
     agent_ready_fn *ready, void *arg, struct rk_error *err);
 

@@ -155,6 +155,7 @@ static enum rk_err
 have_asked(struct agent *a, const struct order *o, uint64_t now,
     struct buf *reply, uint32_t *wait)
 {
+	char how[AGENT_ASKS_MAX];
 	size_t at;
 	enum rk_err r;
 
@@ -164,9 +165,11 @@ have_asked(struct agent *a, const struct order *o, uint64_t now,
 		    o, r, "too many requests wait for an answer", reply);
 	if (r != RK_OK || o->asker.ssh)
 		return r;
+	agent_asks(a, how);
 	if ((r = agent_begin(reply, AGENT_WAIT, &at)) != RK_OK ||
 	    (r = bytes_put_u32(reply, *wait)) != RK_OK ||
-	    (r = bytes_put_u64(reply, AGENT_WAIT_MS)) != RK_OK)
+	    (r = bytes_put_u64(reply, AGENT_WAIT_MS)) != RK_OK ||
+	    (r = agent_put_text(reply, how)) != RK_OK)
 		return r;
 	agent_end(reply, at);
 	return RK_OK;

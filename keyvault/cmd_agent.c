@@ -120,6 +120,12 @@ make_setup(struct kv *kv, struct agent_setup *s, char vault[PATH_MAX])
 	s->lifetime_ms = args_number(kv->args, "lifetime", LIFETIME_MS);
 	if (s->lifetime_ms == 0)
 		s->lifetime_ms = AGENT_FOREVER;
+	s->session_fd = -1;
+	if ((args_given(kv->args, "tty") ||
+	        args_flag(kv->args, "foreground")) &&
+	    (r = agent_term_find(args_text(kv->args, "tty", NULL), &s->term,
+	         &kv->err)) != RK_OK)
+		return r;
 	if (take_passed(kv, s))
 		return RK_OK;
 	if ((r = set_socket(kv, s->own)) != RK_OK)
@@ -180,13 +186,14 @@ close_others(int fd)
 }
 
 _Noreturn static void
-be_agent(struct kv *kv, const struct agent_setup *s, int fd)
+be_agent(struct kv *kv, struct agent_setup *s, int fd)
 {
 	struct start st = { .kv = kv, .setup = s, .fd = fd };
 	enum rk_err r;
 
 	rk_log_set(NULL, RK_LOG_WARN, NULL);
 	close_others(fd);
+	s->session_fd = agent_term_session();
 	(void)setsid();
 	r = chdir("/") == 0 ? agent_run(s, tell_parent, &st, &kv->err)
 	                    : err_set(&kv->err, RK_EIO, "/: not entered");
@@ -217,7 +224,7 @@ hear(struct kv *kv, int fd)
 }
 
 static enum rk_err
-start_behind(struct kv *kv, const struct agent_setup *s)
+start_behind(struct kv *kv, struct agent_setup *s)
 {
 	int fds[2];
 	pid_t pid;
@@ -253,9 +260,10 @@ verb_agent(struct kv *kv)
 
 	if ((r = make_setup(kv, &s, vault)) != RK_OK)
 		return r;
-	if (args_flag(kv->args, "foreground"))
-		return agent_run(&s, tell_front, &st, &kv->err);
-	return start_behind(kv, &s);
+	if (!args_flag(kv->args, "foreground"))
+		return start_behind(kv, &s);
+	s.session_fd = agent_term_session();
+	return agent_run(&s, tell_front, &st, &kv->err);
 }
 
 /* ---- unlock, lock ---- */
@@ -364,8 +372,9 @@ verb_unlock(struct kv *kv)
 	out_note(&kv->out, "%u key%s open", opened, opened == 1 ? "" : "s");
 	if (args_flag(kv->args, "confirm") && can_ask == 0)
 		out_note(&kv->out,
-		    "the agent has no askpass program: who waits is in "
-		    "keyvault allow, and answered by keyvault allow ID");
+		    "the agent has no terminal and no askpass program: who "
+		    "waits is in keyvault allow, and answered by keyvault "
+		    "allow ID");
 	return RK_OK;
 }
 

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "agent_ask.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "cli/tty.h"
@@ -91,6 +92,51 @@ look_at_asking(struct doctor *d)
 	say(d, "asking", access(program, X_OK) == 0, text);
 }
 
+/* One that is started here, in front on a terminal or behind it. */
+static void
+foresee_confirming(struct doctor *d)
+{
+	const char *program = agent_ask_program();
+	char shown[SHOWN_LEN];
+	char text[SHOWN_LEN + 64];
+
+	if (program != NULL)
+		(void)snprintf(text, sizeof(text),
+		    "no agent runs; one would ask by %s",
+		    str_escape(shown, sizeof(shown), program));
+	else
+		(void)str_copy(text, sizeof(text),
+		    "no agent runs; one would ask only with -f or --tty on a "
+		    "terminal, or with RPCKIT_ASKPASS");
+	say(d, "confirming", true, text);
+}
+
+static void
+look_at_confirming(struct doctor *d)
+{
+	struct kv *kv = d->kv;
+	struct agent_status s;
+	char text[AGENT_ASKS_MAX + 64];
+
+	if (kv->vault != NULL)
+		kv_try_agent(kv);
+	if (kv->agent == NULL || kv_agent_status(kv, &s) != RK_OK) {
+		foresee_confirming(d);
+		return;
+	}
+	if (s.asks[0] != '\0')
+		(void)snprintf(
+		    text, sizeof(text), "the agent asks on %s", s.asks);
+	else
+		(void)str_copy(text, sizeof(text),
+		    "the agent asks nobody by itself: keyvault allow, or "
+		    "rpctui");
+	if (strcmp(s.asks, "askpass") == 0)
+		(void)str_copy(
+		    text, sizeof(text), "the agent asks by its askpass");
+	say(d, "confirming", true, text);
+}
+
 enum rk_err
 verb_doctor(struct kv *kv)
 {
@@ -106,6 +152,7 @@ verb_doctor(struct kv *kv)
 	look_at_vault(&d);
 	look_at_memory(&d);
 	look_at_asking(&d);
+	look_at_confirming(&d);
 	table_end(d.t);
 	return d.r == RK_OK ? d.r
 	                    : kv_fail(kv, d.r, "doctor", rk_err_text(d.r));

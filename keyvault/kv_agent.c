@@ -255,14 +255,15 @@ struct asking {
 };
 
 static void
-tell_waiting(uint32_t id, void *arg)
+tell_waiting(uint32_t id, const char *how, void *arg)
 {
 	const struct asking *a = arg;
 	char shown[SHOWN_LEN];
 
 	out_note(&a->kv->out,
-	    "%s: waiting for your yes (or: keyvault allow %u)",
-	    str_escape(shown, sizeof(shown), a->name), id);
+	    "%s: waiting for your yes (%s%sor: keyvault allow %u)",
+	    str_escape(shown, sizeof(shown), a->name), how,
+	    how[0] != '\0' ? "; " : "", id);
 }
 
 enum rk_err

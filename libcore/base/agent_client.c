@@ -10,6 +10,7 @@
 
 #include "base/agent_dial.h"
 #include "base/error.h"
+#include "base/str.h"
 
 #define GRACE_MS 5000 /* after the time in which somebody may answer */
 #define PIECE 4096
@@ -149,6 +150,17 @@ next_frame(struct agent_conn *c, uint64_t until, uint8_t *type,
 	                  : err_set(err, r, "agent: an answer that is none");
 }
 
+static void
+tell_asked(struct bytes *rest, uint32_t id, agent_wait_fn *asked, void *arg)
+{
+	char how[AGENT_ASKS_MAX];
+	char shown[4 * AGENT_ASKS_MAX];
+
+	if (!agent_get_text(rest, how, sizeof(how)))
+		how[0] = '\0';
+	asked(id, str_escape(shown, sizeof(shown), how), arg);
+}
+
 static enum rk_err
 take_answer(struct agent_conn *c, uint64_t until, agent_wait_fn *asked,
     void *arg, struct bytes *answer, struct rk_error *err)
@@ -167,7 +179,7 @@ take_answer(struct agent_conn *c, uint64_t until, agent_wait_fn *asked,
 			    "agent: wants to ask somebody first, and nobody "
 			    "waits for that here");
 		if (asked != NULL)
-			asked(id, arg);
+			tell_asked(answer, id, asked, arg);
 		until = now_ms() + ms + GRACE_MS;
 		if ((r = next_frame(c, until, &type, answer, err)) != RK_OK)
 			return r;

@@ -18,8 +18,9 @@ void agent_hang_up(struct agent_conn *c);
  * somebody is asked first?  That is RK_EDENIED then, and the end. */
 void agent_hurry(struct agent_conn *c, uint32_t call_ms, bool now);
 
-/* Somebody is asked whether it may be done: the number of the question. */
-typedef void agent_wait_fn(uint32_t id, void *arg);
+/* Somebody is asked whether it may be done: the number of the question, and how
+ * it is asked, escaped ("": nobody is by itself). */
+typedef void agent_wait_fn(uint32_t id, const char *how, void *arg);
 /*
  * Send the request and wait for its answer, whose body *answer shows until the
  * next call.  args (NULL: none) is wiped.  asked may be NULL.  The codes that

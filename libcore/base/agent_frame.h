@@ -19,10 +19,12 @@
 #define AGENT_WAIT_MS 60000
 #define AGENT_FOREVER UINT64_MAX
 #define AGENT_WHO_MAX 256
+#define AGENT_ASKS_MAX 64 /* "tty pts/4", "askpass", "": nobody by itself */
 
 enum agent_type {
 	/* requests, and what is behind an AGENT_OK that answers them */
-	AGENT_STATUS = 1, /* : u32 version, id, path, u32 pid, u32 open keys */
+	AGENT_STATUS = 1, /* : u32 version, id, path, u32 pid, u32 open keys,
+	                     how somebody is asked */
 	AGENT_UNLOCK,    /* id, key, u64 ms, u64 uses, u8 confirm, only, names :
 	                    u32 opened, u8 somebody can be asked */
 	AGENT_LOCK,      /* names, none for all : u32 closed */
@@ -38,7 +40,7 @@ enum agent_type {
 	/* answers */
 	AGENT_OK = 128,
 	AGENT_FAIL, /* name of the code, text */
-	AGENT_WAIT  /* u32 id, u64 ms: somebody is being asked */
+	AGENT_WAIT  /* u32 id, u64 ms, how: somebody is being asked */
 };
 
 /* What a secret is given out as.  Keys that sign are given to nobody. */

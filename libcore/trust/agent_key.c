@@ -47,10 +47,11 @@ hang_up(struct talk *t)
 }
 
 static void
-on_wait(uint32_t id, void *arg)
+on_wait(uint32_t id, const char *how, void *arg)
 {
 	const struct talk *t = arg;
 
+	(void)how;
 	t->asked(t->name, id, t->arg);
 }
 
