@@ -92,6 +92,23 @@ left_until(uint64_t until, uint64_t now)
 	return until > now ? until - now : 0;
 }
 
+/* Its lines in one, as people read it. */
+static void
+join_only(const struct open_key *k, char out[AGENT_ONLY_MAX])
+{
+	char joined[AGENT_ONLY_MAX];
+	size_t n = 0;
+
+	for (const char *p = k->only; *p != '\0' && n + 3 < sizeof(joined);
+	     p++) {
+		joined[n++] = *p == '\n' ? ',' : *p;
+		if (*p == '\n')
+			joined[n++] = ' ';
+	}
+	joined[n] = '\0';
+	(void)str_escape(out, AGENT_ONLY_MAX, joined);
+}
+
 static enum rk_err
 put_open(struct turn *t, const struct open_key *k)
 {
@@ -105,6 +122,7 @@ put_open(struct turn *t, const struct open_key *k)
 
 	(void)str_copy(out.name, sizeof(out.name), k->name);
 	(void)str_copy(out.last, sizeof(out.last), k->last);
+	join_only(k, out.only);
 	return agent_put_key(t->reply, &out);
 }
 

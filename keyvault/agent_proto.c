@@ -30,7 +30,9 @@ agent_put_key(struct buf *b, const struct agent_key *k)
 	    (r = bytes_put_u8(b, k->confirm)) != RK_OK ||
 	    (r = bytes_put_u64(b, k->yes_ms)) != RK_OK)
 		return r;
-	return agent_put_text(b, k->last);
+	if ((r = agent_put_text(b, k->last)) != RK_OK)
+		return r;
+	return agent_put_text(b, k->only);
 }
 
 /* Text that was escaped where it was made, once more if somebody did not. */
@@ -55,6 +57,7 @@ get_name(struct bytes *b, char out[RECORD_NAME_MAX + 1])
 bool
 agent_get_key(struct bytes *b, struct agent_key *out)
 {
+	char only[AGENT_ONLY_MAX];
 	uint8_t confirm;
 
 	memset(out, 0, sizeof(*out));
@@ -62,8 +65,9 @@ agent_get_key(struct bytes *b, struct agent_key *out)
 	    !bytes_get_u64(b, &out->used) ||
 	    !bytes_get_u64(b, &out->uses_left) || !bytes_get_u8(b, &confirm) ||
 	    confirm > 1 || !bytes_get_u64(b, &out->yes_ms) ||
-	    !get_shown(b, out->last))
+	    !get_shown(b, out->last) || !agent_get_text(b, only, sizeof(only)))
 		return false;
+	(void)str_escape_again(out->only, sizeof(out->only), only);
 	out->confirm = confirm == 1;
 	return true;
 }

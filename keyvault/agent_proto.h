@@ -27,6 +27,8 @@ struct agent_key {
 	bool confirm;
 	uint64_t yes_ms;          /* for so long nobody is asked */
 	char last[AGENT_WHO_MAX]; /* who asked last; shown as it is */
+	/* what else it is not for: "file, /usr/bin/git"; shown as it is */
+	char only[AGENT_ONLY_MAX];
 };
 
 /* Somebody waits for a yes. */

@@ -35,6 +35,8 @@ static const struct field fields[] = {
 	{ .name = "uses", .kind = FIELD_NUMBER },
 	{ .name = "confirm", .kind = FIELD_BOOL },
 	{ .name = "last_by", .kind = FIELD_SHOWN },
+	{ .name = "uses_left", .kind = FIELD_NUMBER }, /* -1: no end */
+	{ .name = "only_for", .kind = FIELD_SHOWN },
 };
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
 
@@ -49,7 +51,7 @@ static const struct field few[] = {
 
 /* ---- what is open ---- */
 
-#define STATE_LEN 96
+#define STATE_LEN (128 + AGENT_ONLY_MAX)
 
 static void
 add_open(const struct agent_key *key, void *arg)
@@ -127,10 +129,12 @@ describe(const struct agent_key *k, char out[STATE_LEN])
 		(void)snprintf(left, sizeof(left), " %llu s",
 		    (unsigned long long)(k->left_ms / 1000));
 	if (k->uses_left != AGENT_FOREVER)
-		(void)snprintf(uses, sizeof(uses), ", %llu uses left",
-		    (unsigned long long)k->uses_left);
-	(void)snprintf(out, STATE_LEN, "open%s%s%s", left, uses,
-	    k->confirm && k->yes_ms == 0 ? ", asks first" : "");
+		(void)snprintf(uses, sizeof(uses), ", %llu use%s left",
+		    (unsigned long long)k->uses_left,
+		    k->uses_left == 1 ? "" : "s");
+	(void)snprintf(out, STATE_LEN, "open%s%s%s%s%s", left, uses,
+	    k->confirm && k->yes_ms == 0 ? ", asks first" : "",
+	    k->only[0] != '\0' ? ", only for " : "", k->only);
 }
 
 /* -1: no end. */
@@ -140,6 +144,14 @@ seconds_left(const struct agent_key *k)
 	if (k == NULL)
 		return 0;
 	return k->left_ms == AGENT_FOREVER ? -1 : (int64_t)(k->left_ms / 1000);
+}
+
+static int64_t
+uses_left(const struct agent_key *k)
+{
+	if (k == NULL)
+		return 0;
+	return k->uses_left == AGENT_FOREVER ? -1 : (int64_t)k->uses_left;
 }
 
 /* ---- lists ---- */
@@ -171,6 +183,8 @@ list_one(const struct record *rec, void *arg)
 		        { .number = k != NULL ? (int64_t)k->used : 0 },
 		        { .yes = k != NULL && k->confirm },
 		        { .text = k != NULL ? k->last : NULL },
+		        { .number = uses_left(k) },
+		        { .text = k != NULL ? k->only : NULL },
 		    });
 	else
 		l->r =
@@ -321,6 +335,27 @@ status_row(struct kv *kv, const struct vault_info *info, const char *id,
 	return r == RK_OK ? r : kv_fail(kv, r, kv->path, rk_err_text(r));
 }
 
+static void
+status_key(const struct agent_key *k, void *arg)
+{
+	struct kv *kv = arg;
+	char shown[SHOWN_LEN];
+	char state[STATE_LEN];
+
+	describe(k, state);
+	out_text(&kv->out, "%-12s %s: %s, used %llu time%s%s%s\n", "",
+	    str_escape(shown, sizeof(shown), k->name), state,
+	    (unsigned long long)k->used, k->used == 1 ? "" : "s",
+	    k->last[0] != '\0' ? ", last by " : "", k->last);
+}
+
+/* Of each that is open: for how long, what for, who asked last. */
+static enum rk_err
+status_keys(struct kv *kv)
+{
+	return kv_agent_keys(kv, status_key, kv);
+}
+
 enum rk_err
 verb_status(struct kv *kv)
 {
@@ -359,5 +394,5 @@ verb_status(struct kv *kv)
 	else
 		out_text(&kv->out, "%-12s pid %u, %u key%s open\n", "agent",
 		    agent.pid, agent.open, agent.open == 1 ? "" : "s");
-	return RK_OK;
+	return agent.open == 0 ? RK_OK : status_keys(kv);
 }

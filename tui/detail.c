@@ -393,6 +393,7 @@ detail_held(struct ui *ui, const struct model_held *h, struct text *out)
 	if (h->left != UINT64_MAX)
 		text_add(out, ROLE_TEXT, "%-6s %" PRIu64 " more uses", "left",
 		    h->left);
+	text_fact(out, "only", h->only);
 	if (h->confirm)
 		text_fact(out, "asks",
 		    h->yes_until_ms > ui_now(ui) ? "not for a while"

@@ -132,6 +132,7 @@ struct model_asked {
 struct model_held {
 	char name[132];
 	char last[256];   /* who asked last */
+	char only[640];   /* what it is open for; "": all that it is for */
 	int64_t until_ms; /* INT64_MAX: until it is locked */
 	uint64_t used;
 	uint64_t left; /* uses; UINT64_MAX: not limited */

@@ -61,7 +61,8 @@ get_held(struct bytes *b, int64_t now, struct model_held *out)
 	    !bytes_get_u64(b, &out->used) || !bytes_get_u64(b, &out->left) ||
 	    !bytes_get_u8(b, &confirm) || confirm > 1 ||
 	    !bytes_get_u64(b, &yes) ||
-	    !agent_get_text(b, out->last, sizeof(out->last)))
+	    !agent_get_text(b, out->last, sizeof(out->last)) ||
+	    !agent_get_text(b, out->only, sizeof(out->only)))
 		return false;
 	out->until_ms = end_of(left, now);
 	out->confirm = confirm == 1;

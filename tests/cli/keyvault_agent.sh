@@ -85,8 +85,16 @@ used() {
 }
 
 limited() {
-	want 0 "unlock for two uses" kv unlock --max-uses 2 deploy-ca
+	want 0 "unlock for two uses" kv unlock --max-uses 2 --for 1h \
+	    --only-for file --only-for "$keyvault" deploy-ca
+	want 0 "status" "$keyvault" status
+	has out '^  *deploy-ca: open \(59\|60\) min, 2 uses left, only for file, /' \
+	    "has its limits"
+	"$keyvault" --plain ls >out
+	has out "open	.*	2	file, $keyvault\$" "programs read them in ls"
 	want 0 "one" sign_it deploy-ca
+	want 0 "ls" "$keyvault" ls
+	has out 'deploy-ca .*1 use left, only for file, ' "and so do people"
 	want 0 "two" sign_it deploy-ca
 	want 7 "and no more" sign_it deploy-ca
 	want 0 "unlock for a moment" kv unlock --for 50ms deploy-ca

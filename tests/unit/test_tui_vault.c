@@ -15,7 +15,7 @@ static const uint8_t asked[] = { 0, 0, 0, 7, 0, 0, 0, 1, 'k', 0, 0, 0, 2, 'f',
 	'o', 0, 0, 0, 1, 'w', 0, 0, 0, 0, 0, 0, 0x3a, 0x98 };
 static const uint8_t held[] = { 0, 0, 0, 1, 'k', 0xff, 0xff, 0xff, 0xff, 0xff,
 	0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 5, 1, 0,
-	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 'w' };
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 'w', 0, 0, 0, 2, 't', 'l' };
 
 static struct bytes
 view(const uint8_t *data, size_t len)
@@ -81,6 +81,7 @@ test_held(void **state)
 	assert_int_equal(a.held[0].until_ms, INT64_MAX);
 	assert_int_equal(a.held[0].used, 3);
 	assert_int_equal(a.held[0].left, 5);
+	assert_string_equal(a.held[0].only, "tl");
 	for (size_t i = 0; i < 70; i++)
 		memcpy(many + i * sizeof(held), held, sizeof(held));
 	assert_int_equal(
