@@ -11,11 +11,11 @@
 
 /* Whoever looks at a program that stands still is to know why. */
 static void
-tell(uint32_t id, void *arg)
+tell(uint32_t id, const char *way, void *arg)
 {
 	(void)fprintf(stderr,
-	    "%s: waiting for your yes (or: keyvault allow %u)\n",
-	    (const char *)arg, (unsigned)id);
+	    "%s: waiting for your yes (%s%sor: keyvault allow %u)\n",
+	    (const char *)arg, way, way[0] != '\0' ? "; " : "", (unsigned)id);
 }
 
 enum rk_err

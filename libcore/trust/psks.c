@@ -245,10 +245,11 @@ struct asking {
 };
 
 static void
-on_wait(uint32_t id, void *arg)
+on_wait(uint32_t id, const char *how, void *arg)
 {
 	const struct asking *a = arg;
 
+	(void)how;
 	a->conf->asked(a->name, id, a->conf->arg);
 }
 
