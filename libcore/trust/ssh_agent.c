@@ -214,7 +214,9 @@ get_signature(const struct buf *answer, uint8_t sig[RK_KEY_SIG_LEN])
 static bool
 is_failure(const struct buf *answer)
 {
-	return buf_len(answer) >= 1 && *buf_peek(answer) == FAILURE;
+	const uint8_t *type = buf_peek(answer);
+
+	return type != NULL && buf_len(answer) >= 1 && *type == FAILURE;
 }
 
 static enum rk_err
