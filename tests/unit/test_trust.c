@@ -30,6 +30,7 @@ peer_of(uint8_t number)
 	rk_key_public(key, peer.cert.pub);
 	rk_key_free(key);
 	rk_fp_of_key(peer.cert.pub, peer.cert.fp);
+	peer.cert.not_after = INT64_MAX;
 	(void)snprintf(
 	    peer.remote, sizeof(peer.remote), "%s", "tls://127.0.0.1:8443");
 	(void)snprintf(peer.cert.email, sizeof(peer.cert.email), "%s", "a@x");
