@@ -315,6 +315,24 @@ confirm_range(struct sess_rel *r, uint64_t from, uint64_t to, uint64_t now)
 	return news;
 }
 
+/* Of the piece that this place is in the middle of, the rest is left: what is
+ * before it is not kept any longer. */
+static size_t
+confirm_head(struct sess_rel *r, uint64_t all)
+{
+	struct sess_piece *p = TAILQ_FIRST(&r->sent);
+	size_t n;
+
+	if (p == NULL || p->at >= all)
+		return 0;
+	n = (size_t)(all - p->at);
+	p->at = all;
+	p->len -= n;
+	if (!p->lost)
+		r->flight -= n;
+	return n;
+}
+
 static void
 detect_losses(struct sess_rel *r, size_t flight)
 {
@@ -351,7 +369,7 @@ rel_take_confirm(struct sess_rel *r, uint64_t now, const uint8_t *p, size_t len)
 		return RK_EPROTO;
 	if (limit > r->limit)
 		r->limit = limit;
-	news = confirm_range(r, 0, all, now);
+	news = confirm_range(r, 0, all, now) + confirm_head(r, all);
 	for (size_t at = REL_CONFIRM_HEAD; at < len; at += REL_RANGE_LEN) {
 		from = rel_get_u64(p + at);
 		to = rel_get_u64(p + at + 8);

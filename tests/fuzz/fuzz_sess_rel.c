@@ -36,6 +36,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 		(void)sess_rel_read(&r, piece, 700);
 		assert(sess_rel_held(&r) <= sizeof(text));
+		if (sess_rel_put(&r, text, sizeof(text) - sess_rel_held(&r),
+		        &len) != RK_OK)
+			abort();
 		assert(buf_len(&r.in) <= SESS_REL_ROOM);
 	}
 	sess_rel_fini(&r);

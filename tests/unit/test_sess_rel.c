@@ -320,6 +320,65 @@ nonsense(void **state)
 	assert_int_equal(take(data, sizeof(data)), RK_EPROTO);
 }
 
+/* A confirmation of all before a place, with room from there on. */
+static enum rk_err
+confirm(uint64_t all, uint64_t room, unsigned ranges)
+{
+	static uint8_t p[17 + 16 * 20];
+	uint8_t *q = p;
+
+	memset(p, 0, sizeof(p));
+	*q++ = 2;
+	for (int i = 56; i >= 0; i -= 8)
+		*q++ = (uint8_t)(all >> i);
+	for (int i = 56; i >= 0; i -= 8)
+		*q++ = (uint8_t)((all + room) >> i);
+	for (unsigned i = 0; i < ranges; i++)
+		q[16 * i + 15] = 1; /* the first byte */
+	return sess_rel_take(&w.end[0], w.now, p, 17 + 16 * (size_t)ranges);
+}
+
+static void
+put(size_t len)
+{
+	static uint8_t data[SESS_REL_HELD];
+	size_t n;
+
+	for (size_t i = 0; i < len; i++)
+		data[i] = byte_at(0, w.put[0] + i);
+	assert_int_equal(sess_rel_put(&w.end[0], data, len, &n), RK_OK);
+	w.put[0] += n;
+}
+
+/* The peer has half of a piece: the rest is sent again, and nothing else that
+ * is in memory there. */
+static void
+halves(void **state)
+{
+	uint8_t piece[SESS_REL_PIECE_MAX];
+	const uint64_t all = 1000;
+	size_t len;
+
+	(void)state;
+	begin(1);
+	put(1100);
+	assert_true(sess_rel_next(&w.end[0], w.now, PIECE, piece, &len));
+	assert_int_equal(len, SESS_REL_HEAD + 1100);
+	assert_int_equal(confirm(all, SESS_REL_ROOM, 0), RK_OK);
+	assert_int_equal(w.end[0].flight, 100);
+	put(2000); /* what waits is moved to the begin of its memory */
+	w.now = sess_rel_due(&w.end[0]);
+	assert_int_equal(sess_rel_time(&w.end[0], w.now), RK_OK);
+	assert_true(sess_rel_next(&w.end[0], w.now, PIECE, piece, &len));
+	assert_int_equal(len, SESS_REL_HEAD + 100);
+	assert_int_equal(piece[7] << 8 | piece[8], all);
+	for (size_t i = 0; i < 100; i++)
+		assert_int_equal(piece[SESS_REL_HEAD + i], byte_at(0, all + i));
+	assert_int_equal(confirm(1100, SESS_REL_ROOM, 0), RK_OK);
+	assert_int_equal(w.end[0].flight, 0);
+	finish();
+}
+
 int
 main(void)
 {
@@ -330,6 +389,7 @@ main(void)
 		cmocka_unit_test(windows),
 		cmocka_unit_test(gives_up),
 		cmocka_unit_test(nonsense),
+		cmocka_unit_test(halves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
