@@ -214,7 +214,7 @@ cut(struct sess_rel *r, size_t max)
 	uint64_t len = end - r->next;
 	struct sess_piece *p;
 
-	if (r->limit <= r->next)
+	if (r->limit <= r->next || r->n_sent == REL_SENT_MAX)
 		return NULL;
 	if (len > max)
 		len = max;
@@ -226,6 +226,7 @@ cut(struct sess_rel *r, size_t max)
 	p->len = (size_t)len;
 	r->next += len;
 	TAILQ_INSERT_TAIL(&r->sent, p, link);
+	r->n_sent++;
 	return p;
 }
 
@@ -293,6 +294,7 @@ arrived(struct sess_rel *r, struct sess_piece *p, uint64_t now)
 			r->newest = p->serial;
 	}
 	TAILQ_REMOVE(&r->sent, p, link);
+	r->n_sent--;
 	free(p);
 }
 
@@ -361,6 +363,7 @@ rel_take_confirm(struct sess_rel *r, uint64_t now, const uint8_t *p, size_t len)
 	size_t news;
 
 	if (len < REL_CONFIRM_HEAD ||
+	    len > REL_CONFIRM_HEAD + REL_RANGES_MAX * REL_RANGE_LEN ||
 	    (len - REL_CONFIRM_HEAD) % REL_RANGE_LEN != 0)
 		return RK_EPROTO;
 	all = rel_get_u64(p + 1);

@@ -40,6 +40,7 @@ struct sess_rel {
 	uint64_t next;  /* not sent yet from here on */
 	uint64_t limit; /* the peer has room up to here */
 	struct sess_pieces sent;
+	size_t n_sent;
 	size_t flight; /* bytes that are under way, as far as is known */
 	uint64_t serial;
 	uint64_t newest;  /* serial that is known to have arrived */
@@ -58,7 +59,9 @@ struct sess_rel {
 	uint64_t told;   /* the limit that the peer was told */
 	struct sess_pieces ahead;
 	size_t n_ahead;
-	bool confirm; /* is owed */
+	size_t
+	    ahead_len; /* bytes of all these, counted twice if they overlap */
+	bool confirm;  /* is owed */
 };
 
 void sess_rel_init(struct sess_rel *r);

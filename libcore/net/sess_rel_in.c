@@ -67,6 +67,7 @@ join(struct sess_rel *r)
 		e = append(r, p->at, p->data, p->len);
 		TAILQ_REMOVE(&r->ahead, p, link);
 		r->n_ahead--;
+		r->ahead_len -= p->len;
 		free(p);
 	}
 	return e;
@@ -82,7 +83,7 @@ keep(struct sess_rel *r, uint64_t at, const uint8_t *data, size_t len)
 
 	while (after != NULL && after->at > at)
 		after = TAILQ_PREV(after, sess_pieces, link);
-	if (r->n_ahead == REL_AHEAD_MAX ||
+	if (r->n_ahead == REL_AHEAD_MAX || len > SESS_REL_ROOM - r->ahead_len ||
 	    (after != NULL && after->at + after->len >= at + len))
 		return RK_OK;
 	if ((p = malloc(sizeof(*p) + len)) == NULL)
@@ -94,6 +95,7 @@ keep(struct sess_rel *r, uint64_t at, const uint8_t *data, size_t len)
 	else
 		TAILQ_INSERT_AFTER(&r->ahead, after, p, link);
 	r->n_ahead++;
+	r->ahead_len += len;
 	return RK_OK;
 }
 

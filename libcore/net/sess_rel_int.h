@@ -14,6 +14,7 @@ enum sess_rel_type {
 #define REL_RANGE_LEN 16
 #define REL_RANGES_MAX 16
 #define REL_AHEAD_MAX 2048 /* pieces */
+#define REL_SENT_MAX 2048  /* pieces that are not confirmed */
 
 static inline void
 rel_put_u64(uint8_t *p, uint64_t v)

@@ -379,6 +379,84 @@ halves(void **state)
 	finish();
 }
 
+/* A peer that has room for one byte more each time does not make us keep one
+ * piece for each byte. */
+static void
+crumbs(void **state)
+{
+	uint8_t piece[SESS_REL_PIECE_MAX];
+	unsigned sent = 0;
+	size_t len;
+
+	(void)state;
+	begin(1);
+	w.end[0].limit = 0; /* a peer that was full */
+	w.end[0].cwnd = SESS_REL_HELD;
+	put(100000);
+	for (unsigned i = 1; i < 10000; i++) {
+		assert_int_equal(confirm(0, i, 0), RK_OK);
+		while (sess_rel_next(&w.end[0], w.now, PIECE, piece, &len))
+			sent++;
+	}
+	assert_in_range(sent, 1, 2048);
+	/* It goes on from there. */
+	assert_int_equal(confirm(sent, SESS_REL_ROOM, 0), RK_OK);
+	assert_true(sess_rel_next(&w.end[0], w.now, PIECE, piece, &len));
+	assert_int_equal(len, PIECE);
+	finish();
+}
+
+static void
+many_ranges(void **state)
+{
+	uint8_t piece[SESS_REL_PIECE_MAX];
+	size_t len;
+
+	(void)state;
+	for (unsigned n = 16; n <= 17; n++) {
+		begin(1);
+		put(100);
+		assert_true(
+		    sess_rel_next(&w.end[0], w.now, PIECE, piece, &len));
+		assert_int_equal(
+		    confirm(0, SESS_REL_ROOM, n), n <= 16 ? RK_OK : RK_EPROTO);
+		finish();
+	}
+}
+
+/* Pieces that are almost the same ones do not fill more memory than there is
+ * room. */
+static void
+overlaps(void **state)
+{
+	static uint8_t data[SESS_REL_HEAD + 60000] = { 1 };
+	struct sess_piece *p;
+	size_t held = 0;
+
+	(void)state;
+	begin(1);
+	for (unsigned at = 1000; at > 0; at--) {
+		data[7] = (uint8_t)(at >> 8);
+		data[8] = (uint8_t)at;
+		assert_int_equal(
+		    sess_rel_take(&w.end[0], w.now, data, sizeof(data)), RK_OK);
+	}
+	TAILQ_FOREACH (p, &w.end[0].ahead, link)
+		held += p->len;
+	assert_in_range(held, 60000, SESS_REL_ROOM);
+	/* What is before them makes them whole, and there is room again. */
+	data[7] = data[8] = 0;
+	assert_int_equal(
+	    sess_rel_take(&w.end[0], w.now, data, sizeof(data)), RK_OK);
+	assert_true(TAILQ_EMPTY(&w.end[0].ahead));
+	assert_int_equal(buf_len(&w.end[0].in), 61000);
+	memset(data + 1, 0, 8);
+	data[6] = 1;
+	assert_int_equal(
+	    sess_rel_take(&w.end[0], w.now, data, sizeof(data)), RK_OK);
+	finish();
+}
+
 int
 main(void)
 {
@@ -390,6 +468,9 @@ main(void)
 		cmocka_unit_test(gives_up),
 		cmocka_unit_test(nonsense),
 		cmocka_unit_test(halves),
+		cmocka_unit_test(crumbs),
+		cmocka_unit_test(many_ranges),
+		cmocka_unit_test(overlaps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
