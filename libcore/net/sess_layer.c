@@ -516,6 +516,16 @@ has_peer(int fd)
 	return getpeername(fd, (struct sockaddr *)&peer, &len) == 0;
 }
 
+static bool
+is_listening(int fd)
+{
+	socklen_t len = sizeof(int);
+	int is = 0;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is, &len) == 0 &&
+	       is != 0;
+}
+
 /* Bytes come from it, or can be written to it? */
 static enum rk_err
 check_fd(int fd, bool one, struct rk_error *err)
@@ -529,7 +539,8 @@ check_fd(int fd, bool one, struct rk_error *err)
 		    err, RK_EUNSUPPORTED, "descriptor %d is not open", fd);
 	if (S_ISSOCK(st.st_mode) &&
 	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
-	    (type == SOCK_STREAM || (one && has_peer(fd))))
+	    ((type == SOCK_STREAM && !is_listening(fd)) ||
+	        (one && has_peer(fd))))
 		return RK_OK;
 	if (!one && S_ISFIFO(st.st_mode))
 		return RK_OK;

@@ -164,6 +164,13 @@ other_descriptors(void **state)
 	c = dial_conf(&conf, RK_EUNSUPPORTED, "no connected socket");
 	rk_client_free(c);
 	(void)close(fd);
+	/* One that listens is nobody's connection. */
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(listen(fd, 1), 0);
+	(void)snprintf(url, sizeof(url), "fd:%d", fd);
+	c = dial_conf(&conf, RK_EUNSUPPORTED, "no connected socket");
+	rk_client_free(c);
+	(void)close(fd);
 	/* Nobody to be, nobody to believe. */
 	rpcrig_client_conf(&r, &conf);
 	conf.session_key = NULL;
