@@ -1,6 +1,8 @@
 /* What the daemon answers: echo, commands and folders of the configuration. */
 #include "commands.h"
 
+#include <rpckit/session.h>
+
 #include "base/buf.h"
 #include "exec.h"
 #include "files.h"
@@ -125,6 +127,17 @@ has_psk(const struct rk_peer *peer, const struct list *psk)
 	return psk->n == 0;
 }
 
+/* Keys have two fingerprints: ours, and SSH's. */
+static bool
+has_print(const struct rk_cert_info *cert, const char *text)
+{
+	char ssh[RK_FP_LEN];
+
+	rk_session_fp(cert->pub, ssh);
+	return rk_fp_match(cert->fp, text, false) ||
+	       rk_fp_match(ssh, text, false);
+}
+
 static bool
 is_allowed(const struct rk_peer *peer, const struct list *allow,
     const struct list *psk)
@@ -139,7 +152,7 @@ is_allowed(const struct rk_peer *peer, const struct list *allow,
 		const char *text = allow->items[i].text;
 
 		if (strncmp(text, "SHA256:", 7) == 0
-		        ? rk_fp_match(peer->cert.fp, text, false)
+		        ? has_print(&peer->cert, text)
 		        : has_email(peer->cert.email, text))
 			return true;
 	}

@@ -37,6 +37,9 @@ conf() {
 		ssh-peers = $tmp/authorized
 		[method who]
 		exec = /usr/bin/printenv RPCKIT_PEER_FP
+		[method mine]
+		exec = /bin/true
+		allow = $(print_of .ssh/id_ed25519.pub)
 	END
 }
 
@@ -66,6 +69,12 @@ meet() {
 	want 6 'not by that of another' by ssh+unix --ssh-peers other.pub who
 	want 0 'named by what ssh-keygen shows' by ssh+tcp trust add \
 		"$(url ssh+tcp)" "$(print_of host.pub)"
+}
+
+allowed() {
+	want 0 'a method for a fingerprint of ssh-keygen' by ssh+tcp mine
+	want 3 'not for another key that is let in' by ssh+tcp --ssh-key shut \
+		--pass file:word mine
 }
 
 strangers() {
@@ -159,6 +168,7 @@ want 0 'settings that would do' "$rpcd" -t -f ssh.conf
 start 2 -f ssh.conf
 result $? 'rpcd needs no certificates'
 meet
+allowed
 strangers
 secret
 agent
