@@ -10,7 +10,12 @@ figures_handshake(const struct rk_client *c)
 {
 	const struct rk_peer *p = rk_client_peer(c);
 
-	return p != NULL && strcmp(p->transport, "quic") == 0 ? "quic" : "tls";
+	if (p == NULL || p->transport == NULL)
+		return "tls";
+	if (strncmp(p->transport, "ssh+", 4) == 0 ||
+	    strcmp(p->transport, "fd") == 0)
+		return "session";
+	return strcmp(p->transport, "quic") == 0 ? "quic" : "tls";
 }
 
 /* Streams, one-way messages, and calls that no answer came to, have no steps.

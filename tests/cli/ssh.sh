@@ -73,6 +73,10 @@ meet() {
 
 allowed() {
 	want 0 'a method for a fingerprint of ssh-keygen' by ssh+tcp mine
+	want 0 'how long each step took' by ssh+tcp -t who
+	has err '^time .*  session [0-9.]*  trust' 'with its name'
+	want 0 'and what ping takes' by ssh+tcp ping -n 1
+	has out '  session [0-9.]* ms' 'is told as well'
 	want 3 'not for another key that is let in' by ssh+tcp --ssh-key shut \
 		--pass file:word mine
 }
