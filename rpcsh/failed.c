@@ -103,6 +103,15 @@ when_unknown(const struct target *t, char *dst, size_t dst_len)
 {
 	char known[128];
 
+	if (target_is_session(t) && t->trust == NULL) {
+		(void)str_escape(
+		    known, sizeof(known), t->settings.v[SET_SSH_PEERS].value);
+		(void)snprintf(dst, dst_len,
+		    "ask the server's operator for its key; only if that is "
+		    "it: add its line to %s",
+		    known);
+		return dst;
+	}
 	(void)str_escape(known, sizeof(known), t->settings.v[SET_KNOWN].value);
 	(void)snprintf(dst, dst_len,
 	    "ask the server's operator for its key; only if that is it: "

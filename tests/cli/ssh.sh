@@ -67,6 +67,8 @@ meet() {
 		.config/rpckit/known_server_keys 2>/dev/null | grep -q pubkey
 	want 0 'named by a file of lines' by ssh+unix --ssh-peers host.pub who
 	want 6 'not by that of another' by ssh+unix --ssh-peers other.pub who
+	has err 'try:.* only if that is it: add its line to other.pub$' \
+		'and is told where it would have to be'
 	want 0 'named by what ssh-keygen shows' by ssh+tcp trust add \
 		"$(url ssh+tcp)" "$(print_of host.pub)"
 }
