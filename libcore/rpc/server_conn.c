@@ -269,7 +269,8 @@ server_conn_log_denied(
 	if (p->proven)
 		(void)snprintf(line, sizeof(line),
 		    "%s: refused \"%s\": not allowed for key %s (%s)%s%s",
-		    p->remote, name, p->cert.fp, p->cert.email,
+		    p->remote, name, p->cert.fp,
+		    p->cert.email[0] != '\0' ? p->cert.email : p->cert.cn,
 		    p->psk[0] == '\0' ? "" : ", psk ", p->psk);
 	else
 		(void)snprintf(line, sizeof(line),

@@ -321,7 +321,8 @@ enrol(struct rk_trust *t, const struct rk_peer *peer, bool *added,
 		return r;
 	pace_note(&t->pace, t->now());
 	log_event(RK_LOG_INFO, "trust", "%s: recorded key %s of %s (%s)",
-	    t->name, peer->cert.fp, host, peer->cert.email);
+	    t->name, peer->cert.fp, host,
+	    peer->cert.email[0] != '\0' ? peer->cert.email : peer->cert.cn);
 	return r;
 }
 

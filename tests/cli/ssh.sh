@@ -81,6 +81,8 @@ allowed() {
 	has out '  session [0-9.]* ms' 'is told as well'
 	want 3 'not for another key that is let in' by ssh+tcp --ssh-key shut \
 		--pass file:word mine
+	has log 'refused "mine": not allowed for key SHA256:[^ ]* (shut)' \
+		'who is logged with the comment of its line'
 }
 
 strangers() {
