@@ -48,14 +48,14 @@ word_list_take(struct word_list *w, struct buf *b, enum rk_err r)
 static bool
 get_name(struct bytes *b, char out[AGENT_WHO_MAX])
 {
-	struct bytes last;
+	struct bytes text;
 	uint64_t n;
 	uint8_t confirm;
 
 	return agent_get_text(b, out, AGENT_WHO_MAX) && bytes_get_u64(b, &n) &&
 	       bytes_get_u64(b, &n) && bytes_get_u64(b, &n) &&
 	       bytes_get_u8(b, &confirm) && bytes_get_u64(b, &n) &&
-	       bytes_get_string(b, &last);
+	       bytes_get_string(b, &text) && bytes_get_string(b, &text);
 }
 
 /* From the n-th on; false: there are no more. */
