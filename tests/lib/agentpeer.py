@@ -90,8 +90,9 @@ def heir(path, name):
         parent = os.getpid()
         if os.fork() != 0:
             os._exit(0)
-        while os.getppid() == parent:
-            pass
+        # Gone for good: who is not buried yet still has a number.
+        while os.path.exists('/proc/%d' % parent):
+            os.sched_yield()
         ask_tls(sock, name)
         hear(sock)
         hear(sock)
