@@ -82,7 +82,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	both = purpose_of_ssh(data + 1, size - 1, pub, &ssh) == RK_OK;
 	both =
 	    purpose_of_proof(data + 1, size - 1, pub, &proof) == RK_OK && both;
-	if (both || (proof.is != PURPOSE_NONE && purpose_use(proof.is) == 0) ||
+	/* A session's proof is asked for both ways, and the same in both. */
+	if ((both && (ssh.is != proof.is || ssh.is != PURPOSE_SESSION)) ||
+	    (proof.is != PURPOSE_NONE && purpose_use(proof.is) == 0) ||
 	    strchr(proof.text, '\n') != NULL)
 		abort();
 	return 0;
