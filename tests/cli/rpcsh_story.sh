@@ -38,7 +38,8 @@ no_figures() {
 
 is_golden() {
 	term capture-pane -p -J -t t | sed 's/ *$//; s/127\.0\.0\.1:[0-9]*/127.0.0.1:PORT/g
-		s/: [0-9]*\.[0-9]*\.[0-9]*,/: VERSION,/' | $figures >screen
+		s/: [0-9]*\.[0-9]*\.[0-9]*,/: VERSION,/
+		s/said at [0-9T:-]*Z/said at TIME/' | $figures >screen
 	diff "$file" screen >difference
 }
 
@@ -69,6 +70,7 @@ begins() {
 	END
 	chmod +x editor pager
 	"$rpcsh" ctx add lab "server=$where" --quiet
+	"$rpcsh" ctx add careful "server=$where" confirm=yes --quiet
 	term new-session -d -x 80 -y 24 -s t "env -i HOME=$tmp TMPDIR=$tmp \
 	    TERM=screen-256color LC_ALL=C.UTF-8 PAGER=$tmp/pager \
 	    EDITOR=$tmp/editor PATH=$PATH ASAN_OPTIONS=${ASAN_OPTIONS-} \
@@ -165,6 +167,28 @@ tools() {
 	line 'desc Shop.Order' '^Shop.Order ' 'but no short description'
 }
 
+careful() {
+	line ':use careful' '^careful tcp> *$' 'a context where calls are asked about'
+	type_line 'tell sure=no'
+	golden ask '\[y/N\] *$' 'a call is asked about'
+	keys n Enter
+	golden refused '^careful tcp> *$' 'and not made when that is refused'
+	type_line 'tell sure=yes'
+	shows '\[y/N\] *$' 'it is asked about again'
+	keys y Enter
+	golden accepted '^careful tcp> *$' 'and made when that is accepted'
+}
+
+gone() {
+	keys C-l
+	stop >/dev/null
+	shows '^careful tcp offline> *$' 'a server that is gone'
+	type_line ':ls'
+	golden ls '^tell' 'its methods are known still'
+	type_line ':desc Shop.Order'
+	golden desc '^Shop.Order ' 'and what one of them takes'
+}
+
 main() {
 	check 'a server' serve
 	where=$(url tcp)
@@ -172,12 +196,13 @@ main() {
 	day
 	tools
 	measured
+	careful
+	gone
 	keys C-l
 	keys -l ':quit'
 	keys Enter
 	shows '^LEFT-0' 'the end'
 	term kill-server
-	stop >/dev/null
 	plan
 }
 
