@@ -52,14 +52,14 @@ put_connection_json(
 }
 
 static enum rk_err
-put_connection_text(struct buf *b, const struct target *t,
-    const struct rk_peer *p, const struct rk_timing *tm)
+put_connection_text(
+    struct buf *b, const struct rk_peer *p, const struct rk_timing *tm)
 {
 	enum rk_err r;
 
 	r = buf_printf(b, "connected %s  %s  connect %.1f ms  %s %.1f ms",
 	    p->remote, p->proven ? p->cert.fp : "not authenticated",
-	    (double)tm->connect / 1e3, figures_handshake(t->client),
+	    (double)tm->connect / 1e3, figures_handshake(p->transport),
 	    (double)tm->tls / 1e3);
 	if (r == RK_OK && p->psk[0] != '\0')
 		r = buf_printf(
@@ -84,7 +84,7 @@ show_connection(
 		    p->proven ? p->cert.fp : "-", (double)tm.connect / 1e3,
 		    (double)tm.tls / 1e3);
 	else
-		r = put_connection_text(&b, t, p, &tm);
+		r = put_connection_text(&b, p, &tm);
 	if (r == RK_OK)
 		out_bytes(o, buf_peek(&b), buf_len(&b));
 	buf_fini(&b);

@@ -6,16 +6,13 @@
 #include <string.h>
 
 const char *
-figures_handshake(const struct rk_client *c)
+figures_handshake(const char *transport)
 {
-	const struct rk_peer *p = rk_client_peer(c);
-
-	if (p == NULL || p->transport == NULL)
+	if (transport == NULL)
 		return "tls";
-	if (strncmp(p->transport, "ssh+", 4) == 0 ||
-	    strcmp(p->transport, "fd") == 0)
+	if (strncmp(transport, "ssh+", 4) == 0 || strcmp(transport, "fd") == 0)
 		return "session";
-	return strcmp(p->transport, "quic") == 0 ? "quic" : "tls";
+	return strcmp(transport, "quic") == 0 ? "quic" : "tls";
 }
 
 /* Streams, one-way messages, and calls that no answer came to, have no steps.
@@ -33,7 +30,7 @@ time_text(const struct figures *f, const struct rk_timing *tm, uint64_t total)
 
 	(void)fprintf(stderr, "time  dns %.1f  connect %.1f  %s %.1f",
 	    (double)tm->resolve / 1e3, (double)tm->connect / 1e3,
-	    figures_handshake(f->client), (double)tm->tls / 1e3);
+	    figures_handshake(p->transport), (double)tm->tls / 1e3);
 	if (p->psk[0] != '\0')
 		(void)fprintf(stderr, "  psk %.1f", (double)tm->psk / 1e3);
 	(void)fprintf(stderr, "  trust %.1f", (double)tm->trust / 1e3);

@@ -17,7 +17,7 @@ struct figures {
 
 /* -t: lines, or a JSON object, on standard error. */
 void figures_time(const struct out *o, const struct figures *f);
-/* What proves keys there: "tls", "quic" or "session". */
-const char *figures_handshake(const struct rk_client *c);
+/* What proves keys there: "tls", "quic" or "session"; NULL is allowed. */
+const char *figures_handshake(const char *transport);
 
 #endif

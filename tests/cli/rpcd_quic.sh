@@ -95,6 +95,8 @@ calls() {
 	has out who.am.i 'lists methods'
 	want 0 'ping' quic_alice ping -n 2
 	has out '^connected quic://127.*  quic [0-9.]* ms$' 'connects by QUIC'
+	want 0 'connecting alone' quic_alice ping --connect-only
+	has out '^connected quic://.* quic [0-9.]* ms' 'says what it was'
 	want 0 'as JSON' quic_alice ping --json
 	has out '"remote":"quic://127' 'the same'
 	want 8 'no such method' quic_alice call nosuch --raw x
