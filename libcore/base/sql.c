@@ -132,3 +132,19 @@ sql_schema_is(sqlite3 *db, const char *const *texts, size_t n, bool *same)
 	(void)sqlite3_finalize(stmt);
 	return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
+
+bool
+sql_column_text(sqlite3_stmt *stmt, int col, char *out, size_t out_len)
+{
+	const void *data = sqlite3_column_blob(stmt, col);
+	size_t len = (size_t)sqlite3_column_bytes(stmt, col);
+
+	out[0] = '\0';
+	if (len >= out_len ||
+	    (len > 0 && (data == NULL || memchr(data, 0, len) != NULL)))
+		return false;
+	if (len > 0)
+		memcpy(out, data, len);
+	out[len] = '\0';
+	return true;
+}

@@ -27,4 +27,9 @@ RK_MUST int sql_word_is(
 RK_MUST int sql_schema_is(
     sqlite3 *db, const char *const *texts, size_t n, bool *same);
 
+/* Column col of a row: text that fits out with its NUL and has none within;
+ * false, and "", when it is anything else. */
+RK_MUST bool sql_column_text(
+    sqlite3_stmt *stmt, int col, char *out, size_t out_len);
+
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/sql.h"
 #include "base/str.h"
 #include "trust/store.h"
 
@@ -144,22 +145,6 @@ store_cert_note(struct rk_store *s, const struct rk_cert_info *cert)
 /* ---- all of them ---- */
 
 static bool
-get_text(sqlite3_stmt *stmt, int col, char *out, size_t out_len)
-{
-	const void *data = sqlite3_column_blob(stmt, col);
-	size_t len = (size_t)sqlite3_column_bytes(stmt, col);
-
-	out[0] = '\0';
-	if (len >= out_len ||
-	    (len > 0 && (data == NULL || memchr(data, 0, len) != NULL)))
-		return false;
-	if (len > 0)
-		memcpy(out, data, len);
-	out[len] = '\0';
-	return true;
-}
-
-static bool
 read_cert(sqlite3_stmt *stmt, struct rk_cert_info *out)
 {
 	const void *pub = sqlite3_column_blob(stmt, 0);
@@ -169,9 +154,10 @@ read_cert(sqlite3_stmt *stmt, struct rk_cert_info *out)
 		return false;
 	memcpy(out->pub, pub, sizeof(out->pub));
 	rk_fp_of_key(out->pub, out->fp);
-	return get_text(stmt, 1, out->email, sizeof(out->email)) &&
-	       get_text(stmt, 2, out->serial, sizeof(out->serial)) &&
-	       get_text(stmt, 3, out->issuer_cn, sizeof(out->issuer_cn)) &&
+	return sql_column_text(stmt, 1, out->email, sizeof(out->email)) &&
+	       sql_column_text(stmt, 2, out->serial, sizeof(out->serial)) &&
+	       sql_column_text(
+	           stmt, 3, out->issuer_cn, sizeof(out->issuer_cn)) &&
 	       out->serial[strspn(out->serial, "0123456789abcdef-")] == '\0';
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/sql.h"
 #include "base/str.h"
 #include "trust/store.h"
 
@@ -28,23 +29,6 @@ nonsense(struct rk_store *s, struct rk_error *err)
 }
 
 /* ---- columns ---- */
-
-/* Text of bounded length and without NUL; false when it is anything else. */
-static bool
-get_text(sqlite3_stmt *stmt, int col, char *out, size_t out_len)
-{
-	const void *data = sqlite3_column_blob(stmt, col);
-	size_t len = (size_t)sqlite3_column_bytes(stmt, col);
-
-	out[0] = '\0';
-	if (len >= out_len ||
-	    (len > 0 && (data == NULL || memchr(data, 0, len) != NULL)))
-		return false;
-	if (len > 0)
-		memcpy(out, data, len);
-	out[len] = '\0';
-	return true;
-}
 
 static bool
 get_bytes(sqlite3_stmt *stmt, int col, void *out, size_t len)
@@ -74,7 +58,7 @@ get_addresses(sqlite3_stmt *stmt, int col, struct rk_store_entry *e)
 	const char *at = text;
 	size_t i;
 
-	if (!get_text(stmt, col, text, sizeof(text)))
+	if (!sql_column_text(stmt, col, text, sizeof(text)))
 		return false;
 	for (i = 0; *at != '\0'; i++) {
 		size_t len = strcspn(at, "\n");
@@ -120,18 +104,18 @@ read_row(sqlite3_stmt *stmt, struct store_row *out)
 	char fp[RK_FP_LEN];
 
 	*out = (struct store_row){ 0 };
-	if (!get_text(stmt, 0, fp, sizeof(fp)) ||
+	if (!sql_column_text(stmt, 0, fp, sizeof(fp)) ||
 	    !get_bytes(stmt, 1, e->pub, sizeof(e->pub)))
 		return false;
 	rk_fp_of_key(e->pub, e->fp);
 	return strcmp(fp, e->fp) == 0 && read_numbers(stmt, e) &&
-	       get_text(stmt, 2, e->email, sizeof(e->email)) &&
-	       get_text(stmt, 3, e->ca, sizeof(e->ca)) &&
+	       sql_column_text(stmt, 2, e->email, sizeof(e->email)) &&
+	       sql_column_text(stmt, 3, e->ca, sizeof(e->ca)) &&
 	       get_state(stmt, 4, RK_STORE_WAIT, &e->state) &&
 	       get_addresses(stmt, 9, e) &&
 	       get_bytes(stmt, 10, out->source, sizeof(out->source)) &&
-	       get_text(stmt, 11, e->note, sizeof(e->note)) &&
-	       get_text(stmt, 12, e->who, sizeof(e->who));
+	       sql_column_text(stmt, 11, e->note, sizeof(e->note)) &&
+	       sql_column_text(stmt, 12, e->who, sizeof(e->who));
 }
 
 static void
@@ -353,19 +337,19 @@ read_line(sqlite3_stmt *stmt, struct rk_store_line *line, struct store_row *b)
 	if (!get_number(stmt, 11, &b->e.decided) ||
 	    !get_number(stmt, 13, &b->e.first_seen))
 		return false;
-	if (!get_text(stmt, 6, b->e.email, sizeof(b->e.email)))
+	if (!sql_column_text(stmt, 6, b->e.email, sizeof(b->e.email)))
 		return false;
 	memcpy(line->email, b->e.email, sizeof(line->email));
 	if (!get_state(stmt, 8, RK_STORE_NONE, &b->e.state))
 		return false;
 	line->before = b->e.state;
-	return get_text(stmt, 3, line->who, sizeof(line->who)) &&
-	       get_text(stmt, 4, line->what, sizeof(line->what)) &&
-	       get_text(stmt, 7, b->e.ca, sizeof(b->e.ca)) &&
-	       get_text(stmt, 10, b->e.who, sizeof(b->e.who)) &&
-	       get_text(stmt, 12, b->e.note, sizeof(b->e.note)) &&
+	return sql_column_text(stmt, 3, line->who, sizeof(line->who)) &&
+	       sql_column_text(stmt, 4, line->what, sizeof(line->what)) &&
+	       sql_column_text(stmt, 7, b->e.ca, sizeof(b->e.ca)) &&
+	       sql_column_text(stmt, 10, b->e.who, sizeof(b->e.who)) &&
+	       sql_column_text(stmt, 12, b->e.note, sizeof(b->e.note)) &&
 	       get_state(stmt, 14, RK_STORE_NONE, &line->after) &&
-	       get_text(stmt, 15, line->note, sizeof(line->note));
+	       sql_column_text(stmt, 15, line->note, sizeof(line->note));
 }
 
 /* Each line of a statement, which is finalized. */
