@@ -80,6 +80,29 @@ vectors_load(const char *name, size_t *len)
 	return data;
 }
 
+char *
+vectors_text(const char *name)
+{
+	const char *dir = getenv("TEST_VECTORS");
+	char path[512];
+	char *text;
+	long len = 0;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/%s",
+	    dir != NULL ? dir : "tests/vectors", name);
+	f = fopen(path, "rb");
+	if (f == NULL || fseek(f, 0, SEEK_END) != 0 || (len = ftell(f)) < 0)
+		die("cannot open", path);
+	rewind(f);
+	text = alloc((size_t)len + 1);
+	if (fread(text, 1, (size_t)len, f) != (size_t)len)
+		die("cannot read", path);
+	text[len] = '\0';
+	(void)fclose(f);
+	return text;
+}
+
 size_t
 vectors_split(
     const uint8_t *data, size_t len, struct rk_bytes *frames, size_t max)

@@ -16,6 +16,8 @@ size_t vectors_split(
     const uint8_t *data, size_t len, struct rk_bytes *frames, size_t max);
 /* Frame number n of a capture, malloc'ed. */
 uint8_t *vectors_frame(const char *name, size_t n, size_t *len);
+/* A whole text file there, as "psk/handshakes.txt", malloc'ed. */
+char *vectors_text(const char *name);
 
 /* Bytes of hex text, in which blanks are skipped. */
 size_t vectors_unhex(uint8_t *dst, size_t cap, const char *hex);

@@ -57,22 +57,9 @@ expect_field(const char **at, const char *name, const uint8_t *is, size_t len)
 static int
 set_up(void **state)
 {
-	const char *dir = getenv("TEST_VECTORS");
-	char path[512];
-	long len;
-	FILE *f;
-
 	(void)state;
-	(void)snprintf(path, sizeof(path), "%s/session/sessions.txt",
-	    dir == NULL ? "tests/vectors" : dir);
-	f = fopen(path, "rb");
-	if (f == NULL || fseek(f, 0, SEEK_END) != 0 || (len = ftell(f)) < 0)
-		return 1;
-	rewind(f);
-	lines = calloc(1, (size_t)len + 1);
-	if (lines == NULL || fread(lines, 1, (size_t)len, f) != (size_t)len)
-		return 1;
-	return fclose(f);
+	lines = vectors_text("session/sessions.txt");
+	return 0;
 }
 
 static int
