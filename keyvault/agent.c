@@ -3,8 +3,25 @@
 
 #include <stdlib.h>
 
+#include <rpckit/secret.h>
+
 #include "base/error.h"
 #include "base/str.h"
+
+/* Numbers of requests begin somewhere: one that was left of another agent, in a
+ * dialog or on a screen, is not that of another question here.  All have as
+ * many digits for long. */
+#define FIRST_NUMBER 100000000u
+#define FIRST_NUMBERS 800000000u
+
+static uint32_t
+some_number(void)
+{
+	uint32_t n;
+
+	rk_random(&n, sizeof(n));
+	return FIRST_NUMBER + n % FIRST_NUMBERS;
+}
 
 enum rk_err
 agent_new(const struct agent_conf *conf, struct agent **out)
@@ -18,6 +35,7 @@ agent_new(const struct agent_conf *conf, struct agent **out)
 	(void)str_copy(a->path, sizeof(a->path), conf->path);
 	memcpy(a->id, conf->id, sizeof(a->id));
 	a->lifetime_ms = conf->lifetime_ms;
+	a->last_id = some_number();
 	*out = a;
 	return RK_OK;
 }

@@ -170,7 +170,8 @@ answer(struct turn *t)
 	    yes > 1 || !bytes_get_u64(&t->body, &ms) || t->body.left != 0)
 		return malformed(t);
 	if (agent_answer(t->a, id, yes == 1, t->now, ms) != RK_OK)
-		return fail(t, RK_ENOENT, "no such request waits");
+		return fail(t, RK_ENOENT,
+		    "no request of that number waits in this agent");
 	if ((r = agent_begin(t->reply, AGENT_OK, &at)) == RK_OK)
 		agent_end(t->reply, at);
 	return r;

@@ -440,11 +440,27 @@ list_waiting(struct kv *kv)
 	return r == RK_OK ? r : kv_fail(kv, r, "agent", rk_err_text(r));
 }
 
+/* What is said of a number names it. */
+static enum rk_err
+send_answer(struct kv *kv, const char *word, struct buf *args)
+{
+	struct bytes answer;
+	char why[RK_ERROR_TEXT_LEN];
+	enum rk_err r;
+
+	r = agent_call(
+	    kv->agent, AGENT_ANSWER, args, NULL, NULL, &answer, &kv->err);
+	if (r != RK_ENOENT)
+		return r;
+	kv_retry(kv, "keyvault allow");
+	(void)str_copy(why, sizeof(why), kv->err.text);
+	return kv_fail(kv, r, word, why);
+}
+
 static enum rk_err
 answer_one(struct kv *kv, bool yes, uint64_t ms)
 {
 	const char *word = kv_operand(kv, 0);
-	struct bytes answer;
 	struct buf args;
 	uint64_t id;
 	enum rk_err r;
@@ -456,8 +472,7 @@ answer_one(struct kv *kv, bool yes, uint64_t ms)
 	if ((r = bytes_put_u32(&args, (uint32_t)id)) == RK_OK &&
 	    (r = bytes_put_u8(&args, yes)) == RK_OK &&
 	    (r = bytes_put_u64(&args, ms)) == RK_OK)
-		return agent_call(kv->agent, AGENT_ANSWER, &args, NULL, NULL,
-		    &answer, &kv->err);
+		return send_answer(kv, word, &args);
 	buf_fini(&args);
 	return kv_fail(kv, r, "agent", rk_err_text(r));
 }

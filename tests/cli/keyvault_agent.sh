@@ -157,6 +157,17 @@ confirmed() {
 	agent_stop
 	result $? "the agent ends when it is told to"
 	absent "its socket with it" run/a.sock
+	old=$id
+	agent_start
+	want 0 "unlock in another agent" kv unlock --confirm deploy-ca
+	asked
+	want 8 "a number of the one before" "$keyvault" allow "$old"
+	has err "^keyvault: $old: no request of that number waits in this agent" \
+	    "is refused in one line"
+	has err '^try: keyvault allow$' "with what to do"
+	want 0 "and nothing came of it" "$keyvault" deny "$id"
+	wait $signer
+	agent_stop
 }
 
 # What it was asked, what it has of the agent's, and whether it says yes.

@@ -155,7 +155,8 @@ refused() {
 	ssh-keygen -Y sign -n mail -f laptop.pub file >bg.out 2>&1 &
 	signer=$!
 	until_ok sh -c "'$keyvault' --plain allow | grep -q ssh-keygen"
-	want 0 "allow" "$keyvault" allow 1
+	want 0 "allow" "$keyvault" allow \
+	    "$("$keyvault" --plain allow | cut -f1)"
 	wait $signer
 	result $? "is signed when somebody said yes"
 	want 0 "ssh-add -D" ssh-add -D

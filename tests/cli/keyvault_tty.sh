@@ -44,6 +44,7 @@ signs() { # N: a signature in the background
 	"$keyvault" --no-input sign deploy-ca "file$1" >/dev/null 2>"err$1" &
 	eval "signer$1=$!"
 	until_ok grep -q waiting "err$1"
+	eval "id$1=$(sed -n 's/.*keyvault allow \([0-9]*\)).*/\1/p' "err$1")"
 }
 
 signer_got() { # N STATUS TEXT
@@ -70,26 +71,26 @@ in_front() {
 	keys Enter y
 	until_ok on_screen '^y$'
 	signs 1
-	shows '^keyvault: may the key deploy-ca be used?  (request 1, ' \
+	shows "^keyvault: may the key deploy-ca be used?  (request $id1, " \
 	    "it asks there"
 	shows "^  for  a file, context file" "what for"
 	shows "^  by   /.*keyvault, pid $signer1, uid $(id -u)" "and for whom"
-	grep -q 'your yes (tty pts/[0-9]*; or: keyvault allow 1)' err1
+	grep -q 'your yes (tty pts/[0-9]*; or: keyvault allow [0-9]*)' err1
 	result $? "the one who asks is told where"
 	until_ok on_screen '^y/N *$'
 	signs 2
 	until_ok "$keyvault" status
-	! on_screen 'request 2'
+	! on_screen "request $id2"
 	result $? "a second one is not asked for yet"
 	keys y Enter
 	signer_got 1 0 "a yes after it counts, one before it did not"
-	asks 'request 2' "then comes the second"
+	asks "request $id2" "then comes the second"
 	keys Enter
 	signer_got 2 6 "nothing is a no"
 	shows '^keyvault: refused' "and told"
 	signs 3
-	asks 'request 3' "a third"
-	want 0 "allow it elsewhere" "$keyvault" allow 3
+	asks "request $id3" "a third"
+	want 0 "allow it elsewhere" "$keyvault" allow "$id3"
 	signer_got 3 0 "is an answer, too"
 	shows 'answered elsewhere' "and told"
 	want 1 "doctor" "$keyvault" doctor
@@ -102,10 +103,10 @@ in_background() {
 	enter 'bg; echo BG'
 	until_ok on_screen '^BG'
 	signs 4
-	grep -q 'your yes (or: keyvault allow 4)' err4
+	grep -q 'your yes (or: keyvault allow [0-9]*)' err4
 	result $? "from the background it asks nobody"
 	enter fg
-	asks 'request 4' "but when it is in front again"
+	asks "request $id4" "but when it is in front again"
 	keys YES Enter
 	signer_got 4 0 "and yes is a yes"
 }
@@ -117,7 +118,7 @@ gone() {
 	want 0 "unlock again" kv unlock --confirm deploy-ca
 	has err 'no terminal and no askpass' "it says that it can ask nobody"
 	signs 5
-	want 0 "allow" "$keyvault" allow 5
+	want 0 "allow" "$keyvault" allow "$id5"
 	signer_got 5 0 "works without it"
 	agent_stop
 }
@@ -139,15 +140,15 @@ by_name() {
 	trap end_all EXIT
 	want 0 "unlock" kv unlock --confirm deploy-ca
 	signs 6
-	asks 'be used?  (request 1,' "it asks there"
+	asks "be used?  (request $id6," "it asks there"
 	keys y Enter
 	signer_got 6 0 "and hears"
 	signs 7
-	asks 'request 2' "it asks"
+	asks "request $id7" "it asks"
 	term kill-server
 	until_ok told_nobody
 	result $? "the terminal is gone meanwhile"
-	want 0 "allow" "$keyvault" allow 2
+	want 0 "allow" "$keyvault" allow "$id7"
 	signer_got 7 0 "works without it"
 	agent_stop
 }

@@ -86,7 +86,7 @@ looks() {
 	shows 'read-only: nothing' 'and cannot be answered'
 	keys q
 	ends 0 'quit'
-	"$keyvault" deny 3 2>err
+	"$keyvault" deny "$("$keyvault" --plain allow | cut -f1)" 2>err
 	result $? 'keyvault deny does'
 	signer_got 6 'it is refused'
 }

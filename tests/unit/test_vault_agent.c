@@ -420,6 +420,39 @@ test_asks(void **state)
 	talk_fini(&t);
 }
 
+/* A number is of one agent's: a dialog that was left open over the end of
+ * another one answers nothing here. */
+static void
+test_numbers(void **state)
+{
+	struct talk first;
+	struct talk second;
+	uint32_t old;
+	uint32_t now;
+
+	(void)state;
+	talk_init(&first);
+	talk_init(&second);
+	open_all(&first, AGENT_FOREVER, true);
+	open_all(&second, AGENT_FOREVER, true);
+	assert_int_equal(ask_tls(&first, "a"), AGENT_WAIT);
+	old = first.wait;
+	assert_int_equal(ask_tls(&second, "a"), AGENT_WAIT);
+	/* Of so many digits, all of them. */
+	assert_in_range(old, 100000000, 999999999);
+	now = second.wait;
+	assert_int_not_equal(now, old);
+	assert_int_equal(bytes_put_u32(&second.args, old), RK_OK);
+	assert_int_equal(bytes_put_u8(&second.args, 1), RK_OK);
+	assert_int_equal(bytes_put_u64(&second.args, 0), RK_OK);
+	assert_int_equal(ask(&second, false, AGENT_ANSWER), AGENT_FAIL);
+	poll_it(&second, &now);
+	assert_int_not_equal(now, 0);
+	assert_int_equal(second.rig.uses, 0);
+	talk_fini(&first);
+	talk_fini(&second);
+}
+
 /* The vault turns out to be another one while one is served: who was looked at
  * before has his answer, too, and at once. */
 static void
@@ -524,6 +557,7 @@ main(void)
 		cmocka_unit_test(test_log_full),
 		cmocka_unit_test(test_log_files),
 		cmocka_unit_test(test_asks),
+		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_asks_locked),
 		cmocka_unit_test(test_asks_renamed),
 		cmocka_unit_test(test_cut),
