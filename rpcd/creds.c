@@ -7,6 +7,7 @@
 
 #include <rpckit/ask.h>
 #include <rpckit/psk.h>
+#include <rpckit/signer.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,37 @@ blame(const struct origin *from, const char *text, struct rk_error *err)
 	return copy.code;
 }
 
+enum rk_err
+creds_key(const struct settings *s, const char *path, rk_pass_fn *pass,
+    void *arg, struct rk_key **out, struct rk_error *err)
+{
+	const struct rk_agent_conf conf = {
+		.size = sizeof(conf),
+		.sign_ms = (uint32_t)s->agent_wait,
+	};
+	const char *name = path_key_name(path);
+
+	return name != path ? rk_key_of_agent(name, &conf, out, err)
+	                    : rk_key_load(path, pass, arg, out, err);
+}
+
+static enum rk_err
+load_ident(const struct settings *s, struct keyring *ring, struct creds *c,
+    struct rk_error *err)
+{
+	const char *name = path_key_name(s->key);
+	struct rk_key *key = NULL;
+	enum rk_err r;
+
+	if (name == s->key)
+		return rk_ident_load_dir(
+		    s->certs, s->key, get_pass, ring, &c->ident, err);
+	if ((r = creds_key(s, s->key, get_pass, ring, &key, err)) == RK_OK)
+		r = rk_ident_load_dir_use(s->certs, name, key, &c->ident, err);
+	rk_key_free(key);
+	return r;
+}
+
 /* Announce a key that will follow; it is needed for its signature only. */
 static enum rk_err
 announce(const struct settings *s, const struct entry *next,
@@ -65,7 +97,7 @@ announce(const struct settings *s, const struct entry *next,
 	if (path == NULL)
 		return err_set(err, RK_ENOMEM, "out of memory");
 	ring->source.err.code = RK_OK;
-	r = rk_key_load(path, get_pass, ring, &key, err);
+	r = creds_key(s, path, get_pass, ring, &key, err);
 	(void)str_copy(text, sizeof(text),
 	    keyring_failed(ring, r) ? ring->source.err.text : err->text);
 	if (r == RK_OK &&
@@ -104,7 +136,7 @@ creds_load_ident(const struct settings *s, struct keyring *ring,
 		.flag = "--pass",
 		.what = "key",
 		.no_input = ring->no_input };
-	r = rk_ident_load_dir(s->certs, s->key, get_pass, ring, &c->ident, err);
+	r = load_ident(s, ring, c, err);
 	if (r == RK_OK)
 		return announce_all(s, ring, c, err);
 	/* Why there was no passphrase says more than that there was none. */

@@ -32,6 +32,12 @@ struct keyring {
 RK_MUST enum rk_err creds_load(const struct settings *s, bool tls,
     struct keyring *ring, const struct creds *before, struct creds **out,
     struct rk_error *err);
+/*
+ * A key that a setting names: rk_key_load(), but that a signature of an agent's
+ * has its own time here, because a loop waits for it.
+ */
+RK_MUST enum rk_err creds_key(const struct settings *s, const char *path,
+    rk_pass_fn *pass, void *arg, struct rk_key **out, struct rk_error *err);
 /* Its parts, for a struct creds of zeros, in this order: decisions are kept
  * from the last one on, so that a load that fails leaves them alone.  make:
  * also a store of decisions that is not there, where keys are to wait. */

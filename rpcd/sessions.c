@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "cli/pass.h"
 #include "cli/path.h"
+#include "creds.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +63,7 @@ sessions_load(const struct settings *s, bool no_input, struct sessions *out,
 	else
 		(void)str_copy(path, sizeof(path), s->ssh_key);
 	if (r == RK_OK)
-		r = rk_key_load(path, pass_callback, &pass, &out->key, &why);
+		r = creds_key(s, path, pass_callback, &pass, &out->key, &why);
 	if (r != RK_OK)
 		return blame(s, "ssh-key",
 		    pass.err.code == r && pass.err.text[0] != '\0' ? &pass.err

@@ -531,6 +531,7 @@ new_settings(void)
 	s->max_queue = 4 << 20;
 	s->retry = 64;
 	s->handshake = 10000;
+	s->agent_wait = 250;
 	s->read = 30000;
 	s->write = 30000;
 	s->idle = 300000;

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #define SETTINGS_FILE "/etc/rpckit/rpcd.conf"
-#define SETTINGS_KEYS 36
+#define SETTINGS_KEYS 37
 #define WHERE_LEN 300
 
 /* Where a setting was made, as messages begin: "rpcd.conf:12: ", or the flag,
@@ -99,6 +99,7 @@ struct settings {
 	char *key;
 	struct list next_key; /* names of keys that will follow */
 	struct list psk;      /* files of pre-shared keys */
+	uint64_t agent_wait;  /* for a signature of the agent */
 	char *ssh_key;        /* of sessions: a file, or where else */
 	char *ssh_peers;      /* file of keys that are believed; NULL: none */
 	char *known;

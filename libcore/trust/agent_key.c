@@ -22,6 +22,7 @@ struct talk {
 	char name[NAME_LEN];
 	char path[AGENT_PATH_MAX];
 	uint32_t timeout_ms;
+	uint32_t sign_ms;
 	rk_agent_ask_fn *asked;
 	void *arg;
 	pthread_mutex_t lock;    /* of what follows; held while it is asked */
@@ -88,10 +89,10 @@ ask_once(struct talk *t, enum agent_type type, struct rk_bytes data,
 
 /* A connection that was kept may be one to an agent that has ended. */
 static enum rk_err
-ask(struct talk *t, enum agent_type type, struct rk_bytes data,
+ask(struct talk *t, enum agent_type type, struct rk_bytes data, uint32_t ms,
     struct bytes *answer, struct rk_error *err)
 {
-	uint64_t until = now_ms() + t->timeout_ms;
+	uint64_t until = now_ms() + ms;
 	bool kept = t->conn != NULL;
 	enum rk_err r = ask_once(t, type, data, until, answer, err);
 
@@ -132,7 +133,7 @@ sign_now(struct talk *t, const void *msg, size_t len,
 	struct bytes answer;
 	enum rk_err r;
 
-	r = ask(t, AGENT_SIGN, data, &answer, err);
+	r = ask(t, AGENT_SIGN, data, t->sign_ms, &answer, err);
 	if (r == RK_OK && !agent_get_signature(&answer, sig))
 		r = unreadable(err);
 	if (r != RK_OK)
@@ -157,7 +158,7 @@ sign(enum rk_sign_use use, const void *msg, size_t len,
 	} else if ((r = sign_now(t, msg, len, sig, err)) != RK_OK) {
 		hang_up(t);
 		t->failure = *err;
-		if (now_ms() - began >= t->timeout_ms && t->asked == NULL)
+		if (now_ms() - began >= t->sign_ms && t->asked == NULL)
 			t->rest_until =
 			    now_ms() + REST((uint64_t)t->timeout_ms);
 	}
@@ -185,7 +186,7 @@ fetch_public(struct talk *t, uint8_t pub[RK_KEY_PUBLIC_LEN], bool *asks,
 	struct bytes answer;
 	enum rk_err r;
 
-	r = ask(t, AGENT_PUBLIC, none, &answer, err);
+	r = ask(t, AGENT_PUBLIC, none, t->timeout_ms, &answer, err);
 	if (r == RK_OK && !agent_get_public(&answer, pub, asks))
 		r = unreadable(err);
 	return r == RK_OK ? r : fail(t, err);
@@ -201,6 +202,8 @@ begin(struct talk *t, const char *name, const struct rk_agent_conf *conf,
 	t->timeout_ms = conf == NULL || conf->timeout_ms == 0
 	                    ? TIMEOUT_MS
 	                    : conf->timeout_ms;
+	t->sign_ms =
+	    conf == NULL || conf->sign_ms == 0 ? t->timeout_ms : conf->sign_ms;
 	t->asked = conf == NULL ? NULL : conf->asked;
 	t->arg = conf == NULL ? NULL : conf->arg;
 	if (name[0] == '\0' ||

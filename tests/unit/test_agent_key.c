@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 #include <rpckit/signer.h>
 
@@ -215,6 +216,37 @@ test_hangs(void **state)
 	fakeagent_free(&f);
 }
 
+/* A loop waits for a signature: that has a time of its own. */
+static void
+test_hangs_shortly(void **state)
+{
+	const struct rk_agent_conf conf = {
+		.size = sizeof(conf),
+		.path = SOCK,
+		.timeout_ms = 600000,
+		.sign_ms = 50,
+	};
+	struct fakeagent f = { 0 };
+	struct rk_error err;
+	struct rk_key *key;
+	time_t began = time(NULL);
+
+	(void)state;
+	fakeagent_start(&f, SOCK);
+	assert_int_equal(rk_key_of_agent("node", &conf, &key, &err), RK_OK);
+	atomic_store(&f.mode, FAKEAGENT_HANGS);
+	assert_int_equal(sign(key, &err), RK_ETIMEOUT);
+	says(&err, "agent: gives no answer");
+	assert_true(time(NULL) - began < 300);
+	/* And is left alone for long. */
+	atomic_store(&f.mode, FAKEAGENT_SIGNS);
+	assert_int_equal(sign(key, &err), RK_ETIMEOUT);
+	assert_int_equal(f.asked, 1);
+	rk_key_free(key);
+	fakeagent_stop(&f);
+	fakeagent_free(&f);
+}
+
 static void
 test_asks(void **state)
 {
@@ -283,6 +315,8 @@ main(void)
 		    test_lies, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_hangs, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_hangs_shortly, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_asks, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(

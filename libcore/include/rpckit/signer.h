@@ -58,10 +58,13 @@ typedef void rk_agent_ask_fn(const char *name, uint32_t id, void *arg);
 struct rk_agent_conf {
 	size_t size;      /* sizeof(struct rk_agent_conf) */
 	const char *path; /* its socket; NULL: as keyvault(1) looks for it */
-	/* For one signature, 0: 2000.  If all of it was used up the next ones
-	 * fail at once, with the same error, for two and a half times as long;
-	 * the first after that tries again. */
+	/* To find the key and for one signature, 0: 2000.  If a signature used
+	 * up its time the next ones fail at once, with the same error, for two
+	 * and a half times as long; the first after that tries again. */
 	uint32_t timeout_ms;
+	/* For one signature, 0: timeout_ms.  A server's loop, with all who are
+	 * on it, waits so long for an agent that hangs; rpcd(8) has 250. */
+	uint32_t sign_ms;
 	/* NULL: nobody waits until somebody has said yes, and a key that needs
 	 * that is refused (RK_EDENIED).  Else a signature may take a minute. */
 	rk_agent_ask_fn *asked;
