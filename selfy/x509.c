@@ -60,6 +60,31 @@ x509_sign_there(const struct rk_key *key, enum rk_sign_use use, uint8_t *der,
 	    der + len - RK_KEY_SIG_LEN, err);
 }
 
+enum rk_err
+x509_sign_item(const struct rk_key *key, enum rk_sign_use use,
+    const ASN1_ITEM *it, void **value, const char *what, struct rk_error *err)
+{
+	uint8_t *der = NULL;
+	const uint8_t *p;
+	int len;
+	enum rk_err r;
+
+	if (rk_key_seed(key) != NULL)
+		return RK_OK;
+	if ((len = ASN1_item_i2d(*value, &der, it)) <= 0)
+		return x509_fail(err, what);
+	r = x509_sign_there(key, use, der, (size_t)len, err);
+	if (r == RK_OK) {
+		p = der;
+		ASN1_item_free(*value, it);
+		*value = ASN1_item_d2i(NULL, &p, len, it);
+		if (*value == NULL)
+			r = x509_fail(err, what);
+	}
+	OPENSSL_free(der);
+	return r;
+}
+
 bool
 x509_set_cn(X509_NAME *name, const char *cn)
 {

@@ -237,36 +237,12 @@ fill(X509_CRL *crl, const struct signer *ca, const struct crl_change *change)
 	return ok;
 }
 
-/* Signed by a key that is elsewhere, if the CA's is. */
-static enum rk_err
-sign_there(struct crl *c, const struct rk_key *key, struct rk_error *err)
-{
-	uint8_t *der = NULL;
-	const uint8_t *p;
-	int len;
-	enum rk_err r;
-
-	if (rk_key_seed(key) != NULL)
-		return RK_OK;
-	if ((len = i2d_X509_CRL(c->crl, &der)) <= 0)
-		return x509_fail(err, "new revocation list");
-	r = x509_sign_there(key, RK_SIGN_CRL, der, (size_t)len, err);
-	if (r == RK_OK) {
-		p = der;
-		X509_CRL_free(c->crl);
-		c->crl = d2i_X509_CRL(NULL, &p, len);
-		if (c->crl == NULL)
-			r = x509_fail(err, "new revocation list");
-	}
-	OPENSSL_free(der);
-	return r;
-}
-
 enum rk_err
 crl_new(const struct signer *ca, const struct crl_change *change,
     struct crl **out, struct rk_error *err)
 {
 	struct crl *c = calloc(1, sizeof(*c));
+	void *made;
 	enum rk_err r;
 
 	*out = NULL;
@@ -275,8 +251,13 @@ crl_new(const struct signer *ca, const struct crl_change *change,
 	c->crl = X509_CRL_new();
 	if (c->crl == NULL || !fill(c->crl, ca, change))
 		r = x509_fail(err, "new revocation list");
-	else
-		r = sign_there(c, ca->key, err);
+	else {
+		made = c->crl;
+		r = x509_sign_item(ca->key, RK_SIGN_CRL,
+		    ASN1_ITEM_rptr(X509_CRL), &made, "new revocation list",
+		    err);
+		c->crl = made;
+	}
 	if (r == RK_OK)
 		*out = c;
 	else

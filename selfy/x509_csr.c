@@ -60,36 +60,12 @@ fill(X509_REQ *req, const struct rk_key *key, const char *cn,
 	return ok;
 }
 
-/* Signed by a key that is elsewhere, if it is. */
-static enum rk_err
-sign_there(struct csr *c, const struct rk_key *key, struct rk_error *err)
-{
-	uint8_t *der = NULL;
-	const uint8_t *p;
-	int len;
-	enum rk_err r;
-
-	if (rk_key_seed(key) != NULL)
-		return RK_OK;
-	if ((len = i2d_X509_REQ(c->req, &der)) <= 0)
-		return x509_fail(err, "new request");
-	r = x509_sign_there(key, RK_SIGN_REQUEST, der, (size_t)len, err);
-	if (r == RK_OK) {
-		p = der;
-		X509_REQ_free(c->req);
-		c->req = d2i_X509_REQ(NULL, &p, len);
-		if (c->req == NULL)
-			r = x509_fail(err, "new request");
-	}
-	OPENSSL_free(der);
-	return r;
-}
-
 enum rk_err
 csr_new(const struct rk_key *key, const char *cn, const struct sans *sans,
     struct csr **out, struct rk_error *err)
 {
 	struct csr *c = calloc(1, sizeof(*c));
+	void *made;
 	enum rk_err r;
 
 	*out = NULL;
@@ -98,8 +74,12 @@ csr_new(const struct rk_key *key, const char *cn, const struct sans *sans,
 	c->req = X509_REQ_new();
 	if (c->req == NULL || !fill(c->req, key, cn, sans))
 		r = x509_fail(err, "new request");
-	else
-		r = sign_there(c, key, err);
+	else {
+		made = c->req;
+		r = x509_sign_item(key, RK_SIGN_REQUEST,
+		    ASN1_ITEM_rptr(X509_REQ), &made, "new request", err);
+		c->req = made;
+	}
 	if (r == RK_OK)
 		*out = c;
 	else

@@ -33,6 +33,11 @@ EVP_PKEY *x509_pkey(const struct rk_key *key);
  * signature in.  Of a key that is here, nothing is done. */
 RK_MUST enum rk_err x509_sign_there(const struct rk_key *key,
     enum rk_sign_use use, uint8_t *der, size_t len, struct rk_error *err);
+/* The same of one that is decoded, *value, of the type `it`: it is decoded anew
+ * with its signature, and NULL after some failures.  what: for messages. */
+RK_MUST enum rk_err x509_sign_item(const struct rk_key *key,
+    enum rk_sign_use use, const ASN1_ITEM *it, void **value, const char *what,
+    struct rk_error *err);
 /* What was written to the memory behind bio, appended to b; frees bio, which
  * may be NULL. */
 enum rk_err x509_take_bio(BIO *bio, bool written, struct buf *b);
