@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "base/str.h"
 
-#define PROMPT_LEN 1024
+#define PROMPT_LEN 2048
 #define ANSWER_LEN 16
 #define END_MS 2000 /* for a program that is told to end */
 

@@ -37,13 +37,13 @@ agent_put_key(struct buf *b, const struct agent_key *k)
 
 /* Text that was escaped where it was made, once more if somebody did not. */
 static bool
-get_shown(struct bytes *b, char out[AGENT_WHO_MAX])
+get_shown(struct bytes *b, char *out, size_t out_len)
 {
-	char text[AGENT_WHO_MAX];
+	char text[AGENT_WHAT_MAX];
 
-	if (!agent_get_text(b, text, sizeof(text)))
+	if (!agent_get_text(b, text, out_len))
 		return false;
-	str_escape_again(out, AGENT_WHO_MAX, text);
+	str_escape_again(out, out_len, text);
 	return true;
 }
 
@@ -65,7 +65,8 @@ agent_get_key(struct bytes *b, struct agent_key *out)
 	    !bytes_get_u64(b, &out->used) ||
 	    !bytes_get_u64(b, &out->uses_left) || !bytes_get_u8(b, &confirm) ||
 	    confirm > 1 || !bytes_get_u64(b, &out->yes_ms) ||
-	    !get_shown(b, out->last) || !agent_get_text(b, only, sizeof(only)))
+	    !get_shown(b, out->last, sizeof(out->last)) ||
+	    !agent_get_text(b, only, sizeof(only)))
 		return false;
 	(void)str_escape_again(out->only, sizeof(out->only), only);
 	out->confirm = confirm == 1;
@@ -90,7 +91,8 @@ agent_get_waiting(struct bytes *b, struct agent_waiting *out)
 {
 	memset(out, 0, sizeof(*out));
 	return bytes_get_u32(b, &out->id) && get_name(b, out->name) &&
-	       get_shown(b, out->what) && get_shown(b, out->who) &&
+	       get_shown(b, out->what, sizeof(out->what)) &&
+	       get_shown(b, out->who, sizeof(out->who)) &&
 	       bytes_get_u64(b, &out->left_ms);
 }
 

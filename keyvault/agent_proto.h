@@ -35,7 +35,7 @@ struct agent_key {
 struct agent_waiting {
 	uint32_t id;
 	char name[RECORD_NAME_MAX + 1];
-	char what[AGENT_WHO_MAX];
+	char what[AGENT_WHAT_MAX];
 	char who[AGENT_WHO_MAX];
 	uint64_t left_ms;
 };

@@ -194,7 +194,7 @@ static void
 word(struct agent_tty *t, const struct agent_waiting *w)
 {
 	char name[RECORD_NAME_MAX * 4 + 1];
-	char what[AGENT_WHO_MAX];
+	char what[AGENT_WHAT_MAX];
 	char who[AGENT_WHO_MAX];
 	int n;
 

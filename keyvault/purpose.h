@@ -5,6 +5,8 @@
 #include <rpckit/err.h>
 #include <rpckit/key.h>
 
+#include "base/agent_frame.h"
+
 /*
  * Every purpose has a form that no other has, so that a signature for one is
  * none for another; what has no form that is known here is signed for nobody.
@@ -23,11 +25,13 @@ enum purpose {
 	PURPOSE_GIVE      /* no signature: the secret itself is given out */
 };
 
-#define PURPOSE_TEXT_MAX 256
+#define PURPOSE_TEXT_MAX AGENT_WHAT_MAX
 
 struct purpose_view {
 	enum purpose is;
-	/* "to log in as root by ssh", "a file, in the context git": escaped */
+	/* "to log in as root by ssh", "a file, in the context git", "a
+	 * certificate of a CA for sub, 2026-11-27 to 2036-11-25, dns sub":
+	 * escaped, and what is too long in it cut with a ~ or counted. */
 	char text[PURPOSE_TEXT_MAX];
 };
 

@@ -1,6 +1,7 @@
 /* What a signature would be for: the to-be-signed parts of X.509 (RFC 5280). */
 #include "purpose.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,12 +22,23 @@ enum tag {
 	TAG_3 = 0xa3
 };
 
+/* Of a general name (RFC 5280, 4.2.1.6). */
+enum name_tag {
+	NAME_EMAIL = 0x81,
+	NAME_DNS = 0x82,
+	NAME_URI = 0x86,
+	NAME_IP = 0x87
+};
+
 #define SHOWN 128
+#define DATE_LEN 11 /* "2026-11-27" */
+#define MORE_LEN 32 /* ", and so many more names" */
 
 /* 1.3.101.112, alone: Ed25519 has no parameters. */
 static const uint8_t ed25519[] = { 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70 };
 static const uint8_t common_name[] = { 0x55, 0x04, 0x03 };
 static const uint8_t basic_constraints[] = { 0x55, 0x1d, 0x13 };
+static const uint8_t alternative_names[] = { 0x55, 0x1d, 0x11 };
 
 /* ---- DER ---- */
 
@@ -138,13 +150,28 @@ get_name(struct bytes *in, char shown[SHOWN])
 	return true;
 }
 
+/* One of the two forms that are allowed, as its date. */
 static bool
-get_time(struct bytes *in)
+get_time(struct bytes *in, char date[DATE_LEN])
 {
+	bool utc = is_next(in, TAG_UTC);
+	size_t years = utc ? 2 : 4;
+	const char *century = "";
 	struct bytes t;
+	const char *p;
 
-	return is_next(in, TAG_UTC) ? get(in, TAG_UTC, &t)
-	                            : get(in, TAG_TIME, &t);
+	if (!get(in, utc ? TAG_UTC : TAG_TIME, &t) || t.left != years + 11 ||
+	    t.at[t.left - 1] != 'Z')
+		return false;
+	for (size_t i = 0; i < t.left - 1; i++)
+		if (t.at[i] < '0' || t.at[i] > '9')
+			return false;
+	if (utc)
+		century = t.at[0] < '5' ? "20" : "19";
+	p = (const char *)t.at;
+	(void)snprintf(date, DATE_LEN, "%s%.*s-%.2s-%.2s", century, (int)years,
+	    p, p + years, p + years + 2);
+	return true;
 }
 
 /* A public key of any kind; own: it must be pub. */
@@ -164,9 +191,87 @@ get_key(struct bytes *in, const uint8_t *own)
 	       memcmp(bits.at + 1, own, RK_KEY_PUBLIC_LEN) == 0;
 }
 
-/* Does any of the extensions make it a CA? */
+/* What a certificate says of whom it is for. */
+struct claims {
+	bool ca;
+	char from[DATE_LEN];
+	char until[DATE_LEN];
+	char subject[SHOWN];
+	char names[PURPOSE_TEXT_MAX / 2]; /* ", email a@b, dns c" */
+	size_t used;
+	size_t hidden; /* so many more */
+};
+
+static void
+add_name(struct claims *c, const char *kind, const char *text)
+{
+	size_t room = sizeof(c->names) - c->used;
+	int n = snprintf(c->names + c->used, room, ", %s %s", kind, text);
+
+	if (n > 0 && (size_t)n < room) {
+		c->used += (size_t)n;
+		return;
+	}
+	c->names[c->used] = '\0';
+	c->hidden++;
+}
+
 static bool
-get_extensions(struct bytes *in, bool *ca)
+get_alternative(struct bytes *in, struct claims *c)
+{
+	char shown[SHOWN] = "of another kind";
+	const char *kind = "name";
+	struct bytes value;
+	int family;
+
+	if (in->left == 0)
+		return false;
+	switch (in->at[0]) {
+	case NAME_EMAIL:
+		kind = "email";
+		break;
+	case NAME_DNS:
+		kind = "dns";
+		break;
+	case NAME_URI:
+		kind = "uri";
+		break;
+	case NAME_IP:
+		kind = "ip";
+		break;
+	default:
+		break;
+	}
+	if (!get(in, in->at[0], &value))
+		return false;
+	family = value.left == 4 ? AF_INET : AF_INET6;
+	if (strcmp(kind, "ip") == 0) {
+		if ((value.left != 4 && value.left != 16) ||
+		    inet_ntop(family, value.at, shown, sizeof(shown)) == NULL)
+			return false;
+	} else if (strcmp(kind, "name") != 0)
+		(void)rk_escape(
+		    shown, sizeof(shown), (const char *)value.at, value.left);
+	add_name(c, kind, shown);
+	return true;
+}
+
+static bool
+get_alternatives(struct bytes in, struct claims *c)
+{
+	struct bytes names;
+
+	if (!get(&in, TAG_SEQUENCE, &names) || in.left != 0)
+		return false;
+	while (names.left > 0)
+		if (!get_alternative(&names, c))
+			return false;
+	return true;
+}
+
+/* Does any of the extensions make it a CA?  For whom is it? */
+static bool
+get_extensions(struct bytes *in, struct claims *c)
 {
 	struct bytes list;
 	struct bytes ext;
@@ -174,7 +279,6 @@ get_extensions(struct bytes *in, bool *ca)
 	struct bytes part;
 	struct bytes inner;
 
-	*ca = false;
 	if (!get(in, TAG_3, &part) || !get(&part, TAG_SEQUENCE, &list) ||
 	    part.left != 0)
 		return false;
@@ -185,11 +289,14 @@ get_extensions(struct bytes *in, bool *ca)
 		        !get(&ext, TAG_BOOLEAN, &part)) ||
 		    !get(&ext, TAG_OCTETS, &part) || ext.left != 0)
 			return false;
+		if (are(&oid, alternative_names, sizeof(alternative_names)) &&
+		    !get_alternatives(part, c))
+			return false;
 		if (!are(&oid, basic_constraints, sizeof(basic_constraints)))
 			continue;
 		if (!get(&part, TAG_SEQUENCE, &inner))
 			return false;
-		*ca = *ca || is_next(&inner, TAG_BOOLEAN);
+		c->ca = c->ca || is_next(&inner, TAG_BOOLEAN);
 	}
 	return true;
 }
@@ -199,21 +306,26 @@ get_extensions(struct bytes *in, bool *ca)
 static bool
 is_cert(struct bytes in, struct purpose_view *out)
 {
+	struct claims c = { 0 };
 	struct bytes part;
 	char issuer[SHOWN];
-	char subject[SHOWN];
-	bool ca;
+	char more[MORE_LEN] = "";
 
 	if (!get(&in, TAG_0, &part) || !get_number(&part, 2) ||
 	    part.left != 0 || !get(&in, TAG_INTEGER, &part) ||
 	    !get_algorithm(&in) || !get_name(&in, issuer) ||
-	    !get(&in, TAG_SEQUENCE, &part) || !get_time(&part) ||
-	    !get_time(&part) || part.left != 0 || !get_name(&in, subject) ||
-	    !get_key(&in, NULL) || !get_extensions(&in, &ca) || in.left != 0)
+	    !get(&in, TAG_SEQUENCE, &part) || !get_time(&part, c.from) ||
+	    !get_time(&part, c.until) || part.left != 0 ||
+	    !get_name(&in, c.subject) || !get_key(&in, NULL) ||
+	    !get_extensions(&in, &c) || in.left != 0)
 		return false;
 	out->is = PURPOSE_CERT;
-	(void)snprintf(out->text, sizeof(out->text), "a certificate%s for %s",
-	    ca ? " of a CA" : "", subject);
+	if (c.hidden > 0)
+		(void)snprintf(
+		    more, sizeof(more), ", and %zu more names", c.hidden);
+	(void)snprintf(out->text, sizeof(out->text),
+	    "a certificate%s for %s, %s to %s%s%s", c.ca ? " of a CA" : "",
+	    c.subject, c.from, c.until, c.names, more);
 	return true;
 }
 
@@ -238,12 +350,15 @@ is_crl(struct bytes in, struct purpose_view *out)
 	struct bytes list = { .left = 0 };
 	struct bytes part;
 	char issuer[SHOWN];
+	char made[DATE_LEN];
+	char until[DATE_LEN] = "";
 	size_t n = 0;
 
 	if (!get_number(&in, 1) || !get_algorithm(&in) ||
-	    !get_name(&in, issuer) || !get_time(&in))
+	    !get_name(&in, issuer) || !get_time(&in, made))
 		return false;
-	if ((is_next(&in, TAG_UTC) || is_next(&in, TAG_TIME)) && !get_time(&in))
+	if ((is_next(&in, TAG_UTC) || is_next(&in, TAG_TIME)) &&
+	    !get_time(&in, until))
 		return false;
 	if (is_next(&in, TAG_SEQUENCE) && !get(&in, TAG_SEQUENCE, &list))
 		return false;
@@ -254,7 +369,8 @@ is_crl(struct bytes in, struct purpose_view *out)
 		return false;
 	out->is = PURPOSE_CRL;
 	(void)snprintf(out->text, sizeof(out->text),
-	    "a revocation list of %zu by %s", n, issuer);
+	    "a revocation list of %zu by %s, %s to %s", n, issuer, made,
+	    until[0] != '\0' ? until : "whenever");
 	return true;
 }
 

@@ -123,7 +123,7 @@ struct model_fact {
 struct model_asked {
 	uint32_t id;
 	char name[132];
-	char what[256];
+	char what[512];
 	char who[256];
 	int64_t until_ms;
 };

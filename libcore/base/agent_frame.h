@@ -19,6 +19,7 @@
 #define AGENT_WAIT_MS 60000
 #define AGENT_FOREVER UINT64_MAX
 #define AGENT_WHO_MAX 256
+#define AGENT_WHAT_MAX 512
 #define AGENT_ONLY_MAX 640
 #define AGENT_ASKS_MAX 64 /* "tty pts/4", "askpass", "": nobody by itself */
 

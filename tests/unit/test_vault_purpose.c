@@ -9,8 +9,10 @@
 
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "certs.h"
 #include "keyvault/purpose.h"
@@ -119,6 +121,23 @@ signed_part(struct rk_bytes der)
 	return (struct rk_bytes){ tbs, (size_t)(p - tbs) + (size_t)n };
 }
 
+/* What is said of one: dates and names come behind whom it is for. */
+static const char *
+dated(const char *what, const X509 *x, const char *names)
+{
+	static char text[PURPOSE_TEXT_MAX];
+	struct tm from;
+	struct tm to;
+
+	assert_int_equal(ASN1_TIME_to_tm(X509_get0_notBefore(x), &from), 1);
+	assert_int_equal(ASN1_TIME_to_tm(X509_get0_notAfter(x), &to), 1);
+	(void)snprintf(text, sizeof(text),
+	    "%s, %04d-%02d-%02d to %04d-%02d-%02d%s", what, from.tm_year + 1900,
+	    from.tm_mon + 1, from.tm_mday, to.tm_year + 1900, to.tm_mon + 1,
+	    to.tm_mday, names);
+	return text;
+}
+
 /* Says that it is a CA, and behind that that it is none: who verifies it may
  * believe the one or the other. */
 static void
@@ -136,7 +155,8 @@ test_two_minds(void **state)
 	assert_int_equal(X509_add_ext(x, ext, -1), 1);
 	len = i2d_re_X509_tbs(x, &tbs);
 	assert_true(len > 0);
-	is_only(tbs, (size_t)len, PURPOSE_CERT, "a certificate of a CA for CA");
+	is_only(tbs, (size_t)len, PURPOSE_CERT,
+	    dated("a certificate of a CA for CA", x, ""));
 	OPENSSL_free(tbs);
 	X509_EXTENSION_free(ext);
 	X509_free(x);
@@ -156,11 +176,14 @@ test_certificates(void **state)
 
 	(void)state;
 	part = signed_part(leaf->der);
-	is_only(part.ptr, part.len, PURPOSE_CERT, "a certificate for node");
+	is_only(part.ptr, part.len, PURPOSE_CERT,
+	    dated("a certificate for node", leaf->x509,
+	        ", dns localhost, email node@example.org, "
+	        "ip 127.0.0.1"));
 	assert_int_equal(purpose_use(PURPOSE_CERT), USE_CA);
 	part = signed_part(ca->der);
 	is_only(part.ptr, part.len, PURPOSE_CERT,
-	    "a certificate of a CA for the\\x0aCA");
+	    dated("a certificate of a CA for the\\x0aCA", ca->x509, ""));
 	/* To be signed by a key of another kind. */
 	part = signed_part(other->der);
 	assert_int_equal(
@@ -172,6 +195,65 @@ test_certificates(void **state)
 	certs_free(other);
 	certs_free(leaf);
 	certs_free(ca);
+}
+
+/* All that it may be used as is shown: names of each kind, more of them than
+ * there is room for, and none that does what it likes with the screen. */
+static void
+test_names(void **state)
+{
+	static const char names[] = "email:ann@example.org,DNS:*.example.org,"
+	                            "IP:10.1.2.3,IP:2001:db8::1,"
+	                            "URI:https://a/,RID:1.2.3";
+	const struct certs_opts opts = { .cn = "n",
+		.not_before = 2524607999, /* 2049, as a UTCTime */
+		.not_after = 4102444800 };
+	struct certs_cert *c = certs_new(NULL, &opts);
+	X509_EXTENSION *ext =
+	    X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names);
+	unsigned char *tbs = NULL;
+	int len;
+
+	(void)state;
+	assert_int_equal(X509_add_ext(c->x509, ext, -1), 1);
+	len = i2d_re_X509_tbs(c->x509, &tbs);
+	assert_true(len > 0);
+	is_only(tbs, (size_t)len, PURPOSE_CERT,
+	    "a certificate for n, 2049-12-31 to 2100-01-01, dns localhost, ip "
+	    "127.0.0.1, email "
+	    "ann@example.org, dns *.example.org, ip 10.1.2.3, ip 2001:db8::1, "
+	    "uri https://a/, name of another kind");
+	OPENSSL_free(tbs);
+	X509_EXTENSION_free(ext);
+	certs_free(c);
+}
+
+static void
+test_many_names(void **state)
+{
+	static char long_one[300];
+	struct rk_str emails[40];
+	const struct certs_opts opts = {
+		.cn = "n", .emails = emails, .n_emails = 40
+	};
+	struct purpose_view view;
+	struct certs_cert *c;
+	struct rk_bytes part;
+
+	(void)state;
+	memset(long_one, 'x', sizeof(long_one));
+	for (size_t i = 0; i < 40; i++)
+		emails[i] = (struct rk_str){ "\033@b", 3 };
+	emails[1] = (struct rk_str){ long_one, sizeof(long_one) };
+	c = certs_new(NULL, &opts);
+	part = signed_part(c->der);
+	assert_int_equal(
+	    purpose_of_proof(part.ptr, part.len, own, &view), RK_OK);
+	assert_non_null(strstr(view.text, ", email \\x1b@b, email xxx"));
+	assert_non_null(strstr(view.text, "xx~, email \\x1b@b"));
+	assert_non_null(strstr(view.text, " more names"));
+	assert_true(strlen(view.text) < sizeof(view.text) - 1);
+	certs_free(c);
 }
 
 /* A request for this key. */
@@ -238,12 +320,26 @@ make_list(
 	return (size_t)len;
 }
 
+static const char *
+listed(unsigned n)
+{
+	static char text[PURPOSE_TEXT_MAX];
+
+	(void)snprintf(text, sizeof(text),
+	    "a revocation list of %u by CA, 2023-11-14 to 2027-01-15", n);
+	return text;
+}
+
 static void
 test_lists(void **state)
 {
 	static const uint64_t serials[] = { 5, 6, 700 };
-	const struct certs_crl some = { .serials = serials, .n = 3 };
-	const struct certs_crl none = { .n = 0 };
+	const struct certs_crl some = { .serials = serials,
+		.n = 3,
+		.last_update = 1700000000,
+		.next_update = 1800000000 };
+	const struct certs_crl none = { .last_update = 1700000000,
+		.next_update = 1800000000 };
 	struct certs_cert *ca = certs_new_ca("CA");
 	struct rk_bytes part;
 	uint8_t *der;
@@ -252,14 +348,12 @@ test_lists(void **state)
 	(void)state;
 	len = make_list(ca, &some, &der);
 	part = signed_part((struct rk_bytes){ der, len });
-	is_only(
-	    part.ptr, part.len, PURPOSE_CRL, "a revocation list of 3 by CA");
+	is_only(part.ptr, part.len, PURPOSE_CRL, listed(3));
 	assert_int_equal(purpose_use(PURPOSE_CRL), USE_CA);
 	OPENSSL_free(der);
 	len = make_list(ca, &none, &der);
 	part = signed_part((struct rk_bytes){ der, len });
-	is_only(
-	    part.ptr, part.len, PURPOSE_CRL, "a revocation list of 0 by CA");
+	is_only(part.ptr, part.len, PURPOSE_CRL, listed(0));
 	OPENSSL_free(der);
 	certs_free(ca);
 }
@@ -272,6 +366,8 @@ main(void)
 		cmocka_unit_test(test_next_key),
 		cmocka_unit_test(test_two_minds),
 		cmocka_unit_test(test_certificates),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_many_names),
 		cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_lists),
 	};
