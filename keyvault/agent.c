@@ -163,9 +163,12 @@ agent_wait(struct agent *a, const struct order *o, uint64_t now, uint32_t *id)
 			w = &a->waiting[i];
 	if (w == NULL)
 		return RK_ELIMIT;
-	if ((w->order = malloc(sizeof(*w->order))) == NULL)
+	if ((w->order = malloc(sizeof(*w->order) + o->len)) == NULL)
 		return RK_ENOMEM;
 	*w->order = *o;
+	if (o->len > 0)
+		memcpy(w->order + 1, o->data, o->len);
+	w->order->data = (const uint8_t *)(w->order + 1);
 	w->order->asker.binds = NULL; /* may be gone by then */
 	w->state = WAITING_ASKED;
 	w->until = now + AGENT_WAIT_MS;

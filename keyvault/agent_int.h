@@ -31,8 +31,10 @@ struct order {
 	bool asked;           /* somebody said yes to it */
 	char host[RK_FP_LEN]; /* that a login is for, where it is proven */
 	char context[65];     /* of a file */
-	size_t len;           /* the file's hash, or what is to be signed */
-	uint8_t data[AGENT_REQUEST_MAX];
+	/* The file's hash, or what is to be signed: where the request is, or,
+	 * of one that waits, behind this. */
+	const uint8_t *data;
+	size_t len;
 };
 
 enum waiting_state {

@@ -30,6 +30,7 @@ struct client {
 	struct binds binds;   /* of SSH's connections */
 	struct rk_secret *in; /* keys come by here */
 	size_t in_len;
+	size_t in_max; /* IN_MAX, but for one that is longer */
 	struct buf out;
 	uint32_t wait;
 	uint64_t since; /* the last byte that changed something */
@@ -138,11 +139,57 @@ hang_up(struct client *c)
 static enum rk_err
 look(const struct client *c, uint8_t *type, struct bytes *body, size_t *used)
 {
-	return agent_frame(rk_secret_peek(c->in), c->in_len, AGENT_REQUEST_MAX,
-	    type, body, used);
+	return agent_frame(
+	    rk_secret_peek(c->in), c->in_len, c->in_max - 4, type, body, used);
 }
 
-static void
+/* Room for so much, where there was other room. */
+static bool
+move_to(struct client *c, size_t max)
+{
+	struct rk_secret *in;
+
+	if (rk_secret_new(max, &in) != RK_OK)
+		return false;
+	memcpy(rk_secret_data(in), rk_secret_peek(c->in), c->in_len);
+	rk_secret_free(c->in);
+	c->in = in;
+	c->in_max = max;
+	return true;
+}
+
+static size_t
+count_long(const struct agent_io *io)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < AGENT_CLIENTS_MAX; i++)
+		n += io->clients[i].fd >= 0 && io->clients[i].in_max > IN_MAX;
+	return n;
+}
+
+/* The next request may be longer than others where it is for a signature that
+ * is not SSH's; few may at a time. */
+static bool
+make_room(struct client *c)
+{
+	struct bytes b = { .at = rk_secret_peek(c->in), .left = c->in_len };
+	uint32_t size;
+	uint8_t type;
+
+	if (c->in_max > IN_MAX || !bytes_get_u32(&b, &size) ||
+	    size <= AGENT_REQUEST_MAX)
+		return true;
+	if (size > AGENT_SIGN_MAX || c->asker.ssh)
+		return false;
+	if (!bytes_get_u8(&b, &type))
+		return true;
+	return type == AGENT_SIGN && count_long(c->io) < AGENT_LONG_MAX &&
+	       move_to(c, 4 + (size_t)size);
+}
+
+/* A long one had its room for itself. */
+static bool
 drop_request(struct client *c, size_t used)
 {
 	uint8_t *p = rk_secret_data(c->in);
@@ -150,6 +197,9 @@ drop_request(struct client *c, size_t used)
 	memmove(p, p + used, c->in_len - used);
 	rk_wipe(p + c->in_len - used, used);
 	c->in_len -= used;
+	if (c->in_max > IN_MAX && !move_to(c, IN_MAX))
+		return false;
+	return make_room(c);
 }
 
 static bool
@@ -176,11 +226,11 @@ receive(struct client *c)
 {
 	ssize_t n;
 
-	if (c->in_len >= IN_MAX || c->ended)
+	if (c->in_len >= c->in_max || c->ended)
 		return true;
 	do
 		n = recv(c->fd, rk_secret_data(c->in) + c->in_len,
-		    IN_MAX - c->in_len, MSG_DONTWAIT);
+		    c->in_max - c->in_len, MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return errno == EAGAIN || errno == EWOULDBLOCK;
@@ -191,7 +241,7 @@ receive(struct client *c)
 	if (c->in_len == 0)
 		c->since = rk_loop_now(c->io->loop);
 	c->in_len += (size_t)n;
-	return true;
+	return make_room(c);
 }
 
 /* A socket may have been handed on, or what is behind it be another program by
@@ -239,7 +289,8 @@ serve(struct client *c)
 	look_again(c);
 	r = agent_handle(io->agent, &c->asker, rk_loop_now(io->loop), type,
 	    body, &c->out, &c->wait);
-	drop_request(c, used);
+	if (!drop_request(c, used))
+		return false;
 	c->spoke = true;
 	c->since = rk_loop_now(io->loop);
 	return r == RK_OK && send_out(c);
@@ -258,9 +309,9 @@ watch(struct client *c)
 	if (c->ended && !ready && buf_len(&c->out) == 0)
 		return false;
 	/* It would not be heard to go; and nobody has so much to say. */
-	if (c->wait != 0 && c->in_len >= IN_MAX)
+	if (c->wait != 0 && c->in_len >= c->in_max)
 		return false;
-	if (!c->ended && c->in_len < IN_MAX)
+	if (!c->ended && c->in_len < c->in_max)
 		want |= RK_READ;
 	if (ready || buf_len(&c->out) > 0)
 		want |= RK_WRITE;
@@ -322,6 +373,7 @@ welcome(struct agent_io *io, int fd, bool ssh)
 	c->since = rk_loop_now(io->loop);
 	agent_sock_who(pid, c->asker.who, c->asker.program);
 	buf_init(&c->out, AGENT_REPLY_MAX + 4096);
+	c->in_max = IN_MAX;
 	if (rk_secret_new(IN_MAX, &c->in) != RK_OK ||
 	    rk_watch_new(io->loop, fd, RK_READ, on_client, c, &c->watch) !=
 	        RK_OK)

@@ -8,6 +8,7 @@
 #include <rpckit/loop.h>
 
 #define AGENT_CLIENTS_MAX 64
+#define AGENT_LONG_MAX 4 /* of them with a long request at a time */
 #define AGENT_STALL_MS                                                      \
 	10000               /* a request that was begun, an answer not read \
 	                     */

@@ -455,7 +455,7 @@ sign_file(struct turn *t)
 	    hash.left != CRYPT_HASH512_LEN || t->body.left != 0)
 		return malformed(t);
 	o.len = hash.left;
-	memcpy(o.data, hash.at, hash.left);
+	o.data = hash.at;
 	purpose_of_file(o.context, &o.view);
 	return agent_order(t->a, &o, t->now, t->reply, t->wait);
 }
@@ -469,8 +469,7 @@ sign_proof(struct turn *t)
 	struct bytes data;
 
 	if (!agent_get_text(&t->body, o.name, sizeof(o.name)) ||
-	    !bytes_get_string(&t->body, &data) || t->body.left != 0 ||
-	    data.left > sizeof(o.data))
+	    !bytes_get_string(&t->body, &data) || t->body.left != 0)
 		return malformed(t);
 	if ((k = agent_key_find(t->a, o.name)) == NULL)
 		return not_open(t, o.name);
@@ -479,7 +478,7 @@ sign_proof(struct turn *t)
 		    "what is to be signed is nothing that this key may sign");
 	o.use = purpose_use(o.view.is);
 	o.len = data.left;
-	memcpy(o.data, data.at, data.left);
+	o.data = data.at;
 	return agent_order(t->a, &o, t->now, t->reply, t->wait);
 }
 

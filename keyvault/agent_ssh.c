@@ -131,12 +131,11 @@ sign(struct agent *a, const struct agent_asker *asker, uint64_t now,
 
 	if (k == NULL || !bytes_get_string(&body, &data) ||
 	    !bytes_get_u32(&body, &flags) || body.left != 0 ||
-	    data.left > sizeof(o.data) ||
 	    purpose_of_ssh(data.at, data.left, k->pub, &o.view) != RK_OK)
 		return agent_refuse(asker, RK_EDENIED, "", reply);
 	(void)str_copy(o.name, sizeof(o.name), k->name);
 	o.len = data.left;
-	memcpy(o.data, data.at, data.left);
+	o.data = data.at;
 	if (set_place(&o) != RK_OK)
 		return agent_refuse(asker, RK_EDENIED, "", reply);
 	return agent_order(a, &o, now, reply, wait);

@@ -195,6 +195,7 @@ enum rk_err
 agent_call(struct agent_conn *c, enum agent_type type, struct buf *args,
     agent_wait_fn *asked, void *arg, struct bytes *answer, struct rk_error *err)
 {
+	size_t len = 5 + (args == NULL ? 0 : buf_len(args));
 	struct buf frame;
 	uint8_t *room;
 	size_t at = 0;
@@ -202,8 +203,8 @@ agent_call(struct agent_conn *c, enum agent_type type, struct buf *args,
 	enum rk_err r;
 
 	/* All of it at once: no copy of a key is left by growing. */
-	buf_init(&frame, AGENT_REQUEST_MAX + 4);
-	if ((r = buf_reserve(&frame, AGENT_REQUEST_MAX + 4, &room)) == RK_OK &&
+	buf_init(&frame, len);
+	if ((r = buf_reserve(&frame, len, &room)) == RK_OK &&
 	    (r = agent_begin(&frame, (uint8_t)type, &at)) == RK_OK &&
 	    args != NULL)
 		r = buf_put(&frame, buf_peek(args), buf_len(args));

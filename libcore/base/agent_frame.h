@@ -13,6 +13,7 @@
  */
 #define AGENT_VERSION 1
 #define AGENT_REQUEST_MAX 16384
+#define AGENT_SIGN_MAX 1048576 /* a request AGENT_SIGN: lists are long */
 #define AGENT_REPLY_MAX 65536
 #define AGENT_KEYS_MAX 4096
 #define AGENT_WAITING_MAX 8

@@ -71,14 +71,14 @@ ask_once(struct talk *t, enum agent_type type, struct rk_bytes data,
 		r = agent_dial(t->path, left, &t->conn, err);
 	if (r != RK_OK)
 		return r;
-	buf_init(&args, AGENT_REQUEST_MAX);
+	buf_init(&args, AGENT_SIGN_MAX - 1);
 	if ((r = agent_put_text(&args, t->name)) == RK_OK && data.len > 0)
 		r = bytes_put_string(&args, data.ptr, data.len);
 	if (r != RK_OK) {
 		buf_fini(&args);
 		return err_set(err, r,
 		    "agent: is not given more than %u bytes to sign",
-		    AGENT_REQUEST_MAX - 2 * NAME_LEN);
+		    AGENT_SIGN_MAX - 2 * NAME_LEN);
 	}
 	now = now_ms();
 	left = now < until ? (uint32_t)(until - now) : 1;

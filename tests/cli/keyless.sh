@@ -83,6 +83,43 @@ ca() {
 	has err '^try: keyvault unlock' 'says what to do'
 }
 
+# A list of many, made with the CA's key while that was in a file.
+long_list() {
+	want 0 'a CA with a file' "$selfy" -ca -nopass -p big
+	awk 'BEGIN { for (i = 1; i <= 2000; i++)
+		printf "R\t360101000000Z\t260101000000Z\t%08X\tunknown\t/CN=x\n",
+			i }' >index.txt
+	echo 01 >number
+	cat >ca.cnf <<-END
+		[ca]
+		default_ca = d
+		[d]
+		database = index.txt
+		crlnumber = number
+		default_crl_days = 30
+		default_md = default
+		crl_extensions = x
+		[x]
+		authorityKeyIdentifier = keyid
+	END
+	openssl ca -config ca.cnf -gencrl -keyfile big/ca.key \
+		-cert big/ca.crt -out big/ca.crl >out 2>&1
+	result $? 'a list of 2000'
+	want 0 'its key goes into the vault' "$keyvault" --pass file:pass \
+		import big big/ca.key
+	rm big/ca.key
+	want 0 'is a CA there' "$keyvault" --pass file:pass tag big use:ca
+	want 0 'is open' "$keyvault" --pass file:pass unlock big
+	want 0 'selfy -crl of so many' "$selfy" -crl -p big -ca-key keyvault:big
+	openssl crl -in big/ca.crl -CAfile big/ca.crt -noout >out 2>err
+	has err 'verify OK' 'openssl verifies it'
+	openssl crl -in big/ca.crl -noout -text >out
+	has out 'Serial Number: 0*7D0$' 'all of it'
+	"$keyvault" log >out
+	has out 'big: agent: a revocation list of 2000 by' 'the log has it'
+	rm -rf big
+}
+
 keys() {
 	want 0 'keys go into the vault' "$keyvault" --pass file:pass \
 		import-dir certs
@@ -226,6 +263,7 @@ hangs() {
 }
 
 vault
+long_list
 ca
 keys
 over_psk

@@ -128,8 +128,8 @@ serve(struct fakeagent *f, struct buf *in, struct buf *out)
 	size_t used;
 	bool go_on = true;
 
-	while (go_on && agent_frame(buf_peek(in), buf_len(in),
-	                    AGENT_REQUEST_MAX, &type, &body, &used) == RK_OK) {
+	while (go_on && agent_frame(buf_peek(in), buf_len(in), AGENT_SIGN_MAX,
+	                    &type, &body, &used) == RK_OK) {
 		if (!bytes_get_string(&body, &name) ||
 		    !bytes_are(&name, "node"))
 			return false;
@@ -168,7 +168,7 @@ talk(struct fakeagent *f, int fd)
 	ssize_t n = 1;
 	bool go_on = true;
 
-	buf_init(&in, 65536);
+	buf_init(&in, AGENT_SIGN_MAX + 8192);
 	buf_init(&out, 65536);
 	while (go_on && readable(f, fd) &&
 	       buf_reserve(&in, 4096, &p) == RK_OK &&

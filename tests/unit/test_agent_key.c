@@ -12,6 +12,7 @@
 
 #include <rpckit/signer.h>
 
+#include "base/agent_frame.h"
 #include "fakeagent.h"
 #include "scratch.h"
 
@@ -216,6 +217,35 @@ test_hangs(void **state)
 	fakeagent_free(&f);
 }
 
+/* What is signed may be long: a revocation list.  Longer is no request. */
+static void
+test_long(void **state)
+{
+	static uint8_t text[AGENT_SIGN_MAX];
+	struct fakeagent f = { 0 };
+	uint8_t sig[RK_KEY_SIG_LEN];
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	struct rk_error err;
+	struct rk_key *key;
+
+	(void)state;
+	fakeagent_start(&f, SOCK);
+	key = key_at(SOCK, 0, NULL);
+	rk_key_public(key, pub);
+	assert_int_equal(rk_key_sign_for(key, RK_SIGN_CRL, text,
+	                     sizeof(text) - 1024, sig, &err),
+	    RK_OK);
+	assert_true(rk_key_verify(pub, text, sizeof(text) - 1024, sig));
+	assert_int_equal(
+	    rk_key_sign_for(key, RK_SIGN_CRL, text, sizeof(text), sig, &err),
+	    RK_ETOOBIG);
+	says(&err, "is not given more than 1048064 bytes to sign");
+	assert_int_equal(sign(key, &err), RK_OK);
+	rk_key_free(key);
+	fakeagent_stop(&f);
+	fakeagent_free(&f);
+}
+
 /* A loop waits for a signature: that has a time of its own. */
 static void
 test_hangs_shortly(void **state)
@@ -313,6 +343,8 @@ main(void)
 		    test_threads, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_lies, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_long, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_hangs, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(

@@ -130,7 +130,7 @@ test_slow(void **state)
 	assert_int_equal(hear(idle), -1);
 	/* What is no frame ends it at once, and nothing else. */
 	fd = dial(&h);
-	say(&h, fd, "\0\0\x40\x01", 4);
+	say(&h, fd, "\0\0\x40\x01\x01", 5);
 	assert_int_equal(hear(fd), 0);
 	(void)close(fd);
 	fd = dial(&h);
@@ -189,6 +189,143 @@ test_crowd(void **state)
 	house_fini(&h);
 }
 
+/* ---- a long list to be signed ---- */
+
+/* The to-be-signed part of a revocation list of many. */
+static void
+put_list(struct buf *b, size_t n)
+{
+	static const uint8_t head[] = { 0x02, 0x01, 0x01, 0x30, 0x05, 0x06,
+		0x03, 0x2b, 0x65, 0x70, 0x30, 0x00, 0x17, 0x0d, '2', '6', '0',
+		'1', '0', '1', '0', '0', '0', '0', '0', '0', 'Z' };
+	static const uint8_t entry[] = { 0x30, 0x12, 0x02, 0x01, 0x05, 0x17,
+		0x0d, '2', '6', '0', '1', '0', '1', '0', '0', '0', '0', '0',
+		'0', 'Z' };
+	uint32_t in = (uint32_t)(n * sizeof(entry));
+	uint32_t all = in + 5 + (uint32_t)sizeof(head);
+
+	assert_int_equal(bytes_put_u32(b, 0x30830000 | all >> 8), RK_OK);
+	assert_int_equal(bytes_put_u8(b, (uint8_t)all), RK_OK);
+	assert_int_equal(buf_put(b, head, sizeof(head)), RK_OK);
+	assert_int_equal(bytes_put_u32(b, 0x30830000 | in >> 8), RK_OK);
+	assert_int_equal(bytes_put_u8(b, (uint8_t)in), RK_OK);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(buf_put(b, entry, sizeof(entry)), RK_OK);
+}
+
+static void
+put_request(struct buf *b, const struct buf *list)
+{
+	size_t at;
+
+	assert_int_equal(agent_begin(b, AGENT_SIGN, &at), RK_OK);
+	assert_int_equal(agent_put_text(b, "a"), RK_OK);
+	assert_int_equal(
+	    bytes_put_string(b, buf_peek(list), buf_len(list)), RK_OK);
+	agent_end(b, at);
+}
+
+static void
+say_in_pieces(struct house *h, int fd, const struct buf *b, size_t len)
+{
+	size_t n;
+
+	for (size_t at = 0; at < len; at += n) {
+		n = len - at < 32768 ? len - at : 32768;
+		say(h, fd, buf_peek(b) + at, n);
+	}
+}
+
+/* Its signature is good, and there is one more of it behind. */
+static void
+is_signed(struct house *h, int fd, const struct buf *list)
+{
+	uint8_t reply[256];
+	uint8_t sig[AGENT_SIG_LEN];
+	struct bytes body;
+	uint8_t type;
+	size_t used;
+	ssize_t n;
+
+	turn(h);
+	n = recv(fd, reply, sizeof(reply), MSG_DONTWAIT);
+	assert_true(n > 0);
+	assert_int_equal(
+	    agent_frame(reply, (size_t)n, sizeof(reply), &type, &body, &used),
+	    RK_OK);
+	assert_int_equal(type, AGENT_OK);
+	assert_true(agent_get_signature(&body, sig));
+	assert_true(rk_key_verify(
+	    h->rig.rec[0].pub, buf_peek(list), buf_len(list), sig));
+}
+
+static void
+open_ca(struct house *h)
+{
+	struct buf reply;
+
+	(void)snprintf(
+	    h->rig.rec[0].tags, sizeof(h->rig.rec[0].tags), "use:ca");
+	h->rig.ms = AGENT_FOREVER;
+	buf_init(&reply, AGENT_REPLY_MAX);
+	assert_int_equal(
+	    agentrig_unlock(&h->rig, "a", h->now, AGENT_FOREVER, false, &reply),
+	    RK_OK);
+	buf_fini(&reply);
+}
+
+static void
+test_long(void **state)
+{
+	static const uint8_t ask_status[] = { 0, 0, 0, 1, AGENT_STATUS };
+	int fds[AGENT_LONG_MAX];
+	struct house h;
+	struct buf list;
+	struct buf request;
+	int fd;
+
+	(void)state;
+	house_init(&h);
+	open_ca(&h);
+	buf_init(&list, AGENT_SIGN_MAX);
+	buf_init(&request, AGENT_SIGN_MAX + 4);
+	put_list(&list, 50000);
+	assert_true(buf_len(&list) > AGENT_SIGN_MAX - 64 * 1024);
+	put_request(&request, &list);
+	fd = dial(&h);
+	say(&h, fd, ask_status, sizeof(ask_status));
+	assert_true(hear(fd) > 5);
+	/* Behind another, and twice. */
+	say(&h, fd, ask_status, sizeof(ask_status));
+	say_in_pieces(&h, fd, &request, buf_len(&request));
+	assert_true(hear(fd) > 5);
+	say_in_pieces(&h, fd, &request, buf_len(&request));
+	is_signed(&h, fd, &list);
+	/* So many at a time have room for one; who does not go on, goes. */
+	for (size_t i = 0; i < AGENT_LONG_MAX; i++) {
+		fds[i] = dial(&h);
+		say_in_pieces(&h, fds[i], &request, 100000);
+		assert_int_equal(hear(fds[i]), -1);
+	}
+	say(&h, fd, buf_peek(&request), 100);
+	assert_int_equal(hear(fd), 0);
+	(void)close(fd);
+	h.now += AGENT_STALL_MS;
+	turn(&h);
+	for (size_t i = 0; i < AGENT_LONG_MAX; i++) {
+		assert_int_equal(hear(fds[i]), 0);
+		(void)close(fds[i]);
+	}
+	/* Longer, or of another kind: none of it is read. */
+	fd = dial(&h);
+	say(&h, fd, "\0\x10\0\x01\x0a", 5);
+	assert_int_equal(hear(fd), 0);
+	(void)close(fd);
+	buf_fini(&request);
+	buf_fini(&list);
+	house_fini(&h);
+}
+
 int
 main(void)
 {
@@ -197,6 +334,8 @@ main(void)
 		    test_slow, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_crowd, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_long, scratch_enter, scratch_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
