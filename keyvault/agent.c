@@ -78,37 +78,35 @@ agent_key_find(struct agent *a, const char *name)
 	return NULL;
 }
 
-struct open_key *
-agent_key_of(struct agent *a, const uint8_t pub[RK_KEY_PUBLIC_LEN])
+enum rk_err
+agent_keys_room(struct agent *a, const struct open_key *keys, size_t n)
 {
-	for (size_t i = 0; i < a->n_keys; i++)
-		if (memcmp(a->keys[i].pub, pub, RK_KEY_PUBLIC_LEN) == 0)
-			return &a->keys[i];
-	return NULL;
+	struct open_key *grown;
+	size_t all = a->n_keys;
+
+	for (size_t i = 0; i < n; i++)
+		all += agent_key_find(a, keys[i].name) == NULL;
+	if (all > AGENT_KEYS_MAX)
+		return RK_ELIMIT;
+	if (all <= a->keys_cap)
+		return RK_OK;
+	if ((grown = reallocarray(a->keys, all, sizeof(*grown))) == NULL)
+		return RK_ENOMEM;
+	a->keys = grown;
+	a->keys_cap = all;
+	return RK_OK;
 }
 
-enum rk_err
-agent_key_add(struct agent *a, const struct open_key *key)
+void
+agent_keys_add(struct agent *a, const struct open_key *keys, size_t n)
 {
-	struct open_key *k = agent_key_find(a, key->name);
-	struct open_key *grown;
-	size_t cap = a->keys_cap == 0 ? 16 : 2 * a->keys_cap;
+	struct open_key *k;
 
-	if (k != NULL) {
-		*k = *key;
-		return RK_OK;
+	for (size_t i = 0; i < n; i++) {
+		if ((k = agent_key_find(a, keys[i].name)) == NULL)
+			k = &a->keys[a->n_keys++];
+		*k = keys[i];
 	}
-	if (a->n_keys >= AGENT_KEYS_MAX)
-		return RK_ELIMIT;
-	if (a->n_keys == a->keys_cap) {
-		grown = reallocarray(a->keys, cap, sizeof(*grown));
-		if (grown == NULL)
-			return RK_ENOMEM;
-		a->keys = grown;
-		a->keys_cap = cap;
-	}
-	a->keys[a->n_keys++] = *key;
-	return RK_OK;
 }
 
 /* With its key the last lines of the log can be written, and never after. */

@@ -107,10 +107,11 @@ void agent_log_describe(
 void agent_asks(const struct agent *a, char out[AGENT_ASKS_MAX]);
 
 struct open_key *agent_key_find(struct agent *a, const char *name);
-struct open_key *agent_key_of(
-    struct agent *a, const uint8_t pub[RK_KEY_PUBLIC_LEN]);
-/* Room for one more; a key of that name is replaced.  RK_ENOMEM, RK_ELIMIT. */
-RK_MUST enum rk_err agent_key_add(struct agent *a, const struct open_key *key);
+/* Room for all of these, or an error; then they are added, those of the same
+ * names replaced.  RK_ENOMEM, RK_ELIMIT. */
+RK_MUST enum rk_err agent_keys_room(
+    struct agent *a, const struct open_key *keys, size_t n);
+void agent_keys_add(struct agent *a, const struct open_key *keys, size_t n);
 /* The last one takes the vault's key along. */
 void agent_key_close(struct agent *a, struct open_key *k);
 /* A seat for an order, which is copied.  RK_ELIMIT, RK_ENOMEM. */

@@ -363,12 +363,13 @@ open_all(struct turn *t, struct opening *o)
 
 	if (!collect(t, o))
 		return o->r;
+	if ((r = agent_keys_room(t->a, o->list, o->n)) != RK_OK)
+		return fail(t, r,
+		    r == RK_ELIMIT ? "more keys than the agent takes: name them"
+		                   : rk_err_text(r));
 	if ((r = log_opening(t, o, &err)) != RK_OK)
 		return fail(t, r, err.text);
-	for (size_t i = 0; i < o->n && r == RK_OK; i++)
-		r = agent_key_add(t->a, &o->list[i]);
-	if (r != RK_OK)
-		return fail(t, r, "more keys than the agent takes: name them");
+	agent_keys_add(t->a, o->list, o->n);
 	agent_asks(t->a, asks);
 	if ((r = agent_begin(t->reply, AGENT_OK, &at)) == RK_OK &&
 	    (r = bytes_put_u32(t->reply, (uint32_t)o->n)) == RK_OK &&

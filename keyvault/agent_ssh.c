@@ -48,45 +48,98 @@ is_shown(const struct agent_asker *asker, const struct open_key *k)
 	       !(is_forwarded(asker) && only_has_host(k->only));
 }
 
+/* One of several names of a key has been listed before. */
+static bool
+is_twin(const struct agent *a, const struct agent_asker *asker, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (is_shown(asker, &a->keys[i]) &&
+		    memcmp(a->keys[i].pub, a->keys[at].pub,
+		        RK_KEY_PUBLIC_LEN) == 0)
+			return true;
+	return false;
+}
+
 static enum rk_err
 identities(struct agent *a, const struct agent_asker *asker, struct buf *reply)
 {
+	const struct open_key *list[IDENTITIES_MAX];
 	uint32_t n = 0;
 	size_t at;
 	enum rk_err r;
 
-	for (size_t i = 0; i < a->n_keys; i++)
-		n += is_shown(asker, &a->keys[i]);
-	if (n > IDENTITIES_MAX)
-		n = IDENTITIES_MAX;
+	for (size_t i = 0; i < a->n_keys && n < IDENTITIES_MAX; i++)
+		if (is_shown(asker, &a->keys[i]) && !is_twin(a, asker, i))
+			list[n++] = &a->keys[i];
 	if ((r = agent_begin(reply, SSH_IDENTITIES_ANSWER, &at)) != RK_OK ||
 	    (r = bytes_put_u32(reply, n)) != RK_OK)
 		return r;
-	for (size_t i = 0; n > 0 && r == RK_OK; i++) {
-		if (!is_shown(asker, &a->keys[i]))
-			continue;
-		r = put_identity(reply, &a->keys[i]);
-		n--;
-	}
+	for (uint32_t i = 0; i < n && r == RK_OK; i++)
+		r = put_identity(reply, list[i]);
 	agent_end(reply, at);
 	return r;
 }
 
-/* The key that such a blob names, if it is open and for SSH. */
+/* The next of the names behind prev (NULL: the first) of an open key for SSH.
+ */
 static struct open_key *
-named(struct agent *a, struct bytes *body)
+next_of(struct agent *a, const uint8_t pub[RK_KEY_PUBLIC_LEN],
+    const struct open_key *prev)
 {
-	uint8_t pub[RK_KEY_PUBLIC_LEN];
-	struct bytes blob;
+	size_t i = prev == NULL ? 0 : (size_t)(prev - a->keys) + 1;
 
-	if (!bytes_get_string(body, &blob) ||
-	    ssh_get_public(blob.at, blob.left, pub) != RK_OK)
-		return NULL;
-	for (size_t i = 0; i < a->n_keys; i++)
+	for (; i < a->n_keys; i++)
 		if ((a->keys[i].uses & USE_SSH) != 0 &&
-		    memcmp(a->keys[i].pub, pub, sizeof(pub)) == 0)
+		    memcmp(a->keys[i].pub, pub, RK_KEY_PUBLIC_LEN) == 0)
 			return &a->keys[i];
 	return NULL;
+}
+
+/* The public key that such a blob is. */
+static bool
+get_pub(struct bytes *body, uint8_t pub[RK_KEY_PUBLIC_LEN])
+{
+	struct bytes blob;
+
+	return bytes_get_string(body, &blob) &&
+	       ssh_get_public(blob.at, blob.left, pub) == RK_OK;
+}
+
+static bool
+is_stricter(const struct open_key *k, const struct open_key *than, uint64_t now)
+{
+	bool asks = k->confirm && k->yes_until <= now;
+	bool other = than->confirm && than->yes_until <= now;
+
+	return asks != other ? asks : k->left < than->left;
+}
+
+/* Of the names of a key the one whose limits are the strictest: somebody is
+ * asked if one of them wants that, and the fewest uses are used first. */
+static struct open_key *
+strictest(struct agent *a, const uint8_t pub[RK_KEY_PUBLIC_LEN], uint64_t now)
+{
+	struct open_key *best = next_of(a, pub, NULL);
+	struct open_key *k = best;
+
+	while (k != NULL && (k = next_of(a, pub, k)) != NULL)
+		if (is_stricter(k, best, now))
+			best = k;
+	return best;
+}
+
+/* What one of them is only for, all are. */
+static bool
+all_allow(struct agent *a, const struct order *o, const uint8_t *pub)
+{
+	const char *host = is_forwarded(&o->asker) ? "" : o->host;
+
+	for (const struct open_key *k = next_of(a, pub, NULL); k != NULL;
+	     k = next_of(a, pub, k))
+		if (only_refuses(k->only, o->use, o->asker.program, host) !=
+		    NULL)
+			return false;
+	return true;
 }
 
 /* Where the login is, and from where it is asked for, for people. */
@@ -125,31 +178,37 @@ sign(struct agent *a, const struct agent_asker *asker, uint64_t now,
     struct bytes body, struct buf *reply, uint32_t *wait)
 {
 	struct order o = { .use = USE_SSH, .asker = *asker };
-	struct open_key *k = named(a, &body);
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	const struct open_key *k;
 	struct bytes data;
 	uint32_t flags;
 
-	if (k == NULL || !bytes_get_string(&body, &data) ||
-	    !bytes_get_u32(&body, &flags) || body.left != 0 ||
+	if (!get_pub(&body, pub) || (k = strictest(a, pub, now)) == NULL ||
+	    !bytes_get_string(&body, &data) || !bytes_get_u32(&body, &flags) ||
+	    body.left != 0 ||
 	    purpose_of_ssh(data.at, data.left, k->pub, &o.view) != RK_OK)
 		return agent_refuse(asker, RK_EDENIED, "", reply);
 	(void)str_copy(o.name, sizeof(o.name), k->name);
 	o.len = data.left;
 	o.data = data.at;
-	if (set_place(&o) != RK_OK)
+	if (set_place(&o) != RK_OK || !all_allow(a, &o, pub))
 		return agent_refuse(asker, RK_EDENIED, "", reply);
 	return agent_order(a, &o, now, reply, wait);
 }
 
+/* All that it is called. */
 static enum rk_err
 close_one(struct agent *a, const struct agent_asker *asker, struct bytes body,
     struct buf *reply)
 {
-	struct open_key *k = named(a, &body);
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	struct open_key *k;
 
-	if (k == NULL || body.left != 0 || is_forwarded(asker))
+	if (!get_pub(&body, pub) || body.left != 0 || is_forwarded(asker) ||
+	    (k = next_of(a, pub, NULL)) == NULL)
 		return agent_refuse(asker, RK_ENOENT, "", reply);
-	agent_key_close(a, k);
+	for (; k != NULL; k = next_of(a, pub, NULL))
+		agent_key_close(a, k);
 	return succeed(reply);
 }
 

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "keyvault/agent.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,8 @@ struct agentrig {
 	struct binds binds;
 	bool full;        /* no more lines */
 	enum rk_err fail; /* of the next use */
+	size_t many;      /* not 0: so many are listed, and none of the three */
+	size_t many_from; /* the first one's number */
 };
 
 static const uint8_t agentrig_id[VAULT_ID_LEN] = { 7 };
@@ -56,10 +59,17 @@ agentrig_list(
     void *arg, vault_record_fn *fn, void *fn_arg, struct rk_error *err)
 {
 	struct agentrig *rig = arg;
+	struct record rec = { .kind = RECORD_ED25519 };
 
 	if (rig->locked)
 		return err_set(err, RK_ESTATE, "locked");
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < rig->many; i++) {
+		(void)snprintf(
+		    rec.name, sizeof(rec.name), "k%zu", rig->many_from + i);
+		if (!fn(&rec, fn_arg))
+			break;
+	}
+	for (size_t i = 0; rig->many == 0 && i < 3; i++)
 		if (!fn(&rig->rec[i], fn_arg))
 			break;
 	return RK_OK;

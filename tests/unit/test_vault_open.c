@@ -1,0 +1,204 @@
+/* Keys that are opened in keyvault's agent: all that were meant or none, and
+ * one key under two names. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "agenttalk.h"
+#include "base/ssh.h"
+
+static uint8_t
+open_them(struct talk *t, const char *name, uint64_t uses, bool confirm)
+{
+	assert_int_equal(
+	    agentrig_unlock(&t->rig, name, t->now, uses, confirm, &t->reply),
+	    RK_OK);
+	take(t);
+	return t->type;
+}
+
+static uint32_t
+count_open(struct talk *t)
+{
+	struct agent_status s;
+
+	assert_int_equal(ask(t, false, AGENT_STATUS), AGENT_OK);
+	assert_true(agent_get_status(&t->body, &s));
+	return s.open;
+}
+
+static void
+test_all_or_none(void **state)
+{
+	struct rk_error err;
+	struct talk t;
+
+	(void)state;
+	talk_init(&t);
+	t.rig.ms = AGENT_FOREVER;
+	t.rig.many = AGENT_KEYS_MAX - 2;
+	assert_int_equal(open_them(&t, NULL, AGENT_FOREVER, false), AGENT_OK);
+	assert_int_equal(count_open(&t), AGENT_KEYS_MAX - 2);
+	t.rig.many_from = AGENT_KEYS_MAX;
+	t.rig.many = 3;
+	t.rig.lines = 0;
+	assert_int_equal(open_them(&t, NULL, AGENT_FOREVER, false), AGENT_FAIL);
+	assert_int_equal(agent_get_fail(&t.body, &err), RK_ELIMIT);
+	assert_non_null(strstr(err.text, "more keys than the agent takes"));
+	assert_int_equal(count_open(&t), AGENT_KEYS_MAX - 2);
+	assert_int_equal(t.rig.lines, 0);
+	/* There is room for two, and for as many as are open anyway. */
+	t.rig.many = 2;
+	assert_int_equal(open_them(&t, NULL, AGENT_FOREVER, false), AGENT_OK);
+	assert_int_equal(count_open(&t), AGENT_KEYS_MAX);
+	assert_int_equal(open_them(&t, NULL, 1, false), AGENT_OK);
+	assert_int_equal(count_open(&t), AGENT_KEYS_MAX);
+	talk_fini(&t);
+}
+
+/* ---- one key, two names ---- */
+
+/* "a" has the key of "s" now, and both are for SSH. */
+static void
+make_twins(struct talk *t)
+{
+	talk_init(t);
+	t->rig.ms = AGENT_FOREVER;
+	t->rig.rec[0] = t->rig.rec[2];
+	memcpy(t->rig.rec[0].name, "a", 2);
+}
+
+static uint32_t
+count_listed(struct talk *t)
+{
+	uint32_t n;
+
+	assert_int_equal(
+	    ask(t, true, SSH_REQUEST_IDENTITIES), SSH_IDENTITIES_ANSWER);
+	assert_true(bytes_get_u32(&t->body, &n));
+	return n;
+}
+
+static void
+put_blob(struct talk *t)
+{
+	struct buf blob;
+
+	buf_init(&blob, 128);
+	assert_int_equal(ssh_put_public(&blob, t->rig.rec[2].pub), RK_OK);
+	assert_int_equal(
+	    bytes_put_string(&t->args, buf_peek(&blob), buf_len(&blob)), RK_OK);
+	buf_fini(&blob);
+}
+
+/* A signature of SSH's for a file; 0: somebody is asked. */
+static uint8_t
+sign_by_ssh(struct talk *t)
+{
+	struct buf b;
+
+	buf_init(&b, 512);
+	assert_int_equal(buf_put(&b, "SSHSIG", 6), RK_OK);
+	assert_int_equal(agent_put_text(&b, "git"), RK_OK);
+	assert_int_equal(agent_put_text(&b, ""), RK_OK);
+	assert_int_equal(agent_put_text(&b, "sha512"), RK_OK);
+	assert_int_equal(
+	    bytes_put_string(&b, (const uint8_t[64]){ 1 }, 64), RK_OK);
+	put_blob(t);
+	assert_int_equal(
+	    bytes_put_string(&t->args, buf_peek(&b), buf_len(&b)), RK_OK);
+	assert_int_equal(bytes_put_u32(&t->args, 0), RK_OK);
+	buf_fini(&b);
+	return ask(t, true, SSH_SIGN_REQUEST);
+}
+
+/* Listed once; somebody is asked if one of the two wants that, whichever was
+ * opened first. */
+static void
+test_twins_ask(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		make_twins(&t);
+		assert_int_equal(
+		    open_them(&t, "a", AGENT_FOREVER, i == 0), AGENT_OK);
+		assert_int_equal(
+		    open_them(&t, "s", AGENT_FOREVER, i == 1), AGENT_OK);
+		assert_int_equal(count_open(&t), 2);
+		assert_int_equal(count_listed(&t), 1);
+		assert_int_equal(sign_by_ssh(&t), 0);
+		assert_int_not_equal(t.wait, 0);
+		assert_int_equal(t.rig.uses, 0);
+		/* Forgetting the key is forgetting both. */
+		put_blob(&t);
+		assert_int_equal(
+		    ask(&t, true, SSH_REMOVE_IDENTITY), SSH_SUCCESS);
+		assert_int_equal(count_listed(&t), 0);
+		talk_fini(&t);
+	}
+}
+
+/* The fewer uses are used first, and no more than those of both. */
+static void
+test_twins_uses(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		make_twins(&t);
+		assert_int_equal(
+		    open_them(&t, "a", i == 0 ? 1 : 2, false), AGENT_OK);
+		assert_int_equal(
+		    open_them(&t, "s", i == 0 ? 2 : 1, false), AGENT_OK);
+		assert_int_equal(sign_by_ssh(&t), SSH_SIGN_RESPONSE);
+		assert_string_equal(t.rig.last.name, i == 0 ? "a" : "s");
+		assert_int_equal(count_open(&t), 1);
+		assert_int_equal(sign_by_ssh(&t), SSH_SIGN_RESPONSE);
+		assert_int_equal(sign_by_ssh(&t), SSH_SIGN_RESPONSE);
+		assert_int_equal(sign_by_ssh(&t), SSH_FAILURE);
+		talk_fini(&t);
+	}
+}
+
+/* What one is only for, both are. */
+static void
+test_twins_only(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		make_twins(&t);
+		t.rig.only = i == 0 ? "/usr/bin/git" : NULL;
+		assert_int_equal(
+		    open_them(&t, "a", AGENT_FOREVER, false), AGENT_OK);
+		t.rig.only = i == 1 ? "/usr/bin/git" : NULL;
+		assert_int_equal(
+		    open_them(&t, "s", AGENT_FOREVER, false), AGENT_OK);
+		assert_int_equal(sign_by_ssh(&t), SSH_FAILURE);
+		memcpy(t.rig.ssh.program, "/usr/bin/git", 13);
+		assert_int_equal(sign_by_ssh(&t), SSH_SIGN_RESPONSE);
+		talk_fini(&t);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_all_or_none),
+		cmocka_unit_test(test_twins_ask),
+		cmocka_unit_test(test_twins_uses),
+		cmocka_unit_test(test_twins_only),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
