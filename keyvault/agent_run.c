@@ -195,8 +195,8 @@ agent_run(const struct agent_setup *setup, agent_ready_fn *ready, void *arg,
 	struct run run = { .lock_fd = -1, .own_fd = -1, .ssh_fd = -1 };
 	enum rk_err r;
 
-	if ((r = set_up(&run, setup, err)) == RK_OK) {
-		ready(arg);
+	if ((r = set_up(&run, setup, err)) == RK_OK &&
+	    (r = ready(arg, err)) == RK_OK) {
 		r = rk_loop_run(run.loop);
 		if (r != RK_OK)
 			r = err_set(err, r, "agent: %s", rk_err_text(r));

@@ -19,7 +19,7 @@ struct agent_setup {
 };
 
 /* Called once it can be reached. */
-typedef void agent_ready_fn(void *arg);
+typedef enum rk_err agent_ready_fn(void *arg, struct rk_error *err);
 
 /* Serve until SIGTERM or SIGINT; SIGHUP, SIGUSR1 and the end of the session
  * close all keys.  RK_EEXIST: another agent is there. */

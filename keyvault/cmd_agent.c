@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent_only.h"
@@ -19,8 +21,13 @@
 
 #define LIFETIME_MS UINT64_C(3600000)
 #define FIRST_FD 3 /* of a service manager's sockets */
+#define READ_TURNS 100
+#define READ_TURN_MS 10
 
 /* ---- agent ---- */
+
+static const char untold[] =
+    "agent: is not started: nobody was told where it is";
 
 /* One line of the shell's that sets a variable. */
 static void
@@ -141,14 +148,16 @@ struct start {
 	int fd; /* to the one who waits for us */
 };
 
-static void
-tell_front(void *arg)
+static enum rk_err
+tell_front(void *arg, struct rk_error *err)
 {
 	struct start *st = arg;
+	enum rk_err r;
 
 	print_shell(st->kv, st->setup, (long)getpid());
-	if (out_flush(&st->kv->out) != RK_OK)
-		return; /* said there; who reads it no more needs it not */
+	if ((r = out_flush(&st->kv->out)) == RK_OK)
+		return r;
+	return err_set(err, r, "%s", untold);
 }
 
 /* Where it cannot be told, the other side sees that we are gone. */
@@ -159,21 +168,37 @@ report(int fd, const struct rk_error *err)
 		return;
 }
 
+/* A word from the one who waits: somebody knows of us. */
+static bool
+hear_word(int fd)
+{
+	char word;
+	ssize_t n;
+
+	do
+		n = read(fd, &word, 1);
+	while (n < 0 && errno == EINTR);
+	return n == 1;
+}
+
 /* A line of nothing to the one who waits, and of ourselves to nobody. */
-static void
-tell_parent(void *arg)
+static enum rk_err
+tell_parent(void *arg, struct rk_error *err)
 {
 	struct start *st = arg;
 	struct rk_error none = { 0 };
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	bool known;
 
 	report(st->fd, &none);
+	known = hear_word(st->fd);
 	(void)close(st->fd);
 	st->fd = -1;
 	for (int fd = 0; fd <= 2 && null_fd >= 0; fd++)
 		(void)dup2(null_fd, fd);
 	if (null_fd > 2)
 		(void)close(null_fd);
+	return known ? RK_OK : err_set(err, RK_ECLOSED, "%s", untold);
 }
 
 /* What the shell had open, a lock maybe, is not ours to keep. */
@@ -223,6 +248,41 @@ hear(struct kv *kv, int fd)
 	return err.code;
 }
 
+/* In a pipe it may be left lying: until it is read, for a while, or nobody
+ * will.
+ */
+static bool
+is_read(void)
+{
+	struct pollfd p = { .fd = STDOUT_FILENO };
+	struct stat st;
+	int left;
+
+	if (fstat(p.fd, &st) != 0 || !S_ISFIFO(st.st_mode))
+		return true;
+	for (int i = 0; i < READ_TURNS; i++) {
+		if (ioctl(p.fd, FIONREAD, &left) != 0 || left == 0)
+			return true;
+		if (poll(&p, 1, READ_TURN_MS) == 1)
+			return (p.revents & POLLERR) == 0;
+	}
+	return true;
+}
+
+/* The lines, and then the agent goes on. */
+static enum rk_err
+tell_shell(struct kv *kv, const struct agent_setup *s, pid_t pid, int fd)
+{
+	enum rk_err r;
+
+	print_shell(kv, s, (long)pid);
+	if ((r = out_flush(&kv->out)) == RK_OK && !is_read())
+		r = RK_EIO;
+	if (r == RK_OK && (r = fs_write_all(fd, "", 1)) == RK_OK)
+		return r;
+	return err_set(&kv->err, r, "%s", untold);
+}
+
 static enum rk_err
 start_behind(struct kv *kv, struct agent_setup *s)
 {
@@ -230,7 +290,7 @@ start_behind(struct kv *kv, struct agent_setup *s)
 	pid_t pid;
 	enum rk_err r;
 
-	if (pipe2(fds, O_CLOEXEC) != 0)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
 		return err_sys(&kv->err, RK_EIO, errno, "agent");
 	pid = fork();
 	if (pid == 0) {
@@ -240,14 +300,10 @@ start_behind(struct kv *kv, struct agent_setup *s)
 	(void)close(fds[1]);
 	r = pid < 0 ? err_sys(&kv->err, RK_EIO, errno, "agent")
 	            : hear(kv, fds[0]);
+	if (r == RK_OK)
+		r = tell_shell(kv, s, pid, fds[0]);
 	(void)close(fds[0]);
-	if (r != RK_OK)
-		return r;
-	print_shell(kv, s, (long)pid);
-	if ((r = out_flush(&kv->out)) == RK_OK)
-		return r;
-	(void)kill(pid, SIGTERM);
-	return kv_fail(kv, r, "agent", "ended: nobody was told where it is");
+	return r;
 }
 
 enum rk_err

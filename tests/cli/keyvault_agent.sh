@@ -33,6 +33,20 @@ started() {
 	has err 'cannot write the answer' "says so"
 	until_ok gone run/a.sock
 	result $? "and is none"
+	"$keyvault" agent --socket "$tmp/run/a.sock" 2>err | true
+	until_ok gone run/a.sock
+	result $? "nor is one whose lines nobody reads"
+	mkfifo full
+	exec 8<>full
+	head -c 65536 /dev/zero >&8
+	"$keyvault" agent --socket "$tmp/run/a.sock" >full 2>err &
+	starter=$!
+	until_ok test -S run/a.sock
+	kill -9 $starter
+	wait $starter 2>/dev/null
+	until_ok gone run/a.sock
+	result $? "nor is one whose starter ends before"
+	exec 8>&-
 	want 4 "unlock without an agent" kv unlock
 	has err 'try: eval "$(keyvault agent)"' "says how to get one"
 	want 0 "an agent" agent_start
