@@ -17,7 +17,7 @@
 
 #define PROMPT_LEN 2048
 #define ANSWER_LEN 16
-#define END_MS 2000 /* for a program that is told to end */
+#define END_MS 1000 /* for a program that is told to end */
 
 extern char **environ;
 

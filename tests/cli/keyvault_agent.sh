@@ -71,9 +71,6 @@ started() {
 }
 
 used() {
-	wait $guess
-	[ $? -eq 7 ]
-	result $? "a wrong passphrase"
 	want 0 "what is no key for signing" kv unlock lab.psk
 	want 6 "signs nothing" sign_it lab.psk
 	has err 'lab.psk: is not for this use' "and why"
@@ -127,6 +124,12 @@ limited() {
 	want 0 "tags say what a key is for" kv tag web use:tls
 	want 6 "which holds also for open ones" sign_it web
 	has err 'web: is not for this use' "it says so"
+}
+
+guessed() {
+	wait $guess
+	[ $? -eq 7 ]
+	result $? "a wrong passphrase"
 }
 
 waiting() {
@@ -199,6 +202,10 @@ make_askpass() {
 	export RPCKIT_ASKPASS
 }
 
+asker_there() {
+	pgrep -P "$KEYVAULT_AGENT_PID" sleep
+}
+
 asker_gone() {
 	! pgrep -P "$KEYVAULT_AGENT_PID" sleep
 }
@@ -213,6 +220,13 @@ by_askpass() {
 	LISTEN_FDS=1 NOTIFY_SOCKET=/x agent_start 9>held
 	result $? "an agent that can ask"
 	want 0 "unlock" kv unlock --confirm deploy-ca
+	: >deaf
+	asked
+	until_ok asker_there
+	rm deaf
+	want 0 "allow while the program still asks" "$keyvault" allow "$id"
+	wait $signer
+	result $? "it is signed"
 	echo 0 >verdict
 	want 0 "yes" sign_it deploy-ca
 	grep -q '^confirm: Allow the use of key deploy-ca' prompts &&
@@ -224,14 +238,8 @@ by_askpass() {
 	result $? "and no descriptor of the agent's, nor of who started it"
 	echo 1 >verdict
 	want 6 "no" sign_it deploy-ca
-	: >deaf
-	asked
-	want 0 "allow while the program still asks" "$keyvault" allow "$id"
-	wait $signer
-	result $? "it is signed"
 	until_ok asker_gone
-	result $? "and the program ended, which does not want to"
-	rm deaf
+	result $? "and the one before ended, which did not want to"
 	agent_stop
 	unset RPCKIT_ASKPASS
 }
@@ -279,6 +287,7 @@ in_front() {
 started
 used
 limited
+guessed
 confirmed
 by_askpass
 hidden
