@@ -535,8 +535,7 @@ new_settings(void)
 	s->read = 30000;
 	s->write = 30000;
 	s->idle = 300000;
-	s->keepalive = RK_NEVER;
-	s->dead_peer = RK_NEVER;
+	s->keepalive = s->dead_peer = RK_NEVER;
 	s->drain = 30000;
 	return s;
 }

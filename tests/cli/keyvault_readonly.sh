@@ -1,0 +1,90 @@
+#!/bin/sh
+# A vault on a medium that nothing can be written to: what only reads works, all
+# else is refused in words, and what lies beside it is not overlooked.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+
+# shellcheck source=tests/lib/keyvault.sh
+. "${SRC_DIR:?}/tests/lib/keyvault.sh"
+
+echo content >file
+
+# on_ro COMMAND...: where nothing of v can be written; a mount is seen by this
+# command alone.
+on_ro() {
+	# shellcheck disable=SC2016 # of the inner shell
+	unshare -m sh -c 'mount --bind v v && mount -o remount,bind,ro v &&
+		exec "$@"' sh "$@"
+}
+
+# Only root can mount, and not everywhere.
+if ! on_ro sh -c '! touch v/probe' 2>/dev/null; then
+	ok 'a medium that cannot be written # SKIP nothing can be mounted here'
+	finish
+	exit
+fi
+
+says_why() {
+	has err "^keyvault: $KEYVAULT_DB: is a copy, or on a read-only medium" \
+	    "says why"
+}
+
+reads() {
+	fresh
+	before=$(cksum <v/vault.db)
+	want 0 "ls" on_ro "$keyvault" --plain ls
+	[ "$(cut -f1 out | tr '\n' ' ')" = 'deploy-ca lab.psk word ' ]
+	result $? "has all"
+	want 0 "show" on_ro "$keyvault" show deploy-ca
+	want 0 "pub" on_ro "$keyvault" pub deploy-ca
+	has out '^ssh-ed25519 ' "is the public half"
+	want 0 "status" on_ro "$keyvault" status
+	want 0 "log" on_ro "$keyvault" log
+	want 0 "check, with the passphrase" on_ro "$keyvault" \
+	    --pass file:pass check
+	want 7 "a wrong one" on_ro "$keyvault" --pass file:wrong check
+	want 0 "backup" on_ro "$keyvault" backup copy.db
+	want 0 "which is one" "$keyvault" --vault copy.db --pass file:pass check
+}
+
+# A use of a key is one with a line in the log, or none.
+writes() {
+	for verb in 'sign deploy-ca file' 'export word --plain-key' 'new other' \
+	    'note deploy-ca x' 'tag deploy-ca x' 'rename word other' 'rm word' \
+	    'rekey --kdf-time 1ms' 'passwd --new-pass file:fpass'; do
+		# shellcheck disable=SC2086 # words
+		want 1 "$verb" on_ro "$keyvault" --pass file:pass $verb
+		says_why
+	done
+	[ ! -e file.sig ] && [ "$(ls v)" = vault.db ] &&
+		[ "$(cksum <v/vault.db)" = "$before" ]
+	result $? "nothing was changed, and nothing left"
+	want 0 "where it can be written" kv sign deploy-ca file
+	want 0 "it works" "$keyvault" verify --key deploy-ca file file.sig
+}
+
+# What a killed process had acknowledged is in a log beside the vault: a reader
+# that overlooked it would show less than there is.
+with_log() {
+	fresh
+	mkfifo names
+	"$keyvault" --pass file:pass new --ack - <names >acks 2>/dev/null &
+	writer=$!
+	exec 7>names
+	echo late >&7
+	until_ok grep -q '^ok late' acks
+	kill -9 $writer
+	wait $writer 2>/dev/null
+	exec 7>&-
+	[ -s v/vault.db-wal ]
+	result $? "a log beside it"
+	want 1 "ls" on_ro "$keyvault" ls
+	has err 'has a log beside it, and cannot be written: put both where' \
+	    "says what to do"
+	want 0 "where it can be written" "$keyvault" --plain ls
+	has out '^late	' "nothing is lost"
+}
+
+reads
+writes
+with_log
+finish
