@@ -1,6 +1,7 @@
 /* rpcd: serves calls; options and what they lead to. */
 #include "check.h"
 #include "daemon.h"
+#include "words.h"
 
 #include "base/error.h"
 #include "base/str.h"
@@ -46,12 +47,13 @@ static const struct opt opts[] = {
 	    .letter = 'k',
 	    .kind = OPT_TEXT,
 	    .meta = "NAME",
+	    .complete = COMPLETE_KEY,
 	    .about =
 	        "who to be: NAME.crt and NAME.key, or keyvault:NAME (node)" },
 	{ .name = "psk",
 	    .kind = OPT_TEXT,
 	    .meta = "FILE",
-	    .complete = COMPLETE_FILE,
+	    .complete = COMPLETE_HELD,
 	    .flags = OPT_MANY,
 	    .about = "pre-shared key, 32 bytes, which each connection needs; "
 	             "may be repeated; keyvault:NAME: in an agent" },
@@ -63,7 +65,7 @@ static const struct opt opts[] = {
 	{ .name = "ssh-key",
 	    .kind = OPT_TEXT,
 	    .meta = "FILE",
-	    .complete = COMPLETE_FILE,
+	    .complete = COMPLETE_HELD,
 	    .about = "who to be over sessions (ssh+tcp: and others): an SSH "
 	             "key, ssh-agent: or keyvault:NAME" },
 	{ .name = "ssh-peers",
@@ -290,6 +292,7 @@ main(int argc, char **argv)
 		.see_also = "rpcd.conf 5, rpcd-ctl 8, rpcsh 1, selfy 1, "
 		            "rpckit-trust 7",
 		.style = PROG_GNU,
+		.words = words_for,
 		.features = features(text, sizeof(text)),
 	};
 

@@ -155,36 +155,13 @@ put_fields(struct buf *b, const struct cached *c, const char *method)
 
 /* ---- folders ---- */
 
-/* Names that end so, without it. */
-static enum rk_err
-put_stems(struct buf *b, const char *dir, const char *end)
-{
-	size_t tail = strlen(end);
-	enum rk_err r = RK_OK;
-	struct dirent *e;
-	DIR *d = opendir(dir);
-
-	while (r == RK_OK && d != NULL && (e = readdir(d)) != NULL) {
-		size_t len = strlen(e->d_name);
-
-		if (len > tail && e->d_name[0] != '.' &&
-		    strchr(e->d_name, '\n') == NULL &&
-		    strcmp(e->d_name + len - tail, end) == 0)
-			r = buf_printf(
-			    b, "%.*s\n", (int)(len - tail), e->d_name);
-	}
-	if (d != NULL)
-		(void)closedir(d);
-	return r;
-}
-
 static enum rk_err
 put_contexts(struct buf *b)
 {
 	char dir[PATH_LEN];
 	enum rk_err r = path_user(PATH_CONFIG, "contexts", dir);
 
-	return r == RK_OK ? put_stems(b, dir, ".conf") : r;
+	return r == RK_OK ? words_put_stems(b, dir, ".conf") : r;
 }
 
 /* Files behind "a@", "a=@", "a:=@". */
@@ -310,8 +287,11 @@ put_words(struct buf *b, const struct cache_place *at, enum complete kind,
 	case COMPLETE_SETTING:
 		return put_settings(b, at, prefix);
 	case COMPLETE_KEY:
-		r = at->certs == NULL ? RK_OK : put_stems(b, at->certs, ".key");
+		r = at->certs == NULL ? RK_OK
+		                      : words_put_stems(b, at->certs, ".key");
 		return r == RK_OK ? agent_words_put(b, RK_KEY_IN_AGENT) : r;
+	case COMPLETE_HELD:
+		return agent_words_put(b, RK_KEY_IN_AGENT);
 	case COMPLETE_SERVER:
 		return at->known == NULL ? RK_ENOENT
 		                         : rk_servers_each(at->known, NULL,
@@ -323,6 +303,7 @@ put_words(struct buf *b, const struct cache_place *at, enum complete kind,
 	case COMPLETE_METHOD:
 		return put_cached(b, at, kind);
 	case COMPLETE_NONE:
+	case COMPLETE_PAIR:
 	case COMPLETE_FILE:
 	case COMPLETE_DIR:
 	case COMPLETE_WORDS:

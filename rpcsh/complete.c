@@ -176,6 +176,10 @@ offer_kind(struct shell *s, struct offers *o, const char *before,
 	case COMPLETE_DIR:
 		offer_files(o, before, part, kind == COMPLETE_DIR);
 		break;
+	case COMPLETE_HELD:
+		offer_files(o, before, part, false);
+		offer_cached(s, o, before, part, kind, NULL, 0);
+		break;
 	case COMPLETE_CONTEXT:
 	case COMPLETE_METHOD:
 	case COMPLETE_KEY:
@@ -184,6 +188,7 @@ offer_kind(struct shell *s, struct offers *o, const char *before,
 		break;
 	case COMPLETE_ITEM: /* they are looked for elsewhere */
 	case COMPLETE_SETTING:
+	case COMPLETE_PAIR:
 		break;
 	case COMPLETE_WORDS:
 		offer_choices(o, before, meta);

@@ -1,6 +1,7 @@
 /* Words to complete, as a list; and names that keyvault's agent knows. */
 #include "cli/agent_words.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +41,28 @@ word_list_take(struct word_list *w, struct buf *b, enum rk_err r)
 		text = end + 1;
 	}
 	return w->list;
+}
+
+enum rk_err
+words_put_stems(struct buf *b, const char *dir, const char *end)
+{
+	size_t tail = strlen(end);
+	enum rk_err r = RK_OK;
+	struct dirent *e;
+	DIR *d = opendir(dir);
+
+	while (r == RK_OK && d != NULL && (e = readdir(d)) != NULL) {
+		size_t len = strlen(e->d_name);
+
+		if (len > tail && e->d_name[0] != '.' &&
+		    strchr(e->d_name, '\n') == NULL &&
+		    strcmp(e->d_name + len - tail, end) == 0)
+			r = buf_printf(
+			    b, "%.*s\n", (int)(len - tail), e->d_name);
+	}
+	if (d != NULL)
+		(void)closedir(d);
+	return r;
 }
 
 /* ---- the agent ---- */
@@ -114,6 +137,7 @@ agent_words(const struct args *a, enum complete kind, const char *prefix)
 	(void)prefix;
 	buf_init(&b, WORDS_LEN);
 	return word_list_take(&list, &b,
-	    kind == COMPLETE_KEY ? agent_words_put(&b, RK_KEY_IN_AGENT)
-	                         : RK_OK);
+	    kind == COMPLETE_KEY || kind == COMPLETE_HELD
+	        ? agent_words_put(&b, RK_KEY_IN_AGENT)
+	        : RK_OK);
 }

@@ -21,6 +21,10 @@ struct word_list {
 const char *const *word_list_take(
     struct word_list *w, struct buf *b, enum rk_err r);
 
+/* Lines: the names in a directory that end so, without that; none where it
+ * cannot be read.  RK_ENOMEM. */
+RK_MUST enum rk_err words_put_stems(
+    struct buf *b, const char *dir, const char *end);
 /* Lines: each name that is open in keyvault's agent, behind `before`.  None
  * where there is no agent, or one that does not answer at once.  RK_ENOMEM. */
 RK_MUST enum rk_err agent_words_put(struct buf *b, const char *before);

@@ -32,6 +32,8 @@ enum complete {
 	COMPLETE_ITEM,    /* of what the method before it takes */
 	COMPLETE_SETTING, /* a context, or settings for a new one */
 	COMPLETE_KEY,    /* a pair of certificate and key, or one of keyvault */
+	COMPLETE_HELD,   /* a file, or keyvault:NAME */
+	COMPLETE_PAIR,   /* X=NAME, of keyvault */
 	COMPLETE_SERVER, /* one that is known */
 	COMPLETE_WORDS   /* the words of meta */
 };

@@ -95,8 +95,15 @@ put_action(struct script *s, enum complete kind, const char *meta)
 	case COMPLETE_ITEM:
 	case COMPLETE_SETTING:
 	case COMPLETE_KEY:
+	case COMPLETE_PAIR:
 	case COMPLETE_SERVER:
 		script_put_named(s, "_~_ask ");
+		script_put(s, script_kind_name(kind));
+		break;
+	case COMPLETE_HELD:
+		script_put(s, s->zsh ? "case $cur" : "case $head$cur");
+		script_put_named(
+		    s, " in keyvault:*) ;; *) _~_files ;; esac; _~_ask ");
 		script_put(s, script_kind_name(kind));
 		break;
 	case COMPLETE_WORDS:

@@ -13,6 +13,12 @@ put_fish_eaters(struct script *s)
 	script_put(s, "\n\t\t\tset skip 1\n");
 }
 
+/* Files, unless it is to be another word. */
+static const char fish_files[] =
+    "(commandline -ct | string replace -r \"^--[^=]*=\" \"\" | "
+    "string match -v \"keyvault:*\" | read -l t; "
+    "and __fish_complete_path \"$t\") ";
+
 static void
 put_fish_values(struct script *s, enum complete kind, const char *meta)
 {
@@ -30,8 +36,13 @@ put_fish_values(struct script *s, enum complete kind, const char *meta)
 	case COMPLETE_ITEM:
 	case COMPLETE_SETTING:
 	case COMPLETE_KEY:
+	case COMPLETE_HELD:
+	case COMPLETE_PAIR:
 	case COMPLETE_SERVER:
-		script_put(s, " -a '(");
+		script_put(s, " -a '");
+		if (kind == COMPLETE_HELD)
+			script_put(s, fish_files);
+		script_put(s, "(");
 		script_put_named(s, "~ __complete-words ");
 		script_put(s, script_kind_name(kind));
 		/* What is offered is quoted as it is put there. */

@@ -12,6 +12,8 @@ static const struct {
 	{ "context", COMPLETE_CONTEXT },
 	{ "setting", COMPLETE_SETTING },
 	{ "key", COMPLETE_KEY },
+	{ "held", COMPLETE_HELD },
+	{ "pair", COMPLETE_PAIR },
 	{ "server", COMPLETE_SERVER },
 };
 #define N_ASKED (sizeof(asked) / sizeof(asked[0]))
@@ -39,15 +41,16 @@ is_file(const char *word, enum complete kind)
 	return *at == '\0';
 }
 
-/* Can it stand on a command line as it is, in every shell?  Items and settings
- * have a sign more. */
+/* Can it stand on a command line as it is, in every shell?  Items, settings and
+ * pairs have a sign more. */
 static bool
 is_safe(const char *word, enum complete kind)
 {
 	static const char good[] = "=abcdefghijklmnopqrstuvwxyz"
 	                           "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	                           "0123456789._-/:@+,%[]";
-	bool item = kind == COMPLETE_ITEM || kind == COMPLETE_SETTING;
+	bool item = kind == COMPLETE_ITEM || kind == COMPLETE_SETTING ||
+	            kind == COMPLETE_PAIR;
 	const char *from = good + !item;
 
 	if (*word == '\0' || *word == '-' || word[strspn(word, from)] != '\0')

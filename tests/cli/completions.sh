@@ -106,6 +106,8 @@ offers() {
 		case $shell:$line in
 		bash:*@*) cut='s|^|data@|' ;;
 		bash:*keyvault:*) cut='s|^|keyvault:|' ;;
+		bash:*--env*=*) cut='s|^|WORD=|' ;;
+		bash:*--fd*=*) cut='s|^|3=|' ;;
 		esac
 		# Of --x=y fish wants all, the others what follows.
 		got=$(cd files && "in_$shell" "${line%% *}" "$line" 2>../err |
@@ -187,6 +189,11 @@ offers 'keyvault show de' deploy-ca
 offers 'keyvault verify --key de' deploy-ca
 offers 'keyvault --vault ../vaults/none.db show ' ''
 offers 'keyvault --vault ../vaults/hidden.db show ' ''
+offers 'keyvault exec --env WO' ''
+offers 'keyvault exec --env WORD=' WORD=deploy-ca WORD=lab.psk WORD=word
+offers 'keyvault exec --fd 3=la' 3=lab.psk
+offers 'rpcd --certs dir -k ' lab
+offers 'rpcd --psk ' dir/ file.json
 offers 'keyvault lock ' ''
 offers 'rpcsh --certs dir -k ' lab
 check 'an agent' unlocked deploy-ca lab.psk
@@ -196,6 +203,12 @@ offers 'rpcsh --certs dir -k l' lab
 offers 'rpcsh -k keyvault:' keyvault:deploy-ca keyvault:lab.psk
 offers 'rpcsh -k keyvault:d' keyvault:deploy-ca
 offers 'rpcsh --key=keyvault:d' keyvault:deploy-ca
+offers 'rpcd -k keyvault:' keyvault:deploy-ca keyvault:lab.psk
+offers 'rpcd --certs dir -k ' lab keyvault:deploy-ca keyvault:lab.psk
+offers 'rpcd --psk ' dir/ file.json keyvault:deploy-ca keyvault:lab.psk
+offers 'rpcd --psk keyvault:l' keyvault:lab.psk
+offers 'rpcsh --psk keyvault:l' keyvault:lab.psk
+offers 'rpcsh --ssh-key keyvault:d' keyvault:deploy-ca
 offers 'selfy -k x -ca-key keyvault:d' keyvault:deploy-ca
 KEYVAULT_DB=$tmp/vaults/hidden.db
 check 'an agent of one that hides its names' unlocked
