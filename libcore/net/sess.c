@@ -296,6 +296,7 @@ last_words(struct rk_session *s)
 	const struct rk_error why = s->error;
 
 	sess_pipe_flush(s);
+	sess_pipe_close(s);
 	s->error = why;
 	forget(s);
 }
@@ -451,6 +452,7 @@ rk_session_free(struct rk_session *s)
 		return;
 	s->dead = true;
 	s->state = RK_SESSION_CLOSED;
+	sess_pipe_close(s);
 	if (s->busy == 0)
 		destroy(s);
 }

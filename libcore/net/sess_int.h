@@ -97,6 +97,10 @@ struct rk_session {
 	bool wants_key;
 	bool datagrams;
 	bool sequential; /* they have an end, as SOCK_SEQPACKET */
+	/* Of the descriptors, in and out: */
+	bool socket[2];
+	bool own[2];  /* opened once more by us */
+	bool lent[2]; /* was blocking, and is to be so again */
 	enum rk_session_state state;
 	unsigned passed; /* bits of the states that were reached */
 	unsigned told;   /* and of those that the user knows about */
@@ -233,6 +237,7 @@ void sess_take(struct rk_session *s);
 /* ---- sess_pipe.c ---- */
 
 RK_MUST enum rk_err sess_pipe_open(struct rk_session *s, struct rk_error *err);
+/* Descriptors are as they were, and used no more; also twice. */
 void sess_pipe_close(struct rk_session *s);
 /* Write what there is. */
 void sess_pipe_flush(struct rk_session *s);

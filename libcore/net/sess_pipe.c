@@ -5,9 +5,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/major.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define ROUNDS 4 /* reads in a turn, so that others get theirs */
@@ -64,7 +70,8 @@ read_some(struct rk_session *s)
 		return false;
 	}
 	do
-		n = read(s->pipe.in, p, most);
+		n = s->socket[0] ? recv(s->pipe.in, p, most, MSG_DONTWAIT)
+		                 : read(s->pipe.in, p, most);
 	while (n < 0 && errno == EINTR);
 	if (n > 0) {
 		buf_commit(&s->in, (size_t)n);
@@ -92,7 +99,7 @@ read_datagram(struct rk_session *s)
 		sess_end(s, RK_ENOMEM);
 		return false;
 	}
-	n = recv(s->pipe.in, p + SESS_LEN_LEN, most, 0);
+	n = recv(s->pipe.in, p + SESS_LEN_LEN, most, MSG_DONTWAIT);
 	if (n < 0)
 		return errno != EAGAIN; /* what became of those sent before */
 	if (n == 0) {
@@ -108,16 +115,18 @@ read_datagram(struct rk_session *s)
 
 /* ---- writing ---- */
 
+#define AT_ONCE (MSG_NOSIGNAL | MSG_DONTWAIT)
+
 static ssize_t
-write_fd(int fd, const void *data, size_t len)
+write_fd(const struct rk_session *s, const void *data, size_t len)
 {
+	const int fd = s->pipe.out;
 	ssize_t n;
 
-	do {
-		n = send(fd, data, len, MSG_NOSIGNAL);
-		if (n < 0 && errno == ENOTSOCK)
-			n = write(fd, data, len);
-	} while (n < 0 && errno == EINTR);
+	do
+		n = s->socket[1] ? send(fd, data, len, AT_ONCE)
+		                 : write(fd, data, len);
+	while (n < 0 && errno == EINTR);
 	return n;
 }
 
@@ -145,8 +154,7 @@ datagram_len(const uint8_t *p)
 static enum rk_err
 write_bytes(struct rk_session *s, size_t *taken)
 {
-	const ssize_t n =
-	    write_fd(s->pipe.out, buf_peek(&s->out), buf_len(&s->out));
+	const ssize_t n = write_fd(s, buf_peek(&s->out), buf_len(&s->out));
 
 	*taken = n < 0 ? 0 : (size_t)n;
 	return n < 0 ? write_error(s, errno) : RK_OK;
@@ -174,7 +182,7 @@ write_datagrams(struct rk_session *s, size_t *taken)
 		left -= SESS_LEN_LEN + len;
 	}
 	do
-		done = sendmmsg(s->pipe.out, msgs, n, MSG_NOSIGNAL);
+		done = sendmmsg(s->pipe.out, msgs, n, AT_ONCE);
 	while (done < 0 && errno == EINTR);
 	*taken = 0;
 	if (done < 0) {
@@ -279,6 +287,76 @@ sess_pipe_watch(struct rk_session *s)
 	set_watch(s, s->watch[0], in);
 }
 
+/* ---- descriptors ---- */
+
+/*
+ * Can the same be opened once more, by /proc?  Not the master of a terminal,
+ * which would be that of another one, nor a pipe with a name, of which a reader
+ * would not see that its writer has gone before.
+ */
+static bool
+can_open_again(int fd)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return false;
+	if (S_ISFIFO(st.st_mode))
+		return fstatfs(fd, &fs) == 0 && fs.f_type == PIPEFS_MAGIC;
+	return isatty(fd) && major(st.st_rdev) != TTYAUX_MAJOR;
+}
+
+static int
+open_again(int fd, int flags)
+{
+	char path[32];
+
+	if (!can_open_again(fd))
+		return -1;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path,
+	    (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+/*
+ * Nothing waits in it.  Whether that is so belongs to the open file, which
+ * others may have, too, as a shell its terminal: sockets are told each time,
+ * of the rest we have a file of our own, or give it back as it was.
+ */
+static enum rk_err
+make_ours(struct rk_session *s, size_t i, int *fd, struct rk_error *err)
+{
+	const int flags = fcntl(*fd, F_GETFL);
+	int own;
+
+	if (flags < 0)
+		return err_sys(err, RK_EIO, errno, "descriptor %d", *fd);
+	if (s->socket[i] || (flags & O_NONBLOCK) != 0)
+		return RK_OK;
+	if ((own = open_again(*fd, flags)) >= 0) {
+		s->own[i] = true;
+		*fd = own;
+		return RK_OK;
+	}
+	if (fcntl(*fd, F_SETFL, flags | O_NONBLOCK) != 0)
+		return err_sys(err, RK_EIO, errno, "descriptor %d", *fd);
+	s->lent[i] = true;
+	return RK_OK;
+}
+
+static void
+give_back(struct rk_session *s, size_t i, int fd)
+{
+	const int flags = s->lent[i] ? fcntl(fd, F_GETFL) : -1;
+
+	if (s->own[i])
+		(void)close(fd); /* what was written is in the pipe */
+	else if (flags >= 0)
+		(void)fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+	s->own[i] = s->lent[i] = false;
+}
+
 /* The network says when a datagram is too long, rather than split it: the
  * longest is found by probing.  Other families do not split. */
 static void
@@ -297,12 +375,9 @@ check_fd(struct rk_session *s, size_t i, int fd, struct rk_error *err)
 {
 	int type = SOCK_STREAM;
 	socklen_t len = sizeof(type);
-	int flags = fcntl(fd, F_GETFL);
 
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
-		return err_sys(err, RK_EIO, errno, "descriptor %d", fd);
-	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0 &&
-	    errno != ENOTSOCK)
+	s->socket[i] = getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
+	if (!s->socket[i] && errno != ENOTSOCK)
 		return err_sys(err, RK_EIO, errno, "descriptor %d", fd);
 	if ((type != SOCK_STREAM && type != SOCK_DGRAM &&
 	        type != SOCK_SEQPACKET) ||
@@ -319,24 +394,31 @@ check_fd(struct rk_session *s, size_t i, int fd, struct rk_error *err)
 enum rk_err
 sess_pipe_open(struct rk_session *s, struct rk_error *err)
 {
-	const int fds[2] = { s->pipe.in, s->pipe.out };
-	const size_t n = is_one(s) ? 1 : 2;
+	int *const fds[2] = { &s->pipe.in, &s->pipe.out };
+	const bool one = is_one(s);
 	enum rk_err r;
 
 	s->datagrams = s->pipe.datagrams;
 	if (is_function(s))
-		return fds[0] == -1 && fds[1] == -1
+		return s->pipe.in == -1 && s->pipe.out == -1
 		           ? RK_OK
 		           : err_set(err, RK_EINVAL,
 		                 "a pipe of descriptors and of a function");
-	for (size_t i = 0; i < n; i++) {
-		if ((r = check_fd(s, i, fds[i], err)) != RK_OK)
+	for (size_t i = 0; i < (one ? 1 : 2); i++) {
+		const int fd = *fds[i];
+
+		if ((r = check_fd(s, i, fd, err)) != RK_OK ||
+		    (r = make_ours(s, i, fds[i], err)) != RK_OK)
 			return r;
-		r = rk_watch_new(s->loop, fds[i], i == 0 ? RK_READ : 0,
+		r = rk_watch_new(s->loop, *fds[i], i == 0 ? RK_READ : 0,
 		    on_ready, s, &s->watch[i]);
 		if (r != RK_OK)
 			return err_set(
-			    err, r, "descriptor %d cannot be watched", fds[i]);
+			    err, r, "descriptor %d cannot be watched", fd);
+	}
+	if (one) {
+		s->pipe.out = s->pipe.in;
+		s->socket[1] = s->socket[0];
 	}
 	return RK_OK;
 }
@@ -348,4 +430,6 @@ sess_pipe_close(struct rk_session *s)
 		rk_watch_free(s->watch[i]);
 		s->watch[i] = NULL;
 	}
+	give_back(s, 0, s->pipe.in);
+	give_back(s, 1, s->pipe.out);
 }

@@ -312,7 +312,7 @@ op_close(struct layer *l, const struct rk_error *why)
 	(void)why;                      /* a socket has one way to end */
 	(void)shutdown(s->fd, SHUT_WR); /* fails if the peer was first */
 	for (int i = 0; i < WASTE_ROUNDS; i++)
-		if (recv(s->fd, waste, sizeof(waste), 0) <= 0)
+		if (recv(s->fd, waste, sizeof(waste), MSG_DONTWAIT) <= 0)
 			break;
 }
 

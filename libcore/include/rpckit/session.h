@@ -86,9 +86,11 @@ typedef enum rk_err rk_session_send_fn(
  * A pipe of bytes: descriptors of a stream socket, pipes or a serial line, in
  * and out, which may be the same; of datagrams: a connected UDP socket, a local
  * one, or one of SOCK_SEQPACKET; or, with in and out -1, a function, and
- * rk_session_feed() for what comes.  Descriptors become non-blocking, stay the
- * caller's, and are closed by it after RK_SESSION_CLOSED or
- * rk_session_free().  Who gives a pipe(2) to write to ignores SIGPIPE.
+ * rk_session_feed() for what comes.  Descriptors stay the caller's, and are
+ * closed by it after RK_SESSION_CLOSED or rk_session_free().  Who gives a
+ * pipe(2) to write to ignores SIGPIPE.  Whether they are blocking is left as it
+ * is; but a line, pipe with a name or terminal that cannot be opened once more
+ * (by /proc/self/fd) is non-blocking until then.
  */
 struct rk_session_pipe {
 	int in;
