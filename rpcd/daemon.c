@@ -85,6 +85,20 @@ on_stop_signal(int signo, void *arg)
 	stop(d, d->settings->drain);
 }
 
+/* As a service of inetd(8) ends with the only one it was there for. */
+static void
+on_deserted(void *arg)
+{
+	struct daemon *d = arg;
+
+	log_event(RK_LOG_INFO, "daemon",
+	    "who was at the descriptors is gone, and nobody can come: "
+	    "stopping");
+	notify_send(&d->notify, "STOPPING=1\nSTATUS=stopping");
+	if (d->stops == 0)
+		stop(d, d->settings->drain);
+}
+
 static void
 on_hangup(int signo, void *arg)
 {
@@ -195,7 +209,9 @@ make_server(struct daemon *d, struct rk_error *err)
 		.seed = s->seed,
 		.keepalive = s->keepalive,
 		.dead_peer = s->dead_peer,
-		.trust_wait = s->trust_wait };
+		.trust_wait = s->trust_wait,
+		.deserted = on_deserted,
+		.deserted_arg = d };
 	struct creds *c = NULL;
 	enum rk_err r;
 

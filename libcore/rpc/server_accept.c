@@ -324,5 +324,6 @@ on_closed(struct mail *m)
 	free(a);
 	if (s->state == SERVER_RUNNING && !rk_timer_armed(s->retry))
 		server_pause_accept(s, false);
+	server_fd_check(s);
 	server_check_stopped(s);
 }

@@ -89,16 +89,40 @@ serve(struct rk_server *s, const struct inherited *i)
 	server_hand_over(s, a);
 }
 
+static void
+on_deserted(struct mail *m)
+{
+	struct rk_server *s =
+	    (struct rk_server *)(void *)((char *)m -
+	                                 offsetof(struct rk_server, deserted));
+
+	if (s->state == SERVER_RUNNING && s->conf.deserted != NULL)
+		s->conf.deserted(s->conf.deserted_arg);
+}
+
+void
+server_fd_check(struct rk_server *s)
+{
+	if (!s->awaits_end || s->n_conns != 0)
+		return;
+	s->awaits_end = false;
+	s->deserted.fn = on_deserted;
+	mailbox_put(s->workers[0].box, &s->deserted);
+}
+
 void
 server_fd_start(struct rk_server *s)
 {
 	struct inherited *i;
 
+	s->awaits_end = !TAILQ_EMPTY(&s->inherited) &&
+	                TAILQ_EMPTY(&s->listeners) && TAILQ_EMPTY(&s->ports);
 	while ((i = TAILQ_FIRST(&s->inherited)) != NULL) {
 		TAILQ_REMOVE(&s->inherited, i, link);
 		serve(s, i);
 		free(i);
 	}
+	server_fd_check(s); /* none may have got in */
 }
 
 void

@@ -159,6 +159,7 @@ struct rk_server {
 	uint64_t grace_at;      /* when it is armed */
 	struct mail stopped;    /* to loop 0, as are those below */
 	struct mail unused;     /* some credentials may be */
+	struct mail deserted;   /* sent once */
 	struct pool *pool;      /* NULL: no method may wait */
 	struct mail pool_ended;
 	bool pool_runs;
@@ -170,6 +171,7 @@ struct rk_server {
 	atomic_bool tells;  /* and wants to hear of each */
 	bool own_uid_only;  /* local sockets: for root and our user */
 	bool paused;        /* listeners are not watched */
+	bool awaits_end;    /* of peers at descriptors, and of nobody else */
 	size_t n_conns;     /* accepted and not yet reported closed */
 	unsigned acks_due;  /* workers that have not begun to stop */
 	void (*done)(void *arg);
@@ -346,6 +348,8 @@ void server_quic_free(struct rk_server *s);
 RK_MUST enum rk_err server_fd_listen(struct rk_server *s,
     const struct addr_url *u, char url_out[128], struct rk_error *err);
 void server_fd_start(struct rk_server *s);
+/* Is that all, as nobody can come any more?  Then it is told. */
+void server_fd_check(struct rk_server *s);
 void server_fd_free(struct rk_server *s);
 
 /* server_listen.c: loop 0 */

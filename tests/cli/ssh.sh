@@ -157,13 +157,41 @@ descriptors() {
 		c = run(sys.argv[cut + 1:], b)
 		os.close(3)
 		status = c.wait()
-		d.terminate()
-		d.wait()
+		ended = d.wait(60)
+		print('rpcd ended with', ended)
 		sys.exit(status)
 	END
 	want 0 'over a socket pair' python3 pair.py "$rpcd" --listen fd:3 \
 		--ssh-key host --ssh-peers authorized --admin none --quiet \
 		-- "$rpcsh" -s fd:3 --ssh-peers host.pub ping -n 1
+	has out 'rpcd ended with 0' 'rpcd ends with the only one it was there for'
+	want 6 'also with one it refuses' python3 pair.py "$rpcd" \
+		--listen fd:3 --ssh-key host --ssh-peers authorized \
+		--admin none --quiet -- "$rpcsh" -s fd:3 --ssh-key other \
+		--ssh-peers host.pub ping -n 1
+	has out 'rpcd ended with 0' 'and says so in its log only'
+}
+
+# Pipes with names are blocking before, and after a signal has ended rpcd.
+lent() {
+	cat >lent.py <<-'END'
+		import fcntl, os, signal, subprocess, sys
+		names = ['up', 'down']
+		for name in names:
+		    os.mkfifo(name)
+		fds = [os.open(name, os.O_RDWR) for name in names]
+		def blocking():
+		    return [os.get_blocking(fd) for fd in fds]
+		d = subprocess.Popen(sys.argv[1:] + ['--listen', 'fd:%d,%d' %
+		    tuple(fds)], pass_fds=fds, stdout=subprocess.PIPE)
+		d.stdout.readline()
+		before = blocking()
+		d.send_signal(signal.SIGTERM)
+		print(d.wait(60), before, blocking())
+	END
+	want 0 'at pipes with names' python3 lent.py "$rpcd" --ssh-key host \
+		--ssh-peers authorized --admin none --quiet
+	has out '0 .*\[True, True\]$' 'which are as they were, after a signal'
 }
 
 if ! command -v ssh-keygen >/dev/null || ! command -v ssh-agent >/dev/null; then
@@ -183,5 +211,6 @@ agent
 want 0 'it shows them' timeout 60 "$rpcd" ctl --socket "$tmp/admin.sock" conns
 changed
 descriptors
+lent
 echo "1..$n"
 exit $failed

@@ -140,6 +140,66 @@ over_a_local_socket(void **state)
 	rpcrig_end(&r);
 }
 
+static unsigned deserted; /* the rig's lock */
+
+static void
+on_deserted(void *arg)
+{
+	struct rpcrig *r = arg;
+
+	(void)pthread_mutex_lock(&r->lock);
+	deserted++;
+	(void)pthread_cond_broadcast(&r->changed);
+	(void)pthread_mutex_unlock(&r->lock);
+}
+
+/* The last of two peers has gone; somewhere else more might come. */
+static void
+nobody_left(void **state)
+{
+	const bool listens = *state != NULL;
+	struct rk_client_conf conf;
+	struct rpcrig r;
+	struct rk_client *c[2];
+	struct rk_error err;
+	char url[4][32];
+	int fds[4];
+
+	deserted = 0;
+	rpcrig_init(&r, RPC_SSH, 0);
+	r.conf.deserted = on_deserted;
+	r.conf.deserted_arg = &r;
+	for (int i = 0; i < 4; i += 2)
+		assert_int_equal(
+		    socketpair(AF_UNIX, SOCK_STREAM, 0, &fds[i]), 0);
+	for (int i = 0; i < 4; i++)
+		(void)snprintf(url[i], sizeof(url[i]), "fd:%d", fds[i]);
+	r.more_urls[0] = url[2];
+	if (!listens)
+		(void)snprintf(r.want_url, sizeof(r.want_url), "%s", url[0]);
+	else
+		r.more_urls[1] = url[0];
+	rpcrig_start(&r);
+	rpcrig_client_conf(&r, &conf);
+	for (int i = 0; i < 2; i++) {
+		conf.url = url[i * 2 + 1];
+		c[i] = dial_conf(&conf, RK_OK, NULL);
+	}
+	assert_int_equal(rk_client_finish(c[0], 10000, &err), RK_OK);
+	rk_client_free(c[0]);
+	rpcrig_await_conns(&r, 1);
+	check_calls(c[1], "fd");
+	assert_int_equal(rpcrig_get(&r, &deserted), 0);
+	rk_client_free(c[1]);
+	rpcrig_await_conns(&r, 0);
+	if (listens)
+		rpcrig_check_alive(&r);
+	else
+		rpcrig_await(&r, &deserted, 1);
+	rpcrig_end(&r);
+	assert_int_equal(deserted, !listens);
+}
+
 /* Descriptors that are none, or nobody's to serve at. */
 static void
 other_descriptors(void **state)
@@ -414,6 +474,8 @@ main(void)
 		cmocka_unit_test(over_pipes),
 		cmocka_unit_test(over_datagrams),
 		cmocka_unit_test(over_a_local_socket),
+		cmocka_unit_test(nobody_left),
+		cmocka_unit_test_prestate(nobody_left, &deserted),
 		cmocka_unit_test(other_descriptors),
 		cmocka_unit_test(strangers),
 		cmocka_unit_test(lists_count),

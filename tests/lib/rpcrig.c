@@ -218,8 +218,13 @@ rpcrig_start(struct rpcrig *r)
 
 	if (rk_server_new(&r->conf, &r->server, &err) != RK_OK ||
 	    rk_server_methods(r->server, list, n, NULL, NULL, &err) != RK_OK ||
-	    rk_server_listen(r->server, r->want_url, r->url, &err) != RK_OK ||
-	    rk_server_start(r->server, &err) != RK_OK)
+	    rk_server_listen(r->server, r->want_url, r->url, &err) != RK_OK)
+		fail_msg("%s", err.text);
+	for (size_t i = 0; i < 2 && r->more_urls[i] != NULL; i++)
+		if (rk_server_listen(r->server, r->more_urls[i], NULL, &err) !=
+		    RK_OK)
+			fail_msg("%s", err.text);
+	if (rk_server_start(r->server, &err) != RK_OK)
 		fail_msg("%s", err.text);
 	if (r->stepped)
 		return;

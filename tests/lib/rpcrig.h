@@ -84,6 +84,7 @@ struct rpcrig {
 	bool paused_thread;
 	char want_url[512]; /* to listen at; "" in a RPC_UNIX rig: none */
 	char url[128];
+	const char *more_urls[2]; /* to listen at besides, or NULL */
 	struct rk_server_conf conf;
 	struct rk_loop *loop;
 	struct rk_server *server;

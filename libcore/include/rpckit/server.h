@@ -125,6 +125,11 @@ struct rk_server_conf {
 	 * knows.  Without both nobody is.  Borrowed, and kept alive. */
 	const struct rk_key *session_key;
 	struct rk_sshkeys *session_peers;
+	/* Once, on loop 0: the last of the peers that were handed over
+	 * (fd:N) has gone, and the server listens nowhere, so that nobody can
+	 * come any more.  NULL: nobody is told. */
+	void (*deserted)(void *arg);
+	void *deserted_arg;
 };
 
 /*
