@@ -119,7 +119,7 @@ end_of_pipe(struct rk_session *s)
 		r = err_set(&s->error, RK_ECLOSED, "%s",
 		    s->state < RK_SESSION_ESTABLISHED
 		        ? "the pipe ended during the handshake"
-		        : "the pipe ended without a goodbye");
+		        : "lost: the pipe ended without a goodbye");
 	}
 	sess_end(s, r);
 }

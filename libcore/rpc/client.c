@@ -176,18 +176,21 @@ try_next_address(struct rk_client *c, struct session *s, enum rk_err why)
 }
 
 static void
-on_session_closed(struct session *s, const struct rk_error *why, void *arg)
+on_session_closed(struct session *s, const struct rk_error *end, void *arg)
 {
 	struct rk_client *c = arg;
+	struct rk_error why = *end;
 
+	if (c->was_open && why.step == NULL)
+		why.step = "open"; /* and not an answer to how it began */
 	c->session = NULL;
 	c->taken = conn_taken(session_conn(s));
 	streams_closed(&c->streams);
-	if (try_next_address(c, s, why->code))
+	if (try_next_address(c, s, why.code))
 		return;
-	if (rk_err_exit(why->code) == rk_err_exit(RK_ECERT))
+	if (rk_err_exit(why.code) == rk_err_exit(RK_ECERT))
 		client_target_forget(c); /* not trusted: start afresh */
-	client_lost(c, s, why);
+	client_lost(c, s, &why);
 }
 
 static void

@@ -479,21 +479,25 @@ client_describe(const struct rk_client *c, struct rk_str method,
     const struct rk_reply *reply, struct rk_error *err)
 {
 	const char *detail = rk_err_text(reply->code);
+	const char *step = "call";
 	char remote[RK_ERROR_TEXT_LEN / 2];
 	char name[RK_NAME_MAX + 1];
 
 	if (reply->code == RK_EREMOTE)
 		detail = rk_escape(remote, sizeof(remote),
 		    reply->remote_error.ptr, reply->remote_error.len);
-	else if (c->state != CLIENT_OPEN && reply->code == c->why.code)
+	else if (c->state != CLIENT_OPEN && reply->code == c->why.code) {
 		detail = c->why.text; /* the connection's end ended it */
+		if (!c->was_open && c->why.step != NULL)
+			step = c->why.step; /* before it began */
+	}
 	(void)err_set(err, reply->code, "%s: %s",
 	    method.len == 0
 	        ? "call"
 	        : rk_escape(name, sizeof(name), method.ptr, method.len),
 	    detail);
 	if (err != NULL)
-		err->step = "call";
+		err->step = step;
 }
 
 /* So many turns at most, for what comes all the time. */

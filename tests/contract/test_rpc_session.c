@@ -466,6 +466,102 @@ pre_shared_keys(void **state)
 	rpcrig_end(&r);
 }
 
+/* ---- lost ---- */
+
+static void
+expect_step(const struct rk_error *err, const char *step, const char *text)
+{
+	assert_int_equal(err->code, RK_ECLOSED);
+	assert_non_null(err->step);
+	assert_string_equal(err->step, step);
+	if (strstr(err->text, text) == NULL)
+		fail_msg("%s", err->text);
+}
+
+static void
+keep_why(struct rk_client *c, const struct rk_error *why, void *arg)
+{
+	(void)c;
+	*(struct rk_error *)arg = *why;
+}
+
+static void
+call(struct rk_client *c, struct rk_error *err)
+{
+	const struct rk_request req = { .method = "hold",
+		.timeout = RPCRIG_PATIENCE_MS };
+	struct rk_reply reply;
+
+	assert_int_equal(rk_client_call(c, &req, &reply, err), RK_ECLOSED);
+	rk_reply_free(&reply);
+}
+
+struct cut {
+	struct rpcrig *rig;
+	int fd;
+};
+
+/* When a call has begun. */
+static void *
+cut(void *arg)
+{
+	const struct cut *c = arg;
+
+	rpcrig_await(c->rig, &c->rig->n_held, 1);
+	(void)shutdown(c->fd, SHUT_RDWR);
+	return NULL;
+}
+
+/* One that was established is lost, and one that never was not answered. */
+static void
+lost_or_not_answered(void **state)
+{
+	struct rk_error why = { 0 };
+	struct rk_error err = { 0 };
+	struct rk_client_conf conf;
+	struct rpcrig r;
+	struct rk_client *c;
+	struct cut end;
+	pthread_t thread;
+	char url[2][32];
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	for (int i = 0; i < 2; i++)
+		(void)snprintf(url[i], sizeof(url[i]), "fd:%d", fds[i]);
+	rpcrig_init(&r, RPC_SSH, 0);
+	(void)snprintf(r.want_url, sizeof(r.want_url), "%s", url[0]);
+	rpcrig_start(&r);
+	rpcrig_client_conf(&r, &conf);
+	conf.url = url[1];
+	conf.closed = keep_why;
+	conf.arg = &why;
+	c = dial_conf(&conf, RK_OK, NULL);
+	end = (struct cut){ &r, dup(fds[1]) };
+	assert_int_equal(pthread_create(&thread, NULL, cut, &end), 0);
+	call(c, &err);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	(void)close(end.fd);
+	expect_step(&err, "call", "lost: the pipe ended without a goodbye");
+	assert_int_equal(rk_client_process(c), RK_OK);
+	expect_step(&why, "open", "lost: the pipe ended");
+	rk_client_free(c);
+	rpcrig_end(&r);
+	/* Nobody at the other end. */
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	assert_int_equal(close(fds[1]), 0);
+	(void)snprintf(url[0], sizeof(url[0]), "fd:%d", fds[0]);
+	conf.url = url[0];
+	assert_int_equal(rk_client_new(&conf, &c, &err), RK_OK);
+	assert_int_equal(rk_client_start(c, &err), RK_OK);
+	call(c, &err);
+	expect_step(&err, "session", "ended during the handshake");
+	assert_int_equal(rk_client_process(c), RK_OK);
+	expect_step(&why, "session", "ended during the handshake");
+	rk_client_free(c);
+}
+
 int
 main(void)
 {
@@ -481,6 +577,7 @@ main(void)
 		cmocka_unit_test(lists_count),
 		cmocka_unit_test(waits_for_a_person),
 		cmocka_unit_test(pre_shared_keys),
+		cmocka_unit_test(lost_or_not_answered),
 	};
 
 	return cmocka_run_group_tests(tests, rpcworld_setup, rpcworld_teardown);

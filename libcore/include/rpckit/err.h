@@ -70,7 +70,10 @@ enum rk_err {
 struct rk_error {
 	enum rk_err code;
 	int sys;          /* errno where a system call failed, else 0 */
-	const char *step; /* "resolve" "connect" "tls" "trust" ... or NULL */
+	/* Where it went wrong: "resolve" "connect" "tls" "psk" "session"
+	 * "trust", before a connection was open; "open" "call" after that; and
+	 * others; or NULL. */
+	const char *step;
 	char text[RK_ERROR_TEXT_LEN];
 };
 
