@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "trust/policy.h"
+#include "trust/sshkey.h"
 
 #include <rpckit/sshkeys.h>
 
@@ -36,10 +37,13 @@ static enum rk_err
 check_vouched(const struct session_trust *t, const struct rk_cert_info *info,
     struct rk_error *err)
 {
+	char fps[SSHKEY_FPS_LEN];
+
 	if (t->trust != NULL || info->issuer_cn[0] != '\0')
 		return RK_OK;
+	sshkey_fps(info->pub, fps);
 	return err_set(err, RK_EUNKNOWNKEY,
-	    "key %s is not among those that are believed", info->fp);
+	    "key %s is not among those that are believed", fps);
 }
 
 enum rk_err

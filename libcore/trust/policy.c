@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "trust/sshkey.h"
 
 static uint64_t
 monotonic(void)
@@ -237,17 +238,18 @@ static enum rk_err
 judge_bare(const struct rk_trust *t, const struct rk_cert_info *cert,
     enum fate *fate, struct rk_error *err)
 {
+	char fps[SSHKEY_FPS_LEN];
+
 	*fate = FATE_WAIT;
 	if (state_of(t) != RK_TRUST_ABSENT &&
 	    (t->mode == RK_TRUST_ASK || t->mode == RK_TRUST_ACCEPT_NEW))
 		return RK_OK;
+	sshkey_fps(cert->pub, fps);
 	if (t->path == NULL || t->mode == RK_TRUST_OFF)
 		return err_set(err, RK_EUNKNOWNKEY,
-		    "key %s: nobody vouches for it, and no list has it",
-		    cert->fp);
+		    "key %s: nobody vouches for it, and no list has it", fps);
 	return err_set(err, RK_EUNKNOWNKEY,
-	    "key %s is not in %s, and nobody vouches for it", cert->fp,
-	    t->name);
+	    "key %s is not in %s, and nobody vouches for it", fps, t->name);
 }
 
 /* RK_EUNKNOWNKEY: it is refused.  Holds the mutex. */

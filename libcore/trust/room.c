@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "trust/sshkey.h"
 
 #define DAY_MS (UINT64_C(24) * 3600 * 1000)
 
@@ -377,6 +378,23 @@ note_status(struct room *r, struct room_entry *e, bool changed)
 		room_set_status(r, e, RK_ASK_NEW);
 }
 
+/* A session's key has no e-mail address, but is known to SSH. */
+static void
+log_arrival(const struct rk_ask_entry *k)
+{
+	char fp[RK_FP_LEN];
+
+	sshkey_fp(k->pub, fp);
+	if (k->ca[0] == '\0' && k->cert_until == 0)
+		log_event(RK_LOG_INFO, "trust",
+		    "%s: key %s (ssh-keygen -l: %s) waits for a decision: %s",
+		    k->remote, k->fp, fp, rk_ask_status_name(k->status));
+	else
+		log_event(RK_LOG_INFO, "trust",
+		    "%s: key %s (%s) waits for a decision: %s", k->remote,
+		    k->fp, k->email, rk_ask_status_name(k->status));
+}
+
 static enum rk_err
 enter(struct room *r, const struct rk_peer *peer, bool changed, bool count,
     uint64_t now, struct rk_error *err)
@@ -407,9 +425,7 @@ enter(struct room *r, const struct rk_peer *peer, bool changed, bool count,
 	}
 	room_tell(r, fresh ? RK_ASK_ARRIVED : RK_ASK_AGAIN, &e->pub);
 	if (fresh)
-		log_event(RK_LOG_INFO, "trust",
-		    "%s: key %s (%s) waits for a decision: %s", peer->remote,
-		    e->pub.fp, e->pub.email, rk_ask_status_name(e->pub.status));
+		log_arrival(&e->pub);
 	return RK_OK;
 }
 

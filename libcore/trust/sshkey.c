@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/str.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define KIND "ssh-ed25519"
@@ -35,6 +36,18 @@ sshkey_fp(const uint8_t pub[RK_KEY_PUBLIC_LEN], char fp[RK_FP_LEN])
 	(void)str_copy(fp, RK_FP_LEN, FP_HEAD);
 	str_base64(
 	    fp + sizeof(FP_HEAD) - 1, hash, sizeof(hash), STR_BASE64_NOPAD);
+}
+
+void
+sshkey_fps(const uint8_t pub[RK_KEY_PUBLIC_LEN], char out[SSHKEY_FPS_LEN])
+{
+	char ours[RK_FP_LEN];
+	char theirs[RK_FP_LEN];
+
+	rk_fp_of_key(pub, ours);
+	sshkey_fp(pub, theirs);
+	(void)snprintf(
+	    out, SSHKEY_FPS_LEN, "%s (ssh-keygen -l: %s)", ours, theirs);
 }
 
 enum rk_err

@@ -88,56 +88,74 @@ add(struct list *l, const struct entry *e, struct rk_error *err)
 	return RK_OK;
 }
 
-/* What is behind the key. */
+/* What is behind so many words. */
 static void
-take_comment(const char *line, char out[COMMENT_LEN])
+take_comment(const char *line, unsigned words, char out[COMMENT_LEN])
 {
 	size_t len;
 
 	line += strspn(line, BLANKS);
-	line += strcspn(line, BLANKS); /* its kind */
-	line += strspn(line, BLANKS);
-	line += strcspn(line, BLANKS); /* the key */
-	line += strspn(line, BLANKS);
+	for (unsigned i = 0; i < words; i++) {
+		line += strcspn(line, BLANKS);
+		line += strspn(line, BLANKS);
+	}
 	len = strcspn(line, "\r\n");
 	while (len > 0 && strchr(BLANKS, line[len - 1]) != NULL)
 		len--;
 	(void)rk_escape(out, COMMENT_LEN, line, len);
 }
 
+static bool
+is_fp(const char *line)
+{
+	return strncmp(line, FP_HEAD, strlen(FP_HEAD)) == 0;
+}
+
+/* As `ssh-keygen -l` shows it, or rk_fp_of_key(). */
+static enum rk_err
+parse_fp(const char *line, struct entry *e, struct rk_error *err)
+{
+	const size_t len = strcspn(line, BLANKS "\r\n");
+
+	if (len != RK_FP_LEN - 1)
+		return err_set(err, RK_EFORMAT, "no whole fingerprint");
+	memcpy(e->fp, line, len);
+	take_comment(line, 1, e->comment);
+	return RK_OK;
+}
+
 static enum rk_err
 parse_line(const char *line, struct entry *e, struct rk_error *err)
 {
 	*e = (struct entry){ 0 };
-	take_comment(line, e->comment);
+	line += strspn(line, BLANKS);
+	if (is_fp(line))
+		return parse_fp(line, e, err);
+	take_comment(line, 2, e->comment);
 	return sshkey_parse(line, e->pub, err);
 }
 
 enum rk_err
 rk_sshkeys_add(struct rk_sshkeys *k, const char *key, struct rk_error *err)
 {
-	struct entry e = { 0 };
+	struct entry e;
 	enum rk_err r;
 
 	err_clear(err);
-	if (strncmp(key, FP_HEAD, strlen(FP_HEAD)) == 0) {
-		if (strlen(key) != RK_FP_LEN - 1)
-			return err_set(err, RK_EFORMAT, "no whole fingerprint");
-		(void)str_copy(e.fp, sizeof(e.fp), key); /* of that size */
-	} else if ((r = parse_line(key, &e, err)) != RK_OK) {
-		return r;
-	}
-	return add(&k->named, &e, err);
+	r = parse_line(key, &e, err);
+	return r == RK_OK ? add(&k->named, &e, err) : r;
 }
 
 /* ---- the file ---- */
 
-/* Lines of ours begin with the kind; what else they begin with are options, or
- * other kinds. */
+/* Lines of ours begin with the kind, or are fingerprints; what else they begin
+ * with are options, or other kinds. */
 static bool
 is_plain(const char *line)
 {
 	line += strspn(line, BLANKS);
+	if (is_fp(line))
+		return true;
 	return strncmp(line, KIND, strlen(KIND)) == 0 &&
 	       strchr(BLANKS, line[strlen(KIND)]) != NULL;
 }

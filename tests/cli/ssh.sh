@@ -90,6 +90,17 @@ strangers() {
 	has err 'the peer refuses our key' 'is refused'
 	has log 'not in .*, and nobody vouches for it\|not among those' \
 		'and logged'
+	has log "(ssh-keygen -l: $(print_of other.pub)) is not" \
+		'with what ssh-keygen shows'
+	cp authorized authorized.was
+	echo "$(print_of other.pub) known by that" >>authorized
+	want 0 'which may stand in the file' by ssh+tcp --ssh-key other who
+	ours=$(head -n 1 out)
+	mv authorized.was authorized
+	echo "$ours" >>authorized
+	want 0 'as may the other form' by ssh+tcp --ssh-key other who
+	sed -i '$d' authorized
+	want 6 'and is missed when it is gone' by ssh+tcp --ssh-key other who
 	want 8 'no key' by ssh+tcp --ssh-key none who
 	chmod 644 other
 	want 1 'a key for all to read' by ssh+tcp --ssh-key other who

@@ -15,6 +15,7 @@
 
 #include <rpckit/ask.h>
 #include <rpckit/client.h>
+#include <rpckit/session.h>
 
 #include "certs.h"
 #include "rpcrig.h"
@@ -249,6 +250,9 @@ static void
 strangers(void **state)
 {
 	struct rk_client_conf conf;
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	char fp[RK_FP_LEN];
+	char text[160];
 	struct rk_key *stranger;
 	struct rpcrig r;
 	struct rk_client *c;
@@ -262,7 +266,11 @@ strangers(void **state)
 	conf.session_key = stranger;
 	c = dial_conf(&conf, RK_EDENIED, "the peer refuses our key");
 	rk_client_free(c);
-	rpclog_await(RK_LOG_WARN, "is not among those that are believed", 1);
+	rk_key_public(stranger, pub);
+	rk_session_fp(pub, fp);
+	(void)snprintf(text, sizeof(text),
+	    " (ssh-keygen -l: %s) is not among those that are believed", fp);
+	rpclog_await(RK_LOG_WARN, text, 1);
 	/* And the server, to a client that wants another. */
 	rpcrig_client_conf(&r, &conf);
 	conf.session_peers = rpcworld.peers[0];

@@ -97,6 +97,9 @@ files(void **state)
 	struct rk_error err;
 	char text[2048];
 	char path[300];
+	char comment[128];
+	char fp[RK_FP_LEN];
+	char ours[RK_FP_LEN];
 
 	(void)state;
 	(void)snprintf(text, sizeof(text),
@@ -112,6 +115,19 @@ files(void **state)
 	assert_int_equal(find(k, 1), RK_ENOENT);
 	assert_int_equal(find(k, 2), RK_OK);
 	assert_int_equal(find(k, 3), RK_ENOENT);
+	/* A fingerprint may stand for the key, of either kind. */
+	sshkey_fp(pubs[1], fp);
+	rk_fp_of_key(pubs[3], ours);
+	(void)snprintf(text, sizeof(text), "%s\tme  too \r\n %s\n", fp, ours);
+	certs_write(dir, "keys", text, 0600);
+	assert_int_equal(rk_sshkeys_find(k, pubs[1], comment, &err), RK_OK);
+	assert_string_equal(comment, "me  too");
+	assert_int_equal(find(k, 3), RK_OK);
+	assert_int_equal(find(k, 0), RK_ENOENT);
+	fp[RK_FP_LEN - 2] = '\0';
+	certs_write(dir, "keys", fp, 0600);
+	assert_int_equal(rk_sshkeys_find(k, pubs[1], NULL, &err), RK_EFORMAT);
+	assert_non_null(strstr(err.text, "keys:1: no whole fingerprint"));
 	/* Changed, damaged, for others to write, gone: never believed. */
 	certs_write(dir, "keys", lines[1], 0600);
 	assert_int_equal(find(k, 0), RK_ENOENT);

@@ -23,11 +23,12 @@ RK_API RK_MUST enum rk_err rk_sshkeys_new(struct rk_sshkeys **out);
 RK_API RK_MUST enum rk_err rk_sshkeys_add(
     struct rk_sshkeys *keys, const char *key, struct rk_error *err);
 /*
- * And those of a file of the form of ~/.ssh/authorized_keys, which is read
- * again when it has changed; while that cannot be done, none of the set is
- * believed.  Lines with options, and of other kinds of keys, are left out: what
- * an option limits is not limited here.  One file a set, before others use it;
- * it must belong to root or our user, and only they may write it.
+ * And those of a file of the form of ~/.ssh/authorized_keys, which may have
+ * fingerprints, too.  It is read again when it has changed; while that cannot
+ * be done, none of the set is believed.  Lines with options, and of other kinds
+ * of keys, are left out: what an option limits is not limited here.  One file a
+ * set, before others use it; it must belong to root or our user, and only they
+ * may write it.
  * RK_ENOENT, RK_EIO, RK_EMODE, RK_EFORMAT (no key of ours in it), RK_ETOOBIG,
  * RK_EEXIST, RK_ENOMEM.
  */
