@@ -263,9 +263,9 @@ sys.exit(status)' "$rpcsh" -s "$(url tls)" --certs certs -k alice "$@" \
 huge() {
 	stop >/dev/null
 	start "$listeners" -f files.conf
-	truncate -s 256M sparse
+	truncate -s 128M sparse
 	measured put docs.put sparse
-	result $? 'put 256 MiB of zeros'
+	result $? 'put 128 MiB of zeros'
 	echo "# rpcsh put: $(cat peak.txt) kB"
 	[ "$(tail -n 1 peak.txt)" -lt 80000 ]
 	result $? 'rpcsh needs little memory for it'
@@ -278,7 +278,7 @@ huge() {
 	[ "$(tail -n 1 peak.txt)" -lt 80000 ]
 	result $? 'needs little memory too'
 	peak "$daemon" 80000 'rpcd'
-	[ "$(stat -c %s sparse2)" = 268435456 ]
+	[ "$(stat -c %s sparse2)" = 134217728 ]
 	result $? 'it has its length'
 	rm -f sparse* shared/sparse
 }
