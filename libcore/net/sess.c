@@ -28,6 +28,14 @@ sess_is_over(const struct rk_session *s)
 	return s->state == RK_SESSION_CLOSED;
 }
 
+bool
+sess_may_take(const struct rk_session *s)
+{
+	const bool paused = s->paused && s->state == RK_SESSION_ESTABLISHED;
+
+	return !paused && buf_len(&s->got) < SESS_GOT_FULL;
+}
+
 void
 sess_work_later(struct rk_session *s)
 {
@@ -186,7 +194,7 @@ move(struct rk_session *s)
 		return; /* its owner has the word */
 	if (s->goodbye && (s->broken || s->ended || sess_waiting(s) == 0))
 		sess_go(s, RK_SESSION_CLOSED);
-	else if (s->ended && buf_len(&s->got) < SESS_GOT_FULL)
+	else if (s->ended && sess_may_take(s))
 		end_of_pipe(s);
 	else if (s->broken && s->close_at == 0)
 		s->close_at = rk_loop_now(s->loop) + SESS_CLOSE_MS;

@@ -67,6 +67,13 @@ rk_session_read(struct rk_session *s, void *data, size_t len, size_t *n)
 }
 
 void
+rk_session_pause(struct rk_session *s, bool pause)
+{
+	s->paused = pause;
+	sess_work_later(s);
+}
+
+void
 rk_session_close(struct rk_session *s)
 {
 	const uint8_t reason = SESS_DONE;

@@ -335,8 +335,7 @@ sess_take(struct rk_session *s)
 	enum rk_err r = RK_OK;
 
 	while (r == RK_OK && !sess_is_over(s) && !s->goodbye &&
-	       buf_len(&s->got) < SESS_GOT_FULL &&
-	       buf_len(&s->in) >= SESS_LEN_LEN) {
+	       sess_may_take(s) && buf_len(&s->in) >= SESS_LEN_LEN) {
 		uint8_t *p = s->in.data + s->in.head;
 		size_t len = get_len(p);
 

@@ -131,6 +131,7 @@ struct rk_session {
 	bool ending;   /* sess_end() was called */
 	bool ended;    /* the pipe has */
 	bool goodbye;  /* the peer's was read */
+	bool paused;   /* by its user: nothing is taken from the pipe */
 	bool holds;    /* and is answered by the owner, when it has read all */
 	bool broken;   /* writing to it has failed */
 	bool blocked;  /* the pipe takes no more for now */
@@ -165,6 +166,8 @@ void sess_go(struct rk_session *s, enum rk_session_state state);
  * that can be.  Only the first time counts. */
 void sess_end(struct rk_session *s, enum rk_err r);
 bool sess_is_over(const struct rk_session *s);
+/* Does anybody use what would come?  Before that the pipe is left alone. */
+bool sess_may_take(const struct rk_session *s);
 void sess_work_later(struct rk_session *s);
 /* Around what may call the user, who may free it. */
 void sess_enter(struct rk_session *s);

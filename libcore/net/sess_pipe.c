@@ -44,7 +44,7 @@ room(const struct rk_session *s)
 
 	if (s->datagrams && has + SESS_LEN_LEN + SESS_READ_LEN > SESS_IN_MAX)
 		return 0;
-	if (has >= SESS_IN_MAX || buf_len(&s->got) >= SESS_GOT_FULL)
+	if (has >= SESS_IN_MAX || !sess_may_take(s))
 		return 0;
 	return SESS_IN_MAX - has < most ? SESS_IN_MAX - has : most;
 }

@@ -350,6 +350,119 @@ test_endless_parts(void **state)
 	expect_broken();
 }
 
+/* What a peer can take here that sends for ever. */
+static void
+expect_small(const struct rk_session *s)
+{
+	assert_in_range(buf_len(&s->in), 0, SESS_IN_MAX);
+	assert_in_range(buf_len(&s->got), 0, SESS_GOT_FULL + SESS_PACKET_MAX);
+	assert_in_range(buf_len(&s->parts), 0, RK_SESSION_MESSAGE_MAX);
+	assert_in_range(s->queue.cap + s->out.cap, 0, 4u * SESS_OUT_FULL);
+}
+
+static void
+pause_it(struct rk_session *s, uint32_t channel, const void *data, size_t len,
+    void *arg)
+{
+	sessmsg_on_message(s, channel, data, len, arg);
+	rk_session_pause(s, true);
+}
+
+/* A listener that has had enough: its peer has to wait as well, however long
+ * that is, and both ends stay small; then all comes, in order. */
+static void
+test_paused(void **state)
+{
+	struct rk_session *s[2];
+	unsigned most;
+	uint64_t last;
+
+	sessmsg_begin(sessmsg_kind_of(state));
+	for (int i = 0; i < 2; i++)
+		s[i] = sessmsg.rig.end[i].s;
+	assert_int_equal(
+	    rk_session_on(s[1], 2, pause_it, &sessmsg.heard), RK_OK);
+	sessmsg_listen_on(s[1], 1);
+	(void)sessmsg_send_on(&sessmsg.rig.end[0], 2, "enough", 6);
+	sessmsg_settle();
+	assert_int_equal(sessmsg.heard.n, 1);
+	for (unsigned i = 0; i < 20; i++) {
+		assert_int_equal(
+		    sessmsg_fill(&sessmsg.rig.end[0], 1000, &last), RK_EAGAIN);
+		sessrig_pass(&sessmsg.rig, 61000); /* keys would change */
+		expect_small(s[0]);
+		expect_small(s[1]);
+		assert_int_equal(sessmsg.heard.n, 1);
+	}
+	assert_int_equal(rk_session_get_state(s[0]), RK_SESSION_ESTABLISHED);
+	most = sessmsg.sent.n;
+	rk_session_pause(s[1], false);
+	sessmsg_settle();
+	assert_true(sessmsg.sent.n > most);
+	assert_int_equal(sessmsg.heard.n, sessmsg.sent.n);
+	assert_true(rk_session_epoch(s[1]) > 0);
+	/* Closed from here while it is, the goodbye is heard. */
+	rk_session_pause(s[1], true);
+	rk_session_close(s[1]);
+	sessmsg_settle();
+	for (int i = 0; i < 2; i++)
+		sessmsg_expect_end(&sessmsg.rig.end[i], RK_OK);
+	sessrig_close(&sessmsg.rig);
+}
+
+/* What the system keeps no more is lost, as any datagram may be. */
+static void
+test_paused_datagrams(void **state)
+{
+	static const uint8_t data[1000];
+	struct rk_session *s;
+
+	sessmsg_begin(sessmsg_kind_of(state));
+	s = sessmsg.rig.end[1].s;
+	assert_int_equal(rk_session_on(s, 2, pause_it, &sessmsg.heard), RK_OK);
+	sessmsg_listen_on(s, 1);
+	(void)sessmsg_send_on(&sessmsg.rig.end[0], 2, "enough", 6);
+	sessmsg_settle();
+	for (unsigned i = 0; i < 3000; i++) {
+		(void)sessmsg_send_on(
+		    &sessmsg.rig.end[0], 1, data, sizeof(data));
+		sessmsg_settle();
+	}
+	expect_small(sessmsg.rig.end[0].s);
+	expect_small(s);
+	assert_int_equal(sessmsg.heard.n, 1);
+	rk_session_pause(s, false);
+	sessmsg_settle();
+	(void)sessmsg_send_on(&sessmsg.rig.end[0], 1, "there?", 6);
+	sessmsg_settle();
+	assert_in_range(sessmsg.heard.n, 2, 3002);
+	assert_int_equal(sessmsg.heard.len[sessmsg.heard.n - 1], 6);
+	sessrig_close(&sessmsg.rig);
+}
+
+/* The pipe's end comes behind what waits, and a goodbye does. */
+static void
+test_paused_end(void **state)
+{
+	struct rk_session *s;
+
+	(void)state;
+	sessmsg_begin(SESSRIG_STREAM);
+	s = sessmsg.rig.end[1].s;
+	sessmsg_listen_on(s, 1);
+	rk_session_pause(s, true);
+	(void)sessmsg_send_on(&sessmsg.rig.end[0], 1, "last", 4);
+	rk_session_close(sessmsg.rig.end[0].s);
+	sessmsg_settle();
+	assert_int_equal(sessmsg.heard.n, 0);
+	assert_int_equal(rk_session_get_state(s), RK_SESSION_ESTABLISHED);
+	rk_session_pause(s, false);
+	sessmsg_settle();
+	assert_int_equal(sessmsg.heard.n, 1);
+	sessmsg_expect_end(&sessmsg.rig.end[1], RK_OK);
+	sessrig_close(&sessmsg.rig);
+}
+
 /* Parts, the stream and other things may be in any order. */
 static void
 test_between_parts(void **state)
@@ -442,6 +555,11 @@ main(void)
 		cmocka_unit_test(test_bad_items),
 		cmocka_unit_test(test_endless_parts),
 		cmocka_unit_test(test_between_parts),
+		ON(test_paused, SESSRIG_STREAM),
+		ON(test_paused, SESSRIG_PIPES),
+		ON(test_paused_datagrams, SESSRIG_UDP),
+		ON(test_paused_datagrams, SESSRIG_NET),
+		cmocka_unit_test(test_paused_end),
 		cmocka_unit_test(test_bad_network),
 	};
 

@@ -165,6 +165,14 @@ typedef void rk_session_message_fn(struct rk_session *s, uint32_t channel,
  */
 RK_API RK_MUST enum rk_err rk_session_on(struct rk_session *s, uint32_t channel,
     rk_session_message_fn *fn, void *arg);
+/*
+ * A listener that cannot keep up: nothing more is taken from the pipe, of any
+ * channel or the stream, so that the peer has to wait, too (datagrams are lost
+ * when the system keeps no more).  What is in the packet at hand is delivered
+ * still: at most 64 KiB.  Neither is the peer's goodbye seen, nor its end, until
+ * this is called with false, or the session is closed from here.
+ */
+RK_API void rk_session_pause(struct rk_session *s, bool pause);
 /* How many messages were dropped. */
 RK_API uint64_t rk_session_unheard(const struct rk_session *s);
 
