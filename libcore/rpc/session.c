@@ -265,6 +265,7 @@ on_closed(struct conn *c, const struct rk_error *why, void *arg)
 
 	(void)c;
 	policy_stand(&s->seat);
+	session_held_fini(s);
 	s->events->closed(s, why, s->arg);
 	alive_fini(&s->alive);
 	buf_fini(&s->body);

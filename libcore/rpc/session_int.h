@@ -22,12 +22,18 @@ struct session {
 	struct alive alive;
 	bool has_apart; /* long messages may go on ways of their own */
 	bool trust_added;
-	bool timed;            /* let in for a time */
+	bool timed;             /* let in for a time */
+	uint64_t unsure;        /* since then (ms) it cannot be said whether it
+	                           may stay; 0: it can */
+	struct rk_timer *again; /* the list is held: it is asked again */
+	uint64_t nap;           /* ms from this try to the next */
+	uint64_t held_until;
 	uint64_t wait;         /* ms that a decision may take; 0: none */
 	struct room_seat seat; /* while it is waited for */
 	uint64_t begun_us;
 	uint64_t tls_us;
 	uint64_t psk_us;
+	uint64_t trust_begun_us;
 	uint64_t trust_us;
 	struct rk_peer *peer;
 };
@@ -41,5 +47,17 @@ bool session_is_proving(const struct session *s);
 void session_describe_handshake(struct session *s);
 /* conn_events.proven; session_verdict.c */
 void session_on_proven(struct conn *c, void *arg);
+
+/*
+ * session_held.c: another program holds the list, or its store, and the verdict
+ * needs more than was read or has to write.  This peer waits for it, nobody
+ * else; the verdict is asked for again and again, for a bounded time, then
+ * `why` ends the connection.
+ */
+void session_wait_for_list(struct session *s, const struct rk_error *why);
+bool session_waits_for_list(const struct session *s);
+void session_held_fini(struct session *s);
+/* session_verdict.c: the verdict, once more from the beginning. */
+void session_judge_again(struct session *s);
 
 #endif

@@ -4,6 +4,8 @@
 #include "base/error.h"
 #include "net/loop.h"
 
+#define UNSURE_MS 5000 /* then who cannot be judged goes */
+
 /* A session's peer has proven a key, whatever TLS's mode is. */
 static enum rk_err
 prove_key(struct session *s, struct rk_error *err)
@@ -53,7 +55,10 @@ decide(struct session *s, struct rk_error *err)
 		return r;
 	if (!s->peer->proven || s->trust->trust == NULL)
 		return RK_OK;
-	return rk_trust_decide(s->trust->trust, s->peer, &s->trust_added, err);
+	return s->trust->server ? policy_decide(s->trust->trust, s->peer,
+	                              &s->trust_added, err)
+	                        : rk_trust_decide(s->trust->trust, s->peer,
+	                              &s->trust_added, err);
 }
 
 static void
@@ -85,33 +90,45 @@ sit_down(struct session *s, struct rk_error *err)
 }
 
 void
+session_judge_again(struct session *s)
+{
+	struct rk_error err = { 0 };
+	enum rk_err r = decide(s, &err);
+
+	s->trust_us = loop_clock_us(s->alive.loop) - s->trust_begun_us;
+	if (r == RK_EBUSY && s->trust->server && !conn_is_early(s->conn)) {
+		session_wait_for_list(s, &err);
+		return;
+	}
+	session_held_fini(s);
+	if (r == RK_EAGAIN && (r = sit_down(s, &err)) == RK_OK)
+		return;
+	if (r == RK_OK) {
+		let_in(s);
+		return;
+	}
+	err.step = "trust";
+	conn_abort(s->conn, &err);
+}
+
+void
 session_on_proven(struct conn *c, void *arg)
 {
 	struct session *s = arg;
-	struct rk_error err = { 0 };
 	uint64_t t = loop_clock_us(s->alive.loop);
-	enum rk_err r;
 
 	if (!conn_query(c, LAYER_Q_PSK_US, &s->psk_us))
 		s->psk_us = 0;
 	s->tls_us = t - s->begun_us - s->psk_us;
+	s->trust_begun_us = t;
 	session_describe_handshake(s);
-	r = decide(s, &err);
-	s->trust_us = loop_clock_us(s->alive.loop) - t;
-	if (r == RK_EAGAIN && (r = sit_down(s, &err)) == RK_OK)
-		return;
-	if (r != RK_OK) {
-		err.step = "trust";
-		conn_abort(c, &err);
-		return;
-	}
-	let_in(s);
+	session_judge_again(s);
 }
 
 bool
 session_waits(const struct session *s)
 {
-	return s->seat.room != NULL;
+	return s->seat.room != NULL || session_waits_for_list(s);
 }
 
 void
@@ -122,9 +139,13 @@ session_ask_again(struct session *s)
 
 	if (!session_waits(s) || conn_state(s->conn) != CONN_VERIFY)
 		return;
-	r = policy_ask_again(s->trust->trust, s->peer, &s->trust_added, &err);
-	if (r == RK_EAGAIN)
+	if (session_waits_for_list(s)) {
+		session_judge_again(s);
 		return;
+	}
+	r = policy_ask_again(s->trust->trust, s->peer, &s->trust_added, &err);
+	if (r == RK_EAGAIN || r == RK_EBUSY)
+		return; /* it is looked at again */
 	policy_stand(&s->seat);
 	if (r != RK_OK)
 		conn_abort(s->conn, &err);
@@ -152,19 +173,25 @@ session_check_stay(struct session *s)
 {
 	struct rk_error err = { 0 };
 	enum conn_state state = conn_state(s->conn);
+	uint64_t now = rk_loop_now(s->alive.loop);
+	enum rk_err r;
 
 	if (!s->peer->proven || s->trust->trust == NULL ||
 	    (state != CONN_OPEN && state != CONN_DRAINING))
 		return;
-	if (policy_may_stay(s->trust->trust, &s->peer->cert, s->timed, &err) !=
-	    RK_OK)
+	r = policy_may_stay(s->trust->trust, &s->peer->cert, s->timed, &err);
+	if (r != RK_EBUSY)
+		s->unsure = 0;
+	else if (s->unsure == 0)
+		s->unsure = now + 1; /* never 0 */
+	if (r != RK_OK && (r != RK_EBUSY || now >= s->unsure + UNSURE_MS))
 		conn_abort(s->conn, &err);
 }
 
 bool
 session_is_timed(const struct session *s)
 {
-	return s->timed;
+	return s->timed || s->unsure != 0;
 }
 
 void

@@ -137,8 +137,10 @@ disk_load(
 
 	(void)pthread_mutex_lock(&s->mutex);
 	now = store_now(s);
+	store_hurry(s, STORE_AT_ONCE);
 	if ((r = store_check(s, err)) == RK_OK)
 		r = get_row(s, fp, &row, err);
+	store_hurry(s, STORE_PATIENT);
 	/* Rows do not have it: it depends on who else has the name. */
 	if (r == RK_OK && row.e.state == RK_STORE_WAIT)
 		row.e.status = store_status_of(
@@ -559,7 +561,6 @@ ask_disk_attach(struct room *room, const char *known, bool make, uint64_t now,
 	if (r != RK_OK)
 		return r;
 	store.arg = s;
-	s->see_ms = KNOWN_WAIT_PEER_MS; /* others wait for the same loop */
 	s->on_loop = true;
 	if ((r = begin_news(s, err)) != RK_OK ||
 	    (r = fill(room, s, now, err)) != RK_OK) {

@@ -10,10 +10,10 @@
 
 #define KNOWN_KEYS_MAX 10000
 #define KNOWN_MAIL_LEN 16
-/* For the file's lock.  Who can read the file can hold it, and a peer is judged
- * where others wait. */
+/* For the file's lock.  Who can read the file can hold it: where a peer is
+ * judged nobody waits. */
 #define KNOWN_WAIT_MS 5000
-#define KNOWN_WAIT_PEER_MS 1000
+#define KNOWN_WAIT_ORDER_MS 1000
 /* For a line that does not count any more. */
 #define KNOWN_WAIT_TIDY_MS 100
 /* To show what is in it, where others wait. */

@@ -14,7 +14,8 @@
 #include "trust/b58.h"
 #include "trust/known.h"
 
-#define NAME_TEXT 160 /* a path in a message */
+#define TRIES_AT_ONCE 8 /* of a file that is being replaced */
+#define NAME_TEXT 160   /* a path in a message */
 #define NAP_NS 500000L
 #define RETRIES 16    /* when somebody replaces the file meanwhile */
 #define SETTLE_MS 100 /* coarser than the time stamps of any file system */
@@ -141,13 +142,15 @@ open_file(const char *path, const char *name, int how, unsigned wait_ms,
     int *fd, struct stat *st, struct rk_error *err)
 {
 	int64_t end = clock_ms(CLOCK_MONOTONIC) + wait_ms;
+	unsigned tries = 0;
 	enum rk_err r;
 
 	*fd = -1;
 	/* Each of many writers replaces it once, and all wait for the lock. */
 	do {
 		r = open_once(path, name, how, end, fd, st, err);
-	} while (r == RK_EAGAIN && clock_ms(CLOCK_MONOTONIC) < end);
+	} while (r == RK_EAGAIN &&
+	         (++tries < TRIES_AT_ONCE || clock_ms(CLOCK_MONOTONIC) < end));
 	if (r == RK_EAGAIN)
 		r = err_set(
 		    err, RK_EIO, "%s: is being replaced all the time", name);

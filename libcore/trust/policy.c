@@ -11,6 +11,9 @@
 #include "base/str.h"
 #include "trust/sshkey.h"
 
+#define DECIDE_WAIT_MS 1000 /* for another program's lock */
+#define NAP_NS 20000000
+
 static uint64_t
 monotonic(void)
 {
@@ -18,31 +21,6 @@ monotonic(void)
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
-#define JAM_MS 2000
-
-/* One who holds the file's lock must not hold up everybody else: others than
- * the first are refused at once, for a while. */
-static void
-note_jam(struct rk_trust *t, uint64_t begun, enum rk_err r)
-{
-	if (r == RK_EBUSY && t->now() - begun >= KNOWN_WAIT_PEER_MS)
-		t->jammed = t->now() + JAM_MS;
-	else if (r == RK_OK)
-		t->jammed = 0;
-}
-
-static enum rk_err
-read_list(struct rk_trust *t, struct rk_error *err)
-{
-	unsigned wait = t->seen ? KNOWN_WAIT_PEER_MS : KNOWN_WAIT_MS;
-	uint64_t begun = t->now();
-	enum rk_err r;
-
-	r = known_read(t->path, begun < t->jammed ? 0 : wait, &t->known, err);
-	note_jam(t, begun, r);
-	return r;
 }
 
 /* A file that was there and is not any more is an error, not "absent": an
@@ -59,38 +37,46 @@ check_read(struct rk_trust *t, struct rk_error *err)
 	return RK_OK;
 }
 
-/* Bring known up to date. */
-enum rk_err
-policy_refresh(struct rk_trust *t, struct rk_error *err)
-{
-	enum rk_err r;
-
-	if (known_is_current(&t->known, t->path))
-		return RK_OK;
-	known_fini(&t->known);
-	if ((r = read_list(t, err)) != RK_OK)
-		return r;
-	return check_read(t, err);
-}
-
-/* As it is or, where another program keeps it just now, as it was: who only
- * looks must not make others wait. */
+/* Bring known up to date.  RK_EBUSY: it is what it was. */
 static enum rk_err
-glance(struct rk_trust *t, struct rk_error *err)
+refresh(struct rk_trust *t, unsigned wait_ms, struct rk_error *err)
 {
 	struct known now;
 	enum rk_err r;
 
-	if (!t->seen || known_is_current(&t->known, t->path))
-		return policy_refresh(t, err);
-	r = known_read(t->path, KNOWN_WAIT_SHOW_MS, &now, err);
-	if (r == RK_EBUSY && t->known.stamp.st.st_ino != 0) {
-		err_clear(err);
+	if (known_is_current(&t->known, t->path))
 		return RK_OK;
-	}
+	r = known_read(t->path, wait_ms, &now, err);
+	if (r == RK_EBUSY)
+		return r;
 	known_fini(&t->known);
 	t->known = now;
 	return r == RK_OK ? check_read(t, err) : r;
+}
+
+enum rk_err
+policy_refresh(struct rk_trust *t, struct rk_error *err)
+{
+	return refresh(t, t->seen ? KNOWN_WAIT_ORDER_MS : KNOWN_WAIT_MS, err);
+}
+
+/* Where others wait: on behalf of a peer nobody waits for another program. */
+static enum rk_err
+refresh_now(struct rk_trust *t, struct rk_error *err)
+{
+	return refresh(t, 0, err);
+}
+
+/* As it is or, where another program keeps it just now, as it was. */
+static enum rk_err
+glance(struct rk_trust *t, unsigned wait_ms, struct rk_error *err)
+{
+	enum rk_err r = refresh(t, wait_ms, err);
+
+	if (r != RK_EBUSY || t->known.stamp.st.st_ino == 0)
+		return r;
+	err_clear(err);
+	return RK_OK;
 }
 
 enum rk_trust_state
@@ -303,20 +289,20 @@ static enum rk_err
 enrol(struct rk_trust *t, const struct rk_peer *peer, bool *added,
     struct rk_error *err)
 {
-	const uint64_t begun = t->now();
 	char host[sizeof(peer->remote)];
 	struct known_entry entry = {
 		.pub = peer->cert.pub,
 		.host = host,
 		.emails = peer->cert.email,
-		.wait_ms = begun < t->jammed ? 0 : KNOWN_WAIT_PEER_MS,
+		.wait_ms = 0,
 	};
 	struct known now;
 	enum rk_err r;
 
 	room_host(peer->remote, host, sizeof(host));
 	r = known_add(t->path, &entry, &now, added, err);
-	note_jam(t, begun, r);
+	if (r == RK_EBUSY)
+		return r;
 	known_fini(&t->known);
 	t->known = now;
 	if (!*added)
@@ -374,7 +360,7 @@ decide(struct rk_trust *t, const struct rk_peer *peer, bool first, bool *added,
 	if (t->retired)
 		return err_set(err, RK_EUNKNOWNKEY,
 		    "key %s: another list of keys is in force", peer->cert.fp);
-	if ((r = policy_refresh(t, err)) != RK_OK)
+	if ((r = refresh_now(t, err)) != RK_OK)
 		return r;
 	if (known_has(&t->known, peer->cert.pub)) {
 		room_forget_known(t->room, peer->cert.fp);
@@ -422,10 +408,25 @@ ask(struct rk_trust *t, const struct rk_peer *peer, bool first, bool *added,
 }
 
 enum rk_err
-rk_trust_decide(struct rk_trust *t, const struct rk_peer *peer, bool *added,
+policy_decide(struct rk_trust *t, const struct rk_peer *peer, bool *added,
     struct rk_error *err)
 {
 	return ask(t, peer, true, added, err);
+}
+
+/* Others are judged meanwhile. */
+enum rk_err
+rk_trust_decide(struct rk_trust *t, const struct rk_peer *peer, bool *added,
+    struct rk_error *err)
+{
+	const struct timespec nap = { .tv_nsec = NAP_NS };
+	const uint64_t begun = monotonic();
+	enum rk_err r;
+
+	while ((r = ask(t, peer, true, added, err)) == RK_EBUSY &&
+	       t->own == NULL && monotonic() - begun < DECIDE_WAIT_MS)
+		(void)nanosleep(&nap, NULL); /* a shorter nap does no harm */
+	return r;
 }
 
 enum rk_err
@@ -449,7 +450,7 @@ foresee(
 		r = judge_bare(t, cert, &fate, err);
 	if (r != RK_OK || t->mode == RK_TRUST_OFF)
 		return r;
-	if ((r = policy_refresh(t, err)) != RK_OK ||
+	if ((r = refresh_now(t, err)) != RK_OK ||
 	    known_has(&t->known, cert->pub) || is_lent(t, word, ROOM_ONCE) ||
 	    is_lent(t, word, ROOM_UNTIL))
 		return r;
@@ -468,7 +469,10 @@ policy_foresee(
 	(void)pthread_mutex_lock(&t->mutex);
 	r = foresee(t, cert, err);
 	(void)pthread_mutex_unlock(&t->mutex);
-	return r;
+	if (r != RK_EBUSY)
+		return r;
+	err_clear(err); /* then it is asked, and can be made to wait */
+	return RK_OK;
 }
 
 static enum rk_err
@@ -481,7 +485,7 @@ recall(
 	r = check_out(t, cert->fp, false, &word, err);
 	if (r != RK_OK || t->mode == RK_TRUST_OFF)
 		return r;
-	if ((r = policy_refresh(t, err)) != RK_OK)
+	if ((r = refresh_now(t, err)) != RK_OK)
 		return r;
 	if (state_of(t) != RK_TRUST_ABSENT &&
 	    !known_has(&t->known, cert->pub) && !is_lent(t, word, ROOM_UNTIL))
@@ -516,7 +520,7 @@ check_lent(struct rk_trust *t, const struct rk_cert_info *cert,
 	if (word == ROOM_UNTIL && !recalled)
 		return RK_OK;
 	(void)pthread_mutex_lock(&t->mutex);
-	if (t->mode != RK_TRUST_OFF && (r = policy_refresh(t, err)) == RK_OK &&
+	if (t->mode != RK_TRUST_OFF && (r = glance(t, 0, err)) == RK_OK &&
 	    t->known.state != RK_TRUST_ABSENT &&
 	    !known_has(&t->known, cert->pub))
 		r = err_set(err, RK_EDENIED,
@@ -560,7 +564,7 @@ rk_trust_inspect(struct rk_trust *t, enum rk_trust_state *state, size_t *keys,
 	err_clear(err);
 	(void)pthread_mutex_lock(&t->mutex);
 	if (t->mode != RK_TRUST_OFF)
-		r = glance(t, err);
+		r = glance(t, KNOWN_WAIT_SHOW_MS, err);
 	if (r == RK_OK && t->mode != RK_TRUST_OFF) {
 		*state = state_of(t);
 		*keys = t->known.n;

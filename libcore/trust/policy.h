@@ -9,7 +9,8 @@
  * rk_trust_decide() when possession is proven.  RK_EUNKNOWNKEY: the key is not
  * on the list, which is locked or has taken its share of new keys;
  * RK_EDENIED, RK_EREVOKED: that was decided; RK_ELIMIT: it would have to wait,
- * and too many do; RK_EIO/RK_EMODE/RK_EFORMAT as there.  Records nothing, so
+ * and too many do; RK_EIO/RK_EMODE/RK_EFORMAT as there.  RK_OK, too, where that
+ * cannot be read just now (RK_EBUSY there).  Records nothing, so
  * that it may be asked before any proof; a refusal can then travel as a TLS
  * alert.  Any thread.
  */
@@ -28,19 +29,26 @@ RK_MUST enum rk_err policy_recall(struct rk_trust *trust,
     const struct rk_cert_info *cert, struct rk_error *err);
 
 /*
- * A connection of a peer for which rk_trust_decide() was RK_EAGAIN waits, and
+ * rk_trust_decide() that waits for nobody.  RK_EBUSY: another program has the
+ * lock of list or store, of which more is needed than was read: nothing is
+ * decided or recorded, and it is to be asked again.  Any thread.
+ */
+RK_MUST enum rk_err policy_decide(struct rk_trust *trust,
+    const struct rk_peer *peer, bool *added, struct rk_error *err);
+/*
+ * A connection of a peer for which policy_decide() was RK_EAGAIN waits, and
  * does so no more, whatever became of it.  RK_ELIMIT: it must not.  Any thread.
  */
 RK_MUST enum rk_err policy_sit(struct rk_trust *trust, struct room_seat *seat,
     const struct rk_peer *peer, struct rk_error *err);
 void policy_stand(struct room_seat *seat);
-/* rk_trust_decide() for one that waits: RK_EAGAIN: it still does. */
+/* policy_decide() for one that waits: RK_EAGAIN: it still does. */
 RK_MUST enum rk_err policy_ask_again(struct rk_trust *trust,
     const struct rk_peer *peer, bool *added, struct rk_error *err);
 /* Was a peer that was let in just now let in for a time? */
 bool policy_is_timed(struct rk_trust *trust, const struct rk_cert_info *cert);
 /* May one stay?  RK_EDENIED (also where its time is over, or its approval
- * undone), RK_EREVOKED, the store's. */
+ * undone), RK_EREVOKED, the store's; RK_EBUSY: it cannot be read just now. */
 RK_MUST enum rk_err policy_may_stay(struct rk_trust *trust,
     const struct rk_cert_info *cert, bool timed, struct rk_error *err);
 

@@ -187,5 +187,5 @@ enum rk_err
 policy_read_line(
     const struct rk_trust *t, struct rk_ask_entry *out, struct rk_error *err)
 {
-	return walk_file(t, KNOWN_WAIT_PEER_MS, take_line, out, err);
+	return walk_file(t, KNOWN_WAIT_ORDER_MS, take_line, out, err);
 }

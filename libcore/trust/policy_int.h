@@ -27,8 +27,6 @@ struct rk_trust {
 	bool follows;    /* rk_trust_follow() */
 	struct known known;
 	bool seen; /* the file was there once */
-	/* Somebody kept its lock: until then (ms) nobody waits for it. */
-	uint64_t jammed;
 	struct pace pace;
 	uint64_t (*now)(void); /* ms */
 };

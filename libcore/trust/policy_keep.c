@@ -171,7 +171,7 @@ export_file(struct rk_trust *t, struct buf *b, struct rk_error *err)
 	enum rk_err r;
 
 	buf_init(&text, KNOWN_FILE_MAX);
-	r = known_read_text(t->path, KNOWN_WAIT_PEER_MS, &known, &text, err);
+	r = known_read_text(t->path, KNOWN_WAIT_ORDER_MS, &known, &text, err);
 	known_fini(&known);
 	if (r == RK_OK && (r = buf_put_str(b, FIRST_LINE)) == RK_OK &&
 	    buf_len(&text) > 0)

@@ -419,6 +419,7 @@ enter(struct room *r, const struct rk_peer *peer, bool changed, bool count,
 	if (r->store.seen != NULL)
 		rv = r->store.seen(r->store.arg, &e->pub, err);
 	if (rv != RK_OK) {
+		e->pub.tries--; /* or it comes again, and is counted twice */
 		if (fresh)
 			room_remove(r, e);
 		return rv;

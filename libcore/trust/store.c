@@ -270,7 +270,7 @@ store_open_on(const char *vfs, const char *known, bool make,
 	/* Cannot fail with default attributes. */
 	(void)pthread_mutex_init(&s->mutex, NULL);
 	s->clock = system_clock;
-	s->wait_ms = s->see_ms = RK_STORE_WAIT_MS;
+	s->wait_ms = RK_STORE_WAIT_MS;
 	s->stale = true;
 	buf_init(&s->text, KNOWN_FILE_MAX);
 	if ((r = pace_init(&s->pace, RK_TRUST_NEW_KEYS)) != RK_OK)

@@ -86,6 +86,12 @@ struct store_line {
 	bool added;
 };
 
+enum store_haste {
+	STORE_PATIENT, /* s->wait_ms; KNOWN_WAIT_MS or less */
+	STORE_QUICK,   /* STORE_QUICK_MS */
+	STORE_AT_ONCE  /* not at all */
+};
+
 struct rk_store {
 	char known_path[PATH_MAX];
 	char path[PATH_MAX];
@@ -97,9 +103,8 @@ struct rk_store {
 	sqlite3_stmt *ask_version; /* asked at every look-up */
 	struct stat st;            /* the database as it was opened */
 	int wait_ms;               /* for another process, each time */
-	int see_ms;                /* the same, for a peer */
 	bool on_loop;              /* others wait where it is asked */
-	bool quick;                /* store_quick() */
+	enum store_haste haste;    /* store_hurry() */
 	bool broken;  /* writing failed in a way that is not tried again */
 	bool damaged; /* reading found nonsense */
 	int64_t data_version;
@@ -163,9 +168,9 @@ RK_MUST enum rk_err store_db_number(
 RK_MUST enum rk_err store_begin(struct rk_store *s, struct rk_error *err);
 /* Could a transaction begin now?  RK_EBUSY.  Takes the mutex. */
 RK_MUST enum rk_err store_probe(struct rk_store *s, struct rk_error *err);
-/* Until it is said to be over nobody waits for another process longer than
- * STORE_QUICK_MS, for the file's lock nor for the database. */
-void store_quick(struct rk_store *s, bool quick);
+/* How long another process is waited for, for the file's lock and the
+ * database's, until something else is said. */
+void store_hurry(struct rk_store *s, enum store_haste haste);
 /* Commit if r is RK_OK, roll back otherwise; r or what went wrong. */
 RK_MUST enum rk_err store_end(
     struct rk_store *s, enum rk_err r, struct rk_error *err);

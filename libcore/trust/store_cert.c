@@ -114,10 +114,10 @@ note(struct rk_store *s, const struct rk_cert_info *cert, struct rk_error *err)
 	if ((r = store_check(s, err)) != RK_OK ||
 	    (r = is_noted(s, cert, &noted, err)) != RK_OK || noted)
 		return r;
-	store_quick(s, true);
+	store_hurry(s, STORE_QUICK);
 	if ((r = store_begin(s, err)) == RK_OK)
 		r = store_end(s, put(s, cert, err), err);
-	store_quick(s, false);
+	store_hurry(s, STORE_PATIENT);
 	return r;
 }
 

@@ -213,10 +213,10 @@ store_flush_due(struct rk_store *s)
 
 	if (s->flush_after == 0 || monotonic() < s->flush_after)
 		return;
-	store_quick(s, true);
+	store_hurry(s, STORE_QUICK);
 	if (settle_alone(s, true, &err) != RK_OK) {
 		log_event(RK_LOG_WARN, "trust", "counts wait: %s", err.text);
 		s->flush_after = monotonic() + FLUSH_AGAIN_SECONDS;
 	}
-	store_quick(s, false);
+	store_hurry(s, STORE_PATIENT);
 }

@@ -118,10 +118,14 @@ store_begin(struct rk_store *s, struct rk_error *err)
 }
 
 void
-store_quick(struct rk_store *s, bool quick)
+store_hurry(struct rk_store *s, enum store_haste haste)
 {
-	s->quick = quick;
-	(void)sqlite3_busy_timeout(s->db, quick ? STORE_QUICK_MS : s->wait_ms);
+	const int ms[] = { [STORE_PATIENT] = s->wait_ms,
+		[STORE_QUICK] = STORE_QUICK_MS,
+		[STORE_AT_ONCE] = 0 };
+
+	s->haste = haste;
+	(void)sqlite3_busy_timeout(s->db, ms[haste]);
 }
 
 enum rk_err

@@ -13,10 +13,10 @@ get_ready(struct rk_store *s, struct rk_error *err)
 {
 	enum rk_err r;
 
-	store_quick(s, s->on_loop);
+	store_hurry(s, s->on_loop ? STORE_QUICK : STORE_PATIENT);
 	if ((r = store_refresh(s, err)) == RK_OK)
 		r = store_settle_now(s, err);
-	store_quick(s, false);
+	store_hurry(s, STORE_PATIENT);
 	return r;
 }
 

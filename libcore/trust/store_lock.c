@@ -94,12 +94,12 @@ store_lock_notice(struct rk_store *s)
 
 	if (store_monotonic_ms() < s->lock.again)
 		return;
-	store_quick(s, true);
+	store_hurry(s, STORE_QUICK);
 	if ((r = store_refresh(s, &err)) == RK_OK)
 		r = store_lock_differs(s, &differs, &err);
 	if (differs || (r == RK_OK && s->mode[0] != '\0'))
 		r = store_settle_now(s, &err);
-	store_quick(s, false);
+	store_hurry(s, STORE_PATIENT);
 	if (r == RK_OK)
 		return;
 	s->lock.again = store_monotonic_ms() + NOTICE_AGAIN_MS;

@@ -411,18 +411,31 @@ parse_lines(struct rk_store *s, struct content *c, struct rk_error *err)
 	    buf_len(&c->text), take_line, c, &ended, err);
 }
 
+/* For the file's lock. */
+static unsigned
+patience(const struct rk_store *s)
+{
+	switch (s->haste) {
+	case STORE_AT_ONCE:
+		return 0;
+	case STORE_QUICK:
+		return STORE_QUICK_MS;
+	case STORE_PATIENT:
+		break;
+	}
+	/* A decision is worth more. */
+	return sqlite3_get_autocommit(s->db) == 0 ? KNOWN_WAIT_MS
+	                                          : KNOWN_WAIT_ORDER_MS;
+}
+
 static enum rk_err
 read_file(struct rk_store *s, struct rk_error *err)
 {
-	/* A decision is worth more patience. */
-	const bool decides = sqlite3_get_autocommit(s->db) == 0;
 	struct content c = { .n = 0 };
-	unsigned wait = decides ? KNOWN_WAIT_MS : KNOWN_WAIT_PEER_MS;
 	enum rk_err r;
 
 	buf_init(&c.text, KNOWN_FILE_MAX);
-	r = known_read_text(s->known_path, s->quick ? STORE_QUICK_MS : wait,
-	    &c.known, &c.text, err);
+	r = known_read_text(s->known_path, patience(s), &c.known, &c.text, err);
 	if (r == RK_OK && c.known.state == RK_TRUST_ABSENT)
 		r = err_set(err, RK_EIO,
 		    "%s: was there and is gone; bring it back", s->known_name);

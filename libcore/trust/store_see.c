@@ -346,10 +346,7 @@ see(struct rk_store *s, enum rk_store_mode mode, const struct rk_peer *peer,
 		return err_set(err, RK_ELIMIT,
 		    "%s: takes no more than %u new keys a minute",
 		    s->known_name, s->pace.max);
-	(void)sqlite3_busy_timeout(s->db, s->see_ms);
-	r = store_begin(s, err);
-	(void)sqlite3_busy_timeout(s->db, s->wait_ms);
-	if (r != RK_OK)
+	if ((r = store_begin(s, err)) != RK_OK)
 		return r;
 	/* Another process may have decided meanwhile. */
 	judge(s, mode, &peer->cert, &key, out);
@@ -377,6 +374,13 @@ answer(enum rk_err r, struct rk_store_seen *out, struct rk_error *err)
 	return r;
 }
 
+/* A peer who can wait by himself is asked about again. */
+static void
+hurry(struct rk_store *s)
+{
+	store_hurry(s, s->on_loop ? STORE_AT_ONCE : STORE_PATIENT);
+}
+
 enum rk_err
 rk_store_see(struct rk_store *s, enum rk_store_mode mode,
     const struct rk_peer *peer, struct rk_store_seen *out, struct rk_error *err)
@@ -389,7 +393,9 @@ rk_store_see(struct rk_store *s, enum rk_store_mode mode,
 		r = err_set(err, RK_ECERT, "the peer has not proven any key");
 	} else {
 		(void)pthread_mutex_lock(&s->mutex);
+		hurry(s);
 		r = see(s, mode, peer, out, err);
+		store_hurry(s, STORE_PATIENT);
 		(void)pthread_mutex_unlock(&s->mutex);
 	}
 	return answer(r, out, err);
@@ -406,7 +412,9 @@ rk_store_look(struct rk_store *s, enum rk_store_mode mode,
 	*out = (struct rk_store_seen){ .verdict = RK_VERDICT_REFUSE };
 	err_clear(err);
 	(void)pthread_mutex_lock(&s->mutex);
+	hurry(s);
 	r = store_refresh(s, err);
+	store_hurry(s, STORE_PATIENT);
 	if (r == RK_OK)
 		judge(s, mode, cert, &key, out);
 	(void)pthread_mutex_unlock(&s->mutex);

@@ -19,32 +19,14 @@
 
 #define AT_ONCE_MS 4000 /* less than an order waits */
 
-#define SETTLED_MS 300 /* then it is not read again unless it changes */
-
-static int64_t
-age_of_list(void)
-{
-	struct timespec now;
-	struct stat st;
-
-	assert_int_equal(stat(guests.list, &st), 0);
-	assert_int_equal(clock_gettime(CLOCK_REALTIME, &now), 0);
-	return (now.tv_sec - st.st_ctim.tv_sec) * 1000 +
-	       (now.tv_nsec - st.st_ctim.tv_nsec) / 1000000;
-}
-
 /* Another program would be no other to the system.  It has been read since it
  * changed last: reading waits for the lock, too. */
 static int
 hold(struct rk_client *w)
 {
-	bool settled;
 	int fd;
 
-	do {
-		settled = age_of_list() > SETTLED_MS;
-		(void)ctl_get(w, "_.trust");
-	} while (!settled);
+	guest_settle(w);
 	fd = open(guests.list, O_RDONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
 	assert_int_equal(flock(fd, LOCK_EX), 0);

@@ -11,10 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "certs.h"
+
+#define SETTLED_MS 300 /* then it is not read again unless it changes */
 
 struct guests guests;
 
@@ -28,6 +31,8 @@ guest_begin(const struct rpcrun *run, enum rk_trust_mode mode)
 	(void)unlink(guests.list);
 	certs_write(rpcworld.dir, "ctl_keys", "", 0600);
 	rpcrig_init(&guests.rig, run->kind, run->threads);
+	if (guests.patience != 0)
+		guests.rig.conf.timeouts.handshake = guests.patience;
 	if (rk_trust_new(guests.list, mode, &guests.rig.conf.trust, &err) !=
 	    RK_OK)
 		fail_msg("%s", err.text);
@@ -43,6 +48,29 @@ guest_end(void)
 	ctl_end(&guests.ctl);
 	rpcrig_end(&guests.rig);
 	rk_trust_free(guests.rig.conf.trust);
+}
+
+static int64_t
+age_of_list(void)
+{
+	struct timespec now;
+	struct stat st;
+
+	assert_int_equal(stat(guests.list, &st), 0);
+	assert_int_equal(clock_gettime(CLOCK_REALTIME, &now), 0);
+	return (now.tv_sec - st.st_ctim.tv_sec) * 1000 +
+	       (now.tv_nsec - st.st_ctim.tv_nsec) / 1000000;
+}
+
+void
+guest_settle(struct rk_client *v)
+{
+	bool settled;
+
+	do {
+		settled = age_of_list() > SETTLED_MS;
+		(void)ctl_get(v, "_.trust");
+	} while (!settled);
 }
 
 static void

@@ -12,6 +12,7 @@ extern struct guests {
 	struct ctl ctl;
 	char list[512];
 	char fp[RK_FP_LEN]; /* of who waits */
+	uint64_t patience;  /* ms for handshakes; 0: as usual */
 } guests;
 
 struct guest {
@@ -23,6 +24,9 @@ struct guest {
 /* The list is empty, and has no store. */
 void guest_begin(const struct rpcrun *run, enum rk_trust_mode mode);
 void guest_end(void);
+/* The list has been read since it changed last, so that nobody reads it again
+ * unless it changes. */
+void guest_settle(struct rk_client *v);
 /* It calls at once (ident NULL: as guests.fp), and is seen to wait. */
 void guest_come(struct guest *g, struct rk_ident *ident);
 void guest_arrive(struct guest *g, struct rk_ident *ident, struct rk_client *v);
