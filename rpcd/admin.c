@@ -75,7 +75,7 @@ tell_cert(struct daemon *d, const char *name, const struct rk_cert_info *info)
 	fact(d, key, text);
 }
 
-/* "lab 7b1f 09aa, new 0c11 d2e3", as many as there is room for. */
+/* "lab id 7b1f 09aa, new id 0c11 d2e3", as many as there is room for. */
 static void
 tell_psks(struct daemon *d)
 {
@@ -88,7 +88,7 @@ tell_psks(struct daemon *d)
 		int n;
 
 		rk_psks_id(p, i, id);
-		n = snprintf(text + at, sizeof(text) - at, "%s%s %s",
+		n = snprintf(text + at, sizeof(text) - at, "%s%s id %s",
 		    i == 0 ? "" : ", ", rk_psks_name(p, i), id);
 		if (n < 0 || (size_t)n >= sizeof(text) - at)
 			break;
@@ -112,6 +112,16 @@ tell_facts(struct daemon *d)
 		tell_cert(d, "certificate", &info);
 	if (rk_ident_ca_info(d->creds->ident, &info) == RK_OK)
 		tell_cert(d, "ca", &info);
+}
+
+/* The settings that are in force are of now. */
+static void
+tell_load_time(struct daemon *d)
+{
+	char when[32];
+
+	str_time(when, (int64_t)time(NULL));
+	fact(d, "config_load_time", when);
 }
 
 /* The days that are left become fewer. */
@@ -163,6 +173,8 @@ admin_reloaded(struct daemon *d, enum rk_err r, const char *why)
 	(void)snprintf(text, sizeof(text), "%s %s%s", when,
 	    r == RK_OK ? "ok" : "failed: ", r == RK_OK ? "" : why);
 	fact(d, "reload", text);
+	if (r == RK_OK)
+		tell_load_time(d);
 	tell_facts(d);
 	rk_control_event(a->control, r == RK_OK ? "reloaded" : "not_reloaded",
 	    r == RK_OK ? "" : why);
@@ -259,6 +271,7 @@ admin_start(struct daemon *d, struct rk_error *err)
 		    why.text);
 		return RK_OK;
 	}
+	tell_load_time(d);
 	if (rk_timer_new(d->loop, on_day, d, &d->admin.day) == RK_OK)
 		on_day(d->admin.day, d);
 	else

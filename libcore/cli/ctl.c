@@ -41,6 +41,12 @@ ctl_number(const struct rk_value *map, const char *key)
 int
 ctl_json(const struct out *o, const struct rk_value *map)
 {
+	return ctl_json_with(o, "", map);
+}
+
+int
+ctl_json_with(const struct out *o, const char *head, const struct rk_value *map)
+{
 	const struct json_write how = { .style = JSON_COMPACT };
 	const uint8_t *text;
 	struct buf b;
@@ -51,7 +57,7 @@ ctl_json(const struct out *o, const struct rk_value *map)
 	r = json_write(&b, map, &how);
 	text = buf_peek(&b);
 	if (r == RK_OK && text != NULL && buf_len(&b) > 2 && text[0] == '{') {
-		out_text(o, "{\"schema\":1,");
+		out_text(o, "{\"schema\":1,%s", head);
 		out_bytes(o, text + 1, buf_len(&b) - 1);
 		out_text(o, "\n");
 	} else if (r == RK_OK) {
@@ -476,7 +482,7 @@ static const struct cmd cmds[] = {
 	    .opts = kick_opts,
 	    .examples = kick_examples,
 	    .min_operands = 1,
-	    .max_operands = 1,
+	    .max_operands = 16,
 	    .steers = true,
 	    .run = run_kick },
 	{ .name = "trust",

@@ -65,8 +65,11 @@ int ctl_ask(struct ctl *c, const char *method, const struct ctl_pair *pairs,
 const char *ctl_text(
     const struct rk_value *map, const char *key, char *dst, size_t len);
 uint64_t ctl_number(const struct rk_value *map, const char *key);
-/* A map as one line of JSON, with a schema. */
+/* A map as one line of JSON, with a schema; head: what goes before its members,
+ * each with its comma. */
 int ctl_json(const struct out *o, const struct rk_value *map);
+int ctl_json_with(
+    const struct out *o, const char *head, const struct rk_value *map);
 /* "3 d 4 h" */
 const char *ctl_age(uint64_t ms, char dst[32]);
 /* "1.2M": 10^6. */
@@ -78,19 +81,24 @@ enum ctl_of {
 	CTL_CALLS,
 	CTL_METHODS,
 	CTL_KEYS,
+	CTL_KEYS_PLAIN,
 	CTL_AUDIT
 };
 const struct field *ctl_fields(enum ctl_of of, size_t *n);
+/* Of an `address` without transport and port: no member of any answer. */
+#define CTL_HOST "host"
+
+/* ctl_status.c */
+int ctl_status(struct ctl *c);
+int ctl_version(struct ctl *c);
 
 /* ctl_show.c */
-int ctl_status(struct ctl *c);
 int ctl_conns(struct ctl *c);
 int ctl_calls(struct ctl *c);
 int ctl_methods(struct ctl *c);
 /* A list as a table; texts of the daemon's are escaped here. */
 int ctl_list(const struct ctl *c, const struct rk_value *list, enum ctl_of of);
 int ctl_metrics(struct ctl *c);
-int ctl_version(struct ctl *c);
 
 /* What the audit has beside the user's name. */
 #define CTL_VIA "ctl"

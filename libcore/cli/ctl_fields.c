@@ -127,6 +127,16 @@ static const struct field keys[] = {
 	{ "cert_until", NULL, FIELD_TEXT },
 };
 
+/* What tools have of them by place: neither more nor less, for ever. */
+static const struct field keys_plain[] = {
+	STATE,
+	EMAIL,
+	KEY,
+	{ "tries", NULL, FIELD_NUMBER },
+	{ "first_seen", NULL, FIELD_TEXT },
+	{ CTL_HOST, NULL, FIELD_SHOWN },
+};
+
 static const struct field audit[] = {
 	{ "time", "TIME", FIELD_TEXT },
 	WHO("WHO"),
@@ -152,6 +162,7 @@ static const struct {
 	[CTL_CALLS] = LIST(calls),
 	[CTL_METHODS] = LIST(methods),
 	[CTL_KEYS] = LIST(keys),
+	[CTL_KEYS_PLAIN] = LIST(keys_plain),
 	[CTL_AUDIT] = LIST(audit),
 };
 

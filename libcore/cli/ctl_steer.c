@@ -48,65 +48,67 @@ find_key(struct ctl *c, const char *start, char fp[RK_FP_LEN])
 	return status;
 }
 
-/* A group form is pasted with blanks in it. */
-static bool
-without_blanks(const char *text, char *dst, size_t len)
-{
-	size_t n = 0;
+enum whom {
+	WHOM_CONN,
+	WHOM_KEY,
+	WHOM_ADDRESS
+};
 
-	for (; *text != '\0'; text++) {
-		if (*text == ' ')
-			continue;
-		if (n + 1 >= len)
-			return false;
-		dst[n++] = *text;
+#define WHOM_LEN 200
+
+struct target {
+	enum whom by;
+	uint64_t conn;
+	char text[WHOM_LEN];
+};
+
+/* A group form is pasted with blanks in it, or is several words. */
+static bool
+join(const char *const *words, size_t n, char dst[WHOM_LEN])
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		for (const char *p = words[i]; *p != '\0'; p++) {
+			if (*p == ' ')
+				continue;
+			if (len + 1 >= WHOM_LEN)
+				return false;
+			dst[len++] = *p;
+		}
 	}
-	dst[n] = '\0';
-	return n != 0;
+	dst[len] = '\0';
+	return len != 0;
 }
 
-/* {"conn": id}: the number is no text. */
-static struct rk_bytes
-pack_id(uint8_t dst[CTL_PACK_MAX], uint64_t id)
+/* What has a dot or a colon, or is a path, is none. */
+static bool
+may_begin_key(const char *text)
 {
-	static const uint8_t head[] = { 0x81, 0xa4, 'c', 'o', 'n', 'n', 0xcf };
-
-	memcpy(dst, head, sizeof(head));
-	for (size_t i = 0; i < 8; i++)
-		dst[sizeof(head) + i] = (uint8_t)(id >> (56 - 8 * i));
-	return (struct rk_bytes){ dst, sizeof(head) + 8 };
+	return text[0] != '/' && strpbrk(text, ".:[") == NULL &&
+	       strlen(text) >= FP_START;
 }
 
 static int
-pack_target(struct ctl *c, const char *who, uint8_t dst[CTL_PACK_MAX],
-    struct rk_bytes *out)
+read_target(const struct ctl *c, struct target *t)
 {
-	const char *key = "address";
-	char text[200], fp[RK_FP_LEN];
-	uint64_t id;
-	int status;
+	size_t n;
+	const char *const *words = args_operands(c->a, &n);
 
-	if (!without_blanks(who, text, sizeof(text)))
+	*t = (struct target){ .by = WHOM_ADDRESS };
+	if (!join(words, n, t->text))
 		return out_fail(&c->out, RK_EINVAL,
 		    "neither an id, a fingerprint nor an address",
 		    "rpcd ctl conns");
-	if (str_parse_u64(text, 1, UINT64_MAX, &id) == RK_OK) {
-		*out = pack_id(dst, id);
-		return 0;
-	}
-	if (strncmp(text, "SHA256:", 7) == 0) {
-		if (strlen(text) < 7 + FP_START)
-			return out_fail(&c->out, RK_EINVAL,
-			    "a fingerprint needs at least 8 characters behind "
-			    "SHA256:",
-			    NULL);
-		if ((status = find_key(c, text, fp)) != 0)
-			return status;
-		key = "fp";
-		(void)str_copy(text, sizeof(text), fp);
-	}
-	if (ctl_pack(dst, key, text, out) != RK_OK)
-		return out_fail(&c->out, RK_ENOMEM, "out of memory", NULL);
+	if (str_parse_u64(t->text, 1, UINT64_MAX, &t->conn) == RK_OK)
+		t->by = WHOM_CONN;
+	else if (strncmp(t->text, "SHA256:", 7) == 0 || may_begin_key(t->text))
+		t->by = WHOM_KEY;
+	if (strncmp(t->text, "SHA256:", 7) == 0 &&
+	    strlen(t->text) < 7 + FP_START)
+		return out_fail(&c->out, RK_EINVAL,
+		    "a fingerprint needs at least 8 characters behind SHA256:",
+		    NULL);
 	return 0;
 }
 
@@ -137,45 +139,50 @@ key_of_id(struct ctl *c, uint64_t id, char fp[RK_FP_LEN])
 	return 0;
 }
 
-/* Rejecting a key ends its connections. */
+/* Rejecting a key ends its connections; a whole one need not be here. */
 static int
-kick_and_reject(struct ctl *c, const char *who)
+kick_and_reject(struct ctl *c, const struct target *t)
 {
-	char text[200], fp[RK_FP_LEN];
-	uint64_t id;
-	int status;
+	char fp[RK_FP_LEN];
+	int status = 0;
 
-	if (without_blanks(who, text, sizeof(text)) &&
-	    strncmp(text, "SHA256:", 7) == 0) {
-		/* A whole one need not be here at the moment. */
-		if (strlen(text) == RK_FP_LEN - 1)
-			return ctl_reject(c, text);
-		if ((status = find_key(c, text, fp)) != 0)
-			return status;
-		return ctl_reject(c, fp);
+	switch (t->by) {
+	case WHOM_ADDRESS:
+		return ctl_reject_at(c, t->text);
+	case WHOM_CONN:
+		status = key_of_id(c, t->conn, fp);
+		break;
+	case WHOM_KEY:
+		if (strlen(t->text) == RK_FP_LEN - 1)
+			return ctl_reject(c, t->text);
+		status = find_key(c, t->text, fp);
+		break;
 	}
-	if (str_parse_u64(text, 1, UINT64_MAX, &id) != RK_OK)
-		return ctl_reject_at(c, text);
-	if ((status = key_of_id(c, id, fp)) != 0)
-		return status;
-	return ctl_reject(c, fp);
+	return status == 0 ? ctl_reject(c, fp) : status;
 }
 
 int
 ctl_kick(struct ctl *c)
 {
-	const char *const *words;
 	struct rk_value_doc *doc;
-	uint8_t target[CTL_PACK_MAX];
-	struct rk_bytes payload;
-	size_t n;
-	int status;
+	struct ctl_pair pair;
+	char fp[RK_FP_LEN];
+	struct target t;
+	int status = read_target(c, &t);
 
-	words = args_operands(c->a, &n);
+	if (status != 0)
+		return status;
 	if (args_flag(c->a, "reject"))
-		return kick_and_reject(c, words[0]);
-	if ((status = pack_target(c, words[0], target, &payload)) != 0 ||
-	    (status = ctl_call(c, "_.kick", payload, &doc, NULL)) != 0)
+		return kick_and_reject(c, &t);
+	if (t.by == WHOM_KEY && (status = find_key(c, t.text, fp)) != 0)
+		return status;
+	if (t.by == WHOM_CONN)
+		pair = CTL_NUMBER("conn", t.conn);
+	else if (t.by == WHOM_KEY)
+		pair = CTL_TEXT("fp", fp);
+	else
+		pair = CTL_TEXT("address", t.text);
+	if ((status = ctl_ask(c, "_.kick", &pair, 1, &doc)) != 0)
 		return status;
 	if (c->out.form == OUT_JSON)
 		status = ctl_json(&c->out, rk_value_root(doc));

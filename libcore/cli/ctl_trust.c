@@ -83,7 +83,8 @@ show_list(const struct ctl_wish *w)
 	keys = keys_of(doc);
 	if (keys != NULL && strcmp(state, "rejected") == 0)
 		sift(keys, is_rejected);
-	status = ctl_list(w->ctl, keys, CTL_KEYS);
+	status = ctl_list(w->ctl, keys,
+	    w->ctl->out.form == OUT_PLAIN ? CTL_KEYS_PLAIN : CTL_KEYS);
 	out = ctl_number(rk_value_root(doc), "left_out");
 	if (status == 0 && out != 0)
 		out_warn(&w->ctl->out,

@@ -89,27 +89,30 @@ put_address(struct kv *k, const struct addr *a, enum addr_scheme scheme)
 	kv_text(k, url);
 }
 
+/* All of them, or those that were passed in. */
 static void
-put_listeners(struct kv *k, const struct rk_server *s)
+put_listeners(
+    struct kv *k, const char *key, const struct rk_server *s, bool all)
 {
+	const bool runs = s->state <= SERVER_RUNNING;
 	const struct listener *l;
 	const struct quic_ports *p;
 	uint32_t n = 0;
 
 	TAILQ_FOREACH (l, &s->listeners, link)
-		n++;
-	if (s->state <= SERVER_RUNNING) {
-		TAILQ_FOREACH (p, &s->ports, link)
-			n++;
-	}
-	kv_text(k, "listeners");
-	kv_array(k, n);
-	TAILQ_FOREACH (l, &s->listeners, link)
-		put_address(k, &l->bound, l->scheme);
-	if (s->state > SERVER_RUNNING)
-		return;
+		n += all || l->passed;
 	TAILQ_FOREACH (p, &s->ports, link)
-		put_address(k, &p->bound, ADDR_QUIC);
+		n += runs && (all || p->passed);
+	kv_text(k, key);
+	kv_array(k, n);
+	TAILQ_FOREACH (l, &s->listeners, link) {
+		if (all || l->passed)
+			put_address(k, &l->bound, l->scheme);
+	}
+	TAILQ_FOREACH (p, &s->ports, link) {
+		if (runs && (all || p->passed))
+			put_address(k, &p->bound, ADDR_QUIC);
+	}
 }
 
 static void
@@ -185,7 +188,7 @@ show_status(
 
 	(void)rows;
 	buf_init(&b, RK_PAYLOAD_MAX);
-	kv_map(&k, trust != NULL ? 15 : 14);
+	kv_map(&k, trust != NULL ? 16 : 15);
 	kv_pair_text(&k, "name", c->name);
 	kv_pair_text(&k, "version", c->version);
 	kv_pair_text(&k, "library", rk_version());
@@ -194,7 +197,8 @@ show_status(
 	kv_pair_time(&k, "since", c->since);
 	kv_pair_uint(&k, "up_ms", control_up_ms(c));
 	kv_pair_uint(&k, "threads", c->server->n_workers);
-	put_listeners(&k, c->server);
+	put_listeners(&k, "listeners", c->server, true);
+	put_listeners(&k, "passed_in", c->server, false);
 	put_figures(&k, c->server, sum);
 	put_limits(&k, &c->server->conf);
 	if (trust != NULL)

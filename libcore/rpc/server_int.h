@@ -64,8 +64,9 @@ struct listener {
 	int fd;
 	struct rk_watch *watch;
 	struct addr bound;
-	bool made; /* by us: a unix path is ours to remove, */
-	dev_t dev; /* as long as this is what it names */
+	bool passed; /* the socket was made by somebody else */
+	bool made;   /* by us: a unix path is ours to remove, */
+	dev_t dev;   /* as long as this is what it names */
 	ino_t ino;
 };
 TAILQ_HEAD(listener_list, listener);
@@ -89,6 +90,7 @@ struct quic_port {
 struct quic_ports {
 	TAILQ_ENTRY(quic_ports) link;
 	struct addr bound;
+	bool passed;             /* the socket was made by somebody else */
 	size_t n;                /* one, or as many as workers and ids go */
 	struct quic_port port[]; /* by the worker's index */
 };

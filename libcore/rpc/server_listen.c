@@ -113,6 +113,7 @@ add_listener(struct rk_server *s, enum addr_scheme scheme, int fd, bool made,
 	l->server = s;
 	l->scheme = scheme;
 	l->fd = fd;
+	l->passed = !made;
 	l->made = made;
 	l->bound = *bound;
 	note_file(l);

@@ -341,6 +341,7 @@ server_quic_listen_fd(
 
 	if ((r = new_ports(s, fd, bound, &all, err)) != RK_OK)
 		return r;
+	all->passed = true;
 	if (s->n_workers > 1 && is_ipv6_only(fd, bound))
 		serve_alone(all, "the socket is for IPv6 only");
 	/* Another user's, as those of a service manager are. */

@@ -114,7 +114,7 @@ shown() {
 	want 0 'names it' timeout 60 "$rpcsh" -c shop who
 	has out '^ops\|nops' 'for good'
 	want 0 'rpcd ctl status' "$rpcd" ctl --socket admin.sock status
-	has out "lab $(id_of lab.psk), ops $(id_of ops.psk)" 'lists them'
+	has out "psk lab id $(id_of lab.psk), ops id $(id_of ops.psk)" 'lists them'
 	by tls --psk lab.psk hold >held.out 2>&1 &
 	held=$!
 	until_ok test -s held

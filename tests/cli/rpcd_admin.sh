@@ -147,10 +147,12 @@ keys() {
 	check 'with certificates' start 1 -f a.conf
 	want 0 'status' ctl status
 	has out '^certificate_fingerprint  SHA256:' 'has the key'
-	has out '^certificate_ends  20' 'when it ends'
-	has out '^certificate_days  [0-9][0-9]*$' 'and in how many days'
+	has out '^certificate  .*, until 20' 'when it ends'
 	has out '^ca_fingerprint  SHA256:' 'the same of the CA'
-	has out '^ca_days  [0-9][0-9]*$' 'and its end'
+	want 0 'status' ctl status --json
+	has out '"certificate_ends":"20.*"certificate_days":"[0-9][0-9]*"' \
+		'and in how many days'
+	has out '"ca_days":"[0-9][0-9]*"' 'and its end'
 	"$rpcsh" -s "$(url tls)" --certs certs -k bob ping -n 1000 -i 1s \
 		</dev/null >bob.out 2>&1 &
 	bob=$!

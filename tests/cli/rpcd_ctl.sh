@@ -44,6 +44,13 @@ await_conns() { # COUNT TEXT
 	result $? "$2"
 }
 
+is_fast() {
+	ctl status >fast && ctl status --json >fast.json &&
+		grep -q '   0\.0*[1-9][0-9]* MB/s in   \|   [1-9][0-9.]* MB/s in   ' \
+			fast &&
+		grep -q '"rates":{"in_bytes_per_s":[1-9]' fast.json
+}
+
 # Every answer in JSON is objects with a schema, one a line.
 is_json() {
 	python3 -c '
@@ -71,17 +78,34 @@ shows() {
 	stays alice
 	await_conns 1 'a client is seen'
 	want 0 'status' ctl status
-	has out '^rpcd 0\.[0-9.]*  pid [0-9]*  up .* running$' 'who and how long'
-	has out "listen  $(url tls) " 'where'
+	sed -n 1p out >line
+	has line '^rpcd 0\.[0-9.]*   up [0-9]* s   config [0-9T:-]*Z (start)   trust off$' \
+		'who, how long, by which settings'
+	url tls | sed 's,://, ,' >at
+	has out "^listen  $(cat at)   admin $tmp/admin\$" 'where'
+	has out '^cert    node  ends in [0-9,]* d      CA ends in [0-9,]* d$' \
+		'as whom'
+	has out '^load    1 of 4,096 connections   0 calls running   0\.0* MB/s in   0\.0* MB/s out$' 'how much'
+	has out '^now     0 active, 1 idle, 0 new, 0 closing$' 'what they do'
+	has out '^limits  4,096 connections, .* idle 5 min 0 s$' 'and at most'
 	has out '^config  ctl.conf$' 'with what'
-	has out '^certificate  node, until 20' 'as whom'
-	has out '^load  1 of 4096 connections (0 active, 1 idle,' 'how much'
-	has out '^limits  4096 connections, .* idle 5 min 0 s$' 'and at most'
 	! ctl status >&- 2>err
 	result $? 'an answer that has nowhere to go is no success'
 	has err 'cannot write the answer' 'and says so'
 	want 0 'status in JSON' ctl status --json
 	is_json status
+	has out '"rates":{"in_bytes_per_s":0,"out_bytes_per_s":0,"window_ms":[1-9]' \
+		'with units'
+	has out '"passed_in":\[\]' 'and what was passed in'
+	"$rpcsh" -s "$(url tls)" --certs certs -k alice bench echo x=y --for 30s \
+		</dev/null >bench.out 2>&1 &
+	bench=$!
+	daemons="$daemons $bench"
+	until_ok is_fast
+	result $? 'it says how fast it goes'
+	kill "$bench"
+	wait "$bench" 2>/dev/null
+	await_conns 1 'until it is over'
 	want 0 'conns' ctl conns
 	has out '^ *ID  STATE ' 'a table'
 	has out ' idle .* alice@example.org  SHA256:' 'with who is there'
@@ -143,6 +167,17 @@ kicks() {
 	await_conns 0 'gone'
 	stays alice
 	await_conns 1 'another'
+	start=$(printf '%s' "$fp" | cut -c8-19)
+	# shellcheck disable=SC2086
+	want 0 'kick as it is grouped' ctl kick SHA256: $(printf '%s' "$start" |
+		sed 's/..../& /g')
+	await_conns 0 'gone'
+	stays alice
+	await_conns 1 'one more'
+	want 0 'kick a start without what it is' ctl kick "$start"
+	await_conns 0 'gone'
+	stays alice
+	await_conns 1 'and more'
 	want 0 'kick an address' ctl kick 127.0.0.1
 	await_conns 0 'gone, too'
 	until_ok grep -q '	opened	' watched
@@ -203,9 +238,12 @@ follows() {
 	has err 'ctl.conf:9: .*nonsense' 'says where and what'
 	want 0 'status' ctl status
 	has out '^reload  20.* failed: ' 'remembers'
+	has out '^rpcd .*   config [0-9T:-]*Z (reload failed)   ' 'at once'
 	conf
 	want 0 'reload of a good one' ctl reload --json
 	has out '^{"schema":1,"ok":true}$' 'in JSON'
+	want 0 'status' ctl status
+	has out '^rpcd .*   config [0-9T:-]*Z (reload ok)   ' 'says so'
 	want 0 'the log may say more' ctl log --set debug
 	alice echo --raw x >out 2>err
 	logged ': open$' 'and does'

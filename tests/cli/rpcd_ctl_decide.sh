@@ -52,7 +52,7 @@ reloads() {
 	[ ! -e known.db ] && ! grep -q decisions known
 	result $? 'makes no store'
 	want 0 'status' ctl status
-	has out '^trust  file' 'and the mode is what it was'
+	has out '^rpcd .*   trust file' 'and the mode is what it was'
 	conf ask
 	want 0 'with it' ctl reload
 	[ -e known.db ]
@@ -102,7 +102,7 @@ replaces() {
 	want 0 'a note' ctl trust note "$a" 'the old one'
 	comes mallory call echo --raw y
 	await_wait "$m" 'it comes again'
-	seen=$(ctl trust ls --state waiting --plain | grep "$m" | cut -f10)
+	seen=$(ctl trust show "$m" | sed -n 's/^version  //p')
 	want 1 'of another version' ctl trust replace "$a" "$m" \
 		--seen $((seen + 1))
 	has err 'something else was decided meanwhile' 'it is not'

@@ -88,11 +88,12 @@ approves() {
 	result $? 'waits'
 	comes alice
 	fp=$(fingerprint alice)
-	await_wait "^new	alice@example.org	$fp	1	20" 'a stranger does'
+	await_wait "^new	alice@example.org	$fp	1	20[0-9T:-]*Z	127.0.0.1$" \
+		'a stranger does'
 	until_ok grep -q "	arrived	.*	alice@example.org	$fp	new$" watched
 	result $? 'conns -w tells'
 	want 0 'status' ctl status
-	has out '^trust  ask, list open, 0 known, 1 waiting, 0 rejected' 'counts'
+	has out '^rpcd .*   trust ask, 0 known, 1 waiting, 0 rejected$' 'counts'
 	want 0 'a table' ctl trust ls
 	has out '^STATE  *EMAIL  *KEY' 'has a head'
 	want 0 'show' ctl trust show "$(printf '%.15s' "$fp")"
@@ -124,7 +125,7 @@ rejects() {
 	comes mallory
 	fp=$(fingerprint mallory)
 	await_wait "	$fp	" 'another'
-	seen=$(ctl trust ls --state waiting --plain | cut -f10)
+	seen=$(ctl trust show "$fp" | sed -n 's/^version  //p')
 	want 2 'an option of another verb' ctl trust reject "$fp" --once
 	want 0 'reject' ctl trust reject "$fp" --seen "$seen" --json
 	has out '^{"schema":1,"verb":"reject","state":"rejected"' 'in JSON'
