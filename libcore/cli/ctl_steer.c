@@ -81,12 +81,11 @@ join(const char *const *words, size_t n, char dst[WHOM_LEN])
 	return len != 0;
 }
 
-/* What has a dot or a colon, or is a path, is none. */
+/* What has a dot or a colon is an address. */
 static bool
 may_begin_key(const char *text)
 {
-	return text[0] != '/' && strpbrk(text, ".:[") == NULL &&
-	       strlen(text) >= FP_START;
+	return strpbrk(text, ".:[") == NULL && strlen(text) >= FP_START;
 }
 
 static int
