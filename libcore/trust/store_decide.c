@@ -38,8 +38,28 @@ check_text(
 	return RK_OK;
 }
 
+/* Of a clock that was set back the latest time counts, so that what is over
+ * stays so. */
 static enum rk_err
-check(const struct rk_store_decision *d, int64_t now, struct rk_error *err)
+check_until(struct rk_store *s, int64_t until, struct rk_error *err)
+{
+	const int64_t now = store_now(s);
+	char latest[32];
+
+	if (until > now)
+		return RK_OK;
+	if (until <= s->clock())
+		return err_set(err, RK_EINVAL, "that time is over");
+	str_time(latest, now);
+	return err_set(err, RK_EINVAL,
+	    "that time is over: it has been %s here already, and the clock was "
+	    "set back; if it is right now, restart",
+	    latest);
+}
+
+static enum rk_err
+check(
+    struct rk_store *s, const struct rk_store_decision *d, struct rk_error *err)
 {
 	enum rk_err r;
 
@@ -51,8 +71,9 @@ check(const struct rk_store_decision *d, int64_t now, struct rk_error *err)
 	if (d->key == NULL ||
 	    (d->verb == RK_STORE_REPLACE && d->by_key == NULL))
 		return err_set(err, RK_EINVAL, "no key is given");
-	if (d->verb == RK_STORE_APPROVE_UNTIL && d->until <= now)
-		return err_set(err, RK_EINVAL, "that time is over");
+	if (d->verb == RK_STORE_APPROVE_UNTIL &&
+	    (r = check_until(s, d->until, err)) != RK_OK)
+		return r;
 	if (d->verb == RK_STORE_NOTE && d->note == NULL)
 		return err_set(err, RK_EINVAL, "no note is given");
 	return RK_OK;
@@ -201,7 +222,7 @@ rk_store_decide(struct rk_store *s, const struct rk_store_decision *d,
 	if (act_id != NULL)
 		*act_id = 0;
 	(void)pthread_mutex_lock(&s->mutex);
-	if ((r = check(d, store_now(s), err)) != RK_OK)
+	if ((r = check(s, d, err)) != RK_OK)
 		goto out;
 	act.who = d->who;
 	act.what = verbs[d->verb].what;

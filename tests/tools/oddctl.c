@@ -21,7 +21,8 @@
  */
 static const char *const names[] = { "_.status", "_.conns", "_.calls",
 	"_.trust", "_.known", "_.log", "_.serves", "_.kick", "_.undo",
-	"_.audit", "_.export", "_.events" };
+	"_.audit", "_.export", "_.events", "_.pending", "_.metrics", "_.check",
+	"_.import", "_.decide", "_.mode", "_.reload" };
 #define N_NAMES (sizeof(names) / sizeof(names[0]))
 
 static const char *folder;

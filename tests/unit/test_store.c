@@ -299,6 +299,11 @@ test_for_a_time(void **state)
 	/* Setting the clock back does not help, now or after a restart. */
 	storerig_now -= DAY / 2;
 	assert_int_equal(storerig_status(s, 1), RK_STATUS_EXPIRED);
+	d.until = storerig_now + DAY / 4;
+	assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_EINVAL);
+	assert_string_equal(err.text,
+	    "that time is over: it has been 1970-01-13T13:46:40Z here already, "
+	    "and the clock was set back; if it is right now, restart");
 	rk_store_close(s);
 	s = storerig_open();
 	storerig_now = 1000000 - DAY;
