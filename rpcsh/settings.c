@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SYSTEM_CONFIG "/etc/rpckit/config"
 #define CURRENT "contexts/.current" /* holds the name of the chosen one */
 
 /* One row a setting; the flags have the environment in their own table. */
@@ -50,6 +49,8 @@ static const struct {
 	    "10s, or 0 for none", "of connecting", NULL },
 	[SET_ADMIN] = { "admin", "", "PATH",
 	    "the daemon's admin socket, for rpcd ctl -c and rpctui -c", NULL },
+	[SET_QUICK_KEYS] = { "quick_keys", "no", "yes|no",
+	    "letters of rpctui decide about a key without a question", NULL },
 };
 
 enum setting_id
@@ -125,8 +126,9 @@ settings_check(enum setting_id id, const char *value, struct rk_error *err)
 	uint64_t ms;
 	enum rk_err r = check_text(value);
 
-	if (r == RK_OK && (id == SET_TRUST || id == SET_TLS_MODE ||
-	                      id == SET_CONGESTION || id == SET_CONFIRM))
+	if (r == RK_OK &&
+	    (id == SET_TRUST || id == SET_TLS_MODE || id == SET_CONGESTION ||
+	        id == SET_CONFIRM || id == SET_QUICK_KEYS))
 		r = check_word(rows[id].value, value);
 	if (r == RK_OK && (id == SET_TIMEOUT || id == SET_CONNECT_TIMEOUT))
 		r = str_parse_duration(value, &ms);
@@ -317,7 +319,7 @@ read_flags(const struct args *a, struct settings *s, struct rk_error *err)
 			set(s, SET_TLS_MODE, mode, "flag");
 		if (i == SET_TLS_MODE || i == SET_TIMEOUT ||
 		    i == SET_CONNECT_TIMEOUT || i == SET_ADMIN ||
-		    !args_given(a, name))
+		    i == SET_QUICK_KEYS || !args_given(a, name))
 			continue;
 		value = args_text(a, name, "");
 		if ((r = settings_check((enum setting_id)i, value, err)) !=
@@ -399,7 +401,7 @@ settings_load(const struct args *a, struct settings *s, struct rk_error *err)
 	if (path_user(PATH_CONFIG, "config", path) == RK_OK &&
 	    (r = read_optional(s, path, err)) != RK_OK)
 		return r;
-	if ((r = read_optional(s, SYSTEM_CONFIG, err)) != RK_OK)
+	if ((r = read_optional(s, PATH_CONFIG_SYSTEM, err)) != RK_OK)
 		return r;
 	built_in(s);
 	return RK_OK;

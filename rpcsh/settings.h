@@ -20,7 +20,8 @@ enum setting_id {
 	SET_CONFIRM,
 	SET_TIMEOUT,
 	SET_CONNECT_TIMEOUT,
-	SET_ADMIN, /* not used here */
+	SET_ADMIN,      /* not used here */
+	SET_QUICK_KEYS, /* the same */
 	SET_COUNT
 };
 

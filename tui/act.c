@@ -360,6 +360,9 @@ act_on_screen(struct ui *ui, const struct keys_row *k)
 		ui->side = false;
 		ui->side_top = 0;
 		feed_want_methods(ui->conf.feed, ui->tab == TAB_CALLS);
+		/* Letters are for what was seen. */
+		if (ui->conf.quick_keys && ui->tab == TAB_TRUST)
+			term_discard(ui->term);
 		break;
 	case ACT_PAUSE:
 		ui_pause(ui, ui->frozen == NULL);

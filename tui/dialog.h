@@ -54,7 +54,8 @@ void dialog_draw(struct ui *ui, struct dialog *d, const struct box *body);
 const char *dialog_hints(const struct dialog *d);
 
 /* ---- what opens one ---- */
-/* focus: ACT_OPEN, ACT_APPROVE, ACT_ONCE or ACT_REJECT. */
+/* focus: ACT_OPEN, ACT_APPROVE, ACT_ONCE, ACT_REJECT or ACT_LATER.  With
+ * quick keys no question is asked about a new key, but with ACT_OPEN. */
 void dlg_decide(struct ui *ui, const struct model_key *k, enum action focus);
 /* note: what goes with it, "" for none. */
 void dlg_replace(struct ui *ui, const struct model_key *k, const char *note);

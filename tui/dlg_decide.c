@@ -225,12 +225,42 @@ decide_changed(struct ui *ui, const struct model_key *k, enum action focus)
 	d->focus = focus == ACT_REJECT ? 2 : 0;
 }
 
+/* ---- at once, by whoever wants it so ---- */
+
+/* Whatever else than a new key it is, more than a letter is due. */
+static bool
+is_quick(const struct ui *ui, const struct model_key *k, enum action focus)
+{
+	return ui->conf.quick_keys && focus != ACT_OPEN && k->state == KEY_NEW;
+}
+
+static void
+decide_quick(struct ui *ui, const struct model_key *k, enum action focus)
+{
+	struct dialog d = { .version = k->version };
+	static const int buttons[] = { [ACT_APPROVE] = APPROVE,
+		[ACT_ONCE] = ONCE,
+		[ACT_REJECT] = REJECT };
+
+	(void)str_copy(d.fp, sizeof(d.fp), k->fp);
+	(void)str_copy(
+	    d.who, sizeof(d.who), k->email[0] != '\0' ? k->email : "no e-mail");
+	if (focus != ACT_LATER) {
+		decided(ui, &d, buttons[focus]);
+		return;
+	}
+	ui_say(ui, ROLE_DIM, "left for later: %.120s", d.who);
+	ui_list_move(ui, ACT_DOWN);
+}
+
 void
 dlg_decide(struct ui *ui, const struct model_key *k, enum action focus)
 {
 	const bool lets_in = focus == ACT_APPROVE || focus == ACT_ONCE;
 
-	if (k->state == KEY_KNOWN && lets_in)
+	if (is_quick(ui, k, focus))
+		decide_quick(ui, k, focus);
+	else if (k->state == KEY_KNOWN && lets_in)
 		ui_say(ui, ROLE_DIM, "the key is known already");
 	else if (k->state == KEY_KNOWN)
 		decide_known(ui, k, focus);

@@ -117,7 +117,9 @@ title_flags(struct ui *ui, char dst[64])
 
 	(void)snprintf(dst, 64, "%s%s%s", ui->m->online ? line : "OFFLINE  ",
 	    ui->frozen != NULL ? "PAUSED  " : "",
-	    ui_read_only(ui) ? "read-only  " : "");
+	    ui_read_only(ui)      ? "read-only  "
+	    : ui->conf.quick_keys ? "QUICK  "
+	                          : "");
 }
 
 static void

@@ -1,4 +1,5 @@
 /* rpctui: a dashboard of a running daemon; options and what they lead to. */
+#include "prefs.h"
 #include "screen.h"
 #include "term.h"
 #include "tui.h"
@@ -60,6 +61,8 @@ static const char *const examples[] = {
 };
 
 static const struct env_doc envs[] = {
+	{ "XDG_CONFIG_HOME",
+	    "rpckit/config below it (~/.config)" },
 	{ "XDG_RUNTIME_DIR", "rpckit/admin.sock below it is looked for first" },
 	{ "KEYVAULT_SOCK", "socket of a vault's agent, for the tab of keys" },
 	{ "TERM",
@@ -127,7 +130,7 @@ static int
 run_screen(struct tui *t, const struct feed_conf *of, struct feed *feed,
     struct vault_line *vault, uint64_t every_ms)
 {
-	const struct screen_conf conf = { .loop = of->loop,
+	struct screen_conf conf = { .loop = of->loop,
 		.feed = feed,
 		.vault = vault,
 		.model = of->model,
@@ -137,7 +140,10 @@ run_screen(struct tui *t, const struct feed_conf *of, struct feed *feed,
 		.color = t->out.color_out,
 		.read_only = args_flag(t->a, "read-only"),
 		.every_ms = every_ms };
+	struct rk_error err;
 
+	if (prefs_quick_keys(t->a, &conf.quick_keys, &err) != RK_OK)
+		return out_error(&t->out, &err, NULL);
 	return screen_run(&conf);
 }
 

@@ -14,6 +14,7 @@ struct screen_conf {
 	bool ascii;
 	bool color;
 	bool read_only;
+	bool quick_keys; /* letters decide without a dialog */
 	uint64_t every_ms;
 };
 

@@ -37,37 +37,85 @@ on_problem(const char *text, void *arg)
 	(void)arg;
 }
 
-enum rk_err
-context_admin(const char *name, char out[PATH_LEN], struct rk_error *err)
+/* Out of one file.  RK_ENOENT without a text: it is not there, or says nothing
+ * of it (*there tells which). */
+static enum rk_err
+find(const char *path, const char *key, struct context_setting *out,
+    bool *there, struct rk_error *err)
 {
-	static const struct conf_key keys[] = { { .name = "admin" }, { 0 } };
-	static const struct conf_section sections[] = {
-		{ .name = "", .keys = keys }, { 0 }
-	};
+	const struct conf_key keys[] = { { .name = key }, { 0 } };
+	const struct conf_section sections[] = { { .name = "", .keys = keys },
+		{ 0 } };
 	const struct conf_item *item = NULL;
 	struct conf *c = NULL;
-	char path[PATH_LEN];
 	enum rk_err r;
 
-	out[0] = '\0';
-	if ((r = context_path(name, path, err)) != RK_OK)
-		return r;
 	r = conf_read_some(path, sections, &c, on_problem, NULL, err);
-	if (r == RK_ENOENT)
-		return err_set(err, r, "context %s: no such context", name);
-	if (r != RK_OK && r != RK_EFORMAT)
+	*there = r != RK_ENOENT;
+	if (r != RK_OK && r != RK_EFORMAT && r != RK_ENOENT)
 		return r;
 	err_clear(err);
 	if (c != NULL)
-		item = conf_find(c, "", "", "admin");
-	if (item == NULL)
-		r = err_set(
-		    err, RK_ENOENT, "context %s: names no admin socket", name);
-	else if (str_copy(out, PATH_LEN, item->value) >= PATH_LEN)
-		r = err_set(err, RK_ETOOBIG,
-		    "context %s: the admin socket's path is too long", name);
-	else
-		r = RK_OK;
+		item = conf_find(c, "", "", key);
+	r = item != NULL ? RK_OK : RK_ENOENT;
+	if (item != NULL &&
+	    str_copy(out->value, PATH_LEN, item->value) >= PATH_LEN)
+		r = err_set(err, RK_ETOOBIG, "%s:%u: %s is too long",
+		    item->file, item->line, key);
+	if (item != NULL)
+		(void)snprintf(out->where, sizeof(out->where), "%.*s:%u",
+		    PATH_LEN, item->file, item->line);
 	conf_free(c);
+	return r;
+}
+
+static enum rk_err
+find_in_context(const char *name, const char *key, struct context_setting *out,
+    struct rk_error *err)
+{
+	char path[PATH_LEN];
+	bool there;
+	enum rk_err r;
+
+	if ((r = context_path(name, path, err)) != RK_OK)
+		return r;
+	r = find(path, key, out, &there, err);
+	if (r == RK_ENOENT && !there)
+		return err_set(err, r, "context %s: no such context", name);
+	return r;
+}
+
+enum rk_err
+context_admin(const char *name, char out[PATH_LEN], struct rk_error *err)
+{
+	struct context_setting found;
+	enum rk_err r = find_in_context(name, "admin", &found, err);
+
+	out[0] = '\0';
+	if (r == RK_ENOENT && err->text[0] == '\0')
+		return err_set(
+		    err, r, "context %s: names no admin socket", name);
+	if (r == RK_OK)
+		(void)str_copy(out, PATH_LEN, found.value);
+	return r;
+}
+
+enum rk_err
+context_setting(const char *name, const char *key, struct context_setting *out,
+    struct rk_error *err)
+{
+	char path[PATH_LEN];
+	enum rk_err r = RK_ENOENT;
+	bool there;
+
+	*out = (struct context_setting){ .value = "" };
+	err_clear(err);
+	if (name != NULL)
+		r = find_in_context(name, key, out, err);
+	if (r == RK_ENOENT && err->text[0] == '\0' &&
+	    path_user(PATH_CONFIG, "config", path) == RK_OK)
+		r = find(path, key, out, &there, err);
+	if (r == RK_ENOENT && err->text[0] == '\0')
+		r = find(PATH_CONFIG_SYSTEM, key, out, &there, err);
 	return r;
 }

@@ -15,4 +15,19 @@ RK_MUST enum rk_err context_path(
 RK_MUST enum rk_err context_admin(
     const char *name, char out[PATH_LEN], struct rk_error *err);
 
+/* A setting, and where it stands: "FILE:LINE". */
+struct context_setting {
+	char value[PATH_LEN];
+	char where[PATH_LEN + 16];
+};
+
+/*
+ * One that a program reads which is not rpcsh: of that context (NULL: of none),
+ * else of the user's config file, else of the system's.  RK_ENOENT: it is in
+ * none of them; what else is in them is not judged.  RK_EINVAL and RK_ENOENT
+ * with text: no such context; RK_EIO, RK_EMODE, RK_ETOOBIG.
+ */
+RK_MUST enum rk_err context_setting(const char *name, const char *key,
+    struct context_setting *out, struct rk_error *err);
+
 #endif

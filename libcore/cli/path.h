@@ -13,6 +13,9 @@ enum path_base {
 	PATH_CACHE
 };
 
+/* What counts for every user, below their own. */
+#define PATH_CONFIG_SYSTEM "/etc/rpckit/config"
+
 /* BASE/name.  RK_ENOENT when neither the XDG variable nor HOME is set. */
 RK_MUST enum rk_err path_user(
     enum path_base base, const char *name, char out[PATH_LEN]);

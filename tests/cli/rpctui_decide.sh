@@ -246,6 +246,58 @@ commands() {
 	ends 0 'quit'
 }
 
+# One letter decides, where somebody wants it so; but about no changed key.
+quick() {
+	mkdir -p .config/rpckit
+	echo 'quick_keys = maybe' >.config/rpckit/config
+	mark=$((mark + 1))
+	keys "clear; $rpctui --socket admin; echo END-$mark-\$?" Enter
+	ends 1 'a setting that is none'
+	screen -J | grep -q 'rpckit/config:1: quick_keys: "maybe" is not of the form'
+	result $? 'is told with its line'
+	echo 'quick_keys = yes' >.config/rpckit/config
+	begin "$rpctui --socket admin" 'quick keys'
+	shows 'QUICK' 'are told of on top'
+	comes mallory call echo --raw x
+	shows '?? mallory' 'a stranger waits'
+	keys 2
+	keys / mallory Enter
+	shows '^> ?? mallory' 'and is looked at'
+	keys l
+	shows 'left for later: mallory' 'l decides nothing'
+	waits mallory
+	result $? 'it waits on'
+	keys / mallory Enter
+	shows '^> ?? mallory' 'selected again'
+	keys a
+	shows 'approved: mallory' 'a decides'
+	hides '\[ Approve \]' 'without a question'
+	audited '(tui).*approve.*mallory' 'in the audit, too'
+	keys u
+	shows 'taken back' 'and back'
+	shows '?? mallory' 'it waits again'
+	keys / mallory Enter
+	shows '^> ?? mallory' 'and is selected'
+	keys Enter
+	shows '> \[ Later \]' 'Enter asks all the same'
+	keys Escape
+	comes again ping
+	shows '!! alice@example.org' 'a changed key'
+	keys g / alice Enter
+	shows '^> !! alice' 'selected, too'
+	keys a
+	shows 'key CHANGED: Enter' 'is not approved by a letter'
+	keys r
+	shows '> \[ Reject \]' 'and not rejected without a question'
+	waits alice
+	result $? 'it waits'
+	keys Escape
+	hides 'Reject \]' 'Esc goes back'
+	keys q
+	ends 0 'quit'
+	rm .config/rpckit/config
+}
+
 only_looks() {
 	begin "$rpctui --socket admin --read-only" 'read-only'
 	shows 'read-only' 'says so'
@@ -269,6 +321,8 @@ main() {
 	result $? 'another key with the name of alice'
 	"$selfy" -k bob -e bob@example.org -nopass >out 2>err
 	result $? 'one more client'
+	"$selfy" -k again -e alice@example.org -nopass >out 2>err
+	result $? 'and one more key with the name of alice'
 	check 'rpcd starts' start 1 -f tui.conf --certs certs
 	check 'a terminal' terminal 80 24
 	begin "$rpctui --socket $tmp/admin" '80 columns, 24 lines'
@@ -278,6 +332,7 @@ main() {
 	replaces
 	locks
 	commands
+	quick
 	only_looks
 	term kill-server
 	stop >/dev/null
