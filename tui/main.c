@@ -2,6 +2,7 @@
 #include "prefs.h"
 #include "screen.h"
 #include "term.h"
+#include "theme.h"
 #include "tui.h"
 
 #include "base/agent_dial.h"
@@ -62,7 +63,7 @@ static const char *const examples[] = {
 
 static const struct env_doc envs[] = {
 	{ "XDG_CONFIG_HOME",
-	    "rpckit/config below it (~/.config)" },
+	    "rpckit/config and rpckit/theme.conf below it (~/.config)" },
 	{ "XDG_RUNTIME_DIR", "rpckit/admin.sock below it is looked for first" },
 	{ "KEYVAULT_SOCK", "socket of a vault's agent, for the tab of keys" },
 	{ "TERM",
@@ -142,7 +143,8 @@ run_screen(struct tui *t, const struct feed_conf *of, struct feed *feed,
 		.every_ms = every_ms };
 	struct rk_error err;
 
-	if (prefs_quick_keys(t->a, &conf.quick_keys, &err) != RK_OK)
+	if (prefs_quick_keys(t->a, &conf.quick_keys, &err) != RK_OK ||
+	    theme_load(conf.looks, &err) != RK_OK)
 		return out_error(&t->out, &err, NULL);
 	return screen_run(&conf);
 }

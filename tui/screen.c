@@ -199,6 +199,7 @@ begin(struct ui *ui, struct rk_error *err)
 		.arg = ui };
 	enum rk_err r;
 
+	memcpy(conf.looks, ui->conf.looks, sizeof(conf.looks));
 	if ((r = rk_timer_new(ui->conf.loop, on_tick, ui, &ui->tick)) !=
 	        RK_OK ||
 	    (r = rk_timer_set(ui->tick, rk_loop_now(ui->conf.loop))) != RK_OK)

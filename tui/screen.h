@@ -3,6 +3,7 @@
 #define RPCTUI_SCREEN_H
 
 #include "feed.h"
+#include "term.h"
 #include "vault.h"
 
 struct screen_conf {
@@ -15,6 +16,7 @@ struct screen_conf {
 	bool color;
 	bool read_only;
 	bool quick_keys; /* letters decide without a dialog */
+	struct term_look looks[ROLE_COUNT];
 	uint64_t every_ms;
 };
 

@@ -39,20 +39,27 @@ struct term {
 
 /* ---- roles ---- */
 
-static const struct {
-	attr_t attr;
-	short color; /* -1: the terminal's own */
-} looks[ROLE_COUNT] = {
-	[ROLE_TEXT] = { A_NORMAL, -1 },
-	[ROLE_DIM] = { A_DIM, -1 },
-	[ROLE_HEAD] = { A_BOLD, -1 },
-	[ROLE_BAR] = { A_REVERSE, -1 },
-	[ROLE_PICK] = { A_REVERSE, -1 },
-	[ROLE_GOOD] = { A_NORMAL, COLOR_GREEN },
-	[ROLE_WAIT] = { A_BOLD, COLOR_YELLOW },
-	[ROLE_BAD] = { A_BOLD, COLOR_RED },
-	[ROLE_INFO] = { A_NORMAL, COLOR_CYAN },
-};
+/* A bright color where there are but eight is a bold one. */
+static attr_t
+attr_of(const struct term_look *look, bool color)
+{
+	static const struct {
+		unsigned look;
+		attr_t attr;
+	} all[] = {
+		{ LOOK_BOLD, A_BOLD },
+		{ LOOK_DIM, A_DIM },
+		{ LOOK_REVERSE, A_REVERSE },
+		{ LOOK_UNDERLINE, A_UNDERLINE },
+	};
+	attr_t attr = A_NORMAL;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if ((look->attr & all[i].look) != 0)
+			attr |= all[i].attr;
+	}
+	return color && look->color >= COLORS ? attr | A_BOLD : attr;
+}
 
 static void
 set_roles(struct term *t)
@@ -62,10 +69,13 @@ set_roles(struct term *t)
 	if (color && (start_color() == ERR || use_default_colors() == ERR))
 		color = false;
 	for (short i = 0; i < ROLE_COUNT; i++) {
-		t->attrs[i] = looks[i].attr;
+		const struct term_look *look = &t->conf.looks[i];
+		int n = look->color >= COLORS ? look->color % 8 : look->color;
+
+		t->attrs[i] = attr_of(look, color);
 		t->pairs[i] = 0;
-		if (color && looks[i].color >= 0 &&
-		    init_pair((short)(i + 1), looks[i].color, -1) != ERR)
+		if (color && look->color >= 0 &&
+		    init_pair((short)(i + 1), (short)n, -1) != ERR)
 			t->pairs[i] = (short)(i + 1);
 	}
 }

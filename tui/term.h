@@ -18,6 +18,17 @@ enum term_role {
 	ROLE_COUNT
 };
 
+/* How a role looks: LOOK_..., and one of 16 colors of the terminal's. */
+#define LOOK_BOLD 1u
+#define LOOK_DIM 2u
+#define LOOK_REVERSE 4u
+#define LOOK_UNDERLINE 8u
+#define LOOK_OWN (-1) /* the terminal's own color */
+struct term_look {
+	unsigned attr;
+	int color;
+};
+
 /* Keys are code points; what is no character is one of these. */
 enum term_key {
 	TK_UP = 0x200000,
@@ -48,6 +59,7 @@ struct term_conf {
 	struct rk_loop *loop;
 	bool ascii;
 	bool color;
+	struct term_look looks[ROLE_COUNT];
 	/* pasted: it is part of a text that the terminal was given at once. */
 	void (*key)(uint32_t key, bool pasted, void *arg);
 	/* Everything must be drawn again: a new size, or back from a stop. */

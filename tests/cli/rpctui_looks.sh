@@ -109,6 +109,56 @@ in_colors() {
 	cannot 'TERM=dumb' 2 'one without a screen'
 }
 
+# ---- every cell ----
+
+# What each cell of the second tab looks like is what the file says.
+dumped() {
+	screen -e -N | python3 "$SRC_DIR/tests/lib/attrs.py" >attrs
+	if [ -n "${RPCKIT_GOLDEN_WRITE:-}" ]; then
+		cp attrs "$SRC_DIR/tests/golden/rpctui/$1"
+	fi
+	diff "$SRC_DIR/tests/golden/rpctui/$1" attrs >golden.diff
+}
+
+# dump WORDS STYLE FILE TEXT: in a window of that style.
+dump() {
+	term set-option -w -t t window-style "$2"
+	begin "$1 $rpctui --socket $tmp/admin" "$4"
+	keys 2
+	shows '^  xx bob@' 'one of each kind'
+	shows '^CA .* cert ends' 'and what is known of who waits'
+	until_ok dumped "$3"
+	result $? 'looks as it should'
+	[ ! -s golden.diff ] || sed 's/^/# /' golden.diff
+	! grep -q ' on [0-9]' attrs
+	result $? 'on the background of the terminal'
+	keys q
+	ends 0 'quit'
+}
+
+dumps() {
+	dump '' 'bg=black,fg=white' attrs-color.txt 'dark'
+	dump '' 'bg=white,fg=black' attrs-color.txt 'light'
+	dump 'NO_COLOR=1' default attrs-mono.txt 'without color'
+	! grep -q '[349][0-7]$' attrs
+	result $? 'there is none'
+	printf 'wait = bold underline magenta # not yellow\npick = reverse bright-blue\n' \
+		>.config/rpckit/theme.conf
+	echo 'head = normal' >>.config/rpckit/theme.conf
+	dump '' default attrs-theme.txt 'as a file wants it'
+	dump 'NO_COLOR=1' default attrs-theme-mono.txt 'and without color'
+	echo 'pick = reverse beige' >.config/rpckit/theme.conf
+	cannot '' 1 'a color that is none'
+	screen -J | grep -q 'theme.conf:1: pick: "beige" is no look'
+	result $? 'is named, with its line'
+	printf 'bad = red\n\npikc = red\n' >.config/rpckit/theme.conf
+	cannot '' 1 'a name that is none'
+	screen -J | grep -q 'theme.conf:3: .*pikc'
+	result $? 'is, too'
+	rm .config/rpckit/theme.conf
+	keys clear Enter
+}
+
 # ---- room ----
 
 resized() { # COLUMNS LINES
@@ -196,6 +246,8 @@ main() {
 	terminal 80 24
 	result $? 'a terminal'
 	in_colors
+	mkdir -p .config/rpckit
+	dumps
 	storm
 	hangs
 	stop >/dev/null
