@@ -75,21 +75,39 @@ add_cert(const struct model_conn *c, struct text *out)
 	    out, role, "%-6s CN %s  CA %s  ends %s", "cert", c->cn, c->ca, end);
 }
 
+/* "0.8ms  retrans 0"; a dash is what the transport does not tell. */
 static void
-add_link(const struct model_conn *c, struct text *out)
+ping_words(const struct model_conn *c, char dst[64])
 {
-	char ping[WORDS_LEN] = "";
+	char ping[WORDS_LEN] = "-", again[WORDS_LEN] = "-";
 
 	if (c->rtt_us > 0)
 		(void)words_us(c->rtt_us, ping);
-	if (c->cipher[0] != '\0' || ping[0] != '\0')
-		text_add(out, ROLE_TEXT, "%-6s %s%s%s%s",
-		    c->transport[0] != '\0' ? c->transport : "link", c->cipher,
+	if (c->has_retrans)
+		(void)snprintf(again, sizeof(again), "%" PRIu64, c->retrans);
+	dst[0] = '\0';
+	if (c->rtt_us > 0 || c->has_retrans)
+		(void)snprintf(dst, 64, "%s  retrans %s", ping, again);
+}
+
+static void
+add_link(const struct ui *ui, const struct model_conn *c, struct text *out)
+{
+	const char *link = c->transport[0] != '\0' ? c->transport : "link";
+	bool wide = term_cols(ui->term) >= UI_WIDE;
+	char ping[64];
+
+	ping_words(c, ping);
+	if (c->cipher[0] != '\0' || (!wide && ping[0] != '\0'))
+		text_add(out, ROLE_TEXT, "%-6s %s%s%s%s", link, c->cipher,
 		    c->resumed ? "  resumed" : "",
-		    ping[0] != '\0' ? "  ping " : "", ping);
+		    !wide && ping[0] != '\0' ? "  ping " : "",
+		    wide ? "" : ping);
 	if (c->psk[0] != '\0')
 		text_add(
 		    out, ROLE_TEXT, "%-6s %s  id %s", "psk", c->psk, c->psk_id);
+	if (wide && ping[0] != '\0')
+		text_fact(out, "ping", ping);
 }
 
 static void
@@ -153,7 +171,7 @@ detail_conn(struct ui *ui, const struct model_conn *c, struct text *out)
 	add_fp("key", c->fp, key, out);
 	add_words(ui, c->fp, out);
 	add_cert(c, out);
-	add_link(c, out);
+	add_link(ui, c, out);
 	add_calls(c, out);
 	add_running(ui, c->id, out);
 	add_error(ui, c, out);

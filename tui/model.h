@@ -45,6 +45,8 @@ struct model_conn {
 	uint64_t p50_us, p90_us, p99_us,
 	    max_us;      /* that calls took; 0: none has ended */
 	uint64_t rtt_us; /* to the peer and back; 0: not known */
+	bool has_retrans;
+	uint64_t retrans; /* packets sent again */
 	char cipher[48];
 	char psk[64];
 	char psk_id[10];

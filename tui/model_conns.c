@@ -76,6 +76,8 @@ read_more(struct model_conn *c, const struct rk_value *row, int64_t now)
 {
 	c->failed = take_number(row, "failed");
 	c->rtt_us = take_number(row, "rtt_us");
+	c->has_retrans = rk_value_get(row, "retrans") != NULL;
+	c->retrans = take_number(row, "retrans");
 	c->p50_us = take_number(row, "p50_us");
 	c->p90_us = take_number(row, "p90_us");
 	c->p99_us = take_number(row, "p99_us");

@@ -71,6 +71,7 @@ static const struct field conns[] = {
 	P50(NULL),
 	P99(NULL),
 	{ "rtt_us", NULL, FIELD_NUMBER },
+	{ "retrans", NULL, FIELD_NUMBER },
 	{ "cipher", NULL, FIELD_TEXT },
 	{ "resumed", NULL, FIELD_BOOL },
 	{ "key", NULL, FIELD_TEXT },

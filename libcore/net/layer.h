@@ -70,13 +70,19 @@ enum layer_query {
 	                    raised then.  Not known: none */
 	LAYER_Q_UNTAKEN, /* uint64_t: bytes that send() took and the other end's
 	                    system has not confirmed; false: not known */
-	LAYER_Q_RTT,     /* uint64_t: microseconds there and back, smoothed;
-	                    false: not known */
+	LAYER_Q_PATH,    /* struct layer_path; false: nothing of it is known */
 	LAYER_Q_ORDERLY, /* bool: has the peer said goodbye?  false where it
 	                    can end without; not known: it need not */
 	LAYER_Q_ERROR    /* struct rk_error: why the last call here failed
 	                    (recv, send and flush return a code only); an
 	                    orderly end has a text too; false: none did */
+};
+
+/* What a transport has measured of the way to the peer. */
+struct layer_path {
+	uint64_t rtt_us; /* there and back, smoothed; 0: not known */
+	bool has_retrans;
+	uint64_t retrans; /* packets that had to be sent again */
 };
 
 /* Raised beside RK_READ and RK_WRITE by a layer that was attached. */

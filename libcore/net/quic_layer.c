@@ -355,8 +355,10 @@ op_query(struct layer *l, enum layer_query what, void *out)
 	case LAYER_Q_UNTAKEN:
 		*(uint64_t *)out = quic_out_held(&c->out);
 		return true;
-	case LAYER_Q_RTT:
-		*(uint64_t *)out = quic_conn_rtt_us(c);
+	case LAYER_Q_PATH:
+		/* ngtcp2 does not tell what was lost. */
+		*(struct layer_path *)out =
+		    (struct layer_path){ .rtt_us = quic_conn_rtt_us(c) };
 		return c->completed;
 	case LAYER_Q_ERROR:
 		*(struct rk_error *)out = c->error;

@@ -354,12 +354,15 @@ op_query(struct layer *base, enum layer_query what, void *out)
 	case LAYER_Q_LEFT:
 		*(bool *)out = l->rel == NULL || sess_layer_rel_settled(l);
 		return true;
-	case LAYER_Q_RTT:
+	case LAYER_Q_PATH:
 		if (l->rel == NULL)
 			return l->sock != NULL &&
 			       layer_query(l->sock, what, out);
-		*(uint64_t *)out = l->rel->srtt;
-		return l->rel->srtt != 0;
+		*(struct layer_path *)out =
+		    (struct layer_path){ .rtt_us = l->rel->srtt,
+			    .has_retrans = true,
+			    .retrans = l->rel->retrans };
+		return true;
 	case LAYER_Q_LOCAL:
 	case LAYER_Q_REMOTE:
 		return l->sock != NULL && layer_query(l->sock, what, out);

@@ -186,6 +186,7 @@ static void
 note_sent(struct sess_rel *r, struct sess_piece *p, uint64_t now)
 {
 	p->lost = false;
+	r->retrans += p->times > 0;
 	p->times++;
 	p->sent_at = now;
 	p->serial = ++r->serial;

@@ -49,6 +49,7 @@ struct sess_rel {
 	uint64_t ssthresh;
 	uint64_t srtt; /* microseconds; 0: not measured */
 	uint64_t rttvar;
+	uint64_t retrans; /* pieces */
 	unsigned backoff;
 	uint64_t timeout_at; /* 0: nothing is waited for */
 	uint64_t heard_at;   /* something was confirmed, or had to be last */

@@ -1,5 +1,6 @@
 /* Stream sockets as the bottom layer of a connection. */
 #include "net/sock.h"
+#include "net/sock_path.h"
 
 #include "base/error.h"
 
@@ -234,19 +235,6 @@ count_untaken(const struct sock *s, uint64_t *out)
 }
 
 static bool
-ask_rtt(const struct sock *s, uint64_t *out)
-{
-	struct tcp_info info = { 0 };
-	socklen_t len = sizeof(info);
-
-	if (s->scheme == ADDR_UNIX ||
-	    getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
-		return false;
-	*out = info.tcpi_rtt;
-	return true;
-}
-
-static bool
 op_query(struct layer *l, enum layer_query what, void *out)
 {
 	struct sock *s = of(l);
@@ -286,8 +274,8 @@ op_query(struct layer *l, enum layer_query what, void *out)
 		break;
 	case LAYER_Q_UNTAKEN:
 		return count_untaken(s, out);
-	case LAYER_Q_RTT:
-		return ask_rtt(s, out);
+	case LAYER_Q_PATH:
+		return s->scheme != ADDR_UNIX && sock_path(s->fd, out);
 	}
 	return false;
 }

@@ -130,7 +130,7 @@ tls_query(struct layer *l, enum layer_query what, void *out)
 	case LAYER_Q_PSK_US:
 	case LAYER_Q_PEER_KEY:
 	case LAYER_Q_UNTAKEN:
-	case LAYER_Q_RTT:
+	case LAYER_Q_PATH:
 	case LAYER_Q_FD:
 	case LAYER_Q_LOCAL:
 	case LAYER_Q_REMOTE:

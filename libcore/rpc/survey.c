@@ -147,11 +147,15 @@ put_error(struct kv *k, const struct server_conn *c)
 	    k, "error_age_ms", now > c->failed_at ? now - c->failed_at : 0);
 }
 
-static bool
-ask_rtt(const struct server_conn *c, uint64_t *us)
+static struct layer_path
+ask_path(const struct server_conn *c)
 {
-	return c->session != NULL &&
-	       conn_query(session_conn(c->session), LAYER_Q_RTT, us);
+	struct layer_path path = { 0 };
+
+	if (c->session != NULL &&
+	    conn_query(session_conn(c->session), LAYER_Q_PATH, &path))
+		return path;
+	return (struct layer_path){ 0 };
 }
 
 static void
@@ -193,11 +197,12 @@ put_conn(struct kv *k, const struct server_conn *c, enum look look)
 	const struct rk_peer *p = c->peer;
 	bool is_open = p->proven && look != LOOK_NEW;
 	char transport[8];
-	uint64_t in, out, rtt = 0;
+	const struct layer_path path = ask_path(c);
+	uint64_t in, out;
 	uint32_t pairs = 15;
-	bool has_rtt = ask_rtt(c, &rtt);
 
-	pairs += has_rtt ? 1 : 0;
+	pairs += path.rtt_us != 0 ? 1 : 0;
+	pairs += path.has_retrans ? 1 : 0;
 	pairs += p->cipher[0] != '\0' ? 1 : 0;
 	pairs += p->psk[0] != '\0' ? 2 : 0;
 	pairs += is_open ? 4 : 0;
@@ -216,8 +221,10 @@ put_conn(struct kv *k, const struct server_conn *c, enum look look)
 	kv_pair_uint(k, "bytes_in", in);
 	kv_pair_uint(k, "bytes_out", out);
 	put_since(k, c->worker, c->begun);
-	if (has_rtt)
-		kv_pair_uint(k, "rtt_us", rtt);
+	if (path.rtt_us != 0)
+		kv_pair_uint(k, "rtt_us", path.rtt_us);
+	if (path.has_retrans)
+		kv_pair_uint(k, "retrans", path.retrans);
 	if (p->cipher[0] != '\0')
 		kv_pair_text(k, "cipher", p->cipher);
 	put_psk(k, p);

@@ -134,6 +134,9 @@ describes_connections(void **state)
 	    ctl_count(text, "\"rtt_us\":"), rig.kind == RPC_UNIX ? 0 : 1);
 	if (rig.kind != RPC_UNIX)
 		assert_true(number(text, "rtt_us") < 10000000);
+	/* ngtcp2 tells nothing of it. */
+	assert_int_equal(ctl_count(text, "\"retrans\":"),
+	    rig.kind == RPC_UNIX || rig.kind == RPC_QUIC ? 0 : 1);
 	if (rpc_is_secure(rig.kind)) {
 		ctl_has(text, "\"cipher\":\"TLS_");
 		ctl_has(text, "\"key\":\"\",\"cn\":\"client\",\"ca\":\"");

@@ -185,6 +185,7 @@ good_ways(void **state)
 	run(most);
 	/* Nothing was sent twice where nothing was lost. */
 	assert_true(w.end[0].serial <= STREAM / (PIECE - SESS_REL_HEAD) + 200);
+	assert_int_equal(w.end[0].retrans, 0);
 	assert_in_range(w.end[0].srtt, 30000, 60000);
 	finish();
 }
@@ -201,6 +202,7 @@ bad_ways(void **state)
 		w.twice = seed * 4;
 		w.jumbled = seed % 2 == 0;
 		run(most);
+		assert_true(w.end[0].retrans > 0);
 		finish();
 	}
 }

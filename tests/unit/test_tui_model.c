@@ -120,7 +120,7 @@ test_details(void **state)
 	    tui_tell(m, "_.conns", 5000,
 	        "{\"conns\":[{\"id\":7,\"calls\":9,\"failed\":2,"
 	        "\"p50_us\":900,\"p99_us\":14000,"
-	        "\"rtt_us\":800,\"cipher\":\"TLS_X\",\"key\":\"known\","
+	        "\"rtt_us\":800,\"retrans\":3,\"cipher\":\"TLS_X\",\"key\":\"known\","
 	        "\"cn\":\"ci\",\"ca\":\"our CA\","
 	        "\"not_after\":\"2026-11-02T00:00:00Z\","
 	        "\"error\":\"bad\",\"error_method\":\"Sum\","
@@ -131,6 +131,8 @@ test_details(void **state)
 	assert_int_equal(c->p50_us, 900);
 	assert_int_equal(c->p99_us, 14000);
 	assert_int_equal(c->rtt_us, 800);
+	assert_true(c->has_retrans);
+	assert_int_equal(c->retrans, 3);
 	assert_string_equal(c->cipher, "TLS_X");
 	assert_string_equal(c->key, "known");
 	assert_string_equal(c->cn, "ci");
@@ -141,6 +143,7 @@ test_details(void **state)
 	assert_int_equal(c->error_ms, 4000);
 	c = model_conn(m, 8);
 	assert_int_equal(c->rtt_us, 0);
+	assert_false(c->has_retrans);
 	assert_string_equal(c->cipher, "");
 	assert_int_equal(
 	    tui_tell(m, "_.trust", 5000,
