@@ -124,7 +124,8 @@ add_error(struct ui *ui, const struct model_conn *c, struct text *out)
 static void
 add_running(struct ui *ui, uint64_t conn, struct text *out)
 {
-	char age[WORDS_LEN];
+	char age[WORDS_LEN], moved[WORDS_MOVED], id[WORDS_LEN + 4] = "";
+	bool wide = term_cols(ui->term) >= UI_WIDE;
 	size_t n = 0;
 
 	for (size_t i = 0; i < ui->m->n_calls && n < CALLS_SHOWN; i++) {
@@ -132,9 +133,16 @@ add_running(struct ui *ui, uint64_t conn, struct text *out)
 
 		if (c->conn != conn)
 			continue;
-		text_add(out, ROLE_TEXT, "%-6s %s  %s%s", n == 0 ? "now" : "",
-		    c->method, words_age(ui_now(ui) - c->began_ms, age),
-		    c->stream ? "  stream" : "");
+		(void)words_moved(c, moved);
+		if (wide)
+			(void)snprintf(id, sizeof(id), "#%" PRIu64 " ", c->id);
+		text_add(out, ROLE_TEXT, "%-6s %s%s  %s%s%s",
+		    n == 0 ? "now" : "", id, c->method,
+		    words_age(ui_now(ui) - c->began_ms, age),
+		    moved[0] != '\0' ? "  "
+		    : c->stream      ? "  stream"
+		                     : "",
+		    moved);
 		n++;
 	}
 }
@@ -305,7 +313,7 @@ detail_key(struct ui *ui, const struct model_key *k, struct text *out)
 static void
 detail_call(struct ui *ui, const struct model_call *c, struct text *out)
 {
-	char age[WORDS_LEN];
+	char age[WORDS_LEN], moved[WORDS_MOVED];
 
 	text_add(out, ROLE_HEAD, "%s", c->method);
 	text_fact(out, "by", c->email);
@@ -317,6 +325,7 @@ detail_call(struct ui *ui, const struct model_call *c, struct text *out)
 		    out, "left", words_age(c->deadline_ms - ui_now(ui), age));
 	text_add(out, ROLE_TEXT, "%-6s %s%s", "kind",
 	    c->stream ? "stream" : "call", c->canceled ? ", canceled" : "");
+	text_fact(out, "moved", words_moved(c, moved));
 }
 
 /* How often, and how long it took. */

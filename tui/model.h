@@ -103,7 +103,12 @@ struct model_call {
 	char method[256];
 	char address[128];
 	char email[256];
+	uint64_t id;
 	bool stream, canceled;
+	bool has_size;
+	uint64_t moved; /* bytes: of `size` where that is known, else of all */
+	uint64_t size;
+	uint64_t rate; /* bytes a second, of the last interval */
 	int64_t began_ms;
 	int64_t deadline_ms; /* 0: none */
 };

@@ -26,11 +26,12 @@ static void
 draw_call(struct ui *ui, const struct model_call *c, bool picked,
     const struct box *line)
 {
-	char age[WORDS_LEN], left[WORDS_LEN] = "";
+	char age[WORDS_LEN], left[WORDS_LEN] = "", moved[WORDS_MOVED];
 	const char *who = c->email[0] != '\0' ? c->email : c->address;
 	int names = name_width(ui, line);
 
 	(void)words_age(ui_now(ui) - c->began_ms, age);
+	(void)words_moved(c, moved);
 	if (c->deadline_ms != 0)
 		(void)words_age(c->deadline_ms - ui_now(ui), left);
 	{
@@ -39,9 +40,10 @@ draw_call(struct ui *ui, const struct model_call *c, bool picked,
 			{ who, ui_narrow(ui) ? 9 : WHO_WIDTH, 1, ROLE_TEXT },
 			{ age, TIME_WIDTH, -1, ROLE_TEXT },
 			{ left, TIME_WIDTH, -1, ROLE_DIM },
-			{ c->canceled   ? "cancel"
-			    : c->stream ? "stream"
-			                : "",
+			{ c->canceled          ? "cancel"
+			    : moved[0] != '\0' ? moved
+			    : c->stream        ? "stream"
+			                       : "",
 			    line->width, 1, ROLE_DIM },
 		};
 

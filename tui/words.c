@@ -63,6 +63,41 @@ words_us(uint64_t us, char dst[WORDS_LEN])
 	return dst;
 }
 
+/* When it will be over, if it goes on so. */
+static void
+eta(const struct model_call *c, char *dst, size_t len)
+{
+	char age[WORDS_LEN];
+	double s;
+
+	dst[0] = '\0';
+	if (c->rate == 0 || c->moved >= c->size)
+		return;
+	s = (double)(c->size - c->moved) / (double)c->rate;
+	if (s < 1e7)
+		(void)snprintf(
+		    dst, len, "  eta %s", words_age((int64_t)(s * 1000), age));
+}
+
+const char *
+words_moved(const struct model_call *c, char dst[WORDS_MOVED])
+{
+	char moved[WORDS_LEN], size[WORDS_LEN], rate[WORDS_LEN], end[40];
+	double part = c->size == 0 ? 1 : (double)c->moved / (double)c->size;
+
+	dst[0] = '\0';
+	(void)words_size(c->moved, moved);
+	(void)words_size(c->rate, rate);
+	eta(c, end, sizeof(end));
+	if (c->has_size)
+		(void)snprintf(dst, WORDS_MOVED, "%d%%  %s/%s  %s/s%s",
+		    part < 1 ? (int)(part * 100) : 100, moved,
+		    words_size(c->size, size), rate, end);
+	else if (c->moved > 0)
+		(void)snprintf(dst, WORDS_MOVED, "%s  %s/s", moved, rate);
+	return dst;
+}
+
 static bool
 read_time(const char *time, int64_t *out)
 {

@@ -12,6 +12,10 @@ const char *words_age(int64_t ms, char dst[WORDS_LEN]);
 const char *words_size(uint64_t n, char dst[WORDS_LEN]);
 /* "0us" "940us" "0.9ms" "14ms" "1.2s" "3m" of microseconds. */
 const char *words_us(uint64_t us, char dst[WORDS_LEN]);
+/* "61%  412M/676M  22M/s  eta 12s" of a stream, "412M  22M/s" where nobody has
+ * told how much it will be; "" of what moved nothing. */
+#define WORDS_MOVED 128
+const char *words_moved(const struct model_call *c, char dst[WORDS_MOVED]);
 /* How many days from now (seconds) a time of the daemon's is, rounded down; it
  * may be past.  False: that is no time. */
 bool words_days(const char *time, int64_t now, int64_t *days);

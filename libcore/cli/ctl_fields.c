@@ -93,6 +93,10 @@ static const struct field calls[] = {
 	{ "left_ms", "LEFT", FIELD_NUMBER },
 	SINCE,
 	{ "id", NULL, FIELD_NUMBER },
+	{ "bytes_in", NULL, FIELD_NUMBER },
+	{ "bytes_out", NULL, FIELD_NUMBER },
+	{ "moved", NULL, FIELD_NUMBER },
+	{ "size", NULL, FIELD_NUMBER },
 };
 
 static const struct field methods[] = {

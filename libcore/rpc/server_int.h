@@ -293,6 +293,7 @@ struct rk_call {
 	bool canceled;
 	bool oneway;
 	bool is_stream;
+	const struct rk_stream *stream; /* NULL: it is none, or has ended */
 	bool early; /* its handler began before the handshake had ended */
 	struct rk_str service; /* of the request, to be echoed */
 	struct rk_str subject;

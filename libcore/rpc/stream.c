@@ -383,6 +383,7 @@ void
 stream_take(struct rk_stream *s, const struct msg *m, bool last)
 {
 	s->in_used += stream_cost(m->payload.len);
+	stream_moved_in(s, m);
 	s->in_part++;
 	if (s->events == NULL || s->paused || !TAILQ_EMPTY(&s->parts)) {
 		keep(s, m, last);

@@ -44,6 +44,13 @@ struct streams {
 	bool stuffed;  /* too many: the session is paused */
 };
 
+/* How far one direction of a stream has come. */
+struct stream_moved {
+	uint64_t bytes; /* of payloads */
+	uint64_t from;  /* so many were there before, as was told */
+	uint64_t size;  /* of all, as was told; UINT64_MAX: it was not */
+};
+
 struct rk_stream {
 	TAILQ_ENTRY(rk_stream) link;      /* all */
 	TAILQ_ENTRY(rk_stream) work_link; /* work */
@@ -80,6 +87,7 @@ struct rk_stream {
 	bool gone;        /* to be freed when entered is 0 */
 	/* a server's */
 	struct rk_call *call;
+	struct stream_moved moved_in, moved_out;
 	const struct msg *opening; /* inside the open function only */
 	/* a client's */
 	struct rk_client *client;
@@ -134,6 +142,11 @@ void stream_wait(struct rk_stream *s, bool on);
 void streams_out_init(struct streams *t);
 /* Nothing more is sent, and nobody waits to send. */
 void stream_sent_all(struct rk_stream *s);
+/* stream_moved.c: of a server's, what came (opening: with the message that
+ * opens it, whose payload comes as a part) and what was sent. */
+void stream_moved_open(struct rk_stream *s, const struct rk_args *args);
+void stream_moved_in(struct rk_stream *s, const struct msg *m);
+void stream_moved_out(struct rk_stream *s, const struct rk_part *part);
 /* What a part counts. */
 static inline uint64_t
 stream_cost(size_t payload)

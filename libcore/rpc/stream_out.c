@@ -76,6 +76,7 @@ send_one(struct rk_stream *s, const struct rk_part *part, bool last)
 	s->turn = false;
 	s->out_part++;
 	s->out_used += stream_cost(part->payload.len);
+	stream_moved_out(s, part);
 	s->owner->spent += part->payload.len;
 	loop_hook_queue_next(s->owner->loop, &s->owner->turned);
 	return RK_OK;

@@ -32,6 +32,7 @@ let_go(struct rk_stream *s)
 
 	if (call != NULL) {
 		s->call = NULL;
+		call->stream = NULL;
 		rk_call_on_cancel(call, NULL, NULL);
 	}
 	return call;
@@ -52,6 +53,7 @@ give_up(struct rk_stream *s, enum rk_err code, const char *text)
 		s->events->ended(s, &reply, s->arg);
 	stream_free(s);
 	s->call = NULL;
+	call->stream = NULL;
 	s->entered--;
 	stream_release(s);
 	(void)rk_call_fail(call, text, NULL, 0);
@@ -153,6 +155,8 @@ begin(struct rk_call *call, unsigned kind)
 	}
 	s->call = call;
 	call->is_stream = true;
+	call->stream = s;
+	stream_moved_open(s, &call->msg->hdr.args);
 	rk_call_on_cancel(call, on_cancel, s);
 	return s;
 }

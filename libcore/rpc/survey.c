@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "rpc/kv.h"
 #include "rpc/server_int.h"
+#include "rpc/stream.h"
 #include "trust/policy.h"
 
 #include <stdlib.h>
@@ -236,12 +237,37 @@ put_conn(struct kv *k, const struct server_conn *c, enum look look)
 		put_lengths(k, c->took);
 }
 
+/* Two pairs, and two more where an end has told how much it will be. */
+static uint32_t
+moved_pairs(const struct rk_stream *s)
+{
+	return s == NULL ? 0
+	       : s->moved_in.size != UINT64_MAX ||
+	               s->moved_out.size != UINT64_MAX
+	           ? 4
+	           : 2;
+}
+
+static void
+put_moved(struct kv *k, const struct rk_stream *s)
+{
+	const struct stream_moved *told =
+	    s->moved_in.size != UINT64_MAX ? &s->moved_in : &s->moved_out;
+
+	kv_pair_uint(k, "bytes_in", s->moved_in.bytes);
+	kv_pair_uint(k, "bytes_out", s->moved_out.bytes);
+	if (told->size == UINT64_MAX)
+		return;
+	kv_pair_uint(k, "size", told->size);
+	kv_pair_uint(k, "moved", told->from + told->bytes);
+}
+
 static void
 put_call(struct kv *k, const struct server_conn *c, const struct rk_call *call)
 {
 	bool has_end = call->deadline_ms != RK_NEVER;
 
-	kv_map(k, has_end ? 10 : 9);
+	kv_map(k, (has_end ? 10 : 9) + moved_pairs(call->stream));
 	kv_pair_uint(k, "id", call->number);
 	kv_text(k, "method");
 	kv_str(k, call->netrpc.is_set ? call->netrpc.method : call->service);
@@ -253,6 +279,8 @@ put_call(struct kv *k, const struct server_conn *c, const struct rk_call *call)
 	put_since(k, c->worker, call->begun);
 	if (has_end)
 		kv_pair_uint(k, "left_ms", rk_call_time_left(call));
+	if (call->stream != NULL)
+		put_moved(k, call->stream);
 }
 
 /* ---- a worker's share: its thread ---- */

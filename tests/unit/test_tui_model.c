@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tui/words.h"
 #include "tuirig.h"
 
 #include <rpckit/log.h>
@@ -116,15 +117,15 @@ test_details(void **state)
 	const struct model_conn *c;
 	const struct model_key *k;
 
-	assert_int_equal(
-	    tui_tell(m, "_.conns", 5000,
-	        "{\"conns\":[{\"id\":7,\"calls\":9,\"failed\":2,"
-	        "\"p50_us\":900,\"p99_us\":14000,"
-	        "\"rtt_us\":800,\"retrans\":3,\"cipher\":\"TLS_X\",\"key\":\"known\","
-	        "\"cn\":\"ci\",\"ca\":\"our CA\","
-	        "\"not_after\":\"2026-11-02T00:00:00Z\","
-	        "\"error\":\"bad\",\"error_method\":\"Sum\","
-	        "\"error_age_ms\":1000},{\"id\":8}]}"),
+	assert_int_equal(tui_tell(m, "_.conns", 5000,
+	                     "{\"conns\":[{\"id\":7,\"calls\":9,\"failed\":2,"
+	                     "\"p50_us\":900,\"p99_us\":14000,"
+	                     "\"rtt_us\":800,\"retrans\":3,\"cipher\":\"TLS_"
+	                     "X\",\"key\":\"known\","
+	                     "\"cn\":\"ci\",\"ca\":\"our CA\","
+	                     "\"not_after\":\"2026-11-02T00:00:00Z\","
+	                     "\"error\":\"bad\",\"error_method\":\"Sum\","
+	                     "\"error_age_ms\":1000},{\"id\":8}]}"),
 	    RK_OK);
 	c = model_conn(m, 7);
 	assert_int_equal(c->failed, 2);
@@ -316,6 +317,52 @@ test_calls(void **state)
 	assert_int_equal(m->n_calls, 0);
 }
 
+static const char *
+moved(const struct model_call *c)
+{
+	static char text[WORDS_MOVED];
+
+	return words_moved(c, text);
+}
+
+/* How far streams have come, and how fast they go. */
+static void
+test_moved(void **state)
+{
+	struct model *m = *state;
+
+	assert_int_equal(
+	    tui_tell(m, "_.calls", 10000,
+	        "{\"calls\":[{\"id\":3,\"conn\":4,\"stream\":true,"
+	        "\"age_ms\":0,\"bytes_in\":5000,\"bytes_out\":300},"
+	        "{\"id\":5,\"conn\":4,\"stream\":true,\"age_ms\":2000,"
+	        "\"bytes_in\":9,\"size\":676000000,\"moved\":390000000},"
+	        "{\"id\":6,\"conn\":4}]}"),
+	    RK_OK);
+	assert_string_equal(moved(&m->calls[0]), "5.3K  0/s");
+	assert_string_equal(
+	    moved(&m->calls[1]), "57%  390M/676M  195M/s  eta 1s");
+	assert_string_equal(moved(&m->calls[2]), "");
+	/* Another order, one new, one as it was, one that went back. */
+	assert_int_equal(
+	    tui_tell(m, "_.calls", 11000,
+	        "{\"calls\":[{\"id\":5,\"conn\":4,\"stream\":true,"
+	        "\"size\":676000000,\"moved\":412000000},"
+	        "{\"id\":5,\"conn\":9,\"stream\":true,\"age_ms\":1000,"
+	        "\"size\":100,\"moved\":18446744073709551615},"
+	        "{\"id\":3,\"conn\":4,\"stream\":true,\"bytes_in\":"
+	        "18446744073709551615,"
+	        "\"bytes_out\":18446744073709551615},"
+	        "{\"id\":8,\"conn\":4,\"stream\":true,\"size\":0,"
+	        "\"moved\":0}]}"),
+	    RK_OK);
+	assert_string_equal(
+	    moved(&m->calls[0]), "60%  412M/676M  22M/s  eta 12s");
+	assert_string_equal(moved(&m->calls[1]), "100%  18E/100  1.0E/s");
+	assert_string_equal(moved(&m->calls[2]), "18E  1.0E/s");
+	assert_string_equal(moved(&m->calls[3]), "100%  0/0  0/s");
+}
+
 /* Nothing of what is malformed gets in, and what was there stays. */
 static void
 test_malformed(void **state)
@@ -385,6 +432,7 @@ main(void)
 		CASE(test_log),
 		CASE(test_methods),
 		CASE(test_calls),
+		CASE(test_moved),
 		CASE(test_malformed),
 		CASE(test_text),
 	};
