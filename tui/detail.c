@@ -12,6 +12,7 @@
 #include <time.h>
 
 #define CALLS_SHOWN 16
+#define ERRORS_SHOWN 4
 
 static void
 add_fp(const char *label, const char *fp, const char *state, struct text *out)
@@ -110,12 +111,28 @@ add_link(const struct ui *ui, const struct model_conn *c, struct text *out)
 		text_fact(out, "ping", ping);
 }
 
+/* The latest first. */
 static void
-add_error(struct ui *ui, const struct model_conn *c, struct text *out)
+add_errors(struct ui *ui, const struct model_conn *c, struct text *out)
 {
+	const struct model *m = ui->m;
 	char age[WORDS_LEN];
+	size_t n = 0;
 
-	if (c->failed > 0 && c->error[0] != '\0')
+	for (size_t i = 0; i < m->n_errors && n < ERRORS_SHOWN; i++) {
+		const struct model_error *e =
+		    &m->errors[(m->error_last + MODEL_ERRORS - i) %
+		               MODEL_ERRORS];
+
+		if (e->conn != c->id)
+			continue;
+		text_add(out, ROLE_WAIT, "%-6s %s ago  %s: %s",
+		    n == 0 ? "error" : "", words_age(ui_now(ui) - e->ms, age),
+		    e->method, e->text);
+		n++;
+	}
+	/* Others may have pushed it out. */
+	if (n == 0 && c->failed > 0 && c->error[0] != '\0')
 		text_add(out, ROLE_WAIT, "%-6s %s ago  %s: %s", "error",
 		    words_age(ui_now(ui) - c->error_ms, age), c->error_method,
 		    c->error);
@@ -182,12 +199,15 @@ detail_conn(struct ui *ui, const struct model_conn *c, struct text *out)
 	add_link(ui, c, out);
 	add_calls(c, out);
 	add_running(ui, c->id, out);
-	add_error(ui, c, out);
+	add_errors(ui, c, out);
 	text_add(out, ROLE_TEXT, "%-6s in %s  out %s", "bytes",
 	    words_size(c->in, in), words_size(c->out, sent));
 	text_add(out, ROLE_TEXT, "%-6s %s", "from", c->address);
 	text_add(out, ROLE_TEXT, "%-6s %s  (%s)", "since", c->since,
 	    words_age(ui_now(ui) - c->began_ms, age));
+	if (k != NULL && k->who[0] != '\0')
+		text_add(
+		    out, ROLE_TEXT, "%-6s %s  %s", "by", k->who, k->decided);
 	if (k != NULL)
 		text_fact(out, "note", k->note);
 }

@@ -206,8 +206,11 @@ tab_choice(const struct ui *ui, char *dst, size_t len)
 	if (used < 0 || (size_t)used >= len)
 		return;
 	if (ui->tab != TAB_LOG || l->view.filter[0] != '\0')
-		(void)snprintf(dst + used, len - (size_t)used, "filter:%s ",
+		used += snprintf(dst + used, len - (size_t)used, "filter:%s ",
 		    l->view.filter[0] == '\0' ? "-" : l->view.filter);
+	if (term_cols(ui->term) >= UI_WIDE && (size_t)used < len)
+		(void)snprintf(dst + used, len - (size_t)used, " every %g s ",
+		    (double)ui->conf.every_ms / 1000);
 }
 
 static void

@@ -75,6 +75,16 @@ enum model_key_state {
 	KEY_REVOKED
 };
 
+/* A call that failed, as far as it was seen: of several in one interval the
+ * latest. */
+struct model_error {
+	uint64_t conn;
+	int64_t ms;
+	char method[96];
+	char text[200];
+};
+#define MODEL_ERRORS 64
+
 struct model_key {
 	char fp[RK_FP_LEN];
 	enum model_key_state state;
@@ -198,6 +208,8 @@ struct model {
 	struct model_line log[MODEL_LOG]; /* a ring */
 	size_t log_first, n_log;
 	uint64_t events_lost;
+	struct model_error errors[MODEL_ERRORS]; /* a ring */
+	size_t error_last, n_errors;
 	/* Of each second, the last one at [rate_last]; a ring. */
 	uint64_t rx_rates[MODEL_RATES], tx_rates[MODEL_RATES];
 	size_t rate_last, n_rates;

@@ -139,6 +139,24 @@ reserve_spare(struct model *m, size_t n)
 	return RK_OK;
 }
 
+/* It has failed once more since the answer before. */
+static void
+note_error(
+    struct model *m, const struct model_conn *c, const struct model_conn *old)
+{
+	struct model_error *e;
+
+	if (c->error[0] == '\0' || (old != NULL && old->failed >= c->failed))
+		return;
+	m->error_last = (m->error_last + 1) % MODEL_ERRORS;
+	m->n_errors += m->n_errors < MODEL_ERRORS;
+	e = &m->errors[m->error_last];
+	e->conn = c->id;
+	e->ms = c->error_ms;
+	memcpy(e->method, c->error_method, sizeof(e->method));
+	memcpy(e->text, c->error, sizeof(e->text));
+}
+
 /* The rows but those that an event has ended already; how many. */
 static size_t
 read_rows(
@@ -156,6 +174,7 @@ read_rows(
 		if (old != NULL && old->told)
 			continue;
 		n++;
+		note_error(m, c, old);
 		if (old == NULL)
 			continue;
 		/* It is known better when we were there. */
@@ -358,6 +377,7 @@ void
 conns_clear(struct model *m)
 {
 	m->n_conns = 0;
+	m->n_errors = 0;
 	m->conns_left_out = 0;
 	m->conns_ms = 0;
 	index_fini(&m->by_id);

@@ -142,6 +142,15 @@ test_details(void **state)
 	assert_string_equal(c->error, "bad");
 	assert_string_equal(c->error_method, "Sum");
 	assert_int_equal(c->error_ms, 4000);
+	assert_int_equal(m->n_errors, 1);
+	assert_int_equal(
+	    tui_tell(m, "_.conns", 6000,
+	        "{\"conns\":[{\"id\":8,\"failed\":1,\"error\":\"no\"},"
+	        "{\"id\":7,\"failed\":2,\"error\":\"bad\"}]}"),
+	    RK_OK);
+	assert_int_equal(m->n_errors, 2);
+	assert_string_equal(m->errors[m->error_last].text, "no");
+	assert_int_equal(m->errors[m->error_last].conn, 8);
 	c = model_conn(m, 8);
 	assert_int_equal(c->rtt_us, 0);
 	assert_false(c->has_retrans);
