@@ -31,6 +31,7 @@ const struct opt bench_opts[] = {
 	    .max = BENCH_RATE_MAX,
 	    .about = "calls a second in all (as answers come)" },
 	{ .name = "conns",
+	    .letter = 'c', /* behind the verb; before it, a context's */
 	    .kind = OPT_NUMBER,
 	    .meta = "N",
 	    .min = 1,

@@ -154,17 +154,21 @@ request_build(const struct args *a, const struct caller *by, struct request *q,
 	enum rk_err r;
 
 	(void)args_operands(a, &n);
-	if (file != NULL && raw == NULL) { /* the original's --raw @FILE */
-		if (strlen(file) >= PATH_MAX)
+	if (file != NULL && raw != NULL)
+		return err_set(err, RK_EINVAL,
+		    "-sendfile and --raw are the same: one of them");
+	if (file != NULL) { /* the original's --raw @FILE */
+		if (file[0] == '\0' || strlen(file) >= PATH_MAX)
 			return err_set(err, RK_EINVAL,
-			    "-sendfile: the file's name is too long");
+			    "-sendfile: the file's name is %s",
+			    file[0] == '\0' ? "empty" : "too long");
 		(void)snprintf(at_file, sizeof(at_file), "@%s", file);
 		raw = at_file;
 	}
 	if (raw != NULL && (args_given(a, "data") || n > 1))
 		return err_set(err, RK_EINVAL,
-		    "--raw is the whole argument: no items and no -d beside "
-		    "it");
+		    "%s is the whole argument: no items and no -d beside it",
+		    file != NULL ? "-sendfile" : "--raw");
 	if ((r = items_init(&in, err)) != RK_OK)
 		return r;
 	in.no_input = args_flag(a, "no-input");

@@ -15,6 +15,7 @@ struct parser {
 	size_t at;         /* next word */
 	size_t operand_at; /* the first operand; n_words: none */
 	size_t verb_at;    /* the verb; n_words: no word names it */
+	size_t option_at;  /* the last word that began an option */
 	bool dashes;       /* options are over */
 	bool verb_open;    /* the first operand may still be a verb */
 };
@@ -64,18 +65,24 @@ cmd_dashes(const struct prog *p, const struct opt *o)
 	return p->style == PROG_GO || o->name[1] == '\0' ? "-" : "--";
 }
 
-/* The option of this name where the parser stands: the verb's own first. */
+/*
+ * The option of this name where the parser stands: the verb's own first, but a
+ * letter that the program has as well is the program's in front of the verb.
+ */
 static const struct opt *
 lookup(const struct parser *ps, const char *name, size_t len)
 {
+	const struct args *a = ps->a;
 	const struct opt *o = NULL;
 
 	if (len == 0)
 		return NULL;
 	if (ps->verb_open)
 		return cmd_any_opt(ps->p, name, len);
-	if (ps->a->cmd != NULL)
-		o = cmd_opt(ps->a->cmd->opts, name, len);
+	if (len == 1 && a->cmd_named && ps->option_at < ps->verb_at)
+		o = cmd_opt(ps->p->opts, name, len);
+	if (o == NULL && a->cmd != NULL)
+		o = cmd_opt(a->cmd->opts, name, len);
 	return o != NULL ? o : cmd_opt(ps->p->opts, name, len);
 }
 
@@ -336,8 +343,10 @@ take_word(struct parser *ps, const char *word)
 		return err_set(ps->err, RK_EINVAL, "bad option %s", shown);
 	}
 	if (is_cluster(ps, &w)) {
-		/* A long word whose start is no option is no cluster. */
-		if (w.len > 1 && lookup(ps, w.name, 1) == NULL)
+		/* A long word whose start is no option is no cluster, nor is
+		 * the name of another verb's option. */
+		if (w.len > 1 && (lookup(ps, w.name, 1) == NULL ||
+		                     cmd_any_opt(ps->p, w.name, w.len) != NULL))
 			return unknown_option(ps, word, w.dashes + w.len);
 		return take_cluster(ps, w.name);
 	}
@@ -354,15 +363,25 @@ take_word(struct parser *ps, const char *word)
 	return take_option(ps, o, w.value);
 }
 
+/* An option that two verbs read differently hid the true one. */
+static enum rk_err
+misplaced(struct parser *ps)
+{
+	const char *word = ps->a->words[ps->option_at];
+	char shown[SHOWN];
+
+	rk_escape(shown, sizeof(shown), word, strcspn(word, "="));
+	return err_set(ps->err, RK_EINVAL,
+	    "%s: the options of a command must stand behind it", shown);
+}
+
 static enum rk_err
 take_operand(struct parser *ps, size_t at)
 {
 	struct args *a = ps->a;
 
-	/* An option that two verbs read differently hid the true one. */
 	if (ps->p->cmds != NULL && a->n_operands == 0 && at < ps->operand_at)
-		return err_set(ps->err, RK_EINVAL,
-		    "the options of a command must stand behind it");
+		return misplaced(ps);
 	if (at != ps->verb_at) {
 		a->operands[a->n_operands++] = a->words[at];
 		ps->dashes |= ps->p->style == PROG_GO;
@@ -381,14 +400,14 @@ take_all(struct parser *ps)
 
 		if (!ps->dashes && strcmp(word, "--") == 0)
 			ps->dashes = true;
-		else if (is_option(ps, word))
+		else if (is_option(ps, word)) {
+			ps->option_at = at;
 			r = take_word(ps, word);
-		else
+		} else
 			r = take_operand(ps, at);
 		if (r == RK_OK && at < ps->operand_at &&
 		    ps->at > ps->operand_at && ps->p->cmds != NULL)
-			r = err_set(ps->err, RK_EINVAL,
-			    "the options of a command must stand behind it");
+			r = misplaced(ps);
 	}
 	return r;
 }

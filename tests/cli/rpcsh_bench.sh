@@ -46,6 +46,11 @@ counts() {
 		--conns 5 --outstanding 7 --json
 	figure answered eq 300 'as many'
 	figure conns eq 5 'which is said'
+	want 0 'a context' plain ctx add lab "server=$(url tcp)" --quiet
+	want 0 '-c before the verb' "$rpcsh" -c lab bench echo -c 3 -n 30 --json
+	figure conns eq 3 'is a context, and connections behind it'
+	want 8 'which is one also in a group' "$rpcsh" -qc none bench echo
+	has err 'context none: ' 'of letters'
 	want 0 'so long' plain bench echo --for 200ms --json
 	figure took_ns ge 200000000 'is not shorter'
 	adds_up 'and adds up'
