@@ -317,6 +317,7 @@ describe(struct command *c)
 		.about = c->conf->about,
 		.args = args[c->conf->args],
 		.reply = replies[c->conf->reply],
+		.secret = c->conf->secret,
 		.arg = c,
 		.allow = may_call,
 		.idempotent = c->conf->idempotent };
@@ -340,7 +341,7 @@ describe_folder(struct folder *f, bool put, char name[RK_NAME_MAX + 1])
 	    name, RK_NAME_MAX + 1, "%s.%s", f->conf->name, put ? "put" : "get");
 	return (struct rk_method){ .name = name,
 		.about = f->conf->about != NULL ? f->conf->about : usual,
-		.args = put ? "file" : "none",
+		.args = put ? "file" : "name",
 		.reply = put ? "none" : "file",
 		.stream = put ? files_put : files_get,
 		.streams = put ? RK_STREAM_BOTH : RK_STREAM_DOWN,
@@ -353,7 +354,7 @@ describe_downloader(struct command_set *set)
 {
 	struct rk_method m = { .name = "__downloaderName",
 		.about = "hands out files of the folder with rpc25519 = yes",
-		.args = "none",
+		.args = "name",
 		.reply = "file",
 		.stream = files_demo_get,
 		.streams = RK_STREAM_DOWN,

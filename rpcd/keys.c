@@ -105,6 +105,28 @@ check_allow(char **text)
 	return NULL;
 }
 
+static const char *
+check_fields(char **text)
+{
+	const char *p = *text;
+
+	while (*p != '\0') {
+		size_t n = strcspn(p, ", ");
+
+		for (size_t i = 0; i < n; i++) {
+			if (strchr("=:@.[]\\\"'", p[i]) != NULL)
+				return "not names of fields, with commas "
+				       "between them";
+		}
+		p += n;
+		n = strspn(p, ", ");
+		if (n > 0 && memchr(p, ',', n) == NULL)
+			return "names of fields want commas between them";
+		p += n;
+	}
+	return NULL;
+}
+
 /* ---- the tables ---- */
 
 #define S(field) offsetof(struct settings, field)
@@ -400,6 +422,11 @@ const struct key keys_method[] = {
 	    .kind = KEY_WORD,
 	    .at = M(reply),
 	    .words = reply_words },
+	{ .name = "secret",
+	    .about = "fields that rpcsh neither shows nor keeps",
+	    .value = "NAME,...",
+	    .at = M(secret),
+	    .check = check_fields },
 	{ .name = "allow",
 	    .about = "emails and fingerprints that may call it",
 	    .value = "LIST",

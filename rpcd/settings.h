@@ -56,6 +56,7 @@ struct method {
 	char *about;
 	unsigned args;  /* enum args_form */
 	unsigned reply; /* enum reply_form */
+	char *secret;   /* names of fields, comma-joined, or NULL */
 	struct list allow;
 	struct list psk; /* names of pre-shared keys; empty: any, or none */
 	uint64_t timeout;

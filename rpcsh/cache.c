@@ -289,14 +289,15 @@ collect(const struct cached *old, struct fuller *f)
 static const struct rk_value *
 described(const struct fuller *f, const struct rk_value *m)
 {
-	static const char *const keys[] = { "name", "about", "args", "reply" };
+	static const char *const keys[] = { "name", "about", "args", "reply",
+		"secret" };
 
 	for (size_t i = 0; i < f->n; i++) {
 		size_t k = 0;
 
-		while (k < 4 && same(f->list[i], m, keys[k]))
+		while (k < 5 && same(f->list[i], m, keys[k]))
 			k++;
-		if (k == 4)
+		if (k == 5)
 			return f->list[i];
 	}
 	return m;

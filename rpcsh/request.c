@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "marks.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -78,12 +79,29 @@ put_items(const struct args *a, struct items *in, struct rk_error *err)
 	return r;
 }
 
+/* Of a call that is shown and not made: what is nobody's business. */
+static enum rk_err
+hide(const struct args *a, struct items *in)
+{
+	char url[SETTINGS_URL_LEN];
+	struct settings s;
+	struct marks m;
+	size_t n;
+
+	if (settings_load(a, &s, NULL) != RK_OK)
+		return RK_OK; /* no server, and nothing that it said */
+	marks_remembered(settings_url(&s, a, url), args_operands(a, &n)[0], &m);
+	return marks_hide(&m, in->doc, rk_value_root(in->doc));
+}
+
 enum rk_err
 request_items(const struct args *a, struct items *in, struct request *q,
     struct rk_error *err)
 {
 	enum rk_err r = put_items(a, in, err);
 
+	if (r == RK_OK && in->dry)
+		r = hide(a, in);
 	if (r == RK_OK)
 		r = items_encode(in, &q->payload, &q->req.payload_len, err);
 	return r;

@@ -4,11 +4,14 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "cli/json.h"
+#include "cli/tty.h"
 #include "history.h"
+#include "marks.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define FIELDS_MAX 256
 
@@ -33,8 +36,9 @@ struct asked {
 struct asking {
 	struct shell *s;
 	struct rk_value_doc *doc;
-	char args[512]; /* "{a:int, b}" of a method without a schema */
-	struct words w; /* of the call */
+	char answer[1024]; /* that is not shown */
+	char args[512];    /* "{a:int, b}" of a method without a schema */
+	struct words w;    /* of the call */
 	char *list[FIELDS_MAX + 3];
 };
 
@@ -351,22 +355,53 @@ make_prompt(const struct asked *f, char *dst, size_t len)
 	    f->required ? ", required" : "");
 }
 
+/* By its name, or because the server says so. */
+static bool
+is_secret(const struct asking *x, const struct asked *f)
+{
+	struct marks marks;
+	char sign[100];
+
+	(void)snprintf(sign, sizeof(sign), "%s=", f->name);
+	marks_of(rk_value_root(x->doc), &marks);
+	return history_is_secret(sign) ||
+	       marks_has(&marks, f->name, strlen(f->name));
+}
+
 /* An item of its own, asked for by the call, and not shown. */
 static bool
 hide_answer(struct asking *x, const struct asked *f, bool *ok)
 {
-	char sign[100];
 	struct buf b;
 
-	(void)snprintf(sign, sizeof(sign), "%s=", f->name);
-	if (!history_is_secret(sign) ||
-	    (f->sort != SORT_TEXT && f->sort != SORT_ANY))
+	if (!is_secret(x, f) || (f->sort != SORT_TEXT && f->sort != SORT_ANY))
 		return false;
 	buf_init(&b, WORDS_TEXT_MAX);
 	*ok = put_name(&b, f->name) == RK_OK &&
 	      buf_put_str(&b, "=?") == RK_OK && add_item(x, &b);
 	buf_fini(&b);
 	return true;
+}
+
+/* What is typed, unseen where it is a secret; false: given up. */
+static bool
+read_answer(struct asking *x, const struct asked *f, const char *prompt,
+    const char **text)
+{
+	size_t len = 0;
+	int fd = -1;
+	enum rk_err r;
+
+	if (!is_secret(x, f))
+		return line_read(x->s->line, prompt, text) == LINE_TEXT;
+	if ((r = tty_open(&fd, NULL)) == RK_OK)
+		r = tty_ask(fd, prompt, false, x->answer, sizeof(x->answer) - 1,
+		    &len, NULL);
+	if (fd >= 0)
+		(void)close(fd); /* it was a terminal */
+	x->answer[r == RK_OK ? len : 0] = '\0';
+	*text = x->answer;
+	return r == RK_OK;
 }
 
 /* Ask until the answer fits; false: given up. */
@@ -387,7 +422,7 @@ ask_field(struct asking *x, const struct asked *f)
 		struct buf b;
 
 		(void)fflush(stdout);
-		if (line_read(x->s->line, prompt, &text) != LINE_TEXT)
+		if (!read_answer(x, f, prompt, &text))
 			return false;
 		if (text[0] == '\0' && !f->required)
 			return true;
@@ -479,6 +514,7 @@ shell_ask(struct shell *s, const char *method)
 		status = shell_run(s, &x.w);
 	for (size_t i = 1; i < x.w.n; i++)
 		free(x.list[i]);
+	rk_wipe(x.answer, sizeof(x.answer));
 	rk_value_free(x.doc);
 	return status;
 }

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "history.h"
+#include "marks.h"
 #include "rpcsh.h"
 
 #include <stdio.h>
@@ -146,7 +147,9 @@ keep(struct shell *s, const struct buf *y)
 {
 	char *line = strndup((const char *)buf_peek(y), buf_len(y));
 
-	if (line != NULL && s->history != NULL && history_add(s->history, line))
+	if (line != NULL && s->history != NULL &&
+	    !marks_in_line(s->held.t.url, line) &&
+	    history_add(s->history, line))
 		line_remember(s->line, line);
 	free(line);
 }
@@ -249,6 +252,7 @@ shell_main(struct args *a, struct caller *by)
 	s.held.hears = true;
 	s.held.pushed = shell_pushed;
 	s.held.hide = hide;
+	shell_time(&s, SHELL_TIME_BRIEF);
 	status = run(&s);
 	shell_close(&s);
 	return status;

@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "history.h"
+#include "marks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,14 +41,15 @@ texts_of(const struct rk_header *h, struct field_of out[TEXTS])
 
 /* The value, unless its name says that it is nobody's business. */
 static struct rk_str
-value_of(const struct rk_arg *arg)
+value_of(const struct rk_arg *arg, const struct marks *m)
 {
 	static const char hidden[] = "***";
 	char word[256];
 
 	(void)rk_escape(word, sizeof(word) - 1, arg->key.ptr, arg->key.len);
 	(void)str_copy(word + strlen(word), 2, "=");
-	return history_is_secret(word)
+	return history_is_secret(word) ||
+	               marks_has(m, arg->key.ptr, arg->key.len)
 	           ? (struct rk_str){ hidden, sizeof(hidden) - 1 }
 	           : arg->value;
 }
@@ -64,9 +66,9 @@ text_line(const char *name, struct rk_str s)
 }
 
 static void
-arg_line(const struct rk_arg *arg)
+arg_line(const struct rk_arg *arg, const struct marks *m)
 {
-	const struct rk_str v = value_of(arg);
+	const struct rk_str v = value_of(arg, m);
 	char key[256], value[512];
 
 	(void)fprintf(stderr, "trace  arg %s=%s\n",
@@ -75,7 +77,7 @@ arg_line(const struct rk_arg *arg)
 }
 
 static void
-show_text(const struct rk_header *h)
+show_text(const struct rk_header *h, const struct marks *m)
 {
 	struct field_of texts[TEXTS];
 	struct rk_arg arg;
@@ -89,7 +91,7 @@ show_text(const struct rk_header *h)
 			text_line(texts[i].name, texts[i].value);
 	}
 	while (rk_args_next(&h->args, &at, &arg))
-		arg_line(&arg);
+		arg_line(&arg, m);
 }
 
 /* ---- in JSON ---- */
@@ -107,7 +109,7 @@ put_member(struct buf *b, struct rk_str key, struct rk_str value, bool first)
 }
 
 static enum rk_err
-put_header(struct buf *b, const struct rk_header *h)
+put_header(struct buf *b, const struct rk_header *h, const struct marks *m)
 {
 	struct field_of texts[TEXTS];
 	struct rk_arg arg;
@@ -127,18 +129,18 @@ put_header(struct buf *b, const struct rk_header *h)
 	if (r == RK_OK)
 		r = buf_put_str(b, ",\"args\":{");
 	for (; r == RK_OK && rk_args_next(&h->args, &at, &arg); first = false)
-		r = put_member(b, arg.key, value_of(&arg), first);
+		r = put_member(b, arg.key, value_of(&arg, m), first);
 	return r == RK_OK ? buf_put_str(b, "}}}\n") : r;
 }
 
 static void
-show_json(const struct out *o, const struct rk_header *h)
+show_json(const struct out *o, const struct rk_header *h, const struct marks *m)
 {
 	struct buf b;
 
 	buf_init(&b, TEXT_MAX);
 	if (buf_put_str(&b, "{\"schema\":1,") == RK_OK &&
-	    put_header(&b, h) == RK_OK)
+	    put_header(&b, h, m) == RK_OK)
 		(void)fwrite(buf_peek(&b), 1, buf_len(&b), stderr);
 	else
 		out_warn(o, "the header is too long to be shown");
@@ -170,7 +172,7 @@ put_ending(struct buf *b, const struct traced *what)
 }
 
 static enum rk_err
-put_record(struct buf *b, const struct traced *what)
+put_record(struct buf *b, const struct traced *what, const struct marks *m)
 {
 	char when[32];
 	enum rk_err r;
@@ -188,18 +190,18 @@ put_record(struct buf *b, const struct traced *what)
 	if ((r = put_ending(b, what)) != RK_OK ||
 	    (r = buf_put_str(b, what->hdr == NULL ? "}\n" : ",")) != RK_OK)
 		return r;
-	return what->hdr == NULL ? RK_OK : put_header(b, what->hdr);
+	return what->hdr == NULL ? RK_OK : put_header(b, what->hdr, m);
 }
 
 /* A line whole, or none of it. */
 static void
-keep(struct trace *t, const struct traced *what)
+keep(struct trace *t, const struct traced *what, const struct marks *m)
 {
 	struct buf b;
 	enum rk_err r;
 
 	buf_init(&b, TEXT_MAX);
-	r = put_record(&b, what);
+	r = put_record(&b, what, m);
 	if (r == RK_OK)
 		r = buf_put(&t->lines, buf_peek(&b), buf_len(&b));
 	if (r != RK_OK)
@@ -293,16 +295,34 @@ trace_wants(const struct trace *t)
 	return t->shows || t->fd >= 0;
 }
 
+/* Read only where there is something to hide. */
+static void
+marks_for(const struct traced *what, struct marks *out)
+{
+	struct rk_arg arg;
+	size_t at = 0;
+
+	out->names[0] = '\0';
+	if (what->method != NULL && what->hdr != NULL &&
+	    rk_args_next(&what->hdr->args, &at, &arg))
+		marks_remembered(what->url, what->method, out);
+}
+
 void
 trace_add(struct trace *t, const struct traced *what)
 {
+	struct marks m;
+
+	if (!trace_wants(t))
+		return;
+	marks_for(what, &m);
 	if (t->shows && what->hdr != NULL && t->out->form == OUT_JSON)
-		show_json(t->out, what->hdr);
+		show_json(t->out, what->hdr, &m);
 	else if (t->shows && what->hdr != NULL)
-		show_text(what->hdr);
+		show_text(what->hdr, &m);
 	if (t->fd < 0 || t->failed.code != RK_OK)
 		return;
-	keep(t, what);
+	keep(t, what, &m);
 	if (!t->many || buf_len(&t->lines) >= GATHER)
 		write_lines(t);
 }

@@ -81,12 +81,14 @@ put_method(struct buf *b, const struct rk_method *m, bool whole)
 	n += m->about != NULL;
 	n += m->args != NULL;
 	n += m->reply != NULL;
+	n += m->secret != NULL;
 	n += streams != NULL;
 	if ((r = put_count(b, n, true)) != RK_OK ||
 	    (r = put_pair(b, "name", m->name)) != RK_OK ||
 	    (r = put_pair(b, "about", m->about)) != RK_OK ||
 	    (r = put_pair(b, "args", m->args)) != RK_OK ||
 	    (r = put_pair(b, "reply", m->reply)) != RK_OK ||
+	    (r = put_pair(b, "secret", m->secret)) != RK_OK ||
 	    (r = put_pair(b, "streams", streams)) != RK_OK ||
 	    (r = put_text(b, "idempotent")) != RK_OK)
 		return r;
@@ -161,14 +163,14 @@ const struct rk_method methods_builtin[METHODS_BUILTIN] = {
 	{ .name = "_.methods",
 	    .about = "the methods this caller may call",
 	    .args = "none",
-	    .reply = "[{name, about, args, reply, idempotent}]",
+	    .reply = "[{name, about, args, reply, secret, idempotent}]",
 	    .fn = list,
 	    .idempotent = true },
 	{ .name = "_.describe",
 	    .about = "one method: what it takes and gives",
 	    .args = "{method}",
-	    .reply = "{name, about, args, reply, idempotent, streams, "
-	             "schema}",
+	    .reply = "{name, about, args, reply, secret, idempotent, "
+	             "streams, schema}",
 	    .fn = describe,
 	    .idempotent = true },
 	{ .name = "_.subscribe",

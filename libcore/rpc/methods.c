@@ -70,9 +70,10 @@ copy_method(const struct rk_method *src, struct rk_method *dst)
 	enum rk_err r;
 
 	*dst = *src;
-	dst->name = dst->about = dst->args = dst->reply = NULL;
+	dst->name = dst->about = dst->args = dst->reply = dst->secret = NULL;
 	if ((r = copy_text(src->name, &dst->name)) != RK_OK ||
 	    (r = copy_text(src->about, &dst->about)) != RK_OK ||
+	    (r = copy_text(src->secret, &dst->secret)) != RK_OK ||
 	    (r = copy_side(src->args, t, t == NULL ? NULL : t->args,
 	         &dst->args)) != RK_OK)
 		return r;
@@ -230,6 +231,7 @@ methods_free(struct methods *m)
 		free_text(m->list[i].about);
 		free_text(m->list[i].args);
 		free_text(m->list[i].reply);
+		free_text(m->list[i].secret);
 	}
 	if (m->retired != NULL)
 		m->retired(m->arg);

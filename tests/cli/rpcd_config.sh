@@ -150,6 +150,7 @@ good_conf() {
 		about = "free  space # of disks"
 		args  = none
 		reply = text
+		secret = pin, code
 		allow = ops@example.org, $(fingerprint alice)
 		allow = $(fingerprint mallory | sed 's/\(....\)/\1 /g;s/SHA2 56:/SHA256:/')
 	END
@@ -167,7 +168,8 @@ printing() {
 		'keepalive = 20s' 'dead-peer = 4s' \
 		'drain = 1500ms' 'max-queue = 4M' 'key = node' \
 		'certs = certs' "exec = /bin/df -P \"/\" '/ # x'" \
-		'about = "free  space # of disks"' 'timeout = 10s'; do
+		'about = "free  space # of disks"' 'timeout = 10s' \
+		'secret = "\{0,1\}pin, code"\{0,1\}'; do
 		has out "^$line\$" "prints $line"
 	done
 	[ "$(grep -c '^allow = ' out)" = 3 ]

@@ -225,7 +225,7 @@ int
 main(int argc, char **argv)
 {
 	const struct rk_method methods[] = {
-		{ .name = "Shop.Order", .typed = &shop },
+		{ .name = "Shop.Order", .typed = &shop, .secret = "Weight" },
 		{ .name = "tell", .fn = tell },
 		{ .name = "count", .stream = count, .streams = RK_STREAM_UP },
 		{ .name = "mirror",

@@ -174,6 +174,10 @@ struct rk_method {
 	/* With structs for argument and reply (rpckit/typed.h); borrowed until
 	 * `retired` of the set. */
 	const struct rk_typed *typed;
+	/* Names of fields of the argument, comma-joined, which are nobody's
+	 * business: clients keep them from screens and files.  May be NULL;
+	 * copied. */
+	const char *secret;
 };
 
 /* No I/O but for conf.seed.  RK_EINVAL (what, in err), RK_ENOMEM; RK_EIO,
