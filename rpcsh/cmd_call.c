@@ -248,6 +248,25 @@ call(struct target *t, const struct args *a, const struct out *o,
 	return target_failed(t, o, &err, q->req.method);
 }
 
+/* The answer stands before its figures. */
+static int
+show_time(const struct caller *by, const struct args *a, const struct out *o,
+    const struct figures *f, int status)
+{
+	bool all = args_flag(a, "time");
+	bool brief = by != NULL && by->times && trace_header(&f->reply) != NULL;
+
+	if (!all && !brief)
+		return status;
+	if (out_flush(o) != RK_OK && status == 0)
+		status = rk_err_exit(RK_EIO);
+	if (all)
+		figures_time(o, f);
+	else
+		figures_brief(o, f);
+	return status;
+}
+
 static int
 exchange(struct target *t, const struct caller *by, const struct args *a,
     const struct out *o, struct request *q, struct trace *tr)
@@ -266,12 +285,7 @@ exchange(struct target *t, const struct caller *by, const struct args *a,
 	} else {
 		status = call(t, a, o, q, &f, tr);
 	}
-	if (args_flag(a, "time")) {
-		/* The answer stands before its figures. */
-		if (out_flush(o) != RK_OK && status == 0)
-			status = rk_err_exit(RK_EIO);
-		figures_time(o, &f);
-	}
+	status = show_time(by, a, o, &f, status);
 	if (by != NULL && by->last != NULL && trace_header(&f.reply) != NULL)
 		last_keep(by->last, f.reply.payload, q->raw, q->is_typed);
 	rk_reply_free(&f.reply);

@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "cache.h"
+#include "cli/graph.h"
 #include "cli/json.h"
 #include "cli/pager.h"
 #include "rpcsh.h"
@@ -11,6 +12,7 @@
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 const struct opt ls_opts[] = {
 	{ .name = "refresh", .about = "ask the server, and nothing but it" },
@@ -322,31 +324,53 @@ show_items(const struct out *o, const char *args)
 		out_text(o, " k=v");
 }
 
+/* The verb that such a method wants; NULL: it is one of values. */
+static const char *
+verb_of(const char *args, const char *reply)
+{
+	if (strcmp(reply, "stream") == 0) /* of a command */
+		return "exec";
+	if (strcmp(args, "file") == 0)
+		return "put";
+	return strcmp(reply, "file") == 0 ? "get" : NULL;
+}
+
+static void
+show_argument(const struct out *o, const char *args, const char *verb)
+{
+	if (verb == NULL && strcmp(args, "raw") == 0)
+		out_text(o, " --raw TEXT");
+	else if (strcmp(args, "json") == 0)
+		out_text(o, " -d JSON");
+	else if (strcmp(args, "raw") == 0)
+		out_text(o, " < INPUT");
+	else if (args[0] != '\0' && strcmp(args, "none") != 0)
+		show_items(o, args);
+}
+
 /* A line somebody can run after filling it in. */
 static void
 show_example(const struct out *o, const char *name, const char *args,
     const char *reply, const char *streams)
 {
-	bool stream = strcmp(reply, "stream") == 0; /* of a command */
-	bool lines = !stream && streams[0] != '\0';
-	bool up = lines && strcmp(streams, "down") != 0;
+	const char *verb = verb_of(args, reply);
+	bool values = verb == NULL && streams[0] != '\0';
 
-	out_text(o, "  rpcsh %s %s",
-	    stream  ? "exec"
-	    : lines ? "call -o ndjson"
-	            : "call",
-	    name[0] == '-' ? "-- " : "");
+	out_text(o, "  rpcsh ");
+	if (values)
+		out_text(o, "call -o ndjson ");
+	else if (verb != NULL || rpcsh_has_verb(name))
+		out_text(o, "%s ", verb != NULL ? verb : "call");
+	out_text(o, "%s", name[0] == '-' ? "-- " : "");
 	show_word(o, name);
-	if (up)
+	if (verb != NULL && strcmp(verb, "put") == 0)
+		out_text(o, " FILE");
+	else if (verb != NULL && strcmp(verb, "get") == 0)
+		out_text(o, " NAME --out FILE");
+	else if (values && strcmp(streams, "down") != 0)
 		out_text(o, " -d - < LINES");
-	else if (stream && strcmp(args, "raw") == 0)
-		out_text(o, " < INPUT");
-	else if (strcmp(args, "raw") == 0)
-		out_text(o, " --raw TEXT");
-	else if (strcmp(args, "json") == 0)
-		out_text(o, " -d JSON");
-	else if (args[0] != '\0' && strcmp(args, "none") != 0)
-		show_items(o, args);
+	else
+		show_argument(o, args, verb);
 	out_text(o, "\n");
 }
 
@@ -375,11 +399,33 @@ or_dash(const char *text)
 	return text[0] == '\0' ? "-" : text;
 }
 
+/* One line; where a terminal has no room for it, what goes in and comes out
+ * stands below. */
+static void
+show_head(const struct out *o, const char *name, const char *args,
+    const char *reply, const char *streams, bool again)
+{
+	const char *in = args[0] == '\0' ? "anything" : args;
+	const char *out = reply[0] == '\0' ? "anything" : reply;
+	char kind[80];
+	size_t len;
+
+	(void)snprintf(kind, sizeof(kind), "%s%s%s",
+	    streams[0] == '\0' ? "two-way" : "streams ", streams,
+	    again ? "  may be repeated" : "");
+	len = strlen(name) + strlen(kind) + strlen(in) + strlen(out) +
+	      strlen("     in   out ");
+	if (isatty(STDOUT_FILENO) != 1 || len <= graph_columns(STDOUT_FILENO))
+		out_text(o, "%s  %s   in %s  out %s\n", name, kind, in, out);
+	else
+		out_text(o, "%s  %s\n  in %s\n  out %s\n", name, kind, in, out);
+}
+
 static int
 show_method(const struct out *o, const struct rk_value *m)
 {
 	char name[4 * RK_NAME_MAX + 1], args[256], reply[256], about[512];
-	char streams[64];
+	char streams[64], secret[512];
 
 	if (text_of(m, "name", name, sizeof(name))[0] == '\0')
 		return out_fail(o, RK_EPROTO,
@@ -396,13 +442,12 @@ show_method(const struct out *o, const struct rk_value *m)
 		return 0;
 	}
 	(void)text_of(m, "streams", streams, sizeof(streams));
-	out_text(o, "%s  takes %s  gives %s%s%s%s\n", name,
-	    args[0] == '\0' ? "anything" : args,
-	    reply[0] == '\0' ? "anything" : reply,
-	    streams[0] == '\0' ? "" : "  streams ", streams,
-	    true_of(m, "idempotent") ? "  may be repeated" : "");
+	(void)text_of(m, "secret", secret, sizeof(secret));
+	show_head(o, name, args, reply, streams, true_of(m, "idempotent"));
 	if (about[0] != '\0')
 		out_text(o, "  %s\n", about);
+	if (secret[0] != '\0')
+		out_text(o, "  secret: %s\n", secret);
 	show_example(o, name, args, reply, streams);
 	typed_show(o, m);
 	return 0;

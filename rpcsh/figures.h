@@ -17,6 +17,8 @@ struct figures {
 
 /* -t: lines, or a JSON object, on standard error. */
 void figures_time(const struct out *o, const struct figures *f);
+/* After a reply in the shell, on a terminal: "0.9 ms". */
+void figures_brief(const struct out *o, const struct figures *f);
 /* What proves keys there: "tls", "quic" or "session"; NULL is allowed. */
 const char *figures_handshake(const char *transport);
 

@@ -2,6 +2,7 @@
 #include "held.h"
 
 #include "base/error.h"
+#include "seen.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -118,6 +119,16 @@ tell(struct held *h, const char *what, const char *why)
 	out_note(&h->t.log, "%s%s", what, why);
 }
 
+/* One that came by itself, and not by target_dial(). */
+static void
+count(const struct held *h)
+{
+	const struct rk_peer *p = rk_client_peer(h->t.client);
+
+	if (p != NULL && p->proven)
+		seen_count(p->cert.pub);
+}
+
 /* It is said when a connection that was lost is there again. */
 static void
 is_back(struct held *h)
@@ -208,6 +219,7 @@ look(struct held *h)
 		h->pause_us = PAUSE_LEAST_US;
 		dial_later(h);
 	} else if (h->dials && up) {
+		count(h);
 		is_back(h);
 	} else if (h->dials && h->t.ended.code != RK_OK) {
 		h->dials = false;

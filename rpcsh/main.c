@@ -269,6 +269,16 @@ static const struct cmd cmds[] = {
 	{ 0 },
 };
 
+bool
+rpcsh_has_verb(const char *word)
+{
+	const struct cmd *c = cmds;
+
+	while (c->name != NULL && strcmp(c->name, word) != 0)
+		c++;
+	return c->name != NULL || strcmp(word, "help") == 0;
+}
+
 static const char *const usage[] = {
 	"[OPTION...] [call] METHOD [ITEM...] | exec|put|get|ls|desc|ping|"
 	"bench|watch|ctx|trust ...",

@@ -15,6 +15,9 @@ extern const struct opt put_opts[];
 extern const struct opt get_opts[];
 extern const struct opt trust_opts[];
 
+/* Is it a word that would not be taken for a method? */
+bool rpcsh_has_verb(const char *word);
+
 int cmd_call(struct args *a, void *ctx);
 int cmd_exec(struct args *a, void *ctx);
 int cmd_ls(struct args *a, void *ctx);

@@ -189,6 +189,13 @@ add_word(char **argv, int *argc, char *word)
 	++*argc;
 }
 
+void
+shell_time(struct shell *s, enum shell_time how)
+{
+	s->time = how;
+	s->by.times = how == SHELL_TIME_BRIEF;
+}
+
 /* What of the shell's own settings a line gets. */
 struct sticky {
 	bool is_call; /* it is remembered, and has the file of :out */
@@ -208,7 +215,7 @@ sticky_of(struct shell *s, int argc, char **argv)
 		return has;
 	has.is_call =
 	    args_cmd(a) != NULL && strcmp(args_cmd(a)->name, "call") == 0;
-	has.time = s->time && args_known(a, "time");
+	has.time = s->time == SHELL_TIME_ON && args_known(a, "time");
 	/* What has no reply has no header. */
 	has.trace = s->trace && args_known(a, "trace") &&
 	            !(args_known(a, "one-way") && args_flag(a, "one-way"));

@@ -11,6 +11,13 @@
 
 struct history;
 
+/* What is shown of how long calls take; the words of :time in this order. */
+enum shell_time {
+	SHELL_TIME_OFF,
+	SHELL_TIME_BRIEF, /* of a reply in all */
+	SHELL_TIME_ON     /* -t for every call */
+};
+
 struct shell {
 	struct prog lines; /* main()'s, as the lines see it */
 	struct caller by;
@@ -20,7 +27,7 @@ struct shell {
 	char *options[SHELL_OPTIONS_MAX];
 	size_t n_options;
 	char context[SETTINGS_NAME_LEN];
-	bool time;         /* -t for every call */
+	enum shell_time time;
 	bool trace;        /* --trace */
 	char *trace_file;  /* --trace-file, or NULL */
 	struct last last;  /* reply */
@@ -50,6 +57,7 @@ int shell_option(struct shell *s, const char *name, const char *value, bool on);
 int shell_connect(struct shell *s);
 /* Parse options and words as a line; NULL: said why not. */
 struct args *shell_args(struct shell *s, const struct words *w, int *status);
+void shell_time(struct shell *s, enum shell_time how);
 
 /* shell_cmds.c: the words of a line that begins with a colon. */
 int shell_command(struct shell *s, const struct words *w);
@@ -65,6 +73,9 @@ bool shell_command_is_verb(const char *name);
 int shell_set(struct shell *s, const struct words *w);
 int shell_reconnect(struct shell *s, const struct words *w);
 int shell_use(struct shell *s, const struct words *w);
+
+/* shell_trust.c: the server's key, and what is known of it. */
+void shell_trust(const struct shell *s);
 
 /* shell_push.c: what servers send unasked. */
 void shell_pushed(

@@ -62,6 +62,16 @@ run_two(struct shell *s, const char *first, const char *second)
 	return shell_run(s, &w);
 }
 
+/* Alone: this server, and the list. */
+static int
+run_trust(struct shell *s, const struct words *w)
+{
+	if (w->n > 1)
+		return run_verb(s, w);
+	shell_trust(s);
+	return run_two(s, "trust", "ls");
+}
+
 static int
 run_ctx(struct shell *s, const struct words *w)
 {
@@ -109,7 +119,19 @@ run_switch(struct shell *s, const struct words *w, bool *which)
 static int
 run_time(struct shell *s, const struct words *w)
 {
-	return run_switch(s, w, &s->time);
+	static const char *const words[] = { "off", "brief", "on" };
+	bool on;
+
+	if (w->n == 1)
+		out_text(&s->o, "%s\n", words[s->time]);
+	else if (strcmp(w->list[1], words[SHELL_TIME_BRIEF]) == 0)
+		shell_time(s, SHELL_TIME_BRIEF);
+	else if (str_parse_bool(w->list[1], &on) == RK_OK)
+		shell_time(s, on ? SHELL_TIME_ON : SHELL_TIME_OFF);
+	else
+		return out_fail(
+		    &s->o, RK_EINVAL, ":time: on, off or brief", NULL);
+	return 0;
 }
 
 /* On, off, or to a file, which off ends as well. */
@@ -334,16 +356,16 @@ run_quit(struct shell *s, const struct words *w)
 static int run_help(struct shell *s, const struct words *w);
 
 /* All else about it stands in the table of verbs. */
-#define VERB(name)                                                     \
-	{                                                              \
-		name, NULL, NULL, COMPLETE_NONE, 0, UINT_MAX, run_verb \
+#define VERB(name, run)                                           \
+	{                                                         \
+		name, NULL, NULL, COMPLETE_NONE, 0, UINT_MAX, run \
 	}
 
 static const struct shell_cmd cmds[] = {
 	{ "help", "[WORD]", "this list, or about a word", COMPLETE_NONE, 0, 1,
 	    run_help },
-	VERB("ls"),
-	VERB("desc"),
+	VERB("ls", run_verb),
+	VERB("desc", run_verb),
 	{ "ask", "METHOD", "call it; its fields are asked for one by one",
 	    COMPLETE_METHOD, 1, 1, run_ask },
 	{ "again", "", "repeat the last call", COMPLETE_NONE, 0, 0, run_again },
@@ -357,8 +379,8 @@ static const struct shell_cmd cmds[] = {
 	    COMPLETE_NONE, 0, 0, run_edit },
 	{ "out", "FILE", "write the reply of the next call there",
 	    COMPLETE_FILE, 1, 1, run_out },
-	{ "time", "[on|off]", "show how long calls take", COMPLETE_WORDS, 0, 1,
-	    run_time },
+	{ "time", "[on|off|brief]", "show how long calls take, as -t or not",
+	    COMPLETE_WORDS, 0, 1, run_time },
 	{ "trace", "[on|off|FILE]", "show the headers of replies, or keep them",
 	    COMPLETE_FILE, 0, 1, run_trace },
 	{ "watch", "SUBJECT", "subscribe; what is pushed is shown",
@@ -371,7 +393,7 @@ static const struct shell_cmd cmds[] = {
 	    0, 1, run_ctx },
 	{ "set", "[OPTION [VALUE|-]]", "an option for all lines that follow",
 	    COMPLETE_NONE, 0, 2, shell_set },
-	VERB("trust"),
+	VERB("trust", run_trust),
 	{ "source", "FILE", "run the lines of a file", COMPLETE_FILE, 1, 1,
 	    run_source },
 	{ "history", "[/TEXT/]", "what was typed", COMPLETE_NONE, 0, 1,
@@ -433,7 +455,7 @@ shell_command_is_verb(const char *name)
 {
 	const struct shell_cmd *c = find(name);
 
-	return c != NULL && c->run == run_verb;
+	return c != NULL && c->operands == NULL;
 }
 
 static void
@@ -444,9 +466,9 @@ show_usage(
 	const struct cmd *v = s->lines.cmds;
 	char usage[64];
 
-	while (c->run == run_verb && strcmp(v->name, c->name) != 0)
+	while (operands == NULL && strcmp(v->name, c->name) != 0)
 		v++;
-	if (c->run == run_verb) {
+	if (operands == NULL) {
 		operands = v->operands;
 		about = v->about;
 	}

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "cli/path.h"
 #include "held.h"
+#include "seen.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -326,6 +327,8 @@ target_dial(struct target *t, const struct out *o, struct rk_error *err)
 	if (o->verbose && peer != NULL && peer->psk[0] != '\0')
 		out_note(o, "%s: psk %s  id %s", peer->remote, peer->psk,
 		    peer->psk_id);
+	if (peer != NULL && peer->proven)
+		seen_count(peer->cert.pub);
 	next_ask(t);
 	if ((timing.trust_added || t->trusting.added) &&
 	    t->trusting.want == NULL && peer != NULL) {

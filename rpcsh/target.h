@@ -17,6 +17,7 @@ struct caller {
 	char **argv;
 	struct held *held; /* a shell's connection, or NULL */
 	struct last *last; /* where it keeps the last reply, or NULL */
+	bool times;        /* it says after each reply how long it took */
 };
 
 /* Is standard input taken by the lines of a script? */

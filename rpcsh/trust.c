@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "cli/qr.h"
 #include "cli/tty.h"
+#include "seen.h"
 
 #include <rpckit/session.h>
 
@@ -330,27 +331,26 @@ static void
 tell_person(const struct trusting *t, const char *advice)
 {
 	const struct rk_known_server *k = &t->view.line;
-	char old[RK_FP_GROUPED_LEN], now[RK_FP_GROUPED_LEN], made[32];
+	char old[RK_FP_GROUPED_LEN], now[RK_FP_GROUPED_LEN];
+	char seen[SEEN_TEXT_LEN], made[SEEN_AGO_LEN];
 
 	rk_fp_group(k->fp, old);
 	rk_fp_group(t->met.cert.fp, now);
-	str_time(made, t->met.cert.not_before);
 	/* As in out_fail(): what stderr cannot take is lost. */
 	(void)fflush(stdout);
 	(void)fprintf(stderr, "KEY CHANGED  %s   nothing was sent (exit %d)\n",
 	    t->address, rk_err_exit(RK_EUNKNOWNKEY));
 	(void)fprintf(stderr, "  known  %s\n", old);
 	(void)fprintf(stderr, "         ");
-	if (k->since[0] != '\0')
-		(void)fprintf(stderr, "since %s  ", k->since);
+	if (seen_text(k->pub, k->since, seen)[0] != '\0')
+		(void)fprintf(stderr, "%s\n         ", seen);
 	(void)fprintf(stderr, "at %s  name %s\n",
 	    k->at[0] != '\0' ? k->at : k->host,
 	    k->email[0] != '\0' ? k->email : "-");
 	(void)fprintf(stderr, "  now    %s\n", now);
 	if (!is_bare(&t->met))
-		(void)fprintf(stderr,
-		    "         CA ok, certificate of %s  name %s\n", made,
-		    name_of(&t->met));
+		(void)fprintf(stderr, "         CA ok, made %s  name %s\n",
+		    seen_ago(t->met.cert.not_before, made), name_of(&t->met));
 	(void)fprintf(
 	    stderr, "If the owner confirms it by another way:  %s\n", advice);
 }

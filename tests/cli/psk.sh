@@ -107,7 +107,7 @@ shown() {
 	has out '  psk lab [0-9.]* ms$' 'tells of it, too'
 	want 0 'timing' by tcp -t who
 	has err 'psk lab  peer SHA256:' 'shows it'
-	has err 'tls [0-9.]*  psk [0-9.]*  trust' 'and how long it took'
+	has err 'tls [0-9.]*  trust [0-9.]*  psk [0-9.]*  send' 'and how long it took'
 	want 0 'a context' by tls ctx add shop "server=$(url tls)" \
 		certs=certs key=alice psk=ops.psk
 	unset RPCKIT_PSK_FILE

@@ -83,7 +83,7 @@ calls() {
 	want 0 'echo' quic_alice call echo --raw 'hello there' -t
 	has out '^hello there$' 'answers what it was sent'
 	has err '^time  dns .*  quic [0-9.]*  trust ' '-t names the phases'
-	has err ' quic TLS_CHACHA20_POLY1305_SHA256  peer SHA256:' \
+	has err ' quic tls1.3 chacha20-poly1305  peer SHA256:' \
 		'and what protects them'
 	has err 'new server key SHA256:.* recorded' 'the key is recorded'
 	has known_client_keys ':alice@example.org$' 'on the other end, too'

@@ -29,7 +29,7 @@ asked() {
 	result $? 'is kept as JSON, for nobody else'
 	want 0 'a description' plain desc Shop.Order
 	cp out described
-	has described '^  rpcsh call Shop.Order Item=TEXT' 'with an example'
+	has described '^  rpcsh Shop.Order Item=TEXT' 'with an example'
 	want 0 '--refresh' plain ls --refresh
 	want 2 'not beside --cached' plain ls --refresh --cached
 	port=$(url tcp)

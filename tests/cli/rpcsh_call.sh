@@ -25,6 +25,7 @@ conf() {
 		exec  = /bin/cat
 		args  = json
 		reply = json
+		secret = pin, 2fa
 		[method fails]
 		exec  = /bin/sh -c "echo partly; echo went wrong >&2; exit 3"
 		reply = text
@@ -175,7 +176,7 @@ figures() {
 	is '{"a":1}' "leaves the answer alone"
 	grep -q -x 'time  dns [0-9.]*  connect [0-9.]*  tls [0-9.]*  trust [0-9.]*  send [0-9.]*  wait [0-9.]*  recv [0-9.]*  total [0-9.]* ms' err
 	result $? "has the phases"
-	grep -q '^size  sent 4 B  got 4 B   tls TLS_CHACHA20_POLY1305_SHA256  peer SHA256:' err
+	grep -q '^size  sent 4 B  got 4 B  tls1.3 chacha20-poly1305  peer SHA256:' err
 	result $? "the sizes and the peer"
 	want 0 "-t over TCP" plain -t echo a:=1
 	has err 'peer not authenticated$' "says that nobody was"
@@ -213,10 +214,13 @@ listing() {
 	    "$rpcsh" __complete-words method S
 	is Sum "for completion"
 	want 0 "desc" alice desc Sum
-	has out '^Sum  takes json  gives json$' "says what it takes"
-	has out '^  rpcsh call Sum -d JSON$' "and shows a call"
+	has out '^Sum  two-way   in json  out json$' "says what it takes"
+	has out '^  rpcsh Sum -d JSON$' "and shows a call"
+	want 0 "a marked field" alice --dry-run Sum pin=geheim '2fa[]=geheim' \
+		-d '{"a":{"pin":{"b":"geheim"}},"c":"geheim not"}'
+	is "$(printf '%s\n%s' "$(head -n 1 out)" '{"a":{"pin":"?"},"c":"geheim not","pin":"?","2fa":"?"}')" "is not shown"
 	want 0 "desc with a list of fields" alice desc _.describe
-	has out '^  rpcsh call _.describe method=TEXT$' "shows its items"
+	has out '^  rpcsh _.describe method=TEXT$' "shows its items"
 	want 0 "desc --json" alice --json desc Sum
 	is_json out "is JSON"
 	has out '"method":{"name":"Sum"' "of the method"
@@ -379,7 +383,20 @@ original() {
 		-sendfile=given
 	want 8 "a file that is not there" plain echo -sendfile missing
 	has err 'missing' "is named"
+	want 0 "before the method" plain -sendfile given echo
+	is 'as it is' "it is the same"
 	want 2 "-sendfile beside items" plain echo -sendfile given a=b
+	has err '^rpcsh: -sendfile is the whole argument' "is named"
+	want 2 "and beside --raw" plain echo -sendfile given --raw x
+	want 2 "of no file" plain echo -sendfile=
+	has err '^rpcsh: -sendfile: the file.s name is empty' "is said"
+	want 2 "without a method" plain -sendfile given
+	has err '^rpcsh: option -sendfile needs a command' "names it"
+	want 2 "with another verb" plain ls -sendfile given
+	has err '^rpcsh: option -sendfile does not belong to ls' "too"
+	want 6 "-skip-verify" "$rpcsh" -hostport "$(url tls)" -skip-verify \
+		echo a=1
+	has err 'warning: .*nobody is authenticated' "warns"
 }
 
 main() {

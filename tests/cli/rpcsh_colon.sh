@@ -25,7 +25,7 @@ typed() {
 calls() {
 	try ls '' '^Shop.Order '
 	try ls 'te*' '^tell '
-	try desc tell '^tell  takes anything'
+	try desc tell '^tell  two-way   in anything'
 	try desc nope 'no such method'
 	try ask Shop.Order 'Item'
 	keys C-c

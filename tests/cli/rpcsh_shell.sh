@@ -54,10 +54,15 @@ waits() {
 }
 
 commands() {
-	line ':time on' '> *$' 'times'
+	line ':time' '^brief$' 'each reply has its time'
+	line 'echo q:=1' '^[0-9.]* ms$' 'below it'
+	line ':time on' '> *$' 'its parts'
 	line 'echo q:=1' '^size  sent' 'are shown'
-	line ':time off' '> *$' 'or not'
+	line ':time off' '> *$' 'or nothing of it'
 	line ':again' '"q": 1' 'a call is repeated'
+	! grep -q '^size\|^[0-9.]* ms$' plain
+	result $? 'without it'
+	line ':time soon' 'on, off or brief' 'there is no more of it'
 	line ':cmd' "^rpcsh .*--key=alice .*echo q:=1" 'or shown as a command line'
 	line ':repeat 2 0' '"q": 1' 'or repeated more than once'
 	line ':out got.json' '> *$' 'a reply'
@@ -70,11 +75,17 @@ commands() {
 	line ':set json -' '> *$' 'until it is taken back'
 	line ':use lab' '^lab tcp> *$' 'another context'
 	line 'echo in=lab' '"in": "lab"' 'is used'
+	line ':trust' 'nobody has proven a key there$' 'and nobody trusted'
 	line ':use nowhere' 'no such context' 'if it is there'
 	line ':use gone' '^gone tcp offline> *$' 'also when nobody is there'
 	line ':use -' '^127.*> *$' 'or none'
 	line ":connect $(url tls)" "^$(url tls | sed 's|.*//||') tls any-key> *\$" \
 		'another server'
+	line ':trust' '^  the list is not there: ' 'whose key is shown'
+	grep -q '^  SHA256:....\( ....\)* ...$' plain &&
+		grep -q '^  .*[0-9] sessions*, last .* ago$' plain &&
+		grep -q '^  not known for this address$' plain
+	result $? 'with what is known of it'
 }
 
 completed() {
@@ -123,6 +134,7 @@ remembered() {
 	line 'echo keep=this' '"keep": "this"' 'a line'
 	line 'echo password=geheim' '"password"' 'a secret'
 	line "echo -d '{\"pin\":\"geheim\"}'" '"pin"' 'another one'
+	line 'login code=geheim' '"code"' 'a field that the server calls one'
 	line ' echo blank=first' '"blank"' 'and a line with a blank before it'
 	until_ok grep -q 'keep=this' "$state/history"
 	result $? 'what is typed is kept'
@@ -253,7 +265,8 @@ asked() {
 	shows '^Gift bool> *$' 'yes and no'
 	keys -l 'yes'
 	keys Enter
-	shows '^Weight f' 'a number'
+	shows '^Weight f' 'a number, which the server calls a secret'
+	keys -l '7.125'
 	keys Enter
 	shows '^Extras ' 'a list'
 	keys -l '["x", "y z"]'
@@ -262,8 +275,11 @@ asked() {
 	keys -l 'geheim'
 	keys Enter
 	shows '^  "Item": "a = ..b.."' 'and it is called'
-	on_screen '"Count": 7' && on_screen '"Gift": true' && on_screen '"y z"'
+	on_screen '"Count": 7' && on_screen '"Gift": true' &&
+		on_screen '"y z"' && on_screen '"Weight": 7.125'
 	result $? 'with all of it'
+	! grep -q 'Weight f.*7' plain
+	result $? 'of which that number was not seen'
 	! sed '/^  "Password"/d' plain | grep -q geheim
 	result $? 'of which no secret was seen'
 	type_line ':ask odd'
@@ -327,6 +343,11 @@ main() {
 		admin = $tmp/admin
 		[method slow]
 		exec   = /bin/sleep $nap
+		[method login]
+		exec   = /bin/cat
+		args   = json
+		reply  = json
+		secret = pin, code
 		[method asleep]
 		exec   = /bin/sh -c 'echo asleep; exec sleep $nap'
 		stream = yes

@@ -180,18 +180,23 @@ changed() {
 		want 6 "another key, $mode" alone --trust $mode call touch
 	done
 	since=$(sed -n 's/.* since=//p' list)
-	made=$(date -u -d "$(openssl x509 -in certs/other.crt -noout \
-		-startdate | cut -d= -f2)" +%Y-%m-%dT%H:%M:%SZ)
+	had=$(sed -n 's/^ *since .*, \([0-9]*\) sessions, last .* ago$/\1/p' err)
+	sed -i 's/, [0-9]* sessions, last [0-9]* [a-z]* ago$/, N sessions, last T/
+		s/made [0-9]* [a-z]* ago /made T /' err
 	cat >want <<-END
 		KEY CHANGED  127.0.0.1:$port   nothing was sent (exit 6)
 		  known  $(grouped node)
-		         since $since  at 127.0.0.1:$port  name node@example.org
+		         since ${since%T*}, N sessions, last T
+		         at 127.0.0.1:$port  name node@example.org
 		  now    $(grouped other)
-		         CA ok, certificate of $made  name other@example.org
+		         CA ok, made T  name other@example.org
 		If the owner confirms it by another way:  rpcsh --known list --certs certs -k alice trust replace 127.0.0.1:$port $(key_of other)
 	END
 	cmp -s err want
 	result $? 'is told with what is known and what to do'
+	find .local/state/rpckit/seen -type f -perm 600 -size "${had:-0}c" |
+		grep -q .
+	result $? 'and how often the known one was met'
 	want 6 '--json' alone --json --trust ask call touch
 	python3 -c 'import json, sys; e = json.load(sys.stdin)["error"]
 assert e["exit"] == 6 and "trust replace" in e["try"]' <err
