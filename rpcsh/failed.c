@@ -21,6 +21,16 @@ own_key(const struct target *t, struct rk_cert_info *info)
 	       t->ident != NULL && rk_ident_info(t->ident, info);
 }
 
+/* Is it right after the handshake? */
+static bool
+is_at_once(const struct target *t)
+{
+	struct rk_timing tm;
+
+	rk_client_timing(t->client, &tm);
+	return target_now_us() - t->connected_us < LOCKOUT_US + 4 * tm.tls;
+}
+
 /*
  * Was our key refused?  By an alert, which does not tell why, or by an orderly
  * end right after the handshake, before any answer.  That our certificate is of
@@ -30,7 +40,6 @@ static const char *
 lockout(const struct target *t, const struct rk_error *err)
 {
 	struct rk_cert_info info;
-	struct rk_timing tm;
 
 	if (!own_key(t, &info))
 		return NULL;
@@ -40,8 +49,7 @@ lockout(const struct target *t, const struct rk_error *err)
 	if (err->code != RK_ECLOSED || t->answered || t->connected_us == 0 ||
 	    strstr(err->text, "close_notify") != NULL)
 		return NULL;
-	rk_client_timing(t->client, &tm);
-	if (target_now_us() - t->connected_us >= LOCKOUT_US + 4 * tm.tls)
+	if (!is_at_once(t))
 		return NULL;
 	return "the server closed the connection right after the handshake";
 }
@@ -52,18 +60,31 @@ locked_out(const struct target *t, const struct out *o, const char *url,
 {
 	struct rk_cert_info info;
 	struct rk_error named;
-	char advice[320];
+	bool psk = closed && !target_has_psk(t);
+	char advice[400];
 
 	if (!own_key(t, &info))
 		info.fp[0] = '\0';
 	(void)err_set(&named, RK_EUNKNOWNKEY,
 	    "%s: %s: it may not know this key%s", url, what,
-	    closed && !target_has_psk(t) ? ", or want a pre-shared key" : "");
+	    psk ? ", or want a pre-shared key" : "");
 	(void)snprintf(advice, sizeof(advice),
-	    "ask its operator about this key: rpcd ctl trust approve %s, or a "
+	    "%sask its operator about this key: rpcd ctl trust approve %s, or "
+	    "a "
 	    "line in known_client_keys",
-	    info.fp);
+	    psk ? "--psk FILE, if it wants one; else " : "", info.fp);
 	return out_error(o, &named, advice);
+}
+
+/* A connection that was good until then: an end in order and at once is what
+ * somebody gets who is not wanted, by this key or without a pre-shared one; in
+ * a session there is neither. */
+static bool
+is_lost(const struct target *t, const struct rk_error *err)
+{
+	return err->code == RK_ECLOSED && t->connected_us != 0 &&
+	       (t->answered || target_is_session(t) || !is_at_once(t) ||
+	           strstr(err->text, "close_notify") != NULL);
 }
 
 /* ---- advice ---- */
@@ -193,7 +214,9 @@ advice(const struct target *t, const struct rk_error *err, char *dst,
 	case 2:
 		return "rpcsh -h";
 	case 4:
-		if (err->code == RK_ECLOSED && !t->answered &&
+		if (is_lost(t, err))
+			return "is the server running still?";
+		if (err->code == RK_ECLOSED && !target_is_session(t) &&
 		    !target_has_psk(t))
 			return target_is_tcp(t)
 			           ? "is it a TLS server? then without --tcp; "
@@ -272,6 +295,21 @@ name_it(const struct target *t, const struct rk_error *err, const char *method,
 	    str_escape(name, sizeof(name), method), limit);
 }
 
+/* The same, of a connection that was good: what it says last is why. */
+static void
+tell_lost(const char *method, const char *url, struct rk_error *named)
+{
+	char name[RK_NAME_MAX + 1], why[sizeof(named->text)];
+	const char *end = named->text;
+
+	for (const char *p = end; (p = strstr(p, ": ")) != NULL;)
+		end = p += 2;
+	(void)str_copy(why, sizeof(why), end);
+	(void)str_escape(name, sizeof(name), method == NULL ? "" : method);
+	(void)err_set(named, named->code, "%s: %s%sthe connection was lost: %s",
+	    url, name, name[0] == '\0' ? "" : ": ", why);
+}
+
 int
 target_failed(const struct target *t, const struct out *o,
     const struct rk_error *err, const char *method)
@@ -287,6 +325,8 @@ target_failed(const struct target *t, const struct out *o,
 	if ((what = lockout(t, err)) != NULL)
 		return locked_out(t, o, url, what, err->code == RK_ECLOSED);
 	name_it(t, err, method, url, &named);
+	if (is_lost(t, err))
+		tell_lost(method, url, &named);
 	named.step = err->step;
 	return out_error(o, &named, advice(t, &named, text, sizeof(text)));
 }

@@ -322,6 +322,7 @@ target_dial(struct target *t, const struct out *o, struct rk_error *err)
 	if ((r = connect_asking(t, err)) != RK_OK)
 		return r;
 	t->connected_us = target_now_us();
+	t->answered = false;
 	rk_client_timing(t->client, &timing);
 	peer = rk_client_peer(t->client);
 	if (o->verbose && peer != NULL && peer->psk[0] != '\0')

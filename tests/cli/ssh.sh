@@ -29,6 +29,7 @@ keys() {
 }
 
 conf() {
+	nap=3457.$$ # seconds that only our own sleeper sleeps
 	cat >ssh.conf <<-END
 		listen = ssh+tcp:127.0.0.1:0
 		listen = ssh+unix:$tmp/sock
@@ -37,6 +38,9 @@ conf() {
 		ssh-peers = $tmp/authorized
 		[method who]
 		exec = /usr/bin/printenv RPCKIT_PEER_FP
+		[method nap]
+		exec = /bin/sleep $nap
+		timeout = never
 		[method mine]
 		exec = /bin/true
 		allow = $(print_of .ssh/id_ed25519.pub)
@@ -139,8 +143,26 @@ agent() {
 	unset SSH_AUTH_SOCK
 }
 
+asleep() {
+	pgrep -f -x "/bin/sleep $nap"
+}
+
+# One that is killed while it is called.
+killed() {
+	by ssh+tcp nap >out 2>err &
+	caller=$!
+	check 'a call that takes long' until_ok asleep
+	stop KILL
+	kill "$(asleep)"
+	wait "$caller"
+	[ $? -eq 4 ]
+	result $? 'ends when the server is killed'
+	has err '^rpcsh: ssh+tcp://.*: nap: the connection was lost: ' 'is told'
+	! grep -q pre-shared err
+	result $? 'and not asked for what no session has'
+}
+
 changed() {
-	stop
 	port=$(sed -n 's|^listening ssh+tcp .*:||p' ready)
 	cp other host2
 	start_again 1 --listen "ssh+tcp:127.0.0.1:$port" --ssh-key "$tmp/host2" \
@@ -220,6 +242,7 @@ strangers
 secret
 agent
 want 0 'it shows them' timeout 60 "$rpcd" ctl --socket "$tmp/admin.sock" conns
+killed
 changed
 descriptors
 lent
