@@ -5,6 +5,7 @@
 #define PROBE_MS 200
 #define PROBE_ROUNDS 4
 #define SIZE_LEN 2
+#define FULL (SESS_OUT_FULL / 4) /* more than that is said later, or never */
 
 /* Ethernet with tunnels, without; jumbo frames; loopback. */
 static const uint16_t ladder[] = { 1280, 1350, 1420, 1452, 1472, 4096, 8192,
@@ -77,7 +78,7 @@ probe_all(struct rk_session *s)
 	    s->packet == SESS_DATAGRAM_MAX || s->probes++ == PROBE_ROUNDS)
 		return RK_OK;
 	s->probe_at = rk_loop_now(s->loop) + PROBE_MS;
-	if (sess_waiting(s) > SESS_OUT_FULL / 4) /* the way is full as it is */
+	if (sess_waiting(s) > FULL) /* the way is full as it is */
 		return RK_OK;
 	for (size_t i = 0; i < sizeof(ladder) / sizeof(ladder[0]); i++)
 		if (ladder[i] > s->packet && (r = probe(s, ladder[i])) != RK_OK)
@@ -101,6 +102,8 @@ sess_datagram_reply(struct rk_session *s, size_t len)
 
 	if (!s->datagrams || size > SESS_DATAGRAM_MAX)
 		return RK_EPROTO;
+	if (sess_waiting(s) > FULL) /* it asks, and does not listen */
+		return RK_OK;
 	return sess_put(s, SESS_PROBED, out, sizeof(out));
 }
 

@@ -440,6 +440,32 @@ test_paused_datagrams(void **state)
 	sessrig_close(&sessmsg.rig);
 }
 
+/* Who asks for ever and takes no answer: they are no more than so many. */
+static void
+test_answers_not_taken(void **state)
+{
+	struct rk_session *s[2];
+
+	(void)state;
+	sessmsg_begin(SESSRIG_NET);
+	for (int i = 0; i < 2; i++)
+		s[i] = sessmsg.rig.end[i].s;
+	s[1]->blocked = true;
+	for (unsigned i = 0; i < 200; i++) {
+		for (unsigned k = 0; k < 100; k++)
+			assert_int_equal(
+			    sess_put(s[0], SESS_PROBE, NULL, 0), RK_OK);
+		sess_work_later(s[0]);
+		sessmsg_settle();
+		assert_in_range(sess_waiting(s[1]), 0, SESS_OUT_FULL / 4 + 6);
+	}
+	assert_int_equal(rk_session_get_state(s[1]), RK_SESSION_ESTABLISHED);
+	rk_session_resume(s[1]);
+	sessmsg_settle();
+	assert_int_equal(sess_waiting(s[1]), 0);
+	sessrig_close(&sessmsg.rig);
+}
+
 /* The pipe's end comes behind what waits, and a goodbye does. */
 static void
 test_paused_end(void **state)
@@ -559,6 +585,7 @@ main(void)
 		ON(test_paused, SESSRIG_PIPES),
 		ON(test_paused_datagrams, SESSRIG_UDP),
 		ON(test_paused_datagrams, SESSRIG_NET),
+		cmocka_unit_test(test_answers_not_taken),
 		cmocka_unit_test(test_paused_end),
 		cmocka_unit_test(test_bad_network),
 	};
