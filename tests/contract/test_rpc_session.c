@@ -283,6 +283,44 @@ strangers(void **state)
 	rk_key_free(stranger);
 }
 
+/* Who has certificates is, over a session, the key of them. */
+static void
+keys_of_certificates(void **state)
+{
+	struct rk_ident *const idents[2] = { rpcworld.node, rpcworld.client };
+	struct rk_sshkeys *peers[2];
+	struct rk_client_conf conf;
+	struct rk_cert_info info[2];
+	struct rpcanswer a;
+	struct rpcrig r;
+	struct rk_client *c;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_true(rk_ident_info(idents[i], &info[i]));
+		assert_int_equal(rk_sshkeys_new(&peers[1 - i]), RK_OK);
+		assert_int_equal(
+		    rk_sshkeys_add(peers[1 - i], info[i].fp, NULL), RK_OK);
+	}
+	rpcrig_init(&r, RPC_SSH, 0);
+	r.conf.session_key = NULL;
+	r.conf.ident = idents[0];
+	r.conf.session_peers = peers[0];
+	rpcrig_start(&r);
+	rpcrig_client_conf(&r, &conf);
+	conf.session_key = NULL;
+	conf.ident = idents[1];
+	conf.session_peers = peers[1];
+	c = dial_conf(&conf, RK_OK, NULL);
+	assert_string_equal(rk_client_peer(c)->cert.fp, info[0].fp);
+	rpcrig_call(c, "who", NULL, 0, &a);
+	assert_non_null(strstr(a.text, info[1].fp));
+	rk_client_free(c);
+	rpcrig_end(&r);
+	for (int i = 0; i < 2; i++)
+		rk_sshkeys_free(peers[i]);
+}
+
 /* A server that knows whom its list has; the list is a file of this mode. */
 static void
 start_listed(struct rpcrig *r, const char *file, const char *text, mode_t mode,
@@ -582,6 +620,7 @@ main(void)
 		cmocka_unit_test_prestate(nobody_left, &deserted),
 		cmocka_unit_test(other_descriptors),
 		cmocka_unit_test(strangers),
+		cmocka_unit_test(keys_of_certificates),
 		cmocka_unit_test(lists_count),
 		cmocka_unit_test(waits_for_a_person),
 		cmocka_unit_test(pre_shared_keys),

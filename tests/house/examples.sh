@@ -58,6 +58,20 @@ start_ssh() {
 	url=$(sed -n 's/^listening //p' server.out)
 }
 
+# session_over KEY STATUS ANSWER: a question by two pipes, to who wants "me".
+session_over() {
+	rm -f up down
+	mkfifo up down
+	timeout 20 "$examples/session" answer host "$(cat me.pub)" \
+		<up >down 2>answerer &
+	status=0
+	timeout 20 "$examples/session" ask "$1" "$(ssh-keygen -l -f host.pub |
+		cut -d ' ' -f 2)" 'hello, Anna' >up <down 2>asker || status=$?
+	wait $! || :
+	cat asker answerer
+	[ "$status" = "$2" ] && { [ -z "$3" ] || [ "$(cat asker)" = "$3" ]; }
+}
+
 end_server() {
 	[ -z "$server" ] || kill -TERM "$server" 2>/dev/null || :
 }
@@ -419,6 +433,8 @@ if command -v ssh-keygen >/dev/null; then
 	t 'a server that is another is not called' fails_with 6 \
 		client ssh_call ask me stranger.pub "$url"
 	t 'it stops' stop
+	t 'a session over two pipes answers' session_over me 0 'hello, Anna'
+	t 'and not who is another' session_over stranger 6 ''
 fi
 
 t 'the manual lists every error' every_error

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -273,6 +274,46 @@ test_nobody_there(void **state)
 #f " " #kind, f, NULL, NULL, (void *)(uintptr_t)(kind) \
 	}
 
+/* Nothing that the responder says arrives. */
+static void
+one_way(struct sessrig *r, unsigned to, uint8_t *data, size_t len)
+{
+	if (to == 1)
+		sessrig_arrive(r, to, data, len);
+}
+
+/* While other keys are asked for and none come, the old ones go on. */
+static void
+test_rekey_unanswered(void **state)
+{
+	char text[32];
+	int len;
+
+	(void)state;
+	sessrig_establish(&rig, SESSRIG_NET);
+	sessrig_pass(&rig, 2000);
+	rig.pass = one_way;
+	for (unsigned i = 0; i < 100; i++) {
+		sessrig_pass(&rig, 1000);
+		len = snprintf(text, sizeof(text), "piece %u", i);
+		sessrig_write(&rig.end[0], text, (size_t)len);
+		sessrig_settle(&rig);
+		assert_int_equal(buf_len(&rig.end[1].got), len);
+		assert_memory_equal(
+		    buf_peek(&rig.end[1].got), text, (size_t)len);
+		buf_consume(&rig.end[1].got, (size_t)len);
+	}
+	assert_int_equal(rk_session_epoch(rig.end[0].s), 0);
+	rig.pass = NULL;
+	sessrig_pass(&rig, 500);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(rk_session_epoch(rig.end[i].s), 1);
+	sessrig_write(&rig.end[1], "back", 4);
+	sessrig_settle(&rig);
+	assert_int_equal(buf_len(&rig.end[0].got), 4);
+	sessrig_close(&rig);
+}
+
 int
 main(void)
 {
@@ -282,6 +323,7 @@ main(void)
 		ON(test_whole_life, SESSRIG_SEQPACKET),
 		ON(test_whole_life, SESSRIG_NET),
 		cmocka_unit_test(test_longest),
+		cmocka_unit_test(test_rekey_unanswered),
 		cmocka_unit_test(test_bad_network),
 		cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_hello_flood),

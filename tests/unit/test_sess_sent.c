@@ -324,6 +324,38 @@ test_ended_by_listener(void **state)
 	ON(f, SESSRIG_UDP), ON(f, SESSRIG_LOCAL), ON(f, SESSRIG_NET), \
 	    ON(f, SESSRIG_SEQPACKET)
 
+/* The first message says until when others may join it: 50 µs, or as set. */
+static void
+test_merge_time(void **state)
+{
+	static const uint32_t set[] = { 0, 1, 700, 20000 };
+	static const uint64_t ns[] = { 50000, 1000, 700000, 20000000 };
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		struct rk_session *s;
+		uint64_t at;
+
+		memset(&sessmsg.sent, 0, sizeof(sessmsg.sent));
+		sessrig_open(&sessmsg.rig, SESSRIG_FUNCTION);
+		sessmsg.rig.end[0].conf.merge_us = set[i];
+		sessrig_start(&sessmsg.rig);
+		sessrig_settle(&sessmsg.rig);
+		s = sessmsg.rig.end[0].s;
+		(void)sessmsg_send_on(&sessmsg.rig.end[0], 1, "a", 1);
+		at = s->merge_at;
+		assert_int_equal(at, loop_now_ns(sessmsg.rig.loop) + ns[i]);
+		sessmsg.rig.time.now += ns[i] / 1000000;
+		(void)sessmsg_send_on(&sessmsg.rig.end[0], 1, "b", 1);
+		assert_int_equal(s->merge_at, at);
+		assert_int_equal(sessmsg.sent.n, 0);
+		sessrig_pass(&sessmsg.rig, 1);
+		assert_int_equal(sessmsg.sent.n, 2);
+		assert_int_equal(s->merge_at, 0);
+		sessrig_close(&sessmsg.rig);
+	}
+}
+
 int
 main(void)
 {
@@ -343,6 +375,7 @@ main(void)
 		ON(test_closed, SESSRIG_NET),
 		PIPES(test_ended_by_listener),
 		ON(test_ended_by_listener, SESSRIG_UDP),
+		cmocka_unit_test(test_merge_time),
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN); /* as who writes to a pipe does */
