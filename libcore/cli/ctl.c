@@ -38,6 +38,12 @@ ctl_number(const struct rk_value *map, const char *key)
 	return v != NULL && v->kind == RK_UINT ? v->u.u64 : 0;
 }
 
+uint32_t
+ctl_len(const struct rk_value *list)
+{
+	return list != NULL && list->kind == RK_ARRAY ? list->u.list.count : 0;
+}
+
 int
 ctl_json(const struct out *o, const struct rk_value *map)
 {
@@ -104,41 +110,6 @@ ctl_size(uint64_t n, char dst[32])
 		v /= 1000;
 	(void)snprintf(dst, 32, "%.1f%c", v, units[i]);
 	return dst;
-}
-
-enum rk_err
-ctl_pack(uint8_t dst[CTL_PACK_MAX], const char *key, const char *text,
-    struct rk_bytes *out)
-{
-	struct rk_value_doc *doc;
-	struct rk_value *items;
-	uint8_t *made = NULL;
-	size_t len = 0;
-	enum rk_err r;
-
-	*out = (struct rk_bytes){ 0 };
-	if ((r = rk_value_new(&doc)) != RK_OK)
-		return r;
-	if ((r = rk_value_set_list(doc, rk_value_root(doc), RK_MAP, 1)) !=
-	    RK_OK)
-		goto out;
-	items = rk_value_root(doc)->u.list.items;
-	if ((r = rk_value_set_bytes(
-	         doc, &items[0], RK_STR, key, strlen(key))) != RK_OK ||
-	    (r = rk_value_set_bytes(
-	         doc, &items[1], RK_STR, text, strlen(text))) != RK_OK ||
-	    (r = rk_value_encode(rk_value_root(doc), &made, &len)) != RK_OK)
-		goto out;
-	if (len > CTL_PACK_MAX) {
-		r = RK_ETOOBIG;
-		goto out;
-	}
-	memcpy(dst, made, len);
-	*out = (struct rk_bytes){ dst, len };
-out:
-	free(made);
-	rk_value_free(doc);
-	return r;
 }
 
 /* ---- calls ---- */

@@ -31,16 +31,11 @@ struct ctl {
 };
 
 /*
- * Call a method; payload as ctl_pack() made it.  The exit status, and its
- * trouble told.  doc (may be NULL): the answer's value; raw (may be NULL):
- * instead its bytes, appended.
+ * Call a method.  The exit status, and its trouble told.  doc (may be NULL):
+ * the answer's value; raw (may be NULL): instead its bytes, appended.
  */
 int ctl_call(struct ctl *c, const char *method, struct rk_bytes payload,
     struct rk_value_doc **doc, struct buf *raw);
-/* {key: text}, in dst; *out views it. */
-#define CTL_PACK_MAX 320
-RK_MUST enum rk_err ctl_pack(uint8_t dst[CTL_PACK_MAX], const char *key,
-    const char *text, struct rk_bytes *out);
 
 /* A member of what is asked for. */
 struct ctl_pair {
@@ -65,6 +60,8 @@ int ctl_ask(struct ctl *c, const char *method, const struct ctl_pair *pairs,
 const char *ctl_text(
     const struct rk_value *map, const char *key, char *dst, size_t len);
 uint64_t ctl_number(const struct rk_value *map, const char *key);
+/* How many items a list has; 0: it is none. */
+uint32_t ctl_len(const struct rk_value *list);
 /* A map as one line of JSON, with a schema; head: what goes before its members,
  * each with its comma. */
 int ctl_json(const struct out *o, const struct rk_value *map);
@@ -138,8 +135,7 @@ int ctl_check(const struct ctl_wish *w);
 /* ctl_steer.c */
 /* The daemon has done it: says so. */
 int ctl_done(const struct ctl *c, int status, const char *note);
-int ctl_order(struct ctl *c, const char *method, struct rk_bytes payload,
-    const char *note);
+int ctl_order(struct ctl *c, const char *method, const char *note);
 int ctl_kick(struct ctl *c);
 int ctl_reload(struct ctl *c);
 int ctl_drain(struct ctl *c);

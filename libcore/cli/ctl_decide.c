@@ -242,9 +242,7 @@ find_last(struct ctl *c, const char *who, struct last *last)
 	if (status != 0)
 		return status;
 	lines = rk_value_get(rk_value_root(doc), "lines");
-	for (uint32_t i = 0; last->id == 0 && lines != NULL &&
-	                     lines->kind == RK_ARRAY && i < lines->u.list.count;
-	     i++) {
+	for (uint32_t i = 0; last->id == 0 && i < ctl_len(lines); i++) {
 		const struct rk_value *v = &lines->u.list.items[i];
 
 		(void)ctl_text(v, "fingerprint", fp, sizeof(fp));
@@ -327,9 +325,7 @@ collect(struct ctl *c, const char *method, const char *member,
 	if (status != 0)
 		return status;
 	list = rk_value_get(rk_value_root(doc), member);
-	for (uint32_t i = 0;
-	     list != NULL && list->kind == RK_ARRAY && i < list->u.list.count;
-	     i++) {
+	for (uint32_t i = 0; i < ctl_len(list); i++) {
 		const struct rk_value *v = &list->u.list.items[i];
 
 		(void)ctl_text(v, "fingerprint", fp, sizeof(fp));

@@ -210,8 +210,7 @@ show_recent(struct ctl *c, const struct rk_value *list, size_t most)
 {
 	char level[32];
 
-	for (uint32_t i = 0; list->kind == RK_ARRAY && i < list->u.list.count;
-	     i++) {
+	for (uint32_t i = 0; i < ctl_len(list); i++) {
 		const struct rk_value *v = &list->u.list.items[i];
 
 		c->seen = ctl_number(v, "seq");
@@ -227,31 +226,19 @@ show_recent(struct ctl *c, const struct rk_value *list, size_t most)
 static int
 set_level(struct ctl *c)
 {
-	uint8_t arg[CTL_PACK_MAX];
-	struct rk_bytes payload;
+	const struct ctl_pair level =
+	    CTL_TEXT("level", args_text(c->a, "set", "info"));
 
-	if (ctl_pack(arg, "level", args_text(c->a, "set", "info"), &payload) !=
-	    RK_OK)
-		return out_fail(&c->out, RK_ENOMEM, "out of memory", NULL);
-	return ctl_call(c, "_.level", payload, NULL, NULL);
+	return ctl_ask(c, "_.level", &level, 1, NULL);
 }
 
-/* {log: LEVEL, conns: no} */
 static int
 ask_for_lines(struct ctl *c, const char *level)
 {
-	uint8_t arg[CTL_PACK_MAX + 8];
-	struct rk_bytes payload;
+	const struct ctl_pair pairs[] = { CTL_TEXT("log", level),
+		CTL_BOOL("conns", false) };
 
-	if (ctl_pack(arg, "log", level, &payload) != RK_OK)
-		return out_fail(&c->out, RK_ENOMEM, "out of memory", NULL);
-	arg[0] = 0x82;
-	memcpy(arg + payload.len,
-	    "\xa5"
-	    "conns\xc2",
-	    7);
-	payload.len += 7;
-	return ctl_call(c, "_.events", payload, NULL, NULL);
+	return ctl_ask(c, "_.events", pairs, 2, NULL);
 }
 
 int

@@ -66,9 +66,7 @@ list_lines(const struct rk_value *root, const char *key, char dst[WRONG_TEXT])
 	size_t n = 0;
 
 	dst[0] = '\0';
-	for (uint32_t i = 0; list != NULL && list->kind == RK_ARRAY &&
-	                     i < list->u.list.count && n + 24 < WRONG_TEXT;
-	     i++) {
+	for (uint32_t i = 0; i < ctl_len(list) && n + 24 < WRONG_TEXT; i++) {
 		if (list->u.list.items[i].kind == RK_UINT)
 			n += (size_t)snprintf(dst + n, WRONG_TEXT - n,
 			    "%s%" PRIu64, n > 0 ? ", " : "",
@@ -275,9 +273,7 @@ show_findings(const struct ctl *c, const struct rk_value *root)
 	const struct rk_value *list = rk_value_get(root, "findings");
 	char raw[600], text[1300];
 
-	for (uint32_t i = 0;
-	     list != NULL && list->kind == RK_ARRAY && i < list->u.list.count;
-	     i++) {
+	for (uint32_t i = 0; i < ctl_len(list); i++) {
 		const struct rk_value *f = &list->u.list.items[i];
 
 		(void)ctl_text(f, "text", raw, sizeof(raw));

@@ -130,9 +130,7 @@ show_head(const struct ctl *c, const struct rk_value *status)
 static bool
 has_text(const struct rk_value *list, const struct rk_value *text)
 {
-	for (uint32_t i = 0;
-	     list != NULL && list->kind == RK_ARRAY && i < list->u.list.count;
-	     i++) {
+	for (uint32_t i = 0; i < ctl_len(list); i++) {
 		const struct rk_value *v = &list->u.list.items[i];
 
 		if (v->kind == RK_STR && v->u.bytes.len == text->u.bytes.len &&
@@ -168,9 +166,7 @@ show_listeners(const struct ctl *c, const struct rk_value *status)
 	const struct rk_value *passed = rk_value_get(status, "passed_in");
 
 	out_text(&c->out, "listen  ");
-	for (uint32_t i = 0;
-	     list != NULL && list->kind == RK_ARRAY && i < list->u.list.count;
-	     i++) {
+	for (uint32_t i = 0; i < ctl_len(list); i++) {
 		const struct rk_value *v = &list->u.list.items[i];
 
 		if (v->kind == RK_STR)

@@ -28,9 +28,7 @@ find_key(struct ctl *c, const char *start, char fp[RK_FP_LEN])
 	if (status != 0)
 		return status;
 	list = rk_value_get(rk_value_root(doc), "conns");
-	for (uint32_t i = 0; list != NULL && list->kind == RK_ARRAY &&
-	                     i < list->u.list.count && status == 0;
-	     i++) {
+	for (uint32_t i = 0; i < ctl_len(list) && status == 0; i++) {
 		(void)ctl_text(
 		    &list->u.list.items[i], "fingerprint", one, sizeof(one));
 		if (one[0] == '\0' || !rk_fp_match(one, start, true))
@@ -123,9 +121,7 @@ key_of_id(struct ctl *c, uint64_t id, char fp[RK_FP_LEN])
 	if (status != 0)
 		return status;
 	list = rk_value_get(rk_value_root(doc), "conns");
-	for (uint32_t i = 0;
-	     list != NULL && list->kind == RK_ARRAY && i < list->u.list.count;
-	     i++) {
+	for (uint32_t i = 0; i < ctl_len(list); i++) {
 		if (ctl_number(&list->u.list.items[i], "id") == id)
 			(void)ctl_text(&list->u.list.items[i], "fingerprint",
 			    fp, RK_FP_LEN);
@@ -207,28 +203,26 @@ ctl_done(const struct ctl *c, int status, const char *note)
 }
 
 int
-ctl_order(struct ctl *c, const char *method, struct rk_bytes payload,
-    const char *note)
+ctl_order(struct ctl *c, const char *method, const char *note)
 {
-	return ctl_done(c, ctl_call(c, method, payload, NULL, NULL), note);
+	return ctl_done(c, ctl_call(c, method, nothing, NULL, NULL), note);
 }
 
 /* The daemon's reason, as a failure of its own and not of the connection. */
 int
 ctl_reload(struct ctl *c)
 {
-	return ctl_order(c, "_.reload", nothing, "reloaded");
+	return ctl_order(c, "_.reload", "reloaded");
 }
 
 int
 ctl_drain(struct ctl *c)
 {
-	return ctl_order(
-	    c, "_.drain", nothing, "it takes no more calls, and ends");
+	return ctl_order(c, "_.drain", "it takes no more calls, and ends");
 }
 
 int
 ctl_stop(struct ctl *c)
 {
-	return ctl_order(c, "_.stop", nothing, "it ends");
+	return ctl_order(c, "_.stop", "it ends");
 }

@@ -102,9 +102,7 @@ show_addresses(const struct ctl *c, const struct rk_value *e)
 	const struct rk_value *list = rk_value_get(e, "addresses");
 	char raw[100], text[300];
 
-	for (uint32_t i = 0;
-	     list != NULL && list->kind == RK_ARRAY && i < list->u.list.count;
-	     i++) {
+	for (uint32_t i = 0; i < ctl_len(list); i++) {
 		const struct rk_value *v = &list->u.list.items[i];
 
 		if (v->kind != RK_STR || v->u.bytes.len >= sizeof(raw))
@@ -211,13 +209,9 @@ set_mode(const struct ctl_wish *w)
 static int
 change_lock(const struct ctl_wish *w, const char *method, const char *said)
 {
-	uint8_t dst[CTL_PACK_MAX];
-	struct rk_bytes payload;
+	const struct ctl_pair via = CTL_TEXT("via", CTL_VIA);
 
-	if (ctl_pack(dst, "via", CTL_VIA, &payload) != RK_OK)
-		return out_fail(
-		    &w->ctl->out, RK_ENOMEM, "trust: out of memory", NULL);
-	return ctl_order(w->ctl, method, payload, said);
+	return ctl_done(w->ctl, ctl_ask(w->ctl, method, &via, 1, NULL), said);
 }
 
 static int
