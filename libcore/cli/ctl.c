@@ -12,7 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PATIENCE_MS 60000 /* a reload may open an encrypted key */
+#define PATIENCE_MS 30000
+#define RELOAD_MS 60000 /* it may open an encrypted key */
 
 /* ---- values ---- */
 
@@ -170,7 +171,8 @@ ctl_call(struct ctl *c, const char *method, struct rk_bytes payload,
 	struct rk_request req = { .method = method,
 		.payload = payload.ptr,
 		.payload_len = payload.len,
-		.timeout = PATIENCE_MS };
+		.timeout =
+		    strcmp(method, "_.reload") == 0 ? RELOAD_MS : PATIENCE_MS };
 	struct rk_reply reply;
 	struct rk_error err;
 	enum rk_err r;
@@ -184,7 +186,10 @@ ctl_call(struct ctl *c, const char *method, struct rk_bytes payload,
 	else if (r == RK_EREMOTE)
 		status = refused(c, &reply);
 	else
-		status = out_error(&c->out, &err, NULL);
+		status = out_error(&c->out, &err,
+		    r == RK_ETIMEOUT ? "is that the daemon's socket? its log "
+		                       "may say what it does"
+		                     : NULL);
 	rk_reply_free(&reply);
 	return status;
 }

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define TEXT_MAX ((size_t)RK_PAYLOAD_MAX - 1024) /* of an import */
+#define TEXT_MAX ((size_t)16 << 20)              /* of an import, */
+#define PART_MAX ((size_t)RK_PAYLOAD_MAX - 1024) /* of one call */
 #define EXPORT_MAX ((size_t)64 << 20)
 #define WRONG_TEXT 400
 
@@ -53,7 +54,8 @@ read_text(const struct ctl *c, const char *path, struct buf *b)
 		(void)close(fd);
 	if (r == RK_ETOOBIG)
 		return out_fail(&c->out, r,
-		    "trust import: more than a megabyte: import it in parts",
+		    "trust import: more than 16 MiB: no list of known keys is "
+		    "so long",
 		    NULL);
 	return r == RK_OK ? 0 : out_error(&c->out, &err, NULL);
 }
@@ -107,13 +109,46 @@ tell_import(const struct ctl *c, const struct rk_value *root)
 	                "or import --changed");
 }
 
+/* In as many parts as it takes; the last one's answer. */
+static int
+send_text(
+    const struct ctl_wish *w, const struct buf *b, struct rk_value_doc **doc)
+{
+	const char *text = (const char *)buf_peek(b);
+	size_t left = buf_len(b), at = 0;
+	int status = 0;
+
+	*doc = NULL;
+	while (status == 0 && left > PART_MAX) {
+		const struct ctl_pair part[] = {
+			{ .key = "text",
+			    .kind = RK_STR,
+			    .text = { text + at, PART_MAX } },
+			CTL_NUMBER("from", at), CTL_BOOL("more", true)
+		};
+
+		status = ctl_ask(w->ctl, "_.import", part, 3, NULL);
+		at += PART_MAX;
+		left -= PART_MAX;
+	}
+	struct ctl_pair last[5] = { CTL_TEXT("via", CTL_VIA),
+		{ .key = "text",
+		    .kind = RK_STR,
+		    .text = { left > 0 ? text + at : "", left } } };
+	size_t n = 2;
+
+	/* A daemon that is older knows of no parts. */
+	if (at > 0)
+		last[n++] = CTL_NUMBER("from", at);
+	if (args_flag(w->ctl->a, "changed"))
+		last[n++] = CTL_BOOL("changed", true);
+	return status == 0 ? ctl_ask(w->ctl, "_.import", last, n, doc) : status;
+}
+
 int
 ctl_import(const struct ctl_wish *w)
 {
-	struct ctl_pair pairs[] = { CTL_TEXT("via", CTL_VIA),
-		CTL_TEXT("text", ""), CTL_BOOL("changed", true) };
-	const size_t n = args_flag(w->ctl->a, "changed") ? 3 : 2;
-	struct rk_value_doc *doc;
+	struct rk_value_doc *doc = NULL;
 	struct buf b;
 	int status;
 
@@ -123,13 +158,8 @@ ctl_import(const struct ctl_wish *w)
 		    "rpcd ctl help trust");
 	buf_init(&b, TEXT_MAX + 1);
 	status = read_text(w->ctl, w->words[0], &b);
-	if (status == 0) {
-		if (buf_len(&b) > 0)
-			pairs[1].text =
-			    (struct rk_str){ (const char *)buf_peek(&b),
-				    buf_len(&b) };
-		status = ctl_ask(w->ctl, "_.import", pairs, n, &doc);
-	}
+	if (status == 0)
+		status = send_text(w, &b, &doc);
 	buf_fini(&b);
 	if (status != 0)
 		return status;

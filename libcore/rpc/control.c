@@ -107,6 +107,7 @@ free_parts(struct rk_control *c)
 	control_ask_fini(c);
 	rk_timer_free(c->again);
 	control_events_fini(c);
+	control_uploads_fini(c);
 	for (size_t i = 0; i < c->n_facts; i++)
 		free(c->facts[i]);
 	free(c->name);
@@ -184,6 +185,7 @@ rk_control_new(const struct rk_control_conf *conf, struct rk_control **out,
 	control_events_init(c);
 	control_ask_init(c);
 	TAILQ_INIT(&c->turns);
+	TAILQ_INIT(&c->uploads);
 	if ((r = make_parts(c, &given, err)) != RK_OK) {
 		undo(c);
 		return r;

@@ -318,6 +318,7 @@ on_end_closed(
 		if (r->end == e && r->conn == a->id)
 			drop_reader(c, r);
 	}
+	control_upload_drop(e, a->id);
 	settle(c);
 }
 

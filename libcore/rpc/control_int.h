@@ -99,6 +99,8 @@ struct control_fact {
 	char text[513];
 };
 
+struct control_upload;
+
 struct rk_control {
 	struct rk_server *server;
 	char *name;
@@ -116,6 +118,8 @@ struct rk_control {
 	unsigned surveys;                 /* and orders that wait, under way */
 	TAILQ_HEAD(, control_turn) turns; /* orders that wait */
 	size_t n_turns;
+	TAILQ_HEAD(, control_upload) uploads;
+	size_t n_uploads;
 	struct rk_timer *again; /* for them; NULL: never yet */
 	struct control_readers readers;
 	struct control_log log;
@@ -281,11 +285,28 @@ rk_handler_fn control_on_check;
 /* What _.import takes; views. */
 struct control_import {
 	struct rk_str text;
+	uint64_t from;
+	bool more;
 	bool changed;
 	char via[17];
 };
 RK_MUST enum rk_err control_read_import(
     struct rk_bytes p, struct control_import *out);
+
+/*
+ * control_upload.c: a part of a connection's text, and the last one, with which
+ * the whole is the caller's, for buf_fini(), also on failure; from: its first
+ * byte, 0: it is the first, whatever came before.  RK_EINVAL: it is not the one
+ * behind those that came; RK_ETOOBIG; RK_EBUSY: too many are sending;
+ * RK_ENOMEM.
+ */
+RK_MUST enum rk_err control_upload_add(const struct control_end *e,
+    uint64_t conn, uint64_t from, struct rk_str part);
+RK_MUST enum rk_err control_upload_end(const struct control_end *e,
+    uint64_t conn, uint64_t from, struct rk_str last, struct buf *whole);
+/* Of a connection that has closed; of all. */
+void control_upload_drop(const struct control_end *e, uint64_t conn);
+void control_uploads_fini(struct rk_control *c);
 
 /* What _.kick and _.events take. */
 struct survey_target;

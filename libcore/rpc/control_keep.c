@@ -271,6 +271,10 @@ control_read_import(struct rk_bytes p, struct control_import *out)
 		if (control_is_word(key, "text")) {
 			r = gp_get_str(&g, &out->text);
 			given = true;
+		} else if (control_is_word(key, "from")) {
+			r = gp_get_uint(&g, &out->from);
+		} else if (control_is_word(key, "more")) {
+			r = gp_get_bool(&g, &out->more);
 		} else if (control_is_word(key, "changed")) {
 			r = gp_get_bool(&g, &out->changed);
 		} else if (control_is_word(key, "via")) {
@@ -313,29 +317,46 @@ answer_import(struct rk_call *call, const struct policy_import *in)
 	control_answer(call, &k);
 }
 
-static void
-import(
-    struct rk_call *call, const struct control_end *e, struct rk_bytes payload)
+static const char *
+part_fault(enum rk_err r)
 {
-	struct rk_trust *trust = control_find_trust(call, e);
+	switch ((int)r) {
+	case RK_EINVAL:
+		return "a part of the text is missing";
+	case RK_ETOOBIG:
+		return "no list of known keys is so long: more than 16 MiB";
+	case RK_EBUSY:
+		return "too many are importing";
+	default:
+		return rk_err_text(r);
+	}
+}
+
+/* False: the caller was told. */
+static bool
+read_asked(
+    struct rk_call *call, struct rk_bytes payload, struct control_import *asked)
+{
+	if (control_read_import(payload, asked) == RK_OK)
+		return true;
+	control_refuse(call, RK_EINVAL,
+	    "it takes {text: lines of a known-keys file, from, more, changed, "
+	    "via}");
+	return false;
+}
+
+static void
+import_text(struct rk_call *call, struct rk_trust *trust,
+    const struct control_import *asked, const struct buf *text)
+{
 	char who[CONTROL_WHO_LEN];
-	struct control_import asked;
-	struct policy_text from;
 	struct policy_import in;
 	struct rk_error err = { 0 };
 	enum rk_err r;
 
-	if (trust == NULL)
-		return;
-	if (control_read_import(payload, &asked) != RK_OK) {
-		control_refuse(call, RK_EINVAL,
-		    "it takes {text: lines of a known-keys file, changed, "
-		    "via}");
-		return;
-	}
-	control_who(call, asked.via, who);
-	from = (struct policy_text){ asked.text.ptr, asked.text.len, who,
-		asked.changed };
+	control_who(call, asked->via, who);
+	const struct policy_text from = { (const char *)buf_peek(text),
+		buf_len(text), who, asked->changed };
 	if ((r = policy_import(trust, &from, &in, &err)) != RK_OK) {
 		control_refuse(call, r, err.text);
 		return;
@@ -346,10 +367,46 @@ import(
 	answer_import(call, &in);
 }
 
+static void
+import(
+    struct rk_call *call, const struct control_end *e, struct rk_bytes payload)
+{
+	struct rk_trust *trust = control_find_trust(call, e);
+	struct control_import asked;
+	struct buf whole;
+	enum rk_err r;
+
+	if (trust == NULL || !read_asked(call, payload, &asked))
+		return;
+	r = control_upload_end(
+	    e, rk_call_conn_id(call), asked.from, asked.text, &whole);
+	if (r == RK_OK)
+		import_text(call, trust, &asked, &whole);
+	else
+		control_refuse(call, r, part_fault(r));
+	buf_fini(&whole);
+}
+
+/* The last part is the order. */
 void
 control_on_import(struct rk_call *call, void *arg)
 {
-	control_in_turn(call, arg, import, false);
+	const struct control_end *e = arg;
+	struct control_import asked;
+	enum rk_err r;
+
+	if (!read_asked(call, rk_call_payload(call), &asked))
+		return;
+	if (!asked.more) {
+		control_in_turn(call, e, import, false);
+		return;
+	}
+	r = control_upload_add(
+	    e, rk_call_conn_id(call), asked.from, asked.text);
+	if (r == RK_OK)
+		(void)rk_call_reply(call, NULL, 0);
+	else
+		control_refuse(call, r, part_fault(r));
 }
 
 /* ---- checked ---- */

@@ -152,6 +152,17 @@ lists() {
 	timeout 60 "$rpcd" ctl --socket admin trust import - <saved 2>err
 	result $? 'without it'
 	has err '1 new, 0 known already' 'says what'
+	awk 'BEGIN { for (i = 0; i < 40000; i++)
+		printf "# %078d\n", i }' >long
+	cat long saved >longer
+	want 0 'import of a text of several parts' ctl trust import longer
+	has err '0 new, 1 known already' 'finds what is in the last'
+	cat saved long bad >longer
+	want 1 'import of one with a bad line' ctl trust import longer
+	has err "in 1 lines: $(grep -c . longer)\$" 'counts them through'
+	cat long long long long long long >longer
+	want 1 'import of more than a list may be' ctl trust import longer
+	has err 'more than 16 MiB' 'says so'
 	want 0 'it is in' alice call echo --raw x
 	cat of_mallory saved >taken
 	want 6 'a changed key is not imported' ctl trust import taken
