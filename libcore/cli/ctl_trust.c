@@ -196,13 +196,17 @@ set_mode(const struct ctl_wish *w)
 		CTL_TEXT("mode", w->n == 1 ? w->words[0] : ""),
 		CTL_TEXT("via", CTL_VIA),
 	};
+	char said[80];
 
 	if (w->n != 1)
 		return out_fail(&w->ctl->out, RK_EINVAL,
 		    "trust mode: one of file, open, ask, lock, off",
 		    "rpcd ctl help trust");
-	return ctl_done(w->ctl, ctl_ask(w->ctl, "_.mode", pairs, 2, NULL),
-	    "until the daemon reads its settings again");
+	(void)snprintf(said, sizeof(said),
+	    "the mode is %.8s now, until the daemon reads its settings again",
+	    pairs[0].text.ptr);
+	return ctl_done(
+	    w->ctl, ctl_ask(w->ctl, "_.mode", pairs, 2, NULL), said);
 }
 
 /* Of which the audit says by whom. */

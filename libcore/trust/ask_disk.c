@@ -273,6 +273,9 @@ note_undone(
 	key = &out->keys[out->n].key;
 	ask_disk_text(&before->e, key);
 	(void)str_escape_again(key->email, sizeof(key->email), line->email);
+	/* The table has none of those. */
+	if (line->before == RK_STORE_KNOWN)
+		key->status = RK_ASK_KNOWN;
 	out->keys[out->n++].was_in =
 	    is_admitted(line->after) && !is_admitted(line->before);
 	return RK_OK;

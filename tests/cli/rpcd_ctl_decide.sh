@@ -126,6 +126,9 @@ replaces() {
 	[ "$(cut -f3 out | tr '\n' ' ')" = 'undo undo replace ' ]
 	result $? 'has it, the newest first'
 	has out "^20.*	$(id -un) (ctl)	" 'and by whom'
+	want 0 'revoke who is known' ctl trust revoke "$a" --note 'lost'
+	want 0 'take that back' ctl trust undo "$a"
+	has err ': taken back; now it is known$' 'what it is then'
 	want 0 'lock' ctl trust lock
 	chmod 600 known
 	want 0 'the audit' ctl trust audit --max 2
