@@ -1,5 +1,4 @@
-/* The door to libedit: a line typed on the terminal while other things go on.
- */
+/* The door to libedit: a line typed on a terminal while other things go on. */
 #include "line.h"
 
 #include "base/str.h"
@@ -528,6 +527,24 @@ complete(EditLine *el, int ch)
 /* ---- opening ---- */
 
 static void
+bind_keys(const struct line *l)
+{
+	(void)el_set(l->el, EL_BIND, "^R", "em-inc-search-prev", NULL);
+	(void)el_set(l->el, EL_BIND, "^I", "rpcsh-complete", NULL);
+}
+
+/* ~/.editrc, where there is one; with vi's keys ours are gone. */
+static void
+take_editrc(const struct line *l)
+{
+	const char *keys = "";
+
+	(void)el_source(l->el, NULL);
+	if (el_get(l->el, EL_EDITOR, &keys) == 0 && strcmp(keys, "vi") == 0)
+		bind_keys(l);
+}
+
+static void
 set_up(struct line *l)
 {
 	HistEvent ev;
@@ -543,9 +560,8 @@ set_up(struct line *l)
 	/* It keeps wide names as they are, and copies of others for ever. */
 	(void)el_wset(
 	    l->el, EL_ADDFN, L"rpcsh-complete", L"complete the word", complete);
-	(void)el_set(l->el, EL_BIND, "^R", "em-inc-search-prev", NULL);
-	(void)el_set(l->el, EL_BIND, "^I", "rpcsh-complete", NULL);
-	(void)el_source(l->el, NULL); /* ~/.editrc, where there is one */
+	bind_keys(l);
+	take_editrc(l);
 }
 
 enum rk_err

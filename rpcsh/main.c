@@ -145,7 +145,7 @@ static const char *const bench_examples[] = {
 	NULL,
 };
 static const char *const watch_examples[] = {
-	"rpcsh watch 'jobs.*'         # pushes of these subjects",
+	"rpcsh watch jobs.done jobs.lost   # pushes of these subjects",
 	"rpcsh watch --every 2s disk.free",
 	NULL,
 };

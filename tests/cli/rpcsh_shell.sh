@@ -235,6 +235,23 @@ pushes() {
 	term kill-server
 }
 
+vi_keys() {
+	terminal=three
+	echo 'bind -v' >.editrc
+	shell -s "unix://$tmp/admin"
+	shows 'unix> *$' 'a shell with an ~/.editrc'
+	keys -l 'xyz'
+	keys Escape
+	keys -l '0iZ'
+	shows 'unix> Zxyz *$' "has vi's keys"
+	keys C-c
+	keys -l ':hist'
+	keys Tab
+	shows 'unix> :history *$' 'and Tab completes all the same'
+	term kill-server
+	rm .editrc
+}
+
 # The method's fields, one by one.
 asked() {
 	: >ready
@@ -373,6 +390,7 @@ main() {
 	silent
 	left
 	pushes
+	vi_keys
 	stop >/dev/null
 	result $? "rpcd stops with 0"
 	plan
