@@ -36,15 +36,33 @@ says() {
 	fi
 	result $? "$text: says what to do"
 	"$@" --json </dev/null >out 2>err
-	got=$?
-	[ "$got" -eq "$status" ] && [ ! -s out ] && python3 -c '
-import json, sys
-lines = open("err").read().splitlines()
-o = json.loads(lines[-1])
-assert o["schema"] == 1 and o["ok"] is False
-assert o["error"]["exit"] == int(sys.argv[1]) and o["error"]["text"]
-' "$status" 2>why
-	result $? "$text: in JSON too"
+	printf '%s %s %s %s\n' "$?" "$status" "$(wc -c <out)" "$text" >>asked
+	tail -n 1 err | tr -d '\n' >>answers
+	echo >>answers
+}
+
+# What all of them said with --json, looked at together.
+in_json() {
+	python3 - >looked <<-'END'
+		import json
+		asked = open("asked").read().splitlines()
+		answers = open("answers").read().splitlines()
+		assert len(asked) == len(answers)
+		for line, answer in zip(asked, answers):
+		    got, status, out, text = line.split(" ", 3)
+		    try:
+		        o = json.loads(answer)
+		        ok = o["schema"] == 1 and o["ok"] is False and \
+		            o["error"]["exit"] == int(status) and o["error"]["text"]
+		    except (ValueError, KeyError):
+		        ok = False
+		    print(0 if ok and got == status and out == "0" else 1, text)
+	END
+	while read -r got text; do
+		result "$got" "$text: in JSON too"
+	done <looked
+	[ "$(wc -l <looked)" -eq "$(wc -l <asked)" ]
+	result $? 'each of them was looked at'
 }
 
 # A port where something else is: silent, http, close.
@@ -344,6 +362,7 @@ main() {
 	result $? "rpcd stops with 0"
 	locked
 	killed
+	in_json
 	plan
 }
 
