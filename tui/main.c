@@ -172,7 +172,7 @@ run_live(struct tui *t, bool plain)
 		(void)err_set(&err, r, "%s", rk_err_text(r));
 	else
 		r = feed_new(&conf, &feed, &err);
-	if (r == RK_OK && !plain && agent_path(path, &named, &err) == RK_OK)
+	if (r == RK_OK && agent_path(path, &named, &err) == RK_OK)
 		r = vault_new(
 		    &(struct vault_conf){
 		        .loop = conf.loop, .model = model, .path = path },
@@ -182,7 +182,7 @@ run_live(struct tui *t, bool plain)
 	if (r != RK_OK)
 		status = out_error(&t->out, &err, NULL);
 	else if (plain)
-		status = tui_plain(&t->out, conf.loop, feed, model);
+		status = tui_plain(&t->out, conf.loop, feed, vault, model);
 	else
 		status = run_screen(t, &conf, feed, vault, every_ms);
 	vault_free(vault);

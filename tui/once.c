@@ -1,5 +1,7 @@
 /* rpctui --once: everything as it is now, as tables or as one object. */
+#include "once.h"
 #include "tui.h"
+#include "vault.h"
 
 #include "base/error.h"
 #include "base/str.h"
@@ -228,14 +230,42 @@ show_calls(const struct once *o)
 	return r;
 }
 
+/* What the daemon says of its own keys, among other things. */
+static enum rk_err
+show_facts(const struct once *o)
+{
+	static const struct field fields[] = {
+		{ "what", "WHAT", FIELD_TEXT },
+		{ "value", "VALUE", FIELD_SHOWN },
+	};
+	const struct model_status *s = &o->model->status;
+	struct table *t;
+	enum rk_err r;
+
+	head(o, "facts", s->n_facts, 0);
+	if (s->n_facts == 0)
+		return RK_OK;
+	if ((r = table_new(&o->t->out, fields, N(fields), &t)) != RK_OK)
+		return r;
+	for (size_t i = 0; r == RK_OK && i < s->n_facts; i++) {
+		const union cell cells[] = { { .text = s->facts[i].key },
+			{ .text = s->facts[i].text } };
+
+		r = table_row(t, cells);
+	}
+	table_end(t);
+	return r;
+}
+
 static int
 show(const struct once *o)
 {
 	enum rk_err r;
 
 	show_status(o);
-	if ((r = show_conns(o)) == RK_OK && (r = show_keys(o)) == RK_OK)
-		r = show_calls(o);
+	if ((r = show_conns(o)) == RK_OK && (r = show_keys(o)) == RK_OK &&
+	    (r = show_calls(o)) == RK_OK && (r = show_facts(o)) == RK_OK)
+		r = once_agent(&o->t->out, &o->model->agent, o->now);
 	return r == RK_OK ? 0 : out_fail(&o->t->out, r, rk_err_text(r), NULL);
 }
 
@@ -297,6 +327,8 @@ show_json(const struct once *o)
 	if (r == RK_OK)
 		r = put_list(&b, o, CALLS, "calls", "calls");
 	if (r == RK_OK)
+		r = once_agent_json(&b, &o->model->agent, o->now);
+	if (r == RK_OK)
 		r = buf_put_str(&b, "}\n");
 	if (r == RK_OK)
 		out_bytes(&o->t->out, buf_peek(&b), buf_len(&b));
@@ -331,6 +363,17 @@ ask_all(struct once *o, struct rk_client *c)
 	return 0;
 }
 
+/* That there is none is usual. */
+static void
+look_at_agent(struct once *o)
+{
+	enum rk_err r = vault_look(o->model, o->now);
+
+	if (r != RK_OK && r != RK_ENOENT)
+		out_warn(
+		    &o->t->out, "the agent of the vault: %s", rk_err_text(r));
+}
+
 int
 tui_once(struct tui *t)
 {
@@ -347,6 +390,8 @@ tui_once(struct tui *t)
 	status = tui_dial(t, &client);
 	if (status == 0)
 		status = ask_all(&o, client);
+	if (status == 0)
+		look_at_agent(&o);
 	if (status == 0)
 		status = t->out.form == OUT_JSON ? show_json(&o) : show(&o);
 	rk_client_free(client);

@@ -1,5 +1,7 @@
 /* rpctui --plain: a line for everything that happens, and for what is asked. */
+#include "plain_agent.h"
 #include "tui.h"
+#include "vault.h"
 
 #include "base/error.h"
 #include "base/str.h"
@@ -30,6 +32,7 @@ struct plain {
 	int64_t wanted_ms; /* since when */
 	int status;
 	int signo; /* that ends us; 0: none */
+	struct plain_agent agent;
 };
 
 static void
@@ -259,6 +262,23 @@ on_event(const struct rk_value *v, void *arg)
 	flush(p);
 }
 
+static int64_t
+now_of(const struct plain *p)
+{
+	return (int64_t)rk_loop_now(p->loop);
+}
+
+/* The agent has something else. */
+static void
+on_agent(void *arg)
+{
+	struct plain *p = arg;
+	char when[32];
+
+	plain_agent_news(p->out, &p->agent, &p->model->agent, wall_now(when));
+	flush(p);
+}
+
 /* ---- what is asked ---- */
 
 static void
@@ -266,7 +286,7 @@ help(const struct plain *p)
 {
 	out_text(p->out,
 	    "keys, each with Enter: s status, 1 connections, 2 keys that "
-	    "wait, 3 calls, q quit, ? this\n"
+	    "wait, 3 calls, 4 keys that are used here, q quit, ? this\n"
 	    "to decide and to steer: rpcd ctl trust approve|reject|... FP, "
 	    "rpcd ctl kick ID, rpcd ctl help\n");
 }
@@ -307,7 +327,7 @@ want(struct plain *p, char key)
 	while (i < N_ASKERS && askers[i].key != key)
 		i++;
 	p->wanted |= 1U << i;
-	p->wanted_ms = (int64_t)rk_loop_now(p->loop);
+	p->wanted_ms = now_of(p);
 	feed_ask(p->feed);
 }
 
@@ -318,7 +338,7 @@ obey(struct plain *p, const char *line)
 
 	if (key == '\0')
 		return;
-	if (line[1] != '\0' || strchr("s123q?", key) == NULL)
+	if (line[1] != '\0' || strchr("s1234q?", key) == NULL)
 		out_text(p->out, "no such key; ? has a list\n");
 	else if (key == 'q')
 		end(p, 0);
@@ -326,6 +346,8 @@ obey(struct plain *p, const char *line)
 		help(p);
 	else if (key == '2')
 		say_waiting(p);
+	else if (key == '4')
+		plain_agent_say(p->out, p->model, now_of(p));
 	else
 		want(p, key);
 	flush(p);
@@ -445,7 +467,7 @@ set_up(struct plain *p)
 
 int
 tui_plain(const struct out *out, struct rk_loop *loop, struct feed *feed,
-    struct model *model)
+    struct vault_line *vault, struct model *model)
 {
 	struct plain p = {
 		.out = out, .loop = loop, .feed = feed, .model = model
@@ -454,10 +476,14 @@ tui_plain(const struct out *out, struct rk_loop *loop, struct feed *feed,
 
 	feed_watch(feed, on_changed, &p);
 	feed_on_event(feed, on_event, &p);
+	if (vault != NULL)
+		vault_watch(vault, on_agent, &p);
 	if (r == RK_OK)
 		r = rk_loop_run(loop);
 	feed_watch(feed, NULL, NULL);
 	feed_on_event(feed, NULL, NULL);
+	if (vault != NULL)
+		vault_watch(vault, NULL, NULL);
 	rk_watch_free(p.in);
 	rk_watch_free(p.reader);
 	if (r != RK_OK)

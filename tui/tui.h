@@ -33,7 +33,8 @@ int tui_ask(struct tui *t, struct rk_client *c, const char *method,
 /* once.c: one snapshot. */
 int tui_once(struct tui *t);
 /* plain.c: a line for everything that happens, until somebody ends it. */
+struct vault_line;
 int tui_plain(const struct out *out, struct rk_loop *loop, struct feed *feed,
-    struct model *model);
+    struct vault_line *vault, struct model *model);
 
 #endif

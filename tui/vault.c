@@ -29,12 +29,22 @@ struct vault_line {
 	size_t order_len; /* 0: none, or it is on its way */
 	vault_done_fn *done;
 	void *arg;
+	void (*changed)(void *arg);
+	void *changed_arg;
 };
 
 static int64_t
 now_of(const struct vault_line *v)
 {
 	return (int64_t)rk_loop_now(v->conf.loop);
+}
+
+static void
+note_change(struct vault_line *v)
+{
+	v->conf.model->changes++;
+	if (v->changed != NULL)
+		v->changed(v->changed_arg);
 }
 
 /* ---- the line ---- */
@@ -64,7 +74,7 @@ hang_up(struct vault_line *v)
 	v->in_len = 0;
 	v->runs = AGENT_OK;
 	memset(a, 0, sizeof(*a));
-	v->conf.model->changes++;
+	note_change(v);
 	tell(v, RK_ECLOSED, "the agent is gone");
 }
 
@@ -115,7 +125,8 @@ take(struct vault_line *v, uint8_t type, struct bytes body)
 		r = vault_take_waiting(&m->agent, body, now_of(v), &more);
 	else
 		r = vault_take_keys(&m->agent, body, now_of(v), &more);
-	m->changes += changed || more;
+	if (changed || more)
+		note_change(v);
 	return r == RK_OK;
 }
 
@@ -210,6 +221,13 @@ on_timer(struct rk_timer *t, void *arg)
 
 /* ---- life ---- */
 
+void
+vault_watch(struct vault_line *v, void (*changed)(void *arg), void *arg)
+{
+	v->changed = changed;
+	v->changed_arg = arg;
+}
+
 enum rk_err
 vault_answer(struct vault_line *v, uint32_t id, bool yes, uint64_t ms,
     vault_done_fn *done, void *arg)
@@ -250,6 +268,7 @@ vault_free(struct vault_line *v)
 	if (v == NULL)
 		return;
 	v->done = NULL; /* nobody is told any more */
+	v->changed = NULL;
 	hang_up(v);
 	rk_timer_free(v->timer);
 	free(v);

@@ -35,6 +35,13 @@ typedef void vault_done_fn(enum rk_err code, const char *why, void *arg);
 RK_MUST enum rk_err vault_answer(struct vault_line *v, uint32_t id, bool yes,
     uint64_t ms, vault_done_fn *done, void *arg);
 
+/* Who is told that the model has something else of it, or nothing more. */
+void vault_watch(struct vault_line *v, void (*changed)(void *arg), void *arg);
+
+/* vault_once.c: ask it now, without a loop, and wait for seconds at most.
+ * RK_ENOENT: there is none; else what went wrong, and the model has none. */
+RK_MUST enum rk_err vault_look(struct model *m, int64_t now);
+
 /* ---- vault_wire.c: bytes ---- */
 
 /* Requests, of so many bytes: at most VAULT_REQUEST_MAX. */

@@ -76,8 +76,70 @@ answers() {
 	hides 'MAY IT BE' 'it is gone as well'
 }
 
+# The same without a screen.
+once() { # WORDS: of rpctui
+	KEYVAULT_SOCK=$sock timeout 60 "$rpctui" --socket admin --once "$@" \
+		</dev/null >out 2>err
+}
+
+waits_once() {
+	once --json && grep -q '"agent":{"waiting":\[{"id":3,"key":"deploy-ca",' \
+		out
+}
+
+plain() {
+	mkfifo plain.keys
+	"$rpctui" --socket admin --plain <plain.keys >plain.out 2>plain.err &
+	watcher=$!
+	daemons="$daemons $watcher"
+	exec 8>plain.keys
+	until_ok grep -q 'Z agent is there$' plain.out
+	result $? 'an agent is a line'
+}
+
+told() {
+	until_ok grep -q "Z asks 3 deploy-ca for a file, .* by .*pid $signer" \
+		plain.out
+	result $? 'so is who waits'
+	echo 4 >&8
+	until_ok grep -q '^open deploy-ca, for .*asks before each use' plain.out
+	result $? 'what is open is asked for'
+	until_ok grep -q '^fact certificate_days: [0-9]' plain.out
+	result $? 'with the keys of the daemon'
+	sock=$KEYVAULT_SOCK
+	until_ok waits_once
+	result $? 'a snapshot has who waits'
+	python3 -c '
+import json
+a = json.load(open("out"))["agent"]
+assert list(a) == ["waiting", "open", "open_left_out"]
+assert a["waiting"][0]["left_ms"] > 0 and a["waiting"][0]["what"]
+key, = a["open"]
+assert key["key"] == "deploy-ca" and key["asks"] is True
+assert key["used"] == 1 and key["uses_left"] is None' 2>err
+	result $? 'and what is open'
+	once
+	has out '^uses of .* (1)' 'as text'
+	has out '^ *3  *deploy-ca  *a file' 'as well'
+	has out '^keys open in the agent (1)' 'with what is open'
+	has out '^certificate_days ' 'and the keys of the daemon'
+	sock=$tmp/nowhere once --json
+	has out '"agent":null}$' 'none is null'
+}
+
+untold() {
+	until_ok grep -q 'Z settled 3$' plain.out
+	result $? 'its end is a line'
+	echo q >&8
+	wait "$watcher"
+	result $? 'q ends it'
+	exec 8>&-
+}
+
 looks() {
+	plain
 	signs
+	told
 	begin "KEYVAULT_SOCK=$KEYVAULT_SOCK $rpctui --socket $tmp/admin \
 	    --read-only" 'for who only looks'
 	keys 4
@@ -89,13 +151,25 @@ looks() {
 	"$keyvault" deny "$("$keyvault" --plain allow | cut -f1)" 2>err
 	result $? 'keyvault deny does'
 	signer_got 6 'it is refused'
+	untold
+}
+
+# Each of them hears one client.
+liar() { # PATH: $liar
+	python3 "$SRC_DIR/tests/lib/agentpeer.py" liar "$1" &
+	liar=$!
+	daemons="$daemons $liar"
+	until_ok test -S "$1"
 }
 
 hears_lies() {
-	python3 "$SRC_DIR/tests/lib/agentpeer.py" liar "$tmp/run/liar" &
-	liar=$!
-	daemons="$daemons $liar"
-	until_ok test -S run/liar
+	liar "$tmp/run/once"
+	sock=$tmp/run/once
+	once
+	has out 'key\\x1b\[31m' 'what it says is escaped in a snapshot'
+	! LC_ALL=C grep -q '[^ -~]' out
+	result $? 'all of which is text'
+	liar "$tmp/run/liar"
 	begin "KEYVAULT_SOCK=$tmp/run/liar $rpctui --socket $tmp/admin" \
 	    'beside an agent that lies'
 	keys 4
