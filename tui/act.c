@@ -105,15 +105,6 @@ ask_note(struct ui *ui, const struct model_key *k)
 }
 
 static void
-imported(struct ui *ui, const char *text)
-{
-	const struct order_arg args[] = { { "text", text, 0 } };
-
-	if (text != NULL && text[0] != '\0')
-		order_send(ui, "_.import", args, 1, "imported", false);
-}
-
-static void
 undo(struct ui *ui)
 {
 	const struct order_arg args[] = {
@@ -326,7 +317,7 @@ act_on_row(struct ui *ui, const struct keys_row *k)
 		dlg_lock(ui);
 		break;
 	case ACT_IMPORT:
-		ui_ask(ui, "key line: ", "", imported);
+		import_ask(ui);
 		break;
 	case ACT_UNDO:
 		undo(ui);

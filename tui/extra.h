@@ -8,6 +8,9 @@
 /* Ask for a file and write what is shown to it, an object of JSON a line. */
 void export_ask(struct ui *ui);
 
+/* ---- import.c ---- */
+void import_ask(struct ui *ui);
+
 /* ---- trace.c ---- */
 void trace_open(struct ui *ui, const struct model_conn *c);
 /* Look at its connection again. */

@@ -63,7 +63,7 @@ static const struct keys_row table[] = {
 	{ TRUST, 'l', ACT_LATER, true, "l", NULL,
 	    "the dialog, at Later: it goes on waiting" },
 	{ TRUST, 'i', ACT_IMPORT, true, "i", "i import",
-	    "paste a line of a known-keys file" },
+	    "a line of a known-keys file, or all of one" },
 	{ TRUST, 'A', ACT_AUDIT, false, "A", "A audit",
 	    "what was decided, when and by whom" },
 	{ CONNS, 't', ACT_TRACE, false, "t", "t trace",

@@ -122,12 +122,12 @@ decides() {
 # alice, as she was at first, comes in by a line.
 imports() {
 	keys i
-	shows '^key line:' 'i asks for a line'
+	shows '^key line or @file:' 'i asks for a line'
 	term send-keys -t t -l 'no line of it'
 	keys Enter
 	shows 'nothing is imported' 'one that is none is refused'
 	keys i
-	shows '^key line:' 'i asks again'
+	shows '^key line or @file:' 'i asks again'
 	term send-keys -t t -l "$(grep -v '^#' line)"
 	keys Enter
 	shows 'imported: 1 new' 'one that is good is taken'
@@ -135,6 +135,18 @@ imports() {
 	result $? 'to the list'
 	audited '(tui).*import' 'and the audit'
 	shows 'KNOWN (1)' 'she is known'
+	for file in gone binary line; do
+		[ $file != binary ] || printf 'a\0b' >$file
+		keys i
+		shows '^key line or @file:' 'once more'
+		keys -l "@$file"
+		keys Enter
+		case $file in
+		gone) shows 'gone: No such file' 'a file that is not there' ;;
+		binary) shows 'imported: it is no text' 'one of no text' ;;
+		*) shows 'imported: 0 new, 1 known already' 'and one of keys' ;;
+		esac
+	done
 }
 
 # Somebody else with her name.
