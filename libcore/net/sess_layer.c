@@ -359,9 +359,7 @@ op_query(struct layer *base, enum layer_query what, void *out)
 			return l->sock != NULL &&
 			       layer_query(l->sock, what, out);
 		*(struct layer_path *)out =
-		    (struct layer_path){ .rtt_us = l->rel->srtt,
-			    .has_retrans = true,
-			    .retrans = l->rel->retrans };
+		    (struct layer_path){ l->rel->srtt, true, l->rel->retrans };
 		return true;
 	case LAYER_Q_LOCAL:
 	case LAYER_Q_REMOTE:

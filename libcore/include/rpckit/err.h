@@ -69,7 +69,7 @@ enum rk_err {
  */
 struct rk_error {
 	enum rk_err code;
-	int sys;          /* errno where a system call failed, else 0 */
+	int sys; /* errno where a system call failed, else 0 */
 	/* Where it went wrong: "resolve" "connect" "tls" "psk" "session"
 	 * "trust", before a connection was open; "open" "call" after that; and
 	 * others; or NULL. */

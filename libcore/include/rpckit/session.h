@@ -169,8 +169,8 @@ RK_API RK_MUST enum rk_err rk_session_on(struct rk_session *s, uint32_t channel,
  * A listener that cannot keep up: nothing more is taken from the pipe, of any
  * channel or the stream, so that the peer has to wait, too (datagrams are lost
  * when the system keeps no more).  What is in the packet at hand is delivered
- * still: at most 64 KiB.  Neither is the peer's goodbye seen, nor its end, until
- * this is called with false, or the session is closed from here.
+ * still: at most 64 KiB.  Neither is the peer's goodbye seen, nor its end,
+ * until this is called with false, or the session is closed from here.
  */
 RK_API void rk_session_pause(struct rk_session *s, bool pause);
 /* How many messages were dropped. */
