@@ -14,6 +14,7 @@
 #define DETAIL_ROWS 7 /* below the list, with its rule */
 #define LOG_ROWS 6    /* the same of the log in the wide layout */
 #define RATE_ROWS 3
+#define NAME_CELLS 16 /* of the daemon's, in the title */
 
 bool
 ui_narrow(const struct ui *ui)
@@ -138,10 +139,12 @@ draw_title(struct ui *ui)
 {
 	const struct model_status *s = &ui->m->status;
 	char now[WORDS_LEN + 8], text[800], trust[64], flags[64], rates[96];
-	char up[WORDS_LEN];
+	char up[WORDS_LEN], name[PAINT_MAX];
 	size_t waits = model_waiting(ui->m);
 
 	words_now(now);
+	/* Of a long one there is room for the rest still. */
+	(void)paint_fit(name, s->name, NAME_CELLS, 0);
 	trust_words(ui->m, trust);
 	title_flags(ui, flags);
 	rates[0] = '\0';
@@ -155,13 +158,13 @@ draw_title(struct ui *ui)
 	/* What is out of the ordinary comes first: the end may be cut. */
 	if (ui_narrow(ui))
 		(void)snprintf(text, sizeof(text),
-		    "%s%s  %s  pend %zu  conns %zu", flags, s->name, trust,
+		    "%s%.200s  %s  pend %zu  conns %zu", flags, name, trust,
 		    waits, ui->m->n_conns);
 	else
 		(void)snprintf(text, sizeof(text),
-		    " rpctui  %s%s %s  up %s%s%s   pending %zu%s", flags,
-		    s->name, listener(s), up,
-		    trust[0] != '\0' ? "   trust " : "", trust, waits, rates);
+		    " rpctui  %s%.200s %s  up %s%s%s   pending %zu%s", flags,
+		    name, listener(s), up, trust[0] != '\0' ? "   trust " : "",
+		    trust, waits, rates);
 	put_line(ui, 0, ROLE_BAR, text);
 	(void)snprintf(
 	    text, sizeof(text), " %s%s", now + 11, ui_narrow(ui) ? "" : " ");
