@@ -421,12 +421,19 @@ vault_link(const uint8_t before[CRYPT_HASH_LEN], const struct line *line,
 
 /* ---- sums and MACs ---- */
 
+#define ROW_HEAD 32 /* numbers and lengths */
+
 static enum rk_err
 put_row(const struct row *row, struct buf *b)
 {
+	uint8_t *room;
 	enum rk_err r;
 
-	if ((r = bytes_put_u64(b, (uint64_t)row->id)) != RK_OK ||
+	/* At once: lists are long. */
+	if ((r = buf_reserve(b,
+	         ROW_HEAD + row->name.len + row->about.len + row->sealed.len,
+	         &room)) != RK_OK ||
+	    (r = bytes_put_u64(b, (uint64_t)row->id)) != RK_OK ||
 	    (r = bytes_put_u64(b, row->version)) != RK_OK ||
 	    (r = bytes_put_u32(b, (uint32_t)row->kind)) != RK_OK ||
 	    (r = bytes_put_string(b, row->name.ptr, row->name.len)) != RK_OK ||

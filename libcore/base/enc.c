@@ -235,15 +235,18 @@ str_time(char *dst, int64_t sec)
 {
 	time_t t = (time_t)sec;
 	struct tm tm;
-	int n;
+	long long year;
 
 	if (gmtime_r(&t, &tm) == NULL) {
 		(void)str_copy(dst, 32, "beyond all years");
 		return;
 	}
-	/* Once for each row of lists: quicker than all of it by snprintf(). */
-	n = snprintf(dst, 16, "%04lld", (long long)tm.tm_year + 1900);
-	dst += n > 0 ? n : 0;
+	year = (long long)tm.tm_year + 1900;
+	/* Twice for each row of lists: quicker than by snprintf(). */
+	if (year < 0 || year > 9999)
+		dst += snprintf(dst, 16, "%04lld", year);
+	for (int unit = 1000; year >= 0 && year <= 9999 && unit > 0; unit /= 10)
+		*dst++ = (char)('0' + year / unit % 10);
 	for (size_t i = 0; i < 5; i++) {
 		const int parts[] = { tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
 			tm.tm_min, tm.tm_sec };

@@ -26,9 +26,24 @@ struct table {
 	size_t n;
 	size_t rows;
 	struct buf cells; /* texts of all rows, each with its NUL */
+	struct buf heads; /* what is before each field of JSON, with its NUL */
+	struct buf row;   /* the one that is being put, of the other forms */
 	unsigned *widths; /* of the columns */
 	bool whole;       /* no text is cut; one that is too wide sticks out */
 };
+
+static enum rk_err
+make_heads(struct table *t)
+{
+	enum rk_err r = RK_OK;
+
+	for (size_t i = 0; i < t->n && r == RK_OK; i++)
+		if ((r = buf_printf(&t->heads,
+		         "%s,\"%s\":", i == 0 ? "{\"schema\":1" : "",
+		         t->fields[i].name)) == RK_OK)
+			r = buf_put(&t->heads, "", 1);
+	return r;
+}
 
 enum rk_err
 table_new(const struct out *o, const struct field *fields, size_t n_fields,
@@ -45,15 +60,19 @@ table_new(const struct out *o, const struct field *fields, size_t n_fields,
 	t->fields = calloc(n_fields + 1, sizeof(*t->fields));
 	t->widths = calloc(n_fields + 1, sizeof(*t->widths));
 	buf_init(&t->cells, ALL_MAX);
+	buf_init(&t->row, ROW_MAX);
+	buf_init(&t->heads, ROW_MAX);
 	if (t->fields == NULL || t->widths == NULL)
 		goto out;
 	for (size_t i = 0; i < n_fields; i++)
 		t->fields[i] = fields[i];
+	if ((r = make_heads(t)) != RK_OK)
+		goto out;
 	*out = t;
 	t = NULL;
-	r = RK_OK;
 out:
 	if (t != NULL) {
+		buf_fini(&t->heads);
 		free(t->fields);
 		free(t->widths);
 		free(t);
@@ -81,6 +100,22 @@ put_text(struct buf *b, enum field_kind kind, const char *text)
 	return RK_OK;
 }
 
+/* Lists are long: quicker than buf_printf(). */
+static enum rk_err
+put_number(struct buf *b, intmax_t n)
+{
+	char digits[24];
+	uintmax_t left = n < 0 ? 0 - (uintmax_t)n : (uintmax_t)n;
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + left % 10);
+	while ((left /= 10) > 0);
+	if (n < 0)
+		digits[--at] = '-';
+	return buf_put(b, digits + at, sizeof(digits) - at);
+}
+
 /* A cell as people and awk see it; "-" for empty. */
 static enum rk_err
 put_cell(struct buf *b, enum field_kind kind, const union cell *c)
@@ -95,7 +130,7 @@ put_cell(struct buf *b, enum field_kind kind, const union cell *c)
 			break;
 		return put_text(b, kind, c->text);
 	case FIELD_NUMBER:
-		return buf_printf(b, "%jd", (intmax_t)c->number);
+		return put_number(b, c->number);
 	case FIELD_BOOL:
 		return buf_put_str(b, c->yes ? "yes" : "no");
 	case FIELD_TIME:
@@ -110,7 +145,8 @@ put_cell(struct buf *b, enum field_kind kind, const union cell *c)
 static enum rk_err
 put_json_cell(struct buf *b, enum field_kind kind, const union cell *c)
 {
-	char when[32];
+	char when[2 + 32] = "\"";
+	size_t n;
 
 	switch (kind) {
 	case FIELD_TEXT:
@@ -120,14 +156,16 @@ put_json_cell(struct buf *b, enum field_kind kind, const union cell *c)
 			break;
 		return out_json_string(b, c->text, strlen(c->text));
 	case FIELD_NUMBER:
-		return buf_printf(b, "%jd", (intmax_t)c->number);
+		return put_number(b, c->number);
 	case FIELD_BOOL:
 		return buf_put_str(b, c->yes ? "true" : "false");
 	case FIELD_TIME:
 		if (c->number == 0)
 			break;
-		str_time(when, c->number);
-		return buf_printf(b, "\"%s\"", when);
+		str_time(when + 1, c->number);
+		n = strlen(when);
+		when[n] = '"';
+		return buf_put(b, when, n + 1);
 	}
 	return buf_put_str(b, "null");
 }
@@ -135,13 +173,15 @@ put_json_cell(struct buf *b, enum field_kind kind, const union cell *c)
 static enum rk_err
 put_json_row(const struct table *t, struct buf *b, const union cell *cells)
 {
-	enum rk_err r = buf_put_str(b, "{\"schema\":1");
+	const char *head = (const char *)buf_peek(&t->heads);
+	enum rk_err r = RK_OK;
+	size_t len;
 
 	for (size_t i = 0; i < t->n && r == RK_OK; i++) {
-		if ((r = buf_put_str(b, ",\"")) == RK_OK &&
-		    (r = buf_put_str(b, t->fields[i].name)) == RK_OK &&
-		    (r = buf_put_str(b, "\":")) == RK_OK)
+		len = strlen(head);
+		if ((r = buf_put(b, head, len)) == RK_OK)
 			r = put_json_cell(b, t->fields[i].kind, &cells[i]);
+		head += len + 1;
 	}
 	return r == RK_OK ? buf_put_str(b, "}\n") : r;
 }
@@ -221,24 +261,22 @@ keep_row(struct table *t, const union cell *cells)
 enum rk_err
 table_row(struct table *t, const union cell *cells)
 {
-	struct buf b;
 	enum rk_err r = RK_OK;
 
-	buf_init(&b, ROW_MAX);
 	switch (t->o->form) {
 	case OUT_TEXT:
 		r = keep_row(t, cells);
 		break;
 	case OUT_JSON:
-		r = put_json_row(t, &b, cells);
+		r = put_json_row(t, &t->row, cells);
 		break;
 	case OUT_PLAIN:
-		r = put_plain_row(t, &b, cells);
+		r = put_plain_row(t, &t->row, cells);
 		break;
 	}
 	if (r == RK_OK)
-		out_bytes(t->o, buf_peek(&b), buf_len(&b));
-	buf_fini(&b);
+		out_bytes(t->o, buf_peek(&t->row), buf_len(&t->row));
+	buf_consume(&t->row, buf_len(&t->row));
 	return r;
 }
 
@@ -428,6 +466,8 @@ table_end(struct table *t)
 	if (t->o->form == OUT_TEXT && t->rows > 0)
 		print_table(t);
 	buf_fini(&t->cells);
+	buf_fini(&t->row);
+	buf_fini(&t->heads);
 	free(t->widths);
 	free(t->fields);
 	free(t);
