@@ -298,8 +298,8 @@ vault_inspect(struct vault *v, struct vault_info *out, struct rk_error *err)
 	if ((r = vault_read_begin(v, err)) != RK_OK)
 		return r;
 	if ((r = vault_head_read(v, err)) != RK_OK ||
-	    (r = vault_db_prepare(
-	         v, "SELECT count(*) FROM records", &stmt, err)) != RK_OK ||
+	    (r = vault_db_prepare(v, "SELECT count(*) FROM records NOT INDEXED",
+	         &stmt, err)) != RK_OK ||
 	    (r = vault_db_step(v, stmt, &row, err)) != RK_OK)
 		goto out;
 	memcpy(out->id, v->head.id, VAULT_ID_LEN);

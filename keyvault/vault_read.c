@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/sql.h"
 #include "base/str.h"
 
 enum rk_err
@@ -106,6 +107,30 @@ take_record(struct vault *v, sqlite3_stmt *stmt, struct row *row,
 	return r == RK_OK ? r : vault_unreadable(v, r, "record", row->id, err);
 }
 
+static enum rk_err
+bad_index(struct vault *v, struct rk_error *err)
+{
+	return err_set(err, RK_EDAMAGED,
+	    "%s: is damaged: its index does not have each record once",
+	    v->name);
+}
+
+/* Lists are in the order of the index, which is nobody's seal: one that lacks a
+ * record must not make it vanish.  That none is there twice shows in a list. */
+static enum rk_err
+check_index(struct vault *v, struct rk_error *err)
+{
+	int64_t missing;
+	int rc = sql_number(v->db,
+	    "SELECT (SELECT count(*) FROM records NOT INDEXED) - (SELECT "
+	    "count(*) FROM records INDEXED BY records_name)",
+	    &missing);
+
+	if (rc != SQLITE_OK)
+		return vault_db_fail(v, rc, err);
+	return missing == 0 ? RK_OK : bad_index(v, err);
+}
+
 static int
 by_name(const void *a, const void *b)
 {
@@ -151,7 +176,11 @@ list_hidden(struct vault *v, sqlite3_stmt *stmt, vault_record_fn *fn, void *arg,
 
 	if (r == RK_OK && n > 0) {
 		qsort(list, n, sizeof(*list), by_name);
-		for (size_t i = 0; i < n && fn(&list[i], arg); i++)
+		for (size_t i = 1; i < n && r == RK_OK; i++)
+			if (by_name(&list[i - 1], &list[i]) == 0)
+				r = bad_index(v, err);
+		for (size_t i = 0; r == RK_OK && i < n && fn(&list[i], arg);
+		     i++)
 			continue;
 	}
 	if (list != NULL)
@@ -164,15 +193,20 @@ static enum rk_err
 list_open(struct vault *v, sqlite3_stmt *stmt, vault_record_fn *fn, void *arg,
     struct rk_error *err)
 {
+	char last[RECORD_NAME_MAX + 1] = "";
 	struct record rec;
 	struct row row;
 	bool more;
 	enum rk_err r;
 
 	while ((r = vault_db_step(v, stmt, &more, err)) == RK_OK && more) {
-		if ((r = take_record(v, stmt, &row, &rec, err)) != RK_OK ||
-		    !fn(&rec, arg))
+		if ((r = take_record(v, stmt, &row, &rec, err)) != RK_OK)
 			break;
+		if (strcmp(rec.name, last) <= 0)
+			return bad_index(v, err);
+		if (!fn(&rec, arg))
+			break;
+		(void)str_copy(last, sizeof(last), rec.name);
 	}
 	return r;
 }
@@ -188,9 +222,10 @@ vault_list(
 	if ((r = require_names(v, err)) != RK_OK ||
 	    (r = vault_read_begin(v, err)) != RK_OK)
 		return r;
-	r = vault_db_prepare(v,
-	    "SELECT " VAULT_ROW_COLUMNS " FROM records ORDER BY name", &stmt,
-	    err);
+	if ((r = check_index(v, err)) == RK_OK)
+		r = vault_db_prepare(v,
+		    "SELECT " VAULT_ROW_COLUMNS " FROM records ORDER BY name",
+		    &stmt, err);
 	if (r == RK_OK)
 		r = v->head.hidden ? list_hidden(v, stmt, fn, arg, err)
 		                   : list_open(v, stmt, fn, arg, err);

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/str.h"
@@ -44,6 +45,74 @@ test_schema(void **state)
 		vaultrig_sql(cases[i].sql);
 		vaultrig_refuses(cases[i].want, cases[i].sql);
 		vaultrig_remake();
+	}
+}
+
+static bool
+count_one(const struct record *rec, void *arg)
+{
+	(void)rec;
+	++*(unsigned *)arg;
+	return true;
+}
+
+static void
+count_fault(enum rk_err code, const char *text, void *arg)
+{
+	assert_int_equal(code, RK_EDAMAGED);
+	assert_true(text[0] != '\0');
+	++*(unsigned *)arg;
+}
+
+/* It is called as ours, and lacks one: then records would vanish from lists
+ * without one bit of them being changed. */
+static void
+test_index(void **state)
+{
+	struct rk_secret *pass;
+	struct rk_error err;
+	struct vault *v;
+	unsigned n = 0;
+
+	(void)state;
+	for (int hidden = 0; hidden < 2; hidden++) {
+		if (hidden == 0)
+			vaultrig_make_three();
+		else {
+			assert_int_equal(unlink(VAULTRIG_FILE), 0);
+			vaultrig_make(true);
+			v = vaultrig_unlocked();
+			vaultrig_add(v, "a", RECORD_ED25519, 1);
+			vaultrig_add(v, "b", RECORD_ED25519, 2);
+			vault_close(v);
+		}
+		vaultrig_sql("PRAGMA writable_schema = ON;"
+		             "DROP INDEX records_name;"
+		             "CREATE UNIQUE INDEX records_name ON records "
+		             "(name) WHERE id <> 2;"
+		             "UPDATE sqlite_schema SET sql = 'CREATE UNIQUE "
+		             "INDEX records_name ON records (name)' "
+		             "WHERE name = 'records_name'");
+		if (hidden == 0) {
+			v = vaultrig_open();
+			assert_int_equal(
+			    vault_list(v, count_one, &n, &err), RK_EDAMAGED);
+			vault_close(v);
+		}
+		v = vaultrig_unlocked();
+		assert_int_equal(
+		    vault_list(v, count_one, &n, &err), RK_EDAMAGED);
+		assert_non_null(strstr(err.text, "index"));
+		vault_close(v);
+		/* And who looks for it is told. */
+		pass = vaultrig_secret(VAULTRIG_PASS);
+		n = 0;
+		v = vaultrig_open();
+		assert_int_equal(
+		    vault_check(v, pass, count_fault, &n, &err), RK_OK);
+		assert_true(n > 0);
+		vault_close(v);
+		rk_secret_free(pass);
 	}
 }
 
@@ -102,6 +171,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_schema),
+		TEST(test_index),
 		TEST(test_upgrade),
 	};
 
