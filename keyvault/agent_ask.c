@@ -33,12 +33,11 @@ agent_ask_program(void)
 	return strchr(p, '/') == NULL || access(p, X_OK) == 0 ? p : NULL;
 }
 
-/* Ours, but what a service manager meant for us alone; and that it is a yes or
- * no that is asked for, no passphrase. */
+/* Ours, but what a service manager meant for us alone; and what kind of
+ * question it is, no passphrase. */
 static char **
-make_environment(void)
+make_environment(char *kind)
 {
-	static char confirm[] = "SSH_ASKPASS_PROMPT=confirm";
 	static const char *const not_ours[] = { "SSH_ASKPASS_PROMPT=",
 		"LISTEN_PID=", "LISTEN_FDS=", "LISTEN_FDNAMES=",
 		"NOTIFY_SOCKET=", "CREDENTIALS_DIRECTORY=", NULL };
@@ -51,7 +50,7 @@ make_environment(void)
 	if ((list = calloc(n + 2, sizeof(*list))) == NULL)
 		return NULL;
 	n = 0;
-	list[n++] = confirm;
+	list[n++] = kind;
 	for (size_t i = 0; environ[i] != NULL; i++) {
 		for (k = 0; not_ours[k] != NULL; k++)
 			if (strncmp(environ[i], not_ours[k],
@@ -79,18 +78,21 @@ set_attributes(posix_spawnattr_t *a)
 	    a, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 }
 
-static int
-spawn(const char *program, const char *prompt, int out_fd, pid_t *pid)
+int
+agent_ask_spawn(const char *program, const char *text, const char *kind,
+    int out_fd, pid_t *pid)
 {
 	/* Not written to: the interface is older than const. */
 	char *const argv[3] = { (char *)(uintptr_t)program,
-		(char *)(uintptr_t)prompt, NULL };
+		(char *)(uintptr_t)text, NULL };
+	char asked[64];
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
-	char **env = make_environment();
+	char **env;
 	int e;
 
-	if (env == NULL)
+	(void)snprintf(asked, sizeof(asked), "SSH_ASKPASS_PROMPT=%s", kind);
+	if ((env = make_environment(asked)) == NULL)
 		return ENOMEM;
 	(void)posix_spawn_file_actions_init(&actions);
 	(void)posix_spawnattr_init(&attr);
@@ -126,7 +128,7 @@ start(struct agent_asks *asks, struct agent_asking *q,
 		log_event(RK_LOG_WARN, "agent", "askpass: no pipe");
 		return;
 	}
-	e = spawn(asks->program, prompt, fds[1], &q->pid);
+	e = agent_ask_spawn(asks->program, prompt, "confirm", fds[1], &q->pid);
 	(void)close(fds[1]);
 	if (e != 0) {
 		(void)close(fds[0]);

@@ -22,6 +22,10 @@ struct agent_asks {
 /* RPCKIT_ASKPASS or SSH_ASKPASS; NULL also where it is a path to nothing that
  * runs. */
 const char *agent_ask_program(void);
+/* Start a program with this text as its only argument, and nothing else of
+ * ours; kind: of a question, as SSH_ASKPASS_PROMPT has it.  An errno. */
+int agent_ask_spawn(const char *program, const char *text, const char *kind,
+    int out_fd, pid_t *pid);
 /* Have a program run for each that waits, and none for others; elsewhere: they
  * are asked in another way. */
 void agent_ask_update(struct agent_asks *asks, const struct agent *a,

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent_ask.h"
+#include "agent_note.h"
 #include "agent_sock.h"
 #include "agent_tty.h"
 #include "base/error.h"
@@ -48,6 +49,7 @@ struct agent_io {
 	struct rk_loop *loop;
 	struct agent *agent;
 	struct agent_asks asks;
+	struct agent_notes notes;
 	struct agent_tty *tty;
 	struct rk_timer *timer;
 	struct door doors[2];
@@ -102,6 +104,8 @@ set_timer(struct agent_io *io)
 	if (agent_is_open(io->agent) && at > now + SLEEP_LOOK_MS)
 		at = now + SLEEP_LOOK_MS;
 	if ((other = agent_ask_next(&io->asks)) < at)
+		at = other;
+	if ((other = agent_note_next(&io->notes, io->agent, now)) < at)
 		at = other;
 	if ((other = agent_tty_next(io->tty, now)) < at)
 		at = other;
@@ -437,6 +441,7 @@ settle(struct agent_io *io)
 	deliver(io);
 	by_tty = agent_tty_update(io->tty, now);
 	agent_ask_update(&io->asks, io->agent, now, by_tty);
+	agent_note_update(&io->notes, io->agent, now);
 	set_timer(io);
 }
 
@@ -463,6 +468,7 @@ agent_io_changed(struct agent_io *io)
 	/* Before a yes counts that was given meanwhile. */
 	look_for_sleep(io);
 	agent_ask_reap(&io->asks, io->agent, rk_loop_now(io->loop));
+	agent_note_reap(&io->notes);
 	settle(io);
 }
 
@@ -488,6 +494,12 @@ enum rk_err
 agent_io_term(struct agent_io *io, const struct agent_term *term)
 {
 	return agent_tty_new(io->loop, io->agent, term, on_tty, io, &io->tty);
+}
+
+void
+agent_io_notify(struct agent_io *io, const char *program)
+{
+	io->notes.program = program;
 }
 
 void
@@ -540,6 +552,7 @@ agent_io_free(struct agent_io *io)
 	agent_asks_by(io->agent, NULL, NULL);
 	agent_tty_free(io->tty);
 	agent_ask_end(&io->asks);
+	agent_note_end(&io->notes);
 	for (size_t i = 0; i < AGENT_CLIENTS_MAX; i++)
 		if (io->clients[i].fd >= 0)
 			hang_up(&io->clients[i]);

@@ -29,4 +29,7 @@ void agent_io_resumed(struct agent_io *io);
 /* The agent's state was changed from elsewhere, or a child has ended. */
 void agent_io_changed(struct agent_io *io);
 
+/* The program that is run for each that waits longer; NULL: none. */
+void agent_io_notify(struct agent_io *io, const char *program);
+
 #endif

@@ -157,7 +157,9 @@ set_up(struct run *run, const struct agent_setup *s, struct rk_error *err)
 	    (r = agent_io_new(run->loop, run->agent, run->own_fd, run->ssh_fd,
 	         agent_ask_program(), &run->io)) == RK_OK &&
 	    (r = agent_io_term(run->io, &s->term)) == RK_OK &&
-	    (r = set_signals(run)) == RK_OK && s->session_fd >= 0)
+	    (r = set_signals(run)) == RK_OK)
+		agent_io_notify(run->io, s->notify);
+	if (r == RK_OK && s->session_fd >= 0)
 		r = rk_watch_new(run->loop, s->session_fd, RK_READ,
 		    on_session_end, run, &run->session);
 	return r == RK_OK ? r : err_set(err, r, "agent: %s", rk_err_text(r));

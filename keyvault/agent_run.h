@@ -14,6 +14,7 @@ struct agent_setup {
 	int own_fd;               /* that listen already, or -1 */
 	int ssh_fd;
 	uint64_t lifetime_ms;
+	const char *notify;     /* a program, or NULL */
 	struct agent_term term; /* to ask on */
 	int session_fd;         /* of agent_term_session(), taken over */
 };

@@ -108,6 +108,21 @@ set_socket(struct kv *kv, char out[AGENT_PATH_MAX])
 	return RK_OK;
 }
 
+/* The agent leaves this folder. */
+static enum rk_err
+set_notify(struct kv *kv, const char **out)
+{
+	const char *program = args_text(kv->args, "notify", NULL);
+
+	*out = program;
+	if (program == NULL || strchr(program, '/') == NULL)
+		return RK_OK;
+	if (program[0] != '/' || access(program, X_OK) != 0)
+		return kv_fail(kv, RK_EINVAL, "--notify",
+		    "is neither a program's name nor its absolute path");
+	return RK_OK;
+}
+
 static enum rk_err
 make_setup(struct kv *kv, struct agent_setup *s, char vault[PATH_MAX])
 {
@@ -128,6 +143,8 @@ make_setup(struct kv *kv, struct agent_setup *s, char vault[PATH_MAX])
 	if (s->lifetime_ms == 0)
 		s->lifetime_ms = AGENT_FOREVER;
 	s->session_fd = -1;
+	if ((r = set_notify(kv, &s->notify)) != RK_OK)
+		return r;
 	if ((args_given(kv->args, "tty") ||
 	        args_flag(kv->args, "foreground")) &&
 	    (r = agent_term_find(args_text(kv->args, "tty", NULL), &s->term,
@@ -352,13 +369,16 @@ put_only(struct kv *kv, struct buf *args)
 
 /* Before the passphrase is asked for. */
 static enum rk_err
-check_only(struct kv *kv)
+check_limits(struct kv *kv)
 {
 	size_t n;
 	const char *const *words = args_list(kv->args, "only-for", &n);
 	const char *why = NULL;
 	size_t all = 0;
 
+	if (args_flag(kv->args, "until-sleep") && args_given(kv->args, "for"))
+		return kv_fail(
+		    kv, RK_EINVAL, "--until-sleep", "not beside --for");
 	for (size_t i = 0; i < n; i++) {
 		all += strlen(words[i]) + 1;
 		why = all > ONLY_MAX ? "is too much" : only_fault(words[i]);
@@ -380,6 +400,8 @@ put_unlock(struct kv *kv, struct buf *args)
 	uint8_t *room;
 	enum rk_err r;
 
+	if (args_flag(kv->args, "until-sleep"))
+		ms = AGENT_FOREVER;
 	if (args_given(kv->args, "for")) {
 		ms = args_number(kv->args, "for", 0);
 		ms = ms == 0 ? AGENT_FOREVER : ms;
@@ -411,7 +433,7 @@ verb_unlock(struct kv *kv)
 	uint8_t can_ask;
 	enum rk_err r;
 
-	if ((r = check_only(kv)) != RK_OK || (r = kv_open(kv)) != RK_OK ||
+	if ((r = check_limits(kv)) != RK_OK || (r = kv_open(kv)) != RK_OK ||
 	    (r = kv_need_agent(kv, true)) != RK_OK ||
 	    (r = kv_unlock(kv)) != RK_OK)
 		return r;

@@ -161,6 +161,12 @@ static const struct opt agent_opts[] = {
 	    .meta = "PATH",
 	    .complete = COMPLETE_FILE,
 	    .about = "ask on this terminal, where nothing else reads" },
+	{ .name = "notify",
+	    .kind = OPT_TEXT,
+	    .meta = "PROGRAM",
+	    .complete = COMPLETE_FILE,
+	    .about = "run it, with what is asked, where one waits two seconds "
+	             "for a yes" },
 	{ .name = "csh", .about = "print lines for csh" },
 	{ .name = "fish", .about = "print lines for fish" },
 	{ 0 },
@@ -171,6 +177,8 @@ static const struct opt unlock_opts[] = {
 	    .meta = "TIME",
 	    .about = "how long (what the agent was started with); 0: until "
 	             "lock" },
+	{ .name = "until-sleep",
+	    .about = "until lock, logout, or the machine sleeps" },
 	{ .name = "confirm", .about = "ask before each use" },
 	{ .name = "max-uses",
 	    .kind = OPT_NUMBER,

@@ -59,6 +59,8 @@ started() {
 	    --socket "$tmp/run/a.sock"
 	want 0 "status" "$keyvault" status
 	has out "^agent  *pid $KEYVAULT_AGENT_PID, 0 keys open" "tells of it"
+	want 2 "a program that is none" "$keyvault" agent \
+	    --socket "$tmp/run/b.sock" --notify ./none
 	chmod 755 v
 	want 1 "its vault open to others" "$keyvault" agent --socket other/a
 	chmod 700 v
@@ -111,6 +113,10 @@ limited() {
 	want 0 "unlock for a moment" kv unlock --for 50ms deploy-ca
 	until_ok is_closed deploy-ca
 	result $? "it is over"
+	want 2 "a time and none" kv unlock --until-sleep --for 1h deploy-ca
+	want 0 "unlock until the machine sleeps" kv unlock --until-sleep deploy-ca
+	"$keyvault" status >out
+	has out '^  *deploy-ca: open, used 0 times' "has no end"
 	want 0 "unlock for good" kv unlock --for 0 deploy-ca
 	kill -HUP "$KEYVAULT_AGENT_PID"
 	until_ok is_closed deploy-ca

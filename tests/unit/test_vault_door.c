@@ -10,10 +10,13 @@
 
 #include <stdio.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agentrig.h"
+#include "base/fs.h"
 #include "keyvault/agent_io.h"
+#include "keyvault/agent_note.h"
 #include "keyvault/agent_sock.h"
 #include "net/loop.h"
 #include "scratch.h"
@@ -326,6 +329,57 @@ test_long(void **state)
 	house_fini(&h);
 }
 
+/* ---- somebody is told ---- */
+
+/* Who waits two seconds is told of, once; and no sooner. */
+static void
+test_note(void **state)
+{
+	static const uint8_t ask[] = { 0, 0, 0, 18, AGENT_SIGN_FILE, 0, 0, 0, 1,
+		'a', 0, 0, 0, 1, 'x', 0, 0, 0, 0 };
+	time_t end = time(NULL) + 60;
+	struct agent_waiting w;
+	struct house h;
+	struct buf b;
+	char want[64];
+	int fd;
+
+	(void)state;
+	house_init(&h);
+	scratch_make("note",
+	    "#!/bin/sh\necho \"$SSH_ASKPASS_PROMPT $1\" "
+	    ">told.new && mv told.new told\n",
+	    0700);
+	agent_io_notify(h.io, "./note");
+	h.rig.ms = AGENT_FOREVER;
+	buf_init(&b, AGENT_REPLY_MAX);
+	assert_int_equal(
+	    agentrig_unlock(&h.rig, "a", h.now, AGENT_FOREVER, true, &b),
+	    RK_OK);
+	buf_consume(&b, buf_len(&b));
+	assert_int_equal(buf_put(&b, ask, sizeof(ask) - 1), RK_OK);
+	b.data[b.head + 3] = 15 + 64;
+	assert_int_equal(buf_put(&b, (const uint8_t[65]){ 64 }, 65), RK_OK);
+	fd = dial(&h);
+	say(&h, fd, buf_peek(&b), buf_len(&b));
+	assert_true(agent_waits(h.rig.agent, 0, h.now, &w));
+	h.now += AGENT_NOTE_MS - 1;
+	turn(&h);
+	assert_int_not_equal(access("told", F_OK), 0);
+	h.now++;
+	while (access("told", F_OK) != 0 && time(NULL) < end)
+		turn(&h);
+	(void)snprintf(want, sizeof(want),
+	    "none Key a waits for a yes: keyvault allow %u\n", w.id);
+	buf_consume(&b, buf_len(&b));
+	assert_int_equal(fs_read("told", FS_ANY, 4096, &b, NULL), RK_OK);
+	assert_memory_equal(buf_peek(&b), want, strlen(want));
+	buf_fini(&b);
+	(void)close(fd);
+	turn(&h);
+	house_fini(&h);
+}
+
 int
 main(void)
 {
@@ -336,6 +390,8 @@ main(void)
 		    test_crowd, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_long, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_note, scratch_enter, scratch_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
