@@ -83,7 +83,8 @@ once() { # WORDS: of rpctui
 }
 
 waits_once() {
-	once --json && grep -q '"agent":{"waiting":\[{"id":3,"key":"deploy-ca",' \
+	once --json && grep -q \
+		"\"agent\":{\"waiting\":\[{\"id\":$asked,\"key\":\"deploy-ca\"," \
 		out
 }
 
@@ -98,9 +99,10 @@ plain() {
 }
 
 told() {
-	until_ok grep -q "Z asks 3 deploy-ca for a file, .* by .*pid $signer" \
+	until_ok grep -q "Z asks [0-9]* deploy-ca for .*pid $signer" \
 		plain.out
 	result $? 'so is who waits'
+	asked=$(sed -n "s/.*Z asks \([0-9]*\) .*pid $signer,.*/\1/p" plain.out)
 	echo 4 >&8
 	until_ok grep -q '^open deploy-ca, for .*asks before each use' plain.out
 	result $? 'what is open is asked for'
@@ -120,7 +122,7 @@ assert key["used"] == 1 and key["uses_left"] is None' 2>err
 	result $? 'and what is open'
 	once
 	has out '^uses of .* (1)' 'as text'
-	has out '^ *3  *deploy-ca  *a file' 'as well'
+	has out "^ *$asked  *deploy-ca  *a file" 'as well'
 	has out '^keys open in the agent (1)' 'with what is open'
 	has out '^certificate_days ' 'and the keys of the daemon'
 	sock=$tmp/nowhere once --json
@@ -128,7 +130,7 @@ assert key["used"] == 1 and key["uses_left"] is None' 2>err
 }
 
 untold() {
-	until_ok grep -q 'Z settled 3$' plain.out
+	until_ok grep -q "Z settled $asked$" plain.out
 	result $? 'its end is a line'
 	echo q >&8
 	wait "$watcher"
