@@ -12,9 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OUT_MAX                                                      \
-	(SESS_OUT_FULL / 4) /* send() takes nothing more beyond this \
-	                     */
+#define OUT_MAX (SESS_OUT_FULL / 4) /* send() takes no more beyond this */
 #define ALPN_LEN 16
 #define CIPHER_LEN 48
 #define CIPHER "Noise_NN_25519_ChaChaPoly_SHA256"
