@@ -7,6 +7,8 @@
 
 #include "net/sess_int.h"
 
+#include "anyone.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define TURNS 8
@@ -39,23 +41,6 @@ static struct {
 	size_t heard; /* bytes of messages */
 	bool answers; /* the listener sends them back, or ends it */
 } w;
-
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
-
-static enum rk_err
-on_peer(struct rk_session *s, const uint8_t *pub, const char *fp, void *arg)
-{
-	(void)s;
-	(void)pub;
-	(void)fp;
-	(void)arg;
-	return RK_OK;
-}
 
 static enum rk_err
 on_send(const void *data, size_t len, size_t *taken, void *arg)

@@ -7,6 +7,8 @@
 
 #include "net/sess_int.h"
 
+#include "anyone.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define SAID_MAX ((size_t)16 << 20)
@@ -53,24 +55,7 @@ static struct {
 	unsigned last; /* number that was heard, plus one */
 } w;
 
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
-
 /* ---- two ends ---- */
-
-static enum rk_err
-on_peer(struct rk_session *s, const uint8_t *pub, const char *fp, void *arg)
-{
-	(void)s;
-	(void)pub;
-	(void)fp;
-	(void)arg;
-	return RK_OK;
-}
 
 static void
 on_state(struct rk_session *s, enum rk_session_state state,
