@@ -121,7 +121,7 @@ one_way() {
 	[ $? -eq 143 ]
 	result $? 'or a signal ends it'
 	want 0 'how a method streams' "$rpcsh" -s "$where" desc forever
-	grep -q '^forever .*streams down$' out &&
+	grep -q '^forever  streams down   in ' out &&
 		grep -qx '  rpcsh call -o ndjson forever' out
 	result $? 'is described'
 	want 0 'the server' "$rpcsh" -s "$where" tell a:=1

@@ -378,8 +378,8 @@ bytes_say() {
 
 desc_says() {
 	ask desc Shop.Order >out || return 1
-	grep -q '^Shop.Order  takes {Item:string, Count:int, ' out &&
-		grep -q '^  rpcsh call Shop.Order Item=TEXT Count:=0 ' out &&
+	grep -q '^Shop.Order  two-way .* in {Item:string, Count:int, ' out &&
+		grep -q '^  rpcsh Shop.Order Item=TEXT Count:=0 ' out &&
 		grep -q '^    Item  .*required  1 to 40  what is bought$' out &&
 		grep -q '^    Wait  .*else 3600s' out
 }
