@@ -16,6 +16,7 @@ enum addr_scheme {
 	ADDR_QUIC,
 	ADDR_UNIX,
 	ADDR_SSH_TCP,
+	ADDR_SSH_UDP,
 	ADDR_SSH_UNIX,
 	ADDR_FD
 };
@@ -54,6 +55,8 @@ bool addr_is_proving(enum addr_scheme scheme);
 /* Is it a session, whose ends prove keys without certificates? */
 bool addr_is_session(enum addr_scheme scheme);
 bool addr_is_unix(enum addr_scheme scheme);
+/* Over UDP? */
+bool addr_is_udp(enum addr_scheme scheme);
 
 /*
  * Up to cap socket addresses of the URL, in the resolver's order, IPv6 and

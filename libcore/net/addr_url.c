@@ -20,6 +20,7 @@ static const char *const scheme_names[] = {
 	[ADDR_QUIC] = "quic",
 	[ADDR_UNIX] = "unix",
 	[ADDR_SSH_TCP] = "ssh+tcp",
+	[ADDR_SSH_UDP] = "ssh+udp",
 	[ADDR_SSH_UNIX] = "ssh+unix",
 	[ADDR_FD] = "fd",
 };
@@ -46,6 +47,12 @@ bool
 addr_is_unix(enum addr_scheme scheme)
 {
 	return scheme == ADDR_UNIX || scheme == ADDR_SSH_UNIX;
+}
+
+bool
+addr_is_udp(enum addr_scheme scheme)
+{
+	return scheme == ADDR_QUIC || scheme == ADDR_SSH_UDP;
 }
 
 static enum rk_err
@@ -306,7 +313,7 @@ addr_parse(const char *url, struct addr_url *out, struct rk_error *err)
 	    out->scheme == ADDR_FD)
 		return bad_url(url, err,
 		    "unknown scheme (known: quic, tls, tcp, unix, ssh+tcp, "
-		    "ssh+unix)");
+		    "ssh+udp, ssh+unix)");
 	if (addr_is_unix(out->scheme))
 		why = unix_fault(mark + 3, out);
 	else

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "net/sock.h"
+#include "net/udp_knock.h"
 
 #include <rpckit/server.h>
 
@@ -21,6 +22,8 @@ struct dial {
 	struct rk_loop *loop;
 	struct rk_timer *timer;
 	enum addr_scheme scheme;
+	bool knocks; /* over UDP */
+	uint8_t nonce[UDP_NONCE_LEN];
 	uint64_t deadline; /* RK_NEVER: none */
 	dial_fn *fn;
 	void *arg;
@@ -74,7 +77,7 @@ arm(struct dial *d)
 	uint64_t at = d->deadline;
 	uint64_t turn = rk_loop_now(d->loop) + DIAL_STAGGER_MS;
 
-	if (d->next < d->n && turn < at)
+	if ((d->next < d->n || d->knocks) && turn < at)
 		at = turn;
 	if (at == RK_NEVER)
 		rk_timer_clear(d->timer);
@@ -83,6 +86,25 @@ arm(struct dial *d)
 }
 
 static void on_writable(struct rk_watch *w, int fd, unsigned ready, void *arg);
+static void on_answer(struct rk_watch *w, int fd, unsigned ready, void *arg);
+
+static enum rk_err
+begin(struct dial *d, struct attempt *a, struct rk_error *err)
+{
+	if (d->knocks)
+		return udp_knock_connect(&a->addr, d->nonce, &a->fd, err);
+	return sock_connect(&a->addr, &a->fd, err);
+}
+
+static enum rk_err
+watch(struct dial *d, struct attempt *a)
+{
+	if (d->knocks)
+		return rk_watch_new(
+		    d->loop, a->fd, RK_READ, on_answer, a, &a->watch);
+	return rk_watch_new(
+	    d->loop, a->fd, RK_WRITE, on_writable, a, &a->watch);
+}
 
 /* Start the next attempt that can be started; false: there is none left. */
 static bool
@@ -92,13 +114,12 @@ start_next(struct dial *d)
 		struct attempt *a = &d->attempts[d->next++];
 		struct rk_error err;
 
-		if (sock_connect(&a->addr, &a->fd, &err) != RK_OK) {
+		if (begin(d, a, &err) != RK_OK) {
 			note_failure(d, &a->addr, err.sys);
 			a->fd = -1;
 			continue;
 		}
-		if (rk_watch_new(d->loop, a->fd, RK_WRITE, on_writable, a,
-		        &a->watch) != RK_OK) {
+		if (watch(d, a) != RK_OK) {
 			note_failure(d, &a->addr, ENOMEM);
 			(void)close(a->fd);
 			a->fd = -1;
@@ -109,6 +130,29 @@ start_next(struct dial *d)
 		return true;
 	}
 	return false;
+}
+
+static void
+succeed(struct attempt *a)
+{
+	struct dial *d = a->dial;
+	const int fd = a->fd;
+
+	rk_watch_free(a->watch);
+	a->watch = NULL;
+	a->fd = -1;
+	d->running--;
+	finish(d, fd, NULL);
+}
+
+static void
+fail(struct attempt *a)
+{
+	struct dial *d = a->dial;
+
+	attempt_end(a);
+	if (!start_next(d) && d->running == 0)
+		finish(d, -1, &d->last);
 }
 
 static void
@@ -124,17 +168,47 @@ on_writable(struct rk_watch *w, int fd, unsigned ready, void *arg)
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &errnum, &len) != 0)
 		errnum = errno;
 	if (errnum == 0) {
-		rk_watch_free(a->watch);
-		a->watch = NULL;
-		a->fd = -1;
-		d->running--;
-		finish(d, fd, NULL);
+		succeed(a);
 		return;
 	}
 	note_failure(d, &a->addr, errnum);
-	attempt_end(a);
-	if (!start_next(d) && d->running == 0)
-		finish(d, -1, &d->last);
+	fail(a);
+}
+
+static void
+on_answer(struct rk_watch *w, int fd, unsigned ready, void *arg)
+{
+	struct attempt *a = arg;
+	struct dial *d = a->dial;
+	char where[ADDR_TEXT_LEN];
+	int sys;
+	enum rk_err r = udp_knock_look(fd, d->nonce, &sys);
+
+	(void)w;
+	(void)ready;
+	if (r == RK_EAGAIN)
+		return;
+	if (r == RK_OK) {
+		succeed(a);
+		return;
+	}
+	addr_format(&a->addr, d->scheme, where);
+	if (r == RK_ELIMIT) {
+		(void)err_set(&d->last, RK_ECONNECT,
+		    "%s: the server takes nobody now", where);
+		d->last.step = "connect";
+	} else {
+		note_failure(d, &a->addr, sys);
+	}
+	fail(a);
+}
+
+static void
+knock_again(const struct dial *d)
+{
+	for (size_t i = 0; d->knocks && i < d->next; i++)
+		if (d->attempts[i].fd >= 0)
+			udp_knock_again(d->attempts[i].fd, d->nonce);
 }
 
 static void
@@ -153,6 +227,7 @@ on_timer(struct rk_timer *t, void *arg)
 		finish(d, -1, &err);
 		return;
 	}
+	knock_again(d);
 	if (!start_next(d) && d->running == 0) {
 		finish(d, -1, &d->last);
 		return;
@@ -174,6 +249,9 @@ dial_start(const struct dial_conf *conf, struct dial **out)
 		return RK_ENOMEM;
 	d->loop = conf->loop;
 	d->scheme = conf->scheme;
+	d->knocks = conf->scheme == ADDR_SSH_UDP;
+	if (d->knocks)
+		memcpy(d->nonce, conf->nonce, sizeof(d->nonce));
 	d->fn = conf->fn;
 	d->arg = conf->arg;
 	d->n = conf->n_addrs;

@@ -10,6 +10,9 @@
 #define DIAL_STAGGER_MS 250 /* head start of each address over the next */
 
 /*
+ * Over UDP an address has answered when it has given a cookie, which is still
+ * to be read from the socket; it is asked again each DIAL_STAGGER_MS.
+ *
  * Attempts start one after another, each DIAL_STAGGER_MS after the last or as
  * soon as that one failed; the first to connect wins and the others end.
  * Loop thread.
@@ -24,7 +27,8 @@ struct dial_conf {
 	struct rk_loop *loop;
 	const struct addr *addrs;
 	size_t n_addrs;
-	enum addr_scheme scheme; /* for texts */
+	enum addr_scheme scheme; /* for texts; ADDR_SSH_UDP: */
+	const uint8_t *nonce;    /* knock with this one; borrowed */
 	uint64_t timeout;        /* ms for everything; RK_NEVER allowed */
 	dial_fn *fn;
 	void *arg;

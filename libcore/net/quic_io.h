@@ -1,4 +1,5 @@
-/* UDP for QUIC: many datagrams a system call, where the kernel can. */
+/* UDP for QUIC, and sessions: many datagrams a system call, where the kernel
+ * can. */
 #ifndef RPCKIT_NET_QUIC_IO_H
 #define RPCKIT_NET_QUIC_IO_H
 
@@ -44,6 +45,9 @@ void quic_io_mem_fini(struct quic_io_mem *mem);
  * are told, socket buffers are asked for.  RK_ENOMEM. */
 RK_MUST enum rk_err quic_io_new(
     int fd, struct quic_io_mem *mem, struct quic_io **out);
+/* For who does not react to congestion marks: packets say that they have none.
+ */
+void quic_io_no_ecn(struct quic_io *io);
 /* Only the socket: whatever is sent from now on is lost. */
 void quic_io_close(struct quic_io *io);
 void quic_io_free(struct quic_io *io);

@@ -215,3 +215,12 @@ quic_io_set_options(struct quic_io *io)
 	io->stats.gro = set_option(io->fd, IPPROTO_UDP, UDP_GRO, 1);
 	io->stats.gso = set_option(io->fd, IPPROTO_UDP, UDP_SEGMENT, 0);
 }
+
+void
+quic_io_no_ecn(struct quic_io *io)
+{
+	(void)set_option(io->fd, IPPROTO_IP, IP_TOS, 0);
+	if (io->family == AF_INET6)
+		(void)set_option(io->fd, IPPROTO_IPV6, IPV6_TCLASS, 0);
+	io->ecn = 0;
+}

@@ -131,29 +131,3 @@ quic_end_stats(const struct quic_end *e, struct quic_end_stats *out)
 	(void)e;
 	*out = (struct quic_end_stats){ 0 };
 }
-
-enum rk_err
-quic_io_bind(const struct addr *a, bool join, int *fd, struct addr *bound,
-    struct rk_error *err)
-{
-	(void)a;
-	(void)join;
-	(void)bound;
-	*fd = -1;
-	return quic_supported(err);
-}
-
-enum rk_err
-quic_io_share(int fd, struct rk_error *err)
-{
-	(void)fd;
-	return quic_supported(err);
-}
-
-enum rk_err
-quic_io_connect(const struct addr *remote, int *fd, struct rk_error *err)
-{
-	(void)remote;
-	*fd = -1;
-	return quic_supported(err);
-}

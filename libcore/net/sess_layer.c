@@ -2,15 +2,10 @@
 #include "net/sess_layer_int.h"
 
 #include "base/error.h"
-#include "net/sock.h"
 #include "net/tls.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define OUT_MAX (SESS_OUT_FULL / 4) /* send() takes no more beyond this */
 #define ALPN_LEN 16
@@ -90,7 +85,8 @@ on_session_ready(struct rk_session *s, unsigned ready, void *arg)
 
 	if (l->rel != NULL) {
 		sess_layer_rel_move(l);
-		ready = s->goodbye ? RK_READ : 0;
+		/* Who says it over datagrams takes no bytes any more. */
+		ready = s->goodbye ? RK_READ | LOOP_BROKEN : 0;
 	}
 	sess_layer_raise(l, s->goodbye ? ready | LOOP_FINISHED : ready);
 }
@@ -111,15 +107,23 @@ begin(struct sess_layer *l, struct rk_error *err)
 		.arg = l,
 		.handshake_ms = UINT32_MAX, /* the connection's is shorter */
 	};
-	const struct rk_session_pipe pipe = { .in = l->fds[0],
-		.out = l->fds[1] };
+	struct rk_session_pipe pipe = { .in = l->fds[0], .out = l->fds[1] };
+	enum rk_err r;
 
-	enum rk_err r = rk_session_new(l->loop, &conf, &pipe, &l->s, err);
-
-	if (r != RK_OK)
+	if (l->way != NULL)
+		pipe = (struct rk_session_pipe){ .in = -1,
+			.out = -1,
+			.datagrams = true,
+			.send = l->way_ops->send,
+			.arg = l->way };
+	if ((r = rk_session_new(l->loop, &conf, &pipe, &l->s, err)) != RK_OK)
 		return r;
 	l->s->holds = true;
-	return l->s->datagrams ? sess_layer_rel_begin(l) : RK_OK;
+	if (l->s->datagrams && (r = sess_layer_rel_begin(l)) != RK_OK)
+		return r;
+	if (l->way != NULL)
+		l->way_ops->begun(l->way, &l->layer);
+	return RK_OK;
 }
 
 /* Nothing more will come. */
@@ -153,7 +157,8 @@ op_handshake(struct layer *base, struct rk_error *err)
 	}
 	if (l->over) {
 		r = fate(l);
-		l->error.step = STEP;
+		if (l->error.step == NULL)
+			l->error.step = STEP;
 		if (err != NULL)
 			*err = l->error;
 		return r;
@@ -209,6 +214,7 @@ static enum rk_err
 wait_for_room(struct sess_layer *l)
 {
 	l->s->refused = true;
+	l->tell_room = true;
 	sess_layer_lower(l, RK_WRITE);
 	return RK_EAGAIN;
 }
@@ -233,9 +239,11 @@ op_send(struct layer *base, const uint8_t *src, size_t len, size_t *n)
 		return fate(l);
 	if (!l->up || l->said_end)
 		return RK_ESTATE;
+	if (has_unseen(l->s))
+		return wait_for_room(l);
 	if (l->rel != NULL)
 		return sess_layer_rel_send(l, src, len, n);
-	if (sess_waiting(l->s) >= OUT_MAX || has_unseen(l->s))
+	if (sess_waiting(l->s) >= OUT_MAX)
 		return wait_for_room(l);
 	len = len < OUT_MAX ? len : OUT_MAX;
 	r = rk_session_write(l->s, src, len, n);
@@ -349,8 +357,10 @@ op_query(struct layer *base, enum layer_query what, void *out)
 		*(const char **)out = addr_scheme_name(l->scheme);
 		return true;
 	case LAYER_Q_SETTLED:
-	case LAYER_Q_LEFT:
 		*(bool *)out = l->rel == NULL || sess_layer_rel_settled(l);
+		return true;
+	case LAYER_Q_LEFT:
+		*(bool *)out = l->rel == NULL || sess_layer_rel_left(l);
 		return true;
 	case LAYER_Q_PATH:
 		if (l->rel == NULL)
@@ -361,6 +371,8 @@ op_query(struct layer *base, enum layer_query what, void *out)
 		return true;
 	case LAYER_Q_LOCAL:
 	case LAYER_Q_REMOTE:
+		if (l->way != NULL)
+			return l->way_ops->query(l->way, what, out);
 		return l->sock != NULL && layer_query(l->sock, what, out);
 	case LAYER_Q_HELD:
 		*(uint64_t *)out = unsent(l);
@@ -421,14 +433,6 @@ op_close(struct layer *base, const struct rk_error *why)
 }
 
 static void
-close_fds(const int fds[2])
-{
-	(void)close(fds[0]); /* nothing of ours is in them */
-	if (fds[1] != fds[0])
-		(void)close(fds[1]);
-}
-
-static void
 op_free(struct layer *base)
 {
 	struct sess_layer *l = of(base);
@@ -436,8 +440,10 @@ op_free(struct layer *base)
 	rk_session_free(l->s);
 	sess_layer_rel_end(l);
 	layer_free(l->sock);
-	if (l->sock == NULL)
-		close_fds(l->fds);
+	if (l->way != NULL)
+		l->way_ops->free(l->way);
+	else if (l->sock == NULL)
+		sess_layer_close_fds(l->fds);
 	free(l);
 }
 
@@ -458,8 +464,8 @@ static const struct layer_ops ops = {
 
 /* ---- making one ---- */
 
-static struct sess_layer *
-make(const struct sess_layer_conf *conf, struct rk_loop *loop,
+struct sess_layer *
+sess_layer_make(const struct sess_layer_conf *conf, struct rk_loop *loop,
     enum addr_scheme scheme)
 {
 	struct sess_layer *l = calloc(1, sizeof(*l));
@@ -471,127 +477,4 @@ make(const struct sess_layer_conf *conf, struct rk_loop *loop,
 	l->loop = loop;
 	l->scheme = scheme;
 	return l;
-}
-
-static bool
-is_tcp(int fd)
-{
-	socklen_t len = sizeof(int);
-	int family = AF_UNIX;
-
-	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) == 0 &&
-	       family != AF_UNIX;
-}
-
-enum rk_err
-sess_layer_new(const struct sess_layer_conf *conf, struct rk_loop *loop, int fd,
-    enum addr_scheme scheme, struct layer **out)
-{
-	const enum addr_scheme below = is_tcp(fd) ? ADDR_TCP : ADDR_UNIX;
-	struct sess_layer *l;
-	struct layer *sock;
-	enum rk_err r;
-
-	*out = NULL;
-	if ((r = sock_layer_new(fd, below, &sock)) != RK_OK)
-		return r;
-	if ((l = make(conf, loop, scheme)) == NULL) {
-		layer_free(sock);
-		return RK_ENOMEM;
-	}
-	l->sock = sock;
-	l->fds[0] = l->fds[1] = fd;
-	*out = &l->layer;
-	return RK_OK;
-}
-
-/* Datagrams go to somebody. */
-static bool
-has_peer(int fd)
-{
-	struct sockaddr_storage peer;
-	socklen_t len = sizeof(peer);
-
-	return getpeername(fd, (struct sockaddr *)&peer, &len) == 0;
-}
-
-static bool
-is_listening(int fd)
-{
-	socklen_t len = sizeof(int);
-	int is = 0;
-
-	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is, &len) == 0 &&
-	       is != 0;
-}
-
-/* Bytes come from it, or can be written to it? */
-static enum rk_err
-check_fd(int fd, bool one, struct rk_error *err)
-{
-	struct stat st;
-	socklen_t len = sizeof(int);
-	int type = 0;
-
-	if (fstat(fd, &st) != 0)
-		return err_set(
-		    err, RK_EUNSUPPORTED, "descriptor %d is not open", fd);
-	if (S_ISSOCK(st.st_mode) &&
-	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
-	    ((type == SOCK_STREAM && !is_listening(fd)) ||
-	        (one && has_peer(fd))))
-		return RK_OK;
-	if (!one && S_ISFIFO(st.st_mode))
-		return RK_OK;
-	if (S_ISCHR(st.st_mode))
-		return RK_OK;
-	return err_set(err, RK_EUNSUPPORTED,
-	    "descriptor %d is no connected socket%s", fd,
-	    one ? "" : ", pipe or line");
-}
-
-enum rk_err
-sess_layer_check_fds(const int fds[2], struct rk_error *err)
-{
-	const bool one = fds[0] == fds[1];
-	enum rk_err r = check_fd(fds[0], one, err);
-
-	return r == RK_OK && !one ? check_fd(fds[1], one, err) : r;
-}
-
-static bool
-is_stream(int fd)
-{
-	socklen_t len = sizeof(int);
-	int type = 0;
-
-	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
-	       type == SOCK_STREAM;
-}
-
-enum rk_err
-sess_layer_new_fds(const struct sess_layer_conf *conf, struct rk_loop *loop,
-    const int fds[2], struct layer **out, struct rk_error *err)
-{
-	struct sess_layer *l;
-	enum rk_err r;
-
-	*out = NULL;
-	if (fcntl(fds[0], F_SETFD, FD_CLOEXEC) != 0 ||
-	    fcntl(fds[1], F_SETFD, FD_CLOEXEC) != 0) {
-		r = err_sys(err, RK_EIO, errno, "descriptor %d", fds[0]);
-		close_fds(fds);
-		return r;
-	}
-	if (fds[0] == fds[1] && is_stream(fds[0])) {
-		r = sess_layer_new(conf, loop, fds[0], ADDR_FD, out);
-		return r == RK_OK ? r : err_set(err, r, "out of memory");
-	}
-	if ((l = make(conf, loop, ADDR_FD)) == NULL) {
-		close_fds(fds);
-		return err_set(err, RK_ENOMEM, "out of memory");
-	}
-	memcpy(l->fds, fds, sizeof(l->fds));
-	*out = &l->layer;
-	return RK_OK;
 }

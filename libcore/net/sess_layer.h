@@ -1,5 +1,4 @@
-/* The session layer: RPC over rpckit-session(7), on stream sockets and pipes.
- */
+/* The session layer: RPC over rpckit-session(7), on sockets, pipes and ways. */
 #ifndef RPCKIT_NET_SESS_LAYER_H
 #define RPCKIT_NET_SESS_LAYER_H
 
@@ -7,7 +6,7 @@
 #include "net/layer.h"
 #include "trust/psks.h"
 
-#include <rpckit/key.h>
+#include <rpckit/session.h>
 
 /* Is this a peer whose key may be believed?  It has proven to hold it; a
  * refusal is told to it.  The last word is said when the layer is open. */
@@ -38,6 +37,39 @@ RK_MUST enum rk_err sess_layer_new(const struct sess_layer_conf *conf,
 RK_MUST enum rk_err sess_layer_new_fds(const struct sess_layer_conf *conf,
     struct rk_loop *loop, const int fds[2], struct layer **out,
     struct rk_error *err);
+
+/*
+ * A way for datagrams that somebody else has, as many behind one socket.  send
+ * is as of rk_session_pipe, its arg the way; RK_EAGAIN: sess_layer_resume()
+ * follows.
+ */
+struct sess_way_ops {
+	rk_session_send_fn *send;
+	/* There is a session, and sess_layer_feed() has somebody to feed. */
+	void (*begun)(void *way, struct layer *l);
+	/* LAYER_Q_LOCAL, LAYER_Q_REMOTE */
+	bool (*query)(void *way, enum layer_query what, void *out);
+	void (*free)(void *way);
+};
+/* The same over one, which it takes over, also on failure.  RK_ENOMEM. */
+RK_MUST enum rk_err sess_layer_new_way(const struct sess_layer_conf *conf,
+    struct rk_loop *loop, enum addr_scheme scheme,
+    const struct sess_way_ops *ops, void *way, struct layer **out);
+/* A datagram came; what finds no room is lost. */
+void sess_layer_feed(struct layer *l, const void *data, size_t len);
+/* The same of one that came another way: is it the peer's, and newer than all
+ * before it?  False also before the session is established. */
+bool sess_layer_feed_other(struct layer *l, const void *data, size_t len);
+void sess_layer_resume(struct layer *l); /* there is room again */
+bool sess_layer_is_up(const struct layer *l);
+/* Send the peer something that it answers. */
+void sess_layer_ask(struct layer *l);
+/* The way is another: what was measured of it is forgotten, and what was under
+ * way is sent again. */
+void sess_layer_moved(struct layer *l);
+/* It has broken. */
+void sess_layer_break(struct layer *l, const struct rk_error *why);
+
 /* Would they do?  RK_EUNSUPPORTED: of another kind, or closed. */
 RK_MUST enum rk_err sess_layer_check_fds(
     const int fds[2], struct rk_error *err);

@@ -6,9 +6,12 @@
 #include <stdlib.h>
 
 #define OUT_MAX (SESS_OUT_FULL / 4) /* of the session's, and no piece more */
+/* So often in a row nothing was confirmed. */
+#define SHORTEN_AFTER 3
+#define SILENT_AFTER 3
 
-static void
-break_off(struct sess_layer *l, enum rk_err code, const char *text)
+void
+sess_layer_rel_break(struct sess_layer *l, enum rk_err code, const char *text)
 {
 	if (l->over)
 		return;
@@ -27,7 +30,7 @@ set_timer(struct sess_layer *l)
 	if (due == 0 || l->over)
 		rk_timer_clear(l->timer);
 	else if (rk_timer_set(l->timer, due) != RK_OK)
-		break_off(l, RK_ENOMEM, "out of memory");
+		sess_layer_rel_break(l, RK_ENOMEM, "out of memory");
 }
 
 static void
@@ -69,6 +72,27 @@ tell(struct sess_layer *l)
 	sess_layer_raise(l, ready);
 }
 
+/* What was carried once may not be any more (RFC 8899, 3). */
+void
+sess_layer_rel_shorten(struct sess_layer *l)
+{
+	struct rk_session *s = l->s;
+
+	if (l->over || !l->up || s->packet <= SESS_PACKET_FIRST)
+		return;
+	s->packet = SESS_PACKET_FIRST;
+	s->probes = 0;
+	sess_datagram_probe(s);
+	sess_work_later(s);
+}
+
+/* All was sent, more than once, and somebody is there no more, or asleep. */
+static bool
+is_silent(const struct sess_layer *l)
+{
+	return l->rel->backoff >= SILENT_AFTER && sess_rel_all_went(l->rel);
+}
+
 static void
 on_timer(struct rk_timer *t, void *arg)
 {
@@ -76,7 +100,12 @@ on_timer(struct rk_timer *t, void *arg)
 
 	(void)t;
 	if (sess_rel_time(l->rel, rk_loop_now(l->loop)) != RK_OK)
-		break_off(l, RK_ETIMEOUT, "the peer confirms nothing");
+		sess_layer_rel_break(
+		    l, RK_ETIMEOUT, "the peer confirms nothing");
+	if (l->rel->backoff == SHORTEN_AFTER)
+		sess_layer_rel_shorten(l);
+	if (l->tell_left && is_silent(l))
+		sess_layer_raise(l, RK_WRITE);
 	pump(l);
 }
 
@@ -93,7 +122,7 @@ take_all(struct sess_layer *l)
 	       rk_session_read(l->s, p, LOOP_SCRATCH_LEN, &n) == RK_OK)
 		r = sess_rel_take(l->rel, rk_loop_now(l->loop), p, n);
 	if (r != RK_OK)
-		break_off(l, r, "what the peer sent is no stream");
+		sess_layer_rel_break(l, r, "what the peer sent is no stream");
 }
 
 void
@@ -166,4 +195,14 @@ sess_layer_rel_settled(struct sess_layer *l)
 	l->tell_settled = true;
 	sess_layer_lower(l, RK_WRITE);
 	return false;
+}
+
+/* A server waits no longer for who may be asleep. */
+bool
+sess_layer_rel_left(struct sess_layer *l)
+{
+	if (sess_layer_rel_settled(l))
+		return true;
+	l->tell_left = l->conf->server;
+	return l->conf->server && is_silent(l);
 }

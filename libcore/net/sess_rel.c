@@ -8,11 +8,12 @@
 
 #define FIRST_PIECES 10 /* under way at first (RFC 6928) */
 #define FIRST_RTO_MS 1000
-#define RTO_MIN_MS 200
+#define RTO_MIN_MS 50
 #define RTO_MAX_MS 10000
 #define BACKOFF_MAX 6
-#define REORDERED 3 /* so many later ones that arrived mean: it is lost */
-#define MSS 1200    /* what counts as one where windows are counted */
+#define REORDERED 3 /* so many later ones that arrived mean: it is lost, */
+#define LATE_MS(srtt) (2 + (srtt)*9 / 8000) /* or one, so long after it */
+#define MSS 1200 /* what counts as one where windows are counted */
 
 void
 sess_rel_init(struct sess_rel *r)
@@ -52,6 +53,12 @@ size_t
 sess_rel_held(const struct sess_rel *r)
 {
 	return buf_len(&r->out);
+}
+
+bool
+sess_rel_all_went(const struct sess_rel *r)
+{
+	return r->next == r->una + buf_len(&r->out);
 }
 
 enum rk_err
@@ -103,6 +110,9 @@ set_timeout(struct sess_rel *r, uint64_t now)
 uint64_t
 sess_rel_due(const struct sess_rel *r)
 {
+	if (r->loss_at != 0 &&
+	    (r->timeout_at == 0 || r->loss_at < r->timeout_at))
+		return r->loss_at;
 	return r->timeout_at;
 }
 
@@ -124,12 +134,44 @@ mark_lost(struct sess_rel *r, struct sess_piece *p)
 	r->flight -= p->len;
 }
 
-/* Nothing came for too long: all that is under way counts as lost. */
+/* Something that was sent later has arrived: three such, or one and time enough
+ * (RFC 9002, 6.1). */
+static void
+detect_losses(struct sess_rel *r, uint64_t now, size_t flight)
+{
+	struct sess_piece *p;
+	bool fresh = false;
+
+	r->loss_at = 0;
+	TAILQ_FOREACH (p, &r->sent, link) {
+		const uint64_t late = p->sent_at + LATE_MS(r->srtt);
+
+		if (p->lost || p->serial >= r->newest)
+			continue;
+		if (p->serial + REORDERED > r->newest && now < late) {
+			if (r->loss_at == 0 || late < r->loss_at)
+				r->loss_at = late;
+			continue;
+		}
+		fresh = fresh || p->serial >= r->recover;
+		mark_lost(r, p);
+	}
+	if (!fresh)
+		return;
+	shrink(r, flight);
+	r->cwnd = r->ssthresh;
+}
+
+/* Nothing came for too long: all that is under way counts as lost.  The first
+ * time in a row it may have been the last pieces only, of which nothing that
+ * came later can tell. */
 enum rk_err
 sess_rel_time(struct sess_rel *r, uint64_t now)
 {
 	struct sess_piece *p;
 
+	if (r->loss_at != 0 && now >= r->loss_at)
+		detect_losses(r, now, r->flight);
 	if (r->timeout_at == 0 || now < r->timeout_at)
 		return RK_OK;
 	if (r->heard_at != 0 && now >= r->heard_at + SESS_REL_GIVE_UP_MS)
@@ -138,7 +180,8 @@ sess_rel_time(struct sess_rel *r, uint64_t now)
 		r->backoff++;
 	if (!TAILQ_EMPTY(&r->sent)) {
 		shrink(r, r->flight);
-		r->cwnd = MSS;
+		r->cwnd = r->backoff > 1 ? MSS : r->ssthresh;
+		r->loss_at = 0;
 		TAILQ_FOREACH (p, &r->sent, link)
 			mark_lost(r, p);
 	} else {
@@ -146,6 +189,22 @@ sess_rel_time(struct sess_rel *r, uint64_t now)
 	}
 	set_timeout(r, now);
 	return RK_OK;
+}
+
+void
+sess_rel_moved(struct sess_rel *r, uint64_t now)
+{
+	struct sess_piece *p;
+
+	TAILQ_FOREACH (p, &r->sent, link)
+		mark_lost(r, p);
+	r->cwnd = FIRST_PIECES * MSS;
+	r->ssthresh = UINT64_MAX;
+	r->recover = r->serial + 1;
+	r->srtt = r->rttvar = 0;
+	r->backoff = 0;
+	r->loss_at = 0;
+	set_timeout(r, now);
 }
 
 static void
@@ -195,14 +254,31 @@ note_sent(struct sess_rel *r, struct sess_piece *p, uint64_t now)
 		set_timeout(r, now);
 }
 
+/* The way carries less than it did: the rest becomes a piece of its own. */
+static bool
+split(struct sess_rel *r, struct sess_piece *p, size_t max)
+{
+	struct sess_piece *rest = malloc(sizeof(*rest));
+
+	if (rest == NULL)
+		return false;
+	*rest = *p;
+	rest->at += max;
+	rest->len -= max;
+	p->len = max;
+	TAILQ_INSERT_AFTER(&r->sent, p, rest, link);
+	r->n_sent++;
+	return true;
+}
+
 static struct sess_piece *
-find_lost(const struct sess_rel *r, size_t max)
+find_lost(struct sess_rel *r, size_t max)
 {
 	struct sess_piece *p;
 
 	TAILQ_FOREACH (p, &r->sent, link) {
 		if (p->lost)
-			return p->len <= max ? p : NULL;
+			return p->len <= max || split(r, p, max) ? p : NULL;
 	}
 	return NULL;
 }
@@ -288,12 +364,14 @@ arrived(struct sess_rel *r, struct sess_piece *p, uint64_t now)
 {
 	if (!p->lost)
 		r->flight -= p->len;
-	/* Of one that was sent twice nobody knows which it was (Karn). */
-	if (p->times == 1) {
+	/* Of one that was sent twice nobody knows which it was (Karn), but
+	 * whether it can have been the last. */
+	if (p->times == 1)
 		measure(r, now - p->sent_at);
-		if (p->serial > r->newest)
-			r->newest = p->serial;
-	}
+	if (p->serial > r->newest &&
+	    (p->times == 1 ||
+	        (now > p->sent_at && (now - p->sent_at) * 1000 >= r->srtt)))
+		r->newest = p->serial;
 	TAILQ_REMOVE(&r->sent, p, link);
 	r->n_sent--;
 	free(p);
@@ -336,24 +414,6 @@ confirm_head(struct sess_rel *r, uint64_t all)
 	return n;
 }
 
-static void
-detect_losses(struct sess_rel *r, size_t flight)
-{
-	struct sess_piece *p;
-	bool fresh = false;
-
-	TAILQ_FOREACH (p, &r->sent, link) {
-		if (p->lost || p->serial + REORDERED > r->newest)
-			continue;
-		fresh = fresh || p->serial >= r->recover;
-		mark_lost(r, p);
-	}
-	if (!fresh)
-		return;
-	shrink(r, flight);
-	r->cwnd = r->ssthresh;
-}
-
 enum rk_err
 rel_take_confirm(struct sess_rel *r, uint64_t now, const uint8_t *p, size_t len)
 {
@@ -385,7 +445,7 @@ rel_take_confirm(struct sess_rel *r, uint64_t now, const uint8_t *p, size_t len)
 		buf_consume(&r->out, (size_t)(all - r->una));
 		r->una = all;
 	}
-	detect_losses(r, flight);
+	detect_losses(r, now, flight);
 	if (news == 0 && r->limit != limit)
 		return RK_OK; /* an old one */
 	r->heard_at = now;    /* it is there */

@@ -52,6 +52,7 @@ struct sess_rel {
 	uint64_t retrans; /* pieces */
 	unsigned backoff;
 	uint64_t timeout_at; /* 0: nothing is waited for */
+	uint64_t loss_at;    /* some may be lost, and are then; 0: none */
 	uint64_t heard_at;   /* something was confirmed, or had to be last */
 	bool probe;          /* ask whether there is room */
 	/* Receiving. */
@@ -83,6 +84,11 @@ size_t sess_rel_read(struct sess_rel *r, uint8_t *dst, size_t cap);
  */
 uint64_t sess_rel_due(const struct sess_rel *r);
 RK_MUST enum rk_err sess_rel_time(struct sess_rel *r, uint64_t now);
+/* The way is another: what is under way counts as lost, and nothing is known of
+ * how fast it is. */
+void sess_rel_moved(struct sess_rel *r, uint64_t now);
+/* Was everything sent, at least once? */
+bool sess_rel_all_went(const struct sess_rel *r);
 /* Not confirmed. */
 size_t sess_rel_held(const struct sess_rel *r);
 

@@ -7,6 +7,8 @@
 #include "rpc/frame.h"
 #include "trust/psks.h"
 
+#include <rpckit/secret.h>
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -248,7 +250,7 @@ note_end(
 {
 	char text[ADDR_TEXT_LEN];
 
-	if (c->url.scheme != ADDR_QUIC) {
+	if (!addr_is_udp(c->url.scheme)) {
 		addr_format(
 		    a, addr_is_unix(c->url.scheme) ? ADDR_UNIX : ADDR_TCP, out);
 		return;
@@ -306,6 +308,10 @@ open_session(struct rk_client *c, int fd)
 	struct layer *below;
 	enum rk_err r;
 
+	if (c->url.scheme == ADDR_SSH_UDP) {
+		r = udp_end_dial(c->loop, &c->sess, fd, c->nonce, &top);
+		return r == RK_OK ? client_open_session(c, top) : r;
+	}
 	if (addr_is_session(c->url.scheme)) {
 		r = sess_layer_new(&c->sess, c->loop, fd, c->url.scheme, &top);
 		return r == RK_OK ? client_open_session(c, top) : r;
@@ -377,6 +383,7 @@ client_dial(struct rk_client *c, struct rk_error *err)
 	struct dial_conf dc = { .loop = c->loop,
 		.addrs = addrs,
 		.scheme = c->url.scheme,
+		.nonce = c->nonce,
 		.timeout = c->conf.timeouts.connect,
 		.fn = on_dialed,
 		.arg = c };
@@ -397,6 +404,7 @@ client_dial(struct rk_client *c, struct rk_error *err)
 	c->timing = (struct rk_timing){ .resolve = c->dialed_us - t };
 	if (c->url.scheme == ADDR_QUIC)
 		return start_quic(c, addrs, dc.n_addrs, err);
+	rk_random(c->nonce, sizeof(c->nonce));
 	if ((r = dial_start(&dc, &c->dial)) != RK_OK)
 		return err_set(err, r, "%s: %s", c->url_text, rk_err_text(r));
 	c->state = CLIENT_DIALING;

@@ -9,6 +9,7 @@
 #include "net/quic.h"
 #include "net/sess_layer.h"
 #include "net/tls.h"
+#include "net/udp_end.h"
 #include "rpc/pending.h"
 #include "rpc/session.h"
 #include "rpc/stream.h"
@@ -119,10 +120,11 @@ struct rk_client {
 	bool own_loop;
 	enum client_state state;
 	struct session_trust trust;
-	struct psk_conf psk;         /* without keys: there is no such layer */
-	struct sess_layer_conf sess; /* without a key: there are no sessions */
-	bool fds_used;               /* those of an URL are there once */
-	struct tls_ctx *tls;         /* the target's */
+	struct psk_conf psk;          /* without keys: there is no such layer */
+	struct sess_layer_conf sess;  /* without a key: there are no sessions */
+	uint8_t nonce[UDP_NONCE_LEN]; /* that it knocks with */
+	bool fds_used;                /* those of an URL are there once */
+	struct tls_ctx *tls;          /* the target's */
 	struct client_targets targets;
 	struct client_again again;
 	struct dial *dial;

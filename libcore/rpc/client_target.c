@@ -239,7 +239,7 @@ add_names(struct rk_client *c, struct making *m, const struct client_source *s,
 
 	(void)snprintf(name, sizeof(name), "_rpckit%s._%s.%s",
 	    addr_is_session(s->url.scheme) ? "-ssh" : "",
-	    s->url.scheme == ADDR_QUIC ? "udp" : "tcp", s->url.host);
+	    addr_is_udp(s->url.scheme) ? "udp" : "tcp", s->url.host);
 	if (srv_ask(name, c->targets.dns, found, SRV_MAX, &n, &m->why) != RK_OK)
 		return add_known(c, m, err);
 	for (size_t i = 0; i < n && r == RK_OK; i++) {

@@ -96,7 +96,7 @@ put_listeners(
 {
 	const bool runs = s->state <= SERVER_RUNNING;
 	const struct listener *l;
-	const struct quic_ports *p;
+	const struct udp_ports *p;
 	uint32_t n = 0;
 
 	TAILQ_FOREACH (l, &s->listeners, link)
@@ -111,7 +111,7 @@ put_listeners(
 	}
 	TAILQ_FOREACH (p, &s->ports, link) {
 		if (runs && (all || p->passed))
-			put_address(k, &p->bound, ADDR_QUIC);
+			put_address(k, &p->bound, p->kind->scheme);
 	}
 }
 

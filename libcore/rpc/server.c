@@ -335,7 +335,7 @@ on_stopped(struct mail *m)
 	                                 offsetof(struct rk_server, stopped));
 
 	join_threads(s);
-	server_quic_hurry(s);
+	server_udp_hurry(s);
 	rk_timer_clear(s->grace);
 	rk_timer_clear(s->retry);
 	s->state = SERVER_STOPPED;
@@ -439,7 +439,7 @@ rk_server_free(struct rk_server *s)
 		c->watch = NULL;
 	}
 	free_boxes(s);
-	server_quic_free(s);
+	server_udp_free(s);
 	server_fd_free(s);
 	for (unsigned i = 0; i < s->n_workers; i++) {
 		worker_free_calls(&s->workers[i]);

@@ -378,7 +378,7 @@ take_over(struct admission *a)
 	enum rk_err r;
 
 	a->top = NULL;
-	if (a->hello != NULL && (r = server_quic_take(a, &top)) != RK_OK)
+	if (a->hello != NULL && (r = server_udp_take(a, &top)) != RK_OK)
 		return r;
 	if (a->creds->psk.keys != NULL && !addr_is_session(a->scheme) &&
 	    (r = psk_layer_new(&a->creds->psk, a->worker->loop, top, &top)) !=
@@ -433,7 +433,7 @@ worker_stop(struct mail *m)
 	struct server_conn *c, *next;
 
 	w->stopping = true;
-	server_quic_deafen(w);
+	server_udp_deafen(w);
 	for (c = TAILQ_FIRST(&w->conns); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, link);
 		if (c->session == NULL)

@@ -143,7 +143,7 @@ has_session_listener(const struct rk_server *s)
 		if (addr_is_session(l->scheme))
 			return true;
 	}
-	return false;
+	return server_udp_serves(s, ADDR_SSH_UDP);
 }
 
 static bool
@@ -155,7 +155,7 @@ has_tls_listener(const struct rk_server *s)
 		if (l->scheme == ADDR_TLS)
 			return true;
 	}
-	return !TAILQ_EMPTY(&s->ports);
+	return server_udp_serves(s, ADDR_QUIC);
 }
 
 enum rk_err

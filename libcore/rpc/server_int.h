@@ -8,6 +8,7 @@
 #include "net/quic.h"
 #include "net/sess_layer.h"
 #include "net/tls.h"
+#include "net/udp_end.h"
 #include "rpc/call_note.h"
 #include "rpc/figures.h"
 #include "rpc/gate.h"
@@ -78,23 +79,44 @@ struct inherited {
 };
 TAILQ_HEAD(inherited_list, inherited);
 
-/* A worker's socket of a QUIC address; all of them share the port. */
-struct quic_port {
+/*
+ * What has many peers behind a UDP socket: QUIC, or sessions.  An endpoint is a
+ * struct quic_end, or udp_end, and a hello a struct quic_hello, or udp_peer, of
+ * whose functions these have the contracts.
+ */
+struct udp_port;
+struct port_kind {
+	enum addr_scheme scheme;
+	unsigned loops_max; /* that an id can name */
+	enum rk_err (*open)(struct udp_port *p, int fd, struct rk_error *err);
+	enum rk_err (*accept)(void *end, const struct creds *creds, void *hello,
+	    struct layer **out);
+	void (*drop)(void *end, void *hello, bool busy);
+	void (*feed)(void *end, const struct quic_datagram *d);
+	void (*deafen)(void *end);
+	void (*hurry)(void *end);
+	void (*close)(void *end);
+	void (*free)(void *end);
+};
+
+/* A worker's socket of such an address; all of them share the port. */
+struct udp_port {
 	struct worker *worker;
-	struct quic_ports *all;
-	struct quic_end *end;
+	struct udp_ports *all;
+	void *end;
 	int fd;             /* until the endpoint has it; else -1 */
 	atomic_uint strays; /* packets on their way here from other sockets */
 };
 
-struct quic_ports {
-	TAILQ_ENTRY(quic_ports) link;
+struct udp_ports {
+	TAILQ_ENTRY(udp_ports) link;
+	const struct port_kind *kind;
 	struct addr bound;
-	bool passed;             /* the socket was made by somebody else */
-	size_t n;                /* one, or as many as workers and ids go */
-	struct quic_port port[]; /* by the worker's index */
+	bool passed;            /* the socket was made by somebody else */
+	size_t n;               /* one, or as many as workers and ids go */
+	struct udp_port port[]; /* by the worker's index */
 };
-TAILQ_HEAD(quic_ports_list, quic_ports);
+TAILQ_HEAD(udp_ports_list, udp_ports);
 
 struct pool;
 struct admission;
@@ -149,10 +171,10 @@ struct rk_server {
 	struct creds_list creds; /* the newest is first and in force */
 	struct listener_list listeners;
 	struct inherited_list inherited;
-	struct quic_ports_list ports; /* freed at the very end */
-	struct seed *seed;            /* of all keys that must be shared */
-	struct replay *replay;        /* NULL: no early data */
-	struct method_sets sets;      /* all that are not retired */
+	struct udp_ports_list ports; /* freed at the very end */
+	struct seed *seed;           /* of all keys that must be shared */
+	struct replay *replay;       /* NULL: no early data */
+	struct method_sets sets;     /* all that are not retired */
 	struct gate gate;
 	struct rk_timer *retry; /* accept again after a shortage */
 	struct rk_timer *grace; /* end of a drain */
@@ -224,9 +246,10 @@ struct admission {
 	struct mail present; /* to loop 0: no recording; after trusted */
 	struct mail closed;  /* to loop 0, which frees it */
 	struct worker *worker;
-	struct layer *top; /* until taken; or, of QUIC, what to make it from: */
-	struct quic_port *port;
-	struct quic_hello *hello;
+	struct layer
+	    *top; /* until taken; or, over UDP, what to make it from: */
+	struct udp_port *port;
+	void *hello;
 	struct creds *creds;
 	enum addr_scheme scheme;
 	uint64_t prefix;
@@ -327,25 +350,37 @@ void server_hand_over(struct rk_server *s, struct admission *a);
 void server_refuse(struct rk_server *s, const struct addr *remote,
     enum addr_scheme scheme, const char *why);
 
-/* server_quic.c: loop 0, but where said */
-RK_MUST enum rk_err server_quic_listen(struct rk_server *s,
-    const struct addr *a, struct addr *bound, struct rk_error *err);
+/* server_udp.c: loop 0, but where said */
+RK_MUST enum rk_err server_udp_listen(struct rk_server *s,
+    enum addr_scheme scheme, const struct addr *a, struct addr *bound,
+    struct rk_error *err);
+/* With a socket that was bound elsewhere; takes it over, also on failure. */
+RK_MUST enum rk_err server_udp_listen_fd(struct rk_server *s,
+    enum addr_scheme scheme, int fd, const struct addr *bound,
+    struct rk_error *err);
+/* Is there a socket with this address already? */
+bool server_udp_has(const struct rk_server *s, const struct addr *bound);
+/* Is there one of this kind? */
+bool server_udp_serves(const struct rk_server *s, enum addr_scheme scheme);
 /* The socket of loop 0 from which this address can be reached; NULL: none. */
 struct quic_end *server_quic_end(
     const struct rk_server *s, const struct addr *remote);
-/* With a socket that was bound elsewhere; takes it over, also on failure. */
-RK_MUST enum rk_err server_quic_listen_fd(struct rk_server *s, int fd,
-    const struct addr *bound, struct rk_error *err);
-/* Is there a socket with this address already? */
-bool server_quic_has(const struct rk_server *s, const struct addr *bound);
 /* The worker's thread: make the stack of a peer that was admitted. */
-RK_MUST enum rk_err server_quic_take(struct admission *a, struct layer **out);
+RK_MUST enum rk_err server_udp_take(struct admission *a, struct layer **out);
 /* The worker's thread: take no new peers. */
-void server_quic_deafen(struct worker *w);
+void server_udp_deafen(struct worker *w);
 /* No worker's thread runs any more, and perhaps no loop: last goodbyes, and no
  * socket where nobody reads. */
-void server_quic_hurry(struct rk_server *s);
-void server_quic_free(struct rk_server *s);
+void server_udp_hurry(struct rk_server *s);
+void server_udp_free(struct rk_server *s);
+/* server_knock.c: a peer that says hello at a port, on the port's thread. */
+void server_knock(struct udp_port *p, void *hello, const struct addr *remote);
+/* A datagram for another loop's port; the same. */
+void server_stray(
+    struct udp_port *from, unsigned loop, const struct quic_datagram *d);
+
+/* server_udp_kinds.c: NULL: the scheme is no such one. */
+const struct port_kind *server_udp_kind(enum addr_scheme scheme);
 
 /* server_fd.c: loop 0 */
 RK_MUST enum rk_err server_fd_listen(struct rk_server *s,

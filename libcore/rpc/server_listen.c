@@ -73,13 +73,13 @@ warn_if_open(const struct rk_server *s, const struct listener *l)
 }
 
 static void
-tell_quic(
-    const struct rk_server *s, const struct addr *bound, char url_out[128])
+tell_udp(const struct rk_server *s, enum addr_scheme scheme,
+    const struct addr *bound, char url_out[128])
 {
 	char where[ADDR_TEXT_LEN];
 
-	addr_format(bound, ADDR_QUIC, where);
-	if (s->conf.tls_mode != RK_TLS_MUTUAL)
+	addr_format(bound, scheme, where);
+	if (scheme == ADDR_QUIC && s->conf.tls_mode != RK_TLS_MUTUAL)
 		log_event(RK_LOG_WARN, "server",
 		    "%s: clients are not authenticated", where);
 	if (url_out != NULL)
@@ -87,14 +87,14 @@ tell_quic(
 }
 
 static enum rk_err
-listen_quic(struct rk_server *s, const struct addr *a, char url_out[128],
-    struct rk_error *err)
+listen_udp(struct rk_server *s, enum addr_scheme scheme, const struct addr *a,
+    char url_out[128], struct rk_error *err)
 {
 	struct addr bound;
 	enum rk_err r;
 
-	if ((r = server_quic_listen(s, a, &bound, err)) == RK_OK)
-		tell_quic(s, &bound, url_out);
+	if ((r = server_udp_listen(s, scheme, a, &bound, err)) == RK_OK)
+		tell_udp(s, scheme, &bound, url_out);
 	return r;
 }
 
@@ -175,8 +175,8 @@ rk_server_listen(struct rk_server *server, const char *url, char url_out[128],
 		return server_fd_listen(server, &u, url_out, err);
 	if ((r = addr_resolve(&u, true, &a, 1, &n, err)) != RK_OK)
 		return r;
-	if (u.scheme == ADDR_QUIC)
-		return listen_quic(server, &a, url_out, err);
+	if (addr_is_udp(u.scheme))
+		return listen_udp(server, u.scheme, &a, url_out, err);
 	if ((r = sock_listen(&a, &fd, &bound, err)) != RK_OK)
 		return r;
 	r = add_listener(server, u.scheme, fd, true, &bound, url_out);
@@ -215,7 +215,7 @@ socket_fault(int fd, enum addr_scheme scheme, const struct addr *bound)
 	                   ? bound->u.in.sin_port != 0
 	                   : bound->u.in6.sin6_port != 0;
 
-	if (scheme != ADDR_QUIC)
+	if (!addr_is_udp(scheme))
 		return has_option(fd, SO_ACCEPTCONN, 1)
 		           ? NULL
 		           : "is not a listening socket";
@@ -263,16 +263,16 @@ prepare(int fd, struct rk_error *err)
 /* A port of two sockets would give each half of the peers, and one loop the
  * packets of another's. */
 static enum rk_err
-listen_quic_fd(struct rk_server *s, int fd, const struct addr *bound,
-    char url_out[128], struct rk_error *err)
+listen_udp_fd(struct rk_server *s, enum addr_scheme scheme, int fd,
+    const struct addr *bound, char url_out[128], struct rk_error *err)
 {
 	enum rk_err r;
 
-	if (server_quic_has(s, bound))
+	if (server_udp_has(s, bound))
 		return err_set(err, RK_EINVAL,
 		    "descriptor %d: another socket has its port", fd);
-	if ((r = server_quic_listen_fd(s, fd, bound, err)) == RK_OK)
-		tell_quic(s, bound, url_out);
+	if ((r = server_udp_listen_fd(s, scheme, fd, bound, err)) == RK_OK)
+		tell_udp(s, scheme, bound, url_out);
 	return r;
 }
 
@@ -292,8 +292,8 @@ rk_server_listen_fd(struct rk_server *server, const char *scheme, int fd,
 	    (r = check_socket(fd, s, &bound, err)) != RK_OK ||
 	    (r = prepare(fd, err)) != RK_OK)
 		return r;
-	if (s == ADDR_QUIC)
-		return listen_quic_fd(server, fd, &bound, url_out, err);
+	if (addr_is_udp(s))
+		return listen_udp_fd(server, s, fd, &bound, url_out, err);
 	r = add_listener(server, s, fd, false, &bound, url_out);
 	if (r != RK_OK)
 		return err_set(err, r, "descriptor %d: %s", fd, rk_err_text(r));

@@ -133,7 +133,7 @@ calls_through_bad_networks(void **state)
 static uint64_t
 count_strays(const struct rpcrig *r)
 {
-	const struct quic_ports *all = TAILQ_FIRST(&r->server->ports);
+	const struct udp_ports *all = TAILQ_FIRST(&r->server->ports);
 	struct quic_end_stats s;
 	uint64_t n = 0;
 
@@ -204,7 +204,7 @@ strays_find_their_loop(void **state)
 static unsigned
 most_strays(struct rpcrig *r)
 {
-	struct quic_ports *all = TAILQ_FIRST(&r->server->ports);
+	struct udp_ports *all = TAILQ_FIRST(&r->server->ports);
 	unsigned most = 0;
 
 	for (size_t i = 0; i < all->n; i++) {

@@ -212,7 +212,7 @@ static int catch (int fd, struct mmsghdr *msgs, unsigned n, int flags)
 static void
 release(struct rpcrig *rig, void *arg)
 {
-	struct quic_ports *all = TAILQ_FIRST(&rig->server->ports);
+	struct udp_ports *all = TAILQ_FIRST(&rig->server->ports);
 	struct quic_end *e = all->port[0].end;
 
 	(void)arg;

@@ -339,7 +339,9 @@ check_full(const struct rpcrun *run, const struct rpcrig *rig, const char *text,
 	if (run->kind == RPC_UNIX) {
 		(void)snprintf(want, sizeof(want), "to=%s", rig->url);
 	} else {
-		const char *scheme = run->kind == RPC_QUIC ? "udp" : "tcp";
+		const char *scheme =
+		    run->kind == RPC_QUIC || run->kind == RPC_SSH_UDP ? "udp"
+		                                                      : "tcp";
 
 		(void)snprintf(
 		    want, sizeof(want), "from=%s://127.0.0.1:", scheme);
@@ -392,7 +394,7 @@ shows_the_peer(void **state)
 	rpcrig_call(c, "who", NULL, 0, &a);
 	p = rk_client_peer(c);
 	assert_non_null(p);
-	if (run->kind == RPC_SSH) {
+	if (rpc_is_session(run->kind)) {
 		assert_true(rk_ident_info(rpcworld.client, &mine));
 		assert_true(rk_ident_info(rpcworld.node, &node));
 		(void)snprintf(want, sizeof(want), "%s proven fresh - %s",

@@ -98,10 +98,11 @@ follows_the_dns(void **state)
 	assert_int_equal(rk_client_connect(w.r.client, NULL), RK_OK);
 	check_echo(&w, &one);
 	assert_int_equal(dns_asked(&w.dns), 1);
-	dns_check_last(
-	    &w.dns, run->kind == RPC_SSH ? "_rpckit-ssh._tcp.chat.example.org"
-	            : run->kind == RPC_QUIC ? "_rpckit._udp.chat.example.org"
-	                                    : "_rpckit._tcp.chat.example.org");
+	dns_check_last(&w.dns,
+	    run->kind == RPC_SSH       ? "_rpckit-ssh._tcp.chat.example.org"
+	    : run->kind == RPC_SSH_UDP ? "_rpckit-ssh._udp.chat.example.org"
+	    : run->kind == RPC_QUIC    ? "_rpckit._udp.chat.example.org"
+	                               : "_rpckit._tcp.chat.example.org");
 	list[0] = record(0, two.url);
 	dns_set(&w.dns, 0, list, 1);
 	end_server(&one);

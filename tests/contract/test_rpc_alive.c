@@ -85,7 +85,7 @@ put_wire(struct world *w, char url[160])
 	(void)snprintf(url, 160, "%s", w->rig.url);
 	if (w->rig.kind == RPC_UNIX)
 		return;
-	if (w->rig.kind != RPC_QUIC) {
+	if (w->rig.kind != RPC_QUIC && w->rig.kind != RPC_SSH_UDP) {
 		tap_init(&w->tap, w->rig.url);
 		(void)snprintf(url, 160, "%s", w->tap.url);
 		return;
@@ -93,8 +93,8 @@ put_wire(struct world *w, char url[160])
 	assert_int_equal(addr_parse(w->rig.url, &u, &err), RK_OK);
 	assert_int_equal(addr_resolve(&u, false, &a, 1, &n, &err), RK_OK);
 	w->relay = relay_start(w->rig.loop, &a, 1);
-	(void)snprintf(url, 160, "quic://");
-	relay_text(w->relay, url + 7);
+	(void)snprintf(url, 160, "%s://", rpc_kind_name(w->rig.kind));
+	relay_text(w->relay, url + strlen(url));
 }
 
 /* From now on nothing gets through. */

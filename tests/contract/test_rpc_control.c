@@ -298,7 +298,7 @@ main(void)
 	static const struct rpccase cases[] = {
 		{ "connections", shows_connections, RPC_ALL },
 		{ "figures", shows_figures, RPC_ALL },
-		{ "kick", kicks, RPC_ALL & ~RPC_ONLY(RPC_SSH) },
+		{ "kick", kicks, RPC_CERTS },
 		{ "not there", is_not_on_the_network, RPC_ALL },
 		{ "orders", orders_the_program, RPC_ONLY(RPC_UNIX) },
 		{ "read-only", refuses_to_steer_read_only, RPC_ONLY(RPC_UNIX) },

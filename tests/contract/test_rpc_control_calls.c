@@ -142,7 +142,7 @@ describes_connections(void **state)
 		ctl_has(text, "\"cipher\":\"TLS_");
 		ctl_has(text, "\"key\":\"\",\"cn\":\"client\",\"ca\":\"");
 		ctl_has(text, "\"not_after\":\"20");
-	} else if (rig.kind == RPC_SSH) {
+	} else if (rpc_is_session(rig.kind)) {
 		ctl_has(text, "\"cipher\":\"Noise_NN_");
 		ctl_has(text, "\"ca\":\"SSH keys\"");
 	} else {

@@ -92,7 +92,7 @@ refuses(void **state)
 		assert_int_equal(w.judge.asked, 1);
 		assert_true(w.judge.met.proven);
 		assert_string_equal(w.judge.met.cert.email,
-		    run->kind == RPC_SSH ? "" : "node@example.org");
+		    rpc_is_session(run->kind) ? "" : "node@example.org");
 	} else {
 		/* Nobody proves a key there. */
 		assert_int_equal(a.code, RK_OK);

@@ -175,7 +175,8 @@ again_dead(enum rpc_kind kind, char url[128])
 	struct sockaddr_in in = { .sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(in);
-	int type = kind == RPC_QUIC ? SOCK_DGRAM : SOCK_STREAM;
+	int type =
+	    kind == RPC_QUIC || kind == RPC_SSH_UDP ? SOCK_DGRAM : SOCK_STREAM;
 	int fd;
 
 	if (kind == RPC_UNIX) {
@@ -192,7 +193,7 @@ again_dead(enum rpc_kind kind, char url[128])
 	/* Bound, and nobody listens; a UDP socket would swallow what comes if
 	 * it were not for one peer alone. */
 	in.sin_port = htons(1);
-	if (kind == RPC_QUIC)
+	if (type == SOCK_DGRAM)
 		assert_int_equal(
 		    connect(fd, (const struct sockaddr *)&in, sizeof(in)), 0);
 	return fd;

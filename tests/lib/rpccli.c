@@ -22,7 +22,7 @@ rpcrig_client_conf(const struct rpcrig *r, struct rk_client_conf *conf)
 		.url = r->url,
 		.ident = rpc_is_secure(r->kind) ? rpcworld.client : NULL,
 	};
-	if (r->kind != RPC_SSH)
+	if (!rpc_is_session(r->kind))
 		return;
 	conf->session_key = rpcworld.keys[1];
 	conf->session_peers = rpcworld.peers[1];

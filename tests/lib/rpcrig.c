@@ -48,6 +48,7 @@ rpc_kind_name(enum rpc_kind kind)
 		[RPC_UNIX] = "unix",
 		[RPC_QUIC] = "quic",
 		[RPC_SSH] = "ssh+tcp",
+		[RPC_SSH_UDP] = "ssh+udp",
 	};
 
 	return names[kind];
@@ -60,9 +61,15 @@ rpc_is_secure(enum rpc_kind kind)
 }
 
 bool
+rpc_is_session(enum rpc_kind kind)
+{
+	return kind == RPC_SSH || kind == RPC_SSH_UDP;
+}
+
+bool
 rpc_has_keys(enum rpc_kind kind)
 {
-	return rpc_is_secure(kind) || kind == RPC_SSH;
+	return rpc_is_secure(kind) || rpc_is_session(kind);
 }
 
 /* ---- what all rigs share ---- */
@@ -187,7 +194,7 @@ rpcrig_init(struct rpcrig *r, enum rpc_kind kind, unsigned threads)
 		.threads = threads,
 		.ident = rpc_is_secure(kind) ? rpcworld.node : NULL,
 	};
-	if (kind == RPC_SSH) {
+	if (rpc_is_session(kind)) {
 		r->conf.session_key = rpcworld.keys[0];
 		r->conf.session_peers = rpcworld.peers[0];
 	}
@@ -477,7 +484,7 @@ rpcrig_run_cases(const char *group, const struct rpccase *cases, size_t n)
 			const struct rpccase *c = &cases[i % n];
 
 			if ((c->kinds & RPC_ONLY(k)) == 0 ||
-			    (k == RPC_SSH && i < n))
+			    (rpc_is_session(k) && i < n))
 				continue;
 			add_case(&tests[m], &runs[m], c, (enum rpc_kind)k,
 			    i < n ? 0 : THREADS);

@@ -19,9 +19,11 @@ enum rpc_kind {
 	RPC_UNIX,
 	RPC_QUIC, /* where this build has it */
 	RPC_SSH,  /* sessions over TCP */
+	RPC_SSH_UDP,
 	RPC_KINDS
 };
 const char *rpc_kind_name(enum rpc_kind kind);
+bool rpc_is_session(enum rpc_kind kind);
 /* Both ends prove keys, by certificates; or by those or without. */
 bool rpc_is_secure(enum rpc_kind kind);
 bool rpc_has_keys(enum rpc_kind kind);
@@ -194,14 +196,15 @@ struct rpccase {
 	void (*fn)(void **state);
 	unsigned kinds;
 };
-#define RPC_ALL 31u
+#define RPC_ALL 63u
 #define RPC_ONLY(kind) (1u << (kind))
 /* Connections that the kernel holds. */
-#define RPC_STREAMS (RPC_ALL & ~RPC_ONLY(RPC_QUIC))
+#define RPC_STREAMS (RPC_ALL & ~RPC_ONLY(RPC_QUIC) & ~RPC_ONLY(RPC_SSH_UDP))
+#define RPC_SESSIONS (RPC_ONLY(RPC_SSH) | RPC_ONLY(RPC_SSH_UDP))
 #define RPC_SECURE (RPC_ONLY(RPC_TLS) | RPC_ONLY(RPC_QUIC))
 /* Where certificates, or nothing, say who is there. */
-#define RPC_CERTS (RPC_ALL & ~RPC_ONLY(RPC_SSH))
-#define RPC_KEYED (RPC_SECURE | RPC_ONLY(RPC_SSH))
+#define RPC_CERTS (RPC_ALL & ~RPC_SESSIONS)
+#define RPC_KEYED (RPC_SECURE | RPC_SESSIONS)
 int rpcrig_run_cases(const char *group, const struct rpccase *cases, size_t n);
 
 #endif

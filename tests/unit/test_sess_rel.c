@@ -37,8 +37,11 @@ static struct {
 	unsigned loss; /* percent */
 	unsigned twice;
 	bool jumbled;
-	bool deaf[2]; /* its reader does not read */
-	size_t sent;  /* pieces */
+	bool deaf[2];       /* its reader does not read */
+	size_t sent;        /* pieces */
+	size_t piece;       /* the longest one */
+	size_t mtu;         /* longer ones are lost; 0: none are */
+	unsigned lose_next; /* so many */
 } w;
 
 static uint32_t
@@ -60,6 +63,7 @@ begin(uint32_t seed)
 	memset(&w, 0, sizeof(w));
 	w.random = seed;
 	w.now = 1000;
+	w.piece = PIECE;
 	for (int i = 0; i < 2; i++)
 		sess_rel_init(&w.end[i]);
 }
@@ -90,10 +94,14 @@ pump(int i)
 	uint8_t piece[SESS_REL_PIECE_MAX];
 	size_t len;
 
-	while (sess_rel_next(&w.end[i], w.now, PIECE, piece, &len)) {
-		assert_in_range(len, 1, PIECE);
+	while (sess_rel_next(&w.end[i], w.now, w.piece, piece, &len)) {
+		assert_in_range(len, 1, w.piece);
 		w.sent++;
-		if (roll(100) < w.loss)
+		if (w.lose_next > 0) {
+			w.lose_next--;
+			continue;
+		}
+		if (roll(100) < w.loss || (w.mtu != 0 && len > w.mtu))
 			continue;
 		send_on(i, piece, len);
 		if (roll(100) < w.twice)
@@ -459,6 +467,86 @@ overlaps(void **state)
 	finish();
 }
 
+/* What was cut for a wider way is sent in parts. */
+static void
+narrower_ways(void **state)
+{
+	const size_t most[2] = { STREAM, STREAM };
+
+	(void)state;
+	begin(1);
+	w.piece = SESS_REL_PIECE_MAX;
+	while (w.end[0].flight < 4 * SESS_REL_PIECE_MAX)
+		tick(most);
+	w.mtu = PIECE;
+	while (w.end[0].backoff < 2)
+		tick(most);
+	w.piece = PIECE;
+	run(most);
+	finish();
+}
+
+/* One way or the other, the last piece is missed soon, and once is no reason to
+ * begin from the least window. */
+static void
+lost_tails(void **state)
+{
+	const size_t first[2] = { 100000, 1 };
+	const size_t then[2] = { 101000, 1 };
+	uint64_t begun;
+
+	(void)state;
+	begin(1);
+	run(first);
+	begun = w.now;
+	w.lose_next = 1;
+	run(then);
+	assert_in_range(w.now - begun, 3 * DELAY, 10 * DELAY);
+	assert_true(w.end[0].cwnd > 2000);
+	finish();
+}
+
+/* One that is sent again and lost again is missed by what comes later. */
+static void
+lost_again(void **state)
+{
+	const size_t most[2] = { 400000, 0 };
+
+	(void)state;
+	begin(3);
+	w.loss = 10;
+	run(most);
+	/* Two seconds would be ten of the timeouts that there once were. */
+	assert_true(w.now < 1000 + 400000 / 1200 * 4 * DELAY);
+	finish();
+}
+
+/* On another way what is under way goes at once again. */
+static void
+other_ways(void **state)
+{
+	const size_t most[2] = { STREAM, 0 };
+	uint64_t begun;
+	size_t sent;
+
+	(void)state;
+	begin(1);
+	while (w.end[0].flight < 20 * PIECE)
+		tick(most);
+	w.mtu = 1;
+	while (w.end[0].backoff < 4)
+		tick(most);
+	w.mtu = 0;
+	sent = w.sent;
+	sess_rel_moved(&w.end[0], w.now);
+	begun = w.now;
+	tick(most);
+	assert_true(w.sent - sent >= 10);
+	run(most);
+	assert_true(w.now - begun < 5000);
+	finish();
+}
+
 int
 main(void)
 {
@@ -473,6 +561,10 @@ main(void)
 		cmocka_unit_test(crumbs),
 		cmocka_unit_test(many_ranges),
 		cmocka_unit_test(overlaps),
+		cmocka_unit_test(narrower_ways),
+		cmocka_unit_test(lost_tails),
+		cmocka_unit_test(lost_again),
+		cmocka_unit_test(other_ways),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
