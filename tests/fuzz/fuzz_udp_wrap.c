@@ -1,0 +1,99 @@
+/* Datagrams of anybody at a UDP port of sessions: two bytes of length, and so
+ * many, again and again, told apart and with cookies judged; what is written
+ * is read back. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/udp_wrap.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define NOW 1700000030
+
+static struct udp_keys keys;
+
+static void
+set_up(void)
+{
+	struct seed *seed;
+
+	if (keys.seed != NULL)
+		return;
+	if (seed_new(NULL, &seed, NULL) != RK_OK)
+		abort();
+	udp_keys_init(&keys, seed);
+	seed_free(seed);
+}
+
+static bool
+is_within(const uint8_t *p, size_t n, const uint8_t *from, size_t len)
+{
+	return p == NULL || (p >= from && (size_t)(p - from) + n <= len);
+}
+
+static void
+check_views(const struct udp_msg *m, const uint8_t *p, size_t len)
+{
+	assert(is_within(m->nonce, UDP_NONCE_LEN, p, len));
+	assert(is_within(m->cookie, UDP_COOKIE_LEN, p, len));
+	assert(is_within(m->id, UDP_ID_LEN, p, len));
+	assert(is_within(m->token, UDP_TOKEN_LEN, p, len));
+	assert(is_within(m->data, m->len, p, len));
+	assert((m->data == NULL) == (m->len == 0));
+}
+
+/* A knock's answer is shorter, and its cookie counts. */
+static void
+answer(const struct udp_msg *m, const struct addr *from, size_t len)
+{
+	uint8_t cookie[UDP_COOKIE_LEN];
+	uint8_t out[UDP_RETRY_LEN];
+	struct udp_msg back;
+	size_t n;
+
+	udp_cookie_make(&keys, from, m->nonce, 3, NOW, cookie);
+	n = udp_put_retry(out, m->nonce, cookie);
+	assert(n < len && udp_parse(out, n, &back) == UDP_RETRY);
+	assert(udp_cookie_check(&keys, from, back.nonce, back.cookie, NOW));
+	assert(udp_id_loop(&keys, back.id) == 3);
+}
+
+static void
+look_at(const uint8_t *p, size_t len)
+{
+	struct addr from = { .len = sizeof(from.u.in) };
+	struct udp_msg m;
+	/* As the socket gives it: of this size, and no byte more. */
+	uint8_t *copy = malloc(len == 0 ? 1 : len);
+
+	if (copy == NULL)
+		abort();
+	memcpy(copy, p, len);
+	from.u.in.sin_family = AF_INET;
+	if (udp_parse(copy, len, &m) == UDP_NONE)
+		assert(m.nonce == NULL && m.id == NULL && m.data == NULL);
+	check_views(&m, copy, len);
+	if (m.kind == UDP_KNOCK)
+		answer(&m, &from, len);
+	if (m.kind == UDP_HELLO) /* nobody but the seed can make one */
+		assert(!udp_cookie_check(&keys, &from, m.nonce, m.cookie, NOW));
+	free(copy);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	set_up();
+	while (size >= 2) {
+		size_t n = (size_t)data[0] << 8 | data[1];
+
+		data += 2;
+		size -= 2;
+		n = n < size ? n : size;
+		look_at(data, n);
+		data += n;
+		size -= n;
+	}
+	return 0;
+}

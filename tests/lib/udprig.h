@@ -1,0 +1,17 @@
+/* A server of sessions over UDP, and what its endpoint counts. */
+#ifndef TESTS_LIB_UDPRIG_H
+#define TESTS_LIB_UDPRIG_H
+
+#include "net/udp_int.h"
+
+#include "rpcrig.h"
+
+void udprig_begin(struct rpcrig *r, unsigned threads);
+/* Where it is. */
+void udprig_at(const struct rpcrig *r, struct addr *a);
+/* Of the first loop. */
+struct udp_end_stats udprig_stats(struct rpcrig *r);
+/* Of all loops, when every thread has ended. */
+uint64_t udprig_moves(const struct rpcrig *r);
+
+#endif
