@@ -119,29 +119,40 @@ try_unix(const char *path, struct rk_error *err)
 	return e == ECONNREFUSED ? RK_OK : err_sys(err, RK_EIO, e, "%s", shown);
 }
 
-/* Listen for a moment, without a key: TCP for TLS, too; QUIC as nobody. */
+/* How to listen for a moment, as nobody: TCP stands for what is over it. */
+static const char *
+trial_scheme(const char *given)
+{
+	if (strncmp(given, "ssh+udp:", 8) == 0)
+		return "ssh+udp";
+	return strncmp(given, "quic:", 5) == 0 ? "quic" : "tcp";
+}
+
 static enum rk_err
 try_inet(const char *given, struct rk_error *err)
 {
 	struct rk_server_conf conf = { .size = sizeof(conf),
 		.tls_mode = RK_TLS_SKIP_VERIFY };
-	const char *scheme = strncmp(given, "quic:", 5) == 0 ? "quic" : "tcp";
 	struct rk_server *server = NULL;
+	struct rk_key *key = NULL;
 	char *url = NULL;
 	enum rk_err r;
 
-	if (asprintf(&url, "%s%s", scheme, strchr(given, ':')) < 0)
+	if (asprintf(&url, "%s%s", trial_scheme(given), strchr(given, ':')) < 0)
 		return err_set(err, RK_ENOMEM, "out of memory");
-	if ((r = rk_loop_new(&conf.loop)) != RK_OK) {
+	if ((r = rk_loop_new(&conf.loop)) != RK_OK ||
+	    (r = rk_key_generate(&key)) != RK_OK) {
 		(void)err_set(err, r, "%s", rk_err_text(r));
 		goto out;
 	}
+	conf.session_key = key;
 	if ((r = rk_server_new(&conf, &server, err)) != RK_OK)
 		goto out;
 	r = rk_server_listen(server, url, NULL, err);
 out:
 	rk_server_free(server);
 	rk_loop_free(conf.loop);
+	rk_key_free(key);
 	free(url);
 	return r;
 }

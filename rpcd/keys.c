@@ -137,7 +137,8 @@ const struct key keys_main[SETTINGS_KEYS + 1] = {
 	{ .name = "listen",
 	    .about = "where to listen; may be given several times",
 	    .value = "tls:ADDRESS:PORT|quic:ADDRESS:PORT|tcp:ADDRESS:PORT|"
-	             "ssh+tcp:ADDRESS:PORT|unix:PATH|ssh+unix:PATH|fd:N",
+	             "ssh+tcp:ADDRESS:PORT|ssh+udp:ADDRESS:PORT|unix:PATH|"
+	             "ssh+unix:PATH|fd:N",
 	    .kind = KEY_LIST,
 	    .at = S(listen),
 	    .fixed = true,

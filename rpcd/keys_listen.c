@@ -32,11 +32,11 @@ const char *
 keys_listen(char **text)
 {
 	static const char *const words[] = { "tls", "quic", "tcp", "ssh+tcp",
-		"unix", "ssh+unix", "fd" };
+		"ssh+udp", "unix", "ssh+unix", "fd" };
 	enum {
-		N_WORDS = 7,
-		FIRST_PATH = 4,
-		FD = 6
+		N_WORDS = 8,
+		FIRST_PATH = 5,
+		FD = 7
 	};
 	const char *colon = strchr(*text, ':');
 	const char *rest;
@@ -51,8 +51,9 @@ keys_listen(char **text)
 	}
 	if (colon == NULL || i == N_WORDS)
 		return "not tls:ADDRESS:PORT, quic:ADDRESS:PORT, "
-		       "tcp:ADDRESS:PORT, ssh+tcp:ADDRESS:PORT, unix:PATH, "
-		       "ssh+unix:PATH or fd:N";
+		       "tcp:ADDRESS:PORT, ssh+tcp:ADDRESS:PORT, "
+		       "ssh+udp:ADDRESS:PORT, unix:PATH, ssh+unix:PATH or "
+		       "fd:N";
 	rest = colon + 1;
 	if (i == FD)
 		return listen_fd_fault(rest);

@@ -29,8 +29,8 @@ static const struct opt opts[] = {
 	    .meta = "ADDR",
 	    .flags = OPT_MANY,
 	    .about = "tls:HOST:PORT, quic:HOST:PORT, tcp:HOST:PORT, unix:PATH, "
-	             "ssh+tcp:HOST:PORT, ssh+unix:PATH, fd:N or a URL; may be "
-	             "repeated (tls:127.0.0.1:8443)" },
+	             "ssh+tcp:HOST:PORT, ssh+udp:HOST:PORT, ssh+unix:PATH, "
+	             "fd:N or a URL; may be repeated (tls:127.0.0.1:8443)" },
 	{ .name = "admin",
 	    .kind = OPT_TEXT,
 	    .meta = "PATH|none",

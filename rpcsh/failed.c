@@ -96,6 +96,9 @@ when_away(const struct target *t)
 	if (target_is_quic(t) && t->connected_us == 0)
 		return "is the server running, is -s right, and does it speak "
 		       "QUIC there? tls:// is the way over TCP";
+	if (target_is_ssh_udp(t) && t->connected_us == 0)
+		return "is the server running, is -s right, and does it listen "
+		       "at ssh+udp: there? ssh+tcp:// is the way over TCP";
 	return "is the server running, and is -s right?";
 }
 

@@ -68,10 +68,16 @@ target_is_proving(const struct target *t)
 }
 
 bool
+target_is_ssh_udp(const struct target *t)
+{
+	return has_scheme(t, "ssh+udp");
+}
+
+bool
 target_is_session(const struct target *t)
 {
-	return has_scheme(t, "ssh+tcp") || has_scheme(t, "ssh+unix") ||
-	       strncmp(t->url, "fd:", 3) == 0;
+	return has_scheme(t, "ssh+tcp") || target_is_ssh_udp(t) ||
+	       has_scheme(t, "ssh+unix") || strncmp(t->url, "fd:", 3) == 0;
 }
 
 bool

@@ -106,6 +106,7 @@ bool target_is_proving(const struct target *t);
 bool target_has_psk(const struct target *t);
 bool target_is_quic(const struct target *t);
 bool target_is_tcp(const struct target *t);
+bool target_is_ssh_udp(const struct target *t);
 bool target_is_session(const struct target *t);
 uint64_t target_now_us(void);
 

@@ -17,6 +17,23 @@ name_of(const struct inherited *i, char out[ADDR_TEXT_LEN])
 		    out, ADDR_TEXT_LEN, "fd:%d,%d", i->fds[0], i->fds[1]);
 }
 
+/* Bound, for whoever sends something? */
+static bool
+is_open_udp(int fd)
+{
+	struct addr a = { .len = sizeof(a.u) };
+	struct addr peer = { .len = sizeof(peer.u) };
+	socklen_t len = sizeof(int);
+	int protocol = 0;
+
+	return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 &&
+	       protocol == IPPROTO_UDP &&
+	       getsockname(fd, &a.u.sa, &a.len) == 0 &&
+	       (a.u.sa.sa_family == AF_INET ? a.u.in.sin_port
+	                                    : a.u.in6.sin6_port) != 0 &&
+	       getpeername(fd, &peer.u.sa, &peer.len) != 0;
+}
+
 /* One that listens is no peer, but has some. */
 static bool
 is_listening(int fd, const char **scheme)
@@ -25,6 +42,10 @@ is_listening(int fd, const char **scheme)
 	int is = 0;
 	int family = AF_UNIX;
 
+	if (is_open_udp(fd)) {
+		*scheme = addr_scheme_name(ADDR_SSH_UDP);
+		return true;
+	}
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is, &len) != 0 || !is)
 		return false;
 	(void)getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len);

@@ -102,7 +102,7 @@ mistakes() {
 	has err 'did you mean --listen' 'gets a hint'
 	want 2 'a bad flag beside a good file' "$rpcd" -t --threads 9999
 	want 2 'a bad address' "$rpcd" -t --listen nonsense
-	says '--listen: "nonsense" is not tls:ADDRESS:PORT, quic:ADDRESS:PORT, tcp:ADDRESS:PORT, ssh+tcp:ADDRESS:PORT, unix:PATH, ssh+unix:PATH or fd:N'
+	says '--listen: "nonsense" is not tls:ADDRESS:PORT, quic:ADDRESS:PORT, tcp:ADDRESS:PORT, ssh+tcp:ADDRESS:PORT, ssh+udp:ADDRESS:PORT, unix:PATH, ssh+unix:PATH or fd:N'
 	want 1 'mistakes with --json' "$rpcd" -t --json -f bad.conf
 	has out '^{"schema":1,"ok":false}$' 'have a JSON answer'
 }

@@ -32,6 +32,7 @@ conf() {
 	nap=3457.$$ # seconds that only our own sleeper sleeps
 	cat >ssh.conf <<-END
 		listen = ssh+tcp:127.0.0.1:0
+		listen = ssh+udp:127.0.0.1:0
 		listen = ssh+unix:$tmp/sock
 		admin = $tmp/admin.sock
 		ssh-key = $tmp/host
@@ -47,10 +48,14 @@ conf() {
 	END
 }
 
-# by KIND WORDS...: rpcsh to that listener.
+# by KIND WORDS...: rpcsh to that listener, or rpcd ctl.
 by() {
 	kind=$1
 	shift
+	if [ "$kind" = ctl ]; then
+		timeout 60 "$rpcd" ctl --socket "$tmp/admin.sock" "$@"
+		return
+	fi
 	timeout 60 "$rpcsh" -s "$(url "$kind")" "$@"
 }
 
@@ -87,6 +92,43 @@ allowed() {
 		--pass file:word mine
 	has log 'refused "mine": not allowed for key SHA256:[^ ]* (shut)' \
 		'who is logged with the comment of its line'
+}
+
+udp() {
+	want 6 'a server at another port' by ssh+udp --trust strict who
+	want 0 'met over UDP' by ssh+udp --trust accept-new who
+	has out 'SHA256:' 'knows by the key'
+	want 0 'known from then on' by ssh+udp --trust strict who
+	want 0 'its methods' by ssh+udp ls
+	has out 'mine' 'are listed'
+	want 0 'how long each step took over UDP' by ssh+udp -t who
+	has err '^time .*  session [0-9.]*  trust' 'has the same names'
+	want 0 'what ping takes over UDP' by ssh+udp ping -n 2
+	want 0 'many bytes over UDP' by ssh+udp bench who -n 20
+	want 3 'not for another key over UDP' by ssh+udp --ssh-key shut \
+		--pass file:word mine
+	want 6 'a stranger over UDP' by ssh+udp --ssh-key other who
+	want 4 'nobody at that port' timeout 60 "$rpcsh" \
+		-s ssh+udp://127.0.0.1:1 who
+	has err 'ssh+tcp:// is the way over TCP' 'is told of the other way'
+}
+
+is_shown() {
+	by ctl conns >conns 2>&1 && grep -q "$1" conns
+}
+
+# Rejecting a key ends what it has.
+rejected() {
+	fp=$(by ssh+udp --ssh-key shut --pass file:word who)
+	by ssh+udp --ssh-key shut --pass file:word nap >hold.out 2>hold.err &
+	held=$!
+	until_ok is_shown 'ssh+udp'
+	result $? 'connections are shown with their transport'
+	want 0 'a key is taken back' by ctl trust reject "$fp"
+	wait "$held"
+	test $? -ne 0
+	result $? 'and its call ends'
+	want 6 'it is not let in again' by ssh+udp --ssh-key shut --pass file:word who
 }
 
 strangers() {
@@ -234,13 +276,15 @@ fi
 keys
 conf
 want 0 'settings that would do' "$rpcd" -t -f ssh.conf
-start 2 -f ssh.conf
+start 3 -f ssh.conf
 result $? 'rpcd needs no certificates'
 meet
 allowed
+udp
 strangers
 secret
 agent
+rejected
 want 0 'it shows them' timeout 60 "$rpcd" ctl --socket "$tmp/admin.sock" conns
 killed
 changed

@@ -17,8 +17,8 @@ struct rk_again;
 struct rk_client_conf {
 	size_t size; /* sizeof(struct rk_client_conf) */
 	/* "quic://host:port" "tls://" "tcp://" "unix://", and over sessions
-	 * "ssh+tcp://" "ssh+unix://" "fd:N" (see rk_server_listen());
-	 * "tls+srv://name" and others: rpckit/again.h. */
+	 * "ssh+tcp://" "ssh+udp://" "ssh+unix://" "fd:N" (see
+	 * rk_server_listen()); "tls+srv://name" and others: rpckit/again.h. */
 	const char *url;
 	struct rk_loop *loop;         /* NULL: one of its own */
 	const struct rk_ident *ident; /* required for TLS; borrowed */

@@ -219,21 +219,23 @@ RK_API void rk_server_psks(struct rk_server *server, struct rk_psks *psks);
 /*
  * Listen at "tls://host:port", "quic://host:port", "tcp://host:port",
  * "unix:///path", or for sessions (rpckit-session(7)), which need no
- * certificates, "ssh+tcp://host:port", "ssh+unix:///path" (port 0: the kernel
- * chooses); or serve one peer, over a session, at a descriptor that is taken
- * over: "fd:N" (a stream socket, or one of the two that socketpair(2) gives) or
- * "fd:N,M" (pipes, to read and to write).  url_out (may be NULL) receives the
- * real address in the same form.  Loop 0, before rk_server_start(). RK_EINVAL,
- * RK_ERESOLVE, RK_EUNSUPPORTED (QUIC in a build that has none), RK_EIO (errno
- * in err->sys: EADDRINUSE, EACCES, ...).
+ * certificates, "ssh+tcp://host:port", "ssh+udp://host:port",
+ * "ssh+unix:///path" (port 0: the kernel chooses); or serve one peer, over a
+ * session, at a descriptor that is taken over: "fd:N" (a stream socket, or one
+ * of the two that socketpair(2) gives) or "fd:N,M" (pipes, to read and to
+ * write).  url_out (may be NULL) receives the real address in the same form.
+ * Loop 0, before rk_server_start(). RK_EINVAL, RK_ERESOLVE, RK_EUNSUPPORTED
+ * (QUIC in a build that has none), RK_EIO (errno in err->sys: EADDRINUSE,
+ * EACCES, ...).
  */
 RK_API RK_MUST enum rk_err rk_server_listen(struct rk_server *server,
     const char *url, char url_out[128], struct rk_error *err);
 /*
  * Take over a socket that somebody else made (systemd): one that listens, for
- * scheme "tls", "tcp" or "unix"; a bound UDP socket for "quic".  One of another
- * user's cannot be joined by others: the loop of conf.loop serves it alone.
- * What is refused (RK_EINVAL, RK_ESTATE, RK_EUNSUPPORTED) stays the caller's.
+ * scheme "tls", "tcp" or "unix"; a bound UDP socket for "quic" or "ssh+udp".
+ * One of another user's cannot be joined by others: the loop of conf.loop
+ * serves it alone. What is refused (RK_EINVAL, RK_ESTATE, RK_EUNSUPPORTED)
+ * stays the caller's.
  */
 RK_API RK_MUST enum rk_err rk_server_listen_fd(struct rk_server *server,
     const char *scheme, int fd, char url_out[128], struct rk_error *err);

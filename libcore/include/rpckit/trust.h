@@ -9,8 +9,9 @@ RK_BEGIN
 /* A peer, as far as it has proven itself.  Valid as long as its connection
  * unless copied; everything in it is escaped text or fixed-size bytes. */
 struct rk_peer {
-	const char *transport; /* "tcp" "tls" "quic" "unix" "ssh+tcp" "fd" */
-	char local[128];       /* "tls://127.0.0.1:8443" */
+	const char
+	    *transport; /* "tcp" "tls" "quic" "unix" "ssh+tcp" "ssh+udp" "fd" */
+	char local[128]; /* "tls://127.0.0.1:8443" */
 	char remote[128];
 	/* A certificate of our CA, or a session's key; possession shown. */
 	bool proven;
