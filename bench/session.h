@@ -2,6 +2,7 @@
 #ifndef RPCKIT_BENCH_SESSION_H
 #define RPCKIT_BENCH_SESSION_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,18 +14,25 @@ enum way {
 	WAY_COUNT
 };
 
+enum pipe_kind {
+	PIPE_BYTES,
+	PIPE_LOCAL, /* datagrams of a SOCK_SEQPACKET pair: none is lost */
+	PIPE_UDP    /* of two connected UDP sockets: none, within a window */
+};
+
 struct run {
 	enum way way;
-	bool
-	    datagrams; /* SOCK_SEQPACKET, so that none is lost; else a stream */
+	enum pipe_kind kind;
 	size_t size;
 	uint64_t ns; /* how long to send */
 	int fd[2];
+	unsigned window; /* so many fit in the receiver's buffer, of UDP */
 	/* What came out. */
 	uint64_t sent;
 	uint64_t got;
-	uint64_t begun;    /* when the first one could be sent */
-	uint64_t ended;    /* when the last one was there */
+	atomic_ullong taken; /* the same, for the sender, over UDP */
+	uint64_t begun;      /* when the first one could be sent */
+	uint64_t ended;      /* when the last one was there */
 	uint64_t began[2]; /* how much CPU time of each thread was gone then */
 };
 
@@ -41,6 +49,10 @@ void bare_send(struct run *r);
 void bare_receive(struct run *r);
 void session_send(struct run *r);
 void session_receive(struct run *r);
+/* Over UDP: is there room for one more?  Who waits sleeps for NAP_MS. */
+#define NAP_MS 1
+bool has_room(const struct run *r);
+void note_taken(struct run *r);
 void die(const char *why);
 
 #endif

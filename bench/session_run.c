@@ -69,7 +69,8 @@ on_ready(struct rk_session *s, unsigned ready, void *arg)
 
 	if (e->run->way != WAY_ASYNC || (ready & RK_WRITE) == 0)
 		return;
-	while (e->run->sent % ROOM != 0 || now_ns() < e->until) {
+	while (has_room(e->run) &&
+	       (e->run->sent % ROOM != 0 || now_ns() < e->until)) {
 		r = rk_session_send(
 		    s, CHANNEL, data, e->run->size, on_sent, e, NULL);
 		if (r == RK_EAGAIN)
@@ -78,7 +79,8 @@ on_ready(struct rk_session *s, unsigned ready, void *arg)
 			die(rk_err_text(r));
 		e->run->sent++;
 	}
-	rk_session_close(s);
+	if (has_room(e->run))
+		rk_session_close(s);
 }
 
 static void
@@ -93,6 +95,7 @@ on_message(struct rk_session *s, uint32_t channel, const void *p, size_t len,
 	if (len != e->run->size)
 		die("a message of another length");
 	e->run->got++;
+	note_taken(e->run);
 }
 
 static void
@@ -109,7 +112,7 @@ open_end(struct end *e, struct run *r, struct rk_key **key, bool initiator)
 	*e = (struct end){ .run = r, .initiator = initiator };
 	if (initiator)
 		conf.ready = on_ready;
-	if (r->datagrams)
+	if (r->kind != PIPE_BYTES)
 		conf.packet = DATAGRAM_LEN;
 	if (rk_key_generate(key) != RK_OK || rk_loop_new(&e->loop) != RK_OK)
 		die("no memory");
@@ -142,9 +145,12 @@ send_each(struct end *e)
 	struct run *r = e->run;
 
 	for (; r->sent % ROOM != 0 || now_ns() < e->until; r->sent++) {
-		const enum rk_err err =
-		    rk_session_send_wait(e->s, CHANNEL, data, r->size, WAIT_MS);
+		enum rk_err err;
 
+		while (!has_room(r))
+			step(e, NAP_MS);
+		err =
+		    rk_session_send_wait(e->s, CHANNEL, data, r->size, WAIT_MS);
 		if (err != RK_OK)
 			die(rk_err_text(err));
 		if (r->sent % ROOM == 0)
@@ -164,6 +170,12 @@ session_send(struct run *r)
 		step(&e, -1);
 	if (r->way == WAY_SYNC)
 		send_each(&e);
+	/* It tells of room in the session, not in the window. */
+	while (r->kind == PIPE_UDP && !e.over &&
+	       rk_session_get_state(e.s) == RK_SESSION_ESTABLISHED) {
+		on_ready(e.s, RK_WRITE, &e);
+		step(&e, NAP_MS);
+	}
 	close_end(&e, key);
 	if (r->way == WAY_ASYNC && e.done != r->sent)
 		die("not all was sent");
