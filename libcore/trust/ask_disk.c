@@ -238,7 +238,7 @@ disk_decide(void *arg, const struct rk_ask_order *o,
 		.note = o->note,
 		.until = o->until,
 		.version = RK_STORE_ANY_VERSION,
-		.changed = true }; /* whoever asks us has looked */
+		.changed = o->changed };
 	enum rk_err r;
 
 	r = rk_store_decide(arg, &d, NULL, err);
@@ -251,6 +251,20 @@ disk_decide(void *arg, const struct rk_ask_order *o,
 	    (by != NULL && (r = keep_key(arg, by, err)) != RK_OK))
 		return r;
 	return rk_store_decide(arg, &d, NULL, err);
+}
+
+static enum rk_err
+disk_taken(void *arg, const uint8_t pub[RK_KEY_PUBLIC_LEN], struct mails mails,
+    bool *out, struct rk_error *err)
+{
+	struct rk_store *s = arg;
+	enum rk_err r;
+
+	(void)pthread_mutex_lock(&s->mutex);
+	if ((r = store_refresh(s, err)) == RK_OK)
+		*out = store_email_taken(s, pub, mails);
+	(void)pthread_mutex_unlock(&s->mutex);
+	return r;
 }
 
 static bool
@@ -546,6 +560,7 @@ ask_disk_attach(struct room *room, const char *known, bool make, uint64_t now,
 		.seen = disk_seen,
 		.use = disk_use,
 		.decide = disk_decide,
+		.taken = disk_taken,
 		.undo = disk_undo,
 		.news = disk_news,
 		.met = disk_met,

@@ -4,6 +4,8 @@
 
 #include <rpckit/ask.h>
 
+#include "trust/mails.h"
+
 /*
  * The table of entries (trust/room.h) is this process's memory and bounds who
  * may wait; a store behind it is asked about keys and told of what happens.  An
@@ -55,6 +57,10 @@ struct ask_store {
 	 * NULL: it cannot. */
 	enum rk_err (*undo)(void *arg, const struct rk_ask_order *o,
 	    struct ask_undone *out, struct rk_error *err);
+	/* Is one of these another key's, which the store lets in?  NULL: it
+	 * lets in nobody whom the table has not. */
+	enum rk_err (*taken)(void *arg, const uint8_t pub[RK_KEY_PUBLIC_LEN],
+	    struct mails mails, bool *out, struct rk_error *err);
 	/* What others have decided since this was called last, the oldest
 	 * first; cheap where there is nothing.  What is too much for once comes
 	 * the next time.  NULL: nobody else writes to it. */

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/crypt.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "trust/b58.h"
@@ -69,99 +68,46 @@ has_control(struct rk_str s)
 static int
 compare_mails(const void *a, const void *b)
 {
-	return memcmp(a, b, KNOWN_MAIL_LEN);
-}
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* As known_put_column() writes an address, taken back; in small letters. */
-static void
-digest_mail(struct rk_str s, bool coded, uint8_t out[KNOWN_MAIL_LEN])
-{
-	uint8_t hash[CRYPT_HASH_LEN];
-	uint8_t text[512];
-	size_t n = 0;
-
-	for (size_t i = 0; i < s.len && n < sizeof(text); i++) {
-		uint8_t c = (uint8_t)s.ptr[i];
-
-		if (coded && c == '%' && s.len - i > 2 &&
-		    hex_digit(s.ptr[i + 1]) >= 0 &&
-		    hex_digit(s.ptr[i + 2]) >= 0) {
-			c = (uint8_t)(hex_digit(s.ptr[i + 1]) * 16 +
-			              hex_digit(s.ptr[i + 2]));
-			i += 2;
-		}
-		text[n++] = c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
-	}
-	crypt_sha256(hash, text, n);
-	memcpy(out, hash, KNOWN_MAIL_LEN);
-}
-
-/* The next of comma-joined addresses, not empty; false: there is none. */
-static bool
-next_mail(struct rk_str *list, struct rk_str *out)
-{
-	const char *comma;
-
-	do {
-		if (list->len == 0)
-			return false;
-		comma = memchr(list->ptr, ',', list->len);
-		*out = *list;
-		if (comma != NULL)
-			out->len = (size_t)(comma - list->ptr);
-		list->ptr += out->len + (comma != NULL);
-		list->len -= out->len + (comma != NULL);
-	} while (out->len == 0);
-	return true;
+	return memcmp(a, b, MAILS_SUM_LEN);
 }
 
 bool
-known_has_mail(const struct known *k, const char *emails)
+known_has_mail(const struct known *k, struct mails mails)
 {
-	struct rk_str list = { emails, strlen(emails) };
-	uint8_t digest[KNOWN_MAIL_LEN];
-	struct rk_str mail;
+	uint8_t sum[MAILS_SUM_LEN];
 
-	while (k->n_mails > 0 && next_mail(&list, &mail)) {
-		digest_mail(mail, false, digest);
-		if (bsearch(digest, k->mails, k->n_mails, KNOWN_MAIL_LEN,
+	while (k->n_mails > 0 && mails_next(&mails, sum)) {
+		if (bsearch(sum, k->mails, k->n_mails, sizeof(sum),
 		        compare_mails) != NULL)
 			return true;
 	}
 	return false;
 }
 
-bool
-known_mails_are_all(const char *emails)
+/* What is being read, and for how many addresses there is room. */
+struct parsing {
+	struct known *out;
+	size_t cap;
+};
+
+static enum rk_err
+keep_mails(struct parsing *p, struct mails mails)
 {
-	struct rk_str list = { emails, strlen(emails) };
-	struct rk_str mail;
-	int n = 0;
+	struct known *k = p->out;
+	uint8_t sum[MAILS_SUM_LEN];
+	void *more;
 
-	if (list.len > 0 && emails[list.len - 1] == '~')
-		return false; /* cut to fit */
-	while (n <= KNOWN_MAILS_MAX && next_mail(&list, &mail))
-		n++;
-	return n <= KNOWN_MAILS_MAX;
-}
-
-/* There is room for those of every line. */
-static void
-keep_mails(struct known *k, struct rk_str list)
-{
-	struct rk_str mail;
-
-	for (int i = 0; i < KNOWN_MAILS_MAX && next_mail(&list, &mail); i++)
-		digest_mail(mail, true, k->mails[k->n_mails++]);
+	while (mails_next(&mails, sum)) {
+		if (k->n_mails == p->cap) {
+			p->cap = 2 * p->cap + 16;
+			more = reallocarray(k->mails, p->cap, sizeof(sum));
+			if (more == NULL)
+				return RK_ENOMEM;
+			k->mails = more;
+		}
+		memcpy(k->mails[k->n_mails++], sum, sizeof(sum));
+	}
+	return RK_OK;
 }
 
 enum rk_err
@@ -261,11 +207,10 @@ known_walk(const char *name, const char *text, size_t len, known_line_fn *fn,
 static enum rk_err
 take_entry(const struct known_line *line, void *arg)
 {
-	struct known *out = arg;
+	struct parsing *p = arg;
 
-	memcpy(out->keys[out->n++], line->pub, RK_KEY_PUBLIC_LEN);
-	keep_mails(out, line->emails);
-	return RK_OK;
+	memcpy(p->out->keys[p->out->n++], line->pub, RK_KEY_PUBLIC_LEN);
+	return keep_mails(p, mails_of_line(line->emails));
 }
 
 enum rk_err
@@ -273,6 +218,7 @@ known_parse(const char *name, const char *text, size_t len, struct known *out,
     struct rk_error *err)
 {
 	size_t n = count_entries(text, len);
+	struct parsing p = { .out = out };
 	enum rk_err r;
 
 	*out = (struct known){ .ended = true };
@@ -281,18 +227,19 @@ known_parse(const char *name, const char *text, size_t len, struct known *out,
 		    KNOWN_KEYS_MAX);
 	/* Room for one more, which known_add() may put in. */
 	out->keys = calloc(n + 1, sizeof(*out->keys));
-	out->mails = calloc(n + 1, sizeof(*out->mails) * KNOWN_MAILS_MAX);
-	if (out->keys == NULL || out->mails == NULL) {
-		known_fini(out);
+	if (out->keys == NULL)
 		return err_set(err, RK_ENOMEM, "%s: out of memory", name);
-	}
-	r = known_walk(name, text, len, take_entry, out, &out->ended, err);
+	r = known_walk(name, text, len, take_entry, &p, &out->ended, err);
 	if (r != RK_OK) {
 		known_fini(out);
-		return r;
+		return r == RK_ENOMEM
+		           ? err_set(err, r, "%s: out of memory", name)
+		           : r;
 	}
 	qsort(out->keys, out->n, sizeof(*out->keys), compare_keys);
-	qsort(out->mails, out->n_mails, sizeof(*out->mails), compare_mails);
+	if (out->n_mails > 0)
+		qsort(out->mails, out->n_mails, sizeof(*out->mails),
+		    compare_mails);
 	return RK_OK;
 }
 

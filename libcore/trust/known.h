@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 
 #include "base/buf.h"
+#include "trust/mails.h"
 
 #define KNOWN_KEYS_MAX 10000
-#define KNOWN_MAIL_LEN 16
 /* For the file's lock.  Who can read the file can hold it: where a peer is
  * judged nobody waits. */
 #define KNOWN_WAIT_MS 5000
@@ -20,7 +20,6 @@
 #define KNOWN_WAIT_SHOW_MS 30
 /* To see whether anybody holds it. */
 #define KNOWN_WAIT_PROBE_MS 10
-#define KNOWN_MAILS_MAX 8 /* of one line that are looked at */
 #define KNOWN_FILE_MAX ((size_t)16 * 1024 * 1024)
 
 /* What the file was when it was read. */
@@ -36,7 +35,7 @@ struct known {
 	enum rk_trust_state state;          /* as the file's mode says */
 	uint8_t (*keys)[RK_KEY_PUBLIC_LEN]; /* sorted */
 	size_t n;
-	uint8_t (*mails)[KNOWN_MAIL_LEN]; /* digests of addresses; sorted */
+	uint8_t (*mails)[MAILS_SUM_LEN]; /* digests of addresses; sorted */
 	size_t n_mails;
 	bool ended; /* the last line has its newline, or there is none */
 	struct known_stamp stamp;
@@ -73,12 +72,9 @@ RK_MUST enum rk_err known_walk(const char *name, const char *text, size_t len,
     known_line_fn *fn, void *arg, bool *ended, struct rk_error *err);
 void known_fini(struct known *k);
 bool known_has(const struct known *k, const uint8_t pub[RK_KEY_PUBLIC_LEN]);
-/* Is one of these addresses (comma-joined) in a line?  Capitals do not matter.
- */
-bool known_has_mail(const struct known *k, const char *emails);
-/* Are these all addresses of a certificate, and no more than are compared?
- * Where they are not, nobody knows whether one of the others is taken. */
-bool known_mails_are_all(const char *emails);
+/* Is one of these addresses in a line?  Whether a key may have them:
+ * policy_is_taken(), store_email_taken(). */
+bool known_has_mail(const struct known *k, struct mails mails);
 /* Is the file still as it was read?  One lstat(2). */
 bool known_is_current(const struct known *k, const char *path);
 

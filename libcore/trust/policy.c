@@ -203,11 +203,12 @@ enum fate {
 	FATE_WAIT
 };
 
-static bool
-is_changed(const struct rk_trust *t, const struct rk_cert_info *cert)
+static enum rk_err
+find_changed(const struct rk_trust *t, const struct rk_cert_info *cert,
+    bool *changed, struct rk_error *err)
 {
-	return known_has_mail(&t->known, cert->email) ||
-	       !known_mails_are_all(cert->email);
+	return policy_is_taken(
+	    t, cert->pub, mails_of(cert->email), changed, err);
 }
 
 /* A session's key that nobody vouches for: no certificate, and none of
@@ -238,12 +239,14 @@ judge_bare(const struct rk_trust *t, const struct rk_cert_info *cert,
 	    "key %s is not in %s, and nobody vouches for it", fps, t->name);
 }
 
-/* RK_EUNKNOWNKEY: it is refused.  Holds the mutex. */
+/* RK_EUNKNOWNKEY: it is refused, as by errors of the store.  Holds the mutex.
+ */
 static enum rk_err
 judge_unknown(const struct rk_trust *t, const struct rk_cert_info *cert,
     enum room_word word, enum fate *fate, struct rk_error *err)
 {
-	const bool careful = t->mode == RK_TRUST_ACCEPT_NEW;
+	bool waits = t->mode == RK_TRUST_ASK;
+	enum rk_err r;
 
 	*fate = FATE_RECORD;
 	if (state_of(t) == RK_TRUST_LOCKED)
@@ -251,8 +254,12 @@ judge_unknown(const struct rk_trust *t, const struct rk_cert_info *cert,
 		    "key %s is not in %s, which is locked", cert->fp, t->name);
 	if (is_bare(cert))
 		return judge_bare(t, cert, fate, err);
-	if (t->mode == RK_TRUST_ASK ||
-	    (careful && (word == ROOM_EXPIRED || is_changed(t, cert)))) {
+	if (t->mode == RK_TRUST_ACCEPT_NEW) {
+		if ((r = find_changed(t, cert, &waits, err)) != RK_OK)
+			return r;
+		waits = waits || word == ROOM_EXPIRED;
+	}
+	if (waits) {
 		*fate = FATE_WAIT;
 		return RK_OK;
 	}
@@ -325,10 +332,12 @@ static enum rk_err
 let_wait(struct rk_trust *t, const struct rk_peer *peer, bool first,
     struct rk_error *err)
 {
+	bool changed;
 	enum rk_err r;
 
-	r = room_enter(
-	    t->room, peer, is_changed(t, &peer->cert), first, t->now(), err);
+	if ((r = find_changed(t, &peer->cert, &changed, err)) != RK_OK)
+		return r;
+	r = room_enter(t->room, peer, changed, first, t->now(), err);
 	if (r != RK_OK)
 		return r;
 	return err_set(

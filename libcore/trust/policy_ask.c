@@ -113,6 +113,32 @@ find_old(const struct rk_trust *t, const struct rk_ask_order *o,
 
 /* ---- orders ---- */
 
+/* Who is listed as changed is approved as such or not at all, even if nobody
+ * has its e-mail any more. */
+static enum rk_err
+check_unchanged(const struct rk_trust *t, const struct rk_ask_entry *e,
+    struct rk_error *err)
+{
+	const struct mails mails = mails_of(e->email);
+	bool taken;
+	enum rk_err r;
+
+	if (!mails_are_all(&mails))
+		return err_set(err, RK_EDENIED,
+		    "key %s: it has more e-mail addresses than can be compared",
+		    e->fp);
+	if ((r = policy_is_taken(t, e->pub, mails, &taken, err)) != RK_OK)
+		return r;
+	if (taken)
+		return err_set(err, RK_EDENIED,
+		    "key %s: another key is known for %s", e->fp, e->email);
+	if (e->status == RK_ASK_CHANGED)
+		return err_set(err, RK_EDENIED,
+		    "key %s: another key was known for %s when it came", e->fp,
+		    e->email);
+	return RK_OK;
+}
+
 /* May this key be let in by a person? */
 static enum rk_err
 check_admission(const struct rk_trust *t, const struct rk_ask_entry *e,
@@ -134,14 +160,7 @@ check_admission(const struct rk_trust *t, const struct rk_ask_entry *e,
 	/* Its own line may still be there. */
 	if (changed || known_has(&t->known, e->pub))
 		return RK_OK;
-	if (known_has_mail(&t->known, e->email))
-		return err_set(err, RK_EDENIED,
-		    "key %s: another key is known for %s", e->fp, e->email);
-	if (!known_mails_are_all(e->email))
-		return err_set(err, RK_EDENIED,
-		    "key %s: it has more e-mail addresses than can be compared",
-		    e->fp);
-	return RK_OK;
+	return check_unchanged(t, e, err);
 }
 
 /* Is this a thing to be decided about it? */

@@ -175,9 +175,9 @@ take_line(const struct known_line *line, void *arg)
 
 	if (memcmp(line->pub, e->pub, sizeof(e->pub)) != 0)
 		return RK_OK;
-	store_decode(text, sizeof(text), line->emails);
+	mails_decode(text, sizeof(text), line->emails);
 	(void)str_escape_again(e->email, sizeof(e->email), text);
-	store_decode(text, sizeof(text), line->host);
+	mails_decode(text, sizeof(text), line->host);
 	(void)str_escape_again(
 	    e->remote, sizeof(e->remote), strcmp(text, "-") != 0 ? text : "");
 	return RK_OK;

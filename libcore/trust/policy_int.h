@@ -39,6 +39,15 @@ enum rk_trust_state policy_state(
 /* Is this mode, with the file as it is, of any use?  RK_ESTATE. */
 RK_MUST enum rk_err policy_check_mode(
     const struct rk_trust *t, enum rk_trust_mode mode, struct rk_error *err);
+/*
+ * policy_taken.c: is one of these another key's, which is let in, by a line of
+ * the file, or by an approval for a connection or a time, in the table or in
+ * the store?  Also where not all are there to be compared.  For a key that has
+ * no line; the file as it was read last.  The store's error: *taken is true.
+ */
+RK_MUST enum rk_err policy_is_taken(const struct rk_trust *t,
+    const uint8_t pub[RK_KEY_PUBLIC_LEN], struct mails mails, bool *taken,
+    struct rk_error *err);
 /* policy_file.c: what the line of the key out->pub says; errors of
  * known_read().  Nothing, where it is gone by now. */
 RK_MUST enum rk_err policy_read_line(

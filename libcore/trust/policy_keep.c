@@ -240,20 +240,6 @@ is_had(const struct importing *in, const uint8_t pub[RK_KEY_PUBLIC_LEN])
 	return false;
 }
 
-/* By the line, and by the certificate of a key that was here. */
-static bool
-is_taken(
-    const struct known *known, const struct known_line *line, const char *mails)
-{
-	char text[4 * RK_STORE_TEXT_LEN];
-
-	if (line->emails.len >= sizeof(text))
-		return true;
-	store_decode(text, sizeof(text), line->emails);
-	return known_has_mail(known, text) || !known_mails_are_all(text) ||
-	       known_has_mail(known, mails) || !known_mails_are_all(mails);
-}
-
 enum place {
 	PLACE_FRESH,
 	PLACE_KNOWN,
@@ -261,60 +247,84 @@ enum place {
 	PLACE_TAKEN
 };
 
-/* What the store says.  The table's lock comes before its mutex, and must not
- * be taken with it. */
-static enum place
-ask_store(const struct importing *in, const struct known_line *line)
+/* Does the store keep it out?  The table's lock comes before its mutex, and
+ * must not be taken with it. */
+static bool
+is_out_there(const struct importing *in, const struct known_line *line)
 {
 	const struct store_key *key;
-	enum place place = PLACE_FRESH;
+	bool out;
 
+	if (in->store == NULL)
+		return false;
 	(void)pthread_mutex_lock(&in->store->mutex);
 	key = store_key_find(in->store, line->pub);
-	if (key != NULL &&
-	    (key->state == RK_STORE_REJECTED || key->state == RK_STORE_REVOKED))
-		place = PLACE_OUT;
-	else if (store_line_taken(in->store, line->pub, line->emails))
-		place = PLACE_TAKEN;
+	out = key != NULL && (key->state == RK_STORE_REJECTED ||
+	                         key->state == RK_STORE_REVOKED);
 	(void)pthread_mutex_unlock(&in->store->mutex);
-	return place;
+	return out;
 }
 
-static enum place
-find_place(const struct importing *in, const struct known_line *line)
+/* By the line, and by the certificate of a key that was here. */
+static enum rk_err
+find_taken(const struct importing *in, const struct known_line *line,
+    bool *taken, struct rk_error *err)
 {
-	enum place place = PLACE_FRESH;
 	char fp[RK_FP_LEN], mails[256];
+	enum rk_err r;
 
-	if (is_had(in, line->pub))
-		return PLACE_KNOWN;
-	if (is_out(in->trust, line->pub))
-		return PLACE_OUT;
-	if (in->store != NULL)
-		place = ask_store(in, line);
+	r = policy_is_taken(
+	    in->trust, line->pub, mails_of_line(line->emails), taken, err);
+	if (r != RK_OK || *taken)
+		return r;
 	rk_fp_of_key(line->pub, fp);
 	room_mails(in->trust->room, fp, mails, sizeof(mails));
-	if (place == PLACE_FRESH && is_taken(&in->trust->known, line, mails))
-		place = PLACE_TAKEN;
-	return place == PLACE_TAKEN && in->from->changed ? PLACE_FRESH : place;
+	return policy_is_taken(
+	    in->trust, line->pub, mails_of(mails), taken, err);
 }
 
 static enum rk_err
-take_fresh(struct importing *in, const struct known_line *line)
+find_place(const struct importing *in, const struct known_line *line,
+    enum place *place, struct rk_error *err)
+{
+	bool taken = false;
+	enum rk_err r = RK_OK;
+
+	if (is_had(in, line->pub)) {
+		*place = PLACE_KNOWN;
+	} else if (is_out(in->trust, line->pub) || is_out_there(in, line)) {
+		*place = PLACE_OUT;
+	} else {
+		if (!in->from->changed)
+			r = find_taken(in, line, &taken, err);
+		*place = taken ? PLACE_TAKEN : PLACE_FRESH;
+	}
+	return r;
+}
+
+static enum rk_err
+take_fresh(
+    struct importing *in, const struct known_line *line, struct rk_error *err)
 {
 	struct policy_import *out = in->out;
 
 	if (in->trust->known.n + out->fresh >= KNOWN_KEYS_MAX)
-		return RK_ELIMIT;
+		return err_set(err, RK_ELIMIT,
+		    "%s: it would have more than 10000 keys", in->trust->name);
+	if (put_line(&in->lines, line) != RK_OK)
+		return err_set(
+		    err, RK_ENOMEM, "%s: out of memory", in->trust->name);
 	memcpy(in->keys[out->fresh++], line->pub, RK_KEY_PUBLIC_LEN);
-	return put_line(&in->lines, line);
+	return RK_OK;
 }
 
 static enum rk_err
-sort_line(struct importing *in, struct rk_str text, unsigned number)
+sort_line(struct importing *in, struct rk_str text, unsigned number,
+    struct rk_error *err)
 {
 	struct policy_import *out = in->out;
 	struct known_line line;
+	enum place place;
 	enum rk_err r = known_line(text, &line);
 
 	if (r == RK_ENOENT)
@@ -323,9 +333,11 @@ sort_line(struct importing *in, struct rk_str text, unsigned number)
 		name_line(&out->wrong, number);
 		return RK_OK;
 	}
-	switch (find_place(in, &line)) {
+	if ((r = find_place(in, &line, &place, err)) != RK_OK)
+		return r;
+	switch (place) {
 	case PLACE_FRESH:
-		return take_fresh(in, &line);
+		return take_fresh(in, &line, err);
 	case PLACE_KNOWN:
 		out->known++;
 		break;
@@ -340,7 +352,7 @@ sort_line(struct importing *in, struct rk_str text, unsigned number)
 }
 
 static enum rk_err
-sort_text(struct importing *in)
+sort_text(struct importing *in, struct rk_error *err)
 {
 	unsigned number = 0;
 	enum rk_err r = RK_OK;
@@ -349,7 +361,7 @@ sort_text(struct importing *in)
 	for (size_t at = 0; at < in->from->len && r == RK_OK;)
 		r = sort_line(in,
 		    known_next_line(in->from->text, in->from->len, &at, &ended),
-		    ++number);
+		    ++number, err);
 	return r;
 }
 
@@ -363,12 +375,7 @@ sort_keys(struct importing *in, struct rk_error *err)
 		r = store_refresh(in->store, err);
 		(void)pthread_mutex_unlock(&in->store->mutex);
 	}
-	if (r == RK_OK && (r = sort_text(in)) != RK_OK)
-		r = err_set(err, r,
-		    r == RK_ELIMIT ? "%s: it would have more than 10000 keys"
-		                   : "%s: out of memory",
-		    in->trust->name);
-	return r;
+	return r == RK_OK ? sort_text(in, err) : r;
 }
 
 /* Those that waited do so no more. */

@@ -104,6 +104,47 @@ room_get(struct room *r, const char *fp, bool waits, struct room_entry **out,
 	return RK_OK;
 }
 
+/* Approved for a connection or a time, and the store, if there is one that can
+ * be asked, does not know. */
+static bool
+is_lent(const struct room *r, const struct room_entry *e)
+{
+	return (e->pub.status == RK_ASK_ONCE ||
+	           e->pub.status == RK_ASK_UNTIL) &&
+	       !(e->kept && r->store.taken != NULL);
+}
+
+enum rk_err
+room_is_taken(struct room *r, const uint8_t pub[RK_KEY_PUBLIC_LEN],
+    struct mails mails, bool *taken, struct rk_error *err)
+{
+	uint8_t sums[MAILS_MAX][MAILS_SUM_LEN];
+	const size_t n = mails_sums(mails, sums);
+	struct room_entry *e;
+	enum rk_err rv = RK_OK;
+
+	*taken = false;
+	(void)pthread_mutex_lock(&r->mutex);
+	for (size_t i = 0; i < ROOM_BUCKETS && !*taken; i++) {
+		LIST_FOREACH(e, &r->buckets[i], link)
+		{
+			room_expire(r, e);
+			if (is_lent(r, e) &&
+			    memcmp(e->pub.pub, pub, RK_KEY_PUBLIC_LEN) != 0)
+				*taken =
+				    *taken ||
+				    mails_have(mails_of(e->pub.email),
+				        (const uint8_t(*)[MAILS_SUM_LEN])sums,
+				        n);
+		}
+	}
+	if (!*taken && r->store.taken != NULL)
+		rv = r->store.taken(r->store.arg, pub, mails, taken, err);
+	*taken = *taken || rv != RK_OK;
+	(void)pthread_mutex_unlock(&r->mutex);
+	return rv;
+}
+
 enum rk_err
 room_restore(struct room *r, const struct rk_ask_entry *kept, uint64_t seen)
 {

@@ -60,11 +60,11 @@ servers_has_mail(struct rk_str list, struct rk_str mail)
 static bool
 share_mail(struct rk_str one, struct rk_str other)
 {
-	while (one.len > 0) {
-		if (servers_has_mail(other, servers_next_item(&one)))
-			return true;
-	}
-	return false;
+	uint8_t sums[MAILS_MAX][MAILS_SUM_LEN];
+	size_t n = mails_sums(mails_of_line(other), sums);
+
+	return mails_have(
+	    mails_of_line(one), (const uint8_t(*)[MAILS_SUM_LEN])sums, n);
 }
 
 struct rk_str

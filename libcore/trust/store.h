@@ -11,11 +11,11 @@
 
 #include "base/buf.h"
 #include "trust/known.h"
+#include "trust/mails.h"
 #include "trust/pace.h"
 
 #define STORE_NAME_TEXT 128 /* a path in a message */
 #define STORE_SOURCE_LEN 16
-#define STORE_SUM_LEN 16
 #define STORE_FLUSH_SECONDS 5
 #define STORE_MET_SECONDS 30 /* the same, of known keys */
 #define STORE_FLUSH_KEYS 256 /* counts that one transaction writes */
@@ -74,7 +74,7 @@ struct store_told {
 
 /* That somebody has this email. */
 struct store_email {
-	uint8_t sum[STORE_SUM_LEN]; /* sorted by it */
+	uint8_t sum[MAILS_SUM_LEN]; /* sorted by it */
 	uint8_t pub[RK_KEY_PUBLIC_LEN];
 };
 
@@ -233,14 +233,14 @@ RK_MUST enum rk_err store_version(
 /* NULL: neither file nor store has it. */
 struct store_key *store_key_find(
     struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN]);
+/* Is one of these another key's, which is let in: by its line, by an approval
+ * for a time or a connection?  Also where not all are there to be compared. */
 bool store_email_taken(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
-    const char *emails);
+    struct mails mails);
 enum rk_store_status store_status_of(struct rk_store *s,
     const struct store_key *key, const uint8_t pub[RK_KEY_PUBLIC_LEN],
     const char *emails);
 bool store_is_locked(const struct rk_store *s);
-/* A column of the file, decoded and cut to fit. */
-void store_decode(char *out, size_t out_len, struct rk_str column);
 void store_mem_fini(struct rk_store *s);
 
 /* A known key is here, and came just now: when and from where is counted as
@@ -313,9 +313,6 @@ struct store_import {
 };
 RK_MUST enum rk_err store_import(struct rk_store *s,
     const struct store_import *from, size_t *added, struct rk_error *err);
-/* Are the emails of a line, percent-coded, another known key's? */
-bool store_line_taken(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
-    struct rk_str emails);
 
 /* ---- store_lock: the list's lock in the audit ---- */
 

@@ -76,7 +76,7 @@ adopt(struct rk_store *s, const struct store_key *key, struct store_row *row,
 		s->rows++;
 		memcpy(e->pub, key->pub, sizeof(e->pub));
 		rk_fp_of_key(e->pub, e->fp);
-		store_decode(e->email, sizeof(e->email), key->emails);
+		mails_decode(e->email, sizeof(e->email), key->emails);
 	}
 	e->state = RK_STORE_KNOWN;
 	e->until = 0;

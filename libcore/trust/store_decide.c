@@ -125,7 +125,7 @@ check_admission(struct rk_store *s, const struct store_row *row, bool changed,
 
 	if ((r = check_revoked(row, err)) != RK_OK)
 		return r;
-	if (!changed && store_email_taken(s, e->pub, e->email))
+	if (!changed && store_email_taken(s, e->pub, mails_of(e->email)))
 		return err_set(err, RK_EDENIED,
 		    "key %s has the email of another known key", e->fp);
 	return RK_OK;

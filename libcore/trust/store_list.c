@@ -180,18 +180,6 @@ struct importing {
 	struct rk_error *err;
 };
 
-bool
-store_line_taken(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
-    struct rk_str emails)
-{
-	char text[4 * RK_STORE_TEXT_LEN];
-
-	if (emails.len >= sizeof(text))
-		return true; /* more than can be compared */
-	store_decode(text, sizeof(text), emails);
-	return store_email_taken(s, pub, text);
-}
-
 static bool
 is_settled(const struct importing *in, const struct known_line *line)
 {
@@ -222,7 +210,8 @@ import_line(const struct known_line *line, void *arg)
 	enum rk_err r;
 
 	if (is_settled(in, line) ||
-	    (!in->changed && store_line_taken(s, line->pub, line->emails)))
+	    (!in->changed &&
+	        store_email_taken(s, line->pub, mails_of_line(line->emails))))
 		return RK_OK;
 	rk_fp_of_key(line->pub, fp);
 	r = store_row_get(s, fp, &before, in->err);
@@ -230,13 +219,13 @@ import_line(const struct known_line *line, void *arg)
 		return r;
 	/* Its certificate may say more than the line. */
 	if (r == RK_OK && !in->changed &&
-	    store_email_taken(s, line->pub, before.e.email))
+	    store_email_taken(s, line->pub, mails_of(before.e.email)))
 		return RK_OK;
 	row = before;
 	memcpy(row.e.pub, line->pub, sizeof(row.e.pub));
 	memcpy(row.e.fp, fp, sizeof(row.e.fp));
 	if (r == RK_ENOENT)
-		store_decode(row.e.email, sizeof(row.e.email), line->emails);
+		mails_decode(row.e.email, sizeof(row.e.email), line->emails);
 	row.e.state = RK_STORE_KNOWN;
 	row.e.until = 0;
 	row.e.decided = store_now(s);

@@ -2,12 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/crypt.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "trust/store.h"
-
-#define EMAILS_MAX 16 /* of one key that are compared */
 
 static int
 compare_keys(const void *a, const void *b)
@@ -46,70 +43,6 @@ store_is_locked(const struct rk_store *s)
 
 /* ---- emails ---- */
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-void
-store_decode(char *out, size_t out_len, struct rk_str column)
-{
-	size_t n = 0;
-	size_t i;
-
-	for (i = 0; i < column.len && n + 1 < out_len; i++) {
-		char c = column.ptr[i];
-		int high = -1;
-		int low = -1;
-
-		if (c == '%' && column.len - i > 2) {
-			high = hex_value(column.ptr[i + 1]);
-			low = hex_value(column.ptr[i + 2]);
-		}
-		if (high >= 0 && low >= 0 && high + low > 0) {
-			c = (char)(high * 16 + low);
-			i += 2;
-		}
-		out[n++] = c;
-	}
-	out[n] = '\0';
-}
-
-/* The next of comma-joined emails, lower-cased and hashed; false at the end. */
-static bool
-next_sum(const char **emails, uint8_t sum[STORE_SUM_LEN])
-{
-	char lower[RK_STORE_TEXT_LEN];
-	uint8_t hash[CRYPT_HASH_LEN];
-	const char *at = *emails;
-	size_t len;
-	size_t i;
-
-	while (*at == ',' || *at == ' ')
-		at++;
-	len = strcspn(at, ", ");
-	*emails = at + len;
-	if (len == 0)
-		return false;
-	if (len > sizeof(lower))
-		len = sizeof(lower);
-	for (i = 0; i < len; i++) {
-		char c = at[i];
-
-		lower[i] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-	}
-	crypt_sha256(hash, lower, len);
-	memcpy(sum, hash, STORE_SUM_LEN);
-	return true;
-}
-
 static bool
 counts_as_known(struct rk_store *s, const struct store_key *k)
 {
@@ -126,18 +59,18 @@ counts_as_known(struct rk_store *s, const struct store_key *k)
 
 bool
 store_email_taken(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
-    const char *emails)
+    struct mails mails)
 {
 	struct store_email wanted;
 	const struct store_email *hit;
 	const struct store_email *end = s->emails + s->n_emails;
 	const struct store_key *k;
 
-	if (!known_mails_are_all(emails))
+	if (!mails_are_all(&mails))
 		return true; /* nobody knows */
 	if (s->n_emails == 0)
 		return false;
-	while (next_sum(&emails, wanted.sum)) {
+	while (mails_next(&mails, wanted.sum)) {
 		hit = bsearch(&wanted, s->emails, s->n_emails,
 		    sizeof(*s->emails), compare_emails);
 		while (hit != NULL && hit > s->emails &&
@@ -171,7 +104,7 @@ store_status_of(struct rk_store *s, const struct store_key *key,
 		f.decided = key->decided;
 		f.until = key->until;
 	}
-	f.email_taken = store_email_taken(s, pub, emails);
+	f.email_taken = store_email_taken(s, pub, mails_of(emails));
 	return rk_store_status(&f);
 }
 
@@ -188,13 +121,13 @@ struct building {
 };
 
 static enum rk_err
-add_emails(struct building *b, const char *emails,
+add_emails(struct building *b, struct mails mails,
     const uint8_t pub[RK_KEY_PUBLIC_LEN])
 {
-	uint8_t sum[STORE_SUM_LEN];
-	unsigned i;
+	struct store_email email;
 
-	for (i = 0; i < EMAILS_MAX && next_sum(&emails, sum); i++) {
+	memcpy(email.pub, pub, sizeof(email.pub));
+	while (mails_next(&mails, email.sum)) {
 		if (b->n_emails == b->cap_emails) {
 			size_t cap = 2 * b->cap_emails + 64;
 			void *p = realloc(b->emails, cap * sizeof(*b->emails));
@@ -204,9 +137,7 @@ add_emails(struct building *b, const char *emails,
 			b->emails = p;
 			b->cap_emails = cap;
 		}
-		memcpy(b->emails[b->n_emails].sum, sum, sizeof(sum));
-		memcpy(b->emails[b->n_emails].pub, pub, RK_KEY_PUBLIC_LEN);
-		b->n_emails++;
+		b->emails[b->n_emails++] = email;
 	}
 	return RK_OK;
 }
@@ -251,7 +182,7 @@ add_row(const struct store_row *row, void *arg)
 	}
 	if (e->state == RK_STORE_KNOWN || e->state == RK_STORE_ONCE ||
 	    e->state == RK_STORE_UNTIL) {
-		if (add_emails(b, e->email, e->pub) != RK_OK)
+		if (add_emails(b, mails_of(e->email), e->pub) != RK_OK)
 			return RK_ENOMEM;
 	}
 	return add_key(b, &key);
@@ -266,7 +197,6 @@ add_line(struct building *b, const struct known_line *line)
 		.host = line->host,
 	};
 	const struct store_key *old = store_key_find(b->s, line->pub);
-	char emails[4 * RK_STORE_TEXT_LEN];
 
 	memcpy(key.pub, line->pub, sizeof(key.pub));
 	if (old != NULL && old->state == RK_STORE_NONE && old->tries > 0) {
@@ -274,8 +204,7 @@ add_line(struct building *b, const struct known_line *line)
 		key.last_seen = old->last_seen;
 		memcpy(key.address, old->address, sizeof(key.address));
 	}
-	store_decode(emails, sizeof(emails), line->emails);
-	if (add_emails(b, emails, line->pub) != RK_OK)
+	if (add_emails(b, mails_of_line(line->emails), line->pub) != RK_OK)
 		return RK_ENOMEM;
 	return add_key(b, &key);
 }

@@ -493,7 +493,7 @@ static void
 test_many_mails(void **state)
 {
 	static const char *const emails[] = { "a@x,a@x,a@x,a@x,a@x,a@x,a@x,~",
-		"a@x,a@x,a@x,a@x,a@x,a@x,a@x,a@x,b@x" };
+		"~" };
 	struct rk_trust *t = begin(RK_TRUST_ACCEPT_NEW);
 
 	(void)state;

@@ -1,0 +1,105 @@
+/* E-mail addresses of certificates and of lines: told apart, compared. */
+#include "trust/mails.h"
+
+#include <string.h>
+
+#include "base/crypt.h"
+#include "base/str.h"
+
+#define MAIL_MAX 512 /* bytes of one that are compared */
+
+struct mails
+mails_of(const char *emails)
+{
+	return (struct mails){ .rest = { emails, strlen(emails) } };
+}
+
+struct mails
+mails_of_line(struct rk_str column)
+{
+	return (struct mails){ .rest = column, .coded = true };
+}
+
+/* The first byte of it, which is taken off. */
+static char
+take_byte(struct rk_str *s, bool coded)
+{
+	char c = s->ptr[0];
+	uint8_t byte = 0;
+	size_t used = 1;
+	size_t n;
+
+	if (coded && c == '%' && s->len > 2 &&
+	    str_unhex(s->ptr + 1, 2, &byte, 1, &n) == RK_OK && byte != 0) {
+		c = (char)byte;
+		used = 3;
+	}
+	s->ptr += used;
+	s->len -= used;
+	return c;
+}
+
+bool
+mails_next(struct mails *m, uint8_t sum[MAILS_SUM_LEN])
+{
+	uint8_t hash[CRYPT_HASH_LEN];
+	char mail[MAIL_MAX];
+	size_t n = 0;
+
+	while (m->rest.len > 0) {
+		char c = take_byte(&m->rest, m->coded);
+
+		if (c == ',' || c == ' ') {
+			if (n > 0)
+				break;
+		} else if (n < sizeof(mail)) {
+			mail[n++] =
+			    (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+		}
+	}
+	if (n == 0)
+		return false;
+	crypt_sha256(hash, mail, n);
+	memcpy(sum, hash, MAILS_SUM_LEN);
+	return true;
+}
+
+bool
+mails_are_all(const struct mails *m)
+{
+	return m->rest.len == 0 || m->rest.ptr[m->rest.len - 1] != '~';
+}
+
+size_t
+mails_sums(struct mails m, uint8_t sums[][MAILS_SUM_LEN])
+{
+	size_t n = 0;
+
+	while (n < MAILS_MAX && mails_next(&m, sums[n]))
+		n++;
+	return n;
+}
+
+bool
+mails_have(struct mails m, const uint8_t sums[][MAILS_SUM_LEN], size_t n)
+{
+	uint8_t sum[MAILS_SUM_LEN];
+
+	while (mails_next(&m, sum)) {
+		for (size_t i = 0; i < n; i++) {
+			if (memcmp(sums[i], sum, sizeof(sum)) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+void
+mails_decode(char *out, size_t out_len, struct rk_str column)
+{
+	size_t n = 0;
+
+	while (column.len > 0 && n + 1 < out_len)
+		out[n++] = take_byte(&column, true);
+	out[n] = '\0';
+}
