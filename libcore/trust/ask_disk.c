@@ -245,7 +245,8 @@ disk_decide(void *arg, const struct rk_ask_order *o,
 	if (r != RK_ENOENT)
 		return r;
 	err_clear(err);
-	if (o->verb == RK_ASK_FORGET)
+	/* Of a line, which it has not taken in, nothing may be left. */
+	if (o->verb == RK_ASK_FORGET && e->status != RK_ASK_KNOWN)
 		return RK_OK;
 	if ((r = keep_key(arg, e, err)) != RK_OK ||
 	    (by != NULL && (r = keep_key(arg, by, err)) != RK_OK))

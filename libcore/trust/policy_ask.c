@@ -101,8 +101,10 @@ find_old(const struct rk_trust *t, const struct rk_ask_order *o,
     struct rk_ask_entry *e, struct rk_error *err)
 {
 	bool bars = o->verb == RK_ASK_REJECT || o->verb == RK_ASK_REVOKE;
+	/* Forgetting takes the line out, which the store does. */
 	bool lines =
-	    bars || o->verb == RK_ASK_REPLACE || o->verb == RK_ASK_NOTE;
+	    bars || o->verb == RK_ASK_REPLACE || o->verb == RK_ASK_NOTE ||
+	    (o->verb == RK_ASK_FORGET && room_store(t->room).decide != NULL);
 	enum rk_err r = find_key(t, o->key, lines, e, err);
 
 	if (r != RK_ENOENT || !bars || !normal_fp(o->key, e->fp))

@@ -147,7 +147,8 @@ carry_out(struct room *r, const struct rk_ask_order *o, struct room_entry *e,
 	if (fresh)
 		room_insert(r, e);
 	if (o->verb != RK_ASK_NOTE)
-		room_recall(r, e->pub.fp, false);
+		room_recall(r, e->pub.fp,
+		    o->verb == RK_ASK_FORGET && status == RK_ASK_KNOWN);
 	if (!find_status(o->verb, &status)) {
 		drop(r, e, o, after);
 		return;

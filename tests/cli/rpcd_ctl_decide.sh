@@ -76,6 +76,23 @@ reloads() {
 	want 0 'and back' ctl reload
 }
 
+# A known key: its line goes, and with it who is there.
+forgets() {
+	want 0 'approved again' ctl trust approve "$a"
+	comes alice ping -n 1000 -i 1s
+	until_ok grep -q . alice.out
+	result $? 'who is known is served'
+	want 0 'and forgotten' ctl trust forget "$(expr "$a" : 'SHA256:\(.\{8\}\)')"
+	has err "$a.*: forgotten" 'by the start of the key'
+	! wait "$guest"
+	result $? 'which ends the connection'
+	grep -q '^#27.0.0.1 pubkey@.*alice@' known && ! grep -v '^#' known |
+		grep -q alice@
+	result $? 'and makes a comment of the line'
+	want 0 'all that' ctl trust undo "$a"
+	want 0 'can be taken back' alice call echo --raw x
+}
+
 for_a_time() {
 	comes mallory ping -n 1000 -i 1s
 	m=$(fingerprint mallory)
@@ -229,6 +246,7 @@ reloads
 for_a_time
 replaces
 lists
+forgets
 by_address
 listed
 stop

@@ -147,6 +147,16 @@ imports() {
 		*) shows 'imported: 0 new, 1 known already' 'and one of keys' ;;
 		esac
 	done
+	keys G f
+	shows 'Forget a key?' 'f asks'
+	keys y
+	until_ok has_no_line alice
+	result $? 'and takes her line out'
+	audited '(tui).*forget' 'which the audit has'
+	shows 'KNOWN (0)' 'nobody is known'
+	ctl trust undo "$(fingerprint alice)" >out 2>err
+	result $? 'that is taken back'
+	shows 'KNOWN (1)' 'she is again'
 }
 
 # Somebody else with her name.

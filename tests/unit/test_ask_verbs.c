@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "asklist.h"
@@ -421,6 +422,56 @@ test_undo_changed(void **state)
 	rk_trust_free(t);
 }
 
+static bool
+has_comment_of(const struct rk_peer *peer)
+{
+	char id[RK_KEY_ID_LEN], line[512];
+	bool found = false;
+	FILE *f = fopen("k", "r");
+
+	rk_key_id(peer->cert.pub, id);
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f) != NULL)
+		found = found || (line[0] == '#' && strstr(line, id) != NULL);
+	assert_int_equal(fclose(f), 0);
+	return found;
+}
+
+/* A known key, too, where a store is: its line goes, and who came in by it does
+ * not stay. */
+static void
+test_forget_known(void **state)
+{
+	const struct rk_peer peer = ask_peer(1);
+	char start[16];
+	struct rk_trust *t = begin(false);
+
+	(void)state;
+	(void)snprintf(start, sizeof(start), "%.8s", peer.cert.fp + 7);
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
+	/* Nobody takes the line out. */
+	assert_int_equal(ask_order(t, RK_ASK_FORGET, 1), RK_ENOENT);
+	assert_int_equal(rk_trust_keep(t, true, NULL), RK_OK);
+	assert_int_equal(ask_come_as(t, 1), RK_OK);
+	assert_int_equal(may_stay(t, 1, false), RK_OK);
+	assert_int_equal(rk_trust_set_mode(t, RK_TRUST_FILE, NULL), RK_OK);
+	assert_int_equal(ask_order_key(t, RK_ASK_FORGET, start), RK_OK);
+	assert_int_equal(ask_known(t), 0);
+	assert_true(has_comment_of(&peer));
+	assert_int_equal(may_stay(t, 1, false), RK_EDENIED);
+	assert_int_equal(rk_trust_set_mode(t, RK_TRUST_ASK, NULL), RK_OK);
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_int_equal(ask_only_entry(t).status, RK_ASK_NEW);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
+	assert_int_equal(may_stay(t, 1, false), RK_OK);
+	assert_int_equal(chmod("k", 0400), 0);
+	assert_int_equal(ask_order(t, RK_ASK_FORGET, 1), RK_ESTATE);
+	assert_int_equal(ask_come_as(t, 1), RK_OK);
+	assert_int_equal(may_stay(t, 1, false), RK_OK);
+	rk_trust_free(t);
+}
+
 /* One that takes another's place: the same file, another, none. */
 static void
 test_succeed(void **state)
@@ -472,6 +523,7 @@ main(void)
 		UNIT(test_undo_own),
 		UNIT(test_undo_replace),
 		UNIT(test_undo_changed),
+		UNIT(test_forget_known),
 		UNIT(test_succeed),
 	};
 

@@ -74,7 +74,8 @@ enum rk_ask_verb {
 	RK_ASK_APPROVE_ONCE, /* its next connection, and no other, is let in */
 	RK_ASK_REJECT,
 	RK_ASK_REVOKE,
-	RK_ASK_FORGET,        /* the entry, whatever it says */
+	RK_ASK_FORGET, /* the entry, whatever it says; with a store a line, too
+	                */
 	RK_ASK_APPROVE_UNTIL, /* let in until a time, and not longer */
 	RK_ASK_REPLACE, /* `key` is revoked and `by` approved, in one step */
 	RK_ASK_NOTE,    /* only the note */
@@ -104,7 +105,8 @@ struct rk_ask_order {
 /*
  * Decide, for all connections at once: who waits is let in or dropped before
  * long, and open connections of a key that is rejected or revoked, whose time
- * is over or whose approval is undone are closed (RK_EDENIED, RK_EREVOKED), by
+ * is over, or whose approval is undone or whose line is forgotten, are closed
+ * (RK_EDENIED, RK_EREVOKED), by
  * the loops that have them, within a second or two.  *after (may be NULL) is
  * the entry as it is now, or as it was last where it is gone.  RK_ENOENT: no
  * such key; rejecting and revoking by a whole fingerprint always finds one.
