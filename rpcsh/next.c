@@ -74,7 +74,7 @@ on_keys(struct rk_client *c, enum rk_err r, const struct rk_peer *peer,
 
 	(void)c;
 	held_hide(t);
-	if (r == RK_ECERT || r == RK_EPROTO)
+	if (r == RK_ETAMPERED || r == RK_EFORMAT)
 		out_warn(&t->log, "%s: announces a next key without proof",
 		    t->trusting.address);
 	if (r != RK_OK)

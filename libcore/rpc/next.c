@@ -50,15 +50,15 @@ take_keys(const struct rk_value *list, const uint8_t *present,
     struct rk_next_key *keys, size_t *n)
 {
 	if (list->kind != RK_ARRAY || list->u.list.count > RK_NEXT_KEYS_MAX)
-		return RK_EPROTO;
+		return RK_EFORMAT;
 	for (uint32_t i = 0; i < list->u.list.count; i++) {
 		const struct rk_value *v = &list->u.list.items[i];
 
 		if (!take_bytes(v, "key", keys[i].pub, sizeof(keys[i].pub)) ||
 		    !take_bytes(v, "sig", keys[i].sig, sizeof(keys[i].sig)))
-			return RK_EPROTO;
+			return RK_EFORMAT;
 		if (!rk_next_key_ok(present, &keys[i]))
-			return RK_ECERT;
+			return RK_ETAMPERED;
 	}
 	*n = list->u.list.count;
 	return RK_OK;
@@ -76,5 +76,5 @@ next_decode(struct rk_bytes payload, const uint8_t present[RK_KEY_PUBLIC_LEN],
 	if (r == RK_OK)
 		r = take_keys(rk_value_root(doc), present, keys, n);
 	rk_value_free(doc);
-	return r == RK_EFORMAT || r == RK_ETOOBIG ? RK_EPROTO : r;
+	return r == RK_ETOOBIG ? RK_EFORMAT : r;
 }

@@ -143,6 +143,29 @@ refused() {
 	stop
 }
 
+# Who is refused hears that, and nothing about keys that were never asked for.
+turned_away() {
+	port=0
+	printf 'known-clients = clients\n' >rpcd.conf
+	install -m 600 /dev/null clients
+	check 'a server with a list' start 1 -f rpcd.conf --certs certs \
+		-k node --listen "$kind:127.0.0.1:0"
+	server=$(url "$kind")
+	want 0 'which has met one' "$rpcsh" -s "$server" --certs certs \
+		-k mallory call echo --raw x
+	chmod 400 clients
+	for mode in accept-new strict ask; do
+		rm -f list
+		[ $mode = accept-new ] || cp list.away list
+		want 6 "refuses another, $mode" says $mode
+		[ $mode != accept-new ] || cp list list.away
+		[ "$(grep -vc -e '^rpcsh: .*: it may not know this key' \
+			-e '^try: ' -e 'recorded' err)" = 0 ]
+		result $? 'and no word of anything else'
+	done
+	stop
+}
+
 one_is_left() {
 	says strict && grep -q " next=$(fp alice)\$" list
 }
@@ -161,7 +184,9 @@ rotates strict
 alarms
 kind=quic
 rotates accept-new
+turned_away
 kind=tls
+turned_away
 locked
 refused
 plan

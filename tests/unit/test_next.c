@@ -91,7 +91,7 @@ test_damaged(void **state)
 	assert_int_equal(next_encode(&w.b, w.keys, 2), RK_OK);
 	len = buf_len(&w.b);
 	for (size_t i = 0; i < len; i++)
-		assert_int_equal(decode(&w, buf_peek(&w.b), i), RK_EPROTO);
+		assert_int_equal(decode(&w, buf_peek(&w.b), i), RK_EFORMAT);
 	for (size_t i = 0; i < len; i++) {
 		memcpy(text, buf_peek(&w.b), len);
 		text[i] ^= 1;
@@ -112,14 +112,16 @@ test_other_forms(void **state)
 	(void)state;
 	make(&w);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(decode(&w, bad[i], strlen(bad[i])), RK_EPROTO);
+		assert_int_equal(
+		    decode(&w, bad[i], strlen(bad[i])), RK_EFORMAT);
 	memset(many, 0x80, sizeof(many));
 	many[0] = 0x90 | (RK_NEXT_KEYS_MAX + 1);
-	assert_int_equal(decode(&w, many, sizeof(many)), RK_EPROTO);
+	assert_int_equal(decode(&w, many, sizeof(many)), RK_EFORMAT);
 	/* Each is proven, but for another key. */
 	assert_int_equal(next_encode(&w.b, w.keys, 2), RK_OK);
 	w.present[0] ^= 1;
-	assert_int_equal(decode(&w, buf_peek(&w.b), buf_len(&w.b)), RK_ECERT);
+	assert_int_equal(
+	    decode(&w, buf_peek(&w.b), buf_len(&w.b)), RK_ETAMPERED);
 	buf_fini(&w.b);
 }
 

@@ -105,11 +105,11 @@ struct rk_ask_order {
 /*
  * Decide, for all connections at once: who waits is let in or dropped before
  * long, and open connections of a key that is rejected or revoked, whose time
- * is over, or whose approval is undone or whose line is forgotten, are closed
- * (RK_EDENIED, RK_EREVOKED), by
- * the loops that have them, within a second or two.  *after (may be NULL) is
- * the entry as it is now, or as it was last where it is gone.  RK_ENOENT: no
- * such key; rejecting and revoking by a whole fingerprint always finds one.
+ * is over, whose approval is undone, or whose line is forgotten are closed
+ * (RK_EDENIED, RK_EREVOKED), by the loops that have them, within a second or
+ * two.  *after (may be NULL) is the entry as it is now, or as it was last where
+ * it is gone.  RK_ENOENT: no such key; rejecting and revoking by a whole
+ * fingerprint always finds one.
  * RK_EINVAL: bad arguments, too short, several have that start, a time that is
  * over, a key that replaces itself.  RK_ESTATE: decided otherwise since
  * `version`; approving or rejecting one that is revoked; approving while there

@@ -195,8 +195,9 @@ RK_API const struct rk_peer *rk_client_peer(const struct rk_client *c);
  * Ask the server which keys will follow its own.  fn is called exactly once,
  * later: with RK_OK, who was asked, and the keys, none or some, each proven
  * (rk_next_key_ok()), for rk_servers_next() of rpckit/servers.h; or with
- * RK_ENOMETHOD (a server that knows nothing of it), RK_ECERT (one is not
- * proven), RK_EPROTO, and what else ends calls.
+ * RK_ENOMETHOD (a server that knows nothing of it), RK_ETAMPERED (it has
+ * answered, and one is not proven), RK_EFORMAT (that answer is none), and what
+ * ends calls, which is neither of these.
  * Returns RK_ESTATE: not connected; RK_EUNSUPPORTED, and
  * asks nothing: the server has proven no key, or is none of rpckit's; errors
  * of rk_client_submit().
