@@ -58,15 +58,15 @@ read_cn(const X509_NAME *name, char *dst, size_t dst_len, bool *hostile)
 	return RK_OK;
 }
 
-/* Emails are joined by commas and are ASCII: anything else could pass for
- * another address. */
+/* Emails are joined by commas and are ASCII without blanks: anything else could
+ * pass for another address. */
 static bool
 is_hostile_email(const uint8_t *s, size_t len)
 {
 	size_t i;
 
 	for (i = 0; i < len; i++) {
-		if (s[i] < 0x20 || s[i] >= 0x7f || s[i] == ',')
+		if (s[i] <= 0x20 || s[i] >= 0x7f || s[i] == ',')
 			return true;
 	}
 	return false;

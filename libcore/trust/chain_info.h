@@ -10,7 +10,8 @@ struct asn1_string_st;
 struct chain_reading {
 	struct rk_cert_info info;
 	bool ed25519; /* the key is one; else info.pub and info.fp are empty */
-	bool hostile; /* control bytes in a name or email, or a comma in one */
+	bool hostile; /* control bytes in a name or email, or a comma or a
+	                 blank in an email */
 };
 
 /* RK_EFORMAT: a date or name that cannot be read; RK_ENOMEM. */

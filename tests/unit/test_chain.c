@@ -405,6 +405,8 @@ test_emails(void **state)
 	const struct rk_str comma[] = { STR("a@x,b@y") };
 	const struct rk_str high[] = { STR("a\xc3\xa4@x") };
 	const struct rk_str space[] = { STR("a b@x") };
+	const struct rk_str behind[] = { STR("a@x ") };
+	const struct rk_str before[] = { STR("b@y"), STR(" a@x") };
 	const struct rk_str del[] = { STR("a\x7f@x") };
 
 	(void)state;
@@ -415,7 +417,9 @@ test_emails(void **state)
 	assert_emails(line, 1, "a@x\\x0ah pubkey@x:y", RK_ECERT);
 	assert_emails(comma, 1, "a@x,b@y", RK_ECERT);
 	assert_emails(high, 1, "a\xc3\xa4@x", RK_ECERT);
-	assert_emails(space, 1, "a b@x", RK_OK);
+	assert_emails(space, 1, "a b@x", RK_ECERT);
+	assert_emails(behind, 1, "a@x ", RK_ECERT);
+	assert_emails(before, 2, "b@y, a@x", RK_ECERT);
 	assert_emails(del, 1, "a\\x7f@x", RK_ECERT);
 }
 
