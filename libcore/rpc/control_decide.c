@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "net/sock.h"
 #include "rpc/topic.h"
+#include "trust/policy.h"
 
 #include <pwd.h>
 #include <stdio.h>
@@ -202,10 +203,35 @@ control_read_order(struct rk_bytes p, struct control_order *o)
 
 /* ---- carried out ---- */
 
-static void
-carry_out(struct rk_call *call, struct rk_trust *trust, struct control_order *o,
-    const char *verb)
+/* Who is connected with a key that is to be kept out; *met: NULL: nobody.
+ * RK_EINVAL: several keys. */
+static enum rk_err
+find_met(struct rk_server *server, const struct rk_ask_order *o,
+    const struct rk_peer **met, struct rk_error *err)
 {
+	struct admission *a;
+
+	*met = NULL;
+	if (o->verb != RK_ASK_REJECT && o->verb != RK_ASK_REVOKE)
+		return RK_OK;
+	TAILQ_FOREACH (a, &server->present, link) {
+		if (!a->peer.proven ||
+		    !rk_fp_match(a->peer.cert.fp, o->key, true))
+			continue;
+		if (*met != NULL && strcmp((*met)->cert.fp, a->peer.cert.fp))
+			return err_set(err, RK_EINVAL,
+			    "%s and %s both begin so", (*met)->cert.fp,
+			    a->peer.cert.fp);
+		*met = &a->peer;
+	}
+	return RK_OK;
+}
+
+static void
+carry_out(struct rk_call *call, const struct control_end *e,
+    struct rk_trust *trust, struct control_order *o, const char *verb)
+{
+	const struct rk_peer *met;
 	char who[CONTROL_WHO_LEN];
 	struct rk_ask_entry after;
 	struct rk_error err = { 0 };
@@ -215,7 +241,9 @@ carry_out(struct rk_call *call, struct rk_trust *trust, struct control_order *o,
 
 	control_who(call, o->via, who);
 	o->order.who = who;
-	r = rk_trust_order(trust, &o->order, &after, &err);
+	r = find_met(e->control->server, &o->order, &met, &err);
+	if (r == RK_OK)
+		r = policy_order(trust, &o->order, met, &after, &err);
 	if (r != RK_OK) {
 		control_refuse(call, r, err.text);
 		return;
@@ -246,7 +274,7 @@ decide(
 		    "note, via}");
 		return;
 	}
-	carry_out(call, trust, &o, verbs[o.order.verb]);
+	carry_out(call, e, trust, &o, verbs[o.order.verb]);
 }
 
 void
@@ -293,7 +321,7 @@ undo(struct rk_call *call, const struct control_end *e, struct rk_bytes payload)
 		    "it takes {key: SHA256:..., version, line, via}");
 		return;
 	}
-	carry_out(call, trust, &o, "undo");
+	carry_out(call, e, trust, &o, "undo");
 }
 
 void

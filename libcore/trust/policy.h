@@ -109,6 +109,12 @@ void policy_tell_mode(struct rk_trust *trust);
  */
 void policy_succeed(struct rk_trust *before, struct rk_trust *now);
 
+/* rk_trust_order(), where a peer is here whose key begins as order->key does:
+ * it may be the one to be kept out, although there is neither entry nor line.
+ * NULL: none is. */
+RK_MUST enum rk_err policy_order(struct rk_trust *trust,
+    const struct rk_ask_order *order, const struct rk_peer *met,
+    struct rk_ask_entry *after, struct rk_error *err);
 /* May other processes decide about the same keys? */
 bool policy_is_shared(const struct rk_trust *trust);
 /* Follow what they have decided since: who watches the decisions is told.  The

@@ -12,107 +12,6 @@
 #include "trust/ask_disk.h"
 #include "trust/store.h"
 
-/* ---- which key is meant ---- */
-
-/* A key of the file whose fingerprint begins so, and its line.  RK_ENOENT,
- * RK_EINVAL, errors of known_read(). */
-static enum rk_err
-find_line(const struct rk_trust *t, const char *key, struct rk_ask_entry *out,
-    struct rk_error *err)
-{
-	char fp[RK_FP_LEN];
-
-	out->fp[0] = '\0';
-	for (size_t i = 0; i < t->known.n; i++) {
-		rk_fp_of_key(t->known.keys[i], fp);
-		if (!rk_fp_match(fp, key, true) || strcmp(fp, out->fp) == 0)
-			continue;
-		if (out->fp[0] != '\0')
-			return err_set(err, RK_EINVAL,
-			    "%s and %s both begin so", out->fp, fp);
-		(void)str_copy(out->fp, sizeof(out->fp), fp);
-		memcpy(out->pub, t->known.keys[i], sizeof(out->pub));
-	}
-	if (out->fp[0] == '\0')
-		return RK_ENOENT;
-	out->has_cert = true;
-	out->status = RK_ASK_KNOWN;
-	return policy_read_line(t, out, err);
-}
-
-/* "SHA256: aBc..." as it is kept; false: not a whole fingerprint. */
-static bool
-normal_fp(const char *given, char fp[RK_FP_LEN])
-{
-	size_t n = 0;
-
-	(void)str_copy(fp, RK_FP_LEN, "SHA256:");
-	n = strlen(fp);
-	while (*given == ' ' || *given == '\t')
-		given++;
-	if (strncmp(given, fp, n) == 0)
-		given += n;
-	for (; *given != '\0'; given++) {
-		if (*given == ' ' || *given == '\t' || *given == '\n')
-			continue;
-		if (n == RK_FP_LEN - 1 || strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-		                                 "abcdefghijklmnopqrstuvwxyz"
-		                                 "0123456789+/",
-		                              *given) == NULL)
-			return false;
-		fp[n++] = *given;
-	}
-	fp[n] = '\0';
-	return n == RK_FP_LEN - 1;
-}
-
-/*
- * The entry that is meant, or one to be made (version 0).  A start that fits an
- * entry and a line of another key is ambiguous.  lines: it may be one.
- */
-static enum rk_err
-find_key(const struct rk_trust *t, const char *key, bool lines,
-    struct rk_ask_entry *e, struct rk_error *err)
-{
-	struct rk_ask_entry line = { 0 };
-	enum rk_err of_line, r;
-
-	memset(e, 0, sizeof(*e));
-	r = room_find(t->room, key, e, err);
-	if (r != RK_OK && r != RK_ENOENT)
-		return r;
-	of_line = lines ? find_line(t, key, &line, err) : RK_ENOENT;
-	if (of_line != RK_OK && of_line != RK_ENOENT)
-		return of_line;
-	if (r == RK_OK && of_line == RK_OK && strcmp(e->fp, line.fp) != 0)
-		return err_set(
-		    err, RK_EINVAL, "%s and %s both begin so", e->fp, line.fp);
-	if (r == RK_OK)
-		return RK_OK;
-	if (of_line == RK_OK) {
-		*e = line;
-		return RK_OK;
-	}
-	return err_set(err, RK_ENOENT, "no such key");
-}
-
-static enum rk_err
-find_old(const struct rk_trust *t, const struct rk_ask_order *o,
-    struct rk_ask_entry *e, struct rk_error *err)
-{
-	bool bars = o->verb == RK_ASK_REJECT || o->verb == RK_ASK_REVOKE;
-	/* Forgetting takes the line out, which the store does. */
-	bool lines =
-	    bars || o->verb == RK_ASK_REPLACE || o->verb == RK_ASK_NOTE ||
-	    (o->verb == RK_ASK_FORGET && room_store(t->room).decide != NULL);
-	enum rk_err r = find_key(t, o->key, lines, e, err);
-
-	if (r != RK_ENOENT || !bars || !normal_fp(o->key, e->fp))
-		return r;
-	err_clear(err);
-	return RK_OK;
-}
-
 /* ---- orders ---- */
 
 /* Who is listed as changed is approved as such or not at all, even if nobody
@@ -221,7 +120,7 @@ write_line(const struct rk_ask_entry *e, void *arg, struct rk_error *err)
 
 static enum rk_err
 carry_out(struct rk_trust *t, const struct rk_ask_order *o,
-    struct rk_ask_entry *e, struct rk_error *err)
+    const struct rk_peer *met, struct rk_ask_entry *e, struct rk_error *err)
 {
 	const bool replaces = o->verb == RK_ASK_REPLACE;
 	const bool writes = replaces || o->verb == RK_ASK_APPROVE;
@@ -232,8 +131,9 @@ carry_out(struct rk_trust *t, const struct rk_ask_order *o,
 		return r;
 	if (o->verb == RK_ASK_UNDO)
 		return room_undo(t->room, o, e, err);
-	if ((r = find_old(t, o, e, err)) != RK_OK ||
-	    (replaces && (r = find_key(t, o->by, true, &by, err)) != RK_OK))
+	if ((r = policy_find_old(t, o, met, e, err)) != RK_OK ||
+	    (replaces &&
+	        (r = policy_find_key(t, o->by, true, &by, err)) != RK_OK))
 		return r;
 	r = check_order(t, o, e, replaces ? &by : NULL, err);
 	if (r != RK_OK)
@@ -262,8 +162,8 @@ find_fault(const struct rk_ask_order *o)
 }
 
 enum rk_err
-rk_trust_order(struct rk_trust *t, const struct rk_ask_order *order,
-    struct rk_ask_entry *after, struct rk_error *err)
+policy_order(struct rk_trust *t, const struct rk_ask_order *order,
+    const struct rk_peer *met, struct rk_ask_entry *after, struct rk_error *err)
 {
 	struct rk_ask_order o = { 0 };
 	struct rk_ask_entry e = { 0 };
@@ -277,11 +177,18 @@ rk_trust_order(struct rk_trust *t, const struct rk_ask_order *order,
 	if ((fault = find_fault(&o)) != NULL)
 		return err_set(err, RK_EINVAL, "%s", fault);
 	(void)pthread_mutex_lock(&t->mutex);
-	r = carry_out(t, &o, &e, err);
+	r = carry_out(t, &o, met, &e, err);
 	(void)pthread_mutex_unlock(&t->mutex);
 	if (r == RK_OK && after != NULL)
 		*after = e;
 	return r;
+}
+
+enum rk_err
+rk_trust_order(struct rk_trust *t, const struct rk_ask_order *order,
+    struct rk_ask_entry *after, struct rk_error *err)
+{
+	return policy_order(t, order, NULL, after, err);
 }
 
 /* ---- the rest is the table's ---- */

@@ -48,6 +48,19 @@ RK_MUST enum rk_err policy_check_mode(
 RK_MUST enum rk_err policy_is_taken(const struct rk_trust *t,
     const uint8_t pub[RK_KEY_PUBLIC_LEN], struct mails mails, bool *taken,
     struct rk_error *err);
+/*
+ * policy_find.c: the entry that is meant, or one to be made (version 0).  A
+ * start that fits an entry and a line of another key is ambiguous.  lines: it
+ * may be one.  RK_ENOENT, RK_EINVAL, errors of known_read().
+ */
+RK_MUST enum rk_err policy_find_key(const struct rk_trust *t, const char *key,
+    bool lines, struct rk_ask_entry *e, struct rk_error *err);
+/* The same of the first key of an order, by all that this verb needs: also a
+ * row of the store; and, of orders that keep out, a peer that is here (may be
+ * NULL), or a whole fingerprint of nobody. */
+RK_MUST enum rk_err policy_find_old(const struct rk_trust *t,
+    const struct rk_ask_order *o, const struct rk_peer *met,
+    struct rk_ask_entry *e, struct rk_error *err);
 /* policy_file.c: what the line of the key out->pub says; errors of
  * known_read().  Nothing, where it is gone by now. */
 RK_MUST enum rk_err policy_read_line(

@@ -546,6 +546,27 @@ test_line_in(void **state)
 	rk_trust_free(t);
 }
 
+/* An editor takes the line of a key that has been here: its row is found. */
+static void
+test_line_lost(void **state)
+{
+	struct rk_trust *t = begin(RK_TRUST_ASK);
+	const struct rk_peer peer = ask_peer(1);
+	char start[16];
+
+	(void)state;
+	(void)snprintf(start, sizeof(start), "%.8s", peer.cert.fp + 7);
+	assert_int_equal(ask_come(t, &peer), RK_EAGAIN);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
+	assert_int_equal(ask_come(t, &peer), RK_OK);
+	scratch_make("k", "# decisions: k.db\n", 0600);
+	assert_int_equal(ask_order_key(t, RK_ASK_REJECT, start), RK_OK);
+	assert_string_equal(ask_only_entry(t).email, "p1@x");
+	assert_int_equal(ask_come(t, &peer), RK_EDENIED);
+	assert_int_equal(ask_order_key(t, RK_ASK_REJECT, "abc"), RK_ENOENT);
+	rk_trust_free(t);
+}
+
 int
 main(void)
 {
@@ -564,6 +585,7 @@ main(void)
 		UNIT(test_old),
 		UNIT(test_line_out),
 		UNIT(test_line_in),
+		UNIT(test_line_lost),
 		UNIT(test_many_mails),
 		UNIT(test_out_at_once),
 	};
