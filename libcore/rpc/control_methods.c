@@ -6,6 +6,7 @@
 #include "rpc/greenpack.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -31,6 +32,7 @@ struct question {
 	    const struct buf *rows);
 	struct survey_target target;
 	char shown[200]; /* of the target, for the log */
+	char who[CONTROL_WHO_LEN];
 };
 
 static void
@@ -336,18 +338,12 @@ show_kicked(
 		return;
 	}
 	log_event(RK_LOG_INFO, "control",
-	    "%" PRIu64 " connections closed by an operator: %s", sum->kicked,
-	    q->shown);
+	    "%" PRIu64 " connection%s closed by %s: %s", sum->kicked,
+	    sum->kicked == 1 ? "" : "s", q->who, q->shown);
 	buf_init(&b, 64);
 	kv_map(&k, 1);
 	kv_pair_uint(&k, "kicked", sum->kicked);
 	control_answer(q->call, &k);
-}
-
-static bool
-is_key(struct rk_str key, const char *name)
-{
-	return key.len == strlen(name) && memcmp(key.ptr, name, key.len) == 0;
 }
 
 enum rk_err
@@ -360,13 +356,13 @@ control_read_target(struct rk_bytes p, struct survey_target *t)
 	if (p.len == 0 || gp_get_map(&g, &n) != RK_OK || n != 1 ||
 	    gp_get_key(&g, &key) != RK_OK)
 		return RK_EPROTO;
-	if (is_key(key, "conn")) {
+	if (control_is_word(key, "conn")) {
 		t->by = SURVEY_BY_CONN;
 		return gp_get_uint(&g, &t->conn);
 	}
-	if (is_key(key, "fp"))
+	if (control_is_word(key, "fp"))
 		t->by = SURVEY_BY_FP;
-	else if (is_key(key, "address"))
+	else if (control_is_word(key, "address"))
 		t->by = SURVEY_BY_ADDRESS;
 	else
 		return RK_EPROTO;
@@ -391,9 +387,11 @@ on_kick(struct rk_call *call, void *arg)
 		return;
 	}
 	if (q.target.by == SURVEY_BY_CONN)
-		(void)str_copy(q.shown, sizeof(q.shown), "by its number");
+		(void)snprintf(q.shown, sizeof(q.shown), "connection %" PRIu64,
+		    q.target.conn);
 	else
 		(void)str_escape(q.shown, sizeof(q.shown), q.target.who);
+	control_who(call, "", q.who); /* who may be gone before the answer */
 	ask(arg, call, SURVEY_KICK, &q);
 }
 

@@ -180,6 +180,14 @@ kicks() {
 	await_conns 1 'and more'
 	want 0 'kick an address' ctl kick 127.0.0.1
 	await_conns 0 'gone, too'
+	logged "1 connection closed by $(id -un): 127.0.0.1\$" 'the log has who'
+	logged "1 connection closed by $(id -un): connection $id\$" 'and which'
+	stays alice
+	await_conns 1 'a key that is here'
+	want 0 'is rejected by its start, without a list' ctl trust reject \
+		"${start#SHA256:}"
+	await_conns 0 'and gone'
+	want 0 'until it is forgotten' ctl trust forget "$fp"
 	until_ok grep -q '	opened	' watched
 	result $? 'who came was told'
 	kill "$watcher"
