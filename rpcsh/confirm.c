@@ -7,10 +7,28 @@
 #include "typed.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
 #define ANSWER_MAX 16
+
+/* Of the server's own methods, and of a control's, those that only show. */
+static bool
+is_showing(const char *method)
+{
+	static const char *const names[] = { "_.audit", "_.calls", "_.check",
+		"_.conns", "_.describe", "_.events", "_.export", "_.figures",
+		"_.known", "_.log", "_.methods", "_.metrics", "_.next_keys",
+		"_.pending", "_.ping", "_.serves", "_.status", "_.subscribe",
+		"_.trust", "_.unsubscribe" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(method, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
 
 /* Does the server say that it may be repeated?  RK_ENOENT: no. */
 static enum rk_err
@@ -20,9 +38,9 @@ is_harmless(struct target *t, const char *method, struct rk_error *err)
 	const struct rk_value *says;
 	enum rk_err r;
 
-	/* The server's own, as every server has them. */
+	/* To lock a list may be repeated, too. */
 	if (strncmp(method, "_.", 2) == 0)
-		return RK_OK;
+		return is_showing(method) ? RK_OK : RK_ENOENT;
 	if ((r = typed_describe(t, method, &doc, err)) != RK_OK)
 		return r;
 	says =

@@ -175,6 +175,9 @@ confirmed() {
 	[ $? -eq 7 ] && [ "$(wc -l <out)" -eq 2 ]
 	result $? 'a script is no other'
 	want 0 'but the server is' alice --confirm yes --no-input ping
+	want 0 'and what it shows' alice --confirm yes --no-input _.methods
+	want 7 'not what steers it' alice --confirm yes --no-input _.lock
+	has err '_.lock: it may change something' 'which is said'
 }
 
 main() {
