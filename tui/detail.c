@@ -274,6 +274,15 @@ add_warning(const struct ui *ui, const struct model_key *k, struct text *out)
 	const struct model_key *known = view_known_of(ui->m, k);
 	char grouped[RK_FP_GROUPED_LEN];
 
+	if (view_is_cut(k)) {
+		text_add(out, ROLE_BAD,
+		    "WARNING  more e-mail addresses than can be compared: one "
+		    "may be a known client's");
+		text_add(out, ROLE_WAIT,
+		    "advice ask the owner another way. If it is theirs: rpcd "
+		    "ctl trust approve --changed");
+		return;
+	}
 	text_add(out, ROLE_BAD,
 	    "WARNING  same name as a known client, but ANOTHER key%s",
 	    known != NULL && known->address[0] != '\0' &&

@@ -302,8 +302,11 @@ dlg_replace(struct ui *ui, const struct model_key *k, const char *note)
 	struct dialog *d;
 
 	if (known == NULL) {
-		ui_say(ui, ROLE_WAIT,
-		    "no known key with this e-mail is left to replace");
+		ui_say(ui, ROLE_WAIT, "%s",
+		    view_is_cut(k)
+		        ? "its e-mails cannot be compared: rpcd ctl trust "
+		          "approve --changed"
+		        : "no known key with this e-mail is left to replace");
 		return;
 	}
 	if (strlen(k->fp) != RK_FP_LEN - 1) {

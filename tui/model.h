@@ -97,10 +97,11 @@ struct model_key {
 	char cert_from[24];
 	char cert_until[24]; /* of the certificate; "": unknown */
 	char note[256];
-	char who[256];    /* decided */
-	char decided[24]; /* when */
-	char by[16];      /* "list": the CA's, of revoked ones */
-	char hosts[256];  /* it came from, the last one first */
+	char who[256];         /* decided */
+	char decided[24];      /* when */
+	char by[16];           /* "list": the CA's, of revoked ones */
+	char hosts[256];       /* it came from, the last one first */
+	char other[RK_FP_LEN]; /* of a changed one: whose address it has */
 	uint64_t tries;
 	uint64_t conns; /* that wait now */
 	uint64_t version;

@@ -122,6 +122,7 @@ read_key(struct model_key *k, const struct rk_value *row)
 	take_text(row, "who", k->who, sizeof(k->who));
 	take_text(row, "decided", k->decided, sizeof(k->decided));
 	take_text(row, "by", k->by, sizeof(k->by));
+	take_text(row, "other", k->other, sizeof(k->other));
 	read_hosts(k, rk_value_get(row, "addresses"));
 	k->tries = take_number(row, "tries");
 	k->conns = take_number(row, "waiting");

@@ -127,13 +127,18 @@ view_key_of(const struct model *m, const struct model_conn *c)
 const struct model_key *
 view_known_of(const struct model *m, const struct model_key *k)
 {
-	for (size_t i = 0; i < m->n_keys && k->email[0] != '\0'; i++) {
-		if (m->keys[i].state == KEY_KNOWN &&
-		    strcmp(m->keys[i].email, k->email) == 0 &&
-		    strcmp(m->keys[i].fp, k->fp) != 0)
-			return &m->keys[i];
-	}
-	return NULL;
+	const struct model_key *known =
+	    k->other[0] != '\0' ? model_key(m, k->other) : NULL;
+
+	return known != NULL && known->state == KEY_KNOWN ? known : NULL;
+}
+
+bool
+view_is_cut(const struct model_key *k)
+{
+	const size_t len = strlen(k->email);
+
+	return k->other[0] == '\0' && len > 0 && k->email[len - 1] == '~';
 }
 
 /* It has no number until it is trusted. */

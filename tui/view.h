@@ -80,8 +80,11 @@ const char *view_fact(const struct model_status *s, const char *key);
 /* The key of a connection, or NULL. */
 const struct model_key *view_key_of(
     const struct model *m, const struct model_conn *c);
-/* The known key with the e-mail of a changed one, or NULL. */
+/* The known key with an e-mail of a changed one, as the daemon says, or NULL.
+ */
 const struct model_key *view_known_of(
     const struct model *m, const struct model_key *k);
+/* Has a changed one more e-mails than the daemon can compare? */
+bool view_is_cut(const struct model_key *k);
 
 #endif

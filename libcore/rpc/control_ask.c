@@ -2,6 +2,7 @@
 #include "rpc/control_int.h"
 
 #include "base/error.h"
+#include "trust/policy.h"
 
 #include <stdlib.h>
 
@@ -44,8 +45,13 @@ control_put_memo(struct kv *k, const struct rk_ask_entry *e)
 }
 
 void
-control_put_entry(struct kv *k, const struct rk_ask_entry *e)
+control_put_entry(
+    struct kv *k, struct rk_trust *trust, const struct rk_ask_entry *e)
 {
+	char other[RK_FP_LEN] = "";
+
+	if (trust != NULL)
+		policy_other(trust, e, other);
 	kv_pair_text(k, "state", rk_ask_status_name(e->status));
 	kv_pair_text(k, "email", e->email);
 	kv_pair_text(k, "fingerprint", e->fp);
@@ -57,6 +63,7 @@ control_put_entry(struct kv *k, const struct rk_ask_entry *e)
 	kv_pair_uint(k, "waiting", e->conns);
 	kv_pair_bool(k, "met", e->has_cert);
 	kv_pair_uint(k, "version", e->version);
+	kv_pair_text(k, "other", other);
 	control_put_memo(k, e);
 }
 
@@ -78,7 +85,7 @@ show_news(struct rk_control *c, const struct control_news *news)
 	if (news->event != RK_ASK_MODE) {
 		control_event_begin(
 		    &k, &b, CONTROL_ENTRY_PAIRS, names[news->event]);
-		control_put_entry(&k, &news->entry);
+		control_put_entry(&k, trust, &news->entry);
 	} else {
 		control_event_begin(
 		    &k, &b, trust != NULL ? 1 : 0, names[news->event]);

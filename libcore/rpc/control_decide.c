@@ -253,7 +253,7 @@ carry_out(struct rk_call *call, const struct control_end *e,
 	buf_init(&b, 16384);
 	kv_map(&k, CONTROL_ENTRY_PAIRS + 1);
 	kv_pair_text(&k, "verb", verb);
-	control_put_entry(&k, &after);
+	control_put_entry(&k, trust, &after);
 	control_answer(call, &k);
 }
 

@@ -245,6 +245,7 @@ control_on_unlock(struct rk_call *call, void *arg)
 /* ---- lists ---- */
 
 struct rows {
+	struct rk_trust *trust; /* whose entries they are */
 	struct buf b;
 	struct kv k;
 	uint32_t n;
@@ -302,7 +303,7 @@ put_row(struct rows *s, const struct rk_ask_entry *given, bool listed)
 	if (listed)
 		e.status = RK_ASK_REVOKED;
 	kv_map(&s->k, CONTROL_ENTRY_PAIRS + (listed ? 1 : 0));
-	control_put_entry(&s->k, &e);
+	control_put_entry(&s->k, s->trust, &e);
 	if (listed)
 		kv_pair_text(&s->k, "by", "list");
 	end_row(s, before);
@@ -348,6 +349,7 @@ answer_entries(struct rk_call *call, void *arg, bool all)
 		return;
 	}
 	begin_rows(&s);
+	s.trust = trust;
 	for (size_t i = 0; i < n && s.k.r == RK_OK; i++) {
 		bool listed = control_crl_has(c, e[i].fp);
 

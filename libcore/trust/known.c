@@ -68,20 +68,22 @@ has_control(struct rk_str s)
 static int
 compare_mails(const void *a, const void *b)
 {
-	return memcmp(a, b, MAILS_SUM_LEN);
+	const struct known_mail *x = a;
+	const struct known_mail *y = b;
+
+	return memcmp(x->sum, y->sum, sizeof(x->sum));
 }
 
-bool
-known_has_mail(const struct known *k, struct mails mails)
+const uint8_t *
+known_find_mail(const struct known *k, struct mails mails)
 {
-	uint8_t sum[MAILS_SUM_LEN];
+	const struct known_mail *hit = NULL;
+	struct known_mail wanted;
 
-	while (k->n_mails > 0 && mails_next(&mails, sum)) {
-		if (bsearch(sum, k->mails, k->n_mails, sizeof(sum),
-		        compare_mails) != NULL)
-			return true;
-	}
-	return false;
+	while (k->n_mails > 0 && hit == NULL && mails_next(&mails, wanted.sum))
+		hit = bsearch(&wanted, k->mails, k->n_mails, sizeof(*k->mails),
+		    compare_mails);
+	return hit != NULL ? hit->pub : NULL;
 }
 
 /* What is being read, and for how many addresses there is room. */
@@ -91,21 +93,23 @@ struct parsing {
 };
 
 static enum rk_err
-keep_mails(struct parsing *p, struct mails mails)
+keep_mails(struct parsing *p, const struct known_line *line)
 {
+	struct mails mails = mails_of_line(line->emails);
 	struct known *k = p->out;
-	uint8_t sum[MAILS_SUM_LEN];
+	struct known_mail mail;
 	void *more;
 
-	while (mails_next(&mails, sum)) {
+	memcpy(mail.pub, line->pub, sizeof(mail.pub));
+	while (mails_next(&mails, mail.sum)) {
 		if (k->n_mails == p->cap) {
 			p->cap = 2 * p->cap + 16;
-			more = reallocarray(k->mails, p->cap, sizeof(sum));
+			more = reallocarray(k->mails, p->cap, sizeof(mail));
 			if (more == NULL)
 				return RK_ENOMEM;
 			k->mails = more;
 		}
-		memcpy(k->mails[k->n_mails++], sum, sizeof(sum));
+		k->mails[k->n_mails++] = mail;
 	}
 	return RK_OK;
 }
@@ -210,7 +214,7 @@ take_entry(const struct known_line *line, void *arg)
 	struct parsing *p = arg;
 
 	memcpy(p->out->keys[p->out->n++], line->pub, RK_KEY_PUBLIC_LEN);
-	return keep_mails(p, mails_of_line(line->emails));
+	return keep_mails(p, line);
 }
 
 enum rk_err

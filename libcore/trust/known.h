@@ -30,12 +30,18 @@ struct known_stamp {
 	bool settled;
 };
 
+/* An address of a line: its digest, and whose it is. */
+struct known_mail {
+	uint8_t sum[MAILS_SUM_LEN];
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+};
+
 /* The content of a file at one moment; {0} is an absent file. */
 struct known {
 	enum rk_trust_state state;          /* as the file's mode says */
 	uint8_t (*keys)[RK_KEY_PUBLIC_LEN]; /* sorted */
 	size_t n;
-	uint8_t (*mails)[MAILS_SUM_LEN]; /* digests of addresses; sorted */
+	struct known_mail *mails; /* sorted */
 	size_t n_mails;
 	bool ended; /* the last line has its newline, or there is none */
 	struct known_stamp stamp;
@@ -72,9 +78,9 @@ RK_MUST enum rk_err known_walk(const char *name, const char *text, size_t len,
     known_line_fn *fn, void *arg, bool *ended, struct rk_error *err);
 void known_fini(struct known *k);
 bool known_has(const struct known *k, const uint8_t pub[RK_KEY_PUBLIC_LEN]);
-/* Is one of these addresses in a line?  Whether a key may have them:
- * policy_is_taken(), store_email_taken(). */
-bool known_has_mail(const struct known *k, struct mails mails);
+/* A key of which one of these addresses is in a line; NULL: none.  Whether a
+ * key may have them: policy_is_taken(), store_email_taken(). */
+const uint8_t *known_find_mail(const struct known *k, struct mails mails);
 /* Is the file still as it was read?  One lstat(2). */
 bool known_is_current(const struct known *k, const char *path);
 

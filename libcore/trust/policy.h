@@ -109,6 +109,10 @@ void policy_tell_mode(struct rk_trust *trust);
  */
 void policy_succeed(struct rk_trust *before, struct rk_trust *now);
 
+/* The key of a line that has an address of this entry's, which is changed; "":
+ * none has, by the file as it was read last. */
+void policy_other(
+    struct rk_trust *trust, const struct rk_ask_entry *e, char fp[RK_FP_LEN]);
 /* rk_trust_order(), where a peer is here whose key begins as order->key does:
  * it may be the one to be kept out, although there is neither entry nor line.
  * NULL: none is. */

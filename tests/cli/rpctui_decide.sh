@@ -162,11 +162,12 @@ imports() {
 # Somebody else with her name.
 replaces() {
 	comes changed ping
-	shows '!! alice@example.org' 'a changed key'
+	shows '!! Alice@Example.org' 'a changed key, in other letters'
 	keys g a
 	shows 'key CHANGED: Enter' 'a does not approve it'
 	keys Enter
 	shows 'ANOTHER key' 'Enter warns'
+	shows '^.*known  SHA256:' 'and shows the old one'
 	keys R
 	shows 'last four characters' 'Replace takes four characters'
 	term send-keys -t t -l 'xxxx'
@@ -339,7 +340,7 @@ main() {
 	mark=0
 	conf
 	certificates
-	"$selfy" -k changed -e alice@example.org -nopass >out 2>err
+	"$selfy" -k changed -e Alice@Example.org -nopass >out 2>err
 	result $? 'another key with the name of alice'
 	"$selfy" -k bob -e bob@example.org -nopass >out 2>err
 	result $? 'one more client'
