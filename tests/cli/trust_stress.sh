@@ -31,7 +31,7 @@ comes() { # NAME: in the background, its process in $guest
 
 waits() { # FINGERPRINT
 	ctl trust ls --state waiting --plain >waiting &&
-		grep -q "	$1	" waiting
+		grep -q "	$1" waiting
 }
 
 conf() {
@@ -56,7 +56,7 @@ two_people() {
 		round=$((round + 1))
 		comes mallory
 		until_ok waits "$fp" || break
-		seen=$(grep "	$fp	" waiting | cut -f10)
+		seen=$(ctl trust show "$fp" | sed -n 's/^version  //p')
 		ctl trust approve "$fp" --seen "$seen" >out.1 2>err.1 &
 		one=$!
 		ctl trust reject "$fp" --seen "$seen" >out.2 2>err.2 &
