@@ -329,7 +329,7 @@ only_looks() {
 	keys C-l : 'trust check' Enter
 	shows '(status 0)' 'one that looks is not'
 	keys Escape 2 A
-	shows '(tui).*import' 'the audit is shown'
+	shows '(tui).*replace' 'the audit is shown'
 	keys Escape i
 	shows 'read-only: nothing' 'nothing is imported'
 	keys q
