@@ -149,6 +149,14 @@ agent_lock(struct agent *a)
 			a->waiting[i].state = WAITING_NO;
 }
 
+void
+agent_failed(struct agent *a, enum rk_err r)
+{
+	if (r == RK_ESTATE || r == RK_ETAMPERED ||
+	    (a->n_keys > 0 && a->back.broken(a->back.arg)))
+		agent_lock(a);
+}
+
 /* ---- those who wait ---- */
 
 enum rk_err
@@ -260,10 +268,9 @@ write_lines(struct agent *a, uint64_t now)
 
 	if (a->n_lines == 0 || now < a->lines_at + AGENT_LINES_MS)
 		return;
-	r = agent_log_write(a, 0, &err);
+	if ((r = agent_log_write(a, 0, &err)) != RK_OK)
+		agent_failed(a, r);
 	a->lines_at = now;
-	if (r == RK_ESTATE || r == RK_ETAMPERED)
-		agent_lock(a);
 }
 
 void
@@ -304,8 +311,12 @@ enum rk_err
 agent_handle(struct agent *a, const struct agent_asker *asker, uint64_t now,
     uint8_t type, struct bytes body, struct buf *reply, uint32_t *wait)
 {
+	enum rk_err r;
+
 	*wait = 0;
 	agent_tick(a, now);
-	return asker->ssh ? agent_ssh(a, asker, now, type, body, reply, wait)
-	                  : agent_own(a, asker, now, type, body, reply, wait);
+	r = asker->ssh ? agent_ssh(a, asker, now, type, body, reply, wait)
+	               : agent_own(a, asker, now, type, body, reply, wait);
+	agent_failed(a, RK_OK);
+	return r;
 }

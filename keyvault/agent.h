@@ -34,6 +34,12 @@ struct agent_back {
 	    struct rk_secret **key, struct rk_error *err);
 	/* Forget it. */
 	void (*lock)(void *arg);
+	/* Is it still what was opened, if any was?  RK_ESTATE, RK_ETAMPERED:
+	 * no; RK_EIO: it is broken. */
+	enum rk_err (*look)(void *arg, struct rk_error *err);
+	/* A write or a sync failed: all but lock fails from then on (RK_EIO).
+	 */
+	bool (*broken)(void *arg);
 	enum rk_err (*list)(
 	    void *arg, vault_record_fn *fn, void *fn_arg, struct rk_error *err);
 	enum rk_err (*find)(void *arg, const char *name, struct record *out,

@@ -104,6 +104,9 @@ void agent_log_describe(
 
 /* ---- agent.c: keys and those who wait ---- */
 
+/* The vault did, with r: where it is another one, or its disk is not to be
+ * trusted, all keys are closed. */
+void agent_failed(struct agent *a, enum rk_err r);
 void agent_asks(const struct agent *a, char out[AGENT_ASKS_MAX]);
 
 struct open_key *agent_key_find(struct agent *a, const char *name);

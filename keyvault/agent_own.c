@@ -73,8 +73,15 @@ status(struct turn *t)
 	enum rk_err r;
 
 	/* Who reads the log asks first. */
-	if (agent_log_write(t->a, AGENT_LOCK_WAIT, &err) != RK_OK)
+	if ((r = agent_log_write(t->a, AGENT_LOCK_WAIT, &err)) != RK_OK)
 		log_event(RK_LOG_WARN, "agent", "log: %s", err.text);
+	if (r == RK_OK)
+		r = t->a->back.look(t->a->back.arg, &err);
+	if (r != RK_OK) {
+		(void)str_copy(s.fault, sizeof(s.fault), err.text);
+		agent_failed(t->a, r);
+		s.open = (uint32_t)t->a->n_keys;
+	}
 	memcpy(s.id, t->a->id, sizeof(s.id));
 	(void)str_copy(s.path, sizeof(s.path), t->a->path);
 	agent_asks(t->a, s.asks);

@@ -108,13 +108,16 @@ agent_put_status(struct buf *b, const struct agent_status *s)
 		return r;
 	if ((r = bytes_put_u32(b, s->open)) != RK_OK)
 		return r;
-	return agent_put_text(b, s->asks);
+	if ((r = agent_put_text(b, s->asks)) != RK_OK)
+		return r;
+	return agent_put_text(b, s->fault);
 }
 
 bool
 agent_get_status(struct bytes *b, struct agent_status *out)
 {
 	char asks[AGENT_ASKS_MAX];
+	char fault[AGENT_WHAT_MAX];
 	struct bytes id;
 
 	memset(out, 0, sizeof(*out));
@@ -122,8 +125,10 @@ agent_get_status(struct bytes *b, struct agent_status *out)
 	    id.left != sizeof(out->id) ||
 	    !agent_get_text(b, out->path, sizeof(out->path)) ||
 	    !bytes_get_u32(b, &out->pid) || !bytes_get_u32(b, &out->open) ||
-	    !agent_get_text(b, asks, sizeof(asks)))
+	    !agent_get_text(b, asks, sizeof(asks)) ||
+	    !agent_get_text(b, fault, sizeof(fault)))
 		return false;
+	(void)str_escape_again(out->fault, sizeof(out->fault), fault);
 	(void)str_escape_again(out->asks, sizeof(out->asks), asks);
 	memcpy(out->id, id.at, sizeof(out->id));
 	return true;

@@ -46,7 +46,8 @@ struct agent_status {
 	char path[4096];
 	uint32_t pid;
 	uint32_t open;
-	char asks[AGENT_ASKS_MAX]; /* how; shown as it is */
+	char asks[AGENT_ASKS_MAX];  /* how; shown as it is */
+	char fault[AGENT_WHAT_MAX]; /* of its vault; shown as it is */
 };
 
 /* A whole frame that says what failed. */

@@ -121,8 +121,8 @@ sign(struct agent *a, const struct order *o, struct open_key *k, uint64_t now,
 	if (r != RK_OK) {
 		if (r == RK_ENOENT || r == RK_EDENIED)
 			agent_key_close(a, k);
-		else if (r == RK_ESTATE || r == RK_ETAMPERED)
-			agent_lock(a);
+		else
+			agent_failed(a, r);
 		return agent_refuse(&o->asker, r, err.text, reply);
 	}
 	k->used++;
@@ -187,9 +187,13 @@ agent_order(struct agent *a, struct order *o, uint64_t now, struct buf *reply,
     uint32_t *wait)
 {
 	struct open_key *k = agent_key_find(a, o->name);
+	struct rk_error err;
 	const char *why;
 	bool asks;
 
+	if (k == NULL && a->back.broken(a->back.arg) &&
+	    a->back.look(a->back.arg, &err) != RK_OK)
+		return agent_refuse(&o->asker, err.code, err.text, reply);
 	if (k == NULL)
 		return refuse_named(
 		    o, RK_ENOPASS, "is not open in the agent", reply);

@@ -16,6 +16,7 @@ struct agent_vault {
 	struct shield *key;  /* NULL: locked */
 	uint64_t key_number; /* of the key */
 	struct vault *vault; /* open, without a key between two uses; or NULL */
+	char broken[RK_ERROR_TEXT_LEN]; /* why nothing is written any more */
 };
 
 /* Open and unlocked with this key; what was sealed is verified whole. */
@@ -46,6 +47,19 @@ unlock(struct agent_vault *av, const struct rk_secret *key, struct vault **out,
 	return r;
 }
 
+/* Whatever the disk would say to another try: what it took before is not known,
+ * and a sync that succeeds then tells nothing of it. */
+static enum rk_err
+check_disk(const struct agent_vault *av, struct rk_error *err)
+{
+	if (av->broken[0] == '\0')
+		return RK_OK;
+	return err_set(err, RK_EIO,
+	    "agent: writing failed (%s): look at the disk, then start the "
+	    "agent anew",
+	    av->broken);
+}
+
 static void
 drop(struct agent_vault *av)
 {
@@ -65,6 +79,8 @@ enter(struct agent_vault *av, struct vault **out, struct rk_error *err)
 	enum rk_err r;
 
 	*out = NULL;
+	if ((r = check_disk(av, err)) != RK_OK)
+		return r;
 	if (av->key == NULL)
 		return err_set(err, RK_ESTATE, "agent: is locked");
 	if ((r = shield_open(av->key, &key)) != RK_OK)
@@ -86,8 +102,10 @@ enter(struct agent_vault *av, struct vault **out, struct rk_error *err)
 /* Asleep again; after what may be more than a mistake of ours it is opened
  * anew. */
 static void
-leave(struct agent_vault *av, enum rk_err r)
+leave(struct agent_vault *av, enum rk_err r, const struct rk_error *err)
 {
+	if (r != RK_OK && vault_failed(av->vault))
+		(void)str_copy(av->broken, sizeof(av->broken), err->text);
 	if (r == RK_OK || r == RK_ENOENT || r == RK_EDENIED || r == RK_EBUSY)
 		vault_doze(av->vault);
 	else
@@ -116,7 +134,7 @@ take_key(void *arg, const uint8_t id[VAULT_ID_LEN], struct rk_secret **key,
 
 	if (memcmp(id, av->id, VAULT_ID_LEN) != 0)
 		r = err_set(err, RK_EINVAL, "agent: is of another vault");
-	else
+	else if ((r = check_disk(av, err)) == RK_OK)
 		r = unlock(av, *key, &v, &number, err);
 	vault_close(v);
 	if (r != RK_OK) {
@@ -133,6 +151,31 @@ take_key(void *arg, const uint8_t id[VAULT_ID_LEN], struct rk_secret **key,
 }
 
 static enum rk_err
+look(void *arg, struct rk_error *err)
+{
+	struct agent_vault *av = arg;
+	struct vault_info info;
+	struct vault *v;
+	enum rk_err r;
+
+	if (av->key == NULL)
+		return check_disk(av, err);
+	if ((r = enter(av, &v, err)) != RK_OK)
+		return r;
+	r = vault_inspect(v, &info, err);
+	leave(av, r, err);
+	return r;
+}
+
+static bool
+broken(void *arg)
+{
+	const struct agent_vault *av = arg;
+
+	return av->broken[0] != '\0';
+}
+
+static enum rk_err
 list(void *arg, vault_record_fn *fn, void *fn_arg, struct rk_error *err)
 {
 	struct vault *v;
@@ -141,7 +184,7 @@ list(void *arg, vault_record_fn *fn, void *fn_arg, struct rk_error *err)
 	if ((r = enter(arg, &v, err)) != RK_OK)
 		return r;
 	r = vault_list(v, fn, fn_arg, err);
-	leave(arg, r);
+	leave(arg, r, err);
 	return r;
 }
 
@@ -154,7 +197,7 @@ find(void *arg, const char *name, struct record *out, struct rk_error *err)
 	if ((r = enter(arg, &v, err)) != RK_OK)
 		return r;
 	r = vault_find(v, name, out, err);
-	leave(arg, r);
+	leave(arg, r, err);
 	return r;
 }
 
@@ -186,7 +229,7 @@ add_lines(void *arg, const struct agent_line *lines, size_t n, int patience_ms,
 	if ((r = enter(arg, &v, err)) != RK_OK)
 		return r;
 	r = write_lines(v, lines, n, patience_ms, err);
-	leave(arg, r);
+	leave(arg, r, err);
 	return r;
 }
 
@@ -256,7 +299,7 @@ give(void *arg, const char *name, const uint8_t pub[RK_KEY_PUBLIC_LEN],
 		*out = secret;
 	else
 		rk_secret_free(secret);
-	leave(arg, r);
+	leave(arg, r, err);
 	return r;
 }
 
@@ -278,7 +321,7 @@ use(void *arg, const char *name, const uint8_t pub[RK_KEY_PUBLIC_LEN],
 		*out = key;
 	else
 		rk_key_free(key);
-	leave(arg, r);
+	leave(arg, r, err);
 	return r;
 }
 
@@ -325,6 +368,8 @@ agent_vault_back(struct agent_vault *av, struct agent_back *out)
 {
 	out->open = take_key;
 	out->lock = forget;
+	out->look = look;
+	out->broken = broken;
 	out->list = list;
 	out->find = find;
 	out->use = use;

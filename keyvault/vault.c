@@ -316,6 +316,12 @@ out:
 	return r;
 }
 
+bool
+vault_failed(const struct vault *v)
+{
+	return v->failed;
+}
+
 /* ---- keys ---- */
 
 const struct keys *

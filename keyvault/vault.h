@@ -105,6 +105,9 @@ RK_MUST enum rk_err vault_wake(
 /* Is what is at its path the file that was opened, and still its owner's alone?
  * RK_ESTATE, RK_EMODE. */
 RK_MUST enum rk_err vault_same(struct vault *v, struct rk_error *err);
+/* Did a write or a sync fail for another reason than a full disk?  What is on
+ * the disk of it nobody knows, and it is not to be tried again. */
+bool vault_failed(const struct vault *v);
 /* How long others may write before it is RK_EBUSY (VAULT_WAIT_MS). */
 void vault_patience(struct vault *v, int ms);
 

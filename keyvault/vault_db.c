@@ -45,6 +45,21 @@ const struct vault_forms vault_forms = {
 	.n = sizeof(forms) / sizeof(forms[0]),
 };
 
+static bool
+is_write(int rc)
+{
+	switch (rc) {
+	case SQLITE_IOERR:
+	case SQLITE_IOERR_WRITE:
+	case SQLITE_IOERR_FSYNC:
+	case SQLITE_IOERR_DIR_FSYNC:
+	case SQLITE_IOERR_TRUNCATE:
+		return true;
+	default:
+		return false;
+	}
+}
+
 enum rk_err
 vault_db_fail(struct vault *v, int rc, struct rk_error *err)
 {
@@ -62,6 +77,7 @@ vault_db_fail(struct vault *v, int rc, struct rk_error *err)
 	if (((rc & 0xff) == SQLITE_IOERR && rc != SQLITE_IOERR_NOMEM) ||
 	    (rc & 0xff) == SQLITE_FULL)
 		v->broken = true;
+	v->failed = v->failed || is_write(rc);
 	if (r == RK_EIO && sys != 0 && (rc & 0xff) != SQLITE_FULL)
 		return err_sys(err, r, sys, "%s: %s", v->name, words);
 	return err_set(err, r, "%s: %s", v->name, words);

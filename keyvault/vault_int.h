@@ -94,7 +94,8 @@ struct vault {
 	bool stale;   /* look at all of it again */
 	bool writing;
 	bool broken;
-	bool copy; /* in memory only, not to be written */
+	bool failed; /* not for want of room */
+	bool copy;   /* in memory only, not to be written */
 	int64_t (*clock)(void);
 };
 

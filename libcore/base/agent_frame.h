@@ -11,7 +11,7 @@
  * Two sockets, because the one for SSH may be forwarded to other machines:
  * there nobody may say yes, or ask for anything but what SSH needs.
  */
-#define AGENT_VERSION 1
+#define AGENT_VERSION 2
 #define AGENT_REQUEST_MAX 16384
 #define AGENT_SIGN_MAX 1048576 /* a request AGENT_SIGN: lists are long */
 #define AGENT_REPLY_MAX 65536
@@ -27,7 +27,7 @@
 enum agent_type {
 	/* requests, and what is behind an AGENT_OK that answers them */
 	AGENT_STATUS = 1, /* : u32 version, id, path, u32 pid, u32 open keys,
-	                     how somebody is asked */
+	                     how somebody is asked, what is wrong */
 	AGENT_UNLOCK,    /* id, key, u64 ms, u64 uses, u8 confirm, only, names :
 	                    u32 opened, u8 somebody can be asked */
 	AGENT_LOCK,      /* names, none for all : u32 closed */

@@ -25,6 +25,7 @@ struct agentrig {
 	const char *only;       /* of the next keys that are opened */
 	struct binds binds;
 	bool full;        /* no more lines */
+	bool broken;      /* the disk is not to be trusted */
 	enum rk_err fail; /* of the next use */
 	size_t many;      /* not 0: so many are listed, and none of the three */
 	size_t many_from; /* the first one's number */
@@ -52,6 +53,20 @@ static void
 agentrig_lock(void *arg)
 {
 	((struct agentrig *)arg)->locked = true;
+}
+
+static enum rk_err
+agentrig_look(void *arg, struct rk_error *err)
+{
+	const struct agentrig *rig = arg;
+
+	return rig->broken ? err_set(err, RK_EIO, "broken") : RK_OK;
+}
+
+static bool
+agentrig_broken(void *arg)
+{
+	return ((struct agentrig *)arg)->broken;
 }
 
 static enum rk_err
@@ -166,8 +181,8 @@ agentrig_init(struct agentrig *rig)
 {
 	static const char *const names[] = { "a", "p", "s" };
 	const struct agent_back back = { agentrig_open, agentrig_lock,
-		agentrig_list, agentrig_find, agentrig_use, agentrig_give,
-		agentrig_log, rig };
+		agentrig_look, agentrig_broken, agentrig_list, agentrig_find,
+		agentrig_use, agentrig_give, agentrig_log, rig };
 	const struct agent_conf conf = { .back = &back,
 		.path = "/v",
 		.id = agentrig_id,

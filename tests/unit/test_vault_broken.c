@@ -1,0 +1,294 @@
+/* keyvault's agent on a vault whose disk fails, and whose key is changed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "failvfs.h"
+#include "keyvault/agent_proto.h"
+#include "keyvault/agent_vault.h"
+#include "scratch.h"
+#include "vaultrig.h"
+
+struct site {
+	struct agent_vault *vault;
+	struct agent *agent;
+	struct agent_asker asker;
+	struct buf args;
+	struct buf reply;
+	uint64_t now;
+	uint8_t type; /* of the answer */
+	struct bytes body;
+	struct rk_error err; /* of an AGENT_FAIL */
+	struct agent_status status;
+};
+
+static void
+begin(struct site *s)
+{
+	struct agent_back back;
+	struct agent_conf conf = { .back = &back, .path = "/v" };
+	char path[4096];
+	struct vault *v;
+
+	memset(s, 0, sizeof(*s));
+	vaultrig_make(false);
+	v = vaultrig_unlocked();
+	vaultrig_add(v, "a", RECORD_ED25519, 1);
+	vaultrig_add(v, "b", RECORD_ED25519, 2);
+	vault_close(v);
+	failvfs_register();
+	assert_non_null(realpath(VAULTRIG_FILE, path));
+	if (agent_vault_new(path, &s->vault, &s->err) != RK_OK)
+		fail_msg("%s", s->err.text);
+	agent_vault_back(s->vault, &back);
+	conf.id = agent_vault_id(s->vault);
+	conf.lifetime_ms = AGENT_FOREVER;
+	assert_int_equal(agent_new(&conf, &s->agent), RK_OK);
+	memcpy(s->asker.who, "a test", sizeof("a test"));
+	buf_init(&s->args, AGENT_REQUEST_MAX);
+	buf_init(&s->reply, AGENT_REPLY_MAX + 4096);
+	s->now = 1000;
+}
+
+static void
+end(struct site *s)
+{
+	failvfs_set(-1, 0);
+	agent_free(s->agent);
+	agent_vault_free(s->vault);
+	buf_fini(&s->args);
+	buf_fini(&s->reply);
+}
+
+static uint8_t
+ask(struct site *s, uint8_t type)
+{
+	struct bytes body = { .at = buf_peek(&s->args),
+		.left = buf_len(&s->args) };
+	uint32_t wait;
+	size_t used;
+
+	buf_consume(&s->reply, buf_len(&s->reply));
+	assert_int_equal(agent_handle(s->agent, &s->asker, s->now, type, body,
+	                     &s->reply, &wait),
+	    RK_OK);
+	buf_consume(&s->args, buf_len(&s->args));
+	assert_int_equal(agent_frame(buf_peek(&s->reply), buf_len(&s->reply),
+	                     AGENT_REPLY_MAX, &s->type, &s->body, &used),
+	    RK_OK);
+	err_clear(&s->err);
+	if (s->type == AGENT_FAIL)
+		(void)agent_get_fail(&s->body, &s->err);
+	return s->type;
+}
+
+/* Both keys, for as many uses. */
+static uint8_t
+unlock(struct site *s, uint64_t uses)
+{
+	struct vault *v = vaultrig_unlocked();
+	const struct rk_secret *key = vault_key(v);
+	struct buf *b = &s->args;
+
+	assert_int_equal(bytes_put_string(b, agent_vault_id(s->vault), 16), 0);
+	assert_int_equal(
+	    bytes_put_string(b, rk_secret_peek(key), VAULT_KEY_LEN), 0);
+	assert_int_equal(bytes_put_u64(b, 0), 0);
+	assert_int_equal(bytes_put_u64(b, uses), 0);
+	assert_int_equal(bytes_put_u8(b, 0), 0);
+	assert_int_equal(agent_put_text(b, ""), 0);
+	vault_close(v);
+	return ask(s, AGENT_UNLOCK);
+}
+
+static uint8_t
+sign(struct site *s, const char *name)
+{
+	const uint8_t hash[64] = { 1 };
+
+	assert_int_equal(agent_put_text(&s->args, name), RK_OK);
+	assert_int_equal(agent_put_text(&s->args, "file"), RK_OK);
+	assert_int_equal(bytes_put_string(&s->args, hash, sizeof(hash)), RK_OK);
+	return ask(s, AGENT_SIGN_FILE);
+}
+
+/* A handshake, whose line is written within a second. */
+static uint8_t
+sign_tls(struct site *s, const char *name)
+{
+	static const char text[] = "TLS 1.3, server CertificateVerify";
+	uint8_t tls[64 + sizeof(text) + 32] = { 0 };
+
+	memset(tls, ' ', 64);
+	memcpy(tls + 64, text, sizeof(text));
+	assert_int_equal(agent_put_text(&s->args, name), RK_OK);
+	assert_int_equal(bytes_put_string(&s->args, tls, sizeof(tls)), RK_OK);
+	return ask(s, AGENT_SIGN);
+}
+
+static void
+look(struct site *s)
+{
+	assert_int_equal(ask(s, AGENT_STATUS), AGENT_OK);
+	assert_true(agent_get_status(&s->body, &s->status));
+}
+
+static bool
+count_line(const struct vault_line *line, void *arg)
+{
+	if (line->act == VAULT_ACT_SIGN)
+		++*(unsigned *)arg;
+	return true;
+}
+
+static unsigned
+lines(void)
+{
+	struct vault *v = vaultrig_unlocked();
+	struct rk_error err;
+	unsigned n = 0;
+
+	assert_int_equal(vault_log_read(v, 0, count_line, &n, &err), RK_OK);
+	vault_close(v);
+	return n;
+}
+
+/* Nothing is tried again, whoever asks for what, until another agent is. */
+static void
+assert_over(struct site *s)
+{
+	assert_false(agent_is_open(s->agent));
+	failvfs_set(1 << 20, SQLITE_IOERR);
+	assert_int_equal(sign(s, "b"), AGENT_FAIL);
+	assert_int_equal(s->err.code, RK_EIO);
+	assert_non_null(strstr(s->err.text, "start the agent anew"));
+	s->now += 10000;
+	agent_tick(s->agent, s->now);
+	look(s);
+	assert_int_equal(s->status.open, 0);
+	assert_non_null(strstr(s->status.fault, "writing failed"));
+	assert_int_equal(failvfs_count(), 0);
+	assert_int_equal(unlock(s, 50), AGENT_FAIL);
+	assert_int_equal(s->err.code, RK_EIO);
+	assert_non_null(strstr(s->err.text, "start the agent anew"));
+	assert_false(agent_is_open(s->agent));
+}
+
+/* Each operation of a limited use fails in turn, whose line is on the disk
+ * before it. */
+static void
+test_use_fails(void **state)
+{
+	struct site s;
+	bool failed = true;
+
+	(void)state;
+	for (int n = 0; failed; n++) {
+		assert_in_range(n, 0, 100);
+		begin(&s);
+		assert_int_equal(unlock(&s, 50), AGENT_OK);
+		failvfs_set(n, SQLITE_IOERR);
+		failed = sign(&s, "a") == AGENT_FAIL;
+		failvfs_set(-1, 0);
+		if (failed) {
+			assert_int_equal(s.err.code, RK_EIO);
+			assert_over(&s);
+		} else
+			assert_true(agent_is_open(s.agent));
+		end(&s);
+		assert_int_equal(unlink(VAULTRIG_FILE), 0);
+		assert_int_equal(rmdir("v"), 0);
+	}
+}
+
+/* Lines that wait are not tried again each second. */
+static void
+test_lines_fail(void **state)
+{
+	struct site s;
+
+	(void)state;
+	begin(&s);
+	assert_int_equal(unlock(&s, AGENT_FOREVER), AGENT_OK);
+	assert_int_equal(sign_tls(&s, "a"), AGENT_OK);
+	failvfs_set(0, SQLITE_IOERR);
+	s.now += 10000;
+	agent_tick(s.agent, s.now);
+	assert_over(&s);
+	end(&s);
+	assert_int_equal(lines(), 0);
+}
+
+/* Room may be made: it goes on, and no line is there twice. */
+static void
+test_full(void **state)
+{
+	struct site s;
+
+	(void)state;
+	begin(&s);
+	assert_int_equal(unlock(&s, 50), AGENT_OK);
+	failvfs_set(0, SQLITE_FULL);
+	assert_int_equal(sign(&s, "a"), AGENT_FAIL);
+	assert_int_equal(s.err.code, RK_EIO);
+	failvfs_set(-1, 0);
+	assert_true(agent_is_open(s.agent));
+	assert_int_equal(sign(&s, "a"), AGENT_OK);
+	look(&s);
+	assert_string_equal(s.status.fault, "");
+	end(&s);
+	assert_int_equal(lines(), 1);
+}
+
+/* Whoever asks is told of keys that are of use to nobody any more. */
+static void
+test_rekey(void **state)
+{
+	struct rk_secret *pass = vaultrig_secret(VAULTRIG_PASS);
+	struct rk_error err;
+	struct vault *v;
+	struct site s;
+
+	(void)state;
+	begin(&s);
+	assert_int_equal(unlock(&s, AGENT_FOREVER), AGENT_OK);
+	look(&s);
+	assert_int_equal(s.status.open, 2);
+	v = vaultrig_unlocked();
+	assert_int_equal(
+	    vault_rekey(v, pass, &vaultrig_kdf, NULL, NULL, &err), RK_OK);
+	vault_close(v);
+	rk_secret_free(pass);
+	look(&s);
+	assert_int_equal(s.status.open, 0);
+	assert_non_null(strstr(s.status.fault, "new key"));
+	assert_false(agent_is_open(s.agent));
+	look(&s);
+	assert_string_equal(s.status.fault, "");
+	end(&s);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_enter, scratch_leave)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_use_fails),
+		TEST(test_lines_fail),
+		TEST(test_full),
+		TEST(test_rekey),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
