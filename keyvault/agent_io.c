@@ -222,6 +222,8 @@ send_out(struct client *c)
 		buf_consume(&c->out, (size_t)n);
 		c->since = rk_loop_now(c->io->loop);
 	}
+	/* Guarded memory, if it was a gift, is not kept. */
+	buf_wipe(&c->out);
 	return true;
 }
 

@@ -54,6 +54,17 @@ put_own(struct buf *b, const void *sig, size_t len)
 	return r;
 }
 
+/* It may lie there until somebody reads it. */
+static enum rk_err
+put_gift(struct buf *b, const struct rk_secret *gift)
+{
+	enum rk_err r = buf_guard(b, rk_secret_len(gift) + 16);
+
+	return r != RK_OK
+	           ? r
+	           : put_own(b, rk_secret_peek(gift), rk_secret_len(gift));
+}
+
 static enum rk_err
 make(const struct order *o, const struct rk_key *key, struct buf *reply)
 {
@@ -126,9 +137,7 @@ sign(struct agent *a, const struct order *o, struct open_key *k, uint64_t now,
 		return agent_refuse(&o->asker, r, err.text, reply);
 	}
 	k->used++;
-	r = secret != NULL
-	        ? put_own(reply, rk_secret_peek(secret), rk_secret_len(secret))
-	        : make(o, key, reply);
+	r = secret != NULL ? put_gift(reply, secret) : make(o, key, reply);
 	rk_secret_free(secret);
 	rk_key_free(key);
 	if (k->left != AGENT_FOREVER && --k->left == 0)

@@ -397,7 +397,6 @@ put_unlock(struct kv *kv, struct buf *args)
 	const struct rk_secret *key = vault_key(kv->vault);
 	struct vault_info info;
 	uint64_t ms = 0;
-	uint8_t *room;
 	enum rk_err r;
 
 	if (args_flag(kv->args, "until-sleep"))
@@ -408,7 +407,7 @@ put_unlock(struct kv *kv, struct buf *args)
 	}
 	if ((r = vault_inspect(kv->vault, &info, &kv->err)) != RK_OK)
 		return r;
-	if ((r = buf_reserve(args, AGENT_REQUEST_MAX, &room)) != RK_OK ||
+	if ((r = buf_guard(args, AGENT_REQUEST_MAX)) != RK_OK ||
 	    (r = bytes_put_string(args, info.id, VAULT_ID_LEN)) != RK_OK ||
 	    (r = bytes_put_string(args, rk_secret_peek(key), VAULT_KEY_LEN)) !=
 	        RK_OK ||

@@ -209,6 +209,8 @@ read_input(struct kv *kv, size_t max, struct rk_secret **out)
 	enum rk_err r;
 
 	buf_init(&b, max);
+	if ((r = buf_guard(&b, 0)) != RK_OK)
+		return kv_fail(kv, r, "-", rk_err_text(r));
 	r = fs_read_fd(STDIN_FILENO, max, &b, &kv->err);
 	if (r == RK_OK &&
 	    (r = rk_secret_copy(buf_peek(&b), buf_len(&b), out)) != RK_OK)
@@ -232,10 +234,9 @@ kv_write(struct kv *kv, const char *path, const void *data, size_t len)
 	char shown[SHOWN_LEN];
 	enum rk_err r;
 
-	if (path == NULL || strcmp(path, "-") == 0) {
-		out_bytes(&kv->out, data, len);
-		return RK_OK;
-	}
+	/* It may be secret: past the stream, whose buffer is not wiped. */
+	if (path == NULL || strcmp(path, "-") == 0)
+		return out_direct(&kv->out, data, len, &kv->err);
 	r = fs_write_file(path, data, len, 0600, false, &kv->err);
 	if (r == RK_OK)
 		out_note(&kv->out, "wrote %s (0600)",

@@ -202,9 +202,14 @@ agent_call(struct agent_conn *c, enum agent_type type, struct buf *args,
 	uint64_t until = now_ms() + c->call_ms;
 	enum rk_err r;
 
-	/* All of it at once: no copy of a key is left by growing. */
+	/* All of it at once. */
 	buf_init(&frame, len);
-	if ((r = buf_reserve(&frame, len, &room)) == RK_OK &&
+	r = args != NULL && args->guard != NULL
+	        ? buf_guard(&frame, len)
+	        : buf_reserve(&frame, len, &room);
+	if (r == RK_OK && type == AGENT_GIVE)
+		r = buf_guard(&c->in, PIECE);
+	if (r == RK_OK &&
 	    (r = agent_begin(&frame, (uint8_t)type, &at)) == RK_OK &&
 	    args != NULL)
 		r = buf_put(&frame, buf_peek(args), buf_len(args));

@@ -23,9 +23,10 @@ void agent_hurry(struct agent_conn *c, uint32_t call_ms, bool now);
 typedef void agent_wait_fn(uint32_t id, const char *how, void *arg);
 /*
  * Send the request and wait for its answer, whose body *answer shows until the
- * next call.  args (NULL: none) is wiped.  asked may be NULL.  The codes that
- * the agent answers; RK_ETIMEOUT, RK_ECLOSED, RK_EPROTO: the connection is of
- * no more use.
+ * next call.  args (NULL: none) is wiped; where it is guarded so is what is
+ * made of it, and the answer to AGENT_GIVE always is.  asked may be NULL.  The
+ * codes that the agent answers; RK_ETIMEOUT, RK_ECLOSED, RK_EPROTO: the
+ * connection is of no more use.
  */
 RK_MUST enum rk_err agent_call(struct agent_conn *c, enum agent_type type,
     struct buf *args, agent_wait_fn *asked, void *arg, struct bytes *answer,

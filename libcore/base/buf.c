@@ -23,13 +23,22 @@ static void
 drop(struct buf *b)
 {
 	b->data = NULL;
+	b->guard = NULL;
 	b->head = b->tail = b->cap = 0;
+}
+
+static void
+free_data(struct buf *b)
+{
+	if (b->guard == NULL)
+		free(b->data);
+	rk_secret_free(b->guard);
 }
 
 void
 buf_fini(struct buf *b)
 {
-	free(b->data);
+	free_data(b);
 	drop(b);
 }
 
@@ -54,6 +63,49 @@ shift(struct buf *b)
 	b->tail = len;
 }
 
+/* To another block, whose guard is NULL where it is malloc'ed. */
+static void
+move(struct buf *b, uint8_t *data, size_t cap, struct rk_secret *guard)
+{
+	size_t len = buf_len(b);
+
+	if (len > 0)
+		memcpy(data, b->data + b->head, len);
+	if (b->data != NULL)
+		explicit_bzero(b->data, b->cap);
+	free_data(b);
+	b->data = data;
+	b->guard = guard;
+	b->cap = cap;
+	b->head = 0;
+	b->tail = len;
+}
+
+static enum rk_err
+move_guarded(struct buf *b, size_t cap)
+{
+	struct rk_secret *s;
+	enum rk_err r = rk_secret_new(cap, &s);
+
+	if (r == RK_OK)
+		move(b, rk_secret_data(s), cap, s);
+	return r;
+}
+
+enum rk_err
+buf_guard(struct buf *b, size_t room)
+{
+	size_t cap = buf_len(b);
+	enum rk_err r;
+
+	if (b->guard != NULL)
+		return RK_OK;
+	if ((r = size_add(cap, room, &cap)) != RK_OK || cap > b->max ||
+	    (r = size_add(cap, 1, &cap)) != RK_OK)
+		return RK_ETOOBIG;
+	return move_guarded(b, cap);
+}
+
 /*
  * Move to a new block of at least `need` bytes, at most one more than max.
  * Not realloc(): it may leave a copy behind that buf_wipe() never sees.
@@ -61,7 +113,6 @@ shift(struct buf *b)
 static enum rk_err
 grow(struct buf *b, size_t need)
 {
-	size_t len = buf_len(b);
 	size_t cap = b->cap > SIZE_MAX / 2 ? SIZE_MAX : b->cap * 2;
 	uint8_t *data;
 
@@ -71,18 +122,12 @@ grow(struct buf *b, size_t need)
 		cap = b->max + 1;
 	if (cap < need)
 		cap = need;
+	if (b->guard != NULL)
+		return move_guarded(b, cap);
 	data = malloc(cap);
 	if (data == NULL)
 		return RK_ENOMEM;
-	if (len > 0)
-		memcpy(data, b->data + b->head, len);
-	if (b->data != NULL)
-		explicit_bzero(b->data, b->cap);
-	free(b->data);
-	b->data = data;
-	b->cap = cap;
-	b->head = 0;
-	b->tail = len;
+	move(b, data, cap, NULL);
 	return RK_OK;
 }
 
@@ -197,6 +242,8 @@ buf_take(struct buf *b, uint8_t **out, size_t *len)
 
 	*out = NULL;
 	*len = 0;
+	if (b->guard != NULL)
+		return RK_EINVAL;
 	if ((r = buf_reserve(b, 0, &p)) != RK_OK)
 		return r;
 	shift(b);

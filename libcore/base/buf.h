@@ -4,6 +4,7 @@
 #define RPCKIT_BASE_BUF_H
 
 #include <rpckit/err.h>
+#include <rpckit/secret.h>
 
 #include <string.h>
 
@@ -18,6 +19,7 @@ struct buf {
 	size_t tail;
 	size_t cap;
 	size_t max;
+	struct rk_secret *guard; /* data is its, NULL: malloc'ed */
 };
 
 void buf_init(struct buf *b, size_t max);
@@ -25,6 +27,10 @@ void buf_init(struct buf *b, size_t max);
 void buf_fini(struct buf *b);
 /* As buf_fini(), after overwriting what was ever stored. */
 void buf_wipe(struct buf *b);
+/* What is in it, and all that comes until it is wiped or freed, is secret: it
+ * lies in guarded memory, to begin with of room bytes.  RK_ENOMEM, RK_ETOOBIG.
+ */
+RK_MUST enum rk_err buf_guard(struct buf *b, size_t room);
 
 /* Make room for n more bytes in one piece; *p points to it (not yet counted).
  * RK_ETOOBIG beyond max, RK_ENOMEM: nothing changed. */
@@ -39,7 +45,8 @@ RK_MUST enum rk_err buf_printf(struct buf *b, const char *fmt, ...)
     RK_PRINTF(2, 3);
 /* Drop n bytes at the head (all of it when n is not less). */
 void buf_consume(struct buf *b, size_t n);
-/* Hand the memory over: *out is malloc'ed and NUL-terminated. */
+/* Hand the memory over: *out is malloc'ed and NUL-terminated.  RK_EINVAL: it is
+ * guarded. */
 RK_MUST enum rk_err buf_take(struct buf *b, uint8_t **out, size_t *len);
 
 static inline size_t

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fs.h"
 #include "base/str.h"
 
 #define RED "\033[1;31m"
@@ -265,6 +266,21 @@ out_bytes(const struct out *o, const void *data, size_t len)
 	/* As in out_text(). */
 	if (len > 0 && fwrite(data, 1, len, stdout) != len && errno == EPIPE)
 		out_die_of(SIGPIPE);
+}
+
+enum rk_err
+out_direct(
+    const struct out *o, const void *data, size_t len, struct rk_error *err)
+{
+	if (o->into != NULL)
+		return buf_put(o->into, data, len);
+	if (fflush(stdout) == 0 && ferror(stdout) == 0 &&
+	    fs_write_all(STDOUT_FILENO, data, len) == RK_OK)
+		return RK_OK;
+	if (errno == EPIPE)
+		out_die_of(SIGPIPE);
+	clearerr(stdout);
+	return err_sys(err, RK_EIO, errno, "cannot write the answer");
 }
 
 enum rk_err

@@ -46,6 +46,10 @@ void out_warn(const struct out *o, const char *fmt, ...) RK_PRINTF(2, 3);
 /* Text to stdout as it is. */
 void out_text(const struct out *o, const char *fmt, ...) RK_PRINTF(2, 3);
 void out_bytes(const struct out *o, const void *data, size_t len);
+/* The same at once, and past the stream's buffer: for what is secret.  EPIPE as
+ * below. */
+RK_MUST enum rk_err out_direct(
+    const struct out *o, const void *data, size_t len, struct rk_error *err);
 /*
  * Flush stdout: RK_EIO when anything could not be written (full disk), said
  * on stderr; EPIPE ends the process quietly as SIGPIPE would.  Call before

@@ -187,6 +187,38 @@ test_take(void **state)
 	assert_null(b.data);
 }
 
+/* What is there is moved, and the rest comes where it is. */
+static void
+test_guard(void **state)
+{
+	uint8_t *taken;
+	size_t len;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 5000);
+	assert_int_equal(buf_put_str(&b, "xa secret"), RK_OK);
+	buf_consume(&b, 1);
+	assert_int_equal(buf_guard(&b, 4993), RK_ETOOBIG);
+	assert_null(b.guard);
+	assert_int_equal(buf_guard(&b, 2), RK_OK);
+	assert_int_equal(buf_guard(&b, 4000), RK_OK);
+	for (int i = 0; i < 499; i++)
+		assert_int_equal(buf_put_str(&b, "0123456789"), RK_OK);
+	assert_int_equal(buf_put_str(&b, "xx"), RK_OK);
+	assert_int_equal(buf_put_str(&b, "y"), RK_ETOOBIG);
+	assert_int_equal(buf_len(&b), 5000);
+	assert_memory_equal(buf_peek(&b), "a secret0123456789012", 21);
+	assert_memory_equal(buf_peek(&b) + 4990, "23456789xx", 10);
+	assert_ptr_equal(b.data, rk_secret_peek(b.guard));
+	assert_int_equal(buf_take(&b, &taken, &len), RK_EINVAL);
+	buf_wipe(&b);
+	assert_null(b.guard);
+	assert_int_equal(buf_put_str(&b, "open"), RK_OK);
+	assert_null(b.guard);
+	buf_fini(&b);
+}
+
 static void
 test_size_sums(void **state)
 {
@@ -217,6 +249,7 @@ main(void)
 		cmocka_unit_test(test_uncommit),
 		cmocka_unit_test(test_printf),
 		cmocka_unit_test(test_take),
+		cmocka_unit_test(test_guard),
 		cmocka_unit_test(test_size_sums),
 	};
 

@@ -1,0 +1,132 @@
+#!/bin/sh
+# Secrets of keyvault and its agent are in no write, no argument, and in no
+# memory that may be swapped or dumped.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+# shellcheck disable=SC2119
+set -u
+# shellcheck source=tests/lib/keyvault.sh
+. "${SRC_DIR:?}/tests/lib/keyvault.sh"
+peer=$SRC_DIR/tests/lib/secretpeer.py
+if grep -q -e __asan_init -e __tsan_init "$keyvault" ||
+    [ "$(ulimit -l)" = 0 ]; then
+	LOCKED=no
+	export LOCKED
+fi
+# Which waits for the end of what it is traced with.
+ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
+export ASAN_OPTIONS
+
+# found WHAT WAY ARG...: in guarded memory only.
+found() {
+	what=$1
+	shift
+	python3 "$peer" "$@" >where 2>why
+	case $(cat where) in
+	lost) ok "$what # SKIP nobody may look into it here" ;;
+	guarded) ok "$what" ;;
+	*) not_ok "$what: $(cat where why)" ;;
+	esac
+}
+
+# ---- what is written ----
+
+trace() {
+	to=$1
+	shift
+	strace -f -qq -v -xx -s 1000000 -o "$to" \
+	    -e trace=execve,write,writev,pwrite64,pwritev "$@"
+}
+
+# A step of the session.
+step() {
+	trace trace.now "$keyvault" --no-input "$@" >out 2>err
+	result $? "$*"
+	cat trace.now >>traces
+}
+
+# The seed of a key as its file has it.
+seed() {
+	kv export "$1" --plain-key | openssl pkey -outform DER | tail -c 32
+}
+
+session() {
+	fresh
+	mkdir known
+	printf 'correct horse' >known/pass
+	printf 'another horse' >known/npass
+	cp known/npass npass
+	chmod 600 npass
+	openssl rand -hex 64 >known/tok
+	step --pass file:pass import tok known/tok --type secret
+	step --pass file:pass new fresh-one
+	step --pass file:pass sign fresh-one pass -o -
+	seed fresh-one >known/fresh
+	seed deploy-ca >known/deploy
+	step --pass file:pass passwd --new-pass file:npass --kdf-time 1ms
+	trace traces.agent "$keyvault" agent --socket "$tmp/run/a.sock" \
+	    >vars 2>err &
+	until_ok grep -q AGENT_PID= vars
+	# shellcheck source=/dev/null
+	. ./vars
+	trap 'kill -9 "$KEYVAULT_AGENT_PID" 2>/dev/null; rm -rf "$tmp"' EXIT
+	step --pass file:npass unlock fresh-one deploy-ca tok
+	step sign deploy-ca pass -o -
+	step status
+	step --vault v/none.db --pass agent:tok init --kdf-time 1ms
+	step lock fresh-one
+	agent_stop
+	wait
+	cat traces.agent >>traces
+	python3 "$peer" written traces known/* >out 2>err
+	[ "$(cat out)" = "some " ]
+	result $? "no write and no word has a secret"
+	# That it would be found.
+	kv --pass file:npass export tok --plain-key >/dev/null
+	trace trace.now "$keyvault" --pass file:npass export tok --plain-key \
+	    >out 2>err
+	[ "$(python3 "$peer" written trace.now known/*)" = \
+	    "some known/tok" ]
+	result $? "but one that is to have it"
+}
+
+# ---- where it lies ----
+
+memory() {
+	fresh
+	rm -rf known
+	mkdir known
+	openssl rand -hex 13000 | tr -d '\n' >known/big
+	want 0 "a large secret" kv import big known/big --type secret
+	kv new ed && kv export ed --plain-key >ed.pem && sed -n 2p ed.pem |
+	    tr -d '\n' >known/ed
+	result $? "a key as text"
+	found "text on its way out" full known/ed \
+	    "$keyvault" --pass file:pass export ed --plain-key
+	found "what is read from standard input" fed known/big \
+	    "$keyvault" --pass file:pass import other - --type secret
+	want 0 "an agent" agent_start
+	want 0 "opens" kv unlock big
+	found "a gift that nobody reads" stalled "$KEYVAULT_SOCK" big \
+	    known/big "$KEYVAULT_AGENT_PID"
+	python3 - "$KEYVAULT_SOCK" >status <<-'END'
+		import socket, sys
+		with socket.socket(socket.AF_UNIX) as s:
+		    s.connect(sys.argv[1])
+		    s.sendall(b'\0\0\0\1\1')
+		    sys.stdout.buffer.write(s.recv(65536))
+	END
+	agent_stop
+	mkdir -m 700 other
+	KEYVAULT_SOCK=$tmp/other/s
+	export KEYVAULT_SOCK
+	found "the key for an agent" unlocked "$tmp/other/s" status \
+	    "$keyvault" --pass file:pass unlock big
+}
+
+if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
+	session
+else
+	ok "nothing in any write # SKIP no strace"
+fi
+memory
+finish
