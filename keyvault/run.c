@@ -62,6 +62,7 @@ kv_let_go(struct kv *kv)
 {
 	remember(kv);
 	rk_secret_free(kv->pass);
+	pass_forget();
 	agent_hang_up(kv->agent);
 	vault_close(kv->vault);
 	kv->agent = NULL;

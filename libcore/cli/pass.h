@@ -37,6 +37,9 @@ RK_MUST enum rk_err pass_get(struct pass_source *s, const char *path,
 /* The same as an rk_pass_fn; arg is a struct pass_source. */
 enum rk_err pass_callback(
     const char *path, unsigned attempt, struct rk_secret **out, void *arg);
+/* Of descriptors and variables what was read is kept, since two keys may name
+ * the same one: forget it. */
+void pass_forget(void);
 /* A yes/no or free-text question on the terminal; RK_ENOPASS without one. */
 RK_MUST enum rk_err pass_ask(const char *prompt, bool echo, char *answer,
     size_t answer_len, struct rk_error *err);

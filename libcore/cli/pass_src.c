@@ -24,7 +24,7 @@
 
 /*
  * A descriptor is closed and a variable removed once read, yet two keys may
- * name the same one: so their passphrases stay here until the process ends.
+ * name the same one: so their passphrases stay here until pass_forget().
  */
 static struct {
 	char spec[64];
@@ -115,6 +115,15 @@ keep(const char *spec, const struct rk_secret *s, struct rk_error *err)
 		return err_set(err, RK_EINVAL, "passphrase source too long");
 	return rk_secret_copy(
 	    rk_secret_peek(s), rk_secret_len(s), &taken[i].secret);
+}
+
+void
+pass_forget(void)
+{
+	for (size_t i = 0; i < TAKEN_MAX; i++) {
+		rk_secret_free(taken[i].secret);
+		taken[i].secret = NULL;
+	}
 }
 
 enum rk_err

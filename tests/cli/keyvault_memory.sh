@@ -104,6 +104,14 @@ memory() {
 	    "$keyvault" --pass file:pass export ed --plain-key
 	found "what is read from standard input" fed known/big \
 	    "$keyvault" --pass file:pass import other - --type secret
+	printf 'correct horse' >known/pass
+	# Of variables sanitizers have a copy.
+	# shellcheck disable=SC2016 # the inner shell's
+	python3 "$peer" ready known/pass sh -c 'exec "$@" 8<pass' sh \
+	    "$keyvault" --pass fd:8 exec --fd 3=ed -- sh -c 'echo; cat' \
+	    >where 2>why
+	grep -q -x -e none -e lost where
+	result $? "no passphrase while a command runs: $(cat where why)"
 	want 0 "an agent" agent_start
 	want 0 "opens" kv unlock big
 	found "a gift that nobody reads" stalled "$KEYVAULT_SOCK" big \
