@@ -321,7 +321,7 @@ verb_log(struct kv *kv)
 	kv_settle_log(kv);
 	if ((r = table_new(&kv->out, fields, 4, &l.t)) != RK_OK)
 		return kv_fail(kv, r, kv->path, rk_err_text(r));
-	r = vault_log_read(kv->vault, 0, log_one, &l, &kv->err);
+	r = vault_log_read(kv->vault, log_one, &l, &kv->err);
 	table_end(l.t);
 	if (r == RK_OK && l.r != RK_OK)
 		r = kv_fail(kv, l.r, kv->path, rk_err_text(l.r));

@@ -155,9 +155,10 @@ struct vault_line {
 };
 const char *vault_act_name(enum vault_act act);
 typedef bool vault_line_fn(const struct vault_line *line, void *arg);
-/* Lines with id > after, oldest first. */
-RK_MUST enum rk_err vault_log_read(struct vault *v, int64_t after,
-    vault_line_fn *fn, void *arg, struct rk_error *err);
+/* All lines, oldest first.  RK_EDAMAGED, when all were told: they are not the
+ * ones that were written, which their chain shows also without the key. */
+RK_MUST enum rk_err vault_log_read(
+    struct vault *v, vault_line_fn *fn, void *arg, struct rk_error *err);
 
 /* ---- writing ---- */
 

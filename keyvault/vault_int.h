@@ -235,6 +235,14 @@ RK_MUST enum rk_err vault_head_sum(
 /* The link of a line behind the one before it. */
 RK_MUST enum rk_err vault_link(const uint8_t before[CRYPT_HASH_LEN],
     const struct line *line, uint8_t out[CRYPT_HASH_LEN]);
+/* The log followed from its first line, which begins with zeros: does the next
+ * one hold to the last?  RK_EDAMAGED; either way it is the last then. */
+struct chain {
+	uint8_t at[CRYPT_HASH_LEN];
+	int64_t last;
+};
+RK_MUST enum rk_err vault_chain_take(struct vault *v, struct chain *c,
+    const struct line *line, struct rk_error *err);
 
 /* ---- vault_scan.c: all of it looked at ---- */
 

@@ -130,15 +130,33 @@ rows_add_up(
 	return r;
 }
 
+enum rk_err
+vault_chain_take(struct vault *v, struct chain *c, const struct line *line,
+    struct rk_error *err)
+{
+	uint8_t want[CRYPT_HASH_LEN];
+	int64_t due = c->last + 1;
+	enum rk_err r = vault_link(c->at, line, want);
+
+	if (r != RK_OK)
+		return err_set(err, r, "%s: out of memory", v->name);
+	/* One link that does not hold is one fault. */
+	c->last = line->id;
+	memcpy(c->at, line->chain, sizeof(c->at));
+	if (line->id == due && memcmp(want, line->chain, sizeof(want)) == 0)
+		return RK_OK;
+	return err_set(err, RK_EDAMAGED,
+	    "%s: is damaged: the chain of its log is broken at line %lld",
+	    v->name, (long long)due);
+}
+
 static enum rk_err
 log_adds_up(
     struct vault *v, vault_fault_fn *fn, void *arg, struct rk_error *err)
 {
-	uint8_t chain[CRYPT_HASH_LEN] = { 0 };
-	uint8_t want[CRYPT_HASH_LEN];
+	struct chain chain = { 0 };
 	sqlite3_stmt *stmt = NULL;
 	struct line line;
-	int64_t last = 0;
 	bool more;
 	enum rk_err r;
 
@@ -148,22 +166,11 @@ log_adds_up(
 	       (r = vault_db_step(v, stmt, &more, err)) == RK_OK && more) {
 		if ((r = vault_line_take(v, stmt, &line, err)) != RK_OK)
 			break;
-		if ((r = vault_link(chain, &line, want)) != RK_OK) {
-			r = err_set(err, r, "%s: out of memory", v->name);
+		r = vault_chain_take(v, &chain, &line, err);
+		if (r == RK_EDAMAGED)
+			r = fault(v, fn, arg, err);
+		if (r != RK_OK)
 			break;
-		}
-		/* One link that does not hold is one fault. */
-		if (line.id != last + 1 ||
-		    memcmp(want, line.chain, sizeof(want)) != 0) {
-			(void)err_set(err, RK_EDAMAGED,
-			    "%s: is damaged: the chain of its log is broken "
-			    "at line %lld",
-			    v->name, (long long)(last + 1));
-			if ((r = fault(v, fn, arg, err)) != RK_OK)
-				break;
-		}
-		last = line.id;
-		memcpy(chain, line.chain, sizeof(chain));
 	}
 	if (r != RK_OK)
 		r = fault(v, fn, arg, err);

@@ -141,15 +141,33 @@ vault_log(struct vault *v, enum vault_act act, const char *name,
 	return r;
 }
 
-enum rk_err
-vault_log_read(struct vault *v, int64_t after, vault_line_fn *fn, void *arg,
-    struct rk_error *err)
+static enum rk_err
+tell_line(struct vault *v, const struct line *line, vault_line_fn *fn,
+    void *arg, bool *more, struct rk_error *err)
 {
 	char text[VAULT_LOG_TEXT_MAX + 1];
 	struct vault_line told = { .text = text };
+	enum rk_err r;
+
+	r = vault_line_open(&v->head, vault_keys(v), line, text);
+	if (r != RK_OK)
+		return vault_unreadable(v, r, "line", line->id, err);
+	told.id = line->id;
+	told.time = line->time;
+	told.act = line->act;
+	*more = fn(&told, arg);
+	return RK_OK;
+}
+
+enum rk_err
+vault_log_read(
+    struct vault *v, vault_line_fn *fn, void *arg, struct rk_error *err)
+{
+	struct chain chain = { 0 };
+	struct rk_error first = { 0 };
 	sqlite3_stmt *stmt = NULL;
 	struct line line;
-	bool more;
+	bool more = true;
 	enum rk_err r;
 
 	err_clear(err);
@@ -158,29 +176,22 @@ vault_log_read(struct vault *v, int64_t after, vault_line_fn *fn, void *arg,
 	if ((r = vault_read_begin(v, err)) != RK_OK)
 		return r;
 	r = vault_db_prepare(v,
-	    "SELECT " VAULT_LINE_COLUMNS
-	    " FROM audit WHERE id > ?1 ORDER BY id",
-	    &stmt, err);
-	if (r == RK_OK && sqlite3_bind_int64(stmt, 1, after) != SQLITE_OK)
-		r = err_set(err, RK_ENOMEM, "%s: out of memory", v->name);
-	while (r == RK_OK &&
+	    "SELECT " VAULT_LINE_COLUMNS " FROM audit ORDER BY id", &stmt, err);
+	while (r == RK_OK && more &&
 	       (r = vault_db_step(v, stmt, &more, err)) == RK_OK && more) {
 		if ((r = vault_line_take(v, stmt, &line, err)) != RK_OK)
 			break;
-		r = vault_line_open(&v->head, vault_keys(v), &line, text);
-		if (r != RK_OK) {
-			r = vault_unreadable(v, r, "line", line.id, err);
-			break;
-		}
-		told.id = line.id;
-		told.time = line.time;
-		told.act = line.act;
-		if (!fn(&told, arg))
-			break;
+		r = vault_chain_take(v, &chain, &line, err);
+		if (r == RK_EDAMAGED && first.code == RK_OK)
+			first = *err;
+		if (r == RK_OK || r == RK_EDAMAGED)
+			r = tell_line(v, &line, fn, arg, &more, err);
 	}
 	(void)sqlite3_finalize(stmt);
 	vault_read_end(v);
-	return r;
+	if (r == RK_OK && first.code != RK_OK)
+		*err = first;
+	return r == RK_OK ? first.code : r;
 }
 
 /* ---- records ---- */

@@ -158,7 +158,7 @@ lines(void)
 	struct rk_error err;
 	unsigned n = 0;
 
-	assert_int_equal(vault_log_read(v, 0, count_line, &n, &err), RK_OK);
+	assert_int_equal(vault_log_read(v, count_line, &n, &err), RK_OK);
 	vault_close(v);
 	return n;
 }

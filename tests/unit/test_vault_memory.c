@@ -116,7 +116,7 @@ read_scene(void *arg)
 	    (r = vault_unlock(v, s->pass, &err)) == RK_OK &&
 	    (r = vault_list(v, look, &n, &err)) == RK_OK &&
 	    (r = vault_secret(v, "a", &rec, &secret, &err)) == RK_OK)
-		r = vault_log_read(v, 0, look_at_line, &n, &err);
+		r = vault_log_read(v, look_at_line, &n, &err);
 	rk_secret_free(secret);
 	vault_close(v);
 	return only_memory(r, &err);

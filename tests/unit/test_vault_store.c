@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <rpckit/key.h>
 
@@ -399,12 +400,55 @@ test_rekey(void **state)
 	vaultrig_holds(v, "lab.psk", 3);
 	assert_int_equal(vault_inspect(v, &info, &err), RK_OK);
 	assert_int_equal(info.key_number, 2);
-	assert_int_equal(vault_log_read(v, 0, join_lines, lines, &err), RK_OK);
+	assert_int_equal(vault_log_read(v, join_lines, lines, &err), RK_OK);
 	assert_string_equal(lines,
 	    "init() new(lab.psk: psk) new(deploy-ca: ed25519) "
 	    "new(node 1: secret) rekey() ");
 	vault_close(v);
 	rk_secret_free(pass);
+}
+
+static bool
+count_told(const struct vault_line *line, void *arg)
+{
+	(void)line;
+	++*(unsigned *)arg;
+	return true;
+}
+
+/* What is not as it was written is told, and also that it is not. */
+static void
+test_log_forged(void **state)
+{
+	static const char *const ways[] = {
+		"UPDATE audit SET text = x'666f72676564' WHERE id = 2",
+		"UPDATE audit SET time = time + 1 WHERE id = 3",
+		"UPDATE audit SET act = 3 WHERE id = 1",
+		"DELETE FROM audit WHERE id = 2",
+		"DELETE FROM audit WHERE id = 1",
+	};
+	struct rk_error err;
+	struct vault *v;
+	unsigned told;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		vaultrig_make(false);
+		v = vaultrig_unlocked();
+		vaultrig_add(v, "a", RECORD_SECRET, 1);
+		vaultrig_add(v, "b", RECORD_SECRET, 2);
+		vault_close(v);
+		vaultrig_sql(ways[i]);
+		v = vaultrig_open();
+		told = 0;
+		if (vault_log_read(v, count_told, &told, &err) != RK_EDAMAGED)
+			fail_msg("%s: not seen", ways[i]);
+		assert_non_null(strstr(err.text, "chain of its log is broken"));
+		assert_int_equal(told, ways[i][0] == 'D' ? 2 : 3);
+		vault_close(v);
+		assert_int_equal(unlink(VAULTRIG_FILE), 0);
+		assert_int_equal(rmdir("v"), 0);
+	}
 }
 
 static void
@@ -482,6 +526,7 @@ main(void)
 		TEST(test_two_handles),
 		TEST(test_passwd),
 		BOTH(test_rekey),
+		TEST(test_log_forged),
 		TEST(test_backup),
 	};
 
