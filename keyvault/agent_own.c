@@ -420,26 +420,43 @@ open_keys(struct turn *t)
 	return r;
 }
 
+/* Of those that are not open the first is named. */
+static enum rk_err
+tell_unknown(struct turn *t, const char *name, uint32_t n)
+{
+	char text[64] = "is not open in the agent";
+
+	if (n > 1)
+		(void)snprintf(text, sizeof(text),
+		    "and %u more are not open in the agent", n - 1);
+	return fail_named(t, RK_ENOENT, name, text);
+}
+
+/* Whatever is wrong with the rest: who locks wants keys closed. */
 static enum rk_err
 close_keys(struct turn *t)
 {
+	char first[RECORD_NAME_MAX + 1] = "";
 	char name[RECORD_NAME_MAX + 1];
 	struct open_key *k;
 	uint32_t n = (uint32_t)t->a->n_keys;
+	uint32_t unknown = 0;
 
 	if (t->body.left == 0) {
 		agent_lock(t->a);
 		return tell_number(t, n);
 	}
-	for (n = 0; t->body.left > 0; n++) {
+	for (n = 0; t->body.left > 0;) {
 		if (!agent_get_text(&t->body, name, sizeof(name)))
 			return malformed(t);
-		if ((k = agent_key_find(t->a, name)) == NULL)
-			return fail_named(
-			    t, RK_ENOENT, name, "is not open in the agent");
-		agent_key_close(t->a, k);
+		if ((k = agent_key_find(t->a, name)) != NULL) {
+			agent_key_close(t->a, k);
+			n++;
+		} else if (unknown++ == 0)
+			(void)str_copy(first, sizeof(first), name);
 	}
-	return tell_number(t, n);
+	return unknown > 0 ? tell_unknown(t, first, unknown)
+	                   : tell_number(t, n);
 }
 
 /* ---- signatures ---- */

@@ -61,6 +61,44 @@ test_all_or_none(void **state)
 	talk_fini(&t);
 }
 
+/* ---- closed, whoever else is named ---- */
+
+static uint8_t
+lock_named(struct talk *t, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(agent_put_text(&t->args, names[i]), RK_OK);
+	return ask(t, false, AGENT_LOCK);
+}
+
+static void
+test_close_others(void **state)
+{
+	static const char *const names[] = { "a", "x\033", "y", "s" };
+	struct rk_error err;
+	struct talk t;
+
+	(void)state;
+	talk_init(&t);
+	assert_int_equal(open_them(&t, NULL, AGENT_FOREVER, false), AGENT_OK);
+	assert_int_equal(count_open(&t), 2);
+	assert_int_equal(lock_named(&t, names, 4), AGENT_FAIL);
+	assert_int_equal(agent_get_fail(&t.body, &err), RK_ENOENT);
+	assert_string_equal(
+	    err.text, "x\\x1b: and 1 more are not open in the agent");
+	assert_int_equal(count_open(&t), 0);
+	assert_true(t.rig.locked);
+	assert_int_equal(open_them(&t, NULL, AGENT_FOREVER, false), AGENT_OK);
+	assert_int_equal(agent_put_text(&t.args, "a"), RK_OK);
+	assert_int_equal(bytes_put_u8(&t.args, 1), RK_OK);
+	assert_int_equal(ask(&t, false, AGENT_LOCK), AGENT_FAIL);
+	assert_int_equal(count_open(&t), 1);
+	assert_int_equal(lock_named(&t, names + 2, 1), AGENT_FAIL);
+	assert_int_equal(agent_get_fail(&t.body, &err), RK_ENOENT);
+	assert_string_equal(err.text, "y: is not open in the agent");
+	talk_fini(&t);
+}
+
 /* ---- one key, two names ---- */
 
 /* "a" has the key of "s" now, and both are for SSH. */
@@ -195,6 +233,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_or_none),
+		cmocka_unit_test(test_close_others),
 		cmocka_unit_test(test_twins_ask),
 		cmocka_unit_test(test_twins_uses),
 		cmocka_unit_test(test_twins_only),
