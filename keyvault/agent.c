@@ -145,8 +145,9 @@ agent_lock(struct agent *a)
 	a->n_keys = 0;
 	lock_vault(a);
 	for (size_t i = 0; i < AGENT_WAITING_MAX; i++)
-		if (a->waiting[i].state != WAITING_FREE)
-			a->waiting[i].state = WAITING_NO;
+		if (a->waiting[i].state == WAITING_ASKED ||
+		    a->waiting[i].state == WAITING_YES)
+			a->waiting[i].state = WAITING_LOCKED;
 }
 
 void
@@ -237,7 +238,8 @@ agent_waits(
 }
 
 enum rk_err
-agent_answer(struct agent *a, uint32_t id, bool yes, uint64_t now, uint64_t ms)
+agent_answer(struct agent *a, uint32_t id, bool yes, uint64_t now, uint64_t ms,
+    const char *by)
 {
 	struct waiting *w = agent_waiting_find(a, id);
 	struct open_key *k;
@@ -246,13 +248,16 @@ agent_answer(struct agent *a, uint32_t id, bool yes, uint64_t now, uint64_t ms)
 		return RK_ENOENT;
 	w->state = yes ? WAITING_YES : WAITING_NO;
 	w->order->asked = yes;
+	(void)str_copy(w->order->by, sizeof(w->order->by), by);
 	k = agent_key_find(a, w->order->name);
 	/* The name may be another key's by now. */
 	if (k != NULL && memcmp(k->pub, w->order->pub, sizeof(k->pub)) != 0)
 		k = NULL;
-	if (yes && k != NULL && ms > 0)
+	if (yes && k != NULL && ms > 0) {
 		k->yes_until =
 		    ms < AGENT_FOREVER - now ? now + ms : AGENT_FOREVER;
+		(void)str_copy(k->yes_by, sizeof(k->yes_by), by);
+	}
 	return RK_OK;
 }
 

@@ -105,9 +105,10 @@ void agent_drop(struct agent *a, uint32_t wait);
 /* The i-th that waits undecided, false behind the last. */
 bool agent_waits(
     const struct agent *a, size_t i, uint64_t now, struct agent_waiting *out);
-/* Somebody said yes, for this and as long as ms; or no.  RK_ENOENT. */
-RK_MUST enum rk_err agent_answer(
-    struct agent *a, uint32_t id, bool yes, uint64_t now, uint64_t ms);
+/* Somebody said yes, for this and as long as ms; or no.  by is who or how, for
+ * the log, escaped: "askpass".  RK_ENOENT. */
+RK_MUST enum rk_err agent_answer(struct agent *a, uint32_t id, bool yes,
+    uint64_t now, uint64_t ms, const char *by);
 
 /* Close all keys, and forget the vault's. */
 void agent_lock(struct agent *a);

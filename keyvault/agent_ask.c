@@ -239,8 +239,8 @@ agent_ask_reap(struct agent_asks *asks, struct agent *a, uint64_t now)
 		if (q->id == 0 || q->pid == 0 ||
 		    waitpid(q->pid, &status, WNOHANG) != q->pid)
 			continue;
-		if (agent_answer(a, q->id, says_yes(q->fd, status), now, 0) !=
-		    RK_OK)
+		if (agent_answer(a, q->id, says_yes(q->fd, status), now, 0,
+		        "askpass") != RK_OK)
 			log_event(RK_LOG_DEBUG, "agent",
 			    "askpass: answered what was answered before");
 		finish(q);

@@ -30,8 +30,9 @@ agent_give(struct agent *a, const struct order *o, const struct open_key *k,
 	*out = NULL;
 	if ((r = agent_log_room(a, err)) != RK_OK)
 		return r;
-	(void)snprintf(text, sizeof(text), "agent: %s, for %s", o->view.text,
-	    o->asker.who);
+	(void)snprintf(text, sizeof(text), "agent: %s, for %s%s%.160s",
+	    o->view.text, o->asker.who, o->by[0] != '\0' ? ", allowed by " : "",
+	    o->by);
 	agent_log_add(a, VAULT_ACT_EXPORT, o->name, text);
 	r = a->back.give(a->back.arg, k->name, k->pub, o->use, a->lines,
 	    a->n_lines, out, err);

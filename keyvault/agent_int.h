@@ -18,6 +18,7 @@ struct open_key {
 	bool confirm;
 	char only[ONLY_MAX]; /* agent_only.h */
 	uint64_t yes_until;
+	char yes_by[AGENT_WHO_MAX];
 	char last[AGENT_WHO_MAX];
 };
 
@@ -28,9 +29,10 @@ struct order {
 	unsigned use;
 	struct purpose_view view;
 	struct agent_asker asker;
-	bool asked;           /* somebody said yes to it */
-	char host[RK_FP_LEN]; /* that a login is for, where it is proven */
-	char context[65];     /* of a file */
+	bool asked;             /* somebody said yes to it */
+	char by[AGENT_WHO_MAX]; /* who answered, or ""; escaped */
+	char host[RK_FP_LEN];   /* that a login is for, where it is proven */
+	char context[65];       /* of a file */
 	/* The file's hash, or what is to be signed: where the request is, or,
 	 * of one that waits, behind this. */
 	const uint8_t *data;
@@ -41,8 +43,9 @@ enum waiting_state {
 	WAITING_FREE = 0,
 	WAITING_ASKED,
 	WAITING_YES,
-	WAITING_NO,  /* somebody said no */
-	WAITING_LATE /* nobody said anything */
+	WAITING_NO,   /* somebody said no */
+	WAITING_LATE, /* nobody said anything */
+	WAITING_LOCKED
 };
 
 struct waiting {
@@ -84,7 +87,10 @@ struct agent {
 
 /* Room for one more; where the disk does not take them, that is an error. */
 RK_MUST enum rk_err agent_log_room(struct agent *a, struct rk_error *err);
-/* A use, of which a line is written soon; there is room. */
+/* May its line be written a moment later?  Of a handshake: it is not to wait
+ * for the disk. */
+bool agent_log_waits(const struct order *o);
+/* Such a use, of which a line is written soon; there is room. */
 void agent_log_use(struct agent *a, const struct order *o, uint64_t now);
 /* A line that is written with the key's use, and is taken back if that fails;
  * there is room. */

@@ -6,28 +6,36 @@
 #include "base/crypt.h"
 #include "base/str.h"
 
+/* " sha256 ..." of what is signed, which for a file stands in the text. */
+static void
+show_hash(const struct order *o, char out[32])
+{
+	uint8_t hash[CRYPT_HASH_LEN];
+	char hex[17];
+
+	out[0] = '\0';
+	if (o->view.is == PURPOSE_FILE)
+		return;
+	crypt_sha256(hash, o->data, o->len);
+	str_hex(hex, hash, 8);
+	(void)snprintf(out, 32, ", sha256 %s", hex);
+}
+
 /* What was signed, its hash, for whom. */
 void
 agent_log_describe(
     const struct order *o, uint64_t times, char out[VAULT_LOG_TEXT_MAX])
 {
-	bool hashed = o->len == CRYPT_HASH512_LEN && !o->asker.ssh;
-	uint8_t hash[CRYPT_HASH_LEN];
 	char count[64] = "";
-	char hex[17];
+	char hash[32];
 
-	if (hashed)
-		str_hex(hex, o->data, 8); /* it is the hash of the file */
-	else {
-		crypt_sha256(hash, o->data, o->len);
-		str_hex(hex, hash, 8);
-	}
+	show_hash(o, hash);
 	if (times > 1)
-		(void)snprintf(count, sizeof(count), "%llu times, the last ",
+		(void)snprintf(count, sizeof(count), ", %llu times, the last",
 		    (unsigned long long)times);
-	(void)snprintf(out, VAULT_LOG_TEXT_MAX, "agent: %s, %s%s %s, for %s",
-	    o->view.text, count, hashed ? "sha512" : "sha256", hex,
-	    o->asker.who);
+	(void)snprintf(out, VAULT_LOG_TEXT_MAX, "agent: %s%s%s, for %s%s%.120s",
+	    o->view.text, count, times > 1 ? hash + 1 : hash, o->asker.who,
+	    o->by[0] != '\0' ? ", allowed by " : "", o->by);
 }
 
 enum rk_err
@@ -56,10 +64,11 @@ agent_log_take_back(struct agent *a)
 	a->n_lines--;
 }
 
-static bool
-is_handshake(enum purpose is)
+bool
+agent_log_waits(const struct order *o)
 {
-	return is == PURPOSE_TLS || is == PURPOSE_PSK || is == PURPOSE_SESSION;
+	return o->view.is == PURPOSE_TLS || o->view.is == PURPOSE_PSK ||
+	       o->view.is == PURPOSE_SESSION;
 }
 
 /* Handshakes of one program are counted: a busy server's log would be nothing
@@ -82,8 +91,7 @@ void
 agent_log_use(struct agent *a, const struct order *o, uint64_t now)
 {
 	char text[VAULT_LOG_TEXT_MAX];
-	bool counts = is_handshake(o->view.is);
-	size_t at = counts ? same_as(a, o) : a->n_lines;
+	size_t at = same_as(a, o);
 	struct counted *c = &a->counted[at];
 
 	if (a->n_lines == 0)
@@ -94,8 +102,6 @@ agent_log_use(struct agent *a, const struct order *o, uint64_t now)
 	}
 	agent_log_describe(o, 1, text);
 	agent_log_add(a, VAULT_ACT_SIGN, o->name, text);
-	if (!counts)
-		return;
 	c->times = 1;
 	(void)str_copy(c->what, sizeof(c->what), o->view.text);
 	(void)str_copy(c->who, sizeof(c->who), o->asker.who);

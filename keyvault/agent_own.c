@@ -176,7 +176,8 @@ answer(struct turn *t)
 	if (!bytes_get_u32(&t->body, &id) || !bytes_get_u8(&t->body, &yes) ||
 	    yes > 1 || !bytes_get_u64(&t->body, &ms) || t->body.left != 0)
 		return malformed(t);
-	if (agent_answer(t->a, id, yes == 1, t->now, ms) != RK_OK)
+	if (agent_answer(t->a, id, yes == 1, t->now, ms, t->asker->who) !=
+	    RK_OK)
 		return fail(t, RK_ENOENT,
 		    "no request of that number waits in this agent");
 	if ((r = agent_begin(t->reply, AGENT_OK, &at)) == RK_OK)
@@ -481,7 +482,7 @@ sign_file(struct turn *t)
 		return malformed(t);
 	o.len = hash.left;
 	o.data = hash.at;
-	purpose_of_file(o.context, &o.view);
+	purpose_of_file(o.context, "sha512", o.data, &o.view);
 	return agent_order(t->a, &o, t->now, t->reply, t->wait);
 }
 

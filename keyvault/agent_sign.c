@@ -85,17 +85,14 @@ make(const struct order *o, const struct rk_key *key, struct buf *reply)
 	                    : put_own(reply, sig, sizeof(sig));
 }
 
-/*
- * A use that is limited, that somebody said yes to, or that says something of
- * others as a CA, is on the disk before the signature leaves.  Of others the
- * log has a line a moment later: a handshake is not to wait for the disk.
- */
+/* A use is in the log, on the disk, before the signature leaves; but for
+ * handshakes that nobody limits or said yes to. */
 static enum rk_err
 take_key(struct agent *a, const struct order *o, const struct open_key *k,
     uint64_t now, struct rk_key **key, struct rk_error *err)
 {
 	bool first = k->left != AGENT_FOREVER || k->confirm || o->asked ||
-	             o->use == USE_CA;
+	             !agent_log_waits(o);
 	char text[VAULT_LOG_TEXT_MAX];
 	enum rk_err r;
 
@@ -218,6 +215,8 @@ agent_order(struct agent *a, struct order *o, uint64_t now, struct buf *reply,
 	asks = comes_from_afar(o) || (k->confirm && k->yes_until <= now);
 	if (asks)
 		return have_asked(a, o, now, reply, wait);
+	if (k->confirm)
+		(void)str_copy(o->by, sizeof(o->by), k->yes_by);
 	return sign(a, o, k, now, reply);
 }
 
@@ -230,8 +229,13 @@ say_no(struct agent *a, const struct order *o, enum waiting_state state,
 	char line[VAULT_LOG_TEXT_MAX];
 	struct rk_error err;
 
-	(void)snprintf(line, sizeof(line), "agent: %s: %s, for %s",
-	    late ? "nobody answered" : "refused", o->view.text, o->asker.who);
+	/* Nobody refused it; and there is no log without a key. */
+	if (state == WAITING_LOCKED)
+		return refuse_named(o, RK_ENOPASS,
+		    "the agent was locked before anybody answered", reply);
+	(void)snprintf(line, sizeof(line), "agent: %s%.160s: %s, for %s",
+	    late ? "nobody answered" : "refused by ", late ? "" : o->by,
+	    o->view.text, o->asker.who);
 	if (agent_is_open(a) &&
 	    agent_log_now(a, VAULT_ACT_REFUSE, o->name, line, &err) != RK_OK)
 		log_event(RK_LOG_WARN, "agent", "log: %s", err.text);

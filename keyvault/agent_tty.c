@@ -121,7 +121,8 @@ answer(struct agent_tty *t, bool yes)
 
 	say(t, yes ? "keyvault: allowed\n" : "keyvault: refused\n");
 	forget(t);
-	if (agent_answer(t->agent, id, yes, rk_loop_now(t->loop), 0) != RK_OK)
+	if (agent_answer(t->agent, id, yes, rk_loop_now(t->loop), 0,
+	        "the terminal") != RK_OK)
 		log_event(RK_LOG_DEBUG, "agent",
 		    "tty: answered what was answered before");
 }

@@ -394,7 +394,5 @@ verb_status(struct kv *kv)
 	else
 		out_text(&kv->out, "%-12s pid %u, %u key%s open\n", "agent",
 		    agent.pid, agent.open, agent.open == 1 ? "" : "s");
-	if (agent.fault[0] != '\0')
-		out_warn(&kv->out, "%s", agent.fault);
 	return agent.open == 0 ? RK_OK : status_keys(kv);
 }

@@ -145,7 +145,7 @@ out:
 	return r;
 }
 
-/* The agent writes its log before it signs. */
+/* The agent's log has the line before the signature leaves it. */
 static enum rk_err
 sign_by_agent(
     struct kv *kv, const char *context, const char *const *words, size_t n)

@@ -26,9 +26,9 @@ kv_agent_status(struct kv *kv, struct agent_status *out)
 	return RK_OK;
 }
 
-/* Is it the agent of the vault that is open here? */
+/* Is it the agent of the vault that is open here?  And is all well there? */
 static enum rk_err
-check_vault(struct kv *kv)
+check_vault(struct kv *kv, bool warns)
 {
 	char shown[SHOWN_LEN];
 	struct agent_status s;
@@ -38,8 +38,11 @@ check_vault(struct kv *kv)
 	if ((r = kv_agent_status(kv, &s)) != RK_OK ||
 	    (r = vault_inspect(kv->vault, &info, &kv->err)) != RK_OK)
 		return r;
-	if (memcmp(s.id, info.id, VAULT_ID_LEN) == 0)
+	if (memcmp(s.id, info.id, VAULT_ID_LEN) == 0) {
+		if (s.fault[0] != '\0' && warns)
+			out_warn(&kv->out, "%s", s.fault);
 		return RK_OK;
+	}
 	return err_set(&kv->err, RK_EINVAL, "agent: is of another vault, %s",
 	    str_escape(shown, sizeof(shown), s.path));
 }
@@ -63,7 +66,7 @@ kv_need_agent(struct kv *kv, bool ours)
 	r = agent_dial(path, AGENT_DIAL_MS, &kv->agent, &kv->err);
 	if (r == RK_ECONNECT)
 		kv_retry(kv, "eval \"$(keyvault agent)\"");
-	if (r == RK_OK && ours && (r = check_vault(kv)) != RK_OK)
+	if (r == RK_OK && ours && (r = check_vault(kv, true)) != RK_OK)
 		let_go(kv);
 	return r;
 }
@@ -79,7 +82,7 @@ kv_try_agent(struct kv *kv)
 	    agent_path(path, &named, &kv->err) != RK_OK)
 		return;
 	r = agent_dial(path, AGENT_DIAL_MS, &kv->agent, &kv->err);
-	if (r == RK_OK && (r = check_vault(kv)) != RK_OK)
+	if (r == RK_OK && (r = check_vault(kv, true)) != RK_OK)
 		let_go(kv);
 	if (r != RK_OK && (named || r != RK_ECONNECT) && r != RK_EINVAL)
 		out_warn(&kv->out, "%s", kv->err.text);
@@ -183,7 +186,7 @@ kv_look_at_once(struct kv *kv, uint32_t ms)
 	    (r = agent_dial(path, ms, &kv->agent, &kv->err)) != RK_OK)
 		return r;
 	agent_hurry(kv->agent, ms, true);
-	if ((r = check_vault(kv)) != RK_OK ||
+	if ((r = check_vault(kv, false)) != RK_OK ||
 	    (r = kv_agent_status(kv, &s)) != RK_OK)
 		return r;
 	kv->by_agent = s.open > 0;
@@ -252,6 +255,7 @@ kv_find(struct kv *kv, const char *name, struct record *out)
 struct asking {
 	const struct kv *kv;
 	const char *name;
+	const uint8_t *hash;
 };
 
 static void
@@ -259,10 +263,12 @@ tell_waiting(uint32_t id, const char *how, void *arg)
 {
 	const struct asking *a = arg;
 	char shown[SHOWN_LEN];
+	char hex[17];
 
+	str_hex(hex, a->hash, 8);
 	out_note(&a->kv->out,
-	    "%s: waiting for your yes (%s%sor: keyvault allow %u)",
-	    str_escape(shown, sizeof(shown), a->name), how,
+	    "%s: sha512 %s: waiting for your yes (%s%sor: keyvault allow %u)",
+	    str_escape(shown, sizeof(shown), a->name), hex, how,
 	    how[0] != '\0' ? "; " : "", id);
 }
 
@@ -270,7 +276,7 @@ enum rk_err
 kv_agent_sign(struct kv *kv, const char *name, const char *context,
     const uint8_t hash[CRYPT_HASH512_LEN], struct rk_secret **text)
 {
-	struct asking a = { .kv = kv, .name = name };
+	struct asking a = { .kv = kv, .name = name, .hash = hash };
 	struct bytes answer;
 	struct bytes sig;
 	struct buf args;

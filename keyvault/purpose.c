@@ -105,19 +105,23 @@ is_file(struct bytes b, struct purpose_view *out)
 	if (want == 0 || hash.left != want || strlen(text) != context.left ||
 	    sshsig_context_fault(text) != NULL)
 		return false;
-	purpose_of_file(text, out);
+	purpose_of_file(text, want == 64 ? "sha512" : "sha256", hash.at, out);
 	return true;
 }
 
 void
-purpose_of_file(const char *context, struct purpose_view *out)
+purpose_of_file(const char *context, const char *kind, const uint8_t *hash,
+    struct purpose_view *out)
 {
 	char name[SHOWN];
+	char hex[17];
 
 	memset(out, 0, sizeof(*out));
 	out->is = PURPOSE_FILE;
-	(void)snprintf(out->text, sizeof(out->text), "a file, context %s",
-	    str_escape(name, sizeof(name), context));
+	str_hex(hex, hash, 8);
+	(void)snprintf(out->text, sizeof(out->text),
+	    "a file, context %s, %s %s",
+	    str_escape(name, sizeof(name), context), kind, hex);
 }
 
 /* ---- TLS ---- */

@@ -29,7 +29,8 @@ enum purpose {
 
 struct purpose_view {
 	enum purpose is;
-	/* "to log in as root by ssh", "a file, in the context git", "a
+	/* "to log in as root by ssh", "a file, context git, sha512
+	 * 0011223344556677", "a
 	 * certificate of a CA for sub, 2026-11-27 to 2036-11-25, dns sub":
 	 * escaped, and what is too long in it cut with a ~ or counted. */
 	char text[PURPOSE_TEXT_MAX];
@@ -56,8 +57,10 @@ RK_MUST enum rk_err purpose_of_proof(const uint8_t *data, size_t len,
 /* The latter alone (purpose_x509.c). */
 RK_MUST enum rk_err purpose_of_x509(const uint8_t *data, size_t len,
     const uint8_t pub[RK_KEY_PUBLIC_LEN], struct purpose_view *out);
-/* Of a file in this context, for which sshsig_make() makes the form. */
-void purpose_of_file(const char *context, struct purpose_view *out);
+/* Of a file in this context, for which sshsig_make() makes the form: the first
+ * eight bytes of its hash, "sha512" or "sha256", are shown. */
+void purpose_of_file(const char *context, const char *kind, const uint8_t *hash,
+    struct purpose_view *out);
 
 /*
  * Which purposes the tags of a key allow: those that a tag "use:file",

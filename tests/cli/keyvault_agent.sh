@@ -155,14 +155,15 @@ confirmed() {
 	has err 'no askpass program' "says that nobody can be asked by itself"
 	asked
 	"$keyvault" --plain allow >out
-	has out 'deploy-ca	a file, context file	.*keyvault, pid '"$signer"', uid' \
+	sum=$(sha512sum <file | cut -c 1-16)
+	has out 'deploy-ca	a file, context file, sha512 '"$sum"'	.*keyvault, pid '"$signer"', uid' \
 	    "who waits, and for what"
 	want 8 "deny another" "$keyvault" deny 4000000000
 	want 0 "deny" "$keyvault" deny "$id"
 	wait $signer
 	[ $? -eq 6 ] && [ ! -e file.sig ]
 	result $? "nothing is signed then"
-	grep -q "waiting for your yes (or: keyvault allow $id)" bg.err
+	grep -q "sha512 $sum: waiting for your yes (or: keyvault allow $id)" bg.err
 	result $? "the one who asked was told"
 	asked
 	want 0 "allow for a while" "$keyvault" allow "$id" --for 2m
@@ -173,10 +174,13 @@ confirmed() {
 	asked
 	want 0 "lock meanwhile" "$keyvault" lock
 	wait $signer
-	[ $? -eq 6 ]
-	result $? "is a no"
-	"$keyvault" --plain log | cut -f3 | grep -q refuse
-	result $? "which the log has"
+	[ $? -eq 7 ] && grep -q 'the agent was locked before anybody' bg.err
+	result $? "is no answer of anybody's"
+	"$keyvault" --plain log | cut -f3,4 >out
+	has out 'refuse	deploy-ca: agent: refused by /.*keyvault, pid' \
+	    "the log has who said no"
+	has out 'sign	deploy-ca: agent: a file, .*, allowed by /.*keyvault' \
+	    "and who said yes"
 	agent_stop
 	result $? "the agent ends when it is told to"
 	absent "its socket with it" run/a.sock
@@ -262,7 +266,8 @@ hidden() {
 	want 0 "sign" sign_it deploy-ca
 	want 0 "verify" "$keyvault" --no-input verify --key deploy-ca file file.sig
 	want 0 "rekey" kv rekey --kdf-time 1ms
-	want 1 "the agent's key is of no use any more" sign_it deploy-ca
+	want 7 "the agent's key is of no use any more" sign_it deploy-ca
+	has err 'has a new key since it was unlocked' "for this reason"
 	want 7 "and it has let go of it" "$keyvault" --no-input ls
 	want 0 "the vault is well" kv check
 	agent_stop

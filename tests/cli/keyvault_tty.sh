@@ -73,7 +73,7 @@ in_front() {
 	signs 1
 	shows "^keyvault: may the key deploy-ca be used?  (request $id1, " \
 	    "it asks there"
-	shows "^  for  a file, context file" "what for"
+	shows "^  for  a file, context file, sha512 [0-9a-f]\{16\}\$" "what for"
 	shows "^  by   /.*keyvault, pid $signer1, uid $(id -u)" "and for whom"
 	grep -q 'your yes (tty pts/[0-9]*; or: keyvault allow [0-9]*)' err1
 	result $? "the one who asks is told where"

@@ -53,7 +53,7 @@ answers() {
 	shows '4 Keys 1!' 'and at the tab'
 	keys 4 g
 	shows 'MAY IT BE USED? (1)' 'where it is the first'
-	shows "^> ?? deploy-ca  *a file, context file  *keyvault, pid $signer" \
+	shows "^> ?? deploy-ca  *a file, context file, s.*keyvault, pid $signer" \
 	    'with the key, what for, and by whom'
 	shows "^by     /.*keyvault, pid $signer, uid $(id -u)" 'whole below'
 	keys Enter

@@ -55,8 +55,8 @@ feed(struct agentrig *rig, const uint8_t *data, size_t size)
 		        &wait) != RK_OK)
 			break;
 		if (wait != 0 && (how & 2) != 0 &&
-		    agent_answer(rig->agent, wait, (how & 4) != 0, now, 0) !=
-		        RK_OK)
+		    agent_answer(rig->agent, wait, (how & 4) != 0, now, 0,
+		        "a test") != RK_OK)
 			abort();
 		if (wait != 0 &&
 		    agent_poll(rig->agent, now, &reply, &wait) != RK_OK)

@@ -126,7 +126,8 @@ test_other_purposes(void **state)
 	put_sshsig(&b, "git", "");
 	n = buf_len(&b);
 	assert_int_equal(judge(&b, n, pub, &view), RK_OK);
-	assert_string_equal(view.text, "a file, context git");
+	assert_string_equal(
+	    view.text, "a file, context git, sha512 0200000000000000");
 	assert_int_equal(purpose_of_tls(buf_peek(&b), n, &view), RK_EDENIED);
 	for (size_t i = 0; i < n; i++)
 		assert_int_equal(judge(&b, i, pub, &view), RK_EDENIED);
@@ -343,7 +344,7 @@ test_log_full(void **state)
 	talk_fini(&t);
 }
 
-/* Files are lines of their own: so many at most wait. */
+/* Files are lines of their own, each on the disk before its signature. */
 static void
 test_log_files(void **state)
 {
@@ -353,17 +354,20 @@ test_log_files(void **state)
 	(void)state;
 	talk_init(&t);
 	open_all(&t, AGENT_FOREVER, false);
-	for (int i = 0; i < 129; i++) {
+	for (unsigned i = 0; i < 129; i++) {
 		put_text(&t.args, "a");
 		put_text(&t.args, "mail");
 		assert_int_equal(
 		    bytes_put_string(&t.args, hash, sizeof(hash)), RK_OK);
 		assert_int_equal(ask(&t, false, AGENT_SIGN_FILE), AGENT_OK);
+		assert_int_equal(t.rig.lines, i + 2);
+		assert_int_equal(t.rig.writes, i + 2);
+		assert_string_equal(t.rig.last.text,
+		    "agent: a file, context mail, sha512 0100000000000000, "
+		    "for a test");
 	}
-	assert_int_equal(t.rig.writes, 3);
-	assert_int_equal(t.rig.lines, 129);
+	t.rig.full = true;
 	agent_lock(t.rig.agent);
-	assert_int_equal(t.rig.lines, 130);
 	talk_fini(&t);
 }
 
@@ -372,6 +376,7 @@ test_asks(void **state)
 {
 	uint32_t ids[AGENT_WAITING_MAX];
 	struct agent_waiting w;
+	struct rk_error err;
 	struct talk t;
 
 	(void)state;
@@ -388,28 +393,36 @@ test_asks(void **state)
 	assert_int_not_equal(ids[0], 0);
 	assert_int_equal(t.rig.uses, 0);
 	assert_int_equal(
-	    agent_answer(t.rig.agent, ids[0], true, t.now, 0), RK_OK);
+	    agent_answer(t.rig.agent, ids[0], true, t.now, 0, "a test"), RK_OK);
 	assert_int_equal(
-	    agent_answer(t.rig.agent, ids[0], true, t.now, 0), RK_ENOENT);
+	    agent_answer(t.rig.agent, ids[0], true, t.now, 0, "a test"),
+	    RK_ENOENT);
 	poll_it(&t, &ids[0]);
 	assert_int_equal(t.type, AGENT_OK);
+	assert_non_null(
+	    strstr(t.rig.last.text, ", for a test, allowed by a test"));
 	assert_int_equal(
-	    agent_answer(t.rig.agent, ids[1], false, t.now, 0), RK_OK);
+	    agent_answer(t.rig.agent, ids[1], false, t.now, 0, "a test"),
+	    RK_OK);
 	poll_it(&t, &ids[1]);
 	assert_int_equal(t.type, AGENT_FAIL);
+	assert_int_equal(agent_get_fail(&t.body, &err), RK_EDENIED);
+	assert_non_null(strstr(t.rig.last.text, "refused by a test: "));
 	assert_int_equal(t.rig.uses, 1);
 	agent_drop(t.rig.agent, ids[2]);
 	assert_false(agent_waits(t.rig.agent, 5, t.now, &w));
 	/* A yes for a while is one for all uses of this key. */
 	assert_int_equal(
-	    agent_answer(t.rig.agent, ids[3], true, t.now, 500), RK_OK);
+	    agent_answer(t.rig.agent, ids[3], true, t.now, 500, "a test"),
+	    RK_OK);
 	assert_int_equal(ask_tls(&t, "a"), AGENT_OK);
+	assert_non_null(strstr(t.rig.last.text, ", allowed by a test"));
 	t.now += 500;
 	assert_int_equal(ask_tls(&t, "a"), AGENT_WAIT);
 	/* The key's time is over before anybody answers; so nobody signs. */
 	t.now += 500;
 	assert_int_equal(
-	    agent_answer(t.rig.agent, ids[4], true, t.now, 0), RK_OK);
+	    agent_answer(t.rig.agent, ids[4], true, t.now, 0, "a test"), RK_OK);
 	poll_it(&t, &ids[4]);
 	assert_int_equal(t.type, AGENT_FAIL);
 	t.now += AGENT_WAIT_MS;
@@ -459,6 +472,7 @@ static void
 test_asks_locked(void **state)
 {
 	uint32_t ids[2];
+	struct rk_error err;
 	struct talk t;
 
 	(void)state;
@@ -469,7 +483,7 @@ test_asks_locked(void **state)
 		ids[i] = t.wait;
 	}
 	assert_int_equal(
-	    agent_answer(t.rig.agent, ids[1], true, t.now, 0), RK_OK);
+	    agent_answer(t.rig.agent, ids[1], true, t.now, 0, "a test"), RK_OK);
 	t.rig.fail = RK_ETAMPERED;
 	poll_it(&t, &ids[0]);
 	assert_int_not_equal(ids[0], 0);
@@ -479,6 +493,8 @@ test_asks_locked(void **state)
 	assert_true(agent_next(t.rig.agent) <= t.now);
 	poll_it(&t, &ids[0]);
 	assert_int_equal(t.type, AGENT_FAIL);
+	assert_int_equal(agent_get_fail(&t.body, &err), RK_ENOPASS);
+	assert_non_null(strstr(err.text, "the agent was locked"));
 	assert_int_equal(ids[0], 0);
 	assert_int_equal(agent_next(t.rig.agent), AGENT_FOREVER);
 	talk_fini(&t);
@@ -500,7 +516,7 @@ test_asks_renamed(void **state)
 	open_all(&t, AGENT_FOREVER, true);
 	assert_true(agent_waits(t.rig.agent, 0, t.now, &w));
 	assert_int_equal(
-	    agent_answer(t.rig.agent, w.id, true, t.now, 500), RK_OK);
+	    agent_answer(t.rig.agent, w.id, true, t.now, 500, "a test"), RK_OK);
 	poll_it(&t, &t.wait);
 	assert_int_equal(t.type, AGENT_FAIL);
 	assert_int_equal(ask_tls(&t, "a"), AGENT_WAIT);

@@ -228,7 +228,7 @@ test_forwarded(void **state)
 	assert_non_null(strstr(w.what, "a login by ssh as root at SHA256:"));
 	assert_int_equal(strncmp(w.who, "another machine, SHA256:", 24), 0);
 	assert_int_equal(
-	    agent_answer(t.rig.agent, t.wait, true, 2, 60000), RK_OK);
+	    agent_answer(t.rig.agent, t.wait, true, 2, 60000, "a test"), RK_OK);
 	assert_int_equal(agent_poll(t.rig.agent, 2, &t.reply, &t.wait), RK_OK);
 	assert_int_equal(t.rig.uses, 1);
 	buf_consume(&t.reply, buf_len(&t.reply));

@@ -89,12 +89,14 @@ test_gives(void **state)
 	assert_int_equal(ask_gift(&t, false, "p", AGENT_GIFT_PSK), AGENT_WAIT);
 	assert_int_equal(t.rig.uses, 2);
 	id = t.wait;
-	assert_int_equal(agent_answer(t.rig.agent, id, false, t.now, 0), RK_OK);
+	assert_int_equal(
+	    agent_answer(t.rig.agent, id, false, t.now, 0, "a test"), RK_OK);
 	poll_it(&t, &id);
 	assert_int_equal(t.type, AGENT_FAIL);
 	assert_int_equal(ask_gift(&t, false, "p", AGENT_GIFT_PSK), AGENT_WAIT);
 	id = t.wait;
-	assert_int_equal(agent_answer(t.rig.agent, id, true, t.now, 0), RK_OK);
+	assert_int_equal(
+	    agent_answer(t.rig.agent, id, true, t.now, 0, "a test"), RK_OK);
 	poll_it(&t, &id);
 	assert_int_equal(t.type, AGENT_OK);
 	assert_int_equal(t.rig.uses, 3);

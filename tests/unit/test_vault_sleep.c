@@ -178,7 +178,8 @@ test_answer(void **state)
 	buf_fini(&b);
 	assert_true(agent_waits(s.rig.agent, 0, now, &w));
 	slept = 100;
-	assert_int_equal(agent_answer(s.rig.agent, w.id, true, now, 0), RK_OK);
+	assert_int_equal(
+	    agent_answer(s.rig.agent, w.id, true, now, 0, "a test"), RK_OK);
 	agent_io_changed(s.io);
 	assert_int_equal(s.rig.uses, 0);
 	assert_false(agent_is_open(s.rig.agent));
