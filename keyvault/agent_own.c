@@ -503,6 +503,9 @@ sign_proof(struct turn *t)
 		return fail_named(t, RK_EDENIED, o.name,
 		    "what is to be signed is nothing that this key may sign");
 	o.use = purpose_use(o.view.is);
+	/* Its ends may have SSH's keys: what its agent may sign so may we. */
+	if (o.view.is == PURPOSE_SESSION && (k->uses & o.use) == 0)
+		o.use = k->uses & USE_SSH ? USE_SSH : o.use;
 	o.len = data.left;
 	o.data = data.at;
 	return agent_order(t->a, &o, t->now, t->reply, t->wait);

@@ -156,6 +156,30 @@ refuse_named(const struct order *o, enum rk_err code, const char *text,
 	return agent_refuse(&o->asker, code, line, reply);
 }
 
+static enum rk_err
+refuse_use(const struct order *o, struct buf *reply)
+{
+	const char *text = "is not for this use: it is of another kind";
+
+	switch (o->use) {
+	case USE_FILE:
+		text = "is not for this use, which takes the tag use:file";
+		break;
+	case USE_TLS:
+		text = "is not for this use, which takes the tag use:tls";
+		break;
+	case USE_SSH:
+		text = "is not for this use, which takes the tag use:ssh";
+		break;
+	case USE_CA:
+		text = "is not for this use, which takes the tag use:ca";
+		break;
+	default:
+		break;
+	}
+	return refuse_named(o, RK_EDENIED, text, reply);
+}
+
 /* It is told at once that somebody is asked, where that can be understood. */
 static enum rk_err
 have_asked(struct agent *a, const struct order *o, uint64_t now,
@@ -205,8 +229,7 @@ agent_order(struct agent *a, struct order *o, uint64_t now, struct buf *reply,
 		    o, RK_ENOPASS, "is not open in the agent", reply);
 	memcpy(o->pub, k->pub, sizeof(o->pub));
 	if ((k->uses & o->use) == 0)
-		return refuse_named(o, RK_EDENIED,
-		    "is not for this use (its tags, use:...)", reply);
+		return refuse_use(o, reply);
 	why = only_refuses(k->only, o->use, o->asker.program,
 	    comes_from_afar(o) ? "" : o->host);
 	if (why != NULL)

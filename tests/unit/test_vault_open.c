@@ -99,6 +99,43 @@ test_close_others(void **state)
 	talk_fini(&t);
 }
 
+/* ---- uses that its tags allow ---- */
+
+/* A form of 64 spaces, what it is, a hash, and who signs. */
+static uint8_t
+ask_proof(struct talk *t, const char *name, const char *what)
+{
+	uint8_t form[64 + 64 + 64];
+	size_t n = strlen(what) + 1;
+
+	memset(form, ' ', sizeof(form));
+	memcpy(form + 64, what, n);
+	memcpy(form + 64 + n + 32, t->rig.rec[2].pub, 32);
+	assert_int_equal(agent_put_text(&t->args, name), RK_OK);
+	assert_int_equal(bytes_put_string(&t->args, form, 64 + n + 64), RK_OK);
+	return ask(t, false, AGENT_SIGN);
+}
+
+/* A session's ends may have SSH's keys, which prove it by either socket. */
+static void
+test_session_of_ssh(void **state)
+{
+	struct rk_error err;
+	struct talk t;
+
+	(void)state;
+	talk_init(&t);
+	assert_int_equal(open_them(&t, NULL, AGENT_FOREVER, false), AGENT_OK);
+	assert_int_equal(
+	    ask_proof(&t, "s", "rpckit session 1, initiator"), AGENT_OK);
+	assert_int_equal(
+	    ask_proof(&t, "s", "rpckit psk 1, client certificate"), AGENT_FAIL);
+	assert_int_equal(agent_get_fail(&t.body, &err), RK_EDENIED);
+	assert_string_equal(
+	    err.text, "s: is not for this use, which takes the tag use:tls");
+	talk_fini(&t);
+}
+
 /* ---- one key, two names ---- */
 
 /* "a" has the key of "s" now, and both are for SSH. */
@@ -234,6 +271,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_or_none),
 		cmocka_unit_test(test_close_others),
+		cmocka_unit_test(test_session_of_ssh),
 		cmocka_unit_test(test_twins_ask),
 		cmocka_unit_test(test_twins_uses),
 		cmocka_unit_test(test_twins_only),
