@@ -7,16 +7,6 @@
 
 #define KIND "ssh-ed25519"
 
-static void
-fingerprint(const struct bytes *blob, char fp[RK_FP_LEN])
-{
-	uint8_t hash[CRYPT_HASH_LEN];
-
-	crypt_sha256(hash, blob->at, blob->left);
-	memcpy(fp, "SHA256:", 7);
-	str_base64(fp + 7, hash, sizeof(hash), STR_BASE64_NOPAD);
-}
-
 /* Does the host say so?  RK_EUNSUPPORTED: not in a way that we know. */
 static enum rk_err
 verify(const struct bytes *host, const struct bytes *session,
@@ -73,7 +63,7 @@ keep(struct binds *b, const struct bytes *host, const struct bytes *session,
 	enum rk_err r;
 
 	memcpy(now.session, session->at, session->left);
-	fingerprint(host, now.fp);
+	ssh_fp_of(host->at, host->left, now.fp);
 	if ((r = compare(b, &now, &known)) != RK_OK || known)
 		return r;
 	if (b->n == BINDS_MAX)
@@ -152,7 +142,7 @@ bind_target(
 	if (host.left == 0 && b->n > 1)
 		return RK_EDENIED;
 	if (host.left > 0) {
-		fingerprint(&host, named);
+		ssh_fp_of(host.at, host.left, named);
 		if (strcmp(named, last->fp) != 0)
 			return RK_EDENIED;
 	}

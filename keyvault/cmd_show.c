@@ -5,6 +5,7 @@
 
 #include "agent_proto.h"
 #include "base/error.h"
+#include "base/ssh.h"
 #include "base/str.h"
 #include "keyvault.h"
 
@@ -266,6 +267,8 @@ show_text(struct kv *kv, const struct listing *l, const struct record *rec)
 	show_line(kv, "name", rec->name);
 	show_line(kv, "type", record_kind_name(rec->kind));
 	show_line(kv, "fingerprint", id);
+	if (rec->kind == RECORD_ED25519 && ssh_fp(rec->pub, id) == RK_OK)
+		show_line(kv, "in ssh", id);
 	show_time(kv, "created", rec->created);
 	show_time(kv, "changed", rec->changed);
 	show_time(kv, over ? "expired" : "expires", rec->expires);

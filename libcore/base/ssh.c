@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/crypt.h"
 #include "base/str.h"
 
 #define KIND "ssh-ed25519"
@@ -127,6 +128,29 @@ ssh_put_public(struct buf *b, const uint8_t pub[RK_KEY_PUBLIC_LEN])
 	if ((r = bytes_put_string(b, KIND, strlen(KIND))) != RK_OK)
 		return r;
 	return bytes_put_string(b, pub, RK_KEY_PUBLIC_LEN);
+}
+
+void
+ssh_fp_of(const uint8_t *data, size_t len, char fp[RK_FP_LEN])
+{
+	uint8_t hash[CRYPT_HASH_LEN];
+
+	crypt_sha256(hash, data, len);
+	memcpy(fp, "SHA256:", 7);
+	str_base64(fp + 7, hash, sizeof(hash), STR_BASE64_NOPAD);
+}
+
+enum rk_err
+ssh_fp(const uint8_t pub[RK_KEY_PUBLIC_LEN], char fp[RK_FP_LEN])
+{
+	struct buf b;
+	enum rk_err r;
+
+	buf_init(&b, 128);
+	if ((r = ssh_put_public(&b, pub)) == RK_OK)
+		ssh_fp_of(buf_peek(&b), buf_len(&b), fp);
+	buf_fini(&b);
+	return r;
 }
 
 enum rk_err

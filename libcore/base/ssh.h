@@ -11,6 +11,11 @@
 /* The public key as SSH sends it, appended. */
 RK_MUST enum rk_err ssh_put_public(
     struct buf *b, const uint8_t pub[RK_KEY_PUBLIC_LEN]);
+/* "SHA256:..." of a key that is so, as ssh-add -l has it: another one than
+ * rk_fp_of_key(). */
+void ssh_fp_of(const uint8_t *data, size_t len, char fp[RK_FP_LEN]);
+RK_MUST enum rk_err ssh_fp(
+    const uint8_t pub[RK_KEY_PUBLIC_LEN], char fp[RK_FP_LEN]);
 /* RK_EFORMAT. */
 RK_MUST enum rk_err ssh_get_public(
     const uint8_t *data, size_t len, uint8_t pub[RK_KEY_PUBLIC_LEN]);

@@ -32,6 +32,9 @@ listed() {
 	result $? "is what keyvault says, and no key that is for other uses"
 	want 0 "ssh-add -l" ssh-add -l
 	has out '^256 SHA256:.* laptop (ED25519)$' "names it"
+	sum=$(cut -d ' ' -f 2 out)
+	want 0 "show" "$keyvault" show laptop
+	has out "^in ssh  *$sum\$" "has that name, too"
 	want 1 "ssh-add -T, which has nonsense signed" ssh-add -T laptop.pub
 	has err 'agent refused operation' "gets nothing"
 }
