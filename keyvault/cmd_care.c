@@ -9,32 +9,22 @@
 #include "base/str.h"
 #include "keyvault.h"
 
-#define KDF_MS 1000
 #define KEPT_MAX 100 /* copies made in one second */
 
 /* ---- passphrases and keys ---- */
-
-static enum rk_err
-calibrate(struct kv *kv, struct kdf_params *kdf)
-{
-	uint64_t target = args_number(kv->args, "kdf-time", KDF_MS);
-	uint64_t takes;
-	enum rk_err r = kdf_calibrate(target, kdf, &takes);
-
-	return r == RK_OK ? r : kv_fail(kv, r, kv->path, rk_err_text(r));
-}
 
 enum rk_err
 verb_passwd(struct kv *kv)
 {
 	struct rk_secret *pass = NULL;
 	struct kdf_params kdf;
+	uint64_t takes;
 	enum rk_err r;
 
 	if ((r = kv_unlock(kv)) == RK_OK &&
 	    (r = kv_new_pass(kv, "new-pass", "vault, the new one:", kv->path,
 	         &pass)) == RK_OK &&
-	    (r = calibrate(kv, &kdf)) == RK_OK)
+	    (r = kv_calibrate(kv, &kdf, &takes)) == RK_OK)
 		r = vault_passwd(kv->vault, pass, &kdf, &kv->err);
 	rk_secret_free(pass);
 	if (r == RK_OK)
@@ -59,9 +49,11 @@ enum rk_err
 verb_rekey(struct kv *kv)
 {
 	struct kdf_params kdf;
+	uint64_t takes;
 	enum rk_err r;
 
-	if ((r = kv_unlock(kv)) == RK_OK && (r = calibrate(kv, &kdf)) == RK_OK)
+	if ((r = kv_unlock(kv)) == RK_OK &&
+	    (r = kv_calibrate(kv, &kdf, &takes)) == RK_OK)
 		r = vault_rekey(
 		    kv->vault, kv->pass, &kdf, show_progress, kv, &kv->err);
 	if (r == RK_OK)
@@ -113,6 +105,23 @@ compare_one(const struct record *rec, void *arg)
 	return c->r == RK_OK;
 }
 
+static enum rk_err
+compared_row(struct kv *kv, const struct counting *copy, uint64_t gone)
+{
+	static const struct field fields[] = {
+		{ .name = "records", .kind = FIELD_NUMBER },
+		{ .name = "more", .kind = FIELD_NUMBER },
+		{ .name = "others", .kind = FIELD_NUMBER },
+		{ .name = "not_in_it", .kind = FIELD_NUMBER },
+	};
+
+	return kv_row(kv, fields, 4,
+	    (const union cell[]){ { .number = (int64_t)copy->all },
+	        { .number = (int64_t)copy->gone },
+	        { .number = (int64_t)copy->differ },
+	        { .number = (int64_t)gone } });
+}
+
 /* What would be another after restoring. */
 static enum rk_err
 compare(struct kv *kv, struct vault *from)
@@ -131,6 +140,8 @@ compare(struct kv *kv, struct vault *from)
 		kv->err = there.r != RK_OK ? there.err : copy.err;
 		return kv->err.code;
 	}
+	if (kv->out.form == OUT_JSON)
+		return compared_row(kv, &copy, there.gone);
 	out_text(&kv->out,
 	    "%llu record%s in the copy: %llu more than now, %llu others, and "
 	    "%llu of now are not in it\n",
@@ -251,6 +262,23 @@ tell_fault(enum rk_err what, const char *text, void *arg)
 }
 
 static enum rk_err
+checked_row(struct kv *kv, const struct vault_info *info)
+{
+	static const struct field fields[] = {
+		{ .name = "vault" },
+		{ .name = "well", .kind = FIELD_BOOL },
+		{ .name = "records", .kind = FIELD_NUMBER },
+		{ .name = "generation", .kind = FIELD_NUMBER },
+	};
+
+	return kv_row(kv, fields, 4,
+	    (const union cell[]){ { .text = kv->path },
+	        { .yes = kv->status == 0 },
+	        { .number = (int64_t)info->records },
+	        { .number = (int64_t)info->generation } });
+}
+
+static enum rk_err
 check_with(struct kv *kv, struct vault *v, const struct rk_secret *pass)
 {
 	return vault_check(v, pass, tell_fault, kv, &kv->err);
@@ -271,6 +299,8 @@ verb_check(struct kv *kv)
 		return r;
 	kv->verified = kv->status == 0;
 	seen_look(kv, &info);
+	if (kv->out.form == OUT_JSON)
+		return checked_row(kv, &info);
 	out_text(&kv->out, "%s  %s  %llu record%s, generation %llu\n",
 	    kv->status == 0 ? "ok" : "bad",
 	    str_escape(shown, sizeof(shown), kv->path),

@@ -10,7 +10,9 @@
 #include "cli/tty.h"
 #include "keyvault.h"
 
-#define LOCKED_MIN 65536 /* bytes that an unlocked vault wants locked */
+/* Bytes to be locked: 20 KiB of each client of an agent, of which there are 64
+ * at most, and what they are given. */
+#define LOCKED_MIN (2 << 20)
 
 struct doctor {
 	struct kv *kv;
@@ -60,7 +62,8 @@ look_at_memory(struct doctor *d)
 	    getrlimit(RLIMIT_MEMLOCK, &lim) == 0 && lim.rlim_cur >= LOCKED_MIN;
 	say(d, "memory", enough,
 	    enough ? "keys are locked in memory"
-	           : "keys may be swapped out: ulimit -l is too small");
+	           : "keys may be swapped out: ulimit -l is less than "
+	             "2048, as a busy agent wants it");
 	enough = getrlimit(RLIMIT_CORE, &lim) == 0 && lim.rlim_cur == 0;
 	say(d, "core dumps", enough, enough ? "off" : "on");
 }

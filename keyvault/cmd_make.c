@@ -8,23 +8,9 @@
 #include "base/str.h"
 #include "keyvault.h"
 
-#define KDF_MS 1000
 #define WORD_BYTES 32 /* of a secret that is made */
 
 /* ---- init ---- */
-
-static enum rk_err
-calibrate(struct kv *kv, struct kdf_params *kdf, uint64_t *takes)
-{
-	uint64_t target = args_number(kv->args, "kdf-time", KDF_MS);
-	enum rk_err r;
-
-	if (isatty(STDERR_FILENO) == 1)
-		out_note(&kv->out, "measuring how long a passphrase takes");
-	if ((r = kdf_calibrate(target, kdf, takes)) != RK_OK)
-		return kv_fail(kv, r, kv->path, rk_err_text(r));
-	return RK_OK;
-}
 
 enum rk_err
 verb_init(struct kv *kv)
@@ -41,7 +27,7 @@ verb_init(struct kv *kv)
 		return kv_fail(kv, RK_EEXIST, kv->path, "is there already");
 	if ((r = kv_new_pass(kv, "pass", "new vault", kv->path, &pass)) !=
 	        RK_OK ||
-	    (r = calibrate(kv, &setup.kdf, &takes)) != RK_OK ||
+	    (r = kv_calibrate(kv, &setup.kdf, &takes)) != RK_OK ||
 	    (r = vault_make(kv->path, &setup, pass, &kv->err)) != RK_OK)
 		goto out;
 	out_note(&kv->out, "made %s (0600)",

@@ -201,6 +201,33 @@ kv_new_pass(struct kv *kv, const char *flag, const char *what, const char *path,
 	return r;
 }
 
+enum rk_err
+kv_calibrate(struct kv *kv, struct kdf_params *kdf, uint64_t *takes)
+{
+	uint64_t target = args_number(kv->args, "kdf-time", KDF_MS);
+	enum rk_err r;
+
+	if (isatty(STDERR_FILENO) == 1)
+		out_note(&kv->out, "measuring how long a passphrase takes");
+	if ((r = kdf_calibrate(target, kdf, takes)) != RK_OK)
+		return kv_fail(kv, r, kv->path, rk_err_text(r));
+	return RK_OK;
+}
+
+enum rk_err
+kv_row(struct kv *kv, const struct field *fields, size_t n,
+    const union cell *cells)
+{
+	struct table *t;
+	enum rk_err r;
+
+	if ((r = table_new(&kv->out, fields, n, &t)) == RK_OK) {
+		r = table_row(t, cells);
+		table_end(t);
+	}
+	return r == RK_OK ? r : kv_fail(kv, r, kv->path, rk_err_text(r));
+}
+
 /* ---- files ---- */
 
 static enum rk_err

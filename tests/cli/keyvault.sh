@@ -103,10 +103,18 @@ cared_for() {
 	want 0 "restore -n" kv restore -n copy --file-pass file:pass
 	has out '^3 records in the copy: 1 more than now, 0 others, and 1 of' \
 	    "tells the differences"
+	want 0 "for programs" kv --json restore -n copy --file-pass file:pass
+	has out '^{"schema":1,"records":3,"more":1,"others":0,"not_in_it":1}$' \
+	    "in their form"
 	want 0 "restore" kv restore copy --file-pass file:pass
 	want 0 "the old one is back" "$keyvault" show word
 	want 8 "the later one is not" "$keyvault" show later
 	want 0 "check" kv check
+	want 0 "for programs" kv --json check
+	has out '"well":true,"records":3,"generation":' "in their form"
+	want 1 "doctor, little of whose memory may be locked" sh -c \
+	    "ulimit -l 1024 && '$keyvault' doctor"
+	has out '^memory *bad .*ulimit -l is less than 2048' "says so"
 	find v -name 'vault.db.before-*' | grep -q .
 	result $? "what was there is kept"
 	cp v/vault.db older
