@@ -32,7 +32,7 @@ enum name_tag {
 
 #define SHOWN 128
 #define DATE_LEN 11 /* "2026-11-27" */
-#define MORE_LEN 32 /* ", and so many more names" */
+#define MORE_LEN 48 /* ", and so many more names" */
 
 /* 1.3.101.112, alone: Ed25519 has no parameters. */
 static const uint8_t ed25519[] = { 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70 };
