@@ -203,11 +203,11 @@ move(struct rk_session *s)
 static void
 keep_time(struct rk_session *s)
 {
-	const uint64_t times[5] = { s->handshake_at, s->rekey_at, s->close_at,
-		s->again_at, s->probe_at };
+	const uint64_t times[] = { s->handshake_at, s->rekey_at, s->close_at,
+		s->again_at, s->probe_at, s->check_at };
 	uint64_t next = 0;
 
-	for (size_t i = 0; i < 5; i++)
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
 		if (times[i] != 0 && (next == 0 || times[i] < next))
 			next = times[i];
 	if (next == 0)

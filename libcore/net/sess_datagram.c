@@ -5,6 +5,9 @@
 #define PROBE_MS 200
 #define PROBE_ROUNDS 4
 #define SIZE_LEN 2
+#define CHECK_MS 1000 /* after a long one, and after each question */
+#define CHECKS 3      /* that are not answered: it is carried no more */
+#define RAISE_MS 60000
 #define FULL (SESS_OUT_FULL / 4) /* more than that is said later, or never */
 
 /* Ethernet with tunnels, without; jumbo frames; loopback. */
@@ -71,13 +74,16 @@ probe(struct rk_session *s, size_t size)
 static enum rk_err
 probe_all(struct rk_session *s)
 {
+	const uint64_t now = rk_loop_now(s->loop);
 	enum rk_err r = RK_OK;
 
 	s->probe_at = 0;
 	if (s->state != RK_SESSION_ESTABLISHED ||
-	    s->packet == SESS_DATAGRAM_MAX || s->probes++ == PROBE_ROUNDS)
+	    s->packet == SESS_DATAGRAM_MAX || s->probes++ == PROBE_ROUNDS) {
+		s->raise_at = now + RAISE_MS;
 		return RK_OK;
-	s->probe_at = rk_loop_now(s->loop) + PROBE_MS;
+	}
+	s->probe_at = now + PROBE_MS;
 	if (sess_waiting(s) > FULL) /* the way is full as it is */
 		return RK_OK;
 	for (size_t i = 0; i < sizeof(ladder) / sizeof(ladder[0]); i++)
@@ -89,8 +95,63 @@ probe_all(struct rk_session *s)
 void
 sess_datagram_probe(struct rk_session *s)
 {
-	if (s->conf.packet == 0)
-		s->probe_at = rk_loop_now(s->loop);
+	if (s->conf.packet != 0)
+		return;
+	s->probe_at = rk_loop_now(s->loop);
+	s->probes = 0;
+	s->raise_at = 0;
+	sess_work_later(s);
+}
+
+/* ---- what is carried no more (RFC 8899, 4.3) ---- */
+
+void
+sess_datagram_fall(struct rk_session *s)
+{
+	if (s->conf.packet != 0 || s->packet <= SESS_PACKET_FIRST)
+		return;
+	s->packet = SESS_PACKET_FIRST;
+	s->check_at = 0;
+	s->checks = 0;
+	sess_datagram_probe(s);
+}
+
+void
+sess_datagram_sent(struct rk_session *s, size_t size)
+{
+	const uint64_t now = rk_loop_now(s->loop);
+
+	if (s->conf.packet != 0 || size > s->packet)
+		return;
+	if (size > SESS_PACKET_FIRST && s->check_at == 0)
+		s->check_at = now + CHECK_MS;
+	if (size > s->packet / 2 && s->raise_at != 0 && now >= s->raise_at &&
+	    s->packet < SESS_DATAGRAM_MAX)
+		sess_datagram_probe(s);
+}
+
+void
+sess_datagram_refused(struct rk_session *s, size_t size)
+{
+	if (size > SESS_PACKET_FIRST && size <= s->packet)
+		sess_datagram_fall(s);
+}
+
+static enum rk_err
+check(struct rk_session *s)
+{
+	s->check_at = 0;
+	if (s->state != RK_SESSION_ESTABLISHED)
+		return RK_OK;
+	if (s->checks == CHECKS) {
+		sess_datagram_fall(s);
+		return RK_OK;
+	}
+	s->check_at = rk_loop_now(s->loop) + CHECK_MS;
+	if (sess_waiting(s) > FULL)
+		return RK_OK;
+	s->checks++;
+	return probe(s, s->packet);
 }
 
 enum rk_err
@@ -116,8 +177,11 @@ sess_datagram_probed(struct rk_session *s, const uint8_t *p, size_t len)
 		return RK_EPROTO;
 	for (size_t i = 0; i < sizeof(ladder) / sizeof(ladder[0]); i++)
 		if (ladder[i] == size) {
-			if (size > s->packet)
-				s->packet = size;
+			if (size < s->packet)
+				return RK_OK;
+			s->packet = size;
+			s->check_at = 0;
+			s->checks = 0;
 			return RK_OK;
 		}
 	return RK_EPROTO;
@@ -133,6 +197,8 @@ sess_datagram_time(struct rk_session *s)
 		s->again_at = now + SESS_AGAIN_MS;
 		r = say_again(s);
 	}
+	if (r == RK_OK && s->check_at != 0 && now >= s->check_at)
+		r = check(s);
 	if (r == RK_OK && s->probe_at != 0 && now >= s->probe_at)
 		r = probe_all(s);
 	return r;

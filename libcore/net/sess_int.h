@@ -153,6 +153,9 @@ struct rk_session {
 	uint64_t again_at; /* what waits for an answer is said again; 0: no */
 	uint64_t probe_at; /* 0: the longest is found, or set */
 	unsigned probes;
+	uint64_t check_at; /* is it carried still? 0: none was sent */
+	unsigned checks;   /* that were not answered */
+	uint64_t raise_at; /* probed again, if long ones are sent; 0: not yet */
 	struct rk_timer *timer;
 	struct rk_timer *merge_timer;
 	struct rk_watch *watch[2]; /* in; out, if that is another one */
@@ -228,6 +231,12 @@ void sess_datagram_probe(struct rk_session *s); /* begin to */
 RK_MUST enum rk_err sess_datagram_probed(
     struct rk_session *s, const uint8_t *p, size_t len);
 RK_MUST enum rk_err sess_datagram_reply(struct rk_session *s, size_t len);
+/* One of this length is on its way. */
+void sess_datagram_sent(struct rk_session *s, size_t size);
+/* The pipe does not take it, as it is too long. */
+void sess_datagram_refused(struct rk_session *s, size_t size);
+/* What was carried is not any more: begin anew with the shortest. */
+void sess_datagram_fall(struct rk_session *s);
 
 /* The last words of who frees it next. */
 void sess_say_end(struct rk_session *s, enum sess_reason why);

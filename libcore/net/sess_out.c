@@ -133,6 +133,7 @@ seal_one(struct rk_session *s)
 	skip_nothing(s);
 	if ((len = next_text(s)) > 0) {
 		const size_t total = head + len + NOISE_TAG_LEN;
+		const bool probe = s->queue.data[s->queue.head] == SESS_PROBE;
 
 		r = buf_reserve(&s->out, SESS_LEN_LEN + total, &p);
 		if (r != RK_OK)
@@ -145,6 +146,8 @@ seal_one(struct rk_session *s)
 		buf_commit(&s->out, SESS_LEN_LEN + total);
 		buf_consume(&s->queue, len);
 		s->sealed += len;
+		if (s->datagrams && !probe)
+			sess_datagram_sent(s, total);
 	}
 	sess_sends_sealed(s);
 	if (buf_len(&s->queue) == 0) {

@@ -160,6 +160,20 @@ write_bytes(struct rk_session *s, size_t *taken)
 	return n < 0 ? write_error(s, errno) : RK_OK;
 }
 
+/*
+ * The first of some is too long, or that was said of one before it, by a host
+ * on the way, which is no reason to lose this one.  true: it is written.
+ */
+static bool
+write_again(struct rk_session *s, const struct iovec *one)
+{
+	if (write_fd(s, one->iov_base, one->iov_len) >= 0)
+		return true;
+	if (errno == EMSGSIZE)
+		sess_datagram_refused(s, one->iov_len);
+	return false;
+}
+
 /* Many with one call. */
 static enum rk_err
 write_datagrams(struct rk_session *s, size_t *taken)
@@ -185,13 +199,14 @@ write_datagrams(struct rk_session *s, size_t *taken)
 		done = sendmmsg(s->pipe.out, msgs, n, AT_ONCE);
 	while (done < 0 && errno == EINTR);
 	*taken = 0;
-	if (done < 0) {
+	if (done < 0 && (errno != EMSGSIZE || !write_again(s, &iov[0]))) {
 		enum rk_err r = write_error(s, errno);
 
 		if (r != RK_OK)
 			return r;
-		done = 1;
 	}
+	if (done < 0)
+		done = 1;
 	for (int i = 0; i < done; i++)
 		*taken += SESS_LEN_LEN + iov[i].iov_len;
 	return RK_OK;
@@ -212,7 +227,10 @@ call_function(struct rk_session *s, size_t *taken)
 	}
 	r = s->pipe.send(p + SESS_LEN_LEN, datagram_len(p), taken, s->pipe.arg);
 	*taken = SESS_LEN_LEN + datagram_len(p);
-	return r;
+	if (r != RK_ETOOBIG)
+		return r;
+	sess_datagram_refused(s, datagram_len(p));
+	return RK_OK; /* lost */
 }
 
 void

@@ -78,7 +78,10 @@ static enum rk_err
 on_send(const void *data, size_t len, size_t *taken, void *arg)
 {
 	struct sessend *e = arg;
+	const size_t longest = e->rig->longest;
 
+	if (e->rig->refuses && longest != 0 && len > longest)
+		return RK_ETOOBIG;
 	if (e->rig->kind == SESSRIG_NET)
 		must(buf_put(&e->said, &len, sizeof(len)) == RK_OK);
 	must(buf_put(&e->said, data, len) == RK_OK);

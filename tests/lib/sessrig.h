@@ -50,6 +50,7 @@ struct sessrig {
 	unsigned repeat;
 	unsigned hold;
 	size_t longest; /* what is longer is lost; 0: nothing is */
+	bool refuses;   /* by its function, instead */
 	uint32_t random;
 	size_t held[2];
 	uint8_t late[2][SESS_DATAGRAM_MAX];

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "sessrig.h"
 
@@ -96,6 +97,109 @@ test_longest(void **state)
 	sessrig_start(&rig);
 	sessrig_pass(&rig, 2000);
 	assert_int_equal(rk_session_payload(rig.end[0].s), 700 - extra);
+	sessrig_close(&rig);
+}
+
+/* A piece a tenth of a second; how many have arrived. */
+static unsigned
+write_some(int from, unsigned n, size_t most)
+{
+	static const uint8_t data[SESS_DATAGRAM_MAX];
+	struct buf *got = &rig.end[1 - from].got;
+	unsigned arrived = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		const size_t longest = rk_session_payload(rig.end[from].s);
+
+		sessrig_write(
+		    &rig.end[from], data, longest < most ? longest : most);
+		sessrig_pass(&rig, 100);
+		arrived += buf_len(got) > 0;
+		buf_consume(got, buf_len(got));
+	}
+	return arrived;
+}
+
+/* A way that carries less than it did, silently, or refuses what it does not;
+ * and that does again what it did. */
+static void
+test_shrinks(void **state)
+{
+	const size_t extra = SESS_HEAD_DATAGRAM + SESS_ITEM_LEN + NOISE_TAG_LEN;
+
+	rig.refuses = false;
+	for (int from = 0; from < 2; from++) {
+		sessrig_open(&rig, SESSRIG_NET);
+		rig.refuses = *state != NULL;
+		sessrig_start(&rig);
+		sessrig_pass(&rig, 2000);
+		assert_int_equal(write_some(from, 10, SIZE_MAX), 10);
+		assert_int_equal(
+		    rk_session_payload(rig.end[from].s), 65000 - extra);
+		rig.longest = 1472;
+		(void)write_some(from, rig.refuses ? 2 : 60, SIZE_MAX);
+		assert_int_equal(
+		    rk_session_payload(rig.end[from].s), 1472 - extra);
+		assert_int_equal(write_some(from, 10, SIZE_MAX), 10);
+		rig.longest = 1250;
+		(void)write_some(from, rig.refuses ? 2 : 60, SIZE_MAX);
+		assert_int_equal(
+		    rk_session_payload(rig.end[from].s), 1200 - extra);
+		assert_int_equal(write_some(from, 10, SIZE_MAX), 10);
+		rig.longest = 9000;
+		assert_int_equal(write_some(from, 610, SIZE_MAX), 610);
+		assert_int_equal(
+		    rk_session_payload(rig.end[from].s), 8952 - extra);
+		sessrig_close(&rig);
+	}
+}
+
+/* Short pieces cost no questions about long ones; nor is a length changed that
+ * was set. */
+static void
+test_shrinks_unseen(void **state)
+{
+	unsigned before;
+
+	(void)state;
+	sessrig_open(&rig, SESSRIG_NET);
+	rig.end[1].conf.packet = 4000;
+	sessrig_start(&rig);
+	sessrig_pass(&rig, 2000);
+	before = rig.carried[1];
+	assert_int_equal(write_some(0, 50, 1000), 50);
+	assert_int_equal(rig.carried[1] - before, 50);
+	rig.longest = 1472;
+	rig.refuses = true;
+	before = rig.carried[0];
+	assert_int_equal(write_some(1, 50, SIZE_MAX), 0);
+	assert_int_equal(rig.carried[0] - before, 0);
+	assert_int_equal(write_some(1, 5, 1000), 5);
+	sessrig_close(&rig);
+}
+
+/* A socket that takes less than it did. */
+static void
+test_socket_shrinks(void **state)
+{
+	const int small = 4096;
+	static const uint8_t data[40000];
+
+	sessrig_open(&rig, kind_of(state));
+	sessrig_start(&rig);
+	sessrig_pass(&rig, 2000);
+	assert_true(rk_session_payload(rig.end[0].s) > 60000);
+	assert_int_equal(setsockopt(rig.end[0].out, SOL_SOCKET, SO_SNDBUF,
+	                     &small, sizeof(small)),
+	    0);
+	sessrig_write(&rig.end[0], data, sizeof(data));
+	sessrig_settle(&rig);
+	sessrig_write(&rig.end[0], data, 100);
+	sessrig_settle(&rig);
+	assert_in_range(rk_session_payload(rig.end[0].s), 1000, 8192);
+	assert_int_equal(buf_len(&rig.end[1].got), 100);
+	sessrig_pass(&rig, 1000);
+	assert_int_equal(write_some(0, 10, SIZE_MAX), 10);
 	sessrig_close(&rig);
 }
 
@@ -323,6 +427,11 @@ main(void)
 		ON(test_whole_life, SESSRIG_SEQPACKET),
 		ON(test_whole_life, SESSRIG_NET),
 		cmocka_unit_test(test_longest),
+		{ "test_shrinks silently", test_shrinks, NULL, NULL, NULL },
+		{ "test_shrinks refusing", test_shrinks, NULL, NULL, &rig },
+		cmocka_unit_test(test_shrinks_unseen),
+		ON(test_socket_shrinks, SESSRIG_LOCAL),
+		ON(test_socket_shrinks, SESSRIG_SEQPACKET),
 		cmocka_unit_test(test_rekey_unanswered),
 		cmocka_unit_test(test_bad_network),
 		cmocka_unit_test(test_strangers),

@@ -77,7 +77,8 @@ struct rk_session_conf {
 
 /*
  * Take what can be taken of data to the pipe.  RK_OK with *taken; RK_EAGAIN: it
- * is full, rk_session_resume() will be called; anything else ends the session.
+ * is full, rk_session_resume() will be called; of datagrams RK_ETOOBIG: it is
+ * longer than the way carries, and lost; anything else ends the session.
  */
 typedef enum rk_err rk_session_send_fn(
     const void *data, size_t len, size_t *taken, void *arg);
@@ -138,8 +139,9 @@ RK_API bool rk_session_peer(
     const struct rk_session *s, uint8_t pub[RK_KEY_PUBLIC_LEN]);
 /* The name of the pre-shared key that both have proven; NULL: none. */
 RK_API const char *rk_session_psk(const struct rk_session *s);
-/* The longest piece over datagrams, which grows while the way is probed;
- * SIZE_MAX: any, of a pipe of bytes. */
+/* The longest piece over datagrams, which grows while the way is probed, and
+ * shrinks when it carries no such any more; SIZE_MAX: any, of a pipe of bytes.
+ */
 RK_API size_t rk_session_payload(const struct rk_session *s);
 /* How often keys have been changed. */
 RK_API uint32_t rk_session_epoch(const struct rk_session *s);
