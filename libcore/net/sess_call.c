@@ -144,6 +144,8 @@ rk_session_feed(struct rk_session *s, const void *data, size_t len)
 		return RK_EAGAIN;
 	if (s->datagrams && len > SESS_DATAGRAM_MAX)
 		return RK_OK; /* as a network would */
+	if (len > RK_SESSION_FEED_MAX)
+		return RK_ETOOBIG;
 	if (SESS_IN_MAX - buf_len(&s->in) < SESS_LEN_LEN + len)
 		return RK_EAGAIN;
 	if (s->datagrams) {

@@ -57,7 +57,8 @@ enum sess_reason {
 #define SESS_MERGE_US 50u
 #define SESS_SENDS_MAX 65536u       /* whose senders want to know */
 #define SESS_GOT_FULL (256u * 1024) /* nothing more is taken from the pipe */
-#define SESS_IN_MAX (SESS_LEN_LEN + SESS_PACKET_MAX + 65536u)
+/* A packet that lacks a byte, and what is fed then. */
+#define SESS_IN_MAX (SESS_LEN_LEN + SESS_PACKET_MAX + RK_SESSION_FEED_MAX)
 #define SESS_READ_LEN 65536u
 #define SESS_READ_EARLY 512u /* from a stranger */
 

@@ -459,6 +459,44 @@ expect_conf(const struct rk_session_conf *conf, int fd, enum rk_err want)
 	assert_int_equal(err.code, want);
 }
 
+/* However much of a packet is there already, the most that may be given at once
+ * is taken; more is refused for what it is. */
+static void
+test_fed(void **state)
+{
+	static uint8_t data[RK_SESSION_FEED_MAX + 1];
+	struct sessend *e = &rig.end[0];
+	struct rk_session *to;
+	size_t n;
+
+	(void)state;
+	sessrig_establish(&rig, SESSRIG_FUNCTION);
+	to = rig.end[1].s;
+	assert_int_equal(rk_session_feed(to, data, sizeof(data)), RK_ETOOBIG);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(
+		    rk_session_write(e->s, data, 65000, &n), RK_OK);
+		assert_int_equal(n, 65000);
+		assert_int_equal(rk_loop_step(rig.loop, 0), RK_OK);
+	}
+	/* What is left over is nearly a packet. */
+	for (size_t first = 65010; buf_len(&e->said) > 0; first = n) {
+		n = buf_len(&e->said) < RK_SESSION_FEED_MAX
+		        ? buf_len(&e->said)
+		        : RK_SESSION_FEED_MAX;
+		if (first < n)
+			n = first;
+		assert_int_equal(
+		    rk_session_feed(to, buf_peek(&e->said), n), RK_OK);
+		buf_consume(&e->said, n);
+		n = RK_SESSION_FEED_MAX;
+		assert_int_equal(rk_loop_step(rig.loop, 0), RK_OK);
+	}
+	assert_int_equal(buf_len(&rig.end[1].got), 3 * 65000);
+	assert_int_equal(rk_session_feed(to, data, sizeof(data)), RK_ETOOBIG);
+	sessrig_close(&rig);
+}
+
 static void
 test_bad_conf(void **state)
 {
@@ -518,6 +556,7 @@ main(void)
 		EVERY(test_given_up),
 		ON(test_no_goodbye, SESSRIG_FUNCTION),
 		EVERY(test_last_counter),
+		cmocka_unit_test(test_fed),
 		ON(test_bad_conf, SESSRIG_STREAM),
 	};
 

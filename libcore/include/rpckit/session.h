@@ -212,9 +212,15 @@ RK_API RK_MUST enum rk_err rk_session_cancel(struct rk_session *s, uint64_t id);
 /* The longest message: RK_SESSION_MESSAGE_MAX, or what one datagram holds. */
 RK_API size_t rk_session_message_max(const struct rk_session *s);
 
-/* Of a pipe that is a function: what came, which is copied; data NULL: it has
- * ended.  RK_EAGAIN: nothing was taken, since what came before waits to be
- * read, or this is within a callback about what came; RK_ENOMEM; RK_ECLOSED. */
+/*
+ * Of a pipe that is a function: what came, which is copied; data NULL: it has
+ * ended.  RK_EAGAIN: nothing was taken, since what came before waits for the
+ * loop to turn or to be read, or this is within a callback about what came;
+ * RK_ETOOBIG: more than RK_SESSION_FEED_MAX bytes, to be given in parts (a
+ * datagram that is longer than any can be is lost, and RK_OK); RK_ENOMEM;
+ * RK_ECLOSED.
+ */
+#define RK_SESSION_FEED_MAX 65536u
 RK_API RK_MUST enum rk_err rk_session_feed(
     struct rk_session *s, const void *data, size_t len);
 /* There is room again. */
