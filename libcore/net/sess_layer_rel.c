@@ -72,18 +72,12 @@ tell(struct sess_layer *l)
 	sess_layer_raise(l, ready);
 }
 
-/* What was carried once may not be any more (RFC 8899, 3). */
+/* What was carried once may not be any more. */
 void
 sess_layer_rel_shorten(struct sess_layer *l)
 {
-	struct rk_session *s = l->s;
-
-	if (l->over || !l->up || s->packet <= SESS_PACKET_FIRST)
-		return;
-	s->packet = SESS_PACKET_FIRST;
-	s->probes = 0;
-	sess_datagram_probe(s);
-	sess_work_later(s);
+	if (!l->over && l->up)
+		sess_datagram_fall(l->s);
 }
 
 /* All was sent, more than once, and somebody is there no more, or asleep. */
