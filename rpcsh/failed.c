@@ -76,6 +76,30 @@ locked_out(const struct target *t, const struct out *o, const char *url,
 	return out_error(o, &named, advice);
 }
 
+/* A server of sessions that requires a pre-shared key answers nothing to who
+ * has none; there may be other reasons, but none that it would tell. */
+static bool
+wants_psk(const struct target *t, const struct rk_error *err)
+{
+	return err->code == RK_ECLOSED && target_is_session(t) &&
+	       !target_has_psk(t) && t->connected_us == 0 &&
+	       strstr(err->text, "ended during the handshake") != NULL;
+}
+
+static int
+locked_out_psk(const struct out *o, const char *url)
+{
+	struct rk_error named;
+
+	(void)err_set(&named, RK_EPSK,
+	    "%s: the server closed the connection during the handshake: it may "
+	    "want a pre-shared key",
+	    url);
+	return out_error(o, &named,
+	    "--psk FILE, if it wants one; else: is the server running, and is "
+	    "-s right?");
+}
+
 /* A connection that was good until then: an end in order and at once is what
  * somebody gets who is not wanted, by this key or without a pre-shared one; in
  * a session there is neither. */
@@ -327,6 +351,8 @@ target_failed(const struct target *t, const struct out *o,
 		    advice_trust(t, "replace", t->trusting.met.cert.fp, text));
 	if ((what = lockout(t, err)) != NULL)
 		return locked_out(t, o, url, what, err->code == RK_ECLOSED);
+	if (wants_psk(t, err))
+		return locked_out_psk(o, url);
 	name_it(t, err, method, url, &named);
 	if (is_lost(t, err))
 		tell_lost(method, url, &named);

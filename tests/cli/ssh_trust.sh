@@ -107,8 +107,9 @@ mismatch() {
 		has err 'pre-shared key odd (id .*): .*it has none, or another' \
 			'is said here'
 		has log "pre-shared key (id .*) is not known here" 'and there'
-		want 4 'and none' by $kind who
-		has err 'handshake' 'gets no answer'
+		want 6 'and none' by $kind who
+		has err 'may want a pre-shared key.*try: --psk FILE' \
+			'is told what may be missing'
 	done
 	has log 'uses no pre-shared key, and one is required' 'says rpcd'
 }
