@@ -61,6 +61,8 @@ target_ssh_trust(struct target *t, struct rk_error *err)
 	const struct setting *said = &t->settings.v[SET_TRUST];
 	const char *known = t->settings.v[SET_KNOWN].value;
 	struct trusting *how = &t->trusting;
+	char shown[160];
+	enum rk_err r;
 
 	if (how->want == NULL && strcmp(said->source, "built in") == 0) {
 		if (t->ssh_peers != NULL)
@@ -72,5 +74,11 @@ target_ssh_trust(struct target *t, struct rk_error *err)
 		    RK_TRUST_FILE, &t->trust, err);
 	how->path = known;
 	how->server = t->url;
-	return trust_new(how, &t->trust, err);
+	r = trust_new(how, &t->trust, err);
+	if (r == RK_EINVAL)
+		return err_set(err, r,
+		    "%s: no list can have such an address; --ssh-peers FILE, "
+		    "without --trust, names the keys that are believed",
+		    str_escape(shown, sizeof(shown), t->url));
+	return r;
 }

@@ -72,6 +72,8 @@ servers_host(struct rk_str a)
 {
 	const char *end;
 
+	if (a.len > 0 && a.ptr[0] == '/')
+		return a; /* a path */
 	if (a.len > 0 && a.ptr[0] == '[') {
 		end = memchr(a.ptr, ']', a.len);
 		if (end != NULL)
@@ -171,22 +173,39 @@ servers_show(const struct known_line *line, struct rk_known_server *out)
 
 /* ---- the question ---- */
 
+/* A socket in the file system, with its scheme or without. */
+static bool
+is_path(const char *server, const char *start)
+{
+	const char *const scheme = "unix://";
+	const size_t n = strlen(scheme);
+
+	if (*start != '/')
+		return false;
+	return start == server || ((size_t)(start - server) >= n &&
+	                              strncmp(start - n, scheme, n) == 0);
+}
+
 enum rk_err
 rk_servers_address(
     const char *server, char out[RK_SERVER_LEN], struct rk_error *err)
 {
-	const char *start = strstr(server, "://");
+	const char *start = server[0] == '/' ? NULL : strstr(server, "://");
 	char shown[128];
+	bool path;
 	size_t i;
 
 	start = start != NULL ? start + 3 : server;
+	path = is_path(server, start);
 	out[0] = '\0';
 	for (i = 0; start[i] != '\0' && i + 1 < RK_SERVER_LEN; i++) {
 		unsigned char c = (unsigned char)start[i];
+		bool lower = !path && c >= 'A' && c <= 'Z';
 
-		if (c <= 0x20 || c >= 0x7f || c == ',' || c == '/' || c == '*')
+		if (c <= 0x20 || c >= 0x7f || c == ',' || c == '*' ||
+		    (c == '/' && !path))
 			break;
-		out[i] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+		out[i] = (char)(lower ? c - 'A' + 'a' : c);
 	}
 	out[i] = '\0';
 	if (i > 0 && start[i] == '\0')

@@ -78,6 +78,19 @@ meet() {
 	want 6 'not by that of another' by ssh+unix --ssh-peers other.pub who
 	has err 'try:.* only if that is it: add its line to other.pub$' \
 		'and is told where it would have to be'
+	want 7 'a new one at a local socket' by ssh+unix who
+	has err 'new server key SHA256:.*no terminal' 'is told, too'
+	want 6 'nor believed' by ssh+unix --trust strict who
+	has err 'is not in .* for this address' 'since it is not known there'
+	want 0 'until a person says so' by ssh+unix --trust accept-new who
+	want 0 'and is known then' by ssh+unix --trust strict who
+	want 0 'with what was named, too' by ssh+unix --trust strict \
+		--ssh-peers host.pub who
+	want 0 'and is in the list' timeout 60 "$rpcsh" trust find "$tmp/sock"
+	has out "$tmp/sock" 'by its path'
+	want 2 'a path that no list can have' timeout 60 "$rpcsh" \
+		-s "ssh+unix://$tmp/a,b" who
+	has err '--ssh-peers FILE' 'is told what can be done'
 	want 0 'named by what ssh-keygen shows' by ssh+tcp trust add \
 		"$(url ssh+tcp)" "$(print_of host.pub)"
 }

@@ -124,13 +124,20 @@ static void
 test_addresses(void **state)
 {
 	static const char *const bad[] = { "", "tls://", "a b:1", "a,b:1",
-		"a:1/x", "\x1b[0m:1", "*", "\xc3\xa4:1" };
+		"a:1/x", "\x1b[0m:1", "*", "\xc3\xa4:1", "tls:///x",
+		"ssh+unix:///a b", "/a,b" };
 	char out[RK_SERVER_LEN], big[RK_SERVER_LEN + 1];
 	struct rk_error err;
 
 	(void)state;
 	assert_int_equal(rk_servers_address(LAB, out, &err), RK_OK);
 	assert_string_equal(out, "lab.example:8443");
+	assert_int_equal(
+	    rk_servers_address("ssh+unix:///run/A:b%.sock", out, &err), RK_OK);
+	assert_string_equal(out, "/run/A:b%.sock");
+	assert_int_equal(
+	    rk_servers_address("/run/A:b%.sock", out, &err), RK_OK);
+	assert_string_equal(out, "/run/A:b%.sock");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(
 		    rk_servers_address(bad[i], out, &err), RK_EINVAL);
@@ -139,6 +146,29 @@ test_addresses(void **state)
 	assert_int_equal(rk_servers_address(big, out, &err), RK_EINVAL);
 	big[RK_SERVER_LEN - 1] = '\0';
 	assert_int_equal(rk_servers_address(big, out, &err), RK_OK);
+}
+
+/* A socket in the file system: its path is host and address. */
+static void
+test_paths(void **state)
+{
+	char text[3 * ID_MAX];
+
+	(void)state;
+	serverlist_line(text, "/run/a:1", 1, "m@x", " at=/run/a:1");
+	serverlist_line(text + strlen(text), "/run/b:1", 2, "n@x", "");
+	assert_int_equal(
+	    judged(text, "ssh+unix:///run/a:1", 1, "m@x").is, RK_SERVER_KNOWN);
+	assert_int_equal(judged(text, "ssh+unix:///run/a:1", 3, "o@x").is,
+	    RK_SERVER_CHANGED);
+	assert_int_equal(
+	    judged(text, "ssh+unix:///run/A:1", 3, "o@x").is, RK_SERVER_NEW);
+	assert_int_equal(
+	    judged(text, "ssh+unix:///run/a:2", 3, "o@x").is, RK_SERVER_NEW);
+	assert_int_equal(judged(text, "ssh+unix:///run/b:1", 3, "o@x").is,
+	    RK_SERVER_CHANGED);
+	assert_int_equal(
+	    judged(text, "ssh+unix:///run/b:2", 3, "o@x").is, RK_SERVER_NEW);
 }
 
 static void
@@ -392,6 +422,7 @@ main(void)
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_several),
 		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_paths),
 		ON_DISK(test_edits),
 		ON_DISK(test_untied),
 		ON_DISK(test_other_hosts),

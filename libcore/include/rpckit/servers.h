@@ -25,7 +25,8 @@ RK_API RK_MUST enum rk_err rk_trust_new_own(
  * rk_trust_new(), RK_ENOMEM.  Any thread.
  */
 
-/* An address without its scheme, in lower case: "lab.example:8443". */
+/* An address without its scheme, in lower case: "lab.example:8443"; or the path
+ * of a local socket as it is: "/run/lab.sock". */
 #define RK_SERVER_LEN 256
 /* RK_EINVAL: not the address of one server, or too long. */
 RK_API RK_MUST enum rk_err rk_servers_address(
