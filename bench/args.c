@@ -33,7 +33,7 @@ static const struct form {
 };
 
 static const char usage_text[] =
-    "usage: %s [-p PID] [-k FILE] WORK URL CERTS OPERAND...\n"
+    "usage: %s [-p PID] [-k FILE] [-e FILE] WORK URL CERTS OPERAND...\n"
     "  server URL CERTS THREADS                     echo until SIGTERM\n"
     "  seq    URL CERTS DURATION SIZE               one call after another\n"
     "  pipe   URL CERTS DURATION SIZE OUTSTANDING   many at a time\n"
@@ -44,8 +44,8 @@ static const char usage_text[] =
     "  up     URL CERTS DURATION SIZE               parts of SIZE, one way\n"
     "  down   URL CERTS DURATION SIZE               the same from the server\n"
     "CERTS is a folder, or - for none.  -p names the server's process, whose\n"
-    "CPU time and memory are measured too.  -k names a pre-shared key "
-    "(load).\n";
+    "CPU time and memory are measured too.  -k names a pre-shared key, or one\n"
+    "of the agent, -e a file of keys that are believed over sessions (load).\n";
 
 static enum rk_err
 parse_number(const char *word, const char *what, uint64_t max, uint64_t *out,
@@ -184,16 +184,21 @@ parse(int argc, char **argv, struct args *a, struct rk_error *err)
 
 	*a = (struct args){ .size = SIZE_DEFAULT, .outstanding = 1 };
 	opterr = 0;
-	while ((option = getopt(argc, argv, "+p:k:")) != -1) {
+	while ((option = getopt(argc, argv, "+p:k:e:")) != -1) {
 		if (option == 'k') {
 			a->psk = optarg;
 			continue;
 		}
+		if (option == 'e') {
+			a->peers = optarg;
+			continue;
+		}
 		if (option != 'p')
 			return err_set(err, RK_EINVAL,
-			    optopt == 'p' || optopt == 'k'
-			        ? "-p and -k: a process and a file are needed"
-			        : "there is no option but -p and -k");
+			    optopt == 'p' || optopt == 'k' || optopt == 'e'
+			        ? "-p, -k and -e: a process and files are "
+			          "needed"
+			        : "there is no option but -p, -k and -e");
 		r = parse_number(optarg, "-p", INT_MAX, &pid, err);
 		if (r != RK_OK)
 			return r;

@@ -22,11 +22,12 @@ struct args {
 	enum work work;
 	const char *name; /* of the work */
 	const char *url;
-	const char *certs;    /* a folder; NULL: none */
-	const char *psk;      /* a file; NULL: none */
-	pid_t server;         /* whose CPU time and memory count; 0: nobody's */
-	uint64_t ms;          /* how long to measure */
-	size_t size;          /* of a request's and a reply's payload */
+	const char *certs; /* a folder; NULL: none */
+	const char *psk;   /* a file; NULL: none */
+	const char *peers; /* keys that are believed over sessions; the same */
+	pid_t server;      /* whose CPU time and memory count; 0: nobody's */
+	uint64_t ms;       /* how long to measure */
+	size_t size;       /* of a request's and a reply's payload */
 	unsigned outstanding; /* calls at a time */
 	unsigned conns;
 	unsigned threads;

@@ -41,6 +41,19 @@ load_psk(const struct args *a, struct rk_psks **out, struct rk_error *err)
 	return rk_psks_load(*out, a->psk, NULL, err);
 }
 
+enum rk_err
+load_peers(const struct args *a, struct rk_sshkeys **out, struct rk_error *err)
+{
+	enum rk_err r;
+
+	*out = NULL;
+	if (a->peers == NULL)
+		return RK_OK;
+	if ((r = rk_sshkeys_new(out)) != RK_OK)
+		return r;
+	return rk_sshkeys_file(*out, a->peers, err);
+}
+
 static void
 on_log(
     enum rk_log_level level, const char *subsystem, const char *line, void *arg)
@@ -170,7 +183,8 @@ serve(const struct args *a, struct rk_error *err)
 
 	if ((r = load_identity(a, "node", &id, err)) != RK_OK)
 		goto out;
-	if ((r = load_psk(a, &conf.psks, err)) != RK_OK)
+	if ((r = load_psk(a, &conf.psks, err)) != RK_OK ||
+	    (r = load_peers(a, &conf.session_peers, err)) != RK_OK)
 		goto out;
 	conf.ident = id;
 	if ((r = rk_loop_new(&conf.loop)) != RK_OK ||
@@ -187,6 +201,7 @@ out:
 	rk_loop_free(conf.loop);
 	rk_ident_free(id);
 	rk_psks_free(conf.psks);
+	rk_sshkeys_free(conf.session_peers);
 	return r;
 }
 

@@ -6,6 +6,7 @@
 
 struct rk_ident;
 struct rk_psks;
+struct rk_sshkeys;
 
 /* Who we are, from the folder; *out is NULL without one. */
 RK_MUST enum rk_err load_identity(const struct args *a, const char *name,
@@ -14,6 +15,9 @@ RK_MUST enum rk_err load_identity(const struct args *a, const char *name,
 /* The pre-shared key; *out is NULL without one. */
 RK_MUST enum rk_err load_psk(
     const struct args *a, struct rk_psks **out, struct rk_error *err);
+/* Whom to believe over sessions; *out is NULL if nobody was named. */
+RK_MUST enum rk_err load_peers(
+    const struct args *a, struct rk_sshkeys **out, struct rk_error *err);
 
 work_fn load_seq;
 work_fn load_pipe;

@@ -14,6 +14,7 @@ struct load {
 	const struct args *args;
 	struct rk_ident *ident;
 	struct rk_psks *psks;
+	struct rk_sshkeys *peers;
 	struct rk_loop *loop;
 	struct rk_client *client;
 	struct rk_request req;
@@ -50,7 +51,8 @@ open_load(struct load **out, const struct args *a, struct rk_error *err)
 	l->req.method = "echo";
 	l->req.payload = l->payload;
 	l->req.payload_len = a->size;
-	if ((r = load_psk(a, &l->psks, err)) != RK_OK)
+	if ((r = load_psk(a, &l->psks, err)) != RK_OK ||
+	    (r = load_peers(a, &l->peers, err)) != RK_OK)
 		return r;
 	return load_identity(a, "client", &l->ident, err);
 }
@@ -64,6 +66,7 @@ close_load(struct load *l)
 	rk_loop_free(l->loop);
 	rk_ident_free(l->ident);
 	rk_psks_free(l->psks);
+	rk_sshkeys_free(l->peers);
 	free(l->payload);
 	free(l);
 }
@@ -97,6 +100,7 @@ new_client(struct load *l, struct rk_client **out, struct rk_error *err)
 		.loop = l->loop,
 		.ident = l->ident,
 		.psks = l->psks,
+		.session_peers = l->peers,
 		.timeouts = { .idle = RK_NEVER },
 		.connected = on_connected,
 		.closed = on_closed,

@@ -12,6 +12,7 @@
 struct flow {
 	struct rk_ident *ident;
 	struct rk_psks *psks;
+	struct rk_sshkeys *peers;
 	struct rk_client *client;
 	struct rk_stream *stream;
 	uint8_t *payload;
@@ -44,10 +45,12 @@ open_flow(struct flow *f, const struct args *a, enum rk_stream_kind kind,
 	}
 	if ((r = load_identity(a, "client", &f->ident, err)) != RK_OK)
 		return r;
-	if ((r = load_psk(a, &f->psks, err)) != RK_OK)
+	if ((r = load_psk(a, &f->psks, err)) != RK_OK ||
+	    (r = load_peers(a, &f->peers, err)) != RK_OK)
 		return r;
 	conf.ident = f->ident;
 	conf.psks = f->psks;
+	conf.session_peers = f->peers;
 	if ((r = rk_client_new(&conf, &f->client, err)) != RK_OK ||
 	    (r = rk_client_connect(f->client, err)) != RK_OK)
 		return r;
@@ -75,6 +78,7 @@ close_flow(struct flow *f, enum rk_err r, struct rk_error *err)
 	rk_client_free(f->client);
 	rk_ident_free(f->ident);
 	rk_psks_free(f->psks);
+	rk_sshkeys_free(f->peers);
 	free(f->payload);
 }
 
