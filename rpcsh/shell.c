@@ -310,6 +310,8 @@ shell_run(struct shell *s, const struct words *w)
 		status = shell_command(s, w);
 	else if (is_alone(w, "exit") || is_alone(w, "quit"))
 		s->over = true, status = 0;
+	else if (is_alone(w, "help"))
+		status = shell_help(s);
 	else
 		status = run_verb(s, w);
 	held_forget_interrupt();

@@ -61,6 +61,7 @@ void shell_time(struct shell *s, enum shell_time how);
 
 /* shell_cmds.c: the words of a line that begins with a colon. */
 int shell_command(struct shell *s, const struct words *w);
+int shell_help(struct shell *s);
 /* Names of these commands without the colon, NULL-terminated. */
 const char *const *shell_command_names(void);
 /* What a command's first operand is, and "on|off" where it is one of these. */

@@ -495,6 +495,13 @@ show_all(const struct shell *s)
 	pager_end(&s->o, &b);
 }
 
+int
+shell_help(struct shell *s)
+{
+	show_all(s);
+	return 0;
+}
+
 /* About a command, a verb, or a method. */
 static int
 run_help(struct shell *s, const struct words *w)
@@ -502,10 +509,8 @@ run_help(struct shell *s, const struct words *w)
 	const struct shell_cmd *c;
 	const char *word = w->n > 1 ? w->list[1] : "";
 
-	if (w->n == 1) {
-		show_all(s);
-		return 0;
-	}
+	if (w->n == 1)
+		return shell_help(s);
 	if ((c = find(word + (word[0] == ':'))) != NULL) {
 		show_usage(s, &s->o, c);
 		return 0;

@@ -150,24 +150,27 @@ print_version(const struct prog *p)
 	return leave(&o, 0);
 }
 
-/* "help", "help VERB", "help all"; the words behind "help". */
+/* "help", "help VERB", "help all". */
 static int
-help_verb(const struct prog *p, const char *const *words, size_t n)
+help_verb(const struct args *a)
 {
+	const struct prog *p = a->prog;
+	const char *word = a->words[a->help_at + 1];
 	struct rk_error err;
 	const struct cmd *c;
 	char shown[80];
 
-	if (n == 0)
+	if (word == NULL)
 		return print_help(p, NULL, false);
-	if (strcmp(words[0], "all") == 0)
+	if (strcmp(word, "all") == 0)
 		return print_help(p, NULL, true);
-	c = cmd_verb(p, words[0]);
+	c = cmd_verb(p, word);
 	if (c != NULL)
 		return print_help(p, c, false);
-	str_escape(shown, sizeof(shown), words[0]);
+	str_escape(shown, sizeof(shown), word);
 	err_set(&err, RK_EINVAL, "no help for \"%s\"", shown);
-	return usage_error(p, NULL, false, &err);
+	return usage_error(
+	    p, NULL, args_known(a, "json") && args_given(a, "json"), &err);
 }
 
 /* The verbs that only scripts use; *status is the answer. */
@@ -206,13 +209,6 @@ hidden_verb(const struct prog *p, int argc, char **argv, int *status)
 }
 
 static bool
-is_help(const struct args *a)
-{
-	return a->n_words > 0 && strcmp(a->words[0], "help") == 0 &&
-	       cmd_verb(a->prog, "help") == NULL;
-}
-
-static bool
 is_flag(const struct args *a, const char *name)
 {
 	return args_known(a, name) && args_flag(a, name);
@@ -241,13 +237,12 @@ cmd_line(const struct prog *p, int argc, char **argv, void *ctx)
 	enum rk_err r = cmd_read(p, argc, argv, &a, &err);
 	int status;
 
-	if (a != NULL && is_help(a))
-		status = help_verb(
-		    p, (const char *const *)a->words + 1, a->n_words - 1);
-	else if (r != RK_OK)
+	if (r != RK_OK)
 		status =
 		    usage_error(p, a != NULL && a->cmd_named ? a->cmd : NULL,
 		        wants_json(p, argc, argv), &err);
+	else if (a->help_at < a->n_words)
+		status = help_verb(a);
 	else if (is_flag(a, "help"))
 		status = print_help(p, a->cmd_named ? a->cmd : NULL, false);
 	else if (is_flag(a, "version"))

@@ -193,6 +193,17 @@ unknown_verb(struct parser *ps, const char *word)
 	    "unknown command \"%s\" (did you mean \"%s\"?)", shown, near);
 }
 
+/* "help" is a verb of every program that has no other of this name. */
+static bool
+is_help(const struct parser *ps)
+{
+	const struct args *a = ps->a;
+
+	return ps->operand_at < a->n_words &&
+	       strcmp(a->words[ps->operand_at], "help") == 0 &&
+	       cmd_verb(ps->p, "help") == NULL;
+}
+
 /* Decide on the verb. */
 static enum rk_err
 find_verb(struct parser *ps)
@@ -203,7 +214,10 @@ find_verb(struct parser *ps)
 	ps->verb_open = true;
 	ps->operand_at = find_operand(ps, &dashes);
 	ps->verb_open = false;
-	if (ps->operand_at == a->n_words)
+	if (!dashes && is_help(ps))
+		a->help_at = ps->operand_at;
+	if (ps->operand_at == a->n_words || a->help_at < a->n_words ||
+	    ps->p->cmds == NULL)
 		return RK_OK;
 	/* After "--" it is an operand, even if a verb is named like it. */
 	if (!dashes || ps->p->default_cmd == NULL)
@@ -394,7 +408,9 @@ take_all(struct parser *ps)
 {
 	enum rk_err r = RK_OK;
 
-	while (r == RK_OK && ps->at < ps->a->n_words) {
+	/* What is behind "help" are words about which it is asked. */
+	while (
+	    r == RK_OK && ps->at < ps->a->n_words && ps->at < ps->a->help_at) {
 		size_t at = ps->at++;
 		const char *word = ps->a->words[at];
 
@@ -501,11 +517,11 @@ parse(struct parser *ps)
 	struct args *a = ps->a;
 	enum rk_err r;
 
-	ps->operand_at = ps->verb_at = a->n_words;
-	if (ps->p->cmds != NULL && (r = find_verb(ps)) != RK_OK)
+	ps->operand_at = ps->verb_at = a->help_at = a->n_words;
+	if ((r = find_verb(ps)) != RK_OK || (r = take_all(ps)) != RK_OK)
 		return r;
-	if ((r = take_all(ps)) != RK_OK)
-		return r;
+	if (a->help_at < a->n_words)
+		return RK_OK;
 	if (args_known(a, "help") && args_flag(a, "help"))
 		return RK_OK;
 	if (a->cmd != NULL && (r = take_env(ps, a->cmd->opts)) != RK_OK)

@@ -22,6 +22,7 @@ struct args {
 	char *text;     /* the words, one after the other */
 	char **words;   /* without the program's name */
 	size_t n_words;
+	size_t help_at;       /* the verb "help"; n_words: none */
 	struct value *values; /* in order */
 	size_t n_values;
 	size_t cap_values;

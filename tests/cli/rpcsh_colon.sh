@@ -107,6 +107,7 @@ lines() {
 	[ "$(stat -c %a kept)" = 600 ]
 	result $? 'for nobody else'
 	try help '' ':quit'
+	typed help ':quit'
 	try help again ':again *repeat the last call'
 	try hepl '' 'did you mean :help'
 	try desc '' 'desc: METHOD is missing'

@@ -140,6 +140,11 @@ test_main_help(void **state)
 	assert_non_null(strstr(a.out, "usage: try bench METHOD FILE\n"));
 	assert_non_null(strstr(a.out, "  -n N "));
 	assert_string_equal(a.err, "");
+	runs((struct call){ &try_gnu, { "try", "--json", "help", "bench" }, 0 },
+	    0, &b);
+	assert_string_equal(a.out, b.out);
+	runs((struct call){ &try_gnu, { "try", "--foo", "help" }, 0 }, 2, &b);
+	assert_string_equal(b.err, "try: unknown option --foo\ntry: try -h\n");
 	runs((struct call){ &try_gnu, { "try", "help", "all" }, 0 }, 0, &a);
 	assert_non_null(strstr(a.out, "--refresh"));
 	assert_non_null(strstr(a.out, "limit of a call"));
@@ -148,6 +153,8 @@ test_main_help(void **state)
 	assert_true(widest <= 80);
 	runs((struct call){ &try_go, { "go", "-h" }, 0 }, 0, &a);
 	assert_non_null(strstr(a.out, "  -k NAME"));
+	runs((struct call){ &try_go, { "go", "-json", "help" }, 0 }, 0, &b);
+	assert_string_equal(a.out, b.out);
 	runs((struct call){ &try_go, { "go", "--help" }, 0 }, 0, &b);
 	assert_string_equal(a.out, b.out);
 }
