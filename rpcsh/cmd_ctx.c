@@ -62,9 +62,10 @@ list(struct job *j, struct rk_error *err)
 
 	if ((r = settings_context(j->args, current, err)) != RK_OK)
 		return r;
-	if (path_user(PATH_CONFIG, "contexts", dir) != RK_OK)
-		return RK_OK; /* no home, no contexts */
-	n = scandir(dir, &all, is_context, alphasort);
+	/* No home, no contexts. */
+	n = path_user(PATH_CONFIG, "contexts", dir) != RK_OK
+	        ? 0
+	        : scandir(dir, &all, is_context, alphasort);
 	if (n < 0 && errno != ENOENT)
 		return fs_fail(err, errno, dir);
 	r = table_new(j->out, fields, 2, &t);
@@ -74,7 +75,10 @@ list(struct job *j, struct rk_error *err)
 		free(all[i]);
 	}
 	free(all);
-	table_end(t);
+	if (r == RK_OK)
+		table_end_list(t);
+	else
+		table_end(t);
 	return r;
 }
 

@@ -138,7 +138,10 @@ show_list(const struct out *o, const struct rk_value *list, const char *pattern)
 		return out_fail(o, r, rk_err_text(r), NULL);
 	for (size_t i = 0; r == RK_OK && i < list->u.list.count; i++)
 		r = list_method(t, &list->u.list.items[i], pattern, &shown);
-	table_end(t);
+	if (r == RK_OK && pattern == NULL)
+		table_end_list(t);
+	else
+		table_end(t);
 	if (r == RK_EPROTO)
 		return out_fail(o, r, MALFORMED, NULL);
 	if (r != RK_OK)

@@ -93,7 +93,10 @@ show(struct job *j, struct rk_error *err)
 	if (r == RK_OK && j->n > 0 && l.rows == 0)
 		r = err_set(err, RK_ENOENT, "%s: not in %s", what,
 		    str_escape(shown, sizeof(shown), j->path));
-	table_end(l.table);
+	if (r == RK_OK)
+		table_end_list(l.table);
+	else
+		table_end(l.table);
 	return r;
 }
 

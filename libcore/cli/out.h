@@ -92,6 +92,8 @@ RK_MUST enum rk_err table_new(const struct out *o, const struct field *fields,
 RK_MUST enum rk_err table_row(struct table *t, const union cell *cells);
 /* Print and free. */
 void table_end(struct table *t);
+/* The same of a list that went well: without a row, JSON is []. */
+void table_end_list(struct table *t);
 
 /* JSON text of a string with quotes, any bytes (invalid UTF-8 becomes U+FFFD)
  * appended to b. */

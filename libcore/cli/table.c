@@ -253,8 +253,6 @@ keep_row(struct table *t, const union cell *cells)
 	}
 	if (r != RK_OK)
 		buf_uncommit(&t->cells, buf_len(&t->cells) - old);
-	else
-		t->rows++;
 	return r;
 }
 
@@ -274,8 +272,10 @@ table_row(struct table *t, const union cell *cells)
 		r = put_plain_row(t, &t->row, cells);
 		break;
 	}
-	if (r == RK_OK)
+	if (r == RK_OK) {
 		out_bytes(t->o, buf_peek(&t->row), buf_len(&t->row));
+		t->rows++;
+	}
 	buf_consume(&t->row, buf_len(&t->row));
 	return r;
 }
@@ -456,6 +456,14 @@ print_table(struct table *t)
 		out_warn(t->o, "the table cannot be shown: %s",
 		    rk_err_text(RK_ENOMEM));
 	buf_fini(&b);
+}
+
+void
+table_end_list(struct table *t)
+{
+	if (t->o->form == OUT_JSON && t->rows == 0)
+		out_text(t->o, "[]\n");
+	table_end(t);
 }
 
 void

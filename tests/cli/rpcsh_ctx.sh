@@ -40,6 +40,17 @@ dry() {
 	want 2 'wrong settings' ctx add lab nonsense=1 --dry-run
 	[ ! -e .config ]
 	result $? 'nothing is written'
+	want 0 'no contexts' ctx ls --json
+	is '[]' 'are a list all the same'
+	want 0 'no home' env -u HOME "$rpcsh" ctx ls --json
+	is '[]' 'has none'
+	want 0 'no known servers' "$rpcsh" trust ls --known known --json
+	is '[]' 'are a list, too'
+	want 0 'for awk' ctx ls --plain
+	is '' 'nothing is nothing'
+	want 0 'help behind options' "$rpcsh" --json -s a:1 help ls
+	head -n 1 out | grep -q '^rpcsh ls'
+	result $? 'is about the verb'
 	ctx add lab server=127.0.0.1:9 2>err
 	want 9 'one that exists' ctx add lab server=a:1 --dry-run
 	would 'use' "use $tmp/$dir/lab.conf" ctx use lab

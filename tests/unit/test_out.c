@@ -148,6 +148,17 @@ print_nothing(void *arg)
 	return 0;
 }
 
+static int
+print_no_list(void *arg)
+{
+	struct table *t;
+
+	if (table_new(arg, fields, N_FIELDS, &t) != RK_OK)
+		return 1;
+	table_end_list(t);
+	return 0;
+}
+
 static void
 test_empty_table(void **state)
 {
@@ -158,6 +169,13 @@ test_empty_table(void **state)
 	capture_run(&got, print_nothing, &o);
 	assert_int_equal(got.status, 0);
 	assert_string_equal(got.out, "");
+	capture_run(&got, print_no_list, &o);
+	assert_string_equal(got.out, "");
+	o.form = OUT_JSON;
+	capture_run(&got, print_nothing, &o);
+	assert_string_equal(got.out, "");
+	capture_run(&got, print_no_list, &o);
+	assert_string_equal(got.out, "[]\n");
 }
 
 /* What fn prints on a terminal of so many columns. */
