@@ -88,3 +88,32 @@ advice_trust(const struct target *t, const char *verb, const char *fp,
 	add_word(dst, fp);
 	return dst;
 }
+
+/* ---- inside the shell ---- */
+
+#define PROG "rpcsh "
+
+const char *
+advice_inside(const char *advice, char *dst, size_t dst_len)
+{
+	static const char *const inside[][2] = { { "rpcsh -h", ":help" },
+		{ "rpcsh ctx ls", ":ctx" }, { "rpcsh trust ls", ":trust" },
+		{ ADVICE_NO_CONTEXT, "correct that line, or :use - to do "
+		                     "without the context" } };
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(inside) / sizeof(inside[0]); i++) {
+		if (strcmp(advice, inside[i][0]) == 0)
+			return inside[i][1];
+	}
+	/* A verb is a line of its own. */
+	for (const char *p = advice; *p != '\0' && n + 1 < dst_len;) {
+		if ((p == advice || p[-1] == ' ') &&
+		    strncmp(p, PROG, strlen(PROG)) == 0)
+			p += strlen(PROG);
+		else
+			dst[n++] = *p++;
+	}
+	dst[n] = '\0';
+	return dst;
+}

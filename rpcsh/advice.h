@@ -14,4 +14,12 @@
 const char *advice_trust(const struct target *t, const char *verb,
     const char *fp, char dst[ADVICE_LEN]);
 
+/* Of contexts whose file is wrong. */
+#define ADVICE_NO_CONTEXT \
+	"correct that line, or rpcsh -c '' to do without the context"
+
+/* Any advice as it is typed inside the shell: there a verb is a line of its
+ * own, and the shell has commands of its own.  dst, or a constant. */
+const char *advice_inside(const char *advice, char *dst, size_t dst_len);
+
 #endif

@@ -1,4 +1,5 @@
 /* rpcsh ctx: named sets of server, key and the rest. */
+#include "advice.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/str.h"
@@ -99,8 +100,7 @@ show(struct job *j, struct rk_error *err)
 
 	if ((r = settings_load(j->args, &s, err)) != RK_OK) {
 		if (r == RK_EFORMAT)
-			j->retry = "correct that line, or rpcsh -c '' to do "
-			           "without the context";
+			j->retry = ADVICE_NO_CONTEXT;
 		else if (r == RK_ENOENT)
 			j->retry = "rpcsh ctx ls";
 		return r;

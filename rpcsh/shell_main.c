@@ -1,6 +1,7 @@
 /* Lines typed on a terminal: the prompt, what is open, what comes meanwhile. */
 #include "shell.h"
 
+#include "advice.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "history.h"
@@ -249,6 +250,7 @@ shell_main(struct args *a, struct caller *by)
 
 	if (!shell_open(&s, a, by, &status))
 		return status;
+	s.lines.retry = s.o.retry = advice_inside;
 	s.held.hears = true;
 	s.held.pushed = shell_pushed;
 	s.held.hide = hide;

@@ -84,7 +84,9 @@ static int
 usage_error(const struct prog *p, const struct cmd *c, bool json,
     const struct rk_error *err)
 {
-	struct out o = { .prog = p->name, .where = p->where };
+	struct out o = {
+		.prog = p->name, .where = p->where, .retry = p->retry
+	};
 	char advice[128];
 
 	o.form = json ? OUT_JSON : OUT_TEXT;

@@ -108,6 +108,9 @@ struct prog {
 	enum prog_style style;
 	const char *features; /* second line of --version */
 	const char *where;    /* "FILE:LINE" of the words, or NULL */
+	/* What errors say to try, as it is typed where lines of a shell are the
+	 * words: into dst, or another text.  NULL: as it is. */
+	const char *(*retry)(const char *advice, char *dst, size_t dst_len);
 	/* Programs of their own behind a first word: "rpcd ctl ...".  Each is
 	 * named NAME WORD; NULL-terminated, may be NULL. */
 	const struct prog *const *subs;

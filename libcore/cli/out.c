@@ -16,6 +16,7 @@
 #define CYAN "\033[36m"
 #define PLAIN "\033[0m"
 #define TEXT_MAX (1U << 16) /* of one error object */
+#define RETRY_LEN 2048
 
 static bool
 env_set(const char *name)
@@ -60,7 +61,8 @@ out_init(struct out *o, const struct args *a)
 	const char *when = "auto";
 
 	*o = (struct out){ .prog = args_prog(a)->name,
-		.where = args_prog(a)->where };
+		.where = args_prog(a)->where,
+		.retry = args_prog(a)->retry };
 	o->quiet = flag(a, "quiet");
 	o->verbose = flag(a, "verbose");
 	if (flag(a, "plain"))
@@ -151,7 +153,10 @@ out_fail(
 {
 	const char *on = o->color_err ? RED : "";
 	const char *off = o->color_err ? PLAIN : "";
+	char typed[RETRY_LEN];
 
+	if (retry != NULL && o->retry != NULL)
+		retry = o->retry(retry, typed, sizeof(typed));
 	/* What stderr cannot take is lost: there is no other place to say it,
 	 * and out_flush() tells about stdout. */
 	(void)fflush(stdout);

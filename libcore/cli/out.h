@@ -17,6 +17,8 @@ enum out_form {
 struct out {
 	const char *prog;
 	const char *where; /* "FILE:LINE" of a script, or NULL */
+	/* The program's, which see. */
+	const char *(*retry)(const char *advice, char *dst, size_t dst_len);
 	enum out_form form;
 	bool quiet;
 	bool verbose;

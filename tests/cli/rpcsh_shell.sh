@@ -31,6 +31,10 @@ typed() {
 	line ':hlep' 'did you mean :help' 'nor is a command'
 	line ':set timeuot 5s' 'did you mean "timeout"' 'nor an option'
 	line ':set timeout soon' 'timeout' 'nor a time'
+	line 'ctx use nowhere' '^try: :ctx$' 'what to try is typed here'
+	line 'desc nope' '^try: ls$' 'as a line'
+	line 'ctx nonsense' '^try: ctx -h$' 'of this shell'
+	line ':set odd 1' '^try: :help$' 'or its own command'
 	line ':set' '^context=' 'and none of it is kept'
 	! grep -q '^timeout' plain
 	result $? 'of what was wrong'
