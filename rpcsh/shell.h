@@ -102,5 +102,9 @@ int shell_edit(struct shell *s);
 
 /* shell_ask.c: a call's argument field by field. */
 int shell_ask(struct shell *s, const char *method);
+/* shell_whole.c: all of it, as JSON or by pairs, where the fields are not
+ * known: words behind the call's, up to `most`, and one that is the caller's to
+ * free.  False: given up. */
+bool shell_ask_whole(struct shell *s, struct words *w, size_t most);
 
 #endif

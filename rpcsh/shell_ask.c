@@ -479,10 +479,12 @@ ask_all(struct asking *x)
 		return ask_rows(x, rows) ? 0 : 1;
 	if (strcmp(x->args, "none") == 0)
 		return 0;
-	if (len < 2 || x->args[0] != '{' || x->args[len - 1] != '}')
+	if (strcmp(x->args, "file") == 0 || strcmp(x->args, "name") == 0)
 		return out_fail(&x->s->o, RK_EUNSUPPORTED,
-		    "the server does not say which fields it takes",
-		    ":desc METHOD");
+		    "it is of files, and has no fields: put or get", NULL);
+	x->w.list = x->list;
+	if (len < 2 || x->args[0] != '{' || x->args[len - 1] != '}')
+		return shell_ask_whole(x->s, &x->w, FIELDS_MAX) ? 0 : 1;
 	return ask_text(x) ? 0 : 1;
 }
 

@@ -29,6 +29,28 @@ calls() {
 	try desc nope 'no such method'
 	try ask Shop.Order 'Item'
 	keys C-c
+	type_line ':ask tell'
+	shows '^JSON, @FILE or NAME=VALUE> *$' 'what has no known fields'
+	keys -l '{"n":'
+	keys Enter
+	shows '^rpcsh: JSON:1:6: ' 'is asked for as JSON'
+	keys -l '{"n": [1, 2]}'
+	keys Enter
+	shows '^rpcsh: call tell .--data={"n": \[1, 2\]}.' 'and shown as a call'
+	shows '^  "n": \[' 'which is made'
+	type_line ':ask tell'
+	shows '^JSON, @FILE or NAME=VALUE> *$' 'or it is asked for'
+	keys -l -- '-n=x y'
+	keys Enter
+	shows '^another NAME=VALUE, or nothing> *$' 'pair by pair'
+	keys -l 'token=?'
+	keys Enter
+	shows '^another NAME=VALUE, or nothing> *$' 'secret ones, too'
+	keys Enter
+	shows '^[Tt]oken' 'which are asked for last'
+	keys -l 'geheim'
+	keys Enter
+	shows '^  "-n": "x y"' 'and sent'
 	typed 'tell a:=1' '"a": 1'
 	try again '' '"a": 1'
 	try repeat '2 0' '"a": 1'
