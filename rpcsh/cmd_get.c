@@ -114,16 +114,25 @@ static enum rk_err
 open_file(struct get *g)
 {
 	char temp[NAME_MAX + 1];
+	enum rk_err r = RK_OK;
 	int e;
 
 	(void)snprintf(temp, sizeof(temp), "%s%.*s%s", TEMP_HEAD,
 	    (int)TEMP_NAME_MAX, g->base, TEMP_TAIL);
 	if ((e = partial_open(&g->in, g->dir, temp)) != 0)
 		return disk_failed(g, e);
-	while (e == 0 && g->in.at < g->in.found)
-		e = partial_take(&g->in, g->piece);
+	progress_begin(
+	    &g->x.bar, &g->x.o, "checking what is there", g->in.found, 0);
+	while (e == 0 && r == RK_OK && g->in.at < g->in.found) {
+		if ((e = partial_take(&g->in, g->piece)) == 0)
+			r = transfer_goes_on(&g->x);
+		progress_at(&g->x.bar, g->in.at);
+	}
+	progress_end(&g->x.bar);
 	if (e != 0)
 		return disk_failed(g, e);
+	if (r != RK_OK)
+		return r;
 	if (g->in.at == 0)
 		return RK_OK;
 	(void)snprintf(g->offset, sizeof(g->offset), "%" PRIu64, g->in.at);
@@ -329,7 +338,8 @@ store(struct get *g)
 static void
 close_file(struct get *g, enum rk_err r)
 {
-	uint64_t kept = g->in.at;
+	/* What was found and not taken yet is as good. */
+	uint64_t kept = g->in.at > g->in.found ? g->in.at : g->in.found;
 
 	if (g->in.fd < 0)
 		return;

@@ -84,6 +84,20 @@ download() {
 	result $? 'and there is no half file'
 }
 
+# Bytes of an earlier try, of which there are many.
+goes_on() {
+	truncate -s 50G .again.rpcsh-part
+	type_in "'$rpcsh' get docs.get big --out again"
+	until_ok on_screen '^checking what is there *[0-9]*%'
+	result $? 'what is there already is looked at'
+	term send-keys -t t C-c
+	until_ok on_screen '^\$ *$'
+	result $? 'control-C ends that, too'
+	[ "$(stat -c %s .again.rpcsh-part)" -eq 53687091200 ]
+	result $? 'and it stays'
+	rm .again.rpcsh-part
+}
+
 quiet() {
 	type_in "'$rpcsh' --quiet get docs.get big --out quiet --force"
 	until_ok on_screen '^END-0'
@@ -108,6 +122,7 @@ terminal
 result $? 'a terminal'
 upload
 download
+goes_on
 quiet
 term kill-server
 stop
