@@ -180,6 +180,7 @@ bool
 history_add(struct history *h, const char *line)
 {
 	char lock[PATH_LEN + 8], *copy;
+	const char *base = strrchr(h->path, '/');
 	int fd;
 
 	if (line[0] == '\0' || strchr(" \t\n", line[0]) != NULL ||
@@ -189,7 +190,10 @@ history_add(struct history *h, const char *line)
 		put_line(h, copy);
 		return true;
 	}
-	(void)snprintf(lock, sizeof(lock), "%s.lock", h->path);
+	/* No context's history has such a name. */
+	base = base == NULL ? h->path : base + 1;
+	(void)snprintf(lock, sizeof(lock), "%.*s.%s.lock",
+	    (int)(base - h->path), h->path, base);
 	if (fs_lock(lock, LOCK_MS, &fd, NULL) != RK_OK) {
 		put_line(h, copy);
 		return true;

@@ -149,6 +149,8 @@ remembered() {
 	grep -q '^echo in=lab' "$state/history-lab" &&
 		! grep -q in=lab "$state/history"
 	result $? 'each context has its own'
+	[ -e "$state/.history-lab.lock" ] && [ ! -e "$state/history-lab.lock" ]
+	result $? 'and no lock is one of "lab.lock"'
 	line ':history /keep/' '^echo keep=this' 'it can be searched'
 }
 
