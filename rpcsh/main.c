@@ -64,7 +64,8 @@ static const struct opt global_opts[] = {
 	    .kind = OPT_CHOICE,
 	    .meta = TRUST_WORDS,
 	    .complete = COMPLETE_WORDS,
-	    .about = "what to do about server keys (file)" },
+	    .about = "about new server keys; file: the CA proves them, asks "
+	             "nobody (file)" },
 	{ .name = "pass",
 	    .kind = OPT_TEXT,
 	    .meta = "SPEC",

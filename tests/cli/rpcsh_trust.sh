@@ -140,6 +140,13 @@ modes() {
 	has err "^try: --trust accept-new, or rpcsh --known list --certs certs \
 -k alice trust add 127.0.0.1:$port SHA256:" 'with what to do'
 	want 7 '--no-input' alice --trust ask --no-input call touch
+	want 0 'a context that asks' "$rpcsh" ctx add asks "server=$server" \
+		certs=certs key=alice known=list trust=ask
+	want 7 'does so for good' setsid -w "$rpcsh" -c asks call touch
+	printf 'trust = ask\n' >.config/rpckit/config
+	want 7 'and so does a config' alone call touch
+	rm .config/rpckit/config
+	uncalled 'neither has called'
 	want 6 'strict, without a list' alice --trust strict call touch
 	[ "$(wc -l <err)" = 2 ]
 	result $? 'in one line and one of advice'
