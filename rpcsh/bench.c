@@ -155,11 +155,10 @@ connect_all(struct load *l, struct rk_error *err)
 static enum rk_err
 code_of(const struct bench *b, const struct rk_reply *reply, uint64_t sent)
 {
-	const uint64_t early_us = 5000; /* clocks and timers differ a little */
 	uint64_t timeout = b->t->timeout;
 
-	if (reply->code == RK_EREMOTE && timeout != RK_NEVER &&
-	    (bench_now() - sent) / 1000 + early_us >= timeout * 1000)
+	if (reply->code == RK_EREMOTE &&
+	    target_is_late(timeout, (bench_now() - sent) / 1000))
 		return RK_ETIMEOUT;
 	return reply->code;
 }

@@ -144,10 +144,7 @@ static enum rk_err
 judge_time(const struct target *t, const struct figures *f, enum rk_err r,
     struct rk_error *err)
 {
-	const uint64_t early_us = 5000; /* clocks and timers differ a little */
-
-	if (r != RK_EREMOTE || t->timeout == RK_NEVER ||
-	    f->call_us + early_us < t->timeout * 1000)
+	if (r != RK_EREMOTE || !target_is_late(t->timeout, f->call_us))
 		return r;
 	err->code = RK_ETIMEOUT;
 	return RK_ETIMEOUT;
@@ -307,7 +304,7 @@ exchange_all(struct target *t, const struct caller *by, const struct args *a,
 			return rk_err_exit(RK_EIO);
 		target_wait(t, ms);
 		if (held_interrupted())
-			return 128 + SIGINT;
+			return held_canceled(t->held);
 		status = exchange(t, by, a, o, q, tr);
 	}
 	return status;

@@ -209,7 +209,7 @@ watch(struct watch *w, struct request *q)
 }
 
 static int
-watch_alone(struct watch *w, struct request *q)
+watch_alone(struct watch *w, const struct caller *by, struct request *q)
 {
 	struct rk_error err = { 0 };
 	struct sigaction before;
@@ -221,7 +221,7 @@ watch_alone(struct watch *w, struct request *q)
 	held_hear_interrupt(&before);
 	status = watch(w, q);
 	if (held_interrupted())
-		status = 128 + SIGINT;
+		status = held_canceled(by == NULL ? NULL : by->held);
 	held_forget_interrupt();
 	held_close(&w->held);
 	(void)sigaction(SIGINT, &before, NULL);
@@ -242,7 +242,7 @@ cmd_watch(struct args *a, void *ctx)
 	} else if (args_flag(a, "dry-run")) {
 		status = dry_call(&w.o, &q);
 	} else {
-		status = watch_alone(&w, &q);
+		status = watch_alone(&w, ctx, &q);
 	}
 	if (q.payload != NULL)
 		rk_wipe(q.payload, q.req.payload_len);

@@ -6,8 +6,10 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PAUSE_LEAST_US 500000u
 #define PAUSE_MOST_US 30000000u
@@ -55,6 +57,15 @@ void
 held_forget_all(void)
 {
 	interrupted = stopped = 0;
+}
+
+int
+held_canceled(const struct held *h)
+{
+	/* The terminal has shown ^C. */
+	if (h != NULL && h->hears && isatty(STDIN_FILENO) == 1)
+		(void)putchar('\n');
+	return 128 + SIGINT;
 }
 
 /* ---- waiting ---- */

@@ -39,6 +39,9 @@ void held_forget_interrupt(void);
 /* Since held_forget_all(), whatever was forgotten meanwhile: for who does one
  * thing after the other, and is to go on with none. */
 bool held_stopped(void);
+/* It has ended something that says nothing about it: what a shell shows next
+ * (h NULL, or none that hears: nothing) begins a line.  The exit status. */
+int held_canceled(const struct held *h);
 void held_forget_all(void);
 /* Wait for fd to be readable, so long (NULL: without a limit) or up to SIGINT,
  * which does not slip past. */

@@ -7,6 +7,7 @@
 #include "cli/out.h"
 #include "ending.h"
 #include "held.h"
+#include "stream_end.h"
 
 #include <rpckit/value.h>
 
@@ -14,30 +15,16 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define FINISH_MS 500  /* for the server to hear that nobody waits any more */
-#define EARLY_US 5000u /* clocks and timers differ a little */
 #define SIGNALS_MAX 64
 
 /* ---- output ---- */
-
-/* The first thing that goes wrong at this end ends it all. */
-static void
-go_wrong(struct remote *m, enum rk_err r, const char *what)
-{
-	if (m->local.code != RK_OK || r == RK_OK || r == RK_EAGAIN)
-		return;
-	if (r == RK_EIO)
-		(void)err_sys(&m->local, r, errno, "%s", what);
-	else
-		(void)err_set(&m->local, r, "%s: %s", what, rk_err_text(r));
-}
 
 /* What standard error cannot take is lost: there is no other place for it. */
 static void
 note_sink(struct remote *m, enum remote_output which, enum rk_err r)
 {
 	if (which == REMOTE_OUT || r == RK_ENOMEM)
-		go_wrong(m, r, "cannot write the output");
+		stream_end_wrong(&m->local, r, "cannot write the output");
 	else if (r == RK_EIO)
 		sink_drop(&m->sinks[which]);
 }
@@ -217,12 +204,13 @@ read_input(struct remote *m)
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n < 0)
-		go_wrong(m, RK_EIO, "cannot read standard input");
+		stream_end_wrong(
+		    &m->local, RK_EIO, "cannot read standard input");
 	m->sent += n > 0 ? (size_t)n : 0;
 	if (n > 0 && send_part(m, chunk, (size_t)n, false) != RK_ENOMEM)
 		return;
 	if (n > 0)
-		go_wrong(m, RK_ENOMEM, "standard input");
+		stream_end_wrong(&m->local, RK_ENOMEM, "standard input");
 	m->input = -1;
 	m->last_due = true;
 }
@@ -294,31 +282,6 @@ goes_on(const struct remote *m)
 	       (output_waits(m) && m->end.code != RK_ETIMEOUT);
 }
 
-static bool
-is_shells(const struct remote *m)
-{
-	return m->target->held != NULL && m->target->held->hears;
-}
-
-/* Tell the server, and give it a moment to hear it. */
-static void
-cancel(struct remote *m)
-{
-	uint64_t until = target_now_us() + FINISH_MS * 1000;
-
-	if (m->stream == NULL)
-		return;
-	rk_stream_cancel(m->stream);
-	/* A shell goes on with this connection. */
-	while (is_shells(m) && m->stream != NULL && target_now_us() < until)
-		held_turn(m->target->held, FINISH_MS);
-	if (m->stream == NULL)
-		return;
-	/* Whoever does not hear it sees the connection go. */
-	if (rk_client_finish(m->target->client, FINISH_MS, NULL) != RK_OK)
-		rk_client_shutdown(m->target->client);
-}
-
 /* ---- how it ended ---- */
 
 static int
@@ -341,36 +304,15 @@ report_status(const struct remote *m)
 	return 128 + m->signal;
 }
 
-/* Whether the server's word or our own clock came first is chance. */
-static bool
-is_late(const struct remote *m, uint64_t timeout)
-{
-	if (m->end.code == RK_ETIMEOUT)
-		return true;
-	return m->end.code == RK_EREMOTE && timeout != 0 &&
-	       timeout != RK_NEVER && m->took_us + EARLY_US >= timeout * 1000;
-}
-
 static int
 report(struct remote *m, uint64_t timeout)
 {
-	char name[RK_NAME_MAX + 1], text[RK_NAME_MAX + 80];
-
 	if (m->local.code != RK_OK)
 		return out_error(m->out, &m->local, NULL);
 	if (m->end.code == RK_OK)
 		return report_status(m);
-	if (is_late(m, timeout)) {
-		(void)snprintf(text, sizeof(text),
-		    "%s: not over after %llu.%03llu s",
-		    str_escape(name, sizeof(name), m->method),
-		    (unsigned long long)(timeout / 1000),
-		    (unsigned long long)(timeout % 1000));
-		return out_fail(m->out, RK_ETIMEOUT, text, NULL);
-	}
-	if (m->end.code == RK_ENOMETHOD)
-		return target_no_method(m->target, m->out, m->method);
-	return target_failed(m->target, m->out, &m->end, m->method);
+	return stream_end_report(
+	    m->target, m->out, m->method, &m->end, timeout, m->took_us);
 }
 
 static int
@@ -383,11 +325,7 @@ begin(struct remote *m, const struct rk_request *req)
 		m->last_due = m->input < 0;
 		return 0;
 	}
-	if (r == RK_ESTATE && m->target->ended.code != RK_OK)
-		m->local = m->target->ended;
-	else
-		(void)err_set(&m->local, r, "%s", rk_err_text(r));
-	return target_failed(m->target, m->out, &m->local, m->method);
+	return stream_end_not_begun(m->target, m->out, m->method, r, &m->local);
 }
 
 int
@@ -405,11 +343,11 @@ remote_run(struct remote *m, const struct rk_request *req)
 	while (goes_on(m))
 		turn(m);
 	m->took_us = target_now_us() - m->begun_us;
-	cancel(m);
+	stream_end_cancel(m->target, &m->stream);
 	came = ending_came();
 	ending_unhear(&before);
-	if (came == SIGINT && is_shells(m))
-		return 128 + SIGINT;
+	if (stream_end_is_shells(m->target, came))
+		return held_canceled(m->target->held);
 	if (came != 0)
 		out_die_of(came);
 	if (m->local.sys == EPIPE)

@@ -223,7 +223,7 @@ run_repeat(struct shell *s, const struct words *w)
 		    ":help repeat");
 	for (uint64_t i = 0; i < n && status == 0; i++) {
 		if (i > 0 && !wait_between(s, ms))
-			return 128 + SIGINT;
+			return held_canceled(&s->held);
 		status = call_again(s);
 	}
 	return status;

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "ending.h"
 #include "held.h"
+#include "stream_end.h"
 #include "typed.h"
 
 #include <errno.h>
@@ -12,21 +13,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
-
-#define FINISH_MS 500  /* for the server to hear that nobody waits any more */
-#define EARLY_US 5000u /* clocks and timers differ a little */
-
-/* The first thing that goes wrong at this end ends it all. */
-static void
-go_wrong(struct talk *k, enum rk_err r, const char *what)
-{
-	if (k->local.code != RK_OK || r == RK_OK || r == RK_EAGAIN)
-		return;
-	if (r == RK_EIO)
-		(void)err_sys(&k->local, r, errno, "%s", what);
-	else
-		(void)err_set(&k->local, r, "%s: %s", what, rk_err_text(r));
-}
 
 /* ---- what comes ---- */
 
@@ -83,7 +69,7 @@ show_part(
 	r = put_line(k, name, p, subject, &b);
 	if (r == RK_OK)
 		r = sink_put(&k->sink, buf_peek(&b), buf_len(&b));
-	go_wrong(k, r, "cannot write the output");
+	stream_end_wrong(&k->local, r, "cannot write the output");
 	buf_fini(&b);
 }
 
@@ -234,7 +220,7 @@ send_parts(struct talk *k)
 		if (r == RK_OK)
 			note_sent(k, part.payload.len);
 		else if (r == RK_ENOMEM)
-			go_wrong(k, r, "standard input");
+			stream_end_wrong(&k->local, r, "standard input");
 		else if (r != RK_EAGAIN)
 			stop_input(k);
 	}
@@ -273,7 +259,8 @@ turn(struct talk *k)
 		return;
 	send_parts(k);
 	if (sink_waits(&k->sink))
-		go_wrong(k, sink_flush(&k->sink), "cannot write the output");
+		stream_end_wrong(
+		    &k->local, sink_flush(&k->sink), "cannot write the output");
 	if (k->stream != NULL)
 		rk_stream_pause(k->stream, sink_waits(&k->sink));
 }
@@ -288,63 +275,17 @@ goes_on(const struct talk *k)
 	return k->stream != NULL && !has_enough(k);
 }
 
-static bool
-is_shells(const struct talk *k)
-{
-	return k->t->held != NULL && k->t->held->hears;
-}
-
-/* Tell the server, and give it a moment to hear it. */
-static void
-cancel(struct talk *k)
-{
-	uint64_t until = target_now_us() + FINISH_MS * 1000;
-
-	if (k->stream == NULL)
-		return;
-	rk_stream_cancel(k->stream);
-	/* Others go on with this connection. */
-	while (
-	    k->t->held != NULL && k->stream != NULL && target_now_us() < until)
-		held_turn(k->t->held, FINISH_MS);
-	if (k->stream == NULL)
-		return;
-	/* Whoever does not hear it sees the connection go. */
-	if (rk_client_finish(k->t->client, FINISH_MS, NULL) != RK_OK)
-		rk_client_shutdown(k->t->client);
-}
-
 /* ---- how it ended ---- */
-
-/* Whether the server's word or our own clock came first is chance. */
-static bool
-is_late(const struct talk *k, uint64_t timeout)
-{
-	if (k->end.code == RK_ETIMEOUT)
-		return true;
-	return k->end.code == RK_EREMOTE && timeout != 0 &&
-	       timeout != RK_NEVER && k->took_us + EARLY_US >= timeout * 1000;
-}
 
 static int
 report(struct talk *k, uint64_t timeout)
 {
-	char name[RK_NAME_MAX + 1], text[RK_NAME_MAX + 80];
-
 	if (k->local.code != RK_OK)
 		return out_error(k->out, &k->local, NULL);
 	if (k->end.code == RK_OK || has_enough(k))
 		return k->status;
-	if (is_late(k, timeout)) {
-		(void)snprintf(text, sizeof(text),
-		    "%s: not over after %" PRIu64 ".%03" PRIu64 " s",
-		    str_escape(name, sizeof(name), k->method), timeout / 1000,
-		    timeout % 1000);
-		return out_fail(k->out, RK_ETIMEOUT, text, NULL);
-	}
-	if (k->end.code == RK_ENOMETHOD)
-		return target_no_method(k->t, k->out, k->method);
-	return target_failed(k->t, k->out, &k->end, k->method);
+	return stream_end_report(
+	    k->t, k->out, k->method, &k->end, timeout, k->took_us);
 }
 
 static int
@@ -357,24 +298,21 @@ begin(struct talk *k, const struct rk_request *req)
 		k->last_due = k->kind != RK_STREAM_DOWN;
 		return 0;
 	}
-	if (r == RK_ESTATE && k->t->ended.code != RK_OK)
-		k->local = k->t->ended;
-	else
-		(void)err_set(&k->local, r, "%s", rk_err_text(r));
-	return target_failed(k->t, k->out, &k->local, k->method);
+	return stream_end_not_begun(k->t, k->out, k->method, r, &k->local);
 }
 
 /* The last bytes, and what ended it. */
 static int
 finish(struct talk *k, int came, uint64_t timeout)
 {
-	if (came == SIGINT && is_shells(k))
-		return 128 + SIGINT;
+	if (stream_end_is_shells(k->t, came))
+		return held_canceled(k->t->held);
 	if (came != 0)
 		out_die_of(came);
 	if (k->local.sys == EPIPE)
 		out_die_of(SIGPIPE);
-	go_wrong(k, sink_end(&k->sink), "cannot write the output");
+	stream_end_wrong(
+	    &k->local, sink_end(&k->sink), "cannot write the output");
 	return report(k, timeout);
 }
 
@@ -395,7 +333,7 @@ talk_run(struct talk *k, const struct rk_request *req)
 	while (goes_on(k))
 		turn(k);
 	k->took_us = target_now_us() - k->begun_us;
-	cancel(k);
+	stream_end_cancel(k->t, &k->stream);
 	came = ending_came();
 	ending_unhear(&before);
 	status = finish(k, came, req->timeout);

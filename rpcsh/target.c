@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#define EARLY_US 5000u /* clocks and timers differ a little */
+
 uint64_t
 target_now_us(void)
 {
@@ -18,6 +20,12 @@ target_now_us(void)
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+bool
+target_is_late(uint64_t timeout, uint64_t took_us)
+{
+	return timeout != RK_NEVER && took_us + EARLY_US >= timeout * 1000;
 }
 
 enum rk_tls_mode

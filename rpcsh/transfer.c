@@ -11,8 +11,6 @@
 #include <poll.h>
 #include <stdio.h>
 
-#define EARLY_US 5000u /* clocks and timers differ a little */
-
 /* ---- arguments ---- */
 
 static void
@@ -221,7 +219,7 @@ is_late(const struct transfer *x, enum rk_err ended)
 
 	if (x->timeout == 0 || (ended != RK_ETIMEOUT && ended != RK_EREMOTE))
 		return false;
-	return took + EARLY_US >= x->timeout * 1000;
+	return target_is_late(x->timeout, took);
 }
 
 static int

@@ -50,6 +50,10 @@ typed() {
 	shows '^asleep' 'so for a command'
 	keys C-c
 	line 'echo after=it' '"after": "it"' 'that is run there'
+	type_line 'watch --every 1h echo seen=it'
+	shows '"seen": "it"' 'a call is watched'
+	keys C-c
+	shows '^127.*tls any-key> *$' 'and the prompt after it is alone'
 }
 
 # What is sent is seen by the daemon.
