@@ -262,6 +262,42 @@ vi_keys() {
 	rm .editrc
 }
 
+quic_alice() {
+	timeout 60 "$rpcsh" -s "$(url quic)" --certs certs -k alice "$@"
+}
+
+# The subscription may not have arrived yet.
+told() {
+	quic_alice tell --subject jobs.done id:=7
+	on_screen '^push jobs.done .*7'
+}
+
+pushes_over_quic() {
+	"$rpcsh" --version | grep -q 'tls quic' || return 0
+	keep=$daemon
+	: >ready
+	"$BUILD_DIR/test/typedserver" quic://127.0.0.1:0 odd certs \
+		</dev/null >ready 2>log &
+	daemon=$!
+	daemons="$daemons $daemon"
+	check 'a server of QUIC that pushes' until_ok ready 1
+	terminal=four
+	shell -s "$(url quic)" --certs certs -k alice
+	shows 'quic any-key> *$' 'a shell of QUIC'
+	type_line ':watch jobs.done'
+	keys -l 'tell half'
+	shows '> tell half *$' 'a line is being typed'
+	until_ok told
+	result $? 'what is pushed meanwhile is shown'
+	shows '^127.* quic any-key> tell half *$' 'above the line'
+	keys -l '=typed'
+	keys Enter
+	shows '"half": "typed"' 'which is as it was'
+	term kill-server
+	stop >/dev/null
+	daemon=$keep
+}
+
 # The method's fields, one by one.
 asked() {
 	: >ready
@@ -401,6 +437,7 @@ main() {
 	left
 	pushes
 	vi_keys
+	pushes_over_quic
 	stop >/dev/null
 	result $? "rpcd stops with 0"
 	plan
