@@ -444,7 +444,8 @@ take_env(struct parser *ps, const struct opt *o)
 	return r;
 }
 
-/* The name of the nth word of "METHOD [ITEM...]". */
+/* The name of the nth word of "METHOD [ITEM...]"; of words to choose from, as
+ * "ls|show", all. */
 static void
 operand_name(const char *operands, size_t n, char *dst, size_t dst_len)
 {
@@ -453,7 +454,7 @@ operand_name(const char *operands, size_t n, char *dst, size_t dst_len)
 
 	for (;; n--, p += len) {
 		p += strspn(p, " []|");
-		len = strcspn(p, " []|");
+		len = strcspn(p, *p >= 'a' && *p <= 'z' ? " []" : " []|");
 		if (n == 0 || len == 0)
 			break;
 	}

@@ -164,6 +164,8 @@ wrong() {
 		# shellcheck disable=SC2086
 		want 2 "ctx add $words" ctx add $words
 	done
+	want 2 "no verb" ctx
+	has err 'ctx: ls|show|use|add|rm is missing' "says which there are"
 	want 2 "a control byte" ctx add x "server=$(printf 'a\033[2J')"
 	! grep -q "$(printf '\033')" err
 	result $? "is not passed on"
