@@ -298,6 +298,7 @@ static const struct env_doc envs[] = {
 	{ "RPCKIT_CONTEXT", "stands in for --context" },
 	{ "RPCKIT_CERTS", "stands in for --certs" },
 	{ "RPCKIT_KEY", "stands in for --key" },
+	{ "RPCKIT_PSK_FILE", "stands in for --psk" },
 	{ "RPCKIT_TIMEOUT", "stands in for --timeout" },
 	{ "RPCKIT_ASKPASS",
 	    "program that asks for passphrases, before SSH_ASKPASS" },
