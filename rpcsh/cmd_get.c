@@ -26,6 +26,7 @@ const struct opt get_opts[] = {
 	    .complete = COMPLETE_FILE,
 	    .about = "where to write it" },
 	{ .name = "force", .about = "replace that file" },
+	PROGRESS_OPT,
 	REQUEST_ARG_OPT,
 	TRACE_OPTS,
 	DRY_WOULD_OPT,
@@ -121,8 +122,8 @@ open_file(struct get *g)
 	    (int)TEMP_NAME_MAX, g->base, TEMP_TAIL);
 	if ((e = partial_open(&g->in, g->dir, temp)) != 0)
 		return disk_failed(g, e);
-	progress_begin(
-	    &g->x.bar, &g->x.o, "checking what is there", g->in.found, 0);
+	progress_begin(&g->x.bar, g->x.a, &g->x.o, "checking what is there",
+	    g->in.found, 0);
 	while (e == 0 && r == RK_OK && g->in.at < g->in.found) {
 		if ((e = partial_take(&g->in, g->piece)) == 0)
 			r = transfer_goes_on(&g->x);
@@ -193,8 +194,8 @@ take_first(struct get *g, const struct rk_part *part)
 	if (e != 0)
 		return disk_failed(g, e);
 	x->from = x->bytes = at;
-	progress_begin(
-	    &x->bar, &x->o, g->to_stdout ? "-" : g->base, g->size, x->from);
+	progress_begin(&x->bar, x->a, &x->o, g->to_stdout ? "-" : g->base,
+	    g->size, x->from);
 	return RK_OK;
 }
 

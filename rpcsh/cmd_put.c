@@ -22,6 +22,7 @@ const struct opt put_opts[] = {
 	    .meta = "NAME",
 	    .about = "the file's name there (that of FILE)" },
 	{ .name = "force", .about = "replace a file of that name" },
+	PROGRESS_OPT,
 	REQUEST_ARG_OPT,
 	TRACE_OPTS,
 	DRY_WOULD_OPT,
@@ -238,7 +239,7 @@ send_file(struct put *p)
 		r = take_offer(p);
 	if (r != RK_OK)
 		return r;
-	progress_begin(&x->bar, &x->o, p->name,
+	progress_begin(&x->bar, x->a, &x->o, p->name,
 	    source_is_file(&p->src) ? source_size(&p->src) : PROGRESS_UNKNOWN,
 	    x->from);
 	return send_all(p);

@@ -1,4 +1,4 @@
-/* How far a transfer is: one line on a terminal, or nothing. */
+/* How far a transfer is: one line on a terminal, some in a log, or nothing. */
 #include "progress.h"
 
 #include "base/str.h"
@@ -13,6 +13,7 @@
 
 #define PATIENCE_US 300000u
 #define REDRAW_US 200000u
+#define LINES_US 5000000u
 #define COLUMNS_USUAL 80
 #define NAME_LEAST 8
 
@@ -26,11 +27,18 @@ now_us(void)
 }
 
 void
-progress_begin(struct progress *p, const struct out *o, const char *name,
-    uint64_t total, uint64_t from)
+progress_begin(struct progress *p, const struct args *a, const struct out *o,
+    const char *name, uint64_t total, uint64_t from)
 {
+	const char *when = "auto";
+
+	if (args_known(a, "progress"))
+		when = args_text(a, "progress", when);
 	*p = (struct progress){ .total = total, .from = from };
-	p->on = !o->quiet && o->form != OUT_JSON && isatty(STDERR_FILENO) == 1;
+	p->lines = strcmp(when, "always") == 0;
+	p->on = p->lines || (strcmp(when, "never") != 0 && !o->quiet &&
+	                        o->form != OUT_JSON &&
+	                        isatty(STDERR_FILENO) == 1);
 	p->began = now_us();
 	str_escape(p->name, sizeof(p->name), name);
 }
@@ -174,11 +182,15 @@ progress_at(struct progress *p, uint64_t bytes)
 	if (!p->on)
 		return;
 	now = now_us();
-	if (now - p->began < PATIENCE_US || now - p->drawn < REDRAW_US)
+	if (now - p->began < PATIENCE_US ||
+	    now - p->drawn < (p->lines ? LINES_US : REDRAW_US))
 		return;
-	of = columns();
+	of = p->lines ? COLUMNS_USUAL : columns();
 	width = progress_line(p, bytes, now - p->began, of, line);
-	draw(line, width, of);
+	if (p->lines)
+		(void)fprintf(stderr, "%s\n", line);
+	else
+		draw(line, width, of);
 	p->drawn = now;
 	p->shown = true;
 }
@@ -186,7 +198,7 @@ progress_at(struct progress *p, uint64_t bytes)
 void
 progress_end(struct progress *p)
 {
-	if (p->shown)
+	if (p->shown && !p->lines)
 		draw("", 0, columns());
 	p->on = p->shown = false;
 }

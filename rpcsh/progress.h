@@ -6,10 +6,20 @@
 
 #define PROGRESS_UNKNOWN UINT64_MAX
 
-/* On standard error, if that is a terminal and nobody wanted quiet or JSON;
- * not before it has taken a moment. */
+#define PROGRESS_OPT                                                      \
+	{                                                                 \
+		.name = "progress", .kind = OPT_CHOICE,                   \
+		.meta = "auto|always|never", .complete = COMPLETE_WORDS,  \
+		.about = "show how far it is: on a terminal, or always, " \
+		         "a line every 5 s (auto)"                        \
+	}
+
+/* On standard error, if that is a terminal and nobody wanted quiet or JSON, or
+ * as --progress says, where there is such an option; not before it has taken a
+ * moment. */
 struct progress {
 	bool on;
+	bool lines; /* for logs, and seldom */
 	bool shown;
 	char name[256]; /* escaped */
 	uint64_t total; /* bytes; PROGRESS_UNKNOWN */
@@ -18,8 +28,8 @@ struct progress {
 	uint64_t drawn;
 };
 
-void progress_begin(struct progress *p, const struct out *o, const char *name,
-    uint64_t total, uint64_t from);
+void progress_begin(struct progress *p, const struct args *a,
+    const struct out *o, const char *name, uint64_t total, uint64_t from);
 void progress_at(struct progress *p, uint64_t bytes);
 /* The line is gone: other text may follow. */
 void progress_end(struct progress *p);

@@ -193,7 +193,7 @@ send_file(struct raw_up *u, const struct show *show)
 
 	if (!transfer_open(x, RK_STREAM_UP, &status))
 		return status;
-	progress_begin(&x->bar, &x->o, x->method,
+	progress_begin(&x->bar, x->a, &x->o, x->method,
 	    source_is_file(&u->src) ? source_size(&u->src) : PROGRESS_UNKNOWN,
 	    0);
 	r = send_all(u);

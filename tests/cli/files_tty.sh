@@ -98,6 +98,27 @@ goes_on() {
 	rm .again.rpcsh-part
 }
 
+# What of a log says how far it is, and who waits for more.
+told() {
+	head -c 200000 /dev/zero >&9
+	grep -q '^told  [0-9.]* [kM]*B  [0-9.]* [kM]*B/s$' log-of-put
+}
+
+lines() {
+	mkfifo slowly
+	"$rpcsh" -s "$(url tcp)" put docs.put - --as told --progress always \
+		<slowly 2>log-of-put &
+	put=$!
+	exec 9>slowly
+	until_ok told
+	result $? 'put --progress always tells a log'
+	exec 9>&-
+	wait "$put"
+	result $? 'and ends'
+	want 2 'no JSON of that' "$rpcsh" -s "$(url tcp)" put docs.put plain \
+		--progress always --json
+}
+
 quiet() {
 	type_in "'$rpcsh' --quiet get docs.get big --out quiet --force"
 	until_ok on_screen '^END-0'
@@ -123,6 +144,7 @@ result $? 'a terminal'
 upload
 download
 goes_on
+lines
 quiet
 term kill-server
 stop
