@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "cli/graph.h"
+#include "progress.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -45,39 +46,65 @@ per_second(uint64_t n, uint64_t ns)
 
 /* ---- while it runs ---- */
 
+/* Of the time, and of the calls at the rate so far: what is over first. */
+static void
+left_text(const struct bench *b, uint64_t ns, char dst[32])
+{
+	uint64_t over = b->latency.n + b->failed;
+	double rate = per_second(over, ns), left = -1;
+
+	if (b->limit_ns > ns)
+		left = (double)(b->limit_ns - ns) / 1e9;
+	if (b->count > over && rate > 0 &&
+	    (left < 0 || (double)(b->count - over) / rate < left))
+		left = (double)(b->count - over) / rate;
+	dst[0] = '\0';
+	if (left >= 0 && left < 1e9)
+		progress_left((uint64_t)left, dst);
+}
+
 static void
 tick(const struct bench *b, uint64_t ns, void *arg)
 {
 	struct bench_line *line = arg;
-	char text[160], p99[TIME_LEN];
+	char text[200], p99[TIME_LEN], left[32];
 	int room = (int)graph_columns(STDERR_FILENO) - 1;
 
-	if (ns < PATIENCE_NS)
+	if (ns < PATIENCE_NS ||
+	    (line->shown && line->lines &&
+	        ns - line->last < PROGRESS_LINES_US * UINT64_C(1000)))
 		return;
+	left_text(b, ns, left);
 	(void)snprintf(text, sizeof(text),
 	    "%" PRIu64 " answers  %.0f/s  p99 %s  %" PRIu64
-	    " failed  (Ctrl-C ends it)",
+	    " failed  %s%s(Ctrl-C ends it)",
 	    b->latency.n, per_second(b->latency.n, ns),
-	    time_text(p99, (double)histo_at(&b->latency, 99000)), b->failed);
+	    time_text(p99, (double)histo_at(&b->latency, 99000)), b->failed,
+	    left, left[0] == '\0' ? "" : "  ");
+	line->last = ns;
 	/* A terminal that is gone shows nothing. */
-	(void)fprintf(stderr, "\r%-*.*s\r", room, room, text);
+	if (line->lines)
+		(void)fprintf(stderr, "%s\n", text);
+	else
+		(void)fprintf(stderr, "\r%-*.*s\r", room, room, text);
 	(void)fflush(stderr);
 	line->shown = true;
 }
 
 void
-bench_line_begin(struct bench_line *line, const struct out *o, struct bench *b)
+bench_line_begin(struct bench_line *line, const struct args *a,
+    const struct out *o, struct bench *b)
 {
 	line->shown = false;
 	b->arg = line;
-	if (!o->quiet && o->form != OUT_JSON && isatty(STDERR_FILENO) == 1)
+	if (progress_wanted(a, o, &line->lines))
 		b->tick = tick;
 }
 
 void
 bench_line_end(struct bench_line *line)
 {
-	if (!line->shown)
+	if (!line->shown || line->lines)
 		return;
 	(void)fprintf(
 	    stderr, "\r%*s\r", (int)graph_columns(STDERR_FILENO) - 1, "");

@@ -4,13 +4,15 @@
 
 #include "bench.h"
 
-/* On standard error, if that is a terminal and nobody wanted quiet or JSON. */
+/* On standard error, as `progress`. */
 struct bench_line {
 	bool shown;
+	bool lines;
+	uint64_t last; /* of these; ns */
 };
 
-void bench_line_begin(
-    struct bench_line *line, const struct out *o, struct bench *b);
+void bench_line_begin(struct bench_line *line, const struct args *a,
+    const struct out *o, struct bench *b);
 void bench_line_end(struct bench_line *line);
 
 /* The figures; the exit status: of the first call that failed, or 130 after

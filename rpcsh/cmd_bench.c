@@ -5,6 +5,7 @@
 #include "confirm.h"
 #include "dry.h"
 #include "held.h"
+#include "progress.h"
 #include "request.h"
 #include "rpcsh.h"
 #include "typed.h"
@@ -52,6 +53,7 @@ const struct opt bench_opts[] = {
 	REQUEST_RAW_OPT,
 	REQUEST_HEADER_OPTS,
 	TRACE_OPTS,
+	PROGRESS_OPT,
 	DRY_RUN_OPT,
 	{ 0 },
 };
@@ -237,14 +239,15 @@ may_begin(struct target *t, const struct out *o, const struct bench *b,
 }
 
 static int
-load(struct target *t, const struct out *o, struct bench *b)
+load(struct target *t, const struct args *a, const struct out *o,
+    struct bench *b)
 {
 	struct rk_error err = { 0 };
 	struct sigaction before;
 	struct bench_line line;
 	int status;
 
-	bench_line_begin(&line, o, b);
+	bench_line_begin(&line, a, o, b);
 	held_forget_interrupt();
 	held_hear_interrupt(&before);
 	b->t = t;
@@ -276,7 +279,7 @@ connect_and_load(const struct args *a, const struct out *o, struct request *q,
 	b->payloads = p->list;
 	b->n_payloads = p->n;
 	if (may_begin(&t, o, b, q->raw, &status))
-		status = load(&t, o, b);
+		status = load(&t, a, o, b);
 	target_close(&t);
 	return status;
 }
@@ -288,7 +291,8 @@ run(const struct args *a, const struct out *o, struct request *q,
 	struct rk_error err = { 0 };
 	struct trace tr;
 
-	if (how_much(a, b, &err) != RK_OK ||
+	if (progress_check(a, o, &err) != RK_OK ||
+	    how_much(a, b, &err) != RK_OK ||
 	    trace_open(&tr, a, o, &err) != RK_OK)
 		return request_failed(o, &err, "rpcsh bench -h");
 	tr.many = true;

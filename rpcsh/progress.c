@@ -1,6 +1,7 @@
 /* How far a transfer is: one line on a terminal, some in a log, or nothing. */
 #include "progress.h"
 
+#include "base/error.h"
 #include "base/str.h"
 
 #include <inttypes.h>
@@ -13,7 +14,6 @@
 
 #define PATIENCE_US 300000u
 #define REDRAW_US 200000u
-#define LINES_US 5000000u
 #define COLUMNS_USUAL 80
 #define NAME_LEAST 8
 
@@ -26,19 +26,36 @@ now_us(void)
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
+static const char *
+when(const struct args *a)
+{
+	return args_known(a, "progress") ? args_text(a, "progress", "auto")
+	                                 : "auto";
+}
+
+enum rk_err
+progress_check(const struct args *a, const struct out *o, struct rk_error *err)
+{
+	if (o->form != OUT_JSON || strcmp(when(a), "always") != 0)
+		return RK_OK;
+	return err_set(
+	    err, RK_EINVAL, "--json and --progress always exclude each other");
+}
+
+bool
+progress_wanted(const struct args *a, const struct out *o, bool *lines)
+{
+	*lines = strcmp(when(a), "always") == 0;
+	return *lines || (strcmp(when(a), "never") != 0 && !o->quiet &&
+	                     o->form != OUT_JSON && isatty(STDERR_FILENO) == 1);
+}
+
 void
 progress_begin(struct progress *p, const struct args *a, const struct out *o,
     const char *name, uint64_t total, uint64_t from)
 {
-	const char *when = "auto";
-
-	if (args_known(a, "progress"))
-		when = args_text(a, "progress", when);
 	*p = (struct progress){ .total = total, .from = from };
-	p->lines = strcmp(when, "always") == 0;
-	p->on = p->lines || (strcmp(when, "never") != 0 && !o->quiet &&
-	                        o->form != OUT_JSON &&
-	                        isatty(STDERR_FILENO) == 1);
+	p->on = progress_wanted(a, o, &p->lines);
 	p->began = now_us();
 	str_escape(p->name, sizeof(p->name), name);
 }
@@ -61,8 +78,8 @@ size_text(uint64_t bytes, char dst[32])
 	(void)snprintf(dst, 32, i == 0 ? "%.0f %s" : "%.1f %s", x, units[i]);
 }
 
-static void
-time_text(uint64_t seconds, char dst[32])
+void
+progress_left(uint64_t seconds, char dst[32])
 {
 	if (seconds < 3600)
 		(void)snprintf(dst, 32, "%" PRIu64 ":%02" PRIu64 " left",
@@ -92,7 +109,7 @@ figures(const struct progress *p, uint64_t bytes, uint64_t elapsed_us,
 		return;
 	}
 	if (per_second >= 1 && p->total >= bytes)
-		time_text(
+		progress_left(
 		    (uint64_t)((double)(p->total - bytes) / per_second), left);
 	if (p->total > 0)
 		percent = (unsigned)(100 * (double)bytes / (double)p->total);
@@ -183,7 +200,7 @@ progress_at(struct progress *p, uint64_t bytes)
 		return;
 	now = now_us();
 	if (now - p->began < PATIENCE_US ||
-	    now - p->drawn < (p->lines ? LINES_US : REDRAW_US))
+	    now - p->drawn < (p->lines ? PROGRESS_LINES_US : REDRAW_US))
 		return;
 	of = p->lines ? COLUMNS_USUAL : columns();
 	width = progress_line(p, bytes, now - p->began, of, line);

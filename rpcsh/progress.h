@@ -28,6 +28,15 @@ struct progress {
 	uint64_t drawn;
 };
 
+/* --json beside --progress always: RK_EINVAL. */
+RK_MUST enum rk_err progress_check(
+    const struct args *a, const struct out *o, struct rk_error *err);
+/* Is it to be shown, and as lines? */
+bool progress_wanted(const struct args *a, const struct out *o, bool *lines);
+/* "0:09 left". */
+void progress_left(uint64_t seconds, char dst[32]);
+#define PROGRESS_LINES_US 5000000u /* between two lines */
+
 void progress_begin(struct progress *p, const struct args *a,
     const struct out *o, const char *name, uint64_t total, uint64_t from);
 void progress_at(struct progress *p, uint64_t bytes);

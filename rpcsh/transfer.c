@@ -74,10 +74,8 @@ transfer_init(struct transfer *x, const struct args *a, const struct caller *by)
 	if (len == 0 || len > RK_NAME_MAX)
 		return err_set(&x->err, RK_EINVAL,
 		    "method: a name has 1 to %d bytes", RK_NAME_MAX);
-	if (x->o.form == OUT_JSON && args_known(a, "progress") &&
-	    strcmp(args_text(a, "progress", "auto"), "always") == 0)
-		return err_set(&x->err, RK_EINVAL,
-		    "--json and --progress always exclude each other");
+	if ((r = progress_check(a, &x->o, &x->err)) != RK_OK)
+		return r;
 	words = args_list(a, "arg", &n);
 	for (size_t i = 0; r == RK_OK && i < n; i++)
 		r = add_word(x, words[i]);

@@ -108,7 +108,12 @@ failures() {
 }
 
 shown() {
+	want 0 'a load' plain bench echo --for 500ms --progress always
+	has err '^[0-9]* answers  [0-9]*/s  p99 .*  0 failed  0:00 left  (' \
+		'tells a log how far it is, when that is wanted'
 	want 0 'figures for people' plain bench echo -n 200
+	[ ! -s err ]
+	result $? 'and nobody else'
 	has out '^answered  200  ' 'how many'
 	has out 'p50 .*$' 'how long'
 	has out 'p99.9 ' 'and how long few took'
