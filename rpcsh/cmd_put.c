@@ -129,11 +129,15 @@ compare(struct put *p, const struct rk_part *offer, uint64_t at)
 	/* A stream that cannot be read twice goes nowhere but on. */
 	if (!source_is_file(src))
 		return RK_OK;
+	progress_begin(&p->x.bar, p->x.a, &p->x.o, "checking what is there",
+	    source_size(src) < at ? source_size(src) : at, 0);
 	while (e == 0 && n > 0 && src->at < at) {
 		e = source_read(src, p->piece, at, &n);
 		if ((r = transfer_breathe(&p->x)) != RK_OK)
 			return r;
+		progress_at(&p->x.bar, src->at);
 	}
+	progress_end(&p->x.bar);
 	source_sum(src, sum);
 	if (e == 0 && src->at == at &&
 	    transfer_is(&offer->hdr->args, "blake2b", sum)) {
