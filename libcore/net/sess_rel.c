@@ -291,7 +291,7 @@ cut(struct sess_rel *r, size_t max)
 	uint64_t len = end - r->next;
 	struct sess_piece *p;
 
-	if (r->limit <= r->next || r->n_sent == REL_SENT_MAX)
+	if (r->limit <= r->next || r->n_sent >= REL_SENT_MAX)
 		return NULL;
 	if (len > max)
 		len = max;

@@ -416,6 +416,34 @@ crumbs(void **state)
 	finish();
 }
 
+/* Nor one that has such pieces, and then a way that carries less. */
+static void
+halved_crumbs(void **state)
+{
+	uint8_t piece[SESS_REL_PIECE_MAX];
+	size_t len;
+
+	(void)state;
+	begin(1);
+	w.end[0].limit = 0;
+	w.end[0].cwnd = SESS_REL_HELD;
+	put(SESS_REL_HELD);
+	for (unsigned i = 1; i <= 2048; i++) {
+		assert_int_equal(confirm(0, 100 * i, 0), RK_OK);
+		assert_true(
+		    sess_rel_next(&w.end[0], w.now, PIECE, piece, &len));
+	}
+	sess_rel_moved(&w.end[0], w.now);
+	w.end[0].cwnd = 2 * SESS_REL_HELD;
+	assert_true(sess_rel_next(&w.end[0], w.now, 60, piece, &len));
+	assert_int_equal(w.end[0].n_sent, 2049);
+	assert_int_equal(confirm(0, SESS_REL_ROOM, 0), RK_OK);
+	while (sess_rel_next(&w.end[0], w.now, 120, piece, &len))
+		;
+	assert_int_equal(w.end[0].n_sent, 2049);
+	finish();
+}
+
 static void
 many_ranges(void **state)
 {
@@ -559,6 +587,7 @@ main(void)
 		cmocka_unit_test(nonsense),
 		cmocka_unit_test(halves),
 		cmocka_unit_test(crumbs),
+		cmocka_unit_test(halved_crumbs),
 		cmocka_unit_test(many_ranges),
 		cmocka_unit_test(overlaps),
 		cmocka_unit_test(narrower_ways),

@@ -1,0 +1,253 @@
+/* A stream over datagrams that loses chosen pieces: each one, then each two of
+ * an exchange.  All of it arrives, and soon. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/sess_rel.h"
+
+#define WAY 64
+#define DELAY 15
+#define LONGEST (SESS_REL_ROOM + 60000)
+#define SOON 12000 /* ms */
+#define NONE SIZE_MAX
+
+struct piece {
+	uint64_t at;
+	size_t len;
+	uint8_t data[SESS_REL_PIECE_MAX];
+};
+
+struct end {
+	struct sess_rel rel;
+	size_t put;
+	size_t got;
+	size_t says;           /* in all */
+	size_t after;          /* begins to when it has got so much */
+	uint64_t deaf;         /* does not read before */
+	struct piece way[WAY]; /* on the way here */
+	size_t n;
+};
+
+static struct {
+	struct end end[2];
+	uint64_t now;
+	size_t piece;
+	size_t sent; /* by both */
+	size_t lost[2];
+} w;
+
+static uint8_t text[LONGEST];
+
+static void
+arrive(struct end *e)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < e->n; i++) {
+		struct piece *p = &e->way[i];
+
+		if (p->at > w.now)
+			e->way[kept++] = *p;
+		else
+			assert_int_equal(
+			    sess_rel_take(&e->rel, w.now, p->data, p->len),
+			    RK_OK);
+	}
+	e->n = kept;
+}
+
+static void
+use(struct end *e)
+{
+	static uint8_t in[LONGEST];
+	size_t n;
+
+	if (e->got >= e->after && e->put < e->says) {
+		assert_int_equal(
+		    sess_rel_put(&e->rel, text + e->put, e->says - e->put, &n),
+		    RK_OK);
+		e->put += n;
+	}
+	if (w.now < e->deaf)
+		return;
+	n = sess_rel_read(&e->rel, in, sizeof(in));
+	assert_memory_equal(in, text + e->got, n);
+	e->got += n;
+}
+
+static void
+say(struct end *e, struct end *to)
+{
+	struct piece *p;
+
+	for (;;) {
+		assert_true(to->n < WAY);
+		p = &to->way[to->n];
+		if (!sess_rel_next(&e->rel, w.now, w.piece, p->data, &p->len))
+			return;
+		p->at = w.now + DELAY;
+		if (w.sent != w.lost[0] && w.sent != w.lost[1])
+			to->n++;
+		w.sent++;
+	}
+}
+
+static void
+move(int i)
+{
+	struct end *e = &w.end[i];
+	const uint64_t due = sess_rel_due(&e->rel);
+
+	arrive(e);
+	if (due != 0 && w.now >= due)
+		assert_int_equal(sess_rel_time(&e->rel, w.now), RK_OK);
+	use(e);
+	say(e, &w.end[1 - i]);
+}
+
+static void
+sooner(uint64_t *next, uint64_t at)
+{
+	if (at > w.now && at < *next)
+		*next = at;
+}
+
+/* When something happens next; never may not be. */
+static uint64_t
+next_time(void)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (int i = 0; i < 2; i++) {
+		const struct end *e = &w.end[i];
+
+		sooner(&next, e->deaf);
+		if (sess_rel_due(&e->rel) != 0)
+			sooner(&next, sess_rel_due(&e->rel));
+		for (size_t k = 0; k < e->n; k++)
+			sooner(&next, e->way[k].at);
+	}
+	return next;
+}
+
+static bool
+is_done(void)
+{
+	return w.end[0].got == w.end[1].says && w.end[1].got == w.end[0].says &&
+	       sess_rel_held(&w.end[0].rel) == 0 &&
+	       sess_rel_held(&w.end[1].rel) == 0;
+}
+
+struct scene {
+	size_t piece;
+	size_t asks;
+	size_t answers;
+	uint64_t deaf; /* the answering end, for so long */
+	size_t apart;  /* of two that are lost, at most */
+};
+
+/* How many pieces were sent. */
+static size_t
+play(const struct scene *s, size_t first, size_t second)
+{
+	w.now = 1000;
+	w.sent = 0;
+	w.piece = s->piece;
+	w.lost[0] = first;
+	w.lost[1] = second;
+	for (int i = 0; i < 2; i++) {
+		struct end *e = &w.end[i];
+
+		sess_rel_init(&e->rel);
+		e->put = e->got = e->n = 0;
+		e->deaf = 0;
+		e->after = i == 0 ? 0 : s->asks;
+		e->says = i == 0 ? s->asks : s->answers;
+	}
+	w.end[1].deaf = s->deaf == 0 ? 0 : w.now + s->deaf;
+	for (;;) {
+		move(0);
+		move(1);
+		if (is_done())
+			break;
+		w.now = next_time();
+		if (w.now > 1000 + s->deaf + SOON)
+			fail_msg("without %zu and %zu: stuck", first, second);
+	}
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(w.end[i].rel.flight, 0);
+		assert_int_equal(sess_rel_due(&w.end[i].rel), 0);
+		sess_rel_fini(&w.end[i].rel);
+	}
+	return w.sent;
+}
+
+static void
+lose(const struct scene *s)
+{
+	const size_t all = play(s, NONE, NONE);
+
+	for (size_t i = 0; i < all; i++) {
+		(void)play(s, i, NONE);
+		/* Those that are said again are in there, too. */
+		for (size_t k = i + 1; k < all + 4 && k <= i + s->apart; k++)
+			(void)play(s, i, k);
+	}
+}
+
+static void
+a_question_and_an_answer(void **state)
+{
+	static const struct scene s = { .piece = 1200,
+		.asks = 9000,
+		.answers = 20000,
+		.apart = SIZE_MAX / 2 };
+
+	(void)state;
+	lose(&s);
+}
+
+static void
+one_piece_each(void **state)
+{
+	static const struct scene s = {
+		.piece = 1200, .asks = 1, .answers = 1, .apart = SIZE_MAX / 2
+	};
+
+	(void)state;
+	lose(&s);
+}
+
+/* The reader sleeps until there is no room, then tells that there is. */
+static void
+no_room(void **state)
+{
+	static const struct scene s = { .piece = SESS_REL_PIECE_MAX,
+		.asks = LONGEST,
+		.deaf = 3000,
+		.apart = 4 };
+
+	(void)state;
+	lose(&s);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_piece_each),
+		cmocka_unit_test(a_question_and_an_answer),
+		cmocka_unit_test(no_room),
+	};
+
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = (uint8_t)(i * 7 + i / 255);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
