@@ -86,9 +86,13 @@ tell_peer(struct rk_session *s, enum rk_err r)
 
 	if (!s->keyed || s->goodbye || s->ended || s->broken)
 		return;
-	if (sess_put(s, SESS_CLOSE, &reason, sizeof(reason)) != RK_OK ||
-	    sess_seal(s) != RK_OK)
-		s->broken = true; /* it goes without one */
+	/* Nobody says it again. */
+	for (int i = 0; i < (s->datagrams ? 3 : 1); i++)
+		if (sess_put(s, SESS_CLOSE, &reason, sizeof(reason)) != RK_OK ||
+		    sess_seal(s) != RK_OK) {
+			s->broken = true; /* it goes without one */
+			return;
+		}
 }
 
 void

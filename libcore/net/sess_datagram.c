@@ -26,7 +26,7 @@ sess_datagram_hello(struct rk_session *s, const uint8_t *p, size_t len)
 
 	if (s->proven)
 		return RK_EAGAIN;
-	if (len > 0 && len == s->first_len && memcmp(p, s->first, len) == 0) {
+	if (s->keyed && len == s->first_len && memcmp(p, s->first, len) == 0) {
 		r = sess_put_raw(s, s->answer, sizeof(s->answer));
 		return r == RK_OK ? RK_EAGAIN : r;
 	}

@@ -66,6 +66,24 @@ make_keys(struct rk_session *s)
 	return r;
 }
 
+/*
+ * A hello that is not to be answered.  Anybody may have sent it; but where it
+ * takes more to be heard at all it is the peer's, or damaged on its way: who
+ * repeats it means it.
+ */
+static bool
+is_meant(struct rk_session *s, const uint8_t *p, size_t len)
+{
+	if (!s->shown || s->keyed || len > sizeof(s->first))
+		return false;
+	if (s->wrong && len == s->first_len && memcmp(p, s->first, len) == 0)
+		return true;
+	memcpy(s->first, p, len);
+	s->first_len = len;
+	s->wrong = true;
+	return false;
+}
+
 static enum rk_err
 take_hello(struct rk_session *s, const uint8_t *p, size_t len)
 {
@@ -76,8 +94,9 @@ take_hello(struct rk_session *s, const uint8_t *p, size_t len)
 	if (s->datagrams && (r = sess_datagram_hello(s, p, len)) != RK_OK)
 		return r == RK_EAGAIN ? RK_OK : r;
 	r = sess_hs_answer(&hs, p, len, s->answer, &err);
-	if (r != RK_OK && s->datagrams && !hs.unsigned_by_us)
-		return RK_OK; /* anybody may have sent it */
+	if (r != RK_OK && s->datagrams && !hs.unsigned_by_us &&
+	    !is_meant(s, p, len))
+		return RK_OK;
 	if (r != RK_OK) {
 		s->error = err;
 		return r;

@@ -148,6 +148,8 @@ struct rk_session {
 	uint8_t
 	    first[SESS_HELLO_MAX]; /* the hello: ours, or what we answered */
 	size_t first_len;
+	bool shown; /* who says something receives where it comes from */
+	bool wrong; /* the hello begins no session, and came once */
 	uint8_t answer[SESS_ANSWER_LEN];
 	uint8_t proof[SESS_PROOF_LEN]; /* the initiator's */
 	uint64_t answered_at;

@@ -63,13 +63,14 @@ on_state(struct rk_session *s, enum rk_session_state state,
 	struct sess_layer *l = arg;
 	unsigned gone = LOOP_FINISHED;
 
-	(void)s;
 	if (state == RK_SESSION_ESTABLISHED) {
 		l->up = true;
 		sess_layer_raise(l, RK_READ | RK_WRITE);
 	}
 	if (state != RK_SESSION_CLOSED)
 		return;
+	if (l->way != NULL && (s->passed & 1u << RK_SESSION_NEGOTIATING) == 0)
+		l->way_ops->refuse(l->way);
 	l->over = true;
 	l->orderly = err->code == RK_OK;
 	l->error = l->refused.code != RK_OK ? l->refused : *err;
@@ -119,6 +120,7 @@ begin(struct sess_layer *l, struct rk_error *err)
 	if ((r = rk_session_new(l->loop, &conf, &pipe, &l->s, err)) != RK_OK)
 		return r;
 	l->s->holds = true;
+	l->s->shown = l->way != NULL;
 	if (l->s->datagrams && (r = sess_layer_rel_begin(l)) != RK_OK)
 		return r;
 	if (l->way != NULL)

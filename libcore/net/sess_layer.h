@@ -47,6 +47,8 @@ struct sess_way_ops {
 	rk_session_send_fn *send;
 	/* There is a session, and sess_layer_feed() has somebody to feed. */
 	void (*begun)(void *way, struct layer *l);
+	/* What the peer began with begins no session: it may be told so. */
+	void (*refuse)(void *way);
 	/* LAYER_Q_LOCAL, LAYER_Q_REMOTE */
 	bool (*query)(void *way, enum layer_query what, void *out);
 	void (*free)(void *way);
@@ -67,6 +69,8 @@ void sess_layer_ask(struct layer *l);
 /* The way is another: what was measured of it is forgotten, and what was under
  * way is sent again. */
 void sess_layer_moved(struct layer *l);
+/* The peer says that nothing will come. */
+void sess_layer_end(struct layer *l);
 /* It has broken. */
 void sess_layer_break(struct layer *l, const struct rk_error *why);
 

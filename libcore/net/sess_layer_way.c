@@ -134,6 +134,15 @@ sess_layer_moved(struct layer *base)
 }
 
 void
+sess_layer_end(struct layer *base)
+{
+	struct sess_layer *l = of(base);
+
+	if (is_there(l) && rk_session_feed(l->s, NULL, 0) != RK_OK)
+		log_event(RK_LOG_DEBUG, "session", "it was over already");
+}
+
+void
 sess_layer_break(struct layer *base, const struct rk_error *why)
 {
 	struct sess_layer *l = of(base);

@@ -151,6 +151,15 @@ say_busy(struct udp_end *e, const struct addr *local, const struct addr *remote,
 	udp_end_say(e, local, remote, out, udp_put_busy(out, nonce));
 }
 
+void
+udp_end_say_no(struct udp_end *e, const struct addr *local,
+    const struct addr *remote, const uint8_t nonce[UDP_NONCE_LEN])
+{
+	uint8_t out[UDP_HEAD_LEN];
+
+	udp_end_say(e, local, remote, out, udp_put_no(out, nonce));
+}
+
 /* A cookie, which is all that a stranger gets. */
 static void
 answer_knock(
@@ -234,9 +243,12 @@ take_hello(struct udp_end *e, const struct quic_datagram *d,
 	}
 	if (give_away(e, d, m, may_stray))
 		return;
-	if (is_used(e, m->id))
+	if (is_used(e, m->id)) {
 		e->stats.again++;
-	else if (e->deaf)
+		udp_end_say_no(e, d->local, d->remote, m->nonce);
+		return;
+	}
+	if (e->deaf)
 		say_busy(e, d->local, d->remote, m->nonce);
 	else
 		new_peer(e, d, m);

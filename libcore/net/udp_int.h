@@ -87,6 +87,9 @@ struct udp_end {
 /* A datagram that is no peer's: lost if there is no room. */
 void udp_end_say(struct udp_end *e, const struct addr *local,
     const struct addr *remote, const uint8_t *data, size_t len);
+/* That what it began with begins no session. */
+void udp_end_say_no(struct udp_end *e, const struct addr *local,
+    const struct addr *remote, const uint8_t nonce[UDP_NONCE_LEN]);
 /* What a peer's session sends, behind its head.  RK_EAGAIN: when there is room
  * the peer is told. */
 RK_MUST enum rk_err udp_end_put(struct udp_end *e, struct udp_peer *p,

@@ -218,6 +218,9 @@ client_input(struct udp_peer *p, const struct udp_msg *m)
 		take_cookie(p, m);
 	} else if (m->kind == UDP_BUSY) {
 		turned_away(p);
+	} else if (m->kind == UDP_NO) {
+		if (!p->answered && p->layer != NULL)
+			sess_layer_end(p->layer);
 	} else if (memcmp(m->id, p->id, UDP_ID_LEN) != 0 || !p->has_cookie) {
 		p->end->stats.ignored++;
 	} else if (m->kind == UDP_DATA && p->layer != NULL) {
@@ -301,6 +304,16 @@ way_begun(void *way, struct layer *l)
 		log_event(RK_LOG_WARN, "session", "no memory for a timer");
 }
 
+/* Its address is known to be its own, and it would wait for long. */
+static void
+way_refuse(void *way)
+{
+	const struct udp_peer *p = way;
+
+	if (p->end != NULL && !is_client(p))
+		udp_end_say_no(p->end, &p->local, &p->remote, p->nonce);
+}
+
 static bool
 way_query(void *way, enum layer_query what, void *out)
 {
@@ -319,6 +332,7 @@ way_free(void *way)
 const struct sess_way_ops udp_way = {
 	.send = way_send,
 	.begun = way_begun,
+	.refuse = way_refuse,
 	.query = way_query,
 	.free = way_free,
 };

@@ -22,7 +22,7 @@ static void
 read_head(enum udp_kind kind, const uint8_t *p, size_t len, struct udp_msg *out)
 {
 	out->nonce = p + MAGIC_LEN + 1;
-	if (kind == UDP_KNOCK || kind == UDP_BUSY) {
+	if (kind == UDP_KNOCK || kind == UDP_BUSY || kind == UDP_NO) {
 		const size_t want =
 		    kind == UDP_KNOCK ? UDP_KNOCK_LEN : UDP_HEAD_LEN;
 
@@ -109,6 +109,12 @@ size_t
 udp_put_busy(uint8_t out[UDP_HEAD_LEN], const uint8_t nonce[UDP_NONCE_LEN])
 {
 	return put_head(out, UDP_BUSY, nonce);
+}
+
+size_t
+udp_put_no(uint8_t out[UDP_HEAD_LEN], const uint8_t nonce[UDP_NONCE_LEN])
+{
+	return put_head(out, UDP_NO, nonce);
 }
 
 size_t

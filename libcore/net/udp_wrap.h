@@ -33,6 +33,7 @@ enum udp_kind {
 	UDP_RETRY = 'r', /* with this cookie */
 	UDP_HELLO = 'h', /* with it, and the session's first message */
 	UDP_BUSY = 'b',  /* nobody is taken now */
+	UDP_NO = 'n',    /* that message begins no session here */
 	UDP_DATA = 'd',  /* of a connection, both ways */
 	UDP_ASK = 'a',   /* is it you, at this address?  From the server */
 	UDP_PROOF = 'p'  /* it is */
@@ -59,6 +60,8 @@ size_t udp_put_retry(uint8_t out[UDP_RETRY_LEN],
 size_t udp_put_hello(uint8_t out[UDP_HELLO_LEN],
     const uint8_t nonce[UDP_NONCE_LEN], const uint8_t cookie[UDP_COOKIE_LEN]);
 size_t udp_put_busy(
+    uint8_t out[UDP_HEAD_LEN], const uint8_t nonce[UDP_NONCE_LEN]);
+size_t udp_put_no(
     uint8_t out[UDP_HEAD_LEN], const uint8_t nonce[UDP_NONCE_LEN]);
 size_t udp_put_data(uint8_t out[UDP_DATA_LEN], const uint8_t id[UDP_ID_LEN]);
 size_t udp_put_path(uint8_t out[UDP_PATH_LEN], enum udp_kind kind,

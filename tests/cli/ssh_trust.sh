@@ -13,7 +13,7 @@ unset SSH_AUTH_SOCK
 
 keys_and_conf() {
 	mkdir -m 700 .ssh
-	for name in .ssh/id_ed25519 host tcp unix other; do
+	for name in .ssh/id_ed25519 host tcp unix udp other; do
 		ssh-keygen -q -t ed25519 -N '' -C "$name" -f "$name" \
 			</dev/null >>out 2>&1 || return 1
 	done
@@ -21,6 +21,7 @@ keys_and_conf() {
 	cat >ask.conf <<-END
 		listen = ssh+tcp:127.0.0.1:0
 		listen = ssh+unix:$tmp/sock
+		listen = ssh+udp:127.0.0.1:0
 		admin = $tmp/admin
 		ssh-key = $tmp/host
 		trust = ask
@@ -31,6 +32,7 @@ keys_and_conf() {
 	cat >psk.conf <<-END
 		listen = ssh+tcp:127.0.0.1:0
 		listen = ssh+unix:$tmp/sock
+		listen = ssh+udp:127.0.0.1:0
 		admin = none
 		ssh-key = $tmp/host
 		ssh-peers = $tmp/.ssh/id_ed25519.pub
@@ -98,7 +100,7 @@ decided() {
 }
 
 mismatch() {
-	for kind in ssh+tcp ssh+unix; do
+	for kind in ssh+tcp ssh+unix ssh+udp; do
 		want 0 "the pre-shared key over $kind" by $kind --psk lab.psk who
 		want 0 'a method for it' by $kind --psk lab.psk lab.only
 		want 3 'not for who has another' \
@@ -136,12 +138,13 @@ if ! command -v ssh-keygen >/dev/null || ! command -v tmux >/dev/null; then
 	exit 0
 fi
 check 'keys' keys_and_conf
-check 'rpcd asks' start 2 -f ask.conf
+check 'rpcd asks' start 3 -f ask.conf
 decided tcp revoke revoked
 decided unix reject rejected
+decided udp revoke revoked
 stop
 result $? 'stopped'
-check 'rpcd with pre-shared keys' start 2 -f psk.conf
+check 'rpcd with pre-shared keys' start 3 -f psk.conf
 mismatch
 changed
 stop

@@ -423,21 +423,22 @@ psk(uint8_t first)
 	return p;
 }
 
+/* Over datagrams who has none is not left to wait, either. */
 static void
 pre_shared_keys(void **state)
 {
+	const enum rpc_kind kind = *(const enum rpc_kind *)*state;
 	struct rk_client_conf conf;
 	struct rpcrig r;
 	struct rk_client *c;
 
-	(void)state;
-	rpcrig_init(&r, RPC_SSH, 0);
+	rpcrig_init(&r, kind, 0);
 	r.conf.psks = psk(1);
 	rpcrig_start(&r);
 	rpcrig_client_conf(&r, &conf);
 	conf.psks = psk(1);
 	c = dial_conf(&conf, RK_OK, NULL);
-	check_calls(c, "ssh+tcp");
+	check_calls(c, rpc_kind_name(kind));
 	assert_string_equal(rk_client_peer(c)->psk, "lab");
 	rk_client_free(c);
 	rk_psks_free(conf.psks);
@@ -455,6 +456,8 @@ pre_shared_keys(void **state)
 int
 main(void)
 {
+	static enum rpc_kind bytes = RPC_SSH;
+	static enum rpc_kind datagrams = RPC_SSH_UDP;
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(over_a_socket_pair),
 		cmocka_unit_test(over_pipes),
@@ -465,7 +468,8 @@ main(void)
 		cmocka_unit_test(keys_of_certificates),
 		cmocka_unit_test(lists_count),
 		cmocka_unit_test(waits_for_a_person),
-		cmocka_unit_test(pre_shared_keys),
+		cmocka_unit_test_prestate(pre_shared_keys, &bytes),
+		cmocka_unit_test_prestate(pre_shared_keys, &datagrams),
 	};
 
 	return cmocka_run_group_tests(tests, rpcworld_setup, rpcworld_teardown);

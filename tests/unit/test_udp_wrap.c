@@ -88,6 +88,10 @@ reads_each_kind(void **state)
 	assert_int_equal(m.len, PAYLOAD);
 	n = udp_put_busy(buf, nonce);
 	assert_int_equal(udp_parse(buf, n, &m), UDP_BUSY);
+	n = udp_put_no(buf, nonce);
+	assert_int_equal(udp_parse(buf, n, &m), UDP_NO);
+	assert_memory_equal(m.nonce, nonce, UDP_NONCE_LEN);
+	assert_int_equal(udp_parse(buf, n + 1, &m), UDP_NONE);
 	n = udp_put_data(buf, cookie);
 	assert_int_equal(udp_parse(buf, n, &m), UDP_NONE);
 	assert_int_equal(udp_parse(buf, n + 1, &m), UDP_DATA);
