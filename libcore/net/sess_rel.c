@@ -359,15 +359,25 @@ grow(struct sess_rel *r, size_t bytes, size_t flight)
 		r->cwnd = 4 * SESS_REL_HELD;
 }
 
+/* The newest of the pieces that one confirmation is about. */
+struct sample {
+	uint64_t serial; /* 0: none */
+	uint64_t ms;
+	bool clean;
+};
+
 static void
-arrived(struct sess_rel *r, struct sess_piece *p, uint64_t now)
+arrived(struct sess_rel *r, struct sess_piece *p, uint64_t now,
+    struct sample *newest)
 {
 	if (!p->lost)
 		r->flight -= p->len;
 	/* Of one that was sent twice nobody knows which it was (Karn), but
-	 * whether it can have been the last. */
-	if (p->times == 1)
-		measure(r, now - p->sent_at);
+	 * whether it can have been the last.  Of one before the newest, or
+	 * taken for lost, the word that it is there was lost before this. */
+	if (p->serial > newest->serial)
+		*newest = (struct sample){ p->serial, now - p->sent_at,
+			p->times == 1 && !p->lost };
 	if (p->serial > r->newest &&
 	    (p->times == 1 ||
 	        (now > p->sent_at && (now - p->sent_at) * 1000 >= r->srtt)))
@@ -379,7 +389,8 @@ arrived(struct sess_rel *r, struct sess_piece *p, uint64_t now)
 
 /* From `from` to `to` all has arrived.  The count of bytes that are news. */
 static size_t
-confirm_range(struct sess_rel *r, uint64_t from, uint64_t to, uint64_t now)
+confirm_range(struct sess_rel *r, uint64_t from, uint64_t to, uint64_t now,
+    struct sample *newest)
 {
 	struct sess_piece *p, *next;
 	size_t news = 0;
@@ -391,7 +402,7 @@ confirm_range(struct sess_rel *r, uint64_t from, uint64_t to, uint64_t now)
 		if (p->at < from || p->at + p->len > to)
 			continue;
 		news += p->len;
-		arrived(r, p, now);
+		arrived(r, p, now, newest);
 	}
 	return news;
 }
@@ -418,6 +429,7 @@ enum rk_err
 rel_take_confirm(struct sess_rel *r, uint64_t now, const uint8_t *p, size_t len)
 {
 	const size_t flight = r->flight;
+	struct sample newest = { 0 };
 	uint64_t from, to;
 	uint64_t all;
 	uint64_t limit;
@@ -433,18 +445,20 @@ rel_take_confirm(struct sess_rel *r, uint64_t now, const uint8_t *p, size_t len)
 		return RK_EPROTO;
 	if (limit > r->limit)
 		r->limit = limit;
-	news = confirm_range(r, 0, all, now) + confirm_head(r, all);
+	news = confirm_range(r, 0, all, now, &newest) + confirm_head(r, all);
 	for (size_t at = REL_CONFIRM_HEAD; at < len; at += REL_RANGE_LEN) {
 		from = rel_get_u64(p + at);
 		to = rel_get_u64(p + at + 8);
 		if (from >= to || to > r->next)
 			return RK_EPROTO;
-		news += confirm_range(r, from, to, now);
+		news += confirm_range(r, from, to, now, &newest);
 	}
 	if (all > r->una) {
 		buf_consume(&r->out, (size_t)(all - r->una));
 		r->una = all;
 	}
+	if (newest.clean)
+		measure(r, newest.ms);
 	detect_losses(r, now, flight);
 	if (news == 0 && r->limit != limit)
 		return RK_OK; /* an old one */

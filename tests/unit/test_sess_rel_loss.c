@@ -16,6 +16,7 @@
 #define DELAY 15
 #define LONGEST (SESS_REL_ROOM + 60000)
 #define SOON 12000 /* ms */
+#define LATE 60000 /* where many are lost */
 #define NONE SIZE_MAX
 
 struct piece {
@@ -41,9 +42,19 @@ static struct {
 	size_t piece;
 	size_t sent; /* by both */
 	size_t lost[2];
+	uint32_t random;
+	unsigned percent; /* of all, besides */
 } w;
 
 static uint8_t text[LONGEST];
+
+static bool
+is_lost(void)
+{
+	w.random = w.random * 1664525u + 1013904223u;
+	return w.sent == w.lost[0] || w.sent == w.lost[1] ||
+	       (w.random >> 8) % 100 < w.percent;
+}
 
 static void
 arrive(struct end *e)
@@ -93,7 +104,7 @@ say(struct end *e, struct end *to)
 		if (!sess_rel_next(&e->rel, w.now, w.piece, p->data, &p->len))
 			return;
 		p->at = w.now + DELAY;
-		if (w.sent != w.lost[0] && w.sent != w.lost[1])
+		if (!is_lost())
 			to->n++;
 		w.sent++;
 	}
@@ -178,7 +189,7 @@ play(const struct scene *s, size_t first, size_t second)
 		if (is_done())
 			break;
 		w.now = next_time();
-		if (w.now > 1000 + s->deaf + SOON)
+		if (w.now > 1000 + s->deaf + (w.percent == 0 ? SOON : LATE))
 			fail_msg("without %zu and %zu: stuck", first, second);
 	}
 	for (int i = 0; i < 2; i++) {
@@ -238,6 +249,27 @@ no_room(void **state)
 	lose(&s);
 }
 
+/* Many are lost, and so is the word of many that were not: that it comes late
+ * is not taken for a long way, on which to wait longer the next time. */
+static void
+many_lost(void **state)
+{
+	static const struct scene s = {
+		.piece = SESS_REL_PIECE_MAX, .asks = 100000, .answers = 100000
+	};
+
+	(void)state;
+	w.percent = 15;
+	for (uint32_t seed = 1; seed <= 100; seed++) {
+		w.random = seed * 40;
+		(void)play(&s, NONE, NONE);
+		for (int i = 0; i < 2; i++)
+			assert_in_range(
+			    w.end[i].rel.srtt, 2000 * DELAY, 2500 * DELAY);
+	}
+	w.percent = 0;
+}
+
 int
 main(void)
 {
@@ -245,6 +277,7 @@ main(void)
 		cmocka_unit_test(one_piece_each),
 		cmocka_unit_test(a_question_and_an_answer),
 		cmocka_unit_test(no_room),
+		cmocka_unit_test(many_lost),
 	};
 
 	for (size_t i = 0; i < sizeof(text); i++)
