@@ -111,7 +111,40 @@ is_lost(const struct target *t, const struct rk_error *err)
 	           strstr(err->text, "close_notify") != NULL);
 }
 
+/*
+ * Has it ended in order, and has said nothing here before?  So ends the wait of
+ * a key that nobody decided about, and the time of a connection that did
+ * nothing; which of the two it was, the client cannot see.
+ */
+static bool
+is_unheard(const struct target *t, const struct rk_error *err)
+{
+	static const char end[] = "closed by the peer";
+	const char *said = strstr(err->text, end);
+
+	if (err->code != RK_ECLOSED || t->answered || said == NULL)
+		return false;
+	said += sizeof(end) - 1;
+	return *said == '\0' || strcmp(said, ": it waited too long") == 0;
+}
+
 /* ---- advice ---- */
+
+static const char *
+when_lost(const struct target *t, const struct rk_error *err, char *dst,
+    size_t dst_len)
+{
+	struct rk_cert_info info;
+
+	if (!is_unheard(t, err) || !own_key(t, &info))
+		return "is the server running still?";
+	(void)snprintf(dst, dst_len,
+	    "is the server running still? It has answered nothing, so it may "
+	    "not know this key, and nobody decided about it: rpcd ctl trust "
+	    "approve %s",
+	    info.fp);
+	return dst;
+}
 
 /* A port of TCP is not one of UDP, though both have the same number. */
 static const char *
@@ -242,7 +275,7 @@ advice(const struct target *t, const struct rk_error *err, char *dst,
 		return "rpcsh -h";
 	case 4:
 		if (is_lost(t, err))
-			return "is the server running still?";
+			return when_lost(t, err, dst, dst_len);
 		if (err->code == RK_ECLOSED && !target_is_session(t) &&
 		    !target_has_psk(t))
 			return target_is_tcp(t)

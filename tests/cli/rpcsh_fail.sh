@@ -264,6 +264,24 @@ locked() {
 	stop >/dev/null
 }
 
+# Nobody decides about a key that waits; the client, which has all the time
+# that it has by default, is told what may be the matter.
+undecided() {
+	install -m 600 /dev/null waits
+	printf 'trust-wait = 3s\n' >waits.conf
+	check "a daemon that asks" start 1 -f waits.conf --certs certs --echo \
+	    --known waits --trust ask --listen tls:127.0.0.1:0
+	for words in 'echo --raw hello' ls; do
+		# shellcheck disable=SC2086 # words are meant to split
+		want 4 "nobody decides: $words" mallory $words
+		has err '^rpcsh: tls://127.*the connection was lost: closed by' \
+		    "says what happened"
+		has err "^try: is .* running still.* may not know this key, and nobody decided about it: rpcd ctl trust approve $(fingerprint mallory)\$" \
+		    "and what to ask for"
+	done
+	stop >/dev/null
+}
+
 # What a daemon that was killed has left.
 kill_sleepers() {
 	for pid in $(pgrep -f -x "/bin/sleep $nap"); do
@@ -361,6 +379,7 @@ main() {
 	stop >/dev/null
 	result $? "rpcd stops with 0"
 	locked
+	undecided
 	killed
 	in_json
 	plan
