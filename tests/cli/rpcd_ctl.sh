@@ -260,6 +260,7 @@ follows() {
 }
 
 ends() {
+	: >followed # who comes after it waits for what it says itself
 	"$rpcd" ctl --socket admin log -f >followed 2>&1 &
 	follower=$!
 	daemons="$daemons $follower"
