@@ -91,48 +91,6 @@ begin(const struct ctl *c, const char *verb, const char *who,
 	return n;
 }
 
-int
-ctl_decide(const struct ctl_wish *w)
-{
-	const struct args *a = w->ctl->a;
-	struct ctl_pair pairs[PAIRS_MAX];
-	const char *verb = w->verb;
-	char who[CTL_WHO_LEN];
-	uint64_t ms = args_given(a, "for") ? args_number(a, "for", 0) : 0;
-	size_t n;
-	int status = ctl_join_fp(w, 0, w->n, who);
-
-	if (status != 0)
-		return status;
-	if (args_given(a, "for") && ms < 1000)
-		return out_fail(&w->ctl->out, RK_EINVAL,
-		    "trust: --for takes a second or more",
-		    "rpcd ctl help trust");
-	if (args_flag(a, "once"))
-		verb = "once";
-	else if (ms != 0)
-		verb = "until";
-	n = begin(w->ctl, verb, who, pairs);
-	if (ms != 0)
-		pairs[n++] = CTL_NUMBER("seconds", ms / 1000);
-	if (args_flag(a, "changed"))
-		pairs[n++] = CTL_BOOL("changed", true);
-	return order(w->ctl, "_.decide", verb, pairs, n);
-}
-
-/* Two words, or two pasted ones, of which each begins with SHA256:. */
-static size_t
-find_second(const struct ctl_wish *w)
-{
-	if (w->n == 2)
-		return 1;
-	for (size_t i = 1; i < w->n; i++) {
-		if (strncmp(w->words[i], "SHA256:", 7) == 0)
-			return i;
-	}
-	return 0;
-}
-
 /* The only one of a list that begins so; NULL: none, or several. */
 static const struct rk_value *
 find_one(const struct rk_value *list, const char *who)
@@ -155,27 +113,73 @@ find_one(const struct rk_value *list, const char *who)
 	return found;
 }
 
-/* As they are now: who decides about them meanwhile is not overruled. */
+/* As they are now: who decides about them meanwhile is not overruled.  0: there
+ * is no entry, or not one only; by may be NULL. */
 static int
-add_versions(struct ctl *c, const char *old, const char *by,
-    struct ctl_pair pairs[PAIRS_MAX], size_t *n)
+read_versions(struct ctl *c, const char *who, const char *by,
+    uint64_t *version, uint64_t *by_version)
 {
 	const struct rk_value *keys, *v;
 	struct rk_value_doc *doc;
 	int status = ctl_call(c, "_.trust", nothing, &doc, NULL);
-	uint64_t by_version = 0;
 
+	*version = *by_version = 0;
 	if (status != 0)
 		return status;
 	keys = rk_value_get(rk_value_root(doc), "keys");
-	if ((v = find_one(keys, old)) != NULL)
-		pairs[(*n)++] = CTL_NUMBER("version", ctl_number(v, "version"));
-	if ((v = find_one(keys, by)) != NULL)
-		by_version = ctl_number(v, "version");
+	if ((v = find_one(keys, who)) != NULL)
+		*version = ctl_number(v, "version");
+	if (by != NULL && (v = find_one(keys, by)) != NULL)
+		*by_version = ctl_number(v, "version");
 	rk_value_free(doc);
-	if (args_given(c->a, "seen"))
-		by_version = args_number(c->a, "seen", 0);
-	pairs[(*n)++] = CTL_NUMBER("by_version", by_version);
+	return 0;
+}
+
+int
+ctl_decide(const struct ctl_wish *w)
+{
+	const struct args *a = w->ctl->a;
+	struct ctl_pair pairs[PAIRS_MAX];
+	const char *verb = w->verb;
+	char who[CTL_WHO_LEN];
+	uint64_t ms = args_given(a, "for") ? args_number(a, "for", 0) : 0;
+	uint64_t version = 0, none;
+	size_t n;
+	int status = ctl_join_fp(w, 0, w->n, who);
+
+	if (status != 0)
+		return status;
+	if (args_given(a, "for") && ms < 1000)
+		return out_fail(&w->ctl->out, RK_EINVAL,
+		    "trust: --for takes a second or more",
+		    "rpcd ctl help trust");
+	if (args_flag(a, "once"))
+		verb = "once";
+	else if (ms != 0)
+		verb = "until";
+	if (!args_given(a, "seen") &&
+	    (status = read_versions(w->ctl, who, NULL, &version, &none)) != 0)
+		return status;
+	n = begin(w->ctl, verb, who, pairs);
+	if (version != 0)
+		pairs[n++] = CTL_NUMBER("version", version);
+	if (ms != 0)
+		pairs[n++] = CTL_NUMBER("seconds", ms / 1000);
+	if (args_flag(a, "changed"))
+		pairs[n++] = CTL_BOOL("changed", true);
+	return order(w->ctl, "_.decide", verb, pairs, n);
+}
+
+/* Two words, or two pasted ones, of which each begins with SHA256:. */
+static size_t
+find_second(const struct ctl_wish *w)
+{
+	if (w->n == 2)
+		return 1;
+	for (size_t i = 1; i < w->n; i++) {
+		if (strncmp(w->words[i], "SHA256:", 7) == 0)
+			return i;
+	}
 	return 0;
 }
 
@@ -185,6 +189,7 @@ ctl_replace(const struct ctl_wish *w)
 	char old[CTL_WHO_LEN], by[CTL_WHO_LEN];
 	struct ctl_pair pairs[PAIRS_MAX];
 	size_t at = find_second(w), n;
+	uint64_t version, by_version;
 	int status;
 
 	if (at == 0)
@@ -194,10 +199,16 @@ ctl_replace(const struct ctl_wish *w)
 	if ((status = ctl_join_fp(w, 0, at, old)) != 0 ||
 	    (status = ctl_join_fp(w, at, w->n - at, by)) != 0)
 		return status;
+	status = read_versions(w->ctl, old, by, &version, &by_version);
+	if (status != 0)
+		return status;
+	if (args_given(w->ctl->a, "seen"))
+		by_version = args_number(w->ctl->a, "seen", 0);
 	n = begin(w->ctl, "replace", old, pairs);
 	pairs[n++] = CTL_TEXT("by", by);
-	if ((status = add_versions(w->ctl, old, by, pairs, &n)) != 0)
-		return status;
+	if (version != 0)
+		pairs[n++] = CTL_NUMBER("version", version);
+	pairs[n++] = CTL_NUMBER("by_version", by_version);
 	return order(w->ctl, "_.decide", "replace", pairs, n);
 }
 

@@ -315,6 +315,31 @@ between() {
 	wait "$odd" "$watcher" 2>/dev/null
 }
 
+# What is decided is decided about the entry as it was just now: who is faster
+# is not overruled.
+versions() {
+	fp=SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
+	printf '\201\244keys\221\202\253fingerprint\331\062%s\247version\51' \
+		"$fp" >odd/_.trust
+	printf '\300' >odd/_.decide
+	: >odd.out
+	"$BUILD_DIR/test/oddctl" "$tmp/odd.sock" odd </dev/null >odd.out 2>&1 &
+	odd=$!
+	daemons="$daemons $odd"
+	until_ok grep -q listening odd.out
+	for verb in approve reject revoke forget; do
+		"$rpcd" ctl --socket odd.sock trust "$verb" "$fp" >out 2>err
+		LC_ALL=C grep -q "$(printf 'version\51')" odd/decided
+		result $? "$verb says which version it is about"
+		rm -f odd/decided
+	done
+	"$rpcd" ctl --socket odd.sock trust reject "$fp" --seen 40 >out 2>err
+	LC_ALL=C grep -q "$(printf 'version\50')" odd/decided
+	result $? 'or which one was seen'
+	kill "$odd"
+	wait "$odd" 2>/dev/null
+}
+
 usual_places() {
 	want 4 'no place at all' "$rpcd" ctl status
 	has err '^try: is rpcd running' 'says what to do'
@@ -358,5 +383,6 @@ others
 follows
 ends
 between
+versions
 usual_places
 plan

@@ -17,7 +17,8 @@
  * on; of what has no file there is no such method.  Who asks for _.events is
  * pushed DIR/push.0, DIR/push.1, ... as well, and DIR/conns.0, ... each time
  * somebody asks for _.conns.  _.export is answered with DIR/export.0,
- * DIR/export.1, ... as long as there are such.  Until it is terminated.
+ * DIR/export.1, ... as long as there are such.  What _.decide was asked is in
+ * DIR/decided then.  Until it is terminated.
  */
 static const char *const names[] = { "_.status", "_.conns", "_.calls",
 	"_.trust", "_.known", "_.log", "_.serves", "_.kick", "_.undo",
@@ -112,6 +113,21 @@ on_conns(struct rk_call *call, void *arg)
 }
 
 static void
+on_decide(struct rk_call *call, void *arg)
+{
+	const struct rk_bytes asked = rk_call_payload(call);
+	char path[512];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/decided", folder);
+	if ((f = fopen(path, "w")) != NULL) {
+		(void)fwrite(asked.ptr, 1, asked.len, f);
+		(void)fclose(f);
+	}
+	on_call(call, arg);
+}
+
+static void
 on_stopped(void *arg)
 {
 	rk_loop_stop(arg);
@@ -132,6 +148,8 @@ find_fn(const char *name)
 		return on_export;
 	if (strcmp(name, "_.conns") == 0)
 		return on_conns;
+	if (strcmp(name, "_.decide") == 0)
+		return on_decide;
 	return strcmp(name, "_.events") == 0 ? on_events : on_call;
 }
 
