@@ -381,7 +381,7 @@ static const struct opt trust_opts[] = {
 	    .about = "approve: until that is over, as 8h or 1d" },
 	{ .name = "changed",
 	    .about = "approve, import: although another key is known for the "
-	             "e-mail" },
+	             "e-mail; replace: although a third one is" },
 	{ .name = "note",
 	    .kind = OPT_TEXT,
 	    .meta = "TEXT",

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PAIRS_MAX 8
+#define PAIRS_MAX 10
 #define SOME_KEYS 64 /* of one address */
 #define AUDIT_MAX 1000
 
@@ -116,8 +116,8 @@ find_one(const struct rk_value *list, const char *who)
 /* As they are now: who decides about them meanwhile is not overruled.  0: there
  * is no entry, or not one only; by may be NULL. */
 static int
-read_versions(struct ctl *c, const char *who, const char *by,
-    uint64_t *version, uint64_t *by_version)
+read_versions(struct ctl *c, const char *who, const char *by, uint64_t *version,
+    uint64_t *by_version)
 {
 	const struct rk_value *keys, *v;
 	struct rk_value_doc *doc;
@@ -209,6 +209,8 @@ ctl_replace(const struct ctl_wish *w)
 	if (version != 0)
 		pairs[n++] = CTL_NUMBER("version", version);
 	pairs[n++] = CTL_NUMBER("by_version", by_version);
+	if (args_flag(w->ctl->a, "changed"))
+		pairs[n++] = CTL_BOOL("changed", true);
 	return order(w->ctl, "_.decide", "replace", pairs, n);
 }
 

@@ -255,7 +255,7 @@ disk_decide(void *arg, const struct rk_ask_order *o,
 }
 
 static enum rk_err
-disk_taken(void *arg, const uint8_t pub[RK_KEY_PUBLIC_LEN], struct mails mails,
+disk_taken(void *arg, const struct mails_for *whom, struct mails mails,
     bool *out, struct rk_error *err)
 {
 	struct rk_store *s = arg;
@@ -263,7 +263,7 @@ disk_taken(void *arg, const uint8_t pub[RK_KEY_PUBLIC_LEN], struct mails mails,
 
 	(void)pthread_mutex_lock(&s->mutex);
 	if ((r = store_refresh(s, err)) == RK_OK)
-		*out = store_email_taken(s, pub, mails);
+		*out = store_email_taken(s, whom, mails);
 	(void)pthread_mutex_unlock(&s->mutex);
 	return r;
 }

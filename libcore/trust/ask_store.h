@@ -59,7 +59,7 @@ struct ask_store {
 	    struct ask_undone *out, struct rk_error *err);
 	/* Is one of these another key's, which the store lets in?  NULL: it
 	 * lets in nobody whom the table has not. */
-	enum rk_err (*taken)(void *arg, const uint8_t pub[RK_KEY_PUBLIC_LEN],
+	enum rk_err (*taken)(void *arg, const struct mails_for *whom,
 	    struct mails mails, bool *out, struct rk_error *err);
 	/* What others have decided since this was called last, the oldest
 	 * first; cheap where there is nothing.  What is too much for once comes

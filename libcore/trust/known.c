@@ -75,15 +75,28 @@ compare_mails(const void *a, const void *b)
 }
 
 const uint8_t *
-known_find_mail(const struct known *k, struct mails mails)
+known_find_mail(const struct known *k, const struct mails_for *whom,
+    struct mails mails, known_counts_fn *counts, const void *arg)
 {
-	const struct known_mail *hit = NULL;
+	const struct known_mail *end = k->mails + k->n_mails;
+	const struct known_mail *hit;
 	struct known_mail wanted;
 
-	while (k->n_mails > 0 && hit == NULL && mails_next(&mails, wanted.sum))
+	while (k->n_mails > 0 && mails_next(&mails, wanted.sum)) {
 		hit = bsearch(&wanted, k->mails, k->n_mails, sizeof(*k->mails),
 		    compare_mails);
-	return hit != NULL ? hit->pub : NULL;
+		while (hit != NULL && hit > k->mails &&
+		       compare_mails(hit - 1, &wanted) == 0)
+			hit--;
+		for (; hit != NULL && hit < end &&
+		       compare_mails(hit, &wanted) == 0;
+		     hit++) {
+			if (!mails_are_ours(whom, hit->pub) &&
+			    (counts == NULL || counts(hit->pub, arg)))
+				return hit->pub;
+		}
+	}
+	return NULL;
 }
 
 /* What is being read, and for how many addresses there is room. */

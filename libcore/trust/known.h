@@ -78,9 +78,13 @@ RK_MUST enum rk_err known_walk(const char *name, const char *text, size_t len,
     known_line_fn *fn, void *arg, bool *ended, struct rk_error *err);
 void known_fini(struct known *k);
 bool known_has(const struct known *k, const uint8_t pub[RK_KEY_PUBLIC_LEN]);
-/* A key of which one of these addresses is in a line; NULL: none.  Whether a
- * key may have them: policy_is_taken(), store_email_taken(). */
-const uint8_t *known_find_mail(const struct known *k, struct mails mails);
+/* Another key than theirs of which one of these addresses is in a line, and
+ * which counts; NULL: none.  counts: NULL: each does.  Whether a key may have
+ * them: policy_is_taken(), store_email_taken(). */
+typedef bool known_counts_fn(const uint8_t *pub, const void *arg);
+const uint8_t *known_find_mail(const struct known *k,
+    const struct mails_for *whom, struct mails mails, known_counts_fn *counts,
+    const void *arg);
 /* Is the file still as it was read?  One lstat(2). */
 bool known_is_current(const struct known *k, const char *path);
 

@@ -1,6 +1,7 @@
 /* E-mail addresses of certificates and of lines: told apart, compared. */
 #include "trust/mails.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/crypt.h"
@@ -92,6 +93,92 @@ mails_have(struct mails m, const uint8_t sums[][MAILS_SUM_LEN], size_t n)
 		}
 	}
 	return false;
+}
+
+bool
+mails_are_ours(const struct mails_for *whom, const uint8_t *pub)
+{
+	return (whom->pub != NULL &&
+	           memcmp(whom->pub, pub, RK_KEY_PUBLIC_LEN) == 0) ||
+	       (whom->old != NULL &&
+	           memcmp(whom->old, pub, RK_KEY_PUBLIC_LEN) == 0);
+}
+
+/* ---- those that were seen ---- */
+
+/* Where it is, or would be; there is a free place. */
+static uint8_t *
+find_place(const struct mails_seen *seen, const uint8_t sum[MAILS_SUM_LEN])
+{
+	static const uint8_t none[MAILS_SUM_LEN];
+	size_t at;
+
+	memcpy(&at, sum, sizeof(at)); /* a hash */
+	for (;; at++) {
+		uint8_t *p = seen->sums[at & (seen->cap - 1)];
+
+		if (memcmp(p, sum, MAILS_SUM_LEN) == 0 ||
+		    memcmp(p, none, MAILS_SUM_LEN) == 0)
+			return p;
+	}
+}
+
+/* At most half of it is used. */
+static enum rk_err
+make_room(struct mails_seen *seen)
+{
+	static const uint8_t none[MAILS_SUM_LEN];
+	struct mails_seen more = { .n = seen->n };
+
+	if (2 * (seen->n + 1) <= seen->cap)
+		return RK_OK;
+	more.cap = seen->cap == 0 ? 64 : 2 * seen->cap;
+	more.sums = calloc(more.cap, sizeof(*more.sums));
+	if (more.sums == NULL)
+		return RK_ENOMEM;
+	for (size_t i = 0; i < seen->cap; i++) {
+		if (memcmp(seen->sums[i], none, MAILS_SUM_LEN) != 0)
+			memcpy(find_place(&more, seen->sums[i]), seen->sums[i],
+			    MAILS_SUM_LEN);
+	}
+	free(seen->sums);
+	*seen = more;
+	return RK_OK;
+}
+
+enum rk_err
+mails_see(struct mails_seen *seen, struct mails m)
+{
+	uint8_t sum[MAILS_SUM_LEN];
+	uint8_t *p;
+
+	while (mails_next(&m, sum)) {
+		if (make_room(seen) != RK_OK)
+			return RK_ENOMEM;
+		p = find_place(seen, sum);
+		seen->n += memcmp(p, sum, sizeof(sum)) != 0;
+		memcpy(p, sum, sizeof(sum));
+	}
+	return RK_OK;
+}
+
+bool
+mails_were_seen(const struct mails_seen *seen, struct mails m)
+{
+	uint8_t sum[MAILS_SUM_LEN];
+
+	while (seen->n > 0 && mails_next(&m, sum)) {
+		if (memcmp(find_place(seen, sum), sum, sizeof(sum)) == 0)
+			return true;
+	}
+	return false;
+}
+
+void
+mails_unsee(struct mails_seen *seen)
+{
+	free(seen->sums);
+	*seen = (struct mails_seen){ 0 };
 }
 
 void

@@ -3,6 +3,7 @@
 #define RPCKIT_TRUST_MAILS_H
 
 #include <rpckit/base.h>
+#include <rpckit/key.h>
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,6 +11,14 @@
 #define MAILS_SUM_LEN 16
 /* In the addresses of a certificate (struct rk_cert_info), at most. */
 #define MAILS_MAX 128
+
+/* The key that is to have addresses, and the one whose place it takes; NULL:
+ * none. */
+struct mails_for {
+	const uint8_t *pub, *old;
+};
+/* Is that key one of these two?  Its addresses are in nobody's way then. */
+bool mails_are_ours(const struct mails_for *whom, const uint8_t *pub);
 
 /* A list of addresses, of which the rest is still to come. */
 struct mails {
@@ -29,6 +38,16 @@ bool mails_are_all(const struct mails *m);
 size_t mails_sums(struct mails m, uint8_t sums[][MAILS_SUM_LEN]);
 /* Is one of these among m? */
 bool mails_have(struct mails m, const uint8_t sums[][MAILS_SUM_LEN], size_t n);
+
+/* Addresses that were seen, in no order. */
+struct mails_seen {
+	uint8_t (*sums)[MAILS_SUM_LEN]; /* by their first bytes; zeros: free */
+	size_t n, cap;                  /* cap: 0, or a power of two */
+};
+/* RK_ENOMEM. */
+RK_MUST enum rk_err mails_see(struct mails_seen *seen, struct mails m);
+bool mails_were_seen(const struct mails_seen *seen, struct mails m);
+void mails_unsee(struct mails_seen *seen); /* all of them */
 
 /* A column of a known-keys file without its percent-coding, cut to fit. */
 void mails_decode(char *out, size_t out_len, struct rk_str column);

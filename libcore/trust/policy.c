@@ -207,8 +207,9 @@ static enum rk_err
 find_changed(const struct rk_trust *t, const struct rk_cert_info *cert,
     bool *changed, struct rk_error *err)
 {
-	return policy_is_taken(
-	    t, cert->pub, mails_of(cert->email), changed, err);
+	const struct mails_for whom = { .pub = cert->pub };
+
+	return policy_is_taken(t, &whom, mails_of(cert->email), changed, err);
 }
 
 /* A session's key that nobody vouches for: no certificate, and none of

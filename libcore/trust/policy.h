@@ -174,8 +174,8 @@ struct policy_import {
 };
 /*
  * Make the keys of such a text known or, where a line is wrong, none: that is
- * RK_OK, too.  Keys with an e-mail of one that was known before are left out;
- * they may share it among themselves, as a list that is brought back has it.
+ * RK_OK, too.  Keys with an e-mail of one that is known, or that a line before
+ * theirs has, are left out unless `changed`.
  * RK_ESTATE: there is no list, or it is locked; RK_ELIMIT: it would be too
  * long; RK_EIO, RK_EMODE, RK_EFORMAT, and those of rk_store_import(): nothing
  * has changed.

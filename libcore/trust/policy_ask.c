@@ -15,11 +15,13 @@
 /* ---- orders ---- */
 
 /* Who is listed as changed is approved as such or not at all, even if nobody
- * has its e-mail any more. */
+ * has its e-mail any more.  old: whose place it takes, or NULL; that this one
+ * has it is the point. */
 static enum rk_err
 check_unchanged(const struct rk_trust *t, const struct rk_ask_entry *e,
-    struct rk_error *err)
+    const struct rk_ask_entry *old, struct rk_error *err)
 {
+	const struct mails_for whom = { e->pub, old != NULL ? old->pub : NULL };
 	const struct mails mails = mails_of(e->email);
 	bool taken;
 	enum rk_err r;
@@ -28,22 +30,23 @@ check_unchanged(const struct rk_trust *t, const struct rk_ask_entry *e,
 		return err_set(err, RK_EDENIED,
 		    "key %s: it has more e-mail addresses than can be compared",
 		    e->fp);
-	if ((r = policy_is_taken(t, e->pub, mails, &taken, err)) != RK_OK)
+	if ((r = policy_is_taken(t, &whom, mails, &taken, err)) != RK_OK)
 		return r;
 	if (taken)
 		return err_set(err, RK_EDENIED,
-		    "key %s: another key is known for %s", e->fp, e->email);
-	if (e->status == RK_ASK_CHANGED)
+		    "key %s: %s key is known for %s", e->fp,
+		    old != NULL ? "a third" : "another", e->email);
+	if (old == NULL && e->status == RK_ASK_CHANGED)
 		return err_set(err, RK_EDENIED,
 		    "key %s: another key was known for %s when it came", e->fp,
 		    e->email);
 	return RK_OK;
 }
 
-/* May this key be let in by a person? */
+/* May this key be let in by a person, and take the place of old? */
 static enum rk_err
 check_admission(const struct rk_trust *t, const struct rk_ask_entry *e,
-    bool changed, struct rk_error *err)
+    const struct rk_ask_entry *old, bool changed, struct rk_error *err)
 {
 	if (e->status == RK_ASK_REVOKED)
 		return err_set(err, RK_ESTATE,
@@ -61,7 +64,7 @@ check_admission(const struct rk_trust *t, const struct rk_ask_entry *e,
 	/* Its own line may still be there. */
 	if (changed || known_has(&t->known, e->pub))
 		return RK_OK;
-	return check_unchanged(t, e, err);
+	return check_unchanged(t, e, old, err);
 }
 
 /* Is this a thing to be decided about it? */
@@ -82,11 +85,11 @@ check_order(const struct rk_trust *t, const struct rk_ask_order *o,
 	if (by != NULL && o->by_version != 0 && o->by_version != by->version)
 		return err_set(err, RK_ESTATE,
 		    "key %s: something else was decided meanwhile", by->fp);
-	if (by != NULL) /* that the old one is known is the point */
-		return check_admission(t, by, true, err);
+	if (by != NULL)
+		return check_admission(t, by, e, o->changed, err);
 	if (o->verb == RK_ASK_APPROVE || o->verb == RK_ASK_APPROVE_ONCE ||
 	    o->verb == RK_ASK_APPROVE_UNTIL)
-		return check_admission(t, e, o->changed, err);
+		return check_admission(t, e, NULL, o->changed, err);
 	return RK_OK;
 }
 

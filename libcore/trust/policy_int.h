@@ -42,11 +42,11 @@ RK_MUST enum rk_err policy_check_mode(
 /*
  * policy_taken.c: is one of these another key's, which is let in, by a line of
  * the file, or by an approval for a connection or a time, in the table or in
- * the store?  Also where not all are there to be compared.  For a key that has
- * no line; the file as it was read last.  The store's error: *taken is true.
+ * the store?  Also where not all are there to be compared.  The file as it was
+ * read last.  The store's error: *taken is true.
  */
 RK_MUST enum rk_err policy_is_taken(const struct rk_trust *t,
-    const uint8_t pub[RK_KEY_PUBLIC_LEN], struct mails mails, bool *taken,
+    const struct mails_for *whom, struct mails mails, bool *taken,
     struct rk_error *err);
 /*
  * policy_find.c: the entry that is meant, or one to be made (version 0).  A

@@ -217,6 +217,7 @@ struct importing {
 	struct policy_import *out;
 	uint8_t (*keys)[RK_KEY_PUBLIC_LEN]; /* those that are new */
 	struct buf lines;                   /* and their lines */
+	struct mails_seen mails;            /* and addresses */
 };
 
 static void
@@ -265,22 +266,38 @@ is_out_there(const struct importing *in, const struct known_line *line)
 	return out;
 }
 
-/* By the line, and by the certificate of a key that was here. */
+/* What the certificate of a key that was here says; "": nothing. */
+static void
+find_mails(
+    const struct importing *in, const struct known_line *line, char mails[256])
+{
+	char fp[RK_FP_LEN];
+
+	rk_fp_of_key(line->pub, fp);
+	room_mails(in->trust->room, fp, mails, 256);
+}
+
+/* By another known key, or by a line before this one: by what the line says,
+ * and by the certificate. */
 static enum rk_err
 find_taken(const struct importing *in, const struct known_line *line,
     bool *taken, struct rk_error *err)
 {
-	char fp[RK_FP_LEN], mails[256];
-	enum rk_err r;
+	const struct mails_for whom = { .pub = line->pub };
+	char text[256];
+	struct mails mails[2] = { mails_of_line(line->emails) };
+	enum rk_err r = RK_OK;
 
-	r = policy_is_taken(
-	    in->trust, line->pub, mails_of_line(line->emails), taken, err);
-	if (r != RK_OK || *taken)
-		return r;
-	rk_fp_of_key(line->pub, fp);
-	room_mails(in->trust->room, fp, mails, sizeof(mails));
-	return policy_is_taken(
-	    in->trust, line->pub, mails_of(mails), taken, err);
+	find_mails(in, line, text);
+	mails[1] = mails_of(text);
+	*taken = false;
+	for (size_t i = 0; i < 2 && r == RK_OK && !*taken; i++) {
+		*taken = mails_were_seen(&in->mails, mails[i]);
+		if (!*taken)
+			r = policy_is_taken(
+			    in->trust, &whom, mails[i], taken, err);
+	}
+	return r;
 }
 
 static enum rk_err
@@ -307,11 +324,15 @@ take_fresh(
     struct importing *in, const struct known_line *line, struct rk_error *err)
 {
 	struct policy_import *out = in->out;
+	char mails[256];
 
 	if (in->trust->known.n + out->fresh >= KNOWN_KEYS_MAX)
 		return err_set(err, RK_ELIMIT,
 		    "%s: it would have more than 10000 keys", in->trust->name);
-	if (put_line(&in->lines, line) != RK_OK)
+	find_mails(in, line, mails);
+	if (put_line(&in->lines, line) != RK_OK ||
+	    mails_see(&in->mails, mails_of_line(line->emails)) != RK_OK ||
+	    mails_see(&in->mails, mails_of(mails)) != RK_OK)
 		return err_set(
 		    err, RK_ENOMEM, "%s: out of memory", in->trust->name);
 	memcpy(in->keys[out->fresh++], line->pub, RK_KEY_PUBLIC_LEN);
@@ -448,6 +469,7 @@ policy_import(struct rk_trust *t, const struct policy_text *from,
 	if (r == RK_OK && out->wrong.n == 0 && out->fresh > 0)
 		room_tell_mode(t->room); /* they may wait */
 	buf_fini(&in.lines);
+	mails_unsee(&in.mails);
 	free(in.keys);
 	return r;
 }

@@ -58,9 +58,8 @@ void room_forget_known(struct room *r, const char *fp);
 /* Is one of these addresses that of another key, which is approved for a
  * connection or a time, in the table or in its store?  The store's error:
  * *taken is true. */
-RK_MUST enum rk_err room_is_taken(struct room *r,
-    const uint8_t pub[RK_KEY_PUBLIC_LEN], struct mails mails, bool *taken,
-    struct rk_error *err);
+RK_MUST enum rk_err room_is_taken(struct room *r, const struct mails_for *whom,
+    struct mails mails, bool *taken, struct rk_error *err);
 /* The addresses of its certificate; "": it is not in the table. */
 void room_mails(struct room *r, const char *fp, char *dst, size_t len);
 /* Is it in the table as one that was rejected or revoked? */

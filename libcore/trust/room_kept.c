@@ -115,8 +115,8 @@ is_lent(const struct room *r, const struct room_entry *e)
 }
 
 enum rk_err
-room_is_taken(struct room *r, const uint8_t pub[RK_KEY_PUBLIC_LEN],
-    struct mails mails, bool *taken, struct rk_error *err)
+room_is_taken(struct room *r, const struct mails_for *whom, struct mails mails,
+    bool *taken, struct rk_error *err)
 {
 	uint8_t sums[MAILS_MAX][MAILS_SUM_LEN];
 	const size_t n = mails_sums(mails, sums);
@@ -129,8 +129,7 @@ room_is_taken(struct room *r, const uint8_t pub[RK_KEY_PUBLIC_LEN],
 		LIST_FOREACH(e, &r->buckets[i], link)
 		{
 			room_expire(r, e);
-			if (is_lent(r, e) &&
-			    memcmp(e->pub.pub, pub, RK_KEY_PUBLIC_LEN) != 0)
+			if (is_lent(r, e) && !mails_are_ours(whom, e->pub.pub))
 				*taken =
 				    *taken ||
 				    mails_have(mails_of(e->pub.email),
@@ -139,7 +138,7 @@ room_is_taken(struct room *r, const uint8_t pub[RK_KEY_PUBLIC_LEN],
 		}
 	}
 	if (!*taken && r->store.taken != NULL)
-		rv = r->store.taken(r->store.arg, pub, mails, taken, err);
+		rv = r->store.taken(r->store.arg, whom, mails, taken, err);
 	*taken = *taken || rv != RK_OK;
 	(void)pthread_mutex_unlock(&r->mutex);
 	return rv;

@@ -235,8 +235,8 @@ struct store_key *store_key_find(
     struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN]);
 /* Is one of these another key's, which is let in: by its line, by an approval
  * for a time or a connection?  Also where not all are there to be compared. */
-bool store_email_taken(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
-    struct mails mails);
+bool store_email_taken(
+    struct rk_store *s, const struct mails_for *whom, struct mails mails);
 enum rk_store_status store_status_of(struct rk_store *s,
     const struct store_key *key, const uint8_t pub[RK_KEY_PUBLIC_LEN],
     const char *emails);

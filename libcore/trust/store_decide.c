@@ -116,16 +116,19 @@ check_revoked(const struct store_row *row, struct rk_error *err)
 	    "key %s was revoked by %s; forget it first", row->e.fp, who);
 }
 
+/* old: whose place it takes, or NULL. */
 static enum rk_err
-check_admission(struct rk_store *s, const struct store_row *row, bool changed,
-    struct rk_error *err)
+check_admission(struct rk_store *s, const struct store_row *row,
+    const struct store_row *old, bool changed, struct rk_error *err)
 {
 	const struct rk_store_entry *e = &row->e;
+	const struct mails_for whom = { e->pub,
+		old != NULL ? old->e.pub : NULL };
 	enum rk_err r;
 
 	if ((r = check_revoked(row, err)) != RK_OK)
 		return r;
-	if (!changed && store_email_taken(s, e->pub, mails_of(e->email)))
+	if (!changed && store_email_taken(s, &whom, mails_of(e->email)))
 		return err_set(err, RK_EDENIED,
 		    "key %s has the email of another known key", e->fp);
 	return RK_OK;
@@ -172,7 +175,7 @@ decide_new(struct rk_store *s, const struct rk_store_decision *d,
 		return r;
 	if (strcmp(row.e.fp, old->e.fp) == 0)
 		return err_set(err, RK_EINVAL, "a key cannot replace itself");
-	if ((r = check_admission(s, &row, true, err)) != RK_OK)
+	if ((r = check_admission(s, &row, old, d->changed, err)) != RK_OK)
 		return r;
 	be_strict(s, &row);
 	after = decided(s, d, &row, RK_STORE_KNOWN);
@@ -197,7 +200,7 @@ decide(struct rk_store *s, const struct rk_store_decision *d,
 	if (d->verb == RK_STORE_NOTE)
 		return decide_note(s, d, act, row, err);
 	if (verb->admits &&
-	    (r = check_admission(s, row, d->changed, err)) != RK_OK)
+	    (r = check_admission(s, row, NULL, d->changed, err)) != RK_OK)
 		return r;
 	if (d->verb == RK_STORE_REJECT &&
 	    (r = check_revoked(row, err)) != RK_OK)

@@ -174,7 +174,8 @@ struct importing {
 	struct rk_store *s;
 	const char *who;
 	bool changed;
-	struct buf lines; /* for the file */
+	struct buf lines;        /* for the file */
+	struct mails_seen mails; /* of these */
 	uint8_t (*keys)[RK_KEY_PUBLIC_LEN];
 	size_t n;
 	struct rk_error *err;
@@ -196,6 +197,17 @@ is_settled(const struct importing *in, const struct known_line *line)
 	return false;
 }
 
+/* Another known key's, or that of a line before this one? */
+static bool
+is_taken(const struct importing *in, const struct known_line *line,
+    struct mails mails)
+{
+	const struct mails_for whom = { .pub = line->pub };
+
+	return !in->changed && (mails_were_seen(&in->mails, mails) ||
+	                           store_email_taken(in->s, &whom, mails));
+}
+
 static enum rk_err
 import_line(const struct known_line *line, void *arg)
 {
@@ -210,16 +222,14 @@ import_line(const struct known_line *line, void *arg)
 	enum rk_err r;
 
 	if (is_settled(in, line) ||
-	    (!in->changed &&
-	        store_email_taken(s, line->pub, mails_of_line(line->emails))))
+	    is_taken(in, line, mails_of_line(line->emails)))
 		return RK_OK;
 	rk_fp_of_key(line->pub, fp);
 	r = store_row_get(s, fp, &before, in->err);
 	if (r != RK_OK && r != RK_ENOENT)
 		return r;
 	/* Its certificate may say more than the line. */
-	if (r == RK_OK && !in->changed &&
-	    store_email_taken(s, line->pub, mails_of(before.e.email)))
+	if (r == RK_OK && is_taken(in, line, mails_of(before.e.email)))
 		return RK_OK;
 	row = before;
 	memcpy(row.e.pub, line->pub, sizeof(row.e.pub));
@@ -235,6 +245,9 @@ import_line(const struct known_line *line, void *arg)
 	s->rows += before.e.state == RK_STORE_NONE;
 	memcpy(in->keys[in->n++], line->pub, RK_KEY_PUBLIC_LEN);
 	r = put_line(&in->lines, line->pub, line->host, line->emails);
+	if (r == RK_OK &&
+	    (r = mails_see(&in->mails, mails_of_line(line->emails))) == RK_OK)
+		r = mails_see(&in->mails, mails_of(row.e.email));
 	return r == RK_OK ? RK_OK : err_set(in->err, r, "%s", rk_err_text(r));
 }
 
@@ -309,6 +322,7 @@ store_import(struct rk_store *s, const struct store_import *from, size_t *added,
 	if (r == RK_OK && added != NULL)
 		*added = in.n;
 	buf_fini(&in.lines);
+	mails_unsee(&in.mails);
 	known_fini(&checked);
 	return r;
 }

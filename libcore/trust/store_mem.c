@@ -58,8 +58,8 @@ counts_as_known(struct rk_store *s, const struct store_key *k)
 }
 
 bool
-store_email_taken(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
-    struct mails mails)
+store_email_taken(
+    struct rk_store *s, const struct mails_for *whom, struct mails mails)
 {
 	struct store_email wanted;
 	const struct store_email *hit;
@@ -79,7 +79,7 @@ store_email_taken(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
 		for (; hit != NULL && hit < end &&
 		       compare_emails(hit, &wanted) == 0;
 		     hit++) {
-			if (memcmp(hit->pub, pub, sizeof(hit->pub)) == 0)
+			if (mails_are_ours(whom, hit->pub))
 				continue;
 			k = store_key_find(s, hit->pub);
 			if (k != NULL && counts_as_known(s, k))
@@ -93,6 +93,7 @@ enum rk_store_status
 store_status_of(struct rk_store *s, const struct store_key *key,
     const uint8_t pub[RK_KEY_PUBLIC_LEN], const char *emails)
 {
+	const struct mails_for whom = { .pub = pub };
 	struct rk_store_facts f = {
 		.locked = store_is_locked(s),
 		.now = store_now(s),
@@ -104,7 +105,7 @@ store_status_of(struct rk_store *s, const struct store_key *key,
 		f.decided = key->decided;
 		f.until = key->until;
 	}
-	f.email_taken = store_email_taken(s, pub, mails_of(emails));
+	f.email_taken = store_email_taken(s, &whom, mails_of(emails));
 	return rk_store_status(&f);
 }
 

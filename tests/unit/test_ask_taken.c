@@ -228,6 +228,55 @@ test_line(void **state)
 	check_line(true);
 }
 
+static enum rk_err
+replace(struct rk_trust *t, unsigned old, unsigned number, bool changed)
+{
+	const struct rk_peer a = ask_peer(old);
+	const struct rk_peer b = ask_peer(number);
+	const struct rk_ask_order o = { .size = sizeof(o),
+		.verb = RK_ASK_REPLACE,
+		.key = a.cert.fp,
+		.by = b.cert.fp,
+		.changed = changed };
+
+	return rk_trust_order(t, &o, NULL, NULL);
+}
+
+/* Who takes a key's place takes no third one's e-mail. */
+static void
+check_third(bool kept, enum rk_ask_verb how)
+{
+	struct rk_trust *t;
+
+	scratch_make("k", "", 0600);
+	t = begin(RK_TRUST_ASK, kept);
+	assert_int_equal(come(t, OLD, "al@x"), RK_EAGAIN);
+	assert_int_equal(approve(t, OLD, RK_ASK_APPROVE, false), RK_OK);
+	assert_int_equal(come(t, 3, "bo@x"), RK_EAGAIN);
+	assert_int_equal(approve(t, 3, how, false), RK_OK);
+	assert_int_equal(come(t, NEW, "al@x,bo@x"), RK_EAGAIN);
+	assert_int_equal(status_of(t, NEW), RK_ASK_CHANGED);
+	assert_int_equal(replace(t, OLD, NEW, false), RK_EDENIED);
+	assert_int_equal(come(t, OLD, "al@x"), RK_OK);
+	assert_int_equal(replace(t, OLD, NEW, true), RK_OK);
+	assert_int_equal(come(t, NEW, "al@x,bo@x"), RK_OK);
+	assert_int_equal(come(t, 4, "al@x"), RK_EAGAIN);
+	assert_int_equal(replace(t, NEW, 4, false), RK_OK);
+	assert_int_equal(come(t, 4, "al@x"), RK_OK);
+	rk_trust_free(t);
+}
+
+static void
+test_third(void **state)
+{
+	(void)state;
+	check_third(false, RK_ASK_APPROVE);
+	check_third(false, RK_ASK_APPROVE_UNTIL);
+	check_third(true, RK_ASK_APPROVE);
+	assert_int_equal(remove("k.db"), 0);
+	check_third(true, RK_ASK_APPROVE_UNTIL);
+}
+
 #define UNIT(name) \
 	cmocka_unit_test_setup_teardown(name, scratch_enter, scratch_leave)
 
@@ -240,6 +289,7 @@ main(void)
 		UNIT(test_shut_shared),
 		UNIT(test_as_listed),
 		UNIT(test_line),
+		UNIT(test_third),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

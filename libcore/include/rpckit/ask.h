@@ -91,7 +91,8 @@ struct rk_ask_order {
 	/* Of the entry as its decider saw it, or, of RK_ASK_UNDO (with a whole
 	 * fingerprint), as the decision that is meant left it; 0: any. */
 	uint64_t version;
-	bool changed;     /* also approve what is RK_ASK_CHANGED */
+	bool changed;     /* also approve what is RK_ASK_CHANGED; REPLACE: also
+	                     where a third key has the e-mail */
 	const char *by;   /* RK_ASK_REPLACE: the new key, which waits */
 	int64_t until;    /* RK_ASK_APPROVE_UNTIL: seconds since 1970 */
 	const char *who;  /* for the audit; NULL: "order" */

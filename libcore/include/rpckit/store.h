@@ -253,7 +253,8 @@ RK_API RK_MUST enum rk_err rk_store_audit(struct rk_store *store, int64_t id,
 /*
  * Approve every key of a known-keys text, all or none, with a line of audit
  * each.  Keys that are known, rejected or revoked stay what they are, and so do
- * those whose email is another known key's: approve them one by one.  *added
+ * those whose email is another known key's, or that of a line before: approve
+ * them one by one.  *added
  * (may be NULL) counts the others.  `name` stands for the text in messages.
  * RK_EFORMAT with the line, and as rk_store_decide().
  */
