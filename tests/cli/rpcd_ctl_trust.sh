@@ -100,6 +100,9 @@ approves() {
 	has out '^email  alice@example.org$' 'has who it is'
 	want 0 'in JSON' ctl trust show "$fp" --json
 	has out "^{\"schema\":1,\"state\":\"new\".*\"$fp\"" 'too'
+	has out '"address":"127.0.0.1".*"cn":"alice"' 'by its host and name'
+	want 0 'the list' ctl trust ls
+	has out ' 127\.0\.0\.1  ' 'has the host alone'
 	want 6 'the other socket shows' view trust approve "$fp"
 	has err 'not allowed' 'and does not decide'
 	want 0 'approve' ctl trust approve "$(printf '%.12s' "$fp")" \
@@ -193,19 +196,19 @@ notes_modes() {
 escapes() {
 	# shellcheck disable=SC2016 # that it is not run is the point
 	check 'an e-mail with what looks like a sequence' \
-		mailed evil 'a" \\x1b[31m$(id) b@example.org'
+		mailed evil 'a"\\x1b[31m$(id)b@example.org'
 	comes evil
 	fp=$(fingerprint evil)
 	await_wait "	$fp	" 'its owner waits'
 	want 0 'listed' ctl trust ls --state waiting --plain
-	has out '^new	a"* \\\\x1b\[31m' 'with a backslash for each'
+	has out '^new	a"*\\\\x1b\[31m' 'with a backslash for each'
 	only_shown "$fp"
 	only_shown "$fp" --plain
 	only_shown "$fp" --json
 	python3 -c 'import json; [json.loads(x) for x in open("out")]' 2>err
 	result $? 'which is JSON'
 	# shellcheck disable=SC2016
-	has out 'x1b\[31m\$(id) b@example.org' 'with all of it'
+	has out 'x1b\[31m\$(id)b@example.org' 'with all of it'
 	want 0 'revoke' ctl trust revoke "$fp"
 	only_shown "$fp"
 	# 6 where the end comes soon enough to tell what it means, else 4.

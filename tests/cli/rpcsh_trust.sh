@@ -269,7 +269,7 @@ commands() {
 hostile() {
 	stop
 	printf 'subjectAltName=email:%s\n' \
-		'a b\#c at=1.2.3.4:5@example.org' >ext
+		'a\#c%20at=1.2.3.4:5@example.org' >ext
 	openssl req -new -newkey ed25519 -nodes -keyout certs/evil.key -utf8 \
 		-subj "/CN=evil$(printf '\342\200\256')$1" -out evil.csr \
 		2>/dev/null && openssl x509 -req -in evil.csr -days 9 \
@@ -281,7 +281,7 @@ hostile() {
 	rm -f list
 	begins evil
 	want 0 'is learned' alice --trust accept-new call touch
-	[ "$(grep -c '[[:space:]]at=1.2.3.4' list)" = 0 ] && ! grep -q ' b#c' list
+	[ "$(grep -c '[[:space:]]at=1.2.3.4' list)" = 0 ] && ! grep -q 'a#c' list
 	result $? 'as one line that says no more than it is'
 	want 0 'and listed' alice --trust accept-new trust find "$server"
 	! LC_ALL=C grep -q "$(printf '[\001-\010\013-\037\177-\377]')" out
