@@ -199,6 +199,17 @@ let_in_new(
 	drop(r, e, o, &after);
 }
 
+/* Of a key that had no entry its line is all that is known here. */
+static void
+take_note(struct room *r, struct rk_ask_entry *e)
+{
+	struct rk_ask_entry kept;
+
+	if (r->store.load != NULL &&
+	    r->store.load(r->store.arg, e->fp, &kept, NULL) == RK_OK)
+		memcpy(e->note, kept.note, sizeof(e->note));
+}
+
 enum rk_err
 room_decide(struct room *r, const struct rk_ask_order *o,
     struct rk_ask_entry *e, const struct rk_ask_entry *by, room_write_fn *write,
@@ -222,6 +233,8 @@ room_decide(struct room *r, const struct rk_ask_order *o,
 		write_memo(e, o); /* the rest is the store's alone */
 		remember(r, e->fp, ++r->version);
 	} else if (rv == RK_OK) {
+		if (cur == NULL)
+			take_note(r, &spare->pub);
 		carry_out(r, o, cur != NULL ? cur : spare, cur == NULL, e);
 		let_in_new(r, o, by);
 		if (cur == NULL)

@@ -315,6 +315,28 @@ test_undo(void **state)
 	rk_trust_free(t);
 }
 
+/* The note of a key that had a line and no entry. */
+static void
+test_note_stays(void **state)
+{
+	const struct rk_ask_order note = { .verb = RK_ASK_NOTE, .note = "n" };
+	const struct rk_peer by = ask_peer(2);
+	const struct rk_ask_order replace = { .verb = RK_ASK_REPLACE,
+		.by = by.cert.fp };
+	struct rk_trust *t = begin(true);
+	struct rk_ask_entry e;
+
+	(void)state;
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
+	assert_int_equal(order(t, 1, note, NULL), RK_OK);
+	assert_int_equal(ask_come_as(t, 2), RK_EAGAIN);
+	assert_int_equal(order(t, 1, replace, &e), RK_OK);
+	assert_string_equal(e.note, "n");
+	assert_string_equal(ask_only_entry(t).note, "n");
+	rk_trust_free(t);
+}
+
 /* A note is no approval, nor is a longer time the first. */
 static void
 test_undo_little(void **state)
@@ -518,6 +540,7 @@ main(void)
 		UNIT(test_replace_kept),
 		UNIT(test_replace_race),
 		UNIT(test_note),
+		UNIT(test_note_stays),
 		UNIT(test_undo),
 		UNIT(test_undo_little),
 		UNIT(test_undo_own),
