@@ -308,7 +308,7 @@ void
 detail_key(struct ui *ui, const struct model_key *k, struct text *out)
 {
 	text_add(out, ROLE_HEAD, "%s  %s",
-	    k->email[0] != '\0' ? k->email : "no e-mail",
+	    k->name[0] != '\0' ? k->name : "no e-mail",
 	    words_key_state(k->state));
 	if (k->state == KEY_CHANGED)
 		add_warning(ui, k, out);

@@ -25,8 +25,8 @@ open_about(struct ui *ui, const struct model_key *k, const char *title,
 	if (d == NULL)
 		return NULL;
 	(void)str_copy(d->fp, sizeof(d->fp), k->fp);
-	(void)str_copy(d->who, sizeof(d->who),
-	    k->email[0] != '\0' ? k->email : "no e-mail");
+	(void)str_copy(
+	    d->who, sizeof(d->who), k->name[0] != '\0' ? k->name : "no e-mail");
 	d->version = k->version;
 	return d;
 }
@@ -114,7 +114,7 @@ add_facts(const struct model_key *k, struct text *out)
 
 	rk_fp_group(k->fp, grouped);
 	text_add(out, ROLE_TEXT, "who     %s   (text in the cert; NOT proof)",
-	    k->email[0] != '\0' ? k->email : "-");
+	    k->name[0] != '\0' ? k->name : "-");
 	text_add(out, ROLE_HEAD, "key     %s", grouped);
 	detail_words("words  ", k->fp, out);
 	text_add(out, ROLE_TEXT, "from    %s   tries %" PRIu64 ", since %s",
@@ -244,7 +244,7 @@ decide_quick(struct ui *ui, const struct model_key *k, enum action focus)
 
 	(void)str_copy(d.fp, sizeof(d.fp), k->fp);
 	(void)str_copy(
-	    d.who, sizeof(d.who), k->email[0] != '\0' ? k->email : "no e-mail");
+	    d.who, sizeof(d.who), k->name[0] != '\0' ? k->name : "no e-mail");
 	if (focus != ACT_LATER) {
 		decided(ui, &d, buttons[focus]);
 		return;

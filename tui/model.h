@@ -105,6 +105,7 @@ struct model_key {
 	uint64_t tries;
 	uint64_t conns; /* that wait now */
 	uint64_t version;
+	char name[256]; /* its e-mail; without one CN=...; "": neither */
 	bool met;
 	bool listed; /* from the known-keys file, and nothing else is said */
 };

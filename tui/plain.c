@@ -122,7 +122,7 @@ say_waiting(const struct plain *p)
 		out_text(p->out,
 		    "%s waits %s %s from %s %s, %" PRIu64 " tries\n",
 		    shown(seen, sizeof(seen), k->last_seen), words[k->state],
-		    shown(email, sizeof(email), k->email),
+		    shown(email, sizeof(email), k->name),
 		    shown(address, sizeof(address), k->address),
 		    shown(fp, sizeof(fp), k->fp), k->tries);
 	}

@@ -62,7 +62,7 @@ row(struct ui *ui, const struct row *r, bool picked, const struct box *line)
 	char fp[RK_FP_GROUPED_LEN], tries[WORDS_LEN], seen[WORDS_LEN];
 	char today[WORDS_LEN + 8];
 	enum term_role role = role_of(k);
-	const char *who = k->email[0] != '\0' ? k->email : "-";
+	const char *who = k->name[0] != '\0' ? k->name : "-";
 
 	begin_of(k->fp, fp);
 	words_now(today);

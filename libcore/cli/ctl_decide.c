@@ -42,8 +42,10 @@ tell(const struct ctl *c, const char *verb, const struct rk_value *e)
 	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
 		if (strcmp(said[i][0], verb) != 0)
 			continue;
-		(void)str_escape_again(email, sizeof(email),
-		    ctl_text(e, "email", raw, sizeof(raw)));
+		if (ctl_text(e, "email", raw, sizeof(raw))[0] == '\0' &&
+		    ctl_text(e, "cn", what, sizeof(what))[0] != '\0')
+			(void)snprintf(raw, sizeof(raw), "CN=%s", what);
+		(void)str_escape_again(email, sizeof(email), raw);
 		(void)str_escape_again(shown, sizeof(shown),
 		    ctl_text(e, "fingerprint", fp, sizeof(fp)));
 		(void)str_escape_again(

@@ -130,6 +130,7 @@ static const struct field keys[] = {
 	{ "until", NULL, FIELD_TEXT },
 	{ "cert_from", NULL, FIELD_TEXT },
 	{ "cert_until", NULL, FIELD_TEXT },
+	{ "cn", NULL, FIELD_SHOWN },
 };
 
 /* What tools have of them by place: neither more nor less, for ever. */

@@ -68,10 +68,21 @@ text_of(const struct rk_value *row, const char *name, char dst[CELL_LEN])
 	return dst;
 }
 
+/* For people: who a key without e-mail is. */
+static void
+add_name(const struct rk_value *row, const char *name, char dst[CELL_LEN])
+{
+	char cn[256];
+
+	if (dst[0] == '\0' && strcmp(name, "email") == 0 &&
+	    ctl_text(row, "cn", cn, sizeof(cn))[0] != '\0')
+		(void)snprintf(dst, CELL_LEN, "CN=%s", cn);
+}
+
 /* Texts of a daemon's are escaped by the table. */
 static enum rk_err
 put_row(struct table *t, const struct rk_value *row, const struct field *fields,
-    size_t n)
+    size_t n, bool names)
 {
 	static char texts[FIELDS_MAX][CELL_LEN];
 	union cell cells[FIELDS_MAX];
@@ -85,6 +96,8 @@ put_row(struct table *t, const struct rk_value *row, const struct field *fields,
 		case FIELD_FIGURE:
 		case FIELD_TIME:
 			cells[i].text = text_of(row, fields[i].name, texts[i]);
+			if (names)
+				add_name(row, fields[i].name, texts[i]);
 			if (texts[i][0] == '\0')
 				cells[i].text = NULL;
 			break;
@@ -107,6 +120,7 @@ ctl_list(const struct ctl *c, const struct rk_value *list, enum ctl_of of)
 	size_t n;
 	const struct field *fields = ctl_fields(of, &n);
 	struct table *t;
+	bool names = of == CTL_KEYS && c->out.form == OUT_TEXT;
 	enum rk_err r;
 
 	if (list == NULL || list->kind != RK_ARRAY)
@@ -115,7 +129,7 @@ ctl_list(const struct ctl *c, const struct rk_value *list, enum ctl_of of)
 	if ((r = table_new(&c->out, fields, n, &t)) != RK_OK)
 		return out_fail(&c->out, r, rk_err_text(r), NULL);
 	for (uint32_t i = 0; r == RK_OK && i < list->u.list.count; i++)
-		r = put_row(t, &list->u.list.items[i], fields, n);
+		r = put_row(t, &list->u.list.items[i], fields, n, names);
 	table_end(t);
 	return r == RK_OK ? 0 : out_fail(&c->out, r, rk_err_text(r), NULL);
 }

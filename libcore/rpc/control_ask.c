@@ -3,8 +3,10 @@
 
 #include "base/error.h"
 #include "trust/policy.h"
+#include "trust/room.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct rk_trust *
 control_trust(const struct rk_control *c)
@@ -44,6 +46,17 @@ control_put_memo(struct kv *k, const struct rk_ask_entry *e)
 		kv_text(k, e->addresses[i]);
 }
 
+/* As a store keeps it, which has no ports; what is at no host is as it is. */
+static void
+put_host(struct kv *k, const char *remote)
+{
+	char host[128] = "";
+
+	if (strstr(remote, "://") != NULL)
+		room_host(remote, host, sizeof(host));
+	kv_pair_text(k, "address", host[0] != '\0' ? host : remote);
+}
+
 void
 control_put_entry(
     struct kv *k, struct rk_trust *trust, const struct rk_ask_entry *e)
@@ -57,13 +70,14 @@ control_put_entry(
 	kv_pair_text(k, "fingerprint", e->fp);
 	kv_pair_uint(k, "tries", e->tries);
 	control_put_time(k, "last_seen", e->last_seen);
-	kv_pair_text(k, "address", e->remote);
+	put_host(k, e->remote);
 	control_put_time(k, "first_seen", e->first_seen);
 	kv_pair_text(k, "ca", e->ca);
 	kv_pair_uint(k, "waiting", e->conns);
 	kv_pair_bool(k, "met", e->has_cert);
 	kv_pair_uint(k, "version", e->version);
 	kv_pair_text(k, "other", other);
+	kv_pair_text(k, "cn", e->cn);
 	control_put_memo(k, e);
 }
 

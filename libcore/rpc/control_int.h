@@ -216,7 +216,7 @@ void control_on_replaced(struct server_watch *w);
 struct rk_trust *control_trust(const struct rk_control *c);
 /* Pairs about an entry: so many. */
 #define CONTROL_MEMO_PAIRS 7
-#define CONTROL_ENTRY_PAIRS (12 + CONTROL_MEMO_PAIRS)
+#define CONTROL_ENTRY_PAIRS (13 + CONTROL_MEMO_PAIRS)
 void control_put_entry(
     struct kv *k, struct rk_trust *trust, const struct rk_ask_entry *e);
 /* Those of them that somebody's decision left. */

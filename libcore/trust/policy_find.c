@@ -115,6 +115,7 @@ take_peer(const struct rk_peer *peer, struct rk_ask_entry *e)
 	(void)str_copy(e->fp, sizeof(e->fp), peer->cert.fp);
 	memcpy(e->pub, peer->cert.pub, sizeof(e->pub));
 	(void)str_copy(e->email, sizeof(e->email), peer->cert.email);
+	(void)str_copy(e->cn, sizeof(e->cn), peer->cert.cn);
 	(void)str_copy(e->ca, sizeof(e->ca), peer->cert.issuer_cn);
 	(void)str_copy(e->remote, sizeof(e->remote), peer->remote);
 	e->cert_from = peer->cert.not_before;

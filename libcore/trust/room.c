@@ -356,6 +356,7 @@ note_peer(struct room_entry *e, const struct rk_peer *peer, uint64_t now)
 	e->pub.has_cert = true;
 	memcpy(e->pub.pub, peer->cert.pub, sizeof(e->pub.pub));
 	(void)str_copy(e->pub.email, sizeof(e->pub.email), peer->cert.email);
+	(void)str_copy(e->pub.cn, sizeof(e->pub.cn), peer->cert.cn);
 	(void)str_copy(e->pub.ca, sizeof(e->pub.ca), peer->cert.issuer_cn);
 	e->pub.cert_from = peer->cert.not_before;
 	e->pub.cert_until = peer->cert.not_after;
@@ -382,6 +383,7 @@ note_status(struct room *r, struct room_entry *e, bool changed)
 static void
 log_arrival(const struct rk_ask_entry *k)
 {
+	const bool named = k->email[0] != '\0' || k->cn[0] == '\0';
 	char fp[RK_FP_LEN];
 
 	sshkey_fp(k->pub, fp);
@@ -391,8 +393,9 @@ log_arrival(const struct rk_ask_entry *k)
 		    k->remote, k->fp, fp, rk_ask_status_name(k->status));
 	else
 		log_event(RK_LOG_INFO, "trust",
-		    "%s: key %s (%s) waits for a decision: %s", k->remote,
-		    k->fp, k->email, rk_ask_status_name(k->status));
+		    "%s: key %s (%s%s) waits for a decision: %s", k->remote,
+		    k->fp, named ? "" : "CN=", named ? k->email : k->cn,
+		    rk_ask_status_name(k->status));
 }
 
 static enum rk_err

@@ -319,14 +319,19 @@ between() {
 # is not overruled.
 versions() {
 	fp=SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
-	printf '\201\244keys\221\202\253fingerprint\331\062%s\247version\51' \
-		"$fp" >odd/_.trust
+	printf '\201\244keys\221\203\253fingerprint\331\062%s\247version\51%s' \
+		"$fp" "$(printf '\242cn\247bob\033[2J')" >odd/_.trust
 	printf '\300' >odd/_.decide
 	: >odd.out
 	"$BUILD_DIR/test/oddctl" "$tmp/odd.sock" odd </dev/null >odd.out 2>&1 &
 	odd=$!
 	daemons="$daemons $odd"
 	until_ok grep -q listening odd.out
+	want 0 'who has no e-mail' "$rpcd" ctl --socket odd.sock trust ls
+	has out ' CN=bob.x1b\[2J ' 'is the name in the certificate, escaped'
+	want 0 'for tools' "$rpcd" ctl --socket odd.sock trust ls --plain
+	! grep -q bob out
+	result $? 'that is no e-mail'
 	for verb in approve reject revoke forget; do
 		"$rpcd" ctl --socket odd.sock trust "$verb" "$fp" >out 2>err
 		LC_ALL=C grep -q "$(printf 'version\51')" odd/decided

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <rpckit/log.h>
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +29,36 @@ mode_of(const char *path)
 }
 
 /* ---- the cases ---- */
+
+/* rk_log_fn */
+static void
+keep_line(
+    enum rk_log_level level, const char *subsystem, const char *said, void *arg)
+{
+	char *line = arg;
+
+	(void)level;
+	(void)subsystem;
+	(void)snprintf(line, 512, "%s", said);
+}
+
+/* Who has no e-mail is the name in the certificate, and marked as that. */
+static void
+test_nameless(void **state)
+{
+	struct rk_peer peer = ask_peer_at(1, "", "tls://127.0.0.1:8443");
+	struct rk_trust *t = ask_list("", RK_TRUST_ASK);
+	char line[512] = "";
+
+	(void)state;
+	(void)snprintf(peer.cert.cn, sizeof(peer.cert.cn), "bob");
+	rk_log_set(keep_line, RK_LOG_INFO, line);
+	assert_int_equal(ask_come(t, &peer), RK_EAGAIN);
+	rk_log_set(NULL, RK_LOG_INFO, NULL);
+	assert_string_equal(ask_only_entry(t).cn, "bob");
+	assert_non_null(strstr(line, " (CN=bob) waits for a decision: new"));
+	rk_trust_free(t);
+}
 
 static void
 test_approved(void **state)
@@ -476,6 +508,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		IN_SCRATCH(test_nameless),
 		IN_SCRATCH(test_approved),
 		IN_SCRATCH(test_once),
 		IN_SCRATCH(test_changed),

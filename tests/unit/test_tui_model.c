@@ -158,11 +158,13 @@ test_details(void **state)
 	assert_int_equal(
 	    tui_tell(m, "_.trust", 5000,
 	        "{\"keys\":[{\"state\":\"revoked\",\"fingerprint\":\"" FP_A
-	        "\",\"by\":\"list\",\"addresses\":[\"10.0.0.2\",7,"
+	        "\",\"by\":\"list\",\"email\":\"\",\"cn\":\"ci\","
+	        "\"addresses\":[\"10.0.0.2\",7,"
 	        "\"10.0.0.1\"]}]}"),
 	    RK_OK);
 	k = model_key(m, FP_A);
 	assert_string_equal(k->by, "list");
+	assert_string_equal(k->name, "CN=ci");
 	assert_string_equal(k->hosts, "10.0.0.2, 10.0.0.1");
 	/* That list has ended a connection: what is known of keys is old. */
 	m->keys_stale = false;

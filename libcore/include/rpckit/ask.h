@@ -63,6 +63,9 @@ struct rk_ask_entry {
 	/* Of its certificate, the last one that was shown; 0: not noted. */
 	int64_t cert_from;
 	int64_t cert_until;
+	/* Its common name: what there is of a key without e-mail; "" where the
+	 * key was not here since the start. */
+	char cn[128];
 };
 
 /* Those there are, by first_seen; *out is for free().  RK_ENOMEM. */
