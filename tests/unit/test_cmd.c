@@ -169,7 +169,7 @@ test_verbs(void **state)
 	bad(&p, "frobnicate", "unknown command \"frobnicate\"");
 	bad(&p, "\033[1m", "unknown command \"\\x1b[1m\"");
 	bad(&try_gnu, "--warm x bench m f",
-	    "the options of a command must stand behind it");
+	    "--warm: the options of a command must stand behind it");
 }
 
 static void

@@ -95,7 +95,8 @@ count(unsigned *n)
 	(void)__atomic_fetch_add(n, 1, __ATOMIC_RELAXED);
 }
 
-/* Try one key until it is accepted, or given up as the list stays locked. */
+/* Try one key until it is accepted, or given up as the list stays locked; so
+ * long as another holds the file itself, it is only asked again. */
 static void
 enrol(struct rk_trust *trust, unsigned number)
 {
@@ -109,7 +110,9 @@ enrol(struct rk_trust *trust, unsigned number)
 	    peer.remote, sizeof(peer.remote), "%s", "tls://127.0.0.1:1");
 	memcpy(peer.cert.pub, keys[number], sizeof(peer.cert.pub));
 	for (i = 0; i < TRIES && r == RK_EUNKNOWNKEY; i++) {
-		r = rk_trust_decide(trust, &peer, &added, &err);
+		do {
+			r = rk_trust_decide(trust, &peer, &added, &err);
+		} while (r == RK_EBUSY);
 		if (r == RK_OK)
 			count(&results[number].accepted);
 		if (added)

@@ -404,7 +404,7 @@ test_held(void **state)
 	begun = real_ms();
 	for (unsigned i = 0; i < 50; i++)
 		assert_int_equal(decide(t, 1), RK_EBUSY);
-	assert_true(real_ms() - begun < 4500); /* not even once 5 s */
+	assert_true(real_ms() - begun < 25000); /* of 50 s, or of 250 */
 	assert_int_equal(flock(fd, LOCK_UN), 0);
 	assert_int_equal(decide(t, 1), RK_OK);
 	assert_int_equal(decide(t, 2), RK_EUNKNOWNKEY);
