@@ -407,6 +407,7 @@ super_cancel(struct super *s, uint64_t id, enum rk_cancel_why why)
 		[RK_CANCEL_CALLER] = "canceled",
 		[RK_CANCEL_DEADLINE] = "the caller's deadline has passed",
 		[RK_CANCEL_CLOSED] = "the caller is gone",
+		[RK_CANCEL_OPERATOR] = "canceled by an operator",
 	};
 
 	super_end(s, id, texts[why]);

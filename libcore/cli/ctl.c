@@ -138,6 +138,7 @@ refused(const struct ctl *c, const struct rk_reply *reply)
 		{ "not allowed for this caller",
 		    "this socket only shows; --socket PATH names another" },
 		{ "no such connection", "rpcd ctl conns" },
+		{ "no such call", "rpcd ctl calls" },
 	};
 	char said[400];
 	enum rk_err code = admin_refusal(reply, said, sizeof(said));
@@ -326,6 +327,7 @@ VERB(status)
 VERB(conns)
 VERB(calls)
 VERB(kick)
+VERB(cancel)
 VERB(trust)
 VERB(methods)
 VERB(metrics)
@@ -428,6 +430,12 @@ static const char *const kick_examples[] = {
 	NULL,
 };
 
+static const char *const cancel_examples[] = {
+	"rpcd ctl calls --plain | cut -f2,10   # connections, calls",
+	"rpcd ctl cancel 17 4711",
+	NULL,
+};
+
 static const char *const trust_examples[] = {
 	"rpcd ctl trust ls --state waiting",
 	"rpcd ctl trust approve SHA256:9f3K2LmQ   # it is let in, and known",
@@ -461,6 +469,15 @@ static const struct cmd cmds[] = {
 	    .max_operands = 16,
 	    .steers = true,
 	    .run = run_kick },
+	{ .name = "cancel",
+	    .operands = "ID CALL",
+	    .about = "cancel a call of a connection, by their numbers in "
+	             "calls",
+	    .examples = cancel_examples,
+	    .min_operands = 2,
+	    .max_operands = 2,
+	    .steers = true,
+	    .run = run_cancel },
 	{ .name = "trust",
 	    .operands = "WHAT [FP|FILE|MODE]...",
 	    .about = "ls, show, approve, reject, revoke, forget, replace, "

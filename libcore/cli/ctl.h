@@ -137,6 +137,7 @@ int ctl_check(const struct ctl_wish *w);
 int ctl_done(const struct ctl *c, int status, const char *note);
 int ctl_order(struct ctl *c, const char *method, const char *note);
 int ctl_kick(struct ctl *c);
+int ctl_cancel(struct ctl *c);
 int ctl_reload(struct ctl *c);
 int ctl_drain(struct ctl *c);
 int ctl_stop(struct ctl *c);

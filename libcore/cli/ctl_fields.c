@@ -92,7 +92,7 @@ static const struct field calls[] = {
 	{ "age_ms", "MS", FIELD_NUMBER },
 	{ "left_ms", "LEFT", FIELD_NUMBER },
 	SINCE,
-	{ "id", NULL, FIELD_NUMBER },
+	{ "id", "CALL", FIELD_NUMBER },
 	{ "bytes_in", NULL, FIELD_NUMBER },
 	{ "bytes_out", NULL, FIELD_NUMBER },
 	{ "moved", NULL, FIELD_NUMBER },

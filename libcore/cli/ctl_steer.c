@@ -188,6 +188,40 @@ ctl_kick(struct ctl *c)
 	return status;
 }
 
+/* ---- a call ---- */
+
+int
+ctl_cancel(struct ctl *c)
+{
+	size_t n;
+	const char *const *words = args_operands(c->a, &n);
+	struct ctl_pair pairs[3];
+	struct rk_value_doc *doc;
+	uint64_t conn, call;
+	char method[256], shown[300];
+	int status;
+
+	if (n != 2 || str_parse_u64(words[0], 1, UINT64_MAX, &conn) != RK_OK ||
+	    str_parse_u64(words[1], 1, UINT64_MAX, &call) != RK_OK)
+		return out_fail(&c->out, RK_EINVAL,
+		    "it takes the numbers of a connection and of a call",
+		    "rpcd ctl calls");
+	pairs[0] = CTL_NUMBER("conn", conn);
+	pairs[1] = CTL_NUMBER("id", call);
+	pairs[2] = CTL_TEXT("via", "ctl");
+	if ((status = ctl_ask(c, "_.cancel", pairs, 3, &doc)) != 0)
+		return status;
+	if (c->out.form == OUT_JSON)
+		status = ctl_json(&c->out, rk_value_root(doc));
+	else
+		out_note(&c->out, "canceled: %s",
+		    str_escape_again(shown, sizeof(shown),
+		        ctl_text(rk_value_root(doc), "method", method,
+		            sizeof(method))));
+	rk_value_free(doc);
+	return status;
+}
+
 /* ---- orders ---- */
 
 int

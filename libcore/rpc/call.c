@@ -160,6 +160,8 @@ tell(struct rk_call *call, const char *error, size_t error_len,
 	return r;
 }
 
+static const char by_operator[] = "canceled by an operator";
+
 static enum rk_err
 answer(struct rk_call *call, const char *error, size_t error_len,
     struct rk_bytes payload)
@@ -169,7 +171,11 @@ answer(struct rk_call *call, const char *error, size_t error_len,
 	if (call->answered)
 		return RK_ESTATE;
 	call->answered = true;
-	r = tell(call, error, error_len, payload);
+	r = call->told ? RK_ECLOSED : tell(call, error, error_len, payload);
+	if (call->told) {
+		error = by_operator;
+		error_len = sizeof(by_operator) - 1;
+	}
 	call_note_end(call, error, error_len, r);
 	if (!call->in_handler)
 		call_release(call);
@@ -276,8 +282,22 @@ confirm_code(enum rk_cancel_why why)
 		return RK_ETIMEOUT;
 	case RK_CANCEL_CLOSED:
 		return RK_ECLOSED;
+	case RK_CANCEL_OPERATOR:
+		return RK_ECANCELED;
 	}
 	return RK_ECANCELED;
+}
+
+/* The caller, who did not ask for this, does not wait for the handler.  What
+ * ends a stream says it in its turn. */
+static void
+tell_of_operator(struct rk_call *call)
+{
+	if (call->stream != NULL)
+		return;
+	call->told = true;
+	(void)tell(
+	    call, by_operator, sizeof(by_operator) - 1, (struct rk_bytes){ 0 });
 }
 
 void
@@ -286,6 +306,8 @@ call_cancel(struct rk_call *call, enum rk_cancel_why why)
 	if (call->canceled)
 		return;
 	call->canceled = true;
+	if (why == RK_CANCEL_OPERATOR)
+		tell_of_operator(call);
 	if (call_confirm(call, confirm_code(why)))
 		return; /* it may be gone */
 	if (call->on_cancel != NULL)

@@ -309,10 +309,15 @@ RK_MUST enum rk_err control_upload_end(const struct control_end *e,
 void control_upload_drop(const struct control_end *e, uint64_t conn);
 void control_uploads_fini(struct rk_control *c);
 
-/* What _.kick and _.events take. */
+/* control_end.c: arg: struct control_end; what they take. */
+rk_handler_fn control_on_kick;
+rk_handler_fn control_on_cancel;
 struct survey_target;
 RK_MUST enum rk_err control_read_target(
     struct rk_bytes p, struct survey_target *t);
+RK_MUST enum rk_err control_read_call(
+    struct rk_bytes p, struct survey_target *t, char via[17]);
+/* What _.events takes. */
 RK_MUST enum rk_err control_read_wishes(
     struct rk_bytes p, struct control_reader *r);
 /* A member that is text without NUL, at most len - 1 bytes.  RK_EPROTO. */
@@ -325,6 +330,19 @@ RK_MUST enum rk_err control_take_word(
 /* "error" ... "debug"; -1: none of these. */
 int control_level(struct rk_str word);
 const char *control_level_name(enum rk_log_level level);
+/* control_methods.c, what follows.  Ask the watched server, and answer the call
+ * with what `show` makes of that. */
+struct control_question {
+	struct rk_control *control;
+	struct rk_call *call; /* deferred */
+	void (*show)(struct control_question *q, const struct survey_sum *sum,
+	    const struct buf *rows);
+	struct survey_target target;
+	char shown[200];          /* of the target, for the log */
+	char by[CONTROL_WHO_LEN]; /* who wants it, the same */
+};
+void control_survey(const struct control_end *e, struct rk_call *call,
+    enum survey_what what, const struct control_question *wish);
 /* Answer with what k has written, or say why not; frees the buffer. */
 void control_answer(struct rk_call *call, struct kv *k);
 

@@ -1,4 +1,4 @@
-/* What a control answers: figures, lists, and what steers. */
+/* What a control answers: figures and lists; the table of its methods. */
 #include "rpc/control_int.h"
 
 #include "base/error.h"
@@ -25,21 +25,11 @@ control_answer(struct rk_call *call, struct kv *k)
 
 /* ---- asking the watched server ---- */
 
-struct question {
-	struct rk_control *control;
-	struct rk_call *call; /* deferred */
-	void (*show)(struct question *q, const struct survey_sum *sum,
-	    const struct buf *rows);
-	struct survey_target target;
-	char shown[200]; /* of the target, for the log */
-	char who[CONTROL_WHO_LEN];
-};
-
 static void
 on_survey(enum rk_err r, const struct survey_sum *sum, const struct buf *rows,
     void *arg)
 {
-	struct question *q = arg;
+	struct control_question *q = arg;
 	struct rk_control *c = q->control;
 
 	if (r == RK_OK)
@@ -52,12 +42,12 @@ on_survey(enum rk_err r, const struct survey_sum *sum, const struct buf *rows,
 }
 
 /* Of a server that does not run there is nothing to be seen. */
-static void
-ask(const struct control_end *e, struct rk_call *call, enum survey_what what,
-    const struct question *wish)
+void
+control_survey(const struct control_end *e, struct rk_call *call,
+    enum survey_what what, const struct control_question *wish)
 {
 	static const struct survey_sum nothing;
-	struct question *q = malloc(sizeof(*q));
+	struct control_question *q = malloc(sizeof(*q));
 	struct buf none;
 	enum rk_err r;
 
@@ -180,8 +170,8 @@ control_up_ms(const struct rk_control *c)
 }
 
 static void
-show_status(
-    struct question *q, const struct survey_sum *sum, const struct buf *rows)
+show_status(struct control_question *q, const struct survey_sum *sum,
+    const struct buf *rows)
 {
 	const struct rk_control *c = q->control;
 	struct rk_trust *trust = control_trust(c);
@@ -215,16 +205,16 @@ show_status(
 static void
 on_status(struct rk_call *call, void *arg)
 {
-	struct question q = { .show = show_status };
+	struct control_question q = { .show = show_status };
 
-	ask(arg, call, SURVEY_TOTALS, &q);
+	control_survey(arg, call, SURVEY_TOTALS, &q);
 }
 
 /* ---- _.conns, _.calls ---- */
 
 static void
-show_rows(struct question *q, const char *what, const struct survey_sum *sum,
-    const struct buf *rows)
+show_rows(struct control_question *q, const char *what,
+    const struct survey_sum *sum, const struct buf *rows)
 {
 	struct buf b;
 	struct kv k = { .b = &b };
@@ -240,15 +230,15 @@ show_rows(struct question *q, const char *what, const struct survey_sum *sum,
 }
 
 static void
-show_conns(
-    struct question *q, const struct survey_sum *sum, const struct buf *rows)
+show_conns(struct control_question *q, const struct survey_sum *sum,
+    const struct buf *rows)
 {
 	show_rows(q, "conns", sum, rows);
 }
 
 static void
-show_calls(
-    struct question *q, const struct survey_sum *sum, const struct buf *rows)
+show_calls(struct control_question *q, const struct survey_sum *sum,
+    const struct buf *rows)
 {
 	show_rows(q, "calls", sum, rows);
 }
@@ -256,24 +246,24 @@ show_calls(
 static void
 on_conns(struct rk_call *call, void *arg)
 {
-	struct question q = { .show = show_conns };
+	struct control_question q = { .show = show_conns };
 
-	ask(arg, call, SURVEY_CONNS, &q);
+	control_survey(arg, call, SURVEY_CONNS, &q);
 }
 
 static void
 on_calls(struct rk_call *call, void *arg)
 {
-	struct question q = { .show = show_calls };
+	struct control_question q = { .show = show_calls };
 
-	ask(arg, call, SURVEY_CALLS, &q);
+	control_survey(arg, call, SURVEY_CALLS, &q);
 }
 
 /* ---- _.metrics ---- */
 
 static void
-show_metrics(
-    struct question *q, const struct survey_sum *sum, const struct buf *rows)
+show_metrics(struct control_question *q, const struct survey_sum *sum,
+    const struct buf *rows)
 {
 	struct buf b;
 	struct kv k = { .b = &b };
@@ -287,9 +277,9 @@ show_metrics(
 static void
 on_metrics(struct rk_call *call, void *arg)
 {
-	struct question q = { .show = show_metrics };
+	struct control_question q = { .show = show_metrics };
 
-	ask(arg, call, SURVEY_TOTALS, &q);
+	control_survey(arg, call, SURVEY_TOTALS, &q);
 }
 
 /* ---- _.serves ---- */
@@ -321,78 +311,6 @@ on_serves(struct rk_call *call, void *arg)
 		put_method(
 		    &k, &all->list[i], methods_figures(all, &all->list[i]));
 	control_answer(call, &k);
-}
-
-/* ---- _.kick ---- */
-
-static void
-show_kicked(
-    struct question *q, const struct survey_sum *sum, const struct buf *rows)
-{
-	struct buf b;
-	struct kv k = { .b = &b };
-
-	(void)rows;
-	if (sum->kicked == 0) {
-		(void)rk_call_fail(q->call, "no such connection", NULL, 0);
-		return;
-	}
-	log_event(RK_LOG_INFO, "control",
-	    "%" PRIu64 " connection%s closed by %s: %s", sum->kicked,
-	    sum->kicked == 1 ? "" : "s", q->who, q->shown);
-	buf_init(&b, 64);
-	kv_map(&k, 1);
-	kv_pair_uint(&k, "kicked", sum->kicked);
-	control_answer(q->call, &k);
-}
-
-enum rk_err
-control_read_target(struct rk_bytes p, struct survey_target *t)
-{
-	struct gp_reader g = { p.ptr, p.ptr + p.len };
-	struct rk_str key, who;
-	uint32_t n;
-
-	if (p.len == 0 || gp_get_map(&g, &n) != RK_OK || n != 1 ||
-	    gp_get_key(&g, &key) != RK_OK)
-		return RK_EPROTO;
-	if (control_is_word(key, "conn")) {
-		t->by = SURVEY_BY_CONN;
-		return gp_get_uint(&g, &t->conn);
-	}
-	if (control_is_word(key, "fp"))
-		t->by = SURVEY_BY_FP;
-	else if (control_is_word(key, "address"))
-		t->by = SURVEY_BY_ADDRESS;
-	else
-		return RK_EPROTO;
-	if (gp_get_str(&g, &who) != RK_OK || who.len == 0 ||
-	    who.len >= sizeof(t->who))
-		return RK_EPROTO;
-	memcpy(t->who, who.ptr, who.len);
-	t->who[who.len] = '\0';
-	return RK_OK;
-}
-
-static void
-on_kick(struct rk_call *call, void *arg)
-{
-	struct question q = { .show = show_kicked };
-
-	if (control_read_target(rk_call_payload(call), &q.target) != RK_OK) {
-		(void)rk_call_fail(call,
-		    "it takes one of {conn: ID} {fp: SHA256:...} "
-		    "{address: URL, HOST:PORT or HOST}",
-		    NULL, 0);
-		return;
-	}
-	if (q.target.by == SURVEY_BY_CONN)
-		(void)snprintf(q.shown, sizeof(q.shown), "connection %" PRIu64,
-		    q.target.conn);
-	else
-		(void)str_escape(q.shown, sizeof(q.shown), q.target.who);
-	control_who(call, "", q.who); /* who may be gone before the answer */
-	ask(arg, call, SURVEY_KICK, &q);
 }
 
 /* ---- the table ---- */
@@ -519,7 +437,13 @@ static const struct rk_method table[] = {
 	    .about = "end connections",
 	    .args = "{conn} or {fp} or {address}",
 	    .reply = "{kicked}",
-	    .fn = on_kick,
+	    .fn = control_on_kick,
+	    .allow = may_steer },
+	{ .name = "_.cancel",
+	    .about = "cancel a call that runs",
+	    .args = "{conn, id, via}",
+	    .reply = "{canceled, method}",
+	    .fn = control_on_cancel,
 	    .allow = may_steer },
 	{ .name = "_.level",
 	    .about = "how much the log says",

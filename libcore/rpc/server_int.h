@@ -314,6 +314,7 @@ struct rk_call {
 	bool answered;
 	bool in_handler;
 	bool canceled;
+	bool told; /* an operator canceled it: the caller has its answer */
 	bool oneway;
 	bool is_stream;
 	const struct rk_stream *stream; /* NULL: it is none, or has ended */

@@ -75,6 +75,9 @@ on_cancel(uint64_t id, enum rk_cancel_why why, void *arg)
 	case RK_CANCEL_CLOSED:
 		give_up(s, RK_ECLOSED, "the connection is gone");
 		break;
+	case RK_CANCEL_OPERATOR:
+		give_up(s, RK_ECANCELED, "canceled by an operator");
+		break;
 	}
 }
 

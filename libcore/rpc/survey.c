@@ -356,6 +356,48 @@ kick(struct survey_leg *leg, struct server_conn *c, enum look look)
 	leg->sum.kicked++;
 }
 
+static struct rk_call *
+find_call(
+    struct worker *w, const struct survey_target *t, struct server_conn **conn)
+{
+	struct server_conn *c;
+	struct rk_call *call;
+
+	TAILQ_FOREACH (c, &w->conns, link) {
+		if (c->id == 0 || c->id != t->conn || c->session == NULL)
+			continue;
+		TAILQ_FOREACH (call, &c->running, link) {
+			*conn = c;
+			if (call->number == t->call)
+				return call;
+		}
+	}
+	return NULL;
+}
+
+/* Its handler may answer when it is told, and so end more than the call. */
+static void
+cancel(struct survey_leg *leg)
+{
+	struct kv k = { .b = &leg->rows };
+	struct server_conn *c = NULL;
+	struct rk_call *call = find_call(leg->worker, &leg->survey->target, &c);
+
+	if (call == NULL)
+		return;
+	kv_str(&k, call->netrpc.is_set ? call->netrpc.method : call->service);
+	end_row(leg, &k, 0);
+	if (call->canceled) {
+		leg->sum.ending++;
+		return;
+	}
+	leg->sum.canceled++;
+	c->n_running++;
+	call_cancel(call, RK_CANCEL_OPERATOR);
+	c->n_running--;
+	server_conn_settle(c);
+}
+
 static void
 count_look(struct survey_sum *sum, enum look look)
 {
@@ -401,6 +443,8 @@ leg_take(struct mail *m)
 		add_rows(leg, c, look);
 		kick(leg, c, look); /* its end comes at the end of the turn */
 	}
+	if (leg->survey->what == SURVEY_CANCEL)
+		cancel(leg);
 	leg->mail.fn = leg_back;
 	mailbox_put(w->server->workers[0].box, &leg->mail);
 }
@@ -419,6 +463,8 @@ add_sum(struct survey_sum *to, const struct survey_sum *s)
 	to->bytes_in += s->bytes_in;
 	to->bytes_out += s->bytes_out;
 	to->kicked += s->kicked;
+	to->canceled += s->canceled;
+	to->ending += s->ending;
 	to->rows += s->rows;
 	to->left_out += s->left_out;
 }

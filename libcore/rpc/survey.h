@@ -16,7 +16,8 @@ enum survey_what {
 	SURVEY_TOTALS, /* the sums only, as of all surveys */
 	SURVEY_CONNS,  /* rows: a map for each connection */
 	SURVEY_CALLS,  /* rows: a map for each call */
-	SURVEY_KICK    /* end the connections that are meant */
+	SURVEY_KICK,   /* end the connections that are meant */
+	SURVEY_CANCEL  /* cancel the call that is meant; row: its method */
 };
 
 enum survey_by {
@@ -28,6 +29,7 @@ enum survey_by {
 struct survey_target {
 	enum survey_by by;
 	uint64_t conn;
+	uint64_t call; /* of SURVEY_CANCEL: of that connection */
 	char who[192];
 };
 
@@ -41,6 +43,8 @@ struct survey_sum {
 	uint64_t bytes_in;
 	uint64_t bytes_out;
 	uint64_t kicked;
+	uint64_t canceled;
+	uint64_t ending; /* it was meant, and is canceled already */
 	uint64_t rows;
 	uint64_t left_out; /* rows for which there was no room */
 };
@@ -50,9 +54,9 @@ struct survey_sum {
 typedef void survey_fn(enum rk_err r, const struct survey_sum *sum,
     const struct buf *rows, void *arg);
 
-/* Loop 0; done is not called from inside.  target: of SURVEY_KICK.  RK_ESTATE:
- * the server does not run (any more), so there are no connections;
- * RK_ELIMIT, RK_ENOMEM.  done will not be called then. */
+/* Loop 0; done is not called from inside.  target: of SURVEY_KICK and
+ * SURVEY_CANCEL.  RK_ESTATE: the server does not run (any more), so there are
+ * no connections; RK_ELIMIT, RK_ENOMEM.  done will not be called then. */
 RK_MUST enum rk_err survey_start(struct rk_server *server,
     enum survey_what what, const struct survey_target *target, survey_fn *done,
     void *arg);

@@ -171,7 +171,7 @@ offers 'rpcd --trust ' file open ask lock off
 offers 'rpcd --cer' --certs
 offers 'rpcd --config ' dir/ file.json
 offers 'rpcd ' ctl
-offers 'rpcd ctl ' status conns calls kick trust methods metrics log reload \
+offers 'rpcd ctl ' status conns calls kick cancel trust methods metrics log reload \
 	drain stop version help
 offers 'rpcd ctl trust --state ' waiting known rejected
 offers 'rpcd ctl --socket x l' log

@@ -69,6 +69,7 @@ conf() {
 	printf 'trust = off\nthreads = 2\n[method evil]\nexec = /bin/cat\n' \
 		>>ctl.conf
 	printf 'about = turned \342\200\256 round\n' >>ctl.conf
+	printf '[method naps]\nexec = /bin/sleep 600\n' >>ctl.conf
 }
 
 shows() {
@@ -194,9 +195,43 @@ kicks() {
 	wait "$watcher" 2>/dev/null
 }
 
+naps() { # FILE
+	ctl calls --plain | grep '^naps	' >"$1"
+}
+
+no_nap() {
+	! naps nap
+}
+
+# Of a command: its process ends, its caller is told, its connection stays.
+cancels() {
+	"$rpcsh" -s "$(url tls)" --certs certs -k alice call naps >nap.out 2>&1 &
+	nap=$!
+	daemons="$daemons $nap"
+	until_ok naps row
+	result $? 'a call runs'
+	want 0 'calls' ctl calls
+	has out ' CALL$' 'a table has its number'
+	conn=$(cut -f2 row)
+	call=$(cut -f10 row)
+	want 8 'a call that is not there' ctl cancel "$conn" $((call + 1))
+	has err 'no such call$' 'is said'
+	want 2 'a call that is no number' ctl cancel "$conn" x
+	want 6 'who only looks' view cancel "$conn" "$call"
+	want 0 'cancel it' ctl cancel "$conn" "$call" --json
+	has out '^{"schema":1,"canceled":1,"method":"naps"}$' 'which'
+	! wait "$nap"
+	result $? 'its caller goes on'
+	has nap.out 'canceled by an operator' 'and knows why'
+	until_ok no_nap
+	result $? 'its process has ended'
+	has log "call $call of naps on connection $conn canceled by $(id -un) (ctl)" \
+		'the log has who'
+}
+
 only_shows() {
 	want 0 'the other socket shows' view status
-	for verb in 'kick 1' reload drain stop 'log --set debug'; do
+	for verb in 'kick 1' 'cancel 1 1' reload drain stop 'log --set debug'; do
 		# shellcheck disable=SC2086
 		want 6 "but not: $verb" view $verb
 	done
@@ -238,12 +273,12 @@ follows() {
 	! grep -q ': open$' log
 	result $? 'and leaves that as it is'
 	want 0 'reload' ctl reload
-	until_ok grep -q 'reloaded: 1 commands' followed
+	until_ok grep -q 'reloaded: 2 commands' followed
 	result $? 'is followed'
-	has log 'reloaded: 1 commands' 'and done'
+	has log 'reloaded: 2 commands' 'and done'
 	echo 'nonsense = 1' >>ctl.conf
 	want 3 'reload of a bad file' ctl reload
-	has err 'ctl.conf:9: .*nonsense' 'says where and what'
+	has err 'ctl.conf:11: .*nonsense' 'says where and what'
 	want 0 'status' ctl status
 	has out '^reload  20.* failed: ' 'remembers'
 	has out '^rpcd .*   config [0-9T:-]*Z (reload failed)   ' 'at once'
@@ -383,6 +418,7 @@ fi
 ok 'a daemon'
 shows
 kicks
+cancels
 only_shows
 others
 follows

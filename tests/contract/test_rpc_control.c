@@ -240,8 +240,8 @@ orders_the_program(void **state)
 static void
 refuses_to_steer_read_only(void **state)
 {
-	static const char *const steering[] = { "_.kick", "_.level", "_.reload",
-		"_.drain", "_.stop" };
+	static const char *const steering[] = { "_.kick", "_.cancel", "_.level",
+		"_.reload", "_.drain", "_.stop" };
 	struct rpcrig rig;
 	struct ctl ctl;
 	struct rk_client *v;

@@ -371,6 +371,164 @@ tells_what_moved(void **state)
 	rpcrig_end(&rig);
 }
 
+/* ---- an operator cancels ---- */
+
+/* The number of the call whose row has this text, and its connection. */
+static uint64_t
+await_call(struct rk_client *v, const char *has, uint64_t *conn)
+{
+	const char *text, *at, *row;
+
+	while (text = ctl_get(v, "_.calls"), at = strstr(text, has), at == NULL)
+		continue;
+	for (row = text; strstr(row + 1, "{\"id\":") != NULL &&
+	                 strstr(row + 1, "{\"id\":") < at;)
+		row = strstr(row + 1, "{\"id\":");
+	*conn = number(row, "conn");
+	return number(row, "id");
+}
+
+static void
+put_number(uint8_t **at, const char *key, uint64_t n)
+{
+	*(*at)++ = (uint8_t)(0xa0 | strlen(key));
+	memcpy(*at, key, strlen(key));
+	*at += strlen(key);
+	*(*at)++ = 0xcf;
+	for (int i = 56; i >= 0; i -= 8)
+		*(*at)++ = (uint8_t)(n >> i);
+}
+
+static const char *
+cancel(struct rk_client *v, uint64_t conn, uint64_t id)
+{
+	uint8_t arg[64] = { 0x82 }, *at = arg + 1;
+	enum rk_err code;
+
+	put_number(&at, "conn", conn);
+	put_number(&at, "id", id);
+	return ctl_ask(v, "_.cancel", arg, (size_t)(at - arg), &code);
+}
+
+/* Its handler is told, its caller is answered before that answers; what the
+ * handler says then goes nowhere. */
+static void
+cancels_a_call(void **state)
+{
+	struct rpcrig rig;
+	struct ctl ctl;
+	struct rpcanswer held = { 0 }, a = { 0 };
+	struct rk_client *c, *v;
+	uint64_t id, conn;
+
+	rpcrig_begin(&rig, *state);
+	ctl_begin(&ctl, &rig);
+	v = ctl_visit(ctl.path, NULL);
+	c = rpcrig_client(&rig);
+	(void)rpcrig_submit(c, "hold", "x", 1, &held);
+	while (rpcrig_get(&rig, &rig.n_held) == 0)
+		assert_int_equal(rk_client_process(c), RK_OK);
+	id = await_call(v, "\"method\":\"hold\"", &conn);
+	assert_string_equal(cancel(v, conn, id + 1), "no such call");
+	assert_string_equal(cancel(v, conn + 1, id), "no such call");
+	assert_string_equal(
+	    cancel(v, conn, id), "{\"canceled\":1,\"method\":\"hold\"}\n");
+	rpcrig_turn(c, &held.n, 1);
+	assert_int_equal(held.code, RK_EREMOTE);
+	assert_string_equal(held.text, "canceled by an operator");
+	assert_int_equal(rpcrig_held(&rig, 0).why, RK_CANCEL_OPERATOR);
+	ctl_has(ctl_get(v, "_.calls"), "\"canceled\":true");
+	ctl_has(cancel(v, conn, id), "it is canceled already");
+	rpcrig_answer(&rig, 0, NULL, "late", 4);
+	while (strstr(ctl_get(v, "_.calls"), "hold") != NULL)
+		continue;
+	assert_string_equal(cancel(v, conn, id), "no such call");
+	ctl_has(ctl_get(v, "_.conns"), "\"error\":\"canceled by an operator\"");
+	/* The connection goes on. */
+	assert_int_equal(rpcrig_try(c, "echo", "y", 1, &a), RK_OK);
+	assert_int_equal(held.n, 1);
+	rk_client_free(c);
+	rk_client_free(v);
+	ctl_end(&ctl);
+	rpcrig_end(&rig);
+}
+
+/* One whose end tells its own handler, and its caller. */
+static void
+cancels_a_stream(void **state)
+{
+	struct rpcrig rig;
+	struct ctl ctl;
+	struct rk_client *c, *v;
+	struct rk_stream *s;
+	uint64_t id, conn;
+
+	streamrig_begin(&rig, *state);
+	ctl_begin(&ctl, &rig);
+	v = ctl_visit(ctl.path, NULL);
+	c = rpcrig_client(&rig);
+	s = streamrig_open(c, RK_STREAM_UP, "up", "x", RK_NEVER);
+	streamrig_put(s, 10, false);
+	id = await_call(v, "\"method\":\"up\"", &conn);
+	assert_string_equal(
+	    cancel(v, conn, id), "{\"canceled\":1,\"method\":\"up\"}\n");
+	streamrig_finish(s, RK_EREMOTE, "canceled by an operator");
+	streamrig_await(&streamworld.ended, 1);
+	assert_int_equal(atomic_load(&streamworld.ended_code), RK_ECANCELED);
+	rk_client_free(c);
+	rk_client_free(v);
+	ctl_end(&ctl);
+	rpcrig_end(&rig);
+}
+
+static void
+wants_a_whole_order(void **state)
+{
+	static const struct {
+		const char *arg;
+		size_t len;
+	} wrong[] = {
+		{ "", 0 },
+		{ "\x80", 1 },
+		{ "\x81\xa4"
+		  "conn\x01",
+		    7 },
+		{ "\x81\xa2"
+		  "id\x01",
+		    5 },
+		{ "\x82\xa4"
+		  "conn\x01\xa2"
+		  "id\xa1x",
+		    12 },
+		{ "\x82\xa2"
+		  "id\x01\xa2"
+		  "id\x01",
+		    9 },
+		{ "\x82\xa4"
+		  "conn\x01\xa4"
+		  "call\x01",
+		    13 },
+	};
+	struct rpcrig rig;
+	struct ctl ctl;
+	struct rk_client *v;
+	enum rk_err code;
+
+	rpcrig_begin(&rig, *state);
+	ctl_begin(&ctl, &rig);
+	v = ctl_visit(ctl.path, NULL);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		ctl_has(
+		    ctl_ask(v, "_.cancel", wrong[i].arg, wrong[i].len, &code),
+		    "it takes {conn: ID, id: NUMBER}");
+	rk_client_free(v);
+	v = ctl_visit(ctl.view, NULL);
+	assert_string_equal(cancel(v, 1, 1), "not allowed for this caller");
+	rk_client_free(v);
+	ctl_end(&ctl);
+	rpcrig_end(&rig);
+}
+
 int
 main(void)
 {
@@ -381,6 +539,9 @@ main(void)
 		{ "events of calls", pushes_calls, RPC_ALL },
 		{ "events of one's calls", pushes_calls_of_one, RPC_ALL },
 		{ "what moved", tells_what_moved, RPC_ALL },
+		{ "cancel", cancels_a_call, RPC_ALL },
+		{ "cancel a stream", cancels_a_stream, RPC_ALL },
+		{ "cancel wrongly", wants_a_whole_order, RPC_ALL },
 		{ "slow reader", bounds_events_of_calls, RPC_ALL },
 	};
 

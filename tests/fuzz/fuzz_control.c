@@ -65,6 +65,16 @@ try_target(struct rk_bytes p)
 }
 
 static void
+try_call(struct rk_bytes p)
+{
+	struct survey_target t;
+	char via[17];
+
+	if (control_read_call(p, &t, via) == RK_OK)
+		check_word(via, sizeof(via));
+}
+
+static void
 try_wishes(struct rk_bytes p)
 {
 	struct control_reader r = { .log = -1 };
@@ -101,6 +111,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(copy != NULL);
 	try_order(p);
 	try_target(p);
+	try_call(p);
 	try_wishes(p);
 	try_import(p);
 	free(copy);

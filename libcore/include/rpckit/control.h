@@ -32,6 +32,7 @@ RK_BEGIN
  *	           _.undo: {key}: the last decision; _.import: {text}: keys
  *	_.mode     {mode}: rk_trust_set_mode(); _.lock, _.unlock: the file
  *	_.kick     {conn} or {fp} or {address}: end these connections
+ *	_.cancel   {conn, id}: cancel a call that runs
  *	_.level    {level}: how much the program's log says
  *	_.reload _.drain _.stop   the program's own functions
  *

@@ -324,9 +324,14 @@ RK_API uint64_t rk_call_defer(struct rk_call *call);
 enum rk_cancel_why {
 	RK_CANCEL_CALLER,   /* the caller asked */
 	RK_CANCEL_DEADLINE, /* its deadline passed */
-	RK_CANCEL_CLOSED    /* the connection is gone */
+	RK_CANCEL_CLOSED,   /* the connection is gone */
+	RK_CANCEL_OPERATOR  /* _.cancel of a control (control.h) */
 };
-/* Be told, at most once, on the loop thread, that nobody needs the answer. */
+/*
+ * Be told, at most once, on the loop thread, that nobody needs the answer.  Of
+ * RK_CANCEL_OPERATOR the caller has been told by then: "canceled by an
+ * operator" is its answer, whatever the handler's is.
+ */
 typedef void rk_cancel_fn(uint64_t id, enum rk_cancel_why why, void *arg);
 RK_API void rk_call_on_cancel(
     struct rk_call *call, rk_cancel_fn *fn, void *arg);
