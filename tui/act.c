@@ -164,6 +164,21 @@ act_on_conn(struct ui *ui, enum action action)
 		trace_open(ui, c);
 }
 
+static void
+cancel_call(struct ui *ui)
+{
+	const struct row *r = ui_row(ui);
+	const struct model_call *c =
+	    r != NULL && r->kind == ROW_CALL ? &ui->m->calls[r->at] : NULL;
+
+	if (c == NULL)
+		ui_say(ui, ROLE_DIM, "no call that runs is selected");
+	else if (c->canceled)
+		ui_say(ui, ROLE_DIM, "it is canceled already");
+	else
+		dlg_cancel(ui, c);
+}
+
 /* ---- deeds about the list ---- */
 
 static void
@@ -328,6 +343,9 @@ act_on_row(struct ui *ui, const struct keys_row *k)
 	case ACT_KICK:
 	case ACT_TRACE:
 		act_on_conn(ui, k->action);
+		break;
+	case ACT_CANCEL:
+		cancel_call(ui);
 		break;
 	case ACT_SHOW_KEY:
 		show_key(ui);

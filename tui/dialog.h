@@ -35,7 +35,7 @@ struct dialog {
 	/* What it is about. */
 	char fp[RK_FP_LEN], old_fp[RK_FP_LEN];
 	char who[256];
-	uint64_t version, by_version, conn;
+	uint64_t version, by_version, conn, call;
 	char path[LINE_LEN];
 	char note[DIALOG_NOTE]; /* as it was */
 };
@@ -62,6 +62,7 @@ void dlg_replace(struct ui *ui, const struct model_key *k, const char *note);
 void dlg_forget(struct ui *ui, const struct model_key *k);
 void dlg_lock(struct ui *ui);
 void dlg_kick(struct ui *ui, const struct model_conn *c);
+void dlg_cancel(struct ui *ui, const struct model_call *c);
 /* focus: ACT_OPEN, ACT_ALLOW or ACT_DENY. */
 void dlg_asked(struct ui *ui, const struct model_asked *q, enum action focus);
 void dlg_quit(struct ui *ui);

@@ -334,6 +334,42 @@ dlg_kick(struct ui *ui, const struct model_conn *c)
 	d->hints = "y close it  n, Esc no";
 }
 
+/* ---- a call ---- */
+
+static void
+canceled(struct ui *ui, struct dialog *d, int button)
+{
+	const struct order_arg args[] = { { "conn", NULL, d->conn },
+		{ "id", NULL, d->call } };
+	char said[200];
+
+	if (button != 1)
+		return;
+	(void)snprintf(said, sizeof(said), "canceled %.120s", d->who);
+	order_send(ui, "_.cancel", args, 2, said, false);
+}
+
+void
+dlg_cancel(struct ui *ui, const struct model_call *c)
+{
+	struct dialog *d = dialog_open(ui, " Cancel this call? ", canceled);
+	char age[WORDS_LEN];
+
+	if (d == NULL)
+		return;
+	d->conn = c->conn;
+	d->call = c->id;
+	(void)str_copy(d->who, sizeof(d->who), c->method);
+	text_add(&d->body, ROLE_TEXT, "%s of %s, for %s", c->method,
+	    c->email[0] != '\0' ? c->email : c->address,
+	    words_age(ui_now(ui) - c->began_ms, age));
+	text_add(&d->body, ROLE_TEXT,
+	    "Its caller gets an error; the connection goes on.");
+	dialog_button(d, "No", 'n');
+	dialog_button(d, "Yes", 'y');
+	d->hints = "y cancel it  n, Esc no";
+}
+
 /* ---- leaving ---- */
 
 static void

@@ -31,6 +31,8 @@ static const struct keys_row table[] = {
 	    "sort by the next column" },
 	{ CONNS, 'x', ACT_KICK, true, "x", "x kick",
 	    "close the connection, after a question" },
+	{ CALLS, 'x', ACT_CANCEL, true, "x", "x cancel",
+	    "cancel the call that runs, after a question" },
 	{ TRUST, 'f', ACT_FORGET, true, "f", "f forget",
 	    "forget the key: it is new when it comes again" },
 	{ TRUST, 'm', ACT_NOTE, true, "m", "m note", "a note for the key" },

@@ -17,6 +17,7 @@ is_audited(const char *method)
 	return strcmp(method, "_.decide") == 0 ||
 	       strcmp(method, "_.undo") == 0 ||
 	       strcmp(method, "_.import") == 0 ||
+	       strcmp(method, "_.cancel") == 0 ||
 	       strcmp(method, "_.lock") == 0 || strcmp(method, "_.unlock") == 0;
 }
 

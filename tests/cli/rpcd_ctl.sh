@@ -69,7 +69,7 @@ conf() {
 	printf 'trust = off\nthreads = 2\n[method evil]\nexec = /bin/cat\n' \
 		>>ctl.conf
 	printf 'about = turned \342\200\256 round\n' >>ctl.conf
-	printf '[method naps]\nexec = /bin/sleep 600\n' >>ctl.conf
+	printf '[method naps]\nexec = /bin/sleep 600\ntimeout = 10m\n' >>ctl.conf
 }
 
 shows() {
@@ -205,7 +205,7 @@ no_nap() {
 
 # Of a command: its process ends, its caller is told, its connection stays.
 cancels() {
-	"$rpcsh" -s "$(url tls)" --certs certs -k alice call naps >nap.out 2>&1 &
+	"$rpcsh" -s "$(url tls)" --certs certs -k alice --timeout 10m call naps >nap.out 2>&1 &
 	nap=$!
 	daemons="$daemons $nap"
 	until_ok naps row
@@ -278,7 +278,7 @@ follows() {
 	has log 'reloaded: 2 commands' 'and done'
 	echo 'nonsense = 1' >>ctl.conf
 	want 3 'reload of a bad file' ctl reload
-	has err 'ctl.conf:11: .*nonsense' 'says where and what'
+	has err 'ctl.conf:12: .*nonsense' 'says where and what'
 	want 0 'status' ctl status
 	has out '^reload  20.* failed: ' 'remembers'
 	has out '^rpcd .*   config [0-9T:-]*Z (reload failed)   ' 'at once'

@@ -95,6 +95,7 @@ prepare() {
 		"$tmp/admin" >story.conf
 	echo 'trust-wait = 10m' >>story.conf
 	echo 'known-clients = known' >>story.conf
+	printf '[method naps]\nexec = /bin/sleep 600\ntimeout = 10m\n' >>story.conf
 	check 'rpcd starts' start 1 -f story.conf
 	check 'a terminal' terminal 80 24
 	begin "exec $rpctui --socket admin" 'rpctui'
@@ -120,6 +121,34 @@ stranger() {
 	golden known
 	ctl status --json >out 2>err
 	has out '"accepted":1,' 'by its first connection'
+}
+
+# A call that runs is ended from the tab of calls, and not its connection.
+cancels() {
+	"$rpcsh" -s "$(url tls)" --certs certs -k alice --timeout 10m call naps \
+		</dev/null >nap.out 2>&1 &
+	nap=$!
+	daemons="$daemons $nap"
+	keys 3
+	shows '^.*naps  *alice@' 'a call runs'
+	keys g
+	shows '^> *naps' 'it is the first'
+	keys x
+	shows 'Cancel this call' 'x asks'
+	keys Enter
+	hides 'Cancel this call' 'Enter is No'
+	! ended "$nap"
+	result $? 'nothing is done'
+	keys x
+	shows 'Cancel this call' 'x asks again'
+	keys y
+	shows 'canceled naps' 'y does it'
+	! wait "$nap"
+	result $? 'its caller is told'
+	has nap.out 'canceled by an operator' 'by whom'
+	hides '^> *naps  *alice@' 'it has ended'
+	has log 'of naps on .* canceled by an operator, .* (tui)' 'the log has it'
+	keys 1
 }
 
 # The one that is known, and another with the same name.
@@ -204,6 +233,7 @@ main() {
 	mark=0
 	prepare
 	stranger
+	cancels
 	impostor
 	restart
 	replacing

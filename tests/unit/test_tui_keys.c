@@ -51,7 +51,7 @@ test_steering(void **state)
 {
 	static const enum action all[] = { ACT_APPROVE, ACT_ONCE, ACT_REJECT,
 		ACT_LATER, ACT_FORGET, ACT_NOTE, ACT_LOCK, ACT_IMPORT, ACT_KICK,
-		ACT_UNDO, ACT_ALLOW, ACT_DENY };
+		ACT_CANCEL, ACT_UNDO, ACT_ALLOW, ACT_DENY };
 	const struct keys_row *k;
 
 	(void)state;
