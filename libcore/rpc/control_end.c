@@ -72,8 +72,8 @@ control_on_kick(struct rk_call *call, void *arg)
 		return;
 	}
 	if (q.target.by == SURVEY_BY_CONN)
-		(void)snprintf(
-		    q.shown, sizeof(q.shown), "number %" PRIu64, q.target.conn);
+		(void)snprintf(q.shown, sizeof(q.shown), "connection %" PRIu64,
+		    q.target.conn);
 	else
 		(void)str_escape(q.shown, sizeof(q.shown), q.target.who);
 	control_who(call, "", q.by);
@@ -105,8 +105,7 @@ show_canceled(struct control_question *q, const struct survey_sum *sum,
 		method = (struct rk_str){ "", 0 };
 	(void)rk_escape(shown, sizeof(shown), method.ptr, method.len);
 	log_event(RK_LOG_INFO, "control",
-	    "call %" PRIu64 " of %s on connection %" PRIu64
-	    " canceled by %s",
+	    "call %" PRIu64 " of %s on connection %" PRIu64 " canceled by %s",
 	    q->target.call, shown, q->target.conn, q->by);
 	buf_init(&b, RK_NAME_MAX + 64);
 	kv_map(&k, 2);

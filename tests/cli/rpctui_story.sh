@@ -147,7 +147,7 @@ cancels() {
 	result $? 'its caller is told'
 	has nap.out 'canceled by an operator' 'by whom'
 	hides '^> *naps  *alice@' 'it has ended'
-	has log 'of naps on .* canceled by an operator, .* (tui)' 'the log has it'
+	has log 'of naps on .* canceled by .* (tui)' 'the log has it'
 	keys 1
 }
 
