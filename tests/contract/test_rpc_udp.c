@@ -351,6 +351,7 @@ follows_no_forger(void **state)
 	while (udprig_stats(&rig).moves == 0)
 		call_through(&t, c, t.own);
 	rk_client_free(c);
+	thief_pass(&t, t.up); /* or the server waits for who is gone */
 	(void)close(t.up);
 	(void)close(t.own);
 	(void)close(t.down);
