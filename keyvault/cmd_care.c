@@ -262,7 +262,7 @@ tell_fault(enum rk_err what, const char *text, void *arg)
 }
 
 static enum rk_err
-checked_row(struct kv *kv, const struct vault_info *info)
+checked_row(struct kv *kv, const struct vault_info *info, uint64_t records)
 {
 	static const struct field fields[] = {
 		{ .name = "vault" },
@@ -273,8 +273,7 @@ checked_row(struct kv *kv, const struct vault_info *info)
 
 	return kv_row(kv, fields, 4,
 	    (const union cell[]){ { .text = kv->path },
-	        { .yes = kv->status == 0 },
-	        { .number = (int64_t)info->records },
+	        { .yes = kv->status == 0 }, { .number = (int64_t)records },
 	        { .number = (int64_t)info->generation } });
 }
 
@@ -288,6 +287,7 @@ enum rk_err
 verb_check(struct kv *kv)
 {
 	struct vault_info info;
+	uint64_t records;
 	char shown[SHOWN_LEN];
 	enum rk_err r;
 
@@ -295,16 +295,17 @@ verb_check(struct kv *kv)
 	if ((r = kv_open(kv)) != RK_OK ||
 	    (r = kv_with_pass(
 	         kv, kv->vault, kv->path, "pass", check_with, NULL)) != RK_OK ||
-	    (r = vault_inspect(kv->vault, &info, &kv->err)) != RK_OK)
+	    (r = vault_inspect(kv->vault, &info, &kv->err)) != RK_OK ||
+	    (r = vault_count(kv->vault, &records, &kv->err)) != RK_OK)
 		return r;
 	kv->verified = kv->status == 0;
 	seen_look(kv, &info);
 	if (kv->out.form == OUT_JSON)
-		return checked_row(kv, &info);
+		return checked_row(kv, &info, records);
 	out_text(&kv->out, "%s  %s  %llu record%s, generation %llu\n",
 	    kv->status == 0 ? "ok" : "bad",
 	    str_escape(shown, sizeof(shown), kv->path),
-	    (unsigned long long)info.records, info.records == 1 ? "" : "s",
+	    (unsigned long long)records, records == 1 ? "" : "s",
 	    (unsigned long long)info.generation);
 	return RK_OK;
 }

@@ -304,7 +304,7 @@ verb_show(struct kv *kv)
 
 static enum rk_err
 status_row(struct kv *kv, const struct vault_info *info, const char *id,
-    const struct agent_status *agent)
+    uint64_t records, const struct agent_status *agent)
 {
 	static const struct field columns[] = {
 		{ .name = "vault" },
@@ -325,15 +325,15 @@ status_row(struct kv *kv, const struct vault_info *info, const char *id,
 
 	if ((r = table_new(&kv->out, columns, 12, &t)) != RK_OK)
 		return kv_fail(kv, r, kv->path, rk_err_text(r));
-	r = table_row(t,
-	    (const union cell[]){ { .text = kv->path }, { .text = id },
-	        { .number = info->created },
-	        { .number = (int64_t)info->records }, { .yes = info->hidden },
-	        { .number = (int64_t)info->generation },
-	        { .number = (int64_t)info->key_number },
-	        { .number = info->kdf.passes }, { .number = info->kdf.kib },
-	        { .number = info->kdf.lanes }, { .number = agent->pid },
-	        { .number = agent->open } });
+	r = table_row(
+	    t, (const union cell[]){ { .text = kv->path }, { .text = id },
+	           { .number = info->created }, { .number = (int64_t)records },
+	           { .yes = info->hidden },
+	           { .number = (int64_t)info->generation },
+	           { .number = (int64_t)info->key_number },
+	           { .number = info->kdf.passes }, { .number = info->kdf.kib },
+	           { .number = info->kdf.lanes }, { .number = agent->pid },
+	           { .number = agent->open } });
 	table_end(t);
 	return r == RK_OK ? r : kv_fail(kv, r, kv->path, rk_err_text(r));
 }
@@ -366,23 +366,24 @@ verb_status(struct kv *kv)
 	char text[SHOWN_LEN];
 	struct agent_status agent = { 0 };
 	struct vault_info info;
+	uint64_t records;
 	enum rk_err r;
 
 	if ((r = kv_open(kv)) != RK_OK ||
-	    (r = vault_inspect(kv->vault, &info, &kv->err)) != RK_OK)
+	    (r = vault_inspect(kv->vault, &info, &kv->err)) != RK_OK ||
+	    (r = vault_count(kv->vault, &records, &kv->err)) != RK_OK)
 		return r;
 	kv_try_agent(kv);
 	if (kv->agent != NULL && (r = kv_agent_status(kv, &agent)) != RK_OK)
 		return r;
 	str_hex(id, info.id, VAULT_ID_LEN);
 	if (kv->out.form != OUT_TEXT)
-		return status_row(kv, &info, id, &agent);
+		return status_row(kv, &info, id, records, &agent);
 	show_line(kv, "vault", str_escape(text, sizeof(text), kv->path));
 	show_line(kv, "id", id);
 	show_time(kv, "created", info.created);
 	(void)snprintf(text, sizeof(text), "%llu%s",
-	    (unsigned long long)info.records,
-	    info.hidden ? ", names hidden" : "");
+	    (unsigned long long)records, info.hidden ? ", names hidden" : "");
 	show_line(kv, "records", text);
 	(void)snprintf(text, sizeof(text), "%llu, under key %llu",
 	    (unsigned long long)info.generation,

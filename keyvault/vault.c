@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/sql.h"
 #include "base/str.h"
 
 static int64_t
@@ -290,17 +291,12 @@ vault_open(const char *path, struct vault **out, struct rk_error *err)
 enum rk_err
 vault_inspect(struct vault *v, struct vault_info *out, struct rk_error *err)
 {
-	sqlite3_stmt *stmt = NULL;
-	bool row;
 	enum rk_err r;
 
 	memset(out, 0, sizeof(*out));
 	if ((r = vault_read_begin(v, err)) != RK_OK)
 		return r;
-	if ((r = vault_head_read(v, err)) != RK_OK ||
-	    (r = vault_db_prepare(v, "SELECT count(*) FROM records NOT INDEXED",
-	         &stmt, err)) != RK_OK ||
-	    (r = vault_db_step(v, stmt, &row, err)) != RK_OK)
+	if ((r = vault_head_read(v, err)) != RK_OK)
 		goto out;
 	memcpy(out->id, v->head.id, VAULT_ID_LEN);
 	out->created = v->head.created;
@@ -308,10 +304,27 @@ vault_inspect(struct vault *v, struct vault_info *out, struct rk_error *err)
 	out->unlocked = v->key != NULL;
 	out->key_number = v->head.key_number;
 	out->generation = v->head.generation;
-	out->records = (uint64_t)sqlite3_column_int64(stmt, 0);
 	out->kdf = v->head.kdf;
 out:
-	(void)sqlite3_finalize(stmt);
+	vault_read_end(v);
+	return r;
+}
+
+enum rk_err
+vault_count(struct vault *v, uint64_t *out, struct rk_error *err)
+{
+	int64_t n;
+	int rc;
+	enum rk_err r;
+
+	*out = 0;
+	if ((r = vault_read_begin(v, err)) != RK_OK)
+		return r;
+	rc = sql_number(v->db, "SELECT count(*) FROM records NOT INDEXED", &n);
+	if (rc != SQLITE_OK)
+		r = vault_db_fail(v, rc, err);
+	else
+		*out = (uint64_t)n;
 	vault_read_end(v);
 	return r;
 }

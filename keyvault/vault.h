@@ -66,11 +66,13 @@ struct vault_info {
 	bool unlocked;
 	uint64_t key_number; /* of the data key: 1, and one more a rekey */
 	uint64_t generation; /* one more with every write */
-	uint64_t records;
 	struct kdf_params kdf;
 };
 RK_MUST enum rk_err vault_inspect(
     struct vault *v, struct vault_info *out, struct rk_error *err);
+/* Its records; all of the table is read. */
+RK_MUST enum rk_err vault_count(
+    struct vault *v, uint64_t *out, struct rk_error *err);
 
 /* The process that writes the file at path just now, or 0.  Not while it is
  * open in this process: that would drop its locks. */

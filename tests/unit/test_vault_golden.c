@@ -86,12 +86,14 @@ look(bool hidden)
 	struct rk_secret *pass = vaultrig_secret(VAULTRIG_PASS);
 	struct vault *v = vaultrig_unlocked();
 	struct vault_info info;
+	uint64_t records;
 	struct record rec;
 	struct rk_error err;
 
 	assert_int_equal(vault_inspect(v, &info, &err), RK_OK);
 	assert_int_equal(info.hidden, hidden);
-	assert_int_equal(info.records, 3);
+	assert_int_equal(vault_count(v, &records, &err), RK_OK);
+	assert_int_equal(records, 3);
 	vaultrig_holds(v, "deploy-ca", 1);
 	vaultrig_holds(v, "lab.psk", 3);
 	vaultrig_holds(v, "word", 'w');

@@ -45,6 +45,7 @@ test_made(void **state)
 	struct rk_secret *pass = vaultrig_secret("other");
 	struct vault *v;
 	struct vault_info info;
+	uint64_t records;
 	struct rk_error err;
 
 	(void)state;
@@ -53,7 +54,8 @@ test_made(void **state)
 	assert_mode(VAULTRIG_FILE, 0600);
 	v = vaultrig_open();
 	assert_int_equal(vault_inspect(v, &info, &err), RK_OK);
-	assert_int_equal(info.records, 0);
+	assert_int_equal(vault_count(v, &records, &err), RK_OK);
+	assert_int_equal(records, 0);
 	assert_int_equal(info.generation, 1);
 	assert_int_equal(info.key_number, 1);
 	assert_false(info.unlocked);
