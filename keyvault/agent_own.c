@@ -67,6 +67,7 @@ status(struct turn *t)
 		.version = AGENT_VERSION,
 		.pid = (uint32_t)getpid(),
 		.open = (uint32_t)t->a->n_keys,
+		.swappable = rk_secret_is_swappable(),
 	};
 	struct rk_error err;
 	size_t at;

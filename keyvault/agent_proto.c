@@ -110,7 +110,9 @@ agent_put_status(struct buf *b, const struct agent_status *s)
 		return r;
 	if ((r = agent_put_text(b, s->asks)) != RK_OK)
 		return r;
-	return agent_put_text(b, s->fault);
+	if ((r = agent_put_text(b, s->fault)) != RK_OK)
+		return r;
+	return bytes_put_u32(b, s->swappable);
 }
 
 bool
@@ -118,6 +120,7 @@ agent_get_status(struct bytes *b, struct agent_status *out)
 {
 	char asks[AGENT_ASKS_MAX];
 	char fault[AGENT_WHAT_MAX];
+	uint32_t swappable;
 	struct bytes id;
 
 	memset(out, 0, sizeof(*out));
@@ -126,8 +129,10 @@ agent_get_status(struct bytes *b, struct agent_status *out)
 	    !agent_get_text(b, out->path, sizeof(out->path)) ||
 	    !bytes_get_u32(b, &out->pid) || !bytes_get_u32(b, &out->open) ||
 	    !agent_get_text(b, asks, sizeof(asks)) ||
-	    !agent_get_text(b, fault, sizeof(fault)))
+	    !agent_get_text(b, fault, sizeof(fault)) ||
+	    !bytes_get_u32(b, &swappable) || swappable > 1)
 		return false;
+	out->swappable = swappable == 1;
 	(void)str_escape_again(out->fault, sizeof(out->fault), fault);
 	(void)str_escape_again(out->asks, sizeof(out->asks), asks);
 	memcpy(out->id, id.at, sizeof(out->id));

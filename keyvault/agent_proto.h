@@ -48,6 +48,7 @@ struct agent_status {
 	uint32_t open;
 	char asks[AGENT_ASKS_MAX];  /* how; shown as it is */
 	char fault[AGENT_WHAT_MAX]; /* of its vault; shown as it is */
+	bool swappable;             /* not all of its keys could be locked */
 };
 
 /* A whole frame that says what failed. */

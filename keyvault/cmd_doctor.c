@@ -60,10 +60,14 @@ look_at_memory(struct doctor *d)
 
 	enough =
 	    getrlimit(RLIMIT_MEMLOCK, &lim) == 0 && lim.rlim_cur >= LOCKED_MIN;
-	say(d, "memory", enough,
-	    enough ? "keys are locked in memory"
-	           : "keys may be swapped out: ulimit -l is less than "
-	             "2048, as a busy agent wants it");
+	if (rk_secret_is_swappable())
+		say(d, "memory", false,
+		    "keys may be swapped out: memory is not locked here");
+	else
+		say(d, "memory", enough,
+		    enough ? "keys are locked in memory"
+		           : "keys may be swapped out: ulimit -l is less than "
+		             "2048, as a busy agent wants it");
 	enough = getrlimit(RLIMIT_CORE, &lim) == 0 && lim.rlim_cur == 0;
 	say(d, "core dumps", enough, enough ? "off" : "on");
 }
@@ -138,6 +142,10 @@ look_at_confirming(struct doctor *d)
 		(void)str_copy(
 		    text, sizeof(text), "the agent asks by its askpass");
 	say(d, "confirming", true, text);
+	if (s.swappable)
+		say(d, "agent", false,
+		    "not all of its keys could be locked in memory: start it "
+		    "where ulimit -l is 2048");
 }
 
 enum rk_err

@@ -319,11 +319,12 @@ status_row(struct kv *kv, const struct vault_info *info, const char *id,
 		{ .name = "lanes", .kind = FIELD_NUMBER },
 		{ .name = "agent_pid", .kind = FIELD_NUMBER }, /* 0: none */
 		{ .name = "open_keys", .kind = FIELD_NUMBER },
+		{ .name = "swappable", .kind = FIELD_BOOL },
 	};
 	struct table *t;
 	enum rk_err r;
 
-	if ((r = table_new(&kv->out, columns, 12, &t)) != RK_OK)
+	if ((r = table_new(&kv->out, columns, 13, &t)) != RK_OK)
 		return kv_fail(kv, r, kv->path, rk_err_text(r));
 	r = table_row(
 	    t, (const union cell[]){ { .text = kv->path }, { .text = id },
@@ -333,7 +334,7 @@ status_row(struct kv *kv, const struct vault_info *info, const char *id,
 	           { .number = (int64_t)info->key_number },
 	           { .number = info->kdf.passes }, { .number = info->kdf.kib },
 	           { .number = info->kdf.lanes }, { .number = agent->pid },
-	           { .number = agent->open } });
+	           { .number = agent->open }, { .yes = agent->swappable } });
 	table_end(t);
 	return r == RK_OK ? r : kv_fail(kv, r, kv->path, rk_err_text(r));
 }
@@ -398,5 +399,9 @@ verb_status(struct kv *kv)
 	else
 		out_text(&kv->out, "%-12s pid %u, %u key%s open\n", "agent",
 		    agent.pid, agent.open, agent.open == 1 ? "" : "s");
+	if (agent.swappable)
+		show_line(kv, "memory",
+		    "keys of the agent may be swapped out: its limit of "
+		    "locked memory (ulimit -l) was too small");
 	return agent.open == 0 ? RK_OK : status_keys(kv);
 }

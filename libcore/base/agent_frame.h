@@ -11,7 +11,7 @@
  * Two sockets, because the one for SSH may be forwarded to other machines:
  * there nobody may say yes, or ask for anything but what SSH needs.
  */
-#define AGENT_VERSION 2
+#define AGENT_VERSION 3
 #define AGENT_REQUEST_MAX 16384
 #define AGENT_SIGN_MAX 1048576 /* a request AGENT_SIGN: lists are long */
 #define AGENT_REPLY_MAX 65536

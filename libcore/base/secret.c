@@ -1,10 +1,12 @@
 /* Guarded memory, wiping, constant-time comparison, randomness. */
 #include <rpckit/secret.h>
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <sodium.h>
+#include <sys/mman.h>
 
 #include "base/crypt.h"
 
@@ -12,6 +14,8 @@ struct rk_secret {
 	uint8_t *data;
 	size_t len;
 };
+
+static atomic_bool swappable;
 
 enum rk_err
 rk_secret_new(size_t len, struct rk_secret **out)
@@ -28,6 +32,10 @@ rk_secret_new(size_t len, struct rk_secret **out)
 		free(s);
 		return RK_ENOMEM;
 	}
+	/* sodium tells nobody that it could not; what is locked costs nothing
+	 * once more. */
+	if (mlock(s->data, len > 0 ? len : 1) != 0)
+		atomic_store(&swappable, true);
 	memset(s->data, 0, len > 0 ? len : 1);
 	s->len = len;
 	*out = s;
@@ -80,6 +88,12 @@ rk_secret_free(struct rk_secret *s)
 		return;
 	sodium_free(s->data); /* wipes */
 	free(s);
+}
+
+bool
+rk_secret_is_swappable(void)
+{
+	return atomic_load(&swappable);
 }
 
 bool

@@ -7,6 +7,7 @@ set -u
 # shellcheck source=tests/lib/keyvault.sh
 . "${SRC_DIR:?}/tests/lib/keyvault.sh"
 peer=$SRC_DIR/tests/lib/secretpeer.py
+# shellcheck disable=SC3045 # dash and bash have it
 if grep -q -e __asan_init -e __tsan_init "$keyvault" ||
     [ "$(ulimit -l)" = 0 ]; then
 	LOCKED=no
@@ -131,10 +132,41 @@ memory() {
 	    "$keyvault" --pass file:pass unlock big
 }
 
+# An agent that may lock less than it wants says so; root may always, but for
+# who gave that up.
+short() {
+	unset KEYVAULT_SOCK KEYVAULT_AGENT_PID
+	drop=
+	[ "$(id -u)" != 0 ] ||
+		drop='setpriv --bounding-set=-ipc_lock --inh-caps=-ipc_lock'
+	if [ "${LOCKED-yes}" = no ] || ! $drop true 2>/dev/null; then
+		ok "an agent without locked memory # SKIP all is, or none, here"
+		return
+	fi
+	# shellcheck disable=SC2086,SC3045 # words; as above
+	(
+		ulimit -l 8
+		exec $drop "$keyvault" agent --socket "$tmp/run/b.sock"
+	) >vars 2>err
+	result $? "an agent that may lock little"
+	# shellcheck source=/dev/null
+	. ./vars
+	trap 'kill -9 "$KEYVAULT_AGENT_PID" 2>/dev/null; rm -rf "$tmp"' EXIT
+	want 0 "opens a key" kv unlock big
+	want 0 "is asked" "$keyvault" status
+	has out '^memory  *keys of the agent may be swapped out' 'it says so'
+	want 0 "as JSON" "$keyvault" --json status
+	has out '"swappable":true' 'too'
+	want 1 "and to doctor" "$keyvault" doctor
+	has out '^agent  *bad  *not all of its keys could be locked' 'as well'
+	agent_stop
+}
+
 if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
 	session
 else
 	ok "nothing in any write # SKIP no strace"
 fi
 memory
+short
 finish

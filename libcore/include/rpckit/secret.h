@@ -24,6 +24,9 @@ RK_API size_t rk_secret_len(const struct rk_secret *s);
 RK_API void rk_secret_trim(struct rk_secret *s, size_t len);
 /* Wipes.  NULL is allowed. */
 RK_API void rk_secret_free(struct rk_secret *s);
+/* Whether this process was ever refused to lock such bytes (RLIMIT_MEMLOCK), so
+ * that some of them may have been swapped out.  Any thread. */
+RK_API RK_MUST bool rk_secret_is_swappable(void);
 
 /* Equal, in time that depends on len only. */
 RK_API RK_MUST bool rk_secret_eq(const void *a, const void *b, size_t len);
