@@ -148,7 +148,7 @@ cancels() {
 	has nap.out 'canceled by an operator' 'by whom'
 	hides '^> *naps  *alice@' 'it has ended'
 	has log 'of naps on .* canceled by .* (tui)' 'the log has it'
-	keys 1
+	keys 2
 }
 
 # The one that is known, and another with the same name.
