@@ -18,6 +18,18 @@
 #define TEXT_MAX (1U << 16) /* of one error object */
 #define RETRY_LEN 2048
 
+static int write_errno; /* of the first write to stdout that failed */
+
+/* The stream remembers that it failed, until out_flush(), but not why. */
+static void
+not_written(void)
+{
+	if (errno == EPIPE)
+		out_die_of(SIGPIPE);
+	if (write_errno == 0)
+		write_errno = errno;
+}
+
 static bool
 env_set(const char *name)
 {
@@ -258,9 +270,8 @@ out_text(const struct out *o, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = o->into == NULL ? vprintf(fmt, ap) : keep_text(o->into, fmt, ap);
 	va_end(ap);
-	/* Other failures: the stream remembers them until out_flush(). */
-	if (n < 0 && errno == EPIPE)
-		out_die_of(SIGPIPE);
+	if (n < 0)
+		not_written();
 }
 
 void
@@ -268,9 +279,8 @@ out_bytes(const struct out *o, const void *data, size_t len)
 {
 	if (o->into != NULL && buf_put(o->into, data, len) == RK_OK)
 		return;
-	/* As in out_text(). */
-	if (len > 0 && fwrite(data, 1, len, stdout) != len && errno == EPIPE)
-		out_die_of(SIGPIPE);
+	if (len > 0 && fwrite(data, 1, len, stdout) != len)
+		not_written();
 }
 
 enum rk_err
@@ -293,8 +303,9 @@ out_flush(const struct out *o)
 {
 	struct rk_error err;
 	bool failed = ferror(stdout) != 0;
-	int errnum = 0;
+	int errnum = write_errno;
 
+	write_errno = 0;
 	if (fflush(stdout) != 0) {
 		failed = true;
 		errnum = errno;

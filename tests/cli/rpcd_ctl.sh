@@ -92,7 +92,10 @@ shows() {
 	has out '^config  ctl.conf$' 'with what'
 	! ctl status >&- 2>err
 	result $? 'an answer that has nowhere to go is no success'
-	has err 'cannot write the answer' 'and says so'
+	has err 'cannot write the answer: .' 'and says so, and why'
+	! ctl metrics >/dev/full 2>err
+	result $? 'nor is what has no room'
+	has err 'cannot write the answer: No space left on device$' 'of which it says so'
 	want 0 'status in JSON' ctl status --json
 	is_json status
 	has out '"rates":{"in_bytes_per_s":0,"out_bytes_per_s":0,"window_ms":[1-9]' \
