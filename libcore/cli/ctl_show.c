@@ -130,7 +130,11 @@ ctl_list(const struct ctl *c, const struct rk_value *list, enum ctl_of of)
 		return out_fail(&c->out, r, rk_err_text(r), NULL);
 	for (uint32_t i = 0; r == RK_OK && i < list->u.list.count; i++)
 		r = put_row(t, &list->u.list.items[i], fields, n, names);
-	table_end(t);
+	/* Before what happens from now on there are only objects. */
+	if (r == RK_OK && !c->holds)
+		table_end_list(t);
+	else
+		table_end(t);
 	return r == RK_OK ? 0 : out_fail(&c->out, r, rk_err_text(r), NULL);
 }
 

@@ -125,6 +125,9 @@ shows() {
 	want 0 'calls' ctl calls --plain
 	[ ! -s out ]
 	result $? 'nothing runs'
+	want 0 'no call in JSON' ctl calls --json
+	[ "$(cat out)" = '[]' ]
+	result $? 'is a list without any'
 	want 0 'methods' ctl methods
 	has out '^evil .*turned \\u202e round' 'escaped'
 	[ "$(tr -d '\n\40-\176' <out | wc -c)" = 0 ]
