@@ -398,6 +398,29 @@ ctl_status(struct ctl *c)
 	return status;
 }
 
+/* What it is called and which it is, as JSON that any bytes cannot break. */
+static int
+version_json(const struct ctl *c, const char *name, const char *version)
+{
+	struct buf b;
+	enum rk_err r;
+
+	buf_init(&b, 4096);
+	r = buf_put_str(&b, "{\"schema\":1,\"name\":");
+	if (r == RK_OK)
+		r = out_json_string(&b, name, strlen(name));
+	if (r == RK_OK)
+		r = buf_put_str(&b, ",\"version\":");
+	if (r == RK_OK)
+		r = out_json_string(&b, version, strlen(version));
+	if (r == RK_OK)
+		r = buf_put_str(&b, "}\n");
+	if (r == RK_OK)
+		out_bytes(&c->out, buf_peek(&b), buf_len(&b));
+	buf_fini(&b);
+	return r == RK_OK ? 0 : out_fail(&c->out, r, rk_err_text(r), NULL);
+}
+
 int
 ctl_version(struct ctl *c)
 {
@@ -407,16 +430,13 @@ ctl_version(struct ctl *c)
 
 	if (status != 0)
 		return status;
-	(void)str_escape(a, sizeof(a),
-	    ctl_text(rk_value_root(doc), "name", name, sizeof(name)));
-	(void)str_escape(b, sizeof(b),
-	    ctl_text(rk_value_root(doc), "version", version, sizeof(version)));
+	(void)ctl_text(rk_value_root(doc), "name", name, sizeof(name));
+	(void)ctl_text(rk_value_root(doc), "version", version, sizeof(version));
 	if (c->out.form == OUT_JSON)
-		out_text(&c->out,
-		    "{\"schema\":1,\"name\":\"%s\",\"version\":\"%s\"}\n", a,
-		    b);
+		status = version_json(c, name, version);
 	else
-		out_text(&c->out, "%s %s\n", a, b);
+		out_text(&c->out, "%s %s\n", str_escape(a, sizeof(a), name),
+		    str_escape(b, sizeof(b), version));
 	rk_value_free(doc);
 	return status;
 }

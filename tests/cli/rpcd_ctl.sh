@@ -363,11 +363,14 @@ versions() {
 	printf '\201\244keys\221\203\253fingerprint\331\062%s\247version\51%s' \
 		"$fp" "$(printf '\242cn\247bob\033[2J')" >odd/_.trust
 	printf '\300' >odd/_.decide
+	printf '\202\244name\243a"b\247version\2411' >odd/_.status
 	: >odd.out
 	"$BUILD_DIR/test/oddctl" "$tmp/odd.sock" odd </dev/null >odd.out 2>&1 &
 	odd=$!
 	daemons="$daemons $odd"
 	until_ok grep -q listening odd.out
+	want 0 'a name with a quote' "$rpcd" ctl --socket odd.sock version --json
+	has out '^{"schema":1,"name":"a\\"b","version":"1"}$' 'is a text of JSON'
 	want 0 'who has no e-mail' "$rpcd" ctl --socket odd.sock trust ls
 	has out ' CN=bob.x1b\[2J ' 'is the name in the certificate, escaped'
 	want 0 'for tools' "$rpcd" ctl --socket odd.sock trust ls --plain
