@@ -5,7 +5,9 @@
 
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static const char *const levels[] = { "error", "warn", "info", "debug" };
 #define N_LEVELS (sizeof(levels) / sizeof(levels[0]))
@@ -172,9 +174,15 @@ follow(struct ctl *c)
 	if (out_flush(&c->out) != RK_OK)
 		return rk_err_exit(RK_EIO);
 	while (rk_client_peer(c->client) != NULL && !c->broken) {
-		struct pollfd p = { rk_client_fd(c->client), POLLIN, 0 };
+		struct pollfd p[] = {
+			{ rk_client_fd(c->client), POLLIN, 0 },
+			{ STDOUT_FILENO, 0, 0 },
+		};
 
-		(void)poll(&p, 1, rk_client_wait_ms(c->client));
+		/* Without a line to write, a reader who is gone is seen so. */
+		if (poll(p, 2, rk_client_wait_ms(c->client)) > 0 &&
+		    (p[1].revents & POLLERR) != 0)
+			out_die_of(SIGPIPE);
 		if (rk_client_process(c->client) != RK_OK)
 			break;
 	}

@@ -300,6 +300,16 @@ follows() {
 	wait "$follower" 2>/dev/null
 }
 
+# Who followed ends when nobody reads, without a line to notice it by.
+unread() {
+	{
+		ctl log -f 2>err
+		echo $? >status
+	} | head -n 1 >out
+	[ -s out ] && [ "$(cat status)" = 141 ]
+	result $? 'log -f ends with its reader'
+}
+
 ends() {
 	: >followed # who comes after it waits for what it says itself
 	"$rpcd" ctl --socket admin log -f >followed 2>&1 &
@@ -431,6 +441,7 @@ cancels
 only_shows
 others
 follows
+unread
 ends
 between
 versions
