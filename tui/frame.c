@@ -51,6 +51,15 @@ ui_rule(struct ui *ui, int row, int col, int width, const char *title)
 	term_put(ui->term, row, col + 2, ROLE_HEAD, fit);
 }
 
+/* How long the line's text is that is not cut. */
+static size_t
+cells(const char *text)
+{
+	char fit[PAINT_MAX];
+
+	return paint_fit(fit, text, PAINT_MAX, 0);
+}
+
 /* Text in a line of its own role, filled up. */
 static void
 put_line(struct ui *ui, int row, enum term_role role, const char *text)
@@ -112,7 +121,7 @@ trust_words(const struct model *m, char dst[64])
 }
 
 static void
-title_flags(struct ui *ui, char dst[64])
+title_flags(const struct ui *ui, char dst[64])
 {
 	const char *line = ui->m->silent_s > 0 ? "SILENT  " : "";
 
@@ -134,41 +143,61 @@ rates_words(const struct model_status *s, char dst[96])
 	    words_size(s->rx, rx), words_size(s->tx, tx));
 }
 
+/* What has room is said; the number of those who wait is never cut. */
 static void
-draw_title(struct ui *ui)
+title_text(const struct ui *ui, size_t room, char *dst, size_t len)
 {
 	const struct model_status *s = &ui->m->status;
-	char now[WORDS_LEN + 8], text[800], trust[64], flags[64], rates[96];
-	char up[WORDS_LEN], name[PAINT_MAX];
+	const bool runs =
+	    s->asked_ms != 0 && ui->m->online && ui->m->silent_s == 0;
+	char trust[64], flags[64], age[WORDS_LEN], name[PAINT_MAX];
+	char up[WORDS_LEN + 8], conns[32] = "";
+	const char *at = listener(s);
 	size_t waits = model_waiting(ui->m);
 
-	words_now(now);
 	/* Of a long one there is room for the rest still. */
 	(void)paint_fit(name, s->name, NAME_CELLS, 0);
 	trust_words(ui->m, trust);
 	title_flags(ui, flags);
-	rates[0] = '\0';
+	(void)snprintf(up, sizeof(up), "  up %s",
+	    words_age(s->up_ms + (runs ? ui_now(ui) - s->asked_ms : 0), age));
+	(void)snprintf(conns, sizeof(conns), "  conns %zu", ui->m->n_conns);
+	for (int i = 0; i < 3; i++) {
+		/* What is out of the ordinary comes first. */
+		if (ui_narrow(ui))
+			(void)snprintf(dst, len, "%s%.200s  %s  pend %zu%s",
+			    flags, name, trust, waits, conns);
+		else
+			(void)snprintf(dst, len,
+			    " rpctui  %s%.200s %s%s%s%s   pending %zu", flags,
+			    name, at, up, trust[0] != '\0' ? "   trust " : "",
+			    trust, waits);
+		if (cells(dst) <= room)
+			return;
+		if (i > 0)
+			at = "";
+		up[0] = conns[0] = '\0';
+	}
+}
+
+static void
+draw_title(struct ui *ui)
+{
+	const char *gap = ui_narrow(ui) ? "" : " ";
+	char now[WORDS_LEN + 8], clock[WORDS_LEN + 16], fit[PAINT_MAX];
+	char text[800];
+	size_t room, used;
+
+	words_now(now);
+	(void)snprintf(clock, sizeof(clock), " %s%s", now + 11, gap);
+	room = (size_t)term_cols(ui->term) - cells(clock);
+	title_text(ui, room, text, sizeof(text) - 96);
+	used = strlen(text);
 	if (term_cols(ui->term) >= UI_WIDE + 16)
-		rates_words(s, rates);
-	(void)words_age(s->up_ms + (s->asked_ms != 0 && ui->m->online &&
-	                                       ui->m->silent_s == 0
-	                                   ? ui_now(ui) - s->asked_ms
-	                                   : 0),
-	    up);
-	/* What is out of the ordinary comes first: the end may be cut. */
-	if (ui_narrow(ui))
-		(void)snprintf(text, sizeof(text),
-		    "%s%.200s  %s  pend %zu  conns %zu", flags, name, trust,
-		    waits, ui->m->n_conns);
-	else
-		(void)snprintf(text, sizeof(text),
-		    " rpctui  %s%.200s %s  up %s%s%s   pending %zu%s", flags,
-		    name, listener(s), up, trust[0] != '\0' ? "   trust " : "",
-		    trust, waits, rates);
-	put_line(ui, 0, ROLE_BAR, text);
-	(void)snprintf(
-	    text, sizeof(text), " %s%s", now + 11, ui_narrow(ui) ? "" : " ");
-	put_right(ui, 0, ROLE_BAR, text);
+		rates_words(&ui->m->status, text + used);
+	(void)paint_fit(fit, text, room, 0);
+	put_line(ui, 0, ROLE_BAR, fit);
+	put_right(ui, 0, ROLE_BAR, clock);
 }
 
 /* ---- tabs ---- */

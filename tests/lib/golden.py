@@ -38,10 +38,10 @@ def put(line, pattern, text):
 
 
 def title(line):
-    # An age of a letter more may cut what stands at the end.
+    # An age of a letter more may have no room.
     if len(line) <= 80 and re.search('OFFLINE|LOCKED', line):
-        line = re.sub(r'(?<=pending).*', ' ...', line)
-        return re.sub(r'(?<= up )' + AGE, 'AGE', line)
+        line = re.sub(r'  up ' + AGE, '', line)
+        return re.sub(r' +(?=[0-9a-z:]*Z *$)', ' ', line)
     line = put(line, r'(?<= up )' + AGE, 'AGE')
     line = re.sub(r'(?<=conns )\d', 'N', line)
     line = put(line, r'(?<= rx )' + SIZE + '/s', 'RX/s')
