@@ -82,8 +82,7 @@ shows() {
 	sed -n 1p out >line
 	has line '^rpcd 0\.[0-9.]*   up [0-9]* s   config [0-9T:-]*Z (start)   trust off$' \
 		'who, how long, by which settings'
-	url tls | sed 's,://, ,' >at
-	has out "^listen  $(cat at)   admin $tmp/admin\$" 'where'
+	has out "^listen  $(url tls | sed 's,://, ,')   admin $tmp/admin\$" 'where'
 	has out '^cert    node  ends in [0-9,]* d      CA ends in [0-9,]* d$' \
 		'as whom'
 	has out '^load    1 of 4,096 connections   0 calls running   0\.0* MB/s in   0\.0* MB/s out$' 'how much'
@@ -175,9 +174,9 @@ kicks() {
 	stays alice
 	await_conns 1 'another'
 	start=$(printf '%s' "$fp" | cut -c8-19)
-	# shellcheck disable=SC2086
-	want 0 'kick as it is grouped' ctl kick SHA256: $(printf '%s' "$start" |
-		sed 's/..../& /g')
+	groups=$(printf '%s' "$start" | sed 's/..../& /g')
+	# shellcheck disable=SC2086 # words
+	want 0 'kick as it is grouped' ctl kick SHA256: $groups
 	await_conns 0 'gone'
 	stays alice
 	await_conns 1 'one more'
