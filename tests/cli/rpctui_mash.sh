@@ -158,15 +158,15 @@ values() {
 	python3 - <<'END'
 def text(s):
     return b'\xd9' + bytes([len(s)]) + s.encode()
-def row(state, fp, tail=b''):
-    m = {'state': state, 'email': 'a@b', 'fingerprint': fp}
+def row(state, fp, **more):
+    m = {'state': state, 'email': 'a@b', 'fingerprint': fp, **more}
     return bytes([0x80 + len(m)]) + b''.join(
         text(k) + text(v) for k, v in m.items())
 def put(name, v):
     open('odd/' + name, 'wb').write(v)
 put('_.status', b'\x82' + text('name') + text('odd') + text('state') +
     text('serving'))
-put('_.trust', b'\x81' + text('keys') + b'\x91' + row('changed', 'a'))
+put('_.trust', b'\x81' + text('keys') + b'\x91' + row('changed', 'a', other='b'))
 put('_.known', b'\x81' + text('keys') + b'\x91' + row('known', 'b'))
 put('_.conns', b'\x81' + text('conns') + b'\x90')
 put('_.calls', b'\x81' + text('calls') + b'\x90')

@@ -40,7 +40,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    present, keys, &n);
 	if (r != RK_OK && n != 0)
 		abort();
-	if (r != RK_OK && r != RK_EPROTO && r != RK_ECERT && r != RK_ENOMEM)
+	if (r != RK_OK && r != RK_EFORMAT && r != RK_ETAMPERED &&
+	    r != RK_ENOMEM)
 		abort();
 	for (size_t i = 0; i < n; i++) {
 		if (!rk_next_key_ok(present, &keys[i]))

@@ -38,6 +38,7 @@ struct end {
 	struct buf said; /* each with its length */
 	bool over;
 	struct rk_error why;
+	size_t fed; /* of what it said next */
 };
 
 static struct {
@@ -119,6 +120,23 @@ on_sent(struct rk_session *s, uint64_t id, enum rk_err r, void *arg)
 	w.how[n] = r;
 }
 
+/* What an end said at once, in parts that may be fed; all of it? */
+static bool
+feed(struct end *from, struct rk_session *to, const uint8_t *p, size_t len)
+{
+	while (to != NULL && from->fed < len) {
+		size_t n = len - from->fed;
+
+		if (n > RK_SESSION_FEED_MAX)
+			n = RK_SESSION_FEED_MAX;
+		if (rk_session_feed(to, p + from->fed, n) == RK_EAGAIN)
+			return false;
+		from->fed += n;
+	}
+	from->fed = 0;
+	return true;
+}
+
 static void
 turn(void)
 {
@@ -133,10 +151,9 @@ turn(void)
 
 				memcpy(
 				    &len, said->data + said->head, sizeof(len));
-				if (to != NULL &&
-				    rk_session_feed(to,
+				if (!feed(&w.end[j], to,
 				        said->data + said->head + sizeof(len),
-				        len) == RK_EAGAIN)
+				        len))
 					break;
 				buf_consume(said, sizeof(len) + len);
 			}
