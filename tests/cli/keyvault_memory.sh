@@ -135,7 +135,6 @@ memory() {
 # An agent that may lock less than it wants says so; root may always, but for
 # who gave that up.
 short() {
-	unset KEYVAULT_SOCK KEYVAULT_AGENT_PID
 	drop=
 	[ "$(id -u)" != 0 ] ||
 		drop='setpriv --bounding-set=-ipc_lock --inh-caps=-ipc_lock'
