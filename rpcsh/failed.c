@@ -329,6 +329,15 @@ begins_with_url(const char *text)
 	return sign != NULL && strcspn(text, " ") > (size_t)(sign - text);
 }
 
+/* The reason, behind whom and what it is about. */
+static const char *
+last_words(const char *text)
+{
+	for (const char *p = text; (p = strstr(p, ": ")) != NULL;)
+		text = p += 2;
+	return text;
+}
+
 /* The line names the server, the method if one was called, and the reason. */
 static void
 name_it(const struct target *t, const struct rk_error *err, const char *method,
@@ -350,9 +359,15 @@ name_it(const struct target *t, const struct rk_error *err, const char *method,
 			(void)err_set(out, err->code, "%s: %s", url, err->text);
 		return;
 	}
+	(void)str_escape(name, sizeof(name), method);
+	if (t->ended.code == RK_ETIMEOUT) { /* it was taken for dead before */
+		(void)err_set(out, err->code, "%s: %s: %s", url, name,
+		    last_words(t->ended.text));
+		return;
+	}
 	format_ms(limit, sizeof(limit), t->timeout);
-	(void)err_set(out, err->code, "%s: %s: no answer for %s", url,
-	    str_escape(name, sizeof(name), method), limit);
+	(void)err_set(
+	    out, err->code, "%s: %s: no answer for %s", url, name, limit);
 }
 
 /* The same, of a connection that was good: what it says last is why. */
@@ -360,11 +375,8 @@ static void
 tell_lost(const char *method, const char *url, struct rk_error *named)
 {
 	char name[RK_NAME_MAX + 1], why[sizeof(named->text)];
-	const char *end = named->text;
 
-	for (const char *p = end; (p = strstr(p, ": ")) != NULL;)
-		end = p += 2;
-	(void)str_copy(why, sizeof(why), end);
+	(void)str_copy(why, sizeof(why), last_words(named->text));
 	(void)str_escape(name, sizeof(name), method == NULL ? "" : method);
 	(void)err_set(named, named->code, "%s: %s%sthe connection was lost: %s",
 	    url, name, name[0] == '\0' ? "" : ": ", why);
