@@ -192,7 +192,7 @@ reach() {
 	says 5 "a server that does not close" 'not closed its end within 300' \
 	    'ping --connect-only' "$rpcsh" --tcp --connect-timeout 300ms \
 	    -s "$silent" ping --connect-only
-	says 5 "nor take a message" ': echo: no answer for 300 ms$' \
+	says 5 "nor take a message" ': echo: the server has not closed its end within 300 ms$' \
 	    'ping --connect-only' "$rpcsh" --tcp --timeout 300ms -s "$silent" \
 	    --one-way echo
 	says 5 "a server silent in a call" ': echo: no answer for 300 ms$' \
