@@ -140,7 +140,9 @@ wants_group(const struct stat *st, char dst[NAME_MAX_LEN])
 	const struct group *g;
 	int n = getgroups(GROUPS_MAX, groups);
 
-	if ((st->st_mode & bit) == 0 || st->st_gid == getegid())
+	/* Nobody is sent to root's; nor does one help where all may enter. */
+	if ((st->st_mode & bit) == 0 || st->st_gid == getegid() ||
+	    st->st_gid == 0 || (st->st_mode & (bit >> 3)) != 0)
 		return false;
 	for (int i = 0; i < n; i++) {
 		if (groups[i] == st->st_gid)
