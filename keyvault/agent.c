@@ -237,6 +237,16 @@ agent_waits(
 	return true;
 }
 
+bool
+agent_still_waits(const struct agent *a, uint32_t id)
+{
+	for (size_t i = 0; i < AGENT_WAITING_MAX; i++)
+		if (a->waiting[i].state == WAITING_ASKED &&
+		    a->waiting[i].id == id)
+			return true;
+	return false;
+}
+
 enum rk_err
 agent_answer(struct agent *a, uint32_t id, bool yes, uint64_t now, uint64_t ms,
     const char *by)

@@ -105,6 +105,8 @@ void agent_drop(struct agent *a, uint32_t wait);
 /* The i-th that waits undecided, false behind the last. */
 bool agent_waits(
     const struct agent *a, size_t i, uint64_t now, struct agent_waiting *out);
+/* Does the one with that number? */
+bool agent_still_waits(const struct agent *a, uint32_t id);
 /* Somebody said yes, for this and as long as ms; or no.  by is who or how, for
  * the log, escaped: "askpass".  RK_ENOENT. */
 RK_MUST enum rk_err agent_answer(struct agent *a, uint32_t id, bool yes,

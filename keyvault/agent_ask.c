@@ -188,18 +188,6 @@ agent_ask_next(const struct agent_asks *asks)
 	return next;
 }
 
-/* Reaped later, by the signal that its end sends. */
-static bool
-still_waits(const struct agent *a, uint32_t id, uint64_t now)
-{
-	struct agent_waiting w;
-
-	for (size_t i = 0; agent_waits(a, i, now, &w); i++)
-		if (w.id == id)
-			return true;
-	return false;
-}
-
 static struct agent_asking *
 find(struct agent_asks *asks, uint32_t id)
 {
@@ -220,8 +208,8 @@ agent_ask_update(struct agent_asks *asks, const struct agent *a, uint64_t now,
 		return;
 	for (size_t i = 0; i < AGENT_WAITING_MAX; i++) {
 		q = &asks->list[i];
-		if (q->id != 0 && !still_waits(a, q->id, now))
-			cancel(q, now);
+		if (q->id != 0 && !agent_still_waits(a, q->id))
+			cancel(q, now); /* reaped when its end is told */
 	}
 	for (size_t i = 0; !elsewhere && agent_waits(a, i, now, &w); i++)
 		if (find(asks, w.id) == NULL && (q = find(asks, 0)) != NULL)

@@ -54,17 +54,6 @@ start(struct agent_notes *notes, struct agent_noted *n,
 		(void)close(null_fd);
 }
 
-static bool
-still_waits(const struct agent *a, uint32_t id, uint64_t now)
-{
-	struct agent_waiting w;
-
-	for (size_t i = 0; agent_waits(a, i, now, &w); i++)
-		if (w.id == id)
-			return true;
-	return false;
-}
-
 void
 agent_note_update(
     struct agent_notes *notes, const struct agent *a, uint64_t now)
@@ -76,7 +65,7 @@ agent_note_update(
 		return;
 	for (size_t i = 0; i < AGENT_WAITING_MAX; i++) {
 		n = &notes->list[i];
-		if (n->id == 0 || still_waits(a, n->id, now))
+		if (n->id == 0 || agent_still_waits(a, n->id))
 			continue;
 		if (n->pid == 0)
 			n->id = 0;
