@@ -20,20 +20,6 @@
 #include "certs.h"
 #include "rpcrig.h"
 
-static struct rk_client *
-dial_conf(const struct rk_client_conf *conf, enum rk_err want, const char *text)
-{
-	struct rk_client *c;
-	struct rk_error err;
-	enum rk_err got;
-
-	assert_int_equal(rk_client_new(conf, &c, &err), RK_OK);
-	got = rk_client_connect(c, &err);
-	if (got != want || (text != NULL && strstr(err.text, text) == NULL))
-		fail_msg("%s: %s", rk_err_name(got), err.text);
-	return c;
-}
-
 static void
 check_calls(struct rk_client *c, const char *transport)
 {
@@ -67,7 +53,7 @@ try_fds(const char *served, const char *called)
 	assert_string_equal(r.url, served);
 	rpcrig_client_conf(&r, &conf);
 	conf.url = called;
-	c = dial_conf(&conf, RK_OK, NULL);
+	c = rpcrig_dial(&conf, RK_OK, NULL);
 	check_calls(c, "fd");
 	assert_int_equal(rk_client_finish(c, 10000, &err), RK_OK);
 	/* They were there once. */
@@ -157,19 +143,19 @@ other_descriptors(void **state)
 	rpcrig_start(&r);
 	rpcrig_client_conf(&r, &conf);
 	conf.url = "fd:1000";
-	c = dial_conf(&conf, RK_EUNSUPPORTED, "descriptor 1000 is not open");
+	c = rpcrig_dial(&conf, RK_EUNSUPPORTED, "descriptor 1000 is not open");
 	rk_client_free(c);
 	fd = socket(AF_INET, SOCK_DGRAM, 0);
 	(void)snprintf(url, sizeof(url), "fd:%d", fd);
 	conf.url = url;
-	c = dial_conf(&conf, RK_EUNSUPPORTED, "no connected socket");
+	c = rpcrig_dial(&conf, RK_EUNSUPPORTED, "no connected socket");
 	rk_client_free(c);
 	(void)close(fd);
 	/* One that listens is nobody's connection. */
 	fd = socket(AF_INET, SOCK_STREAM, 0);
 	assert_int_equal(listen(fd, 1), 0);
 	(void)snprintf(url, sizeof(url), "fd:%d", fd);
-	c = dial_conf(&conf, RK_EUNSUPPORTED, "no connected socket");
+	c = rpcrig_dial(&conf, RK_EUNSUPPORTED, "no connected socket");
 	rk_client_free(c);
 	(void)close(fd);
 	/* Nobody to be, nobody to believe. */
@@ -204,7 +190,7 @@ strangers(void **state)
 	rpcrig_start(&r);
 	rpcrig_client_conf(&r, &conf);
 	conf.session_key = stranger;
-	c = dial_conf(&conf, RK_EDENIED, "the peer refuses our key");
+	c = rpcrig_dial(&conf, RK_EDENIED, "the peer refuses our key");
 	rk_client_free(c);
 	rk_key_public(stranger, pub);
 	rk_session_fp(pub, fp);
@@ -214,7 +200,7 @@ strangers(void **state)
 	/* And the server, to a client that wants another. */
 	rpcrig_client_conf(&r, &conf);
 	conf.session_peers = rpcworld.peers[0];
-	c = dial_conf(&conf, RK_EUNKNOWNKEY, "not among those that are");
+	c = rpcrig_dial(&conf, RK_EUNKNOWNKEY, "not among those that are");
 	rk_client_free(c);
 	assert_int_equal(rpcrig_get(&r, &r.handled), 0);
 	rpcrig_check_alive(&r);
@@ -251,7 +237,7 @@ keys_of_certificates(void **state)
 	conf.session_key = NULL;
 	conf.ident = idents[1];
 	conf.session_peers = peers[1];
-	c = dial_conf(&conf, RK_OK, NULL);
+	c = rpcrig_dial(&conf, RK_OK, NULL);
 	assert_string_equal(rk_client_peer(c)->cert.fp, info[0].fp);
 	rpcrig_call(c, "who", NULL, 0, &a);
 	assert_non_null(strstr(a.text, info[1].fp));
@@ -311,7 +297,7 @@ lists_count(void **state)
 	r.conf.session_peers = NULL;
 	rpcrig_start(&r);
 	rpcrig_client_conf(&r, &conf);
-	c = dial_conf(&conf, RK_EDENIED, "refuses our key");
+	c = rpcrig_dial(&conf, RK_EDENIED, "refuses our key");
 	rk_client_free(c);
 	end_listed(&r);
 	/* Vouched for: recorded, as one with a certificate. */
@@ -437,17 +423,17 @@ pre_shared_keys(void **state)
 	rpcrig_start(&r);
 	rpcrig_client_conf(&r, &conf);
 	conf.psks = psk(1);
-	c = dial_conf(&conf, RK_OK, NULL);
+	c = rpcrig_dial(&conf, RK_OK, NULL);
 	check_calls(c, rpc_kind_name(kind));
 	assert_string_equal(rk_client_peer(c)->psk, "lab");
 	rk_client_free(c);
 	rk_psks_free(conf.psks);
 	conf.psks = psk(2);
-	c = dial_conf(&conf, RK_EPSK, "it has none, or another");
+	c = rpcrig_dial(&conf, RK_EPSK, "it has none, or another");
 	rk_client_free(c);
 	rk_psks_free(conf.psks);
 	conf.psks = NULL;
-	c = dial_conf(&conf, RK_ECLOSED, NULL);
+	c = rpcrig_dial(&conf, RK_ECLOSED, NULL);
 	rk_client_free(c);
 	rk_psks_free(r.conf.psks);
 	rpcrig_end(&r);

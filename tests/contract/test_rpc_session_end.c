@@ -16,20 +16,6 @@
 
 #include "rpcrig.h"
 
-static struct rk_client *
-dial_conf(const struct rk_client_conf *conf, enum rk_err want, const char *text)
-{
-	struct rk_client *c;
-	struct rk_error err;
-	enum rk_err got;
-
-	assert_int_equal(rk_client_new(conf, &c, &err), RK_OK);
-	got = rk_client_connect(c, &err);
-	if (got != want || (text != NULL && strstr(err.text, text) == NULL))
-		fail_msg("%s: %s", rk_err_name(got), err.text);
-	return c;
-}
-
 /* ---- nobody left ---- */
 
 static unsigned deserted; /* the rig's lock */
@@ -76,7 +62,7 @@ nobody_left(void **state)
 	rpcrig_client_conf(&r, &conf);
 	for (int i = 0; i < 2; i++) {
 		conf.url = url[i * 2 + 1];
-		c[i] = dial_conf(&conf, RK_OK, NULL);
+		c[i] = rpcrig_dial(&conf, RK_OK, NULL);
 	}
 	assert_int_equal(rk_client_finish(c[0], 10000, &err), RK_OK);
 	rk_client_free(c[0]);
@@ -165,7 +151,7 @@ lost_or_not_answered(void **state)
 	conf.url = url[1];
 	conf.closed = keep_why;
 	conf.arg = &why;
-	c = dial_conf(&conf, RK_OK, NULL);
+	c = rpcrig_dial(&conf, RK_OK, NULL);
 	end = (struct cut){ &r, dup(fds[1]) };
 	assert_int_equal(pthread_create(&thread, NULL, cut, &end), 0);
 	call(c, &err);

@@ -40,6 +40,21 @@ rpcrig_client_with(const struct rk_client_conf *conf)
 }
 
 struct rk_client *
+rpcrig_dial(
+    const struct rk_client_conf *conf, enum rk_err want, const char *text)
+{
+	struct rk_client *c;
+	struct rk_error err;
+	enum rk_err got;
+
+	assert_int_equal(rk_client_new(conf, &c, &err), RK_OK);
+	got = rk_client_connect(c, &err);
+	if (got != want || (text != NULL && strstr(err.text, text) == NULL))
+		fail_msg("%s: %s", rk_err_name(got), err.text);
+	return c;
+}
+
+struct rk_client *
 rpcrig_client(struct rpcrig *r)
 {
 	struct rk_client_conf conf;

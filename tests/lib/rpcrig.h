@@ -147,6 +147,9 @@ void rpcrig_client_conf(const struct rpcrig *r, struct rk_client_conf *conf);
 /* Connected, or not even started. */
 struct rk_client *rpcrig_client(struct rpcrig *r);
 struct rk_client *rpcrig_client_with(const struct rk_client_conf *conf);
+/* Connected, or not: with that error, whose text has that (NULL: any). */
+struct rk_client *rpcrig_dial(
+    const struct rk_client_conf *conf, enum rk_err want, const char *text);
 
 /* What a reply callback was told. */
 struct rpcanswer {
