@@ -94,16 +94,17 @@ udp_end_put(struct udp_end *e, struct udp_peer *p, struct rk_bytes head,
 	return RK_OK;
 }
 
+/* Those that wait now: who has to again stands behind, who is gone nowhere. */
 static void
 resume_all(struct udp_end *e)
 {
-	struct udp_peers list;
 	struct udp_peer *p;
+	size_t n = 0;
 
-	TAILQ_INIT(&list);
-	TAILQ_CONCAT(&list, &e->stuck, stuck);
-	while ((p = TAILQ_FIRST(&list)) != NULL) {
-		TAILQ_REMOVE(&list, p, stuck);
+	TAILQ_FOREACH (p, &e->stuck, stuck)
+		n++;
+	for (; n > 0 && (p = TAILQ_FIRST(&e->stuck)) != NULL; n--) {
+		TAILQ_REMOVE(&e->stuck, p, stuck);
 		p->is_stuck = false;
 		if (p->layer != NULL)
 			sess_layer_resume(p->layer);
