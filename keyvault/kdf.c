@@ -1,7 +1,6 @@
 /* The door to libargon2: keys from passphrases, and how much work that is. */
 #include "kdf.h"
-
-#include <time.h>
+#include "base/clock.h"
 
 #include <argon2.h>
 
@@ -46,16 +45,6 @@ kdf_derive(const struct kdf_params *p, const uint8_t salt[KDF_SALT_LEN],
 
 /* ---- how much ---- */
 
-static uint64_t
-now_ms(void)
-{
-	struct timespec t = { 0 };
-
-	/* Cannot fail for this clock. */
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 static enum rk_err
 measure(const struct kdf_params *p, uint64_t *ms)
 {
@@ -68,9 +57,9 @@ measure(const struct kdf_params *p, uint64_t *ms)
 	*ms = 0;
 	if ((r = rk_secret_new(16, &pass)) != RK_OK)
 		return r;
-	start = now_ms();
+	start = mono_ms();
 	r = kdf_derive(p, salt, pass, out, sizeof(out));
-	*ms = now_ms() - start;
+	*ms = mono_ms() - start;
 	if (*ms == 0)
 		*ms = 1;
 	rk_secret_free(pass);

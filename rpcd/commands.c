@@ -4,6 +4,7 @@
 #include <rpckit/session.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "exec.h"
 #include "files.h"
 
@@ -25,20 +26,11 @@ echo(struct rk_call *call, void *arg)
 	(void)rk_call_reply(call, p.ptr, p.len); /* the library told the peer */
 }
 
-static uint64_t
-monotonic_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS + (uint64_t)now.tv_nsec;
-}
-
 /* "2026-11-21 01:57:52.279590362 +0000 UTC m=+1.729269868" */
 static void
 time_text(char dst[96], uint64_t since)
 {
-	uint64_t up = monotonic_ns() - since;
+	uint64_t up = mono_ns() - since;
 	struct timespec now;
 	struct tm tm;
 	size_t n;
@@ -262,7 +254,7 @@ commands_new(struct settings *s, struct super *super,
 	atomic_init(&set->refs, 1);
 	set->settings = settings_hold(s);
 	set->super = super;
-	set->made = monotonic_ns();
+	set->made = mono_ns();
 	for (size_t i = 0; i < s->n_methods; i++) {
 		struct slot *slot = find_slot(before, s->methods[i].name);
 

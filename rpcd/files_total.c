@@ -1,23 +1,14 @@
 /* How many bytes of files a folder has, against what it may have. */
 #include "files_total.h"
+#include "base/clock.h"
 
 #include <fts.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #define COUNT_EVERY_MS 1000
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 /* What cannot be read does not count. */
 static uint64_t
@@ -52,7 +43,7 @@ has(const struct folder *f, uint64_t more)
 
 	if (s->counted != 0 && s->used <= max && more <= max - s->used)
 		return true;
-	now = now_ms();
+	now = mono_ms();
 	if (s->counted == 0 || now - s->counted >= COUNT_EVERY_MS) {
 		s->used = count(f->conf->root);
 		s->counted = now;

@@ -1,6 +1,7 @@
 /* Telling the service manager: ready, reloading, stopping, still alive. */
 #include "notify.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 
@@ -13,7 +14,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MESSAGE_LEN 1024
@@ -120,11 +120,7 @@ notify_send(const struct notify *n, const char *fmt, ...)
 void
 notify_reloading(const struct notify *n)
 {
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	notify_send(n, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
-	    (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+	notify_send(n, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, mono_us());
 }
 
 void

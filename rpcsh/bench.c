@@ -1,6 +1,7 @@
 /* A load: calls of one method over some connections, and what came of them. */
 #include "bench.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "held.h"
 #include "target_make.h"
@@ -47,15 +48,6 @@ struct load {
 	uint64_t began;
 	uint64_t ticked;
 };
-
-uint64_t
-bench_now(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * SECOND + (uint64_t)ts.tv_nsec;
-}
 
 /* ---- connections ---- */
 
@@ -158,7 +150,7 @@ code_of(const struct bench *b, const struct rk_reply *reply, uint64_t sent)
 	uint64_t timeout = b->t->timeout;
 
 	if (reply->code == RK_EREMOTE &&
-	    target_is_late(timeout, (bench_now() - sent) / 1000))
+	    target_is_late(timeout, (mono_ns() - sent) / 1000))
 		return RK_ETIMEOUT;
 	return reply->code;
 }
@@ -190,7 +182,7 @@ trace(const struct bench *b, const struct slot *s, const struct rk_reply *reply)
 		.method = b->req->method,
 		.sent = s->len,
 		.got = reply->payload.len,
-		.us = (bench_now() - s->since) / 1000,
+		.us = (mono_ns() - s->since) / 1000,
 		.code = code_of(b, reply, s->sent),
 		.hdr = trace_header(reply) };
 
@@ -213,7 +205,7 @@ on_reply(struct rk_client *client, const struct rk_reply *reply, void *arg)
 	if (l->over)
 		b->unanswered++;
 	else if (reply->code == RK_OK)
-		histo_add(&b->latency, bench_now() - s->since);
+		histo_add(&b->latency, mono_ns() - s->since);
 	else
 		note_failure(b, reply, s->sent);
 }
@@ -245,7 +237,7 @@ call_one(struct load *l, struct conn *c, uint64_t since)
 	req.payload_len = p->len;
 	s->since = since;
 	s->len = p->len;
-	s->sent = bench_now();
+	s->sent = mono_ns();
 	c->free = s->next;
 	b->sent++;
 	l->pending++;
@@ -293,7 +285,7 @@ call_due(struct load *l, uint64_t now)
 			return TICK_NS;
 		call_one(l, c, due);
 		if (b->rate == 0)
-			now = bench_now();
+			now = mono_ns();
 	}
 	return l->pending == 0 ? 0 : TICK_NS;
 }
@@ -333,9 +325,9 @@ call_all(struct load *l)
 	uint64_t now, wait, left;
 	bool counted = false;
 
-	l->began = l->ticked = bench_now();
+	l->began = l->ticked = mono_ns();
 	for (;;) {
-		now = bench_now();
+		now = mono_ns();
 		tick(l, now);
 		wait = call_due(l, now);
 		if (!wants_more(l, now) && !counted) {
@@ -349,7 +341,7 @@ call_all(struct load *l)
 			wait = left;
 		turn(l, wait < TICK_NS ? wait : TICK_NS);
 	}
-	b->took_ns = bench_now() - l->began;
+	b->took_ns = mono_ns() - l->began;
 	b->interrupted = held_interrupted();
 }
 

@@ -46,7 +46,5 @@ struct bench {
  * are results.
  */
 RK_MUST enum rk_err bench_run(struct bench *b, struct rk_error *err);
-/* Nanoseconds, monotonic. */
-uint64_t bench_now(void);
 
 #endif

@@ -1,4 +1,5 @@
 /* rpcsh call: one request, one reply. */
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "confirm.h"
@@ -225,11 +226,11 @@ call(struct target *t, const struct args *a, const struct out *o,
 {
 	struct show show = how_to_show(a, o, q->raw);
 	struct rk_error err;
-	uint64_t begun = target_now_us();
+	uint64_t begun = mono_us();
 	enum rk_err r;
 
 	r = target_call(t, &q->req, &f->reply, &err);
-	f->call_us = target_now_us() - begun;
+	f->call_us = mono_us() - begun;
 	f->got = f->reply.payload.len;
 	r = judge_time(t, f, r, &err);
 	trace(t, q, f, trace_header(&f->reply), tr);
@@ -270,14 +271,14 @@ exchange(struct target *t, const struct caller *by, const struct args *a,
 {
 	struct figures f = { .client = t->client, .sent = q->req.payload_len };
 	const struct rk_peer *peer = rk_client_peer(t->client);
-	uint64_t begun = target_now_us();
+	uint64_t begun = mono_us();
 	int status;
 
 	if (peer != NULL)
 		f.peer = *peer;
 	if (args_flag(a, "one-way")) {
 		status = send_one_way(t, o, q, &f.reply);
-		f.call_us = target_now_us() - begun;
+		f.call_us = mono_us() - begun;
 		trace(t, q, &f, NULL, tr);
 	} else {
 		status = call(t, a, o, q, &f, tr);

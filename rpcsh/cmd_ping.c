@@ -1,4 +1,5 @@
 /* rpcsh ping: is it there, and how far away. */
+#include "base/clock.h"
 #include "base/error.h"
 #include "cli/graph.h"
 #include "cli/histo.h"
@@ -118,12 +119,12 @@ static int
 ping_once(struct target *t, const struct out *o, struct tally *sum)
 {
 	struct rk_request req = { .method = "_.ping" };
-	uint64_t begun = target_now_us(), took;
+	uint64_t begun = mono_us(), took;
 	struct rk_reply reply;
 	struct rk_error err;
 	enum rk_err r = target_call(t, &req, &reply, &err);
 
-	took = target_now_us() - begun;
+	took = mono_us() - begun;
 	rk_reply_free(&reply);
 	/* A server without the method has answered all the same. */
 	if (r != RK_OK && r != RK_ENOMETHOD)

@@ -1,4 +1,5 @@
 /* rpcsh watch: what a server pushes, or what a call answers, as it comes. */
+#include "base/clock.h"
 #include "base/error.h"
 #include "dry.h"
 #include "push_show.h"
@@ -32,14 +33,14 @@ watch_is_over(const struct watch *w)
 {
 	return w->over || held_interrupted() ||
 	       (w->count != 0 && w->seen >= w->count) ||
-	       (w->until != 0 && target_now_us() >= w->until);
+	       (w->until != 0 && mono_us() >= w->until);
 }
 
 void
 watch_wait(struct watch *w, uint64_t until)
 {
 	int ms = held_wait_ms(&w->held);
-	uint64_t now = target_now_us(), left = UINT64_MAX;
+	uint64_t now = mono_us(), left = UINT64_MAX;
 	struct timespec ts;
 
 	if (w->until != 0 && (until == 0 || w->until < until))
@@ -195,7 +196,7 @@ watch(struct watch *w, struct request *q)
 
 	w->count = args_number(w->a, "count", 0);
 	if (args_given(w->a, "for"))
-		w->until = target_now_us() + ms * 1000;
+		w->until = mono_us() + ms * 1000;
 	w->held.arg = w;
 	if (n == 0)
 		w->held.pushed = on_any;

@@ -1,6 +1,7 @@
 /* Why a call or a connection failed, for a person, and what can be done. */
 #include "advice.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "cli/path.h"
@@ -28,7 +29,7 @@ is_at_once(const struct target *t)
 	struct rk_timing tm;
 
 	rk_client_timing(t->client, &tm);
-	return target_now_us() - t->connected_us < LOCKOUT_US + 4 * tm.tls;
+	return mono_us() - t->connected_us < LOCKOUT_US + 4 * tm.tls;
 }
 
 /*

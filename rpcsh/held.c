@@ -1,6 +1,7 @@
 /* The connection a shell holds: calls that Ctrl-C cancels, dialing again. */
 #include "held.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "seen.h"
 
@@ -187,7 +188,7 @@ static void
 dial_later(struct held *h)
 {
 	h->redials = may_change(h->t.ended.code);
-	h->redial_at = target_now_us() + h->pause_us;
+	h->redial_at = mono_us() + h->pause_us;
 	h->pause_us *= 2;
 	if (h->pause_us > PAUSE_MOST_US)
 		h->pause_us = PAUSE_MOST_US;
@@ -249,8 +250,7 @@ held_idle(struct held *h)
 		return;
 	(void)rk_client_process(h->t.client); /* as in held_turn() */
 	look(h);
-	if (h->redials && target_now_us() >= h->redial_at &&
-	    dial(h, NULL) != RK_OK)
+	if (h->redials && mono_us() >= h->redial_at && dial(h, NULL) != RK_OK)
 		h->redials = false;
 }
 
@@ -263,7 +263,7 @@ held_fd(const struct held *h)
 int
 held_wait_ms(const struct held *h)
 {
-	uint64_t now = target_now_us();
+	uint64_t now = mono_us();
 	int left = -1;
 
 	if (!h->is_open)

@@ -1,6 +1,7 @@
 /* How far a transfer is: one line on a terminal, some in a log, or nothing. */
 #include "progress.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 
@@ -8,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -16,15 +16,6 @@
 #define REDRAW_US 200000u
 #define COLUMNS_USUAL 80
 #define NAME_LEAST 8
-
-static uint64_t
-now_us(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 static const char *
 when(const struct args *a)
@@ -56,7 +47,7 @@ progress_begin(struct progress *p, const struct args *a, const struct out *o,
 {
 	*p = (struct progress){ .total = total, .from = from };
 	p->on = progress_wanted(a, o, &p->lines);
-	p->began = now_us();
+	p->began = mono_us();
 	str_escape(p->name, sizeof(p->name), name);
 }
 
@@ -198,7 +189,7 @@ progress_at(struct progress *p, uint64_t bytes)
 
 	if (!p->on)
 		return;
-	now = now_us();
+	now = mono_us();
 	if (now - p->began < PATIENCE_US ||
 	    now - p->drawn < (p->lines ? PROGRESS_LINES_US : REDRAW_US))
 		return;

@@ -1,6 +1,7 @@
 /* A command that runs at the server: local streams joined to its own. */
 #include "remote.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "cli/json.h"
@@ -143,7 +144,7 @@ trace(struct remote *m, const struct rk_reply *reply)
 		.method = m->method,
 		.sent = m->sent,
 		.got = m->got + reply->payload.len,
-		.us = target_now_us() - m->begun_us,
+		.us = mono_us() - m->begun_us,
 		.code = reply->code,
 		.hdr = trace_header(reply) };
 
@@ -334,7 +335,7 @@ remote_run(struct remote *m, const struct rk_request *req)
 	struct ending before;
 	int status, came;
 
-	m->begun_us = target_now_us();
+	m->begun_us = mono_us();
 	m->sent = req->payload_len;
 	m->status = -1;
 	if ((status = begin(m, req)) != 0)
@@ -342,7 +343,7 @@ remote_run(struct remote *m, const struct rk_request *req)
 	ending_hear(&before);
 	while (goes_on(m))
 		turn(m);
-	m->took_us = target_now_us() - m->begun_us;
+	m->took_us = mono_us() - m->begun_us;
 	stream_end_cancel(m->target, &m->stream);
 	came = ending_came();
 	ending_unhear(&before);

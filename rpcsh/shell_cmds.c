@@ -1,6 +1,7 @@
 /* The commands of the shell: the words of a line that begins with a colon. */
 #include "shell.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/str.h"
@@ -199,10 +200,10 @@ run_again(struct shell *s, const struct words *w)
 static bool
 wait_between(struct shell *s, uint64_t ms)
 {
-	uint64_t until = target_now_us() + ms * 1000, now;
+	uint64_t until = mono_us() + ms * 1000, now;
 
-	while ((now = target_now_us()) < until && !held_interrupted() &&
-	       s->held.is_open)
+	while (
+	    (now = mono_us()) < until && !held_interrupted() && s->held.is_open)
 		held_turn(&s->held, (int)((until - now + 999) / 1000));
 	return !held_interrupted();
 }

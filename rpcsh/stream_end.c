@@ -1,6 +1,7 @@
 /* How a stream ends that was joined to local input and output. */
 #include "stream_end.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "held.h"
@@ -31,13 +32,13 @@ stream_end_is_shells(const struct target *t, int signo)
 void
 stream_end_cancel(struct target *t, struct rk_stream *const *s)
 {
-	uint64_t until = target_now_us() + FINISH_MS * 1000;
+	uint64_t until = mono_us() + FINISH_MS * 1000;
 
 	if (*s == NULL)
 		return;
 	rk_stream_cancel(*s);
 	/* Others go on with this connection. */
-	while (t->held != NULL && *s != NULL && target_now_us() < until)
+	while (t->held != NULL && *s != NULL && mono_us() < until)
 		held_turn(t->held, FINISH_MS);
 	if (*s == NULL)
 		return;

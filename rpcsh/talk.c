@@ -1,6 +1,7 @@
 /* A method that streams: input part by part, and what comes line by line. */
 #include "talk.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "ending.h"
@@ -77,7 +78,7 @@ show_part(
 static uint64_t
 time_left(const struct talk *k)
 {
-	uint64_t took = target_now_us() - k->begun_us;
+	uint64_t took = mono_us() - k->begun_us;
 
 	if (k->most_us == 0)
 		return UINT64_MAX;
@@ -140,7 +141,7 @@ trace(struct talk *k, const struct rk_reply *reply)
 		.method = k->method,
 		.sent = k->sent,
 		.got = k->got,
-		.us = target_now_us() - k->begun_us,
+		.us = mono_us() - k->begun_us,
 		.code = reply->code,
 		.hdr = trace_header(reply) };
 
@@ -323,7 +324,7 @@ talk_run(struct talk *k, const struct rk_request *req)
 	struct ending before;
 	int status, came;
 
-	k->begun_us = target_now_us();
+	k->begun_us = mono_us();
 	k->sent = req->payload_len;
 	if ((status = begin(k, req)) != 0)
 		return status;
@@ -332,7 +333,7 @@ talk_run(struct talk *k, const struct rk_request *req)
 	send_parts(k);
 	while (goes_on(k))
 		turn(k);
-	k->took_us = target_now_us() - k->begun_us;
+	k->took_us = mono_us() - k->begun_us;
 	stream_end_cancel(k->t, &k->stream);
 	came = ending_came();
 	ending_unhear(&before);

@@ -2,6 +2,7 @@
 #include "next.h"
 #include "target_make.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "cli/path.h"
@@ -12,15 +13,6 @@
 #include <time.h>
 
 #define EARLY_US 5000u /* clocks and timers differ a little */
-
-uint64_t
-target_now_us(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 bool
 target_is_late(uint64_t timeout, uint64_t took_us)
@@ -335,7 +327,7 @@ target_dial(struct target *t, const struct out *o, struct rk_error *err)
 	t->trusting.added = false;
 	if ((r = connect_asking(t, err)) != RK_OK)
 		return r;
-	t->connected_us = target_now_us();
+	t->connected_us = mono_us();
 	t->answered = false;
 	rk_client_timing(t->client, &timing);
 	peer = rk_client_peer(t->client);
@@ -389,7 +381,7 @@ target_call(struct target *t, const struct rk_request *req,
 void
 target_wait(struct target *t, uint64_t ms)
 {
-	uint64_t now = target_now_us(), end = now + ms * 1000, left;
+	uint64_t now = mono_us(), end = now + ms * 1000, left;
 	struct rk_client *c = t->client;
 	struct timespec ts;
 	int own;
@@ -404,7 +396,7 @@ target_wait(struct target *t, uint64_t ms)
 		held_wait_fd(rk_client_fd(c), &ts);
 		if (rk_client_process(c) != RK_OK)
 			return; /* the call that follows tells why */
-		now = target_now_us();
+		now = mono_us();
 	}
 }
 

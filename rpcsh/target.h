@@ -108,7 +108,6 @@ bool target_is_quic(const struct target *t);
 bool target_is_tcp(const struct target *t);
 bool target_is_ssh_udp(const struct target *t);
 bool target_is_session(const struct target *t);
-uint64_t target_now_us(void);
 /* Is a time limit in ms (RK_NEVER: none) over after so long?  A little before
  * as well, by which clocks and timers differ. */
 bool target_is_late(uint64_t timeout, uint64_t took_us);

@@ -1,6 +1,7 @@
 /* What put and get share: arguments, the stream, and how it went. */
 #include "transfer.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "confirm.h"
@@ -156,7 +157,7 @@ transfer_open(struct transfer *x, enum rk_stream_kind kind, int *status)
 		target_done(x->t, x->by);
 		return false;
 	}
-	x->begun_us = target_now_us();
+	x->begun_us = mono_us();
 	x->up = kind != RK_STREAM_DOWN;
 	r = rk_client_stream(x->t->client, kind, &req, NULL, NULL, &x->s);
 	if (r == RK_OK)
@@ -193,7 +194,7 @@ transfer_breathe(struct transfer *x)
 static int
 time_left(const struct transfer *x)
 {
-	uint64_t took = (target_now_us() - x->begun_us) / 1000;
+	uint64_t took = (mono_us() - x->begun_us) / 1000;
 
 	if (x->timeout == 0)
 		return -1;
@@ -217,7 +218,7 @@ late(struct transfer *x)
 static bool
 is_late(const struct transfer *x, enum rk_err ended)
 {
-	uint64_t took = target_now_us() - x->begun_us;
+	uint64_t took = mono_us() - x->begun_us;
 
 	if (x->timeout == 0 || (ended != RK_ETIMEOUT && ended != RK_EREMOTE))
 		return false;
@@ -269,7 +270,7 @@ trace(struct transfer *x, enum rk_err ended)
 		.method = x->method,
 		.sent = x->up ? len : 0,
 		.got = (x->up ? 0 : len) + x->reply.payload.len,
-		.us = target_now_us() - x->begun_us,
+		.us = mono_us() - x->begun_us,
 		.code = ended,
 		.hdr = trace_header(&x->reply) };
 

@@ -1,6 +1,7 @@
 /* A call again and again: its answers, and what of them has changed. */
 #include "watch.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "cli/graph.h"
@@ -295,9 +296,9 @@ call_once(struct answers *s, const struct request *q)
 
 	if (!target_connect(t, &s->w->o, &status))
 		return status;
-	begun = target_now_us();
+	begun = mono_us();
 	r = target_call(t, &q->req, &reply, &err);
-	trace(s->w, q, &reply, target_now_us() - begun);
+	trace(s->w, q, &reply, mono_us() - begun);
 	if (r == RK_OK)
 		status = show_answer(s, reply.payload);
 	else if (r == RK_ENOMETHOD)
@@ -317,7 +318,7 @@ watch_call(struct watch *w, struct request *q, uint64_t every)
 	struct answers s = { .w = w, .method = q->req.method, .every = every };
 	const struct rk_bytes arg = { q->payload, q->req.payload_len };
 	const char *term = getenv("TERM");
-	uint64_t next = target_now_us();
+	uint64_t next = mono_us();
 	int status = 0;
 
 	s.screen = term != NULL && *term != '\0' && strcmp(term, "dumb") != 0;
@@ -331,7 +332,7 @@ watch_call(struct watch *w, struct request *q, uint64_t every)
 	buf_init(&s.text, SIZE_MAX / 2);
 	buf_init(&s.before, SIZE_MAX / 2);
 	while (status == 0 && !watch_is_over(w)) {
-		uint64_t now = target_now_us();
+		uint64_t now = mono_us();
 
 		if (now < next) {
 			watch_wait(w, next);

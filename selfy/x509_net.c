@@ -5,12 +5,12 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "x509_priv.h"
@@ -24,15 +24,6 @@ struct fetch {
 	int fd;
 };
 
-static uint64_t
-now_ms(void)
-{
-	struct timespec ts = { 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail */
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 static enum rk_err
 wait_for(const struct fetch *f, short events, struct rk_error *err)
 {
@@ -41,7 +32,7 @@ wait_for(const struct fetch *f, short events, struct rk_error *err)
 	int n;
 
 	do {
-		now = now_ms();
+		now = mono_ms();
 		if (now >= f->deadline)
 			return err_set(
 			    err, RK_ETIMEOUT, "%s: no answer", f->shown);
@@ -195,7 +186,7 @@ enum rk_err
 tls_fetch(const char *host, const char *port, unsigned timeout_ms,
     struct pem_list *out, struct rk_error *err)
 {
-	struct fetch f = { .fd = -1, .deadline = now_ms() + timeout_ms };
+	struct fetch f = { .fd = -1, .deadline = mono_ms() + timeout_ms };
 	char both[NAME_LEN];
 	SSL_CTX *ctx = NULL;
 	SSL *ssl = NULL;

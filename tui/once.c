@@ -3,13 +3,13 @@
 #include "tui.h"
 #include "vault.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "cli/json.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -379,14 +379,12 @@ tui_once(struct tui *t)
 {
 	struct once o = { .t = t, .model = malloc(sizeof(struct model)) };
 	struct rk_client *client;
-	struct timespec now;
 	int status;
 
 	if (o.model == NULL)
 		return out_fail(&t->out, RK_ENOMEM, "out of memory", NULL);
 	model_init(o.model);
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	o.now = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	o.now = (int64_t)mono_ms();
 	status = tui_dial(t, &client);
 	if (status == 0)
 		status = ask_all(&o, client);

@@ -6,6 +6,7 @@
 #include "pane.h"
 #include "ui.h"
 
+#include "base/clock.h"
 #include "base/str.h"
 
 #include <rpckit/log.h>
@@ -18,11 +19,8 @@
 int64_t
 ui_now(const struct ui *ui)
 {
-	struct timespec ts;
-
 	(void)ui;
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return (int64_t)mono_ms();
 }
 
 void

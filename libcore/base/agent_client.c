@@ -5,10 +5,10 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/agent_dial.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 
@@ -60,21 +60,12 @@ agent_hang_up(struct agent_conn *c)
 	free(c);
 }
 
-static uint64_t
-now_ms(void)
-{
-	struct timespec ts = { 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 static enum rk_err
 wait_for(
     struct agent_conn *c, short events, uint64_t until, struct rk_error *err)
 {
 	struct pollfd p = { .fd = c->fd, .events = events };
-	uint64_t now = now_ms();
+	uint64_t now = mono_ms();
 	int n;
 
 	n = now >= until ? 0 : poll(&p, 1, (int)(until - now));
@@ -180,7 +171,7 @@ take_answer(struct agent_conn *c, uint64_t until, agent_wait_fn *asked,
 			    "waits for that here");
 		if (asked != NULL)
 			tell_asked(answer, id, asked, arg);
-		until = now_ms() + ms + GRACE_MS;
+		until = mono_ms() + ms + GRACE_MS;
 		if ((r = next_frame(c, until, &type, answer, err)) != RK_OK)
 			return r;
 	}
@@ -199,7 +190,7 @@ agent_call(struct agent_conn *c, enum agent_type type, struct buf *args,
 	struct buf frame;
 	uint8_t *room;
 	size_t at = 0;
-	uint64_t until = now_ms() + c->call_ms;
+	uint64_t until = mono_ms() + c->call_ms;
 	enum rk_err r;
 
 	/* All of it at once. */

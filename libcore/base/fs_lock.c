@@ -5,21 +5,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/str.h"
 
 #define NAP_MS 20
 #define PATH_TEXT 220 /* a path in a message */
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec ts = { 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* always there on Linux */
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 /* Is fd still what the path names?  A holder may have replaced the file. */
 static bool
@@ -81,13 +73,13 @@ enum rk_err
 fs_lock(const char *path, uint64_t wait_ms, int *fd, struct rk_error *err)
 {
 	const struct timespec nap = { .tv_nsec = NAP_MS * 1000000L };
-	uint64_t start = now_ms();
+	uint64_t start = mono_ms();
 	char text[PATH_TEXT];
 	enum rk_err r;
 
 	*fd = -1;
 	while ((r = try_lock(path, fd, err)) == RK_EBUSY) {
-		if (now_ms() - start >= wait_ms)
+		if (mono_ms() - start >= wait_ms)
 			break;
 		(void)nanosleep(&nap, NULL); /* a shorter nap does no harm */
 	}

@@ -1,4 +1,5 @@
 /* The kernel's side of the loop, by epoll: level-triggered, one set a loop. */
+#include "base/clock.h"
 #include "net/loop_int.h"
 
 #include <sys/epoll.h>
@@ -99,15 +100,6 @@ wait_for(int fd, struct epoll_event *events, uint64_t ns)
 	    fd, events, LOOP_BATCH, ms < INT_MAX ? (int)ms : INT_MAX);
 }
 
-static uint64_t
-real_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail */
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
 /*
  * Look for a little while before the thread sleeps: where an answer comes
  * within it, to be woken would take as long again.  After it was in vain, twice
@@ -126,12 +118,12 @@ look(struct rk_loop *loop, struct epoll_event *events, uint64_t ns)
 		loop->look_skip--;
 		return 0;
 	}
-	now = real_ns();
+	now = mono_ns();
 	end = now + LOOK_NS;
 	do {
 		got = epoll_wait(loop->poll_fd, events, LOOP_BATCH, 0);
 		last = now;
-		now = real_ns();
+		now = mono_ns();
 	} while (got == 0 && now < end && now - last < LOOK_GAP_NS);
 	if (got != 0 && now - last < LOOK_GAP_NS) {
 		if (last != end - LOOK_NS) /* what was there tells nothing */

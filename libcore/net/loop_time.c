@@ -1,9 +1,10 @@
 /* Timers: a binary heap in which each timer knows its place; the clock. */
 #include "net/loop_int.h"
 
+#include "base/clock.h"
+
 #include <assert.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define NOT_ARMED SIZE_MAX
 #define IS_DUE (SIZE_MAX - 1)
@@ -24,12 +25,9 @@ struct rk_timer {
 static uint64_t
 clock_ns(const struct rk_loop *loop)
 {
-	struct timespec ts;
-
 	if (loop->clock != NULL)
 		return loop->clock(loop->clock_arg) * MS_NS;
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail */
-	return (uint64_t)ts.tv_sec * 1000 * MS_NS + (uint64_t)ts.tv_nsec;
+	return mono_ns();
 }
 
 uint64_t

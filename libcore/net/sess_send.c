@@ -1,11 +1,11 @@
 /* Messages that a session sends: queued, counted until they have left, or
  * canceled before. */
+#include "base/clock.h"
 #include "net/sess_int.h"
 
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define RING_MIN 16
 #define US_NS 1000u
@@ -245,20 +245,11 @@ rk_session_send(struct rk_session *s, uint32_t channel, const void *data,
 /* ---- at once ---- */
 
 /* The thread really waits, whatever clock its loop has. */
-static uint64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail */
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 static enum rk_err
 wait_for_pipe(struct rk_session *s, uint64_t until)
 {
 	struct pollfd p = { .fd = s->pipe.out, .events = POLLOUT };
-	const uint64_t now = now_ms();
+	const uint64_t now = mono_ms();
 
 	if (s->pipe.send != NULL || now >= until)
 		return RK_ETIMEOUT;
@@ -272,7 +263,7 @@ enum rk_err
 rk_session_send_wait(struct rk_session *s, uint32_t channel, const void *data,
     size_t len, uint32_t timeout_ms)
 {
-	const uint64_t until = now_ms() + timeout_ms;
+	const uint64_t until = mono_ms() + timeout_ms;
 	enum rk_err r;
 
 	if ((r = may_send(s, channel, len)) != RK_OK ||

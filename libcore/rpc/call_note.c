@@ -1,6 +1,7 @@
 /* What is noted of calls: figures, and news for those who watch. */
 #include "rpc/call_note.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "rpc/server_int.h"
@@ -128,7 +129,7 @@ call_note_begin(struct rk_call *call, const struct rk_method *m)
 	call->figures = methods_figures(w->methods, m);
 	if (call->figures == NULL)
 		return;
-	call->started = figures_now();
+	call->started = mono_us();
 	figures_begin(call->figures, w->index);
 	if (is_on(&s->tells))
 		tell(call, false, 0, "");
@@ -171,7 +172,7 @@ call_note_end(
 		keep_error(call, text);
 	if (call->figures == NULL)
 		return;
-	us = figures_now() - call->started;
+	us = mono_us() - call->started;
 	figures_end(call->figures, w->index, us, text[0] != '\0');
 	note_length(call->conn, us);
 	if (is_on(&w->server->tells))

@@ -77,7 +77,4 @@ void figures_brief_add(struct figures_brief *b, uint64_t us);
 uint64_t figures_brief_percentile(
     const struct figures_brief *b, unsigned percent);
 
-/* Microseconds that never go back. */
-uint64_t figures_now(void);
-
 #endif

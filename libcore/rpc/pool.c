@@ -1,12 +1,12 @@
 /* Threads for methods that may wait: a bounded queue, answers posted back. */
 #include "rpc/pool.h"
 
+#include "base/clock.h"
 #include "rpc/server_int.h"
 
 #include <assert.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define ERROR_MAX 4096 /* bytes of an error text that are sent */
 
@@ -65,15 +65,6 @@ struct pool {
 	struct mail *ended;
 	pthread_t threads[];
 };
-
-static uint64_t
-monotonic_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 /* ---- on the call's loop ---- */
 
@@ -161,8 +152,7 @@ new_job(struct pool *p, struct rk_call *call, const struct rk_method *m)
 		.conn_id = rk_call_conn_id(call),
 		.payload = { j->bytes, payload.len },
 		.oneway = rk_call_is_oneway(call),
-		.deadline =
-		    left == RK_NEVER ? RK_NEVER : monotonic_ms() + left };
+		.deadline = left == RK_NEVER ? RK_NEVER : mono_ms() + left };
 	atomic_init(&j->canceled, false);
 	at = j->bytes;
 	keep(&at, payload.ptr, payload.len);
@@ -401,7 +391,7 @@ rk_job_is_oneway(const struct rk_job *job)
 uint64_t
 rk_job_time_left(const struct rk_job *job)
 {
-	uint64_t now = monotonic_ms();
+	uint64_t now = mono_ms();
 
 	if (job->deadline == RK_NEVER)
 		return RK_NEVER;

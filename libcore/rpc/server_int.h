@@ -310,7 +310,7 @@ struct rk_call {
 	uint64_t id;             /* 0: not deferred */
 	uint64_t number;         /* the same, from the beginning */
 	struct figures *figures; /* NULL: it is not counted */
-	uint64_t started;        /* figures_now(), where it is */
+	uint64_t started;        /* mono_us(), where it is */
 	bool answered;
 	bool in_handler;
 	bool canceled;

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/agent_client.h"
 #include "base/agent_dial.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 
@@ -30,15 +30,6 @@ struct talk {
 	uint64_t rest_until;
 	struct rk_error failure;
 };
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec ts = { 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 static void
 hang_up(struct talk *t)
@@ -62,7 +53,7 @@ static enum rk_err
 ask_once(struct talk *t, enum agent_type type, struct rk_bytes data,
     uint64_t until, struct bytes *answer, struct rk_error *err)
 {
-	uint64_t now = now_ms();
+	uint64_t now = mono_ms();
 	uint32_t left = now < until ? (uint32_t)(until - now) : 1;
 	struct buf args;
 	enum rk_err r = RK_OK;
@@ -80,7 +71,7 @@ ask_once(struct talk *t, enum agent_type type, struct rk_bytes data,
 		    "agent: is not given more than %u bytes to sign",
 		    AGENT_SIGN_MAX - 2 * NAME_LEN);
 	}
-	now = now_ms();
+	now = mono_ms();
 	left = now < until ? (uint32_t)(until - now) : 1;
 	agent_hurry(t->conn, left, t->asked == NULL);
 	return agent_call(t->conn, type, &args,
@@ -92,7 +83,7 @@ static enum rk_err
 ask(struct talk *t, enum agent_type type, struct rk_bytes data, uint32_t ms,
     struct bytes *answer, struct rk_error *err)
 {
-	uint64_t until = now_ms() + ms;
+	uint64_t until = mono_ms() + ms;
 	bool kept = t->conn != NULL;
 	enum rk_err r = ask_once(t, type, data, until, answer, err);
 
@@ -151,16 +142,16 @@ sign(enum rk_sign_use use, const void *msg, size_t len,
 
 	(void)use;                          /* the agent sees for itself */
 	(void)pthread_mutex_lock(&t->lock); /* a plain mutex: no failure */
-	began = now_ms();
+	began = mono_ms();
 	if (began < t->rest_until) {
 		*err = t->failure;
 		r = err->code;
 	} else if ((r = sign_now(t, msg, len, sig, err)) != RK_OK) {
 		hang_up(t);
 		t->failure = *err;
-		if (now_ms() - began >= t->sign_ms && t->asked == NULL)
+		if (mono_ms() - began >= t->sign_ms && t->asked == NULL)
 			t->rest_until =
-			    now_ms() + REST((uint64_t)t->timeout_ms);
+			    mono_ms() + REST((uint64_t)t->timeout_ms);
 	}
 	(void)pthread_mutex_unlock(&t->lock);
 	return r;

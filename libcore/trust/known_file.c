@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/crypt.h"
 #include "base/error.h"
 #include "base/fs.h"
@@ -27,15 +28,6 @@ static int64_t
 to_ms(const struct timespec *ts)
 {
 	return (int64_t)ts->tv_sec * 1000 + ts->tv_nsec / 1000000;
-}
-
-static int64_t
-clock_ms(clockid_t clock)
-{
-	struct timespec ts = { 0 };
-
-	(void)clock_gettime(clock, &ts); /* always there on Linux */
-	return to_ms(&ts);
 }
 
 /* Whoever may replace the file in its directory may write it. */
@@ -73,7 +65,7 @@ check_parent(const char *path, struct rk_error *err)
 }
 
 static enum rk_err
-lock_file(int fd, int how, int64_t end, const char *name, struct rk_error *err)
+lock_file(int fd, int how, uint64_t end, const char *name, struct rk_error *err)
 {
 	const struct timespec nap = { .tv_nsec = NAP_NS };
 
@@ -81,7 +73,7 @@ lock_file(int fd, int how, int64_t end, const char *name, struct rk_error *err)
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return err_sys(
 			    err, RK_EIO, errno, "%s: cannot lock", name);
-		if (clock_ms(CLOCK_MONOTONIC) >= end)
+		if (mono_ms() >= end)
 			return err_set(err, RK_EBUSY,
 			    "%s: locked by another process", name);
 		(void)nanosleep(&nap, NULL); /* a shorter nap does no harm */
@@ -110,7 +102,7 @@ same_file(const struct stat *a, const struct stat *b)
  * meanwhile, so the lock is on a file nobody looks at any more.
  */
 static enum rk_err
-open_once(const char *path, const char *name, int how, int64_t end, int *fd,
+open_once(const char *path, const char *name, int how, uint64_t end, int *fd,
     struct stat *st, struct rk_error *err)
 {
 	struct stat now;
@@ -141,7 +133,7 @@ static enum rk_err
 open_file(const char *path, const char *name, int how, unsigned wait_ms,
     int *fd, struct stat *st, struct rk_error *err)
 {
-	int64_t end = clock_ms(CLOCK_MONOTONIC) + wait_ms;
+	const uint64_t end = mono_ms() + wait_ms;
 	unsigned tries = 0;
 	enum rk_err r;
 
@@ -149,8 +141,8 @@ open_file(const char *path, const char *name, int how, unsigned wait_ms,
 	/* Each of many writers replaces it once, and all wait for the lock. */
 	do {
 		r = open_once(path, name, how, end, fd, st, err);
-	} while (r == RK_EAGAIN &&
-	         (++tries < TRIES_AT_ONCE || clock_ms(CLOCK_MONOTONIC) < end));
+	} while (
+	    r == RK_EAGAIN && (++tries < TRIES_AT_ONCE || mono_ms() < end));
 	if (r == RK_EAGAIN)
 		r = err_set(
 		    err, RK_EIO, "%s: is being replaced all the time", name);
@@ -160,8 +152,11 @@ open_file(const char *path, const char *name, int how, unsigned wait_ms,
 static void
 take_stamp(struct known *k, const struct stat *st)
 {
-	int64_t now = clock_ms(CLOCK_REALTIME);
+	struct timespec ts = { 0 };
+	int64_t now;
 
+	(void)clock_gettime(CLOCK_REALTIME, &ts); /* always there */
+	now = to_ms(&ts);
 	k->stamp.st = *st;
 	k->stamp.settled = now - to_ms(&st->st_mtim) > SETTLE_MS &&
 	                   now - to_ms(&st->st_ctim) > SETTLE_MS;

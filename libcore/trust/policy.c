@@ -7,21 +7,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "trust/sshkey.h"
 
 #define DECIDE_WAIT_MS 1000 /* for another program's lock */
 #define NAP_NS 20000000
-
-static uint64_t
-monotonic(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 /* A file that was there and is not any more is an error, not "absent": an
  * editor that replaces it, or whoever deletes it, must not open the door. */
@@ -123,7 +115,7 @@ rk_trust_new(const char *path, enum rk_trust_mode mode, struct rk_trust **out,
 		return err_set(err, RK_ENOMEM, "out of memory");
 	/* Cannot fail with default attributes. */
 	(void)pthread_mutex_init(&t->mutex, NULL);
-	t->now = monotonic;
+	t->now = mono_ms;
 	t->mode = path != NULL ? mode : RK_TRUST_OFF;
 	if (room_new(&t->room) != RK_OK ||
 	    pace_init(&t->pace, RK_TRUST_NEW_KEYS) != RK_OK ||
@@ -193,7 +185,7 @@ rk_trust_limit(struct rk_trust *trust, unsigned new_keys_per_minute,
 void
 policy_set_clock(struct rk_trust *trust, uint64_t (*now)(void))
 {
-	trust->now = now != NULL ? now : monotonic;
+	trust->now = now != NULL ? now : mono_ms;
 }
 
 /* What is to become of a key that is not on the list. */
@@ -430,11 +422,11 @@ rk_trust_decide(struct rk_trust *t, const struct rk_peer *peer, bool *added,
     struct rk_error *err)
 {
 	const struct timespec nap = { .tv_nsec = NAP_NS };
-	const uint64_t begun = monotonic();
+	const uint64_t begun = mono_ms();
 	enum rk_err r;
 
 	while ((r = ask(t, peer, true, added, err)) == RK_EBUSY &&
-	       t->own == NULL && monotonic() - begun < DECIDE_WAIT_MS)
+	       t->own == NULL && mono_ms() - begun < DECIDE_WAIT_MS)
 		(void)nanosleep(&nap, NULL); /* a shorter nap does no harm */
 	return r;
 }

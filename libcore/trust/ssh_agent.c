@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/agent_dial.h"
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/ssh.h"
 #include "base/str.h"
@@ -44,15 +44,6 @@ struct agent {
 	uint64_t rest_until;
 };
 
-static uint64_t
-now_ms(void)
-{
-	struct timespec ts = { 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 /* ---- bytes to the agent and back, within a time ---- */
 
 static enum rk_err
@@ -63,7 +54,7 @@ await(int fd, short what, uint64_t until)
 	int n;
 
 	for (;;) {
-		now = now_ms();
+		now = mono_ms();
 		if (now >= until)
 			return RK_ETIMEOUT;
 		n = poll(&p, 1, (int)(until - now));
@@ -158,7 +149,7 @@ static enum rk_err
 talk(const struct agent *a, const struct buf *ask, struct buf *answer,
     struct rk_error *err)
 {
-	const uint64_t until = now_ms() + TIMEOUT_MS;
+	const uint64_t until = mono_ms() + TIMEOUT_MS;
 	int fd;
 	enum rk_err r;
 
@@ -254,14 +245,14 @@ sign(enum rk_sign_use use, const void *msg, size_t len,
 
 	(void)use;                          /* the form says it */
 	(void)pthread_mutex_lock(&a->lock); /* a plain mutex: no failure */
-	rests = now_ms() < a->rest_until;
+	rests = mono_ms() < a->rest_until;
 	(void)pthread_mutex_unlock(&a->lock);
 	if (rests)
 		return explain(a, RK_ETIMEOUT, err);
 	r = sign_now(a, msg, len, sig, err);
 	if (r == RK_ETIMEOUT) {
 		(void)pthread_mutex_lock(&a->lock);
-		a->rest_until = now_ms() + REST_MS;
+		a->rest_until = mono_ms() + REST_MS;
 		(void)pthread_mutex_unlock(&a->lock);
 	}
 	return r;

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/str.h"
@@ -229,13 +230,12 @@ static enum rk_err
 open_all(struct rk_store *s, const char *vfs, bool make, struct rk_error *err)
 {
 	const struct timespec nap = { .tv_nsec = NAP_NS };
-	int64_t end = store_monotonic_ms() + RK_STORE_WAIT_MS;
+	const uint64_t end = mono_ms() + RK_STORE_WAIT_MS;
 	enum rk_err r;
 
 	if ((r = prepare(s, make, err)) != RK_OK)
 		return r;
-	while ((r = open_once(s, vfs, err)) == RK_EBUSY &&
-	       store_monotonic_ms() < end) {
+	while ((r = open_once(s, vfs, err)) == RK_EBUSY && mono_ms() < end) {
 		close_db(s);
 		err_clear(err);
 		(void)nanosleep(&nap, NULL);

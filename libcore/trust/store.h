@@ -69,7 +69,8 @@ struct store_news {
 struct store_told {
 	int64_t id; /* up to this line it was read */
 	bool locked;
-	int64_t again; /* monotonic ms: not looked at before, after a failure */
+	uint64_t
+	    again; /* monotonic ms: not looked at before, after a failure */
 };
 
 /* That somebody has this email. */
@@ -113,7 +114,7 @@ struct rk_store {
 	    writes; /* transactions of ours, which data_version is not told */
 	struct store_memo memo;
 	uint64_t certs[STORE_MEMO]; /* hashes of what store_cert_note() noted */
-	int64_t certs_again; /* monotonic ms: not before, after a failure */
+	uint64_t certs_again; /* monotonic ms: not before, after a failure */
 	struct store_news news;
 	struct store_told lock;
 	char mode[STORE_MODE_LEN]; /* the audit may not have it; "": it has */
@@ -279,7 +280,6 @@ RK_MUST enum rk_err store_cert_each(
 
 /* ---- store_count: tries and times ---- */
 
-int64_t store_monotonic_ms(void);
 void store_count(
     struct rk_store *s, struct store_key *key, const char *address);
 /* The same of one that is let in, as most are: written less often. */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/sql.h"
 #include "base/str.h"
@@ -128,12 +129,11 @@ store_cert_note(struct rk_store *s, const struct rk_cert_info *cert)
 	struct rk_error err;
 
 	(void)pthread_mutex_lock(&s->mutex);
-	if (*place_of(s, hash) != hash &&
-	    store_monotonic_ms() >= s->certs_again) {
+	if (*place_of(s, hash) != hash && mono_ms() >= s->certs_again) {
 		if (note(s, cert, &err) == RK_OK) {
 			*place_of(s, hash) = hash;
 		} else {
-			s->certs_again = store_monotonic_ms() + NOTE_AGAIN_MS;
+			s->certs_again = mono_ms() + NOTE_AGAIN_MS;
 			log_event(RK_LOG_WARN, "trust",
 			    "which certificate key %s has is not noted: %s",
 			    cert->fp, err.text);

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "trust/store.h"
@@ -9,19 +10,10 @@
 #define FLUSH_AGAIN_SECONDS 60 /* after a failure */
 #define DAY 86400
 
-int64_t
-store_monotonic_ms(void)
-{
-	struct timespec ts = { 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* always there on Linux */
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static int64_t
 monotonic(void)
 {
-	return store_monotonic_ms() / 1000;
+	return (int64_t)(mono_ms() / 1000);
 }
 
 void

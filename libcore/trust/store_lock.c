@@ -1,6 +1,7 @@
 /* The list's lock in the audit: who changed them, and when. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "trust/store.h"
@@ -92,7 +93,7 @@ store_lock_notice(struct rk_store *s)
 	bool differs = false;
 	enum rk_err r;
 
-	if (store_monotonic_ms() < s->lock.again)
+	if (mono_ms() < s->lock.again)
 		return;
 	store_hurry(s, STORE_QUICK);
 	if ((r = store_refresh(s, &err)) == RK_OK)
@@ -102,7 +103,7 @@ store_lock_notice(struct rk_store *s)
 	store_hurry(s, STORE_PATIENT);
 	if (r == RK_OK)
 		return;
-	s->lock.again = store_monotonic_ms() + NOTICE_AGAIN_MS;
+	s->lock.again = mono_ms() + NOTICE_AGAIN_MS;
 	log_event(RK_LOG_WARN, "trust",
 	    "a change of the list's lock or mode is not in the audit yet: %s",
 	    err.text);

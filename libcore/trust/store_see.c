@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/crypt.h"
 #include "base/error.h"
 #include "base/str.h"
@@ -318,7 +319,7 @@ static enum rk_err
 see(struct rk_store *s, enum rk_store_mode mode, const struct rk_peer *peer,
     struct rk_store_seen *out, struct rk_error *err)
 {
-	const uint64_t now = (uint64_t)store_monotonic_ms();
+	const uint64_t now = mono_ms();
 	const struct store_key *victim;
 	struct store_key *key;
 	struct from from;

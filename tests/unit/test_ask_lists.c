@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "asklist.h"
+#include "base/clock.h"
 #include "scratch.h"
 #include "trust/ask_disk.h"
 #include "trust/policy_int.h"
@@ -479,7 +480,7 @@ test_bounded(void **state)
 	struct rk_trust *next;
 	enum rk_trust_state file;
 	sqlite3 *db = NULL;
-	int64_t begun;
+	uint64_t begun;
 	size_t n;
 	int fd;
 
@@ -498,12 +499,12 @@ test_bounded(void **state)
 	assert_int_equal(sqlite3_open("k.db", &db), SQLITE_OK);
 	assert_int_equal(
 	    sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-	begun = store_monotonic_ms();
+	begun = mono_ms();
 	assert_int_equal(rk_trust_inspect(t, &file, &n, NULL), RK_OK);
 	assert_int_equal(n, 1);
 	assert_true(policy_note_successor(t, next));
 	/* A second of either lock's would be one. */
-	assert_in_range(store_monotonic_ms() - begun, 0, 900);
+	assert_in_range(mono_ms() - begun, 0, 900);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 	assert_int_equal(close(fd), 0);
 	ask_disk_store(next->room)->lock.again = 0;
