@@ -304,7 +304,7 @@ creds_load(const struct settings *s, bool tls, struct keyring *ring,
 		goto out;
 	if ((r = creds_keep_trust(s, true, c, err)) != RK_OK)
 		goto out;
-	*out = c;
+	*out = creds_hold(c);
 	c = NULL;
 out:
 	creds_free(c);
@@ -321,10 +321,17 @@ creds_fini(struct creds *c)
 	*c = (struct creds){ .ident = NULL };
 }
 
+struct creds *
+creds_hold(struct creds *c)
+{
+	c->users++;
+	return c;
+}
+
 void
 creds_free(struct creds *c)
 {
-	if (c == NULL)
+	if (c == NULL || (c->users > 0 && --c->users > 0))
 		return;
 	creds_fini(c);
 	free(c);

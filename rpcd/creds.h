@@ -6,6 +6,7 @@
 #include "settings.h"
 
 struct creds {
+	unsigned users; /* that creds_free() has to be called by; loop 0 */
 	struct rk_ident *ident; /* NULL: no TLS, and no pre-shared keys */
 	struct rk_psks *psks;   /* NULL: none */
 	struct rk_trust *trust;
@@ -49,8 +50,10 @@ RK_MUST enum rk_err creds_load_ident(const struct settings *s,
     struct keyring *ring, struct creds *c, struct rk_error *err);
 RK_MUST enum rk_err creds_keep_trust(
     const struct settings *s, bool make, struct creds *c, struct rk_error *err);
-/* What it holds; creds_free() frees the struct as well. */
 void creds_fini(struct creds *c);
+/* One more user of what creds_load() made; the last one's creds_free() frees
+ * it. */
+struct creds *creds_hold(struct creds *c);
 void creds_free(struct creds *c);
 /* Was r, of the load just made, about the passphrase's source? */
 bool keyring_failed(const struct keyring *ring, enum rk_err r);

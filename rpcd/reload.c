@@ -59,11 +59,26 @@ warn_fixed(const struct daemon *d, const struct settings *s)
 		    "%s has changed: it takes effect at the next start", name);
 }
 
-/* Everything that can fail comes before anything changes.  Takes c over. */
+/* Who was in force is again. */
+static void
+take_back(struct daemon *d, struct creds *before)
+{
+	struct rk_error err;
+
+	if (daemon_use(d, creds_hold(before), &err) == RK_OK)
+		return;
+	creds_free(before);
+	log_event(RK_LOG_ERROR, "config",
+	    "the new identity and list are in force all the same: %s",
+	    err.text);
+}
+
+/* Takes c over. */
 static enum rk_err
 apply(
     struct daemon *d, struct settings *s, struct creds *c, struct rk_error *err)
 {
+	struct creds *before = creds_hold(d->creds);
 	struct command_set *set = NULL;
 	enum rk_err r;
 
@@ -71,18 +86,21 @@ apply(
 		(void)err_set(err, r, "out of memory");
 		goto out;
 	}
-	/* The methods first: only memory can fail them, and the server then
-	 * has the old ones still. */
-	if ((r = commands_install(set, d->server, err)) != RK_OK)
-		goto out;
-	d->set = set;
-	set = NULL;
+	/* The identity first, which may not do; nothing but memory can fail
+	 * the methods then, and nobody has called a new one. */
 	if ((r = daemon_use(d, c, err)) != RK_OK)
 		goto out;
 	c = NULL;
+	if ((r = commands_install(set, d->server, err)) == RK_OK) {
+		d->set = set;
+		set = NULL;
+	} else {
+		take_back(d, before);
+	}
 out:
 	commands_release(set);
 	creds_free(c);
+	creds_free(before);
 	return r;
 }
 

@@ -253,11 +253,21 @@ wrong_use() {
 		call echo --raw x
 	has err '"host": not made for a client$' 'says so itself'
 	stop
-	printf 'listen = tls:127.0.0.1:0\nkey = host\n' >use.conf
+	{
+		printf 'listen = tls:127.0.0.1:0\nkey = host\n'
+		printf '[method one]\nexec = /bin/echo before\n'
+		printf 'allow = nobody@example.org\n[method two]\n'
+		printf 'exec = /bin/echo before\n'
+	} >use.conf
 	check 'from a file' start 1 -f use.conf
-	sed -i 's/host/guest/' use.conf
+	sed -i '/allow/d; s/host/guest/; s/before/after/; s/two/three/' use.conf
 	kill -HUP "$daemon"
 	logged 'not reloaded' 'a reload does not take the first'
+	want 3 'and nobody may call more' "$rpcsh" -s "$(url tls)" -k guest \
+		call one --out -
+	want 0 'or less' "$rpcsh" -s "$(url tls)" -k guest call two --out -
+	has out '^before$' 'or anything else'
+	want 8 'than before' "$rpcsh" -s "$(url tls)" -k guest call three
 	want 0 'and goes on with the second' "$rpcsh" -s "$(url tls)" \
 		-k guest call echo --raw x
 	stop
