@@ -90,8 +90,10 @@ deliver(struct rk_session *s, uint32_t channel, const void *data, size_t len)
 	struct sess_listener l;
 	size_t i;
 
+	s->using = true; /* data lies in `in` */
 	if ((s->told & 1u << RK_SESSION_ESTABLISHED) == 0)
 		sess_tell_states(s);
+	s->using = false;
 	if (s->state != RK_SESSION_ESTABLISHED)
 		return; /* also where that callback has ended it */
 	i = find(s, channel);

@@ -212,31 +212,48 @@ write_datagrams(struct rk_session *s, size_t *taken)
 	return RK_OK;
 }
 
+/* What the function reads stays where it is, also where it ends the session,
+ * which says so to the peer. */
+static enum rk_err
+call_send(struct rk_session *s, const uint8_t *p, size_t len, size_t *taken)
+{
+	struct buf out = s->out;
+	enum rk_err r;
+
+	buf_init(&s->out, out.max);
+	r = s->pipe.send(p, len, taken, s->pipe.arg);
+	if (buf_put(&out, buf_peek(&s->out), buf_len(&s->out)) != RK_OK)
+		s->broken = true; /* it goes without a goodbye */
+	buf_fini(&s->out);
+	s->out = out;
+	return r;
+}
+
 static enum rk_err
 call_function(struct rk_session *s, size_t *taken)
 {
 	const uint8_t *p = buf_peek(&s->out);
-	const size_t has = buf_len(&s->out);
+	const size_t len = s->datagrams ? datagram_len(p) : buf_len(&s->out);
 	enum rk_err r;
 
 	if (!s->datagrams) {
-		r = s->pipe.send(p, has, taken, s->pipe.arg);
-		if (*taken > has)
-			*taken = has;
+		r = call_send(s, p, len, taken);
+		if (*taken > len)
+			*taken = len;
 		return r;
 	}
-	r = s->pipe.send(p + SESS_LEN_LEN, datagram_len(p), taken, s->pipe.arg);
-	*taken = SESS_LEN_LEN + datagram_len(p);
+	r = call_send(s, p + SESS_LEN_LEN, len, taken);
+	*taken = SESS_LEN_LEN + len;
 	if (r != RK_ETOOBIG)
 		return r;
-	sess_datagram_refused(s, datagram_len(p));
+	sess_datagram_refused(s, len);
 	return RK_OK; /* lost */
 }
 
 void
 sess_pipe_flush(struct rk_session *s)
 {
-	while (!s->blocked && !s->broken && buf_len(&s->out) > 0) {
+	while (!s->dead && !s->blocked && !s->broken && buf_len(&s->out) > 0) {
 		size_t taken = 0;
 		enum rk_err r = is_function(s) ? call_function(s, &taken)
 		                : s->datagrams ? write_datagrams(s, &taken)

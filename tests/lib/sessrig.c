@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define PIECE 40
 #define SAID_MAX ((size_t)16 << 20)
 
 static void
@@ -80,6 +81,10 @@ on_send(const void *data, size_t len, size_t *taken, void *arg)
 	struct sessend *e = arg;
 	const size_t longest = e->rig->longest;
 
+	if (e->sends != NULL)
+		e->sends(e);
+	if (e->rig->piecemeal && len > PIECE)
+		len = PIECE;
 	if (e->rig->refuses && longest != 0 && len > longest)
 		return RK_ETOOBIG;
 	if (e->rig->kind == SESSRIG_NET)

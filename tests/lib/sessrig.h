@@ -37,6 +37,8 @@ struct sessend {
 	struct buf said; /* SESSRIG_FUNCTION */
 	struct buf got;  /* what it has read; reads at once unless `lazy` */
 	bool lazy;
+	/* Within the pipe's function, before it reads; may be NULL. */
+	void (*sends)(struct sessend *e);
 };
 
 /* The initiator is 0. */
@@ -45,6 +47,7 @@ struct sessrig {
 	struct rk_loop *loop;
 	struct vtime time;
 	struct sessend end[2];
+	bool piecemeal; /* a function takes few bytes at once */
 	/* SESSRIG_NET: out of 100; what is held comes later than the next. */
 	unsigned lose;
 	unsigned repeat;
