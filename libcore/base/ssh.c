@@ -186,11 +186,32 @@ ssh_put_line(
 	return r;
 }
 
+/* Behind the kind, in the first line that begins with it: what a comment says
+ * is no key. */
+static const char *
+find_key(const char *text, const char *end)
+{
+	static const char start[] = KIND " ";
+	const size_t n = sizeof(start) - 1;
+
+	while (text < end) {
+		const char *line = memchr(text, '\n', (size_t)(end - text));
+
+		while (text < end && (*text == ' ' || *text == '\t'))
+			text++;
+		if ((size_t)(end - text) > n && memcmp(text, start, n) == 0)
+			return text + n;
+		if (line == NULL)
+			break;
+		text = line + 1;
+	}
+	return NULL;
+}
+
 enum rk_err
 ssh_get_line(const char *text, size_t len, uint8_t pub[RK_KEY_PUBLIC_LEN])
 {
-	static const char start[] = KIND " ";
-	const char *at = memmem(text, len, start, sizeof(start) - 1);
+	const char *at = find_key(text, text + len);
 	uint8_t blob[128];
 	size_t left;
 	size_t n = 0;
@@ -198,7 +219,6 @@ ssh_get_line(const char *text, size_t len, uint8_t pub[RK_KEY_PUBLIC_LEN])
 
 	if (at == NULL)
 		return RK_EFORMAT;
-	at += sizeof(start) - 1;
 	left = len - (size_t)(at - text);
 	while (n < left && !is_space(at[n]))
 		n++;

@@ -22,7 +22,7 @@ RK_MUST enum rk_err ssh_get_public(
 /* "ssh-ed25519 AAAA... comment" without a newline, appended. */
 RK_MUST enum rk_err ssh_put_line(
     struct buf *b, const uint8_t pub[RK_KEY_PUBLIC_LEN], const char *comment);
-/* The first such line of a text.  RK_EFORMAT. */
+/* The first line of a text that begins so, blanks aside.  RK_EFORMAT. */
 RK_MUST enum rk_err ssh_get_line(
     const char *text, size_t len, uint8_t pub[RK_KEY_PUBLIC_LEN]);
 

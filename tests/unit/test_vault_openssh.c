@@ -288,6 +288,36 @@ test_lines(void **state)
 	buf_fini(&b);
 }
 
+/* A key in a comment is somebody's word, and nobody's key. */
+static void
+test_public_in_comment(void **state)
+{
+	static const char *const before[] = { "# ", "#", "ssh-rsa AAAA ",
+		"x " };
+	uint8_t other[RK_KEY_PUBLIC_LEN], back[RK_KEY_PUBLIC_LEN];
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	struct buf b;
+
+	(void)state;
+	memset(pub, 9, sizeof(pub));
+	memset(other, 7, sizeof(other));
+	buf_init(&b, 4096);
+	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+		assert_int_equal(buf_put_str(&b, before[i]), RK_OK);
+		assert_int_equal(ssh_put_line(&b, other, "me@x"), RK_OK);
+		assert_int_equal(
+		    ssh_get_line((const char *)buf_peek(&b), buf_len(&b), back),
+		    RK_EFORMAT);
+		assert_int_equal(buf_put_str(&b, "\n\n"), RK_OK);
+	}
+	assert_int_equal(buf_put_str(&b, " \t"), RK_OK);
+	assert_int_equal(ssh_put_line(&b, pub, "ssh-ed25519 AAAA"), RK_OK);
+	assert_int_equal(
+	    ssh_get_line((const char *)buf_peek(&b), buf_len(&b), back), RK_OK);
+	assert_memory_equal(pub, back, sizeof(pub));
+	buf_fini(&b);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_enter, scratch_leave)
 
 int
@@ -300,6 +330,7 @@ main(void)
 		TEST(test_ssh_keygen_reads),
 		TEST(test_ssh_keygen_is_given),
 		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_public_in_comment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
