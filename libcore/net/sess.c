@@ -49,7 +49,7 @@ forget(struct rk_session *s)
 	sess_hs_fini(&s->hs);
 	sess_keys_fini(&s->keys);
 	s->keyed = false;
-	buf_fini(&s->in);
+	buf_wipe(&s->in); /* packets are opened where they lie */
 	buf_wipe(&s->queue);
 	buf_fini(&s->out);
 	buf_wipe(&s->parts);
