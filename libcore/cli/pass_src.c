@@ -353,10 +353,16 @@ check_file(const char *path, int fd, struct rk_error *err)
 	if (!S_ISREG(st.st_mode))
 		return err_set(
 		    err, RK_EMODE, "%s: neither a file nor a pipe", shown);
-	if ((mode & 077) != 0 && !is_credential(path))
+	if (is_credential(path))
+		return RK_OK;
+	if ((mode & 077) != 0)
 		return err_set(err, RK_EMODE,
 		    "%.100s: mode %04o lets others in, chmod go-rwx %.100s",
 		    shown, mode, shown);
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return err_set(err, RK_EMODE,
+		    "%s: belongs to user %u, neither to us nor to root", shown,
+		    (unsigned)st.st_uid);
 	return RK_OK;
 }
 

@@ -132,6 +132,12 @@ test_file(void **state)
 	    "file:f", RK_EMODE, "f: mode 0604 lets others in, chmod go-rwx f");
 	scratch_make("f", "secret", 0400);
 	gives("file:f", "secret");
+	/* Only root can give a file away. */
+	if (geteuid() == 0) {
+		assert_int_equal(chown("f", 65534, (gid_t)-1), 0);
+		fails("file:f", RK_EMODE,
+		    "f: belongs to user 65534, neither to us nor to root");
+	}
 	fails("file:none", RK_ENOENT, "none: No such file or directory");
 	fails("file:.", RK_EMODE, ".: neither a file nor a pipe");
 	fails(
