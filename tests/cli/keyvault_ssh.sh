@@ -96,7 +96,7 @@ serve_login() {
 		user=nobody
 		as="setpriv --reuid=$(id -u nobody) --regid=$(id -g nobody) \
 		    --clear-groups"
-		chmod 711 "$tmp"
+		chmod 711 "$tmp" "${TEST_TMP:-$tmp}"
 		chown nobody host
 	fi
 	cat >sshd.conf <<-END
