@@ -7,6 +7,7 @@
 #include "cli/path.h"
 #include "vault.h"
 
+#include "base/agent_frame.h"
 #include "base/crypt.h"
 
 #include <rpckit/key.h>
@@ -114,6 +115,18 @@ RK_MUST enum rk_err kv_read(
 /* To FILE, which is new and 0600, or to standard output for "-" or NULL. */
 RK_MUST enum rk_err kv_write(
     struct kv *kv, const char *path, const void *data, size_t len);
+
+/* ---- cmd_status.c ---- */
+
+/* A line for people, unless value is "" or when is 0. */
+void kv_line(struct kv *kv, const char *what, const char *value);
+void kv_line_time(struct kv *kv, const char *what, int64_t when);
+/* "open 41 min, asks first"; NULL: "closed". */
+#define KV_STATE_LEN (192 + AGENT_ONLY_MAX)
+void kv_describe(const struct agent_key *k, char out[KV_STATE_LEN]);
+/* As JSON has them: -1 for AGENT_FOREVER. */
+int64_t kv_seconds(uint64_t ms);
+int64_t kv_uses(uint64_t n);
 
 /* ---- words.c: as words() of struct prog, the vault's names ---- */
 const char *const *kv_words(

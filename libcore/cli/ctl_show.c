@@ -109,6 +109,9 @@ put_row(struct table *t, const struct rk_value *row, const struct field *fields,
 			cells[i].yes =
 			    v != NULL && v->kind == RK_BOOL && v->u.b;
 			break;
+		case FIELD_JSON:
+			cells[i].text = "null";
+			break;
 		}
 	}
 	return table_row(t, cells);

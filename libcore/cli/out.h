@@ -72,7 +72,8 @@ enum field_kind {
 	FIELD_FIGURE, /* the same, right-aligned */
 	FIELD_NUMBER, /* right-aligned */
 	FIELD_BOOL,
-	FIELD_TIME /* seconds since 1970, RFC 3339; 0 is none */
+	FIELD_TIME, /* seconds since 1970, RFC 3339; 0 is none */
+	FIELD_JSON  /* a list or object that is JSON already, and only there */
 };
 
 struct field {

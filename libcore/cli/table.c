@@ -138,6 +138,8 @@ put_cell(struct buf *b, enum field_kind kind, const union cell *c)
 			break;
 		str_time(when, c->number);
 		return buf_put_str(b, when);
+	case FIELD_JSON:
+		break;
 	}
 	return buf_put_str(b, "-");
 }
@@ -166,6 +168,8 @@ put_json_cell(struct buf *b, enum field_kind kind, const union cell *c)
 		n = strlen(when);
 		when[n] = '"';
 		return buf_put(b, when, n + 1);
+	case FIELD_JSON:
+		return buf_put_str(b, c->text);
 	}
 	return buf_put_str(b, "null");
 }

@@ -7,6 +7,14 @@
 
 echo content >file
 
+# json_has FILE EXPRESSION TEXT: v is the object in it.
+json_has() {
+	python3 -c 'import json, sys
+v = json.load(open(sys.argv[1]))
+sys.exit(not eval(" ".join(sys.argv[2].split())))' "$1" "$2"
+	result $? "$3"
+}
+
 # sign_it KEY: by the agent, or not at all.
 sign_it() {
 	rm -f file.sig
@@ -59,6 +67,12 @@ started() {
 	    --socket "$tmp/run/a.sock"
 	want 0 "status" "$keyvault" status
 	has out "^agent  *pid $KEYVAULT_AGENT_PID, 0 keys open" "tells of it"
+	"$keyvault" --json status >out
+	json_has out 'v["keys"] == [] and v["asks"] is None and
+	    v["fault"] is None' "for programs too"
+	"$keyvault" --plain status >out
+	[ "$(tr '\t' '\n' <out | grep -c .)" -eq 15 ]
+	result $? "and a line of words has what is no list"
 	want 2 "a program that is none" "$keyvault" agent \
 	    --socket "$tmp/run/b.sock" --notify ./none
 	chmod 755 v
@@ -105,9 +119,19 @@ limited() {
 	    "has its limits"
 	"$keyvault" --plain ls >out
 	has out "open	.*	2	file, $keyvault\$" "programs read them in ls"
+	"$keyvault" --json status >out
+	json_has out '[[k["name"], 3500 < k["seconds_left"] <= 3600, k["uses"],
+	    k["uses_left"], k["confirm"], k["yes_seconds"], k["last_by"],
+	    k["only_for"]] for k in v["keys"]] == [["deploy-ca", True, 0, 2,
+	    False, 0, None, "file, '"$keyvault"'"]] and v["open_keys"] == 1' \
+	    "and in status"
 	want 0 "one" sign_it deploy-ca
 	want 0 "ls" "$keyvault" ls
 	has out 'deploy-ca .*1 use left, only for file, ' "and so do people"
+	"$keyvault" --json status >out
+	json_has out '[[k["uses"], k["uses_left"], "keyvault, pid " in
+	    k["last_by"]] for k in v["keys"]] == [[1, 1, True]]' \
+	    "a use shows in status, with whose it was"
 	want 0 "two" sign_it deploy-ca
 	want 7 "and no more" sign_it deploy-ca
 	want 0 "unlock for a moment" kv unlock --for 50ms deploy-ca
@@ -169,6 +193,12 @@ confirmed() {
 	want 0 "allow for a while" "$keyvault" allow "$id" --for 2m
 	wait $signer
 	result $? "it is signed"
+	want 0 "status" "$keyvault" status
+	has out '^  *deploy-ca: open .*, asks first again in [0-9]' \
+	    "has for how long the yes holds"
+	"$keyvault" --json status >out
+	json_has out '[[k["confirm"], 60 < k["yes_seconds"] <= 120] for k in
+	    v["keys"]] == [[True, True]]' "for programs too"
 	want 0 "the next one is not asked for" sign_it deploy-ca
 	want 0 "unlock again" kv unlock --confirm deploy-ca
 	asked
