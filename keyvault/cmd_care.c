@@ -27,9 +27,11 @@ verb_passwd(struct kv *kv)
 	    (r = kv_calibrate(kv, &kdf, &takes)) == RK_OK)
 		r = vault_passwd(kv->vault, pass, &kdf, &kv->err);
 	rk_secret_free(pass);
-	if (r == RK_OK)
-		out_note(&kv->out, "the passphrase is another one; copies made "
-		                   "before have the old one");
+	if (r != RK_OK)
+		return r;
+	out_note(&kv->out, "the passphrase is another one; copies made before "
+	                   "have the old one");
+	kv_tell_cost(kv, &kdf, takes);
 	return r;
 }
 
@@ -56,8 +58,10 @@ verb_rekey(struct kv *kv)
 	    (r = kv_calibrate(kv, &kdf, &takes)) == RK_OK)
 		r = vault_rekey(
 		    kv->vault, kv->pass, &kdf, show_progress, kv, &kv->err);
-	if (r == RK_OK)
-		out_note(&kv->out, "everything is sealed under a new key");
+	if (r != RK_OK)
+		return r;
+	out_note(&kv->out, "everything is sealed under a new key");
+	kv_tell_cost(kv, &kdf, takes);
 	return r;
 }
 

@@ -32,9 +32,7 @@ verb_init(struct kv *kv)
 		goto out;
 	out_note(&kv->out, "made %s (0600)",
 	    str_escape(shown, sizeof(shown), kv->path));
-	out_note(&kv->out,
-	    "unlocking takes about %.1f s and %u MiB: Argon2id, %u passes",
-	    (double)takes / 1000, setup.kdf.kib / 1024, setup.kdf.passes);
+	kv_tell_cost(kv, &setup.kdf, takes);
 out:
 	rk_secret_free(pass);
 	return r;

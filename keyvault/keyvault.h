@@ -19,6 +19,7 @@ struct agent_key;
 #define SHOWN_LEN 512 /* of a path or word in a message */
 #define INPUT_MAX (RECORD_SECRET_MAX + 1)
 #define KDF_MS 1000 /* that a passphrase is to take */
+#define KDF_MS_MAX 60000
 #define SHOWN_ID_LEN RK_FP_GROUPED_LEN
 
 /* One run of the program.  A failing function fills err, and retry when there
@@ -103,9 +104,12 @@ RK_MUST enum rk_err kv_open_names(struct kv *kv);
 /* A new passphrase, asked for twice.  flag: "--new-pass". */
 RK_MUST enum rk_err kv_new_pass(struct kv *kv, const char *flag,
     const char *what, const char *path, struct rk_secret **out);
-/* Numbers for a passphrase that takes --kdf-time, and how long they take. */
+/* Numbers for a passphrase that takes --kdf-time, and how long they take.  Then
+ * that told, when they are in force. */
 RK_MUST enum rk_err kv_calibrate(
     struct kv *kv, struct kdf_params *kdf, uint64_t *takes);
+void kv_tell_cost(
+    const struct kv *kv, const struct kdf_params *kdf, uint64_t takes);
 /* An answer of one row. */
 RK_MUST enum rk_err kv_row(struct kv *kv, const struct field *fields, size_t n,
     const union cell *cells);

@@ -28,13 +28,18 @@ static const struct opt global_opts[] = {
 	{ 0 },
 };
 
+#define KDF_TIME                                                            \
+	{                                                                   \
+		.name = "kdf-time", .kind = OPT_DURATION, .meta = "TIME",   \
+		.about = "how long one try of a passphrase is to take, at " \
+		         "most 1m (1s)",                                    \
+		.min = 1, .max = KDF_MS_MAX                                 \
+	}
+
 static const struct opt init_opts[] = {
 	{ .name = "hide-names",
 	    .about = "seal names, notes and public halves too" },
-	{ .name = "kdf-time",
-	    .kind = OPT_DURATION,
-	    .meta = "TIME",
-	    .about = "how long one try of a passphrase is to take (1s)" },
+	KDF_TIME,
 	{ 0 },
 };
 static const struct opt new_opts[] = {
@@ -207,17 +212,11 @@ static const struct opt passwd_opts[] = {
 	    .kind = OPT_TEXT,
 	    .meta = "SPEC",
 	    .about = "the new passphrase" },
-	{ .name = "kdf-time",
-	    .kind = OPT_DURATION,
-	    .meta = "TIME",
-	    .about = "how long one try of a passphrase is to take (1s)" },
+	KDF_TIME,
 	{ 0 },
 };
 static const struct opt rekey_opts[] = {
-	{ .name = "kdf-time",
-	    .kind = OPT_DURATION,
-	    .meta = "TIME",
-	    .about = "how long one try of a passphrase is to take (1s)" },
+	KDF_TIME,
 	{ 0 },
 };
 static const struct opt restore_opts[] = {

@@ -214,6 +214,18 @@ kv_calibrate(struct kv *kv, struct kdf_params *kdf, uint64_t *takes)
 	return RK_OK;
 }
 
+void
+kv_tell_cost(const struct kv *kv, const struct kdf_params *kdf, uint64_t takes)
+{
+	uint64_t target = args_number(kv->args, "kdf-time", KDF_MS);
+	bool most = kdf->passes == KDF_PASSES_MAX && takes < target;
+
+	out_note(&kv->out,
+	    "unlocking takes about %.1f s and %u MiB: Argon2id, %u passes%s",
+	    (double)takes / 1000, kdf->kib / 1024, kdf->passes,
+	    most ? ", which is the most there is" : "");
+}
+
 enum rk_err
 kv_row(struct kv *kv, const struct field *fields, size_t n,
     const union cell *cells)

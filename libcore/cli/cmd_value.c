@@ -54,6 +54,33 @@ bad_value(const struct prog *p, const struct value *v, const char *why,
 	    o->name, shown, why);
 }
 
+/* "250 ms", "1.5 s". */
+static void
+put_time(char out[32], uint64_t ms)
+{
+	if (ms < 1000)
+		(void)snprintf(out, 32, "%ju ms", (uintmax_t)ms);
+	else
+		(void)snprintf(out, 32, "%.10g s", (double)ms / 1000);
+}
+
+/* With the time that was understood: 100 is seconds, as 100s is. */
+static enum rk_err
+bad_time(const struct prog *p, const struct value *v, struct rk_error *err)
+{
+	char is[32];
+	char min[32];
+	char max[32];
+	char text[160];
+
+	put_time(is, v->number);
+	put_time(min, v->opt->min);
+	put_time(max, v->opt->max);
+	(void)snprintf(
+	    text, sizeof(text), "%s, which is not from %s to %s", is, min, max);
+	return bad_value(p, v, text, err);
+}
+
 static enum rk_err
 check_number(const struct prog *p, const struct value *v, enum rk_err r,
     const char *why, struct rk_error *err)
@@ -67,9 +94,10 @@ check_number(const struct prog *p, const struct value *v, enum rk_err r,
 		return bad_value(p, v, "too large", err);
 	if (o->max == 0 || (v->number >= o->min && v->number <= o->max))
 		return RK_OK;
-	(void)snprintf(text, sizeof(text), "not from %ju to %ju%s",
-	    (uintmax_t)o->min, (uintmax_t)o->max,
-	    o->kind == OPT_DURATION ? " ms" : "");
+	if (o->kind == OPT_DURATION)
+		return bad_time(p, v, err);
+	(void)snprintf(text, sizeof(text), "not from %ju to %ju",
+	    (uintmax_t)o->min, (uintmax_t)o->max);
 	return bad_value(p, v, text, err);
 }
 

@@ -13,6 +13,15 @@ make_one() {
 	want 0 "init" "$keyvault" --vault "$tmp/home/vault.db" \
 	    --pass file:pass init --kdf-time 1ms
 	has err 'unlocking takes about .* s and 64 MiB' "tells what unlocking costs"
+	for time in 100 100s 61s; do
+		want 2 "a passphrase that takes $time" "$keyvault" --vault \
+		    home/long.db --pass file:pass init --kdf-time $time
+		has err "\"$time\" is ${time%s} s, which is not from 1 ms to 60 s\$" \
+		    "is refused with what was understood"
+	done
+	want 2 "or none" "$keyvault" --vault home/long.db --pass file:pass \
+	    init --kdf-time 0
+	absent "nothing was made" home/long.db
 	mode home 700
 	mode home/vault.db 600
 	want 9 "not a second time" "$keyvault" --vault home/vault.db \
@@ -128,8 +137,10 @@ cared_for() {
 	[ ! -s err ]
 	result $? "what was meant"
 	want 0 "passwd" kv passwd --new-pass file:fpass --kdf-time 1ms
+	has err 'unlocking takes about .* s and 64 MiB' "tells what that costs"
 	want 7 "the old passphrase" kv check
 	want 0 "rekey" "$keyvault" --pass file:fpass rekey --kdf-time 1ms
+	has err 'unlocking takes about .* s and 64 MiB' "tells what that costs"
 	want 0 "check after it" "$keyvault" --pass file:fpass check
 	want 0 "status" "$keyvault" status
 	has out 'under key 2$' "counts keys"
