@@ -35,18 +35,6 @@ verb_passwd(struct kv *kv)
 	return r;
 }
 
-static void
-show_progress(uint64_t done, uint64_t of, void *arg)
-{
-	const struct kv *kv = arg;
-
-	if (isatty(STDERR_FILENO) == 1 && !kv->out.quiet && done % 100 == 0)
-		(void)fprintf(stderr, "\r%llu of %llu ",
-		    (unsigned long long)done, (unsigned long long)of);
-	if (isatty(STDERR_FILENO) == 1 && !kv->out.quiet && done == of)
-		(void)fprintf(stderr, "\r\033[K");
-}
-
 enum rk_err
 verb_rekey(struct kv *kv)
 {
@@ -55,9 +43,11 @@ verb_rekey(struct kv *kv)
 	enum rk_err r;
 
 	if ((r = kv_unlock(kv)) == RK_OK &&
-	    (r = kv_calibrate(kv, &kdf, &takes)) == RK_OK)
-		r = vault_rekey(
-		    kv->vault, kv->pass, &kdf, show_progress, kv, &kv->err);
+	    (r = kv_calibrate(kv, &kdf, &takes)) == RK_OK) {
+		kv_progress(kv, kv->vault, "sealing records anew");
+		r = vault_rekey(kv->vault, kv->pass, &kdf, &kv->err);
+		kv_progress(kv, kv->vault, NULL);
+	}
 	if (r != RK_OK)
 		return r;
 	out_note(&kv->out, "everything is sealed under a new key");
@@ -67,6 +57,17 @@ verb_rekey(struct kv *kv)
 
 /* ---- copies ---- */
 
+static enum rk_err
+back_up(struct kv *kv, struct vault *v, const char *path)
+{
+	enum rk_err r;
+
+	kv_progress(kv, v, "copying pages");
+	r = vault_backup(v, path, &kv->err);
+	kv_progress(kv, v, NULL);
+	return r;
+}
+
 enum rk_err
 verb_backup(struct kv *kv)
 {
@@ -75,7 +76,7 @@ verb_backup(struct kv *kv)
 	enum rk_err r;
 
 	if ((r = kv_open(kv)) != RK_OK ||
-	    (r = vault_backup(kv->vault, path, &kv->err)) != RK_OK)
+	    (r = back_up(kv, kv->vault, path)) != RK_OK)
 		return r;
 	out_note(&kv->out, "wrote %s (0600)",
 	    str_escape(shown, sizeof(shown), path));
@@ -167,7 +168,7 @@ keep_present(struct kv *kv, char kept[PATH_LEN])
 		        i) >= PATH_LEN)
 			return kv_fail(
 			    kv, RK_ETOOBIG, kv->path, "the path is too long");
-		r = vault_backup(kv->vault, kept, &kv->err);
+		r = back_up(kv, kv->vault, kept);
 	}
 	return r;
 }
@@ -184,7 +185,10 @@ replace(struct kv *kv, struct vault *from)
 		return r;
 	out_note(&kv->out, "kept what was there as %s",
 	    str_escape(shown, sizeof(shown), kept));
-	return vault_restore(kv->vault, from, &kv->err);
+	kv_progress(kv, kv->vault, "putting pages back");
+	r = vault_restore(kv->vault, from, &kv->err);
+	kv_progress(kv, kv->vault, NULL);
+	return r;
 }
 
 static enum rk_err
@@ -224,7 +228,7 @@ restore_from(struct kv *kv, struct vault *from, const char *path, bool dry)
 	else if (there)
 		r = replace(kv, from);
 	else if (!dry && (r = vault_make_folder(kv->path, &kv->err)) == RK_OK)
-		r = vault_backup(from, kv->path, &kv->err);
+		r = back_up(kv, from, kv->path);
 	if (r != RK_OK || dry)
 		goto out;
 	r = note_restore(kv, pass, shown);
@@ -262,6 +266,7 @@ tell_fault(enum rk_err what, const char *text, void *arg)
 
 	(void)what;
 	kv->status = 1;
+	kv_progress_hide(kv);
 	out_warn(&kv->out, "%s", text);
 }
 
@@ -284,7 +289,12 @@ checked_row(struct kv *kv, const struct vault_info *info, uint64_t records)
 static enum rk_err
 check_with(struct kv *kv, struct vault *v, const struct rk_secret *pass)
 {
-	return vault_check(v, pass, tell_fault, kv, &kv->err);
+	enum rk_err r;
+
+	kv_progress(kv, v, "checking records");
+	r = vault_check(v, pass, tell_fault, kv, &kv->err);
+	kv_progress(kv, v, NULL);
+	return r;
 }
 
 enum rk_err

@@ -115,6 +115,7 @@ take_files(struct kv *kv, const glob_t *g, bool dry, struct table *t)
 	enum rk_err r;
 	enum rk_err told = RK_OK;
 
+	kv_progress(kv, NULL, "taking files in");
 	for (size_t i = 0; i < g->gl_pathc && told == RK_OK; i++) {
 		memset(&rec, 0, sizeof(rec));
 		r = take_file(kv, g->gl_pathv[i], dry, &rec);
@@ -129,7 +130,9 @@ take_files(struct kv *kv, const glob_t *g, bool dry, struct table *t)
 		           { .text = r != RK_OK ? kv->err.text
 		                     : dry      ? "can be imported"
 		                                : "imported" } });
+		kv_progress_at(i + 1, g->gl_pathc, kv);
 	}
+	kv_progress(kv, NULL, NULL);
 	return told;
 }
 

@@ -27,8 +27,10 @@ static enum rk_err
 ask(const char *path, unsigned attempt, struct rk_secret **out, void *arg)
 {
 	struct asking *a = arg;
-	enum rk_err r = pass_callback(path, attempt, out, &a->src);
+	enum rk_err r;
 
+	kv_progress_hide(a->kv);
+	r = pass_callback(path, attempt, out, &a->src);
 	if (r == RK_OK)
 		kv_tell_wait(a->kv, path);
 	return r;

@@ -22,6 +22,14 @@ struct agent_key;
 #define KDF_MS_MAX 60000
 #define SHOWN_ID_LEN RK_FP_GROUPED_LEN
 
+/* What takes long, on a terminal. */
+struct kv_bar {
+	const char *what; /* NULL: nothing */
+	bool on;
+	uint64_t begun; /* ms of a clock that never goes back */
+	uint64_t drawn; /* 0: is not to be seen */
+};
+
 /* One run of the program.  A failing function fills err, and retry when there
  * is something to advise. */
 struct kv {
@@ -34,6 +42,7 @@ struct kv {
 	bool restored;
 	struct agent_conn *agent; /* NULL: not called, or not there */
 	bool by_agent;            /* names are read by way of it */
+	struct kv_bar bar;
 	struct rk_error err;
 	char retry[256];
 	int status; /* of an answer that is no */
@@ -119,6 +128,18 @@ RK_MUST enum rk_err kv_read(
 /* To FILE, which is new and 0600, or to standard output for "-" or NULL. */
 RK_MUST enum rk_err kv_write(
     struct kv *kv, const char *path, const void *data, size_t len);
+
+/* ---- progress.c ---- */
+
+/*
+ * From here on it is told how far `what` is, in a line of its own, once it took
+ * a second: by v, if it is not NULL, or who calls kv_progress_at().  NULL: no
+ * more, which has to be said before v is closed or anything is told.
+ */
+void kv_progress(struct kv *kv, struct vault *v, const char *what);
+vault_progress_fn kv_progress_at; /* arg is the kv */
+/* Until the next step, for what else is to be read or asked. */
+void kv_progress_hide(struct kv *kv);
 
 /* ---- cmd_status.c ---- */
 

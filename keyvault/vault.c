@@ -259,6 +259,20 @@ check_no_log(struct vault *v, struct rk_error *err)
 	    v->name);
 }
 
+void
+vault_progress(struct vault *v, vault_progress_fn *fn, void *arg)
+{
+	v->progress = fn;
+	v->progress_arg = arg;
+}
+
+void
+vault_at(const struct vault *v, uint64_t done, uint64_t of)
+{
+	if (v->progress != NULL)
+		v->progress(done, of, v->progress_arg);
+}
+
 enum rk_err
 vault_open_copy(const char *path, struct vault **out, struct rk_error *err)
 {

@@ -162,6 +162,11 @@ typedef bool vault_line_fn(const struct vault_line *line, void *arg);
 RK_MUST enum rk_err vault_log_read(
     struct vault *v, vault_line_fn *fn, void *arg, struct rk_error *err);
 
+/* Called now and then by what takes a vault as a whole: sealed anew, copied,
+ * put back, checked; records or pages, done == of at the end.  NULL: nobody. */
+typedef void vault_progress_fn(uint64_t done, uint64_t of, void *arg);
+void vault_progress(struct vault *v, vault_progress_fn *fn, void *arg);
+
 /* ---- writing ---- */
 
 /*
@@ -193,11 +198,9 @@ RK_MUST enum rk_err vault_log(struct vault *v, enum vault_act act,
  * between begin and commit; so are those below. */
 RK_MUST enum rk_err vault_passwd(struct vault *v, const struct rk_secret *pass,
     const struct kdf_params *kdf, struct rk_error *err);
-/* A new data key, and everything sealed with it; progress may be NULL. */
-typedef void vault_progress_fn(uint64_t done, uint64_t of, void *arg);
+/* A new data key, and everything sealed with it. */
 RK_MUST enum rk_err vault_rekey(struct vault *v, const struct rk_secret *pass,
-    const struct kdf_params *kdf, vault_progress_fn *progress, void *arg,
-    struct rk_error *err);
+    const struct kdf_params *kdf, struct rk_error *err);
 
 /* ---- copies, and looking after it ---- */
 

@@ -11,8 +11,15 @@
 enum rk_err
 vault_backup(struct vault *v, const char *path, struct rk_error *err)
 {
+	enum rk_err r;
+
 	err_clear(err);
-	return vault_db_save(v, path, err);
+	/* Read from, so that it stays as it is from one piece to the next. */
+	if ((r = vault_read_begin(v, err)) == RK_OK &&
+	    (r = vault_head_read(v, err)) == RK_OK)
+		r = vault_db_save(v, path, err);
+	vault_read_end(v);
+	return r;
 }
 
 enum rk_err
@@ -29,7 +36,7 @@ vault_restore(struct vault *v, struct vault *from, struct rk_error *err)
 	b = sqlite3_backup_init(v->db, "main", from->db, "main");
 	if (b == NULL)
 		return vault_db_fail(v, sqlite3_errcode(v->db), err);
-	rc = sqlite3_backup_step(b, -1);
+	rc = vault_db_steps(v, b);
 	(void)sqlite3_backup_finish(b); /* says the same again */
 	if (rc != SQLITE_DONE)
 		return vault_db_fail(v, rc, err);
@@ -131,9 +138,14 @@ check_rows(struct check *c)
 	struct vault *v = c->v;
 	sqlite3_stmt *stmt = NULL;
 	struct row row;
+	uint64_t done = 0;
+	int64_t of = 0;
 	bool more;
 	enum rk_err r;
+	int rc = sql_number(v->db, "SELECT count(*) FROM records", &of);
 
+	if (rc != SQLITE_OK)
+		return vault_db_fail(v, rc, c->err);
 	r = vault_db_prepare(v,
 	    "SELECT " VAULT_ROW_COLUMNS " FROM records ORDER BY id", &stmt,
 	    c->err);
@@ -144,6 +156,7 @@ check_rows(struct check *c)
 			r = check_row(c, &row);
 		else if (r == RK_EDAMAGED)
 			r = RK_OK; /* was told of */
+		vault_at(v, ++done, (uint64_t)of);
 	}
 	(void)sqlite3_finalize(stmt);
 	return r;

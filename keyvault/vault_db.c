@@ -12,6 +12,7 @@
 #include "base/str.h"
 
 #define LENGTH_MAX (1 << 18) /* a value, a row, a statement */
+#define STEP_PAGES 256
 #define COPY_MAX (INT64_C(1) << 30)
 #define FILE_MAX ((size_t)1 << 30)
 /* Bytes of a database's head: 2 for one with a write-ahead log. */
@@ -183,6 +184,21 @@ vault_db_fresh(
 }
 
 /* Through memory, so that what is there is always all of it. */
+int
+vault_db_steps(const struct vault *v, sqlite3_backup *b)
+{
+	int rc;
+	int of;
+
+	do {
+		rc = sqlite3_backup_step(b, STEP_PAGES);
+		of = sqlite3_backup_pagecount(b);
+		vault_at(v, (uint64_t)(of - sqlite3_backup_remaining(b)),
+		    (uint64_t)of);
+	} while (rc == SQLITE_OK);
+	return rc;
+}
+
 enum rk_err
 vault_db_save(struct vault *v, const char *path, struct rk_error *err)
 {
@@ -201,7 +217,7 @@ vault_db_save(struct vault *v, const char *path, struct rk_error *err)
 		r = err_set(err, RK_ENOMEM, "%s: out of memory", v->name);
 		goto out;
 	}
-	rc = sqlite3_backup_step(b, -1);
+	rc = vault_db_steps(v, b);
 	(void)sqlite3_backup_finish(b); /* says the same again */
 	if (rc != SQLITE_DONE) {
 		r = vault_db_fail(v, rc, err);

@@ -97,6 +97,8 @@ struct vault {
 	bool failed; /* not for want of room */
 	bool copy;   /* in memory only, not to be written */
 	int64_t (*clock)(void);
+	vault_progress_fn *progress;
+	void *progress_arg;
 };
 
 /* ---- vault.c ---- */
@@ -105,6 +107,10 @@ RK_MUST enum rk_err vault_open_on(const char *vfs, const char *path,
     struct vault **out, struct rk_error *err);
 /* Folder and files are their owner's alone. */
 RK_MUST enum rk_err vault_check_files(const char *path, struct rk_error *err);
+/* Tell whoever wants to know. */
+void vault_at(const struct vault *v, uint64_t done, uint64_t of);
+/* All of it, a piece at a time: SQLITE_DONE when it went well. */
+int vault_db_steps(const struct vault *v, sqlite3_backup *b);
 /* NULL: locked. */
 const struct keys *vault_keys(const struct vault *v);
 RK_MUST enum rk_err vault_require_unlocked(

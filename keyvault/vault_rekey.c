@@ -139,15 +139,13 @@ line_anew(
 }
 
 static enum rk_err
-all_anew(struct vault *v, const struct before *b, vault_progress_fn *progress,
-    void *arg, struct rk_error *err)
+all_anew(struct vault *v, const struct before *b, struct rk_error *err)
 {
 	enum rk_err r = RK_OK;
 
 	for (size_t i = 0; i < v->n_macs && r == RK_OK; i++) {
 		r = record_anew(v, b, v->macs[i].id, err);
-		if (progress != NULL)
-			progress(i + 1, v->n_macs, arg);
+		vault_at(v, i + 1, v->n_macs);
 	}
 	if (!v->head.hidden || r != RK_OK)
 		return r;
@@ -184,8 +182,7 @@ new_key(struct vault *v, const struct rk_secret *pass,
 
 enum rk_err
 vault_rekey(struct vault *v, const struct rk_secret *pass,
-    const struct kdf_params *kdf, vault_progress_fn *progress, void *arg,
-    struct rk_error *err)
+    const struct kdf_params *kdf, struct rk_error *err)
 {
 	struct before b = { 0 };
 	enum rk_err r;
@@ -201,7 +198,7 @@ vault_rekey(struct vault *v, const struct rk_secret *pass,
 		vault_lock(v);
 		return r;
 	}
-	if ((r = all_anew(v, &b, progress, arg, err)) == RK_OK &&
+	if ((r = all_anew(v, &b, err)) == RK_OK &&
 	    (r = vault_log(v, VAULT_ACT_REKEY, "", NULL, err)) == RK_OK)
 		r = vault_commit(v, err);
 	rk_secret_free(b.derived);

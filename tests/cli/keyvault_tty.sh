@@ -157,6 +157,32 @@ told_nobody() {
 	"$keyvault" doctor | grep -q '^confirming .*keyvault allow'
 }
 
+# A disk that takes its time.
+far() {
+	if ! command -v strace >/dev/null ||
+	    ! strace -o /dev/null true 2>/dev/null; then
+		ok "how far it is # SKIP no strace"
+		return
+	fi
+	terminal=p
+	fresh
+	mkdir keys
+	want 0 "a key" kv export deploy-ca --plain-key -o keys/a.key
+	for i in b c d e; do
+		cp keys/a.key keys/$i.key
+	done
+	prompt 100 24 ASAN_OPTIONS=detect_leaks=0
+	enter "KEYVAULT_DB=$KEYVAULT_DB strace -f -o /dev/null -e \
+trace=fsync,fdatasync -e inject=fsync,fdatasync:delay_enter=600000 '$keyvault' \
+--pass file:$tmp/pass import-dir $tmp/keys; echo END-\$?"
+	shows '^keyvault: taking files in: [1-4] of 5$' \
+	    "what takes more than a second says how far it is"
+	shows '^END-0' "to its end"
+	! on_screen 'taking files in'
+	result $? "of which nothing stays"
+	term kill-server
+}
+
 logout() {
 	terminal=w
 	prompt 100 24 ASAN_OPTIONS=detect_leaks=0
@@ -177,5 +203,6 @@ in_front
 in_background
 gone
 by_name
+far
 logout
 finish

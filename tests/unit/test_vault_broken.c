@@ -265,8 +265,7 @@ test_rekey(void **state)
 	look(&s);
 	assert_int_equal(s.status.open, 2);
 	v = vaultrig_unlocked();
-	assert_int_equal(
-	    vault_rekey(v, pass, &vaultrig_kdf, NULL, NULL, &err), RK_OK);
+	assert_int_equal(vault_rekey(v, pass, &vaultrig_kdf, &err), RK_OK);
 	vault_close(v);
 	rk_secret_free(pass);
 	look(&s);

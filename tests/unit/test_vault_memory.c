@@ -193,7 +193,7 @@ key_scene(void *arg)
 	if ((r = vault_open(VAULTRIG_FILE, &v, &err)) == RK_OK &&
 	    (r = vault_unlock(v, s->pass, &err)) == RK_OK &&
 	    (r = vault_passwd(v, s->pass, &vaultrig_kdf, &err)) == RK_OK)
-		r = vault_rekey(v, s->pass, &vaultrig_kdf, NULL, NULL, &err);
+		r = vault_rekey(v, s->pass, &vaultrig_kdf, &err);
 	/* What is held in memory fits the file, or is gone. */
 	if (r == RK_ENOMEM && v != NULL && vault_key(v) != NULL &&
 	    scarce_disarm())

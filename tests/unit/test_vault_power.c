@@ -257,8 +257,7 @@ play(struct vault *v, struct disk *d)
 	    vault_change(v, "0", &rec, VAULT_ACT_NOTE, &err), RK_OK);
 	assert_int_equal(vault_commit(v, &err), RK_OK);
 	assert_int_equal(vault_passwd(v, pass, &vaultrig_kdf, &err), RK_OK);
-	assert_int_equal(
-	    vault_rekey(v, pass, &vaultrig_kdf, NULL, NULL, &err), RK_OK);
+	assert_int_equal(vault_rekey(v, pass, &vaultrig_kdf, &err), RK_OK);
 	rk_secret_free(pass);
 	cut(d);
 }

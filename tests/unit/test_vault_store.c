@@ -387,9 +387,8 @@ test_rekey(void **state)
 	fill_three();
 	v = vaultrig_unlocked();
 	other = vaultrig_unlocked();
-	assert_int_equal(
-	    vault_rekey(v, pass, &vaultrig_kdf, count_steps, &done, &err),
-	    RK_OK);
+	vault_progress(v, count_steps, &done);
+	assert_int_equal(vault_rekey(v, pass, &vaultrig_kdf, &err), RK_OK);
 	assert_int_equal(done, 3);
 	vaultrig_holds(v, "deploy-ca", 1);
 	/* Who held the old key is told. */
@@ -453,9 +452,21 @@ test_log_forged(void **state)
 	}
 }
 
+/* How far it is grows, to the end. */
+static void
+see_steps(uint64_t done, uint64_t of, void *arg)
+{
+	uint64_t *last = arg;
+
+	assert_true(done > 0 && done <= of && of > 0);
+	assert_true(*last <= done);
+	*last = done < of ? done : 0;
+}
+
 static void
 test_backup(void **state)
 {
+	uint64_t last = 99; /* pages that there are never */
 	struct rk_secret *pass = vaultrig_secret(VAULTRIG_PASS);
 	struct record rec;
 	struct vault *v;
@@ -466,6 +477,8 @@ test_backup(void **state)
 	vaultrig_make(false);
 	fill_three();
 	v = vaultrig_unlocked();
+	last = 0;
+	vault_progress(v, see_steps, &last);
 	assert_int_equal(vault_backup(v, "v/copy", &err), RK_OK);
 	assert_mode("v/copy", 0600);
 	assert_int_equal(vault_backup(v, "v/copy", &err), RK_EEXIST);
