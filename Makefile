@@ -113,6 +113,7 @@ BENCH_load  := $(wildcard bench/load*.c)
 BENCH_limit := $(wildcard bench/limit*.c bench/raw_*.c)
 BENCH_delay := bench/delay.c
 BENCH_session := $(wildcard bench/session*.c)
+BENCH_vault := bench/vault.c
 EXAMPLE_SRCS := $(wildcard examples/*.c)
 
 # Modes that differ in what they link may share objects: OBJ=DIR.
@@ -131,7 +132,7 @@ UNITS    := $(patsubst %.c,$(B)/test/%,$(notdir $(UNIT_SRCS)))
 TOOLS    := $(patsubst %.c,$(B)/test/%,$(notdir $(TOOL_SRCS)))
 FUZZERS  := $(patsubst %.c,$(B)/fuzz/%,$(notdir $(FUZZ_SRCS)))
 REPLAYS  := $(patsubst fuzz_%.c,$(B)/test/replay_%,$(notdir $(FUZZ_SRCS)))
-BENCHES  := $(addprefix $(B)/bench/,load limit delay session)
+BENCHES  := $(addprefix $(B)/bench/,load limit delay session vault)
 EXAMPLES := $(patsubst %.c,$(B)/examples/%,$(notdir $(EXAMPLE_SRCS)))
 
 all: $(BINS) $(PUBLIC_A) $(SO)
@@ -141,7 +142,8 @@ test-objects: $(call obj,$(UNIT_SRCS) $(TESTLIB_SRCS) $(TOOL_SRCS) \
 	$(FUZZ_SRCS) tests/fuzz/replay.c)
 test-tools: $(TOOLS)
 objects: test-objects $(call obj,$(LIB_SRCS) $(CLI_SRCS) $(BENCH_SRCS) \
-	$(BENCH_load) $(BENCH_limit) $(BENCH_delay) $(EXAMPLE_SRCS) \
+	$(BENCH_load) $(BENCH_limit) $(BENCH_delay) $(BENCH_vault) \
+	$(EXAMPLE_SRCS) \
 	$(foreach p,$(PROGRAMS),$(wildcard $(call folder,$(p))/*.c)))
 fuzzers: $(FUZZERS)
 benches: $(BENCHES)
@@ -291,6 +293,10 @@ $(B)/bench/$(1): $(call obj,$(BENCH_SRCS) $(BENCH_$(1))) $(CORE_A)
 	$$(CC) $$(RK_LDFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LIB_LIBS)
 endef
 $(foreach p,load limit delay session,$(eval $(call bench_program,$(p))))
+$(OBJ)/bench/vault.o: INC_PROG += -I.
+$(B)/bench/vault: $(call obj,$(BENCH_vault)) $(VAULT_A) $(CLI_A) $(CORE_A)
+	@mkdir -p $(@D)
+	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
 $(B)/examples/%: $(OBJ)/examples/%.o $(PUBLIC_A)
 	@mkdir -p $(@D)
 	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
