@@ -157,7 +157,46 @@ short() {
 	want 0 "as JSON" "$keyvault" --json status
 	has out '"swappable":true' 'too'
 	want 1 "and to doctor" "$keyvault" doctor
-	has out '^agent  *bad  *not all of its keys could be locked' 'as well'
+	has out '^agent  *bad  *not all that is secret could be locked' 'as well'
+	agent_stop
+	# shellcheck disable=SC2086,SC3045 # as above
+	(ulimit -l 8191 && $drop "$keyvault" doctor) >out 2>err
+	has out '^memory  *bad  *.*8192 KiB cannot be locked' \
+	    'doctor says what an agent may need where it cannot have that'
+}
+
+locked_by_agent() { # MIN MAX: KiB
+	sed -n 's/^VmLck:[^0-9]*\([0-9]*\) kB/\1/p' \
+	    "/proc/$KEYVAULT_AGENT_PID/status" >locked
+	[ "$(cat locked)" -ge "$1" ] && [ "$(cat locked)" -le "$2" ]
+}
+
+# What doctor says of an agent is what one does.
+measured() {
+	if [ "${LOCKED-yes}" = no ]; then
+		ok "what an agent locks # SKIP nothing is, here"
+		return
+	fi
+	want 0 "an agent" agent_start
+	want 0 "opens all there is to sign with" kv unlock
+	locked_by_agent 20 40
+	result $? "its keys take what doctor says: $(cat locked) KiB"
+	python3 - "$KEYVAULT_SOCK" <<-'END' &
+		import signal, socket, struct, sys
+		held = []
+		for i in range(64):
+		    s = socket.socket(socket.AF_UNIX)
+		    s.connect(sys.argv[1])
+		    size = 16384 if i < 60 else 1048576
+		    s.sendall(struct.pack('>IB', size, 10) + b'x' * 1000)
+		    held.append(s)
+		signal.pause()
+	END
+	crowd=$!
+	until_ok locked_by_agent 5000 6000
+	result $? "and so does what it can be asked: $(cat locked) KiB"
+	kill $crowd
+	wait $crowd 2>/dev/null
 	agent_stop
 }
 
@@ -168,4 +207,5 @@ else
 fi
 memory
 short
+measured
 finish
