@@ -170,6 +170,17 @@ test_quic(void **state)
 	scarce_check_clients(RPC_QUIC, SCARCE_STREAM);
 }
 
+static void
+test_sessions(void **state)
+{
+	(void)state;
+	scarce_check_server(RPC_SSH);
+	scarce_check_clients(RPC_SSH, SCARCE_CALL);
+	scarce_check_server(RPC_SSH_UDP);
+	scarce_check_clients(RPC_SSH_UDP, SCARCE_CALL);
+	scarce_check_clients(RPC_SSH_UDP, SCARCE_STREAM);
+}
+
 /* Its handshake and its records, alone and with TLS below. */
 static void
 test_psk(void **state)
@@ -189,6 +200,7 @@ main(void)
 		cmocka_unit_test(test_tcp),
 		cmocka_unit_test(test_tls),
 		cmocka_unit_test(test_quic),
+		cmocka_unit_test(test_sessions),
 		cmocka_unit_test(test_psk),
 	};
 

@@ -223,6 +223,10 @@ serve(struct world *w)
 	if (rpc_is_secure(w->kind) || w->psks != NULL)
 		conf.ident = rpcworld.node;
 	conf.psks = w->psks;
+	if (rpc_is_session(w->kind)) {
+		conf.session_key = rpcworld.keys[0];
+		conf.session_peers = rpcworld.peers[0];
+	}
 	(void)snprintf(
 	    url, sizeof(url), "%s://127.0.0.1:0", rpc_kind_name(w->kind));
 	if ((r = rk_chan_method("chan", &chan, &list[3])) != RK_OK ||
@@ -504,6 +508,10 @@ talk(void *arg)
 	struct rk_client *c;
 	enum rk_err r;
 
+	if (rpc_is_session(w->kind)) {
+		conf.session_key = rpcworld.keys[1];
+		conf.session_peers = rpcworld.peers[1];
+	}
 	if (w->deed == SCARCE_AGAIN) {
 		conf.url = "unix:///nowhere/at/all";
 		conf.again = &again;
