@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +93,106 @@ over_datagrams(void **state)
 			(void)snprintf(url[i], sizeof(url[i]), "fd:%d", fds[i]);
 		try_fds(url[0], url[1]);
 	}
+}
+
+/* Bound to a port of the kernel's choice. */
+static int
+bound_udp(struct sockaddr_in *in)
+{
+	socklen_t len = sizeof(*in);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	*in = (struct sockaddr_in){ .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	assert_int_equal(bind(fd, (struct sockaddr *)in, len), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)in, &len), 0);
+	return fd;
+}
+
+/* Each connected to the other, so that there is one peer. */
+static void
+over_connected_udp(void **state)
+{
+	struct sockaddr_in at[2];
+	char url[2][32];
+	int fds[2];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		fds[i] = bound_udp(&at[i]);
+		(void)snprintf(url[i], sizeof(url[i]), "fd:%d", fds[i]);
+	}
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(connect(fds[i], (struct sockaddr *)&at[1 - i],
+		                     sizeof(at[0])),
+		    0);
+	try_fds(url[0], url[1]);
+}
+
+/* One that is bound and not connected is a port for all, as if it had been
+ * opened by its address. */
+static void
+at_a_bound_port(void **state)
+{
+	struct sockaddr_in at;
+	struct rk_client *c[3];
+	struct rpcrig r;
+	char url[64];
+	int fd;
+
+	(void)state;
+	for (unsigned threads = 0; threads <= 2; threads += 2) {
+		rpcrig_init(&r, RPC_SSH_UDP, threads);
+		fd = bound_udp(&at);
+		(void)snprintf(r.want_url, sizeof(r.want_url), "fd:%d", fd);
+		rpcrig_start(&r);
+		(void)snprintf(url, sizeof(url), "ssh+udp://127.0.0.1:%u",
+		    (unsigned)ntohs(at.sin_port));
+		assert_string_equal(r.url, url);
+		for (size_t i = 0; i < 3; i++) {
+			c[i] = rpcrig_client(&r);
+			check_calls(c[i], "ssh+udp");
+		}
+		assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+		for (size_t i = 0; i < 3; i++)
+			rk_client_free(c[i]);
+		rpcrig_await_conns(&r, 0); /* and it stays */
+		rpcrig_check_alive(&r);
+		rpcrig_end(&r);
+		assert_int_equal(fcntl(fd, F_GETFD), -1);
+	}
+}
+
+/* What cannot be served there is left to who gave it. */
+static void
+no_ports(void **state)
+{
+	struct sockaddr_in at;
+	struct rk_error err;
+	struct rpcrig r;
+	char url[128], name[32];
+	int fd[4];
+
+	(void)state;
+	rpcrig_init(&r, RPC_SSH_UDP, 0);
+	assert_int_equal(rk_server_new(&r.conf, &r.server, &err), RK_OK);
+	fd[0] = socket(AF_INET, SOCK_DGRAM, 0);
+	fd[1] = socket(AF_UNIX, SOCK_DGRAM, 0);
+	fd[2] = bound_udp(&at);
+	fd[3] = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(fd[2], (struct sockaddr *)&at, sizeof(at)), 0);
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(
+		    rk_server_listen_fd(r.server, "ssh+udp", fd[i], url, &err),
+		    RK_EINVAL);
+		(void)snprintf(name, sizeof(name), "fd:%d", fd[i]);
+		if (i < 2)
+			assert_int_equal(
+			    rk_server_listen(r.server, name, url, &err),
+			    RK_EUNSUPPORTED);
+		assert_int_equal(close(fd[i]), 0);
+	}
+	rpcrig_fini(&r);
 }
 
 static void
@@ -446,6 +548,9 @@ main(void)
 	static enum rpc_kind datagrams = RPC_SSH_UDP;
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(over_a_socket_pair),
+		cmocka_unit_test(over_connected_udp),
+		cmocka_unit_test(at_a_bound_port),
+		cmocka_unit_test(no_ports),
 		cmocka_unit_test(over_pipes),
 		cmocka_unit_test(over_datagrams),
 		cmocka_unit_test(over_a_local_socket),
