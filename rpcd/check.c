@@ -271,9 +271,12 @@ try_ident(const struct settings *s, const struct rk_ident *ident,
 /* ---- all of it ---- */
 
 static bool
-check_creds(const struct settings *s, bool tls, struct keyring *ring)
+check_creds(
+    const struct settings *s, const struct inherit *in, struct keyring *ring)
 {
 	static const struct origin nowhere = { 0 };
+	const bool tls =
+	    settings_need_tls(s) || inherit_has_tls(in, s->psk.n > 0);
 	struct creds c = { .ident = NULL };
 	struct sessions ssh;
 	struct rk_error err;
@@ -294,7 +297,8 @@ check_creds(const struct settings *s, bool tls, struct keyring *ring)
 		problem(&nowhere, err.text);
 		good = false;
 	}
-	if (sessions_load(s, ring->no_input, &ssh, &err) != RK_OK) {
+	if (sessions_load(s, inherit_has_sessions(in), ring->no_input, &ssh,
+	        &err) != RK_OK) {
 		problem(&nowhere, err.text);
 		good = false;
 	}
@@ -307,8 +311,7 @@ bool
 check_all(
     const struct settings *s, const struct inherit *in, struct keyring *ring)
 {
-	bool tls = settings_need_tls(s) || inherit_has_tls(in);
-	bool good = check_creds(s, tls, ring);
+	bool good = check_creds(s, in, ring);
 
 	check_commands(s);
 	/* What the library warns about here, it says again at start. */

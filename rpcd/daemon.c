@@ -215,7 +215,8 @@ make_server(struct daemon *d, struct rk_error *err)
 	struct creds *c = NULL;
 	enum rk_err r;
 
-	r = sessions_load(s, d->ring.no_input, &d->sessions, err);
+	r = sessions_load(s, inherit_has_sessions(d->conf->inherit),
+	    d->ring.no_input, &d->sessions, err);
 	if (r == RK_OK)
 		r = creds_load(s, d->tls, &d->ring, NULL, &c, err);
 	if (r != RK_OK)
@@ -401,7 +402,8 @@ daemon_run(const struct daemon_conf *conf)
 	char tmp[256];
 	enum rk_err r;
 
-	d.tls = settings_need_tls(d.settings) || inherit_has_tls(conf->inherit);
+	d.tls = settings_need_tls(d.settings) ||
+	        inherit_has_tls(conf->inherit, d.settings->psk.n > 0);
 	if ((r = start(&d, &err)) == RK_OK)
 		serve(&d);
 	else

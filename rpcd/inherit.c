@@ -51,18 +51,26 @@ is_inet(int family)
 static const char *
 scheme_of(int fd, const char *name)
 {
+	const bool session = strstr(name, "ssh") != NULL;
 	int family = option(fd, SO_DOMAIN);
 
-	if (option(fd, SO_TYPE) == SOCK_DGRAM && is_inet(family))
-		return port_of(fd) != 0 ? "quic" : NULL;
+	if (option(fd, SO_TYPE) == SOCK_DGRAM && is_inet(family)) {
+		if (port_of(fd) == 0)
+			return NULL;
+		return session ? "ssh+udp" : "quic";
+	}
 	if (option(fd, SO_TYPE) != SOCK_STREAM ||
 	    option(fd, SO_ACCEPTCONN) != 1)
 		return NULL;
 	if (family == AF_UNIX)
-		return "unix";
-	if (strstr(name, "tls") == NULL && strstr(name, "tcp") != NULL)
-		return "tcp";
-	return is_inet(family) ? "tls" : NULL;
+		return session ? "ssh+unix" : "unix";
+	if (!is_inet(family))
+		return NULL;
+	if (session)
+		return "ssh+tcp";
+	return strstr(name, "tls") == NULL && strstr(name, "tcp") != NULL
+	           ? "tcp"
+	           : "tls";
 }
 
 /* Nothing that we start may have it, and nothing may wait in it. */
@@ -180,12 +188,31 @@ inherit_admin(struct inherit *in, const char *name)
 	return NULL;
 }
 
+static bool
+is_session(const struct inherited *i)
+{
+	return strncmp(i->scheme, "ssh+", 4) == 0;
+}
+
 bool
-inherit_has_tls(const struct inherit *in)
+inherit_has_tls(const struct inherit *in, bool psk)
 {
 	for (size_t i = 0; i < in->n; i++) {
-		if (strcmp(in->list[i].scheme, "tls") == 0 ||
-		    strcmp(in->list[i].scheme, "quic") == 0)
+		const struct inherited *s = &in->list[i];
+
+		if (strcmp(s->scheme, "tls") == 0 ||
+		    strcmp(s->scheme, "quic") == 0 ||
+		    (psk && s->admin == NULL && !is_session(s)))
+			return true;
+	}
+	return false;
+}
+
+bool
+inherit_has_sessions(const struct inherit *in)
+{
+	for (size_t i = 0; i < in->n; i++) {
+		if (is_session(&in->list[i]))
 			return true;
 	}
 	return false;

@@ -168,10 +168,11 @@ load(void *arg)
 	const struct timespec nap = { .tv_nsec = 100000000 };
 	struct daemon *d = arg;
 	struct reload *re = &d->reload;
+	const struct settings *s = re->settings;
+	const bool tls = d->tls || settings_need_tls(s) ||
+	                 inherit_has_tls(d->conf->inherit, s->psk.n > 0);
 
-	re->r =
-	    creds_load(re->settings, d->tls || settings_need_tls(re->settings),
-	        &d->ring, d->creds, &re->creds, &re->err);
+	re->r = creds_load(s, tls, &d->ring, d->creds, &re->creds, &re->err);
 	while (rk_loop_post(d->loop, on_loaded, d) != RK_OK)
 		(void)nanosleep(&nap, NULL); /* no memory: it may come */
 	return NULL;

@@ -44,8 +44,8 @@ blame(const struct settings *s, const char *key, const struct rk_error *why,
 }
 
 enum rk_err
-sessions_load(const struct settings *s, bool no_input, struct sessions *out,
-    struct rk_error *err)
+sessions_load(const struct settings *s, bool passed_in, bool no_input,
+    struct sessions *out, struct rk_error *err)
 {
 	struct pass_source pass = { .spec = s->pass,
 		.flag = "--pass",
@@ -56,7 +56,7 @@ sessions_load(const struct settings *s, bool no_input, struct sessions *out,
 	enum rk_err r = RK_OK;
 
 	*out = (struct sessions){ 0 };
-	if (!settings_have_sessions(s))
+	if (!passed_in && !settings_have_sessions(s))
 		return RK_OK;
 	if (s->ssh_key == NULL)
 		r = usual_key(path, &why);

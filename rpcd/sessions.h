@@ -11,11 +11,11 @@ struct sessions {
 	struct rk_sshkeys *peers; /* NULL: none are named */
 };
 
-/* Load what the settings name, if they listen for sessions.  The text of an
- * error begins with file and line of the setting.  Errors of rk_key_load() and
- * rk_sshkeys_file(). */
-RK_MUST enum rk_err sessions_load(const struct settings *s, bool no_input,
-    struct sessions *out, struct rk_error *err);
+/* Load what the settings name, if they listen for sessions, or such a socket
+ * was passed in.  The text of an error begins with file and line of the
+ * setting.  Errors of rk_key_load() and rk_sshkeys_file(). */
+RK_MUST enum rk_err sessions_load(const struct settings *s, bool passed_in,
+    bool no_input, struct sessions *out, struct rk_error *err);
 void sessions_fini(struct sessions *s); /* zeros are allowed */
 
 #endif

@@ -47,7 +47,7 @@ settings_need_tls(const struct settings *s)
 		if (!settings_is_session(s->listen.items[i].text))
 			return true;
 	}
-	return s->psk.n > 0 && s->listen.n == 0;
+	return false;
 }
 
 /* Would the file's reader take it for something else? */

@@ -260,6 +260,44 @@ descriptors() {
 	has out 'rpcd ended with 0' 'and says so in its log only'
 }
 
+# At sockets that a service manager has opened: a name with ssh is a session.
+passed_in() {
+	passing
+	passed ssh-udp,ssh-tcp,ssh-unix "$rpcd" --ssh-key host \
+		--ssh-peers authorized --admin none
+	until_ok ready 3
+	[ "$(cut -d ' ' -f 2 ready | tr '\n' ' ')" = 'ssh+udp ssh+tcp ssh+unix ' ]
+	result $? 'sockets passed in by names with ssh are for sessions'
+	for kind in ssh+udp ssh+tcp ssh+unix; do
+		want 0 "and $kind serves" timeout 60 "$rpcsh" \
+			-s "$(url $kind)" --ssh-peers host.pub ping -n 1
+	done
+	want 6 'its own keys only' timeout 60 "$rpcsh" -s "$(url ssh+udp)" \
+		--ssh-peers host.pub --ssh-key other ping -n 1
+	stop
+	result $? 'it ends'
+	rm -f passed.sock
+	passed ssh-udp "$rpcd" --threads 2 --ssh-key host --ssh-peers \
+		authorized --admin none --listen ssh+udp:127.0.0.1:PORT
+	until_ok ready 1
+	result $? 'an address among them is used once'
+	for i in 1 2 3; do
+		want 0 "client $i of two threads" timeout 60 "$rpcsh" \
+			-s "$(url ssh+udp)" --ssh-peers host.pub ping -n 1
+	done
+	stop
+	want 0 '-t' python3 pass.py ssh-udp "$rpcd" -t --ssh-key host
+	want 1 'and -t without the key' python3 pass.py ssh-udp "$rpcd" -t \
+		--ssh-key nowhere
+	"$selfy" -gensym lab.psk >>out 2>&1
+	psk=my-keep-private-dir/lab.psk
+	want 0 'a pre-shared key asks for no certificates there' \
+		python3 pass.py ssh-udp "$rpcd" -t --ssh-key host --psk $psk
+	want 1 'where certificates are proven it does' python3 pass.py \
+		ssh-udp,tcp "$rpcd" -t --ssh-key host --psk $psk
+	has err 'certs.*No such file' 'since they are looked for'
+}
+
 # Pipes with names are blocking before, and after a signal has ended rpcd.
 lent() {
 	cat >lent.py <<-'END'
@@ -302,6 +340,7 @@ want 0 'it shows them' timeout 60 "$rpcd" ctl --socket "$tmp/admin.sock" conns
 killed
 changed
 descriptors
+passed_in
 lent
 echo "1..$n"
 exit $failed

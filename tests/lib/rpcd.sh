@@ -168,15 +168,16 @@ logged() {
 }
 
 # pass.py: pass sockets as a service manager does: KINDS, then rpcd's words.
+# Kinds are in their names, and "ssh-" before one is only that.
 passing() {
 	cat >pass.py <<'END'
 import os, socket, sys
 kinds, words = sys.argv[1].split(','), sys.argv[2:]
 fds = []
-for kind in kinds:
+for kind in [k.removeprefix('ssh-') for k in kinds]:
     if kind == 'unix':
         s = socket.socket(socket.AF_UNIX)
-        s.bind('passed.sock')
+        s.bind(os.path.abspath('passed.sock'))
     elif kind in ('udp', 'unbound'):
         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         if kind == 'udp':
