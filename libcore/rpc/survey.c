@@ -79,18 +79,31 @@ look_name(enum look look)
 	return names[look];
 }
 
-/* The peer is described when it has proven itself; before that loop 0 knows
- * more. */
+/* As loop 0 has seen it come. */
 static const char *
-remote_of(const struct server_conn *c)
+came_from(const struct server_conn *c)
 {
 	return c->admission != NULL ? c->admission->remote : c->peer->remote;
+}
+
+/* Where it is: over UDP that may have changed, and was proven. */
+static const char *
+remote_of(const struct server_conn *c, char dst[ADDR_TEXT_LEN])
+{
+	struct addr now;
+
+	if (c->session == NULL || c->admission == NULL ||
+	    !addr_is_udp(c->admission->scheme) ||
+	    !conn_query(session_conn(c->session), LAYER_Q_REMOTE, &now))
+		return came_from(c);
+	addr_format(&now, c->admission->scheme, dst);
+	return dst;
 }
 
 static const char *
 transport_of(const struct server_conn *c, char dst[8])
 {
-	const char *remote = remote_of(c);
+	const char *remote = came_from(c);
 	size_t n = strcspn(remote, ":");
 
 	if (n == 0 || n >= 8)
@@ -197,7 +210,7 @@ put_conn(struct kv *k, const struct server_conn *c, enum look look)
 {
 	const struct rk_peer *p = c->peer;
 	bool is_open = p->proven && look != LOOK_NEW;
-	char transport[8];
+	char transport[8], remote[ADDR_TEXT_LEN];
 	const struct layer_path path = ask_path(c);
 	uint64_t in, out;
 	uint32_t pairs = 15;
@@ -214,7 +227,7 @@ put_conn(struct kv *k, const struct server_conn *c, enum look look)
 	kv_pair_uint(k, "id", c->id);
 	kv_pair_text(k, "state", look_name(look));
 	kv_pair_text(k, "transport", transport_of(c, transport));
-	kv_pair_text(k, "address", remote_of(c));
+	kv_pair_text(k, "address", remote_of(c, remote));
 	kv_pair_text(k, "email", p->proven ? p->cert.email : "");
 	kv_pair_text(k, "fingerprint", p->proven ? p->cert.fp : "");
 	kv_pair_bool(k, "resumed", p->resumed);
@@ -266,13 +279,14 @@ static void
 put_call(struct kv *k, const struct server_conn *c, const struct rk_call *call)
 {
 	bool has_end = call->deadline_ms != RK_NEVER;
+	char remote[ADDR_TEXT_LEN];
 
 	kv_map(k, (has_end ? 10 : 9) + moved_pairs(call->stream));
 	kv_pair_uint(k, "id", call->number);
 	kv_text(k, "method");
 	kv_str(k, call->netrpc.is_set ? call->netrpc.method : call->service);
 	kv_pair_uint(k, "conn", c->id);
-	kv_pair_text(k, "address", remote_of(c));
+	kv_pair_text(k, "address", remote_of(c, remote));
 	kv_pair_text(k, "email", c->peer->proven ? c->peer->cert.email : "");
 	kv_pair_bool(k, "stream", call->is_stream);
 	kv_pair_bool(k, "canceled", call->canceled);
@@ -330,13 +344,15 @@ survey_is_at(const char *remote, const char *who)
 static bool
 is_meant(const struct server_conn *c, const struct survey_target *t)
 {
+	char remote[ADDR_TEXT_LEN];
+
 	switch (t->by) {
 	case SURVEY_BY_CONN:
 		return c->id != 0 && c->id == t->conn;
 	case SURVEY_BY_FP:
 		return c->peer->proven && strcmp(c->peer->cert.fp, t->who) == 0;
 	case SURVEY_BY_ADDRESS:
-		return survey_is_at(remote_of(c), t->who);
+		return survey_is_at(remote_of(c, remote), t->who);
 	}
 	return false;
 }

@@ -12,6 +12,7 @@
 
 #include <rpckit/client.h>
 
+#include "ctlrig.h"
 #include "relay.h"
 #include "udpend.h"
 #include "udprig.h"
@@ -218,6 +219,52 @@ follows_the_peer(void **state)
 	}
 }
 
+static void
+shown_address(struct rk_client *viewer, char out[ADDR_TEXT_LEN])
+{
+	static const char key[] = "\"address\":\"";
+	const char *text = ctl_get(viewer, "_.conns");
+	const char *at = strstr(text, key);
+
+	assert_int_equal(ctl_count(text, "\"id\":"), 1);
+	assert_non_null(at);
+	at += sizeof(key) - 1;
+	(void)snprintf(out, ADDR_TEXT_LEN, "%.*s", (int)strcspn(at, "\""), at);
+	assert_int_equal(strncmp(out, "ssh+udp://127.0.0.1:", 20), 0);
+}
+
+/* An operator sees, and meets, a peer where it is, not where it was first. */
+static void
+shows_where_the_peer_is(void **state)
+{
+	char first[ADDR_TEXT_LEN], now[ADDR_TEXT_LEN], url[160];
+	struct rk_client *c, *v;
+	struct relay *way;
+	struct ctl ctl;
+
+	(void)state;
+	way = begin_far(0, url);
+	ctl_begin(&ctl, &rig);
+	v = ctl_visit(ctl.path, NULL);
+	c = far_client(url);
+	check_calls(c);
+	shown_address(v, first);
+	relay_rebind(way);
+	shown_address(v, now);
+	assert_string_equal(now, first); /* nothing has proven it */
+	while (udprig_stats(&rig).moves == 0)
+		check_calls(c);
+	shown_address(v, now);
+	assert_string_not_equal(now, first);
+	assert_int_equal(ctl_order(v, "_.kick", "address", now), RK_OK);
+	rpcrig_await_conns(&rig, 0);
+	rk_client_free(c);
+	rk_client_free(v);
+	ctl_end(&ctl);
+	rpcrig_end(&rig);
+	relay_stop(way);
+}
+
 /* Who repeats a peer's datagrams from elsewhere gets nothing. */
 static void
 follows_no_repeater(void **state)
@@ -368,6 +415,7 @@ main(void)
 		cmocka_unit_test(over_bad_ways),
 		cmocka_unit_test(begins_over_a_bad_way),
 		cmocka_unit_test(follows_the_peer),
+		cmocka_unit_test(shows_where_the_peer_is),
 		cmocka_unit_test(follows_no_repeater),
 		cmocka_unit_test(follows_no_forger),
 	};

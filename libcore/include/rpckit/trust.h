@@ -11,8 +11,8 @@ RK_BEGIN
 struct rk_peer {
 	const char
 	    *transport; /* "tcp" "tls" "quic" "unix" "ssh+tcp" "ssh+udp" "fd" */
-	char local[128]; /* "tls://127.0.0.1:8443" */
-	char remote[128];
+	char local[128];  /* "tls://127.0.0.1:8443" */
+	char remote[128]; /* where it came from: over UDP it may move */
 	/* A certificate of our CA, or a session's key; possession shown. */
 	bool proven;
 	bool resumed; /* the TLS session was resumed */
