@@ -45,6 +45,11 @@ void quic_io_mem_fini(struct quic_io_mem *mem);
  * are told, socket buffers are asked for.  RK_ENOMEM. */
 RK_MUST enum rk_err quic_io_new(
     int fd, struct quic_io_mem *mem, struct quic_io **out);
+/* One that the network will not have, since it is too long, and what it was.
+ * May neither send, receive nor free the socket. */
+typedef void quic_io_refused_fn(const uint8_t *data, size_t len, void *arg);
+/* Who wants to know at once, rather than find out. */
+void quic_io_on_refused(struct quic_io *io, quic_io_refused_fn *fn, void *arg);
 /* For who does not react to congestion marks: packets say that they have none.
  */
 void quic_io_no_ecn(struct quic_io *io);

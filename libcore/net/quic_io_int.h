@@ -67,6 +67,8 @@ struct quic_io {
 	size_t out_n;
 	size_t out_used; /* of out->data */
 	struct quic_io_stats stats;
+	quic_io_refused_fn *on_refused; /* or NULL */
+	void *on_refused_arg;
 	/* sendmmsg(2); tests put refusals in its place. */
 	int (*send)(int fd, struct mmsghdr *msgs, unsigned n, int flags);
 };

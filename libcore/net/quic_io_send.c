@@ -89,10 +89,26 @@ quic_io_put(struct quic_io *io, const struct addr *local,
 	io->out_n++;
 }
 
+void
+quic_io_on_refused(struct quic_io *io, quic_io_refused_fn *fn, void *arg)
+{
+	io->on_refused = fn;
+	io->on_refused_arg = arg;
+}
+
+static void
+tell_refused(const struct quic_io *io, const struct iovec *packet, int reason)
+{
+	if (reason == EMSGSIZE && io->on_refused != NULL)
+		io->on_refused(
+		    packet->iov_base, packet->iov_len, io->on_refused_arg);
+}
+
 /*
  * How many of the messages were sent; 0 with the reason.  ECONNREFUSED is the
  * answer to an earlier packet, and nothing was sent this time: again, so that
  * it is, and so that the descriptor tells when that is answered the same way.
+ * EMSGSIZE may be the same, and is about this one if it is said again.
  */
 static size_t
 send_some(struct quic_io *io, struct mmsghdr *m, size_t n, int *reason)
@@ -108,9 +124,11 @@ send_some(struct quic_io *io, struct mmsghdr *m, size_t n, int *reason)
 		if (sent >= 0)
 			return (size_t)sent;
 		*reason = errno;
-		if (*reason != ECONNREFUSED || !io->connected)
+		if (!io->connected ||
+		    (*reason != ECONNREFUSED && *reason != EMSGSIZE))
 			break;
-		io->refused = *reason;
+		if (*reason == ECONNREFUSED)
+			io->refused = *reason;
 	}
 	return 0;
 }
@@ -153,6 +171,7 @@ send_whole(struct quic_io *io)
 		return RK_OK;
 	}
 	io->stats.dropped += count(b);
+	tell_refused(io, &b->iov, reason);
 	io->out_first++;
 	return RK_OK;
 }
@@ -202,8 +221,11 @@ send_apart(struct quic_io *io, struct quic_io_batch *b)
 		if (reason == EMSGSIZE)
 			b->blame = false;
 		io->stats.sent += done;
-		io->stats.dropped += done == 0;
-		done += done == 0;
+		if (done == 0) {
+			io->stats.dropped++;
+			tell_refused(io, &iov[0], reason);
+			done = 1;
+		}
 		for (size_t i = 0; i < done; i++) {
 			b->iov.iov_base =
 			    (uint8_t *)b->iov.iov_base + iov[i].iov_len;

@@ -277,8 +277,8 @@ tell_ready(struct rk_session *s)
 	                       sess_waiting(s) < SESS_OUT_FULL / 2;
 	unsigned ready = s->news ? RK_READ : 0;
 
-	if (s->refused && may_write) {
-		s->refused = false;
+	if ((s->refused || s->shorter) && may_write) {
+		s->refused = s->shorter = false;
 		ready |= RK_WRITE;
 	}
 	s->news = false;

@@ -111,6 +111,7 @@ sess_datagram_fall(struct rk_session *s)
 	if (s->conf.packet != 0 || s->packet <= SESS_PACKET_FIRST)
 		return;
 	s->packet = SESS_PACKET_FIRST;
+	s->shorter = true;
 	s->check_at = 0;
 	s->checks = 0;
 	sess_datagram_probe(s);

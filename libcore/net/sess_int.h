@@ -136,7 +136,8 @@ struct rk_session {
 	bool holds;    /* and is answered by the owner, when it has read all */
 	bool broken;   /* writing to it has failed */
 	bool blocked;  /* the pipe takes no more for now */
-	bool refused;  /* a write was; RK_WRITE is due */
+	bool refused;  /* a write was; RK_WRITE is due, */
+	bool shorter;  /* and since datagrams are */
 	bool news;     /* RK_READ is due */
 	unsigned busy; /* functions on the stack that use it */
 	bool dead;     /* free it when they are done */

@@ -63,6 +63,8 @@ void sess_layer_feed(struct layer *l, const void *data, size_t len);
  * before it?  False also before the session is established. */
 bool sess_layer_feed_other(struct layer *l, const void *data, size_t len);
 void sess_layer_resume(struct layer *l); /* there is room again */
+/* One of this length did not leave: the way from here is too narrow. */
+void sess_layer_refused(struct layer *l, size_t len);
 bool sess_layer_is_up(const struct layer *l);
 /* Send the peer something that it answers. */
 void sess_layer_ask(struct layer *l);

@@ -23,6 +23,7 @@ struct sess_layer {
 	struct rk_session *s;
 	struct sess_rel *rel;   /* over datagrams; NULL: over bytes */
 	struct rk_timer *timer; /* of that */
+	size_t payload;         /* of a datagram, when it was looked at */
 	bool tell_room;         /* RK_WRITE is due when there is */
 	bool tell_settled;      /* or when all was confirmed, */
 	bool tell_left;         /* or perhaps never will be */

@@ -33,6 +33,17 @@ set_timer(struct sess_layer *l)
 		sess_layer_rel_break(l, RK_ENOMEM, "out of memory");
 }
 
+/* Datagrams are shorter than they were: longer ones did not arrive. */
+static void
+note_payload(struct sess_layer *l)
+{
+	const size_t payload = rk_session_payload(l->s);
+
+	if (payload < l->payload)
+		sess_rel_again(l->rel);
+	l->payload = payload;
+}
+
 static void
 pump(struct sess_layer *l)
 {
@@ -41,6 +52,8 @@ pump(struct sess_layer *l)
 	size_t taken;
 	size_t len;
 
+	if (l->s != NULL)
+		note_payload(l);
 	while (!l->over && l->up) {
 		if (sess_waiting(l->s) >= OUT_MAX) {
 			l->s->refused = true; /* it tells when there is room */

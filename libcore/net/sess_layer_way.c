@@ -104,6 +104,15 @@ sess_layer_resume(struct layer *base)
 		rk_session_resume(l->s);
 }
 
+void
+sess_layer_refused(struct layer *base, size_t len)
+{
+	struct sess_layer *l = of(base);
+
+	if (is_there(l) && l->up)
+		sess_datagram_refused(l->s, len);
+}
+
 bool
 sess_layer_is_up(const struct layer *base)
 {

@@ -192,18 +192,24 @@ sess_rel_time(struct sess_rel *r, uint64_t now)
 }
 
 void
-sess_rel_moved(struct sess_rel *r, uint64_t now)
+sess_rel_again(struct sess_rel *r)
 {
 	struct sess_piece *p;
 
 	TAILQ_FOREACH (p, &r->sent, link)
 		mark_lost(r, p);
+	r->loss_at = 0;
+}
+
+void
+sess_rel_moved(struct sess_rel *r, uint64_t now)
+{
+	sess_rel_again(r);
 	r->cwnd = FIRST_PIECES * MSS;
 	r->ssthresh = UINT64_MAX;
 	r->recover = r->serial + 1;
 	r->srtt = r->rttvar = 0;
 	r->backoff = 0;
-	r->loss_at = 0;
 	set_timeout(r, now);
 }
 

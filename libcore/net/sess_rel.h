@@ -87,6 +87,8 @@ RK_MUST enum rk_err sess_rel_time(struct sess_rel *r, uint64_t now);
 /* The way is another: what is under way counts as lost, and nothing is known of
  * how fast it is. */
 void sess_rel_moved(struct sess_rel *r, uint64_t now);
+/* What is under way is known to be lost, for no want of room on the way. */
+void sess_rel_again(struct sess_rel *r);
 /* Was everything sent, at least once? */
 bool sess_rel_all_went(const struct sess_rel *r);
 /* Not confirmed. */

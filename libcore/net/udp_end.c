@@ -283,6 +283,21 @@ route(struct udp_end *e, const struct quic_datagram *d, bool may_stray)
 		e->stats.ignored++;
 }
 
+/* What a peer has sent is too long for its way from here. */
+static void
+on_refused(const uint8_t *data, size_t len, void *arg)
+{
+	struct udp_end *e = arg;
+	struct udp_peer *p = TAILQ_FIRST(&e->peers);
+
+	if (len <= UDP_DATA_LEN || data[0] != UDP_DATA)
+		return;
+	if (e->events != NULL)
+		p = quic_map_find(&e->ids, data + 1, UDP_ID_LEN);
+	if (p != NULL && p->layer != NULL)
+		sess_layer_refused(p->layer, len - UDP_DATA_LEN);
+}
+
 static void
 on_datagram(const struct quic_datagram *d, void *arg)
 {
@@ -362,6 +377,7 @@ make(struct rk_loop *loop, int fd, struct udp_end **out, struct rk_error *err)
 	quic_map_init(&e->ids);
 	if ((r = quic_io_new(fd, NULL, &e->io)) == RK_OK) {
 		quic_io_no_ecn(e->io);
+		quic_io_on_refused(e->io, on_refused, e);
 		r = rk_watch_new(loop, fd, RK_READ, on_ready, e, &e->watch);
 	}
 	if (r != RK_OK) {

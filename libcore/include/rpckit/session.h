@@ -42,7 +42,8 @@ typedef void rk_session_state_fn(struct rk_session *s,
 typedef enum rk_err rk_session_peer_fn(struct rk_session *s,
     const uint8_t pub[RK_KEY_PUBLIC_LEN], const char *fp, void *arg);
 /* RK_READ: something came that rk_session_read() gives; RK_WRITE: after a
- * write that was refused or cut short there is room again. */
+ * write that was refused or cut short there is room again; or datagrams are
+ * shorter now (rk_session_payload()), and longer ones were lost. */
 typedef void rk_session_ready_fn(
     struct rk_session *s, unsigned ready, void *arg);
 
