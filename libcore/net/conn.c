@@ -297,6 +297,24 @@ is_settled(struct conn *c)
 	return false;
 }
 
+static void
+end_by_us(struct conn *c)
+{
+	conn_discard(c);
+	conn_fail(c, RK_ECANCELED, "closed by this side");
+}
+
+/* Something has not: who has gone away is not waited for. */
+static void
+draining(struct conn *c)
+{
+	bool silent;
+
+	if (!c->awaits && layer_query(c->top, LAYER_Q_SILENT, &silent) &&
+	    silent)
+		end_by_us(c);
+}
+
 /* All has left: the end, or what is to come before it. */
 static enum rk_err
 drained(struct conn *c)
@@ -306,8 +324,7 @@ drained(struct conn *c)
 	if (!is_settled(c))
 		return RK_OK;
 	if (!c->awaits || c->top->ops->half_close == NULL) {
-		conn_discard(c);
-		conn_fail(c, RK_ECANCELED, "closed by this side");
+		end_by_us(c);
 		return RK_OK;
 	}
 	if (c->half_closed)
@@ -341,6 +358,8 @@ on_flush(struct loop_hook *h)
 		conn_note_gone(c);
 		if (r == RK_OK && c->state == CONN_DRAINING)
 			r = drained(c);
+		else if (r == RK_EAGAIN && c->state == CONN_DRAINING)
+			draining(c);
 		if (r != RK_OK && r != RK_EAGAIN)
 			send_failed(c, r);
 	}
@@ -533,22 +552,6 @@ conn_tell_low(struct conn *c, size_t bytes)
 {
 	c->low = bytes;
 	conn_note_low(c);
-}
-
-uint64_t
-conn_taken(const struct conn *c)
-{
-	return c->taken;
-}
-
-bool
-conn_is_flushed(const struct conn *c)
-{
-	bool settled;
-
-	/* What a layer may have to send again has not left for good. */
-	return buf_len(&c->out) == 0 && c->write_since == RK_NEVER &&
-	       (!layer_query(c->top, LAYER_Q_SETTLED, &settled) || settled);
 }
 
 void

@@ -2,6 +2,22 @@
 #include "net/conn_int.h"
 
 uint64_t
+conn_taken(const struct conn *c)
+{
+	return c->taken;
+}
+
+bool
+conn_is_flushed(const struct conn *c)
+{
+	bool settled;
+
+	/* What a layer may have to send again has not left for good. */
+	return buf_len(&c->out) == 0 && c->write_since == RK_NEVER &&
+	       (!layer_query(c->top, LAYER_Q_SETTLED, &settled) || settled);
+}
+
+uint64_t
 conn_queued(const struct conn *c)
 {
 	return c->taken + buf_len(&c->out);

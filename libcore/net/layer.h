@@ -41,6 +41,10 @@ enum layer_query {
 	                       nothing more to wait for?  As LAYER_Q_SETTLED,
 	                       but a server does not wait for a peer that has
 	                       got everything and is silent */
+	LAYER_Q_SILENT,     /* bool, the same, while send() takes no more: has
+	                       the peer been silent for so long that a server
+	                       does not wait for it?  When it was false,
+	                       RK_WRITE is raised once it is true */
 	LAYER_Q_EARLY_MAX,  /* size_t, client before its handshake: bytes that
 	                       early() may take in all; false: none */
 	LAYER_Q_EARLY,      /* bool, server: the handshake has not ended, what

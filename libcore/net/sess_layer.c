@@ -364,6 +364,9 @@ op_query(struct layer *base, enum layer_query what, void *out)
 	case LAYER_Q_LEFT:
 		*(bool *)out = l->rel == NULL || sess_layer_rel_left(l);
 		return true;
+	case LAYER_Q_SILENT:
+		*(bool *)out = l->rel != NULL && sess_layer_rel_silent(l);
+		return true;
 	case LAYER_Q_PATH:
 		if (l->rel == NULL)
 			return l->sock != NULL &&

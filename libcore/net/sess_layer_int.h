@@ -64,5 +64,6 @@ RK_MUST size_t sess_layer_rel_recv(
     struct sess_layer *l, uint8_t *dst, size_t cap);
 bool sess_layer_rel_settled(struct sess_layer *l);
 bool sess_layer_rel_left(struct sess_layer *l);
+bool sess_layer_rel_silent(struct sess_layer *l);
 
 #endif

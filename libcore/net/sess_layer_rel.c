@@ -9,6 +9,8 @@
 /* So often in a row nothing was confirmed. */
 #define SHORTEN_AFTER 3
 #define SILENT_AFTER 3
+/* Or for so long, when the peer cannot have got everything. */
+#define SILENT_MS 3000
 
 void
 sess_layer_rel_break(struct sess_layer *l, enum rk_err code, const char *text)
@@ -22,11 +24,24 @@ sess_layer_rel_break(struct sess_layer *l, enum rk_err code, const char *text)
 
 /* ---- out ---- */
 
+/* When an owner that wants to end will have waited for long enough; 0: who
+ * knows. */
+static uint64_t
+silent_at(const struct sess_layer *l)
+{
+	const uint64_t asked = l->rel->asked_at;
+
+	return l->tell_left && asked != 0 ? asked + SILENT_MS : 0;
+}
+
 static void
 set_timer(struct sess_layer *l)
 {
-	const uint64_t due = sess_rel_due(l->rel);
+	uint64_t due = sess_rel_due(l->rel);
+	const uint64_t silent = silent_at(l);
 
+	if (due > silent && silent > rk_loop_now(l->loop))
+		due = silent;
 	if (due == 0 || l->over)
 		rk_timer_clear(l->timer);
 	else if (rk_timer_set(l->timer, due) != RK_OK)
@@ -93,11 +108,17 @@ sess_layer_rel_shorten(struct sess_layer *l)
 		sess_datagram_fall(l->s);
 }
 
-/* All was sent, more than once, and somebody is there no more, or asleep. */
+/* Somebody is there no more, or asleep: all was sent, more than once, or what
+ * was is not confirmed for long. */
 static bool
 is_silent(const struct sess_layer *l)
 {
-	return l->rel->backoff >= SILENT_AFTER && sess_rel_all_went(l->rel);
+	const struct sess_rel *r = l->rel;
+
+	if (r->asked_at == 0)
+		return false;
+	return (r->backoff >= SILENT_AFTER && sess_rel_all_went(r)) ||
+	       rk_loop_now(l->loop) >= r->asked_at + SILENT_MS;
 }
 
 static void
@@ -210,6 +231,19 @@ sess_layer_rel_left(struct sess_layer *l)
 {
 	if (sess_layer_rel_settled(l))
 		return true;
-	l->tell_left = l->conf->server;
-	return l->conf->server && is_silent(l);
+	return sess_layer_rel_silent(l);
+}
+
+bool
+sess_layer_rel_silent(struct sess_layer *l)
+{
+	if (!l->conf->server)
+		return false;
+	l->tell_left = true;
+	if (is_silent(l))
+		return true;
+	if (!l->over)
+		set_timer(l);
+	sess_layer_lower(l, RK_WRITE);
+	return false;
 }

@@ -102,7 +102,7 @@ set_timeout(struct sess_rel *r, uint64_t now)
 {
 	r->timeout_at = is_waiting(r) ? now + rto(r) : 0;
 	if (!is_waiting(r))
-		r->heard_at = 0;
+		r->heard_at = r->asked_at = 0;
 	else if (r->heard_at == 0)
 		r->heard_at = now;
 }
@@ -178,6 +178,8 @@ sess_rel_time(struct sess_rel *r, uint64_t now)
 		return RK_ETIMEOUT;
 	if (r->backoff < BACKOFF_MAX)
 		r->backoff++;
+	if (r->asked_at == 0)
+		r->asked_at = now;
 	if (!TAILQ_EMPTY(&r->sent)) {
 		shrink(r, r->flight);
 		r->cwnd = r->backoff > 1 ? MSS : r->ssthresh;
@@ -210,6 +212,7 @@ sess_rel_moved(struct sess_rel *r, uint64_t now)
 	r->recover = r->serial + 1;
 	r->srtt = r->rttvar = 0;
 	r->backoff = 0;
+	r->asked_at = 0;
 	set_timeout(r, now);
 }
 
@@ -469,6 +472,7 @@ rel_take_confirm(struct sess_rel *r, uint64_t now, const uint8_t *p, size_t len)
 	if (news == 0 && r->limit != limit)
 		return RK_OK; /* an old one */
 	r->heard_at = now;    /* it is there */
+	r->asked_at = 0;
 	if (news > 0) {
 		r->backoff = 0;
 		grow(r, news, flight);

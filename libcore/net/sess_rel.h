@@ -54,6 +54,7 @@ struct sess_rel {
 	uint64_t timeout_at; /* 0: nothing is waited for */
 	uint64_t loss_at;    /* some may be lost, and are then; 0: none */
 	uint64_t heard_at;   /* something was confirmed, or had to be last */
+	uint64_t asked_at;   /* said again for the first time since; 0: not */
 	bool probe;          /* ask whether there is room */
 	/* Receiving. */
 	struct buf in;   /* in order */

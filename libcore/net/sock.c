@@ -264,6 +264,7 @@ op_query(struct layer *l, enum layer_query what, void *out)
 	case LAYER_Q_PSK_US:
 	case LAYER_Q_SETTLED:
 	case LAYER_Q_LEFT:
+	case LAYER_Q_SILENT:
 	case LAYER_Q_EARLY_MAX:
 	case LAYER_Q_EARLY:
 	case LAYER_Q_EARLY_USED:

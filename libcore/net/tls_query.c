@@ -136,6 +136,7 @@ tls_query(struct layer *l, enum layer_query what, void *out)
 	case LAYER_Q_REMOTE:
 	case LAYER_Q_SETTLED:
 	case LAYER_Q_LEFT:
+	case LAYER_Q_SILENT:
 	case LAYER_Q_CONFIRMED:
 	case LAYER_Q_APART_LATE:
 		break;

@@ -238,11 +238,61 @@ shortens_at_once(void **state)
 	end(&w);
 }
 
+/* ---- a server that ends ---- */
+
+/* It answers, and then nothing passes any more; or it does again. */
+static void
+stop_in_an_answer(size_t len, uint64_t dark_ms, bool comes_back)
+{
+	struct world w;
+	uint64_t begun;
+
+	begin(&w);
+	submit(&w, len);
+	turn_until(&w, &w.handled, 1);
+	relay_blackhole(w.way, true);
+	begun = w.time.now;
+	rk_server_stop(w.server, 60000, on_stopped, &w);
+	vtime_pass(&w.time, dark_ms);
+	if (comes_back)
+		relay_blackhole(w.way, false);
+	turn_until(&w, &w.stopped, 1);
+	assert_in_range(w.time.now - begun, dark_ms, 10000);
+	/* The client is told, or has everything. */
+	relay_blackhole(w.way, false);
+	turn_until(&w, &w.closed, 1);
+	assert_int_equal(w.answers, comes_back ? 1 : 0);
+	assert_true(comes_back == (w.code == RK_OK));
+	rk_client_free(w.client);
+	rk_server_free(w.server);
+	relay_stop(w.way);
+	rk_loop_free(w.loop);
+}
+
+/* Of an answer a part is not sent yet, or not even taken by the session. */
+static void
+waits_for_nobody(void **state)
+{
+	(void)state;
+	stop_in_an_answer(200000, 0, false);
+	stop_in_an_answer(1000000, 0, false);
+}
+
+static void
+waits_for_who_comes_back(void **state)
+{
+	(void)state;
+	stop_in_an_answer(200000, 1000, true);
+	stop_in_an_answer(1000000, 1000, true);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shortens_at_once),
+		cmocka_unit_test(waits_for_nobody),
+		cmocka_unit_test(waits_for_who_comes_back),
 	};
 
 	return cmocka_run_group_tests(tests, rpcworld_setup, rpcworld_teardown);

@@ -164,9 +164,8 @@ struct scene {
 	size_t apart;  /* of two that are lost, at most */
 };
 
-/* How many pieces were sent. */
-static size_t
-play(const struct scene *s, size_t first, size_t second)
+static void
+start(const struct scene *s, size_t first, size_t second)
 {
 	w.now = 1000;
 	w.sent = 0;
@@ -183,6 +182,13 @@ play(const struct scene *s, size_t first, size_t second)
 		e->says = i == 0 ? s->asks : s->answers;
 	}
 	w.end[1].deaf = s->deaf == 0 ? 0 : w.now + s->deaf;
+}
+
+/* How many pieces were sent. */
+static size_t
+play(const struct scene *s, size_t first, size_t second)
+{
+	start(s, first, second);
 	for (;;) {
 		move(0);
 		move(1);
@@ -249,6 +255,48 @@ no_room(void **state)
 	lose(&s);
 }
 
+/* Until then; how often the other end was asked whether it is there. */
+static unsigned
+ask_until(uint64_t then, bool answers)
+{
+	const struct sess_rel *r = &w.end[0].rel;
+	unsigned asked = 0;
+	bool before;
+
+	for (; w.now < then; w.now = next_time()) {
+		before = r->asked_at != 0;
+		move(0);
+		move(1);
+		asked += !before && r->asked_at != 0;
+		if (answers)
+			assert_true(r->asked_at == 0 ||
+			            w.now < r->asked_at + 3 * DELAY);
+	}
+	return asked;
+}
+
+/* Who does not read, but answers, is there; who does not is known to be silent
+ * since it was asked. */
+static void
+silence(void **state)
+{
+	static const struct scene s = {
+		.piece = SESS_REL_PIECE_MAX, .asks = LONGEST, .deaf = 90000
+	};
+
+	(void)state;
+	start(&s, NONE, NONE);
+	assert_true(ask_until(60000, true) > 3);
+	w.percent = 100;
+	assert_int_equal(ask_until(80000, false), 1);
+	assert_true(w.end[0].rel.asked_at + 8000 < w.now);
+	w.percent = 0;
+	(void)ask_until(91000 + SOON, false);
+	assert_true(is_done());
+	for (int i = 0; i < 2; i++)
+		sess_rel_fini(&w.end[i].rel);
+}
+
 /* Many are lost, and so is the word of many that were not: that it comes late
  * is not taken for a long way, on which to wait longer the next time. */
 static void
@@ -277,6 +325,7 @@ main(void)
 		cmocka_unit_test(one_piece_each),
 		cmocka_unit_test(a_question_and_an_answer),
 		cmocka_unit_test(no_room),
+		cmocka_unit_test(silence),
 		cmocka_unit_test(many_lost),
 	};
 
