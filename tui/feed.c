@@ -56,6 +56,7 @@ struct ask {
 
 struct feed {
 	struct feed_conf conf;
+	struct admin_at at; /* answered: since it was dialed */
 	feed_event_fn *event;
 	void *event_arg;
 	struct rk_client *client;
@@ -92,23 +93,11 @@ changed(struct feed *f)
 		f->conf.changed(f->conf.arg);
 }
 
-/* ---- trouble ---- */
-
-static void
-set_trouble(struct feed *f, const char *text)
-{
-	struct model *m = f->conf.model;
-
-	m->online = false;
-	m->changes++;
-	(void)str_copy(m->trouble, sizeof(m->trouble), text);
-}
-
 static void
 arm(struct feed *f, struct rk_timer *t, uint64_t ms)
 {
 	if (rk_timer_set(t, rk_loop_now(f->conf.loop) + ms) != RK_OK)
-		set_trouble(f, "out of memory");
+		feed_trouble(f->conf.model, "out of memory");
 }
 
 /* Who answers so is left, and dialed again later. */
@@ -120,7 +109,7 @@ fail(struct feed *f, enum what what, const char *why)
 	if (f->failed)
 		return;
 	(void)snprintf(text, sizeof(text), "%s: %s", methods[what], why);
-	set_trouble(f, text);
+	feed_trouble(f->conf.model, text);
 	f->failed = true;
 	f->open = false;
 	rk_client_shutdown(f->client);
@@ -145,7 +134,7 @@ on_closed(struct rk_client *c, const struct rk_error *why, void *arg)
 	if (f->freed)
 		return;
 	if (!f->failed)
-		set_trouble(f, why->text);
+		feed_lost(f->conf.model, &f->at, why);
 	dial_later(f);
 	changed(f);
 }
@@ -324,6 +313,7 @@ on_answer(struct rk_client *c, const struct rk_reply *reply, void *arg)
 		return;
 	if (a->what == ASK_STATUS)
 		f->conf.model->silent_s = 0;
+	f->at.answered = f->at.answered || reply->code == RK_OK;
 	if (reply->code == RK_OK)
 		take(f, a->what, reply->payload);
 	else if (reply->code == RK_EREMOTE || reply->code == RK_ENOMETHOD)
@@ -384,12 +374,12 @@ on_dial(struct rk_timer *t, void *arg)
 	struct rk_error err;
 
 	(void)t;
-	f->failed = false;
+	f->failed = f->at.answered = false;
 	for (size_t i = 0; i < N_ASKS; i++)
 		f->asks[i] = (struct ask){ .feed = f, .what = (enum what)i };
 	if (rk_client_start(f->client, &err) == RK_OK)
 		return;
-	set_trouble(f, err.text);
+	feed_trouble(f->conf.model, err.text);
 	dial_later(f);
 	changed(f);
 }
@@ -550,7 +540,7 @@ make_client(struct feed *f, struct rk_error *err)
 	char url[PATH_LEN + 8];
 	enum rk_err r;
 
-	if ((r = path_unix_url(f->conf.path, url, sizeof(url))) != RK_OK)
+	if ((r = path_unix_url(f->at.path, url, sizeof(url))) != RK_OK)
 		return err_set(err, r, "--socket: the path is too long");
 	conf.url = url;
 	return rk_client_new(&conf, &f->client, err);
@@ -566,6 +556,9 @@ feed_new(const struct feed_conf *conf, struct feed **out, struct rk_error *err)
 	if (f == NULL)
 		return err_set(err, RK_ENOMEM, "out of memory");
 	f->conf = *conf;
+	f->conf.path = NULL; /* its owner's */
+	f->at.program = "rpctui";
+	(void)str_copy(f->at.path, sizeof(f->at.path), conf->path);
 	f->wait_ms = DIAL_FIRST_MS;
 	if ((r = make_client(f, err)) != RK_OK)
 		goto out;
@@ -576,7 +569,6 @@ feed_new(const struct feed_conf *conf, struct feed **out, struct rk_error *err)
 		(void)err_set(err, r, "%s", rk_err_text(r));
 		goto out;
 	}
-	f->conf.path = NULL; /* its owner's; not needed again */
 	*out = f;
 	f = NULL;
 out:

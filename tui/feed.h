@@ -4,6 +4,8 @@
 
 #include "model.h"
 
+#include "cli/admin.h"
+
 #include <rpckit/client.h>
 #include <rpckit/loop.h>
 
@@ -49,6 +51,11 @@ void feed_want_calls(struct feed *f, uint64_t conn);
 /* feed_wish.c: what _.events is asked with; how long that is. */
 #define FEED_WISH 29
 size_t feed_wish(uint64_t calls_of, uint8_t dst[FEED_WISH]);
+/* feed_why.c: offline, for this reason; of a dial or call that failed, in the
+ * words of all programs. */
+void feed_trouble(struct model *m, const char *text);
+void feed_lost(
+    struct model *m, const struct admin_at *at, const struct rk_error *why);
 /* Stop asking for figures while nobody looks, and start again. */
 void feed_pause(struct feed *f, bool on);
 

@@ -135,7 +135,7 @@ run_screen(struct tui *t, const struct feed_conf *of, struct feed *feed,
 		.feed = feed,
 		.vault = vault,
 		.model = of->model,
-		.path = t->path,
+		.path = t->at.path,
 		.ascii = args_flag(t->a, "ascii") ||
 		         strcmp(nl_langinfo(CODESET), "UTF-8") != 0,
 		.color = t->out.color_out,
@@ -155,7 +155,7 @@ run_live(struct tui *t, bool plain)
 	struct model *model = malloc(sizeof(*model));
 	uint64_t every_ms = args_number(t->a, "every", EVERY_MS);
 	struct feed_conf conf = { .model = model,
-		.path = t->path,
+		.path = t->at.path,
 		.every_ms = plain ? EVERY_PLAIN_MS : every_ms };
 	struct feed *feed = NULL;
 	struct rk_error err = { 0 };

@@ -1,8 +1,6 @@
 /* Reaching the daemon once, and saying what helps where that fails. */
 #include "tui.h"
 
-#include "base/error.h"
-#include "base/str.h"
 #include "cli/admin.h"
 
 #include <stdio.h>
@@ -10,55 +8,15 @@
 int
 tui_find(struct tui *t)
 {
-	struct rk_error err;
-	enum rk_err r = admin_find(t->a, t->path, &err);
-
-	t->given = admin_is_given(t->a);
-	if (r != RK_OK && err.text[0] != '\0')
-		return out_error(&t->out, &err, NULL);
-	if (r == RK_ENOENT)
-		return out_fail(&t->out, RK_ECONNECT,
-		    "no admin socket: neither $XDG_RUNTIME_DIR/rpckit/"
-		    "admin.sock nor " PATH_ADMIN_SYSTEM " is there",
-		    "is rpcd running? --socket PATH names another");
-	if (r != RK_OK)
-		return out_fail(
-		    &t->out, r, "--socket: the path is too long", NULL);
-	return 0;
-}
-
-static int
-unreachable(const struct tui *t, const struct rk_error *err)
-{
-	struct admin_denied why;
-
-	if (!admin_is_denied(err))
-		return out_error(&t->out, err,
-		    "is rpcd running? --socket PATH names another");
-	admin_explain(t->path, "rpctui", t->given, &why);
-	return out_fail(&t->out, err->code, why.text, why.advice);
+	return admin_look(&t->at, t->a, "rpctui", &t->out);
 }
 
 int
 tui_dial(struct tui *t, struct rk_client **out)
 {
-	struct rk_client_conf conf = { .size = sizeof(conf) };
-	char url[PATH_LEN + 8];
-	struct rk_error err;
-	enum rk_err r;
+	const struct rk_client_conf conf = { .size = sizeof(conf) };
 
-	*out = NULL;
-	if ((r = path_unix_url(t->path, url, sizeof(url))) != RK_OK)
-		return out_fail(
-		    &t->out, r, "--socket: the path is too long", NULL);
-	conf.url = url;
-	if (rk_client_new(&conf, out, &err) != RK_OK)
-		return out_error(&t->out, &err, NULL);
-	if (rk_client_connect(*out, &err) == RK_OK)
-		return 0;
-	rk_client_free(*out);
-	*out = NULL;
-	return unreachable(t, &err);
+	return admin_dial(&t->at, &conf, &t->out, out);
 }
 
 /* ---- asking ---- */
@@ -67,13 +25,8 @@ static int
 refused(const struct tui *t, const char *method, const struct rk_reply *reply)
 {
 	char said[300], text[400];
-	enum rk_err code = reply->code;
+	enum rk_err code = admin_refusal(reply, said, sizeof(said));
 
-	if (code == RK_ENOMETHOD) {
-		(void)str_copy(said, sizeof(said), "this is no admin socket");
-	} else {
-		code = admin_refusal(reply, said, sizeof(said));
-	}
 	(void)snprintf(text, sizeof(text), "%s: %s", method, said);
 	return out_fail(&t->out, code, text, NULL);
 }
@@ -90,15 +43,16 @@ tui_ask(struct tui *t, struct rk_client *c, const char *method, bool lacking,
 
 	*out = NULL;
 	r = rk_client_call(c, &req, &reply, &err);
+	t->at.answered = t->at.answered || r == RK_OK || r == RK_EREMOTE;
 	if (r == RK_OK) {
 		r = rk_value_decode(reply.payload.ptr, reply.payload.len, out);
 		if (r != RK_OK)
 			status = out_fail(&t->out, RK_EPROTO,
 			    "the daemon's answer is malformed", NULL);
-	} else if (r != RK_EREMOTE && r != RK_ENOMETHOD) {
-		status = unreachable(t, &err);
-	} else if (!lacking) {
-		status = refused(t, method, &reply);
+	} else if (r == RK_EREMOTE) {
+		status = lacking ? 0 : refused(t, method, &reply);
+	} else if (r != RK_ENOMETHOD || !lacking) {
+		status = admin_fail(&t->at, &err, &t->out);
 	}
 	rk_reply_free(&reply);
 	return status;

@@ -4,8 +4,8 @@
 
 #include "feed.h"
 
+#include "cli/admin.h"
 #include "cli/out.h"
-#include "cli/path.h"
 
 #include <rpckit/client.h>
 
@@ -15,8 +15,7 @@
 struct tui {
 	const struct args *a;
 	struct out out;
-	char path[PATH_LEN]; /* of the admin socket */
-	bool given;          /* on the command line */
+	struct admin_at at;
 };
 
 /* Find the socket; the exit status, and its trouble told. */

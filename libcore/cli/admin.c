@@ -1,4 +1,4 @@
-/* A daemon's admin socket: what it says when it refuses, and whose it is. */
+/* A daemon's admin socket: found and dialed; what it refuses, and why. */
 #include "cli/admin.h"
 
 #include "base/error.h"
@@ -79,13 +79,7 @@ admin_refusal(const struct rk_reply *reply, char *text, size_t len)
 
 #define NAME_MAX_LEN 64
 #define GROUPS_MAX 1024
-
-bool
-admin_is_denied(const struct rk_error *err)
-{
-	return err->sys == EACCES || err->sys == EPERM ||
-	       err->code == RK_ECLOSED;
-}
+#define TAME_MAX 500 /* of a command, which must not be cut */
 
 /* The socket or, if we may not look into that, the folder that is in the way.
  */
@@ -108,7 +102,8 @@ find_bar(const char *path, char bar[PATH_LEN], struct stat *st)
 static bool
 is_tame(const char *s)
 {
-	return s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX"
+	return strlen(s) <= TAME_MAX &&
+	       s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX"
 	                   "YZ0123456789_./:@%+,-")] == '\0';
 }
 
@@ -153,20 +148,48 @@ wants_group(const struct stat *st, char dst[NAME_MAX_LEN])
 	return true;
 }
 
-void
-admin_explain(
-    const char *path, const char *program, bool given, struct admin_denied *out)
+/* Ours, and shut all the same. */
+static void
+explain_own(const char *bar, const struct stat *st, struct admin_trouble *out)
 {
-	char bar[PATH_LEN], shown[400], owner[NAME_MAX_LEN], us[NAME_MAX_LEN];
+	const bool folder = S_ISDIR(st->st_mode);
+	const mode_t need = folder ? S_IXUSR : S_IWUSR;
+
+	if ((st->st_mode & need) == 0 && is_tame(bar))
+		(void)snprintf(out->advice, ADMIN_TEXT, "chmod u+%s %.*s",
+		    folder ? "x" : "rw", TAME_MAX, bar);
+}
+
+/* "sudo -u rpcd rpcd ctl --socket /run/rpcd/admin.sock" */
+static void
+advise_owner(const struct admin_at *at, const char *owner, char *dst)
+{
+	const char *quote = owner[0] == '#' ? "'" : "";
+
+	if (is_tame(at->path))
+		(void)snprintf(dst, ADMIN_TEXT, "sudo -u %s%s%s %s%s%.*s",
+		    quote, owner, quote, at->program,
+		    at->given ? " --socket " : "", TAME_MAX,
+		    at->given ? at->path : "");
+}
+
+static void
+explain_denied(
+    const struct admin_at *at, const char *shown, struct admin_trouble *out)
+{
+	char bar[PATH_LEN], owner[NAME_MAX_LEN], us[NAME_MAX_LEN];
 	char group[NAME_MAX_LEN];
 	struct stat st;
 
-	(void)str_escape(shown, sizeof(shown), path);
 	(void)snprintf(out->text, ADMIN_TEXT, "%s: not allowed", shown);
 	(void)str_copy(out->advice, ADMIN_TEXT,
 	    "run it as root or as the user of this rpcd");
-	if (!find_bar(path, bar, &st) || st.st_uid == geteuid())
+	if (!find_bar(at->path, bar, &st))
 		return;
+	if (st.st_uid == geteuid()) {
+		explain_own(bar, &st, out);
+		return;
+	}
 	user_name(st.st_uid, owner);
 	if (wants_group(&st, group)) {
 		user_name(geteuid(), us);
@@ -182,9 +205,126 @@ admin_explain(
 	}
 	(void)snprintf(out->text, ADMIN_TEXT, "%s: not allowed: it is for %s",
 	    shown, owner);
-	if (is_tame(path))
-		(void)snprintf(out->advice, ADMIN_TEXT, "sudo -u %s%s%s %s%s%s",
-		    owner[0] == '#' ? "'" : "", owner,
-		    owner[0] == '#' ? "'" : "", program,
-		    given ? " --socket " : "", given ? path : "");
+	advise_owner(at, owner, out->advice);
+}
+
+/* ---- why it cannot be reached ---- */
+
+/* By the system, or by a daemon that hangs up on who is neither of its user
+ * nor of a group that it lets in.  It does so to nobody else. */
+static bool
+is_denied(const struct admin_at *at, const struct rk_error *err)
+{
+	struct stat st;
+
+	if (err->sys == EACCES || err->sys == EPERM)
+		return true;
+	return !at->answered && err->code == RK_ECLOSED && geteuid() != 0 &&
+	       stat(at->path, &st) == 0 && S_ISSOCK(st.st_mode) &&
+	       st.st_uid != geteuid();
+}
+
+static const char *
+advice_of(const struct admin_at *at, enum rk_err code)
+{
+	if (code == RK_ETIMEOUT || (code == RK_ECLOSED && !at->answered))
+		return "is that the daemon's socket? its log may say what it "
+		       "does";
+	if (code == RK_ECLOSED)
+		return "has rpcd ended? its log says so";
+	return code == RK_ECONNECT
+	           ? "is rpcd running? --socket PATH names another"
+	           : "";
+}
+
+void
+admin_explain(const struct admin_at *at, const struct rk_error *err,
+    struct admin_trouble *out)
+{
+	char shown[400];
+
+	*out = (struct admin_trouble){ .code = err->code };
+	if (at->path[0] == '\0') {
+		out->code = RK_ECONNECT;
+		(void)str_copy(out->text, ADMIN_TEXT,
+		    "no admin socket: neither $XDG_RUNTIME_DIR/rpckit/"
+		    "admin.sock nor " PATH_ADMIN_SYSTEM " is there");
+		(void)str_copy(
+		    out->advice, ADMIN_TEXT, advice_of(at, RK_ECONNECT));
+		return;
+	}
+	(void)str_escape(shown, sizeof(shown), at->path);
+	if (is_denied(at, err)) {
+		explain_denied(at, shown, out);
+	} else if (err->code == RK_ENOMETHOD && !at->answered) {
+		(void)snprintf(out->text, ADMIN_TEXT,
+		    "%s: this is no admin socket", shown);
+		(void)str_copy(
+		    out->advice, ADMIN_TEXT, "--socket PATH names another");
+	} else if (err->code == RK_ECLOSED && !at->answered) {
+		(void)snprintf(out->text, ADMIN_TEXT,
+		    "%s: the connection was closed without an answer", shown);
+		(void)str_copy(
+		    out->advice, ADMIN_TEXT, advice_of(at, err->code));
+	} else {
+		(void)str_copy(out->text, ADMIN_TEXT,
+		    err->text[0] != '\0' ? err->text : rk_err_text(err->code));
+		(void)str_copy(
+		    out->advice, ADMIN_TEXT, advice_of(at, err->code));
+	}
+}
+
+int
+admin_fail(const struct admin_at *at, const struct rk_error *err,
+    const struct out *out)
+{
+	struct admin_trouble t;
+
+	admin_explain(at, err, &t);
+	return out_fail(
+	    out, t.code, t.text, t.advice[0] != '\0' ? t.advice : NULL);
+}
+
+/* ---- reaching it ---- */
+
+int
+admin_look(struct admin_at *at, const struct args *a, const char *program,
+    const struct out *out)
+{
+	struct rk_error err;
+	enum rk_err r = admin_find(a, at->path, &err);
+
+	at->program = program;
+	at->given = admin_is_given(a);
+	at->answered = false;
+	if (r == RK_OK)
+		return 0;
+	if (err.text[0] != '\0')
+		return out_error(out, &err, NULL);
+	if (r != RK_ENOENT)
+		return out_fail(out, r, "--socket: the path is too long", NULL);
+	at->path[0] = '\0';
+	return admin_fail(at, &err, out);
+}
+
+int
+admin_dial(const struct admin_at *at, const struct rk_client_conf *conf,
+    const struct out *out, struct rk_client **client)
+{
+	struct rk_client_conf own = *conf;
+	char url[PATH_LEN + 8];
+	struct rk_error err;
+	enum rk_err r;
+
+	*client = NULL;
+	if ((r = path_unix_url(at->path, url, sizeof(url))) != RK_OK)
+		return out_fail(out, r, "--socket: the path is too long", NULL);
+	own.url = url;
+	if (rk_client_new(&own, client, &err) != RK_OK)
+		return out_error(out, &err, NULL);
+	if (rk_client_connect(*client, &err) == RK_OK)
+		return 0;
+	rk_client_free(*client);
+	*client = NULL;
+	return admin_fail(at, &err, out);
 }

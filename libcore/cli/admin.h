@@ -1,8 +1,9 @@
-/* A daemon's admin socket: what it says when it refuses, and whose it is. */
+/* A daemon's admin socket: found and dialed; what it refuses, and why. */
 #ifndef RPCKIT_CLI_ADMIN_H
 #define RPCKIT_CLI_ADMIN_H
 
 #include "cli/cmd.h"
+#include "cli/out.h"
 #include "cli/path.h"
 
 #include <rpckit/client.h>
@@ -25,18 +26,35 @@ bool admin_is_given(const struct args *a);
  */
 enum rk_err admin_refusal(const struct rk_reply *reply, char *text, size_t len);
 
-/* Why a socket is not ours to connect to, and what helps. */
+/* A daemon's admin socket, and who asks there. */
+struct admin_at {
+	char path[PATH_LEN]; /* "": none was found */
+	const char *program; /* as a command would have it that uses it */
+	bool given;          /* is it named in such a command? */
+	bool answered;       /* it has, once */
+};
 #define ADMIN_TEXT 700
-struct admin_denied {
-	char text[ADMIN_TEXT]; /* path, owner, and the group that may */
-	char advice[ADMIN_TEXT];
+struct admin_trouble {
+	enum rk_err code;
+	char text[ADMIN_TEXT];
+	char advice[ADMIN_TEXT]; /* "": none */
 };
 /*
- * Was that the reason of a connection that failed?  program and given: as a
- * command would have it that uses this socket, and is it named there?
+ * Why nobody is there, or not for us, or does not answer, of a dial or call
+ * that failed, and what helps: in the same words whichever program says it.
  */
-bool admin_is_denied(const struct rk_error *err);
-void admin_explain(const char *path, const char *program, bool given,
-    struct admin_denied *out);
+void admin_explain(const struct admin_at *at, const struct rk_error *err,
+    struct admin_trouble *out);
+/* The same, told; the exit status. */
+int admin_fail(const struct admin_at *at, const struct rk_error *err,
+    const struct out *out);
+
+/* admin_find(), and what goes wrong told.  The exit status. */
+int admin_look(struct admin_at *at, const struct args *a, const char *program,
+    const struct out *out);
+/* A client of it, connected; its url is not `conf`'s.  The exit status, and
+ * what goes wrong told. */
+int admin_dial(const struct admin_at *at, const struct rk_client_conf *conf,
+    const struct out *out, struct rk_client **client);
 
 #endif

@@ -3,8 +3,6 @@
 
 #include "base/error.h"
 #include "base/str.h"
-#include "cli/admin.h"
-#include "cli/context.h"
 #include "cli/json.h"
 #include "cli/path.h"
 
@@ -182,15 +180,13 @@ ctl_call(struct ctl *c, const char *method, struct rk_bytes payload,
 	if (doc != NULL)
 		*doc = NULL;
 	r = rk_client_call(c->client, &req, &reply, &err);
+	c->at.answered = c->at.answered || r == RK_OK || r == RK_EREMOTE;
 	if (r == RK_OK)
 		status = take(c, reply.payload, doc, raw);
 	else if (r == RK_EREMOTE)
 		status = refused(c, &reply);
 	else
-		status = out_error(&c->out, &err,
-		    r == RK_ETIMEOUT ? "is that the daemon's socket? its log "
-		                       "may say what it does"
-		                     : NULL);
+		status = admin_fail(&c->at, &err, &c->out);
 	rk_reply_free(&reply);
 	return status;
 }
@@ -254,51 +250,16 @@ ctl_ask(struct ctl *c, const char *method, const struct ctl_pair *pairs,
 /* ---- finding it ---- */
 
 static int
-no_socket(const struct ctl *c)
-{
-	return out_fail(&c->out, RK_ECONNECT,
-	    "no admin socket: neither $XDG_RUNTIME_DIR/rpckit/admin.sock "
-	    "nor " PATH_ADMIN_SYSTEM " is there",
-	    "is rpcd running? --socket PATH names another");
-}
-
-static int
-unreachable(const struct ctl *c, const char *path, const struct rk_error *err)
-{
-	struct admin_denied why;
-
-	if (!admin_is_denied(err))
-		return out_error(&c->out, err,
-		    "is rpcd running? --socket PATH names another");
-	admin_explain(path, "rpcd ctl", admin_is_given(c->a), &why);
-	return out_fail(&c->out, err->code, why.text, why.advice);
-}
-
-static int
 reach(struct ctl *c)
 {
-	struct rk_client_conf conf = { .size = sizeof(conf) };
-	char path[PATH_LEN], url[PATH_LEN + 8];
-	struct rk_error err;
-	enum rk_err r;
+	struct rk_client_conf conf = {
+		.size = sizeof(conf), .pushed = ctl_on_pushed, .arg = c
+	};
+	int status = admin_look(&c->at, c->a, "rpcd ctl", &c->out);
 
-	r = admin_find(c->a, path, &err);
-	if (r != RK_OK && err.text[0] != '\0')
-		return out_error(&c->out, &err, NULL);
-	if (r == RK_ENOENT)
-		return no_socket(c);
-	(void)str_escape(c->shown, sizeof(c->shown), path);
-	if (r != RK_OK || (r = path_unix_url(path, url, sizeof(url))) != RK_OK)
-		return out_fail(
-		    &c->out, r, "--socket: the path is too long", NULL);
-	conf.url = url;
-	conf.pushed = ctl_on_pushed;
-	conf.arg = c;
-	if (rk_client_new(&conf, &c->client, &err) != RK_OK)
-		return out_error(&c->out, &err, NULL);
-	if (rk_client_connect(c->client, &err) != RK_OK)
-		return unreachable(c, path, &err);
-	return 0;
+	if (status == 0)
+		status = admin_dial(&c->at, &conf, &c->out, &c->client);
+	return status;
 }
 
 static int

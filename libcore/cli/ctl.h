@@ -2,6 +2,7 @@
 #ifndef RPCKIT_CLI_CTL_H
 #define RPCKIT_CLI_CTL_H
 
+#include "cli/admin.h"
 #include "cli/cmd.h"
 #include "cli/out.h"
 
@@ -22,7 +23,7 @@ struct ctl {
 	const struct args *a;
 	struct out out;
 	struct rk_client *client;
-	char shown[300]; /* the socket's path, escaped */
+	struct admin_at at;
 	uint64_t seen;   /* lines of the log up to this number were shown */
 	bool broken;     /* standard output is */
 	bool holds;      /* events are for later */

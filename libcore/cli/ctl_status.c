@@ -164,6 +164,7 @@ show_listeners(const struct ctl *c, const struct rk_value *status)
 {
 	const struct rk_value *list = rk_value_get(status, "listeners");
 	const struct rk_value *passed = rk_value_get(status, "passed_in");
+	char shown_path[300];
 
 	out_text(&c->out, "listen  ");
 	for (uint32_t i = 0; i < ctl_len(list); i++) {
@@ -172,7 +173,8 @@ show_listeners(const struct ctl *c, const struct rk_value *status)
 		if (v->kind == RK_STR)
 			show_listener(c, v, has_text(passed, v));
 	}
-	out_text(&c->out, "admin %s\n", c->shown);
+	out_text(&c->out, "admin %s\n",
+	    str_escape(shown_path, sizeof(shown_path), c->at.path));
 }
 
 /* "ends in 300 d"; false: it is not said. */

@@ -377,7 +377,7 @@ malformed() {
 	rm -f odd/*
 	odd
 	want 8 'no admin socket' "$rpctui" --socket odd.sock --once
-	has err '_.status: this is no admin socket' 'is said'
+	has err '^rpctui: odd.sock: this is no admin socket$' 'is said'
 	want 8 'nor for plain' "$rpctui" --socket odd.sock --plain
 	odd_ends
 }
