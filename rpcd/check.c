@@ -270,6 +270,27 @@ try_ident(const struct settings *s, const struct rk_ident *ident,
 
 /* ---- all of it ---- */
 
+/* With the advice of a start. */
+static bool
+check_trust(const struct settings *s, struct creds *c)
+{
+	static const struct origin nowhere = { 0 };
+	const char *advice;
+	struct rk_error err;
+	enum rk_err r;
+
+	r = creds_load_trust(s, NULL, c, &err);
+	if (r == RK_OK)
+		r = creds_keep_trust(s, false, c, &err);
+	if (r == RK_OK)
+		return true;
+	problem(&nowhere, err.text);
+	advice = creds_advice(s, r);
+	if (advice != NULL)
+		log_event(RK_LOG_ERROR, "config", "try: %s", advice);
+	return false;
+}
+
 static bool
 check_creds(
     const struct settings *s, const struct inherit *in, struct keyring *ring)
@@ -286,11 +307,8 @@ check_creds(
 		problem(&nowhere, err.text);
 		good = false;
 	}
-	if (creds_load_trust(s, NULL, &c, &err) != RK_OK ||
-	    creds_keep_trust(s, false, &c, &err) != RK_OK) {
-		problem(&nowhere, err.text);
+	if (!check_trust(s, &c))
 		good = false;
-	}
 	if (tls && !s->trial &&
 	    (creds_load_ident(s, ring, &c, &err) != RK_OK ||
 	        try_ident(s, c.ident, &err) != RK_OK)) {

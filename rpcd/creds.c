@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 /* rk_pass_fn: what is kept first, then what the source gives. */
 static enum rk_err
@@ -282,6 +283,30 @@ creds_keep_trust(
 	if (c->trust == NULL || rk_trust_keep(c->trust, make, err) == RK_OK)
 		return RK_OK;
 	return blame_list(s, err);
+}
+
+const char *
+creds_advice(const struct settings *s, enum rk_err r)
+{
+	struct stat st;
+
+	if (r == RK_EDAMAGED)
+		return "put a copy of it back; or move it away and take the "
+		       "line \"# decisions:\" out of the list, and all that "
+		       "was decided is forgotten";
+	if (r != RK_ESTATE)
+		return NULL;
+	if (s->trust == RK_TRUST_LOCK)
+		return "put keys into the list first; or trust = open, which "
+		       "records clients on first use";
+	if (s->trust != RK_TRUST_ASK)
+		return "chmod u+w the list to record clients on first use, or "
+		       "put keys into it first";
+	return stat(s->known, &st) != 0
+	           ? "install -m 600 /dev/null LIST makes an empty list, "
+	             "which takes the keys that are approved"
+	           : "chmod u+w the list, so that it takes the keys that are "
+	             "approved, or put keys into it first";
 }
 
 enum rk_err

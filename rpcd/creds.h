@@ -50,6 +50,9 @@ RK_MUST enum rk_err creds_load_ident(const struct settings *s,
     struct keyring *ring, struct creds *c, struct rk_error *err);
 RK_MUST enum rk_err creds_keep_trust(
     const struct settings *s, bool make, struct creds *c, struct rk_error *err);
+/* The way out where list or store failed so, as RK_ESTATE: it would let nobody
+ * in; NULL: the text says it all. */
+const char *creds_advice(const struct settings *s, enum rk_err r);
 void creds_fini(struct creds *c);
 /* One more user of what creds_load() made; the last one's creds_free() frees
  * it. */

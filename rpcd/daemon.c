@@ -307,19 +307,11 @@ start(struct daemon *d, struct rk_error *err)
 static const char *
 advice(const struct daemon *d, enum rk_err r, char dst[256])
 {
+	const char *list;
 	char key[64];
 
-	if (r == RK_EDAMAGED && d->creds == NULL)
-		return "put a copy of it back; or move it away and take the "
-		       "line \"# decisions:\" out of the list, and all that "
-		       "was decided is forgotten";
-	if (r == RK_ESTATE && d->creds == NULL &&
-	    d->settings->trust == RK_TRUST_ASK)
-		return "install -m 600 /dev/null LIST makes an empty list, "
-		       "which takes the keys that are approved";
-	if (r == RK_ESTATE && d->creds == NULL)
-		return "chmod u+w the list to record clients on first use, or "
-		       "put keys into it first";
+	if (d->creds == NULL && (list = creds_advice(d->settings, r)) != NULL)
+		return list;
 	if (r != RK_ENOENT || d->creds != NULL || !d->tls ||
 	    keyring_failed(&d->ring, r))
 		return NULL;

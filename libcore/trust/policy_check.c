@@ -52,7 +52,7 @@ check_list(const struct checking *c, size_t waiting)
 	if (k->n == 0)
 		find(c, locked,
 		    locked ? "%s: locked and without a key: everybody is "
-		             "refused"
+		             "refused until it is unlocked, or has one"
 		           : "%s: has no key yet",
 		    t->name);
 	if (k->n >= KNOWN_KEYS_MAX)

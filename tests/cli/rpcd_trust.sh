@@ -7,6 +7,18 @@ set -u
 # shellcheck source=tests/lib/rpcd.sh
 . "${SRC_DIR:?}/tests/lib/rpcd.sh"
 
+# way_out TEXT LIST MODE ADVICE: a start fails, and so does -t, with that.
+way_out() {
+	want 1 "$1: no start" "$rpcd" --listen tls:127.0.0.1:0 --certs certs \
+		-k node --known "$2" --trust "$3"
+	has err "^try: $4" "$1: says the way out"
+	sed -n 's/^try: //p' err >way
+	want 1 "$1: -t" "$rpcd" --listen tls:127.0.0.1:0 --certs certs \
+		-k node --known "$2" --trust "$3" -t
+	sed -n 's/^rpcd: try: //p' err | cmp - way >out
+	result $? "$1: -t says the same"
+}
+
 trust() {
 	set -- --listen tls:127.0.0.1:0
 	: >known_client_keys
@@ -42,8 +54,11 @@ trust() {
 	want 1 'locked and empty: no start' "$rpcd" "$@" --known empty
 	has err '^rpcd: .*empty: locked and without a key' 'with the reason'
 	has err '^try: chmod u+w' 'and what to do'
-	want 1 'locked and absent: no start' \
-		"$rpcd" "$@" --known none --trust lock
+	way_out 'locked and empty' empty open 'chmod u+w the list to record'
+	way_out 'with decisions' empty ask 'chmod u+w the list, so that it'
+	way_out 'by its mode' empty lock 'put keys .* or trust = open'
+	way_out 'and absent' none lock 'put keys .* or trust = open'
+	way_out 'without a list' none ask 'install -m 600 /dev/null LIST'
 	rm -f known_client_keys
 }
 
