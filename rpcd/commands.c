@@ -1,6 +1,7 @@
 /* What the daemon answers: echo, commands and folders of the configuration. */
 #include "commands.h"
 
+#include <rpckit/cert.h>
 #include <rpckit/session.h>
 
 #include "base/buf.h"
@@ -94,22 +95,6 @@ static const struct rk_method own[] = {
 
 /* ---- who may call a command ---- */
 
-/* Emails of a certificate are joined by commas, and hold none. */
-static bool
-has_email(const char *emails, const char *wanted)
-{
-	size_t len = strlen(wanted);
-
-	while (*emails != '\0') {
-		size_t n = strcspn(emails, ",");
-
-		if (n == len && memcmp(emails, wanted, n) == 0)
-			return true;
-		emails += n + (emails[n] == ',');
-	}
-	return false;
-}
-
 static bool
 has_psk(const struct rk_peer *peer, const struct list *psk)
 {
@@ -145,7 +130,8 @@ is_allowed(const struct rk_peer *peer, const struct list *allow,
 
 		if (strncmp(text, "SHA256:", 7) == 0
 		        ? has_print(&peer->cert, text)
-		        : has_email(peer->cert.email, text))
+		        : rk_cert_has_email(&peer->cert,
+		              (struct rk_str){ text, strlen(text) }))
 			return true;
 	}
 	return false;

@@ -2,6 +2,8 @@
  */
 #include "rpc/push_int.h"
 
+#include <rpckit/cert.h>
+
 #include "base/error.h"
 
 #include <stdlib.h>
@@ -155,21 +157,6 @@ push_to(struct push_leg *leg, struct server_conn *c)
 
 /* ---- for whom it is ---- */
 
-/* Addresses have no comma (trust/chain_info.c). */
-static bool
-has_email(const char *list, const char *who, size_t len)
-{
-	for (;;) {
-		size_t n = strcspn(list, ",");
-
-		if (n == len && memcmp(list, who, len) == 0)
-			return true;
-		if (list[n] == '\0')
-			return false;
-		list += n + 1;
-	}
-}
-
 static bool
 is_for(const struct push_job *j, const struct rk_peer *p)
 {
@@ -179,8 +166,8 @@ is_for(const struct push_job *j, const struct rk_peer *p)
 	case RK_PUSH_FP:
 		return p->proven && strcmp(p->cert.fp, j->who) == 0;
 	case RK_PUSH_EMAIL:
-		return p->proven &&
-		       has_email(p->cert.email, j->who, j->who_len);
+		return p->proven && rk_cert_has_email(&p->cert,
+		                        (struct rk_str){ j->who, j->who_len });
 	case RK_PUSH_CONN:
 	case RK_PUSH_SUBSCRIBERS:
 		break;

@@ -1,8 +1,11 @@
 /* E-mail addresses of certificates and of lines: told apart, compared. */
 #include "trust/mails.h"
 
+#include <rpckit/cert.h>
+
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/crypt.h"
 #include "base/str.h"
@@ -63,6 +66,22 @@ mails_next(struct mails *m, uint8_t sum[MAILS_SUM_LEN])
 	crypt_sha256(hash, mail, n);
 	memcpy(sum, hash, MAILS_SUM_LEN);
 	return true;
+}
+
+bool
+rk_cert_has_email(const struct rk_cert_info *cert, struct rk_str email)
+{
+	const char *at = cert->email;
+
+	/* They are joined by commas, and none has one (trust/chain_info.c). */
+	while (email.len > 0 && *at != '\0') {
+		const size_t n = strcspn(at, ",");
+
+		if (n == email.len && strncasecmp(at, email.ptr, n) == 0)
+			return true;
+		at += n + (at[n] == ',');
+	}
+	return false;
 }
 
 bool

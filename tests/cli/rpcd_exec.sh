@@ -87,7 +87,7 @@ conf() {
 		exec = /nowhere/prog
 		[method for.alice]
 		exec = /bin/echo mail
-		allow = other@example.org, alice@example.org
+		allow = other@example.org, Alice@example.ORG
 		[method for.key]
 		exec = /bin/echo key
 		allow = $(fingerprint alice)

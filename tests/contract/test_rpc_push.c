@@ -132,6 +132,7 @@ goes_by_identity(void **state)
 	assert_true(rk_ident_info(rpcworld.client, &info));
 	is_for_who(&rig, c, RK_PUSH_FP, info.fp, 2);
 	is_for_who(&rig, c, RK_PUSH_EMAIL, "client@example.org", 2);
+	is_for_who(&rig, c, RK_PUSH_EMAIL, "Client@EXAMPLE.org", 2);
 	is_for_who(&rig, c, RK_PUSH_EMAIL, "other@example.org", 1);
 	is_for_who(&rig, c, RK_PUSH_EMAIL, "client@example.or", 0);
 	is_for_who(&rig, c, RK_PUSH_EMAIL, "lient@example.org", 0);
@@ -139,7 +140,7 @@ goes_by_identity(void **state)
 	is_for_who(&rig, c, RK_PUSH_FP, "SHA256:", 0);
 	for (size_t i = 0; i < 3; i++) {
 		push_sync(c[i]);
-		assert_int_equal(p[i].n, i < 2 ? 2 : 1);
+		assert_int_equal(p[i].n, i < 2 ? 3 : 1);
 		rk_client_free(c[i]);
 	}
 	rpcrig_end(&rig);

@@ -45,6 +45,9 @@ struct rk_cert_report {
 	struct rk_error rules[RK_CERT_RULES];
 };
 
+/* Is this one of its e-mail addresses?  Capitals do not matter.  Any thread. */
+RK_API bool rk_cert_has_email(
+    const struct rk_cert_info *cert, struct rk_str email);
 /*
  * Every rule, with the code by which connections go.  RK_ECERT: the CA is none
  * that peers accept (its dates aside), so nothing was asked; RK_EINVAL (size);
