@@ -319,6 +319,19 @@ has_entry(const struct rk_ask_entry *e, size_t n, const char *fp)
 	return false;
 }
 
+/* Of keys that wait, or of all others. */
+static void
+put_entries(struct rows *s, const struct rk_control *c,
+    const struct rk_ask_entry *e, size_t n, bool waiting)
+{
+	for (size_t i = 0; i < n && s->k.r == RK_OK; i++) {
+		const bool listed = control_crl_has(c, e[i].fp);
+
+		if ((is_waiting(e[i].status) && !listed) == waiting)
+			put_row(s, &e[i], listed);
+	}
+}
+
 /* Of keys that are on the CA's list and have no entry. */
 static void
 put_listed(struct rows *s, const struct rk_control *c,
@@ -350,14 +363,13 @@ answer_entries(struct rk_call *call, void *arg, bool all)
 	}
 	begin_rows(&s);
 	s.trust = trust;
-	for (size_t i = 0; i < n && s.k.r == RK_OK; i++) {
-		bool listed = control_crl_has(c, e[i].fp);
-
-		if (all || (is_waiting(e[i].status) && !listed))
-			put_row(&s, &e[i], listed);
-	}
-	if (all)
+	/* Those who wait come first: others are what is left out of a list
+	 * that is too long. */
+	put_entries(&s, c, e, n, true);
+	if (all) {
+		put_entries(&s, c, e, n, false);
 		put_listed(&s, c, e, n);
+	}
 	free(e);
 	answer_rows(call, trust, &s);
 }

@@ -110,6 +110,32 @@ tells_the_second(void **state)
 	guest_end();
 }
 
+/* Of a list that is too long those are left out who do not wait. */
+static void
+shows_the_waiting_first(void **state)
+{
+	struct rk_client *v;
+	struct guest g[2];
+	const char *text, *waits;
+	enum rk_err code;
+
+	guest_begin(*state, RK_TRUST_ASK);
+	v = ctl_visit(guests.ctl.path, NULL);
+	guest_arrive(&g[0], NULL, v);
+	(void)guest_decide(v, "reject", guests.fp, 0, false, &code);
+	assert_int_equal(code, RK_OK);
+	guest_await(&g[0], &g[0].closed);
+	guest_arrive(&g[1], rpcworld.other, v);
+	text = ctl_get(v, "_.trust");
+	waits = strstr(text, "\"state\":\"new\",\"email\":\"other@");
+	assert_non_null(waits);
+	assert_non_null(strstr(waits, "\"state\":\"rejected\""));
+	for (int i = 0; i < 2; i++)
+		rk_client_free(g[i].client);
+	rk_client_free(v);
+	guest_end();
+}
+
 /* Revoking ends what is open; and neither mode nor lock undo that. */
 static void
 revokes(void **state)
@@ -414,6 +440,8 @@ main(void)
 	static const struct rpccase cases[] = {
 		{ "approves", approves, RPC_SECURE },
 		{ "two deciders", tells_the_second, RPC_ONLY(RPC_TLS) },
+		{ "who waits first", shows_the_waiting_first,
+		    RPC_ONLY(RPC_TLS) },
 		{ "revokes", revokes, RPC_ONLY(RPC_TLS) },
 		{ "refuses", refuses, RPC_ONLY(RPC_TLS) },
 		{ "exports one list", exports_one, RPC_ONLY(RPC_TLS) },
