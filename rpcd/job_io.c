@@ -205,20 +205,26 @@ on_readable(struct rk_watch *w, int fd, unsigned ready, void *arg)
 		job_overflow(job);
 }
 
-bool
-job_drain(struct job *job)
+/* What a pipe can hold; grandchildren may go on writing. */
+static enum rk_err
+drain(struct job *job, enum job_end from)
 {
-	/* What a pipe can hold; grandchildren may go on writing. */
 	size_t chunks = ((size_t)1 << 20) / CHUNK;
 	enum rk_err r = RK_OK;
 
-	while (job->ends[JOB_OUT].fd >= 0 && r == RK_OK)
-		r = read_some(job, JOB_OUT);
+	while (job->ends[from].fd >= 0 && r == RK_OK && chunks-- > 0)
+		r = read_some(job, from);
+	return r;
+}
+
+bool
+job_drain(struct job *job)
+{
+	const enum rk_err r = drain(job, JOB_OUT);
+
 	if (r != RK_OK && r != RK_EAGAIN && r != RK_ECLOSED)
 		return false;
-	r = RK_OK;
-	while (job->ends[JOB_ERR].fd >= 0 && r == RK_OK && chunks-- > 0)
-		r = read_some(job, JOB_ERR);
+	(void)drain(job, JOB_ERR); /* what is too much of it is cut */
 	return true;
 }
 
