@@ -17,7 +17,7 @@ struct slot {
 	atomic_uint running;
 	pthread_mutex_t lock; /* guards the rest */
 	uint64_t used;        /* bytes of files */
-	uint64_t counted;     /* when they were, monotonic ms; 0: never */
+	uint64_t again;       /* counted, monotonic ms; 0: they never were */
 };
 
 /* A command, as handlers and running jobs see it; read only. */

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #define COUNT_EVERY_MS 1000
+#define COUNT_SHARE 50 /* of a loop's time, one part */
 
 /* What cannot be read does not count. */
 static uint64_t
@@ -39,14 +40,15 @@ has(const struct folder *f, uint64_t more)
 {
 	uint64_t max = f->conf->max_total;
 	struct slot *s = f->slot;
-	uint64_t now;
+	uint64_t now, end;
 
-	if (s->counted != 0 && s->used <= max && more <= max - s->used)
+	if (s->again != 0 && s->used <= max && more <= max - s->used)
 		return true;
 	now = mono_ms();
-	if (s->counted == 0 || now - s->counted >= COUNT_EVERY_MS) {
+	if (now >= s->again) {
 		s->used = count(f->conf->root);
-		s->counted = now;
+		end = mono_ms();
+		s->again = end + COUNT_EVERY_MS + (end - now) * COUNT_SHARE;
 	}
 	return s->used <= max && more <= max - s->used;
 }

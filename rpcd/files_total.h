@@ -6,9 +6,10 @@
 
 /*
  * Any thread.  The folder is counted, with all that is below it on the same
- * file system, when the first file comes, and again, at most once a second,
- * when it seems to be full; in between what comes is added.  So others may
- * remove and add files.  Without a limit nothing is counted.
+ * file system, when the first file comes, and again when it seems to be full,
+ * a second and fifty times as long as that took later: a loop has other things
+ * to do.  In between what comes is added.  So others may remove and add files.
+ * Without a limit nothing is counted.
  */
 
 /* May so many bytes more be there? */
