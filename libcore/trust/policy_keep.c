@@ -218,6 +218,7 @@ struct importing {
 	uint8_t (*keys)[RK_KEY_PUBLIC_LEN]; /* those that are new */
 	struct buf lines;                   /* and their lines */
 	struct mails_seen mails;            /* and addresses */
+	size_t n_lines;
 };
 
 static void
@@ -244,6 +245,7 @@ is_had(const struct importing *in, const uint8_t pub[RK_KEY_PUBLIC_LEN])
 enum place {
 	PLACE_FRESH,
 	PLACE_KNOWN,
+	PLACE_WRONG,
 	PLACE_OUT,
 	PLACE_TAKEN
 };
@@ -309,6 +311,8 @@ find_place(const struct importing *in, const struct known_line *line,
 
 	if (is_had(in, line->pub)) {
 		*place = PLACE_KNOWN;
+	} else if (!crypt_ed25519_key_ok(line->pub)) {
+		*place = PLACE_WRONG;
 	} else if (is_out(in->trust, line->pub) || is_out_there(in, line)) {
 		*place = PLACE_OUT;
 	} else {
@@ -350,17 +354,22 @@ sort_line(struct importing *in, struct rk_str text, unsigned number,
 
 	if (r == RK_ENOENT)
 		return RK_OK;
-	if (r != RK_OK || !crypt_ed25519_key_ok(line.pub)) {
-		name_line(&out->wrong, number);
-		return RK_OK;
-	}
-	if ((r = find_place(in, &line, &place, err)) != RK_OK)
+	/* Decisions wait meanwhile. */
+	if (++in->n_lines > KNOWN_KEYS_MAX)
+		return err_set(err, RK_ELIMIT,
+		    "more than 10000 lines with keys: import them in parts");
+	if (r != RK_OK)
+		place = PLACE_WRONG;
+	else if ((r = find_place(in, &line, &place, err)) != RK_OK)
 		return r;
 	switch (place) {
 	case PLACE_FRESH:
 		return take_fresh(in, &line, err);
 	case PLACE_KNOWN:
 		out->known++;
+		break;
+	case PLACE_WRONG:
+		name_line(&out->wrong, number);
 		break;
 	case PLACE_OUT:
 		out->out++;

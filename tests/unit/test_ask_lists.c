@@ -106,6 +106,37 @@ test_import(void **state)
 	check_import(false);
 }
 
+/* Nobody is judged while lines are sorted, so that they are counted, however
+ * often one key is in them. */
+static void
+test_import_limit(void **state)
+{
+	struct policy_text from = { .who = "ann" };
+	struct policy_import in;
+	struct rk_trust *t;
+	char *many;
+
+	(void)state;
+	t = ask_list("", RK_TRUST_ASK);
+	text[0] = '\0';
+	add_line(1);
+	from.len = strlen(text);
+	many = malloc((KNOWN_KEYS_MAX + 1) * from.len);
+	assert_non_null(many);
+	from.text = many;
+	for (unsigned i = 0; i < KNOWN_KEYS_MAX; i++)
+		memcpy(many + i * from.len, text, from.len);
+	from.len *= KNOWN_KEYS_MAX;
+	assert_int_equal(policy_import(t, &from, &in, NULL), RK_OK);
+	assert_int_equal(in.fresh, 1);
+	assert_int_equal(in.known, KNOWN_KEYS_MAX - 1);
+	memcpy(many + from.len, text, strlen(text));
+	from.len += strlen(text);
+	assert_int_equal(policy_import(t, &from, &in, NULL), RK_ELIMIT);
+	free(many);
+	rk_trust_free(t);
+}
+
 static void
 test_import_kept(void **state)
 {
@@ -551,6 +582,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT(test_import),
+		UNIT(test_import_limit),
 		UNIT(test_import_kept),
 		UNIT(test_import_taken),
 		UNIT(test_import_taken_kept),
