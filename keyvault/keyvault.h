@@ -38,6 +38,7 @@ struct kv {
 	char path[PATH_LEN];
 	struct vault *vault;    /* NULL: not opened */
 	struct rk_secret *pass; /* that unlocked it */
+	const char *key;        /* what this is about, or NULL */
 	bool verified;          /* all of it was, in this run */
 	bool restored;
 	struct agent_conn *agent; /* NULL: not called, or not there */

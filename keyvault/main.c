@@ -314,7 +314,8 @@ static const struct cmd cmds[] = {
 	{ VERB("check", "", "look for damage and tampering", 0, 0) },
 	{ VERB("log", "", "what was done to it and with it", 0, 0),
 	    .opts = log_opts },
-	{ VERB("status", "", "the vault itself", 0, 0) },
+	{ VERB(
+	    "status", "", "the vault, and the keys open in the agent", 0, 0) },
 	{ VERB("doctor", "", "will it work here?", 0, 0) },
 	{ 0 },
 };
@@ -408,6 +409,20 @@ on_log(
 	out_warn(&kv->out, "%s", line);
 }
 
+/* The one key that a verb is about, as prompts name it. */
+static const char *
+key_of(const struct args *a)
+{
+	const char *what = args_cmd(a)->operands;
+	size_t n;
+	const char *const *names = args_operands(a, &n);
+	bool one = strcmp(what, "[NAME...]") == 0
+	               ? n == 1
+	               : strncmp(what, "NAME", 4) == 0;
+
+	return one && strcmp(names[0], "-") != 0 ? names[0] : NULL;
+}
+
 static int
 run(struct args *a, void *ctx)
 {
@@ -415,6 +430,7 @@ run(struct args *a, void *ctx)
 	enum rk_err r;
 
 	kv->args = a;
+	kv->key = key_of(a);
 	out_init(&kv->out, a);
 	rk_log_set(on_log, RK_LOG_WARN, kv);
 	if ((r = check_sources(kv)) == RK_OK && (r = kv_set_path(kv)) == RK_OK)

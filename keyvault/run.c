@@ -131,6 +131,7 @@ kv_with_pass(struct kv *kv, struct vault *v, const char *path, const char *flag,
 		.spec = args_text(kv->args, flag, NULL),
 		.flag = strcmp(flag, "pass") == 0 ? "--pass" : "--file-pass",
 		.what = "vault",
+		.key = strcmp(flag, "pass") == 0 ? kv->key : NULL,
 		.no_input = args_flag(kv->args, "no-input"),
 	};
 	struct rk_secret *word = NULL;

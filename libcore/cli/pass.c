@@ -50,16 +50,19 @@ usual_kind(void)
 	                                               : PASS_TTY;
 }
 
-/* "Passphrase for CA key certs/ca.key:" */
+/* "Passphrase for CA key certs/ca.key:", "Passphrase for vault F (key K):" */
 static void
 make_prompt(const struct pass_source *s, const char *path, char *dst)
 {
 	char shown[PROMPT_LEN / 2];
+	char key[PROMPT_LEN / 4];
 
 	str_escape(shown, sizeof(shown), path == NULL ? "" : path);
-	if (snprintf(dst, PROMPT_LEN,
-	        "Passphrase for %s%s%s:", s->what == NULL ? "key" : s->what,
-	        *shown == '\0' ? "" : " ", shown) < 0)
+	str_escape(key, sizeof(key), s->key == NULL ? "" : s->key);
+	if (snprintf(dst, PROMPT_LEN, "Passphrase for %s%s%s%s%s%s:",
+	        s->what == NULL ? "key" : s->what, *shown == '\0' ? "" : " ",
+	        shown, *key == '\0' ? "" : " (key ", key,
+	        *key == '\0' ? "" : ")") < 0)
 		dst[0] = '\0';
 }
 

@@ -18,6 +18,7 @@ struct pass_source {
 	const char *spec;
 	const char *flag; /* "-pass", for messages */
 	const char *what; /* "CA key", "key", "new key": starts the prompt */
+	const char *key;  /* in the file, that it is asked for; NULL: no one */
 	bool no_input;
 	bool twice;          /* ask again on a terminal: a new passphrase */
 	struct rk_error err; /* why pass_get() failed */

@@ -60,6 +60,27 @@ listed() {
 	has out '^deploy-ca' "all of them"
 }
 
+# prompted PATTERN VERB...: what the passphrase was asked for with.
+prompted() {
+	said=$1
+	shift
+	rm -f asked
+	RPCKIT_ASKPASS=$tmp/askpass "$keyvault" --pass askpass "$@" \
+	    >out 2>err </dev/null
+	grep -q "^Passphrase for vault $KEYVAULT_DB$said:\$" asked
+	result $? "the prompt of $1 names what it is for"
+}
+
+prompts() {
+	fresh
+	printf '#!/bin/sh\necho "$1" >%s/asked\ncat %s/pass\n' "$tmp" "$tmp" \
+	    >askpass
+	chmod 700 askpass
+	prompted ' (key deploy-ca)' export deploy-ca --plain-key
+	prompted ' (key odd\\x1b)' rm "$(printf 'odd\033')"
+	prompted '' check
+}
+
 changed() {
 	fresh
 	want 7 "a wrong passphrase" "$keyvault" --pass file:wrong rm word
@@ -171,6 +192,7 @@ is_refused() {
 
 make_one
 listed
+prompts
 changed
 cared_for
 is_refused
