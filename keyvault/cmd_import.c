@@ -136,28 +136,32 @@ take_files(struct kv *kv, const glob_t *g, bool dry, struct table *t)
 	return told;
 }
 
+/* Itself, and what selfy(1) makes in the folder where it runs. */
+static const char *const places[] = { "", "/certs", "/my-keep-private-dir" };
+
 static enum rk_err
 find_files(struct kv *kv, const char *dir, glob_t *g)
 {
 	char pattern[PATH_LEN];
 	struct stat st;
+	int made;
 
 	memset(g, 0, sizeof(*g));
 	if (stat(dir, &st) != 0)
 		return fs_fail(&kv->err, errno, dir);
-	if (strpbrk(dir, "*?[\\") != NULL ||
-	    snprintf(pattern, sizeof(pattern), "%s/*.key", dir) >=
-	        (int)sizeof(pattern))
-		return kv_fail(kv, RK_EINVAL, dir,
-		    "is too long, or has one of *?[\\ in it");
-	switch (glob(pattern, 0, NULL, g)) {
-	case 0:
-		return RK_OK;
-	case GLOB_NOMATCH:
-		return kv_fail(kv, RK_ENOENT, dir, "has no NAME.key in it");
-	default:
-		return kv_fail(kv, RK_EIO, dir, "cannot be read");
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		if (strpbrk(dir, "*?[\\") != NULL ||
+		    snprintf(pattern, sizeof(pattern), "%s%s/*.key", dir,
+		        places[i]) >= (int)sizeof(pattern))
+			return kv_fail(kv, RK_EINVAL, dir,
+			    "is too long, or has one of *?[\\ in it");
+		made = glob(pattern, i > 0 ? GLOB_APPEND : 0, NULL, g);
+		if (made != 0 && made != GLOB_NOMATCH)
+			return kv_fail(kv, RK_EIO, dir, "cannot be read");
 	}
+	if (g->gl_pathc > 0)
+		return RK_OK;
+	return kv_fail(kv, RK_ENOENT, dir, "has no NAME.key in it");
 }
 
 enum rk_err

@@ -77,6 +77,15 @@ came_and_went() {
 	has out 'certs/good.key *good .*imported' "took one"
 	has out 'certs/bad.key *bad ' "and names the other"
 	want 0 "which is there" "$keyvault" show good
+	mkdir lay lay/certs lay/my-keep-private-dir lay/other
+	cp certs/good.key lay/certs/n1.key
+	cp certs/good.key lay/my-keep-private-dir/ca.key
+	cp certs/good.key lay/other/not.key
+	want 0 "import-dir of where selfy ran" kv --plain import-dir lay
+	[ "$(cut -f 2 out | tr '\n' ' ')" = 'n1 ca ' ]
+	result $? "takes keys of both its folders, and of no other"
+	want 8 "import-dir of a folder without" kv import-dir lay/..//v
+	has err 'has no NAME.key in it' "says so"
 	odd_files
 }
 
