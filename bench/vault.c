@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <rpckit/key.h>
 
+#include "base/clock.h"
 #include "keyvault/vault.h"
 
 /*
@@ -64,10 +64,7 @@ die(const char *why)
 static double
 now_ms(void)
 {
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+	return (double)mono_ns() / 1e6;
 }
 
 static void

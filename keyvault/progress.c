@@ -1,22 +1,12 @@
 /* What takes long says on a person's terminal how far it is. */
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "keyvault.h"
 
 #define PATIENCE_MS 1000
 #define REDRAW_MS 200
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec t = { 0 };
-
-	/* Cannot fail for this clock. */
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 void
 kv_progress(struct kv *kv, struct vault *v, const char *what)
@@ -28,7 +18,7 @@ kv_progress(struct kv *kv, struct vault *v, const char *what)
 	bar->on = what != NULL && !kv->out.quiet && kv->out.form == OUT_TEXT &&
 	          isatty(STDERR_FILENO) == 1;
 	if (bar->on)
-		bar->begun = now_ms();
+		bar->begun = mono_ms();
 	if (v != NULL)
 		vault_progress(v, bar->on ? kv_progress_at : NULL, kv);
 }
@@ -42,7 +32,7 @@ kv_progress_at(uint64_t done, uint64_t of, void *arg)
 
 	if (!bar->on)
 		return;
-	now = now_ms();
+	now = mono_ms();
 	if (done == of) {
 		kv_progress_hide(kv);
 	} else if (now - bar->begun >= PATIENCE_MS &&
