@@ -179,6 +179,42 @@ function quic_table() {
 	beside_cost("CPU us: resumed handshake and a call", "dial-resumed")
 }
 
+# Sessions, beside the library's own TLS as well.
+function row_sessions(a, b, c, d) {
+	if (format == "markdown")
+		printf "| %s | %s | %s | %s |\n", a, b, c, d
+	else
+		printf "%-40s %10s %10s %10s\n", a, b, c, d
+}
+
+function three(title, key, name) {
+	row_sessions(title, shown(median("tls-" key " load tls", name)), \
+	    shown(median("unix-" key " load ssh+unix", name)), \
+	    shown(median("udp-" key " load ssh+udp", name)))
+}
+
+function three_costs(title, key) {
+	row_sessions(title, shown(cost("tls-" key " load tls")), \
+	    shown(cost("unix-" key " load ssh+unix")), \
+	    shown(cost("udp-" key " load ssh+udp")))
+}
+
+function sessions_table() {
+	printf "\n"
+	row_sessions("sessions beside TLS over TCP, all rpckit", "TLS", \
+	    "ssh+unix", "ssh+udp")
+	if (format == "markdown")
+		row_sessions("---", "--:", "--:", "--:")
+	three("one call after another, p50 us", "seq", "p50_us")
+	three("64 outstanding, calls/s", "pipe-64", "rate")
+	three("1 MiB messages, MB/s", "bulk", "mb_s")
+	three("full handshakes/s", "dial-full", "rate")
+	three_costs("CPU us: one call after another", "seq")
+	three_costs("CPU us: 64 outstanding", "pipe-64")
+	three_costs("CPU us: 1 MiB messages", "bulk")
+	three_costs("CPU us: full handshake and a call", "dial-full")
+}
+
 function heading(title) {
 	if (format == "markdown") {
 		printf "\n"
@@ -229,4 +265,5 @@ END {
 	compare_cost("TLS: resumed handshake and a call", "tls-dial-resumed")
 	if (("quic-seq load quic") in lines)
 		quic_table()
+	sessions_table()
 }
