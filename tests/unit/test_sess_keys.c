@@ -183,6 +183,25 @@ test_datagram_order(void **state)
 	sesspair_close(&pair);
 }
 
+/* The last one that is still taken, and the one before it. */
+static void
+test_datagram_edge(void **state)
+{
+	for (size_t behind = SESS_WINDOW - 1; behind <= SESS_WINDOW; behind++) {
+		struct packet first, last;
+
+		set_up(state);
+		first = seal(&pair.keys[0], 1);
+		pair.keys[0].epochs[0].send.next = behind;
+		last = seal(&pair.keys[0], 2);
+		assert_int_equal(
+		    open_it(&pair.keys[1], &last, last.len, 2), RK_OK);
+		assert_int_equal(open_it(&pair.keys[1], &first, first.len, 1),
+		    behind < SESS_WINDOW ? RK_OK : RK_EEXIST);
+		sesspair_close(&pair);
+	}
+}
+
 /* A gap of many windows forgets all that was before it. */
 static void
 test_datagram_gap(void **state)
@@ -322,6 +341,7 @@ main(void)
 		cmocka_unit_test(test_pipe_left_out),
 		{ "test_datagram_order", test_datagram_order, NULL, NULL,
 		    &pair },
+		{ "test_datagram_edge", test_datagram_edge, NULL, NULL, &pair },
 		{ "test_datagram_gap", test_datagram_gap, NULL, NULL, &pair },
 		BOTH(test_rekey),
 		BOTH(test_rekey_late),
