@@ -106,6 +106,7 @@ struct udp_port {
 	void *end;
 	int fd;             /* until the endpoint has it; else -1 */
 	atomic_uint strays; /* packets on their way here from other sockets */
+	atomic_size_t stray_bytes;
 };
 
 struct udp_ports {

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Packets waiting for a loop that were received by others. */
+/* Packets waiting for a loop that were received by others: anybody can send
+ * some that have to. */
 #define STRAYS_MAX 1024
+#define STRAY_BYTES_MAX ((size_t)4 << 20)
 
 /* ---- a new peer: from its socket's loop to loop 0, and back ---- */
 
@@ -112,6 +114,13 @@ struct stray {
 };
 
 static void
+forget_stray(struct udp_port *to, size_t len)
+{
+	atomic_fetch_sub_explicit(&to->strays, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&to->stray_bytes, len, memory_order_relaxed);
+}
+
+static void
 on_stray_arrived(struct mail *m)
 {
 	struct stray *s = (struct stray *)(void *)m;
@@ -121,20 +130,37 @@ on_stray_arrived(struct mail *m)
 		.local = &s->local,
 		.ecn = s->ecn };
 
-	atomic_fetch_sub_explicit(&s->port->strays, 1, memory_order_relaxed);
+	forget_stray(s->port, s->len);
 	s->port->all->kind->feed(s->port->end, &d);
 	free(s);
 }
 
+static bool
+take_bytes(struct udp_port *to, size_t len)
+{
+	size_t n = atomic_load_explicit(&to->stray_bytes, memory_order_relaxed);
+
+	do {
+		if (n + len > STRAY_BYTES_MAX)
+			return false;
+	} while (!atomic_compare_exchange_weak(&to->stray_bytes, &n, n + len));
+	return true;
+}
+
 /* One more, of several loops' together, unless they are too many. */
 static bool
-count_stray(struct udp_port *to)
+count_stray(struct udp_port *to, size_t len)
 {
 	unsigned n = atomic_load_explicit(&to->strays, memory_order_relaxed);
 
+	if (!take_bytes(to, len))
+		return false;
 	do {
-		if (n >= STRAYS_MAX)
+		if (n >= STRAYS_MAX) {
+			atomic_fetch_sub_explicit(
+			    &to->stray_bytes, len, memory_order_relaxed);
 			return false;
+		}
 	} while (!atomic_compare_exchange_weak(&to->strays, &n, n + 1));
 	return true;
 }
@@ -153,11 +179,11 @@ server_stray(
 		from->all->kind->feed(from->end, d);
 		return;
 	}
-	if (!count_stray(to))
+	if (!count_stray(to, d->len))
 		return;
 	s = malloc(sizeof(*s) + d->len);
 	if (s == NULL) {
-		atomic_fetch_sub_explicit(&to->strays, 1, memory_order_relaxed);
+		forget_stray(to, d->len);
 		return;
 	}
 	*s = (struct stray){ .mail = { .fn = on_stray_arrived },

@@ -19,6 +19,7 @@ open_port(struct rk_server *s, struct udp_ports *all, unsigned i,
 	p->all = all;
 	p->fd = -1;
 	atomic_init(&p->strays, 0);
+	atomic_init(&p->stray_bytes, 0);
 	return all->kind->open(p, fd, err);
 }
 

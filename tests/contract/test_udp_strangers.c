@@ -13,6 +13,8 @@
 
 #include <rpckit/secret.h>
 
+#include "rpc/server_int.h"
+
 #include "udprig.h"
 
 #define FLOOD 300
@@ -145,6 +147,92 @@ strangers_cost_nothing(void **state)
 	rpcrig_end(&rig);
 }
 
+/* ---- what is for another thread ---- */
+
+#define THREADS 2
+#define RAWS 64
+#define LONG 60000
+#define KEPT ((size_t)4 << 20) /* of what waits for a thread */
+
+static const struct udp_ports *
+ports(void)
+{
+	return TAILQ_FIRST(&rig.server->ports);
+}
+
+static unsigned
+loop_of(const struct raw *r)
+{
+	const struct udp_end *e = ports()->port[0].end;
+
+	return udp_id_loop(&e->keys, r->cookie);
+}
+
+/* Where the only connection is. */
+static unsigned
+busy_loop(void)
+{
+	for (unsigned i = 0; i <= THREADS; i++)
+		if (atomic_load(&rig.server->workers[i].n_conns) == 1)
+			return i;
+	fail_msg("nobody is connected");
+	return 0;
+}
+
+/* One whose datagrams that loop receives, or one that it does not. */
+static const struct raw *
+find_raw(const struct raw *r, unsigned loop, bool is)
+{
+	for (size_t i = 0; i < RAWS; i++)
+		if ((loop_of(&r[i]) == loop) == is)
+			return &r[i];
+	fail_msg("all are of one loop");
+	return NULL;
+}
+
+/* Ids that nobody has proven are kept for a thread that does not come to read
+ * them, but not for long datagrams as many as for short ones. */
+static void
+other_threads_keep_little(void **state)
+{
+	static struct raw raw[RAWS];
+	static uint8_t out[LONG];
+	struct rpcanswer a = { 0 };
+	struct rk_client *c;
+	struct raw by;
+	unsigned loop;
+	unsigned n;
+
+	(void)state;
+	udprig_begin(&rig, THREADS);
+	c = rpcrig_client(&rig);
+	loop = busy_loop();
+	for (size_t i = 0; i < RAWS; i++) {
+		raw_open(&raw[i]);
+		raw_knock(&raw[i]);
+	}
+	(void)udp_put_data(out, find_raw(raw, loop, true)->cookie);
+	by = *find_raw(raw, loop, false);
+	(void)pthread_mutex_lock(&rig.lock); /* its handler waits for it */
+	(void)rpcrig_submit(c, "guarded", "x", 1, &a);
+	(void)rk_client_process(c);
+	for (int i = 0; i < 200; i++) {
+		raw_send(&by, out, LONG);
+		raw_knock(&by); /* that was looked at */
+	}
+	n = atomic_load(&ports()->port[loop].strays);
+	(void)pthread_mutex_unlock(&rig.lock);
+	assert_in_range(n, 10, KEPT / LONG);
+	rpcrig_turn(c, &a.n, 1);
+	assert_int_equal(a.code, RK_OK);
+	rk_client_free(c);
+	for (size_t i = 0; i < RAWS; i++)
+		(void)close(raw[i].fd);
+	rpcrig_end(&rig);
+}
+
+/* ---- cookies ---- */
+
 static void
 false_cookies_are_worth_nothing(void **state)
 {
@@ -229,6 +317,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(strangers_cost_nothing),
+		cmocka_unit_test(other_threads_keep_little),
 		cmocka_unit_test(false_cookies_are_worth_nothing),
 		cmocka_unit_test(damaged_hellos),
 		cmocka_unit_test(used_cookies),
