@@ -122,6 +122,8 @@ key_advice(enum rk_err code)
 		       "it is: --changed";
 	if (code == RK_ENOENT || code == RK_ESTATE)
 		return "rpcd ctl trust ls";
+	if (code == RK_EBUSY)
+		return "the same again, when that program is done";
 	return code == RK_EINVAL ? "rpcd ctl help trust" : NULL;
 }
 

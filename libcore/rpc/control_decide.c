@@ -227,54 +227,51 @@ find_met(struct rk_server *server, const struct rk_ask_order *o,
 	return RK_OK;
 }
 
-static void
-carry_out(struct rk_call *call, const struct control_end *e,
-    struct rk_trust *trust, struct control_order *o, const char *verb)
+static enum rk_err
+carry_out(const struct control_try *t, struct rk_trust *trust,
+    struct control_order *o, const char *verb, struct rk_error *err)
 {
 	const struct rk_peer *met;
 	char who[CONTROL_WHO_LEN];
 	struct rk_ask_entry after;
-	struct rk_error err = { 0 };
 	struct buf b;
 	struct kv k = { .b = &b };
 	enum rk_err r;
 
-	control_who(call, o->via, who);
+	control_who(t->call, o->via, who);
 	o->order.who = who;
-	r = find_met(e->control->server, &o->order, &met, &err);
+	r = find_met(t->end->control->server, &o->order, &met, err);
 	if (r == RK_OK)
-		r = policy_order(trust, &o->order, met, &after, &err);
-	if (r != RK_OK) {
-		control_refuse(call, r, err.text);
-		return;
-	}
+		r = policy_order(trust, &o->order, met, &after, err);
+	if (r != RK_OK)
+		return control_not_done(t, r, err);
 	log_event(RK_LOG_INFO, "control", "key %s (%s): %s by %s", after.fp,
 	    after.email, verb, who);
 	buf_init(&b, 16384);
 	kv_map(&k, CONTROL_ENTRY_PAIRS + 1);
 	kv_pair_text(&k, "verb", verb);
 	control_put_entry(&k, trust, &after);
-	control_answer(call, &k);
+	control_answer(t->call, &k);
+	return RK_OK;
 }
 
-static void
-decide(
-    struct rk_call *call, const struct control_end *e, struct rk_bytes payload)
+static enum rk_err
+decide(const struct control_try *t, struct rk_error *err)
 {
-	struct rk_trust *trust = control_find_trust(call, e);
+	struct rk_trust *trust = control_find_trust(t->call, t->end);
 	struct control_order o;
 
 	if (trust == NULL)
-		return;
-	if (control_read_order(payload, &o) != RK_OK) {
-		control_refuse(call, RK_EINVAL,
+		return RK_OK;
+	if (control_read_order(t->payload, &o) != RK_OK) {
+		control_refuse(t->call, RK_EINVAL,
 		    "it takes {key: SHA256:..., verb: approve, once, until, "
 		    "reject, revoke, forget, replace or note, version, "
 		    "changed, seconds (until), by and by_version (replace), "
 		    "note, via}");
-		return;
+		return RK_OK;
 	}
-	carry_out(call, e, trust, &o, verbs[o.order.verb]);
+	return carry_out(t, trust, &o, verbs[o.order.verb], err);
 }
 
 void
@@ -288,21 +285,22 @@ control_on_decide(struct rk_call *call, void *arg)
 	control_in_turn(call, arg, decide, puts_out);
 }
 
-static void
-undo(struct rk_call *call, const struct control_end *e, struct rk_bytes payload)
+static enum rk_err
+undo(const struct control_try *t, struct rk_error *err)
 {
-	struct rk_trust *trust = control_find_trust(call, e);
+	const struct rk_bytes p = t->payload;
+	struct rk_trust *trust = control_find_trust(t->call, t->end);
 	struct control_order o = { .has_verb = true };
-	struct gp_reader g = { payload.ptr, payload.ptr + payload.len };
+	struct gp_reader g = { p.ptr, p.ptr + p.len };
 	enum rk_err r = RK_OK;
 	struct rk_str key;
 	uint32_t n = 0;
 
 	if (trust == NULL)
-		return;
+		return RK_OK;
 	o.order.size = sizeof(o.order);
 	o.order.verb = RK_ASK_UNDO;
-	if (payload.len == 0 || control_get_map(&g, &n) != RK_OK)
+	if (p.len == 0 || control_get_map(&g, &n) != RK_OK)
 		n = 0;
 	for (; n > 0 && r == RK_OK; n--) {
 		if ((r = gp_get_key(&g, &key)) != RK_OK)
@@ -317,11 +315,11 @@ undo(struct rk_call *call, const struct control_end *e, struct rk_bytes payload)
 			        : RK_EPROTO;
 	}
 	if (r != RK_OK || o.order.key == NULL) {
-		control_refuse(call, RK_EINVAL,
+		control_refuse(t->call, RK_EINVAL,
 		    "it takes {key: SHA256:..., version, line, via}");
-		return;
+		return RK_OK;
 	}
-	carry_out(call, e, trust, &o, "undo");
+	return carry_out(t, trust, &o, "undo", err);
 }
 
 void

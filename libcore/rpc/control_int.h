@@ -243,14 +243,27 @@ bool control_is_word(struct rk_str s, const char *word);
  * ones nobody knows which was meant.  RK_EPROTO. */
 RK_MUST enum rk_err control_get_map(struct gp_reader *g, uint32_t *n);
 
-/* control_turn.c: carry an order about keys out: now or, while another program
- * holds a lock that it needs, when that is over.  It is refused (RK_EBUSY) when
- * that takes too long.  They stay in order, but for urgent ones, which need no
- * more than the store, and before which those that wait are refused. */
-typedef void control_order_fn(
-    struct rk_call *call, const struct control_end *e, struct rk_bytes payload);
+/* One of somebody's orders about keys. */
+struct control_try {
+	struct rk_call *call;
+	const struct control_end *end;
+	struct rk_bytes payload;
+	bool last; /* it is not tried again */
+};
+/* RK_EBUSY, with a text: not now, and nothing is done or answered.  Else it is
+ * answered, whatever came of it. */
+typedef enum rk_err control_order_fn(
+    const struct control_try *t, struct rk_error *err);
+/* control_turn.c: carry an order out: now or, while another program holds a
+ * lock that it needs, when that is over; the loop never waits.  It is refused
+ * (RK_EBUSY) when that takes too long.  They stay in order, but for urgent
+ * ones, which need no more than the store, and before which those that wait are
+ * refused. */
 void control_in_turn(struct rk_call *call, const struct control_end *e,
     control_order_fn *fn, bool urgent);
+/* What an order returns that failed with r: it is refused, or it waits. */
+enum rk_err control_not_done(
+    const struct control_try *t, enum rk_err r, const struct rk_error *err);
 
 /* control_decide.c: arg: struct control_end. */
 rk_handler_fn control_on_decide;

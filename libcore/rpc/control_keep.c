@@ -345,46 +345,62 @@ read_asked(
 	return false;
 }
 
-static void
-import_text(struct rk_call *call, struct rk_trust *trust,
-    const struct control_import *asked, const struct buf *text)
+static enum rk_err
+import_text(const struct control_try *t, const struct control_import *asked,
+    const struct buf *text, struct rk_error *err)
 {
+	struct rk_trust *trust = control_trust(t->end->control);
 	char who[CONTROL_WHO_LEN];
 	struct policy_import in;
-	struct rk_error err = { 0 };
 	enum rk_err r;
 
-	control_who(call, asked->via, who);
+	control_who(t->call, asked->via, who);
 	const struct policy_text from = { (const char *)buf_peek(text),
 		buf_len(text), who, asked->changed };
-	if ((r = policy_import(trust, &from, &in, &err)) != RK_OK) {
-		control_refuse(call, r, err.text);
-		return;
-	}
+	if ((r = policy_import(trust, &from, &in, err)) != RK_OK)
+		return control_not_done(t, r, err);
 	if (in.wrong.n == 0 && in.fresh > 0)
 		log_event(RK_LOG_INFO, "control", "%zu keys imported by %s",
 		    in.fresh, who);
-	answer_import(call, &in);
+	answer_import(t->call, &in);
+	return RK_OK;
 }
 
-static void
-import(
-    struct rk_call *call, const struct control_end *e, struct rk_bytes payload)
+/* What came before the last part is kept for the next time. */
+static enum rk_err
+import_later(const struct control_try *t, const struct control_import *asked,
+    const struct buf *whole)
 {
-	struct rk_trust *trust = control_find_trust(call, e);
+	const struct rk_str before = { (const char *)buf_peek(whole),
+		(size_t)asked->from };
+
+	if (before.len == 0)
+		return RK_OK;
+	return control_upload_add(t->end, rk_call_conn_id(t->call), 0, before);
+}
+
+static enum rk_err
+import(const struct control_try *t, struct rk_error *err)
+{
 	struct control_import asked;
 	struct buf whole;
-	enum rk_err r;
+	enum rk_err r, kept;
 
-	if (trust == NULL || !read_asked(call, payload, &asked))
-		return;
+	if (control_find_trust(t->call, t->end) == NULL ||
+	    !read_asked(t->call, t->payload, &asked))
+		return RK_OK;
 	r = control_upload_end(
-	    e, rk_call_conn_id(call), asked.from, asked.text, &whole);
-	if (r == RK_OK)
-		import_text(call, trust, &asked, &whole);
-	else
-		control_refuse(call, r, part_fault(r));
+	    t->end, rk_call_conn_id(t->call), asked.from, asked.text, &whole);
+	if (r != RK_OK) {
+		control_refuse(t->call, r, part_fault(r));
+		r = RK_OK;
+	} else if ((r = import_text(t, &asked, &whole, err)) == RK_EBUSY &&
+	           (kept = import_later(t, &asked, &whole)) != RK_OK) {
+		control_refuse(t->call, kept, part_fault(kept));
+		r = RK_OK;
+	}
 	buf_fini(&whole);
+	return r;
 }
 
 /* The last part is the order. */

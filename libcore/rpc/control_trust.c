@@ -137,31 +137,28 @@ read_mode(struct rk_bytes p, enum rk_trust_mode *mode, char *via, size_t len)
 	return m <= RK_TRUST_ACCEPT_NEW ? RK_OK : RK_EPROTO;
 }
 
-static void
-set_mode(
-    struct rk_call *call, const struct control_end *e, struct rk_bytes payload)
+static enum rk_err
+set_mode(const struct control_try *t, struct rk_error *err)
 {
-	struct rk_trust *trust = control_find_trust(call, e);
+	struct rk_trust *trust = control_find_trust(t->call, t->end);
 	char who[CONTROL_WHO_LEN], via[17];
-	struct rk_error err = { 0 };
 	enum rk_trust_mode mode;
 	enum rk_err r;
 
 	if (trust == NULL)
-		return;
-	if (read_mode(payload, &mode, via, sizeof(via)) != RK_OK) {
-		control_refuse(call, RK_EINVAL,
+		return RK_OK;
+	if (read_mode(t->payload, &mode, via, sizeof(via)) != RK_OK) {
+		control_refuse(t->call, RK_EINVAL,
 		    "it takes {mode: file, open, ask, lock or off}, and via");
-		return;
+		return RK_OK;
 	}
-	control_who(call, via, who);
-	if ((r = policy_set_mode(trust, mode, who, &err)) != RK_OK) {
-		control_refuse(call, r, err.text);
-		return;
-	}
+	control_who(t->call, via, who);
+	if ((r = policy_set_mode(trust, mode, who, err)) != RK_OK)
+		return control_not_done(t, r, err);
 	log_event(RK_LOG_INFO, "control", "trust is %s now, by %s",
 	    policy_mode_name(mode), who);
-	(void)rk_call_reply(call, NULL, 0);
+	(void)rk_call_reply(t->call, NULL, 0);
+	return RK_OK;
 }
 
 void
@@ -190,37 +187,34 @@ read_via(struct rk_bytes p, char *via, size_t len)
 	return control_take_word(&g, via, len);
 }
 
-static void
-set_lock(struct rk_call *call, const struct control_end *e,
-    struct rk_bytes payload, bool lock)
+static enum rk_err
+set_lock(const struct control_try *t, bool lock, struct rk_error *err)
 {
-	struct rk_trust *trust = control_find_trust(call, e);
+	struct rk_trust *trust = control_find_trust(t->call, t->end);
 	char who[CONTROL_WHO_LEN], via[17];
-	struct rk_error err = { 0 };
 	enum rk_err r;
 
 	if (trust == NULL)
-		return;
-	if (read_via(payload, via, sizeof(via)) != RK_OK) {
-		control_refuse(call, RK_EINVAL, "it takes {via}, or nothing");
-		return;
+		return RK_OK;
+	if (read_via(t->payload, via, sizeof(via)) != RK_OK) {
+		control_refuse(
+		    t->call, RK_EINVAL, "it takes {via}, or nothing");
+		return RK_OK;
 	}
-	control_who(call, via, who);
-	if ((r = policy_lock(trust, lock, who, &err)) != RK_OK) {
-		control_refuse(call, r, err.text);
-		return;
-	}
+	control_who(t->call, via, who);
+	if ((r = policy_lock(trust, lock, who, t->last, err)) != RK_OK)
+		return control_not_done(t, r, err);
 	log_event(RK_LOG_INFO, "control",
 	    "the known-keys file is %s now, by %s",
 	    lock ? "locked" : "unlocked", who);
-	(void)rk_call_reply(call, NULL, 0);
+	(void)rk_call_reply(t->call, NULL, 0);
+	return RK_OK;
 }
 
-static void
-lock_it(
-    struct rk_call *call, const struct control_end *e, struct rk_bytes payload)
+static enum rk_err
+lock_it(const struct control_try *t, struct rk_error *err)
 {
-	set_lock(call, e, payload, true);
+	return set_lock(t, true, err);
 }
 
 void
@@ -229,11 +223,10 @@ control_on_lock(struct rk_call *call, void *arg)
 	control_in_turn(call, arg, lock_it, false);
 }
 
-static void
-unlock_it(
-    struct rk_call *call, const struct control_end *e, struct rk_bytes payload)
+static enum rk_err
+unlock_it(const struct control_try *t, struct rk_error *err)
 {
-	set_lock(call, e, payload, false);
+	return set_lock(t, false, err);
 }
 
 void

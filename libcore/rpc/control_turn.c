@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "trust/policy.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define AGAIN_MS 40  /* between two looks, which take a quarter of that */
@@ -39,21 +40,44 @@ probe(const struct rk_control *c, bool urgent, struct rk_error *err)
 	return trust != NULL ? policy_probe(trust, !urgent, err) : RK_OK;
 }
 
-/* Who asked and does not wait any more has changed his mind. */
 static void
-take_turn(struct rk_control *c, struct control_turn *t, enum rk_err r,
-    const struct rk_error *why)
+leave(struct rk_control *c, struct control_turn *t)
 {
 	TAILQ_REMOVE(&c->turns, t, link);
 	c->n_turns--;
-	if (t->call->canceled)
-		(void)rk_call_fail(t->call, "nobody waits for it", NULL, 0);
-	else if (r != RK_OK)
-		control_refuse(t->call, r, why->text);
-	else
-		t->fn(t->call, t->end, (struct rk_bytes){ t->payload, t->len });
 	free(t);
 	c->surveys--;
+}
+
+enum rk_err
+control_not_done(
+    const struct control_try *t, enum rk_err r, const struct rk_error *err)
+{
+	if (r == RK_EBUSY)
+		return r;
+	control_refuse(t->call, r, err->text);
+	return RK_OK;
+}
+
+/* The probe costs next to nothing; a lock may be lost behind it all the same.
+ * RK_EBUSY: neither done nor answered.  last: it does not look again. */
+static enum rk_err
+attempt(struct rk_control *c, const struct control_turn *t, bool last,
+    struct rk_error *err)
+{
+	const struct control_try one = { .call = t->call,
+		.end = t->end,
+		.payload = { t->payload, t->len },
+		.last = last };
+
+	/* Who asked and does not wait any more has changed his mind. */
+	if (t->call->canceled) {
+		(void)rk_call_fail(t->call, "nobody waits for it", NULL, 0);
+		return RK_OK;
+	}
+	if (!last && probe(c, t->urgent, err) == RK_EBUSY)
+		return RK_EBUSY;
+	return t->fn(&one, err);
 }
 
 static void
@@ -73,20 +97,36 @@ look_later(struct rk_control *c)
 	return r == RK_OK ? rk_timer_set(c->again, now_of(c) + AGAIN_MS) : r;
 }
 
+static void
+give_up(const struct rk_control *c, const struct control_turn *t,
+    const struct rk_error *err)
+{
+	char text[RK_ERROR_TEXT_LEN + 40];
+
+	(void)snprintf(text, sizeof(text), "%s for %d s: nothing was done",
+	    err->text, WAIT_MS / 1000);
+	control_refuse(
+	    t->call, RK_EBUSY, now_of(c) >= t->until ? text : err->text);
+}
+
 /* Those whose turn it is, the first first. */
 static void
 look(struct rk_control *c)
 {
 	struct control_turn *t;
-	struct rk_error err = { 0 };
-	enum rk_err r;
+	struct rk_error err;
+	bool last;
 
 	while ((t = TAILQ_FIRST(&c->turns)) != NULL) {
-		r = t->call->canceled ? RK_OK : probe(c, t->urgent, &err);
-		if (r == RK_EBUSY && !c->stopping && now_of(c) < t->until &&
-		    look_later(c) == RK_OK)
-			return;
-		take_turn(c, t, r == RK_EBUSY ? r : RK_OK, &err);
+		last = c->stopping || now_of(c) >= t->until ||
+		       look_later(c) != RK_OK;
+		err = (struct rk_error){ 0 };
+		if (attempt(c, t, last, &err) == RK_EBUSY) {
+			if (!last)
+				return;
+			give_up(c, t, &err);
+		}
+		leave(c, t);
 	}
 	control_settle(c);
 }
@@ -95,13 +135,14 @@ look(struct rk_control *c)
 static void
 overrule(struct rk_control *c)
 {
-	struct rk_error err = { 0 };
 	struct control_turn *t;
 
-	(void)err_set(&err, RK_EBUSY,
-	    "another program held the list, and a key was put out meanwhile");
-	while ((t = TAILQ_FIRST(&c->turns)) != NULL)
-		take_turn(c, t, RK_EBUSY, &err);
+	while ((t = TAILQ_FIRST(&c->turns)) != NULL) {
+		control_refuse(t->call, RK_EBUSY,
+		    "another program held the list, and a key was put out "
+		    "meanwhile");
+		leave(c, t);
+	}
 }
 
 /* Behind those that wait. */
@@ -139,6 +180,9 @@ void
 control_in_turn(struct rk_call *call, const struct control_end *e,
     control_order_fn *fn, bool urgent)
 {
+	const struct control_try now = {
+		.call = call, .end = e, .payload = rk_call_payload(call)
+	};
 	struct rk_control *c = e->control;
 	struct rk_error err = { 0 };
 
@@ -147,8 +191,7 @@ control_in_turn(struct rk_call *call, const struct control_end *e,
 	if (c->n_turns >= WAITING_MAX)
 		control_refuse(
 		    call, RK_EBUSY, "too many orders wait for their turn");
-	else if (c->n_turns > 0 || probe(c, urgent, &err) == RK_EBUSY)
+	else if (c->n_turns > 0 || probe(c, urgent, &err) == RK_EBUSY ||
+	         fn(&now, &err) == RK_EBUSY)
 		wait_for_turn(c, call, e, fn, urgent);
-	else
-		fn(call, e, rk_call_payload(call));
 }

@@ -554,9 +554,10 @@ ask_disk_store(struct room *room)
 }
 
 enum rk_err
-ask_disk_attach(struct room *room, const char *known, bool make, uint64_t now,
-    struct rk_error *err)
+ask_disk_attach(
+    struct room *room, const struct ask_disk_from *from, struct rk_error *err)
 {
+	const char *known = from->known;
 	struct ask_store store = { .load = disk_load,
 		.seen = disk_seen,
 		.use = disk_use,
@@ -572,17 +573,18 @@ ask_disk_attach(struct room *room, const char *known, bool make, uint64_t now,
 
 	if (has_store(room, known, &r, err))
 		return r;
-	r = rk_store_open(known, make, &s, err);
-	if (r == RK_ENOENT && !make) {
+	r = from->at_once ? store_try_open(known, from->make, &s, err)
+	                  : rk_store_open(known, from->make, &s, err);
+	if (r == RK_ENOENT && !from->make) {
 		err_clear(err);
 		return RK_OK;
 	}
 	if (r != RK_OK)
 		return r;
 	store.arg = s;
-	s->on_loop = true;
+	store_on_loop(s, true);
 	if ((r = begin_news(s, err)) != RK_OK ||
-	    (r = fill(room, s, now, err)) != RK_OK) {
+	    (r = fill(room, s, from->now, err)) != RK_OK) {
 		rk_store_close(s);
 		return r;
 	}

@@ -6,15 +6,20 @@
 
 #include <rpckit/store.h>
 
+struct ask_disk_from {
+	const char *known; /* path of the known-keys file */
+	bool make;         /* a store, where there is none */
+	bool at_once;      /* RK_EBUSY rather than wait for another program */
+	uint64_t now;      /* ms that never go back */
+};
 /*
- * From now on the table is of the store of the known-keys file at `known`:
- * opened, made when it is not there and `make` says so, and what it holds put
- * into the table.  Nothing happens if there is no store and none is to be made,
- * or if the table has this one already.  now: ms that never go back.
+ * From now on the table is of the store of this known-keys file: opened, or
+ * made, and what it holds put into the table.  Nothing happens if there is no
+ * store and none is to be made, or if the table has this one already.
  * RK_ESTATE: it has that of another file; RK_ENOMEM, errors of rk_store_open().
  */
-RK_MUST enum rk_err ask_disk_attach(struct room *room, const char *known,
-    bool make, uint64_t now, struct rk_error *err);
+RK_MUST enum rk_err ask_disk_attach(
+    struct room *room, const struct ask_disk_from *from, struct rk_error *err);
 /* The table's; NULL: none of this kind.  As long as the table. */
 struct rk_store *ask_disk_store(struct room *room);
 /* What a store has of a key, but for the status. */

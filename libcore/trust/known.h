@@ -136,12 +136,12 @@ RK_MUST enum rk_err known_hide(const char *path, unsigned wait_ms,
     struct rk_error *err);
 /* Append whole lines.  RK_ESTATE: the file is locked; errors of known_read().
  */
-RK_MUST enum rk_err known_append(
-    const char *path, const struct buf *lines, struct rk_error *err);
+RK_MUST enum rk_err known_append(const char *path, const struct buf *lines,
+    unsigned wait_ms, struct rk_error *err);
 /* Append a comment, "# " and text, unless the file has it or is locked.
  * Errors of known_read(). */
 RK_MUST enum rk_err known_remark(
-    const char *path, const char *text, struct rk_error *err);
+    const char *path, const char *text, unsigned wait_ms, struct rk_error *err);
 /* The number of the line that is this comment, 0 when there is none. */
 unsigned known_find_remark(const struct buf *content, const char *text);
 

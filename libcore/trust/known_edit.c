@@ -226,12 +226,13 @@ put_lines(struct edit *e, const struct buf *lines, struct rk_error *err)
 }
 
 static enum rk_err
-append_once(const char *path, const struct buf *lines, struct rk_error *err)
+append_once(const char *path, const struct buf *lines, unsigned wait_ms,
+    struct rk_error *err)
 {
 	struct edit e;
 	enum rk_err r;
 
-	if ((r = begin(&e, path, KNOWN_WAIT_MS, err)) != RK_OK)
+	if ((r = begin(&e, path, wait_ms, err)) != RK_OK)
 		goto out;
 	if ((e.st.st_mode & WRITE_BITS) == 0)
 		r = err_set(err, RK_ESTATE, "%s: is locked", e.name);
@@ -243,14 +244,15 @@ out:
 }
 
 static enum rk_err
-remark_once(const char *path, const char *text, struct rk_error *err)
+remark_once(
+    const char *path, const char *text, unsigned wait_ms, struct rk_error *err)
 {
 	struct edit e;
 	struct buf line;
 	enum rk_err r;
 
 	buf_init(&line, REMARK_MAX);
-	if ((r = begin(&e, path, KNOWN_WAIT_MS, err)) != RK_OK)
+	if ((r = begin(&e, path, wait_ms, err)) != RK_OK)
 		goto out;
 	if ((e.st.st_mode & WRITE_BITS) == 0 ||
 	    known_find_remark(&e.text, text) != 0)
@@ -268,23 +270,25 @@ out:
 }
 
 enum rk_err
-known_append(const char *path, const struct buf *lines, struct rk_error *err)
+known_append(const char *path, const struct buf *lines, unsigned wait_ms,
+    struct rk_error *err)
 {
 	unsigned i;
 	enum rk_err r = RK_EAGAIN;
 
 	for (i = 0; i < RETRIES && r == RK_EAGAIN; i++)
-		r = append_once(path, lines, err);
+		r = append_once(path, lines, wait_ms, err);
 	return r == RK_EAGAIN ? too_often(err) : r;
 }
 
 enum rk_err
-known_remark(const char *path, const char *text, struct rk_error *err)
+known_remark(
+    const char *path, const char *text, unsigned wait_ms, struct rk_error *err)
 {
 	unsigned i;
 	enum rk_err r = RK_EAGAIN;
 
 	for (i = 0; i < RETRIES && r == RK_EAGAIN; i++)
-		r = remark_once(path, text, err);
+		r = remark_once(path, text, wait_ms, err);
 	return r == RK_EAGAIN ? too_often(err) : r;
 }

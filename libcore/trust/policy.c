@@ -49,7 +49,18 @@ refresh(struct rk_trust *t, unsigned wait_ms, struct rk_error *err)
 enum rk_err
 policy_refresh(struct rk_trust *t, struct rk_error *err)
 {
-	return refresh(t, t->seen ? KNOWN_WAIT_ORDER_MS : KNOWN_WAIT_MS, err);
+	return refresh(t, t->seen ? KNOWN_WAIT_PROBE_MS : KNOWN_WAIT_MS, err);
+}
+
+enum rk_err
+policy_refresh_after(struct rk_trust *t, struct rk_error *err)
+{
+	enum rk_err r = policy_refresh(t, err);
+
+	if (r != RK_EBUSY)
+		return r;
+	err_clear(err); /* who asks next reads it */
+	return RK_OK;
 }
 
 /* Where others wait: on behalf of a peer nobody waits for another program. */

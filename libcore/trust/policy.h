@@ -67,16 +67,19 @@ bool policy_knows(struct rk_trust *trust, const struct rk_cert_info *cert);
  * is asked about again.  Where there is a store its audit says that `who` did
  * so; unlocking fails without that, locking does not.  RK_ESTATE: there is
  * none, or it has no key and would refuse everybody; RK_EIO, RK_EMODE,
- * RK_EFORMAT, errors of rk_store_decide().  Any thread.
+ * RK_EFORMAT, errors of rk_store_decide(); RK_EBUSY: another program has list
+ * or store, and it is to be tried again; `last`: it is not, and locking is done
+ * even if the store stays busy.  Any thread.
  */
-RK_MUST enum rk_err policy_lock(
-    struct rk_trust *trust, bool lock, const char *who, struct rk_error *err);
+RK_MUST enum rk_err policy_lock(struct rk_trust *trust, bool lock,
+    const char *who, bool last, struct rk_error *err);
 /* Could an order be carried out now without waiting for the lock of the store
  * or, if that is needed, of the file?  RK_EBUSY, after a very short time, where
  * another program holds one.  Any thread. */
 RK_MUST enum rk_err policy_probe(
     struct rk_trust *trust, bool file, struct rk_error *err);
-/* rk_trust_set_mode(), with a line of audit where there is a store.  To lock is
+/* rk_trust_set_mode() that waits for nobody, as policy_order(), with a line of
+ * audit where there is a store.  To lock is
  * done even if that cannot be written, other modes are not set then.  The name
  * of a mode: "file", "lock", "off", "ask", "open"; static. */
 RK_MUST enum rk_err policy_set_mode(struct rk_trust *trust,
@@ -113,9 +116,10 @@ void policy_succeed(struct rk_trust *before, struct rk_trust *now);
  * none has, by the file as it was read last. */
 void policy_other(
     struct rk_trust *trust, const struct rk_ask_entry *e, char fp[RK_FP_LEN]);
-/* rk_trust_order(), where a peer is here whose key begins as order->key does:
- * it may be the one to be kept out, although there is neither entry nor line.
- * NULL: none is. */
+/* rk_trust_order() that waits for nobody (RK_EBUSY: another program has list or
+ * store, nothing is done, and it is to be tried again), where a peer is here
+ * whose key begins as order->key does: it may be the one to be kept out,
+ * although there is neither entry nor line. NULL: none is. */
 RK_MUST enum rk_err policy_order(struct rk_trust *trust,
     const struct rk_ask_order *order, const struct rk_peer *met,
     struct rk_ask_entry *after, struct rk_error *err);

@@ -7,10 +7,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "trust/ask_disk.h"
 #include "trust/store.h"
+
+#define NAP_NS 20000000
 
 /* ---- orders ---- */
 
@@ -103,7 +106,7 @@ write_line(const struct rk_ask_entry *e, void *arg, struct rk_error *err)
 		.pub = e->pub,
 		.host = host,
 		.emails = e->email,
-		.wait_ms = KNOWN_WAIT_MS,
+		.wait_ms = KNOWN_WAIT_PROBE_MS,
 	};
 	struct known now;
 	bool added;
@@ -111,6 +114,8 @@ write_line(const struct rk_ask_entry *e, void *arg, struct rk_error *err)
 
 	room_host(e->remote, host, sizeof(host));
 	r = known_add(t->path, &entry, &now, &added, err);
+	if (r == RK_EBUSY)
+		return r;
 	known_fini(&t->known);
 	t->known = now;
 	if (r == RK_EUNKNOWNKEY) {
@@ -187,11 +192,26 @@ policy_order(struct rk_trust *t, const struct rk_ask_order *order,
 	return r;
 }
 
+/* Others are judged meanwhile; a shorter one does no harm. */
+static void
+take_nap(void)
+{
+	const struct timespec nap = { .tv_nsec = NAP_NS };
+
+	(void)nanosleep(&nap, NULL);
+}
+
 enum rk_err
 rk_trust_order(struct rk_trust *t, const struct rk_ask_order *order,
     struct rk_ask_entry *after, struct rk_error *err)
 {
-	return policy_order(t, order, NULL, after, err);
+	const uint64_t begun = mono_ms();
+	enum rk_err r;
+
+	while ((r = policy_order(t, order, NULL, after, err)) == RK_EBUSY &&
+	       mono_ms() - begun < RK_STORE_WAIT_MS)
+		take_nap();
+	return r;
 }
 
 /* ---- the rest is the table's ---- */
@@ -243,15 +263,19 @@ policy_set_store(struct rk_trust *t, const struct ask_store *store)
 /* The store of the list, as far as this mode needs one.  Not where that has
  * to come to be first: its absence means something. */
 static enum rk_err
-attach(struct rk_trust *t, enum rk_trust_mode mode, struct rk_error *err)
+attach(struct rk_trust *t, enum rk_trust_mode mode, bool at_once,
+    struct rk_error *err)
 {
-	bool asks = mode == RK_TRUST_ASK || mode == RK_TRUST_ACCEPT_NEW;
+	const bool asks = mode == RK_TRUST_ASK || mode == RK_TRUST_ACCEPT_NEW;
+	const struct ask_disk_from from = { .known = t->path,
+		.make =
+		    asks && t->keeps_anew && t->known.state != RK_TRUST_ABSENT,
+		.at_once = at_once,
+		.now = t->now() };
 
 	if (!t->keeps || t->path == NULL || mode == RK_TRUST_OFF)
 		return RK_OK;
-	return ask_disk_attach(t->room, t->path,
-	    asks && t->keeps_anew && t->known.state != RK_TRUST_ABSENT,
-	    t->now(), err);
+	return ask_disk_attach(t->room, &from, err);
 }
 
 enum rk_err
@@ -263,7 +287,7 @@ rk_trust_keep(struct rk_trust *t, bool make, struct rk_error *err)
 	(void)pthread_mutex_lock(&t->mutex);
 	t->keeps = true;
 	t->keeps_anew = make;
-	r = attach(t, t->mode, err);
+	r = attach(t, t->mode, false, err);
 	(void)pthread_mutex_unlock(&t->mutex);
 	return r;
 }
@@ -345,7 +369,7 @@ set_mode(struct rk_trust *t, enum rk_trust_mode mode, const char *who,
 			    err, RK_ESTATE, "there is no list of known keys");
 		if ((r = policy_refresh(t, err)) != RK_OK ||
 		    (r = policy_check_mode(t, mode, err)) != RK_OK ||
-		    (r = attach(t, mode, err)) != RK_OK)
+		    (r = attach(t, mode, true, err)) != RK_OK)
 			return r;
 	}
 	if ((r = note_mode(t, t->mode, mode, who, err)) == RK_OK)
@@ -357,7 +381,13 @@ enum rk_err
 rk_trust_set_mode(
     struct rk_trust *t, enum rk_trust_mode mode, struct rk_error *err)
 {
-	return policy_set_mode(t, mode, "order", err);
+	const uint64_t begun = mono_ms();
+	enum rk_err r;
+
+	while ((r = policy_set_mode(t, mode, "order", err)) == RK_EBUSY &&
+	       mono_ms() - begun < RK_STORE_WAIT_MS)
+		take_nap();
+	return r;
 }
 
 enum rk_err

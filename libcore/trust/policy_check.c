@@ -143,8 +143,8 @@ policy_check(struct rk_trust *t, policy_finding_fn *fn, void *arg)
 		find(&c, false,
 		    "there is no list of known keys: every certificate of the "
 		    "CA is believed");
-	else if (policy_refresh(t, &err) != RK_OK)
-		find(&c, true, "%s", err.text);
+	else if ((r = policy_refresh(t, &err)) != RK_OK)
+		find(&c, r != RK_EBUSY, "%s", err.text);
 	else
 		check_list(&c, waiting);
 	if (t->path != NULL)
@@ -186,7 +186,8 @@ policy_knows(struct rk_trust *t, const struct rk_cert_info *cert)
 	bool has;
 
 	(void)pthread_mutex_lock(&t->mutex);
-	has = t->mode != RK_TRUST_OFF && policy_refresh(t, &err) == RK_OK &&
+	has = t->mode != RK_TRUST_OFF &&
+	      policy_refresh_after(t, &err) == RK_OK &&
 	      known_has(&t->known, cert->pub);
 	(void)pthread_mutex_unlock(&t->mutex);
 	return has || room_find(t->room, cert->fp, &e, &err) == RK_OK;

@@ -48,7 +48,7 @@ change_mode(void *arg, bool lock, struct rk_error *err)
 	int fd;
 	enum rk_err r;
 
-	r = known_open(t->path, LOCK_EX, KNOWN_WAIT_MS, &fd, &st, err);
+	r = known_open(t->path, LOCK_EX, KNOWN_WAIT_PROBE_MS, &fd, &st, err);
 	if (r == RK_ENOENT)
 		return err_set(err, RK_ESTATE, "%s: is not there", t->name);
 	if (r != RK_OK)
@@ -69,12 +69,14 @@ change_mode(void *arg, bool lock, struct rk_error *err)
 }
 
 enum rk_err
-policy_lock(
-    struct rk_trust *t, bool lock, const char *who, struct rk_error *err)
+policy_lock(struct rk_trust *t, bool lock, const char *who, bool last,
+    struct rk_error *err)
 {
-	const struct store_lock_order order = {
-		.lock = lock, .who = who, .change = change_mode, .arg = t
-	};
+	const struct store_lock_order order = { .lock = lock,
+		.last = last,
+		.who = who,
+		.change = change_mode,
+		.arg = t };
 	struct rk_store *s = ask_disk_store(t->room);
 	enum rk_err r = RK_OK;
 
@@ -90,7 +92,7 @@ policy_lock(
 		r = s != NULL ? store_lock(s, &order, err)
 		              : change_mode(t, lock, err);
 	if (r == RK_OK)
-		r = policy_refresh(t, err);
+		r = policy_refresh_after(t, err);
 	(void)pthread_mutex_unlock(&t->mutex);
 	if (r == RK_OK)
 		room_tell_mode(t->room);
@@ -187,5 +189,5 @@ enum rk_err
 policy_read_line(
     const struct rk_trust *t, struct rk_ask_entry *out, struct rk_error *err)
 {
-	return walk_file(t, KNOWN_WAIT_ORDER_MS, take_line, out, err);
+	return walk_file(t, KNOWN_WAIT_PROBE_MS, take_line, out, err);
 }

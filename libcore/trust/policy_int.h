@@ -31,8 +31,12 @@ struct rk_trust {
 	uint64_t (*now)(void); /* ms */
 };
 
-/* With the mutex held.  Bring known up to date. */
+/* With the mutex held.  Bring known up to date.  RK_EBUSY: another program has
+ * the file, and known is what it was; to be tried again. */
 RK_MUST enum rk_err policy_refresh(struct rk_trust *t, struct rk_error *err);
+/* The same when something is done, which being busy does not undo. */
+RK_MUST enum rk_err policy_refresh_after(
+    struct rk_trust *t, struct rk_error *err);
 /* The file's state and this mode, the stricter of both. */
 enum rk_trust_state policy_state(
     const struct rk_trust *t, enum rk_trust_mode mode);

@@ -171,7 +171,7 @@ export_file(struct rk_trust *t, struct buf *b, struct rk_error *err)
 	enum rk_err r;
 
 	buf_init(&text, KNOWN_FILE_MAX);
-	r = known_read_text(t->path, KNOWN_WAIT_ORDER_MS, &known, &text, err);
+	r = known_read_text(t->path, KNOWN_WAIT_SHOW_MS, &known, &text, err);
 	known_fini(&known);
 	if (r == RK_OK && (r = buf_put_str(b, FIRST_LINE)) == RK_OK &&
 	    buf_len(&text) > 0)
@@ -418,7 +418,7 @@ settle(const struct importing *in, size_t n, struct rk_error *err)
 		rk_fp_of_key(in->keys[i], fp);
 		room_forget_known(in->trust->room, fp);
 	}
-	return policy_refresh(in->trust, err);
+	return policy_refresh_after(in->trust, err);
 }
 
 static enum rk_err
@@ -448,7 +448,7 @@ import(struct importing *in, struct rk_error *err)
 	if (in->store != NULL)
 		r = store_import(in->store, &from, &in->out->fresh, err);
 	else
-		r = known_append(t->path, &in->lines, err);
+		r = known_append(t->path, &in->lines, KNOWN_WAIT_PROBE_MS, err);
 	return r == RK_OK ? settle(in, n, err) : r;
 }
 

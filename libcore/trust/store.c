@@ -175,8 +175,8 @@ prepare(struct rk_store *s, bool make, struct rk_error *err)
 	enum rk_err r;
 
 	buf_init(&text, KNOWN_FILE_MAX);
-	if ((r = known_read_text(
-	         s->known_path, KNOWN_WAIT_MS, &known, &text, err)) != RK_OK)
+	if ((r = known_read_text(s->known_path, (unsigned)s->wait_ms, &known,
+	         &text, err)) != RK_OK)
 		goto out;
 	file = known.state != RK_TRUST_ABSENT;
 	database = is_there(s, "");
@@ -219,7 +219,8 @@ open_once(struct rk_store *s, const char *vfs, struct rk_error *err)
 	if (before.st_dev != s->st.st_dev || before.st_ino != s->st.st_ino)
 		return err_set(
 		    err, RK_EIO, "%s: was replaced while opened", s->name);
-	if ((r = known_remark(s->known_path, s->remark, err)) != RK_OK)
+	if ((r = known_remark(
+	         s->known_path, s->remark, (unsigned)s->wait_ms, err)) != RK_OK)
 		return r;
 	return store_refresh(s, err);
 }
@@ -230,7 +231,7 @@ static enum rk_err
 open_all(struct rk_store *s, const char *vfs, bool make, struct rk_error *err)
 {
 	const struct timespec nap = { .tv_nsec = NAP_NS };
-	const uint64_t end = mono_ms() + RK_STORE_WAIT_MS;
+	const uint64_t end = mono_ms() + (uint64_t)s->wait_ms;
 	enum rk_err r;
 
 	if ((r = prepare(s, make, err)) != RK_OK)
@@ -255,8 +256,8 @@ free_store(struct rk_store *s)
 	free(s);
 }
 
-enum rk_err
-store_open_on(const char *vfs, const char *known, bool make,
+static enum rk_err
+open_within(int wait_ms, const char *vfs, const char *known, bool make,
     struct rk_store **out, struct rk_error *err)
 {
 	struct rk_store *s;
@@ -270,7 +271,7 @@ store_open_on(const char *vfs, const char *known, bool make,
 	/* Cannot fail with default attributes. */
 	(void)pthread_mutex_init(&s->mutex, NULL);
 	s->clock = system_clock;
-	s->wait_ms = RK_STORE_WAIT_MS;
+	s->wait_ms = wait_ms;
 	s->stale = true;
 	buf_init(&s->text, KNOWN_FILE_MAX);
 	if ((r = pace_init(&s->pace, RK_TRUST_NEW_KEYS)) != RK_OK)
@@ -280,8 +281,24 @@ store_open_on(const char *vfs, const char *known, bool make,
 		free_store(s);
 		return r;
 	}
+	s->wait_ms = RK_STORE_WAIT_MS;
+	store_hurry(s, STORE_PATIENT);
 	*out = s;
 	return RK_OK;
+}
+
+enum rk_err
+store_open_on(const char *vfs, const char *known, bool make,
+    struct rk_store **out, struct rk_error *err)
+{
+	return open_within(RK_STORE_WAIT_MS, vfs, known, make, out, err);
+}
+
+enum rk_err
+store_try_open(
+    const char *known, bool make, struct rk_store **out, struct rk_error *err)
+{
+	return open_within(STORE_TRY_MS, NULL, known, make, out, err);
 }
 
 enum rk_err
@@ -327,6 +344,7 @@ rk_store_close(struct rk_store *s)
 
 	if (s == NULL)
 		return;
+	store_on_loop(s, false);
 	if ((s->unwritten > 0 || s->mode[0] != '\0') &&
 	    rk_store_flush(s, &err) != RK_OK)
 		log_event(

@@ -20,6 +20,7 @@
 #define STORE_MET_SECONDS 30 /* the same, of known keys */
 #define STORE_FLUSH_KEYS 256 /* counts that one transaction writes */
 #define STORE_QUICK_MS 30    /* for another process, where a loop waits */
+#define STORE_TRY_MS 10      /* the same, of what is tried again */
 #define STORE_MODE_LEN 16
 #define STORE_APPLICATION_ID 0x726b7473 /* "rkts" */
 #define STORE_VERSION 2
@@ -88,7 +89,8 @@ struct store_line {
 };
 
 enum store_haste {
-	STORE_PATIENT, /* s->wait_ms; KNOWN_WAIT_MS or less */
+	STORE_PATIENT, /* s->wait_ms; KNOWN_WAIT_MS or less; on a loop:
+	                  STORE_TRY_MS */
 	STORE_QUICK,   /* STORE_QUICK_MS */
 	STORE_AT_ONCE  /* not at all */
 };
@@ -142,6 +144,9 @@ struct rk_store {
 /* rk_store_open() on a VFS of SQLite's; NULL: its default.  For tests. */
 RK_MUST enum rk_err store_open_on(const char *vfs, const char *known, bool make,
     struct rk_store **out, struct rk_error *err);
+/* rk_store_open() that waits for nobody: RK_EBUSY. */
+RK_MUST enum rk_err store_try_open(
+    const char *known, bool make, struct rk_store **out, struct rk_error *err);
 /* NULL: the system's.  For tests. */
 void store_set_clock(struct rk_store *s, int64_t (*clock)(void));
 /* Never goes back while the store is open. */
@@ -172,6 +177,10 @@ RK_MUST enum rk_err store_probe(struct rk_store *s, struct rk_error *err);
 /* How long another process is waited for, for the file's lock and the
  * database's, until something else is said. */
 void store_hurry(struct rk_store *s, enum store_haste haste);
+/* The same of the file's lock, in ms. */
+unsigned store_file_wait(const struct rk_store *s);
+/* Whether others wait where it is asked: what is busy is tried again later. */
+void store_on_loop(struct rk_store *s, bool on);
 /* Commit if r is RK_OK, roll back otherwise; r or what went wrong. */
 RK_MUST enum rk_err store_end(
     struct rk_store *s, enum rk_err r, struct rk_error *err);
@@ -328,6 +337,7 @@ void store_lock_notice(struct rk_store *s);
 typedef enum rk_err store_lock_fn(void *arg, bool lock, struct rk_error *err);
 struct store_lock_order {
 	bool lock;
+	bool last; /* it is not tried again when the store is busy */
 	const char *who;
 	store_lock_fn *change;
 	void *arg;

@@ -10,14 +10,14 @@
 /* ---- the file ---- */
 
 static enum rk_err
-add_line(struct rk_store *s, const struct store_line *line, bool *added,
-    struct rk_error *err)
+add_line(struct rk_store *s, unsigned wait_ms, const struct store_line *line,
+    bool *added, struct rk_error *err)
 {
 	const struct known_entry entry = {
 		.pub = line->pub,
 		.host = line->host,
 		.emails = line->emails,
-		.wait_ms = KNOWN_WAIT_MS,
+		.wait_ms = wait_ms,
 	};
 	struct known now;
 	enum rk_err r;
@@ -80,7 +80,7 @@ store_take_back(struct rk_store *s)
 
 		r = line->added
 		        ? hide_line(s, KNOWN_WAIT_MS, line->pub, &changed, &err)
-		        : add_line(s, line, &changed, &err);
+		        : add_line(s, KNOWN_WAIT_MS, line, &changed, &err);
 		if (r != RK_OK)
 			log_event(RK_LOG_ERROR, "trust",
 			    "a change is not taken back: %s", err.text);
@@ -95,6 +95,7 @@ change_file(
 	const struct rk_store_entry *e = &after->e;
 	const struct store_key *key = store_key_find(s, e->pub);
 	const bool in_file = key != NULL && key->in_file;
+	const unsigned wait_ms = store_file_wait(s);
 	struct store_line line = { .added = e->state == RK_STORE_KNOWN };
 	bool changed = false;
 	enum rk_err r = RK_OK;
@@ -105,7 +106,7 @@ change_file(
 	switch (e->state) {
 	case RK_STORE_KNOWN:
 		if (!in_file)
-			r = add_line(s, &line, &changed, err);
+			r = add_line(s, wait_ms, &line, &changed, err);
 		break;
 	case RK_STORE_ONCE:
 	case RK_STORE_UNTIL:
@@ -113,12 +114,12 @@ change_file(
 			return err_set(
 			    err, RK_ESTATE, "%s: is locked", s->known_name);
 		if (in_file)
-			r = hide_line(s, KNOWN_WAIT_MS, e->pub, &changed, err);
+			r = hide_line(s, wait_ms, e->pub, &changed, err);
 		break;
 	case RK_STORE_NONE:
 	case RK_STORE_WAIT:
 		if (in_file)
-			r = hide_line(s, KNOWN_WAIT_MS, e->pub, &changed, err);
+			r = hide_line(s, wait_ms, e->pub, &changed, err);
 		break;
 	case RK_STORE_REJECTED:
 	case RK_STORE_REVOKED:

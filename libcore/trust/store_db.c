@@ -6,7 +6,6 @@
 #include "trust/store.h"
 
 #define LENGTH_MAX (1 << 16) /* a value, a row, a statement */
-#define PROBE_MS 10          /* for another process */
 
 /* As sqlite_schema gives them back, by name. */
 static const char *const schema[] = {
@@ -120,12 +119,20 @@ store_begin(struct rk_store *s, struct rk_error *err)
 void
 store_hurry(struct rk_store *s, enum store_haste haste)
 {
-	const int ms[] = { [STORE_PATIENT] = s->wait_ms,
+	const int ms[] = { [STORE_PATIENT] =
+		               s->on_loop ? STORE_TRY_MS : s->wait_ms,
 		[STORE_QUICK] = STORE_QUICK_MS,
 		[STORE_AT_ONCE] = 0 };
 
 	s->haste = haste;
 	(void)sqlite3_busy_timeout(s->db, ms[haste]);
+}
+
+void
+store_on_loop(struct rk_store *s, bool on)
+{
+	s->on_loop = on;
+	store_hurry(s, STORE_PATIENT);
 }
 
 enum rk_err
@@ -134,11 +141,11 @@ store_probe(struct rk_store *s, struct rk_error *err)
 	enum rk_err r;
 
 	(void)pthread_mutex_lock(&s->mutex);
-	(void)sqlite3_busy_timeout(s->db, PROBE_MS);
+	(void)sqlite3_busy_timeout(s->db, STORE_TRY_MS);
 	r = store_db_exec(s, "BEGIN IMMEDIATE", err);
 	if (r == RK_OK)
 		r = store_db_exec(s, "ROLLBACK", err);
-	(void)sqlite3_busy_timeout(s->db, s->wait_ms);
+	store_hurry(s, STORE_PATIENT);
 	(void)pthread_mutex_unlock(&s->mutex);
 	return r;
 }

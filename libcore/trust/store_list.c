@@ -268,7 +268,8 @@ import(struct importing *in, const char *name, const char *text, size_t len)
 		return err_set(in->err, RK_ELIMIT,
 		    "%s: is full: it holds %zu keys", s->known_name,
 		    s->known.n);
-	return known_append(s->known_path, &in->lines, in->err);
+	return known_append(
+	    s->known_path, &in->lines, store_file_wait(s), in->err);
 }
 
 static enum rk_err

@@ -158,7 +158,7 @@ store_lock(
 	(void)pthread_mutex_lock(&s->mutex);
 	if ((r = store_begin(s, &own)) == RK_OK)
 		r = store_end(s, change(s, o, &changed, &own), &own);
-	if (r != RK_OK && o->lock)
+	if (r != RK_OK && o->lock && (r != RK_EBUSY || o->last || changed))
 		r = lock_anyway(s, o, changed, &own);
 	else if (r != RK_OK && changed &&
 	         o->change(o->arg, true, NULL) != RK_OK)

@@ -341,9 +341,8 @@ parse_lines(struct rk_store *s, struct content *c, struct rk_error *err)
 	    buf_len(&c->text), take_line, c, &ended, err);
 }
 
-/* For the file's lock. */
-static unsigned
-patience(const struct rk_store *s)
+unsigned
+store_file_wait(const struct rk_store *s)
 {
 	switch (s->haste) {
 	case STORE_AT_ONCE:
@@ -353,6 +352,8 @@ patience(const struct rk_store *s)
 	case STORE_PATIENT:
 		break;
 	}
+	if (s->on_loop)
+		return STORE_TRY_MS;
 	/* A decision is worth more. */
 	return sqlite3_get_autocommit(s->db) == 0 ? KNOWN_WAIT_MS
 	                                          : KNOWN_WAIT_ORDER_MS;
@@ -365,7 +366,8 @@ read_file(struct rk_store *s, struct rk_error *err)
 	enum rk_err r;
 
 	buf_init(&c.text, KNOWN_FILE_MAX);
-	r = known_read_text(s->known_path, patience(s), &c.known, &c.text, err);
+	r = known_read_text(
+	    s->known_path, store_file_wait(s), &c.known, &c.text, err);
 	if (r == RK_OK && c.known.state == RK_TRUST_ABSENT)
 		r = err_set(err, RK_EIO,
 		    "%s: was there and is gone; bring it back", s->known_name);

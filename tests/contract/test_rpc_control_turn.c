@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <sqlite3.h>
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,11 +158,92 @@ forgets_who_has_gone(void **state)
 	(void)close(fd);
 }
 
+/* The same of the store, by every kind of order. */
+static void
+waits_for_the_store(void **state)
+{
+	static const char *const last[] = { "_.lock", "_.unlock", "_.undo" };
+	struct rpcanswer a[2] = { { 0 } }, b[3] = { { 0 } };
+	struct rk_client *v, *w;
+	struct rk_error err;
+	uint8_t arg[80], *p = arg;
+	struct guest g;
+	sqlite3 *db;
+
+	guest_begin(*state, RK_TRUST_ASK);
+	assert_int_equal(
+	    rk_trust_keep(guests.rig.conf.trust, true, &err), RK_OK);
+	v = ctl_visit(guests.ctl.path, NULL);
+	w = ctl_visit(guests.ctl.path, NULL);
+	guest_arrive(&g, NULL, w);
+	db = guest_hold_store();
+	submit(v, "approve", &a[0]);
+	submit(v, "reject", &a[1]);
+	is_answered(w, v);
+	assert_int_equal(a[1].n, 0);
+	*p++ = 0x81;
+	p = guest_put(guest_put(p, "key"), guests.fp);
+	for (size_t i = 0; i < 3; i++)
+		rpcrig_submit(v, last[i], i < 2 ? NULL : arg,
+		    i < 2 ? 0 : (size_t)(p - arg), &b[i]);
+	is_answered(w, v);
+	assert_int_equal(b[0].n + b[1].n + b[2].n, 0);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	rpcrig_turn(v, &b[2].n, 1);
+	assert_int_equal(a[0].code, RK_EREMOTE); /* overruled */
+	assert_int_equal(a[1].code, RK_OK);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(b[i].n == 1 ? b[i].code : RK_EIO,
+		    i == 0 ? RK_EREMOTE : RK_OK); /* without a key */
+	ctl_has(ctl_get(w, "_.pending"), "\"state\":\"new\"");
+	rk_client_free(g.client);
+	rk_client_free(v);
+	rk_client_free(w);
+	guest_end();
+	guest_unstore();
+}
+
+/* Not for ever; nothing is left of it then. */
+static void
+is_busy_in_the_end(void **state)
+{
+	struct rpcanswer a = { 0 };
+	struct rk_client *v, *w;
+	struct rk_error err;
+	struct guest g;
+	sqlite3 *db;
+
+	if (((const struct rpcrun *)*state)->threads > 1)
+		return; /* once is long enough */
+	guest_begin(*state, RK_TRUST_ASK);
+	assert_int_equal(
+	    rk_trust_keep(guests.rig.conf.trust, true, &err), RK_OK);
+	v = ctl_visit(guests.ctl.path, NULL);
+	w = ctl_visit(guests.ctl.path, NULL);
+	guest_arrive(&g, NULL, w);
+	db = guest_hold_store();
+	submit(v, "approve", &a);
+	rpcrig_turn(v, &a.n, 1);
+	assert_int_equal(a.code, RK_EREMOTE);
+	assert_non_null(strstr(
+	    a.text, "locked by another process for 5 s: nothing was done"));
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	ctl_has(ctl_get(w, "_.pending"), "\"state\":\"new\"");
+	rk_client_free(g.client);
+	rk_client_free(v);
+	rk_client_free(w);
+	guest_end();
+	guest_unstore();
+}
+
 int
 main(void)
 {
 	static const struct rpccase cases[] = {
 		{ "waits", waits, RPC_ONLY(RPC_TLS) },
+		{ "waits for the store", waits_for_the_store,
+		    RPC_ONLY(RPC_TLS) },
+		{ "is busy in the end", is_busy_in_the_end, RPC_ONLY(RPC_TLS) },
 		{ "puts out at once", puts_out_at_once, RPC_ONLY(RPC_TLS) },
 		{ "forgets who has gone", forgets_who_has_gone,
 		    RPC_ONLY(RPC_TLS) },

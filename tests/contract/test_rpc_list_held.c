@@ -242,32 +242,6 @@ is_refused_in_the_end(void **state)
 
 /* ---- the store ---- */
 
-static sqlite3 *
-hold_store(void)
-{
-	sqlite3 *db = NULL;
-	char path[520];
-
-	(void)snprintf(path, sizeof(path), "%s.db", guests.list);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(
-	    sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-	return db;
-}
-
-static void
-remove_store(void)
-{
-	static const char *const ends[] = { "db", "db-wal", "db-shm" };
-	char path[528];
-
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-		(void)snprintf(
-		    path, sizeof(path), "%s.%s", guests.list, ends[i]);
-		(void)unlink(path);
-	}
-}
-
 /* A stranger has to be written down before it may wait; an approval for one
  * connection is used up before it counts. */
 static void
@@ -288,7 +262,7 @@ strangers_wait(void **state)
 	assert_int_equal(
 	    rk_trust_set_mode(guests.rig.conf.trust, RK_TRUST_ASK, &err),
 	    RK_OK);
-	db = hold_store();
+	db = guest_hold_store();
 	arrive(&g, v);
 	others_go_on(c, &g);
 	ctl_has(ctl_get(v, "_.pending"), "\"keys\":[]");
@@ -302,7 +276,7 @@ strangers_wait(void **state)
 	rk_client_free(g.client);
 	(void)guest_decide(v, "once", guests.fp, 0, false, &code);
 	assert_int_equal(code, RK_OK);
-	db = hold_store();
+	db = guest_hold_store();
 	arrive(&g, v);
 	others_go_on(c, &g);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
@@ -311,7 +285,7 @@ strangers_wait(void **state)
 	rk_client_free(c);
 	rk_client_free(v);
 	guest_end();
-	remove_store();
+	guest_unstore();
 }
 
 int

@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <sqlite3.h>
+
 #include "certs.h"
 
 #define SETTLED_MS 300 /* then it is not read again unless it changes */
@@ -168,4 +170,30 @@ guest_version(const char *text)
 
 	assert_non_null(at);
 	return strtoull(at + strlen("\"version\":"), NULL, 10);
+}
+
+struct sqlite3 *
+guest_hold_store(void)
+{
+	sqlite3 *db = NULL;
+	char path[520];
+
+	(void)snprintf(path, sizeof(path), "%s.db", guests.list);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	return db;
+}
+
+void
+guest_unstore(void)
+{
+	static const char *const ends[] = { "db", "db-wal", "db-shm" };
+	char path[528];
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		(void)snprintf(
+		    path, sizeof(path), "%s.%s", guests.list, ends[i]);
+		(void)unlink(path);
+	}
 }

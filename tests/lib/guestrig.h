@@ -27,6 +27,10 @@ void guest_end(void);
 /* The list has been read since it changed last, so that nobody reads it again
  * unless it changes. */
 void guest_settle(struct rk_client *v);
+/* The store of the list, which has one now, is another's (sqlite3 *, to be
+ * closed); and when all is over its files go. */
+struct sqlite3 *guest_hold_store(void);
+void guest_unstore(void);
 /* It calls at once (ident NULL: as guests.fp), and is seen to wait. */
 void guest_come(struct guest *g, struct rk_ident *ident);
 void guest_arrive(struct guest *g, struct rk_ident *ident, struct rk_client *v);

@@ -1,0 +1,197 @@
+/* Orders while another program holds list or store: nobody waits for it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <sqlite3.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "asklist.h"
+#include "base/clock.h"
+#include "scratch.h"
+#include "trust/policy.h"
+#include "trust/store.h"
+
+#define SOON_MS 500 /* half of what the shortest wait was */
+
+static char line[256];
+
+/* Another descriptor's lock is another program's. */
+static int
+hold_list(void)
+{
+	int fd = open("k", O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	return fd;
+}
+
+static sqlite3 *
+hold_store(void)
+{
+	sqlite3 *db = NULL;
+
+	assert_int_equal(sqlite3_open("k.db", &db), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	return db;
+}
+
+/* The list with a key that is known, which waits not, and two that do. */
+static struct rk_trust *
+begin(bool kept)
+{
+	const struct rk_peer four = ask_peer(4);
+	struct rk_trust *t = ask_list("", RK_TRUST_ASK);
+	char id[RK_KEY_ID_LEN];
+
+	if (kept)
+		assert_int_equal(rk_trust_keep(t, true, NULL), RK_OK);
+	for (unsigned i = 1; i <= 3; i++)
+		assert_int_equal(ask_come_as(t, i), RK_EAGAIN);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
+	rk_key_id(four.cert.pub, id);
+	(void)snprintf(line, sizeof(line), "127.0.0.1 %s:four@x\n", id);
+	return t;
+}
+
+static enum rk_err
+decide(struct rk_trust *t, enum rk_ask_verb verb, struct rk_error *err)
+{
+	const struct rk_peer two = ask_peer(2);
+	const struct rk_ask_order o = { .size = sizeof(o),
+		.verb = verb,
+		.key = two.cert.fp,
+		.who = "ann" };
+
+	return policy_order(t, &o, NULL, NULL, err);
+}
+
+static enum rk_err
+import(struct rk_trust *t, struct rk_error *err)
+{
+	const struct policy_text from = { line, strlen(line), "ann", false };
+	struct policy_import in;
+
+	return policy_import(t, &from, &in, err);
+}
+
+/* All of them, each of which is busy at once and says so. */
+static void
+are_busy(struct rk_trust *t)
+{
+	struct rk_error err[5] = { { 0 } };
+	const uint64_t begun = mono_ms();
+
+	assert_int_equal(decide(t, RK_ASK_APPROVE, &err[0]), RK_EBUSY);
+	assert_int_equal(import(t, &err[1]), RK_EBUSY);
+	assert_int_equal(policy_lock(t, true, "ann", false, &err[2]), RK_EBUSY);
+	assert_int_equal(
+	    policy_lock(t, false, "ann", false, &err[3]), RK_EBUSY);
+	assert_int_equal(decide(t, RK_ASK_FORGET, &err[4]), RK_EBUSY);
+	assert_true(mono_ms() - begun < 5 * SOON_MS);
+	for (size_t i = 0; i < 5; i++)
+		assert_non_null(strstr(err[i].text, "locked by another"));
+	assert_int_equal(ask_known(t), 1);
+	assert_int_equal(ask_count(t), 2);
+}
+
+static void
+work_now(struct rk_trust *t)
+{
+	struct rk_error err;
+
+	assert_int_equal(decide(t, RK_ASK_APPROVE, &err), RK_OK);
+	assert_int_equal(import(t, &err), RK_OK);
+	assert_int_equal(policy_lock(t, true, "ann", false, &err), RK_OK);
+	assert_int_equal(policy_lock(t, false, "ann", false, &err), RK_OK);
+	assert_int_equal(ask_known(t), 3);
+	assert_int_equal(ask_count(t), 1);
+	rk_trust_free(t);
+}
+
+static void
+list_is_held(void **state)
+{
+	struct rk_trust *t;
+	int fd;
+
+	(void)state;
+	for (int kept = 0; kept <= 1; kept++) {
+		t = begin(kept != 0);
+		fd = hold_list();
+		/* Without a store forgetting needs no file. */
+		if (kept != 0) {
+			are_busy(t);
+		} else {
+			struct rk_error err;
+
+			assert_int_equal(
+			    decide(t, RK_ASK_APPROVE, &err), RK_EBUSY);
+			assert_int_equal(import(t, &err), RK_EBUSY);
+			assert_int_equal(
+			    policy_lock(t, true, "ann", false, &err), RK_EBUSY);
+			assert_int_equal(ask_known(t), 1);
+		}
+		(void)close(fd);
+		work_now(t);
+		(void)unlink("k.db");
+	}
+}
+
+static void
+store_is_held(void **state)
+{
+	struct rk_trust *t = begin(true);
+	struct rk_error err;
+	sqlite3 *db = hold_store();
+
+	(void)state;
+	are_busy(t);
+	assert_int_equal(
+	    policy_set_mode(t, RK_TRUST_FILE, "ann", &err), RK_EBUSY);
+	assert_int_equal(rk_trust_mode(t), RK_TRUST_ASK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	work_now(t);
+}
+
+/* A lock that is tried for the last time is there, whoever has the store; only
+ * nobody knows whose it was. */
+static void
+lock_comes_in_the_end(void **state)
+{
+	struct rk_trust *t = begin(true);
+	struct rk_error err;
+	sqlite3 *db = hold_store();
+
+	(void)state;
+	assert_int_equal(policy_lock(t, true, "ann", false, &err), RK_EBUSY);
+	assert_int_equal(policy_lock(t, true, "ann", true, &err), RK_OK);
+	assert_int_equal(ask_come_as(t, 9), RK_EUNKNOWNKEY);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	rk_trust_free(t);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    list_is_held, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    store_is_held, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    lock_comes_in_the_end, scratch_enter, scratch_leave),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
