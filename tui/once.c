@@ -165,6 +165,8 @@ show_keys(const struct once *o)
 	};
 	static const char *const words[] = { "new", "changed", "expired",
 		"known", "once", "until", "rejected", "revoked" };
+	/* Who has no e-mail address has a name; for tools that is none. */
+	const bool people = o->t->out.form == OUT_TEXT;
 	const struct model *m = o->model;
 	struct table *t;
 	enum rk_err r;
@@ -180,7 +182,7 @@ show_keys(const struct once *o)
 		const struct model_key *k = &m->keys[i];
 		const union cell cells[] = {
 			{ .text = words[k->state] },
-			{ .text = k->email },
+			{ .text = people ? k->name : k->email },
 			{ .text = k->fp },
 			{ .number = number(k->tries) },
 			{ .text = k->last_seen },

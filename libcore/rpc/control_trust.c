@@ -395,7 +395,7 @@ put_known(const char *fp, const char *emails, const char *host, void *arg)
 	const struct rk_ask_entry *memo = policy_memo(g->memos, fp);
 
 	const bool listed = control_crl_has(g->control, fp);
-	const uint32_t more = memo != NULL ? 4 + CONTROL_MEMO_PAIRS : 0;
+	const uint32_t more = memo != NULL ? 5 + CONTROL_MEMO_PAIRS : 0;
 
 	if (s->k.r != RK_OK)
 		return;
@@ -408,6 +408,7 @@ put_known(const char *fp, const char *emails, const char *host, void *arg)
 		kv_pair_uint(&s->k, "tries", memo->tries);
 		control_put_time(&s->k, "last_seen", memo->last_seen);
 		control_put_time(&s->k, "first_seen", memo->first_seen);
+		kv_pair_text(&s->k, "cn", memo->cn);
 		kv_pair_text(&s->k, "ca", memo->ca);
 		control_put_memo(&s->k, memo);
 	}

@@ -59,6 +59,7 @@ ask_disk_text(const struct rk_store_entry *e, struct rk_ask_entry *out)
 	memcpy(out->fp, e->fp, sizeof(out->fp));
 	memcpy(out->pub, e->pub, sizeof(out->pub));
 	(void)str_escape_again(out->email, sizeof(out->email), e->email);
+	(void)str_escape_again(out->cn, sizeof(out->cn), e->cn);
 	(void)str_escape_again(out->ca, sizeof(out->ca), e->ca);
 	(void)str_escape_again(
 	    out->remote, sizeof(out->remote), e->addresses[0]);
@@ -94,6 +95,7 @@ peer_of(const struct rk_ask_entry *e)
 	memcpy(peer.cert.pub, e->pub, sizeof(peer.cert.pub));
 	(void)str_copy(peer.cert.fp, sizeof(peer.cert.fp), e->fp);
 	(void)str_copy(peer.cert.email, sizeof(peer.cert.email), e->email);
+	(void)str_copy(peer.cert.cn, sizeof(peer.cert.cn), e->cn);
 	(void)str_copy(peer.cert.issuer_cn, sizeof(peer.cert.issuer_cn), e->ca);
 	peer.cert.not_before = e->cert_from;
 	peer.cert.not_after = e->cert_until;

@@ -23,7 +23,7 @@
 #define STORE_TRY_MS 10      /* the same, of what is tried again */
 #define STORE_MODE_LEN 16
 #define STORE_APPLICATION_ID 0x726b7473 /* "rkts" */
-#define STORE_VERSION 2
+#define STORE_VERSION 3
 #define STORE_LINES 4 /* that one decision touches */
 #define STORE_MEMO 1024
 

@@ -16,7 +16,8 @@
 static uint64_t
 hash_of(const struct rk_cert_info *cert)
 {
-	const char *const parts[] = { cert->fp, cert->serial, cert->issuer_cn };
+	const char *const parts[] = { cert->fp, cert->serial, cert->issuer_cn,
+		cert->cn };
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -48,6 +49,8 @@ bind(sqlite3_stmt *stmt, const struct rk_cert_info *cert)
 	    stmt, 4, cert->not_before > 0 ? cert->not_before : 0);
 	(void)sqlite3_bind_int64(
 	    stmt, 5, cert->not_after > 0 ? cert->not_after : 0);
+	(void)sqlite3_bind_blob(
+	    stmt, 6, cert->cn, (int)strlen(cert->cn), SQLITE_TRANSIENT);
 }
 
 static enum rk_err
@@ -61,7 +64,8 @@ is_noted(struct rk_store *s, const struct rk_cert_info *cert, bool *noted,
 	*noted = false;
 	r = store_db_prepare(s,
 	    "SELECT serial = ?2 AND ca = ?3 AND not_before = ?4 AND "
-	    "not_after = ?5 FROM certs WHERE fp = ?1",
+	    "not_after = ?5 AND (SELECT cn FROM names WHERE fp = ?1) = ?6 FROM "
+	    "certs WHERE fp = ?1",
 	    &stmt, err);
 	if (r != RK_OK)
 		return r;
@@ -75,26 +79,42 @@ is_noted(struct rk_store *s, const struct rk_cert_info *cert, bool *noted,
 	return r;
 }
 
+static enum rk_err
+put_part(struct rk_store *s, const char *sql, const struct rk_cert_info *cert,
+    struct rk_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	enum rk_err r = store_db_prepare(s, sql, &stmt, err);
+
+	if (r != RK_OK)
+		return r;
+	bind(stmt, cert);
+	return store_db_finish(s, stmt, err);
+}
+
 enum rk_err
 store_cert_put(
     struct rk_store *s, const struct rk_cert_info *cert, struct rk_error *err)
 {
-	sqlite3_stmt *stmt = NULL;
 	enum rk_err r;
 
 	/* Who is met later may have another one noted than was remembered. */
 	memset(s->certs, 0, sizeof(s->certs));
-	r = store_db_prepare(s,
+	r = put_part(s,
 	    "INSERT OR REPLACE INTO certs (fp, serial, ca, not_before, "
 	    "not_after) SELECT fp, ?2, ?3, ?4, ?5 FROM keys WHERE fp = ?1",
-	    &stmt, err);
+	    cert, err);
+	if (r == RK_OK)
+		r = put_part(s,
+		    "INSERT OR REPLACE INTO names (fp, cn) SELECT fp, ?6 FROM "
+		    "keys WHERE fp = ?1",
+		    cert, err);
 	if (r != RK_OK)
 		return r;
-	bind(stmt, cert);
-	if ((r = store_db_finish(s, stmt, err)) != RK_OK)
-		return r;
-	return store_db_exec(
-	    s, "DELETE FROM certs WHERE fp NOT IN (SELECT fp FROM keys)", err);
+	return store_db_exec(s,
+	    "DELETE FROM certs WHERE fp NOT IN (SELECT fp FROM keys); "
+	    "DELETE FROM names WHERE fp NOT IN (SELECT fp FROM keys)",
+	    err);
 }
 
 /* Within a transaction.  A line that somebody has added gets its row. */

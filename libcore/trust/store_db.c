@@ -33,9 +33,17 @@ static const char *const schema[] = {
 	"tries INTEGER NOT NULL, addresses BLOB NOT NULL, source BLOB NOT "
 	"NULL, note BLOB NOT NULL, who BLOB NOT NULL, decided INTEGER NOT "
 	"NULL, version INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+	"CREATE TABLE names (fp TEXT PRIMARY KEY NOT NULL, cn BLOB NOT NULL) "
+	"STRICT, WITHOUT ROWID",
 };
 #define SCHEMA (sizeof(schema) / sizeof(schema[0]))
-#define CERTS 4 /* is not in version 1 */
+
+/* What versions of the store began with. */
+static const struct {
+	size_t table;
+	int64_t version;
+} later[] = { { 4, 2 } /* certs */, { 6, 3 } /* names */ };
+#define LATER (sizeof(later) / sizeof(later[0]))
 
 /* ---- what went wrong ---- */
 
@@ -232,6 +240,17 @@ foreign(struct rk_store *s, const char *why, struct rk_error *err)
 	    err, RK_EDAMAGED, "%s: is not a trust store: %s", s->name, why);
 }
 
+/* Has a store of this version the table? */
+static bool
+has_table(size_t table, int64_t version)
+{
+	for (size_t i = 0; i < LATER; i++) {
+		if (later[i].table == table)
+			return version >= later[i].version;
+	}
+	return true;
+}
+
 /* Before any of it is used: its schema is ours, to the letter. */
 static enum rk_err
 compare_schema(struct rk_store *s, int64_t version, struct rk_error *err)
@@ -242,7 +261,7 @@ compare_schema(struct rk_store *s, int64_t version, struct rk_error *err)
 	int rc;
 
 	for (size_t i = 0; i < SCHEMA; i++) {
-		if (version > 1 || i != CERTS)
+		if (has_table(i, version))
 			texts[n++] = schema[i];
 	}
 	rc = sql_schema_is(s->db, texts, n, &same);
@@ -301,7 +320,7 @@ use_wal(struct rk_store *s, struct rk_error *err)
 	return r;
 }
 
-/* Of version 1, unless another process has done it meanwhile. */
+/* What it has not yet, unless another process has done it meanwhile. */
 static enum rk_err
 migrate(struct rk_store *s, struct rk_error *err)
 {
@@ -312,12 +331,14 @@ migrate(struct rk_store *s, struct rk_error *err)
 	if ((r = store_db_exec(s, "BEGIN IMMEDIATE", err)) != RK_OK)
 		return r;
 	r = store_db_number(s, "PRAGMA user_version", &version, err);
-	if (r == RK_OK && version == 1) {
-		(void)sqlite3_snprintf(sizeof(sql), sql,
-		    "PRAGMA user_version = %d", STORE_VERSION);
-		if ((r = store_db_exec(s, schema[CERTS], err)) == RK_OK)
-			r = store_db_exec(s, sql, err);
+	for (size_t i = 0; i < LATER && r == RK_OK; i++) {
+		if (version < later[i].version)
+			r = store_db_exec(s, schema[later[i].table], err);
 	}
+	(void)sqlite3_snprintf(
+	    sizeof(sql), sql, "PRAGMA user_version = %d", STORE_VERSION);
+	if (r == RK_OK && version < STORE_VERSION)
+		r = store_db_exec(s, sql, err);
 	if (r == RK_OK)
 		r = store_db_exec(s, "COMMIT", err);
 	if (r != RK_OK && sqlite3_get_autocommit(s->db) == 0)

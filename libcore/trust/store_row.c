@@ -13,7 +13,8 @@
 #define CERT(column)                                                           \
 	", coalesce((SELECT " column " FROM certs WHERE certs.fp = keys.fp), " \
 	"0)"
-#define SHOWN COLUMNS CERT("not_before") CERT("not_after")
+#define NAME ", coalesce((SELECT cn FROM names WHERE names.fp = keys.fp), x'')"
+#define SHOWN COLUMNS CERT("not_before") CERT("not_after") NAME
 #define ADDRESSES_LEN (RK_STORE_ADDRESSES * RK_STORE_ADDRESS_LEN)
 
 static const uint8_t no_key[RK_KEY_PUBLIC_LEN];
@@ -115,7 +116,8 @@ read_row(sqlite3_stmt *stmt, struct store_row *out)
 	       get_addresses(stmt, 9, e) &&
 	       get_bytes(stmt, 10, out->source, sizeof(out->source)) &&
 	       sql_column_text(stmt, 11, e->note, sizeof(e->note)) &&
-	       sql_column_text(stmt, 12, e->who, sizeof(e->who));
+	       sql_column_text(stmt, 12, e->who, sizeof(e->who)) &&
+	       sql_column_text(stmt, 17, e->cn, sizeof(e->cn));
 }
 
 static void

@@ -216,6 +216,33 @@ escapes() {
 	result $? 'and it is gone'
 }
 
+# Who has no e-mail is known by the name alone, also after a bad end.
+named() {
+	openssl req -new -newkey ed25519 -nodes -keyout certs/plain.key \
+		-subj '/CN=build host 7' -out named.csr 2>/dev/null &&
+		openssl x509 -req -in named.csr -CA certs/ca.crt -days 9 \
+			-CAkey my-keep-private-dir/ca.key \
+			-out certs/plain.crt 2>/dev/null &&
+		chmod 600 certs/plain.key
+	result $? 'a certificate without an e-mail'
+	fp=$(fingerprint plain)
+	comes plain
+	await_wait "	$fp	" 'its owner waits'
+	want 0 'listed' ctl trust ls --state waiting
+	has out 'CN=build host 7' 'by its name'
+	kill -KILL "$daemon" "$guest"
+	wait "$daemon" "$guest" 2>/dev/null
+	check 'a daemon again' start 1 -f ctl.conf
+	want 0 'listed' ctl trust ls --state waiting
+	has out 'CN=build host 7' 'by its name still'
+	want 0 'in JSON' ctl trust show "$fp" --json
+	has out '"cn":"build host 7"' 'too'
+	want 0 'on a screen' "$BUILD_DIR/bin/rpctui" --socket admin --once
+	has out 'build host 7' 'as well'
+	want 0 'approve' ctl trust approve "$fp"
+	has err 'build host 7' 'says the name'
+}
+
 certificates
 conf
 if ! start 1 -f ctl.conf; then
@@ -227,5 +254,6 @@ approves
 rejects
 notes_modes
 escapes
+named
 stop
 plan

@@ -8,6 +8,8 @@
 
 #include <sqlite3.h>
 
+#include <stdio.h>
+
 #include "scratch.h"
 #include "storerig.h"
 #include "trust/store.h"
@@ -44,20 +46,22 @@ count_certs(struct rk_store *s)
 	return n_certs;
 }
 
-/* One that knows of no certificates yet: nothing of it is lost. */
+/* One that knows of no certificates yet, or of no names: nothing of it is lost.
+ */
 static void
-test_version_1(void **state)
+check_version(const char *sql)
 {
-	struct rk_cert_info cert = { .issuer_cn = "CA", .serial = "0a0b" };
+	struct rk_cert_info cert = {
+		.issuer_cn = "CA", .serial = "0a0b", .cn = "one"
+	};
 	struct rk_store *s;
 	struct rk_error err;
 
-	(void)state;
 	s = storerig_open();
 	storerig_admit(s, 1, "a@example.org");
 	storerig_admit(s, 2, "b@example.org");
 	rk_store_close(s);
-	edit("DROP TABLE certs; PRAGMA user_version = 1");
+	edit(sql);
 	for (int i = 0; i < 2; i++) {
 		if (rk_store_open(STORERIG_FILE, false, &s, &err) != RK_OK)
 			fail_msg("%s", err.text);
@@ -71,6 +75,8 @@ test_version_1(void **state)
 		assert_int_equal(count_certs(s), 1);
 		assert_string_equal(last_cert.fp, cert.fp);
 		assert_string_equal(last_cert.serial, "0a0b");
+		assert_string_equal(storerig_find(s, 1).cn, "one");
+		assert_string_equal(storerig_find(s, 2).cn, "");
 		storerig_key(9, cert.pub);
 		rk_fp_of_key(cert.pub, cert.fp);
 		store_cert_note(s, &cert);
@@ -79,12 +85,80 @@ test_version_1(void **state)
 	}
 }
 
+static void
+test_version_1(void **state)
+{
+	(void)state;
+	check_version("DROP TABLE certs; DROP TABLE names; PRAGMA user_version "
+	              "= 1");
+}
+
+static void
+test_version_2(void **state)
+{
+	(void)state;
+	check_version("DROP TABLE names; PRAGMA user_version = 2");
+}
+
+/* A table that its version has not, or lacks, is somebody else's work. */
+static void
+test_no_version(void **state)
+{
+	static const char *const sqls[] = { "PRAGMA user_version = 1",
+		"PRAGMA user_version = 2", "PRAGMA user_version = 4",
+		"PRAGMA user_version = 3; DROP TABLE names" };
+	struct rk_store *s;
+	struct rk_error err;
+
+	(void)state;
+	rk_store_close(storerig_open());
+	for (size_t i = 0; i < sizeof(sqls) / sizeof(sqls[0]); i++) {
+		edit(sqls[i]);
+		assert_int_equal(
+		    rk_store_open(STORERIG_FILE, false, &s, &err), RK_EDAMAGED);
+	}
+}
+
+/* The newest name is the one that counts; it goes with its key. */
+static void
+test_names(void **state)
+{
+	struct rk_store *s;
+	struct rk_peer peer;
+
+	(void)state;
+	s = storerig_open();
+	storerig_peer(&peer, 1, "", "10.0.0.1");
+	peer.cert.not_after = 4102444800;
+	(void)snprintf(peer.cert.cn, sizeof(peer.cert.cn), "first");
+	(void)storerig_see(s, RK_MODE_ASK, &peer);
+	assert_string_equal(storerig_find(s, 1).cn, "first");
+	(void)snprintf(peer.cert.cn, sizeof(peer.cert.cn), "second");
+	store_cert_note(s, &peer.cert);
+	store_cert_note(s, &peer.cert);
+	assert_string_equal(storerig_find(s, 1).cn, "second");
+	rk_store_close(s);
+	s = storerig_open();
+	assert_string_equal(storerig_find(s, 1).cn, "second");
+	(void)storerig_decide(s, RK_STORE_FORGET, 1);
+	peer.cert.cn[0] = '\0';
+	(void)storerig_see(s, RK_MODE_ASK, &peer);
+	assert_string_equal(storerig_find(s, 1).cn, "");
+	rk_store_close(s);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 		    test_version_1, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_version_2, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_no_version, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_names, scratch_enter, scratch_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,6 +169,7 @@ struct rk_store_entry {
 	/* Of the certificate that it showed last; 0: not noted. */
 	int64_t cert_from;
 	int64_t cert_until;
+	char cn[128]; /* its common name; "": not noted, or it has none */
 };
 
 enum rk_store_verb {
