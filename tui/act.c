@@ -53,14 +53,14 @@ picked_asked(struct ui *ui)
 
 /* The daemon's socket has no say in it: the agent is another's. */
 static void
-act_on_asked(struct ui *ui, enum action action)
+act_on_asked(struct ui *ui)
 {
 	const struct model_asked *q = picked_asked(ui);
 
 	if (q == NULL)
 		ui_say(ui, ROLE_DIM, "no use that waits for a yes is selected");
 	else
-		dlg_asked(ui, q, action);
+		dlg_asked(ui, q);
 }
 
 static void
@@ -72,7 +72,7 @@ open_row(struct ui *ui)
 	if (r == NULL)
 		return;
 	if (r->kind == ROW_ASKED && !ui->conf.read_only)
-		dlg_asked(ui, picked_asked(ui), ACT_OPEN);
+		dlg_asked(ui, picked_asked(ui));
 	else if (k != NULL && k->state != KEY_KNOWN && !ui_read_only(ui))
 		dlg_decide(ui, k, ACT_OPEN);
 	else
@@ -352,7 +352,7 @@ act_on_row(struct ui *ui, const struct keys_row *k)
 		break;
 	case ACT_ALLOW:
 	case ACT_DENY:
-		act_on_asked(ui, k->action);
+		act_on_asked(ui);
 		break;
 	default:
 		act_on_key(ui, k->action);

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 
 #define WIDTH 74
-#define ROOM_MIN 8 /* lines beside the buttons, for a note to be among them */
+#define MORE_CELLS 15 /* beside a title in the same line */
+#define TEXT_MIN 4    /* lines beside buttons that are always in sight */
 
 struct dialog *
 dialog_open(struct ui *ui, const char *title,
@@ -25,6 +26,7 @@ dialog_open(struct ui *ui, const char *title,
 	(void)str_copy(d->title, sizeof(d->title), title);
 	d->done = done;
 	d->hints = "Tab/arrows move  Enter take  Esc back";
+	d->brief = "Tab, Enter  Esc back";
 	ui->dialog = d;
 	term_discard(ui->term);
 	return d;
@@ -34,7 +36,24 @@ void
 dialog_button(struct dialog *d, const char *label, uint32_t key)
 {
 	if (d->n_buttons < DIALOG_BUTTONS)
-		d->buttons[d->n_buttons++] = (struct button){ label, key };
+		d->buttons[d->n_buttons++] =
+		    (struct button){ .label = label, .key = key };
+}
+
+void
+dialog_show_button(struct dialog *d, const char *label, uint32_t key)
+{
+	dialog_button(d, label, key);
+	if (d->n_buttons > 0)
+		d->buttons[d->n_buttons - 1].shows = true;
+}
+
+void
+dialog_must(struct dialog *d)
+{
+	d->must = d->body.n;
+	d->seen = 0;
+	d->read = false;
 }
 
 void
@@ -74,15 +93,32 @@ finish(struct ui *ui, int button)
 
 /* ---- keys ---- */
 
+/* Who decides has had on the screen what it is about. */
+static bool
+is_read(struct ui *ui, const struct dialog *d)
+{
+	if (!d->read)
+		ui_say(ui, ROLE_WAIT, "read all of it first: Down");
+	return d->read;
+}
+
 static void
 typed_key(struct ui *ui, struct dialog *d, uint32_t key)
 {
+	d->follow = true;
 	if (key != TK_ENTER)
 		(void)line_key(&d->line, key);
-	else if (strcmp(d->line.text, d->want) == 0)
-		finish(ui, 0);
-	else
+	else if (strcmp(d->line.text, d->want) != 0)
 		ui_say(ui, ROLE_WAIT, "that is not it; Esc goes back");
+	else if (is_read(ui, d))
+		finish(ui, 0);
+}
+
+static void
+press(struct ui *ui, struct dialog *d, size_t button)
+{
+	if (button == 0 || d->buttons[button].shows || is_read(ui, d))
+		finish(ui, (int)button);
 }
 
 static bool
@@ -97,6 +133,7 @@ note_key(struct dialog *d, uint32_t key)
 {
 	struct line before = d->line;
 
+	d->follow = true;
 	if (key == TK_ENTER || key == TK_TAB)
 		d->focus = 0;
 	else if (key == TK_BACKTAB)
@@ -109,22 +146,36 @@ static void
 button_key(struct ui *ui, struct dialog *d, uint32_t key)
 {
 	/* The note is one more place to be. */
-	size_t n = d->n_buttons + d->note_fits;
+	size_t n = d->n_buttons + d->has_note;
 
 	for (size_t i = 0; i < d->n_buttons; i++) {
 		if (d->buttons[i].key == key) {
-			finish(ui, (int)i);
+			press(ui, d, i);
 			return;
 		}
 	}
-	if (key == 'n' && d->note_fits)
+	d->follow = true;
+	if (key == 'n' && d->has_note)
 		d->focus = d->n_buttons;
 	else if (key == TK_TAB || key == TK_RIGHT)
 		d->focus = (d->focus + 1) % n;
 	else if (key == TK_BACKTAB || key == TK_LEFT)
 		d->focus = (d->focus + n - 1) % n;
 	else if (key == TK_ENTER)
-		finish(ui, (int)d->focus);
+		press(ui, d, d->focus);
+}
+
+/* What has been drawn says how far that is. */
+static void
+scroll(struct dialog *d, uint32_t key)
+{
+	size_t page = d->page > 2 ? (size_t)d->page - 1 : 1;
+	size_t by = key == TK_PGDN || key == TK_PGUP ? page : 1;
+
+	if (key == TK_DOWN || key == TK_PGDN)
+		d->top += by;
+	else
+		d->top -= d->top < by ? d->top : by;
 }
 
 void
@@ -134,10 +185,9 @@ dialog_key(struct ui *ui, uint32_t key)
 
 	if (key == TK_ESC)
 		finish(ui, -1);
-	else if (key == TK_DOWN || key == TK_PGDN)
-		d->top++;
-	else if (key == TK_UP || key == TK_PGUP)
-		d->top -= d->top > 0;
+	else if (key == TK_DOWN || key == TK_PGDN || key == TK_UP ||
+	         key == TK_PGUP)
+		scroll(d, key);
 	else if (d->turn != NULL && key == d->turn_key)
 		d->turned = !d->turned;
 	else if (d->want[0] != '\0')
@@ -157,113 +207,261 @@ dialog_paste(struct dialog *d, uint32_t key)
 }
 
 const char *
-dialog_hints(const struct dialog *d)
+dialog_hints(const struct ui *ui, const struct dialog *d)
 {
-	return d->hints;
+	return ui_narrow(ui) ? d->brief : d->hints;
 }
 
 /* ---- drawing ---- */
 
-/* The buttons, in as many lines as they take; without `draw` only counted. */
+/* Where a question is: its text, then its foot, which is buttons, a note or a
+ * line to type.  With little room the foot is behind the text, and both are
+ * gone through; else it stays in sight. */
+struct place {
+	struct box in; /* all of it, within the frame */
+	int lines;     /* of the text */
+	int foot;      /* lines of it */
+	bool stays;    /* the foot */
+};
+
+/* The line of the screen of a line of the foot; -1: out of sight. */
 static int
-draw_buttons(
-    struct ui *ui, const struct dialog *d, const struct box *b, bool draw)
+foot_row(const struct dialog *d, const struct place *p, int line)
 {
-	int row = 0, col = 0;
+	int row = p->stays ? p->in.height - p->foot + line
+	                   : p->lines - (int)d->top + line;
+
+	return row < 0 || row >= p->in.height ? -1 : p->in.row + row;
+}
+
+/* The mark of the one with the focus is there without colors, too. */
+static int
+button_text(const struct ui *ui, const struct dialog *d, size_t i, char dst[64])
+{
+	const char *label = d->buttons[i].label;
+
+	if (ui_narrow(ui))
+		return snprintf(
+		    dst, 64, "%c%s", i == d->focus ? '>' : ' ', label);
+	return snprintf(
+	    dst, 64, "%s[ %s ]", i == d->focus ? "> " : "  ", label);
+}
+
+/* The buttons, in as many lines as they take; p: NULL where they are only
+ * counted.  *at: the line of the one that has the focus. */
+static int
+draw_buttons(struct ui *ui, const struct dialog *d, const struct place *p,
+    int width, int *at)
+{
+	int line = 0, col = 0, row;
 	char text[64];
 
 	for (size_t i = 0; i < d->n_buttons; i++) {
-		int n = snprintf(text, sizeof(text), "%s[ %s ]",
-		    i == d->focus ? "> " : "  ", d->buttons[i].label);
+		bool on = i == d->focus;
+		int n = button_text(ui, d, i, text);
 
-		if (col > 0 && col + n > b->width) {
-			row++;
+		if (col > 0 && col + n > width) {
+			line++;
 			col = 0;
 		}
-		if (draw)
-			term_put(ui->term, b->row + row, b->col + col,
-			    i == d->focus ? ROLE_PICK : ROLE_TEXT, text);
+		if (on && at != NULL)
+			*at = line;
+		if (p != NULL && (row = foot_row(d, p, line)) >= 0)
+			term_put(ui->term, row, p->in.col + col,
+			    on ? ROLE_PICK : ROLE_TEXT, text);
 		col += n + 1;
 	}
-	return row + 1;
+	return line + 1;
 }
 
 /* Of a line that is too long its end, up to the cursor. */
 static void
-draw_typed(struct ui *ui, const struct dialog *d, const struct box *b, int row,
-    const char *label, bool on)
+draw_typed(struct ui *ui, const struct dialog *d, const struct place *p,
+    int line, const char *label, bool on)
 {
 	char fit[PAINT_MAX], head[LINE_LEN];
-	size_t n = paint_fit(fit, label, (size_t)b->width / 2, 0), at;
-	size_t room = (size_t)b->width - n - 1;
+	size_t n = paint_fit(fit, label, (size_t)p->in.width / 2, 0), at;
+	size_t room = (size_t)p->in.width - n - 1;
 	const char *text = d->line.text;
+	int row = foot_row(d, p, line);
 
-	row += b->row;
-	term_put(ui->term, row, b->col, ROLE_HEAD, fit);
+	if (row < 0)
+		return;
+	term_put(ui->term, row, p->in.col, ROLE_HEAD, fit);
 	memcpy(head, text, d->line.at);
 	head[d->line.at] = '\0';
 	at = paint_tail(head, room);
 	text += d->line.at - strlen(head);
 	(void)paint_fit(fit, text, room, 1);
 	term_put(
-	    ui->term, row, b->col + (int)n, on ? ROLE_PICK : ROLE_TEXT, fit);
+	    ui->term, row, p->in.col + (int)n, on ? ROLE_PICK : ROLE_TEXT, fit);
 	if (on)
-		term_cursor(ui->term, row, b->col + (int)(n + at));
+		term_cursor(ui->term, row, p->in.col + (int)(n + at));
 }
 
-/* Is some of the text out of sight?  On the lower edge. */
 static void
-draw_rest(struct ui *ui, const struct dialog *d, const struct box *in,
-    int lines, int edge)
+draw_foot(struct ui *ui, const struct dialog *d, const struct place *p)
 {
-	const bool below = lines - (int)d->top > in->height;
-	const char *text = " the end: Up goes back ";
+	const bool note = d->has_note && (!ui_narrow(ui) || in_note(d));
+
+	if (d->want[0] != '\0')
+		draw_typed(ui, d, p, 0, "> ", true);
+	else if (!ui_narrow(ui) || !note)
+		(void)draw_buttons(ui, d, p, p->in.width, NULL);
+	if (note)
+		draw_typed(ui, d, p, p->foot - 1,
+		    in_note(d) ? "> note " : "  note ", in_note(d));
+}
+
+/* Is something out of sight?  In a line of the frame. */
+static void
+draw_rest(struct ui *ui, const struct dialog *d, const struct place *p)
+{
+	int all = p->lines + (p->stays ? 0 : p->foot);
+	const bool below = all - (int)d->top > d->page;
+	const bool narrow = ui_narrow(ui);
+	const char *text = narrow ? " end: Up " : " the end: Up goes back ";
 
 	if (d->top == 0 && !below)
 		return;
-	if (below)
-		text = d->top == 0 ? " more: Down " : " more: Up, Down ";
-	term_put(ui->term, edge, in->col + 1, ROLE_HEAD, text);
+	if (below && d->top == 0)
+		text = " more: Down ";
+	else if (below)
+		text = narrow ? " Up, Down " : " more: Up, Down ";
+	if (narrow)
+		term_put(ui->term, p->in.row - 1,
+		    p->in.col + p->in.width - (int)strlen(text) - 1, ROLE_HEAD,
+		    text);
+	else
+		term_put(ui->term, p->in.row + p->in.height, p->in.col + 1,
+		    ROLE_HEAD, text);
+}
+
+/* A frame around it, or, where each line counts, a title above it. */
+static void
+draw_frame(struct ui *ui, const struct dialog *d, const struct box *body,
+    struct place *p)
+{
+	char blank[PAINT_MAX], title[PAINT_MAX];
+	int height = p->in.height + 2, width = p->in.width + 4;
+
+	if (ui_narrow(ui)) {
+		(void)paint_fit(blank, "", (size_t)body->width, 1);
+		for (int i = 0; i < body->height; i++)
+			term_put(ui->term, body->row + i, 0, ROLE_TEXT, blank);
+		(void)paint_fit(
+		    title, d->title, (size_t)(body->width - MORE_CELLS), 0);
+		term_put(ui->term, body->row - 1, 2, ROLE_HEAD, title);
+		p->in.row = body->row;
+		p->in.col = body->col;
+		return;
+	}
+	p->in.row = body->row + (body->height - height) / 2;
+	p->in.col = body->col + (body->width - width) / 2;
+	term_box(ui->term, p->in.row, p->in.col, height, width);
+	term_put(ui->term, p->in.row, p->in.col + 3, ROLE_HEAD, d->title);
+	p->in.row++;
+	p->in.col += 2;
+}
+
+static int
+count_lines(struct ui *ui, const struct dialog *d, size_t n, int width)
+{
+	const struct text part = { .lines = d->body.lines, .n = n };
+	const struct box b = { 0, 0, 1, width };
+
+	return (int)ui_draw_text(ui, &b, &part, SIZE_MAX, SIZE_MAX);
+}
+
+static void
+lay_out(
+    struct ui *ui, struct dialog *d, const struct box *body, struct place *p)
+{
+	const bool narrow = ui_narrow(ui);
+	int width = body->width < WIDTH + 2 ? body->width : WIDTH;
+	int room = body->height - (narrow ? 0 : 2), least;
+
+	p->in.width = narrow ? body->width : width - 4;
+	p->lines = count_lines(ui, d, d->body.n, p->in.width);
+	d->must_rows = (size_t)count_lines(ui, d, d->must, p->in.width);
+	p->foot = 1;
+	if (d->want[0] == '\0')
+		p->foot = draw_buttons(ui, d, NULL, p->in.width, NULL);
+	/* There the note is where the buttons are, when it is typed. */
+	p->foot += d->has_note && !narrow;
+	p->in.height = p->lines + p->foot;
+	least = (int)d->must_rows > TEXT_MIN ? (int)d->must_rows : TEXT_MIN;
+	p->stays = p->in.height <= room || room - p->foot >= least;
+	/* A blank line above the foot, where there is one left. */
+	p->in.height += !narrow;
+	if (p->in.height > room)
+		p->in.height = room;
+}
+
+/* The place of who types or chooses is in sight. */
+static void
+follow(struct ui *ui, struct dialog *d, const struct place *p)
+{
+	int at = ui_narrow(ui) ? 0 : p->foot - 1, last;
+
+	if (!d->follow || p->stays)
+		return;
+	if (d->want[0] == '\0' && (!in_note(d) || ui_narrow(ui)))
+		(void)draw_buttons(ui, d, NULL, p->in.width, &at);
+	last = p->lines + at;
+	if (last >= (int)d->top + p->in.height)
+		d->top = (size_t)(last - p->in.height + 1);
+	else if (last < (int)d->top)
+		d->top = (size_t)last;
+}
+
+/* Of lines that were drawn without a gap from the first on. */
+static void
+note_seen(struct dialog *d, const struct place *p)
+{
+	size_t end = d->top + (size_t)d->page;
+
+	if (d->seen_width != p->in.width)
+		d->seen = 0;
+	d->seen_width = p->in.width;
+	if (d->top <= d->seen && end > d->seen)
+		d->seen = end;
+	d->read = d->read || d->seen >= d->must_rows;
+}
+
+static void
+fill(struct ui *ui, struct dialog *d)
+{
+	if (d->turn != NULL)
+		d->turn(ui, d);
+	if (d->fill == NULL || (d->filled && d->narrow == ui_narrow(ui)))
+		return;
+	text_fini(&d->body);
+	d->narrow = ui_narrow(ui);
+	d->filled = true;
+	d->fill(ui, d);
 }
 
 void
 dialog_draw(struct ui *ui, struct dialog *d, const struct box *body)
 {
-	int width = body->width < WIDTH + 2 ? body->width : WIDTH;
-	struct box in = { 0, 0, 0, width - 4 }, foot;
-	int below, lines, height;
+	struct place p = { 0 };
+	struct box text;
+	int all;
 
-	if (d->turn != NULL)
-		d->turn(ui, d);
-	in.height = 1;
-	below = d->want[0] != '\0' ? 1 : draw_buttons(ui, d, &in, false);
-	d->note_fits = d->has_note && body->height >= below + ROOM_MIN;
-	below += d->note_fits;
-	if (!d->note_fits && in_note(d) && d->n_buttons > 0)
-		d->focus = 0;
-	/* Where there is little room the text scrolls, and buttons stay. */
-	lines = (int)ui_draw_text(ui, &in, &d->body, SIZE_MAX, SIZE_MAX);
-	height = lines + below + 3;
-	if (height > body->height)
-		height = body->height;
-	in.height = height - below - 2;
-	in.row = body->row + (body->height - height) / 2;
-	in.col = body->col + (body->width - width) / 2;
-	term_box(ui->term, in.row, in.col, height, width);
-	term_put(ui->term, in.row, in.col + 3, ROLE_HEAD, d->title);
-	foot = (struct box){ in.row + height - 1 - below, in.col + 2, below,
-		in.width };
-	in.row++;
-	in.col += 2;
-	if (d->top + (size_t)in.height > (size_t)lines)
-		d->top = lines > in.height ? (size_t)(lines - in.height) : 0;
-	(void)ui_draw_text(ui, &in, &d->body, d->top, SIZE_MAX);
-	draw_rest(ui, d, &in, lines, foot.row + below);
-	if (d->want[0] != '\0')
-		draw_typed(ui, d, &foot, 0, "> ", true);
-	else
-		(void)draw_buttons(ui, d, &foot, true);
-	if (d->note_fits)
-		draw_typed(ui, d, &foot, below - 1,
-		    in_note(d) ? "> note " : "  note ", in_note(d));
+	fill(ui, d);
+	lay_out(ui, d, body, &p);
+	draw_frame(ui, d, body, &p);
+	d->page = p.in.height - (p.stays ? p.foot : 0);
+	follow(ui, d, &p);
+	d->follow = false;
+	all = p.lines + (p.stays ? 0 : p.foot);
+	if (d->top + (size_t)d->page > (size_t)all)
+		d->top = all > d->page ? (size_t)(all - d->page) : 0;
+	note_seen(d, &p);
+	text = p.in;
+	text.height = d->page;
+	(void)ui_draw_text(ui, &text, &d->body, d->top, SIZE_MAX);
+	draw_rest(ui, d, &p);
+	draw_foot(ui, d, &p);
 }

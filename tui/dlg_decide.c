@@ -28,6 +28,7 @@ open_about(struct ui *ui, const struct model_key *k, const char *title,
 	(void)str_copy(
 	    d->who, sizeof(d->who), k->name[0] != '\0' ? k->name : "no e-mail");
 	d->version = k->version;
+	d->key = *k;
 	return d;
 }
 
@@ -107,24 +108,57 @@ decided(struct ui *ui, struct dialog *d, int button)
 	}
 }
 
+/* Who, from where, by whose signature, with which key: at every size, and
+ * first. */
 static void
-add_facts(const struct model_key *k, struct text *out)
+add_who(const struct ui *ui, const struct model_key *k, struct text *out)
 {
+	const char *name = k->name[0] != '\0' ? k->name : "-";
 	char grouped[RK_FP_GROUPED_LEN];
 
 	rk_fp_group(k->fp, grouped);
-	text_add(out, ROLE_TEXT, "who     %s   (text in the cert; NOT proof)",
-	    k->name[0] != '\0' ? k->name : "-");
-	text_add(out, ROLE_HEAD, "key     %s", grouped);
-	detail_words("words  ", k->fp, out);
+	if (ui_narrow(ui)) {
+		text_add(out, ROLE_TEXT, "who  %s (NOT proof)", name);
+		text_add(out, ROLE_TEXT, "from %s, tries %" PRIu64, k->address,
+		    k->tries);
+		text_add(out, ROLE_TEXT, "CA   %s", k->ca);
+		text_add(out, ROLE_HEAD, "key  %s", grouped);
+		return;
+	}
+	text_add(
+	    out, ROLE_TEXT, "who     %s   (text in the cert; NOT proof)", name);
 	text_add(out, ROLE_TEXT, "from    %s   tries %" PRIu64 ", since %s",
 	    k->address, k->tries, k->first_seen);
 	detail_ca(7, k, out);
-	text_add(out, ROLE_TEXT, "%s", "");
+	text_add(out, ROLE_HEAD, "key     %s", grouped);
 }
 
 static void
-decide_new(struct ui *ui, const struct model_key *k, enum action focus)
+add_more(const struct ui *ui, const struct model_key *k, struct text *out)
+{
+	detail_words(ui_narrow(ui) ? "words" : "words  ", k->fp, out);
+	if (!ui_narrow(ui)) {
+		text_add(out, ROLE_TEXT, "%s", "");
+		return;
+	}
+	detail_cert("", k, out);
+	text_add(out, ROLE_TEXT, "since %s", k->first_seen);
+}
+
+static void
+fill_new(struct ui *ui, struct dialog *d)
+{
+	add_who(ui, &d->key, &d->body);
+	dialog_must(d);
+	add_more(ui, &d->key, &d->body);
+	text_add(&d->body, ROLE_TEXT,
+	    "Compare with the client's own screen:  selfy -fp CERT -words");
+	text_add(&d->body, ROLE_DIM,
+	    "Later changes nothing. Reject is remembered; undo with u.");
+}
+
+static void
+decide_new(struct ui *ui, const struct model_key *k)
 {
 	struct dialog *d = open_about(ui, k,
 	    words_key_waits(k->state) ? " Decide: new client "
@@ -133,24 +167,17 @@ decide_new(struct ui *ui, const struct model_key *k, enum action focus)
 
 	if (d == NULL)
 		return;
-	add_facts(k, &d->body);
-	text_add(&d->body, ROLE_TEXT,
-	    "Compare with the client's own screen:  selfy -fp CERT -words");
-	text_add(&d->body, ROLE_DIM,
-	    "Later changes nothing. Reject is remembered; undo with u.");
+	d->fill = fill_new;
 	dialog_button(d, "Later", 'l');
 	dialog_button(d, "Approve", 'a');
 	dialog_button(d, "Once", 'o');
 	dialog_button(d, "A day", 'd');
 	dialog_button(d, "Reject", 'r');
-	dialog_button(d, "QR", 'Q');
+	dialog_show_button(d, "QR", 'Q');
 	dialog_note(d, k->note);
 	d->hints = "Tab/arrows move  Enter take  l a o d r Q n(ote) direct  "
 	           "Esc = Later";
-	d->focus = focus == ACT_APPROVE  ? APPROVE
-	           : focus == ACT_ONCE   ? ONCE
-	           : focus == ACT_REJECT ? REJECT
-	                                 : LATER;
+	d->brief = "Tab, Enter  l a o d r Q n  Esc = Later";
 }
 
 /* ---- one that is known: it can be put out ---- */
@@ -167,27 +194,35 @@ decided_known(struct ui *ui, struct dialog *d, int button)
 }
 
 static void
-decide_known(struct ui *ui, const struct model_key *k, enum action focus)
+fill_known(struct ui *ui, struct dialog *d)
+{
+	add_who(ui, &d->key, &d->body);
+	dialog_must(d);
+	add_more(ui, &d->key, &d->body);
+	text_add(&d->body, ROLE_TEXT,
+	    "Out at once, with its open connections; undo with u.");
+	text_add(&d->body, ROLE_DIM,
+	    "Rejected it can be approved again, revoked not before it is "
+	    "forgotten.");
+}
+
+static void
+decide_known(struct ui *ui, const struct model_key *k)
 {
 	struct dialog *d =
 	    open_about(ui, k, " Decide: known client ", decided_known);
 
 	if (d == NULL)
 		return;
-	add_facts(k, &d->body);
-	text_add(&d->body, ROLE_TEXT,
-	    "Out at once, with its open connections; undo with u.");
-	text_add(&d->body, ROLE_DIM,
-	    "Rejected it can be approved again, revoked not before it is "
-	    "forgotten.");
+	d->fill = fill_known;
 	dialog_button(d, "Later", 'l');
 	dialog_button(d, "Reject", 'r');
 	dialog_button(d, "Revoke", 'V');
-	dialog_button(d, "QR", 'Q');
+	dialog_show_button(d, "QR", 'Q');
 	dialog_note(d, k->note);
 	d->hints = "Tab/arrows move  Enter take  l r V Q n(ote) direct  "
 	           "Esc = Later";
-	d->focus = focus == ACT_REJECT ? 1 : 0;
+	d->brief = "Tab, Enter  l r V Q n  Esc = Later";
 }
 
 /* ---- another key for a name that is known ---- */
@@ -205,37 +240,63 @@ decided_changed(struct ui *ui, struct dialog *d, int button)
 		qr_open(ui, d->fp, d->who);
 }
 
+/* Where there is room the same as of its row. */
 static void
-decide_changed(struct ui *ui, const struct model_key *k, enum action focus)
+fill_changed(struct ui *ui, struct dialog *d)
+{
+	const struct model_key *known = view_known_of(ui->m, &d->key);
+	char grouped[RK_FP_GROUPED_LEN];
+
+	if (!ui_narrow(ui)) {
+		detail_key(ui, &d->key, &d->body);
+		detail_words("words ", d->key.fp, &d->body);
+		dialog_must(d);
+		return;
+	}
+	add_who(ui, &d->key, &d->body);
+	text_add(&d->body, ROLE_BAD, "%s",
+	    known != NULL ? "WARNING this name has ANOTHER key:"
+	                  : "WARNING the name may be another's");
+	if (known != NULL) {
+		rk_fp_group(known->fp, grouped);
+		text_add(&d->body, ROLE_TEXT, "has  %s", grouped);
+	}
+	dialog_must(d);
+	add_more(ui, &d->key, &d->body);
+	text_add(&d->body, ROLE_WAIT,
+	    "Ask the owner another way. If it is theirs: Replace.");
+}
+
+static void
+decide_changed(struct ui *ui, const struct model_key *k)
 {
 	struct dialog *d =
 	    open_about(ui, k, " Decide: CHANGED key ", decided_changed);
 
 	if (d == NULL)
 		return;
-	detail_key(ui, k, &d->body);
-	detail_words("words ", k->fp, &d->body);
+	d->fill = fill_changed;
 	dialog_button(d, "Later", 'l');
 	dialog_button(d, "Replace", 'R');
 	dialog_button(d, "Reject", 'r');
-	dialog_button(d, "QR", 'Q');
+	dialog_show_button(d, "QR", 'Q');
 	dialog_note(d, k->note);
 	d->hints = "Tab/arrows move  Enter take  l R r Q n(ote) direct  "
 	           "Esc = Later";
-	d->focus = focus == ACT_REJECT ? 2 : 0;
+	d->brief = "Tab, Enter  l R r Q n  Esc = Later";
 }
 
 /* ---- at once, by whoever wants it so ---- */
 
 /* Whatever else than a new key it is, more than a letter is due. */
 static bool
-is_quick(const struct ui *ui, const struct model_key *k, enum action focus)
+is_quick(const struct ui *ui, const struct model_key *k, enum action by)
 {
-	return ui->conf.quick_keys && focus != ACT_OPEN && k->state == KEY_NEW;
+	return ui->conf.quick_keys && by != ACT_OPEN && k->state == KEY_NEW;
 }
 
 static void
-decide_quick(struct ui *ui, const struct model_key *k, enum action focus)
+decide_quick(struct ui *ui, const struct model_key *k, enum action by)
 {
 	struct dialog d = { .version = k->version };
 	static const int buttons[] = { [ACT_APPROVE] = APPROVE,
@@ -245,8 +306,8 @@ decide_quick(struct ui *ui, const struct model_key *k, enum action focus)
 	(void)str_copy(d.fp, sizeof(d.fp), k->fp);
 	(void)str_copy(
 	    d.who, sizeof(d.who), k->name[0] != '\0' ? k->name : "no e-mail");
-	if (focus != ACT_LATER) {
-		decided(ui, &d, buttons[focus]);
+	if (by != ACT_LATER) {
+		decided(ui, &d, buttons[by]);
 		return;
 	}
 	ui_say(ui, ROLE_DIM, "left for later: %.120s", d.who);
@@ -254,23 +315,23 @@ decide_quick(struct ui *ui, const struct model_key *k, enum action focus)
 }
 
 void
-dlg_decide(struct ui *ui, const struct model_key *k, enum action focus)
+dlg_decide(struct ui *ui, const struct model_key *k, enum action by)
 {
-	const bool lets_in = focus == ACT_APPROVE || focus == ACT_ONCE;
+	const bool lets_in = by == ACT_APPROVE || by == ACT_ONCE;
 
-	if (is_quick(ui, k, focus))
-		decide_quick(ui, k, focus);
+	if (is_quick(ui, k, by))
+		decide_quick(ui, k, by);
 	else if (k->state == KEY_KNOWN && lets_in)
 		ui_say(ui, ROLE_DIM, "the key is known already");
 	else if (k->state == KEY_KNOWN)
-		decide_known(ui, k, focus);
+		decide_known(ui, k);
 	else if (k->state != KEY_CHANGED)
-		decide_new(ui, k, focus);
+		decide_new(ui, k);
 	else if (lets_in)
 		ui_say(ui, ROLE_WAIT,
 		    "the key CHANGED: Enter, then Replace, if it is theirs");
 	else
-		decide_changed(ui, k, focus);
+		decide_changed(ui, k);
 }
 
 static void
@@ -294,11 +355,37 @@ replaced(struct ui *ui, struct dialog *d, int button)
 	    ui, "_.decide", args, d->note[0] != '\0' ? 6 : 5, said, true);
 }
 
+/* d->key: the one that goes. */
+static void
+fill_replace(struct ui *ui, struct dialog *d)
+{
+	const bool narrow = ui_narrow(ui);
+	const char *gap = narrow ? " " : "    ";
+	char grouped[RK_FP_GROUPED_LEN];
+
+	if (!narrow)
+		text_add(&d->body, ROLE_TEXT, "%s", "");
+	text_add(&d->body, ROLE_TEXT, "who %s%s", gap, d->who);
+	rk_fp_group(d->key.fp, grouped);
+	text_add(&d->body, ROLE_TEXT, "old %s%s", gap, grouped);
+	if (!narrow)
+		detail_cert("        its ", &d->key, &d->body);
+	rk_fp_group(d->fp, grouped);
+	text_add(&d->body, ROLE_HEAD, "new %s%s", gap, grouped);
+	if (!narrow)
+		text_add(&d->body, ROLE_TEXT, "%s", "");
+	text_add(&d->body, ROLE_WAIT,
+	    "Only if the owner told you, another way, that this key is "
+	    "theirs.");
+	dialog_must(d);
+	text_add(&d->body, ROLE_TEXT,
+	    "Type the last four characters of the new key to go on:");
+}
+
 void
 dlg_replace(struct ui *ui, const struct model_key *k, const char *note)
 {
 	const struct model_key *known = view_known_of(ui->m, k);
-	char grouped[RK_FP_GROUPED_LEN];
 	struct dialog *d;
 
 	if (known == NULL) {
@@ -320,20 +407,9 @@ dlg_replace(struct ui *ui, const struct model_key *k, const char *note)
 	(void)str_copy(d->old_fp, sizeof(d->old_fp), known->fp);
 	(void)str_copy(d->note, sizeof(d->note), note);
 	(void)str_copy(d->want, sizeof(d->want), k->fp + strlen(k->fp) - TAIL);
-	rk_fp_group(known->fp, grouped);
-	text_add(&d->body, ROLE_TEXT, "%s", "");
-	text_add(&d->body, ROLE_TEXT, "who     %s", d->who);
-	text_add(&d->body, ROLE_TEXT, "old     %s", grouped);
-	detail_cert("        its ", known, &d->body);
-	rk_fp_group(k->fp, grouped);
-	text_add(&d->body, ROLE_HEAD, "new     %s", grouped);
-	text_add(&d->body, ROLE_TEXT, "%s", "");
-	text_add(&d->body, ROLE_WAIT,
-	    "Only if the owner told you, another way, that this key is "
-	    "theirs.");
-	text_add(&d->body, ROLE_TEXT,
-	    "Type the last four characters of the new key to go on:");
-	d->hints = "Enter go on  Esc = cancel";
+	d->key = *known;
+	d->fill = fill_replace;
+	d->hints = d->brief = "Enter go on  Esc = cancel";
 }
 
 /* ---- forgetting ---- */
@@ -357,9 +433,10 @@ dlg_forget(struct ui *ui, const struct model_key *k)
 	text_add(
 	    &d->body, ROLE_TEXT, "%s, %s", d->who, words_key_state(k->state));
 	text_add(&d->body, ROLE_HEAD, "%s", grouped);
+	dialog_must(d);
 	text_add(&d->body, ROLE_TEXT,
 	    "Nothing is remembered of it: when it comes again it is new.");
 	dialog_button(d, "No", 'n');
 	dialog_button(d, "Yes", 'y');
-	d->hints = "y forget  n, Esc no";
+	d->hints = d->brief = "y forget  n, Esc no";
 }

@@ -47,7 +47,7 @@ ask_unlock(struct ui *ui)
 	    ui->m->status.mode);
 	dialog_button(d, "No", 'n');
 	dialog_button(d, "Yes", 'y');
-	d->hints = "y unlock  n, Esc no";
+	d->hints = d->brief = "y unlock  n, Esc no";
 }
 
 /* A line of the list of what to look at first. */
@@ -255,6 +255,7 @@ fill_lock(
 	add_file(s, answer, t);
 	text_add(t, ROLE_TEXT, "%s", "");
 	d->turn_line = t->n - 1;
+	dialog_must(d);
 	text_add(t, ROLE_DIM, "The same as: rpcd ctl trust lock");
 	text_add(t, ROLE_TEXT, "Type LOCK to go on:");
 }
@@ -281,7 +282,7 @@ ask_lock(struct ui *ui)
 	(void)str_copy(d->want, sizeof(d->want), "LOCK");
 	d->turn = say_open;
 	d->turn_key = 'k';
-	d->hints = "Enter go on  k drop/keep  Esc = cancel";
+	d->hints = d->brief = "Enter go on  k drop/keep  Esc = cancel";
 	order_ask(ui, "_.check", NULL, 0, checked);
 }
 
@@ -331,7 +332,7 @@ dlg_kick(struct ui *ui, const struct model_conn *c)
 	text_add(&d->body, ROLE_TEXT, "It may come back at once.");
 	dialog_button(d, "No", 'n');
 	dialog_button(d, "Yes", 'y');
-	d->hints = "y close it  n, Esc no";
+	d->hints = d->brief = "y close it  n, Esc no";
 }
 
 /* ---- a call ---- */
@@ -367,7 +368,7 @@ dlg_cancel(struct ui *ui, const struct model_call *c)
 	    "Its caller gets an error; the connection goes on.");
 	dialog_button(d, "No", 'n');
 	dialog_button(d, "Yes", 'y');
-	d->hints = "y cancel it  n, Esc no";
+	d->hints = d->brief = "y cancel it  n, Esc no";
 }
 
 /* ---- leaving ---- */
@@ -392,5 +393,5 @@ dlg_quit(struct ui *ui)
 	    "command still runs.");
 	dialog_button(d, "Stay", 'n');
 	dialog_button(d, "Quit", 'y');
-	d->hints = "y quit  n, Esc stay";
+	d->hints = d->brief = "y quit  n, Esc stay";
 }

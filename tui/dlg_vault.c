@@ -39,7 +39,7 @@ decided(struct ui *ui, struct dialog *d, int button)
 }
 
 void
-dlg_asked(struct ui *ui, const struct model_asked *q, enum action focus)
+dlg_asked(struct ui *ui, const struct model_asked *q)
 {
 	struct dialog *d =
 	    dialog_open(ui, " May this key of the vault be used? ", decided);
@@ -51,14 +51,13 @@ dlg_asked(struct ui *ui, const struct model_asked *q, enum action focus)
 	text_fact(&d->body, "key", q->name);
 	text_fact(&d->body, "for", q->what);
 	text_fact(&d->body, "by", q->who);
+	dialog_must(d);
 	text_add(&d->body, ROLE_DIM, "Without an answer it is refused in %d s.",
 	    left > 0 ? (int)left : 0);
 	dialog_button(d, "Later", 'l');
 	dialog_button(d, "Allow", 'a');
 	dialog_button(d, "Allow for 2 min", 't');
 	dialog_button(d, "Deny", 'd');
-	d->focus = focus == ACT_ALLOW  ? BUTTON_ALLOW
-	           : focus == ACT_DENY ? BUTTON_DENY
-	                               : BUTTON_LATER;
 	d->hints = "Tab/arrows move  Enter take  l a t d direct  Esc = Later";
+	d->brief = "Tab, Enter  l a t d  Esc = Later";
 }

@@ -216,7 +216,7 @@ ask_overwrite(struct ui *ui, const char *path)
 	text_add(&d->body, ROLE_WAIT, "%s is there already.", path);
 	dialog_button(d, "No", 'n');
 	dialog_button(d, "Yes", 'y');
-	d->hints = "y overwrite  n, Esc no";
+	d->hints = d->brief = "y overwrite  n, Esc no";
 }
 
 static void

@@ -427,7 +427,8 @@ draw_hints(struct ui *ui, int row)
 	if (ui->prompt.on)
 		(void)str_copy(text, sizeof(text), "Enter take  Esc back");
 	else if (ui->dialog != NULL)
-		(void)str_copy(text, sizeof(text), dialog_hints(ui->dialog));
+		(void)str_copy(
+		    text, sizeof(text), dialog_hints(ui, ui->dialog));
 	else if (ui->pane != NULL)
 		(void)str_copy(text, sizeof(text), pane_hints(ui->pane));
 	else

@@ -103,9 +103,16 @@ decides() {
 	keys 2
 	shows 'WAITING (1)' 'the second tab has it'
 	keys a
-	shows '> \[ Approve \]' 'a letter asks, too'
+	shows '> \[ Later \]' 'a letter asks, too, at the harmless button'
 	keys Enter
-	shows 'approved: alice@example.org' 'Enter decides'
+	hides 'Later \]' 'one more Enter is no answer'
+	shows 'WAITING (1)' 'it waits still'
+	keys a
+	shows '> \[ Later \]' 'asked again'
+	keys Tab
+	shows '> \[ Approve \]' 'Tab goes to another answer'
+	keys Enter
+	shows 'approved: alice@example.org' 'Enter there decides'
 	shows 'KNOWN (1)' 'and it is known'
 	keys 1
 	shows '\(--\|ok\) alice@example.org' 'the connection is there'

@@ -86,7 +86,7 @@ decides() {
 	keys 2
 	shows 'WAITING (1)' 'the second tab has it'
 	keys a
-	shows '> \[ Approve \]' 'a leads to Approve'
+	shows '> \[ Later \]' 'a asks'
 	keys n
 	shows '> note' 'n to the note'
 	term send-keys -t t -l 'lar her new laptop'
@@ -103,7 +103,8 @@ decides() {
 	keys G a
 	shows 'known already' 'once is enough'
 	keys r
-	shows '> \[ Reject \]   \[ Revoke \]' 'and it can be put out'
+	shows '> \[ Later \]   \[ Reject \]   \[ Revoke \]' \
+		'and it can be put out'
 	keys Escape
 	keys u
 	shows 'taken back' 'u takes it back'
@@ -311,7 +312,7 @@ quick() {
 	keys a
 	shows 'key CHANGED: Enter' 'is not approved by a letter'
 	keys r
-	shows '> \[ Reject \]' 'and not rejected without a question'
+	shows '> \[ Later \]   \[ Replace' 'and not rejected without a question'
 	waits alice
 	result $? 'it waits'
 	keys Escape

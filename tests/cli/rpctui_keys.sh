@@ -62,9 +62,9 @@ answers() {
 	keys Escape
 	hides 'May this key' 'Esc leaves it waiting'
 	keys a
-	shows '> \[ Allow \]' 'a leads to Allow'
-	keys Enter
-	signer_got 0 'Enter there allows it'
+	shows '> \[ Later \]' 'a asks, too'
+	keys a
+	signer_got 0 'and one more a allows it'
 	hides 'MAY IT BE' 'it is gone'
 	shows '^[> ] c  *deploy-ca  *[0-9]*m  *1 ' 'and counted'
 	signs
@@ -181,8 +181,8 @@ hears_lies() {
 	! grep -q "key$(printf '\033')" raw
 	result $? 'and nothing is red'
 	keys a
-	shows '> \[ Allow \]' 'an answer'
-	keys Enter
+	shows '> \[ Later \]' 'an answer'
+	keys a
 	shows 'not answered: no \\x1b\[2J way' 'is refused in its words, escaped'
 	kill "$liar"
 	hides '?? key' 'it ends, and the tab is the daemon'"'"'s alone'

@@ -166,10 +166,10 @@ resized() { # COLUMNS LINES
 }
 
 # All that the text of the question says, while it is gone through.
-reads_on() {
+reads_on() { # KEY
 	screen >>./gone
-	on_screen 'the end: Up' || {
-		keys Down
+	on_screen 'end: Up' || {
+		keys "$1"
 		false
 	}
 }
@@ -192,12 +192,12 @@ storm() {
 	shows 'too small' 'fifty windows later'
 	keys a Enter
 	resized 40 10
-	shows '> \[ Later \]' 'it stands still'
+	shows '^>Later  Approve ' 'it stands still'
 	waits mallory
 	result $? 'and nobody decided what could not be seen'
 	shows ' more: Down ' 'it says that there is more'
 	: >./gone
-	until_ok reads_on
+	until_ok reads_on Down
 	result $? 'to the end'
 	ctl trust show "$(fingerprint mallory)" | head -n 1 >out
 	# Each group of the key was on the screen.
@@ -207,12 +207,54 @@ storm() {
 	[ ! -s lost ]
 	result $? 'which is all there was'
 	keys Up
-	shows ' more: Up, Down ' 'and back'
+	shows ' Up, Down ' 'and back'
 	resized 80 24
 	shows "Compare with the client's own screen:  selfy" 'whole where there is room'
 	hides 'more: ' 'and says no more'
 	keys Escape q
 	ends 0 'quit'
+}
+
+# Where there is no room for who it is, nothing is decided before that has been
+# read.
+unread() {
+	long=$(printf 'l%0120d' 0)
+	"$selfy" -k long -e "$long@example.org" -nopass >out 2>err
+	result $? 'a client with a long name'
+	comes long
+	until_ok waits "$long"
+	result $? 'waits'
+	resized 40 10
+	begin "$rpctui --socket $tmp/admin" 'in a small window'
+	keys 2 / l000 Enter
+	shows '^> ?? l000' 'is found'
+	keys Enter
+	shows ' more: Down ' 'and does not fit'
+	keys a
+	shows 'read all of it first: Down' 'it is not let in unread'
+	keys r
+	waits "$long"
+	result $? 'nor put out'
+	: >./gone
+	until_ok reads_on PgDn
+	result $? 'read to the end'
+	for group in l0000000 '@example.org' 'NOT proof' 'from 127' 'CA   rpckit' \
+		$(fingerprint long | cut -c 8- | sed 's/..../& /g'); do
+		grep -qF "$group" gone || echo "$group"
+	done >lost
+	[ ! -s lost ]
+	result $? 'which says all of it'
+	keys n
+	shows '^> note' 'a note has room, too'
+	keys -l why
+	keys Enter
+	shows '^>Later ' 'and gives it back'
+	keys r
+	shows 'rejected: l000' 'now it can be decided'
+	keys q
+	ends 0 'quit'
+	ctl trust show "$(fingerprint long)" >out
+	has out '^note  *why' 'and the note is kept'
 }
 
 # ---- a daemon that hangs ----
@@ -249,6 +291,7 @@ main() {
 	mkdir -p .config/rpckit
 	dumps
 	storm
+	unread
 	hangs
 	stop >/dev/null
 	result $? 'rpcd stops with 0'

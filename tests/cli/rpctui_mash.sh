@@ -82,7 +82,7 @@ is_row() { # NAME: the row that is selected
 
 ahead() {
 	paste aa
-	shows '> \[ Approve \]' 'a letter, and one more at once: a question'
+	shows '> \[ Later \]' 'a letter, and one more at once: a question'
 	keys Escape
 	hides '\[ Approve \]' 'and Esc'
 	is mallory new
@@ -134,11 +134,11 @@ shifts() {
 	not_on_screen '\[ Approve \]'
 	result $? 'and is not asked about'
 	keys a
-	shows '> \[ Approve \]' 'until the key is pressed again'
+	shows '> \[ Later \]' 'until the key is pressed again'
 }
 
 another() {
-	keys Enter
+	keys a
 	shows 'approved: mallory' 'a decision'
 	"$rpcd" ctl --socket admin trust reject "$(fingerprint mallory)" \
 		>out 2>err

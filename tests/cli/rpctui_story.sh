@@ -111,10 +111,10 @@ stranger() {
 	keys 2
 	shows 'WAITING (1)' 'in the tab of trust, too'
 	keys a
-	shows '> \[ Approve \]' 'a asks'
+	shows '> \[ Later \]' 'a asks'
 	golden decide
-	keys Enter
-	shows 'approved: alice@example.org' 'Enter decides'
+	keys a
+	shows 'approved: alice@example.org' 'a decides'
 	answered alice hello 'the call that waited is answered'
 	shows 'KNOWN (1)' 'it is known'
 	keys Escape

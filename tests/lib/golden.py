@@ -129,6 +129,7 @@ def leave_out(lines, cols, top, bottom):
 def normal(text, cols, rows, keys):
     lines = times(fingerprints(text, keys)).split('\n')[:rows]
     narrow = cols < 72
+    lines = [put(line, r'(?<=rpckit CA )\S+', 'HOST') for line in lines]
     lines[0] = title(lines[0])
     # Those that have just ended are among them for a while.
     lines[1] = re.sub(r'(?<=1 Conns )\d', 'N', lines[1])
@@ -137,7 +138,7 @@ def normal(text, cols, rows, keys):
         lines[i] = narrow_row(lines[i]) if narrow else row(lines[i])
     if not narrow:
         leave_out(lines, cols, body[0], body[-1] + 1)
-    if 'OFFLINE' in lines[0] or 'u takes' in lines[rows - 2]:
+    if 'OFFLINE' in lines[0] or re.search(r'u takes|u undo \(', lines[rows - 2]):
         lines[rows - 2] = ''
     return [line.rstrip() for line in lines]
 
