@@ -1,11 +1,8 @@
 /* The command line: the words of rpcd ctl, run by a child of our own. */
-#include "ctlwords.h"
+#include "child.h"
 #include "extra.h"
 
-#include "cli/ctl.h"
-
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,48 +151,7 @@ cmdline_free(struct ui *ui)
 	finish(ui, status);
 }
 
-/* ---- the child ---- */
-
-/* As a program that was just begun, and with nothing of ours: neither the
- * terminal, nor the line to the daemon, nor what is done at our signals. */
-static void
-become(int fd)
-{
-	struct sigaction usual = { .sa_handler = SIG_DFL };
-	sigset_t none;
-	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-	/* Signals come when they can do no harm. */
-	for (int signo = 1; signo <= SIGRTMAX; signo++)
-		(void)sigaction(signo, &usual, NULL);
-	(void)setsid();
-	if (in < 0 || dup2(in, STDIN_FILENO) < 0 ||
-	    dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0 ||
-	    close_range(STDERR_FILENO + 1, ~0u, 0) != 0)
-		_exit(1);
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-/* -1: no process. */
-static pid_t
-start(struct ctlwords *w, int fd)
-{
-	sigset_t all, before;
-	pid_t pid;
-
-	/* What waits in a buffer would be said twice. */
-	(void)fflush(NULL);
-	(void)sigfillset(&all);
-	(void)sigprocmask(SIG_SETMASK, &all, &before);
-	pid = fork();
-	if (pid == 0) {
-		become(fd);
-		_exit(ctl_main((int)w->n, w->v));
-	}
-	(void)sigprocmask(SIG_SETMASK, &before, NULL);
-	return pid;
-}
+/* ---- its beginning ---- */
 
 /* Its pane, and the end of the pipe that we read. */
 static void
@@ -205,20 +161,10 @@ begin(struct ui *ui, struct command *c, struct ctlwords *w, const char *title)
 		.closed = closed,
 		.hints = "j/k move  Ctrl-C end it  Esc back" };
 	struct pane *p;
-	int ends[2];
 
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
-		ui_say(ui, ROLE_BAD, "no pipe: %s", strerror(errno));
-		free(c);
-		return;
-	}
-	(void)fcntl(ends[1], F_SETFL, 0);
-	c->pid = start(w, ends[1]);
-	(void)close(ends[1]);
-	c->fd = ends[0];
+	c->pid = child_start(w, &c->fd);
 	if (c->pid < 0) {
 		ui_say(ui, ROLE_BAD, "no process: %s", strerror(errno));
-		hang_up(c);
 		free(c);
 		return;
 	}

@@ -117,6 +117,23 @@ ctlwords_steer(const struct ctlwords *w)
 	return steers;
 }
 
+bool
+ctlwords_follow(const struct ctlwords *w)
+{
+	static const char *const names[] = { "follow", "watch" };
+	struct args *a = NULL;
+	struct rk_error err;
+	bool follows = false;
+
+	if (cmd_parse(&ctl_prog, (int)w->n, w->v, &a, &err) == RK_OK) {
+		for (size_t i = 0; i < 2; i++)
+			follows = follows || (args_known(a, names[i]) &&
+			                         args_flag(a, names[i]));
+	}
+	args_free(a);
+	return follows;
+}
+
 /* ---- completing ---- */
 
 struct match {

@@ -20,6 +20,8 @@ struct ctlwords {
 bool ctlwords_take(struct ctlwords *w, const char *path, const char *line);
 /* Would they change something?  What is not understood, changes nothing. */
 bool ctlwords_steer(const struct ctlwords *w);
+/* Would they go on without an end, telling what happens? */
+bool ctlwords_follow(const struct ctlwords *w);
 /* As much more of the word at the end of the line as all have that begin so:
  * verbs, and of what is known fingerprints and numbers of connections. */
 void ctlwords_complete(const struct model *m, struct line *line);

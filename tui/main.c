@@ -34,7 +34,8 @@ static const struct opt opts[] = {
 	    .about = "print everything as it is now, and end; needs no "
 	             "terminal" },
 	{ .name = "plain",
-	    .about = "no screen: a line for everything that happens" },
+	    .about = "no screen: a line for everything that happens, and "
+	             "for what is typed" },
 	{ .name = "ascii", .about = "draw lines and bars with - | + # only" },
 	{ .name = "every",
 	    .kind = OPT_DURATION,
@@ -49,7 +50,7 @@ static const struct opt opts[] = {
 static const char *const usage[] = {
 	"[--socket PATH | -c CTX] [--read-only] [OPTION]...",
 	"--once [--json]",
-	"--plain",
+	"--plain [--read-only]",
 	NULL,
 };
 
@@ -182,7 +183,13 @@ run_live(struct tui *t, bool plain)
 	if (r != RK_OK)
 		status = out_error(&t->out, &err, NULL);
 	else if (plain)
-		status = tui_plain(&t->out, conf.loop, feed, vault, model);
+		status = tui_plain(&(struct tui_live){ .out = &t->out,
+		    .loop = conf.loop,
+		    .feed = feed,
+		    .vault = vault,
+		    .model = model,
+		    .path = t->at.path,
+		    .read_only = args_flag(t->a, "read-only") });
 	else
 		status = run_screen(t, &conf, feed, vault, every_ms);
 	vault_free(vault);

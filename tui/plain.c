@@ -1,8 +1,12 @@
 /* rpctui --plain: a line for everything that happens, and for what is asked. */
+#include "line.h"
 #include "plain_agent.h"
+#include "plain_ctl.h"
+#include "plain_say.h"
 #include "tui.h"
 #include "vault.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 
@@ -11,25 +15,29 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
-
-#define LINE_MAX_LEN 256
 
 struct plain {
 	const struct out *out;
 	struct rk_loop *loop;
 	struct feed *feed;
 	struct model *model;
-	struct rk_watch *in;     /* keys; NULL: none come */
+	bool read_only;
+	struct rk_watch *in;     /* what is typed; NULL: no more comes */
 	struct rk_watch *reader; /* of our output, whether it is there */
-	char typed[LINE_MAX_LEN];
+	char bytes[512];         /* that were read, and taken up to here */
+	size_t n_bytes, bytes_at;
+	char typed[LINE_LEN];
 	size_t n_typed;
 	bool skips; /* a line that is too long */
-	bool begun; /* the first picture was shown */
+	bool eof;   /* and when all is answered, it is over */
+	bool over;
+	bool failed; /* something that was typed */
+	bool begun;  /* the first picture was shown */
 	bool online;
-	unsigned wanted;   /* of askers, a bit each: they wait for figures */
-	int64_t wanted_ms; /* since when */
+	const struct asker *asked; /* it waits for figures; NULL: nothing */
+	int64_t asked_ms;          /* since when */
+	struct plain_ctl ctl;
 	int status;
 	int signo; /* that ends us; 0: none */
 	struct plain_agent agent;
@@ -51,214 +59,15 @@ flush(struct plain *p)
 		end(p, rk_err_exit(r));
 }
 
-/* ---- lines ---- */
-
-static const char *
-wall_now(char dst[32])
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	str_time(dst, now.tv_sec);
-	return dst;
-}
-
-/* As it came from the daemon, made harmless; "-" for nothing. */
-static const char *
-shown(char *dst, size_t len, const char *text)
-{
-	return str_escape_again(dst, len, text[0] == '\0' ? "-" : text);
-}
-
-static const char *
-member(const struct rk_value *v, const char *key, char *dst, size_t len)
-{
-	const struct rk_value *text = rk_value_get(v, key);
-
-	if (text == NULL || text->kind != RK_STR || text->u.bytes.len == 0)
-		(void)str_copy(dst, len, "-");
-	else
-		(void)rk_escape(dst, len, (const char *)text->u.bytes.ptr,
-		    text->u.bytes.len);
-	return dst;
-}
-
-static uint64_t
-count_of(const struct rk_value *v, const char *key)
-{
-	const struct rk_value *n = rk_value_get(v, key);
-
-	return n != NULL && n->kind == RK_UINT ? n->u.u64 : 0;
-}
-
-static void
-say_status(const struct plain *p)
-{
-	const struct model *m = p->model;
-	const struct model_status *s = &m->status;
-	char when[32], name[256], version[128], state[64], mode[32];
-
-	out_text(p->out,
-	    "%s status %s %s %s, %zu connections, %" PRIu64
-	    " calls running, trust %s, %zu keys wait\n",
-	    wall_now(when), shown(name, sizeof(name), s->name),
-	    shown(version, sizeof(version), s->version),
-	    shown(state, sizeof(state), s->state), m->n_conns, s->running,
-	    shown(mode, sizeof(mode), s->mode), model_waiting(m));
-}
-
-static void
-say_waiting(const struct plain *p)
-{
-	static const char *const words[] = { "new", "changed", "expired" };
-	const struct model *m = p->model;
-	char email[600], address[300], fp[120], seen[64];
-
-	for (size_t i = 0; i < m->n_keys; i++) {
-		const struct model_key *k = &m->keys[i];
-
-		if (k->state > KEY_EXPIRED)
-			continue;
-		out_text(p->out,
-		    "%s waits %s %s from %s %s, %" PRIu64 " tries\n",
-		    shown(seen, sizeof(seen), k->last_seen), words[k->state],
-		    shown(email, sizeof(email), k->name),
-		    shown(address, sizeof(address), k->address),
-		    shown(fp, sizeof(fp), k->fp), k->tries);
-	}
-	if (model_waiting(m) == 0)
-		out_text(p->out, "no key waits\n");
-}
-
-static void
-say_conns(const struct plain *p)
-{
-	static const char *const words[] = { "new", "active", "idle", "closing",
-		"closed", "waiting" };
-	const struct model *m = p->model;
-	char since[64], email[600], address[300];
-
-	for (size_t i = 0; i < m->n_conns; i++) {
-		const struct model_conn *c = &m->conns[i];
-
-		out_text(p->out,
-		    "connection %" PRIu64 " %s %s from %s since %s, %" PRIu64
-		    " running, %" PRIu64 " calls, %" PRIu64
-		    " bytes in, %" PRIu64 " bytes out\n",
-		    c->id, words[c->state],
-		    shown(email, sizeof(email), c->email),
-		    shown(address, sizeof(address), c->address),
-		    shown(since, sizeof(since), c->since), c->running, c->calls,
-		    c->in, c->out);
-	}
-	if (m->n_conns == 0)
-		out_text(p->out, "no connections\n");
-}
-
-static void
-say_calls(const struct plain *p)
-{
-	const struct model *m = p->model;
-	char method[600], email[600];
-
-	for (size_t i = 0; i < m->n_calls; i++) {
-		const struct model_call *c = &m->calls[i];
-
-		out_text(p->out,
-		    "call %s of connection %" PRIu64 " %s, for %" PRId64
-		    " ms%s%s\n",
-		    shown(method, sizeof(method), c->method), c->conn,
-		    shown(email, sizeof(email), c->email),
-		    m->calls_ms - c->began_ms, c->stream ? ", stream" : "",
-		    c->canceled ? ", canceled" : "");
-	}
-	if (m->n_calls == 0)
-		out_text(p->out, "no calls\n");
-}
-
-/* ---- events ---- */
-
-static void
-say_conn(const struct plain *p, const struct rk_value *v, const char *head)
-{
-	char email[600], address[300], fp[120], why[600];
-
-	out_text(p->out, "%s %" PRIu64 " %s from %s %s", head,
-	    count_of(v, "id"), member(v, "email", email, sizeof(email)),
-	    member(v, "address", address, sizeof(address)),
-	    member(v, "fingerprint", fp, sizeof(fp)));
-	if (rk_value_get(v, "why") != NULL)
-		out_text(p->out, ": %s", member(v, "why", why, sizeof(why)));
-	out_text(p->out, "\n");
-}
-
-static void
-say_key(const struct plain *p, const struct rk_value *v, const char *head)
-{
-	char state[64], email[600], address[300], fp[120];
-
-	out_text(p->out, "%s %s %s from %s %s, %" PRIu64 " tries\n", head,
-	    member(v, "state", state, sizeof(state)),
-	    member(v, "email", email, sizeof(email)),
-	    member(v, "address", address, sizeof(address)),
-	    member(v, "fingerprint", fp, sizeof(fp)), count_of(v, "tries"));
-}
-
-static void
-say_other(const struct plain *p, const struct rk_value *v, const char *head)
-{
-	const struct rk_value *trust = rk_value_get(v, "trust");
-	char a[64], b[64], address[300], text[2400];
-
-	if (trust != NULL)
-		out_text(p->out, "%s %s, list %s\n", head,
-		    member(trust, "mode", a, sizeof(a)),
-		    member(trust, "list", b, sizeof(b)));
-	else if (rk_value_get(v, "level") != NULL)
-		out_text(p->out, "%s %s %s %s\n", head,
-		    member(v, "level", a, sizeof(a)),
-		    member(v, "subsystem", b, sizeof(b)),
-		    member(v, "text", text, sizeof(text)));
-	else if (rk_value_get(v, "count") != NULL)
-		out_text(p->out, "%s %" PRIu64 " events\n", head,
-		    count_of(v, "count"));
-	else if (rk_value_get(v, "why") != NULL)
-		out_text(p->out, "%s %s: %s\n", head,
-		    member(v, "address", address, sizeof(address)),
-		    member(v, "why", text, sizeof(text)));
-	else
-		out_text(p->out, "%s %s\n", head,
-		    member(v, "text", text, sizeof(text)));
-}
-
-/* What is usual and logged is told by other events as well. */
-static bool
-is_told_twice(const struct rk_value *v, const char *word)
-{
-	char level[64];
-
-	return strcmp(word, "log") == 0 &&
-	       strcmp(member(v, "level", level, sizeof(level)), "info") == 0;
-}
+/* ---- what happens ---- */
 
 /* feed_event_fn */
 static void
 on_event(const struct rk_value *v, void *arg)
 {
 	struct plain *p = arg;
-	char when[64], word[300], head[400];
 
-	(void)snprintf(head, sizeof(head), "%s %s",
-	    member(v, "time", when, sizeof(when)),
-	    member(v, "event", word, sizeof(word)));
-	if (is_told_twice(v, word))
-		return;
-	if (rk_value_get(v, "tries") != NULL)
-		say_key(p, v, head);
-	else if (rk_value_get(v, "id") != NULL)
-		say_conn(p, v, head);
-	else
-		say_other(p, v, head);
+	plain_say_event(p->out, v);
 	flush(p);
 }
 
@@ -275,7 +84,7 @@ on_agent(void *arg)
 	struct plain *p = arg;
 	char when[32];
 
-	plain_agent_news(p->out, &p->agent, &p->model->agent, wall_now(when));
+	plain_agent_news(p->out, &p->agent, &p->model->agent, plain_now(when));
 	flush(p);
 }
 
@@ -287,69 +96,92 @@ help(const struct plain *p)
 	out_text(p->out,
 	    "keys, each with Enter: s status, 1 connections, 2 keys that "
 	    "wait, 3 calls, 4 keys that are used here, q quit, ? this\n"
-	    "to decide and to steer: rpcd ctl trust approve|reject|... FP, "
-	    "rpcd ctl kick ID, rpcd ctl help\n");
+	    "and words of rpcd ctl (help has a list); some have a key, FP is a "
+	    "fingerprint or its first 8 letters:\n");
+	plain_ctl_help(p->out);
 }
 
-/* Keys that wait for figures. */
-static const struct {
+static void
+say_keys_used(const struct out *out, const struct model *m)
+{
+	plain_agent_say(out, m, (int64_t)mono_ms());
+}
+
+/* Keys whose answer is what is known; of some it is asked for first. */
+static const struct asker {
 	char key;
-	void (*say)(const struct plain *p);
+	bool figures;
+	plain_say_fn *say;
 } askers[] = {
-	{ 's', say_status },
-	{ '1', say_conns },
-	{ '3', say_calls },
+	{ 's', true, plain_say_status },
+	{ '1', true, plain_say_conns },
+	{ '2', false, plain_say_waiting },
+	{ '3', true, plain_say_calls },
+	{ '4', false, say_keys_used },
 };
 #define N_ASKERS (sizeof(askers) / sizeof(askers[0]))
+
+static bool
+is_offline(const struct plain *p)
+{
+	return !p->model->online && p->model->trouble[0] != '\0';
+}
 
 static void
 answer(struct plain *p)
 {
 	const struct model *m = p->model;
 
-	if (p->wanted == 0 || !m->online || m->status.asked_ms < p->wanted_ms ||
-	    m->conns_ms < p->wanted_ms || m->calls_ms < p->wanted_ms)
+	if (p->asked == NULL)
 		return;
-	for (size_t i = 0; i < N_ASKERS; i++) {
-		if ((p->wanted & 1U << i) != 0)
-			askers[i].say(p);
-	}
-	p->wanted = 0;
+	if (is_offline(p))
+		out_text(
+		    p->out, "the daemon does not answer: %s\n", m->trouble);
+	else if (!m->online || m->status.asked_ms < p->asked_ms ||
+	         m->conns_ms < p->asked_ms || m->calls_ms < p->asked_ms)
+		return;
+	else
+		p->asked->say(p->out, m);
+	p->asked = NULL;
 	flush(p);
 }
 
-/* Figures are asked for first; before the daemon is there they come anyway. */
 static void
-want(struct plain *p, char key)
+ask(struct plain *p, const struct asker *a)
 {
-	size_t i = 0;
-
-	while (i < N_ASKERS && askers[i].key != key)
-		i++;
-	p->wanted |= 1U << i;
-	p->wanted_ms = now_of(p);
-	feed_ask(p->feed);
+	if (!a->figures) {
+		a->say(p->out, p->model);
+		return;
+	}
+	p->asked = a;
+	p->asked_ms = now_of(p);
+	if (!is_offline(p))
+		feed_ask(p->feed);
+	answer(p);
 }
 
 static void
 obey(struct plain *p, const char *line)
 {
-	char key = line[0];
+	const bool looks = p->read_only || p->model->read_only;
 
-	if (key == '\0')
+	if (line[0] == '\0')
 		return;
-	if (line[1] != '\0' || strchr("s1234q?", key) == NULL)
-		out_text(p->out, "no such key; ? has a list\n");
-	else if (key == 'q')
-		end(p, 0);
-	else if (key == '?')
+	for (size_t i = 0; i < N_ASKERS && line[1] == '\0'; i++) {
+		if (line[0] == askers[i].key) {
+			ask(p, &askers[i]);
+			flush(p);
+			return;
+		}
+	}
+	if (strcmp(line, "q") == 0) {
+		p->over = true;
+		p->failed = false; /* what failed was seen */
+	} else if (strcmp(line, "?") == 0) {
 		help(p);
-	else if (key == '2')
-		say_waiting(p);
-	else if (key == '4')
-		plain_agent_say(p->out, p->model, now_of(p));
-	else
-		want(p, key);
+	} else if (!plain_ctl_run(&p->ctl, line, looks)) {
+		p->failed = true;
+	}
 	flush(p);
 }
 
@@ -358,9 +190,12 @@ take_byte(struct plain *p, char c)
 {
 	if (c == '\n') {
 		p->typed[p->n_typed] = '\0';
-		if (!p->skips)
-			obey(p, p->typed);
 		p->n_typed = 0;
+		if (p->skips)
+			out_text(p->out, "that line is too long\n");
+		else
+			obey(p, p->typed);
+		p->failed = p->failed || p->skips;
 		p->skips = false;
 	} else if (c == '\r') {
 		return;
@@ -371,23 +206,67 @@ take_byte(struct plain *p, char c)
 	}
 }
 
+/* Is there something to wait for before the next line: the first picture, an
+ * answer, the end of a command? */
+static bool
+is_busy(const struct plain *p)
+{
+	return p->asked != NULL || p->ctl.pid != 0 ||
+	       (!p->begun && !is_offline(p));
+}
+
+/* One line after the other, and each is answered before the end. */
+static void
+go_on(struct plain *p)
+{
+	while (!p->over && !is_busy(p) && p->bytes_at < p->n_bytes)
+		take_byte(p, p->bytes[p->bytes_at++]);
+	/* The last line may have no end. */
+	if (p->eof && !p->over && !is_busy(p)) {
+		p->over = p->n_typed == 0;
+		if (!p->over)
+			take_byte(p, '\n');
+		p->over = p->over || !is_busy(p);
+	}
+	if (p->over)
+		end(p, p->failed ? 1 : 0);
+	else if (p->in != NULL &&
+	         rk_watch_set(p->in, is_busy(p) ? 0 : RK_READ) != RK_OK)
+		end(p, 1);
+}
+
+/* Of a command that was typed. */
+static void
+on_ended(int status, void *arg)
+{
+	struct plain *p = arg;
+
+	if (status != 0)
+		out_text(p->out, "failed: status %d\n", status);
+	p->failed = p->failed || status != 0;
+	/* No event tells of notes. */
+	p->model->keys_stale = true;
+	feed_ask(p->feed);
+	flush(p);
+	go_on(p);
+}
+
 static void
 on_typed(struct rk_watch *w, int fd, unsigned ready, void *arg)
 {
 	struct plain *p = arg;
-	char bytes[512];
-	ssize_t n = read(fd, bytes, sizeof(bytes));
+	ssize_t n = read(fd, p->bytes, sizeof(p->bytes));
 
 	(void)ready;
-	for (ssize_t i = 0; i < n; i++)
-		take_byte(p, bytes[i]);
-	if (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)))
-		return;
-	/* The end of it, or a terminal that is another's now. */
-	rk_watch_free(w);
-	p->in = NULL;
-	if (n == 0)
-		end(p, 0);
+	p->bytes_at = 0;
+	p->n_bytes = n > 0 ? (size_t)n : 0;
+	if (n <= 0 && !(n < 0 && (errno == EINTR || errno == EAGAIN))) {
+		/* The end of it, or a terminal that is another's now. */
+		rk_watch_free(w);
+		p->in = NULL;
+		p->eof = n == 0;
+	}
+	go_on(p);
 }
 
 /* ---- the daemon comes and goes ---- */
@@ -402,21 +281,22 @@ on_changed(void *arg)
 	if (m->online != p->online) {
 		p->online = m->online;
 		if (m->online)
-			out_text(p->out, "%s online\n", wall_now(when));
+			out_text(p->out, "%s online\n", plain_now(when));
 		else
-			out_text(p->out, "%s offline: %s\n", wall_now(when),
+			out_text(p->out, "%s offline: %s\n", plain_now(when),
 			    m->trouble);
 		p->begun = p->begun && m->online;
 		flush(p);
 	}
 	if (!p->begun && feed_whole(p->feed)) {
 		p->begun = true;
-		say_status(p);
+		plain_say_status(p->out, m);
 		if (model_waiting(m) > 0)
-			say_waiting(p);
+			plain_say_waiting(p->out, m);
 		flush(p);
 	}
 	answer(p);
+	go_on(p);
 }
 
 /* ---- life ---- */
@@ -466,27 +346,35 @@ set_up(struct plain *p)
 }
 
 int
-tui_plain(const struct out *out, struct rk_loop *loop, struct feed *feed,
-    struct vault_line *vault, struct model *model)
+tui_plain(const struct tui_live *live)
 {
-	struct plain p = {
-		.out = out, .loop = loop, .feed = feed, .model = model
-	};
-	enum rk_err r = set_up(&p);
+	struct plain p = { .out = live->out,
+		.loop = live->loop,
+		.feed = live->feed,
+		.model = live->model,
+		.read_only = live->read_only };
+	enum rk_err r;
 
-	feed_watch(feed, on_changed, &p);
-	feed_on_event(feed, on_event, &p);
-	if (vault != NULL)
-		vault_watch(vault, on_agent, &p);
+	p.ctl = (struct plain_ctl){ .out = live->out,
+		.loop = live->loop,
+		.path = live->path,
+		.ended = on_ended,
+		.arg = &p };
+	r = set_up(&p);
+	feed_watch(live->feed, on_changed, &p);
+	feed_on_event(live->feed, on_event, &p);
+	if (live->vault != NULL)
+		vault_watch(live->vault, on_agent, &p);
 	if (r == RK_OK)
-		r = rk_loop_run(loop);
-	feed_watch(feed, NULL, NULL);
-	feed_on_event(feed, NULL, NULL);
-	if (vault != NULL)
-		vault_watch(vault, NULL, NULL);
+		r = rk_loop_run(live->loop);
+	feed_watch(live->feed, NULL, NULL);
+	feed_on_event(live->feed, NULL, NULL);
+	if (live->vault != NULL)
+		vault_watch(live->vault, NULL, NULL);
+	plain_ctl_fini(&p.ctl);
 	rk_watch_free(p.in);
 	rk_watch_free(p.reader);
 	if (r != RK_OK)
-		return out_fail(out, r, rk_err_text(r), NULL);
+		return out_fail(live->out, r, rk_err_text(r), NULL);
 	return p.signo != 0 ? 128 + p.signo : p.status;
 }

@@ -33,7 +33,15 @@ int tui_ask(struct tui *t, struct rk_client *c, const char *method,
 int tui_once(struct tui *t);
 /* plain.c: a line for everything that happens, until somebody ends it. */
 struct vault_line;
-int tui_plain(const struct out *out, struct rk_loop *loop, struct feed *feed,
-    struct vault_line *vault, struct model *model);
+struct tui_live {
+	const struct out *out;
+	struct rk_loop *loop;
+	struct feed *feed;
+	struct vault_line *vault; /* NULL: none */
+	struct model *model;
+	const char *path; /* of the admin socket */
+	bool read_only;   /* by an option */
+};
+int tui_plain(const struct tui_live *live);
 
 #endif

@@ -108,7 +108,8 @@ plain() {
 	result $? 'connections, on demand'
 	until_ok grep -q '^no calls' plain
 	result $? 'calls'
-	has plain '^no such key' 'and no others'
+	until_ok grep -q '^failed: status 2' plain
+	result $? 'and what is no key is no verb of rpcd ctl either'
 	"$rpcd" ctl --socket admin trust approve \
 		"$(fingerprint alice)" >out 2>err
 	result $? 'a key is approved'
@@ -140,6 +141,116 @@ plain() {
 	exec 8>&-
 	[ ! -s plain.err ]
 	result $? 'without a word'
+}
+
+# piped SOCKET [OPTION...]: what it says to the file of lines, by a pipe.
+piped() {
+	socket=$1
+	shift
+	sed '' lines | timeout 60 "$rpctui" --socket "$socket" --plain "$@" \
+		>out 2>err
+}
+
+# typed STATUS TEXT [OPTION...] <LINES: what becomes of them.
+typed() {
+	status=$1
+	text=$2
+	shift 2
+	cat >lines
+	piped "$tmp/admin" "$@"
+	[ $? -eq "$status" ] && [ ! -s err ]
+	result $? "$text"
+}
+
+# in_order PATTERN...: lines of the output, each behind the one before.
+in_order() {
+	python3 - "$@" <<'END'
+import re, sys
+at = 0
+text = open('out').read()
+for p in sys.argv[1:]:
+    m = re.compile(p, re.M).search(text, at)
+    if not m:
+        sys.exit('no "%s" behind byte %d' % (p, at))
+    at = m.end()
+END
+	result $? 'each line is answered, in its order'
+}
+
+waits_as() { # NAME STATE
+	"$rpcd" ctl --socket admin trust ls --plain 2>err | grep "^$2	" |
+		grep -qF "$(fingerprint "$1")"
+}
+
+# By what is typed, the whole of which is answered before it ends.
+plain_decides() {
+	stays mallory
+	until_ok waits_as mallory new
+	result $? 'one more waits'
+	fp=$(fingerprint mallory)
+	typed 0 'lines from a pipe' <<-END
+		2
+		m $fp 'not one of us'
+		:trust show $fp
+		r $fp
+		s
+		u $fp
+		1
+	END
+	in_order ' online$' ' status rpcd ' ': noted$' \
+		'^note .*not one of us' ': rejected$' ' status rpcd ' \
+		': taken back; now it is new' '^(connection|no conn)'
+	has out " waits new mallory@.* $fp, [0-9]* tries, CA [a-z]" \
+		'with all that one has to know'
+	no_escapes out 'all of it is text'
+	until_ok waits_as mallory new
+	result $? 'and the last decision was taken back'
+	typed 1 'lines of which one fails' <<-END
+		a
+		a $fp 'x
+		log -f
+		nonsense
+		a $(echo "$fp" | cut -c 8-20)
+	END
+	in_order '^of what' '^a quote has no end' '^that has no end' \
+		'^failed: status 2' ': approved, and known'
+	! waits_as mallory new
+	result $? 'by the start of a fingerprint, too'
+	printf '2\nf %s' "$fp" | typed 0 'a last line without an end'
+	in_order '^no key waits' ': forgotten$'
+}
+
+# A key that changed is not let in by a word that lets in new ones.
+plain_changed() {
+	"$selfy" -k changed -e alice@example.org -nopass >out 2>err
+	result $? 'another key with the name of alice'
+	stays changed
+	until_ok waits_as changed changed
+	result $? 'which is a changed one'
+	old=$(fingerprint alice)
+	fp=$(fingerprint changed)
+	typed 1 'is not approved' <<-END
+		2
+		a $fp
+	END
+	in_order ' waits changed .*known with another key, SHA256:' \
+		': another key is known for' '^failed: status'
+	has out ", known with another key, $old\$" 'the other one is named'
+	waits_as changed changed
+	result $? 'it waits'
+	for view in admin view; do
+		printf 'R %s %s\n2\n' "$old" "$fp" >lines
+		piped "$tmp/$view" --read-only
+		[ $? -eq 1 ]
+		result $? 'nor by who only looks'
+		in_order '^read-only: nothing' ' waits changed '
+	done
+	typed 0 'it replaces the other' <<-END
+		R $old $fp
+	END
+	in_order ': revoked, and the other one is known'
+	! waits_as changed changed
+	result $? 'and waits no more'
 }
 
 # What ends it: the end of its input, a signal, nobody who reads.
@@ -420,6 +531,8 @@ certificates
 snapshot
 by_context
 plain
+plain_decides
+plain_changed
 plain_ends
 wrong_use
 forbidden
