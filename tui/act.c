@@ -223,6 +223,17 @@ sort_next(struct ui *ui, bool turn)
 }
 
 static void
+show_next(struct ui *ui)
+{
+	struct view *v = &ui->lists[ui->tab].view;
+	size_t n;
+	const char *const *shows = view_shows(&n);
+
+	v->show = (v->show + 1) % (unsigned)n;
+	ui_say(ui, ROLE_DIM, "show:%s", shows[v->show]);
+}
+
+static void
 go_back(struct ui *ui)
 {
 	struct view *v = &ui->lists[ui->tab].view;
@@ -305,6 +316,9 @@ act_on_list(struct ui *ui, const struct keys_row *k)
 	case ACT_LEVEL:
 		/* Those that the feed asks for. */
 		l->view.level = (l->view.level + 1) % (RK_LOG_INFO + 1);
+		break;
+	case ACT_SHOW:
+		show_next(ui);
 		break;
 	case ACT_FOLLOW:
 		l->follow = !l->follow;

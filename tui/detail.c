@@ -169,17 +169,18 @@ add_calls(const struct model_conn *c, struct text *out)
 {
 	uint64_t over = c->running + c->failed;
 	char p50[WORDS_LEN], p90[WORDS_LEN], p99[WORDS_LEN], most[WORDS_LEN];
-	char took[5 * WORDS_LEN] = "";
+	char took[5 * WORDS_LEN] = "", done[WORDS_COUNT], runs[WORDS_COUNT];
+	char failed[WORDS_COUNT];
 
 	if (c->p99_us > 0)
 		(void)snprintf(took, sizeof(took),
 		    "  p50 %s  p90 %s  p99 %s  max %s",
 		    words_us(c->p50_us, p50), words_us(c->p90_us, p90),
 		    words_us(c->p99_us, p99), words_us(c->max_us, most));
-	text_add(out, ROLE_TEXT,
-	    "%-6s %" PRIu64 " done  %" PRIu64 " running  %" PRIu64 " failed%s",
-	    "calls", c->calls > over ? c->calls - over : 0, c->running,
-	    c->failed, took);
+	text_add(out, ROLE_TEXT, "%-6s %s done  %s running  %s failed%s",
+	    "calls", words_count(c->calls > over ? c->calls - over : 0, done),
+	    words_count(c->running, runs), words_count(c->failed, failed),
+	    took);
 }
 
 void
@@ -362,13 +363,14 @@ static void
 add_figures(const struct rk_value *v, struct text *out)
 {
 	char p50[WORDS_LEN], p90[WORDS_LEN], p99[WORDS_LEN], most[WORDS_LEN];
+	char calls[WORDS_COUNT], runs[WORDS_COUNT], failed[WORDS_COUNT];
 
 	if (rk_value_get(v, "calls") == NULL)
 		return;
-	text_add(out, ROLE_TEXT,
-	    "%-6s %" PRIu64 "   %" PRIu64 " running   %" PRIu64 " failed",
-	    "calls", view_number(v, "calls"), view_number(v, "running"),
-	    view_number(v, "errors"));
+	text_add(out, ROLE_TEXT, "%-6s %s   %s running   %s failed", "calls",
+	    words_count(view_number(v, "calls"), calls),
+	    words_count(view_number(v, "running"), runs),
+	    words_count(view_number(v, "errors"), failed));
 	text_add(out, ROLE_TEXT, "%-6s p50 %s  p90 %s  p99 %s  max %s", "took",
 	    words_us(view_number(v, "p50_us"), p50),
 	    words_us(view_number(v, "p90_us"), p90),

@@ -343,6 +343,9 @@ replaced(struct ui *ui, struct dialog *d, int button)
 		{ "by", d->fp, 0 },
 		{ "version", NULL, d->version },
 		{ "by_version", NULL, d->by_version },
+		/* Also where a third key has the name, which stays: who types
+		 * the end of this one means it. */
+		{ "changed", order_yes, 0 },
 		{ "note", d->note, 0 },
 	};
 	char said[200];
@@ -352,7 +355,7 @@ replaced(struct ui *ui, struct dialog *d, int button)
 	(void)snprintf(
 	    said, sizeof(said), "replaced the key of %.120s", d->who);
 	order_send(
-	    ui, "_.decide", args, d->note[0] != '\0' ? 6 : 5, said, true);
+	    ui, "_.decide", args, d->note[0] != '\0' ? 7 : 6, said, true);
 }
 
 /* d->key: the one that goes. */

@@ -200,81 +200,6 @@ draw_title(struct ui *ui)
 	put_right(ui, 0, ROLE_BAR, clock);
 }
 
-/* ---- tabs ---- */
-
-/* What a tab's name is followed by: a number, or what calls for a person. */
-static void
-tab_count(const struct ui *ui, enum tab tab, char dst[32])
-{
-	size_t waits = model_waiting(ui->m);
-	size_t ends = view_ending(&ui->m->status) + ui->m->agent.n_asked;
-
-	dst[0] = '\0';
-	if (tab == TAB_CONNS)
-		(void)snprintf(dst, 32, " %zu", ui->m->n_conns);
-	else if (tab == TAB_TRUST && waits > 0)
-		(void)snprintf(dst, 32, " %zu!", waits);
-	else if (tab == TAB_CALLS)
-		(void)snprintf(dst, 32, " %zu", ui->m->n_calls);
-	else if (tab == TAB_KEYS && ends > 0)
-		(void)snprintf(dst, 32, " %zu!", ends);
-}
-
-static void
-tab_choice(const struct ui *ui, char *dst, size_t len)
-{
-	const struct list *l = &ui->lists[ui->tab];
-	size_t n;
-	const char *const *sorts = view_sorts(l->view.tab, &n);
-	int used = 0;
-
-	dst[0] = '\0';
-	if (n > 0)
-		used = snprintf(dst, len, "sort:%s%s  ",
-		    sorts[l->view.sort % n], l->view.down ? " up" : "");
-	else if (ui->tab == TAB_LOG)
-		used = snprintf(dst, len, "level:%s%s  ",
-		    words_level(l->view.level), l->follow ? "  follow" : "");
-	if (used < 0 || (size_t)used >= len)
-		return;
-	if (ui->tab != TAB_LOG || l->view.filter[0] != '\0')
-		used += snprintf(dst + used, len - (size_t)used, "filter:%s ",
-		    l->view.filter[0] == '\0' ? "-" : l->view.filter);
-	if (term_cols(ui->term) >= UI_WIDE && (size_t)used < len)
-		(void)snprintf(dst + used, len - (size_t)used, " every %g s ",
-		    (double)ui->conf.every_ms / 1000);
-}
-
-static void
-draw_tabs(struct ui *ui)
-{
-	static const char *const names[] = { "Conns", "Trust", "Calls", "Keys",
-		"Log" };
-	char text[128], count[32], fit[PAINT_MAX];
-	int col = 1;
-
-	for (enum tab t = TAB_CONNS; t < TAB_COUNT; t++) {
-		bool on = t == ui->tab;
-
-		tab_count(ui, t, count);
-		(void)snprintf(text, sizeof(text), "%s%u %s%s%s",
-		    on ? "[" : " ", (unsigned)t + 1, names[t], count,
-		    on ? "]" : " ");
-		term_put(ui->term, 1, col,
-		    on                           ? ROLE_BAR
-		    : strchr(count, '!') != NULL ? ROLE_BAD
-		                                 : ROLE_TEXT,
-		    text);
-		col += (int)strlen(text) + 1;
-	}
-	tab_choice(ui, text, sizeof(text));
-	if (col + 12 < term_cols(ui->term)) {
-		(void)paint_fit(
-		    fit, text, (size_t)(term_cols(ui->term) - col), -1);
-		term_put(ui->term, 1, col, ROLE_DIM, fit);
-	}
-}
-
 /* ---- text ---- */
 
 static void
@@ -575,7 +500,7 @@ ui_draw(struct ui *ui)
 	body = ui_body(ui);
 	draw_title(ui);
 	if (!ui_narrow(ui)) {
-		draw_tabs(ui);
+		ui_draw_tabs(ui);
 		ui_rule(ui, rows - 3, 0, cols, NULL);
 	}
 	ui_rule(ui, body.row - 1, 0, cols, NULL);

@@ -44,6 +44,8 @@ static const struct keys_row table[] = {
 	    "the same dialog; d denies" },
 	{ LOG, 'v', ACT_LEVEL, false, "v", "v level",
 	    "show lines of the next level" },
+	{ TRUST, 'v', ACT_SHOW, false, "v", NULL,
+	    "show all keys, those that wait, the known, the rejected" },
 	{ LOG, 'F', ACT_FOLLOW, false, "F", "F follow",
 	    "stay at the newest line, or not" },
 	{ ALL, 'p', ACT_PAUSE, false, "p", "p pause",

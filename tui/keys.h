@@ -37,6 +37,7 @@ enum action {
 	ACT_SORT,
 	ACT_TURN,
 	ACT_LEVEL,
+	ACT_SHOW,
 	ACT_FOLLOW,
 	ACT_SIDE,
 	ACT_PAUSE,

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+const char order_yes[] = "yes";
+
 #define VIA "tui" /* what the audit has beside the user's name */
 
 /* Those that the audit tells of. */
@@ -40,7 +42,10 @@ put_args(struct rk_value_doc *doc, const struct order_arg *args, size_t n,
 		struct rk_value *v = &items[2 * i + 1];
 
 		r = put_text(doc, &items[2 * i], args[i].key);
-		if (r == RK_OK && args[i].text != NULL) {
+		if (r == RK_OK && args[i].text == order_yes) {
+			v->kind = RK_BOOL;
+			v->u.b = true;
+		} else if (r == RK_OK && args[i].text != NULL) {
 			r = put_text(doc, v, args[i].text);
 		} else if (r == RK_OK) {
 			v->kind = RK_UINT;

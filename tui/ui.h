@@ -132,6 +132,9 @@ size_t ui_draw_text(struct ui *ui, const struct box *b, const struct text *t,
 /* A line with a title in it. */
 void ui_rule(struct ui *ui, int row, int col, int width, const char *title);
 
+/* ---- tabs.c ---- */
+void ui_draw_tabs(struct ui *ui);
+
 /* ---- list.c ---- */
 /* The selected row, or NULL. */
 const struct row *ui_row(struct ui *ui);
@@ -172,9 +175,10 @@ void detail_words(const char *label, const char *fp, struct text *out);
 void detail_row(struct ui *ui, const struct row *r, struct text *out);
 
 /* ---- orders.c ---- */
+extern const char order_yes[]; /* a text of a member that is true */
 struct order_arg {
 	const char *key;
-	const char *text; /* NULL: the number */
+	const char *text; /* NULL: the number; order_yes: true */
 	uint64_t number;
 };
 /* Have the daemon do it; said when it is done. */

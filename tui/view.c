@@ -58,15 +58,6 @@ view_sorts(enum tab tab, size_t *n)
 	return NULL;
 }
 
-const char *
-view_tab_name(enum tab tab)
-{
-	static const char *const names[] = { "conns", "trust", "calls", "keys",
-		"log" };
-
-	return names[tab];
-}
-
 /* ---- what rows are of ---- */
 
 const char *
@@ -485,6 +476,8 @@ trust(const struct model *m, const struct view *v, struct rows *out)
 	for (enum section s = WAITING; s < SECTIONS && r == RK_OK; s++) {
 		size_t head = out->n;
 
+		if (v->show != 0 && v->show - 1 != s)
+			continue;
 		r = add(m, v, out,
 		    (struct row){ .kind = ROW_HEAD, .text = names[s] });
 		for (size_t i = 0; i < m->n_keys && r == RK_OK; i++) {

@@ -40,6 +40,8 @@ struct view {
 	unsigned sort; /* of view_sorts() */
 	bool down;
 	int level; /* TAB_LOG: the least important one shown */
+	/* TAB_TRUST: which of view_shows(); the first is all of them. */
+	unsigned show;
 	char filter[VIEW_FILTER_LEN];
 };
 
@@ -55,6 +57,8 @@ void rows_fini(struct rows *r);
 
 /* The names of what a tab can be sorted by; *n is 0 where it cannot. */
 const char *const *view_sorts(enum tab tab, size_t *n);
+/* The names of what the tab of keys can show, all first. */
+const char *const *view_shows(size_t *n);
 /* The word that stands for a tab in commands and files. */
 const char *view_tab_name(enum tab tab);
 

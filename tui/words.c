@@ -46,6 +46,22 @@ words_size(uint64_t n, char dst[WORDS_LEN])
 }
 
 const char *
+words_count(uint64_t n, char dst[WORDS_COUNT])
+{
+	char digits[WORDS_LEN];
+	size_t len = (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, n);
+	size_t at = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (i > 0 && (len - i) % 3 == 0)
+			dst[at++] = ',';
+		dst[at++] = digits[i];
+	}
+	dst[at] = '\0';
+	return dst;
+}
+
+const char *
 words_us(uint64_t us, char dst[WORDS_LEN])
 {
 	double ms = (double)us / 1000;

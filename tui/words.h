@@ -5,12 +5,15 @@
 #include "model.h"
 
 #define WORDS_LEN 24
+#define WORDS_COUNT 32 /* of a number with commas */
 
 /* "9s" "41m" "2h11m" "3d04h"; of a negative age "0s". */
 const char *words_age(int64_t ms, char dst[WORDS_LEN]);
 /* "0" "940" "1.2M" (powers of 1000). */
 const char *words_size(uint64_t n, char dst[WORDS_LEN]);
 /* "0us" "940us" "0.9ms" "14ms" "1.2s" "3m" of microseconds. */
+/* "18,204" */
+const char *words_count(uint64_t n, char dst[WORDS_COUNT]);
 const char *words_us(uint64_t us, char dst[WORDS_LEN]);
 /* "61%  412M/676M  22M/s  eta 12s" of a stream, "412M  22M/s" where nobody has
  * told how much it will be; "" of what moved nothing. */

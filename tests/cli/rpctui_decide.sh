@@ -53,6 +53,10 @@ audited() { # PATTERN TEXT
 	result $? "$2"
 }
 
+stands() { # NAME STATE
+	ctl trust ls --plain | grep "^$2	" | grep -qF "$(fingerprint "$1")"
+}
+
 has_line() { # NAME
 	ctl trust ls --state known --plain >lines &&
 		grep -qF "$(fingerprint "$1")" lines
@@ -322,6 +326,37 @@ quick() {
 	rm .config/rpckit/config
 }
 
+# A third key with the name stays when one replaces the other.
+third() {
+	comes third ping
+	until_ok stands third changed
+	result $? 'a third key with the name of alice'
+	ctl trust approve --changed "$(fingerprint third)" >out 2>err
+	result $? 'is let in beside the other one'
+	begin "$rpctui --socket $tmp/admin" 'once more'
+	keys 2 / "$(fingerprint again | cut -c 8-18)" Enter
+	shows '^> !! alice' 'one that waits still'
+	keys Enter
+	shows 'Decide: CHANGED key' 'is asked about'
+	keys R
+	shows 'last four characters' 'and replaces one of them'
+	keys -l "$(fingerprint again | tr -d "\n" | tail -c 4)"
+	keys Enter
+	shows 'replaced the key' 'although there is the other'
+	until_ok has_line again
+	result $? 'in the list'
+	keys v
+	shows 'show:waiting' 'v shows those that wait'
+	hides '-- KNOWN' 'and no others'
+	keys v
+	shows '^-- KNOWN\|^── KNOWN' 'then the known'
+	hides 'WAITING (' 'and no others'
+	keys v v
+	shows 'show:all' 'and all again'
+	keys q
+	ends 0 'quit'
+}
+
 only_looks() {
 	begin "$rpctui --socket admin --read-only" 'read-only'
 	shows 'read-only' 'says so'
@@ -347,6 +382,8 @@ main() {
 	result $? 'one more client'
 	"$selfy" -k again -e alice@example.org -nopass >out 2>err
 	result $? 'and one more key with the name of alice'
+	"$selfy" -k third -e alice@example.org -nopass >out 2>err
+	result $? 'and a third one'
 	check 'rpcd starts' start 1 -f tui.conf --certs certs
 	check 'a terminal' terminal 80 24
 	begin "$rpctui --socket $tmp/admin" '80 columns, 24 lines'
@@ -357,6 +394,7 @@ main() {
 	locks
 	commands
 	quick
+	third
 	only_looks
 	term kill-server
 	stop >/dev/null

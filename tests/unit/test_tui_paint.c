@@ -136,10 +136,15 @@ test_wrap(void **state)
 static void
 test_words(void **state)
 {
-	char dst[WORDS_LEN];
+	char dst[WORDS_LEN], count[WORDS_COUNT];
 	int64_t days;
 
 	(void)state;
+	assert_string_equal(words_count(0, count), "0");
+	assert_string_equal(words_count(999, count), "999");
+	assert_string_equal(words_count(18204, count), "18,204");
+	assert_string_equal(
+	    words_count(UINT64_MAX, count), "18,446,744,073,709,551,615");
 	assert_string_equal(words_us(0, dst), "0us");
 	assert_string_equal(words_us(499, dst), "499us");
 	assert_string_equal(words_us(940, dst), "0.9ms");
