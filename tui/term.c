@@ -1,6 +1,7 @@
 /* The terminal by ncursesw: colors by role, keys through the loop, signals. */
 #include "term.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 
 #include <curses.h>
@@ -20,6 +21,9 @@
 
 #define ESC_MS 25      /* what tells Esc from the start of a sequence */
 #define LINE_CELLS 512 /* that are put at once */
+/* So soon nobody goes on with who was stopped; so often it is no accident. */
+#define STOP_MS 5
+#define STOPS_MAX 20
 /* Where a pasted text begins and ends, from terminals that mark it. */
 #define KEY_PASTE (KEY_MAX + 1)
 #define KEY_PASTED (KEY_MAX + 2)
@@ -35,6 +39,7 @@ struct term {
 	int cursor_row, cursor_col;
 	bool pasting;
 	bool ended;
+	bool away; /* it ends, and the terminal is another's */
 };
 
 /* ---- roles ---- */
@@ -121,16 +126,75 @@ on_size(int signo, void *arg)
 	t->conf.redraw(t->conf.arg);
 }
 
+/* Who is in the background may not set the terminal's modes: he is stopped for
+ * that, and the shell has set its own. */
+static bool
+is_ours(void)
+{
+	return tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
+static bool
+is_told_to_end(void)
+{
+	sigset_t set;
+
+	return sigpending(&set) == 0 && (sigismember(&set, SIGTERM) == 1 ||
+	                                    sigismember(&set, SIGHUP) == 1 ||
+	                                    sigismember(&set, SIGINT) == 1);
+}
+
+/* Stop, until the terminal is ours again.  False: it will not be, as we are to
+ * end, or there is no shell any more that could go on with us: then nothing
+ * stops. */
+static bool
+stop_here(void)
+{
+	struct sigaction plain = { .sa_handler = SIG_DFL }, before;
+	int at_once = 0;
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTSTP);
+	(void)sigaction(SIGTSTP, &plain, &before);
+	do {
+		uint64_t since = mono_ms();
+
+		(void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+		(void)raise(SIGTSTP);
+		(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+		at_once = mono_ms() - since < STOP_MS ? at_once + 1 : 0;
+	} while (!is_ours() && !is_told_to_end() && at_once < STOPS_MAX);
+	(void)sigaction(SIGTSTP, &before, NULL);
+	return is_ours();
+}
+
+static void
+come_back(struct term *t)
+{
+	(void)reset_prog_mode();
+	mark_pasted(true);
+	t->pasting = false;
+	take_size();
+	term_redraw(t);
+}
+
+/* Stopped by another, or continued in the background. */
 static void
 on_continue(int signo, void *arg)
 {
 	struct term *t = arg;
 
 	(void)signo;
-	(void)reset_prog_mode();
-	mark_pasted(true);
-	take_size();
-	term_redraw(t);
+	if (t->ended)
+		return;
+	if (!is_ours() && !stop_here()) {
+		t->away = true;
+		if (!is_told_to_end())
+			on_end(SIGHUP, t);
+		return;
+	}
+	come_back(t);
 	t->conf.redraw(t->conf.arg);
 }
 
@@ -167,26 +231,17 @@ watch_signals(struct term *t)
 void
 term_stop(struct term *t)
 {
-	struct sigaction plain = { .sa_handler = SIG_DFL }, before;
-	sigset_t set;
-
 	t->conf.stopped(true, t->conf.arg);
 	(void)endwin();
 	mark_pasted(false);
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGTSTP);
-	(void)sigaction(SIGTSTP, &plain, &before);
-	(void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-	(void)raise(SIGTSTP);
-	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
-	(void)sigaction(SIGTSTP, &before, NULL);
-	(void)reset_prog_mode();
-	mark_pasted(true);
-	t->pasting = false;
-	take_size();
-	term_redraw(t);
-	t->conf.stopped(false, t->conf.arg);
-	t->conf.redraw(t->conf.arg);
+	t->away = !stop_here();
+	if (!t->away) {
+		come_back(t);
+		t->conf.stopped(false, t->conf.arg);
+		t->conf.redraw(t->conf.arg);
+	} else if (!is_told_to_end()) {
+		on_end(SIGHUP, t);
+	}
 }
 
 /* ---- keys ---- */
@@ -294,7 +349,9 @@ on_input(struct rk_watch *w, int fd, unsigned ready, void *arg)
 
 	(void)w;
 	(void)ready;
-	while (!t->ended && (r = get_wch(&code)) != ERR) {
+	if (t->away)
+		return;
+	while (!t->ended && !t->away && (r = get_wch(&code)) != ERR) {
 		any = true;
 		take_key(t, code, r == KEY_CODE_YES);
 	}
@@ -375,11 +432,14 @@ term_free(struct term *t)
 	if (t == NULL)
 		return;
 	rk_watch_free(t->watch);
-	term_mouse(t, false);
-	(void)endwin();
-	mark_pasted(false);
+	if (!t->away) {
+		term_mouse(t, false);
+		(void)endwin();
+		mark_pasted(false);
+	}
 	delscreen(t->screen);
-	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &t->before);
+	if (!t->away)
+		(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &t->before);
 	free(t);
 }
 
@@ -482,6 +542,9 @@ term_cursor(struct term *t, int row, int col)
 void
 term_show(struct term *t)
 {
+	/* It would take the terminal back. */
+	if (t->away)
+		return;
 	(void)curs_set(t->cursor_row >= 0 ? 1 : 0);
 	if (t->cursor_row >= 0)
 		(void)move(t->cursor_row, t->cursor_col);

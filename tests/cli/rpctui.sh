@@ -264,6 +264,37 @@ is_over() {
 	ended_or_zombie "$(cat pid)"
 }
 
+is_stopped() {
+	grep -q '^State:.T' "/proc/$(cat pid)/status"
+}
+
+# In the shell's background it leaves the terminal alone, and can be ended.
+backs() {
+	begin "$rpctui --socket $tmp/admin" 'to be stopped'
+	until_ok of_program
+	result $? 'runs'
+	keys 2 L
+	shows 'Type LOCK' 'in a question'
+	keys LO C-z
+	shows '^\$ *$' 'Ctrl-Z leads to the shell'
+	keys fg Enter
+	shows '> LO' 'and fg to where one was'
+	keys C-z
+	shows '^\$ *$' 'stopped again'
+	keys bg Enter
+	until_ok is_stopped
+	result $? 'in the background it stops'
+	keys 'clear; stty -a | grep -o -- "[-]*echo "' Enter
+	shows '^echo *$' 'and the terminal is the shell'"'"'s'
+	kill -TERM "$(cat pid)"
+	kill -CONT "$(cat pid)"
+	until_ok is_over
+	result $? 'SIGTERM ends it there as well'
+	keys 'clear; stty -a | grep -o -- "[-]*echo "' Enter
+	shows '^echo *$' 'and nothing has changed that'
+	keys clear Enter
+}
+
 dies() {
 	begin "$rpctui --socket $tmp/admin" 'once more'
 	until_ok of_program
@@ -292,6 +323,7 @@ main() {
 	stops
 	locks
 	only_looks
+	backs
 	dies
 	stop >/dev/null
 	result $? 'rpcd stops with 0'
