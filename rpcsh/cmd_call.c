@@ -319,14 +319,20 @@ stream_or_call(struct target *t, const struct caller *by, const struct args *a,
 {
 	struct show show = how_to_show(a, o, args_given(a, "raw"));
 	struct rk_error err = { 0 };
+	bool large = false;
 	int status = 0;
 
 	if (talk_is_wanted(a) &&
 	    (talk_call(t, by, a, &show, q, tr, &status) || status != 0))
 		return status;
-	if (talk_is_wanted(a) && talk_has_input(a) &&
-	    build(a, by, q, &err) != RK_OK)
-		return request_failed(o, &err, "rpcsh call -h");
+	if (talk_is_wanted(a) && talk_has_input(a)) {
+		if (raw_is_upload(a, by, q, &large, &err) != RK_OK)
+			return request_failed(o, &err, "rpcsh call -h");
+		if (large)
+			return raw_upload(t, a, by, q, &show);
+		if (build(a, by, q, &err) != RK_OK)
+			return request_failed(o, &err, "rpcsh call -h");
+	}
 	if (args_given(a, "for"))
 		return out_fail(o, RK_EINVAL,
 		    "--for is of a stream, which this is not", "rpcsh call -h");
@@ -375,13 +381,13 @@ cmd_call(struct args *a, void *ctx)
 	int status = 0;
 
 	out_init(&o, a);
-	if (contradiction(a) == NULL &&
+	if (contradiction(a) == NULL && !talk_is_wanted(a) &&
 	    raw_is_upload(a, ctx, &q, &large, &err) != RK_OK) {
 		status = request_failed(&o, &err, "rpcsh call -h");
 	} else if (large) {
 		struct show show = how_to_show(a, &o, true);
 
-		status = raw_upload(a, ctx, &q, &show);
+		status = raw_upload(NULL, a, ctx, &q, &show);
 	} else if (contradiction(a) == NULL && talk_is_dry(a)) {
 		struct show show = how_to_show(a, &o, args_given(a, "raw"));
 

@@ -64,7 +64,7 @@ raw_is_upload(const struct args *a, const struct caller *by, struct request *q,
 	*yes = false;
 	(void)args_operands(a, &n);
 	/* A dry run shows what a call would have sent. */
-	if (raw == NULL || args_flag(a, "dry-run") || args_given(a, "stream"))
+	if (raw == NULL || args_flag(a, "dry-run"))
 		return r;
 	if (!request_is_stdin(raw)) {
 		*yes = raw[0] == '@' && is_large(raw + 1);
@@ -208,7 +208,7 @@ send_file(struct raw_up *u, const struct show *show)
 }
 
 int
-raw_upload(const struct args *a, const struct caller *by,
+raw_upload(struct target *t, const struct args *a, const struct caller *by,
     const struct request *q, const struct show *show)
 {
 	const char *raw = args_text(a, "raw", "");
@@ -222,12 +222,15 @@ raw_upload(const struct args *a, const struct caller *by,
 	if (request_is_stdin(raw))
 		u->head = (struct rk_bytes){ q->given, q->given_len };
 	if (transfer_init(&u->x, a, by) != RK_OK ||
-	    check(a, &u->x.err) != RK_OK)
+	    check(a, &u->x.err) != RK_OK) {
 		status = out_error(o, &u->x.err, "rpcsh call -h");
-	else if (open_source(u, u->head.ptr != NULL ? NULL : raw + 1) != RK_OK)
+	} else if (open_source(u, u->head.ptr != NULL ? NULL : raw + 1) !=
+	           RK_OK) {
 		status = out_error(o, &u->x.err, NULL);
-	else
+	} else {
+		u->x.given = t;
 		status = send_file(u, show);
+	}
 	status = trace_close(&u->x.trace, status);
 	if (u->src.fd != STDIN_FILENO)
 		source_close(&u->src);

@@ -14,8 +14,9 @@
 RK_MUST enum rk_err raw_is_upload(const struct args *a, const struct caller *by,
     struct request *q, bool *yes, struct rk_error *err);
 /* Send it part by part, as it is, in memory that does not grow, and show the
- * answer.  The exit status. */
-int raw_upload(const struct args *a, const struct caller *by,
+ * answer; to t, which is connected, or, NULL, to where the words say.  The exit
+ * status. */
+int raw_upload(struct target *t, const struct args *a, const struct caller *by,
     const struct request *q, const struct show *show);
 
 #endif

@@ -110,10 +110,13 @@ take_line(
 	rk_value_free(doc);
 	if (r == RK_OK && in->part.len > RK_PAYLOAD_MAX)
 		r = RK_ETOOBIG;
+	if (r == RK_ETOOBIG)
+		return err_set(err, r,
+		    "%s: too large for one part, which carries at most %d "
+		    "bytes",
+		    where, RK_PAYLOAD_MAX);
 	if (r != RK_OK)
-		return err_set(err, r, "%s: %s", where,
-		    r == RK_ETOOBIG ? "too large for one part"
-		                    : rk_err_text(r));
+		return err_set(err, r, "%s: %s", where, rk_err_text(r));
 	in->has_part = true;
 	return RK_OK;
 }

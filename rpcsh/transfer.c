@@ -135,6 +135,31 @@ transfer_local(
 	                   : err_set(&x->err, code, "%s", text);
 }
 
+static void
+done(struct transfer *x)
+{
+	if (x->given == NULL)
+		target_done(x->t, x->by);
+}
+
+/* To a server that may be asked for that. */
+static bool
+reach(struct transfer *x, enum rk_stream_kind kind, int *status)
+{
+	if ((x->t = x->given) != NULL)
+		return true;
+	x->t = target_use(&x->own, x->by, x->a, &x->o, status);
+	if (x->t == NULL)
+		return false;
+	/* What is only fetched changes nothing. */
+	if (target_connect(x->t, &x->o, status) &&
+	    (kind == RK_STREAM_DOWN ||
+	        confirm_call(x->t, &x->o, x->method, status)))
+		return true;
+	done(x);
+	return false;
+}
+
 bool
 transfer_open(struct transfer *x, enum rk_stream_kind kind, int *status)
 {
@@ -143,20 +168,12 @@ transfer_open(struct transfer *x, enum rk_stream_kind kind, int *status)
 	};
 	enum rk_err r;
 
-	x->t = target_use(&x->own, x->by, x->a, &x->o, status);
-	if (x->t == NULL)
+	if (!reach(x, kind, status))
 		return false;
 	/* A limit of calls is none of files, unless it is meant so. */
 	if (args_given(x->a, "timeout") && !args_from_env(x->a, "timeout"))
 		x->timeout = x->t->timeout == RK_NEVER ? 0 : x->t->timeout;
 	req.timeout = x->timeout;
-	/* What is only fetched changes nothing. */
-	if (!target_connect(x->t, &x->o, status) ||
-	    (kind != RK_STREAM_DOWN &&
-	        !confirm_call(x->t, &x->o, x->method, status))) {
-		target_done(x->t, x->by);
-		return false;
-	}
 	x->begun_us = mono_us();
 	x->up = kind != RK_STREAM_DOWN;
 	r = rk_client_stream(x->t->client, kind, &req, NULL, NULL, &x->s);
@@ -167,7 +184,7 @@ transfer_open(struct transfer *x, enum rk_stream_kind kind, int *status)
 	else
 		(void)err_set(&x->err, r, "%s", rk_err_text(r));
 	*status = target_failed(x->t, &x->o, &x->err, x->method);
-	target_done(x->t, x->by);
+	done(x);
 	return false;
 }
 
@@ -356,5 +373,5 @@ void
 transfer_close(struct transfer *x)
 {
 	rk_reply_free(&x->reply);
-	target_done(x->t, x->by);
+	done(x);
 }

@@ -17,6 +17,9 @@ struct transfer {
 	struct out o;
 	const struct caller *by;
 	struct target own, *t;
+	/* Connected already, with everybody asked, and closed by its owner; or
+	 * NULL. */
+	struct target *given;
 	struct rk_stream *s;
 	uint64_t timeout; /* ms; 0: none */
 	uint64_t begun_us;

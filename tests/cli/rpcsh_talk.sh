@@ -64,11 +64,31 @@ assert "reply" in x[-1]' 2>err
 	talk 0 'a method that takes bytes' call -o ndjson lines -d -
 	[ "$(head -n 1 out)" = '"{\"a\":1}\n"' ]
 	result $? 'is sent the lines themselves'
+	printf abc >in
+	talk 0 'bytes, when it is asked' call -o ndjson mirror --raw -
+	[ "$(cat out)" = '"abc"' ]
+	result $? 'how it streams'
+	as_they_come
 	: >in
 	talk 0 'no lines' call -o ndjson mirror -d -
 	same 'none come back' </dev/null
 	talk 0 'without input' call -o ndjson mirror x:=1
 	echo '{"x":1}' | same 'there is the argument'
+}
+
+# Bytes of an input that stays open.
+as_they_come() {
+	: >out
+	exec 8<>fifo
+	timeout 60 "$rpcsh" -s "$where" call -o ndjson mirror --raw - \
+		<fifo >out 2>err 8<&- &
+	reader=$!
+	printf now >&8
+	until_ok grep -qx '"now"' out
+	result $? 'and go when they come'
+	exec 8>&-
+	wait $reader
+	result $? 'to the end'
 }
 
 # Where nobody can be asked.
@@ -146,7 +166,15 @@ wrong() {
 	result $? 'no time'
 	python3 -c 'print("\"" + "x" * 1200000 + "\"")' >in
 	talk 1 'what is too large' call -o ndjson mirror -d -
-	has err 'standard input:1: too large' 'is named, too'
+	has err 'standard input:1: too large for one part, .* 1200000 bytes$' \
+		'is named, too'
+	python3 -c 'print("\"" + "x" * 16777216 + "\"")' >in
+	talk 1 'a line of 16 MiB' call -o ndjson mirror -d -
+	has err 'standard input:1: the line is longer than 8388608 bytes$' \
+		'as well'
+	head -c 2000000 in >large
+	talk 1 'many bytes' call -o ndjson tell --raw @large
+	has err 'tell: it takes no streams' 'for what takes none'
 	printf '1\n' >in
 	timeout 60 "$rpcsh" -s "$where" call -o ndjson mirror -d - <in \
 		>/dev/full 2>err
@@ -204,6 +232,14 @@ memory() {
 	result $? 'and they are not kept'
 }
 
+# The parts in out are the text in in.
+is_text() {
+	python3 -c '
+import json
+parts = "".join(json.loads(line) for line in open("out"))
+assert parts.encode() == open("in", "rb").read()' 2>>err
+}
+
 # over TRANSPORT: the same where parts are records, or streams of their own.
 over() {
 	: >ready
@@ -223,6 +259,14 @@ over() {
 		mirror -d -
 	cmp in out
 	result $? 'too'
+	head -c 16777216 /dev/zero | tr '\0' y >in
+	talk 0 '16 MiB of bytes' --certs certs -k alice call -o ndjson \
+		mirror --raw @in
+	is_text
+	result $? 'come back as well'
+	talk 0 'up' --certs certs -k alice call -o ndjson count --raw -
+	[ "$(cat out)" = '"16777216"' ]
+	result $? 'are counted'
 	talk 0 'an end' --certs certs -k alice call -o ndjson forever -n 3
 	printf '1\n2\n3\n' | same 'of what has none'
 	printf '1\n2\n' >in
