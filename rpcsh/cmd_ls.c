@@ -469,17 +469,6 @@ show_paged(const struct out *o, const struct rk_value *m)
 	return status;
 }
 
-/* Did _.describe say that there is no such method? */
-static bool
-says_unknown(const struct rk_reply *reply)
-{
-	static const char text[] = "no such method";
-
-	return reply->code == RK_EREMOTE &&
-	       reply->remote_error.len == strlen(text) &&
-	       memcmp(reply->remote_error.ptr, text, strlen(text)) == 0;
-}
-
 static enum rk_err
 ask_about(struct target *t, const char *method, struct rk_reply *reply,
     struct rk_error *err)
@@ -509,9 +498,9 @@ describe(struct target *t, const struct out *o, const char *method)
 	enum rk_err r = ask_about(t, method, &reply, &err);
 	int status = 0;
 
-	if (says_unknown(&reply) && target_whole_name(t, method, whole))
+	if (typed_is_unknown(&reply) && target_whole_name(t, method, whole))
 		status = describe(t, o, whole); /* it has a dot */
-	else if (says_unknown(&reply))
+	else if (typed_is_unknown(&reply))
 		status = target_no_method(t, o, method);
 	else if (r == RK_ENOMETHOD)
 		status = out_fail(o, r,

@@ -7,6 +7,7 @@
 #include "cli/tty.h"
 #include "history.h"
 #include "marks.h"
+#include "typed.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -140,6 +141,7 @@ describe(struct asking *x, const char *method)
 	struct target *t = &x->s->held.t;
 	const struct out *o = &x->s->o;
 	struct rk_reply reply = { .code = RK_OK };
+	char whole[RK_NAME_MAX + 1];
 	struct rk_error err;
 	uint8_t *payload = NULL;
 	enum rk_err r;
@@ -149,7 +151,11 @@ describe(struct asking *x, const char *method)
 		return out_fail(o, RK_ENOMEM, "out of memory", NULL);
 	req.payload = payload;
 	r = target_call(t, &req, &reply, &err);
-	if (r == RK_ENOMETHOD)
+	if (typed_is_unknown(&reply) && target_whole_name(t, method, whole))
+		status = describe(x, whole); /* it has a dot */
+	else if (typed_is_unknown(&reply))
+		status = target_no_method(t, o, method);
+	else if (r == RK_ENOMETHOD)
 		status = out_fail(o, r,
 		    "the server does not describe its methods: it has no "
 		    "_.describe",

@@ -65,6 +65,16 @@ typed_describe(struct target *t, const char *method, struct rk_value_doc **doc,
 	return r == RK_EREMOTE || r == RK_ENOMETHOD ? RK_OK : r;
 }
 
+bool
+typed_is_unknown(const struct rk_reply *reply)
+{
+	static const char text[] = "no such method";
+
+	return reply->code == RK_EREMOTE &&
+	       reply->remote_error.len == strlen(text) &&
+	       memcmp(reply->remote_error.ptr, text, strlen(text)) == 0;
+}
+
 enum rk_err
 typed_ask(struct target *t, const char *method, struct rk_value_doc **doc,
     struct rk_error *err)

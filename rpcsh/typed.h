@@ -12,6 +12,8 @@
  */
 RK_MUST enum rk_err typed_describe(struct target *t, const char *method,
     struct rk_value_doc **doc, struct rk_error *err);
+/* Did _.describe answer that there is no such method? */
+bool typed_is_unknown(const struct rk_reply *reply);
 /*
  * Ask the server about a method named "Service.Method".  *doc is its
  * description if it has a schema, else NULL: then nothing is known, and the

@@ -27,6 +27,9 @@ calls() {
 	try ls 'te*' '^tell '
 	try desc tell '^tell  two-way   in anything'
 	try desc nope 'no such method'
+	try ask tel 'did you mean "tell"'
+	try ask Order 'Item'
+	keys C-c
 	try ask Shop.Order 'Item'
 	keys C-c
 	type_line ':ask tell'
