@@ -154,13 +154,27 @@ is_harmless(const char *text, size_t len)
 static int
 raw_bytes(const struct show *s, const void *data, size_t len)
 {
+	struct buf b;
+	enum rk_err r;
+
 	if (s->file == NULL && isatty(STDOUT_FILENO) == 1 &&
 	    !is_harmless(data, len))
 		return out_fail(s->out, RK_EINVAL,
 		    "the reply is not plain text and standard output is a "
 		    "terminal",
 		    "-o hex, or --out FILE");
-	return deliver(s, data, len);
+	if (s->file != NULL || len == 0 || isatty(STDOUT_FILENO) != 1 ||
+	    ((const char *)data)[len - 1] == '\n')
+		return deliver(s, data, len);
+	/* What follows on the terminal is not to stand behind it. */
+	buf_init(&b, len + 1);
+	r = buf_put(&b, data, len);
+	if (r == RK_OK)
+		r = buf_put_str(&b, "\n");
+	if (r == RK_OK)
+		pager_bytes(s->out, buf_peek(&b), buf_len(&b));
+	buf_fini(&b);
+	return r == RK_OK ? 0 : out_fail(s->out, r, rk_err_text(r), NULL);
 }
 
 static int

@@ -53,6 +53,9 @@ replies() {
 	run "$rpcsh evil -o raw"
 	grep -q 'not plain text' plain && grep -q "END-$mark-2" plain
 	result $? "and -o raw refuses them"
+	run "$rpcsh echo --raw xyz -o raw"
+	grep -q -x 'xyz' plain && grep -q "^END-$mark-0" plain
+	result $? "nor is it followed in its line"
 	run "$rpcsh echo a:=1 -o msgpack"
 	grep -q "END-$mark-2" plain && grep -q '^try: -o hex, or --out FILE' plain
 	result $? "bytes are refused"
