@@ -172,6 +172,7 @@ give_up(struct held *h, struct rk_error *err)
 	held_forget_interrupt();
 	while (h->t.ended.code == RK_OK && !held_interrupted())
 		held_turn(h, -1);
+	(void)held_canceled(h);
 	return err_set(err, RK_ECANCELED, "%s: canceled", h->t.url);
 }
 
@@ -366,6 +367,7 @@ held_call(struct held *h, const struct rk_request *req, struct rk_reply *reply,
 		if (!h->calls || !held_interrupted())
 			continue;
 		held_forget_interrupt();
+		(void)held_canceled(h);
 		/* Gone already is as good. */
 		(void)rk_client_cancel(h->t.client, id);
 	}

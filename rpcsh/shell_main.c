@@ -40,17 +40,17 @@ lock_state(const struct target *t)
 		return " unproven";
 	if (t->trusting.how == TRUST_STRICT)
 		return " strict";
-	if (rk_trust_inspect(t->trust, &state, &keys, NULL) != RK_OK)
-		return " locked"; /* nobody is believed */
-	switch (state) {
-	case RK_TRUST_ABSENT:
-		return t->trusting.how == TRUST_FILE ? " any-key" : " open";
-	case RK_TRUST_OPEN:
-		return t->trusting.how == TRUST_ASK ? " ask" : " open";
-	case RK_TRUST_LOCKED:
-		break;
-	}
-	return " locked";
+	if (t->trusting.how != TRUST_FILE)
+		state = trust_list(&t->trusting);
+	else if (rk_trust_inspect(t->trust, &state, &keys, NULL) != RK_OK)
+		state = RK_TRUST_LOCKED; /* nobody is believed */
+	if (state == RK_TRUST_LOCKED)
+		return " locked";
+	if (t->trusting.how == TRUST_ASK)
+		return " ask";
+	return state == RK_TRUST_ABSENT && t->trusting.how == TRUST_FILE
+	           ? " any-key"
+	           : " open";
 }
 
 /* The context, or the server without its scheme. */

@@ -194,6 +194,8 @@ transfer_goes_on(struct transfer *x)
 	if (!held_interrupted())
 		return RK_OK;
 	held_forget_interrupt();
+	if (x->t != NULL)
+		(void)held_canceled(x->t->held);
 	return transfer_local(x, RK_ECANCELED, 0, "canceled");
 }
 

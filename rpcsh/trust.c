@@ -10,8 +10,10 @@
 #include <rpckit/session.h>
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FP_BODY 43 /* characters behind SHA256: */
@@ -51,6 +53,17 @@ trust_is_fp(const char *text)
 }
 
 /* ---- the decision ---- */
+
+enum rk_trust_state
+trust_list(const struct trusting *t)
+{
+	const mode_t writable = S_IWUSR | S_IWGRP | S_IWOTH;
+	struct stat st;
+
+	if (stat(t->path, &st) != 0)
+		return errno == ENOENT ? RK_TRUST_ABSENT : RK_TRUST_LOCKED;
+	return (st.st_mode & writable) != 0 ? RK_TRUST_OPEN : RK_TRUST_LOCKED;
+}
 
 /* A key for this address that is not known. */
 static enum rk_err

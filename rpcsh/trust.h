@@ -38,6 +38,9 @@ enum trust_how trust_parse(const char *word);
 /* A decider by all of this; not for TRUST_FILE.  RK_ENOMEM. */
 RK_MUST enum rk_err trust_new(
     struct trusting *t, struct rk_trust **out, struct rk_error *err);
+/* The state of the list, where the decider is that of trust_new(); one that
+ * cannot be looked at lets nobody in. */
+enum rk_trust_state trust_list(const struct trusting *t);
 /*
  * After `asks`: ask on the terminal, and record the key if the answer is yes.
  * RK_OK: connect again.  RK_EUNKNOWNKEY: no; RK_ENOPASS: nobody to ask (or

@@ -10,63 +10,8 @@ set -u
 . "${SRC_DIR:?}/tests/lib/rpcd.sh"
 # shellcheck source=tests/lib/term.sh
 . "$SRC_DIR/tests/lib/term.sh"
-
-# What stays for a moment is written: a prompt may come last.
-rewrite() {
-	taken
-	cp screen still
-	sleep 0.6
-	taken
-	cmp -s screen still && cp still "$file"
-}
-
-# golden NAME PATTERN TEXT: the screen becomes that of the file; a new file is
-# written when it has the pattern.
-golden() {
-	file=$SRC_DIR/tests/golden/rpcsh_$1
-	if [ -n "${RPCKIT_GOLDEN_WRITE-}" ]; then
-		until_ok on_screen "$2"
-		until_ok rewrite
-	fi
-	until_ok is_golden
-	same=$?
-	sed 's/^/# /' difference
-	result $same "$3"
-}
-
-# What differs from run to run, when a screen is of figures.
-figures='cat'
-
-no_figures() {
-	sed 's/ [0-9][0-9]*\.[0-9][0-9]*/ N/g; s/N [mun]*s/N T/g
-		s/[0-9][0-9]* \([mun]*s\)\( \|$\)/N T\2/g
-		s/[0-9T:-]*Z  answer/TIME  answer/; s/(.*\/s)/(RATE)/
-		s/[▁▂▃▄▅▆▇█][▁▂▃▄▅▆▇█ ]*/BARS/g; s/  */ /g; s/ $//; /^$/d'
-}
-
-taken() {
-	term capture-pane -p -J -t t | sed 's/ *$//; s/127\.0\.0\.1:[0-9]*/127.0.0.1:PORT/g
-		s/: [0-9]*\.[0-9]*\.[0-9]*,/: VERSION,/
-		s/^[0-9][0-9]*\.[0-9] ms$/N ms/
-		s/said at [0-9T:-]*Z/said at TIME/' | $figures >screen
-}
-
-is_golden() {
-	taken
-	diff "$file" screen >difference
-}
-
-serve() { # [URL]
-	: >ready
-	"$BUILD_DIR/test/typedserver" "$@" </dev/null >ready 2>log &
-	daemon=$!
-	daemons="$daemons $daemon"
-	until_ok ready 1 && ! ended "$daemon"
-}
-
-tell() {
-	"$rpcsh" -s "$where" tell --subject jobs.done id:="$1" >/dev/null
-}
+# shellcheck source=tests/lib/shell.sh
+. "$SRC_DIR/tests/lib/shell.sh"
 
 begins() {
 	cat >editor <<-'END'
