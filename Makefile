@@ -35,6 +35,16 @@ SO_LDFLAGS_debug   := -Wl,-z,defs
 FAST_LD := $(if $(shell command -v ld.gold),-fuse-ld=gold)
 LDFLAGS_asan   := -fsanitize=address,undefined $(FAST_LD)
 LDFLAGS_tsan   := -fsanitize=thread $(FAST_LD)
+# Tests start programs thousands of times, and with AddressSanitizer a start
+# takes longer than most of what they do then: all is settled when they are
+# linked, that can be, and nothing moved or looked up when they start.
+PIE            := -pie
+ifeq ($(MODE),asan)
+PIE            := -no-pie -Wl,-z,lazy
+STATIC_ASAN    := $(if $(findstring clang,$(CC)),,$(if $(filter \
+	/%,$(shell $(CC) -print-file-name=libasan.a)),-static-libasan \
+	-static-libubsan))
+endif
 LDFLAGS_fuzz   := -fsanitize=address,undefined
 
 LIB_PKGS := openssl libsodium libargon2 sqlite3
@@ -222,17 +232,19 @@ LIBS_rpctui = $(TUI_LIBS)
 define program
 $(B)/bin/$(1): $(call obj,$(wildcard $(call folder,$(1))/*.c)) $(CLI_A) $(CORE_A)
 	@mkdir -p $$(@D)
-	$$(CC) -pie $$(RK_LDFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LIBS_$(1)) \
-	    $$(CLI_LIBS) $$(LIB_LIBS)
+	$$(CC) $$(RK_LDFLAGS) $$(PIE) $$(STATIC_ASAN) $$(LDFLAGS) -o $$@ $$^ \
+	    $$(LIBS_$(1)) $$(CLI_LIBS) $$(LIB_LIBS)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 $(B)/test/test_%: $(OBJ)/tests/unit/test_%.o $(TESTLIB_A) $(CLI_A) $(CORE_A)
 	@mkdir -p $(@D)
-	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(CLI_LIBS) $(LIB_LIBS)
+	$(CC) $(RK_LDFLAGS) $(PIE) $(LDFLAGS) -o $@ $^ -lcmocka $(CLI_LIBS) \
+	    $(LIB_LIBS)
 $(B)/test/test_%: $(OBJ)/tests/contract/test_%.o $(TESTLIB_A) $(CLI_A) $(CORE_A)
 	@mkdir -p $(@D)
-	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(CLI_LIBS) $(LIB_LIBS)
+	$(CC) $(RK_LDFLAGS) $(PIE) $(LDFLAGS) -o $@ $^ -lcmocka $(CLI_LIBS) \
+	    $(LIB_LIBS)
 # Of our own objects; other libraries have their memory (tests/lib/failmalloc).
 FAILMALLOC_LDFLAGS := $(addprefix -Xlinker --wrap=,malloc calloc realloc \
 	reallocarray strdup strndup)
@@ -246,22 +258,23 @@ $(B)/test/test_quic_no_memory: RK_LDFLAGS += $(addprefix -Xlinker --wrap=, \
 $(B)/test/test_tui_%: $(OBJ)/tests/unit/test_tui_%.o $(TESTLIB_A) $(TUI_A) \
     $(CLI_A) $(CORE_A)
 	@mkdir -p $(@D)
-	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(TUI_LIBS) \
+	$(CC) $(RK_LDFLAGS) $(PIE) $(LDFLAGS) -o $@ $^ -lcmocka $(TUI_LIBS) \
 	    $(CLI_LIBS) $(LIB_LIBS)
 $(B)/test/test_tui_%: $(OBJ)/tests/contract/test_tui_%.o $(TESTLIB_A) \
     $(TUI_A) $(CLI_A) $(CORE_A)
 	@mkdir -p $(@D)
-	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(TUI_LIBS) \
+	$(CC) $(RK_LDFLAGS) $(PIE) $(LDFLAGS) -o $@ $^ -lcmocka $(TUI_LIBS) \
 	    $(CLI_LIBS) $(LIB_LIBS)
 # And the vault's.
 $(B)/test/test_vault_%: $(OBJ)/tests/unit/test_vault_%.o $(TESTLIB_A) \
     $(VAULT_A) $(CLI_A) $(CORE_A)
 	@mkdir -p $(@D)
-	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(CLI_LIBS) $(LIB_LIBS)
+	$(CC) $(RK_LDFLAGS) $(PIE) $(LDFLAGS) -o $@ $^ -lcmocka $(CLI_LIBS) \
+	    $(LIB_LIBS)
 $(B)/test/replay_vault_%: $(OBJ)/tests/fuzz/fuzz_vault_%.o \
     $(OBJ)/tests/fuzz/replay.o $(VAULT_A) $(CLI_A) $(CORE_A)
 	@mkdir -p $(@D)
-	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
+	$(CC) $(RK_LDFLAGS) $(PIE) $(LDFLAGS) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
 $(B)/fuzz/fuzz_vault_%: $(OBJ)/tests/fuzz/fuzz_vault_%.o $(VAULT_A) \
     $(CLI_A) $(CORE_A)
 	@mkdir -p $(@D)
@@ -270,7 +283,7 @@ $(B)/fuzz/fuzz_vault_%: $(OBJ)/tests/fuzz/fuzz_vault_%.o $(VAULT_A) \
 $(B)/test/replay_tui_%: $(OBJ)/tests/fuzz/fuzz_tui_%.o \
     $(OBJ)/tests/fuzz/replay.o $(TUI_A) $(CLI_A) $(CORE_A)
 	@mkdir -p $(@D)
-	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
+	$(CC) $(RK_LDFLAGS) $(PIE) $(LDFLAGS) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
 $(B)/fuzz/fuzz_tui_%: $(OBJ)/tests/fuzz/fuzz_tui_%.o $(TUI_A) $(CLI_A) \
     $(CORE_A)
 	@mkdir -p $(@D)
@@ -279,10 +292,10 @@ $(B)/fuzz/fuzz_tui_%: $(OBJ)/tests/fuzz/fuzz_tui_%.o $(TUI_A) $(CLI_A) \
 $(B)/test/replay_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/tests/fuzz/replay.o \
     $(CLI_A) $(CORE_A)
 	@mkdir -p $(@D)
-	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
+	$(CC) $(RK_LDFLAGS) $(PIE) $(LDFLAGS) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
 $(B)/test/%: $(OBJ)/tests/tools/%.o $(CORE_A)
 	@mkdir -p $(@D)
-	$(CC) $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
+	$(CC) $(RK_LDFLAGS) $(PIE) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
 $(B)/fuzz/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(CLI_A) $(CORE_A)
 	@mkdir -p $(@D)
 	$(CC) -fsanitize=fuzzer $(RK_LDFLAGS) $(LDFLAGS) -o $@ $^ \
