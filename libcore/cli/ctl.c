@@ -147,6 +147,9 @@ refused(const struct ctl *c, const struct rk_reply *reply)
 		if (strcmp(said, known[i].text) == 0)
 			return out_fail(&c->out, code, said, known[i].advice);
 	}
+	if (code == RK_ESTATE && strstr(said, "without a key") != NULL)
+		return out_fail(
+		    &c->out, code, said, "approve a key first, or import some");
 	return out_fail(&c->out, code, said, key_advice(code));
 }
 

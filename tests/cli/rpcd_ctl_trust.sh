@@ -250,6 +250,11 @@ if ! start 1 -f ctl.conf; then
 	plan
 fi
 ok 'a daemon'
+for word in lock 'mode lock'; do
+	# shellcheck disable=SC2086 # words
+	want 1 "$word: a list without a key" ctl trust $word
+	has err '^try: approve a key first' 'says what to do'
+done
 approves
 rejects
 notes_modes
