@@ -3,10 +3,13 @@
 
 #include "base/str.h"
 #include "cli/out.h"
+#include "line_rows.h"
 
 #include <errno.h>
 #include <histedit.h>
+#include <langinfo.h>
 #include <limits.h>
+#include <locale.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,6 +23,7 @@
 #define COLUMNS_USUAL 80
 #define LISTED 200 /* words shown at once */
 #define SHOWN_MAX 1024
+#define ASCII "ANSI_X3.4-1968" /* as the C library calls it */
 
 struct line {
 	const struct line_hooks *hooks;
@@ -27,6 +31,7 @@ struct line {
 	History *history;
 	char prompt[PROMPT_MAX];
 	mbstate_t state; /* of a character that has come in part */
+	locale_t utf8;   /* while it reads; 0: the locale has more than ASCII */
 	bool reading;
 	bool hidden;
 	bool stale;    /* marks may be missing: see paint() */
@@ -119,47 +124,6 @@ columns(void)
 	return w.ws_col;
 }
 
-/* How many columns a character takes as libedit shows it; 0: a newline. */
-static unsigned
-width_of(wchar_t c)
-{
-	int w = wcwidth(c);
-
-	if (c == L'\n')
-		return 0;
-	return w >= 0 ? (unsigned)w : 2; /* ^X */
-}
-
-/* Go on from *col by this text; the rows it goes down. */
-static unsigned
-rows_of(const char *text, size_t len, unsigned cols, unsigned *col)
-{
-	mbstate_t state = { 0 };
-	unsigned rows = 0;
-
-	while (len > 0) {
-		wchar_t c;
-		size_t n = mbrtowc(&c, text, len, &state);
-		unsigned w;
-
-		if (n == 0 || n > len)
-			break;
-		w = width_of(c);
-		if (c == L'\n' || *col + w > cols) {
-			rows++;
-			*col = 0;
-		}
-		*col += w;
-		if (*col == cols) { /* libedit goes to the next row at once */
-			rows++;
-			*col = 0;
-		}
-		text += n;
-		len -= n;
-	}
-	return rows;
-}
-
 void
 line_hide(struct line *l)
 {
@@ -173,8 +137,8 @@ line_hide(struct line *l)
 		(void)fputs("\n", stdout);
 	} else {
 		info = el_line(l->el);
-		rows = rows_of(l->prompt, strlen(l->prompt), cols, &col);
-		rows += rows_of(info->buffer,
+		rows = line_rows(l->prompt, strlen(l->prompt), cols, &col);
+		rows += line_rows(info->buffer,
 		    (size_t)(info->cursor - info->buffer), cols, &col);
 		if (rows > 0)
 			(void)printf("\033[%uA", rows);
@@ -184,53 +148,6 @@ line_hide(struct line *l)
 }
 
 /* ---- marks ---- */
-
-/* Has the line marks that combine with what stands before them?  What libedit
- * shows in a way of its own is let alone. */
-static bool
-has_marks(const char *text, size_t len)
-{
-	mbstate_t state = { 0 };
-	bool any = false;
-
-	while (len > 0) {
-		wchar_t c;
-		size_t n = mbrtowc(&c, text, len, &state);
-		int w;
-
-		if (n == 0 || n > len || (w = wcwidth(c)) < 0)
-			return false;
-		any = any || w == 0;
-		text += n;
-		len -= n;
-	}
-	return any;
-}
-
-/* As libedit breaks it into rows, which are there already. */
-static void
-put_rows(const char *text, size_t len, unsigned cols, unsigned *col)
-{
-	mbstate_t state = { 0 };
-
-	while (len > 0) {
-		wchar_t c;
-		size_t n = mbrtowc(&c, text, len, &state);
-		unsigned w;
-
-		if (n == 0 || n > len)
-			break;
-		w = width_of(c);
-		if (w > 0 && *col + w > cols) {
-			(void)fputs("\r\n", stdout);
-			*col = 0;
-		}
-		(void)fwrite(text, 1, n, stdout);
-		*col += w;
-		text += n;
-		len -= n;
-	}
-}
 
 /*
  * libedit forgets marks whenever it draws a line anew: then all of it is
@@ -245,18 +162,18 @@ paint(struct line *l)
 	unsigned cols = columns(), col = 0, end = 0, rows, down;
 
 	l->stale = false;
-	if (l->dumb || l->hidden || !has_marks(info->buffer, all))
+	if (l->dumb || l->hidden || !line_has_marks(info->buffer, all))
 		return;
-	rows = rows_of(l->prompt, strlen(l->prompt), cols, &col);
-	rows += rows_of(info->buffer, at, cols, &col);
-	down = rows_of(l->prompt, strlen(l->prompt), cols, &end);
-	down += rows_of(info->buffer, all, cols, &end);
+	rows = line_rows(l->prompt, strlen(l->prompt), cols, &col);
+	rows += line_rows(info->buffer, at, cols, &col);
+	down = line_rows(l->prompt, strlen(l->prompt), cols, &end);
+	down += line_rows(info->buffer, all, cols, &end);
 	if (rows > 0)
 		(void)printf("\033[%uA", rows);
 	(void)putchar('\r');
 	end = 0;
-	put_rows(l->prompt, strlen(l->prompt), cols, &end);
-	put_rows(info->buffer, all, cols, &end);
+	line_put_rows(l->prompt, strlen(l->prompt), cols, &end);
+	line_put_rows(info->buffer, all, cols, &end);
 	if (end == cols) /* where libedit has gone to the next row */
 		(void)fputs("\r\n", stdout);
 	if (down > rows)
@@ -359,10 +276,19 @@ prompt_of(EditLine *el)
 	return l->prompt;
 }
 
+/* What is typed is UTF-8, as what is sent and shown is, where the locale would
+ * lose all of it but ASCII. */
+static locale_t
+use_utf8(const struct line *l)
+{
+	return uselocale(l->utf8);
+}
+
 enum line_end
 line_read(struct line *l, const char *prompt, const char **text)
 {
 	struct sigaction old[N_WATCHED];
+	locale_t before;
 	const char *got;
 	int n = 0;
 
@@ -372,7 +298,9 @@ line_read(struct line *l, const char *prompt, const char **text)
 	l->canceled = false;
 	hear(old);
 	l->reading = true;
+	before = use_utf8(l);
 	got = el_gets(l->el, &n);
+	(void)uselocale(before);
 	l->reading = false;
 	unhear(old);
 	if (l->canceled) {
@@ -456,7 +384,7 @@ width_of_text(const char *text)
 	unsigned col = 0;
 
 	/* No row is as long. */
-	(void)rows_of(text, strlen(text), UINT_MAX, &col);
+	(void)line_rows(text, strlen(text), UINT_MAX, &col);
 	return col;
 }
 
@@ -569,19 +497,26 @@ line_open(const char *prog, const struct line_hooks *hooks, struct line **out)
 {
 	const char *term = getenv("TERM");
 	struct line *l = calloc(1, sizeof(*l));
+	locale_t before;
 
 	*out = NULL;
 	if (l == NULL)
 		return RK_ENOMEM;
 	l->hooks = hooks;
 	l->dumb = term == NULL || *term == '\0' || strcmp(term, "dumb") == 0;
+	if (strcmp(nl_langinfo(CODESET), ASCII) == 0)
+		l->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	/* Which keys are letters is decided here, too. */
+	before = use_utf8(l);
 	l->el = el_init(prog, stdin, stdout, stderr);
 	l->history = history_init();
+	if (l->el != NULL && l->history != NULL)
+		set_up(l);
+	(void)uselocale(before);
 	if (l->el == NULL || l->history == NULL) {
 		line_close(l);
 		return RK_ENOMEM;
 	}
-	set_up(l);
 	*out = l;
 	return RK_OK;
 }
@@ -595,6 +530,8 @@ line_close(struct line *l)
 		el_end(l->el);
 	if (l->history != NULL)
 		history_end(l->history);
+	if (l->utf8 != (locale_t)0)
+		freelocale(l->utf8);
 	free(l->text);
 	free(l);
 }

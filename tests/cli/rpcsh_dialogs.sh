@@ -155,6 +155,18 @@ other_key() {
 	golden changed '^If the owner' 'is not believed'
 }
 
+# What is typed is UTF-8, as what is sent is.
+in_ascii() {
+	terminal=ascii
+	opened C
+	until_ok last_has "$ready"
+	fresh
+	enter 'tell -o json a="漢ä" b=é́'
+	golden ascii "$ready" 'nothing of what is typed is lost in ASCII'
+	term kill-server
+	terminal=t
+}
+
 main() {
 	certificates
 	check 'a server' serve tls://127.0.0.1:0 odd certs
@@ -163,6 +175,7 @@ main() {
 	"$rpcsh" ctx add away server=tcp://127.0.0.1:1 --quiet
 	echo 1 >value.json
 	new_server
+	in_ascii
 	questions
 	streams
 	slow
