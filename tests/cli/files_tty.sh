@@ -98,6 +98,23 @@ goes_on() {
 	rm .again.rpcsh-part
 }
 
+# The same of a file that is sent: a server that has most of it.
+goes_on_up() {
+	truncate -s 60G long
+	python3 "$SRC_DIR/tests/lib/filepeer.py" get there offer &
+	peer=$!
+	daemons="$daemons $peer"
+	until_ok test -s there
+	type_in "'$rpcsh' -s tcp://127.0.0.1:$(cat there) put docs.put long"
+	until_ok on_screen '^checking what is there *[0-9]*%'
+	result $? 'what the server has is compared'
+	term send-keys -t t C-c
+	until_ok on_screen '^\$ *$'
+	result $? 'up to control-C'
+	wait "$peer"
+	rm long
+}
+
 # What of a log says how far it is, and who waits for more.
 told() {
 	head -c 200000 /dev/zero >&9
@@ -144,6 +161,7 @@ result $? 'a terminal'
 upload
 download
 goes_on
+goes_on_up
 lines
 quiet
 term kill-server

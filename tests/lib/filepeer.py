@@ -4,7 +4,8 @@
 usage: filepeer.py put PORT METHOD     ask in wrong ways; a line a case
        filepeer.py leave PORT METHOD NAME FILE COUNT
                                       put the first bytes of FILE, and go
-       filepeer.py get PORTFILE CASE   answer one download in a wrong way
+       filepeer.py get PORTFILE CASE   answer one download, or upload, in a
+                                      wrong way
 """
 import hashlib
 import os
@@ -166,6 +167,8 @@ SERVERS = {
     "short": [(109, TEN, {"pathsize": "11"}), (111, b"", {}), ANSWER],
     "blake3": [(109, TEN, {"blake3": "blake3.33B-no"}), (111, b"", {}),
                ANSWER],
+    # Of an upload: what is there already, which takes long to compare.
+    "offer": [(109, b"", {"offset": str(50 << 30), "blake2b": blake2b(b"")})],
     "half": [(109, TEN, {"offset": "0", "size": "10"})],
     "error": [(109, TEN, {"offset": "0", "size": "10"}), (101, b"", {}, "a\nb")],
 }
