@@ -29,6 +29,7 @@ verbs() {
 		ctx ls
 		ctx show
 		trust ls --known known
+		-f lines
 		--help
 		--version
 	END
@@ -151,6 +152,16 @@ make_json() {
 	PATH=$tmp/bin:$PATH
 }
 
+# Each status that the manual lists is tried below, and none besides.
+are_told() {
+	sed -n '/^\.Sh EXIT STATUS/,/^\.El/s/^\.It //p' \
+		"$SRC_DIR/man/rpcsh.1" >listed
+	sed -n "s/^	*want [0-9]* 'status \([0-9]*\):.*/\1/p" \
+		"$SRC_DIR/tests/cli/rpcsh_poor.sh" >tried
+	[ "$(grep -c . listed)" -ge 11 ] && diff listed tried >difference
+	result $? 'each status of the manual is one of these'
+}
+
 statuses() {
 	want 0 'status 0: done' alice echo
 	want 1 'status 1: failed' alice echo --raw @/proc/self/mem
@@ -180,6 +191,7 @@ statuses() {
 	wait $pinger
 	[ $? -eq 130 ]
 	result $? 'status 130: Ctrl-C'
+	are_told
 	printf 'bad\nnope\n' >both
 	want 3 'of a script: the first failure' alice -f both --keep-going
 }
@@ -212,6 +224,7 @@ main() {
 		-out certs/closed.key 2>err
 	chmod 600 certs/closed.key
 	cp certs/alice.crt certs/closed.crt
+	echo 'echo a:=1' >lines
 	make_json
 	check 'rpcd starts' start 2 -f rpcd.conf --certs certs --trust off --echo
 	surroundings
