@@ -12,6 +12,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define KEEPALIVE_MS 60000
+#define KEEPALIVE_PARTS 6 /* of the time that connecting may take */
+
 /* ---- where ---- */
 
 static enum rk_err
@@ -278,6 +281,17 @@ target_conf(const struct target *t, struct rk_client_conf *conf)
 	conf->timeouts.idle = RK_NEVER;
 }
 
+/* Servers end connections on which nothing is said, within minutes: who listens
+ * says that it is there, more often where the way is quick. */
+static uint64_t
+often(const struct target *t)
+{
+	uint64_t ms = t->connect_timeout;
+
+	return ms < KEEPALIVE_MS / KEEPALIVE_PARTS ? ms * KEEPALIVE_PARTS
+	                                           : KEEPALIVE_MS;
+}
+
 enum rk_err
 target_make(struct target *t, const struct args *a, struct rk_error *err)
 {
@@ -292,8 +306,10 @@ target_make(struct target *t, const struct args *a, struct rk_error *err)
 		return r;
 	target_conf(t, &conf);
 	conf.closed = on_closed;
-	if (t->held != NULL && t->held->pushed != NULL)
+	if (t->held != NULL && t->held->pushed != NULL) {
 		conf.pushed = on_pushed;
+		conf.keepalive = often(t);
+	}
 	/* Who sits before it waits for a dead server no longer than for one
 	 * that is not there. */
 	if (t->held != NULL && t->held->hears)

@@ -124,8 +124,33 @@ dumb() {
 	term kill-server
 }
 
+has_socket() {
+	find "/proc/$watcher/fd" -lname 'socket:*' | grep -q .
+}
+
+# A server ends connections on which nothing is said; one that listens stays,
+# as long as one that does not is there, and longer.
+stays() {
+	printf "listen = tcp:127.0.0.1:0\nidle-timeout = 3s\n" >stays.conf
+	check 'a server without patience' start 1 --trust off \
+		-f stays.conf
+	"$rpcsh" -s "$(url tcp)" watch --connect-timeout 250ms </dev/null \
+		>pushed 2>stays.err &
+	watcher=$!
+	daemons="$daemons $watcher"
+	check 'one that listens' until_ok has_socket
+	want 4 'who says nothing is sent away' plain ping -n 2 -i 10m
+	has out '^reply 1' 'after a while'
+	kill -INT "$watcher"
+	waited 130 'who listens is not'
+	! grep -q lost stays.err
+	result $? 'nor has it been meanwhile'
+	stop >/dev/null
+}
+
 main() {
 	pushes
+	stays
 	cat >rpcd.conf <<-END
 		listen = tcp:127.0.0.1:0
 		[method number]
