@@ -45,7 +45,8 @@ check_folder(const char *folder, struct rk_error *err)
 	if ((st.st_mode & 077) != 0)
 		return err_set(err, RK_EMODE,
 		    "%s: is open to others, the folder of the agent's socket "
-		    "must not be: chmod 700 %s",
+		    "must not be: chmod 700 %s, or take one that is for it "
+		    "alone",
 		    shown, shown);
 	return RK_OK;
 }

@@ -55,7 +55,7 @@ check_folder(const char *path, struct rk_error *err)
 	if ((st.st_mode & 077) != 0)
 		return err_set(err, RK_EMODE,
 		    "%s: is open to others, a vault's folder must not be: "
-		    "chmod 700 %s",
+		    "chmod 700 %s, or take one that is for it alone",
 		    name, name);
 	return RK_OK;
 }

@@ -172,7 +172,8 @@ is_refused() {
 	fresh
 	chmod 755 v
 	want 1 "a folder open to others" "$keyvault" ls
-	has err 'chmod 700' "and what to do"
+	has err 'chmod 700 .*, or take one that is for it alone$' \
+	    "and what to do, which is not to close /tmp"
 	chmod 700 v
 	sed -i 's/ca,paper/ca,piper/' v/vault.db
 	want 10 "a damaged vault" kv export word --plain-key
