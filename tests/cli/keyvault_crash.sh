@@ -106,6 +106,42 @@ two_at_once() {
 	has out '  43 records' "all are there"
 }
 
+# A vault of its own, where somebody writes for longer than is waited for; the
+# others are tried meanwhile.
+held() {
+	mkdir -m 700 held
+	cp "$SRC_DIR/tests/golden/vault/v1.db" held/vault.db
+	chmod 600 held/vault.db
+	mkfifo go
+	python3 -c 'import sqlite3, sys
+c = sqlite3.connect(sys.argv[1], isolation_level=None)
+c.execute("BEGIN IMMEDIATE")
+open("holds", "w").close()
+open("go").read()' held/vault.db &
+	holder=$!
+	until_ok test -e holds
+	"$keyvault" --vault held/vault.db --pass file:pass new late \
+	    >held.out 2>held.err &
+	waiter=$!
+}
+
+held_to_the_end() {
+	want 0 "who only reads waits for nobody" "$keyvault" \
+	    --vault held/vault.db ls
+	wait $waiter
+	[ $? -eq 10 ]
+	result $? "who writes waits for a while"
+	grep -q "^keyvault: held/vault.db: locked by another process (pid $holder)\$" \
+	    held.err
+	result $? "and is told for whom"
+	echo >go
+	wait $holder
+	want 0 "when that one ended" "$keyvault" --vault held/vault.db \
+	    --pass file:pass new late
+}
+
+held
 ended_by_force
 two_at_once
+held_to_the_end
 finish
