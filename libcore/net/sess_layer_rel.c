@@ -117,7 +117,7 @@ is_silent(const struct sess_layer *l)
 
 	if (r->asked_at == 0)
 		return false;
-	return (r->backoff >= SILENT_AFTER && sess_rel_all_went(r)) ||
+	return (r->quiet >= SILENT_AFTER && sess_rel_all_went(r)) ||
 	       rk_loop_now(l->loop) >= r->asked_at + SILENT_MS;
 }
 
@@ -130,7 +130,7 @@ on_timer(struct rk_timer *t, void *arg)
 	if (sess_rel_time(l->rel, rk_loop_now(l->loop)) != RK_OK)
 		sess_layer_rel_break(
 		    l, RK_ETIMEOUT, "the peer confirms nothing");
-	if (l->rel->backoff == SHORTEN_AFTER)
+	if (l->rel->quiet == SHORTEN_AFTER)
 		sess_layer_rel_shorten(l);
 	if (l->tell_left && is_silent(l))
 		sess_layer_raise(l, RK_WRITE);

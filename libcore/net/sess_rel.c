@@ -10,6 +10,7 @@
 #define FIRST_RTO_MS 1000
 #define RTO_MIN_MS 50
 #define RTO_MAX_MS 10000
+#define BACKED_OFF_MAX_MS 3000 /* if it is no longer by itself (RFC 8085) */
 #define BACKOFF_MAX 6
 #define REORDERED 3 /* so many later ones that arrived mean: it is lost, */
 #define LATE_MS(srtt) (2 + (srtt)*9 / 8000) /* or one, so long after it */
@@ -81,13 +82,18 @@ static uint64_t
 rto(const struct sess_rel *r)
 {
 	uint64_t ms = FIRST_RTO_MS;
+	uint64_t longer;
 
 	if (r->srtt != 0)
 		ms = (r->srtt + 4 * r->rttvar) / 1000;
 	if (ms < RTO_MIN_MS)
 		ms = RTO_MIN_MS;
-	ms <<= r->backoff;
-	return ms < RTO_MAX_MS ? ms : RTO_MAX_MS;
+	if (ms > RTO_MAX_MS)
+		ms = RTO_MAX_MS;
+	longer = ms << r->backoff;
+	if (longer > BACKED_OFF_MAX_MS)
+		longer = BACKED_OFF_MAX_MS;
+	return ms > longer ? ms : longer;
 }
 
 /* Is something waited for: a confirmation, or room? */
@@ -178,11 +184,12 @@ sess_rel_time(struct sess_rel *r, uint64_t now)
 		return RK_ETIMEOUT;
 	if (r->backoff < BACKOFF_MAX)
 		r->backoff++;
+	r->quiet++;
 	if (r->asked_at == 0)
 		r->asked_at = now;
 	if (!TAILQ_EMPTY(&r->sent)) {
 		shrink(r, r->flight);
-		r->cwnd = r->backoff > 1 ? MSS : r->ssthresh;
+		r->cwnd = r->quiet > 1 ? MSS : r->ssthresh;
 		r->loss_at = 0;
 		TAILQ_FOREACH (p, &r->sent, link)
 			mark_lost(r, p);
@@ -211,7 +218,7 @@ sess_rel_moved(struct sess_rel *r, uint64_t now)
 	r->ssthresh = UINT64_MAX;
 	r->recover = r->serial + 1;
 	r->srtt = r->rttvar = 0;
-	r->backoff = 0;
+	r->backoff = r->quiet = 0;
 	r->asked_at = 0;
 	set_timeout(r, now);
 }
@@ -375,6 +382,31 @@ struct sample {
 	bool clean;
 };
 
+/* As if it was the last sending that has arrived? */
+static bool
+is_usual(const struct sess_rel *r, uint64_t ms)
+{
+	const uint64_t us = ms == 0 ? 500 : ms * 1000;
+
+	return us * 2 >= r->srtt && us <= r->srtt + 4 * r->rttvar + 2000;
+}
+
+/*
+ * How long to wait the next time.  What was backed off stays so until something
+ * fits (RFC 6298, 5.7): where the way has become longer than the timeout, all
+ * is sent twice, and nothing would ever tell how long it is.
+ */
+static void
+learn(struct sess_rel *r, const struct sample *s)
+{
+	if (s->clean || (r->srtt != 0 && is_usual(r, s->ms)))
+		r->backoff = 0;
+	else if (r->srtt == 0)
+		r->backoff = 1; /* it may be too short */
+	if (s->clean || r->srtt == 0)
+		measure(r, s->ms);
+}
+
 static void
 arrived(struct sess_rel *r, struct sess_piece *p, uint64_t now,
     struct sample *newest)
@@ -466,15 +498,15 @@ rel_take_confirm(struct sess_rel *r, uint64_t now, const uint8_t *p, size_t len)
 		buf_consume(&r->out, (size_t)(all - r->una));
 		r->una = all;
 	}
-	if (newest.clean)
-		measure(r, newest.ms);
+	if (newest.serial != 0)
+		learn(r, &newest);
 	detect_losses(r, now, flight);
 	if (news == 0 && r->limit != limit)
 		return RK_OK; /* an old one */
 	r->heard_at = now;    /* it is there */
 	r->asked_at = 0;
 	if (news > 0) {
-		r->backoff = 0;
+		r->quiet = 0;
 		grow(r, news, flight);
 	}
 	/* The same again is no reason to wait longer. */

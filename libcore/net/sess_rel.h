@@ -50,7 +50,8 @@ struct sess_rel {
 	uint64_t srtt; /* microseconds; 0: not measured */
 	uint64_t rttvar;
 	uint64_t retrans; /* pieces */
-	unsigned backoff;
+	unsigned backoff; /* of the timeout, until another time is measured */
+	unsigned quiet;   /* timeouts since something was confirmed */
 	uint64_t timeout_at; /* 0: nothing is waited for */
 	uint64_t loss_at;    /* some may be lost, and are then; 0: none */
 	uint64_t heard_at;   /* something was confirmed, or had to be last */

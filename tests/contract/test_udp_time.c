@@ -24,6 +24,8 @@
 
 #define PATIENCE_MS 600000
 
+static uint64_t seed = 11; /* of what happens on the way */
+
 /* A server, a way and a client, all on one loop. */
 struct world {
 	struct rk_loop *loop;
@@ -151,7 +153,7 @@ begin(struct world *w)
 	begin_server(w);
 	assert_int_equal(addr_parse(w->url, &u, NULL), RK_OK);
 	assert_int_equal(addr_resolve(&u, false, &a, 1, &n, NULL), RK_OK);
-	w->way = relay_start(w->loop, &a, 11);
+	w->way = relay_start(w->loop, &a, seed);
 	(void)snprintf(w->url, sizeof(w->url), "ssh+udp://");
 	relay_text(w->way, w->url + strlen(w->url));
 	begin_client(w);
@@ -238,6 +240,88 @@ shortens_at_once(void **state)
 	end(&w);
 }
 
+/* ---- bad ways ---- */
+
+static void
+set_way(struct world *w, const struct relay_faults *faults)
+{
+	relay_set(w->way, RELAY_UP, faults);
+	relay_set(w->way, RELAY_DOWN, faults);
+}
+
+/* How long it takes, in ms. */
+static uint64_t
+call(struct world *w, size_t len)
+{
+	const uint64_t begun = w->time.now;
+
+	submit(w, len);
+	turn_until(w, &w->answers, w->answers + 1);
+	return w->time.now - begun;
+}
+
+/* A way that becomes long is measured anew, though everything was said again
+ * before its answer could come. */
+static void
+learns_a_longer_way(void **state)
+{
+	static const struct relay_faults none = { 0 };
+	static const struct relay_faults far = { .delay_ms = 300 };
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	vtime_pass(&w.time, 2000);
+	for (int i = 0; i < 5; i++)
+		(void)call(&w, 1000);
+	set_way(&w, &far);
+	(void)call(&w, 100000);
+	(void)call(&w, 100000);
+	assert_in_range(call(&w, 1000), 600, 700);
+	assert_in_range(call(&w, 100000), 600, 8000);
+	set_way(&w, &none);
+	end(&w);
+}
+
+/* The same of one that was longer from the start than what is waited at first.
+ */
+static void
+learns_a_long_way(void **state)
+{
+	static const struct relay_faults none = { 0 };
+	static const struct relay_faults far = { .delay_ms = 700 };
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	set_way(&w, &far);
+	(void)call(&w, 20000);
+	(void)call(&w, 100000);
+	assert_in_range(call(&w, 1000), 1400, 1600);
+	assert_in_range(call(&w, 100000), 1400, 20000);
+	set_way(&w, &none);
+	end(&w);
+}
+
+/* A quarter of all is lost, each way: nothing stalls until it is given up. */
+static void
+comes_through(void **state)
+{
+	static const struct relay_faults none = { 0 };
+	static const struct relay_faults bad = { .drop = 25 };
+	struct world w;
+
+	(void)state;
+	for (seed = 20; seed < 45; seed++) {
+		begin(&w);
+		set_way(&w, &bad);
+		for (int i = 0; i < 3; i++)
+			assert_in_range(call(&w, 30000), 0, 20000);
+		set_way(&w, &none);
+		end(&w);
+	}
+}
+
 /* ---- a server that ends ---- */
 
 /* It answers, and then nothing passes any more; or it does again. */
@@ -291,6 +375,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shortens_at_once),
+		cmocka_unit_test(learns_a_longer_way),
+		cmocka_unit_test(learns_a_long_way),
+		cmocka_unit_test(comes_through),
 		cmocka_unit_test(waits_for_nobody),
 		cmocka_unit_test(waits_for_who_comes_back),
 	};
