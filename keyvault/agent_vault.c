@@ -13,8 +13,9 @@
 struct agent_vault {
 	char path[PATH_MAX];
 	uint8_t id[VAULT_ID_LEN];
-	struct shield *key;  /* NULL: locked */
-	uint64_t key_number; /* of the key */
+	struct shield *key;     /* NULL: locked */
+	uint64_t key_number;    /* of the key */
+	struct vault_mark mark; /* what the vault was last, while unlocked */
 	struct vault *vault; /* open, without a key between two uses; or NULL */
 	char broken[RK_ERROR_TEXT_LEN]; /* why nothing is written any more */
 };
@@ -38,8 +39,10 @@ unlock(struct agent_vault *av, const struct rk_secret *key, struct vault **out,
 	if (r == RK_OK && *key_number != info.key_number)
 		r = err_set(err, RK_ESTATE,
 		    "agent: the vault has a new key since it was unlocked");
-	if (r == RK_OK)
+	if (r == RK_OK) {
+		vault_expect(*out, &av->mark);
 		r = vault_unlock_with(*out, key, err);
+	}
 	if (r != RK_OK) {
 		vault_close(*out);
 		*out = NULL;
@@ -63,6 +66,8 @@ check_disk(const struct agent_vault *av, struct rk_error *err)
 static void
 drop(struct agent_vault *av)
 {
+	if (av->vault != NULL)
+		vault_last(av->vault, &av->mark);
 	vault_close(av->vault);
 	av->vault = NULL;
 }
@@ -120,6 +125,7 @@ forget(void *arg)
 	drop(av);
 	shield_free(av->key);
 	av->key = NULL;
+	memset(&av->mark, 0, sizeof(av->mark));
 }
 
 static enum rk_err

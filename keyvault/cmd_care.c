@@ -313,7 +313,7 @@ verb_check(struct kv *kv)
 	    (r = vault_count(kv->vault, &records, &kv->err)) != RK_OK)
 		return r;
 	kv->verified = kv->status == 0;
-	seen_look(kv, &info);
+	seen_look(kv);
 	if (kv->out.form == OUT_JSON)
 		return checked_row(kv, &info, records);
 	out_text(&kv->out, "%s  %s  %llu record%s, generation %llu\n",

@@ -161,9 +161,9 @@ const char *const *kv_words(
 /* ---- seen.c: the generation that this user saw last ---- */
 
 /* Warn when the vault, verified, is older than that. */
-void seen_look(const struct kv *kv, const struct vault_info *info);
+void seen_look(const struct kv *kv);
 /* Remember it; a lower one only if that was meant. */
-void seen_keep(const struct vault_info *info, bool lower);
+void seen_keep(struct vault *v, bool restored);
 
 /* ---- kv_agent.c: by way of the agent ---- */
 

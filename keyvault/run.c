@@ -49,12 +49,8 @@ kv_tell_wait(const struct kv *kv, const char *path)
 static void
 remember(struct kv *kv)
 {
-	struct vault_info info;
-	struct rk_error err;
-
-	if (kv->verified && kv->vault != NULL &&
-	    vault_inspect(kv->vault, &info, &err) == RK_OK)
-		seen_keep(&info, kv->restored);
+	if (kv->verified && kv->vault != NULL)
+		seen_keep(kv->vault, kv->restored);
 }
 
 void
@@ -111,16 +107,14 @@ pause_after_wrong(void)
 enum rk_err
 kv_unlock_with(struct kv *kv, struct vault *v, const struct rk_secret *pass)
 {
-	struct vault_info info;
 	enum rk_err r = vault_unlock(v, pass, &kv->err);
 
 	/* A copy that is to be restored may be older. */
 	if (r != RK_OK || v != kv->vault)
 		return r;
 	kv->verified = true;
-	if ((r = vault_inspect(v, &info, &kv->err)) == RK_OK)
-		seen_look(kv, &info);
-	return r;
+	seen_look(kv);
+	return RK_OK;
 }
 
 enum rk_err

@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "keyvault.h"
 
-#define TEXT_MAX 32
+#define TEXT_MAX 160 /* three numbers and a hash */
 
 static enum rk_err
 path_of(const struct vault_info *info, char out[PATH_LEN])
@@ -19,36 +19,74 @@ path_of(const struct vault_info *info, char out[PATH_LEN])
 	return path_user(PATH_STATE, name, out);
 }
 
-/* 0: none. */
-static uint64_t
-read_seen(const char *path)
+/* The next word of *text, which it ends with NUL; "" behind the last. */
+static const char *
+next_word(char **text)
+{
+	const char *word = *text;
+	size_t len = strcspn(word, " \n");
+
+	*text += len + (word[len] != '\0');
+	(*text)[word[len] != '\0' ? -1 : 0] = '\0';
+	return word;
+}
+
+/* Generation, key, line of the log and its chain; the generation alone is of an
+ * earlier version.  False: it is something else. */
+static bool
+parse(char *text, struct vault_mark *out)
+{
+	const char *chain;
+	uint64_t line;
+	size_t len;
+
+	if (str_parse_u64(next_word(&text), 0, UINT64_MAX, &out->generation) !=
+	    RK_OK)
+		return false;
+	if (*text == '\0')
+		return true;
+	if (str_parse_u64(next_word(&text), 1, UINT64_MAX, &out->key_number) !=
+	        RK_OK ||
+	    str_parse_u64(next_word(&text), 0, INT64_MAX, &line) != RK_OK)
+		return false;
+	out->line = (int64_t)line;
+	chain = next_word(&text);
+	return str_unhex(chain, strlen(chain), out->chain, VAULT_CHAIN_LEN,
+	           &len) == RK_OK &&
+	       len == VAULT_CHAIN_LEN;
+}
+
+/* All zeros: none. */
+static void
+read_seen(const char *path, struct vault_mark *out)
 {
 	char text[TEXT_MAX + 1] = "";
-	uint64_t seen = 0;
 	struct buf b;
 
+	memset(out, 0, sizeof(*out));
 	buf_init(&b, TEXT_MAX);
-	if (fs_read(path, FS_NOT_SHARED, TEXT_MAX, &b, NULL) == RK_OK &&
-	    buf_len(&b) > 1) {
-		/* Without its newline. */
-		memcpy(text, buf_peek(&b), buf_len(&b) - 1);
-		if (str_parse_u64(text, 0, UINT64_MAX, &seen) != RK_OK)
-			seen = 0;
+	if (fs_read(path, FS_NOT_SHARED, TEXT_MAX, &b, NULL) == RK_OK) {
+		memcpy(text, buf_peek(&b), buf_len(&b));
+		if (!parse(text, out))
+			memset(out, 0, sizeof(*out));
 	}
 	buf_fini(&b);
-	return seen;
 }
 
 /* Best effort: where there is no home nothing is remembered. */
 static void
-write_seen(char path[PATH_LEN], uint64_t generation)
+write_seen(char path[PATH_LEN], const struct vault_mark *mark)
 {
 	char text[TEXT_MAX];
+	char chain[2 * VAULT_CHAIN_LEN + 1];
 	char *slash = strrchr(path, '/');
-	int n = snprintf(
-	    text, sizeof(text), "%llu\n", (unsigned long long)generation);
 	enum rk_err r;
+	int n;
 
+	str_hex(chain, mark->chain, VAULT_CHAIN_LEN);
+	n = snprintf(text, sizeof(text), "%llu %llu %lld %s\n",
+	    (unsigned long long)mark->generation,
+	    (unsigned long long)mark->key_number, (long long)mark->line, chain);
 	*slash = '\0';
 	r = fs_make_dir(path, 0700, NULL);
 	*slash = '/';
@@ -57,32 +95,68 @@ write_seen(char path[PATH_LEN], uint64_t generation)
 	(void)r;
 }
 
-void
-seen_look(const struct kv *kv, const struct vault_info *info)
-{
+/* What was seen of it, what it is, and where that is kept. */
+struct seen {
 	char path[PATH_LEN];
-	uint64_t seen;
+	struct vault_mark before;
+	struct vault_mark now;
+};
 
-	if (path_of(info, path) != RK_OK)
-		return;
-	seen = read_seen(path);
-	if (info->generation < seen)
-		out_warn(&kv->out,
-		    "this vault is older than what was here before: generation "
-		    "%llu, and it was %llu; did somebody put back a copy?",
-		    (unsigned long long)info->generation,
-		    (unsigned long long)seen);
+/* False: there is nothing to compare. */
+static bool
+look(struct vault *v, struct seen *s)
+{
+	struct vault_info info;
+
+	if (vault_inspect(v, &info, NULL) != RK_OK ||
+	    path_of(&info, s->path) != RK_OK)
+		return false;
+	vault_last(v, &s->now);
+	read_seen(s->path, &s->before);
+	return s->now.key_number != 0;
+}
+
+static bool
+is_older(const struct seen *s)
+{
+	return s->now.generation < s->before.generation;
+}
+
+/* What another error is about is told by whoever reads it. */
+static bool
+is_other(struct vault *v, const struct seen *s)
+{
+	return vault_follows(v, &s->before, NULL) == RK_ETAMPERED;
 }
 
 void
-seen_keep(const struct vault_info *info, bool lower)
+seen_look(const struct kv *kv)
 {
-	char path[PATH_LEN];
-	uint64_t seen;
+	struct seen s;
 
-	if (path_of(info, path) != RK_OK)
+	if (!look(kv->vault, &s))
 		return;
-	seen = read_seen(path);
-	if (info->generation > seen || (lower && info->generation < seen))
-		write_seen(path, info->generation);
+	if (is_older(&s))
+		out_warn(&kv->out,
+		    "this vault is older than what was here before: generation "
+		    "%llu, and it was %llu; did somebody put back a copy?",
+		    (unsigned long long)s.now.generation,
+		    (unsigned long long)s.before.generation);
+	else if (is_other(kv->vault, &s))
+		out_warn(&kv->out,
+		    "this vault does not go on from what was here before, at "
+		    "generation %llu; did somebody put back a copy, which was "
+		    "written since?",
+		    (unsigned long long)s.before.generation);
+}
+
+void
+seen_keep(struct vault *v, bool restored)
+{
+	struct seen s;
+
+	if (!look(v, &s) || (!restored && (is_older(&s) || is_other(v, &s))))
+		return;
+	if (memcmp(&s.now, &s.before, sizeof(s.now)) != 0)
+		write_seen(s.path, &s.now);
 }

@@ -236,6 +236,7 @@ vault_open_on(
 	    (r = vault_db_open(v, vfs, &vault_forms, err)) == RK_OK &&
 	    (r = vault_check_files(path, err)) == RK_OK &&
 	    (r = vault_head_read(v, err)) == RK_OK) {
+		v->wal = vault_wal_file(v);
 		*out = v;
 		return RK_OK;
 	}

@@ -25,6 +25,7 @@ struct vault;
 #define VAULT_WAIT_MS 5000
 #define VAULT_ID_LEN 16
 #define VAULT_KEY_LEN 32
+#define VAULT_CHAIN_LEN 32
 #define VAULT_RECORDS_MAX 100000
 
 /* ---- the file ---- */
@@ -107,6 +108,24 @@ RK_MUST enum rk_err vault_wake(
 /* Is what is at its path the file that was opened, and still its owner's alone?
  * RK_ESTATE, RK_EMODE. */
 RK_MUST enum rk_err vault_same(struct vault *v, struct rk_error *err);
+/*
+ * What an unlocked vault was when it was last verified or written.  A vault
+ * that goes on from it has a log that begins with that one; a handle itself
+ * expects that of what others write (RK_ETAMPERED: it is an older copy, or one
+ * that went on without what was written since).
+ */
+struct vault_mark {
+	uint64_t key_number; /* 0: nothing is known */
+	uint64_t generation;
+	int64_t line; /* the log's last */
+	uint8_t chain[VAULT_CHAIN_LEN];
+};
+void vault_last(const struct vault *v, struct vault_mark *out);
+/* For one that is to be unlocked, by whoever saw it before. */
+void vault_expect(struct vault *v, const struct vault_mark *mark);
+/* Does what was verified last go on from it?  RK_ETAMPERED. */
+RK_MUST enum rk_err vault_follows(
+    struct vault *v, const struct vault_mark *mark, struct rk_error *err);
 /* Did a write or a sync fail for another reason than a full disk?  What is on
  * the disk of it nobody knows, and it is not to be tried again. */
 bool vault_failed(const struct vault *v);

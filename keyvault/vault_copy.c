@@ -33,6 +33,7 @@ vault_restore(struct vault *v, struct vault *from, struct rk_error *err)
 	if ((r = vault_require_unlocked(from, err)) != RK_OK)
 		return r;
 	vault_lock(v);
+	memset(&v->mark, 0, sizeof(v->mark)); /* it may well be older */
 	b = sqlite3_backup_init(v->db, "main", from->db, "main");
 	if (b == NULL)
 		return vault_db_fail(v, sqlite3_errcode(v->db), err);

@@ -415,6 +415,9 @@ void
 vault_db_close(struct vault *v)
 {
 	/* Fails only with statements left, and there are none. */
+	if (v->db != NULL && v->gone)
+		(void)sqlite3_db_config(
+		    v->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	if (v->db != NULL)
 		(void)sqlite3_close(v->db);
 	v->db = NULL;

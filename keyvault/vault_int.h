@@ -88,8 +88,11 @@ struct vault {
 	size_t macs_cap;
 	int64_t line_id; /* the last of the log */
 	uint8_t chain[CRYPT_HASH_LEN];
+	struct vault_mark mark;
 	dev_t dev; /* of the file that was opened */
 	ino_t ino;
+	ino_t wal; /* of its log */
+	bool gone; /* one of them is another: ours must not be written back */
 	int64_t seen; /* SQLite's number of what others committed */
 	bool stale;   /* look at all of it again */
 	bool writing;
@@ -111,6 +114,13 @@ RK_MUST enum rk_err vault_check_files(const char *path, struct rk_error *err);
 void vault_at(const struct vault *v, uint64_t done, uint64_t of);
 /* All of it, a piece at a time: SQLITE_DONE when it went well. */
 int vault_db_steps(const struct vault *v, sqlite3_backup *b);
+/* It is verified, or written, as it now is. */
+void vault_mark_set(struct vault *v);
+/* vault_follows() inside a transaction, the head and the log's end read. */
+RK_MUST enum rk_err vault_mark_look(
+    struct vault *v, const struct vault_mark *mark, struct rk_error *err);
+/* The number of the log beside the file, 0 where there is none. */
+ino_t vault_wal_file(const struct vault *v);
 /* NULL: locked. */
 const struct keys *vault_keys(const struct vault *v);
 RK_MUST enum rk_err vault_require_unlocked(

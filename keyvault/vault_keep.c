@@ -2,10 +2,25 @@
 #include "vault_int.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/error.h"
 #include "base/fs.h"
 
+ino_t
+vault_wal_file(const struct vault *v)
+{
+	char wal[PATH_MAX];
+	struct stat st;
+
+	if (snprintf(wal, sizeof(wal), "%s-wal", v->path) >= (int)sizeof(wal) ||
+	    lstat(wal, &st) != 0)
+		return 0;
+	return st.st_ino;
+}
+
+/* Its log, too: SQLite keeps it as long as somebody has the file open, so who
+ * took it away also changed the file. */
 enum rk_err
 vault_same(struct vault *v, struct rk_error *err)
 {
@@ -16,11 +31,109 @@ vault_same(struct vault *v, struct rk_error *err)
 		return r;
 	if (lstat(v->path, &st) != 0)
 		return fs_fail(err, errno, v->path);
-	return st.st_dev == v->dev && st.st_ino == v->ino
-	           ? RK_OK
-	           : err_set(
-	                 err, RK_ESTATE, "%s: is another file now", v->name);
+	v->gone = st.st_dev != v->dev || st.st_ino != v->ino ||
+	          vault_wal_file(v) != v->wal;
+	return !v->gone ? RK_OK
+	                : err_set(err, RK_ESTATE, "%s: is another file now",
+	                      v->name);
 }
+
+/* ---- what it was before ---- */
+
+void
+vault_mark_set(struct vault *v)
+{
+	v->mark.key_number = v->head.key_number;
+	v->mark.generation = v->head.generation;
+	v->mark.line = v->line_id;
+	memcpy(v->mark.chain, v->chain, sizeof(v->mark.chain));
+}
+
+void
+vault_last(const struct vault *v, struct vault_mark *out)
+{
+	*out = v->mark;
+}
+
+void
+vault_expect(struct vault *v, const struct vault_mark *mark)
+{
+	v->mark = *mark;
+}
+
+/* Follow the log from the mark: its end was sealed, so what leads there is what
+ * was written.  RK_EDAMAGED: the mark is not on the way. */
+static enum rk_err
+follow(struct vault *v, const struct vault_mark *mark, struct rk_error *err)
+{
+	struct chain chain = { .last = mark->line };
+	sqlite3_stmt *stmt = NULL;
+	struct line line;
+	bool more;
+	enum rk_err r;
+
+	memcpy(chain.at, mark->chain, sizeof(chain.at));
+	r = vault_db_prepare(v,
+	    "SELECT " VAULT_LINE_COLUMNS " FROM audit WHERE id > ?1 ORDER BY "
+	    "id",
+	    &stmt, err);
+	if (r == RK_OK && sqlite3_bind_int64(stmt, 1, mark->line) != SQLITE_OK)
+		r = err_set(err, RK_ENOMEM, "%s: out of memory", v->name);
+	while (r == RK_OK &&
+	       (r = vault_db_step(v, stmt, &more, err)) == RK_OK && more) {
+		if ((r = vault_line_take(v, stmt, &line, err)) == RK_OK)
+			r = vault_chain_take(v, &chain, &line, err);
+	}
+	(void)sqlite3_finalize(stmt);
+	if (r == RK_OK &&
+	    (chain.last != v->line_id ||
+	        memcmp(chain.at, v->chain, sizeof(v->chain)) != 0))
+		r = RK_EDAMAGED;
+	return r;
+}
+
+enum rk_err
+vault_mark_look(
+    struct vault *v, const struct vault_mark *mark, struct rk_error *err)
+{
+	const struct head *h = &v->head;
+	enum rk_err r;
+
+	if (mark->key_number == 0)
+		return RK_OK;
+	if (h->key_number < mark->key_number ||
+	    h->generation < mark->generation)
+		return err_set(err, RK_ETAMPERED,
+		    "%s: is older than it was: generation %llu, and it was "
+		    "%llu; a copy was put in its place",
+		    v->name, (unsigned long long)h->generation,
+		    (unsigned long long)mark->generation);
+	/* A new key may have sealed the log anew. */
+	if (h->key_number > mark->key_number)
+		return RK_OK;
+	if ((r = follow(v, mark, err)) != RK_EDAMAGED)
+		return r;
+	return err_set(err, RK_ETAMPERED,
+	    "%s: does not go on from what it was at generation %llu: an older "
+	    "copy was put in its place, and written",
+	    v->name, (unsigned long long)mark->generation);
+}
+
+enum rk_err
+vault_follows(
+    struct vault *v, const struct vault_mark *mark, struct rk_error *err)
+{
+	enum rk_err r;
+
+	err_clear(err);
+	if ((r = vault_read_begin(v, err)) != RK_OK)
+		return r;
+	r = vault_mark_look(v, mark, err);
+	vault_read_end(v);
+	return r;
+}
+
+/* ---- asleep ---- */
 
 /* The memory stays, for the next time: guarded memory takes longer to get than
  * a signature to make. */

@@ -10,6 +10,7 @@
 enum rk_err
 vault_refresh(struct vault *v, struct rk_error *err)
 {
+	const struct vault_mark before = v->mark;
 	sqlite3_stmt *stmt = NULL;
 	uint64_t key_number = v->head.key_number;
 	uint8_t id[VAULT_ID_LEN];
@@ -35,8 +36,12 @@ vault_refresh(struct vault *v, struct rk_error *err)
 	if (key_number != v->head.key_number)
 		return err_set(err, RK_ESTATE,
 		    "%s: has a new key since it was unlocked", v->name);
-	if ((r = vault_scan(v, err)) != RK_OK)
+	if ((r = vault_scan(v, err)) == RK_OK)
+		r = vault_mark_look(v, &before, err);
+	if (r != RK_OK) {
+		v->mark = before;
 		return r;
+	}
 	v->seen = seen;
 	v->stale = false;
 	return RK_OK;

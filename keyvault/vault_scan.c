@@ -246,8 +246,10 @@ vault_scan(struct vault *v, struct rk_error *err)
 		return r;
 	vault_manifest(&v->head, vault_keys(v), v->macs, v->n_macs, v->line_id,
 	    v->chain, want);
-	if (rk_secret_eq(want, v->head.manifest, sizeof(want)))
+	if (rk_secret_eq(want, v->head.manifest, sizeof(want))) {
+		vault_mark_set(v);
 		return RK_OK;
+	}
 	if ((r = vault_adds_up(v, NULL, NULL, err)) != RK_OK)
 		return r;
 	return err_set(err, RK_ETAMPERED,

@@ -66,6 +66,7 @@ vault_commit(struct vault *v, struct rk_error *err)
 		return r;
 	}
 	v->writing = false;
+	vault_mark_set(v);
 	return RK_OK;
 }
 

@@ -150,6 +150,12 @@ cared_for() {
 	want 0 "an older copy in its place" kv check
 	has err 'older than what was here before: generation 6, and it was 7' \
 	    "is noticed"
+	for key in n1 n2 n3; do
+		kv new "$key" 2>/dev/null || break
+	done
+	want 0 "also when it was written since" kv check
+	has err 'does not go on from what was here before, at generation 7' \
+	    "is noticed"
 	want 0 "restored it is" kv restore older --file-pass file:pass
 	want 0 "check" kv check
 	[ ! -s err ]

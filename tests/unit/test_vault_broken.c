@@ -277,6 +277,150 @@ test_rekey(void **state)
 	end(&s);
 }
 
+/* ---- an older copy in its place, while keys are open ---- */
+
+static void
+put_back(const char *copy)
+{
+	(void)unlink(VAULTRIG_FILE "-wal");
+	(void)unlink(VAULTRIG_FILE "-shm");
+	assert_int_equal(rename(copy, VAULTRIG_FILE), 0);
+}
+
+static void
+tell_fault(enum rk_err what, const char *text, void *arg)
+{
+	(void)what;
+	(void)arg;
+	fail_msg("%s", text);
+}
+
+static void
+check(void)
+{
+	struct rk_secret *pass = vaultrig_secret(VAULTRIG_PASS);
+	struct vault *v = vaultrig_open();
+	struct rk_error err;
+
+	assert_int_equal(vault_check(v, pass, tell_fault, NULL, &err), RK_OK);
+	vault_close(v);
+	rk_secret_free(pass);
+}
+
+/* Not another file, but other bytes in it. */
+static void
+put_over(const char *copy)
+{
+	static char bytes[1 << 18];
+	FILE *f = fopen(copy, "rb");
+	size_t len;
+
+	assert_non_null(f);
+	len = fread(bytes, 1, sizeof(bytes), f);
+	assert_int_equal(fclose(f), 0);
+	(void)unlink(VAULTRIG_FILE "-wal");
+	(void)unlink(VAULTRIG_FILE "-shm");
+	assert_non_null(f = fopen(VAULTRIG_FILE, "wb"));
+	assert_int_equal(fwrite(bytes, 1, len, f), len);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* Keys are open, "b" was removed, and a copy is kept that has it. */
+static void
+begin_copied(struct site *s)
+{
+	struct rk_error err;
+	struct vault *v;
+
+	begin(s);
+	assert_int_equal(unlock(s, 50), AGENT_OK);
+	assert_int_equal(sign(s, "a"), AGENT_OK);
+	v = vaultrig_unlocked();
+	assert_int_equal(vault_backup(v, "v/old", &err), RK_OK);
+	assert_int_equal(vault_begin(v, &err), RK_OK);
+	assert_int_equal(vault_remove(v, "b", &err), RK_OK);
+	assert_int_equal(vault_commit(v, &err), RK_OK);
+	vault_close(v);
+	assert_int_equal(sign(s, "a"), AGENT_OK);
+}
+
+static void
+assert_noticed(struct site *s, const char *words)
+{
+	assert_int_equal(sign(s, "a"), AGENT_FAIL);
+	assert_int_equal(s->err.code, RK_ETAMPERED);
+	if (strstr(s->err.text, words) == NULL)
+		fail_msg("\"%s\"", s->err.text);
+	assert_false(agent_is_open(s->agent));
+	assert_int_equal(lines(), 1);
+	/* Whoever opens keys again was told, and means this one. */
+	assert_int_equal(unlock(s, 50), AGENT_OK);
+	assert_int_equal(sign(s, "a"), AGENT_OK);
+}
+
+static void
+test_older(void **state)
+{
+	struct site s;
+
+	(void)state;
+	begin_copied(&s);
+	put_back("v/old");
+	assert_noticed(&s, "is older than it was");
+	end(&s);
+	assert_int_equal(unlink(VAULTRIG_FILE), 0);
+	assert_int_equal(rmdir("v"), 0);
+	begin_copied(&s);
+	put_over("v/old");
+	assert_int_equal(unlink("v/old"), 0);
+	assert_noticed(&s, "is older than it was");
+	end(&s);
+	check();
+}
+
+/* Its generation is higher by now. */
+static void
+test_older_written(void **state)
+{
+	struct vault *v;
+	struct site s;
+
+	(void)state;
+	begin_copied(&s);
+	put_back("v/old");
+	v = vaultrig_unlocked();
+	for (int i = 0; i < 8; i++)
+		vaultrig_add(
+		    v, (char[]){ (char)('c' + i), '\0' }, RECORD_SECRET, 3);
+	vault_close(v);
+	assert_noticed(&s, "does not go on from what it was");
+	end(&s);
+}
+
+/* By keyvault restore, into the file that the agent has open. */
+static void
+test_restored(void **state)
+{
+	struct rk_secret *pass = vaultrig_secret(VAULTRIG_PASS);
+	struct vault *old = NULL;
+	struct rk_error err;
+	struct vault *v;
+	struct site s;
+
+	(void)state;
+	begin_copied(&s);
+	assert_int_equal(vault_open_copy("v/old", &old, &err), RK_OK);
+	assert_int_equal(vault_unlock(old, pass, &err), RK_OK);
+	v = vaultrig_open();
+	assert_int_equal(vault_restore(v, old, &err), RK_OK);
+	assert_int_equal(vault_unlock(v, pass, &err), RK_OK);
+	vault_close(v);
+	vault_close(old);
+	rk_secret_free(pass);
+	assert_noticed(&s, "is older than it was");
+	end(&s);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_enter, scratch_leave)
 
 int
@@ -287,6 +431,9 @@ main(void)
 		TEST(test_lines_fail),
 		TEST(test_full),
 		TEST(test_rekey),
+		TEST(test_older),
+		TEST(test_older_written),
+		TEST(test_restored),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
