@@ -63,11 +63,25 @@ check_disk(const struct agent_vault *av, struct rk_error *err)
 	    av->broken);
 }
 
+/* What was written lies in the log beside the file, from where it is moved now
+ * and then: that may fail as well. */
+static void
+note_failure(struct agent_vault *av)
+{
+	struct rk_error err;
+
+	if (vault_settle(av->vault, &err) != RK_OK && vault_failed(av->vault) &&
+	    av->broken[0] == '\0')
+		(void)str_copy(av->broken, sizeof(av->broken), err.text);
+}
+
 static void
 drop(struct agent_vault *av)
 {
-	if (av->vault != NULL)
+	if (av->vault != NULL) {
 		vault_last(av->vault, &av->mark);
+		note_failure(av);
+	}
 	vault_close(av->vault);
 	av->vault = NULL;
 }
@@ -111,6 +125,8 @@ leave(struct agent_vault *av, enum rk_err r, const struct rk_error *err)
 {
 	if (r != RK_OK && vault_failed(av->vault))
 		(void)str_copy(av->broken, sizeof(av->broken), err->text);
+	else if (vault_failed(av->vault))
+		note_failure(av);
 	if (r == RK_OK || r == RK_ENOENT || r == RK_EDENIED || r == RK_EBUSY)
 		vault_doze(av->vault);
 	else

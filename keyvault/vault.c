@@ -125,6 +125,7 @@ new_handle(const char *path, struct vault **out, struct rk_error *err)
 	str_escape(v->name, sizeof(v->name), path);
 	v->clock = system_clock;
 	v->stale = true;
+	v->patience = VAULT_WAIT_MS;
 	*out = v;
 	return RK_OK;
 }

@@ -209,6 +209,14 @@ RK_MUST enum rk_err vault_change(struct vault *v, const char *name,
     struct record *rec, enum vault_act act, struct rk_error *err);
 RK_MUST enum rk_err vault_remove(
     struct vault *v, const char *name, struct rk_error *err);
+/*
+ * When enough was written: what is in the log beside the file is moved there,
+ * and the log emptied.  What was removed or replaced, as an old passphrase's
+ * head, is then in neither, even if others have the file open; vault_close()
+ * does so only for the last.  RK_EBUSY: others read it just now; RK_EIO:
+ * nothing that was committed is lost, but the disk is not to be trusted.
+ */
+RK_MUST enum rk_err vault_settle(struct vault *v, struct rk_error *err);
 /* A line of the log; more may be NULL.  Longer texts are cut. */
 RK_MUST enum rk_err vault_log(struct vault *v, enum vault_act act,
     const char *name, const char *more, struct rk_error *err);

@@ -41,6 +41,8 @@ vault_restore(struct vault *v, struct vault *from, struct rk_error *err)
 	(void)sqlite3_backup_finish(b); /* says the same again */
 	if (rc != SQLITE_DONE)
 		return vault_db_fail(v, rc, err);
+	v->replaced = true;
+	v->pages = 1; /* that is no commit of a statement's */
 	return vault_head_read(v, err);
 }
 

@@ -347,6 +347,7 @@ vault_db_open(struct vault *v, const char *vfs, const struct vault_forms *f,
 	    (r = check_form(v, f, &version, err)) != RK_OK ||
 	    (r = use_wal(v, err)) != RK_OK)
 		return r;
+	vault_settle_set(v);
 	return version == (int64_t)f->n ? RK_OK : upgrade(v, f, err);
 }
 
@@ -414,8 +415,9 @@ out:
 void
 vault_db_close(struct vault *v)
 {
-	/* Fails only with statements left, and there are none. */
-	if (v->db != NULL && v->gone)
+	/* Closing writes to the file, which is not to be tried again.  It fails
+	 * only with statements left, and there are none. */
+	if (v->db != NULL && (v->gone || v->why.code != RK_OK))
 		(void)sqlite3_db_config(
 		    v->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	if (v->db != NULL)

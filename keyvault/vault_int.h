@@ -97,8 +97,12 @@ struct vault {
 	bool stale;   /* look at all of it again */
 	bool writing;
 	bool broken;
-	bool failed; /* not for want of room */
-	bool copy;   /* in memory only, not to be written */
+	bool failed;   /* not for want of room */
+	int pages;     /* of the log, since it was written; 0: not by us */
+	int patience;  /* VAULT_WAIT_MS, but for tests */
+	bool replaced; /* what is in the file is not to stay there */
+	struct rk_error why; /* it could not be moved there */
+	bool copy;           /* in memory only, not to be written */
 	int64_t (*clock)(void);
 	vault_progress_fn *progress;
 	void *progress_arg;
@@ -141,6 +145,13 @@ enum rk_err vault_unreadable(struct vault *v, enum rk_err r, const char *what,
 /* Is there a record of that name, as far as the index knows? */
 RK_MUST enum rk_err vault_has(
     struct vault *v, const char *name, bool *found, struct rk_error *err);
+
+/* ---- vault_settle.c ---- */
+
+/* Count what is written, in an open file. */
+void vault_settle_set(struct vault *v);
+/* Behind a commit: the log is not to grow without end. */
+void vault_settle_some(struct vault *v);
 
 /* ---- vault_db.c: the database ---- */
 

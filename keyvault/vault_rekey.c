@@ -27,6 +27,7 @@ vault_passwd(struct vault *v, const struct rk_secret *pass,
 		r = failed(v, r, err);
 	else
 		r = vault_log(v, VAULT_ACT_PASSWD, "", NULL, err);
+	v->replaced = true;
 	if (r == RK_OK)
 		r = vault_commit(v, err);
 	vault_cancel(v);
@@ -192,6 +193,7 @@ vault_rekey(struct vault *v, const struct rk_secret *pass,
 	b.head = v->head;
 	b.derived = v->derived;
 	b.keys = vault_keys(v);
+	v->replaced = true;
 	/* The head has the new key's number already. */
 	if ((r = new_key(v, pass, kdf, err)) != RK_OK) {
 		vault_cancel(v);

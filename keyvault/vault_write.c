@@ -21,6 +21,8 @@ vault_begin(struct vault *v, struct rk_error *err)
 		    "%s: is a copy, or on a read-only medium: nothing can be "
 		    "written",
 		    v->name);
+	if (v->why.code != RK_OK)
+		return err_set(err, v->why.code, "%s", v->why.text);
 	if (v->broken)
 		return err_set(err, RK_EIO,
 		    "%s: writing failed before; look at the disk, then open "
@@ -67,6 +69,7 @@ vault_commit(struct vault *v, struct rk_error *err)
 	}
 	v->writing = false;
 	vault_mark_set(v);
+	vault_settle_some(v);
 	return RK_OK;
 }
 
@@ -306,6 +309,7 @@ vault_change(struct vault *v, const char *name, struct record *rec,
 	*rec = now;
 	if ((r = put_record(v, rec, secret, false, err)) != RK_OK)
 		goto out;
+	v->replaced = true;
 	r = vault_log(v, act, name, what_changed(act, rec), err);
 out:
 	rk_secret_free(secret);
@@ -332,6 +336,7 @@ vault_remove(struct vault *v, const char *name, struct rk_error *err)
 	}
 	if ((r = vault_db_finish(v, stmt, err)) != RK_OK)
 		return r;
+	v->replaced = true;
 	vault_mac_drop(v, rec.id);
 	return vault_log(v, VAULT_ACT_REMOVE, name, NULL, err);
 }

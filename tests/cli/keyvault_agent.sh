@@ -303,6 +303,24 @@ hidden() {
 	agent_stop
 }
 
+# What an agent has open is no reason to keep what was.
+replaced() {
+	fresh
+	want 0 "an agent" agent_start
+	want 0 "unlock" kv unlock
+	want 0 "rm beside it" kv rm word
+	cp v/vault.db v/copy
+	want 8 "leaves nothing of it" "$keyvault" --vault v/copy show word
+	want 0 "passwd beside it" kv passwd --new-pass file:fpass --kdf-time 1ms
+	cp v/vault.db v/copy
+	want 7 "a copy is not opened by the old one" \
+	    kv --vault v/copy export deploy-ca --plain-key
+	want 0 "but by the new one" "$keyvault" --vault v/copy \
+	    --pass file:fpass export deploy-ca --plain-key
+	want 0 "and the agent signs" sign_it deploy-ca
+	agent_stop
+}
+
 # As a service: in front, on a socket that was there before it.  What cannot be
 # traced cannot be searched for leaks either; unit tests do that.
 in_front() {
@@ -332,5 +350,6 @@ guessed
 confirmed
 by_askpass
 hidden
+replaced
 in_front
 finish

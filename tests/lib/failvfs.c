@@ -3,6 +3,7 @@
 
 #include <sqlite3.h>
 #include <stddef.h>
+#include <string.h>
 
 struct file {
 	sqlite3_file base;
@@ -15,6 +16,7 @@ static int fail_at = -1;
 static int fail_code;
 static int done;
 static int locked;
+static bool spare;
 static const struct failvfs_watch *told;
 
 void
@@ -32,6 +34,12 @@ failvfs_set(int n, int code)
 }
 
 void
+failvfs_spare_log(bool yes)
+{
+	spare = yes;
+}
+
+void
 failvfs_lock(int n)
 {
 	locked = n;
@@ -41,12 +49,6 @@ int
 failvfs_count(void)
 {
 	return done;
-}
-
-static int
-due(void)
-{
-	return fail_at >= 0 && done++ >= fail_at ? fail_code : SQLITE_OK;
 }
 
 static sqlite3_file *
@@ -59,6 +61,17 @@ static const char *
 name_of(sqlite3_file *f)
 {
 	return ((struct file *)(void *)f)->name;
+}
+
+static int
+due(sqlite3_file *f)
+{
+	const char *name = name_of(f);
+	size_t len = name != NULL ? strlen(name) : 0;
+
+	if (spare && len > 4 && strcmp(name + len - 4, "-wal") == 0)
+		return SQLITE_OK;
+	return fail_at >= 0 && done++ >= fail_at ? fail_code : SQLITE_OK;
 }
 
 static int
@@ -76,7 +89,7 @@ shim_read(sqlite3_file *f, void *p, int n, sqlite3_int64 at)
 static int
 shim_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 {
-	int rc = due();
+	int rc = due(f);
 
 	if (told != NULL)
 		told->on_write(name_of(f), p, (size_t)n, (size_t)at, told->arg);
@@ -90,7 +103,7 @@ shim_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 static int
 shim_truncate(sqlite3_file *f, sqlite3_int64 size)
 {
-	int rc = due();
+	int rc = due(f);
 
 	if (told != NULL)
 		told->on_truncate(name_of(f), (size_t)size, told->arg);
@@ -101,7 +114,7 @@ shim_truncate(sqlite3_file *f, sqlite3_int64 size)
 static int
 shim_sync(sqlite3_file *f, int flags)
 {
-	int rc = due();
+	int rc = due(f);
 
 	if (told != NULL)
 		told->on_sync(name_of(f), told->arg);

@@ -2,6 +2,7 @@
 #ifndef RPCKIT_TESTS_FAILVFS_H
 #define RPCKIT_TESTS_FAILVFS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define FAILVFS_NAME "failing"
@@ -11,6 +12,8 @@ void failvfs_register(void);
 /* Fail the n-th operation from now on with this code, counted from 0, and all
  * behind it; n < 0: none. */
 void failvfs_set(int n, int code);
+/* Only what is done to a file itself fails, not to its log. */
+void failvfs_spare_log(bool spare);
 /* The next n openings of a file find it locked. */
 void failvfs_lock(int n);
 /* Operations since then. */

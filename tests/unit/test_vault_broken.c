@@ -229,6 +229,25 @@ test_lines_fail(void **state)
 	assert_int_equal(lines(), 0);
 }
 
+/* The line is written; moving it to the file when the vault is closed fails. */
+static void
+test_settle_fails(void **state)
+{
+	struct site s;
+
+	(void)state;
+	begin(&s);
+	assert_int_equal(unlock(&s, 50), AGENT_OK);
+	failvfs_spare_log(true);
+	failvfs_set(0, SQLITE_IOERR);
+	assert_int_equal(sign(&s, "a"), AGENT_OK);
+	agent_lock(s.agent);
+	failvfs_spare_log(false);
+	assert_over(&s);
+	end(&s);
+	assert_int_equal(lines(), 1);
+}
+
 /* Room may be made: it goes on, and no line is there twice. */
 static void
 test_full(void **state)
@@ -429,6 +448,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_use_fails),
 		TEST(test_lines_fail),
+		TEST(test_settle_fails),
 		TEST(test_full),
 		TEST(test_rekey),
 		TEST(test_older),

@@ -256,6 +256,82 @@ test_full(void **state)
 	fail_each(SQLITE_IOERR, "input or output failed");
 }
 
+/* Acknowledged it is, in the log beside the file; that the file does not take
+ * it is told, and not tried again. */
+static void
+test_settle_fails(void **state)
+{
+	struct vault *v;
+	struct rk_error err;
+	char name[32];
+	bool failed = true;
+	unsigned before;
+
+	(void)state;
+	failvfs_register();
+	vaultrig_make(false);
+	v = vaultrig_unlocked();
+	vaultrig_add(v, "a", RECORD_SECRET, 1);
+	vault_close(v);
+	for (int n = 0; failed; n++) {
+		assert_in_range(n, 0, 500);
+		before = records();
+		v = unlocked_on_failing();
+		(void)snprintf(name, sizeof(name), "n-%d", n);
+		failvfs_spare_log(true);
+		failvfs_set(n, SQLITE_IOERR);
+		assert_int_equal(add(v, name, &err), RK_OK);
+		failed = vault_settle(v, &err) != RK_OK;
+		if (failed) {
+			assert_int_equal(err.code, RK_EIO);
+			assert_non_null(strstr(err.text, "-wal, which has"));
+			assert_true(vault_failed(v));
+			failvfs_set(1 << 20, SQLITE_IOERR);
+			assert_int_equal(add(v, "more", &err), RK_EIO);
+			assert_int_equal(vault_settle(v, &err), RK_EIO);
+		}
+		vault_close(v);
+		if (failed)
+			assert_int_equal(failvfs_count(), 0);
+		failvfs_set(-1, 0);
+		failvfs_spare_log(false);
+		assert_int_equal(records(), before + 1);
+	}
+}
+
+/* Also where nobody asks for it, when the log is long. */
+static void
+test_long_log(void **state)
+{
+	struct rk_error err;
+	struct vault *v;
+	char name[32];
+	unsigned n = 0;
+	enum rk_err r;
+
+	(void)state;
+	failvfs_register();
+	vaultrig_make(false);
+	v = unlocked_on_failing();
+	failvfs_spare_log(true);
+	failvfs_set(0, SQLITE_IOERR);
+	do {
+		(void)snprintf(name, sizeof(name), "n-%u", n);
+		r = add(v, name, &err);
+		n += r == RK_OK;
+	} while (r == RK_OK && n < 1000);
+	assert_int_equal(r, RK_EIO);
+	assert_true(vault_failed(v));
+	failvfs_set(-1, 0);
+	failvfs_spare_log(false);
+	vault_close(v);
+	v = vaultrig_unlocked();
+	(void)snprintf(name, sizeof(name), "n-%u", n - 1);
+	assert_int_equal(
+	    vault_find(v, name, &(struct record){ 0 }, &err), RK_OK);
+	vault_close(v);
+}
+
 static void
 test_busy(void **state)
 {
@@ -350,6 +426,8 @@ main(void)
 		TEST(test_clock_back),
 		/* The default of this process from then on. */
 		TEST(test_full),
+		TEST(test_settle_fails),
+		TEST(test_long_log),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
