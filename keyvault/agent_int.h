@@ -30,6 +30,7 @@ struct order {
 	struct purpose_view view;
 	struct agent_asker asker;
 	bool asked;             /* somebody said yes to it */
+	bool afar;              /* an agent that is forwarded asks for it */
 	char by[AGENT_WHO_MAX]; /* who answered, or ""; escaped */
 	char host[RK_FP_LEN];   /* that a login is for, where it is proven */
 	char context[65];       /* of a file */
@@ -144,6 +145,11 @@ RK_MUST enum rk_err agent_order(struct agent *a, struct order *o, uint64_t now,
 /* The answer of one that failed. */
 RK_MUST enum rk_err agent_refuse(const struct agent_asker *asker,
     enum rk_err code, const char *text, struct buf *reply);
+
+/* ---- agent_ssh.c ---- */
+
+/* What one of a key's names is only for, all are. */
+bool agent_ssh_allows(struct agent *a, const struct order *o);
 
 /* ---- agent_own.c, agent_ssh.c: the two sockets' requests ---- */
 

@@ -156,28 +156,36 @@ refuse_named(const struct order *o, enum rk_err code, const char *text,
 	return agent_refuse(&o->asker, code, line, reply);
 }
 
-static enum rk_err
-refuse_use(const struct order *o, struct buf *reply)
+static const char *
+not_for(unsigned use)
 {
-	const char *text = "is not for this use: it is of another kind";
-
-	switch (o->use) {
+	switch (use) {
 	case USE_FILE:
-		text = "is not for this use, which takes the tag use:file";
-		break;
+		return "is not for this use, which takes the tag use:file";
 	case USE_TLS:
-		text = "is not for this use, which takes the tag use:tls";
-		break;
+		return "is not for this use, which takes the tag use:tls";
 	case USE_SSH:
-		text = "is not for this use, which takes the tag use:ssh";
-		break;
+		return "is not for this use, which takes the tag use:ssh";
 	case USE_CA:
-		text = "is not for this use, which takes the tag use:ca";
-		break;
+		return "is not for this use, which takes the tag use:ca";
 	default:
-		break;
+		return "is not for this use: it is of another kind";
 	}
-	return refuse_named(o, RK_EDENIED, text, reply);
+}
+
+/* NULL: it may, as it is open now. */
+static const char *
+why_not(struct agent *a, const struct order *o, const struct open_key *k)
+{
+	const char *why;
+
+	if ((k->uses & o->use) == 0)
+		return not_for(o->use);
+	why = only_refuses(
+	    k->only, o->use, o->asker.program, o->afar ? "" : o->host);
+	if (why == NULL && o->asker.ssh && !agent_ssh_allows(a, o))
+		why = "is not open for this by another of its names";
+	return why;
 }
 
 /* It is told at once that somebody is asked, where that can be understood. */
@@ -205,13 +213,6 @@ have_asked(struct agent *a, const struct order *o, uint64_t now,
 	return RK_OK;
 }
 
-/* By an agent that is forwarded: whoever has that machine asks. */
-static bool
-comes_from_afar(const struct order *o)
-{
-	return o->asker.binds != NULL && o->asker.binds->forwarded;
-}
-
 enum rk_err
 agent_order(struct agent *a, struct order *o, uint64_t now, struct buf *reply,
     uint32_t *wait)
@@ -228,14 +229,12 @@ agent_order(struct agent *a, struct order *o, uint64_t now, struct buf *reply,
 		return refuse_named(
 		    o, RK_ENOPASS, "is not open in the agent", reply);
 	memcpy(o->pub, k->pub, sizeof(o->pub));
-	if ((k->uses & o->use) == 0)
-		return refuse_use(o, reply);
-	why = only_refuses(k->only, o->use, o->asker.program,
-	    comes_from_afar(o) ? "" : o->host);
-	if (why != NULL)
+	/* Whoever has that machine asks. */
+	o->afar = o->asker.binds != NULL && o->asker.binds->forwarded;
+	if ((why = why_not(a, o, k)) != NULL)
 		return refuse_named(o, RK_EDENIED, why, reply);
 	/* A yes for a while was not meant for other machines. */
-	asks = comes_from_afar(o) || (k->confirm && k->yes_until <= now);
+	asks = o->afar || (k->confirm && k->yes_until <= now);
 	if (asks)
 		return have_asked(a, o, now, reply, wait);
 	if (k->confirm)
@@ -272,6 +271,7 @@ agent_poll(struct agent *a, uint64_t now, struct buf *reply, uint32_t *wait)
 {
 	struct waiting *w;
 	struct open_key *k;
+	const char *why;
 	enum rk_err r;
 
 	agent_tick(a, now);
@@ -288,6 +288,9 @@ agent_poll(struct agent *a, uint64_t now, struct buf *reply, uint32_t *wait)
 	         memcmp(k->pub, w->order->pub, sizeof(k->pub)) != 0)
 		r = refuse_named(w->order, RK_ENOPASS,
 		    "is not open in the agent any more", reply);
+	/* It may be open for less than when it was asked for. */
+	else if ((why = why_not(a, w->order, k)) != NULL)
+		r = refuse_named(w->order, RK_EDENIED, why, reply);
 	else
 		r = sign(a, w->order, k, now, reply);
 	agent_waiting_free(w);

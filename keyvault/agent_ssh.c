@@ -128,14 +128,13 @@ strictest(struct agent *a, const uint8_t pub[RK_KEY_PUBLIC_LEN], uint64_t now)
 	return best;
 }
 
-/* What one of them is only for, all are. */
-static bool
-all_allow(struct agent *a, const struct order *o, const uint8_t *pub)
+bool
+agent_ssh_allows(struct agent *a, const struct order *o)
 {
-	const char *host = is_forwarded(&o->asker) ? "" : o->host;
+	const char *host = o->afar ? "" : o->host;
 
-	for (const struct open_key *k = next_of(a, pub, NULL); k != NULL;
-	     k = next_of(a, pub, k))
+	for (const struct open_key *k = next_of(a, o->pub, NULL); k != NULL;
+	     k = next_of(a, o->pub, k))
 		if (only_refuses(k->only, o->use, o->asker.program, host) !=
 		    NULL)
 			return false;
@@ -191,7 +190,7 @@ sign(struct agent *a, const struct agent_asker *asker, uint64_t now,
 	(void)str_copy(o.name, sizeof(o.name), k->name);
 	o.len = data.left;
 	o.data = data.at;
-	if (set_place(&o) != RK_OK || !all_allow(a, &o, pub))
+	if (set_place(&o) != RK_OK)
 		return agent_refuse(asker, RK_EDENIED, "", reply);
 	return agent_order(a, &o, now, reply, wait);
 }

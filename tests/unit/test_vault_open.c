@@ -136,6 +136,51 @@ test_session_of_ssh(void **state)
 	talk_fini(&t);
 }
 
+/* ---- opened for less while somebody is asked ---- */
+
+static uint8_t
+ask_file(struct talk *t, const char *name)
+{
+	const uint8_t hash[64] = { 1 };
+
+	assert_int_equal(agent_put_text(&t->args, name), RK_OK);
+	assert_int_equal(agent_put_text(&t->args, "file"), RK_OK);
+	assert_int_equal(bytes_put_string(&t->args, hash, sizeof(hash)), RK_OK);
+	return ask(t, false, AGENT_SIGN_FILE);
+}
+
+static void
+test_judged_again(void **state)
+{
+	struct rk_error err;
+	struct talk t;
+
+	(void)state;
+	talk_init(&t);
+	assert_int_equal(open_them(&t, "a", AGENT_FOREVER, true), AGENT_OK);
+	assert_int_equal(ask_file(&t, "a"), AGENT_WAIT);
+	t.rig.only = "tls";
+	assert_int_equal(open_them(&t, "a", AGENT_FOREVER, true), AGENT_OK);
+	assert_int_equal(
+	    agent_answer(t.rig.agent, t.wait, true, t.now, 0, "x"), RK_OK);
+	poll_it(&t, &t.wait);
+	assert_int_equal(t.type, AGENT_FAIL);
+	assert_int_equal(agent_get_fail(&t.body, &err), RK_EDENIED);
+	assert_int_equal(t.rig.uses, 0);
+	/* And of a use that its tags do not have any more. */
+	t.rig.only = NULL;
+	assert_int_equal(open_them(&t, "a", AGENT_FOREVER, true), AGENT_OK);
+	assert_int_equal(ask_file(&t, "a"), AGENT_WAIT);
+	memcpy(t.rig.rec[0].tags, "use:tls", sizeof("use:tls"));
+	assert_int_equal(open_them(&t, "a", AGENT_FOREVER, true), AGENT_OK);
+	assert_int_equal(
+	    agent_answer(t.rig.agent, t.wait, true, t.now, 0, "x"), RK_OK);
+	poll_it(&t, &t.wait);
+	assert_int_equal(t.type, AGENT_FAIL);
+	assert_int_equal(t.rig.uses, 0);
+	talk_fini(&t);
+}
+
 /* ---- one key, two names ---- */
 
 /* "a" has the key of "s" now, and both are for SSH. */
@@ -220,6 +265,25 @@ test_twins_ask(void **state)
 	}
 }
 
+static void
+test_twins_judged_again(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	make_twins(&t);
+	assert_int_equal(open_them(&t, "a", AGENT_FOREVER, true), AGENT_OK);
+	assert_int_equal(sign_by_ssh(&t), 0);
+	t.rig.only = "/usr/bin/git";
+	assert_int_equal(open_them(&t, "s", AGENT_FOREVER, false), AGENT_OK);
+	assert_int_equal(
+	    agent_answer(t.rig.agent, t.wait, true, t.now, 0, "x"), RK_OK);
+	poll_it(&t, &t.wait);
+	assert_int_equal(t.type, SSH_FAILURE);
+	assert_int_equal(t.rig.uses, 0);
+	talk_fini(&t);
+}
+
 /* The fewer uses are used first, and no more than those of both. */
 static void
 test_twins_uses(void **state)
@@ -272,7 +336,9 @@ main(void)
 		cmocka_unit_test(test_all_or_none),
 		cmocka_unit_test(test_close_others),
 		cmocka_unit_test(test_session_of_ssh),
+		cmocka_unit_test(test_judged_again),
 		cmocka_unit_test(test_twins_ask),
+		cmocka_unit_test(test_twins_judged_again),
 		cmocka_unit_test(test_twins_uses),
 		cmocka_unit_test(test_twins_only),
 	};
