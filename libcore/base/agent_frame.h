@@ -27,7 +27,8 @@
 enum agent_type {
 	/* requests, and what is behind an AGENT_OK that answers them */
 	AGENT_STATUS = 1, /* : u32 version, id, path, u32 pid, u32 open keys,
-	                     how somebody is asked, what is wrong */
+	                     how somebody is asked, what is wrong, u32 1:
+	                     secrets may be swapped out */
 	AGENT_UNLOCK,    /* id, key, u64 ms, u64 uses, u8 confirm, only, names :
 	                    u32 opened, u8 somebody can be asked */
 	AGENT_LOCK,      /* names, none for all : u32 closed */
