@@ -11,6 +11,7 @@
 #include "trust/bcrypt.h"
 #include "trust/openssh_cipher.h"
 
+#define ROOM 1024 /* for a key file, but for a long comment */
 #define LABEL "OPENSSH PRIVATE KEY"
 #define MAGIC "openssh-key-v1" /* with its NUL */
 #define KIND "ssh-ed25519"
@@ -323,7 +324,9 @@ rk_key_format_openssh(const struct rk_key *key, const char *comment,
 	buf_init(&inner, 4096);
 	buf_init(&b, 8192);
 	rk_random(salt_bytes, sizeof(salt_bytes));
-	if ((r = put_private(&inner, key, comment)) != RK_OK)
+	if ((r = buf_guard(&inner, ROOM)) != RK_OK ||
+	    (r = buf_guard(&b, ROOM)) != RK_OK ||
+	    (r = put_private(&inner, key, comment)) != RK_OK)
 		goto out;
 	if (pass != NULL &&
 	    (r = run_cipher(&name, true, pass, &salt, OPENSSH_ROUNDS,

@@ -267,6 +267,48 @@ test_ssh_keygen_is_given(void **state)
 	    0);
 }
 
+/* What buffers are given is looked at on the way. */
+enum rk_err __real_buf_put(struct buf *b, const void *src, size_t n);
+enum rk_err __wrap_buf_put(struct buf *b, const void *src, size_t n);
+static const uint8_t *seed; /* NULL: nobody looks */
+static unsigned seen;
+
+enum rk_err
+__wrap_buf_put(struct buf *b, const void *src, size_t n)
+{
+	if (seed != NULL && n >= RK_KEY_SEED_LEN &&
+	    memmem(src, n, seed, RK_KEY_SEED_LEN) != NULL) {
+		seen++;
+		assert_non_null(b->guard);
+	}
+	return __real_buf_put(b, src, n);
+}
+
+/* A key on its way to a file lies in guarded memory. */
+static void
+test_guarded(void **state)
+{
+	struct rk_key *key = fixed_key();
+	struct rk_secret *pass = vaultrig_secret("right");
+	struct rk_secret *text = NULL;
+	char comment[2000];
+
+	(void)state;
+	memset(comment, 'x', sizeof(comment));
+	comment[sizeof(comment) - 1] = '\0';
+	seed = rk_key_seed(key);
+	assert_int_equal(rk_key_format_openssh(key, "me", NULL, &text), RK_OK);
+	rk_secret_free(text);
+	assert_int_equal(seen, 2);
+	assert_int_equal(
+	    rk_key_format_openssh(key, comment, pass, &text), RK_OK);
+	rk_secret_free(text);
+	assert_int_equal(seen, 3);
+	seed = NULL;
+	rk_secret_free(pass);
+	rk_key_free(key);
+}
+
 static void
 test_lines(void **state)
 {
@@ -329,6 +371,7 @@ main(void)
 		cmocka_unit_test(test_damaged),
 		TEST(test_ssh_keygen_reads),
 		TEST(test_ssh_keygen_is_given),
+		cmocka_unit_test(test_guarded),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_public_in_comment),
 	};
