@@ -150,17 +150,16 @@ set_place(struct order *o)
 	char who[AGENT_WHO_MAX];
 	enum rk_err r;
 
-	if (b == NULL)
-		return RK_OK;
-	if (b->failed)
+	if (b != NULL && b->failed)
 		return RK_EDENIED;
-	if (o->view.is == PURPOSE_SSH_USER &&
-	    (r = bind_target(b, o->data, o->len, o->host)) != RK_OK)
-		return r;
-	if (o->host[0] != '\0') {
+	if (o->view.is == PURPOSE_SSH_USER) {
+		if (b != NULL &&
+		    (r = bind_target(b, o->data, o->len, o->host)) != RK_OK)
+			return r;
 		(void)str_copy(text, sizeof(text), o->view.text);
 		(void)snprintf(o->view.text, sizeof(o->view.text),
-		    "%.190s at %s", text, o->host);
+		    "%.190s at %s", text,
+		    o->host[0] != '\0' ? o->host : "a host that is not known");
 	}
 	if (is_forwarded(&o->asker)) {
 		(void)str_copy(who, sizeof(who), o->asker.who);

@@ -16,12 +16,28 @@
 #define KIND "ssh-ed25519"
 #define SHOWN 128
 
-/* Text of the asking side, for people. */
-static void
-shown(char out[SHOWN], const struct bytes *b)
+void
+purpose_quote(char out[PURPOSE_QUOTED], const void *text, size_t len)
 {
-	(void)rk_escape(
-	    out, SHOWN, (const char *)(b->left > 0 ? b->at : NULL), b->left);
+	char plain[PURPOSE_QUOTED - 2];
+	size_t n = 0;
+
+	(void)rk_escape(plain, sizeof(plain), len > 0 ? text : NULL, len);
+	out[n++] = '"';
+	for (const char *p = plain; *p != '\0'; p++) {
+		/* A quote more, the one at the end, and NUL. */
+		if (n + 4 > PURPOSE_QUOTED && *p == '"') {
+			out[n++] = '~';
+			break;
+		}
+		if (n + 3 > PURPOSE_QUOTED)
+			break;
+		if (*p == '"')
+			out[n++] = '\\';
+		out[n++] = *p;
+	}
+	out[n++] = '"';
+	out[n] = '\0';
 }
 
 /* ---- SSH ---- */
@@ -63,7 +79,7 @@ is_login(struct bytes b, const uint8_t *pub, struct purpose_view *out)
 	struct bytes service;
 	struct bytes method;
 	uint8_t type;
-	char name[SHOWN];
+	char name[PURPOSE_QUOTED];
 
 	if (!bytes_get_string(&b, &session) || session.left < SESSION_ID_MIN ||
 	    session.left > SESSION_ID_MAX || !bytes_get_u8(&b, &type) ||
@@ -72,7 +88,7 @@ is_login(struct bytes b, const uint8_t *pub, struct purpose_view *out)
 	    !bytes_are(&service, "ssh-connection") ||
 	    !bytes_get_string(&b, &method) || !login_key(&b, &method, pub))
 		return false;
-	shown(name, &user);
+	purpose_quote(name, user.at, user.left);
 	out->is = PURPOSE_SSH_USER;
 	(void)snprintf(
 	    out->text, sizeof(out->text), "a login by ssh as %s", name);

@@ -26,13 +26,14 @@ enum purpose {
 };
 
 #define PURPOSE_TEXT_MAX AGENT_WHAT_MAX
+#define PURPOSE_QUOTED 128
 
 struct purpose_view {
 	enum purpose is;
-	/* "to log in as root by ssh", "a file, context git, sha512
-	 * 0011223344556677", "a
-	 * certificate of a CA for sub, 2026-11-27 to 2036-11-25, dns sub":
-	 * escaped, and what is too long in it cut with a ~ or counted. */
+	/* "a login by ssh as "root"", "a file, context git, sha512
+	 * 0011223344556677", "a certificate of a CA for "sub", 2026-11-27 to
+	 * 2036-11-25, dns "sub"": escaped, what whoever asks has chosen in
+	 * quotes, and what is too long in it cut with a ~ or counted. */
 	char text[PURPOSE_TEXT_MAX];
 };
 
@@ -61,6 +62,9 @@ RK_MUST enum rk_err purpose_of_x509(const uint8_t *data, size_t len,
  * eight bytes of its hash, "sha512" or "sha256", are shown. */
 void purpose_of_file(const char *context, const char *kind, const uint8_t *hash,
     struct purpose_view *out);
+
+/* Text of the asking side, for people: in quotes, which nothing in it ends. */
+void purpose_quote(char out[PURPOSE_QUOTED], const void *text, size_t len);
 
 /*
  * Which purposes the tags of a key allow: those that a tag "use:file",

@@ -30,7 +30,7 @@ enum name_tag {
 	NAME_IP = 0x87
 };
 
-#define SHOWN 128
+#define SHOWN PURPOSE_QUOTED
 #define DATE_LEN 11 /* "2026-11-27" */
 #define MORE_LEN 48 /* ", and so many more names" */
 
@@ -146,7 +146,7 @@ get_name(struct bytes *in, char shown[SHOWN])
 	if (cn.left == 0)
 		(void)str_copy(shown, SHOWN, "nobody by name");
 	else
-		(void)rk_escape(shown, SHOWN, (const char *)cn.at, cn.left);
+		purpose_quote(shown, cn.at, cn.left);
 	return true;
 }
 
@@ -197,7 +197,7 @@ struct claims {
 	char from[DATE_LEN];
 	char until[DATE_LEN];
 	char subject[SHOWN];
-	char names[PURPOSE_TEXT_MAX / 2]; /* ", email a@b, dns c" */
+	char names[PURPOSE_TEXT_MAX / 2]; /* ", email \"a@b\", dns \"c\"" */
 	size_t used;
 	size_t hidden; /* so many more */
 };
@@ -250,8 +250,7 @@ get_alternative(struct bytes *in, struct claims *c)
 		    inet_ntop(family, value.at, shown, sizeof(shown)) == NULL)
 			return false;
 	} else if (strcmp(kind, "name") != 0)
-		(void)rk_escape(
-		    shown, sizeof(shown), (const char *)value.at, value.left);
+		purpose_quote(shown, value.at, value.left);
 	add_name(c, kind, shown);
 	return true;
 }

@@ -129,7 +129,7 @@ logged_in() {
 	log_in
 	has err '^Authenticated to localhost .*"publickey"' "a login by ssh"
 	want 0 "log" "$keyvault" log
-	has out "sign  *laptop: agent: a login by ssh as $user at $place, .*/ssh, pid" \
+	has out "sign  *laptop: agent: a login by ssh as .*$user.* at $place, .*/ssh, pid" \
 	    "has as whom, and where, as the host has proven"
 	want 0 "unlock, for a login at another place" kv unlock \
 	    --only-for "$(ssh-keygen -lf laptop.pub | cut -d' ' -f2)" laptop

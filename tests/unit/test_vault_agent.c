@@ -90,7 +90,7 @@ test_ssh_purposes(void **state)
 	put_login(&b, rig.rec[2].pub, "publickey");
 	assert_int_equal(judge(&b, buf_len(&b), rig.rec[2].pub, &view), RK_OK);
 	assert_int_equal(view.is, PURPOSE_SSH_USER);
-	assert_string_equal(view.text, "a login by ssh as ro\\x1bot");
+	assert_string_equal(view.text, "a login by ssh as \"ro\\x1bot\"");
 	assert_int_equal(judge(&b, buf_len(&b), other, &view), RK_EDENIED);
 	for (size_t i = 0; i < buf_len(&b); i++)
 		assert_int_equal(

@@ -131,7 +131,8 @@ tell(struct talk *t, const struct rk_key *host, const struct rk_key *by,
 
 /* A login in the session of this number; host NULL: in the old form. */
 static uint8_t
-login(struct talk *t, const struct rk_key *host, uint8_t number)
+login_as(
+    struct talk *t, const struct rk_key *host, uint8_t number, const char *user)
 {
 	uint8_t session[32];
 	struct buf b;
@@ -140,7 +141,7 @@ login(struct talk *t, const struct rk_key *host, uint8_t number)
 	buf_init(&b, 4096);
 	assert_int_equal(bytes_put_string(&b, session, sizeof(session)), RK_OK);
 	assert_int_equal(bytes_put_u8(&b, 50), RK_OK);
-	put_text(&b, "root");
+	put_text(&b, user);
 	put_text(&b, "ssh-connection");
 	put_text(&b,
 	    host == NULL ? "publickey" : "publickey-hostbound-v00@openssh.com");
@@ -155,6 +156,12 @@ login(struct talk *t, const struct rk_key *host, uint8_t number)
 	buf_fini(&b);
 	assert_int_equal(bytes_put_u32(&t->args, 0), RK_OK);
 	return ask(t, SSH_SIGN_REQUEST);
+}
+
+static uint8_t
+login(struct talk *t, const struct rk_key *host, uint8_t number)
+{
+	return login_as(t, host, number, "root");
 }
 
 /* ---- told and believed ---- */
@@ -225,7 +232,8 @@ test_forwarded(void **state)
 	assert_int_equal(login(&t, t.other, 2), 0);
 	assert_int_not_equal(t.wait, 0);
 	assert_true(agent_waits(t.rig.agent, 0, 2, &w));
-	assert_non_null(strstr(w.what, "a login by ssh as root at SHA256:"));
+	assert_non_null(
+	    strstr(w.what, "a login by ssh as \"root\" at SHA256:"));
 	assert_int_equal(strncmp(w.who, "another machine, SHA256:", 24), 0);
 	assert_int_equal(
 	    agent_answer(t.rig.agent, t.wait, true, 2, 60000, "a test"), RK_OK);
@@ -239,6 +247,22 @@ test_forwarded(void **state)
 	assert_int_equal(ask(&t, SSH_REMOVE_IDENTITY), SSH_FAILURE);
 	assert_int_equal(ask(&t, SSH_REMOVE_ALL_IDENTITIES), SSH_FAILURE);
 	assert_true(agent_is_open(t.rig.agent));
+	end(&t);
+}
+
+/* A name looks like a host that was proven; there is none. */
+static void
+test_forged(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	begin(&t, NULL);
+	assert_int_equal(
+	    login_as(&t, NULL, 1, "git\" at SHA256:x"), SSH_SIGN_RESPONSE);
+	assert_non_null(strstr(t.rig.last.text,
+	    "a login by ssh as \"git\\\" at SHA256:x\" at a host that is not "
+	    "known, "));
 	end(&t);
 }
 
@@ -318,6 +342,7 @@ main(void)
 		cmocka_unit_test(test_direct),
 		cmocka_unit_test(test_lies),
 		cmocka_unit_test(test_forwarded),
+		cmocka_unit_test(test_forged),
 		cmocka_unit_test(test_place),
 		cmocka_unit_test(test_only),
 	};

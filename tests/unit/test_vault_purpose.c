@@ -156,7 +156,7 @@ test_two_minds(void **state)
 	len = i2d_re_X509_tbs(x, &tbs);
 	assert_true(len > 0);
 	is_only(tbs, (size_t)len, PURPOSE_CERT,
-	    dated("a certificate of a CA for CA", x, ""));
+	    dated("a certificate of a CA for \"CA\"", x, ""));
 	OPENSSL_free(tbs);
 	X509_EXTENSION_free(ext);
 	X509_free(x);
@@ -177,13 +177,13 @@ test_certificates(void **state)
 	(void)state;
 	part = signed_part(leaf->der);
 	is_only(part.ptr, part.len, PURPOSE_CERT,
-	    dated("a certificate for node", leaf->x509,
-	        ", dns localhost, email node@example.org, "
+	    dated("a certificate for \"node\"", leaf->x509,
+	        ", dns \"localhost\", email \"node@example.org\", "
 	        "ip 127.0.0.1"));
 	assert_int_equal(purpose_use(PURPOSE_CERT), USE_CA);
 	part = signed_part(ca->der);
 	is_only(part.ptr, part.len, PURPOSE_CERT,
-	    dated("a certificate of a CA for the\\x0aCA", ca->x509, ""));
+	    dated("a certificate of a CA for \"the\\x0aCA\"", ca->x509, ""));
 	/* To be signed by a key of another kind. */
 	part = signed_part(other->der);
 	assert_int_equal(
@@ -195,6 +195,34 @@ test_certificates(void **state)
 	certs_free(other);
 	certs_free(leaf);
 	certs_free(ca);
+}
+
+/* Names that look like what stands behind them. */
+static void
+test_forged(void **state)
+{
+	char text[PURPOSE_QUOTED];
+	char quotes[PURPOSE_QUOTED];
+	struct certs_cert *c =
+	    certs_new_ca("n\", 2026-01-01 to 2026-12-31, dns \"safe");
+	struct rk_bytes part = signed_part(c->der);
+
+	(void)state;
+	is_only(part.ptr, part.len, PURPOSE_CERT,
+	    dated("a certificate of a CA for \"n\\\", 2026-01-01 to "
+	          "2026-12-31, dns \\\"safe\"",
+	        c->x509, ""));
+	certs_free(c);
+	memset(quotes, '"', sizeof(quotes));
+	for (size_t i = 0; i < sizeof(quotes); i++) {
+		purpose_quote(text, quotes, i);
+		assert_int_equal(strlen(text) > 126, i > 62);
+		if (i <= 62)
+			assert_int_equal(strlen(text), 2 * i + 2);
+		assert_int_equal(text[strlen(text) - 1], '"');
+	}
+	purpose_quote(text, "a\\\"b", 4);
+	assert_string_equal(text, "\"a\\\\\\\"b\"");
 }
 
 /* All that it may be used as is shown: names of each kind, more of them than
@@ -219,10 +247,10 @@ test_names(void **state)
 	len = i2d_re_X509_tbs(c->x509, &tbs);
 	assert_true(len > 0);
 	is_only(tbs, (size_t)len, PURPOSE_CERT,
-	    "a certificate for n, 2049-12-31 to 2100-01-01, dns localhost, ip "
-	    "127.0.0.1, email "
-	    "ann@example.org, dns *.example.org, ip 10.1.2.3, ip 2001:db8::1, "
-	    "uri https://a/, name of another kind");
+	    "a certificate for \"n\", 2049-12-31 to 2100-01-01, dns "
+	    "\"localhost\", ip 127.0.0.1, email \"ann@example.org\", dns "
+	    "\"*.example.org\", ip 10.1.2.3, ip 2001:db8::1, uri "
+	    "\"https://a/\", name of another kind");
 	OPENSSL_free(tbs);
 	X509_EXTENSION_free(ext);
 	certs_free(c);
@@ -249,8 +277,8 @@ test_many_names(void **state)
 	part = signed_part(c->der);
 	assert_int_equal(
 	    purpose_of_proof(part.ptr, part.len, own, &view), RK_OK);
-	assert_non_null(strstr(view.text, ", email \\x1b@b, email xxx"));
-	assert_non_null(strstr(view.text, "xx~, email \\x1b@b"));
+	assert_non_null(strstr(view.text, ", email \"\\x1b@b\", email \"xxx"));
+	assert_non_null(strstr(view.text, "xx~\", email \"\\x1b@b\""));
 	assert_non_null(strstr(view.text, " more names"));
 	assert_true(strlen(view.text) < sizeof(view.text) - 1);
 	certs_free(c);
@@ -292,7 +320,8 @@ test_requests(void **state)
 	assert_int_equal(
 	    purpose_of_proof(part.ptr, part.len, key->pub, &view), RK_OK);
 	assert_int_equal(view.is, PURPOSE_REQUEST);
-	assert_string_equal(view.text, "a request for a certificate for node");
+	assert_string_equal(
+	    view.text, "a request for a certificate for \"node\"");
 	/* For one's own key only. */
 	assert_int_equal(
 	    purpose_of_proof(part.ptr, part.len, own, &view), RK_EDENIED);
@@ -326,7 +355,7 @@ listed(unsigned n)
 	static char text[PURPOSE_TEXT_MAX];
 
 	(void)snprintf(text, sizeof(text),
-	    "a revocation list of %u by CA, 2023-11-14 to 2027-01-15", n);
+	    "a revocation list of %u by \"CA\", 2023-11-14 to 2027-01-15", n);
 	return text;
 }
 
@@ -366,6 +395,7 @@ main(void)
 		cmocka_unit_test(test_next_key),
 		cmocka_unit_test(test_two_minds),
 		cmocka_unit_test(test_certificates),
+		cmocka_unit_test(test_forged),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_many_names),
 		cmocka_unit_test(test_requests),
