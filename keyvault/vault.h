@@ -31,7 +31,12 @@ struct vault;
 /* ---- the file ---- */
 
 struct vault_setup {
-	bool hide; /* seal names, notes, dates and public halves too */
+	/* Seal names, notes, dates and public halves too, and what the log says
+	 * of them.  Not how many records there are, the kind of each, how long
+	 * its secret is, and name, note and tags together, in which order and
+	 * how often they were written; nor of the log how many lines, the time
+	 * and act of each, and how long it is. */
+	bool hide;
 	struct kdf_params kdf;
 };
 
