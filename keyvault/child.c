@@ -145,16 +145,17 @@ make_environment(const struct child_gift *gifts, size_t n)
 
 /* ---- the process ---- */
 
-/* What others may send, for it. */
+/* What others may send, for it: all but what is of our own faults, and what
+ * stops us along with it. */
 static void
 signals(sigset_t *set)
 {
-	static const int list[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1,
-		SIGUSR2, SIGALRM, SIGWINCH, SIGCONT, SIGCHLD };
+	static const int list[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP,
+		SIGSYS, SIGABRT, SIGTSTP, SIGTTIN, SIGTTOU };
 
-	(void)sigemptyset(set);
+	(void)sigfillset(set);
 	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
-		(void)sigaddset(set, list[i]);
+		(void)sigdelset(set, list[i]);
 }
 
 static int

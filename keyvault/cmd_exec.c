@@ -211,6 +211,8 @@ verb_exec(struct kv *kv)
 		r = take_secret(kv, g, i);
 	if (r != RK_OK || (r = note_all(kv, g, kv_operand(kv, 0))) != RK_OK)
 		goto out;
+	if ((r = kv_settle(kv, RK_OK)) != RK_OK)
+		goto out;
 	warn_of_environment(kv, g);
 	/* Nothing of the vault is held while the command runs. */
 	kv_let_go(kv);

@@ -92,6 +92,9 @@ void kv_retry(struct kv *kv, const char *text);
 /* A note that work on a passphrase takes a while, for a person. */
 void kv_tell_wait(const struct kv *kv, const char *path);
 
+/* The last that is done to the vault, whatever became (r) of the verb: what was
+ * written is in its place.  That another process reads it is only told. */
+RK_MUST enum rk_err kv_settle(struct kv *kv, enum rk_err r);
 /* Close the vault and forget its passphrase; call the agent no more. */
 void kv_let_go(struct kv *kv);
 

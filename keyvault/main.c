@@ -423,21 +423,6 @@ key_of(const struct args *a)
 	return one && strcmp(names[0], "-") != 0 ? names[0] : NULL;
 }
 
-/* The last that is done to the vault, whatever became of the verb. */
-static enum rk_err
-settle(struct kv *kv, enum rk_err r)
-{
-	struct rk_error err;
-	enum rk_err settled = vault_settle(kv->vault, &err);
-
-	if (settled == RK_EBUSY)
-		out_warn(&kv->out, "%s", err.text);
-	if (settled == RK_OK || settled == RK_EBUSY || r != RK_OK)
-		return r;
-	kv->err = err;
-	return settled;
-}
-
 static int
 run(struct args *a, void *ctx)
 {
@@ -450,7 +435,7 @@ run(struct args *a, void *ctx)
 	rk_log_set(on_log, RK_LOG_WARN, kv);
 	if ((r = check_sources(kv)) == RK_OK && (r = kv_set_path(kv)) == RK_OK)
 		r = find_verb(a)(kv);
-	r = settle(kv, r);
+	r = kv_settle(kv, r);
 	kv_let_go(kv);
 	rk_log_set(NULL, RK_LOG_WARN, NULL);
 	if (r == RK_OK)

@@ -53,6 +53,20 @@ remember(struct kv *kv)
 		seen_keep(kv->vault, kv->restored);
 }
 
+enum rk_err
+kv_settle(struct kv *kv, enum rk_err r)
+{
+	struct rk_error err;
+	enum rk_err settled = vault_settle(kv->vault, &err);
+
+	if (settled == RK_EBUSY)
+		out_warn(&kv->out, "%s", err.text);
+	if (settled == RK_OK || settled == RK_EBUSY || r != RK_OK)
+		return r;
+	kv->err = err;
+	return settled;
+}
+
 void
 kv_let_go(struct kv *kv)
 {

@@ -96,10 +96,12 @@ ends() {
 	want 42 "its status" kv exec --fd 3=tok -- sh -c 'exit 42'
 	want 143 "ended by a signal" kv exec --fd 3=tok -- sh -c 'kill $$'
 	want 137 "by force" kv exec --fd 3=tok -- sh -c 'kill -9 $$'
-	for signal in TERM HUP USR1; do
+	# 40 is one of those that have no name.
+	for signal in TERM HUP USR1 PROF VTALRM IO XCPU 40; do
 		rm -f ready
 		"$keyvault" --pass file:pass exec --fd 3=tok -- sh -c \
-		    'trap "echo got; exit 3" TERM HUP USR1; : >ready
+		    'trap "echo got; exit 3" TERM HUP USR1 PROF VTALRM IO XCPU 40
+		    : >ready
 		    while :; do sleep 0.05; done' >out 2>err &
 		until_ok test -e ready
 		kill -"$signal" $!
