@@ -217,8 +217,6 @@ start_and_wait(char *const *argv, struct child_gift *gifts, size_t n,
 	pid_t pid = 0;
 	int e;
 
-	/* Whoever started us may have had no use for the ends of others. */
-	(void)signal(SIGCHLD, SIG_DFL);
 	signals(&set);
 	(void)sigprocmask(SIG_BLOCK, &set, &before);
 	e = spawn(argv, gifts, n, env, &before, &pid);

@@ -278,6 +278,7 @@ int
 cmd_main(const struct prog *p, int argc, char **argv, void *ctx)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct sigaction usual = { .sa_handler = SIG_DFL };
 	struct out o = { .prog = p->name };
 	const struct prog *sub;
 	int status;
@@ -293,6 +294,10 @@ cmd_main(const struct prog *p, int argc, char **argv, void *ctx)
 	/* A reader that went away is an error of write(), see out_flush(). */
 	(void)sigaction(SIGPIPE, &ignore, NULL);
 	(void)sigaction(SIGXFSZ, &ignore, NULL); /* so is a file's limit */
+	/* Whoever started us may have had no use for the ends of others; where
+	 * they are ignored nobody is told how a program ended that was asked.
+	 */
+	(void)sigaction(SIGCHLD, &usual, NULL);
 	/* Only what a character is; numbers stay as C writes them. */
 	(void)setlocale(LC_CTYPE, "");
 	if (hidden_verb(p, argc, argv, &status))
