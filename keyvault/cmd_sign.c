@@ -68,21 +68,47 @@ warn_if_over(struct kv *kv, const struct record *rec)
 	out_warn(&kv->out, "%s: its time was over at %s", rec->name, when);
 }
 
-/* FILE.sig, or what -o says. */
+/* FILE.sig, or what -o says; "-": standard output. */
+static enum rk_err
+output_of(struct kv *kv, const char *path, char out[PATH_LEN])
+{
+	const char *to = args_text(kv->args, "output", NULL);
+	int n;
+
+	if (to == NULL && strcmp(path, "-") == 0)
+		to = path;
+	n = to != NULL ? snprintf(out, PATH_LEN, "%s", to)
+	               : snprintf(out, PATH_LEN, "%s.sig", path);
+	return n < PATH_LEN
+	           ? RK_OK
+	           : kv_fail(kv, RK_ETOOBIG, path, "the path is too long");
+}
+
+/* Before a use is spent, and the log says that it was: what is there is not
+ * written over. */
+static enum rk_err
+check_outputs(struct kv *kv, const char *const *words, size_t n)
+{
+	char path[PATH_LEN];
+	struct stat st;
+	enum rk_err r = RK_OK;
+
+	for (size_t i = 1; i < n && r == RK_OK; i++)
+		if ((r = output_of(kv, words[i], path)) == RK_OK &&
+		    strcmp(path, "-") != 0 && lstat(path, &st) == 0)
+			r = fs_fail(&kv->err, EEXIST, path);
+	return r;
+}
+
 static enum rk_err
 write_signature(struct kv *kv, const char *path, const struct rk_secret *text)
 {
-	const char *to = args_text(kv->args, "output", NULL);
-	char name[PATH_LEN];
+	char to[PATH_LEN];
+	enum rk_err r = output_of(kv, path, to);
 
-	if (to == NULL && strcmp(path, "-") != 0) {
-		if (snprintf(name, sizeof(name), "%s.sig", path) >=
-		    (int)sizeof(name))
-			return kv_fail(
-			    kv, RK_ETOOBIG, path, "the path is too long");
-		to = name;
-	}
-	return kv_write(kv, to, rk_secret_peek(text), rk_secret_len(text));
+	return r != RK_OK ? r
+	                  : kv_write(kv, to, rk_secret_peek(text),
+	                        rk_secret_len(text));
 }
 
 /* The log is on the disk before the signature leaves. */
@@ -194,7 +220,8 @@ verb_sign(struct kv *kv)
 	if (args_given(kv->args, "output") && n > 2)
 		return kv_fail(
 		    kv, RK_EINVAL, "--output", "is for one file only");
-	if ((r = kv_open(kv)) != RK_OK)
+	if ((r = check_outputs(kv, words, n)) != RK_OK ||
+	    (r = kv_open(kv)) != RK_OK)
 		return r;
 	kv_try_agent(kv);
 	if (kv->agent != NULL && (r = kv_agent_keys(kv, look_for, &w)) != RK_OK)

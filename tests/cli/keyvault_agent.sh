@@ -325,6 +325,26 @@ hidden() {
 	agent_stop
 }
 
+# What cannot be written is not signed.
+not_over() {
+	fresh
+	want 0 "an agent" agent_start
+	want 0 "unlock, for two uses" kv unlock --max-uses 2 deploy-ca
+	: >file.sig
+	: >second
+	want 9 "a signature is not written over a file" "$keyvault" \
+	    --no-input sign deploy-ca second file
+	absent "nor is another one made" second.sig
+	"$keyvault" --json status >out
+	json_has out 'v["keys"][0]["uses_left"] == 2' "no use is spent"
+	agent_stop
+	want 9 "nor with the passphrase" kv sign deploy-ca file
+	"$keyvault" --plain log >out
+	! cut -f3 out | grep -q -x sign
+	result $? "and the log has none"
+	rm -f file.sig second
+}
+
 # What an agent has open is no reason to keep what was.
 replaced() {
 	fresh
@@ -372,6 +392,7 @@ guessed
 confirmed
 by_askpass
 hidden
+not_over
 replaced
 in_front
 finish
