@@ -85,6 +85,8 @@ take_file(struct kv *kv, const char *path, bool dry, struct record *rec)
 	struct rk_secret *bytes = NULL;
 	struct rk_secret *secret = NULL;
 	struct record other;
+	const char *why;
+	char text[128];
 	enum rk_err r;
 
 	if ((r = name_of(kv, path, rec)) != RK_OK ||
@@ -93,6 +95,11 @@ take_file(struct kv *kv, const char *path, bool dry, struct record *rec)
 		goto out;
 	if (!dry) {
 		r = add(kv, rec, secret);
+		goto out;
+	}
+	if ((why = record_name_fault(rec->name)) != NULL) {
+		(void)snprintf(text, sizeof(text), "the name %s", why);
+		r = kv_fail(kv, RK_EINVAL, rec->name, text);
 		goto out;
 	}
 	r = vault_find(kv->vault, rec->name, &other, &kv->err);

@@ -101,6 +101,10 @@ odd_files() {
 	printf -- '-----BEGIN OPENSSH PRIVATE KEY-----\n%s\n' \
 	    '-----END OPENSSH PRIVATE KEY-----' >"odd/$(printf 'a\nb').key"
 	cp certs/good.key odd/-good.key
+	want 1 "import-dir -n of odd files" kv --plain import-dir odd -n
+	! grep -q 'can be imported' out
+	result $? "finds none to be taken"
+	has out '	-good: the name begins with a dash$' "and why"
 	want 1 "import-dir of odd files" kv --plain import-dir odd
 	[ "$(wc -l <out)" -eq 9 ] && ! grep -q imported out
 	result $? "takes none, and says a line of each"
