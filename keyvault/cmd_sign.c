@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent.h"
 #include "agent_proto.h"
 #include "base/error.h"
 #include "base/fs.h"
@@ -157,6 +158,11 @@ sign_here(
 	if (rec.kind != RECORD_ED25519) {
 		r = kv_fail(kv, RK_EINVAL, rec.name,
 		    "is no Ed25519 key, and cannot sign");
+		goto out;
+	}
+	if ((agent_uses(&rec) & USE_FILE) == 0) {
+		r = kv_fail(kv, RK_EDENIED, rec.name,
+		    "is not for this use, which takes the tag use:file");
 		goto out;
 	}
 	warn_if_over(kv, &rec);

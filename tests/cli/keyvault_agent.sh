@@ -339,6 +339,11 @@ not_over() {
 	json_has out 'v["keys"][0]["uses_left"] == 2' "no use is spent"
 	agent_stop
 	want 9 "nor with the passphrase" kv sign deploy-ca file
+	want 0 "a key for something else" kv tag deploy-ca use:ca
+	rm file.sig
+	want 6 "signs no file" kv sign deploy-ca file
+	has err 'deploy-ca: is not for this use, which takes the tag use:file' \
+	    "as by the agent"
 	"$keyvault" --plain log >out
 	! cut -f3 out | grep -q -x sign
 	result $? "and the log has none"
