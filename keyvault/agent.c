@@ -116,9 +116,7 @@ lock_vault(struct agent *a)
 	struct rk_error err;
 
 	if (agent_log_write(a, AGENT_LOCK_WAIT, &err) != RK_OK)
-		log_event(RK_LOG_ERROR, "agent", "not in the log: %zu uses: %s",
-		    a->n_lines, err.text);
-	agent_log_written(a);
+		agent_log_lose(a, &err);
 	a->back.lock(a->back.arg);
 }
 

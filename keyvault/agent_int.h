@@ -82,6 +82,10 @@ struct agent {
 	size_t n_lines;
 	uint64_t lines_at;
 	bool lines_late;
+	/* Uses that are in no line, since they could not be written when the
+	 * vault's key was forgotten; and why.  Told until a line says it. */
+	uint64_t lost;
+	char lost_why[RK_ERROR_TEXT_LEN];
 };
 
 /* ---- agent_log.c: lines that wait to be written together ---- */
@@ -102,9 +106,18 @@ void agent_log_take_back(struct agent *a);
 RK_MUST enum rk_err agent_log_write(
     struct agent *a, int patience_ms, struct rk_error *err);
 void agent_log_written(struct agent *a);
+/* Uses for which there is no line any more: those that waited. */
+void agent_log_lose(struct agent *a, const struct rk_error *why);
+/* "agent: closed its keys, and so many uses are not in the log: why"; "" if all
+ * are. */
+#define AGENT_LOST_MAX AGENT_WHAT_MAX
+void agent_log_lost(const struct agent *a, char out[AGENT_LOST_MAX]);
 /* A line, now. */
 RK_MUST enum rk_err agent_log_now(struct agent *a, enum vault_act act,
     const char *name, const char *text, struct rk_error *err);
+/* A line, now, of keys that are opened; what was lost before is in it. */
+RK_MUST enum rk_err agent_log_opened(struct agent *a, const char *name,
+    size_t others, const char *who, struct rk_error *err);
 /* What the log says of a use. */
 void agent_log_describe(
     const struct order *o, uint64_t times, char out[VAULT_LOG_TEXT_MAX]);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/crypt.h"
+#include "base/error.h"
 #include "base/str.h"
 
 /* " sha256 ..." of what is signed, which for a file stands in the text. */
@@ -114,6 +115,29 @@ agent_log_written(struct agent *a)
 	a->lines_late = false;
 }
 
+void
+agent_log_lose(struct agent *a, const struct rk_error *why)
+{
+	for (size_t i = 0; i < a->n_lines; i++)
+		a->lost += a->counted[i].times > 0 ? a->counted[i].times : 1;
+	(void)str_copy(a->lost_why, sizeof(a->lost_why), why->text);
+	log_event(RK_LOG_ERROR, "agent", "not in the log: %llu uses: %s",
+	    (unsigned long long)a->lost, why->text);
+	agent_log_written(a);
+}
+
+void
+agent_log_lost(const struct agent *a, char out[AGENT_LOST_MAX])
+{
+	out[0] = '\0';
+	if (a->lost > 0)
+		(void)snprintf(out, AGENT_LOST_MAX,
+		    "agent: its keys were closed, and %llu use%s not in the "
+		    "log: %.380s",
+		    (unsigned long long)a->lost, a->lost == 1 ? " is" : "s are",
+		    a->lost_why);
+}
+
 enum rk_err
 agent_log_write(struct agent *a, int patience_ms, struct rk_error *err)
 {
@@ -141,5 +165,22 @@ agent_log_now(struct agent *a, enum vault_act act, const char *name,
 	agent_log_add(a, act, name, text);
 	if ((r = agent_log_write(a, VAULT_WAIT_MS, err)) != RK_OK)
 		agent_log_take_back(a);
+	return r;
+}
+
+enum rk_err
+agent_log_opened(struct agent *a, const char *name, size_t others,
+    const char *who, struct rk_error *err)
+{
+	char line[VAULT_LOG_TEXT_MAX];
+	char lost[AGENT_LOST_MAX];
+	enum rk_err r;
+
+	agent_log_lost(a, lost);
+	(void)snprintf(line, sizeof(line),
+	    "agent: opened with %zu others, for %s%s%s", others, who,
+	    lost[0] != '\0' ? "; before, " : "", lost);
+	if ((r = agent_log_now(a, VAULT_ACT_UNLOCK, name, line, err)) == RK_OK)
+		a->lost = 0;
 	return r;
 }

@@ -82,7 +82,8 @@ status(struct turn *t)
 		(void)str_copy(s.fault, sizeof(s.fault), err.text);
 		agent_failed(t->a, r);
 		s.open = (uint32_t)t->a->n_keys;
-	}
+	} else
+		agent_log_lost(t->a, s.fault);
 	memcpy(s.id, t->a->id, sizeof(s.id));
 	(void)str_copy(s.path, sizeof(s.path), t->a->path);
 	agent_asks(t->a, s.asks);
@@ -352,17 +353,6 @@ collect(struct turn *t, struct opening *o)
 }
 
 static enum rk_err
-log_opening(struct turn *t, const struct opening *o, struct rk_error *err)
-{
-	char line[VAULT_LOG_TEXT_MAX];
-
-	(void)snprintf(line, sizeof(line),
-	    "agent: opened with %zu others, for %s", o->n - 1, t->asker->who);
-	return agent_log_now(
-	    t->a, VAULT_ACT_UNLOCK, o->list[0].name, line, err);
-}
-
-static enum rk_err
 open_all(struct turn *t, struct opening *o)
 {
 	char asks[AGENT_ASKS_MAX];
@@ -376,7 +366,8 @@ open_all(struct turn *t, struct opening *o)
 		return fail(t, r,
 		    r == RK_ELIMIT ? "more keys than the agent takes: name them"
 		                   : rk_err_text(r));
-	if ((r = log_opening(t, o, &err)) != RK_OK)
+	if ((r = agent_log_opened(t->a, o->list[0].name, o->n - 1,
+	         t->asker->who, &err)) != RK_OK)
 		return fail(t, r, err.text);
 	agent_keys_add(t->a, o->list, o->n);
 	agent_asks(t->a, asks);
@@ -434,6 +425,15 @@ tell_unknown(struct turn *t, const char *name, uint32_t n)
 	return fail_named(t, RK_ENOENT, name, text);
 }
 
+static enum rk_err
+tell_lost(struct turn *t)
+{
+	char lost[AGENT_LOST_MAX];
+
+	agent_log_lost(t->a, lost);
+	return fail(t, RK_EIO, lost);
+}
+
 /* Whatever is wrong with the rest: who locks wants keys closed. */
 static enum rk_err
 close_keys(struct turn *t)
@@ -443,12 +443,13 @@ close_keys(struct turn *t)
 	struct open_key *k;
 	uint32_t n = (uint32_t)t->a->n_keys;
 	uint32_t unknown = 0;
+	uint64_t lost = t->a->lost;
 
-	if (t->body.left == 0) {
+	if (t->body.left == 0)
 		agent_lock(t->a);
-		return tell_number(t, n);
-	}
-	for (n = 0; t->body.left > 0;) {
+	else
+		n = 0;
+	while (t->body.left > 0) {
 		if (!agent_get_text(&t->body, name, sizeof(name)))
 			return malformed(t);
 		if ((k = agent_key_find(t->a, name)) != NULL) {
@@ -457,6 +458,8 @@ close_keys(struct turn *t)
 		} else if (unknown++ == 0)
 			(void)str_copy(first, sizeof(first), name);
 	}
+	if (t->a->lost > lost)
+		return tell_lost(t);
 	return unknown > 0 ? tell_unknown(t, first, unknown)
 	                   : tell_number(t, n);
 }

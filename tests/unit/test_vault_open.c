@@ -181,6 +181,58 @@ test_judged_again(void **state)
 	talk_fini(&t);
 }
 
+/* ---- uses that cannot be written when keys are closed ---- */
+
+static void
+assert_lost(struct talk *t)
+{
+	struct agent_status s;
+
+	assert_int_equal(ask(t, false, AGENT_STATUS), AGENT_OK);
+	assert_true(agent_get_status(&t->body, &s));
+	assert_non_null(strstr(s.fault, "2 uses are not in the log: no room"));
+}
+
+static void
+test_lost(void **state)
+{
+	static const char form[] = "rpckit psk 1, client certificate";
+	struct agent_status s;
+	struct rk_error err;
+	struct talk t;
+
+	(void)state;
+	talk_init(&t);
+	assert_int_equal(open_them(&t, NULL, AGENT_FOREVER, false), AGENT_OK);
+	assert_int_equal(ask_proof(&t, "a", form), AGENT_OK);
+	assert_int_equal(ask_proof(&t, "a", form), AGENT_OK);
+	t.rig.full = true;
+	assert_int_equal(lock_named(&t, NULL, 0), AGENT_FAIL);
+	assert_int_equal(agent_get_fail(&t.body, &err), RK_EIO);
+	assert_string_equal(err.text,
+	    "agent: its keys were closed, and 2 uses are not in the log: no "
+	    "room");
+	assert_true(t.rig.locked);
+	assert_lost(&t);
+	/* The next line of the log has it. */
+	t.rig.full = false;
+	assert_int_equal(open_them(&t, NULL, AGENT_FOREVER, false), AGENT_OK);
+	assert_non_null(strstr(t.rig.last.text, "2 uses are not in the log"));
+	assert_int_equal(ask(&t, false, AGENT_STATUS), AGENT_OK);
+	assert_true(agent_get_status(&t.body, &s));
+	assert_string_equal(s.fault, "");
+	/* Closed by the time, which nobody is told of. */
+	assert_int_equal(ask_proof(&t, "a", form), AGENT_OK);
+	assert_int_equal(ask_proof(&t, "a", form), AGENT_OK);
+	t.rig.full = true;
+	t.now += 100000;
+	agent_tick(t.rig.agent, t.now);
+	assert_true(t.rig.locked);
+	t.rig.full = false;
+	assert_lost(&t);
+	talk_fini(&t);
+}
+
 /* ---- one key, two names ---- */
 
 /* "a" has the key of "s" now, and both are for SSH. */
@@ -337,6 +389,7 @@ main(void)
 		cmocka_unit_test(test_close_others),
 		cmocka_unit_test(test_session_of_ssh),
 		cmocka_unit_test(test_judged_again),
+		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_twins_ask),
 		cmocka_unit_test(test_twins_judged_again),
 		cmocka_unit_test(test_twins_uses),
