@@ -134,6 +134,14 @@ void known_cut(int fd, off_t old_size, size_t len, const char *name);
 RK_MUST enum rk_err known_hide(const char *path, unsigned wait_ms,
     const uint8_t (*keys)[RK_KEY_PUBLIC_LEN], size_t n, size_t *hidden,
     struct rk_error *err);
+/*
+ * The other way round: lines, each with its newline, that were made comments.
+ * Where the comment still is it becomes the line it was, in place; else the
+ * line is appended.  *restored: there was something to do.  RK_ESTATE: the file
+ * is locked; errors of known_read().
+ */
+RK_MUST enum rk_err known_restore(const char *path, unsigned wait_ms,
+    const struct buf *lines, bool *restored, struct rk_error *err);
 /* Append whole lines.  RK_ESTATE: the file is locked; errors of known_read().
  */
 RK_MUST enum rk_err known_append(const char *path, const struct buf *lines,

@@ -269,6 +269,122 @@ out:
 	return r;
 }
 
+/* ---- comments to lines ---- */
+
+struct restoring {
+	const struct buf *lines;
+	unsigned wait_ms;
+	bool done;
+};
+
+/* Where this line is in the text, but for its first byte; false: nowhere. */
+static bool
+find_line(const struct buf *text, char first, struct rk_str line, size_t *at)
+{
+	const char *all = (const char *)buf_peek(text);
+	size_t next = 0;
+	struct rk_str found;
+	bool ended;
+
+	while (next < buf_len(text)) {
+		*at = next;
+		found = known_next_line(all, buf_len(text), &next, &ended);
+		if (found.len == line.len && found.len > 0 &&
+		    found.ptr[0] == first &&
+		    memcmp(found.ptr + 1, line.ptr + 1, line.len - 1) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A chmod(2) waits for no lock: the mode is looked at once more. */
+static enum rk_err
+uncover(struct edit *e, char first, size_t at, struct rk_error *err)
+{
+	struct stat now;
+	enum rk_err r;
+
+	if ((r = open_out(e, 0, err)) != RK_OK)
+		return r;
+	if (pwrite(e->out, &first, 1, (off_t)at) != 1 ||
+	    fstat(e->out, &now) != 0)
+		return err_sys(
+		    err, RK_EIO, errno, "%s: cannot put a key back", e->name);
+	if ((now.st_mode & WRITE_BITS) != 0)
+		return RK_OK;
+	if (pwrite(e->out, "#", 1, (off_t)at) != 1)
+		log_event(RK_LOG_ERROR, "trust",
+		    "%s: a line could not be taken out again", e->name);
+	return err_set(err, RK_ESTATE, "%s: was locked just now", e->name);
+}
+
+/* missing: what is to be appended. */
+static enum rk_err
+uncover_all(struct edit *e, struct restoring *how, struct buf *missing,
+    struct rk_error *err)
+{
+	const char *lines = (const char *)buf_peek(how->lines);
+	const size_t len = buf_len(how->lines);
+	size_t next = 0, at;
+	struct rk_str line;
+	enum rk_err r = RK_OK;
+	bool ended;
+
+	while (next < len && r == RK_OK) {
+		line = known_next_line(lines, len, &next, &ended);
+		if (line.len == 0 ||
+		    find_line(&e->text, line.ptr[0], line, &at))
+			continue; /* somebody did */
+		how->done = true;
+		if (find_line(&e->text, '#', line, &at))
+			r = uncover(e, line.ptr[0], at, err);
+		else if ((r = buf_put(missing, line.ptr, line.len)) == RK_OK)
+			r = buf_put_str(missing, "\n");
+	}
+	return r;
+}
+
+static enum rk_err
+restore_once(const char *path, struct restoring *how, struct rk_error *err)
+{
+	struct edit e;
+	struct buf missing;
+	enum rk_err r;
+
+	buf_init(&missing, KNOWN_FILE_MAX);
+	if ((r = begin(&e, path, how->wait_ms, err)) != RK_OK)
+		goto out;
+	if ((e.st.st_mode & WRITE_BITS) == 0) {
+		r = err_set(err, RK_ESTATE, "%s: is locked", e.name);
+		goto out;
+	}
+	if ((r = uncover_all(&e, how, &missing, err)) != RK_OK ||
+	    (r = sync_out(&e, err)) != RK_OK || buf_len(&missing) == 0)
+		goto out;
+	if (e.out >= 0)
+		(void)close(e.out); /* synced */
+	e.out = -1;
+	r = put_lines(&e, &missing, err);
+out:
+	end(&e);
+	buf_fini(&missing);
+	return r;
+}
+
+enum rk_err
+known_restore(const char *path, unsigned wait_ms, const struct buf *lines,
+    bool *restored, struct rk_error *err)
+{
+	struct restoring how = { .lines = lines, .wait_ms = wait_ms };
+	unsigned i;
+	enum rk_err r = RK_EAGAIN;
+
+	for (i = 0; i < RETRIES && r == RK_EAGAIN; i++)
+		r = restore_once(path, &how, err);
+	*restored = how.done;
+	return r == RK_EAGAIN ? too_often(err) : r;
+}
+
 enum rk_err
 known_append(const char *path, const struct buf *lines, unsigned wait_ms,
     struct rk_error *err)

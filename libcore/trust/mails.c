@@ -207,5 +207,7 @@ mails_decode(char *out, size_t out_len, struct rk_str column)
 
 	while (column.len > 0 && n + 1 < out_len)
 		out[n++] = take_byte(&column, true);
+	if (column.len > 0 && n > 0)
+		out[n - 1] = '~';
 	out[n] = '\0';
 }

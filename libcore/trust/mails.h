@@ -49,7 +49,8 @@ RK_MUST enum rk_err mails_see(struct mails_seen *seen, struct mails m);
 bool mails_were_seen(const struct mails_seen *seen, struct mails m);
 void mails_unsee(struct mails_seen *seen); /* all of them */
 
-/* A column of a known-keys file without its percent-coding, cut to fit. */
+/* A column of a known-keys file without its percent-coding; what is cut to fit
+ * ends with "~", as mails_are_all() wants it. */
 void mails_decode(char *out, size_t out_len, struct rk_str column);
 
 #endif

@@ -23,7 +23,7 @@
 #define STORE_TRY_MS 10      /* the same, of what is tried again */
 #define STORE_MODE_LEN 16
 #define STORE_APPLICATION_ID 0x726b7473 /* "rkts" */
-#define STORE_VERSION 3
+#define STORE_VERSION 4
 #define STORE_LINES 4 /* that one decision touches */
 #define STORE_MEMO 1024
 
@@ -203,6 +203,7 @@ void store_row_address(struct store_row *row, const char *address);
 struct store_act {
 	int64_t act; /* 0: a new one, set by the first line */
 	bool leave;  /* the file stays as it is */
+	bool undoes; /* a line comes back as it was taken out */
 	const char *who;
 	const char *what;
 };
@@ -286,6 +287,17 @@ RK_MUST enum rk_err store_cert_put(
 typedef void store_cert_fn(const struct rk_cert_info *cert, void *arg);
 RK_MUST enum rk_err store_cert_each(
     struct rk_store *s, store_cert_fn *fn, void *arg, struct rk_error *err);
+
+/* ---- store_lines: lines of the file that were taken out ---- */
+
+/* Within a transaction that takes a key's lines out: keep them.  Those that are
+ * longer than a row may be are not. */
+RK_MUST enum rk_err store_lines_keep(struct rk_store *s,
+    const uint8_t pub[RK_KEY_PUBLIC_LEN], struct rk_error *err);
+/* Those that were taken out last, each with its newline.  RK_ENOENT: none. */
+RK_MUST enum rk_err store_lines_get(struct rk_store *s,
+    const uint8_t pub[RK_KEY_PUBLIC_LEN], struct buf *out,
+    struct rk_error *err);
 
 /* ---- store_count: tries and times ---- */
 

@@ -32,6 +32,31 @@ add_line(struct rk_store *s, unsigned wait_ms, const struct store_line *line,
 	return r;
 }
 
+/* As it was taken out; RK_ENOENT: that is not known. */
+static enum rk_err
+restore_lines(struct rk_store *s, unsigned wait_ms,
+    const struct store_line *line, bool *added, struct rk_error *err)
+{
+	struct buf lines;
+	enum rk_err r;
+
+	*added = false;
+	buf_init(&lines, KNOWN_FILE_MAX);
+	if ((r = store_lines_get(s, line->pub, &lines, err)) == RK_OK)
+		r = known_restore(s->known_path, wait_ms, &lines, added, err);
+	buf_fini(&lines);
+	return r;
+}
+
+static enum rk_err
+bring_back(struct rk_store *s, unsigned wait_ms, const struct store_line *line,
+    bool *added, struct rk_error *err)
+{
+	enum rk_err r = restore_lines(s, wait_ms, line, added, err);
+
+	return r == RK_ENOENT ? add_line(s, wait_ms, line, added, err) : r;
+}
+
 static enum rk_err
 hide_line(struct rk_store *s, unsigned wait_ms,
     const uint8_t pub[RK_KEY_PUBLIC_LEN], bool *hidden, struct rk_error *err)
@@ -80,21 +105,28 @@ store_take_back(struct rk_store *s)
 
 		r = line->added
 		        ? hide_line(s, KNOWN_WAIT_MS, line->pub, &changed, &err)
-		        : add_line(s, KNOWN_WAIT_MS, line, &changed, &err);
+		        : bring_back(s, KNOWN_WAIT_MS, line, &changed, &err);
 		if (r != RK_OK)
 			log_event(RK_LOG_ERROR, "trust",
 			    "a change is not taken back: %s", err.text);
 	}
 }
 
+static bool
+is_in_file(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN])
+{
+	const struct store_key *key = store_key_find(s, pub);
+
+	return key != NULL && key->in_file;
+}
+
 /* Bring the file to what the row is going to say. */
 static enum rk_err
-change_file(
-    struct rk_store *s, const struct store_row *after, struct rk_error *err)
+change_file(struct rk_store *s, const struct store_act *act,
+    const struct store_row *after, struct rk_error *err)
 {
 	const struct rk_store_entry *e = &after->e;
-	const struct store_key *key = store_key_find(s, e->pub);
-	const bool in_file = key != NULL && key->in_file;
+	const bool in_file = is_in_file(s, e->pub);
 	const unsigned wait_ms = store_file_wait(s);
 	struct store_line line = { .added = e->state == RK_STORE_KNOWN };
 	bool changed = false;
@@ -106,7 +138,8 @@ change_file(
 	switch (e->state) {
 	case RK_STORE_KNOWN:
 		if (!in_file)
-			r = add_line(s, wait_ms, &line, &changed, err);
+			r = (act->undoes ? bring_back : add_line)(
+			    s, wait_ms, &line, &changed, err);
 		break;
 	case RK_STORE_ONCE:
 	case RK_STORE_UNTIL:
@@ -147,7 +180,10 @@ store_apply(struct rk_store *s, struct store_act *act,
 	        : store_row_put(s, after, err);
 	if (r != RK_OK || act->leave)
 		return r;
-	return change_file(s, after, err);
+	if (after->e.state != RK_STORE_KNOWN && is_in_file(s, after->e.pub) &&
+	    (r = store_lines_keep(s, after->e.pub, err)) != RK_OK)
+		return r;
+	return change_file(s, act, after, err);
 }
 
 /* ---- fingerprints ---- */

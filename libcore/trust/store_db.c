@@ -33,6 +33,8 @@ static const char *const schema[] = {
 	"tries INTEGER NOT NULL, addresses BLOB NOT NULL, source BLOB NOT "
 	"NULL, note BLOB NOT NULL, who BLOB NOT NULL, decided INTEGER NOT "
 	"NULL, version INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+	"CREATE TABLE lines (fp TEXT PRIMARY KEY NOT NULL, line BLOB NOT NULL) "
+	"STRICT, WITHOUT ROWID",
 	"CREATE TABLE names (fp TEXT PRIMARY KEY NOT NULL, cn BLOB NOT NULL) "
 	"STRICT, WITHOUT ROWID",
 };
@@ -42,7 +44,8 @@ static const char *const schema[] = {
 static const struct {
 	size_t table;
 	int64_t version;
-} later[] = { { 4, 2 } /* certs */, { 6, 3 } /* names */ };
+} later[] = { { 4, 2 } /* certs */, { 7, 3 } /* names */,
+	{ 6, 4 } /* lines */ };
 #define LATER (sizeof(later) / sizeof(later[0]))
 
 /* ---- what went wrong ---- */

@@ -340,7 +340,7 @@ enum rk_err
 rk_store_undo(
     struct rk_store *s, int64_t id, const char *who, struct rk_error *err)
 {
-	struct store_act act = { .who = who, .what = "undo" };
+	struct store_act act = { .who = who, .what = "undo", .undoes = true };
 	struct undoing u = { .n = 0 };
 	size_t i;
 	enum rk_err r;

@@ -211,7 +211,7 @@ storerig_append(unsigned number, const char *email)
 {
 	uint8_t pub[RK_KEY_PUBLIC_LEN];
 	char id[RK_KEY_ID_LEN];
-	char line[256];
+	char line[1024];
 	int fd = open(STORERIG_FILE, O_WRONLY | O_APPEND | O_CLOEXEC);
 	int n;
 
@@ -219,6 +219,7 @@ storerig_append(unsigned number, const char *email)
 	storerig_key(number, pub);
 	rk_key_id(pub, id);
 	n = snprintf(line, sizeof(line), "10.0.0.1 %s:%s\n", id, email);
+	assert_in_range(n, 1, sizeof(line) - 1);
 	assert_int_equal(write(fd, line, (size_t)n), n);
 	assert_int_equal(close(fd), 0);
 }

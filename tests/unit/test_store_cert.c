@@ -89,15 +89,34 @@ static void
 test_version_1(void **state)
 {
 	(void)state;
-	check_version("DROP TABLE certs; DROP TABLE names; PRAGMA user_version "
-	              "= 1");
+	check_version("DROP TABLE certs; DROP TABLE names; DROP TABLE lines; "
+	              "PRAGMA user_version = 1");
 }
 
 static void
 test_version_2(void **state)
 {
 	(void)state;
-	check_version("DROP TABLE names; PRAGMA user_version = 2");
+	check_version("DROP TABLE names; DROP TABLE lines; "
+	              "PRAGMA user_version = 2");
+}
+
+static void
+test_version_3(void **state)
+{
+	struct rk_store *s;
+	int64_t act;
+
+	(void)state;
+	s = storerig_open();
+	storerig_admit(s, 1, "a@example.org");
+	rk_store_close(s);
+	edit("DROP TABLE lines; PRAGMA user_version = 3");
+	s = storerig_open();
+	act = storerig_decide(s, RK_STORE_REJECT, 1);
+	assert_int_equal(rk_store_undo(s, act, "ann", NULL), RK_OK);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+	rk_store_close(s);
 }
 
 /* A table that its version has not, or lacks, is somebody else's work. */
@@ -105,8 +124,9 @@ static void
 test_no_version(void **state)
 {
 	static const char *const sqls[] = { "PRAGMA user_version = 1",
-		"PRAGMA user_version = 2", "PRAGMA user_version = 4",
-		"PRAGMA user_version = 3; DROP TABLE names" };
+		"PRAGMA user_version = 2", "PRAGMA user_version = 3",
+		"PRAGMA user_version = 5",
+		"PRAGMA user_version = 4; DROP TABLE names" };
 	struct rk_store *s;
 	struct rk_error err;
 
@@ -155,6 +175,8 @@ main(void)
 		    test_version_1, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_version_2, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_version_3, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_no_version, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(

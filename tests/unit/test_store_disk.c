@@ -213,6 +213,7 @@ test_foreign(void **state)
 		"PRAGMA user_version = 3",
 		"PRAGMA user_version = 1",
 		"DROP TABLE certs",
+		"DROP TABLE lines",
 		"PRAGMA application_id = 7",
 	};
 	struct buf good;

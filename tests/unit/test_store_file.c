@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "failsync.h"
 #include "failvfs.h"
 #include "scratch.h"
@@ -44,6 +45,100 @@ test_line_appears(void **state)
 	storerig_peer(&peer, 3, "new@x.example", "192.0.2.7");
 	assert_int_equal(
 	    storerig_see(s, RK_MODE_ASK, &peer).status, RK_STATUS_CHANGED);
+	rk_store_close(s);
+}
+
+/* 12 addresses and one more, which is behind what a row has room for. */
+static const char *
+long_emails(const char *last)
+{
+	static char text[512];
+	size_t n = 0;
+
+	for (unsigned i = 0; i < 12; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+		    "person%02u.longname@example.org,", i);
+	(void)snprintf(text + n, sizeof(text) - n, "%s", last);
+	return text;
+}
+
+/* What is cut says so, and nobody takes it for all that there is. */
+static void
+test_long_line(void **state)
+{
+	struct rk_store *s = storerig_open();
+	struct rk_store_entry e;
+	struct mails mails;
+
+	(void)state;
+	storerig_append(1, long_emails("carl@example.org"));
+	e = storerig_find(s, 1);
+	assert_int_equal(strlen(e.email), sizeof(e.email) - 1);
+	mails = mails_of(e.email);
+	assert_false(mails_are_all(&mails));
+	rk_store_close(s);
+}
+
+static void
+read_list(struct buf *b)
+{
+	buf_init(b, 1 << 16);
+	assert_int_equal(fs_read(STORERIG_FILE, 0, 1 << 16, b, NULL), RK_OK);
+}
+
+static void
+undo_of(struct rk_store *s, enum rk_store_verb verb)
+{
+	int64_t act = storerig_decide(s, verb, 1);
+
+	assert_int_not_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+	assert_int_equal(rk_store_undo(s, act, "ann", NULL), RK_OK);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+}
+
+static void
+take_comments_out(struct rk_store *s, int64_t act)
+{
+	scratch_make(STORERIG_FILE, "# decisions: known.db\n", 0600);
+	assert_int_equal(rk_store_undo(s, act, "ann", NULL), RK_OK);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+}
+
+/* Undone, a line is what it was, byte by byte: who is known by an address
+ * behind what a row has room for is so again. */
+static void
+test_comes_back(void **state)
+{
+	static const enum rk_store_verb verbs[] = { RK_STORE_REJECT,
+		RK_STORE_REVOKE, RK_STORE_FORGET };
+	struct rk_store *s;
+	struct rk_peer carl;
+	struct buf before, now;
+
+	(void)state;
+	scratch_make(STORERIG_FILE, "# mine\n", 0600);
+	s = storerig_open();
+	storerig_append(1, long_emails("carl@example.org note=build-box"));
+	storerig_append(2, "b@x.example");
+	storerig_peer(&carl, 3, "carl@example.org", "192.0.2.7");
+	read_list(&before);
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		undo_of(s, verbs[i]);
+		read_list(&now);
+		assert_int_equal(buf_len(&now), buf_len(&before));
+		assert_memory_equal(
+		    buf_peek(&now), buf_peek(&before), buf_len(&now));
+		buf_fini(&now);
+	}
+	assert_int_equal(
+	    storerig_see(s, RK_MODE_OPEN, &carl).status, RK_STATUS_CHANGED);
+	/* Whoever took the comment away meanwhile: it is the whole line. */
+	take_comments_out(s, storerig_decide(s, RK_STORE_REJECT, 1));
+	read_list(&now);
+	assert_non_null(memmem(buf_peek(&now), buf_len(&now),
+	    ",carl@example.org note=build-box\n", 33));
+	buf_fini(&now);
+	buf_fini(&before);
 	rk_store_close(s);
 }
 
@@ -370,6 +465,8 @@ main(void)
 	cmocka_unit_test_setup_teardown(f, scratch_enter, scratch_leave)
 	const struct CMUnitTest tests[] = {
 		IN_SCRATCH(test_line_appears),
+		IN_SCRATCH(test_long_line),
+		IN_SCRATCH(test_comes_back),
 		IN_SCRATCH(test_line_goes),
 		IN_SCRATCH(test_locked),
 		IN_SCRATCH(test_other_lines),

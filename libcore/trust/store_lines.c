@@ -1,0 +1,94 @@
+/* Lines that were taken out of the known-keys file, for bringing them back. */
+#include <string.h>
+
+#include "base/error.h"
+#include "trust/store.h"
+
+#define LINES_MAX 32768 /* bytes of one key; a row of the database has more */
+
+/* The lines of a key as they are in the file, each with its newline. */
+static enum rk_err
+collect(const struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
+    struct buf *out)
+{
+	const char *text = (const char *)buf_peek(&s->text);
+	enum rk_err r = RK_OK;
+
+	for (size_t i = 0; i < s->n_lines && r == RK_OK; i++) {
+		size_t at = s->lines[i].at;
+		struct rk_str line;
+		bool ended;
+
+		if (memcmp(s->lines[i].pub, pub, RK_KEY_PUBLIC_LEN) != 0)
+			continue;
+		line = known_next_line(text, buf_len(&s->text), &at, &ended);
+		if ((r = buf_put(out, line.ptr, line.len)) == RK_OK)
+			r = buf_put_str(out, "\n");
+	}
+	return r;
+}
+
+enum rk_err
+store_lines_keep(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
+    struct rk_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	char fp[RK_FP_LEN];
+	struct buf lines;
+	enum rk_err r;
+
+	buf_init(&lines, LINES_MAX);
+	r = collect(s, pub, &lines);
+	if (r != RK_OK && r != RK_ETOOBIG) {
+		r = err_set(err, r, "%s: %s", s->name, rk_err_text(r));
+		goto out;
+	}
+	/* What is too long is not brought back as it was; nor as it was the
+	 * last time. */
+	r = store_db_prepare(s,
+	    r == RK_OK ? "INSERT OR REPLACE INTO lines (fp, line) VALUES (?1, "
+	                 "?2)"
+	               : "DELETE FROM lines WHERE fp = ?1",
+	    &stmt, err);
+	if (r != RK_OK)
+		goto out;
+	rk_fp_of_key(pub, fp);
+	(void)sqlite3_bind_text(stmt, 1, fp, -1, SQLITE_TRANSIENT);
+	if (sqlite3_bind_parameter_count(stmt) > 1)
+		(void)sqlite3_bind_blob(stmt, 2, buf_peek(&lines),
+		    (int)buf_len(&lines), SQLITE_TRANSIENT);
+	r = store_db_finish(s, stmt, err);
+out:
+	buf_fini(&lines);
+	return r;
+}
+
+enum rk_err
+store_lines_get(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
+    struct buf *out, struct rk_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	char fp[RK_FP_LEN];
+	enum rk_err r;
+	int rc;
+
+	r = store_db_prepare(
+	    s, "SELECT line FROM lines WHERE fp = ?1", &stmt, err);
+	if (r != RK_OK)
+		return r;
+	rk_fp_of_key(pub, fp);
+	(void)sqlite3_bind_text(stmt, 1, fp, -1, SQLITE_TRANSIENT);
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW && sqlite3_column_bytes(stmt, 0) > 0) {
+		r = buf_put(out, sqlite3_column_blob(stmt, 0),
+		    (size_t)sqlite3_column_bytes(stmt, 0));
+		if (r != RK_OK)
+			r = err_set(err, r, "%s: %s", s->name, rk_err_text(r));
+	} else {
+		r = rc == SQLITE_ROW || rc == SQLITE_DONE
+		        ? RK_ENOENT
+		        : store_db_fail(s, rc, err);
+	}
+	(void)sqlite3_finalize(stmt);
+	return r;
+}
