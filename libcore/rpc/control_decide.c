@@ -227,6 +227,12 @@ find_met(struct rk_server *server, const struct rk_ask_order *o,
 	return RK_OK;
 }
 
+static bool
+puts_out(enum rk_ask_verb verb)
+{
+	return verb == RK_ASK_REJECT || verb == RK_ASK_REVOKE;
+}
+
 static enum rk_err
 carry_out(const struct control_try *t, struct rk_trust *trust,
     struct control_order *o, const char *verb, struct rk_error *err)
@@ -245,6 +251,8 @@ carry_out(const struct control_try *t, struct rk_trust *trust,
 		r = policy_order(trust, &o->order, met, &after, err);
 	if (r != RK_OK)
 		return control_not_done(t, r, err);
+	if (puts_out(o->order.verb))
+		control_overrule(t, after.fp);
 	log_event(RK_LOG_INFO, "control", "key %s (%s): %s by %s", after.fp,
 	    after.email, verb, who);
 	buf_init(&b, 16384);
@@ -278,48 +286,65 @@ void
 control_on_decide(struct rk_call *call, void *arg)
 {
 	struct control_order o;
-	bool puts_out =
-	    control_read_order(rk_call_payload(call), &o) == RK_OK &&
-	    (o.order.verb == RK_ASK_REJECT || o.order.verb == RK_ASK_REVOKE);
+	bool urgent = control_read_order(rk_call_payload(call), &o) == RK_OK &&
+	              puts_out(o.order.verb);
 
-	control_in_turn(call, arg, decide, puts_out);
+	control_in_turn(call, arg, decide, urgent);
 }
 
 static enum rk_err
-undo(const struct control_try *t, struct rk_error *err)
+read_undo(struct rk_bytes p, struct control_order *o)
 {
-	const struct rk_bytes p = t->payload;
-	struct rk_trust *trust = control_find_trust(t->call, t->end);
-	struct control_order o = { .has_verb = true };
 	struct gp_reader g = { p.ptr, p.ptr + p.len };
 	enum rk_err r = RK_OK;
 	struct rk_str key;
 	uint32_t n = 0;
 
-	if (trust == NULL)
-		return RK_OK;
-	o.order.size = sizeof(o.order);
-	o.order.verb = RK_ASK_UNDO;
+	*o = (struct control_order){ .has_verb = true,
+		.order = { .size = sizeof(o->order), .verb = RK_ASK_UNDO } };
 	if (p.len == 0 || control_get_map(&g, &n) != RK_OK)
 		n = 0;
 	for (; n > 0 && r == RK_OK; n--) {
 		if ((r = gp_get_key(&g, &key)) != RK_OK)
 			break;
 		if (control_is_word(key, "line"))
-			r = gp_get_uint(&g, &o.order.line);
+			r = gp_get_uint(&g, &o->order.line);
 		else
 			r = control_is_word(key, "key") ||
 			            control_is_word(key, "via") ||
 			            control_is_word(key, "version")
-			        ? take_member(&g, key, &o)
+			        ? take_member(&g, key, o)
 			        : RK_EPROTO;
 	}
-	if (r != RK_OK || o.order.key == NULL) {
+	return r == RK_OK && o->order.key == NULL ? RK_EPROTO : r;
+}
+
+static enum rk_err
+undo(const struct control_try *t, struct rk_error *err)
+{
+	struct rk_trust *trust = control_find_trust(t->call, t->end);
+	struct control_order o;
+
+	if (trust == NULL)
+		return RK_OK;
+	if (read_undo(t->payload, &o) != RK_OK) {
 		control_refuse(t->call, RK_EINVAL,
 		    "it takes {key: SHA256:..., version, line, via}");
 		return RK_OK;
 	}
 	return carry_out(t, trust, &o, "undo", err);
+}
+
+bool
+control_is_about(struct rk_bytes payload, const char *fp)
+{
+	struct control_order o;
+
+	if (control_read_order(payload, &o) != RK_OK &&
+	    read_undo(payload, &o) != RK_OK)
+		return false;
+	return rk_fp_match(fp, o.order.key, true) ||
+	       (o.order.by != NULL && rk_fp_match(fp, o.order.by, true));
 }
 
 void

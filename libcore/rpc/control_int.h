@@ -118,6 +118,7 @@ struct rk_control {
 	unsigned surveys;                 /* and orders that wait, under way */
 	TAILQ_HEAD(, control_turn) turns; /* orders that wait */
 	size_t n_turns;
+	uint64_t turns_ever;
 	TAILQ_HEAD(, control_upload) uploads;
 	size_t n_uploads;
 	struct rk_timer *again; /* for them; NULL: never yet */
@@ -248,7 +249,8 @@ struct control_try {
 	struct rk_call *call;
 	const struct control_end *end;
 	struct rk_bytes payload;
-	bool last; /* it is not tried again */
+	uint64_t number; /* those that were given before have smaller ones */
+	bool last;       /* it is not tried again */
 };
 /* RK_EBUSY, with a text: not now, and nothing is done or answered.  Else it is
  * answered, whatever came of it. */
@@ -257,10 +259,14 @@ typedef enum rk_err control_order_fn(
 /* control_turn.c: carry an order out: now or, while another program holds a
  * lock that it needs, when that is over; the loop never waits.  It is refused
  * (RK_EBUSY) when that takes too long.  They stay in order, but for urgent
- * ones, which need no more than the store, and before which those that wait are
- * refused. */
+ * ones, which put a key out, need no more than the store, and go before. */
 void control_in_turn(struct rk_call *call, const struct control_end *e,
     control_order_fn *fn, bool urgent);
+/* This one has put a key out: what was ordered about it before and has not been
+ * done is refused. */
+void control_overrule(const struct control_try *t, const char *fp);
+/* control_decide.c: is this an order, or an undo, about the key? */
+bool control_is_about(struct rk_bytes payload, const char *fp);
 /* What an order returns that failed with r: it is refused, or it waits. */
 enum rk_err control_not_done(
     const struct control_try *t, enum rk_err r, const struct rk_error *err);

@@ -18,6 +18,7 @@ struct control_turn {
 	struct rk_call *call; /* deferred */
 	control_order_fn *fn;
 	bool urgent;
+	uint64_t number;
 	uint64_t until;
 	size_t len;
 	uint8_t payload[];
@@ -68,6 +69,7 @@ attempt(struct rk_control *c, const struct control_turn *t, bool last,
 	const struct control_try one = { .call = t->call,
 		.end = t->end,
 		.payload = { t->payload, t->len },
+		.number = t->number,
 		.last = last };
 
 	/* Who asked and does not wait any more has changed his mind. */
@@ -131,21 +133,40 @@ look(struct rk_control *c)
 	control_settle(c);
 }
 
-/* What was ordered before and has not been done must not be done after it. */
-static void
-overrule(struct rk_control *c)
+void
+control_overrule(const struct control_try *by, const char *fp)
 {
-	struct control_turn *t;
+	struct rk_control *c = by->end->control;
+	struct control_turn *t, *next;
+	char text[RK_FP_LEN + 40];
 
-	while ((t = TAILQ_FIRST(&c->turns)) != NULL) {
-		control_refuse(t->call, RK_EBUSY,
-		    "another program held the list, and a key was put out "
-		    "meanwhile");
+	(void)snprintf(text, sizeof(text), "key %s was put out meanwhile", fp);
+	for (t = TAILQ_FIRST(&c->turns); t != NULL; t = next) {
+		const struct rk_bytes p = { t->payload, t->len };
+
+		next = TAILQ_NEXT(t, link);
+		if (t->urgent || t->number >= by->number ||
+		    !control_is_about(p, fp))
+			continue;
+		control_refuse(t->call, RK_ESTATE, text);
 		leave(c, t);
 	}
 }
 
-/* Behind those that wait. */
+/* The last one of those that go before; NULL: none. */
+static struct control_turn *
+last_urgent(const struct rk_control *c)
+{
+	struct control_turn *t, *last = NULL;
+
+	TAILQ_FOREACH (t, &c->turns, link) {
+		if (t->urgent)
+			last = t;
+	}
+	return last;
+}
+
+/* Behind those that wait, or that go before them. */
 static void
 wait_for_turn(struct rk_control *c, struct rk_call *call,
     const struct control_end *e, control_order_fn *fn, bool urgent)
@@ -161,6 +182,7 @@ wait_for_turn(struct rk_control *c, struct rk_call *call,
 		.call = call,
 		.fn = fn,
 		.urgent = urgent,
+		.number = ++c->turns_ever,
 		.until = now_of(c) + WAIT_MS,
 		.len = p.len };
 	if (p.len > 0)
@@ -169,7 +191,12 @@ wait_for_turn(struct rk_control *c, struct rk_call *call,
 		free(t); /* the caller was told */
 		return;
 	}
-	TAILQ_INSERT_TAIL(&c->turns, t, link);
+	if (!urgent)
+		TAILQ_INSERT_TAIL(&c->turns, t, link);
+	else if (last_urgent(c) != NULL)
+		TAILQ_INSERT_AFTER(&c->turns, last_urgent(c), t, link);
+	else
+		TAILQ_INSERT_HEAD(&c->turns, t, link);
 	c->n_turns++;
 	c->surveys++;
 	if (c->n_turns == 1 && look_later(c) != RK_OK)
@@ -180,18 +207,21 @@ void
 control_in_turn(struct rk_call *call, const struct control_end *e,
     control_order_fn *fn, bool urgent)
 {
-	const struct control_try now = {
-		.call = call, .end = e, .payload = rk_call_payload(call)
-	};
 	struct rk_control *c = e->control;
+	const struct control_try now = { .call = call,
+		.end = e,
+		.payload = rk_call_payload(call),
+		.number = c->turns_ever + 1 };
+	const bool behind =
+	    urgent ? last_urgent(c) != NULL : !TAILQ_EMPTY(&c->turns);
 	struct rk_error err = { 0 };
 
-	if (urgent)
-		overrule(c);
-	if (c->n_turns >= WAITING_MAX)
+	if (!behind && probe(c, urgent, &err) != RK_EBUSY &&
+	    fn(&now, &err) != RK_EBUSY)
+		return;
+	if (c->n_turns < WAITING_MAX)
+		wait_for_turn(c, call, e, fn, urgent);
+	else
 		control_refuse(
 		    call, RK_EBUSY, "too many orders wait for their turn");
-	else if (c->n_turns > 0 || probe(c, urgent, &err) == RK_EBUSY ||
-	         fn(&now, &err) == RK_EBUSY)
-		wait_for_turn(c, call, e, fn, urgent);
 }

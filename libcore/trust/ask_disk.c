@@ -196,10 +196,12 @@ disk_use(void *arg, const struct rk_ask_entry *e, struct rk_error *err)
 	return r;
 }
 
-/* A key that waits, from before there was a store. */
+/* A key that waits, from before there was a store, or is put out. */
 static enum rk_err
-keep_key(struct rk_store *s, const struct rk_ask_entry *e, struct rk_error *err)
+keep_key(struct rk_store *s, const struct rk_ask_entry *e, bool out,
+    struct rk_error *err)
 {
+	const struct rk_peer peer = peer_of(e);
 	struct store_row row;
 	enum rk_err r;
 
@@ -214,7 +216,7 @@ keep_key(struct rk_store *s, const struct rk_ask_entry *e, struct rk_error *err)
 		    "key %s has never been met, and only keys that were are "
 		    "kept",
 		    e->fp);
-	return disk_seen(s, e, err);
+	return out ? store_keep(s, &peer, err) : disk_seen(s, e, err);
 }
 
 static enum rk_err
@@ -241,6 +243,7 @@ disk_decide(void *arg, const struct rk_ask_order *o,
 		.until = o->until,
 		.version = RK_STORE_ANY_VERSION,
 		.changed = o->changed };
+	bool out;
 	enum rk_err r;
 
 	r = rk_store_decide(arg, &d, NULL, err);
@@ -250,8 +253,9 @@ disk_decide(void *arg, const struct rk_ask_order *o,
 	/* Of a line, which it has not taken in, nothing may be left. */
 	if (o->verb == RK_ASK_FORGET && e->status != RK_ASK_KNOWN)
 		return RK_OK;
-	if ((r = keep_key(arg, e, err)) != RK_OK ||
-	    (by != NULL && (r = keep_key(arg, by, err)) != RK_OK))
+	out = o->verb == RK_ASK_REJECT || o->verb == RK_ASK_REVOKE;
+	if ((r = keep_key(arg, e, out, err)) != RK_OK ||
+	    (by != NULL && (r = keep_key(arg, by, false, err)) != RK_OK))
 		return r;
 	return rk_store_decide(arg, &d, NULL, err);
 }

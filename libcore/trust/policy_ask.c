@@ -126,6 +126,27 @@ write_line(const struct rk_ask_entry *e, void *arg, struct rk_error *err)
 	return r;
 }
 
+static bool
+puts_out(const struct rk_ask_order *o)
+{
+	return o->verb == RK_ASK_REJECT || o->verb == RK_ASK_REVOKE;
+}
+
+/* Who can read the list can hold it, and must not keep anybody in by that: to
+ * put a key out the list as it was will do. */
+static enum rk_err
+look_at_list(
+    struct rk_trust *t, const struct rk_ask_order *o, struct rk_error *err)
+{
+	enum rk_err r =
+	    t->mode != RK_TRUST_OFF ? policy_refresh(t, err) : RK_OK;
+
+	if (r != RK_EBUSY || !puts_out(o))
+		return r;
+	err_clear(err);
+	return RK_OK;
+}
+
 static enum rk_err
 carry_out(struct rk_trust *t, const struct rk_ask_order *o,
     const struct rk_peer *met, struct rk_ask_entry *e, struct rk_error *err)
@@ -135,13 +156,13 @@ carry_out(struct rk_trust *t, const struct rk_ask_order *o,
 	struct rk_ask_entry by;
 	enum rk_err r;
 
-	if (t->mode != RK_TRUST_OFF && (r = policy_refresh(t, err)) != RK_OK)
+	if ((r = look_at_list(t, o, err)) != RK_OK)
 		return r;
 	if (o->verb == RK_ASK_UNDO)
 		return room_undo(t->room, o, e, err);
 	if ((r = policy_find_old(t, o, met, e, err)) != RK_OK ||
-	    (replaces &&
-	        (r = policy_find_key(t, o->by, true, &by, err)) != RK_OK))
+	    (replaces && (r = policy_find_key(
+	                      t, o->by, POLICY_LINES, &by, err)) != RK_OK))
 		return r;
 	r = check_order(t, o, e, replaces ? &by : NULL, err);
 	if (r != RK_OK)

@@ -9,7 +9,7 @@
 #include "trust/store.h"
 
 /* A key of the file whose fingerprint begins so, and its line.  RK_ENOENT,
- * RK_EINVAL, errors of known_read(). */
+ * RK_EINVAL, errors of known_read(); RK_EBUSY: the key without its line. */
 static enum rk_err
 find_line(const struct rk_trust *t, const char *key, struct rk_ask_entry *out,
     struct rk_error *err)
@@ -61,8 +61,8 @@ normal_fp(const char *given, char fp[RK_FP_LEN])
 }
 
 enum rk_err
-policy_find_key(const struct rk_trust *t, const char *key, bool lines,
-    struct rk_ask_entry *e, struct rk_error *err)
+policy_find_key(const struct rk_trust *t, const char *key,
+    enum policy_look lines, struct rk_ask_entry *e, struct rk_error *err)
 {
 	struct rk_ask_entry line = { 0 };
 	enum rk_err of_line, r;
@@ -71,7 +71,12 @@ policy_find_key(const struct rk_trust *t, const char *key, bool lines,
 	r = room_find(t->room, key, e, err);
 	if (r != RK_OK && r != RK_ENOENT)
 		return r;
-	of_line = lines ? find_line(t, key, &line, err) : RK_ENOENT;
+	of_line = lines != POLICY_NO_LINES ? find_line(t, key, &line, err)
+	                                   : RK_ENOENT;
+	if (of_line == RK_EBUSY && lines == POLICY_KEYS) {
+		err_clear(err);
+		of_line = RK_OK;
+	}
 	if (of_line != RK_OK && of_line != RK_ENOENT)
 		return of_line;
 	if (r == RK_OK && of_line == RK_OK && strcmp(e->fp, line.fp) != 0)
@@ -130,9 +135,13 @@ policy_find_old(const struct rk_trust *t, const struct rk_ask_order *o,
 	const bool stored = room_store(t->room).decide != NULL;
 	/* Forgetting takes the line out, which the store does. */
 	const bool forgets = o->verb == RK_ASK_FORGET && stored;
-	const bool lines = bars || forgets || o->verb == RK_ASK_REPLACE ||
-	                   o->verb == RK_ASK_NOTE;
-	enum rk_err r = policy_find_key(t, o->key, lines, e, err);
+	const bool others =
+	    forgets || o->verb == RK_ASK_REPLACE || o->verb == RK_ASK_NOTE;
+	enum rk_err r = policy_find_key(t, o->key,
+	    bars     ? POLICY_KEYS
+	    : others ? POLICY_LINES
+	             : POLICY_NO_LINES,
+	    e, err);
 
 	if (r == RK_ENOENT && (bars || forgets))
 		r = find_row(t, o->key, e, err);

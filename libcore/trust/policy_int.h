@@ -54,11 +54,16 @@ RK_MUST enum rk_err policy_is_taken(const struct rk_trust *t,
     struct rk_error *err);
 /*
  * policy_find.c: the entry that is meant, or one to be made (version 0).  A
- * start that fits an entry and a line of another key is ambiguous.  lines: it
- * may be one.  RK_ENOENT, RK_EINVAL, errors of known_read().
+ * start that fits an entry and a line of another key is ambiguous.  RK_ENOENT,
+ * RK_EINVAL, errors of known_read().
  */
+enum policy_look {
+	POLICY_NO_LINES, /* it is no line's */
+	POLICY_LINES,
+	POLICY_KEYS /* the same; where the file is held, without its text */
+};
 RK_MUST enum rk_err policy_find_key(const struct rk_trust *t, const char *key,
-    bool lines, struct rk_ask_entry *e, struct rk_error *err);
+    enum policy_look lines, struct rk_ask_entry *e, struct rk_error *err);
 /* The same of the first key of an order, by all that this verb needs: also a
  * row of the store; and, of orders that keep out, a peer that is here (may be
  * NULL), or a whole fingerprint of nobody. */

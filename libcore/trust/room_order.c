@@ -199,15 +199,19 @@ let_in_new(
 	drop(r, e, o, &after);
 }
 
-/* Of a key that had no entry its line is all that is known here. */
+/* Of a key that had no entry its line is all that is known here, or not even
+ * that. */
 static void
 take_note(struct room *r, struct rk_ask_entry *e)
 {
 	struct rk_ask_entry kept;
 
-	if (r->store.load != NULL &&
-	    r->store.load(r->store.arg, e->fp, &kept, NULL) == RK_OK)
-		memcpy(e->note, kept.note, sizeof(e->note));
+	if (r->store.load == NULL ||
+	    r->store.load(r->store.arg, e->fp, &kept, NULL) != RK_OK)
+		return;
+	memcpy(e->note, kept.note, sizeof(e->note));
+	if (e->email[0] == '\0')
+		memcpy(e->email, kept.email, sizeof(e->email));
 }
 
 enum rk_err

@@ -108,6 +108,7 @@ struct rk_store {
 	int wait_ms;               /* for another process, each time */
 	bool on_loop;              /* others wait where it is asked */
 	enum store_haste haste;    /* store_hurry() */
+	bool lenient; /* the file as it was will do, where it is held */
 	bool broken;  /* writing failed in a way that is not tried again */
 	bool damaged; /* reading found nonsense */
 	int64_t data_version;
@@ -258,6 +259,10 @@ void store_mem_fini(struct rk_store *s);
  * with all that come, and written within half a minute.  Its certificate, as
  * store_cert_note().  Takes the mutex. */
 void store_met(struct rk_store *s, const struct rk_peer *peer, bool comes);
+/* rk_store_see() of one that is to be put out, whoever holds the file.  Takes
+ * the mutex. */
+RK_MUST enum rk_err store_keep(
+    struct rk_store *s, const struct rk_peer *peer, struct rk_error *err);
 
 /* ---- store_memo: who is in nobody's way ---- */
 

@@ -81,7 +81,8 @@ store_hide(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN])
 
 	if (key == NULL || !key->in_file || store_is_locked(s))
 		return;
-	if (hide_line(s, KNOWN_WAIT_TIDY_MS, pub, &hidden, &err) != RK_OK)
+	if (hide_line(s, s->on_loop ? STORE_TRY_MS : KNOWN_WAIT_TIDY_MS, pub,
+	        &hidden, &err) != RK_OK)
 		log_event(RK_LOG_WARN, "trust",
 		    "a refused key keeps its line: %s", err.text);
 }

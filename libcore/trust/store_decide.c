@@ -229,6 +229,7 @@ rk_store_decide(struct rk_store *s, const struct rk_store_decision *d,
 		goto out;
 	act.who = d->who;
 	act.what = verbs[d->verb].what;
+	s->lenient = d->verb == RK_STORE_REJECT || d->verb == RK_STORE_REVOKE;
 	if ((r = store_begin(s, err)) != RK_OK)
 		goto out;
 	r = store_end(s, decide(s, d, &act, &row, err), err);
@@ -240,6 +241,7 @@ rk_store_decide(struct rk_store *s, const struct rk_store_decision *d,
 	    verbs[d->verb].state == RK_STORE_REVOKED)
 		store_hide(s, row.e.pub);
 out:
+	s->lenient = false;
 	(void)pthread_mutex_unlock(&s->mutex);
 	return r;
 }

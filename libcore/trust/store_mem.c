@@ -420,8 +420,11 @@ store_refresh(struct rk_store *s, struct rk_error *err)
 	if ((r = store_check(s, err)) != RK_OK)
 		return r;
 	if (!known_is_current(&s->known, s->known_path) &&
-	    (r = read_file(s, err)) != RK_OK)
-		return r;
+	    (r = read_file(s, err)) != RK_OK) {
+		if (r != RK_EBUSY || !s->lenient)
+			return r;
+		err_clear(err);
+	}
 	if ((r = store_version(s, &version, err)) != RK_OK)
 		return r;
 	if (version != s->data_version)

@@ -403,6 +403,22 @@ rk_store_see(struct rk_store *s, enum rk_store_mode mode,
 }
 
 enum rk_err
+store_keep(struct rk_store *s, const struct rk_peer *peer, struct rk_error *err)
+{
+	struct rk_store_seen seen;
+	enum rk_err r;
+
+	(void)pthread_mutex_lock(&s->mutex);
+	s->lenient = true;
+	hurry(s);
+	r = see(s, RK_MODE_ASK, peer, &seen, err);
+	store_hurry(s, STORE_PATIENT);
+	s->lenient = false;
+	(void)pthread_mutex_unlock(&s->mutex);
+	return r;
+}
+
+enum rk_err
 rk_store_look(struct rk_store *s, enum rk_store_mode mode,
     const struct rk_cert_info *cert, struct rk_store_seen *out,
     struct rk_error *err)

@@ -122,6 +122,43 @@ puts_out_at_once(void **state)
 	guest_end();
 }
 
+/* What waits about others goes on waiting. */
+static void
+leaves_others(void **state)
+{
+	struct rpcanswer a = { 0 };
+	struct rk_client *v, *w;
+	uint8_t pub[RK_KEY_PUBLIC_LEN] = { 1 };
+	char other[RK_FP_LEN];
+	struct guest g;
+	enum rk_err code;
+	int fd;
+
+	guest_begin(*state, RK_TRUST_ASK);
+	v = ctl_visit(guests.ctl.path, NULL);
+	w = ctl_visit(guests.ctl.path, NULL);
+	guest_arrive(&g, NULL, w);
+	fd = hold(w);
+	submit(v, "approve", &a);
+	is_answered(w, v);
+	rk_fp_of_key(pub, other);
+	(void)guest_decide(w, "reject", other, 0, false, &code);
+	assert_int_equal(code, RK_OK);
+	is_answered(w, v);
+	/* Nor is anything thrown away for what is refused. */
+	(void)guest_decide(w, "reject", "SHA256:abcdefgh", 0, false, &code);
+	assert_int_equal(code, RK_EREMOTE);
+	is_answered(w, v);
+	assert_int_equal(a.n, 0);
+	(void)close(fd);
+	rpcrig_turn(v, &a.n, 1);
+	assert_int_equal(a.code, RK_OK);
+	rk_client_free(g.client);
+	rk_client_free(v);
+	rk_client_free(w);
+	guest_end();
+}
+
 /* Who has gone has changed his mind; and the end waits for nobody. */
 static void
 forgets_who_has_gone(void **state)
@@ -245,6 +282,7 @@ main(void)
 		    RPC_ONLY(RPC_TLS) },
 		{ "is busy in the end", is_busy_in_the_end, RPC_ONLY(RPC_TLS) },
 		{ "puts out at once", puts_out_at_once, RPC_ONLY(RPC_TLS) },
+		{ "leaves others", leaves_others, RPC_ONLY(RPC_TLS) },
 		{ "forgets who has gone", forgets_who_has_gone,
 		    RPC_ONLY(RPC_TLS) },
 	};

@@ -149,6 +149,53 @@ list_is_held(void **state)
 }
 
 static void
+append_line(void)
+{
+	int fd = open("k", O_WRONLY | O_APPEND | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, line, strlen(line)), (ssize_t)strlen(line));
+	(void)close(fd);
+}
+
+/* What the list is worth now nobody can say: it was changed just before another
+ * program took it.  Who waits, who is known and who is connected is put out. */
+static void
+list_is_held_and_new(void **state)
+{
+	const struct rk_peer one = ask_peer(1), nine = ask_peer(9);
+	struct rk_ask_order o = {
+		.size = sizeof(o), .verb = RK_ASK_REVOKE, .key = nine.cert.fp
+	};
+	struct rk_trust *t;
+	struct rk_error err;
+	uint64_t begun;
+	int fd;
+
+	(void)state;
+	for (int kept = 0; kept <= 1; kept++) {
+		t = begin(kept != 0);
+		fd = hold_list();
+		append_line();
+		begun = mono_ms();
+		assert_int_equal(decide(t, RK_ASK_APPROVE, &err), RK_EBUSY);
+		assert_int_equal(decide(t, RK_ASK_REJECT, &err), RK_OK);
+		assert_int_equal(policy_order(t, &o, &nine, NULL, &err), RK_OK);
+		o.key = one.cert.fp;
+		assert_int_equal(policy_order(t, &o, NULL, NULL, &err), RK_OK);
+		o.key = nine.cert.fp;
+		assert_true(mono_ms() - begun < 5 * SOON_MS);
+		(void)close(fd);
+		assert_int_equal(ask_come_as(t, 1), RK_EREVOKED);
+		assert_int_equal(ask_come_as(t, 2), RK_EDENIED);
+		assert_int_equal(ask_come_as(t, 9), RK_EREVOKED);
+		assert_int_equal(ask_come_as(t, 4), RK_OK);
+		rk_trust_free(t);
+		(void)unlink("k.db");
+	}
+}
+
+static void
 store_is_held(void **state)
 {
 	struct rk_trust *t = begin(true);
@@ -187,6 +234,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 		    list_is_held, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    list_is_held_and_new, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    store_is_held, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
