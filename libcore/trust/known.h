@@ -93,6 +93,11 @@ struct known_entry {
 	const char *host;
 	const char *emails; /* comma-joined */
 	unsigned wait_ms;   /* for the file's lock */
+	/* Not where one of the addresses is another key's by the file as it is
+	 * under the lock; NULL: whoever has them.  counts: known_find_mail() */
+	const struct mails_for *whom;
+	known_counts_fn *counts;
+	const void *arg;
 };
 
 /* RK_ENOENT: an empty line or a comment; RK_EFORMAT: no known key. */
@@ -109,8 +114,8 @@ RK_MUST enum rk_err known_put_column(struct buf *b, const char *s);
 /*
  * Add an entry, under the exclusive lock: the file is read again, and its mode
  * decides.  RK_OK: it is there (*added: written now, and on the disk); *out is
- * the file as it now is.  RK_EUNKNOWNKEY: locked or full; errors of
- * known_read().
+ * the file as it now is.  RK_EUNKNOWNKEY: locked or full; RK_EDENIED: its
+ * address is another's; errors of known_read().
  */
 RK_MUST enum rk_err known_add(const char *path, const struct known_entry *entry,
     struct known *out, bool *added, struct rk_error *err);

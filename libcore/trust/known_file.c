@@ -397,6 +397,18 @@ out:
 	return r;
 }
 
+/* Whoever had the lock before may have added another key of that name. */
+static enum rk_err
+check_mails(const struct known *k, const char *name,
+    const struct known_entry *e, struct rk_error *err)
+{
+	if (e->whom == NULL || known_find_mail(k, e->whom, mails_of(e->emails),
+	                           e->counts, e->arg) == NULL)
+		return RK_OK;
+	return err_set(err, RK_EDENIED,
+	    "%s: another key was added for %s just now", name, e->emails);
+}
+
 static enum rk_err
 add_once(const char *path, const char *name, const struct known_entry *e,
     struct known *out, bool *added, struct rk_error *err)
@@ -416,7 +428,8 @@ add_once(const char *path, const char *name, const struct known_entry *e,
 		goto out;
 	if (known_has(out, e->pub))
 		goto out;
-	r = add_locked(path, name, e, out, err);
+	if ((r = check_mails(out, name, e, err)) == RK_OK)
+		r = add_locked(path, name, e, out, err);
 	*added = r == RK_OK;
 	if (r != RK_OK)
 		known_fini(out);

@@ -300,18 +300,25 @@ static enum rk_err
 enrol(struct rk_trust *t, const struct rk_peer *peer, bool *added,
     struct rk_error *err)
 {
+	const struct mails_for whom = { .pub = peer->cert.pub };
 	char host[sizeof(peer->remote)];
 	struct known_entry entry = {
 		.pub = peer->cert.pub,
 		.host = host,
 		.emails = peer->cert.email,
 		.wait_ms = 0,
+		.whom = t->mode == RK_TRUST_ACCEPT_NEW ? &whom : NULL,
 	};
 	struct known now;
 	enum rk_err r;
 
 	room_host(peer->remote, host, sizeof(host));
 	r = known_add(t->path, &entry, &now, added, err);
+	if (r == RK_EDENIED) {
+		r = RK_EBUSY; /* asked again it is a changed one */
+		if (err != NULL)
+			err->code = r;
+	}
 	if (r == RK_EBUSY)
 		return r;
 	known_fini(&t->known);

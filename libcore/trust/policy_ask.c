@@ -96,17 +96,39 @@ check_order(const struct rk_trust *t, const struct rk_ask_order *o,
 	return RK_OK;
 }
 
+struct writing {
+	struct rk_trust *trust;
+	const uint8_t *old; /* whose place it takes; NULL: nobody's */
+	bool changed;
+};
+
+/* known_counts_fn: without a store the lines of keys that are out stay. */
+static bool
+is_in(const uint8_t *pub, const void *arg)
+{
+	const struct rk_trust *t = arg;
+	char fp[RK_FP_LEN];
+
+	rk_fp_of_key(pub, fp);
+	return !room_has_out(t->room, fp);
+}
+
 /* Locked or full meanwhile is no more than a wrong moment. */
 static enum rk_err
 write_line(const struct rk_ask_entry *e, void *arg, struct rk_error *err)
 {
-	struct rk_trust *t = arg;
+	const struct writing *w = arg;
+	struct rk_trust *t = w->trust;
+	const struct mails_for whom = { e->pub, w->old };
 	char host[sizeof(e->remote)];
 	struct known_entry entry = {
 		.pub = e->pub,
 		.host = host,
 		.emails = e->email,
 		.wait_ms = KNOWN_WAIT_PROBE_MS,
+		.whom = w->changed ? NULL : &whom,
+		.counts = w->old != NULL ? is_in : NULL,
+		.arg = t,
 	};
 	struct known now;
 	bool added;
@@ -114,7 +136,7 @@ write_line(const struct rk_ask_entry *e, void *arg, struct rk_error *err)
 
 	room_host(e->remote, host, sizeof(host));
 	r = known_add(t->path, &entry, &now, &added, err);
-	if (r == RK_EBUSY)
+	if (r == RK_EBUSY || r == RK_EDENIED)
 		return r;
 	known_fini(&t->known);
 	t->known = now;
@@ -153,6 +175,9 @@ carry_out(struct rk_trust *t, const struct rk_ask_order *o,
 {
 	const bool replaces = o->verb == RK_ASK_REPLACE;
 	const bool writes = replaces || o->verb == RK_ASK_APPROVE;
+	struct writing writing = { .trust = t,
+		.old = replaces ? e->pub : NULL,
+		.changed = o->changed };
 	struct rk_ask_entry by;
 	enum rk_err r;
 
@@ -168,7 +193,7 @@ carry_out(struct rk_trust *t, const struct rk_ask_order *o,
 	if (r != RK_OK)
 		return r;
 	return room_decide(t->room, o, e, replaces ? &by : NULL,
-	    writes ? write_line : NULL, t, err);
+	    writes ? write_line : NULL, &writing, err);
 }
 
 /* What is wrong about the words themselves; NULL: nothing. */

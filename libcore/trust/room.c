@@ -219,16 +219,22 @@ room_forget_known(struct room *r, const char *fp)
 	(void)pthread_mutex_unlock(&r->mutex);
 }
 
-/* RK_ASK_KNOWN: it has no entry. */
+/* Holds the mutex.  RK_ASK_KNOWN: it has no entry. */
+static enum rk_ask_status
+look_status(struct room *r, const char *fp)
+{
+	const struct room_entry *e = room_look(r, fp);
+
+	return e != NULL ? e->pub.status : RK_ASK_KNOWN;
+}
+
 static enum rk_ask_status
 status_of(struct room *r, const char *fp)
 {
-	const struct room_entry *e;
 	enum rk_ask_status status;
 
 	(void)pthread_mutex_lock(&r->mutex);
-	e = room_look(r, fp);
-	status = e != NULL ? e->pub.status : RK_ASK_KNOWN;
+	status = look_status(r, fp);
 	(void)pthread_mutex_unlock(&r->mutex);
 	return status;
 }
@@ -244,12 +250,22 @@ room_mails(struct room *r, const char *fp, char *dst, size_t len)
 	(void)pthread_mutex_unlock(&r->mutex);
 }
 
+static bool
+is_out(enum rk_ask_status status)
+{
+	return status == RK_ASK_REJECTED || status == RK_ASK_REVOKED;
+}
+
 bool
 room_is_out(struct room *r, const char *fp)
 {
-	enum rk_ask_status status = status_of(r, fp);
+	return is_out(status_of(r, fp));
+}
 
-	return status == RK_ASK_REJECTED || status == RK_ASK_REVOKED;
+bool
+room_has_out(struct room *r, const char *fp)
+{
+	return is_out(look_status(r, fp));
 }
 
 bool

@@ -64,6 +64,8 @@ RK_MUST enum rk_err room_is_taken(struct room *r, const struct mails_for *whom,
 void room_mails(struct room *r, const char *fp, char *dst, size_t len);
 /* Is it in the table as one that was rejected or revoked? */
 bool room_is_out(struct room *r, const char *fp);
+/* The same, asked by a room_write_fn. */
+bool room_has_out(struct room *r, const char *fp);
 /* Is it in the table as one that is approved until a time? */
 bool room_is_timed(struct room *r, const char *fp);
 /* Was its approval taken back, and nothing decided since? */

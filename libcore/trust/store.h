@@ -86,6 +86,7 @@ struct store_line {
 	char host[RK_STORE_ADDRESS_LEN];
 	char emails[RK_STORE_TEXT_LEN];
 	bool added;
+	const struct mails_for *whom; /* as in struct store_act */
 };
 
 enum store_haste {
@@ -205,6 +206,9 @@ struct store_act {
 	int64_t act; /* 0: a new one, set by the first line */
 	bool leave;  /* the file stays as it is */
 	bool undoes; /* a line comes back as it was taken out */
+	/* Whose addresses must be no other key's when its line is written;
+	 * NULL: whoever has them. */
+	const struct mails_for *whom;
 	const char *who;
 	const char *what;
 };
@@ -244,7 +248,7 @@ RK_MUST enum rk_err store_version(
     struct rk_store *s, int64_t *version, struct rk_error *err);
 /* NULL: neither file nor store has it. */
 struct store_key *store_key_find(
-    struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN]);
+    const struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN]);
 /* Is one of these another key's, which is let in: by its line, by an approval
  * for a time or a connection?  Also where not all are there to be compared. */
 bool store_email_taken(

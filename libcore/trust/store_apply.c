@@ -9,6 +9,17 @@
 
 /* ---- the file ---- */
 
+/* known_counts_fn: a line that the store refuses is nobody's. */
+static bool
+is_in(const uint8_t *pub, const void *arg)
+{
+	const struct rk_store *s = arg;
+	const struct store_key *k = store_key_find(s, pub);
+
+	return k == NULL ||
+	       (k->state != RK_STORE_REJECTED && k->state != RK_STORE_REVOKED);
+}
+
 static enum rk_err
 add_line(struct rk_store *s, unsigned wait_ms, const struct store_line *line,
     bool *added, struct rk_error *err)
@@ -18,6 +29,9 @@ add_line(struct rk_store *s, unsigned wait_ms, const struct store_line *line,
 		.host = line->host,
 		.emails = line->emails,
 		.wait_ms = wait_ms,
+		.whom = line->whom,
+		.counts = is_in,
+		.arg = s,
 	};
 	struct known now;
 	enum rk_err r;
@@ -90,8 +104,10 @@ store_hide(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN])
 static void
 note_done(struct rk_store *s, const struct store_line *line)
 {
-	if (s->n_done < STORE_LINES)
-		s->done[s->n_done++] = *line;
+	if (s->n_done == STORE_LINES)
+		return;
+	s->done[s->n_done] = *line;
+	s->done[s->n_done++].whom = NULL;
 }
 
 void
@@ -129,7 +145,8 @@ change_file(struct rk_store *s, const struct store_act *act,
 	const struct rk_store_entry *e = &after->e;
 	const bool in_file = is_in_file(s, e->pub);
 	const unsigned wait_ms = store_file_wait(s);
-	struct store_line line = { .added = e->state == RK_STORE_KNOWN };
+	struct store_line line = { .added = e->state == RK_STORE_KNOWN,
+		.whom = act->whom };
 	bool changed = false;
 	enum rk_err r = RK_OK;
 

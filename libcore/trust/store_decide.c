@@ -169,6 +169,7 @@ decide_new(struct rk_store *s, const struct rk_store_decision *d,
 {
 	struct store_row row;
 	struct store_row after;
+	const struct mails_for whom = { row.e.pub, old->e.pub };
 	enum rk_err r;
 
 	if ((r = store_resolve(s, d->by_key, &row, err)) != RK_OK)
@@ -179,7 +180,10 @@ decide_new(struct rk_store *s, const struct rk_store_decision *d,
 		return r;
 	be_strict(s, &row);
 	after = decided(s, d, &row, RK_STORE_KNOWN);
-	return store_apply(s, act, &row, &after, err);
+	act->whom = d->changed ? NULL : &whom;
+	r = store_apply(s, act, &row, &after, err);
+	act->whom = NULL;
+	return r;
 }
 
 /* Within the transaction. */
@@ -188,6 +192,7 @@ decide(struct rk_store *s, const struct rk_store_decision *d,
     struct store_act *act, struct store_row *row, struct rk_error *err)
 {
 	const struct verb *verb = &verbs[d->verb];
+	const struct mails_for whom = { .pub = row->e.pub };
 	struct store_row after;
 	enum rk_err r;
 
@@ -207,7 +212,10 @@ decide(struct rk_store *s, const struct rk_store_decision *d,
 		return r;
 	be_strict(s, row);
 	after = decided(s, d, row, verb->state);
-	if ((r = store_apply(s, act, row, &after, err)) != RK_OK)
+	act->whom = verb->admits && !d->changed ? &whom : NULL;
+	r = store_apply(s, act, row, &after, err);
+	act->whom = NULL;
+	if (r != RK_OK)
 		return r;
 	return d->verb == RK_STORE_REPLACE ? decide_new(s, d, act, row, err)
 	                                   : RK_OK;

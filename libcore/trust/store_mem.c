@@ -25,7 +25,7 @@ compare_emails(const void *a, const void *b)
 }
 
 struct store_key *
-store_key_find(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN])
+store_key_find(const struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN])
 {
 	struct store_key wanted;
 

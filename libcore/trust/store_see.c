@@ -221,7 +221,10 @@ static enum rk_err
 put_known(struct rk_store *s, const struct rk_peer *peer,
     const struct from *from, struct rk_error *err)
 {
-	struct store_act act = { .who = "open", .what = "approve" };
+	const struct mails_for whom = { .pub = peer->cert.pub };
+	struct store_act act = {
+		.who = "open", .what = "approve", .whom = &whom
+	};
 	struct store_row before;
 	struct store_row row;
 	char fp[RK_FP_LEN];

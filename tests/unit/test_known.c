@@ -280,7 +280,10 @@ add(unsigned number, const char *host, const char *emails, bool *added,
     struct rk_error *err)
 {
 	uint8_t pub[RK_KEY_PUBLIC_LEN];
-	struct known_entry e = { pub, host, emails, KNOWN_WAIT_MS };
+	struct known_entry e = { .pub = pub,
+		.host = host,
+		.emails = emails,
+		.wait_ms = KNOWN_WAIT_MS };
 	struct known k;
 	enum rk_err r;
 
@@ -397,11 +400,68 @@ test_add_hostile(void **state)
 	}
 }
 
+/* known_counts_fn */
+static bool
+is_nobody(const uint8_t *pub, const void *arg)
+{
+	(void)pub;
+	(void)arg;
+	return false;
+}
+
+static enum rk_err
+add_for(const struct mails_for *whom, known_counts_fn *counts)
+{
+	const struct known_entry e = { .pub = whom->pub,
+		.host = "h",
+		.emails = "c@x,B@X",
+		.whom = whom,
+		.counts = counts };
+	struct rk_error err;
+	struct known k;
+	bool added;
+	enum rk_err r = known_add("f", &e, &k, &added, &err);
+
+	assert_int_equal(added, r == RK_OK);
+	known_fini(&k);
+	return r;
+}
+
+/* The name is looked for in what the file says under the lock. */
+static void
+test_add_taken(void **state)
+{
+	uint8_t one[RK_KEY_PUBLIC_LEN], two[RK_KEY_PUBLIC_LEN];
+	uint8_t three[RK_KEY_PUBLIC_LEN];
+	struct mails_for whom = { .pub = two };
+	struct rk_error err;
+	bool added;
+
+	(void)state;
+	key_of(1, one);
+	key_of(2, two);
+	key_of(3, three);
+	scratch_make("f", "", 0600);
+	assert_int_equal(add(1, "h", "a@x,%62@x", &added, &err), RK_OK);
+	assert_int_equal(add_for(&whom, NULL), RK_OK); /* "%" is coded */
+	assert_int_equal(unlink("f"), 0);
+	scratch_make("f", "", 0600);
+	assert_int_equal(add(1, "h", "a@x,b@x", &added, &err), RK_OK);
+	assert_int_equal(add_for(&whom, NULL), RK_EDENIED);
+	assert_int_equal(add_for(&whom, is_nobody), RK_OK);
+	whom = (struct mails_for){ .pub = three, .old = one };
+	assert_int_equal(add_for(&whom, NULL), RK_EDENIED); /* a third one */
+	assert_int_equal(add(3, "h", "b@x", &added, &err), RK_OK);
+	assert_true(added);
+}
+
 static void
 test_add_weak(void **state)
 {
 	const uint8_t weak[RK_KEY_PUBLIC_LEN] = { 1 };
-	struct known_entry e = { weak, "h", "", KNOWN_WAIT_MS };
+	struct known_entry e = {
+		.pub = weak, .host = "h", .emails = "", .wait_ms = KNOWN_WAIT_MS
+	};
 	struct rk_error err;
 	struct known k;
 	bool added;
@@ -476,6 +536,7 @@ main(void)
 		IN_SCRATCH(test_add_keeps),
 		IN_SCRATCH(test_add_to_torn),
 		IN_SCRATCH(test_add_hostile),
+		IN_SCRATCH(test_add_taken),
 		IN_SCRATCH(test_add_weak),
 		IN_SCRATCH(test_add_disk_full),
 		IN_SCRATCH(test_full),
