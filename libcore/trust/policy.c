@@ -474,10 +474,9 @@ foresee(
 	    known_has(&t->known, cert->pub) || is_lent(t, word, ROOM_ONCE) ||
 	    is_lent(t, word, ROOM_UNTIL))
 		return r;
-	r = judge_unknown(t, cert, word, &fate, err);
-	if (r == RK_OK && fate == FATE_WAIT)
-		r = room_may_enter(t->room, cert->fp, err);
-	return r;
+	/* Who is to wait is listed when the key is proven, even if there is no
+	 * seat then. */
+	return judge_unknown(t, cert, word, &fate, err);
 }
 
 enum rk_err

@@ -45,9 +45,6 @@ RK_MUST enum rk_err room_ask(struct room *r, const char *fp, bool count,
  * store's error. */
 RK_MUST enum rk_err room_enter(struct room *r, const struct rk_peer *peer,
     bool changed, bool count, uint64_t now, struct rk_error *err);
-/* Would an entry, and a seat, be to be had?  RK_ELIMIT. */
-RK_MUST enum rk_err room_may_enter(
-    struct room *r, const char *fp, struct rk_error *err);
 /* An approval for one connection is used up.  RK_EAGAIN: it was already; the
  * store's error. */
 RK_MUST enum rk_err room_use(
@@ -77,6 +74,7 @@ struct room_seat {
 	struct room *room;
 	char fp[RK_FP_LEN];
 	char source[64];
+	bool bare; /* nobody vouches for its key */
 };
 /* After room_enter().  RK_ELIMIT. */
 RK_MUST enum rk_err room_sit(struct room *r, struct room_seat *seat,

@@ -79,6 +79,8 @@ void room_reload(
     struct room *r, const struct rk_ask_entry *key, struct rk_ask_entry *after);
 void room_recall(struct room *r, const char *fp, bool recalled);
 
+/* Of a session's key that nobody vouches for: everybody can make one. */
+bool room_is_bare(const struct rk_peer *peer);
 /* What shares bounds: an IPv4 address, or the first 64 bits of one of IPv6. */
 void room_source(const char *url, char source[ROOM_SOURCE_LEN]);
 

@@ -46,22 +46,36 @@ room_source(const char *url, char source[ROOM_SOURCE_LEN])
 	(void)str_copy(source, ROOM_SOURCE_LEN, host);
 }
 
-static enum rk_err
-check_seats(const struct room *r, const char *fp, const char *source,
-    struct rk_error *err)
+bool
+room_is_bare(const struct rk_peer *peer)
 {
+	return peer->cert.issuer_cn[0] == '\0' && peer->cert.not_after == 0;
+}
+
+static enum rk_err
+check_seats(const struct room *r, const struct rk_peer *peer,
+    const char *source, struct rk_error *err)
+{
+	const char *fp = peer->cert.fp;
 	const struct room_seat *s;
 	unsigned of_key = 0;
 	unsigned of_source = 0;
+	unsigned bare = 0;
 
 	TAILQ_FOREACH (s, &r->seats, link) {
 		of_key += strcmp(s->fp, fp) == 0;
-		of_source += source != NULL && strcmp(s->source, source) == 0;
+		of_source += strcmp(s->source, source) == 0;
+		bare += s->bare;
 	}
 	if (r->n_seats >= RK_ASK_CONNS)
 		return err_set(err, RK_ELIMIT,
 		    "key %s: %d connections wait for decisions already", fp,
 		    RK_ASK_CONNS);
+	if (room_is_bare(peer) && bare >= RK_ASK_CONNS / RK_ASK_BARE_PART)
+		return err_set(err, RK_ELIMIT,
+		    "key %s: %d connections with keys that nobody vouches for "
+		    "wait for decisions already",
+		    fp, RK_ASK_CONNS / RK_ASK_BARE_PART);
 	if (of_source >= RK_ASK_CONNS_SOURCE)
 		return err_set(err, RK_ELIMIT,
 		    "key %s: %d connections from its network wait for "
@@ -75,17 +89,6 @@ check_seats(const struct room *r, const char *fp, const char *source,
 }
 
 enum rk_err
-room_may_enter(struct room *r, const char *fp, struct rk_error *err)
-{
-	enum rk_err rv;
-
-	(void)pthread_mutex_lock(&r->mutex);
-	rv = check_seats(r, fp, NULL, err);
-	(void)pthread_mutex_unlock(&r->mutex);
-	return rv;
-}
-
-enum rk_err
 room_sit(struct room *r, struct room_seat *seat, const struct rk_peer *peer,
     struct rk_error *err)
 {
@@ -95,10 +98,10 @@ room_sit(struct room *r, struct room_seat *seat, const struct rk_peer *peer,
 
 	room_source(peer->remote, source);
 	(void)pthread_mutex_lock(&r->mutex);
-	rv = check_seats(r, peer->cert.fp, source, err);
+	rv = check_seats(r, peer, source, err);
 	if (rv != RK_OK)
 		goto out;
-	*seat = (struct room_seat){ .room = r };
+	*seat = (struct room_seat){ .room = r, .bare = room_is_bare(peer) };
 	(void)str_copy(seat->fp, sizeof(seat->fp), peer->cert.fp);
 	(void)str_copy(seat->source, sizeof(seat->source), source);
 	TAILQ_INSERT_TAIL(&r->seats, seat, link);

@@ -396,13 +396,47 @@ test_seats(void **state)
 			    policy_sit(t, &one_more, &peer, NULL), RK_ELIMIT);
 		}
 	}
+	/* Whoever sits there, a new one is listed. */
 	peer = ask_peer_at(200, "", "tls://10.0.0.9:1");
-	assert_int_equal(policy_foresee(t, &peer.cert, NULL), RK_ELIMIT);
+	n = (unsigned)ask_count(t);
+	assert_int_equal(policy_foresee(t, &peer.cert, NULL), RK_OK);
+	assert_int_equal(ask_come(t, &peer), RK_EAGAIN);
 	assert_int_equal(policy_sit(t, &one_more, &peer, NULL), RK_ELIMIT);
+	assert_int_equal(ask_count(t), n + 1);
 	for (unsigned i = 0; i < RK_ASK_CONNS; i++)
 		policy_stand(&seats[i]);
 	policy_stand(&one_more); /* it never sat */
-	assert_int_equal(policy_foresee(t, &peer.cert, NULL), RK_OK);
+	rk_trust_free(t);
+}
+
+/* Keys that everybody can make are in the way of nobody who has a certificate.
+ */
+static void
+test_bare_seats(void **state)
+{
+	static struct room_seat seats[RK_ASK_CONNS];
+	struct rk_trust *t = ask_list("", RK_TRUST_ASK);
+	struct room_seat one_more = { 0 };
+	struct rk_peer peer;
+	unsigned n = 0;
+	char remote[64];
+
+	(void)state;
+	for (unsigned i = 0; i < RK_ASK_CONNS; i++) {
+		(void)snprintf(
+		    remote, sizeof(remote), "ssh+tcp://10.0.0.%u:1", i / 8);
+		peer = ask_peer_at(i, "", remote);
+		peer.cert.issuer_cn[0] = '\0';
+		assert_int_equal(ask_come(t, &peer), RK_EAGAIN);
+		n += policy_sit(t, &seats[n], &peer, NULL) == RK_OK;
+	}
+	assert_int_equal(n, RK_ASK_CONNS / RK_ASK_BARE_PART);
+	peer = ask_peer(200);
+	assert_int_equal(ask_come(t, &peer), RK_EAGAIN);
+	assert_int_equal(policy_sit(t, &one_more, &peer, NULL), RK_OK);
+	policy_stand(&one_more);
+	for (unsigned i = 0; i < n; i++)
+		policy_stand(&seats[i]);
 	rk_trust_free(t);
 }
 
@@ -519,6 +553,7 @@ main(void)
 		IN_SCRATCH(test_lock_unsynced),
 		IN_SCRATCH(test_flood),
 		IN_SCRATCH(test_seats),
+		IN_SCRATCH(test_bare_seats),
 		IN_SCRATCH(test_told),
 		IN_SCRATCH(test_threads),
 	};

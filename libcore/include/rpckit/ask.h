@@ -20,7 +20,8 @@ RK_BEGIN
 #define RK_ASK_CONNS 64          /* connections that wait */
 #define RK_ASK_CONNS_SOURCE 32   /* of them from one address (IPv6: /64) */
 #define RK_ASK_CONNS_KEY 4       /* and of one key */
-#define RK_ASK_DAYS 7            /* an entry unseen for so long goes */
+#define RK_ASK_BARE_PART 4 /* one in so many is of a key nobody vouches for */
+#define RK_ASK_DAYS 7      /* an entry unseen for so long goes */
 #define RK_ASK_DECIDED_MAX                                             \
 	4096               /* keys rejected, revoked, approved once or \
 	                    * for a time */
