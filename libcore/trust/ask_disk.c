@@ -182,6 +182,12 @@ disk_seen(void *arg, const struct rk_ask_entry *e, struct rk_error *err)
 }
 
 static enum rk_err
+disk_drop(void *arg, const char *fp, struct rk_error *err)
+{
+	return store_drop(arg, fp, err);
+}
+
+static enum rk_err
 disk_use(void *arg, const struct rk_ask_entry *e, struct rk_error *err)
 {
 	const struct rk_peer peer = peer_of(e);
@@ -566,6 +572,7 @@ ask_disk_attach(
 	const char *known = from->known;
 	struct ask_store store = { .load = disk_load,
 		.seen = disk_seen,
+		.drop = disk_drop,
 		.use = disk_use,
 		.decide = disk_decide,
 		.taken = disk_taken,

@@ -43,6 +43,9 @@ struct ask_store {
 	/* A waiting key is here; counts and times may be written later. */
 	enum rk_err (*seen)(
 	    void *arg, const struct rk_ask_entry *e, struct rk_error *err);
+	/* A key that waited is not listed any more: its place was needed.
+	 * NULL: as seen(), which forgets it in time. */
+	enum rk_err (*drop)(void *arg, const char *fp, struct rk_error *err);
 	/* An approval for one connection is used; e is the entry after it.
 	 * RK_EAGAIN: it was used before.  NULL: seen() is called. */
 	enum rk_err (*use)(

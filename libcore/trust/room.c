@@ -307,38 +307,84 @@ prune(struct room *r, uint64_t now)
 	}
 }
 
-static unsigned
-count_source(struct room *r, const char *source)
+/* All that are undecided.  Who waits now, or was approved once, is displaced by
+ * nobody. */
+static size_t
+gather(struct room *r, struct crowd_one all[RK_ASK_ENTRIES])
 {
-	const struct room_entry *e;
-	unsigned n = 0;
+	struct room_entry *e;
+	size_t n = 0;
 
 	for (size_t i = 0; i < ROOM_BUCKETS; i++) {
 		LIST_FOREACH(e, &r->buckets[i], link)
-		n += !room_is_decided(e->pub.status) &&
-		     strcmp(e->source, source) == 0;
+		{
+			if (room_is_decided(e->pub.status) ||
+			    n == RK_ASK_ENTRIES)
+				continue;
+			all[n++] = (struct crowd_one){ .source = e->source,
+				.seen = e->seen,
+				.bare = e->pub.ca[0] == '\0' &&
+				        e->pub.cert_until == 0,
+				.stays = e->pub.conns > 0 ||
+				         e->pub.status == RK_ASK_EXPIRED,
+				.who = e };
+		}
 	}
 	return n;
+}
+
+static enum rk_err
+displace(struct room *r, struct room_entry *e, struct rk_error *err)
+{
+	enum rk_err rv = RK_OK;
+
+	if (r->store.drop != NULL)
+		rv = r->store.drop(r->store.arg, e->pub.fp, err);
+	if (rv != RK_OK)
+		return rv;
+	room_tell(r, RK_ASK_GONE, &e->pub);
+	room_remove(r, e);
+	return RK_OK;
+}
+
+static enum rk_err
+make_room(struct room *r, const struct rk_peer *peer, uint64_t now,
+    struct rk_error *err)
+{
+	uint8_t source[CROWD_SOURCE_LEN];
+	const struct crowd_one comes = {
+		.source = source, .seen = now, .bare = room_is_bare(peer)
+	};
+	struct crowd_one all[RK_ASK_ENTRIES];
+	const struct crowd_one *victim;
+
+	room_source(peer->remote, source);
+	switch (crowd_admit(all, gather(r, all), &comes, &victim)) {
+	case CROWD_SOURCE:
+		return err_set(err, RK_ELIMIT,
+		    "key %s: %d keys from its network wait for a decision "
+		    "already",
+		    peer->cert.fp, RK_ASK_ENTRIES_SOURCE);
+	case CROWD_FULL:
+		return err_set(err, RK_ELIMIT,
+		    "key %s: too many keys wait for a decision already",
+		    peer->cert.fp);
+	case CROWD_ROOM:
+		break;
+	}
+	return victim != NULL ? displace(r, victim->who, err) : RK_OK;
 }
 
 static enum rk_err
 make_entry(struct room *r, const struct rk_peer *peer, uint64_t now,
     struct room_entry **out, struct rk_error *err)
 {
-	char source[ROOM_SOURCE_LEN];
 	struct room_entry *e;
+	enum rk_err rv;
 
 	prune(r, now);
-	room_source(peer->remote, source);
-	if (r->n_waiting >= RK_ASK_ENTRIES)
-		return err_set(err, RK_ELIMIT,
-		    "key %s: %d keys wait for a decision already",
-		    peer->cert.fp, RK_ASK_ENTRIES);
-	if (count_source(r, source) >= RK_ASK_ENTRIES_SOURCE)
-		return err_set(err, RK_ELIMIT,
-		    "key %s: %d keys from its network wait for a decision "
-		    "already",
-		    peer->cert.fp, RK_ASK_ENTRIES_SOURCE);
+	if ((rv = make_room(r, peer, now, err)) != RK_OK)
+		return rv;
 	if ((e = calloc(1, sizeof(*e))) == NULL)
 		return err_set(err, RK_ENOMEM, "out of memory");
 	(void)str_copy(e->pub.fp, sizeof(e->pub.fp), peer->cert.fp);

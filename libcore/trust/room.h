@@ -3,6 +3,7 @@
 #define RPCKIT_TRUST_ROOM_H
 
 #include "trust/ask_store.h"
+#include "trust/crowd.h"
 
 #include <sys/queue.h>
 
@@ -40,9 +41,9 @@ enum room_word {
 RK_MUST enum rk_err room_ask(struct room *r, const char *fp, bool count,
     enum room_word *out, struct rk_error *err);
 
-/* A peer has to wait: make its entry, or find it.  count: it came just now;
- * else it waits since.  now: ms that never go back.  RK_ELIMIT, RK_ENOMEM, the
- * store's error. */
+/* A peer has to wait: make its entry, for which another's may have to go
+ * (crowd_admit()), or find it.  count: it came just now; else it waits since.
+ * now: ms that never go back.  RK_ELIMIT, RK_ENOMEM, the store's error. */
 RK_MUST enum rk_err room_enter(struct room *r, const struct rk_peer *peer,
     bool changed, bool count, uint64_t now, struct rk_error *err);
 /* An approval for one connection is used up.  RK_EAGAIN: it was already; the
@@ -73,7 +74,7 @@ struct room_seat {
 	TAILQ_ENTRY(room_seat) link;
 	struct room *room;
 	char fp[RK_FP_LEN];
-	char source[64];
+	uint8_t source[CROWD_SOURCE_LEN];
 	bool bare; /* nobody vouches for its key */
 };
 /* After room_enter().  RK_ELIMIT. */

@@ -4,16 +4,17 @@
 
 #include "trust/room.h"
 
+#include "trust/crowd.h"
+
 #include <pthread.h>
 
 #define ROOM_BUCKETS 512
-#define ROOM_SOURCE_LEN 64
 #define ROOM_RECALLED 64
 
 struct room_entry {
 	LIST_ENTRY(room_entry) link;
 	struct rk_ask_entry pub;
-	char source[ROOM_SOURCE_LEN];
+	uint8_t source[CROWD_SOURCE_LEN];
 	uint64_t seen; /* ms that never go back */
 	/* The store has it with this status: what it says later counts. */
 	bool kept;
@@ -82,6 +83,6 @@ void room_recall(struct room *r, const char *fp, bool recalled);
 /* Of a session's key that nobody vouches for: everybody can make one. */
 bool room_is_bare(const struct rk_peer *peer);
 /* What shares bounds: an IPv4 address, or the first 64 bits of one of IPv6. */
-void room_source(const char *url, char source[ROOM_SOURCE_LEN]);
+void room_source(const char *url, uint8_t source[CROWD_SOURCE_LEN]);
 
 #endif

@@ -1,7 +1,6 @@
 /* What a store has of the table's entries: looked up, and followed. */
 #include "trust/room_int.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,15 +11,13 @@ static struct room_entry *
 insert(struct room *r, const struct rk_ask_entry *kept)
 {
 	struct room_entry *e = calloc(1, sizeof(*e));
-	char url[sizeof(kept->remote) + 2];
 
 	if (e == NULL)
 		return NULL;
 	e->pub = *kept;
 	e->pub.conns = 0;
 	e->kept = true;
-	(void)snprintf(url, sizeof(url), "[%s]", kept->remote);
-	room_source(url, e->source);
+	crowd_source(kept->remote, e->source);
 	room_insert(r, e);
 	return e;
 }

@@ -1,8 +1,6 @@
 /* Connections that wait for a decision: how many, of whom, from where. */
 #include "trust/room_int.h"
 
-#include <arpa/inet.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -28,22 +26,12 @@ room_host(const char *url, char *host, size_t host_len)
 }
 
 void
-room_source(const char *url, char source[ROOM_SOURCE_LEN])
+room_source(const char *url, uint8_t source[CROWD_SOURCE_LEN])
 {
 	char host[128];
-	struct in6_addr a;
-	char *zone;
 
 	room_host(url, host, sizeof(host));
-	zone = strchr(host, '%');
-	if (zone != NULL)
-		*zone = '\0';
-	if (inet_pton(AF_INET6, host, &a) == 1) {
-		memset(a.s6_addr + 8, 0, 8);
-		(void)inet_ntop(AF_INET6, &a, source, ROOM_SOURCE_LEN);
-		return;
-	}
-	(void)str_copy(source, ROOM_SOURCE_LEN, host);
+	crowd_source(host, source);
 }
 
 bool
@@ -54,7 +42,7 @@ room_is_bare(const struct rk_peer *peer)
 
 static enum rk_err
 check_seats(const struct room *r, const struct rk_peer *peer,
-    const char *source, struct rk_error *err)
+    const uint8_t *source, struct rk_error *err)
 {
 	const char *fp = peer->cert.fp;
 	const struct room_seat *s;
@@ -64,7 +52,7 @@ check_seats(const struct room *r, const struct rk_peer *peer,
 
 	TAILQ_FOREACH (s, &r->seats, link) {
 		of_key += strcmp(s->fp, fp) == 0;
-		of_source += strcmp(s->source, source) == 0;
+		of_source += memcmp(s->source, source, CROWD_SOURCE_LEN) == 0;
 		bare += s->bare;
 	}
 	if (r->n_seats >= RK_ASK_CONNS)
@@ -92,7 +80,7 @@ enum rk_err
 room_sit(struct room *r, struct room_seat *seat, const struct rk_peer *peer,
     struct rk_error *err)
 {
-	char source[ROOM_SOURCE_LEN];
+	uint8_t source[CROWD_SOURCE_LEN];
 	struct room_entry *e;
 	enum rk_err rv;
 
@@ -103,7 +91,7 @@ room_sit(struct room *r, struct room_seat *seat, const struct rk_peer *peer,
 		goto out;
 	*seat = (struct room_seat){ .room = r, .bare = room_is_bare(peer) };
 	(void)str_copy(seat->fp, sizeof(seat->fp), peer->cert.fp);
-	(void)str_copy(seat->source, sizeof(seat->source), source);
+	memcpy(seat->source, source, sizeof(seat->source));
 	TAILQ_INSERT_TAIL(&r->seats, seat, link);
 	r->n_seats++;
 	if ((e = room_look(r, seat->fp)) != NULL)

@@ -10,12 +10,12 @@
 #include <sys/stat.h>
 
 #include "base/buf.h"
+#include "trust/crowd.h"
 #include "trust/known.h"
 #include "trust/mails.h"
 #include "trust/pace.h"
 
 #define STORE_NAME_TEXT 128 /* a path in a message */
-#define STORE_SOURCE_LEN 16
 #define STORE_FLUSH_SECONDS 5
 #define STORE_MET_SECONDS 30 /* the same, of known keys */
 #define STORE_FLUSH_KEYS 256 /* counts that one transaction writes */
@@ -30,7 +30,7 @@
 /* One row of `keys`. */
 struct store_row {
 	struct rk_store_entry e;
-	uint8_t source[STORE_SOURCE_LEN]; /* who brought a waiting one */
+	uint8_t source[CROWD_SOURCE_LEN]; /* who brought a waiting one */
 };
 
 /* A key in the file, in the store, or in both, as it is looked up. */
@@ -40,11 +40,12 @@ struct store_key {
 	bool in_file;
 	struct rk_str emails; /* of its line; points into the text */
 	struct rk_str host;
-	uint8_t source[STORE_SOURCE_LEN];
+	uint8_t source[CROWD_SOURCE_LEN];
 	int64_t until;
 	int64_t decided;
 	int64_t version;
 	int64_t last_seen;
+	bool bare; /* nobody vouches for it */
 	/* Not written yet. */
 	uint64_t tries;
 	char address[RK_STORE_ADDRESS_LEN];
@@ -263,6 +264,9 @@ void store_mem_fini(struct rk_store *s);
  * with all that come, and written within half a minute.  Its certificate, as
  * store_cert_note().  Takes the mutex. */
 void store_met(struct rk_store *s, const struct rk_peer *peer, bool comes);
+/* Who waits does so no more.  Takes the mutex. */
+RK_MUST enum rk_err store_drop(
+    struct rk_store *s, const char *fp, struct rk_error *err);
 /* rk_store_see() of one that is to be put out, whoever holds the file.  Takes
  * the mutex. */
 RK_MUST enum rk_err store_keep(

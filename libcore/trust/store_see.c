@@ -1,7 +1,8 @@
 /* A peer is here: what is it, who may wait for a decision, and what is noted.
  */
-#include <arpa/inet.h>
 #include <string.h>
+
+#include <rpckit/ask.h>
 
 #include "base/clock.h"
 #include "base/crypt.h"
@@ -9,12 +10,10 @@
 #include "base/str.h"
 #include "trust/store.h"
 
-#define DISPLACE_AFTER 600 /* s unseen: its source may bring another */
-
 /* Where a peer comes from. */
 struct from {
 	char address[RK_STORE_ADDRESS_LEN];
-	uint8_t source[STORE_SOURCE_LEN];
+	uint8_t source[CROWD_SOURCE_LEN];
 };
 
 /* The host of "tls://127.0.0.1:8443" or "quic://[::1]:8443"; the transport
@@ -45,117 +44,59 @@ find_address(const struct rk_peer *peer, char out[RK_STORE_ADDRESS_LEN])
 		    peer->transport != NULL ? peer->transport : "");
 }
 
-/* One IPv4 address, the /64 of an IPv6 address, or all of a transport. */
-static void
-find_source(const char *address, uint8_t source[STORE_SOURCE_LEN])
-{
-	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff,
-		0xff };
-	char plain[RK_STORE_ADDRESS_LEN];
-	uint8_t hash[CRYPT_HASH_LEN];
-
-	(void)str_copy(plain, sizeof(plain), address);
-	plain[strcspn(plain, "%")] = '\0'; /* an interface */
-	memcpy(source, mapped, sizeof(mapped));
-	if (inet_pton(AF_INET, plain, source + sizeof(mapped)) == 1)
-		return;
-	if (inet_pton(AF_INET6, plain, source) == 1) {
-		if (memcmp(source, mapped, sizeof(mapped)) != 0)
-			memset(source + 8, 0, 8);
-		return;
-	}
-	crypt_sha256(hash, address, strlen(address));
-	memcpy(source, hash, STORE_SOURCE_LEN);
-	source[0] |= 0xe0; /* no source of an IPv4 address */
-}
-
 /* ---- who may wait ---- */
 
-struct crowd {
-	const struct store_key *waiting[RK_STORE_WAITING];
-	size_t n;
-	size_t here; /* from this source */
-	const struct store_key *oldest_here;
-	/* The source with the most, and its oldest. */
-	size_t most;
-	const struct store_key *oldest_most;
-};
-
 static size_t
-count_source(const struct crowd *c, const uint8_t *source,
-    const struct store_key **oldest)
+gather(struct rk_store *s, struct crowd_one all[RK_STORE_WAITING])
 {
-	const struct store_key *k;
+	const int64_t now = store_now(s);
+	struct store_key *k;
 	size_t n = 0;
-	size_t i;
 
-	*oldest = NULL;
-	for (i = 0; i < c->n; i++) {
-		k = c->waiting[i];
-		if (memcmp(k->source, source, STORE_SOURCE_LEN) != 0)
+	for (k = s->keys; k < s->keys + s->n && n < RK_STORE_WAITING; k++) {
+		if (k->state != RK_STORE_WAIT || k->in_file ||
+		    store_is_overdue(k, now))
 			continue;
-		n++;
-		if (*oldest == NULL || k->last_seen < (*oldest)->last_seen)
-			*oldest = k;
+		all[n++] = (struct crowd_one){ .source = k->source,
+			.seen = (uint64_t)k->last_seen * 1000,
+			.bare = k->bare,
+			.who = k };
 	}
 	return n;
 }
 
-static void
-look_around(const struct rk_store *s, const uint8_t *source, int64_t now,
-    struct crowd *c)
-{
-	const struct store_key *oldest;
-	const struct store_key *k;
-	size_t n;
-	size_t i;
-
-	c->n = c->most = 0;
-	c->oldest_most = NULL;
-	for (k = s->keys; k < s->keys + s->n && c->n < RK_STORE_WAITING; k++) {
-		if (k->state == RK_STORE_WAIT && !k->in_file &&
-		    !store_is_overdue(k, now))
-			c->waiting[c->n++] = k;
-	}
-	c->here = count_source(c, source, &c->oldest_here);
-	for (i = 0; i < c->n && c->n == RK_STORE_WAITING; i++) {
-		n = count_source(c, c->waiting[i]->source, &oldest);
-		if (n > c->most) {
-			c->most = n;
-			c->oldest_most = oldest;
-		}
-	}
-}
-
-/*
- * Room for one more.  A source displaces its own only when they were not seen
- * for a while, and another's only where that has more than itself would then:
- * so a flood costs no writes, and pushes out nobody who came alone.
- */
+/* Room for one more. */
 static enum rk_err
-admit(struct rk_store *s, const struct from *from,
-    const struct store_key **victim, struct rk_error *err)
+admit(struct rk_store *s, const struct rk_cert_info *cert,
+    const struct from *from, const struct store_key **victim,
+    struct rk_error *err)
 {
-	const int64_t now = store_now(s);
-	struct crowd c;
+	const struct crowd_one comes = { .source = from->source,
+		.seen = (uint64_t)store_now(s) * 1000,
+		.bare = cert->issuer_cn[0] == '\0' && cert->not_after == 0 };
+	struct crowd_one all[RK_STORE_WAITING];
+	const struct crowd_one *one;
 
+	_Static_assert(RK_STORE_WAITING == RK_ASK_ENTRIES &&
+	                   RK_STORE_WAITING_SOURCE == RK_ASK_ENTRIES_SOURCE,
+	    "the table's bounds are the store's");
 	*victim = NULL;
-	look_around(s, from->source, now, &c);
-	if (c.here >= RK_STORE_WAITING_SOURCE) {
-		if (now - c.oldest_here->last_seen <= DISPLACE_AFTER)
-			return err_set(err, RK_ELIMIT,
-			    "%zu keys from this address wait for a decision",
-			    c.here);
-		*victim = c.oldest_here;
-	} else if (c.n >= RK_STORE_WAITING) {
-		if (c.most <= c.here + 1)
-			return err_set(err, RK_ELIMIT,
-			    "%zu keys wait for a decision", c.n);
-		*victim = c.oldest_most;
-	} else if (s->rows >= RK_STORE_KEYS) {
+	switch (crowd_admit(all, gather(s, all), &comes, &one)) {
+	case CROWD_SOURCE:
+		return err_set(err, RK_ELIMIT,
+		    "%d keys from this address wait for a decision",
+		    RK_STORE_WAITING_SOURCE);
+	case CROWD_FULL:
+		return err_set(
+		    err, RK_ELIMIT, "too many keys wait for a decision");
+	case CROWD_ROOM:
+		break;
+	}
+	if (one != NULL)
+		*victim = one->who;
+	else if (s->rows >= RK_STORE_KEYS)
 		return err_set(err, RK_ELIMIT, "%s: is full: it holds %zu keys",
 		    s->name, s->rows);
-	}
 	return RK_OK;
 }
 
@@ -191,7 +132,7 @@ put_waiting(struct rk_store *s, const struct rk_peer *peer,
 	char fp[RK_FP_LEN];
 	enum rk_err r;
 
-	if ((r = admit(s, from, &victim, err)) != RK_OK)
+	if ((r = admit(s, &peer->cert, from, &victim, err)) != RK_OK)
 		return r;
 	if (victim != NULL) {
 		rk_fp_of_key(victim->pub, fp);
@@ -332,7 +273,7 @@ see(struct rk_store *s, enum rk_store_mode mode, const struct rk_peer *peer,
 	if ((r = store_refresh(s, err)) != RK_OK)
 		return r;
 	find_address(peer, from.address);
-	find_source(from.address, from.source);
+	crowd_source(from.address, from.source);
 	judge(s, mode, &peer->cert, &key, out);
 	note = find_note(key, mode, out);
 	if (note == NULL) {
@@ -344,7 +285,8 @@ see(struct rk_store *s, enum rk_store_mode mode, const struct rk_peer *peer,
 	if (!crypt_ed25519_key_ok(peer->cert.pub))
 		return err_set(err, RK_ECERT, "a weak key is not recorded");
 	/* Most of a flood ends here, before any lock or write. */
-	if (note == put_waiting && (r = admit(s, &from, &victim, err)) != RK_OK)
+	if (note == put_waiting &&
+	    (r = admit(s, &peer->cert, &from, &victim, err)) != RK_OK)
 		return r;
 	if (note == put_known && !pace_may(&s->pace, now))
 		return err_set(err, RK_ELIMIT,
@@ -403,6 +345,28 @@ rk_store_see(struct rk_store *s, enum rk_store_mode mode,
 		(void)pthread_mutex_unlock(&s->mutex);
 	}
 	return answer(r, out, err);
+}
+
+enum rk_err
+store_drop(struct rk_store *s, const char *fp, struct rk_error *err)
+{
+	struct store_row row;
+	enum rk_err r;
+
+	(void)pthread_mutex_lock(&s->mutex);
+	hurry(s);
+	if ((r = store_begin(s, err)) != RK_OK)
+		goto out;
+	r = store_row_get(s, fp, &row, err);
+	if (r == RK_OK && row.e.state == RK_STORE_WAIT)
+		r = store_row_remove(s, fp, err);
+	else if (r == RK_ENOENT)
+		r = RK_OK;
+	r = store_end(s, r, err);
+out:
+	store_hurry(s, STORE_PATIENT);
+	(void)pthread_mutex_unlock(&s->mutex);
+	return r;
 }
 
 enum rk_err

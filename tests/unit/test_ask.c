@@ -332,11 +332,22 @@ come_from(struct rk_trust *t, unsigned number, bool v6, unsigned host)
 	return ask_come(t, &peer);
 }
 
-/* However many come, who waits already stays, and who is known comes in. */
+static void
+count_gone(enum rk_ask_event event, const struct rk_ask_entry *e, void *arg)
+{
+	unsigned *gone = arg;
+
+	(void)e;
+	*gone += event == RK_ASK_GONE;
+}
+
+/* However many come, who came alone stays, and who is known comes in. */
 static void
 test_flood(void **state)
 {
 	struct rk_trust *t = ask_list("", RK_TRUST_ASK);
+	struct rk_ask_watch *w;
+	unsigned gone = 0;
 	unsigned n = 0;
 
 	(void)state;
@@ -348,19 +359,26 @@ test_flood(void **state)
 	for (unsigned i = 0; i < RK_ASK_ENTRIES_SOURCE + 5; i++)
 		n += come_from(t, 100 + i, true, i) == RK_EAGAIN;
 	assert_int_equal(n, RK_ASK_ENTRIES_SOURCE);
+	assert_int_equal(rk_ask_watch_new(t, count_gone, &gone, &w), RK_OK);
 	for (unsigned i = 0; i < 2 * RK_ASK_ENTRIES; i++)
-		n += come_from(t, 1000 + i, false, i / 8) == RK_EAGAIN;
-	assert_int_equal(n + 1, RK_ASK_ENTRIES);
+		n += come_from(t, 1000 + i, false, i / 32) == RK_EAGAIN;
 	assert_int_equal(ask_count(t), RK_ASK_ENTRIES);
-	assert_int_equal(ask_come_as(t, 3), RK_ELIMIT);
+	assert_int_equal(n + 1 - gone, RK_ASK_ENTRIES);
 	assert_int_equal(ask_come_as(t, 2), RK_EAGAIN);
 	assert_int_equal(ask_come_as(t, 1), RK_OK);
+	/* Who comes from elsewhere is listed, and told who is not any more. */
+	n = gone;
+	assert_int_equal(come_from(t, 5000, false, 200), RK_EAGAIN);
+	assert_int_equal(ask_come_as(t, 3), RK_EAGAIN);
+	assert_int_equal(gone, n + 2);
+	assert_int_equal(ask_count(t), RK_ASK_ENTRIES);
+	rk_ask_watch_free(w);
 	/* The others are old then. */
 	clock_ms += (uint64_t)RK_ASK_DAYS * 24 * 3600 * 1000 - 1;
 	assert_int_equal(ask_come_as(t, 2), RK_EAGAIN);
-	assert_int_equal(ask_come_as(t, 3), RK_ELIMIT);
+	assert_int_equal(ask_count(t), RK_ASK_ENTRIES);
 	clock_ms += 1;
-	assert_int_equal(ask_come_as(t, 3), RK_EAGAIN);
+	assert_int_equal(ask_come_as(t, 4), RK_EAGAIN);
 	assert_int_equal(ask_count(t), 2);
 	rk_trust_free(t);
 }

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "asklist.h"
@@ -138,6 +140,48 @@ test_used_up(void **state)
 	}
 }
 
+static enum rk_err
+come_bare(struct rk_trust *t, unsigned number, unsigned host)
+{
+	struct rk_peer peer;
+	char remote[64];
+
+	(void)snprintf(remote, sizeof(remote), "ssh+tcp://10.0.0.%u:1", host);
+	peer = ask_peer_at(number, "", remote);
+	peer.cert.issuer_cn[0] = '\0';
+	return ask_come(t, &peer);
+}
+
+/* Whose place was needed is gone from the disk, too. */
+static void
+test_displaced(void **state)
+{
+	const unsigned part = RK_ASK_ENTRIES / RK_ASK_BARE_PART;
+	const struct rk_peer lone = ask_peer(500);
+	struct rk_ask_entry *list;
+	struct rk_trust *t = ask_list("", RK_TRUST_ASK);
+	unsigned found = 0;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(rk_trust_keep(t, true, NULL), RK_OK);
+	for (unsigned i = 0; i < part; i++)
+		assert_int_equal(
+		    come_bare(t, i, i / RK_ASK_ENTRIES_SOURCE), RK_EAGAIN);
+	assert_int_equal(come_bare(t, 500, 100), RK_EAGAIN);
+	assert_int_equal(ask_count(t), part);
+	rk_trust_free(t);
+	assert_int_equal(rk_trust_new("k", RK_TRUST_ASK, &t, NULL), RK_OK);
+	assert_int_equal(rk_trust_keep(t, true, NULL), RK_OK);
+	assert_int_equal(rk_trust_entries(t, &list, &n), RK_OK);
+	assert_int_equal(n, part);
+	for (size_t i = 0; i < n; i++)
+		found += strcmp(list[i].fp, lone.cert.fp) == 0;
+	assert_int_equal(found, 1);
+	free(list);
+	rk_trust_free(t);
+}
+
 int
 main(void)
 {
@@ -146,6 +190,8 @@ main(void)
 		    test_store, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_used_up, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_displaced, scratch_enter, scratch_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,40 @@
+/* Who may wait for a decision where many do: the one rule, for table and store.
+ */
+#ifndef RPCKIT_TRUST_CROWD_H
+#define RPCKIT_TRUST_CROWD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CROWD_SOURCE_LEN 16
+
+/* What shares bounds: one IPv4 address, the /64 of an IPv6 address, or all of
+ * another kind of host, or of a transport that has none. */
+void crowd_source(const char *host, uint8_t source[CROWD_SOURCE_LEN]);
+
+/* One that waits, or comes. */
+struct crowd_one {
+	const uint8_t *source;
+	uint64_t seen; /* ms; when it comes: now */
+	bool bare;     /* nobody vouches for the key */
+	bool stays;    /* it is never displaced */
+	void *who;
+};
+
+enum crowd_word {
+	CROWD_ROOM,   /* or there is, once the victim is gone */
+	CROWD_SOURCE, /* too many of its source wait */
+	CROWD_FULL
+};
+/*
+ * Room for one more, RK_ASK_ENTRIES of them at most?  A source displaces its
+ * own only when they were not seen for a while, and another's only where that
+ * has more than itself would then: so a flood costs no writes, and pushes out
+ * nobody who came alone.  Bare ones share a part of the room by the same rule,
+ * and are in nobody else's way.  *victim: NULL: nobody has to go.
+ */
+enum crowd_word crowd_admit(const struct crowd_one *all, size_t n,
+    const struct crowd_one *comes, const struct crowd_one **victim);
+
+#endif

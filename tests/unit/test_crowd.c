@@ -1,0 +1,151 @@
+/* Who may wait where many do: displaced by whom, and by nobody. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <rpckit/ask.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "trust/crowd.h"
+
+#define LATER 600001 /* ms; its source may bring another */
+
+static struct crowd_one all[RK_ASK_ENTRIES];
+static uint8_t sources[RK_ASK_ENTRIES + 1][CROWD_SOURCE_LEN];
+
+/* n of them, so many from each address, one after the other. */
+static void
+fill(size_t n, unsigned each, bool bare)
+{
+	char host[32];
+
+	for (unsigned i = 0; i <= RK_ASK_ENTRIES; i++) {
+		(void)snprintf(
+		    host, sizeof(host), "10.0.%u.%u", i / 200, i % 200);
+		crowd_source(host, sources[i]);
+	}
+	for (unsigned i = 0; i < n; i++)
+		all[i] = (struct crowd_one){ .source = sources[i / each],
+			.seen = 1000 + i,
+			.bare = bare };
+}
+
+static enum crowd_word
+comes(size_t n, unsigned source, bool bare, const struct crowd_one **victim)
+{
+	const struct crowd_one one = {
+		.source = sources[source], .seen = 2000, .bare = bare
+	};
+
+	return crowd_admit(all, n, &one, victim);
+}
+
+static void
+test_sources(void **state)
+{
+	uint8_t a[CROWD_SOURCE_LEN], b[CROWD_SOURCE_LEN];
+
+	(void)state;
+	crowd_source("2001:db8::1", a);
+	crowd_source("2001:db8::2:1", b);
+	assert_memory_equal(a, b, sizeof(a));
+	crowd_source("2001:db8:0:1::1", b);
+	assert_memory_not_equal(a, b, sizeof(a));
+	crowd_source("192.0.2.1", a);
+	crowd_source("::ffff:192.0.2.1", b);
+	assert_memory_equal(a, b, sizeof(a));
+	crowd_source("192.0.2.2", b);
+	assert_memory_not_equal(a, b, sizeof(a));
+	crowd_source("fe80::1%eth0", a);
+	crowd_source("fe80::2", b);
+	assert_memory_equal(a, b, sizeof(a));
+	crowd_source("unix", b);
+	assert_memory_not_equal(a, b, sizeof(a));
+}
+
+/* One address: its share, and its own oldest one when that is old. */
+static void
+test_one_source(void **state)
+{
+	const struct crowd_one *victim;
+	struct crowd_one late = { .seen = 1000 + LATER };
+
+	(void)state;
+	fill(RK_ASK_ENTRIES_SOURCE, RK_ASK_ENTRIES_SOURCE, false);
+	late.source = sources[0];
+	assert_int_equal(
+	    comes(RK_ASK_ENTRIES_SOURCE - 1, 0, false, &victim), CROWD_ROOM);
+	assert_null(victim);
+	assert_int_equal(
+	    comes(RK_ASK_ENTRIES_SOURCE, 0, false, &victim), CROWD_SOURCE);
+	assert_int_equal(
+	    crowd_admit(all, RK_ASK_ENTRIES_SOURCE, &late, &victim),
+	    CROWD_ROOM);
+	assert_ptr_equal(victim, &all[0]);
+	all[0].stays = true;
+	assert_int_equal(
+	    crowd_admit(all, RK_ASK_ENTRIES_SOURCE, &late, &victim),
+	    CROWD_SOURCE); /* the second is not that old */
+}
+
+/* All of it taken by eight: one who comes alone gets in. */
+static void
+test_full(void **state)
+{
+	const unsigned n = RK_ASK_ENTRIES;
+	const struct crowd_one *victim;
+
+	(void)state;
+	fill(n, RK_ASK_ENTRIES_SOURCE, false);
+	assert_int_equal(comes(n, 8, false, &victim), CROWD_ROOM);
+	assert_ptr_equal(victim, &all[0]);
+	all[0].stays = true;
+	assert_int_equal(comes(n, 8, false, &victim), CROWD_ROOM);
+	assert_ptr_equal(victim, &all[1]);
+	for (size_t i = 0; i < n; i++)
+		all[i].stays = true;
+	assert_int_equal(comes(n, 8, false, &victim), CROWD_FULL);
+	/* Nobody has more than he would have then. */
+	fill(n, 1, false);
+	assert_int_equal(comes(n, n, false, &victim), CROWD_FULL);
+	fill(n, 2, false);
+	assert_int_equal(comes(n, n, false, &victim), CROWD_ROOM);
+	assert_int_equal(comes(n, 0, false, &victim), CROWD_FULL);
+}
+
+/* Keys that everybody can make displace one another alone. */
+static void
+test_bare(void **state)
+{
+	const size_t part = RK_ASK_ENTRIES / RK_ASK_BARE_PART;
+	const struct crowd_one *victim;
+
+	(void)state;
+	fill(RK_ASK_ENTRIES, RK_ASK_ENTRIES_SOURCE, false);
+	for (size_t i = 0; i < part; i++)
+		all[part + i].bare = true;
+	assert_int_equal(comes(2 * part, 8, false, &victim), CROWD_ROOM);
+	assert_null(victim);
+	assert_int_equal(comes(2 * part, 8, true, &victim), CROWD_ROOM);
+	assert_ptr_equal(victim, &all[part]);
+	assert_int_equal(comes(2 * part - 1, 8, true, &victim), CROWD_ROOM);
+	assert_null(victim);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sources),
+		cmocka_unit_test(test_one_source),
+		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_bare),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
