@@ -472,6 +472,13 @@ disk_met(void *arg, const struct rk_peer *peer, bool comes)
 	store_met(arg, peer, comes);
 }
 
+static void
+disk_tried(
+    void *arg, const struct rk_cert_info *cert, const struct rk_peer *peer)
+{
+	store_tried(arg, cert->pub, peer);
+}
+
 static enum rk_err
 disk_certs(void *arg, store_cert_fn *fn, void *fn_arg, struct rk_error *err)
 {
@@ -579,6 +586,7 @@ ask_disk_attach(
 		.undo = disk_undo,
 		.news = disk_news,
 		.met = disk_met,
+		.tried = disk_tried,
 		.certs = disk_certs,
 		.close = disk_close };
 	struct rk_store *s;

@@ -279,14 +279,20 @@ judge_unknown(const struct rk_trust *t, const struct rk_cert_info *cert,
 	    cert->fp, t->name, t->pace.max);
 }
 
+static bool
+is_out(enum room_word word)
+{
+	return word == ROOM_REJECTED || word == ROOM_REVOKED;
+}
+
 /* Was it decided that this key stays out? */
 static enum rk_err
-check_out(struct rk_trust *t, const char *fp, bool count, enum room_word *word,
+check_out(struct rk_trust *t, const char *fp, enum room_word *word,
     struct rk_error *err)
 {
 	enum rk_err r;
 
-	if ((r = room_ask(t->room, fp, count, word, err)) != RK_OK)
+	if ((r = room_ask(t->room, fp, word, err)) != RK_OK)
 		return r;
 	if (*word == ROOM_REVOKED)
 		return err_set(err, RK_EREVOKED, "key %s was revoked here", fp);
@@ -372,7 +378,9 @@ decide(struct rk_trust *t, const struct rk_peer *peer, bool first, bool *added,
 	enum fate fate;
 	enum rk_err r;
 
-	r = check_out(t, peer->cert.fp, first, &word, err);
+	r = check_out(t, peer->cert.fp, &word, err);
+	if (first && is_out(word))
+		room_tried(t->room, &peer->cert, peer);
 	if (r == RK_OK && t->mode == RK_TRUST_OFF && is_bare(&peer->cert))
 		r = judge_bare(t, &peer->cert, &fate, err);
 	if (r != RK_OK || t->mode == RK_TRUST_OFF)
@@ -464,7 +472,9 @@ foresee(
 	enum fate fate;
 	enum rk_err r;
 
-	r = check_out(t, cert->fp, true, &word, err);
+	r = check_out(t, cert->fp, &word, err);
+	if (is_out(word))
+		room_tried(t->room, cert, NULL);
 	if (r == RK_OK && t->mode == RK_TRUST_OFF && t->own == NULL &&
 	    is_bare(cert))
 		r = judge_bare(t, cert, &fate, err);
@@ -501,7 +511,7 @@ recall(
 	enum room_word word;
 	enum rk_err r;
 
-	r = check_out(t, cert->fp, false, &word, err);
+	r = check_out(t, cert->fp, &word, err);
 	if (r != RK_OK || t->mode == RK_TRUST_OFF)
 		return r;
 	if ((r = refresh_now(t, err)) != RK_OK)
@@ -564,7 +574,7 @@ policy_may_stay(struct rk_trust *t, const struct rk_cert_info *cert, bool timed,
 	enum room_word word;
 	enum rk_err r;
 
-	r = check_out(t, cert->fp, false, &word, err);
+	r = check_out(t, cert->fp, &word, err);
 	if (r == RK_OK && (timed || room_is_recalled(t->room, cert->fp)))
 		r = check_lent(t, cert, word, err);
 	if (r != RK_OK && err != NULL)

@@ -164,7 +164,7 @@ policy_standing(struct rk_trust *t, const struct rk_cert_info *cert)
 	(void)pthread_mutex_lock(&t->mutex);
 	if (t->own != NULL)
 		name = "";
-	else if (room_ask(t->room, cert->fp, false, &word, &err) != RK_OK)
+	else if (room_ask(t->room, cert->fp, &word, &err) != RK_OK)
 		name = "";
 	else if (word == ROOM_REVOKED)
 		name = "revoked";

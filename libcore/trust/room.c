@@ -131,15 +131,10 @@ room_tell(struct room *r, enum rk_ask_event event, const struct rk_ask_entry *e)
 /* ---- what is known about a key ---- */
 
 static enum room_word
-word_of(struct room *r, struct room_entry *e, bool count)
+word_of(const struct room_entry *e)
 {
 	if (e == NULL)
 		return ROOM_NOTHING;
-	if (count && e->pub.status > RK_ASK_ONCE) {
-		e->pub.tries++;
-		e->pub.last_seen = time(NULL);
-		room_tell(r, RK_ASK_AGAIN, &e->pub);
-	}
 	switch (e->pub.status) {
 	case RK_ASK_EXPIRED:
 		return ROOM_EXPIRED;
@@ -160,8 +155,8 @@ word_of(struct room *r, struct room_entry *e, bool count)
 }
 
 enum rk_err
-room_ask(struct room *r, const char *fp, bool count, enum room_word *out,
-    struct rk_error *err)
+room_ask(
+    struct room *r, const char *fp, enum room_word *out, struct rk_error *err)
 {
 	struct room_entry *e;
 	enum rk_err rv;
@@ -170,7 +165,7 @@ room_ask(struct room *r, const char *fp, bool count, enum room_word *out,
 	(void)pthread_mutex_lock(&r->mutex);
 	rv = room_get(r, fp, false, &e, err);
 	if (rv == RK_OK)
-		*out = word_of(r, e, count);
+		*out = word_of(e);
 	(void)pthread_mutex_unlock(&r->mutex);
 	return rv;
 }
@@ -410,6 +405,30 @@ note_address(struct rk_ask_entry *e, const char *url)
 		i++;
 	memmove(e->addresses[1], e->addresses[0], i * sizeof(e->addresses[0]));
 	(void)str_copy(e->addresses[0], sizeof(e->addresses[0]), host);
+}
+
+void
+room_tried(
+    struct room *r, const struct rk_cert_info *cert, const struct rk_peer *peer)
+{
+	struct room_entry *e;
+
+	(void)pthread_mutex_lock(&r->mutex);
+	e = room_look(r, cert->fp);
+	if (e == NULL || e->pub.status <= RK_ASK_ONCE)
+		goto out;
+	e->pub.tries++;
+	e->pub.last_seen = time(NULL);
+	if (peer != NULL) {
+		(void)str_copy(
+		    e->pub.remote, sizeof(e->pub.remote), peer->remote);
+		note_address(&e->pub, peer->remote);
+	}
+	if (r->store.tried != NULL)
+		r->store.tried(r->store.arg, cert, peer);
+	room_tell(r, RK_ASK_AGAIN, &e->pub);
+out:
+	(void)pthread_mutex_unlock(&r->mutex);
 }
 
 static void

@@ -37,9 +37,13 @@ enum room_word {
 	ROOM_REJECTED,
 	ROOM_REVOKED
 };
-/* RK_OK, or the store's error.  count: a rejected key is here: note it. */
-RK_MUST enum rk_err room_ask(struct room *r, const char *fp, bool count,
-    enum room_word *out, struct rk_error *err);
+/* RK_OK, or the store's error. */
+RK_MUST enum rk_err room_ask(
+    struct room *r, const char *fp, enum room_word *out, struct rk_error *err);
+/* A key that is rejected or revoked is here: note it, and from where it comes,
+ * as far as that is known (peer: NULL). */
+void room_tried(struct room *r, const struct rk_cert_info *cert,
+    const struct rk_peer *peer);
 
 /* A peer has to wait: make its entry, for which another's may have to go
  * (crowd_admit()), or find it.  count: it came just now; else it waits since.

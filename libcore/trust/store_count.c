@@ -22,7 +22,8 @@ store_count(struct rk_store *s, struct store_key *key, const char *address)
 	if (key->tries++ == 0)
 		s->unwritten++;
 	key->last_seen = store_now(s);
-	(void)str_copy(key->address, sizeof(key->address), address);
+	if (address[0] != '\0')
+		(void)str_copy(key->address, sizeof(key->address), address);
 	if (s->flush_after == 0)
 		s->flush_after = monotonic() + STORE_FLUSH_SECONDS;
 }

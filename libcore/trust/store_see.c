@@ -223,6 +223,33 @@ store_met(struct rk_store *s, const struct rk_peer *peer, bool comes)
 	store_cert_note(s, &peer->cert);
 }
 
+void
+store_tried(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
+    const struct rk_peer *peer)
+{
+	char address[RK_STORE_ADDRESS_LEN] = "";
+	struct store_key *key = NULL;
+	struct rk_error err;
+
+	(void)pthread_mutex_lock(&s->mutex);
+	s->lenient = true;
+	store_hurry(s, STORE_AT_ONCE);
+	/* What cannot be read now is not counted; it is refused all the same.
+	 */
+	if (store_refresh(s, &err) == RK_OK)
+		key = store_key_find(s, pub);
+	store_hurry(s, STORE_PATIENT);
+	s->lenient = false;
+	if (key != NULL && (key->state == RK_STORE_REJECTED ||
+	                       key->state == RK_STORE_REVOKED)) {
+		if (peer != NULL)
+			find_address(peer, address);
+		store_count(s, key, address);
+	}
+	store_flush_due(s);
+	(void)pthread_mutex_unlock(&s->mutex);
+}
+
 static void
 judge(struct rk_store *s, enum rk_store_mode mode,
     const struct rk_cert_info *cert, struct store_key **key,

@@ -182,6 +182,39 @@ test_displaced(void **state)
 	rk_trust_free(t);
 }
 
+/* What a rejected key does is there after the end of the process. */
+static void
+test_tries(void **state)
+{
+	struct rk_peer peer = ask_peer(1);
+	struct rk_trust *t = ask_list("", RK_TRUST_ASK);
+	struct rk_ask_entry before, after;
+
+	(void)state;
+	assert_int_equal(rk_trust_keep(t, true, NULL), RK_OK);
+	assert_int_equal(ask_come(t, &peer), RK_EAGAIN);
+	assert_int_equal(ask_order(t, RK_ASK_REJECT, 1), RK_OK);
+	assert_int_equal(policy_foresee(t, &peer.cert, NULL), RK_EDENIED);
+	(void)snprintf(peer.remote, sizeof(peer.remote), "tls://192.0.2.9:1");
+	assert_int_equal(ask_come(t, &peer), RK_EDENIED);
+	assert_int_equal(policy_foresee(t, &peer.cert, NULL), RK_EDENIED);
+	before = ask_only_entry(t);
+	assert_int_equal(before.tries, 4);
+	assert_string_equal(before.remote, "tls://192.0.2.9:1");
+	assert_string_equal(before.addresses[0], "192.0.2.9");
+	assert_string_equal(before.addresses[1], "127.0.0.1");
+	rk_trust_free(t);
+	assert_int_equal(rk_trust_new("k", RK_TRUST_ASK, &t, NULL), RK_OK);
+	assert_int_equal(rk_trust_keep(t, true, NULL), RK_OK);
+	after = ask_only_entry(t);
+	assert_int_equal(after.status, RK_ASK_REJECTED);
+	assert_int_equal(after.tries, 4);
+	assert_true(after.last_seen >= before.last_seen);
+	assert_string_equal(after.remote, "192.0.2.9");
+	assert_string_equal(after.addresses[1], "127.0.0.1");
+	rk_trust_free(t);
+}
+
 int
 main(void)
 {
@@ -192,6 +225,8 @@ main(void)
 		    test_used_up, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_displaced, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_tries, scratch_enter, scratch_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
