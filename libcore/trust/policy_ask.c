@@ -181,6 +181,7 @@ carry_out(struct rk_trust *t, const struct rk_ask_order *o,
 	struct rk_ask_entry by;
 	enum rk_err r;
 
+	room_prune(t->room, t->now());
 	if ((r = look_at_list(t, o, err)) != RK_OK)
 		return r;
 	if (o->verb == RK_ASK_UNDO)
@@ -265,6 +266,7 @@ rk_trust_order(struct rk_trust *t, const struct rk_ask_order *order,
 enum rk_err
 rk_trust_entries(struct rk_trust *t, struct rk_ask_entry **out, size_t *n)
 {
+	room_prune(t->room, t->now());
 	return room_list(t->room, out, n);
 }
 

@@ -120,6 +120,7 @@ count_waiting(const struct rk_trust *t, size_t *waiting)
 	size_t n;
 
 	*waiting = 0;
+	room_prune(t->room, t->now());
 	if ((r = room_list(t->room, &list, &n)) != RK_OK)
 		return r;
 	for (size_t i = 0; i < n; i++)

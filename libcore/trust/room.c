@@ -283,7 +283,7 @@ room_is_recalled(struct room *r, const char *fp)
 
 /* ---- those who wait ---- */
 
-/* What is old goes, in order to make room. */
+/* What is old goes. */
 static void
 prune(struct room *r, uint64_t now)
 {
@@ -300,6 +300,14 @@ prune(struct room *r, uint64_t now)
 			room_remove(r, e);
 		}
 	}
+}
+
+void
+room_prune(struct room *r, uint64_t now)
+{
+	(void)pthread_mutex_lock(&r->mutex);
+	prune(r, now);
+	(void)pthread_mutex_unlock(&r->mutex);
 }
 
 /* All that are undecided.  Who waits now, or was approved once, is displaced by

@@ -108,6 +108,9 @@ RK_MUST enum rk_err room_undo(struct room *r, const struct rk_ask_order *o,
     struct rk_ask_entry *e, struct rk_error *err);
 /* Follow what other processes have decided in the store since.  Its error. */
 RK_MUST enum rk_err room_catch_up(struct room *r, struct rk_error *err);
+/* Entries that were not seen for RK_ASK_DAYS go; now: ms as room_enter()'s.
+ * Before anybody looks at them. */
+void room_prune(struct room *r, uint64_t now);
 RK_MUST enum rk_err room_list(
     struct room *r, struct rk_ask_entry **out, size_t *n);
 
