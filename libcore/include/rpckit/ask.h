@@ -113,16 +113,19 @@ struct rk_ask_order {
  * is over, whose approval is undone, or whose line is forgotten are closed
  * (RK_EDENIED, RK_EREVOKED), by the loops that have them, within a second or
  * two.  *after (may be NULL) is the entry as it is now, or as it was last where
- * it is gone.  RK_ENOENT: no such key; rejecting and revoking by a whole
- * fingerprint always finds one.
+ * it is gone.  RK_ENOENT: no such key; without a store, rejecting and revoking
+ * by a whole fingerprint always finds one; for those with a store see
+ * rk_trust_keep().
  * RK_EINVAL: bad arguments, too short, several have that start, a time that is
  * over, a key that replaces itself.  RK_ESTATE: decided otherwise since
  * `version`; approving or rejecting one that is revoked; approving while there
  * is no list, or it is locked, or full; undoing, or a note about a key that has
  * no entry, without a store; nothing to undo.  RK_EDENIED: changed, and
  * order->changed was not said.  RK_ELIMIT: more than RK_ASK_DECIDED_MAX.
- * RK_EIO, RK_EMODE, RK_EFORMAT: the file.  RK_EBUSY: another program held its
- * lock for five seconds, which this waits.  What fails has changed nothing.
+ * RK_EIO, RK_EMODE, RK_EFORMAT: the file.  RK_EBUSY: another program held a
+ * lock for five seconds, which this waits: that of the store, or that of the
+ * file, which rejecting and revoking do not need.  What fails has changed
+ * nothing.
  */
 RK_API RK_MUST enum rk_err rk_trust_order(struct rk_trust *trust,
     const struct rk_ask_order *order, struct rk_ask_entry *after,
