@@ -22,6 +22,12 @@ RK_MUST enum rk_err ask_disk_attach(
     struct room *room, const struct ask_disk_from *from, struct rk_error *err);
 /* The table's; NULL: none of this kind.  As long as the table. */
 struct rk_store *ask_disk_store(struct room *room);
+/* ask_words.c: the entry that it makes of a key at this time; false: none. */
+bool ask_disk_entry(
+    const struct rk_store_entry *e, int64_t now, struct rk_ask_entry *out);
+/* The peer of an entry.  Its address is what a peer gave, or what the store
+ * made of that: a host alone. */
+struct rk_peer ask_disk_peer(const struct rk_ask_entry *e);
 /* What a store has of a key, but for the status. */
 void ask_disk_text(const struct rk_store_entry *e, struct rk_ask_entry *out);
 

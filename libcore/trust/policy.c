@@ -320,11 +320,8 @@ enrol(struct rk_trust *t, const struct rk_peer *peer, bool *added,
 
 	room_host(peer->remote, host, sizeof(host));
 	r = known_add(t->path, &entry, &now, added, err);
-	if (r == RK_EDENIED) {
-		r = RK_EBUSY; /* asked again it is a changed one */
-		if (err != NULL)
-			err->code = r;
-	}
+	if (r == RK_EDENIED) /* asked again it is a changed one */
+		r = err_set(err, RK_EBUSY, "%s: was changed", t->name);
 	if (r == RK_EBUSY)
 		return r;
 	known_fini(&t->known);
@@ -484,8 +481,7 @@ foresee(
 	    known_has(&t->known, cert->pub) || is_lent(t, word, ROOM_ONCE) ||
 	    is_lent(t, word, ROOM_UNTIL))
 		return r;
-	/* Who is to wait is listed when the key is proven, even if there is no
-	 * seat then. */
+	/* Who waits is listed when the key is proven, seat or not. */
 	return judge_unknown(t, cert, word, &fate, err);
 }
 

@@ -13,8 +13,6 @@
 #include "base/str.h"
 #include "trust/sshkey.h"
 
-#define DAY_MS (UINT64_C(24) * 3600 * 1000)
-
 bool
 room_is_decided(enum rk_ask_status s)
 {
@@ -283,101 +281,6 @@ room_is_recalled(struct room *r, const char *fp)
 
 /* ---- those who wait ---- */
 
-/* What is old goes. */
-static void
-prune(struct room *r, uint64_t now)
-{
-	struct room_entry *e, *next;
-
-	for (size_t i = 0; i < ROOM_BUCKETS; i++) {
-		for (e = LIST_FIRST(&r->buckets[i]); e != NULL; e = next) {
-			next = LIST_NEXT(e, link);
-			if (room_is_decided(e->pub.status) ||
-			    e->pub.conns > 0 ||
-			    now - e->seen < RK_ASK_DAYS * DAY_MS)
-				continue;
-			room_tell(r, RK_ASK_GONE, &e->pub);
-			room_remove(r, e);
-		}
-	}
-}
-
-void
-room_prune(struct room *r, uint64_t now)
-{
-	(void)pthread_mutex_lock(&r->mutex);
-	prune(r, now);
-	(void)pthread_mutex_unlock(&r->mutex);
-}
-
-/* All that are undecided.  Who waits now, or was approved once, is displaced by
- * nobody. */
-static size_t
-gather(struct room *r, struct crowd_one all[RK_ASK_ENTRIES])
-{
-	struct room_entry *e;
-	size_t n = 0;
-
-	for (size_t i = 0; i < ROOM_BUCKETS; i++) {
-		LIST_FOREACH(e, &r->buckets[i], link)
-		{
-			if (room_is_decided(e->pub.status) ||
-			    n == RK_ASK_ENTRIES)
-				continue;
-			all[n++] = (struct crowd_one){ .source = e->source,
-				.seen = e->seen,
-				.bare = e->pub.ca[0] == '\0' &&
-				        e->pub.cert_until == 0,
-				.stays = e->pub.conns > 0 ||
-				         e->pub.status == RK_ASK_EXPIRED,
-				.who = e };
-		}
-	}
-	return n;
-}
-
-static enum rk_err
-displace(struct room *r, struct room_entry *e, struct rk_error *err)
-{
-	enum rk_err rv = RK_OK;
-
-	if (r->store.drop != NULL)
-		rv = r->store.drop(r->store.arg, e->pub.fp, err);
-	if (rv != RK_OK)
-		return rv;
-	room_tell(r, RK_ASK_GONE, &e->pub);
-	room_remove(r, e);
-	return RK_OK;
-}
-
-static enum rk_err
-make_room(struct room *r, const struct rk_peer *peer, uint64_t now,
-    struct rk_error *err)
-{
-	uint8_t source[CROWD_SOURCE_LEN];
-	const struct crowd_one comes = {
-		.source = source, .seen = now, .bare = room_is_bare(peer)
-	};
-	struct crowd_one all[RK_ASK_ENTRIES];
-	const struct crowd_one *victim;
-
-	room_source(peer->remote, source);
-	switch (crowd_admit(all, gather(r, all), &comes, &victim)) {
-	case CROWD_SOURCE:
-		return err_set(err, RK_ELIMIT,
-		    "key %s: %d keys from its network wait for a decision "
-		    "already",
-		    peer->cert.fp, RK_ASK_ENTRIES_SOURCE);
-	case CROWD_FULL:
-		return err_set(err, RK_ELIMIT,
-		    "key %s: too many keys wait for a decision already",
-		    peer->cert.fp);
-	case CROWD_ROOM:
-		break;
-	}
-	return victim != NULL ? displace(r, victim->who, err) : RK_OK;
-}
-
 static enum rk_err
 make_entry(struct room *r, const struct rk_peer *peer, uint64_t now,
     struct room_entry **out, struct rk_error *err)
@@ -385,8 +288,8 @@ make_entry(struct room *r, const struct rk_peer *peer, uint64_t now,
 	struct room_entry *e;
 	enum rk_err rv;
 
-	prune(r, now);
-	if ((rv = make_room(r, peer, now, err)) != RK_OK)
+	room_drop_old(r, now);
+	if ((rv = room_make_place(r, peer, now, err)) != RK_OK)
 		return rv;
 	if ((e = calloc(1, sizeof(*e))) == NULL)
 		return err_set(err, RK_ENOMEM, "out of memory");

@@ -67,6 +67,11 @@ void room_tell(
 /* An approval for a time that is over is one that was. */
 void room_expire(struct room *r, struct room_entry *e);
 bool room_is_full(struct room *r, enum rk_ask_status s);
+/* room_place.c: those that were not seen for RK_ASK_DAYS go; and a place for
+ * one more, for which another may have to go.  RK_ELIMIT, the store's error. */
+void room_drop_old(struct room *r, uint64_t now);
+RK_MUST enum rk_err room_make_place(struct room *r, const struct rk_peer *peer,
+    uint64_t now, struct rk_error *err);
 /* room_kept.c: the entry as table and store have it; NULL: there is none.
  * waits: also one of the store's that nobody has decided about, which says
  * nothing otherwise: the file may have the key by now.  RK_ELIMIT, RK_ENOMEM,
