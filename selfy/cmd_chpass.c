@@ -43,15 +43,45 @@ find_file(struct selfy *s, const char *text, char out[PATH_LEN])
 	return r;
 }
 
+/* The form of the file stays, unless another is asked for. */
+static enum rk_err
+keep_form(struct selfy *s, const char *path, const struct buf *text)
+{
+	static const char openssh[] = "-----BEGIN OPENSSH PRIVATE KEY-----";
+	static const char pkcs8[] = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
+	char shown[SHOWN_LEN];
+
+	if (args_given(s->args, "format"))
+		return RK_OK;
+	s->keep_pkcs8 = memmem(buf_peek(text), buf_len(text), pkcs8,
+	                    sizeof(pkcs8) - 1) != NULL;
+	if (memmem(buf_peek(text), buf_len(text), openssh,
+	        sizeof(openssh) - 1) == NULL)
+		return RK_OK;
+	selfy_retry(
+	    s, "ssh-keygen -p -f %s", str_escape(shown, sizeof(shown), path));
+	return selfy_fail(s, RK_EUNSUPPORTED, path,
+	    "is OpenSSH's, whose programs could not read it then; -format says "
+	    "that it is to be of another form");
+}
+
 /* Other things in the file would be lost. */
 static enum rk_err
-check_alone(struct selfy *s, const char *path)
+check_file(struct selfy *s, const char *path)
 {
 	struct pem_list list;
-	enum rk_err r = selfy_read_one(s, path, PEM_KEY,
-	    "is not a file with one private key and nothing else", &list);
+	struct buf text;
+	enum rk_err r;
 
+	r = selfy_read_one(s, path, PEM_KEY,
+	    "is not a file with one private key and nothing else", &list);
 	pem_list_fini(&list);
+	if (r != RK_OK)
+		return r;
+	buf_init(&text, PEM_MAX_BYTES);
+	if ((r = fs_read(path, FS_ANY, PEM_MAX_BYTES, &text, &s->err)) == RK_OK)
+		r = keep_form(s, path, &text);
+	buf_wipe(&text);
 	return r;
 }
 
@@ -93,7 +123,7 @@ cmd_chpass(struct selfy *s)
 
 	r = find_file(s, args_text(s->args, "chpass", ""), path);
 	if (r == RK_OK)
-		r = check_alone(s, path);
+		r = check_file(s, path);
 	if (r == RK_OK)
 		r = change(s, path, &b);
 	if (r == RK_OK)

@@ -127,7 +127,9 @@ form(const struct selfy *s, const struct rk_secret *pass)
 {
 	if (pass == NULL)
 		return RK_KEY_PKCS8;
-	if (strcmp(args_text(s->args, "format", "rpc25519"), "pkcs8") == 0)
+	if (strcmp(args_text(
+	               s->args, "format", s->keep_pkcs8 ? "pkcs8" : "rpc25519"),
+	        "pkcs8") == 0)
 		return RK_KEY_PKCS8_PBES2;
 	return RK_KEY_RPC25519;
 }

@@ -37,6 +37,7 @@ struct selfy {
 	char priv[PATH_LEN];  /* of the CA's key: -p */
 	char certs[PATH_LEN]; /* -o */
 	bool to_stdout;       /* -o - */
+	bool keep_pkcs8;      /* an encrypted key stays so, without -format */
 	int64_t now;
 	struct ca ca;
 	struct rk_error err;

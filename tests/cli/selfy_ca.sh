@@ -245,6 +245,21 @@ passphrases() {
 	mode certs/enc.key 600
 	want 0 "and writes it, too" \
 	    encrypt certs/enc.key file:pw2 -passin pass:second
+	want 0 "-chpass of such a one" "$selfy" -chpass enc \
+	    -pass file:pw2 -new-pass file:pw2
+	want 0 "keeps its form" \
+	    openssl pkey -in certs/enc.key -passin file:pw2 -noout
+	if ssh-keygen -q -t ed25519 -N '' -f theirs 2>err </dev/null; then
+		cp theirs before
+		want 1 "-chpass of OpenSSH's" "$selfy" -chpass ./theirs \
+		    -new-pass file:pw2
+		has err '^try: ssh-keygen -p -f ./theirs$' "says whose that is"
+		cmp -s theirs before
+		result $? "and leaves it"
+		want 0 "but to another form" "$selfy" -chpass ./theirs \
+		    -new-pass file:pw2 -format pkcs8
+		rm -f theirs theirs.pub before
+	fi
 	want 7 "a wrong passphrase" "$selfy" -fp certs/enc.key -pass file:pw1
 	has err 'certs/enc.key: wrong passphrase' "is called that"
 	want 0 "-chpass -nopass" \
