@@ -61,10 +61,14 @@ read_key(struct kv *kv, const char *name, const struct rk_secret *bytes,
 
 /* What is kept of the id that both ends of a connection compare. */
 static enum rk_err
-put_psk_id(struct record *rec, const struct rk_secret *secret)
+put_psk_id(struct kv *kv, struct record *rec, const struct rk_secret *secret)
 {
+	static const uint8_t zeros[RK_PSK_LEN];
 	char id[RK_PSK_ID_LEN];
 
+	if (rk_secret_eq(rk_secret_peek(secret), zeros, sizeof(zeros)))
+		return kv_fail(kv, RK_EFORMAT, rec->name,
+		    "a pre-shared key of zeros, which everybody knows");
 	rk_psk_id(rk_secret_peek(secret), id);
 	memmove(id + PSK_ID_HALF, id + PSK_ID_HALF + 1, PSK_ID_HALF);
 	return str_unhex(id, (size_t)PSK_ID_HALF * 2, rec->pub,
@@ -79,7 +83,7 @@ form_public(struct kv *kv, struct record *rec, const struct rk_secret *secret)
 
 	rec->pub_len = 0;
 	if (rec->kind == RECORD_PSK)
-		return put_psk_id(rec, secret);
+		return put_psk_id(kv, rec, secret);
 	if (rec->kind != RECORD_ED25519)
 		return RK_OK;
 	if ((r = rk_key_from_seed(rk_secret_peek(secret), &key)) != RK_OK)

@@ -54,6 +54,10 @@ came_and_went() {
 	fi
 	"$selfy" -quiet -gensym lab >/dev/null
 	want 0 "import a PSK" kv import psk my-keep-private-dir/lab
+	head -c 32 /dev/zero >zeros
+	chmod 600 zeros
+	want 1 "not one of zeros" kv import none zeros
+	has err 'none: a pre-shared key of zeros' "says why"
 	"$selfy" -psk-id my-keep-private-dir/lab >id
 	want 0 "show it" "$keyvault" show psk
 	has out "$(cat id)" "by the id that selfy shows"
