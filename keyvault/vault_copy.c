@@ -30,7 +30,8 @@ vault_restore(struct vault *v, struct vault *from, struct rk_error *err)
 	int rc;
 
 	err_clear(err);
-	if ((r = vault_require_unlocked(from, err)) != RK_OK)
+	if ((r = vault_require_unlocked(from, err)) != RK_OK ||
+	    (r = vault_may_write(v, err)) != RK_OK)
 		return r;
 	vault_lock(v);
 	memset(&v->mark, 0, sizeof(v->mark)); /* it may well be older */

@@ -183,7 +183,6 @@ vault_db_fresh(
 	return r;
 }
 
-/* Through memory, so that what is there is always all of it. */
 int
 vault_db_steps(const struct vault *v, sqlite3_backup *b)
 {
@@ -199,6 +198,7 @@ vault_db_steps(const struct vault *v, sqlite3_backup *b)
 	return rc;
 }
 
+/* Through memory, so that what is there is always all of it. */
 enum rk_err
 vault_db_save(struct vault *v, const char *path, struct rk_error *err)
 {

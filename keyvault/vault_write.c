@@ -9,13 +9,8 @@
 #define ROOM_MAX (RECORD_SECRET_MAX * 2)
 
 enum rk_err
-vault_begin(struct vault *v, struct rk_error *err)
+vault_may_write(const struct vault *v, struct rk_error *err)
 {
-	enum rk_err r;
-
-	err_clear(err);
-	if ((r = vault_require_unlocked(v, err)) != RK_OK)
-		return r;
 	if (v->copy)
 		return err_set(err, RK_ESTATE,
 		    "%s: is a copy, or on a read-only medium: nothing can be "
@@ -28,6 +23,18 @@ vault_begin(struct vault *v, struct rk_error *err)
 		    "%s: writing failed before; look at the disk, then open "
 		    "it again",
 		    v->name);
+	return RK_OK;
+}
+
+enum rk_err
+vault_begin(struct vault *v, struct rk_error *err)
+{
+	enum rk_err r;
+
+	err_clear(err);
+	if ((r = vault_require_unlocked(v, err)) != RK_OK ||
+	    (r = vault_may_write(v, err)) != RK_OK)
+		return r;
 	if (v->writing)
 		return err_set(err, RK_ESTATE, "%s: begun already", v->name);
 	if ((r = vault_db_begin(v, "BEGIN IMMEDIATE", err)) != RK_OK)

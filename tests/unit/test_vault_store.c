@@ -487,6 +487,9 @@ test_backup(void **state)
 	assert_int_equal(vault_restore(v, copy, &err), RK_ESTATE);
 	assert_int_equal(vault_unlock(copy, pass, &err), RK_OK);
 	assert_int_equal(vault_begin(copy, &err), RK_ESTATE);
+	/* Nothing goes into a copy. */
+	assert_int_equal(vault_restore(copy, v, &err), RK_ESTATE);
+	assert_non_null(vault_key(copy));
 	assert_int_equal(vault_restore(v, copy, &err), RK_OK);
 	assert_null(vault_key(v));
 	vault_close(copy);
