@@ -173,6 +173,7 @@ wait_for_turn(struct rk_control *c, struct rk_call *call,
 {
 	const struct rk_bytes p = rk_call_payload(call);
 	struct control_turn *t = malloc(sizeof(*t) + p.len);
+	struct control_turn *before = last_urgent(c);
 
 	if (t == NULL) {
 		control_refuse(call, RK_ENOMEM, "out of memory");
@@ -193,8 +194,8 @@ wait_for_turn(struct rk_control *c, struct rk_call *call,
 	}
 	if (!urgent)
 		TAILQ_INSERT_TAIL(&c->turns, t, link);
-	else if (last_urgent(c) != NULL)
-		TAILQ_INSERT_AFTER(&c->turns, last_urgent(c), t, link);
+	else if (before != NULL)
+		TAILQ_INSERT_AFTER(&c->turns, before, t, link);
 	else
 		TAILQ_INSERT_HEAD(&c->turns, t, link);
 	c->n_turns++;
