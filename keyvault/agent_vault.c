@@ -58,8 +58,8 @@ check_disk(const struct agent_vault *av, struct rk_error *err)
 	if (av->broken[0] == '\0')
 		return RK_OK;
 	return err_set(err, RK_EIO,
-	    "agent: writing failed (%s): look at the disk, then start the "
-	    "agent anew",
+	    "agent: writing failed, look at the disk, then start the agent "
+	    "anew: %s",
 	    av->broken);
 }
 
