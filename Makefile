@@ -41,9 +41,11 @@ LDFLAGS_tsan   := -fsanitize=thread $(FAST_LD)
 PIE            := -pie
 ifeq ($(MODE),asan)
 PIE            := -no-pie -Wl,-z,lazy
-STATIC_ASAN    := $(if $(findstring clang,$(CC)),,$(if $(filter \
-	/%,$(shell $(CC) -print-file-name=libasan.a)),-static-libasan \
-	-static-libubsan))
+# These flags are gcc's; an archive that is there has a whole path.
+archive = $(filter /%,$(shell $(CC) -print-file-name=$(1)))
+STATIC_ASAN    := $(if $(shell $(CC) --version | grep clang),,$(if \
+	$(and $(call archive,libasan.a),$(call archive,libubsan.a)), \
+	-static-libasan -static-libubsan))
 endif
 LDFLAGS_fuzz   := -fsanitize=address,undefined
 
