@@ -79,7 +79,10 @@ check_file(struct selfy *s, const char *path)
 	if (r != RK_OK)
 		return r;
 	buf_init(&text, PEM_MAX_BYTES);
-	if ((r = fs_read(path, FS_ANY, PEM_MAX_BYTES, &text, &s->err)) == RK_OK)
+	if ((r = buf_guard(&text, PEM_MAX_BYTES)) != RK_OK)
+		(void)err_set(&s->err, r, "%s", rk_err_text(r));
+	else if ((r = fs_read(path, FS_ANY, PEM_MAX_BYTES, &text, &s->err)) ==
+	         RK_OK)
 		r = keep_form(s, path, &text);
 	buf_wipe(&text);
 	return r;
