@@ -2,6 +2,7 @@
 #include "advice.h"
 
 #include "base/str.h"
+#include "held.h"
 
 #include <ctype.h>
 
@@ -59,14 +60,9 @@ add_flag(char dst[ADVICE_LEN], const struct target *t, enum setting_id id,
 		add_word(dst, s->value);
 }
 
-const char *
-advice_trust(const struct target *t, const char *verb, const char *fp,
-    char dst[ADVICE_LEN])
+static void
+add_flags(char dst[ADVICE_LEN], const struct target *t, const char *fp)
 {
-	const char *server = t->url;
-
-	dst[0] = '\0';
-	add(dst, "rpcsh");
 	if (t->settings.context_flag) {
 		add(dst, " -c");
 		add_word(dst, t->settings.context);
@@ -79,6 +75,18 @@ advice_trust(const struct target *t, const char *verb, const char *fp,
 		if (target_tls_mode(t) == RK_TLS_SERVER_ONLY)
 			add_flag(dst, t, SET_TLS_MODE, " --server-only");
 	}
+}
+
+const char *
+advice_trust(const struct target *t, const char *verb, const char *fp,
+    char dst[ADVICE_LEN])
+{
+	const char *server = t->url;
+
+	dst[0] = '\0';
+	add(dst, "rpcsh");
+	if (!held_is_typed(t)) /* else each line has them */
+		add_flags(dst, t, fp);
 	add(dst, " trust ");
 	add(dst, verb);
 	if (fp == NULL)
@@ -92,6 +100,7 @@ advice_trust(const struct target *t, const char *verb, const char *fp,
 /* ---- inside the shell ---- */
 
 #define PROG "rpcsh "
+#define TRUST "trust "
 
 const char *
 advice_inside(const char *advice, char *dst, size_t dst_len)
@@ -106,14 +115,24 @@ advice_inside(const char *advice, char *dst, size_t dst_len)
 		if (strcmp(advice, inside[i][0]) == 0)
 			return inside[i][1];
 	}
-	/* A verb is a line of its own. */
+	/* A verb is a line of its own; that about trust is known as a command.
+	 */
 	for (const char *p = advice; *p != '\0' && n + 1 < dst_len;) {
-		if ((p == advice || p[-1] == ' ') &&
-		    strncmp(p, PROG, strlen(PROG)) == 0)
-			p += strlen(PROG);
-		else
+		if ((p != advice && p[-1] != ' ') ||
+		    strncmp(p, PROG, strlen(PROG)) != 0) {
 			dst[n++] = *p++;
+			continue;
+		}
+		p += strlen(PROG);
+		if (strncmp(p, TRUST, strlen(TRUST)) == 0)
+			dst[n++] = ':';
 	}
 	dst[n] = '\0';
 	return dst;
+}
+
+const char *
+advice_typed(const struct out *o, const char *advice, char *dst, size_t dst_len)
+{
+	return o->retry == NULL ? advice : o->retry(advice, dst, dst_len);
 }

@@ -9,7 +9,9 @@
 /*
  * "rpcsh [flags] trust VERB SERVER FINGERPRINT" about the key that was met:
  * with the flags of this command that it depends on, and words that a shell
- * takes as they are meant.  fp NULL: without server and fingerprint.
+ * takes as they are meant.  fp NULL: without server and fingerprint.  About the
+ * server that a shell on a terminal holds there are no flags: its lines have
+ * them.
  */
 const char *advice_trust(const struct target *t, const char *verb,
     const char *fp, char dst[ADVICE_LEN]);
@@ -21,5 +23,8 @@ const char *advice_trust(const struct target *t, const char *verb,
 /* Any advice as it is typed inside the shell: there a verb is a line of its
  * own, and the shell has commands of its own.  dst, or a constant. */
 const char *advice_inside(const char *advice, char *dst, size_t dst_len);
+/* The same where o is of such a shell; out_fail() does that by itself. */
+const char *advice_typed(
+    const struct out *o, const char *advice, char *dst, size_t dst_len);
 
 #endif

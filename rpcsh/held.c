@@ -117,6 +117,12 @@ held_hide(const struct target *t)
 }
 
 bool
+held_is_typed(const struct target *t)
+{
+	return t->held != NULL && t->held->hide != NULL;
+}
+
+bool
 held_is_up(const struct held *h)
 {
 	return h->is_open && rk_client_peer(h->t.client) != NULL;

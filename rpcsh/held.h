@@ -63,6 +63,8 @@ int held_wait_ms(const struct held *h);
 bool held_is_up(const struct held *h);
 /* Something is to be written about t: as `hide`, if a shell holds it. */
 void held_hide(const struct target *t);
+/* Is t the server that a shell holds while its lines are typed? */
+bool held_is_typed(const struct target *t);
 /* The same server by the same means: may the one stand for the other? */
 bool held_fits(const struct held *h, const struct target *t);
 void held_close(struct held *h);

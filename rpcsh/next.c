@@ -52,7 +52,7 @@ static void
 tell_failed(const struct target *t, const struct rk_next_key *keys, size_t n,
     const struct rk_error *err)
 {
-	char fp[RK_FP_LEN] = "none", command[ADVICE_LEN];
+	char fp[RK_FP_LEN] = "none", command[ADVICE_LEN], typed[ADVICE_LEN];
 	bool locked = err->code == RK_EUNKNOWNKEY && is_locked(t);
 
 	if (n > 0)
@@ -61,7 +61,9 @@ tell_failed(const struct target *t, const struct rk_next_key *keys, size_t n,
 	    t->trusting.address, fp, err->text);
 	if (locked)
 		out_note(&t->log, "%s, call the server once, and lock it again",
-		    advice_trust(t, "unlock", NULL, command));
+		    advice_typed(&t->log,
+		        advice_trust(t, "unlock", NULL, command), typed,
+		        sizeof(typed)));
 }
 
 static void

@@ -1,6 +1,7 @@
 /* Whom rpcsh believes: --trust, the question on the terminal, changed keys. */
 #include "trust.h"
 
+#include "advice.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "cli/qr.h"
@@ -373,9 +374,10 @@ trust_tell_changed(
     const struct trusting *t, const struct out *o, const char *advice)
 {
 	struct rk_error err;
+	char typed[ADVICE_LEN];
 
 	if (o->form != OUT_JSON) {
-		tell_person(t, advice);
+		tell_person(t, advice_typed(o, advice, typed, sizeof(typed)));
 		return rk_err_exit(RK_EUNKNOWNKEY);
 	}
 	(void)err_set(&err, RK_EUNKNOWNKEY,

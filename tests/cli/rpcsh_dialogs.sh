@@ -153,6 +153,10 @@ other_key() {
 	keys -l 'tell a:=1'
 	keys Enter
 	golden changed '^If the owner' 'is not believed'
+	advised=$(screen -J | sed -n 's/^If the owner .*:  *\(:trust .*\)/\1/p')
+	fresh
+	enter "${advised:-none}" 'tell b:=1' :trust
+	golden replaced "$ready" 'until what is advised is typed'
 }
 
 # What is typed is UTF-8, as what is sent is.

@@ -56,9 +56,15 @@ taken() {
 		$fleeting" | $figures >screen
 }
 
+# How many rows are left below depends on how long a path was.
+rows() { # FILE
+	sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' "$1"
+}
+
 is_golden() {
 	taken
-	diff "$file" screen >difference
+	rows "$file" >wanted
+	rows screen | diff wanted - >difference
 }
 
 serve() { # [URL]
