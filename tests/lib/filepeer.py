@@ -42,14 +42,15 @@ def table(fields):
     return out
 
 
-def frame(kind, part, payload=b"", args=None, method="x", seqno=7, error=""):
+def frame(kind, part, payload=b"", args=None, method="x", seqno=7, error="",
+          call="one"):
     hdr = [
         ("ToServiceName_zid03_str", text(method)),
         ("Args_zid07_map",
          table([(k, text(v)) for k, v in (args or {}).items()])),
         ("Seqno_zid09_u64", number(seqno, True)),
         ("Typ_zid10_rct", number(kind)),
-        ("CallID_zid11_str", text(b"one")),
+        ("CallID_zid11_str", text(call)),
         ("StreamPart_zid15_i64", number(part)),
     ]
     if kind in (101, 109, 110, 111):
