@@ -544,5 +544,7 @@ target_no_method(struct target *t, const struct out *o, const char *method)
 		    "%s: the server has no such method (did you mean \"%s\"?)",
 		    name, n.name);
 	add_asked(t, &n, text, sizeof(text));
-	return out_fail(o, RK_ENOMETHOD, text, "rpcsh ls");
+	/* A list that is not there tells nothing more. */
+	return out_fail(
+	    o, RK_ENOMETHOD, text, n.asked == RK_ENOMETHOD ? NULL : "rpcsh ls");
 }
