@@ -51,8 +51,8 @@ struct ask_store {
 	enum rk_err (*use)(
 	    void *arg, const struct rk_ask_entry *e, struct rk_error *err);
 	/* An order, before it counts; e is the entry before it, and by that of
-	 * the new key of RK_ASK_REPLACE.  Approving also writes the line,
-	 * unless it is there afterwards. */
+	 * the new key of RK_ASK_REPLACE.  Its part of the file is the store's,
+	 * too: what it has done is done. */
 	enum rk_err (*decide)(void *arg, const struct rk_ask_order *o,
 	    const struct rk_ask_entry *e, const struct rk_ask_entry *by,
 	    struct rk_error *err);

@@ -193,8 +193,14 @@ carry_out(struct rk_trust *t, const struct rk_ask_order *o,
 	r = check_order(t, o, e, replaces ? &by : NULL, err);
 	if (r != RK_OK)
 		return r;
-	return room_decide(t->room, o, e, replaces ? &by : NULL,
+	r = room_decide(t->room, o, e, replaces ? &by : NULL,
 	    writes ? write_line : NULL, &writing, err);
+	/* A store wrote the line.  Where it cannot be read, it is done. */
+	if (r == RK_OK && writes &&
+	    !known_has(&t->known, replaces ? by.pub : e->pub) &&
+	    policy_refresh(t, err) != RK_OK)
+		err_clear(err);
+	return r;
 }
 
 /* What is wrong about the words themselves; NULL: nothing. */

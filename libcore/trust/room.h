@@ -94,9 +94,9 @@ RK_MUST enum rk_err room_find(struct room *r, const char *key,
 typedef enum rk_err room_write_fn(
     const struct rk_ask_entry *e, void *arg, struct rk_error *err);
 /*
- * If the entry is still of e->version (0: there is none yet): the store is
- * told, `write` called, the order carried out.  *e is the entry afterwards; by
- * is the one that waits, of RK_ASK_REPLACE.
+ * If the entry is still of e->version (0: there is none yet): the store is told
+ * or, where there is none, `write` called; the order is carried out.  *e is the
+ * entry afterwards; by is the one that waits, of RK_ASK_REPLACE.
  * RK_ESTATE, RK_ELIMIT, RK_ENOMEM, errors of the store and of `write`.
  */
 RK_MUST enum rk_err room_decide(struct room *r, const struct rk_ask_order *o,

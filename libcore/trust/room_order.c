@@ -231,7 +231,7 @@ room_decide(struct room *r, const struct rk_ask_order *o,
 	rv = check_order(r, cur, o, e, err);
 	if (rv == RK_OK && r->store.decide != NULL)
 		rv = r->store.decide(r->store.arg, o, e, by, err);
-	if (rv == RK_OK && write != NULL)
+	else if (rv == RK_OK && write != NULL)
 		rv = write(by != NULL ? by : e, arg, err);
 	if (rv == RK_OK && cur == NULL && o->verb == RK_ASK_NOTE) {
 		write_memo(e, o); /* the rest is the store's alone */

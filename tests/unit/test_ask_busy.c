@@ -8,10 +8,12 @@
 
 #include <sqlite3.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "asklist.h"
@@ -23,6 +25,22 @@
 #define SOON_MS 500 /* half of what the shortest wait was */
 
 static char line[256];
+static int grants = -1; /* exclusive locks until others hold; -1: nobody does */
+
+/* In place of the system's. */
+int
+flock(int fd, int how)
+{
+	if ((how & LOCK_EX) != 0 && grants == 0) {
+		errno = EWOULDBLOCK;
+		return -1;
+	}
+	if (syscall(SYS_flock, fd, how) != 0)
+		return -1;
+	if ((how & LOCK_EX) != 0 && grants > 0)
+		grants--;
+	return 0;
+}
 
 /* Another descriptor's lock is another program's. */
 static int
@@ -228,6 +246,43 @@ lock_comes_in_the_end(void **state)
 	rk_trust_free(t);
 }
 
+static enum rk_err
+replace(struct rk_trust *t, const char *old, const char *by)
+{
+	const struct rk_ask_order o = { .size = sizeof(o),
+		.verb = RK_ASK_REPLACE,
+		.key = old,
+		.by = by,
+		.who = "ann" };
+
+	return policy_order(t, &o, NULL, NULL, NULL);
+}
+
+/* A reader gets hold of the list as soon as the line is in it: what is done is
+ * done, once, and can be undone. */
+static void
+list_is_taken_behind_it(void **state)
+{
+	const struct rk_peer two = ask_peer(2), three = ask_peer(3);
+	struct rk_trust *t = begin(true);
+	struct rk_error err;
+
+	(void)state;
+	grants = 1;
+	assert_int_equal(decide(t, RK_ASK_APPROVE, &err), RK_OK);
+	assert_int_equal(ask_known(t), 2);
+	assert_int_equal(ask_count(t), 1);
+	grants = 1;
+	assert_int_equal(replace(t, two.cert.fp, three.cert.fp), RK_OK);
+	grants = -1;
+	assert_int_equal(ask_come_as(t, 2), RK_EREVOKED);
+	assert_int_equal(ask_come_as(t, 3), RK_OK);
+	assert_int_equal(decide(t, RK_ASK_UNDO, &err), RK_OK);
+	assert_int_equal(ask_come_as(t, 2), RK_OK);
+	assert_int_equal(ask_come_as(t, 3), RK_EAGAIN);
+	rk_trust_free(t);
+}
+
 int
 main(void)
 {
@@ -240,6 +295,8 @@ main(void)
 		    store_is_held, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    lock_comes_in_the_end, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    list_is_taken_behind_it, scratch_enter, scratch_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
