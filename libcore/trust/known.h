@@ -88,11 +88,19 @@ const uint8_t *known_find_mail(const struct known *k,
 /* Is the file still as it was read?  One lstat(2). */
 bool known_is_current(const struct known *k, const char *path);
 
+/* The file's exclusive lock, kept from one change to the next: none of them
+ * waits, and nobody sees but all of them.  Begins with fd -1. */
+struct known_hold {
+	int fd;
+};
+void known_let_go(struct known_hold *hold);
+
 struct known_entry {
 	const uint8_t *pub;
 	const char *host;
-	const char *emails; /* comma-joined */
-	unsigned wait_ms;   /* for the file's lock */
+	const char *emails;      /* comma-joined */
+	unsigned wait_ms;        /* for the file's lock */
+	struct known_hold *hold; /* keeps it; NULL: nobody does */
 	/* Not where one of the addresses is another key's by the file as it is
 	 * under the lock; NULL: whoever has them.  counts: known_find_mail() */
 	const struct mails_for *whom;
@@ -127,6 +135,11 @@ RK_MUST enum rk_err known_add(const char *path, const struct known_entry *entry,
 RK_MUST enum rk_err known_open(const char *path, int how, unsigned wait_ms,
     int *fd, struct stat *st, struct rk_error *err);
 void known_close(int fd);
+/* The same, for a change: the lock of `hold`, which keeps it from now on; NULL:
+ * as known_open() does.  End it with known_leave(). */
+RK_MUST enum rk_err known_enter(const char *path, struct known_hold *hold,
+    unsigned wait_ms, int *fd, struct stat *st, struct rk_error *err);
+void known_leave(const struct known_hold *hold, int fd);
 /* Take back what was appended, of len bytes at most, unless somebody wrote
  * behind it; what cannot be is logged. */
 void known_cut(int fd, off_t old_size, size_t len, const char *name);
@@ -134,19 +147,21 @@ void known_cut(int fd, off_t old_size, size_t len, const char *name);
 /*
  * Make every line of these keys a comment, in place: nothing else moves, and
  * whoever appends meanwhile is not in the way.  *hidden (may be NULL) counts
- * lines.  RK_ESTATE: the file is locked and has one; errors of known_read().
+ * lines.  hold: may be NULL.  RK_ESTATE: the file is locked and has one; errors
+ * of known_read().
  */
-RK_MUST enum rk_err known_hide(const char *path, unsigned wait_ms,
-    const uint8_t (*keys)[RK_KEY_PUBLIC_LEN], size_t n, size_t *hidden,
-    struct rk_error *err);
+RK_MUST enum rk_err known_hide(const char *path, struct known_hold *hold,
+    unsigned wait_ms, const uint8_t (*keys)[RK_KEY_PUBLIC_LEN], size_t n,
+    size_t *hidden, struct rk_error *err);
 /*
  * The other way round: lines, each with its newline, that were made comments.
  * Where the comment still is it becomes the line it was, in place; else the
- * line is appended.  *restored: there was something to do.  RK_ESTATE: the file
- * is locked; errors of known_read().
+ * line is appended.  *restored: there was something to do.  hold: may be NULL.
+ * RK_ESTATE: the file is locked; errors of known_read().
  */
-RK_MUST enum rk_err known_restore(const char *path, unsigned wait_ms,
-    const struct buf *lines, bool *restored, struct rk_error *err);
+RK_MUST enum rk_err known_restore(const char *path, struct known_hold *hold,
+    unsigned wait_ms, const struct buf *lines, bool *restored,
+    struct rk_error *err);
 /* Append whole lines.  RK_ESTATE: the file is locked; errors of known_read().
  */
 RK_MUST enum rk_err known_append(const char *path, const struct buf *lines,

@@ -19,6 +19,7 @@
 /* The file, locked exclusively and read. */
 struct edit {
 	const char *path;
+	struct known_hold *hold; /* may be NULL */
 	char name[NAME_TEXT];
 	struct stat st;
 	struct buf text;
@@ -27,15 +28,17 @@ struct edit {
 };
 
 static enum rk_err
-begin(struct edit *e, const char *path, unsigned wait_ms, struct rk_error *err)
+begin(struct edit *e, const char *path, struct known_hold *hold,
+    unsigned wait_ms, struct rk_error *err)
 {
 	enum rk_err r;
 
 	e->path = path;
+	e->hold = hold;
 	e->locked = e->out = -1;
 	str_escape(e->name, sizeof(e->name), path);
 	buf_init(&e->text, KNOWN_FILE_MAX);
-	r = known_open(path, LOCK_EX, wait_ms, &e->locked, &e->st, err);
+	r = known_enter(path, hold, wait_ms, &e->locked, &e->st, err);
 	if (r == RK_ENOENT)
 		r = err_set(err, RK_EIO, "%s: is gone", e->name);
 	if (r != RK_OK)
@@ -51,7 +54,7 @@ end(struct edit *e)
 {
 	if (e->out >= 0)
 		(void)close(e->out); /* synced */
-	known_close(e->locked);
+	known_leave(e->hold, e->locked);
 	buf_fini(&e->text);
 }
 
@@ -102,6 +105,7 @@ too_often(struct rk_error *err)
 
 struct hiding {
 	struct edit *edit;
+	struct known_hold *hold;
 	unsigned wait_ms;
 	const uint8_t (*keys)[RK_KEY_PUBLIC_LEN];
 	size_t n;
@@ -142,7 +146,7 @@ hide_once(const char *path, struct hiding *h, struct rk_error *err)
 	enum rk_err r;
 
 	h->edit = &e;
-	if ((r = begin(&e, path, h->wait_ms, err)) != RK_OK)
+	if ((r = begin(&e, path, h->hold, h->wait_ms, err)) != RK_OK)
 		goto out;
 	if (buf_len(&e.text) > 0)
 		r = known_walk(e.name, (const char *)buf_peek(&e.text),
@@ -155,13 +159,15 @@ out:
 }
 
 enum rk_err
-known_hide(const char *path, unsigned wait_ms,
+known_hide(const char *path, struct known_hold *hold, unsigned wait_ms,
     const uint8_t (*keys)[RK_KEY_PUBLIC_LEN], size_t n, size_t *hidden,
     struct rk_error *err)
 {
-	struct hiding h = {
-		.wait_ms = wait_ms, .keys = keys, .n = n, .err = err
-	};
+	struct hiding h = { .hold = hold,
+		.wait_ms = wait_ms,
+		.keys = keys,
+		.n = n,
+		.err = err };
 	unsigned i;
 	enum rk_err r = RK_EAGAIN;
 
@@ -232,7 +238,7 @@ append_once(const char *path, const struct buf *lines, unsigned wait_ms,
 	struct edit e;
 	enum rk_err r;
 
-	if ((r = begin(&e, path, wait_ms, err)) != RK_OK)
+	if ((r = begin(&e, path, NULL, wait_ms, err)) != RK_OK)
 		goto out;
 	if ((e.st.st_mode & WRITE_BITS) == 0)
 		r = err_set(err, RK_ESTATE, "%s: is locked", e.name);
@@ -252,7 +258,7 @@ remark_once(
 	enum rk_err r;
 
 	buf_init(&line, REMARK_MAX);
-	if ((r = begin(&e, path, wait_ms, err)) != RK_OK)
+	if ((r = begin(&e, path, NULL, wait_ms, err)) != RK_OK)
 		goto out;
 	if ((e.st.st_mode & WRITE_BITS) == 0 ||
 	    known_find_remark(&e.text, text) != 0)
@@ -273,6 +279,7 @@ out:
 
 struct restoring {
 	const struct buf *lines;
+	struct known_hold *hold;
 	unsigned wait_ms;
 	bool done;
 };
@@ -352,7 +359,7 @@ restore_once(const char *path, struct restoring *how, struct rk_error *err)
 	enum rk_err r;
 
 	buf_init(&missing, KNOWN_FILE_MAX);
-	if ((r = begin(&e, path, how->wait_ms, err)) != RK_OK)
+	if ((r = begin(&e, path, how->hold, how->wait_ms, err)) != RK_OK)
 		goto out;
 	if ((e.st.st_mode & WRITE_BITS) == 0) {
 		r = err_set(err, RK_ESTATE, "%s: is locked", e.name);
@@ -372,10 +379,12 @@ out:
 }
 
 enum rk_err
-known_restore(const char *path, unsigned wait_ms, const struct buf *lines,
-    bool *restored, struct rk_error *err)
+known_restore(const char *path, struct known_hold *hold, unsigned wait_ms,
+    const struct buf *lines, bool *restored, struct rk_error *err)
 {
-	struct restoring how = { .lines = lines, .wait_ms = wait_ms };
+	struct restoring how = {
+		.lines = lines, .hold = hold, .wait_ms = wait_ms
+	};
 	unsigned i;
 	enum rk_err r = RK_EAGAIN;
 

@@ -201,6 +201,51 @@ known_open(const char *path, int how, unsigned wait_ms, int *fd,
 	return r;
 }
 
+void
+known_let_go(struct known_hold *hold)
+{
+	known_close(hold->fd);
+	hold->fd = -1;
+}
+
+/* What is held, from its beginning; RK_EAGAIN: another has its name by now. */
+static enum rk_err
+enter_held(const char *path, struct known_hold *hold, int *fd, struct stat *st)
+{
+	struct stat now;
+
+	if (hold->fd < 0)
+		return RK_EAGAIN;
+	if (lstat(path, &now) == 0 && fstat(hold->fd, st) == 0 &&
+	    same_file(st, &now) && lseek(hold->fd, 0, SEEK_SET) == 0) {
+		*fd = hold->fd;
+		return RK_OK;
+	}
+	known_let_go(hold);
+	return RK_EAGAIN;
+}
+
+enum rk_err
+known_enter(const char *path, struct known_hold *hold, unsigned wait_ms,
+    int *fd, struct stat *st, struct rk_error *err)
+{
+	enum rk_err r;
+
+	if (hold != NULL && enter_held(path, hold, fd, st) == RK_OK)
+		return RK_OK;
+	r = known_open(path, LOCK_EX, wait_ms, fd, st, err);
+	if (r == RK_OK && hold != NULL)
+		hold->fd = *fd;
+	return r;
+}
+
+void
+known_leave(const struct known_hold *hold, int fd)
+{
+	if (hold == NULL || hold->fd != fd)
+		known_close(fd);
+}
+
 enum rk_err
 known_read_text(const char *path, unsigned wait_ms, struct known *out,
     struct buf *text, struct rk_error *err)
@@ -418,7 +463,7 @@ add_once(const char *path, const char *name, const struct known_entry *e,
 	int fd = -1;
 	enum rk_err r;
 
-	r = known_open(path, LOCK_EX, e->wait_ms, &fd, &st, err);
+	r = known_enter(path, e->hold, e->wait_ms, &fd, &st, err);
 	if (r == RK_ENOENT)
 		return err_set(err, RK_EIO, "%s: is gone", name);
 	if (r != RK_OK)
@@ -435,7 +480,7 @@ add_once(const char *path, const char *name, const struct known_entry *e,
 		known_fini(out);
 out:
 	buf_fini(&text);
-	known_close(fd);
+	known_leave(e->hold, fd);
 	return r;
 }
 

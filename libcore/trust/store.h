@@ -136,9 +136,11 @@ struct rk_store {
 	size_t unwritten;    /* keys with tries */
 	bool settled;        /* they are part of this transaction */
 	int64_t flush_after; /* monotonic seconds; 0: nothing waits */
-	/* Done to the file by this transaction, for taking it back. */
+	/* Done to the file by this transaction, for taking it back, which
+	 * keeps the file's lock from the first of them to its end. */
 	struct store_line done[STORE_LINES];
 	size_t n_done;
+	struct known_hold hold;
 	struct pace pace;       /* of keys recorded in RK_MODE_OPEN */
 	int64_t highest;        /* the latest time ever told */
 	int64_t (*clock)(void); /* seconds since 1970 */

@@ -29,6 +29,7 @@ add_line(struct rk_store *s, unsigned wait_ms, const struct store_line *line,
 		.host = line->host,
 		.emails = line->emails,
 		.wait_ms = wait_ms,
+		.hold = &s->hold,
 		.whom = line->whom,
 		.counts = is_in,
 		.arg = s,
@@ -57,7 +58,8 @@ restore_lines(struct rk_store *s, unsigned wait_ms,
 	*added = false;
 	buf_init(&lines, KNOWN_FILE_MAX);
 	if ((r = store_lines_get(s, line->pub, &lines, err)) == RK_OK)
-		r = known_restore(s->known_path, wait_ms, &lines, added, err);
+		r = known_restore(
+		    s->known_path, &s->hold, wait_ms, &lines, added, err);
 	buf_fini(&lines);
 	return r;
 }
@@ -80,7 +82,7 @@ hide_line(struct rk_store *s, unsigned wait_ms,
 	enum rk_err r;
 
 	memcpy(keys[0], pub, sizeof(keys[0]));
-	r = known_hide(s->known_path, wait_ms,
+	r = known_hide(s->known_path, &s->hold, wait_ms,
 	    (const uint8_t(*)[RK_KEY_PUBLIC_LEN])keys, 1, &n, err);
 	*hidden = n > 0;
 	return r;
@@ -99,6 +101,7 @@ store_hide(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN])
 	        &hidden, &err) != RK_OK)
 		log_event(RK_LOG_WARN, "trust",
 		    "a refused key keeps its line: %s", err.text);
+	known_let_go(&s->hold);
 }
 
 static void
@@ -113,6 +116,7 @@ note_done(struct rk_store *s, const struct store_line *line)
 void
 store_take_back(struct rk_store *s)
 {
+	const unsigned wait_ms = store_file_wait(s); /* if it was replaced */
 	struct rk_error err;
 	bool changed;
 	enum rk_err r;
@@ -121,8 +125,8 @@ store_take_back(struct rk_store *s)
 		const struct store_line *line = &s->done[--s->n_done];
 
 		r = line->added
-		        ? hide_line(s, KNOWN_WAIT_MS, line->pub, &changed, &err)
-		        : bring_back(s, KNOWN_WAIT_MS, line, &changed, &err);
+		        ? hide_line(s, wait_ms, line->pub, &changed, &err)
+		        : bring_back(s, wait_ms, line, &changed, &err);
 		if (r != RK_OK)
 			log_event(RK_LOG_ERROR, "trust",
 			    "a change is not taken back: %s", err.text);

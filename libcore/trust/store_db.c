@@ -177,6 +177,7 @@ store_end(struct rk_store *s, enum rk_err r, struct rk_error *err)
 		store_take_back(s);
 		s->lock.id = 0; /* its number may come again */
 	}
+	known_let_go(&s->hold);
 	s->n_done = 0;
 	s->settled = false;
 	/* Whatever failed may have rolled back already. */

@@ -285,7 +285,7 @@ import_locked(
 	done = import(in, name, text, len);
 	r = store_end(s, done, in->err);
 	if (done == RK_OK && r != RK_OK && in->n > 0 &&
-	    known_hide(s->known_path, KNOWN_WAIT_MS,
+	    known_hide(s->known_path, NULL, KNOWN_WAIT_MS,
 	        (const uint8_t(*)[RK_KEY_PUBLIC_LEN])in->keys, in->n, NULL,
 	        NULL) != RK_OK)
 		log_event(RK_LOG_ERROR, "trust",

@@ -272,12 +272,17 @@ list_is_taken_behind_it(void **state)
 	assert_int_equal(decide(t, RK_ASK_APPROVE, &err), RK_OK);
 	assert_int_equal(ask_known(t), 2);
 	assert_int_equal(ask_count(t), 1);
-	grants = 1;
+	grants = 2; /* the old key's line goes, too */
 	assert_int_equal(replace(t, two.cert.fp, three.cert.fp), RK_OK);
 	grants = -1;
 	assert_int_equal(ask_come_as(t, 2), RK_EREVOKED);
 	assert_int_equal(ask_come_as(t, 3), RK_OK);
+	/* Two lines change here, both or neither. */
+	grants = 0;
+	assert_int_equal(decide(t, RK_ASK_UNDO, &err), RK_EBUSY);
+	grants = 1;
 	assert_int_equal(decide(t, RK_ASK_UNDO, &err), RK_OK);
+	grants = -1;
 	assert_int_equal(ask_come_as(t, 2), RK_OK);
 	assert_int_equal(ask_come_as(t, 3), RK_EAGAIN);
 	rk_trust_free(t);
