@@ -157,7 +157,7 @@ RK_MUST enum rk_err known_hide(const char *path, struct known_hold *hold,
  * The other way round: lines, each with its newline, that were made comments.
  * Where the comment still is it becomes the line it was, in place; else the
  * line is appended.  *restored: there was something to do.  hold: may be NULL.
- * RK_ESTATE: the file is locked; errors of known_read().
+ * RK_ESTATE: the file is locked; RK_ELIMIT: full; errors of known_read().
  */
 RK_MUST enum rk_err known_restore(const char *path, struct known_hold *hold,
     unsigned wait_ms, const struct buf *lines, bool *restored,

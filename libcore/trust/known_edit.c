@@ -304,6 +304,48 @@ find_line(const struct buf *text, char first, struct rk_str line, size_t *at)
 	return false;
 }
 
+/* known_line_fn */
+static enum rk_err
+count_line(const struct known_line *line, void *arg)
+{
+	size_t *n = arg;
+
+	(void)line;
+	(*n)++;
+	return RK_OK;
+}
+
+/* What is more than may be in a file would be read by nobody. */
+static enum rk_err
+check_room(const struct edit *e, const struct buf *lines, struct rk_error *err)
+{
+	const char *all = (const char *)buf_peek(lines);
+	size_t bytes = buf_len(&e->text) + 1;
+	size_t next = 0, keys = 0, at, before;
+	struct rk_str line;
+	bool ended;
+	enum rk_err r = RK_OK;
+
+	if (buf_len(&e->text) > 0)
+		r = known_walk(e->name, (const char *)buf_peek(&e->text),
+		    buf_len(&e->text), count_line, &keys, &ended, err);
+	before = keys;
+	while (next < buf_len(lines) && r == RK_OK) {
+		line = known_next_line(all, buf_len(lines), &next, &ended);
+		if (line.len == 0 ||
+		    find_line(&e->text, line.ptr[0], line, &at))
+			continue;
+		keys++;
+		if (!find_line(&e->text, '#', line, &at))
+			bytes += line.len + 1;
+	}
+	if (r == RK_OK && keys > before &&
+	    (keys > KNOWN_KEYS_MAX || bytes > KNOWN_FILE_MAX))
+		r = err_set(err, RK_ELIMIT, "%s: is full: it holds %zu keys",
+		    e->name, before);
+	return r;
+}
+
 /* A chmod(2) waits for no lock: the mode is looked at once more. */
 static enum rk_err
 uncover(struct edit *e, char first, size_t at, struct rk_error *err)
@@ -365,7 +407,8 @@ restore_once(const char *path, struct restoring *how, struct rk_error *err)
 		r = err_set(err, RK_ESTATE, "%s: is locked", e.name);
 		goto out;
 	}
-	if ((r = uncover_all(&e, how, &missing, err)) != RK_OK ||
+	if ((r = check_room(&e, how->lines, err)) != RK_OK ||
+	    (r = uncover_all(&e, how, &missing, err)) != RK_OK ||
 	    (r = sync_out(&e, err)) != RK_OK || buf_len(&missing) == 0)
 		goto out;
 	if (e.out >= 0)

@@ -142,6 +142,46 @@ test_comes_back(void **state)
 	rk_store_close(s);
 }
 
+/* Lines of key 2, behind what is there or in its place. */
+static void
+fill_list(const char *how, size_t n)
+{
+	FILE *f = fopen(STORERIG_FILE, how);
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	char id[RK_KEY_ID_LEN];
+
+	assert_non_null(f);
+	storerig_key(2, pub);
+	rk_key_id(pub, id);
+	for (size_t i = 0; i < n; i++)
+		(void)fprintf(f, "192.0.2.1 %s:b@x.example\n", id);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* No line comes back that would make the list one that nobody can read. */
+static void
+test_full(void **state)
+{
+	struct rk_store *s = storerig_open();
+	struct rk_error err;
+	int64_t act;
+
+	(void)state;
+	storerig_admit(s, 1, "a@x.example");
+	act = storerig_decide(s, RK_STORE_FORGET, 1);
+	fill_list("a", KNOWN_KEYS_MAX);
+	assert_int_equal(rk_store_undo(s, act, "ann", &err), RK_ELIMIT);
+	storerig_says(&err, "is full");
+	fill_list("w", KNOWN_KEYS_MAX);
+	assert_int_equal(rk_store_undo(s, act, "ann", &err), RK_ELIMIT);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_NEW);
+	assert_int_equal(storerig_status(s, 2), RK_STATUS_KNOWN);
+	fill_list("w", KNOWN_KEYS_MAX - 1);
+	assert_int_equal(rk_store_undo(s, act, "ann", &err), RK_OK);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+	rk_store_close(s);
+}
+
 static void
 test_line_goes(void **state)
 {
@@ -467,6 +507,7 @@ main(void)
 		IN_SCRATCH(test_line_appears),
 		IN_SCRATCH(test_long_line),
 		IN_SCRATCH(test_comes_back),
+		IN_SCRATCH(test_full),
 		IN_SCRATCH(test_line_goes),
 		IN_SCRATCH(test_locked),
 		IN_SCRATCH(test_other_lines),
