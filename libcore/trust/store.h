@@ -309,6 +309,9 @@ RK_MUST enum rk_err store_cert_each(
 
 /* ---- store_lines: lines of the file that were taken out ---- */
 
+/* As they are in the file, as it was read last, each with its newline. */
+RK_MUST enum rk_err store_lines_read(const struct rk_store *s,
+    const uint8_t pub[RK_KEY_PUBLIC_LEN], struct buf *out);
 /* Within a transaction that takes a key's lines out: keep them.  Those that are
  * longer than a row may be are not. */
 RK_MUST enum rk_err store_lines_keep(struct rk_store *s,
@@ -317,6 +320,9 @@ RK_MUST enum rk_err store_lines_keep(struct rk_store *s,
 RK_MUST enum rk_err store_lines_get(struct rk_store *s,
     const uint8_t pub[RK_KEY_PUBLIC_LEN], struct buf *out,
     struct rk_error *err);
+/* Within the transaction that brings them back: they are in the file again. */
+RK_MUST enum rk_err store_lines_drop(struct rk_store *s,
+    const uint8_t pub[RK_KEY_PUBLIC_LEN], struct rk_error *err);
 
 /* ---- store_count: tries and times ---- */
 

@@ -104,6 +104,25 @@ store_hide(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN])
 	known_let_go(&s->hold);
 }
 
+/* By the file as it was, and not by the row: SQLite may have taken that back by
+ * itself, and what it has then is of an earlier removal. */
+static enum rk_err
+unhide_line(struct rk_store *s, unsigned wait_ms,
+    const uint8_t pub[RK_KEY_PUBLIC_LEN], bool *shown, struct rk_error *err)
+{
+	struct buf lines;
+	enum rk_err r;
+
+	buf_init(&lines, KNOWN_FILE_MAX);
+	if ((r = store_lines_read(s, pub, &lines)) != RK_OK)
+		r = err_set(err, r, "%s: %s", s->known_name, rk_err_text(r));
+	else
+		r = known_restore(
+		    s->known_path, &s->hold, wait_ms, &lines, shown, err);
+	buf_fini(&lines);
+	return r;
+}
+
 static void
 note_done(struct rk_store *s, const struct store_line *line)
 {
@@ -126,7 +145,7 @@ store_take_back(struct rk_store *s)
 
 		r = line->added
 		        ? hide_line(s, wait_ms, line->pub, &changed, &err)
-		        : bring_back(s, wait_ms, line, &changed, &err);
+		        : unhide_line(s, wait_ms, line->pub, &changed, &err);
 		if (r != RK_OK)
 			log_event(RK_LOG_ERROR, "trust",
 			    "a change is not taken back: %s", err.text);
@@ -162,6 +181,8 @@ change_file(struct rk_store *s, const struct store_act *act,
 		if (!in_file)
 			r = (act->undoes ? bring_back : add_line)(
 			    s, wait_ms, &line, &changed, err);
+		if (r == RK_OK)
+			r = store_lines_drop(s, e->pub, err);
 		break;
 	case RK_STORE_ONCE:
 	case RK_STORE_UNTIL:

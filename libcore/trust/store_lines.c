@@ -6,9 +6,8 @@
 
 #define LINES_MAX 32768 /* bytes of one key; a row of the database has more */
 
-/* The lines of a key as they are in the file, each with its newline. */
-static enum rk_err
-collect(const struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
+enum rk_err
+store_lines_read(const struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
     struct buf *out)
 {
 	const char *text = (const char *)buf_peek(&s->text);
@@ -38,7 +37,7 @@ store_lines_keep(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
 	enum rk_err r;
 
 	buf_init(&lines, LINES_MAX);
-	r = collect(s, pub, &lines);
+	r = store_lines_read(s, pub, &lines);
 	if (r != RK_OK && r != RK_ETOOBIG) {
 		r = err_set(err, r, "%s: %s", s->name, rk_err_text(r));
 		goto out;
@@ -91,4 +90,20 @@ store_lines_get(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
 	}
 	(void)sqlite3_finalize(stmt);
 	return r;
+}
+
+enum rk_err
+store_lines_drop(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
+    struct rk_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	char fp[RK_FP_LEN];
+	enum rk_err r;
+
+	r = store_db_prepare(s, "DELETE FROM lines WHERE fp = ?1", &stmt, err);
+	if (r != RK_OK)
+		return r;
+	rk_fp_of_key(pub, fp);
+	(void)sqlite3_bind_text(stmt, 1, fp, -1, SQLITE_TRANSIENT);
+	return store_db_finish(s, stmt, err);
 }

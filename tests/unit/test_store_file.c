@@ -142,6 +142,48 @@ test_comes_back(void **state)
 	rk_store_close(s);
 }
 
+static int64_t
+count_kept(struct rk_store *s)
+{
+	int64_t n = -1;
+
+	assert_int_equal(
+	    store_db_number(s, "SELECT count(*) FROM lines", &n, NULL), RK_OK);
+	return n;
+}
+
+/* What could not be decided leaves the line it was about, not an older one of
+ * that key; and what is back is kept no longer. */
+static void
+test_taken_back(void **state)
+{
+	struct rk_store *s = storerig_open();
+	struct buf before, now;
+	int64_t act;
+
+	(void)state;
+	storerig_append(1, "a@x.example note=one");
+	(void)storerig_decide(s, RK_STORE_FORGET, 1);
+	storerig_append(1, "a@x.example note=two");
+	read_list(&before);
+	failvfs_set(0, SQLITE_FULL);
+	assert_int_not_equal(storerig_try(s, RK_STORE_FORGET, 1), RK_OK);
+	failvfs_set(-1, 0);
+	read_list(&now);
+	assert_int_equal(buf_len(&now), buf_len(&before));
+	assert_memory_equal(buf_peek(&now), buf_peek(&before), buf_len(&now));
+	act = storerig_decide(s, RK_STORE_FORGET, 1);
+	assert_int_equal(count_kept(s), 1);
+	assert_int_equal(rk_store_undo(s, act, "ann", NULL), RK_OK);
+	assert_int_equal(count_kept(s), 0);
+	buf_fini(&now);
+	read_list(&now);
+	assert_memory_equal(buf_peek(&now), buf_peek(&before), buf_len(&now));
+	buf_fini(&now);
+	buf_fini(&before);
+	rk_store_close(s);
+}
+
 /* Lines of key 2, behind what is there or in its place. */
 static void
 fill_list(const char *how, size_t n)
@@ -507,6 +549,7 @@ main(void)
 		IN_SCRATCH(test_line_appears),
 		IN_SCRATCH(test_long_line),
 		IN_SCRATCH(test_comes_back),
+		IN_SCRATCH(test_taken_back),
 		IN_SCRATCH(test_full),
 		IN_SCRATCH(test_line_goes),
 		IN_SCRATCH(test_locked),
