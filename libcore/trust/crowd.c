@@ -39,7 +39,7 @@ crowd_source(const char *host, uint8_t source[CROWD_SOURCE_LEN])
 struct crowd {
 	const struct crowd_one *all;
 	size_t n;
-	bool bare; /* only these are looked at */
+	bool bare; /* only these are looked at, and may have to go */
 };
 
 static bool
@@ -110,17 +110,17 @@ crowd_admit(const struct crowd_one *all, size_t n,
 
 	*victim = NULL;
 	here = count_source(&c, comes->source, &oldest);
+	c.bare = comes->bare;
 	if (here >= RK_ASK_ENTRIES_SOURCE) {
+		(void)count_source(&c, comes->source, &oldest);
 		if (oldest == NULL ||
 		    comes->seen - oldest->seen <= DISPLACE_AFTER)
 			return CROWD_SOURCE;
 		*victim = oldest;
 		return CROWD_ROOM;
 	}
-	c.bare = comes->bare;
-	if (c.bare && count_all(&c) < RK_ASK_ENTRIES / RK_ASK_BARE_PART)
-		c.bare = false;
-	if (!c.bare && n < RK_ASK_ENTRIES)
+	if (n < RK_ASK_ENTRIES &&
+	    (!c.bare || count_all(&c) < RK_ASK_ENTRIES / RK_ASK_BARE_PART))
 		return CROWD_ROOM;
 	here = count_source(&c, comes->source, &oldest);
 	*victim = find_victim(&c, here + 1);

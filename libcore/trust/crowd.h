@@ -32,7 +32,7 @@ enum crowd_word {
  * own only when they were not seen for a while, and another's only where that
  * has more than itself would then: so a flood costs no writes, and pushes out
  * nobody who came alone.  Bare ones share a part of the room by the same rule,
- * and are in nobody else's way.  *victim: NULL: nobody has to go.
+ * and never displace others.  *victim: NULL: nobody has to go.
  */
 enum crowd_word crowd_admit(const struct crowd_one *all, size_t n,
     const struct crowd_one *comes, const struct crowd_one **victim);

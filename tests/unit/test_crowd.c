@@ -137,6 +137,35 @@ test_bare(void **state)
 	assert_null(victim);
 }
 
+/* Not even in a full table of which they have less than their part, nor where
+ * they share an address. */
+static void
+test_vouched_stay(void **state)
+{
+	const unsigned n = RK_ASK_ENTRIES;
+	const size_t each = RK_ASK_ENTRIES_SOURCE;
+	const struct crowd_one *victim;
+	struct crowd_one late = { .seen = 1000 + LATER + each, .bare = true };
+
+	(void)state;
+	fill(n, 4, false);
+	assert_int_equal(comes(n, n, true, &victim), CROWD_FULL);
+	assert_null(victim);
+	for (size_t i = 8; i < 11; i++)
+		all[i].bare = true;
+	assert_int_equal(comes(n, n, true, &victim), CROWD_ROOM);
+	assert_ptr_equal(victim, &all[8]);
+	assert_int_equal(comes(n, n, false, &victim), CROWD_ROOM);
+	assert_ptr_equal(victim, &all[0]);
+
+	fill(each, RK_ASK_ENTRIES_SOURCE, false);
+	late.source = sources[0];
+	assert_int_equal(crowd_admit(all, each, &late, &victim), CROWD_SOURCE);
+	all[1].bare = true;
+	assert_int_equal(crowd_admit(all, each, &late, &victim), CROWD_ROOM);
+	assert_ptr_equal(victim, &all[1]);
+}
+
 int
 main(void)
 {
@@ -145,6 +174,7 @@ main(void)
 		cmocka_unit_test(test_one_source),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_bare),
+		cmocka_unit_test(test_vouched_stay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
