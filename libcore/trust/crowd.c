@@ -40,7 +40,18 @@ struct crowd {
 	const struct crowd_one *all;
 	size_t n;
 	bool bare; /* only these are looked at, and may have to go */
+	uint64_t now;
 };
+
+/* How long it was not seen.  Times may be before the clock began, or, where the
+ * clock was set back, to come. */
+static uint64_t
+age_of(const struct crowd *c, const struct crowd_one *one)
+{
+	const uint64_t age = c->now - one->seen;
+
+	return age <= INT64_MAX ? age : 0;
+}
 
 static bool
 is_in(const struct crowd *c, const struct crowd_one *one)
@@ -74,7 +85,7 @@ count_source(const struct crowd *c, const uint8_t *source,
 			continue;
 		n++;
 		if (!one->stays &&
-		    (*oldest == NULL || one->seen < (*oldest)->seen))
+		    (*oldest == NULL || age_of(c, one) > age_of(c, *oldest)))
 			*oldest = one;
 	}
 	return n;
@@ -104,7 +115,7 @@ enum crowd_word
 crowd_admit(const struct crowd_one *all, size_t n,
     const struct crowd_one *comes, const struct crowd_one **victim)
 {
-	struct crowd c = { .all = all, .n = n };
+	struct crowd c = { .all = all, .n = n, .now = comes->seen };
 	const struct crowd_one *oldest;
 	size_t here;
 
@@ -113,8 +124,7 @@ crowd_admit(const struct crowd_one *all, size_t n,
 	c.bare = comes->bare;
 	if (here >= RK_ASK_ENTRIES_SOURCE) {
 		(void)count_source(&c, comes->source, &oldest);
-		if (oldest == NULL ||
-		    comes->seen - oldest->seen <= DISPLACE_AFTER)
+		if (oldest == NULL || age_of(&c, oldest) <= DISPLACE_AFTER)
 			return CROWD_SOURCE;
 		*victim = oldest;
 		return CROWD_ROOM;

@@ -16,7 +16,7 @@ void crowd_source(const char *host, uint8_t source[CROWD_SOURCE_LEN]);
 /* One that waits, or comes. */
 struct crowd_one {
 	const uint8_t *source;
-	uint64_t seen; /* ms; when it comes: now */
+	uint64_t seen; /* ms, which may wrap; when it comes: now */
 	bool bare;     /* nobody vouches for the key */
 	bool stays;    /* it is never displaced */
 	void *who;

@@ -166,6 +166,29 @@ test_vouched_stay(void **state)
 	assert_ptr_equal(victim, &all[1]);
 }
 
+/* Seen last before the clock began, or, where it was set back, to come. */
+static void
+test_odd_times(void **state)
+{
+	const size_t each = RK_ASK_ENTRIES_SOURCE;
+	const struct crowd_one *victim;
+	struct crowd_one late = { .seen = 1000 + each };
+
+	(void)state;
+	fill(RK_ASK_ENTRIES, RK_ASK_ENTRIES_SOURCE, false);
+	late.source = sources[0];
+	all[5].seen = UINT64_MAX - LATER;
+	assert_int_equal(crowd_admit(all, each, &late, &victim), CROWD_ROOM);
+	assert_ptr_equal(victim, &all[5]);
+	assert_int_equal(comes(RK_ASK_ENTRIES, 8, false, &victim), CROWD_ROOM);
+	assert_ptr_equal(victim, &all[5]);
+
+	fill(each, RK_ASK_ENTRIES_SOURCE, false);
+	for (size_t i = 0; i < each; i++)
+		all[i].seen = late.seen + 1 + i;
+	assert_int_equal(crowd_admit(all, each, &late, &victim), CROWD_SOURCE);
+}
+
 int
 main(void)
 {
@@ -175,6 +198,7 @@ main(void)
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_bare),
 		cmocka_unit_test(test_vouched_stay),
+		cmocka_unit_test(test_odd_times),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
