@@ -197,6 +197,7 @@ void
 policy_set_clock(struct rk_trust *trust, uint64_t (*now)(void))
 {
 	trust->now = now != NULL ? now : mono_ms;
+	room_set_clock(trust->room, trust->now);
 }
 
 /* What is to become of a key that is not on the list. */

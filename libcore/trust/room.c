@@ -9,6 +9,7 @@
 
 #include <rpckit/store.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "trust/sshkey.h"
@@ -60,6 +61,9 @@ room_is_full(struct room *r, enum rk_ask_status s)
 void
 room_set_status(struct room *r, struct room_entry *e, enum rk_ask_status s)
 {
+	/* Nobody had to come meanwhile. */
+	if (room_is_decided(e->pub.status) && !room_is_decided(s))
+		e->seen = r->now();
 	--*counter(r, e->pub.status);
 	++*counter(r, s);
 	e->pub.status = s;
@@ -71,6 +75,7 @@ room_insert(struct room *r, struct room_entry *e)
 {
 	++*counter(r, e->pub.status);
 	e->pub.version = ++r->version;
+	e->seen = r->now();
 	LIST_INSERT_HEAD(bucket(r, e->pub.fp), e, link);
 }
 
@@ -410,7 +415,6 @@ enter(struct room *r, const struct rk_peer *peer, bool changed, bool count,
 	if (!count)
 		return RK_OK;
 	note_peer(e, peer, now);
-	r->latest = now;
 	if (r->store.seen != NULL)
 		rv = r->store.seen(r->store.arg, &e->pub, err);
 	if (rv != RK_OK) {
@@ -450,11 +454,20 @@ room_new(struct room **out)
 	/* Cannot fail with default attributes. */
 	(void)pthread_mutex_init(&r->mutex, NULL);
 	r->users = 1;
+	r->now = mono_ms;
 	LIST_INIT(&r->watches);
 	TAILQ_INIT(&r->seats);
 	for (size_t i = 0; i < ROOM_BUCKETS; i++)
 		LIST_INIT(&r->buckets[i]);
 	return RK_OK;
+}
+
+void
+room_set_clock(struct room *r, uint64_t (*now)(void))
+{
+	(void)pthread_mutex_lock(&r->mutex);
+	r->now = now;
+	(void)pthread_mutex_unlock(&r->mutex);
 }
 
 struct room *

@@ -17,6 +17,8 @@ struct room;
 RK_MUST enum rk_err room_new(struct room **out);
 struct room *room_hold(struct room *r);
 void room_release(struct room *r); /* NULL is allowed */
+/* ms that never go back, as room_enter()'s; the system's until then. */
+void room_set_clock(struct room *r, uint64_t (*now)(void));
 /* Behind the table from now on, in place of another, which is not closed; NULL:
  * none.  Copied. */
 void room_set_store(struct room *r, const struct ask_store *store);

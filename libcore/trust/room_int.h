@@ -15,7 +15,7 @@ struct room_entry {
 	LIST_ENTRY(room_entry) link;
 	struct rk_ask_entry pub;
 	uint8_t source[CROWD_SOURCE_LEN];
-	uint64_t seen; /* ms that never go back */
+	uint64_t seen; /* or undecided again; ms that never go back */
 	/* The store has it with this status: what it says later counts. */
 	bool kept;
 };
@@ -48,7 +48,7 @@ struct room {
 	size_t n_recalled;                          /* ever */
 	struct room_dropped dropped[ROOM_RECALLED]; /* the same */
 	size_t n_dropped;
-	uint64_t latest; /* when a peer was seen last; ms, as in an entry */
+	uint64_t (*now)(void); /* ms, as in an entry */
 	LIST_HEAD(, rk_ask_watch) watches;
 	TAILQ_HEAD(, room_seat) seats;
 	struct room_entry_list buckets[ROOM_BUCKETS];

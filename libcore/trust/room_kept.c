@@ -182,7 +182,6 @@ room_reload(
 	}
 	if (rv == RK_OK && (e = insert(r, &kept)) != NULL) {
 		e->pub.conns = conns;
-		e->seen = r->latest;
 		*after = e->pub;
 	}
 	room_tell(r, RK_ASK_DECIDED, after);

@@ -5,6 +5,15 @@
 
 #define DAY_MS (UINT64_C(24) * 3600 * 1000)
 
+/* Another thread may have seen it later than now. */
+static bool
+is_old(const struct room_entry *e, uint64_t now)
+{
+	const uint64_t age = now - e->seen;
+
+	return age >= RK_ASK_DAYS * DAY_MS && age <= INT64_MAX;
+}
+
 void
 room_drop_old(struct room *r, uint64_t now)
 {
@@ -14,8 +23,7 @@ room_drop_old(struct room *r, uint64_t now)
 		for (e = LIST_FIRST(&r->buckets[i]); e != NULL; e = next) {
 			next = LIST_NEXT(e, link);
 			if (room_is_decided(e->pub.status) ||
-			    e->pub.conns > 0 ||
-			    now - e->seen < RK_ASK_DAYS * DAY_MS)
+			    e->pub.conns > 0 || !is_old(e, now))
 				continue;
 			room_tell(r, RK_ASK_GONE, &e->pub);
 			room_remove(r, e);

@@ -315,6 +315,41 @@ test_undo(void **state)
 	rk_trust_free(t);
 }
 
+static _Atomic uint64_t days;
+
+static uint64_t
+read_days(void)
+{
+	return days * 24 * 3600 * 1000;
+}
+
+/* Who is undecided again after longer than anybody is kept who only waits:
+ * nobody had to come meanwhile. */
+static void
+test_again_late(void **state)
+{
+	const struct timespec nap = { .tv_nsec = 20000000 };
+	struct rk_trust *t = begin(true);
+	int turns = 500;
+
+	(void)state;
+	days = 100;
+	policy_set_clock(t, read_days);
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_int_equal(approve_for(t, 1, 2), RK_OK);
+	days += RK_ASK_DAYS + 1;
+	while (ask_only_entry(t).status == RK_ASK_UNTIL && turns-- > 0)
+		(void)nanosleep(&nap, NULL);
+	assert_int_equal(ask_only_entry(t).status, RK_ASK_EXPIRED);
+	assert_int_equal(ask_order(t, RK_ASK_REJECT, 1), RK_OK);
+	days += RK_ASK_DAYS + 1;
+	assert_int_equal(undo(t, 1, NULL), RK_OK);
+	assert_int_equal(ask_only_entry(t).status, RK_ASK_EXPIRED);
+	days += RK_ASK_DAYS + 1;
+	assert_int_equal(ask_count(t), 0);
+	rk_trust_free(t);
+}
+
 /* The note of a key that had a line and no entry. */
 static void
 test_note_stays(void **state)
@@ -536,6 +571,7 @@ main(void)
 		UNIT(test_time_kept),
 		UNIT(test_time_open),
 		UNIT(test_time_restart),
+		UNIT(test_again_late),
 		UNIT(test_replace),
 		UNIT(test_replace_kept),
 		UNIT(test_replace_race),
