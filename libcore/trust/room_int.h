@@ -72,10 +72,14 @@ bool room_is_full(struct room *r, enum rk_ask_status s);
 void room_drop_old(struct room *r, uint64_t now);
 RK_MUST enum rk_err room_make_place(struct room *r, const struct rk_peer *peer,
     uint64_t now, struct rk_error *err);
+/* The same for one of the store's. */
+RK_MUST enum rk_err room_keep_place(
+    struct room *r, const struct rk_ask_entry *kept, struct rk_error *err);
 /* room_kept.c: the entry as table and store have it; NULL: there is none.
  * waits: also one of the store's that nobody has decided about, which says
- * nothing otherwise: the file may have the key by now.  RK_ELIMIT, RK_ENOMEM,
- * the store's error. */
+ * nothing otherwise: the file may have the key by now; where the table is
+ * full another's may have to go for it.  RK_ELIMIT, RK_ENOMEM, the store's
+ * error. */
 RK_MUST enum rk_err room_get(struct room *r, const char *fp, bool waits,
     struct room_entry **out, struct rk_error *err);
 /* room_kept.c: something was decided about this key.  Its entry becomes what

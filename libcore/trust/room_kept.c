@@ -62,6 +62,18 @@ is_over(const struct room_entry *e)
 	       (e->kept && e->pub.status >= RK_ASK_EXPIRED);
 }
 
+/* Others make place for whom the store lets wait, and who is here to do so. */
+static enum rk_err
+find_place(struct room *r, const struct rk_ask_entry *kept, bool waits,
+    struct rk_error *err)
+{
+	if (!room_is_full(r, kept->status))
+		return RK_OK;
+	if (waits && !room_is_decided(kept->status))
+		return room_keep_place(r, kept, err);
+	return err_set(err, RK_ELIMIT, "too many keys are undecided");
+}
+
 enum rk_err
 room_get(struct room *r, const char *fp, bool waits, struct room_entry **out,
     struct rk_error *err)
@@ -94,8 +106,8 @@ room_get(struct room *r, const char *fp, bool waits, struct room_entry **out,
 	}
 	if (!waits && kept.status <= RK_ASK_CHANGED)
 		return RK_OK;
-	if (room_is_full(r, kept.status))
-		return err_set(err, RK_ELIMIT, "too many keys are undecided");
+	if ((rv = find_place(r, &kept, waits, err)) != RK_OK)
+		return rv;
 	if ((*out = insert(r, &kept)) == NULL)
 		return err_set(err, RK_ENOMEM, "out of memory");
 	return RK_OK;

@@ -79,6 +79,28 @@ displace(struct room *r, struct room_entry *e, struct rk_error *err)
 	return RK_OK;
 }
 
+static enum rk_err
+admit(struct room *r, const char *fp, const struct crowd_one *comes,
+    struct rk_error *err)
+{
+	struct crowd_one all[RK_ASK_ENTRIES];
+	const struct crowd_one *victim;
+
+	switch (crowd_admit(all, gather(r, all), comes, &victim)) {
+	case CROWD_SOURCE:
+		return err_set(err, RK_ELIMIT,
+		    "key %s: %d keys from its network wait for a decision "
+		    "already",
+		    fp, RK_ASK_ENTRIES_SOURCE);
+	case CROWD_FULL:
+		return err_set(err, RK_ELIMIT,
+		    "key %s: too many keys wait for a decision already", fp);
+	case CROWD_ROOM:
+		break;
+	}
+	return victim != NULL ? displace(r, victim->who, err) : RK_OK;
+}
+
 enum rk_err
 room_make_place(struct room *r, const struct rk_peer *peer, uint64_t now,
     struct rk_error *err)
@@ -87,22 +109,20 @@ room_make_place(struct room *r, const struct rk_peer *peer, uint64_t now,
 	const struct crowd_one comes = {
 		.source = source, .seen = now, .bare = room_is_bare(peer)
 	};
-	struct crowd_one all[RK_ASK_ENTRIES];
-	const struct crowd_one *victim;
 
 	room_source(peer->remote, source);
-	switch (crowd_admit(all, gather(r, all), &comes, &victim)) {
-	case CROWD_SOURCE:
-		return err_set(err, RK_ELIMIT,
-		    "key %s: %d keys from its network wait for a decision "
-		    "already",
-		    peer->cert.fp, RK_ASK_ENTRIES_SOURCE);
-	case CROWD_FULL:
-		return err_set(err, RK_ELIMIT,
-		    "key %s: too many keys wait for a decision already",
-		    peer->cert.fp);
-	case CROWD_ROOM:
-		break;
-	}
-	return victim != NULL ? displace(r, victim->who, err) : RK_OK;
+	return admit(r, peer->cert.fp, &comes, err);
+}
+
+enum rk_err
+room_keep_place(
+    struct room *r, const struct rk_ask_entry *kept, struct rk_error *err)
+{
+	uint8_t source[CROWD_SOURCE_LEN];
+	const struct crowd_one comes = { .source = source,
+		.seen = r->now(),
+		.bare = kept->ca[0] == '\0' && kept->cert_until == 0 };
+
+	crowd_source(kept->remote, source);
+	return admit(r, kept->fp, &comes, err);
 }

@@ -182,6 +182,35 @@ test_displaced(void **state)
 	rk_trust_free(t);
 }
 
+/* Whom another process has let wait in the store has a place in a full table by
+ * the same rule as one that comes first. */
+static void
+test_full(void **state)
+{
+	struct shelf shelf = { .has = true };
+	const struct ask_store store = { .load = shelf_load, .arg = &shelf };
+	struct rk_peer peer = ask_peer_at(500, "", "tls://192.0.2.9:1");
+	struct rk_trust *t = ask_list("", RK_TRUST_ASK);
+	char remote[64];
+
+	(void)state;
+	memcpy(shelf.kept.fp, peer.cert.fp, sizeof(shelf.kept.fp));
+	(void)snprintf(
+	    shelf.kept.remote, sizeof(shelf.kept.remote), "192.0.2.9");
+	(void)snprintf(shelf.kept.ca, sizeof(shelf.kept.ca), "a CA");
+	policy_set_store(t, &store);
+	for (unsigned i = 0; i < RK_ASK_ENTRIES; i++) {
+		(void)snprintf(
+		    remote, sizeof(remote), "tls://10.0.0.%u:1", i / 4);
+		peer = ask_peer_at(i, "", remote);
+		assert_int_equal(ask_come(t, &peer), RK_EAGAIN);
+	}
+	peer = ask_peer_at(500, "", "tls://192.0.2.9:1");
+	assert_int_equal(ask_come(t, &peer), RK_EAGAIN);
+	assert_int_equal(ask_count(t), RK_ASK_ENTRIES);
+	rk_trust_free(t);
+}
+
 /* What a rejected key does is there after the end of the process. */
 static void
 test_tries(void **state)
@@ -225,6 +254,8 @@ main(void)
 		    test_used_up, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_displaced, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_full, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_tries, scratch_enter, scratch_leave),
 	};
