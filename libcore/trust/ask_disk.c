@@ -376,10 +376,9 @@ disk_met(void *arg, const struct rk_peer *peer, bool comes)
 }
 
 static void
-disk_tried(
-    void *arg, const struct rk_cert_info *cert, const struct rk_peer *peer)
+disk_tried(void *arg, const struct rk_peer *peer)
 {
-	store_tried(arg, cert->pub, peer);
+	store_tried(arg, peer);
 }
 
 static enum rk_err

@@ -73,11 +73,9 @@ struct ask_store {
 	 * said; whether it may come in does not depend on it.  NULL: nobody
 	 * notes it. */
 	void (*met)(void *arg, const struct rk_peer *peer, bool comes);
-	/* A key that is rejected or revoked is here, so this is one more try;
-	 * peer: NULL: it has not proven the key, and nobody knows from where
-	 * it comes.  Written later.  NULL: nobody counts. */
-	void (*tried)(void *arg, const struct rk_cert_info *cert,
-	    const struct rk_peer *peer);
+	/* A key that is rejected or revoked is here and proven, so this is one
+	 * more try.  Written later.  NULL: nobody counts. */
+	void (*tried)(void *arg, const struct rk_peer *peer);
 	/* Each key's, as it was met last.  NULL: as there are none. */
 	enum rk_err (*certs)(void *arg,
 	    void (*fn)(const struct rk_cert_info *cert, void *fn_arg),

@@ -10,9 +10,9 @@
  * on the list, which is locked or has taken its share of new keys;
  * RK_EDENIED, RK_EREVOKED: that was decided; RK_EIO/RK_EMODE/RK_EFORMAT as
  * there.  RK_OK, too, where that cannot be read just now (RK_EBUSY there), and
- * of one that has to wait, whether or not it can.  Records nothing, so that it
- * may be asked before any proof; a refusal can then travel as a TLS alert.  Any
- * thread.
+ * of one that has to wait, whether or not it can.  Records nothing but, in
+ * memory, a try of a key that is out, so that it may be asked before any proof;
+ * a refusal can then travel as a TLS alert.  Any thread.
  */
 RK_MUST enum rk_err policy_foresee(struct rk_trust *trust,
     const struct rk_cert_info *cert, struct rk_error *err);

@@ -340,8 +340,9 @@ room_tried(
 		    e->pub.remote, sizeof(e->pub.remote), peer->remote);
 		note_address(&e->pub, peer->remote);
 	}
-	if (r->store.tried != NULL)
-		r->store.tried(r->store.arg, cert, peer);
+	/* Anybody has the certificate: what is not proven costs no write. */
+	if (peer != NULL && r->store.tried != NULL)
+		r->store.tried(r->store.arg, peer);
 	room_tell(r, RK_ASK_AGAIN, &e->pub);
 out:
 	(void)pthread_mutex_unlock(&r->mutex);

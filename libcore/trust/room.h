@@ -42,8 +42,9 @@ enum room_word {
 /* RK_OK, or the store's error. */
 RK_MUST enum rk_err room_ask(
     struct room *r, const char *fp, enum room_word *out, struct rk_error *err);
-/* A key that is rejected or revoked is here: note it, and from where it comes,
- * as far as that is known (peer: NULL). */
+/* A key that is rejected or revoked is here: note it, and from where it comes;
+ * peer: NULL: that is not known, nor is the key proven, and no store is told.
+ */
 void room_tried(struct room *r, const struct rk_cert_info *cert,
     const struct rk_peer *peer);
 

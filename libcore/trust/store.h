@@ -266,10 +266,8 @@ void store_mem_fini(struct rk_store *s);
  * with all that come, and written within half a minute.  Its certificate, as
  * store_cert_note().  Takes the mutex. */
 void store_met(struct rk_store *s, const struct rk_peer *peer, bool comes);
-/* The same of a key that is rejected or revoked; peer: NULL: nobody knows from
- * where. */
-void store_tried(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
-    const struct rk_peer *peer);
+/* The same of a key that is rejected or revoked. */
+void store_tried(struct rk_store *s, const struct rk_peer *peer);
 /* Who waits does so no more.  Takes the mutex. */
 RK_MUST enum rk_err store_drop(
     struct rk_store *s, const char *fp, struct rk_error *err);

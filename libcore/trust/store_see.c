@@ -224,10 +224,9 @@ store_met(struct rk_store *s, const struct rk_peer *peer, bool comes)
 }
 
 void
-store_tried(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
-    const struct rk_peer *peer)
+store_tried(struct rk_store *s, const struct rk_peer *peer)
 {
-	char address[RK_STORE_ADDRESS_LEN] = "";
+	char address[RK_STORE_ADDRESS_LEN];
 	struct store_key *key = NULL;
 	struct rk_error err;
 
@@ -237,13 +236,12 @@ store_tried(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
 	/* What cannot be read now is not counted; it is refused all the same.
 	 */
 	if (store_refresh(s, &err) == RK_OK)
-		key = store_key_find(s, pub);
+		key = store_key_find(s, peer->cert.pub);
 	store_hurry(s, STORE_PATIENT);
 	s->lenient = false;
 	if (key != NULL && (key->state == RK_STORE_REJECTED ||
 	                       key->state == RK_STORE_REVOKED)) {
-		if (peer != NULL)
-			find_address(peer, address);
+		find_address(peer, address);
 		store_count(s, key, address);
 	}
 	store_flush_due(s);
