@@ -299,7 +299,12 @@ check_content(struct rk_store *s, int64_t *version, struct rk_error *err)
 	r = store_db_number(s, "PRAGMA user_version", &number, err);
 	if (r != RK_OK)
 		return r;
-	if (number < 1 || number > STORE_VERSION)
+	if (number > STORE_VERSION)
+		return err_set(err, RK_EUNSUPPORTED,
+		    "%s: a newer version of this program made it: use that "
+		    "one, or put back a copy from before it",
+		    s->name);
+	if (number < 1)
 		return foreign(s, "its version is unknown here", err);
 	*version = number;
 	if ((r = compare_schema(s, number, err)) != RK_OK)

@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 
 #include <stdio.h>
+#include <string.h>
 
 #include "scratch.h"
 #include "storerig.h"
@@ -125,7 +126,7 @@ test_no_version(void **state)
 {
 	static const char *const sqls[] = { "PRAGMA user_version = 1",
 		"PRAGMA user_version = 2", "PRAGMA user_version = 3",
-		"PRAGMA user_version = 5",
+		"PRAGMA user_version = 0",
 		"PRAGMA user_version = 4; DROP TABLE names" };
 	struct rk_store *s;
 	struct rk_error err;
@@ -137,6 +138,21 @@ test_no_version(void **state)
 		assert_int_equal(
 		    rk_store_open(STORERIG_FILE, false, &s, &err), RK_EDAMAGED);
 	}
+}
+
+/* Of one that is newer nothing is lost: nobody is told to move it away. */
+static void
+test_newer(void **state)
+{
+	struct rk_store *s;
+	struct rk_error err;
+
+	(void)state;
+	rk_store_close(storerig_open());
+	edit("CREATE TABLE later (fp TEXT); PRAGMA user_version = 5");
+	assert_int_equal(
+	    rk_store_open(STORERIG_FILE, false, &s, &err), RK_EUNSUPPORTED);
+	assert_non_null(strstr(err.text, ": a newer version "));
 }
 
 /* The newest name is the one that counts; it goes with its key. */
@@ -179,6 +195,8 @@ main(void)
 		    test_version_3, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_no_version, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_newer, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_names, scratch_enter, scratch_leave),
 	};

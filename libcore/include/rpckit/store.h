@@ -102,9 +102,10 @@ RK_API RK_MUST enum rk_err rk_store_mode_parse(
  * was there and is gone is RK_EIO and is not made again: the file carries a
  * line "# decisions: NAME.db".  RK_EMODE: file, store or their directory is a
  * symbolic link, not regular, another user's, or open to others.  RK_EDAMAGED:
- * not a store, damaged, or of another schema.  RK_EBUSY, RK_EIO, RK_EINVAL,
- * RK_ENOMEM, and RK_EFORMAT as rk_trust_new().  Close it on any thread when no
- * other uses it.
+ * not a store, damaged, or of another schema.  RK_EUNSUPPORTED: of a newer
+ * version, or its file system has no write-ahead log.  RK_EBUSY, RK_EIO,
+ * RK_EINVAL, RK_ENOMEM, and RK_EFORMAT as rk_trust_new().  Close it on any
+ * thread when no other uses it.
  */
 RK_API RK_MUST enum rk_err rk_store_open(
     const char *known, bool make, struct rk_store **out, struct rk_error *err);
