@@ -255,6 +255,23 @@ has_table(size_t table, int64_t version)
 	return true;
 }
 
+/* Another program may have brought it to its own form since the version was
+ * read: then it is to be opened again. */
+static enum rk_err
+blame_schema(struct rk_store *s, int64_t version, struct rk_error *err)
+{
+	int64_t now;
+	enum rk_err r;
+
+	r = store_db_number(s, "PRAGMA user_version", &now, err);
+	if (r != RK_OK)
+		return r;
+	return now == version
+	           ? foreign(s, "its tables are not ours", err)
+	           : err_set(err, RK_EBUSY, "%s: is changed by another process",
+	                 s->name);
+}
+
 /* Before any of it is used: its schema is ours, to the letter. */
 static enum rk_err
 compare_schema(struct rk_store *s, int64_t version, struct rk_error *err)
@@ -271,7 +288,7 @@ compare_schema(struct rk_store *s, int64_t version, struct rk_error *err)
 	rc = sql_schema_is(s->db, texts, n, &same);
 	if (rc != SQLITE_OK)
 		return store_db_fail(s, rc, err);
-	return same ? RK_OK : foreign(s, "its tables are not ours", err);
+	return same ? RK_OK : blame_schema(s, version, err);
 }
 
 /* Is the first answer to a pragma this word? */

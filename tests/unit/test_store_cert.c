@@ -140,6 +140,47 @@ test_no_version(void **state)
 	}
 }
 
+static bool raced;
+
+/* Another process is faster, between two statements of the first. */
+static int
+open_first(unsigned what, void *arg, void *stmt, void *sql)
+{
+	(void)what;
+	(void)arg;
+	(void)stmt;
+	if (raced || strstr(sql, "FROM sqlite_schema") == NULL)
+		return 0;
+	raced = true;
+	rk_store_close(storerig_open());
+	return 0;
+}
+
+static int
+watch(sqlite3 *db, char **text, const struct sqlite3_api_routines *api)
+{
+	(void)text;
+	(void)api;
+	return raced
+	           ? SQLITE_OK
+	           : sqlite3_trace_v2(db, SQLITE_TRACE_STMT, open_first, NULL);
+}
+
+/* Two begin with an older one at once. */
+static void
+test_version_race(void **state)
+{
+	(void)state;
+	rk_store_close(storerig_open());
+	edit("DROP TABLE lines; PRAGMA user_version = 3");
+	raced = false;
+	assert_int_equal(
+	    sqlite3_auto_extension((void (*)(void))watch), SQLITE_OK);
+	rk_store_close(storerig_open());
+	sqlite3_reset_auto_extension();
+	assert_true(raced);
+}
+
 /* Of one that is newer nothing is lost: nobody is told to move it away. */
 static void
 test_newer(void **state)
@@ -195,6 +236,8 @@ main(void)
 		    test_version_3, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_no_version, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_version_race, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_newer, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
