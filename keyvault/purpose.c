@@ -16,25 +16,42 @@
 #define KIND "ssh-ed25519"
 #define SHOWN 128
 
+/* Bytes of what rk_escape() makes of one character, or of one byte of it. */
+static size_t
+unit_len(const char *p)
+{
+	size_t n = 1;
+
+	if (*p == '\\')
+		return p[1] == 'x' ? 4 : p[1] == 'u' ? 6 : p[1] == 'U' ? 10 : 2;
+	while ((p[n] & 0xc0) == 0x80)
+		n++;
+	return n;
+}
+
 void
 purpose_quote(char out[PURPOSE_QUOTED], const void *text, size_t len)
 {
 	char plain[PURPOSE_QUOTED - 2];
 	size_t n = 0;
+	size_t unit;
+	size_t end;
 
 	(void)rk_escape(plain, sizeof(plain), len > 0 ? text : NULL, len);
 	out[n++] = '"';
-	for (const char *p = plain; *p != '\0'; p++) {
-		/* A quote more, the one at the end, and NUL. */
-		if (n + 4 > PURPOSE_QUOTED && *p == '"') {
+	for (const char *p = plain; *p != '\0'; p += unit) {
+		unit = unit_len(p);
+		/* The quote at the end and NUL; before them a ~, if more
+		 * follows that may not fit. */
+		end = p[unit] == '\0' ? 2 : 3;
+		if (n + (*p == '"') + unit + end > PURPOSE_QUOTED) {
 			out[n++] = '~';
 			break;
 		}
-		if (n + 3 > PURPOSE_QUOTED)
-			break;
 		if (*p == '"')
 			out[n++] = '\\';
-		out[n++] = *p;
+		memcpy(out + n, p, unit);
+		n += unit;
 	}
 	out[n++] = '"';
 	out[n] = '\0';

@@ -225,6 +225,83 @@ test_forged(void **state)
 	assert_string_equal(text, "\"a\\\\\\\"b\"");
 }
 
+/* What is asked for, and how it is shown. */
+static const struct {
+	const char *text;
+	const char *shown;
+} units[] = {
+	{ "\"", "\\\"" },
+	{ "a", "a" },
+	{ "\\", "\\\\" },
+	{ "\n", "\\x0a" },
+	{ "\xc3\xa9", "\xc3\xa9" },
+	{ "\xe2\x80\x8b", "\\u200b" },
+	{ "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80" },
+};
+#define UNITS (sizeof(units) / sizeof(units[0]))
+
+/* The units whose numbers these are: whole ones, and a ~ if not all. */
+static void
+quotes_whole(const uint8_t *list, size_t n)
+{
+	struct {
+		char text[PURPOSE_QUOTED];
+		char guard[8];
+	} got;
+	char text[4 * 304];
+	size_t len = 0;
+	size_t more;
+	size_t at = 1;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		more = strlen(units[list[i]].text);
+		memcpy(text + len, units[list[i]].text, more);
+		len += more;
+	}
+	memset(&got, 0x5a, sizeof(got));
+	purpose_quote(got.text, text, len);
+	for (i = 0; i < sizeof(got.guard); i++)
+		assert_int_equal(got.guard[i], 0x5a);
+	len = strnlen(got.text, sizeof(got.text));
+	assert_in_range(len, 2, PURPOSE_QUOTED - 1);
+	assert_int_equal(got.text[0], '"');
+	for (i = 0; i < n; i++) {
+		more = strlen(units[list[i]].shown);
+		if (strncmp(got.text + at, units[list[i]].shown, more) != 0)
+			break;
+		at += more;
+	}
+	assert_string_equal(got.text + at, i < n ? "~\"" : "\"");
+	/* Not for nothing. */
+	assert_true(i == n || len + 7 > PURPOSE_QUOTED - 1);
+}
+
+static void
+test_cut(void **state)
+{
+	uint8_t list[304];
+
+	(void)state;
+	for (size_t kinds = 0; kinds < UNITS * UNITS * UNITS; kinds++) {
+		memset(list, (int)(kinds / UNITS % UNITS), sizeof(list));
+		list[0] = (uint8_t)(kinds / UNITS / UNITS);
+		/* Far more than fits is as a little more. */
+		for (size_t n = 0; n <= 300; n += n < 130 ? 1 : 85) {
+			list[n] = (uint8_t)(kinds % UNITS);
+			quotes_whole(list, n + 1);
+			list[n] = n == 0 ? (uint8_t)(kinds / UNITS / UNITS)
+			                 : (uint8_t)(kinds / UNITS % UNITS);
+		}
+	}
+	quotes_whole(list, 0);
+	for (size_t n = 0; n < 2000; n++) {
+		for (size_t i = 0; i < 150; i++)
+			list[i] = (uint8_t)((i * i * (n + 1) + n * i) % UNITS);
+		quotes_whole(list, n % 150);
+	}
+}
+
 /* All that it may be used as is shown: names of each kind, more of them than
  * there is room for, and none that does what it likes with the screen. */
 static void
@@ -396,6 +473,7 @@ main(void)
 		cmocka_unit_test(test_two_minds),
 		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_forged),
+		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_many_names),
 		cmocka_unit_test(test_requests),
