@@ -415,9 +415,11 @@ out:
 void
 vault_db_close(struct vault *v)
 {
-	/* Closing writes to the file, which is not to be tried again.  It fails
-	 * only with statements left, and there are none. */
-	if (v->db != NULL && (v->gone || v->why.code != RK_OK))
+	/* Closing writes to the file, which is not to be tried again, nor to be
+	 * done to another one.  It fails only with statements left, and there
+	 * are none. */
+	if (v->db != NULL &&
+	    (v->why.code != RK_OK || (v->wal != 0 && vault_gone(v))))
 		(void)sqlite3_db_config(
 		    v->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	if (v->db != NULL)

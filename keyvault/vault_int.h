@@ -91,8 +91,7 @@ struct vault {
 	struct vault_mark mark;
 	dev_t dev; /* of the file that was opened */
 	ino_t ino;
-	ino_t wal; /* of its log */
-	bool gone; /* one of them is another: ours must not be written back */
+	ino_t wal;    /* of its log; 0 while it is being opened */
 	int64_t seen; /* SQLite's number of what others committed */
 	bool stale;   /* look at all of it again */
 	bool writing;
@@ -125,6 +124,9 @@ RK_MUST enum rk_err vault_mark_look(
     struct vault *v, const struct vault_mark *mark, struct rk_error *err);
 /* The number of the log beside the file, 0 where there is none. */
 ino_t vault_wal_file(const struct vault *v);
+/* What is at its path is another file, or has another log: what ours has must
+ * not be written there. */
+RK_MUST bool vault_gone(const struct vault *v);
 /* NULL: locked. */
 const struct keys *vault_keys(const struct vault *v);
 RK_MUST enum rk_err vault_require_unlocked(

@@ -1,11 +1,9 @@
 /* A vault kept open between uses: asleep without its keys, but not unknown. */
 #include "vault_int.h"
 
-#include <errno.h>
 #include <stdio.h>
 
 #include "base/error.h"
-#include "base/fs.h"
 
 ino_t
 vault_wal_file(const struct vault *v)
@@ -21,21 +19,25 @@ vault_wal_file(const struct vault *v)
 
 /* Its log, too: SQLite keeps it as long as somebody has the file open, so who
  * took it away also changed the file. */
+bool
+vault_gone(const struct vault *v)
+{
+	struct stat st;
+
+	return lstat(v->path, &st) != 0 || st.st_dev != v->dev ||
+	       st.st_ino != v->ino || vault_wal_file(v) != v->wal;
+}
+
 enum rk_err
 vault_same(struct vault *v, struct rk_error *err)
 {
-	struct stat st;
 	enum rk_err r;
 
 	if ((r = vault_check_files(v->path, err)) != RK_OK)
 		return r;
-	if (lstat(v->path, &st) != 0)
-		return fs_fail(err, errno, v->path);
-	v->gone = st.st_dev != v->dev || st.st_ino != v->ino ||
-	          vault_wal_file(v) != v->wal;
-	return !v->gone ? RK_OK
-	                : err_set(err, RK_ESTATE, "%s: is another file now",
-	                      v->name);
+	return !vault_gone(v) ? RK_OK
+	                      : err_set(err, RK_ESTATE,
+	                            "%s: is another file now", v->name);
 }
 
 /* ---- what it was before ---- */

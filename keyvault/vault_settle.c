@@ -49,7 +49,7 @@ vault_settle_some(struct vault *v)
 	enum rk_err r = RK_OK;
 	int rc;
 
-	if (v->pages < LOG_PAGES)
+	if (v->pages < LOG_PAGES || vault_gone(v))
 		return;
 	rc = checkpoint(v, SQLITE_CHECKPOINT_PASSIVE);
 	if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
@@ -64,7 +64,7 @@ vault_settle(struct vault *v, struct rk_error *err)
 	int rc;
 
 	err_clear(err);
-	if (v == NULL || v->copy || v->gone)
+	if (v == NULL || v->copy || vault_gone(v))
 		return RK_OK;
 	if (v->why.code != RK_OK)
 		return err_set(err, v->why.code, "%s", v->why.text);

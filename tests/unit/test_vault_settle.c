@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "keyvault/vault_int.h"
@@ -212,6 +213,40 @@ test_read(void **state)
 	fini(&s);
 }
 
+/* Another file's bytes in place of ours, and no log: what ours had is not
+ * written into them, by whoever ends then. */
+static void
+test_put_back(void **state)
+{
+	static uint8_t copy[FILE_MAX];
+	struct rk_error err;
+	struct site s;
+	size_t len;
+	FILE *f;
+
+	(void)state;
+	for (mode_t mode = 0600; mode <= 0644; mode += 044) {
+		begin(&s);
+		len = load(VAULTRIG_FILE);
+		memcpy(copy, bytes, len);
+		vaultrig_add(s.v, "b", RECORD_SECRET, 2);
+		assert_true(load(VAULTRIG_FILE "-wal") > 0);
+		f = fopen(VAULTRIG_FILE, "wb");
+		assert_non_null(f);
+		assert_int_equal(fwrite(copy, 1, len, f), len);
+		assert_int_equal(fclose(f), 0);
+		assert_int_equal(unlink(VAULTRIG_FILE "-wal"), 0);
+		assert_int_equal(chmod(VAULTRIG_FILE, mode), 0);
+		assert_int_equal(vault_settle(s.v, &err), RK_OK);
+		assert_int_equal(load(VAULTRIG_FILE), len);
+		assert_memory_equal(bytes, copy, len);
+		fini(&s);
+		assert_int_equal(load(VAULTRIG_FILE), len);
+		assert_memory_equal(bytes, copy, len);
+		assert_int_equal(unlink(VAULTRIG_FILE), 0);
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_enter, scratch_leave)
 
 int
@@ -224,6 +259,7 @@ main(void)
 		TEST(test_rekey),
 		TEST(test_restored),
 		TEST(test_read),
+		TEST(test_put_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
