@@ -301,19 +301,22 @@ enum rk_err
 verb_check(struct kv *kv)
 {
 	struct vault_info info;
+	struct vault_mark seen;
 	uint64_t records;
 	char shown[SHOWN_LEN];
 	enum rk_err r;
 
+	if ((r = kv_open(kv)) != RK_OK)
+		return r;
+	seen_read(kv->vault, &seen);
 	/* Unlocking stops at what is wrong; here it is to be told. */
-	if ((r = kv_open(kv)) != RK_OK ||
-	    (r = kv_with_pass(
+	if ((r = kv_with_pass(
 	         kv, kv->vault, kv->path, "pass", check_with, NULL)) != RK_OK ||
 	    (r = vault_inspect(kv->vault, &info, &kv->err)) != RK_OK ||
 	    (r = vault_count(kv->vault, &records, &kv->err)) != RK_OK)
 		return r;
 	kv->verified = kv->status == 0;
-	seen_look(kv);
+	seen_look(kv, &seen);
 	if (kv->out.form == OUT_JSON)
 		return checked_row(kv, &info, records);
 	out_text(&kv->out, "%s  %s  %llu record%s, generation %llu\n",

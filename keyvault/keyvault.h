@@ -163,8 +163,12 @@ const char *const *kv_words(
 
 /* ---- seen.c: the generation that this user saw last ---- */
 
-/* Warn when the vault, verified, is older than that. */
-void seen_look(const struct kv *kv);
+/* What was seen of it; nothing is all zeros.  Before the vault is verified, as
+ * who writes to it meanwhile sees more. */
+void seen_read(struct vault *v, struct vault_mark *out);
+/* Warn when the vault, verified since, is older than that, or does not go on
+ * from it. */
+void seen_look(const struct kv *kv, const struct vault_mark *before);
 /* Remember it; a lower one only if that was meant. */
 void seen_keep(struct vault *v, bool restored);
 

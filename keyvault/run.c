@@ -121,13 +121,16 @@ pause_after_wrong(void)
 enum rk_err
 kv_unlock_with(struct kv *kv, struct vault *v, const struct rk_secret *pass)
 {
-	enum rk_err r = vault_unlock(v, pass, &kv->err);
+	struct vault_mark seen;
+	enum rk_err r;
 
+	seen_read(v, &seen);
+	r = vault_unlock(v, pass, &kv->err);
 	/* A copy that is to be restored may be older. */
 	if (r != RK_OK || v != kv->vault)
 		return r;
 	kv->verified = true;
-	seen_look(kv);
+	seen_look(kv, &seen);
 	return RK_OK;
 }
 

@@ -58,7 +58,7 @@ parse(char *text, struct vault_mark *out)
 
 /* All zeros: none. */
 static void
-read_seen(const char *path, struct vault_mark *out)
+read_file(const char *path, struct vault_mark *out)
 {
 	char text[TEXT_MAX + 1] = "";
 	struct buf b;
@@ -75,7 +75,7 @@ read_seen(const char *path, struct vault_mark *out)
 
 /* Best effort: where there is no home nothing is remembered. */
 static void
-write_seen(char path[PATH_LEN], const struct vault_mark *mark)
+write_file(char path[PATH_LEN], const struct vault_mark *mark)
 {
 	char text[TEXT_MAX];
 	char chain[2 * VAULT_CHAIN_LEN + 1];
@@ -95,68 +95,75 @@ write_seen(char path[PATH_LEN], const struct vault_mark *mark)
 	(void)r;
 }
 
-/* What was seen of it, what it is, and where that is kept. */
-struct seen {
-	char path[PATH_LEN];
-	struct vault_mark before;
-	struct vault_mark now;
-};
-
-/* False: there is nothing to compare. */
+/* Where it is kept; false: nowhere. */
 static bool
-look(struct vault *v, struct seen *s)
+find_path(struct vault *v, char out[PATH_LEN])
 {
 	struct vault_info info;
 
-	if (vault_inspect(v, &info, NULL) != RK_OK ||
-	    path_of(&info, s->path) != RK_OK)
-		return false;
-	vault_last(v, &s->now);
-	read_seen(s->path, &s->before);
-	return s->now.key_number != 0;
+	return vault_inspect(v, &info, NULL) == RK_OK &&
+	       path_of(&info, out) == RK_OK;
+}
+
+void
+seen_read(struct vault *v, struct vault_mark *out)
+{
+	char path[PATH_LEN];
+
+	memset(out, 0, sizeof(*out));
+	if (find_path(v, path))
+		read_file(path, out);
 }
 
 static bool
-is_older(const struct seen *s)
+is_older(const struct vault_mark *now, const struct vault_mark *before)
 {
-	return s->now.generation < s->before.generation;
+	return now->generation < before->generation;
 }
 
 /* What another error is about is told by whoever reads it. */
 static bool
-is_other(struct vault *v, const struct seen *s)
+is_other(struct vault *v, const struct vault_mark *before)
 {
-	return vault_follows(v, &s->before, NULL) == RK_ETAMPERED;
+	return vault_follows(v, before, NULL) == RK_ETAMPERED;
 }
 
 void
-seen_look(const struct kv *kv)
+seen_look(const struct kv *kv, const struct vault_mark *before)
 {
-	struct seen s;
+	struct vault_mark now;
 
-	if (!look(kv->vault, &s))
+	vault_last(kv->vault, &now);
+	if (now.key_number == 0)
 		return;
-	if (is_older(&s))
+	if (is_older(&now, before))
 		out_warn(&kv->out,
 		    "this vault is older than what was here before: generation "
 		    "%llu, and it was %llu; did somebody put back a copy?",
-		    (unsigned long long)s.now.generation,
-		    (unsigned long long)s.before.generation);
-	else if (is_other(kv->vault, &s))
+		    (unsigned long long)now.generation,
+		    (unsigned long long)before->generation);
+	else if (is_other(kv->vault, before))
 		out_warn(&kv->out,
 		    "this vault does not go on from what was here before, at "
 		    "generation %llu; did somebody put back a copy, which was "
 		    "written since?",
-		    (unsigned long long)s.before.generation);
+		    (unsigned long long)before->generation);
 }
 
 void
 seen_keep(struct vault *v, bool restored)
 {
-	struct seen s;
+	char path[PATH_LEN];
+	struct vault_mark now;
+	struct vault_mark before;
 
-	if (!look(v, &s) || (!restored && (is_older(&s) || is_other(v, &s))))
+	if (!find_path(v, path))
 		return;
-	if (memcmp(&s.now, &s.before, sizeof(s.now)) != 0)
-		write_seen(s.path, &s.now);
+	vault_last(v, &now);
+	read_file(path, &before);
+	if (now.key_number == 0 ||
+	    (!restored && (is_older(&now, &before) || is_other(v, &before))))
+		return;
+	if (memcmp(&now, &before, sizeof(now)) != 0)
+		write_file(path, &now);
 }

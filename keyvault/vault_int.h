@@ -119,7 +119,8 @@ void vault_at(const struct vault *v, uint64_t done, uint64_t of);
 int vault_db_steps(const struct vault *v, sqlite3_backup *b);
 /* It is verified, or written, as it now is. */
 void vault_mark_set(struct vault *v);
-/* vault_follows() inside a transaction, the head and the log's end read. */
+/* vault_follows() inside a transaction, with the key that it was verified
+ * under. */
 RK_MUST enum rk_err vault_mark_look(
     struct vault *v, const struct vault_mark *mark, struct rk_error *err);
 /* The number of the log beside the file, 0 where there is none. */

@@ -63,8 +63,9 @@ vault_expect(struct vault *v, const struct vault_mark *mark)
 	v->mark = *mark;
 }
 
-/* Follow the log from the mark: its end was sealed, so what leads there is what
- * was written.  RK_EDAMAGED: the mark is not on the way. */
+/* Follow the log from the mark to what is verified: that was sealed, so what
+ * leads there is what was written, and what others wrote behind it is not yet
+ * ours.  RK_EDAMAGED: the mark is not on the way. */
 static enum rk_err
 follow(struct vault *v, const struct vault_mark *mark, struct rk_error *err)
 {
@@ -76,10 +77,12 @@ follow(struct vault *v, const struct vault_mark *mark, struct rk_error *err)
 
 	memcpy(chain.at, mark->chain, sizeof(chain.at));
 	r = vault_db_prepare(v,
-	    "SELECT " VAULT_LINE_COLUMNS " FROM audit WHERE id > ?1 ORDER BY "
-	    "id",
+	    "SELECT " VAULT_LINE_COLUMNS
+	    " FROM audit WHERE id > ?1 AND id <= ?2 ORDER BY id",
 	    &stmt, err);
-	if (r == RK_OK && sqlite3_bind_int64(stmt, 1, mark->line) != SQLITE_OK)
+	if (r == RK_OK &&
+	    (sqlite3_bind_int64(stmt, 1, mark->line) != SQLITE_OK ||
+	        sqlite3_bind_int64(stmt, 2, v->mark.line) != SQLITE_OK))
 		r = err_set(err, RK_ENOMEM, "%s: out of memory", v->name);
 	while (r == RK_OK &&
 	       (r = vault_db_step(v, stmt, &more, err)) == RK_OK && more) {
@@ -88,8 +91,8 @@ follow(struct vault *v, const struct vault_mark *mark, struct rk_error *err)
 	}
 	(void)sqlite3_finalize(stmt);
 	if (r == RK_OK &&
-	    (chain.last != v->line_id ||
-	        memcmp(chain.at, v->chain, sizeof(v->chain)) != 0))
+	    (chain.last != v->mark.line ||
+	        memcmp(chain.at, v->mark.chain, sizeof(chain.at)) != 0))
 		r = RK_EDAMAGED;
 	return r;
 }
@@ -98,20 +101,20 @@ enum rk_err
 vault_mark_look(
     struct vault *v, const struct vault_mark *mark, struct rk_error *err)
 {
-	const struct head *h = &v->head;
+	const struct vault_mark *now = &v->mark;
 	enum rk_err r;
 
 	if (mark->key_number == 0)
 		return RK_OK;
-	if (h->key_number < mark->key_number ||
-	    h->generation < mark->generation)
+	if (now->key_number < mark->key_number ||
+	    now->generation < mark->generation)
 		return err_set(err, RK_ETAMPERED,
 		    "%s: is older than it was: generation %llu, and it was "
 		    "%llu; a copy was put in its place",
-		    v->name, (unsigned long long)h->generation,
+		    v->name, (unsigned long long)now->generation,
 		    (unsigned long long)mark->generation);
 	/* A new key may have sealed the log anew. */
-	if (h->key_number > mark->key_number)
+	if (now->key_number > mark->key_number)
 		return RK_OK;
 	if ((r = follow(v, mark, err)) != RK_EDAMAGED)
 		return r;
@@ -130,7 +133,11 @@ vault_follows(
 	err_clear(err);
 	if ((r = vault_read_begin(v, err)) != RK_OK)
 		return r;
-	r = vault_mark_look(v, mark, err);
+	/* Locked it may have been sealed anew since it was verified. */
+	if (v->key == NULL)
+		r = vault_head_read(v, err);
+	if (r == RK_OK && v->head.key_number <= v->mark.key_number)
+		r = vault_mark_look(v, mark, err);
 	vault_read_end(v);
 	return r;
 }

@@ -409,6 +409,47 @@ test_rekey(void **state)
 	rk_secret_free(pass);
 }
 
+static void
+tell_nothing(enum rk_err what, const char *text, void *arg)
+{
+	(void)what;
+	(void)arg;
+	fail_msg("%s", text);
+}
+
+/* What was checked goes on from what was before, whoever writes then. */
+static void
+test_check_beside(void **state)
+{
+	const bool *hide = *state;
+	struct rk_secret *pass = vaultrig_secret(VAULTRIG_PASS);
+	struct vault_mark before;
+	struct vault_mark last;
+	struct rk_error err;
+	struct vault *v;
+	struct vault *other;
+
+	vaultrig_make(*hide);
+	v = vaultrig_unlocked();
+	vault_last(v, &before);
+	other = vaultrig_unlocked();
+	vaultrig_add(other, "a", RECORD_SECRET, 1);
+	assert_int_equal(vault_check(v, pass, tell_nothing, NULL, &err), RK_OK);
+	vaultrig_add(other, "b", RECORD_SECRET, 2);
+	assert_int_equal(vault_follows(v, &before, &err), RK_OK);
+	/* That is about what was checked. */
+	vault_last(other, &last);
+	assert_int_equal(vault_follows(v, &last, &err), RK_ETAMPERED);
+	before.chain[0] ^= 1;
+	assert_int_equal(vault_follows(v, &before, &err), RK_ETAMPERED);
+	before.chain[0] ^= 1;
+	assert_int_equal(vault_rekey(other, pass, &vaultrig_kdf, &err), RK_OK);
+	assert_int_equal(vault_follows(v, &before, &err), RK_OK);
+	vault_close(other);
+	vault_close(v);
+	rk_secret_free(pass);
+}
+
 static bool
 count_told(const struct vault_line *line, void *arg)
 {
@@ -544,6 +585,7 @@ main(void)
 		TEST(test_two_handles),
 		TEST(test_passwd),
 		BOTH(test_rekey),
+		BOTH(test_check_beside),
 		TEST(test_log_forged),
 		TEST(test_backup),
 	};
