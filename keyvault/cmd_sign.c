@@ -85,20 +85,48 @@ output_of(struct kv *kv, const char *path, char out[PATH_LEN])
 	           : kv_fail(kv, RK_ETOOBIG, path, "the path is too long");
 }
 
+/* Nothing is there, and something can be made there. */
+static enum rk_err
+check_output(struct kv *kv, const char *path)
+{
+	char folder[PATH_LEN];
+	char *slash;
+	struct stat st;
+
+	if (lstat(path, &st) == 0)
+		return fs_fail(&kv->err, EEXIST, path);
+	(void)str_copy(folder, sizeof(folder), path);
+	slash = strrchr(folder, '/');
+	if (slash == NULL)
+		(void)str_copy(folder, sizeof(folder), ".");
+	else
+		slash[slash == folder ? 1 : 0] = '\0';
+	return access(folder, W_OK | X_OK) == 0
+	           ? RK_OK
+	           : fs_fail(&kv->err, errno, folder);
+}
+
 /* Before a use is spent, and the log says that it was: what is there is not
  * written over. */
 static enum rk_err
 check_outputs(struct kv *kv, const char *const *words, size_t n)
 {
 	char path[PATH_LEN];
-	struct stat st;
-	enum rk_err r = RK_OK;
+	enum rk_err r;
 
-	for (size_t i = 1; i < n && r == RK_OK; i++)
-		if ((r = output_of(kv, words[i], path)) == RK_OK &&
-		    strcmp(path, "-") != 0 && lstat(path, &st) == 0)
-			r = fs_fail(&kv->err, EEXIST, path);
-	return r;
+	for (size_t i = 1; i < n; i++) {
+		if ((r = output_of(kv, words[i], path)) != RK_OK)
+			return r;
+		if (strcmp(path, "-") == 0)
+			continue;
+		if ((r = check_output(kv, path)) != RK_OK)
+			return r;
+		for (size_t j = 1; j < i; j++)
+			if (strcmp(words[i], words[j]) == 0)
+				return kv_fail(
+				    kv, RK_EINVAL, words[i], "is named twice");
+	}
+	return RK_OK;
 }
 
 static enum rk_err

@@ -335,6 +335,13 @@ not_over() {
 	want 9 "a signature is not written over a file" "$keyvault" \
 	    --no-input sign deploy-ca second file
 	absent "nor is another one made" second.sig
+	want 8 "nor into a folder that is not there" "$keyvault" \
+	    --no-input sign deploy-ca file -o none/file.sig
+	has err '^keyvault: none: ' "which is named"
+	want 2 "nor is one file signed twice" "$keyvault" \
+	    --no-input sign deploy-ca second second
+	has err 'second: is named twice' "and told"
+	absent "nor once" second.sig
 	"$keyvault" --json status >out
 	json_has out 'v["keys"][0]["uses_left"] == 2' "no use is spent"
 	agent_stop
