@@ -231,6 +231,8 @@ restore_from(struct kv *kv, struct vault *from, const char *path, bool dry)
 		r = back_up(kv, from, kv->path);
 	if (r != RK_OK || dry)
 		goto out;
+	/* It was meant, whatever becomes of the line in the log. */
+	seen_keep(from, true);
 	r = note_restore(kv, pass, shown);
 	kv->restored = r == RK_OK;
 	kv->verified = kv->restored;

@@ -169,7 +169,7 @@ void seen_read(struct vault *v, struct vault_mark *out);
 /* Warn when the vault, verified since, is older than that, or does not go on
  * from it. */
 void seen_look(const struct kv *kv, const struct vault_mark *before);
-/* Remember it; a lower one only if that was meant. */
+/* Remember what is verified; a lower one only if that was meant. */
 void seen_keep(struct vault *v, bool restored);
 
 /* ---- kv_agent.c: by way of the agent ---- */

@@ -139,14 +139,16 @@ seen_look(const struct kv *kv, const struct vault_mark *before)
 	if (is_older(&now, before))
 		out_warn(&kv->out,
 		    "this vault is older than what was here before: generation "
-		    "%llu, and it was %llu; did somebody put back a copy?",
+		    "%llu, and it was %llu; did somebody put back a copy? "
+		    "keyvault restore of it says that it was meant",
 		    (unsigned long long)now.generation,
 		    (unsigned long long)before->generation);
 	else if (is_other(kv->vault, before))
 		out_warn(&kv->out,
 		    "this vault does not go on from what was here before, at "
 		    "generation %llu; did somebody put back a copy, which was "
-		    "written since?",
+		    "written since? keyvault backup, and restore of that, say "
+		    "that it was meant",
 		    (unsigned long long)before->generation);
 }
 

@@ -123,6 +123,13 @@ changed() {
 	has out '^ok .*vault.db  1 record, ' "counts one"
 }
 
+# too_large BYTES COMMAND...: where no file can have so many.
+too_large() (
+	ulimit -f $(($1 / 512))
+	shift
+	"$@"
+)
+
 cared_for() {
 	fresh
 	want 0 "backup" "$keyvault" backup copy
@@ -160,6 +167,18 @@ cared_for() {
 	want 0 "check" kv check
 	[ ! -s err ]
 	result $? "what was meant"
+	want 0 "a larger one" sh -c "seq -f big%g 20 |
+	    '$keyvault' --pass file:pass new --ack --note $(printf %0900d 0) -"
+	want 0 "backup" "$keyvault" backup larger
+	mv older smaller
+	want 0 "the smaller one again" kv restore smaller --file-pass file:pass
+	want 1 "the larger one, of which the log can take no note" \
+	    too_large $(($(wc -c <larger) / 4096 * 4120 + 1024)) kv restore \
+	    larger --file-pass file:pass
+	want 0 "is there" "$keyvault" show big20
+	want 0 "check" kv check
+	[ ! -s err ]
+	result $? "and was meant as well"
 	want 0 "passwd" kv passwd --new-pass file:fpass --kdf-time 1ms
 	has err 'unlocking takes about .* s and 64 MiB' "tells what that costs"
 	want 7 "the old passphrase" kv check
