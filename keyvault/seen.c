@@ -166,6 +166,9 @@ seen_keep(struct vault *v, bool restored)
 	if (now.key_number == 0 ||
 	    (!restored && (is_older(&now, &before) || is_other(v, &before))))
 		return;
-	if (memcmp(&now, &before, sizeof(now)) != 0)
+	/* Who wrote to the vault since may be done by now. */
+	read_file(path, &before);
+	if (memcmp(&now, &before, sizeof(now)) != 0 &&
+	    (restored || !is_older(&now, &before)))
 		write_file(path, &now);
 }
