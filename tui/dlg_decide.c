@@ -334,28 +334,70 @@ dlg_decide(struct ui *ui, const struct model_key *k, enum action by)
 		decide_changed(ui, k);
 }
 
+/* ---- one key for another ---- */
+
+static struct replacing
+what_replaces(const struct dialog *d)
+{
+	struct replacing w = { .version = d->version,
+		.by_version = d->by_version };
+
+	(void)str_copy(w.fp, sizeof(w.fp), d->fp);
+	(void)str_copy(w.old_fp, sizeof(w.old_fp), d->old_fp);
+	(void)str_copy(w.who, sizeof(w.who), d->who);
+	(void)str_copy(w.note, sizeof(w.note), d->note);
+	return w;
+}
+
+static void
+replaced_still(struct ui *ui, struct dialog *d, int button)
+{
+	const struct replacing what = what_replaces(d);
+
+	if (button == 1)
+		order_replace(ui, &what, NULL);
+}
+
+/* denied_fn: as where a third key has the name, which nobody was shown.  Who
+ * does something else by now reads why, and begins again. */
+static void
+ask_still(struct ui *ui, const struct replacing *what, const char *why)
+{
+	char grouped[RK_FP_GROUPED_LEN];
+	struct dialog *d;
+
+	if (ui->dialog != NULL || ui->pane != NULL || ui->prompt.on)
+		return;
+	d = dialog_open(ui, " Replace it all the same? ", replaced_still);
+	if (d == NULL)
+		return;
+	(void)str_copy(d->fp, sizeof(d->fp), what->fp);
+	(void)str_copy(d->old_fp, sizeof(d->old_fp), what->old_fp);
+	(void)str_copy(d->who, sizeof(d->who), what->who);
+	(void)str_copy(d->note, sizeof(d->note), what->note);
+	d->version = what->version;
+	d->by_version = what->by_version;
+	text_add(&d->body, ROLE_TEXT, "who %s", d->who);
+	rk_fp_group(d->old_fp, grouped);
+	text_add(&d->body, ROLE_TEXT, "old %s", grouped);
+	rk_fp_group(d->fp, grouped);
+	text_add(&d->body, ROLE_HEAD, "new %s", grouped);
+	text_add(&d->body, ROLE_BAD, "The daemon did not: %s", why);
+	text_add(&d->body, ROLE_WAIT,
+	    "Only the old key goes. Whatever else has the name stays in.");
+	dialog_must(d);
+	dialog_button(d, "No", 'n');
+	dialog_button(d, "Replace", 'R');
+	d->hints = d->brief = "R replace  n, Esc no";
+}
+
 static void
 replaced(struct ui *ui, struct dialog *d, int button)
 {
-	const struct order_arg args[] = {
-		{ "key", d->old_fp, 0 },
-		{ "verb", "replace", 0 },
-		{ "by", d->fp, 0 },
-		{ "version", NULL, d->version },
-		{ "by_version", NULL, d->by_version },
-		/* Also where a third key has the name, which stays: who types
-		 * the end of this one means it. */
-		{ "changed", order_yes, 0 },
-		{ "note", d->note, 0 },
-	};
-	char said[200];
+	const struct replacing what = what_replaces(d);
 
-	if (button < 0)
-		return;
-	(void)snprintf(
-	    said, sizeof(said), "replaced the key of %.120s", d->who);
-	order_send(
-	    ui, "_.decide", args, d->note[0] != '\0' ? 7 : 6, said, true);
+	if (button >= 0)
+		order_replace(ui, &what, ask_still);
 }
 
 /* d->key: the one that goes. */

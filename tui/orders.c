@@ -140,6 +140,8 @@ on_done(enum rk_err code, const struct rk_error *err,
 	/* What has become of it is not waited for; no event tells of notes. */
 	ui->conf.model->keys_stale = true;
 	feed_ask(ui->conf.feed);
+	if (code == RK_EDENIED && o->denied != NULL && err != NULL)
+		o->denied(ui, &o->what, err->text);
 	if (code != RK_OK)
 		return;
 	if (rk_value_get(answer, "new") != NULL)
@@ -206,6 +208,30 @@ order_then(struct ui *ui, const char *method, const struct order_arg *args,
 
 	(void)str_copy(what.said, sizeof(what.said), said);
 	send(ui, method, args, n, &what);
+}
+
+void
+order_replace(struct ui *ui, const struct replacing *what, denied_fn *denied)
+{
+	struct order order = {
+		.can_undo = true, .denied = denied, .what = *what
+	};
+	struct order_arg args[7] = {
+		{ "key", what->old_fp, 0 },
+		{ "verb", "replace", 0 },
+		{ "by", what->fp, 0 },
+		{ "version", NULL, what->version },
+		{ "by_version", NULL, what->by_version },
+	};
+	size_t n = 5;
+
+	if (denied == NULL)
+		args[n++] = (struct order_arg){ "changed", order_yes, 0 };
+	if (what->note[0] != '\0')
+		args[n++] = (struct order_arg){ "note", what->note, 0 };
+	(void)snprintf(order.said, sizeof(order.said),
+	    "replaced the key of %.120s", what->who);
+	send(ui, "_.decide", args, n, &order);
 }
 
 void

@@ -52,6 +52,15 @@ struct prompt {
 	uint64_t version;
 };
 
+/* A key that takes the place of a known one. */
+struct replacing {
+	char fp[RK_FP_LEN], old_fp[RK_FP_LEN];
+	char who[256], note[256];
+	uint64_t version, by_version;
+};
+typedef void denied_fn(
+    struct ui *ui, const struct replacing *what, const char *why);
+
 struct order {
 	struct ui *ui; /* NULL: free */
 	char said[200];
@@ -59,6 +68,9 @@ struct order {
 	/* Of what is only asked for. */
 	void (*answered)(struct ui *ui, const struct rk_value *answer);
 	void (*then)(struct ui *ui); /* where it went well */
+	/* Where the daemon would do it if it were meant so, or NULL. */
+	denied_fn *denied;
+	struct replacing what;
 };
 
 struct ui {
@@ -187,6 +199,10 @@ void order_send(struct ui *ui, const char *method, const struct order_arg *args,
 /* The same, and do something when it went well; then: may be NULL. */
 void order_then(struct ui *ui, const char *method, const struct order_arg *args,
     size_t n, const char *said, void (*then)(struct ui *ui));
+/* Have a key replaced.  denied: called with the daemon's words where it would
+ * do that only if it is told once more; NULL: it is. */
+void order_replace(
+    struct ui *ui, const struct replacing *what, denied_fn *denied);
 /* Ask for something.  What goes wrong is said; the answer is NULL then, where
  * it could be asked for at all. */
 void order_ask(struct ui *ui, const char *method, const struct order_arg *args,

@@ -326,7 +326,8 @@ quick() {
 	rm .config/rpckit/config
 }
 
-# A third key with the name stays when one replaces the other.
+# A third key with the name stays when one replaces the other, and who does that
+# is told of it before.
 third() {
 	comes third ping
 	until_ok stands third changed
@@ -342,6 +343,11 @@ third() {
 	shows 'last four characters' 'and replaces one of them'
 	keys -l "$(fingerprint again | tr -d "\n" | tail -c 4)"
 	keys Enter
+	shows 'Replace it all the same' 'there is the other: that is asked'
+	shows 'a third key is' 'in the words of the daemon'
+	has_no_line again
+	result $? 'before anything is done'
+	keys R
 	shows 'replaced the key' 'although there is the other'
 	until_ok has_line again
 	result $? 'in the list'
