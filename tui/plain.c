@@ -24,6 +24,7 @@ struct plain {
 	struct model *model;
 	bool read_only;
 	struct rk_watch *in;     /* what is typed; NULL: no more comes */
+	bool file;               /* that is read instead, which always can be */
 	struct rk_watch *reader; /* of our output, whether it is there */
 	char bytes[512];         /* that were read, and taken up to here */
 	size_t n_bytes, bytes_at;
@@ -215,12 +216,32 @@ is_busy(const struct plain *p)
 	       (!p->begun && !is_offline(p));
 }
 
+/* Has a file more of it? */
+static bool
+read_file(struct plain *p)
+{
+	ssize_t n = read(STDIN_FILENO, p->bytes, sizeof(p->bytes));
+
+	p->bytes_at = 0;
+	p->n_bytes = n > 0 ? (size_t)n : 0;
+	if (n > 0)
+		return true;
+	if (n < 0)
+		out_text(p->out, "what is typed cannot be read\n");
+	p->failed = p->failed || n < 0;
+	p->file = false;
+	p->eof = true;
+	return false;
+}
+
 /* One line after the other, and each is answered before the end. */
 static void
 go_on(struct plain *p)
 {
-	while (!p->over && !is_busy(p) && p->bytes_at < p->n_bytes)
-		take_byte(p, p->bytes[p->bytes_at++]);
+	do {
+		while (!p->over && !is_busy(p) && p->bytes_at < p->n_bytes)
+			take_byte(p, p->bytes[p->bytes_at++]);
+	} while (p->file && !p->over && !is_busy(p) && read_file(p));
 	/* The last line may have no end. */
 	if (p->eof && !p->over && !is_busy(p)) {
 		p->over = p->n_typed == 0;
@@ -338,6 +359,8 @@ set_up(struct plain *p)
 	r = rk_watch_new(p->loop, STDIN_FILENO, RK_READ, on_typed, p, &p->in);
 	if (r == RK_ENOMEM)
 		return r;
+	p->file =
+	    r != RK_OK && fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode);
 	/* Nothing is read there: it is ready when its other end is gone. */
 	if (fstat(STDOUT_FILENO, &st) == 0 && S_ISFIFO(st.st_mode))
 		return rk_watch_new(

@@ -47,9 +47,10 @@ plain_ctl_help(const struct out *out)
 static bool
 expand(const char *line, char *dst, size_t len)
 {
-	const char *rest = line + (line[0] != '\0');
+	const char *rest;
 
 	line += line[0] == ':';
+	rest = line + (line[0] != '\0');
 	(void)str_copy(dst, len, line);
 	if (line[0] == '\0' || (*rest != '\0' && *rest != ' '))
 		return true;

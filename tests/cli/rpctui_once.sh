@@ -210,7 +210,7 @@ plain_decides() {
 		a $fp 'x
 		log -f
 		nonsense
-		a $(echo "$fp" | cut -c 8-20)
+		:a $(echo "$fp" | cut -c 8-20)
 	END
 	in_order '^of what' '^a quote has no end' '^that has no end' \
 		'^failed: status 2' ': approved, and known'
@@ -257,6 +257,13 @@ plain_changed() {
 plain_ends() {
 	want 0 'the end of a pipe' sh -c \
 		": | '$rpctui' --socket '$tmp/admin' --plain"
+	printf '2\n:trust ls\ns' >lines
+	want 0 'the end of a file' sh -c \
+		"'$rpctui' --socket '$tmp/admin' --plain <lines"
+	in_order ' online$' ' status rpcd ' '^STATE ' ' status rpcd '
+	: >lines
+	want 0 'and of one that is empty' sh -c \
+		"'$rpctui' --socket '$tmp/admin' --plain <lines"
 	"$rpctui" --socket admin --plain </dev/null >ended 2>err &
 	watcher=$!
 	daemons="$daemons $watcher"
