@@ -100,6 +100,7 @@ struct control_fact {
 };
 
 struct control_upload;
+#define CONTROL_UPLOADS_MAX 4 /* that are sent, and as many that wait */
 
 struct rk_control {
 	struct rk_server *server;
@@ -249,6 +250,7 @@ struct control_try {
 	struct rk_call *call;
 	const struct control_end *end;
 	struct rk_bytes payload;
+	const struct buf *text; /* of more than this call, or NULL */
 	uint64_t number; /* those that were given before have smaller ones */
 	bool last;       /* it is not tried again */
 };
@@ -262,6 +264,10 @@ typedef enum rk_err control_order_fn(
  * ones, which put a key out, need no more than the store, and go before. */
 void control_in_turn(struct rk_call *call, const struct control_end *e,
     control_order_fn *fn, bool urgent);
+/* The same of one that has a text, which is taken as long as it waits; few
+ * such ones may. */
+void control_in_turn_with(struct rk_call *call, const struct control_end *e,
+    control_order_fn *fn, struct buf *text);
 /* This one has put a key out: what was ordered about it before and has not been
  * done is refused. */
 void control_overrule(const struct control_try *t, const char *fp);

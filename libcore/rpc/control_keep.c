@@ -347,16 +347,20 @@ read_asked(
 
 static enum rk_err
 import_text(const struct control_try *t, const struct control_import *asked,
-    const struct buf *text, struct rk_error *err)
+    struct rk_error *err)
 {
+	const struct rk_str text =
+	    t->text == NULL ? asked->text
+	                    : (struct rk_str){ (const char *)buf_peek(t->text),
+		                      buf_len(t->text) };
 	struct rk_trust *trust = control_trust(t->end->control);
 	char who[CONTROL_WHO_LEN];
 	struct policy_import in;
 	enum rk_err r;
 
 	control_who(t->call, asked->via, who);
-	const struct policy_text from = { (const char *)buf_peek(text),
-		buf_len(text), who, asked->changed };
+	const struct policy_text from = { text.ptr, text.len, who,
+		asked->changed };
 	if ((r = policy_import(trust, &from, &in, err)) != RK_OK)
 		return control_not_done(t, r, err);
 	if (in.wrong.n == 0 && in.fresh > 0)
@@ -366,44 +370,40 @@ import_text(const struct control_try *t, const struct control_import *asked,
 	return RK_OK;
 }
 
-/* What came before the last part is kept for the next time. */
-static enum rk_err
-import_later(const struct control_try *t, const struct control_import *asked,
-    const struct buf *whole)
-{
-	const struct rk_str before = { (const char *)buf_peek(whole),
-		(size_t)asked->from };
-
-	if (before.len == 0)
-		return RK_OK;
-	return control_upload_add(t->end, rk_call_conn_id(t->call), 0, before);
-}
-
 static enum rk_err
 import(const struct control_try *t, struct rk_error *err)
 {
 	struct control_import asked;
-	struct buf whole;
-	enum rk_err r, kept;
 
 	if (control_find_trust(t->call, t->end) == NULL ||
 	    !read_asked(t->call, t->payload, &asked))
 		return RK_OK;
-	r = control_upload_end(
-	    t->end, rk_call_conn_id(t->call), asked.from, asked.text, &whole);
-	if (r != RK_OK) {
-		control_refuse(t->call, r, part_fault(r));
-		r = RK_OK;
-	} else if ((r = import_text(t, &asked, &whole, err)) == RK_EBUSY &&
-	           (kept = import_later(t, &asked, &whole)) != RK_OK) {
-		control_refuse(t->call, kept, part_fault(kept));
-		r = RK_OK;
-	}
-	buf_fini(&whole);
-	return r;
+	return import_text(t, &asked, err);
 }
 
-/* The last part is the order. */
+/* The last part is the order.  It has the others from here on: the connection
+ * may begin the next text while it waits. */
+static void
+import_whole(struct rk_call *call, const struct control_end *e,
+    const struct control_import *asked)
+{
+	struct buf whole;
+	enum rk_err r;
+
+	if (asked->from == 0) {
+		control_upload_drop(e, rk_call_conn_id(call));
+		control_in_turn(call, e, import, false);
+		return;
+	}
+	r = control_upload_end(
+	    e, rk_call_conn_id(call), asked->from, asked->text, &whole);
+	if (r == RK_OK)
+		control_in_turn_with(call, e, import, &whole);
+	else
+		control_refuse(call, r, part_fault(r));
+	buf_fini(&whole);
+}
+
 void
 control_on_import(struct rk_call *call, void *arg)
 {
@@ -414,7 +414,7 @@ control_on_import(struct rk_call *call, void *arg)
 	if (!read_asked(call, rk_call_payload(call), &asked))
 		return;
 	if (!asked.more) {
-		control_in_turn(call, e, import, false);
+		import_whole(call, e, &asked);
 		return;
 	}
 	r = control_upload_add(

@@ -20,6 +20,8 @@ struct control_turn {
 	bool urgent;
 	uint64_t number;
 	uint64_t until;
+	bool has_text;
+	struct buf text;
 	size_t len;
 	uint8_t payload[];
 };
@@ -46,6 +48,7 @@ leave(struct rk_control *c, struct control_turn *t)
 {
 	TAILQ_REMOVE(&c->turns, t, link);
 	c->n_turns--;
+	buf_fini(&t->text);
 	free(t);
 	c->surveys--;
 }
@@ -69,6 +72,7 @@ attempt(struct rk_control *c, const struct control_turn *t, bool last,
 	const struct control_try one = { .call = t->call,
 		.end = t->end,
 		.payload = { t->payload, t->len },
+		.text = t->has_text ? &t->text : NULL,
 		.number = t->number,
 		.last = last };
 
@@ -166,10 +170,24 @@ last_urgent(const struct rk_control *c)
 	return last;
 }
 
+/* Texts may be long. */
+static bool
+has_room(const struct rk_control *c, bool with_text)
+{
+	const struct control_turn *t;
+	size_t n = 0;
+
+	TAILQ_FOREACH (t, &c->turns, link)
+		n += t->has_text;
+	return c->n_turns < WAITING_MAX &&
+	       (!with_text || n < CONTROL_UPLOADS_MAX);
+}
+
 /* Behind those that wait, or that go before them. */
 static void
 wait_for_turn(struct rk_control *c, struct rk_call *call,
-    const struct control_end *e, control_order_fn *fn, bool urgent)
+    const struct control_end *e, control_order_fn *fn, bool urgent,
+    struct buf *text)
 {
 	const struct rk_bytes p = rk_call_payload(call);
 	struct control_turn *t = malloc(sizeof(*t) + p.len);
@@ -192,6 +210,12 @@ wait_for_turn(struct rk_control *c, struct rk_call *call,
 		free(t); /* the caller was told */
 		return;
 	}
+	buf_init(&t->text, 0);
+	if (text != NULL) {
+		t->has_text = true;
+		t->text = *text;
+		buf_init(text, 0);
+	}
 	if (!urgent)
 		TAILQ_INSERT_TAIL(&c->turns, t, link);
 	else if (before != NULL)
@@ -204,14 +228,15 @@ wait_for_turn(struct rk_control *c, struct rk_call *call,
 		look(c);
 }
 
-void
-control_in_turn(struct rk_call *call, const struct control_end *e,
-    control_order_fn *fn, bool urgent)
+static void
+in_turn(struct rk_call *call, const struct control_end *e, control_order_fn *fn,
+    bool urgent, struct buf *text)
 {
 	struct rk_control *c = e->control;
 	const struct control_try now = { .call = call,
 		.end = e,
 		.payload = rk_call_payload(call),
+		.text = text,
 		.number = c->turns_ever + 1 };
 	const bool behind =
 	    urgent ? last_urgent(c) != NULL : !TAILQ_EMPTY(&c->turns);
@@ -220,9 +245,23 @@ control_in_turn(struct rk_call *call, const struct control_end *e,
 	if (!behind && probe(c, urgent, &err) != RK_EBUSY &&
 	    fn(&now, &err) != RK_EBUSY)
 		return;
-	if (c->n_turns < WAITING_MAX)
-		wait_for_turn(c, call, e, fn, urgent);
+	if (has_room(c, text != NULL))
+		wait_for_turn(c, call, e, fn, urgent, text);
 	else
 		control_refuse(
 		    call, RK_EBUSY, "too many orders wait for their turn");
+}
+
+void
+control_in_turn(struct rk_call *call, const struct control_end *e,
+    control_order_fn *fn, bool urgent)
+{
+	in_turn(call, e, fn, urgent, NULL);
+}
+
+void
+control_in_turn_with(struct rk_call *call, const struct control_end *e,
+    control_order_fn *fn, struct buf *text)
+{
+	in_turn(call, e, fn, false, text);
 }

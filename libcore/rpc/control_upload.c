@@ -5,8 +5,6 @@
 
 #include <stdlib.h>
 
-#define UPLOADS_MAX 4 /* connections that are sending one */
-
 struct control_upload {
 	TAILQ_ENTRY(control_upload) link;
 	const struct control_end *end;
@@ -59,7 +57,7 @@ begin(const struct control_end *e, uint64_t conn, struct control_upload **out)
 	struct rk_control *c = e->control;
 	struct control_upload *u;
 
-	if (c->n_uploads == UPLOADS_MAX)
+	if (c->n_uploads == CONTROL_UPLOADS_MAX)
 		return RK_EBUSY;
 	if ((u = calloc(1, sizeof(*u))) == NULL)
 		return RK_ENOMEM;

@@ -240,6 +240,56 @@ waits_for_the_store(void **state)
 	guest_unstore();
 }
 
+/* {text, from, more} */
+static size_t
+put_part(uint8_t *arg, const char *text, uint8_t from, bool more)
+{
+	uint8_t *p = arg;
+
+	*p++ = 0x83;
+	p = guest_put(guest_put(p, "text"), text);
+	p = guest_put(p, "from");
+	*p++ = from; /* as it is */
+	p = guest_put(p, "more");
+	*p++ = more ? 0xc3 : 0xc2;
+	return (size_t)(p - arg);
+}
+
+/* A text in parts is whole when it waits, whatever its connection sends. */
+static void
+waits_with_its_text(void **state)
+{
+	struct rpcanswer a = { 0 };
+	struct rk_client *v, *w;
+	uint8_t arg[100];
+	enum rk_err code;
+	size_t len;
+	int fd;
+
+	guest_begin(*state, RK_TRUST_ASK);
+	v = ctl_visit(guests.ctl.path, NULL);
+	w = ctl_visit(guests.ctl.path, NULL);
+	len = put_part(arg, "# x\n", 0, true);
+	(void)ctl_ask(v, "_.import", arg, len, &code);
+	assert_int_equal(code, RK_OK);
+	fd = hold(w);
+	len = put_part(arg, "# y\n", 4, false);
+	rpcrig_submit(v, "_.import", arg, len, &a);
+	is_answered(w, v);
+	assert_int_equal(a.n, 0);
+	len = put_part(arg, "# another\n", 0, true);
+	(void)ctl_ask(v, "_.import", arg, len, &code);
+	assert_int_equal(code, RK_OK);
+	(void)close(fd);
+	rpcrig_turn(v, &a.n, 1);
+	assert_int_equal(a.code, RK_OK);
+	len = put_part(arg, "wrong\n", 10, false);
+	ctl_has(ctl_ask(v, "_.import", arg, len, &code), "\"lines\":[2]");
+	rk_client_free(v);
+	rk_client_free(w);
+	guest_end();
+}
+
 /* Not for ever; nothing is left of it then. */
 static void
 is_busy_in_the_end(void **state)
@@ -279,6 +329,8 @@ main(void)
 	static const struct rpccase cases[] = {
 		{ "waits", waits, RPC_ONLY(RPC_TLS) },
 		{ "waits for the store", waits_for_the_store,
+		    RPC_ONLY(RPC_TLS) },
+		{ "waits with its text", waits_with_its_text,
 		    RPC_ONLY(RPC_TLS) },
 		{ "is busy in the end", is_busy_in_the_end, RPC_ONLY(RPC_TLS) },
 		{ "puts out at once", puts_out_at_once, RPC_ONLY(RPC_TLS) },
