@@ -87,6 +87,8 @@ def full(path, name):
 
 def heir(path, name):
     with dial(path) as sock:
+        sock.sendall(frame(1))
+        hear(sock)  # the agent knows by now who has dialed
         parent = os.getpid()
         if os.fork() != 0:
             os._exit(0)
