@@ -97,15 +97,18 @@ refuses_when_full(void **state)
 	replay_free(r);
 }
 
-/* Half full, nobody is refused for want of a place. */
+/* A quarter full, hardly anybody is refused for want of a place: once in two
+ * hundred keys one is, which costs him a round trip. */
 static void
 has_room_for_many(void **state)
 {
 	struct replay *r = make();
+	unsigned refused = 0;
 
 	(void)state;
 	for (uint64_t i = 0; i < REPLAY_MAX / 4; i++)
-		assert_true(first(r, i, NOW));
+		refused += !first(r, i, NOW);
+	assert_in_range(refused, 0, 8);
 	replay_free(r);
 }
 
