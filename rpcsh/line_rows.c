@@ -17,20 +17,37 @@ width_of(wchar_t c)
 	return w >= 0 ? (unsigned)w : 2; /* ^X */
 }
 
+/* A text of which the rest is still to be read. */
+struct reading {
+	const char *at;
+	size_t left;
+	mbstate_t state;
+};
+
+/* The next character; how many bytes it takes, 0: there is none. */
+static size_t
+next(struct reading *in, wchar_t *c)
+{
+	const size_t n =
+	    in->left > 0 ? mbrtowc(c, in->at, in->left, &in->state) : 0;
+
+	if (n > in->left) /* what is no character, or not all of it */
+		return 0;
+	in->at += n;
+	in->left -= n;
+	return n;
+}
+
 unsigned
 line_rows(const char *text, size_t len, unsigned cols, unsigned *col)
 {
-	mbstate_t state = { 0 };
+	struct reading in = { .at = text, .left = len };
 	unsigned rows = 0;
+	wchar_t c;
 
-	while (len > 0) {
-		wchar_t c;
-		size_t n = mbrtowc(&c, text, len, &state);
-		unsigned w;
+	while (next(&in, &c) > 0) {
+		const unsigned w = width_of(c);
 
-		if (n == 0 || n > len)
-			break;
-		w = width_of(c);
 		if (c == L'\n' || *col + w > cols) {
 			rows++;
 			*col = 0;
@@ -40,8 +57,6 @@ line_rows(const char *text, size_t len, unsigned cols, unsigned *col)
 			rows++;
 			*col = 0;
 		}
-		text += n;
-		len -= n;
 	}
 	return rows;
 }
@@ -49,43 +64,35 @@ line_rows(const char *text, size_t len, unsigned cols, unsigned *col)
 bool
 line_has_marks(const char *text, size_t len)
 {
-	mbstate_t state = { 0 };
+	struct reading in = { .at = text, .left = len };
 	bool any = false;
+	wchar_t c;
 
-	while (len > 0) {
-		wchar_t c;
-		size_t n = mbrtowc(&c, text, len, &state);
-		int w;
+	while (next(&in, &c) > 0) {
+		const int w = wcwidth(c);
 
-		if (n == 0 || n > len || (w = wcwidth(c)) < 0)
+		if (w < 0)
 			return false;
 		any = any || w == 0;
-		text += n;
-		len -= n;
 	}
-	return any;
+	return any && in.left == 0;
 }
 
 void
 line_put_rows(const char *text, size_t len, unsigned cols, unsigned *col)
 {
-	mbstate_t state = { 0 };
+	struct reading in = { .at = text, .left = len };
+	wchar_t c;
+	size_t n;
 
-	while (len > 0) {
-		wchar_t c;
-		size_t n = mbrtowc(&c, text, len, &state);
-		unsigned w;
+	while ((n = next(&in, &c)) > 0) {
+		const unsigned w = width_of(c);
 
-		if (n == 0 || n > len)
-			break;
-		w = width_of(c);
 		if (w > 0 && *col + w > cols) {
 			(void)fputs("\r\n", stdout);
 			*col = 0;
 		}
-		(void)fwrite(text, 1, n, stdout);
+		(void)fwrite(in.at - n, 1, n, stdout);
 		*col += w;
-		text += n;
-		len -= n;
 	}
 }
