@@ -27,35 +27,49 @@ store_lines_read(const struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
 	return r;
 }
 
+/* A statement whose first parameter is the key's fingerprint. */
+static enum rk_err
+prepare_of(struct rk_store *s, const char *sql,
+    const uint8_t pub[RK_KEY_PUBLIC_LEN], sqlite3_stmt **stmt,
+    struct rk_error *err)
+{
+	char fp[RK_FP_LEN];
+	enum rk_err r;
+
+	if ((r = store_db_prepare(s, sql, stmt, err)) != RK_OK)
+		return r;
+	rk_fp_of_key(pub, fp);
+	(void)sqlite3_bind_text(*stmt, 1, fp, -1, SQLITE_TRANSIENT);
+	return RK_OK;
+}
+
 enum rk_err
 store_lines_keep(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
     struct rk_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
-	char fp[RK_FP_LEN];
 	struct buf lines;
 	enum rk_err r;
 
 	buf_init(&lines, LINES_MAX);
 	r = store_lines_read(s, pub, &lines);
-	if (r != RK_OK && r != RK_ETOOBIG) {
+	if (r == RK_ETOOBIG) {
+		/* It is not brought back as it was; nor as it was the last
+		 * time. */
+		r = store_lines_drop(s, pub, err);
+		goto out;
+	}
+	if (r != RK_OK) {
 		r = err_set(err, r, "%s: %s", s->name, rk_err_text(r));
 		goto out;
 	}
-	/* What is too long is not brought back as it was; nor as it was the
-	 * last time. */
-	r = store_db_prepare(s,
-	    r == RK_OK ? "INSERT OR REPLACE INTO lines (fp, line) VALUES (?1, "
-	                 "?2)"
-	               : "DELETE FROM lines WHERE fp = ?1",
+	r = prepare_of(s,
+	    "INSERT OR REPLACE INTO lines (fp, line) VALUES (?1, ?2)", pub,
 	    &stmt, err);
 	if (r != RK_OK)
 		goto out;
-	rk_fp_of_key(pub, fp);
-	(void)sqlite3_bind_text(stmt, 1, fp, -1, SQLITE_TRANSIENT);
-	if (sqlite3_bind_parameter_count(stmt) > 1)
-		(void)sqlite3_bind_blob(stmt, 2, buf_peek(&lines),
-		    (int)buf_len(&lines), SQLITE_TRANSIENT);
+	(void)sqlite3_bind_blob(
+	    stmt, 2, buf_peek(&lines), (int)buf_len(&lines), SQLITE_TRANSIENT);
 	r = store_db_finish(s, stmt, err);
 out:
 	buf_fini(&lines);
@@ -67,16 +81,13 @@ store_lines_get(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
     struct buf *out, struct rk_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
-	char fp[RK_FP_LEN];
 	enum rk_err r;
 	int rc;
 
-	r = store_db_prepare(
-	    s, "SELECT line FROM lines WHERE fp = ?1", &stmt, err);
+	r = prepare_of(
+	    s, "SELECT line FROM lines WHERE fp = ?1", pub, &stmt, err);
 	if (r != RK_OK)
 		return r;
-	rk_fp_of_key(pub, fp);
-	(void)sqlite3_bind_text(stmt, 1, fp, -1, SQLITE_TRANSIENT);
 	rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW && sqlite3_column_bytes(stmt, 0) > 0) {
 		r = buf_put(out, sqlite3_column_blob(stmt, 0),
@@ -97,13 +108,10 @@ store_lines_drop(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
     struct rk_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
-	char fp[RK_FP_LEN];
 	enum rk_err r;
 
-	r = store_db_prepare(s, "DELETE FROM lines WHERE fp = ?1", &stmt, err);
+	r = prepare_of(s, "DELETE FROM lines WHERE fp = ?1", pub, &stmt, err);
 	if (r != RK_OK)
 		return r;
-	rk_fp_of_key(pub, fp);
-	(void)sqlite3_bind_text(stmt, 1, fp, -1, SQLITE_TRANSIENT);
 	return store_db_finish(s, stmt, err);
 }
