@@ -9,6 +9,11 @@
 #include "base/buf.h"
 #include "trust/mails.h"
 
+/* Of a file that is made anew, as Go's servers begin theirs. */
+#define KNOWN_FIRST_LINE \
+	"# known_pub_keys file: address pubkey-identity-string\n"
+/* A list that nobody may write is locked. */
+#define KNOWN_WRITE_BITS ((mode_t)(S_IWUSR | S_IWGRP | S_IWOTH))
 #define KNOWN_KEYS_MAX 10000
 /* For the file's lock.  Who can read the file can hold it: where a peer is
  * judged nobody waits. */

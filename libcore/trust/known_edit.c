@@ -14,7 +14,6 @@
 #define NAME_TEXT 160 /* a path in a message */
 #define RETRIES 16    /* when somebody replaces the file meanwhile */
 #define REMARK_MAX 512
-#define WRITE_BITS (S_IWUSR | S_IWGRP | S_IWOTH)
 
 /* The file, locked exclusively and read. */
 struct edit {
@@ -127,7 +126,7 @@ hide_line(const struct known_line *line, void *arg)
 	}
 	if (i == h->n)
 		return RK_OK;
-	if ((e->st.st_mode & WRITE_BITS) == 0)
+	if ((e->st.st_mode & KNOWN_WRITE_BITS) == 0)
 		return err_set(h->err, RK_ESTATE, "%s: is locked", e->name);
 	if ((r = open_out(e, 0, h->err)) != RK_OK)
 		return r;
@@ -221,7 +220,7 @@ put_lines(struct edit *e, const struct buf *lines, struct rk_error *err)
 	    fs_write_all(e->out, buf_peek(lines), buf_len(lines)) != RK_OK ||
 	    fstat(e->out, &now) != 0)
 		r = err_sys(err, RK_EIO, errno, "%s", e->name);
-	else if ((now.st_mode & WRITE_BITS) == 0)
+	else if ((now.st_mode & KNOWN_WRITE_BITS) == 0)
 		r = err_set(err, RK_ESTATE, "%s: was locked just now", e->name);
 	else
 		r = sync_out(e, err);
@@ -240,7 +239,7 @@ append_once(const char *path, const struct buf *lines, unsigned wait_ms,
 
 	if ((r = begin(&e, path, NULL, wait_ms, err)) != RK_OK)
 		goto out;
-	if ((e.st.st_mode & WRITE_BITS) == 0)
+	if ((e.st.st_mode & KNOWN_WRITE_BITS) == 0)
 		r = err_set(err, RK_ESTATE, "%s: is locked", e.name);
 	else
 		r = put_lines(&e, lines, err);
@@ -260,7 +259,7 @@ remark_once(
 	buf_init(&line, REMARK_MAX);
 	if ((r = begin(&e, path, NULL, wait_ms, err)) != RK_OK)
 		goto out;
-	if ((e.st.st_mode & WRITE_BITS) == 0 ||
+	if ((e.st.st_mode & KNOWN_WRITE_BITS) == 0 ||
 	    known_find_remark(&e.text, text) != 0)
 		goto out;
 	if ((r = buf_printf(&line, "# %s\n", text)) == RK_OK)
@@ -359,7 +358,7 @@ uncover(struct edit *e, char first, size_t at, struct rk_error *err)
 	    fstat(e->out, &now) != 0)
 		return err_sys(
 		    err, RK_EIO, errno, "%s: cannot put a key back", e->name);
-	if ((now.st_mode & WRITE_BITS) != 0)
+	if ((now.st_mode & KNOWN_WRITE_BITS) != 0)
 		return RK_OK;
 	if (pwrite(e->out, "#", 1, (off_t)at) != 1)
 		log_event(RK_LOG_ERROR, "trust",
@@ -403,7 +402,7 @@ restore_once(const char *path, struct restoring *how, struct rk_error *err)
 	buf_init(&missing, KNOWN_FILE_MAX);
 	if ((r = begin(&e, path, how->hold, how->wait_ms, err)) != RK_OK)
 		goto out;
-	if ((e.st.st_mode & WRITE_BITS) == 0) {
+	if ((e.st.st_mode & KNOWN_WRITE_BITS) == 0) {
 		r = err_set(err, RK_ESTATE, "%s: is locked", e.name);
 		goto out;
 	}

@@ -21,8 +21,6 @@
 #define RETRIES 16    /* when somebody replaces the file meanwhile */
 #define SETTLE_MS 100 /* coarser than the time stamps of any file system */
 #define LINE_MAX_BYTES 4096
-#define FIRST_LINE "# known_pub_keys file: address pubkey-identity-string\n"
-#define WRITE_BITS (S_IWUSR | S_IWGRP | S_IWOTH)
 
 static int64_t
 to_ms(const struct timespec *ts)
@@ -160,8 +158,8 @@ take_stamp(struct known *k, const struct stat *st)
 	k->stamp.st = *st;
 	k->stamp.settled = now - to_ms(&st->st_mtim) > SETTLE_MS &&
 	                   now - to_ms(&st->st_ctim) > SETTLE_MS;
-	k->state =
-	    (st->st_mode & WRITE_BITS) != 0 ? RK_TRUST_OPEN : RK_TRUST_LOCKED;
+	k->state = (st->st_mode & KNOWN_WRITE_BITS) != 0 ? RK_TRUST_OPEN
+	                                                 : RK_TRUST_LOCKED;
 }
 
 /* Read and parse the locked file. */
@@ -305,7 +303,7 @@ format_entry(const struct known_entry *e, const struct known *k, struct buf *b)
 
 	rk_key_id(e->pub, id);
 	if (k->stamp.st.st_size == 0)
-		r = buf_put_str(b, FIRST_LINE);
+		r = buf_put_str(b, KNOWN_FIRST_LINE);
 	else if (!k->ended)
 		r = buf_put_str(b, "\n");
 	if (r != RK_OK)
@@ -357,7 +355,7 @@ append(int fd, const struct buf *text, const char *name, struct stat *st,
 		r = err_sys(err, RK_EIO, errno, "%s", name);
 		goto out;
 	}
-	if ((st->st_mode & WRITE_BITS) == 0) {
+	if ((st->st_mode & KNOWN_WRITE_BITS) == 0) {
 		r = err_set(
 		    err, RK_EUNKNOWNKEY, "%s: was locked just now", name);
 		goto out;

@@ -12,7 +12,6 @@
 #include "trust/ask_disk.h"
 #include "trust/store.h"
 
-#define WRITE_BITS (mode_t)(S_IWUSR | S_IWGRP | S_IWOTH)
 #define MODE_BITS (mode_t)07777
 
 /* ---- the lock ---- */
@@ -54,7 +53,7 @@ change_mode(void *arg, bool lock, struct rk_error *err)
 	if (r != RK_OK)
 		return r;
 	mode = st.st_mode & MODE_BITS;
-	mode = lock ? mode & ~WRITE_BITS : mode | S_IWUSR;
+	mode = lock ? mode & ~KNOWN_WRITE_BITS : mode | S_IWUSR;
 	if (fchmod(fd, mode) != 0) {
 		r = fs_fail(err, errno, t->path);
 	} else if (fsync(fd) != 0) {
@@ -108,7 +107,7 @@ policy_list_mode(struct rk_trust *t, unsigned *mode, unsigned *locked)
 	has = t->path != NULL && t->mode != RK_TRUST_OFF &&
 	      t->known.state != RK_TRUST_ABSENT;
 	*mode = has ? t->known.stamp.st.st_mode & MODE_BITS : 0;
-	*locked = *mode & ~WRITE_BITS;
+	*locked = *mode & ~KNOWN_WRITE_BITS;
 	(void)pthread_mutex_unlock(&t->mutex);
 	return has;
 }

@@ -10,8 +10,6 @@
 #include "trust/ask_disk.h"
 #include "trust/store.h"
 
-#define FIRST_LINE "# known_pub_keys file: address pubkey-identity-string\n"
-
 /* ---- beside the lines ---- */
 
 struct policy_memos {
@@ -173,7 +171,7 @@ export_file(struct rk_trust *t, struct buf *b, struct rk_error *err)
 	buf_init(&text, KNOWN_FILE_MAX);
 	r = known_read_text(t->path, KNOWN_WAIT_SHOW_MS, &known, &text, err);
 	known_fini(&known);
-	if (r == RK_OK && (r = buf_put_str(b, FIRST_LINE)) == RK_OK &&
+	if (r == RK_OK && (r = buf_put_str(b, KNOWN_FIRST_LINE)) == RK_OK &&
 	    buf_len(&text) > 0)
 		r = known_walk(t->name, (const char *)buf_peek(&text),
 		    buf_len(&text), write_line, &w, &ended, err);

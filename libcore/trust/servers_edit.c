@@ -15,7 +15,6 @@
 
 #define AT_MAX 500 /* bytes of the addresses of one key */
 #define MODE_BITS 0777
-#define FIRST_LINE "# known_pub_keys file: address pubkey-identity-string\n"
 
 static enum rk_err
 put_str(struct buf *b, struct rk_str s)
@@ -156,7 +155,7 @@ put_new(struct servers_list *l, const struct servers_query *q)
 	rk_key_id(q->pub, id);
 	str_time(now, time(NULL));
 	return buf_printf(&l->next, "%s%s %s:%s at=%s since=%s\n",
-	    buf_len(&l->next) == 0 ? FIRST_LINE : "",
+	    buf_len(&l->next) == 0 ? KNOWN_FIRST_LINE : "",
 	    q->host[0] != '\0' ? q->host : "-", id, q->emails, q->address, now);
 }
 

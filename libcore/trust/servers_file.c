@@ -10,13 +10,12 @@
 #include "base/str.h"
 
 #define MODE_BITS 0777
-#define WRITE_BITS (S_IWUSR | S_IWGRP | S_IWOTH)
 
 enum rk_trust_state
 servers_state(const struct servers_list *l)
 {
-	return (l->st.st_mode & WRITE_BITS) != 0 ? RK_TRUST_OPEN
-	                                         : RK_TRUST_LOCKED;
+	return (l->st.st_mode & KNOWN_WRITE_BITS) != 0 ? RK_TRUST_OPEN
+	                                               : RK_TRUST_LOCKED;
 }
 
 const char *
@@ -144,7 +143,7 @@ rk_servers_lock(const char *path, bool lock, struct rk_error *err)
 	if ((r = servers_hold(path, &l, err)) != RK_OK)
 		return r;
 	mode = l.st.st_mode & MODE_BITS;
-	mode = lock ? mode & ~(mode_t)WRITE_BITS : mode | S_IWUSR;
+	mode = lock ? mode & ~KNOWN_WRITE_BITS : mode | S_IWUSR;
 	if (lock && l.keys == 0)
 		r = err_set(err, RK_ESTATE,
 		    "%s: without a key: locked, it would refuse everybody",

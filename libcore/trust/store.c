@@ -13,7 +13,6 @@
 #include "base/fs.h"
 #include "base/str.h"
 
-#define FIRST_LINE "# known_pub_keys file: address pubkey-identity-string\n"
 #define SUFFIX ".db"
 #define NAP_NS 5000000L
 
@@ -156,8 +155,8 @@ make_new(struct rk_store *s, bool file, unsigned remark, bool make,
 		return err_set(e, RK_ENOENT, "%s: no such file",
 		    file ? s->name : s->known_name);
 	if (!file) {
-		r = fs_write_file(s->known_path, FIRST_LINE,
-		    sizeof(FIRST_LINE) - 1, 0600, false, e);
+		r = fs_write_file(s->known_path, KNOWN_FIRST_LINE,
+		    sizeof(KNOWN_FIRST_LINE) - 1, 0600, false, e);
 		if ((r = made(r, e)) != RK_OK)
 			return r;
 	}

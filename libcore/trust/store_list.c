@@ -5,8 +5,6 @@
 #include "base/str.h"
 #include "trust/store.h"
 
-#define FIRST_LINE "# known_pub_keys file: address pubkey-identity-string\n"
-
 /* What is shown is as true as what is looked up. */
 static enum rk_err
 get_ready(struct rk_store *s, struct rk_error *err)
@@ -137,7 +135,7 @@ format(struct rk_store *s, struct buf *b)
 	const struct store_key *k;
 	enum rk_err r;
 
-	if ((r = buf_put_str(b, FIRST_LINE)) != RK_OK)
+	if ((r = buf_put_str(b, KNOWN_FIRST_LINE)) != RK_OK)
 		return r;
 	for (k = s->keys; k < s->keys + s->n && r == RK_OK; k++) {
 		if (k->in_file && k->state != RK_STORE_REJECTED &&
