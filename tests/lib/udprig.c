@@ -45,16 +45,25 @@ udprig_stats(struct rpcrig *r)
 	return s;
 }
 
-uint64_t
-udprig_moves(const struct rpcrig *r)
+/* The first endpoint is its loop's also when the server has stopped. */
+static void
+get_moves(struct rpcrig *r, void *arg)
 {
 	const struct udp_ports *all = TAILQ_FIRST(&r->server->ports);
 	struct udp_end_stats s;
-	uint64_t n = 0;
+	uint64_t *n = arg;
 
 	for (size_t i = 0; i < all->n; i++) {
 		udp_end_stats(all->port[i].end, &s);
-		n += s.moves;
+		*n += s.moves;
 	}
+}
+
+uint64_t
+udprig_moves(struct rpcrig *r)
+{
+	uint64_t n = 0;
+
+	rpcrig_do(r, get_moves, &n);
 	return n;
 }

@@ -11,7 +11,7 @@ void udprig_begin(struct rpcrig *r, unsigned threads);
 void udprig_at(const struct rpcrig *r, struct addr *a);
 /* Of the first loop. */
 struct udp_end_stats udprig_stats(struct rpcrig *r);
-/* Of all loops, when every thread has ended. */
-uint64_t udprig_moves(const struct rpcrig *r);
+/* Of all loops, when the server has stopped. */
+uint64_t udprig_moves(struct rpcrig *r);
 
 #endif
