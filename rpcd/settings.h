@@ -165,8 +165,7 @@ const char *settings_changed(
     const struct settings *a, const struct settings *b, size_t *i);
 /* Does it listen where keys are needed: with TLS or QUIC? */
 bool settings_need_tls(const struct settings *s);
-/* Is this address one of sessions?  Is any? */
-bool settings_is_session(const char *url);
+/* Does it listen for sessions? */
 bool settings_have_sessions(const struct settings *s);
 /* Of one URL. */
 bool settings_needs_keys(const char *url);

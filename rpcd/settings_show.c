@@ -19,8 +19,9 @@ settings_needs_keys(const char *url)
 	return strncmp(url, "tls:", 4) == 0 || strncmp(url, "quic:", 5) == 0;
 }
 
-bool
-settings_is_session(const char *url)
+/* Is this address one of sessions? */
+static bool
+is_session(const char *url)
 {
 	return strncmp(url, "ssh+", 4) == 0 || strncmp(url, "fd:", 3) == 0;
 }
@@ -29,7 +30,7 @@ bool
 settings_have_sessions(const struct settings *s)
 {
 	for (size_t i = 0; i < s->listen.n; i++) {
-		if (settings_is_session(s->listen.items[i].text))
+		if (is_session(s->listen.items[i].text))
 			return true;
 	}
 	return false;
@@ -44,7 +45,7 @@ settings_need_tls(const struct settings *s)
 	}
 	/* Certificates are proven inside of pre-shared keys as well. */
 	for (size_t i = 0; s->psk.n > 0 && i < s->listen.n; i++) {
-		if (!settings_is_session(s->listen.items[i].text))
+		if (!is_session(s->listen.items[i].text))
 			return true;
 	}
 	return false;

@@ -37,9 +37,14 @@ x509_pkey(const struct rk_key *key)
 	                          NULL, seed, RK_KEY_SEED_LEN);
 }
 
-/* The first element within the outermost; the signature is the end of that. */
-enum rk_err
-x509_sign_there(const struct rk_key *key, enum rk_sign_use use, uint8_t *der,
+/*
+ * In a whole certificate, request or list that a key elsewhere was to sign,
+ * DER: put the signature in.  What is signed is the first element within the
+ * outermost, and the signature is the end of that.  Of a key that is here,
+ * nothing is done.
+ */
+static enum rk_err
+sign_there(const struct rk_key *key, enum rk_sign_use use, uint8_t *der,
     size_t len, struct rk_error *err)
 {
 	const uint8_t *tbs = der;
@@ -73,7 +78,7 @@ x509_sign_item(const struct rk_key *key, enum rk_sign_use use,
 		return RK_OK;
 	if ((len = ASN1_item_i2d(*value, &der, it)) <= 0)
 		return x509_fail(err, what);
-	r = x509_sign_there(key, use, der, (size_t)len, err);
+	r = sign_there(key, use, der, (size_t)len, err);
 	if (r == RK_OK) {
 		p = der;
 		ASN1_item_free(*value, it);
@@ -92,8 +97,9 @@ x509_set_cn(X509_NAME *name, const char *cn)
 	           (const uint8_t *)cn, -1, -1, 0) == 1;
 }
 
-bool
-x509_key_id(const uint8_t pub[RK_KEY_PUBLIC_LEN], ASN1_OCTET_STRING *id)
+/* The key identifier: RFC 7093 method 1. */
+static bool
+key_id(const uint8_t pub[RK_KEY_PUBLIC_LEN], ASN1_OCTET_STRING *id)
 {
 	uint8_t hash[CRYPT_HASH_LEN];
 
@@ -214,7 +220,7 @@ add_subject_id(X509 *x, const uint8_t pub[RK_KEY_PUBLIC_LEN])
 {
 	ASN1_OCTET_STRING *id = ASN1_OCTET_STRING_new();
 	bool ok =
-	    id != NULL && x509_key_id(pub, id) &&
+	    id != NULL && key_id(pub, id) &&
 	    X509_add1_ext_i2d(x, NID_subject_key_identifier, id, 0, 0) == 1;
 
 	ASN1_OCTET_STRING_free(id);
@@ -338,7 +344,7 @@ read_back(const struct cert *c, const struct rk_key *by, struct cert **out,
 
 	if (len <= 0)
 		return x509_fail(err, "new certificate");
-	r = x509_sign_there(by, RK_SIGN_CERT, der, (size_t)len, err);
+	r = sign_there(by, RK_SIGN_CERT, der, (size_t)len, err);
 	if (r == RK_OK)
 		r = cert_decode("new certificate", der, (size_t)len, out, err);
 	OPENSSL_free(der);

@@ -27,14 +27,12 @@ struct crl {
  * installation: its queue is emptied. */
 enum rk_err x509_fail(struct rk_error *err, const char *what);
 /* The private key for OpenSSL, or one that nobody knows for a key that is
- * elsewhere: x509_sign_there() is due then.  NULL on failure. */
+ * elsewhere: x509_sign_item() is due then.  NULL on failure. */
 EVP_PKEY *x509_pkey(const struct rk_key *key);
-/* In a whole certificate, request or list that such a key was to sign: put the
- * signature in.  Of a key that is here, nothing is done. */
-RK_MUST enum rk_err x509_sign_there(const struct rk_key *key,
-    enum rk_sign_use use, uint8_t *der, size_t len, struct rk_error *err);
-/* The same of one that is decoded, *value, of the type `it`: it is decoded anew
- * with its signature, and NULL after some failures.  what: for messages. */
+/* In a certificate, request or list that such a key was to sign, *value of the
+ * type `it`: put the signature in.  It is decoded anew with it, and NULL after
+ * some failures.  Of a key that is here, nothing is done.  what: for messages.
+ */
 RK_MUST enum rk_err x509_sign_item(const struct rk_key *key,
     enum rk_sign_use use, const ASN1_ITEM *it, void **value, const char *what,
     struct rk_error *err);
@@ -43,8 +41,6 @@ RK_MUST enum rk_err x509_sign_item(const struct rk_key *key,
 enum rk_err x509_take_bio(BIO *bio, bool written, struct buf *b);
 bool x509_set_cn(X509_NAME *name, const char *cn);
 GENERAL_NAMES *x509_names(const struct sans *sans);
-/* The key identifier: RFC 7093 method 1. */
-bool x509_key_id(const uint8_t pub[RK_KEY_PUBLIC_LEN], ASN1_OCTET_STRING *id);
 AUTHORITY_KEYID *x509_authority(const X509 *ca);
 
 /* A copy; empty when there is no memory. */

@@ -15,8 +15,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum rk_err
-admin_find(const struct args *a, char out[PATH_LEN], struct rk_error *err)
+/*
+ * The socket to dial.  RK_EINVAL: both options are given; RK_ENOENT without a
+ * text: none is there; errors of path_admin() without a text, and of
+ * context_admin().
+ */
+static enum rk_err
+find(const struct args *a, char out[PATH_LEN], struct rk_error *err)
 {
 	err_clear(err);
 	if (args_given(a, "socket") && args_given(a, "context"))
@@ -26,8 +31,9 @@ admin_find(const struct args *a, char out[PATH_LEN], struct rk_error *err)
 	return path_admin(args_text(a, "socket", NULL), out);
 }
 
-bool
-admin_is_given(const struct args *a)
+/* Was it named, or found by itself? */
+static bool
+is_given(const struct args *a)
 {
 	return args_given(a, "socket") || args_given(a, "context");
 }
@@ -292,10 +298,10 @@ admin_look(struct admin_at *at, const struct args *a, const char *program,
     const struct out *out)
 {
 	struct rk_error err;
-	enum rk_err r = admin_find(a, at->path, &err);
+	enum rk_err r = find(a, at->path, &err);
 
 	at->program = program;
-	at->given = admin_is_given(a);
+	at->given = is_given(a);
 	at->answered = false;
 	if (r == RK_OK)
 		return 0;

@@ -11,16 +11,6 @@
 #include <stdbool.h>
 
 /*
- * The socket to dial: of --socket, else of the context of -c, else path_admin()
- * (RK_ENOENT without a text: none is there).  RK_EINVAL: both are given; errors
- * of path_admin() without a text, and of context_admin().
- */
-RK_MUST enum rk_err admin_find(
-    const struct args *a, char out[PATH_LEN], struct rk_error *err);
-/* Was it one of the first two? */
-bool admin_is_given(const struct args *a);
-
-/*
  * Of a call that ended with RK_EREMOTE: its text, escaped, and the code that
  * came along or that the text stands for; RK_EREMOTE where there is none.
  */
@@ -49,7 +39,8 @@ void admin_explain(const struct admin_at *at, const struct rk_error *err,
 int admin_fail(const struct admin_at *at, const struct rk_error *err,
     const struct out *out);
 
-/* admin_find(), and what goes wrong told.  The exit status. */
+/* The socket to dial: of --socket, else of the context of -c, else what
+ * path_admin() finds.  What goes wrong is told; the exit status. */
 int admin_look(struct admin_at *at, const struct args *a, const char *program,
     const struct out *out);
 /* A client of it, connected; its url is not `conf`'s.  The exit status, and

@@ -47,8 +47,8 @@ script_is_shown(const struct opt *o)
 }
 
 /* "--name" and sep and "-n". */
-void
-script_put_names(struct script *s, const struct opt *o, const char *sep)
+static void
+put_names(struct script *s, const struct opt *o, const char *sep)
 {
 	const char letter[] = { '-', o->letter, '\0' };
 
@@ -162,7 +162,7 @@ script_put_eater_names(struct script *s, const char *sep)
 			if (!cmd_opt_takes_word(o))
 				continue;
 			script_put(s, any ? sep : "");
-			script_put_names(s, o, sep);
+			put_names(s, o, sep);
 			any = true;
 		}
 		o = NULL;
@@ -188,7 +188,7 @@ put_option_words(struct script *s, const struct opt *o)
 		if (!script_is_shown(o))
 			continue;
 		script_put(s, " ");
-		script_put_names(s, o, " ");
+		put_names(s, o, " ");
 	}
 }
 

@@ -18,10 +18,8 @@ struct script {
 void script_put(struct script *s, const char *text);
 void script_put_named(struct script *s, const char *text);
 void script_put_quoted(struct script *s, const char *text);
-/* Is it shown; "--name" and sep and "-n"; the first words of "a|b X"; what a
- * value is. */
+/* Is it shown; the first words of "a|b X"; what a value is. */
 bool script_is_shown(const struct opt *o);
-void script_put_names(struct script *s, const struct opt *o, const char *sep);
 void script_put_choices(struct script *s, const char *meta);
 enum complete script_value_kind(const struct opt *o);
 /* The options that eat the next word, false: none; the verbs. */

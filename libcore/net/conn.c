@@ -41,8 +41,8 @@ static const unsigned legal[] = {
 	[CONN_CLOSED] = 0,
 };
 
-void
-conn_set_state(struct conn *c, enum conn_state to)
+static void
+set_state(struct conn *c, enum conn_state to)
 {
 	assert((legal[c->state] & BIT(to)) != 0);
 	c->state = to;
@@ -60,7 +60,7 @@ static void
 close_for(struct conn *c, const struct rk_error *why)
 {
 	c->why = *why;
-	conn_set_state(c, CONN_CLOSED);
+	set_state(c, CONN_CLOSED);
 	loop_hook_queue(c->loop, &c->flush);
 }
 
@@ -194,7 +194,7 @@ shake_hands(struct conn *c)
 		handshake_failed(c, r, &err);
 		return;
 	}
-	conn_set_state(c, CONN_VERIFY);
+	set_state(c, CONN_VERIFY);
 	if (!layer_query(c->top, LAYER_Q_EARLY, &c->is_early))
 		c->is_early = false;
 	loop_hook_queue(c->loop, &c->flush); /* the layers' last words */
@@ -255,7 +255,7 @@ on_work(struct loop_hook *h)
 
 	c->jobs = 0;
 	if ((jobs & CONN_WORK_BEGIN) != 0 && c->state == CONN_NEW) {
-		conn_set_state(c, CONN_HANDSHAKE);
+		set_state(c, CONN_HANDSHAKE);
 		shake_hands(c);
 	}
 	if ((jobs & CONN_WORK_ROOM) != 0 && c->state == CONN_OPEN)
@@ -463,7 +463,7 @@ conn_accept(struct conn *c)
 {
 	if (c->state != CONN_VERIFY)
 		return;
-	conn_set_state(c, CONN_OPEN);
+	set_state(c, CONN_OPEN);
 	c->active = c->read_since = rk_loop_now(c->loop);
 	conn_later(c, CONN_WORK_SHOW | CONN_WORK_READ);
 }
@@ -479,7 +479,7 @@ void
 conn_drain(struct conn *c)
 {
 	if (c->state == CONN_OPEN) {
-		conn_set_state(c, CONN_DRAINING);
+		set_state(c, CONN_DRAINING);
 		loop_hook_queue(c->loop, &c->flush);
 	} else if (c->state != CONN_DRAINING) {
 		conn_fail(c, RK_ECANCELED, "closed by this side");

@@ -63,7 +63,6 @@ struct conn {
 	struct rk_error why; /* of CLOSED */
 };
 
-void conn_set_state(struct conn *c, enum conn_state to);
 /* To CLOSED, in words; nothing happens when it is that already. */
 void conn_fail(struct conn *c, enum rk_err code, const char *fmt, ...)
     RK_PRINTF(3, 4);

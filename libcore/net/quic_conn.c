@@ -23,8 +23,8 @@
 static const uint16_t probes[] = { 1452, 4096, 8192, 16384 };
 #define PACKET_MAX 16384
 
-ngtcp2_path
-quic_path(const struct addr *local, const struct addr *remote)
+static ngtcp2_path
+path_of(const struct addr *local, const struct addr *remote)
 {
 	/* The library wants pointers to what it does not change. */
 	return (ngtcp2_path){
@@ -183,7 +183,7 @@ begin_client(struct quic_conn *c, struct quic_tls_ctx *ctx)
 	ngtcp2_transport_params params;
 	ngtcp2_cid scid = { .datalen = QUIC_CID_LEN };
 	ngtcp2_cid dcid = { .datalen = FIRST_DCID_LEN };
-	ngtcp2_path path = quic_path(&c->local, &c->remote);
+	ngtcp2_path path = path_of(&c->local, &c->remote);
 	struct rk_bytes p, token;
 	ngtcp2_conn *q;
 	enum rk_err r;
@@ -245,7 +245,7 @@ begin_server(
 	ngtcp2_settings settings;
 	ngtcp2_transport_params params;
 	ngtcp2_cid scid = { .datalen = QUIC_CID_LEN };
-	ngtcp2_path path = quic_path(&c->local, &c->remote);
+	ngtcp2_path path = path_of(&c->local, &c->remote);
 	ngtcp2_conn *q;
 	enum rk_err r;
 
@@ -341,7 +341,7 @@ void
 quic_conn_input(struct quic_conn *c, const struct addr *local,
     const struct addr *remote, uint8_t ecn, const uint8_t *data, size_t len)
 {
-	ngtcp2_path path = quic_path(local, remote);
+	ngtcp2_path path = path_of(local, remote);
 	ngtcp2_pkt_info pi = { .ecn = ecn };
 	uint64_t before;
 	int rv;

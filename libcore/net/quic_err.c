@@ -79,8 +79,8 @@ is_crypto(uint64_t code)
 	return code >= NGTCP2_CRYPTO_ERROR && code < NGTCP2_CRYPTO_ERROR + 256;
 }
 
-enum rk_err
-quic_explain_peer(
+static enum rk_err
+explain_peer(
     const struct quic_conn *c, const ngtcp2_ccerr *cc, struct rk_error *err)
 {
 	switch (cc->type) {
@@ -124,7 +124,7 @@ quic_explain_lib(const struct quic_conn *c, int rv, struct rk_error *err)
 {
 	switch (rv) {
 	case NGTCP2_ERR_DRAINING:
-		return quic_explain_peer(c, ngtcp2_conn_get_ccerr(c->q), err);
+		return explain_peer(c, ngtcp2_conn_get_ccerr(c->q), err);
 	case NGTCP2_ERR_CRYPTO:
 		return quic_tls_explain(c->tls,
 		    NGTCP2_CRYPTO_ERROR | ngtcp2_conn_get_tls_alert(c->q),

@@ -226,7 +226,6 @@ bool quic_conn_is_settled(const struct quic_conn *c);
 void quic_conn_raise(struct quic_conn *c, unsigned what);
 /* Out of every table, and freed. */
 void quic_conn_free(struct quic_conn *c);
-ngtcp2_path quic_path(const struct addr *local, const struct addr *remote);
 
 /* ---- quic_close.c ---- */
 /* Not LIVE any more, without a word to the peer. */
@@ -334,9 +333,8 @@ void quic_hello_reset(
 struct layer *quic_layer(struct quic_conn *c);
 
 /* ---- quic_err.c: words ---- */
-/* Why the peer closed, in err; the layer's own words for it. */
-enum rk_err quic_explain_peer(
-    const struct quic_conn *c, const ngtcp2_ccerr *cc, struct rk_error *err);
+/* Why the connection ended, in err: what the library returned, or why the peer
+ * closed. */
 enum rk_err quic_explain_lib(
     const struct quic_conn *c, int rv, struct rk_error *err);
 /* The code and phrase that tell the peer why. */

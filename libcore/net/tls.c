@@ -56,8 +56,8 @@ tell_below(struct tls *t, enum rk_err code, const char *what)
 }
 
 /* Why the library gave nothing, after the handshake. */
-void
-tls_end_open(struct tls *t, int why)
+static void
+end_open(struct tls *t, int why)
 {
 	enum rk_err below = t->io.broken;
 
@@ -201,7 +201,7 @@ read_records(struct tls *t, uint8_t *dst, size_t cap)
 		if (why == SSL_ERROR_WANT_WRITE)
 			tls_end_flooded(t, "the peer asks and does not listen");
 		else if (why != SSL_ERROR_WANT_READ)
-			tls_end_open(t, why);
+			end_open(t, why);
 		else if (++idle > TLS_IDLE_RECORDS_MAX)
 			tls_end_flooded(t, "too many TLS records without data");
 	}
@@ -265,7 +265,7 @@ look_for_alert(struct tls *t, enum rk_err code)
 			break;
 	}
 	if (why == SSL_ERROR_SSL)
-		tls_end_open(t, why);
+		end_open(t, why);
 	ERR_clear_error();
 	if (tls_io_end(&t->io) != RK_OK && t->state == TLS_OPEN)
 		return end_memory(t);

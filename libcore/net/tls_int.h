@@ -170,9 +170,8 @@ struct tls {
 
 /* Into ENDED or BROKEN; returns fate. */
 enum rk_err tls_end(struct tls *t, enum tls_state state, enum rk_err fate);
-/* The same for what the library gave (SSL_get_error()), after the handshake and
- * during it, and for records without a byte. */
-void tls_end_open(struct tls *t, int why);
+/* The same for what the library gave (SSL_get_error()) during the handshake,
+ * and for records without a byte. */
 enum rk_err tls_end_handshake(struct tls *t, int why);
 void tls_end_flooded(struct tls *t, const char *what);
 /* Seal up to a record; RK_EAGAIN: not now. */

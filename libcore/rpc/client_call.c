@@ -169,6 +169,17 @@ settle(struct rk_client *c)
 		loop_hook_queue(c->loop, &c->done_hook);
 }
 
+/* What is true of a call that ends now: may it have been executed? */
+static void
+note_sent(const struct rk_client *c, struct pending *p)
+{
+	/* What is queued on a connection goes out, whoever waits for it; what
+	 * no layer had taken when it ended does not. */
+	uint64_t taken = c->session != NULL ? RK_NEVER : c->taken;
+
+	p->sent = p->at < taken || p->early || p->tried;
+}
+
 void
 client_on_timer(struct rk_timer *t, void *arg)
 {
@@ -179,7 +190,7 @@ client_on_timer(struct rk_timer *t, void *arg)
 	(void)t;
 	pending_expire(&c->pending, rk_loop_now(c->loop), &late);
 	TAILQ_FOREACH (p, &late, link) {
-		client_note_sent(c, p);
+		note_sent(c, p);
 		send_cancel(c, p);
 	}
 	TAILQ_CONCAT(&c->done, &late, link);
@@ -216,20 +227,10 @@ client_run_done(struct rk_client *c)
 }
 
 void
-client_note_sent(const struct rk_client *c, struct pending *p)
-{
-	/* What is queued on a connection goes out, whoever waits for it; what
-	 * no layer had taken when it ended does not. */
-	uint64_t taken = c->session != NULL ? RK_NEVER : c->taken;
-
-	p->sent = p->at < taken || p->early || p->tried;
-}
-
-void
 client_end_pending(struct rk_client *c, struct pending *p, enum rk_err code)
 {
 	p->code = code;
-	client_note_sent(c, p);
+	note_sent(c, p);
 	TAILQ_INSERT_TAIL(&c->done, p, link);
 	settle(c);
 }
@@ -243,7 +244,7 @@ client_end_calls(struct rk_client *c, enum rk_err code)
 	pending_end_all(&c->pending, code, &all);
 	/* They have ended: note what is true of them now. */
 	TAILQ_FOREACH (p, &all, link)
-		client_note_sent(c, p);
+		note_sent(c, p);
 	TAILQ_CONCAT(&c->done, &all, link);
 	settle(c);
 }

@@ -281,8 +281,6 @@ void client_describe(const struct rk_client *c, struct rk_str method,
     const struct rk_reply *reply, struct rk_error *err);
 /* A copy whose views lie in dst->owned; false: no memory. */
 bool client_keep_reply(struct rk_reply *dst, const struct rk_reply *src);
-/* What is true of a call that ends now: may it have been executed? */
-void client_note_sent(const struct rk_client *c, struct pending *p);
 /* End a call that is no more in the table: as client_end_calls(). */
 void client_end_pending(
     struct rk_client *c, struct pending *p, enum rk_err code);

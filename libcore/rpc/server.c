@@ -112,6 +112,19 @@ rk_server_methods(struct rk_server *server, const struct rk_method *methods,
 
 /* ---- making one ---- */
 
+/* The letter worker.acked. */
+static void
+on_ack(struct mail *m)
+{
+	const struct worker *w =
+	    (const struct worker *)(void *)((char *)m -
+	                                    offsetof(struct worker, acked));
+	struct rk_server *s = w->server;
+
+	s->acks_due--;
+	server_check_stopped(s);
+}
+
 static enum rk_err
 worker_init(struct rk_server *s, unsigned i)
 {
@@ -128,7 +141,7 @@ worker_init(struct rk_server *s, unsigned i)
 	call_notes_init(w);
 	w->stop.fn = worker_stop;
 	w->kill.fn = worker_kill;
-	w->acked.fn = server_on_ack;
+	w->acked.fn = on_ack;
 	w->decided.fn = server_ask_decided;
 	w->listed.fn = server_crl_listed;
 	if (i == 0)
@@ -365,18 +378,6 @@ on_pool_ended(struct mail *m)
 
 	pool_join(s->pool);
 	s->pool_runs = false;
-	server_check_stopped(s);
-}
-
-void
-server_on_ack(struct mail *m)
-{
-	const struct worker *w =
-	    (const struct worker *)(void *)((char *)m -
-	                                    offsetof(struct worker, acked));
-	struct rk_server *s = w->server;
-
-	s->acks_due--;
 	server_check_stopped(s);
 }
 

@@ -407,8 +407,6 @@ void creds_on_unused(struct mail *m);
 
 /* server.c: loop 0 */
 void server_check_stopped(struct rk_server *s);
-/* The letter worker.acked. */
-void server_on_ack(struct mail *m);
 /* A line about who was refused, at most ten a second of one server; loop is
  * the caller's.  Any of the server's threads. */
 void server_log_refusal(

@@ -19,8 +19,8 @@
 
 /* ---- who is there ---- */
 
-enum addr_scheme
-session_scheme(const char *transport)
+static enum addr_scheme
+scheme_of(const char *transport)
 {
 	enum addr_scheme scheme;
 
@@ -38,11 +38,11 @@ describe_ends(struct session *s)
 	p->transport = "tcp";
 	(void)conn_query(s->conn, LAYER_Q_NAME, &p->transport);
 	if (conn_query(s->conn, LAYER_Q_LOCAL, &a))
-		addr_format(&a, session_scheme(p->transport), p->local);
+		addr_format(&a, scheme_of(p->transport), p->local);
 	if (conn_query(s->conn, LAYER_Q_REMOTE, &a) &&
-	    !(session_scheme(p->transport) == ADDR_FD &&
+	    !(scheme_of(p->transport) == ADDR_FD &&
 	        a.u.sa.sa_family == AF_UNIX))
-		addr_format(&a, session_scheme(p->transport), p->remote);
+		addr_format(&a, scheme_of(p->transport), p->remote);
 	else
 		(void)str_copy(p->remote, sizeof(p->remote), p->transport);
 }
@@ -62,13 +62,13 @@ describe_psk(struct session *s)
 bool
 session_is_keyed(const struct session *s)
 {
-	return addr_is_session(session_scheme(s->peer->transport));
+	return addr_is_session(scheme_of(s->peer->transport));
 }
 
 bool
 session_is_proving(const struct session *s)
 {
-	return addr_is_proving(session_scheme(s->peer->transport)) ||
+	return addr_is_proving(scheme_of(s->peer->transport)) ||
 	       session_is_keyed(s) || s->peer->psk[0] != '\0';
 }
 
@@ -324,7 +324,7 @@ session_open(
 	}
 	describe_ends(s); /* a refusal must be able to name the peer */
 	keep = conf->keepalive;
-	if (session_scheme(s->peer->transport) == ADDR_QUIC)
+	if (scheme_of(s->peer->transport) == ADDR_QUIC)
 		keep = RK_NEVER; /* QUIC's own PINGs do */
 	alive_init(&s->alive, s, conf->loop, keep, conf->dead_peer);
 	*out = s;

@@ -38,7 +38,6 @@ struct session {
 	struct rk_peer *peer;
 };
 
-enum addr_scheme session_scheme(const char *transport);
 /* Is it over a session, whose peers prove keys and have no certificates? */
 bool session_is_keyed(const struct session *s);
 /* Do peers prove who they are on this connection, by what carries it? */

@@ -349,9 +349,10 @@ put_record(struct writer *w, const struct rk_record *type, const char *data,
 	return r;
 }
 
-enum rk_err
-typed_put(struct buf *b, const struct rk_record *type, const void *data,
-    bool view, struct rk_error *err)
+/* Appends; `view` is what rk_typed_to_value() gives. */
+static enum rk_err
+put(struct buf *b, const struct rk_record *type, const void *data, bool view,
+    struct rk_error *err)
 {
 	struct rk_error why = { .code = RK_OK };
 	struct writer w = { .out = b, .view = view, .err = &why };
@@ -374,7 +375,7 @@ rk_typed_encode(const struct rk_record *type, const void *data, uint8_t **out,
 	*out = NULL;
 	*len = 0;
 	buf_init(&b, RK_PAYLOAD_MAX);
-	r = typed_put(&b, type, data, false, err);
+	r = put(&b, type, data, false, err);
 	if (r == RK_OK && (r = buf_take(&b, out, len)) != RK_OK)
 		(void)err_set(err, r, "%s: %s", type->name, rk_err_text(r));
 	buf_fini(&b);
@@ -390,7 +391,7 @@ rk_typed_to_value(const struct rk_record *type, const void *data,
 
 	*out = NULL;
 	buf_init(&b, RK_BODY_MAX);
-	r = typed_put(&b, type, data, true, err);
+	r = put(&b, type, data, true, err);
 	if (r == RK_OK &&
 	    (r = rk_value_decode(buf_peek(&b), buf_len(&b), out)) != RK_OK)
 		(void)err_set(err, r, "%s: %s", type->name, rk_err_text(r));

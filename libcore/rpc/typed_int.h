@@ -88,10 +88,6 @@ RK_MUST enum rk_err typed_init(
 RK_MUST enum rk_err typed_collect(const struct rk_record *type,
     const struct rk_record *list[TYPED_RECORDS_MAX], size_t *n);
 
-/* Appends; `view` is what rk_typed_to_value() gives. */
-RK_MUST enum rk_err typed_put(struct buf *b, const struct rk_record *type,
-    const void *data, bool view, struct rk_error *err);
-
 /* typed_scalar.c: where decoding is. */
 struct typed_reader {
 	struct gp_reader in;
