@@ -72,7 +72,6 @@ RK_MUST enum rk_err cert_decode(const char *name, const uint8_t *der,
 void cert_free(struct cert *c);
 void cert_describe(const struct cert *c, struct cert_view *v);
 RK_MUST enum rk_err cert_put_pem(const struct cert *c, struct buf *b);
-RK_MUST enum rk_err cert_dup(const struct cert *c, struct cert **out);
 /* Is the signature on c the CA's, and does c name it as its issuer? */
 bool cert_is_signed_by(const struct cert *c, const struct cert *ca);
 bool cert_is_same(const struct cert *a, const struct cert *b);

@@ -81,24 +81,6 @@ cert_free(struct cert *c)
 }
 
 enum rk_err
-cert_dup(const struct cert *c, struct cert **out)
-{
-	struct cert *copy = calloc(1, sizeof(*copy));
-
-	*out = NULL;
-	if (copy == NULL)
-		return RK_ENOMEM;
-	copy->x509 = X509_dup(c->x509);
-	copy->der = x509_keep(c->der.ptr, c->der.len);
-	if (copy->x509 == NULL || copy->der.ptr == NULL) {
-		cert_free(copy);
-		return RK_ENOMEM;
-	}
-	*out = copy;
-	return RK_OK;
-}
-
-enum rk_err
 x509_take_bio(BIO *bio, bool written, struct buf *b)
 {
 	char *data = NULL;

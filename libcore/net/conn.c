@@ -578,12 +578,6 @@ conn_set_busy(struct conn *c, bool busy)
 	c->busy = busy;
 }
 
-struct rk_loop *
-conn_loop(const struct conn *c)
-{
-	return c->loop;
-}
-
 bool
 conn_query(struct conn *c, enum layer_query what, void *out)
 {

@@ -185,7 +185,6 @@ void conn_pause(struct conn *c, bool pause);
 /* While busy (calls run) the idle timeout does not close. */
 void conn_set_busy(struct conn *c, bool busy);
 
-struct rk_loop *conn_loop(const struct conn *c);
 /* Ask the stack (net/layer.h). */
 bool conn_query(struct conn *c, enum layer_query what, void *out);
 

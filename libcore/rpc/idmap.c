@@ -103,15 +103,3 @@ idmap_remove(struct idmap *m, uint64_t key)
 	m->count--;
 	return value;
 }
-
-void *
-idmap_next(const struct idmap *m, size_t *pos)
-{
-	while (*pos < m->cap) {
-		const struct idmap_slot *s = &m->slots[(*pos)++];
-
-		if (s->key != 0)
-			return s->value;
-	}
-	return NULL;
-}

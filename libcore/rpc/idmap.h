@@ -27,7 +27,5 @@ RK_MUST enum rk_err idmap_add(struct idmap *m, uint64_t key, void *value);
 void *idmap_find(const struct idmap *m, uint64_t key);
 /* The value that was removed, or NULL. */
 void *idmap_remove(struct idmap *m, uint64_t key);
-/* Walk: start with *pos = 0; NULL at the end.  The map must not change. */
-void *idmap_next(const struct idmap *m, size_t *pos);
 
 #endif

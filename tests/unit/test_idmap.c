@@ -16,14 +16,12 @@ static void
 is_empty_at_first(void **state)
 {
 	struct idmap m;
-	size_t pos = 0;
 
 	(void)state;
 	idmap_init(&m);
 	assert_null(idmap_find(&m, 1));
 	assert_null(idmap_find(&m, 0));
 	assert_null(idmap_remove(&m, 1));
-	assert_null(idmap_next(&m, &pos));
 	idmap_fini(&m);
 	idmap_fini(&m);
 }
@@ -132,29 +130,6 @@ matches_a_table(void **state)
 	idmap_fini(&m);
 }
 
-static void
-walks_over_all(void **state)
-{
-	bool seen[100] = { false };
-	struct idmap m;
-	const char *p;
-	size_t pos = 0;
-	size_t n = 0;
-
-	(void)state;
-	idmap_init(&m);
-	for (uint64_t k = 1; k <= 100; k++)
-		assert_int_equal(
-		    idmap_add(&m, k * 1000003, &things[k - 1]), RK_OK);
-	while ((p = idmap_next(&m, &pos)) != NULL) {
-		assert_false(seen[p - things]);
-		seen[p - things] = true;
-		n++;
-	}
-	assert_int_equal(n, 100);
-	idmap_fini(&m);
-}
-
 int
 main(void)
 {
@@ -163,7 +138,6 @@ main(void)
 		cmocka_unit_test(finds_and_removes),
 		cmocka_unit_test(closes_holes),
 		cmocka_unit_test(matches_a_table),
-		cmocka_unit_test(walks_over_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
