@@ -1,6 +1,7 @@
 /* A connection's life: states, the loop's callbacks, the calls of its owner. */
 #include "net/conn_int.h"
 
+#include "base/container.h"
 #include "base/error.h"
 
 #include <rpckit/message.h>
@@ -249,8 +250,7 @@ on_timer(struct rk_timer *t, void *arg)
 static void
 on_work(struct loop_hook *h)
 {
-	struct conn *c =
-	    (struct conn *)(void *)((char *)h - offsetof(struct conn, work));
+	struct conn *c = container_of(h, struct conn, work);
 	unsigned jobs = c->jobs;
 
 	c->jobs = 0;
@@ -344,8 +344,7 @@ drained(struct conn *c)
 static void
 on_flush(struct loop_hook *h)
 {
-	struct conn *c =
-	    (struct conn *)(void *)((char *)h - offsetof(struct conn, flush));
+	struct conn *c = container_of(h, struct conn, flush);
 	enum rk_err r;
 
 	c->early = RECORD;

@@ -1,6 +1,8 @@
 /* The event loop: one turn after another, each a fixed order of phases. */
 #include "net/loop_int.h"
 
+#include "base/container.h"
+
 #include <sys/eventfd.h>
 
 #include <assert.h>
@@ -161,9 +163,7 @@ has_hooks(const struct rk_loop *loop)
 static void
 on_ready_hook(struct loop_hook *h)
 {
-	struct loop_ready *r =
-	    (struct loop_ready *)(void *)((char *)h -
-	                                  offsetof(struct loop_ready, hook));
+	struct loop_ready *r = container_of(h, struct loop_ready, hook);
 	unsigned ready = r->ready & r->want;
 
 	if (ready == 0)

@@ -1,6 +1,7 @@
 /* A QUIC endpoint: its socket, who a packet is for, the end of a turn. */
 #include "net/quic_int.h"
 
+#include "base/container.h"
 #include "base/error.h"
 
 #include <rpckit/secret.h>
@@ -160,9 +161,7 @@ flush(struct quic_end *e)
 static void
 on_hook(struct loop_hook *h)
 {
-	struct quic_end *e =
-	    (struct quic_end *)(void *)((char *)h -
-	                                offsetof(struct quic_end, hook));
+	struct quic_end *e = container_of(h, struct quic_end, hook);
 	struct quic_conn *c;
 
 	while (!e->blocked && (c = TAILQ_FIRST(&e->dirty)) != NULL) {

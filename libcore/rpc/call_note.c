@@ -2,6 +2,7 @@
 #include "rpc/call_note.h"
 
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "rpc/server_int.h"
@@ -204,10 +205,7 @@ pass_on(struct rk_server *s, struct call_note_list *list, uint64_t dropped)
 static void
 on_notes(struct mail *m)
 {
-	struct worker *w =
-	    (struct worker *)(void *)((char *)m -
-	                              offsetof(struct worker, notes) -
-	                              offsetof(struct call_notes, mail));
+	struct worker *w = container_of(m, struct worker, notes.mail);
 	struct call_notes *q = &w->notes;
 	struct call_note_list now = TAILQ_HEAD_INITIALIZER(now);
 	uint64_t dropped;

@@ -1,6 +1,7 @@
 /* Channels: the life of an end, and what its user is told. */
 #include "rpc/chan_int.h"
 
+#include "base/container.h"
 #include "base/error.h"
 #include "base/str.h"
 
@@ -9,8 +10,7 @@
 static void
 on_hook(struct loop_hook *h)
 {
-	struct rk_chan *c =
-	    (struct rk_chan *)((char *)h - offsetof(struct rk_chan, hook));
+	struct rk_chan *c = container_of(h, struct rk_chan, hook);
 
 	chan_run(c, CHAN_TURN);
 }

@@ -1,6 +1,7 @@
 /* Channels: an end of bytes joined to descriptors. */
 #include "rpc/chan_int.h"
 
+#include "base/container.h"
 #include "base/error.h"
 
 #include <errno.h>
@@ -140,9 +141,7 @@ on_input(struct rk_watch *watch, int fd, unsigned ready, void *arg)
 static void
 on_turn(struct loop_hook *hook)
 {
-	read_in((struct rk_chan_joint *)(void *)((char *)hook -
-	                                         offsetof(struct rk_chan_joint,
-	                                             hook)));
+	read_in(container_of(hook, struct rk_chan_joint, hook));
 }
 
 static void

@@ -4,6 +4,7 @@
 #include "rpc/client_int.h"
 #include "rpc/stream.h"
 
+#include "base/container.h"
 #include "base/error.h"
 #include "base/str.h"
 
@@ -114,7 +115,7 @@ go_on(struct way *w)
 static void
 on_hook(struct loop_hook *h)
 {
-	go_on((struct way *)(void *)((char *)h - offsetof(struct way, hook)));
+	go_on(container_of(h, struct way, hook));
 }
 
 static void

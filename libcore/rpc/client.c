@@ -1,6 +1,7 @@
 /* A client's life: dial, handshake, open, end. */
 #include "rpc/client_int.h"
 
+#include "base/container.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "net/sock.h"
@@ -59,9 +60,7 @@ dial_again(struct rk_client *c)
 static void
 on_done_hook(struct loop_hook *h)
 {
-	struct rk_client *c =
-	    (struct rk_client *)((char *)h -
-	                         offsetof(struct rk_client, done_hook));
+	struct rk_client *c = container_of(h, struct rk_client, done_hook);
 
 	client_run_done(c);
 	if (c->quic.again)

@@ -2,6 +2,7 @@
 #include "rpc/pool.h"
 
 #include "base/clock.h"
+#include "base/container.h"
 #include "rpc/server_int.h"
 
 #include <assert.h>
@@ -81,9 +82,7 @@ free_job(struct rk_job *j)
 static void
 on_done(struct mail *m)
 {
-	struct rk_job *j =
-	    (struct rk_job *)(void *)((char *)m -
-	                              offsetof(struct rk_job, mail));
+	struct rk_job *j = container_of(m, struct rk_job, mail);
 
 	if (j->lost != NULL)
 		(void)rk_call_fail(j->call, j->lost, NULL, 0);

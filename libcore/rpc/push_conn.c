@@ -4,6 +4,7 @@
 
 #include <rpckit/cert.h>
 
+#include "base/container.h"
 #include "base/error.h"
 
 #include <stdlib.h>
@@ -186,9 +187,7 @@ is_certain(const struct server_conn *c)
 static void
 on_subscriber(struct subs_of *of, void *arg)
 {
-	push_to(arg,
-	    (struct server_conn *)(void *)((char *)of -
-	                                   offsetof(struct server_conn, subs)));
+	push_to(arg, container_of(of, struct server_conn, subs));
 }
 
 static void

@@ -1,4 +1,5 @@
 /* A server's life: methods, credentials, threads, start and stop. */
+#include "base/container.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "rpc/pool.h"
@@ -24,9 +25,7 @@ struct swap {
 static void
 retire(struct mail *mail)
 {
-	struct methods *m =
-	    (struct methods *)(void *)((char *)mail -
-	                               offsetof(struct methods, retire));
+	struct methods *m = container_of(mail, struct methods, retire);
 
 	TAILQ_REMOVE(&m->server->sets, m, link);
 	methods_free(m);
@@ -116,9 +115,7 @@ rk_server_methods(struct rk_server *server, const struct rk_method *methods,
 static void
 on_ack(struct mail *m)
 {
-	const struct worker *w =
-	    (const struct worker *)(void *)((char *)m -
-	                                    offsetof(struct worker, acked));
+	const struct worker *w = container_of(m, const struct worker, acked);
 	struct rk_server *s = w->server;
 
 	s->acks_due--;
@@ -343,9 +340,7 @@ rk_server_start(struct rk_server *server, struct rk_error *err)
 static void
 on_stopped(struct mail *m)
 {
-	struct rk_server *s =
-	    (struct rk_server *)(void *)((char *)m -
-	                                 offsetof(struct rk_server, stopped));
+	struct rk_server *s = container_of(m, struct rk_server, stopped);
 
 	join_threads(s);
 	server_udp_hurry(s);
@@ -372,9 +367,7 @@ server_check_stopped(struct rk_server *s)
 static void
 on_pool_ended(struct mail *m)
 {
-	struct rk_server *s =
-	    (struct rk_server *)(void *)((char *)m - offsetof(struct rk_server,
-	                                                 pool_ended));
+	struct rk_server *s = container_of(m, struct rk_server, pool_ended);
 
 	pool_join(s->pool);
 	s->pool_runs = false;

@@ -1,4 +1,5 @@
 /* Loop 0 of a server: admitting peers, handing them to workers, their end. */
+#include "base/container.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "net/sock.h"
@@ -79,8 +80,7 @@ make_stack(struct rk_server *s, const struct listener *l, int fd,
 static struct admission *
 from_closed(struct mail *m)
 {
-	return (struct admission *)(void *)((char *)m -
-	                                    offsetof(struct admission, closed));
+	return container_of(m, struct admission, closed);
 }
 
 static void
@@ -97,9 +97,7 @@ leave_gate(struct rk_server *s, struct admission *a, bool failed)
 static void
 on_waits(struct mail *m)
 {
-	struct admission *a =
-	    (struct admission *)(void *)((char *)m -
-	                                 offsetof(struct admission, waits));
+	struct admission *a = container_of(m, struct admission, waits);
 
 	leave_gate(a->worker->server, a, false);
 }
@@ -107,9 +105,7 @@ on_waits(struct mail *m)
 static void
 on_trusted(struct mail *m)
 {
-	struct admission *a =
-	    (struct admission *)(void *)((char *)m -
-	                                 offsetof(struct admission, trusted));
+	struct admission *a = container_of(m, struct admission, trusted);
 	struct rk_server *s = a->worker->server;
 	struct server_watch *w;
 
@@ -122,9 +118,7 @@ on_trusted(struct mail *m)
 static void
 on_present(struct mail *m)
 {
-	struct admission *a =
-	    (struct admission *)(void *)((char *)m -
-	                                 offsetof(struct admission, present));
+	struct admission *a = container_of(m, struct admission, present);
 
 	a->is_present = true;
 	TAILQ_INSERT_TAIL(&a->worker->server->present, a, link);

@@ -1,4 +1,5 @@
 /* Clients that wait for a decision, and those that were decided about. */
+#include "base/container.h"
 #include "base/error.h"
 #include "rpc/server_int.h"
 #include "trust/policy.h"
@@ -101,9 +102,7 @@ succeed(struct rk_server *s)
 void
 server_ask_decided(struct mail *m)
 {
-	struct worker *w =
-	    (struct worker *)(void *)((char *)m -
-	                              offsetof(struct worker, decided));
+	struct worker *w = container_of(m, struct worker, decided);
 
 	if (w->index == 0)
 		succeed(w->server);

@@ -1,4 +1,5 @@
 /* One peer of a server: its messages, its running calls, its end. */
+#include "base/container.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "rpc/server_int.h"
@@ -67,9 +68,7 @@ cancel_all(struct server_conn *c, enum rk_cancel_why why)
 static void
 on_gone(struct loop_hook *h)
 {
-	struct server_conn *c =
-	    (struct server_conn *)(void *)((char *)h -
-	                                   offsetof(struct server_conn, gone));
+	struct server_conn *c = container_of(h, struct server_conn, gone);
 
 	tell(c->worker, &c->admission->closed);
 	c->admission = NULL; /* loop 0's */
@@ -410,9 +409,7 @@ take_over(struct admission *a)
 void
 server_conn_take(struct mail *m)
 {
-	struct admission *a =
-	    (struct admission *)(void *)((char *)m -
-	                                 offsetof(struct admission, take));
+	struct admission *a = container_of(m, struct admission, take);
 	enum rk_err r = take_over(a);
 
 	if (r == RK_OK)
@@ -427,9 +424,7 @@ server_conn_take(struct mail *m)
 void
 worker_stop(struct mail *m)
 {
-	struct worker *w =
-	    (struct worker *)(void *)((char *)m -
-	                              offsetof(struct worker, stop));
+	struct worker *w = container_of(m, struct worker, stop);
 	struct server_conn *c, *next;
 
 	w->stopping = true;
@@ -454,9 +449,7 @@ worker_kill(struct mail *m)
 		.code = RK_ECANCELED,
 		.text = "the server is stopping",
 	};
-	struct worker *w =
-	    (struct worker *)(void *)((char *)m -
-	                              offsetof(struct worker, kill));
+	struct worker *w = container_of(m, struct worker, kill);
 	struct server_conn *c;
 
 	TAILQ_FOREACH (c, &w->conns, link) {

@@ -1,4 +1,5 @@
 /* A server's credentials: made, replaced, let go when nobody uses them. */
+#include "base/container.h"
 #include "base/error.h"
 #include "rpc/server_int.h"
 #include "trust/ident.h"
@@ -114,9 +115,7 @@ creds_retire_unused(struct rk_server *s)
 void
 creds_on_unused(struct mail *m)
 {
-	creds_retire_unused(
-	    (struct rk_server *)(void *)((char *)m -
-	                                 offsetof(struct rk_server, unused)));
+	creds_retire_unused(container_of(m, struct rk_server, unused));
 }
 
 /* `retired` is never called from inside a call of the user's. */

@@ -1,4 +1,5 @@
 /* The CA's revocation list, while connections are open: who is on it goes. */
+#include "base/container.h"
 #include "base/error.h"
 #include "rpc/server_int.h"
 #include "trust/chain.h"
@@ -24,9 +25,7 @@ struct listed {
 static void
 on_listed(struct mail *m)
 {
-	struct listed *l =
-	    (struct listed *)(void *)((char *)m -
-	                              offsetof(struct listed, mail));
+	struct listed *l = container_of(m, struct listed, mail);
 	struct server_watch *w;
 
 	TAILQ_FOREACH (w, &l->server->watches, link) {
@@ -191,9 +190,7 @@ server_crl_watch(struct rk_server *s)
 void
 server_crl_listed(struct mail *m)
 {
-	struct worker *w =
-	    (struct worker *)(void *)((char *)m -
-	                              offsetof(struct worker, listed));
+	struct worker *w = container_of(m, struct worker, listed);
 	struct server_conn *c;
 
 	TAILQ_FOREACH (c, &w->conns, link) {

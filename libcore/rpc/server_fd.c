@@ -1,4 +1,5 @@
 /* Peers that a server was given at descriptors, one each: sessions. */
+#include "base/container.h"
 #include "base/error.h"
 #include "rpc/server_int.h"
 
@@ -113,9 +114,7 @@ serve(struct rk_server *s, const struct inherited *i)
 static void
 on_deserted(struct mail *m)
 {
-	struct rk_server *s =
-	    (struct rk_server *)(void *)((char *)m -
-	                                 offsetof(struct rk_server, deserted));
+	struct rk_server *s = container_of(m, struct rk_server, deserted);
 
 	if (s->state == SERVER_RUNNING && s->conf.deserted != NULL)
 		s->conf.deserted(s->conf.deserted_arg);

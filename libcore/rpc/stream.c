@@ -1,6 +1,7 @@
 /* Streams of one connection: parts in and out, credit, turns. */
 #include "rpc/stream.h"
 
+#include "base/container.h"
 #include "base/error.h"
 
 #include <stdio.h>
@@ -546,9 +547,7 @@ work(struct rk_stream *s)
 static void
 on_hook(struct loop_hook *h)
 {
-	struct streams *t =
-	    (struct streams *)(void *)((char *)h -
-	                               offsetof(struct streams, hook));
+	struct streams *t = container_of(h, struct streams, hook);
 	struct rk_stream *s;
 	size_t n = 0;
 

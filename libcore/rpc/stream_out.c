@@ -1,12 +1,12 @@
 /* Streams: parts out, as far as credit and the connection allow. */
 #include "rpc/stream.h"
 
+#include "base/container.h"
+
 static void
 on_turned(struct loop_hook *h)
 {
-	struct streams *t =
-	    (struct streams *)(void *)((char *)h -
-	                               offsetof(struct streams, turned));
+	struct streams *t = container_of(h, struct streams, turned);
 
 	t->spent = 0;
 }
