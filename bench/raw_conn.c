@@ -1,11 +1,11 @@
 /* Frames over a socket: connecting, receiving, sending, all at once. */
 #include "raw.h"
 
+#include "base/be.h"
 #include "base/error.h"
 #include "base/str.h"
 
 #include <arpa/inet.h>
-#include <endian.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -321,14 +321,12 @@ raw_dial(const struct raw_end *e, struct raw_conn **out, struct rk_error *err)
 enum rk_err
 raw_put_frame(struct raw_conn *c, const uint8_t *payload, size_t len)
 {
-	uint32_t head = htobe32((uint32_t)len);
 	uint8_t *p;
 	enum rk_err r;
 
 	if ((r = buf_reserve(&c->out, RAW_HEAD_LEN + len, &p)) != RK_OK)
 		return r;
-	memcpy(p, &head, RAW_HEAD_LEN);
-	memcpy(p + RAW_HEAD_LEN, payload, len);
+	memcpy(be_put32(p, (uint32_t)len), payload, len);
 	buf_commit(&c->out, RAW_HEAD_LEN + len);
 	return RK_OK;
 }
@@ -337,17 +335,17 @@ bool
 raw_peek_frame(const struct raw_conn *c, const uint8_t **payload, size_t *len)
 {
 	const uint8_t *p = buf_peek(&c->in);
-	uint32_t head;
+	uint32_t n;
 
 	*payload = NULL;
 	*len = 0;
 	if (p == NULL || buf_len(&c->in) < RAW_HEAD_LEN)
 		return false;
-	memcpy(&head, p, RAW_HEAD_LEN);
-	if (buf_len(&c->in) - RAW_HEAD_LEN < be32toh(head))
+	n = be_get32(p);
+	if (buf_len(&c->in) - RAW_HEAD_LEN < n)
 		return false;
 	*payload = p + RAW_HEAD_LEN;
-	*len = be32toh(head);
+	*len = n;
 	return true;
 }
 

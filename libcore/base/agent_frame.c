@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/be.h"
 #include "base/error.h"
 #include "base/str.h"
 
@@ -42,10 +43,8 @@ void
 agent_end(struct buf *b, size_t at)
 {
 	size_t size = buf_len(b) - at - 4;
-	uint8_t *p = b->data + b->head + at;
 
-	for (size_t i = 0; i < 4; i++)
-		p[i] = (uint8_t)(size >> (8 * (3 - i)));
+	(void)be_put32(b->data + b->head + at, (uint32_t)size);
 }
 
 enum rk_err

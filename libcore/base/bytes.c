@@ -1,6 +1,8 @@
 /* Numbers and strings put into byte strings, and taken out of them. */
 #include "base/bytes.h"
 
+#include "base/be.h"
+
 bool
 bytes_get(struct bytes *b, size_t len, const uint8_t **out)
 {
@@ -20,9 +22,7 @@ get_number(struct bytes *b, size_t len, uint64_t *out)
 
 	if (!bytes_get(b, len, &p))
 		return false;
-	*out = 0;
-	for (size_t i = 0; i < len; i++)
-		*out = *out << 8 | p[i];
+	*out = be_get(p, len);
 	return true;
 }
 
@@ -91,8 +91,7 @@ put_number(struct buf *b, uint64_t value, size_t len)
 {
 	uint8_t raw[8];
 
-	for (size_t i = 0; i < len; i++)
-		raw[i] = (uint8_t)(value >> (8 * (len - 1 - i)));
+	(void)be_put(raw, value, len);
 	return buf_put(b, raw, len);
 }
 

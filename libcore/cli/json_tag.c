@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/be.h"
 #include "base/str.h"
 #include "cli/json_priv.h"
 
@@ -61,8 +62,7 @@ nan_bits(const char *s, size_t size, uint64_t *bits)
 	        RK_OK ||
 	    n != size)
 		return RK_EFORMAT;
-	for (size_t i = 0; i < n; i++)
-		*bits = *bits << 8 | bytes[i];
+	*bits = be_get(bytes, n);
 	return RK_OK;
 }
 
@@ -204,37 +204,19 @@ take_fraction(const char **s, uint32_t *nsec)
 	return true;
 }
 
-static void
-put_be(uint8_t *dst, uint64_t v, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		dst[i] = (uint8_t)(v >> (8 * (n - 1 - i)));
-}
-
-static uint64_t
-get_be(const uint8_t *src, size_t n)
-{
-	uint64_t v = 0;
-
-	for (size_t i = 0; i < n; i++)
-		v = v << 8 | src[i];
-	return v;
-}
-
 /* The shortest of msgpack's three forms; its length. */
 static size_t
 encode_time(int64_t sec, uint32_t nsec, uint8_t dst[12])
 {
 	if (sec >= 0 && sec <= UINT32_MAX && nsec == 0) {
-		put_be(dst, (uint64_t)sec, 4);
+		(void)be_put32(dst, (uint32_t)sec);
 		return 4;
 	}
 	if (sec >= 0 && sec >> 34 == 0) {
-		put_be(dst, (uint64_t)nsec << 34 | (uint64_t)sec, 8);
+		(void)be_put64(dst, (uint64_t)nsec << 34 | (uint64_t)sec);
 		return 8;
 	}
-	put_be(dst, nsec, 4);
-	put_be(dst + 4, (uint64_t)sec, 8);
+	(void)be_put64(be_put32(dst, nsec), (uint64_t)sec);
 	return 12;
 }
 
@@ -264,16 +246,16 @@ decode_time(const struct rk_bytes *b, int64_t *sec, uint32_t *nsec)
 	*nsec = 0;
 	switch (b->len) {
 	case 4:
-		*sec = (int64_t)get_be(b->ptr, 4);
+		*sec = (int64_t)be_get32(b->ptr);
 		return true;
 	case 8:
-		both = get_be(b->ptr, 8);
+		both = be_get64(b->ptr);
 		*nsec = (uint32_t)(both >> 34);
 		*sec = (int64_t)(both & ((UINT64_C(1) << 34) - 1));
 		return true;
 	case 12:
-		*nsec = (uint32_t)get_be(b->ptr, 4);
-		*sec = (int64_t)get_be(b->ptr + 4, 8);
+		*nsec = be_get32(b->ptr);
+		*sec = (int64_t)be_get64(b->ptr + 4);
 		return true;
 	default:
 		return false;

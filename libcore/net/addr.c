@@ -1,6 +1,7 @@
 /* Socket addresses: from URLs, to text, and their kinds. */
 #include "net/addr.h"
 
+#include "base/be.h"
 #include "base/error.h"
 #include "base/str.h"
 
@@ -239,8 +240,7 @@ ipv4_of(const struct addr *a, uint32_t *ip)
 	if (a->u.sa.sa_family != AF_INET6 ||
 	    !IN6_IS_ADDR_V4MAPPED(&a->u.in6.sin6_addr))
 		return false;
-	*ip = (uint32_t)b[12] << 24 | (uint32_t)b[13] << 16 |
-	      (uint32_t)b[14] << 8 | b[15];
+	*ip = be_get32(b + 12);
 	return true;
 }
 
@@ -313,15 +313,11 @@ addr_is_loopback(const struct addr *a)
 uint64_t
 addr_prefix(const struct addr *a)
 {
-	const uint8_t *b = a->u.in6.sin6_addr.s6_addr;
-	uint64_t prefix = 0;
 	uint32_t ip;
 
 	if (ipv4_of(a, &ip))
 		return (uint64_t)4 << 56 | ip >> 8;
 	if (a->u.sa.sa_family != AF_INET6)
 		return 0;
-	for (size_t i = 0; i < 7; i++)
-		prefix = prefix << 8 | b[i];
-	return (uint64_t)6 << 56 | prefix;
+	return (uint64_t)6 << 56 | be_get(a->u.in6.sin6_addr.s6_addr, 7);
 }

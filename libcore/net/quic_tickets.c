@@ -1,6 +1,7 @@
 /* Which client got which ticket, and whether it has brought early data. */
 #include "net/quic_tickets.h"
 
+#include "base/be.h"
 #include "base/crypt.h"
 #include "net/quic_kept.h"
 
@@ -69,7 +70,7 @@ quic_tickets_free(struct quic_tickets *s)
 static struct bucket *
 bucket_of(struct quic_tickets *s, const uint8_t hash[CRYPT_HASH_LEN])
 {
-	return &s->buckets[((size_t)hash[0] << 8 | hash[1]) % BUCKETS];
+	return &s->buckets[be_get16(hash) % BUCKETS];
 }
 
 void

@@ -1,6 +1,7 @@
 /* Between the messages of a handshake: judging, tickets, what is forbidden. */
 #include "net/quic_tls_gnutls.h"
 
+#include "base/be.h"
 #include "base/error.h"
 #include "net/tls_cert.h"
 #include "trust/chain.h"
@@ -72,7 +73,7 @@ on_extension(void *arg, unsigned id, const unsigned char *p, unsigned len)
 		h->early = true;
 	if (id != EXT_PRE_SHARED_KEY || len < 4)
 		return 0;
-	n = (size_t)p[2] << 8 | p[3];
+	n = be_get16(p + 2);
 	if (n <= len - 4)
 		h->ticket = (struct rk_bytes){ p + 4, n };
 	return 0;
@@ -142,12 +143,6 @@ struct new_ticket {
 	bool early;
 };
 
-static uint32_t
-get_u16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
 /* NewSessionTicket (RFC 8446, 4.6.1): lifetime and age_add, 4 bytes each, a
  * nonce, the ticket, extensions. */
 static bool
@@ -161,25 +156,25 @@ parse_ticket(const gnutls_datum_t *msg, struct new_ticket *out)
 	*out = (struct new_ticket){ .early = false };
 	if (at >= len)
 		return false;
-	out->seconds = get_u16(p) << 16 | get_u16(p + 2);
+	out->seconds = be_get32(p);
 	at += 1 + (size_t)p[at];
 	if (at + 2 > len)
 		return false;
-	n = get_u16(p + at);
+	n = be_get16(p + at);
 	at += 2;
 	if (n == 0 || n > len - at)
 		return false;
 	out->ticket = (struct rk_bytes){ p + at, n };
 	at += n + 2;
 	while (at + 4 <= len) {
-		n = get_u16(p + at + 2);
+		n = be_get16(p + at + 2);
 		if (n > len - at - 4)
 			return false;
 		/* QUIC knows one size only (RFC 9001, 4.6.1). */
-		if (get_u16(p + at) == EXT_EARLY_DATA)
+		if (be_get16(p + at) == EXT_EARLY_DATA)
 			out->early = n == 4 &&
-			             get_u16(p + at + 4) == UINT16_MAX &&
-			             get_u16(p + at + 6) == UINT16_MAX;
+			             be_get16(p + at + 4) == UINT16_MAX &&
+			             be_get16(p + at + 6) == UINT16_MAX;
 		at += 4 + n;
 	}
 	return true;

@@ -1,6 +1,7 @@
 /* A server's seed: kept in a file or not, and what is derived from it. */
 #include "net/seed.h"
 
+#include "base/be.h"
 #include "base/crypt.h"
 #include "base/error.h"
 #include "base/fs.h"
@@ -127,8 +128,7 @@ seed_derive(const struct seed *s, const char *use, uint64_t epoch, uint8_t *out,
 
 	assert(n <= USE_LEN_MAX + 1 && len <= DERIVED_LEN_MAX);
 	memcpy(info, use, n);
-	for (size_t i = 0; i < EPOCH_LEN; i++)
-		info[n + i] = (uint8_t)(epoch >> (8 * (EPOCH_LEN - 1 - i)));
+	(void)be_put64(info + n, epoch);
 	r = crypt_hkdf(out, len, rk_secret_peek(s->secret), SEED_LEN, NULL, 0,
 	    info, n + EPOCH_LEN);
 	assert(r == RK_OK); /* it only fails beyond a length */

@@ -1,6 +1,7 @@
 /* SRV records: what an answer says, and which to try first. */
 #include "net/srv.h"
 
+#include "base/be.h"
 #include "base/error.h"
 
 #include <limits.h>
@@ -44,9 +45,9 @@ read_record(
 	if (n < 0 || n != ns_rr_rdlen(*rr) - FIXED_LEN)
 		return damaged(err);
 	*out = (struct srv){
-		.priority = (uint16_t)(p[0] << 8 | p[1]),
-		.weight = (uint16_t)(p[2] << 8 | p[3]),
-		.port = (uint16_t)(p[4] << 8 | p[5]),
+		.priority = be_get16(p),
+		.weight = be_get16(p + 2),
+		.port = be_get16(p + 4),
 	};
 	if (strlen(name) < sizeof(out->host) && is_host(name))
 		memcpy(out->host, name, strlen(name) + 1);

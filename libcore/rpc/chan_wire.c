@@ -1,7 +1,7 @@
 /* The frames of channels: encoding, decoding, the codes of reasons. */
 #include "rpc/chan_wire.h"
 
-#include "rpc/be.h"
+#include "base/be.h"
 
 #include <string.h>
 

@@ -1,10 +1,9 @@
 /* Frame heads: written, and found in a stream of bytes. */
 #include "frame.h"
 
+#include "base/be.h"
 #include "base/error.h"
 #include "net/psk_hs.h"
-
-#include "be.h"
 
 #define MAGIC_LEN 7
 #define LEN_AT 8 /* where the body's length stands */

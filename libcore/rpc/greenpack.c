@@ -1,7 +1,7 @@
 /* Greenpack scalars: Go's choice of codes out, every safe code in. */
 #include "greenpack.h"
 
-#include "be.h"
+#include "base/be.h"
 
 /* Seconds from Go's zero time, the first of January of year 1, to 1970. */
 #define GO_ZERO_SEC (-62135596800)

@@ -2,8 +2,8 @@
 #ifndef RPCKIT_RPC_GREENPACK_H
 #define RPCKIT_RPC_GREENPACK_H
 
+#include "base/be.h"
 #include "base/buf.h"
-#include "rpc/be.h"
 
 #include <rpckit/message.h>
 #include <rpckit/value.h>

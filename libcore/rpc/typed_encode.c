@@ -1,6 +1,7 @@
 /* Typed structs to msgpack: as Go's greenpack writes it, and for people. */
 #include "rpc/typed_int.h"
 
+#include "base/be.h"
 #include "base/error.h"
 
 #include <stdio.h>
@@ -32,8 +33,7 @@ put_bits(struct writer *w, uint8_t code, uint64_t bits, size_t n)
 {
 	uint8_t text[9] = { code };
 
-	for (size_t i = 0; i < n; i++)
-		text[1 + i] = (uint8_t)(bits >> (8 * (n - 1 - i)));
+	(void)be_put(text + 1, bits, n);
 	return buf_put(w->out, text, n + 1);
 }
 

@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 
+#include "base/be.h"
 #include "base/buf.h"
 
-#include "be.h"
 #include "greenpack.h"
 
 /*

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "chanrig.h"
-#include "rpc/be.h"
 
 /*
  * Users at both ends of a link make channels, send their ends to one another
