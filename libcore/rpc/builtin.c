@@ -1,7 +1,7 @@
 /* The methods every server has: _.ping, _.methods, _.describe,
  * _.subscribe and _.unsubscribe (server_subs.c), _.next_keys (server_next.c).
  */
-#include "rpc/greenpack.h"
+#include "rpc/kv.h"
 #include "rpc/server_int.h"
 #include "rpc/topic.h"
 #include "rpc/typed_int.h"
@@ -19,41 +19,12 @@ ping(struct rk_call *call, void *arg)
 
 /* ---- what a method is, as a map ---- */
 
-static enum rk_err
-put_text(struct buf *b, const char *s)
+/* Not where there is nothing to say. */
+static void
+put_pair(struct kv *k, const char *key, const char *value)
 {
-	size_t n = strlen(s);
-	uint8_t *p;
-	enum rk_err r;
-
-	if ((r = buf_reserve(b, n + 5, &p)) != RK_OK)
-		return r;
-	buf_commit(b, (size_t)(gp_put_str(p, s, n) - p));
-	return RK_OK;
-}
-
-static enum rk_err
-put_count(struct buf *b, uint32_t n, bool map)
-{
-	uint8_t head[5] = { map ? 0xdf : 0xdd, (uint8_t)(n >> 24),
-		(uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n };
-	uint8_t small = (uint8_t)((map ? 0x80 : 0x90) | (n & 15));
-
-	if (n < 16)
-		return buf_put(b, &small, 1);
-	return buf_put(b, head, sizeof(head));
-}
-
-static enum rk_err
-put_pair(struct buf *b, const char *key, const char *value)
-{
-	enum rk_err r;
-
-	if (value == NULL)
-		return RK_OK;
-	if ((r = put_text(b, key)) != RK_OK)
-		return r;
-	return put_text(b, value);
+	if (value != NULL)
+		kv_pair_text(k, key, value);
 }
 
 /* "up", "down", "both", or more than one of them; NULL: it is a call. */
@@ -69,33 +40,30 @@ streams_of(const struct rk_method *m)
 	return words[m->streams - 1];
 }
 
-static enum rk_err
-put_method(struct buf *b, const struct rk_method *m, bool whole)
+static void
+put_method(struct kv *k, const struct rk_method *m, bool whole)
 {
-	static const uint8_t yes_no[] = { 0xc2, 0xc3 };
 	bool has_schema = whole && m->typed != NULL;
 	const char *streams = whole ? streams_of(m) : NULL;
 	uint32_t n = 2U + has_schema;
-	enum rk_err r;
 
 	n += m->about != NULL;
 	n += m->args != NULL;
 	n += m->reply != NULL;
 	n += m->secret != NULL;
 	n += streams != NULL;
-	if ((r = put_count(b, n, true)) != RK_OK ||
-	    (r = put_pair(b, "name", m->name)) != RK_OK ||
-	    (r = put_pair(b, "about", m->about)) != RK_OK ||
-	    (r = put_pair(b, "args", m->args)) != RK_OK ||
-	    (r = put_pair(b, "reply", m->reply)) != RK_OK ||
-	    (r = put_pair(b, "secret", m->secret)) != RK_OK ||
-	    (r = put_pair(b, "streams", streams)) != RK_OK ||
-	    (r = put_text(b, "idempotent")) != RK_OK)
-		return r;
-	if ((r = buf_put(b, &yes_no[m->idempotent], 1)) != RK_OK ||
-	    !has_schema || (r = put_text(b, "schema")) != RK_OK)
-		return r;
-	return typed_put_schema(b, m->typed);
+	kv_map(k, n);
+	kv_pair_text(k, "name", m->name);
+	put_pair(k, "about", m->about);
+	put_pair(k, "args", m->args);
+	put_pair(k, "reply", m->reply);
+	put_pair(k, "secret", m->secret);
+	put_pair(k, "streams", streams);
+	kv_pair_bool(k, "idempotent", m->idempotent);
+	if (!has_schema)
+		return;
+	kv_text(k, "schema");
+	typed_put_schema(k, m->typed);
 }
 
 static bool
@@ -105,14 +73,14 @@ may_call(const struct rk_method *m, const struct rk_call *call)
 }
 
 static void
-finish(struct rk_call *call, struct buf *b, enum rk_err r)
+finish(struct rk_call *call, struct kv *k)
 {
-	if (r == RK_OK)
-		(void)rk_call_reply(call, buf_peek(b), buf_len(b));
+	if (k->r == RK_OK)
+		(void)rk_call_reply(call, buf_peek(k->b), buf_len(k->b));
 	else
 		(void)rk_call_fail(
 		    call, "the list is too long for one answer", NULL, 0);
-	buf_fini(b);
+	buf_fini(k->b);
 }
 
 /* The caller's methods, sorted by name: what it may not call is not shown. */
@@ -120,20 +88,20 @@ static void
 list(struct rk_call *call, void *arg)
 {
 	const struct methods *all = call->conn->worker->methods;
-	enum rk_err r;
 	struct buf b;
+	struct kv k = { .b = &b };
 	uint32_t n = 0;
 
 	(void)arg;
 	buf_init(&b, RK_PAYLOAD_MAX);
 	for (size_t i = 0; i < all->n; i++)
 		n += may_call(&all->list[i], call);
-	r = put_count(&b, n, false);
-	for (size_t i = 0; r == RK_OK && i < all->n; i++) {
+	kv_array(&k, n);
+	for (size_t i = 0; i < all->n; i++) {
 		if (may_call(&all->list[i], call))
-			r = put_method(&b, &all->list[i], false);
+			put_method(&k, &all->list[i], false);
 	}
-	finish(call, &b, r);
+	finish(call, &k);
 }
 
 static void
@@ -143,6 +111,7 @@ describe(struct rk_call *call, void *arg)
 	struct rk_str name = topic_asked(rk_call_payload(call), "method");
 	const struct rk_method *m = methods_find(all, name);
 	struct buf b;
+	struct kv k = { .b = &b };
 
 	(void)arg;
 	if (m == NULL || !may_call(m, call)) {
@@ -150,7 +119,8 @@ describe(struct rk_call *call, void *arg)
 		return;
 	}
 	buf_init(&b, RK_PAYLOAD_MAX);
-	finish(call, &b, put_method(&b, m, true));
+	put_method(&k, m, true);
+	finish(call, &k);
 }
 
 const struct rk_method methods_builtin[METHODS_BUILTIN] = {

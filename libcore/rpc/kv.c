@@ -1,6 +1,7 @@
 /* Maps of msgpack, written pair by pair; the first failure stays. */
 #include "rpc/kv.h"
 
+#include "base/be.h"
 #include "base/str.h"
 #include "rpc/greenpack.h"
 
@@ -58,6 +59,37 @@ kv_uint(struct kv *k, uint64_t v)
 }
 
 void
+kv_int(struct kv *k, int64_t v)
+{
+	uint8_t *p = reserve(k, GP_SCALAR_MAX);
+
+	if (p != NULL)
+		buf_commit(k->b, (size_t)(gp_put_int(p, v) - p));
+}
+
+void
+kv_bool(struct kv *k, bool v)
+{
+	uint8_t *p = reserve(k, GP_SCALAR_MAX);
+
+	if (p != NULL)
+		buf_commit(k->b, (size_t)(gp_put_bool(p, v) - p));
+}
+
+void
+kv_f64(struct kv *k, double v)
+{
+	uint8_t *p = reserve(k, GP_SCALAR_MAX);
+	uint64_t bits;
+
+	if (p == NULL)
+		return;
+	memcpy(&bits, &v, sizeof(bits));
+	*p = 0xcb;
+	buf_commit(k->b, (size_t)(be_put64(p + 1, bits) - p));
+}
+
+void
 kv_pair_text(struct kv *k, const char *key, const char *value)
 {
 	kv_text(k, key);
@@ -72,13 +104,17 @@ kv_pair_uint(struct kv *k, const char *key, uint64_t value)
 }
 
 void
+kv_pair_int(struct kv *k, const char *key, int64_t value)
+{
+	kv_text(k, key);
+	kv_int(k, value);
+}
+
+void
 kv_pair_bool(struct kv *k, const char *key, bool value)
 {
-	uint8_t *p;
-
 	kv_text(k, key);
-	if ((p = reserve(k, 1)) != NULL)
-		buf_commit(k->b, (size_t)(gp_put_bool(p, value) - p));
+	kv_bool(k, value);
 }
 
 void

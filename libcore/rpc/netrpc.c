@@ -2,6 +2,7 @@
 #include "rpc/netrpc.h"
 
 #include "rpc/greenpack.h"
+#include "rpc/kv.h"
 
 #include <stdio.h>
 
@@ -67,55 +68,26 @@ netrpc_decode(struct rk_bytes payload, struct netrpc *h, struct rk_bytes *value)
 	return r;
 }
 
-static enum rk_err
-put_text(struct buf *b, const char *s, size_t n)
-{
-	uint8_t *p;
-	enum rk_err r;
-
-	if ((r = buf_reserve(b, n + GP_HEAD_MAX, &p)) == RK_OK)
-		buf_commit(b, (size_t)(gp_put_str(p, s, n) - p));
-	return r;
-}
-
-static enum rk_err
-put_member(struct buf *b, const char *key, struct rk_str s)
-{
-	enum rk_err r = put_text(b, key, strlen(key));
-
-	return r == RK_OK ? put_text(b, s.ptr, s.len) : r;
-}
-
-static enum rk_err
-put_header(struct buf *b, const struct netrpc *h)
-{
-	uint8_t text[GP_SCALAR_MAX];
-	uint8_t n = 0x80;
-	enum rk_err r;
-
-	n = (uint8_t)(n + (h->method.len != 0) + (h->seq != 0) +
-	              (h->error.len != 0));
-	r = buf_put(b, &n, 1);
-	if (r == RK_OK && h->method.len != 0)
-		r = put_member(b, KEY_METHOD, h->method);
-	if (r == RK_OK && h->seq != 0)
-		r = put_text(b, KEY_SEQ, strlen(KEY_SEQ));
-	if (r == RK_OK && h->seq != 0)
-		r = buf_put(
-		    b, text, (size_t)(gp_put_uint(text, h->seq) - text));
-	if (r == RK_OK && h->error.len != 0)
-		r = put_member(b, KEY_ERROR, h->error);
-	return r;
-}
-
 enum rk_err
 netrpc_encode(struct buf *b, const struct netrpc *h, struct rk_bytes value)
 {
 	static const uint8_t empty = 0x80;
-	enum rk_err r = put_header(b, h);
+	struct kv k = { .b = b };
 
-	if (r != RK_OK)
-		return r;
+	kv_map(&k, (uint32_t)(h->method.len != 0) + (h->seq != 0) +
+	               (h->error.len != 0));
+	if (h->method.len != 0) {
+		kv_text(&k, KEY_METHOD);
+		kv_str(&k, h->method);
+	}
+	if (h->seq != 0)
+		kv_pair_uint(&k, KEY_SEQ, h->seq);
+	if (h->error.len != 0) {
+		kv_text(&k, KEY_ERROR);
+		kv_str(&k, h->error);
+	}
+	if (k.r != RK_OK)
+		return k.r;
 	return value.len == 0 ? buf_put(b, &empty, 1)
 	                      : buf_put(b, value.ptr, value.len);
 }

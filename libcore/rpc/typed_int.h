@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "rpc/greenpack.h"
+#include "rpc/kv.h"
 
 #include <rpckit/typed.h>
 
@@ -123,7 +124,6 @@ RK_MUST enum rk_err typed_parse_duration(struct rk_str s, int64_t *ns);
 /* typed_schema.c: "{A:int, B:[]point}", malloc'ed; "none" for NULL. */
 RK_MUST enum rk_err typed_signature(const struct rk_record *type, char **out);
 /* A map: args, reply, types. */
-RK_MUST enum rk_err typed_put_schema(
-    struct buf *b, const struct rk_typed *typed);
+void typed_put_schema(struct kv *k, const struct rk_typed *typed);
 
 #endif

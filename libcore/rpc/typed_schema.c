@@ -52,133 +52,64 @@ typed_signature(const struct rk_record *type, char **out)
 
 /* ---- the description ---- */
 
-static enum rk_err
-put_text(struct buf *b, const char *s)
-{
-	size_t n = strlen(s);
-	uint8_t *p;
-	enum rk_err r;
-
-	if ((r = buf_reserve(b, n + GP_HEAD_MAX, &p)) == RK_OK)
-		buf_commit(b, (size_t)(gp_put_str(p, s, n) - p));
-	return r;
-}
-
-static enum rk_err
-put_int(struct buf *b, int64_t v)
-{
-	uint8_t text[GP_SCALAR_MAX];
-
-	return buf_put(b, text, (size_t)(gp_put_int(text, v) - text));
-}
-
-static enum rk_err
-put_map(struct buf *b, size_t n)
-{
-	uint8_t head[GP_HEAD_MAX];
-
-	return buf_put(b, head, (size_t)(gp_put_map(head, (uint32_t)n) - head));
-}
-
-static enum rk_err
-put_named(struct buf *b, const char *key, const char *text)
-{
-	enum rk_err r = put_text(b, key);
-
-	return r == RK_OK ? put_text(b, text) : r;
-}
-
-static enum rk_err
-put_numbered(struct buf *b, const char *key, int64_t v)
-{
-	enum rk_err r = put_text(b, key);
-
-	return r == RK_OK ? put_int(b, v) : r;
-}
-
-static enum rk_err
-put_true(struct buf *b, const char *key)
-{
-	enum rk_err r = put_text(b, key);
-
-	return r == RK_OK ? buf_put(b, "\xc3", 1) : r;
-}
-
-static enum rk_err
-put_float(struct buf *b, double v)
-{
-	uint8_t text[9] = { 0xcb };
-	uint64_t bits;
-
-	memcpy(&bits, &v, sizeof(bits));
-	(void)be_put64(text + 1, bits);
-	return buf_put(b, text, sizeof(text));
-}
-
-static enum rk_err
-put_default(struct buf *b, const struct rk_field *f)
+static void
+put_default(struct kv *k, const struct rk_field *f)
 {
 	char text[TYPED_TEXT_MAX];
-	enum rk_err r;
 
 	if (!typed_has_default(f))
-		return RK_OK;
-	if ((r = put_text(b, "default")) != RK_OK)
-		return r;
-	if (f->initial_text != NULL)
-		return put_text(b, f->initial_text);
-	if (f->kind == RK_FIELD_IS_F32 || f->kind == RK_FIELD_IS_F64)
-		return put_float(b, f->initial_float);
-	if (f->kind == RK_FIELD_IS_BOOL)
-		return buf_put(b, "\xc3", 1);
-	if (f->kind != RK_FIELD_IS_DURATION)
-		return put_int(b, f->initial);
-	typed_format_duration(text, f->initial);
-	return put_text(b, text);
+		return;
+	kv_text(k, "default");
+	if (f->initial_text != NULL) {
+		kv_text(k, f->initial_text);
+	} else if (f->kind == RK_FIELD_IS_F32 || f->kind == RK_FIELD_IS_F64) {
+		kv_f64(k, f->initial_float);
+	} else if (f->kind == RK_FIELD_IS_BOOL) {
+		kv_bool(k, true);
+	} else if (f->kind == RK_FIELD_IS_DURATION) {
+		typed_format_duration(text, f->initial);
+		kv_text(k, text);
+	} else {
+		kv_int(k, f->initial);
+	}
 }
 
-static enum rk_err
-put_field(struct buf *b, const struct rk_field *f)
+static void
+put_field(struct kv *k, const struct rk_field *f)
 {
 	bool is_retired = f->kind == RK_FIELD_IS_RETIRED;
 	char text[TYPE_TEXT_MAX];
-	enum rk_err r;
-	size_t n = 2;
+	uint32_t n = 2;
 
 	if (!is_retired)
 		n += 1U + f->required + (f->about != NULL) +
 		     typed_has_default(f) + 2U * typed_has_limits(f);
-	if ((r = put_map(b, n)) != RK_OK ||
-	    (r = put_numbered(b, "id", f->id)) != RK_OK)
-		return r;
-	if (is_retired)
-		return put_true(b, "retired");
-	if ((r = put_named(b, "name", f->name)) != RK_OK ||
-	    (r = put_named(b, "type", type_text(text, f))) != RK_OK)
-		return r;
-	if (f->required && (r = put_true(b, "required")) != RK_OK)
-		return r;
-	if (f->about != NULL && (r = put_named(b, "about", f->about)) != RK_OK)
-		return r;
-	if ((r = put_default(b, f)) != RK_OK || !typed_has_limits(f))
-		return r;
-	r = put_numbered(b, "min", f->min);
-	return r == RK_OK ? put_numbered(b, "max", f->max) : r;
+	kv_map(k, n);
+	kv_pair_int(k, "id", f->id);
+	if (is_retired) {
+		kv_pair_bool(k, "retired", true);
+		return;
+	}
+	kv_pair_text(k, "name", f->name);
+	kv_pair_text(k, "type", type_text(text, f));
+	if (f->required)
+		kv_pair_bool(k, "required", true);
+	if (f->about != NULL)
+		kv_pair_text(k, "about", f->about);
+	put_default(k, f);
+	if (typed_has_limits(f)) {
+		kv_pair_int(k, "min", f->min);
+		kv_pair_int(k, "max", f->max);
+	}
 }
 
-static enum rk_err
-put_record(struct buf *b, const struct rk_record *type)
+static void
+put_record(struct kv *k, const struct rk_record *type)
 {
-	uint8_t head[GP_HEAD_MAX];
-	enum rk_err r;
-
-	if ((r = put_text(b, type->name)) != RK_OK)
-		return r;
-	r = buf_put(
-	    b, head, (size_t)(gp_put_array(head, (uint32_t)type->n) - head));
-	for (size_t i = 0; r == RK_OK && i < type->n; i++)
-		r = put_field(b, &type->fields[i]);
-	return r;
+	kv_text(k, type->name);
+	kv_array(k, (uint32_t)type->n);
+	for (size_t i = 0; i < type->n; i++)
+		put_field(k, &type->fields[i]);
 }
 
 /* The records of both ends, each once. */
@@ -206,23 +137,19 @@ collect_both(const struct rk_typed *typed,
 	return n;
 }
 
-enum rk_err
-typed_put_schema(struct buf *b, const struct rk_typed *typed)
+void
+typed_put_schema(struct kv *k, const struct rk_typed *typed)
 {
 	const struct rk_record *list[2 * TYPED_RECORDS_MAX];
 	size_t n = collect_both(typed, list);
-	enum rk_err r;
 
-	r = put_map(b, 1U + (typed->args != NULL) + (typed->reply != NULL));
-	if (r == RK_OK && typed->args != NULL)
-		r = put_named(b, "args", typed->args->name);
-	if (r == RK_OK && typed->reply != NULL)
-		r = put_named(b, "reply", typed->reply->name);
-	if (r == RK_OK)
-		r = put_text(b, "types");
-	if (r == RK_OK)
-		r = put_map(b, n);
-	for (size_t i = 0; r == RK_OK && i < n; i++)
-		r = put_record(b, list[i]);
-	return r;
+	kv_map(k, 1U + (typed->args != NULL) + (typed->reply != NULL));
+	if (typed->args != NULL)
+		kv_pair_text(k, "args", typed->args->name);
+	if (typed->reply != NULL)
+		kv_pair_text(k, "reply", typed->reply->name);
+	kv_text(k, "types");
+	kv_map(k, (uint32_t)n);
+	for (size_t i = 0; i < n; i++)
+		put_record(k, list[i]);
 }

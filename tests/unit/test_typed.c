@@ -549,6 +549,7 @@ test_signatures(void **state)
 	const struct rk_value *v;
 	struct rk_value_doc *doc;
 	struct buf b;
+	struct kv k = { .b = &b };
 	char *text;
 
 	(void)state;
@@ -559,7 +560,8 @@ test_signatures(void **state)
 	assert_string_equal(text, "{Value:int32, Next:*node, Children:[]node}");
 	free(text);
 	buf_init(&b, RK_PAYLOAD_MAX);
-	assert_int_equal(typed_put_schema(&b, &both), RK_OK);
+	typed_put_schema(&k, &both);
+	assert_int_equal(k.r, RK_OK);
 	assert_int_equal(
 	    rk_value_decode(buf_peek(&b), buf_len(&b), &doc), RK_OK);
 	v = rk_value_get(rk_value_root(doc), "types");
