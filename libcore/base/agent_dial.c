@@ -18,15 +18,6 @@
 
 /* ---- where ---- */
 
-/* A folder that a variable names; a relative one does not count (XDG). */
-static const char *
-env_dir(const char *name)
-{
-	const char *v = getenv(name);
-
-	return v != NULL && v[0] == '/' ? v : NULL;
-}
-
 enum rk_err
 agent_sock_usual(char out[AGENT_PATH_MAX])
 {
@@ -44,7 +35,7 @@ agent_sock_usual(char out[AGENT_PATH_MAX])
 
 	out[0] = '\0';
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		if ((dir = env_dir(places[i].variable)) == NULL)
+		if ((dir = fs_env_dir(places[i].variable)) == NULL)
 			continue;
 		r = fs_join(path, sizeof(path), dir, places[i].below);
 		if (r == RK_OK &&

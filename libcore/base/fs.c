@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -296,4 +297,12 @@ out:
 	rk_secret_free(s);
 	(void)close(fd); /* nothing was written */
 	return r;
+}
+
+const char *
+fs_env_dir(const char *name)
+{
+	const char *v = getenv(name);
+
+	return v != NULL && v[0] == '/' ? v : NULL;
 }

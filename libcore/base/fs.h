@@ -47,6 +47,10 @@ RK_MUST enum rk_err fs_write_file(const char *path, const void *data,
  * name, unchanged for so long, of processes that are gone. */
 void fs_clean_tmp(const char *path);
 
+/* The folder that an environment variable names, or NULL; a relative one does
+ * not count (XDG).  The environment's. */
+const char *fs_env_dir(const char *name);
+
 /* mkdir -p; what is made gets mode.  An existing last directory is accepted
  * when it is one. */
 RK_MUST enum rk_err fs_make_dir(

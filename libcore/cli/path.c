@@ -25,15 +25,6 @@ static const struct place places[] = {
 	[PATH_CACHE] = { "XDG_CACHE_HOME", ".cache" },
 };
 
-/* A directory in the environment; a relative one does not count (XDG). */
-static const char *
-env_dir(const char *name)
-{
-	const char *v = getenv(name);
-
-	return v != NULL && v[0] == '/' ? v : NULL;
-}
-
 static bool
 exists(const char *path)
 {
@@ -53,14 +44,14 @@ is_dir(const char *path)
 enum rk_err
 path_user(enum path_base base, const char *name, char out[PATH_LEN])
 {
-	const char *dir = env_dir(places[base].variable);
+	const char *dir = fs_env_dir(places[base].variable);
 	char home[PATH_LEN];
 	char own[PATH_LEN];
 	enum rk_err r;
 
 	out[0] = '\0';
 	if (dir == NULL) {
-		const char *h = env_dir("HOME");
+		const char *h = fs_env_dir("HOME");
 
 		if (h == NULL)
 			return RK_ENOENT;
@@ -120,7 +111,7 @@ path_known(const char *name, bool system, char out[PATH_LEN])
 enum rk_err
 path_admin_user(char out[PATH_LEN])
 {
-	const char *dir = env_dir("XDG_RUNTIME_DIR");
+	const char *dir = fs_env_dir("XDG_RUNTIME_DIR");
 
 	out[0] = '\0';
 	if (dir == NULL || !is_dir(dir))
