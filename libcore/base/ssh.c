@@ -13,12 +13,6 @@
 #define LINE_LEN 70
 #define LABEL_LINE_MAX 64
 
-static bool
-is_space(char c)
-{
-	return c == '\n' || c == '\r' || c == ' ' || c == '\t';
-}
-
 /* What stands between the two lines, without white space. */
 static enum rk_err
 take_body(
@@ -45,7 +39,7 @@ take_body(
 		return r;
 	p = (char *)rk_secret_data(*out);
 	for (; from < to; from++) {
-		if (!is_space(*from))
+		if (!str_is_space(*from))
 			p[n++] = *from;
 	}
 	rk_secret_trim(*out, n);
@@ -220,7 +214,7 @@ ssh_get_line(const char *text, size_t len, uint8_t pub[RK_KEY_PUBLIC_LEN])
 	if (at == NULL)
 		return RK_EFORMAT;
 	left = len - (size_t)(at - text);
-	while (n < left && !is_space(at[n]))
+	while (n < left && !str_is_space(at[n]))
 		n++;
 	if (str_unbase64(at, n, blob, sizeof(blob), &got) != RK_OK)
 		return RK_EFORMAT;

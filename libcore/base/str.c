@@ -45,6 +45,28 @@ str_copy(char *dst, size_t dst_len, const char *src)
 	return len;
 }
 
+struct rk_str
+str_view(const char *text)
+{
+	if (text == NULL)
+		return (struct rk_str){ 0 };
+	return (struct rk_str){ text, strlen(text) };
+}
+
+bool
+str_is(struct rk_str s, const char *text)
+{
+	size_t len = strlen(text);
+
+	return s.len == len && (len == 0 || memcmp(s.ptr, text, len) == 0);
+}
+
+bool
+str_is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 /* Decimal digits at *s, which moves behind them; at least one. */
 static enum rk_err
 digits(const char **s, uint64_t *out)

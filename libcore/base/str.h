@@ -8,6 +8,12 @@
 
 /* Copy with NUL; returns strlen(src), so >= dst_len means it was cut. */
 size_t str_copy(char *dst, size_t dst_len, const char *src);
+/* A view of a text; empty for NULL. */
+struct rk_str str_view(const char *text);
+/* Are these the bytes of a text? */
+bool str_is(struct rk_str s, const char *text);
+/* A space, a tab, or an end of a line: CR or LF. */
+bool str_is_space(char c);
 
 /* Whole-string decimal; RK_EFORMAT or RK_ETOOBIG (outside [min, max]). */
 RK_MUST enum rk_err str_parse_u64(

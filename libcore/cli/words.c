@@ -2,6 +2,7 @@
 #include "cli/words.h"
 
 #include "base/error.h"
+#include "base/str.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +18,6 @@ struct splitter {
 	struct rk_error *err;
 	bool one; /* line, at whose end it stops */
 };
-
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
 
 static enum rk_err
 is_open(struct splitter *s, const char *what)
@@ -181,7 +176,7 @@ take_word(struct splitter *s)
 		return err_set(
 		    s->err, RK_ETOOBIG, "more than %d words", WORDS_MAX);
 	s->begun = s->to;
-	while (r == RK_OK && s->at < s->end && !is_blank(*s->at))
+	while (r == RK_OK && s->at < s->end && !str_is_space(*s->at))
 		r = take_some(s);
 	*s->to++ = '\0';
 	w->list[w->n++] = s->begun;
@@ -202,7 +197,7 @@ skip(struct splitter *s)
 	for (;;) {
 		if (is_over(s))
 			return;
-		if (s->at < s->end && is_blank(*s->at)) {
+		if (s->at < s->end && str_is_space(*s->at)) {
 			s->at++;
 		} else if (s->end - s->at > 1 && s->at[0] == '\\' &&
 		           s->at[1] == '\n') {

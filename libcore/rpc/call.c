@@ -482,7 +482,7 @@ call_bounce(struct server_conn *c, const struct msg *request, const char *text)
 	m.hdr.from = request->hdr.to;
 	m.hdr.to = request->hdr.from;
 	m.hdr.args = (struct rk_args){ 0 };
-	m.hdr.subject = (struct rk_str){ text, strlen(text) };
+	m.hdr.subject = str_view(text);
 	r = session_send(c->session, &m, NULL, 0);
 	if (r == RK_ETOOBIG) { /* the request's header left no room */
 		least.hdr.subject = m.hdr.subject;

@@ -26,13 +26,6 @@ wall_clock_in(uint64_t ms, struct rk_time *t)
 	}
 }
 
-static struct rk_str
-view(const char *s)
-{
-	return s == NULL ? (struct rk_str){ 0 }
-	                 : (struct rk_str){ s, strlen(s) };
-}
-
 static enum rk_err
 check_request(const struct rk_client *c, const struct rk_request *req)
 {
@@ -56,16 +49,16 @@ check_request(const struct rk_client *c, const struct rk_request *req)
 static void
 fill_message(struct rk_client *c, const struct rk_request *req, struct msg *m)
 {
-	m->hdr.to_service = view(req->method);
-	m->hdr.subject = view(req->subject);
+	m->hdr.to_service = str_view(req->method);
+	m->hdr.subject = str_view(req->subject);
 	m->payload = (struct rk_bytes){ req->payload, req->payload_len };
 	if (req->timeout != 0 && req->timeout != RK_NEVER)
 		wall_clock_in(req->timeout, &m->hdr.deadline);
 	if (!req->full_header)
 		return;
 	wall_clock_in(0, &m->hdr.created);
-	m->hdr.from = view(c->from);
-	m->hdr.to = view(c->to);
+	m->hdr.from = str_view(c->from);
+	m->hdr.to = str_view(c->to);
 	m->hdr.serial = ++c->serial;
 }
 
@@ -110,8 +103,8 @@ client_send_late(struct rk_client *c, const struct frame *f)
 	    !pending_has(&c->pending, m.hdr.seqno))
 		return RK_OK;
 	if (m.hdr.serial != 0) {
-		m.hdr.from = view(c->from);
-		m.hdr.to = view(c->to);
+		m.hdr.from = str_view(c->from);
+		m.hdr.to = str_view(c->to);
 	}
 	return client_pass(c, &m, NULL, 0);
 }
@@ -537,7 +530,7 @@ rk_client_call(struct rk_client *c, const struct rk_request *req,
 	}
 	if (r != RK_OK) {
 		reply->code = r;
-		client_describe(c, view(req->method), reply, err);
+		client_describe(c, str_view(req->method), reply, err);
 		return r;
 	}
 	loop_set_keen(c->loop, true);
@@ -551,7 +544,7 @@ rk_client_call(struct rk_client *c, const struct rk_request *req,
 		client_run_done(c);
 	}
 	if (reply->code != RK_OK)
-		client_describe(c, view(req->method), reply, err);
+		client_describe(c, str_view(req->method), reply, err);
 	return reply->code;
 }
 

@@ -225,19 +225,12 @@ client_pushed(struct rk_client *c, const struct msg *m)
 /* ---- the calls ---- */
 
 static bool
-is_topic(const char *text)
-{
-	return text != NULL && text[0] != '\0' &&
-	       strnlen(text, RK_TOPIC_MAX + 1) <= RK_TOPIC_MAX;
-}
-
-static bool
 is_good(const struct rk_subscription *s)
 {
 	if (s->fn == NULL || (s->subject == NULL) == (s->call_id == NULL) ||
 	    (s->announce && s->subject == NULL))
 		return false;
-	return is_topic(s->subject == NULL ? s->call_id : s->subject);
+	return topic_is_good(s->subject == NULL ? s->call_id : s->subject);
 }
 
 enum rk_err

@@ -46,7 +46,7 @@ kv_str(struct kv *k, struct rk_str s)
 void
 kv_text(struct kv *k, const char *s)
 {
-	kv_str(k, (struct rk_str){ s, strlen(s) });
+	kv_str(k, str_view(s));
 }
 
 void

@@ -1,6 +1,7 @@
 /* What Go's net/rpc puts into a payload: a header, then one value. */
 #include "rpc/netrpc.h"
 
+#include "base/str.h"
 #include "rpc/greenpack.h"
 #include "rpc/kv.h"
 
@@ -9,12 +10,6 @@
 #define KEY_METHOD "ServiceMethod_zid00_str"
 #define KEY_SEQ "Seq_zid01_u64"
 #define KEY_ERROR "Error_zid02_str"
-
-static bool
-is_key(struct rk_str key, const char *text)
-{
-	return key.len == strlen(text) && memcmp(key.ptr, text, key.len) == 0;
-}
 
 static enum rk_err
 get_field(struct gp_reader *in, struct netrpc *h, unsigned *seen)
@@ -25,11 +20,11 @@ get_field(struct gp_reader *in, struct netrpc *h, unsigned *seen)
 
 	if ((r = gp_get_key(in, &key)) != RK_OK)
 		return r;
-	if (is_key(key, KEY_METHOD))
+	if (str_is(key, KEY_METHOD))
 		bit = 1;
-	else if (is_key(key, KEY_SEQ))
+	else if (str_is(key, KEY_SEQ))
 		bit = 2;
-	else if (is_key(key, KEY_ERROR))
+	else if (str_is(key, KEY_ERROR))
 		bit = 4;
 	else
 		return gp_skip(in);
@@ -118,7 +113,7 @@ netrpc_is_unknown(const struct netrpc *h)
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		netrpc_text(text, (enum netrpc_unknown)i, h->method);
-		if (is_key(h->error, text))
+		if (str_is(h->error, text))
 			return true;
 	}
 	return false;

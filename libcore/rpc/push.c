@@ -2,7 +2,9 @@
 #include "rpc/push_int.h"
 
 #include "base/error.h"
+#include "base/str.h"
 #include "rpc/frame.h"
+#include "rpc/topic.h"
 
 #include <stdlib.h>
 
@@ -166,20 +168,6 @@ send_round(struct mail *m)
 	}
 }
 
-static struct rk_str
-view(const char *s)
-{
-	return s == NULL ? (struct rk_str){ 0 }
-	                 : (struct rk_str){ s, strlen(s) };
-}
-
-static bool
-is_name(const char *s)
-{
-	return s != NULL && s[0] != '\0' &&
-	       strnlen(s, RK_TOPIC_MAX + 1) <= RK_TOPIC_MAX;
-}
-
 static const char *
 who_of(const struct rk_push_target *t, const struct rk_push *push)
 {
@@ -189,9 +177,9 @@ who_of(const struct rk_push_target *t, const struct rk_push *push)
 		return "";
 	case RK_PUSH_FP:
 	case RK_PUSH_EMAIL:
-		return is_name(t->who) ? t->who : NULL;
+		return topic_is_good(t->who) ? t->who : NULL;
 	case RK_PUSH_SUBSCRIBERS:
-		return is_name(push->subject) ? push->subject : NULL;
+		return topic_is_good(push->subject) ? push->subject : NULL;
 	}
 	return NULL;
 }
@@ -204,9 +192,9 @@ check(const struct rk_push_target *t, const struct rk_push *push)
 	    (push->args == NULL && push->n_args != 0))
 		return RK_EINVAL;
 	if (push->payload_len > RK_PAYLOAD_MAX || push->n_args > RK_ARGS_MAX ||
-	    view(push->subject).len > RK_SUBJECT_MAX ||
-	    view(push->method).len > RK_NAME_MAX ||
-	    view(push->call_id).len > RK_TOPIC_MAX)
+	    str_view(push->subject).len > RK_SUBJECT_MAX ||
+	    str_view(push->method).len > RK_NAME_MAX ||
+	    str_view(push->call_id).len > RK_TOPIC_MAX)
 		return RK_ETOOBIG;
 	return RK_OK;
 }
@@ -217,9 +205,9 @@ encode(const struct rk_push *push, struct buf *frame)
 	struct msg m = {
 		.hdr = {
 		    .type = RK_TYPE_ONEWAY,
-		    .to_service = view(push->method),
-		    .subject = view(push->subject),
-		    .call_id = view(push->call_id),
+		    .to_service = str_view(push->method),
+		    .subject = str_view(push->subject),
+		    .call_id = str_view(push->call_id),
 		},
 		.payload = { push->payload, push->payload_len },
 	};

@@ -1,7 +1,10 @@
 /* Subjects: where a push has its own, and which one a request names. */
 #include "rpc/topic.h"
 
+#include "base/str.h"
 #include "rpc/greenpack.h"
+
+#include <rpckit/push.h>
 
 #define GO_HEAD "srv.SendMessage('"
 #define GO_TAIL "')"
@@ -33,9 +36,15 @@ topic_asked(struct rk_bytes p, const char *key)
 		return s;
 	r.p = p.ptr;
 	if (gp_get_map(&r, &n) == RK_OK && n == 1 &&
-	    gp_get_key(&r, &k) == RK_OK && k.len == strlen(key) &&
-	    memcmp(k.ptr, key, k.len) == 0 && gp_get_str(&r, &s) == RK_OK &&
-	    r.p == r.end)
+	    gp_get_key(&r, &k) == RK_OK && str_is(k, key) &&
+	    gp_get_str(&r, &s) == RK_OK && r.p == r.end)
 		return s;
 	return (struct rk_str){ (const char *)p.ptr, p.len };
+}
+
+bool
+topic_is_good(const char *text)
+{
+	return text != NULL && text[0] != '\0' &&
+	       strnlen(text, RK_TOPIC_MAX + 1) <= RK_TOPIC_MAX;
 }

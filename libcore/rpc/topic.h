@@ -13,4 +13,7 @@ struct rk_str topic_of(const struct rk_header *hdr);
  * view; may be empty. */
 struct rk_str topic_asked(struct rk_bytes payload, const char *key);
 
+/* May it be subscribed to: 1 to RK_TOPIC_MAX bytes?  NULL is allowed. */
+bool topic_is_good(const char *text);
+
 #endif

@@ -30,6 +30,24 @@ test_copy(void **state)
 	assert_int_equal(dst[0], 'q');
 }
 
+static void
+test_views(void **state)
+{
+	const struct rk_str none = { 0 };
+	const struct rk_str s = { "abcd", 3 };
+
+	(void)state;
+	assert_null(str_view(NULL).ptr);
+	assert_int_equal(str_view(NULL).len, 0);
+	assert_int_equal(str_view("abc").len, 3);
+	assert_true(str_is(s, "abc"));
+	assert_false(str_is(s, "ab"));
+	assert_false(str_is(s, "abcd"));
+	assert_false(str_is(s, "abd"));
+	assert_true(str_is(none, ""));
+	assert_false(str_is(none, "a"));
+}
+
 struct number {
 	const char *text;
 	uint64_t value;
@@ -418,6 +436,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_views),
 		cmocka_unit_test(test_u64),
 		cmocka_unit_test(test_duration),
 		cmocka_unit_test(test_size),
