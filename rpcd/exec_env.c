@@ -39,7 +39,7 @@ put_var(struct env *e, const char *name, struct rk_str value)
 static void
 put_text(struct env *e, const char *name, const char *value)
 {
-	put_var(e, name, (struct rk_str){ value, strlen(value) });
+	put_var(e, name, str_view(value));
 }
 
 /* "dry-run" to "RPCKIT_ARG_DRY_RUN"; false: not a name for a variable. */

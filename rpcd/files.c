@@ -40,8 +40,7 @@ files_arg_is(const struct rk_args *args, const char *key, const char *value)
 {
 	struct rk_str v;
 
-	return rk_args_get(args, key, &v) && v.len == strlen(value) &&
-	       memcmp(v.ptr, value, v.len) == 0;
+	return rk_args_get(args, key, &v) && str_is(v, value);
 }
 
 /* ---- the folder ---- */
@@ -199,6 +198,14 @@ files_end(struct transfer *t)
 	atomic_fetch_sub(&t->folder->slot->running, 1);
 	commands_release(t->folder->set);
 	free(t);
+}
+
+void
+files_ended(struct rk_stream *s, const struct rk_reply *reply, void *arg)
+{
+	(void)s;
+	(void)reply;
+	files_end(arg);
 }
 
 /* rk_timer_fn: looks seldom, so that moving costs nothing. */

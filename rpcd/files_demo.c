@@ -32,7 +32,7 @@ answer_upload(struct rk_stream *s, const struct upload *u)
 	int n;
 
 	blake3_text(&u->all, sum);
-	arg.value = (struct rk_str){ sum, strlen(sum) };
+	arg.value = str_view(sum);
 	n = snprintf(text, sizeof(text), "bytesWrit=%" PRIu64 ";", u->bytes);
 	/* The library told the peer, or nobody is there. */
 	(void)rk_stream_reply_args(s, &arg, 1, text, (size_t)n);
@@ -47,7 +47,7 @@ is_whole(const struct rk_part *part)
 	if (!rk_args_get(&part->hdr->args, "blake3", &said))
 		return true;
 	blake3_text_of(part->payload.ptr, part->payload.len, sum);
-	return said.len == strlen(sum) && memcmp(said.ptr, sum, said.len) == 0;
+	return str_is(said, sum);
 }
 
 static void

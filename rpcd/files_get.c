@@ -21,27 +21,14 @@ close_file(struct transfer *t)
 	t->open = false;
 }
 
-static void
-on_ended(struct rk_stream *s, const struct rk_reply *reply, void *arg)
-{
-	(void)s;
-	(void)reply;
-	files_end(arg);
-}
-
 /* ---- sending ---- */
-
-static struct rk_str
-str_of(const char *text)
-{
-	return (struct rk_str){ text, strlen(text) };
-}
 
 static void
 add(struct rk_part *part, struct rk_arg *args, const char *key,
     const char *value)
 {
-	args[part->n_args++] = (struct rk_arg){ str_of(key), str_of(value) };
+	args[part->n_args++] =
+	    (struct rk_arg){ str_view(key), str_view(value) };
 	part->args = args;
 }
 
@@ -229,7 +216,7 @@ static void
 get(struct rk_stream *s, struct folder *f, const char *key)
 {
 	static const struct rk_stream_events events = { .writable = on_writable,
-		.ended = on_ended };
+		.ended = files_ended };
 	struct transfer *t = files_begin(s, f, "get", key);
 	int e;
 

@@ -68,6 +68,9 @@ void files_moved(struct transfer *t);
 /* The stream is gone, whoever ended it: close and free, now or in a turn that
  * was asked for.  What is still open is closed with t->close. */
 void files_end(struct transfer *t);
+/* The same for the stream's own end (rk_stream_events): the connection broke,
+ * or the caller had enough; arg is the transfer. */
+void files_ended(struct rk_stream *s, const struct rk_reply *reply, void *arg);
 /* Answer with an error, log it, and end.  errnum 0: text says it all; else the
  * reason is appended. */
 void files_fail(struct transfer *t, const char *text, int errnum);

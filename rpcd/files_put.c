@@ -65,15 +65,6 @@ keep(struct transfer *t)
 	t->open = false;
 }
 
-/* The connection broke, or the caller had enough. */
-static void
-on_ended(struct rk_stream *s, const struct rk_reply *reply, void *arg)
-{
-	(void)s;
-	(void)reply;
-	files_end(arg);
-}
-
 static void
 finish(struct transfer *t)
 {
@@ -338,7 +329,7 @@ void
 files_put(struct rk_stream *s, void *arg)
 {
 	static const struct rk_stream_events events = { .part = on_part,
-		.ended = on_ended };
+		.ended = files_ended };
 	struct transfer *t = files_begin(s, arg, "put", "file");
 	const struct rk_args *args;
 	const char *why;
