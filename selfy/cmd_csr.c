@@ -11,7 +11,6 @@ struct job {
 	char name[SHOWN_LEN];
 	char key_path[PATH_LEN];
 	char out_path[PATH_LEN]; /* of the request or the certificate */
-	char mail[SAN_TEXT_LEN];
 	struct sans sans;
 	struct batch batch;
 	struct rk_key *key;
@@ -97,21 +96,12 @@ prepare_csr(struct selfy *s, struct job *j)
 	const char *cn = args_text(s->args, "cn", j->name);
 	enum rk_err r;
 
-	if ((r = selfy_name(s, j->name)) != RK_OK)
-		return r;
-	if ((r = selfy_path(s, j->key_path, s->certs, j->name, ".key")) !=
-	    RK_OK)
-		return r;
-	if ((r = selfy_path(s, j->out_path, s->certs, j->name, ".csr")) !=
+	if ((r = selfy_pair(s, j->name, j->key_path, j->out_path, ".csr")) !=
 	    RK_OK)
 		return r;
 	if ((r = check_free(s, j->out_path)) != RK_OK)
 		return r;
-	if ((r = cn_check(cn, &s->err)) != RK_OK)
-		return r;
-	if ((r = leaf_mail(s, j->name, j->mail, sizeof(j->mail))) != RK_OK)
-		return r;
-	if ((r = leaf_names(s, j->mail, &j->sans)) != RK_OK)
+	if ((r = leaf_subject(s, j->name, &j->sans)) != RK_OK)
 		return r;
 	if ((r = get_key(s, j)) != RK_OK)
 		return r;

@@ -8,7 +8,6 @@ struct job {
 	const char *name;
 	char key_path[PATH_LEN];
 	char cert_path[PATH_LEN];
-	char mail[SAN_TEXT_LEN];
 	struct sans sans;
 	bool force;
 	bool new_ca;
@@ -39,24 +38,14 @@ check_free(struct selfy *s, const struct job *j)
 static enum rk_err
 prepare(struct selfy *s, struct job *j)
 {
-	const char *cn = args_text(s->args, "cn", j->name);
 	enum rk_err r;
 
-	if ((r = selfy_name(s, j->name)) != RK_OK)
-		return r;
-	if ((r = selfy_path(s, j->key_path, s->certs, j->name, ".key")) !=
-	    RK_OK)
-		return r;
-	if ((r = selfy_path(s, j->cert_path, s->certs, j->name, ".crt")) !=
+	if ((r = selfy_pair(s, j->name, j->key_path, j->cert_path, ".crt")) !=
 	    RK_OK)
 		return r;
 	if ((r = check_free(s, j)) != RK_OK)
 		return r;
-	if ((r = cn_check(cn, &s->err)) != RK_OK)
-		return r;
-	if ((r = leaf_mail(s, j->name, j->mail, sizeof(j->mail))) != RK_OK)
-		return r;
-	return leaf_names(s, j->mail, &j->sans);
+	return leaf_subject(s, j->name, &j->sans);
 }
 
 static enum rk_err

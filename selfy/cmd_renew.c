@@ -30,12 +30,7 @@ read_old(struct selfy *s, struct job *j)
 	if (s->to_stdout)
 		return err_set(&s->err, RK_EINVAL,
 		    "-renew writes beside the old certificate, not to -o -");
-	if ((r = selfy_name(s, j->name)) != RK_OK)
-		return r;
-	if ((r = selfy_path(s, j->key_path, s->certs, j->name, ".key")) !=
-	    RK_OK)
-		return r;
-	if ((r = selfy_path(s, j->cert_path, s->certs, j->name, ".crt")) !=
+	if ((r = selfy_pair(s, j->name, j->key_path, j->cert_path, ".crt")) !=
 	    RK_OK)
 		return r;
 	r = selfy_read_cert(s, j->cert_path, &j->old, &j->old_text);

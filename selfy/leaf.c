@@ -5,8 +5,9 @@
 #include "base/str.h"
 #include "selfy.h"
 
-enum rk_err
-leaf_mail(struct selfy *s, const char *name, char *dst, size_t dst_len)
+/* -e, or NAME@HOST with a note about it. */
+static enum rk_err
+choose_mail(struct selfy *s, const char *name, char *dst, size_t dst_len)
 {
 	const char *given = args_text(s->args, "e", NULL);
 	char host[SAN_TEXT_LEN];
@@ -54,6 +55,18 @@ leaf_names(struct selfy *s, const char *mail, struct sans *out)
 			return r;
 	}
 	return RK_OK;
+}
+
+enum rk_err
+leaf_subject(struct selfy *s, const char *name, struct sans *out)
+{
+	char mail[SAN_TEXT_LEN];
+	enum rk_err r;
+
+	if ((r = cn_check(args_text(s->args, "cn", name), &s->err)) != RK_OK ||
+	    (r = choose_mail(s, name, mail, sizeof(mail))) != RK_OK)
+		return r;
+	return leaf_names(s, mail, out);
 }
 
 enum rk_err

@@ -56,6 +56,18 @@ selfy_name(struct selfy *s, const char *name)
 	return RK_OK;
 }
 
+enum rk_err
+selfy_pair(struct selfy *s, const char *name, char key_path[PATH_LEN],
+    char path[PATH_LEN], const char *suffix)
+{
+	enum rk_err r;
+
+	if ((r = selfy_name(s, name)) != RK_OK ||
+	    (r = selfy_path(s, key_path, s->certs, name, ".key")) != RK_OK)
+		return r;
+	return selfy_path(s, path, s->certs, name, suffix);
+}
+
 static bool
 asks_for_time(const struct selfy *s, const char *hidden)
 {

@@ -76,6 +76,9 @@ RK_MUST enum rk_err selfy_path(struct selfy *s, char out[PATH_LEN],
     const char *dir, const char *name, const char *suffix);
 /* A name for new files that is allowed and not the CA's. */
 RK_MUST enum rk_err selfy_name(struct selfy *s, const char *name);
+/* That of a peer, and its files: the key's, and that of what goes with it. */
+RK_MUST enum rk_err selfy_pair(struct selfy *s, const char *name,
+    char key_path[PATH_LEN], char path[PATH_LEN], const char *suffix);
 /* From -until, -days, or `days`; hidden is the option that speaks of the same
  * in the original's words.  RK_EINVAL when that is over already. */
 RK_MUST enum rk_err selfy_validity(
@@ -183,9 +186,10 @@ RK_MUST enum rk_err ca_commit(struct selfy *s, struct batch *b, bool fresh);
 /* Put the names together: localhost, mails, 127.0.0.1, -san. */
 RK_MUST enum rk_err leaf_names(
     struct selfy *s, const char *mail, struct sans *out);
-/* -e, or NAME@HOST with a note about it. */
-RK_MUST enum rk_err leaf_mail(
-    struct selfy *s, const char *name, char *dst, size_t dst_len);
+/* Whose a new certificate is, for leaf_names(): -cn is checked, the mail is -e,
+ * or NAME@HOST with a note about it. */
+RK_MUST enum rk_err leaf_subject(
+    struct selfy *s, const char *name, struct sans *out);
 /* Sign and put into the batch; leaf->when is capped by the CA's end. */
 RK_MUST enum rk_err leaf_add(struct selfy *s, struct leaf *leaf,
     struct batch *b, const char *path, struct cert **out);
