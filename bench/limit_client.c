@@ -65,6 +65,25 @@ told(const struct limit *l, enum rk_err r, struct rk_error *err)
 	return err_set(err, r, "%s: %s", l->end.url, rk_err_text(r));
 }
 
+/* Do the work with a meter that runs, and report. */
+static enum rk_err
+measure(const struct args *a, bool connected,
+    enum rk_err (*work)(struct limit *l, struct rk_error *err),
+    struct rk_error *err)
+{
+	struct limit *l;
+	enum rk_err r = open_limit(&l, a, err);
+
+	if (r == RK_OK && connected)
+		r = raw_dial(&l->end, &l->conn, err);
+	if (r == RK_OK && (r = meter_start(&l->meter, a, err)) == RK_OK &&
+	    (r = work(l, err)) == RK_OK)
+		meter_report(&l->meter);
+	(void)told(l, r, err); /* returns r */
+	close_limit(l);
+	return r;
+}
+
 /* ---- one call after another, on a blocking socket ---- */
 
 static enum rk_err
@@ -86,13 +105,14 @@ call(struct limit *l, struct raw_conn *c)
 }
 
 static enum rk_err
-call_in_turn(struct limit *l)
+call_in_turn(struct limit *l, struct rk_error *err)
 {
 	uint64_t now = meter_now();
 	uint64_t begun;
 	bool more = true;
 	enum rk_err r;
 
+	(void)err; /* told() has the words */
 	while (more) {
 		begun = now;
 		if ((r = call(l, l->conn)) != RK_OK)
@@ -106,19 +126,7 @@ call_in_turn(struct limit *l)
 enum rk_err
 limit_seq(const struct args *a, struct rk_error *err)
 {
-	struct limit *l;
-	enum rk_err r;
-
-	if ((r = open_limit(&l, a, err)) != RK_OK ||
-	    (r = raw_dial(&l->end, &l->conn, err)) != RK_OK ||
-	    (r = meter_start(&l->meter, a, err)) != RK_OK ||
-	    (r = call_in_turn(l)) != RK_OK)
-		goto out;
-	meter_report(&l->meter);
-out:
-	(void)told(l, r, err); /* returns r */
-	close_limit(l);
-	return r;
+	return measure(a, true, call_in_turn, err);
 }
 
 /* ---- many calls at a time ---- */
@@ -187,13 +195,17 @@ watch(struct limit *l, int op)
 }
 
 static enum rk_err
-keep_calling(struct limit *l)
+keep_calling(struct limit *l, struct rk_error *err)
 {
 	struct epoll_event ev;
-	uint64_t now = meter_now();
 	enum rk_err r = RK_OK;
+	uint64_t now;
 	int n;
 
+	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (l->epoll_fd < 0 || fcntl(l->conn->fd, F_SETFL, O_NONBLOCK) != 0)
+		return err_sys(err, RK_EIO, errno, "cannot wait");
+	now = meter_now();
 	for (unsigned i = 0; i < l->args->outstanding && r == RK_OK; i++)
 		r = begin_call(l, now);
 	if (r == RK_OK && (r = raw_flush(l->conn)) == RK_OK)
@@ -211,25 +223,7 @@ keep_calling(struct limit *l)
 enum rk_err
 limit_pipe(const struct args *a, struct rk_error *err)
 {
-	struct limit *l;
-	enum rk_err r;
-
-	if ((r = open_limit(&l, a, err)) != RK_OK ||
-	    (r = raw_dial(&l->end, &l->conn, err)) != RK_OK ||
-	    (r = meter_start(&l->meter, a, err)) != RK_OK)
-		goto out;
-	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (l->epoll_fd < 0 || fcntl(l->conn->fd, F_SETFL, O_NONBLOCK) != 0) {
-		r = err_sys(err, RK_EIO, errno, "cannot wait");
-		goto out;
-	}
-	if ((r = keep_calling(l)) != RK_OK)
-		goto out;
-	meter_report(&l->meter);
-out:
-	(void)told(l, r, err); /* returns r */
-	close_limit(l);
-	return r;
+	return measure(a, true, keep_calling, err);
 }
 
 /* ---- one way ---- */
@@ -238,12 +232,13 @@ out:
 #define UP_AT_A_TIME (256u * 1024)
 
 static enum rk_err
-keep_sending(struct limit *l)
+keep_sending(struct limit *l, struct rk_error *err)
 {
 	uint64_t begun = meter_now();
 	bool more = true;
 	enum rk_err r = RK_OK;
 
+	(void)err;
 	l->payload[0] = LIMIT_UNANSWERED;
 	while (r == RK_OK && more) {
 		while (r == RK_OK && more &&
@@ -261,19 +256,7 @@ keep_sending(struct limit *l)
 enum rk_err
 limit_up(const struct args *a, struct rk_error *err)
 {
-	struct limit *l;
-	enum rk_err r;
-
-	if ((r = open_limit(&l, a, err)) != RK_OK ||
-	    (r = raw_dial(&l->end, &l->conn, err)) != RK_OK ||
-	    (r = meter_start(&l->meter, a, err)) != RK_OK ||
-	    (r = keep_sending(l)) != RK_OK)
-		goto out;
-	meter_report(&l->meter);
-out:
-	(void)told(l, r, err); /* returns r */
-	close_limit(l);
-	return r;
+	return measure(a, true, keep_sending, err);
 }
 
 /* ---- connect, call once, close ---- */
@@ -310,25 +293,22 @@ dial_once(struct limit *l, bool first, struct rk_error *err)
 	return r;
 }
 
-enum rk_err
-limit_dial(const struct args *a, struct rk_error *err)
+static enum rk_err
+keep_dialling(struct limit *l, struct rk_error *err)
 {
-	struct limit *l;
-	enum rk_err r;
+	enum rk_err r = RK_OK;
 
-	if ((r = open_limit(&l, a, err)) != RK_OK ||
-	    (r = meter_start(&l->meter, a, err)) != RK_OK)
-		goto out;
-	if (a->resume && l->end.tls != NULL)
+	if (l->args->resume && l->end.tls != NULL)
 		raw_tls_resume(l->end.tls);
 	for (bool first = true; r == RK_OK && !l->over; first = false)
 		r = dial_once(l, first, err);
-	if (r == RK_OK)
-		meter_report(&l->meter);
-out:
-	(void)told(l, r, err); /* returns r */
-	close_limit(l);
 	return r;
+}
+
+enum rk_err
+limit_dial(const struct args *a, struct rk_error *err)
+{
+	return measure(a, false, keep_dialling, err);
 }
 
 /* ---- connections that hold still ---- */
