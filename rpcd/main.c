@@ -261,18 +261,6 @@ run(struct args *a, void *ctx)
 	return status;
 }
 
-/* The second line of --version. */
-static const char *
-features(char *dst, size_t len)
-{
-	const char *quic = rk_version_quic();
-	bool has = quic[0] != '\0';
-
-	(void)snprintf(dst, len, "transports: tls %stcp unix (%s)",
-	    has ? "quic " : "", has ? quic : "this build has no QUIC");
-	return dst;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -293,7 +281,7 @@ main(int argc, char **argv)
 		            "rpckit-trust 7",
 		.style = PROG_GNU,
 		.words = words_for,
-		.features = features(text, sizeof(text)),
+		.features = cmd_transports(text, sizeof(text)),
 	};
 
 	return cmd_main(&prog, argc, argv, NULL);

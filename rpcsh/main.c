@@ -352,18 +352,6 @@ static const struct prog prog = {
 	.words = cache_words,
 };
 
-/* The second line of --version. */
-static const char *
-features(char *dst, size_t len)
-{
-	const char *quic = rk_version_quic();
-	bool has = quic[0] != '\0';
-
-	(void)snprintf(dst, len, "transports: tls %stcp unix (%s)",
-	    has ? "quic " : "", has ? quic : "this build has no QUIC");
-	return dst;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -371,6 +359,6 @@ main(int argc, char **argv)
 	struct caller by = { .argc = argc, .argv = argv };
 	char text[160];
 
-	p.features = features(text, sizeof(text));
+	p.features = cmd_transports(text, sizeof(text));
 	return cmd_main(&p, argc, argv, &by);
 }
