@@ -52,9 +52,9 @@ RK_API int rk_loop_wait_ms(const struct rk_loop *loop);
 RK_API uint64_t rk_loop_now(const struct rk_loop *loop);
 
 /*
- * Have fn(arg) called on the loop's thread.  The only call of this header that
- * any thread may make at any time.  Functions run in the order posted.
- * RK_ENOMEM: fn will not be called.
+ * Have fn(arg) called on the loop's thread.  Beside rk_loop_stop() the only
+ * call of this header that any thread may make at any time.  Functions run in
+ * the order posted.  RK_ENOMEM: fn will not be called.
  */
 RK_API RK_MUST enum rk_err rk_loop_post(
     struct rk_loop *loop, rk_post_fn *fn, void *arg);
