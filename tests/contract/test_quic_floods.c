@@ -15,23 +15,14 @@
 #define INITIAL 1200
 
 static struct quicnet net;
-static struct quicnet_conn friend;
-
-/* There is always somebody whom all of it must not disturb. */
-static int
-set_up_with(unsigned retry_from)
-{
-	quicnet_open_with(&net, retry_from);
-	net.echoes = true;
-	(void)quicnet_connect(&net, NULL, &friend);
-	return 0;
-}
+static struct quicnet_conn friend; /* whom all of it must not disturb */
 
 static int
 set_up(void **state)
 {
 	(void)state;
-	return set_up_with(64);
+	quicnet_befriend(&net, 64, &friend);
+	return 0;
 }
 
 /* Never asks for proofs of address. */
@@ -39,28 +30,16 @@ static int
 set_up_trusting(void **state)
 {
 	(void)state;
-	return set_up_with(UINT_MAX);
+	quicnet_befriend(&net, UINT_MAX, &friend);
+	return 0;
 }
 
 static int
 tear_down(void **state)
 {
-	unsigned got = friend.got;
-
 	(void)state;
-	quicnet_send(&friend, 2510);
-	quicnet_await(&net, &friend.got, got + 2510);
-	quicnet_drain(&friend);
-	quicnet_close(&net);
+	quicnet_part(&net, &friend);
 	return 0;
-}
-
-/* The server has done all it can about what was sent. */
-static void
-settle(void)
-{
-	for (int i = 0; i < 20; i++)
-		assert_int_equal(rk_loop_step(net.loop, 0), RK_OK);
 }
 
 /* First packets of peers that never answer: what they are worth in bytes. */
@@ -85,7 +64,7 @@ amplifies_little(void **state)
 		quicnet_put(fd[i], p.held[0].data, p.held[0].len);
 		out += p.held[0].len;
 		quicpeer_free(&p);
-		settle();
+		quicnet_settle(&net);
 	}
 	/* As long as the server asks again, and until it gives up. */
 	quicnet_pass(&net, 40000);
@@ -124,7 +103,7 @@ floods_cost_little(void **state)
 		quicpeer_start(&p);
 		quicpeer_let_go(&p, 0);
 		quicpeer_free(&p);
-		settle();
+		quicnet_settle(&net);
 		s = quicnet_stats(&net);
 		assert_true(s.half_open <= RETRY_FROM);
 		assert_true(s.conns <= 1 + RETRY_FROM);
@@ -175,7 +154,7 @@ amplifies_little_at_new_addresses(void **state)
 	p.dead = 1; /* nothing more comes from where it was */
 	sent = p.held[0].len;
 	quicnet_put(fd, p.held[0].data, sent);
-	settle();
+	quicnet_settle(&net);
 	assert_int_equal(s->got, 2);
 	quicnet_send(s, 251 * 1000);
 	quicnet_pass(&net, 20000);

@@ -17,23 +17,14 @@
 #define INITIAL 1200
 
 static struct quicnet net;
-static struct quicnet_conn friend;
-
-/* There is always somebody whom all of it must not disturb. */
-static int
-set_up_with(unsigned retry_from)
-{
-	quicnet_open_with(&net, retry_from);
-	net.echoes = true;
-	(void)quicnet_connect(&net, NULL, &friend);
-	return 0;
-}
+static struct quicnet_conn friend; /* whom all of it must not disturb */
 
 static int
 set_up(void **state)
 {
 	(void)state;
-	return set_up_with(64);
+	quicnet_befriend(&net, 64, &friend);
+	return 0;
 }
 
 /* Never asks for proofs of address. */
@@ -41,28 +32,16 @@ static int
 set_up_trusting(void **state)
 {
 	(void)state;
-	return set_up_with(UINT_MAX);
+	quicnet_befriend(&net, UINT_MAX, &friend);
+	return 0;
 }
 
 static int
 tear_down(void **state)
 {
-	unsigned got = friend.got;
-
 	(void)state;
-	quicnet_send(&friend, 2510);
-	quicnet_await(&net, &friend.got, got + 2510);
-	quicnet_drain(&friend);
-	quicnet_close(&net);
+	quicnet_part(&net, &friend);
 	return 0;
-}
-
-/* The server has done all it can about what was sent. */
-static void
-settle(void)
-{
-	for (int i = 0; i < 20; i++)
-		assert_int_equal(rk_loop_step(net.loop, 0), RK_OK);
 }
 
 /* Looks like a first packet; what it protects is nonsense. */
@@ -102,7 +81,7 @@ versions_are_negotiated(void **state)
 	for (size_t i = 0; i < sizeof(strange) / sizeof(strange[0]); i++) {
 		fake_initial(packet, strange[i], 18);
 		quicnet_put(fd, packet, sizeof(packet));
-		settle();
+		quicnet_settle(&net);
 		n = quicnet_take(fd, answer, sizeof(answer));
 		assert_true(n > 0 && n < 100);
 		assert_int_equal(
@@ -122,7 +101,7 @@ versions_are_negotiated(void **state)
 	}
 	fake_initial(packet, 0, 18);
 	quicnet_put(fd, packet, sizeof(packet));
-	settle();
+	quicnet_settle(&net);
 	assert_int_equal(quicnet_take(fd, answer, sizeof(answer)), 0);
 	assert_int_equal(
 	    quicnet_stats(&net).versions, sizeof(strange) / sizeof(strange[0]));
@@ -168,7 +147,7 @@ a_client_meets_other_versions(void **state)
 		assert_true(n > 0);
 		assert_int_equal(
 		    sendto(fd, answer, (size_t)n, 0, &from.u.sa, from.len), n);
-		settle();
+		quicnet_settle(&net);
 	}
 	assert_int_equal(c.closed, 1);
 	assert_int_equal(c.why.code, RK_EPROTO);
@@ -234,7 +213,7 @@ resets_are_short_and_few(void **state)
 		rk_random(packet, len);
 		packet[0] = (uint8_t)(0x40 | (packet[0] & 0x3f));
 		quicnet_put(fd, packet, len);
-		settle();
+		quicnet_settle(&net);
 		n = quicnet_take(fd, answer, sizeof(answer));
 		answers += n > 0;
 		assert_true(n < len);
@@ -245,7 +224,7 @@ resets_are_short_and_few(void **state)
 	assert_in_range(answers, 50, 200);
 	quicnet_pass(&net, 1100);
 	quicnet_put(fd, packet, 100);
-	settle();
+	quicnet_settle(&net);
 	assert_true(quicnet_take(fd, answer, sizeof(answer)) > 0);
 	(void)close(fd);
 }
@@ -295,7 +274,7 @@ few_may_wait(void **state)
 	for (int i = 0; i < 2000; i++) {
 		fake_initial(packet, NGTCP2_PROTO_VER_V1, 18);
 		quicnet_put(fd, packet, sizeof(packet));
-		settle();
+		quicnet_settle(&net);
 	}
 	hellos = net.hellos;
 	assert_in_range(hellos, 100, 300);
@@ -316,10 +295,10 @@ long_ones_do_not_wait(void **state)
 	net.ignores = true;
 	fake_initial(packet, NGTCP2_PROTO_VER_V1, 18);
 	quicnet_put(fd, packet, sizeof(packet));
-	settle();
+	quicnet_settle(&net);
 	assert_int_equal(net.hellos, hellos);
 	quicnet_put(fd, packet, INITIAL);
-	settle();
+	quicnet_settle(&net);
 	assert_int_equal(net.hellos, hellos + 1);
 	(void)close(fd);
 }
@@ -336,7 +315,7 @@ nonsense_is_not_kept(void **state)
 		fake_initial(
 		    packet, NGTCP2_PROTO_VER_V1, (uint8_t)(8 + i % 13));
 		quicnet_put(fd, packet, sizeof(packet));
-		settle();
+		quicnet_settle(&net);
 	}
 	assert_true(net.hellos > 1900);
 	assert_int_equal(quicnet_stats(&net).half_open, 0);
@@ -358,7 +337,7 @@ garbage_is_ignored(void **state)
 		rk_random(packet, len);
 		packet[0] = (uint8_t)i; /* every first byte there is */
 		quicnet_put(fd, packet, len);
-		settle();
+		quicnet_settle(&net);
 	}
 	assert_true(quicnet_stats(&net).ignored > ignored + 1000);
 	assert_int_equal(quicnet_stats(&net).conns, 1);
@@ -385,7 +364,7 @@ first_flights_may_be_damaged(void **state)
 			quicnet_put(p.fd, packet, i);
 		packet[i] ^= (uint8_t)(1 << i % 8);
 		quicnet_put(p.fd, packet, len);
-		settle();
+		quicnet_settle(&net);
 	}
 	assert_int_equal(net.accepted, 1);
 	/* The same peer, whole at last, is as welcome as ever. */
@@ -439,9 +418,9 @@ waiting_ids_may_clash(void **state)
 	q.deaf = true;
 	net.ignores = true;
 	quicpeer_start(&p);
-	settle();
+	quicnet_settle(&net);
 	quicpeer_start(&q);
-	settle();
+	quicnet_settle(&net);
 	assert_int_equal(net.hellos, 2);
 	net.ignores = false;
 	quicnet_take_last(&net);

@@ -352,3 +352,30 @@ quicnet_take(int fd, uint8_t *dst, size_t cap)
 
 	return n < 0 ? 0 : (size_t)n;
 }
+
+void
+quicnet_befriend(
+    struct quicnet *n, unsigned retry_from, struct quicnet_conn *friend)
+{
+	quicnet_open_with(n, retry_from);
+	n->echoes = true;
+	(void)quicnet_connect(n, NULL, friend);
+}
+
+void
+quicnet_part(struct quicnet *n, struct quicnet_conn *friend)
+{
+	unsigned got = friend->got;
+
+	quicnet_send(friend, 2510);
+	quicnet_await(n, &friend->got, got + 2510);
+	quicnet_drain(friend);
+	quicnet_close(n);
+}
+
+void
+quicnet_settle(struct quicnet *n)
+{
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(rk_loop_step(n->loop, 0), RK_OK);
+}

@@ -89,4 +89,12 @@ void quicnet_put(int fd, const uint8_t *data, size_t len);
 /* A datagram that has come, 0: none. */
 size_t quicnet_take(int fd, uint8_t *dst, size_t cap);
 
+/* Somebody whom what a test does must not disturb: connected, and at the end of
+ * the test still served.  The server echoes. */
+void quicnet_befriend(
+    struct quicnet *n, unsigned retry_from, struct quicnet_conn *friend);
+void quicnet_part(struct quicnet *n, struct quicnet_conn *friend);
+/* The server has done all it can about what was sent. */
+void quicnet_settle(struct quicnet *n);
+
 #endif
