@@ -8,14 +8,6 @@
 # shellcheck source=tests/lib/rpcd.sh
 . "$(dirname "$0")/../lib/rpcd.sh"
 
-# Functions of this file end by rpcsh's own time limit.
-bounded() {
-	case $(command -V "$1" 2>/dev/null) in
-	*function*) "$@" ;;
-	*) timeout 60 "$@" ;;
-	esac
-}
-
 stranger() {
 	"$selfy" -quiet -k mallory -nopass -o other -p other-private \
 	    -e mallory@example.org >out 2>err

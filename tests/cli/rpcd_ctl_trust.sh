@@ -7,18 +7,6 @@ set -u
 # shellcheck source=tests/lib/rpcd.sh
 . "${SRC_DIR:?}/tests/lib/rpcd.sh"
 
-# Functions of this file are bounded themselves.
-bounded() {
-	case $(command -V "$1" 2>/dev/null) in
-	*function*) "$@" ;;
-	*) timeout 60 "$@" ;;
-	esac
-}
-
-ctl() {
-	timeout 60 "$rpcd" ctl --socket "$tmp/admin" "$@"
-}
-
 view() {
 	timeout 60 "$rpcd" ctl --socket view "$@"
 }

@@ -19,18 +19,6 @@ log_max=1048576
 ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}quarantine_size_mb=4
 export ASAN_OPTIONS
 
-# Functions of this file are bounded themselves.
-bounded() {
-	case $(command -V "$1" 2>/dev/null) in
-	*function*) "$@" ;;
-	*) timeout 60 "$@" ;;
-	esac
-}
-
-ctl() {
-	timeout 60 "$rpcd" ctl --socket "$tmp/admin" "$@"
-}
-
 # comes NAME: it calls, in the background: process in $guest.
 comes() {
 	"$rpcsh" -s "$(url tls)" --certs certs -k "$1" --timeout 5m --connect-timeout 5m \

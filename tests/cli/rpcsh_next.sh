@@ -170,13 +170,6 @@ one_is_left() {
 	says strict && grep -q " next=$(fp alice)\$" list
 }
 
-bounded() {
-	case $1 in
-	says | trusts) "$@" ;;
-	*) timeout 60 "$@" ;;
-	esac
-}
-
 certificates
 "$selfy" -k other -e other@example.org -nopass >/dev/null 2>&1
 kind=tls

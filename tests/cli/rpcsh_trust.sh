@@ -47,13 +47,6 @@ alone() {
 	setsid -w "$rpcsh" -s "$server" --certs certs -k alice --known list "$@"
 }
 
-bounded() {
-	case $1 in
-	alice | alone) "$@" ;;
-	*) timeout 60 "$@" ;;
-	esac
-}
-
 key_of() {
 	"$selfy" -fp "certs/$1.crt"
 }

@@ -10,10 +10,6 @@ set -u
 # shellcheck source=tests/lib/screen.sh
 . "$SRC_DIR/tests/lib/screen.sh"
 
-ctl() {
-	timeout 60 "$rpcd" ctl --socket "$tmp/admin" "$@"
-}
-
 conf() {
 	install -m 600 /dev/null known
 	printf 'listen = tls:127.0.0.1:0\nadmin = %s\ntrust = ask\n' \

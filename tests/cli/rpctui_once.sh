@@ -10,13 +10,6 @@ set -u
 rpctui=$BUILD_DIR/bin/rpctui
 oddctl=$BUILD_DIR/test/oddctl
 
-bounded() {
-	case $(command -V "$1" 2>/dev/null) in
-	*function*) "$@" ;;
-	*) timeout 60 "$@" ;;
-	esac
-}
-
 tui() {
 	timeout 60 "$rpctui" --socket "$tmp/admin" "$@"
 }

@@ -13,10 +13,6 @@ set -u
 golden=$SRC_DIR/tests/golden/rpctui
 sizes='80x24 120x40 40x10'
 
-ctl() {
-	timeout 60 "$rpcd" ctl --socket "$tmp/admin" "$@"
-}
-
 # comes KEY TEXT: it calls echo with the text, in the background: $guest
 comes() {
 	"$rpcsh" -s "$(url tls)" --certs certs -k "$1" --timeout 10m \

@@ -18,10 +18,6 @@ if [ -n "${RPCKIT_TRUST_STRESS-}" ]; then
 	lines=500
 fi
 
-ctl() {
-	timeout 60 "$rpcd" ctl --socket "$tmp/admin" "$@"
-}
-
 comes() { # NAME: in the background, its process in $guest
 	"$rpcsh" -s "$(url tls)" --certs certs -k "$1" --timeout 10m \
 		call echo --raw x </dev/null >"$1.out" 2>"$1.err" &
