@@ -160,6 +160,20 @@ when_away(const struct target *t)
 	return "is the server running, and is -s right?";
 }
 
+/* Whoever is at a UDP port may only be silent to us. */
+static const char *
+when_unheard(const struct target *t)
+{
+	if (!target_is_ssh_udp(t))
+		return when_away(t);
+	return target_has_psk(t)
+	           ? "selfy -psk-id FILE tells at each end which key it is; "
+	             "else: is the server running, and is -s right?"
+	           : "--psk FILE, if it wants one; else: is the server "
+	             "running, is -s right, and does it listen at ssh+udp: "
+	             "there?";
+}
+
 static const char *
 when_silent(const struct target *t, const struct rk_error *err, char *dst,
     size_t dst_len)
@@ -167,7 +181,7 @@ when_silent(const struct target *t, const struct rk_error *err, char *dst,
 	struct rk_cert_info info;
 
 	if (err->step != NULL && strcmp(err->step, "connect") == 0)
-		return when_away(t);
+		return when_unheard(t);
 	if (!own_key(t, &info))
 		return "rpcsh ping --connect-only; --timeout and "
 		       "--connect-timeout give a busy server longer";

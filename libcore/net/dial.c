@@ -24,6 +24,7 @@ struct dial {
 	enum addr_scheme scheme;
 	bool knocks; /* over UDP */
 	uint8_t nonce[UDP_NONCE_LEN];
+	const struct psk *psk;
 	uint64_t deadline; /* RK_NEVER: none */
 	dial_fn *fn;
 	void *arg;
@@ -92,7 +93,8 @@ static enum rk_err
 begin(struct dial *d, struct attempt *a, struct rk_error *err)
 {
 	if (d->knocks)
-		return udp_knock_connect(&a->addr, d->nonce, &a->fd, err);
+		return udp_knock_connect(
+		    &a->addr, d->nonce, d->psk, &a->fd, err);
 	return sock_connect(&a->addr, &a->fd, err);
 }
 
@@ -208,22 +210,46 @@ knock_again(const struct dial *d)
 {
 	for (size_t i = 0; d->knocks && i < d->next; i++)
 		if (d->attempts[i].fd >= 0)
-			udp_knock_again(d->attempts[i].fd, d->nonce);
+			udp_knock_again(d->attempts[i].fd, d->nonce, d->psk);
+}
+
+/* Also where somebody is: who wants a pre-shared key says nothing to who does
+ * not prove it. */
+static void
+no_answer(const struct dial *d, struct rk_error *err)
+{
+	char where[ADDR_TEXT_LEN];
+	char id[RK_PSK_ID_LEN];
+
+	addr_format(&d->attempts[0].addr, d->scheme, where);
+	if (d->psk != NULL) {
+		psk_id_format(d->psk->id, id);
+		(void)err_set(err, RK_ETIMEOUT,
+		    "%s: no answer while connecting: nobody is there, or who "
+		    "is has not pre-shared key %s (id %s), or a clock is days "
+		    "off",
+		    where, d->psk->name, id);
+	} else if (d->knocks) {
+		(void)err_set(err, RK_ETIMEOUT,
+		    "%s: no answer while connecting: nobody is there, or who "
+		    "is may want a pre-shared key",
+		    where);
+	} else {
+		(void)err_set(
+		    err, RK_ETIMEOUT, "%s: no answer while connecting", where);
+	}
+	err->step = "connect";
 }
 
 static void
 on_timer(struct rk_timer *t, void *arg)
 {
 	struct dial *d = arg;
-	char where[ADDR_TEXT_LEN];
 	struct rk_error err;
 
 	(void)t;
 	if (rk_loop_now(d->loop) >= d->deadline) {
-		addr_format(&d->attempts[0].addr, d->scheme, where);
-		(void)err_set(
-		    &err, RK_ETIMEOUT, "%s: no answer while connecting", where);
-		err.step = "connect";
+		no_answer(d, &err);
 		finish(d, -1, &err);
 		return;
 	}
@@ -252,6 +278,7 @@ dial_start(const struct dial_conf *conf, struct dial **out)
 	d->knocks = conf->scheme == ADDR_SSH_UDP;
 	if (d->knocks)
 		memcpy(d->nonce, conf->nonce, sizeof(d->nonce));
+	d->psk = conf->psk;
 	d->fn = conf->fn;
 	d->arg = conf->arg;
 	d->n = conf->n_addrs;

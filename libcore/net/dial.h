@@ -3,6 +3,7 @@
 #define RPCKIT_NET_DIAL_H
 
 #include "net/addr.h"
+#include "trust/psks.h"
 
 #include <rpckit/loop.h>
 
@@ -29,6 +30,7 @@ struct dial_conf {
 	size_t n_addrs;
 	enum addr_scheme scheme; /* for texts; ADDR_SSH_UDP: */
 	const uint8_t *nonce;    /* knock with this one; borrowed */
+	const struct psk *psk;   /* and prove this one; borrowed; NULL: none */
 	uint64_t timeout;        /* ms for everything; RK_NEVER allowed */
 	dial_fn *fn;
 	void *arg;

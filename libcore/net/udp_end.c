@@ -161,20 +161,51 @@ udp_end_say_no(struct udp_end *e, const struct addr *local,
 	udp_end_say(e, local, remote, out, udp_put_no(out, nonce));
 }
 
+static struct rk_psks *
+required(struct udp_end *e)
+{
+	struct rk_psks *psks;
+
+	(void)pthread_mutex_lock(&e->lock);
+	psks = psks_ref(e->psks);
+	(void)pthread_mutex_unlock(&e->lock);
+	return psks;
+}
+
+/* May it have an answer?  Not who shows an old cookie where a pre-shared key is
+ * required: it has to knock, with a proof. */
+static bool
+may_hear(struct udp_end *e, const struct quic_datagram *d,
+    const struct udp_msg *m, bool *proven)
+{
+	struct rk_psks *psks = required(e);
+	bool may;
+
+	*proven = psks != NULL && m->kind == UDP_KNOCK &&
+	          udp_knock_proves(d->data, psks, wall());
+	may = psks == NULL || *proven;
+	rk_psks_free(psks);
+	if (!may)
+		e->stats.silent++;
+	return may;
+}
+
 /* A cookie, which is all that a stranger gets. */
 static void
 answer_knock(
     struct udp_end *e, const struct quic_datagram *d, const struct udp_msg *m)
 {
+	struct udp_asker asker = { .from = d->remote, .nonce = m->nonce };
 	uint8_t cookie[UDP_COOKIE_LEN];
 	uint8_t out[UDP_RETRY_LEN];
 
+	if (!may_hear(e, d, m, &asker.proven))
+		return;
 	if (e->deaf) {
 		say_busy(e, d->local, d->remote, m->nonce);
 		return;
 	}
-	udp_cookie_make(
-	    &e->keys, d->remote, m->nonce, e->index, wall(), cookie);
+	udp_cookie_make(&e->keys, &asker, e->index, wall(), cookie);
 	e->stats.retries++;
 	udp_end_say(
 	    e, d->local, d->remote, out, udp_put_retry(out, m->nonce, cookie));
@@ -231,13 +262,25 @@ give_away(struct udp_end *e, const struct quic_datagram *d,
 	return true;
 }
 
+static bool
+counts(
+    struct udp_end *e, const struct quic_datagram *d, const struct udp_msg *m)
+{
+	struct rk_psks *psks = required(e);
+	const struct udp_asker asker = {
+		.from = d->remote, .nonce = m->nonce, .proven = psks != NULL
+	};
+
+	rk_psks_free(psks);
+	return udp_cookie_check(&e->keys, &asker, m->cookie, wall());
+}
+
 /* Nobody's id yet, perhaps: nothing is kept before the cookie is proven. */
 static void
 take_hello(struct udp_end *e, const struct quic_datagram *d,
     const struct udp_msg *m, bool may_stray)
 {
-	if (!udp_cookie_check(
-	        &e->keys, d->remote, m->nonce, m->cookie, wall())) {
+	if (!counts(e, d, m)) {
 		e->stats.stale++;
 		answer_knock(e, d, m);
 		return;
@@ -372,6 +415,7 @@ make(struct rk_loop *loop, int fd, struct udp_end **out, struct rk_error *err)
 	e->loop = loop;
 	e->n_loops = 1;
 	e->hook.fn = on_hook;
+	(void)pthread_mutex_init(&e->lock, NULL); /* plain: cannot fail */
 	TAILQ_INIT(&e->peers);
 	TAILQ_INIT(&e->stuck);
 	quic_map_init(&e->ids);
@@ -402,6 +446,7 @@ udp_end_new(
 	e->arg = conf->arg;
 	e->index = conf->index;
 	e->n_loops = conf->n_loops == 0 ? 1 : conf->n_loops;
+	e->psks = psks_ref(conf->psks);
 	udp_keys_init(&e->keys, conf->seed);
 	*out = e;
 	return RK_OK;
@@ -426,7 +471,21 @@ udp_end_free(struct udp_end *e)
 	quic_io_free(e->io);
 	quic_map_fini(&e->ids);
 	udp_keys_fini(&e->keys);
+	rk_psks_free(e->psks);
+	(void)pthread_mutex_destroy(&e->lock);
 	free(e);
+}
+
+void
+udp_end_require(struct udp_end *e, struct rk_psks *psks)
+{
+	struct rk_psks *old;
+
+	(void)pthread_mutex_lock(&e->lock);
+	old = e->psks;
+	e->psks = psks_ref(psks);
+	(void)pthread_mutex_unlock(&e->lock);
+	rk_psks_free(old);
 }
 
 void
@@ -491,6 +550,7 @@ udp_end_dial(struct rk_loop *loop, const struct sess_layer_conf *conf, int fd,
 	p->remote = remote;
 	(void)quic_io_local(e->io, &p->local);
 	memcpy(p->nonce, nonce, UDP_NONCE_LEN);
+	p->psk = conf->psks == NULL ? NULL : psks_at(conf->psks, 0);
 	read_all(e); /* the answer that waits */
 	return sess_layer_new_way(conf, loop, ADDR_SSH_UDP, &udp_way, p, out);
 }

@@ -8,8 +8,9 @@
 
 /*
  * rpckit-session(7), "On UDP".  A stranger costs one HMAC and an answer that is
- * shorter than its question; there is a udp_peer only for who has shown a
- * cookie.  Everything on the loop's thread.
+ * shorter than its question, or three and no answer where a pre-shared key is
+ * required; there is a udp_peer only for who has shown a cookie.  Everything on
+ * the loop's thread, but where said.
  */
 struct udp_end;
 
@@ -35,6 +36,8 @@ struct udp_end_conf {
 	unsigned index;    /* of this loop, below n_loops */
 	unsigned n_loops;  /* at most UDP_LOOPS_MAX; 0 is 1 */
 	struct seed *seed; /* referenced */
+	/* A stranger has to prove one of these; referenced; NULL: none. */
+	struct rk_psks *psks;
 };
 
 /* RK_ENOMEM, RK_EIO. */
@@ -42,6 +45,8 @@ RK_MUST enum rk_err udp_end_new(const struct udp_end_conf *conf,
     struct udp_end **out, struct rk_error *err);
 /* Layers that are left have no way any more. */
 void udp_end_free(struct udp_end *e); /* NULL is allowed */
+/* Those that a stranger has to prove from now on are others.  Any thread. */
+void udp_end_require(struct udp_end *e, struct rk_psks *psks);
 /* Take nobody from now on: they are told that it is busy. */
 void udp_end_deafen(struct udp_end *e);
 /* Send what waits: nobody may run the loop any more. */
@@ -72,6 +77,7 @@ struct udp_end_stats {
 	uint64_t retries; /* cookies given */
 	uint64_t stale;   /* cookies shown that are not ours, or not any more */
 	uint64_t again;   /* of connections that are over */
+	uint64_t silent;  /* strangers who proved no pre-shared key */
 	uint64_t busy;    /* refusals sent */
 	uint64_t ignored; /* datagrams that belong to nothing */
 	uint64_t strays;  /* given to another loop */

@@ -7,6 +7,7 @@
 #include "net/sess_hs.h"
 #include "net/udp_end.h"
 
+#include <pthread.h>
 #include <sys/queue.h>
 
 #define UDP_WAITING_MAX 256 /* peers neither accepted nor dropped */
@@ -31,7 +32,8 @@ struct udp_peer {
 	uint8_t nonce[UDP_NONCE_LEN];
 	struct addr local;
 	struct addr remote;
-	struct layer *layer; /* NULL: has not begun */
+	struct layer *layer;   /* NULL: has not begun */
+	const struct psk *psk; /* a client's, that it proves; NULL: none */
 	/* The session's first message behind its head: a client's, to be sent
 	 * with another cookie; a server's, until its session begins. */
 	uint8_t hello[UDP_HELLO_LEN + SESS_HELLO_MAX];
@@ -73,6 +75,8 @@ struct udp_end {
 	struct rk_watch *watch;
 	struct loop_hook hook;
 	struct udp_keys keys;
+	pthread_mutex_t lock; /* of: */
+	struct rk_psks *psks; /* one of these is required; NULL: none */
 	struct udp_peers peers;
 	struct udp_peers stuck;
 	struct quic_map ids;

@@ -4,28 +4,31 @@
 #include "net/quic_io.h"
 
 #include <errno.h>
+#include <time.h>
 
 #define LOOK_MAX 64 /* datagrams that are none of ours, at a time */
 
 void
-udp_knock_again(int fd, const uint8_t nonce[UDP_NONCE_LEN])
+udp_knock_again(
+    int fd, const uint8_t nonce[UDP_NONCE_LEN], const struct psk *psk)
 {
 	uint8_t out[UDP_KNOCK_LEN];
+	const size_t len = udp_put_knock(out, nonce, psk, (int64_t)time(NULL));
 
 	/* An answer to an earlier one fails it, and is told by looking. */
 	for (int i = 0; i < 2; i++)
-		if (send(fd, out, udp_put_knock(out, nonce), MSG_NOSIGNAL) > 0)
+		if (send(fd, out, len, MSG_NOSIGNAL) > 0)
 			return;
 }
 
 enum rk_err
 udp_knock_connect(const struct addr *a, const uint8_t nonce[UDP_NONCE_LEN],
-    int *fd, struct rk_error *err)
+    const struct psk *psk, int *fd, struct rk_error *err)
 {
 	enum rk_err r = quic_io_connect(a, fd, err);
 
 	if (r == RK_OK)
-		udp_knock_again(*fd, nonce);
+		udp_knock_again(*fd, nonce, psk);
 	return r;
 }
 

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static bool
 is_client(const struct udp_peer *p)
@@ -67,18 +68,28 @@ put(struct udp_peer *p, const uint8_t *head, size_t head_len,
 	return udp_end_put(p->end, p, h, d);
 }
 
+static enum rk_err
+knock(struct udp_peer *p)
+{
+	uint8_t out[UDP_KNOCK_LEN];
+
+	(void)udp_put_knock(out, p->nonce, p->psk, (int64_t)time(NULL));
+	return put(p, out, sizeof(out), out, 0);
+}
+
 /* The first message, with a cookie; without one a knock, which is answered with
- * one. */
+ * one.  A cookie may count no more: with a pre-shared key nobody tells. */
 static enum rk_err
 say_hello(struct udp_peer *p)
 {
 	const size_t len = p->hello_len - UDP_HELLO_LEN;
-	uint8_t knock[UDP_KNOCK_LEN];
+	enum rk_err r;
 
-	if (!p->has_cookie) {
-		(void)udp_put_knock(knock, p->nonce);
-		return put(p, knock, sizeof(knock), knock, 0);
-	}
+	if (!p->has_cookie)
+		return knock(p);
+	if (p->psk != NULL && now_of(p) >= p->cookie_at + UDP_COOKIE_HOLD_MS &&
+	    (r = knock(p)) != RK_OK)
+		return r;
 	(void)udp_put_hello(p->hello, p->nonce, p->cookie);
 	return put(p, p->hello, UDP_HELLO_LEN, p->hello + UDP_HELLO_LEN, len);
 }

@@ -15,6 +15,15 @@
 #define TIME_AT UDP_ID_LEN
 #define MAC_AT (UDP_ID_LEN + 4)
 #define IP_LEN 16
+#define PROOF_TEXT "rpckit session 1, knock" /* and NUL */
+
+/* Where the parts of a knock's proof are: all before the last is in that. */
+enum {
+	PROOF_AT = UDP_HEAD_LEN, /* 1: there is one */
+	PROOF_ID_AT,
+	PROOF_TIME_AT = PROOF_ID_AT + PSK_ID_BYTES,
+	PROOF_MAC_AT = UDP_KNOCK_LEN - UDP_MAC_LEN
+};
 
 /* ---- reading ---- */
 
@@ -74,15 +83,6 @@ put_head(uint8_t *out, enum udp_kind kind, const uint8_t *nonce)
 	return UDP_HEAD_LEN;
 }
 
-size_t
-udp_put_knock(uint8_t out[UDP_KNOCK_LEN], const uint8_t nonce[UDP_NONCE_LEN])
-{
-	static_assert(UDP_KNOCK_LEN > UDP_RETRY_LEN, "nobody is sent more");
-	memset(out, 0, UDP_KNOCK_LEN);
-	(void)put_head(out, UDP_KNOCK, nonce);
-	return UDP_KNOCK_LEN;
-}
-
 static size_t
 put_cookie(uint8_t *out, enum udp_kind kind, const uint8_t *nonce,
     const uint8_t *cookie)
@@ -133,6 +133,76 @@ udp_put_path(uint8_t out[UDP_PATH_LEN], enum udp_kind kind,
 	out[0] = (uint8_t)kind;
 	memcpy(out + UDP_DATA_LEN, token, UDP_TOKEN_LEN);
 	return UDP_PATH_LEN;
+}
+
+/* ---- knocks ---- */
+
+static void
+put_time(uint8_t out[4], int64_t now)
+{
+	for (int i = 0; i < 4; i++)
+		out[i] = (uint8_t)((uint64_t)now >> (24 - 8 * i));
+}
+
+/* How long ago that was, also where 32 bits have gone round. */
+static int64_t
+time_since(const uint8_t p[4], int64_t now)
+{
+	const uint32_t said = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
+	                      (uint32_t)p[2] << 8 | p[3];
+
+	return (int32_t)((uint32_t)now - said);
+}
+
+static void
+proof_of(const uint8_t knock[UDP_KNOCK_LEN], const uint8_t psk[RK_PSK_LEN],
+    uint8_t out[UDP_MAC_LEN])
+{
+	uint8_t key[CRYPT_HASH_LEN];
+	uint8_t mac[CRYPT_HASH_LEN];
+	enum rk_err r;
+
+	r = crypt_hkdf(key, sizeof(key), psk, RK_PSK_LEN, NULL, 0, PROOF_TEXT,
+	    sizeof(PROOF_TEXT));
+	assert(r == RK_OK); /* it only fails beyond a length */
+	(void)r;
+	crypt_hmac(mac, key, sizeof(key), knock, PROOF_MAC_AT);
+	memcpy(out, mac, UDP_MAC_LEN);
+	rk_wipe(key, sizeof(key));
+}
+
+size_t
+udp_put_knock(uint8_t out[UDP_KNOCK_LEN], const uint8_t nonce[UDP_NONCE_LEN],
+    const struct psk *psk, int64_t now)
+{
+	static_assert(UDP_KNOCK_LEN > UDP_RETRY_LEN, "nobody is sent more");
+	static_assert(PROOF_TIME_AT + 4 <= PROOF_MAC_AT, "there is room");
+	memset(out, 0, UDP_KNOCK_LEN);
+	(void)put_head(out, UDP_KNOCK, nonce);
+	if (psk == NULL)
+		return UDP_KNOCK_LEN;
+	out[PROOF_AT] = 1;
+	memcpy(out + PROOF_ID_AT, psk->id, PSK_ID_BYTES);
+	put_time(out + PROOF_TIME_AT, now);
+	proof_of(out, rk_secret_peek(psk->key), out + PROOF_MAC_AT);
+	return UDP_KNOCK_LEN;
+}
+
+bool
+udp_knock_proves(
+    const uint8_t knock[UDP_KNOCK_LEN], const struct rk_psks *psks, int64_t now)
+{
+	static const uint8_t nobodys[RK_PSK_LEN];
+	const struct psk *psk = psks_find(psks, knock + PROOF_ID_AT);
+	const int64_t ago = time_since(knock + PROOF_TIME_AT, now);
+	uint8_t want[UDP_MAC_LEN];
+
+	if (knock[PROOF_AT] != 1) /* who says so does not try */
+		return false;
+	proof_of(knock, psk == NULL ? nobodys : rk_secret_peek(psk->key), want);
+	return rk_secret_eq(want, knock + PROOF_MAC_AT, sizeof(want)) &&
+	       psk != NULL && ago >= -UDP_PROOF_LIFE_S &&
+	       ago <= UDP_PROOF_LIFE_S;
 }
 
 /* ---- cookies ---- */
@@ -198,21 +268,19 @@ udp_id_loop(const struct udp_keys *k, const uint8_t id[UDP_ID_LEN])
 
 /* Who knocks twice in a second gets the same twice. */
 void
-udp_cookie_make(struct udp_keys *k, const struct addr *from,
-    const uint8_t nonce[UDP_NONCE_LEN], unsigned loop, int64_t now,
-    uint8_t out[UDP_COOKIE_LEN])
+udp_cookie_make(struct udp_keys *k, const struct udp_asker *asker,
+    unsigned loop, int64_t now, uint8_t out[UDP_COOKIE_LEN])
 {
-	uint8_t in[1 + IP_LEN + 2 + UDP_NONCE_LEN + 1 + 4];
+	uint8_t in[1 + IP_LEN + 2 + UDP_NONCE_LEN + 1 + 1 + 4];
 	uint8_t mac[CRYPT_HASH_LEN];
-	const uint32_t t = (uint32_t)now;
 	uint8_t *time_at = in + sizeof(in) - 4;
 
 	assert(loop < UDP_LOOPS_MAX);
-	put_addr(from, in);
-	memcpy(in + 1 + IP_LEN + 2, nonce, UDP_NONCE_LEN);
+	put_addr(asker->from, in);
+	memcpy(in + 1 + IP_LEN + 2, asker->nonce, UDP_NONCE_LEN);
+	in[sizeof(in) - 6] = asker->proven;
 	in[sizeof(in) - 5] = (uint8_t)loop;
-	for (int i = 0; i < 4; i++)
-		time_at[i] = (uint8_t)(t >> (24 - 8 * i));
+	put_time(time_at, now);
 	crypt_hmac(
 	    mac, key_of(k, now), sizeof(k->cookie[0].key), in, sizeof(in));
 	memcpy(out, mac, UDP_ID_LEN - 1);
@@ -222,20 +290,14 @@ udp_cookie_make(struct udp_keys *k, const struct addr *from,
 }
 
 bool
-udp_cookie_check(struct udp_keys *k, const struct addr *from,
-    const uint8_t nonce[UDP_NONCE_LEN], const uint8_t cookie[UDP_COOKIE_LEN],
-    int64_t now)
+udp_cookie_check(struct udp_keys *k, const struct udp_asker *asker,
+    const uint8_t cookie[UDP_COOKIE_LEN], int64_t now)
 {
 	uint8_t want[UDP_COOKIE_LEN];
-	const uint8_t *p = cookie + TIME_AT;
-	const uint32_t said = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-	                      (uint32_t)p[2] << 8 | p[3];
-	/* How long ago it was, also where 32 bits have gone round. */
-	const int64_t ago = (int32_t)((uint32_t)now - said);
+	const int64_t ago = time_since(cookie + TIME_AT, now);
 
 	if (ago < -AHEAD_S || ago > UDP_COOKIE_LIFE_S || now < ago)
 		return false;
-	udp_cookie_make(
-	    k, from, nonce, udp_id_loop(k, cookie), now - ago, want);
+	udp_cookie_make(k, asker, udp_id_loop(k, cookie), now - ago, want);
 	return rk_secret_eq(want, cookie, sizeof(want));
 }

@@ -5,12 +5,16 @@
 
 #include "net/addr.h"
 #include "net/seed.h"
+#include "trust/psks.h"
 
 /*
  * rpckit-session(7), "On UDP": bytes, an address and a time in, bytes out; no
  * memory.  A stranger knocks, and gets a cookie that only who receives at that
  * address can know.  Who shows it with the session's first message has shown
  * that, and begins the connection that the cookie names.
+ *
+ * Where a pre-shared key is required the knock has to prove it, and a cookie
+ * counts only if it was given for such a proof.
  */
 #define UDP_NONCE_LEN 8 /* the client's */
 #define UDP_ID_LEN 8    /* of a connection: the server's choice */
@@ -25,6 +29,7 @@
 #define UDP_PATH_LEN (UDP_DATA_LEN + UDP_TOKEN_LEN)
 #define UDP_LOOPS_MAX 256
 #define UDP_COOKIE_LIFE_S 20
+#define UDP_PROOF_LIFE_S 86400 /* of a knock's: clocks are off by hours */
 
 /* The last byte of what begins such a datagram, or its only one. */
 enum udp_kind {
@@ -53,8 +58,9 @@ struct udp_msg {
 /* UDP_NONE: nobody's of ours. */
 enum udp_kind udp_parse(const uint8_t *p, size_t len, struct udp_msg *out);
 /* Each returns the length of what it writes. */
-size_t udp_put_knock(
-    uint8_t out[UDP_KNOCK_LEN], const uint8_t nonce[UDP_NONCE_LEN]);
+/* With a proof that we have this key; NULL: none.  now: seconds since 1970. */
+size_t udp_put_knock(uint8_t out[UDP_KNOCK_LEN],
+    const uint8_t nonce[UDP_NONCE_LEN], const struct psk *psk, int64_t now);
 size_t udp_put_retry(uint8_t out[UDP_RETRY_LEN],
     const uint8_t nonce[UDP_NONCE_LEN], const uint8_t cookie[UDP_COOKIE_LEN]);
 size_t udp_put_hello(uint8_t out[UDP_HELLO_LEN],
@@ -66,6 +72,13 @@ size_t udp_put_no(
 size_t udp_put_data(uint8_t out[UDP_DATA_LEN], const uint8_t id[UDP_ID_LEN]);
 size_t udp_put_path(uint8_t out[UDP_PATH_LEN], enum udp_kind kind,
     const uint8_t id[UDP_ID_LEN], const uint8_t token[UDP_TOKEN_LEN]);
+
+/*
+ * Does a knock prove, not long ago, one of these keys?  It takes as long
+ * whatever is wrong with a proof.
+ */
+bool udp_knock_proves(const uint8_t knock[UDP_KNOCK_LEN],
+    const struct rk_psks *psks, int64_t now);
 
 /*
  * Keys of cookies, the same for all loops and all servers of a seed: another
@@ -83,14 +96,18 @@ struct udp_keys {
 void udp_keys_init(struct udp_keys *k, struct seed *seed);
 void udp_keys_fini(struct udp_keys *k); /* zeros are allowed */
 
+/* What a cookie is for; it is all part of it. */
+struct udp_asker {
+	const struct addr *from;
+	const uint8_t *nonce;
+	bool proven; /* the knock was, by a pre-shared key */
+};
 /* now: seconds since 1970. */
-void udp_cookie_make(struct udp_keys *k, const struct addr *from,
-    const uint8_t nonce[UDP_NONCE_LEN], unsigned loop, int64_t now,
-    uint8_t out[UDP_COOKIE_LEN]);
-/* Did we make it for this address and nonce, not long ago? */
-bool udp_cookie_check(struct udp_keys *k, const struct addr *from,
-    const uint8_t nonce[UDP_NONCE_LEN], const uint8_t cookie[UDP_COOKIE_LEN],
-    int64_t now);
+void udp_cookie_make(struct udp_keys *k, const struct udp_asker *asker,
+    unsigned loop, int64_t now, uint8_t out[UDP_COOKIE_LEN]);
+/* Did we make it for this one, not long ago? */
+bool udp_cookie_check(struct udp_keys *k, const struct udp_asker *asker,
+    const uint8_t cookie[UDP_COOKIE_LEN], int64_t now);
 /* The loop that a cookie's id was made for.  Of an id of anybody else's making
  * any number. */
 unsigned udp_id_loop(const struct udp_keys *k, const uint8_t id[UDP_ID_LEN]);

@@ -404,6 +404,8 @@ client_dial(struct rk_client *c, struct rk_error *err)
 	if (c->url.scheme == ADDR_QUIC)
 		return start_quic(c, addrs, dc.n_addrs, err);
 	rk_random(c->nonce, sizeof(c->nonce));
+	if (c->url.scheme == ADDR_SSH_UDP && c->sess.psks != NULL)
+		dc.psk = psks_at(c->sess.psks, 0);
 	if ((r = dial_start(&dc, &c->dial)) != RK_OK)
 		return err_set(err, r, "%s: %s", c->url_text, rk_err_text(r));
 	c->state = CLIENT_DIALING;

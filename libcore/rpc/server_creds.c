@@ -185,6 +185,7 @@ rk_server_identity(struct rk_server *server, const struct rk_ident *ident,
 	c->retired = retired;
 	c->arg = arg;
 	TAILQ_INSERT_HEAD(&server->creds, c, link);
+	server_udp_require(server, c->psk.keys);
 	server_tell_replaced(server);
 	if (changes)
 		policy_tell_mode(trust);

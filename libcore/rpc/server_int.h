@@ -93,6 +93,8 @@ struct port_kind {
 	    struct layer **out);
 	void (*drop)(void *end, void *hello, bool busy);
 	void (*feed)(void *end, const struct quic_datagram *d);
+	/* NULL: strangers are answered, whatever is required of them. */
+	void (*require)(void *end, struct rk_psks *psks);
 	void (*deafen)(void *end);
 	void (*hurry)(void *end);
 	void (*close)(void *end);
@@ -371,6 +373,8 @@ struct quic_end *server_quic_end(
 RK_MUST enum rk_err server_udp_take(struct admission *a, struct layer **out);
 /* The worker's thread: take no new peers. */
 void server_udp_deafen(struct worker *w);
+/* Other pre-shared keys are required of strangers, or none. */
+void server_udp_require(struct rk_server *s, struct rk_psks *psks);
 /* No worker's thread runs any more, and perhaps no loop: last goodbyes, and no
  * socket where nobody reads. */
 void server_udp_hurry(struct rk_server *s);

@@ -228,6 +228,18 @@ server_udp_deafen(struct worker *w)
 }
 
 void
+server_udp_require(struct rk_server *s, struct rk_psks *psks)
+{
+	struct udp_ports *all;
+
+	TAILQ_FOREACH (all, &s->ports, link) {
+		for (size_t i = 0; i < all->n; i++)
+			if (all->kind->require != NULL)
+				all->kind->require(all->port[i].end, psks);
+	}
+}
+
+void
 server_udp_hurry(struct rk_server *s)
 {
 	struct udp_ports *all;

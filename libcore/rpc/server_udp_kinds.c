@@ -113,6 +113,7 @@ open_sessions(struct udp_port *p, int fd, struct rk_error *err)
 		.hello = on_peer,
 		.stray = on_stray_datagram,
 	};
+	const struct rk_server *s = p->worker->server;
 	const struct udp_end_conf conf = {
 		.loop = p->worker->loop,
 		.fd = fd,
@@ -120,7 +121,8 @@ open_sessions(struct udp_port *p, int fd, struct rk_error *err)
 		.arg = p,
 		.index = p->worker->index,
 		.n_loops = (unsigned)p->all->n,
-		.seed = p->worker->server->seed,
+		.seed = s->seed,
+		.psks = TAILQ_FIRST(&s->creds)->psk.keys,
 	};
 	struct udp_end *e;
 	enum rk_err r = udp_end_new(&conf, &e, err);
@@ -146,6 +148,12 @@ static void
 feed_sessions(void *end, const struct quic_datagram *d)
 {
 	udp_end_feed(end, d);
+}
+
+static void
+require_of_sessions(void *end, struct rk_psks *psks)
+{
+	udp_end_require(end, psks);
 }
 
 static void
@@ -196,6 +204,7 @@ server_udp_kind(enum addr_scheme scheme)
 		.accept = accept_session,
 		.drop = drop_session,
 		.feed = feed_sessions,
+		.require = require_of_sessions,
 		.deafen = deafen_sessions,
 		.hurry = hurry_sessions,
 		.close = close_sessions,

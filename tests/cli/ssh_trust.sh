@@ -99,12 +99,29 @@ decided() {
 	has err 'the peer refuses our key' 'is told'
 }
 
+# Who has no key, or another, cannot tell that there is anybody.
+mismatch_udp() {
+	want 5 'nobody is at ssh+udp for who has another' by ssh+udp \
+		--psk odd.psk --connect-timeout 500ms who
+	has err 'no answer while connecting: .*pre-shared key odd (id' \
+		'is said here'
+	has err '^try: selfy -psk-id FILE' 'and what to compare'
+	want 5 'and for who has none' by ssh+udp --connect-timeout 500ms who
+	has err 'no answer while connecting: .*may want a pre-shared key' \
+		'is told'
+	has err '^try: --psk FILE' 'and what may be missing'
+}
+
 mismatch() {
-	for kind in ssh+tcp ssh+unix ssh+udp; do
+	for kind in ssh+udp ssh+tcp ssh+unix; do
 		want 0 "the pre-shared key over $kind" by $kind --psk lab.psk who
 		want 0 'a method for it' by $kind --psk lab.psk lab.only
 		want 3 'not for who has another' \
 			by $kind --psk ops.psk lab.only
+		if [ $kind = ssh+udp ]; then
+			mismatch_udp
+			continue
+		fi
 		want 6 'one that rpcd has not' by $kind --psk odd.psk who
 		has err 'pre-shared key odd (id .*): .*it has none, or another' \
 			'is said here'

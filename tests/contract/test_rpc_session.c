@@ -511,7 +511,9 @@ psk(uint8_t first)
 	return p;
 }
 
-/* Over datagrams who has none is not left to wait, either. */
+#define SOON 300 /* ms, where nothing will ever come */
+
+/* At a UDP port there is nobody for who has none, or another. */
 static void
 pre_shared_keys(void **state)
 {
@@ -531,11 +533,17 @@ pre_shared_keys(void **state)
 	rk_client_free(c);
 	rk_psks_free(conf.psks);
 	conf.psks = psk(2);
-	c = rpcrig_dial(&conf, RK_EPSK, "it has none, or another");
+	if (kind == RPC_SSH_UDP)
+		conf.timeouts.connect = SOON;
+	c = kind == RPC_SSH_UDP
+	        ? rpcrig_dial(&conf, RK_ETIMEOUT, "has not pre-shared key lab")
+	        : rpcrig_dial(&conf, RK_EPSK, "it has none, or another");
 	rk_client_free(c);
 	rk_psks_free(conf.psks);
 	conf.psks = NULL;
-	c = rpcrig_dial(&conf, RK_ECLOSED, NULL);
+	c = kind == RPC_SSH_UDP
+	        ? rpcrig_dial(&conf, RK_ETIMEOUT, "may want a pre-shared key")
+	        : rpcrig_dial(&conf, RK_ECLOSED, NULL);
 	rk_client_free(c);
 	rk_psks_free(r.conf.psks);
 	rpcrig_end(&r);

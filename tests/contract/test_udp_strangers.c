@@ -8,7 +8,9 @@
 #include <cmocka.h>
 
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rpckit/secret.h>
@@ -25,6 +27,7 @@ static struct rpcrig rig;
 
 struct raw {
 	int fd;
+	const struct psk *psk; /* that it knows; NULL: none */
 	uint8_t nonce[UDP_NONCE_LEN];
 	uint8_t cookie[UDP_COOKIE_LEN];
 	uint8_t hello[UDP_HELLO_LEN + SESS_HELLO_MAX];
@@ -35,6 +38,12 @@ struct raw {
 	uint8_t in[2048];
 	struct udp_msg m;
 };
+
+static int64_t
+wall(void)
+{
+	return (int64_t)time(NULL);
+}
 
 static void
 raw_send(struct raw *r, const void *data, size_t len)
@@ -79,7 +88,7 @@ raw_knock(struct raw *r)
 	uint8_t knock[UDP_KNOCK_LEN];
 
 	rk_random(r->nonce, sizeof(r->nonce));
-	raw_send(r, knock, udp_put_knock(knock, r->nonce));
+	raw_send(r, knock, udp_put_knock(knock, r->nonce, r->psk, wall()));
 	do
 		while (!raw_recv(r, 300)) /* lost: there was much else */
 			raw_send(r, knock, sizeof(knock));
@@ -128,7 +137,7 @@ strangers_cost_nothing(void **state)
 	raw_open(&r);
 	for (int i = 0; i < FLOOD; i++) {
 		rk_random(r.nonce, sizeof(r.nonce));
-		raw_send(&r, out, udp_put_knock(out, r.nonce));
+		raw_send(&r, out, udp_put_knock(out, r.nonce, NULL, wall()));
 	}
 	for (int i = 0; i < FLOOD; i++) { /* of all kinds, and none */
 		rk_random(out, sizeof(out));
@@ -312,6 +321,263 @@ used_cookies(void **state)
 	rpcrig_end(&rig);
 }
 
+/* ---- a pre-shared key ---- */
+
+#define LONG_AGO (2 * UDP_PROOF_LIFE_S)
+
+static struct rk_psks *
+psk(uint8_t first)
+{
+	const uint8_t key[RK_PSK_LEN] = { first };
+	struct rk_psks *p;
+
+	assert_int_equal(rk_psks_new(&p), RK_OK);
+	assert_int_equal(rk_psks_add(p, key, "lab", NULL), RK_OK);
+	return p;
+}
+
+/* All that begins something, of who has not the key. */
+static void
+try_everything(
+    struct raw *r, const struct rk_psks *ours, const struct rk_psks *theirs)
+{
+	uint8_t out[UDP_KNOCK_LEN];
+	size_t n;
+
+	raw_send(r, out, udp_put_knock(out, r->nonce, NULL, wall()));
+	raw_send(
+	    r, out, udp_put_knock(out, r->nonce, psks_at(theirs, 0), wall()));
+	/* Theirs under the id of ours, and ours from long ago. */
+	memcpy(out + UDP_HEAD_LEN + 1, psks_at(ours, 0)->id, PSK_ID_BYTES);
+	raw_send(r, out, sizeof(out));
+	raw_send(r, out,
+	    udp_put_knock(out, r->nonce, psks_at(ours, 0), wall() - LONG_AGO));
+	n = udp_put_knock(out, r->nonce, psks_at(ours, 0), wall());
+	for (size_t i = UDP_HEAD_LEN - 1; i < n; i++) {
+		out[i] ^= 1;
+		raw_send(r, out, n);
+		out[i] ^= 1;
+	}
+	rk_random(r->cookie, sizeof(r->cookie));
+	raw_make_hello(r);
+	raw_send(r, r->hello, r->hello_len);
+	raw_send(r, r->hello, r->hello_len); /* who repeats it means it */
+	raw_send(r, r->hello, r->hello_len - 1);
+	r->hello[0] = UDP_DATA;
+	raw_send(r, r->hello, r->hello_len);
+	r->hello[0] = UDP_PROOF;
+	raw_send(r, r->hello, UDP_PATH_LEN);
+}
+
+static bool
+has_answer(const struct raw *r)
+{
+	uint8_t byte;
+
+	return recv(r->fd, &byte, 1, MSG_DONTWAIT) >= 0;
+}
+
+/* Not a byte for who does not prove the key that is required; where none is,
+ * the same is answered. */
+static void
+silent_without_the_key(void **state)
+{
+	struct rk_psks *ours = psk(1), *theirs = psk(2);
+
+	(void)state;
+	for (int required = 0; required < 2; required++) {
+		struct raw r, known;
+
+		rpcrig_init(&rig, RPC_SSH_UDP, 0);
+		rig.conf.psks = required ? ours : NULL;
+		rpcrig_start(&rig);
+		raw_open(&r);
+		try_everything(&r, ours, theirs);
+		raw_open(&known);
+		known.psk = psks_at(ours, 0);
+		raw_knock(&known); /* all before it was looked at */
+		assert_int_equal(has_answer(&r), !required);
+		assert_int_equal(
+		    udprig_stats(&rig).silent > UDP_KNOCK_LEN / 2, required);
+		assert_int_equal(udprig_stats(&rig).peers, 0);
+		(void)close(r.fd);
+		(void)close(known.fd);
+		rpcrig_end(&rig);
+	}
+	rk_psks_free(ours);
+	rk_psks_free(theirs);
+}
+
+/* With the key it is as without any: a busy server says so, too. */
+static void
+answers_who_has_the_key(void **state)
+{
+	struct rk_client_conf conf;
+	struct rk_psks *ours = psk(1);
+	struct rk_client *c;
+
+	(void)state;
+	rpcrig_init(&rig, RPC_SSH_UDP, 0);
+	rig.conf.psks = ours;
+	rig.conf.max_conns = 1;
+	rpcrig_start(&rig);
+	rpcrig_client_conf(&rig, &conf);
+	conf.psks = ours;
+	c = rpcrig_dial(&conf, RK_OK, NULL);
+	rk_client_free(rpcrig_dial(&conf, RK_ECONNECT, "takes nobody now"));
+	rk_client_free(c);
+	rpcrig_end(&rig);
+	rk_psks_free(ours);
+}
+
+static void
+require_key(struct rpcrig *r, void *arg)
+{
+	struct rk_error err;
+
+	rk_server_psks(r->server, arg);
+	if (rk_server_identity(r->server, r->conf.ident, r->conf.trust, NULL,
+	        NULL, &err) != RK_OK)
+		fail_msg("%s", err.text);
+}
+
+/* A key that is required from now on is so of those who have a cookie, too. */
+static void
+cookies_of_who_had_no_key(void **state)
+{
+	struct rk_psks *ours = psk(1);
+	struct raw r, known;
+
+	(void)state;
+	udprig_begin(&rig, 0);
+	raw_open(&r);
+	raw_knock(&r);
+	raw_make_hello(&r);
+	rpcrig_do(&rig, require_key, ours);
+	raw_send(&r, r.hello, r.hello_len);
+	raw_open(&known);
+	known.psk = psks_at(ours, 0);
+	raw_knock(&known);
+	assert_int_equal(udprig_stats(&rig).stale, 1);
+	assert_int_equal(udprig_stats(&rig).silent, 1);
+	assert_int_equal(udprig_stats(&rig).peers, 0);
+	assert_false(has_answer(&r));
+	rpcrig_do(&rig, require_key, NULL);
+	raw_knock(&r);
+	(void)close(r.fd);
+	(void)close(known.fd);
+	rpcrig_check_alive(&rig);
+	rpcrig_end(&rig);
+	rk_psks_free(ours);
+}
+
+/* Of all threads: nothing comes before the answer to who knows the key. */
+static void
+required_from_now_on(void **state)
+{
+	struct rk_psks *ours = psk(1);
+	uint8_t out[UDP_KNOCK_LEN];
+	struct raw r;
+
+	(void)state;
+	udprig_begin(&rig, THREADS);
+	rpcrig_do(&rig, require_key, ours);
+	for (size_t i = 0; i < RAWS; i++) {
+		raw_open(&r);
+		raw_send(&r, out, udp_put_knock(out, r.nonce, NULL, wall()));
+		rk_random(r.nonce, sizeof(r.nonce));
+		(void)udp_put_knock(out, r.nonce, psks_at(ours, 0), wall());
+		do
+			raw_send(&r, out, sizeof(out));
+		while (!raw_recv(&r, 300));
+		assert_int_equal(r.m.kind, UDP_RETRY);
+		assert_memory_equal(r.m.nonce, r.nonce, sizeof(r.nonce));
+		(void)close(r.fd);
+	}
+	rpcrig_end(&rig);
+	rk_psks_free(ours);
+}
+
+/* ---- a server by hand ---- */
+
+static int
+by_hand(char url[64])
+{
+	struct sockaddr_in in = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(in);
+	const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&in, len), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+	(void)snprintf(
+	    url, 64, "ssh+udp://127.0.0.1:%u", (unsigned)ntohs(in.sin_port));
+	return fd;
+}
+
+/* Turn the client's loop until something of this kind comes, and answer it with
+ * that cookie if it is a knock. */
+static void
+await_kind(int fd, struct rk_client *c, enum udp_kind kind,
+    uint8_t cookie[UDP_COOKIE_LEN])
+{
+	uint8_t in[2048], out[UDP_RETRY_LEN];
+	const uint64_t end = rpcrig_now() + RPCRIG_PATIENCE_MS;
+	struct sockaddr_storage from;
+	struct udp_msg m = { .kind = UDP_NONE };
+	socklen_t len;
+	ssize_t n;
+
+	while (m.kind != kind) {
+		assert_true(rpcrig_now() < end);
+		assert_int_equal(rk_client_process(c), RK_OK);
+		len = sizeof(from);
+		n = recvfrom(fd, in, sizeof(in), MSG_DONTWAIT,
+		    (struct sockaddr *)&from, &len);
+		if (n > 0)
+			(void)udp_parse(in, (size_t)n, &m);
+		if (m.kind == UDP_HELLO &&
+		    memcmp(m.cookie, cookie, UDP_COOKIE_LEN) != 0)
+			m.kind = UDP_NONE; /* with the one before */
+	}
+	if (kind != UDP_KNOCK)
+		return;
+	n = (ssize_t)udp_put_retry(out, m.nonce, cookie);
+	assert_int_equal(
+	    sendto(fd, out, (size_t)n, 0, (struct sockaddr *)&from, len), n);
+}
+
+/* A server that requires a key is silent about a cookie that counts no more, as
+ * one that has been started again: the client asks for another. */
+static void
+knocks_again_in_silence(void **state)
+{
+	uint8_t cookies[2][UDP_COOKIE_LEN] = { "the first", "another" };
+	struct rk_psks *ours = psk(1);
+	struct rk_client_conf conf;
+	struct rk_client *c;
+	char url[64];
+	const int fd = by_hand(url);
+
+	(void)state;
+	rpcrig_init(&rig, RPC_SSH_UDP, 0);
+	rpcrig_start(&rig);
+	rpcrig_client_conf(&rig, &conf);
+	conf.url = url;
+	conf.psks = ours;
+	conf.timeouts.connect = conf.timeouts.handshake = RPCRIG_PATIENCE_MS;
+	c = rpcrig_client_with(&conf);
+	assert_int_equal(rk_client_start(c, NULL), RK_OK);
+	for (int i = 0; i < 2; i++) {
+		await_kind(fd, c, UDP_KNOCK, cookies[i]);
+		await_kind(fd, c, UDP_HELLO, cookies[i]);
+	}
+	rk_client_free(c);
+	(void)close(fd);
+	rpcrig_end(&rig);
+	rk_psks_free(ours);
+}
+
 int
 main(void)
 {
@@ -321,6 +587,11 @@ main(void)
 		cmocka_unit_test(false_cookies_are_worth_nothing),
 		cmocka_unit_test(damaged_hellos),
 		cmocka_unit_test(used_cookies),
+		cmocka_unit_test(silent_without_the_key),
+		cmocka_unit_test(answers_who_has_the_key),
+		cmocka_unit_test(cookies_of_who_had_no_key),
+		cmocka_unit_test(required_from_now_on),
+		cmocka_unit_test(knocks_again_in_silence),
 	};
 
 	return cmocka_run_group_tests(tests, rpcworld_setup, rpcworld_teardown);

@@ -1,6 +1,6 @@
 /* Datagrams of anybody at a UDP port of sessions: two bytes of length, and so
- * many, again and again, told apart and with cookies judged; what is written
- * is read back. */
+ * many, again and again, told apart and with cookies and proofs judged; what is
+ * written is read back. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +12,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define NOW 1700000030
 
 static struct udp_keys keys;
+static struct rk_psks *psks;
 
 static void
 set_up(void)
 {
+	static const uint8_t psk[RK_PSK_LEN] = { 1 };
 	struct seed *seed;
 
 	if (keys.seed != NULL)
@@ -24,6 +26,9 @@ set_up(void)
 		abort();
 	udp_keys_init(&keys, seed);
 	seed_free(seed);
+	if (rk_psks_new(&psks) != RK_OK ||
+	    rk_psks_add(psks, psk, "lab", NULL) != RK_OK)
+		abort();
 }
 
 static bool
@@ -49,14 +54,35 @@ answer(const struct udp_msg *m, const struct addr *from, size_t len)
 {
 	uint8_t cookie[UDP_COOKIE_LEN];
 	uint8_t out[UDP_RETRY_LEN];
+	const struct udp_asker asker = { from, m->nonce, false };
 	struct udp_msg back;
 	size_t n;
 
-	udp_cookie_make(&keys, from, m->nonce, 3, NOW, cookie);
+	udp_cookie_make(&keys, &asker, 3, NOW, cookie);
 	n = udp_put_retry(out, m->nonce, cookie);
 	assert(n < len && udp_parse(out, n, &back) == UDP_RETRY);
-	assert(udp_cookie_check(&keys, from, back.nonce, back.cookie, NOW));
+	assert(udp_cookie_check(&keys, &asker, back.cookie, NOW));
 	assert(udp_id_loop(&keys, back.id) == 3);
+}
+
+/* A proof that counts is the one that we make, byte for byte:
+ * the corpus has one. */
+static void
+prove(const uint8_t *knock)
+{
+	uint8_t want[UDP_KNOCK_LEN];
+	const uint8_t *time_at = knock + UDP_HEAD_LEN + 1 + PSK_ID_BYTES;
+	int64_t said = 0;
+
+	if (!udp_knock_proves(knock, psks, NOW))
+		return;
+	for (int i = 0; i < 4; i++)
+		said = said << 8 | time_at[i];
+	assert(
+	    said >= NOW - UDP_PROOF_LIFE_S && said <= NOW + UDP_PROOF_LIFE_S);
+	(void)udp_put_knock(
+	    want, knock + UDP_HEAD_LEN - UDP_NONCE_LEN, psks_at(psks, 0), said);
+	assert(memcmp(want, knock, sizeof(want)) == 0);
 }
 
 static void
@@ -74,10 +100,15 @@ look_at(const uint8_t *p, size_t len)
 	if (udp_parse(copy, len, &m) == UDP_NONE)
 		assert(m.nonce == NULL && m.id == NULL && m.data == NULL);
 	check_views(&m, copy, len);
-	if (m.kind == UDP_KNOCK)
+	if (m.kind == UDP_KNOCK) {
 		answer(&m, &from, len);
-	if (m.kind == UDP_HELLO) /* nobody but the seed can make one */
-		assert(!udp_cookie_check(&keys, &from, m.nonce, m.cookie, NOW));
+		prove(copy);
+	}
+	if (m.kind == UDP_HELLO) { /* nobody but the seed can make one */
+		const struct udp_asker asker = { &from, m.nonce, false };
+
+		assert(!udp_cookie_check(&keys, &asker, m.cookie, NOW));
+	}
 	free(copy);
 }
 

@@ -2,6 +2,7 @@
 """Handshakes and packets of sessions, by an implementation of its own.
 
 usage: sessvectors.py >tests/vectors/session/sessions.txt
+       sessvectors.py knocks >tests/vectors/session/knocks.txt
 
 Written from man/rpckit-session.7 and the Noise framework alone, on the ciphers
 of pskvectors.py, which are Python's integers, hashlib and hmac.  Every secret
@@ -160,9 +161,35 @@ def one(name, datagrams, psk):
     print()
 
 
+def knock(label, psk, now):
+    nonce = secret(label)[:8]
+    out = b'rksudp\1k' + nonce
+    if psk:
+        ident = hashlib.sha256(b'rpckit psk id\0' + psk).digest()[:4]
+        out = (out + b'\1' + ident + (now % 2**32).to_bytes(4, 'big')).ljust(
+            48, b'\0')
+        key = hkdf(psk, b'', b'rpckit session 1, knock\0', 32)
+        out += base.hmac.new(key, out, 'sha256').digest()[:16]
+    show('knock', label)
+    show('psk', psk)
+    show('time', now.to_bytes(8, 'big'))
+    show('nonce', nonce)
+    show('datagram', out.ljust(64, b'\0'))
+    print()
+
+
+def knocks():
+    knock('stranger', b'', 1700000030)
+    for i in range(3):
+        knock('known %d' % i, secret('psk %d' % i), 1700000030 + 2**31 * i)
+
+
 def main():
+    if sys.argv[1:] == ['knocks']:
+        knocks()
+        return
     if len(sys.argv) != 1:
-        sys.exit(__doc__.strip().splitlines()[2])
+        sys.exit('\n'.join(__doc__.strip().splitlines()[2:4]))
     for datagrams in (False, True):
         for psk in (b'', secret('psk')):
             one(('datagrams' if datagrams else 'pipe') +
