@@ -140,6 +140,49 @@ mark_lost(struct sess_rel *r, struct sess_piece *p)
 	r->flight -= p->len;
 }
 
+/* ---- a timeout that was for nothing (RFC 5682, RFC 4015) ---- */
+
+/* Of several in a row the first counts. */
+static void
+remember(struct sess_rel *r)
+{
+	if (r->undo.serial == 0 || r->quiet == 1)
+		r->undo = (struct sess_undo){ .serial = r->serial,
+			.end = r->next,
+			.cwnd = r->cwnd,
+			.ssthresh = r->ssthresh };
+}
+
+static void
+forget(struct sess_rel *r)
+{
+	r->undo.serial = 0;
+}
+
+/*
+ * The way only stood still if all that was under way has arrived, some of it as
+ * it was sent first, before anything had to be sent again because of what came.
+ * Then it is as wide as before; but what is sent now is no burst.
+ */
+static void
+reconsider(struct sess_rel *r)
+{
+	uint64_t cwnd = r->flight + FIRST_PIECES * MSS;
+
+	if (r->undo.serial == 0 || r->una < r->undo.end)
+		return;
+	if (r->undo.late) {
+		if (cwnd > r->undo.cwnd)
+			cwnd = r->undo.cwnd;
+		if (r->cwnd < cwnd)
+			r->cwnd = cwnd;
+		/* It grows as fast as at first up to where it was. */
+		r->ssthresh = r->undo.ssthresh > r->undo.cwnd ? r->undo.ssthresh
+		                                              : r->undo.cwnd;
+	}
+	forget(r);
+}
+
 /* Something that was sent later has arrived: three such, or one and time enough
  * (RFC 9002, 6.1). */
 static void
@@ -164,6 +207,7 @@ detect_losses(struct sess_rel *r, uint64_t now, size_t flight)
 	}
 	if (!fresh)
 		return;
+	forget(r);
 	shrink(r, flight);
 	r->cwnd = r->ssthresh;
 }
@@ -188,6 +232,7 @@ sess_rel_time(struct sess_rel *r, uint64_t now)
 	if (r->asked_at == 0)
 		r->asked_at = now;
 	if (!TAILQ_EMPTY(&r->sent)) {
+		remember(r);
 		shrink(r, r->flight);
 		r->cwnd = r->quiet > 1 ? MSS : r->ssthresh;
 		r->loss_at = 0;
@@ -208,6 +253,7 @@ sess_rel_again(struct sess_rel *r)
 	TAILQ_FOREACH (p, &r->sent, link)
 		mark_lost(r, p);
 	r->loss_at = 0;
+	forget(r);
 }
 
 void
@@ -260,6 +306,8 @@ put_piece(const struct sess_rel *r, const struct sess_piece *p, uint8_t *out)
 static void
 note_sent(struct sess_rel *r, struct sess_piece *p, uint64_t now)
 {
+	if (p->times > 0 && r->undo.heard)
+		forget(r);
 	p->lost = false;
 	r->retrans += p->times > 0;
 	p->times++;
@@ -413,6 +461,8 @@ arrived(struct sess_rel *r, struct sess_piece *p, uint64_t now,
 {
 	if (!p->lost)
 		r->flight -= p->len;
+	else if (p->serial <= r->undo.serial)
+		r->undo.late = true;
 	/* Of one that was sent twice nobody knows which it was (Karn), but
 	 * whether it can have been the last.  Of one before the newest, or
 	 * taken for lost, the word that it is there was lost before this. */
@@ -498,6 +548,8 @@ rel_take_confirm(struct sess_rel *r, uint64_t now, const uint8_t *p, size_t len)
 		buf_consume(&r->out, (size_t)(all - r->una));
 		r->una = all;
 	}
+	r->undo.heard = r->undo.heard || news > 0;
+	reconsider(r);
 	if (newest.serial != 0)
 		learn(r, &newest);
 	detect_losses(r, now, flight);

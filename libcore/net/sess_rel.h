@@ -33,6 +33,16 @@ struct sess_piece {
 };
 TAILQ_HEAD(sess_pieces, sess_piece);
 
+/* What was before a timeout, which may turn out to have been for nothing. */
+struct sess_undo {
+	uint64_t serial; /* of the last piece before it; 0: nothing to undo */
+	uint64_t end;    /* of the stream that was sent then */
+	uint64_t cwnd;
+	uint64_t ssthresh;
+	bool heard; /* something was confirmed since, */
+	bool late;  /* that was taken for lost, and not sent again */
+};
+
 struct sess_rel {
 	/* Sending.  What is not confirmed is out's content, from `una` on. */
 	struct buf out;
@@ -47,6 +57,7 @@ struct sess_rel {
 	uint64_t recover; /* losses of serials before this are one */
 	uint64_t cwnd;    /* bytes that may be under way (RFC 5681) */
 	uint64_t ssthresh;
+	struct sess_undo undo;
 	uint64_t srtt; /* microseconds; 0: not measured */
 	uint64_t rttvar;
 	uint64_t retrans; /* pieces */

@@ -12,7 +12,7 @@
 
 #include "net/sess_rel.h"
 
-#define WAY 64
+#define WAY 256
 #define DELAY 15
 #define LONGEST (SESS_REL_ROOM + 60000)
 #define SOON 12000 /* ms */
@@ -43,7 +43,9 @@ static struct {
 	size_t sent; /* by both */
 	size_t lost[2];
 	uint32_t random;
-	unsigned percent; /* of all, besides */
+	unsigned percent;  /* of all, besides */
+	uint64_t stalls;   /* nothing arrives before */
+	uint64_t swallows; /* what is sent before is lost */
 } w;
 
 static uint8_t text[LONGEST];
@@ -53,7 +55,7 @@ is_lost(void)
 {
 	w.random = w.random * 1664525u + 1013904223u;
 	return w.sent == w.lost[0] || w.sent == w.lost[1] ||
-	       (w.random >> 8) % 100 < w.percent;
+	       (w.random >> 8) % 100 < w.percent || w.now < w.swallows;
 }
 
 static void
@@ -104,6 +106,8 @@ say(struct end *e, struct end *to)
 		if (!sess_rel_next(&e->rel, w.now, w.piece, p->data, &p->len))
 			return;
 		p->at = w.now + DELAY;
+		if (p->at < w.stalls)
+			p->at = w.stalls;
 		if (!is_lost())
 			to->n++;
 		w.sent++;
@@ -318,6 +322,102 @@ many_lost(void **state)
 	w.percent = 0;
 }
 
+/* ---- a timeout that was for nothing ---- */
+
+#define STALL 400 /* several timeouts */
+#define PIECES 18 /* it grows by two each time there and back */
+
+static const struct scene long_text = { .piece = 1200, .asks = LONGEST };
+
+/* The window, when so much is under way. */
+static uint64_t
+fill_way(void)
+{
+	const struct sess_rel *r = &w.end[0].rel;
+
+	start(&long_text, NONE, NONE);
+	for (; r->flight < PIECES * w.piece; w.now = next_time()) {
+		move(0);
+		move(1);
+	}
+	return r->cwnd;
+}
+
+static void
+go_on_until(uint64_t then)
+{
+	for (; w.now < then && !is_done(); w.now = next_time()) {
+		move(0);
+		move(1);
+	}
+}
+
+static void
+stop_way(void)
+{
+	w.stalls = w.swallows = 0;
+	for (int i = 0; i < 2; i++)
+		sess_rel_fini(&w.end[i].rel);
+}
+
+/* The way stands still, and then carries all that was on it: nothing was lost,
+ * and it is as wide as before. */
+static void
+a_way_that_stalls(void **state)
+{
+	const uint64_t before = fill_way();
+	const struct sess_rel *r = &w.end[0].rel;
+	uint64_t retrans;
+
+	(void)state;
+	w.stalls = w.now + STALL;
+	for (int i = 0; i < 2; i++)
+		for (size_t k = 0; k < w.end[i].n; k++)
+			w.end[i].way[k].at = w.stalls;
+	go_on_until(w.stalls);
+	assert_true(r->quiet > 1 && r->cwnd < before / 2);
+	retrans = r->retrans;
+	go_on_until(w.stalls + 2 * DELAY + 1);
+	assert_true(r->ssthresh >= before);
+	go_on_until(w.stalls + 16 * DELAY);
+	assert_true(r->cwnd >= before);
+	assert_int_equal(r->retrans, retrans); /* none since */
+	stop_way();
+}
+
+/* One that loses for as long all that it is given is a full one. */
+static void
+a_way_that_swallows(void **state)
+{
+	const uint64_t before = fill_way();
+	const struct sess_rel *r = &w.end[0].rel;
+
+	(void)state;
+	w.swallows = w.now + STALL;
+	w.end[0].n = 0; /* and the word of what arrived */
+	w.end[1].n /= 2;
+	go_on_until(w.swallows);
+	go_on_until(w.swallows + 2000);
+	assert_true(is_done());
+	assert_true(r->ssthresh <= before / 2 + 1200);
+	stop_way();
+}
+
+/* All that is confirmed was sent again. */
+static void
+a_last_piece_that_is_lost(void **state)
+{
+	static const struct scene s = { .piece = 1200, .asks = 1000 };
+
+	(void)state;
+	start(&s, 0, NONE);
+	go_on_until(w.now + SOON);
+	assert_true(is_done());
+	assert_int_equal(w.end[0].rel.retrans, 1);
+	assert_true(w.end[0].rel.ssthresh < UINT64_MAX);
+	stop_way();
+}
+
 int
 main(void)
 {
@@ -327,6 +427,9 @@ main(void)
 		cmocka_unit_test(no_room),
 		cmocka_unit_test(silence),
 		cmocka_unit_test(many_lost),
+		cmocka_unit_test(a_way_that_stalls),
+		cmocka_unit_test(a_way_that_swallows),
+		cmocka_unit_test(a_last_piece_that_is_lost),
 	};
 
 	for (size_t i = 0; i < sizeof(text); i++)
