@@ -2,16 +2,11 @@
 #include "base/error.h"
 #include "net/addr.h"
 
+#include "must.h"
+
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void
 check_refused(

@@ -7,6 +7,8 @@
 #include "trust/chain.h"
 #include "trust/ident.h"
 
+#include "must.h"
+
 #define NOW 1800000000
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -22,13 +24,6 @@ static const char ca_pem[] =
     "MAUGAytlcANBADdV9P/dvDPVA9gjFl+Sw5YLYtsAThHWiRFnLUE6W5nkwz8vechy\n"
     "QXg4xIx4KoQJ10r7o5+h/qTWPh8BvqUD6w8=\n"
     "-----END CERTIFICATE-----\n";
-
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* The CA as an identity; made once, there until the process ends. */
 static const struct rk_ident *

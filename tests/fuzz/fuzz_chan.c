@@ -1,6 +1,8 @@
 /* Channels: a peer that sends anything, and two ends that do anything. */
 #include "rpc/chan_int.h"
 
+#include "must.h"
+
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -8,13 +10,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define ENDS 24
 #define PARTS 16
 #define CHANNELS 4096 /* more than ends that go in circles can use up */
-
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* Who has ends: at most so many, of either link. */
 struct hand {

@@ -1,6 +1,8 @@
 /* Any bytes as a configuration file, and every value of it as words. */
 #include "cli/conf.h"
 
+#include "must.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,13 +20,6 @@ static const struct conf_section sections[] = {
 	{ "m", true, "named", keys },
 	{ NULL, false, NULL, NULL },
 };
-
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void
 count(const char *text, void *arg)

@@ -3,17 +3,12 @@
 #include "rpc/control_int.h"
 #include "rpc/survey.h"
 
+#include "must.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* It ends within its memory. */
 static void

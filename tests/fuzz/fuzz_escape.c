@@ -3,14 +3,9 @@
 
 #include "base/str.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "must.h"
 
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* What a terminal or a log reader would act on, or not show. */
 static bool

@@ -1,16 +1,11 @@
 /* Frames: the same ones are found however the stream is cut into pieces. */
 #include "rpc/frame.h"
 
+#include "must.h"
+
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* Where a reader of a stream stands. */
 struct reader {

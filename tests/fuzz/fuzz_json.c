@@ -2,18 +2,13 @@
 #include "base/error.h"
 #include "cli/json.h"
 
+#include "must.h"
+
 #include <stdlib.h>
 
 #define TEXT_MAX ((size_t)1 << 24)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* The text of v comes back as the same msgpack. */
 static void

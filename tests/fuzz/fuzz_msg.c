@@ -2,16 +2,11 @@
 #include "rpc/frame.h"
 #include "rpc/msg.h"
 
+#include "must.h"
+
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* Every entry comes out, and all of the raw bytes are entries. */
 static void

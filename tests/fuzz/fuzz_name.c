@@ -2,17 +2,12 @@
 #include "base/fs.h"
 #include "base/str.h"
 
+#include "must.h"
+
 #include <limits.h>
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void
 check_part(const char *part, size_t len)

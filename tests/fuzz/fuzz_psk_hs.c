@@ -5,6 +5,8 @@
 #include "base/str.h"
 #include "net/psk_hs.h"
 
+#include "must.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* The first of tests/vectors/psk, so that its messages get far. */
@@ -44,13 +46,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define HEAD 2
 #define MESSAGES 4
-
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 #define DER_MAX 512
 

@@ -3,14 +3,9 @@
 
 #include "net/psk_rec.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "must.h"
 
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* The first byte is the counter, where the key changes among others; the key is
  * that of the corpus's own records, which open as the first ones. */

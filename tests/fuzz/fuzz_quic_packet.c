@@ -2,6 +2,8 @@
 #include "net/quic_int.h"
 #include "net/quic_io_int.h"
 
+#include "must.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,13 +33,6 @@ static struct {
 	size_t answers;
 	size_t hellos;
 } rig;
-
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* In the place of the socket. */
 static int

@@ -1,18 +1,13 @@
 /* S2 streams: never more output than allowed, and what is stored comes back. */
 #include "rpc/s2.h"
 
+#include "must.h"
+
 #include <stdlib.h>
 
 #define OUT_MAX ((size_t)100000)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void
 check_decode(const uint8_t *data, size_t size)

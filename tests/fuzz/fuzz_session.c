@@ -8,6 +8,7 @@
 #include "net/sess_int.h"
 
 #include "anyone.h"
+#include "must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

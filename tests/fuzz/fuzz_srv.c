@@ -2,17 +2,12 @@
 #include "base/error.h"
 #include "net/srv.h"
 
+#include "must.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static uint32_t
 draw(uint32_t below, void *arg)

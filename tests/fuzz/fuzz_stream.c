@@ -4,6 +4,8 @@
 #include "net/conn_int.h"
 #include "rpc/client_int.h"
 
+#include "must.h"
+
 #include <rpckit/stream.h>
 
 #include <stdlib.h>
@@ -12,13 +14,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define STREAMS 4
 #define BIG 60000
-
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* ---- a session without a connection, in place of the library's ---- */
 

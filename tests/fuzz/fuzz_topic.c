@@ -3,16 +3,11 @@
 
 #include "rpc/greenpack.h"
 
+#include "must.h"
+
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void
 check_inside(struct rk_str s, const uint8_t *data, size_t size)

@@ -1,17 +1,12 @@
 /* The dashboard's model: whatever a daemon says, in whatever order. */
 #include "tui/model.h"
 
+#include "must.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static const char *const methods[] = { "_.status", "_.conns", "_.calls",
 	"_.trust", "_.known", "_.log", "_.serves", "_.methods" };

@@ -1,4 +1,5 @@
 /* Typed structs and net/rpc headers: what decodes encodes, and comes back. */
+#include "must.h"
 #include "rpc/netrpc.h"
 #include "typedtypes.h"
 
@@ -6,13 +7,6 @@
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* Its own encoding decodes to what encodes to the same. */
 static void

@@ -1,17 +1,12 @@
 /* Any bytes as a line of the shell; its words, quoted, are the same words. */
 #include "cli/words.h"
 
+#include "must.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void
 back_and_forth(const struct words *w)

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "anyone.h"
 #include "scarce.h"
 
 #define STEPS 400 /* more than a life takes */
@@ -39,16 +40,6 @@ struct life {
 	int fd[2];
 	struct end end[2];
 };
-
-static enum rk_err
-on_peer(struct rk_session *s, const uint8_t *pub, const char *fp, void *arg)
-{
-	(void)s;
-	(void)pub;
-	(void)fp;
-	(void)arg;
-	return RK_OK;
-}
 
 static void
 on_state(struct rk_session *s, enum rk_session_state state,
