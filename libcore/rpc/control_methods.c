@@ -103,7 +103,7 @@ put_listeners(
 	}
 	TAILQ_FOREACH (p, &s->ports, link) {
 		if (runs && (all || p->passed))
-			put_address(k, &p->bound, p->kind->scheme);
+			put_address(k, &p->bound, p->scheme);
 	}
 }
 

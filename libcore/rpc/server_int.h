@@ -79,33 +79,12 @@ struct inherited {
 };
 TAILQ_HEAD(inherited_list, inherited);
 
-/*
- * What has many peers behind a UDP socket: QUIC, or sessions.  An endpoint is a
- * struct quic_end, or udp_end, and a hello a struct quic_hello, or udp_peer, of
- * whose functions these have the contracts.
- */
-struct udp_port;
-struct port_kind {
-	enum addr_scheme scheme;
-	unsigned loops_max; /* that an id can name */
-	enum rk_err (*open)(struct udp_port *p, int fd, struct rk_error *err);
-	enum rk_err (*accept)(void *end, const struct creds *creds, void *hello,
-	    struct layer **out);
-	void (*drop)(void *end, void *hello, bool busy);
-	void (*feed)(void *end, const struct quic_datagram *d);
-	/* NULL: strangers are answered, whatever is required of them. */
-	void (*require)(void *end, struct rk_psks *psks);
-	void (*deafen)(void *end);
-	void (*hurry)(void *end);
-	void (*close)(void *end);
-	void (*free)(void *end);
-};
-
-/* A worker's socket of such an address; all of them share the port. */
+/* A worker's socket of an address with many peers behind it; all of them share
+ * the port. */
 struct udp_port {
 	struct worker *worker;
 	struct udp_ports *all;
-	void *end;
+	void *end;          /* server_udp_kinds.c */
 	int fd;             /* until the endpoint has it; else -1 */
 	atomic_uint strays; /* packets on their way here from other sockets */
 	atomic_size_t stray_bytes;
@@ -113,7 +92,7 @@ struct udp_port {
 
 struct udp_ports {
 	TAILQ_ENTRY(udp_ports) link;
-	const struct port_kind *kind;
+	enum addr_scheme scheme; /* ADDR_QUIC, ADDR_SSH_UDP */
 	struct addr bound;
 	bool passed;            /* the socket was made by somebody else */
 	size_t n;               /* one, or as many as workers and ids go */
@@ -385,8 +364,20 @@ void server_knock(struct udp_port *p, void *hello, const struct addr *remote);
 void server_stray(
     struct udp_port *from, unsigned loop, const struct quic_datagram *d);
 
-/* server_udp_kinds.c: NULL: the scheme is no such one. */
-const struct port_kind *server_udp_kind(enum addr_scheme scheme);
+/* server_udp_kinds.c: the contracts of quic_end_*() and udp_end_*(), for
+ * whichever it is. */
+unsigned server_port_loops(enum addr_scheme scheme); /* that an id can name */
+RK_MUST enum rk_err server_port_open(
+    struct udp_port *p, int fd, struct rk_error *err);
+RK_MUST enum rk_err server_port_accept(struct udp_port *p,
+    const struct creds *creds, void *hello, struct layer **out);
+void server_port_drop(struct udp_port *p, void *hello, bool busy);
+void server_port_feed(struct udp_port *p, const struct quic_datagram *d);
+void server_port_require(struct udp_port *p, struct rk_psks *psks);
+void server_port_deafen(struct udp_port *p);
+void server_port_hurry(struct udp_port *p);
+void server_port_close(struct udp_port *p);
+void server_port_free(struct udp_port *p);
 
 /* server_fd.c: loop 0 */
 RK_MUST enum rk_err server_fd_listen(struct rk_server *s,

@@ -32,7 +32,7 @@ on_turned_away(struct mail *m)
 {
 	struct knock *k = (struct knock *)(void *)m;
 
-	k->port->all->kind->drop(k->port->end, k->hello, true);
+	server_port_drop(k->port, k->hello, true);
 	free(k);
 }
 
@@ -54,7 +54,7 @@ on_knock(struct mail *m)
 {
 	struct knock *k = (struct knock *)(void *)m;
 	struct rk_server *s = server_of(k->port);
-	const enum addr_scheme scheme = k->port->all->kind->scheme;
+	const enum addr_scheme scheme = k->port->all->scheme;
 	struct admission *a;
 	const char *why;
 	char full[48];
@@ -88,7 +88,7 @@ server_knock(struct udp_port *p, void *hello, const struct addr *remote)
 	struct knock *k = malloc(sizeof(*k));
 
 	if (k == NULL) {
-		p->all->kind->drop(p->end, hello, false);
+		server_port_drop(p, hello, false);
 		return;
 	}
 	*k = (struct knock){ .mail = { .fn = on_knock },
@@ -131,7 +131,7 @@ on_stray_arrived(struct mail *m)
 		.ecn = s->ecn };
 
 	forget_stray(s->port, s->len);
-	s->port->all->kind->feed(s->port->end, &d);
+	server_port_feed(s->port, &d);
 	free(s);
 }
 
@@ -176,7 +176,7 @@ server_stray(
 	/* No other runs any more: the peer is told that it is unknown. */
 	if (from->worker->index == 0 &&
 	    server_of(from)->state == SERVER_STOPPED) {
-		from->all->kind->feed(from->end, d);
+		server_port_feed(from, d);
 		return;
 	}
 	if (!count_stray(to, d->len))

@@ -20,7 +20,7 @@ open_port(struct rk_server *s, struct udp_ports *all, unsigned i,
 	p->fd = -1;
 	atomic_init(&p->strays, 0);
 	atomic_init(&p->stray_bytes, 0);
-	return all->kind->open(p, fd, err);
+	return server_port_open(p, fd, err);
 }
 
 /* A socket for each further loop, beside the first one. */
@@ -31,9 +31,10 @@ join(struct rk_server *s, struct udp_ports *all, const struct addr *a,
 	enum rk_err r;
 
 	/* One byte of an id says which loop it is of. */
-	unsigned n = s->n_workers < all->kind->loops_max ? s->n_workers
-	                                                 : all->kind->loops_max;
+	unsigned n = server_port_loops(all->scheme);
 
+	if (s->n_workers < n)
+		n = s->n_workers;
 	if (n == 1)
 		return RK_OK;
 	if ((r = quic_io_share(all->port[0].fd, err)) != RK_OK)
@@ -64,7 +65,7 @@ static void
 free_port(struct udp_port *p)
 {
 	if (p->end != NULL)
-		p->all->kind->free(p->end);
+		server_port_free(p);
 	if (p->fd >= 0)
 		(void)close(p->fd); /* nothing was sent on it */
 }
@@ -79,7 +80,7 @@ free_ports(struct udp_ports *all)
 
 /* With this socket as the first; takes it over, also on failure. */
 static enum rk_err
-new_ports(const struct rk_server *s, const struct port_kind *kind, int fd,
+new_ports(const struct rk_server *s, enum addr_scheme scheme, int fd,
     const struct addr *bound, struct udp_ports **out, struct rk_error *err)
 {
 	struct udp_ports *all;
@@ -90,7 +91,7 @@ new_ports(const struct rk_server *s, const struct port_kind *kind, int fd,
 		(void)close(fd); /* nothing was sent on it */
 		return err_set(err, RK_ENOMEM, "server: out of memory");
 	}
-	all->kind = kind;
+	all->scheme = scheme;
 	all->bound = *bound;
 	all->port[0].fd = fd;
 	all->n = 1;
@@ -117,14 +118,13 @@ enum rk_err
 server_udp_listen(struct rk_server *s, enum addr_scheme scheme,
     const struct addr *a, struct addr *bound, struct rk_error *err)
 {
-	const struct port_kind *kind = server_udp_kind(scheme);
 	struct udp_ports *all;
 	enum rk_err r;
 	int fd;
 
 	if ((r = quic_io_bind(a, false, &fd, bound, err)) != RK_OK)
 		return cannot_listen(scheme, a, r, err);
-	if ((r = new_ports(s, kind, fd, bound, &all, err)) != RK_OK)
+	if ((r = new_ports(s, scheme, fd, bound, &all, err)) != RK_OK)
 		return r;
 	r = join(s, all, bound, err);
 	if (r == RK_OK)
@@ -154,7 +154,7 @@ serve_alone(struct udp_ports *all, const char *why)
 
 	while (all->n > 1)
 		free_port(&all->port[--all->n]);
-	addr_format(&all->bound, all->kind->scheme, where);
+	addr_format(&all->bound, all->scheme, where);
 	log_event(
 	    RK_LOG_WARN, "server", "%s: one thread serves it: %s", where, why);
 }
@@ -163,12 +163,11 @@ enum rk_err
 server_udp_listen_fd(struct rk_server *s, enum addr_scheme scheme, int fd,
     const struct addr *bound, struct rk_error *err)
 {
-	const struct port_kind *kind = server_udp_kind(scheme);
 	struct udp_ports *all;
 	struct rk_error why;
 	enum rk_err r;
 
-	if ((r = new_ports(s, kind, fd, bound, &all, err)) != RK_OK)
+	if ((r = new_ports(s, scheme, fd, bound, &all, err)) != RK_OK)
 		return r;
 	all->passed = true;
 	if (s->n_workers > 1 && is_ipv6_only(fd, bound))
@@ -201,7 +200,7 @@ server_udp_serves(const struct rk_server *s, enum addr_scheme scheme)
 	const struct udp_ports *all;
 
 	TAILQ_FOREACH (all, &s->ports, link) {
-		if (all->kind->scheme == scheme)
+		if (all->scheme == scheme)
 			return true;
 	}
 	return false;
@@ -213,7 +212,7 @@ server_udp_take(struct admission *a, struct layer **out)
 	void *hello = a->hello;
 
 	a->hello = NULL;
-	return a->port->all->kind->accept(a->port->end, a->creds, hello, out);
+	return server_port_accept(a->port, a->creds, hello, out);
 }
 
 void
@@ -223,7 +222,7 @@ server_udp_deafen(struct worker *w)
 
 	TAILQ_FOREACH (all, &w->server->ports, link) {
 		if (w->index < all->n)
-			all->kind->deafen(all->port[w->index].end);
+			server_port_deafen(&all->port[w->index]);
 	}
 }
 
@@ -234,8 +233,7 @@ server_udp_require(struct rk_server *s, struct rk_psks *psks)
 
 	TAILQ_FOREACH (all, &s->ports, link) {
 		for (size_t i = 0; i < all->n; i++)
-			if (all->kind->require != NULL)
-				all->kind->require(all->port[i].end, psks);
+			server_port_require(&all->port[i], psks);
 	}
 }
 
@@ -246,10 +244,10 @@ server_udp_hurry(struct rk_server *s)
 
 	TAILQ_FOREACH (all, &s->ports, link) {
 		for (size_t i = 0; i < all->n; i++)
-			all->kind->hurry(all->port[i].end);
+			server_port_hurry(&all->port[i]);
 		/* Loop 0 may go on, and turns everybody away who comes. */
 		for (size_t i = 1; i < all->n; i++)
-			all->kind->close(all->port[i].end);
+			server_port_close(&all->port[i]);
 	}
 }
 
@@ -281,8 +279,7 @@ server_quic_end(const struct rk_server *s, const struct addr *remote)
 	struct udp_ports *all;
 
 	TAILQ_FOREACH (all, &s->ports, link) {
-		if (all->kind->scheme == ADDR_QUIC &&
-		    reaches(&all->bound, remote))
+		if (all->scheme == ADDR_QUIC && reaches(&all->bound, remote))
 			return all->port[0].end;
 	}
 	return NULL;

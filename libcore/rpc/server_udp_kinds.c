@@ -1,6 +1,20 @@
-/* What a server has behind its UDP sockets: QUIC, and sessions. */
+/* What a server has behind its UDP sockets: QUIC, or sessions.  An endpoint is
+ * a struct quic_end or udp_end, a hello a struct quic_hello or udp_peer, as the
+ * address says. */
 #include "net/quic_cid.h"
 #include "rpc/server_int.h"
+
+static bool
+is_quic(const struct udp_port *p)
+{
+	return p->all->scheme == ADDR_QUIC;
+}
+
+unsigned
+server_port_loops(enum addr_scheme scheme)
+{
+	return scheme == ADDR_QUIC ? QUIC_CID_LOOPS_MAX : UDP_LOOPS_MAX;
+}
 
 /* ---- QUIC ---- */
 
@@ -46,49 +60,6 @@ open_quic(struct udp_port *p, int fd, struct rk_error *err)
 	return r;
 }
 
-static enum rk_err
-accept_quic(
-    void *end, const struct creds *creds, void *hello, struct layer **out)
-{
-	return quic_end_accept(end, creds->quic, hello, out);
-}
-
-static void
-drop_quic(void *end, void *hello, bool busy)
-{
-	quic_end_drop(end, hello, busy);
-}
-
-static void
-feed_quic(void *end, const struct quic_datagram *d)
-{
-	quic_end_feed(end, d);
-}
-
-static void
-deafen_quic(void *end)
-{
-	quic_end_deafen(end);
-}
-
-static void
-hurry_quic(void *end)
-{
-	quic_end_hurry(end);
-}
-
-static void
-close_quic(void *end)
-{
-	quic_end_close(end);
-}
-
-static void
-free_quic(void *end)
-{
-	quic_end_free(end);
-}
-
 /* ---- sessions ---- */
 
 static void
@@ -131,87 +102,80 @@ open_sessions(struct udp_port *p, int fd, struct rk_error *err)
 	return r;
 }
 
-static enum rk_err
-accept_session(
-    void *end, const struct creds *creds, void *hello, struct layer **out)
+/* ---- either ---- */
+
+enum rk_err
+server_port_open(struct udp_port *p, int fd, struct rk_error *err)
 {
-	return udp_end_accept(end, &creds->sess, hello, out);
+	return is_quic(p) ? open_quic(p, fd, err) : open_sessions(p, fd, err);
 }
 
-static void
-drop_session(void *end, void *hello, bool busy)
+enum rk_err
+server_port_accept(struct udp_port *p, const struct creds *creds, void *hello,
+    struct layer **out)
 {
-	udp_end_drop(end, hello, busy);
+	return is_quic(p) ? quic_end_accept(p->end, creds->quic, hello, out)
+	                  : udp_end_accept(p->end, &creds->sess, hello, out);
 }
 
-static void
-feed_sessions(void *end, const struct quic_datagram *d)
+void
+server_port_drop(struct udp_port *p, void *hello, bool busy)
 {
-	udp_end_feed(end, d);
+	if (is_quic(p))
+		quic_end_drop(p->end, hello, busy);
+	else
+		udp_end_drop(p->end, hello, busy);
 }
 
-static void
-require_of_sessions(void *end, struct rk_psks *psks)
+void
+server_port_feed(struct udp_port *p, const struct quic_datagram *d)
 {
-	udp_end_require(end, psks);
+	if (is_quic(p))
+		quic_end_feed(p->end, d);
+	else
+		udp_end_feed(p->end, d);
 }
 
-static void
-deafen_sessions(void *end)
+/* QUIC answers strangers; what is required is asked inside of it. */
+void
+server_port_require(struct udp_port *p, struct rk_psks *psks)
 {
-	udp_end_deafen(end);
+	if (!is_quic(p))
+		udp_end_require(p->end, psks);
 }
 
-static void
-hurry_sessions(void *end)
+void
+server_port_deafen(struct udp_port *p)
 {
-	udp_end_hurry(end);
+	if (is_quic(p))
+		quic_end_deafen(p->end);
+	else
+		udp_end_deafen(p->end);
 }
 
-static void
-close_sessions(void *end)
+void
+server_port_hurry(struct udp_port *p)
 {
-	udp_end_close(end);
+	if (is_quic(p))
+		quic_end_hurry(p->end);
+	else
+		udp_end_hurry(p->end);
 }
 
-static void
-free_sessions(void *end)
+void
+server_port_close(struct udp_port *p)
 {
-	udp_end_free(end);
+	if (is_quic(p))
+		quic_end_close(p->end);
+	else
+		udp_end_close(p->end);
 }
 
-/* ---- which ---- */
-
-const struct port_kind *
-server_udp_kind(enum addr_scheme scheme)
+void
+server_port_free(struct udp_port *p)
 {
-	static const struct port_kind quic = {
-		.scheme = ADDR_QUIC,
-		.loops_max = QUIC_CID_LOOPS_MAX,
-		.open = open_quic,
-		.accept = accept_quic,
-		.drop = drop_quic,
-		.feed = feed_quic,
-		.deafen = deafen_quic,
-		.hurry = hurry_quic,
-		.close = close_quic,
-		.free = free_quic,
-	};
-	static const struct port_kind sessions = {
-		.scheme = ADDR_SSH_UDP,
-		.loops_max = UDP_LOOPS_MAX,
-		.open = open_sessions,
-		.accept = accept_session,
-		.drop = drop_session,
-		.feed = feed_sessions,
-		.require = require_of_sessions,
-		.deafen = deafen_sessions,
-		.hurry = hurry_sessions,
-		.close = close_sessions,
-		.free = free_sessions,
-	};
-
-	if (!addr_is_udp(scheme))
-		return NULL;
-	return scheme == ADDR_QUIC ? &quic : &sessions;
+	if (is_quic(p))
+		quic_end_free(p->end);
+	else
+		udp_end_free(p->end);
 }
