@@ -56,11 +56,9 @@ static bool
 is_plain(const char *s)
 {
 	char shown[RECORD_NOTE_MAX * 4 + 1];
-	const char *p = s;
+	size_t len = strlen(s);
 
-	while (*p >= ' ' && *p <= '~' && *p != '\\')
-		p++;
-	if (*p == '\0')
+	if (str_plain(s, len) == len)
 		return true;
 	return strchr(s, '\\') == NULL &&
 	       strcmp(str_escape(shown, sizeof(shown), s), s) == 0;

@@ -138,14 +138,15 @@ buf_reserve(struct buf *b, size_t n, uint8_t **p)
 	size_t need;
 	enum rk_err r;
 
+	/* Most of all calls; max may have become less than what is in it. */
+	if (n < b->cap - b->tail && len <= b->max && n <= b->max - len) {
+		*p = b->data + b->tail;
+		return RK_OK;
+	}
 	*p = NULL;
 	if (size_add(len, n, &need) != RK_OK || need > b->max ||
 	    size_add(need, 1, &need) != RK_OK)
 		return RK_ETOOBIG;
-	if (b->cap - b->tail > n) {
-		*p = b->data + b->tail;
-		return RK_OK;
-	}
 	/* Shift when that moves little, or growth could not help. */
 	if (need <= b->cap && (len <= b->head || b->cap > b->max)) {
 		shift(b);

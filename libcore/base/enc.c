@@ -79,16 +79,17 @@ str_base64_len(size_t n)
 	return (n / 3 + (n % 3 != 0)) * 4 + 1;
 }
 
+/* What is added to a value to become its digit changes at four of them: the
+ * differences, where none is above its end. */
 static char
 base64_digit(uint32_t v, bool url)
 {
-	uint32_t c;
+	uint32_t c = v + 'A';
 
-	c = below(v, 26) & (v + 'A');
-	c |= within(v, 26, 51) & (v - 26 + 'a');
-	c |= within(v, 52, 61) & (v - 52 + '0');
-	c |= within(v, 62, 62) & (url ? '-' : '+');
-	c |= within(v, 63, 63) & (url ? '_' : '/');
+	c += below(25, v) & ('a' - 'A' - 26);
+	c -= below(51, v) & ('a' - '0' + 26);
+	c -= below(61, v) & (url ? '0' + 10 - '-' : '0' + 10 - '+');
+	c += below(62, v) & (url ? '_' - '-' - 1 : '/' - '+' - 1);
 	return (char)c;
 }
 
@@ -97,17 +98,18 @@ str_base64(char *dst, const void *src, size_t n, enum str_base64_form form)
 {
 	const uint8_t *p = src;
 	bool url = form == STR_BASE64URL_NOPAD;
-	uint32_t bits = 0;
-	unsigned have = 0;
+	size_t digits = 4;
+	uint32_t bits;
 
-	for (size_t i = 0; i < n; i++) {
-		bits = bits << 8 | p[i];
-		for (have += 8; have >= 6; have -= 6)
-			*dst++ = base64_digit(bits >> (have - 6) & 63, url);
+	for (size_t i = 0; i < n; i += 3) {
+		bits = (uint32_t)p[i] << 16;
+		bits |= n - i > 1 ? (uint32_t)p[i + 1] << 8 : 0;
+		bits |= n - i > 2 ? p[i + 2] : 0;
+		digits = n - i > 2 ? 4 : n - i + 1;
+		for (size_t k = 0; k < digits; k++)
+			*dst++ = base64_digit(bits >> (18 - 6 * k) & 63, url);
 	}
-	if (have > 0)
-		*dst++ = base64_digit(bits << (6 - have) & 63, url);
-	for (size_t i = n; form == STR_BASE64 && i % 3 != 0; i++)
+	for (; form == STR_BASE64 && digits < 4; digits++)
 		*dst++ = '=';
 	*dst = '\0';
 }

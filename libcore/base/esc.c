@@ -84,6 +84,36 @@ piece(
 	return n;
 }
 
+/* Are all eight bytes plain? */
+static bool
+eight_plain(const char *s)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	const uint64_t tops = ones << 7;
+	uint64_t w, quote, slash;
+
+	memcpy(&w, s, sizeof(w));
+	quote = w ^ ones * '"';
+	slash = w ^ ones * '\\';
+	/* A byte's top bit is set by its own fault, or by a lower one's. */
+	return ((w | (w + ones) | (w - ones * ' ') | (quote - ones) |
+	            (slash - ones)) &
+	           tops) == 0;
+}
+
+size_t
+str_plain(const char *s, size_t len)
+{
+	size_t n = 0;
+
+	while (len - n >= 8 && eight_plain(s + n))
+		n += 8;
+	while (n < len && s[n] >= ' ' && s[n] <= '~' && s[n] != '"' &&
+	       s[n] != '\\')
+		n++;
+	return n;
+}
+
 static const char *
 escape(char *dst, size_t dst_len, const char *src, size_t len, bool twice)
 {
@@ -95,14 +125,13 @@ escape(char *dst, size_t dst_len, const char *src, size_t len, bool twice)
 	if (dst_len == 0)
 		return dst;
 	for (size_t i = 0; i < len; i += used) {
-		size_t n;
+		size_t n = str_plain(src + i, len - i); /* most of all text */
 
-		/* Most of all text. */
-		if (src[i] >= ' ' && src[i] <= '~' && src[i] != '\\' &&
-		    pos + 2 <= dst_len) {
-			cut = pos;
-			dst[pos++] = src[i];
-			used = 1;
+		if (n > 0 && n + 1 <= dst_len - pos) {
+			memcpy(dst + pos, src + i, n);
+			pos += n;
+			cut = pos - 1;
+			used = n;
 			continue;
 		}
 		n = piece(tmp, src + i, len - i, twice, &used);

@@ -47,6 +47,9 @@ void str_base64(
 RK_MUST enum rk_err str_unbase64(
     const char *s, size_t len, uint8_t *dst, size_t cap, size_t *n);
 
+/* How many bytes at the beginning are ' ' to '~', but for quotes (") and
+ * backslashes: what every form of text has as it is, a column each. */
+size_t str_plain(const char *s, size_t len);
 /* Bytes (1 to 4) of the UTF-8 character that s begins with and its code point;
  * 0 when it is none by RFC 3629 or len ends inside it. */
 size_t str_utf8(const char *s, size_t len, uint32_t *cp);

@@ -2,20 +2,15 @@
 #include "base/str.h"
 #include "cli/out.h"
 
-static bool
-is_common(uint32_t cp)
-{
-	return cp >= ' ' && cp < 0x7f && cp != '"' && cp != '\\';
-}
-
-/* Would this character, shown as it is, be seen and do no harm? */
+/* Would this character, which str_plain() does not count, be seen as it is and
+ * do no harm? */
 static bool
 is_plain(const char *s, size_t len, uint32_t cp)
 {
 	char tmp[16];
 
 	if (cp < 0x80)
-		return is_common(cp);
+		return false;
 	return *rk_escape(tmp, sizeof(tmp), s, len) != '\\';
 }
 
@@ -56,10 +51,8 @@ out_json_string(struct buf *b, const char *s, size_t len)
 	if ((r = buf_put_str(b, "\"")) != RK_OK)
 		return r;
 	for (size_t i = 0; i < len; i += n) {
-		n = 1;
-		cp = (unsigned char)s[i];
-		if (is_common(cp)) { /* most of all text */
-			plain++;
+		if ((n = str_plain(s + i, len - i)) > 0) {
+			plain += n;
 			continue;
 		}
 		n = str_utf8(s + i, len - i, &cp);

@@ -90,6 +90,8 @@ put_text(struct buf *b, enum field_kind kind, const char *text)
 
 	if (len > CELL_MAX)
 		len = CELL_MAX;
+	if (str_plain(text, len) == len) /* most of all text */
+		return buf_put(b, text, len);
 	if ((r = buf_reserve(b, 4 * len + 1, &p)) != RK_OK)
 		return r;
 	if (kind == FIELD_SHOWN)
@@ -216,17 +218,17 @@ char_width(uint32_t cp)
 }
 
 static unsigned
-text_width(const char *s)
+text_width(const char *s, size_t len)
 {
 	unsigned width = 0;
 	uint32_t cp;
-	size_t len;
 	size_t n;
 
-	/* Most of all text. */
-	for (; *s >= ' ' && *s <= '~'; s++)
-		width++;
-	for (len = strlen(s); len > 0; s += n, len -= n) {
+	for (; len > 0; s += n, len -= n) {
+		if ((n = str_plain(s, len)) > 0) {
+			width += (unsigned)n;
+			continue;
+		}
 		n = str_utf8(s, len, &cp);
 		width += n == 0 ? 1 : char_width(cp);
 		n += n == 0;
@@ -251,7 +253,8 @@ keep_row(struct table *t, const union cell *cells)
 			r = buf_put(&t->cells, "", 1);
 		if (r != RK_OK)
 			break;
-		width = text_width((const char *)buf_peek(&t->cells) + at);
+		width = text_width((const char *)buf_peek(&t->cells) + at,
+		    buf_len(&t->cells) - at - 1);
 		if (width > t->widths[i])
 			t->widths[i] = width;
 	}
@@ -369,9 +372,9 @@ print_cell(
 	bool right = t->fields[i].kind == FIELD_NUMBER ||
 	             t->fields[i].kind == FIELD_FIGURE;
 	unsigned room = t->widths[i];
-	unsigned used = text_width(s);
-	bool cut = used > room && !t->whole;
 	size_t len = strlen(s);
+	unsigned used = text_width(s, len);
+	bool cut = used > room && !t->whole;
 	enum rk_err r = RK_OK;
 
 	if (cut) {
@@ -447,9 +450,11 @@ print_table(struct table *t)
 
 	for (size_t i = 0; i < t->n; i++) {
 		const char *title = t->fields[i].title;
+		unsigned width =
+		    title != NULL ? text_width(title, strlen(title)) : 0;
 
-		if (title != NULL && text_width(title) > t->widths[i])
-			t->widths[i] = text_width(title);
+		if (width > t->widths[i])
+			t->widths[i] = width;
 	}
 	t->whole = screen == 0;
 	shrink(t, t->whole ? ALIGNED : screen);

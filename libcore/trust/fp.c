@@ -29,21 +29,23 @@ rk_fp_of_key(const uint8_t pub[RK_KEY_PUBLIC_LEN], char fp[RK_FP_LEN])
 void
 rk_fp_group(const char *fp, char out[RK_FP_GROUPED_LEN])
 {
-	size_t end = RK_FP_GROUPED_LEN - 1;
+	const size_t end = RK_FP_GROUPED_LEN - 1;
+	size_t len = strlen(fp);
 	size_t n = 0;
-	size_t i = 0;
 
 	if (strncmp(fp, FP_TAG, FP_TAG_LEN) == 0) {
 		memcpy(out, FP_TAG, FP_TAG_LEN);
 		n = FP_TAG_LEN;
 		fp += FP_TAG_LEN;
+		len -= FP_TAG_LEN;
 	}
-	for (i = 0; fp[i] != '\0'; i++) {
-		if (i > 0 && i % 4 == 0 && n < end)
+	for (size_t part; len > 0 && n < end; fp += part, len -= part) {
+		part = len < 4 ? len : 4;
+		part = part < end - n ? part : end - n;
+		memcpy(out + n, fp, part);
+		n += part;
+		if (len > part && n < end)
 			out[n++] = ' ';
-		if (n >= end)
-			break;
-		out[n++] = fp[i];
 	}
 	out[n] = '\0';
 }

@@ -165,6 +165,55 @@ test_all_pairs(void **state)
 	}
 }
 
+/* Every byte at every place among plain ones, whatever is behind the end. */
+static void
+test_plain(void **state)
+{
+	char s[24];
+
+	(void)state;
+	for (unsigned c = 0; c < 256; c++) {
+		bool plain = c >= ' ' && c <= '~' && c != '"' && c != '\\';
+
+		for (size_t len = 0; len <= sizeof(s); len++)
+			for (size_t at = 0; at < sizeof(s); at++) {
+				size_t want = plain || at > len ? len : at;
+
+				for (size_t i = 0; i < sizeof(s); i++)
+					s[i] = " #[]!~x0"[i % 8];
+				s[at] = (char)c;
+				if (str_plain(s, len) != want)
+					fail_msg("byte %02x at %zu of %zu", c,
+					    at, len);
+			}
+	}
+}
+
+/* A cut in the middle of what is copied in one piece. */
+static void
+test_cuts_plain(void **state)
+{
+	static const char text[] = "abcdefghijklmnopqrstuvwxyz";
+	char dst[32];
+
+	(void)state;
+	for (size_t room = 2; room < sizeof(text); room++) {
+		memset(dst, '?', sizeof(dst));
+		str_escape(dst, room, text);
+		assert_int_equal(strlen(dst), room - 1);
+		assert_memory_equal(dst, text, room - 2);
+		assert_int_equal(dst[room - 2], '~');
+		assert_int_equal(dst[room], '?');
+	}
+	str_escape(dst, sizeof(text), text);
+	assert_string_equal(dst, text);
+	/* What no longer fits goes with its neighbor. */
+	str_escape(dst, 10, "abcdefgh\\x");
+	assert_string_equal(dst, "abcdefgh~");
+	str_escape(dst, 9, "abcdefgh\\x");
+	assert_string_equal(dst, "abcdefg~");
+}
+
 int
 main(void)
 {
@@ -174,6 +223,8 @@ main(void)
 		cmocka_unit_test(test_cuts),
 		cmocka_unit_test(test_again_keeps_backslashes),
 		cmocka_unit_test(test_all_pairs),
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_cuts_plain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
