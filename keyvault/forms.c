@@ -10,6 +10,7 @@
 #include "base/ssh.h"
 #include "base/str.h"
 #include "cli/pass.h"
+#include "late.h"
 
 /* SubjectPublicKeyInfo of an Ed25519 key, up to its bytes (RFC 8410). */
 static const uint8_t spki[] = { 0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65,
@@ -53,6 +54,8 @@ read_key(struct kv *kv, const char *name, const struct rk_secret *bytes,
 	size_t len = rk_secret_len(bytes);
 	enum rk_err r;
 
+	if ((r = late_load(&kv->err)) != RK_OK)
+		return r;
 	r = rk_key_parse(name, text, len, ask, &a, out, &kv->err);
 	if (r != RK_OK && r != RK_EPASS && a.src.err.code == r)
 		kv->err = a.src.err;
@@ -179,6 +182,8 @@ write_key(struct kv *kv, const struct record *rec, const struct rk_key *key,
 	enum rk_key_form as = RK_KEY_PKCS8;
 	enum rk_err r;
 
+	if ((r = late_load(&kv->err)) != RK_OK)
+		return r;
 	if (pass != NULL)
 		as = strcmp(form, "rpc25519") == 0 ? RK_KEY_RPC25519
 		                                   : RK_KEY_PKCS8_PBES2;

@@ -120,6 +120,23 @@ odd_files() {
 	has out 'pipe.key: is a pipe' "nor a pipe"
 }
 
+# OpenSSL is loaded for key files alone: what lists and shows starts without.
+loads_late() {
+	fresh
+	want 0 "a key" kv new one
+	mkdir -p broken
+	: >"broken/$(basename "$(ls -- /lib*/*/libcrypto.so.[0-9]* \
+	    /usr/lib*/libcrypto.so.[0-9]* \
+	    /usr/lib*/*/libcrypto.so.[0-9]* 2>/dev/null | head -n 1)")"
+	want 0 "show it without OpenSSL" env LD_LIBRARY_PATH="$PWD/broken" \
+	    "$keyvault" show one
+	want 0 "list it" env LD_LIBRARY_PATH="$PWD/broken" "$keyvault" ls
+	want 1 "no key file" env LD_LIBRARY_PATH="$PWD/broken" "$keyvault" \
+	    --pass file:pass export one --plain-key
+	has err 'libcrypto\.so' "says what is not there"
+	want 0 "with OpenSSL" kv export one --plain-key
+}
+
 signatures() {
 	fresh
 	echo 'a request' >file
@@ -160,5 +177,6 @@ signatures() {
 }
 
 came_and_went
+loads_late
 signatures
 finish

@@ -82,10 +82,13 @@ hardened() { # file
 }
 
 # A program links what it uses: no test library, one for screens or lines only
-# where there are some, and QUIC's only where there are connections.
+# where there are some, and QUIC's only where there are connections.  keyvault
+# loads OpenSSL itself, when there are key files.
 program_needs() {
 	case $1 in
-	selfy | keyvault) beyond "$BUILD_DIR/bin/$1" "$ours|libjansson" ;;
+	keyvault) beyond "$BUILD_DIR/bin/$1" \
+		'libsodium|libargon2|libsqlite3|libc' ;;
+	selfy) beyond "$BUILD_DIR/bin/$1" "$ours|libjansson" ;;
 	rpctui) beyond "$BUILD_DIR/bin/$1" \
 		"$ours|libjansson|libncursesw|libtinfo|libqrencode|$quics" ;;
 	rpcsh) beyond "$BUILD_DIR/bin/$1" \
