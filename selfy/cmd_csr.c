@@ -221,6 +221,8 @@ sign(struct selfy *s, struct job *j, const char *path)
 		return r;
 	if ((r = ca_open_cert(s)) != RK_OK)
 		return r;
+	if ((r = revoked_check(s, path, wish.pub)) != RK_OK)
+		return r;
 	if ((r = ca_share(s, &j->batch)) != RK_OK)
 		return r;
 	if ((r = ca_open(s, true)) != RK_OK)

@@ -121,6 +121,8 @@ static const struct opt opts[] = {
 	    .meta = "FILE",
 	    .about = "sign the request in FILE.csr",
 	    .complete = COMPLETE_FILE },
+	{ .name = "revoked",
+	    .about = "with -sign: also for the key of a revoked certificate" },
 	{ .name = "revoke",
 	    .kind = OPT_TEXT,
 	    .meta = "FILE",
@@ -250,6 +252,7 @@ static const struct rule {
 	const char *text;
 } rules[] = {
 	{ "newkey", DO_RENEW, "-renew" },
+	{ "revoked", DO_SIGN, "-sign" },
 	{ "days", MAKES_CERT | DO_CRL | DO_REVOKE,
 	    "-ca, -k, -sign, -renew, -crl or -revoke" },
 	{ "until", MAKES_CERT | DO_CRL | DO_REVOKE,

@@ -167,6 +167,14 @@ bool ca_is_at_home(const struct selfy *s);
 struct signer ca_signer(const struct selfy *s);
 void ca_fini(struct ca *ca);
 
+/* revoked.c */
+
+/* RK_EREVOKED: a certificate that is among the files of the certificates or of
+ * the CA has this key, and is on the CA's list; with -revoked that is a warning
+ * only.  path: of the request.  The CA's certificate is open. */
+RK_MUST enum rk_err revoked_check(
+    struct selfy *s, const char *path, const uint8_t pub[RK_KEY_PUBLIC_LEN]);
+
 /* ca_lock.c */
 
 /* Hold the CA.  RK_EBUSY when another run does for long. */

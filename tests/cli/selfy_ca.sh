@@ -192,6 +192,39 @@ requests() {
 	absent "gets nothing" certs/badsig.crt certs/rsa.crt
 }
 
+# Whoever has lost a key is not to get a certificate for it by a request.
+revoked_keys() {
+	want 0 "a key elsewhere" "$selfy" -csr gone -o away -e g@o -nopass
+	want 0 "its certificate" "$selfy" -sign away/gone.csr
+	want 0 "which is revoked" "$selfy" -revoke certs/gone.crt
+	cp away/gone.csr again.csr
+	want 6 "its request under another name" "$selfy" -sign again.csr
+	has err 'again.csr: is for the key of certs/gone.crt, which is revoked' \
+	    "says why"
+	has err '^try: selfy -csr NAME, for a new key' "and what to do"
+	absent "gets nothing" certs/again.crt
+	want 6 "nor in its own place" "$selfy" -sign away/gone.csr -force
+	want 6 "nor to standard output" "$selfy" -sign again.csr -o -
+	mv certs/gone.crt certs/gone.crt.0123ab
+	want 6 "nor where it was put aside" "$selfy" -sign again.csr
+	mv certs/ca.crl list
+	mv my-keep-private-dir/ca.crl away
+	want 0 "without a list there is none" "$selfy" -sign again.csr
+	mv list certs/ca.crl
+	mv away/ca.crl my-keep-private-dir
+	want 6 "with it there is" "$selfy" -sign again.csr -force
+	want 0 "but who wants it" "$selfy" -sign again.csr -force -revoked
+	has err 'again.csr: is for the key of certs/gone.crt.0123ab, which is' \
+	    "is told"
+	want 0 "is served" "$selfy" -verify certs/again.crt
+	want 2 "no other action has it" "$selfy" -k other -revoked
+	echo rubbish >certs/odd.crt
+	want 0 "another key" "$selfy" -csr fine -o away -e f@o -nopass
+	want 0 "is signed" "$selfy" -sign away/fine.csr
+	has err 'certs/odd.crt: ' "what could not be looked at is told"
+	rm -f certs/odd.crt
+}
+
 pre_shared() {
 	want 0 "-gensym" "$selfy" -gensym lab
 	mode my-keep-private-dir/lab 600
@@ -395,6 +428,7 @@ renewing
 listing
 revoking
 requests
+revoked_keys
 pre_shared
 passphrases
 new_ca
