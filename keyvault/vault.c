@@ -246,19 +246,24 @@ vault_open_on(
 }
 
 /* What is in a log beside the file would be missed. */
-static enum rk_err
-check_no_log(struct vault *v, struct rk_error *err)
+enum rk_err
+vault_no_log(struct vault *v, struct rk_error *err)
 {
-	char wal[PATH_MAX];
+	static const char *const suffixes[] = { "-wal", "-journal" };
+	char log[PATH_MAX];
 	struct stat st;
 
-	if (snprintf(wal, sizeof(wal), "%s-wal", v->path) >= (int)sizeof(wal) ||
-	    lstat(wal, &st) != 0 || st.st_size == 0)
-		return RK_OK;
-	return err_set(err, RK_EIO,
-	    "%s: has a log beside it, and cannot be written: put both where "
-	    "they can",
-	    v->name);
+	for (size_t i = 0; i < 2; i++) {
+		if (snprintf(log, sizeof(log), "%s%s", v->path, suffixes[i]) >=
+		        (int)sizeof(log) ||
+		    lstat(log, &st) != 0 || st.st_size == 0)
+			continue;
+		return err_set(err, RK_EIO,
+		    "%s: has a log beside it, and cannot be written: put both "
+		    "where they can",
+		    v->name);
+	}
+	return RK_OK;
 }
 
 void
@@ -286,7 +291,7 @@ vault_open_copy(const char *path, struct vault **out, struct rk_error *err)
 	if ((r = new_handle(path, &v, err)) != RK_OK)
 		return r;
 	v->copy = true;
-	if ((r = check_no_log(v, err)) == RK_OK &&
+	if ((r = vault_no_log(v, err)) == RK_OK &&
 	    (r = vault_db_take(v, &vault_forms, err)) == RK_OK &&
 	    (r = vault_head_read(v, err)) == RK_OK) {
 		*out = v;
@@ -294,6 +299,30 @@ vault_open_copy(const char *path, struct vault **out, struct rk_error *err)
 	}
 	vault_close(v);
 	return r;
+}
+
+enum rk_err
+vault_open_full(const char *path, struct vault **out, struct rk_error *err)
+{
+	const struct rk_error why = *err;
+	struct vault *v = NULL;
+	struct rk_error own;
+	enum rk_err r;
+
+	*out = NULL;
+	if ((r = new_handle(path, &v, &own)) != RK_OK)
+		return r;
+	v->copy = true;
+	v->why = why;
+	if ((r = vault_check_files(path, &own)) == RK_OK &&
+	    (r = vault_db_take_alone(v, &vault_forms, &own)) == RK_OK &&
+	    (r = vault_head_read(v, &own)) == RK_OK) {
+		err_clear(err);
+		*out = v;
+		return RK_OK;
+	}
+	vault_close(v);
+	return err_set(err, why.code, "%s; and %s", why.text, own.text);
 }
 
 enum rk_err

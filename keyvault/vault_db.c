@@ -18,6 +18,10 @@
 /* Bytes of a database's head: 2 for one with a write-ahead log. */
 #define FORM_WRITE 18
 #define FORM_READ 19
+/* What SQLite locks of a database for reading as long as it is open with a log,
+ * and wholly for what must be alone; see its os.h. */
+#define FILE_SHARED_LOCK 0x40000002
+#define FILE_SHARED_LEN 510
 /* Where SQLite locks its -shm file for a writer; see its walformat. */
 #define SHM_WRITE_LOCK 120
 
@@ -61,6 +65,12 @@ is_write(int rc)
 	}
 }
 
+static bool
+is_full(int sys)
+{
+	return sys == ENOSPC || sys == EDQUOT;
+}
+
 enum rk_err
 vault_db_fail(struct vault *v, int rc, struct rk_error *err)
 {
@@ -79,6 +89,13 @@ vault_db_fail(struct vault *v, int rc, struct rk_error *err)
 	    (rc & 0xff) == SQLITE_FULL)
 		v->broken = true;
 	v->failed = v->failed || is_write(rc);
+	/* Also where it is the file beside, which all who read it share. */
+	if (r == RK_EIO && is_full(sys)) {
+		r = err_set(err, r, "%s: no space left on the disk", v->name);
+		if (err != NULL)
+			err->sys = sys;
+		return r;
+	}
 	if (r == RK_EIO && sys != 0 && (rc & 0xff) != SQLITE_FULL)
 		return err_sys(err, r, sys, "%s: %s", v->name, words);
 	return err_set(err, r, "%s: %s", v->name, words);
@@ -409,6 +426,31 @@ vault_db_take(
 		    v->name);
 out:
 	buf_fini(&file);
+	return r;
+}
+
+enum rk_err
+vault_db_take_alone(
+    struct vault *v, const struct vault_forms *f, struct rk_error *err)
+{
+	struct flock lock = {
+		.l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_start = FILE_SHARED_LOCK,
+		.l_len = FILE_SHARED_LEN,
+	};
+	int fd = open(v->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	enum rk_err r;
+
+	if (fd < 0)
+		return fs_fail(err, errno, v->path);
+	/* Reading closes a descriptor of the file, with which these locks go:
+	 * all of it is in memory then. */
+	if (fcntl(fd, F_SETLK, &lock) != 0)
+		r = err_set(err, RK_EBUSY, "%s: is open elsewhere", v->name);
+	else if ((r = vault_no_log(v, err)) == RK_OK)
+		r = vault_db_take(v, f, err);
+	(void)close(fd);
 	return r;
 }
 

@@ -113,6 +113,8 @@ RK_MUST enum rk_err vault_open_on(const char *vfs, const char *path,
     struct vault **out, struct rk_error *err);
 /* Folder and files are their owner's alone. */
 RK_MUST enum rk_err vault_check_files(const char *path, struct rk_error *err);
+/* RK_EIO: there is something in a log beside the file. */
+RK_MUST enum rk_err vault_no_log(struct vault *v, struct rk_error *err);
 /* Tell whoever wants to know. */
 void vault_at(const struct vault *v, uint64_t done, uint64_t of);
 /* All of it, a piece at a time: SQLITE_DONE when it went well. */
@@ -180,6 +182,9 @@ RK_MUST enum rk_err vault_db_open(struct vault *v, const char *vfs,
     const struct vault_forms *forms, struct rk_error *err);
 /* The file's bytes, in memory; it must be of the newest form. */
 RK_MUST enum rk_err vault_db_take(
+    struct vault *v, const struct vault_forms *forms, struct rk_error *err);
+/* The same while nobody has it open, nor can open it.  RK_EBUSY. */
+RK_MUST enum rk_err vault_db_take_alone(
     struct vault *v, const struct vault_forms *forms, struct rk_error *err);
 void vault_db_close(struct vault *v);
 /* Write what is in v's database to a new file of 0600, whole. */

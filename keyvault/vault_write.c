@@ -11,13 +11,13 @@
 enum rk_err
 vault_may_write(const struct vault *v, struct rk_error *err)
 {
+	if (v->why.code != RK_OK)
+		return err_set(err, v->why.code, "%s", v->why.text);
 	if (v->copy)
 		return err_set(err, RK_ESTATE,
 		    "%s: is a copy, or on a read-only medium: nothing can be "
 		    "written",
 		    v->name);
-	if (v->why.code != RK_OK)
-		return err_set(err, v->why.code, "%s", v->why.text);
 	if (v->broken)
 		return err_set(err, RK_EIO,
 		    "%s: writing failed before; look at the disk, then open "

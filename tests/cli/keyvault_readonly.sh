@@ -1,6 +1,7 @@
 #!/bin/sh
-# A vault on a medium that nothing can be written to: what only reads works, all
-# else is refused in words, and what lies beside it is not overlooked.
+# A vault on a medium that nothing can be written to, or on a full disk: what only
+# reads works, all else is refused in words, and what lies beside it is not
+# overlooked.
 # TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
 
 # shellcheck source=tests/lib/keyvault.sh
@@ -64,8 +65,9 @@ writes() {
 
 # What a killed process had acknowledged is in a log beside the vault: a reader
 # that overlooked it would show less than there is.
-with_log() {
+killed_writer() {
 	fresh
+	rm -f names
 	mkfifo names
 	"$keyvault" --pass file:pass new --ack - <names >acks 2>/dev/null &
 	writer=$!
@@ -77,6 +79,10 @@ with_log() {
 	exec 7>&-
 	[ -s v/vault.db-wal ]
 	result $? "a log beside it"
+}
+
+with_log() {
+	killed_writer
 	want 1 "ls" on_ro "$keyvault" ls
 	has err 'has a log beside it, and cannot be written: put both where' \
 	    "says what to do"
@@ -84,7 +90,41 @@ with_log() {
 	has out '^late	' "nothing is lost"
 }
 
+# on_full COMMAND...: where there is no room for what SQLite puts beside a vault.
+on_full() {
+	mkdir -p f
+	# shellcheck disable=SC2016 # of the inner shell
+	unshare -m sh -c 'mount -t tmpfs -o size=512k,mode=700 none f &&
+		mkdir -m 700 f/v && cp -p v/* f/v || exit 99
+		cat /dev/zero >f/rest 2>/dev/null
+		KEYVAULT_DB=$PWD/f/v/vault.db exec "$@"' sh "$@"
+}
+
+full() {
+	fresh
+	rm -f file.sig
+	want 0 "ls on a full disk" on_full "$keyvault" --plain ls
+	[ "$(cut -f1 out | tr '\n' ' ')" = 'deploy-ca lab.psk word ' ]
+	result $? "has all"
+	want 0 "show" on_full "$keyvault" show deploy-ca
+	want 0 "status" on_full "$keyvault" status
+	want 0 "check, with the passphrase" on_full "$keyvault" \
+	    --pass file:pass check
+	want 0 "backup to another" on_full "$keyvault" backup other.db
+	for verb in 'sign deploy-ca file' 'export word --plain-key' 'new other' \
+	    'note deploy-ca x' 'rekey --kdf-time 1ms'; do
+		# shellcheck disable=SC2086 # words
+		want 1 "$verb" on_full "$keyvault" --pass file:pass $verb
+		has err '/f/v/vault.db: no space left on the disk' "says why"
+	done
+	killed_writer
+	rm -f v/vault.db-shm
+	want 1 "ls, with a log beside it" on_full "$keyvault" ls
+	has err 'no space left on the disk.* has a log beside it' "says why"
+}
+
 reads
 writes
 with_log
+full
 finish

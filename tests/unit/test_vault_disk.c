@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "failvfs.h"
 #include "keyvault/vault_int.h"
 #include "scratch.h"
@@ -256,6 +257,65 @@ test_full(void **state)
 	fail_each(SQLITE_IOERR, "input or output failed");
 }
 
+/* Read whole, where nobody can be writing; else the first error stays. */
+static void
+test_full_is_read(void **state)
+{
+	struct rk_secret *pass = vaultrig_secret(VAULTRIG_PASS);
+	struct rk_error err;
+	struct vault *v;
+	unsigned n = 0;
+	int gone[2], ready[2];
+	char byte;
+	pid_t pid;
+
+	(void)state;
+	vaultrig_make(false);
+	v = vaultrig_unlocked();
+	vaultrig_add(v, "a", RECORD_SECRET, 1);
+	vault_close(v);
+	err_set(&err, RK_EIO, "it is full");
+	assert_int_equal(vault_open_full(VAULTRIG_FILE, &v, &err), RK_OK);
+	assert_int_equal(vault_unlock(v, pass, &err), RK_OK);
+	vaultrig_holds(v, "a", 1);
+	assert_int_equal(vault_list(v, count, &n, &err), RK_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(add(v, "b", &err), RK_EIO);
+	assert_string_equal(err.text, "it is full");
+	assert_int_equal(vault_settle(v, &err), RK_OK);
+	vault_close(v);
+	/* Somebody has it open. */
+	assert_int_equal(pipe(gone), 0);
+	assert_int_equal(pipe(ready), 0);
+	if ((pid = fork()) == 0) {
+		(void)close(gone[1]);
+		if (vault_open(VAULTRIG_FILE, &v, NULL) != RK_OK ||
+		    write(ready[1], "", 1) != 1)
+			_exit(1);
+		_exit(read(gone[0], &byte, 1) == 0 ? 0 : 1);
+	}
+	assert_true(pid > 0);
+	(void)close(gone[0]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	err_set(&err, RK_EIO, "it is full");
+	assert_int_equal(vault_open_full(VAULTRIG_FILE, &v, &err), RK_EIO);
+	assert_null(v);
+	assert_non_null(strstr(err.text, "it is full; and "));
+	assert_non_null(strstr(err.text, "open elsewhere"));
+	(void)close(gone[1]);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	(void)close(ready[0]);
+	(void)close(ready[1]);
+	/* Nobody, but there is something in a log. */
+	(void)remove(VAULTRIG_FILE "-shm");
+	(void)remove(VAULTRIG_FILE "-wal");
+	scratch_make(VAULTRIG_FILE "-wal", "x", 0600);
+	err_set(&err, RK_EIO, "it is full");
+	assert_int_equal(vault_open_full(VAULTRIG_FILE, &v, &err), RK_EIO);
+	assert_non_null(strstr(err.text, "has a log beside it"));
+	rk_secret_free(pass);
+}
+
 /* Acknowledged it is, in the log beside the file; that the file does not take
  * it is told, and not tried again. */
 static void
@@ -426,6 +486,7 @@ main(void)
 		TEST(test_clock_back),
 		/* The default of this process from then on. */
 		TEST(test_full),
+		TEST(test_full_is_read),
 		TEST(test_settle_fails),
 		TEST(test_long_log),
 	};
