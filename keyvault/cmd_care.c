@@ -223,6 +223,8 @@ restore_from(struct kv *kv, struct vault *from, const char *path, bool dry)
 		kv_retry(kv, "move it away, then restore again");
 		goto out;
 	}
+	if (!dry)
+		seen_mean(from);
 	if (dry && there)
 		r = compare(kv, from);
 	else if (there)
@@ -303,7 +305,7 @@ enum rk_err
 verb_check(struct kv *kv)
 {
 	struct vault_info info;
-	struct vault_mark seen;
+	struct seen seen;
 	uint64_t records;
 	char shown[SHOWN_LEN];
 	enum rk_err r;
@@ -318,7 +320,7 @@ verb_check(struct kv *kv)
 	    (r = vault_count(kv->vault, &records, &kv->err)) != RK_OK)
 		return r;
 	kv->verified = kv->status == 0;
-	seen_look(kv, &seen);
+	(void)seen_look(kv, &seen);
 	if (kv->out.form == OUT_JSON)
 		return checked_row(kv, &info, records);
 	out_text(&kv->out, "%s  %s  %llu record%s, generation %llu\n",

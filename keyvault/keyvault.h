@@ -163,12 +163,20 @@ const char *const *kv_words(
 
 /* ---- seen.c: the generation that this user saw last ---- */
 
+struct seen {
+	struct vault_mark last;
+	struct vault_mark meant; /* being put back, when it was written */
+};
+
 /* What was seen of it; nothing is all zeros.  Before the vault is verified, as
  * who writes to it meanwhile sees more. */
-void seen_read(struct vault *v, struct vault_mark *out);
-/* Warn when the vault, verified since, is older than that, or does not go on
- * from it. */
-void seen_look(const struct kv *kv, const struct vault_mark *before);
+void seen_read(struct vault *v, struct seen *out);
+/* Warn (false) when the vault, verified since, is older than that, or does not
+ * go on from it. */
+bool seen_look(const struct kv *kv, const struct seen *before);
+/* What is unlocked is about to be put back, and that may be ended by force:
+ * until the next seen_keep() what goes on from it is meant, too. */
+void seen_mean(struct vault *from);
 /* Remember what is verified; a lower one only if that was meant. */
 void seen_keep(struct vault *v, bool restored);
 

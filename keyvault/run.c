@@ -125,7 +125,7 @@ pause_after_wrong(void)
 enum rk_err
 kv_unlock_with(struct kv *kv, struct vault *v, const struct rk_secret *pass)
 {
-	struct vault_mark seen;
+	struct seen seen;
 	enum rk_err r;
 
 	seen_read(v, &seen);
@@ -134,7 +134,7 @@ kv_unlock_with(struct kv *kv, struct vault *v, const struct rk_secret *pass)
 	if (r != RK_OK || v != kv->vault)
 		return r;
 	kv->verified = true;
-	seen_look(kv, &seen);
+	(void)seen_look(kv, &seen);
 	return RK_OK;
 }
 

@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "keyvault.h"
 
-#define TEXT_MAX 160 /* three numbers and a hash */
+#define TEXT_MAX 320 /* twice three numbers and a hash */
 
 static enum rk_err
 path_of(const struct vault_info *info, char out[PATH_LEN])
@@ -56,9 +56,22 @@ parse(char *text, struct vault_mark *out)
 	       len == VAULT_CHAIN_LEN;
 }
 
+static void
+parse_both(char *text, struct seen *out)
+{
+	char *second = strchr(text, '\n');
+
+	memset(out, 0, sizeof(*out));
+	if (second != NULL)
+		*second++ = '\0';
+	if (!parse(text, &out->last) ||
+	    (second != NULL && *second != '\0' && !parse(second, &out->meant)))
+		memset(out, 0, sizeof(*out));
+}
+
 /* All zeros: none. */
 static void
-read_file(const char *path, struct vault_mark *out)
+read_file(const char *path, struct seen *out)
 {
 	char text[TEXT_MAX + 1] = "";
 	struct buf b;
@@ -67,31 +80,40 @@ read_file(const char *path, struct vault_mark *out)
 	buf_init(&b, TEXT_MAX);
 	if (fs_read(path, FS_NOT_SHARED, TEXT_MAX, &b, NULL) == RK_OK) {
 		memcpy(text, buf_peek(&b), buf_len(&b));
-		if (!parse(text, out))
-			memset(out, 0, sizeof(*out));
+		parse_both(text, out);
 	}
 	buf_fini(&b);
 }
 
-/* Best effort: where there is no home nothing is remembered. */
 static void
-write_file(char path[PATH_LEN], const struct vault_mark *mark)
+put_mark(char text[TEXT_MAX], const struct vault_mark *mark)
 {
-	char text[TEXT_MAX];
 	char chain[2 * VAULT_CHAIN_LEN + 1];
-	char *slash = strrchr(path, '/');
-	enum rk_err r;
-	int n;
+	size_t len = strlen(text);
 
+	if (mark->key_number == 0)
+		return;
 	str_hex(chain, mark->chain, VAULT_CHAIN_LEN);
-	n = snprintf(text, sizeof(text), "%llu %llu %lld %s\n",
+	(void)snprintf(text + len, TEXT_MAX - len, "%llu %llu %lld %s\n",
 	    (unsigned long long)mark->generation,
 	    (unsigned long long)mark->key_number, (long long)mark->line, chain);
+}
+
+/* Best effort: where there is no home nothing is remembered. */
+static void
+write_file(char path[PATH_LEN], const struct seen *seen)
+{
+	char text[TEXT_MAX] = "";
+	char *slash = strrchr(path, '/');
+	enum rk_err r;
+
+	put_mark(text, &seen->last);
+	put_mark(text, &seen->meant);
 	*slash = '\0';
 	r = fs_make_dir(path, 0700, NULL);
 	*slash = '/';
 	if (r == RK_OK)
-		r = fs_write_file(path, text, (size_t)n, 0600, true, NULL);
+		r = fs_write_file(path, text, strlen(text), 0600, true, NULL);
 	(void)r;
 }
 
@@ -106,7 +128,7 @@ find_path(struct vault *v, char out[PATH_LEN])
 }
 
 void
-seen_read(struct vault *v, struct vault_mark *out)
+seen_read(struct vault *v, struct seen *out)
 {
 	char path[PATH_LEN];
 
@@ -128,14 +150,23 @@ is_other(struct vault *v, const struct vault_mark *before)
 	return vault_follows(v, before, NULL) == RK_ETAMPERED;
 }
 
-void
-seen_look(const struct kv *kv, const struct vault_mark *before)
+/* A restore was begun, and ended by force behind what it put back. */
+static bool
+is_meant(struct vault *v, const struct seen *before)
 {
+	return before->meant.key_number != 0 &&
+	       vault_follows(v, &before->meant, NULL) == RK_OK;
+}
+
+bool
+seen_look(const struct kv *kv, const struct seen *seen)
+{
+	const struct vault_mark *before = &seen->last;
 	struct vault_mark now;
 
 	vault_last(kv->vault, &now);
-	if (now.key_number == 0)
-		return;
+	if (now.key_number == 0 || is_meant(kv->vault, seen))
+		return true;
 	if (is_older(&now, before))
 		out_warn(&kv->out,
 		    "this vault is older than what was here before: generation "
@@ -150,6 +181,24 @@ seen_look(const struct kv *kv, const struct vault_mark *before)
 		    "written since? keyvault backup, and restore of that, say "
 		    "that it was meant",
 		    (unsigned long long)before->generation);
+	else
+		return true;
+	return false;
+}
+
+void
+seen_mean(struct vault *from)
+{
+	char path[PATH_LEN];
+	struct seen seen;
+
+	if (!find_path(from, path))
+		return;
+	read_file(path, &seen);
+	vault_last(from, &seen.meant);
+	/* One line alone would be what was seen. */
+	if (seen.last.key_number != 0)
+		write_file(path, &seen);
 }
 
 void
@@ -157,18 +206,23 @@ seen_keep(struct vault *v, bool restored)
 {
 	char path[PATH_LEN];
 	struct vault_mark now;
-	struct vault_mark before;
+	struct seen seen;
 
 	if (!find_path(v, path))
 		return;
 	vault_last(v, &now);
-	read_file(path, &before);
-	if (now.key_number == 0 ||
-	    (!restored && (is_older(&now, &before) || is_other(v, &before))))
+	read_file(path, &seen);
+	restored = restored || is_meant(v, &seen);
+	if (now.key_number == 0 || (!restored && (is_older(&now, &seen.last) ||
+	                                             is_other(v, &seen.last))))
 		return;
 	/* Who wrote to the vault since may be done by now. */
-	read_file(path, &before);
-	if (memcmp(&now, &before, sizeof(now)) != 0 &&
-	    (restored || !is_older(&now, &before)))
-		write_file(path, &now);
+	read_file(path, &seen);
+	if ((memcmp(&now, &seen.last, sizeof(now)) == 0 &&
+	        seen.meant.key_number == 0) ||
+	    (!restored && is_older(&now, &seen.last)))
+		return;
+	memset(&seen.meant, 0, sizeof(seen.meant));
+	seen.last = now;
+	write_file(path, &seen);
 }
