@@ -81,10 +81,14 @@ struct agent {
 	struct counted counted[AGENT_LINES_MAX];
 	size_t n_lines;
 	uint64_t lines_at;
+	int64_t lines_time; /* of the first, by the clock of the log */
 	bool lines_late;
 	/* Uses that are in no line, since they could not be written when the
-	 * vault's key was forgotten; and why.  Told until a line says it. */
+	 * vault's key was forgotten; of when, and why.  Told until a line says
+	 * it. */
 	uint64_t lost;
+	int64_t lost_from;
+	int64_t lost_to;
 	char lost_why[RK_ERROR_TEXT_LEN];
 };
 

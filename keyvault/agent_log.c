@@ -2,6 +2,7 @@
 #include "agent_int.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "base/crypt.h"
 #include "base/error.h"
@@ -53,6 +54,8 @@ agent_log_add(
 {
 	struct agent_line *line = &a->lines[a->n_lines];
 
+	if (a->n_lines == 0)
+		a->lines_time = (int64_t)time(NULL);
 	line->act = act;
 	(void)str_copy(line->name, sizeof(line->name), name);
 	(void)str_copy(line->text, sizeof(line->text), text);
@@ -118,6 +121,9 @@ agent_log_written(struct agent *a)
 void
 agent_log_lose(struct agent *a, const struct rk_error *why)
 {
+	if (a->lost == 0)
+		a->lost_from = a->lines_time;
+	a->lost_to = (int64_t)time(NULL);
 	for (size_t i = 0; i < a->n_lines; i++)
 		a->lost += a->counted[i].times > 0 ? a->counted[i].times : 1;
 	(void)str_copy(a->lost_why, sizeof(a->lost_why), why->text);
@@ -129,13 +135,19 @@ agent_log_lose(struct agent *a, const struct rk_error *why)
 void
 agent_log_lost(const struct agent *a, char out[AGENT_LOST_MAX])
 {
+	char from[32];
+	char to[32];
+
 	out[0] = '\0';
-	if (a->lost > 0)
-		(void)snprintf(out, AGENT_LOST_MAX,
-		    "agent: its keys were closed, and %llu use%s not in the "
-		    "log: %.380s",
-		    (unsigned long long)a->lost, a->lost == 1 ? " is" : "s are",
-		    a->lost_why);
+	if (a->lost == 0)
+		return;
+	str_time(from, a->lost_from);
+	str_time(to, a->lost_to);
+	(void)snprintf(out, AGENT_LOST_MAX,
+	    "agent: its keys were closed, and %llu use%s not in the log, from "
+	    "%s to %s: %.330s",
+	    (unsigned long long)a->lost, a->lost == 1 ? " is" : "s are", from,
+	    to, a->lost_why);
 }
 
 enum rk_err
