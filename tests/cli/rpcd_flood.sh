@@ -1,6 +1,7 @@
 #!/bin/sh
 # Strangers in numbers, while people are to be asked: what they cost, and whom
-# they are in the way of.  RPCKIT_STRANGERS: so many (500).
+# they are in the way of.  RPCKIT_STRANGERS: so many (500), from 241 places:
+# from more places than may wait those are displaced who share theirs.
 # TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
 # Functions are called by name.
 # shellcheck disable=SC2119,SC2317

@@ -21,11 +21,12 @@
 #define THREADS 6
 #define PATIENCE_S 30
 #define EMAIL_LEN 64
+#define PLACES 480 /* half of them odd: fewer places than may wait */
 
 /*
  * strangers PORT CA.crt CA.key N: so many come to 127.0.0.1:PORT, every other
- * from 127.9.9.9 and the rest each from an address of its own, prove their keys
- * and want no more.  Says how many did so, how many were turned away before,
+ * from 127.9.9.9 and the rest from 240 more addresses, prove their keys and
+ * want no more.  Says how many did so, how many were turned away before,
  * and how many had no connection, or no end of it.
  */
 static unsigned n_strangers;
@@ -119,7 +120,8 @@ dial(unsigned number)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	from.sin_addr.s_addr =
-	    htonl(number % 2 == 0 ? 0x7f090909U : 0x7f100001U + number);
+	    htonl(number % 2 == 0 ? 0x7f090909U
+	                          : 0x7f100001U + number % PLACES);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
 	                  sizeof(patience)) != 0)
 		die("a socket");
