@@ -306,3 +306,9 @@ fs_env_dir(const char *name)
 
 	return v != NULL && v[0] == '/' ? v : NULL;
 }
+
+bool
+fs_same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}

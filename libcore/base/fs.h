@@ -78,6 +78,8 @@ RK_MUST int fs_open_beneath(
 RK_MUST int fs_walk_beneath(
     int dir, const char *path, int flags, mode_t mode, int *fd);
 
+bool fs_same_time(const struct timespec *a, const struct timespec *b);
+
 /* Fill err for a system call that failed with errnum on path; its code:
  * RK_ENOENT, RK_EEXIST, RK_EMODE (a symbolic link), RK_ENOMEM, RK_EIO. */
 enum rk_err fs_fail(struct rk_error *err, int errnum, const char *path);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "base/str.h"
 
 int
@@ -63,12 +64,6 @@ source_rewind(struct source *s)
 	return 0;
 }
 
-static bool
-same_time(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
 bool
 source_changed(const struct source *s)
 {
@@ -77,7 +72,7 @@ source_changed(const struct source *s)
 	if (!source_is_file(s))
 		return false;
 	return fstat(s->fd, &now) != 0 || now.st_size != s->before.st_size ||
-	       !same_time(&now.st_mtim, &s->before.st_mtim) ||
+	       !fs_same_time(&now.st_mtim, &s->before.st_mtim) ||
 	       s->at != source_size(s);
 }
 

@@ -252,7 +252,6 @@ struct control_try {
 	struct rk_bytes payload;
 	const struct buf *text; /* of more than this call, or NULL */
 	uint64_t number; /* those that were given before have smaller ones */
-	bool last;       /* it is not tried again */
 };
 /* RK_EBUSY, with a text: not now, and nothing is done or answered.  Else it is
  * answered, whatever came of it. */
@@ -264,6 +263,12 @@ typedef enum rk_err control_order_fn(
  * ones, which put a key out, need no more than the store, and go before. */
 void control_in_turn(struct rk_call *call, const struct control_end *e,
     control_order_fn *fn, bool urgent);
+/* Now, whoever waits or holds what; it must not be busy. */
+void control_at_once(
+    struct rk_call *call, const struct control_end *e, control_order_fn *fn);
+/* Those of this kind that wait are refused. */
+void control_refuse_those(
+    struct rk_control *c, control_order_fn *fn, const char *text);
 /* The same of one that has a text, which is taken as long as it waits; few
  * such ones may. */
 void control_in_turn_with(struct rk_call *call, const struct control_end *e,

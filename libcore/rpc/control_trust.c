@@ -187,6 +187,8 @@ read_via(struct rk_bytes p, char *via, size_t len)
 	return control_take_word(&g, via, len);
 }
 
+static control_order_fn unlock_it;
+
 static enum rk_err
 set_lock(const struct control_try *t, bool lock, struct rk_error *err)
 {
@@ -202,11 +204,14 @@ set_lock(const struct control_try *t, bool lock, struct rk_error *err)
 		return RK_OK;
 	}
 	control_who(t->call, via, who);
-	if ((r = policy_lock(trust, lock, who, t->last, err)) != RK_OK)
+	if ((r = policy_lock(trust, lock, who, err)) != RK_OK)
 		return control_not_done(t, r, err);
 	log_event(RK_LOG_INFO, "control",
 	    "the known-keys file is %s now, by %s",
 	    lock ? "locked" : "unlocked", who);
+	if (lock)
+		control_refuse_those(t->end->control, unlock_it,
+		    "the list was locked meanwhile");
 	(void)rk_call_reply(t->call, NULL, 0);
 	return RK_OK;
 }
@@ -217,16 +222,17 @@ lock_it(const struct control_try *t, struct rk_error *err)
 	return set_lock(t, true, err);
 }
 
-void
-control_on_lock(struct rk_call *call, void *arg)
-{
-	control_in_turn(call, arg, lock_it, false);
-}
-
 static enum rk_err
 unlock_it(const struct control_try *t, struct rk_error *err)
 {
 	return set_lock(t, false, err);
+}
+
+/* Neither list nor store is waited for, nor who waits for them. */
+void
+control_on_lock(struct rk_call *call, void *arg)
+{
+	control_at_once(call, arg, lock_it);
 }
 
 void

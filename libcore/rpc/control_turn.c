@@ -73,8 +73,7 @@ attempt(struct rk_control *c, const struct control_turn *t, bool last,
 		.end = t->end,
 		.payload = { t->payload, t->len },
 		.text = t->has_text ? &t->text : NULL,
-		.number = t->number,
-		.last = last };
+		.number = t->number };
 
 	/* Who asked and does not wait any more has changed his mind. */
 	if (t->call->canceled) {
@@ -250,6 +249,35 @@ in_turn(struct rk_call *call, const struct control_end *e, control_order_fn *fn,
 	else
 		control_refuse(
 		    call, RK_EBUSY, "too many orders wait for their turn");
+}
+
+void
+control_at_once(
+    struct rk_call *call, const struct control_end *e, control_order_fn *fn)
+{
+	const struct control_try now = { .call = call,
+		.end = e,
+		.payload = rk_call_payload(call),
+		.number = e->control->turns_ever + 1 };
+	struct rk_error err = { 0 };
+
+	if (fn(&now, &err) == RK_EBUSY)
+		control_refuse(call, RK_EBUSY, err.text);
+}
+
+void
+control_refuse_those(
+    struct rk_control *c, control_order_fn *fn, const char *text)
+{
+	struct control_turn *t, *next;
+
+	for (t = TAILQ_FIRST(&c->turns); t != NULL; t = next) {
+		next = TAILQ_NEXT(t, link);
+		if (t->fn != fn)
+			continue;
+		control_refuse(t->call, RK_ESTATE, text);
+		leave(c, t);
+	}
 }
 
 void

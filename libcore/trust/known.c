@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/fs.h"
 #include "base/str.h"
 #include "trust/b58.h"
 
@@ -260,12 +261,6 @@ known_parse(const char *name, const char *text, size_t len, struct known *out,
 	return RK_OK;
 }
 
-static bool
-same_time(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
 bool
 known_is_current(const struct known *k, const char *path)
 {
@@ -277,6 +272,6 @@ known_is_current(const struct known *k, const char *path)
 	return st.st_dev == old->st_dev && st.st_ino == old->st_ino &&
 	       st.st_mode == old->st_mode && st.st_size == old->st_size &&
 	       st.st_uid == old->st_uid && st.st_nlink == old->st_nlink &&
-	       same_time(&st.st_mtim, &old->st_mtim) &&
-	       same_time(&st.st_ctim, &old->st_ctim);
+	       fs_same_time(&st.st_mtim, &old->st_mtim) &&
+	       fs_same_time(&st.st_ctim, &old->st_ctim);
 }

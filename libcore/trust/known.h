@@ -133,9 +133,11 @@ RK_MUST enum rk_err known_put_column(struct buf *b, const char *s);
 RK_MUST enum rk_err known_add(const char *path, const struct known_entry *entry,
     struct known *out, bool *added, struct rk_error *err);
 
+#define KNOWN_NO_FLOCK 0
 /*
- * Open, check and lock (LOCK_SH or LOCK_EX) the file for reading; close it with
- * known_close(), which also takes -1.  RK_ENOENT, and errors of known_read().
+ * Open, check and lock (LOCK_SH, LOCK_EX or KNOWN_NO_FLOCK) the file for
+ * reading; close it with known_close(), which also takes -1.  RK_ENOENT, and
+ * errors of known_read().
  */
 RK_MUST enum rk_err known_open(const char *path, int how, unsigned wait_ms,
     int *fd, struct stat *st, struct rk_error *err);
@@ -148,6 +150,24 @@ void known_leave(const struct known_hold *hold, int fd);
 /* Take back what was appended, of len bytes at most, unless somebody wrote
  * behind it; what cannot be is logged. */
 void known_cut(int fd, off_t old_size, size_t len, const char *name);
+
+/* ---- known_lock.c ---- */
+
+/*
+ * Take all write permission from the file, waiting for nobody's lock, as a
+ * chmod(2) would: who writes looks at the mode once more behind it.  RK_ESTATE:
+ * there is no file; errors of known_read().
+ */
+RK_MUST enum rk_err known_lock(const char *path, struct rk_error *err);
+/* That was done.  was_current: known_is_current() just before it; what was read
+ * is then still what is there, and need not be read again. */
+void known_locked(struct known *k, const char *path, bool was_current);
+/* k was just read: may it be written, where another file that had the name
+ * could not be?  *locked: the one that could not; 0: none. */
+bool known_is_replaced(ino_t *locked, const struct known *k);
+/* Then it counts as locked, whatever its mode says, and is, if that is
+ * possible.  A failure is logged. */
+void known_keep_locked(const char *path, ino_t *locked, struct known *k);
 
 /*
  * Make every line of these keys a comment, in place: nothing else moves, and

@@ -109,7 +109,8 @@ open_once(const char *path, const char *name, int how, uint64_t end, int *fd,
 	r = fs_open(path, FS_NO_FOLLOW | FS_NOT_SHARED, fd, st, err);
 	if (r != RK_OK)
 		return r;
-	if ((r = lock_file(*fd, how, end, name, err)) != RK_OK)
+	if (how != KNOWN_NO_FLOCK &&
+	    (r = lock_file(*fd, how, end, name, err)) != RK_OK)
 		goto out;
 	r = RK_EAGAIN;
 	if (lstat(path, &now) != 0 || !same_file(st, &now))

@@ -15,66 +15,18 @@
 #define DECIDE_WAIT_MS 1000 /* for another program's lock */
 #define NAP_NS 20000000
 
-/* A file that was there and is not any more is an error, not "absent": an
- * editor that replaces it, or whoever deletes it, must not open the door. */
-static enum rk_err
-check_read(struct rk_trust *t, struct rk_error *err)
-{
-	if (t->known.state != RK_TRUST_ABSENT)
-		t->seen = true;
-	else if (t->seen)
-		return err_set(err, RK_EIO,
-		    "%s: was there and is gone; restart to go on without it",
-		    t->name);
-	return RK_OK;
-}
-
-/* Bring known up to date.  RK_EBUSY: it is what it was. */
-static enum rk_err
-refresh(struct rk_trust *t, unsigned wait_ms, struct rk_error *err)
-{
-	struct known now;
-	enum rk_err r;
-
-	if (known_is_current(&t->known, t->path))
-		return RK_OK;
-	r = known_read(t->path, wait_ms, &now, err);
-	if (r == RK_EBUSY)
-		return r;
-	known_fini(&t->known);
-	t->known = now;
-	return r == RK_OK ? check_read(t, err) : r;
-}
-
-enum rk_err
-policy_refresh(struct rk_trust *t, struct rk_error *err)
-{
-	return refresh(t, t->seen ? KNOWN_WAIT_PROBE_MS : KNOWN_WAIT_MS, err);
-}
-
-enum rk_err
-policy_refresh_after(struct rk_trust *t, struct rk_error *err)
-{
-	enum rk_err r = policy_refresh(t, err);
-
-	if (r != RK_EBUSY)
-		return r;
-	err_clear(err); /* who asks next reads it */
-	return RK_OK;
-}
-
 /* Where others wait: on behalf of a peer nobody waits for another program. */
 static enum rk_err
 refresh_now(struct rk_trust *t, struct rk_error *err)
 {
-	return refresh(t, 0, err);
+	return policy_refresh_within(t, 0, err);
 }
 
 /* As it is or, where another program keeps it just now, as it was. */
 static enum rk_err
 glance(struct rk_trust *t, unsigned wait_ms, struct rk_error *err)
 {
-	enum rk_err r = refresh(t, wait_ms, err);
+	enum rk_err r = policy_refresh_within(t, wait_ms, err);
 
 	if (r != RK_EBUSY || t->known.stamp.st.st_ino == 0)
 		return r;

@@ -65,14 +65,16 @@ bool policy_knows(struct rk_trust *trust, const struct rk_cert_info *cert);
 /*
  * Take all write permission from the file, or give it to its owner; what waits
  * is asked about again.  Where there is a store its audit says that `who` did
- * so; unlocking fails without that, locking does not.  RK_ESTATE: there is
- * none, or it has no key and would refuse everybody; RK_EIO, RK_EMODE,
- * RK_EFORMAT, errors of rk_store_decide(); RK_EBUSY: another program has list
- * or store, and it is to be tried again; `last`: it is not, and locking is done
- * even if the store stays busy.  Any thread.
+ * so; unlocking fails without that, locking does not, and waits for nobody: the
+ * audit has it as soon as that is possible.  A list that was locked so stays
+ * locked when another file takes its name, until it is unlocked so or by a
+ * chmod(2).  RK_ESTATE: there is none, or it has no key and would refuse
+ * everybody; RK_EIO, RK_EMODE, RK_EFORMAT, errors of rk_store_decide(); of
+ * unlocking: RK_EBUSY: another program has list or store, and it is to be tried
+ * again.  Any thread.
  */
-RK_MUST enum rk_err policy_lock(struct rk_trust *trust, bool lock,
-    const char *who, bool last, struct rk_error *err);
+RK_MUST enum rk_err policy_lock(
+    struct rk_trust *trust, bool lock, const char *who, struct rk_error *err);
 /* Could an order be carried out now without waiting for the lock of the store
  * or, if that is needed, of the file?  RK_EBUSY, after a very short time, where
  * another program holds one.  Any thread. */

@@ -289,6 +289,13 @@ rk_trust_follow(struct rk_trust *t, struct rk_trust *before)
 	struct room *own = t->room;
 
 	t->room = room_hold(before->room);
+	(void)pthread_mutex_lock(&before->mutex);
+	if (t->path != NULL && before->path != NULL &&
+	    strcmp(t->path, before->path) == 0) {
+		t->ordered = before->ordered;
+		t->locked = before->locked;
+	}
+	(void)pthread_mutex_unlock(&before->mutex);
 	t->follows = true;
 	room_release(own);
 }

@@ -14,6 +14,74 @@
 
 #define MODE_BITS (mode_t)07777
 
+/* ---- as it is ---- */
+
+/* A file that was there and is not any more is an error, not "absent": an
+ * editor that replaces it, or whoever deletes it, must not open the door. */
+static enum rk_err
+check_read(struct rk_trust *t, struct rk_error *err)
+{
+	if (t->known.state != RK_TRUST_ABSENT)
+		t->seen = true;
+	else if (t->seen)
+		return err_set(err, RK_EIO,
+		    "%s: was there and is gone; restart to go on without it",
+		    t->name);
+	return RK_OK;
+}
+
+/* Has anybody ordered that the list be locked, and nobody that it be not? */
+static bool
+is_ordered(const struct rk_trust *t)
+{
+	struct rk_store *s = ask_disk_store(t->room);
+
+	return t->ordered || (s != NULL && store_lock_is_ordered(s));
+}
+
+enum rk_err
+policy_refresh_within(
+    struct rk_trust *t, unsigned wait_ms, struct rk_error *err)
+{
+	struct known now;
+	enum rk_err r;
+
+	if (known_is_current(&t->known, t->path))
+		return RK_OK;
+	r = known_read(t->path, wait_ms, &now, err);
+	if (r == RK_EBUSY)
+		return r;
+	if (r == RK_OK && known_is_replaced(&t->locked, &now)) {
+		if (is_ordered(t))
+			known_keep_locked(t->path, &t->locked, &now);
+		else
+			t->locked = 0;
+	}
+	if (now.state == RK_TRUST_OPEN)
+		t->ordered = false; /* by hand */
+	known_fini(&t->known);
+	t->known = now;
+	return r == RK_OK ? check_read(t, err) : r;
+}
+
+enum rk_err
+policy_refresh(struct rk_trust *t, struct rk_error *err)
+{
+	return policy_refresh_within(
+	    t, t->seen ? KNOWN_WAIT_PROBE_MS : KNOWN_WAIT_MS, err);
+}
+
+enum rk_err
+policy_refresh_after(struct rk_trust *t, struct rk_error *err)
+{
+	enum rk_err r = policy_refresh(t, err);
+
+	if (r != RK_EBUSY)
+		return r;
+	err_clear(err); /* who asks next reads it */
+	return RK_OK;
+}
+
 /* ---- the lock ---- */
 
 enum rk_err
@@ -37,11 +105,9 @@ policy_probe(struct rk_trust *t, bool file, struct rk_error *err)
 	return RK_OK;
 }
 
-/* store_lock_fn */
 static enum rk_err
-change_mode(void *arg, bool lock, struct rk_error *err)
+unlock_file(const struct rk_trust *t, struct rk_error *err)
 {
-	const struct rk_trust *t = arg;
 	struct stat st;
 	mode_t mode;
 	int fd;
@@ -53,13 +119,12 @@ change_mode(void *arg, bool lock, struct rk_error *err)
 	if (r != RK_OK)
 		return r;
 	mode = st.st_mode & MODE_BITS;
-	mode = lock ? mode & ~KNOWN_WRITE_BITS : mode | S_IWUSR;
-	if (fchmod(fd, mode) != 0) {
+	if (fchmod(fd, mode | S_IWUSR) != 0) {
 		r = fs_fail(err, errno, t->path);
 	} else if (fsync(fd) != 0) {
-		r = err_sys(err, RK_EIO, errno, "%s: cannot %s it", t->name,
-		    lock ? "lock" : "unlock");
-		if (fchmod(fd, st.st_mode & MODE_BITS) != 0)
+		r = err_sys(
+		    err, RK_EIO, errno, "%s: cannot unlock it", t->name);
+		if (fchmod(fd, mode) != 0)
 			log_event(RK_LOG_ERROR, "trust",
 			    "%s: its mode cannot be put back", t->name);
 	}
@@ -67,31 +132,62 @@ change_mode(void *arg, bool lock, struct rk_error *err)
 	return r;
 }
 
-enum rk_err
-policy_lock(struct rk_trust *t, bool lock, const char *who, bool last,
-    struct rk_error *err)
+/* store_lock_fn */
+static enum rk_err
+change_mode(void *arg, bool lock, struct rk_error *err)
 {
-	const struct store_lock_order order = { .lock = lock,
-		.last = last,
-		.who = who,
-		.change = change_mode,
-		.arg = t };
+	struct rk_trust *t = arg;
+	const bool current = known_is_current(&t->known, t->path);
+	enum rk_err r;
+
+	r = lock ? known_lock(t->path, err) : unlock_file(t, err);
+	if (r == RK_OK && lock)
+		known_locked(&t->known, t->path, current);
+	return r;
+}
+
+/* Whoever holds the file cannot hold off that it is locked: what it was when it
+ * was read last will do. */
+static enum rk_err
+check_order(struct rk_trust *t, bool lock, struct rk_error *err)
+{
+	enum rk_err r;
+
+	if (t->path == NULL || t->mode == RK_TRUST_OFF)
+		return err_set(
+		    err, RK_ESTATE, "there is no list of known keys");
+	r = policy_refresh(t, err);
+	if (lock && r == RK_EBUSY) {
+		err_clear(err);
+		return RK_OK;
+	}
+	return r == RK_OK && lock ? policy_check_mode(t, RK_TRUST_LOCK, err)
+	                          : r;
+}
+
+enum rk_err
+policy_lock(
+    struct rk_trust *t, bool lock, const char *who, struct rk_error *err)
+{
+	const struct store_lock_order order = {
+		.lock = lock, .who = who, .change = change_mode, .arg = t
+	};
 	struct rk_store *s = ask_disk_store(t->room);
-	enum rk_err r = RK_OK;
+	enum rk_err r;
 
 	err_clear(err);
 	(void)pthread_mutex_lock(&t->mutex);
-	if (t->path == NULL || t->mode == RK_TRUST_OFF)
-		r = err_set(err, RK_ESTATE, "there is no list of known keys");
-	if (r == RK_OK)
-		r = policy_refresh(t, err);
-	if (r == RK_OK && lock)
-		r = policy_check_mode(t, RK_TRUST_LOCK, err);
+	r = check_order(t, lock, err);
 	if (r == RK_OK)
 		r = s != NULL ? store_lock(s, &order, err)
 		              : change_mode(t, lock, err);
-	if (r == RK_OK)
+	if (r == RK_OK) {
+		t->ordered = lock;
+		t->locked = 0; /* as it is read next */
+		if (lock)
+			t->locked = t->known.stamp.st.st_ino;
 		r = policy_refresh_after(t, err);
+	}
 	(void)pthread_mutex_unlock(&t->mutex);
 	if (r == RK_OK)
 		room_tell_mode(t->room);

@@ -26,7 +26,9 @@ struct rk_trust {
 	bool keeps_anew; /* and makes the store */
 	bool follows;    /* rk_trust_follow() */
 	struct known known;
-	bool seen; /* the file was there once */
+	bool seen;    /* the file was there once */
+	ino_t locked; /* known_is_replaced() */
+	bool ordered; /* it was locked by order, which it stays */
 	struct pace pace;
 	uint64_t (*now)(void); /* ms */
 };
@@ -34,6 +36,9 @@ struct rk_trust {
 /* With the mutex held.  Bring known up to date.  RK_EBUSY: another program has
  * the file, and known is what it was; to be tried again. */
 RK_MUST enum rk_err policy_refresh(struct rk_trust *t, struct rk_error *err);
+/* The same, waiting so long for its lock. */
+RK_MUST enum rk_err policy_refresh_within(
+    struct rk_trust *t, unsigned wait_ms, struct rk_error *err);
 /* The same when something is done, which being busy does not undo. */
 RK_MUST enum rk_err policy_refresh_after(
     struct rk_trust *t, struct rk_error *err);

@@ -73,6 +73,7 @@ struct store_told {
 	bool locked;
 	uint64_t
 	    again; /* monotonic ms: not looked at before, after a failure */
+	char who[RK_STORE_TEXT_LEN]; /* whose order it has not yet; "": none */
 };
 
 /* That somebody has this email. */
@@ -125,6 +126,7 @@ struct rk_store {
 	char mode[STORE_MODE_LEN]; /* the audit may not have it; "": it has */
 	char mode_who[RK_STORE_TEXT_LEN];
 	struct known known;
+	ino_t locked;             /* known_is_replaced() */
 	struct buf text;          /* of the known-keys file */
 	struct known_line *lines; /* views of it */
 	size_t n_lines;
@@ -373,15 +375,20 @@ void store_lock_notice(struct rk_store *s);
 typedef enum rk_err store_lock_fn(void *arg, bool lock, struct rk_error *err);
 struct store_lock_order {
 	bool lock;
-	bool last; /* it is not tried again when the store is busy */
 	const char *who;
 	store_lock_fn *change;
 	void *arg;
 };
+/* Is the last word of it that somebody ordered to lock the list?  Also where
+ * that cannot be read.  Takes the mutex. */
+bool store_lock_is_ordered(struct rk_store *s);
+/* The same, with the mutex. */
+bool store_lock_is_told(struct rk_store *s);
 /*
  * Have it changed, with a line of audit.  Unlocking is both or neither; locking
- * is done even where the store cannot be written, which is logged.  Takes the
- * mutex.  Errors of `change`, and of rk_store_decide().
+ * is done even where the store cannot be written, which is logged, and the line
+ * follows when that is possible.  Takes the mutex.  Errors of `change`, and of
+ * rk_store_decide().
  */
 RK_MUST enum rk_err store_lock(
     struct rk_store *s, const struct store_lock_order *o, struct rk_error *err);

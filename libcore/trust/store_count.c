@@ -145,6 +145,7 @@ store_settled(struct rk_store *s)
 	}
 	s->flush_after = s->unwritten > 0 ? monotonic() + 1 : 0;
 	s->mode[0] = '\0';
+	s->lock.who[0] = '\0';
 }
 
 /* In a transaction of its own, if something differs or counts are to go. */

@@ -82,8 +82,11 @@ store_lock_settle(struct rk_store *s, struct rk_error *err)
 {
 	bool differs;
 	enum rk_err r = store_lock_differs(s, &differs, err);
+	const bool locked = store_is_locked(s);
+	const char *who =
+	    locked && s->lock.who[0] != '\0' ? s->lock.who : "file";
 
-	return differs ? put_line(s, store_is_locked(s), "file", err) : r;
+	return differs ? put_line(s, locked, who, err) : r;
 }
 
 void
@@ -110,6 +113,34 @@ store_lock_notice(struct rk_store *s)
 }
 
 /* ---- orders ---- */
+
+bool
+store_lock_is_told(struct rk_store *s)
+{
+	int64_t by_order = 1;
+	struct rk_error err;
+
+	if (s->lock.who[0] != '\0')
+		return true;
+	if (store_db_number(s,
+	        "SELECT coalesce((SELECT what = 'lock' AND "
+	        "who <> CAST('file' AS BLOB) FROM audit WHERE what IN "
+	        "('lock', 'unlock') ORDER BY id DESC LIMIT 1), 0)",
+	        &by_order, &err) != RK_OK)
+		log_event(RK_LOG_WARN, "trust", "%s", err.text);
+	return by_order != 0;
+}
+
+bool
+store_lock_is_ordered(struct rk_store *s)
+{
+	bool ordered;
+
+	(void)pthread_mutex_lock(&s->mutex);
+	ordered = store_lock_is_told(s);
+	(void)pthread_mutex_unlock(&s->mutex);
+	return ordered;
+}
 
 /* Within the transaction. */
 static enum rk_err
@@ -140,8 +171,9 @@ lock_anyway(struct rk_store *s, const struct store_lock_order *o, bool changed,
 		r = o->change(o->arg, true, err);
 	if (r != RK_OK)
 		return r;
+	(void)str_copy(s->lock.who, sizeof(s->lock.who), o->who);
 	log_event(RK_LOG_WARN, "trust",
-	    "%s is locked, and the audit does not say by whom: %s",
+	    "%s is locked, and the audit does not say by whom yet: %s",
 	    s->known_name, why.text);
 	err_clear(err);
 	return RK_OK;
@@ -152,18 +184,25 @@ store_lock(
     struct rk_store *s, const struct store_lock_order *o, struct rk_error *err)
 {
 	struct rk_error own = { 0 };
-	bool changed = false;
+	bool changed = false, current;
 	enum rk_err r;
 
 	(void)pthread_mutex_lock(&s->mutex);
+	current = known_is_current(&s->known, s->known_path);
 	if ((r = store_begin(s, &own)) == RK_OK)
 		r = store_end(s, change(s, o, &changed, &own), &own);
-	if (r != RK_OK && o->lock && (r != RK_EBUSY || o->last || changed))
+	if (r != RK_OK && o->lock)
 		r = lock_anyway(s, o, changed, &own);
 	else if (r != RK_OK && changed &&
 	         o->change(o->arg, true, NULL) != RK_OK)
 		log_event(RK_LOG_ERROR, "trust", "%s cannot be locked again",
 		    s->known_name);
+	if (r == RK_OK && o->lock) {
+		known_locked(&s->known, s->known_path, current);
+		s->locked = s->known.stamp.st.st_ino;
+	} else if (r == RK_OK) {
+		s->locked = 0;
+	}
 	(void)pthread_mutex_unlock(&s->mutex);
 	if (r != RK_OK && err != NULL)
 		*err = own;

@@ -374,6 +374,12 @@ read_file(struct rk_store *s, struct rk_error *err)
 		    "%s: was there and is gone; bring it back", s->known_name);
 	if (r == RK_OK)
 		r = parse_lines(s, &c, err);
+	if (r == RK_OK && known_is_replaced(&s->locked, &c.known)) {
+		if (store_lock_is_told(s))
+			known_keep_locked(s->known_path, &s->locked, &c.known);
+		else
+			s->locked = 0;
+	}
 	if (r != RK_OK) {
 		buf_fini(&c.text);
 		known_fini(&c.known);

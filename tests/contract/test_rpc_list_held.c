@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -240,6 +241,39 @@ is_refused_in_the_end(void **state)
 	guest_end();
 }
 
+/* Whoever holds the list does not hold off that it is locked, nor does who
+ * wanted the contrary before and waits still. */
+static void
+lock_goes_first(void **state)
+{
+	struct rpcanswer unlock = { .n = 0 };
+	struct rk_client *v, *c;
+	struct holder h;
+	struct stat st;
+	struct guest g;
+
+	guest_begin(*state, RK_TRUST_FILE);
+	v = ctl_visit(guests.ctl.path, NULL);
+	c = come_first();
+	hold(&h, "");
+	(void)rpcrig_submit(v, "_.unlock", NULL, 0, &unlock);
+	assert_int_equal(ctl_order(v, "_.lock", NULL, NULL), RK_OK);
+	assert_int_equal(stat(guests.list, &st), 0);
+	assert_int_equal(st.st_mode & 0222, 0);
+	rpcrig_turn(v, &unlock.n, 1);
+	assert_int_equal(unlock.code, RK_EREMOTE);
+	let_go(&h);
+	guest_come(&g, NULL);
+	guest_await(&g, &g.closed);
+	rk_client_free(g.client);
+	ctl_has(ctl_get(v, "_.trust"), "\"known\":1,");
+	assert_int_equal(stat(guests.list, &st), 0);
+	assert_int_equal(st.st_mode & 0222, 0);
+	rk_client_free(c);
+	rk_client_free(v);
+	guest_end();
+}
+
 /* ---- the store ---- */
 
 /* A stranger has to be written down before it may wait; an approval for one
@@ -297,6 +331,7 @@ main(void)
 		{ "known ones come", known_ones_come, RPC_SECURE },
 		{ "is refused in the end", is_refused_in_the_end,
 		    RPC_ONLY(RPC_TLS) },
+		{ "lock goes first", lock_goes_first, RPC_ONLY(RPC_TLS) },
 		{ "strangers wait", strangers_wait, RPC_ONLY(RPC_TLS) },
 	};
 

@@ -119,9 +119,8 @@ dial(unsigned number)
 		.sin_addr = { htonl(INADDR_LOOPBACK) } };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	from.sin_addr.s_addr =
-	    htonl(number % 2 == 0 ? 0x7f090909U
-	                          : 0x7f100001U + number % PLACES);
+	from.sin_addr.s_addr = htonl(
+	    number % 2 == 0 ? 0x7f090909U : 0x7f100001U + number % PLACES);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
 	                  sizeof(patience)) != 0)
 		die("a socket");

@@ -263,13 +263,13 @@ test_lock_unsynced(void **state)
 	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
 	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
 	failsync_set(true);
-	assert_int_equal(policy_lock(t, true, "ann", true, &err), RK_EIO);
+	assert_int_equal(policy_lock(t, true, "ann", &err), RK_EIO);
 	assert_int_equal(mode_of("k"), 0600);
 	failsync_set(false);
-	assert_int_equal(policy_lock(t, true, "ann", true, &err), RK_OK);
+	assert_int_equal(policy_lock(t, true, "ann", &err), RK_OK);
 	assert_int_equal(mode_of("k"), 0400);
 	failsync_set(true);
-	assert_int_equal(policy_lock(t, false, "ann", true, &err), RK_EIO);
+	assert_int_equal(policy_lock(t, false, "ann", &err), RK_EIO);
 	assert_int_equal(mode_of("k"), 0400);
 	assert_int_equal(ask_come_as(t, 2), RK_EUNKNOWNKEY);
 	failsync_set(false);

@@ -13,11 +13,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "asklist.h"
 #include "base/clock.h"
+#include "base/str.h"
 #include "scratch.h"
 #include "trust/policy.h"
 #include "trust/store.h"
@@ -107,17 +110,15 @@ import(struct rk_trust *t, struct rk_error *err)
 static void
 are_busy(struct rk_trust *t)
 {
-	struct rk_error err[5] = { { 0 } };
+	struct rk_error err[4] = { { 0 } };
 	const uint64_t begun = mono_ms();
 
 	assert_int_equal(decide(t, RK_ASK_APPROVE, &err[0]), RK_EBUSY);
 	assert_int_equal(import(t, &err[1]), RK_EBUSY);
-	assert_int_equal(policy_lock(t, true, "ann", false, &err[2]), RK_EBUSY);
-	assert_int_equal(
-	    policy_lock(t, false, "ann", false, &err[3]), RK_EBUSY);
-	assert_int_equal(decide(t, RK_ASK_FORGET, &err[4]), RK_EBUSY);
-	assert_true(mono_ms() - begun < 5 * SOON_MS);
-	for (size_t i = 0; i < 5; i++)
+	assert_int_equal(policy_lock(t, false, "ann", &err[2]), RK_EBUSY);
+	assert_int_equal(decide(t, RK_ASK_FORGET, &err[3]), RK_EBUSY);
+	assert_true(mono_ms() - begun < 4 * SOON_MS);
+	for (size_t i = 0; i < 4; i++)
 		assert_non_null(strstr(err[i].text, "locked by another"));
 	assert_int_equal(ask_known(t), 1);
 	assert_int_equal(ask_count(t), 2);
@@ -130,8 +131,8 @@ work_now(struct rk_trust *t)
 
 	assert_int_equal(decide(t, RK_ASK_APPROVE, &err), RK_OK);
 	assert_int_equal(import(t, &err), RK_OK);
-	assert_int_equal(policy_lock(t, true, "ann", false, &err), RK_OK);
-	assert_int_equal(policy_lock(t, false, "ann", false, &err), RK_OK);
+	assert_int_equal(policy_lock(t, true, "ann", &err), RK_OK);
+	assert_int_equal(policy_lock(t, false, "ann", &err), RK_OK);
 	assert_int_equal(ask_known(t), 3);
 	assert_int_equal(ask_count(t), 1);
 	rk_trust_free(t);
@@ -157,7 +158,7 @@ list_is_held(void **state)
 			    decide(t, RK_ASK_APPROVE, &err), RK_EBUSY);
 			assert_int_equal(import(t, &err), RK_EBUSY);
 			assert_int_equal(
-			    policy_lock(t, true, "ann", false, &err), RK_EBUSY);
+			    policy_lock(t, false, "ann", &err), RK_EBUSY);
 			assert_int_equal(ask_known(t), 1);
 		}
 		(void)close(fd);
@@ -229,21 +230,161 @@ store_is_held(void **state)
 	work_now(t);
 }
 
-/* A lock that is tried for the last time is there, whoever has the store; only
- * nobody knows whose it was. */
+static unsigned
+mode_of_list(void)
+{
+	struct stat st;
+
+	assert_int_equal(stat("k", &st), 0);
+	return st.st_mode & 07777;
+}
+
+/* Times of the list's file are old enough to tell a change by. */
 static void
-lock_comes_in_the_end(void **state)
+settle(struct rk_trust *t)
+{
+	const struct timespec nap = { .tv_nsec = 250000000 };
+
+	(void)nanosleep(&nap, NULL);
+	assert_int_equal(ask_come_as(t, 1), RK_OK);
+	assert_int_equal(policy_catch_up(t, NULL), RK_OK);
+}
+
+/* To lock waits for nobody: who is known is served all along, and nobody is
+ * known who was not. */
+static void
+lock_waits_for_no_list(void **state)
+{
+	struct rk_trust *t;
+	struct rk_error err;
+	int fd;
+
+	(void)state;
+	for (int kept = 0; kept <= 1; kept++) {
+		t = begin(kept != 0);
+		settle(t);
+		fd = hold_list();
+		assert_int_equal(policy_lock(t, true, "ann", &err), RK_OK);
+		assert_int_equal(mode_of_list(), 0400);
+		assert_int_equal(ask_come_as(t, 1), RK_OK);
+		assert_int_equal(ask_come_as(t, 9), RK_EUNKNOWNKEY);
+		assert_int_equal(decide(t, RK_ASK_APPROVE, &err), RK_ESTATE);
+		(void)close(fd);
+		assert_int_equal(ask_come_as(t, 1), RK_OK);
+		assert_int_equal(ask_come_as(t, 9), RK_EUNKNOWNKEY);
+		assert_int_equal(policy_lock(t, false, "ann", &err), RK_OK);
+		work_now(t);
+		(void)unlink("k.db");
+	}
+}
+
+/* What was read is not what is there: nobody can be judged until it is read,
+ * and it is locked all the same. */
+static void
+lock_of_what_is_new(void **state)
+{
+	struct rk_trust *t;
+	struct rk_error err;
+	int fd;
+
+	(void)state;
+	for (int kept = 0; kept <= 1; kept++) {
+		t = begin(kept != 0);
+		settle(t);
+		fd = hold_list();
+		append_line();
+		assert_int_equal(policy_lock(t, true, "ann", &err), RK_OK);
+		assert_int_equal(mode_of_list(), 0400);
+		assert_int_equal(ask_come_as(t, 9), RK_EBUSY);
+		(void)close(fd);
+		assert_int_equal(ask_come_as(t, 9), RK_EUNKNOWNKEY);
+		assert_int_equal(ask_come_as(t, 4), RK_OK);
+		rk_trust_free(t);
+		(void)unlink("k.db");
+	}
+}
+
+/* store_audit's: the last line about the lock. */
+static void
+take_lock_line(const struct rk_store_line *l, void *arg)
+{
+	char *who = arg;
+
+	if (who[0] == '\0' && strcmp(l->what, "lock") == 0)
+		(void)str_copy(who, RK_STORE_TEXT_LEN, l->who);
+}
+
+/* Nor for the store: who did it is written down when that is possible. */
+static void
+lock_waits_for_no_store(void **state)
 {
 	struct rk_trust *t = begin(true);
 	struct rk_error err;
+	char who[RK_STORE_TEXT_LEN] = "";
 	sqlite3 *db = hold_store();
 
 	(void)state;
-	assert_int_equal(policy_lock(t, true, "ann", false, &err), RK_EBUSY);
-	assert_int_equal(policy_lock(t, true, "ann", true, &err), RK_OK);
+	assert_int_equal(policy_lock(t, true, "ann", &err), RK_OK);
+	assert_int_equal(mode_of_list(), 0400);
 	assert_int_equal(ask_come_as(t, 9), RK_EUNKNOWNKEY);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	assert_int_equal(policy_catch_up(t, NULL), RK_OK);
+	assert_int_equal(policy_audit(t, 9, take_lock_line, who, NULL), RK_OK);
+	assert_string_equal(who, "ann");
 	rk_trust_free(t);
+}
+
+/* As an editor writes who began before. */
+static void
+replace_list(void)
+{
+	char text[4096];
+	int from = open("k", O_RDONLY | O_CLOEXEC);
+	int to = open("k.new", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	ssize_t n = read(from, text, sizeof(text));
+
+	assert_true(n > 0 && to >= 0);
+	assert_int_equal(write(to, text, (size_t)n), n);
+	(void)close(from);
+	(void)close(to);
+	assert_int_equal(rename("k.new", "k"), 0);
+}
+
+/* An order to lock is about the list, whatever file has its name: it is not
+ * undone by who knew nothing of it, but by who changes the mode. */
+static void
+lock_outlives_the_file(void **state)
+{
+	struct rk_trust *t, *other;
+	struct rk_error err;
+
+	(void)state;
+	for (int kept = 0; kept <= 1; kept++) {
+		t = begin(kept != 0);
+		assert_int_equal(policy_lock(t, true, "ann", &err), RK_OK);
+		assert_int_equal(
+		    rk_trust_new("k", RK_TRUST_ASK, &other, NULL), RK_OK);
+		assert_int_equal(rk_trust_keep(other, kept != 0, NULL), RK_OK);
+		replace_list();
+		if (kept != 0)
+			assert_int_equal(ask_come_as(other, 8), RK_EUNKNOWNKEY);
+		assert_int_equal(ask_come_as(t, 9), RK_EUNKNOWNKEY);
+		assert_int_equal(ask_come_as(t, 1), RK_OK);
+		assert_int_equal(mode_of_list(), 0400);
+		assert_int_equal(decide(t, RK_ASK_APPROVE, &err), RK_ESTATE);
+		replace_list();
+		assert_int_equal(policy_catch_up(t, NULL), RK_OK);
+		assert_int_equal(ask_come_as(t, 9), RK_EUNKNOWNKEY);
+		assert_int_equal(mode_of_list(), 0400);
+		rk_trust_free(other);
+		assert_int_equal(chmod("k", 0600), 0);
+		assert_int_equal(ask_come_as(t, 9), RK_EAGAIN);
+		replace_list();
+		assert_int_equal(ask_come_as(t, 8), RK_EAGAIN);
+		assert_int_equal(mode_of_list(), 0600);
+		rk_trust_free(t);
+		(void)unlink("k.db");
+	}
 }
 
 static enum rk_err
@@ -299,7 +440,13 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    store_is_held, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
-		    lock_comes_in_the_end, scratch_enter, scratch_leave),
+		    lock_waits_for_no_list, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    lock_of_what_is_new, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    lock_waits_for_no_store, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    lock_outlives_the_file, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    list_is_taken_behind_it, scratch_enter, scratch_leave),
 	};

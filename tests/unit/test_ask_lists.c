@@ -82,9 +82,9 @@ check_import(bool kept)
 	assert_int_equal(in.wrong.first[0], 8);
 	assert_int_equal(ask_known(t), 1);
 	*strstr(text, "127.0.0.1 nonsense") = '\0';
-	assert_int_equal(policy_lock(t, true, "ann", true, NULL), RK_OK);
+	assert_int_equal(policy_lock(t, true, "ann", NULL), RK_OK);
 	(void)import(t, RK_ESTATE);
-	assert_int_equal(policy_lock(t, false, "ann", true, NULL), RK_OK);
+	assert_int_equal(policy_lock(t, false, "ann", NULL), RK_OK);
 	in = import(t, RK_OK);
 	assert_int_equal(in.wrong.n, 0);
 	assert_int_equal(in.fresh, 2);
@@ -405,8 +405,8 @@ test_audit_lock(void **state)
 	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
 	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
 	assert_string_equal(locks(t), "");
-	assert_int_equal(policy_lock(t, true, "ann (ctl)", true, NULL), RK_OK);
-	assert_int_equal(policy_lock(t, true, "bob (ctl)", true, NULL), RK_OK);
+	assert_int_equal(policy_lock(t, true, "ann (ctl)", NULL), RK_OK);
+	assert_int_equal(policy_lock(t, true, "bob (ctl)", NULL), RK_OK);
 	assert_string_equal(locks(t), "lock:ann (ctl) ");
 	/* By hand, noticed by whoever asks for what others decide, too. */
 	assert_int_equal(chmod("k", 0600), 0);
@@ -416,7 +416,7 @@ test_audit_lock(void **state)
 	assert_string_equal(locks(t), "lock:file unlock:file lock:ann (ctl) ");
 	/* It is no news for the table, and the store is as good as ever. */
 	assert_int_equal(policy_catch_up(t, NULL), RK_OK);
-	assert_int_equal(policy_lock(t, false, "bob", true, NULL), RK_OK);
+	assert_int_equal(policy_lock(t, false, "bob", NULL), RK_OK);
 	assert_int_equal(ask_order(t, RK_ASK_REVOKE, 1), RK_OK);
 	rk_trust_free(t);
 	assert_int_equal(rk_trust_new("k", RK_TRUST_ASK, &t, NULL), RK_OK);
@@ -438,14 +438,14 @@ test_audit_lock_full(void **state)
 	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
 	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
 	assert_int_equal(chmod("k.db", 0400), 0);
-	assert_int_equal(policy_lock(t, true, "ann", true, NULL), RK_OK);
+	assert_int_equal(policy_lock(t, true, "ann", NULL), RK_OK);
 	assert_int_equal(stat("k", &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0400);
-	assert_int_equal(policy_lock(t, false, "ann", true, NULL), RK_EMODE);
+	assert_int_equal(policy_lock(t, false, "ann", NULL), RK_EMODE);
 	assert_int_equal(stat("k", &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0400);
 	assert_int_equal(chmod("k.db", 0600), 0);
-	assert_string_equal(locks(t), "lock:file ");
+	assert_string_equal(locks(t), "lock:ann ");
 	rk_trust_free(t);
 }
 

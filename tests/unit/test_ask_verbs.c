@@ -208,10 +208,10 @@ check_replace(bool kept)
 	assert_int_equal(ask_come_as(t, 2), RK_EAGAIN);
 	assert_int_equal(replace(t, 1, 1), RK_EINVAL);
 	assert_int_equal(replace(t, 3, 2), RK_ENOENT);
-	assert_int_equal(policy_lock(t, true, "ann", true, NULL), RK_OK);
+	assert_int_equal(policy_lock(t, true, "ann", NULL), RK_OK);
 	assert_int_equal(replace(t, 1, 2), RK_ESTATE);
 	assert_int_equal(ask_come_as(t, 1), RK_OK);
-	assert_int_equal(policy_lock(t, false, "ann", true, NULL), RK_OK);
+	assert_int_equal(policy_lock(t, false, "ann", NULL), RK_OK);
 	assert_int_equal(replace(t, 1, 2), RK_OK);
 	assert_int_equal(ask_come_as(t, 1), RK_EREVOKED);
 	assert_int_equal(ask_come_as(t, 2), RK_OK);
