@@ -195,8 +195,10 @@ out:
 static void
 close_db(struct rk_store *s)
 {
-	(void)sqlite3_finalize(s->ask_version);
+	if (s->ask_version != NULL)
+		store_db_done(s, s->ask_version);
 	s->ask_version = NULL;
+	store_db_forget(s);
 	/* Fails only with statements left, and there are none. */
 	if (s->db != NULL)
 		(void)sqlite3_close(s->db);

@@ -26,6 +26,7 @@
 #define STORE_VERSION 4
 #define STORE_LINES 4 /* that one decision touches */
 #define STORE_MEMO 1024
+#define STORE_STMTS 32 /* that are kept: those that one key needs */
 
 /* One row of `keys`. */
 struct store_row {
@@ -57,6 +58,13 @@ struct store_memo {
 	int64_t version; /* of the database, when they were looked up */
 	uint64_t writes; /* and ours to it */
 	char fps[STORE_MEMO][RK_FP_LEN];
+};
+
+/* A statement that was parsed. */
+struct store_stmt {
+	const char *sql; /* NULL: none */
+	sqlite3_stmt *stmt;
+	bool used; /* somebody has it */
 };
 
 /* Up to where the audit was told as news, and what this transaction added. */
@@ -107,10 +115,11 @@ struct rk_store {
 	pthread_mutex_t mutex; /* over all that follows */
 	sqlite3 *db;
 	sqlite3_stmt *ask_version; /* asked at every look-up */
-	struct stat st;            /* the database as it was opened */
-	int wait_ms;               /* for another process, each time */
-	bool on_loop;              /* others wait where it is asked */
-	enum store_haste haste;    /* store_hurry() */
+	struct store_stmt stmts[STORE_STMTS];
+	struct stat st;         /* the database as it was opened */
+	int wait_ms;            /* for another process, each time */
+	bool on_loop;           /* others wait where it is asked */
+	enum store_haste haste; /* store_hurry() */
 	bool lenient; /* the file as it was will do, where it is held */
 	bool broken;  /* writing failed in a way that is not tried again */
 	bool damaged; /* reading found nonsense */
@@ -169,9 +178,15 @@ RK_MUST enum rk_err store_db_make(struct rk_store *s, struct rk_error *err);
 enum rk_err store_db_fail(struct rk_store *s, int rc, struct rk_error *err);
 RK_MUST enum rk_err store_db_exec(
     struct rk_store *s, const char *sql, struct rk_error *err);
+/* sql: a literal, by whose place the statement is found the next time: it is
+ * not parsed for each key.  End it with store_db_done() or store_db_finish().
+ */
 RK_MUST enum rk_err store_db_prepare(struct rk_store *s, const char *sql,
     sqlite3_stmt **out, struct rk_error *err);
-/* A statement without rows: run and finalized. */
+void store_db_done(struct rk_store *s, sqlite3_stmt *stmt);
+/* All of them end with the database. */
+void store_db_forget(struct rk_store *s);
+/* A statement without rows: run and done. */
 RK_MUST enum rk_err store_db_finish(
     struct rk_store *s, sqlite3_stmt *stmt, struct rk_error *err);
 /* The one number that a statement gives. */

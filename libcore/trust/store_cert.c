@@ -75,7 +75,7 @@ is_noted(struct rk_store *s, const struct rk_cert_info *cert, bool *noted,
 		*noted = sqlite3_column_int(stmt, 0) == 1;
 	else if (rc != SQLITE_DONE)
 		r = store_db_fail(s, rc, err);
-	(void)sqlite3_finalize(stmt);
+	store_db_done(s, stmt);
 	return r;
 }
 
@@ -204,7 +204,7 @@ store_cert_each(
 	}
 	if (r == RK_OK && rc != SQLITE_DONE)
 		r = store_db_fail(s, rc, err);
-	(void)sqlite3_finalize(stmt);
+	store_db_done(s, stmt);
 	(void)pthread_mutex_unlock(&s->mutex);
 	return r;
 }

@@ -82,9 +82,49 @@ enum rk_err
 store_db_prepare(struct rk_store *s, const char *sql, sqlite3_stmt **out,
     struct rk_error *err)
 {
-	int rc = sqlite3_prepare_v2(s->db, sql, -1, out, NULL);
+	struct store_stmt *kept = NULL;
+	int rc;
 
-	return rc == SQLITE_OK ? RK_OK : store_db_fail(s, rc, err);
+	for (size_t i = 0; i < STORE_STMTS && kept == NULL; i++) {
+		if (s->stmts[i].sql == sql || s->stmts[i].sql == NULL)
+			kept = &s->stmts[i];
+	}
+	if (kept != NULL && kept->sql == sql && !kept->used) {
+		kept->used = true;
+		*out = kept->stmt;
+		return RK_OK;
+	}
+	rc = sqlite3_prepare_v3(s->db, sql, -1,
+	    kept != NULL && kept->sql == NULL ? SQLITE_PREPARE_PERSISTENT : 0,
+	    out, NULL);
+	if (rc != SQLITE_OK)
+		return store_db_fail(s, rc, err);
+	if (kept != NULL && kept->sql == NULL)
+		*kept = (struct store_stmt){ sql, *out, true };
+	return RK_OK;
+}
+
+void
+store_db_done(struct rk_store *s, sqlite3_stmt *stmt)
+{
+	for (size_t i = 0; i < STORE_STMTS; i++) {
+		if (s->stmts[i].stmt != stmt || stmt == NULL)
+			continue;
+		(void)sqlite3_reset(stmt); /* says again how it went */
+		(void)sqlite3_clear_bindings(stmt);
+		s->stmts[i].used = false;
+		return;
+	}
+	(void)sqlite3_finalize(stmt);
+}
+
+void
+store_db_forget(struct rk_store *s)
+{
+	for (size_t i = 0; i < STORE_STMTS; i++) {
+		(void)sqlite3_finalize(s->stmts[i].stmt);
+		s->stmts[i] = (struct store_stmt){ NULL, NULL, false };
+	}
 }
 
 enum rk_err
@@ -95,7 +135,7 @@ store_db_finish(struct rk_store *s, sqlite3_stmt *stmt, struct rk_error *err)
 
 	if (rc != SQLITE_DONE)
 		r = store_db_fail(s, rc, err);
-	(void)sqlite3_finalize(stmt); /* says the same again */
+	store_db_done(s, stmt);
 	return r;
 }
 
@@ -103,9 +143,20 @@ enum rk_err
 store_db_number(
     struct rk_store *s, const char *sql, int64_t *out, struct rk_error *err)
 {
-	int rc = sql_number(s->db, sql, out);
+	sqlite3_stmt *stmt = NULL;
+	enum rk_err r;
+	int rc;
 
-	return rc == SQLITE_OK ? RK_OK : store_db_fail(s, rc, err);
+	*out = 0;
+	if ((r = store_db_prepare(s, sql, &stmt, err)) != RK_OK)
+		return r;
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW)
+		*out = sqlite3_column_int64(stmt, 0);
+	else
+		r = store_db_fail(s, rc, err);
+	store_db_done(s, stmt);
+	return r;
 }
 
 /* ---- transactions ---- */

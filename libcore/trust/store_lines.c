@@ -99,7 +99,7 @@ store_lines_get(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
 		        ? RK_ENOENT
 		        : store_db_fail(s, rc, err);
 	}
-	(void)sqlite3_finalize(stmt);
+	store_db_done(s, stmt);
 	return r;
 }
 

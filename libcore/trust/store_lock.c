@@ -31,7 +31,7 @@ ask_last(struct rk_store *s, int64_t from, int64_t *last, struct rk_error *err)
 		*last = sqlite3_column_int64(stmt, 0);
 	else if (rc != SQLITE_DONE)
 		r = store_db_fail(s, rc, err);
-	(void)sqlite3_finalize(stmt);
+	store_db_done(s, stmt);
 	return r;
 }
 

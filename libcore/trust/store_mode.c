@@ -48,7 +48,7 @@ find_last(struct rk_store *s, char last[STORE_MODE_LEN], struct rk_error *err)
 	} else if (rc != SQLITE_DONE) {
 		r = store_db_fail(s, rc, err);
 	}
-	(void)sqlite3_finalize(stmt);
+	store_db_done(s, stmt);
 	return r;
 }
 

@@ -187,7 +187,7 @@ store_row_get(struct rk_store *s, const char *fp, struct store_row *out,
 		r = store_db_fail(s, rc, err);
 	else if (!read_row(stmt, out))
 		r = nonsense(s, err);
-	(void)sqlite3_finalize(stmt);
+	store_db_done(s, stmt);
 	return r;
 }
 
@@ -253,7 +253,7 @@ store_row_each(
 		r = read_row(stmt, &row) ? fn(&row, arg) : nonsense(s, err);
 	if (r == RK_OK && rc != SQLITE_DONE)
 		r = store_db_fail(s, rc, err);
-	(void)sqlite3_finalize(stmt);
+	store_db_done(s, stmt);
 	return r;
 }
 
@@ -369,7 +369,7 @@ walk(struct rk_store *s, sqlite3_stmt *stmt, store_audit_fn *fn, void *arg,
 		                                    : nonsense(s, err);
 	if (r == RK_OK && rc != SQLITE_DONE)
 		r = store_db_fail(s, rc, err);
-	(void)sqlite3_finalize(stmt);
+	store_db_done(s, stmt);
 	return r;
 }
 
