@@ -9,8 +9,8 @@
 #include "base/str.h"
 #include "trust/b58.h"
 
-static int
-compare_keys(const void *a, const void *b)
+int
+known_compare(const void *a, const void *b)
 {
 	return memcmp(a, b, RK_KEY_PUBLIC_LEN); /* public, not secret */
 }
@@ -19,7 +19,7 @@ bool
 known_has(const struct known *k, const uint8_t pub[RK_KEY_PUBLIC_LEN])
 {
 	return k->n > 0 && bsearch(pub, k->keys, k->n, RK_KEY_PUBLIC_LEN,
-	                       compare_keys) != NULL;
+	                       known_compare) != NULL;
 }
 
 void
@@ -254,7 +254,7 @@ known_parse(const char *name, const char *text, size_t len, struct known *out,
 		           ? err_set(err, r, "%s: out of memory", name)
 		           : r;
 	}
-	qsort(out->keys, out->n, sizeof(*out->keys), compare_keys);
+	qsort(out->keys, out->n, sizeof(*out->keys), known_compare);
 	if (out->n_mails > 0)
 		qsort(out->mails, out->n_mails, sizeof(*out->mails),
 		    compare_mails);

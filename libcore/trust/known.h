@@ -82,6 +82,8 @@ typedef enum rk_err known_line_fn(const struct known_line *line, void *arg);
 RK_MUST enum rk_err known_walk(const char *name, const char *text, size_t len,
     known_line_fn *fn, void *arg, bool *ended, struct rk_error *err);
 void known_fini(struct known *k);
+/* Two public keys, for qsort(3) and bsearch(3). */
+int known_compare(const void *a, const void *b);
 bool known_has(const struct known *k, const uint8_t pub[RK_KEY_PUBLIC_LEN]);
 /* Another key than theirs of which one of these addresses is in a line, and
  * which counts; NULL: none.  counts: NULL: each does.  Whether a key may have
@@ -171,7 +173,8 @@ void known_keep_locked(const char *path, ino_t *locked, struct known *k);
 
 /*
  * Make every line of these keys a comment, in place: nothing else moves, and
- * whoever appends meanwhile is not in the way.  *hidden (may be NULL) counts
+ * whoever appends meanwhile is not in the way.  The keys are sorted by
+ * known_compare().  *hidden (may be NULL) counts
  * lines.  hold: may be NULL.  RK_ESTATE: the file is locked and has one; errors
  * of known_read().
  */
@@ -187,10 +190,10 @@ RK_MUST enum rk_err known_hide(const char *path, struct known_hold *hold,
 RK_MUST enum rk_err known_restore(const char *path, struct known_hold *hold,
     unsigned wait_ms, const struct buf *lines, bool *restored,
     struct rk_error *err);
-/* Append whole lines.  RK_ESTATE: the file is locked; errors of known_read().
- */
-RK_MUST enum rk_err known_append(const char *path, const struct buf *lines,
-    unsigned wait_ms, struct rk_error *err);
+/* Append whole lines.  hold: may be NULL.  RK_ESTATE: the file is locked;
+ * errors of known_read(). */
+RK_MUST enum rk_err known_append(const char *path, struct known_hold *hold,
+    const struct buf *lines, unsigned wait_ms, struct rk_error *err);
 /* Append a comment, "# " and text, unless the file has it or is locked.
  * Errors of known_read(). */
 RK_MUST enum rk_err known_remark(

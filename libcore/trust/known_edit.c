@@ -93,11 +93,19 @@ sync_out(struct edit *e, struct rk_error *err)
 	return RK_OK;
 }
 
+/* Until nobody replaces the file meanwhile. */
+typedef enum rk_err once_fn(const char *path, void *arg, struct rk_error *err);
 static enum rk_err
-too_often(struct rk_error *err)
+try_often(const char *path, once_fn *once, void *arg, struct rk_error *err)
 {
-	return err_set(
-	    err, RK_EIO, "a known-keys file is being replaced all the time");
+	enum rk_err r = RK_EAGAIN;
+
+	for (unsigned i = 0; i < RETRIES && r == RK_EAGAIN; i++)
+		r = once(path, arg, err);
+	return r != RK_EAGAIN ? r
+	                      : err_set(err, RK_EIO,
+	                            "a known-keys file is being replaced all "
+	                            "the time");
 }
 
 /* ---- lines to comments ---- */
@@ -117,14 +125,10 @@ hide_line(const struct known_line *line, void *arg)
 {
 	struct hiding *h = arg;
 	struct edit *e = h->edit;
-	size_t i;
 	enum rk_err r;
 
-	for (i = 0; i < h->n; i++) {
-		if (memcmp(h->keys[i], line->pub, RK_KEY_PUBLIC_LEN) == 0)
-			break;
-	}
-	if (i == h->n)
+	if (bsearch(line->pub, h->keys, h->n, RK_KEY_PUBLIC_LEN,
+	        known_compare) == NULL)
 		return RK_OK;
 	if ((e->st.st_mode & KNOWN_WRITE_BITS) == 0)
 		return err_set(h->err, RK_ESTATE, "%s: is locked", e->name);
@@ -138,8 +142,9 @@ hide_line(const struct known_line *line, void *arg)
 }
 
 static enum rk_err
-hide_once(const char *path, struct hiding *h, struct rk_error *err)
+hide_once(const char *path, void *arg, struct rk_error *err)
 {
+	struct hiding *h = arg;
 	struct edit e;
 	bool ended;
 	enum rk_err r;
@@ -167,14 +172,11 @@ known_hide(const char *path, struct known_hold *hold, unsigned wait_ms,
 		.keys = keys,
 		.n = n,
 		.err = err };
-	unsigned i;
-	enum rk_err r = RK_EAGAIN;
+	enum rk_err r = try_often(path, hide_once, &h, err);
 
-	for (i = 0; i < RETRIES && r == RK_EAGAIN; i++)
-		r = hide_once(path, &h, err);
 	if (hidden != NULL)
 		*hidden = h.hidden;
-	return r == RK_EAGAIN ? too_often(err) : r;
+	return r;
 }
 
 /* ---- remarks ---- */
@@ -230,39 +232,47 @@ put_lines(struct edit *e, const struct buf *lines, struct rk_error *err)
 	return r;
 }
 
+/* What is to be put behind the last line. */
+struct adding {
+	struct known_hold *hold;
+	const struct buf *lines;
+	const char *text; /* of a remark */
+	unsigned wait_ms;
+};
+
 static enum rk_err
-append_once(const char *path, const struct buf *lines, unsigned wait_ms,
-    struct rk_error *err)
+append_once(const char *path, void *arg, struct rk_error *err)
 {
+	const struct adding *a = arg;
 	struct edit e;
 	enum rk_err r;
 
-	if ((r = begin(&e, path, NULL, wait_ms, err)) != RK_OK)
+	if ((r = begin(&e, path, a->hold, a->wait_ms, err)) != RK_OK)
 		goto out;
 	if ((e.st.st_mode & KNOWN_WRITE_BITS) == 0)
 		r = err_set(err, RK_ESTATE, "%s: is locked", e.name);
 	else
-		r = put_lines(&e, lines, err);
+		r = put_lines(&e, a->lines, err);
 out:
 	end(&e);
 	return r;
 }
 
 static enum rk_err
-remark_once(
-    const char *path, const char *text, unsigned wait_ms, struct rk_error *err)
+remark_once(const char *path, void *arg, struct rk_error *err)
 {
+	const struct adding *a = arg;
 	struct edit e;
 	struct buf line;
 	enum rk_err r;
 
 	buf_init(&line, REMARK_MAX);
-	if ((r = begin(&e, path, NULL, wait_ms, err)) != RK_OK)
+	if ((r = begin(&e, path, NULL, a->wait_ms, err)) != RK_OK)
 		goto out;
 	if ((e.st.st_mode & KNOWN_WRITE_BITS) == 0 ||
-	    known_find_remark(&e.text, text) != 0)
+	    known_find_remark(&e.text, a->text) != 0)
 		goto out;
-	if ((r = buf_printf(&line, "# %s\n", text)) == RK_OK)
+	if ((r = buf_printf(&line, "# %s\n", a->text)) == RK_OK)
 		r = put_lines(&e, &line, err);
 	if (r == RK_ESTATE) {
 		err_clear(err);
@@ -393,8 +403,9 @@ uncover_all(struct edit *e, struct restoring *how, struct buf *missing,
 }
 
 static enum rk_err
-restore_once(const char *path, struct restoring *how, struct rk_error *err)
+restore_once(const char *path, void *arg, struct rk_error *err)
 {
+	struct restoring *how = arg;
 	struct edit e;
 	struct buf missing;
 	enum rk_err r;
@@ -427,35 +438,26 @@ known_restore(const char *path, struct known_hold *hold, unsigned wait_ms,
 	struct restoring how = {
 		.lines = lines, .hold = hold, .wait_ms = wait_ms
 	};
-	unsigned i;
-	enum rk_err r = RK_EAGAIN;
+	enum rk_err r = try_often(path, restore_once, &how, err);
 
-	for (i = 0; i < RETRIES && r == RK_EAGAIN; i++)
-		r = restore_once(path, &how, err);
 	*restored = how.done;
-	return r == RK_EAGAIN ? too_often(err) : r;
+	return r;
 }
 
 enum rk_err
-known_append(const char *path, const struct buf *lines, unsigned wait_ms,
-    struct rk_error *err)
+known_append(const char *path, struct known_hold *hold, const struct buf *lines,
+    unsigned wait_ms, struct rk_error *err)
 {
-	unsigned i;
-	enum rk_err r = RK_EAGAIN;
+	struct adding a = { hold, lines, NULL, wait_ms };
 
-	for (i = 0; i < RETRIES && r == RK_EAGAIN; i++)
-		r = append_once(path, lines, wait_ms, err);
-	return r == RK_EAGAIN ? too_often(err) : r;
+	return try_often(path, append_once, &a, err);
 }
 
 enum rk_err
 known_remark(
     const char *path, const char *text, unsigned wait_ms, struct rk_error *err)
 {
-	unsigned i;
-	enum rk_err r = RK_EAGAIN;
+	struct adding a = { NULL, NULL, text, wait_ms };
 
-	for (i = 0; i < RETRIES && r == RK_EAGAIN; i++)
-		r = remark_once(path, text, wait_ms, err);
-	return r == RK_EAGAIN ? too_often(err) : r;
+	return try_often(path, remark_once, &a, err);
 }

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "trust/ask_disk.h"
+#include "trust/pubs.h"
 #include "trust/store.h"
 
 /* ---- beside the lines ---- */
@@ -213,9 +214,9 @@ struct importing {
 	struct rk_store *store; /* NULL: none */
 	const struct policy_text *from;
 	struct policy_import *out;
-	uint8_t (*keys)[RK_KEY_PUBLIC_LEN]; /* those that are new */
-	struct buf lines;                   /* and their lines */
-	struct mails_seen mails;            /* and addresses */
+	struct pubs *keys;       /* those that are new */
+	struct buf lines;        /* and their lines */
+	struct mails_seen mails; /* and addresses */
 	size_t n_lines;
 };
 
@@ -231,13 +232,7 @@ name_line(struct policy_lines *lines, unsigned number)
 static bool
 is_had(const struct importing *in, const uint8_t pub[RK_KEY_PUBLIC_LEN])
 {
-	if (known_has(&in->trust->known, pub))
-		return true;
-	for (size_t i = 0; i < in->out->fresh; i++) {
-		if (memcmp(in->keys[i], pub, RK_KEY_PUBLIC_LEN) == 0)
-			return true;
-	}
-	return false;
+	return known_has(&in->trust->known, pub) || pubs_have(in->keys, pub);
 }
 
 enum place {
@@ -337,7 +332,8 @@ take_fresh(
 	    mails_see(&in->mails, mails_of(mails)) != RK_OK)
 		return err_set(
 		    err, RK_ENOMEM, "%s: out of memory", in->trust->name);
-	memcpy(in->keys[out->fresh++], line->pub, RK_KEY_PUBLIC_LEN);
+	pubs_add(in->keys, line->pub);
+	out->fresh++;
 	return RK_OK;
 }
 
@@ -413,7 +409,7 @@ settle(const struct importing *in, size_t n, struct rk_error *err)
 	char fp[RK_FP_LEN];
 
 	for (size_t i = 0; i < n; i++) {
-		rk_fp_of_key(in->keys[i], fp);
+		rk_fp_of_key(in->keys->keys[i], fp);
 		room_forget_known(in->trust->room, fp);
 	}
 	return policy_refresh_after(in->trust, err);
@@ -446,7 +442,8 @@ import(struct importing *in, struct rk_error *err)
 	if (in->store != NULL)
 		r = store_import(in->store, &from, &in->out->fresh, err);
 	else
-		r = known_append(t->path, &in->lines, KNOWN_WAIT_PROBE_MS, err);
+		r = known_append(
+		    t->path, NULL, &in->lines, KNOWN_WAIT_PROBE_MS, err);
 	return r == RK_OK ? settle(in, n, err) : r;
 }
 
@@ -462,7 +459,7 @@ policy_import(struct rk_trust *t, const struct policy_text *from,
 	if (t->path == NULL)
 		return err_set(
 		    err, RK_ESTATE, "there is no list of known keys");
-	in.keys = calloc(KNOWN_KEYS_MAX, sizeof(*in.keys));
+	in.keys = calloc(1, sizeof(*in.keys));
 	if (in.keys == NULL)
 		return err_set(err, RK_ENOMEM, "out of memory");
 	buf_init(&in.lines, KNOWN_FILE_MAX);

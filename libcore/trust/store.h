@@ -151,6 +151,8 @@ struct rk_store {
 	 * keeps the file's lock from the first of them to its end. */
 	struct store_line done[STORE_LINES];
 	size_t n_done;
+	uint8_t (*added)[RK_KEY_PUBLIC_LEN]; /* also whose lines, at once */
+	size_t n_added;
 	struct known_hold hold;
 	struct pace pace;       /* of keys recorded in RK_MODE_OPEN */
 	int64_t highest;        /* the latest time ever told */

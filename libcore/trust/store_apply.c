@@ -1,4 +1,5 @@
 /* One change of one key: its row, its line of audit, its line in the file. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -140,6 +141,13 @@ store_take_back(struct rk_store *s)
 	bool changed;
 	enum rk_err r;
 
+	if (s->n_added > 0)
+		qsort(s->added, s->n_added, sizeof(*s->added), known_compare);
+	if (s->n_added > 0 && known_hide(s->known_path, &s->hold, wait_ms,
+	                          (const uint8_t(*)[RK_KEY_PUBLIC_LEN])s->added,
+	                          s->n_added, NULL, &err) != RK_OK)
+		log_event(RK_LOG_ERROR, "trust",
+		    "imported lines are not taken back: %s", err.text);
 	while (s->n_done > 0) {
 		const struct store_line *line = &s->done[--s->n_done];
 

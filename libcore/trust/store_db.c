@@ -229,7 +229,7 @@ store_end(struct rk_store *s, enum rk_err r, struct rk_error *err)
 		s->lock.id = 0; /* its number may come again */
 	}
 	known_let_go(&s->hold);
-	s->n_done = 0;
+	s->n_done = s->n_added = 0;
 	s->settled = false;
 	/* Whatever failed may have rolled back already. */
 	if (r != RK_OK && sqlite3_get_autocommit(s->db) == 0)

@@ -1,8 +1,10 @@
 /* The trust store shown: one entry, all of them, the audit; keys in and out. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/str.h"
+#include "trust/pubs.h"
 #include "trust/store.h"
 
 /* What is shown is as true as what is looked up. */
@@ -174,8 +176,7 @@ struct importing {
 	bool changed;
 	struct buf lines;        /* for the file */
 	struct mails_seen mails; /* of these */
-	uint8_t (*keys)[RK_KEY_PUBLIC_LEN];
-	size_t n;
+	struct pubs *keys;
 	struct rk_error *err;
 };
 
@@ -183,16 +184,11 @@ static bool
 is_settled(const struct importing *in, const struct known_line *line)
 {
 	const struct store_key *key = store_key_find(in->s, line->pub);
-	size_t i;
 
-	if (key != NULL && (key->in_file || key->state == RK_STORE_REJECTED ||
-	                       key->state == RK_STORE_REVOKED))
-		return true;
-	for (i = 0; i < in->n; i++) {
-		if (memcmp(in->keys[i], line->pub, RK_KEY_PUBLIC_LEN) == 0)
-			return true;
-	}
-	return false;
+	return (key != NULL &&
+	           (key->in_file || key->state == RK_STORE_REJECTED ||
+	               key->state == RK_STORE_REVOKED)) ||
+	       pubs_have(in->keys, line->pub);
 }
 
 /* Another known key's, or that of a line before this one? */
@@ -241,7 +237,7 @@ import_line(const struct known_line *line, void *arg)
 	if ((r = store_apply(s, &act, &before, &row, in->err)) != RK_OK)
 		return r;
 	s->rows += before.e.state == RK_STORE_NONE;
-	memcpy(in->keys[in->n++], line->pub, RK_KEY_PUBLIC_LEN);
+	pubs_add(in->keys, line->pub);
 	r = put_line(&in->lines, line->pub, line->host, line->emails);
 	if (r == RK_OK &&
 	    (r = mails_see(&in->mails, mails_of_line(line->emails))) == RK_OK)
@@ -260,35 +256,30 @@ import(struct importing *in, const char *name, const char *text, size_t len)
 	if ((r = store_settle(s, in->err)) != RK_OK)
 		return r;
 	r = known_walk(name, text, len, import_line, in, &ended, in->err);
-	if (r != RK_OK || in->n == 0)
+	if (r != RK_OK || in->keys->n == 0)
 		return r;
-	if (s->known.n + in->n > KNOWN_KEYS_MAX)
+	if (s->known.n + in->keys->n > KNOWN_KEYS_MAX)
 		return err_set(in->err, RK_ELIMIT,
 		    "%s: is full: it holds %zu keys", s->known_name,
 		    s->known.n);
-	return known_append(
-	    s->known_path, &in->lines, store_file_wait(s), in->err);
+	r = known_append(
+	    s->known_path, &s->hold, &in->lines, store_file_wait(s), in->err);
+	if (r == RK_OK) {
+		s->added = in->keys->keys;
+		s->n_added = in->keys->n;
+	}
+	return r;
 }
 
 static enum rk_err
 import_locked(
     struct importing *in, const char *name, const char *text, size_t len)
 {
-	struct rk_store *s = in->s;
-	enum rk_err r;
-	enum rk_err done;
+	enum rk_err r = store_begin(in->s, in->err);
 
-	if ((r = store_begin(s, in->err)) != RK_OK)
-		return r;
-	done = import(in, name, text, len);
-	r = store_end(s, done, in->err);
-	if (done == RK_OK && r != RK_OK && in->n > 0 &&
-	    known_hide(s->known_path, NULL, KNOWN_WAIT_MS,
-	        (const uint8_t(*)[RK_KEY_PUBLIC_LEN])in->keys, in->n, NULL,
-	        NULL) != RK_OK)
-		log_event(RK_LOG_ERROR, "trust",
-		    "%s: imported lines are not taken back", s->known_name);
-	return r;
+	return r == RK_OK
+	           ? store_end(in->s, import(in, name, text, len), in->err)
+	           : r;
 }
 
 enum rk_err
@@ -312,17 +303,18 @@ store_import(struct rk_store *s, const struct store_import *from, size_t *added,
 	if ((r = known_parse(escaped, from->text, from->len, &checked, err)) !=
 	    RK_OK)
 		return r;
-	/* As many keys as it has, at most: their place serves as ours. */
-	in.keys = checked.keys;
+	known_fini(&checked);
+	if ((in.keys = calloc(1, sizeof(*in.keys))) == NULL)
+		return err_set(err, RK_ENOMEM, "out of memory");
 	buf_init(&in.lines, KNOWN_FILE_MAX);
 	(void)pthread_mutex_lock(&s->mutex);
 	r = import_locked(&in, escaped, from->text, from->len);
 	(void)pthread_mutex_unlock(&s->mutex);
 	if (r == RK_OK && added != NULL)
-		*added = in.n;
+		*added = in.keys->n;
 	buf_fini(&in.lines);
 	mails_unsee(&in.mails);
-	known_fini(&checked);
+	free(in.keys);
 	return r;
 }
 

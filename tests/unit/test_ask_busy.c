@@ -21,6 +21,7 @@
 #include "asklist.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "failvfs.h"
 #include "scratch.h"
 #include "trust/policy.h"
 #include "trust/store.h"
@@ -429,6 +430,29 @@ list_is_taken_behind_it(void **state)
 	rk_trust_free(t);
 }
 
+/* What is taken in and not committed is taken back under the lock under which
+ * it was written: who waits for that lock gets a list without it. */
+static void
+import_is_taken_back(void **state)
+{
+	struct rk_trust *t;
+	struct rk_error err;
+
+	(void)state;
+	failvfs_register();
+	t = begin(true);
+	grants = 1;
+	failvfs_set(0, SQLITE_FULL);
+	assert_int_equal(import(t, &err), RK_EIO);
+	failvfs_set(-1, 0);
+	grants = -1;
+	assert_int_equal(ask_known(t), 1);
+	assert_int_equal(ask_come_as(t, 4), RK_EAGAIN);
+	assert_int_equal(import(t, &err), RK_OK);
+	assert_int_equal(ask_come_as(t, 4), RK_OK);
+	rk_trust_free(t);
+}
+
 int
 main(void)
 {
@@ -449,6 +473,8 @@ main(void)
 		    lock_outlives_the_file, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    list_is_taken_behind_it, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    import_is_taken_back, scratch_enter, scratch_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
