@@ -342,6 +342,9 @@ disk_news(void *arg, ask_news_fn *fn, void *fn_arg, struct rk_error *err)
 	(void)pthread_mutex_lock(&s->mutex);
 	store_lock_notice(s);
 	store_flush_due(s);
+	store_hurry(s, STORE_QUICK);
+	store_tidy(s);
+	store_hurry(s, STORE_PATIENT);
 	(void)pthread_mutex_unlock(&s->mutex);
 	for (size_t n = 0; more && r == RK_OK && n < NEWS_MAX;
 	     n += NEWS_BATCH) {

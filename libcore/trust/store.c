@@ -283,6 +283,7 @@ open_within(int wait_ms, const char *vfs, const char *known, bool make,
 		free_store(s);
 		return r;
 	}
+	s->unhidden_all = true; /* if another program could not do it */
 	s->wait_ms = RK_STORE_WAIT_MS;
 	store_hurry(s, STORE_PATIENT);
 	*out = s;

@@ -26,6 +26,7 @@
 #define STORE_VERSION 4
 #define STORE_LINES 4 /* that one decision touches */
 #define STORE_MEMO 1024
+#define STORE_UNHIDDEN 64
 #define STORE_STMTS 32 /* that are kept: those that one key needs */
 
 /* One row of `keys`. */
@@ -154,6 +155,12 @@ struct rk_store {
 	uint8_t (*added)[RK_KEY_PUBLIC_LEN]; /* also whose lines, at once */
 	size_t n_added;
 	struct known_hold hold;
+	/* Keys that are out, whose lines could not be taken out. */
+	uint8_t unhidden[STORE_UNHIDDEN][RK_KEY_PUBLIC_LEN];
+	size_t n_unhidden;
+	bool unhidden_all;      /* any that is */
+	uint64_t hide_again;    /* monotonic ms: not before */
+	uint64_t lines_again;   /* the same of store_lines; 0: at once */
 	struct pace pace;       /* of keys recorded in RK_MODE_OPEN */
 	int64_t highest;        /* the latest time ever told */
 	int64_t (*clock)(void); /* seconds since 1970 */
@@ -340,6 +347,15 @@ RK_MUST enum rk_err store_lines_get(struct rk_store *s,
 /* Within the transaction that brings them back: they are in the file again. */
 RK_MUST enum rk_err store_lines_drop(struct rk_store *s,
     const uint8_t pub[RK_KEY_PUBLIC_LEN], struct rk_error *err);
+
+/* ---- store_tidy: what is put in order later ---- */
+
+/* The line of a key that is out could not be taken out of the file. */
+void store_hide_later(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN]);
+/* Take such lines out, if that is possible by now; and what is kept of lines of
+ * keys that are forgotten for as long as who waits may be unseen.  Holds the
+ * mutex; to be called now and then, and does little each time. */
+void store_tidy(struct rk_store *s);
 
 /* ---- store_count: tries and times ---- */
 

@@ -96,12 +96,18 @@ store_hide(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN])
 	struct rk_error err;
 	bool hidden;
 
-	if (key == NULL || !key->in_file || store_is_locked(s))
+	if (key == NULL || !key->in_file)
 		return;
+	if (store_is_locked(s)) {
+		store_hide_later(s, pub);
+		return;
+	}
 	if (hide_line(s, s->on_loop ? STORE_TRY_MS : KNOWN_WAIT_TIDY_MS, pub,
-	        &hidden, &err) != RK_OK)
+	        &hidden, &err) != RK_OK) {
 		log_event(RK_LOG_WARN, "trust",
-		    "a refused key keeps its line: %s", err.text);
+		    "a refused key keeps its line for now: %s", err.text);
+		store_hide_later(s, pub);
+	}
 	known_let_go(&s->hold);
 }
 

@@ -1,0 +1,188 @@
+/* What the trust store puts in order when it can: lines of keys that are out,
+ * and what is kept of lines that never come back. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/fs.h"
+#include "scratch.h"
+#include "storerig.h"
+#include "trust/store.h"
+
+#define DAY 86400
+
+/* Is this address in a line that is no comment? */
+static bool
+has_line(const char *email)
+{
+	struct buf b;
+	const char *line, *at;
+	bool has;
+
+	buf_init(&b, 1 << 20);
+	assert_int_equal(
+	    fs_read(STORERIG_FILE, FS_ANY, 1 << 20, &b, NULL), RK_OK);
+	assert_int_equal(buf_put(&b, "", 1), RK_OK);
+	at = strstr((const char *)buf_peek(&b), email);
+	assert_non_null(at);
+	for (line = at; line > (const char *)buf_peek(&b) && line[-1] != '\n';)
+		line--;
+	has = line[0] != '#';
+	buf_fini(&b);
+	return has;
+}
+
+/* Another descriptor's lock is another program's. */
+static int
+hold_list(void)
+{
+	int fd = open(STORERIG_FILE, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	return fd;
+}
+
+/* A line that could not be taken out is, when that is possible. */
+static void
+test_held(void **state)
+{
+	struct rk_store *s = storerig_open();
+	int fd;
+
+	(void)state;
+	storerig_admit(s, 1, "a@x");
+	storerig_admit(s, 2, "b@x");
+	store_on_loop(s, true);
+	fd = hold_list();
+	(void)storerig_decide(s, RK_STORE_REVOKE, 1);
+	store_tidy(s);
+	assert_int_equal(close(fd), 0);
+	assert_true(has_line("a@x"));
+	s->hide_again = 0;
+	store_tidy(s);
+	assert_false(has_line("a@x"));
+	assert_true(has_line("b@x"));
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_REVOKED);
+	assert_int_equal(storerig_status(s, 2), RK_STATUS_KNOWN);
+	rk_store_close(s);
+}
+
+static void
+test_locked(void **state)
+{
+	struct rk_store *s = storerig_open();
+
+	(void)state;
+	storerig_admit(s, 1, "a@x");
+	storerig_admit(s, 2, "b@x");
+	assert_int_equal(chmod(STORERIG_FILE, 0400), 0);
+	(void)storerig_decide(s, RK_STORE_REJECT, 1);
+	(void)storerig_decide(s, RK_STORE_REJECT, 2);
+	store_tidy(s);
+	assert_true(has_line("a@x"));
+	assert_int_equal(chmod(STORERIG_FILE, 0600), 0);
+	/* Who was approved again meanwhile keeps it. */
+	(void)storerig_decide(s, RK_STORE_APPROVE, 2);
+	store_tidy(s);
+	assert_false(has_line("a@x"));
+	assert_true(has_line("b@x"));
+	/* What somebody adds afterwards is his. */
+	storerig_append(1, "c@x");
+	store_tidy(s);
+	assert_true(has_line("c@x"));
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_REJECTED);
+	rk_store_close(s);
+}
+
+/* The next program does it where this one could not. */
+static void
+test_opened(void **state)
+{
+	struct rk_store *s = storerig_open();
+
+	(void)state;
+	storerig_admit(s, 1, "a@x");
+	assert_int_equal(chmod(STORERIG_FILE, 0400), 0);
+	(void)storerig_decide(s, RK_STORE_REVOKE, 1);
+	rk_store_close(s);
+	assert_int_equal(chmod(STORERIG_FILE, 0600), 0);
+	s = storerig_open();
+	store_tidy(s);
+	assert_false(has_line("a@x"));
+	rk_store_close(s);
+}
+
+/* ---- lines that were taken out ---- */
+
+static int64_t
+count_lines(void)
+{
+	sqlite3_stmt *stmt = NULL;
+	sqlite3 *db = NULL;
+	int64_t n;
+
+	assert_int_equal(sqlite3_open(STORERIG_DB, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(
+	                     db, "SELECT count(*) FROM lines", -1, &stmt, NULL),
+	    SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	n = sqlite3_column_int64(stmt, 0);
+	(void)sqlite3_finalize(stmt);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	return n;
+}
+
+/* As long as others wait, and no longer. */
+static void
+test_lines(void **state)
+{
+	struct rk_store *s = storerig_open();
+
+	(void)state;
+	storerig_now = 1000000;
+	store_set_clock(s, storerig_clock);
+	storerig_admit(s, 1, "a@x");
+	storerig_admit(s, 2, "b@x");
+	(void)storerig_decide(s, RK_STORE_FORGET, 1);
+	(void)storerig_decide(s, RK_STORE_REJECT, 2);
+	assert_int_equal(count_lines(), 2);
+	storerig_now += 6 * DAY;
+	store_tidy(s);
+	assert_int_equal(count_lines(), 2);
+	/* Of a key that is not forgotten it stays. */
+	storerig_now += 2 * DAY;
+	s->lines_again = 0;
+	store_tidy(s);
+	assert_int_equal(count_lines(), 1);
+	assert_int_equal(storerig_status(s, 2), RK_STATUS_REJECTED);
+	rk_store_close(s);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    test_held, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_locked, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_opened, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_lines, scratch_enter, scratch_leave),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
