@@ -114,14 +114,24 @@ out:
 
 /* ---- public keys ---- */
 
+void
+ssh_blob(const uint8_t pub[RK_KEY_PUBLIC_LEN], uint8_t out[SSH_BLOB_LEN])
+{
+	static const uint8_t head[] = "\0\0\0\013" KIND "\0\0\0\040";
+
+	_Static_assert(sizeof(head) - 1 + RK_KEY_PUBLIC_LEN == SSH_BLOB_LEN,
+	    "it has its length");
+	memcpy(out, head, sizeof(head) - 1);
+	memcpy(out + sizeof(head) - 1, pub, RK_KEY_PUBLIC_LEN);
+}
+
 enum rk_err
 ssh_put_public(struct buf *b, const uint8_t pub[RK_KEY_PUBLIC_LEN])
 {
-	enum rk_err r;
+	uint8_t blob[SSH_BLOB_LEN];
 
-	if ((r = bytes_put_string(b, KIND, strlen(KIND))) != RK_OK)
-		return r;
-	return bytes_put_string(b, pub, RK_KEY_PUBLIC_LEN);
+	ssh_blob(pub, blob);
+	return buf_put(b, blob, sizeof(blob));
 }
 
 void
@@ -137,14 +147,11 @@ ssh_fp_of(const uint8_t *data, size_t len, char fp[RK_FP_LEN])
 enum rk_err
 ssh_fp(const uint8_t pub[RK_KEY_PUBLIC_LEN], char fp[RK_FP_LEN])
 {
-	struct buf b;
-	enum rk_err r;
+	uint8_t blob[SSH_BLOB_LEN];
 
-	buf_init(&b, 128);
-	if ((r = ssh_put_public(&b, pub)) == RK_OK)
-		ssh_fp_of(buf_peek(&b), buf_len(&b), fp);
-	buf_fini(&b);
-	return r;
+	ssh_blob(pub, blob);
+	ssh_fp_of(blob, sizeof(blob), fp);
+	return RK_OK;
 }
 
 enum rk_err
@@ -166,18 +173,12 @@ enum rk_err
 ssh_put_line(
     struct buf *b, const uint8_t pub[RK_KEY_PUBLIC_LEN], const char *comment)
 {
+	uint8_t blob[SSH_BLOB_LEN];
 	char text[128];
-	struct buf blob;
-	enum rk_err r;
 
-	buf_init(&blob, 64);
-	r = ssh_put_public(&blob, pub);
-	if (r == RK_OK) {
-		str_base64(text, buf_peek(&blob), buf_len(&blob), STR_BASE64);
-		r = buf_printf(b, "%s %s %s", KIND, text, comment);
-	}
-	buf_fini(&blob);
-	return r;
+	ssh_blob(pub, blob);
+	str_base64(text, blob, sizeof(blob), STR_BASE64);
+	return buf_printf(b, "%s %s %s", KIND, text, comment);
 }
 
 /* Behind the kind, in the first line that begins with it: what a comment says

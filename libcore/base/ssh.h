@@ -8,11 +8,14 @@
 
 #define SSH_TEXT_MAX 65536
 
-/* The public key as SSH sends it, appended. */
+/* The public key as SSH sends it. */
+#define SSH_BLOB_LEN 51
+void ssh_blob(const uint8_t pub[RK_KEY_PUBLIC_LEN], uint8_t out[SSH_BLOB_LEN]);
+/* The same, appended. */
 RK_MUST enum rk_err ssh_put_public(
     struct buf *b, const uint8_t pub[RK_KEY_PUBLIC_LEN]);
-/* "SHA256:..." of a key that is so, as ssh-add -l has it: another one than
- * rk_fp_of_key(). */
+/* "SHA256:..." of any bytes: of a key that is so, as ssh-add -l has it, which
+ * is another one than rk_fp_of_key(). */
 void ssh_fp_of(const uint8_t *data, size_t len, char fp[RK_FP_LEN]);
 RK_MUST enum rk_err ssh_fp(
     const uint8_t pub[RK_KEY_PUBLIC_LEN], char fp[RK_FP_LEN]);

@@ -4,8 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/crypt.h"
-#include "base/str.h"
+#include "base/ssh.h"
 #include "trust/b58.h"
 
 #define FP_TAG "SHA256:"
@@ -18,12 +17,9 @@ rk_fp_of_key(const uint8_t pub[RK_KEY_PUBLIC_LEN], char fp[RK_FP_LEN])
 	/* SubjectPublicKeyInfo { { 1.3.101.112 }, BIT STRING } */
 	uint8_t spki[12 + RK_KEY_PUBLIC_LEN] = { 0x30, 0x2a, 0x30, 0x05, 0x06,
 		0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00 };
-	uint8_t hash[CRYPT_HASH_LEN];
 
 	memcpy(spki + 12, pub, RK_KEY_PUBLIC_LEN);
-	crypt_sha256(hash, spki, sizeof(spki));
-	memcpy(fp, FP_TAG, FP_TAG_LEN);
-	str_base64(fp + FP_TAG_LEN, hash, sizeof(hash), STR_BASE64_NOPAD);
+	ssh_fp_of(spki, sizeof(spki), fp);
 }
 
 void
