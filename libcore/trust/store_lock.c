@@ -151,7 +151,9 @@ change(struct rk_store *s, const struct store_lock_order *o, bool *changed,
 
 	if ((r = store_settle(s, err)) != RK_OK)
 		return r;
-	if (store_is_locked(s) != o->lock &&
+	/* Of a list that somebody has locked by hand it is an order, too. */
+	if ((store_is_locked(s) != o->lock ||
+	        (o->lock && !store_lock_is_told(s))) &&
 	    (r = put_line(s, o->lock, o->who, err)) != RK_OK)
 		return r;
 	r = o->change(o->arg, o->lock, err);
