@@ -97,6 +97,7 @@ static const struct field calls[] = {
 	{ "bytes_out", NULL, FIELD_NUMBER },
 	{ "moved", NULL, FIELD_NUMBER },
 	{ "size", NULL, FIELD_NUMBER },
+	{ "file", "FILE", FIELD_SHOWN },
 };
 
 static const struct field methods[] = {

@@ -175,6 +175,7 @@ stream_release(struct rk_stream *s)
 	if (s->entered != 0 || !s->gone)
 		return;
 	free(s->kept);
+	free(s->file);
 	free(s);
 }
 

@@ -88,6 +88,7 @@ struct rk_stream {
 	/* a server's */
 	struct rk_call *call;
 	struct stream_moved moved_in, moved_out;
+	char *file; /* which one it moves, escaped; NULL: was not told */
 	const struct msg *opening; /* inside the open function only */
 	/* a client's */
 	struct rk_client *client;
@@ -144,7 +145,8 @@ void streams_out_init(struct streams *t);
 void stream_sent_all(struct rk_stream *s);
 /* stream_moved.c: of a server's, what came (opening: with the message that
  * opens it, whose payload comes as a part) and what was sent. */
-void stream_moved_open(struct rk_stream *s, const struct rk_args *args);
+void stream_moved_open(struct rk_stream *s, const struct rk_args *args,
+    const struct rk_method *method);
 void stream_moved_in(struct rk_stream *s, const struct msg *m);
 void stream_moved_out(struct rk_stream *s, const struct rk_part *part);
 /* What a part counts. */

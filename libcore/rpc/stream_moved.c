@@ -1,12 +1,17 @@
-/* How far a server's streams have come: bytes, and of how many, where an end
- * says so among its arguments, as `rpcsh put` and the files of rpcd do. */
+/* What a server's streams move and how far they have come: which file, bytes,
+ * and of how many, where an end says so among its arguments, as `rpcsh put` and
+ * the files of rpcd do. */
 #include "rpc/stream.h"
 
 #include "base/str.h"
 
+#include <rpckit/server.h>
+
+#include <stdlib.h>
 #include <string.h>
 
 #define NUMBER_LEN 24
+#define FILE_LEN 128 /* bytes of a name, its last ones, that are kept */
 
 /* Whatever is no number was not told. */
 static bool
@@ -35,11 +40,55 @@ take_arg(const struct rk_args *args, const char *key, uint64_t *out)
 		(void)take_number(v, out);
 }
 
-void
-stream_moved_open(struct rk_stream *s, const struct rk_args *args)
+/* Among names that commas join, with blanks or without. */
+static bool
+is_listed(const char *names, const char *key)
 {
+	size_t len = strlen(key), n;
+
+	for (; names != NULL && *names != '\0'; names += n) {
+		names += strspn(names, ", ");
+		n = strcspn(names, ", ");
+		if (n == len && memcmp(names, key, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The end of a long name tells most; a character is not cut. */
+static void
+take_file(struct rk_stream *s, struct rk_str name)
+{
+	char raw[FILE_LEN + 1], shown[4 * sizeof(raw) + 1];
+	size_t skip = name.len > FILE_LEN ? name.len - FILE_LEN : 0;
+	size_t more = skip, n = 0;
+
+	while (skip > 0 && more < name.len && more - skip < 3 &&
+	       ((unsigned char)name.ptr[more] & 0xc0) == 0x80)
+		more++;
+	if (skip > 0)
+		raw[n++] = '~';
+	memcpy(raw + n, name.ptr + more, name.len - more);
+	n += name.len - more;
+	s->file = strdup(rk_escape(shown, sizeof(shown), raw, n));
+}
+
+/* Of files of rpcd, and of rpc25519's downloads.  Without memory for it the
+ * name is not told. */
+void
+stream_moved_open(struct rk_stream *s, const struct rk_args *args,
+    const struct rk_method *method)
+{
+	static const char *const keys[] = { "file", "downloadRequestedPath" };
+	struct rk_str name;
+
 	s->moved_in.size = s->moved_out.size = UINT64_MAX;
 	take_arg(args, "size", &s->moved_in.size);
+	for (size_t i = 0; i < 2 && s->file == NULL; i++) {
+		if (!is_listed(method->secret, keys[i]) &&
+		    rk_args_get(args, keys[i], &name) && name.len > 0)
+			take_file(s, name);
+	}
 }
 
 void

@@ -139,7 +139,7 @@ is_wanted(struct rk_call *call, const struct rk_method *method, unsigned kind)
 }
 
 static struct rk_stream *
-begin(struct rk_call *call, unsigned kind)
+begin(struct rk_call *call, const struct rk_method *method, unsigned kind)
 {
 	struct server_conn *c = call->conn;
 	struct rk_stream *s;
@@ -159,7 +159,7 @@ begin(struct rk_call *call, unsigned kind)
 	s->call = call;
 	call->is_stream = true;
 	call->stream = s;
-	stream_moved_open(s, &call->msg->hdr.args);
+	stream_moved_open(s, &call->msg->hdr.args, method);
 	rk_call_on_cancel(call, on_cancel, s);
 	return s;
 }
@@ -184,7 +184,8 @@ stream_serve(struct rk_call *call, const struct rk_method *method)
 	unsigned kind = stream_kind_opened(m->hdr.type);
 	struct rk_stream *s;
 
-	if (!is_wanted(call, method, kind) || (s = begin(call, kind)) == NULL)
+	if (!is_wanted(call, method, kind) ||
+	    (s = begin(call, method, kind)) == NULL)
 		return;
 	s->opening = m;
 	s->entered++;

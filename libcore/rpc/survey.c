@@ -250,15 +250,18 @@ put_conn(struct kv *k, const struct server_conn *c, enum look look)
 		put_lengths(k, c->took);
 }
 
-/* Two pairs, and two more where an end has told how much it will be. */
+/* Two pairs, two more where an end has told how much it will be, and one for
+ * which file it is. */
 static uint32_t
 moved_pairs(const struct rk_stream *s)
 {
-	return s == NULL ? 0
-	       : s->moved_in.size != UINT64_MAX ||
-	               s->moved_out.size != UINT64_MAX
-	           ? 4
-	           : 2;
+	bool told;
+
+	if (s == NULL)
+		return 0;
+	told =
+	    s->moved_in.size != UINT64_MAX || s->moved_out.size != UINT64_MAX;
+	return (told ? 4U : 2U) + (s->file != NULL ? 1U : 0U);
 }
 
 static void
@@ -269,10 +272,12 @@ put_moved(struct kv *k, const struct rk_stream *s)
 
 	kv_pair_uint(k, "bytes_in", s->moved_in.bytes);
 	kv_pair_uint(k, "bytes_out", s->moved_out.bytes);
-	if (told->size == UINT64_MAX)
-		return;
-	kv_pair_uint(k, "size", told->size);
-	kv_pair_uint(k, "moved", told->from + told->bytes);
+	if (told->size != UINT64_MAX) {
+		kv_pair_uint(k, "size", told->size);
+		kv_pair_uint(k, "moved", told->from + told->bytes);
+	}
+	if (s->file != NULL)
+		kv_pair_text(k, "file", s->file);
 }
 
 static void

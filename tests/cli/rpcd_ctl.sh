@@ -204,7 +204,7 @@ cancels() {
 	until_ok naps row
 	result $? 'a call runs'
 	want 0 'calls' ctl calls
-	has out ' CALL$' 'a table has its number'
+	has out ' CALL  *FILE$' 'a table has its number'
 	conn=$(cut -f2 row)
 	call=$(cut -f10 row)
 	want 8 'a call that is not there' ctl cancel "$conn" $((call + 1))

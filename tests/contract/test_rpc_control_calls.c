@@ -332,45 +332,6 @@ bounds_events_of_calls(void **state)
 	free(a);
 }
 
-/* How much of a stream there was, of how much in all. */
-static void
-tells_what_moved(void **state)
-{
-	static const struct rk_arg size = { { "size", 4 }, { "500", 3 } };
-	static const struct rk_arg from = { { "offset", 6 }, { "200", 3 } };
-	const struct rk_request req = { .method = "deaf",
-		.args = &size,
-		.n_args = 1,
-		.timeout = RK_NEVER };
-	const struct rk_part part = {
-		.payload = { rpcrig_bytes, 30 }, .args = &from, .n_args = 1
-	};
-	struct rpcrig rig;
-	struct ctl ctl;
-	struct rk_client *c, *v;
-	struct rk_stream *told, *other;
-
-	streamrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
-	v = ctl_visit(ctl.view, NULL);
-	c = rpcrig_client(&rig);
-	assert_int_equal(
-	    rk_client_stream(c, RK_STREAM_UP, &req, NULL, NULL, &told), RK_OK);
-	assert_int_equal(rk_stream_put(told, &part, NULL), RK_OK);
-	other = streamrig_open(c, RK_STREAM_UP, "deaf", "x", RK_NEVER);
-	streamrig_put(other, 41, false);
-	while (strstr(ctl_get(v, "_.calls"),
-	           "\"bytes_in\":30,\"bytes_out\":0,\"size\":500,"
-	           "\"moved\":230}") == NULL ||
-	       strstr(ctl_get(v, "_.calls"),
-	           "\"bytes_in\":42,\"bytes_out\":0}") == NULL)
-		continue;
-	rk_client_free(c);
-	rk_client_free(v);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
-}
-
 /* ---- an operator cancels ---- */
 
 /* The number of the call whose row has this text, and its connection. */
@@ -538,7 +499,6 @@ main(void)
 		{ "new methods", counts_across_new_methods, RPC_ALL },
 		{ "events of calls", pushes_calls, RPC_ALL },
 		{ "events of one's calls", pushes_calls_of_one, RPC_ALL },
-		{ "what moved", tells_what_moved, RPC_ALL },
 		{ "cancel", cancels_a_call, RPC_ALL },
 		{ "cancel a stream", cancels_a_stream, RPC_ALL },
 		{ "cancel wrongly", wants_a_whole_order, RPC_ALL },

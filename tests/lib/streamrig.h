@@ -18,6 +18,7 @@
  *	stall   as up, paused: streamworld.stalled
  *	early   fails at the third part
  *	deaf    takes all, and does not answer
+ *	shy     the same, and its field "file" is secret
  *	never   does not listen
  *	atonce  answers with its request
  *	echo    a plain call

@@ -28,6 +28,8 @@ args_of(const char *key, const char *text, uint8_t dst[64])
 	return (struct rk_args){ .raw = { dst, 2 + k + v } };
 }
 
+static const struct rk_method plain = { .name = "plain" };
+
 static void
 came(struct rk_stream *s, size_t len, const char *offset)
 {
@@ -57,7 +59,7 @@ counts_what_comes(void **state)
 	struct rk_args args = args_of("size", "500", bytes);
 
 	(void)state;
-	stream_moved_open(&s, &args);
+	stream_moved_open(&s, &args, &plain);
 	assert_int_equal(s.moved_in.size, 500);
 	assert_true(s.moved_out.size == UINT64_MAX);
 	came(&s, 30, "200");
@@ -77,7 +79,7 @@ counts_what_goes(void **state)
 	const struct rk_args none = { .raw = { NULL, 0 } };
 
 	(void)state;
-	stream_moved_open(&s, &none);
+	stream_moved_open(&s, &none, &plain);
 	assert_true(s.moved_in.size == UINT64_MAX);
 	went(&s, 0, offer, 1);
 	assert_int_equal(s.moved_out.from, 0);
@@ -102,10 +104,10 @@ believes_numbers_only(void **state)
 		struct rk_stream s = { .seqno = 1 };
 
 		args = args_of("size", wrong[i], bytes);
-		stream_moved_open(&s, &args);
+		stream_moved_open(&s, &args, &plain);
 		assert_true(s.moved_in.size == UINT64_MAX);
 		args = args_of("size", "5", bytes);
-		stream_moved_open(&s, &args);
+		stream_moved_open(&s, &args, &plain);
 		came(&s, 9, wrong[i]);
 		assert_int_equal(s.moved_in.from, 0);
 		assert_int_equal(s.moved_in.bytes, 9);
