@@ -153,8 +153,9 @@ add_running(struct ui *ui, uint64_t conn, struct text *out)
 		(void)words_moved(c, moved);
 		if (wide)
 			(void)snprintf(id, sizeof(id), "#%" PRIu64 " ", c->id);
-		text_add(out, ROLE_TEXT, "%-6s %s%s  %s%s%s",
+		text_add(out, ROLE_TEXT, "%-6s %s%s%s%s  %s%s%s",
 		    n == 0 ? "now" : "", id, c->method,
+		    c->file[0] != '\0' ? " " : "", c->file,
 		    words_age(ui_now(ui) - c->began_ms, age),
 		    moved[0] != '\0' ? "  "
 		    : c->stream      ? "  stream"
@@ -346,6 +347,7 @@ detail_call(struct ui *ui, const struct model_call *c, struct text *out)
 	char age[WORDS_LEN], moved[WORDS_MOVED];
 
 	text_add(out, ROLE_HEAD, "%s", c->method);
+	text_fact(out, "file", c->file);
 	text_fact(out, "by", c->email);
 	text_add(out, ROLE_TEXT, "%-6s %s  connection %" PRIu64, "from",
 	    c->address, c->conn);

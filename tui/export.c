@@ -85,9 +85,11 @@ static enum rk_err
 put_call(struct ui *ui, struct buf *b, const struct model_call *c)
 {
 	const char *const texts[][2] = { { "method", c->method },
-		{ "address", c->address }, { "email", c->email } };
+		{ "address", c->address }, { "email", c->email },
+		{ "file", c->file } };
 	int64_t age = ui_now(ui) - c->began_ms;
-	enum rk_err r = put_texts(b, 3, texts);
+	/* What has none has no such member, as in _.calls. */
+	enum rk_err r = put_texts(b, c->file[0] != '\0' ? 4 : 3, texts);
 
 	if (r == RK_OK && (r = put_number(b, "conn", c->conn)) == RK_OK)
 		r = put_number(b, "age_ms", age > 0 ? (uint64_t)age : 0);

@@ -117,6 +117,7 @@ struct model_call {
 	char email[256];
 	uint64_t id;
 	bool stream, canceled;
+	char file[256]; /* that a stream moves; "": none is told */
 	bool has_size;
 	uint64_t moved; /* bytes: of `size` where that is known, else of all */
 	uint64_t size;

@@ -205,6 +205,7 @@ show_calls(const struct once *o)
 		{ "email", "EMAIL", FIELD_SHOWN },
 		{ "stream", "STREAM", FIELD_BOOL },
 		{ "age_ms", "MS", FIELD_NUMBER },
+		{ "file", "FILE", FIELD_SHOWN },
 	};
 	const struct model *m = o->model;
 	struct table *t;
@@ -224,6 +225,7 @@ show_calls(const struct once *o)
 			{ .text = c->email },
 			{ .yes = c->stream },
 			{ .number = o->now - c->began_ms },
+			{ .text = c->file[0] != '\0' ? c->file : NULL },
 		};
 
 		r = table_row(t, cells);

@@ -9,6 +9,7 @@
 #include <wchar.h>
 
 #define MARKS_MAX 2 /* combining characters behind one another */
+#define PAIR_MIN 8  /* cells of the second of a pair, with what is before it */
 
 /* One thing to show: a character of the text, or its escape. */
 struct piece {
@@ -124,6 +125,25 @@ paint_fit(char dst[PAINT_MAX], const char *text, size_t width, int pad)
 	}
 	dst[at] = '\0';
 	return fill(dst, at, used, width, pad);
+}
+
+size_t
+paint_pair(
+    char dst[PAINT_MAX], const char *head, const char *tail, size_t width)
+{
+	char text[2 * PAINT_MAX], end[PAINT_MAX];
+	size_t used = paint_fit(dst, head, PAINT_MAX, 0);
+	size_t len = paint_fit(end, tail, PAINT_MAX, 0);
+	bool cut = used + 1 + len > width;
+
+	if (tail[0] == '\0')
+		return paint_fit(dst, head, width, 0);
+	if (cut && used + PAIR_MIN < width)
+		(void)paint_tail(end, width - used - 2);
+	else
+		cut = false;
+	(void)snprintf(text, sizeof(text), "%s %s%s", dst, cut ? "~" : "", end);
+	return paint_fit(dst, text, width, 0);
 }
 
 size_t

@@ -18,6 +18,15 @@
  */
 size_t paint_fit(char dst[PAINT_MAX], const char *text, size_t width, int pad);
 
+/*
+ * Two such texts with a blank between them, in at most `width` cells.  Where
+ * there is no room for both, the second one loses its beginning, as the end of
+ * a file's name tells most; where that would leave little of it, the whole is
+ * cut.  How many cells were taken.
+ */
+size_t paint_pair(
+    char dst[PAINT_MAX], const char *head, const char *tail, size_t width);
+
 /* How many cells safe text takes. */
 size_t paint_width(const char *safe);
 

@@ -118,18 +118,22 @@ plain_say_conns(const struct out *out, const struct model *m)
 void
 plain_say_calls(const struct out *out, const struct model *m)
 {
-	char method[600], email[600];
+	char method[600], email[600], file[600];
 
 	for (size_t i = 0; i < m->n_calls; i++) {
 		const struct model_call *c = &m->calls[i];
 
 		out_text(out,
 		    "call %s of connection %" PRIu64 " %s, for %" PRId64
-		    " ms%s%s\n",
+		    " ms%s%s%s%s\n",
 		    plain_shown(method, sizeof(method), c->method), c->conn,
 		    plain_shown(email, sizeof(email), c->email),
 		    m->calls_ms - c->began_ms, c->stream ? ", stream" : "",
-		    c->canceled ? ", canceled" : "");
+		    c->canceled ? ", canceled" : "",
+		    c->file[0] != '\0' ? ", file " : "",
+		    c->file[0] == '\0'
+		        ? ""
+		        : plain_shown(file, sizeof(file), c->file));
 	}
 	if (m->n_calls == 0)
 		out_text(out, "no calls\n");

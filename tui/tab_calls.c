@@ -27,16 +27,18 @@ draw_call(struct ui *ui, const struct model_call *c, bool picked,
     const struct box *line)
 {
 	char age[WORDS_LEN], left[WORDS_LEN] = "", moved[WORDS_MOVED];
+	char name[PAINT_MAX];
 	const char *who = c->email[0] != '\0' ? c->email : c->address;
 	int names = name_width(ui, line);
 
 	(void)words_age(ui_now(ui) - c->began_ms, age);
 	(void)words_moved(c, moved);
+	(void)paint_pair(name, c->method, c->file, (size_t)names);
 	if (c->deadline_ms != 0)
 		(void)words_age(c->deadline_ms - ui_now(ui), left);
 	{
 		const struct ui_cell cells[] = {
-			{ c->method, names, 1, ROLE_GOOD },
+			{ name, names, 1, ROLE_GOOD },
 			{ who, ui_narrow(ui) ? 9 : WHO_WIDTH, 1, ROLE_TEXT },
 			{ age, TIME_WIDTH, -1, ROLE_TEXT },
 			{ left, TIME_WIDTH, -1, ROLE_DIM },

@@ -233,7 +233,8 @@ static bool
 call_holds(const struct model_call *c, const char *needle)
 {
 	return any_holds(
-	    (const char *[]){ c->method, c->email, c->address }, 3, needle);
+	    (const char *[]){ c->method, c->email, c->address, c->file }, 4,
+	    needle);
 }
 
 static bool

@@ -92,6 +92,9 @@ prepare() {
 	echo 'trust-wait = 10m' >>story.conf
 	echo 'known-clients = known' >>story.conf
 	printf '[method naps]\nexec = /bin/sleep 600\ntimeout = 10m\n' >>story.conf
+	printf '[files docs]\nroot = %s/shared\nput = yes\nmin-free = 0\n' \
+		"$tmp" >>story.conf
+	mkdir -p shared/backups/2026/dumps
 	check 'rpcd starts' start 1 -f story.conf
 	check 'a terminal' terminal 80 24
 	begin "exec $rpctui --socket admin" 'rpctui'
@@ -117,6 +120,40 @@ stranger() {
 	golden known
 	ctl status --json >out 2>err
 	has out '"accepted":1,' 'by its first connection'
+}
+
+# A file that comes, and stops on its way: which one, and how much of it.
+transfers() {
+	mkfifo pipe
+	"$rpcsh" -s "$(url tls)" --certs certs -k alice --timeout 10m \
+		put docs.put - --as "backups/2026/dumps/café img.tar" \
+		<pipe >put.out 2>&1 &
+	put=$!
+	daemons="$daemons $put"
+	exec 9>pipe
+	head -c 70000 /dev/zero >&9
+	keys 3
+	shows '^.*docs.put ~.*café img.tar  *alice@' 'a file comes'
+	keys g
+	shows '^> *docs.put .*  0/s *$' 'and stops'
+	golden calls
+	keys Enter
+	shows '^ *file  *backups/2026/dumps/café img.tar' 'its whole name'
+	keys Escape x
+	shows 'docs.put backups/2026/dumps/café img.tar of alice@' \
+		'and in the question before its end'
+	keys Escape
+	want 0 'in a line of words' timeout 60 "$rpctui" --once \
+		--socket "$tmp/admin"
+	has out 'docs.put .* backups/2026/dumps/café img.tar$' 'it is there'
+	ctl calls --json >out 2>err
+	has out '"file":"backups/2026/dumps/café img.tar"}' 'it is told'
+	exec 9>&-
+	wait "$put"
+	result $? 'it comes to its end'
+	[ "$(stat -c %s "shared/backups/2026/dumps/café img.tar")" = 70000 ]
+	result $? 'whole'
+	keys 2
 }
 
 # A call that runs is ended from the tab of calls, and not its connection.
@@ -229,6 +266,7 @@ main() {
 	mark=0
 	prepare
 	stranger
+	transfers
 	cancels
 	impostor
 	restart

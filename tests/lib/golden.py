@@ -58,6 +58,16 @@ def row(line):
         'tx'.rjust(len(m.group(3))) + m.group(4), line)
 
 
+def call(line):
+    """Of one that runs, how long it does and may; of a method, what it took."""
+    if re.match(r'[> ] \S+\.(put|get) .*@', line):
+        line = re.sub(r' +' + AGE + r'(?= |$)',
+                      lambda m: 'age'.rjust(len(m.group())), line)
+    return re.sub(r' \d[\d.]*[mu]?s(?= |$)',
+                  lambda m: 'took'.rjust(len(m.group())), line) \
+        if re.match(r'  \S+  +\d+  +\d+  +\d+ ', line) else line
+
+
 def narrow_row(line):
     return re.sub(r'(?<=  )( *' + SIZE + r')( +' + SIZE + r')(?= *$)',
                   lambda m: 'rx'.rjust(len(m.group(1))) +
@@ -135,7 +145,7 @@ def normal(text, cols, rows, keys):
     lines[1] = re.sub(r'(?<=1 Conns )\d', 'N', lines[1])
     body = range(2 if narrow else 3, rows - (2 if narrow else 3))
     for i in body:
-        lines[i] = narrow_row(lines[i]) if narrow else row(lines[i])
+        lines[i] = call(narrow_row(lines[i]) if narrow else row(lines[i]))
     if not narrow:
         leave_out(lines, cols, body[0], body[-1] + 1)
     if 'OFFLINE' in lines[0] or re.search(r'u takes|u undo \(', lines[rows - 2]):

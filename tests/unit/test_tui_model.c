@@ -311,7 +311,7 @@ test_calls(void **state)
 	    tui_tell(m, "_.calls", 10000,
 	        "{\"left_out\":3,\"calls\":[{\"method\":\"echo\",\"conn\":4,"
 	        "\"stream\":true,\"age_ms\":250,\"left_ms\":500},"
-	        "{\"method\":\"x\",\"canceled\":true,"
+	        "{\"method\":\"x\",\"canceled\":true,\"file\":\"b/img.tar\","
 	        "\"age_ms\":18446744073709551615,"
 	        "\"left_ms\":18446744073709551615}]}"),
 	    RK_OK);
@@ -320,6 +320,8 @@ test_calls(void **state)
 	assert_int_equal(m->calls[0].began_ms, 9750);
 	assert_int_equal(m->calls[0].deadline_ms, 10500);
 	assert_true(m->calls[0].stream);
+	assert_string_equal(m->calls[0].file, "");
+	assert_string_equal(m->calls[1].file, "b/img.tar");
 	assert_true(m->calls[1].canceled);
 	assert_true(m->calls[1].began_ms < 0);
 	assert_true(m->calls[1].deadline_ms > 10000);

@@ -213,6 +213,46 @@ test_line(void **state)
 	assert_int_equal((l.len - 4) % 3, 0);
 }
 
+static void
+pairs(const char *head, const char *tail, size_t width, const char *want,
+    size_t cells)
+{
+	char dst[PAINT_MAX];
+	size_t n = paint_pair(dst, head, tail, width);
+
+	assert_string_equal(dst, want);
+	assert_int_equal(n, cells);
+	assert_int_equal(paint_width(dst), cells);
+}
+
+/* A method and a file: of both what tells most. */
+static void
+test_pair(void **state)
+{
+	(void)state;
+	pairs("docs.put", "", 20, "docs.put", 8);
+	pairs("docs.put", "", 5, "docs~", 5);
+	pairs("docs.put", "b/img.tar", 18, "docs.put b/img.tar", 18);
+	pairs("docs.put", "b/img.tar", 17, "docs.put ~img.tar", 17);
+	pairs(
+	    "docs.put", "backups/2026/img.tar", 20, "docs.put ~26/img.tar", 20);
+	pairs("docs.put", "b/img.tar", 12, "docs.put b/~", 12);
+	pairs("docs.put", "b/img.tar", 0, "", 0);
+	/* A wide character does not fit into what is left. */
+	pairs("docs.put",
+	    "\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad"
+	    "\xe4\xb8\xad",
+	    17, "docs.put ~\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad", 16);
+	/* What was escaped is not again, and what was not is. */
+	pairs("x", "a\\x1b[2J", 20, "x a\\x1b[2J", 10);
+	pairs("x", "a\x1b[2J", 20, "x a\\x1b[2J", 10);
+	/* A mark that has lost what it stood on stands on the cut. */
+	pairs("docs.put", "aaaaaa\xcc\x81zzzzzzz", 17,
+	    "docs.put ~\xcc\x81zzzzzzz", 17);
+	pairs("docs.put", "aaaaaaz\xcc\x81zzzzzz", 17,
+	    "docs.put ~z\xcc\x81zzzzzz", 17);
+}
+
 int
 main(void)
 {
@@ -223,6 +263,7 @@ main(void)
 		cmocka_unit_test(test_marks),
 		cmocka_unit_test(test_plain_locale),
 		cmocka_unit_test(test_any_bytes),
+		cmocka_unit_test(test_pair),
 		cmocka_unit_test(test_wrap),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_line),
