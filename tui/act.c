@@ -522,6 +522,7 @@ ui_key(struct ui *ui, uint32_t key, bool pasted)
 		pasted_key(ui, key);
 		return;
 	}
+	ui->last_key = key;
 	if (key == TK_WHEEL_UP || key == TK_WHEEL_DOWN)
 		key = key == TK_WHEEL_UP ? TK_UP : TK_DOWN;
 	k = keys_find(ui->tab, key);

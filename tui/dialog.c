@@ -11,6 +11,10 @@
 #define WIDTH 74
 #define MORE_CELLS 15 /* beside a title in the same line */
 #define TEXT_MIN 4    /* lines beside buttons that are always in sight */
+/* A key that is held down comes again after half a second or less, with some
+ * terminals a whole one.  Ticks and not the time, as what waited while we did
+ * not run comes all at once. */
+#define HELD_TICKS (1000 / UI_TICK_MS + 1)
 
 struct dialog *
 dialog_open(struct ui *ui, const char *title,
@@ -25,6 +29,8 @@ dialog_open(struct ui *ui, const char *title,
 	}
 	(void)str_copy(d->title, sizeof(d->title), title);
 	d->done = done;
+	d->opener = ui->last_key;
+	d->opener_tick = ui->ticks;
 	d->hints = "Tab/arrows move  Enter take  Esc back";
 	d->brief = "Tab, Enter  Esc back";
 	ui->dialog = d;
@@ -114,6 +120,18 @@ typed_key(struct ui *ui, struct dialog *d, uint32_t key)
 		finish(ui, 0);
 }
 
+/* Is it the letter that opened this, and was never let go? */
+static bool
+is_held(struct ui *ui, struct dialog *d, uint32_t key)
+{
+	bool held = ui->ticks - d->opener_tick < HELD_TICKS;
+
+	if (key != d->opener || !held)
+		d->opener = 0;
+	d->opener_tick = ui->ticks;
+	return d->opener != 0;
+}
+
 static void
 press(struct ui *ui, struct dialog *d, size_t button)
 {
@@ -143,16 +161,20 @@ note_key(struct dialog *d, uint32_t key)
 }
 
 static void
-button_key(struct ui *ui, struct dialog *d, uint32_t key)
+button_key(struct ui *ui, struct dialog *d, uint32_t key, bool held)
 {
 	/* The note is one more place to be. */
 	size_t n = d->n_buttons + d->has_note;
 
 	for (size_t i = 0; i < d->n_buttons; i++) {
-		if (d->buttons[i].key == key) {
+		if (d->buttons[i].key != key)
+			continue;
+		if (held && i > 0 && !d->buttons[i].shows)
+			ui_say(ui, ROLE_WAIT,
+			    "that key asked: let go of it first, for a second");
+		else
 			press(ui, d, i);
-			return;
-		}
+		return;
 	}
 	d->follow = true;
 	if (key == 'n' && d->has_note)
@@ -182,6 +204,7 @@ void
 dialog_key(struct ui *ui, uint32_t key)
 {
 	struct dialog *d = ui->dialog;
+	bool held = is_held(ui, d, key);
 
 	if (key == TK_ESC)
 		finish(ui, -1);
@@ -195,7 +218,7 @@ dialog_key(struct ui *ui, uint32_t key)
 	else if (in_note(d))
 		note_key(d, key);
 	else
-		button_key(ui, d, key);
+		button_key(ui, d, key, held);
 }
 
 bool

@@ -29,6 +29,10 @@ struct dialog {
 	size_t top;  /* of what is shown, where it has no room */
 	int page;    /* how much of it there is room for */
 	bool follow; /* have the focus in sight */
+	/* The key that opened it, as long as that may still be held down, and
+	 * the tick in which it last came. */
+	uint32_t opener;
+	uint64_t opener_tick;
 	struct button buttons[DIALOG_BUTTONS]; /* the first is harmless */
 	size_t n_buttons, focus;
 	/* Where there are no buttons: this must be typed to go on. */

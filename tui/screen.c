@@ -103,6 +103,7 @@ on_tick(struct rk_timer *t, void *arg)
 {
 	struct ui *ui = arg;
 
+	ui->ticks++;
 	forget_old(ui, ui_now(ui));
 	trace_look(ui);
 	cmdline_look(ui);

@@ -81,6 +81,8 @@ struct ui {
 	struct model *frozen;  /* paused */
 	uint64_t drawn;        /* model.changes */
 	int64_t drawn_sec;
+	uint64_t ticks;    /* of ours: none is caught up with */
+	uint32_t last_key; /* that was pressed */
 	bool dirty;
 	enum tab tab;
 	struct list lists[TAB_COUNT];

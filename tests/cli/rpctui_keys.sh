@@ -63,8 +63,8 @@ answers() {
 	hides 'May this key' 'Esc leaves it waiting'
 	keys a
 	shows '> \[ Later \]' 'a asks, too'
-	keys a
-	signer_got 0 'and one more a allows it'
+	once_more a 'answered' 'and one more a'
+	signer_got 0 'allows it'
 	hides 'MAY IT BE' 'it is gone'
 	shows '^[> ] c  *deploy-ca  *[0-9]*m  *1 ' 'and counted'
 	signs
@@ -182,8 +182,7 @@ hears_lies() {
 	result $? 'and nothing is red'
 	keys a
 	shows '> \[ Later \]' 'an answer'
-	keys a
-	shows 'not answered: no \\x1b\[2J way' 'is refused in its words, escaped'
+	once_more a 'not answered: no \\x1b\[2J way' 'is refused in its words, escaped'
 	kill "$liar"
 	hides '?? key' 'it ends, and the tab is the daemon'"'"'s alone'
 	shows '^WHAT\|certificate_days' 'as without an agent'

@@ -101,6 +101,19 @@ prepare() {
 	shows 'trust ASK' 'the daemon is known'
 }
 
+# holds KEY: so that it repeats, after half a second as terminals do.
+holds() {
+	sleep 0.4
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		keys "$1"
+		sleep 0.05
+	done
+	on_screen '> \[ Later \]' && ctl trust ls --state waiting --plain |
+		grep -q '	alice@'
+	result $? "$1 that is held decides nothing"
+	shows 'let go of it first' 'which is said'
+}
+
 stranger() {
 	comes alice hello
 	shows '?? alice@example.org' 'a stranger is seen'
@@ -112,8 +125,12 @@ stranger() {
 	keys a
 	shows '> \[ Later \]' 'a asks'
 	golden decide
+	keys Escape
+	hides 'Approve \]' 'Esc goes back'
 	keys a
-	shows 'approved: alice@example.org' 'a decides'
+	shows '> \[ Later \]' 'a asks again'
+	holds a
+	once_more a 'approved: alice@example.org' 'let go and pressed again it decides'
 	answered alice hello 'the call that waited is answered'
 	shows 'KNOWN (1)' 'it is known'
 	keys Escape

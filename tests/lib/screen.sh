@@ -23,6 +23,25 @@ hides() { # PATTERN TEXT
 	result $? "$2"
 }
 
+# A key that is not held is pressed after a while, and again on a machine that
+# was too busy to see that.
+pressed() { # KEY PATTERN
+	sleep 1.5
+	keys "$1"
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		! on_screen "$2" || return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+# once_more KEY PATTERN TEXT: the letter that has asked is what decides.
+once_more() {
+	until_ok pressed "$1" "$2"
+	result $? "$3"
+	screen >plain
+}
+
 # begin WORDS: the screen, from the shell.
 begin() {
 	mark=$((mark + 1))
