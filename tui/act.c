@@ -105,22 +105,6 @@ ask_note(struct ui *ui, const struct model_key *k)
 }
 
 static void
-undo(struct ui *ui)
-{
-	const struct order_arg args[] = {
-		{ "key", ui->undo_fp, 0 },
-		{ "version", NULL, ui->undo_version },
-	};
-
-	if (ui->undo_fp[0] == '\0') {
-		ui_say(ui, ROLE_DIM, "there is nothing to take back");
-		return;
-	}
-	order_send(ui, "_.undo", args, 2, "taken back", false);
-	ui->undo_fp[0] = '\0';
-}
-
-static void
 act_on_key(struct ui *ui, enum action action)
 {
 	const struct model_key *k = picked_key(ui);
@@ -349,7 +333,7 @@ act_on_row(struct ui *ui, const struct keys_row *k)
 		import_ask(ui);
 		break;
 	case ACT_UNDO:
-		undo(ui);
+		undo_last(ui);
 		break;
 	case ACT_AUDIT:
 		audit_open(ui);

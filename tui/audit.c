@@ -48,12 +48,13 @@ add_line(struct text *t, const struct rk_value *line, const char *today)
 }
 
 static void
-answered(struct ui *ui, const struct rk_value *answer)
+answered(struct ui *ui, enum rk_err code, const struct rk_value *answer)
 {
 	const struct rk_value *lines = rk_value_get(answer, "lines");
 	char today[WORDS_LEN + 8];
 	struct text *t;
 
+	(void)code;
 	/* It may be closed by now. */
 	if (ui->pane == NULL || ui->pane->ops != &ops)
 		return;
@@ -86,5 +87,5 @@ audit_open(struct ui *ui)
 	if (p == NULL)
 		return;
 	text_add(&p->text, ROLE_DIM, "asking");
-	order_ask(ui, "_.audit", args, 1, answered);
+	(void)order_ask(ui, "_.audit", args, 1, answered);
 }

@@ -261,10 +261,11 @@ fill_lock(
 }
 
 static void
-checked(struct ui *ui, const struct rk_value *answer)
+checked(struct ui *ui, enum rk_err code, const struct rk_value *answer)
 {
 	struct dialog *d = ui->dialog;
 
+	(void)code;
 	/* It may be over by now. */
 	if (d != NULL && d->done == locked)
 		fill_lock(ui, d, answer, false);
@@ -283,7 +284,7 @@ ask_lock(struct ui *ui)
 	d->turn = say_open;
 	d->turn_key = 'k';
 	d->hints = d->brief = "Enter go on  k drop/keep  Esc = cancel";
-	order_ask(ui, "_.check", NULL, 0, checked);
+	(void)order_ask(ui, "_.check", NULL, 0, checked);
 }
 
 void

@@ -1,6 +1,8 @@
 /* Closing connections whose key is not on the list, when that is locked. */
 #include "extra.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +10,8 @@
 struct drop {
 	uint64_t *ids; /* owned */
 	size_t n, at;
-	size_t closed;
+	size_t closed, gone; /* gone: before it came to them */
+	size_t failed;
 	uint64_t left_out; /* of the answer */
 };
 
@@ -46,11 +49,18 @@ static void next(struct ui *ui);
 
 /* One that is gone already is an error, and no trouble. */
 static void
-on_kicked(struct ui *ui, const struct rk_value *answer)
+on_kicked(struct ui *ui, enum rk_err code, const struct rk_value *answer)
 {
-	if (ui->drop == NULL)
+	struct drop *d = ui->drop;
+
+	if (d == NULL)
 		return;
-	ui->drop->closed += answer != NULL ? view_number(answer, "kicked") : 0;
+	if (code == RK_OK && view_number(answer, "kicked") > 0)
+		d->closed++;
+	else if (code == RK_OK || code == RK_ENOENT)
+		d->gone++;
+	else
+		d->failed++;
 	next(ui);
 }
 
@@ -58,17 +68,24 @@ static void
 finish(struct ui *ui)
 {
 	const struct drop *d = ui->drop;
+	size_t left = d->failed + (d->n - d->at);
+	char gone[48] = "", more[64] = "";
 
+	if (d->gone > 0)
+		(void)snprintf(
+		    gone, sizeof(gone), ", gone already: %zu", d->gone);
 	if (d->left_out > 0)
-		ui_say(ui, ROLE_WAIT,
-		    "LOCKED, connections closed: %zu; %zu more were not looked "
-		    "at",
-		    d->closed, (size_t)d->left_out);
+		(void)snprintf(more, sizeof(more), "; not looked at: %" PRIu64,
+		    d->left_out);
+	if (left > 0)
+		ui_say(ui, ROLE_BAD,
+		    "LOCKED, connections closed: %zu%s, NOT closed: %zu%s",
+		    d->closed, gone, left, more);
 	else
-		ui_say(ui, ROLE_GOOD,
+		ui_say(ui, d->left_out > 0 ? ROLE_WAIT : ROLE_GOOD,
 		    "LOCKED: only known keys may connect; connections closed: "
-		    "%zu",
-		    d->closed);
+		    "%zu%s%s",
+		    d->closed, gone, more);
 	drop_free(ui);
 	feed_ask(ui->conf.feed);
 }
@@ -79,12 +96,14 @@ next(struct ui *ui)
 	struct drop *d = ui->drop;
 	struct order_arg arg = { "conn", NULL, 0 };
 
-	if (d->at == d->n) {
-		finish(ui);
-		return;
+	if (d->at < d->n) {
+		arg.number = d->ids[d->at];
+		if (order_ask(ui, "_.kick", &arg, 1, on_kicked)) {
+			d->at++;
+			return;
+		}
 	}
-	arg.number = d->ids[d->at++];
-	order_ask(ui, "_.kick", &arg, 1, on_kicked);
+	finish(ui);
 }
 
 static void
@@ -103,14 +122,19 @@ take(struct drop *d, const struct rk_value *list)
 }
 
 static void
-on_conns(struct ui *ui, const struct rk_value *answer)
+on_conns(struct ui *ui, enum rk_err code, const struct rk_value *answer)
 {
 	const struct rk_value *list =
 	    answer != NULL ? rk_value_get(answer, "conns") : NULL;
 	struct drop *d;
 
-	if (list == NULL || list->kind != RK_ARRAY)
+	if (list == NULL || list->kind != RK_ARRAY) {
+		ui_say(ui, ROLE_BAD,
+		    "LOCKED, and no connection was looked at: %s",
+		    code == RK_OK ? "the answer is malformed"
+		                  : rk_err_text(code));
 		return;
+	}
 	drop_free(ui);
 	if ((d = calloc(1, sizeof(*d))) == NULL ||
 	    (d->ids = calloc(list->u.list.count + 1, sizeof(*d->ids))) ==
@@ -128,5 +152,5 @@ on_conns(struct ui *ui, const struct rk_value *answer)
 void
 drop_unlisted(struct ui *ui)
 {
-	order_ask(ui, "_.conns", NULL, 0, on_conns);
+	(void)order_ask(ui, "_.conns", NULL, 0, on_conns);
 }

@@ -307,7 +307,7 @@ usual_message(const struct ui *ui, char *dst, size_t len, bool *calls)
 static void
 undo_message(const struct ui *ui, char *dst, size_t len)
 {
-	int64_t left = (ui->undo_until - ui_now(ui)) / 1000;
+	int64_t left = (ui->undo.until_ms - ui_now(ui)) / 1000;
 	size_t waits = model_waiting(ui->m);
 
 	if (ui_narrow(ui))
@@ -339,7 +339,7 @@ draw_message(struct ui *ui, int row)
 		return;
 	}
 	usual_message(ui, text, sizeof(text), &calls);
-	if (ui->undo_fp[0] != '\0' && ui->m->online && ui->m->silent_s == 0)
+	if (ui->undo.fp[0] != '\0' && ui->m->online && ui->m->silent_s == 0)
 		undo_message(ui, text, sizeof(text));
 	put_line(ui, row, calls ? ROLE_WAIT : ROLE_DIM, text);
 }

@@ -1,6 +1,8 @@
 /* What the daemon is told to do, and what it says to that. */
 #include "ui.h"
 
+#include "words.h"
+
 #include "base/error.h"
 #include "base/str.h"
 
@@ -110,36 +112,32 @@ say_imported(struct ui *ui, const struct rk_value *answer)
 		    number(answer, "new"), number(answer, "known"), more);
 }
 
-/* Of this decision, and no later one. */
-static void
-offer_undo(struct ui *ui, const struct rk_value *answer)
-{
-	(void)view_text(
-	    answer, "fingerprint", ui->undo_fp, sizeof(ui->undo_fp));
-	ui->undo_version = number(answer, "version");
-	ui->undo_until = ui_now(ui) + UI_UNDO_MS;
-}
-
 static void
 on_done(enum rk_err code, const struct rk_error *err,
     const struct rk_value *answer, void *arg)
 {
-	struct order *o = arg;
+	struct order *slot = arg;
+	const struct order done = *slot, *o = &done;
 	struct ui *ui = o->ui;
 
-	o->ui = NULL;
-	if (code != RK_OK)
+	/* What follows may take it. */
+	slot->ui = NULL;
+	if (code != RK_OK && !o->quiet)
 		ui_say(ui, ROLE_BAD, "%s",
 		    err != NULL && err->text[0] != '\0' ? err->text
 		                                        : rk_err_text(code));
 	if (o->answered != NULL) {
-		o->answered(ui, code == RK_OK ? answer : NULL);
+		o->answered(ui, code, code == RK_OK ? answer : NULL);
 		ui->dirty = true;
 		return;
 	}
 	/* What has become of it is not waited for; no event tells of notes. */
 	ui->conf.model->keys_stale = true;
 	feed_ask(ui->conf.feed);
+	if (o->can_undo)
+		undo_decided(ui, o, code, answer);
+	if (o->undoes)
+		undo_answered(ui, o, code);
 	if (code == RK_EDENIED && o->denied != NULL && err != NULL)
 		o->denied(ui, &o->what, err->text);
 	if (code != RK_OK)
@@ -148,8 +146,6 @@ on_done(enum rk_err code, const struct rk_error *err,
 		say_imported(ui, answer);
 	else
 		ui_say(ui, ROLE_GOOD, "%s", o->said);
-	if (o->can_undo)
-		offer_undo(ui, answer);
 	if (o->then != NULL)
 		o->then(ui);
 }
@@ -164,7 +160,18 @@ free_slot(struct ui *ui)
 	return NULL;
 }
 
+/* What it is about is remembered, for when no answer comes. */
 static void
+note_key(struct order *o, const struct order_arg *args, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(args[i].key, "key") == 0)
+			(void)str_copy(o->fp, sizeof(o->fp), args[i].text);
+	}
+	words_now(o->sent);
+}
+
+static bool
 send(struct ui *ui, const char *method, const struct order_arg *args, size_t n,
     const struct order *what)
 {
@@ -176,18 +183,21 @@ send(struct ui *ui, const char *method, const struct order_arg *args, size_t n,
 
 	if (o == NULL) {
 		ui_say(ui, ROLE_BAD, "too many orders run already");
-		return;
+		return false;
 	}
 	*o = *what;
+	if (o->can_undo || o->undoes)
+		note_key(o, args, n);
 	if ((r = pack(args, n, is_audited(method), &made, &len)) == RK_OK)
 		r = feed_order(ui->conf.feed, method,
 		    (struct rk_bytes){ made, len }, on_done, o, &err);
 	free(made);
-	if (r != RK_OK)
+	if (r != RK_OK && !o->quiet)
 		ui_say(ui, ROLE_BAD, "%s",
 		    err.text[0] != '\0' ? err.text : rk_err_text(r));
 	else
 		o->ui = ui;
+	return r == RK_OK;
 }
 
 void
@@ -197,7 +207,15 @@ order_send(struct ui *ui, const char *method, const struct order_arg *args,
 	struct order what = { .can_undo = can_undo };
 
 	(void)str_copy(what.said, sizeof(what.said), said);
-	send(ui, method, args, n, &what);
+	(void)send(ui, method, args, n, &what);
+}
+
+void
+order_undo(struct ui *ui, const struct order_arg *args, size_t n)
+{
+	const struct order what = { .undoes = true, .said = "taken back" };
+
+	(void)send(ui, "_.undo", args, n, &what);
 }
 
 void
@@ -207,7 +225,7 @@ order_then(struct ui *ui, const char *method, const struct order_arg *args,
 	struct order what = { .then = then };
 
 	(void)str_copy(what.said, sizeof(what.said), said);
-	send(ui, method, args, n, &what);
+	(void)send(ui, method, args, n, &what);
 }
 
 void
@@ -231,14 +249,23 @@ order_replace(struct ui *ui, const struct replacing *what, denied_fn *denied)
 		args[n++] = (struct order_arg){ "note", what->note, 0 };
 	(void)snprintf(order.said, sizeof(order.said),
 	    "replaced the key of %.120s", what->who);
-	send(ui, "_.decide", args, n, &order);
+	(void)send(ui, "_.decide", args, n, &order);
 }
 
-void
+bool
 order_ask(struct ui *ui, const char *method, const struct order_arg *args,
-    size_t n, void (*answered)(struct ui *ui, const struct rk_value *answer))
+    size_t n, answered_fn *answered)
 {
 	const struct order what = { .answered = answered };
 
-	send(ui, method, args, n, &what);
+	return send(ui, method, args, n, &what);
+}
+
+bool
+order_look(struct ui *ui, const char *method, const struct order_arg *args,
+    size_t n, answered_fn *answered)
+{
+	const struct order what = { .answered = answered, .quiet = true };
+
+	return send(ui, method, args, n, &what);
 }

@@ -84,8 +84,7 @@ forget_old(struct ui *ui, int64_t now)
 		ui->message[0] = '\0';
 		ui->dirty = true;
 	}
-	if (ui->undo_fp[0] != '\0' && now >= ui->undo_until)
-		ui->undo_fp[0] = '\0';
+	undo_look(ui, now);
 }
 
 static void

@@ -7,6 +7,7 @@
 #include "screen.h"
 #include "term.h"
 #include "text.h"
+#include "undo.h"
 #include "view.h"
 
 #define UI_COLS_MIN 40
@@ -61,12 +62,20 @@ struct replacing {
 typedef void denied_fn(
     struct ui *ui, const struct replacing *what, const char *why);
 
+/* The answer is NULL where the code is not RK_OK. */
+typedef void answered_fn(
+    struct ui *ui, enum rk_err code, const struct rk_value *answer);
+
 struct order {
 	struct ui *ui; /* NULL: free */
 	char said[200];
-	bool can_undo; /* it is a decision */
+	bool can_undo;      /* it is a decision */
+	bool undoes;        /* one */
+	char fp[RK_FP_LEN]; /* of these two: what they are about */
+	char sent[32];      /* when */
+	bool quiet;         /* what goes wrong is not said */
 	/* Of what is only asked for. */
-	void (*answered)(struct ui *ui, const struct rk_value *answer);
+	answered_fn *answered;
 	void (*then)(struct ui *ui); /* where it went well */
 	/* Where the daemon would do it if it were meant so, or NULL. */
 	denied_fn *denied;
@@ -99,9 +108,7 @@ struct ui {
 	size_t side_top;
 	bool mouse;
 	struct order orders[UI_ORDERS];
-	char undo_fp[RK_FP_LEN];
-	uint64_t undo_version;
-	int64_t undo_until;
+	struct undo undo;
 	struct drop *drop;   /* connections that are being closed, or NULL */
 	struct box list_box; /* where the rows were drawn */
 	int status;
@@ -205,10 +212,15 @@ void order_then(struct ui *ui, const char *method, const struct order_arg *args,
  * do that only if it is told once more; NULL: it is. */
 void order_replace(
     struct ui *ui, const struct replacing *what, denied_fn *denied);
-/* Ask for something.  What goes wrong is said; the answer is NULL then, where
- * it could be asked for at all. */
-void order_ask(struct ui *ui, const char *method, const struct order_arg *args,
-    size_t n, void (*answered)(struct ui *ui, const struct rk_value *answer));
+/* Take a decision back: undo.h is told of the answer. */
+void order_undo(struct ui *ui, const struct order_arg *args, size_t n);
+/* Ask for something.  What goes wrong is said.  False: it cannot be asked for,
+ * and nothing is answered. */
+bool order_ask(struct ui *ui, const char *method, const struct order_arg *args,
+    size_t n, answered_fn *answered);
+/* The same, and what goes wrong is not said. */
+bool order_look(struct ui *ui, const char *method, const struct order_arg *args,
+    size_t n, answered_fn *answered);
 
 /* ---- freeze.c ---- */
 /* A copy of a model that nothing changes; NULL without memory. */

@@ -137,8 +137,31 @@ shifts() {
 	shows '> \[ Later \]' 'until the key is pressed again'
 }
 
+# A decision is taken back although the daemon went meanwhile.
+away() {
+	keys r
+	shows 'rejected: mallory' 'a decision'
+	stop
+	result $? 'the daemon ends'
+	shows 'OFFLINE' 'which is seen'
+	keys u
+	shows 'u takes it back when it does' 'it cannot be taken back now'
+	start 1 -f mash.conf --certs certs
+	result $? 'the daemon is back'
+	hides 'OFFLINE' 'which is seen'
+	keys u
+	shows 'taken back' 'and then it can'
+	is mallory new
+	result $? 'and is'
+}
+
 another() {
+	keys / mallory Enter
+	until_ok is_row mallory
+	result $? 'it is selected'
 	keys a
+	shows '> \[ Later \]' 'asked about'
+	keys Tab a
 	shows 'approved: mallory' 'a decision'
 	"$rpcd" ctl --socket admin trust reject "$(fingerprint mallory)" \
 		>out 2>err
@@ -185,6 +208,107 @@ put('_.export', part('# \x1b]0;z\x07\na\x00b\n', 0))
 for i in range(3):
     put('export.%d' % i, part('', i + 1))
 END
+}
+
+# odd_says FILE=JSON...: what the odd one answers.
+odd_says() {
+	python3 - "$@" <<'END'
+import json, sys
+def pack(v):
+    if isinstance(v, bool): return b'\xc3' if v else b'\xc2'
+    if isinstance(v, int): return b'\xce' + v.to_bytes(4, 'big')
+    if isinstance(v, str): return b'\xd9' + bytes([len(v)]) + v.encode()
+    if isinstance(v, list): return bytes([0x90 + len(v)]) + b''.join(map(pack, v))
+    return bytes([0x80 + len(v)]) + b''.join(pack(k) + pack(x) for k, x in v.items())
+for word in sys.argv[1:]:
+    name, v = word.split('=', 1)
+    open('odd/' + name, 'wb').write(pack(json.loads(v)))
+END
+}
+
+odd_starts() {
+	: >odd.out
+	rm -f odd.sock
+	"$oddctl" "$tmp/odd.sock" odd </dev/null >odd.out 2>&1 &
+	odd=$!
+	daemons="$daemons $odd"
+	until_ok grep -q listening odd.out
+}
+
+# Lock, close what is not on the list.
+locks_odd() {
+	keys L
+	shows 'Type LOCK' 'locking is asked about'
+	keys k
+	shows 'Dropped: 3' 'with who is connected'
+	keys LOCK Enter
+}
+
+quits_odd() {
+	keys C-c
+	until_ok test -s tui.end
+	kill "$odd" 2>/dev/null
+}
+
+# Of three connections one is gone when its turn comes; or the daemon is.
+drops() {
+	values
+	rm -rf odd/_.trust odd/_.known
+	odd_says '_.status={"name":"odd","trust":{"mode":"ask","list":"open","known":1,"waiting":0}}' \
+		'_.conns={"conns":[{"id":1,"key":"once","state":"idle"},{"id":2,"key":"once","state":"idle"},{"id":3,"key":"once","state":"idle"},{"id":4,"key":"known","state":"idle"}]}' \
+		'_.lock={}' '_.check={"findings":[]}' '_.trust={"keys":[{"state":"new","fingerprint":"x","email":"mallory@example.org"}]}' \
+		'_.known={"keys":[]}' 'kick.0={"kicked":1}' 'kick.2={"kicked":1}'
+	odd_starts
+	rm -f tui.end
+	begin odd.sock
+	locks_odd
+	shows 'connections closed: 2, gone already: 1' 'all of them are tried'
+	quits_odd
+	: >odd/kick.1.end
+	odd_starts
+	rm -f tui.end
+	begin odd.sock
+	locks_odd
+	shows 'closed: 1, NOT closed: 2' 'what could not be done is said'
+	quits_odd
+	rm odd/kick.*
+}
+
+# unsure PATTERN TEXT [LINE]: a daemon that goes before it answers, and is back
+# with this line in its audit.
+unsure() {
+	fp=SHA256:$(printf 'a%.0s' $(seq 43))
+	odd_says "_.trust={\"keys\":[{\"state\":\"new\",\"email\":\"mallory@b\",\"fingerprint\":\"$fp\",\"version\":3}]}" \
+		'_.decide={}' "_.audit={\"lines\":[]}"
+	: >odd/_.decide.end
+	odd_starts
+	rm -f tui.end
+	begin odd.sock
+	shows '?? mallory@b' 'a key waits'
+	keys Enter
+	shows '> \[ Later \]' 'asked about'
+	keys r
+	shows OFFLINE 'the daemon goes before it answers'
+	rm odd/_.decide.end
+	odd_says "_.audit={\"lines\":[${3:+{\"fingerprint\":\"$fp\",$3\}}]}"
+	odd_starts
+	shows "$1" "$2"
+}
+
+doubts() {
+	unsure 'it is NOT done: rejected' 'it has not done it'
+	keys u
+	shows 'nothing to take back' 'and nothing is taken back'
+	quits_odd
+	unsure 'it is NOT done: rejected' 'nor has another done it for us' \
+		'"id":7,"who":"eve (ctl)","what":"reject","time":"2999-01-01T00:00:00Z"'
+	quits_odd
+	unsure 'although the daemon went meanwhile: rejected' 'it has' \
+		'"id":7,"who":"eve (tui)","what":"reject","time":"2999-01-01T00:00:00Z"'
+	odd_says '_.undo={}'
+	keys u
+	hides 'went meanwhile' 'and that is taken back'
+	quits_odd
 }
 
 lies() {
@@ -234,7 +358,10 @@ main() {
 	pasted
 	small
 	shifts
+	away
 	another
+	drops
+	doubts
 	lies
 	term kill-server 2>/dev/null
 	stop >/dev/null

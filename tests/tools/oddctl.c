@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rpckit/rpckit.h>
 
@@ -18,12 +19,15 @@
  * pushed DIR/push.0, DIR/push.1, ... as well, and DIR/conns.0, ... each time
  * somebody asks for _.conns.  _.export is answered with DIR/export.0,
  * DIR/export.1, ... as long as there are such.  What _.decide was asked is in
- * DIR/decided then.  Until it is terminated.
+ * DIR/decided then.  Where there is a DIR/kick.0, _.kick is answered with that,
+ * then with DIR/kick.1, and so on; of one that is not there the connection is
+ * gone.  Where DIR/NAME.end is there, who asks for NAME ends the program. Until
+ * it is terminated.
  */
 static const char *const names[] = { "_.status", "_.conns", "_.calls",
 	"_.trust", "_.known", "_.log", "_.serves", "_.kick", "_.undo",
 	"_.audit", "_.export", "_.events", "_.pending", "_.metrics", "_.check",
-	"_.import", "_.decide", "_.mode", "_.reload" };
+	"_.import", "_.decide", "_.mode", "_.reload", "_.lock" };
 #define N_NAMES (sizeof(names) / sizeof(names[0]))
 
 static const char *folder;
@@ -41,11 +45,32 @@ load(const char *name, struct buf *b)
 	return fs_read(path, 0, FILE_MAX, b, NULL);
 }
 
+static bool
+is_there(const char *name)
+{
+	struct buf b;
+	bool there = load(name, &b) == RK_OK;
+
+	buf_fini(&b);
+	return there;
+}
+
+static void
+end_at(const char *name)
+{
+	char file[64];
+
+	(void)snprintf(file, sizeof(file), "%s.end", name);
+	if (is_there(file))
+		_exit(0);
+}
+
 static void
 on_call(struct rk_call *call, void *arg)
 {
 	struct buf b;
 
+	end_at(arg);
 	if (load(arg, &b) == RK_OK)
 		(void)rk_call_reply(call, buf_peek(&b), buf_len(&b));
 	else
@@ -64,6 +89,22 @@ on_export(struct rk_call *call, void *arg)
 	(void)snprintf(name, sizeof(name), "export.%u", asked++);
 	on_call(call, load(name, &b) == RK_OK ? name : arg);
 	buf_fini(&b);
+}
+
+static void
+on_kick(struct rk_call *call, void *arg)
+{
+	static unsigned asked;
+	static char name[32];
+
+	(void)snprintf(name, sizeof(name), "kick.%u", asked++);
+	end_at(name);
+	if (is_there(name))
+		on_call(call, name);
+	else if (is_there("kick.0"))
+		(void)rk_call_fail(call, "no such connection", NULL, 0);
+	else
+		on_call(call, arg);
 }
 
 static void
@@ -148,6 +189,8 @@ find_fn(const char *name)
 		return on_export;
 	if (strcmp(name, "_.conns") == 0)
 		return on_conns;
+	if (strcmp(name, "_.kick") == 0)
+		return on_kick;
 	if (strcmp(name, "_.decide") == 0)
 		return on_decide;
 	return strcmp(name, "_.events") == 0 ? on_events : on_call;
