@@ -174,6 +174,32 @@ find_operand(struct parser *ps, bool *dashes)
 	return i < n ? i : n;
 }
 
+/* The name that a letter may be short for. */
+static const char *
+begins_with(const char *const *names, char letter)
+{
+	for (; *names != NULL; names++) {
+		if ((*names)[0] == letter && (*names)[1] != '\0')
+			return *names;
+	}
+	return NULL;
+}
+
+static enum rk_err unknown_option(
+    struct parser *ps, const char *word, size_t len);
+
+/* Is this word one option of no verb and no program?  What stands behind it is
+ * its value then, and no verb. */
+static bool
+is_nobodys(const struct parser *ps, const char *word)
+{
+	struct option_word w = split(word);
+
+	return word[0] == '-' && w.len > 0 && w.value == NULL &&
+	       (w.len == 1 || !is_cluster(ps, &w)) &&
+	       lookup(ps, w.name, w.len) == NULL;
+}
+
 static enum rk_err
 unknown_verb(struct parser *ps, const char *word)
 {
@@ -186,6 +212,10 @@ unknown_verb(struct parser *ps, const char *word)
 		names[n++] = c->name;
 	near = str_nearest(word, names);
 	str_escape(shown, sizeof(shown), word);
+	if (near == NULL && ps->operand_at > 0 &&
+	    is_nobodys(ps, ps->a->words[ps->operand_at - 1]))
+		return unknown_option(ps, ps->a->words[ps->operand_at - 1],
+		    strlen(ps->a->words[ps->operand_at - 1]));
 	if (near == NULL)
 		return err_set(
 		    ps->err, RK_EINVAL, "unknown command \"%s\"", shown);
@@ -267,7 +297,8 @@ unknown_option(struct parser *ps, const char *word, size_t len)
 		n = add_names(c->opts, names, n, 128);
 	(void)add_names(ps->p->opts, names, n, 128);
 	rk_escape(name, sizeof(name), word + skip, len - skip);
-	near = str_nearest(name, names);
+	near = letter && skip == 1 ? begins_with(names, name[0])
+	                           : str_nearest(name, names);
 	if (near == NULL)
 		return err_set(ps->err, RK_EINVAL, "unknown option %s", shown);
 	return err_set(ps->err, RK_EINVAL,

@@ -210,6 +210,8 @@ cancels() {
 	want 8 'a call that is not there' ctl cancel "$conn" $((call + 1))
 	has err 'no such call$' 'is said'
 	want 2 'a call that is no number' ctl cancel "$conn" x
+	want 2 'a letter that is no option' "$rpcd" ctl -s "$tmp/admin" status
+	has err 'unknown option -s (did you mean --socket?)$' 'is said to be it'
 	want 6 'who only looks' view cancel "$conn" "$call"
 	want 0 'cancel it' ctl cancel "$conn" "$call" --json
 	has out '^{"schema":1,"canceled":1,"method":"naps"}$' 'which'

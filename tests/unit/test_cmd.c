@@ -166,6 +166,10 @@ test_verbs(void **state)
 	assert_null(args_cmd(a));
 	args_free(a);
 	bad(&p, "lss", "unknown command \"lss\" (did you mean \"ls\"?)");
+	/* What stands before it is what is wrong. */
+	bad(&p, "-Z /x ls", "unknown option -Z");
+	bad(&p, "--zzz /x ls", "unknown option --zzz");
+	bad(&p, "ls -z", "unknown option -z");
 	bad(&p, "frobnicate", "unknown command \"frobnicate\"");
 	bad(&p, "\033[1m", "unknown command \"\\x1b[1m\"");
 	bad(&try_gnu, "--warm x bench m f",
