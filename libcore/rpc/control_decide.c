@@ -174,7 +174,6 @@ is_whole(const struct control_order *o)
 	       (verb == RK_ASK_REPLACE) == (o->order.by != NULL) &&
 	       (o->order.by != NULL || o->order.by_version == 0) &&
 	       (verb == RK_ASK_APPROVE_UNTIL) == (o->seconds > 0) &&
-	       o->seconds <= SECONDS_MAX &&
 	       (verb != RK_ASK_NOTE || o->order.note != NULL);
 }
 
@@ -277,6 +276,11 @@ decide(const struct control_try *t, struct rk_error *err)
 		    "reject, revoke, forget, replace or note, version, "
 		    "changed, seconds (until), by and by_version (replace), "
 		    "note, via}");
+		return RK_OK;
+	}
+	if (o.seconds > SECONDS_MAX) {
+		control_refuse(
+		    t->call, RK_EINVAL, "an approval lasts 366 days at most");
 		return RK_OK;
 	}
 	return carry_out(t, trust, &o, verbs[o.order.verb], err);

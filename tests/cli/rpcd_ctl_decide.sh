@@ -86,6 +86,10 @@ for_a_time() {
 	m=$(fingerprint mallory)
 	await_wait "$m" 'another'
 	want 2 'less than a second' ctl trust approve "$m" --for 0s
+	want 2 'more than a year' ctl trust approve "$m" --for 400d
+	has err '--for takes at most 366d$' 'is said, with how much it may be'
+	[ "$(wc -l <err)" -le 2 ]
+	result $? 'and nothing else'
 	want 2 'once and for a time' ctl trust approve "$m" --for 1s --once
 	want 0 'for a time' ctl trust approve "$m" --for 1h --note 'a box'
 	has err "$m.*: approved until 20" 'says until when'
