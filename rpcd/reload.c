@@ -104,12 +104,45 @@ out:
 	return r;
 }
 
+/* How little a mode lets in.  What it is by the file's own mode is not known
+ * here, and is as open as that can be. */
+static int
+strictness(unsigned mode)
+{
+	return mode == RK_TRUST_LOCK  ? 3
+	       : mode == RK_TRUST_ASK ? 2
+	       : mode == RK_TRUST_OFF ? 0
+	                              : 1;
+}
+
+static const char *
+mode_word(unsigned mode)
+{
+	return mode == RK_TRUST_LOCK   ? "lock"
+	       : mode == RK_TRUST_ASK  ? "ask"
+	       : mode == RK_TRUST_OFF  ? "off"
+	       : mode == RK_TRUST_FILE ? "file"
+	                               : "open";
+}
+
+/* The audit has every change of the mode, where there is a store; whoever reads
+ * the log is to see that more are let in than before. */
+static void
+warn_looser(unsigned was, unsigned now)
+{
+	if (strictness(now) < strictness(was))
+		log_event(RK_LOG_WARN, "trust",
+		    "trust is looser since this reload: %s, and was %s",
+		    mode_word(now), mode_word(was));
+}
+
 /* What the new settings mean, when all of it is in force. */
 static void
 take_settings(struct daemon *d, struct settings *s)
 {
 	check_commands(s);
 	warn_fixed(d, s);
+	warn_looser((unsigned)d->settings->trust, (unsigned)s->trust);
 	log_change(
 	    d->conf->log, (enum rk_log_level)s->log_level, s->log_form == 1);
 	settings_release(d->settings);

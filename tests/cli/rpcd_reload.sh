@@ -30,6 +30,22 @@ said_again() {
 	[ "$(grep -c -e "$1" log)" -gt "$2" ]
 }
 
+# Whoever makes the daemon let in more than before finds it in the log, and in
+# the audit; who makes it stricter is not warned.
+looser() {
+	for mode in lock ask open off ask; do
+		live_conf "known-clients = list3
+		trust = $mode" mode
+		hup 'reloaded' "trust = $mode"
+	done
+	grep 'looser since' log | sed 's/.*reload: //' >out
+	printf '%s\n' 'ask, and was lock' 'open, and was ask' \
+		'off, and was open' | cmp - out
+	result $? 'what lets in more is a warning'
+	live_conf 'known-clients = list2' seventh
+	hup 'reloaded' 'as before'
+}
+
 reloading() {
 	live_conf '' first
 	check 'a daemon to reload' start 2 -f live.conf
@@ -80,9 +96,13 @@ reloading() {
 	chmod 600 list2
 	hup 'reloaded' 'a list'
 	want 0 'records' alice call echo --raw x
+	cp -p list2 list3
 	rm list2
 	hup 'list2: was there and is gone' 'one that is gone stays gone'
 	want 6 'nobody is let in without it' alice call echo --raw x
+	: >list2
+	chmod 600 list2
+	looser
 	i=0
 	while [ $i -lt 20 ]; do
 		kill -HUP "$daemon"
