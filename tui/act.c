@@ -291,7 +291,7 @@ act_on_list(struct ui *ui, const struct keys_row *k)
 		find_next(ui, k->action == ACT_NEXT);
 		break;
 	case ACT_FILTER:
-		ui_ask(ui, "filter: ", l->view.filter, filtered);
+		ui_ask(ui, "&", l->view.filter, filtered);
 		break;
 	case ACT_SORT:
 	case ACT_TURN:

@@ -121,7 +121,9 @@ decides() {
 looks() {
 	keys s
 	shows 'sort:tx' 's sorts by the next column'
-	keys '&' nobody Enter
+	keys '&'
+	shows '^&' 'a line for it, as / has one'
+	keys nobody Enter
 	shows 'nothing holds the filter' 'a filter'
 	keys Escape
 	shows '\(--\|ok\) alice' 'and none'
