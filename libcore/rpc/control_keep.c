@@ -13,47 +13,15 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define ROWS_MAX (RK_PAYLOAD_MAX - 1024) /* beside the answer's head */
 #define LINES_MAX 1000
 #define LINES_USUAL 100
 #define FINDINGS_MAX 200
 #define SOON (INT64_C(30) * 86400) /* s that a certificate should have */
 
-/* Rows that an answer has room for. */
-struct rows {
-	struct buf b;
-	struct kv k;
-	uint32_t n;
-	uint64_t left_out;
-};
-
-static void
-begin_rows(struct rows *s)
-{
-	*s = (struct rows){ .n = 0 };
-	buf_init(&s->b, ROWS_MAX);
-	s->k.b = &s->b;
-}
-
-/* One that was begun with so many bytes before it: it stays if it fits. */
-static void
-end_row(struct rows *s, size_t before)
-{
-	if (s->k.r == RK_OK) {
-		s->n++;
-		return;
-	}
-	buf_uncommit(&s->b, buf_len(&s->b) - before);
-	if (s->k.r != RK_ETOOBIG)
-		return;
-	s->k.r = RK_OK;
-	s->left_out++;
-}
-
 /* The last pair of an answer, which is sent. */
 static void
 answer_rows(
-    struct rk_call *call, struct kv *k, const char *name, struct rows *s)
+    struct rk_call *call, struct kv *k, const char *name, struct kv_rows *s)
 {
 	kv_text(k, name);
 	kv_array(k, s->n);
@@ -109,7 +77,7 @@ state_name(const struct rk_store_line *line, bool after)
 static void
 put_line(const struct rk_store_line *line, void *arg)
 {
-	struct rows *s = arg;
+	struct kv_rows *s = arg;
 	size_t before = buf_len(&s->b);
 	char shown[2 * RK_STORE_TEXT_LEN];
 
@@ -126,7 +94,7 @@ put_line(const struct rk_store_line *line, void *arg)
 	kv_pair_text(&s->k, "before", state_name(line, false));
 	kv_pair_text(&s->k, "after", state_name(line, true));
 	put_escaped(&s->k, "note", line->note);
-	end_row(s, before);
+	kv_rows_end(s, before);
 }
 
 void
@@ -137,7 +105,7 @@ control_on_audit(struct rk_call *call, void *arg)
 	struct rk_error err = { 0 };
 	struct buf b;
 	struct kv k = { .b = &b };
-	struct rows s;
+	struct kv_rows s;
 	enum rk_err r;
 
 	if (trust == NULL)
@@ -148,7 +116,7 @@ control_on_audit(struct rk_call *call, void *arg)
 		    call, RK_EINVAL, "it takes {max: 1 to 1000}, or nothing");
 		return;
 	}
-	begin_rows(&s);
+	kv_rows_begin(&s);
 	if ((r = policy_audit(trust, max, put_line, &s, &err)) != RK_OK) {
 		buf_fini(&s.b);
 		control_refuse(call, r, err.text);
@@ -172,10 +140,10 @@ cut(const char *text, size_t len, uint64_t from)
 	if (from >= len)
 		return s;
 	s = (struct rk_str){ text + from, len - (size_t)from };
-	if (s.len <= ROWS_MAX)
+	if (s.len <= KV_ROWS_MAX)
 		return s;
-	end = memrchr(s.ptr, '\n', ROWS_MAX);
-	s.len = end != NULL ? (size_t)(end + 1 - s.ptr) : ROWS_MAX;
+	end = memrchr(s.ptr, '\n', KV_ROWS_MAX);
+	s.len = end != NULL ? (size_t)(end + 1 - s.ptr) : KV_ROWS_MAX;
 	return s;
 }
 
@@ -428,7 +396,7 @@ control_on_import(struct rk_call *call, void *arg)
 /* ---- checked ---- */
 
 struct findings {
-	struct rows rows;
+	struct kv_rows rows;
 	bool any_wrong;
 };
 
@@ -449,7 +417,7 @@ put_finding(bool wrong, const char *text, void *arg)
 	kv_map(&f->rows.k, 2);
 	kv_pair_bool(&f->rows.k, "wrong", wrong);
 	kv_pair_text(&f->rows.k, "text", text);
-	end_row(&f->rows, before);
+	kv_rows_end(&f->rows, before);
 }
 
 /* That of the server itself; those of clients are seen when they come. */
@@ -497,7 +465,7 @@ control_on_check(struct rk_call *call, void *arg)
 
 	if (trust == NULL)
 		return;
-	begin_rows(&f.rows);
+	kv_rows_begin(&f.rows);
 	if (policy_check(trust, put_finding, &f) != RK_OK) {
 		buf_fini(&f.rows.b);
 		control_refuse(call, RK_ENOMEM, "out of memory");

@@ -8,8 +8,6 @@
 
 #include <stdlib.h>
 
-#define ROWS_MAX (RK_PAYLOAD_MAX - 1024) /* beside the answer's head */
-
 /* ---- the mode ---- */
 
 bool
@@ -245,50 +243,24 @@ control_on_unlock(struct rk_call *call, void *arg)
 
 struct rows {
 	struct rk_trust *trust; /* whose entries they are */
-	struct buf b;
-	struct kv k;
-	uint32_t n;
-	uint64_t left_out;
+	struct kv_rows all;
 };
-
-static void
-begin_rows(struct rows *s)
-{
-	*s = (struct rows){ .n = 0 };
-	buf_init(&s->b, ROWS_MAX);
-	s->k.b = &s->b;
-}
-
-/* A row that was begun with so many bytes before it: it stays if it fits. */
-static void
-end_row(struct rows *s, size_t before)
-{
-	if (s->k.r == RK_OK) {
-		s->n++;
-		return;
-	}
-	buf_uncommit(&s->b, buf_len(&s->b) - before);
-	if (s->k.r != RK_ETOOBIG)
-		return;
-	s->k.r = RK_OK;
-	s->left_out++;
-}
 
 static void
 answer_rows(struct rk_call *call, struct rk_trust *trust, struct rows *s)
 {
 	struct buf b;
-	struct kv k = { .b = &b, .r = s->k.r };
+	struct kv k = { .b = &b, .r = s->all.k.r };
 
 	buf_init(&b, RK_PAYLOAD_MAX);
 	kv_map(&k, 5);
 	put_list(&k, trust);
-	kv_pair_uint(&k, "left_out", s->left_out);
+	kv_pair_uint(&k, "left_out", s->all.left_out);
 	kv_text(&k, "keys");
-	kv_array(&k, s->n);
+	kv_array(&k, s->all.n);
 	if (k.r == RK_OK)
-		k.r = buf_put(&b, buf_peek(&s->b), buf_len(&s->b));
-	buf_fini(&s->b);
+		k.r = buf_put(&b, buf_peek(&s->all.b), buf_len(&s->all.b));
+	buf_fini(&s->all.b);
 	control_answer(call, &k);
 }
 
@@ -297,15 +269,15 @@ static void
 put_row(struct rows *s, const struct rk_ask_entry *given, bool listed)
 {
 	struct rk_ask_entry e = *given;
-	size_t before = buf_len(&s->b);
+	size_t before = buf_len(&s->all.b);
 
 	if (listed)
 		e.status = RK_ASK_REVOKED;
-	kv_map(&s->k, CONTROL_ENTRY_PAIRS + (listed ? 1 : 0));
-	control_put_entry(&s->k, s->trust, &e);
+	kv_map(&s->all.k, CONTROL_ENTRY_PAIRS + (listed ? 1 : 0));
+	control_put_entry(&s->all.k, s->trust, &e);
 	if (listed)
-		kv_pair_text(&s->k, "by", "list");
-	end_row(s, before);
+		kv_pair_text(&s->all.k, "by", "list");
+	kv_rows_end(&s->all, before);
 }
 
 static bool
@@ -323,7 +295,7 @@ static void
 put_entries(struct rows *s, const struct rk_control *c,
     const struct rk_ask_entry *e, size_t n, bool waiting)
 {
-	for (size_t i = 0; i < n && s->k.r == RK_OK; i++) {
+	for (size_t i = 0; i < n && s->all.k.r == RK_OK; i++) {
 		const bool listed = control_crl_has(c, e[i].fp);
 
 		if ((is_waiting(e[i].status) && !listed) == waiting)
@@ -338,7 +310,7 @@ put_listed(struct rows *s, const struct rk_control *c,
 {
 	struct rk_ask_entry one;
 
-	for (size_t i = 0; i < c->n_listed && s->k.r == RK_OK; i++) {
+	for (size_t i = 0; i < c->n_listed && s->all.k.r == RK_OK; i++) {
 		control_crl_entry(c, i, &one);
 		if (!has_entry(e, n, one.fp))
 			put_row(s, &one, true);
@@ -360,7 +332,7 @@ answer_entries(struct rk_call *call, void *arg, bool all)
 		control_refuse(call, RK_ENOMEM, "out of memory");
 		return;
 	}
-	begin_rows(&s);
+	kv_rows_begin(&s.all);
 	s.trust = trust;
 	/* Those who wait come first: others are what is left out of a list
 	 * that is too long. */
@@ -397,30 +369,30 @@ put_known(const char *fp, const char *emails, const char *host, void *arg)
 {
 	struct known_rows *g = arg;
 	struct rows *s = &g->rows;
-	size_t before = buf_len(&s->b);
+	size_t before = buf_len(&s->all.b);
 	const struct rk_ask_entry *memo = policy_memo(g->memos, fp);
 
 	const bool listed = control_crl_has(g->control, fp);
 	const uint32_t more = memo != NULL ? 5 + CONTROL_MEMO_PAIRS : 0;
 
-	if (s->k.r != RK_OK)
+	if (s->all.k.r != RK_OK)
 		return;
-	kv_map(&s->k, 4 + more + (listed ? 1 : 0));
-	kv_pair_text(&s->k, "state", listed ? "revoked" : "known");
-	kv_pair_text(&s->k, "email", emails);
-	kv_pair_text(&s->k, "fingerprint", fp);
-	kv_pair_text(&s->k, "address", host);
+	kv_map(&s->all.k, 4 + more + (listed ? 1 : 0));
+	kv_pair_text(&s->all.k, "state", listed ? "revoked" : "known");
+	kv_pair_text(&s->all.k, "email", emails);
+	kv_pair_text(&s->all.k, "fingerprint", fp);
+	kv_pair_text(&s->all.k, "address", host);
 	if (memo != NULL) {
-		kv_pair_uint(&s->k, "tries", memo->tries);
-		control_put_time(&s->k, "last_seen", memo->last_seen);
-		control_put_time(&s->k, "first_seen", memo->first_seen);
-		kv_pair_text(&s->k, "cn", memo->cn);
-		kv_pair_text(&s->k, "ca", memo->ca);
-		control_put_memo(&s->k, memo);
+		kv_pair_uint(&s->all.k, "tries", memo->tries);
+		control_put_time(&s->all.k, "last_seen", memo->last_seen);
+		control_put_time(&s->all.k, "first_seen", memo->first_seen);
+		kv_pair_text(&s->all.k, "cn", memo->cn);
+		kv_pair_text(&s->all.k, "ca", memo->ca);
+		control_put_memo(&s->all.k, memo);
 	}
 	if (listed)
-		kv_pair_text(&s->k, "by", "list");
-	end_row(s, before);
+		kv_pair_text(&s->all.k, "by", "list");
+	kv_rows_end(&s->all, before);
 }
 
 void
@@ -439,13 +411,13 @@ control_on_known(struct rk_call *call, void *arg)
 		control_refuse(call, r, err.text);
 		return;
 	}
-	begin_rows(&g.rows);
+	kv_rows_begin(&g.rows.all);
 	r = policy_each_known(trust, put_known, &g, &err);
 	policy_memos_free(g.memos);
 	if (r == RK_OK) {
 		answer_rows(call, trust, &g.rows);
 		return;
 	}
-	buf_fini(&g.rows.b);
+	buf_fini(&g.rows.all.b);
 	control_refuse(call, r, err.text);
 }

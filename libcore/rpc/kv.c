@@ -125,3 +125,30 @@ kv_pair_time(struct kv *k, const char *key, int64_t sec)
 	str_time(text, sec);
 	kv_pair_text(k, key, text);
 }
+
+bool
+kv_row_stays(struct kv *k, size_t before)
+{
+	if (k->r != RK_OK)
+		buf_uncommit(k->b, buf_len(k->b) - before);
+	return k->r == RK_OK;
+}
+
+void
+kv_rows_begin(struct kv_rows *s)
+{
+	*s = (struct kv_rows){ .n = 0 };
+	buf_init(&s->b, KV_ROWS_MAX);
+	s->k.b = &s->b;
+}
+
+void
+kv_rows_end(struct kv_rows *s, size_t before)
+{
+	if (kv_row_stays(&s->k, before)) {
+		s->n++;
+	} else if (s->k.r == RK_ETOOBIG) {
+		s->k.r = RK_OK;
+		s->left_out++;
+	}
+}

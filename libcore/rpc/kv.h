@@ -9,6 +9,23 @@ struct kv {
 	enum rk_err r; /* RK_OK at first */
 };
 
+/* Rows that an answer has room for. */
+struct kv_rows {
+	struct buf b;
+	struct kv k;
+	uint32_t n;
+	uint64_t left_out;
+};
+#define KV_ROWS_MAX (RK_PAYLOAD_MAX - 1024) /* beside the answer's head */
+
+/* Of at most KV_ROWS_MAX bytes.  s->b is its owner's to free. */
+void kv_rows_begin(struct kv_rows *s);
+/* A row that was begun with so many bytes before it: it stays if it fits, else
+ * it is counted as left out; another failure stays in s->k. */
+void kv_rows_end(struct kv_rows *s, size_t before);
+/* The same of a buffer without a count: false, and cut off, if it failed. */
+bool kv_row_stays(struct kv *k, size_t before);
+
 /* Heads: so many pairs or items follow. */
 void kv_map(struct kv *k, uint32_t pairs);
 void kv_array(struct kv *k, uint32_t items);

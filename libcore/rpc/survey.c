@@ -308,12 +308,9 @@ put_call(struct kv *k, const struct server_conn *c, const struct rk_call *call)
 static void
 end_row(struct survey_leg *leg, struct kv *k, size_t before)
 {
-	if (k->r == RK_OK) {
+	if (kv_row_stays(k, before))
 		leg->sum.rows++;
-		return;
-	}
-	buf_uncommit(&leg->rows, buf_len(&leg->rows) - before);
-	if (k->r == RK_ETOOBIG)
+	else if (k->r == RK_ETOOBIG)
 		leg->sum.left_out++;
 	else
 		leg->r = k->r;
