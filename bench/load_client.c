@@ -304,7 +304,7 @@ on_single_reply(struct rk_client *c, const struct rk_reply *reply, void *arg)
 }
 
 static enum rk_err
-call_once(struct load *l, struct rk_client *c, struct rk_error *err)
+one_call(struct load *l, struct rk_client *c, struct rk_error *err)
 {
 	enum rk_err r;
 
@@ -347,7 +347,7 @@ call_early(struct load *l, struct rk_client *c, struct rk_error *err)
 	l->down = false;
 	l->req.idempotent = true;
 	if ((r = rk_client_start(c, err)) != RK_OK ||
-	    (r = call_once(l, c, err)) != RK_OK)
+	    (r = one_call(l, c, err)) != RK_OK)
 		return r;
 	rk_client_timing(c, &timing);
 	return timing.early
@@ -364,7 +364,7 @@ call_after(
 	if ((r = connect_on_loop(l, c, err)) != RK_OK ||
 	    (r = check_kind(l, c, first, err)) != RK_OK)
 		return r;
-	return call_once(l, c, err);
+	return one_call(l, c, err);
 }
 
 /* The figures are of the way from connecting to the answer and of closing;
@@ -438,7 +438,7 @@ fill(struct load *l, struct rk_client **clients, struct rk_error *err)
 	for (unsigned i = 0; i < l->args->conns; i++) {
 		if ((r = new_client(l, &clients[i], err)) != RK_OK ||
 		    (r = connect_on_loop(l, clients[i], err)) != RK_OK ||
-		    (r = call_once(l, clients[i], err)) != RK_OK)
+		    (r = one_call(l, clients[i], err)) != RK_OK)
 			break;
 	}
 	return r;

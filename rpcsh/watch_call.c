@@ -285,7 +285,7 @@ trace(struct watch *w, const struct request *q, const struct rk_reply *reply,
 }
 
 static int
-call_once(struct answers *s, const struct request *q)
+one_call(struct answers *s, const struct request *q)
 {
 	struct target *t = &s->w->held.t;
 	struct rk_reply reply;
@@ -338,7 +338,7 @@ watch_call(struct watch *w, struct request *q, uint64_t every)
 			watch_wait(w, next);
 			continue;
 		}
-		status = call_once(&s, q);
+		status = one_call(&s, q);
 		/* Late ones are left out, not made up for. */
 		next += every;
 		if (next < now)

@@ -98,7 +98,7 @@ on_done(void *arg)
 }
 
 static void
-stop(struct rpcrig *r, void *arg)
+stop_it(struct rpcrig *r, void *arg)
 {
 	struct ctl *c = arg;
 
@@ -118,7 +118,7 @@ forget(struct rpcrig *r, void *arg)
 void
 ctl_end(struct ctl *c)
 {
-	rpcrig_do(c->rig, stop, c);
+	rpcrig_do(c->rig, stop_it, c);
 	rpcrig_await(c->rig, &c->done, 1);
 	rpcrig_do(c->rig, forget, c);
 	assert_int_equal(access(c->path, F_OK), -1);
