@@ -123,7 +123,7 @@ run_outside() {
 shared() { # compiler language standard
 	# shellcheck disable=SC2046,SC2086
 	"$1" -x "$2" -std="$3" $wide $(flags --cflags) \
-		tests/house/outside.c -x none -o "$TEST_TMP/outside" \
+		tests/house/outside.c -o "$TEST_TMP/outside" \
 		$(flags --libs) || return 1
 	LD_LIBRARY_PATH=$moved/$libdir run_outside
 }
@@ -131,7 +131,7 @@ shared() { # compiler language standard
 static() { # compiler language standard
 	# shellcheck disable=SC2046,SC2086
 	"$1" -x "$2" -std="$3" $wide $(flags --cflags) \
-		tests/house/outside.c -x none -o "$TEST_TMP/outside" \
+		tests/house/outside.c -o "$TEST_TMP/outside" \
 		$(flags --static --libs | sed 's/-lrpckit/-l:librpckit.a/') ||
 		return 1
 	readelf -d "$TEST_TMP/outside" | grep NEEDED | grep rpckit && return 1
