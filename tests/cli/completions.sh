@@ -91,6 +91,16 @@ in_fish() {
 		"$1.fish" "$2" | cut -f1
 }
 
+# Where an option is begun fish also says what only has its letters somewhere.
+begun() { # SHELL LINE
+	last=${2##* }
+	case $1:$last in
+	fish:*=*) cat ;;
+	fish:-*) grep -e "^$last" || : ;;
+	*) cat ;;
+	esac
+}
+
 # offers LINE WORD...: these and no others, sorted, in every shell that is here.
 offers() {
 	line=$1
@@ -111,6 +121,7 @@ offers() {
 		esac
 		# Of --x=y fish wants all, the others what follows.
 		got=$(cd files && "in_$shell" "${line%% *}" "$line" 2>../err |
+			begun "$shell" "$line" |
 			sed "s/^--[a-z]*=//; s/^tls-mode=//; s|^dir\$|dir/|
 				s|\\\\||g; $cut" | LC_ALL=C sort)
 		echo "$got" >out

@@ -13,9 +13,13 @@ fleeting='s/127\.0\.0\.1:[0-9]*/127.0.0.1:PORT/g
 	s/SHA256:[A-Za-z0-9+/]*/SHA256:FINGERPRINT/g
 	s/20[0-9][0-9]-[0-9][0-9]-[0-9][0-9][T0-9:]*Z*/TIME/g
 	s/made [0-9]* [a-z]* ago/made N ago/
-	s/last [0-9]* s ago/last N s ago/
+	s/last [0-9]* [a-z]* ago/last N s ago/
 	s/^\(trace  .*seqno\) [0-9]*/\1 N/
 	s/^\(trace  call_id\) [A-Za-z0-9_-]*$/\1 ID/'
+# When all is plain again tmux before 3.5 says so of both colors, too.
+esc=$(printf '\033')
+fleeting="$fleeting
+	s/$esc\[0m$esc\[39m$esc\[49m/$esc[0m/g"
 
 # What stays for a moment is written: a prompt may come last.
 rewrite() {
