@@ -3,10 +3,13 @@
 
 #include "base/error.h"
 
+#include <ngtcp2/ngtcp2_crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define GOODBYE_LEN 1500
+#define EARLY_LEN 256
+#define LONG_HEADER 0x80 /* of all packets but those behind a handshake */
 /* What was sent may take so long to leave, once this end has closed. */
 #define LEAVE_NS (3 * NGTCP2_SECONDS)
 
@@ -55,10 +58,39 @@ note_path(struct quic_conn *c, const ngtcp2_path *p)
 	c->remote.len = p->remote.addrlen;
 }
 
+/* Where TLS gives a server all of its keys at once ngtcp2 uses the last of them
+ * for a goodbye, which a client may not have that has heard nothing yet: an
+ * Initial before it says the same (RFC 9000, 10.2.3). */
+static size_t
+say_it_early(const struct quic_conn *c, const ngtcp2_ccerr *cc,
+    uint8_t packet[GOODBYE_LEN], size_t len)
+{
+	uint8_t first[EARLY_LEN];
+	ngtcp2_ssize n;
+
+	if (!ngtcp2_conn_is_server(c->q) || (packet[0] & LONG_HEADER) != 0 ||
+	    ngtcp2_conn_get_handshake_completed(c->q) ||
+	    len > GOODBYE_LEN - sizeof(first))
+		return len;
+	n = ngtcp2_crypto_write_connection_close(first, sizeof(first),
+	    ngtcp2_conn_get_client_chosen_version(c->q),
+	    ngtcp2_conn_get_dcid(c->q),
+	    ngtcp2_conn_get_client_initial_dcid(c->q),
+	    cc->type == NGTCP2_CCERR_TYPE_APPLICATION ? NGTCP2_APPLICATION_ERROR
+	                                              : cc->error_code,
+	    NULL, 0);
+	if (n <= 0)
+		return len;
+	memmove(packet + n, packet, len);
+	memcpy(packet, first, (size_t)n);
+	return (size_t)n + len;
+}
+
 void
 quic_conn_close(struct quic_conn *c, const ngtcp2_ccerr *cc)
 {
 	uint8_t packet[GOODBYE_LEN];
+	size_t len;
 	ngtcp2_path_storage ps;
 	ngtcp2_pkt_info pi;
 	ngtcp2_ssize n;
@@ -74,11 +106,12 @@ quic_conn_close(struct quic_conn *c, const ngtcp2_ccerr *cc)
 		return;
 	}
 	note_path(c, &ps.path);
-	quic_end_send(c->end, &c->local, &c->remote, packet, (size_t)n);
-	c->goodbye = malloc((size_t)n);
+	len = say_it_early(c, cc, packet, (size_t)n);
+	quic_end_send(c->end, &c->local, &c->remote, packet, len);
+	c->goodbye = malloc(len);
 	if (c->goodbye != NULL) {
-		memcpy(c->goodbye, packet, (size_t)n);
-		c->goodbye_len = (size_t)n;
+		memcpy(c->goodbye, packet, len);
+		c->goodbye_len = len;
 	}
 	linger(c, QUIC_CLOSING);
 }
