@@ -249,7 +249,7 @@ static void
 test_goodbye(void **state)
 {
 	struct between b;
-	uint8_t byte;
+	uint8_t byte = 0;
 	bool orderly;
 	size_t n;
 
