@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "cli/ctl.h"
 #include "cli/path.h"
+#include "cli/transports.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -281,7 +282,7 @@ main(int argc, char **argv)
 		            "rpckit-trust 7",
 		.style = PROG_GNU,
 		.words = words_for,
-		.features = cmd_transports(text, sizeof(text)),
+		.features = transports_text(text, sizeof(text)),
 	};
 
 	return cmd_main(&prog, argc, argv, NULL);

@@ -1,6 +1,7 @@
 /* rpcsh: calls from a terminal. */
 #include "cache.h"
 #include "cli/out.h"
+#include "cli/transports.h"
 #include "rpcsh.h"
 #include "shell.h"
 #include "trust.h"
@@ -359,6 +360,6 @@ main(int argc, char **argv)
 	struct caller by = { .argc = argc, .argv = argv };
 	char text[160];
 
-	p.features = cmd_transports(text, sizeof(text));
+	p.features = transports_text(text, sizeof(text));
 	return cmd_main(&p, argc, argv, &by);
 }

@@ -263,17 +263,6 @@ cmd_sub_word(const struct prog *sub)
 	return blank == NULL ? sub->name : blank + 1;
 }
 
-const char *
-cmd_transports(char *dst, size_t len)
-{
-	const char *quic = rk_version_quic();
-	bool has = quic[0] != '\0';
-
-	(void)snprintf(dst, len, "transports: tls %stcp unix (%s)",
-	    has ? "quic " : "", has ? quic : "this build has no QUIC");
-	return dst;
-}
-
 /* The program that the first word names, if it does. */
 static const struct prog *
 find_sub(const struct prog *p, const char *word)

@@ -133,9 +133,6 @@ struct prog {
  */
 int cmd_main(const struct prog *p, int argc, char **argv, void *ctx);
 
-/* The features of a program that calls or is called; dst holds 160 bytes. */
-const char *cmd_transports(char *dst, size_t len);
-
 /* What cmd_main() does with the words, for a line of a shell: all but the
  * hidden verbs and what is done to the process. */
 int cmd_line(const struct prog *p, int argc, char **argv, void *ctx);
