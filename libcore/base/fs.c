@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -311,4 +312,37 @@ bool
 fs_same_time(const struct timespec *a, const struct timespec *b)
 {
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+bool
+fs_earlier(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec < b->tv_sec ||
+	       (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
+}
+
+bool
+fs_birth(int fd, struct timespec *born)
+{
+#if defined(STATX_BTIME)
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &st) != 0 ||
+	    (st.stx_mask & STATX_BTIME) == 0)
+		return false;
+	born->tv_sec = (time_t)st.stx_btime.tv_sec;
+	born->tv_nsec = (long)st.stx_btime.tv_nsec;
+	return true;
+#elif defined(st_birthtime)
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return false;
+	*born = st.st_birthtimespec;
+	return born->tv_sec > 0;
+#else
+	(void)fd;
+	(void)born;
+	return false;
+#endif
 }

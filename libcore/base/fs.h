@@ -79,6 +79,10 @@ RK_MUST int fs_walk_beneath(
     int dir, const char *path, int flags, mode_t mode, int *fd);
 
 bool fs_same_time(const struct timespec *a, const struct timespec *b);
+/* Is a before b? */
+bool fs_earlier(const struct timespec *a, const struct timespec *b);
+/* When the file was made; false: the file system does not say. */
+RK_MUST bool fs_birth(int fd, struct timespec *born);
 
 /* Fill err for a system call that failed with errnum on path; its code:
  * RK_ENOENT, RK_EEXIST, RK_EMODE (a symbolic link), RK_ENOMEM, RK_EIO. */

@@ -269,11 +269,12 @@ is_decision(const struct rk_store_line *line)
 {
 	return line->fp[0] != '\0' && strcmp(line->what, "wait") != 0 &&
 	       strcmp(line->what, "used") != 0 &&
+	       strcmp(line->what, "again") != 0 &&
 	       strcmp(line->what, "note") != 0;
 }
 
 /* An approval for one connection ends only when it is taken back: who has used
- * it may stay. */
+ * it may stay; so may whose line was taken out. */
 static bool
 has_ended(const struct rk_store_line *line)
 {
@@ -281,7 +282,8 @@ has_ended(const struct rk_store_line *line)
 	                  ? strcmp(line->what, "undo") == 0
 	                  : is_admitted(line->before);
 
-	return was_in && !is_admitted(line->after);
+	return was_in && !is_admitted(line->after) &&
+	       strcmp(line->what, "gone") != 0;
 }
 
 /* store_audit_fn */
@@ -328,6 +330,17 @@ read_news(
 	return r == RK_ECANCELED ? RK_OK : r;
 }
 
+static void
+notice_losses(struct rk_store *s)
+{
+	struct rk_error err;
+	bool mended;
+
+	/* Where the store fails it says so otherwise; busy is not for ever. */
+	if (store_mend_now(s, &mended, &err) == RK_EIO)
+		log_event(RK_LOG_WARN, "trust", "%s", err.text);
+}
+
 static enum rk_err
 disk_news(void *arg, ask_news_fn *fn, void *fn_arg, struct rk_error *err)
 {
@@ -339,6 +352,7 @@ disk_news(void *arg, ask_news_fn *fn, void *fn_arg, struct rk_error *err)
 	if (news == NULL)
 		return err_set(err, RK_ENOMEM, "out of memory");
 	news->store = s;
+	notice_losses(s);
 	(void)pthread_mutex_lock(&s->mutex);
 	store_lock_notice(s);
 	store_flush_due(s);

@@ -30,6 +30,7 @@
 /* What the file was when it was read. */
 struct known_stamp {
 	struct stat st;
+	struct timespec born; /* {0}: the file system does not say */
 	/* False: changed so shortly before that a further change might not show
 	 * in its times. */
 	bool settled;

@@ -180,6 +180,8 @@ read_locked(int fd, const struct stat *st, const char *name, struct known *out,
 	    buf_len(text), out, err);
 	if (r == RK_OK)
 		take_stamp(out, st);
+	if (r == RK_OK && !fs_birth(fd, &out->stamp.born))
+		out->stamp.born = (struct timespec){ 0 };
 	return r;
 }
 
@@ -404,7 +406,7 @@ insert_key(struct known *k, const uint8_t pub[RK_KEY_PUBLIC_LEN])
 /* The file is locked by us and holds what k says. */
 static enum rk_err
 add_locked(const char *path, const char *name, const struct known_entry *e,
-    struct known *k, struct rk_error *err)
+    struct known *k, bool *added, struct rk_error *err)
 {
 	struct stat st = k->stamp.st;
 	struct buf text;
@@ -426,6 +428,7 @@ add_locked(const char *path, const char *name, const struct known_entry *e,
 		goto out;
 	if ((r = append(fd, &text, name, &st, err)) != RK_OK)
 		goto out;
+	*added = true;
 	insert_key(k, e->pub);
 	k->ended = true;
 	take_stamp(k, &st);
@@ -473,8 +476,7 @@ add_once(const char *path, const char *name, const struct known_entry *e,
 	if (known_has(out, e->pub))
 		goto out;
 	if ((r = check_mails(out, name, e, err)) == RK_OK)
-		r = add_locked(path, name, e, out, err);
-	*added = r == RK_OK;
+		r = add_locked(path, name, e, out, added, err);
 	if (r != RK_OK)
 		known_fini(out);
 out:
@@ -499,6 +501,8 @@ known_add(const char *path, const struct known_entry *entry, struct known *out,
 		    "%s: a weak key is not recorded", name);
 	for (i = 0; i < RETRIES && r == RK_EAGAIN; i++)
 		r = add_once(path, name, entry, out, added, err);
+	/* Who replaced the file meanwhile may have copied it with the line. */
+	*added = *added && r == RK_OK;
 	if (r == RK_EAGAIN)
 		r = err_set(
 		    err, RK_EIO, "%s: is being replaced all the time", name);

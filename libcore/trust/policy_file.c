@@ -39,6 +39,29 @@ is_ordered(const struct rk_trust *t)
 	return t->ordered || (s != NULL && store_lock_is_ordered(s));
 }
 
+/* The file, with the lines that another writer of it lost: the store has them.
+ * RK_EBUSY: they are not back yet. */
+static enum rk_err
+read_whole(struct rk_trust *t, unsigned wait_ms, struct known *now,
+    struct rk_error *err)
+{
+	struct rk_store *s = ask_disk_store(t->room);
+	bool mended = false;
+	enum rk_err r = known_read(t->path, wait_ms, now, err);
+
+	if (r != RK_OK || s == NULL)
+		return r;
+	r = store_mend_now(s, &mended, err);
+	if (r == RK_EBUSY || mended)
+		known_fini(now);
+	if (mended)
+		return known_read(t->path, wait_ms, now, err);
+	if (r == RK_EBUSY)
+		return r;
+	err_clear(err); /* without those lines */
+	return RK_OK;
+}
+
 enum rk_err
 policy_refresh_within(
     struct rk_trust *t, unsigned wait_ms, struct rk_error *err)
@@ -48,7 +71,7 @@ policy_refresh_within(
 
 	if (known_is_current(&t->known, t->path))
 		return RK_OK;
-	r = known_read(t->path, wait_ms, &now, err);
+	r = read_whole(t, wait_ms, &now, err);
 	if (r == RK_EBUSY)
 		return r;
 	if (r == RK_OK && known_is_replaced(&t->locked, &now)) {

@@ -27,6 +27,7 @@
 #define STORE_LINES 4 /* that one decision touches */
 #define STORE_MEMO 1024
 #define STORE_UNHIDDEN 64
+#define STORE_MINE 256 /* lines of ours that are looked after */
 #define STORE_STMTS 32 /* that are kept: those that one key needs */
 
 /* One row of `keys`. */
@@ -100,6 +101,23 @@ struct store_line {
 	const struct mails_for *whom; /* as in struct store_act */
 };
 
+enum store_loss {
+	STORE_NOT_LOST,
+	STORE_LOST, /* by a writer who had not seen it: to be added again */
+	STORE_GONE  /* on purpose, perhaps: to be told */
+};
+
+/* A line of ours that is new: who takes no lock may lose it. */
+struct store_mine {
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	uint64_t since; /* monotonic ms; 0: none */
+	ino_t ino;      /* the file it was written to */
+	struct timespec born;
+	struct timespec time; /* of the file, when it was */
+	unsigned again;       /* so often added again without proof */
+	enum store_loss loss;
+};
+
 enum store_haste {
 	STORE_PATIENT, /* s->wait_ms; KNOWN_WAIT_MS or less; on a loop:
 	                  STORE_TRY_MS */
@@ -158,9 +176,12 @@ struct rk_store {
 	/* Keys that are out, whose lines could not be taken out. */
 	uint8_t unhidden[STORE_UNHIDDEN][RK_KEY_PUBLIC_LEN];
 	size_t n_unhidden;
-	bool unhidden_all;      /* any that is */
-	uint64_t hide_again;    /* monotonic ms: not before */
-	uint64_t lines_again;   /* the same of store_lines; 0: at once */
+	bool unhidden_all;    /* any that is */
+	uint64_t hide_again;  /* monotonic ms: not before */
+	uint64_t lines_again; /* the same of store_lines; 0: at once */
+	struct store_mine mine[STORE_MINE];
+	size_t n_mine;          /* ever */
+	size_t losses;          /* of them, as the file was read last */
 	struct pace pace;       /* of keys recorded in RK_MODE_OPEN */
 	int64_t highest;        /* the latest time ever told */
 	int64_t (*clock)(void); /* seconds since 1970 */
@@ -442,6 +463,25 @@ void store_mode_is(struct rk_store *s, const char *mode, const char *who);
 /* Within a transaction: that line. */
 RK_MUST enum rk_err store_mode_settle(struct rk_store *s, struct rk_error *err);
 
+/* ---- store_lost: what others who take no lock lost ---- */
+
+/* Within a transaction: this key's line was just written to the file. */
+void store_mine_note(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN]);
+/* The file was read: which of these lines are gone, and how? */
+void store_mine_look(struct rk_store *s);
+bool store_mine_is_lost(
+    struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN]);
+/*
+ * In a transaction of its own: those that a writer lost who had not seen them
+ * are added again; whose removal may have been meant waits again.  Both is
+ * logged and in the audit.
+ */
+RK_MUST enum rk_err store_mend(struct rk_store *s, struct rk_error *err);
+/* The same after a look at the file; waits for nobody: RK_EBUSY.  Takes the
+ * mutex.  *mended: the file may have changed. */
+RK_MUST enum rk_err store_mend_now(
+    struct rk_store *s, bool *mended, struct rk_error *err);
+
 /* ---- store_apply ---- */
 
 /*
@@ -453,6 +493,9 @@ RK_MUST enum rk_err store_apply(struct rk_store *s, struct store_act *act,
     const struct store_row *before, struct store_row *after,
     struct rk_error *err);
 void store_take_back(struct rk_store *s);
+/* Its line in the file, and nothing else. */
+RK_MUST enum rk_err store_add_line(struct rk_store *s,
+    const struct store_line *line, bool *added, struct rk_error *err);
 /* Rejected and revoked keys leave the file as far as it lets us; a failure is
  * logged, the store holds. */
 void store_hide(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN]);

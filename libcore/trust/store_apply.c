@@ -48,6 +48,13 @@ add_line(struct rk_store *s, unsigned wait_ms, const struct store_line *line,
 	return r;
 }
 
+enum rk_err
+store_add_line(struct rk_store *s, const struct store_line *line, bool *added,
+    struct rk_error *err)
+{
+	return add_line(s, store_file_wait(s), line, added, err);
+}
+
 /* As it was taken out; RK_ENOENT: that is not known. */
 static enum rk_err
 restore_lines(struct rk_store *s, unsigned wait_ms,
@@ -133,6 +140,8 @@ unhide_line(struct rk_store *s, unsigned wait_ms,
 static void
 note_done(struct rk_store *s, const struct store_line *line)
 {
+	if (line->added)
+		store_mine_note(s, line->pub);
 	if (s->n_done == STORE_LINES)
 		return;
 	s->done[s->n_done] = *line;

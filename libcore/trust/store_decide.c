@@ -393,7 +393,8 @@ compare(
 	struct search *find = arg;
 
 	(void)before;
-	if (!rk_fp_match(line->fp, find->given, true))
+	if (!rk_fp_match(line->fp, find->given, true) ||
+	    strcmp(line->what, "again") == 0)
 		return RK_OK;
 	if (find->fp[0] == '\0') {
 		*find->line = *line;
@@ -408,7 +409,8 @@ enum rk_err
 store_last_act(struct rk_store *s, const char *given,
     struct rk_store_line *last, struct rk_error *err)
 {
-	static const char *const others[] = { "undo", "wait", "used", "file" };
+	static const char *const others[] = { "undo", "wait", "used", "file",
+		"gone" };
 	struct search find = { .given = given, .line = last };
 	enum rk_err r;
 

@@ -267,6 +267,8 @@ import(struct importing *in, const char *name, const char *text, size_t len)
 	if (r == RK_OK) {
 		s->added = in->keys->keys;
 		s->n_added = in->keys->n;
+		for (size_t i = 0; i < in->keys->n; i++)
+			store_mine_note(s, in->keys->keys[i]);
 	}
 	return r;
 }

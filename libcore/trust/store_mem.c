@@ -6,6 +6,8 @@
 #include "base/str.h"
 #include "trust/store.h"
 
+#define LOST_TOLD 8 /* lines in the log */
+
 static int
 compare_keys(const void *a, const void *b)
 {
@@ -254,6 +256,32 @@ count_all(struct rk_store *s)
 	}
 }
 
+/* Who was let in and has lost his line is refused: somebody should know. */
+static void
+tell_lost(struct rk_store *s, const struct building *b)
+{
+	const struct store_key *old;
+	char fp[RK_FP_LEN];
+	size_t n = 0;
+
+	for (const struct store_key *k = b->keys; k < b->keys + b->n; k++) {
+		if (k->state != RK_STORE_KNOWN || k->in_file)
+			continue;
+		old = store_key_find(s, k->pub);
+		if (old == NULL || !old->in_file ||
+		    old->state != RK_STORE_KNOWN ||
+		    store_mine_is_lost(s, k->pub) || n++ >= LOST_TOLD)
+			continue;
+		rk_fp_of_key(k->pub, fp);
+		log_event(RK_LOG_WARN, "trust",
+		    "%s: the line of key %s, which was let in, was taken out",
+		    s->known_name, fp);
+	}
+	if (n > LOST_TOLD)
+		log_event(RK_LOG_WARN, "trust", "%s: and those of %zu more",
+		    s->known_name, n - LOST_TOLD);
+}
+
 static enum rk_err
 rebuild(struct rk_store *s, struct rk_error *err)
 {
@@ -267,6 +295,7 @@ rebuild(struct rk_store *s, struct rk_error *err)
 	if (r != RK_OK)
 		goto out;
 	merge(&b);
+	tell_lost(s, &b);
 	free(s->keys);
 	free(s->emails);
 	s->keys = b.keys;
@@ -396,6 +425,7 @@ read_file(struct rk_store *s, struct rk_error *err)
 	s->text = c.text;
 	s->lines = c.lines;
 	s->n_lines = c.n;
+	store_mine_look(s);
 	return RK_OK;
 }
 

@@ -295,7 +295,8 @@ see(struct rk_store *s, enum rk_store_mode mode, const struct rk_peer *peer,
 	note_fn *note;
 	enum rk_err r;
 
-	if ((r = store_refresh(s, err)) != RK_OK)
+	if ((r = store_refresh(s, err)) != RK_OK ||
+	    (r = store_mend(s, err)) != RK_OK)
 		return r;
 	find_address(peer, from.address);
 	crowd_source(from.address, from.source);
@@ -422,7 +423,8 @@ rk_store_look(struct rk_store *s, enum rk_store_mode mode,
 	err_clear(err);
 	(void)pthread_mutex_lock(&s->mutex);
 	hurry(s);
-	r = store_refresh(s, err);
+	if ((r = store_refresh(s, err)) == RK_OK)
+		r = store_mend(s, err);
 	store_hurry(s, STORE_PATIENT);
 	if (r == RK_OK)
 		judge(s, mode, cert, &key, out);
