@@ -200,18 +200,21 @@ let_in_new(
 }
 
 /* Of a key that had no entry its line is all that is known here, or not even
- * that. */
+ * that: the store has what was seen of it. */
 static void
-take_note(struct room *r, struct rk_ask_entry *e)
+take_kept(struct room *r, struct rk_ask_entry *e)
 {
 	struct rk_ask_entry kept;
 
 	if (r->store.load == NULL ||
 	    r->store.load(r->store.arg, e->fp, &kept, NULL) != RK_OK)
 		return;
-	memcpy(e->note, kept.note, sizeof(e->note));
-	if (e->email[0] == '\0')
-		memcpy(e->email, kept.email, sizeof(e->email));
+	kept.status = e->status; /* as it was; the order makes another of it */
+	if (e->email[0] != '\0')
+		memcpy(kept.email, e->email, sizeof(kept.email));
+	if (kept.remote[0] == '\0')
+		memcpy(kept.remote, e->remote, sizeof(kept.remote));
+	*e = kept;
 }
 
 enum rk_err
@@ -238,7 +241,7 @@ room_decide(struct room *r, const struct rk_ask_order *o,
 		remember(r, e->fp, ++r->version);
 	} else if (rv == RK_OK) {
 		if (cur == NULL)
-			take_note(r, &spare->pub);
+			take_kept(r, &spare->pub);
 		carry_out(r, o, cur != NULL ? cur : spare, cur == NULL, e);
 		let_in_new(r, o, by);
 		if (cur == NULL)

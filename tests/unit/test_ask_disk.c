@@ -121,6 +121,38 @@ test_cert_dates(void **state)
 	rk_trust_free(t);
 }
 
+/* What was seen of a known key is not forgotten when it is put out. */
+static void
+test_put_out(void **state)
+{
+	static const enum rk_ask_verb verbs[] = { RK_ASK_REJECT,
+		RK_ASK_REVOKE };
+	struct rk_peer peer = ask_peer(1);
+	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct rk_ask_entry before, e;
+
+	(void)state;
+	peer.cert.not_after = 4102444800;
+	(void)snprintf(peer.cert.serial, sizeof(peer.cert.serial), "0a");
+	assert_int_equal(ask_come(t, &peer), RK_EAGAIN);
+	before = ask_only_entry(t);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		assert_int_equal(ask_order(t, verbs[i], 1), RK_OK);
+		e = ask_only_entry(t);
+		assert_int_equal(e.tries, 1);
+		assert_int_equal(e.first_seen, before.first_seen);
+		assert_true(e.last_seen >= before.last_seen);
+		assert_string_equal(e.ca, before.ca);
+		assert_string_equal(e.email, before.email);
+		assert_int_equal(e.cert_until, 4102444800);
+		assert_string_equal(e.addresses[0], "127.0.0.1");
+		assert_int_not_equal(e.decided, 0);
+		assert_true(e.version > before.version);
+	}
+	rk_trust_free(t);
+}
+
 static int64_t
 count_writes(struct rk_trust *t)
 {
@@ -573,6 +605,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		UNIT(test_waits_again),
 		UNIT(test_cert_dates),
+		UNIT(test_put_out),
 		UNIT(test_known_is_cheap),
 		UNIT(test_stays_out),
 		UNIT(test_once),
