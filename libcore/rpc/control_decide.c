@@ -232,6 +232,23 @@ puts_out(enum rk_ask_verb verb)
 	return verb == RK_ASK_REJECT || verb == RK_ASK_REVOKE;
 }
 
+/* A key that has its line, and whose certificate is on the CA's list. */
+static enum rk_err
+blame_list(const struct rk_control *c, const struct rk_ask_order *o,
+    struct rk_error *err)
+{
+	struct rk_ask_entry e;
+
+	for (size_t i = 0; i < c->n_listed && o->version == 0; i++) {
+		control_crl_entry(c, i, &e);
+		if (rk_fp_match(e.fp, o->key, true))
+			return err_set(err, RK_ESTATE,
+			    "key %s: its certificate was revoked by its CA",
+			    e.fp);
+	}
+	return RK_ESTATE;
+}
+
 static enum rk_err
 carry_out(const struct control_try *t, struct rk_trust *trust,
     struct control_order *o, const char *verb, struct rk_error *err)
@@ -248,6 +265,10 @@ carry_out(const struct control_try *t, struct rk_trust *trust,
 	r = find_met(t->end->control->server, &o->order, &met, err);
 	if (r == RK_OK)
 		r = policy_order(trust, &o->order, met, &after, err);
+	if (r == RK_ESTATE && (o->order.verb == RK_ASK_APPROVE ||
+	                          o->order.verb == RK_ASK_APPROVE_ONCE ||
+	                          o->order.verb == RK_ASK_APPROVE_UNTIL))
+		r = blame_list(t->end->control, &o->order, err);
 	if (r != RK_OK)
 		return control_not_done(t, r, err);
 	if (puts_out(o->order.verb))

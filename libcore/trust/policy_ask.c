@@ -55,7 +55,8 @@ check_admission(const struct rk_trust *t, const struct rk_ask_entry *e,
 		return err_set(err, RK_ESTATE,
 		    "key %s was revoked: forget that first", e->fp);
 	if (e->status == RK_ASK_KNOWN)
-		return err_set(err, RK_ESTATE, "key %s is known", e->fp);
+		return err_set(
+		    err, RK_ESTATE, "key %s is known already", e->fp);
 	if (t->mode == RK_TRUST_OFF || t->known.state == RK_TRUST_ABSENT)
 		return err_set(
 		    err, RK_ESTATE, "there is no list of known keys");

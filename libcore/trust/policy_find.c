@@ -137,10 +137,14 @@ policy_find_old(const struct rk_trust *t, const struct rk_ask_order *o,
 	const bool forgets = o->verb == RK_ASK_FORGET && stored;
 	const bool others =
 	    forgets || o->verb == RK_ASK_REPLACE || o->verb == RK_ASK_NOTE;
+	/* Who lets in a key that is known by now is told so. */
+	const bool admits = o->verb == RK_ASK_APPROVE ||
+	                    o->verb == RK_ASK_APPROVE_ONCE ||
+	                    o->verb == RK_ASK_APPROVE_UNTIL;
 	enum rk_err r = policy_find_key(t, o->key,
-	    bars     ? POLICY_KEYS
-	    : others ? POLICY_LINES
-	             : POLICY_NO_LINES,
+	    bars || admits ? POLICY_KEYS
+	    : others       ? POLICY_LINES
+	                   : POLICY_NO_LINES,
 	    e, err);
 
 	if (r == RK_ENOENT && (bars || forgets))

@@ -106,8 +106,8 @@ approves() {
 	want 0 'known' ctl trust ls --state known --plain
 	has out "^known	alice@example.org	$fp	" 'it is'
 	has log 'approve by [^ ]* (ctl)' 'the log says so'
-	want 8 'once more' ctl trust approve "$fp"
-	has err 'no such key' 'there is nobody'
+	want 1 'once more' ctl trust approve "$fp"
+	has err 'is known already' 'it is said to be in'
 	kill "$watcher"
 	wait "$watcher" 2>/dev/null
 }

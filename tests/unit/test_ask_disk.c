@@ -153,6 +153,37 @@ test_put_out(void **state)
 	rk_trust_free(t);
 }
 
+/* Of two who let the same key in the second is told what became of it. */
+static void
+test_two_approve(void **state)
+{
+	static const enum rk_ask_verb verbs[] = { RK_ASK_APPROVE,
+		RK_ASK_APPROVE_ONCE };
+	struct rk_peer peer = ask_peer(1);
+	struct rk_ask_order o = { .size = sizeof(o), .key = peer.cert.fp };
+	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct rk_error err;
+
+	(void)state;
+	assert_int_equal(ask_come(t, &peer), RK_EAGAIN);
+	o.version = ask_only_entry(t).version;
+	assert_int_not_equal(o.version, 0);
+	assert_int_equal(rk_trust_order(t, &o, NULL, NULL), RK_OK);
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		o.verb = verbs[i];
+		assert_int_equal(rk_trust_order(t, &o, NULL, &err), RK_ESTATE);
+		assert_non_null(
+		    strstr(err.text, "something else was decided meanwhile"));
+	}
+	/* Who has not looked is told what it is. */
+	o.version = 0;
+	assert_int_equal(rk_trust_order(t, &o, NULL, &err), RK_ESTATE);
+	assert_non_null(strstr(err.text, "is known already"));
+	/* Nobody's key is still no key. */
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 2), RK_ENOENT);
+	rk_trust_free(t);
+}
+
 static int64_t
 count_writes(struct rk_trust *t)
 {
@@ -606,6 +637,7 @@ main(void)
 		UNIT(test_waits_again),
 		UNIT(test_cert_dates),
 		UNIT(test_put_out),
+		UNIT(test_two_approve),
 		UNIT(test_known_is_cheap),
 		UNIT(test_stays_out),
 		UNIT(test_once),
