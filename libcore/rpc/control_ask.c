@@ -104,7 +104,7 @@ show_news(struct rk_control *c, const struct control_news *news)
 		control_event_begin(
 		    &k, &b, trust != NULL ? 1 : 0, names[news->event]);
 		if (trust != NULL)
-			control_put_trust(&k, trust);
+			control_put_trust(&k, c, trust);
 	}
 	control_event_push(c, &k, CONTROL_OF_TRUST);
 	buf_fini(&b);

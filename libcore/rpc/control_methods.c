@@ -194,7 +194,7 @@ show_status(struct control_question *q, const struct survey_sum *sum,
 	put_figures(&k, c->server, sum);
 	put_limits(&k, &c->server->conf);
 	if (trust != NULL)
-		control_put_trust(&k, trust);
+		control_put_trust(&k, c, trust);
 	kv_text(&k, "facts");
 	kv_map(&k, (uint32_t)c->n_facts);
 	for (size_t i = 0; i < c->n_facts; i++)

@@ -50,9 +50,10 @@ control_get_map(struct gp_reader *g, uint32_t *n)
 	return RK_OK;
 }
 
-/* Three pairs. */
+/* Three pairs.  out: how many of the keys that have a line are none the less
+ * refused. */
 static void
-put_list(struct kv *k, struct rk_trust *trust)
+put_list(struct kv *k, struct rk_trust *trust, uint64_t out)
 {
 	static const char *const states[] = {
 		[RK_TRUST_ABSENT] = "absent",
@@ -65,7 +66,7 @@ put_list(struct kv *k, struct rk_trust *trust)
 
 	kv_pair_text(k, "mode", policy_mode_name(rk_trust_mode(trust)));
 	kv_pair_text(k, "list", good ? states[state] : "unusable");
-	kv_pair_uint(k, "known", good ? known : 0);
+	kv_pair_uint(k, "known", good && known > out ? known - out : 0);
 }
 
 static bool
@@ -74,10 +75,44 @@ is_waiting(enum rk_ask_status s)
 	return s == RK_ASK_NEW || s == RK_ASK_CHANGED || s == RK_ASK_EXPIRED;
 }
 
-void
-control_put_trust(struct kv *k, struct rk_trust *trust)
+static bool
+has_entry(const struct rk_ask_entry *e, size_t n, const char *fp)
 {
-	uint64_t waiting = 0, once = 0, rejected = 0, revoked = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(e[i].fp, fp) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Keys that have no entry, but are on the CA's list; and those of them that
+ * have a line. */
+static uint64_t
+count_listed(const struct rk_control *c, struct rk_trust *trust,
+    const struct rk_ask_entry *e, size_t n, uint64_t *lines)
+{
+	struct rk_cert_info cert = { 0 };
+	struct rk_ask_entry one;
+	uint64_t count = 0;
+
+	*lines = 0;
+	for (size_t i = 0; i < c->n_listed; i++) {
+		control_crl_entry(c, i, &one);
+		if (has_entry(e, n, one.fp))
+			continue;
+		count++;
+		memcpy(cert.pub, one.pub, sizeof(cert.pub));
+		memcpy(cert.fp, one.fp, sizeof(cert.fp));
+		*lines += policy_knows(trust, &cert);
+	}
+	return count;
+}
+
+void
+control_put_trust(
+    struct kv *k, const struct rk_control *c, struct rk_trust *trust)
+{
+	uint64_t waiting = 0, once = 0, rejected = 0, revoked = 0, lines;
 	struct rk_ask_entry *e;
 	size_t n;
 
@@ -92,10 +127,11 @@ control_put_trust(struct kv *k, struct rk_trust *trust)
 		rejected += e[i].status == RK_ASK_REJECTED;
 		revoked += e[i].status == RK_ASK_REVOKED;
 	}
+	revoked += count_listed(c, trust, e, n, &lines);
 	free(e);
 	kv_text(k, "trust");
 	kv_map(k, 7);
-	put_list(k, trust);
+	put_list(k, trust, lines);
 	kv_pair_uint(k, "waiting", waiting);
 	kv_pair_uint(k, "once", once);
 	kv_pair_uint(k, "rejected", rejected);
@@ -254,7 +290,7 @@ answer_rows(struct rk_call *call, struct rk_trust *trust, struct rows *s)
 
 	buf_init(&b, RK_PAYLOAD_MAX);
 	kv_map(&k, 5);
-	put_list(&k, trust);
+	put_list(&k, trust, 0);
 	kv_pair_uint(&k, "left_out", s->all.left_out);
 	kv_text(&k, "keys");
 	kv_array(&k, s->all.n);
@@ -278,16 +314,6 @@ put_row(struct rows *s, const struct rk_ask_entry *given, bool listed)
 	if (listed)
 		kv_pair_text(&s->all.k, "by", "list");
 	kv_rows_end(&s->all, before);
-}
-
-static bool
-has_entry(const struct rk_ask_entry *e, size_t n, const char *fp)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (strcmp(e[i].fp, fp) == 0)
-			return true;
-	}
-	return false;
 }
 
 /* Of keys that wait, or of all others. */

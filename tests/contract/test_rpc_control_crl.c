@@ -336,6 +336,8 @@ shows_who_is_away(void **state)
 	ctl_has(news->all, "\"id\":0,\"address\":\"\",\"email\":\"client@");
 	ctl_has(ctl_get(v, "_.known"), "\"by\":\"list\"");
 	ctl_has(ctl_get(v, "_.trust"), "\"by\":\"list\"");
+	ctl_has(ctl_get(v, "_.status"), "\"known\":0,\"waiting\":0,");
+	ctl_has(ctl_get(v, "_.status"), "\"rejected\":0,\"revoked\":1}");
 	write_list(NULL);
 	visit(rpcworld.client);
 	await_known(v, rpcworld.client, "known");
