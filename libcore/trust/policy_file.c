@@ -238,6 +238,17 @@ struct reading {
 	void *arg;
 };
 
+/* As it was before it was written.  Whoever else wrote the line may have
+ * escaped nothing. */
+static void
+show_column(char *out, size_t len, struct rk_str column)
+{
+	char text[512];
+
+	mails_decode(text, sizeof(text), column);
+	(void)str_escape_again(out, len, text);
+}
+
 /* known_line_fn */
 static enum rk_err
 tell_line(const struct known_line *line, void *arg)
@@ -246,11 +257,9 @@ tell_line(const struct known_line *line, void *arg)
 	char fp[RK_FP_LEN], emails[512], host[256];
 
 	rk_fp_of_key(line->pub, fp);
-	g->fn(fp,
-	    rk_escape(
-	        emails, sizeof(emails), line->emails.ptr, line->emails.len),
-	    rk_escape(host, sizeof(host), line->host.ptr, line->host.len),
-	    g->arg);
+	show_column(emails, sizeof(emails), line->emails);
+	show_column(host, sizeof(host), line->host);
+	g->fn(fp, emails, host, g->arg);
 	return RK_OK;
 }
 
@@ -286,20 +295,18 @@ policy_each_known(
 	return walk_file(t, KNOWN_WAIT_SHOW_MS, tell_line, &g, err);
 }
 
-/* known_line_fn.  Whoever else wrote the line may have escaped nothing. */
+/* known_line_fn */
 static enum rk_err
 take_line(const struct known_line *line, void *arg)
 {
 	struct rk_ask_entry *e = arg;
-	char text[sizeof(e->email)];
 
 	if (memcmp(line->pub, e->pub, sizeof(e->pub)) != 0)
 		return RK_OK;
-	mails_decode(text, sizeof(text), line->emails);
-	(void)str_escape_again(e->email, sizeof(e->email), text);
-	mails_decode(text, sizeof(text), line->host);
-	(void)str_escape_again(
-	    e->remote, sizeof(e->remote), strcmp(text, "-") != 0 ? text : "");
+	show_column(e->email, sizeof(e->email), line->emails);
+	show_column(e->remote, sizeof(e->remote), line->host);
+	if (strcmp(e->remote, "-") == 0)
+		e->remote[0] = '\0';
 	return RK_OK;
 }
 

@@ -153,6 +153,41 @@ test_put_out(void **state)
 	rk_trust_free(t);
 }
 
+/* policy_known_fn */
+static void
+keep_email(const char *fp, const char *emails, const char *host, void *arg)
+{
+	(void)fp;
+	(void)host;
+	(void)snprintf(arg, 256, "%s", emails);
+}
+
+/* An address looks the same before and after it is let in. */
+static void
+test_same_email(void **state)
+{
+	static const char *const emails[] = { "a%20b@x.example",
+		"plain@x.example", "\303\244@x.example", "a\\x01@x.example" };
+	struct rk_trust *t = NULL;
+	struct rk_peer peer;
+	char before[256], known[256];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(emails) / sizeof(emails[0]); i++) {
+		scratch_make("k", "", 0600);
+		t = ask_list("", RK_TRUST_ASK);
+		peer = ask_peer_at(1, emails[i], "tls://127.0.0.1:1");
+		assert_int_equal(ask_come(t, &peer), RK_EAGAIN);
+		(void)snprintf(
+		    before, sizeof(before), "%s", ask_only_entry(t).email);
+		assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
+		assert_int_equal(
+		    policy_each_known(t, keep_email, known, NULL), RK_OK);
+		assert_string_equal(known, before);
+		rk_trust_free(t);
+	}
+}
+
 /* Of two who let the same key in the second is told what became of it. */
 static void
 test_two_approve(void **state)
@@ -638,6 +673,7 @@ main(void)
 		UNIT(test_cert_dates),
 		UNIT(test_put_out),
 		UNIT(test_two_approve),
+		UNIT(test_same_email),
 		UNIT(test_known_is_cheap),
 		UNIT(test_stays_out),
 		UNIT(test_once),
