@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/error.h"
@@ -91,12 +92,14 @@ check_key(const struct checking *c, const struct store_key *k)
 		    k->until - now);
 }
 
+/* list: what is wrong with the list, of which the store has no more to say. */
 static void
-check_store(const struct checking *c)
+check_store(const struct checking *c, const char *list)
 {
 	const struct rk_trust *t = c->trust;
 	struct rk_store *s = ask_disk_store(t->room);
 	struct rk_error err = { 0 };
+	enum rk_err r;
 
 	if (s == NULL) {
 		find(c, false,
@@ -105,10 +108,13 @@ check_store(const struct checking *c)
 		return;
 	}
 	(void)pthread_mutex_lock(&s->mutex);
-	if (store_refresh(s, &err) != RK_OK)
-		find(c, true, "%s", err.text);
-	for (size_t i = 0; i < s->n && err.code == RK_OK; i++)
+	r = store_refresh(s, &err);
+	for (size_t i = 0; i < s->n && r == RK_OK; i++)
 		check_key(c, &s->keys[i]);
+	if (r == RK_OK)
+		r = store_try_write(s, &err);
+	if (r != RK_OK && strcmp(err.text, list) != 0)
+		find(c, r != RK_EBUSY, "%s", err.text);
 	(void)pthread_mutex_unlock(&s->mutex);
 }
 
@@ -149,7 +155,7 @@ policy_check(struct rk_trust *t, policy_finding_fn *fn, void *arg)
 	else
 		check_list(&c, waiting);
 	if (t->path != NULL)
-		check_store(&c);
+		check_store(&c, err.text);
 	(void)pthread_mutex_unlock(&t->mutex);
 	return RK_OK;
 }

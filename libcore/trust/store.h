@@ -226,6 +226,8 @@ RK_MUST enum rk_err store_db_number(
 RK_MUST enum rk_err store_begin(struct rk_store *s, struct rk_error *err);
 /* Could a transaction begin now?  RK_EBUSY.  Takes the mutex. */
 RK_MUST enum rk_err store_probe(struct rk_store *s, struct rk_error *err);
+/* Can anything be written to the database?  Nothing is another than before. */
+RK_MUST enum rk_err store_try_write(struct rk_store *s, struct rk_error *err);
 /* How long another process is waited for, for the file's lock and the
  * database's, until something else is said. */
 void store_hurry(struct rk_store *s, enum store_haste haste);

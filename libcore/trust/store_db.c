@@ -237,6 +237,20 @@ store_end(struct rk_store *s, enum rk_err r, struct rk_error *err)
 	return r;
 }
 
+enum rk_err
+store_try_write(struct rk_store *s, struct rk_error *err)
+{
+	char sql[48];
+	enum rk_err r;
+
+	/* What it is already, which is written all the same. */
+	(void)sqlite3_snprintf(
+	    sizeof(sql), sql, "PRAGMA user_version = %d", STORE_VERSION);
+	if ((r = store_begin(s, err)) != RK_OK)
+		return r;
+	return store_end(s, store_db_exec(s, sql, err), err);
+}
+
 /* ---- making one ---- */
 
 static enum rk_err

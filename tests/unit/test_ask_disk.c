@@ -153,6 +153,61 @@ test_put_out(void **state)
 	rk_trust_free(t);
 }
 
+struct findings {
+	unsigned wrong;
+	char text[RK_ERROR_TEXT_LEN]; /* of the last of these */
+};
+
+/* policy_finding_fn */
+static void
+keep_finding(bool wrong, const char *text, void *arg)
+{
+	struct findings *f = arg;
+
+	if (!wrong)
+		return;
+	f->wrong++;
+	(void)snprintf(f->text, sizeof(f->text), "%s", text);
+}
+
+/* Where no decision can be written a look at list and store says so. */
+static void
+test_check_full(void **state)
+{
+	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct findings f = { 0 };
+
+	(void)state;
+	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
+	assert_int_equal(policy_check(t, keep_finding, &f), RK_OK);
+	assert_int_equal(f.wrong, 0);
+	failvfs_set(0, SQLITE_FULL);
+	assert_int_equal(policy_check(t, keep_finding, &f), RK_OK);
+	failvfs_set(-1, 0);
+	assert_int_equal(f.wrong, 1);
+	assert_non_null(strstr(f.text, "k.db: no space left"));
+	/* It was no more than a try. */
+	f.wrong = 0;
+	assert_int_equal(policy_check(t, keep_finding, &f), RK_OK);
+	assert_int_equal(f.wrong, 0);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 1), RK_OK);
+	rk_trust_free(t);
+}
+
+/* What is wrong with the list is so of both, and said once. */
+static void
+test_check_once(void **state)
+{
+	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct findings f = { 0 };
+
+	(void)state;
+	scratch_make("k", "damaged\n", 0600);
+	assert_int_equal(policy_check(t, keep_finding, &f), RK_OK);
+	assert_int_equal(f.wrong, 1);
+	rk_trust_free(t);
+}
+
 /* policy_known_fn */
 static void
 keep_email(const char *fp, const char *emails, const char *host, void *arg)
@@ -674,6 +729,8 @@ main(void)
 		UNIT(test_put_out),
 		UNIT(test_two_approve),
 		UNIT(test_same_email),
+		UNIT(test_check_full),
+		UNIT(test_check_once),
 		UNIT(test_known_is_cheap),
 		UNIT(test_stays_out),
 		UNIT(test_once),
