@@ -192,6 +192,19 @@ count_entries(const char *text, size_t len)
 	return n;
 }
 
+/* Of a line that looks right. */
+static const char *
+name_fault(struct rk_str line, unsigned number, bool ended)
+{
+	static const char mark[] = { '\xef', '\xbb', '\xbf' };
+
+	if (number == 1 && line.len >= sizeof(mark) &&
+	    memcmp(line.ptr, mark, sizeof(mark)) == 0)
+		return "not a known key: it begins with a byte order mark";
+	return ended ? "not a known key"
+	             : "not a known key: the line is cut off";
+}
+
 enum rk_err
 known_walk(const char *name, const char *text, size_t len, known_line_fn *fn,
     void *arg, bool *ended, struct rk_error *err)
@@ -212,9 +225,7 @@ known_walk(const char *name, const char *text, size_t len, known_line_fn *fn,
 			continue;
 		if (r != RK_OK)
 			return err_set(err, RK_EFORMAT, "%s:%u: %s", name,
-			    number,
-			    *ended ? "not a known key"
-			           : "not a known key: the line is cut off");
+			    number, name_fault(line, number, *ended));
 		entry.at = line_at;
 		if ((r = fn(&entry, arg)) != RK_OK)
 			return r;

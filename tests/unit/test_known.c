@@ -108,6 +108,9 @@ test_lines(void **state)
 	assert_keys("h " ID ":a@x,b@y:c", 1);
 	assert_keys("h " ID, 1);
 	assert_malformed("h\n", "file:1: not a known key");
+	assert_malformed("\xef\xbb\xbf# known\n" LINE,
+	    "file:1: not a known key: it begins with a byte order mark");
+	assert_malformed(LINE "\xef\xbb\xbf# no\n", "file:2: not a known key");
 	assert_malformed("\n# c\n" ID "\n", "file:3:");
 	assert_malformed("h " ID "x:\n", "file:1:");
 	assert_malformed("h pubkey@edwardsRPC-ed25519-b58c-:\n", "file:1:");
