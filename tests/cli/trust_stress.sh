@@ -97,6 +97,57 @@ both_approve() {
 	ctl trust forget "$fp" >out 2>err
 }
 
+# A file that was copied before, with what came of it, in the list's place.
+edit() { # TIMES
+	edits=0
+	while [ $edits -lt "$1" ]; do
+		edits=$((edits + 1))
+		cp -p known edited && echo "# edited" >>edited &&
+			mv edited known || return 1
+	done
+}
+
+is_settled() { # NAME: it is in, or waits where it can be seen
+	grep -v '^#' known | grep -q "$1@example.org" ||
+		waits "$(fingerprint "$1")"
+}
+
+# The editor knows of no lock.  One that copied the list before all of it, and
+# one that does so all the time.
+without_lock() {
+	names=
+	while [ "${names% }" != "free1 free2 free3 free4" ]; do
+		i=$(($(echo "$names" | wc -w) + 1))
+		names="${names}free$i "
+		"$selfy" -k free$i -e free$i@example.org -nopass \
+			-quiet >>out 2>>err || not_ok "certificate $i"
+		comes free$i
+		until_ok waits "$(fingerprint free$i)" || return
+	done
+	free4=$guest
+	cp -p known before
+	sleep 0.1
+	ctl trust approve "$(fingerprint free4)" >out 2>err
+	mv before known
+	check 'who was approved meanwhile is in the list again' \
+		until_ok grep -q '^[^#].*free4@example.org' known
+	wait "$free4"
+	result $? 'and his call is answered'
+	ctl trust audit >out 2>err
+	has out 'again' 'the audit says so'
+	edit 20 &
+	editor=$!
+	for name in free1 free2 free3; do
+		ctl trust approve "$(fingerprint $name)" >out 2>err ||
+			not_ok "approve $name"
+	done
+	wait "$editor"
+	result $? 'somebody edits all the time'
+	for name in free1 free2 free3; do
+		check "$name is in, or waits" until_ok is_settled $name
+	done
+}
+
 # decide VERB NAMES...: a person who goes through the list.
 decide() {
 	verb=$1
@@ -206,6 +257,7 @@ conf
 check 'a daemon' start 1 -f stress.conf
 two_people
 both_approve
+without_lock
 all_at_once
 stop
 result $? 'ends well'
