@@ -65,6 +65,10 @@ RK_MUST enum rk_err known_read(const char *path, unsigned wait_ms,
  * KNOWN_FILE_MAX bytes). */
 RK_MUST enum rk_err known_read_text(const char *path, unsigned wait_ms,
     struct known *out, struct buf *text, struct rk_error *err);
+/* What is in the file, whoever has its lock; who writes may have written half
+ * of what he is going to.  RK_EBUSY: it changed meanwhile. */
+RK_MUST enum rk_err known_peek(
+    const char *path, struct known *out, struct rk_error *err);
 /* The keys in a text; name (escaped) stands for the path in messages. */
 RK_MUST enum rk_err known_parse(const char *name, const char *text, size_t len,
     struct known *out, struct rk_error *err);

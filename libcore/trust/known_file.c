@@ -270,6 +270,32 @@ known_read_text(const char *path, unsigned wait_ms, struct known *out,
 }
 
 enum rk_err
+known_peek(const char *path, struct known *out, struct rk_error *err)
+{
+	char name[NAME_TEXT];
+	struct stat st, now;
+	struct buf text;
+	int fd = -1;
+	enum rk_err r;
+
+	*out = (struct known){ 0 };
+	buf_init(&text, KNOWN_FILE_MAX);
+	str_escape(name, sizeof(name), path);
+	r = known_open(path, KNOWN_NO_FLOCK, 0, &fd, &st, err);
+	if (r == RK_OK)
+		r = read_locked(fd, &st, name, out, &text, err);
+	if (r == RK_OK && (fstat(fd, &now) != 0 || now.st_size != st.st_size ||
+	                      !fs_same_time(&now.st_mtim, &st.st_mtim) ||
+	                      (off_t)buf_len(&text) != st.st_size))
+		r = err_set(err, RK_EBUSY, "%s: is being written", name);
+	known_close(fd);
+	buf_fini(&text);
+	if (r != RK_OK)
+		known_fini(out);
+	return r;
+}
+
+enum rk_err
 known_read(
     const char *path, unsigned wait_ms, struct known *out, struct rk_error *err)
 {

@@ -15,13 +15,6 @@
 #define DECIDE_WAIT_MS 1000 /* for another program's lock */
 #define NAP_NS 20000000
 
-/* Where others wait: on behalf of a peer nobody waits for another program. */
-static enum rk_err
-refresh_now(struct rk_trust *t, struct rk_error *err)
-{
-	return policy_refresh_within(t, 0, err);
-}
-
 /* As it is or, where another program keeps it just now, as it was. */
 static enum rk_err
 glance(struct rk_trust *t, unsigned wait_ms, struct rk_error *err)
@@ -119,6 +112,7 @@ rk_trust_free(struct rk_trust *t)
 	if (t == NULL)
 		return;
 	known_fini(&t->known);
+	known_fini(&t->peeked);
 	pace_fini(&t->pace);
 	room_release(t->room);
 	(void)pthread_mutex_destroy(&t->mutex);
@@ -338,7 +332,7 @@ decide(struct rk_trust *t, const struct rk_peer *peer, bool first, bool *added,
 	if (t->retired)
 		return err_set(err, RK_EUNKNOWNKEY,
 		    "key %s: another list of keys is in force", peer->cert.fp);
-	if ((r = refresh_now(t, err)) != RK_OK)
+	if ((r = policy_refresh_for(t, peer->cert.pub, err)) != RK_OK)
 		return r;
 	if (known_has(&t->known, peer->cert.pub)) {
 		room_forget_known(t->room, peer->cert.fp);
@@ -430,7 +424,7 @@ foresee(
 		r = judge_bare(t, cert, &fate, err);
 	if (r != RK_OK || t->mode == RK_TRUST_OFF)
 		return r;
-	if ((r = refresh_now(t, err)) != RK_OK ||
+	if ((r = policy_refresh_for(t, cert->pub, err)) != RK_OK ||
 	    known_has(&t->known, cert->pub) || is_lent(t, word, ROOM_ONCE) ||
 	    is_lent(t, word, ROOM_UNTIL))
 		return r;
@@ -463,7 +457,7 @@ recall(
 	r = check_out(t, cert->fp, &word, err);
 	if (r != RK_OK || t->mode == RK_TRUST_OFF)
 		return r;
-	if ((r = refresh_now(t, err)) != RK_OK)
+	if ((r = policy_refresh_for(t, cert->pub, err)) != RK_OK)
 		return r;
 	if (state_of(t) != RK_TRUST_ABSENT &&
 	    !known_has(&t->known, cert->pub) && !is_lent(t, word, ROOM_UNTIL))

@@ -88,6 +88,27 @@ policy_refresh_within(
 }
 
 enum rk_err
+policy_refresh_for(struct rk_trust *t, const uint8_t pub[RK_KEY_PUBLIC_LEN],
+    struct rk_error *err)
+{
+	enum rk_err r = policy_refresh_within(t, 0, err);
+
+	/* By the list as it was under its lock, and as it is, which may be half
+	 * written. */
+	if (r != RK_EBUSY || !known_has(&t->known, pub))
+		return r;
+	if (!known_is_current(&t->peeked, t->path)) {
+		known_fini(&t->peeked);
+		if (known_peek(t->path, &t->peeked, NULL) != RK_OK)
+			return r;
+	}
+	if (!known_has(&t->peeked, pub))
+		return r;
+	err_clear(err);
+	return RK_OK;
+}
+
+enum rk_err
 policy_refresh(struct rk_trust *t, struct rk_error *err)
 {
 	return policy_refresh_within(

@@ -26,9 +26,10 @@ struct rk_trust {
 	bool keeps_anew; /* and makes the store */
 	bool follows;    /* rk_trust_follow() */
 	struct known known;
-	bool seen;    /* the file was there once */
-	ino_t locked; /* known_is_replaced() */
-	bool ordered; /* it was locked by order, which it stays */
+	struct known peeked; /* known_peek(), where others have its lock */
+	bool seen;           /* the file was there once */
+	ino_t locked;        /* known_is_replaced() */
+	bool ordered;        /* it was locked by order, which it stays */
 	struct pace pace;
 	uint64_t (*now)(void); /* ms */
 };
@@ -39,6 +40,11 @@ RK_MUST enum rk_err policy_refresh(struct rk_trust *t, struct rk_error *err);
 /* The same, waiting so long for its lock. */
 RK_MUST enum rk_err policy_refresh_within(
     struct rk_trust *t, unsigned wait_ms, struct rk_error *err);
+/* On behalf of this peer nobody waits.  RK_OK also where another program has
+ * the file, and the key had its line, and has it still: then that is so, and
+ * nothing else of known need be. */
+RK_MUST enum rk_err policy_refresh_for(struct rk_trust *t,
+    const uint8_t pub[RK_KEY_PUBLIC_LEN], struct rk_error *err);
 /* The same when something is done, which being busy does not undo. */
 RK_MUST enum rk_err policy_refresh_after(
     struct rk_trust *t, struct rk_error *err);

@@ -453,6 +453,57 @@ import_is_taken_back(void **state)
 	rk_trust_free(t);
 }
 
+static void
+append(const char *text)
+{
+	int fd = open("k", O_WRONLY | O_APPEND | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	(void)close(fd);
+}
+
+static enum rk_err
+come_now(struct rk_trust *t, unsigned number)
+{
+	const struct rk_peer peer = ask_peer(number);
+	bool added;
+	enum rk_err r = policy_decide(t, &peer, &added, NULL);
+
+	/* Nor is a session resumed otherwise. */
+	assert_int_equal(policy_recall(t, &peer.cert, NULL),
+	    r != RK_EAGAIN ? r : RK_EUNKNOWNKEY);
+	return r;
+}
+
+/* Who can only read the list can hold it: who had a line, and has it still, is
+ * served none the less; all others are asked about again. */
+static void
+known_is_served(void **state)
+{
+	struct rk_trust *t = begin(true);
+	int fd;
+
+	(void)state;
+	assert_int_equal(come_now(t, 1), RK_OK);
+	fd = hold_list();
+	append("# changed\n");
+	assert_int_equal(come_now(t, 1), RK_OK);
+	assert_int_equal(come_now(t, 9), RK_EBUSY);
+	/* Who has a line only now is not served yet, by half a line nobody. */
+	append(line);
+	assert_int_equal(come_now(t, 4), RK_EBUSY);
+	assert_int_equal(come_now(t, 1), RK_OK);
+	append("127.0.0.1 pubkey@edw");
+	assert_int_equal(come_now(t, 1), RK_EBUSY);
+	/* Who had one and has none is not served any more. */
+	scratch_make("k", "# nobody\n", 0600);
+	assert_int_equal(come_now(t, 1), RK_EBUSY);
+	(void)close(fd);
+	assert_int_equal(come_now(t, 1), RK_EAGAIN);
+	rk_trust_free(t);
+}
+
 int
 main(void)
 {
@@ -467,6 +518,8 @@ main(void)
 		    lock_waits_for_no_list, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    lock_of_what_is_new, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    known_is_served, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    lock_waits_for_no_store, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
