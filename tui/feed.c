@@ -16,6 +16,7 @@
 #define ORDER_MS 60000 /* a reload may open an encrypted key */
 #define SOON_MS 150    /* events come in bursts */
 #define ROWS_A_MS 2    /* that are asked for again, at most */
+#define ROWS_MS 250    /* between what events make ask for them, at least */
 
 /* What is asked; each of them at most once at a time. */
 enum what {
@@ -42,9 +43,6 @@ static const char *const methods[N_ASKS] = {
 	[ASK_LOG] = "_.log",
 	[ASK_SERVES] = "_.serves",
 };
-
-/* {keys: []} */
-static const uint8_t no_keys[] = { 0x81, 0xa4, 'k', 'e', 'y', 's', 0x90 };
 
 struct ask {
 	struct feed *feed;
@@ -164,23 +162,25 @@ ask(struct feed *f, enum what what)
 	}
 	a->asked_ms = now_of(f);
 	r = rk_client_submit(f->client, &req, on_answer, a, NULL);
-	if (r == RK_OK)
-		a->runs = true;
-	else
+	a->runs = r == RK_OK;
+	if (what == ASK_CONNS)
+		f->conf.model->conns_stale = false;
+	if (r != RK_OK)
 		fail(f, what, rk_err_text(r));
 }
 
 /* A thousand rows four times a second would be work at both ends: so many come
- * less often. */
-static bool
-is_due(const struct feed *f, enum what what)
+ * less often.  How long until they may, if not sooner than `least`. */
+static int64_t
+due_in(const struct feed *f, enum what what, int64_t least)
 {
 	const struct model *m = f->conf.model;
 	size_t rows = what == ASK_CONNS   ? m->n_conns
 	              : what == ASK_CALLS ? m->n_calls
 	                                  : 0;
+	int64_t ms = (int64_t)rows / ROWS_A_MS;
 
-	return now_of(f) - f->asks[what].asked_ms >= (int64_t)rows / ROWS_A_MS;
+	return f->asks[what].asked_ms + (ms > least ? ms : least) - now_of(f);
 }
 
 /* Those that no event tells; what still runs is not asked twice. */
@@ -190,7 +190,7 @@ ask_figures(struct feed *f)
 	static const enum what figures[] = { ASK_STATUS, ASK_CONNS, ASK_CALLS };
 
 	for (size_t i = 0; i < 3; i++) {
-		if (!f->asks[figures[i]].runs && is_due(f, figures[i]))
+		if (!f->asks[figures[i]].runs && due_in(f, figures[i], 0) <= 0)
 			ask(f, figures[i]);
 	}
 	if (f->wants_methods && !f->asks[ASK_SERVES].runs)
@@ -202,6 +202,21 @@ ask_all(struct feed *f)
 {
 	for (int what = ASK_METHODS; what < N_ASKS; what++)
 		ask(f, (enum what)what);
+}
+
+/* Who came or went, without waiting for the figures' time.  Who asks for
+ * figures again after a pause asks for this as well. */
+static void
+ask_moved(struct feed *f)
+{
+	int64_t ms = due_in(f, ASK_CONNS, ROWS_MS);
+
+	if (f->paused)
+		return;
+	if (ms <= 0 && !f->asks[ASK_CONNS].runs)
+		ask(f, ASK_CONNS);
+	else
+		arm(f, f->soon, ms > SOON_MS ? (uint64_t)ms : SOON_MS);
 }
 
 /* What events did not tell whole. */
@@ -219,23 +234,11 @@ ask_stale(struct feed *f)
 		ask(f, ASK_KNOWN);
 	}
 	m->all_stale = m->keys_stale = false;
+	if (m->conns_stale)
+		ask_moved(f);
 }
 
 /* ---- being told ---- */
-
-/* Nobody decides about keys any more. */
-static void
-drop_keys(struct feed *f, enum what what)
-{
-	struct rk_value_doc *doc;
-
-	if (rk_value_decode(no_keys, sizeof(no_keys), &doc) != RK_OK)
-		return;
-	if (model_answer(f->conf.model, methods[what], rk_value_root(doc),
-	        now_of(f)) != RK_OK)
-		f->conf.model->keys_stale = true;
-	rk_value_free(doc);
-}
 
 static void
 take(struct feed *f, enum what what, struct rk_bytes payload)
@@ -266,7 +269,7 @@ greet(struct feed *f)
 		return;
 	m->online = true;
 	m->trouble[0] = '\0';
-	m->keys_stale = m->all_stale = false;
+	m->keys_stale = m->conns_stale = m->all_stale = false;
 	ask_all(f);
 	if (!rk_timer_armed(f->tick))
 		arm(f, f->tick, f->conf.every_ms);
@@ -296,7 +299,7 @@ refused(struct feed *f, enum what what, const struct rk_reply *reply)
 		(void)admin_refusal(reply, text, sizeof(text));
 		fail(f, what, text);
 	} else if (what == ASK_TRUST || what == ASK_KNOWN) {
-		drop_keys(f, what);
+		feed_drop_keys(f->conf.model, methods[what], now_of(f));
 	}
 }
 
@@ -361,7 +364,8 @@ on_pushed(struct rk_client *c, const struct rk_header *hdr,
 		changed(f);
 	}
 	rk_value_free(doc);
-	if ((m->keys_stale || m->all_stale) && !rk_timer_armed(f->soon))
+	if ((m->keys_stale || m->conns_stale || m->all_stale) &&
+	    !rk_timer_armed(f->soon))
 		arm(f, f->soon, SOON_MS);
 }
 
@@ -479,23 +483,15 @@ static void
 on_ordered(struct rk_client *c, const struct rk_reply *reply, void *arg)
 {
 	struct order *o = arg;
-	struct rk_value_doc *doc = NULL;
-	struct rk_error err = { .code = reply->code };
+	struct rk_value_doc *doc;
+	struct rk_error err;
 
 	(void)c;
 	if (o->feed->freed) {
 		free(o);
 		return;
 	}
-	if (reply->code == RK_EREMOTE)
-		err.code = admin_refusal(reply, err.text, sizeof(err.text));
-	else if (reply->code != RK_OK)
-		(void)err_set(
-		    &err, reply->code, "%s", rk_err_text(reply->code));
-	else if (reply->payload.len > 0 &&
-	         rk_value_decode(
-	             reply->payload.ptr, reply->payload.len, &doc) != RK_OK)
-		(void)err_set(&err, RK_EPROTO, "the answer is malformed");
+	doc = feed_ordered(reply, &err);
 	o->done(
 	    err.code, &err, doc == NULL ? NULL : rk_value_root(doc), o->arg);
 	rk_value_free(doc);

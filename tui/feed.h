@@ -13,7 +13,9 @@
  * One thread, that of the loop.  The feed fills the model: everything once at
  * the beginning and whenever the daemon is back, then events as they are
  * pushed, and every `every_ms` the figures (_.status, _.conns, _.calls) that
- * no event tells.  It dials again for ever, after 0.25 s, at most every 2 s.
+ * no event tells.  _.conns also when somebody came or went, which events tell
+ * in part: four times a second at most.  It dials again for ever, after 0.25 s,
+ * at most every 2 s.
  */
 struct feed;
 
@@ -56,6 +58,11 @@ size_t feed_wish(uint64_t calls_of, uint8_t dst[FEED_WISH]);
 void feed_trouble(struct model *m, const char *text);
 void feed_lost(
     struct model *m, const struct admin_at *at, const struct rk_error *why);
+/* Nobody decides about keys any more: none of what the method would list. */
+void feed_drop_keys(struct model *m, const char *method, int64_t now);
+/* What an order was answered, as feed_done_fn has it; NULL: nothing. */
+struct rk_value_doc *feed_ordered(
+    const struct rk_reply *reply, struct rk_error *err);
 /* Stop asking for figures while nobody looks, and start again. */
 void feed_pause(struct feed *f, bool on);
 

@@ -1,6 +1,7 @@
-/* Why the daemon does not answer, as the model has it. */
+/* Why the daemon does not answer, as the model has it; or what it answered. */
 #include "feed.h"
 
+#include "base/error.h"
 #include "base/str.h"
 
 void
@@ -19,4 +20,36 @@ feed_lost(
 
 	admin_explain(at, why, &t);
 	feed_trouble(m, t.text);
+}
+
+struct rk_value_doc *
+feed_ordered(const struct rk_reply *reply, struct rk_error *err)
+{
+	struct rk_value_doc *doc = NULL;
+
+	*err = (struct rk_error){ .code = reply->code };
+	if (reply->code == RK_EREMOTE)
+		err->code = admin_refusal(reply, err->text, sizeof(err->text));
+	else if (reply->code != RK_OK)
+		(void)err_set(err, reply->code, "%s", rk_err_text(reply->code));
+	else if (reply->payload.len > 0 &&
+	         rk_value_decode(
+	             reply->payload.ptr, reply->payload.len, &doc) != RK_OK)
+		(void)err_set(err, RK_EPROTO, "the answer is malformed");
+	return doc;
+}
+
+/* {keys: []} */
+static const uint8_t no_keys[] = { 0x81, 0xa4, 'k', 'e', 'y', 's', 0x90 };
+
+void
+feed_drop_keys(struct model *m, const char *method, int64_t now)
+{
+	struct rk_value_doc *doc;
+
+	if (rk_value_decode(no_keys, sizeof(no_keys), &doc) != RK_OK)
+		return;
+	if (model_answer(m, method, rk_value_root(doc), now) != RK_OK)
+		m->keys_stale = true;
+	rk_value_free(doc);
 }

@@ -218,9 +218,9 @@ struct model {
 	size_t rate_last, n_rates;
 	/* What methods the daemon has, as `_.serves` says; owned. */
 	struct rk_value_doc *methods;
-	/* Ask for keys again, or for everything: events did not tell all.  Who
-	 * has asked clears it. */
-	bool keys_stale, all_stale;
+	/* Ask for keys again, for connections, or for everything: events did
+	 * not tell all.  Who has asked clears it. */
+	bool keys_stale, conns_stale, all_stale;
 	/* What follows is the model's own. */
 	struct model_index by_id, by_fp;
 	struct model_conn *spare; /* of the answer before */

@@ -305,8 +305,19 @@ is_told(void **state)
 	rpcrig_end(&rig);
 }
 
+/* Who waits for a decision is among the connections. */
+static const struct model_conn *
+who_waits(const struct model *m)
+{
+	for (size_t i = 0; i < m->n_conns; i++) {
+		if (m->conns[i].state == MODEL_WAITING)
+			return &m->conns[i];
+	}
+	return NULL;
+}
+
 /* Of a key that has to wait: the event alone brings it, whole, to the screen's
- * model, and nothing is asked for. */
+ * model, and has its connection asked for, but no figures. */
 static void
 is_told_of_strangers(void **state)
 {
@@ -344,7 +355,13 @@ is_told_of_strangers(void **state)
 	assert_int_equal(k->state, KEY_NEW);
 	assert_string_equal(k->email, info.email);
 	assert_true(k->address[0] != '\0');
+	UNTIL(&w, rk_client_process(c) == RK_OK && who_waits(w.model) != NULL);
+	assert_string_equal(who_waits(w.model)->fp, info.fp);
+	assert_int_equal(w.model->status.asked_ms, asked);
 	rk_client_free(c);
+	/* That it is gone is told as well. */
+	UNTIL(&w, who_waits(w.model) == NULL);
+	assert_int_equal(w.model->status.asked_ms, asked);
 	end(&w);
 	ctl_end(&ctl);
 	rpcrig_end(&rig);
