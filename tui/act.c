@@ -124,11 +124,12 @@ show_key(struct ui *ui)
 {
 	const struct model_key *k = picked_key(ui);
 	const struct model_conn *c = picked_conn(ui);
+	char who[VIEW_WHO];
 
 	if (k != NULL)
-		qr_open(ui, k->fp, k->email);
+		qr_open(ui, k->fp, k->name);
 	else if (c != NULL)
-		qr_open(ui, c->fp, c->email);
+		qr_open(ui, c->fp, view_who(c, who));
 }
 
 static void

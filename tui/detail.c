@@ -189,10 +189,11 @@ detail_conn(struct ui *ui, const struct model_conn *c, struct text *out)
 {
 	const struct model_key *k = view_key_of(ui->m, c);
 	const char *key = k != NULL ? words_key_state(k->state) : c->key;
-	char age[WORDS_LEN], in[WORDS_LEN], sent[WORDS_LEN];
+	char age[WORDS_LEN], in[WORDS_LEN], sent[WORDS_LEN], who[VIEW_WHO];
 
 	text_add(out, ROLE_HEAD, "%s  %s",
-	    c->email[0] != '\0' ? c->email : c->address, words_conn_state(c));
+	    view_who(c, who)[0] != '\0' ? who : c->address,
+	    words_conn_state(c));
 	if (c->state == MODEL_CLOSED)
 		text_fact(out, "closed", c->why);
 	add_fp("key", c->fp, key, out);

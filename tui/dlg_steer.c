@@ -318,12 +318,13 @@ void
 dlg_kick(struct ui *ui, const struct model_conn *c)
 {
 	struct dialog *d = dialog_open(ui, " Close this connection? ", kicked);
+	char who[VIEW_WHO];
 
 	if (d == NULL)
 		return;
 	d->conn = c->id;
 	(void)str_copy(d->who, sizeof(d->who),
-	    c->email[0] != '\0' ? c->email : c->address);
+	    view_who(c, who)[0] != '\0' ? who : c->address);
 	text_add(&d->body, ROLE_TEXT, "%s from %s", d->who, c->address);
 	if (c->running > 0)
 		text_add(&d->body, ROLE_WAIT,

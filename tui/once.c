@@ -2,6 +2,7 @@
 #include "once.h"
 #include "tui.h"
 #include "vault.h"
+#include "view.h"
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -122,7 +123,9 @@ show_conns(const struct once *o)
 		{ "bytes_out", "OUT", FIELD_NUMBER },
 		{ "since", "SINCE", FIELD_TEXT },
 	};
+	const bool people = o->t->out.form == OUT_TEXT;
 	const struct model *m = o->model;
+	char who[VIEW_WHO];
 	struct table *t;
 	enum rk_err r;
 
@@ -137,7 +140,7 @@ show_conns(const struct once *o)
 			{ .number = number(c->id) },
 			{ .text = states[c->state] },
 			{ .text = c->address },
-			{ .text = c->email },
+			{ .text = people ? view_who(c, who) : c->email },
 			{ .text = c->fp },
 			{ .number = number(c->running) },
 			{ .number = number(c->calls) },

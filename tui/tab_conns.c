@@ -42,6 +42,7 @@ head(struct ui *ui, const struct box *line)
 
 struct figures {
 	const char *sign, *who, *from, *transport;
+	char name[VIEW_WHO];
 	char age[WORDS_LEN], rx[WORDS_LEN], tx[WORDS_LEN], run[WORDS_LEN];
 	enum term_role role;
 	const char *word; /* of one that waits */
@@ -64,7 +65,7 @@ static void
 of_conn(struct ui *ui, const struct model_conn *c, struct figures *f)
 {
 	f->sign = words_conn_sign(c);
-	f->who = c->email[0] != '\0' ? c->email : "-";
+	f->who = view_who(c, f->name)[0] != '\0' ? f->name : "-";
 	f->from = words_address(c->address);
 	f->transport = c->transport;
 	f->word = NULL;

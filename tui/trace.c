@@ -145,12 +145,12 @@ trace_open(struct ui *ui, const struct model_conn *c)
 	static const struct pane_ops ops = { .key = key,
 		.closed = closed,
 		.hints = "j/k move  G follow  e export  Esc back" };
-	char title[300];
+	char title[300], who[VIEW_WHO];
 	struct trace *t;
 	struct pane *p;
 
-	(void)snprintf(title, sizeof(title), "trace of %.140s %.120s", c->email,
-	    c->address);
+	(void)snprintf(title, sizeof(title), "trace of %.140s %.120s",
+	    view_who(c, who), c->address);
 	if ((p = pane_open(ui, &ops, title)) == NULL)
 		return;
 	if ((t = calloc(1, sizeof(*t))) == NULL) {

@@ -216,7 +216,7 @@ method_holds(const struct rk_value *v, const char *needle)
 static bool
 key_holds(const struct model_key *k, const char *needle)
 {
-	return any_holds((const char *[]){ k->email, k->address, k->fp, k->ca,
+	return any_holds((const char *[]){ k->name, k->address, k->fp, k->ca,
 	                     k->note, words_key_state(k->state) },
 	    6, needle);
 }
@@ -224,9 +224,9 @@ key_holds(const struct model_key *k, const char *needle)
 static bool
 conn_holds(const struct model_conn *c, const char *needle)
 {
-	return any_holds((const char *[]){ c->email, c->address, c->transport,
-	                     c->fp, words_conn_state(c) },
-	    5, needle);
+	return any_holds((const char *[]){ c->email, c->cn, c->address,
+	                     c->transport, c->fp, words_conn_state(c) },
+	    6, needle);
 }
 
 static bool

@@ -84,6 +84,9 @@ const char *view_fact(const struct model_status *s, const char *key);
 /* The key of a connection, or NULL. */
 const struct model_key *view_key_of(
     const struct model *m, const struct model_conn *c);
+/* Who a connection's peer is: its e-mail; without one CN=...; "": neither. */
+#define VIEW_WHO 256
+const char *view_who(const struct model_conn *c, char dst[VIEW_WHO]);
 /* The known key with an e-mail of a changed one, as the daemon says, or NULL.
  */
 const struct model_key *view_known_of(

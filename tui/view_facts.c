@@ -1,6 +1,10 @@
-/* What the daemon says of itself, and which of it calls for a person. */
+/* What the daemon says of itself, and which of it calls for a person; who a
+ * peer is. */
 #include "view.h"
 
+#include "base/str.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,4 +39,14 @@ view_fact(const struct model_status *s, const char *key)
 			return s->facts[i].text;
 	}
 	return NULL;
+}
+
+const char *
+view_who(const struct model_conn *c, char dst[VIEW_WHO])
+{
+	if (c->email[0] != '\0' || c->cn[0] == '\0')
+		(void)str_copy(dst, VIEW_WHO, c->email);
+	else
+		(void)snprintf(dst, VIEW_WHO, "CN=%s", c->cn);
+	return dst;
 }

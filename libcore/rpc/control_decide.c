@@ -226,6 +226,20 @@ find_met(struct rk_server *server, const struct rk_ask_order *o,
 	return RK_OK;
 }
 
+/* As lists of keys have it: a key without e-mail is its certificate's name. */
+static void
+log_decision(const struct rk_ask_entry *e, const char *verb, const char *who)
+{
+	const bool mail = e->email[0] != '\0', cn = !mail && e->cn[0] != '\0';
+
+	log_event(RK_LOG_INFO, "control", "key %s (%s%s): %s by %s", e->fp,
+	    cn ? "CN=" : "",
+	    mail ? e->email
+	    : cn ? e->cn
+	         : "no e-mail",
+	    verb, who);
+}
+
 static bool
 puts_out(enum rk_ask_verb verb)
 {
@@ -273,8 +287,7 @@ carry_out(const struct control_try *t, struct rk_trust *trust,
 		return control_not_done(t, r, err);
 	if (puts_out(o->order.verb))
 		control_overrule(t, after.fp);
-	log_event(RK_LOG_INFO, "control", "key %s (%s): %s by %s", after.fp,
-	    after.email, verb, who);
+	log_decision(&after, verb, who);
 	buf_init(&b, 16384);
 	kv_map(&k, CONTROL_ENTRY_PAIRS + 1);
 	kv_pair_text(&k, "verb", verb);

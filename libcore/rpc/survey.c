@@ -133,16 +133,16 @@ put_since(struct kv *k, const struct worker *w, uint64_t begun)
 	kv_pair_uint(k, "age_ms", age);
 }
 
-/* Four pairs. */
+/* Four pairs.  What its key is to us, is asked of who was let in alone. */
 static void
-put_cert(struct kv *k, const struct server_conn *c)
+put_cert(struct kv *k, const struct server_conn *c, enum look look)
 {
 	const struct rk_peer *p = c->peer;
 	struct rk_trust *trust =
 	    c->admission != NULL ? c->admission->creds->trust.trust : NULL;
+	const bool asks = trust != NULL && look != LOOK_NEW;
 
-	kv_pair_text(
-	    k, "key", trust != NULL ? policy_standing(trust, &p->cert) : "");
+	kv_pair_text(k, "key", asks ? policy_standing(trust, &p->cert) : "");
 	kv_pair_text(k, "cn", p->cert.cn);
 	kv_pair_text(k, "ca", p->cert.issuer_cn);
 	kv_pair_time(k, "not_after", p->cert.not_after);
@@ -209,7 +209,6 @@ static void
 put_conn(struct kv *k, const struct server_conn *c, enum look look)
 {
 	const struct rk_peer *p = c->peer;
-	bool is_open = p->proven && look != LOOK_NEW;
 	char transport[8], remote[ADDR_TEXT_LEN];
 	const struct layer_path path = ask_path(c);
 	uint64_t in, out;
@@ -219,7 +218,7 @@ put_conn(struct kv *k, const struct server_conn *c, enum look look)
 	pairs += path.has_retrans ? 1 : 0;
 	pairs += p->cipher[0] != '\0' ? 1 : 0;
 	pairs += p->psk[0] != '\0' ? 2 : 0;
-	pairs += is_open ? 4 : 0;
+	pairs += p->proven ? 4 : 0;
 	pairs += c->n_failed != 0 ? 3 : 0;
 	pairs += c->took != NULL ? 4 : 0;
 	count_bytes(c, &in, &out);
@@ -242,8 +241,8 @@ put_conn(struct kv *k, const struct server_conn *c, enum look look)
 	if (p->cipher[0] != '\0')
 		kv_pair_text(k, "cipher", p->cipher);
 	put_psk(k, p);
-	if (is_open)
-		put_cert(k, c);
+	if (p->proven)
+		put_cert(k, c, look);
 	if (c->n_failed != 0)
 		put_error(k, c);
 	if (c->took != NULL)

@@ -218,6 +218,10 @@ named() {
 	await_wait "	$fp	" 'its owner waits'
 	want 0 'listed' ctl trust ls --state waiting
 	has out 'CN=build host 7' 'by its name'
+	want 0 'its connection' ctl conns
+	has out 'CN=build host 7' 'by the same name'
+	want 0 'in JSON' ctl conns --json
+	has out '"key":null,"cn":"build host 7"' 'with its certificate'
 	kill -KILL "$daemon" "$guest"
 	wait "$daemon" "$guest" 2>/dev/null
 	check 'a daemon again' start 1 -f ctl.conf
@@ -229,6 +233,7 @@ named() {
 	has out 'build host 7' 'as well'
 	want 0 'approve' ctl trust approve "$fp"
 	has err 'build host 7' 'says the name'
+	has log "key $fp (CN=build host 7): approve by" 'the log, too'
 }
 
 certificates

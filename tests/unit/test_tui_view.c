@@ -249,6 +249,22 @@ test_kept(void **state)
 	assert_memory_equal(a, b, sizeof(a));
 }
 
+/* In all lists a key without e-mail is the name in its certificate. */
+static void
+test_who(void **state)
+{
+	const struct model_conn none = { .address = "tls://127.0.0.1:1" };
+	const struct model_conn name = { .cn = "build host 7" };
+	const struct model_conn mail = { .cn = "build host 7",
+		.email = "a@example.org" };
+	char who[VIEW_WHO];
+
+	(void)state;
+	assert_string_equal(view_who(&none, who), "");
+	assert_string_equal(view_who(&name, who), "CN=build host 7");
+	assert_string_equal(view_who(&mail, who), "a@example.org");
+}
+
 /* A pane's text, when whoever talks does not end. */
 static void
 test_text(void **state)
@@ -280,6 +296,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_names, tui_enter, tui_leave),
 		cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_who),
 		cmocka_unit_test(test_text),
 	};
 
