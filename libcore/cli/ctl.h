@@ -83,6 +83,8 @@ enum ctl_of {
 	CTL_AUDIT
 };
 const struct field *ctl_fields(enum ctl_of of, size_t *n);
+/* What of connections, calls, keys and the record a narrow terminal leaves. */
+void ctl_rooms(struct table *t);
 /* Of an `address` without transport and port: no member of any answer. */
 #define CTL_HOST "host"
 

@@ -156,6 +156,33 @@ static const struct field audit[] = {
 	{ "id", "ID", FIELD_NUMBER },
 };
 
+/* At 80 columns who it is and a key that verbs take (eight characters) are what
+ * is looked for; a time that is cut is none. */
+static const struct table_room rooms[] = {
+	{ "fingerprint", 16, 0 },
+	{ "email", 20, 0 },
+	{ "address", 21, 0 },
+	{ "time", 20, 0 },
+	{ "running", 0, 1 },
+	{ "calls", 0, 2 },
+	{ "tries", 0, 3 },
+	{ "left_ms", 0, 4 },
+	{ "stream", 0, 5 },
+	{ "before", 0, 5 },
+	{ "bytes_in", 0, 6 },
+	{ "bytes_out", 0, 7 },
+	{ "psk", 0, 8 },
+	{ "since", 20, 9 },
+	{ "last_seen", 20, 9 },
+	{ "version", 0, 10 },
+};
+
+void
+ctl_rooms(struct table *t)
+{
+	table_rooms(t, rooms, sizeof(rooms) / sizeof(rooms[0]));
+}
+
 #define LIST(l)                                 \
 	{                                       \
 		(l), sizeof(l) / sizeof((l)[0]) \

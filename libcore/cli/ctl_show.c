@@ -132,6 +132,8 @@ ctl_list(const struct ctl *c, const struct rk_value *list, enum ctl_of of)
 		    "the daemon's answer is malformed", NULL);
 	if ((r = table_new(&c->out, fields, n, &t)) != RK_OK)
 		return out_fail(&c->out, r, rk_err_text(r), NULL);
+	if (of != CTL_METHODS)
+		ctl_rooms(t);
 	for (uint32_t i = 0; r == RK_OK && i < list->u.list.count; i++)
 		r = put_row(t, &list->u.list.items[i], fields, n, names);
 	/* Before what happens from now on there are only objects. */

@@ -91,6 +91,17 @@ union cell {
 struct table;
 RK_MUST enum rk_err table_new(const struct out *o, const struct field *fields,
     size_t n_fields, struct table **out);
+/*
+ * What a terminal that has too few columns for a table leaves: of text in the
+ * column of this name at least so many (0: six), and of others nothing, those
+ * of the highest rank first (0: it stays).  Not copied.
+ */
+struct table_room {
+	const char *name;
+	unsigned least;
+	unsigned rank;
+};
+void table_rooms(struct table *t, const struct table_room *rooms, size_t n);
 /* cells has n_fields entries, copied. */
 RK_MUST enum rk_err table_row(struct table *t, const union cell *cells);
 /* Print and free. */

@@ -14,7 +14,7 @@
 #define ALL_MAX (1U << 28)
 #define CELL_MAX (1U << 16)
 #define GAP 2
-#define NARROWEST 6  /* a column is cut no further */
+#define NARROWEST 6  /* a column is cut no further, if nobody wants more */
 #define ALIGNED 1000 /* columns of a file or pipe that are kept for blanks */
 #define PIECE 65536  /* bytes that are written at once there */
 #define BOLD "\033[1m"
@@ -28,8 +28,10 @@ struct table {
 	struct buf cells; /* texts of all rows, each with its NUL */
 	struct buf heads; /* what is before each field of JSON, with its NUL */
 	struct buf row;   /* the one that is being put, of the other forms */
-	unsigned *widths; /* of the columns */
-	bool whole;       /* no text is cut; one that is too wide sticks out */
+	unsigned *widths; /* of the columns; 0 in the end: it is left out */
+	const struct table_room *rooms;
+	size_t n_rooms;
+	bool whole; /* no text is cut; one that is too wide sticks out */
 };
 
 static enum rk_err
@@ -306,6 +308,61 @@ is_text(enum field_kind kind)
 	return kind == FIELD_TEXT || kind == FIELD_SHOWN;
 }
 
+void
+table_rooms(struct table *t, const struct table_room *rooms, size_t n)
+{
+	t->rooms = rooms;
+	t->n_rooms = n;
+}
+
+static bool
+is_shown(const struct table *t, size_t i)
+{
+	return t->fields[i].title != NULL && t->widths[i] > 0;
+}
+
+static struct table_room
+room_of(const struct table *t, size_t i)
+{
+	struct table_room room = { NULL, NARROWEST, 0 };
+
+	for (size_t k = 0; k < t->n_rooms; k++) {
+		if (strcmp(t->rooms[k].name, t->fields[i].name) == 0)
+			room = t->rooms[k];
+	}
+	if (room.least == 0)
+		room.least = NARROWEST;
+	return room;
+}
+
+/* Columns that can become no narrower are left out until the rest would fit. */
+static void
+leave_out(struct table *t, unsigned screen)
+{
+	for (;;) {
+		unsigned total = 0, highest = 0;
+		size_t first = t->n;
+
+		for (size_t i = 0; i < t->n; i++) {
+			struct table_room room = room_of(t, i);
+			unsigned width = t->widths[i];
+
+			if (!is_shown(t, i))
+				continue;
+			if (is_text(t->fields[i].kind) && width > room.least)
+				width = room.least;
+			total += width + (total == 0 ? 0 : GAP);
+			if (room.rank > highest) {
+				highest = room.rank;
+				first = i;
+			}
+		}
+		if (total <= screen || first == t->n)
+			return;
+		t->widths[first] = 0;
+	}
+}
+
 /* Make the widest text columns narrower until the table fits. */
 static void
 shrink(struct table *t, unsigned screen)
@@ -315,16 +372,16 @@ shrink(struct table *t, unsigned screen)
 		unsigned total = 0;
 
 		for (size_t i = 0; i < t->n; i++) {
-			if (t->fields[i].title == NULL)
+			if (!is_shown(t, i))
 				continue;
 			total += t->widths[i] + (total == 0 ? 0 : GAP);
 			if (is_text(t->fields[i].kind) &&
+			    t->widths[i] > room_of(t, i).least &&
 			    (widest == t->n ||
 			        t->widths[i] > t->widths[widest]))
 				widest = i;
 		}
-		if (total <= screen || widest == t->n ||
-		    t->widths[widest] <= NARROWEST)
+		if (total <= screen || widest == t->n)
 			return;
 		t->widths[widest]--;
 	}
@@ -401,18 +458,20 @@ print_row(const struct table *t, struct buf *b, const char **p, bool head)
 	bool first = true;
 
 	for (size_t i = 0; i < t->n; i++) {
-		if (t->fields[i].title != NULL)
+		if (is_shown(t, i))
 			last = i;
 	}
 	for (size_t i = 0; r == RK_OK && i < t->n; i++) {
 		if (t->fields[i].title == NULL)
 			continue;
-		if (!first)
-			r = put_spaces(b, GAP);
-		first = false;
-		if (r == RK_OK)
-			r = print_cell(
-			    t, b, i, head ? t->fields[i].title : *p, i == last);
+		if (is_shown(t, i)) {
+			if (!first)
+				r = put_spaces(b, GAP);
+			first = false;
+			if (r == RK_OK)
+				r = print_cell(t, b, i,
+				    head ? t->fields[i].title : *p, i == last);
+		}
 		if (!head)
 			*p += strlen(*p) + 1;
 	}
@@ -457,6 +516,8 @@ print_table(struct table *t)
 			t->widths[i] = width;
 	}
 	t->whole = screen == 0;
+	if (!t->whole)
+		leave_out(t, screen);
 	shrink(t, t->whole ? ALIGNED : screen);
 	buf_init(&b, SIZE_MAX / 2);
 	if (print_rows(t, &b) == RK_OK)

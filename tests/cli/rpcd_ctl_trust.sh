@@ -204,6 +204,40 @@ escapes() {
 	result $? 'and it is gone'
 }
 
+# What the daemon's lists are on a screen of 80 columns.
+on_screen() { # WORDS...
+	python3 - "$BUILD_DIR/bin/rpcd" ctl --socket admin "$@" >out 2>err <<-'EOF'
+		import fcntl, os, pty, struct, sys, termios
+		pid, fd = pty.fork()
+		if pid == 0:
+		    size = struct.pack("4H", 50, 80, 0, 0)
+		    fcntl.ioctl(1, termios.TIOCSWINSZ, size)
+		    os.environ["NO_COLOR"] = "1"
+		    os.execv(sys.argv[1], sys.argv[1:])
+		text = b""
+		try:
+		    while more := os.read(fd, 4096):
+		        text += more
+		except OSError:
+		    pass
+		sys.stdout.buffer.write(text.replace(b"\r", b""))
+	EOF
+}
+
+# The key is long enough there for the verbs, and nothing that matters is cut.
+narrow() {
+	on_screen trust ls
+	fp=$(sed -n 's/.* \(SHA256:[^ ~]*\).*/\1/p' out | head -n 1)
+	[ "${#fp}" -ge 15 ]
+	result $? 'eight characters of a key at least'
+	want 0 'which verbs take' ctl trust show "$fp"
+	on_screen trust ls
+	! grep -q VERSION out
+	result $? 'others are left out for it'
+	[ "$(awk '{ print (length($0) > 80) }' out | sort -u)" = 0 ]
+	result $? 'and no line is wider'
+}
+
 # Who has no e-mail is known by the name alone, also after a bad end.
 named() {
 	openssl req -new -newkey ed25519 -nodes -keyout certs/plain.key \
@@ -252,6 +286,7 @@ approves
 rejects
 notes_modes
 escapes
+narrow
 named
 stop
 plan

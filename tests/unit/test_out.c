@@ -219,6 +219,56 @@ test_narrow_table(void **state)
 	    "-         7  no     -                     -\r\n");
 }
 
+static int
+print_roomy(void *arg)
+{
+	static const struct table_room rooms[] = { { "name", 10, 0 },
+		{ "count", 0, 2 }, { "known", 0, 1 }, { "since", 20, 0 } };
+	struct table *t;
+
+	(void)setlocale(LC_CTYPE, "C.UTF-8");
+	if (table_new(arg, fields, N_FIELDS, &t) != RK_OK)
+		return 1;
+	table_rooms(t, rooms, 4);
+	for (size_t i = 0; i < 2; i++) {
+		if (table_row(t, rows[i]) != RK_OK)
+			return 2;
+	}
+	table_end(t);
+	return 0;
+}
+
+/* What must be read whole, or long enough, is: others are left out for it. */
+static void
+test_left_out(void **state)
+{
+	char text[1024];
+	struct out o = { .prog = "try" };
+
+	(void)state;
+	on_terminal(50, print_roomy, &o, text, sizeof(text));
+	assert_string_equal(text,
+	    "NAME          N  KNOWN  SINCE                 NOTE\r\n"
+	    "a\xc3\xa9\\x09\\x1~  -12  yes    2025-11-02T12:04:31Z  x y\r\n"
+	    "-             7  no     -                     -\r\n");
+	on_terminal(49, print_roomy, &o, text, sizeof(text));
+	assert_string_equal(text,
+	    "NAME           KNOWN  SINCE                 NOTE\r\n"
+	    "a\xc3\xa9\\x09\\x1b[1m  yes    2025-11-02T12:04:31Z  x y\r\n"
+	    "-              no     -                     -\r\n");
+	on_terminal(44, print_roomy, &o, text, sizeof(text));
+	assert_string_equal(text,
+	    "NAME           SINCE                 NOTE\r\n"
+	    "a\xc3\xa9\\x09\\x1b[1m  2025-11-02T12:04:31Z  x y\r\n"
+	    "-              -                     -\r\n");
+	/* What stays sticks out. */
+	on_terminal(20, print_roomy, &o, text, sizeof(text));
+	assert_string_equal(text,
+	    "NAME        SINCE                 NOTE\r\n"
+	    "a\xc3\xa9\\x09\\x1~  2025-11-02T12:04:31Z  x y\r\n"
+	    "-           -                     -\r\n");
+}
+
 /* One long cell, and so many rows that blanks below it would take gigabytes. */
 static int
 print_uneven(void *arg)
@@ -503,6 +553,7 @@ main(void)
 		cmocka_unit_test(test_shown),
 		cmocka_unit_test(test_empty_table),
 		cmocka_unit_test(test_narrow_table),
+		cmocka_unit_test(test_left_out),
 		cmocka_unit_test(test_uneven_table),
 		cmocka_unit_test(test_json_string),
 		cmocka_unit_test(test_fail),
