@@ -262,6 +262,12 @@ admin_explain(const struct admin_at *at, const struct rk_error *err,
 	(void)str_escape(shown, sizeof(shown), at->path);
 	if (is_denied(at, err)) {
 		explain_denied(at, shown, out);
+	} else if (err->code == RK_ECONNECT && err->sys == EAGAIN) {
+		(void)snprintf(out->text, ADMIN_TEXT,
+		    "%s: busy: too many are connected", shown);
+		(void)str_copy(out->advice, ADMIN_TEXT,
+		    "again in ten seconds, when those that ask nothing are "
+		    "put out");
 	} else if (err->code == RK_ENOMETHOD && !at->answered) {
 		(void)snprintf(out->text, ADMIN_TEXT,
 		    "%s: this is no admin socket", shown);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define LAST_WORDS_MS 1000 /* for answers that have not left */
+#define FIRST_MS 10000     /* for what is asked first */
 #define READ_QUEUE ((size_t)4 << 20)
 
 /* ---- one socket ---- */
@@ -33,6 +34,7 @@ make_server(struct control_end *e, struct rk_error *err)
 	if ((r = rk_server_new(&conf, &e->server, err)) != RK_OK)
 		return r;
 	e->server->own_uid_only = true;
+	e->server->first_ms = FIRST_MS;
 	control_watch_end(e);
 	return RK_OK;
 }

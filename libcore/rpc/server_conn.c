@@ -98,14 +98,32 @@ on_closed(struct session *s, const struct rk_error *why, void *arg)
 
 /* ---- deadlines ---- */
 
+/* Whoever connects and says nothing takes a place from others. */
+static bool
+is_mute(const struct server_conn *c, uint64_t now)
+{
+	const uint64_t ms = c->worker->server->first_ms;
+
+	return ms != 0 && !c->spoke && c->session != NULL &&
+	       now >= c->begun + ms;
+}
+
 static void
 on_timer(struct rk_timer *t, void *arg)
 {
+	static const struct rk_error mute = {
+		.code = RK_ETIMEOUT,
+		.text = "it has said nothing",
+	};
 	struct server_conn *c = arg;
 	uint64_t now = rk_loop_now(c->worker->loop);
 	struct rk_call *call = TAILQ_FIRST(&c->running);
 
 	(void)t;
+	if (is_mute(c, now)) {
+		session_abort(c->session, &mute);
+		return;
+	}
 	c->n_running++;
 	while (call != NULL) {
 		if (call->canceled || call->deadline_ms > now) {
@@ -203,6 +221,7 @@ on_message(struct session *s, const struct msg *m, void *arg)
 	struct server_conn *c = arg;
 
 	(void)s;
+	c->spoke = true;
 	switch (m->hdr.type) {
 	case RK_TYPE_CALL:
 	case RK_TYPE_NETRPC:
@@ -403,6 +422,10 @@ take_over(struct admission *a)
 	}
 	c->peer = session_peer(c->session);
 	TAILQ_INSERT_TAIL(&a->worker->conns, c, link);
+	if (a->worker->server->first_ms != 0) {
+		c->next_deadline = c->begun + a->worker->server->first_ms;
+		server_conn_arm(c);
+	}
 	return RK_OK;
 }
 

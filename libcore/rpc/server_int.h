@@ -176,6 +176,7 @@ struct rk_server {
 	atomic_bool counts; /* of calls: somebody watches, */
 	atomic_bool tells;  /* and wants to hear of each */
 	bool own_uid_only;  /* local sockets: for root and our user */
+	uint64_t first_ms;  /* for a peer's first message; 0: for ever */
 	bool paused;        /* listeners are not watched */
 	bool awaits_end;    /* of peers at descriptors, and of nobody else */
 	size_t n_conns;     /* accepted and not yet reported closed */
@@ -259,6 +260,7 @@ struct server_conn {
 	struct push_waits pushes;    /* not decided */
 	struct subs_of subs;
 	bool full;                /* max_calls reached: paused */
+	bool spoke;               /* a message of its has come */
 	struct call_list running; /* deferred calls */
 	struct streams streams;   /* of these */
 	unsigned n_running;

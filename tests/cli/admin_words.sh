@@ -135,7 +135,34 @@ END
 	stop
 }
 
+# As where all places are taken by others.
+busy() {
+	cat >full.py <<'END'
+import signal, socket
+s = socket.socket(socket.AF_UNIX)
+s.bind('full')
+s.listen(0)
+held = []
+try:
+    while True:
+        c = socket.socket(socket.AF_UNIX)
+        c.setblocking(False)
+        c.connect('full')
+        held.append(c)
+except BlockingIOError:
+    print('full', flush=True)
+signal.pause()
+END
+	python3 full.py </dev/null >full.out 2>&1 &
+	daemons="$daemons $!"
+	until_ok grep -q full full.out
+	at=$tmp/full
+	both 4 'no place' "$at: busy: too many are connected" --socket "$at"
+	advised 'again in ten seconds'
+}
+
 absent
 others
 strangers
+busy
 plan

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "rpc/control_int.h"
 
 #include "ctlrig.h"
 #include "pushrig.h"
@@ -66,6 +67,48 @@ refuses_other_users(void **state)
 	rpclog_await(RK_LOG_WARN,
 	    "refused: only for root and the user of this program", 1);
 	rpclog_stop();
+	ctl_end(&ctl);
+	rpcrig_end(&rig);
+}
+
+/* ---- the mute ---- */
+
+static void
+be_impatient(struct rpcrig *r, void *arg)
+{
+	const struct ctl *ctl = arg;
+
+	(void)r;
+	ctl->control->ends[0].server->first_ms = 2000;
+}
+
+/* Who connects and asks nothing keeps no place; who has asked may be quiet. */
+static void
+puts_the_mute_out(void **state)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	struct ctlnews news = { 0 };
+	struct rpcrig rig;
+	struct ctl ctl;
+	struct rk_client *c;
+	struct pollfd p = { .events = POLLIN };
+	char byte;
+
+	rpcrig_begin(&rig, *state);
+	ctl_begin(&ctl, &rig);
+	rpcrig_do(&rig, be_impatient, &ctl);
+	c = ctl_visit(ctl.path, &news);
+	ctl_has(ctl_get(c, "_.status"), "\"state\":\"running\"");
+	assert_true(strlen(ctl.path) < sizeof(to.sun_path));
+	memcpy(to.sun_path, ctl.path, strlen(ctl.path) + 1);
+	p.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(p.fd >= 0);
+	assert_int_equal(connect(p.fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	assert_int_equal(poll(&p, 1, RPCRIG_PATIENCE_MS), 1);
+	assert_int_equal(recv(p.fd, &byte, 1, 0), 0);
+	(void)close(p.fd);
+	ctl_has(ctl_get(c, "_.status"), "\"state\":\"running\"");
+	rk_client_free(c);
 	ctl_end(&ctl);
 	rpcrig_end(&rig);
 }
@@ -260,6 +303,7 @@ main(void)
 		{ "events", pushes_events, RPC_ALL },
 		{ "end", outlives_the_server, RPC_ALL },
 		{ "other users", refuses_other_users, RPC_ONLY(RPC_UNIX) },
+		{ "mute", puts_the_mute_out, RPC_ONLY(RPC_UNIX) },
 		{ "slow reader", bounds_what_waits, RPC_ONLY(RPC_UNIX) },
 		{ "log", keeps_the_log, RPC_ONLY(RPC_UNIX) },
 		{ "sockets", minds_its_sockets, RPC_ONLY(RPC_UNIX) },
