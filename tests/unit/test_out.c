@@ -220,6 +220,35 @@ test_narrow_table(void **state)
 }
 
 static int
+print_in_c(void *arg)
+{
+	struct table *t;
+
+	(void)setlocale(LC_CTYPE, "C");
+	if (table_new(arg, fields, N_FIELDS, &t) != RK_OK)
+		return 1;
+	if (table_row(t, rows[0]) != RK_OK)
+		return 2;
+	table_end(t);
+	return 0;
+}
+
+/* A terminal that is told by no locale to show UTF-8 gets none. */
+static void
+test_ascii_table(void **state)
+{
+	char text[1024];
+	struct out o = { .prog = "try" };
+
+	(void)state;
+	on_terminal(80, print_in_c, &o, text, sizeof(text));
+	assert_string_equal(text,
+	    "NAME                    N  KNOWN  SINCE                 NOTE\r\n"
+	    "a\\xc3\\xa9\\x09\\x1b[1m  -12  yes    "
+	    "2025-11-02T12:04:31Z  x y\r\n");
+}
+
+static int
 print_roomy(void *arg)
 {
 	static const struct table_room rooms[] = { { "name", 10, 0 },
@@ -554,6 +583,7 @@ main(void)
 		cmocka_unit_test(test_empty_table),
 		cmocka_unit_test(test_narrow_table),
 		cmocka_unit_test(test_left_out),
+		cmocka_unit_test(test_ascii_table),
 		cmocka_unit_test(test_uneven_table),
 		cmocka_unit_test(test_json_string),
 		cmocka_unit_test(test_fail),
