@@ -80,8 +80,6 @@ const char *dialog_hints(const struct ui *ui, const struct dialog *d);
  * pressed.  Whatever it was, the question begins at its harmless button.  With
  * quick keys no question is asked about a new key, but with ACT_OPEN. */
 void dlg_decide(struct ui *ui, const struct model_key *k, enum action by);
-/* note: what goes with it, "" for none. */
-void dlg_replace(struct ui *ui, const struct model_key *k, const char *note);
 void dlg_forget(struct ui *ui, const struct model_key *k);
 void dlg_lock(struct ui *ui);
 void dlg_kick(struct ui *ui, const struct model_conn *c);

@@ -225,6 +225,130 @@ decide_known(struct ui *ui, const struct model_key *k)
 	d->brief = "Tab, Enter  l r V Q n  Esc = Later";
 }
 
+/* ---- one key for another ---- */
+
+static struct replacing
+what_replaces(const struct dialog *d)
+{
+	struct replacing w = { .version = d->version,
+		.by_version = d->by_version };
+
+	(void)str_copy(w.fp, sizeof(w.fp), d->fp);
+	(void)str_copy(w.old_fp, sizeof(w.old_fp), d->old_fp);
+	(void)str_copy(w.who, sizeof(w.who), d->who);
+	(void)str_copy(w.note, sizeof(w.note), d->note);
+	return w;
+}
+
+static void
+replaced_still(struct ui *ui, struct dialog *d, int button)
+{
+	const struct replacing what = what_replaces(d);
+
+	if (button == 1)
+		order_replace(ui, &what, NULL);
+}
+
+/* denied_fn: as where a third key has the name, which nobody was shown.  Who
+ * does something else by now reads why, and begins again. */
+static void
+ask_still(struct ui *ui, const struct replacing *what, const char *why)
+{
+	char grouped[RK_FP_GROUPED_LEN];
+	struct dialog *d;
+
+	if (ui->dialog != NULL || ui->pane != NULL || ui->prompt.on)
+		return;
+	d = dialog_open(ui, " Replace it all the same? ", replaced_still);
+	if (d == NULL)
+		return;
+	(void)str_copy(d->fp, sizeof(d->fp), what->fp);
+	(void)str_copy(d->old_fp, sizeof(d->old_fp), what->old_fp);
+	(void)str_copy(d->who, sizeof(d->who), what->who);
+	(void)str_copy(d->note, sizeof(d->note), what->note);
+	d->version = what->version;
+	d->by_version = what->by_version;
+	text_add(&d->body, ROLE_TEXT, "who %s", d->who);
+	rk_fp_group(d->old_fp, grouped);
+	text_add(&d->body, ROLE_TEXT, "old %s", grouped);
+	rk_fp_group(d->fp, grouped);
+	text_add(&d->body, ROLE_HEAD, "new %s", grouped);
+	text_add(&d->body, ROLE_BAD, "The daemon did not: %s", why);
+	text_add(&d->body, ROLE_WAIT,
+	    "Only the old key goes. Whatever else has the name stays in.");
+	dialog_must(d);
+	dialog_button(d, "No", 'n');
+	dialog_button(d, "Replace", 'R');
+	d->hints = d->brief = "R replace  n, Esc no";
+}
+
+static void
+replaced(struct ui *ui, struct dialog *d, int button)
+{
+	const struct replacing what = what_replaces(d);
+
+	if (button >= 0)
+		order_replace(ui, &what, ask_still);
+}
+
+/* d->key: the one that goes. */
+static void
+fill_replace(struct ui *ui, struct dialog *d)
+{
+	const bool narrow = ui_narrow(ui);
+	const char *gap = narrow ? " " : "    ";
+	char grouped[RK_FP_GROUPED_LEN];
+
+	if (!narrow)
+		text_add(&d->body, ROLE_TEXT, "%s", "");
+	text_add(&d->body, ROLE_TEXT, "who %s%s", gap, d->who);
+	rk_fp_group(d->key.fp, grouped);
+	text_add(&d->body, ROLE_TEXT, "old %s%s", gap, grouped);
+	if (!narrow)
+		detail_cert("        its ", &d->key, &d->body);
+	rk_fp_group(d->fp, grouped);
+	text_add(&d->body, ROLE_HEAD, "new %s%s", gap, grouped);
+	if (!narrow)
+		text_add(&d->body, ROLE_TEXT, "%s", "");
+	text_add(&d->body, ROLE_WAIT,
+	    "Only if the owner told you, another way, that this key is "
+	    "theirs.");
+	dialog_must(d);
+	text_add(&d->body, ROLE_TEXT,
+	    "Type the last four characters of the new key to go on:");
+}
+
+/* note: what goes with it, "" for none. */
+static void
+replace(struct ui *ui, const struct model_key *k, const char *note)
+{
+	const struct model_key *known = view_known_of(ui->m, k);
+	struct dialog *d;
+
+	if (known == NULL) {
+		ui_say(ui, ROLE_WAIT, "%s",
+		    view_is_cut(k)
+		        ? "its e-mails cannot be compared: rpcd ctl trust "
+		          "approve --changed"
+		        : "no known key with this e-mail is left to replace");
+		return;
+	}
+	if (strlen(k->fp) != RK_FP_LEN - 1) {
+		ui_say(ui, ROLE_BAD, "that is no fingerprint: \"%s\"", k->fp);
+		return;
+	}
+	if ((d = open_about(ui, k, " Replace a known key ", replaced)) == NULL)
+		return;
+	d->version = known->version;
+	d->by_version = k->version;
+	(void)str_copy(d->old_fp, sizeof(d->old_fp), known->fp);
+	(void)str_copy(d->note, sizeof(d->note), note);
+	(void)str_copy(d->want, sizeof(d->want), k->fp + strlen(k->fp) - TAIL);
+	d->key = *known;
+	d->fill = fill_replace;
+	d->hints = d->brief = "Enter go on  Esc = cancel";
+}
+
 /* ---- another key for a name that is known ---- */
 
 static void
@@ -233,7 +357,7 @@ decided_changed(struct ui *ui, struct dialog *d, int button)
 	const struct model_key *k = model_key(ui->m, d->fp);
 
 	if (button == 1 && k != NULL)
-		dlg_replace(ui, k, d->line.text);
+		replace(ui, k, d->line.text);
 	else if (button == 2)
 		send_verb(ui, d, "reject", "rejected");
 	else if (button == 3)
@@ -332,129 +456,6 @@ dlg_decide(struct ui *ui, const struct model_key *k, enum action by)
 		    "the key CHANGED: Enter, then Replace, if it is theirs");
 	else
 		decide_changed(ui, k);
-}
-
-/* ---- one key for another ---- */
-
-static struct replacing
-what_replaces(const struct dialog *d)
-{
-	struct replacing w = { .version = d->version,
-		.by_version = d->by_version };
-
-	(void)str_copy(w.fp, sizeof(w.fp), d->fp);
-	(void)str_copy(w.old_fp, sizeof(w.old_fp), d->old_fp);
-	(void)str_copy(w.who, sizeof(w.who), d->who);
-	(void)str_copy(w.note, sizeof(w.note), d->note);
-	return w;
-}
-
-static void
-replaced_still(struct ui *ui, struct dialog *d, int button)
-{
-	const struct replacing what = what_replaces(d);
-
-	if (button == 1)
-		order_replace(ui, &what, NULL);
-}
-
-/* denied_fn: as where a third key has the name, which nobody was shown.  Who
- * does something else by now reads why, and begins again. */
-static void
-ask_still(struct ui *ui, const struct replacing *what, const char *why)
-{
-	char grouped[RK_FP_GROUPED_LEN];
-	struct dialog *d;
-
-	if (ui->dialog != NULL || ui->pane != NULL || ui->prompt.on)
-		return;
-	d = dialog_open(ui, " Replace it all the same? ", replaced_still);
-	if (d == NULL)
-		return;
-	(void)str_copy(d->fp, sizeof(d->fp), what->fp);
-	(void)str_copy(d->old_fp, sizeof(d->old_fp), what->old_fp);
-	(void)str_copy(d->who, sizeof(d->who), what->who);
-	(void)str_copy(d->note, sizeof(d->note), what->note);
-	d->version = what->version;
-	d->by_version = what->by_version;
-	text_add(&d->body, ROLE_TEXT, "who %s", d->who);
-	rk_fp_group(d->old_fp, grouped);
-	text_add(&d->body, ROLE_TEXT, "old %s", grouped);
-	rk_fp_group(d->fp, grouped);
-	text_add(&d->body, ROLE_HEAD, "new %s", grouped);
-	text_add(&d->body, ROLE_BAD, "The daemon did not: %s", why);
-	text_add(&d->body, ROLE_WAIT,
-	    "Only the old key goes. Whatever else has the name stays in.");
-	dialog_must(d);
-	dialog_button(d, "No", 'n');
-	dialog_button(d, "Replace", 'R');
-	d->hints = d->brief = "R replace  n, Esc no";
-}
-
-static void
-replaced(struct ui *ui, struct dialog *d, int button)
-{
-	const struct replacing what = what_replaces(d);
-
-	if (button >= 0)
-		order_replace(ui, &what, ask_still);
-}
-
-/* d->key: the one that goes. */
-static void
-fill_replace(struct ui *ui, struct dialog *d)
-{
-	const bool narrow = ui_narrow(ui);
-	const char *gap = narrow ? " " : "    ";
-	char grouped[RK_FP_GROUPED_LEN];
-
-	if (!narrow)
-		text_add(&d->body, ROLE_TEXT, "%s", "");
-	text_add(&d->body, ROLE_TEXT, "who %s%s", gap, d->who);
-	rk_fp_group(d->key.fp, grouped);
-	text_add(&d->body, ROLE_TEXT, "old %s%s", gap, grouped);
-	if (!narrow)
-		detail_cert("        its ", &d->key, &d->body);
-	rk_fp_group(d->fp, grouped);
-	text_add(&d->body, ROLE_HEAD, "new %s%s", gap, grouped);
-	if (!narrow)
-		text_add(&d->body, ROLE_TEXT, "%s", "");
-	text_add(&d->body, ROLE_WAIT,
-	    "Only if the owner told you, another way, that this key is "
-	    "theirs.");
-	dialog_must(d);
-	text_add(&d->body, ROLE_TEXT,
-	    "Type the last four characters of the new key to go on:");
-}
-
-void
-dlg_replace(struct ui *ui, const struct model_key *k, const char *note)
-{
-	const struct model_key *known = view_known_of(ui->m, k);
-	struct dialog *d;
-
-	if (known == NULL) {
-		ui_say(ui, ROLE_WAIT, "%s",
-		    view_is_cut(k)
-		        ? "its e-mails cannot be compared: rpcd ctl trust "
-		          "approve --changed"
-		        : "no known key with this e-mail is left to replace");
-		return;
-	}
-	if (strlen(k->fp) != RK_FP_LEN - 1) {
-		ui_say(ui, ROLE_BAD, "that is no fingerprint: \"%s\"", k->fp);
-		return;
-	}
-	if ((d = open_about(ui, k, " Replace a known key ", replaced)) == NULL)
-		return;
-	d->version = known->version;
-	d->by_version = k->version;
-	(void)str_copy(d->old_fp, sizeof(d->old_fp), known->fp);
-	(void)str_copy(d->note, sizeof(d->note), note);
-	(void)str_copy(d->want, sizeof(d->want), k->fp + strlen(k->fp) - TAIL);
-	d->key = *known;
-	d->fill = fill_replace;
-	d->hints = d->brief = "Enter go on  Esc = cancel";
 }
 
 /* ---- forgetting ---- */

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const char order_yes[] = "yes";
+static const char order_yes[] = "yes"; /* a text of a member that is true */
 
 #define VIA "tui" /* what the audit has beside the user's name */
 

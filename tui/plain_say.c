@@ -19,8 +19,8 @@ plain_now(char dst[32])
 }
 
 /* As it came from the daemon, made harmless; "-" for nothing. */
-const char *
-plain_shown(char *dst, size_t len, const char *text)
+static const char *
+shown(char *dst, size_t len, const char *text)
 {
 	return str_escape_again(dst, len, text[0] == '\0' ? "-" : text);
 }
@@ -55,10 +55,10 @@ plain_say_status(const struct out *out, const struct model *m)
 	out_text(out,
 	    "%s status %s %s %s, %zu connections, %" PRIu64
 	    " calls running, trust %s, %zu keys wait\n",
-	    plain_now(when), plain_shown(name, sizeof(name), s->name),
-	    plain_shown(version, sizeof(version), s->version),
-	    plain_shown(state, sizeof(state), s->state), m->n_conns, s->running,
-	    plain_shown(mode, sizeof(mode), s->mode), model_waiting(m));
+	    plain_now(when), shown(name, sizeof(name), s->name),
+	    shown(version, sizeof(version), s->version),
+	    shown(state, sizeof(state), s->state), m->n_conns, s->running,
+	    shown(mode, sizeof(mode), s->mode), model_waiting(m));
 }
 
 /* All that somebody has to know who decides. */
@@ -69,14 +69,14 @@ say_key_that_waits(const struct out *out, const struct model_key *k)
 	char email[600], address[300], fp[120], seen[64], ca[300];
 
 	out_text(out, "%s waits %s %s from %s %s, %" PRIu64 " tries, CA %s",
-	    plain_shown(seen, sizeof(seen), k->last_seen), words[k->state],
-	    plain_shown(email, sizeof(email), k->name),
-	    plain_shown(address, sizeof(address), k->address),
-	    plain_shown(fp, sizeof(fp), k->fp), k->tries,
-	    plain_shown(ca, sizeof(ca), k->ca));
+	    shown(seen, sizeof(seen), k->last_seen), words[k->state],
+	    shown(email, sizeof(email), k->name),
+	    shown(address, sizeof(address), k->address),
+	    shown(fp, sizeof(fp), k->fp), k->tries,
+	    shown(ca, sizeof(ca), k->ca));
 	if (k->other[0] != '\0')
 		out_text(out, ", known with another key, %s",
-		    plain_shown(fp, sizeof(fp), k->other));
+		    shown(fp, sizeof(fp), k->other));
 	out_text(out, "\n");
 }
 
@@ -106,10 +106,10 @@ plain_say_conns(const struct out *out, const struct model *m)
 		    " running, %" PRIu64 " calls, %" PRIu64
 		    " bytes in, %" PRIu64 " bytes out\n",
 		    c->id, words[c->state],
-		    plain_shown(email, sizeof(email), c->email),
-		    plain_shown(address, sizeof(address), c->address),
-		    plain_shown(since, sizeof(since), c->since), c->running,
-		    c->calls, c->in, c->out);
+		    shown(email, sizeof(email), c->email),
+		    shown(address, sizeof(address), c->address),
+		    shown(since, sizeof(since), c->since), c->running, c->calls,
+		    c->in, c->out);
 	}
 	if (m->n_conns == 0)
 		out_text(out, "no connections\n");
@@ -126,14 +126,13 @@ plain_say_calls(const struct out *out, const struct model *m)
 		out_text(out,
 		    "call %s of connection %" PRIu64 " %s, for %" PRId64
 		    " ms%s%s%s%s\n",
-		    plain_shown(method, sizeof(method), c->method), c->conn,
-		    plain_shown(email, sizeof(email), c->email),
+		    shown(method, sizeof(method), c->method), c->conn,
+		    shown(email, sizeof(email), c->email),
 		    m->calls_ms - c->began_ms, c->stream ? ", stream" : "",
 		    c->canceled ? ", canceled" : "",
 		    c->file[0] != '\0' ? ", file " : "",
-		    c->file[0] == '\0'
-		        ? ""
-		        : plain_shown(file, sizeof(file), c->file));
+		    c->file[0] == '\0' ? ""
+		                       : shown(file, sizeof(file), c->file));
 	}
 	if (m->n_calls == 0)
 		out_text(out, "no calls\n");

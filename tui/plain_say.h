@@ -8,8 +8,6 @@
 
 /* The time of day, as text. */
 const char *plain_now(char dst[32]);
-/* Text of whoever it is, made harmless; "-" for none. */
-const char *plain_shown(char *dst, size_t len, const char *text);
 
 typedef void plain_say_fn(const struct out *out, const struct model *m);
 plain_say_fn plain_say_status, plain_say_waiting, plain_say_conns,

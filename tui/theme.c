@@ -40,8 +40,9 @@ static const char *const colors[] = { "black", "red", "green", "yellow", "blue",
 	"magenta", "cyan", "white" };
 #define BRIGHT "bright-"
 
-void
-theme_default(struct term_look looks[ROLE_COUNT])
+/* What is built in. */
+static void
+set_default(struct term_look looks[ROLE_COUNT])
 {
 	for (unsigned i = 0; i < ROLE_COUNT; i++)
 		looks[i] = roles[i].look;
@@ -139,7 +140,7 @@ theme_load(struct term_look looks[ROLE_COUNT], struct rk_error *err)
 	char path[PATH_LEN];
 	enum rk_err r;
 
-	theme_default(looks);
+	set_default(looks);
 	for (unsigned i = 0; i < ROLE_COUNT; i++)
 		keys[i].name = roles[i].name;
 	if (path_user(PATH_CONFIG, "theme.conf", path) != RK_OK)

@@ -4,11 +4,10 @@
 
 #include "term.h"
 
-/* The looks that are built in. */
-void theme_default(struct term_look looks[ROLE_COUNT]);
 /*
- * The same, with what the user's theme.conf says in their place, where there
- * is one.  RK_EFORMAT: "FILE:LINE: ...", in err; RK_EIO, RK_EMODE.
+ * The looks that are built in, with what the user's theme.conf says in their
+ * place, where there is one.  RK_EFORMAT: "FILE:LINE: ...", in err; RK_EIO,
+ * RK_EMODE.
  */
 RK_MUST enum rk_err theme_load(
     struct term_look looks[ROLE_COUNT], struct rk_error *err);

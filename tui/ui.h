@@ -196,10 +196,9 @@ void detail_words(const char *label, const char *fp, struct text *out);
 void detail_row(struct ui *ui, const struct row *r, struct text *out);
 
 /* ---- orders.c ---- */
-extern const char order_yes[]; /* a text of a member that is true */
 struct order_arg {
 	const char *key;
-	const char *text; /* NULL: the number; order_yes: true */
+	const char *text; /* NULL: the number */
 	uint64_t number;
 };
 /* Have the daemon do it; said when it is done. */
