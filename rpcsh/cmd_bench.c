@@ -224,13 +224,16 @@ static bool
 may_begin(struct target *t, const struct out *o, const struct bench *b,
     bool raw, int *status)
 {
-	bool typed;
+	struct rk_value_doc *doc = NULL;
+	bool may;
 
 	if (!target_connect(t, o, status) ||
 	    !confirm_call(t, o, b->req->method, status))
 		return false;
-	if (!raw && !typed_may_call(t, o, b->req->method, b->payloads,
-	                b->n_payloads, &typed, status))
+	may = raw || typed_may_call(t, o, b->req->method, b->payloads,
+	                 b->n_payloads, &doc, status);
+	rk_value_free(doc);
+	if (!may)
 		return false;
 	if (rk_client_finish(t->client, FINISH_MS, NULL) != RK_OK) {
 		/* What it means is the load's to find out. */

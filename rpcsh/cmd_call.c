@@ -186,8 +186,10 @@ check(struct target *t, const struct out *o, struct request *q, int *status)
 {
 	const struct rk_bytes arg = { q->payload, q->req.payload_len };
 
-	return q->raw || typed_may_call(t, o, q->req.method, &arg, 1,
-	                     &q->is_typed, status);
+	rk_value_free(q->doc);
+	q->doc = NULL;
+	return q->raw ||
+	       typed_may_call(t, o, q->req.method, &arg, 1, &q->doc, status);
 }
 
 /* The server has no such method, which was not called then: is it the end of
@@ -235,7 +237,7 @@ call(struct target *t, const struct args *a, const struct out *o,
 	r = judge_time(t, f, r, &err);
 	trace(t, q, f, trace_header(&f->reply), tr);
 	if (r == RK_OK)
-		return typed_show_reply(&show, q->is_typed, f->reply.payload);
+		return typed_show_reply(&show, q->doc, f->reply.payload);
 	if (r == RK_ENOMETHOD && is_short(t, o, q))
 		return call_whole(t, a, o, q, f, tr);
 	if (r == RK_ENOMETHOD)
@@ -285,7 +287,7 @@ exchange(struct target *t, const struct caller *by, const struct args *a,
 	}
 	status = show_time(by, a, o, &f, status);
 	if (by != NULL && by->last != NULL && trace_header(&f.reply) != NULL)
-		last_keep(by->last, f.reply.payload, q->raw, q->is_typed);
+		last_keep(by->last, f.reply.payload, q->raw, q->doc);
 	rk_reply_free(&f.reply);
 	return status;
 }
@@ -408,5 +410,6 @@ cmd_call(struct args *a, void *ctx)
 	if (q.given != NULL)
 		rk_wipe(q.given, q.given_len);
 	free(q.given);
+	rk_value_free(q.doc);
 	return status;
 }

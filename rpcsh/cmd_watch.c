@@ -248,5 +248,6 @@ cmd_watch(struct args *a, void *ctx)
 	if (q.payload != NULL)
 		rk_wipe(q.payload, q.req.payload_len);
 	free(q.payload);
+	rk_value_free(q.doc);
 	return status;
 }

@@ -14,11 +14,15 @@ last_free(struct last *l)
 	if (l->payload != NULL)
 		rk_wipe(l->payload, l->len);
 	free(l->payload);
+	if (l->plain != NULL)
+		rk_wipe(l->plain, l->plain_len);
+	free(l->plain);
 	*l = (struct last){ 0 };
 }
 
 void
-last_keep(struct last *l, struct rk_bytes payload, bool raw, bool is_typed)
+last_keep(
+    struct last *l, struct rk_bytes payload, bool raw, struct rk_value_doc *doc)
 {
 	last_free(l);
 	l->payload = malloc(payload.len + 1);
@@ -28,7 +32,9 @@ last_keep(struct last *l, struct rk_bytes payload, bool raw, bool is_typed)
 		memcpy(l->payload, payload.ptr, payload.len);
 	l->len = payload.len;
 	l->raw = raw;
-	l->is_typed = is_typed;
+	if (doc != NULL &&
+	    typed_plain(doc, payload, &l->plain, &l->plain_len) != RK_OK)
+		l->plain = NULL;
 }
 
 int
@@ -53,6 +59,6 @@ last_show(const struct last *l, const struct out *o, const char *form)
 	    show.form != SHOW_JSON)
 		return out_fail(o, RK_EINVAL,
 		    "with --json a reply has no other form", NULL);
-	return typed_show_reply(
-	    &show, l->is_typed, (struct rk_bytes){ l->payload, l->len });
+	return typed_show_either(&show, (struct rk_bytes){ l->payload, l->len },
+	    (struct rk_bytes){ l->plain, l->plain_len });
 }

@@ -7,6 +7,7 @@
 #include "target.h"
 
 #include <rpckit/client.h>
+#include <rpckit/value.h>
 
 #define REQUEST_ARGS_MAX 64
 
@@ -65,7 +66,8 @@ struct request {
 	size_t given_len;
 	char whole[RK_NAME_MAX + 1]; /* req.method, if it was found out */
 	bool raw;                    /* the payload is no msgpack of ours */
-	bool is_typed; /* the server has said what it takes and gives */
+	/* What the server says of a method that takes and gives structs. */
+	struct rk_value_doc *doc;
 };
 
 /* The first operand, --subject and -H.  RK_EINVAL with the reason. */

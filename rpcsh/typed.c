@@ -114,6 +114,15 @@ plain_len(struct rk_bytes key)
 	return key.len - 10;
 }
 
+/* The number that a marked key has. */
+static uint64_t
+number_of(struct rk_bytes key)
+{
+	const uint8_t *end = key.ptr + key.len;
+
+	return 10U * (uint64_t)(end[-6] - '0') + (uint64_t)(end[-5] - '0');
+}
+
 static bool
 is_text(const struct rk_value *v)
 {
@@ -262,23 +271,18 @@ typed_check(
 
 bool
 typed_may_call(struct target *t, const struct out *o, const char *method,
-    const struct rk_bytes *args, size_t n, bool *is_typed, int *status)
+    const struct rk_bytes *args, size_t n, struct rk_value_doc **doc,
+    int *status)
 {
-	struct rk_value_doc *doc;
 	struct rk_error err;
 	enum rk_err r = RK_OK;
 
-	*is_typed = false;
-	if (typed_ask(t, method, &doc, &err) != RK_OK) {
+	if (typed_ask(t, method, doc, &err) != RK_OK) {
 		*status = target_failed(t, o, &err, method);
 		return false;
 	}
-	if (doc == NULL)
-		return true;
-	*is_typed = true;
-	for (size_t i = 0; r == RK_OK && i < n; i++)
-		r = typed_check(rk_value_root(doc), args[i], &err);
-	rk_value_free(doc);
+	for (size_t i = 0; *doc != NULL && r == RK_OK && i < n; i++)
+		r = typed_check(rk_value_root(*doc), args[i], &err);
 	if (r != RK_OK)
 		*status = out_error(o, &err, "rpcsh desc METHOD");
 	return r == RK_OK;
@@ -342,61 +346,103 @@ time_text(const struct rk_value *v, char *dst, size_t len)
 	return true;
 }
 
+/* A reply, and the records that its method has. */
+struct plain {
+	struct rk_value_doc *doc;
+	const struct rk_value *types;
+};
+
+static enum rk_err make_plain(
+    const struct plain *p, const struct rk_value *type, struct rk_value *v);
+
+/* Only what the record has loses its mark: all else is somebody's data. */
 static enum rk_err
-make_plain(struct rk_value_doc *doc, struct rk_value *v)
+make_member_plain(
+    const struct plain *p, const struct rk_value *record, struct rk_value *key)
 {
+	const struct rk_value *f = NULL, *id;
+	size_t n;
+
+	if (record != NULL && key->kind == RK_STR)
+		f = field_of(record, key->u.bytes);
+	id = rk_value_get(f, "id");
+	if (f != NULL && (n = plain_len(key->u.bytes)) != key->u.bytes.len &&
+	    id != NULL && id->kind == RK_UINT &&
+	    id->u.u64 == number_of(key->u.bytes))
+		key->u.bytes.len = n;
+	return make_plain(p, rk_value_get(f, "type"), key + 1);
+}
+
+/* Values are of RK_VALUE_DEPTH_MAX containers at most, which ends this. */
+static enum rk_err
+make_plain(
+    const struct plain *p, const struct rk_value *type, struct rk_value *v)
+{
+	const struct rk_value *record = record_of(p->types, type);
 	char text[64];
-	size_t n = 0;
 	enum rk_err r = RK_OK;
 
+	if (record != NULL && record->kind != RK_ARRAY)
+		record = NULL;
 	if (v->kind == RK_EXT && time_text(v, text, sizeof(text)))
-		return rk_value_set_bytes(doc, v, RK_STR, text, strlen(text));
-	if (v->kind == RK_MAP)
-		n = 2 * (size_t)v->u.list.count;
-	else if (v->kind == RK_ARRAY)
-		n = v->u.list.count;
-	for (size_t i = 0; r == RK_OK && i < n; i++) {
-		struct rk_value *item = &v->u.list.items[i];
-
-		if (v->kind == RK_MAP && i % 2 == 0 && item->kind == RK_STR)
-			item->u.bytes.len = plain_len(item->u.bytes);
+		return rk_value_set_bytes(
+		    p->doc, v, RK_STR, text, strlen(text));
+	if (v->kind != RK_MAP && v->kind != RK_ARRAY)
+		return RK_OK;
+	for (size_t i = 0; r == RK_OK && i < v->u.list.count; i++) {
+		if (v->kind == RK_MAP)
+			r = make_member_plain(
+			    p, record, &v->u.list.items[2 * i]);
 		else
-			r = make_plain(doc, item);
+			r = make_plain(p, type, &v->u.list.items[i]);
 	}
 	return r;
 }
 
 enum rk_err
-typed_plain(struct rk_bytes reply, uint8_t **out, size_t *len)
+typed_plain(
+    struct rk_value_doc *doc, struct rk_bytes reply, uint8_t **out, size_t *len)
 {
-	struct rk_value_doc *doc;
+	const struct rk_value *schema =
+	    rk_value_get(rk_value_root(doc), "schema");
+	struct plain p = { .types = rk_value_get(schema, "types") };
 	enum rk_err r;
 
 	*out = NULL;
 	*len = 0;
-	if ((r = rk_value_decode(reply.ptr, reply.len, &doc)) != RK_OK)
+	if ((r = rk_value_decode(reply.ptr, reply.len, &p.doc)) != RK_OK)
 		return r;
-	if ((r = make_plain(doc, rk_value_root(doc))) == RK_OK)
-		r = rk_value_encode(rk_value_root(doc), out, len);
-	rk_value_free(doc);
+	r = make_plain(&p, rk_value_get(schema, "reply"), rk_value_root(p.doc));
+	if (r == RK_OK)
+		r = rk_value_encode(rk_value_root(p.doc), out, len);
+	rk_value_free(p.doc);
 	return r;
 }
 
 /* ---- showing ---- */
 
 int
-typed_show_reply(
-    const struct show *show, bool is_typed, struct rk_bytes payload)
+typed_show_either(
+    const struct show *show, struct rk_bytes payload, struct rk_bytes plain)
 {
 	bool as_is = show->form == SHOW_RAW || show->form == SHOW_HEX ||
 	             show->form == SHOW_MSGPACK;
+
+	return show_reply(show, plain.ptr == NULL || as_is ? payload : plain);
+}
+
+int
+typed_show_reply(
+    const struct show *show, struct rk_value_doc *doc, struct rk_bytes payload)
+{
 	uint8_t *plain = NULL;
-	size_t len;
+	size_t len = 0;
 	int status;
 
-	if (is_typed && !as_is && typed_plain(payload, &plain, &len) == RK_OK)
-		payload = (struct rk_bytes){ plain, len };
-	status = show_reply(show, payload);
+	if (doc != NULL && typed_plain(doc, payload, &plain, &len) != RK_OK)
+		plain = NULL;
+	status =
+	    typed_show_either(show, payload, (struct rk_bytes){ plain, len });
 	free(plain);
 	return status;
 }

@@ -25,18 +25,25 @@ RK_MUST enum rk_err typed_ask(struct target *t, const char *method,
  * which, and what there is. */
 RK_MUST enum rk_err typed_check(
     const struct rk_value *method, struct rk_bytes arg, struct rk_error *err);
-/* Both, for some arguments of one method; is_typed: there are structs.  False:
- * said why not, *status. */
+/* Both, for some arguments of one method; *doc is that of typed_ask(), the
+ * caller's to free.  False: said why not, *status. */
 bool typed_may_call(struct target *t, const struct out *o, const char *method,
-    const struct rk_bytes *args, size_t n, bool *is_typed, int *status);
-/* A reply without numbers and types in its names, with times as text;
- * malloc'ed.  RK_EFORMAT: no msgpack. */
-RK_MUST enum rk_err typed_plain(
-    struct rk_bytes reply, uint8_t **out, size_t *len);
-/* Print a reply; what has a schema by its plain names, unless it is bytes that
- * are wanted.  The exit status. */
+    const struct rk_bytes *args, size_t n, struct rk_value_doc **doc,
+    int *status);
+/*
+ * A reply of the method that doc is of: the names of what its records have
+ * without numbers and types, keys of other maps as they are, times as text;
+ * malloc'ed.  RK_EFORMAT: no msgpack.
+ */
+RK_MUST enum rk_err typed_plain(struct rk_value_doc *doc, struct rk_bytes reply,
+    uint8_t **out, size_t *len);
+/* Print a reply, or in forms that are not about its bytes what typed_plain()
+ * made of it (ptr NULL: nothing).  The exit status. */
+int typed_show_either(
+    const struct show *show, struct rk_bytes payload, struct rk_bytes plain);
+/* Both.  doc: NULL where there is none. */
 int typed_show_reply(
-    const struct show *show, bool is_typed, struct rk_bytes payload);
+    const struct show *show, struct rk_value_doc *doc, struct rk_bytes payload);
 /* The records of a description, for people; nothing where there is none. */
 void typed_show(const struct out *o, const struct rk_value *method);
 

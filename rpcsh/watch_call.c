@@ -26,9 +26,9 @@ struct answers {
 	struct watch *w;
 	const char *method;
 	uint64_t every;
-	bool typed;
-	bool screen;     /* it is drawn over the one before */
-	struct buf text; /* of the last one */
+	struct rk_value_doc *doc; /* of a method with structs, or NULL */
+	bool screen;              /* it is drawn over the one before */
+	struct buf text;          /* of the last one */
 	struct buf before;
 };
 
@@ -246,7 +246,8 @@ show_answer(struct answers *s, struct rk_bytes payload)
 	s->before = s->text;
 	buf_fini(&old);
 	buf_init(&s->text, SIZE_MAX / 2);
-	if (s->typed && typed_plain(payload, &plain, &len) == RK_OK)
+	if (s->doc != NULL &&
+	    typed_plain(s->doc, payload, &plain, &len) == RK_OK)
 		payload = (struct rk_bytes){ plain, len };
 	r = put_answer(s, payload, people, &s->text);
 	free(plain);
@@ -327,8 +328,9 @@ watch_call(struct watch *w, struct request *q, uint64_t every)
 	if (!confirm_call(&w->held.t, &w->o, q->req.method, &status))
 		return status;
 	if (!q->raw && !typed_may_call(&w->held.t, &w->o, q->req.method, &arg,
-	                   1, &s.typed, &status))
+	                   1, &q->doc, &status))
 		return status;
+	s.doc = q->doc;
 	buf_init(&s.text, SIZE_MAX / 2);
 	buf_init(&s.before, SIZE_MAX / 2);
 	while (status == 0 && !watch_is_over(w)) {

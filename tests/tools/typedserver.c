@@ -43,6 +43,35 @@ sell(struct rk_call *call, void *args, void *reply, void *arg)
 
 static const struct rk_typed shop = { &order, &order, sell };
 
+/* Keys that are data, beside and below structs. */
+struct shelf {
+	RK_LIST(struct order) orders;
+	struct order *last;
+	struct rk_map notes;
+	struct rk_time since;
+};
+static const struct rk_field shelf_fields[] = {
+	RK_FIELD_RECORDS(
+	    struct shelf, orders, struct order, order, "Orders", 0),
+	RK_FIELD_MAYBE_RECORD(
+	    struct shelf, last, struct order, order, "Last", 1),
+	RK_FIELD(struct shelf, notes, MAP, "Notes", 2),
+	RK_FIELD(struct shelf, since, TIME, "Since", 3),
+};
+static const struct rk_record shelf =
+    RK_RECORD(struct shelf, "shelf", shelf_fields);
+
+static void
+keep(struct rk_call *call, void *args, void *reply, void *arg)
+{
+	(void)call;
+	(void)arg;
+	memcpy(reply, args, sizeof(struct shelf));
+	memset(args, 0, sizeof(struct shelf));
+}
+
+static const struct rk_typed store = { &shelf, &shelf, keep };
+
 /* What was called with a subject goes to all who subscribed to it. */
 static void
 tell(struct rk_call *call, void *arg)
@@ -220,7 +249,7 @@ on_term(int signo, void *arg)
 	rk_server_stop(server, 0, on_done, arg);
 }
 
-/* At the URL it is given, or anywhere; with an odd method, too. */
+/* At the URL it is given, or anywhere; with odd methods, too. */
 int
 main(int argc, char **argv)
 {
@@ -240,9 +269,10 @@ main(int argc, char **argv)
 		    .streams = RK_STREAM_DOWN },
 		/* A field that a command line would take for an option. */
 		{ .name = "odd", .fn = tell, .args = "{-dx:str}" },
+		{ .name = "Shop.Keep", .typed = &store },
 	};
-	/* The last one only for who asks for it. */
-	const size_t n = argc > 2 ? 7 : 6;
+	/* The last ones only for who asks for them. */
+	const size_t n = argc > 2 ? 8 : 6;
 	struct rk_server_conf conf = { .size = sizeof(conf) };
 	struct rk_ident *ident = NULL;
 	struct rk_error err;
