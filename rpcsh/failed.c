@@ -1,5 +1,6 @@
 /* Why a call or a connection failed, for a person, and what can be done. */
 #include "advice.h"
+#include "agent_failed.h"
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -13,6 +14,9 @@
 /* A server that does not know a key closes as soon as it has seen it; this
  * much later (and four handshakes) it has other reasons. */
 #define LOCKOUT_US 1000000u
+
+/* What a server of TLS says that knows no better. */
+#define INTERNAL_ERROR "alert internal error"
 
 /* What the server is to be told about us; false: we have shown no key. */
 static bool
@@ -97,8 +101,8 @@ locked_out_psk(const struct out *o, const char *url)
 	    "want a pre-shared key",
 	    url);
 	return out_error(o, &named,
-	    "--psk FILE, if it wants one; else: is the server running, and is "
-	    "-s right?");
+	    "--psk FILE, if it wants one; else its log says why; or is the "
+	    "server not running, or -s wrong?");
 }
 
 /* A connection that was good until then: an end in order and at once is what
@@ -317,6 +321,9 @@ advice(const struct target *t, const struct rk_error *err, char *dst,
 		return when_untrusted(t, dst, dst_len);
 	if (err->code == RK_EUNKNOWNKEY)
 		return when_unknown(t, dst, dst_len);
+	if (err->code == RK_ETLS && strstr(err->text, INTERNAL_ERROR) != NULL)
+		return "the server itself failed, and its log says why; a key "
+		       "that is keyvault:NAME there wants keyvault unlock";
 	if (err->code == RK_ETLS)
 		return "is it a TLS server? --tcp is for plain ones";
 	if (err->code == RK_EDENIED)
@@ -404,8 +411,11 @@ target_failed(const struct target *t, const struct out *o,
 	struct rk_error named;
 	char url[160], text[3 * ADVICE_LEN];
 	const char *what;
+	int status;
 
 	(void)str_escape(url, sizeof(url), t->url);
+	if (agent_failed(t, o, url, err, &status))
+		return status;
 	if (err->code == RK_EUNKNOWNKEY && t->trusting.changed)
 		return trust_tell_changed(&t->trusting, o,
 		    advice_trust(t, "replace", t->trusting.met.cert.fp, text));

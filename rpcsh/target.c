@@ -1,4 +1,5 @@
 /* The server to call: opened, lent to verbs, connected, called. */
+#include "agent_failed.h"
 #include "next.h"
 #include "target_make.h"
 
@@ -115,24 +116,16 @@ tell_settings(const struct target *t, const struct out *o)
 		        source, sizeof(source), t->settings.v[i].source));
 }
 
-/* What to do about a key in keyvault's agent. */
-static const char *
-when_agent(const struct rk_error *err)
-{
-	if (err->code == RK_ECONNECT)
-		return "eval \"$(keyvault agent)\"; keyvault unlock";
-	return err->code == RK_ENOPASS ? "keyvault unlock" : NULL;
-}
-
 static int
 open_failed(
     const struct target *t, const struct out *o, const struct rk_error *err)
 {
 	bool known = err->step != NULL && strcmp(err->step, "known") == 0;
 	char text[256], name[64];
+	int status;
 
-	if (err->step != NULL && strcmp(err->step, "agent") == 0)
-		return out_error(o, err, when_agent(err));
+	if (agent_failed(t, o, NULL, err, &status))
+		return status;
 	switch (rk_err_exit(err->code)) {
 	case 2:
 		return out_error(o, err, "rpcsh -h");

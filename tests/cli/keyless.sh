@@ -3,7 +3,7 @@
 # prove and sign without one.
 # TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
 # Functions are called by name.
-# shellcheck disable=SC2119,SC2154,SC2317
+# shellcheck disable=SC2016,SC2119,SC2154,SC2317
 set -u
 # shellcheck source=tests/lib/rpcd.sh
 . "${SRC_DIR:?}/tests/lib/rpcd.sh"
@@ -215,13 +215,15 @@ said_again() {
 gone() {
 	agent_end
 	want 4 'rpcsh without an agent' by tls call who
-	has err "no agent at $sock" 'says where'
+	has err "^rpcsh: keyvault:alice: no agent at $sock$" 'says which key'
+	has err '^try: eval "$(keyvault agent)"; keyvault unlock$' 'and what to do'
 	hup 'old settings stay' 'a reload without an agent is none'
 	has log "no agent at $sock" 'for this reason'
 	agent
 	result $? "an agent"
 	want 0 'alice in it' "$keyvault" --pass file:pass unlock alice
 	want 6 'node is not' by tls call who
+	has err '^try: the server itself failed, and its log says why' 'is told'
 	has log "node: is not open in the agent (at $sock)" 'the log says so'
 	want 0 'once it is' "$keyvault" --pass file:pass unlock
 	want 0 'all is well again' by tls call who
