@@ -61,13 +61,14 @@ escapes(const struct args *a, const struct out *o, int fd)
 }
 
 static int
-run(struct target *t, const struct args *a, const struct out *o,
-    const struct request *q, int input, struct trace *tr)
+run(struct target *t, const struct caller *by, const struct args *a,
+    const struct out *o, const struct request *q, int input, struct trace *tr)
 {
 	struct remote m = { .target = t,
 		.out = o,
 		.method = q->req.method,
 		.input = input,
+		.says_status = by != NULL && by->held != NULL,
 		.trace = tr };
 	int status;
 
@@ -98,7 +99,7 @@ connect_and_run(const struct caller *by, const struct args *a,
 			q->req.timeout = t->timeout;
 		if (target_connect(t, o, &status) &&
 		    confirm_call(t, o, q->req.method, &status))
-			status = run(t, a, o, q, input, &tr);
+			status = run(t, by, a, o, q, input, &tr);
 		target_done(t, by);
 	}
 	return trace_close(&tr, status);

@@ -295,6 +295,10 @@ report_status(const struct remote *m)
 		out_text(m->out, "{\"schema\":1,\"signal\":%d}\n", m->signal);
 	else if (m->out->form == OUT_JSON)
 		out_text(m->out, "{\"schema\":1,\"status\":%d}\n", m->status);
+	if (m->status > 0 && m->signal == 0 && m->says_status &&
+	    m->out->form != OUT_JSON)
+		out_warn(m->out, "%s: exit status %d",
+		    str_escape(name, sizeof(name), m->method), m->status);
 	if (m->signal == 0)
 		return m->status;
 	abbrev = sigabbrev_np(m->signal);

@@ -19,6 +19,7 @@ struct remote {
 	const char *method;
 	int input;            /* to be read; -1: no (more) */
 	struct sink sinks[2]; /* enum remote_output */
+	bool says_status;     /* nothing ends here whose status it would be */
 	struct trace *trace;
 	/* remote.c's */
 	struct rk_stream *stream; /* NULL: it has ended */

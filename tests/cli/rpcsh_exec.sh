@@ -52,6 +52,9 @@ conf() {
 		[method exits]
 		exec = /bin/sh -c 'read n; echo out; echo err >&2; exit \$n'
 		stream = yes
+		[method three]
+		exec = /bin/sh -c 'exit 3'
+		stream = yes
 		[method dies]
 		exec = /bin/sh -c 'echo before; kill -SEGV \$\$'
 		stream = yes
@@ -190,6 +193,13 @@ statuses() {
 	want 139 'killed by SIGSEGV' alice exec dies
 	has out '^before$' 'and what it wrote came before'
 	has err '^rpcsh: dies: killed by signal 11 (SIGSEGV)$' 'it is said'
+	printf 'exec -n cat\nexec -n three\nexec -n dies\n' >lines
+	want 3 'a script up to the first that fails' alice -f lines
+	[ "$(cat err)" = 'rpcsh: lines:2: three: exit status 3' ]
+	result $? 'says where, and with what status'
+	want 3 'alone it says nothing' alice exec -n three
+	[ ! -s err ]
+	result $? 'but has the status'
 	want 137 'killed by SIGKILL' alice exec killed
 	want 3 'a command that is not there' alice exec missing
 	has err '^rpcsh: missing: cannot run the command: No such file' 'is said'

@@ -25,6 +25,9 @@ begins() {
 		[method fails]
 		exec = /bin/sh -c 'printf "\\033[2Jred\\n"; echo no >&2; exit 3'
 		stream = yes
+		[method dies]
+		exec = /bin/sh -c 'kill -KILL \$\$'
+		stream = yes
 		[files docs]
 		root = $tmp/shared
 		put = yes
@@ -56,7 +59,7 @@ commands() {
 	until_ok once one
 	keys C-d
 	until_ok last_has "$ready"
-	enter 'exec -n sorted' 'exec -n fails' 'exec nothing'
+	enter 'exec -n sorted' 'exec -n fails' 'exec -n dies' 'exec nothing'
 	golden exec "$ready" 'commands, with input and without'
 }
 
