@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "cli/agent_words.h"
+#include "show.h"
 
 #include <rpckit/message.h>
 #include <rpckit/servers.h>
@@ -105,21 +106,6 @@ put_texts(struct buf *b, const char *args)
 	return r;
 }
 
-/* A member that is text, with a NUL behind it; "" when there is none. */
-static const char *
-text_of(const struct rk_value *map, const char *key, char *out, size_t len)
-{
-	const struct rk_value *v = rk_value_get(map, key);
-	size_t n = 0;
-
-	if (v != NULL && v->kind == RK_STR && v->u.bytes.len < len)
-		n = v->u.bytes.len;
-	if (n > 0)
-		memcpy(out, v->u.bytes.ptr, n);
-	out[n] = '\0';
-	return out;
-}
-
 /* The fields of the argument's record in a schema. */
 static enum rk_err
 put_rows(struct buf *b, const struct rk_value *rows)
@@ -130,8 +116,8 @@ put_rows(struct buf *b, const struct rk_value *rows)
 	for (size_t i = 0; r == RK_OK && i < rows->u.list.count; i++) {
 		const struct rk_value *row = &rows->u.list.items[i];
 
-		(void)text_of(row, "name", name, sizeof(name));
-		(void)text_of(row, "type", type, sizeof(type));
+		(void)show_member(row, "name", name, sizeof(name));
+		(void)show_member(row, "type", type, sizeof(type));
 		r = put_field(b, name, strlen(name),
 		    type[0] == '\0' ? "?" : type,
 		    type[0] == '\0' ? 1 : strlen(type));
@@ -146,11 +132,11 @@ put_fields(struct buf *b, const struct cached *c, const char *method)
 	const struct rk_value *schema = rk_value_get(m, "schema"), *rows;
 	char args[1024];
 
-	(void)text_of(schema, "args", args, sizeof(args));
+	(void)show_member(schema, "args", args, sizeof(args));
 	rows = rk_value_get(rk_value_get(schema, "types"), args);
 	if (rows != NULL && rows->kind == RK_ARRAY)
 		return put_rows(b, rows);
-	return put_texts(b, text_of(m, "args", args, sizeof(args)));
+	return put_texts(b, show_member(m, "args", args, sizeof(args)));
 }
 
 /* ---- folders ---- */

@@ -37,19 +37,6 @@ bytes_of(const struct rk_value *map, const char *key, char *out, size_t len)
 	return out;
 }
 
-/* The same for a terminal. */
-static const char *
-text_of(const struct rk_value *map, const char *key, char *out, size_t len)
-{
-	const struct rk_value *v = rk_value_get(map, key);
-
-	out[0] = '\0';
-	if (v != NULL && v->kind == RK_STR)
-		(void)rk_escape(
-		    out, len, (const char *)v->u.bytes.ptr, v->u.bytes.len);
-	return out;
-}
-
 static bool
 true_of(const struct rk_value *map, const char *key)
 {
@@ -410,7 +397,7 @@ show_head(const struct out *o, const char *name, const char *args,
 {
 	const char *in = args[0] == '\0' ? "anything" : args;
 	const char *out = reply[0] == '\0' ? "anything" : reply;
-	char kind[80];
+	char kind[96];
 	size_t len;
 
 	(void)snprintf(kind, sizeof(kind), "%s%s%s",
@@ -430,22 +417,22 @@ show_method(const struct out *o, const struct rk_value *m)
 	char name[4 * RK_NAME_MAX + 1], args[256], reply[256], about[512];
 	char streams[64], secret[512];
 
-	if (text_of(m, "name", name, sizeof(name))[0] == '\0')
+	if (show_member(m, "name", name, sizeof(name))[0] == '\0')
 		return out_fail(o, RK_EPROTO,
 		    "the server's description is malformed", NULL);
 	if (o->form == OUT_JSON)
 		return show_method_json(o, m);
-	(void)text_of(m, "args", args, sizeof(args));
-	(void)text_of(m, "reply", reply, sizeof(reply));
-	(void)text_of(m, "about", about, sizeof(about));
+	(void)show_member(m, "args", args, sizeof(args));
+	(void)show_member(m, "reply", reply, sizeof(reply));
+	(void)show_member(m, "about", about, sizeof(about));
 	if (o->form == OUT_PLAIN) {
 		out_text(o, "%s\t%s\t%s\t%s\t%s\n", name, or_dash(args),
 		    or_dash(reply), or_dash(about),
 		    true_of(m, "idempotent") ? "yes" : "no");
 		return 0;
 	}
-	(void)text_of(m, "streams", streams, sizeof(streams));
-	(void)text_of(m, "secret", secret, sizeof(secret));
+	(void)show_member(m, "streams", streams, sizeof(streams));
+	(void)show_member(m, "secret", secret, sizeof(secret));
 	show_head(o, name, args, reply, streams, true_of(m, "idempotent"));
 	if (about[0] != '\0')
 		out_text(o, "  %s\n", about);

@@ -71,17 +71,6 @@ sort_of(const char *type)
 	return SORT_JSON;
 }
 
-static void
-text_of(const struct rk_value *map, const char *key, char *dst, size_t len)
-{
-	const struct rk_value *v = rk_value_get(map, key);
-
-	dst[0] = '\0';
-	if (v != NULL && v->kind == RK_STR)
-		(void)rk_escape(
-		    dst, len, (const char *)v->u.bytes.ptr, v->u.bytes.len);
-}
-
 /* The rows of the argument's record; NULL: there is no schema. */
 static const struct rk_value *
 rows_of(const struct asking *x)
@@ -91,7 +80,7 @@ rows_of(const struct asking *x)
 	const struct rk_value *rows;
 	char name[96];
 
-	text_of(schema, "args", name, sizeof(name));
+	(void)show_member(schema, "args", name, sizeof(name));
 	if (name[0] == '\0')
 		return NULL;
 	rows = rk_value_get(rk_value_get(schema, "types"), name);
@@ -104,8 +93,8 @@ take_row(const struct rk_value *row, struct asked *f)
 	const struct rk_value *required = rk_value_get(row, "required");
 
 	*f = (struct asked){ .row = row };
-	text_of(row, "name", f->name, sizeof(f->name));
-	text_of(row, "type", f->type, sizeof(f->type));
+	(void)show_member(row, "name", f->name, sizeof(f->name));
+	(void)show_member(row, "type", f->type, sizeof(f->type));
 	f->sort = sort_of(f->type);
 	f->required =
 	    required != NULL && required->kind == RK_BOOL && required->u.b;
@@ -167,7 +156,7 @@ describe(struct asking *x, const char *method)
 		status = out_fail(o, RK_EPROTO,
 		    "the server's description is malformed", NULL);
 	else
-		text_of(
+		(void)show_member(
 		    rk_value_root(x->doc), "args", x->args, sizeof(x->args));
 	rk_reply_free(&reply);
 	free(payload);
@@ -332,7 +321,7 @@ put_limit(const struct asked *f, const char *key, const char *word, char *dst,
 	if (v == NULL)
 		return;
 	if (v->kind == RK_STR)
-		text_of(f->row, key, text, sizeof(text));
+		(void)show_member(f->row, key, text, sizeof(text));
 	else if (v->kind == RK_UINT)
 		(void)snprintf(
 		    text, sizeof(text), "%llu", (unsigned long long)v->u.u64);
@@ -419,7 +408,7 @@ ask_field(struct asking *x, const struct asked *f)
 
 	if (hide_answer(x, f, &ok))
 		return ok;
-	text_of(f->row, "about", about, sizeof(about));
+	(void)show_member(f->row, "about", about, sizeof(about));
 	if (about[0] != '\0')
 		out_text(&x->s->o, "%s\n", about);
 	make_prompt(f, prompt, sizeof(prompt));

@@ -466,3 +466,15 @@ show_reply(const struct show *s, struct rk_bytes payload)
 	rk_value_free(doc);
 	return status;
 }
+
+const char *
+show_member(const struct rk_value *map, const char *key, char *dst, size_t len)
+{
+	const struct rk_value *v = rk_value_get(map, key);
+
+	dst[0] = '\0';
+	if (v != NULL && v->kind == RK_STR)
+		(void)rk_escape(
+		    dst, len, (const char *)v->u.bytes.ptr, v->u.bytes.len);
+	return dst;
+}

@@ -5,6 +5,7 @@
 #include "cli/out.h"
 
 #include <rpckit/client.h>
+#include <rpckit/value.h>
 
 #define SHOW_FORMS "json|ndjson|pretty|raw|hex|msgpack|table"
 
@@ -31,6 +32,10 @@ struct show {
 enum show_form show_form_of(const char *name);
 /* Print the payload of a reply; the exit status. */
 int show_reply(const struct show *s, struct rk_bytes payload);
+/* A member of a map that is text, escaped for a terminal; "" where there is
+ * none.  dst. */
+const char *show_member(
+    const struct rk_value *map, const char *key, char *dst, size_t len);
 /* Text as a terminal may have it: what could harm it as \xNN and the like;
  * lines, tabs and backslashes as they are.  RK_ENOMEM, RK_ETOOBIG. */
 RK_MUST enum rk_err show_put_text(struct buf *b, const char *text, size_t len);

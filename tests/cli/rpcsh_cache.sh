@@ -90,6 +90,28 @@ spelled() {
 		-s 'tcp://[FE80:0:0::0:1%25eth0]:1' ls --cached
 }
 
+# What a server called its methods and fields reaches no terminal as it is.
+hostile() {
+	sed "s|tcp://127.0.0.1:$port|tcp://evil.example:1|
+		s|\"Item\"|\"It\\\\u001b[2Jem\"|g; s|Count|\\\\u009bCount|g
+		s|\"tell\"|\"te\\\\u0007ll\"|g" \
+		$methods/tcp_127.0.0.1_"$port".json \
+		>$methods/tcp_evil.example_1.json
+	has $methods/tcp_evil.example_1.json 'It.u001b.2Jem' 'names with controls'
+	words 'fields with controls are not offered' \
+		"$(printf 'Gift:=\nWeight:=\nExtras:=\nPassword=')" \
+		item '' -s tcp://evil.example:1 Shop.Order
+	want 0 'such a method' "$rpcsh" -s tcp://evil.example:1 desc --cached \
+		Shop.Order
+	has out 'It.x1b.2Jem' 'is shown'
+	cat out err >shown
+	words 'nor are such methods' '' method te -s tcp://evil.example:1
+	want 0 'and their list' "$rpcsh" -s tcp://evil.example:1 ls --cached
+	cat out err >>shown
+	! tr -d '\n' <shown | LC_ALL=C grep -q '[[:cntrl:]]'
+	result $? 'have none on a terminal'
+}
+
 remembered() {
 	want 0 'the list of one that is gone' plain ls
 	cmp -s out listed
@@ -133,6 +155,7 @@ main() {
 	shortened
 	completed
 	spelled
+	hostile
 	stop >/dev/null
 	remembered
 	plan
