@@ -316,7 +316,8 @@ advice(const struct target *t, const struct rk_error *err, char *dst,
 		return NULL;
 	}
 	if (err->code == RK_EPSK)
-		return "selfy -psk-id FILE tells at each end which key it is";
+		return "selfy -psk-id FILE tells at each end which key it is; "
+		       "the log of the server says why it closed";
 	if (err->code == RK_EUNKNOWNKEY && t->trusting.how != TRUST_FILE)
 		return when_untrusted(t, dst, dst_len);
 	if (err->code == RK_EUNKNOWNKEY)

@@ -67,7 +67,7 @@ psk_hs_explain_end(const struct psk_hs *hs, struct rk_error *err)
 		id_of(hs, id);
 		return err_set(err, RK_EPSK,
 		    "pre-shared key %s (id %s): the peer closed the "
-		    "connection: it has none, or another",
+		    "connection: it has none, or another, or cannot go on",
 		    hs->used->name, id);
 	case PSK_HS_BEGIN:
 	case PSK_HS_WAIT_3:

@@ -125,7 +125,7 @@ end_of_pipe(struct rk_session *s)
 		psk_id_format(s->hs.psk->id, id);
 		r = err_set(&s->error, RK_EPSK,
 		    "pre-shared key %s (id %s): the peer closed the pipe: it "
-		    "has none, or another",
+		    "has none, or another, or cannot go on",
 		    s->hs.psk->name, id);
 	} else {
 		r = err_set(&s->error, RK_ECLOSED, "%s",

@@ -171,6 +171,24 @@ proven() {
 	has out 'alice: agent: a TLS handshake, as client' 'and the other'
 }
 
+# The same of sessions, whose key of the server is in the agent.
+over_sessions() {
+	start 1 --listen ssh+tcp:127.0.0.1:0 --echo --admin none --psk lab.psk \
+		--ssh-key keyvault:node --trust off || {
+		not_ok 'rpcd of sessions'
+		return
+	}
+	want 0 'node is locked' "$keyvault" lock node
+	want 6 'a session with a server that cannot sign' timeout 60 "$rpcsh" \
+		-s "$(url ssh+tcp)" --ssh-key keyvault:alice --psk lab.psk \
+		--trust accept-new call echo a:=1
+	has err 'lab (id .*: it has none, or another, or cannot go on$' \
+		'says the same'
+	has log "node: is not open in the agent (at $sock)" 'the log knows'
+	want 0 'it is open again' "$keyvault" --pass file:pass unlock
+	stop
+}
+
 over_psk() {
 	start 1 -f psk.conf || {
 		not_ok 'rpcd with a pre-shared key'
@@ -178,7 +196,16 @@ over_psk() {
 	}
 	want 0 'a call over tcp' by tcp --psk lab.psk call who
 	has out alice@example.org 'proven there, too'
+	want 0 'node is locked' "$keyvault" lock node
+	want 6 'a server that cannot sign' by tcp --psk lab.psk call who
+	has err 'lab (id .*: it has none, or another, or cannot go on$' \
+		'calls no key that is right a wrong one'
+	has err '^try: selfy -psk-id .*; the log of the server says why' \
+		'and says where the truth is'
+	has log "node: is not open in the agent (at $sock)" 'which it is'
+	want 0 'it is open again' "$keyvault" --pass file:pass unlock
 	stop
+	over_sessions
 }
 
 asked() {
