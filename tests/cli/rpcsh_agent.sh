@@ -96,7 +96,28 @@ over() {
 	result $? 'the server stops'
 }
 
+# Keys that are not open: what helps is to open them, whatever they are for.
+shut() {
+	agent
+	want 0 'both are closed' "$keyvault" lock
+	check 'a server' start 1 --listen ssh+tcp:127.0.0.1:0 --echo \
+		--ssh-key host --admin none
+	for words in '--psk keyvault:shared --ssh-key host' \
+		'--ssh-key keyvault:alice'; do
+		name=$(echo "$words" | sed 's/.*keyvault:\([a-z]*\).*/\1/')
+		# shellcheck disable=SC2086
+		want 7 "$words that is not open" "$rpcsh" \
+			-s "$(url ssh+tcp)" --trust accept-new $words call echo
+		has err "^rpcsh: .*$name: is not open in the agent" 'is named'
+		has err '^try: keyvault unlock' 'and what helps'
+	done
+	kill "$agent"
+	stop
+	result $? 'the server stops'
+}
+
 vault
+shut
 mkfifo input
 over tls keyvault:alice -k keyvault:alice
 case $("$rpcsh" --version) in
