@@ -115,6 +115,8 @@ PASS_ON(int, EVP_CipherUpdate,
     (EVP_CIPHER_CTX * ctx, unsigned char *out, int *n, const unsigned char *in,
         int len),
     (ctx, out, n, in, len))
+PASS_ON(int, EVP_CipherFinal_ex,
+    (EVP_CIPHER_CTX * ctx, unsigned char *out, int *n), (ctx, out, n))
 
 #define INIT_PARAMS                                                      \
 	(EVP_CIPHER_CTX * ctx, const EVP_CIPHER *cipher, ENGINE *engine, \
@@ -133,6 +135,7 @@ PASS_ON(int, EVP_EncryptFinal_ex, FINAL_PARAMS, (ctx, out, n))
 
 PASS_ON(const EVP_CIPHER *, EVP_aes_128_cbc, (void), ())
 PASS_ON(const EVP_CIPHER *, EVP_aes_128_ctr, (void), ())
+PASS_ON(const EVP_CIPHER *, EVP_aes_128_gcm, (void), ())
 PASS_ON(const EVP_CIPHER *, EVP_aes_192_cbc, (void), ())
 PASS_ON(const EVP_CIPHER *, EVP_aes_192_ctr, (void), ())
 PASS_ON(const EVP_CIPHER *, EVP_aes_256_cbc, (void), ())

@@ -25,6 +25,7 @@ struct file {
 	uint32_t rounds; /* 0: not encrypted */
 	struct bytes public;
 	struct bytes sealed;
+	const uint8_t *tag; /* of sealed, where its cipher has one */
 };
 
 bool
@@ -44,7 +45,8 @@ read_kdf(
 {
 	if (bytes_are(&name, "none") && bytes_are(&f->cipher, "none"))
 		return options.left == 0 ? RK_OK : RK_EFORMAT;
-	*why = "is encrypted in a way that is not known here";
+	*why = "is encrypted in a way that is not known here; ssh-keygen -p "
+	       "-Z aes256-ctr -f FILE changes that";
 	if (!bytes_are(&name, "bcrypt") ||
 	    openssh_cipher_key_len(&f->cipher) == 0)
 		return RK_EUNSUPPORTED;
@@ -81,8 +83,9 @@ read_file(const struct rk_secret *data, struct file *f, const char **why)
 	if (keys != 1)
 		return RK_EUNSUPPORTED;
 	if (!bytes_get_string(&b, &f->public) ||
-	    !bytes_get_string(&b, &f->sealed) || b.left != 0 ||
-	    f->sealed.left == 0 ||
+	    !bytes_get_string(&b, &f->sealed) ||
+	    !bytes_get(&b, openssh_cipher_tag_len(&f->cipher), &f->tag) ||
+	    b.left != 0 || f->sealed.left == 0 ||
 	    (f->rounds > 0 && f->sealed.left % OPENSSH_BLOCK != 0))
 		return RK_EFORMAT;
 	return RK_OK;
@@ -148,16 +151,16 @@ read_private(
 static enum rk_err
 run_cipher(const struct bytes *cipher, bool encrypt,
     const struct rk_secret *pass, const struct bytes *salt, uint32_t rounds,
-    uint8_t *data, size_t len)
+    uint8_t *data, size_t len, const uint8_t *tag)
 {
-	uint8_t key[OPENSSH_KEY_MAX + OPENSSH_BLOCK];
+	uint8_t key[OPENSSH_KEY_MAX];
 	size_t key_len = openssh_cipher_key_len(cipher);
 	enum rk_err r;
 
 	r = bcrypt_pbkdf(rk_secret_peek(pass), rk_secret_len(pass), salt->at,
-	    salt->left, rounds, key, key_len + OPENSSH_BLOCK);
+	    salt->left, rounds, key, key_len);
 	if (r == RK_OK)
-		r = openssh_cipher_run(cipher, encrypt, key, data, len);
+		r = openssh_cipher_run(cipher, encrypt, key, data, len, tag);
 	rk_wipe(key, sizeof(key));
 	return r;
 }
@@ -173,7 +176,7 @@ try_pass(const struct file *f, const struct rk_secret *pass,
 	r = rk_secret_copy(f->sealed.at, f->sealed.left, &plain);
 	if (r == RK_OK)
 		r = run_cipher(&f->cipher, false, pass, &f->salt, f->rounds,
-		    rk_secret_data(plain), rk_secret_len(plain));
+		    rk_secret_data(plain), rk_secret_len(plain), f->tag);
 	if (r == RK_OK) {
 		b.at = rk_secret_peek(plain);
 		b.left = rk_secret_len(plain);
@@ -330,7 +333,7 @@ rk_key_format_openssh(const struct rk_key *key, const char *comment,
 		goto out;
 	if (pass != NULL &&
 	    (r = run_cipher(&name, true, pass, &salt, OPENSSH_ROUNDS,
-	         inner.data + inner.head, buf_len(&inner))) != RK_OK)
+	         inner.data + inner.head, buf_len(&inner), NULL)) != RK_OK)
 		goto out;
 	if ((r = put_file(&b, key, pass, salt_bytes, &inner)) == RK_OK)
 		r = ssh_armor(buf_peek(&b), buf_len(&b), LABEL, out);

@@ -4,17 +4,23 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
+#include <string.h>
+
 static const struct cipher {
 	const char *name;
 	size_t key_len;
+	size_t iv_len;
+	size_t tag_len; /* behind what is encrypted */
 	const EVP_CIPHER *(*get)(void);
 } ciphers[] = {
-	{ "aes128-cbc", 16, EVP_aes_128_cbc },
-	{ "aes128-ctr", 16, EVP_aes_128_ctr },
-	{ "aes192-cbc", 24, EVP_aes_192_cbc },
-	{ "aes192-ctr", 24, EVP_aes_192_ctr },
-	{ "aes256-cbc", 32, EVP_aes_256_cbc },
-	{ "aes256-ctr", 32, EVP_aes_256_ctr },
+	{ "aes128-cbc", 16, 16, 0, EVP_aes_128_cbc },
+	{ "aes128-ctr", 16, 16, 0, EVP_aes_128_ctr },
+	{ "aes192-cbc", 24, 16, 0, EVP_aes_192_cbc },
+	{ "aes192-ctr", 24, 16, 0, EVP_aes_192_ctr },
+	{ "aes256-cbc", 32, 16, 0, EVP_aes_256_cbc },
+	{ "aes256-ctr", 32, 16, 0, EVP_aes_256_ctr },
+	{ "aes128-gcm@openssh.com", 16, 12, OPENSSH_TAG, EVP_aes_128_gcm },
+	{ "aes256-gcm@openssh.com", 32, 12, OPENSSH_TAG, EVP_aes_256_gcm },
 };
 
 static const struct cipher *
@@ -32,25 +38,43 @@ openssh_cipher_key_len(const struct bytes *name)
 {
 	const struct cipher *c = find(name);
 
-	return c != NULL ? c->key_len : 0;
+	return c != NULL ? c->key_len + c->iv_len : 0;
+}
+
+size_t
+openssh_cipher_tag_len(const struct bytes *name)
+{
+	const struct cipher *c = find(name);
+
+	return c != NULL ? c->tag_len : 0;
 }
 
 enum rk_err
 openssh_cipher_run(const struct bytes *name, bool encrypt, const uint8_t *key,
-    uint8_t *data, size_t len)
+    uint8_t *data, size_t len, const uint8_t *tag)
 {
 	const struct cipher *c = find(name);
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	enum rk_err r = RK_ENOMEM;
+	uint8_t want[OPENSSH_TAG];
 	int n = 0;
 
-	if (c != NULL && ctx != NULL && len <= INT32_MAX &&
-	    EVP_CipherInit_ex(
-	        ctx, c->get(), NULL, key, key + c->key_len, encrypt) == 1 &&
-	    EVP_CIPHER_CTX_set_padding(ctx, 0) == 1 &&
-	    EVP_CipherUpdate(ctx, data, &n, data, (int)len) == 1 &&
-	    (size_t)n == len)
+	if (c != NULL && c->tag_len > 0 && (tag == NULL || encrypt))
+		r = RK_EUNSUPPORTED; /* such files are read only */
+	else if (c != NULL && ctx != NULL && len <= INT32_MAX &&
+	         EVP_CipherInit_ex(ctx, c->get(), NULL, key, key + c->key_len,
+	             encrypt) == 1 &&
+	         EVP_CIPHER_CTX_set_padding(ctx, 0) == 1 &&
+	         EVP_CipherUpdate(ctx, data, &n, data, (int)len) == 1 &&
+	         (size_t)n == len)
 		r = RK_OK;
+	if (r == RK_OK && c->tag_len > 0) {
+		memcpy(want, tag, sizeof(want));
+		if (EVP_CIPHER_CTX_ctrl(
+		        ctx, EVP_CTRL_AEAD_SET_TAG, OPENSSH_TAG, want) != 1 ||
+		    EVP_CipherFinal_ex(ctx, data + len, &n) != 1)
+			r = RK_EPASS;
+	}
 	EVP_CIPHER_CTX_free(ctx); /* wipes */
 	ERR_clear_error();
 	return r;

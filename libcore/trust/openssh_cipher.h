@@ -8,12 +8,17 @@
 
 #define OPENSSH_CIPHER "aes256-ctr" /* of files that are written */
 #define OPENSSH_BLOCK 16
-#define OPENSSH_KEY_MAX 32
+#define OPENSSH_TAG 16
+#define OPENSSH_KEY_MAX 48 /* and the initial vector */
 
-/* Bytes of its key, or 0: not known here. */
+/* Bytes of its key and initial vector, or 0: not known here. */
 size_t openssh_cipher_key_len(const struct bytes *name);
-/* In place; key is followed by the initial vector; len in whole blocks. */
+/* Bytes that vouch for the others and follow them, or 0. */
+size_t openssh_cipher_tag_len(const struct bytes *name);
+/* In place; key is followed by the initial vector; len in whole blocks; tag is
+ * NULL where there is none.  RK_EPASS: the tag is not of these bytes and this
+ * key.  RK_EUNSUPPORTED: encrypting with one. */
 RK_MUST enum rk_err openssh_cipher_run(const struct bytes *name, bool encrypt,
-    const uint8_t *key, uint8_t *data, size_t len);
+    const uint8_t *key, uint8_t *data, size_t len, const uint8_t *tag);
 
 #endif

@@ -203,7 +203,8 @@ static void
 test_ssh_keygen_reads(void **state)
 {
 	static const char *const ciphers[] = { "aes256-ctr", "aes128-cbc",
-		"aes192-ctr", "aes256-cbc", "aes256-gcm@openssh.com" };
+		"aes192-ctr", "aes256-cbc", "aes256-gcm@openssh.com",
+		"aes128-gcm@openssh.com", "chacha20-poly1305@openssh.com" };
 	struct rk_key *key = NULL;
 	char path[16];
 
@@ -213,14 +214,14 @@ test_ssh_keygen_reads(void **state)
 		skip();
 	assert_int_equal(load("plain", NULL, &key), RK_OK);
 	rk_key_free(key);
-	for (size_t i = 0; i < 5; i++) {
+	for (size_t i = 0; i < 7; i++) {
 		(void)snprintf(path, sizeof(path), "k%zu", i);
 		assert_int_equal(
 		    run((const char *const[]){ "ssh-keygen", "-q", "-t",
 		        "ed25519", "-a", "2", "-Z", ciphers[i], "-N", "right",
 		        "-f", path, NULL }),
 		    0);
-		if (i == 4) {
+		if (i == 6) {
 			assert_int_equal(load(path, (char[]){ "right" }, &key),
 			    RK_EUNSUPPORTED);
 			continue;
