@@ -124,7 +124,7 @@ completed() {
 	tab 'Shop.Order Co' 'Shop.Order Count:='
 	tab ':use aw' ':use away'
 	tab 'tell x@val' 'tell x@value.json'
-	tab 'bench Sh' 'bench Shop.Order'
+	tab 'bench Shop.O' 'bench Shop.Order'
 	tab 'tell -o tab' 'tell -o table'
 	keys Up
 	golden completed 'tell$' 'methods, fields, contexts, files; and history'
