@@ -20,12 +20,18 @@ RK_BEGIN
  */
 struct rk_session;
 
-/* One after another; those that are not reached are left out. */
+/*
+ * One after another; those that are not reached are left out.  What is
+ * negotiated is who is there: the proofs of both ends, and the judge's word.
+ * How long datagrams may be is no part of it: a datagram session is established
+ * with a payload that every path has, and probes for longer ones after that,
+ * while it works; see rk_session_payload().
+ */
 enum rk_session_state {
 	RK_SESSION_INITIALIZING,
 	RK_SESSION_EXCHANGING,  /* keys of this session */
 	RK_SESSION_NEGOTIATING, /* proofs of who is there */
-	RK_SESSION_ESTABLISHED,
+	RK_SESSION_ESTABLISHED, /* both are accepted; the payload is probed */
 	RK_SESSION_CLOSING,
 	RK_SESSION_CLOSED
 };
