@@ -80,6 +80,7 @@ streams() {
 	fresh
 	keys -l 'call -o ndjson mirror -d -'
 	keys Enter
+	until_ok cooked
 	keys -l '{"a":1}'
 	keys Enter
 	until_ok twice '{"a":1}'
@@ -88,6 +89,7 @@ streams() {
 	enter 'call -o ndjson forever -n 3'
 	keys -l 'call -o ndjson mirror -d -'
 	keys Enter
+	until_ok cooked
 	keys -l '[2]'
 	keys Enter
 	until_ok twice '[2]'

@@ -48,10 +48,16 @@ once() {
 	[ "$(screen | grep -cxF -e "$1")" -eq 1 ]
 }
 
+edited() {
+	! cooked
+}
+
 commands() {
 	fresh
+	check 'a line is edited' until_ok edited
 	keys -l 'exec sorted'
 	keys Enter
+	until_ok cooked
 	keys -l two
 	keys Enter
 	keys -l one

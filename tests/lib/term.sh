@@ -56,3 +56,10 @@ ends() { # STATUS TEXT: of a command that said its end
 	result $? "$2"
 	screen >plain
 }
+
+# Lines are the terminal's: who edits them itself has let go of it, and what is
+# typed now is the command's.
+cooked() {
+	stty -a -F "$(term display-message -p -t t '#{pane_tty}')" |
+		grep -q ' icanon'
+}
