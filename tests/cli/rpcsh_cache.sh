@@ -146,11 +146,7 @@ remembered() {
 }
 
 main() {
-	: >ready
-	"$BUILD_DIR/test/typedserver" </dev/null >ready 2>log &
-	daemon=$!
-	daemons="$daemons $daemon"
-	check 'a server' until_ok ready 1
+	check 'a server' start_own typedserver
 	asked
 	shortened
 	completed

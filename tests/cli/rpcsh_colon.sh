@@ -141,12 +141,8 @@ lines() {
 }
 
 main() {
-	: >ready
 	: >tried
-	"$BUILD_DIR/test/typedserver" </dev/null >ready 2>log &
-	daemon=$!
-	daemons="$daemons $daemon"
-	check 'a server' until_ok ready 1
+	check 'a server' start_own typedserver
 	where=$(url tcp)
 	printf '#!/bin/sh\nsed -i s/a:=1/a:=2/ "$1"\n' >editor
 	chmod +x editor

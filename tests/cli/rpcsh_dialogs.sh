@@ -149,7 +149,7 @@ other_key() {
 	stop >/dev/null
 	until_ok last_has 'offline> *$'
 	keys C-l
-	check 'another server there' serve "$url" odd certs
+	check 'another server there' start_own typedserver "$url" odd certs
 	until_ok on_screen 'key changed'
 	until_ok last_has 'offline> *$'
 	keys -l 'tell a:=1'
@@ -175,7 +175,7 @@ in_ascii() {
 
 main() {
 	certificates
-	check 'a server' serve tls://127.0.0.1:0 odd certs
+	check 'a server' start_own typedserver tls://127.0.0.1:0 odd certs
 	"$rpcsh" ctx add lab "server=$(url tls)" certs=certs key=alice \
 		trust=ask --quiet
 	"$rpcsh" ctx add away server=tcp://127.0.0.1:1 --quiet

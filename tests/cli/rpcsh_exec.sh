@@ -535,11 +535,7 @@ with_threads() {
 
 # A server that offers streams which are no commands.
 odd() {
-	: >ready
-	"$BUILD_DIR/test/oddstreams" </dev/null >ready 2>log &
-	daemon=$!
-	daemons="$daemons $daemon"
-	until_ok ready 1
+	start_own oddstreams
 	result $? 'a server of other streams'
 	for method in subject no.subject; do
 		want 1 "a part that is no output ($method)" plain exec $method

@@ -36,11 +36,7 @@ main() {
 	size=${RPCKIT_RAW_SIZE:-64M}
 	truncate -s 2M small
 	truncate -s "$size" large
-	: >ready
-	"$BUILD_DIR/test/typedserver" </dev/null >ready 2>log &
-	daemon=$!
-	daemons="$daemons $daemon"
-	check 'a server' until_ok ready 1
+	check 'a server' start_own typedserver
 	check 'a file larger than a message' peak "$rpcsh" -s "$(url tcp)" \
 		count --raw @small
 	[ "$(cat out)" = 2097152 ]

@@ -95,7 +95,7 @@ all_commands() {
 }
 
 main() {
-	check 'a server' serve tcp://127.0.0.1:0 odd
+	check 'a server' start_own typedserver tcp://127.0.0.1:0 odd
 	where=$(url tcp)
 	"$rpcsh" ctx add lab "server=$where" --quiet
 	"$rpcsh" ctx add away server=tcp://127.0.0.1:1 --quiet

@@ -275,12 +275,8 @@ told() {
 pushes_over_quic() {
 	"$rpcsh" --version | grep -q 'tls quic' || return 0
 	keep=$daemon
-	: >ready
-	"$BUILD_DIR/test/typedserver" quic://127.0.0.1:0 odd certs \
-		</dev/null >ready 2>log &
-	daemon=$!
-	daemons="$daemons $daemon"
-	check 'a server of QUIC that pushes' until_ok ready 1
+	check 'a server of QUIC that pushes' \
+		start_own typedserver quic://127.0.0.1:0 odd certs
 	terminal=four
 	shell -s "$(url quic)" --certs certs -k alice
 	shows 'quic any-key> *$' 'a shell of QUIC'
@@ -300,12 +296,8 @@ pushes_over_quic() {
 
 # The method's fields, one by one.
 asked() {
-	: >ready
-	"$BUILD_DIR/test/typedserver" tcp://127.0.0.1:0 odd \
-		</dev/null >ready 2>log &
-	daemon=$!
-	daemons="$daemons $daemon"
-	check 'a server with structs' until_ok ready 1
+	check 'a server with structs' \
+		start_own typedserver tcp://127.0.0.1:0 odd
 	line ":connect $(url tcp)" '^127.* tcp> *$' 'another server'
 	line 'Shop.Order Itme=x' 'did you mean "Item"' 'a field that is none'
 	type_line ':ask Shop.Order'

@@ -45,7 +45,7 @@ made() {
 }
 
 contexts() {
-	check 'a server' serve tls://127.0.0.1:0 odd certs
+	check 'a server' start_own typedserver tls://127.0.0.1:0 odd certs
 	"$rpcsh" ctx add lab "server=$(url tls)" certs=certs key=alice \
 		trust=ask --quiet
 	printf 'listen = tcp:127.0.0.1:0\npsk = lab.psk\ntrust = off\n' >psk.conf
@@ -59,7 +59,7 @@ contexts() {
 	daemons="$daemons $daemon"
 	check 'one that says nothing of itself' until_ok grep -q . ready
 	"$rpcsh" ctx add bare "server=$(url tcp)" --quiet
-	check 'and one that pushes' serve
+	check 'and one that pushes' start_own typedserver
 	where=$(url tcp)
 	"$rpcsh" ctx add own "server=$where" --quiet
 }

@@ -71,7 +71,7 @@ day() {
 	keys -l 'tell still='
 	stop >/dev/null
 	golden lost 'offline> tell still= *$' 'a server that dies is told'
-	check 'it returns' until_ok serve "$where"
+	check 'it returns' until_ok start_own typedserver "$where"
 	golden again 'lab tcp> tell still= *$' 'and so is its return'
 	keys -l 'here'
 	keys Enter
@@ -148,7 +148,7 @@ gone() {
 }
 
 main() {
-	check 'a server' serve
+	check 'a server' start_own typedserver
 	where=$(url tcp)
 	begins
 	day

@@ -242,12 +242,8 @@ assert parts.encode() == open("in", "rb").read()' 2>>err
 
 # over TRANSPORT: the same where parts are records, or streams of their own.
 over() {
-	: >ready
-	"$BUILD_DIR/test/typedserver" "$1://127.0.0.1:0" odd certs \
-		</dev/null >ready 2>log &
-	daemon=$!
-	daemons="$daemons $daemon"
-	check "a server of $1" until_ok ready 1
+	check "a server of $1" \
+		start_own typedserver "$1://127.0.0.1:0" odd certs
 	where=$(url "$1")
 	python3 -c 'for i in range(3000): print("{\"n\":%d,\"x\":\"%s\"}"
 	    % (i, "y" * (i % 700)))' >in
@@ -277,11 +273,7 @@ over() {
 }
 
 main() {
-	: >ready
-	"$BUILD_DIR/test/typedserver" </dev/null >ready 2>log &
-	daemon=$!
-	daemons="$daemons $daemon"
-	check 'a server' until_ok ready 1
+	check 'a server' start_own typedserver
 	where=$(url tcp)
 	mkfifo fifo
 	both_ways

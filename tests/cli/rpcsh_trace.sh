@@ -86,11 +86,7 @@ told() {
 }
 
 pushes() {
-	: >ready
-	"$BUILD_DIR/test/typedserver" </dev/null >ready 2>log &
-	daemon=$!
-	daemons="$daemons $daemon"
-	check 'a server that pushes' until_ok ready 1
+	check 'a server that pushes' start_own typedserver
 	plain watch jobs.done -n 1 --trace --trace-file kept >out 2>err &
 	watcher=$!
 	check 'a push' until_ok told

@@ -32,7 +32,7 @@ holds() {
 	END
 }
 
-check 'a server' serve tcp://127.0.0.1:0 odd
+check 'a server' start_own typedserver tcp://127.0.0.1:0 odd
 want 0 'a call' plain Shop.Keep -d "$given" -o json
 holds out 2>>err
 result $? 'has keys of data as they are'

@@ -33,11 +33,7 @@ waited() { # STATUS TEXT
 }
 
 pushes() {
-	: >ready
-	"$BUILD_DIR/test/typedserver" </dev/null >ready 2>log &
-	daemon=$!
-	daemons="$daemons $daemon"
-	check 'a server that pushes' until_ok ready 1
+	check 'a server that pushes' start_own typedserver
 	watches pushed jobs.done -n 2
 	check 'what is pushed' until_ok told jobs.done pushed 2
 	waited 0 'is shown, so many times'

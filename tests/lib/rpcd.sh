@@ -128,6 +128,17 @@ start() {
 	until_ok ready "$listeners" && ! ended "$daemon"
 }
 
+# start_own PROGRAM WORDS...: a server of the tests' own in its place.
+start_own() {
+	program=$1
+	shift
+	: >ready
+	"$BUILD_DIR/test/$program" "$@" </dev/null >ready 2>log &
+	daemon=$!
+	daemons="$daemons $daemon"
+	until_ok ready 1 && ! ended "$daemon"
+}
+
 # The same at a port that was ours: somebody may have it for a moment.
 start_again() {
 	until_ok started_or_lost "$@" && ! ended "$daemon"

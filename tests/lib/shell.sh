@@ -71,14 +71,6 @@ is_golden() {
 	rows screen | diff wanted - >difference
 }
 
-serve() { # [URL]
-	: >ready
-	"$BUILD_DIR/test/typedserver" "$@" </dev/null >ready 2>log &
-	daemon=$!
-	daemons="$daemons $daemon"
-	until_ok ready 1 && ! ended "$daemon"
-}
-
 tell() {
 	"$rpcsh" -s "$where" tell --subject jobs.done id:="$1" >/dev/null
 }
