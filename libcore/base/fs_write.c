@@ -57,7 +57,7 @@ open_dir(struct job *j, struct rk_error *err)
 	dir[len] = '\0';
 	j->dir = open(len == 0 ? "." : dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (j->dir < 0 && errno != EACCES)
-		return fs_fail(err, errno, len == 0 ? "." : dir);
+		return fs_fail(err, errno, j->path);
 	return RK_OK;
 }
 
@@ -84,10 +84,10 @@ make_tmp(struct job *j, mode_t mode, struct rk_error *err)
 			return fs_fail(err, ENAMETOOLONG, j->path);
 		j->fd = open(j->tmp, flags, mode);
 		if (j->fd < 0 && errno != EEXIST)
-			return fs_fail(err, errno, j->tmp);
+			return fs_fail(err, errno, j->path);
 	}
 	if (j->fd < 0)
-		return fs_fail(err, EBUSY, j->tmp);
+		return fs_fail(err, EBUSY, j->path);
 	j->made = true;
 	return RK_OK;
 }
@@ -103,12 +103,12 @@ fill_tmp(struct job *j, const void *data, size_t len, mode_t mode,
 	if (fstat(fd, &st) != 0 ||
 	    ((st.st_mode & MODE_BITS) != (mode & MODE_BITS) &&
 	        fchmod(fd, mode & MODE_BITS) != 0))
-		return fs_fail(err, errno, j->tmp);
+		return fs_fail(err, errno, j->path);
 	if (fs_write_all(fd, data, len) != RK_OK || fsync(fd) != 0)
-		return fs_fail(err, errno, j->tmp);
+		return fs_fail(err, errno, j->path);
 	j->fd = -1;
 	if (close(fd) != 0 && errno != EINTR)
-		return fs_fail(err, errno, j->tmp);
+		return fs_fail(err, errno, j->path);
 	return RK_OK;
 }
 

@@ -129,6 +129,7 @@ lines() {
 	try save kept '> *$'
 	until_ok grep -q '^tell a:=1' kept
 	result $? 'what was typed is in the file'
+	try save nowhere/kept 'nowhere/kept: No such file'
 	[ "$(stat -c %a kept)" = 600 ]
 	result $? 'for nobody else'
 	try help '' ':quit'
