@@ -26,6 +26,24 @@ own_key(const struct target *t, struct rk_cert_info *info)
 	       t->ident != NULL && rk_ident_info(t->ident, info);
 }
 
+/* The same of any kind of key. */
+static bool
+own_fp(const struct target *t, char fp[RK_FP_LEN])
+{
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	struct rk_cert_info info;
+
+	if (target_is_session(t) && t->ssh_key != NULL) {
+		rk_key_public(t->ssh_key, pub);
+		rk_fp_of_key(pub, fp);
+		return true;
+	}
+	if (!own_key(t, &info))
+		return false;
+	(void)str_copy(fp, RK_FP_LEN, info.fp);
+	return true;
+}
+
 /* Is it right after the handshake? */
 static bool
 is_at_once(const struct target *t)
@@ -116,6 +134,14 @@ is_lost(const struct target *t, const struct rk_error *err)
 	           strstr(err->text, "close_notify") != NULL);
 }
 
+static bool
+ends_with(const char *text, const char *end)
+{
+	size_t len = strlen(text), n = strlen(end);
+
+	return len >= n && strcmp(text + len - n, end) == 0;
+}
+
 /*
  * Has it ended in order, and has said nothing here before?  So ends the wait of
  * a key that nobody decided about, and the time of a connection that did
@@ -124,13 +150,12 @@ is_lost(const struct target *t, const struct rk_error *err)
 static bool
 is_unheard(const struct target *t, const struct rk_error *err)
 {
-	static const char end[] = "closed by the peer";
-	const char *said = strstr(err->text, end);
-
-	if (err->code != RK_ECLOSED || t->answered || said == NULL)
+	if (err->code != RK_ECLOSED || t->answered)
 		return false;
-	said += sizeof(end) - 1;
-	return *said == '\0' || strcmp(said, ": it waited too long") == 0;
+	if (target_is_session(t))
+		return ends_with(err->text, "for reasons of its own");
+	return ends_with(err->text, "closed by the peer") ||
+	       ends_with(err->text, "it waited too long");
 }
 
 /* ---- advice ---- */
@@ -139,15 +164,15 @@ static const char *
 when_lost(const struct target *t, const struct rk_error *err, char *dst,
     size_t dst_len)
 {
-	struct rk_cert_info info;
+	char fp[RK_FP_LEN];
 
-	if (!is_unheard(t, err) || !own_key(t, &info))
+	if (!is_unheard(t, err) || !own_fp(t, fp))
 		return "is the server running still?";
 	(void)snprintf(dst, dst_len,
 	    "is the server running still? It has answered nothing, so it may "
 	    "not know this key, and nobody decided about it: rpcd ctl trust "
 	    "approve %s",
-	    info.fp);
+	    fp);
 	return dst;
 }
 

@@ -280,6 +280,24 @@ undecided() {
 		    "and what to ask for"
 	done
 	stop >/dev/null
+	undecided_at ssh+tcp
+	case $("$rpcd" --version) in
+	*' quic '*) undecided_at quic ;;
+	esac
+}
+
+undecided_at() { # KIND
+	command -v ssh-keygen >/dev/null || return 0
+	[ -f ssh.key ] || ssh-keygen -q -t ed25519 -N '' -f ssh.key </dev/null
+	check "a daemon that asks at $1" start 1 -f waits.conf --certs certs \
+	    --echo --known waits --trust ask --ssh-key ssh.key \
+	    --listen "$1:127.0.0.1:0"
+	want 4 "nobody decides over $1" timeout 60 "$rpcsh" -s "$(url "$1")" \
+	    --certs certs -k mallory --ssh-key certs/mallory.key \
+	    --trust accept-new echo --raw hello
+	has err "^try: is .* running still.* nobody decided about it: rpcd ctl trust approve $(fingerprint mallory)\$" \
+	    "and the advice is the same"
+	stop >/dev/null
 }
 
 # What a daemon that was killed has left.
