@@ -1,7 +1,6 @@
 /* What every verb does first: the vault opened, passphrases, files. */
 #include "keyvault.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -105,8 +104,8 @@ kv_open(struct kv *kv)
 {
 	enum rk_err r = vault_open(kv->path, &kv->vault, &kv->err);
 
-	/* Whoever makes room may want to look first. */
-	if (r != RK_OK && (kv->err.sys == ENOSPC || kv->err.sys == EDQUOT))
+	/* Whoever makes room, or asks why, may want to look first. */
+	if (r != RK_OK && vault_is_shut_in(kv->path, &kv->err))
 		r = vault_open_full(kv->path, &kv->vault, &kv->err);
 	if (r == RK_ENOENT)
 		kv_retry(kv, "keyvault init");

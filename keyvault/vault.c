@@ -301,6 +301,18 @@ vault_open_copy(const char *path, struct vault **out, struct rk_error *err)
 	return r;
 }
 
+bool
+vault_is_shut_in(const char *path, const struct rk_error *err)
+{
+	char folder[PATH_MAX];
+
+	if (err->sys == ENOSPC || err->sys == EDQUOT)
+		return true;
+	folder_of(path, folder);
+	return err->code == RK_EIO && access(folder, W_OK) != 0 &&
+	       errno == EACCES;
+}
+
 enum rk_err
 vault_open_full(const char *path, struct vault **out, struct rk_error *err)
 {

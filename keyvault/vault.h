@@ -62,11 +62,13 @@ RK_MUST enum rk_err vault_open(
  */
 RK_MUST enum rk_err vault_open_copy(
     const char *path, struct vault **out, struct rk_error *err);
+/* Did vault_open() fail with *err because nothing can be put beside the vault:
+ * on a full disk, or in a folder that may not be written? */
+bool vault_is_shut_in(const char *path, const struct rk_error *err);
 /*
- * After vault_open() failed with *err, which is an errno of a full disk: the
- * same copy, of a file that nobody has open and that has no log beside it.
- * What is begun to be written gives that error again.  No vault of this process
- * may be open.
+ * Then: the same copy, of a file that nobody has open and that has no log
+ * beside it.  What is begun to be written gives that error again.  No vault of
+ * this process may be open.
  */
 RK_MUST enum rk_err vault_open_full(
     const char *path, struct vault **out, struct rk_error *err);

@@ -17,6 +17,69 @@ on_ro() {
 		exec "$@"' sh "$@"
 }
 
+# What a killed process had acknowledged is in a log beside the vault: a reader
+# that overlooked it would show less than there is.
+killed_writer() {
+	fresh
+	rm -f names
+	mkfifo names
+	"$keyvault" --pass file:pass new --ack - <names >acks 2>/dev/null &
+	writer=$!
+	exec 7>names
+	echo late >&7
+	until_ok grep -q '^ok late' acks
+	kill -9 $writer
+	wait $writer 2>/dev/null
+	exec 7>&-
+	[ -s v/vault.db-wal ]
+	result $? "a log beside it"
+}
+
+# In a folder that its owner may not write, root not either.
+in_shut() {
+	chmod 500 v
+	if [ "$(id -u)" -eq 0 ]; then
+		setpriv --inh-caps=-all \
+		    --bounding-set=-dac_override,-dac_read_search "$@"
+	else
+		"$@"
+	fi
+	shut_status=$?
+	chmod 700 v
+	return $shut_status
+}
+
+shut() {
+	fresh
+	if ! in_shut sh -c '! touch v/probe' 2>/dev/null; then
+		rm -f v/probe
+		ok 'a folder that cannot be written # SKIP it always can'
+		return
+	fi
+	want 0 "ls in a folder that cannot be written" in_shut \
+	    "$keyvault" --plain ls
+	[ "$(cut -f1 out | tr '\n' ' ')" = 'deploy-ca lab.psk word ' ]
+	result $? "has all"
+	want 0 "pub" in_shut "$keyvault" pub deploy-ca
+	want 0 "status" in_shut "$keyvault" status
+	want 0 "log" in_shut "$keyvault" log
+	want 0 "check, with the passphrase" in_shut \
+	    "$keyvault" --pass file:pass check
+	for verb in 'sign deploy-ca file' 'new other' 'rm word'; do
+		# shellcheck disable=SC2086 # words
+		want 1 "$verb" in_shut "$keyvault" --pass file:pass $verb
+		has err '/v/vault.db: cannot be ' "says why"
+	done
+	killed_writer
+	rm -f v/vault.db-shm
+	want 1 "ls, with a log beside it" in_shut "$keyvault" ls
+	has err 'has a log beside it' "says so"
+	want 0 "where it can be written" "$keyvault" --plain ls
+	has out '^late	' "nothing is lost"
+}
+
+shut
+
 # Only root can mount, and not everywhere.
 if ! on_ro sh -c '! touch v/probe' 2>/dev/null; then
 	ok 'a medium that cannot be written # SKIP nothing can be mounted here'
@@ -61,24 +124,6 @@ writes() {
 	result $? "nothing was changed, and nothing left"
 	want 0 "where it can be written" kv sign deploy-ca file
 	want 0 "it works" "$keyvault" verify --key deploy-ca file file.sig
-}
-
-# What a killed process had acknowledged is in a log beside the vault: a reader
-# that overlooked it would show less than there is.
-killed_writer() {
-	fresh
-	rm -f names
-	mkfifo names
-	"$keyvault" --pass file:pass new --ack - <names >acks 2>/dev/null &
-	writer=$!
-	exec 7>names
-	echo late >&7
-	until_ok grep -q '^ok late' acks
-	kill -9 $writer
-	wait $writer 2>/dev/null
-	exec 7>&-
-	[ -s v/vault.db-wal ]
-	result $? "a log beside it"
 }
 
 with_log() {
