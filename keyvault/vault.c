@@ -18,6 +18,15 @@ system_clock(void)
 	return (int64_t)time(NULL);
 }
 
+enum rk_err
+vault_check_clock(const struct vault *v, struct rk_error *err)
+{
+	return v->clock() >= 0
+	           ? RK_OK
+	           : err_set(err, RK_EFAIL,
+	                 "%s: the clock is before 1970: set it", v->name);
+}
+
 /* ---- files ---- */
 
 static void
@@ -148,6 +157,8 @@ fill(struct vault *v, const struct vault_setup *setup,
 {
 	enum rk_err r;
 
+	if ((r = vault_check_clock(v, err)) != RK_OK)
+		return r;
 	v->head.created = v->clock();
 	v->head.hidden = setup->hide;
 	v->head.key_number = 1;

@@ -193,6 +193,9 @@ RK_MUST enum rk_err vault_db_save(
 RK_MUST enum rk_err vault_db_exec(
     struct vault *v, const char *sql, struct rk_error *err);
 /* RK_ESTATE of a copy, and what stopped writing before. */
+/* Times that are kept are not negative. */
+RK_MUST enum rk_err vault_check_clock(
+    const struct vault *v, struct rk_error *err);
 RK_MUST enum rk_err vault_may_write(
     const struct vault *v, struct rk_error *err);
 /* Begin a transaction; one that could not be taken back for want of memory is

@@ -37,6 +37,8 @@ vault_begin(struct vault *v, struct rk_error *err)
 		return r;
 	if (v->writing)
 		return err_set(err, RK_ESTATE, "%s: begun already", v->name);
+	if ((r = vault_check_clock(v, err)) != RK_OK)
+		return r;
 	if ((r = vault_db_begin(v, "BEGIN IMMEDIATE", err)) != RK_OK)
 		return r;
 	if ((r = vault_refresh(v, err)) != RK_OK) {

@@ -472,6 +472,29 @@ test_clock_back(void **state)
 	vault_close(v);
 }
 
+static int64_t
+before_all(void)
+{
+	return -1;
+}
+
+static void
+test_clock_before_1970(void **state)
+{
+	struct rk_error err;
+	struct vault *v;
+
+	(void)state;
+	vaultrig_make(false);
+	v = vaultrig_unlocked();
+	v->clock = before_all;
+	assert_int_equal(vault_begin(v, &err), RK_EFAIL);
+	assert_non_null(strstr(err.text, "the clock is before 1970"));
+	v->clock = long_ago;
+	vaultrig_add(v, "a", RECORD_SECRET, 1);
+	vault_close(v);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_enter, scratch_leave)
 
 int
@@ -484,6 +507,7 @@ main(void)
 		TEST(test_busy),
 		TEST(test_holder),
 		TEST(test_clock_back),
+		TEST(test_clock_before_1970),
 		/* The default of this process from then on. */
 		TEST(test_full),
 		TEST(test_full_is_read),
