@@ -205,30 +205,11 @@ out:
 	return r;
 }
 
-/* The agent's log has the line before the signature leaves it. */
-static enum rk_err
-sign_by_agent(
-    struct kv *kv, const char *context, const char *const *words, size_t n)
-{
-	uint8_t hash[CRYPT_HASH512_LEN];
-	struct rk_secret *text = NULL;
-	enum rk_err r = RK_OK;
-
-	for (size_t i = 1; i < n && r == RK_OK; i++) {
-		if ((r = hash_file(kv, words[i], hash)) == RK_OK &&
-		    (r = kv_agent_sign(kv, words[0], context, hash, &text)) ==
-		        RK_OK)
-			r = write_signature(kv, words[i], text);
-		rk_secret_free(text);
-		text = NULL;
-	}
-	return r;
-}
-
-/* Is a key of that name open? */
+/* A key that is open. */
 struct wanted {
 	const char *name;
 	bool open;
+	uint64_t uses_left;
 };
 
 static void
@@ -236,7 +217,46 @@ look_for(const struct agent_key *key, void *arg)
 {
 	struct wanted *w = arg;
 
-	w->open = w->open || strcmp(key->name, w->name) == 0;
+	if (strcmp(key->name, w->name) != 0)
+		return;
+	w->open = true;
+	w->uses_left = key->uses_left;
+}
+
+/* Or the next one who signs wonders where it is. */
+static void
+tell_if_closed(struct kv *kv, const struct wanted *w, uint64_t used)
+{
+	char shown[SHOWN_LEN];
+
+	if (w->uses_left != AGENT_FOREVER && used >= w->uses_left)
+		out_note(&kv->out,
+		    "%s: that was the last use: the agent has closed it",
+		    str_escape(shown, sizeof(shown), w->name));
+}
+
+/* The agent's log has the line before the signature leaves it. */
+static enum rk_err
+sign_by_agent(struct kv *kv, const char *context, const char *const *words,
+    size_t n, const struct wanted *w)
+{
+	uint64_t used = 0;
+	uint8_t hash[CRYPT_HASH512_LEN];
+	struct rk_secret *text = NULL;
+	enum rk_err r = RK_OK;
+
+	for (size_t i = 1; i < n && r == RK_OK; i++) {
+		if ((r = hash_file(kv, words[i], hash)) == RK_OK &&
+		    (r = kv_agent_sign(kv, words[0], context, hash, &text)) ==
+		        RK_OK) {
+			used++;
+			r = write_signature(kv, words[i], text);
+		}
+		rk_secret_free(text);
+		text = NULL;
+	}
+	tell_if_closed(kv, w, used);
+	return r;
 }
 
 enum rk_err
@@ -260,7 +280,7 @@ verb_sign(struct kv *kv)
 	kv_try_agent(kv);
 	if (kv->agent != NULL && (r = kv_agent_keys(kv, look_for, &w)) != RK_OK)
 		return r;
-	return w.open ? sign_by_agent(kv, context, words, n)
+	return w.open ? sign_by_agent(kv, context, words, n, &w)
 	              : sign_here(kv, context, words, n);
 }
 

@@ -132,7 +132,11 @@ limited() {
 	json_has out '[[k["uses"], k["uses_left"], "keyvault, pid " in
 	    k["last_by"]] for k in v["keys"]] == [[1, 1, True]]' \
 	    "a use shows in status, with whose it was"
+	! grep -q 'last use' err
+	result $? "nothing more is said of it"
 	want 0 "two" sign_it deploy-ca
+	has err 'deploy-ca: that was the last use: the agent has closed it' \
+	    "who had the last is told"
 	want 7 "and no more" sign_it deploy-ca
 	want 0 "unlock for a moment" kv unlock --for 50ms deploy-ca
 	until_ok is_closed deploy-ca
