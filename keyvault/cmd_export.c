@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 #include "base/str.h"
-#include "cli/pass.h"
 #include "keyvault.h"
 
 static enum rk_err
@@ -33,25 +32,15 @@ verb_pub(struct kv *kv)
 	return write_public(kv, kv_operand(kv, 0), NULL);
 }
 
-/* A person is asked; a script has said --plain. */
+/* A person is asked; a script has said --plain-key. */
 static enum rk_err
 ask_plain(struct kv *kv, const char *name)
 {
 	char prompt[RECORD_NAME_MAX + 64];
-	char answer[16];
-	enum rk_err r;
 
-	if (args_flag(kv->args, "no-input") || isatty(STDIN_FILENO) != 1)
-		return RK_OK;
 	(void)snprintf(prompt, sizeof(prompt),
 	    "Write the secret of %s unencrypted? [y/N] ", name);
-	r = pass_ask(prompt, true, answer, sizeof(answer), &kv->err);
-	if (r == RK_ENOPASS)
-		return RK_OK;
-	if (r == RK_OK && strcmp(answer, "y") != 0 &&
-	    strcmp(answer, "yes") != 0)
-		return kv_fail(kv, RK_ECANCELED, name, "not written");
-	return r;
+	return kv_confirm(kv, prompt, name, "not written");
 }
 
 /* *pass stays NULL where it is to be plain. */

@@ -79,68 +79,163 @@ name_of(struct kv *kv, const char *path, struct record *rec)
 	return RK_OK;
 }
 
+/* A file, which is read once: who is asked in between gave its passphrase. */
+struct found {
+	const char *path;
+	struct record rec;
+	struct rk_secret
+	    *secret; /* NULL: it cannot be taken, and err says why */
+	struct rk_error err;
+};
+
 static enum rk_err
-take_file(struct kv *kv, const char *path, bool dry, struct record *rec)
+may_add(struct kv *kv, const struct record *rec)
 {
-	struct rk_secret *bytes = NULL;
-	struct rk_secret *secret = NULL;
+	const char *why = record_name_fault(rec->name);
 	struct record other;
-	const char *why;
 	char text[128];
 	enum rk_err r;
 
-	if ((r = name_of(kv, path, rec)) != RK_OK ||
-	    (r = kv_read(kv, path, INPUT_MAX, &bytes)) != RK_OK ||
-	    (r = form_read(kv, path, bytes, "ed25519", rec, &secret)) != RK_OK)
-		goto out;
-	if (!dry) {
-		r = add(kv, rec, secret);
-		goto out;
-	}
-	if ((why = record_name_fault(rec->name)) != NULL) {
+	if (why != NULL) {
 		(void)snprintf(text, sizeof(text), "the name %s", why);
-		r = kv_fail(kv, RK_EINVAL, rec->name, text);
-		goto out;
+		return kv_fail(kv, RK_EINVAL, rec->name, text);
 	}
 	r = vault_find(kv->vault, rec->name, &other, &kv->err);
 	if (r == RK_OK)
-		r = kv_fail(kv, RK_EEXIST, rec->name, "is there already");
-	else if (r == RK_ENOENT)
-		r = RK_OK;
-out:
+		return kv_fail(kv, RK_EEXIST, rec->name, "is there already");
+	return r == RK_ENOENT ? RK_OK : r;
+}
+
+static enum rk_err
+read_file(struct kv *kv, struct found *f)
+{
+	struct rk_secret *bytes = NULL;
+	enum rk_err r;
+
+	if ((r = name_of(kv, f->path, &f->rec)) == RK_OK &&
+	    (r = kv_read(kv, f->path, INPUT_MAX, &bytes)) == RK_OK)
+		r = form_read(
+		    kv, f->path, bytes, "ed25519", &f->rec, &f->secret);
 	rk_secret_free(bytes);
-	rk_secret_free(secret);
 	return r;
 }
 
-/* One line each, with the reason; the first failure is the status. */
+/* What is to be done with each file. */
+enum step {
+	STEP_DRY = 1, /* look whether it can be taken */
+	STEP_TAKE,    /* take it */
+};
+
 static enum rk_err
-take_files(struct kv *kv, const glob_t *g, bool dry, struct table *t)
+take_file(struct kv *kv, struct found *f, enum step step)
+{
+	enum rk_err r = RK_OK;
+
+	if (f->err.code != RK_OK) {
+		kv->err = f->err;
+		return f->err.code;
+	}
+	if (f->secret == NULL)
+		r = read_file(kv, f);
+	if (r == RK_OK)
+		r = step == STEP_DRY ? may_add(kv, &f->rec)
+		                     : add(kv, &f->rec, f->secret);
+	if (r != RK_OK)
+		f->err = kv->err;
+	if (step == STEP_TAKE) {
+		rk_secret_free(f->secret);
+		f->secret = NULL;
+	}
+	return r;
+}
+
+static enum rk_err
+tell_file(struct kv *kv, struct table *t, const struct found *f, enum step step)
 {
 	char id[SHOWN_ID_LEN];
-	struct record rec;
-	enum rk_err r;
-	enum rk_err told = RK_OK;
+	bool well = f->err.code == RK_OK;
 
+	if (well)
+		form_id(kv, &f->rec, id);
+	return table_row(
+	    t, (const union cell[]){ { .text = f->path },
+	           { .text = f->rec.name }, { .text = well ? id : NULL },
+	           { .text = !well              ? f->err.text
+	                     : step == STEP_DRY ? "can be imported"
+	                                        : "imported" } });
+}
+
+/* One line each, with the reason; the first failure is the status.  *taken:
+ * how many went well. */
+static enum rk_err
+take_files(
+    struct kv *kv, struct found *list, size_t n, enum step step, size_t *taken)
+{
+	static const struct field fields[] = {
+		{ .name = "file", .title = "FILE" },
+		{ .name = "name", .title = "NAME" },
+		{ .name = "id", .title = "FINGERPRINT" },
+		{ .name = "result", .title = "RESULT", .kind = FIELD_SHOWN },
+	};
+	struct table *t;
+	enum rk_err r;
+	enum rk_err told;
+
+	*taken = 0;
+	if ((told = table_new(&kv->out, fields, 4, &t)) != RK_OK)
+		return told;
 	kv_progress(kv, NULL, "taking files in");
-	for (size_t i = 0; i < g->gl_pathc && told == RK_OK; i++) {
-		memset(&rec, 0, sizeof(rec));
-		r = take_file(kv, g->gl_pathv[i], dry, &rec);
-		if (r == RK_OK)
-			form_id(kv, &rec, id);
+	for (size_t i = 0; i < n && told == RK_OK; i++) {
+		r = take_file(kv, &list[i], step);
+		*taken += r == RK_OK;
 		if (r != RK_OK && kv->status == 0)
 			kv->status = rk_err_exit(r);
-		told = table_row(
-		    t, (const union cell[]){ { .text = g->gl_pathv[i] },
-		           { .text = rec.name },
-		           { .text = r == RK_OK ? id : NULL },
-		           { .text = r != RK_OK ? kv->err.text
-		                     : dry      ? "can be imported"
-		                                : "imported" } });
-		kv_progress_at(i + 1, g->gl_pathc, kv);
+		told = tell_file(kv, t, &list[i], step);
+		kv_progress_at(i + 1, n, kv);
 	}
 	kv_progress(kv, NULL, NULL);
+	table_end(t);
 	return told;
+}
+
+/* A person sees what would be taken before it is; *go: and wants it. */
+static enum rk_err
+show_first(
+    struct kv *kv, const char *dir, struct found *list, size_t n, bool *go)
+{
+	char prompt[64];
+	size_t good;
+	enum rk_err r;
+
+	if ((r = take_files(kv, list, n, STEP_DRY, &good)) != RK_OK)
+		return kv_fail(kv, r, dir, rk_err_text(r));
+	*go = good > 0;
+	if (good == 0)
+		return RK_OK;
+	if ((r = out_flush(&kv->out)) != RK_OK)
+		return kv_fail(kv, r, dir, rk_err_text(r));
+	(void)snprintf(prompt, sizeof(prompt), "Import %zu key%s? [y/N] ", good,
+	    good == 1 ? "" : "s");
+	return kv_confirm(kv, prompt, dir, "nothing was imported");
+}
+
+static enum rk_err
+take_dir(struct kv *kv, const char *dir, struct found *list, size_t n)
+{
+	bool dry = args_flag(kv->args, "dry-run");
+	bool go = true;
+	size_t good;
+	enum rk_err r;
+
+	if (!dry && !args_flag(kv->args, "yes") && kv_has_person(kv) &&
+	    ((r = show_first(kv, dir, list, n, &go)) != RK_OK || !go))
+		return r;
+	r = take_files(kv, list, n, dry ? STEP_DRY : STEP_TAKE, &good);
+	if (r != RK_OK)
+		return kv_fail(kv, r, dir, rk_err_text(r));
+	if (dry)
+		out_note(&kv->out, "nothing was imported (--dry-run)");
+	return RK_OK;
 }
 
 /* Itself, and what selfy(1) makes in the folder where it runs. */
@@ -174,31 +269,26 @@ find_files(struct kv *kv, const char *dir, glob_t *g)
 enum rk_err
 verb_import_dir(struct kv *kv)
 {
-	static const struct field fields[] = {
-		{ .name = "file", .title = "FILE" },
-		{ .name = "name", .title = "NAME" },
-		{ .name = "id", .title = "FINGERPRINT" },
-		{ .name = "result", .title = "RESULT", .kind = FIELD_SHOWN },
-	};
-	bool dry = args_flag(kv->args, "dry-run");
 	const char *dir = kv_operand(kv, 0);
-	struct table *t;
+	struct found *list = NULL;
 	glob_t g;
 	enum rk_err r;
 
 	if ((r = find_files(kv, dir, &g)) != RK_OK)
 		goto out;
-	r = dry ? kv_open_names(kv) : kv_unlock(kv);
+	r = args_flag(kv->args, "dry-run") ? kv_open_names(kv) : kv_unlock(kv);
 	if (r != RK_OK)
 		goto out;
-	if ((r = table_new(&kv->out, fields, 4, &t)) == RK_OK) {
-		r = take_files(kv, &g, dry, t);
-		table_end(t);
+	if ((list = calloc(g.gl_pathc, sizeof(*list))) == NULL) {
+		r = kv_fail(kv, RK_ENOMEM, dir, rk_err_text(RK_ENOMEM));
+		goto out;
 	}
-	if (r != RK_OK)
-		r = kv_fail(kv, r, dir, rk_err_text(r));
-	else if (dry)
-		out_note(&kv->out, "nothing was imported (--dry-run)");
+	for (size_t i = 0; i < g.gl_pathc; i++)
+		list[i].path = g.gl_pathv[i];
+	r = take_dir(kv, dir, list, g.gl_pathc);
+	for (size_t i = 0; i < g.gl_pathc; i++)
+		rk_secret_free(list[i].secret);
+	free(list);
 out:
 	globfree(&g);
 	return r;

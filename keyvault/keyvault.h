@@ -92,6 +92,12 @@ void kv_retry(struct kv *kv, const char *text);
 /* A note that work on a passphrase takes a while, for a person. */
 void kv_tell_wait(const struct kv *kv, const char *path);
 
+/* Is there a person to ask before something is done? */
+bool kv_has_person(const struct kv *kv);
+/* Then: RK_ECANCELED, of name, where they do not say yes. */
+RK_MUST enum rk_err kv_confirm(
+    struct kv *kv, const char *prompt, const char *name, const char *no);
+
 /* The last that is done to the vault, whatever became (r) of the verb: what was
  * written is in its place.  That another process reads it is only told. */
 RK_MUST enum rk_err kv_settle(struct kv *kv, enum rk_err r);

@@ -81,6 +81,7 @@ static const struct opt import_dir_opts[] = {
 	{ .name = "dry-run",
 	    .letter = 'n',
 	    .about = "say what would be imported" },
+	{ .name = "yes", .about = "do not show it and ask first" },
 	{ 0 },
 };
 static const struct opt export_opts[] = {

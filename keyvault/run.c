@@ -45,6 +45,29 @@ kv_tell_wait(const struct kv *kv, const char *path)
 		    str_escape(shown, sizeof(shown), path));
 }
 
+bool
+kv_has_person(const struct kv *kv)
+{
+	return !args_flag(kv->args, "no-input") && isatty(STDIN_FILENO) == 1;
+}
+
+enum rk_err
+kv_confirm(struct kv *kv, const char *prompt, const char *name, const char *no)
+{
+	char answer[16];
+	enum rk_err r;
+
+	if (!kv_has_person(kv))
+		return RK_OK;
+	r = pass_ask(prompt, true, answer, sizeof(answer), &kv->err);
+	if (r == RK_ENOPASS)
+		return RK_OK;
+	if (r == RK_OK && strcmp(answer, "y") != 0 &&
+	    strcmp(answer, "yes") != 0)
+		return kv_fail(kv, RK_ECANCELED, name, no);
+	return r;
+}
+
 /* Whatever was written, and whatever then failed. */
 static void
 remember(struct kv *kv)

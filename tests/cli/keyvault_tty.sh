@@ -157,6 +157,32 @@ told_nobody() {
 	"$keyvault" doctor | grep -q '^confirming .*keyvault allow'
 }
 
+# What would be taken is shown to a person first.
+import_dir() {
+	terminal=i
+	fresh
+	mkdir -p taken
+	kv export deploy-ca --plain-key -o taken/one.key >/dev/null 2>&1
+	prompt 100 24 ASAN_OPTIONS=detect_leaks=0
+	enter "KEYVAULT_DB=$KEYVAULT_DB '$keyvault' --pass file:$tmp/pass \
+import-dir $tmp/taken; echo END-\$?"
+	shows ' one  *SHA256:.*can be imported' "import-dir shows what it would do"
+	shows 'Import 1 key?' "and asks"
+	enter n
+	shows '^END-1' "no"
+	want 8 "is no" "$keyvault" show one
+	term kill-server
+	terminal=j
+	prompt 100 24 ASAN_OPTIONS=detect_leaks=0
+	enter "KEYVAULT_DB=$KEYVAULT_DB '$keyvault' --pass file:$tmp/pass \
+import-dir $tmp/taken; echo END-\$?"
+	shows 'Import 1 key?' "asked again"
+	enter y
+	shows '^END-0' "yes"
+	want 0 "is yes" "$keyvault" show one
+	term kill-server
+}
+
 # A disk that takes its time.
 far() {
 	if ! command -v strace >/dev/null ||
@@ -174,7 +200,7 @@ far() {
 	prompt 100 24 ASAN_OPTIONS=detect_leaks=0
 	enter "KEYVAULT_DB=$KEYVAULT_DB strace -f -o /dev/null -e \
 trace=fsync,fdatasync -e inject=fsync,fdatasync:delay_enter=600000 '$keyvault' \
---pass file:$tmp/pass import-dir $tmp/keys; echo END-\$?"
+--pass file:$tmp/pass import-dir $tmp/keys --yes; echo END-\$?"
 	shows '^keyvault: taking files in: [1-4] of 5$' \
 	    "what takes more than a second says how far it is"
 	shows '^END-0' "to its end"
@@ -203,6 +229,7 @@ in_front
 in_background
 gone
 by_name
+import_dir
 far
 logout
 finish
