@@ -171,6 +171,7 @@ help:
 	@echo '  test           run the tests of this MODE'
 	@echo '  check          what ./check runs: every mode, every test'
 	@echo '  fuzzers fuzz   libFuzzer targets (MODE=fuzz CC=clang)'
+	@echo '  stress         end keyvault by force 500 times, and what takes long'
 	@echo '  bench          measure against the raw limits'
 	@echo '  interop        try calls to and from a Go peer (fetches Go)'
 	@echo '  examples       programs that use only the public headers'
@@ -354,6 +355,12 @@ bench:
 	bench/run
 endif
 
+# By hand, before a release: the full numbers, of which ./check does a part.
+stress: programs
+	tests/run --once -t 3600 -j 1 --mode $(B) \
+	    'keyvault_crash=RPCKIT_VAULT_STRESS=1 tests/cli/keyvault_crash.sh' \
+	    'keyvault_keys=RPCKIT_VAULT_STRESS=1 tests/cli/keyvault_keys.sh'
+
 # By hand, before a release; INTEROP=--long waits for idle connections too.
 interop:
 	MODE='$(MODE)' BUILD='$(BUILD)' tests/interop/run $(INTEROP)
@@ -366,7 +373,7 @@ format:
 
 include contrib/install.mk
 
-.PHONY: all programs tests test-objects objects test-tools fuzzers benches examples \
+.PHONY: all stress programs tests test-objects objects test-tools fuzzers benches examples \
 	help test print-units print-tsan-units print-libs check fuzz bench interop \
 	clean format
 .SECONDARY:

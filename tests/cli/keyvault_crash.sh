@@ -1,12 +1,13 @@
 #!/bin/sh
 # keyvault ended by force while it writes, and two of them at once: what it
-# told of is there, and nothing is half.  RPCKIT_VAULT_STRESS=1: 500 times.
+# told of is there, and nothing is half.  RPCKIT_VAULT_STRESS=1: 500 times, as
+# "make stress" does.
 # TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
 
 # shellcheck source=tests/lib/keyvault.sh
 . "${SRC_DIR:?}/tests/lib/keyvault.sh"
 
-rounds=20
+rounds=60
 [ -z "${RPCKIT_VAULT_STRESS:-}" ] || rounds=500
 
 # A number below $1; the same ones every time.
@@ -63,6 +64,85 @@ killed_renaming() {
 	fi
 }
 
+# dies COMMAND...: it is ended at some moment, or has ended by then.
+dies() {
+	"$@" >/dev/null 2>err &
+	pid=$!
+	random $((60 + i % 3 * 80))
+	sleep "$(printf 0.%03d "$number")"
+	kill -9 $pid 2>/dev/null
+	wait $pid 2>/dev/null
+}
+
+# The vault as a whole: every record opens, with one of these passphrases.
+opens_with() { # SPEC...
+	for spec in "$@"; do
+		"$keyvault" --pass "$spec" check >out 2>err && return 0
+	done
+	return 1
+}
+
+# All of what was told of is there, but for $1, which may be.
+there_but() {
+	"$keyvault" --plain ls | cut -f1 | LC_ALL=C sort >listed || return 1
+	grep -vx "$1" told | LC_ALL=C sort >told.sorted
+	grep -vx "$1" listed | cmp -s - told.sorted || return 1
+	cp listed told
+}
+
+killed_importing() {
+	dies "$keyvault" --pass file:pass import "i$1" pass --type secret
+	there_but "i$1" || return 1
+	! grep -qx "i$1" told ||
+		kv export "i$1" --plain-key 2>err | cmp -s - pass
+}
+
+# Any record but those that other rounds count on.
+killed_removing() {
+	victim=$(grep '^[ir][0-9]' told | tail -n 1)
+	[ -n "$victim" ] || return 0
+	dies "$keyvault" --pass file:pass rm "$victim"
+	there_but "$victim"
+}
+
+killed_sealing_anew() {
+	dies "$keyvault" --pass file:pass rekey --kdf-time 1ms
+	there_but none && opens_with file:pass
+}
+
+# The one or the other opens it; what follows wants the first.
+killed_changing_pass() {
+	dies "$keyvault" --pass file:pass passwd --kdf-time 1ms \
+	    --new-pass file:fpass
+	there_but none && opens_with file:pass file:fpass || return 1
+	[ "$spec" = file:pass ] ||
+		"$keyvault" --pass file:fpass passwd --kdf-time 1ms \
+		    --new-pass file:pass 2>err
+}
+
+# The copy differs in one record, which is all there or not at all.
+killed_restoring() {
+	rm -f copy.db
+	"$keyvault" backup copy.db 2>err || return 1
+	kv import "x$1" pass --type secret 2>err || return 1
+	dies "$keyvault" --pass file:pass restore copy.db
+	there_but "x$1" && opens_with file:pass || return 1
+	! grep -qx "x$1" told || kv rm "x$1" 2>err || return 1
+	there_but "x$1"
+}
+
+one_round() { # NUMBER
+	case $(($1 % 8)) in
+	0) killed_sealing_anew ;;
+	1 | 5) killed_adding "$1" ;;
+	2) killed_renaming ;;
+	3) killed_importing "$1" ;;
+	4) killed_changing_pass ;;
+	6) killed_removing ;;
+	7) killed_restoring "$1" ;;
+	esac
+}
+
 ended_by_force() {
 	fresh
 	"$keyvault" --plain ls | cut -f1 >told
@@ -71,11 +151,10 @@ ended_by_force() {
 	i=0
 	while [ $i -lt $rounds ]; do
 		i=$((i + 1))
-		if [ $((i % 3)) -eq 0 ]; then
-			killed_renaming || bad=$((bad + 1))
-		else
-			killed_adding $i || bad=$((bad + 1))
-		fi
+		one_round $i || {
+			bad=$((bad + 1))
+			echo "# round $i"
+		}
 		if [ $((i % 10)) -eq 0 ]; then
 			kv check >out 2>err || bad=$((bad + 1))
 		fi

@@ -26,7 +26,9 @@ came_and_went() {
 	want 9 "not over a file" kv export plain --form openssh \
 	    --file-pass file:fpass -o ssh.key
 	imports openssh ssh.key --file-pass file:fpass
-	# Half a minute of Argon2id in an instrumented program's memory.
+	# Half a minute of Argon2id in an instrumented program's memory.  There
+	# is no file that Go wrote: test_keyfile compares the form field by
+	# field with the one that is described.
 	if [ -n "${RPCKIT_VAULT_STRESS:-}" ]; then
 		want 0 "export rpc25519" kv export plain --form rpc25519 \
 		    --file-pass file:fpass -o go.key
