@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "keyvault.h"
 
+#define NO_ANSWER "gives no answer"
 #define KEYS_JSON_MAX (8u << 20) /* of AGENT_KEYS_MAX keys, and more */
 
 void
@@ -236,7 +237,9 @@ status_vault(struct kv *kv, const struct vault_info *info, const char *id,
 static enum rk_err
 status_agent(struct kv *kv, const struct agent_status *agent)
 {
-	if (agent->pid == 0)
+	if (kv->mute)
+		kv_line(kv, "agent", NO_ANSWER);
+	else if (agent->pid == 0)
 		kv_line(kv, "agent", "none");
 	else
 		out_text(&kv->out, "%-12s pid %u, %u key%s open\n", "agent",
@@ -264,6 +267,10 @@ verb_status(struct kv *kv)
 	kv_try_agent(kv);
 	if (kv->agent != NULL && (r = kv_agent_status(kv, &agent)) != RK_OK)
 		return r;
+	if (kv->mute) {
+		(void)str_copy(agent.fault, sizeof(agent.fault), NO_ANSWER);
+		kv->status = rk_err_exit(RK_ETIMEOUT);
+	}
 	str_hex(id, info.id, VAULT_ID_LEN);
 	if (kv->out.form != OUT_TEXT)
 		return status_row(kv, &info, id, records, &agent);

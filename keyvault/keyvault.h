@@ -43,6 +43,7 @@ struct kv {
 	bool restored;
 	struct agent_conn *agent; /* NULL: not called, or not there */
 	bool by_agent;            /* names are read by way of it */
+	bool mute;                /* it is there, and gives no answer */
 	struct kv_bar bar;
 	struct rk_error err;
 	char retry[256];

@@ -9,6 +9,8 @@
 #include "base/str.h"
 #include "keyvault.h"
 
+#define LOOK_MS 2000 /* for its first answer */
+
 enum rk_err
 kv_agent_status(struct kv *kv, struct agent_status *out)
 {
@@ -54,6 +56,27 @@ let_go(struct kv *kv)
 	kv->agent = NULL;
 }
 
+/* Nobody waits long for an agent that was stopped: those who look go on without
+ * it. */
+static enum rk_err
+call_agent(struct kv *kv, const char *path)
+{
+	enum rk_err r;
+
+	r = agent_dial(path, LOOK_MS, &kv->agent, &kv->err);
+	if (r == RK_OK)
+		agent_hurry(kv->agent, LOOK_MS, false);
+	return r;
+}
+
+/* It has answered once: what it does next may take its time. */
+static void
+be_patient(struct kv *kv)
+{
+	if (kv->agent != NULL)
+		agent_hurry(kv->agent, AGENT_CALL_MS, false);
+}
+
 enum rk_err
 kv_need_agent(struct kv *kv, bool ours)
 {
@@ -63,11 +86,12 @@ kv_need_agent(struct kv *kv, bool ours)
 
 	if ((r = agent_path(path, &named, &kv->err)) != RK_OK)
 		return r;
-	r = agent_dial(path, AGENT_DIAL_MS, &kv->agent, &kv->err);
+	r = call_agent(kv, path);
 	if (r == RK_ECONNECT)
 		kv_retry(kv, "eval \"$(keyvault agent)\"");
 	if (r == RK_OK && ours && (r = check_vault(kv, true)) != RK_OK)
 		let_go(kv);
+	be_patient(kv);
 	return r;
 }
 
@@ -81,9 +105,11 @@ kv_try_agent(struct kv *kv)
 	if (kv->agent != NULL || args_given(kv->args, "pass") ||
 	    agent_path(path, &named, &kv->err) != RK_OK)
 		return;
-	r = agent_dial(path, AGENT_DIAL_MS, &kv->agent, &kv->err);
+	r = call_agent(kv, path);
 	if (r == RK_OK && (r = check_vault(kv, true)) != RK_OK)
 		let_go(kv);
+	be_patient(kv);
+	kv->mute = r == RK_ETIMEOUT;
 	if (r != RK_OK && (named || r != RK_ECONNECT) && r != RK_EINVAL)
 		out_warn(&kv->out, "%s", kv->err.text);
 	err_clear(&kv->err);
@@ -98,8 +124,7 @@ kv_settle_log(struct kv *kv)
 
 	/* It does so before it says how it is. */
 	if (kv->agent == NULL && agent_path(path, &named, &kv->err) == RK_OK &&
-	    agent_dial(path, AGENT_DIAL_MS, &kv->agent, &kv->err) == RK_OK &&
-	    kv_agent_status(kv, &s) != RK_OK)
+	    call_agent(kv, path) == RK_OK && kv_agent_status(kv, &s) != RK_OK)
 		let_go(kv);
 	err_clear(&kv->err);
 }

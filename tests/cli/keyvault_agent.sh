@@ -401,6 +401,25 @@ in_front() {
 	result $? "and leaves the socket to whoever made it"
 }
 
+# Stopped, it is neither none nor waited for as one that is busy.
+mute() {
+	fresh
+	want 0 "an agent" agent_start
+	want 0 "unlock" kv unlock deploy-ca
+	kill -STOP "$KEYVAULT_AGENT_PID"
+	want 5 "status of a stopped agent" "$keyvault" status
+	has out '^agent  *gives no answer$' "says that it is there"
+	"$keyvault" --json status >out 2>err
+	json_has out 'v["fault"] == "gives no answer"' "and to programs"
+	want 0 "ls goes on without it" "$keyvault" ls
+	has err 'agent: gives no answer' "and says so"
+	want 7 "sign has no key" sign_it deploy-ca
+	has err 'agent: gives no answer' "and says why"
+	kill -CONT "$KEYVAULT_AGENT_PID"
+	want 0 "when it goes on" sign_it deploy-ca
+	agent_stop
+}
+
 started
 used
 limited
@@ -410,5 +429,6 @@ by_askpass
 hidden
 not_over
 replaced
+mute
 in_front
 finish
