@@ -447,6 +447,7 @@ verb_unlock(struct kv *kv)
 	    !bytes_get_u8(&answer, &can_ask))
 		return kv_fail(kv, RK_EPROTO, "agent", "an odd answer");
 	out_note(&kv->out, "%u key%s open", opened, opened == 1 ? "" : "s");
+	kv_advise_ssh(kv);
 	if (args_flag(kv->args, "confirm") && can_ask == 0)
 		out_note(&kv->out,
 		    "the agent has no terminal and no askpass program: who "

@@ -1,4 +1,8 @@
 /* rename, rm, note and tag: records changed, not their secrets. */
+#include <string.h>
+
+#include "agent.h"
+#include "agent_proto.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "keyvault.h"
@@ -52,6 +56,40 @@ verb_note(struct kv *kv)
 	return finish(kv, &rec, VAULT_ACT_NOTE, r);
 }
 
+struct opened {
+	const char *name;
+	bool yes;
+};
+
+static void
+look_for(const struct agent_key *key, void *arg)
+{
+	struct opened *o = arg;
+
+	o->yes = o->yes || strcmp(key->name, o->name) == 0;
+}
+
+/* What is taken from an open key is gone at once; what it gets is not there
+ * before it is opened with that. */
+static void
+tell_if_open(struct kv *kv, const struct record *rec, unsigned before)
+{
+	struct opened o = { .name = rec->name };
+	char shown[SHOWN_LEN];
+	struct rk_error err = kv->err;
+
+	if ((agent_uses(rec) & ~before) == 0)
+		return;
+	kv_seek_agent(kv);
+	if (kv->agent != NULL && kv_agent_keys(kv, look_for, &o) == RK_OK &&
+	    o.yes)
+		out_note(&kv->out,
+		    "%s: is open, and takes its new uses when it is unlocked "
+		    "again",
+		    str_escape(shown, sizeof(shown), rec->name));
+	kv->err = err;
+}
+
 enum rk_err
 verb_tag(struct kv *kv)
 {
@@ -60,6 +98,7 @@ verb_tag(struct kv *kv)
 	struct record rec;
 	struct buf b;
 	enum rk_err r = start(kv, &rec);
+	unsigned before = r == RK_OK ? agent_uses(&rec) : 0;
 
 	buf_init(&b, RECORD_TAGS_MAX);
 	for (size_t i = 1; i < n && r == RK_OK; i++) {
@@ -78,6 +117,8 @@ verb_tag(struct kv *kv)
 	}
 	r = finish(kv, &rec, VAULT_ACT_TAG, r);
 	buf_fini(&b);
+	if (r == RK_OK)
+		tell_if_open(kv, &rec, before);
 	return r;
 }
 

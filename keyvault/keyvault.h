@@ -197,6 +197,10 @@ RK_MUST enum rk_err kv_need_agent(struct kv *kv, bool ours);
 /* The same if it is there; a warning where it was named and is not.  kv->agent
  * tells.  Not with --pass. */
 void kv_try_agent(struct kv *kv);
+/* The same with --pass too, and without a word. */
+void kv_seek_agent(struct kv *kv);
+/* Who has an agent for SSH, and no open key that it shows, is told why. */
+void kv_advise_ssh(struct kv *kv);
 /* Have the agent, if one is there, write down what it has not yet. */
 void kv_settle_log(struct kv *kv);
 RK_MUST enum rk_err kv_agent_status(struct kv *kv, struct agent_status *out);

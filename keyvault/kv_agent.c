@@ -1,8 +1,11 @@
 /* What verbs do by way of the agent: names of a hidden vault, signatures. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "agent.h"
 #include "agent_proto.h"
+#include "agent_sock.h"
 #include "base/agent_client.h"
 #include "base/agent_dial.h"
 #include "base/error.h"
@@ -116,6 +119,18 @@ kv_try_agent(struct kv *kv)
 }
 
 void
+kv_seek_agent(struct kv *kv)
+{
+	char path[AGENT_PATH_MAX];
+	bool named;
+
+	if (kv->agent == NULL && agent_path(path, &named, &kv->err) == RK_OK &&
+	    call_agent(kv, path) == RK_OK && check_vault(kv, false) != RK_OK)
+		let_go(kv);
+	err_clear(&kv->err);
+}
+
+void
 kv_settle_log(struct kv *kv)
 {
 	char path[AGENT_PATH_MAX];
@@ -155,6 +170,53 @@ kv_agent_keys(struct kv *kv, kv_key_fn *fn, void *arg)
 	} while (r == RK_OK && n != before && n < AGENT_KEYS_MAX);
 	buf_fini(&args);
 	return r;
+}
+
+/* ---- keys for SSH ---- */
+
+struct ssh_keys {
+	struct kv *kv;
+	char other[RECORD_NAME_MAX + 1]; /* one that is not for it */
+	bool any;
+};
+
+static void
+look_for_ssh(const struct agent_key *key, void *arg)
+{
+	struct ssh_keys *s = arg;
+	struct record rec;
+	struct rk_error err;
+
+	if (vault_find(s->kv->vault, key->name, &rec, &err) != RK_OK ||
+	    rec.kind != RECORD_ED25519)
+		return;
+	if ((agent_uses(&rec) & USE_SSH) != 0)
+		s->any = true;
+	else
+		(void)str_copy(s->other, sizeof(s->other), rec.name);
+}
+
+void
+kv_advise_ssh(struct kv *kv)
+{
+	struct ssh_keys s = { .kv = kv };
+	char path[AGENT_PATH_MAX];
+	char ssh[AGENT_PATH_MAX];
+	char shown[SHOWN_LEN];
+	struct rk_error err;
+	struct stat st;
+	bool named;
+
+	if (agent_path(path, &named, &err) != RK_OK ||
+	    agent_sock_ssh(path, ssh, &err) != RK_OK || lstat(ssh, &st) != 0 ||
+	    !S_ISSOCK(st.st_mode) ||
+	    kv_agent_keys(kv, look_for_ssh, &s) != RK_OK || s.any ||
+	    s.other[0] == '\0')
+		return;
+	out_note(&kv->out,
+	    "none is for SSH, which takes a tag: keyvault tag %s use:ssh, "
+	    "then keyvault unlock",
+	    str_escape(shown, sizeof(shown), s.other));
 }
 
 /* ---- names ---- */

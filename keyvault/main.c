@@ -456,7 +456,8 @@ static const char *const examples[] = {
 	"keyvault new deploy-ca --note 'offline on Fridays'",
 	"keyvault import node certs/node.key   # then remove the file",
 	"keyvault sign deploy-ca request.bin   # to request.bin.sig",
-	"eval \"$(keyvault agent --ssh)\" && keyvault unlock",
+	"keyvault tag node use:ssh && eval \"$(keyvault agent --ssh)\" && "
+	"keyvault unlock",
 	"keyvault exec --fd 3=token -- upload --token-file /dev/fd/3",
 	"keyvault backup /media/stick/vault.db",
 	NULL,

@@ -420,6 +420,33 @@ mute() {
 	agent_stop
 }
 
+# Keys for SSH take a tag: who misses it is told.
+tagless() {
+	fresh
+	want 0 "an agent for SSH" agent_start --ssh
+	want 0 "unlock" kv unlock
+	has err 'none is for SSH, .*keyvault tag deploy-ca use:ssh' \
+	    "names the tag that is missing"
+	want 0 "tag an open key" kv tag deploy-ca use:ssh
+	has err 'deploy-ca: is open, and takes its new uses when it is unlocked' \
+	    "says from when it holds"
+	want 0 "unlock again" kv unlock
+	! grep -q SSH err
+	result $? "nothing is missing"
+	want 0 "take the tag away" kv tag deploy-ca use:file use:ssh
+	has err 'takes its new uses' "a use that comes"
+	want 0 "and one that goes" kv tag deploy-ca use:ssh
+	! grep -q 'is open' err
+	result $? "holds at once"
+	agent_stop
+	want 0 "an agent without" agent_start
+	want 0 "tag" kv tag deploy-ca use:file
+	want 0 "unlock" kv unlock
+	! grep -q SSH err
+	result $? "is not asked for what it does not do"
+	agent_stop
+}
+
 started
 used
 limited
@@ -430,5 +457,6 @@ hidden
 not_over
 replaced
 mute
+tagless
 in_front
 finish
