@@ -173,6 +173,25 @@ keep_present(struct kv *kv, char kept[PATH_LEN])
 	return r;
 }
 
+/* Ended by force behind its commit it was meant; what failed was not. */
+static enum rk_err
+put_back(struct kv *kv, struct vault *from)
+{
+	enum rk_err r;
+
+	seen_mean(from);
+	if (kv->vault != NULL) {
+		kv_progress(kv, kv->vault, "putting pages back");
+		r = vault_restore(kv->vault, from, &kv->err);
+		kv_progress(kv, kv->vault, NULL);
+	} else {
+		r = back_up(kv, from, kv->path);
+	}
+	if (r != RK_OK)
+		seen_unmean(from);
+	return r;
+}
+
 /* What is there now is kept. */
 static enum rk_err
 replace(struct kv *kv, struct vault *from)
@@ -185,10 +204,7 @@ replace(struct kv *kv, struct vault *from)
 		return r;
 	out_note(&kv->out, "kept what was there as %s",
 	    str_escape(shown, sizeof(shown), kept));
-	kv_progress(kv, kv->vault, "putting pages back");
-	r = vault_restore(kv->vault, from, &kv->err);
-	kv_progress(kv, kv->vault, NULL);
-	return r;
+	return put_back(kv, from);
 }
 
 static enum rk_err
@@ -223,14 +239,12 @@ restore_from(struct kv *kv, struct vault *from, const char *path, bool dry)
 		kv_retry(kv, "move it away, then restore again");
 		goto out;
 	}
-	if (!dry)
-		seen_mean(from);
 	if (dry && there)
 		r = compare(kv, from);
 	else if (there)
 		r = replace(kv, from);
 	else if (!dry && (r = vault_make_folder(kv->path, &kv->err)) == RK_OK)
-		r = back_up(kv, from, kv->path);
+		r = put_back(kv, from);
 	if (r != RK_OK || dry)
 		goto out;
 	/* It was meant, whatever becomes of the line in the log. */

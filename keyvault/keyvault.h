@@ -182,8 +182,10 @@ void seen_read(struct vault *v, struct seen *out);
  * go on from it. */
 bool seen_look(const struct kv *kv, const struct seen *before);
 /* What is unlocked is about to be put back, and that may be ended by force:
- * until the next seen_keep() what goes on from it is meant, too. */
+ * until the next seen_keep() it, with a few lines more, is meant, too. */
 void seen_mean(struct vault *from);
+/* That failed: it is not. */
+void seen_unmean(struct vault *from);
 /* Remember what is verified; a lower one only if that was meant. */
 void seen_keep(struct vault *v, bool restored);
 

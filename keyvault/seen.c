@@ -1,12 +1,15 @@
 /* What this user saw last of a vault, so that an older copy is noticed. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/str.h"
 #include "keyvault.h"
 
 #define TEXT_MAX 320 /* twice three numbers and a hash */
+#define BEHIND_MAX 4 /* lines of a log behind what was meant */
 
 static enum rk_err
 path_of(const struct vault_info *info, char out[PATH_LEN])
@@ -150,12 +153,22 @@ is_other(struct vault *v, const struct vault_mark *before)
 	return vault_follows(v, before, NULL) == RK_ETAMPERED;
 }
 
-/* A restore was begun, and ended by force behind what it put back. */
+/*
+ * A restore was begun, and ended by force behind what it put back: that is
+ * there, or little more, as whoever writes looks first.  Much that goes on from
+ * it, or has a later key, is what was there in between, which nobody meant.
+ */
 static bool
 is_meant(struct vault *v, const struct seen *before)
 {
-	return before->meant.key_number != 0 &&
-	       vault_follows(v, &before->meant, NULL) == RK_OK;
+	const struct vault_mark *meant = &before->meant;
+	struct vault_mark now;
+
+	vault_last(v, &now);
+	return meant->key_number != 0 && now.key_number == meant->key_number &&
+	       now.line - meant->line <= BEHIND_MAX &&
+	       is_other(v, &before->last) &&
+	       vault_follows(v, meant, NULL) == RK_OK;
 }
 
 bool
@@ -199,6 +212,26 @@ seen_mean(struct vault *from)
 	/* One line alone would be what was seen. */
 	if (seen.last.key_number != 0)
 		write_file(path, &seen);
+}
+
+void
+seen_unmean(struct vault *from)
+{
+	char path[PATH_LEN];
+	char text[TEXT_MAX];
+	const char *end;
+	ssize_t n;
+	int fd;
+
+	if (!find_path(from, path) ||
+	    (fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) < 0)
+		return;
+	/* In its place: what failed may have failed of a full disk. */
+	n = read(fd, text, sizeof(text));
+	end = n > 0 ? memchr(text, '\n', (size_t)n) : NULL;
+	if (end != NULL && ftruncate(fd, end + 1 - text) == 0)
+		(void)fsync(fd);
+	(void)close(fd);
 }
 
 void

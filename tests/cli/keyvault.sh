@@ -193,6 +193,44 @@ cared_for() {
 	mode new 700
 }
 
+# What was not put back was not meant: another copy in its place is noticed,
+# also one that goes on from what was to be put back.
+failed_restoring() {
+	fresh
+	find . -name 'vault-*.seen' -delete
+	want 0 "backup" "$keyvault" backup early
+	want 0 "new after it" kv new n1
+	cp v/vault.db between
+	want 0 "and more" kv new n2
+	want 0 "check" kv check
+	python3 - <<-'EOF' &
+		import os, sqlite3, time
+		db = sqlite3.connect("v/vault.db", isolation_level=None)
+		db.execute("BEGIN IMMEDIATE")
+		open("held", "w").close()
+		for _ in range(6000):
+		    if os.path.exists("over"):
+		        break
+		    time.sleep(0.01)
+		db.execute("ROLLBACK")
+		db.close()
+	EOF
+	holder=$!
+	until_ok test -e held
+	want 10 "restore, while another writes" kv restore early \
+	    --file-pass file:pass
+	: >over
+	wait $holder
+	rm -f v/vault.db-wal v/vault.db-shm
+	cp between v/vault.db
+	want 0 "a copy put in its place" kv check
+	has err 'older than what was here before' "is noticed"
+	want 0 "restore" kv restore early --file-pass file:pass
+	want 0 "check" kv check
+	[ ! -s err ]
+	result $? "that was meant"
+}
+
 is_refused() {
 	fresh
 	chmod 755 v
@@ -221,5 +259,6 @@ listed
 prompts
 changed
 cared_for
+failed_restoring
 is_refused
 finish
