@@ -13,7 +13,8 @@ struct search {
 	struct selfy *s;
 	const struct crl *crl;
 	const uint8_t *pub;
-	char found[PATH_LEN]; /* the file with a revoked one, or "" */
+	char found[PATH_LEN];           /* the file with a revoked one, or "" */
+	char unread[RK_ERROR_TEXT_LEN]; /* why the first was not read, or "" */
 };
 
 /* NAME.crt, and NAME.crt.SERIAL, which -renew puts aside. */
@@ -39,7 +40,7 @@ is_revoked(const struct search *f, const struct cert *c)
 	       cert_is_signed_by(c, f->s->ca.cert);
 }
 
-/* What cannot be read is told about: it might have been the one. */
+/* What cannot be read might have been the one. */
 static void
 look_at(struct search *f, const char *path)
 {
@@ -49,7 +50,11 @@ look_at(struct search *f, const char *path)
 
 	buf_init(&text, PEM_MAX_BYTES);
 	if (selfy_read_cert(s, path, &c, &text) != RK_OK) {
-		out_warn(&s->out, "%s", s->err.text);
+		if (args_flag(s->args, "revoked"))
+			out_warn(&s->out, "%s", s->err.text);
+		else if (f->unread[0] == '\0')
+			(void)str_copy(
+			    f->unread, sizeof(f->unread), s->err.text);
 		err_clear(&s->err);
 		s->retry[0] = '\0';
 	} else if (is_revoked(f, c)) {
@@ -84,6 +89,21 @@ look_in(struct search *f, const char *dir)
 	return r;
 }
 
+/* Nobody knows whose key is in a file that was not read. */
+static enum rk_err
+judge_unread(struct search *f, const char *path)
+{
+	struct selfy *s = f->s;
+	char shown[SHOWN_LEN];
+
+	if (f->unread[0] == '\0')
+		return RK_OK;
+	selfy_retry(s, "again without that file; or -revoked");
+	return err_set(&s->err, RK_EREVOKED,
+	    "%s: cannot tell whether its key was revoked: %s",
+	    str_escape(shown, sizeof(shown), path), f->unread);
+}
+
 /* Told where -revoked wants it all the same. */
 static enum rk_err
 judge(struct search *f, const char *path)
@@ -94,7 +114,7 @@ judge(struct search *f, const char *path)
 	char why[SHOWN_LEN + 64];
 
 	if (f->found[0] == '\0')
-		return RK_OK;
+		return judge_unread(f, path);
 	(void)snprintf(why, sizeof(why),
 	    "is for the key of %s, which is revoked",
 	    str_escape(of, sizeof(of), f->found));

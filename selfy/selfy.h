@@ -170,8 +170,9 @@ void ca_fini(struct ca *ca);
 /* revoked.c */
 
 /* RK_EREVOKED: a certificate that is among the files of the certificates or of
- * the CA has this key, and is on the CA's list; with -revoked that is a warning
- * only.  path: of the request.  The CA's certificate is open. */
+ * the CA has this key, and is on the CA's list, or one of those files cannot be
+ * read; with -revoked that is a warning only.  path: of the request.  The CA's
+ * certificate is open. */
 RK_MUST enum rk_err revoked_check(
     struct selfy *s, const char *path, const uint8_t pub[RK_KEY_PUBLIC_LEN]);
 

@@ -220,9 +220,20 @@ revoked_keys() {
 	want 2 "no other action has it" "$selfy" -k other -revoked
 	echo rubbish >certs/odd.crt
 	want 0 "another key" "$selfy" -csr fine -o away -e f@o -nopass
-	want 0 "is signed" "$selfy" -sign away/fine.csr
-	has err 'certs/odd.crt: ' "what could not be looked at is told"
+	want 6 "waits for one who knows" "$selfy" -sign away/fine.csr
+	has err 'fine.csr: cannot tell whether its key was revoked: certs/odd' \
+	    "what could not be looked at is told"
+	has err '^try: ' "and what to do"
+	absent "gets nothing" certs/fine.crt
+	want 6 "which hides no revoked one" "$selfy" -sign again.csr -force
+	want 0 "is signed where that is known" \
+	    "$selfy" -sign away/fine.csr -revoked
+	has err 'certs/odd.crt: ' "and told of"
 	rm -f certs/odd.crt
+	ln -s nowhere certs/odd.crt
+	want 6 "nor where a file has gone" "$selfy" -sign away/fine.csr -force
+	rm -f certs/odd.crt
+	want 0 "without it there is no doubt" "$selfy" -sign away/fine.csr -force
 }
 
 pre_shared() {
