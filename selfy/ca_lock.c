@@ -75,16 +75,27 @@ needs_no_lock(const struct selfy *s, bool fresh)
 }
 
 enum rk_err
-ca_commit(struct selfy *s, struct batch *b, bool fresh)
+ca_hold(struct selfy *s, bool fresh, int *lock)
 {
-	int lock = -1;
-	enum rk_err r;
+	enum rk_err r = ca_lock(s, lock);
 
-	r = ca_lock(s, &lock);
 	if (r != RK_OK && !needs_no_lock(s, fresh))
 		return r;
 	err_clear(&s->err);
 	r = fresh ? RK_OK : ca_check_same(s);
+	if (r != RK_OK) {
+		ca_unlock(*lock);
+		*lock = -1;
+	}
+	return r;
+}
+
+enum rk_err
+ca_commit(struct selfy *s, struct batch *b, bool fresh)
+{
+	int lock = -1;
+	enum rk_err r = ca_hold(s, fresh, &lock);
+
 	if (r == RK_OK)
 		r = batch_write(b, &s->err);
 	ca_unlock(lock);

@@ -16,6 +16,7 @@ struct job {
 	struct rk_key *key;
 	struct csr *csr;
 	struct cert *cert;
+	uint8_t pub[RK_KEY_PUBLIC_LEN]; /* of the request */
 };
 
 static void
@@ -221,13 +222,31 @@ sign(struct selfy *s, struct job *j, const char *path)
 		return r;
 	if ((r = ca_open_cert(s)) != RK_OK)
 		return r;
-	if ((r = revoked_check(s, path, wish.pub)) != RK_OK)
+	memcpy(j->pub, wish.pub, sizeof(j->pub));
+	/* Before somebody gives a passphrase for nothing. */
+	if (!args_flag(s->args, "revoked") &&
+	    (r = revoked_check(s, path, j->pub)) != RK_OK)
 		return r;
 	if ((r = ca_share(s, &j->batch)) != RK_OK)
 		return r;
 	if ((r = ca_open(s, true)) != RK_OK)
 		return r;
 	return leaf_add(s, &leaf, &j->batch, j->out_path, &j->cert);
+}
+
+/* The list is asked while the CA is held: -revoke may have come between. */
+static enum rk_err
+write_signed(struct selfy *s, struct job *j, const char *path)
+{
+	int lock = -1;
+	enum rk_err r;
+
+	if ((r = ca_hold(s, false, &lock)) != RK_OK)
+		return r;
+	if ((r = revoked_check(s, path, j->pub)) == RK_OK)
+		r = batch_write(&j->batch, &s->err);
+	ca_unlock(lock);
+	return r;
 }
 
 /* What the CA now stands behind, for the person who runs it. */
@@ -258,7 +277,7 @@ cmd_sign(struct selfy *s)
 	if (!s->to_stdout &&
 	    (r = fs_make_dir(s->certs, DIR_MODE, &s->err)) != RK_OK)
 		goto out;
-	if ((r = ca_commit(s, &j.batch, false)) != RK_OK)
+	if ((r = write_signed(s, &j, path)) != RK_OK)
 		goto out;
 	batch_tell(&j.batch, &s->out);
 	tell_names(s, j.cert);

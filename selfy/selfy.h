@@ -185,9 +185,11 @@ void ca_unlock(int lock);
 void ca_settle(struct selfy *s);
 /* RK_EBUSY when the CA on the disk is no more the one that was opened. */
 RK_MUST enum rk_err ca_check_same(struct selfy *s);
-/* Write the batch while the CA is held.  fresh: the CA is made by it.
- * RK_EBUSY, and nothing is written, when it is no more the one that was
+/* Hold the CA to write, or, where it may not be written, without a lock (-1).
+ * fresh: it is made by that.  RK_EBUSY when it is no more the one that was
  * opened. */
+RK_MUST enum rk_err ca_hold(struct selfy *s, bool fresh, int *lock);
+/* Write the batch while the CA is held. */
 RK_MUST enum rk_err ca_commit(struct selfy *s, struct batch *b, bool fresh);
 
 /* leaf.c */

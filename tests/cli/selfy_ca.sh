@@ -236,6 +236,30 @@ revoked_keys() {
 	want 0 "without it there is no doubt" "$selfy" -sign away/fine.csr -force
 }
 
+# Revoked while the passphrase is asked for: what asks does it.
+revoked_meanwhile() {
+	(umask 077 && echo first >race-pw)
+	want 0 "a CA with a passphrase" "$selfy" -ca -p race -o race/certs \
+	    -pass file:race-pw
+	want 0 "a key elsewhere" "$selfy" -csr late -o away -e l@o -nopass
+	want 0 "its certificate" "$selfy" -sign away/late.csr -p race \
+	    -o race/certs -ca-pass file:race-pw
+	cp away/late.csr later.csr
+	cat >revoke-and-tell <<-EOF
+		#!/bin/sh
+		"$selfy" -revoke race/certs/late.crt -p race -o race/certs \\
+		    -ca-pass file:race-pw >race-out 2>&1
+		cat race-pw
+	EOF
+	chmod 755 revoke-and-tell
+	want 6 "a key revoked while -sign asks" env \
+	    RPCKIT_ASKPASS=./revoke-and-tell "$selfy" -sign later.csr -p race \
+	    -o race/certs -ca-pass askpass
+	has race-out '^list [0-9]*  1 revoked' "which it was"
+	has err 'later.csr: is for the key of race/certs/late.crt' "says why"
+	absent "gets nothing" race/certs/later.crt
+}
+
 pre_shared() {
 	want 0 "-gensym" "$selfy" -gensym lab
 	mode my-keep-private-dir/lab 600
@@ -440,6 +464,7 @@ listing
 revoking
 requests
 revoked_keys
+revoked_meanwhile
 pre_shared
 passphrases
 new_ca
