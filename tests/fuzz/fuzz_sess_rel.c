@@ -1,8 +1,8 @@
 /* Hostile pieces of a stream over datagrams: two bytes of length, and so many,
  * again and again; what is owed is asked for, and time passes. */
-#include <assert.h>
 #include <stdlib.h>
 
+#include "must.h"
 #include "net/sess_rel.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -30,16 +30,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += len;
 		size -= len;
 		while (sess_rel_next(&r, now, 1200, piece, &len))
-			assert(len > 0 && len <= 1200);
+			must(len > 0 && len <= 1200);
 		now += 150;
 		if (sess_rel_time(&r, now) != RK_OK)
 			break;
 		(void)sess_rel_read(&r, piece, 700);
-		assert(sess_rel_held(&r) <= sizeof(text));
+		must(sess_rel_held(&r) <= sizeof(text));
 		if (sess_rel_put(&r, text, sizeof(text) - sess_rel_held(&r),
 		        &len) != RK_OK)
 			abort();
-		assert(buf_len(&r.in) <= SESS_REL_ROOM);
+		must(buf_len(&r.in) <= SESS_REL_ROOM);
 	}
 	sess_rel_fini(&r);
 	return 0;

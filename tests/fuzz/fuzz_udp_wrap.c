@@ -1,10 +1,10 @@
 /* Datagrams of anybody at a UDP port of sessions: two bytes of length, and so
  * many, again and again, told apart and with cookies and proofs judged; what is
  * written is read back. */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "must.h"
 #include "net/udp_wrap.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -40,12 +40,12 @@ is_within(const uint8_t *p, size_t n, const uint8_t *from, size_t len)
 static void
 check_views(const struct udp_msg *m, const uint8_t *p, size_t len)
 {
-	assert(is_within(m->nonce, UDP_NONCE_LEN, p, len));
-	assert(is_within(m->cookie, UDP_COOKIE_LEN, p, len));
-	assert(is_within(m->id, UDP_ID_LEN, p, len));
-	assert(is_within(m->token, UDP_TOKEN_LEN, p, len));
-	assert(is_within(m->data, m->len, p, len));
-	assert((m->data == NULL) == (m->len == 0));
+	must(is_within(m->nonce, UDP_NONCE_LEN, p, len));
+	must(is_within(m->cookie, UDP_COOKIE_LEN, p, len));
+	must(is_within(m->id, UDP_ID_LEN, p, len));
+	must(is_within(m->token, UDP_TOKEN_LEN, p, len));
+	must(is_within(m->data, m->len, p, len));
+	must((m->data == NULL) == (m->len == 0));
 }
 
 /* A knock's answer is shorter, and its cookie counts. */
@@ -60,9 +60,9 @@ answer(const struct udp_msg *m, const struct addr *from, size_t len)
 
 	udp_cookie_make(&keys, &asker, 3, NOW, cookie);
 	n = udp_put_retry(out, m->nonce, cookie);
-	assert(n < len && udp_parse(out, n, &back) == UDP_RETRY);
-	assert(udp_cookie_check(&keys, &asker, back.cookie, NOW));
-	assert(udp_id_loop(&keys, back.id) == 3);
+	must(n < len && udp_parse(out, n, &back) == UDP_RETRY);
+	must(udp_cookie_check(&keys, &asker, back.cookie, NOW));
+	must(udp_id_loop(&keys, back.id) == 3);
 }
 
 /* A proof that counts is the one that we make, byte for byte:
@@ -78,11 +78,10 @@ prove(const uint8_t *knock)
 		return;
 	for (int i = 0; i < 4; i++)
 		said = said << 8 | time_at[i];
-	assert(
-	    said >= NOW - UDP_PROOF_LIFE_S && said <= NOW + UDP_PROOF_LIFE_S);
+	must(said >= NOW - UDP_PROOF_LIFE_S && said <= NOW + UDP_PROOF_LIFE_S);
 	(void)udp_put_knock(
 	    want, knock + UDP_HEAD_LEN - UDP_NONCE_LEN, psks_at(psks, 0), said);
-	assert(memcmp(want, knock, sizeof(want)) == 0);
+	must(memcmp(want, knock, sizeof(want)) == 0);
 }
 
 static void
@@ -98,7 +97,7 @@ look_at(const uint8_t *p, size_t len)
 	memcpy(copy, p, len);
 	from.u.in.sin_family = AF_INET;
 	if (udp_parse(copy, len, &m) == UDP_NONE)
-		assert(m.nonce == NULL && m.id == NULL && m.data == NULL);
+		must(m.nonce == NULL && m.id == NULL && m.data == NULL);
 	check_views(&m, copy, len);
 	if (m.kind == UDP_KNOCK) {
 		answer(&m, &from, len);
@@ -107,7 +106,7 @@ look_at(const uint8_t *p, size_t len)
 	if (m.kind == UDP_HELLO) { /* nobody but the seed can make one */
 		const struct udp_asker asker = { &from, m.nonce, false };
 
-		assert(!udp_cookie_check(&keys, &asker, m.cookie, NOW));
+		must(!udp_cookie_check(&keys, &asker, m.cookie, NOW));
 	}
 	free(copy);
 }
