@@ -170,11 +170,12 @@ RK_MUST enum rk_err known_lock(const char *path, struct rk_error *err);
  * is then still what is there, and need not be read again. */
 void known_locked(struct known *k, const char *path, bool was_current);
 /* k was just read: may it be written, where another file that had the name
- * could not be?  *locked: the one that could not; 0: none. */
-bool known_is_replaced(ino_t *locked, const struct known *k);
+ * could not be?  *locked: the one that could not; {0}: none. */
+bool known_is_replaced(struct known_stamp *locked, const struct known *k);
 /* Then it counts as locked, whatever its mode says, and is, if that is
  * possible.  A failure is logged. */
-void known_keep_locked(const char *path, ino_t *locked, struct known *k);
+void known_keep_locked(
+    const char *path, struct known_stamp *locked, struct known *k);
 
 /*
  * Make every line of these keys a comment, in place: nothing else moves, and

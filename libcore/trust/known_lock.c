@@ -81,20 +81,36 @@ known_lock(const char *path, struct rk_error *err)
 	return r;
 }
 
-bool
-known_is_replaced(ino_t *locked, const struct known *k)
+/* Another file may have the number of one that is gone.  Since when it is there
+ * tells them apart, unless that is not known or the clock has not moved since:
+ * then what is in it must be no newer, either. */
+static bool
+is_same(const struct known_stamp *a, const struct known_stamp *b)
 {
-	const ino_t now = k->stamp.st.st_ino;
-
-	if (k->state == RK_TRUST_OPEN && *locked != 0 && *locked != now)
+	if (a->st.st_dev != b->st.st_dev || a->st.st_ino != b->st.st_ino ||
+	    !fs_same_time(&a->born, &b->born))
+		return false;
+	if (a->born.tv_sec != 0 && fs_earlier(&a->born, &a->st.st_ctim))
 		return true;
-	if (k->state != RK_TRUST_ABSENT)
-		*locked = k->state == RK_TRUST_LOCKED ? now : 0;
+	return a->st.st_size == b->st.st_size &&
+	       fs_same_time(&a->st.st_mtim, &b->st.st_mtim);
+}
+
+bool
+known_is_replaced(struct known_stamp *locked, const struct known *k)
+{
+	if (k->state == RK_TRUST_OPEN && locked->st.st_ino != 0 &&
+	    !is_same(locked, &k->stamp))
+		return true;
+	if (k->state == RK_TRUST_LOCKED)
+		*locked = k->stamp;
+	else if (k->state == RK_TRUST_OPEN)
+		*locked = (struct known_stamp){ 0 };
 	return false;
 }
 
 void
-known_keep_locked(const char *path, ino_t *locked, struct known *k)
+known_keep_locked(const char *path, struct known_stamp *locked, struct known *k)
 {
 	char name[NAME_TEXT];
 	const bool current = known_is_current(k, path);
@@ -104,7 +120,7 @@ known_keep_locked(const char *path, ino_t *locked, struct known *k)
 	str_escape(name, sizeof(name), path);
 	known_locked(k, path, current);
 	if (r == RK_OK) {
-		*locked = k->stamp.st.st_ino;
+		*locked = k->stamp;
 		log_event(RK_LOG_WARN, "trust",
 		    "%s: was locked by order, and another file that may be "
 		    "written took its place: this one is locked, too",

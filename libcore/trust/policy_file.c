@@ -78,7 +78,7 @@ policy_refresh_within(
 		if (is_ordered(t))
 			known_keep_locked(t->path, &t->locked, &now);
 		else
-			t->locked = 0;
+			t->locked = (struct known_stamp){ 0 };
 	}
 	if (now.state == RK_TRUST_OPEN)
 		t->ordered = false; /* by hand */
@@ -227,9 +227,10 @@ policy_lock(
 		              : change_mode(t, lock, err);
 	if (r == RK_OK) {
 		t->ordered = lock;
-		t->locked = 0; /* as it is read next */
+		/* As it is read next. */
+		t->locked = (struct known_stamp){ 0 };
 		if (lock)
-			t->locked = t->known.stamp.st.st_ino;
+			t->locked = t->known.stamp;
 		r = policy_refresh_after(t, err);
 	}
 	(void)pthread_mutex_unlock(&t->mutex);

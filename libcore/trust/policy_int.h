@@ -28,8 +28,8 @@ struct rk_trust {
 	struct known known;
 	struct known peeked; /* known_peek(), where others have its lock */
 	bool seen;           /* the file was there once */
-	ino_t locked;        /* known_is_replaced() */
-	bool ordered;        /* it was locked by order, which it stays */
+	struct known_stamp locked; /* known_is_replaced() */
+	bool ordered;              /* it was locked by order, which it stays */
 	struct pace pace;
 	uint64_t (*now)(void); /* ms */
 };

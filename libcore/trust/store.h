@@ -154,9 +154,9 @@ struct rk_store {
 	char mode[STORE_MODE_LEN]; /* the audit may not have it; "": it has */
 	char mode_who[RK_STORE_TEXT_LEN];
 	struct known known;
-	ino_t locked;             /* known_is_replaced() */
-	struct buf text;          /* of the known-keys file */
-	struct known_line *lines; /* views of it */
+	struct known_stamp locked; /* known_is_replaced() */
+	struct buf text;           /* of the known-keys file */
+	struct known_line *lines;  /* views of it */
 	size_t n_lines;
 	struct store_key *keys;
 	size_t n;

@@ -201,9 +201,9 @@ store_lock(
 		    s->known_name);
 	if (r == RK_OK && o->lock) {
 		known_locked(&s->known, s->known_path, current);
-		s->locked = s->known.stamp.st.st_ino;
+		s->locked = s->known.stamp;
 	} else if (r == RK_OK) {
-		s->locked = 0;
+		s->locked = (struct known_stamp){ 0 };
 	}
 	(void)pthread_mutex_unlock(&s->mutex);
 	if (r != RK_OK && err != NULL)

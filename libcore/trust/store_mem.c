@@ -407,7 +407,7 @@ read_file(struct rk_store *s, struct rk_error *err)
 		if (store_lock_is_told(s))
 			known_keep_locked(s->known_path, &s->locked, &c.known);
 		else
-			s->locked = 0;
+			s->locked = (struct known_stamp){ 0 };
 	}
 	if (r != RK_OK) {
 		buf_fini(&c.text);

@@ -305,89 +305,6 @@ lock_of_what_is_new(void **state)
 	}
 }
 
-/* store_audit's: the last line about the lock. */
-static void
-take_lock_line(const struct rk_store_line *l, void *arg)
-{
-	char *who = arg;
-
-	if (who[0] == '\0' && strcmp(l->what, "lock") == 0)
-		(void)str_copy(who, RK_STORE_TEXT_LEN, l->who);
-}
-
-/* Nor for the store: who did it is written down when that is possible. */
-static void
-lock_waits_for_no_store(void **state)
-{
-	struct rk_trust *t = begin(true);
-	struct rk_error err;
-	char who[RK_STORE_TEXT_LEN] = "";
-	sqlite3 *db = hold_store();
-
-	(void)state;
-	assert_int_equal(policy_lock(t, true, "ann", &err), RK_OK);
-	assert_int_equal(mode_of_list(), 0400);
-	assert_int_equal(ask_come_as(t, 9), RK_EUNKNOWNKEY);
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
-	assert_int_equal(policy_catch_up(t, NULL), RK_OK);
-	assert_int_equal(policy_audit(t, 9, take_lock_line, who, NULL), RK_OK);
-	assert_string_equal(who, "ann");
-	rk_trust_free(t);
-}
-
-/* As an editor writes who began before. */
-static void
-replace_list(void)
-{
-	char text[4096];
-	int from = open("k", O_RDONLY | O_CLOEXEC);
-	int to = open("k.new", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	ssize_t n = read(from, text, sizeof(text));
-
-	assert_true(n > 0 && to >= 0);
-	assert_int_equal(write(to, text, (size_t)n), n);
-	(void)close(from);
-	(void)close(to);
-	assert_int_equal(rename("k.new", "k"), 0);
-}
-
-/* An order to lock is about the list, whatever file has its name: it is not
- * undone by who knew nothing of it, but by who changes the mode. */
-static void
-lock_outlives_the_file(void **state)
-{
-	struct rk_trust *t, *other;
-	struct rk_error err;
-
-	(void)state;
-	for (int kept = 0; kept <= 1; kept++) {
-		t = begin(kept != 0);
-		assert_int_equal(policy_lock(t, true, "ann", &err), RK_OK);
-		assert_int_equal(
-		    rk_trust_new("k", RK_TRUST_ASK, &other, NULL), RK_OK);
-		assert_int_equal(rk_trust_keep(other, kept != 0, NULL), RK_OK);
-		replace_list();
-		if (kept != 0)
-			assert_int_equal(ask_come_as(other, 8), RK_EUNKNOWNKEY);
-		assert_int_equal(ask_come_as(t, 9), RK_EUNKNOWNKEY);
-		assert_int_equal(ask_come_as(t, 1), RK_OK);
-		assert_int_equal(mode_of_list(), 0400);
-		assert_int_equal(decide(t, RK_ASK_APPROVE, &err), RK_ESTATE);
-		replace_list();
-		assert_int_equal(policy_catch_up(t, NULL), RK_OK);
-		assert_int_equal(ask_come_as(t, 9), RK_EUNKNOWNKEY);
-		assert_int_equal(mode_of_list(), 0400);
-		rk_trust_free(other);
-		assert_int_equal(chmod("k", 0600), 0);
-		assert_int_equal(ask_come_as(t, 9), RK_EAGAIN);
-		replace_list();
-		assert_int_equal(ask_come_as(t, 8), RK_EAGAIN);
-		assert_int_equal(mode_of_list(), 0600);
-		rk_trust_free(t);
-		(void)unlink("k.db");
-	}
-}
-
 static enum rk_err
 replace(struct rk_trust *t, const char *old, const char *by)
 {
@@ -520,10 +437,6 @@ main(void)
 		    lock_of_what_is_new, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    known_is_served, scratch_enter, scratch_leave),
-		cmocka_unit_test_setup_teardown(
-		    lock_waits_for_no_store, scratch_enter, scratch_leave),
-		cmocka_unit_test_setup_teardown(
-		    lock_outlives_the_file, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    list_is_taken_behind_it, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
