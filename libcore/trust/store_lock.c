@@ -59,6 +59,21 @@ find_told(struct rk_store *s, bool *locked, struct rk_error *err)
 	return RK_OK;
 }
 
+/* Is the last word of it that somebody ordered it locked? */
+static enum rk_err
+is_by_order(struct rk_store *s, bool *by_order, struct rk_error *err)
+{
+	int64_t n;
+	enum rk_err r = store_db_number(s,
+	    "SELECT coalesce((SELECT what = 'lock' AND "
+	    "who <> CAST('file' AS BLOB) FROM audit WHERE what IN "
+	    "('lock', 'unlock') ORDER BY id DESC LIMIT 1), 0)",
+	    &n, err);
+
+	*by_order = r == RK_OK && n != 0;
+	return r;
+}
+
 enum rk_err
 store_lock_differs(struct rk_store *s, bool *differs, struct rk_error *err)
 {
@@ -117,18 +132,15 @@ store_lock_notice(struct rk_store *s)
 bool
 store_lock_is_told(struct rk_store *s)
 {
-	int64_t by_order = 1;
+	bool by_order;
 	struct rk_error err;
 
 	if (s->lock.who[0] != '\0')
 		return true;
-	if (store_db_number(s,
-	        "SELECT coalesce((SELECT what = 'lock' AND "
-	        "who <> CAST('file' AS BLOB) FROM audit WHERE what IN "
-	        "('lock', 'unlock') ORDER BY id DESC LIMIT 1), 0)",
-	        &by_order, &err) != RK_OK)
-		log_event(RK_LOG_WARN, "trust", "%s", err.text);
-	return by_order != 0;
+	if (is_by_order(s, &by_order, &err) == RK_OK)
+		return by_order;
+	log_event(RK_LOG_WARN, "trust", "%s", err.text);
+	return true; /* nobody has said that it is not */
 }
 
 bool

@@ -185,6 +185,27 @@ lock_outlives_two_files(void **state)
 	}
 }
 
+/* Whoever cannot tell does not open it. */
+static void
+lock_outlives_the_audit(void **state)
+{
+	struct rk_trust *t = begin(true);
+	struct rk_store *store;
+	struct rk_error err;
+	sqlite3 *db = NULL;
+
+	(void)state;
+	rk_trust_free(t);
+	assert_int_equal(rk_store_open("k", false, &store, &err), RK_OK);
+	assert_false(store_lock_is_ordered(store));
+	assert_int_equal(sqlite3_open("k.db", &db), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(db, "DROP TABLE audit", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	assert_true(store_lock_is_ordered(store));
+	rk_store_close(store);
+}
+
 int
 main(void)
 {
@@ -197,6 +218,8 @@ main(void)
 		    lock_outlives_the_number, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    lock_outlives_two_files, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    lock_outlives_the_audit, scratch_enter, scratch_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
