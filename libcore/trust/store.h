@@ -419,7 +419,8 @@ RK_MUST enum rk_err store_import(struct rk_store *s,
 
 /* ---- store_lock: the list's lock in the audit ---- */
 
-/* Is the file's mode another than the audit's last word of it? */
+/* Is the file's mode another than the audit's last word of it, or the lock by
+ * an order of which that says nothing? */
 RK_MUST enum rk_err store_lock_differs(
     struct rk_store *s, bool *differs, struct rk_error *err);
 /* Within a transaction: say so, where it is; nobody knows whose work it was. */

@@ -59,6 +59,13 @@ find_told(struct rk_store *s, bool *locked, struct rk_error *err)
 	return RK_OK;
 }
 
+/* An order to lock that it has not yet. */
+static bool
+is_owed(const struct rk_store *s)
+{
+	return store_is_locked(s) && s->lock.who[0] != '\0';
+}
+
 /* Is the last word of it that somebody ordered it locked? */
 static enum rk_err
 is_by_order(struct rk_store *s, bool *by_order, struct rk_error *err)
@@ -77,10 +84,13 @@ is_by_order(struct rk_store *s, bool *by_order, struct rk_error *err)
 enum rk_err
 store_lock_differs(struct rk_store *s, bool *differs, struct rk_error *err)
 {
-	bool told = false;
+	bool told = false, by_order = true;
 	enum rk_err r = find_told(s, &told, err);
 
-	*differs = r == RK_OK && told != store_is_locked(s);
+	/* Of a list that somebody has locked by hand it is an order, too. */
+	if (r == RK_OK && is_owed(s))
+		r = is_by_order(s, &by_order, err);
+	*differs = r == RK_OK && (told != store_is_locked(s) || !by_order);
 	return r;
 }
 
@@ -98,10 +108,10 @@ store_lock_settle(struct rk_store *s, struct rk_error *err)
 	bool differs;
 	enum rk_err r = store_lock_differs(s, &differs, err);
 	const bool locked = store_is_locked(s);
-	const char *who =
-	    locked && s->lock.who[0] != '\0' ? s->lock.who : "file";
 
-	return differs ? put_line(s, locked, who, err) : r;
+	if (r != RK_OK || !differs)
+		return r;
+	return put_line(s, locked, is_owed(s) ? s->lock.who : "file", err);
 }
 
 void
@@ -163,7 +173,6 @@ change(struct rk_store *s, const struct store_lock_order *o, bool *changed,
 
 	if ((r = store_settle(s, err)) != RK_OK)
 		return r;
-	/* Of a list that somebody has locked by hand it is an order, too. */
 	if ((store_is_locked(s) != o->lock ||
 	        (o->lock && !store_lock_is_told(s))) &&
 	    (r = put_line(s, o->lock, o->who, err)) != RK_OK)

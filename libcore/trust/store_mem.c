@@ -415,6 +415,9 @@ read_file(struct rk_store *s, struct rk_error *err)
 		free(c.lines);
 		return r;
 	}
+	if (c.known.state == RK_TRUST_OPEN)
+		s->lock.who[0] =
+		    '\0'; /* whoever locks it next did not order it */
 	/* Nothing looks at the table's views of the old text any more: a stale
 	 * table is made anew before it is used. */
 	s->stale = true;

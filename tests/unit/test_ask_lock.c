@@ -84,6 +84,35 @@ lock_waits_for_no_store(void **state)
 	rk_trust_free(t);
 }
 
+static sqlite3 *
+order_of_locked(struct rk_trust *t)
+{
+	struct rk_error err;
+	sqlite3 *db;
+
+	assert_int_equal(chmod("k", 0400), 0);
+	assert_int_equal(policy_catch_up(t, NULL), RK_OK);
+	db = hold_store();
+	assert_int_equal(policy_lock(t, true, "ann", &err), RK_OK);
+	return db;
+}
+
+/* Also of a list that is locked by hand: it is an order from then on. */
+static void
+lock_by_hand_waits_for_no_store(void **state)
+{
+	struct rk_trust *t = begin(true);
+	char who[RK_STORE_TEXT_LEN] = "";
+	sqlite3 *db = order_of_locked(t);
+
+	(void)state;
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	assert_int_equal(policy_catch_up(t, NULL), RK_OK);
+	assert_int_equal(policy_audit(t, 9, take_lock_line, who, NULL), RK_OK);
+	assert_string_equal(who, "ann");
+	rk_trust_free(t);
+}
+
 /* As an editor writes who began before. */
 static void
 replace_list(void)
@@ -185,6 +214,27 @@ lock_outlives_two_files(void **state)
 	}
 }
 
+/* Unless somebody opened it since: what he locks then he did not order. */
+static void
+lock_by_hand_is_no_order(void **state)
+{
+	struct rk_trust *t = begin(true);
+	char who[RK_STORE_TEXT_LEN] = "";
+	sqlite3 *db = order_of_locked(t);
+
+	(void)state;
+	assert_int_equal(chmod("k", 0600), 0);
+	assert_int_equal(ask_come_as(t, 9), RK_EBUSY); /* reads the list */
+	assert_int_equal(chmod("k", 0400), 0);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	assert_int_equal(policy_catch_up(t, NULL), RK_OK);
+	assert_int_equal(policy_audit(t, 9, take_lock_line, who, NULL), RK_OK);
+	assert_string_equal(who, "file");
+	replace_list();
+	assert_int_equal(ask_come_as(t, 9), RK_EAGAIN);
+	rk_trust_free(t);
+}
+
 /* Whoever cannot tell does not open it. */
 static void
 lock_outlives_the_audit(void **state)
@@ -212,6 +262,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 		    lock_waits_for_no_store, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(lock_by_hand_waits_for_no_store,
+		    scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    lock_outlives_the_file, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
@@ -220,6 +272,8 @@ main(void)
 		    lock_outlives_two_files, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    lock_outlives_the_audit, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    lock_by_hand_is_no_order, scratch_enter, scratch_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
