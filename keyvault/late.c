@@ -38,48 +38,96 @@ __attribute__((used, aligned(4), section(".note.dlopen"))) static const struct {
 	.text = NOTE_TEXT,
 };
 
-/* The functions that are passed on, by name; see the end of this file. */
-static void *library;
+/* The functions that are passed on; see the end of this file. */
+#define NAMES(X)                      \
+	X(EVP_CIPHER_CTX_free)        \
+	X(ERR_clear_error)            \
+	X(EVP_CIPHER_CTX_new)         \
+	X(EVP_CIPHER_CTX_ctrl)        \
+	X(EVP_CIPHER_CTX_set_padding) \
+	X(EVP_CipherInit_ex)          \
+	X(EVP_CipherUpdate)           \
+	X(EVP_CipherFinal_ex)         \
+	X(EVP_DecryptInit_ex)         \
+	X(EVP_DecryptUpdate)          \
+	X(EVP_DecryptFinal_ex)        \
+	X(EVP_EncryptInit_ex)         \
+	X(EVP_EncryptUpdate)          \
+	X(EVP_EncryptFinal_ex)        \
+	X(EVP_aes_128_cbc)            \
+	X(EVP_aes_128_ctr)            \
+	X(EVP_aes_128_gcm)            \
+	X(EVP_aes_192_cbc)            \
+	X(EVP_aes_192_ctr)            \
+	X(EVP_aes_256_cbc)            \
+	X(EVP_aes_256_ctr)            \
+	X(EVP_aes_256_gcm)            \
+	X(EVP_get_cipherbyname)       \
+	X(EVP_get_digestbyname)       \
+	X(EVP_PBE_scrypt)             \
+	X(PKCS5_PBKDF2_HMAC)
+
+#define PLACE_OF(name) AT_##name,
+#define NAME_OF(name) #name,
+enum {
+	NAMES(PLACE_OF) N_NAMES
+};
+static const char *const names[] = { NAMES(NAME_OF) };
+
+static void *library; /* NULL: not loaded, or not all of these are in it */
+static void *found[N_NAMES];
+
+static enum rk_err
+look_up(struct rk_error *err)
+{
+	for (size_t i = 0; i < N_NAMES; i++) {
+		found[i] = dlsym(library, names[i]);
+		if (found[i] == NULL)
+			return err_set(err, RK_EUNSUPPORTED,
+			    LIBRARY ": has no %s", names[i]);
+	}
+	return RK_OK;
+}
 
 enum rk_err
 late_load(struct rk_error *err)
 {
 	const char *why;
+	enum rk_err r;
 
-	if (library == NULL)
-		library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
 	if (library != NULL)
 		return RK_OK;
-	why = dlerror();
-	return err_set(err, RK_EUNSUPPORTED, "%s",
-	    why != NULL ? why : LIBRARY ": cannot be loaded");
+	if ((library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL)) == NULL) {
+		why = dlerror();
+		return err_set(err, RK_EUNSUPPORTED, "%s",
+		    why != NULL ? why : LIBRARY ": cannot be loaded");
+	}
+	if ((r = look_up(err)) == RK_OK)
+		return r;
+	(void)dlclose(library);
+	library = NULL;
+	return r;
 }
 
-/* Who did not load it first learns why not in the only way that is left. */
+/* Who did not load it first, which is a bug, learns why not in the only way
+ * that is left. */
 static void *
-find(const char *name)
+find(size_t place)
 {
 	struct rk_error err;
-	void *p = NULL;
 
-	if (late_load(&err) == RK_OK && (p = dlsym(library, name)) == NULL)
-		(void)err_set(
-		    &err, RK_EUNSUPPORTED, LIBRARY ": has no %s", name);
-	if (p != NULL)
-		return p;
+	if (late_load(&err) == RK_OK)
+		return found[place];
 	(void)fprintf(stderr, "keyvault: %s\n", err.text);
 	exit(1);
 }
 
 /* C has no cast from what dlsym() gives to a function. */
-#define FOUND(fn, name)                       \
-	static __typeof__(&name) fn;          \
-                                              \
-	if (fn == NULL) {                     \
-		void *at = find(#name);       \
-                                              \
-		memcpy(&fn, &at, sizeof(fn)); \
-	}
+#define FOUND(fn, name)             \
+	__typeof__(&name) fn;       \
+	void *at = find(AT_##name); \
+                                    \
+	memcpy(&fn, &at, sizeof(fn));
 
 #define PASS_ON(type, name, params, args) \
 	type name params                  \

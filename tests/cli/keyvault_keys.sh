@@ -136,6 +136,15 @@ loads_late() {
 	want 1 "no key file" env LD_LIBRARY_PATH="$PWD/broken" "$keyvault" \
 	    --pass file:pass export one --plain-key
 	has err 'libcrypto\.so' "says what is not there"
+	# One that has nothing of it, and is a library.
+	crypto=$(find broken -name 'libcrypto.so*')
+	cp "$(ldd "$keyvault" | sed -n 's/.* => \(.*sodium.*\) (.*/\1/p')" \
+	    "$crypto"
+	want 1 "no key file by another library" env \
+	    LD_LIBRARY_PATH="$PWD/broken" "$keyvault" --pass file:pass --json \
+	    export one --file-pass file:fpass -o one.key
+	has err '"code":"unsupported"' "says it as all else"
+	has err 'libcrypto\.so[.0-9]*: has no EVP_' "and what is not there"
 	want 0 "with OpenSSL" kv export one --plain-key
 }
 
