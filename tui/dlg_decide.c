@@ -29,6 +29,7 @@ open_about(struct ui *ui, const struct model_key *k, const char *title,
 	    d->who, sizeof(d->who), k->name[0] != '\0' ? k->name : "no e-mail");
 	d->version = k->version;
 	d->key = *k;
+	undo_ready(ui);
 	return d;
 }
 

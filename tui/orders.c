@@ -1,8 +1,6 @@
 /* What the daemon is told to do, and what it says to that. */
 #include "ui.h"
 
-#include "words.h"
-
 #include "base/error.h"
 #include "base/str.h"
 
@@ -11,8 +9,6 @@
 #include <stdlib.h>
 
 static const char order_yes[] = "yes"; /* a text of a member that is true */
-
-#define VIA "tui" /* what the audit has beside the user's name */
 
 /* Those that the audit tells of. */
 static bool
@@ -57,7 +53,7 @@ put_args(struct rk_value_doc *doc, const struct order_arg *args, size_t n,
 	if (r == RK_OK && audited)
 		r = put_text(doc, &items[2 * n], "via");
 	if (r == RK_OK && audited)
-		r = put_text(doc, &items[2 * n + 1], VIA);
+		r = put_text(doc, &items[2 * n + 1], ORDER_VIA);
 	return r;
 }
 
@@ -113,6 +109,15 @@ say_imported(struct ui *ui, const struct rk_value *answer)
 }
 
 static void
+say_done(struct ui *ui, const struct order *o, const struct rk_value *answer)
+{
+	if (rk_value_get(answer, "new") != NULL)
+		say_imported(ui, answer);
+	else
+		ui_say(ui, ROLE_GOOD, "%s", o->said);
+}
+
+static void
 on_done(enum rk_err code, const struct rk_error *err,
     const struct rk_value *answer, void *arg)
 {
@@ -134,19 +139,15 @@ on_done(enum rk_err code, const struct rk_error *err,
 	/* What has become of it is not waited for; no event tells of notes. */
 	ui->conf.model->keys_stale = true;
 	feed_ask(ui->conf.feed);
+	if (code == RK_OK)
+		say_done(ui, o, answer);
 	if (o->can_undo)
 		undo_decided(ui, o, code, answer);
 	if (o->undoes)
 		undo_answered(ui, o, code);
 	if (code == RK_EDENIED && o->denied != NULL && err != NULL)
 		o->denied(ui, &o->what, err->text);
-	if (code != RK_OK)
-		return;
-	if (rk_value_get(answer, "new") != NULL)
-		say_imported(ui, answer);
-	else
-		ui_say(ui, ROLE_GOOD, "%s", o->said);
-	if (o->then != NULL)
+	if (code == RK_OK && o->then != NULL)
 		o->then(ui);
 }
 
@@ -162,13 +163,16 @@ free_slot(struct ui *ui)
 
 /* What it is about is remembered, for when no answer comes. */
 static void
-note_key(struct order *o, const struct order_arg *args, size_t n)
+note_key(struct order *o, const struct ui *ui, const struct order_arg *args,
+    size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(args[i].key, "key") == 0)
 			(void)str_copy(o->fp, sizeof(o->fp), args[i].text);
+		else if (strcmp(args[i].key, "verb") == 0)
+			(void)str_copy(o->verb, sizeof(o->verb), args[i].text);
 	}
-	words_now(o->sent);
+	o->before = ui->undo.newest;
 }
 
 static bool
@@ -187,7 +191,7 @@ send(struct ui *ui, const char *method, const struct order_arg *args, size_t n,
 	}
 	*o = *what;
 	if (o->can_undo || o->undoes)
-		note_key(o, args, n);
+		note_key(o, ui, args, n);
 	if ((r = pack(args, n, is_audited(method), &made, &len)) == RK_OK)
 		r = feed_order(ui->conf.feed, method,
 		    (struct rk_bytes){ made, len }, on_done, o, &err);

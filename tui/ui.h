@@ -69,11 +69,12 @@ typedef void answered_fn(
 struct order {
 	struct ui *ui; /* NULL: free */
 	char said[200];
-	bool can_undo;      /* it is a decision */
-	bool undoes;        /* one */
-	char fp[RK_FP_LEN]; /* of these two: what they are about */
-	char sent[32];      /* when */
-	bool quiet;         /* what goes wrong is not said */
+	bool can_undo;           /* it is a decision */
+	bool undoes;             /* one */
+	char fp[RK_FP_LEN];      /* of these two: what they are about */
+	char verb[16];           /* of a decision */
+	struct undo_mark before; /* the newest line of the audit then */
+	bool quiet;              /* what goes wrong is not said */
 	/* Of what is only asked for. */
 	answered_fn *answered;
 	void (*then)(struct ui *ui); /* where it went well */
@@ -196,6 +197,8 @@ void detail_words(const char *label, const char *fp, struct text *out);
 void detail_row(struct ui *ui, const struct row *r, struct text *out);
 
 /* ---- orders.c ---- */
+#define ORDER_VIA "tui" /* what the audit has beside the user's name */
+
 struct order_arg {
 	const char *key;
 	const char *text; /* NULL: the number */

@@ -5,6 +5,11 @@
 
 #include "base/str.h"
 
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
 #define LINES 64 /* of the audit that are looked at */
 
 /* No answer has come: it may be done, or not. */
@@ -15,62 +20,168 @@ is_lost(enum rk_err code)
 	       code == RK_ECONNECT || code == RK_ETIMEOUT;
 }
 
-/* Is it the line of what was decided from here? */
-static bool
-is_ours(const struct rk_value *line, const struct undo *u)
+/* As the daemon names who asks from here: a user, and by what. */
+static const char *
+our_name(char dst[256])
 {
-	static const char via[] = " (tui)";
-	char who[256], time[32];
-	size_t len = strlen(view_text(line, "who", who, sizeof(who)));
+	const uid_t uid = geteuid();
+	struct passwd pw, *found = NULL;
+	char text[4096], name[64];
 
-	return len >= sizeof(via) - 1 &&
-	       strcmp(who + len - (sizeof(via) - 1), via) == 0 &&
-	       strcmp(view_text(line, "time", time, sizeof(time)), u->sent) >=
-	           0;
+	(void)snprintf(name, sizeof(name), "uid %lu", (unsigned long)uid);
+	if (getpwuid_r(uid, &pw, text, sizeof(text), &found) == 0 &&
+	    found != NULL)
+		(void)str_escape(name, sizeof(name), pw.pw_name);
+	(void)snprintf(dst, 256, "%s (%s)", name, ORDER_VIA);
+	return dst;
 }
 
-/* The newest line about the key, if that is it; 0: it is not. */
-static uint64_t
-find_line(const struct rk_value *answer, const struct undo *u)
-{
-	const struct rk_value *lines = rk_value_get(answer, "lines");
-	char fp[RK_FP_LEN];
+/* Whose line is it?  A socket may be passed on from elsewhere, where we have
+ * another name: what was done as if from here may be ours. */
+enum whose {
+	OTHERS,
+	MAYBE,
+	OURS
+};
 
-	if (lines == NULL || lines->kind != RK_ARRAY)
-		return 0;
+static enum whose
+whose(const struct rk_value *line, const struct undo *u)
+{
+	static const char via[] = " (" ORDER_VIA ")";
+	char fp[RK_FP_LEN], what[32], who[256], name[256];
+	size_t len;
+
+	if (strcmp(view_text(line, "fingerprint", fp, sizeof(fp)), u->fp) !=
+	        0 ||
+	    strcmp(view_text(line, "what", what, sizeof(what)), u->verb) != 0)
+		return OTHERS;
+	len = strlen(view_text(line, "who", who, sizeof(who)));
+	if (strcmp(who, our_name(name)) == 0)
+		return OURS;
+	return len >= sizeof(via) - 1 &&
+	               strcmp(who + len - (sizeof(via) - 1), via) == 0
+	           ? MAYBE
+	           : OTHERS;
+}
+
+/* What the audit has of a decision. */
+struct found {
+	uint64_t line; /* that is ours; 0: none is */
+	bool all;      /* every line since then was looked at */
+	bool maybe;    /* one may be ours */
+};
+
+/* Lines of others, and of what came of it, may stand before it. */
+static struct found
+find_line(const struct rk_value *lines, uint64_t out, const struct undo *u)
+{
+	struct found f = { .all = u->before.known && out == 0 &&
+		                  lines->u.list.count < LINES };
+	uint64_t first = 0;
+
 	for (uint32_t i = 0; i < lines->u.list.count; i++) {
 		const struct rk_value *line = &lines->u.list.items[i];
+		uint64_t id = view_number(line, "id");
+		enum whose w = OTHERS;
 
-		if (strcmp(view_text(line, "fingerprint", fp, sizeof(fp)),
-		        u->fp) == 0)
-			return is_ours(line, u) ? view_number(line, "id") : 0;
+		if (i == 0)
+			first = id;
+		if (u->before.known && id <= u->before.line) {
+			f.all = true;
+			break;
+		}
+		w = whose(line, u);
+		f.maybe = f.maybe || w == MAYBE;
+		if (w == OURS && f.line == 0)
+			f.line = id;
 	}
-	return 0;
+	/* Numbers that went back are another store's. */
+	f.all = f.all && first >= u->before.line;
+	return f;
+}
+
+static const struct rk_value *
+audit_lines(enum rk_err code, const struct rk_value *answer)
+{
+	const struct rk_value *lines = rk_value_get(answer, "lines");
+
+	return code == RK_OK && lines != NULL && lines->kind == RK_ARRAY ? lines
+	                                                                 : NULL;
+}
+
+static void
+take_newest(struct undo *u, const struct rk_value *lines)
+{
+	u->newest = (struct undo_mark){ .known = true };
+	if (lines->u.list.count > 0)
+		u->newest.line = view_number(&lines->u.list.items[0], "id");
+}
+
+/* What has become of what was in doubt. */
+static void
+say_found(struct ui *ui, const struct found *f)
+{
+	struct undo *u = &ui->undo;
+	const char *but = u->other[0] == '\0'
+	                      ? ""
+	                      : "; it is not known whether this was, too: ";
+
+	/* Which of our lines it is, is known by what was the newest. */
+	if (f->line != 0 && u->before.known) {
+		ui_say(ui, ROLE_WAIT,
+		    "done, although the daemon went meanwhile: %s%s%s", u->said,
+		    but, u->other);
+		u->until_ms = ui_now(ui) + UI_UNDO_MS;
+	} else {
+		ui_say(ui, ROLE_BAD, "%s: %s%s%s",
+		    f->line == 0 && f->all && !f->maybe
+		        ? "the daemon went before it did this, it is NOT done"
+		        : "the daemon went, and it is not known whether this "
+		          "was done",
+		    u->said, but, u->other);
+		u->fp[0] = '\0';
+	}
+	u->other[0] = '\0';
 }
 
 /* answered_fn: of a daemon without a store there is none. */
 static void
 on_audit(struct ui *ui, enum rk_err code, const struct rk_value *answer)
 {
+	const struct rk_value *lines = audit_lines(code, answer);
 	struct undo *u = &ui->undo;
+	struct found f = { .all = false };
 
 	u->asks = false;
 	if (is_lost(code) || u->fp[0] == '\0')
 		return;
-	u->line = code == RK_OK ? find_line(answer, u) : 0;
+	if (lines != NULL) {
+		f = find_line(lines, view_number(answer, "left_out"), u);
+		take_newest(u, lines);
+	}
+	u->line = f.line;
 	if (!u->doubt)
 		return;
 	u->doubt = false;
-	if (u->line == 0) {
-		ui_say(ui, ROLE_BAD,
-		    "the daemon went before it did this, it is NOT done: %s",
-		    u->said);
-		u->fp[0] = '\0';
-		return;
-	}
-	ui_say(ui, ROLE_WAIT, "done, although the daemon went meanwhile: %s",
-	    u->said);
-	u->until_ms = ui_now(ui) + UI_UNDO_MS;
+	say_found(ui, &f);
+}
+
+/* answered_fn */
+static void
+on_newest(struct ui *ui, enum rk_err code, const struct rk_value *answer)
+{
+	const struct rk_value *lines = audit_lines(code, answer);
+
+	if (lines != NULL)
+		take_newest(&ui->undo, lines);
+}
+
+void
+undo_ready(struct ui *ui)
+{
+	static const struct order_arg args[] = { { "max", NULL, 1 } };
+
+	(void)order_look(ui, "_.audit", args, 1, on_newest);
 }
 
 /* Versions are a process's own; the lines of the audit are for ever. */
@@ -82,20 +193,36 @@ ask_line(struct ui *ui)
 	ui->undo.asks = order_look(ui, "_.audit", args, 1, on_audit);
 }
 
+/* One is kept, the last: what becomes of the other is not looked for. */
+static void
+drop_doubt(struct ui *ui, const struct undo *was)
+{
+	ui_say(ui, ROLE_BAD, "it is not known whether this was done: %s",
+	    was->said);
+	if (ui->undo.doubt)
+		(void)str_copy(
+		    ui->undo.other, sizeof(ui->undo.other), was->said);
+}
+
 void
 undo_decided(struct ui *ui, const struct order *o, enum rk_err code,
     const struct rk_value *answer)
 {
 	struct undo *u = &ui->undo;
+	const struct undo was = *u;
 
 	if (code != RK_OK && !is_lost(code))
 		return;
 	*u = (struct undo){ .looked_ms = u->looked_ms,
 		.until_ms = ui_now(ui) + UI_UNDO_MS,
-		.doubt = code != RK_OK };
+		.doubt = code != RK_OK,
+		.before = o->before,
+		.newest = u->newest };
+	if (was.doubt)
+		drop_doubt(ui, &was);
 	(void)str_copy(u->fp, sizeof(u->fp), o->fp);
 	(void)str_copy(u->said, sizeof(u->said), o->said);
-	(void)str_copy(u->sent, sizeof(u->sent), o->sent);
+	(void)str_copy(u->verb, sizeof(u->verb), o->verb);
 	if (u->doubt)
 		return;
 	(void)view_text(answer, "fingerprint", u->fp, sizeof(u->fp));

@@ -7,13 +7,22 @@
 struct ui;
 struct order;
 
+/* A line of the audit, whose numbers only grow; 0: it had none. */
+struct undo_mark {
+	bool known;
+	uint64_t line;
+};
+
 struct undo {
 	char fp[RK_FP_LEN]; /* of the key; "": there is nothing */
 	char said[200];     /* what was done */
-	char sent[32];      /* when it was asked for, as the daemon writes it */
+	char verb[16];      /* by its name in the audit */
+	char other[200];    /* before it, and in doubt still; "": nothing */
 	uint64_t version;   /* this decision made of it, in the process `pid` */
 	uint64_t pid;
 	uint64_t line; /* of the audit; 0: not known */
+	/* The newest line when it was asked for, and that we have heard of. */
+	struct undo_mark before, newest;
 	int64_t until_ms;
 	int64_t looked_ms;
 	bool asks;  /* for the line */
@@ -21,6 +30,8 @@ struct undo {
 	bool late;  /* there was something, and its time is over */
 };
 
+/* Something may be decided soon: which line is the newest before that? */
+void undo_ready(struct ui *ui);
 /* What was decided is answered, or is not any more. */
 void undo_decided(struct ui *ui, const struct order *o, enum rk_err code,
     const struct rk_value *answer);

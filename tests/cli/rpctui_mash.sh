@@ -274,12 +274,16 @@ drops() {
 	rm odd/kick.*
 }
 
-# unsure PATTERN TEXT [LINE]: a daemon that goes before it answers, and is back
-# with this line in its audit.
-unsure() {
-	fp=SHA256:$(printf 'a%.0s' $(seq 43))
+# line ID WHO WHAT [KEY]: one of the audit, by a clock that was set back.
+line() {
+	printf '{"id":%d,"who":"%s","what":"%s","time":"%s","fingerprint":"%s"}' \
+		"$1" "$2" "$3" 1999-01-01T00:00:00Z "${4:-$fp}"
+}
+
+# asks_odd: about a key, of a daemon that goes before it answers.
+asks_odd() {
 	odd_says "_.trust={\"keys\":[{\"state\":\"new\",\"email\":\"mallory@b\",\"fingerprint\":\"$fp\",\"version\":3}]}" \
-		'_.decide={}' "_.audit={\"lines\":[]}"
+		'_.decide={}'
 	: >odd/_.decide.end
 	odd_starts
 	rm -f tui.end
@@ -290,25 +294,79 @@ unsure() {
 	keys r
 	shows OFFLINE 'the daemon goes before it answers'
 	rm odd/_.decide.end
-	odd_says "_.audit={\"lines\":[${3:+{\"fingerprint\":\"$fp\",$3\}}]}"
+}
+
+# unsure PATTERN TEXT [LINE...]: one that is back with these lines in its audit,
+# before which it had one.
+unsure() {
+	odd_says "_.audit={\"lines\":[$(line 6 "$me" reject)]}"
+	asks_odd
+	pattern=$1
+	text=$2
+	shift 2
+	lines=$(line 6 "$me" reject)
+	while [ $# -gt 0 ]; do
+		lines=$1,$lines
+		shift
+	done
+	odd_says "_.audit={\"lines\":[$lines]}"
 	odd_starts
-	shows "$1" "$2"
+	shows "$pattern" "$text"
+}
+
+# While one is in doubt another is decided.
+doubt_second() {
+	odd_says '_.audit={"lines":[]}'
+	asks_odd
+	: >odd/_.audit.hold
+	odd_starts
+	hides OFFLINE 'it is back, and its audit is not'
+	keys Enter
+	shows '> \[ Later \]' 'another decision'
+	keys r
+	shows 'not known whether this was done: rejected: mallory' \
+		'does not hide that the first is in doubt'
+	rm odd/_.audit.hold
+	quits_odd
 }
 
 doubts() {
-	unsure 'it is NOT done: rejected' 'it has not done it'
+	fp=SHA256:$(printf 'a%.0s' $(seq 43))
+	me="$(id -un) (tui)"
+	done='although the daemon went meanwhile: rejected'
+	undone='it is NOT done: rejected'
+	unknown='not known whether this was done: rejected'
+	unsure "$undone" 'it has not done it'
 	keys u
 	shows 'nothing to take back' 'and nothing is taken back'
 	quits_odd
-	unsure 'it is NOT done: rejected' 'nor has another done it for us' \
-		'"id":7,"who":"eve (ctl)","what":"reject","time":"2999-01-01T00:00:00Z"'
+	unsure "$undone" 'nor has another done it for us' \
+		"$(line 7 'eve (ctl)' reject)"
 	quits_odd
-	unsure 'although the daemon went meanwhile: rejected' 'it has' \
-		'"id":7,"who":"eve (tui)","what":"reject","time":"2999-01-01T00:00:00Z"'
+	unsure "$undone" 'nor is another decision it' \
+		"$(line 7 'eve (tui)' approve)" "$(line 8 "$me" approve)"
+	quits_odd
+	unsure "$unknown" 'who is not us may be, by another name' \
+		"$(line 7 'eve (tui)' reject)"
+	keys u
+	shows 'nothing to take back' 'and nothing of theirs is taken back'
+	quits_odd
+	unsure "$done" 'it has, and more came of it' \
+		"$(line 7 "$me" reject)" "$(line 8 store used)" \
+		"$(line 9 'eve (ctl)' reject "SHA256:$(printf 'b%.0s' $(seq 43))")"
+	quits_odd
+	unsure "$done" 'it has' "$(line 7 "$me" reject)"
 	odd_says '_.undo={}'
 	keys u
 	hides 'went meanwhile' 'and that is taken back'
 	quits_odd
+	odd_says '_.audit={"lines":[]}'
+	asks_odd
+	rm odd/_.audit
+	odd_starts
+	shows "$unknown" 'without an audit nobody can say'
+	quits_odd
+	doubt_second
 }
 
 lies() {

@@ -21,8 +21,8 @@
  * DIR/export.1, ... as long as there are such.  What _.decide was asked is in
  * DIR/decided then.  Where there is a DIR/kick.0, _.kick is answered with that,
  * then with DIR/kick.1, and so on; of one that is not there the connection is
- * gone.  Where DIR/NAME.end is there, who asks for NAME ends the program. Until
- * it is terminated.
+ * gone.  Where DIR/NAME.end is there, who asks for NAME ends the program; where
+ * DIR/NAME.hold is, nothing is answered.  Until it is terminated.
  */
 static const char *const names[] = { "_.status", "_.conns", "_.calls",
 	"_.trust", "_.known", "_.log", "_.serves", "_.kick", "_.undo",
@@ -55,13 +55,19 @@ is_there(const char *name)
 	return there;
 }
 
-static void
-end_at(const char *name)
+static bool
+has_mark(const char *name, const char *mark)
 {
 	char file[64];
 
-	(void)snprintf(file, sizeof(file), "%s.end", name);
-	if (is_there(file))
+	(void)snprintf(file, sizeof(file), "%s.%s", name, mark);
+	return is_there(file);
+}
+
+static void
+end_at(const char *name)
+{
+	if (has_mark(name, "end"))
 		_exit(0);
 }
 
@@ -71,6 +77,8 @@ on_call(struct rk_call *call, void *arg)
 	struct buf b;
 
 	end_at(arg);
+	if (has_mark(arg, "hold"))
+		return;
 	if (load(arg, &b) == RK_OK)
 		(void)rk_call_reply(call, buf_peek(&b), buf_len(&b));
 	else
