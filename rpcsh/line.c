@@ -17,13 +17,23 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <wchar.h>
+#include <wctype.h>
 
 #define PROMPT_MAX 256
 #define REMEMBERED 1000
 #define COLUMNS_USUAL 80
 #define LISTED 200 /* words shown at once */
 #define SHOWN_MAX 1024
+#define TYPED_MAX 65536 /* characters of a line: drawing more is slow */
+#define ESCAPE L'\033'
 #define ASCII "ANSI_X3.4-1968" /* as the C library calls it */
+
+/* Where the keys are that send more than one character. */
+enum key {
+	KEY_NONE,
+	KEY_ESCAPE,
+	KEY_LONG
+};
 
 struct line {
 	const struct line_hooks *hooks;
@@ -37,6 +47,8 @@ struct line {
 	bool stale;    /* marks may be missing: see paint() */
 	bool dumb;     /* the terminal has no way back */
 	bool canceled; /* by Ctrl-C */
+	bool dropped;  /* it was too long */
+	enum key key;  /* in the midst of one */
 	char *text;    /* what was read last */
 };
 
@@ -237,13 +249,10 @@ wait_for_key(struct line *l)
 
 /* A character of the locale: 1, or 0 at the end, or -1 at Ctrl-C. */
 static int
-read_char(EditLine *el, wchar_t *out)
+next_char(struct line *l, wchar_t *out)
 {
-	struct line *l;
 	char byte;
 
-	(void)el_get(el, EL_CLIENTDATA, &l);
-	l->stale = true;
 	for (;;) {
 		ssize_t got;
 		size_t n;
@@ -265,6 +274,57 @@ read_char(EditLine *el, wchar_t *out)
 		else if (n == 1 || n == 0)
 			return 1;
 	}
+}
+
+/* Does it edit the line, or end it, and adds nothing? */
+static bool
+is_key(struct line *l, wchar_t c)
+{
+	enum key was = l->key;
+
+	l->key = KEY_NONE;
+	if (c == ESCAPE)
+		l->key = KEY_ESCAPE;
+	else if (was == KEY_ESCAPE && (c == L'[' || c == L'O'))
+		l->key = KEY_LONG;
+	else if (was == KEY_LONG && (c < L'@' || c > L'~'))
+		l->key = KEY_LONG;
+	return was != KEY_NONE || iswcntrl((wint_t)c);
+}
+
+/* The rest of a line that is too long: half of it is no command. */
+static int
+drop(struct line *l)
+{
+	wchar_t c = L'\0';
+	int got = 1;
+
+	/* It stays on the screen as far as it is there. */
+	l->reading = l->stale = false;
+	(void)printf("\na line has at most %d characters: "
+	             "this one is dropped, up to Enter\n",
+	    TYPED_MAX);
+	(void)fflush(stdout);
+	while (got == 1 && c != L'\n' && c != L'\r')
+		got = next_char(l, &c);
+	l->dropped = got == 1;
+	return got == 1 ? -1 : got;
+}
+
+static int
+read_char(EditLine *el, wchar_t *out)
+{
+	const LineInfoW *info = el_wline(el);
+	struct line *l;
+	int got;
+
+	(void)el_get(el, EL_CLIENTDATA, &l);
+	l->stale = true;
+	got = next_char(l, out);
+	if (got != 1 || is_key(l, *out) ||
+	    info->lastchar - info->buffer < TYPED_MAX)
+		return got;
+	return drop(l);
 }
 
 static char *
@@ -295,7 +355,8 @@ line_read(struct line *l, const char *prompt, const char **text)
 	*text = "";
 	(void)str_copy(l->prompt, sizeof(l->prompt), prompt);
 	l->state = (mbstate_t){ 0 };
-	l->canceled = false;
+	l->canceled = l->dropped = false;
+	l->key = KEY_NONE;
 	hear(old);
 	l->reading = true;
 	before = use_utf8(l);
@@ -307,6 +368,8 @@ line_read(struct line *l, const char *prompt, const char **text)
 		(void)puts("^C");
 		return LINE_CANCELED;
 	}
+	if (l->dropped)
+		return LINE_CANCELED;
 	if (got == NULL || n <= 0)
 		return LINE_OVER;
 	free(l->text);

@@ -30,7 +30,7 @@ struct line_hooks {
 
 enum line_end {
 	LINE_TEXT,
-	LINE_CANCELED, /* Ctrl-C */
+	LINE_CANCELED, /* Ctrl-C, or it was too long, which is said */
 	LINE_OVER      /* Ctrl-D on an empty line, or the terminal is gone */
 };
 

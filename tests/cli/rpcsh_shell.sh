@@ -56,6 +56,25 @@ typed() {
 	shows '^127.*tls any-key> *$' 'and the prompt after it is alone'
 }
 
+# A line that nobody types: drawing it would take minutes.
+pasted() {
+	{
+		printf 'echo is='
+		head -c 1000000 /dev/zero | tr '\0' x
+		printf '\recho after=it\r'
+	} >long.txt
+	term load-buffer -b big long.txt
+	term paste-buffer -r -d -b big -t t
+	shows '^a line has at most 65536 characters' 'a line has an end'
+	shows '"after": "it"' 'none of it is run, and the next line is'
+	! grep -q '"is"' plain
+	result $? 'as it was pasted'
+	keys C-l
+	keys Up
+	shows 'any-key> echo after=it' 'which can be called back'
+	keys C-c
+}
+
 # What is sent is seen by the daemon.
 waits() {
 	pgrep -f -x "/bin/sleep $nap"
@@ -421,6 +440,7 @@ main() {
 	shell -s "$(url tls)" --certs certs -k alice
 	result $? 'a terminal'
 	typed
+	pasted
 	commands
 	completed
 	remembered
