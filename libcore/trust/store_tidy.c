@@ -9,7 +9,7 @@
 
 #define LINES_AGAIN_MS 3600000
 #define HIDE_AGAIN_MS 2000
-#define LINES_BATCH 64 /* that are looked at together */
+#define LINES_BATCH 4 /* each is sought in the whole audit, by the loop */
 #define DAY 86400
 
 /* ---- lines that are in the file still ---- */
@@ -114,7 +114,7 @@ collect(struct rk_store *s, struct old_lines *old, struct rk_error *err)
 
 	r = store_db_prepare(s,
 	    "SELECT line FROM lines WHERE NOT EXISTS (SELECT 1 FROM keys WHERE "
-	    "keys.fp = lines.fp) LIMIT 64",
+	    "keys.fp = lines.fp) ORDER BY random() LIMIT 4",
 	    &stmt, err);
 	if (r != RK_OK)
 		return r;
