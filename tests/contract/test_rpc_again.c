@@ -30,6 +30,7 @@ kill_server(struct rpcrig *r)
 	unsigned held = rpcrig_get(r, &r->n_held);
 
 	rpcrig_stop(r, 0);
+	rpcrig_await_conns(r, 0);
 	for (unsigned i = 0; i < held; i++)
 		rpcrig_answer(r, i, NULL, NULL, 0);
 	rpcrig_await_stopped(r);
