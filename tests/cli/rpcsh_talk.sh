@@ -133,6 +133,7 @@ one_way() {
 	result $? 'and how long is said'
 	"$rpcsh" -s "$where" call --stream down forever 2>err | head -n 2 >out
 	printf '1\n2\n' | same 'until nobody reads them'
+	: >out # what stands in it is not this one's
 	"$rpcsh" -s "$where" call --stream down forever >out 2>err &
 	sender=$!
 	until_ok grep -q . out
