@@ -1,6 +1,8 @@
 /* New settings while running: all of them, or none. */
 #include "daemon_int.h"
 
+#include <rpckit/ask.h>
+
 #include "base/error.h"
 #include "base/str.h"
 #include "check.h"
@@ -73,6 +75,42 @@ take_back(struct daemon *d, struct creds *before)
 	    err.text);
 }
 
+/* How little a mode lets in.  What it is by the file's own mode is not known
+ * here, and is as open as that can be. */
+static int
+strictness(enum rk_trust_mode mode)
+{
+	return mode == RK_TRUST_LOCK  ? 3
+	       : mode == RK_TRUST_ASK ? 2
+	       : mode == RK_TRUST_OFF ? 0
+	                              : 1;
+}
+
+static const char *
+mode_word(enum rk_trust_mode mode)
+{
+	return mode == RK_TRUST_LOCK   ? "lock"
+	       : mode == RK_TRUST_ASK  ? "ask"
+	       : mode == RK_TRUST_OFF  ? "off"
+	       : mode == RK_TRUST_FILE ? "file"
+	                               : "open";
+}
+
+/* The audit has every change of the mode, where there is a store; whoever reads
+ * the log is to see that more are let in than before. */
+static void
+warn_looser(struct rk_trust *before, struct rk_trust *after)
+{
+	/* As it was in force, which an order may have set meanwhile. */
+	const enum rk_trust_mode was = rk_trust_mode(before);
+	const enum rk_trust_mode now = rk_trust_mode(after);
+
+	if (strictness(now) < strictness(was))
+		log_event(RK_LOG_WARN, "trust",
+		    "trust is looser since this reload: %s, and was %s",
+		    mode_word(now), mode_word(was));
+}
+
 /* Takes c over. */
 static enum rk_err
 apply(
@@ -94,6 +132,7 @@ apply(
 	if ((r = commands_install(set, d->server, err)) == RK_OK) {
 		d->set = set;
 		set = NULL;
+		warn_looser(before->trust, d->creds->trust);
 	} else {
 		take_back(d, before);
 	}
@@ -104,45 +143,12 @@ out:
 	return r;
 }
 
-/* How little a mode lets in.  What it is by the file's own mode is not known
- * here, and is as open as that can be. */
-static int
-strictness(unsigned mode)
-{
-	return mode == RK_TRUST_LOCK  ? 3
-	       : mode == RK_TRUST_ASK ? 2
-	       : mode == RK_TRUST_OFF ? 0
-	                              : 1;
-}
-
-static const char *
-mode_word(unsigned mode)
-{
-	return mode == RK_TRUST_LOCK   ? "lock"
-	       : mode == RK_TRUST_ASK  ? "ask"
-	       : mode == RK_TRUST_OFF  ? "off"
-	       : mode == RK_TRUST_FILE ? "file"
-	                               : "open";
-}
-
-/* The audit has every change of the mode, where there is a store; whoever reads
- * the log is to see that more are let in than before. */
-static void
-warn_looser(unsigned was, unsigned now)
-{
-	if (strictness(now) < strictness(was))
-		log_event(RK_LOG_WARN, "trust",
-		    "trust is looser since this reload: %s, and was %s",
-		    mode_word(now), mode_word(was));
-}
-
 /* What the new settings mean, when all of it is in force. */
 static void
 take_settings(struct daemon *d, struct settings *s)
 {
 	check_commands(s);
 	warn_fixed(d, s);
-	warn_looser((unsigned)d->settings->trust, (unsigned)s->trust);
 	log_change(
 	    d->conf->log, (enum rk_log_level)s->log_level, s->log_form == 1);
 	settings_release(d->settings);

@@ -12,6 +12,7 @@ live_conf() {
 		listen = tls:127.0.0.1:0
 		listen = tcp:127.0.0.1:0
 		$1
+		admin = $PWD/admin
 		[method one]
 		exec = /bin/echo $2
 		reply = raw
@@ -31,16 +32,23 @@ said_again() {
 }
 
 # Whoever makes the daemon let in more than before finds it in the log, and in
-# the audit; who makes it stricter is not warned.
+# the audit; who makes it stricter is not warned.  What an order made of the
+# mode is what it was.
 looser() {
 	for mode in lock ask open off ask; do
 		live_conf "known-clients = list3
 		trust = $mode" mode
 		hup 'reloaded' "trust = $mode"
 	done
+	live_conf "known-clients = list3
+		trust = open" mode
+	hup 'reloaded' 'trust = open once more'
+	want 0 'an order' "$rpcd" ctl --socket "$PWD/admin" trust mode ask
+	hup 'reloaded' 'the same settings'
 	grep 'looser since' log | sed 's/.*reload: //' >out
 	printf '%s\n' 'ask, and was lock' 'open, and was ask' \
-		'off, and was open' | cmp - out
+		'off, and was open' 'open, and was ask' 'open, and was ask' |
+		cmp - out
 	result $? 'what lets in more is a warning'
 	live_conf 'known-clients = list2' seventh
 	hup 'reloaded' 'as before'
