@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,4 +120,27 @@ ask_known(struct rk_trust *t)
 
 	assert_int_equal(rk_trust_inspect(t, &state, &n, NULL), RK_OK);
 	return n;
+}
+
+struct rk_trust *
+ask_kept(enum rk_trust_mode mode)
+{
+	struct rk_trust *t = NULL;
+	struct rk_error err;
+
+	if (rk_trust_new("k", mode, &t, &err) != RK_OK ||
+	    rk_trust_keep(t, true, &err) != RK_OK)
+		fail_msg("%s", err.text);
+	return t;
+}
+
+struct sqlite3 *
+ask_hold_store(void)
+{
+	sqlite3 *db = NULL;
+
+	assert_int_equal(sqlite3_open("k.db", &db), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	return db;
 }

@@ -21,6 +21,10 @@ enum rk_err ask_order(
 
 /* The list "k" in the current directory, with this text. */
 struct rk_trust *ask_list(const char *text, enum rk_trust_mode mode);
+/* The one that is there, with a store, as a process has it that begins now. */
+struct rk_trust *ask_kept(enum rk_trust_mode mode);
+/* Its store, which nobody else can write until this is closed. */
+struct sqlite3 *ask_hold_store(void);
 /* The one entry there is; how many there are; and keys in the file. */
 struct rk_ask_entry ask_only_entry(struct rk_trust *t);
 size_t ask_count(struct rk_trust *t);

@@ -57,17 +57,6 @@ hold_list(void)
 	return fd;
 }
 
-static sqlite3 *
-hold_store(void)
-{
-	sqlite3 *db = NULL;
-
-	assert_int_equal(sqlite3_open("k.db", &db), SQLITE_OK);
-	assert_int_equal(
-	    sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-	return db;
-}
-
 /* The list with a key that is known, which waits not, and two that do. */
 static struct rk_trust *
 begin(bool kept)
@@ -220,7 +209,7 @@ store_is_held(void **state)
 {
 	struct rk_trust *t = begin(true);
 	struct rk_error err;
-	sqlite3 *db = hold_store();
+	sqlite3 *db = ask_hold_store();
 
 	(void)state;
 	are_busy(t);

@@ -22,24 +22,11 @@
 #include "trust/policy_int.h"
 #include "trust/store.h"
 
-/* The decider of a process that begins now. */
-static struct rk_trust *
-begin(enum rk_trust_mode mode)
-{
-	struct rk_trust *t = NULL;
-	struct rk_error err;
-
-	if (rk_trust_new("k", mode, &t, &err) != RK_OK ||
-	    rk_trust_keep(t, true, &err) != RK_OK)
-		fail_msg("%s", err.text);
-	return t;
-}
-
 static struct rk_trust *
 again(struct rk_trust *t, enum rk_trust_mode mode)
 {
 	rk_trust_free(t);
-	return begin(mode);
+	return ask_kept(mode);
 }
 
 static int
@@ -56,7 +43,7 @@ enter(void **state)
 static void
 test_waits_again(void **state)
 {
-	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct rk_trust *t = ask_kept(RK_TRUST_ASK);
 	struct rk_ask_entry before, after;
 
 	(void)state;
@@ -86,7 +73,7 @@ static void
 test_cert_dates(void **state)
 {
 	struct rk_peer peer = ask_peer(1);
-	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct rk_trust *t = ask_kept(RK_TRUST_ASK);
 	struct policy_memos *memos = NULL;
 	const struct rk_ask_entry *memo;
 	struct rk_ask_entry e;
@@ -132,7 +119,7 @@ static void
 test_known_is_cheap(void **state)
 {
 	struct rk_peer peer = ask_peer(1);
-	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct rk_trust *t = ask_kept(RK_TRUST_ASK);
 	int64_t before;
 
 	(void)state;
@@ -150,7 +137,7 @@ test_known_is_cheap(void **state)
 static void
 test_stays_out(void **state)
 {
-	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct rk_trust *t = ask_kept(RK_TRUST_ASK);
 
 	(void)state;
 	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
@@ -177,7 +164,7 @@ test_stays_out(void **state)
 static void
 test_once(void **state)
 {
-	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct rk_trust *t = ask_kept(RK_TRUST_ASK);
 
 	(void)state;
 	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
@@ -195,8 +182,8 @@ test_once(void **state)
 static void
 test_shared(void **state)
 {
-	struct rk_trust *t = begin(RK_TRUST_ASK);
-	struct rk_trust *other = begin(RK_TRUST_ASK);
+	struct rk_trust *t = ask_kept(RK_TRUST_ASK);
+	struct rk_trust *other = ask_kept(RK_TRUST_ASK);
 
 	(void)state;
 	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
@@ -214,8 +201,8 @@ test_shared(void **state)
 static void
 test_shared_out(void **state)
 {
-	struct rk_trust *t = begin(RK_TRUST_ASK);
-	struct rk_trust *other = begin(RK_TRUST_ASK);
+	struct rk_trust *t = ask_kept(RK_TRUST_ASK);
+	struct rk_trust *other = ask_kept(RK_TRUST_ASK);
 
 	(void)state;
 	for (unsigned i = 1; i <= 2; i++) {
@@ -264,8 +251,8 @@ news_of(struct rk_trust *t)
 static void
 test_shared_news(void **state)
 {
-	struct rk_trust *t = begin(RK_TRUST_ASK);
-	struct rk_trust *other = begin(RK_TRUST_ASK);
+	struct rk_trust *t = ask_kept(RK_TRUST_ASK);
+	struct rk_trust *other = ask_kept(RK_TRUST_ASK);
 
 	(void)state;
 	for (unsigned i = 1; i <= 3; i++) {
@@ -302,8 +289,8 @@ test_shared_news(void **state)
 static void
 test_shared_many(void **state)
 {
-	struct rk_trust *t = begin(RK_TRUST_ASK);
-	struct rk_trust *other = begin(RK_TRUST_ASK);
+	struct rk_trust *t = ask_kept(RK_TRUST_ASK);
+	struct rk_trust *other = ask_kept(RK_TRUST_ASK);
 	const unsigned n = 40;
 
 	(void)state;
@@ -332,7 +319,7 @@ test_shared_many(void **state)
 static void
 test_fails(void **state)
 {
-	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct rk_trust *t = ask_kept(RK_TRUST_ASK);
 
 	(void)state;
 	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
@@ -357,7 +344,7 @@ test_fails(void **state)
 static void
 test_made(void **state)
 {
-	struct rk_trust *t = begin(RK_TRUST_FILE);
+	struct rk_trust *t = ask_kept(RK_TRUST_FILE);
 	struct rk_trust *next;
 	struct rk_error err;
 
@@ -415,7 +402,7 @@ age(int hours)
 static void
 test_old(void **state)
 {
-	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct rk_trust *t = ask_kept(RK_TRUST_ASK);
 
 	(void)state;
 	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
@@ -423,11 +410,11 @@ test_old(void **state)
 	assert_int_equal(ask_order(t, RK_ASK_REJECT, 2), RK_OK);
 	rk_trust_free(t);
 	age(7 * 24 - 2);
-	t = begin(RK_TRUST_ASK);
+	t = ask_kept(RK_TRUST_ASK);
 	assert_int_equal(ask_count(t), 2);
 	rk_trust_free(t);
 	age(3);
-	t = begin(RK_TRUST_ASK);
+	t = ask_kept(RK_TRUST_ASK);
 	assert_int_equal(ask_only_entry(t).status, RK_ASK_REJECTED);
 	assert_int_equal(ask_come_as(t, 2), RK_EDENIED);
 	rk_trust_free(t);
@@ -438,8 +425,8 @@ test_old(void **state)
 static void
 test_out_at_once(void **state)
 {
-	struct rk_trust *t = begin(RK_TRUST_ASK);
-	struct rk_trust *other = begin(RK_TRUST_ASK);
+	struct rk_trust *t = ask_kept(RK_TRUST_ASK);
+	struct rk_trust *other = ask_kept(RK_TRUST_ASK);
 
 	(void)state;
 	for (unsigned i = 1; i <= 4; i++) {
@@ -470,7 +457,7 @@ static void
 test_line_out(void **state)
 {
 	const char *mail = "an@x,b%c@x";
-	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct rk_trust *t = ask_kept(RK_TRUST_ASK);
 	struct rk_peer old = ask_peer_at(1, mail, "tls://192.0.2.1:1");
 	struct rk_peer new = ask_peer_at(2, "b%c@x", "tls://192.0.2.1:2");
 
@@ -494,7 +481,7 @@ test_many_mails(void **state)
 {
 	static const char *const emails[] = { "a@x,a@x,a@x,a@x,a@x,a@x,a@x,~",
 		"~" };
-	struct rk_trust *t = begin(RK_TRUST_ACCEPT_NEW);
+	struct rk_trust *t = ask_kept(RK_TRUST_ACCEPT_NEW);
 
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
@@ -524,7 +511,7 @@ count_gone(enum rk_ask_event event, const struct rk_ask_entry *e, void *arg)
 static void
 test_line_in(void **state)
 {
-	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct rk_trust *t = ask_kept(RK_TRUST_ASK);
 	struct rk_peer peer = ask_peer(1);
 	struct rk_ask_watch *watch = NULL;
 	char id[RK_KEY_ID_LEN];
@@ -550,7 +537,7 @@ test_line_in(void **state)
 static void
 test_line_lost(void **state)
 {
-	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct rk_trust *t = ask_kept(RK_TRUST_ASK);
 	const struct rk_peer peer = ask_peer(1);
 	char start[16];
 

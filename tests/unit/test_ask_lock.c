@@ -20,17 +20,6 @@
 #include "trust/policy.h"
 #include "trust/store.h"
 
-static sqlite3 *
-hold_store(void)
-{
-	sqlite3 *db = NULL;
-
-	assert_int_equal(sqlite3_open("k.db", &db), SQLITE_OK);
-	assert_int_equal(
-	    sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-	return db;
-}
-
 /* The list with a key that is known, and one that waits. */
 static struct rk_trust *
 begin(bool kept)
@@ -71,7 +60,7 @@ lock_waits_for_no_store(void **state)
 	struct rk_trust *t = begin(true);
 	struct rk_error err;
 	char who[RK_STORE_TEXT_LEN] = "";
-	sqlite3 *db = hold_store();
+	sqlite3 *db = ask_hold_store();
 
 	(void)state;
 	assert_int_equal(policy_lock(t, true, "ann", &err), RK_OK);
@@ -92,7 +81,7 @@ order_of_locked(struct rk_trust *t)
 
 	assert_int_equal(chmod("k", 0400), 0);
 	assert_int_equal(policy_catch_up(t, NULL), RK_OK);
-	db = hold_store();
+	db = ask_hold_store();
 	assert_int_equal(policy_lock(t, true, "ann", &err), RK_OK);
 	return db;
 }

@@ -15,19 +15,6 @@
 #include "scratch.h"
 #include "trust/policy.h"
 
-/* The decider of a process that begins now. */
-static struct rk_trust *
-begin(enum rk_trust_mode mode)
-{
-	struct rk_trust *t = NULL;
-	struct rk_error err;
-
-	if (rk_trust_new("k", mode, &t, &err) != RK_OK ||
-	    rk_trust_keep(t, true, &err) != RK_OK)
-		fail_msg("%s", err.text);
-	return t;
-}
-
 static int
 enter(void **state)
 {
@@ -46,7 +33,7 @@ test_put_out(void **state)
 	static const enum rk_ask_verb verbs[] = { RK_ASK_REJECT,
 		RK_ASK_REVOKE };
 	struct rk_peer peer = ask_peer(1);
-	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct rk_trust *t = ask_kept(RK_TRUST_ASK);
 	struct rk_ask_entry before, e;
 
 	(void)state;
@@ -92,7 +79,7 @@ keep_finding(bool wrong, const char *text, void *arg)
 static void
 test_check_full(void **state)
 {
-	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct rk_trust *t = ask_kept(RK_TRUST_ASK);
 	struct findings f = { 0 };
 
 	(void)state;
@@ -116,7 +103,7 @@ test_check_full(void **state)
 static void
 test_check_once(void **state)
 {
-	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct rk_trust *t = ask_kept(RK_TRUST_ASK);
 	struct findings f = { 0 };
 
 	(void)state;
@@ -169,7 +156,7 @@ test_two_approve(void **state)
 		RK_ASK_APPROVE_ONCE };
 	struct rk_peer peer = ask_peer(1);
 	struct rk_ask_order o = { .size = sizeof(o), .key = peer.cert.fp };
-	struct rk_trust *t = begin(RK_TRUST_ASK);
+	struct rk_trust *t = ask_kept(RK_TRUST_ASK);
 	struct rk_error err;
 
 	(void)state;
