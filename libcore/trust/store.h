@@ -23,7 +23,7 @@
 #define STORE_TRY_MS 10      /* the same, of what is tried again */
 #define STORE_MODE_LEN 16
 #define STORE_APPLICATION_ID 0x726b7473 /* "rkts" */
-#define STORE_VERSION 4
+#define STORE_VERSION 5
 #define STORE_LINES 4 /* that one decision touches */
 #define STORE_MEMO 1024
 #define STORE_UNHIDDEN 64
@@ -176,9 +176,10 @@ struct rk_store {
 	/* Keys that are out, whose lines could not be taken out. */
 	uint8_t unhidden[STORE_UNHIDDEN][RK_KEY_PUBLIC_LEN];
 	size_t n_unhidden;
-	bool unhidden_all;    /* any that is */
-	uint64_t hide_again;  /* monotonic ms: not before */
-	uint64_t lines_again; /* the same of store_lines; 0: at once */
+	bool unhidden_all;        /* any that is */
+	uint64_t hide_again;      /* monotonic ms: not before */
+	uint64_t lines_again;     /* the same of store_lines; 0: at once */
+	char lines_fp[RK_FP_LEN]; /* the last of them that was looked at */
 	struct store_mine mine[STORE_MINE];
 	size_t n_mine;          /* ever */
 	size_t losses;          /* of them, as the file was read last */

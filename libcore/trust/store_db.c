@@ -21,6 +21,7 @@ static const char *const schema[] = {
 	"'audit lines are added at the end'); END",
 	"CREATE TRIGGER audit_delete BEFORE DELETE ON audit BEGIN SELECT "
 	"RAISE(ABORT, 'audit lines stay'); END",
+	"CREATE INDEX audit_pub ON audit (pub)",
 	"CREATE TRIGGER audit_update BEFORE UPDATE ON audit BEGIN SELECT "
 	"RAISE(ABORT, 'audit lines stay'); END",
 	"CREATE TABLE certs (fp TEXT PRIMARY KEY NOT NULL, serial TEXT NOT "
@@ -42,10 +43,10 @@ static const char *const schema[] = {
 
 /* What versions of the store began with. */
 static const struct {
-	size_t table;
+	size_t part; /* of the schema */
 	int64_t version;
-} later[] = { { 4, 2 } /* certs */, { 7, 3 } /* names */,
-	{ 6, 4 } /* lines */ };
+} later[] = { { 5, 2 } /* certs */, { 8, 3 } /* names */, { 7, 4 } /* lines */,
+	{ 3, 5 } /* audit_pub */ };
 #define LATER (sizeof(later) / sizeof(later[0]))
 
 /* ---- what went wrong ---- */
@@ -309,12 +310,12 @@ foreign(struct rk_store *s, const char *why, struct rk_error *err)
 	    err, RK_EDAMAGED, "%s: is not a trust store: %s", s->name, why);
 }
 
-/* Has a store of this version the table? */
+/* Has a store of this version this part of the schema? */
 static bool
-has_table(size_t table, int64_t version)
+has_part(size_t part, int64_t version)
 {
 	for (size_t i = 0; i < LATER; i++) {
-		if (later[i].table == table)
+		if (later[i].part == part)
 			return version >= later[i].version;
 	}
 	return true;
@@ -347,7 +348,7 @@ compare_schema(struct rk_store *s, int64_t version, struct rk_error *err)
 	int rc;
 
 	for (size_t i = 0; i < SCHEMA; i++) {
-		if (has_table(i, version))
+		if (has_part(i, version))
 			texts[n++] = schema[i];
 	}
 	rc = sql_schema_is(s->db, texts, n, &same);
@@ -424,7 +425,7 @@ migrate(struct rk_store *s, struct rk_error *err)
 	r = store_db_number(s, "PRAGMA user_version", &version, err);
 	for (size_t i = 0; i < LATER && r == RK_OK; i++) {
 		if (version < later[i].version)
-			r = store_db_exec(s, schema[later[i].table], err);
+			r = store_db_exec(s, schema[later[i].part], err);
 	}
 	(void)sqlite3_snprintf(
 	    sizeof(sql), sql, "PRAGMA user_version = %d", STORE_VERSION);

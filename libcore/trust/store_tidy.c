@@ -5,11 +5,13 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/sql.h"
+#include "base/str.h"
 #include "trust/store.h"
 
 #define LINES_AGAIN_MS 3600000
 #define HIDE_AGAIN_MS 2000
-#define LINES_BATCH 4 /* each is sought in the whole audit, by the loop */
+#define LINES_BATCH 64
 #define DAY 86400
 
 /* ---- lines that are in the file still ---- */
@@ -102,30 +104,35 @@ done:
 struct old_lines {
 	uint8_t pubs[LINES_BATCH][RK_KEY_PUBLIC_LEN];
 	size_t n;
+	char fp[RK_FP_LEN]; /* the last that was looked at; "": there is none */
 };
 
-/* Of keys that have no row any more. */
+/* The next of them, and whose key has no row any more. */
 static enum rk_err
 collect(struct rk_store *s, struct old_lines *old, struct rk_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
+	size_t seen = 0;
 	enum rk_err r;
 	int rc;
 
 	r = store_db_prepare(s,
-	    "SELECT line FROM lines WHERE NOT EXISTS (SELECT 1 FROM keys WHERE "
-	    "keys.fp = lines.fp) ORDER BY random() LIMIT 4",
+	    "SELECT fp, line, EXISTS (SELECT 1 FROM keys WHERE keys.fp = "
+	    "lines.fp) FROM lines WHERE fp > ?1 ORDER BY fp LIMIT 64",
 	    &stmt, err);
 	if (r != RK_OK)
 		return r;
-	while (
-	    (rc = sqlite3_step(stmt)) == SQLITE_ROW && old->n < LINES_BATCH) {
-		const char *text = sqlite3_column_blob(stmt, 0);
-		size_t len = (size_t)sqlite3_column_bytes(stmt, 0), at = 0;
+	(void)sqlite3_bind_text(stmt, 1, s->lines_fp, -1, SQLITE_STATIC);
+	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && seen < LINES_BATCH) {
+		const char *text = sqlite3_column_blob(stmt, 1);
+		size_t len = (size_t)sqlite3_column_bytes(stmt, 1), at = 0;
 		struct known_line line;
 		bool ended;
 
-		if (len == 0 ||
+		if (!sql_column_text(stmt, 0, old->fp, sizeof(old->fp)))
+			continue;
+		seen++;
+		if (sqlite3_column_int(stmt, 2) != 0 || len == 0 ||
 		    known_line(known_next_line(text, len, &at, &ended),
 		        &line) != RK_OK)
 			continue;
@@ -134,75 +141,74 @@ collect(struct rk_store *s, struct old_lines *old, struct rk_error *err)
 	if (rc != SQLITE_DONE && rc != SQLITE_ROW)
 		r = store_db_fail(s, rc, err);
 	store_db_done(s, stmt);
+	if (seen < LINES_BATCH)
+		old->fp[0] = '\0';
 	return r;
 }
 
-/* Has anything happened to it behind this line of the audit? */
+/* May what is kept of this key's line go?  Not if it has a row, or something
+ * happened to it since who waits may be unseen. */
 static enum rk_err
-is_recent(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN],
-    int64_t line, bool *recent, struct rk_error *err)
+is_old(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN], bool *old,
+    struct rk_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
+	char fp[RK_FP_LEN];
 	enum rk_err r;
 	int rc;
 
 	r = store_db_prepare(s,
-	    "SELECT 1 FROM audit WHERE id > ?1 AND pub = ?2 LIMIT 1", &stmt,
-	    err);
-	if (r != RK_OK)
-		return r;
-	(void)sqlite3_bind_int64(stmt, 1, line);
-	(void)sqlite3_bind_blob(
-	    stmt, 2, pub, RK_KEY_PUBLIC_LEN, SQLITE_TRANSIENT);
-	rc = sqlite3_step(stmt);
-	*recent = rc == SQLITE_ROW;
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		r = store_db_fail(s, rc, err);
-	store_db_done(s, stmt);
-	return r;
-}
-
-/* The last line of the audit that is older than who waits may be unseen. */
-static enum rk_err
-find_old(struct rk_store *s, int64_t *line, struct rk_error *err)
-{
-	sqlite3_stmt *stmt = NULL;
-	enum rk_err r;
-	int rc;
-
-	*line = 0;
-	r = store_db_prepare(s,
-	    "SELECT id FROM audit WHERE time < ?1 ORDER BY id DESC LIMIT 1",
+	    "SELECT NOT EXISTS (SELECT 1 FROM keys WHERE fp = ?1) AND "
+	    "coalesce((SELECT time FROM audit WHERE pub = ?2 ORDER BY id DESC "
+	    "LIMIT 1), 0) < ?3",
 	    &stmt, err);
 	if (r != RK_OK)
 		return r;
+	rk_fp_of_key(pub, fp);
+	(void)sqlite3_bind_text(stmt, 1, fp, -1, SQLITE_TRANSIENT);
+	(void)sqlite3_bind_blob(
+	    stmt, 2, pub, RK_KEY_PUBLIC_LEN, SQLITE_TRANSIENT);
 	(void)sqlite3_bind_int64(
-	    stmt, 1, store_now(s) - (int64_t)RK_STORE_WAITING_DAYS * DAY);
+	    stmt, 3, store_now(s) - (int64_t)RK_STORE_WAITING_DAYS * DAY);
 	rc = sqlite3_step(stmt);
-	if (rc == SQLITE_ROW)
-		*line = sqlite3_column_int64(stmt, 0);
-	else if (rc != SQLITE_DONE)
+	*old = rc == SQLITE_ROW && sqlite3_column_int(stmt, 0) != 0;
+	if (rc != SQLITE_ROW)
 		r = store_db_fail(s, rc, err);
 	store_db_done(s, stmt);
 	return r;
 }
 
+/* Those that are not old do not count any more. */
 static enum rk_err
-drop_old(struct rk_store *s, const struct old_lines *old, struct rk_error *err)
+keep_recent(struct rk_store *s, struct old_lines *old, struct rk_error *err)
 {
-	int64_t line;
-	bool recent;
-	enum rk_err r = find_old(s, &line, err);
+	size_t n = 0;
+	bool is;
+	enum rk_err r = RK_OK;
 
-	for (size_t i = 0; i < old->n && r == RK_OK && line > 0; i++) {
-		r = is_recent(s, old->pubs[i], line, &recent, err);
-		if (r == RK_OK && !recent)
-			r = store_lines_drop(s, old->pubs[i], err);
+	for (size_t i = 0; i < old->n && r == RK_OK; i++) {
+		r = is_old(s, old->pubs[i], &is, err);
+		if (r == RK_OK && is)
+			memmove(
+			    old->pubs[n++], old->pubs[i], sizeof(old->pubs[i]));
 	}
+	old->n = n;
 	return r;
 }
 
-/* Few are looked at, and seldom: the rest comes later. */
+/* Within the transaction: something may have happened since the first look. */
+static enum rk_err
+drop_old(struct rk_store *s, struct old_lines *old, struct rk_error *err)
+{
+	enum rk_err r = keep_recent(s, old, err);
+
+	for (size_t i = 0; i < old->n && r == RK_OK; i++)
+		r = store_lines_drop(s, old->pubs[i], err);
+	return r;
+}
+
+/* Few at a time, each by an index: all have had their turn before the first is
+ * looked at again, and that is seldom. */
 static void
 prune_lines(struct rk_store *s)
 {
@@ -212,14 +218,18 @@ prune_lines(struct rk_store *s)
 
 	if (s->lines_again != 0 && mono_ms() < s->lines_again)
 		return;
-	s->lines_again = mono_ms() + LINES_AGAIN_MS;
-	if ((r = store_check(s, &err)) == RK_OK)
-		r = collect(s, &old, &err);
+	if ((r = store_check(s, &err)) == RK_OK &&
+	    (r = collect(s, &old, &err)) == RK_OK)
+		r = keep_recent(s, &old, &err);
 	if (r == RK_OK && old.n > 0 && (r = store_begin(s, &err)) == RK_OK)
 		r = store_end(s, drop_old(s, &old, &err), &err);
-	if (r != RK_OK)
+	if (r == RK_OK)
+		(void)str_copy(s->lines_fp, sizeof(s->lines_fp), old.fp);
+	else
 		log_event(RK_LOG_WARN, "trust",
 		    "lines of keys that are gone are kept: %s", err.text);
+	if (r != RK_OK || old.fp[0] == '\0')
+		s->lines_again = mono_ms() + LINES_AGAIN_MS;
 }
 
 void

@@ -90,16 +90,31 @@ static void
 test_version_1(void **state)
 {
 	(void)state;
-	check_version("DROP TABLE certs; DROP TABLE names; DROP TABLE lines; "
-	              "PRAGMA user_version = 1");
+	check_version(
+	    "DROP INDEX audit_pub; DROP TABLE certs; DROP TABLE names; "
+	    "DROP TABLE lines; PRAGMA user_version = 1");
 }
 
 static void
 test_version_2(void **state)
 {
 	(void)state;
-	check_version("DROP TABLE names; DROP TABLE lines; "
-	              "PRAGMA user_version = 2");
+	check_version(
+	    "DROP INDEX audit_pub; DROP TABLE names; DROP TABLE lines; "
+	    "PRAGMA user_version = 2");
+}
+
+/* Of sqlite3_exec(): one less to come. */
+static int
+count_row(void *arg, int columns, char **values, char **names)
+{
+	size_t *n = arg;
+
+	(void)columns;
+	(void)values;
+	(void)names;
+	(*n)--;
+	return 0;
 }
 
 static void
@@ -112,11 +127,38 @@ test_version_3(void **state)
 	s = storerig_open();
 	storerig_admit(s, 1, "a@example.org");
 	rk_store_close(s);
-	edit("DROP TABLE lines; PRAGMA user_version = 3");
+	edit("DROP INDEX audit_pub; DROP TABLE lines; "
+	     "PRAGMA user_version = 3");
 	s = storerig_open();
 	act = storerig_decide(s, RK_STORE_REJECT, 1);
 	assert_int_equal(rk_store_undo(s, act, "ann", NULL), RK_OK);
 	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+	rk_store_close(s);
+}
+
+/* What was in it is in the index, too. */
+static void
+test_version_4(void **state)
+{
+	struct rk_store *s;
+	size_t n;
+
+	(void)state;
+	s = storerig_open();
+	storerig_admit(s, 1, "a@example.org");
+	(void)storerig_decide(s, RK_STORE_REJECT, 1);
+	n = storerig_audit(s);
+	rk_store_close(s);
+	edit("DROP INDEX audit_pub; PRAGMA user_version = 4");
+	s = storerig_open();
+	assert_int_equal(storerig_audit(s), n);
+	assert_int_equal(sqlite3_exec(s->db,
+	                     "SELECT * FROM audit INDEXED BY audit_pub WHERE "
+	                     "pub = (SELECT pub FROM keys)",
+	                     count_row, &n, NULL),
+	    SQLITE_OK);
+	assert_int_equal(n, 0);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_REJECTED);
 	rk_store_close(s);
 }
 
@@ -126,8 +168,8 @@ test_no_version(void **state)
 {
 	static const char *const sqls[] = { "PRAGMA user_version = 1",
 		"PRAGMA user_version = 2", "PRAGMA user_version = 3",
-		"PRAGMA user_version = 0",
-		"PRAGMA user_version = 4; DROP TABLE names" };
+		"PRAGMA user_version = 0", "PRAGMA user_version = 4",
+		"PRAGMA user_version = 5; DROP TABLE names" };
 	struct rk_store *s;
 	struct rk_error err;
 
@@ -172,7 +214,8 @@ test_version_race(void **state)
 {
 	(void)state;
 	rk_store_close(storerig_open());
-	edit("DROP TABLE lines; PRAGMA user_version = 3");
+	edit("DROP INDEX audit_pub; DROP TABLE lines; "
+	     "PRAGMA user_version = 3");
 	raced = false;
 	assert_int_equal(
 	    sqlite3_auto_extension((void (*)(void))watch), SQLITE_OK);
@@ -190,7 +233,7 @@ test_newer(void **state)
 
 	(void)state;
 	rk_store_close(storerig_open());
-	edit("CREATE TABLE later (fp TEXT); PRAGMA user_version = 5");
+	edit("CREATE TABLE later (fp TEXT); PRAGMA user_version = 6");
 	assert_int_equal(
 	    rk_store_open(STORERIG_FILE, false, &s, &err), RK_EUNSUPPORTED);
 	assert_non_null(strstr(err.text, ": a newer version "));
@@ -234,6 +277,8 @@ main(void)
 		    test_version_2, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_version_3, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_version_4, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_no_version, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(

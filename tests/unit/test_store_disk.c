@@ -214,6 +214,7 @@ test_foreign(void **state)
 		"PRAGMA user_version = 1",
 		"DROP TABLE certs",
 		"DROP TABLE lines",
+		"DROP INDEX audit_pub",
 		"PRAGMA application_id = 7",
 	};
 	struct buf good;

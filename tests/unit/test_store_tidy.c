@@ -9,12 +9,14 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "scratch.h"
 #include "storerig.h"
@@ -170,6 +172,97 @@ test_lines(void **state)
 	rk_store_close(s);
 }
 
+#define MANY 130
+
+/* SQLite's steps so far, in thousands. */
+static unsigned steps;
+
+static int
+count_steps(void *arg)
+{
+	(void)arg;
+	steps++;
+	return 0;
+}
+
+/* As many lines more of what was done last. */
+static void
+grow_audit(unsigned n)
+{
+	char sql[512];
+	sqlite3 *db = NULL;
+
+	(void)snprintf(sql, sizeof(sql),
+	    "CREATE TEMP TABLE more AS SELECT * FROM audit ORDER BY id DESC "
+	    "LIMIT 1; WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 "
+	    "FROM c WHERE x < %u) INSERT INTO audit SELECT more.id + x, act, "
+	    "time, who, what, pub, email, ca, before, before_until, "
+	    "before_who, before_decided, before_note, first_seen, after, note "
+	    "FROM c, more",
+	    n);
+	assert_int_equal(sqlite3_open(STORERIG_DB, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void
+forget(struct rk_store *s, unsigned from, unsigned to)
+{
+	for (unsigned i = from; i <= to; i++) {
+		storerig_admit(s, i, "");
+		(void)storerig_decide(s, RK_STORE_FORGET, i);
+	}
+}
+
+/* However long the audit is: little work each time, until it is done. */
+static void
+test_lines_of_long_audit(void **state)
+{
+	struct rk_store *s = storerig_open();
+	unsigned looks = 0;
+
+	(void)state;
+	storerig_now = 1000000;
+	store_set_clock(s, storerig_clock);
+	forget(s, 1, MANY);
+	storerig_now += 10 * DAY;
+	storerig_admit(s, 999, "z@x");
+	grow_audit(20000);
+	s->lines_again = 0;
+	/* The table of keys is up to date: that is no part of it. */
+	assert_int_equal(storerig_status(s, 999), RK_STATUS_KNOWN);
+	sqlite3_progress_handler(s->db, 1000, count_steps, NULL);
+	while (count_lines() > 0) {
+		steps = 0;
+		store_tidy(s);
+		assert_true(steps < 20);
+		assert_true(++looks < 10);
+	}
+	sqlite3_progress_handler(s->db, 0, NULL, NULL);
+	rk_store_close(s);
+}
+
+/* None waits for ever because others come first, which have to stay. */
+static void
+test_lines_in_turn(void **state)
+{
+	struct rk_store *s = storerig_open();
+
+	(void)state;
+	storerig_now = 1000000;
+	store_set_clock(s, storerig_clock);
+	forget(s, 1, 4);
+	storerig_now += 10 * DAY;
+	forget(s, 5, MANY);
+	s->lines_again = 0;
+	for (unsigned i = 0; i < 5; i++)
+		store_tidy(s);
+	assert_int_equal(count_lines(), MANY - 4);
+	/* Then it is over, for an hour. */
+	assert_true(s->lines_again > mono_ms() + 1000000);
+	rk_store_close(s);
+}
+
 int
 main(void)
 {
@@ -182,6 +275,10 @@ main(void)
 		    test_opened, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_lines, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_lines_of_long_audit, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_lines_in_turn, scratch_enter, scratch_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
