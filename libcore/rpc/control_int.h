@@ -247,14 +247,18 @@ bool control_is_word(struct rk_str s, const char *word);
 RK_MUST enum rk_err control_get_map(struct gp_reader *g, uint32_t *n);
 
 /* One of somebody's orders about keys. */
+struct policy_looked;
 struct control_try {
 	struct rk_call *call;
 	const struct control_end *end;
 	struct rk_bytes payload;
 	const struct buf *text; /* of more than this call, or NULL */
 	uint64_t number; /* those that were given before have smaller ones */
+	struct policy_looked **looked; /* its own; NULL: it waits for nothing */
+	bool last; /* it is not tried again: not RK_EAGAIN, either */
 };
-/* RK_EBUSY, with a text: not now, and nothing is done or answered.  Else it is
+/* RK_EBUSY, with a text: not now, and nothing is done or answered.  RK_EAGAIN:
+ * the same, but it has got on and does so in the loop's next turn.  Else it is
  * answered, whatever came of it. */
 typedef enum rk_err control_order_fn(
     const struct control_try *t, struct rk_error *err);

@@ -327,8 +327,18 @@ import_text(const struct control_try *t, const struct control_import *asked,
 	enum rk_err r;
 
 	control_who(t->call, asked->via, who);
-	const struct policy_text from = { text.ptr, text.len, who,
-		asked->changed };
+	struct policy_text from = { text.ptr, text.len, who, asked->changed,
+		NULL };
+
+	/* Whoever else is served comes in between. */
+	if (t->looked != NULL) {
+		do {
+			r = policy_look(trust, &from, t->looked, err);
+		} while (r == RK_EAGAIN && t->last);
+		if (r != RK_OK)
+			return r == RK_EAGAIN ? r : control_not_done(t, r, err);
+		from.looked = *t->looked;
+	}
 	if ((r = policy_import(trust, &from, &in, err)) != RK_OK)
 		return control_not_done(t, r, err);
 	if (in.wrong.n == 0 && in.fresh > 0)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define AGAIN_MS 40  /* between two looks, which take a quarter of that */
+#define NEXT_MS 1    /* where an order has got on */
 #define WAIT_MS 5000 /* then it is refused */
 #define WAITING_MAX 64
 
@@ -22,6 +23,7 @@ struct control_turn {
 	uint64_t until;
 	bool has_text;
 	struct buf text;
+	struct policy_looked *looked;
 	size_t len;
 	uint8_t payload[];
 };
@@ -49,6 +51,7 @@ leave(struct rk_control *c, struct control_turn *t)
 	TAILQ_REMOVE(&c->turns, t, link);
 	c->n_turns--;
 	buf_fini(&t->text);
+	free(t->looked);
 	free(t);
 	c->surveys--;
 }
@@ -64,16 +67,19 @@ control_not_done(
 }
 
 /* The probe costs next to nothing; a lock may be lost behind it all the same.
- * RK_EBUSY: neither done nor answered.  last: it does not look again. */
+ * RK_EBUSY, RK_EAGAIN: neither done nor answered.  last: it does not look
+ * again, and does all that is left. */
 static enum rk_err
-attempt(struct rk_control *c, const struct control_turn *t, bool last,
+attempt(struct rk_control *c, struct control_turn *t, bool last,
     struct rk_error *err)
 {
 	const struct control_try one = { .call = t->call,
 		.end = t->end,
 		.payload = { t->payload, t->len },
 		.text = t->has_text ? &t->text : NULL,
-		.number = t->number };
+		.number = t->number,
+		.looked = &t->looked,
+		.last = last };
 
 	/* Who asked and does not wait any more has changed his mind. */
 	if (t->call->canceled) {
@@ -93,13 +99,13 @@ on_again(struct rk_timer *timer, void *arg)
 }
 
 static enum rk_err
-look_later(struct rk_control *c)
+look_later(struct rk_control *c, unsigned ms)
 {
 	enum rk_err r = RK_OK;
 
 	if (c->again == NULL)
 		r = rk_timer_new(c->server->loop, on_again, c, &c->again);
-	return r == RK_OK ? rk_timer_set(c->again, now_of(c) + AGAIN_MS) : r;
+	return r == RK_OK ? rk_timer_set(c->again, now_of(c) + ms) : r;
 }
 
 static void
@@ -120,17 +126,23 @@ look(struct rk_control *c)
 {
 	struct control_turn *t;
 	struct rk_error err;
+	enum rk_err r;
 	bool last;
 
 	while ((t = TAILQ_FIRST(&c->turns)) != NULL) {
 		last = c->stopping || now_of(c) >= t->until ||
-		       look_later(c) != RK_OK;
+		       look_later(c, AGAIN_MS) != RK_OK;
 		err = (struct rk_error){ 0 };
-		if (attempt(c, t, last, &err) == RK_EBUSY) {
-			if (!last)
-				return;
-			give_up(c, t, &err);
+		r = attempt(c, t, last, &err);
+		if (r == RK_EAGAIN) {
+			t->until = now_of(c) + WAIT_MS;
+			(void)look_later(c, NEXT_MS); /* it is set already */
+			return;
 		}
+		if (r == RK_EBUSY && !last)
+			return;
+		if (r == RK_EBUSY)
+			give_up(c, t, &err);
 		leave(c, t);
 	}
 	control_settle(c);
@@ -182,11 +194,11 @@ has_room(const struct rk_control *c, bool with_text)
 	       (!with_text || n < CONTROL_UPLOADS_MAX);
 }
 
-/* Behind those that wait, or that go before them. */
+/* Behind those that wait, or that go before them.  It takes text and looked. */
 static void
 wait_for_turn(struct rk_control *c, struct rk_call *call,
     const struct control_end *e, control_order_fn *fn, bool urgent,
-    struct buf *text)
+    struct buf *text, struct policy_looked **looked)
 {
 	const struct rk_bytes p = rk_call_payload(call);
 	struct control_turn *t = malloc(sizeof(*t) + p.len);
@@ -209,6 +221,8 @@ wait_for_turn(struct rk_control *c, struct rk_call *call,
 		free(t); /* the caller was told */
 		return;
 	}
+	t->looked = *looked;
+	*looked = NULL;
 	buf_init(&t->text, 0);
 	if (text != NULL) {
 		t->has_text = true;
@@ -223,7 +237,8 @@ wait_for_turn(struct rk_control *c, struct rk_call *call,
 		TAILQ_INSERT_HEAD(&c->turns, t, link);
 	c->n_turns++;
 	c->surveys++;
-	if (c->n_turns == 1 && look_later(c) != RK_OK)
+	if (c->n_turns == 1 &&
+	    look_later(c, t->looked != NULL ? NEXT_MS : AGAIN_MS) != RK_OK)
 		look(c);
 }
 
@@ -232,23 +247,29 @@ in_turn(struct rk_call *call, const struct control_end *e, control_order_fn *fn,
     bool urgent, struct buf *text)
 {
 	struct rk_control *c = e->control;
+	struct policy_looked *looked = NULL;
 	const struct control_try now = { .call = call,
 		.end = e,
 		.payload = rk_call_payload(call),
 		.text = text,
-		.number = c->turns_ever + 1 };
+		.number = c->turns_ever + 1,
+		.looked = &looked };
 	const bool behind =
 	    urgent ? last_urgent(c) != NULL : !TAILQ_EMPTY(&c->turns);
 	struct rk_error err = { 0 };
+	enum rk_err r = behind ? RK_EBUSY : probe(c, urgent, &err);
 
-	if (!behind && probe(c, urgent, &err) != RK_EBUSY &&
-	    fn(&now, &err) != RK_EBUSY)
-		return;
+	if (r != RK_EBUSY)
+		r = fn(&now, &err);
+	if (r != RK_EBUSY && r != RK_EAGAIN)
+		goto out;
 	if (has_room(c, text != NULL))
-		wait_for_turn(c, call, e, fn, urgent, text);
+		wait_for_turn(c, call, e, fn, urgent, text, &looked);
 	else
 		control_refuse(
 		    call, RK_EBUSY, "too many orders wait for their turn");
+out:
+	free(looked);
 }
 
 void

@@ -170,6 +170,7 @@ struct policy_text {
 	size_t len;
 	const char *who;
 	bool changed; /* also keys with the e-mail of one that is known */
+	const struct policy_looked *looked; /* NULL: at nothing */
 };
 struct policy_import {
 	size_t fresh;              /* new keys */
@@ -178,6 +179,16 @@ struct policy_import {
 	struct policy_lines taken; /* their e-mail is another known key's */
 	struct policy_lines wrong;
 };
+/*
+ * Whether a key is one takes long to tell, and others wait meanwhile: look at
+ * a few of the text, and at the next ones the next time.  *looked begins with
+ * NULL, and is for free().  RK_EAGAIN: there are more; RK_OK: that was all;
+ * RK_ENOMEM.  The text is the same each time, wherever it is.
+ */
+struct policy_looked;
+RK_MUST enum rk_err policy_look(struct rk_trust *trust,
+    const struct policy_text *text, struct policy_looked **looked,
+    struct rk_error *err);
 /*
  * Make the keys of such a text known or, where a line is wrong, none: that is
  * RK_OK, too.  Keys with an e-mail of one that is known, or that a line before

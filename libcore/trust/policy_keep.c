@@ -207,6 +207,64 @@ policy_export(struct rk_trust *t, char **out, size_t *len, struct rk_error *err)
 	return r;
 }
 
+/* ---- looked at ---- */
+
+#define LOOK_KEYS 128     /* at a time: some ms */
+#define LOOK_BYTES 262144 /* of lines that need no look */
+
+struct policy_looked {
+	size_t at;              /* that far in the text */
+	struct pubs keys, not ; /* what can be a key, and what cannot */
+};
+
+static bool
+is_all(const struct policy_looked *l, size_t len)
+{
+	/* A text that has more is refused. */
+	return l->at >= len || l->keys.n + l->not .n == KNOWN_KEYS_MAX;
+}
+
+static bool
+was_seen(const struct policy_looked *l, const uint8_t pub[RK_KEY_PUBLIC_LEN])
+{
+	return pubs_have(&l->keys, pub) || pubs_have(&l->not, pub);
+}
+
+enum rk_err
+policy_look(struct rk_trust *t, const struct policy_text *text,
+    struct policy_looked **looked, struct rk_error *err)
+{
+	struct policy_looked *l = *looked;
+	struct known_line line;
+	size_t end, n = 0;
+	bool ended;
+
+	if (l == NULL && (l = *looked = calloc(1, sizeof(*l))) == NULL)
+		return err_set(err, RK_ENOMEM, "out of memory");
+	end = text->len - l->at < LOOK_BYTES ? text->len : l->at + LOOK_BYTES;
+	(void)pthread_mutex_lock(&t->mutex);
+	while (l->at < end && n < LOOK_KEYS && !is_all(l, text->len)) {
+		if (known_line(
+		        known_next_line(text->text, text->len, &l->at, &ended),
+		        &line) != RK_OK ||
+		    known_has(&t->known, line.pub) || was_seen(l, line.pub))
+			continue;
+		n++;
+		pubs_add(crypt_ed25519_key_ok(line.pub) ? &l->keys : &l->not,
+		    line.pub);
+	}
+	(void)pthread_mutex_unlock(&t->mutex);
+	return is_all(l, text->len) ? RK_OK : RK_EAGAIN;
+}
+
+static bool
+is_key(const struct policy_looked *l, const uint8_t pub[RK_KEY_PUBLIC_LEN])
+{
+	if (l != NULL && was_seen(l, pub))
+		return pubs_have(&l->keys, pub);
+	return crypt_ed25519_key_ok(pub);
+}
+
 /* ---- in ---- */
 
 struct importing {
@@ -304,7 +362,7 @@ find_place(const struct importing *in, const struct known_line *line,
 
 	if (is_had(in, line->pub)) {
 		*place = PLACE_KNOWN;
-	} else if (!crypt_ed25519_key_ok(line->pub)) {
+	} else if (!is_key(in->from->looked, line->pub)) {
 		*place = PLACE_WRONG;
 	} else if (is_out(in->trust, line->pub) || is_out_there(in, line)) {
 		*place = PLACE_OUT;

@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -18,6 +19,7 @@
 
 #include "certs.h"
 #include "guestrig.h"
+#include "storerig.h"
 
 #define AT_ONCE_MS 4000 /* less than an order waits */
 
@@ -291,6 +293,65 @@ waits_with_its_text(void **state)
 	guest_end();
 }
 
+#define MANY 9900 /* nearly as many as a list may have */
+#define LINE_LEN 120
+
+/* {text: so many lines}; to be freed. */
+static uint8_t *
+put_many(size_t *len)
+{
+	uint8_t *arg = malloc(MANY * LINE_LEN + 16), *p = arg;
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	char id[RK_KEY_ID_LEN];
+
+	assert_non_null(arg);
+	*p++ = 0x81;
+	p = guest_put(p, "text");
+	*p++ = 0xdb;
+	p += 4;
+	for (unsigned i = 1; i <= MANY; i++) {
+		storerig_key(i, pub);
+		rk_key_id(pub, id);
+		p += snprintf((char *)p, LINE_LEN, "h %s:\n", id);
+	}
+	*len = (size_t)(p - arg);
+	for (size_t i = 0, n = *len - 12; i < 4; i++)
+		arg[8 + i] = (uint8_t)(n >> (24 - 8 * i));
+	return arg;
+}
+
+/* Of a long list it is not looked at all keys before anybody else is served. */
+static void
+serves_others(void **state)
+{
+	struct rpcanswer a = { 0 }, b = { 0 };
+	struct rk_client *u, *v, *w;
+	uint8_t *arg;
+	size_t len;
+
+	guest_begin(*state, RK_TRUST_ASK);
+	u = ctl_visit(guests.ctl.path, NULL);
+	v = ctl_visit(guests.ctl.path, NULL);
+	w = ctl_visit(guests.ctl.path, NULL);
+	arg = put_many(&len);
+	/* Who goes meanwhile leaves nothing of it. */
+	rpcrig_submit(u, "_.import", arg, len, &a);
+	is_answered(w, u);
+	assert_int_equal(a.n, 0);
+	rk_client_free(u);
+	rpcrig_submit(v, "_.import", arg, len, &b);
+	is_answered(w, v);
+	assert_int_equal(b.n, 0);
+	ctl_has(ctl_get(w, "_.known"), "\"keys\":[]");
+	rpcrig_turn(v, &b.n, 1);
+	assert_int_equal(b.code, RK_OK);
+	ctl_has(ctl_get(w, "_.status"), "\"known\":9900");
+	free(arg);
+	rk_client_free(v);
+	rk_client_free(w);
+	guest_end();
+}
+
 /* Not for ever; nothing is left of it then. */
 static void
 is_busy_in_the_end(void **state)
@@ -333,6 +394,7 @@ main(void)
 		    RPC_ONLY(RPC_TLS) },
 		{ "waits with its text", waits_with_its_text,
 		    RPC_ONLY(RPC_TLS) },
+		{ "serves others", serves_others, RPC_ONLY(RPC_TLS) },
 		{ "is busy in the end", is_busy_in_the_end, RPC_ONLY(RPC_TLS) },
 		{ "puts out at once", puts_out_at_once, RPC_ONLY(RPC_TLS) },
 		{ "leaves others", leaves_others, RPC_ONLY(RPC_TLS) },

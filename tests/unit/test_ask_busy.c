@@ -90,7 +90,8 @@ decide(struct rk_trust *t, enum rk_ask_verb verb, struct rk_error *err)
 static enum rk_err
 import(struct rk_trust *t, struct rk_error *err)
 {
-	const struct policy_text from = { line, strlen(line), "ann", false };
+	const struct policy_text from = { line, strlen(line), "ann", false,
+		NULL };
 	struct policy_import in;
 
 	return policy_import(t, &from, &in, err);
