@@ -101,11 +101,14 @@ const uint8_t *known_find_mail(const struct known *k,
 bool known_is_current(const struct known *k, const char *path);
 
 /* The file's exclusive lock, kept from one change to the next: none of them
- * waits, and nobody sees but all of them.  Begins with fd -1. */
+ * waits, and nobody sees but all of them.  Begins with -1, -1. */
 struct known_hold {
 	int fd;
+	int out; /* the same file for writing, also when it is locked since */
 };
 void known_let_go(struct known_hold *hold);
+/* It is being changed: what is held can be taken back from now on. */
+void known_hold_out(struct known_hold *hold, const char *path);
 
 struct known_entry {
 	const uint8_t *pub;
@@ -187,6 +190,11 @@ void known_keep_locked(
 RK_MUST enum rk_err known_hide(const char *path, struct known_hold *hold,
     unsigned wait_ms, const uint8_t (*keys)[RK_KEY_PUBLIC_LEN], size_t n,
     size_t *hidden, struct rk_error *err);
+/* The same of lines that were added with this hold, and that nobody has decided
+ * then: also in a file that was locked meanwhile. */
+RK_MUST enum rk_err known_take_back(const char *path, struct known_hold *hold,
+    unsigned wait_ms, const uint8_t (*keys)[RK_KEY_PUBLIC_LEN], size_t n,
+    struct rk_error *err);
 /*
  * The other way round: lines, each with its newline, that were made comments.
  * Where the comment still is it becomes the line it was, in place; else the

@@ -65,8 +65,11 @@ open_out(struct edit *e, int flags, struct rk_error *err)
 
 	if (e->out >= 0)
 		return RK_OK;
+	known_hold_out(e->hold, e->path);
 	e->out = open(e->path,
 	    O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
+	if (e->out < 0 && flags == 0 && e->hold != NULL && e->hold->out >= 0)
+		e->out = fcntl(e->hold->out, F_DUPFD_CLOEXEC, 0);
 	if (e->out < 0) {
 		(void)fs_fail(err, errno, e->path);
 		return RK_EIO;
@@ -117,6 +120,7 @@ struct hiding {
 	const uint8_t (*keys)[RK_KEY_PUBLIC_LEN];
 	size_t n;
 	size_t hidden;
+	bool anyway; /* whatever the file's mode is */
 	struct rk_error *err;
 };
 
@@ -130,7 +134,7 @@ hide_line(const struct known_line *line, void *arg)
 	if (bsearch(line->pub, h->keys, h->n, RK_KEY_PUBLIC_LEN,
 	        known_compare) == NULL)
 		return RK_OK;
-	if ((e->st.st_mode & KNOWN_WRITE_BITS) == 0)
+	if ((e->st.st_mode & KNOWN_WRITE_BITS) == 0 && !h->anyway)
 		return err_set(h->err, RK_ESTATE, "%s: is locked", e->name);
 	if ((r = open_out(e, 0, h->err)) != RK_OK)
 		return r;
@@ -177,6 +181,20 @@ known_hide(const char *path, struct known_hold *hold, unsigned wait_ms,
 	if (hidden != NULL)
 		*hidden = h.hidden;
 	return r;
+}
+
+enum rk_err
+known_take_back(const char *path, struct known_hold *hold, unsigned wait_ms,
+    const uint8_t (*keys)[RK_KEY_PUBLIC_LEN], size_t n, struct rk_error *err)
+{
+	struct hiding h = { .hold = hold,
+		.wait_ms = wait_ms,
+		.keys = keys,
+		.n = n,
+		.anyway = true,
+		.err = err };
+
+	return try_often(path, hide_once, &h, err);
 }
 
 /* ---- remarks ---- */

@@ -206,7 +206,26 @@ void
 known_let_go(struct known_hold *hold)
 {
 	known_close(hold->fd);
-	hold->fd = -1;
+	if (hold->out >= 0)
+		(void)close(hold->out); /* synced by who wrote */
+	hold->fd = hold->out = -1;
+}
+
+void
+known_hold_out(struct known_hold *hold, const char *path)
+{
+	struct stat st, held;
+
+	if (hold == NULL || hold->fd < 0 || hold->out >= 0)
+		return;
+	hold->out = open(
+	    path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (hold->out < 0 ||
+	    (fstat(hold->out, &st) == 0 && fstat(hold->fd, &held) == 0 &&
+	        same_file(&st, &held)))
+		return;
+	(void)close(hold->out); /* nothing was written */
+	hold->out = -1;
 }
 
 /* What is held, from its beginning; RK_EAGAIN: another has its name by now. */
@@ -450,6 +469,7 @@ add_locked(const char *path, const char *name, const struct known_entry *e,
 		    err, r, "%s: cannot add a key: %s", name, rk_err_text(r));
 		goto out;
 	}
+	known_hold_out(e->hold, path);
 	if ((r = open_append(path, &st, &fd, err)) != RK_OK)
 		goto out;
 	if ((r = append(fd, &text, name, &st, err)) != RK_OK)

@@ -274,7 +274,7 @@ open_within(int wait_ms, const char *vfs, const char *known, bool make,
 	s->clock = system_clock;
 	s->wait_ms = wait_ms;
 	s->stale = true;
-	s->hold.fd = -1;
+	s->hold.fd = s->hold.out = -1;
 	buf_init(&s->text, KNOWN_FILE_MAX);
 	if ((r = pace_init(&s->pace, RK_TRUST_NEW_KEYS)) != RK_OK)
 		r = err_set(err, r, "out of memory");

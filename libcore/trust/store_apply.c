@@ -152,22 +152,25 @@ void
 store_take_back(struct rk_store *s)
 {
 	const unsigned wait_ms = store_file_wait(s); /* if it was replaced */
+	uint8_t key[1][RK_KEY_PUBLIC_LEN];
 	struct rk_error err;
 	bool changed;
 	enum rk_err r;
 
 	if (s->n_added > 0)
 		qsort(s->added, s->n_added, sizeof(*s->added), known_compare);
-	if (s->n_added > 0 && known_hide(s->known_path, &s->hold, wait_ms,
+	if (s->n_added > 0 && known_take_back(s->known_path, &s->hold, wait_ms,
 	                          (const uint8_t(*)[RK_KEY_PUBLIC_LEN])s->added,
-	                          s->n_added, NULL, &err) != RK_OK)
+	                          s->n_added, &err) != RK_OK)
 		log_event(RK_LOG_ERROR, "trust",
 		    "imported lines are not taken back: %s", err.text);
 	while (s->n_done > 0) {
 		const struct store_line *line = &s->done[--s->n_done];
 
+		memcpy(key[0], line->pub, sizeof(key[0]));
 		r = line->added
-		        ? hide_line(s, wait_ms, line->pub, &changed, &err)
+		        ? known_take_back(s->known_path, &s->hold, wait_ms,
+		              (const uint8_t(*)[RK_KEY_PUBLIC_LEN])key, 1, &err)
 		        : unhide_line(s, wait_ms, line->pub, &changed, &err);
 		if (r != RK_OK)
 			log_event(RK_LOG_ERROR, "trust",

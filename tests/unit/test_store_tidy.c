@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -38,9 +39,12 @@ has_line(const char *email)
 	assert_int_equal(buf_put(&b, "", 1), RK_OK);
 	at = strstr((const char *)buf_peek(&b), email);
 	assert_non_null(at);
-	for (line = at; line > (const char *)buf_peek(&b) && line[-1] != '\n';)
-		line--;
-	has = line[0] != '#';
+	for (has = false; at != NULL && !has; at = strstr(at + 1, email)) {
+		for (line = at;
+		     line > (const char *)buf_peek(&b) && line[-1] != '\n';)
+			line--;
+		has = line[0] != '#';
+	}
 	buf_fini(&b);
 	return has;
 }
@@ -263,6 +267,47 @@ test_lines_in_turn(void **state)
 	rk_store_close(s);
 }
 
+/* ---- lines that are taken back ---- */
+
+/* In the last moment somebody locks the list, and nothing is committed. */
+static int
+lock_and_fail(void *arg)
+{
+	(void)arg;
+	assert_int_equal(chmod(STORERIG_FILE, 0400), 0);
+	return 1;
+}
+
+/* What is not decided must not stay in the list because of that. */
+static void
+test_taken_back_from_locked(void **state)
+{
+	struct rk_store *s = storerig_open();
+	struct rk_error err;
+	struct rk_peer peer;
+	char *text = NULL;
+	size_t len, n;
+
+	(void)state;
+	storerig_admit(s, 1, "a@x");
+	assert_int_equal(rk_store_export(s, &text, &len, &err), RK_OK);
+	(void)storerig_decide(s, RK_STORE_FORGET, 1);
+	(void)sqlite3_commit_hook(s->db, lock_and_fail, NULL);
+	assert_int_not_equal(
+	    rk_store_import(s, "backup", text, len, "ann", &n, &err), RK_OK);
+	assert_false(has_line("a@x"));
+	assert_int_equal(chmod(STORERIG_FILE, 0600), 0);
+	(void)sqlite3_commit_hook(s->db, NULL, NULL);
+	storerig_peer(&peer, 1, "a@x", "192.0.2.1");
+	(void)storerig_see(s, RK_MODE_ASK, &peer);
+	(void)sqlite3_commit_hook(s->db, lock_and_fail, NULL);
+	assert_int_not_equal(storerig_try(s, RK_STORE_APPROVE, 1), RK_OK);
+	assert_false(has_line("a@x"));
+	(void)sqlite3_commit_hook(s->db, NULL, NULL);
+	free(text);
+	rk_store_close(s);
+}
+
 int
 main(void)
 {
@@ -279,6 +324,8 @@ main(void)
 		    test_lines_of_long_audit, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_lines_in_turn, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_taken_back_from_locked, scratch_enter, scratch_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
