@@ -178,6 +178,7 @@ struct rk_store {
 	size_t n_unhidden;
 	bool unhidden_all;        /* any that is */
 	uint64_t hide_again;      /* monotonic ms: not before */
+	enum rk_err hide_fault;   /* that was told; RK_OK: none */
 	uint64_t lines_again;     /* the same of store_lines; 0: at once */
 	char lines_fp[RK_FP_LEN]; /* the last of them that was looked at */
 	struct store_mine mine[STORE_MINE];

@@ -70,6 +70,29 @@ hide_all(struct rk_store *s, struct rk_error *err)
 	return r;
 }
 
+static void
+hide_failed(struct rk_store *s, enum rk_err r, const struct rk_error *err)
+{
+	s->hide_again = mono_ms() + HIDE_AGAIN_MS;
+	if (r != s->hide_fault)
+		log_event(RK_LOG_WARN, "trust",
+		    "lines of refused keys stay in the list for now: %s",
+		    err->text);
+	s->hide_fault = r;
+}
+
+static void
+hide_is_done(struct rk_store *s)
+{
+	if (s->hide_fault != RK_OK)
+		log_event(RK_LOG_INFO, "trust",
+		    "%s: the lines of refused keys are out of the list now",
+		    s->known_name);
+	s->hide_fault = RK_OK;
+	s->n_unhidden = 0;
+	s->unhidden_all = false;
+}
+
 /* Within a transaction: nobody approves of one meanwhile. */
 static void
 hide_rest(struct rk_store *s)
@@ -81,8 +104,10 @@ hide_rest(struct rk_store *s)
 	    mono_ms() < s->hide_again)
 		return;
 	r = store_refresh(s, &err);
-	if (r == RK_OK && !is_any(s))
-		goto done;
+	if (r == RK_OK && !is_any(s)) {
+		hide_is_done(s);
+		return;
+	}
 	if (r == RK_OK && store_is_locked(s))
 		return;
 	if (r == RK_OK && (r = store_begin(s, &err)) == RK_OK) {
@@ -90,13 +115,10 @@ hide_rest(struct rk_store *s)
 			r = hide_all(s, &err);
 		r = store_end(s, r, &err);
 	}
-	if (r != RK_OK) {
-		s->hide_again = mono_ms() + HIDE_AGAIN_MS;
-		return;
-	}
-done:
-	s->n_unhidden = 0;
-	s->unhidden_all = false;
+	if (r != RK_OK)
+		hide_failed(s, r, &err);
+	else
+		hide_is_done(s);
 }
 
 /* ---- lines that are kept ---- */

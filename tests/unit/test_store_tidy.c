@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <rpckit/log.h>
+
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -47,6 +49,21 @@ has_line(const char *email)
 	}
 	buf_fini(&b);
 	return has;
+}
+
+static char said[512]; /* by the log, last */
+static unsigned n_said;
+
+/* rk_log_fn */
+static void
+hear(
+    enum rk_log_level level, const char *subsystem, const char *text, void *arg)
+{
+	(void)level;
+	(void)subsystem;
+	(void)arg;
+	(void)snprintf(said, sizeof(said), "%s", text);
+	n_said++;
 }
 
 /* Another descriptor's lock is another program's. */
@@ -126,6 +143,41 @@ test_opened(void **state)
 	assert_int_equal(chmod(STORERIG_FILE, 0600), 0);
 	s = storerig_open();
 	store_tidy(s);
+	assert_false(has_line("a@x"));
+	rk_store_close(s);
+}
+
+/* Each fault is told once, with what it is, and when it is over. */
+static void
+test_told_once(void **state)
+{
+	struct rk_store *s = storerig_open();
+	int fd;
+
+	(void)state;
+	storerig_admit(s, 1, "a@x");
+	store_on_loop(s, true);
+	assert_int_equal(chmod(STORERIG_FILE, 0400), 0);
+	(void)storerig_decide(s, RK_STORE_REVOKE, 1);
+	assert_int_equal(chmod(STORERIG_FILE, 0600), 0);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_REVOKED);
+	fd = hold_list();
+	n_said = 0;
+	rk_log_set(hear, RK_LOG_INFO, NULL);
+	for (int i = 0; i < 3; i++) {
+		s->hide_again = 0;
+		store_tidy(s);
+	}
+	assert_int_equal(n_said, 1);
+	assert_non_null(strstr(said, "locked by another process"));
+	assert_int_equal(close(fd), 0);
+	s->hide_again = 0;
+	store_tidy(s);
+	assert_int_equal(n_said, 2);
+	assert_non_null(strstr(said, "out of the list now"));
+	store_tidy(s);
+	assert_int_equal(n_said, 2);
+	rk_log_set(NULL, RK_LOG_INFO, NULL);
 	assert_false(has_line("a@x"));
 	rk_store_close(s);
 }
@@ -320,6 +372,8 @@ main(void)
 		    test_opened, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_lines, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_told_once, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_lines_of_long_audit, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
