@@ -132,6 +132,9 @@ store_lock_notice(struct rk_store *s)
 	if (r == RK_OK)
 		return;
 	s->lock.again = mono_ms() + NOTICE_AGAIN_MS;
+	/* Where it cannot be looked at there may be none, and others say so. */
+	if (!differs && s->mode[0] == '\0' && !is_owed(s))
+		return;
 	log_event(RK_LOG_WARN, "trust",
 	    "a change of the list's lock or mode is not in the audit yet: %s",
 	    err.text);

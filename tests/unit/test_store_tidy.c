@@ -182,6 +182,29 @@ test_told_once(void **state)
 	rk_store_close(s);
 }
 
+/* Where the list cannot be read nobody knows of a change of its lock. */
+static void
+test_no_notice(void **state)
+{
+	struct rk_store *s = storerig_open();
+
+	(void)state;
+	storerig_admit(s, 1, "a@x");
+	assert_int_equal(rename(STORERIG_FILE, "elsewhere"), 0);
+	n_said = 0;
+	rk_log_set(hear, RK_LOG_INFO, NULL);
+	store_lock_notice(s);
+	assert_int_equal(n_said, 0);
+	/* Of one that was ordered somebody does. */
+	store_mode_is(s, "ask", "ann");
+	s->lock.again = 0;
+	store_lock_notice(s);
+	assert_true(n_said > 0);
+	assert_non_null(strstr(said, "not in the audit yet"));
+	rk_log_set(NULL, RK_LOG_INFO, NULL);
+	rk_store_close(s);
+}
+
 /* ---- lines that were taken out ---- */
 
 static int64_t
@@ -374,6 +397,8 @@ main(void)
 		    test_lines, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_told_once, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_no_notice, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_lines_of_long_audit, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
