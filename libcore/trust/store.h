@@ -176,7 +176,7 @@ struct rk_store {
 	/* Keys that are out, whose lines could not be taken out. */
 	uint8_t unhidden[STORE_UNHIDDEN][RK_KEY_PUBLIC_LEN];
 	size_t n_unhidden;
-	bool unhidden_all;        /* any that is */
+	bool unhidden_all;        /* any that is, with the line it had */
 	uint64_t hide_again;      /* monotonic ms: not before */
 	enum rk_err hide_fault;   /* that was told; RK_OK: none */
 	uint64_t lines_again;     /* the same of store_lines; 0: at once */

@@ -26,8 +26,28 @@ store_hide_later(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN])
 	memcpy(s->unhidden[s->n_unhidden++], pub, RK_KEY_PUBLIC_LEN);
 }
 
+/* Does it have the lines that it had when it was put out?  Others somebody has
+ * added since. */
 static bool
-is_to_hide(const struct rk_store *s, const struct store_key *key)
+is_as_kept(struct rk_store *s, const struct store_key *key)
+{
+	struct buf now, kept;
+	struct rk_error err;
+	bool same;
+
+	buf_init(&now, KNOWN_FILE_MAX);
+	buf_init(&kept, KNOWN_FILE_MAX);
+	same = store_lines_read(s, key->pub, &now) == RK_OK &&
+	       store_lines_get(s, key->pub, &kept, &err) == RK_OK &&
+	       buf_len(&now) == buf_len(&kept) &&
+	       memcmp(buf_peek(&now), buf_peek(&kept), buf_len(&now)) == 0;
+	buf_fini(&now);
+	buf_fini(&kept);
+	return same;
+}
+
+static bool
+is_to_hide(struct rk_store *s, const struct store_key *key)
 {
 	if (!key->in_file ||
 	    (key->state != RK_STORE_REJECTED && key->state != RK_STORE_REVOKED))
@@ -36,11 +56,11 @@ is_to_hide(const struct rk_store *s, const struct store_key *key)
 		if (memcmp(s->unhidden[i], key->pub, sizeof(key->pub)) == 0)
 			return true;
 	}
-	return s->unhidden_all;
+	return s->unhidden_all && is_as_kept(s, key);
 }
 
 static bool
-is_any(const struct rk_store *s)
+is_any(struct rk_store *s)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		if (is_to_hide(s, &s->keys[i]))

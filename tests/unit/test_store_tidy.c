@@ -51,6 +51,24 @@ has_line(const char *email)
 	return has;
 }
 
+/* What somebody has added while no program ran is his, too. */
+static void
+test_opened_later(void **state)
+{
+	struct rk_store *s = storerig_open();
+
+	(void)state;
+	storerig_admit(s, 1, "a@x");
+	(void)storerig_decide(s, RK_STORE_REVOKE, 1);
+	rk_store_close(s);
+	storerig_append(1, "c@x");
+	s = storerig_open();
+	store_tidy(s);
+	assert_true(has_line("c@x"));
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_REVOKED);
+	rk_store_close(s);
+}
+
 static char said[512]; /* by the log, last */
 static unsigned n_said;
 
@@ -395,6 +413,8 @@ main(void)
 		    test_opened, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_lines, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_opened_later, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_told_once, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
