@@ -1,6 +1,7 @@
 /* A known-keys file that is locked: by an order, and whatever takes its name.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,14 +27,35 @@ is_all_else(const struct known *k, const struct stat *st)
 	       fs_same_time(&st->st_mtim, &old->st_mtim);
 }
 
+/* An overlay makes a copy of a file of a lower layer when its mode changes,
+ * which has the number of the other, and its own birth. */
+static void
+take_birth(struct known_stamp *stamp, const char *path)
+{
+	struct timespec born = { 0 };
+	struct stat st;
+	int fd = open(
+	    path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0)
+		return;
+	if (fstat(fd, &st) == 0 && st.st_dev == stamp->st.st_dev &&
+	    st.st_ino == stamp->st.st_ino)
+		stamp->born =
+		    fs_birth(fd, &born) ? born : (struct timespec){ 0 };
+	(void)close(fd); /* only looked at */
+}
+
 void
 known_locked(struct known *k, const char *path, bool was_current)
 {
 	struct stat st;
 
 	if (was_current && lstat(path, &st) == 0 && is_all_else(k, &st) &&
-	    (st.st_mode & KNOWN_WRITE_BITS) == 0)
+	    (st.st_mode & KNOWN_WRITE_BITS) == 0) {
 		k->stamp.st = st;
+		take_birth(&k->stamp, path);
+	}
 	if (k->state == RK_TRUST_OPEN)
 		k->state = RK_TRUST_LOCKED; /* whatever else it is by now */
 }

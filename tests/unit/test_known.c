@@ -524,6 +524,30 @@ test_full(void **state)
 #define IN_SCRATCH(t) \
 	cmocka_unit_test_setup_teardown(t, scratch_enter, scratch_leave)
 
+/* Some file systems copy a file when its mode is changed: what is there then
+ * has a birth of its own, and is the same all the same. */
+static void
+test_lock_copies(void **state)
+{
+	struct known_stamp locked;
+	struct known k, now;
+
+	(void)state;
+	scratch_make("k", "", 0600);
+	assert_int_equal(known_read("k", 0, &k, NULL), RK_OK);
+	k.stamp.settled = true;
+	k.stamp.born = (struct timespec){ .tv_sec = 1 };
+	assert_int_equal(known_lock("k", NULL), RK_OK);
+	known_locked(&k, "k", true);
+	assert_int_equal(k.state, RK_TRUST_LOCKED);
+	locked = k.stamp;
+	assert_int_equal(chmod("k", 0600), 0);
+	assert_int_equal(known_read("k", 0, &now, NULL), RK_OK);
+	assert_false(known_is_replaced(&locked, &now));
+	known_fini(&k);
+	known_fini(&now);
+}
+
 int
 main(void)
 {
@@ -543,6 +567,7 @@ main(void)
 		IN_SCRATCH(test_add_weak),
 		IN_SCRATCH(test_add_disk_full),
 		IN_SCRATCH(test_full),
+		IN_SCRATCH(test_lock_copies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
