@@ -33,6 +33,10 @@ struct ask_news {
 };
 typedef void ask_news_fn(const struct ask_news *n, void *arg);
 
+/* Is an approval for a time over?  By the rule of stores: nor does it count
+ * before it was given. */
+bool ask_is_over(int64_t decided, int64_t until, int64_t now);
+
 struct ask_store {
 	/* The entry of this fingerprint (status, text, times, tries).
 	 * RK_ENOENT: nothing is known of it.  Asked in each handshake, and

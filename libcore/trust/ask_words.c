@@ -7,13 +7,13 @@
 
 #include "base/str.h"
 
-static bool
-is_over(const struct rk_store_entry *e, int64_t now)
+bool
+ask_is_over(int64_t decided, int64_t until, int64_t now)
 {
 	const struct rk_store_facts facts = { .state = RK_STORE_UNTIL,
 		.now = now,
-		.decided = e->decided,
-		.until = e->until };
+		.decided = decided,
+		.until = until };
 
 	return rk_store_status(&facts) != RK_STATUS_KNOWN;
 }
@@ -29,7 +29,9 @@ find_status(
 		                                         : RK_ASK_NEW;
 		return now - e->last_seen <= INT64_C(86400) * RK_ASK_DAYS;
 	case RK_STORE_UNTIL:
-		*status = is_over(e, now) ? RK_ASK_EXPIRED : RK_ASK_UNTIL;
+		*status = ask_is_over(e->decided, e->until, now)
+		              ? RK_ASK_EXPIRED
+		              : RK_ASK_UNTIL;
 		return true;
 	case RK_STORE_ONCE:
 		*status = RK_ASK_ONCE;

@@ -7,8 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#include <rpckit/store.h>
-
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
@@ -87,24 +85,11 @@ room_remove(struct room *r, struct room_entry *e)
 	free(e);
 }
 
-/* By the rule of stores: nor does it count before it was given. */
-static bool
-is_over(const struct rk_ask_entry *e)
-{
-	const struct rk_store_facts facts = {
-		.state = RK_STORE_UNTIL,
-		.now = time(NULL),
-		.decided = e->decided,
-		.until = e->until,
-	};
-
-	return rk_store_status(&facts) != RK_STATUS_KNOWN;
-}
-
 void
 room_expire(struct room *r, struct room_entry *e)
 {
-	if (e->pub.status == RK_ASK_UNTIL && is_over(&e->pub))
+	if (e->pub.status == RK_ASK_UNTIL &&
+	    ask_is_over(e->pub.decided, e->pub.until, time(NULL)))
 		room_set_status(r, e, RK_ASK_EXPIRED);
 }
 

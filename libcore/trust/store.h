@@ -221,7 +221,10 @@ void store_db_forget(struct rk_store *s);
 /* A statement without rows: run and done. */
 RK_MUST enum rk_err store_db_finish(
     struct rk_store *s, sqlite3_stmt *stmt, struct rk_error *err);
-/* The one number that a statement gives. */
+/* The one number that a statement gives: run and done. */
+RK_MUST enum rk_err store_db_answer(
+    struct rk_store *s, sqlite3_stmt *stmt, int64_t *out, struct rk_error *err);
+/* The same of one without parameters. */
 RK_MUST enum rk_err store_db_number(
     struct rk_store *s, const char *sql, int64_t *out, struct rk_error *err);
 /* Begin to write; the table in memory is brought up to date within. */

@@ -141,23 +141,30 @@ store_db_finish(struct rk_store *s, sqlite3_stmt *stmt, struct rk_error *err)
 }
 
 enum rk_err
-store_db_number(
-    struct rk_store *s, const char *sql, int64_t *out, struct rk_error *err)
+store_db_answer(
+    struct rk_store *s, sqlite3_stmt *stmt, int64_t *out, struct rk_error *err)
 {
-	sqlite3_stmt *stmt = NULL;
-	enum rk_err r;
-	int rc;
+	const int rc = sqlite3_step(stmt);
+	enum rk_err r = RK_OK;
 
 	*out = 0;
-	if ((r = store_db_prepare(s, sql, &stmt, err)) != RK_OK)
-		return r;
-	rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW)
 		*out = sqlite3_column_int64(stmt, 0);
 	else
 		r = store_db_fail(s, rc, err);
 	store_db_done(s, stmt);
 	return r;
+}
+
+enum rk_err
+store_db_number(
+    struct rk_store *s, const char *sql, int64_t *out, struct rk_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	enum rk_err r = store_db_prepare(s, sql, &stmt, err);
+
+	*out = 0;
+	return r == RK_OK ? store_db_answer(s, stmt, out, err) : r;
 }
 
 /* ---- transactions ---- */

@@ -10,29 +10,21 @@
 
 /* ---- what the audit says ---- */
 
-/* Lines that were not looked at yet, the newest first. */
+/* By lines that were not looked at yet: is it locked?  -1: no word of it. */
 static enum rk_err
 ask_last(struct rk_store *s, int64_t from, int64_t *last, struct rk_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	enum rk_err r;
-	int rc;
 
-	*last = -1;
 	r = store_db_prepare(s,
-	    "SELECT what = 'lock' FROM audit WHERE id > ?1 AND what IN "
-	    "('lock', 'unlock') ORDER BY id DESC LIMIT 1",
+	    "SELECT coalesce((SELECT what = 'lock' FROM audit WHERE id > ?1 "
+	    "AND what IN ('lock', 'unlock') ORDER BY id DESC LIMIT 1), -1)",
 	    &stmt, err);
 	if (r != RK_OK)
 		return r;
 	(void)sqlite3_bind_int64(stmt, 1, from);
-	rc = sqlite3_step(stmt);
-	if (rc == SQLITE_ROW)
-		*last = sqlite3_column_int64(stmt, 0);
-	else if (rc != SQLITE_DONE)
-		r = store_db_fail(s, rc, err);
-	store_db_done(s, stmt);
-	return r;
+	return store_db_answer(s, stmt, last, err);
 }
 
 /* Is it locked by the audit?  Where that has no word of it, it is not. */

@@ -196,8 +196,8 @@ is_old(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN], bool *old,
 {
 	sqlite3_stmt *stmt = NULL;
 	char fp[RK_FP_LEN];
+	int64_t is;
 	enum rk_err r;
-	int rc;
 
 	r = store_db_prepare(s,
 	    "SELECT NOT EXISTS (SELECT 1 FROM keys WHERE fp = ?1) AND "
@@ -212,11 +212,8 @@ is_old(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN], bool *old,
 	    stmt, 2, pub, RK_KEY_PUBLIC_LEN, SQLITE_TRANSIENT);
 	(void)sqlite3_bind_int64(
 	    stmt, 3, store_now(s) - (int64_t)RK_STORE_WAITING_DAYS * DAY);
-	rc = sqlite3_step(stmt);
-	*old = rc == SQLITE_ROW && sqlite3_column_int(stmt, 0) != 0;
-	if (rc != SQLITE_ROW)
-		r = store_db_fail(s, rc, err);
-	store_db_done(s, stmt);
+	r = store_db_answer(s, stmt, &is, err);
+	*old = r == RK_OK && is != 0;
 	return r;
 }
 
