@@ -261,6 +261,26 @@ crypt_xopen(uint8_t *out, const void *sealed, size_t len, const void *ad,
 }
 
 enum rk_err
+crypt_ssh_open(uint8_t *data, size_t len, const uint8_t tag[CRYPT_TAG_LEN],
+    const uint8_t key[CRYPT_SSH_KEY_LEN])
+{
+	/* The number of the packet. */
+	static const uint8_t nonce[crypto_stream_chacha20_NONCEBYTES];
+	uint8_t one_time[crypto_onetimeauth_poly1305_KEYBYTES];
+	enum rk_err r = RK_EDAMAGED;
+
+	crypt_setup();
+	(void)crypto_stream_chacha20(one_time, sizeof(one_time), nonce, key);
+	if (crypto_onetimeauth_poly1305_verify(tag, data, len, one_time) == 0) {
+		(void)crypto_stream_chacha20_xor_ic(
+		    data, data, len, nonce, 1, key);
+		r = RK_OK;
+	}
+	sodium_memzero(one_time, sizeof(one_time));
+	return r;
+}
+
+enum rk_err
 crypt_x25519(uint8_t out[32], const uint8_t secret[32], const uint8_t peer[32])
 {
 	crypt_setup();

@@ -67,6 +67,12 @@ RK_MUST enum rk_err crypt_xopen(uint8_t *out, const void *sealed, size_t len,
 void crypt_chacha_mask(uint8_t *out, size_t len, uint32_t block,
     const uint8_t nonce[CRYPT_CHACHA_NONCE_LEN],
     const uint8_t key[CRYPT_KEY_LEN]);
+/* In place, what OpenSSH sealed as its first packet: ChaCha20 of the first half
+ * of the key, and Poly1305; the second is for lengths, which are none here.
+ * RK_EDAMAGED when the tag does not fit. */
+#define CRYPT_SSH_KEY_LEN 64
+RK_MUST enum rk_err crypt_ssh_open(uint8_t *data, size_t len,
+    const uint8_t tag[CRYPT_TAG_LEN], const uint8_t key[CRYPT_SSH_KEY_LEN]);
 /* X25519 (RFC 7748).  RK_EPROTO when the shared secret is all zero. */
 RK_MUST enum rk_err crypt_x25519(
     uint8_t out[32], const uint8_t secret[32], const uint8_t peer[32]);

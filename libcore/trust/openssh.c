@@ -86,7 +86,8 @@ read_file(const struct rk_secret *data, struct file *f, const char **why)
 	    !bytes_get_string(&b, &f->sealed) ||
 	    !bytes_get(&b, openssh_cipher_tag_len(&f->cipher), &f->tag) ||
 	    b.left != 0 || f->sealed.left == 0 ||
-	    (f->rounds > 0 && f->sealed.left % OPENSSH_BLOCK != 0))
+	    (f->rounds > 0 &&
+	        f->sealed.left % openssh_cipher_block(&f->cipher) != 0))
 		return RK_EFORMAT;
 	return RK_OK;
 }

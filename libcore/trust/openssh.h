@@ -13,7 +13,7 @@ bool openssh_is(const char *text, size_t len);
 bool openssh_is_encrypted(const char *text, size_t len);
 /*
  * As rk_key_parse(), of text in which openssh_is().  RK_EUNSUPPORTED: another
- * kind of key, several keys, or a cipher that is not AES in CTR or CBC mode;
+ * kind of key, several keys, or a cipher that openssh_cipher has not;
  * RK_ELIMIT: more rounds than the above.
  */
 RK_MUST enum rk_err openssh_parse(const char *name, const char *text,

@@ -1,4 +1,4 @@
-/* AES as OpenSSH's key files use it: the door to OpenSSL. */
+/* The ciphers of OpenSSH's key files; for AES the door to OpenSSL. */
 #include "trust/openssh_cipher.h"
 
 #include <openssl/err.h>
@@ -6,21 +6,30 @@
 
 #include <string.h>
 
+#include "base/crypt.h"
+
+#define BLOCK 16 /* of AES */
+
 static const struct cipher {
 	const char *name;
 	size_t key_len;
 	size_t iv_len;
 	size_t tag_len; /* behind what is encrypted */
-	const EVP_CIPHER *(*get)(void);
+	size_t block;
+	const EVP_CIPHER *(*get)(void); /* NULL: libsodium has it */
 } ciphers[] = {
-	{ "aes128-cbc", 16, 16, 0, EVP_aes_128_cbc },
-	{ "aes128-ctr", 16, 16, 0, EVP_aes_128_ctr },
-	{ "aes192-cbc", 24, 16, 0, EVP_aes_192_cbc },
-	{ "aes192-ctr", 24, 16, 0, EVP_aes_192_ctr },
-	{ "aes256-cbc", 32, 16, 0, EVP_aes_256_cbc },
-	{ "aes256-ctr", 32, 16, 0, EVP_aes_256_ctr },
-	{ "aes128-gcm@openssh.com", 16, 12, OPENSSH_TAG, EVP_aes_128_gcm },
-	{ "aes256-gcm@openssh.com", 32, 12, OPENSSH_TAG, EVP_aes_256_gcm },
+	{ "aes128-cbc", 16, 16, 0, BLOCK, EVP_aes_128_cbc },
+	{ "aes128-ctr", 16, 16, 0, BLOCK, EVP_aes_128_ctr },
+	{ "aes192-cbc", 24, 16, 0, BLOCK, EVP_aes_192_cbc },
+	{ "aes192-ctr", 24, 16, 0, BLOCK, EVP_aes_192_ctr },
+	{ "aes256-cbc", 32, 16, 0, BLOCK, EVP_aes_256_cbc },
+	{ "aes256-ctr", 32, 16, 0, BLOCK, EVP_aes_256_ctr },
+	{ "aes128-gcm@openssh.com", 16, 12, OPENSSH_TAG, BLOCK,
+	    EVP_aes_128_gcm },
+	{ "aes256-gcm@openssh.com", 32, 12, OPENSSH_TAG, BLOCK,
+	    EVP_aes_256_gcm },
+	{ "chacha20-poly1305@openssh.com", CRYPT_SSH_KEY_LEN, 0, OPENSSH_TAG, 8,
+	    NULL },
 };
 
 static const struct cipher *
@@ -49,24 +58,29 @@ openssh_cipher_tag_len(const struct bytes *name)
 	return c != NULL ? c->tag_len : 0;
 }
 
-enum rk_err
-openssh_cipher_run(const struct bytes *name, bool encrypt, const uint8_t *key,
-    uint8_t *data, size_t len, const uint8_t *tag)
+size_t
+openssh_cipher_block(const struct bytes *name)
 {
 	const struct cipher *c = find(name);
+
+	return c != NULL ? c->block : 1;
+}
+
+static enum rk_err
+run_aes(const struct cipher *c, bool encrypt, const uint8_t *key, uint8_t *data,
+    size_t len, const uint8_t *tag)
+{
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	enum rk_err r = RK_ENOMEM;
 	uint8_t want[OPENSSH_TAG];
 	int n = 0;
 
-	if (c != NULL && c->tag_len > 0 && (tag == NULL || encrypt))
-		r = RK_EUNSUPPORTED; /* such files are read only */
-	else if (c != NULL && ctx != NULL && len <= INT32_MAX &&
-	         EVP_CipherInit_ex(ctx, c->get(), NULL, key, key + c->key_len,
-	             encrypt) == 1 &&
-	         EVP_CIPHER_CTX_set_padding(ctx, 0) == 1 &&
-	         EVP_CipherUpdate(ctx, data, &n, data, (int)len) == 1 &&
-	         (size_t)n == len)
+	if (ctx != NULL && len <= INT32_MAX &&
+	    EVP_CipherInit_ex(
+	        ctx, c->get(), NULL, key, key + c->key_len, encrypt) == 1 &&
+	    EVP_CIPHER_CTX_set_padding(ctx, 0) == 1 &&
+	    EVP_CipherUpdate(ctx, data, &n, data, (int)len) == 1 &&
+	    (size_t)n == len)
 		r = RK_OK;
 	if (r == RK_OK && c->tag_len > 0) {
 		memcpy(want, tag, sizeof(want));
@@ -78,4 +92,18 @@ openssh_cipher_run(const struct bytes *name, bool encrypt, const uint8_t *key,
 	EVP_CIPHER_CTX_free(ctx); /* wipes */
 	ERR_clear_error();
 	return r;
+}
+
+enum rk_err
+openssh_cipher_run(const struct bytes *name, bool encrypt, const uint8_t *key,
+    uint8_t *data, size_t len, const uint8_t *tag)
+{
+	const struct cipher *c = find(name);
+
+	/* Files of a cipher with a tag are read only. */
+	if (c == NULL || (c->tag_len > 0 && (tag == NULL || encrypt)))
+		return RK_EUNSUPPORTED;
+	if (c->get != NULL)
+		return run_aes(c, encrypt, key, data, len, tag);
+	return crypt_ssh_open(data, len, tag, key) == RK_OK ? RK_OK : RK_EPASS;
 }
