@@ -30,6 +30,9 @@ ask(const char *path, unsigned attempt, struct rk_secret **out, void *arg)
 	struct asking *a = arg;
 	enum rk_err r;
 
+	/* Whether it can be read is known before the passphrase is. */
+	if ((r = late_load(&a->src.err)) != RK_OK)
+		return r;
 	kv_progress_hide(a->kv);
 	r = pass_callback(path, attempt, out, &a->src);
 	if (r == RK_OK)
@@ -54,8 +57,6 @@ read_key(struct kv *kv, const char *name, const struct rk_secret *bytes,
 	size_t len = rk_secret_len(bytes);
 	enum rk_err r;
 
-	if ((r = late_load(&kv->err)) != RK_OK)
-		return r;
 	r = rk_key_parse(name, text, len, ask, &a, out, &kv->err);
 	if (r != RK_OK && r != RK_EPASS && a.src.err.code == r)
 		kv->err = a.src.err;
@@ -182,11 +183,12 @@ write_key(struct kv *kv, const struct record *rec, const struct rk_key *key,
 	enum rk_key_form as = RK_KEY_PKCS8;
 	enum rk_err r;
 
-	if ((r = late_load(&kv->err)) != RK_OK)
-		return r;
-	if (pass != NULL)
+	if (pass != NULL) {
+		if ((r = late_load(&kv->err)) != RK_OK)
+			return r;
 		as = strcmp(form, "rpc25519") == 0 ? RK_KEY_RPC25519
 		                                   : RK_KEY_PKCS8_PBES2;
+	}
 	r = strcmp(form, "openssh") == 0
 	        ? rk_key_format_openssh(key, rec->name, pass, out)
 	        : rk_key_format(key, as, pass, out);

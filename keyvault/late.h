@@ -6,12 +6,11 @@
 
 /*
  * Loading and relocating it takes as long as all else that `show` does, and
- * only key files of other programs need it: AES, PBKDF2, scrypt.  late.c
- * stands in for the functions that are used, and so the program is not linked
- * with it.
+ * only key files with a passphrase need it: AES, PBKDF2, scrypt.  late.c stands
+ * in for the functions that are used, and so the program is not linked with it.
  */
 
-/* Before key files are read or written.  RK_EUNSUPPORTED: it is not there, or
+/* Before such a file is read or written.  RK_EUNSUPPORTED: it is not there, or
  * another one. */
 RK_MUST enum rk_err late_load(struct rk_error *err);
 

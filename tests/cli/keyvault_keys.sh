@@ -122,10 +122,13 @@ odd_files() {
 	has out 'pipe.key: is a pipe' "nor a pipe"
 }
 
-# OpenSSL is loaded for key files alone: what lists and shows starts without.
+# OpenSSL is loaded for encrypted key files alone: all else is done without.
 loads_late() {
 	fresh
 	want 0 "a key" kv new one
+	openssl genpkey -algorithm ed25519 -out bare.key 2>/dev/null
+	want 0 "an encrypted key file" kv export one --file-pass file:fpass \
+	    -o sealed.key
 	mkdir -p broken
 	: >"broken/$(basename "$(ls -- /lib*/*/libcrypto.so.[0-9]* \
 	    /usr/lib*/libcrypto.so.[0-9]* \
@@ -133,9 +136,26 @@ loads_late() {
 	want 0 "show it without OpenSSL" env LD_LIBRARY_PATH="$PWD/broken" \
 	    "$keyvault" show one
 	want 0 "list it" env LD_LIBRARY_PATH="$PWD/broken" "$keyvault" ls
-	want 1 "no key file" env LD_LIBRARY_PATH="$PWD/broken" "$keyvault" \
-	    --pass file:pass export one --plain-key
+	want 0 "write a key file that is not encrypted" env \
+	    LD_LIBRARY_PATH="$PWD/broken" "$keyvault" --pass file:pass \
+	    export one --plain-key
+	want 0 "or of OpenSSH's" env LD_LIBRARY_PATH="$PWD/broken" \
+	    "$keyvault" --pass file:pass export one --plain-key --form openssh \
+	    -o bare.ssh
+	want 0 "read one" env LD_LIBRARY_PATH="$PWD/broken" "$keyvault" \
+	    --pass file:pass import bare bare.key
+	want 0 "and one of OpenSSH's" env LD_LIBRARY_PATH="$PWD/broken" \
+	    "$keyvault" --pass file:pass import ssh bare.ssh
+	want 1 "no encrypted one" env LD_LIBRARY_PATH="$PWD/broken" \
+	    "$keyvault" --pass file:pass import two sealed.key \
+	    --file-pass file:fpass
 	has err 'libcrypto\.so' "says what is not there"
+	! grep -q 'assphrase' err
+	result $? "and nothing of a passphrase"
+	want 1 "nor is it written" env LD_LIBRARY_PATH="$PWD/broken" \
+	    "$keyvault" --pass file:pass export one --file-pass file:fpass \
+	    -o two.key
+	has err 'libcrypto\.so' "for the same reason"
 	# One that has nothing of it, and is a library.
 	crypto=$(find broken -name 'libcrypto.so*')
 	cp "$(ldd "$keyvault" | sed -n 's/.* => \(.*sodium.*\) (.*/\1/p')" \
