@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/sql.h"
@@ -22,6 +25,7 @@
  * and wholly for what must be alone; see its os.h. */
 #define FILE_SHARED_LOCK 0x40000002
 #define FILE_SHARED_LEN 510
+#define TURN_NS (20 * 1000 * 1000) /* between two looks at these locks */
 /* Where SQLite locks its -shm file for a writer; see its walformat. */
 #define SHM_WRITE_LOCK 120
 
@@ -392,18 +396,22 @@ take_bytes(struct vault *v, const struct buf *file, struct rk_error *err)
 	return rc == SQLITE_OK ? RK_OK : vault_db_fail(v, rc, err);
 }
 
-enum rk_err
-vault_db_take(
-    struct vault *v, const struct vault_forms *f, struct rk_error *err)
+/* The file's bytes; descriptors are read through, for their locks. */
+static enum rk_err
+take_file(
+    struct vault *v, int fd, const struct vault_forms *f, struct rk_error *err)
 {
+	struct rk_error why;
 	struct buf file;
 	int64_t version;
 	enum rk_err r;
 	int rc;
 
 	buf_init(&file, FILE_MAX);
-	if ((r = fs_read(v->path, FS_ANY, FILE_MAX, &file, err)) != RK_OK)
+	if ((r = fs_read_fd(fd, FILE_MAX, &file, &why)) != RK_OK) {
+		r = err_set(err, r, "%s: %s", v->name, why.text);
 		goto out;
+	}
 	rc = sqlite3_open_v2(":memory:", &v->db,
 	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc != SQLITE_OK) {
@@ -430,27 +438,57 @@ out:
 }
 
 enum rk_err
-vault_db_take_alone(
+vault_db_take(
     struct vault *v, const struct vault_forms *f, struct rk_error *err)
 {
+	struct stat st;
+	int fd;
+	enum rk_err r;
+
+	if ((r = fs_open(v->path, FS_ANY, &fd, &st, err)) != RK_OK)
+		return r;
+	r = take_file(v, fd, f, err);
+	(void)close(fd); /* nothing was written */
+	return r;
+}
+
+/* Who else reads it so, or finds that it cannot, has it for a moment. */
+static enum rk_err
+lock_whole(const struct vault *v, int fd, struct rk_error *err)
+{
+	const struct timespec pause = { .tv_nsec = TURN_NS };
+	const uint64_t until = mono_ms() + (uint64_t)v->patience;
 	struct flock lock = {
 		.l_type = F_WRLCK,
 		.l_whence = SEEK_SET,
 		.l_start = FILE_SHARED_LOCK,
 		.l_len = FILE_SHARED_LEN,
 	};
+
+	while (fcntl(fd, F_SETLK, &lock) != 0) {
+		if (errno != EAGAIN && errno != EACCES && errno != EINTR)
+			return fs_fail(err, errno, v->path);
+		if (mono_ms() >= until)
+			return err_set(
+			    err, RK_EBUSY, "%s: is open elsewhere", v->name);
+		(void)nanosleep(&pause, NULL);
+	}
+	return RK_OK;
+}
+
+enum rk_err
+vault_db_take_alone(
+    struct vault *v, const struct vault_forms *f, struct rk_error *err)
+{
 	int fd = open(v->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	enum rk_err r;
 
 	if (fd < 0)
 		return fs_fail(err, errno, v->path);
-	/* Reading closes a descriptor of the file, with which these locks go:
-	 * all of it is in memory then. */
-	if (fcntl(fd, F_SETLK, &lock) != 0)
-		r = err_set(err, RK_EBUSY, "%s: is open elsewhere", v->name);
-	else if ((r = vault_no_log(v, err)) == RK_OK)
-		r = vault_db_take(v, f, err);
-	(void)close(fd);
+	if ((r = lock_whole(v, fd, err)) == RK_OK &&
+	    (r = vault_no_log(v, err)) == RK_OK)
+		r = take_file(v, fd, f, err);
+	(void)close(fd); /* and the lock goes */
 	return r;
 }
 

@@ -183,7 +183,8 @@ RK_MUST enum rk_err vault_db_open(struct vault *v, const char *vfs,
 /* The file's bytes, in memory; it must be of the newest form. */
 RK_MUST enum rk_err vault_db_take(
     struct vault *v, const struct vault_forms *forms, struct rk_error *err);
-/* The same while nobody has it open, nor can open it.  RK_EBUSY. */
+/* The same while nobody has it open, nor can open it; that is waited for as for
+ * other locks.  RK_EBUSY. */
 RK_MUST enum rk_err vault_db_take_alone(
     struct vault *v, const struct vault_forms *forms, struct rk_error *err);
 void vault_db_close(struct vault *v);

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -316,6 +318,49 @@ test_full_is_read(void **state)
 	rk_secret_free(pass);
 }
 
+/* Another that reads it whole, or looks whether it can, does so for a moment.
+ */
+static void
+test_full_is_read_in_turn(void **state)
+{
+	const struct timespec moment = { .tv_nsec = 200 * 1000 * 1000 };
+	struct rk_error err;
+	struct vault *v;
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	(void)state;
+	vaultrig_make(false);
+	assert_int_equal(pipe(ready), 0);
+	for (int i = 0; i < 2; i++) {
+		struct flock lock = {
+			.l_type = i == 0 ? F_WRLCK : F_RDLCK,
+			.l_whence = SEEK_SET,
+			.l_start = 0x40000002, /* what SQLite locks for all */
+			.l_len = 510,
+		};
+
+		if ((pid = fork()) == 0) {
+			int fd = open(VAULTRIG_FILE, O_RDWR);
+
+			if (fcntl(fd, F_SETLK, &lock) != 0 ||
+			    write(ready[1], "", 1) != 1)
+				_exit(1);
+			_exit(nanosleep(&moment, NULL) == 0 ? 0 : 1);
+		}
+		assert_true(pid > 0);
+		assert_int_equal(read(ready[0], &byte, 1), 1);
+		err_set(&err, RK_EIO, "it is full");
+		assert_int_equal(
+		    vault_open_full(VAULTRIG_FILE, &v, &err), RK_OK);
+		vault_close(v);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+	}
+	(void)close(ready[0]);
+	(void)close(ready[1]);
+}
+
 /* Acknowledged it is, in the log beside the file; that the file does not take
  * it is told, and not tried again. */
 static void
@@ -511,6 +556,7 @@ main(void)
 		/* The default of this process from then on. */
 		TEST(test_full),
 		TEST(test_full_is_read),
+		TEST(test_full_is_read_in_turn),
 		TEST(test_settle_fails),
 		TEST(test_long_log),
 	};
