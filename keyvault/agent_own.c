@@ -296,16 +296,33 @@ sign_proof(struct turn *t)
 	return agent_order(t->a, &o, t->now, t->reply, t->wait);
 }
 
+/* As it is open, without what was taken from it in the vault since. */
+static uint8_t
+uses_now(struct turn *t, const char *name, const struct open_key *k)
+{
+	unsigned uses = k->uses;
+	struct record rec;
+	struct rk_error err;
+
+	if (t->a->back.find(t->a->back.arg, name, &rec, &err) == RK_OK)
+		uses &= agent_uses(&rec);
+	return (uint8_t)uses;
+}
+
 /* The public half, for who is to use the key. */
 static enum rk_err
 tell_public(struct turn *t)
 {
 	char name[RECORD_NAME_MAX + 1];
 	const struct open_key *k;
+	uint8_t more = 0;
 	size_t at;
 	enum rk_err r;
 
-	if (!agent_get_text(&t->body, name, sizeof(name)) || t->body.left != 0)
+	if (!agent_get_text(&t->body, name, sizeof(name)) ||
+	    (t->body.left > 0 &&
+	        (!bytes_get_u8(&t->body, &more) || more != 1)) ||
+	    t->body.left != 0)
 		return turn_malformed(t);
 	if ((k = agent_key_find(t->a, name)) == NULL)
 		return not_open(t, name);
@@ -314,7 +331,9 @@ tell_public(struct turn *t)
 		    t, RK_EINVAL, name, "is no key for signatures");
 	if ((r = agent_begin(t->reply, AGENT_OK, &at)) == RK_OK &&
 	    (r = bytes_put_string(t->reply, k->pub, sizeof(k->pub))) == RK_OK &&
-	    (r = bytes_put_u8(t->reply, k->confirm)) == RK_OK)
+	    (r = bytes_put_u8(t->reply, k->confirm)) == RK_OK &&
+	    (more == 0 ||
+	        (r = bytes_put_u8(t->reply, uses_now(t, name, k))) == RK_OK))
 		agent_end(t->reply, at);
 	return r;
 }

@@ -75,10 +75,10 @@ void purpose_quote(char out[PURPOSE_QUOTED], const void *text, size_t len);
  * What is no key for signatures is there to be given out, as its kind.
  */
 enum purpose_use {
-	USE_FILE = 1,
-	USE_TLS = 2,
-	USE_SSH = 4,
-	USE_CA = 8,
+	USE_FILE = AGENT_USE_FILE,
+	USE_TLS = AGENT_USE_TLS,
+	USE_SSH = AGENT_USE_SSH,
+	USE_CA = AGENT_USE_CA,
 	USE_PSK = 16,
 	USE_WORD = 32,
 	USE_GIVEN = USE_PSK | USE_WORD

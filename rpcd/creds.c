@@ -56,6 +56,7 @@ creds_key(const struct settings *s, const char *path, rk_pass_fn *pass,
 	const struct rk_agent_conf conf = {
 		.size = sizeof(conf),
 		.sign_ms = (uint32_t)s->agent_wait,
+		.use = RK_SIGN_TLS, /* as all that it will be asked for is */
 	};
 	const char *name = path_key_name(path);
 

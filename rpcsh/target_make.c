@@ -136,6 +136,7 @@ load_from_agent(struct target *t, const char *name, struct rk_error *err)
 		.size = sizeof(conf),
 		.asked = on_asked,
 		.arg = t,
+		.use = RK_SIGN_TLS,
 	};
 	struct rk_key *key = NULL;
 	enum rk_err r;

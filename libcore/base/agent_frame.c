@@ -86,12 +86,15 @@ agent_get_signature(struct bytes *b, uint8_t sig[AGENT_SIG_LEN])
 }
 
 bool
-agent_get_public(struct bytes *b, uint8_t pub[AGENT_PUBLIC_LEN], bool *asks)
+agent_get_public(
+    struct bytes *b, uint8_t pub[AGENT_PUBLIC_LEN], bool *asks, uint8_t *uses)
 {
 	uint8_t confirm;
 
+	*uses = AGENT_USE_ANY;
 	if (!get_exactly(b, pub, AGENT_PUBLIC_LEN) ||
-	    !bytes_get_u8(b, &confirm) || confirm > 1 || b->left != 0)
+	    !bytes_get_u8(b, &confirm) || confirm > 1 ||
+	    (b->left > 0 && !bytes_get_u8(b, uses)) || b->left != 0)
 		return false;
 	*asks = confirm == 1;
 	return true;

@@ -39,13 +39,24 @@ enum agent_type {
 	AGENT_FIND,      /* name : record */
 	AGENT_SIGN_FILE, /* name, context, SHA-512 : SSHSIG as text */
 	AGENT_SIGN,      /* name, what is to be signed : signature */
-	AGENT_PUBLIC,    /* name : public key, u8 somebody is asked */
+	AGENT_PUBLIC,    /* name, u8 1 : public key, u8 somebody is asked,
+	                    u8 agent_use ...; where an earlier version asks or
+	                    answers, neither the 1 nor the uses */
 	AGENT_GIVE,      /* name, u8 agent_gift : secret */
 	/* answers */
 	AGENT_OK = 128,
 	AGENT_FAIL, /* name of the code, text */
 	AGENT_WAIT  /* u32 id, u64 ms, how: somebody is being asked */
 };
+
+/* What a key that signs is for. */
+enum agent_use {
+	AGENT_USE_FILE = 1,
+	AGENT_USE_TLS = 2,
+	AGENT_USE_SSH = 4,
+	AGENT_USE_CA = 8
+};
+#define AGENT_USE_ANY 0xffu /* it was not said */
 
 /* What a secret is given out as.  Keys that sign are given to nobody. */
 enum agent_gift {
@@ -73,7 +84,7 @@ RK_MUST bool agent_get_text(struct bytes *b, char *out, size_t out_len);
 #define AGENT_PUBLIC_LEN 32
 RK_MUST bool agent_get_signature(struct bytes *b, uint8_t sig[AGENT_SIG_LEN]);
 RK_MUST bool agent_get_public(
-    struct bytes *b, uint8_t pub[AGENT_PUBLIC_LEN], bool *asks);
+    struct bytes *b, uint8_t pub[AGENT_PUBLIC_LEN], bool *asks, uint8_t *uses);
 RK_MUST bool agent_get_gift(struct bytes *b, struct bytes *secret);
 /* Body of AGENT_FAIL to an error; always one that is no RK_OK. */
 enum rk_err agent_get_fail(struct bytes *b, struct rk_error *err);

@@ -25,6 +25,8 @@ struct talk {
 	uint32_t sign_ms;
 	rk_agent_ask_fn *asked;
 	void *arg;
+	enum rk_sign_use use;    /* what it will be asked for */
+	bool old;                /* the agent tells nobody what a key is for */
 	pthread_mutex_t lock;    /* of what follows; held while it is asked */
 	struct agent_conn *conn; /* NULL: none */
 	uint64_t rest_until;
@@ -65,6 +67,8 @@ ask_once(struct talk *t, enum agent_type type, struct rk_bytes data,
 	buf_init(&args, AGENT_SIGN_MAX - 1);
 	if ((r = agent_put_text(&args, t->name)) == RK_OK && data.len > 0)
 		r = bytes_put_string(&args, data.ptr, data.len);
+	if (r == RK_OK && type == AGENT_PUBLIC && !t->old)
+		r = bytes_put_u8(&args, 1);
 	if (r != RK_OK) {
 		buf_fini(&args);
 		return err_set(err, r,
@@ -171,16 +175,67 @@ release(void *arg)
 
 static enum rk_err
 fetch_public(struct talk *t, uint8_t pub[RK_KEY_PUBLIC_LEN], bool *asks,
-    struct rk_error *err)
+    uint8_t *uses, struct rk_error *err)
 {
 	const struct rk_bytes none = { NULL, 0 };
 	struct bytes answer;
 	enum rk_err r;
 
 	r = ask(t, AGENT_PUBLIC, none, t->timeout_ms, &answer, err);
-	if (r == RK_OK && !agent_get_public(&answer, pub, asks))
+	if (r == RK_EPROTO && !t->old) {
+		/* It does not know the question; an earlier one it does. */
+		hang_up(t);
+		t->old = true;
+		return fetch_public(t, pub, asks, uses, err);
+	}
+	if (r == RK_OK && !agent_get_public(&answer, pub, asks, uses))
 		r = unreadable(err);
 	return r == RK_OK ? r : fail(t, err);
+}
+
+/* What it takes. */
+static uint8_t
+agent_use(enum rk_sign_use use)
+{
+	switch (use) {
+	case RK_SIGN_TLS:
+	case RK_SIGN_PSK:
+	case RK_SIGN_SESSION:
+	case RK_SIGN_NEXT_KEY:
+	case RK_SIGN_REQUEST:
+		return AGENT_USE_TLS;
+	case RK_SIGN_CERT:
+	case RK_SIGN_CRL:
+		return AGENT_USE_CA;
+	case RK_SIGN_OTHER:
+		break;
+	}
+	return AGENT_USE_ANY;
+}
+
+/* Rather than with the first signature, when somebody waits for that. */
+static enum rk_err
+judge(const struct talk *t, bool asks, uint8_t uses, struct rk_error *err)
+{
+	uint8_t needed = agent_use(t->use);
+	char shown[SHOWN];
+
+	str_escape(shown, sizeof(shown), t->name);
+	if (asks && t->asked == NULL)
+		(void)err_set(err, RK_EDENIED,
+		    "%s: somebody is asked before each use, and nobody waits "
+		    "for that here: keyvault unlock without --confirm",
+		    shown);
+	else if (t->use != RK_SIGN_OTHER && (uses & needed) == 0)
+		(void)err_set(err, RK_EDENIED,
+		    "%s: is not for %s, which take the tag %s: give it "
+		    "that, and unlock it again",
+		    shown,
+		    needed == AGENT_USE_TLS ? "handshakes" : "certificates",
+		    needed == AGENT_USE_TLS ? "use:tls" : "use:ca");
+	else
+		return RK_OK;
+	return fail(t, err);
 }
 
 static enum rk_err
@@ -197,6 +252,7 @@ begin(struct talk *t, const char *name, const struct rk_agent_conf *conf,
 	    conf == NULL || conf->sign_ms == 0 ? t->timeout_ms : conf->sign_ms;
 	t->asked = conf == NULL ? NULL : conf->asked;
 	t->arg = conf == NULL ? NULL : conf->arg;
+	t->use = conf == NULL ? RK_SIGN_OTHER : conf->use;
 	if (name[0] == '\0' ||
 	    str_copy(t->name, sizeof(t->name), name) >= sizeof(t->name))
 		return err_set(err, RK_EINVAL,
@@ -220,9 +276,9 @@ rk_key_of_agent(const char *name, const struct rk_agent_conf *conf,
 		.release = release,
 	};
 	char label[NAME_LEN + AGENT_PATH_MAX + 16];
-	char shown[SHOWN];
 	struct talk *t;
 	bool asks = false;
+	uint8_t uses = AGENT_USE_ANY;
 	enum rk_err r;
 
 	*out = NULL;
@@ -237,14 +293,9 @@ rk_key_of_agent(const char *name, const struct rk_agent_conf *conf,
 	signer.arg = t;
 	r = begin(t, name, conf, &why);
 	if (r == RK_OK)
-		r = fetch_public(t, signer.pub, &asks, &why);
-	if (r == RK_OK && asks && t->asked == NULL) {
-		(void)err_set(&why, RK_EDENIED,
-		    "%s: somebody is asked before each use, and nobody waits "
-		    "for that here: keyvault unlock without --confirm",
-		    str_escape(shown, sizeof(shown), t->name));
-		r = fail(t, &why);
-	}
+		r = fetch_public(t, signer.pub, &asks, &uses, &why);
+	if (r == RK_OK)
+		r = judge(t, asks, uses, &why);
 	(void)snprintf(label, sizeof(label), "%s (at %s)", t->name, t->path);
 	signer.name = label;
 	if (r == RK_OK && (r = rk_key_of_signer(&signer, out)) != RK_OK)

@@ -256,8 +256,21 @@ gone() {
 	want 0 'all is well again' by tls call who
 }
 
-# Another key in the agent, without a new start, and none that is asked for.
+# Another key in the agent, without a new start, and none that is asked for or
+# is not for handshakes.
 reloads() {
+	want 0 'node is for files' "$keyvault" --pass file:pass tag node use:file
+	no='node: is not for handshakes, which take the tag use:tls'
+	hup 'old settings stay' 'a reload with such a key is none'
+	has log "$no" 'and says why'
+	want 1 'nor would rpcd start' "$rpcd" -t -f rpcd.conf
+	has err "^rpcd: rpcd.conf:[0-9]*: $no" 'which says it with the line'
+	want 6 'and does not' timeout 10 "$rpcd" -f rpcd.conf
+	has err "^rpcd: rpcd.conf:[0-9]*: $no" 'for the same reason'
+	want 6 'and rpcsh' timeout 60 "$rpcsh" -s "$(url tls)" --certs certs \
+		-k keyvault:node call who
+	has err "$no" 'is told the same'
+	want 0 'node is for them again' "$keyvault" --pass file:pass tag node
 	want 0 'node is asked for' "$keyvault" --pass file:pass unlock \
 		--confirm node
 	hup 'old settings stay' 'a reload with such a key is none'

@@ -20,6 +20,7 @@ try_parts(uint8_t which, struct bytes b)
 	struct bytes gift;
 	struct bytes all = b;
 	bool asks;
+	uint8_t uses;
 
 	switch (which % 8) {
 	case 0:
@@ -44,7 +45,7 @@ try_parts(uint8_t which, struct bytes b)
 			abort();
 		break;
 	case 6:
-		if (agent_get_public(&b, bytes, &asks) && b.left != 0)
+		if (agent_get_public(&b, bytes, &asks, &uses) && b.left != 0)
 			abort();
 		break;
 	case 7:

@@ -32,27 +32,33 @@ say(struct buf *out, uint8_t type, const void *data, size_t len)
 }
 
 static void
-say_public(const struct fakeagent *f, struct buf *out)
+say_fail(struct buf *out, const char *code, const char *text)
 {
-	uint8_t pub[RK_KEY_PUBLIC_LEN];
 	size_t at;
 
-	rk_key_public(f->key, pub);
-	if (agent_begin(out, AGENT_OK, &at) != RK_OK ||
-	    bytes_put_string(out, pub, sizeof(pub)) != RK_OK ||
-	    bytes_put_u8(out, f->confirm) != RK_OK)
+	if (agent_begin(out, AGENT_FAIL, &at) != RK_OK ||
+	    agent_put_text(out, code) != RK_OK ||
+	    agent_put_text(out, text) != RK_OK)
 		return;
 	agent_end(out, at);
 }
 
 static void
-say_no(struct buf *out)
+say_public(const struct fakeagent *f, struct bytes *body, struct buf *out)
 {
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	bool more = body->left > 0;
 	size_t at;
 
-	if (agent_begin(out, AGENT_FAIL, &at) != RK_OK ||
-	    agent_put_text(out, "RK_EDENIED") != RK_OK ||
-	    agent_put_text(out, "node: not\033today") != RK_OK)
+	if (more && f->old) {
+		say_fail(out, "RK_EPROTO", "cannot be read");
+		return;
+	}
+	rk_key_public(f->key, pub);
+	if (agent_begin(out, AGENT_OK, &at) != RK_OK ||
+	    bytes_put_string(out, pub, sizeof(pub)) != RK_OK ||
+	    bytes_put_u8(out, f->confirm) != RK_OK ||
+	    (more && bytes_put_u8(out, (uint8_t)f->uses) != RK_OK))
 		return;
 	agent_end(out, at);
 }
@@ -86,7 +92,7 @@ say_signature(struct fakeagent *f, const struct bytes *msg, struct buf *out)
 		say(out, AGENT_OK, sig, RK_KEY_SIG_LEN);
 		break;
 	case FAKEAGENT_REFUSES:
-		say_no(out);
+		say_fail(out, "RK_EDENIED", "node: not\033today");
 		break;
 	case FAKEAGENT_HANGS:
 		break;
@@ -134,7 +140,7 @@ serve(struct fakeagent *f, struct buf *in, struct buf *out)
 		    !bytes_are(&name, "node"))
 			return false;
 		if (type == AGENT_PUBLIC)
-			say_public(f, out);
+			say_public(f, &body, out);
 		else if (type != AGENT_SIGN || !bytes_get_string(&body, &msg))
 			return false;
 		else {

@@ -26,6 +26,8 @@ struct fakeagent {
 	char path[108];
 	struct rk_key *key;
 	atomic_bool confirm; /* what AGENT_PUBLIC says */
+	atomic_uint uses;    /* and that */
+	atomic_bool old;     /* but knows nothing of */
 	atomic_int mode;
 	atomic_uint asked; /* for signatures */
 	atomic_uint conns;

@@ -310,6 +310,51 @@ test_asks(void **state)
 	fakeagent_free(&f);
 }
 
+/* What it is not for is said when it is looked up, where the agent tells. */
+static void
+test_uses(void **state)
+{
+	static const struct {
+		enum rk_sign_use use;
+		unsigned of;
+		const char *tag; /* NULL: it may */
+	} cases[] = {
+		{ RK_SIGN_OTHER, AGENT_USE_SSH, NULL },
+		{ RK_SIGN_TLS, AGENT_USE_TLS, NULL },
+		{ RK_SIGN_TLS, AGENT_USE_FILE | AGENT_USE_SSH, "use:tls" },
+		{ RK_SIGN_PSK, AGENT_USE_CA, "use:tls" },
+		{ RK_SIGN_SESSION, AGENT_USE_CA, "use:tls" },
+		{ RK_SIGN_NEXT_KEY, 0, "use:tls" },
+		{ RK_SIGN_REQUEST, AGENT_USE_CA, "use:tls" },
+		{ RK_SIGN_CERT, AGENT_USE_CA | AGENT_USE_FILE, NULL },
+		{ RK_SIGN_CERT, AGENT_USE_TLS, "use:ca" },
+		{ RK_SIGN_CRL, AGENT_USE_TLS, "use:ca" },
+	};
+	struct rk_agent_conf conf = { .size = sizeof(conf), .path = SOCK };
+	struct fakeagent f = { 0 };
+	struct rk_error err;
+	struct rk_key *key;
+
+	(void)state;
+	fakeagent_start(&f, SOCK);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		conf.use = cases[i].use;
+		atomic_store(&f.uses, cases[i].of);
+		assert_int_equal(rk_key_of_agent("node", &conf, &key, &err),
+		    cases[i].tag == NULL ? RK_OK : RK_EDENIED);
+		if (cases[i].tag != NULL)
+			says(&err, cases[i].tag);
+		rk_key_free(key);
+	}
+	/* One that knows of no uses says it with the first signature. */
+	atomic_store(&f.old, true);
+	assert_int_equal(rk_key_of_agent("node", &conf, &key, &err), RK_OK);
+	assert_int_equal(sign(key, &err), RK_OK);
+	rk_key_free(key);
+	fakeagent_stop(&f);
+	fakeagent_free(&f);
+}
+
 static void
 test_names(void **state)
 {
@@ -351,6 +396,8 @@ main(void)
 		    test_hangs_shortly, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_asks, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_uses, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_names, scratch_enter, scratch_leave),
 	};

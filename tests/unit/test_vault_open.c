@@ -183,6 +183,44 @@ test_judged_again(void **state)
 	talk_fini(&t);
 }
 
+/* What a key is for is told to who asks so, and nothing else to who does not.
+ */
+static void
+test_uses_are_told(void **state)
+{
+	uint8_t pub[AGENT_PUBLIC_LEN];
+	uint8_t uses;
+	struct talk t;
+	bool asks;
+
+	(void)state;
+	talk_init(&t);
+	memcpy(t.rig.rec[0].tags, "use:tls,use:ca", sizeof("use:tls,use:ca"));
+	assert_int_equal(open_them(&t, "a", AGENT_FOREVER, true), AGENT_OK);
+	for (uint8_t more = 0; more < 3; more++) {
+		assert_int_equal(agent_put_text(&t.args, "a"), RK_OK);
+		if (more > 0)
+			assert_int_equal(bytes_put_u8(&t.args, more), RK_OK);
+		assert_int_equal(ask(&t, false, AGENT_PUBLIC),
+		    more < 2 ? AGENT_OK : AGENT_FAIL);
+		if (more == 2)
+			continue;
+		assert_int_equal(t.body.left, 4 + AGENT_PUBLIC_LEN + 1 + more);
+		assert_true(agent_get_public(&t.body, pub, &asks, &uses));
+		assert_true(asks);
+		assert_int_equal(
+		    uses, more == 0 ? AGENT_USE_ANY : USE_TLS | USE_CA);
+	}
+	/* Without what it has lost since, nor what it got. */
+	memcpy(t.rig.rec[0].tags, "use:ca,use:ssh", sizeof("use:ca,use:ssh"));
+	assert_int_equal(agent_put_text(&t.args, "a"), RK_OK);
+	assert_int_equal(bytes_put_u8(&t.args, 1), RK_OK);
+	assert_int_equal(ask(&t, false, AGENT_PUBLIC), AGENT_OK);
+	assert_true(agent_get_public(&t.body, pub, &asks, &uses));
+	assert_int_equal(uses, USE_CA);
+	talk_fini(&t);
+}
+
 /* ---- uses that cannot be written when keys are closed ---- */
 
 /* "...: N uses are not in the log, from TIME to TIME: why", the times of this
@@ -411,6 +449,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_or_none),
 		cmocka_unit_test(test_close_others),
+		cmocka_unit_test(test_uses_are_told),
 		cmocka_unit_test(test_session_of_ssh),
 		cmocka_unit_test(test_judged_again),
 		cmocka_unit_test(test_lost),

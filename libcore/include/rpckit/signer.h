@@ -69,6 +69,9 @@ struct rk_agent_conf {
 	 * that is refused (RK_EDENIED).  Else a signature may take a minute. */
 	rk_agent_ask_fn *asked;
 	void *arg;
+	/* What it will be asked for: RK_EDENIED at once of a key whose tags do
+	 * not allow that, where the agent tells.  RK_SIGN_OTHER: not known. */
+	enum rk_sign_use use;
 };
 
 /*
