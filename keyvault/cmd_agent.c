@@ -456,26 +456,45 @@ verb_unlock(struct kv *kv)
 	return RK_OK;
 }
 
-enum rk_err
-verb_lock(struct kv *kv)
+/* One that was stopped finds the order when it goes on. */
+static enum rk_err
+close_keys(struct kv *kv, bool stopped, struct buf *args)
 {
 	struct bytes answer;
-	struct buf args;
 	uint32_t n;
 	enum rk_err r;
 
-	if ((r = kv_need_agent(kv, false)) != RK_OK)
-		return r;
-	buf_init(&args, AGENT_REQUEST_MAX);
-	if ((r = put_names(kv, &args)) != RK_OK) {
-		buf_fini(&args);
-		return kv_fail(kv, r, "lock", "too many names for one call");
-	}
+	if (stopped)
+		agent_hurry(kv->agent, 1, true);
 	r = agent_call(
-	    kv->agent, AGENT_LOCK, &args, NULL, NULL, &answer, &kv->err);
+	    kv->agent, AGENT_LOCK, args, NULL, NULL, &answer, &kv->err);
 	if (r == RK_OK && bytes_get_u32(&answer, &n))
 		out_note(&kv->out, "%u key%s closed", n, n == 1 ? "" : "s");
-	return r;
+	if (r != RK_ETIMEOUT || !stopped)
+		return r;
+	kv_retry(kv, "kill -KILL of the agent, which closes them at once");
+	return err_set(&kv->err, r,
+	    "agent: gives no answer, and closes the keys when it goes on");
+}
+
+enum rk_err
+verb_lock(struct kv *kv)
+{
+	struct buf args;
+	bool stopped;
+	enum rk_err r;
+
+	r = kv_need_agent(kv, false);
+	stopped = r == RK_ETIMEOUT;
+	if (stopped)
+		r = kv_call_agent(kv);
+	if (r != RK_OK)
+		return r;
+	buf_init(&args, AGENT_REQUEST_MAX);
+	if ((r = put_names(kv, &args)) == RK_OK)
+		return close_keys(kv, stopped, &args);
+	buf_fini(&args);
+	return kv_fail(kv, r, "lock", "too many names for one call");
 }
 
 /* ---- allow, deny ---- */

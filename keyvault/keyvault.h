@@ -192,12 +192,15 @@ void seen_keep(struct vault *v, bool restored);
 /* ---- kv_agent.c: by way of the agent ---- */
 
 /*
- * Call the agent, which has to be there: RK_ECONNECT.  With `ours` it is the
- * one of kv's vault, which is open (RK_EINVAL).
+ * Call the agent, which has to be there (RK_ECONNECT) and to answer within two
+ * seconds (RK_ETIMEOUT).  With `ours` it is the one of kv's vault, which is
+ * open (RK_EINVAL).
  */
 RK_MUST enum rk_err kv_need_agent(struct kv *kv, bool ours);
-/* The same if it is there; a warning where it was named and is not.  kv->agent
- * tells.  Not with --pass. */
+/* Whatever agent is there, and its first answer within two seconds. */
+RK_MUST enum rk_err kv_call_agent(struct kv *kv);
+/* As kv_need_agent() if it is there; a warning where it was named and is not.
+ * kv->agent tells.  Not with --pass. */
 void kv_try_agent(struct kv *kv);
 /* The same with --pass too, and without a word. */
 void kv_seek_agent(struct kv *kv);

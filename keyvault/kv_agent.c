@@ -72,6 +72,16 @@ call_agent(struct kv *kv, const char *path)
 	return r;
 }
 
+enum rk_err
+kv_call_agent(struct kv *kv)
+{
+	char path[AGENT_PATH_MAX];
+	bool named;
+	enum rk_err r = agent_path(path, &named, &kv->err);
+
+	return r == RK_OK ? call_agent(kv, path) : r;
+}
+
 /* It has answered once: what it does next may take its time. */
 static void
 be_patient(struct kv *kv)
@@ -80,19 +90,25 @@ be_patient(struct kv *kv)
 		agent_hurry(kv->agent, AGENT_CALL_MS, false);
 }
 
+/* Does it answer?  With what it has at hand, and nothing of the vault's. */
+static enum rk_err
+look(struct kv *kv)
+{
+	struct bytes answer;
+
+	return agent_call(
+	    kv->agent, AGENT_WAITING, NULL, NULL, NULL, &answer, &kv->err);
+}
+
 enum rk_err
 kv_need_agent(struct kv *kv, bool ours)
 {
-	char path[AGENT_PATH_MAX];
-	bool named;
-	enum rk_err r;
+	enum rk_err r = kv_call_agent(kv);
 
-	if ((r = agent_path(path, &named, &kv->err)) != RK_OK)
-		return r;
-	r = call_agent(kv, path);
 	if (r == RK_ECONNECT)
 		kv_retry(kv, "eval \"$(keyvault agent)\"");
-	if (r == RK_OK && ours && (r = check_vault(kv, true)) != RK_OK)
+	if (r == RK_OK &&
+	    (r = ours ? check_vault(kv, true) : look(kv)) != RK_OK)
 		let_go(kv);
 	be_patient(kv);
 	return r;
@@ -121,11 +137,8 @@ kv_try_agent(struct kv *kv)
 void
 kv_seek_agent(struct kv *kv)
 {
-	char path[AGENT_PATH_MAX];
-	bool named;
-
-	if (kv->agent == NULL && agent_path(path, &named, &kv->err) == RK_OK &&
-	    call_agent(kv, path) == RK_OK && check_vault(kv, false) != RK_OK)
+	if (kv->agent == NULL && kv_call_agent(kv) == RK_OK &&
+	    check_vault(kv, false) != RK_OK)
 		let_go(kv);
 	err_clear(&kv->err);
 }
@@ -133,13 +146,11 @@ kv_seek_agent(struct kv *kv)
 void
 kv_settle_log(struct kv *kv)
 {
-	char path[AGENT_PATH_MAX];
-	bool named;
 	struct agent_status s;
 
 	/* It does so before it says how it is. */
-	if (kv->agent == NULL && agent_path(path, &named, &kv->err) == RK_OK &&
-	    call_agent(kv, path) == RK_OK && kv_agent_status(kv, &s) != RK_OK)
+	if (kv->agent == NULL && kv_call_agent(kv) == RK_OK &&
+	    kv_agent_status(kv, &s) != RK_OK)
 		let_go(kv);
 	err_clear(&kv->err);
 }

@@ -415,8 +415,20 @@ mute() {
 	has err 'agent: gives no answer' "and says so"
 	want 7 "sign has no key" sign_it deploy-ca
 	has err 'agent: gives no answer' "and says why"
+	for verb in allow 'deny 7'; do
+		# shellcheck disable=SC2086 # a verb and what it is given
+		want 5 "$verb" timeout 10 "$keyvault" $verb
+		has err 'agent: gives no answer' "is told, too"
+	done
 	kill -CONT "$KEYVAULT_AGENT_PID"
 	want 0 "when it goes on" sign_it deploy-ca
+	kill -STOP "$KEYVAULT_AGENT_PID"
+	want 5 "lock" timeout 10 "$keyvault" lock
+	has err 'agent: gives no answer, and closes the keys when it goes on' \
+	    "says what becomes of it"
+	has err '^try: kill -KILL ' "and how they are closed at once"
+	kill -CONT "$KEYVAULT_AGENT_PID"
+	want 7 "when it goes on" sign_it deploy-ca
 	agent_stop
 }
 
