@@ -71,24 +71,32 @@ out:
 	return r;
 }
 
+/* The one that it asks for, which has to be there. */
+static enum rk_err
+step_to(struct vault *v, const char *sql, int64_t id, sqlite3_stmt **stmt,
+    struct rk_error *err)
+{
+	bool found = false;
+	enum rk_err r = vault_db_prepare(v, sql, stmt, err);
+
+	if (r == RK_OK && sqlite3_bind_int64(*stmt, 1, id) != SQLITE_OK)
+		r = failed(v, RK_ENOMEM, err);
+	if (r == RK_OK)
+		r = vault_db_step(v, *stmt, &found, err);
+	return r == RK_OK && !found ? failed(v, RK_EDAMAGED, err) : r;
+}
+
 static enum rk_err
 record_anew(
     struct vault *v, const struct before *b, int64_t id, struct rk_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	struct row row;
-	bool found = false;
 	enum rk_err r;
 
-	r = vault_db_prepare(v,
-	    "SELECT " VAULT_ROW_COLUMNS " FROM records WHERE id = ?1", &stmt,
-	    err);
-	if (r == RK_OK && sqlite3_bind_int64(stmt, 1, id) != SQLITE_OK)
-		r = failed(v, RK_ENOMEM, err);
-	if (r == RK_OK)
-		r = vault_db_step(v, stmt, &found, err);
-	if (r == RK_OK && !found)
-		r = failed(v, RK_EDAMAGED, err);
+	r = step_to(v,
+	    "SELECT " VAULT_ROW_COLUMNS " FROM records WHERE id = ?1", id,
+	    &stmt, err);
 	if (r == RK_OK && (r = vault_row_take(v, stmt, &row, err)) == RK_OK)
 		r = row_anew(v, b, &row, err);
 	(void)sqlite3_finalize(stmt);
@@ -105,19 +113,11 @@ line_anew(
 	sqlite3_stmt *stmt = NULL;
 	struct line line = { 0 };
 	struct buf sealed;
-	bool found = false;
 	enum rk_err r;
 
 	buf_init(&sealed, VAULT_LOG_TEXT_MAX + VAULT_SEAL_LEN);
-	r = vault_db_prepare(v,
-	    "SELECT " VAULT_LINE_COLUMNS " FROM audit WHERE id = ?1", &stmt,
-	    err);
-	if (r == RK_OK && sqlite3_bind_int64(stmt, 1, id) != SQLITE_OK)
-		r = failed(v, RK_ENOMEM, err);
-	if (r == RK_OK)
-		r = vault_db_step(v, stmt, &found, err);
-	if (r == RK_OK && !found)
-		r = failed(v, RK_EDAMAGED, err);
+	r = step_to(v, "SELECT " VAULT_LINE_COLUMNS " FROM audit WHERE id = ?1",
+	    id, &stmt, err);
 	if (r == RK_OK)
 		r = vault_line_take(v, stmt, &line, err);
 	if (r == RK_OK) {
