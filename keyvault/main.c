@@ -1,7 +1,9 @@
 /* keyvault: keys and small secrets in a sealed file; options and verbs. */
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rpckit/log.h>
 
@@ -475,6 +477,21 @@ static const struct env_doc envs[] = {
 	{ 0 },
 };
 
+/*
+ * Nothing read where standard input is closed would be something: a signature,
+ * a secret.  Reading is an error then, as it is of what is closed.  Else it
+ * stays closed: cmd_main() opens it.
+ */
+static void
+close_input(void)
+{
+	int fd = STDIN_FILENO;
+
+	if (fcntl(fd, F_GETFD) < 0)
+		fd = open("/dev/null", O_WRONLY | O_NOCTTY);
+	(void)fd;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -495,5 +512,6 @@ main(int argc, char **argv)
 	};
 	struct kv kv = { 0 };
 
+	close_input();
 	return cmd_main(&prog, argc, argv, &kv);
 }

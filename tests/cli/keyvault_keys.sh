@@ -184,6 +184,13 @@ signatures() {
 	    "'$keyvault' --pass file:pass sign deploy-ca - --ns git <file >i.sig"
 	want 0 "in that context" "$keyvault" verify --key deploy-ca --ns git \
 	    file i.sig
+	want 1 "nothing, where it is closed" sh -c \
+	    "'$keyvault' --pass file:pass sign deploy-ca - <&-"
+	[ ! -s out ]
+	result $? "and no signature of nothing"
+	want 1 "nor is a secret read there" sh -c \
+	    "'$keyvault' --pass file:pass import none - --type secret <&-"
+	has err 'Bad file descriptor' "and why not is said"
 	if command -v ssh-keygen >/dev/null; then
 		echo "ca@x $(cut -d' ' -f1,2 ca.pub)" >allowed
 		want 0 "ssh-keygen verifies it" sh -c \
