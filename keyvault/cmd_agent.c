@@ -468,7 +468,9 @@ close_keys(struct kv *kv, bool stopped, struct buf *args)
 		agent_hurry(kv->agent, 1, true);
 	r = agent_call(
 	    kv->agent, AGENT_LOCK, args, NULL, NULL, &answer, &kv->err);
-	if (r == RK_OK && bytes_get_u32(&answer, &n))
+	if (r == RK_OK && !bytes_get_u32(&answer, &n))
+		return kv_fail(kv, RK_EPROTO, "agent", "an odd answer");
+	if (r == RK_OK)
 		out_note(&kv->out, "%u key%s closed", n, n == 1 ? "" : "s");
 	if (r != RK_ETIMEOUT || !stopped)
 		return r;

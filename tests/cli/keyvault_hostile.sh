@@ -160,7 +160,25 @@ many_at_once() {
 	agent_stop
 }
 
+# Says yes to all, and does nothing.
+nothing_done() {
+	fresh
+	mkdir -p -m 700 run
+	for verb in lock unlock; do
+		rm -f run/yes
+		python3 "$peer" yes_man run/yes &
+		yes=$!
+		until_ok [ -S run/yes ]
+		want 1 "$verb by an agent that does not say what it did" env \
+		    KEYVAULT_SOCK="$tmp/run/yes" "$keyvault" --pass file:pass $verb
+		has err '^keyvault: agent: ' "is no success"
+		kill "$yes" 2>/dev/null
+		wait "$yes" 2>/dev/null
+	done
+}
+
 odd_requests
+nothing_done
 gone
 inherited
 links

@@ -154,6 +154,16 @@ def liar(path):
         peer.sendall(answers.get(got[4], frame(129)))
 
 
+def yes_man(path):
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(path)
+    sock.listen()
+    sock.settimeout(60)
+    peer, _ = sock.accept()
+    while peer.recv(4096):
+        peer.sendall(frame(128))
+
+
 def manager(path, *command):
     sock = socket.socket(socket.AF_UNIX)
     sock.bind(path)
@@ -173,4 +183,4 @@ if __name__ == '__main__':
         manager(*args)
     else:
         {'garbage': garbage, 'full': full, 'heir': heir, 'many': many, 'stranger': stranger,
-         'impostor': impostor, 'liar': liar}[what](*args)
+         'impostor': impostor, 'liar': liar, 'yes_man': yes_man}[what](*args)
