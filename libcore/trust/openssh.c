@@ -200,8 +200,10 @@ open_file(const char *name, const struct file *f, rk_pass_fn *pass, void *arg,
 		return RK_ENOPASS;
 	for (unsigned i = 0;; i++) {
 		r = pass(name, i, &word, arg);
-		if (r != RK_OK)
+		if (r != RK_OK) {
+			*why = rk_err_text(r);
 			return i > 0 && r == RK_ENOPASS ? RK_EPASS : r;
+		}
 		r = try_pass(f, word, out, why);
 		rk_secret_free(word);
 		if (r != RK_EPASS)

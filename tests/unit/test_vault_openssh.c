@@ -126,6 +126,37 @@ test_round_trip(void **state)
 	rk_key_free(key);
 }
 
+static enum rk_err
+cannot(const char *path, unsigned attempt, struct rk_secret **out, void *arg)
+{
+	(void)path;
+	(void)attempt;
+	(void)out;
+	(void)arg;
+	return RK_EUNSUPPORTED;
+}
+
+/* Why there was no passphrase is not said of the file. */
+static void
+test_no_passphrase(void **state)
+{
+	struct rk_key *key = fixed_key();
+	struct rk_secret *pass = vaultrig_secret("right");
+	struct rk_secret *text = NULL;
+	struct rk_key *back = NULL;
+	struct rk_error err;
+
+	(void)state;
+	assert_int_equal(rk_key_format_openssh(key, "me", pass, &text), RK_OK);
+	assert_int_equal(rk_key_parse("f", (const char *)rk_secret_peek(text),
+	                     rk_secret_len(text), cannot, NULL, &back, &err),
+	    RK_EUNSUPPORTED);
+	assert_string_equal(err.text, "f: not supported");
+	rk_secret_free(text);
+	rk_secret_free(pass);
+	rk_key_free(key);
+}
+
 /* Cut at every byte, and a bit flipped at every byte of what is inside. */
 static void
 test_damaged(void **state)
@@ -369,6 +400,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bcrypt),
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_no_passphrase),
 		cmocka_unit_test(test_damaged),
 		TEST(test_ssh_keygen_reads),
 		TEST(test_ssh_keygen_is_given),
