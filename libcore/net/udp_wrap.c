@@ -15,7 +15,6 @@
 #define TIME_AT UDP_ID_LEN
 #define MAC_AT (UDP_ID_LEN + 4)
 #define IP_LEN 16
-#define PROOF_TEXT "rpckit session 1, knock" /* and NUL */
 
 /* Where the parts of a knock's proof are: all before the last is in that. */
 enum {
@@ -155,20 +154,14 @@ time_since(const uint8_t p[4], int64_t now)
 }
 
 static void
-proof_of(const uint8_t knock[UDP_KNOCK_LEN], const uint8_t psk[RK_PSK_LEN],
+proof_of(const uint8_t knock[UDP_KNOCK_LEN], const uint8_t key[PSK_KNOCK_LEN],
     uint8_t out[UDP_MAC_LEN])
 {
-	uint8_t key[CRYPT_HASH_LEN];
 	uint8_t mac[CRYPT_HASH_LEN];
-	enum rk_err r;
 
-	r = crypt_hkdf(key, sizeof(key), psk, RK_PSK_LEN, NULL, 0, PROOF_TEXT,
-	    sizeof(PROOF_TEXT));
-	assert(r == RK_OK); /* it only fails beyond a length */
-	(void)r;
-	crypt_hmac(mac, key, sizeof(key), knock, PROOF_MAC_AT);
+	crypt_hmac(mac, key, PSK_KNOCK_LEN, knock, PROOF_MAC_AT);
 	memcpy(out, mac, UDP_MAC_LEN);
-	rk_wipe(key, sizeof(key));
+	rk_wipe(mac, sizeof(mac));
 }
 
 size_t
@@ -184,7 +177,7 @@ udp_put_knock(uint8_t out[UDP_KNOCK_LEN], const uint8_t nonce[UDP_NONCE_LEN],
 	out[PROOF_AT] = 1;
 	memcpy(out + PROOF_ID_AT, psk->id, PSK_ID_BYTES);
 	put_time(out + PROOF_TIME_AT, now);
-	proof_of(out, rk_secret_peek(psk->key), out + PROOF_MAC_AT);
+	proof_of(out, psk_knock_key(psk), out + PROOF_MAC_AT);
 	return UDP_KNOCK_LEN;
 }
 
@@ -192,16 +185,18 @@ bool
 udp_knock_proves(
     const uint8_t knock[UDP_KNOCK_LEN], const struct rk_psks *psks, int64_t now)
 {
-	static const uint8_t nobodys[RK_PSK_LEN];
+	static const uint8_t nobodys[PSK_KNOCK_LEN];
 	const struct psk *psk = psks_find(psks, knock + PROOF_ID_AT);
 	const int64_t ago = time_since(knock + PROOF_TIME_AT, now);
 	uint8_t want[UDP_MAC_LEN];
+	bool same;
 
 	if (knock[PROOF_AT] != 1) /* who says so does not try */
 		return false;
-	proof_of(knock, psk == NULL ? nobodys : rk_secret_peek(psk->key), want);
-	return rk_secret_eq(want, knock + PROOF_MAC_AT, sizeof(want)) &&
-	       psk != NULL && ago >= -UDP_PROOF_LIFE_S &&
+	proof_of(knock, psk == NULL ? nobodys : psk_knock_key(psk), want);
+	same = rk_secret_eq(want, knock + PROOF_MAC_AT, sizeof(want));
+	rk_wipe(want, sizeof(want));
+	return same && psk != NULL && ago >= -UDP_PROOF_LIFE_S &&
 	       ago <= UDP_PROOF_LIFE_S;
 }
 

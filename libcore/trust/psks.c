@@ -10,15 +10,19 @@
 #include <rpckit/secret.h>
 #include <rpckit/signer.h>
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define ID_LABEL "rpckit psk id" /* with its NUL in front of the key */
+#define KNOCK_LABEL "rpckit session 1, knock" /* and NUL */
 #define FILE_CHECKS (FS_NO_FOLLOW | FS_PRIVATE | FS_NOT_SHARED)
 #define FILE_SUFFIX ".psk"
 #define SHOWN_LEN 220
 #define CAP_MIN 4
+
+static_assert(PSK_ID_BYTES == sizeof(uint32_t), "they are compared as one");
 
 struct rk_psks {
 	atomic_uint refs;
@@ -115,13 +119,27 @@ rk_psks_id(const struct rk_psks *p, size_t i, char id[RK_PSK_ID_LEN])
 	psk_id_format(p->list[i].id, id);
 }
 
+/* No branch depends on where it is, or whether: no two have the same. */
 const struct psk *
 psks_find(const struct rk_psks *p, const uint8_t id[PSK_ID_BYTES])
 {
-	for (size_t i = 0; i < p->n; i++)
-		if (memcmp(p->list[i].id, id, PSK_ID_BYTES) == 0)
-			return &p->list[i];
-	return NULL;
+	size_t place = 0; /* from 1 */
+	uint32_t want, is;
+
+	memcpy(&want, id, sizeof(want));
+	for (size_t i = 0; i < p->n; i++) {
+		memcpy(&is, p->list[i].id, sizeof(is));
+		is ^= want;
+		/* The highest bit is set unless all are the same. */
+		place |= (i + 1) & ((size_t)((is | (0 - is)) >> 31) - 1);
+	}
+	return place == 0 ? NULL : &p->list[place - 1];
+}
+
+const uint8_t *
+psk_knock_key(const struct psk *k)
+{
+	return rk_secret_peek(k->key) + RK_PSK_LEN;
 }
 
 /* ---- adding ---- */
@@ -196,6 +214,23 @@ check_key(const struct rk_psks *p, const struct psk *k, struct rk_error *err)
 	return RK_OK;
 }
 
+/* The key, and what is derived from it. */
+static enum rk_err
+keep(const uint8_t key[RK_PSK_LEN], struct rk_secret **out)
+{
+	enum rk_err r = rk_secret_new(RK_PSK_LEN + PSK_KNOCK_LEN, out);
+	uint8_t *p;
+
+	if (r != RK_OK)
+		return r;
+	p = rk_secret_data(*out);
+	memcpy(p, key, RK_PSK_LEN);
+	r = crypt_hkdf(p + RK_PSK_LEN, PSK_KNOCK_LEN, key, RK_PSK_LEN, NULL, 0,
+	    KNOCK_LABEL, sizeof(KNOCK_LABEL));
+	assert(r == RK_OK); /* it only fails beyond a length */
+	return r;
+}
+
 enum rk_err
 rk_psks_add(struct rk_psks *p, const uint8_t key[RK_PSK_LEN], const char *name,
     struct rk_error *err)
@@ -213,8 +248,7 @@ rk_psks_add(struct rk_psks *p, const uint8_t key[RK_PSK_LEN], const char *name,
 	make_id(key, k.id);
 	if ((r = check_key(p, &k, err)) != RK_OK)
 		return r;
-	if ((r = make_room(p)) != RK_OK ||
-	    (r = rk_secret_copy(key, RK_PSK_LEN, &k.key)) != RK_OK)
+	if ((r = make_room(p)) != RK_OK || (r = keep(key, &k.key)) != RK_OK)
 		return err_set(err, r, "out of memory");
 	p->list[p->n++] = k;
 	return RK_OK;

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/str.h"
 #include "trust/psks.h"
 
 #include <rpckit/secret.h>
@@ -80,6 +81,23 @@ test_file(void **state)
 	rk_psks_id(set, 0, id);
 	assert_string_equal(id, "10f2 5ec4");
 	assert_int_equal(rk_secret_peek(psks_at(set, 0)->key)[31], 7);
+}
+
+/* HKDF-SHA256 of 32 bytes of 7, by Python's hmac. */
+static void
+test_knock_key(void **state)
+{
+	const uint8_t key[RK_PSK_LEN] = { 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7,
+		7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7 };
+	char hex[2 * PSK_KNOCK_LEN + 1];
+
+	(void)state;
+	assert_int_equal(rk_psks_add(set, key, "lab", &err), RK_OK);
+	str_hex(hex, psk_knock_key(psks_at(set, 0)), PSK_KNOCK_LEN);
+	assert_string_equal(hex, "14121fdc64a9e68764df67b1c99992a8"
+	                         "b14112cf36dd8fc05eab9b9b6ac7284e");
+	assert_memory_equal(
+	    rk_secret_peek(psks_at(set, 0)->key), key, sizeof(key));
 }
 
 static void
@@ -164,6 +182,13 @@ test_many(void **state)
 		assert_int_equal(rk_secret_peek(k->key)[5], i + 1);
 	}
 	assert_null(psks_find(set, (const uint8_t[4]){ 0 }));
+	for (unsigned bit = 0; bit < 8 * PSK_ID_BYTES; bit++) {
+		uint8_t id[PSK_ID_BYTES];
+
+		memcpy(id, psks_at(set, 3)->id, sizeof(id));
+		id[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		assert_null(psks_find(set, id));
+	}
 }
 
 static void
@@ -184,6 +209,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_file, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_knock_key, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_bad_files, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
