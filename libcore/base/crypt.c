@@ -36,11 +36,7 @@ crypt_setup(void)
 void
 crypt_sha256(uint8_t out[CRYPT_HASH_LEN], const void *data, size_t len)
 {
-	crypt_setup();
-	if (own_sha256)
-		sha256_join(out, data, len, NULL, 0);
-	else
-		crypto_hash_sha256(out, data, len);
+	crypt_sha256_join(out, data, len, NULL, 0);
 }
 
 _Static_assert(
@@ -71,16 +67,24 @@ void
 crypt_sha256_join(uint8_t out[CRYPT_HASH_LEN], const void *a, size_t a_len,
     const void *b, size_t b_len)
 {
+	crypt_setup();
+	if (own_sha256)
+		sha256_join(out, a, a_len, b, b_len);
+	else
+		crypt_sha256_anywhere(out, a, a_len, b, b_len);
+}
+
+void
+crypt_sha256_anywhere(uint8_t out[CRYPT_HASH_LEN], const void *a, size_t a_len,
+    const void *b, size_t b_len)
+{
 	crypto_hash_sha256_state st;
 
-	crypt_setup();
-	if (own_sha256) {
-		sha256_join(out, a, a_len, b, b_len);
-		return;
-	}
 	crypto_hash_sha256_init(&st);
-	crypto_hash_sha256_update(&st, a, a_len);
-	crypto_hash_sha256_update(&st, b, b_len);
+	if (a_len > 0)
+		crypto_hash_sha256_update(&st, a, a_len);
+	if (b_len > 0)
+		crypto_hash_sha256_update(&st, b, b_len);
 	crypto_hash_sha256_final(&st, out);
 	sodium_memzero(&st, sizeof(st));
 }

@@ -28,6 +28,9 @@ void crypt_sha512_final(struct crypt_sha512 *s, uint8_t out[CRYPT_HASH512_LEN]);
 /* Of a and then b; out may be a. */
 void crypt_sha256_join(uint8_t out[CRYPT_HASH_LEN], const void *a, size_t a_len,
     const void *b, size_t b_len);
+/* The same on a processor that has no instructions for it; for tests. */
+void crypt_sha256_anywhere(uint8_t out[CRYPT_HASH_LEN], const void *a,
+    size_t a_len, const void *b, size_t b_len);
 /* BLAKE2b (RFC 7693) of what comes in pieces; may be copied while under way. */
 #define CRYPT_SUM_LEN 32
 struct crypt_sum {

@@ -73,70 +73,6 @@ test_sha512(void **state)
 	    "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f");
 }
 
-static void
-test_sha256(void **state)
-{
-	uint8_t out[CRYPT_HASH_LEN];
-
-	(void)state;
-	crypt_sha256(out, "abc", 3);
-	same(out, "ba7816bf8f01cfea414140de5dae2223"
-	          "b00361a396177a9cb410ff61f20015ad");
-	crypt_sha256(out, NULL, 0);
-	same(out, "e3b0c44298fc1c149afbf4c8996fb924"
-	          "27ae41e4649b934ca495991b7852b855");
-}
-
-/* Every length around a block's end, in one piece and cut anywhere, as
- * libsodium has it.  Where the processor has no instructions for it, both are
- * libsodium's. */
-static void
-test_sha256_lengths(void **state)
-{
-	uint8_t data[4 * 64 + 3];
-	uint8_t want[CRYPT_HASH_LEN];
-	uint8_t out[CRYPT_HASH_LEN];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(data); i++)
-		data[i] = (uint8_t)(i * 151 + (i >> 3));
-	for (size_t len = 0; len <= sizeof(data); len++) {
-		crypto_hash_sha256(want, data, len);
-		crypt_sha256(out, data, len);
-		assert_memory_equal(out, want, sizeof(want));
-		for (size_t cut = 0; cut <= len; cut++) {
-			memset(out, 0, sizeof(out));
-			crypt_sha256_join(
-			    out, data, cut, data + cut, len - cut);
-			assert_memory_equal(out, want, sizeof(want));
-		}
-	}
-	/* In place, as a hash of all that was said is carried on. */
-	crypto_hash_sha256(want, data, CRYPT_HASH_LEN + 1);
-	memcpy(out, data, sizeof(out));
-	crypt_sha256_join(out, out, sizeof(out), data + sizeof(out), 1);
-	assert_memory_equal(out, want, sizeof(want));
-}
-
-static void
-test_sha256_long(void **state)
-{
-	const size_t len = 1 << 20;
-	uint8_t *data = calloc(1, len);
-	uint8_t out[CRYPT_HASH_LEN];
-
-	(void)state;
-	assert_non_null(data);
-	memset(data, 'a', len);
-	crypt_sha256(out, data, 1000000); /* FIPS 180-4's example */
-	same(out, "cdc76e5c9914fb9281a1c7e284d73e67"
-	          "f1809a48a497200e046d39ccc7112cd0");
-	crypt_sha256_join(out, data, 1, data, 999999);
-	same(out, "cdc76e5c9914fb9281a1c7e284d73e67"
-	          "f1809a48a497200e046d39ccc7112cd0");
-	free(data);
-}
-
 /* RFC 4231, test cases 1, 2 and 6. */
 static void
 test_hmac(void **state)
@@ -555,9 +491,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_threads), /* sets up: keep it first */
 		cmocka_unit_test(test_sha512),
-		cmocka_unit_test(test_sha256),
-		cmocka_unit_test(test_sha256_lengths),
-		cmocka_unit_test(test_sha256_long),
 		cmocka_unit_test(test_hmac),
 		cmocka_unit_test(test_short_hash),
 		cmocka_unit_test(test_hkdf),
