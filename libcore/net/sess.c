@@ -1,13 +1,13 @@
 /* The life of a session, and what its user calls. */
 #include "net/sess_int.h"
 
+#include "base/container.h"
 #include "base/error.h"
 #include "trust/sshkey.h"
 
 #include <rpckit/secret.h>
 
 #include <assert.h>
-#include <stddef.h>
 #include <stdlib.h>
 
 #define BLANKS " \t\r\n"
@@ -316,9 +316,7 @@ last_words(struct rk_session *s)
 static void
 work(struct loop_hook *h)
 {
-	struct rk_session *s =
-	    (struct rk_session *)(void *)((char *)h -
-	                                  offsetof(struct rk_session, work));
+	struct rk_session *s = container_of(h, struct rk_session, work);
 
 	sess_enter(s);
 	if (!sess_is_over(s))

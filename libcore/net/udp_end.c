@@ -1,11 +1,11 @@
 /* UDP for sessions: the socket, strangers, who a datagram is for. */
 #include "net/udp_int.h"
 
+#include "base/container.h"
 #include "base/error.h"
 
 #include <rpckit/secret.h>
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -130,8 +130,7 @@ flush(struct udp_end *e)
 static void
 on_hook(struct loop_hook *h)
 {
-	flush((struct udp_end *)(void *)((char *)h -
-	                                 offsetof(struct udp_end, hook)));
+	flush(container_of(h, struct udp_end, hook));
 }
 
 /* ---- strangers ---- */
