@@ -65,7 +65,6 @@ bool sess_layer_feed_other(struct layer *l, const void *data, size_t len);
 void sess_layer_resume(struct layer *l); /* there is room again */
 /* One of this length did not leave: the way from here is too narrow. */
 void sess_layer_refused(struct layer *l, size_t len);
-bool sess_layer_is_up(const struct layer *l);
 /* Send the peer something that it answers. */
 void sess_layer_ask(struct layer *l);
 /* The way is another: what was measured of it is forgotten, and what was under

@@ -113,12 +113,6 @@ sess_layer_refused(struct layer *base, size_t len)
 		sess_datagram_refused(l->s, len);
 }
 
-bool
-sess_layer_is_up(const struct layer *base)
-{
-	return ((const struct sess_layer *)base)->up;
-}
-
 void
 sess_layer_ask(struct layer *base)
 {
