@@ -1,6 +1,7 @@
 /* The PSK layer's handshake: Noise NNpsk0, then certificates and signatures. */
 #include "net/psk_hs.h"
 
+#include "base/be.h"
 #include "base/crypt.h"
 #include "base/error.h"
 #include "net/psk_proof.h"
@@ -153,8 +154,7 @@ static void
 put_len(uint8_t out[LEN_LEN], size_t len)
 {
 	assert(len <= UINT16_MAX);
-	out[0] = (uint8_t)(len >> 8);
-	out[1] = (uint8_t)len;
+	(void)be_put(out, len, LEN_LEN);
 }
 
 /* The bytes of a buffer that has some. */
@@ -163,12 +163,6 @@ bytes_of(const struct buf *in)
 {
 	assert(in->data != NULL);
 	return in->data + in->head;
-}
-
-static size_t
-get_len(const uint8_t *p)
-{
-	return (size_t)p[0] << 8 | p[1];
 }
 
 /* Judge what the peer has shown: *verdict is for it, the result for us. */
@@ -233,7 +227,7 @@ open_sealed(struct psk_hs *hs, struct buf *in, uint8_t **out, size_t *len,
     struct rk_error *err)
 {
 	const uint8_t *p = bytes_of(in);
-	size_t n = get_len(p);
+	size_t n = be_get16(p);
 	uint8_t *msg = malloc(n);
 
 	*out = NULL;
@@ -280,7 +274,7 @@ open_second(struct psk_hs *hs, struct buf *in, uint8_t **proof, size_t *len,
     uint8_t hash[NOISE_HASH_LEN], struct rk_error *err)
 {
 	const uint8_t *p = bytes_of(in);
-	size_t n = get_len(p);
+	size_t n = be_get16(p);
 
 	*proof = NULL;
 	if (n < NOISE_PUBLIC_LEN + NOISE_TAG_LEN ||
@@ -497,7 +491,7 @@ psk_hs_need(const struct psk_hs *hs, const struct buf *in)
 	}
 	if (buf_len(in) < LEN_LEN)
 		return LEN_LEN;
-	return LEN_LEN + get_len(bytes_of(in));
+	return LEN_LEN + be_get16(bytes_of(in));
 }
 
 /* Is it there, as far as that can be told?  RK_EAGAIN: more has to come. */

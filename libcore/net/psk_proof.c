@@ -1,6 +1,7 @@
 /* Showing and judging certificates within the PSK handshake. */
 #include "net/psk_proof.h"
 
+#include "base/be.h"
 #include "base/crypt.h"
 #include "base/error.h"
 #include "net/psk_hs.h"
@@ -63,8 +64,7 @@ psk_proof_make(const struct psk_proof *p, const uint8_t hash[NOISE_HASH_LEN],
 {
 	uint8_t text[SIGNED_LEN];
 
-	out[0] = (uint8_t)(p->cert.len >> 8);
-	out[1] = (uint8_t)p->cert.len;
+	(void)be_put(out, p->cert.len, LEN_LEN);
 	if (p->cert.len == 0)
 		return RK_OK;
 	memcpy(out + LEN_LEN, p->cert.ptr, p->cert.len);
@@ -84,7 +84,7 @@ split(const uint8_t *proof, size_t len, struct rk_bytes *cert,
 	*sig = NULL;
 	if (len < LEN_LEN)
 		return err_set(err, RK_EPROTO, "half a proof in the handshake");
-	n = (size_t)proof[0] << 8 | proof[1];
+	n = be_get16(proof);
 	if (n > PSK_HS_CERT_MAX ||
 	    len != LEN_LEN + (n == 0 ? 0 : n + RK_KEY_SIG_LEN))
 		return err_set(err, RK_EPROTO,

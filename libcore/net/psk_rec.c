@@ -1,6 +1,8 @@
 /* Sealing and opening the PSK layer's records. */
 #include "net/psk_rec.h"
 
+#include "base/be.h"
+
 #include <assert.h>
 
 static void
@@ -16,8 +18,7 @@ psk_rec_seal(struct noise_cipher *c, const void *msg, size_t len, uint8_t *out)
 	const size_t sealed = len + NOISE_TAG_LEN;
 
 	assert(len <= PSK_REC_DATA_MAX);
-	for (size_t i = 0; i < PSK_REC_HEAD_LEN; i++)
-		out[i] = (uint8_t)((uint64_t)sealed >> (56 - 8 * i));
+	(void)be_put(out, sealed, PSK_REC_HEAD_LEN);
 	change_key(c);
 	return noise_seal(
 	    c, out, PSK_REC_HEAD_LEN, msg, len, out + PSK_REC_HEAD_LEN);
@@ -26,13 +27,12 @@ psk_rec_seal(struct noise_cipher *c, const void *msg, size_t len, uint8_t *out)
 enum rk_err
 psk_rec_total(const uint8_t *data, size_t len, size_t *total)
 {
-	uint64_t sealed = 0;
+	uint64_t sealed;
 
 	*total = 0;
 	if (len < PSK_REC_HEAD_LEN)
 		return RK_EAGAIN;
-	for (size_t i = 0; i < PSK_REC_HEAD_LEN; i++)
-		sealed = sealed << 8 | data[i];
+	sealed = be_get(data, PSK_REC_HEAD_LEN);
 	if (sealed < NOISE_TAG_LEN || sealed > PSK_REC_LEN - PSK_REC_HEAD_LEN)
 		return RK_EPROTO;
 	*total = PSK_REC_HEAD_LEN + (size_t)sealed;

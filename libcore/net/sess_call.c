@@ -1,6 +1,7 @@
 /* What the user of a session calls: bytes both ways, goodbye, questions. */
 #include "net/sess_int.h"
 
+#include "base/be.h"
 #include "base/error.h"
 #include "trust/sshkey.h"
 
@@ -149,9 +150,9 @@ rk_session_feed(struct rk_session *s, const void *data, size_t len)
 	if (SESS_IN_MAX - buf_len(&s->in) < SESS_LEN_LEN + len)
 		return RK_EAGAIN;
 	if (s->datagrams) {
-		const uint8_t head[SESS_LEN_LEN] = { 0, (uint8_t)(len >> 8),
-			(uint8_t)len };
+		uint8_t head[SESS_LEN_LEN];
 
+		(void)be_put(head, len, sizeof(head));
 		if ((r = buf_put(&s->in, head, sizeof(head))) != RK_OK)
 			return r;
 	}

@@ -2,6 +2,8 @@
  * long a datagram may be. */
 #include "net/sess_int.h"
 
+#include "base/be.h"
+
 #define PROBE_MS 200
 #define PROBE_ROUNDS 4
 #define SIZE_LEN 2
@@ -160,19 +162,20 @@ sess_datagram_reply(struct rk_session *s, size_t len)
 {
 	const size_t size =
 	    len + SESS_ITEM_LEN + SESS_HEAD_DATAGRAM + NOISE_TAG_LEN;
-	const uint8_t out[SIZE_LEN] = { (uint8_t)(size >> 8), (uint8_t)size };
+	uint8_t out[SIZE_LEN];
 
 	if (!s->datagrams || size > SESS_DATAGRAM_MAX)
 		return RK_EPROTO;
 	if (sess_waiting(s) > FULL) /* it asks, and does not listen */
 		return RK_OK;
+	(void)be_put16(out, (uint16_t)size);
 	return sess_put(s, SESS_PROBED, out, sizeof(out));
 }
 
 enum rk_err
 sess_datagram_probed(struct rk_session *s, const uint8_t *p, size_t len)
 {
-	const size_t size = len == SIZE_LEN ? (size_t)p[0] << 8 | p[1] : 0;
+	const size_t size = len == SIZE_LEN ? be_get16(p) : 0;
 
 	if (!s->datagrams || s->conf.packet != 0)
 		return RK_EPROTO;

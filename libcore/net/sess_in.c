@@ -1,6 +1,7 @@
 /* What comes to a session: the handshake, packets, items. */
 #include "net/sess_int.h"
 
+#include "base/be.h"
 #include "base/error.h"
 #include "trust/sshkey.h"
 
@@ -293,12 +294,6 @@ take_item(struct rk_session *s, uint8_t type, const uint8_t *p, size_t len)
 	}
 }
 
-static size_t
-get_len(const uint8_t *p)
-{
-	return (size_t)p[0] << 16 | (size_t)p[1] << 8 | p[2];
-}
-
 static enum rk_err
 take_items(struct rk_session *s, const uint8_t *p, size_t len)
 {
@@ -308,7 +303,8 @@ take_items(struct rk_session *s, const uint8_t *p, size_t len)
 		size_t n;
 
 		if (len < SESS_ITEM_LEN ||
-		    (n = get_len(p + 1)) > len - SESS_ITEM_LEN)
+		    (n = (size_t)be_get(p + 1, SESS_LEN_LEN)) >
+		        len - SESS_ITEM_LEN)
 			return RK_EPROTO;
 		r = take_item(s, p[0], p + SESS_ITEM_LEN, n);
 		p += SESS_ITEM_LEN + n;
@@ -356,7 +352,7 @@ sess_take(struct rk_session *s)
 	while (r == RK_OK && !sess_is_over(s) && !s->goodbye &&
 	       sess_may_take(s) && buf_len(&s->in) >= SESS_LEN_LEN) {
 		uint8_t *p = s->in.data + s->in.head;
-		size_t len = get_len(p);
+		size_t len = (size_t)be_get(p, SESS_LEN_LEN);
 
 		if (len > longest(s) && !s->datagrams) {
 			r = RK_EPROTO;

@@ -1,6 +1,7 @@
 /* Sealing and opening a session's packets; replay window, epochs of keys. */
 #include "net/sess_keys.h"
 
+#include "base/be.h"
 #include "base/crypt.h"
 
 #include <rpckit/secret.h>
@@ -14,25 +15,6 @@
 #define COUNTER_AT 2
 #define COUNTER_LEN 8
 #define WORD 64
-
-/* ---- numbers, big-endian ---- */
-
-static void
-put_number(uint8_t *out, uint64_t v, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		out[i] = (uint8_t)(v >> (8 * (len - 1 - i)));
-}
-
-static uint64_t
-get_number(const uint8_t *in, size_t len)
-{
-	uint64_t v = 0;
-
-	for (size_t i = 0; i < len; i++)
-		v = v << 8 | in[i];
-	return v;
-}
 
 /* ---- epochs ---- */
 
@@ -140,7 +122,7 @@ sess_keys_seal(
 	packet[0] = PACKET;
 	packet[1] = (uint8_t)e->number;
 	if (k->datagrams)
-		put_number(packet + COUNTER_AT, e->send.next, COUNTER_LEN);
+		(void)be_put64(packet + COUNTER_AT, e->send.next);
 	r = noise_seal(&e->send, packet, head, text, len, packet + head);
 	k->sealed += len;
 	k->sent++;
@@ -201,8 +183,7 @@ sess_keys_open(struct sess_keys *k, uint8_t *packet, size_t len, uint8_t **text,
 	*text_len = 0;
 	if (len < head + NOISE_TAG_LEN || (e = find_epoch(k, packet)) == NULL)
 		return RK_EDAMAGED;
-	counter = k->datagrams ? get_number(packet + COUNTER_AT, COUNTER_LEN)
-	                       : k->received;
+	counter = k->datagrams ? be_get64(packet + COUNTER_AT) : k->received;
 	if (counter >= k->packets_max)
 		return k->datagrams ? RK_EDAMAGED : RK_ELIMIT;
 	if (k->datagrams && is_old(e, counter))
@@ -240,7 +221,7 @@ advance(struct sess_keys *k, const uint8_t secret[NOISE_SECRET_LEN],
 	if ((r = crypt_x25519(ikm + 32, secret, peer)) != RK_OK)
 		goto out;
 	memcpy(info, INFO_KEYS, sizeof(INFO_KEYS));
-	put_number(info + sizeof(INFO_KEYS), number, 4);
+	(void)be_put32(info + sizeof(INFO_KEYS), number);
 	derive(out, sizeof(out), ikm, sizeof(ikm), k->hash, info, sizeof(info));
 	memcpy(k->chain, out, sizeof(k->chain));
 	install(k, number, out + 32);
@@ -253,7 +234,7 @@ out:
 static void
 put_rekey(uint8_t out[SESS_REKEY_LEN], uint32_t number, const uint8_t *pub)
 {
-	put_number(out, number, 4);
+	(void)be_put32(out, number);
 	memcpy(out + 4, pub, NOISE_PUBLIC_LEN);
 }
 
@@ -273,7 +254,7 @@ enum rk_err
 sess_keys_answer(struct sess_keys *k, const uint8_t in[SESS_REKEY_LEN],
     uint8_t out[SESS_REKEY_LEN])
 {
-	const uint32_t number = (uint32_t)get_number(in, 4);
+	const uint32_t number = be_get32(in);
 	uint8_t secret[NOISE_SECRET_LEN];
 	enum rk_err r = RK_OK;
 
@@ -306,7 +287,7 @@ out:
 enum rk_err
 sess_keys_take(struct sess_keys *k, const uint8_t in[SESS_REKEY_LEN])
 {
-	const uint32_t number = (uint32_t)get_number(in, 4);
+	const uint32_t number = be_get32(in);
 	enum rk_err r;
 
 	if (!k->initiator || number == 0 || number > k->newest + 1)

@@ -1,6 +1,8 @@
 /* Messages that come to a session: parts put together, and who hears them. */
 #include "net/sess_int.h"
 
+#include "base/be.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,7 +119,7 @@ sess_listen_take(struct rk_session *s, bool last, const uint8_t *p, size_t len)
 
 	if (len < SESS_CHANNEL_LEN || len > SESS_CHANNEL_LEN + SESS_DATA_MAX)
 		return RK_EPROTO;
-	channel = (uint32_t)p[0] << 8 | p[1];
+	channel = be_get16(p);
 	p += SESS_CHANNEL_LEN;
 	len -= SESS_CHANNEL_LEN;
 	if (last && !s->in_parts) {

@@ -1,15 +1,9 @@
 /* What a session says: items queued, then gathered in packets and sealed. */
 #include "net/sess_int.h"
 
-#include <assert.h>
+#include "base/be.h"
 
-static void
-put_len(uint8_t out[SESS_LEN_LEN], size_t len)
-{
-	out[0] = (uint8_t)(len >> 16);
-	out[1] = (uint8_t)(len >> 8);
-	out[2] = (uint8_t)len;
-}
+#include <assert.h>
 
 size_t
 sess_waiting(const struct rk_session *s)
@@ -27,7 +21,7 @@ sess_put_raw(struct rk_session *s, const void *data, size_t len)
 
 	if ((r = buf_reserve(&s->out, SESS_LEN_LEN + len, &p)) != RK_OK)
 		return r;
-	put_len(p, len);
+	(void)be_put(p, len, SESS_LEN_LEN);
 	memcpy(p + SESS_LEN_LEN, data, len);
 	buf_commit(&s->out, SESS_LEN_LEN + len);
 	return RK_OK;
@@ -47,7 +41,7 @@ uint8_t *
 sess_put_head(uint8_t *p, enum sess_item type, size_t len)
 {
 	p[0] = (uint8_t)type;
-	put_len(p + 1, len);
+	(void)be_put(p + 1, len, SESS_LEN_LEN);
 	return p + SESS_ITEM_LEN;
 }
 
@@ -80,7 +74,7 @@ sess_text_max(const struct rk_session *s)
 static size_t
 item_len(const uint8_t *p)
 {
-	return SESS_ITEM_LEN + ((size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3]);
+	return SESS_ITEM_LEN + (size_t)be_get(p + 1, SESS_LEN_LEN);
 }
 
 /* Canceled messages at the front of the queue. */
@@ -138,7 +132,7 @@ seal_one(struct rk_session *s)
 		r = buf_reserve(&s->out, SESS_LEN_LEN + total, &p);
 		if (r != RK_OK)
 			return r;
-		put_len(p, total);
+		(void)be_put(p, total, SESS_LEN_LEN);
 		r = sess_keys_seal(&s->keys, p + SESS_LEN_LEN,
 		    s->queue.data + s->queue.head, len);
 		if (r != RK_OK)

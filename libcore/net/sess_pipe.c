@@ -1,6 +1,7 @@
 /* The pipe below a session: descriptors, or a function of the user's. */
 #include "net/sess_int.h"
 
+#include "base/be.h"
 #include "base/error.h"
 
 #include <errno.h>
@@ -106,9 +107,7 @@ read_datagram(struct rk_session *s)
 		s->ended = s->sequential;
 		return !s->ended;
 	}
-	p[0] = (uint8_t)(n >> 16);
-	p[1] = (uint8_t)(n >> 8);
-	p[2] = (uint8_t)n;
+	(void)be_put(p, (uint64_t)n, SESS_LEN_LEN);
 	buf_commit(&s->in, SESS_LEN_LEN + (size_t)n);
 	return true;
 }
@@ -142,12 +141,6 @@ write_error(struct rk_session *s, int errnum)
 	if (errnum == EPIPE || errnum == ECONNRESET)
 		return RK_ECLOSED;
 	return err_sys(&s->error, RK_EIO, errnum, "writing to the pipe");
-}
-
-static size_t
-datagram_len(const uint8_t *p)
-{
-	return (size_t)p[0] << 16 | (size_t)p[1] << 8 | p[2];
 }
 
 /* *taken: bytes of s->out, as in what follows. */
@@ -187,7 +180,7 @@ write_datagrams(struct rk_session *s, size_t *taken)
 
 	memset(msgs, 0, sizeof(msgs));
 	for (; left > 0 && n < BATCH; n++) {
-		const size_t len = datagram_len(p);
+		const size_t len = (size_t)be_get(p, SESS_LEN_LEN);
 
 		iov[n] = (struct iovec){ p + SESS_LEN_LEN, len };
 		msgs[n].msg_hdr.msg_iov = &iov[n];
@@ -233,7 +226,8 @@ static enum rk_err
 call_function(struct rk_session *s, size_t *taken)
 {
 	const uint8_t *p = buf_peek(&s->out);
-	const size_t len = s->datagrams ? datagram_len(p) : buf_len(&s->out);
+	const size_t len =
+	    s->datagrams ? (size_t)be_get(p, SESS_LEN_LEN) : buf_len(&s->out);
 	enum rk_err r;
 
 	if (!s->datagrams) {

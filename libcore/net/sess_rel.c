@@ -291,7 +291,7 @@ static void
 put_head(uint8_t *out, enum sess_rel_type type, uint64_t at)
 {
 	out[0] = (uint8_t)type;
-	rel_put_u64(out + 1, at);
+	(void)be_put64(out + 1, at);
 }
 
 static size_t
@@ -530,16 +530,16 @@ rel_take_confirm(struct sess_rel *r, uint64_t now, const uint8_t *p, size_t len)
 	    len > REL_CONFIRM_HEAD + REL_RANGES_MAX * REL_RANGE_LEN ||
 	    (len - REL_CONFIRM_HEAD) % REL_RANGE_LEN != 0)
 		return RK_EPROTO;
-	all = rel_get_u64(p + 1);
-	limit = rel_get_u64(p + SESS_REL_HEAD);
+	all = be_get64(p + 1);
+	limit = be_get64(p + SESS_REL_HEAD);
 	if (all > r->next || limit < all || limit - all > SESS_REL_ROOM)
 		return RK_EPROTO;
 	if (limit > r->limit)
 		r->limit = limit;
 	news = confirm_range(r, 0, all, now, &newest) + confirm_head(r, all);
 	for (size_t at = REL_CONFIRM_HEAD; at < len; at += REL_RANGE_LEN) {
-		from = rel_get_u64(p + at);
-		to = rel_get_u64(p + at + 8);
+		from = be_get64(p + at);
+		to = be_get64(p + at + 8);
 		if (from >= to || to > r->next)
 			return RK_EPROTO;
 		news += confirm_range(r, from, to, now, &newest);

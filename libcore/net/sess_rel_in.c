@@ -22,9 +22,9 @@ rel_put_confirm(struct sess_rel *r, uint8_t *out, size_t max)
 	unsigned n = 0;
 
 	out[0] = REL_CONFIRM;
-	rel_put_u64(out + 1, r->in_end);
+	(void)be_put64(out + 1, r->in_end);
 	r->told = limit(r);
-	rel_put_u64(out + SESS_REL_HEAD, r->told);
+	(void)be_put64(out + SESS_REL_HEAD, r->told);
 	while (p != NULL && n < REL_RANGES_MAX && len + REL_RANGE_LEN <= max) {
 		const uint64_t from = p->at;
 		uint64_t to = p->at + p->len;
@@ -32,8 +32,8 @@ rel_put_confirm(struct sess_rel *r, uint8_t *out, size_t max)
 		while ((p = TAILQ_NEXT(p, link)) != NULL && p->at <= to)
 			if (p->at + p->len > to)
 				to = p->at + p->len;
-		rel_put_u64(out + len, from);
-		rel_put_u64(out + len + 8, to);
+		(void)be_put64(out + len, from);
+		(void)be_put64(out + len + 8, to);
 		len += REL_RANGE_LEN;
 		n++;
 	}
@@ -122,8 +122,8 @@ sess_rel_take(struct sess_rel *r, uint64_t now, const uint8_t *p, size_t len)
 		return RK_EPROTO;
 	switch (p[0]) {
 	case REL_DATA:
-		return take_data(r, rel_get_u64(p + 1), p + SESS_REL_HEAD,
-		    len - SESS_REL_HEAD);
+		return take_data(
+		    r, be_get64(p + 1), p + SESS_REL_HEAD, len - SESS_REL_HEAD);
 	case REL_CONFIRM:
 		return rel_take_confirm(r, now, p, len);
 	default:

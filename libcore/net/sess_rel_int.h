@@ -4,6 +4,8 @@
 
 #include "net/sess_rel.h"
 
+#include "base/be.h"
+
 /* The first byte of a piece; the place in the stream follows. */
 enum sess_rel_type {
 	REL_DATA = 1,
@@ -15,23 +17,6 @@ enum sess_rel_type {
 #define REL_RANGES_MAX 16
 #define REL_AHEAD_MAX 2048 /* pieces */
 #define REL_SENT_MAX 2048  /* pieces that are not confirmed */
-
-static inline void
-rel_put_u64(uint8_t *p, uint64_t v)
-{
-	for (int i = 7; i >= 0; i--, v >>= 8)
-		p[i] = (uint8_t)v;
-}
-
-static inline uint64_t
-rel_get_u64(const uint8_t *p)
-{
-	uint64_t v = 0;
-
-	for (int i = 0; i < 8; i++)
-		v = v << 8 | p[i];
-	return v;
-}
 
 /* sess_rel.c */
 RK_MUST enum rk_err rel_take_confirm(

@@ -1,6 +1,8 @@
 /* Messages that a session sends: queued, counted until they have left, or
  * canceled before. */
 #include "base/clock.h"
+
+#include "base/be.h"
 #include "net/sess_int.h"
 
 #include <poll.h>
@@ -169,9 +171,7 @@ put_message(
 
 		p = sess_put_head(p, i + 1 < parts ? SESS_PART : SESS_MESSAGE,
 		    SESS_CHANNEL_LEN + n);
-		p[0] = (uint8_t)(channel >> 8);
-		p[1] = (uint8_t)channel;
-		p += SESS_CHANNEL_LEN;
+		p = be_put(p, channel, SESS_CHANNEL_LEN);
 		if (n > 0)
 			memcpy(p, data, n);
 		p += n;
@@ -301,8 +301,7 @@ rk_session_cancel(struct rk_session *s, uint64_t id)
 		uint8_t *item = p + (pos - s->sealed);
 
 		item[0] = SESS_NOTHING;
-		pos += SESS_ITEM_LEN + ((uint64_t)item[1] << 16 |
-		                           (uint64_t)item[2] << 8 | item[3]);
+		pos += SESS_ITEM_LEN + be_get(item + 1, SESS_LEN_LEN);
 	}
 	m->canceled = true;
 	q->canceled++;

@@ -1,6 +1,7 @@
 /* What is around a session's datagrams on UDP: written, read, and cookies. */
 #include "net/udp_wrap.h"
 
+#include "base/be.h"
 #include "base/crypt.h"
 
 #include <rpckit/secret.h>
@@ -136,21 +137,11 @@ udp_put_path(uint8_t out[UDP_PATH_LEN], enum udp_kind kind,
 
 /* ---- knocks ---- */
 
-static void
-put_time(uint8_t out[4], int64_t now)
-{
-	for (int i = 0; i < 4; i++)
-		out[i] = (uint8_t)((uint64_t)now >> (24 - 8 * i));
-}
-
 /* How long ago that was, also where 32 bits have gone round. */
 static int64_t
 time_since(const uint8_t p[4], int64_t now)
 {
-	const uint32_t said = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-	                      (uint32_t)p[2] << 8 | p[3];
-
-	return (int32_t)((uint32_t)now - said);
+	return (int32_t)((uint32_t)now - be_get32(p));
 }
 
 static void
@@ -176,7 +167,7 @@ udp_put_knock(uint8_t out[UDP_KNOCK_LEN], const uint8_t nonce[UDP_NONCE_LEN],
 		return UDP_KNOCK_LEN;
 	out[PROOF_AT] = 1;
 	memcpy(out + PROOF_ID_AT, psk->id, PSK_ID_BYTES);
-	put_time(out + PROOF_TIME_AT, now);
+	(void)be_put32(out + PROOF_TIME_AT, (uint32_t)now);
 	proof_of(out, psk_knock_key(psk), out + PROOF_MAC_AT);
 	return UDP_KNOCK_LEN;
 }
@@ -275,7 +266,7 @@ udp_cookie_make(struct udp_keys *k, const struct udp_asker *asker,
 	memcpy(in + 1 + IP_LEN + 2, asker->nonce, UDP_NONCE_LEN);
 	in[sizeof(in) - 6] = asker->proven;
 	in[sizeof(in) - 5] = (uint8_t)loop;
-	put_time(time_at, now);
+	(void)be_put32(time_at, (uint32_t)now);
 	crypt_hmac(
 	    mac, key_of(k, now), sizeof(k->cookie[0].key), in, sizeof(in));
 	memcpy(out, mac, UDP_ID_LEN - 1);
