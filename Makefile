@@ -66,8 +66,9 @@ QUIC_PKGS_ossl   := libngtcp2 libngtcp2_crypto_ossl
 LIB_PKGS += $(QUIC_PKGS_$(QUIC))
 QUIC_FILES := $(wildcard libcore/net/quic*.c)
 # Sessions use UDP as QUIC does.
-QUIC_OFF_no     := $(filter-out %/quic_none.c %/quic_cid.c %/quic_io.c \
-	%/quic_io_addr.c %/quic_io_send.c %/quic_io_sock.c,$(QUIC_FILES))
+QUIC_OFF_no     := $(filter-out %/quic_none.c %/quic_cid.c %/quic_place.c \
+	%/quic_io.c %/quic_io_addr.c %/quic_io_send.c %/quic_io_sock.c, \
+	$(QUIC_FILES))
 QUIC_OFF_gnutls := libcore/net/quic_none.c $(wildcard \
 	libcore/net/quic_tls_ossl*.c)
 QUIC_OFF_ossl   := libcore/net/quic_none.c libcore/net/quic_crypt.c \

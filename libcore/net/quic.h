@@ -53,6 +53,8 @@ struct quic_end_conf {
 	unsigned index;    /* of this loop, below n_loops */
 	unsigned n_loops;  /* at most QUIC_CID_LOOPS_MAX; 0 is 1 */
 	struct seed *seed; /* referenced; NULL: a random one of its own */
+	/* 32 bytes that stateless resets grow from; NULL: the seed. */
+	const uint8_t *reset;
 	/* With so many handshakes under way, a peer has to prove its address
 	 * first (Retry).  0: always. */
 	unsigned retry_from;

@@ -243,8 +243,10 @@ leave_mem(struct quic_end *e)
 }
 
 static enum rk_err
-take_seed(struct quic_end *e, struct seed *seed, struct rk_error *err)
+take_seed(
+    struct quic_end *e, const struct quic_end_conf *conf, struct rk_error *err)
 {
+	struct seed *seed = conf->seed;
 	struct seed *own = NULL;
 	enum rk_err r;
 
@@ -255,6 +257,8 @@ take_seed(struct quic_end *e, struct seed *seed, struct rk_error *err)
 	}
 	seed_derive(
 	    seed, "quic-reset", 0, e->keys.reset, sizeof(e->keys.reset));
+	if (conf->reset != NULL)
+		memcpy(e->keys.reset, conf->reset, sizeof(e->keys.reset));
 	seed_derive(seed, "quic-loop", 0, e->keys.loop, sizeof(e->keys.loop));
 	seed_derive(seed, "quic-token", 0, e->token_key, sizeof(e->token_key));
 	seed_free(own);
@@ -302,7 +306,7 @@ quic_end_new(const struct quic_end_conf *conf, struct quic_end **out,
 	if (r != RK_OK)
 		(void)err_set(err, r, "quic: %s", rk_err_text(r));
 	if (r == RK_OK)
-		r = take_seed(e, conf->seed, err);
+		r = take_seed(e, conf, err);
 	if (r == RK_OK) {
 		r = rk_watch_new(e->loop, quic_io_fd(e->io), RK_READ, on_ready,
 		    e, &e->watch);

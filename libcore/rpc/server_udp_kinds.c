@@ -2,7 +2,11 @@
  * a struct quic_end or udp_end, a hello a struct quic_hello or udp_peer, as the
  * address says. */
 #include "net/quic_cid.h"
+#include "net/quic_place.h"
 #include "rpc/server_int.h"
+#include "trust/ident.h"
+
+#include <rpckit/secret.h>
 
 static bool
 is_quic(const struct udp_port *p)
@@ -33,6 +37,21 @@ on_stray(
 	server_stray(arg, loop, d);
 }
 
+/* A seed that is not kept would forget, with the process, whom to tell that it
+ * is gone. */
+static const uint8_t *
+lasting(const struct udp_port *p, uint8_t secret[QUIC_PLACE_LEN])
+{
+	const struct rk_server *s = p->worker->server;
+	const struct rk_ident *ident = TAILQ_FIRST(&s->creds)->psk.ident;
+
+	return s->conf.seed == NULL && ident != NULL &&
+	               quic_place_secret(
+	                   ident_key(ident), &p->all->bound, secret)
+	           ? secret
+	           : NULL;
+}
+
 static enum rk_err
 open_quic(struct udp_port *p, int fd, struct rk_error *err)
 {
@@ -41,6 +60,7 @@ open_quic(struct udp_port *p, int fd, struct rk_error *err)
 		.stray = on_stray,
 	};
 	const struct rk_server *s = p->worker->server;
+	uint8_t secret[QUIC_PLACE_LEN];
 	const struct quic_end_conf conf = {
 		.loop = p->worker->loop,
 		.fd = fd,
@@ -49,6 +69,7 @@ open_quic(struct udp_port *p, int fd, struct rk_error *err)
 		.index = p->worker->index,
 		.n_loops = (unsigned)p->all->n,
 		.seed = s->seed,
+		.reset = lasting(p, secret),
 		/* Those under way besides the one that asks. */
 		.retry_from = s->conf.retry_from - 1,
 		.bbr = s->conf.congestion == RK_CONGESTION_BBR,
@@ -56,6 +77,7 @@ open_quic(struct udp_port *p, int fd, struct rk_error *err)
 	struct quic_end *e;
 	enum rk_err r = quic_end_new(&conf, &e, err);
 
+	rk_wipe(secret, sizeof(secret));
 	p->end = e;
 	return r;
 }

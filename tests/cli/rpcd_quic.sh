@@ -381,6 +381,21 @@ keep_calling() {
 	until_ok grep -q '^reply 2' calls
 }
 
+# The daemon is killed and there again, with the same file.
+killed_and_again() {
+	check 'a client that keeps calling' keep_calling
+	where=$(url quic)
+	kill -KILL "$daemon"
+	wait "$daemon"
+	sed -i "s|^listen.*|listen = $where|" quic.conf
+	check 'the daemon again, at its port' start_again 1 -f quic.conf
+	wait "$client"
+	[ $? = 4 ]
+	result $? 'the client learns of it'
+	has calls.err '^rpcsh: quic://.*does not know this connection any more$' \
+		'in one line'
+}
+
 sudden_end() {
 	rm -f held seed
 	conf "seed = $tmp/seed" 77
@@ -397,17 +412,7 @@ sudden_end() {
 	kill -s KILL -- "-$(cat held)" # the command that it left
 
 	check 'another' start 1 -f quic.conf
-	check 'a client that keeps calling' keep_calling
-	where=$(url quic)
-	kill -KILL "$daemon"
-	wait "$daemon"
-	sed -i "s|^listen.*|listen = $where|" quic.conf
-	check 'the daemon again, at its port' start_again 1 -f quic.conf
-	wait "$client"
-	[ $? = 4 ]
-	result $? 'the client learns of it'
-	has calls.err '^rpcsh: quic://.*does not know this connection any more$' \
-		'in one line'
+	killed_and_again
 	want 0 'and may come again' quic_alice call echo --raw x
 	check 'a client that keeps calling' keep_calling
 	stop
@@ -421,6 +426,16 @@ sudden_end() {
 	chmod 644 seed
 	want 1 'a seed that others can read' "$rpcd" -f quic.conf
 	has err 'seed' 'is refused'
+}
+
+# Its own key, and where it is, are as good as a seed then.
+sudden_end_without_a_seed() {
+	conf '' 77
+	check 'a daemon without a seed' start 1 -f quic.conf
+	killed_and_again
+	want 0 'and may come again' quic_alice call echo --raw x
+	stop
+	result $? 'and that is all'
 }
 
 certificates
@@ -440,4 +455,5 @@ passed_in
 reloading
 drain
 sudden_end
+[ ! -s /etc/machine-id ] || sudden_end_without_a_seed
 plan

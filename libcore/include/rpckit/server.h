@@ -82,7 +82,9 @@ struct rk_server_conf {
 	 * Servers with the same file, and the same certificate, resume one
 	 * another's sessions, and one that starts again its own; it can also
 	 * tell the QUIC peers of the last that their connections are gone.
-	 * NULL: random, gone with the server; QUIC peers wait.
+	 * NULL: random, gone with the server.  It can still tell those at the
+	 * same address of the same machine, by the same key, if that is not
+	 * elsewhere; others wait.
 	 */
 	const char *seed;
 	/* For methods with `work`: threads [0: none, and no such methods] and
