@@ -261,8 +261,8 @@ void quic_conn_doubt(struct quic_conn *c);
 /* Bytes under way, which only the peer's confirmations make fewer while a
  * packet is read. */
 uint64_t quic_conn_in_flight(const struct quic_conn *c);
-/* There and back, smoothed. */
-uint64_t quic_conn_rtt_us(const struct quic_conn *c);
+/* As far as the library tells. */
+struct layer_path quic_conn_path(const struct quic_conn *c);
 /* It was the peer. */
 void quic_conn_trust(struct quic_conn *c);
 /* Packets were written: was the question among them? */

@@ -356,9 +356,7 @@ op_query(struct layer *l, enum layer_query what, void *out)
 		*(uint64_t *)out = quic_out_held(&c->out);
 		return true;
 	case LAYER_Q_PATH:
-		/* ngtcp2 does not tell what was lost. */
-		*(struct layer_path *)out =
-		    (struct layer_path){ .rtt_us = quic_conn_rtt_us(c) };
+		*(struct layer_path *)out = quic_conn_path(c);
 		return c->completed;
 	case LAYER_Q_ERROR:
 		*(struct rk_error *)out = c->error;

@@ -88,13 +88,19 @@ quic_conn_in_flight(const struct quic_conn *c)
 	return info.bytes_in_flight;
 }
 
-uint64_t
-quic_conn_rtt_us(const struct quic_conn *c)
+struct layer_path
+quic_conn_path(const struct quic_conn *c)
 {
+	struct layer_path path = { 0 };
 	ngtcp2_conn_info info;
 
 	ngtcp2_conn_get_conn_info(c->q, &info);
-	return info.smoothed_rtt / NGTCP2_MICROSECONDS;
+	path.rtt_us = info.smoothed_rtt / NGTCP2_MICROSECONDS;
+#ifdef NGTCP2_CONN_INFO_V2 /* from 1.16 on */
+	path.has_retrans = true;
+	path.retrans = info.pkt_lost;
+#endif
+	return path;
 }
 
 /* What waits for its confirmation asks already, and goes on asking. */
