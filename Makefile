@@ -76,10 +76,12 @@ QUIC_OFF_ossl   := libcore/net/quic_none.c libcore/net/quic_crypt.c \
 # The resolver of libc, for SRV records: part of libc itself, or beside it.
 SYS_LIBS := -lresolv -pthread
 # For rpckit.pc: what linking librpckit.a takes.  GnuTLS is shared wherever it
-# is packaged, so what it keeps to itself is nobody's need.
-PC_PKGS := $(filter-out gnutls,$(LIB_PKGS))
-PC_LIBS := $(if $(filter gnutls,$(LIB_PKGS)),$(strip \
-	$(shell $(PKG_CONFIG) --libs gnutls)) )$(SYS_LIBS)
+# is packaged, so what it keeps to itself is nobody's need; nor is a package
+# named that names it.
+PC_APART := $(filter gnutls %_gnutls,$(LIB_PKGS))
+PC_PKGS := $(filter-out $(PC_APART),$(LIB_PKGS))
+PC_LIBS := $(if $(PC_APART),$(strip \
+	$(shell $(PKG_CONFIG) --libs $(PC_APART))) )$(SYS_LIBS)
 DEPS_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIB_PKGS) $(CLI_PKGS))
 LIB_LIBS    := $(shell $(PKG_CONFIG) --libs $(LIB_PKGS)) $(SYS_LIBS)
 CLI_LIBS    := $(shell $(PKG_CONFIG) --libs $(CLI_PKGS))

@@ -59,6 +59,14 @@ quic_where_built() {
 	esac
 }
 
+# Its pkg-config file, or that of its helper, would bring what only a static
+# GnuTLS takes; not with every release of them, so this does not wait for one.
+gnutls_is_shared() {
+	grep '^Requires' "$stage/usr/local/lib/pkgconfig/rpckit.pc" |
+		grep gnutls && return 1
+	return 0
+}
+
 nothing_outside() {
 	find "$stage" -mindepth 1 -maxdepth 1 ! -name usr ! -name etc |
 		grep . && return 1
@@ -179,6 +187,7 @@ PATH=$TEST_TMP:$PATH
 t install do_make "$stage" install
 t 'the tree' expected_tree
 t 'what needs QUIC' quic_where_built
+t 'GnuTLS is shared' gnutls_is_shared
 t 'nothing outside' nothing_outside
 t 'every name is filled in' no_at_signs
 t 'the example configuration is all comments' conf_is_comments
