@@ -7,6 +7,9 @@ SCREEN is what `tmux capture-pane -e` gives.  A cell that looks like ordinary
 text is a dot, others have letters in the order in which they come; behind the
 screen each letter stands with its look: attributes, the color of the text, and
 that of the background where it has one.
+
+What does not show on a blank does not count there: where the terminal can
+erase cells, ncurses may leave blanks that way, which takes fewer bytes.
 """
 import re
 import sys
@@ -48,6 +51,16 @@ def change(look, text):
     return attrs, fore, back
 
 
+def cell(look, sign, letters):
+    """The letter of a cell that has this sign, or a dot."""
+    attrs, fore, back = look
+    if sign == ' ' and not back and not attrs & {'reverse', 'underline'}:
+        return '.'
+    if look == (frozenset(), '', ''):
+        return '.'
+    return letters.setdefault(look, chr(97 + len(letters)))
+
+
 def main():
     look, letters = (frozenset(), '', ''), {}
     text = sys.stdin.buffer.read().decode('utf-8', 'replace')
@@ -57,12 +70,8 @@ def main():
                               .replace('\x0f', '')):
             if piece.startswith('\x1b'):
                 look = change(look, piece[2:-1])
-            elif look == (frozenset(), '', ''):
-                row += '.' * len(piece)
             else:
-                if piece:
-                    letters.setdefault(look, chr(97 + len(letters)))
-                row += letters.get(look, '') * len(piece)
+                row += ''.join(cell(look, sign, letters) for sign in piece)
         print(row.rstrip('.'))
     for (attrs, fore, back), letter in letters.items():
         print(letter, '=', ' '.join(sorted(attrs) + [fore, back]).strip())
