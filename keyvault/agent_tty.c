@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "cli/spell.h"
 
 #define QUESTION_LEN 1536
 #define ANSWER_LEN 16
@@ -199,13 +200,15 @@ word(struct agent_tty *t, const struct agent_waiting *w)
 	char who[AGENT_WHO_MAX];
 	int n;
 
+	str_escape(name, sizeof(name), w->name);
+	str_escape_again(what, sizeof(what), w->what);
+	str_escape_again(who, sizeof(who), w->who);
 	n = snprintf(t->question, sizeof(t->question),
 	    "\nkeyvault: may the key %s be used?  (request %u, %u s)\n"
 	    "  for  %s\n  by   %s\ny/N ",
-	    str_escape(name, sizeof(name), w->name), w->id,
-	    (unsigned)(w->left_ms / 1000),
-	    str_escape_again(what, sizeof(what), w->what),
-	    str_escape_again(who, sizeof(who), w->who));
+	    spell_text(name, sizeof(name)), w->id,
+	    (unsigned)(w->left_ms / 1000), spell_text(what, sizeof(what)),
+	    spell_text(who, sizeof(who)));
 	t->len =
 	    n < (int)sizeof(t->question) ? (size_t)n : sizeof(t->question) - 1;
 }

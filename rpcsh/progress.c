@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "cli/spell.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -49,6 +50,7 @@ progress_begin(struct progress *p, const struct args *a, const struct out *o,
 	p->on = progress_wanted(a, o, &p->lines);
 	p->began = mono_us();
 	str_escape(p->name, sizeof(p->name), name);
+	spell_text(p->name, sizeof(p->name));
 }
 
 /* ---- the line ---- */

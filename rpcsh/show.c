@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "cli/json.h"
 #include "cli/pager.h"
+#include "cli/spell.h"
 #include "show_table.h"
 
 #include <rpckit/value.h>
@@ -140,7 +141,7 @@ is_harmless(const char *text, size_t len)
 
 	for (; len > 0; text += n, len -= n) {
 		n = str_utf8(text, len, &cp);
-		if (n == 0)
+		if (n == 0 || (n > 1 && spell_needed()))
 			return false;
 		if (strchr("\n\t\\", text[0]) != NULL && text[0] != '\0')
 			continue;
@@ -196,6 +197,7 @@ enum rk_err
 show_put_text(struct buf *b, const char *text, size_t len)
 {
 	const char *end = text + len;
+	const size_t from = buf_len(b);
 	char shown[16];
 	uint32_t cp;
 	enum rk_err r = RK_OK;
@@ -211,7 +213,7 @@ show_put_text(struct buf *b, const char *text, size_t len)
 			    b, rk_escape(shown, sizeof(shown), text, n));
 		text += n;
 	}
-	return r;
+	return r == RK_OK && spell_needed() ? spell_out(b, from) : r;
 }
 
 /*

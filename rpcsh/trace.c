@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/str.h"
+#include "cli/spell.h"
 #include "history.h"
 #include "marks.h"
 
@@ -61,7 +62,7 @@ text_line(const char *name, struct rk_str s)
 {
 	char shown[512];
 
-	(void)fprintf(stderr, "trace  %s %s\n", name,
+	(void)spell_print(stderr, "trace  %s %s\n", name,
 	    rk_escape(shown, sizeof(shown), s.ptr, s.len));
 }
 
@@ -71,7 +72,7 @@ arg_line(const struct rk_arg *arg, const struct marks *m)
 	const struct rk_str v = value_of(arg, m);
 	char key[256], value[512];
 
-	(void)fprintf(stderr, "trace  arg %s=%s\n",
+	(void)spell_print(stderr, "trace  arg %s=%s\n",
 	    rk_escape(key, sizeof(key), arg->key.ptr, arg->key.len),
 	    rk_escape(value, sizeof(value), v.ptr, v.len));
 }

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "cli/qr.h"
+#include "cli/spell.h"
 #include "cli/tty.h"
 #include "seen.h"
 
@@ -352,20 +353,21 @@ tell_person(const struct trusting *t, const char *advice)
 	rk_fp_group(t->met.cert.fp, now);
 	/* As in out_fail(): what stderr cannot take is lost. */
 	(void)fflush(stdout);
-	(void)fprintf(stderr, "KEY CHANGED  %s   nothing was sent (exit %d)\n",
-	    t->address, rk_err_exit(RK_EUNKNOWNKEY));
-	(void)fprintf(stderr, "  known  %s\n", old);
-	(void)fprintf(stderr, "         ");
+	(void)spell_print(stderr,
+	    "KEY CHANGED  %s   nothing was sent (exit %d)\n", t->address,
+	    rk_err_exit(RK_EUNKNOWNKEY));
+	(void)spell_print(stderr, "  known  %s\n", old);
+	(void)spell_print(stderr, "         ");
 	if (seen_text(k->pub, k->since, seen)[0] != '\0')
-		(void)fprintf(stderr, "%s\n         ", seen);
-	(void)fprintf(stderr, "at %s  name %s\n",
+		(void)spell_print(stderr, "%s\n         ", seen);
+	(void)spell_print(stderr, "at %s  name %s\n",
 	    k->at[0] != '\0' ? k->at : k->host,
 	    k->email[0] != '\0' ? k->email : "-");
-	(void)fprintf(stderr, "  now    %s\n", now);
+	(void)spell_print(stderr, "  now    %s\n", now);
 	if (!is_bare(&t->met))
-		(void)fprintf(stderr, "         CA ok, made %s  name %s\n",
+		(void)spell_print(stderr, "         CA ok, made %s  name %s\n",
 		    seen_ago(t->met.cert.not_before, made), name_of(&t->met));
-	(void)fprintf(
+	(void)spell_print(
 	    stderr, "If the owner confirms it by another way:  %s\n", advice);
 }
 

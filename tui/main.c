@@ -7,8 +7,8 @@
 
 #include "base/agent_dial.h"
 #include "base/error.h"
+#include "cli/spell.h"
 
-#include <langinfo.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -137,8 +137,7 @@ run_screen(struct tui *t, const struct feed_conf *of, struct feed *feed,
 		.vault = vault,
 		.model = of->model,
 		.path = t->at.path,
-		.ascii = args_flag(t->a, "ascii") ||
-		         strcmp(nl_langinfo(CODESET), "UTF-8") != 0,
+		.ascii = args_flag(t->a, "ascii") || spell_needed(),
 		.color = t->out.color_out,
 		.read_only = args_flag(t->a, "read-only"),
 		.every_ms = every_ms };

@@ -1,9 +1,9 @@
 /* Numbers as a person sees them at a glance: bars and sparklines of text. */
 #include "cli/graph.h"
 
-#include <langinfo.h>
-#include <string.h>
 #include <sys/ioctl.h>
+
+#include "cli/spell.h"
 
 #define USUAL 80
 #define EIGHTHS 8
@@ -11,8 +11,7 @@
 enum graph_signs
 graph_signs(void)
 {
-	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0 ? GRAPH_BLOCKS
-	                                                  : GRAPH_ASCII;
+	return spell_needed() ? GRAPH_ASCII : GRAPH_BLOCKS;
 }
 
 unsigned

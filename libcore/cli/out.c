@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/str.h"
+#include "cli/spell.h"
 
 #define RED "\033[1;31m"
 #define YELLOW "\033[33m"
@@ -176,11 +177,11 @@ out_fail(
 		fail_json(o, code, text, retry);
 		return rk_err_exit(code);
 	}
-	(void)fprintf(stderr, "%s%s:%s %s%s%s\n", on, o->prog, off, at(o),
+	(void)spell_print(stderr, "%s%s:%s %s%s%s\n", on, o->prog, off, at(o),
 	    o->where == NULL ? "" : ": ", text);
 	if (retry != NULL) {
 		on = o->color_err ? CYAN : "";
-		(void)fprintf(stderr, "%stry:%s %s\n", on, off, retry);
+		(void)spell_print(stderr, "%stry:%s %s\n", on, off, retry);
 	}
 	return rk_err_exit(code);
 }
@@ -201,9 +202,10 @@ say(const struct out *o, const char *on, const char *fmt, va_list ap)
 {
 	/* As in out_fail(). */
 	(void)fflush(stdout);
-	(void)fprintf(stderr, "%s%s:%s %s%s", o->color_err ? on : "", o->prog,
-	    o->color_err ? PLAIN : "", at(o), o->where == NULL ? "" : ": ");
-	(void)vfprintf(stderr, fmt, ap);
+	(void)spell_print(stderr, "%s%s:%s %s%s", o->color_err ? on : "",
+	    o->prog, o->color_err ? PLAIN : "", at(o),
+	    o->where == NULL ? "" : ": ");
+	(void)spell_vprint(stderr, fmt, ap);
 	(void)fputc('\n', stderr);
 }
 
@@ -243,11 +245,20 @@ out_die_of(int signo)
 	_exit(128 + signo);
 }
 
+bool
+out_spells(const struct out *o)
+{
+	return o->form == OUT_TEXT && spell_needed() &&
+	       isatty(STDOUT_FILENO) == 1;
+}
+
 /* What cannot be kept is written at once. */
 RK_PRINTF(2, 0)
 static int
-keep_text(struct buf *b, const char *fmt, va_list ap)
+keep_text(const struct out *o, const char *fmt, va_list ap)
 {
+	struct buf *b = o->into;
+	size_t from = buf_len(b);
 	char *text;
 	int n = vasprintf(&text, fmt, ap);
 
@@ -255,8 +266,11 @@ keep_text(struct buf *b, const char *fmt, va_list ap)
 		errno = ENOMEM;
 		return n;
 	}
-	if (buf_put(b, text, (size_t)n) != RK_OK)
-		n = fputs(text, stdout) < 0 ? -1 : n;
+	if (buf_put(b, text, (size_t)n) != RK_OK ||
+	    (out_spells(o) && spell_out(b, from) != RK_OK)) {
+		buf_uncommit(b, buf_len(b) - from);
+		n = spell_print(stdout, "%s", text);
+	}
 	free(text);
 	return n;
 }
@@ -268,7 +282,12 @@ out_text(const struct out *o, const char *fmt, ...)
 	int n;
 
 	va_start(ap, fmt);
-	n = o->into == NULL ? vprintf(fmt, ap) : keep_text(o->into, fmt, ap);
+	if (o->into != NULL)
+		n = keep_text(o, fmt, ap);
+	else if (out_spells(o))
+		n = spell_vprint(stdout, fmt, ap);
+	else
+		n = vprintf(fmt, ap);
 	va_end(ap);
 	if (n < 0)
 		not_written();

@@ -42,11 +42,16 @@ int out_error(
 /* "timeout" of RK_ETIMEOUT, as scripts read it; returns dst. */
 #define OUT_CODE_LEN 32
 const char *out_code_name(enum rk_err code, char dst[OUT_CODE_LEN]);
-/* A note on stderr unless --quiet; a warning always. */
+/* A note on stderr unless --quiet; a warning always.  What the locale does not
+ * show is spelled, as in errors. */
 void out_note(const struct out *o, const char *fmt, ...) RK_PRINTF(2, 3);
 void out_warn(const struct out *o, const char *fmt, ...) RK_PRINTF(2, 3);
-/* Text to stdout as it is. */
+/* Does what goes to stdout for people go to a terminal that shows no UTF-8?
+ * See cli/spell.h; tables and out_text() are spelled then. */
+bool out_spells(const struct out *o);
+/* Text to stdout. */
 void out_text(const struct out *o, const char *fmt, ...) RK_PRINTF(2, 3);
+/* Bytes as they are. */
 void out_bytes(const struct out *o, const void *data, size_t len);
 /* The same at once, and past the stream's buffer: for what is secret.  EPIPE as
  * below. */

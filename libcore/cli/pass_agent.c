@@ -1,11 +1,10 @@
 /* Passphrases that keyvault's agent has: small secrets that are open there. */
-#include <stdio.h>
-
 #include "base/agent_fetch.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "cli/pass.h"
 #include "cli/pass_src.h"
+#include "cli/spell.h"
 
 #define SHOWN 160
 
@@ -13,7 +12,7 @@
 static void
 tell(uint32_t id, const char *way, void *arg)
 {
-	(void)fprintf(stderr,
+	(void)spell_print(stderr,
 	    "%s: waiting for your yes (%s%sor: keyvault allow %u)\n",
 	    (const char *)arg, way, way[0] != '\0' ? "; " : "", (unsigned)id);
 }

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "cli/out.h"
 #include "cli/pager.h"
+#include "cli/spell.h"
 
 #define ROW_MAX (1U << 20)
 #define ALL_MAX (1U << 28)
@@ -60,8 +61,7 @@ table_new(const struct out *o, const struct field *fields, size_t n_fields,
 		return r;
 	t->o = o;
 	t->n = n_fields;
-	t->ascii = o->form == OUT_TEXT && isatty(STDOUT_FILENO) == 1 &&
-	           MB_CUR_MAX == 1;
+	t->ascii = out_spells(o);
 	t->fields = calloc(n_fields + 1, sizeof(*t->fields));
 	t->widths = calloc(n_fields + 1, sizeof(*t->widths));
 	buf_init(&t->cells, ALL_MAX);
@@ -239,41 +239,6 @@ text_width(const char *s, size_t len)
 		n += n == 0;
 	}
 	return width;
-}
-
-/* What the locale cannot show, as \xNN: some of these bytes are controls of a
- * terminal with 8 bits. */
-static enum rk_err
-spell_out(struct buf *b, size_t from)
-{
-	static const char digits[] = "0123456789abcdef";
-	const uint8_t *s = buf_peek(b) + from;
-	size_t len = buf_len(b) - from, high = 0, at;
-	uint8_t *p;
-	enum rk_err r;
-
-	for (size_t i = 0; i < len; i++)
-		high += s[i] >= 0x80;
-	if (high == 0)
-		return RK_OK;
-	if ((r = buf_reserve(b, 3 * high, &p)) != RK_OK)
-		return r;
-	buf_commit(b, 3 * high);
-	p -= len;
-	at = len + 3 * high;
-	for (size_t i = len; i > 0; i--) {
-		uint8_t c = p[i - 1];
-
-		if (c < 0x80) {
-			p[--at] = c;
-			continue;
-		}
-		p[--at] = (uint8_t)digits[c & 15];
-		p[--at] = (uint8_t)digits[c >> 4];
-		p[--at] = 'x';
-		p[--at] = '\\';
-	}
-	return RK_OK;
 }
 
 static enum rk_err

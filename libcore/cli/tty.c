@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "cli/spell.h"
 
 /* Signals that end or stop a process while it waits for a person. */
 static const int signals[] = { SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM,
@@ -168,7 +169,7 @@ ask_once(struct question *q, bool *ends)
 	guard_signals(&g);
 	r = set_modes(q->fd, &g, q->echo);
 	if (r == RK_OK)
-		r = fs_write_all(q->fd, q->prompt, strlen(q->prompt));
+		r = spell_write(q->fd, q->prompt);
 	if (r == RK_OK)
 		r = read_line(q->fd, &g, q->dst, q->dst_len, &q->len);
 	/* The person's own newline was not shown. */
@@ -240,7 +241,7 @@ tty_open(int *fd, struct rk_error *err)
 enum rk_err
 tty_say(int fd, const char *text, struct rk_error *err)
 {
-	enum rk_err r = fs_write_all(fd, text, strlen(text));
+	enum rk_err r = spell_write(fd, text);
 
 	if (r != RK_OK)
 		err_sys(err, r, errno, "cannot write to the terminal");

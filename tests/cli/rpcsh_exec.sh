@@ -436,9 +436,13 @@ escaping() {
 	want 0 '--escape always' alice exec --escape always evil
 	[ "$(cat out)" = 'a\x1b[2Jb\xc3' ]
 	result $? 'shows them'
-	printf 'tab\t \303\251 \\n\n' | alice exec --escape always cat >out
-	[ "$(cat out)" = "$(printf 'tab\t \303\251 \\n')" ]
+	printf 'tab\t \303\251 \\n\n' >text
+	LC_ALL=C.UTF-8 alice exec --escape always cat <text >out
+	[ "$(cat out)" = "$(cat text)" ]
 	result $? 'and leaves text alone'
+	LC_ALL=C alice exec --escape always cat <text >out
+	[ "$(cat out)" = "$(printf 'tab\t \\xc3\\xa9 \\n')" ]
+	result $? 'but what the locale has no signs for'
 }
 
 descriptors() {

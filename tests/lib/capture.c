@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <pty.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -57,4 +58,30 @@ capture_run(struct capture *c, int (*fn)(void *arg), void *arg)
 	    WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 	load(out, c->out, sizeof(c->out));
 	load(err, c->err, sizeof(c->err));
+}
+
+void
+capture_terminal(unsigned short columns, int (*fn)(void *), void *arg,
+    char *text, size_t text_len)
+{
+	struct winsize ws = { .ws_row = 24, .ws_col = columns };
+	size_t used = 0;
+	ssize_t n;
+	int status;
+	int fd;
+	pid_t pid = forkpty(&fd, NULL, NULL, &ws);
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		status = fn(arg);
+		(void)fflush(stdout);
+		_exit(status);
+	}
+	while (used + 1 < text_len &&
+	       (n = read(fd, text + used, text_len - used - 1)) > 0)
+		used += (size_t)n;
+	text[used] = '\0';
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(close(fd), 0);
 }

@@ -8,12 +8,10 @@
 
 #include <fcntl.h>
 #include <locale.h>
-#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -178,33 +176,6 @@ test_empty_table(void **state)
 	assert_string_equal(got.out, "[]\n");
 }
 
-/* What fn prints on a terminal of so many columns. */
-static void
-on_terminal(unsigned short columns, int (*fn)(void *), void *arg, char *text,
-    size_t text_len)
-{
-	struct winsize ws = { .ws_row = 24, .ws_col = columns };
-	size_t used = 0;
-	ssize_t n;
-	int status;
-	int fd;
-	pid_t pid = forkpty(&fd, NULL, NULL, &ws);
-
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		status = fn(arg);
-		(void)fflush(stdout);
-		_exit(status);
-	}
-	while (used + 1 < text_len &&
-	       (n = read(fd, text + used, text_len - used - 1)) > 0)
-		used += (size_t)n;
-	text[used] = '\0';
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-	assert_int_equal(close(fd), 0);
-}
-
 static void
 test_narrow_table(void **state)
 {
@@ -212,7 +183,7 @@ test_narrow_table(void **state)
 	struct out o = { .prog = "try", .color_out = true };
 
 	(void)state;
-	on_terminal(45, print_rows, &o, text, sizeof(text));
+	capture_terminal(45, print_rows, &o, text, sizeof(text));
 	assert_string_equal(text,
 	    "\033[1mNAME      N  KNOWN  SINCE                 NOTE\033[0m\r\n"
 	    "a\xc3\xa9\\x0~  -12  yes    2025-11-02T12:04:31Z  x y\r\n"
@@ -241,7 +212,7 @@ test_ascii_table(void **state)
 	struct out o = { .prog = "try" };
 
 	(void)state;
-	on_terminal(80, print_in_c, &o, text, sizeof(text));
+	capture_terminal(80, print_in_c, &o, text, sizeof(text));
 	assert_string_equal(text,
 	    "NAME                    N  KNOWN  SINCE                 NOTE\r\n"
 	    "a\\xc3\\xa9\\x09\\x1b[1m  -12  yes    "
@@ -275,23 +246,23 @@ test_left_out(void **state)
 	struct out o = { .prog = "try" };
 
 	(void)state;
-	on_terminal(50, print_roomy, &o, text, sizeof(text));
+	capture_terminal(50, print_roomy, &o, text, sizeof(text));
 	assert_string_equal(text,
 	    "NAME          N  KNOWN  SINCE                 NOTE\r\n"
 	    "a\xc3\xa9\\x09\\x1~  -12  yes    2025-11-02T12:04:31Z  x y\r\n"
 	    "-             7  no     -                     -\r\n");
-	on_terminal(49, print_roomy, &o, text, sizeof(text));
+	capture_terminal(49, print_roomy, &o, text, sizeof(text));
 	assert_string_equal(text,
 	    "NAME           KNOWN  SINCE                 NOTE\r\n"
 	    "a\xc3\xa9\\x09\\x1b[1m  yes    2025-11-02T12:04:31Z  x y\r\n"
 	    "-              no     -                     -\r\n");
-	on_terminal(44, print_roomy, &o, text, sizeof(text));
+	capture_terminal(44, print_roomy, &o, text, sizeof(text));
 	assert_string_equal(text,
 	    "NAME           SINCE                 NOTE\r\n"
 	    "a\xc3\xa9\\x09\\x1b[1m  2025-11-02T12:04:31Z  x y\r\n"
 	    "-              -                     -\r\n");
 	/* What stays sticks out. */
-	on_terminal(20, print_roomy, &o, text, sizeof(text));
+	capture_terminal(20, print_roomy, &o, text, sizeof(text));
 	assert_string_equal(text,
 	    "NAME        SINCE                 NOTE\r\n"
 	    "a\xc3\xa9\\x09\\x1~  2025-11-02T12:04:31Z  x y\r\n"
@@ -540,7 +511,7 @@ test_color(void **state)
 		struct color_case c = cases[i];
 
 		if (c.on_terminal)
-			on_terminal(
+			capture_terminal(
 			    80, tell_color, &c, got.out, sizeof(got.out));
 		else
 			capture_run(&got, tell_color, &c);
