@@ -349,7 +349,7 @@ detail_call(struct ui *ui, const struct model_call *c, struct text *out)
 
 	text_add(out, ROLE_HEAD, "%s", c->method);
 	text_fact(out, "file", c->file);
-	text_fact(out, "by", c->email);
+	text_fact(out, "by", c->name);
 	text_add(out, ROLE_TEXT, "%-6s %s  connection %" PRIu64, "from",
 	    c->address, c->conn);
 	text_fact(out, "since", words_age(ui_now(ui) - c->began_ms, age));

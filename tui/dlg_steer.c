@@ -365,7 +365,7 @@ dlg_cancel(struct ui *ui, const struct model_call *c)
 	(void)str_copy(d->who, sizeof(d->who), c->method);
 	text_add(&d->body, ROLE_TEXT, "%s%s%s of %s, for %s", c->method,
 	    c->file[0] != '\0' ? " " : "", c->file,
-	    c->email[0] != '\0' ? c->email : c->address,
+	    c->name[0] != '\0' ? c->name : c->address,
 	    words_age(ui_now(ui) - c->began_ms, age));
 	text_add(&d->body, ROLE_TEXT,
 	    "Its caller gets an error; the connection goes on.");

@@ -115,6 +115,7 @@ struct model_call {
 	char method[256];
 	char address[128];
 	char email[256];
+	char name[256]; /* for people, as of a key */
 	uint64_t id;
 	bool stream, canceled;
 	char file[256]; /* that a stream moves; "": none is told */

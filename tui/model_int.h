@@ -9,6 +9,8 @@
 /* Cut to fit, "" when it is not there; a NUL in it is shown as one. */
 void take_text(
     const struct rk_value *map, const char *key, char *dst, size_t len);
+/* Who somebody is to people: the e-mail, else CN=..., else "". */
+void take_name(const struct rk_value *row, char *dst, size_t len);
 void take_str(const struct rk_value *v, char *dst, size_t len);
 uint64_t take_number(const struct rk_value *map, const char *key);
 bool take_bool(const struct rk_value *map, const char *key);

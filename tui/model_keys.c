@@ -3,7 +3,6 @@
 
 #include "base/str.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,18 +99,6 @@ read_hosts(struct model_key *k, const struct rk_value *list)
 	}
 }
 
-static void
-take_name(const struct rk_value *row, struct model_key *k)
-{
-	char cn[128];
-
-	take_text(row, "cn", cn, sizeof(cn));
-	if (k->email[0] != '\0')
-		(void)str_copy(k->name, sizeof(k->name), k->email);
-	else if (cn[0] != '\0')
-		(void)snprintf(k->name, sizeof(k->name), "CN=%s", cn);
-}
-
 /* False: it says nothing that we know. */
 static bool
 read_key(struct model_key *k, const struct rk_value *row)
@@ -124,7 +111,7 @@ read_key(struct model_key *k, const struct rk_value *row)
 		return false;
 	k->state = (enum model_key_state)state;
 	take_text(row, "email", k->email, sizeof(k->email));
-	take_name(row, k);
+	take_name(row, k->name, sizeof(k->name));
 	take_text(row, "ca", k->ca, sizeof(k->ca));
 	take_text(row, "address", k->address, sizeof(k->address));
 	take_text(row, "first_seen", k->first_seen, sizeof(k->first_seen));

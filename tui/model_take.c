@@ -1,6 +1,7 @@
 /* What is in an answer: members by name, of the kind that they should be. */
 #include "model_int.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void
@@ -24,6 +25,17 @@ void
 take_text(const struct rk_value *map, const char *key, char *dst, size_t len)
 {
 	take_str(rk_value_get(map, key), dst, len);
+}
+
+void
+take_name(const struct rk_value *row, char *dst, size_t len)
+{
+	char cn[128];
+
+	take_text(row, "email", dst, len);
+	take_text(row, "cn", cn, sizeof(cn));
+	if (dst[0] == '\0' && cn[0] != '\0')
+		(void)snprintf(dst, len, "CN=%s", cn);
 }
 
 uint64_t

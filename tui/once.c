@@ -210,6 +210,7 @@ show_calls(const struct once *o)
 		{ "age_ms", "MS", FIELD_NUMBER },
 		{ "file", "FILE", FIELD_SHOWN },
 	};
+	const bool people = o->t->out.form == OUT_TEXT;
 	const struct model *m = o->model;
 	struct table *t;
 	enum rk_err r;
@@ -225,7 +226,7 @@ show_calls(const struct once *o)
 			{ .text = c->method },
 			{ .number = number(c->conn) },
 			{ .text = c->address },
-			{ .text = c->email },
+			{ .text = people ? c->name : c->email },
 			{ .yes = c->stream },
 			{ .number = o->now - c->began_ms },
 			{ .text = c->file[0] != '\0' ? c->file : NULL },

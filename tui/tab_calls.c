@@ -28,7 +28,7 @@ draw_call(struct ui *ui, const struct model_call *c, bool picked,
 {
 	char age[WORDS_LEN], left[WORDS_LEN] = "", moved[WORDS_MOVED];
 	char name[PAINT_MAX];
-	const char *who = c->email[0] != '\0' ? c->email : c->address;
+	const char *who = c->name[0] != '\0' ? c->name : c->address;
 	int names = name_width(ui, line);
 
 	(void)words_age(ui_now(ui) - c->began_ms, age);

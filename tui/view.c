@@ -233,7 +233,7 @@ static bool
 call_holds(const struct model_call *c, const char *needle)
 {
 	return any_holds(
-	    (const char *[]){ c->method, c->email, c->address, c->file }, 4,
+	    (const char *[]){ c->method, c->name, c->address, c->file }, 4,
 	    needle);
 }
 
@@ -395,7 +395,7 @@ cmp_calls(const struct model_call *a, const struct model_call *b, unsigned sort)
 	case CALLS_BY_METHOD:
 		return strcmp(b->method, a->method);
 	case CALLS_BY_WHO:
-		return strcmp(b->email, a->email);
+		return strcmp(b->name, a->name);
 	default:
 		return 0;
 	}

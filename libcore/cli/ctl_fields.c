@@ -47,6 +47,10 @@
 	{                                     \
 		"p99_us", title, FIELD_NUMBER \
 	}
+#define CN                              \
+	{                               \
+		"cn", NULL, FIELD_SHOWN \
+	}
 #define CA                              \
 	{                               \
 		"ca", NULL, FIELD_SHOWN \
@@ -75,7 +79,7 @@ static const struct field conns[] = {
 	{ "cipher", NULL, FIELD_TEXT },
 	{ "resumed", NULL, FIELD_BOOL },
 	{ "key", NULL, FIELD_TEXT },
-	{ "cn", NULL, FIELD_SHOWN },
+	CN,
 	CA,
 	{ "not_after", NULL, FIELD_TEXT },
 	{ "error_method", NULL, FIELD_TEXT },
@@ -98,6 +102,7 @@ static const struct field calls[] = {
 	{ "moved", NULL, FIELD_NUMBER },
 	{ "size", NULL, FIELD_NUMBER },
 	{ "file", "FILE", FIELD_SHOWN },
+	CN,
 };
 
 static const struct field methods[] = {
@@ -131,7 +136,7 @@ static const struct field keys[] = {
 	{ "until", NULL, FIELD_TEXT },
 	{ "cert_from", NULL, FIELD_TEXT },
 	{ "cert_until", NULL, FIELD_TEXT },
-	{ "cn", NULL, FIELD_SHOWN },
+	CN,
 };
 
 /* What tools have of them by place: neither more nor less, for ever. */

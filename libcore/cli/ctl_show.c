@@ -123,8 +123,7 @@ ctl_list(const struct ctl *c, const struct rk_value *list, enum ctl_of of)
 	size_t n;
 	const struct field *fields = ctl_fields(of, &n);
 	struct table *t;
-	bool names =
-	    (of == CTL_KEYS || of == CTL_CONNS) && c->out.form == OUT_TEXT;
+	bool names = c->out.form == OUT_TEXT;
 	enum rk_err r;
 
 	if (list == NULL || list->kind != RK_ARRAY)

@@ -249,6 +249,15 @@ put_conn(struct kv *k, const struct server_conn *c, enum look look)
 		put_lengths(k, c->took);
 }
 
+/* Who it is to people.  Two pairs, or one. */
+static void
+put_caller(struct kv *k, const struct rk_peer *p)
+{
+	kv_pair_text(k, "email", p->proven ? p->cert.email : "");
+	if (p->proven)
+		kv_pair_text(k, "cn", p->cert.cn);
+}
+
 /* Two pairs, two more where an end has told how much it will be, and one for
  * which file it is. */
 static uint32_t
@@ -284,14 +293,18 @@ put_call(struct kv *k, const struct server_conn *c, const struct rk_call *call)
 {
 	bool has_end = call->deadline_ms != RK_NEVER;
 	char remote[ADDR_TEXT_LEN];
+	uint32_t pairs = 9;
 
-	kv_map(k, (has_end ? 10 : 9) + moved_pairs(call->stream));
+	pairs += has_end ? 1 : 0;
+	pairs += c->peer->proven ? 1 : 0;
+	pairs += moved_pairs(call->stream);
+	kv_map(k, pairs);
 	kv_pair_uint(k, "id", call->number);
 	kv_text(k, "method");
 	kv_str(k, call->netrpc.is_set ? call->netrpc.method : call->service);
 	kv_pair_uint(k, "conn", c->id);
 	kv_pair_text(k, "address", remote_of(c, remote));
-	kv_pair_text(k, "email", c->peer->proven ? c->peer->cert.email : "");
+	put_caller(k, c->peer);
 	kv_pair_bool(k, "stream", call->is_stream);
 	kv_pair_bool(k, "canceled", call->canceled);
 	put_since(k, c->worker, call->begun);

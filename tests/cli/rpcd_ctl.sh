@@ -361,6 +361,8 @@ versions() {
 	fp=SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 	printf '\201\244keys\221\203\253fingerprint\331\062%s\247version\51%s' \
 		"$fp" "$(printf '\242cn\247bob\033[2J')" >odd/_.trust
+	printf '\201\245calls\221\202\246method\241m\242cn\247ann\033[2J' \
+		>odd/_.calls
 	printf '\300' >odd/_.decide
 	printf '\202\244name\243a"b\247version\2411' >odd/_.status
 	: >odd.out
@@ -375,6 +377,10 @@ versions() {
 	want 0 'for tools' "$rpcd" ctl --socket odd.sock trust ls --plain
 	! grep -q bob out
 	result $? 'that is no e-mail'
+	want 0 'whose call it is' "$rpcd" ctl --socket odd.sock calls
+	has out '^m .* CN=ann.x1b\[2J ' 'is told alike'
+	want 0 'calls, for tools' "$rpcd" ctl --socket odd.sock calls --plain
+	has out '^m	0	-	-	.*	-	ann.x1b\[2J$' 'has it at the end'
 	for verb in approve reject revoke forget; do
 		"$rpcd" ctl --socket odd.sock trust "$verb" "$fp" >out 2>err
 		LC_ALL=C grep -q "$(printf 'version\51')" odd/decided

@@ -164,7 +164,7 @@ transfers() {
 		--socket "$tmp/admin"
 	has out 'docs.put .* backups/2026/dumps/café img.tar$' 'it is there'
 	ctl calls --json >out 2>err
-	has out '"file":"backups/2026/dumps/café img.tar"}' 'it is told'
+	has out '"file":"backups/2026/dumps/café img.tar"[,}]' 'it is told'
 	exec 9>&-
 	wait "$put"
 	result $? 'it comes to its end'

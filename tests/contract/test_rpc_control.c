@@ -58,6 +58,8 @@ shows_connections(void **state)
 	text = ctl_get(v, "_.calls");
 	assert_int_equal(ctl_count(text, "\"method\":\"hold\""), 1);
 	assert_int_equal(ctl_count(text, "\"method\":"), 1);
+	assert_int_equal(ctl_count(text, "\"cn\":\"client\""),
+	    rpc_is_secure(rig.kind) ? 1 : 0);
 	rpcrig_answer(&rig, 0, NULL, "x", 1);
 	rpcrig_turn(c[0], &a.n, 1);
 	ctl_has(ctl_get(v, "_.calls"), "\"calls\":[]");

@@ -310,6 +310,7 @@ test_calls(void **state)
 	assert_int_equal(
 	    tui_tell(m, "_.calls", 10000,
 	        "{\"left_out\":3,\"calls\":[{\"method\":\"echo\",\"conn\":4,"
+	        "\"email\":\"\",\"cn\":\"ci\","
 	        "\"stream\":true,\"age_ms\":250,\"left_ms\":500},"
 	        "{\"method\":\"x\",\"canceled\":true,\"file\":\"b/img.tar\","
 	        "\"age_ms\":18446744073709551615,"
@@ -317,6 +318,9 @@ test_calls(void **state)
 	    RK_OK);
 	assert_int_equal(m->n_calls, 2);
 	assert_int_equal(m->calls_left_out, 3);
+	assert_string_equal(m->calls[0].name, "CN=ci");
+	assert_string_equal(m->calls[0].email, "");
+	assert_string_equal(m->calls[1].name, "");
 	assert_int_equal(m->calls[0].began_ms, 9750);
 	assert_int_equal(m->calls[0].deadline_ms, 10500);
 	assert_true(m->calls[0].stream);
