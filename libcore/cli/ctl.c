@@ -316,7 +316,7 @@ static const struct opt opts[] = {
 	    .meta = "CTX",
 	    .complete = COMPLETE_CONTEXT,
 	    .about = "the admin socket that this context of rpcsh's names" },
-	{ .name = "plain", .about = "tab-separated lists for scripts" },
+	{ .name = "plain", .about = "tab-separated lines for scripts" },
 	COMMON_OPTS,
 	{ 0 },
 };

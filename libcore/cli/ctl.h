@@ -68,6 +68,9 @@ uint32_t ctl_len(const struct rk_value *list);
 int ctl_json(const struct out *o, const struct rk_value *map);
 int ctl_json_with(
     const struct out *o, const char *head, const struct rk_value *map);
+/* ctl_plain.c: a map as lines of a name and a value with a tab between them: of
+ * what is in a map in it "its.name", of a list a line for each item. */
+int ctl_plain(const struct out *o, const struct rk_value *map);
 /* "3 d 4 h" */
 const char *ctl_age(uint64_t ms, char dst[32]);
 /* "1.2M": 10^6. */

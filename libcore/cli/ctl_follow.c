@@ -214,9 +214,11 @@ ctl_watch_end(struct ctl *c, int status)
 /* ---- log ---- */
 
 static void
-show_recent(struct ctl *c, const struct rk_value *list, size_t most)
+show_recent(
+    struct ctl *c, const struct rk_value *list, size_t most, bool follows)
 {
 	char level[32];
+	bool any = false;
 
 	for (uint32_t i = 0; i < ctl_len(list); i++) {
 		const struct rk_value *v = &list->u.list.items[i];
@@ -228,7 +230,11 @@ show_recent(struct ctl *c, const struct rk_value *list, size_t most)
 			(void)ctl_json(&c->out, v);
 		else
 			show_line(&c->out, v);
+		any = true;
 	}
+	/* Before what is said from now on there are only objects. */
+	if (!any && !follows && c->out.form == OUT_JSON)
+		out_text(&c->out, "[]\n");
 }
 
 static int
@@ -272,7 +278,7 @@ ctl_log(struct ctl *c)
 	if ((status = ctl_call(c, "_.log", nothing, &doc, NULL)) != 0)
 		return status;
 	c->seen = 0;
-	show_recent(c, rk_value_root(doc), level_of(level));
+	show_recent(c, rk_value_root(doc), level_of(level), follows);
 	rk_value_free(doc);
 	return follows ? follow(c) : 0;
 }

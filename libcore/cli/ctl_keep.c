@@ -301,17 +301,18 @@ static void
 show_findings(const struct ctl *c, const struct rk_value *root)
 {
 	const struct rk_value *list = rk_value_get(root, "findings");
+	const char *gap = c->out.form == OUT_PLAIN ? "\t" : "  ";
 	char raw[600], text[1300];
 
 	for (uint32_t i = 0; i < ctl_len(list); i++) {
 		const struct rk_value *f = &list->u.list.items[i];
 
 		(void)ctl_text(f, "text", raw, sizeof(raw));
-		out_text(&c->out, "%s  %s\n",
-		    is_yes(f, "wrong") ? "wrong" : "note",
+		out_text(&c->out, "%s%s%s\n",
+		    is_yes(f, "wrong") ? "wrong" : "note", gap,
 		    str_escape_again(text, sizeof(text), raw));
 	}
-	if (is_yes(root, "ok"))
+	if (is_yes(root, "ok") && c->out.form != OUT_PLAIN)
 		out_text(&c->out, "nothing is wrong\n");
 }
 

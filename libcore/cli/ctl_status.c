@@ -111,10 +111,13 @@ show_trust(const struct ctl *c, const struct rk_value *status)
 static void
 show_head(const struct ctl *c, const struct rk_value *status)
 {
+	/* An older daemon does not say where it is. */
+	const char *who =
+	    rk_value_get(status, "node") != NULL ? "node" : "name";
 	char name[256], version[256], state[64], age[32];
 
 	out_text(&c->out, "%s %s   up %s",
-	    shown(status, "name", name, sizeof(name)),
+	    shown(status, who, name, sizeof(name)),
 	    shown(status, "version", version, sizeof(version)),
 	    ctl_age(ctl_number(status, "up_ms"), age));
 	show_config(c, rk_value_get(status, "facts"));
@@ -348,6 +351,14 @@ show_status(const struct ctl *c, const struct rk_value *status,
 		    rates->in, rates->out, rates->ms);
 		return ctl_json_with(&c->out, head, status);
 	}
+	if (c->out.form == OUT_PLAIN) {
+		out_text(&c->out,
+		    "rates.in_bytes_per_s\t%" PRIu64
+		    "\nrates.out_bytes_per_s\t%" PRIu64
+		    "\nrates.window_ms\t%" PRIu64 "\n",
+		    rates->in, rates->out, rates->ms);
+		return ctl_plain(&c->out, status);
+	}
 	show_head(c, status);
 	show_listeners(c, status);
 	show_certs(c, rk_value_get(status, "facts"));
@@ -437,7 +448,8 @@ ctl_version(struct ctl *c)
 	if (c->out.form == OUT_JSON)
 		status = version_json(c, name, version);
 	else
-		out_text(&c->out, "%s %s\n", str_escape(a, sizeof(a), name),
+		out_text(&c->out, "%s%s%s\n", str_escape(a, sizeof(a), name),
+		    c->out.form == OUT_PLAIN ? "\t" : " ",
 		    str_escape(b, sizeof(b), version));
 	rk_value_free(doc);
 	return status;

@@ -181,6 +181,8 @@ show_one(const struct ctl_wish *w)
 		    "rpcd ctl trust ls; 8 characters of it are needed");
 	else if (status == 0 && w->ctl->out.form == OUT_JSON)
 		status = ctl_json(&w->ctl->out, found);
+	else if (status == 0 && w->ctl->out.form == OUT_PLAIN)
+		status = ctl_plain(&w->ctl->out, found);
 	else if (status == 0)
 		show_entry(w->ctl, found);
 	rk_value_free(doc);

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 void
@@ -177,12 +178,16 @@ show_status(struct control_question *q, const struct survey_sum *sum,
 	struct rk_trust *trust = control_trust(c);
 	struct buf b;
 	struct kv k = { .b = &b };
+	struct utsname host;
 
 	(void)rows;
+	if (uname(&host) != 0)
+		host.nodename[0] = '\0';
 	buf_init(&b, RK_PAYLOAD_MAX);
-	kv_map(&k, trust != NULL ? 16 : 15);
+	kv_map(&k, trust != NULL ? 17 : 16);
 	kv_pair_text(&k, "name", c->name);
 	kv_pair_text(&k, "version", c->version);
+	kv_pair_text(&k, "node", host.nodename);
 	kv_pair_text(&k, "library", rk_version());
 	kv_pair_uint(&k, "pid", (uint64_t)getpid());
 	kv_pair_text(&k, "state", state_name(c->server->state));

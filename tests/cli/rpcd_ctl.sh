@@ -68,11 +68,22 @@ shows() {
 	await_conns 1 'a client is seen'
 	want 0 'status' ctl status
 	sed -n 1p out >line
-	has line '^rpcd 0\.[0-9.]*   up [0-9]* s   config [0-9T:-]*Z (start)   trust off$' \
+	has line "^$(uname -n) 0\.[0-9.]*   up [0-9]* s   config [0-9T:-]*Z (start)   trust off\$" \
 		'who, how long, by which settings'
 	has out "^listen  $(url tls | sed 's,://, ,')   admin $tmp/admin\$" 'where'
 	has out '^cert    node  ends in [0-9,]* d      CA ends in [0-9,]* d$' \
 		'as whom'
+	want 0 'status, for scripts' ctl status --plain
+	has out '^rates\.window_ms	[1-9][0-9]*$' 'is a line a member'
+	has out "^node	$(uname -n)\$" 'with the host'
+	has out "^listeners	$(url tls)\$" 'with each place'
+	! grep -qv '^[a-z_0-9.]*	[^	]*$' out
+	result $? 'and a tab in each of them'
+	want 0 'version, for scripts' ctl version --plain
+	has out '^rpcd	0\.[0-9.]*$' 'has one, too'
+	want 0 'a log without such lines' ctl log --level error --json
+	has out '^\[\]$' 'is an empty list'
+	want 0 'status' ctl status
 	has out '^load    1 of 4,096 connections   0 calls running   0\.0* MB/s in   0\.0* MB/s out$' 'how much'
 	has out '^now     0 active, 1 idle, 0 new, 0 closing$' 'what they do'
 	has out '^limits  4,096 connections, .* idle 5 min 0 s$' 'and at most'
@@ -276,12 +287,12 @@ follows() {
 	has err 'ctl.conf:12: .*nonsense' 'says where and what'
 	want 0 'status' ctl status
 	has out '^reload  20.* failed: ' 'remembers'
-	has out '^rpcd .*   config [0-9T:-]*Z (reload failed)   ' 'at once'
+	has out '^[^ ]* 0\..*   config [0-9T:-]*Z (reload failed)   ' 'at once'
 	conf
 	want 0 'reload of a good one' ctl reload --json
 	has out '^{"schema":1,"ok":true}$' 'in JSON'
 	want 0 'status' ctl status
-	has out '^rpcd .*   config [0-9T:-]*Z (reload ok)   ' 'says so'
+	has out '^[^ ]* 0\..*   config [0-9T:-]*Z (reload ok)   ' 'says so'
 	want 0 'the log may say more' ctl log --set debug
 	alice echo --raw x >out 2>err
 	logged ': open$' 'and does'

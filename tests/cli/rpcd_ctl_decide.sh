@@ -40,7 +40,7 @@ reloads() {
 	[ ! -e known.db ] && ! grep -q decisions known
 	result $? 'makes no store'
 	want 0 'status' ctl status
-	has out '^rpcd .*   trust file' 'and the mode is what it was'
+	has out '^[^ ]* 0\..*   trust file' 'and the mode is what it was'
 	conf ask
 	want 0 'with it' ctl reload
 	[ -e known.db ]

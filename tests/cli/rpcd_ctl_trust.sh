@@ -81,11 +81,14 @@ approves() {
 	until_ok grep -q "	arrived	.*	alice@example.org	$fp	new$" watched
 	result $? 'conns -w tells'
 	want 0 'status' ctl status
-	has out '^rpcd .*   trust ask, 0 known, 1 waiting, 0 rejected$' 'counts'
+	has out '^[^ ]* 0\..*   trust ask, 0 known, 1 waiting, 0 rejected$' 'counts'
 	want 0 'a table' ctl trust ls
 	has out '^STATE  *EMAIL  *KEY' 'has a head'
 	want 0 'show' ctl trust show "$(printf '%.15s' "$fp")"
 	has out '^email  alice@example.org$' 'has who it is'
+	want 0 'for scripts' ctl trust show "$fp" --plain
+	has out "^fingerprint	$fp\$" 'has its name and a tab before each'
+	has out '^addresses	127\.0\.0\.1$' 'as it is'
 	want 0 'in JSON' ctl trust show "$fp" --json
 	has out "^{\"schema\":1,\"state\":\"new\".*\"$fp\"" 'too'
 	has out '"address":"127.0.0.1".*"cn":"alice"' 'by its host and name'
