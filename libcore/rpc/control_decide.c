@@ -88,7 +88,7 @@ take_verb(struct gp_reader *g, struct control_order *o)
 	if (gp_get_str(g, &word) != RK_OK)
 		return RK_EPROTO;
 	for (size_t i = 0; i < N_VERBS; i++) {
-		if (!control_is_word(word, verbs[i]))
+		if (!str_is(word, verbs[i]))
 			continue;
 		o->order.verb = (enum rk_ask_verb)i;
 		o->has_verb = true;
@@ -143,23 +143,23 @@ take_note(struct gp_reader *g, struct control_order *o)
 static enum rk_err
 take_member(struct gp_reader *g, struct rk_str key, struct control_order *o)
 {
-	if (control_is_word(key, "key"))
+	if (str_is(key, "key"))
 		return take_key(g, o->key, &o->order.key);
-	if (control_is_word(key, "by"))
+	if (str_is(key, "by"))
 		return take_key(g, o->by, &o->order.by);
-	if (control_is_word(key, "verb"))
+	if (str_is(key, "verb"))
 		return take_verb(g, o);
-	if (control_is_word(key, "version"))
+	if (str_is(key, "version"))
 		return gp_get_uint(g, &o->order.version);
-	if (control_is_word(key, "by_version"))
+	if (str_is(key, "by_version"))
 		return gp_get_uint(g, &o->order.by_version);
-	if (control_is_word(key, "changed"))
+	if (str_is(key, "changed"))
 		return gp_get_bool(g, &o->order.changed);
-	if (control_is_word(key, "seconds"))
+	if (str_is(key, "seconds"))
 		return gp_get_uint(g, &o->seconds);
-	if (control_is_word(key, "note"))
+	if (str_is(key, "note"))
 		return take_note(g, o);
-	if (control_is_word(key, "via"))
+	if (str_is(key, "via"))
 		return control_take_word(g, o->via, sizeof(o->via));
 	return RK_EPROTO;
 }
@@ -345,12 +345,11 @@ read_undo(struct rk_bytes p, struct control_order *o)
 	for (; n > 0 && r == RK_OK; n--) {
 		if ((r = gp_get_key(&g, &key)) != RK_OK)
 			break;
-		if (control_is_word(key, "line"))
+		if (str_is(key, "line"))
 			r = gp_get_uint(&g, &o->order.line);
 		else
-			r = control_is_word(key, "key") ||
-			            control_is_word(key, "via") ||
-			            control_is_word(key, "version")
+			r = str_is(key, "key") || str_is(key, "via") ||
+			            str_is(key, "version")
 			        ? take_member(&g, key, o)
 			        : RK_EPROTO;
 	}

@@ -41,13 +41,13 @@ control_read_target(struct rk_bytes p, struct survey_target *t)
 	if (p.len == 0 || gp_get_map(&g, &n) != RK_OK || n != 1 ||
 	    gp_get_key(&g, &key) != RK_OK)
 		return RK_EPROTO;
-	if (control_is_word(key, "conn")) {
+	if (str_is(key, "conn")) {
 		t->by = SURVEY_BY_CONN;
 		return gp_get_uint(&g, &t->conn);
 	}
-	if (control_is_word(key, "fp"))
+	if (str_is(key, "fp"))
 		t->by = SURVEY_BY_FP;
-	else if (control_is_word(key, "address"))
+	else if (str_is(key, "address"))
 		t->by = SURVEY_BY_ADDRESS;
 	else
 		return RK_EPROTO;
@@ -131,13 +131,13 @@ control_read_call(struct rk_bytes p, struct survey_target *t, char via[17])
 	for (uint32_t i = 0; i < n; i++) {
 		if (gp_get_key(&g, &key) != RK_OK)
 			return RK_EPROTO;
-		if (control_is_word(key, "conn")) {
+		if (str_is(key, "conn")) {
 			has_conn = true;
 			r = gp_get_uint(&g, &t->conn);
-		} else if (control_is_word(key, "id")) {
+		} else if (str_is(key, "id")) {
 			has_call = true;
 			r = gp_get_uint(&g, &t->call);
-		} else if (control_is_word(key, "via")) {
+		} else if (str_is(key, "via")) {
 			r = control_take_word(&g, via, 17);
 		} else {
 			return RK_EPROTO;

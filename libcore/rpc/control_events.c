@@ -524,7 +524,7 @@ control_read_wishes(struct rk_bytes p, struct control_reader *r)
 			e = gp_get_bool(&g, &r->trust);
 		} else if (key.len == 5 && memcmp(key.ptr, "calls", 5) == 0) {
 			e = gp_get_bool(&g, &r->calls);
-		} else if (control_is_word(key, "of")) {
+		} else if (str_is(key, "of")) {
 			e = gp_get_uint(&g, &r->of);
 		} else {
 			e = gp_skip(&g);

@@ -241,7 +241,6 @@ rk_handler_fn control_on_unlock;
 /* A pair of _.status. */
 void control_put_trust(
     struct kv *k, const struct rk_control *c, struct rk_trust *trust);
-bool control_is_word(struct rk_str s, const char *word);
 /* Take the head of a map that is whole and has each name once: of two equal
  * ones nobody knows which was meant.  RK_EPROTO. */
 RK_MUST enum rk_err control_get_map(struct gp_reader *g, uint32_t *n);

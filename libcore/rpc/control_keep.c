@@ -47,7 +47,7 @@ read_number(struct rk_bytes p, const char *name, uint64_t *out)
 		return RK_EPROTO;
 	if (n == 0)
 		return RK_OK;
-	if (gp_get_key(&g, &key) != RK_OK || !control_is_word(key, name))
+	if (gp_get_key(&g, &key) != RK_OK || !str_is(key, name))
 		return RK_EPROTO;
 	return gp_get_uint(&g, out);
 }
@@ -163,9 +163,9 @@ read_part(struct rk_bytes p, uint64_t *from, char sum[BLAKE3_TEXT_LEN])
 	for (; n > 0 && r == RK_OK; n--) {
 		if ((r = gp_get_key(&g, &key)) != RK_OK)
 			break;
-		if (control_is_word(key, "from"))
+		if (str_is(key, "from"))
 			r = gp_get_uint(&g, from);
-		else if (control_is_word(key, "sum"))
+		else if (str_is(key, "sum"))
 			r = control_take_text(&g, sum, BLAKE3_TEXT_LEN);
 		else
 			r = RK_EPROTO;
@@ -236,16 +236,16 @@ control_read_import(struct rk_bytes p, struct control_import *out)
 	for (; n > 0 && r == RK_OK; n--) {
 		if ((r = gp_get_key(&g, &key)) != RK_OK)
 			break;
-		if (control_is_word(key, "text")) {
+		if (str_is(key, "text")) {
 			r = gp_get_str(&g, &out->text);
 			given = true;
-		} else if (control_is_word(key, "from")) {
+		} else if (str_is(key, "from")) {
 			r = gp_get_uint(&g, &out->from);
-		} else if (control_is_word(key, "more")) {
+		} else if (str_is(key, "more")) {
 			r = gp_get_bool(&g, &out->more);
-		} else if (control_is_word(key, "changed")) {
+		} else if (str_is(key, "changed")) {
 			r = gp_get_bool(&g, &out->changed);
-		} else if (control_is_word(key, "via")) {
+		} else if (str_is(key, "via")) {
 			r = control_take_word(&g, out->via, sizeof(out->via));
 		} else {
 			r = RK_EPROTO;

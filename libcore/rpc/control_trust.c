@@ -10,12 +10,6 @@
 
 /* ---- the mode ---- */
 
-bool
-control_is_word(struct rk_str s, const char *word)
-{
-	return s.len == strlen(word) && memcmp(s.ptr, word, s.len) == 0;
-}
-
 #define MEMBERS_MAX 32 /* more than any method has */
 
 /* Is this name among the n first of the map? */
@@ -153,16 +147,15 @@ read_mode(struct rk_bytes p, enum rk_trust_mode *mode, char *via, size_t len)
 	for (; n > 0; n--) {
 		if (gp_get_key(&g, &key) != RK_OK)
 			return RK_EPROTO;
-		if (control_is_word(key, "via")) {
+		if (str_is(key, "via")) {
 			if (control_take_word(&g, via, len) != RK_OK)
 				return RK_EPROTO;
 			continue;
 		}
-		if (!control_is_word(key, "mode") ||
-		    gp_get_str(&g, &word) != RK_OK)
+		if (!str_is(key, "mode") || gp_get_str(&g, &word) != RK_OK)
 			return RK_EPROTO;
 		for (m = 0; m <= RK_TRUST_ACCEPT_NEW; m++) {
-			if (control_is_word(
+			if (str_is(
 			        word, policy_mode_name((enum rk_trust_mode)m)))
 				break;
 		}
@@ -216,7 +209,7 @@ read_via(struct rk_bytes p, char *via, size_t len)
 		return RK_EPROTO;
 	if (n == 0)
 		return RK_OK;
-	if (gp_get_key(&g, &key) != RK_OK || !control_is_word(key, "via"))
+	if (gp_get_key(&g, &key) != RK_OK || !str_is(key, "via"))
 		return RK_EPROTO;
 	return control_take_word(&g, via, len);
 }
