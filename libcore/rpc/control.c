@@ -1,6 +1,7 @@
 /* A control's life: its sockets, the servers behind them, facts, the end. */
 #include "rpc/control_int.h"
 
+#include "base/container.h"
 #include "base/error.h"
 #include "base/str.h"
 
@@ -245,9 +246,7 @@ rk_control_fact(struct rk_control *c, const char *key, const char *text)
 static void
 on_stopped(struct mail *m)
 {
-	struct rk_control *c =
-	    (struct rk_control *)(void *)((char *)m -
-	                                  offsetof(struct rk_control, stopped));
+	struct rk_control *c = container_of(m, struct rk_control, stopped);
 
 	if (c->done != NULL)
 		c->done(c->done_arg);

@@ -1,6 +1,7 @@
 /* What a control pushes of keys that wait, and of decisions about them. */
 #include "rpc/control_int.h"
 
+#include "base/container.h"
 #include "base/error.h"
 #include "trust/policy.h"
 #include "trust/room.h"
@@ -115,10 +116,7 @@ show_news(struct rk_control *c, const struct control_news *news)
 static void
 on_news(struct mail *m)
 {
-	struct rk_control *c =
-	    (struct rk_control *)(void *)((char *)m -
-	                                  offsetof(struct rk_control, ask) -
-	                                  offsetof(struct control_ask, mail));
+	struct rk_control *c = container_of(m, struct rk_control, ask.mail);
 	struct control_newses now = TAILQ_HEAD_INITIALIZER(now);
 	struct control_news *news;
 	struct control_reader *r;
@@ -188,9 +186,7 @@ control_ask_close(struct rk_control *c)
 void
 control_on_replaced(struct server_watch *w)
 {
-	struct rk_control *c =
-	    (struct rk_control *)(void *)((char *)w -
-	                                  offsetof(struct rk_control, watch));
+	struct rk_control *c = control_of(w);
 	struct rk_ask_watch *before = c->ask.watch;
 
 	c->ask.watch = NULL;

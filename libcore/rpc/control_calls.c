@@ -1,14 +1,6 @@
 /* What a control pushes of calls: they have begun, they have ended. */
 #include "rpc/control_int.h"
 
-static struct rk_control *
-control_of(struct server_watch *w)
-{
-	return (
-	    struct rk_control *)(void *)((char *)w -
-	                                 offsetof(struct rk_control, watch));
-}
-
 static bool
 wants_of(const struct control_reader *r, uint64_t conn)
 {

@@ -93,9 +93,7 @@ is_present(const struct rk_control *c, const char *fp)
 void
 control_on_listed(struct server_watch *w, const struct rk_cert_info *cert)
 {
-	struct rk_control *c =
-	    (struct rk_control *)(void *)((char *)w -
-	                                  offsetof(struct rk_control, watch));
+	struct rk_control *c = control_of(w);
 
 	if (find(c, cert->fp) != NULL || is_present(c, cert->fp))
 		return;

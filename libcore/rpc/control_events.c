@@ -1,6 +1,7 @@
 /* What a control pushes: events of connections, of the program, of the log. */
 #include "rpc/control_int.h"
 
+#include "base/container.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "rpc/greenpack.h"
@@ -169,14 +170,6 @@ control_event_to(struct control_reader *r, const struct kv *k)
 
 /* ---- connections ---- */
 
-static struct rk_control *
-control_of(struct server_watch *w)
-{
-	return (
-	    struct rk_control *)(void *)((char *)w -
-	                                 offsetof(struct rk_control, watch));
-}
-
 void
 control_event_begin(
     struct kv *k, struct buf *b, uint32_t more, const char *event)
@@ -306,9 +299,7 @@ static void
 on_end_closed(
     struct server_watch *w, const struct admission *a, const char *why)
 {
-	struct control_end *e =
-	    (struct control_end *)(void *)((char *)w -
-	                                   offsetof(struct control_end, watch));
+	struct control_end *e = container_of(w, struct control_end, watch);
 	struct rk_control *c = e->control;
 	struct control_reader *r = TAILQ_FIRST(&c->readers), *next;
 
@@ -379,10 +370,7 @@ keep_line(struct control_log *g, struct control_line *l)
 static void
 on_lines(struct mail *m)
 {
-	struct rk_control *c =
-	    (struct rk_control *)(void *)((char *)m -
-	                                  offsetof(struct rk_control, log) -
-	                                  offsetof(struct control_log, mail));
+	struct rk_control *c = container_of(m, struct rk_control, log.mail);
 	struct control_lines now = TAILQ_HEAD_INITIALIZER(now);
 	struct control_line *l;
 	struct control_reader *r;

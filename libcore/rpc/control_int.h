@@ -2,6 +2,7 @@
 #ifndef RPCKIT_RPC_CONTROL_INT_H
 #define RPCKIT_RPC_CONTROL_INT_H
 
+#include "base/container.h"
 #include "base/tap.h"
 #include "rpc/greenpack.h"
 #include "rpc/kv.h"
@@ -135,6 +136,13 @@ struct rk_control {
 	void (*done)(void *arg);
 	void *done_arg;
 };
+
+/* Whose hook for the server this is. */
+static inline struct rk_control *
+control_of(struct server_watch *w)
+{
+	return container_of(w, struct rk_control, watch);
+}
 
 /* One of its sockets: a path, or a descriptor. */
 struct control_place {

@@ -1,6 +1,7 @@
 /* Surveys: asking every worker of a server about its connections and calls. */
 #include "rpc/survey.h"
 
+#include "base/container.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "rpc/kv.h"
@@ -453,7 +454,7 @@ static void leg_back(struct mail *m);
 static void
 leg_take(struct mail *m)
 {
-	struct survey_leg *leg = (struct survey_leg *)(void *)m;
+	struct survey_leg *leg = container_of(m, struct survey_leg, mail);
 	struct worker *w = leg->worker;
 	struct server_conn *c;
 	uint64_t in, out;
@@ -536,7 +537,7 @@ finish(struct survey *s)
 static void
 leg_back(struct mail *m)
 {
-	struct survey *s = ((struct survey_leg *)(void *)m)->survey;
+	struct survey *s = container_of(m, struct survey_leg, mail)->survey;
 
 	s->due--;
 	if (s->due == 0)
