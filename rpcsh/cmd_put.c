@@ -41,14 +41,6 @@ struct put {
 	uint8_t piece[SOURCE_PIECE];
 };
 
-static bool
-ends_with(const char *s, const char *end)
-{
-	size_t a = strlen(s), b = strlen(end);
-
-	return a > b && strcmp(s + a - b, end) == 0;
-}
-
 static const char *
 base_of(const char *path)
 {
@@ -335,7 +327,7 @@ cmd_put(struct args *a, void *ctx)
 	if (transfer_init(&p->x, a, ctx) != RK_OK) {
 		status = out_error(&o, &p->x.err, "rpcsh put -h");
 	} else {
-		p->service = ends_with(p->x.method, ".put");
+		p->service = str_ends(p->x.method, ".put");
 		status = put(p, words[1]);
 	}
 	status = trace_close(&p->x.trace, status);

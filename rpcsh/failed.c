@@ -134,14 +134,6 @@ is_lost(const struct target *t, const struct rk_error *err)
 	           strstr(err->text, "close_notify") != NULL);
 }
 
-static bool
-ends_with(const char *text, const char *end)
-{
-	size_t len = strlen(text), n = strlen(end);
-
-	return len >= n && strcmp(text + len - n, end) == 0;
-}
-
 /*
  * Has it ended in order, and has said nothing here before?  So ends the wait of
  * a key that nobody decided about, and the time of a connection that did
@@ -153,9 +145,9 @@ is_unheard(const struct target *t, const struct rk_error *err)
 	if (err->code != RK_ECLOSED || t->answered)
 		return false;
 	if (target_is_session(t))
-		return ends_with(err->text, "for reasons of its own");
-	return ends_with(err->text, "closed by the peer") ||
-	       ends_with(err->text, "it waited too long");
+		return str_ends(err->text, "for reasons of its own");
+	return str_ends(err->text, "closed by the peer") ||
+	       str_ends(err->text, "it waited too long");
 }
 
 /* ---- advice ---- */

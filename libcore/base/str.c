@@ -62,6 +62,14 @@ str_is(struct rk_str s, const char *text)
 }
 
 bool
+str_ends(const char *text, const char *end)
+{
+	size_t len = strlen(text), n = strlen(end);
+
+	return len >= n && strcmp(text + len - n, end) == 0;
+}
+
+bool
 str_is_space(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';

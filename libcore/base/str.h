@@ -12,6 +12,8 @@ size_t str_copy(char *dst, size_t dst_len, const char *src);
 struct rk_str str_view(const char *text);
 /* Are these the bytes of a text? */
 bool str_is(struct rk_str s, const char *text);
+/* Does it end so? */
+bool str_ends(const char *text, const char *end);
 /* A space, a tab, or an end of a line: CR or LF. */
 bool str_is_space(char c);
 

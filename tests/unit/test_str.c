@@ -43,6 +43,11 @@ test_views(void **state)
 	assert_true(str_is(s, "abc"));
 	assert_false(str_is(s, "ab"));
 	assert_false(str_is(s, "abcd"));
+	assert_true(str_ends("abc", "bc"));
+	assert_true(str_ends("abc", "abc"));
+	assert_true(str_ends("abc", ""));
+	assert_false(str_ends("abc", "b"));
+	assert_false(str_ends("bc", "abc"));
 	assert_false(str_is(s, "abd"));
 	assert_true(str_is(none, ""));
 	assert_false(str_is(none, "a"));
