@@ -6,7 +6,6 @@
 
 #include <cmocka.h>
 
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,8 +26,7 @@ shows_connections(void **state)
 	char want[128];
 	const char *text;
 
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
+	ctl_start(&ctl, &rig, *state);
 	v = ctl_visit(ctl.view, NULL);
 	ctl_has(ctl_get(v, "_.conns"), "\"conns\":[]");
 	for (size_t i = 0; i < 3; i++)
@@ -66,8 +64,7 @@ shows_connections(void **state)
 	for (size_t i = 0; i < 3; i++)
 		rk_client_free(c[i]);
 	rk_client_free(v);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 }
 
 static void
@@ -93,8 +90,7 @@ shows_figures(void **state)
 	char want[200];
 	const char *text;
 
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
+	ctl_start(&ctl, &rig, *state);
 	rpcrig_do(&rig, set_fact, &ctl);
 	v = ctl_visit(ctl.path, NULL);
 	for (size_t i = 0; i < 2; i++) {
@@ -123,25 +119,10 @@ shows_figures(void **state)
 	assert_null(strstr(ctl_get(v, "_.serves"), "_.kick"));
 	rk_client_free(c[1]);
 	rk_client_free(v);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 }
 
 /* ---- what steers ---- */
-
-static void
-await_gone(struct rk_client *c)
-{
-	uint64_t until = rpcrig_now() + RPCRIG_PATIENCE_MS;
-
-	while (rk_client_peer(c) != NULL) {
-		struct pollfd p = { rk_client_fd(c), POLLIN, 0 };
-
-		assert_true(rpcrig_now() < until);
-		(void)poll(&p, 1, 10);
-		assert_int_equal(rk_client_process(c), RK_OK);
-	}
-}
 
 static void
 kick_conn(struct rk_client *v, uint64_t id, enum rk_err want)
@@ -166,8 +147,7 @@ kicks(void **state)
 	struct rk_cert_info info;
 	uint64_t id;
 
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
+	ctl_start(&ctl, &rig, *state);
 	v = ctl_visit(ctl.path, NULL);
 	for (size_t i = 0; i < 4; i++)
 		c[i] = push_client(
@@ -178,7 +158,7 @@ kicks(void **state)
 	while (rpcrig_get(&rig, &rig.n_held) == 0)
 		assert_int_equal(rk_client_process(c[0]), RK_OK);
 	kick_conn(v, id, RK_OK);
-	await_gone(c[0]);
+	ctl_await_gone(c[0]);
 	rpcrig_turn(c[0], &held.n, 1);
 	assert_int_not_equal(held.code, RK_OK);
 	rpcrig_await(&rig, &rig.n_canceled, 1);
@@ -192,13 +172,13 @@ kicks(void **state)
 		assert_int_equal(ctl_order(v, "_.kick", "address",
 		                     rk_client_peer(c[1])->local),
 		    RK_OK);
-		await_gone(c[1]);
+		ctl_await_gone(c[1]);
 		rpcrig_await_conns(&rig, 2);
 	}
 	assert_true(rk_ident_info(rpcworld.client, &info));
 	if (rpc_is_secure(rig.kind)) {
 		assert_int_equal(ctl_order(v, "_.kick", "fp", info.fp), RK_OK);
-		await_gone(c[2]);
+		ctl_await_gone(c[2]);
 		rpcrig_await_conns(&rig, 1);
 		push_sync(c[3]);
 	}
@@ -213,8 +193,7 @@ kicks(void **state)
 	for (size_t i = 0; i < 4; i++)
 		rk_client_free(c[i]);
 	rk_client_free(v);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 }
 
 static void
@@ -225,8 +204,7 @@ orders_the_program(void **state)
 	struct rk_client *v;
 	enum rk_err code;
 
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
+	ctl_start(&ctl, &rig, *state);
 	v = ctl_visit(ctl.path, NULL);
 	assert_string_equal(ctl_ask(v, "_.reload", NULL, 0, &code),
 	    "this program cannot do that");
@@ -235,8 +213,7 @@ orders_the_program(void **state)
 	assert_int_equal(ctl_order(v, "_.stop", NULL, NULL), RK_OK);
 	ctl_was_told(&ctl, "stop");
 	rk_client_free(v);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 }
 
 static void
@@ -250,8 +227,7 @@ refuses_to_steer_read_only(void **state)
 	struct stat st;
 	enum rk_err code;
 
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
+	ctl_start(&ctl, &rig, *state);
 	assert_int_equal(stat(ctl.view, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	v = ctl_visit(ctl.view, NULL);
@@ -263,8 +239,7 @@ refuses_to_steer_read_only(void **state)
 	ctl_has(ctl_get(v, "_.methods"), "_.conns");
 	ctl_was_told(&ctl, "");
 	rk_client_free(v);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 }
 
 /* None of it is there for those who come by the server's own listeners. */
@@ -282,16 +257,14 @@ is_not_on_the_network(void **state)
 	struct rpcanswer a = { 0 };
 	struct rk_client *c;
 
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
+	ctl_start(&ctl, &rig, *state);
 	c = push_client(&rig, &p, NULL);
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		assert_int_equal(
 		    rpcrig_try(c, all[i], NULL, 0, &a), RK_ENOMETHOD);
 	ctl_was_told(&ctl, "");
 	rk_client_free(c);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 }
 
 int

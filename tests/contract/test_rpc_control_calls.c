@@ -73,8 +73,7 @@ counts_methods(void **state)
 	struct rk_client *c[3], *v;
 	const char *row, *text;
 
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
+	ctl_start(&ctl, &rig, *state);
 	v = ctl_visit(ctl.view, NULL);
 	assert_int_equal(number(figures_of(v, "fail"), "calls"), 0);
 	for (size_t i = 0; i < 3; i++) {
@@ -114,8 +113,7 @@ counts_methods(void **state)
 	for (size_t i = 0; i < 3; i++)
 		rk_client_free(c[i]);
 	rk_client_free(v);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 }
 
 /* As far as its transport knows. */
@@ -129,8 +127,7 @@ describes_connections(void **state)
 	struct rk_client *c, *v;
 	const char *text;
 
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
+	ctl_start(&ctl, &rig, *state);
 	v = ctl_visit(ctl.view, NULL);
 	c = push_client(&rig, &p, NULL);
 	text = ctl_get(v, "_.conns");
@@ -162,8 +159,7 @@ describes_connections(void **state)
 	}
 	rk_client_free(c);
 	rk_client_free(v);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 }
 
 struct swap {
@@ -191,8 +187,7 @@ counts_across_new_methods(void **state)
 	struct rk_client *c, *v;
 	struct swap s;
 
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
+	ctl_start(&ctl, &rig, *state);
 	v = ctl_visit(ctl.view, NULL);
 	c = push_client(&rig, &p, NULL);
 	(void)rpcrig_submit(c, "hold", "x", 1, &held);
@@ -207,8 +202,7 @@ counts_across_new_methods(void **state)
 	assert_int_equal(number(figures_of(v, "hold"), "errors"), 1);
 	rk_client_free(c);
 	rk_client_free(v);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 }
 
 static void
@@ -224,8 +218,7 @@ pushes_calls(void **state)
 	uint64_t id;
 
 	assert_non_null(news);
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
+	ctl_start(&ctl, &rig, *state);
 	v = ctl_visit(ctl.view, news);
 	/* Not unless they are asked for. */
 	assert_int_equal(ctl_order(v, "_.events", "x", "y"), RK_OK);
@@ -259,8 +252,7 @@ pushes_calls(void **state)
 	assert_int_equal(ctl_count(news->all, "\"event\":\"begun\""), 2);
 	assert_int_equal(ctl_count(news->all, "\"event\":\"ended\""), 2);
 	rk_client_free(v);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 	free(news);
 }
 
@@ -278,8 +270,7 @@ pushes_calls_of_one(void **state)
 	enum rk_err code;
 
 	assert_non_null(news);
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
+	ctl_start(&ctl, &rig, *state);
 	v = ctl_visit(ctl.view, news);
 	c = push_client(&rig, &p, NULL);
 	d = push_client(&rig, &p, NULL);
@@ -297,8 +288,7 @@ pushes_calls_of_one(void **state)
 	rk_client_free(c);
 	rk_client_free(d);
 	rk_client_free(v);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 	free(news);
 }
 
@@ -319,8 +309,7 @@ bounds_events_of_calls(void **state)
 
 	assert_non_null(a);
 	assert_non_null(news);
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
+	ctl_start(&ctl, &rig, *state);
 	v = ctl_visit(ctl.view, news);
 	c = push_client(&rig, &p, NULL);
 	want_calls(v, true);
@@ -337,8 +326,7 @@ bounds_events_of_calls(void **state)
 	assert_int_equal(number(figures_of(v, "echo"), "ended"), CALLS);
 	rk_client_free(c);
 	rk_client_free(v);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 	free(news);
 	free(a);
 }
@@ -393,8 +381,7 @@ cancels_a_call(void **state)
 	struct rk_client *c, *v;
 	uint64_t id, conn;
 
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
+	ctl_start(&ctl, &rig, *state);
 	v = ctl_visit(ctl.path, NULL);
 	c = rpcrig_client(&rig);
 	(void)rpcrig_submit(c, "hold", "x", 1, &held);
@@ -421,8 +408,7 @@ cancels_a_call(void **state)
 	assert_int_equal(held.n, 1);
 	rk_client_free(c);
 	rk_client_free(v);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 }
 
 /* One whose end tells its own handler, and its caller. */
@@ -449,8 +435,7 @@ cancels_a_stream(void **state)
 	assert_int_equal(atomic_load(&streamworld.ended_code), RK_ECANCELED);
 	rk_client_free(c);
 	rk_client_free(v);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 }
 
 static void
@@ -486,8 +471,7 @@ wants_a_whole_order(void **state)
 	struct rk_client *v;
 	enum rk_err code;
 
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
+	ctl_start(&ctl, &rig, *state);
 	v = ctl_visit(ctl.path, NULL);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		ctl_has(
@@ -497,8 +481,7 @@ wants_a_whole_order(void **state)
 	v = ctl_visit(ctl.view, NULL);
 	assert_string_equal(cancel(v, 1, 1), "not allowed for this caller");
 	rk_client_free(v);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 }
 
 int

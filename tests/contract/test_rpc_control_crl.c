@@ -6,7 +6,6 @@
 
 #include <cmocka.h>
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,8 +98,7 @@ begin(const struct rpcrun *run)
 static void
 end(void)
 {
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 	rk_trust_free(rig.conf.trust);
 	rk_ident_free(node);
 	(void)unlink(list);
@@ -118,20 +116,6 @@ static void
 look(void)
 {
 	rpcrig_do(&rig, look_now, NULL);
-}
-
-static void
-await_gone(struct rk_client *c)
-{
-	uint64_t until = rpcrig_now() + RPCRIG_PATIENCE_MS;
-
-	while (rk_client_peer(c) != NULL) {
-		struct pollfd p = { rk_client_fd(c), POLLIN, 0 };
-
-		assert_true(rpcrig_now() < until);
-		(void)poll(&p, 1, 10);
-		assert_int_equal(rk_client_process(c), RK_OK);
-	}
 }
 
 static void
@@ -179,7 +163,7 @@ ends_connections(void **state)
 	rpclog_start();
 	write_list(rpcworld.client);
 	look();
-	await_gone(c);
+	ctl_await_gone(c);
 	rpcrig_turn(c, &held.n, 1);
 	assert_int_not_equal(held.code, RK_OK);
 	rpcrig_await(&rig, &rig.n_canceled, 1);
@@ -236,7 +220,7 @@ minds_bad_lists(void **state)
 	look();
 	rpclog_await(RK_LOG_INFO, "can be read again", 1);
 	rpclog_stop();
-	await_gone(c);
+	ctl_await_gone(c);
 	rk_client_free(c);
 	c = push_client(&rig, &p, rpcworld.other);
 	push_sync(c);
@@ -257,7 +241,7 @@ forgets_who_is_back(void **state)
 	push_sync(c);
 	write_list(rpcworld.client);
 	look();
-	await_gone(c);
+	ctl_await_gone(c);
 	rk_client_free(c);
 	while (strstr(ctl_get(v, "_.trust"), "revoked") == NULL)
 		continue;

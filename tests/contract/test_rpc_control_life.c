@@ -36,8 +36,7 @@ refuses_other_users(void **state)
 
 	if (geteuid() != 0)
 		skip();
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
+	ctl_start(&ctl, &rig, *state);
 	rpclog_start();
 	assert_int_equal(chmod(ctl.path, 0666), 0);
 	assert_int_equal(chmod(rpcworld.dir, 0755), 0);
@@ -67,8 +66,7 @@ refuses_other_users(void **state)
 	rpclog_await(RK_LOG_WARN,
 	    "refused: only for root and the user of this program", 1);
 	rpclog_stop();
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 }
 
 /* ---- the mute ---- */
@@ -94,8 +92,7 @@ puts_the_mute_out(void **state)
 	struct pollfd p = { .events = POLLIN };
 	char byte;
 
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
+	ctl_start(&ctl, &rig, *state);
 	rpcrig_do(&rig, be_impatient, &ctl);
 	c = ctl_visit(ctl.path, &news);
 	ctl_has(ctl_get(c, "_.status"), "\"state\":\"running\"");
@@ -109,8 +106,7 @@ puts_the_mute_out(void **state)
 	(void)close(p.fd);
 	ctl_has(ctl_get(c, "_.status"), "\"state\":\"running\"");
 	rk_client_free(c);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 }
 
 /* ---- events ---- */
@@ -126,8 +122,7 @@ pushes_events(void **state)
 	char want[64];
 
 	assert_non_null(news);
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
+	ctl_start(&ctl, &rig, *state);
 	v = ctl_visit(ctl.view, news);
 	assert_int_equal(ctl_order(v, "_.events", "log", "loud"), RK_EREMOTE);
 	assert_int_equal(ctl_order(v, "_.events", "log", "debug"), RK_OK);
@@ -141,8 +136,7 @@ pushes_events(void **state)
 	/* The log too, though this program's own is silent. */
 	ctl_await_news(v, news, "\"level\":\"debug\"");
 	rk_client_free(v);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 	free(news);
 }
 
@@ -174,8 +168,7 @@ bounds_what_waits(void **state)
 	uint64_t got = 0;
 
 	assert_non_null(news);
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
+	ctl_start(&ctl, &rig, *state);
 	v = ctl_visit(ctl.view, news);
 	assert_int_equal(ctl_order(v, "_.events", "x", "y"), RK_OK);
 	rpcrig_do(&rig, flood, &ctl);
@@ -188,8 +181,7 @@ bounds_what_waits(void **state)
 	assert_int_equal(got, FLOOD + 1);
 	ctl_has(ctl_get(v, "_.status"), "\"state\":\"running\"");
 	rk_client_free(v);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 	free(news);
 }
 
@@ -200,8 +192,7 @@ keeps_the_log(void **state)
 	struct ctl ctl;
 	struct rk_client *v;
 
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
+	ctl_start(&ctl, &rig, *state);
 	v = ctl_visit(ctl.path, NULL);
 	for (int i = 0; i < 300; i++)
 		log_event(RK_LOG_WARN, "test", "line %d\x1b", i);
@@ -221,8 +212,7 @@ keeps_the_log(void **state)
 	assert_int_equal(rpclog_count(RK_LOG_DEBUG, "not heard"), 0);
 	rpclog_stop();
 	rk_client_free(v);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 }
 
 /* ---- where it listens, and its end ---- */
@@ -257,8 +247,7 @@ minds_its_sockets(void **state)
 	other.conf.path = other.conf.view_path = NULL;
 	rpcrig_do(&rig, ctl_make, &other);
 	assert_int_equal(other.r, RK_EINVAL);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 }
 
 /* The server may stop first; a question meanwhile is answered. */
@@ -271,8 +260,7 @@ outlives_the_server(void **state)
 	struct rpcanswer a = { 0 }, b = { 0 };
 	struct rk_client *c, *v;
 
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
+	ctl_start(&ctl, &rig, *state);
 	v = ctl_visit(ctl.path, NULL);
 	c = push_client(&rig, &p, NULL);
 	(void)rpcrig_submit(c, "hold", "x", 1, &a);

@@ -47,8 +47,7 @@ tells_what_moved(void **state)
 		continue;
 	rk_client_free(c);
 	rk_client_free(v);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 }
 
 /* The server's row of the stream with this size among its arguments. */
@@ -139,8 +138,7 @@ tells_which_file(void **state)
 	assert_null(strstr(ctl_get(v, "_.calls"), "plan.txt"));
 	rk_client_free(c);
 	rk_client_free(v);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 }
 
 int

@@ -260,8 +260,7 @@ shows_where_the_peer_is(void **state)
 	rpcrig_await_conns(&rig, 0);
 	rk_client_free(c);
 	rk_client_free(v);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 	relay_stop(way);
 }
 

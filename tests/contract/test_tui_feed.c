@@ -167,8 +167,7 @@ asks_less_often(void **state)
 	uint64_t began;
 	unsigned status = 0, conns = 0;
 
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
+	ctl_start(&ctl, &rig, *state);
 	begin(&w, ctl.path, 20);
 	UNTIL(&w, feed_whole(w.feed));
 	began = rk_loop_now(w.loop);
@@ -187,8 +186,7 @@ asks_less_often(void **state)
 	/* One may have been asked for before. */
 	assert_true(conns <= 2 + (rk_loop_now(w.loop) - began) / (MANY / 2));
 	end(&w);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 	rk_value_free(doc);
 }
 
@@ -201,8 +199,7 @@ fills_the_model(void **state)
 	uint64_t paused;
 	int64_t asked;
 
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
+	ctl_start(&ctl, &rig, *state);
 	begin(&w, ctl.path, 20);
 	UNTIL(&w, feed_whole(w.feed));
 	assert_true(w.model->online);
@@ -225,8 +222,7 @@ fills_the_model(void **state)
 	UNTIL(&w, w.model->status.asked_ms > asked);
 	feed_pause(w.feed, false);
 	end(&w);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 }
 
 static void
@@ -236,8 +232,7 @@ passes_orders_on(void **state)
 	struct ctl ctl;
 	struct watcher w;
 
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
+	ctl_start(&ctl, &rig, *state);
 	begin(&w, ctl.path, 1000);
 	/* Nobody is there yet. */
 	assert_int_equal(order(&w, "_.drain", "", 0), RK_ESTATE);
@@ -259,8 +254,7 @@ passes_orders_on(void **state)
 	    RK_OK);
 	end(&w);
 	assert_int_equal(w.done, 0);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 }
 
 static void
@@ -270,15 +264,13 @@ knows_who_only_shows(void **state)
 	struct ctl ctl;
 	struct watcher w;
 
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
+	ctl_start(&ctl, &rig, *state);
 	begin(&w, ctl.view, 1000);
 	UNTIL(&w, feed_whole(w.feed));
 	assert_true(w.model->read_only);
 	assert_int_equal(order(&w, "_.drain", "", 0), RK_EDENIED);
 	end(&w);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 }
 
 static void
@@ -289,8 +281,7 @@ is_told(void **state)
 	struct watcher w;
 	struct rk_client *c;
 
-	rpcrig_begin(&rig, *state);
-	ctl_begin(&ctl, &rig);
+	ctl_start(&ctl, &rig, *state);
 	begin(&w, ctl.path, 3600000); /* figures tell nothing */
 	UNTIL(&w, feed_whole(w.feed));
 	assert_int_equal(w.model->n_conns, 0);
@@ -301,8 +292,7 @@ is_told(void **state)
 	UNTIL(&w, w.model->conns[0].state == MODEL_CLOSED);
 	assert_true(w.events >= 2);
 	end(&w);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 }
 
 /* Who waits for a decision is among the connections. */
@@ -363,8 +353,7 @@ is_told_of_strangers(void **state)
 	UNTIL(&w, who_waits(w.model) == NULL);
 	assert_int_equal(w.model->status.asked_ms, asked);
 	end(&w);
-	ctl_end(&ctl);
-	rpcrig_end(&rig);
+	ctl_stop(&ctl, &rig);
 	rk_trust_free(rig.conf.trust);
 	(void)unlink(list);
 }

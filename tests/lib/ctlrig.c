@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +80,13 @@ ctl_begin(struct ctl *c, struct rpcrig *r)
 }
 
 void
+ctl_start(struct ctl *c, struct rpcrig *r, const struct rpcrun *run)
+{
+	rpcrig_begin(r, run);
+	ctl_begin(c, r);
+}
+
+void
 ctl_was_told(struct ctl *c, const char *what)
 {
 	(void)pthread_mutex_lock(&c->rig->lock);
@@ -125,7 +133,28 @@ ctl_end(struct ctl *c)
 	assert_int_equal(access(c->view, F_OK), -1);
 }
 
+void
+ctl_stop(struct ctl *c, struct rpcrig *r)
+{
+	ctl_end(c);
+	rpcrig_end(r);
+}
+
 /* ---- its clients ---- */
+
+void
+ctl_await_gone(struct rk_client *c)
+{
+	uint64_t until = rpcrig_now() + RPCRIG_PATIENCE_MS;
+
+	while (rk_client_peer(c) != NULL) {
+		struct pollfd p = { rk_client_fd(c), POLLIN, 0 };
+
+		assert_true(rpcrig_now() < until);
+		(void)poll(&p, 1, 10);
+		assert_int_equal(rk_client_process(c), RK_OK);
+	}
+}
 
 static void
 to_json(struct rk_bytes p, struct buf *b)

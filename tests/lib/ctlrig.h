@@ -35,11 +35,17 @@ void ctl_make(struct rpcrig *r, void *arg);
 void ctl_begin(struct ctl *c, struct rpcrig *r);
 /* What the program was told last. */
 void ctl_was_told(struct ctl *c, const char *what);
+/* The same of a server that is begun for it. */
+void ctl_start(struct ctl *c, struct rpcrig *r, const struct rpcrun *run);
 /* Stopped and freed; no socket is left. */
 void ctl_end(struct ctl *c);
+/* And the server after it. */
+void ctl_stop(struct ctl *c, struct rpcrig *r);
 
 /* A connected client of one of the sockets. */
 struct rk_client *ctl_visit(const char *path, struct ctlnews *news);
+/* Until it has lost its connection. */
+void ctl_await_gone(struct rk_client *c);
 /* The answer as JSON, or the error's text; the next one takes its place. */
 const char *ctl_ask(struct rk_client *c, const char *method, const void *arg,
     size_t len, enum rk_err *code);
