@@ -37,6 +37,14 @@ ctl_number(const struct rk_value *map, const char *key)
 	return v != NULL && v->kind == RK_UINT ? v->u.u64 : 0;
 }
 
+bool
+ctl_yes(const struct rk_value *map, const char *key)
+{
+	const struct rk_value *v = rk_value_get(map, key);
+
+	return v != NULL && v->kind == RK_BOOL && v->u.b;
+}
+
 uint32_t
 ctl_len(const struct rk_value *list)
 {

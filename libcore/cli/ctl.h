@@ -56,11 +56,12 @@ struct ctl_pair {
 int ctl_ask(struct ctl *c, const char *method, const struct ctl_pair *pairs,
     size_t n, struct rk_value_doc **doc);
 
-/* Members of a map; "" and 0 where they are not there.  The text is cut to
+/* Members of a map; "", 0 and no where they are not there.  The text is cut to
  * fit, and as it came: nothing is escaped. */
 const char *ctl_text(
     const struct rk_value *map, const char *key, char *dst, size_t len);
 uint64_t ctl_number(const struct rk_value *map, const char *key);
+bool ctl_yes(const struct rk_value *map, const char *key);
 /* How many items a list has; 0: it is none. */
 uint32_t ctl_len(const struct rk_value *list);
 /* A map as one line of JSON, with a schema; head: what goes before its members,

@@ -289,14 +289,6 @@ ctl_export(const struct ctl_wish *w)
 
 /* ---- checked ---- */
 
-static bool
-is_yes(const struct rk_value *map, const char *key)
-{
-	const struct rk_value *v = rk_value_get(map, key);
-
-	return v != NULL && v->kind == RK_BOOL && v->u.b;
-}
-
 static void
 show_findings(const struct ctl *c, const struct rk_value *root)
 {
@@ -309,10 +301,10 @@ show_findings(const struct ctl *c, const struct rk_value *root)
 
 		(void)ctl_text(f, "text", raw, sizeof(raw));
 		out_text(&c->out, "%s%s%s\n",
-		    is_yes(f, "wrong") ? "wrong" : "note", gap,
+		    ctl_yes(f, "wrong") ? "wrong" : "note", gap,
 		    str_escape_again(text, sizeof(text), raw));
 	}
-	if (is_yes(root, "ok") && c->out.form != OUT_PLAIN)
+	if (ctl_yes(root, "ok") && c->out.form != OUT_PLAIN)
 		out_text(&c->out, "nothing is wrong\n");
 }
 
@@ -328,7 +320,7 @@ ctl_check(const struct ctl_wish *w)
 		status = ctl_json(&w->ctl->out, rk_value_root(doc));
 	else
 		show_findings(w->ctl, rk_value_root(doc));
-	if (status == 0 && !is_yes(rk_value_root(doc), "ok"))
+	if (status == 0 && !ctl_yes(rk_value_root(doc), "ok"))
 		status = 1;
 	rk_value_free(doc);
 	return status;

@@ -88,8 +88,6 @@ put_row(struct table *t, const struct rk_value *row, const struct field *fields,
 	union cell cells[FIELDS_MAX];
 
 	for (size_t i = 0; i < n; i++) {
-		const struct rk_value *v = rk_value_get(row, fields[i].name);
-
 		switch (fields[i].kind) {
 		case FIELD_TEXT:
 		case FIELD_SHOWN:
@@ -106,8 +104,7 @@ put_row(struct table *t, const struct rk_value *row, const struct field *fields,
 			    (int64_t)ctl_number(row, fields[i].name);
 			break;
 		case FIELD_BOOL:
-			cells[i].yes =
-			    v != NULL && v->kind == RK_BOOL && v->u.b;
+			cells[i].yes = ctl_yes(row, fields[i].name);
 			break;
 		case FIELD_JSON:
 			cells[i].text = "null";
