@@ -251,7 +251,6 @@ load(struct target *t, const struct args *a, const struct out *o,
 	int status;
 
 	bench_line_begin(&line, a, o, b);
-	held_forget_interrupt();
 	held_hear_interrupt(&before);
 	b->t = t;
 	if (bench_run(b, &err) != RK_OK) {
@@ -262,8 +261,7 @@ load(struct target *t, const struct args *a, const struct out *o,
 		bench_line_end(&line);
 		status = bench_show(o, b);
 	}
-	(void)sigaction(SIGINT, &before, NULL);
-	held_forget_interrupt();
+	held_unhear_interrupt(&before);
 	return status;
 }
 

@@ -307,7 +307,7 @@ exchange_all(struct target *t, const struct caller *by, const struct args *a,
 			return rk_err_exit(RK_EIO);
 		target_wait(t, ms);
 		if (held_interrupted())
-			return held_canceled(t->held);
+			return held_canceled();
 		status = exchange(t, by, a, o, q, tr);
 	}
 	return status;

@@ -280,6 +280,7 @@ receive(struct get *g)
 	enum rk_err r;
 
 	while ((r = rk_stream_next(g->x.s, &part, NULL)) == RK_OK) {
+		g->x.t->answered = true;
 		if (!began && (r = take_first(g, &part)) != RK_OK)
 			return r;
 		began = true;

@@ -299,7 +299,6 @@ ping_all(struct target *t, const struct args *a, const struct out *o,
 	}
 	if (held_interrupted() && status == 0)
 		status = 128 + SIGINT;
-	held_forget_interrupt();
 	show_tally(o, tally);
 	return status;
 }
@@ -324,7 +323,7 @@ ping(struct args *a, const struct caller *by, const struct out *o,
 		target_done(t, by);
 	}
 	held_close(&held);
-	(void)sigaction(SIGINT, &before, NULL);
+	held_unhear_interrupt(&before);
 	return status;
 }
 

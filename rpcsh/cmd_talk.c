@@ -229,13 +229,14 @@ talk_is_dry(const struct args *a)
 static enum rk_err
 wait_part(struct talk_in *in, struct rk_bytes *part, struct rk_error *err)
 {
-	struct pollfd p = { .fd = in->fd, .events = POLLIN };
 	enum rk_err r;
 
 	while ((r = talk_in_next(in, part, err)) == RK_EAGAIN) {
-		if (held_interrupted())
+		held_wait_fd(in->fd, NULL);
+		if (held_interrupted()) {
+			(void)held_canceled();
 			return err_set(err, RK_ECANCELED, "canceled");
-		(void)poll(&p, 1, -1);
+		}
 		if ((r = talk_in_read(in, err)) != RK_OK)
 			return r;
 	}

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "dry.h"
+#include "patience.h"
 #include "push_show.h"
 #include "rpcsh.h"
 #include "watch.h"
@@ -100,6 +101,9 @@ on_announced(struct rk_client *c, const struct rk_reply *reply, void *arg)
 	char remote[RK_ERROR_TEXT_LEN / 2], text[RK_ERROR_TEXT_LEN];
 
 	(void)c;
+	w->held.t.answered |= reply->code == RK_OK ||
+	                      reply->code == RK_EREMOTE ||
+	                      reply->code == RK_ENOMETHOD;
 	/* Of a connection that was lost: the next one asks again. */
 	if (reply->code != RK_EREMOTE && reply->code != RK_ENOMETHOD)
 		return;
@@ -123,6 +127,7 @@ watch_pushes(struct watch *w, const char *const *subjects, size_t n)
 		.arg = w };
 	enum rk_err r = RK_OK;
 
+	patience_begin(&w->held.t);
 	for (size_t i = 0; r == RK_OK && i < n; i++) {
 		sub.subject = subjects[i];
 		r = rk_client_subscribe(w->held.t.client, &sub, NULL);
@@ -210,7 +215,7 @@ watch(struct watch *w, struct request *q)
 }
 
 static int
-watch_alone(struct watch *w, const struct caller *by, struct request *q)
+watch_alone(struct watch *w, struct request *q)
 {
 	struct rk_error err = { 0 };
 	struct sigaction before;
@@ -218,14 +223,12 @@ watch_alone(struct watch *w, const struct caller *by, struct request *q)
 
 	if (trace_open(&w->trace, w->a, &w->o, &err) != RK_OK)
 		return request_failed(&w->o, &err, "rpcsh watch -h");
-	held_forget_interrupt();
 	held_hear_interrupt(&before);
 	status = watch(w, q);
 	if (held_interrupted())
-		status = held_canceled(by == NULL ? NULL : by->held);
-	held_forget_interrupt();
+		status = held_canceled();
 	held_close(&w->held);
-	(void)sigaction(SIGINT, &before, NULL);
+	held_unhear_interrupt(&before);
 	return trace_close(&w->trace, status);
 }
 
@@ -243,7 +246,7 @@ cmd_watch(struct args *a, void *ctx)
 	} else if (args_flag(a, "dry-run")) {
 		status = dry_call(&w.o, &q);
 	} else {
-		status = watch_alone(&w, ctx, &q);
+		status = watch_alone(&w, &q);
 	}
 	if (q.payload != NULL)
 		rk_wipe(q.payload, q.req.payload_len);

@@ -1,6 +1,8 @@
 /* Signals that end what goes on, heard instead of died of. */
 #include "ending.h"
 
+#include "held.h"
+
 #include <time.h>
 
 static const int ends[ENDING_SIGNALS] = { SIGINT, SIGTERM, SIGHUP };
@@ -26,6 +28,11 @@ ending_hear(struct ending *e)
 		(void)sigaction(ends[i], &sa, &e->before[i]);
 		if (e->before[i].sa_handler == SIG_IGN)
 			(void)sigaction(ends[i], &e->before[i], NULL);
+	}
+	/* A shell has heard it before. */
+	if (held_interrupted()) {
+		held_forget_interrupt();
+		came = SIGINT;
 	}
 }
 

@@ -27,8 +27,8 @@ own_key(const struct target *t, struct rk_cert_info *info)
 }
 
 /* The same of any kind of key. */
-static bool
-own_fp(const struct target *t, char fp[RK_FP_LEN])
+bool
+target_own_fp(const struct target *t, char fp[RK_FP_LEN])
 {
 	uint8_t pub[RK_KEY_PUBLIC_LEN];
 	struct rk_cert_info info;
@@ -158,7 +158,7 @@ when_lost(const struct target *t, const struct rk_error *err, char *dst,
 {
 	char fp[RK_FP_LEN];
 
-	if (!is_unheard(t, err) || !own_fp(t, fp))
+	if (!is_unheard(t, err) || !target_own_fp(t, fp))
 		return "is the server running still?";
 	(void)snprintf(dst, dst_len,
 	    "is the server running still? It has answered nothing, so it may "

@@ -3,8 +3,12 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "patience.h"
+#include "reach.h"
 #include "seen.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,12 +23,30 @@
 
 /* A handler has no other place to say it. */
 static volatile sig_atomic_t interrupted, stopped;
+/* A byte in it, too, for who waits in a loop that is not ours. */
+static int wake[2] = { -1, -1 };
+static bool for_good; /* a shell hears it, as long as it lives */
 
 static void
 on_interrupt(int signo)
 {
+	int e = errno;
+
 	(void)signo;
 	interrupted = stopped = 1;
+	if (wake[1] >= 0 && write(wake[1], "", 1) != 1) {
+		/* It is full, which wakes as well. */
+	}
+	errno = e;
+}
+
+static void
+make_wake(void)
+{
+	if (wake[0] >= 0)
+		return;
+	if (pipe2(wake, O_CLOEXEC | O_NONBLOCK) != 0)
+		wake[0] = wake[1] = -1;
 }
 
 void
@@ -32,8 +54,30 @@ held_hear_interrupt(struct sigaction *before)
 {
 	struct sigaction sa = { .sa_handler = on_interrupt };
 
+	make_wake();
+	if (before == NULL)
+		for_good = true;
 	(void)sigemptyset(&sa.sa_mask);
 	(void)sigaction(SIGINT, &sa, before);
+}
+
+void
+held_unhear_interrupt(const struct sigaction *before)
+{
+	(void)sigaction(SIGINT, before, NULL);
+	held_forget_interrupt();
+}
+
+bool
+held_is_shells(void)
+{
+	return for_good;
+}
+
+int
+held_interrupt_fd(void)
+{
+	return wake[0];
 }
 
 bool
@@ -45,6 +89,10 @@ held_interrupted(void)
 void
 held_forget_interrupt(void)
 {
+	char bytes[64];
+
+	while (wake[0] >= 0 && read(wake[0], bytes, sizeof(bytes)) > 0)
+		continue;
 	interrupted = 0;
 }
 
@@ -57,27 +105,22 @@ held_stopped(void)
 void
 held_forget_all(void)
 {
-	interrupted = stopped = 0;
+	held_forget_interrupt();
+	stopped = 0;
 }
 
 int
-held_canceled(const struct held *h)
+held_canceled(void)
 {
+	stopped = 1;
+	held_forget_interrupt();
 	/* The terminal has shown ^C. */
-	if (h != NULL && h->hears && isatty(STDIN_FILENO) == 1)
+	if (for_good && isatty(STDIN_FILENO) == 1)
 		(void)putchar('\n');
 	return 128 + SIGINT;
 }
 
 /* ---- waiting ---- */
-
-static int
-sooner(int a_ms, int b_ms)
-{
-	if (a_ms < 0 || b_ms < 0)
-		return a_ms < 0 ? b_ms : a_ms;
-	return a_ms < b_ms ? a_ms : b_ms;
-}
 
 void
 held_wait_fd(int fd, const struct timespec *limit)
@@ -91,20 +134,6 @@ held_wait_fd(int fd, const struct timespec *limit)
 	if (!held_interrupted())
 		(void)ppoll(&p, 1, limit, &old);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-}
-
-void
-held_turn(struct held *h, int limit_ms)
-{
-	struct rk_client *c = h->t.client;
-	int ms = sooner(rk_client_wait_ms(c), limit_ms);
-	struct timespec ts = { .tv_sec = ms / 1000,
-		.tv_nsec = (long)(ms % 1000) * 1000000 };
-
-	held_wait_fd(rk_client_fd(c), ms < 0 ? NULL : &ts);
-	/* It fails when its descriptors are gone: nothing of ours closes them.
-	 */
-	(void)rk_client_process(c);
 }
 
 void
@@ -164,22 +193,9 @@ dial(struct held *h, struct rk_error *err)
 	h->redials = false;
 	if (h->dials)
 		return RK_OK;
-	err_clear(&h->t.ended);
-	r = rk_client_start(h->t.client, err);
+	r = reach_begin(&h->t, err);
 	h->dials = r == RK_OK;
 	return r;
-}
-
-/* Up to the end that the client owes. */
-static enum rk_err
-give_up(struct held *h, struct rk_error *err)
-{
-	rk_client_shutdown(h->t.client);
-	held_forget_interrupt();
-	while (h->t.ended.code == RK_OK && !held_interrupted())
-		held_turn(h, -1);
-	(void)held_canceled(h);
-	return err_set(err, RK_ECANCELED, "%s: canceled", h->t.url);
 }
 
 /* What may be otherwise in a moment. */
@@ -208,22 +224,14 @@ held_connect(struct held *h, struct rk_error *err)
 
 	if (r != RK_OK)
 		return r;
-	while (!held_is_up(h) && h->t.ended.code == RK_OK && r == RK_OK) {
-		held_turn(h, -1);
-		if (held_interrupted())
-			r = give_up(h, err);
-	}
+	r = reach_wait(&h->t, err);
 	h->dials = false;
 	h->was_up = held_is_up(h);
 	if (h->was_up)
 		is_back(h);
-	if (r != RK_OK || h->was_up)
-		return r;
-	if (h->lost)
+	else if (h->lost && r != RK_ECANCELED)
 		dial_later(h);
-	if (err != NULL)
-		*err = h->t.ended;
-	return h->t.ended.code;
+	return r;
 }
 
 /* Between two calls: what has become of the connection? */
@@ -259,6 +267,7 @@ held_idle(struct held *h)
 	look(h);
 	if (h->redials && mono_us() >= h->redial_at && dial(h, NULL) != RK_OK)
 		h->redials = false;
+	patience_look(&h->t, h->hide == NULL);
 }
 
 int
@@ -279,108 +288,8 @@ held_wait_ms(const struct held *h)
 		left = h->redial_at <= now
 		           ? 0
 		           : (int)((h->redial_at - now + 999) / 1000);
-	return sooner(rk_client_wait_ms(h->t.client), left);
-}
-
-/* ---- calls ---- */
-
-#define VIEWS 12
-
-/* Views are valid in the callback only: everything to memory of the reply's
- * own, which rk_reply_free() frees. */
-static enum rk_err
-keep(const struct rk_reply *from, struct rk_reply *to)
-{
-	struct rk_header *h = &to->hdr;
-	struct rk_str *views[VIEWS + 1] = { &h->from, &h->to, &h->to_service,
-		&h->to_version, &h->from_service, &h->from_version, &h->subject,
-		&h->call_id, &h->to_peer_id, &h->to_peer_name, &h->from_peer_id,
-		&h->from_peer_name, &to->remote_error };
-	struct rk_bytes *bytes[] = { &to->payload, &h->args.raw };
-	size_t len = 1;
-	uint8_t *p;
-
-	*to = *from;
-	for (size_t i = 0; i <= VIEWS; i++)
-		len += views[i]->len;
-	len += bytes[0]->len + bytes[1]->len;
-	if ((p = malloc(len)) == NULL) {
-		*to = (struct rk_reply){ .code = RK_ENOMEM };
-		return RK_ENOMEM;
-	}
-	to->owned = p;
-	for (size_t i = 0; i <= VIEWS; i++) {
-		if (views[i]->len != 0)
-			memcpy(p, views[i]->ptr, views[i]->len);
-		views[i]->ptr = (const char *)p;
-		p += views[i]->len;
-	}
-	for (size_t i = 0; i < 2; i++) {
-		if (bytes[i]->len != 0)
-			memcpy(p, bytes[i]->ptr, bytes[i]->len);
-		bytes[i]->ptr = p;
-		p += bytes[i]->len;
-	}
-	return RK_OK;
-}
-
-static void
-on_reply(struct rk_client *c, const struct rk_reply *reply, void *arg)
-{
-	struct held *h = arg;
-
-	(void)c;
-	/* Out of memory is the code of what was made of it. */
-	(void)keep(reply, h->reply);
-	h->calls = false;
-}
-
-/* As the library has it for its blocking calls. */
-static void
-describe(const struct held *h, const char *method, const struct rk_reply *reply,
-    struct rk_error *err)
-{
-	const char *detail = rk_err_text(reply->code);
-	char remote[RK_ERROR_TEXT_LEN / 2], name[RK_NAME_MAX + 1];
-
-	if (reply->code == RK_EREMOTE)
-		detail = rk_escape(remote, sizeof(remote),
-		    reply->remote_error.ptr, reply->remote_error.len);
-	else if (reply->code == h->t.ended.code)
-		detail = h->t.ended.text;
-	(void)err_set(err, reply->code, "%s: %s",
-	    rk_escape(name, sizeof(name), method, strlen(method)), detail);
-	if (err != NULL)
-		err->step = "call";
-}
-
-enum rk_err
-held_call(struct held *h, const struct rk_request *req, struct rk_reply *reply,
-    struct rk_error *err)
-{
-	uint64_t id = 0;
-	enum rk_err r;
-
-	*reply = (struct rk_reply){ .code = RK_EFAIL };
-	err_clear(err);
-	h->reply = reply;
-	r = rk_client_submit(h->t.client, req, on_reply, h, &id);
-	h->calls = r == RK_OK;
-	if (r != RK_OK)
-		reply->code = r;
-	while (h->calls) {
-		held_turn(h, -1);
-		if (!h->calls || !held_interrupted())
-			continue;
-		held_forget_interrupt();
-		(void)held_canceled(h);
-		/* Gone already is as good. */
-		(void)rk_client_cancel(h->t.client, id);
-	}
-	h->reply = NULL;
-	if (reply->code != RK_OK)
-		describe(h, req->method, reply, err);
-	return reply->code;
+	left = patience_sooner(left, patience_ms(&h->t));
+	return patience_sooner(rk_client_wait_ms(h->t.client), left);
 }
 
 /* ---- which one ---- */

@@ -27,36 +27,37 @@ struct held {
 	bool redials;       /* the connection was lost, and is wanted again */
 	uint64_t redial_at; /* us */
 	uint64_t pause_us;  /* between two of these */
-	bool calls;         /* the answer below is waited for */
-	struct rk_reply *reply;
 };
 
-/* From now on SIGINT sets a mark instead of ending us; before (may be NULL): as
- * it was, for sigaction(). */
+/* From now on SIGINT sets a mark instead of ending us; before: as it was, for
+ * the end of that.  NULL: it is a shell that hears it, to its end, and whatever
+ * goes on when it comes is to leave off. */
 void held_hear_interrupt(struct sigaction *before);
+void held_unhear_interrupt(const struct sigaction *before);
+bool held_is_shells(void);
+/* The mark stays until it is forgotten: by who has ended something for it, and
+ * by a shell when a line is over.  Who begins something does not, as it may
+ * have come for that already. */
 bool held_interrupted(void);
 void held_forget_interrupt(void);
+/* Readable while there is a mark (-1: there is none), for somebody's loop. */
+int held_interrupt_fd(void);
 /* Since held_forget_all(), whatever was forgotten meanwhile: for who does one
  * thing after the other, and is to go on with none. */
 bool held_stopped(void);
-/* It has ended something that says nothing about it: what a shell shows next
- * (h NULL, or none that hears: nothing) begins a line.  The exit status. */
-int held_canceled(const struct held *h);
+/* It has ended something, and is forgotten: what a shell shows next begins a
+ * line.  The exit status. */
+int held_canceled(void);
 void held_forget_all(void);
 /* Wait for fd to be readable, so long (NULL: without a limit) or up to SIGINT,
  * which does not slip past. */
 void held_wait_fd(int fd, const struct timespec *limit);
 
-/* rk_client_connect() and rk_client_call() for h->t.client; after SIGINT they
- * end with RK_ECANCELED, a call as soon as the server has been told. */
+/* As reach_connect(), but for one that is under way. */
 RK_MUST enum rk_err held_connect(struct held *h, struct rk_error *err);
-RK_MUST enum rk_err held_call(struct held *h, const struct rk_request *req,
-    struct rk_reply *reply, struct rk_error *err);
-/* Wait for the network, at most limit_ms (-1: no limit) or up to SIGINT, and
- * let it do its work. */
-void held_turn(struct held *h, int limit_ms);
-/* The same without waiting, for somebody who waits for held_fd() (-1: for
- * nothing) at most held_wait_ms(); a lost connection is made again. */
+/* Let the network do its work without waiting, for somebody who waits for
+ * held_fd() (-1: for nothing) at most held_wait_ms(); a lost connection is made
+ * again. */
 void held_idle(struct held *h);
 int held_fd(const struct held *h);
 int held_wait_ms(const struct held *h);

@@ -70,11 +70,12 @@ static void
 on_keys(struct rk_client *c, enum rk_err r, const struct rk_peer *peer,
     const struct rk_next_key *keys, size_t n, void *arg)
 {
-	const struct target *t = arg;
+	struct target *t = arg;
 	struct rk_error err;
 	bool changed;
 
 	(void)c;
+	t->answered |= r == RK_OK || r == RK_ENOMETHOD || r == RK_ETAMPERED;
 	held_hide(t);
 	if (r == RK_ETAMPERED || r == RK_EFORMAT)
 		out_warn(&t->log, "%s: announces a next key without proof",

@@ -41,9 +41,14 @@ read_head(struct request *q, struct rk_error *err)
 	if ((q->given = malloc(room)) == NULL)
 		return err_set(err, RK_ENOMEM, "argument: out of memory");
 	while (n > 0 && q->given_len < room) {
+		held_wait_fd(STDIN_FILENO, NULL);
+		if (held_interrupted()) {
+			(void)held_canceled();
+			return err_set(err, RK_ECANCELED, "canceled");
+		}
 		n = read(
 		    STDIN_FILENO, q->given + q->given_len, room - q->given_len);
-		if (n < 0 && errno == EINTR && !held_interrupted())
+		if (n < 0 && errno == EINTR)
 			n = 1;
 		else if (n > 0)
 			q->given_len += (size_t)n;

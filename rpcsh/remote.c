@@ -8,6 +8,7 @@
 #include "cli/out.h"
 #include "ending.h"
 #include "held.h"
+#include "patience.h"
 #include "stream_end.h"
 
 #include <rpckit/value.h>
@@ -257,15 +258,20 @@ turn(struct remote *m)
 {
 	struct rk_client *c = m->target->client;
 	struct pollfd fds[N_ON];
+	int ms = -1;
 	enum rk_err r;
 
 	prepare(m, fds);
-	ending_poll(fds, N_ON, m->stream == NULL ? -1 : rk_client_wait_ms(c));
+	if (m->stream != NULL)
+		ms = patience_sooner(
+		    rk_client_wait_ms(c), patience_ms(m->target));
+	ending_poll(fds, N_ON, ms);
 	if (ending_came() != 0)
 		return;
 	if (m->stream != NULL && (r = rk_client_process(c)) != RK_OK &&
 	    m->stream != NULL)
 		(void)err_set(&m->local, r, "%s", rk_err_text(r));
+	patience_look(m->target, true);
 	if (m->stream != NULL && fds[ON_INPUT].revents != 0)
 		read_input(m);
 	if (m->stream != NULL)
@@ -327,6 +333,7 @@ begin(struct remote *m, const struct rk_request *req)
 	    m->target->client, RK_STREAM_BOTH, req, &events, m, &m->stream);
 
 	if (r == RK_OK) {
+		patience_begin(m->target);
 		m->last_due = m->input < 0;
 		return 0;
 	}
@@ -349,10 +356,10 @@ remote_run(struct remote *m, const struct rk_request *req)
 		turn(m);
 	m->took_us = mono_us() - m->begun_us;
 	stream_end_cancel(m->target, &m->stream);
-	came = ending_came();
 	ending_unhear(&before);
-	if (stream_end_is_shells(m->target, came))
-		return held_canceled(m->target->held);
+	came = ending_came();
+	if (stream_end_is_shells(came))
+		return held_canceled();
 	if (came != 0)
 		out_die_of(came);
 	if (m->local.sys == EPIPE)

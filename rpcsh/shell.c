@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "cache.h"
+#include "patience.h"
 #include "rpcsh.h"
 
 #include <signal.h>
@@ -299,11 +300,6 @@ shell_run(struct shell *s, const struct words *w)
 {
 	int status;
 
-	/* What ends a line ends the script that it is of. */
-	if (s->depth == 0)
-		held_forget_all();
-	else
-		held_forget_interrupt();
 	if (w->n == 0)
 		return 0;
 	if (w->list[0][0] == ':')
@@ -314,7 +310,11 @@ shell_run(struct shell *s, const struct words *w)
 		status = shell_help(s);
 	else
 		status = run_verb(s, w);
-	held_forget_interrupt();
+	/* What ends a line ends the script that it is of. */
+	if (s->depth == 0)
+		held_forget_all();
+	else
+		held_forget_interrupt();
 	if (out_flush(&s->o) != RK_OK && status == 0)
 		status = rk_err_exit(RK_EIO);
 	return status;
@@ -342,10 +342,12 @@ shell_run_text(struct shell *s, const char *text, size_t len, int *status)
 static void
 on_methods(struct rk_client *c, const struct rk_reply *reply, void *arg)
 {
-	const struct shell *s = arg;
+	struct shell *s = arg;
 	struct rk_value_doc *doc;
 
 	(void)c;
+	s->held.t.answered |=
+	    reply->code == RK_OK || reply->code == RK_ENOMETHOD;
 	if (reply->code != RK_OK || rk_value_decode(reply->payload.ptr,
 	                                reply->payload.len, &doc) != RK_OK)
 		return;
@@ -364,10 +366,10 @@ learn(struct shell *s)
 
 	if (s->line == NULL || p == NULL || p->alpn[0] == '\0')
 		return;
-	if (rk_client_submit(s->held.t.client, &req, on_methods, s, NULL) !=
-	    RK_OK) {
-		/* Tab knows what it knew. */
-	}
+	/* Otherwise Tab knows what it knew. */
+	if (rk_client_submit(s->held.t.client, &req, on_methods, s, NULL) ==
+	    RK_OK)
+		patience_begin(&s->held.t);
 }
 
 int

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "cli/pager.h"
 #include "history.h"
+#include "reach.h"
 #include "rpcsh.h"
 #include "show.h"
 
@@ -204,7 +205,7 @@ wait_between(struct shell *s, uint64_t ms)
 
 	while (
 	    (now = mono_us()) < until && !held_interrupted() && s->held.is_open)
-		held_turn(&s->held, (int)((until - now + 999) / 1000));
+		reach_turn(&s->held.t, (int)((until - now + 999) / 1000));
 	return !held_interrupted();
 }
 
@@ -224,7 +225,7 @@ run_repeat(struct shell *s, const struct words *w)
 		    ":help repeat");
 	for (uint64_t i = 0; i < n && status == 0; i++) {
 		if (i > 0 && !wait_between(s, ms))
-			return held_canceled(&s->held);
+			return held_canceled();
 		status = call_again(s);
 	}
 	return status;

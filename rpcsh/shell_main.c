@@ -202,7 +202,7 @@ read_lines(struct shell *s)
 			take(s, &y, line);
 			break;
 		case LINE_CANCELED:
-			held_forget_interrupt();
+			held_forget_all();
 			forget(s, &y);
 			break;
 		case LINE_OVER:
@@ -233,7 +233,7 @@ run(struct shell *s)
 	held_hear_interrupt(NULL);
 	out_note(&s->o, "%s, :help lists what there is", rk_version());
 	(void)shell_connect(s);
-	held_forget_interrupt();
+	held_forget_all();
 	read_lines(s);
 	history_close(s->history);
 	held_close(&s->held);

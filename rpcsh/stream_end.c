@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "held.h"
+#include "reach.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -24,9 +25,9 @@ stream_end_wrong(struct rk_error *local, enum rk_err r, const char *what)
 }
 
 bool
-stream_end_is_shells(const struct target *t, int signo)
+stream_end_is_shells(int signo)
 {
-	return signo == SIGINT && t->held != NULL && t->held->hears;
+	return signo == SIGINT && held_is_shells();
 }
 
 void
@@ -39,7 +40,7 @@ stream_end_cancel(struct target *t, struct rk_stream *const *s)
 	rk_stream_cancel(*s);
 	/* Others go on with this connection. */
 	while (t->held != NULL && *s != NULL && mono_us() < until)
-		held_turn(t->held, FINISH_MS);
+		reach_turn(t, FINISH_MS);
 	if (*s == NULL)
 		return;
 	/* Whoever does not hear it sees the connection go. */

@@ -14,7 +14,7 @@ void stream_end_wrong(struct rk_error *local, enum rk_err r, const char *what);
  * it has ended, which it may do meanwhile. */
 void stream_end_cancel(struct target *t, struct rk_stream *const *s);
 /* Ctrl-C was it, in a shell that goes on. */
-bool stream_end_is_shells(const struct target *t, int signo);
+bool stream_end_is_shells(int signo);
 /* rk_client_stream() said r: say why, and keep it; the exit status. */
 int stream_end_not_begun(const struct target *t, const struct out *o,
     const char *method, enum rk_err r, struct rk_error *local);

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "ending.h"
 #include "held.h"
+#include "patience.h"
 #include "stream_end.h"
 #include "typed.h"
 
@@ -95,7 +96,8 @@ has_enough(const struct talk *k)
 static int
 wait_ms(const struct talk *k)
 {
-	int ms = rk_client_wait_ms(k->t->client);
+	int ms =
+	    patience_sooner(rk_client_wait_ms(k->t->client), patience_ms(k->t));
 	uint64_t left = time_left(k) == UINT64_MAX
 	                    ? UINT64_MAX
 	                    : (time_left(k) + 999) / 1000;
@@ -255,6 +257,7 @@ turn(struct talk *k)
 		return;
 	if (open && (r = rk_client_process(c)) != RK_OK && k->stream != NULL)
 		(void)err_set(&k->local, r, "%s", rk_err_text(r));
+	patience_look(k->t, true);
 	if (k->stream != NULL && fds[ON_INPUT].revents != 0 &&
 	    talk_in_read(&k->in, &k->local) != RK_OK)
 		return;
@@ -296,6 +299,7 @@ begin(struct talk *k, const struct rk_request *req)
 	    k->t->client, k->kind, req, &events, k, &k->stream);
 
 	if (r == RK_OK) {
+		patience_begin(k->t);
 		k->last_due = k->kind != RK_STREAM_DOWN;
 		return 0;
 	}
@@ -306,8 +310,8 @@ begin(struct talk *k, const struct rk_request *req)
 static int
 finish(struct talk *k, int came, uint64_t timeout)
 {
-	if (stream_end_is_shells(k->t, came))
-		return held_canceled(k->t->held);
+	if (stream_end_is_shells(came))
+		return held_canceled();
 	if (came != 0)
 		out_die_of(came);
 	if (k->local.sys == EPIPE)
@@ -335,8 +339,8 @@ talk_run(struct talk *k, const struct rk_request *req)
 		turn(k);
 	k->took_us = mono_us() - k->begun_us;
 	stream_end_cancel(k->t, &k->stream);
-	came = ending_came();
 	ending_unhear(&before);
+	came = ending_came();
 	status = finish(k, came, req->timeout);
 	sink_close(&k->sink);
 	return status;

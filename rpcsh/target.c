@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "cli/path.h"
 #include "held.h"
+#include "reach.h"
 #include "seen.h"
 
 #include <stdio.h>
@@ -285,10 +286,8 @@ target_hear(struct held *h)
 static enum rk_err
 dial(struct target *t, struct rk_error *err)
 {
-	if (t->held != NULL)
-		return held_connect(t->held, err);
-	err_clear(&t->ended);
-	return rk_client_connect(t->client, err);
+	return t->held != NULL ? held_connect(t->held, err)
+	                       : reach_connect(t, err);
 }
 
 static enum rk_err
@@ -321,7 +320,6 @@ target_dial(struct target *t, const struct out *o, struct rk_error *err)
 	if ((r = connect_asking(t, err)) != RK_OK)
 		return r;
 	t->connected_us = mono_us();
-	t->answered = false;
 	rk_client_timing(t->client, &timing);
 	peer = rk_client_peer(t->client);
 	if (o->verbose && peer != NULL && peer->psk[0] != '\0')
@@ -357,9 +355,7 @@ enum rk_err
 target_call(struct target *t, const struct rk_request *req,
     struct rk_reply *reply, struct rk_error *err)
 {
-	enum rk_err r = t->held != NULL
-	                    ? held_call(t->held, req, reply, err)
-	                    : rk_client_call(t->client, req, reply, err);
+	enum rk_err r = reach_call(t, req, reply, err);
 
 	if (r == RK_OK || r == RK_EREMOTE || r == RK_ENOMETHOD)
 		t->answered = true;

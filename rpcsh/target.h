@@ -32,6 +32,11 @@ struct target {
 	bool timeout_given;
 	bool answered; /* it has answered a call on this connection */
 	uint64_t connected_us;
+	/* rpcsh/patience: since when nothing has come (us, 0: nothing is due),
+	 * whether the server was asked if it is there, and what was said. */
+	uint64_t quiet_since;
+	bool quiet_asked;
+	bool quiet_told;
 	struct rk_error ended; /* why the connection has, once it has */
 	struct out log;        /* where the library's log goes */
 	struct rk_ident *ident;
@@ -89,6 +94,8 @@ int target_failed(const struct target *t, const struct out *o,
     const struct rk_error *err, const char *method);
 /* The same for a method the server does not have. */
 int target_no_method(struct target *t, const struct out *o, const char *method);
+/* Our own key, of any kind; false: none is shown to the server. */
+bool target_own_fp(const struct target *t, char fp[RK_FP_LEN]);
 
 /* "asked URL, rpckit/1": who it was, and which protocol was agreed on. */
 #define TARGET_ASKED_LEN 200

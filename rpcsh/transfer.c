@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "confirm.h"
 #include "held.h"
+#include "patience.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -160,6 +161,73 @@ reach(struct transfer *x, enum rk_stream_kind kind, int *status)
 	return false;
 }
 
+/* ---- while the library waits ---- */
+
+static void
+on_interrupt(struct rk_watch *w, int fd, unsigned ready, void *arg)
+{
+	struct transfer *x = arg;
+
+	(void)fd;
+	(void)ready;
+	if (x->s != NULL)
+		rk_stream_cancel(x->s);
+	/* What it is for is done; the mark stays for transfer_goes_on(). */
+	rk_watch_free(w);
+	x->heard = NULL;
+}
+
+static void
+set_quiet(struct transfer *x)
+{
+	int ms = patience_ms(x->t);
+
+	if (ms >= 0 &&
+	    rk_timer_set(x->quiet,
+	        rk_loop_now(rk_stream_loop(x->s)) + (uint64_t)ms) != RK_OK) {
+		/* Then nothing is said. */
+	}
+}
+
+static void
+on_quiet(struct rk_timer *timer, void *arg)
+{
+	struct transfer *x = arg;
+
+	(void)timer;
+	/* The bar shows as much. */
+	if (x->s == NULL || x->bar.shown)
+		return;
+	patience_look(x->t, true);
+	set_quiet(x);
+}
+
+/* Without either it goes on all the same. */
+static void
+look_out(struct transfer *x)
+{
+	struct rk_loop *loop = rk_stream_loop(x->s);
+	int fd = held_interrupt_fd();
+
+	patience_begin(x->t);
+	if (fd < 0 || rk_watch_new(loop, fd, RK_READ, on_interrupt, x,
+	                  &x->heard) != RK_OK)
+		x->heard = NULL;
+	if (rk_timer_new(loop, on_quiet, x, &x->quiet) == RK_OK)
+		set_quiet(x);
+	else
+		x->quiet = NULL;
+}
+
+static void
+look_away(struct transfer *x)
+{
+	rk_watch_free(x->heard);
+	rk_timer_free(x->quiet);
+	x->heard = NULL;
+	x->quiet = NULL;
+}
+
 bool
 transfer_open(struct transfer *x, enum rk_stream_kind kind, int *status)
 {
@@ -177,8 +245,10 @@ transfer_open(struct transfer *x, enum rk_stream_kind kind, int *status)
 	x->begun_us = mono_us();
 	x->up = kind != RK_STREAM_DOWN;
 	r = rk_client_stream(x->t->client, kind, &req, NULL, NULL, &x->s);
-	if (r == RK_OK)
+	if (r == RK_OK) {
+		look_out(x);
 		return true;
+	}
 	if (x->t->ended.code != RK_OK)
 		x->err = x->t->ended;
 	else
@@ -193,9 +263,7 @@ transfer_goes_on(struct transfer *x)
 {
 	if (!held_interrupted())
 		return RK_OK;
-	held_forget_interrupt();
-	if (x->t != NULL)
-		(void)held_canceled(x->t->held);
+	(void)held_canceled();
 	return transfer_local(x, RK_ECANCELED, 0, "canceled");
 }
 
@@ -306,12 +374,15 @@ transfer_finish(struct transfer *x, enum rk_err r)
 		rk_stream_cancel(x->s);
 	ended = rk_stream_finish(x->s, &x->reply, &err);
 	x->s = NULL;
+	look_away(x);
 	progress_end(&x->bar);
 	trace(x, ended);
 	if (trace_header(&x->reply) != NULL)
 		x->t->answered = true;
 	if (x->local)
 		return r;
+	if (ended == RK_ECANCELED && held_interrupted())
+		return transfer_goes_on(x);
 	if (is_late(x, ended))
 		return late(x);
 	if (ended == RK_OK && r != RK_OK)

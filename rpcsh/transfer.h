@@ -21,7 +21,9 @@ struct transfer {
 	 * NULL. */
 	struct target *given;
 	struct rk_stream *s;
-	uint64_t timeout; /* ms; 0: none */
+	struct rk_watch *heard; /* Ctrl-C, or NULL */
+	struct rk_timer *quiet; /* for rpcsh/patience, or NULL */
+	uint64_t timeout;       /* ms; 0: none */
 	uint64_t begun_us;
 	struct rk_arg args[TRANSFER_ARGS + 8]; /* of the first message */
 	size_t n_args;

@@ -104,6 +104,7 @@ slow() {
 	keys -l 'tell b:=1'
 	keys Enter
 	until_ok last_has 'b:=1$'
+	until_ok cooked
 	keys C-c
 	until_ok last_has "$ready"
 	kill -CONT "$daemon"
