@@ -147,11 +147,11 @@ static void
 offer_cached(struct shell *s, struct offers *o, const char *before,
     const char *part, enum complete kind, const char *method, size_t nth)
 {
-	const struct target *t = &s->held.t;
+	const struct target *t = &s->held->t;
 	struct cache_place at = { .method = method, .nth = nth };
 	const char *const *list;
 
-	if (s->held.is_open) {
+	if (s->held->is_open) {
 		at.url = t->url;
 		at.certs = t->settings.v[SET_CERTS].value;
 		at.known = t->settings.v[SET_KNOWN].value;

@@ -70,7 +70,7 @@ run_line(struct script *x, const char *text, size_t len, size_t *used)
 static bool
 was_stopped(struct script *x)
 {
-	if (!x->s->held.hears || !held_stopped())
+	if (!x->s->held->hears || !held_stopped())
 		return false;
 	(void)out_fail(&x->s->o, RK_ECANCELED, rk_err_text(RK_ECANCELED), NULL);
 	x->status = 128 + SIGINT;
@@ -151,7 +151,7 @@ shell_script_text(struct shell *s, const char *name, const char *text,
 	run_all(&x, text, len);
 	s->depth--;
 	/* What the connection has to say is of no line any more. */
-	s->lines.where = s->o.where = s->held.t.log.where = before;
+	s->lines.where = s->o.where = s->held->t.log.where = before;
 	return x.status;
 }
 
@@ -185,7 +185,7 @@ script_main(struct args *a, struct caller *by)
 
 	if (!shell_open(&s, a, by, &status))
 		return status;
-	s.held.no_stdin = strcmp(path, "-") == 0;
+	s.held->no_stdin = strcmp(path, "-") == 0;
 	/* Connected when there is something to call. */
 	status = shell_script(&s, path, args_flag(a, "keep-going"));
 	shell_close(&s);

@@ -284,7 +284,7 @@ run_verb(struct shell *s, const struct words *w)
 		s->out = NULL;
 	}
 	status = cmd_line(&s->lines, argc, argv, &s->by);
-	target_hear(&s->held); /* some verbs have connections of their own */
+	target_hear(s->held); /* some verbs have connections of their own */
 	free(argv);
 	return status;
 }
@@ -346,12 +346,12 @@ on_methods(struct rk_client *c, const struct rk_reply *reply, void *arg)
 	struct rk_value_doc *doc;
 
 	(void)c;
-	s->held.t.answered |=
+	s->held->t.answered |=
 	    reply->code == RK_OK || reply->code == RK_ENOMETHOD;
 	if (reply->code != RK_OK || rk_value_decode(reply->payload.ptr,
 	                                reply->payload.len, &doc) != RK_OK)
 		return;
-	cache_methods(s->held.t.url, rk_value_root(doc));
+	cache_methods(s->held->t.url, rk_value_root(doc));
 	rk_value_free(doc);
 }
 
@@ -362,14 +362,14 @@ learn(struct shell *s)
 {
 	const struct rk_request req = { .method = "_.methods",
 		.timeout = LEARN_MS };
-	const struct rk_peer *p = rk_client_peer(s->held.t.client);
+	const struct rk_peer *p = rk_client_peer(s->held->t.client);
 
 	if (s->line == NULL || p == NULL || p->alpn[0] == '\0')
 		return;
 	/* Otherwise Tab knows what it knew. */
-	if (rk_client_submit(s->held.t.client, &req, on_methods, s, NULL) ==
+	if (rk_client_submit(s->held->t.client, &req, on_methods, s, NULL) ==
 	    RK_OK)
-		patience_begin(&s->held.t);
+		patience_begin(&s->held->t);
 }
 
 int
@@ -381,11 +381,54 @@ shell_connect(struct shell *s)
 
 	if ((a = shell_args(s, &none, &status)) == NULL)
 		return status;
-	if (s->held.is_open && !target_is_held(&s->held, a))
-		held_close(&s->held);
-	if ((s->held.is_open || target_hold(&s->held, a, &s->o, &status)) &&
-	    target_connect(&s->held.t, &s->o, &status))
+	if (s->held->is_open && !target_is_held(s->held, a))
+		held_close(s->held);
+	if ((s->held->is_open || target_hold(s->held, a, &s->o, &status)) &&
+	    target_connect(&s->held->t, &s->o, &status))
 		learn(s);
+	args_free(a);
+	return status;
+}
+
+/* Another connection beside the one that is there, which goes for it. */
+static int
+replace(struct shell *s, const struct args *a, bool *met)
+{
+	struct held *old = s->held, *h = &s->holds[old == &s->holds[0]];
+	int status = 0;
+
+	*h = (struct held){ .hears = old->hears,
+		.no_stdin = old->no_stdin,
+		.pushed = old->pushed,
+		.hide = old->hide,
+		.arg = old->arg };
+	if (!target_hold(h, a, &s->o, &status) ||
+	    !target_connect(&h->t, &s->o, &status)) {
+		*met = h->is_open && h->t.ended.code == RK_EUNKNOWNKEY;
+		held_close(h);
+		target_hear(old);
+		return status;
+	}
+	s->held = s->by.held = h;
+	held_close(old);
+	target_hear(h);
+	learn(s);
+	return 0;
+}
+
+int
+shell_change(struct shell *s, bool *met)
+{
+	const struct words none = { 0 };
+	struct args *a;
+	int status = 0;
+
+	*met = false;
+	if ((a = shell_args(s, &none, &status)) == NULL)
+		return status;
+	status = s->held->is_open && !target_is_held(s->held, a)
+	             ? replace(s, a, met)
+	             : shell_connect(s);
 	args_free(a);
 	return status;
 }
@@ -398,9 +441,9 @@ shell_open(struct shell *s, struct args *a, struct caller *by, int *status)
 
 	*s = (struct shell){ .lines = *args_prog(a), .by = *by };
 	s->lines.run = no_operand;
-	s->by.held = &s->held;
+	s->held = s->by.held = &s->holds[0];
 	s->by.last = &s->last;
-	s->held.arg = s;
+	s->held->arg = s;
 	out_init(&s->o, a);
 	if ((r = take_options(s, a)) != RK_OK)
 		(void)err_set(&err, r, "%s", rk_err_text(r));
@@ -418,10 +461,11 @@ shell_open(struct shell *s, struct args *a, struct caller *by, int *status)
 void
 shell_close(struct shell *s)
 {
-	held_close(&s->held);
+	held_close(s->held);
 	for (size_t i = 0; i < s->n_options; i++)
 		free(s->options[i]);
 	s->n_options = 0;
+	free(s->again);
 	free(s->out);
 	free(s->call);
 	free(s->trace_file);

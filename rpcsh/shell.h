@@ -21,7 +21,9 @@ enum shell_time {
 struct shell {
 	struct prog lines; /* main()'s, as the lines see it */
 	struct caller by;
-	struct held held;
+	struct held *held; /* one of these; the other is for a change */
+	struct held holds[2];
+	char *again; /* a server that was not believed, or NULL */
 	struct out o;
 	/* "--server=..." and the like: what every line has. */
 	char *options[SHELL_OPTIONS_MAX];
@@ -55,6 +57,9 @@ RK_MUST enum rk_err shell_run_text(
 int shell_option(struct shell *s, const char *name, const char *value, bool on);
 /* Connect as the options say, unless it is connected so; the exit status. */
 int shell_connect(struct shell *s);
+/* The same to another server; while that fails all stays as it is, and *met
+ * says whether there is one that is not believed. */
+int shell_change(struct shell *s, bool *met);
 /* Parse options and words as a line; NULL: said why not. */
 struct args *shell_args(struct shell *s, const struct words *w, int *status);
 void shell_time(struct shell *s, enum shell_time how);

@@ -127,7 +127,7 @@ describe(struct asking *x, const char *method)
 	const struct rk_value name = { .kind = RK_STR,
 		.u.bytes = { (const uint8_t *)method, strlen(method) } };
 	struct rk_request req = { .method = "_.describe" };
-	struct target *t = &x->s->held.t;
+	struct target *t = &x->s->held->t;
 	const struct out *o = &x->s->o;
 	struct rk_reply reply = { .code = RK_OK };
 	char whole[RK_NAME_MAX + 1];
@@ -496,7 +496,7 @@ shell_ask(struct shell *s, const char *method)
 	if (strlen(method) > RK_NAME_MAX)
 		return out_fail(
 		    &s->o, RK_EINVAL, "method: name too long", NULL);
-	if (!held_is_up(&s->held) && (status = shell_connect(s)) != 0)
+	if (!held_is_up(s->held) && (status = shell_connect(s)) != 0)
 		return status;
 	x.list[x.w.n++] = call;
 	x.list[x.w.n] = strdup(method);

@@ -203,9 +203,9 @@ wait_between(struct shell *s, uint64_t ms)
 {
 	uint64_t until = mono_us() + ms * 1000, now;
 
-	while (
-	    (now = mono_us()) < until && !held_interrupted() && s->held.is_open)
-		reach_turn(&s->held.t, (int)((until - now + 999) / 1000));
+	while ((now = mono_us()) < until && !held_interrupted() &&
+	       s->held->is_open)
+		reach_turn(&s->held->t, (int)((until - now + 999) / 1000));
 	return !held_interrupted();
 }
 

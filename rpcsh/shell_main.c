@@ -57,7 +57,7 @@ lock_state(const struct target *t)
 static const char *
 place(const struct shell *s)
 {
-	const char *server = s->held.t.settings.v[SET_SERVER].value;
+	const char *server = s->held->t.settings.v[SET_SERVER].value;
 	const char *sign = strstr(server, "://");
 
 	if (s->context[0] != '\0')
@@ -68,21 +68,21 @@ place(const struct shell *s)
 static void
 make_prompt(const struct shell *s, char dst[PROMPT_LEN])
 {
-	const struct target *t = &s->held.t;
+	const struct target *t = &s->held->t;
 	char name[64];
 
 	if (s->more) {
 		(void)str_copy(dst, PROMPT_LEN, "... ");
 		return;
 	}
-	if (!s->held.is_open) {
+	if (!s->held->is_open) {
 		(void)snprintf(dst, PROMPT_LEN, "%s> ", s->lines.name);
 		return;
 	}
 	(void)str_escape(name, sizeof(name), place(s));
 	(void)snprintf(dst, PROMPT_LEN, "%s %s%s%s%s> ", name, transport(t),
 	    target_has_psk(t) ? " psk" : "", lock_state(t),
-	    held_is_up(&s->held) ? "" : " offline");
+	    held_is_up(s->held) ? "" : " offline");
 }
 
 /* ---- while a line is typed ---- */
@@ -92,7 +92,7 @@ fd_of(void *arg)
 {
 	const struct shell *s = arg;
 
-	return held_fd(&s->held);
+	return held_fd(s->held);
 }
 
 static int
@@ -100,7 +100,7 @@ wait_ms_of(void *arg)
 {
 	const struct shell *s = arg;
 
-	return held_wait_ms(&s->held);
+	return held_wait_ms(s->held);
 }
 
 static void
@@ -110,7 +110,7 @@ idle(void *arg)
 
 	char prompt[PROMPT_LEN];
 
-	held_idle(&s->held);
+	held_idle(s->held);
 	if (s->asks)
 		return;
 	make_prompt(s, prompt);
@@ -149,7 +149,7 @@ keep(struct shell *s, const struct buf *y)
 	char *line = strndup((const char *)buf_peek(y), buf_len(y));
 
 	if (line != NULL && s->history != NULL &&
-	    !marks_in_line(s->held.t.url, line) &&
+	    !marks_in_line(s->held->t.url, line) &&
 	    history_add(s->history, line))
 		line_remember(s->line, line);
 	free(line);
@@ -195,7 +195,7 @@ read_lines(struct shell *s)
 
 	buf_init(&y, WORDS_TEXT_MAX);
 	while (!s->over) {
-		held_idle(&s->held);
+		held_idle(s->held);
 		make_prompt(s, prompt);
 		switch (line_read(s->line, prompt, &line)) {
 		case LINE_TEXT:
@@ -236,7 +236,7 @@ run(struct shell *s)
 	held_forget_all();
 	read_lines(s);
 	history_close(s->history);
-	held_close(&s->held);
+	held_close(s->held);
 	line_close(s->line);
 	s->line = NULL;
 	return 0;
@@ -251,9 +251,9 @@ shell_main(struct args *a, struct caller *by)
 	if (!shell_open(&s, a, by, &status))
 		return status;
 	s.lines.retry = s.o.retry = advice_inside;
-	s.held.hears = true;
-	s.held.pushed = shell_pushed;
-	s.held.hide = hide;
+	s.held->hears = true;
+	s.held->pushed = shell_pushed;
+	s.held->hide = hide;
 	shell_time(&s, SHELL_TIME_BRIEF);
 	status = run(&s);
 	shell_close(&s);

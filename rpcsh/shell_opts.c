@@ -7,6 +7,7 @@
 #include "history.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static const struct opt *
@@ -85,19 +86,74 @@ shell_set(struct shell *s, const struct words *w)
 	return status == 0 ? shell_connect(s) : status;
 }
 
+/* The server that the lines name, to be freed; NULL: the context's, or none. */
+static char *
+server_given(const struct shell *s, bool *fits)
+{
+	static const char name[] = "--server=";
+	char *copy = NULL;
+
+	*fits = true;
+	for (size_t i = 0; i < s->n_options && copy == NULL; i++) {
+		if (strncmp(s->options[i], name, sizeof(name) - 1) != 0)
+			continue;
+		copy = strdup(s->options[i] + sizeof(name) - 1);
+		*fits = copy != NULL;
+	}
+	return copy;
+}
+
+static void
+stay(struct shell *s, const char *before, const char *server, bool met)
+{
+	char here[160], there[160];
+
+	if (shell_option(s, "server", before, before != NULL) != 0)
+		return;
+	/* Whoever adds its key now does not want to type it again. */
+	s->again = met ? strdup(server) : NULL;
+	(void)str_escape(here, sizeof(here), s->held->t.url);
+	(void)str_escape(there, sizeof(there), server);
+	out_note(&s->o, "still with %s%s%s%s", here,
+	    s->again == NULL ? "" : "; :connect alone tries ",
+	    s->again == NULL ? "" : there, s->again == NULL ? "" : " again");
+}
+
+/* Where the other server is not there, or not believed, the one before is that
+ * of the prompt and of the lines that follow. */
+static int
+change_server(struct shell *s, const char *server)
+{
+	bool fits, met, had = s->held->is_open;
+	char *before = server_given(s, &fits);
+	int status;
+
+	if (!fits)
+		return out_fail(&s->o, RK_ENOMEM, "out of memory", NULL);
+	if ((status = shell_option(s, "server", server, true)) == 0 &&
+	    (status = shell_change(s, &met)) != 0 && had && s->held->is_open)
+		stay(s, before, server, met);
+	free(before);
+	return status;
+}
+
 int
 shell_reconnect(struct shell *s, const struct words *w)
 {
 	const struct rk_peer *p;
-	int status = 0;
+	char *again = s->again;
+	int status;
 
+	s->again = NULL;
 	if (w->n > 1)
-		status = shell_option(s, "server", w->list[1], true);
-	if (status == 0)
-		status = shell_connect(s);
+		status = change_server(s, w->list[1]);
+	else
+		status =
+		    again != NULL ? change_server(s, again) : shell_connect(s);
+	free(again);
 	if (status != 0)
 		return status;
-	if ((p = rk_client_peer(s->held.t.client)) != NULL)
+	if ((p = rk_client_peer(s->held->t.client)) != NULL)
 		out_note(&s->o, "connected to %s  %s", p->remote,
 		    p->proven ? p->cert.fp : "not authenticated");
 	return 0;
@@ -200,6 +256,8 @@ shell_use(struct shell *s, const struct words *w)
 	if (status != 0)
 		return status;
 	(void)str_copy(s->context, sizeof(s->context), name);
+	free(s->again);
+	s->again = NULL;
 	change_history(s);
 	return shell_connect(s);
 }

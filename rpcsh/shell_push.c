@@ -62,8 +62,8 @@ shell_watch(struct shell *s, const char *subject)
 	enum rk_err r;
 	int status = 0;
 
-	if (!held_is_up(&s->held) && (status = shell_connect(s)) != 0)
+	if (!held_is_up(s->held) && (status = shell_connect(s)) != 0)
 		return status;
-	r = rk_client_subscribe(s->held.t.client, &sub, NULL);
+	r = rk_client_subscribe(s->held->t.client, &sub, NULL);
 	return r == RK_OK ? 0 : out_fail(&s->o, r, rk_err_text(r), NULL);
 }

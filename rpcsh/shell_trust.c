@@ -56,7 +56,7 @@ take_since(const struct rk_known_server *line, void *arg)
 static void
 show_list(const struct shell *s, const struct rk_peer *p)
 {
-	const struct target *t = &s->held.t;
+	const struct target *t = &s->held->t;
 	const char *path = t->settings.v[SET_KNOWN].value;
 	char address[RK_SERVER_LEN], shown[256], text[SEEN_TEXT_LEN];
 	struct since since = { .pub = p->cert.pub };
@@ -79,7 +79,7 @@ show_list(const struct shell *s, const struct rk_peer *p)
 static void
 show_server(const struct shell *s, const struct rk_peer *p)
 {
-	const struct target *t = &s->held.t;
+	const struct target *t = &s->held->t;
 	char url[160], fp[RK_FP_GROUPED_LEN], peers[256];
 	const char *name =
 	    p->cert.email[0] != '\0' ? p->cert.email : p->cert.cn;
@@ -106,7 +106,7 @@ void
 shell_trust(const struct shell *s)
 {
 	const struct rk_peer *p =
-	    s->held.is_open ? rk_client_peer(s->held.t.client) : NULL;
+	    s->held->is_open ? rk_client_peer(s->held->t.client) : NULL;
 
 	if (s->o.form != OUT_TEXT)
 		return;

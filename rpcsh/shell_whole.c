@@ -64,7 +64,7 @@ show_call(const struct shell *s, const struct words *w)
 		const char *line = (const char *)buf_peek(&b);
 
 		if (!history_is_secret(line) &&
-		    !marks_in_line(s->held.t.url, line))
+		    !marks_in_line(s->held->t.url, line))
 			out_note(&s->o, "%s",
 			    str_escape_again(shown, sizeof(shown), line));
 	}
