@@ -254,21 +254,39 @@ detail_ca(int width, const struct model_key *k, struct text *out)
 		text_add(out, ROLE_TEXT, "%-*s %s", width, "CA", k->ca);
 }
 
-/* What the key that it has now was last seen with. */
+/* "since 2026-11-02, came 14 times, last 12:04:29Z (online)" */
 static void
-add_known(
-    const struct model *m, const struct model_key *known, struct text *out)
+add_visits(const struct ui *ui, const char *label, const struct model_key *k,
+    struct text *out)
 {
-	char label[80];
+	const char *online = is_online(ui->m, k) ? "online" : "offline";
+	char today[WORDS_LEN + 8], used[WORDS_LEN], came[WORDS_COUNT];
+	char since[32] = "";
 
-	if (known->last_seen[0] == '\0')
-		return;
-	(void)snprintf(label, sizeof(label), "%-6s used %s%s  ", "known",
-	    known->last_seen, is_online(m, known) ? " (online)" : "");
-	if (known->cert_until[0] != '\0')
-		detail_cert(label, known, out);
+	words_now(today);
+	(void)words_when(k->last_seen, today, used);
+	if (k->first_seen[0] != '\0')
+		(void)snprintf(
+		    since, sizeof(since), "since %.10s, ", k->first_seen);
+	if (k->tries == 0 || used[0] == '\0')
+		text_add(out, ROLE_TEXT, "%s%sno use is noted (%s)", label,
+		    since, online);
 	else
-		text_add(out, ROLE_TEXT, "%s", label);
+		text_add(out, ROLE_TEXT, "%s%scame %s time%s, last %s (%s)",
+		    label, since, words_count(k->tries, came),
+		    k->tries == 1 ? "" : "s", used, online);
+}
+
+void
+detail_visits(
+    const struct ui *ui, int width, const struct model_key *k, struct text *out)
+{
+	char label[32];
+
+	(void)snprintf(label, sizeof(label), "%*s", width, "");
+	add_visits(ui, label, k, out);
+	(void)snprintf(label, sizeof(label), "%*sits ", width, "");
+	detail_cert(label, k, out);
 }
 
 static void
@@ -294,17 +312,14 @@ add_warning(const struct ui *ui, const struct model_key *k, struct text *out)
 	        : "");
 	if (known != NULL) {
 		rk_fp_group(known->fp, grouped);
-		text_add(out, ROLE_TEXT, "%-6s %s%s%s", "known", grouped,
-		    known->first_seen[0] != '\0' ? "  since " : "",
-		    known->first_seen);
+		text_add(out, ROLE_TEXT, "%-6s %s", "known", grouped);
+		detail_visits(ui, 7, known, out);
 	}
 	rk_fp_group(k->fp, grouped);
 	text_add(out, ROLE_TEXT, "%-6s %s", "asked", grouped);
 	text_add(out, ROLE_WAIT,
 	    "advice ask the owner another way. If it is theirs: Enter, then "
 	    "Replace");
-	if (known != NULL)
-		add_known(ui->m, known, out);
 }
 
 void

@@ -306,7 +306,7 @@ fill_replace(struct ui *ui, struct dialog *d)
 	rk_fp_group(d->key.fp, grouped);
 	text_add(&d->body, ROLE_TEXT, "old %s%s", gap, grouped);
 	if (!narrow)
-		detail_cert("        its ", &d->key, &d->body);
+		detail_visits(ui, 8, &d->key, &d->body);
 	rk_fp_group(d->fp, grouped);
 	text_add(&d->body, ROLE_HEAD, "new %s%s", gap, grouped);
 	if (!narrow)
@@ -385,6 +385,7 @@ fill_changed(struct ui *ui, struct dialog *d)
 	if (known != NULL) {
 		rk_fp_group(known->fp, grouped);
 		text_add(&d->body, ROLE_TEXT, "has  %s", grouped);
+		detail_visits(ui, 0, known, &d->body);
 	}
 	dialog_must(d);
 	add_more(ui, &d->key, &d->body);

@@ -192,6 +192,10 @@ void detail_cert(
     const char *label, const struct model_key *k, struct text *out);
 /* The same behind its CA. */
 void detail_ca(int width, const struct model_key *k, struct text *out);
+/* Of a key that is known: since when, how often and when it was last used, is
+ * it connected, when does its certificate end; behind so many blanks. */
+void detail_visits(const struct ui *ui, int width, const struct model_key *k,
+    struct text *out);
 /* A key's ten words, five a line. */
 void detail_words(const char *label, const char *fp, struct text *out);
 void detail_row(struct ui *ui, const struct row *r, struct text *out);

@@ -215,6 +215,38 @@ impostor() {
 	golden changed
 	[ ! -s changed.out ]
 	result $? 'and waits'
+	facts
+}
+
+# What is known of the key that the name has: in the detail and where it is
+# decided, at every size.
+facts() {
+	shows '^ *since 20[-0-9]*, came [0-9]* times, last .*Z (offline)' \
+		'since when the known key is, how often and when it came'
+	shows '^ *its cert ends 20.* d)' 'and when its certificate ends'
+	keys Enter
+	shows 'Decide: CHANGED key' 'which is decided by'
+	golden impostor
+	term resize-window -t t -x 40 -y 10
+	until_ok is_sized 40 10
+	keys PgDn
+	shows '^since 20[-0-9]*, came [0-9]* times, last' 'at 40x10 by PgDn'
+	keys PgDn
+	shows '^its cert ends 20' 'with the end of its certificate'
+	term resize-window -t t -x 80 -y 24
+	until_ok is_sized 80 24
+	keys Escape
+	"$rpcsh" -s "$(url tls)" --certs certs -k alice --timeout 10m call naps \
+		</dev/null >nap.out 2>&1 &
+	nap=$!
+	daemons="$daemons $nap"
+	shows '^ *since 20.*, came .*, last .*Z (online)' \
+		'while it is connected that is said'
+	kill "$nap"
+	shows '^ *since 20.*, came .*, last .*Z (offline)' \
+		'until it is not'
+	shows '3 Calls 0' 'and nor is its call'
+	keys g
 }
 
 restart() {

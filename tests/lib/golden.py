@@ -99,6 +99,9 @@ def times(text):
     text = re.sub(r'\b(?:\d\d:\d\d:\d\dZ(?= |$)|\d{4}-\d\d-\d\d(?= |$))',
                   lambda m: 'hh:mm:ssZ'.ljust(len(m.group())), text)
     text = re.sub(r'\b\d\d:\d\d:\d\d(?!\d)', 'hh:mm:ss', text)
+    text = re.sub(r'(?<=since )\d{4}-\d\d-\d\d(?=,)', 'YYYY-MM-DD', text)
+    text = re.sub(r'(?<=came )\d+(?= times)', lambda m: 'N' * len(m.group()),
+                  text)
     # How often a known key came is told when the list is looked at again.
     text = re.sub(r'(?m)^(?=[> ] ok )(.* )(\d+)(?= hh:mm:ssZ)',
                   lambda m: m.group(1) + 'N'.rjust(len(m.group(2))), text)
