@@ -27,6 +27,7 @@ enum model_state {
 #define MODEL_CONNS 16384 /* that are kept; the daemon says how many more */
 #define MODEL_KEYS 32768
 #define MODEL_CALLS 4096
+#define MODEL_FILE 528 /* all that the daemon tells of a name, escaped */
 #define MODEL_LOG 2000
 #define MODEL_RATES 120 /* seconds of the whole daemon's rates */
 
@@ -118,7 +119,8 @@ struct model_call {
 	char name[256]; /* for people, as of a key */
 	uint64_t id;
 	bool stream, canceled;
-	char file[256]; /* that a stream moves; "": none is told */
+	/* That a stream moves, of a long name its end; "": none is told. */
+	char file[MODEL_FILE];
 	bool has_size;
 	uint64_t moved; /* bytes: of `size` where that is known, else of all */
 	uint64_t size;

@@ -14,7 +14,7 @@ read_call(struct model_call *c, const struct rk_value *row, int64_t now)
 	take_text(row, "address", c->address, sizeof(c->address));
 	take_text(row, "email", c->email, sizeof(c->email));
 	take_name(row, c->name, sizeof(c->name));
-	take_text(row, "file", c->file, sizeof(c->file));
+	take_end(row, "file", c->file, sizeof(c->file));
 	c->stream = take_bool(row, "stream");
 	c->canceled = take_bool(row, "canceled");
 	c->began_ms = take_ago(row, "age_ms", now);

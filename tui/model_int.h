@@ -11,6 +11,9 @@ void take_text(
     const struct rk_value *map, const char *key, char *dst, size_t len);
 /* Who somebody is to people: the e-mail, else CN=..., else "". */
 void take_name(const struct rk_value *row, char *dst, size_t len);
+/* The same, but it loses its beginning: a '~' is there then. */
+void take_end(
+    const struct rk_value *map, const char *key, char *dst, size_t len);
 void take_str(const struct rk_value *v, char *dst, size_t len);
 uint64_t take_number(const struct rk_value *map, const char *key);
 bool take_bool(const struct rk_value *map, const char *key);

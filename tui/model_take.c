@@ -38,6 +38,28 @@ take_name(const struct rk_value *row, char *dst, size_t len)
 		(void)snprintf(dst, len, "CN=%s", cn);
 }
 
+void
+take_end(const struct rk_value *map, const char *key, char *dst, size_t len)
+{
+	const struct rk_value *v = rk_value_get(map, key);
+	struct rk_value end;
+	size_t skip;
+
+	if (v == NULL || v->kind != RK_STR || v->u.bytes.len < len) {
+		take_str(v, dst, len);
+		return;
+	}
+	skip = v->u.bytes.len - (len - 2);
+	/* Not within a character. */
+	for (size_t i = 0; i < 3 && (v->u.bytes.ptr[skip] & 0xc0) == 0x80; i++)
+		skip++;
+	end = *v;
+	end.u.bytes.ptr += skip;
+	end.u.bytes.len -= skip;
+	dst[0] = '~';
+	take_str(&end, dst + 1, len - 1);
+}
+
 uint64_t
 take_number(const struct rk_value *map, const char *key)
 {

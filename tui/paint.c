@@ -104,8 +104,8 @@ paint_fit(char dst[PAINT_MAX], const char *text, size_t width, int pad)
 
 	(void)str_escape_again(safe, sizeof(safe), text);
 	len = strlen(safe);
-	if (width > PAINT_MAX / 4)
-		width = PAINT_MAX / 4;
+	if (width > PAINT_MAX)
+		width = PAINT_MAX;
 	while (i < len) {
 		i += take(safe + i, len - i, &marks, &p);
 		if (used + p.width > width || at + p.len + 2 >= PAINT_MAX) {

@@ -118,7 +118,7 @@ plain_say_conns(const struct out *out, const struct model *m)
 void
 plain_say_calls(const struct out *out, const struct model *m)
 {
-	char method[600], email[600], file[600];
+	char method[600], email[600], file[4 * MODEL_FILE];
 
 	for (size_t i = 0; i < m->n_calls; i++) {
 		const struct model_call *c = &m->calls[i];

@@ -334,6 +334,49 @@ test_calls(void **state)
 	assert_int_equal(m->n_calls, 0);
 }
 
+/* What the model has of a file with so many letters before "END". */
+static const char *
+named(struct model *m, const char *letter, size_t n)
+{
+	static char json[4096];
+	int at = snprintf(json, sizeof(json), "{\"calls\":[{\"file\":\"");
+
+	for (size_t i = 0; i < n; i++)
+		at += snprintf(
+		    json + at, sizeof(json) - (size_t)at, "%s", letter);
+	(void)snprintf(json + at, sizeof(json) - (size_t)at, "END\"}]}");
+	assert_int_equal(tui_tell(m, "_.calls", 10000, json), RK_OK);
+	return m->calls[0].file;
+}
+
+/* The daemon tells at most 129 bytes, each escaped with four: all of them are
+ * there.  Of what is longer still the end is. */
+static void
+test_long_names(void **state)
+{
+	struct model *m = *state;
+	const char *file = named(m, "a", 514);
+	size_t len;
+
+	assert_int_equal(strlen(file), 517);
+	assert_string_equal(file + 514, "END");
+	file = named(m, "a", 700);
+	len = strlen(file);
+	assert_true(len >= 517 && len < sizeof(m->calls[0].file));
+	assert_int_equal(file[0], '~');
+	assert_int_equal(file[1], 'a');
+	assert_string_equal(file + len - 4, "aEND");
+	/* Whole characters, wherever it is cut. */
+	for (size_t more = 0; more < 3; more++) {
+		file = named(m, "\xe4\xb8\xad", 300 + more);
+		len = strlen(file);
+		assert_int_equal(file[0], '~');
+		assert_int_equal((len - 4) % 3, 0);
+		assert_int_equal((unsigned char)file[1], 0xe4);
+		assert_string_equal(file + len - 3, "END");
+	}
+}
+
 static const char *
 moved(const struct model_call *c)
 {
@@ -449,6 +492,7 @@ main(void)
 		CASE(test_log),
 		CASE(test_methods),
 		CASE(test_calls),
+		CASE(test_long_names),
 		CASE(test_moved),
 		CASE(test_malformed),
 		CASE(test_text),

@@ -253,6 +253,20 @@ test_pair(void **state)
 	    "docs.put ~z\xcc\x81zzzzzz", 17);
 }
 
+/* What is longer than any screen is wide has its end, too. */
+static void
+test_long_pair(void **state)
+{
+	char tail[600], dst[PAINT_MAX];
+
+	(void)state;
+	memset(tail, 'a', 512);
+	(void)snprintf(tail + 512, sizeof(tail) - 512, "/img.tar");
+	pairs("docs.put", tail, 18, "docs.put ~/img.tar", 18);
+	assert_int_equal(paint_fit(dst, tail, PAINT_MAX, 0), 520);
+	assert_string_equal(dst, tail);
+}
+
 int
 main(void)
 {
@@ -264,6 +278,7 @@ main(void)
 		cmocka_unit_test(test_plain_locale),
 		cmocka_unit_test(test_any_bytes),
 		cmocka_unit_test(test_pair),
+		cmocka_unit_test(test_long_pair),
 		cmocka_unit_test(test_wrap),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_line),
