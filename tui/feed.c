@@ -17,6 +17,7 @@
 #define SOON_MS 150    /* events come in bursts */
 #define ROWS_A_MS 2    /* that are asked for again, at most */
 #define ROWS_MS 250    /* between what events make ask for them, at least */
+#define MISSING_MS 500 /* and at most, where somebody waits */
 
 /* What is asked; each of them at most once at a time. */
 enum what {
@@ -164,15 +165,17 @@ ask(struct feed *f, enum what what)
 	r = rk_client_submit(f->client, &req, on_answer, a, NULL);
 	a->runs = r == RK_OK;
 	if (what == ASK_CONNS)
-		f->conf.model->conns_stale = false;
+		f->conf.model->conns_stale = f->conf.model->conns_missing =
+		    false;
 	if (r != RK_OK)
 		fail(f, what, rk_err_text(r));
 }
 
 /* A thousand rows four times a second would be work at both ends: so many come
- * less often.  How long until they may, if not sooner than `least`. */
+ * less often.  How long until they may, if not sooner than `least`, nor later
+ * than `most`. */
 static int64_t
-due_in(const struct feed *f, enum what what, int64_t least)
+due_in(const struct feed *f, enum what what, int64_t least, int64_t most)
 {
 	const struct model *m = f->conf.model;
 	size_t rows = what == ASK_CONNS   ? m->n_conns
@@ -180,7 +183,8 @@ due_in(const struct feed *f, enum what what, int64_t least)
 	                                  : 0;
 	int64_t ms = (int64_t)rows / ROWS_A_MS;
 
-	return f->asks[what].asked_ms + (ms > least ? ms : least) - now_of(f);
+	ms = ms < least ? least : ms > most ? most : ms;
+	return f->asks[what].asked_ms + ms - now_of(f);
 }
 
 /* Those that no event tells; what still runs is not asked twice. */
@@ -190,7 +194,8 @@ ask_figures(struct feed *f)
 	static const enum what figures[] = { ASK_STATUS, ASK_CONNS, ASK_CALLS };
 
 	for (size_t i = 0; i < 3; i++) {
-		if (!f->asks[figures[i]].runs && due_in(f, figures[i], 0) <= 0)
+		if (!f->asks[figures[i]].runs &&
+		    due_in(f, figures[i], 0, INT64_MAX) <= 0)
 			ask(f, figures[i]);
 	}
 	if (f->wants_methods && !f->asks[ASK_SERVES].runs)
@@ -209,7 +214,9 @@ ask_all(struct feed *f)
 static void
 ask_moved(struct feed *f)
 {
-	int64_t ms = due_in(f, ASK_CONNS, ROWS_MS);
+	const bool missing = f->conf.model->conns_missing;
+	int64_t ms =
+	    due_in(f, ASK_CONNS, ROWS_MS, missing ? MISSING_MS : INT64_MAX);
 
 	if (f->paused)
 		return;
@@ -270,6 +277,7 @@ greet(struct feed *f)
 	m->online = true;
 	m->trouble[0] = '\0';
 	m->keys_stale = m->conns_stale = m->all_stale = false;
+	m->conns_missing = false;
 	ask_all(f);
 	if (!rk_timer_armed(f->tick))
 		arm(f, f->tick, f->conf.every_ms);
@@ -350,6 +358,7 @@ on_pushed(struct rk_client *c, const struct rk_header *hdr,
 {
 	struct feed *f = arg;
 	struct model *m = f->conf.model;
+	const bool missed = m->conns_missing;
 	struct rk_value_doc *doc;
 
 	(void)c;
@@ -365,7 +374,7 @@ on_pushed(struct rk_client *c, const struct rk_header *hdr,
 	}
 	rk_value_free(doc);
 	if ((m->keys_stale || m->conns_stale || m->all_stale) &&
-	    !rk_timer_armed(f->soon))
+	    (!rk_timer_armed(f->soon) || (m->conns_missing && !missed)))
 		arm(f, f->soon, SOON_MS);
 }
 

@@ -109,14 +109,16 @@ static enum rk_err
 take_event(struct model *m, const char *word, const struct rk_value *event,
     int64_t now)
 {
-	bool key = strcmp(word, "arrived") == 0 || strcmp(word, "again") == 0 ||
-	           strcmp(word, "decided") == 0 || strcmp(word, "gone") == 0;
+	bool waits = strcmp(word, "arrived") == 0 || strcmp(word, "again") == 0;
+	bool key =
+	    waits || strcmp(word, "decided") == 0 || strcmp(word, "gone") == 0;
 	bool opened = strcmp(word, "opened") == 0;
 
 	/* No event tells the connection of who waits, and may have given up
 	 * when somebody was refused; of others they tell less than a row. */
 	m->conns_stale =
 	    m->conns_stale || key || opened || strcmp(word, "refused") == 0;
+	m->conns_missing = m->conns_missing || waits;
 	if (opened)
 		return conns_opened(m, event, now);
 	if (strcmp(word, "closed") == 0)

@@ -224,6 +224,8 @@ struct model {
 	/* Ask for keys again, for connections, or for everything: events did
 	 * not tell all.  Who has asked clears it. */
 	bool keys_stale, conns_stale, all_stale;
+	/* There is a connection of which no event tells: who waits. */
+	bool conns_missing;
 	/* What follows is the model's own. */
 	struct model_index by_id, by_fp;
 	struct model_conn *spare; /* of the answer before */

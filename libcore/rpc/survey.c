@@ -20,6 +20,7 @@ struct survey_leg {
 	struct survey *survey;
 	struct worker *worker;
 	struct buf rows;
+	size_t first; /* bytes of rows that come before the others' */
 	struct survey_sum sum;
 	enum rk_err r;
 };
@@ -449,6 +450,25 @@ count_look(struct survey_sum *sum, enum look look)
 	}
 }
 
+/* First of all those that are not let in yet: who decides about them must see
+ * them, however many others there are. */
+static void
+add_conns(struct survey_leg *leg)
+{
+	const struct server_conn *c;
+	enum look look;
+
+	for (int rest = 0; rest < 2; rest++) {
+		TAILQ_FOREACH (c, &leg->worker->conns, link) {
+			look = look_at(c);
+			if ((look != LOOK_NEW) == rest)
+				add_rows(leg, c, look);
+		}
+		if (rest == 0)
+			leg->first = buf_len(&leg->rows);
+	}
+}
+
 static void leg_back(struct mail *m);
 
 static void
@@ -464,6 +484,9 @@ leg_take(struct mail *m)
 	leg->sum.calls = atomic_load_explicit(&w->calls, memory_order_relaxed);
 	leg->sum.running =
 	    atomic_load_explicit(&w->running, memory_order_relaxed);
+	if (leg->survey->what == SURVEY_CONNS ||
+	    leg->survey->what == SURVEY_CALLS)
+		add_conns(leg);
 	TAILQ_FOREACH (c, &w->conns, link) {
 		enum look look = look_at(c);
 
@@ -471,7 +494,6 @@ leg_take(struct mail *m)
 		count_bytes(c, &in, &out);
 		leg->sum.bytes_in += in;
 		leg->sum.bytes_out += out;
-		add_rows(leg, c, look);
 		kick(leg, c, look); /* its end comes at the end of the turn */
 	}
 	if (leg->survey->what == SURVEY_CANCEL)
@@ -508,6 +530,17 @@ free_survey(struct survey *s)
 	free(s);
 }
 
+static enum rk_err
+put_rows(struct buf *to, const struct survey_leg *leg, bool first)
+{
+	size_t from = first ? 0 : leg->first;
+	size_t end = first ? leg->first : buf_len(&leg->rows);
+
+	return end == from
+	           ? RK_OK
+	           : buf_put(to, buf_peek(&leg->rows) + from, end - from);
+}
+
 static void
 finish(struct survey *s)
 {
@@ -523,10 +556,9 @@ finish(struct survey *s)
 		add_sum(&sum, &leg->sum);
 		if (r == RK_OK)
 			r = leg->r;
-		if (r == RK_OK)
-			r = buf_put(
-			    &rows, buf_peek(&leg->rows), buf_len(&leg->rows));
 	}
+	for (unsigned i = 0; r == RK_OK && i < 2 * s->n_legs; i++)
+		r = put_rows(&rows, &s->legs[i % s->n_legs], i < s->n_legs);
 	s->done(r, &sum, &rows, s->arg);
 	buf_fini(&rows);
 	push_hub_leave(&server->push, s->cost);

@@ -136,6 +136,32 @@ shows_the_waiting_first(void **state)
 	guest_end();
 }
 
+/* So it is with connections. */
+static void
+shows_who_waits_first(void **state)
+{
+	struct rk_client *v;
+	struct guest g[2];
+	const char *text, *waits;
+	enum rk_err code;
+
+	guest_begin(*state, RK_TRUST_ASK);
+	v = ctl_visit(guests.ctl.path, NULL);
+	guest_arrive(&g[0], NULL, v);
+	(void)guest_decide(v, "approve", guests.fp, 0, false, &code);
+	assert_int_equal(code, RK_OK);
+	guest_await(&g[0], &g[0].answer.n);
+	guest_arrive(&g[1], rpcworld.other, v);
+	text = ctl_get(v, "_.conns");
+	waits = strstr(text, "\"id\":0,\"state\":\"new\"");
+	assert_non_null(waits);
+	assert_non_null(strstr(waits, "\"id\":1,"));
+	for (int i = 0; i < 2; i++)
+		rk_client_free(g[i].client);
+	rk_client_free(v);
+	guest_end();
+}
+
 /* Revoking ends what is open; and neither mode nor lock undo that. */
 static void
 revokes(void **state)
@@ -441,6 +467,8 @@ main(void)
 		{ "approves", approves, RPC_SECURE },
 		{ "two deciders", tells_the_second, RPC_ONLY(RPC_TLS) },
 		{ "who waits first", shows_the_waiting_first,
+		    RPC_ONLY(RPC_TLS) },
+		{ "connection that waits first", shows_who_waits_first,
 		    RPC_ONLY(RPC_TLS) },
 		{ "revokes", revokes, RPC_ONLY(RPC_TLS) },
 		{ "refuses", refuses, RPC_ONLY(RPC_TLS) },

@@ -190,6 +190,55 @@ asks_less_often(void **state)
 	rk_value_free(doc);
 }
 
+/* Who waits is told of by no event: however many rows there are, that is not
+ * what it waits for. */
+static void
+asks_for_who_waits(void **state)
+{
+	static const uint8_t arrived[] = "\x83\xa5"
+	                                 "event\xa7"
+	                                 "arrived\xa5"
+	                                 "state\xa3"
+	                                 "new\xab"
+	                                 "fingerprint\xa1"
+	                                 "x";
+	struct rpcrig rig;
+	struct ctl ctl;
+	struct watcher w;
+	struct rk_value_doc *doc = many_conns(MANY), *event;
+	int64_t asked, counted;
+	unsigned status = 0;
+
+	rpcrig_begin(&rig, *state);
+	ctl_begin(&ctl, &rig);
+	begin(&w, ctl.path, 20);
+	UNTIL(&w, feed_whole(w.feed));
+	assert_int_equal(model_answer(w.model, "_.conns", rk_value_root(doc),
+	                     (int64_t)rk_loop_now(w.loop)),
+	    RK_OK);
+	assert_int_equal(
+	    rk_value_decode(arrived, sizeof(arrived) - 1, &event), RK_OK);
+	counted = w.model->conns_ms;
+	assert_int_equal(
+	    model_event(w.model, rk_value_root(event), counted), RK_OK);
+	assert_true(w.model->conns_missing);
+	feed_ask(w.feed);
+	/* The status is asked for fifty times a second, at most. */
+	while (w.model->conns_ms == counted && status < 75) {
+		asked = w.model->status.asked_ms;
+		UNTIL(&w, w.model->status.asked_ms != asked ||
+		              w.model->conns_ms != counted);
+		status += w.model->status.asked_ms != asked;
+	}
+	assert_true(w.model->conns_ms != counted);
+	assert_false(w.model->conns_missing);
+	end(&w);
+	ctl_end(&ctl);
+	rpcrig_end(&rig);
+	rk_value_free(event);
+	rk_value_free(doc);
+}
+
 static void
 fills_the_model(void **state)
 {
@@ -393,6 +442,7 @@ main(void)
 {
 	static const struct rpccase cases[] = {
 		{ "less often", asks_less_often, RPC_ONLY(RPC_UNIX) },
+		{ "who waits", asks_for_who_waits, RPC_ONLY(RPC_UNIX) },
 		{ "fills", fills_the_model, RPC_ONLY(RPC_UNIX) },
 		{ "orders", passes_orders_on, RPC_ONLY(RPC_UNIX) },
 		{ "shows", knows_who_only_shows, RPC_ONLY(RPC_UNIX) },
