@@ -30,20 +30,20 @@ add_line(struct text *t, const struct rk_value *line, const char *today)
 	const char *to = " > ";
 
 	(void)words_when(
-	    view_text(line, "time", time, sizeof(time)), today, when);
-	(void)view_text(line, "what", what, sizeof(what));
-	(void)view_text(line, "note", note, sizeof(note));
-	(void)view_text(line, "fingerprint", fp, sizeof(fp));
+	    ctl_text(line, "time", time, sizeof(time)), today, when);
+	(void)ctl_text(line, "what", what, sizeof(what));
+	(void)ctl_text(line, "note", note, sizeof(note));
+	(void)ctl_text(line, "fingerprint", fp, sizeof(fp));
 	if (fp[0] == '\0') /* no key's */
 		(void)str_copy(email, sizeof(email), "the list of known keys");
 	else
-		(void)view_text(line, "email", email, sizeof(email));
-	if (view_text(line, "before", before, sizeof(before))[0] == '\0')
+		(void)ctl_text(line, "email", email, sizeof(email));
+	if (ctl_text(line, "before", before, sizeof(before))[0] == '\0')
 		to = ""; /* of the mode, which the note says */
 	text_add(t, role_of(what), "%-10s %-14s %-8s %s  %.*s  %s%s%s%s%s",
-	    when, view_text(line, "who", who, sizeof(who)), what, email,
+	    when, ctl_text(line, "who", who, sizeof(who)), what, email,
 	    FP_SHOWN, fp, before, to,
-	    view_text(line, "after", after, sizeof(after)),
+	    ctl_text(line, "after", after, sizeof(after)),
 	    note[0] != '\0' ? "  " : "", note);
 }
 
@@ -72,7 +72,7 @@ answered(struct ui *ui, enum rk_err code, const struct rk_value *answer)
 	}
 	for (uint32_t i = 0; i < lines->u.list.count; i++)
 		add_line(t, &lines->u.list.items[i], today);
-	if (lines->u.list.count >= LINES || view_number(answer, "left_out") > 0)
+	if (lines->u.list.count >= LINES || ctl_number(answer, "left_out") > 0)
 		text_add(
 		    t, ROLE_DIM, "older ones: rpcd ctl trust audit --max N");
 }

@@ -386,14 +386,14 @@ add_figures(const struct rk_value *v, struct text *out)
 	if (rk_value_get(v, "calls") == NULL)
 		return;
 	text_add(out, ROLE_TEXT, "%-6s %s   %s running   %s failed", "calls",
-	    words_count(view_number(v, "calls"), calls),
-	    words_count(view_number(v, "running"), runs),
-	    words_count(view_number(v, "errors"), failed));
+	    words_count(ctl_number(v, "calls"), calls),
+	    words_count(ctl_number(v, "running"), runs),
+	    words_count(ctl_number(v, "errors"), failed));
 	text_add(out, ROLE_TEXT, "%-6s p50 %s  p90 %s  p99 %s  max %s", "took",
-	    words_us(view_number(v, "p50_us"), p50),
-	    words_us(view_number(v, "p90_us"), p90),
-	    words_us(view_number(v, "p99_us"), p99),
-	    words_us(view_number(v, "max_us"), most));
+	    words_us(ctl_number(v, "p50_us"), p50),
+	    words_us(ctl_number(v, "p90_us"), p90),
+	    words_us(ctl_number(v, "p99_us"), p99),
+	    words_us(ctl_number(v, "max_us"), most));
 }
 
 static void
@@ -401,11 +401,10 @@ detail_method(const struct rk_value *v, struct text *out)
 {
 	char name[256], text[1024];
 
-	text_add(
-	    out, ROLE_HEAD, "%s", view_text(v, "name", name, sizeof(name)));
-	text_fact(out, "about", view_text(v, "about", text, sizeof(text)));
-	text_fact(out, "takes", view_text(v, "args", text, sizeof(text)));
-	text_fact(out, "gives", view_text(v, "reply", text, sizeof(text)));
+	text_add(out, ROLE_HEAD, "%s", ctl_text(v, "name", name, sizeof(name)));
+	text_fact(out, "about", ctl_text(v, "about", text, sizeof(text)));
+	text_fact(out, "takes", ctl_text(v, "args", text, sizeof(text)));
+	text_fact(out, "gives", ctl_text(v, "reply", text, sizeof(text)));
 	add_figures(v, out);
 }
 

@@ -164,7 +164,7 @@ add_findings(const struct rk_value *answer, struct text *t)
 		const struct rk_value *v = &list->u.list.items[i];
 
 		wrong = rk_value_get(v, "wrong");
-		(void)view_text(v, "text", text, sizeof(text));
+		(void)ctl_text(v, "text", text, sizeof(text));
 		if (strncmp(text, "keys that wait", 14) == 0 ||
 		    shown++ >= FINDINGS_MAX)
 			continue;
@@ -189,8 +189,8 @@ add_file(
 	char mode[8] = "", then[8] = "";
 
 	if (answer != NULL) {
-		(void)view_text(answer, "mode", mode, sizeof(mode));
-		(void)view_text(answer, "mode_locked", then, sizeof(then));
+		(void)ctl_text(answer, "mode", mode, sizeof(mode));
+		(void)ctl_text(answer, "mode_locked", then, sizeof(then));
 	}
 	if (file != NULL && mode[0] != '\0' && then[0] != '\0')
 		text_add(

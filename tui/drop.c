@@ -55,7 +55,7 @@ on_kicked(struct ui *ui, enum rk_err code, const struct rk_value *answer)
 
 	if (d == NULL)
 		return;
-	if (code == RK_OK && view_number(answer, "kicked") > 0)
+	if (code == RK_OK && ctl_number(answer, "kicked") > 0)
 		d->closed++;
 	else if (code == RK_OK || code == RK_ENOENT)
 		d->gone++;
@@ -113,9 +113,9 @@ take(struct drop *d, const struct rk_value *list)
 
 	for (uint32_t i = 0; i < list->u.list.count; i++) {
 		const struct rk_value *v = &list->u.list.items[i];
-		uint64_t id = view_number(v, "id");
+		uint64_t id = ctl_number(v, "id");
 
-		(void)view_text(v, "key", key, sizeof(key));
+		(void)ctl_text(v, "key", key, sizeof(key));
 		if (id != 0 && is_unlisted(key))
 			d->ids[d->n++] = id;
 	}
@@ -143,7 +143,7 @@ on_conns(struct ui *ui, enum rk_err code, const struct rk_value *answer)
 		ui_say(ui, ROLE_BAD, "out of memory: nothing is closed");
 		return;
 	}
-	d->left_out = view_number(answer, "left_out");
+	d->left_out = ctl_number(answer, "left_out");
 	take(d, list);
 	ui->drop = d;
 	next(ui);

@@ -112,8 +112,8 @@ put_method(struct buf *b, const struct rk_value *v)
 {
 	char name[256], about[512];
 	const char *const texts[][2] = {
-		{ "method", view_text(v, "name", name, sizeof(name)) },
-		{ "about", view_text(v, "about", about, sizeof(about)) },
+		{ "method", ctl_text(v, "name", name, sizeof(name)) },
+		{ "about", ctl_text(v, "about", about, sizeof(about)) },
 	};
 
 	return put_texts(b, 2, texts);

@@ -134,7 +134,7 @@ take_event(struct model *m, const char *word, const struct rk_value *event,
 		log_line(m, event);
 	} else if (strcmp(word, "lost") == 0) {
 		m->events_lost =
-		    add_capped(m->events_lost, take_number(event, "count"));
+		    add_capped(m->events_lost, ctl_number(event, "count"));
 		m->all_stale = true;
 	}
 	return RK_OK;

@@ -6,10 +6,10 @@
 static void
 read_call(struct model_call *c, const struct rk_value *row, int64_t now)
 {
-	uint64_t left = take_number(row, "left_ms");
+	uint64_t left = ctl_number(row, "left_ms");
 
 	*c = (struct model_call){ 0 };
-	c->conn = take_number(row, "conn");
+	c->conn = ctl_number(row, "conn");
 	take_text(row, "method", c->method, sizeof(c->method));
 	take_text(row, "address", c->address, sizeof(c->address));
 	take_text(row, "email", c->email, sizeof(c->email));
@@ -18,12 +18,12 @@ read_call(struct model_call *c, const struct rk_value *row, int64_t now)
 	c->stream = take_bool(row, "stream");
 	c->canceled = take_bool(row, "canceled");
 	c->began_ms = take_ago(row, "age_ms", now);
-	c->id = take_number(row, "id");
+	c->id = ctl_number(row, "id");
 	c->has_size = rk_value_get(row, "size") != NULL;
-	c->size = take_number(row, "size");
-	c->moved = c->has_size ? take_number(row, "moved")
-	                       : add_capped(take_number(row, "bytes_in"),
-	                             take_number(row, "bytes_out"));
+	c->size = ctl_number(row, "size");
+	c->moved = c->has_size ? ctl_number(row, "moved")
+	                       : add_capped(ctl_number(row, "bytes_in"),
+	                             ctl_number(row, "bytes_out"));
 	if (rk_value_get(row, "left_ms") != NULL)
 		c->deadline_ms = left > INT64_MAX / 4 ? now + INT64_MAX / 4
 		                                      : now + (int64_t)left;
@@ -85,6 +85,6 @@ calls_answer(struct model *m, const struct rk_value *answer, int64_t now)
 	m->n_calls = n;
 	m->calls_ms = now;
 	m->calls_left_out =
-	    add_capped(take_number(answer, "left_out"), rows->u.list.count - n);
+	    add_capped(ctl_number(answer, "left_out"), rows->u.list.count - n);
 	return RK_OK;
 }

@@ -64,7 +64,7 @@ state_of(const struct rk_value *row)
 static void
 read_who(struct model_conn *c, const struct rk_value *row)
 {
-	c->id = take_number(row, "id");
+	c->id = ctl_number(row, "id");
 	take_text(row, "address", c->address, sizeof(c->address));
 	take_text(row, "email", c->email, sizeof(c->email));
 	take_text(row, "fingerprint", c->fp, sizeof(c->fp));
@@ -74,14 +74,14 @@ read_who(struct model_conn *c, const struct rk_value *row)
 static void
 read_more(struct model_conn *c, const struct rk_value *row, int64_t now)
 {
-	c->failed = take_number(row, "failed");
-	c->rtt_us = take_number(row, "rtt_us");
+	c->failed = ctl_number(row, "failed");
+	c->rtt_us = ctl_number(row, "rtt_us");
 	c->has_retrans = rk_value_get(row, "retrans") != NULL;
-	c->retrans = take_number(row, "retrans");
-	c->p50_us = take_number(row, "p50_us");
-	c->p90_us = take_number(row, "p90_us");
-	c->p99_us = take_number(row, "p99_us");
-	c->max_us = take_number(row, "max_us");
+	c->retrans = ctl_number(row, "retrans");
+	c->p50_us = ctl_number(row, "p50_us");
+	c->p90_us = ctl_number(row, "p90_us");
+	c->p99_us = ctl_number(row, "p99_us");
+	c->max_us = ctl_number(row, "max_us");
 	take_text(row, "cipher", c->cipher, sizeof(c->cipher));
 	take_text(row, "psk", c->psk, sizeof(c->psk));
 	take_text(row, "psk_id", c->psk_id, sizeof(c->psk_id));
@@ -104,10 +104,10 @@ read_conn(struct model_conn *c, const struct rk_value *row, int64_t now)
 	c->resumed = take_bool(row, "resumed");
 	take_text(row, "transport", c->transport, sizeof(c->transport));
 	take_text(row, "since", c->since, sizeof(c->since));
-	c->running = take_number(row, "running");
-	c->calls = take_number(row, "calls");
-	c->in = take_number(row, "bytes_in");
-	c->out = take_number(row, "bytes_out");
+	c->running = ctl_number(row, "running");
+	c->calls = ctl_number(row, "calls");
+	c->in = ctl_number(row, "bytes_in");
+	c->out = ctl_number(row, "bytes_out");
 	c->began_ms = take_ago(row, "age_ms", now);
 	read_more(c, row, now);
 }
@@ -221,7 +221,7 @@ enum rk_err
 conns_answer(struct model *m, const struct rk_value *answer, int64_t now)
 {
 	const struct rk_value *rows = take_rows(rk_value_get(answer, "conns"));
-	uint64_t left_out = take_number(answer, "left_out");
+	uint64_t left_out = ctl_number(answer, "left_out");
 	size_t n_old = m->n_conns, most, n;
 	enum rk_err r;
 
@@ -278,7 +278,7 @@ static enum rk_err
 conn_of(struct model *m, const struct rk_value *event, int64_t now,
     struct model_conn **out)
 {
-	uint64_t id = take_number(event, "id");
+	uint64_t id = ctl_number(event, "id");
 	struct model_conn *c;
 
 	if (id == 0)

@@ -4,6 +4,8 @@
 
 #include "model.h"
 
+#include "cli/ctl.h"
+
 /* ---- model_take.c: members of a map; v may be NULL or no map ---- */
 
 /* Cut to fit, "" when it is not there; a NUL in it is shown as one. */
@@ -15,7 +17,6 @@ void take_name(const struct rk_value *row, char *dst, size_t len);
 void take_end(
     const struct rk_value *map, const char *key, char *dst, size_t len);
 void take_str(const struct rk_value *v, char *dst, size_t len);
-uint64_t take_number(const struct rk_value *map, const char *key);
 bool take_bool(const struct rk_value *map, const char *key);
 /* `now` less the member, or 0 of it when it is not there. */
 int64_t take_ago(const struct rk_value *map, const char *key, int64_t now);

@@ -125,9 +125,9 @@ read_key(struct model_key *k, const struct rk_value *row)
 	take_text(row, "by", k->by, sizeof(k->by));
 	take_text(row, "other", k->other, sizeof(k->other));
 	read_hosts(k, rk_value_get(row, "addresses"));
-	k->tries = take_number(row, "tries");
-	k->conns = take_number(row, "waiting");
-	k->version = take_number(row, "version");
+	k->tries = ctl_number(row, "tries");
+	k->conns = ctl_number(row, "waiting");
+	k->version = ctl_number(row, "version");
 	k->met = take_bool(row, "met");
 	return true;
 }
@@ -199,7 +199,7 @@ take_list(struct model *m, const struct rk_value *answer)
 
 	take_text(answer, "mode", s->mode, sizeof(s->mode));
 	take_text(answer, "list", s->list, sizeof(s->list));
-	s->known = take_number(answer, "known");
+	s->known = ctl_number(answer, "known");
 }
 
 /* What was decided says more than the line in the file. */
@@ -224,7 +224,7 @@ keys_answer(struct model *m, const struct rk_value *answer, bool known)
 	if (known)
 		put_old(&p, m, false);
 	*left_out = add_capped(
-	    take_number(answer, "left_out"), put_rows(&p, rows, known));
+	    ctl_number(answer, "left_out"), put_rows(&p, rows, known));
 	if (!known)
 		put_old(&p, m, true);
 	free(m->keys);

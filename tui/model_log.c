@@ -34,7 +34,7 @@ take_line(struct model *m, const struct rk_value *v)
 	};
 	struct model_line *l = add_line(m);
 
-	l->seq = take_number(v, "seq");
+	l->seq = ctl_number(v, "seq");
 	take_text(v, "time", l->time, sizeof(l->time));
 	l->level = (int)take_word(v, "level", levels, RK_LOG_DEBUG);
 	take_text(v, "subsystem", l->subsystem, sizeof(l->subsystem));
@@ -52,7 +52,7 @@ log_answer(struct model *m, const struct rk_value *answer)
 		return RK_EPROTO;
 	if (rows->u.list.count == 0)
 		return RK_OK;
-	first = take_number(&rows->u.list.items[0], "seq");
+	first = ctl_number(&rows->u.list.items[0], "seq");
 	while (m->log_now > 0 && line_at(m, m->n_log - 1)->seq >= first) {
 		m->n_log--;
 		m->log_now--;

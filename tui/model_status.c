@@ -33,8 +33,8 @@ static void
 take_bytes(struct model *m, const struct rk_value *bytes, int64_t now)
 {
 	struct model_status *s = &m->status;
-	uint64_t in = take_number(bytes, "in");
-	uint64_t out = take_number(bytes, "out");
+	uint64_t in = ctl_number(bytes, "in");
+	uint64_t out = ctl_number(bytes, "out");
 	int64_t ms = now - m->bytes_ms;
 
 	/* Twice at the same time tells nothing new. */
@@ -58,11 +58,11 @@ status_trust(struct model *m, const struct rk_value *trust)
 	s->has_trust = trust != NULL && trust->kind == RK_MAP;
 	take_text(trust, "mode", s->mode, sizeof(s->mode));
 	take_text(trust, "list", s->list, sizeof(s->list));
-	s->known = take_number(trust, "known");
-	s->waiting = take_number(trust, "waiting");
-	s->once = take_number(trust, "once");
-	s->rejected = take_number(trust, "rejected");
-	s->revoked = take_number(trust, "revoked");
+	s->known = ctl_number(trust, "known");
+	s->waiting = ctl_number(trust, "waiting");
+	s->once = ctl_number(trust, "once");
+	s->rejected = ctl_number(trust, "rejected");
+	s->revoked = ctl_number(trust, "revoked");
 }
 
 static void
@@ -99,16 +99,16 @@ take_figures(struct model_status *s, const struct rk_value *answer)
 	const struct rk_value *conns = rk_value_get(answer, "connections");
 	const struct rk_value *calls = rk_value_get(answer, "calls");
 
-	s->fresh = take_number(conns, "new");
-	s->active = take_number(conns, "active");
-	s->idle = take_number(conns, "idle");
-	s->closing = take_number(conns, "closing");
-	s->accepted = take_number(conns, "accepted");
-	s->refused = take_number(conns, "refused");
+	s->fresh = ctl_number(conns, "new");
+	s->active = ctl_number(conns, "active");
+	s->idle = ctl_number(conns, "idle");
+	s->closing = ctl_number(conns, "closing");
+	s->accepted = ctl_number(conns, "accepted");
+	s->refused = ctl_number(conns, "refused");
 	s->max_conns =
-	    take_number(rk_value_get(answer, "limits"), "connections");
-	s->running = take_number(calls, "running");
-	s->begun = take_number(calls, "begun");
+	    ctl_number(rk_value_get(answer, "limits"), "connections");
+	s->running = ctl_number(calls, "running");
+	s->begun = ctl_number(calls, "begun");
 }
 
 /* Another process: what was known is of the one before. */
@@ -129,7 +129,7 @@ status_answer(struct model *m, const struct rk_value *answer, int64_t now)
 {
 	struct model_status *s = &m->status;
 	char since[sizeof(s->since)];
-	uint64_t pid = take_number(answer, "pid");
+	uint64_t pid = ctl_number(answer, "pid");
 
 	if (answer == NULL || answer->kind != RK_MAP)
 		return RK_EPROTO;
@@ -143,7 +143,7 @@ status_answer(struct model *m, const struct rk_value *answer, int64_t now)
 	take_text(answer, "state", s->state, sizeof(s->state));
 	s->up_ms = now - take_ago(answer, "up_ms", now);
 	s->asked_ms = now;
-	s->threads = take_number(answer, "threads");
+	s->threads = ctl_number(answer, "threads");
 	take_listeners(s, rk_value_get(answer, "listeners"));
 	take_facts(s, rk_value_get(answer, "facts"));
 	take_figures(s, answer);

@@ -60,14 +60,6 @@ take_end(const struct rk_value *map, const char *key, char *dst, size_t len)
 	take_str(&end, dst + 1, len - 1);
 }
 
-uint64_t
-take_number(const struct rk_value *map, const char *key)
-{
-	const struct rk_value *v = rk_value_get(map, key);
-
-	return v != NULL && v->kind == RK_UINT ? v->u.u64 : 0;
-}
-
 bool
 take_bool(const struct rk_value *map, const char *key)
 {
@@ -79,7 +71,7 @@ take_bool(const struct rk_value *map, const char *key)
 int64_t
 take_ago(const struct rk_value *map, const char *key, int64_t now)
 {
-	uint64_t ms = take_number(map, key);
+	uint64_t ms = ctl_number(map, key);
 
 	return ms > INT64_MAX / 4 ? now - INT64_MAX / 4 : now - (int64_t)ms;
 }

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "cli/ctl.h"
 #include "cli/json.h"
 
 #include <inttypes.h>
@@ -294,23 +295,18 @@ put_list(struct buf *b, const struct once *o, int which, const char *member,
     const char *name)
 {
 	static const struct rk_value none = { .kind = RK_ARRAY };
-	const struct rk_value *v, *left_out;
+	const struct rk_value *v = &none;
+	uint64_t left_out = 0;
 	enum rk_err r;
 
-	if (o->answers[which] == NULL) {
-		v = &none;
-		left_out = NULL;
-	} else {
+	if (o->answers[which] != NULL) {
 		v = rk_value_get(rk_value_root(o->answers[which]), member);
 		left_out =
-		    rk_value_get(rk_value_root(o->answers[which]), "left_out");
+		    ctl_number(rk_value_root(o->answers[which]), "left_out");
 	}
 	r = put_value(b, name, v);
 	if (r == RK_OK)
-		r = buf_printf(b, ",\"%s_left_out\":%" PRIu64, name,
-		    left_out != NULL && left_out->kind == RK_UINT
-		        ? left_out->u.u64
-		        : 0);
+		r = buf_printf(b, ",\"%s_left_out\":%" PRIu64, name, left_out);
 	return r;
 }
 

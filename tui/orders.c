@@ -76,25 +76,18 @@ pack(const struct order_arg *args, size_t n, bool audited, uint8_t **made,
 	return r;
 }
 
-static uint64_t
-number(const struct rk_value *map, const char *key)
-{
-	const struct rk_value *v = rk_value_get(map, key);
-
-	return v != NULL && v->kind == RK_UINT ? v->u.u64 : 0;
-}
-
 /* What is left out is said before what is in. */
 static void
 say_imported(struct ui *ui, const struct rk_value *answer)
 {
-	uint64_t out = number(answer, "out"), taken = number(answer, "taken");
+	uint64_t out = ctl_number(answer, "out"),
+	         taken = ctl_number(answer, "taken");
 	char more[64] = "";
 
 	if (out > 0)
 		(void)snprintf(more, sizeof(more),
 		    ", %" PRIu64 " rejected or revoked before: still out", out);
-	if (number(answer, "wrong") > 0)
+	if (ctl_number(answer, "wrong") > 0)
 		ui_say(ui, ROLE_BAD,
 		    "nothing is imported: that is no line of a known-keys "
 		    "file");
@@ -105,7 +98,8 @@ say_imported(struct ui *ui, const struct rk_value *answer)
 	else
 		ui_say(ui, out > 0 ? ROLE_WAIT : ROLE_GOOD,
 		    "imported: %" PRIu64 " new, %" PRIu64 " known already%s",
-		    number(answer, "new"), number(answer, "known"), more);
+		    ctl_number(answer, "new"), ctl_number(answer, "known"),
+		    more);
 }
 
 static void

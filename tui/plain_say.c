@@ -2,6 +2,7 @@
 #include "plain_say.h"
 
 #include "base/str.h"
+#include "cli/ctl.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -36,14 +37,6 @@ member(const struct rk_value *v, const char *key, char *dst, size_t len)
 		(void)rk_escape(dst, len, (const char *)text->u.bytes.ptr,
 		    text->u.bytes.len);
 	return dst;
-}
-
-static uint64_t
-count_of(const struct rk_value *v, const char *key)
-{
-	const struct rk_value *n = rk_value_get(v, key);
-
-	return n != NULL && n->kind == RK_UINT ? n->u.u64 : 0;
 }
 
 void
@@ -145,7 +138,7 @@ say_conn(const struct out *out, const struct rk_value *v, const char *head)
 {
 	char email[600], address[300], fp[120], why[600];
 
-	out_text(out, "%s %" PRIu64 " %s from %s %s", head, count_of(v, "id"),
+	out_text(out, "%s %" PRIu64 " %s from %s %s", head, ctl_number(v, "id"),
 	    member(v, "email", email, sizeof(email)),
 	    member(v, "address", address, sizeof(address)),
 	    member(v, "fingerprint", fp, sizeof(fp)));
@@ -163,7 +156,7 @@ say_key(const struct out *out, const struct rk_value *v, const char *head)
 	    member(v, "state", state, sizeof(state)),
 	    member(v, "email", email, sizeof(email)),
 	    member(v, "address", address, sizeof(address)),
-	    member(v, "fingerprint", fp, sizeof(fp)), count_of(v, "tries"));
+	    member(v, "fingerprint", fp, sizeof(fp)), ctl_number(v, "tries"));
 }
 
 static void
@@ -182,8 +175,8 @@ say_other(const struct out *out, const struct rk_value *v, const char *head)
 		    member(v, "subsystem", b, sizeof(b)),
 		    member(v, "text", text, sizeof(text)));
 	else if (rk_value_get(v, "count") != NULL)
-		out_text(
-		    out, "%s %" PRIu64 " events\n", head, count_of(v, "count"));
+		out_text(out, "%s %" PRIu64 " events\n", head,
+		    ctl_number(v, "count"));
 	else if (rk_value_get(v, "why") != NULL)
 		out_text(out, "%s %s: %s\n", head,
 		    member(v, "address", address, sizeof(address)),

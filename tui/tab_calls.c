@@ -92,7 +92,7 @@ figure(const struct rk_value *v, const char *key, char dst[WORDS_LEN])
 {
 	dst[0] = '\0';
 	if (rk_value_get(v, key) != NULL)
-		(void)snprintf(dst, WORDS_LEN, "%" PRIu64, view_number(v, key));
+		(void)snprintf(dst, WORDS_LEN, "%" PRIu64, ctl_number(v, key));
 	return dst;
 }
 
@@ -101,8 +101,8 @@ static const char *
 took(const struct rk_value *v, const char *key, char dst[WORDS_LEN])
 {
 	dst[0] = '\0';
-	if (view_number(v, "ended") > 0)
-		(void)words_us(view_number(v, key), dst);
+	if (ctl_number(v, "ended") > 0)
+		(void)words_us(ctl_number(v, key), dst);
 	return dst;
 }
 
@@ -113,15 +113,15 @@ draw_method(struct ui *ui, const struct rk_value *v, bool picked,
 	char name[256], about[512], calls[WORDS_LEN], errors[WORDS_LEN];
 	char running[WORDS_LEN], p50[WORDS_LEN], p99[WORDS_LEN];
 	const struct ui_cell cells[] = {
-		{ view_text(v, "name", name, sizeof(name)),
-		    name_width(ui, line), 1, ROLE_TEXT },
+		{ ctl_text(v, "name", name, sizeof(name)), name_width(ui, line),
+		    1, ROLE_TEXT },
 		{ figure(v, "calls", calls), 8, -1, ROLE_TEXT },
 		{ figure(v, "running", running), 5, -1, ROLE_TEXT },
 		{ figure(v, "errors", errors), 6, -1,
-		    view_number(v, "errors") > 0 ? ROLE_BAD : ROLE_TEXT },
+		    ctl_number(v, "errors") > 0 ? ROLE_BAD : ROLE_TEXT },
 		{ took(v, "p50_us", p50), TIME_WIDTH, -1, ROLE_TEXT },
 		{ took(v, "p99_us", p99), TIME_WIDTH, -1, ROLE_TEXT },
-		{ view_text(v, "about", about, sizeof(about)), line->width, 1,
+		{ ctl_text(v, "about", about, sizeof(about)), line->width, 1,
 		    ROLE_DIM },
 	};
 	const struct ui_cell few[] = { cells[0], cells[1], cells[5] };

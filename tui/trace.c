@@ -47,8 +47,8 @@ tell_end(struct pane *p, const struct rk_value *event, const char *method)
 {
 	char took[WORDS_LEN], error[300], what[700];
 
-	(void)words_us(view_number(event, "us"), took);
-	(void)view_text(event, "error", error, sizeof(error));
+	(void)words_us(ctl_number(event, "us"), took);
+	(void)ctl_text(event, "error", error, sizeof(error));
 	(void)snprintf(what, sizeof(what), "%s %.256s  %s%s%.256s",
 	    error[0] == '\0' ? "done" : "failed", method, took,
 	    error[0] == '\0' ? "" : "  ", error);
@@ -62,14 +62,14 @@ on_event(const struct rk_value *event, void *arg)
 	struct ui *ui = arg;
 	char word[16], method[257], what[400];
 
-	(void)view_text(event, "event", word, sizeof(word));
-	(void)view_text(event, "method", method, sizeof(method));
+	(void)ctl_text(event, "event", word, sizeof(word));
+	(void)ctl_text(event, "method", method, sizeof(method));
 	if (strcmp(word, "lost") == 0) {
 		(void)snprintf(what, sizeof(what),
 		    "%" PRIu64 " events were lost: they came too fast",
-		    view_number(event, "count"));
+		    ctl_number(event, "count"));
 		tell(ui->pane, ROLE_WAIT, what);
-	} else if (view_number(event, "conn") != ui->trace->id) {
+	} else if (ctl_number(event, "conn") != ui->trace->id) {
 		return;
 	} else if (strcmp(word, "begun") == 0) {
 		(void)snprintf(what, sizeof(what), "call %s", method);

@@ -51,11 +51,10 @@ whose(const struct rk_value *line, const struct undo *u)
 	char fp[RK_FP_LEN], what[32], who[256], name[256];
 	size_t len;
 
-	if (strcmp(view_text(line, "fingerprint", fp, sizeof(fp)), u->fp) !=
-	        0 ||
-	    strcmp(view_text(line, "what", what, sizeof(what)), u->verb) != 0)
+	if (strcmp(ctl_text(line, "fingerprint", fp, sizeof(fp)), u->fp) != 0 ||
+	    strcmp(ctl_text(line, "what", what, sizeof(what)), u->verb) != 0)
 		return OTHERS;
-	len = strlen(view_text(line, "who", who, sizeof(who)));
+	len = strlen(ctl_text(line, "who", who, sizeof(who)));
 	if (strcmp(who, our_name(name)) == 0)
 		return OURS;
 	return len >= sizeof(via) - 1 &&
@@ -81,7 +80,7 @@ find_line(const struct rk_value *lines, uint64_t out, const struct undo *u)
 
 	for (uint32_t i = 0; i < lines->u.list.count; i++) {
 		const struct rk_value *line = &lines->u.list.items[i];
-		uint64_t id = view_number(line, "id");
+		uint64_t id = ctl_number(line, "id");
 		enum whose w = OTHERS;
 
 		if (i == 0)
@@ -114,7 +113,7 @@ take_newest(struct undo *u, const struct rk_value *lines)
 {
 	u->newest = (struct undo_mark){ .known = true };
 	if (lines->u.list.count > 0)
-		u->newest.line = view_number(&lines->u.list.items[0], "id");
+		u->newest.line = ctl_number(&lines->u.list.items[0], "id");
 }
 
 /* What has become of what was in doubt. */
@@ -156,7 +155,7 @@ on_audit(struct ui *ui, enum rk_err code, const struct rk_value *answer)
 	if (is_lost(code) || u->fp[0] == '\0')
 		return;
 	if (lines != NULL) {
-		f = find_line(lines, view_number(answer, "left_out"), u);
+		f = find_line(lines, ctl_number(answer, "left_out"), u);
 		take_newest(u, lines);
 	}
 	u->line = f.line;
@@ -225,8 +224,8 @@ undo_decided(struct ui *ui, const struct order *o, enum rk_err code,
 	(void)str_copy(u->verb, sizeof(u->verb), o->verb);
 	if (u->doubt)
 		return;
-	(void)view_text(answer, "fingerprint", u->fp, sizeof(u->fp));
-	u->version = view_number(answer, "version");
+	(void)ctl_text(answer, "fingerprint", u->fp, sizeof(u->fp));
+	u->version = ctl_number(answer, "version");
 	u->pid = ui->conf.model->status.pid;
 	ask_line(ui);
 }

@@ -60,28 +60,6 @@ view_sorts(enum tab tab, size_t *n)
 
 /* ---- what rows are of ---- */
 
-const char *
-view_text(const struct rk_value *map, const char *key, char *dst, size_t len)
-{
-	const struct rk_value *v = rk_value_get(map, key);
-	size_t n = 0;
-
-	if (v != NULL && v->kind == RK_STR && v->u.bytes.len > 0) {
-		n = v->u.bytes.len < len ? v->u.bytes.len : len - 1;
-		memcpy(dst, v->u.bytes.ptr, n);
-	}
-	dst[n] = '\0';
-	return dst;
-}
-
-uint64_t
-view_number(const struct rk_value *map, const char *key)
-{
-	const struct rk_value *v = rk_value_get(map, key);
-
-	return v != NULL && v->kind == RK_UINT ? v->u.u64 : 0;
-}
-
 static const struct rk_value *
 method_list(const struct model *m)
 {
@@ -170,7 +148,7 @@ view_id(const struct model *m, const struct row *r, char id[VIEW_ID_LEN])
 		break;
 	case ROW_METHOD:
 		(void)snprintf(id, VIEW_ID_LEN, "m%s",
-		    view_text(
+		    ctl_text(
 		        view_method(m, r->at), "name", name, sizeof(name)));
 		break;
 	case ROW_FACT:
@@ -209,8 +187,8 @@ method_holds(const struct rk_value *v, const char *needle)
 {
 	char name[256], about[512];
 
-	return paint_holds(view_text(v, "name", name, sizeof(name)), needle) ||
-	       paint_holds(view_text(v, "about", about, sizeof(about)), needle);
+	return paint_holds(ctl_text(v, "name", name, sizeof(name)), needle) ||
+	       paint_holds(ctl_text(v, "about", about, sizeof(about)), needle);
 }
 
 static bool

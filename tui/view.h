@@ -4,6 +4,8 @@
 
 #include "model.h"
 
+#include "cli/ctl.h"
+
 enum tab {
 	TAB_CONNS,
 	TAB_TRUST,
@@ -69,11 +71,6 @@ void view_id(const struct model *m, const struct row *r, char id[VIEW_ID_LEN]);
 
 const struct rk_value *view_method(const struct model *m, size_t at);
 const struct model_line *view_line(const struct model *m, size_t at);
-/* A text member of a value, cut to fit; "" when there is none. */
-const char *view_text(
-    const struct rk_value *map, const char *key, char *dst, size_t len);
-/* A number member; 0 when there is none. */
-uint64_t view_number(const struct rk_value *map, const char *key);
 /* Is it how many days one of the daemon's certificates has left? */
 bool view_days(const struct model_fact *f, int64_t *days);
 #define VIEW_SOON 30 /* days, that a certificate should have */
