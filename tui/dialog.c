@@ -31,27 +31,23 @@ dialog_open(struct ui *ui, const char *title,
 	d->done = done;
 	d->opener = ui->last_key;
 	d->opener_tick = ui->ticks;
-	d->hints = "Tab/arrows move  Enter take  Esc back";
-	d->brief = "Tab, Enter  Esc back";
 	ui->dialog = d;
 	term_discard(ui->term);
 	return d;
 }
 
-void
-dialog_button(struct dialog *d, const char *label, uint32_t key)
-{
-	if (d->n_buttons < DIALOG_BUTTONS)
-		d->buttons[d->n_buttons++] =
-		    (struct button){ .label = label, .key = key };
-}
+const struct button dialog_no_yes[] = {
+	{ .label = "No", .key = 'n' },
+	{ .label = "Yes", .key = 'y', .danger = true },
+	{ 0 },
+};
 
 void
-dialog_show_button(struct dialog *d, const char *label, uint32_t key)
+dialog_buttons(struct dialog *d, const struct button *table)
 {
-	dialog_button(d, label, key);
-	if (d->n_buttons > 0)
-		d->buttons[d->n_buttons - 1].shows = true;
+	d->buttons = table;
+	for (d->n_buttons = 0; table[d->n_buttons].label != NULL;)
+		d->n_buttons++;
 }
 
 void
@@ -93,7 +89,11 @@ finish(struct ui *ui, int button)
 	struct dialog *d = ui->dialog;
 
 	ui->dialog = NULL;
-	d->done(ui, d, button);
+	if (button >= 0 && (size_t)button < d->n_buttons &&
+	    d->buttons[button].take != NULL)
+		d->buttons[button].take(ui, d);
+	else if (d->done != NULL)
+		d->done(ui, d, button);
 	drop(d);
 }
 
@@ -135,7 +135,7 @@ is_held(struct ui *ui, struct dialog *d, uint32_t key)
 static void
 press(struct ui *ui, struct dialog *d, size_t button)
 {
-	if (button == 0 || d->buttons[button].shows || is_read(ui, d))
+	if (!d->buttons[button].danger || is_read(ui, d))
 		finish(ui, (int)button);
 }
 
@@ -169,7 +169,7 @@ button_key(struct ui *ui, struct dialog *d, uint32_t key, bool held)
 	for (size_t i = 0; i < d->n_buttons; i++) {
 		if (d->buttons[i].key != key)
 			continue;
-		if (held && i > 0 && !d->buttons[i].shows)
+		if (held && d->buttons[i].danger)
 			ui_say(ui, ROLE_WAIT,
 			    "that key asked: let go of it first, for a second");
 		else
@@ -229,10 +229,29 @@ dialog_paste(struct dialog *d, uint32_t key)
 	return d->want[0] != '\0';
 }
 
+/* "Tab/arrows move  Enter take  l a r n(ote) direct  Esc = Later" */
 const char *
-dialog_hints(const struct ui *ui, const struct dialog *d)
+dialog_hints(const struct ui *ui, struct dialog *d)
 {
-	return ui_narrow(ui) ? d->brief : d->hints;
+	const bool narrow = ui_narrow(ui);
+	char keys[2 * 16 + 1] = "";
+	size_t n = 0;
+
+	if (d->hints != NULL)
+		return d->hints;
+	for (size_t i = 0; i < d->n_buttons && n + 3 < sizeof(keys); i++) {
+		keys[n++] = ' ';
+		keys[n++] = (char)d->buttons[i].key;
+	}
+	keys[n] = '\0';
+	(void)snprintf(d->keys, sizeof(d->keys), "%s%s%s%s  Esc = %s",
+	    narrow ? "Tab, Enter " : "Tab/arrows move  Enter take ", keys,
+	    !d->has_note ? ""
+	    : narrow     ? " n"
+	                 : " n(ote)",
+	    narrow ? "" : " direct",
+	    d->n_buttons > 0 ? d->buttons[0].label : "");
+	return d->keys;
 }
 
 /* ---- drawing ---- */

@@ -4,14 +4,24 @@
 
 #include "ui.h"
 
-#define DIALOG_BUTTONS 6
 #define DIALOG_NOTE 256 /* with its NUL: what the daemon takes */
 
+struct dialog;
+
+/* One row of a dialog's table, whose first is harmless and whose last has no
+ * label.  All of it is drawn, hinted at and pressed from there. */
 struct button {
 	const char *label;
 	uint32_t key; /* presses it at once */
-	bool shows;   /* and decides nothing */
+	/* What it does; the dialog is closed already.  NULL: what the
+	 * dialog's `done` does with its number. */
+	void (*take)(struct ui *ui, struct dialog *d);
+	/* It changes something: what it is about must have been on the screen,
+	 * and its key let go of. */
+	bool danger;
 };
+/* No and Yes, whose numbers are 0 and 1. */
+extern const struct button dialog_no_yes[];
 
 struct dialog {
 	char title[120];
@@ -33,7 +43,7 @@ struct dialog {
 	 * the tick in which it last came. */
 	uint32_t opener;
 	uint64_t opener_tick;
-	struct button buttons[DIALOG_BUTTONS]; /* the first is harmless */
+	const struct button *buttons;
 	size_t n_buttons, focus;
 	/* Where there are no buttons: this must be typed to go on. */
 	char want[32];
@@ -46,8 +56,10 @@ struct dialog {
 	/* Below the buttons: a note in `line`. */
 	bool has_note;
 	struct line line;
-	const char *hints, *brief; /* where there is little room */
-	/* The button's number; -1: given up.  The dialog is closed already. */
+	const char *hints; /* NULL: those of the buttons */
+	char keys[120];    /* which are these */
+	/* The button's number, 0 of what was typed; -1: given up.  The dialog
+	 * is closed already.  NULL: buttons do all. */
 	void (*done)(struct ui *ui, struct dialog *d, int button);
 	/* What it is about. */
 	struct model_key key; /* as it was when this was asked */
@@ -61,9 +73,8 @@ struct dialog {
 /* Open one; NULL without memory (said). */
 struct dialog *dialog_open(struct ui *ui, const char *title,
     void (*done)(struct ui *ui, struct dialog *d, int button));
-void dialog_button(struct dialog *d, const char *label, uint32_t key);
-/* One that only shows something: also before all was read. */
-void dialog_show_button(struct dialog *d, const char *label, uint32_t key);
+/* A table, which outlives the dialog. */
+void dialog_buttons(struct dialog *d, const struct button *table);
 /* What the body has by now must be read before anything is decided. */
 void dialog_must(struct dialog *d);
 /* Have a line for a note, that has this text. */
@@ -73,7 +84,7 @@ void dialog_key(struct ui *ui, uint32_t key);
 /* Part of a text that is pasted; false: there is no line for it. */
 bool dialog_paste(struct dialog *d, uint32_t key);
 void dialog_draw(struct ui *ui, struct dialog *d, const struct box *body);
-const char *dialog_hints(const struct ui *ui, const struct dialog *d);
+const char *dialog_hints(const struct ui *ui, struct dialog *d);
 
 /* ---- what opens one ---- */
 /* by: ACT_OPEN, ACT_APPROVE, ACT_ONCE, ACT_REJECT or ACT_LATER: what was

@@ -18,9 +18,9 @@
 /* What it is about; false when it is gone. */
 static struct dialog *
 open_about(struct ui *ui, const struct model_key *k, const char *title,
-    void (*done)(struct ui *ui, struct dialog *d, int button))
+    const struct button *buttons)
 {
-	struct dialog *d = dialog_open(ui, title, done);
+	struct dialog *d = dialog_open(ui, title, NULL);
 
 	if (d == NULL)
 		return NULL;
@@ -29,6 +29,8 @@ open_about(struct ui *ui, const struct model_key *k, const char *title,
 	    d->who, sizeof(d->who), k->name[0] != '\0' ? k->name : "no e-mail");
 	d->version = k->version;
 	d->key = *k;
+	if (buttons != NULL)
+		dialog_buttons(d, buttons);
 	undo_ready(ui);
 	return d;
 }
@@ -61,19 +63,22 @@ send_verb(
 	order_send(ui, "_.decide", args, n, said, true);
 }
 
-/* ---- new ones, and those that were decided about ---- */
-
-enum {
-	LATER,
-	APPROVE,
-	ONCE,
-	DAY,
-	REJECT,
-	SHOW
-};
+/* ---- what buttons do ---- */
 
 static void
-send_day(struct ui *ui, const struct dialog *d)
+take_approve(struct ui *ui, struct dialog *d)
+{
+	send_verb(ui, d, "approve", "approved");
+}
+
+static void
+take_once(struct ui *ui, struct dialog *d)
+{
+	send_verb(ui, d, "once", "approved for its next connection");
+}
+
+static void
+take_day(struct ui *ui, struct dialog *d)
 {
 	struct order_arg args[ARGS_MAX];
 	size_t n = begin(args, d, "until");
@@ -86,28 +91,73 @@ send_day(struct ui *ui, const struct dialog *d)
 }
 
 static void
-decided(struct ui *ui, struct dialog *d, int button)
+take_reject(struct ui *ui, struct dialog *d)
 {
-	switch (button) {
-	case APPROVE:
-		send_verb(ui, d, "approve", "approved");
-		break;
-	case ONCE:
-		send_verb(ui, d, "once", "approved for its next connection");
-		break;
-	case DAY:
-		send_day(ui, d);
-		break;
-	case REJECT:
-		send_verb(ui, d, "reject", "rejected");
-		break;
-	case SHOW:
-		qr_open(ui, d->fp, d->who);
-		break;
-	default:
-		break;
-	}
+	send_verb(ui, d, "reject", "rejected");
 }
+
+static void
+take_revoke(struct ui *ui, struct dialog *d)
+{
+	send_verb(ui, d, "revoke", "revoked");
+}
+
+static void
+take_forget(struct ui *ui, struct dialog *d)
+{
+	send_verb(ui, d, "forget", "forgotten");
+}
+
+static void
+take_show(struct ui *ui, struct dialog *d)
+{
+	qr_open(ui, d->fp, d->who);
+}
+
+static void take_replace(struct ui *ui, struct dialog *d);
+static void take_still(struct ui *ui, struct dialog *d);
+
+/* ---- the tables: label, key, what it does, is that dangerous ---- */
+
+static const struct button of_new[] = {
+	{ "Later", 'l', NULL, false },
+	{ "Approve", 'a', take_approve, true },
+	{ "Once", 'o', take_once, true },
+	{ "A day", 'd', take_day, true },
+	{ "Reject", 'r', take_reject, true },
+	{ "QR", 'Q', take_show, false },
+	{ 0 },
+};
+
+static const struct button of_known[] = {
+	{ "Later", 'l', NULL, false },
+	{ "Reject", 'r', take_reject, true },
+	{ "Revoke", 'V', take_revoke, true },
+	{ "QR", 'Q', take_show, false },
+	{ 0 },
+};
+
+static const struct button of_changed[] = {
+	{ "Later", 'l', NULL, false },
+	{ "Replace", 'R', take_replace, true },
+	{ "Reject", 'r', take_reject, true },
+	{ "QR", 'Q', take_show, false },
+	{ 0 },
+};
+
+static const struct button of_third[] = {
+	{ "No", 'n', NULL, false },
+	{ "Replace", 'R', take_still, true },
+	{ 0 },
+};
+
+static const struct button of_forget[] = {
+	{ "No", 'n', NULL, false },
+	{ "Yes", 'y', take_forget, true },
+	{ 0 },
+};
+
+/* ---- new ones, and those that were decided about ---- */
 
 /* Who, from where, by whose signature, with which key: at every size, and
  * first. */
@@ -164,35 +214,15 @@ decide_new(struct ui *ui, const struct model_key *k)
 	struct dialog *d = open_about(ui, k,
 	    words_key_waits(k->state) ? " Decide: new client "
 	                              : " Decide again ",
-	    decided);
+	    of_new);
 
 	if (d == NULL)
 		return;
 	d->fill = fill_new;
-	dialog_button(d, "Later", 'l');
-	dialog_button(d, "Approve", 'a');
-	dialog_button(d, "Once", 'o');
-	dialog_button(d, "A day", 'd');
-	dialog_button(d, "Reject", 'r');
-	dialog_show_button(d, "QR", 'Q');
 	dialog_note(d, k->note);
-	d->hints = "Tab/arrows move  Enter take  l a o d r Q n(ote) direct  "
-	           "Esc = Later";
-	d->brief = "Tab, Enter  l a o d r Q n  Esc = Later";
 }
 
 /* ---- one that is known: it can be put out ---- */
-
-static void
-decided_known(struct ui *ui, struct dialog *d, int button)
-{
-	if (button == 1)
-		send_verb(ui, d, "reject", "rejected");
-	else if (button == 2)
-		send_verb(ui, d, "revoke", "revoked");
-	else if (button == 3)
-		qr_open(ui, d->fp, d->who);
-}
 
 static void
 fill_known(struct ui *ui, struct dialog *d)
@@ -211,19 +241,12 @@ static void
 decide_known(struct ui *ui, const struct model_key *k)
 {
 	struct dialog *d =
-	    open_about(ui, k, " Decide: known client ", decided_known);
+	    open_about(ui, k, " Decide: known client ", of_known);
 
 	if (d == NULL)
 		return;
 	d->fill = fill_known;
-	dialog_button(d, "Later", 'l');
-	dialog_button(d, "Reject", 'r');
-	dialog_button(d, "Revoke", 'V');
-	dialog_show_button(d, "QR", 'Q');
 	dialog_note(d, k->note);
-	d->hints = "Tab/arrows move  Enter take  l r V Q n(ote) direct  "
-	           "Esc = Later";
-	d->brief = "Tab, Enter  l r V Q n  Esc = Later";
 }
 
 /* ---- one key for another ---- */
@@ -242,12 +265,11 @@ what_replaces(const struct dialog *d)
 }
 
 static void
-replaced_still(struct ui *ui, struct dialog *d, int button)
+take_still(struct ui *ui, struct dialog *d)
 {
 	const struct replacing what = what_replaces(d);
 
-	if (button == 1)
-		order_replace(ui, &what, NULL);
+	order_replace(ui, &what, NULL);
 }
 
 /* denied_fn: as where a third key has the name, which nobody was shown.  Who
@@ -260,9 +282,10 @@ ask_still(struct ui *ui, const struct replacing *what, const char *why)
 
 	if (ui->dialog != NULL || ui->pane != NULL || ui->prompt.on)
 		return;
-	d = dialog_open(ui, " Replace it all the same? ", replaced_still);
+	d = dialog_open(ui, " Replace it all the same? ", NULL);
 	if (d == NULL)
 		return;
+	dialog_buttons(d, of_third);
 	(void)str_copy(d->fp, sizeof(d->fp), what->fp);
 	(void)str_copy(d->old_fp, sizeof(d->old_fp), what->old_fp);
 	(void)str_copy(d->who, sizeof(d->who), what->who);
@@ -278,9 +301,7 @@ ask_still(struct ui *ui, const struct replacing *what, const char *why)
 	text_add(&d->body, ROLE_WAIT,
 	    "Only the old key goes. Whatever else has the name stays in.");
 	dialog_must(d);
-	dialog_button(d, "No", 'n');
-	dialog_button(d, "Replace", 'R');
-	d->hints = d->brief = "R replace  n, Esc no";
+	d->hints = "R replace  n, Esc no";
 }
 
 static void
@@ -338,8 +359,9 @@ replace(struct ui *ui, const struct model_key *k, const char *note)
 		ui_say(ui, ROLE_BAD, "that is no fingerprint: \"%s\"", k->fp);
 		return;
 	}
-	if ((d = open_about(ui, k, " Replace a known key ", replaced)) == NULL)
+	if ((d = open_about(ui, k, " Replace a known key ", NULL)) == NULL)
 		return;
+	d->done = replaced;
 	d->version = known->version;
 	d->by_version = k->version;
 	(void)str_copy(d->old_fp, sizeof(d->old_fp), known->fp);
@@ -347,22 +369,18 @@ replace(struct ui *ui, const struct model_key *k, const char *note)
 	(void)str_copy(d->want, sizeof(d->want), k->fp + strlen(k->fp) - TAIL);
 	d->key = *known;
 	d->fill = fill_replace;
-	d->hints = d->brief = "Enter go on  Esc = cancel";
+	d->hints = "Enter go on  Esc = cancel";
 }
 
 /* ---- another key for a name that is known ---- */
 
 static void
-decided_changed(struct ui *ui, struct dialog *d, int button)
+take_replace(struct ui *ui, struct dialog *d)
 {
 	const struct model_key *k = model_key(ui->m, d->fp);
 
-	if (button == 1 && k != NULL)
+	if (k != NULL)
 		replace(ui, k, d->line.text);
-	else if (button == 2)
-		send_verb(ui, d, "reject", "rejected");
-	else if (button == 3)
-		qr_open(ui, d->fp, d->who);
 }
 
 /* Where there is room the same as of its row. */
@@ -397,19 +415,12 @@ static void
 decide_changed(struct ui *ui, const struct model_key *k)
 {
 	struct dialog *d =
-	    open_about(ui, k, " Decide: CHANGED key ", decided_changed);
+	    open_about(ui, k, " Decide: CHANGED key ", of_changed);
 
 	if (d == NULL)
 		return;
 	d->fill = fill_changed;
-	dialog_button(d, "Later", 'l');
-	dialog_button(d, "Replace", 'R');
-	dialog_button(d, "Reject", 'r');
-	dialog_show_button(d, "QR", 'Q');
 	dialog_note(d, k->note);
-	d->hints = "Tab/arrows move  Enter take  l R r Q n(ote) direct  "
-	           "Esc = Later";
-	d->brief = "Tab, Enter  l R r Q n  Esc = Later";
 }
 
 /* ---- at once, by whoever wants it so ---- */
@@ -425,19 +436,20 @@ static void
 decide_quick(struct ui *ui, const struct model_key *k, enum action by)
 {
 	struct dialog d = { .version = k->version };
-	static const int buttons[] = { [ACT_APPROVE] = APPROVE,
-		[ACT_ONCE] = ONCE,
-		[ACT_REJECT] = REJECT };
 
 	(void)str_copy(d.fp, sizeof(d.fp), k->fp);
 	(void)str_copy(
 	    d.who, sizeof(d.who), k->name[0] != '\0' ? k->name : "no e-mail");
-	if (by != ACT_LATER) {
-		decided(ui, &d, buttons[by]);
-		return;
+	if (by == ACT_APPROVE) {
+		take_approve(ui, &d);
+	} else if (by == ACT_ONCE) {
+		take_once(ui, &d);
+	} else if (by == ACT_REJECT) {
+		take_reject(ui, &d);
+	} else {
+		ui_say(ui, ROLE_DIM, "left for later: %.120s", d.who);
+		ui_list_move(ui, ACT_DOWN);
 	}
-	ui_say(ui, ROLE_DIM, "left for later: %.120s", d.who);
-	ui_list_move(ui, ACT_DOWN);
 }
 
 void
@@ -462,17 +474,10 @@ dlg_decide(struct ui *ui, const struct model_key *k, enum action by)
 
 /* ---- forgetting ---- */
 
-static void
-forgotten(struct ui *ui, struct dialog *d, int button)
-{
-	if (button == 1)
-		send_verb(ui, d, "forget", "forgotten");
-}
-
 void
 dlg_forget(struct ui *ui, const struct model_key *k)
 {
-	struct dialog *d = open_about(ui, k, " Forget a key? ", forgotten);
+	struct dialog *d = open_about(ui, k, " Forget a key? ", of_forget);
 	char grouped[RK_FP_GROUPED_LEN];
 
 	if (d == NULL)
@@ -484,7 +489,5 @@ dlg_forget(struct ui *ui, const struct model_key *k)
 	dialog_must(d);
 	text_add(&d->body, ROLE_TEXT,
 	    "Nothing is remembered of it: when it comes again it is new.");
-	dialog_button(d, "No", 'n');
-	dialog_button(d, "Yes", 'y');
-	d->hints = d->brief = "y forget  n, Esc no";
+	d->hints = "y forget  n, Esc no";
 }

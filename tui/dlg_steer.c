@@ -45,9 +45,8 @@ ask_unlock(struct ui *ui)
 	    "The list of known keys is locked. Unlocked, approved keys are "
 	    "written to it again; what becomes of new ones says the mode, %s.",
 	    ui->m->status.mode);
-	dialog_button(d, "No", 'n');
-	dialog_button(d, "Yes", 'y');
-	d->hints = d->brief = "y unlock  n, Esc no";
+	dialog_buttons(d, dialog_no_yes);
+	d->hints = "y unlock  n, Esc no";
 }
 
 /* A line of the list of what to look at first. */
@@ -283,7 +282,7 @@ ask_lock(struct ui *ui)
 	(void)str_copy(d->want, sizeof(d->want), "LOCK");
 	d->turn = say_open;
 	d->turn_key = 'k';
-	d->hints = d->brief = "Enter go on  k drop/keep  Esc = cancel";
+	d->hints = "Enter go on  k drop/keep  Esc = cancel";
 	(void)order_ask(ui, "_.check", NULL, 0, checked);
 }
 
@@ -332,9 +331,8 @@ dlg_kick(struct ui *ui, const struct model_conn *c)
 		    c->running, c->running == 1 ? "" : "s",
 		    c->running == 1 ? "s" : "");
 	text_add(&d->body, ROLE_TEXT, "It may come back at once.");
-	dialog_button(d, "No", 'n');
-	dialog_button(d, "Yes", 'y');
-	d->hints = d->brief = "y close it  n, Esc no";
+	dialog_buttons(d, dialog_no_yes);
+	d->hints = "y close it  n, Esc no";
 }
 
 /* ---- a call ---- */
@@ -369,9 +367,8 @@ dlg_cancel(struct ui *ui, const struct model_call *c)
 	    words_age(ui_now(ui) - c->began_ms, age));
 	text_add(&d->body, ROLE_TEXT,
 	    "Its caller gets an error; the connection goes on.");
-	dialog_button(d, "No", 'n');
-	dialog_button(d, "Yes", 'y');
-	d->hints = d->brief = "y cancel it  n, Esc no";
+	dialog_buttons(d, dialog_no_yes);
+	d->hints = "y cancel it  n, Esc no";
 }
 
 /* ---- leaving ---- */
@@ -384,6 +381,12 @@ left(struct ui *ui, struct dialog *d, int button)
 		ui_end(ui, 0);
 }
 
+static const struct button stay_quit[] = {
+	{ .label = "Stay", .key = 'n' },
+	{ .label = "Quit", .key = 'y', .danger = true },
+	{ 0 },
+};
+
 void
 dlg_quit(struct ui *ui)
 {
@@ -394,7 +397,6 @@ dlg_quit(struct ui *ui)
 	text_add(&d->body, ROLE_WAIT,
 	    "Something is half done: an order or a "
 	    "command still runs.");
-	dialog_button(d, "Stay", 'n');
-	dialog_button(d, "Quit", 'y');
-	d->hints = d->brief = "y quit  n, Esc stay";
+	dialog_buttons(d, stay_quit);
+	d->hints = "y quit  n, Esc stay";
 }

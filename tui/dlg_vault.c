@@ -8,13 +8,6 @@
 
 #define WHILE_MS 120000
 
-enum {
-	BUTTON_LATER,
-	BUTTON_ALLOW,
-	BUTTON_WHILE,
-	BUTTON_DENY
-};
-
 static void
 answered(enum rk_err code, const char *why, void *arg)
 {
@@ -27,22 +20,44 @@ answered(enum rk_err code, const char *why, void *arg)
 }
 
 static void
-decided(struct ui *ui, struct dialog *d, int button)
+answer(struct ui *ui, const struct dialog *d, bool yes, uint64_t ms)
 {
-	bool yes = button == BUTTON_ALLOW || button == BUTTON_WHILE;
-
-	if (button <= BUTTON_LATER)
-		return;
-	if (vault_answer(ui->conf.vault, (uint32_t)d->conn, yes,
-	        button == BUTTON_WHILE ? WHILE_MS : 0, answered, ui) != RK_OK)
+	if (vault_answer(ui->conf.vault, (uint32_t)d->conn, yes, ms, answered,
+	        ui) != RK_OK)
 		ui_say(ui, ROLE_BAD, "not answered: the agent is busy or gone");
 }
+
+static void
+take_allow(struct ui *ui, struct dialog *d)
+{
+	answer(ui, d, true, 0);
+}
+
+static void
+take_while(struct ui *ui, struct dialog *d)
+{
+	answer(ui, d, true, WHILE_MS);
+}
+
+static void
+take_deny(struct ui *ui, struct dialog *d)
+{
+	answer(ui, d, false, 0);
+}
+
+static const struct button buttons[] = {
+	{ "Later", 'l', NULL, false },
+	{ "Allow", 'a', take_allow, true },
+	{ "Allow for 2 min", 't', take_while, true },
+	{ "Deny", 'd', take_deny, true },
+	{ 0 },
+};
 
 void
 dlg_asked(struct ui *ui, const struct model_asked *q)
 {
 	struct dialog *d =
-	    dialog_open(ui, " May this key of the vault be used? ", decided);
+	    dialog_open(ui, " May this key of the vault be used? ", NULL);
 	int64_t left = (q->until_ms - ui_now(ui)) / 1000;
 
 	if (d == NULL)
@@ -54,10 +69,5 @@ dlg_asked(struct ui *ui, const struct model_asked *q)
 	dialog_must(d);
 	text_add(&d->body, ROLE_DIM, "Without an answer it is refused in %d s.",
 	    left > 0 ? (int)left : 0);
-	dialog_button(d, "Later", 'l');
-	dialog_button(d, "Allow", 'a');
-	dialog_button(d, "Allow for 2 min", 't');
-	dialog_button(d, "Deny", 'd');
-	d->hints = "Tab/arrows move  Enter take  l a t d direct  Esc = Later";
-	d->brief = "Tab, Enter  l a t d  Esc = Later";
+	dialog_buttons(d, buttons);
 }

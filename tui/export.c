@@ -216,9 +216,8 @@ ask_overwrite(struct ui *ui, const char *path)
 		return;
 	(void)str_copy(d->path, sizeof(d->path), path);
 	text_add(&d->body, ROLE_WAIT, "%s is there already.", path);
-	dialog_button(d, "No", 'n');
-	dialog_button(d, "Yes", 'y');
-	d->hints = d->brief = "y overwrite  n, Esc no";
+	dialog_buttons(d, dialog_no_yes);
+	d->hints = "y overwrite  n, Esc no";
 }
 
 static void
