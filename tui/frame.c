@@ -292,9 +292,9 @@ usual_message(const struct ui *ui, char *dst, size_t len, bool *calls)
 		    waits == 1 ? " waits" : "s wait");
 	else if (changed > 0)
 		(void)snprintf(dst, len,
-		    "%zu new and %zu CHANGED keys wait for a decision - press "
+		    "%zu new and %zu CHANGED key%s wait for a decision - press "
 		    "2",
-		    waits - changed, changed);
+		    waits - changed, changed, changed == 1 ? "" : "s");
 	else if (waits > 0)
 		(void)snprintf(dst, len,
 		    "%zu new key%s for a decision - press 2", waits,

@@ -307,6 +307,7 @@ quick() {
 	keys Escape
 	comes again ping
 	shows '!! alice@example.org' 'a changed key'
+	shows '[0-9] new and 1 CHANGED key wait ' 'and one, it is said'
 	keys g / alice Enter
 	shows '^> !! alice' 'selected, too'
 	keys a
