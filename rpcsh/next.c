@@ -96,7 +96,8 @@ next_ask(struct target *t)
 	const struct trusting *w = &t->trusting;
 	enum rk_err r;
 
-	if (w->how == TRUST_FILE || w->want != NULL)
+	/* A line without addresses is left as another program wrote it. */
+	if (w->want != NULL || (w->how == TRUST_FILE && !w->tied))
 		return;
 	if (w->next)
 		tell_used(t);

@@ -32,7 +32,6 @@ static const char *
 lock_state(const struct target *t)
 {
 	enum rk_trust_state state;
-	size_t keys;
 
 	if (!target_is_proving(t))
 		return "";
@@ -40,10 +39,9 @@ lock_state(const struct target *t)
 		return " unproven";
 	if (t->trusting.how == TRUST_STRICT)
 		return " strict";
-	if (t->trusting.how != TRUST_FILE)
-		state = trust_list(&t->trusting);
-	else if (rk_trust_inspect(t->trust, &state, &keys, NULL) != RK_OK)
-		state = RK_TRUST_LOCKED; /* nobody is believed */
+	state = t->trusting.path != NULL && t->trusting.path[0] != '\0'
+	            ? trust_list(&t->trusting)
+	            : RK_TRUST_ABSENT;
 	if (state == RK_TRUST_LOCKED)
 		return " locked";
 	if (t->trusting.how == TRUST_ASK)

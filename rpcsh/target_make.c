@@ -234,12 +234,30 @@ on_pushed(struct rk_client *c, const struct rk_header *hdr,
 	t->held->pushed(hdr, payload, t->held->arg);
 }
 
+enum rk_err
+target_trust(struct target *t, struct rk_error *err)
+{
+	const char *known = t->settings.v[SET_KNOWN].value;
+	struct trusting *how = &t->trusting;
+	const bool file = how->how == TRUST_FILE;
+	enum rk_err r;
+
+	how->path = known;
+	how->server = t->url;
+	if (file && known[0] == '\0')
+		return rk_trust_new(NULL, RK_TRUST_FILE, &t->trust, err);
+	r = trust_new(how, &t->trust, err);
+	/* No list can have such an address: its state decides alone. */
+	if (r == RK_EINVAL && file)
+		r = rk_trust_new(known, RK_TRUST_FILE, &t->trust, err);
+	return r;
+}
+
 /* Without TLS there is no key that could be believed. */
 static enum rk_err
 make_trust(struct target *t, struct rk_error *err)
 {
-	const char *known = t->settings.v[SET_KNOWN].value;
-	struct trusting *how = &t->trusting;
+	const struct trusting *how = &t->trusting;
 
 	if (target_is_session(t))
 		return target_ssh_trust(t, err);
@@ -254,12 +272,7 @@ make_trust(struct target *t, struct rk_error *err)
 		    target_is_proving(t) ? "--skip-verify" : t->url);
 	if (t->ident == NULL)
 		return RK_OK;
-	if (how->how == TRUST_FILE)
-		return rk_trust_new(known[0] == '\0' ? NULL : known,
-		    RK_TRUST_FILE, &t->trust, err);
-	how->path = known;
-	how->server = t->url;
-	return trust_new(how, &t->trust, err);
+	return target_trust(t, err);
 }
 
 void

@@ -12,6 +12,8 @@ RK_MUST enum rk_err target_resolve(struct target *t, const struct args *a,
 /* Identity, known keys, and the client that has them.  No network. */
 RK_MUST enum rk_err target_make(
     struct target *t, const struct args *a, struct rk_error *err);
+/* The decider by the settings, where a key is proven. */
+RK_MUST enum rk_err target_trust(struct target *t, struct rk_error *err);
 /* target_ssh.c: the parts of that over sessions. */
 RK_MUST enum rk_err target_load_ssh(
     struct target *t, rk_pass_fn *pass, void *arg, struct rk_error *err);

@@ -59,7 +59,6 @@ enum rk_err
 target_ssh_trust(struct target *t, struct rk_error *err)
 {
 	const struct setting *said = &t->settings.v[SET_TRUST];
-	const char *known = t->settings.v[SET_KNOWN].value;
 	struct trusting *how = &t->trusting;
 	char shown[160];
 	enum rk_err r;
@@ -69,12 +68,7 @@ target_ssh_trust(struct target *t, struct rk_error *err)
 			return RK_OK;
 		how->how = TRUST_ASK;
 	}
-	if (how->how == TRUST_FILE)
-		return rk_trust_new(known[0] == '\0' ? NULL : known,
-		    RK_TRUST_FILE, &t->trust, err);
-	how->path = known;
-	how->server = t->url;
-	r = trust_new(how, &t->trust, err);
+	r = target_trust(t, err);
 	if (r == RK_EINVAL)
 		return err_set(err, r,
 		    "%s: no list can have such an address; --ssh-peers FILE, "

@@ -100,7 +100,7 @@ judge_next(struct trusting *t, struct rk_error *err)
 	if (t->view.list != RK_TRUST_LOCKED)
 		r = rk_servers_put(
 		    t->path, t->server, &t->met, RK_SERVERS_LEARN, err);
-	t->next = r == RK_OK;
+	t->next = t->tied = r == RK_OK;
 	return r;
 }
 
@@ -121,6 +121,50 @@ is_its_fp(const struct rk_peer *p, const char *given)
 		return true;
 	rk_session_fp(p->cert.pub, fp);
 	return is_bare(p) && rk_fp_match(fp, given, false);
+}
+
+/* By the list's state, as programs do that know of no addresses: a key with a
+ * line, wherever that says it belongs, is known. */
+static enum rk_err
+judge_file(struct trusting *t, struct rk_error *err)
+{
+	const bool locked = t->view.list == RK_TRUST_LOCKED;
+	const char *fp = t->met.cert.fp;
+	char list[LIST_TEXT];
+	enum rk_err r;
+
+	(void)str_escape(list, sizeof(list), t->path);
+	if (t->view.listed && locked)
+		return RK_OK;
+	if (locked)
+		return err_set(err, RK_EUNKNOWNKEY,
+		    "key %s is not in %s, which is locked", fp, list);
+	if (is_bare(&t->met) && !t->view.listed)
+		return err_set(err, RK_EUNKNOWNKEY,
+		    "key %s is not in %s, and nobody vouches for it", fp, list);
+	r = rk_servers_put(
+	    t->path, t->server, &t->met, RK_SERVERS_LEARN_BESIDE, err);
+	t->added = t->tied = r == RK_OK;
+	return r;
+}
+
+/* Without a list the CA alone decides; one that was there and is gone is
+ * something else. */
+static enum rk_err
+judge_absent(const struct trusting *t, struct rk_error *err)
+{
+	char list[LIST_TEXT];
+
+	(void)str_escape(list, sizeof(list), t->path);
+	if (t->seen)
+		return err_set(err, RK_EIO,
+		    "%s: was there and is gone; restart to go on without it",
+		    list);
+	if (is_bare(&t->met))
+		return err_set(err, RK_EUNKNOWNKEY,
+		    "key %s: nobody vouches for it, and no list has it",
+		    t->met.cert.fp);
+	return RK_OK;
 }
 
 /* The key that was asked for, and no other. */
@@ -145,25 +189,44 @@ judge(const struct rk_peer *peer, void *arg, struct rk_error *err)
 	enum rk_err r;
 
 	t->met = *peer;
-	t->asks = t->changed = t->added = t->next = false;
+	t->asks = t->changed = t->added = t->next = t->tied = false;
 	if (t->how == TRUST_ADD || t->how == TRUST_REPLACE)
 		return judge_wanted(t, err);
 	r = rk_servers_look(t->path, t->server, peer, &t->view, err);
 	if (r != RK_OK)
 		return r;
+	if (t->how == TRUST_FILE && t->view.list == RK_TRUST_ABSENT)
+		return judge_absent(t, err);
+	t->seen = true;
 	switch (t->view.is) {
 	case RK_SERVER_KNOWN:
+		t->tied = t->view.here;
 		return RK_OK;
 	case RK_SERVER_NEW:
-		return judge_new(t, err);
+		return t->how == TRUST_FILE ? judge_file(t, err)
+		                            : judge_new(t, err);
 	case RK_SERVER_NEXT:
 		return judge_next(t, err);
 	case RK_SERVER_CHANGED:
+		if (t->how == TRUST_FILE && !t->view.here)
+			return judge_file(t, err);
 		break;
 	}
 	t->changed = true;
 	return err_set(err, RK_EUNKNOWNKEY, "key changed: now %s, known %s",
 	    peer->cert.fp, t->view.line.fp);
+}
+
+/* What is wrong with the list is said before anybody is dialled. */
+static enum rk_err
+check_file(struct trusting *t, struct rk_error *err)
+{
+	struct rk_trust *trust = NULL;
+	enum rk_err r = rk_trust_new(t->path, RK_TRUST_FILE, &trust, err);
+
+	rk_trust_free(trust);
+	t->seen = trust_list(t) != RK_TRUST_ABSENT;
+	return r;
 }
 
 enum rk_err
@@ -179,6 +242,8 @@ trust_new(struct trusting *t, struct rk_trust **out, struct rk_error *err)
 		err->step = "known";
 		return r;
 	}
+	if (t->how == TRUST_FILE && (r = check_file(t, err)) != RK_OK)
+		return r;
 	r = rk_trust_new_own(judge, t, out);
 	return r == RK_OK ? RK_OK : err_set(err, r, "out of memory");
 }

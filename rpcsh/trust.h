@@ -10,7 +10,9 @@ enum trust_how {
 	TRUST_ASK,
 	TRUST_ACCEPT_NEW,
 	TRUST_STRICT,
-	TRUST_FILE, /* the rule of the file alone, as rpc25519 has it */
+	/* The rule of the file, as rpc25519 has it, but where a line says whose
+	 * the address is. */
+	TRUST_FILE,
 	/* `rpcsh trust add` and `replace`: the key with that fingerprint. */
 	TRUST_ADD,
 	TRUST_REPLACE
@@ -24,6 +26,7 @@ struct trusting {
 	const char *path;   /* the list; borrowed */
 	const char *server; /* as it was given; borrowed */
 	const char *want;   /* TRUST_ADD, TRUST_REPLACE: a fingerprint */
+	bool seen;          /* the list was there */
 	/* Of the last decision: */
 	char address[RK_SERVER_LEN];
 	struct rk_peer met;
@@ -32,10 +35,12 @@ struct trusting {
 	bool changed; /* it is another key than the known one */
 	bool added;   /* its key was recorded */
 	bool next;    /* it is the key that the known one has announced */
+	bool tied;    /* the line of its key has the address */
 };
 
 enum trust_how trust_parse(const char *word);
-/* A decider by all of this; not for TRUST_FILE.  RK_ENOMEM. */
+/* A decider by all of this.  RK_EINVAL: no list can have such an address;
+ * RK_ENOMEM; with TRUST_FILE also errors of rk_trust_new(). */
 RK_MUST enum rk_err trust_new(
     struct trusting *t, struct rk_trust **out, struct rk_error *err);
 /* The state of the list, where the decider is that of trust_new(); one that

@@ -364,16 +364,20 @@ servers_judge(const char *text, size_t len, const struct servers_query *q,
 			weigh(&v, q, &line);
 	}
 	memset(&out->line, 0, sizeof(out->line));
+	out->listed = v.here || v.free || v.elsewhere;
+	out->here = v.here;
 	out->is = RK_SERVER_KNOWN;
 	if (v.here)
 		return;
 	if (!v.strong && v.free && !v.elsewhere)
 		return;
+	out->here = v.next;
 	out->is = RK_SERVER_NEXT;
 	if (v.next || (v.host_next && !v.strong)) {
 		servers_show(&v.before, &out->line);
 		return;
 	}
+	out->here = v.strong;
 	out->is = RK_SERVER_CHANGED;
 	if (v.strong || v.host || (v.name && !v.elsewhere)) {
 		servers_show(&v.other, &out->line);

@@ -289,13 +289,16 @@ make_file(const char *path, struct rk_error *err)
 static enum rk_err
 check_put(const struct servers_list *l, struct edit *e, struct rk_error *err)
 {
-	bool learn = e->how == RK_SERVERS_LEARN;
+	bool beside = e->how == RK_SERVERS_LEARN_BESIDE;
+	bool learn = beside || e->how == RK_SERVERS_LEARN;
 	struct rk_server_view view;
+	bool changed;
 
 	servers_judge(servers_text(l), buf_len(&l->text), e->q, &view);
 	e->next = learn && view.is == RK_SERVER_NEXT;
-	e->needed = !learn || e->next || view.is == RK_SERVER_NEW;
-	if (learn && view.is == RK_SERVER_CHANGED)
+	changed = view.is == RK_SERVER_CHANGED && (view.here || !beside);
+	e->needed = !learn || view.is != RK_SERVER_KNOWN;
+	if (learn && changed)
 		return err_set(err, RK_EUNKNOWNKEY,
 		    "key %s is not the one known for %s", e->q->fp,
 		    e->q->address);

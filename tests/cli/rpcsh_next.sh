@@ -177,6 +177,7 @@ rotates strict
 alarms
 kind=quic
 rotates accept-new
+rotates file
 turned_away
 kind=tls
 turned_away

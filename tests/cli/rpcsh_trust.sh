@@ -230,6 +230,63 @@ assert e["exit"] == 6 and "trust replace" in e["try"]' <err
 	rm -f called
 }
 
+# Without the option: the list's state, but where it says whose an address is.
+filed() {
+	rm -f list called
+	want 0 'without a list' alice call touch
+	[ ! -e list ]
+	result $? 'none is made'
+	install -m 600 /dev/null list
+	want 0 'an open one' alice call touch
+	has err 'new server key SHA256:.* recorded in list$' 'learns'
+	has list " at=127.0.0.1:$port since=" 'and where it was'
+	want 0 'which strict' alice --trust strict call touch
+	want 6 'takes for no other address' "$rpcsh" -s "localhost:$port" \
+		--certs certs -k alice --known list --trust strict call touch
+	want 0 'but the file does' "$rpcsh" -s "localhost:$port" --certs certs \
+		-k alice --known list call touch
+	has list " at=127.0.0.1:$port,localhost:$port " 'and notes it'
+	stop
+	begins other
+	rm -f called
+	cp list before
+	want 6 'another key at an address of the list' alice call touch
+	has err "^KEY CHANGED  127.0.0.1:$port   nothing was sent" 'is told'
+	has err "trust replace 127.0.0.1:$port $(key_of other)\$" \
+		'with what to do'
+	want 6 'said or not' alice --trust file call touch
+	chmod a-w list
+	want 6 'locked or not' alice call touch
+	has err '^KEY CHANGED ' 'it is told'
+	cmp -s before list
+	result $? 'and nothing is recorded'
+	uncalled 'nor sent'
+	chmod u+w list
+}
+
+# Lists that other programs write name no addresses.
+foreign() {
+	sed -i 's/ at=.*//' list
+	cp list before
+	want 0 'another key, where no line has an address' alice call touch
+	has err 'new server key SHA256:.* recorded in list$' 'is a new one'
+	[ "$(grep -c " at=127.0.0.1:$port since=" list)" = 1 ] &&
+		head -n "$(wc -l <before)" list | cmp -s - before
+	result $? 'beside the old one, which stays as it was'
+	cp before list
+	chmod a-w list
+	want 6 'a locked one' alice call touch
+	has err 'which is locked' 'takes it not'
+	has err '^try: .*chmod u+w list' 'with what to do'
+	chmod u+w list
+	stop
+	begins node
+	want 0 'the old one is good' alice --trust strict call touch
+	cmp -s before list
+	result $? 'and its line stays as it is'
+	rm -f list called
+}
+
 # The command that was said to help does, as it stands.
 helps() { # PATTERN
 	command=$(sed -n "s/.*$1 *\(rpcsh .*\)/\1/p" err)
@@ -353,6 +410,8 @@ main() {
 	answers
 	modes
 	changed
+	filed
+	foreign
 	commands
 	hostile x
 	listing

@@ -215,6 +215,53 @@ test_edits(void **state)
 }
 
 /* A key for anywhere stays one; an old one of the host goes when replaced. */
+static struct rk_server_view
+looked(const char *address, unsigned n)
+{
+	struct rk_peer p = serverlist_peer(n, "a@x");
+	struct rk_server_view v;
+	struct rk_error err;
+
+	assert_int_equal(
+	    rk_servers_look(FILE_NAME, address, &p, &v, &err), RK_OK);
+	return v;
+}
+
+/* For who goes by the list's state: a line without addresses, or one of the
+ * same name, is no hindrance, and one with the address is. */
+static void
+test_beside(void **state)
+{
+	const enum rk_servers_how how = RK_SERVERS_LEARN_BESIDE;
+	char text[2 * ID_MAX];
+	struct rk_server_view v;
+
+	(void)state;
+	serverlist_line(text, "p", 1, "a@x", "");
+	serverlist_line(text + strlen(text), "h", 4, "d@x", " at=p:4");
+	scratch_make(FILE_NAME, text, 0600);
+	v = looked("p:2", 1);
+	assert_true(v.is == RK_SERVER_KNOWN && v.listed && !v.here);
+	v = looked("p:2", 2);
+	assert_true(v.is == RK_SERVER_CHANGED && !v.listed && !v.here);
+	assert_int_equal(
+	    serverlist_put("p:2", 2, RK_SERVERS_LEARN), RK_EUNKNOWNKEY);
+	assert_int_equal(serverlist_put("p:2", 2, how), RK_OK);
+	v = looked("p:2", 2);
+	assert_true(v.is == RK_SERVER_KNOWN && v.listed && v.here);
+	/* One for anywhere is no more so where another's line has the place. */
+	v = looked("p:2", 1);
+	assert_true(v.is == RK_SERVER_CHANGED && v.listed && v.here);
+	assert_int_equal(serverlist_put("p:2", 1, how), RK_EUNKNOWNKEY);
+	assert_int_equal(serverlist_put("p:2", 3, how), RK_EUNKNOWNKEY);
+	/* A line that has the key gets the address, too. */
+	v = looked("o:9", 4);
+	assert_true(v.listed && !v.here);
+	assert_int_equal(serverlist_put("o:9", 4, how), RK_OK);
+	assert_true(looked("o:9", 4).here && looked("p:4", 4).here);
+	assert_int_equal(serverlist_count(NULL), 3);
+}
+
 static void
 test_untied(void **state)
 {
@@ -424,6 +471,7 @@ main(void)
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_paths),
 		ON_DISK(test_edits),
+		ON_DISK(test_beside),
 		ON_DISK(test_untied),
 		ON_DISK(test_other_hosts),
 		ON_DISK(test_names),

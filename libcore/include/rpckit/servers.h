@@ -54,6 +54,10 @@ enum rk_server_is {
 struct rk_server_view {
 	enum rk_server_is is;
 	enum rk_trust_state list;
+	bool listed; /* the peer's key has a line, wherever it belongs */
+	/* The address is in a line: KNOWN: the peer's; CHANGED, NEXT: that of
+	 * the other key. */
+	bool here;
 	/* CHANGED, NEXT: the line of the other key.  NEW: the line of this key,
 	 * which belongs elsewhere, if it has one. */
 	struct rk_known_server line;
@@ -74,18 +78,21 @@ RK_API RK_MUST enum rk_err rk_servers_look(const char *path,
     struct rk_error *err);
 
 enum rk_servers_how {
-	RK_SERVERS_LEARN,  /* what is new; what is next takes the address from
-	                    * the key that has announced it */
-	RK_SERVERS_ADD,    /* beside what is there */
-	RK_SERVERS_REPLACE /* and take the address from other keys */
+	RK_SERVERS_LEARN,   /* what is new; what is next takes the address from
+	                     * the key that has announced it */
+	RK_SERVERS_ADD,     /* beside what is there */
+	RK_SERVERS_REPLACE, /* and take the address from other keys */
+	/* As LEARN, but another key of the same name, or of a line without
+	 * addresses, is no hindrance: only one whose line has the address. */
+	RK_SERVERS_LEARN_BESIDE
 };
 
 /*
  * Record the peer's key for the address.  The file is made if it is absent
  * (0600).  The new content is on the disk before it takes the old one's place,
  * which stays on any error; comments, other lines and unknown fields are kept.
- * RK_EUNKNOWNKEY: the list is locked or full, or (LEARN) the key is a changed
- * one by now; RK_ECERT: the peer has proven none.
+ * RK_EUNKNOWNKEY: the list is locked or full, or (LEARN, and its other
+ * kind) the key is a changed one by now; RK_ECERT: the peer has proven none.
  */
 RK_API RK_MUST enum rk_err rk_servers_put(const char *path, const char *address,
     const struct rk_peer *peer, enum rk_servers_how how, struct rk_error *err);
