@@ -8,6 +8,8 @@
 
 #include "base/str.h"
 
+#include <rpckit/ask.h>
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -262,6 +264,14 @@ draw_prompt(struct ui *ui, int row)
 	term_cursor(ui->term, row, (int)(label + at));
 }
 
+/* Newcomers are turned away, as far as is known. */
+static bool
+is_full(const struct ui *ui)
+{
+	return ui->m->status.turned > 0 &&
+	       model_waiting(ui->m) >= RK_ASK_ENTRIES;
+}
+
 static void
 usual_message(const struct ui *ui, char *dst, size_t len, bool *calls)
 {
@@ -285,7 +295,13 @@ usual_message(const struct ui *ui, char *dst, size_t len, bool *calls)
 		    "%zu use%s for a yes: a key of the vault - press 4", asked,
 		    asked == 1 ? " waits" : "s wait");
 	else if (ui_narrow(ui) && waits > 0)
-		(void)snprintf(dst, len, "%zu wait - press 2", waits);
+		(void)snprintf(dst, len, "%zu wait%s - press 2", waits,
+		    is_full(ui) ? ", FULL" : "");
+	else if (is_full(ui))
+		(void)snprintf(dst, len,
+		    "%zu keys wait and no more can; %" PRIu64
+		    " turned away - press 2",
+		    waits, ui->m->status.turned);
 	else if (changed > 0 && changed == waits)
 		(void)snprintf(dst, len,
 		    "%zu CHANGED key%s for a decision - press 2", waits,

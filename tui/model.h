@@ -189,6 +189,7 @@ struct model_status {
 	bool has_trust;
 	char mode[8], list[16];
 	uint64_t known, waiting, once, rejected, revoked;
+	uint64_t turned; /* away: no more keys could wait */
 	struct model_fact facts[32];
 	size_t n_facts;
 };

@@ -60,6 +60,7 @@ status_trust(struct model *m, const struct rk_value *trust)
 	take_text(trust, "list", s->list, sizeof(s->list));
 	s->known = ctl_number(trust, "known");
 	s->waiting = ctl_number(trust, "waiting");
+	s->turned = ctl_number(trust, "turned_away");
 	s->once = ctl_number(trust, "once");
 	s->rejected = ctl_number(trust, "rejected");
 	s->revoked = ctl_number(trust, "revoked");

@@ -71,9 +71,14 @@ show_status(const struct once *o)
 	if (s->has_trust)
 		out_text(out,
 		    "trust  %s, list %s, %" PRIu64 " known, %" PRIu64
-		    " waiting, %" PRIu64 " rejected, %" PRIu64 " revoked\n",
+		    " waiting, %" PRIu64 " rejected, %" PRIu64 " revoked",
 		    shown(a, sizeof(a), s->mode), shown(b, sizeof(b), s->list),
 		    s->known, s->waiting, s->rejected, s->revoked);
+	if (s->has_trust && s->turned > 0)
+		out_text(out, ", %" PRIu64 " turned away for want of room",
+		    s->turned);
+	if (s->has_trust)
+		out_text(out, "\n");
 	out_text(out,
 	    "load  %" PRIu64 " of %" PRIu64 " connections  %" PRIu64
 	    " calls running  %" PRIu64 " bytes in  %" PRIu64 " bytes out\n",

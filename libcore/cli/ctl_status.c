@@ -106,6 +106,9 @@ show_trust(const struct ctl *c, const struct rk_value *status)
 	if (ctl_number(t, "revoked") > 0)
 		out_text(
 		    &c->out, ", %" PRIu64 " revoked", ctl_number(t, "revoked"));
+	if (ctl_number(t, "turned_away") > 0)
+		out_text(&c->out, ", %" PRIu64 " turned away for want of room",
+		    ctl_number(t, "turned_away"));
 }
 
 static void

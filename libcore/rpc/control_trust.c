@@ -124,9 +124,10 @@ control_put_trust(
 	revoked += count_listed(c, trust, e, n, &lines);
 	free(e);
 	kv_text(k, "trust");
-	kv_map(k, 7);
+	kv_map(k, 8);
 	put_list(k, trust, lines);
 	kv_pair_uint(k, "waiting", waiting);
+	kv_pair_uint(k, "turned_away", policy_turned(trust));
 	kv_pair_uint(k, "once", once);
 	kv_pair_uint(k, "rejected", rejected);
 	kv_pair_uint(k, "revoked", revoked);

@@ -10,14 +10,18 @@
 #include "base/crypt.h"
 #include "base/str.h"
 
-#define DISPLACE_AFTER 600000 /* ms unseen: its source may bring another */
+/* ms unseen: */
+#define DISPLACE_AFTER UINT64_C(600000) /* its source may bring another */
+#define ALONE_AFTER UINT64_C(3600000)   /* so may one with as many */
+#define AGAIN_AFTER UINT64_C(86400000)  /* the same, of one that came again */
 #define HOST_LEN 128
+#define WIDTHS 3 /* of the places that a source is counted with */
+
+static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
 void
 crowd_source(const char *host, uint8_t source[CROWD_SOURCE_LEN])
 {
-	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff,
-		0xff };
 	char plain[HOST_LEN];
 	uint8_t hash[CRYPT_HASH_LEN];
 
@@ -34,6 +38,20 @@ crowd_source(const char *host, uint8_t source[CROWD_SOURCE_LEN])
 	crypt_sha256(hash, host, strlen(host));
 	memcpy(source, hash, CROWD_SOURCE_LEN);
 	source[0] |= 0xe0; /* no source of an IPv4 address */
+}
+
+static bool
+is_v4(const uint8_t *source)
+{
+	return memcmp(source, mapped, sizeof(mapped)) == 0;
+}
+
+static bool
+is_v6(const uint8_t *source)
+{
+	static const uint8_t host[8];
+
+	return memcmp(source + 8, host, sizeof(host)) == 0;
 }
 
 struct crowd {
@@ -91,24 +109,129 @@ count_source(const struct crowd *c, const uint8_t *source,
 	return n;
 }
 
-/* The oldest of the source that has most, if that is more than `least`. */
-static const struct crowd_one *
-find_victim(const struct crowd *c, size_t least)
+/* ---- places ---- */
+
+/* How many of the widths they share: 0: none; WIDTHS: they are one source.  In
+ * bytes, the widest first, of IPv4: /24 and the address; of IPv6: /48, /56,
+ * /64.
+ */
+static unsigned
+shared(const uint8_t *one, const uint8_t *other)
 {
-	const struct crowd_one *victim = NULL;
-	const struct crowd_one *oldest;
-	size_t n;
+	static const size_t v4[WIDTHS] = { 15, 15, CROWD_SOURCE_LEN };
+	static const size_t v6[WIDTHS] = { 6, 7, CROWD_SOURCE_LEN };
+	static const size_t whole[WIDTHS] = { CROWD_SOURCE_LEN,
+		CROWD_SOURCE_LEN, CROWD_SOURCE_LEN };
+	const size_t *widths = whole;
+	unsigned n = 0;
+
+	if (is_v4(one))
+		widths = v4;
+	else if (is_v6(one))
+		widths = v6;
+	while (n < WIDTHS && memcmp(one, other, widths[n]) == 0)
+		n++;
+	return n;
+}
+
+/* How many there are within each width around a source. */
+struct place {
+	size_t n[WIDTHS];
+};
+
+static struct place
+count_place(const struct crowd *c, const uint8_t *source)
+{
+	struct place p = { { 0 } };
 
 	for (size_t i = 0; i < c->n; i++) {
+		unsigned of;
+
 		if (!is_in(c, &c->all[i]))
 			continue;
-		n = count_source(c, c->all[i].source, &oldest);
-		if (n > least && oldest != NULL) {
-			least = n;
-			victim = oldest;
-		}
+		of = shared(source, c->all[i].source);
+		for (unsigned w = 0; w < of; w++)
+			p.n[w]++;
 	}
-	return victim;
+	return p;
+}
+
+/* ---- who has to go ---- */
+
+/* Not seen for so long, if it came once only? */
+static bool
+is_idle(const struct crowd *c, const struct crowd_one *one, uint64_t once)
+{
+	return age_of(c, one) > (one->again ? AGAIN_AFTER : once);
+}
+
+/* One that may have to go, and what speaks for that, the strongest first. */
+struct claim {
+	size_t more; /* it is of a place with more, and of how many */
+	struct place place;
+	bool once;
+	uint64_t age;
+	const struct crowd_one *one;
+};
+
+static bool
+is_stronger(const struct claim *a, const struct claim *b)
+{
+	if (a->more != b->more)
+		return a->more > b->more;
+	for (unsigned w = 0; w < WIDTHS; w++) {
+		if (a->place.n[w] != b->place.n[w])
+			return a->place.n[w] > b->place.n[w];
+	}
+	if (a->once != b->once)
+		return a->once;
+	return a->age > b->age;
+}
+
+/* May it go for one who comes to a place that has so many?  Of several widths
+ * the widest counts that has more; but those in a network may be people who do
+ * not know of each other, so that one of them has to be idle, unless it is one
+ * of IPv6 with more than an address may have. */
+static bool
+may_go(const struct crowd *c, const struct crowd_one *comes,
+    const struct place *here, struct claim *a)
+{
+	const unsigned same = shared(comes->source, a->one->source);
+	for (unsigned w = same; w < WIDTHS; w++) {
+		if (a->place.n[w] <= here->n[w] + 1)
+			continue;
+		if (w < WIDTHS - 1 &&
+		    (is_v4(a->one->source) ||
+		        a->place.n[w] <= RK_ASK_ENTRIES_SOURCE) &&
+		    !is_idle(c, a->one, DISPLACE_AFTER))
+			continue;
+		a->more = a->place.n[w];
+		return true;
+	}
+	return same == 0 && a->place.n[0] >= here->n[0] + 1 &&
+	       is_idle(c, a->one, ALONE_AFTER);
+}
+
+static const struct crowd_one *
+find_victim(const struct crowd *c, const struct crowd_one *comes)
+{
+	const struct place here = count_place(c, comes->source);
+	struct claim best = { .one = NULL };
+
+	for (size_t i = 0; i < c->n; i++) {
+		const struct crowd_one *one = &c->all[i];
+		struct claim a = {
+			.once = !one->again, .age = age_of(c, one), .one = one
+		};
+
+		if (!is_in(c, one) || one->stays)
+			continue;
+		a.place = count_place(c, one->source);
+		if (may_go(c, comes, &here, &a) &&
+		    (best.one == NULL || is_stronger(&a, &best)))
+			best = a;
+	}
+	return best.one;
 }
 
 enum crowd_word
@@ -132,7 +255,6 @@ crowd_admit(const struct crowd_one *all, size_t n,
 	if (n < RK_ASK_ENTRIES &&
 	    (!c.bare || count_all(&c) < RK_ASK_ENTRIES / RK_ASK_BARE_PART))
 		return CROWD_ROOM;
-	here = count_source(&c, comes->source, &oldest);
-	*victim = find_victim(&c, here + 1);
+	*victim = find_victim(&c, comes);
 	return *victim != NULL ? CROWD_ROOM : CROWD_FULL;
 }

@@ -18,6 +18,7 @@ struct crowd_one {
 	const uint8_t *source;
 	uint64_t seen; /* ms, which may wrap; when it comes: now */
 	bool bare;     /* nobody vouches for the key */
+	bool again;    /* it came more than once */
 	bool stays;    /* it is never displaced */
 	void *who;
 };
@@ -29,10 +30,16 @@ enum crowd_word {
 };
 /*
  * Room for one more, RK_ASK_ENTRIES of them at most?  A source displaces its
- * own only when they were not seen for a while, and another's only where that
- * has more than itself would then: so a flood costs no writes, and pushes out
- * nobody who came alone.  Bare ones share a part of the room by the same rule,
- * and never displace others.  *victim: NULL: nobody has to go.
+ * own only when they were not seen for 10 minutes, and another's at once where
+ * that has more than itself would then: so a flood costs no writes, and pushes
+ * out nobody who came alone.  Networks count, too, /56 and /48 of IPv6, /24 of
+ * IPv4, but there may be people in one who do not know of each other: where it
+ * has more, one goes that was not seen for 10 minutes; at once where one of
+ * IPv6 has more than RK_ASK_ENTRIES_SOURCE.  From a place with as many one goes
+ * that was not seen for an hour: a flood from everywhere shuts nobody out for
+ * longer.  In either case a day, not 10 minutes or an hour, for one that came
+ * again.  Bare ones share a part of the room by the same rules, and never
+ * displace others.  *victim: NULL: nobody has to go.
  */
 enum crowd_word crowd_admit(const struct crowd_one *all, size_t n,
     const struct crowd_one *comes, const struct crowd_one **victim);

@@ -207,6 +207,9 @@ typedef void policy_finding_fn(bool wrong, const char *text, void *arg);
 RK_MUST enum rk_err policy_check(
     struct rk_trust *trust, policy_finding_fn *fn, void *arg);
 
+/* How many could not wait so far, for want of room.  Any thread. */
+uint64_t policy_turned(struct rk_trust *trust);
+
 /* The mode of the list's file as it was read last, and what locking makes of
  * it.  False: there is no such file. */
 bool policy_list_mode(struct rk_trust *trust, unsigned *mode, unsigned *locked);

@@ -14,6 +14,7 @@
 #include "trust/store.h"
 
 #define SOON 86400 /* s */
+#define TURNED_MS 600000
 
 struct checking {
 	struct rk_trust *trust;
@@ -34,6 +35,25 @@ find(const struct checking *c, bool wrong, const char *fmt, ...)
 }
 
 /* ---- the file ---- */
+
+/* As long as there is no room, and for a while after. */
+static void
+check_turned(const struct checking *c, size_t waiting)
+{
+	const struct rk_trust *t = c->trust;
+	uint64_t ago, n = room_turned(t->room, t->now(), &ago);
+
+	if (n > 0 && (waiting >= RK_ASK_ENTRIES || ago < TURNED_MS))
+		find(c, true,
+		    "newcomers who were turned away for want of room: %" PRIu64
+		    ", the last one %" PRIu64
+		    " s ago: decide, or forget who waits",
+		    n, ago / 1000);
+	else if (waiting >= RK_ASK_ENTRIES)
+		find(c, false,
+		    "no more keys than those can wait: newcomers may be turned "
+		    "away");
+}
 
 static void
 check_list(const struct checking *c, size_t waiting)
@@ -67,6 +87,7 @@ check_list(const struct checking *c, size_t waiting)
 		             "locked: %zu"
 		           : "keys that wait for a decision: %zu",
 		    waiting);
+	check_turned(c, waiting);
 }
 
 /* ---- file and store ---- */
@@ -158,6 +179,14 @@ policy_check(struct rk_trust *t, policy_finding_fn *fn, void *arg)
 		check_store(&c, err.text);
 	(void)pthread_mutex_unlock(&t->mutex);
 	return RK_OK;
+}
+
+uint64_t
+policy_turned(struct rk_trust *t)
+{
+	uint64_t ago;
+
+	return room_turned(t->room, t->now(), &ago);
 }
 
 /* The file as it was read last will do. */

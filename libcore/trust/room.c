@@ -423,8 +423,24 @@ room_enter(struct room *r, const struct rk_peer *peer, bool changed, bool count,
 
 	(void)pthread_mutex_lock(&r->mutex);
 	rv = enter(r, peer, changed, count, now, err);
+	if (rv == RK_ELIMIT && count) {
+		r->n_turned++;
+		r->turned = now;
+	}
 	(void)pthread_mutex_unlock(&r->mutex);
 	return rv;
+}
+
+uint64_t
+room_turned(struct room *r, uint64_t now, uint64_t *ago)
+{
+	uint64_t n;
+
+	(void)pthread_mutex_lock(&r->mutex);
+	n = r->n_turned;
+	*ago = now - r->turned <= INT64_MAX ? now - r->turned : 0;
+	(void)pthread_mutex_unlock(&r->mutex);
+	return n;
 }
 
 /* ---- the table itself ---- */

@@ -53,6 +53,8 @@ void room_tried(struct room *r, const struct rk_cert_info *cert,
  * now: ms that never go back.  RK_ELIMIT, RK_ENOMEM, the store's error. */
 RK_MUST enum rk_err room_enter(struct room *r, const struct rk_peer *peer,
     bool changed, bool count, uint64_t now, struct rk_error *err);
+/* How many could not enter so far, and how many ms ago the last one. */
+uint64_t room_turned(struct room *r, uint64_t now, uint64_t *ago);
 /* An approval for one connection is used up.  RK_EAGAIN: it was already; the
  * store's error. */
 RK_MUST enum rk_err room_use(

@@ -40,6 +40,8 @@ struct room {
 	unsigned n_waiting; /* entries of either kind */
 	unsigned n_decided;
 	unsigned n_seats;
+	uint64_t n_turned; /* newcomers for whom there was no room, */
+	uint64_t turned;   /* and when the last one came */
 	uint64_t version;
 	struct ask_store store; /* zeros: none */
 	/* Keys whose approval was taken back, so that open connections of

@@ -39,8 +39,8 @@ room_prune(struct room *r, uint64_t now)
 	(void)pthread_mutex_unlock(&r->mutex);
 }
 
-/* All that are undecided.  Who waits now, or was approved once, is displaced by
- * nobody. */
+/* All that are undecided.  Who waits now, was approved once, or has a note,
+ * is displaced by nobody. */
 static size_t
 gather(struct room *r, struct crowd_one all[RK_ASK_ENTRIES])
 {
@@ -57,7 +57,9 @@ gather(struct room *r, struct crowd_one all[RK_ASK_ENTRIES])
 				.seen = e->seen,
 				.bare = e->pub.ca[0] == '\0' &&
 				        e->pub.cert_until == 0,
+				.again = e->pub.tries > 1,
 				.stays = e->pub.conns > 0 ||
+				         e->pub.note[0] != '\0' ||
 				         e->pub.status == RK_ASK_EXPIRED,
 				.who = e };
 		}

@@ -173,6 +173,8 @@ add_row(const struct store_row *row, void *arg)
 		.version = e->version,
 		.last_seen = e->last_seen,
 		.bare = e->ca[0] == '\0' && e->cert_until == 0,
+		.again = e->tries > 1,
+		.noted = e->note[0] != '\0',
 	};
 	const struct store_key *old = store_key_find(b->s, e->pub);
 

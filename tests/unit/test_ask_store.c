@@ -211,6 +211,78 @@ test_full(void **state)
 	rk_trust_free(t);
 }
 
+static uint64_t clock_ms;
+
+static uint64_t
+read_clock(void)
+{
+	return clock_ms;
+}
+
+static enum rk_err
+come_from(struct rk_trust *t, unsigned number, unsigned net)
+{
+	struct rk_peer peer;
+	char remote[64];
+
+	(void)snprintf(
+	    remote, sizeof(remote), "tls://10.%u.%u.1:1", net / 256, net % 256);
+	peer = ask_peer_at(number, "", remote);
+	return ask_come(t, &peer);
+}
+
+struct found {
+	unsigned turned;
+	unsigned full;
+};
+
+static void
+read_finding(bool wrong, const char *text, void *arg)
+{
+	struct found *f = arg;
+
+	f->turned +=
+	    wrong && strstr(text, "turned away for want of room: 1,") != NULL;
+	f->full += !wrong && strstr(text, "newcomers may be turned") != NULL;
+}
+
+static struct found
+check(struct rk_trust *t)
+{
+	struct found f = { 0 };
+
+	assert_int_equal(policy_check(t, read_finding, &f), RK_OK);
+	return f;
+}
+
+/* A flood from everywhere: it is told that nobody else gets in, who comes does
+ * within the hour, and who has come again stays. */
+static void
+test_room_again(void **state)
+{
+	const unsigned n = RK_ASK_ENTRIES, hour = 3600000;
+	struct rk_trust *t = ask_list("", RK_TRUST_ASK);
+
+	(void)state;
+	policy_set_clock(t, read_clock);
+	clock_ms = 1000;
+	for (unsigned i = 0; i < n; i++)
+		assert_int_equal(come_from(t, i, i), RK_EAGAIN);
+	assert_int_equal(come_from(t, 0, 0), RK_EAGAIN);
+	assert_int_equal(check(t).full, 1);
+	assert_int_equal(come_from(t, n, n), RK_ELIMIT);
+	assert_int_equal(policy_turned(t), 1);
+	assert_int_equal(check(t).turned, 1);
+	clock_ms += hour + 1;
+	assert_int_equal(come_from(t, n, n), RK_EAGAIN);
+	assert_int_equal(ask_count(t), n);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, 0), RK_OK);
+	assert_int_equal(ask_order(t, RK_ASK_APPROVE, n), RK_OK);
+	assert_int_equal(policy_turned(t), 1);
+	assert_int_equal(check(t).turned, 0);
+	rk_trust_free(t);
+}
+
 /* What a rejected key does is there after the end of the process, where it was
  * proven: a certificate alone, which anybody has, is counted in memory. */
 static void
@@ -257,6 +329,8 @@ main(void)
 		    test_displaced, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_full, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_room_again, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_tries, scratch_enter, scratch_leave),
 	};

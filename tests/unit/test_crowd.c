@@ -118,6 +118,133 @@ test_full(void **state)
 	assert_int_equal(comes(n, 0, false, &victim), CROWD_FULL);
 }
 
+#define HOUR UINT64_C(3600000)
+
+/* A text for each, as many as there are entries. */
+static void
+fill_from(size_t n, const char *before, const char *behind, bool hex)
+{
+	char host[64];
+
+	for (unsigned i = 0; i < n; i++) {
+		(void)snprintf(host, sizeof(host), hex ? "%s%02x%s" : "%s%u%s",
+		    before, i, behind);
+		crowd_source(host, sources[i]);
+		all[i] = (struct crowd_one){ .source = sources[i],
+			.seen = 1000 + i };
+	}
+}
+
+static enum crowd_word
+comes_from(
+    size_t n, const char *host, uint64_t now, const struct crowd_one **victim)
+{
+	uint8_t source[CROWD_SOURCE_LEN];
+	const struct crowd_one one = { .source = source, .seen = now };
+
+	crowd_source(host, source);
+	return crowd_admit(all, n, &one, victim);
+}
+
+/* All of it taken by the networks that one customer has: of /48, of /56. */
+static void
+test_one_customer(void **state)
+{
+	static const char *const nets[] = { "2001:db8:0:", "2001:db8:0:ab" };
+	static const char *const own[] = { "2001:db8:0:7f::9",
+		"2001:db8:0:abff::9" };
+	const unsigned n = RK_ASK_ENTRIES;
+	const struct crowd_one *victim;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		fill_from(n, nets[i], "::1", true);
+		assert_int_equal(
+		    comes_from(n, "2001:db8:1::1", 2000, &victim), CROWD_ROOM);
+		assert_ptr_equal(victim, &all[0]);
+		assert_int_equal(
+		    comes_from(n, "192.0.2.1", 2000, &victim), CROWD_ROOM);
+		/* Not for another of the same. */
+		assert_int_equal(
+		    comes_from(n, own[i], 2000, &victim), CROWD_FULL);
+	}
+	/* A /56 of it has all; who has the next one is a neighbour. */
+	assert_int_equal(
+	    comes_from(n, "2001:db8:0:cd00::1", 2000, &victim), CROWD_ROOM);
+}
+
+/* Those of an IPv4 /24 may be people: only who does not come any more goes. */
+static void
+test_network(void **state)
+{
+	const unsigned n = RK_ASK_ENTRIES;
+	const struct crowd_one *victim;
+
+	(void)state;
+	fill_from(n, "192.0.2.", "", false);
+	assert_int_equal(comes_from(n, "10.0.0.1", 2000, &victim), CROWD_FULL);
+	all[0].again = all[1].stays = true;
+	assert_int_equal(
+	    comes_from(n, "10.0.0.1", 1002 + LATER, &victim), CROWD_ROOM);
+	assert_ptr_equal(victim, &all[2]);
+	assert_int_equal(
+	    comes_from(n, "192.0.2.9", 1002 + LATER, &victim), CROWD_FULL);
+}
+
+/* As many of an IPv6 network as may be of one address are people, too. */
+static void
+test_offices(void **state)
+{
+	const unsigned n = RK_ASK_ENTRIES;
+	const size_t few = RK_ASK_ENTRIES_SOURCE;
+	uint8_t office[RK_ASK_ENTRIES][CROWD_SOURCE_LEN];
+	const struct crowd_one *victim;
+
+	(void)state;
+	fill_from(few + 1, "2001:db8:0:", "::1", true);
+	memcpy(office, sources, sizeof(office));
+	fill_from(n, "10.1.", ".1", false);
+	for (size_t i = 0; i < few; i++)
+		all[i].source = office[i];
+	assert_int_equal(comes_from(n, "192.0.2.1", 2000, &victim), CROWD_FULL);
+	assert_int_equal(
+	    comes_from(n, "192.0.2.1", 1000 + LATER, &victim), CROWD_ROOM);
+	assert_ptr_equal(victim, &all[0]);
+	all[few].source = office[few];
+	assert_int_equal(comes_from(n, "192.0.2.1", 2000, &victim), CROWD_ROOM);
+}
+
+/* From everywhere, one each: who comes later has to come again within the hour,
+ * and who came again, or is noted, stays. */
+static void
+test_everywhere(void **state)
+{
+	const unsigned n = RK_ASK_ENTRIES;
+	const struct crowd_one *victim;
+
+	(void)state;
+	fill_from(n, "10.1.", ".1", false);
+	assert_int_equal(
+	    comes_from(n, "192.0.2.1", 1000 + HOUR, &victim), CROWD_FULL);
+	assert_int_equal(
+	    comes_from(n, "192.0.2.1", 1001 + HOUR, &victim), CROWD_ROOM);
+	assert_ptr_equal(victim, &all[0]);
+	/* Who has one already comes behind them. */
+	assert_int_equal(
+	    comes_from(n, "10.1.7.2", 2000 + HOUR, &victim), CROWD_FULL);
+	all[0].again = all[1].stays = true;
+	assert_int_equal(
+	    comes_from(n, "192.0.2.1", 2000 + HOUR, &victim), CROWD_ROOM);
+	assert_ptr_equal(victim, &all[2]);
+	for (unsigned i = 0; i < n; i++)
+		all[i].again = true;
+	assert_int_equal(
+	    comes_from(n, "192.0.2.1", 1000 + 24 * HOUR, &victim), CROWD_FULL);
+	assert_int_equal(
+	    comes_from(n, "192.0.2.1", 1001 + 24 * HOUR, &victim), CROWD_ROOM);
+	assert_ptr_equal(victim, &all[0]);
+}
+
 /* Keys that everybody can make displace one another alone. */
 static void
 test_bare(void **state)
@@ -196,6 +323,10 @@ main(void)
 		cmocka_unit_test(test_sources),
 		cmocka_unit_test(test_one_source),
 		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_one_customer),
+		cmocka_unit_test(test_network),
+		cmocka_unit_test(test_offices),
+		cmocka_unit_test(test_everywhere),
 		cmocka_unit_test(test_bare),
 		cmocka_unit_test(test_vouched_stay),
 		cmocka_unit_test(test_odd_times),
