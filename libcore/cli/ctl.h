@@ -128,6 +128,8 @@ int ctl_decide(const struct ctl_wish *w);
 int ctl_replace(const struct ctl_wish *w);
 int ctl_note(const struct ctl_wish *w);
 int ctl_undo(const struct ctl_wish *w);
+/* ctl_forget.c: or all that wait */
+int ctl_forget(const struct ctl_wish *w);
 /* Keep a key out, whose fingerprint this is, or the start of it. */
 int ctl_reject(struct ctl *c, const char *fp);
 /* Or all that are here from an address, or wait. */

@@ -49,7 +49,8 @@ store_size() {
 
 begin() {
 	"$selfy" -k bob -e bob@example.org -nopass >out 2>err &&
-		"$selfy" -k carol -e carol@example.org -nopass >>out 2>>err
+		"$selfy" -k carol -e carol@example.org -nopass >>out 2>>err &&
+		"$selfy" -k dave -e dave@example.org -nopass >>out 2>>err
 	result $? 'certificates of people'
 	install -m 600 /dev/null "$kept/known"
 	cat >flood.conf <<-END
@@ -131,10 +132,44 @@ bounds() {
 	done
 }
 
+# Those who wait from one place, then all.
+forget() {
+	want 2 'forget --from' ctl trust forget --from 127.9.9.9
+	want 2 'a key and --waiting' ctl trust forget --waiting SHA256:12345678
+	for net in nowhere 1.2.3.4/33 ::1/129 1.2.3.4/x ''; do
+		want 2 "from '$net'" ctl trust forget --waiting --from "$net"
+	done
+	want 2 'reject --waiting' ctl trust reject --waiting
+	want 0 'those of a network that is not there' \
+		ctl trust forget --waiting --from 127.9.8.0/24 --json
+	has out '^{"schema":1,"ok":true,"forgotten":0,"failed":0}$' 'are none'
+	ctl trust ls --state waiting --plain >before
+	n_one=$(grep -c '	127\.9\.9\.9$' before)
+	want 0 'those of a place' ctl trust forget --waiting --from 127.9.9.8/31
+	has err ": $n_one forgotten$" 'are so many'
+	ctl trust ls --state waiting --plain >out
+	grep -v '	127\.9\.9\.9$' before | cmp -s - out
+	result $? 'and no others'
+	comes dave
+	until_ok waits dave
+	result $? 'a newcomer waits'
+	want 0 'approve' ctl trust approve "$(fingerprint dave)"
+	wait "$guest"
+	result $? 'and is let in'
+	want 0 'the others' ctl trust forget --waiting --from 127.0.0.0/8
+	want 0 'who waits' ctl trust ls --state waiting --plain
+	[ ! -s out ]
+	result $? 'nobody'
+	want 0 'the known' ctl trust ls --state known --plain
+	[ "$(grep -c '^known' out)" = 4 ]
+	result $? 'are known still'
+}
+
 certificates
 begin
 flood
 bounds
+forget
 stop
 result $? 'it ends well'
 plan
