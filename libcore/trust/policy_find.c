@@ -156,6 +156,11 @@ policy_find_old(const struct rk_trust *t, const struct rk_ask_order *o,
 		return r;
 	if (bars && met != NULL)
 		take_peer(met, e);
+	else if (admits && normal_fp(o->key, e->fp))
+		/* A line has the key itself, which a fingerprint is not. */
+		return err_set(err, RK_ENOENT,
+		    "no such key: it does not wait; it has to come (again), or "
+		    "its line be put into the list");
 	else if (!bars || !normal_fp(o->key, e->fp))
 		return err_set(err, RK_ENOENT, "no such key");
 	err_clear(err);

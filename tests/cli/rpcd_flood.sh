@@ -150,6 +150,9 @@ forget() {
 	ctl trust ls --state waiting --plain >out
 	grep -v '	127\.9\.9\.9$' before | cmp -s - out
 	result $? 'and no others'
+	want 8 'who was never here' ctl trust approve "$(fingerprint dave)"
+	has err 'no such key: it does not wait; it has to come (again), ' \
+		'is told what to do'
 	comes dave
 	until_ok waits dave
 	result $? 'a newcomer waits'
