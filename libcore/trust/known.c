@@ -242,6 +242,21 @@ take_entry(const struct known_line *line, void *arg)
 	return keep_mails(p, line);
 }
 
+/* Sorted: each key once. */
+static void
+make_single(struct known *k)
+{
+	size_t n = 0;
+
+	k->lines = k->n;
+	for (size_t i = 0; i < k->n; i++) {
+		if (n > 0 && known_compare(k->keys[n - 1], k->keys[i]) == 0)
+			continue;
+		memmove(k->keys[n++], k->keys[i], RK_KEY_PUBLIC_LEN);
+	}
+	k->n = n;
+}
+
 enum rk_err
 known_parse(const char *name, const char *text, size_t len, struct known *out,
     struct rk_error *err)
@@ -251,9 +266,6 @@ known_parse(const char *name, const char *text, size_t len, struct known *out,
 	enum rk_err r;
 
 	*out = (struct known){ .ended = true };
-	if (n > KNOWN_KEYS_MAX)
-		return err_set(err, RK_EFORMAT, "%s: more than %d keys", name,
-		    KNOWN_KEYS_MAX);
 	/* Room for one more, which known_add() may put in. */
 	out->keys = calloc(n + 1, sizeof(*out->keys));
 	if (out->keys == NULL)
@@ -266,6 +278,7 @@ known_parse(const char *name, const char *text, size_t len, struct known *out,
 		           : r;
 	}
 	qsort(out->keys, out->n, sizeof(*out->keys), known_compare);
+	make_single(out);
 	if (out->n_mails > 0)
 		qsort(out->mails, out->n_mails, sizeof(*out->mails),
 		    compare_mails);

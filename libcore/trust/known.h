@@ -14,6 +14,8 @@
 	"# known_pub_keys file: address pubkey-identity-string\n"
 /* A list that nobody may write is locked. */
 #define KNOWN_WRITE_BITS ((mode_t)(S_IWUSR | S_IWGRP | S_IWOTH))
+/* So many are added to; what others have put there is read all the same, up to
+ * KNOWN_FILE_MAX. */
 #define KNOWN_KEYS_MAX 10000
 /* For the file's lock.  Who can read the file can hold it: where a peer is
  * judged nobody waits. */
@@ -47,6 +49,7 @@ struct known {
 	enum rk_trust_state state;          /* as the file's mode says */
 	uint8_t (*keys)[RK_KEY_PUBLIC_LEN]; /* sorted */
 	size_t n;
+	size_t lines; /* with a key, of which some may have one twice */
 	struct known_mail *mails; /* sorted */
 	size_t n_mails;
 	bool ended; /* the last line has its newline, or there is none */

@@ -342,7 +342,7 @@ count_line(const struct known_line *line, void *arg)
 	return RK_OK;
 }
 
-/* What is more than may be in a file would be read by nobody. */
+/* Nothing is added to a full one. */
 static enum rk_err
 check_room(const struct edit *e, const struct buf *lines, struct rk_error *err)
 {
@@ -362,9 +362,10 @@ check_room(const struct edit *e, const struct buf *lines, struct rk_error *err)
 		if (line.len == 0 ||
 		    find_line(&e->text, line.ptr[0], line, &at))
 			continue;
+		if (find_line(&e->text, '#', line, &at))
+			continue; /* in its place */
 		keys++;
-		if (!find_line(&e->text, '#', line, &at))
-			bytes += line.len + 1;
+		bytes += line.len + 1;
 	}
 	if (r == RK_OK && keys > before &&
 	    (keys > KNOWN_KEYS_MAX || bytes > KNOWN_FILE_MAX))

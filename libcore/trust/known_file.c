@@ -446,6 +446,7 @@ insert_key(struct known *k, const uint8_t pub[RK_KEY_PUBLIC_LEN])
 	memmove(&k->keys[i + 1], &k->keys[i], (k->n - i) * sizeof(k->keys[0]));
 	memcpy(k->keys[i], pub, RK_KEY_PUBLIC_LEN);
 	k->n++;
+	k->lines++;
 }
 
 /* The file is locked by us and holds what k says. */
@@ -460,9 +461,9 @@ add_locked(const char *path, const char *name, const struct known_entry *e,
 
 	if (k->state != RK_TRUST_OPEN)
 		return err_set(err, RK_EUNKNOWNKEY, "%s: is locked", name);
-	if (k->n >= KNOWN_KEYS_MAX)
+	if (k->lines >= KNOWN_KEYS_MAX)
 		return err_set(err, RK_EUNKNOWNKEY,
-		    "%s: is full: it holds %zu keys", name, k->n);
+		    "%s: is full: it holds %zu keys", name, k->lines);
 	buf_init(&text, LINE_MAX_BYTES);
 	if ((r = format_entry(e, k, &text)) != RK_OK) {
 		r = err_set(

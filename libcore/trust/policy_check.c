@@ -76,8 +76,18 @@ check_list(const struct checking *c, size_t waiting)
 		             "refused until it is unlocked, or has one"
 		           : "%s: has no key yet",
 		    t->name);
-	if (k->n >= KNOWN_KEYS_MAX)
-		find(c, true, "%s: is full: it holds %zu keys", t->name, k->n);
+	if (k->lines >= KNOWN_KEYS_MAX)
+		find(c, true,
+		    "%s: is full: it holds %zu keys, and takes no more",
+		    t->name, k->lines);
+	if (k->lines > k->n)
+		find(c, false, "%s: lines whose key has another one there: %zu",
+		    t->name, k->lines - k->n);
+	if (!k->ended)
+		find(c, false,
+		    "%s: its last line has no newline: was it cut off? its "
+		    "mail addresses may be, its key is whole",
+		    t->name);
 	if ((mode & 077U) != 0)
 		find(c, false, "%s: others may read it (mode %04o)", t->name,
 		    mode);

@@ -2,6 +2,7 @@
 #include "trust/policy_int.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -258,6 +259,8 @@ policy_list_mode(struct rk_trust *t, unsigned *mode, unsigned *locked)
 struct reading {
 	policy_known_fn *fn;
 	void *arg;
+	const struct known *known;
+	bool *told; /* of each of its keys */
 };
 
 /* As it was before it was written.  Whoever else wrote the line may have
@@ -276,8 +279,19 @@ static enum rk_err
 tell_line(const struct known_line *line, void *arg)
 {
 	const struct reading *g = arg;
+	const struct known *k = g->known;
+	const uint8_t *at =
+	    bsearch(line->pub, k->keys, k->n, RK_KEY_PUBLIC_LEN, known_compare);
+	bool *told;
 	char fp[RK_FP_LEN], emails[512], host[256];
 
+	/* The first line of a key stands for it. */
+	if (at == NULL)
+		return RK_OK;
+	told = &g->told[(size_t)(at - k->keys[0]) / RK_KEY_PUBLIC_LEN];
+	if (*told)
+		return RK_OK;
+	*told = true;
 	rk_fp_of_key(line->pub, fp);
 	show_column(emails, sizeof(emails), line->emails);
 	show_column(host, sizeof(host), line->host);
@@ -309,12 +323,27 @@ enum rk_err
 policy_each_known(
     struct rk_trust *t, policy_known_fn *fn, void *arg, struct rk_error *err)
 {
-	struct reading g = { .fn = fn, .arg = arg };
+	struct known known = { 0 };
+	struct reading g = { .fn = fn, .arg = arg, .known = &known };
+	struct buf text;
+	bool ended;
+	enum rk_err r;
 
 	err_clear(err);
 	if (t->path == NULL)
 		return RK_OK;
-	return walk_file(t, KNOWN_WAIT_SHOW_MS, tell_line, &g, err);
+	buf_init(&text, KNOWN_FILE_MAX);
+	r = known_read_text(t->path, KNOWN_WAIT_SHOW_MS, &known, &text, err);
+	if (r == RK_OK && known.n > 0 &&
+	    (g.told = calloc(known.n, sizeof(*g.told))) == NULL)
+		r = err_set(err, RK_ENOMEM, "%s: out of memory", t->name);
+	if (r == RK_OK && known.n > 0)
+		r = known_walk(t->name, (const char *)buf_peek(&text),
+		    buf_len(&text), tell_line, &g, &ended, err);
+	free(g.told);
+	known_fini(&known);
+	buf_fini(&text);
+	return r;
 }
 
 /* known_line_fn */

@@ -381,7 +381,7 @@ take_fresh(
 	struct policy_import *out = in->out;
 	char mails[256];
 
-	if (in->trust->known.n + out->fresh >= KNOWN_KEYS_MAX)
+	if (in->trust->known.lines + out->fresh >= KNOWN_KEYS_MAX)
 		return err_set(err, RK_ELIMIT,
 		    "%s: it would have more than 10000 keys", in->trust->name);
 	find_mails(in, line, mails);

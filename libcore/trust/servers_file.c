@@ -51,7 +51,7 @@ servers_hold(const char *path, struct servers_list *l, struct rk_error *err)
 	if (r == RK_OK)
 		r = known_parse(
 		    l->name, servers_text(l), buf_len(&l->text), &known, err);
-	l->keys = known.n;
+	l->keys = known.lines;
 	known_fini(&known);
 	if (r != RK_OK)
 		servers_let_go(l);

@@ -258,10 +258,10 @@ import(struct importing *in, const char *name, const char *text, size_t len)
 	r = known_walk(name, text, len, import_line, in, &ended, in->err);
 	if (r != RK_OK || in->keys->n == 0)
 		return r;
-	if (s->known.n + in->keys->n > KNOWN_KEYS_MAX)
+	if (s->known.lines + in->keys->n > KNOWN_KEYS_MAX)
 		return err_set(in->err, RK_ELIMIT,
 		    "%s: is full: it holds %zu keys", s->known_name,
-		    s->known.n);
+		    s->known.lines);
 	r = known_append(
 	    s->known_path, &s->hold, &in->lines, store_file_wait(s), in->err);
 	if (r == RK_OK) {

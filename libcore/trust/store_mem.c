@@ -366,7 +366,7 @@ parse_lines(struct rk_store *s, struct content *c, struct rk_error *err)
 
 	if (c->known.n == 0)
 		return RK_OK;
-	c->lines = calloc(c->known.n, sizeof(*c->lines));
+	c->lines = calloc(c->known.lines, sizeof(*c->lines));
 	if (c->lines == NULL)
 		return err_set(err, RK_ENOMEM, "%s: out of memory", s->name);
 	return known_walk(s->known_name, (const char *)buf_peek(&c->text),

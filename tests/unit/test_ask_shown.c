@@ -113,6 +113,52 @@ test_check_once(void **state)
 	rk_trust_free(t);
 }
 
+static void
+keep_note(bool wrong, const char *text, void *arg)
+{
+	struct findings *f = arg;
+	const size_t n = strlen(f->text);
+
+	f->wrong += wrong;
+	(void)snprintf(f->text + n, sizeof(f->text) - n, "%s;", text);
+}
+
+static void
+count_line(const char *fp, const char *emails, const char *host, void *arg)
+{
+	(void)fp;
+	(void)emails;
+	(void)host;
+	++*(unsigned *)arg;
+}
+
+/* A key that has two lines is one; and a last line without its newline. */
+static void
+test_check_lines(void **state)
+{
+	const struct rk_peer peer = ask_peer(1);
+	struct rk_trust *t = ask_list("", RK_TRUST_ASK);
+	struct findings f = { 0 };
+	char id[RK_KEY_ID_LEN], text[512];
+	enum rk_trust_state list;
+	unsigned n = 0;
+	size_t keys;
+
+	(void)state;
+	rk_key_id(peer.cert.pub, id);
+	(void)snprintf(text, sizeof(text), "- %s:a@x\nh %s:a@x", id, id);
+	scratch_make("k", text, 0600);
+	assert_int_equal(policy_check(t, keep_note, &f), RK_OK);
+	assert_int_equal(f.wrong, 0);
+	assert_non_null(strstr(f.text, "k: lines whose key has another one"));
+	assert_non_null(strstr(f.text, "k: its last line has no newline"));
+	assert_int_equal(rk_trust_inspect(t, &list, &keys, NULL), RK_OK);
+	assert_int_equal(keys, 1);
+	assert_int_equal(policy_each_known(t, count_line, &n, NULL), RK_OK);
+	assert_int_equal(n, 1);
+	rk_trust_free(t);
+}
+
 /* policy_known_fn */
 static void
 keep_email(const char *fp, const char *emails, const char *host, void *arg)
@@ -189,6 +235,7 @@ main(void)
 		UNIT(test_same_email),
 		UNIT(test_check_full),
 		UNIT(test_check_once),
+		UNIT(test_check_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

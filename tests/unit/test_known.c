@@ -102,7 +102,7 @@ test_lines(void **state)
 	assert_keys("\n\n", 0);
 	assert_keys("# only this", 0);
 	assert_keys("  # indented\n\t\n" LINE, 1);
-	assert_keys(LINE LINE, 2);
+	assert_keys(LINE LINE, 1); /* it is one key */
 	assert_keys("h\t " ID "\n", 1);
 	assert_keys("h " ID ": extra fields # of others\r\n", 1);
 	assert_keys("h " ID ":a@x,b@y:c", 1);
@@ -172,12 +172,15 @@ test_many(void **state)
 		memcpy(text + i * len, LINE, len);
 	assert_int_equal(
 	    known_parse("f", text, KNOWN_KEYS_MAX * len, &k, &err), RK_OK);
-	assert_int_equal(k.n, KNOWN_KEYS_MAX);
+	assert_int_equal(k.lines, KNOWN_KEYS_MAX);
+	assert_int_equal(k.n, 1);
 	known_fini(&k);
+	/* What another program has put there all the same is believed. */
 	assert_int_equal(
 	    known_parse("f", text, (KNOWN_KEYS_MAX + 1) * len, &k, &err),
-	    RK_EFORMAT);
-	assert_non_null(strstr(err.text, "10000"));
+	    RK_OK);
+	assert_int_equal(k.lines, KNOWN_KEYS_MAX + 1);
+	known_fini(&k);
 	free(text);
 }
 
@@ -513,7 +516,7 @@ test_full(void **state)
 
 	(void)state;
 	assert_non_null(f);
-	for (i = 0; i < KNOWN_KEYS_MAX; i++)
+	for (i = 0; i <= KNOWN_KEYS_MAX; i++)
 		assert_true(fputs(LINE, f) >= 0);
 	assert_int_equal(fclose(f), 0);
 	assert_int_equal(chmod("f", 0600), 0);
