@@ -83,6 +83,10 @@ known_find_mail(const struct known *k, const struct mails_for *whom,
 	const struct known_mail *hit;
 	struct known_mail wanted;
 
+	if (k->is_cut && !mails_are_ours(whom, k->cut.pub) &&
+	    (counts == NULL || counts(k->cut.pub, arg)) &&
+	    mails_begin_with(mails, k->cut.sum))
+		return k->cut.pub;
 	while (k->n_mails > 0 && mails_next(&mails, wanted.sum)) {
 		hit = bsearch(&wanted, k->mails, k->n_mails, sizeof(*k->mails),
 		    compare_mails);
@@ -242,6 +246,23 @@ take_entry(const struct known_line *line, void *arg)
 	return keep_mails(p, line);
 }
 
+/* The last line was read last: whose addresses may go on. */
+static void
+note_cut(struct known *k, const char *text, size_t len)
+{
+	const char *last = memrchr(text, '\n', k->ended ? 0 : len);
+	struct known_line line;
+
+	last = last != NULL ? last + 1 : text;
+	k->is_cut =
+	    !k->ended && k->n_mails > 0 &&
+	    known_line((struct rk_str){ last, len - (size_t)(last - text) },
+	        &line) == RK_OK &&
+	    line.emails.len > 0 && line.rest.len == 0;
+	if (k->is_cut)
+		k->cut = k->mails[k->n_mails - 1];
+}
+
 /* Sorted: each key once. */
 static void
 make_single(struct known *k)
@@ -277,6 +298,7 @@ known_parse(const char *name, const char *text, size_t len, struct known *out,
 		           ? err_set(err, r, "%s: out of memory", name)
 		           : r;
 	}
+	note_cut(out, text, len);
 	qsort(out->keys, out->n, sizeof(*out->keys), known_compare);
 	make_single(out);
 	if (out->n_mails > 0)

@@ -53,6 +53,9 @@ struct known {
 	struct known_mail *mails; /* sorted */
 	size_t n_mails;
 	bool ended; /* the last line has its newline, or there is none */
+	/* Its last address otherwise, which may be cut off. */
+	bool is_cut;
+	struct known_mail cut;
 	struct known_stamp stamp;
 };
 

@@ -43,10 +43,24 @@ take_byte(struct rk_str *s, bool coded)
 	return c;
 }
 
+static char
+fold(char c)
+{
+	return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+static void
+hash_mail(const char *mail, size_t n, uint8_t sum[MAILS_SUM_LEN])
+{
+	uint8_t hash[CRYPT_HASH_LEN];
+
+	crypt_sha256(hash, mail, n);
+	memcpy(sum, hash, MAILS_SUM_LEN);
+}
+
 bool
 mails_next(struct mails *m, uint8_t sum[MAILS_SUM_LEN])
 {
-	uint8_t hash[CRYPT_HASH_LEN];
 	char mail[MAIL_MAX];
 	size_t n = 0;
 
@@ -57,15 +71,38 @@ mails_next(struct mails *m, uint8_t sum[MAILS_SUM_LEN])
 			if (n > 0)
 				break;
 		} else if (n < sizeof(mail)) {
-			mail[n++] =
-			    (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+			mail[n++] = fold(c);
 		}
 	}
 	if (n == 0)
 		return false;
-	crypt_sha256(hash, mail, n);
-	memcpy(sum, hash, MAILS_SUM_LEN);
+	/* "x.example." is the same host, from the root on. */
+	if (n > 1 && mail[n - 1] == '.')
+		n--;
+	hash_mail(mail, n, sum);
 	return true;
+}
+
+bool
+mails_begin_with(struct mails m, const uint8_t sum[MAILS_SUM_LEN])
+{
+	uint8_t of[MAILS_SUM_LEN];
+	char mail[MAIL_MAX];
+	size_t n = 0;
+
+	while (m.rest.len > 0) {
+		char c = take_byte(&m.rest, m.coded);
+
+		if (c == ',' || c == ' ') {
+			n = 0;
+		} else if (n < sizeof(mail)) {
+			mail[n++] = fold(c);
+			hash_mail(mail, n, of);
+			if (memcmp(of, sum, sizeof(of)) == 0)
+				return true;
+		}
+	}
+	return false;
 }
 
 bool

@@ -29,8 +29,11 @@ struct mails {
 /* As a certificate has them, escaped; as a line has them. */
 struct mails mails_of(const char *emails);
 struct mails mails_of_line(struct rk_str column);
-/* The next one, in small letters, hashed; false: there is none. */
+/* The next one, in small letters, without one dot at its end, hashed; false:
+ * there is none. */
 bool mails_next(struct mails *m, uint8_t sum[MAILS_SUM_LEN]);
+/* Is that one of them, or the beginning of one? */
+bool mails_begin_with(struct mails m, const uint8_t sum[MAILS_SUM_LEN]);
 /* Are these all that the certificate has?  Where some were cut off nobody knows
  * whether one of them is another key's. */
 bool mails_are_all(const struct mails *m);

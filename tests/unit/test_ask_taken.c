@@ -195,14 +195,14 @@ static void
 check_line(bool kept)
 {
 	static const char *const emails[] = { "m1@x", "M9@x", "m10@x",
-		"z@x,m8@x", "bl@x y", "bl@x", "y" };
+		"z@x,m8@x", "bl@x y", "bl@x", "y", "m1@x.", "m5@x" };
 	const struct rk_peer old = ask_peer(OLD);
 	char id[RK_KEY_ID_LEN], text[512];
 	struct rk_trust *t;
 
 	rk_key_id(old.cert.pub, id);
 	(void)snprintf(text, sizeof(text),
-	    "- %s:m1@x,m2@x,m3@x,m4@x,m5@x,m6@x,m7@x,m8@x,m9@x,%%6d10@x,"
+	    "- %s:m1@x,m2@x,m3@x,m4@x,m5@x.,m6@x,m7@x,m8@x,m9@x,%%6d10@x,"
 	    "bl@x%%20y\n",
 	    id);
 	scratch_make("k", text, 0600);
@@ -217,6 +217,39 @@ check_line(bool kept)
 		assert_int_equal(status_of(t, NEW + i), RK_ASK_CHANGED);
 	}
 	assert_int_equal(come(t, 99, "m11@x"), RK_OK);
+	assert_int_equal(come(t, 98, "m1@x.."), RK_OK);
+	rk_trust_free(t);
+}
+
+/* A last line that may have been cut in its addresses: whose address begins as
+ * the last of them is not let in for a new one. */
+static void
+test_cut(void **state)
+{
+	static const char *const emails[] = { "dan@x", "DAN@x.example",
+		"z@x,dan@xy" };
+	const struct rk_peer old = ask_peer(OLD);
+	char id[RK_KEY_ID_LEN], text[512];
+	struct rk_trust *t;
+
+	(void)state;
+	rk_key_id(old.cert.pub, id);
+	(void)snprintf(text, sizeof(text), "# known\n- %s:d@x,dan@x", id);
+	scratch_make("k", text, 0600);
+	t = begin(RK_TRUST_ASK, false);
+	for (unsigned i = 0; i < sizeof(emails) / sizeof(emails[0]); i++) {
+		assert_int_equal(come(t, NEW + i, emails[i]), RK_EAGAIN);
+		assert_int_equal(status_of(t, NEW + i), RK_ASK_CHANGED);
+	}
+	assert_int_equal(come(t, 98, "d@x.example"), RK_EAGAIN);
+	assert_int_equal(status_of(t, 98), RK_ASK_NEW);
+	assert_int_equal(come(t, OLD, "dan@x.example"), RK_OK);
+	rk_trust_free(t);
+	(void)snprintf(text, sizeof(text), "- %s", id);
+	scratch_make("k", text, 0600);
+	t = begin(RK_TRUST_ASK, false);
+	assert_int_equal(come(t, NEW, "dan@x"), RK_EAGAIN);
+	assert_int_equal(status_of(t, NEW), RK_ASK_NEW);
 	rk_trust_free(t);
 }
 
@@ -289,6 +322,7 @@ main(void)
 		UNIT(test_shut_shared),
 		UNIT(test_as_listed),
 		UNIT(test_line),
+		UNIT(test_cut),
 		UNIT(test_third),
 	};
 
