@@ -14,6 +14,7 @@
 #define NAME_TEXT 160 /* a path in a message */
 #define RETRIES 16    /* when somebody replaces the file meanwhile */
 #define REMARK_MAX 512
+#define PIECE ((size_t)4096)
 
 /* The file, locked exclusively and read. */
 struct edit {
@@ -96,6 +97,30 @@ sync_out(struct edit *e, struct rk_error *err)
 	return RK_OK;
 }
 
+/* An editor takes no lock, and may have written the file anew in its place: is
+ * the line that was read at this place there still? */
+static bool
+is_there(const struct edit *e, size_t at)
+{
+	const char *all = (const char *)buf_peek(&e->text);
+	const size_t len = buf_len(&e->text);
+	size_t end = at, from = at > 0 ? at - 1 : 0;
+	char now[PIECE];
+	ssize_t n;
+	bool ended;
+
+	(void)known_next_line(all, len, &end, &ended);
+	for (; from < end; from += (size_t)n) {
+		const size_t left = end - from;
+
+		n = pread(
+		    e->locked, now, left < PIECE ? left : PIECE, (off_t)from);
+		if (n <= 0 || memcmp(now, all + from, (size_t)n) != 0)
+			return false;
+	}
+	return true;
+}
+
 /* Until nobody replaces the file meanwhile. */
 typedef enum rk_err once_fn(const char *path, void *arg, struct rk_error *err);
 static enum rk_err
@@ -138,6 +163,8 @@ hide_line(const struct known_line *line, void *arg)
 		return err_set(h->err, RK_ESTATE, "%s: is locked", e->name);
 	if ((r = open_out(e, 0, h->err)) != RK_OK)
 		return r;
+	if (!is_there(e, line->at))
+		return RK_EAGAIN;
 	if (pwrite(e->out, "#", 1, (off_t)line->at) != 1)
 		return err_sys(h->err, RK_EIO, errno,
 		    "%s: cannot take a key out", e->name);
@@ -383,6 +410,8 @@ uncover(struct edit *e, char first, size_t at, struct rk_error *err)
 
 	if ((r = open_out(e, 0, err)) != RK_OK)
 		return r;
+	if (!is_there(e, at))
+		return RK_EAGAIN;
 	if (pwrite(e->out, &first, 1, (off_t)at) != 1 ||
 	    fstat(e->out, &now) != 0)
 		return err_sys(
