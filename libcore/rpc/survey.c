@@ -170,19 +170,23 @@ count_look(struct survey_sum *sum, enum survey_look look)
 	}
 }
 
-/* First of all those that are not let in yet: who decides about them must see
- * them, however many others there are. */
+static bool
+waits(const struct server_conn *c)
+{
+	return c->session != NULL && session_waits(c->session);
+}
+
+/* First of all those whose key waits: who decides about them must see them,
+ * however many others there are. */
 static void
 add_conns(struct survey_leg *leg)
 {
 	const struct server_conn *c;
-	enum survey_look look;
 
 	for (int rest = 0; rest < 2; rest++) {
 		TAILQ_FOREACH (c, &leg->worker->conns, link) {
-			look = survey_look_at(c);
-			if ((look != SURVEY_LOOK_NEW) == rest)
-				add_rows(leg, c, look);
+			if (waits(c) != (bool)rest)
+				add_rows(leg, c, survey_look_at(c));
 		}
 		if (rest == 0)
 			leg->first = buf_len(&leg->rows);
