@@ -1,6 +1,7 @@
 /* rpcd ctl: the table of verbs, and asking the daemon. */
 #include "cli/ctl.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "cli/json.h"
@@ -240,7 +241,7 @@ reach(struct ctl *c)
 static int
 run_verb(struct args *a, int (*verb)(struct ctl *c))
 {
-	struct ctl c = { .a = a };
+	struct ctl c = { .a = a, .begun = mono_us() };
 	int status;
 
 	out_init(&c.out, a);

@@ -24,6 +24,8 @@ struct ctl {
 	struct out out;
 	struct rk_client *client;
 	struct admin_at at;
+	uint64_t begun;  /* when, microseconds: what was decided later was not
+	                    known to who called this */
 	uint64_t seen;   /* lines of the log up to this number were shown */
 	bool broken;     /* standard output is */
 	bool holds;      /* events are for later */

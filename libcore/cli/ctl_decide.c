@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PAIRS_MAX 10
+#define PAIRS_MAX 11
 #define SOME_KEYS 64 /* of one address */
 #define AUDIT_MAX 1000
 #define FOR_MAX_MS (UINT64_C(366) * 86400 * 1000) /* what a daemon takes */
@@ -58,6 +58,23 @@ tell(const struct ctl *c, const char *verb, const struct rk_value *e)
 	}
 }
 
+/* Of two who decide about the same key the one who came later is told. */
+static void
+tell_overturned(const struct ctl *c, const struct rk_value *e)
+{
+	char raw[RK_FP_LEN * 4], was[80], by[600], at[160], fp[RK_FP_LEN * 4];
+
+	if (ctl_text(e, "was", raw, sizeof(raw))[0] == '\0')
+		return;
+	(void)str_escape_again(was, sizeof(was), raw);
+	(void)str_escape_again(
+	    by, sizeof(by), ctl_text(e, "was_by", raw, sizeof(raw)));
+	(void)str_escape_again(at, sizeof(at), ctl_text(e, "was_at", raw, 40));
+	(void)str_escape_again(
+	    fp, sizeof(fp), ctl_text(e, "fingerprint", raw, RK_FP_LEN));
+	out_warn(&c->out, "%s: that overturns %s by %s, %s", fp, was, by, at);
+}
+
 static int
 order(struct ctl *c, const char *method, const char *verb,
     const struct ctl_pair *pairs, size_t n)
@@ -71,6 +88,7 @@ order(struct ctl *c, const char *method, const char *verb,
 		status = ctl_json(&c->out, rk_value_root(doc));
 	else
 		tell(c, verb, rk_value_root(doc));
+	tell_overturned(c, rk_value_root(doc));
 	rk_value_free(doc);
 	return status;
 }
@@ -85,6 +103,7 @@ begin(const struct ctl *c, const char *verb, const char *who,
 	pairs[n++] = CTL_TEXT("key", who);
 	pairs[n++] = CTL_TEXT("verb", verb);
 	pairs[n++] = CTL_TEXT("via", CTL_VIA);
+	pairs[n++] = CTL_NUMBER("begun", c->begun);
 	if (args_known(c->a, "seen") && args_given(c->a, "seen") &&
 	    strcmp(verb, "replace") != 0)
 		pairs[n++] =
@@ -284,7 +303,7 @@ find_last(struct ctl *c, const char *who, struct last *last)
 int
 ctl_undo(const struct ctl_wish *w)
 {
-	struct ctl_pair pairs[3];
+	struct ctl_pair pairs[4];
 	char who[CTL_WHO_LEN];
 	struct last last;
 	int status = ctl_join_fp(w, 0, w->n, who);
@@ -296,7 +315,8 @@ ctl_undo(const struct ctl_wish *w)
 	pairs[2] = CTL_NUMBER("line", args_given(w->ctl->a, "seen")
 	                                  ? args_number(w->ctl->a, "seen", 0)
 	                                  : last.id);
-	status = order(w->ctl, "_.undo", "undo", pairs, 3);
+	pairs[3] = CTL_NUMBER("begun", w->ctl->begun);
+	status = order(w->ctl, "_.undo", "undo", pairs, 4);
 	if (status == 0 && last.id != 0 && w->ctl->out.form != OUT_JSON)
 		out_note(&w->ctl->out, "that was: %s by %s, %s", last.what,
 		    last.who, last.time);

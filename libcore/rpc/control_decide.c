@@ -153,6 +153,8 @@ take_member(struct gp_reader *g, struct rk_str key, struct control_order *o)
 		return gp_get_uint(g, &o->order.version);
 	if (str_is(key, "by_version"))
 		return gp_get_uint(g, &o->order.by_version);
+	if (str_is(key, "begun"))
+		return gp_get_uint(g, &o->order.begun);
 	if (str_is(key, "changed"))
 		return gp_get_bool(g, &o->order.changed);
 	if (str_is(key, "seconds"))
@@ -263,22 +265,69 @@ blame_list(const struct rk_control *c, const struct rk_ask_order *o,
 	return RK_ESTATE;
 }
 
+/* What was overturned: another decision, of which its decider may not know. */
+static bool
+overturns(const struct rk_ask_order *o, const struct rk_ask_entry *before)
+{
+	const bool lets_in = o->verb == RK_ASK_APPROVE ||
+	                     o->verb == RK_ASK_APPROVE_ONCE ||
+	                     o->verb == RK_ASK_APPROVE_UNTIL;
+
+	switch (before->status) {
+	case RK_ASK_REJECTED:
+		return o->verb != RK_ASK_REJECT;
+	case RK_ASK_REVOKED:
+		return o->verb != RK_ASK_REVOKE;
+	case RK_ASK_KNOWN:
+	case RK_ASK_ONCE:
+	case RK_ASK_UNTIL:
+		return !lets_in;
+	case RK_ASK_NEW:
+	case RK_ASK_CHANGED:
+	case RK_ASK_EXPIRED:
+		break;
+	}
+	return false;
+}
+
+static void
+answer(const struct control_try *t, struct rk_trust *trust,
+    const struct rk_ask_order *o, const char *verb,
+    const struct policy_done *done)
+{
+	const bool was = overturns(o, &done->before) &&
+	                 done->before.who[0] != '\0' &&
+	                 o->verb != RK_ASK_NOTE && o->verb != RK_ASK_UNDO;
+	struct buf b;
+	struct kv k = { .b = &b };
+
+	buf_init(&b, 16384);
+	kv_map(&k, CONTROL_ENTRY_PAIRS + 1 + (was ? 3 : 0));
+	kv_pair_text(&k, "verb", verb);
+	control_put_entry(&k, trust, &done->after);
+	if (was) {
+		kv_pair_text(
+		    &k, "was", rk_ask_status_name(done->before.status));
+		kv_pair_text(&k, "was_by", done->before.who);
+		control_put_time(&k, "was_at", done->before.decided);
+	}
+	control_answer(t->call, &k);
+}
+
 static enum rk_err
 carry_out(const struct control_try *t, struct rk_trust *trust,
     struct control_order *o, const char *verb, struct rk_error *err)
 {
 	const struct rk_peer *met;
 	char who[CONTROL_WHO_LEN];
-	struct rk_ask_entry after;
-	struct buf b;
-	struct kv k = { .b = &b };
+	struct policy_done done;
 	enum rk_err r;
 
 	control_who(t->call, o->via, who);
 	o->order.who = who;
 	r = find_met(t->end->control->server, &o->order, &met, err);
 	if (r == RK_OK)
-		r = policy_order(trust, &o->order, met, &after, err);
+		r = policy_order(trust, &o->order, met, &done, err);
 	if (r == RK_ESTATE && (o->order.verb == RK_ASK_APPROVE ||
 	                          o->order.verb == RK_ASK_APPROVE_ONCE ||
 	                          o->order.verb == RK_ASK_APPROVE_UNTIL))
@@ -286,13 +335,9 @@ carry_out(const struct control_try *t, struct rk_trust *trust,
 	if (r != RK_OK)
 		return control_not_done(t, r, err);
 	if (puts_out(o->order.verb))
-		control_overrule(t, after.fp);
-	log_decision(&after, verb, who);
-	buf_init(&b, 16384);
-	kv_map(&k, CONTROL_ENTRY_PAIRS + 1);
-	kv_pair_text(&k, "verb", verb);
-	control_put_entry(&k, trust, &after);
-	control_answer(t->call, &k);
+		control_overrule(t, done.after.fp);
+	log_decision(&done.after, verb, who);
+	answer(t, trust, &o->order, verb, &done);
 	return RK_OK;
 }
 
@@ -309,7 +354,7 @@ decide(const struct control_try *t, struct rk_error *err)
 		    "it takes {key: SHA256:..., verb: approve, once, until, "
 		    "reject, revoke, forget, replace or note, version, "
 		    "changed, seconds (until), by and by_version (replace), "
-		    "note, via}");
+		    "begun, note, via}");
 		return RK_OK;
 	}
 	if (o.seconds > SECONDS_MAX) {
@@ -349,6 +394,7 @@ read_undo(struct rk_bytes p, struct control_order *o)
 			r = gp_get_uint(&g, &o->order.line);
 		else
 			r = str_is(key, "key") || str_is(key, "via") ||
+			            str_is(key, "begun") ||
 			            str_is(key, "version")
 			        ? take_member(&g, key, o)
 			        : RK_EPROTO;
@@ -366,7 +412,7 @@ undo(const struct control_try *t, struct rk_error *err)
 		return RK_OK;
 	if (read_undo(t->payload, &o) != RK_OK) {
 		control_refuse(t->call, RK_EINVAL,
-		    "it takes {key: SHA256:..., version, line, via}");
+		    "it takes {key: SHA256:..., version, line, begun, via}");
 		return RK_OK;
 	}
 	return carry_out(t, trust, &o, "undo", err);

@@ -118,13 +118,19 @@ void policy_succeed(struct rk_trust *before, struct rk_trust *now);
  * none has, by the file as it was read last. */
 void policy_other(
     struct rk_trust *trust, const struct rk_ask_entry *e, char fp[RK_FP_LEN]);
+/* What an order found, with who had decided so (zeros: of RK_ASK_UNDO), and
+ * what it left, as *after of rk_trust_order(). */
+struct policy_done {
+	struct rk_ask_entry before;
+	struct rk_ask_entry after;
+};
 /* rk_trust_order() that waits for nobody (RK_EBUSY: another program has list or
  * store, nothing is done, and it is to be tried again), where a peer is here
  * whose key begins as order->key does: it may be the one to be kept out,
  * although there is neither entry nor line. NULL: none is. */
 RK_MUST enum rk_err policy_order(struct rk_trust *trust,
     const struct rk_ask_order *order, const struct rk_peer *met,
-    struct rk_ask_entry *after, struct rk_error *err);
+    struct policy_done *done, struct rk_error *err);
 /* May other processes decide about the same keys? */
 bool policy_is_shared(const struct rk_trust *trust);
 /* Follow what they have decided since: who watches the decisions is told.  The

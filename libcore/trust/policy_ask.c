@@ -73,13 +73,12 @@ check_admission(const struct rk_trust *t, const struct rk_ask_entry *e,
 
 /* Is this a thing to be decided about it? */
 static enum rk_err
-check_order(const struct rk_trust *t, const struct rk_ask_order *o,
+check_order(struct rk_trust *t, const struct rk_ask_order *o,
     const struct rk_ask_entry *e, const struct rk_ask_entry *by,
     struct rk_error *err)
 {
 	if (o->version != 0 && o->version != e->version)
-		return err_set(err, RK_ESTATE,
-		    "key %s: something else was decided meanwhile", e->fp);
+		return room_say_late(t->room, e->fp, err);
 	/* What is rejected may be approved: that would be less. */
 	if (e->status == RK_ASK_REVOKED && o->verb == RK_ASK_REJECT)
 		return err_set(err, RK_ESTATE,
@@ -87,8 +86,7 @@ check_order(const struct rk_trust *t, const struct rk_ask_order *o,
 	if (by != NULL && strcmp(by->fp, e->fp) == 0)
 		return err_set(err, RK_EINVAL, "a key cannot replace itself");
 	if (by != NULL && o->by_version != 0 && o->by_version != by->version)
-		return err_set(err, RK_ESTATE,
-		    "key %s: something else was decided meanwhile", by->fp);
+		return room_say_late(t->room, by->fp, err);
 	if (by != NULL)
 		return check_admission(t, by, e, o->changed, err);
 	if (o->verb == RK_ASK_APPROVE || o->verb == RK_ASK_APPROVE_ONCE ||
@@ -172,8 +170,9 @@ look_at_list(
 
 static enum rk_err
 carry_out(struct rk_trust *t, const struct rk_ask_order *o,
-    const struct rk_peer *met, struct rk_ask_entry *e, struct rk_error *err)
+    const struct rk_peer *met, struct policy_done *done, struct rk_error *err)
 {
+	struct rk_ask_entry *e = &done->after;
 	const bool replaces = o->verb == RK_ASK_REPLACE;
 	const bool writes = replaces || o->verb == RK_ASK_APPROVE;
 	struct writing writing = { .trust = t,
@@ -194,6 +193,9 @@ carry_out(struct rk_trust *t, const struct rk_ask_order *o,
 	r = check_order(t, o, e, replaces ? &by : NULL, err);
 	if (r != RK_OK)
 		return r;
+	done->before = *e;
+	if (o->verb != RK_ASK_NOTE)
+		room_find_decider(t->room, &done->before);
 	r = room_decide(t->room, o, e, replaces ? &by : NULL,
 	    writes ? write_line : NULL, &writing, err);
 	/* A store wrote the line.  Where it cannot be read, it is done. */
@@ -225,10 +227,10 @@ find_fault(const struct rk_ask_order *o)
 
 enum rk_err
 policy_order(struct rk_trust *t, const struct rk_ask_order *order,
-    const struct rk_peer *met, struct rk_ask_entry *after, struct rk_error *err)
+    const struct rk_peer *met, struct policy_done *done, struct rk_error *err)
 {
 	struct rk_ask_order o = { 0 };
-	struct rk_ask_entry e = { 0 };
+	struct policy_done own = { 0 };
 	const char *fault;
 	enum rk_err r;
 
@@ -239,10 +241,10 @@ policy_order(struct rk_trust *t, const struct rk_ask_order *order,
 	if ((fault = find_fault(&o)) != NULL)
 		return err_set(err, RK_EINVAL, "%s", fault);
 	(void)pthread_mutex_lock(&t->mutex);
-	r = carry_out(t, &o, met, &e, err);
+	r = carry_out(t, &o, met, &own, err);
 	(void)pthread_mutex_unlock(&t->mutex);
-	if (r == RK_OK && after != NULL)
-		*after = e;
+	if (r == RK_OK && done != NULL)
+		*done = own;
 	return r;
 }
 
@@ -260,11 +262,14 @@ rk_trust_order(struct rk_trust *t, const struct rk_ask_order *order,
     struct rk_ask_entry *after, struct rk_error *err)
 {
 	const uint64_t begun = mono_ms();
+	struct policy_done done;
 	enum rk_err r;
 
-	while ((r = policy_order(t, order, NULL, after, err)) == RK_EBUSY &&
+	while ((r = policy_order(t, order, NULL, &done, err)) == RK_EBUSY &&
 	       mono_ms() - begun < RK_STORE_WAIT_MS)
 		take_nap();
+	if (r == RK_OK && after != NULL)
+		*after = done.after;
 	return r;
 }
 

@@ -107,6 +107,12 @@ typedef enum rk_err room_write_fn(
 RK_MUST enum rk_err room_decide(struct room *r, const struct rk_ask_order *o,
     struct rk_ask_entry *e, const struct rk_ask_entry *by, room_write_fn *write,
     void *arg, struct rk_error *err);
+/* room_last.c.  Who decided, and when, where the entry does not say it: a key
+ * that is known has no entry here. */
+void room_find_decider(struct room *r, struct rk_ask_entry *e);
+/* room_refuse_late() for who does not hold the mutex. */
+RK_MUST enum rk_err room_say_late(
+    struct room *r, const char *fp, struct rk_error *err);
 /* The store takes back what was decided last about o->key; *e is the entry of
  * that key afterwards.  RK_ESTATE: there is no store; errors of the store. */
 RK_MUST enum rk_err room_undo(struct room *r, const struct rk_ask_order *o,

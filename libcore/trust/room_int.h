@@ -34,6 +34,15 @@ struct room_dropped {
 	uint64_t version;
 };
 
+/* What was ordered last about a key. */
+struct room_ordered {
+	char fp[RK_FP_LEN];
+	char who[128]; /* escaped */
+	enum rk_ask_verb verb;
+	int64_t at;  /* seconds since 1970 */
+	uint64_t us; /* of the clock that nobody sets */
+};
+
 struct room {
 	pthread_mutex_t mutex; /* over all that follows */
 	unsigned users;
@@ -50,6 +59,8 @@ struct room {
 	size_t n_recalled;                          /* ever */
 	struct room_dropped dropped[ROOM_RECALLED]; /* the same */
 	size_t n_dropped;
+	struct room_ordered ordered[ROOM_RECALLED]; /* the same */
+	size_t n_ordered;
 	uint64_t (*now)(void); /* ms, as in an entry */
 	LIST_HEAD(, rk_ask_watch) watches;
 	TAILQ_HEAD(, room_seat) seats;
@@ -58,6 +69,15 @@ struct room {
 
 /* Of enum rk_ask_status: no need to wait any more. */
 bool room_is_decided(enum rk_ask_status s);
+/* room_last.c, with the mutex held.  RK_ESTATE with what was decided about this
+ * key, and by whom, as far as that is known. */
+RK_MUST enum rk_err room_refuse_late(
+    struct room *r, const char *fp, struct rk_error *err);
+/* The same where something else was ordered after o->begun; RK_OK. */
+RK_MUST enum rk_err room_check_begun(struct room *r,
+    const struct rk_ask_order *o, const char *fp, struct rk_error *err);
+void room_note_order(
+    struct room *r, const struct rk_ask_order *o, const char *fp);
 /* The rest holds the mutex. */
 struct room_entry *room_look(struct room *r, const char *fp);
 void room_insert(struct room *r, struct room_entry *e);

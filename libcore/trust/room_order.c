@@ -162,7 +162,7 @@ carry_out(struct room *r, const struct rk_ask_order *o, struct room_entry *e,
 }
 
 static enum rk_err
-check_order(const struct room *r, const struct room_entry *cur,
+check_order(struct room *r, const struct room_entry *cur,
     const struct rk_ask_order *o, const struct rk_ask_entry *e,
     struct rk_error *err)
 {
@@ -171,8 +171,9 @@ check_order(const struct room *r, const struct room_entry *cur,
 	            (cur == NULL || !room_is_decided(cur->pub.status));
 
 	if ((cur != NULL ? cur->pub.version : 0) != e->version)
-		return err_set(err, RK_ESTATE,
-		    "key %s: something else was decided meanwhile", e->fp);
+		return room_refuse_late(r, e->fp, err);
+	if (room_check_begun(r, o, e->fp, err) != RK_OK)
+		return RK_ESTATE;
 	if (adds && r->n_decided >= RK_ASK_DECIDED_MAX)
 		return err_set(err, RK_ELIMIT,
 		    "%d keys are rejected, revoked or approved for a while "
@@ -232,6 +233,8 @@ room_decide(struct room *r, const struct rk_ask_order *o,
 	(void)pthread_mutex_lock(&r->mutex);
 	cur = room_look(r, e->fp);
 	rv = check_order(r, cur, o, e, err);
+	if (rv == RK_OK && by != NULL)
+		rv = room_check_begun(r, o, by->fp, err);
 	if (rv == RK_OK && r->store.decide != NULL)
 		rv = r->store.decide(r->store.arg, o, e, by, err);
 	else if (rv == RK_OK && write != NULL)
@@ -246,6 +249,9 @@ room_decide(struct room *r, const struct rk_ask_order *o,
 		let_in_new(r, o, by);
 		if (cur == NULL)
 			spare = NULL;
+		room_note_order(r, o, e->fp);
+		if (by != NULL)
+			room_note_order(r, o, by->fp);
 	}
 	(void)pthread_mutex_unlock(&r->mutex);
 	free(spare);
@@ -264,8 +270,9 @@ room_undo(struct room *r, const struct rk_ask_order *o, struct rk_ask_entry *e,
 
 	(void)pthread_mutex_lock(&r->mutex);
 	if (o->version != 0 && last_version(r, o->key) != o->version)
-		rv = err_set(err, RK_ESTATE,
-		    "key %s: something else was decided meanwhile", o->key);
+		rv = room_refuse_late(r, o->key, err);
+	else if ((rv = room_check_begun(r, o, o->key, err)) != RK_OK)
+		; /* it says why */
 	else if (r->store.undo == NULL)
 		rv = err_set(err, RK_ESTATE,
 		    "without a store nothing that was decided can be undone");
@@ -274,6 +281,7 @@ room_undo(struct room *r, const struct rk_ask_order *o, struct rk_ask_entry *e,
 	for (size_t i = 0; i < undone.n && rv == RK_OK; i++) {
 		room_recall(r, undone.keys[i].key.fp, undone.keys[i].was_in);
 		room_reload(r, &undone.keys[i].key, &after);
+		room_note_order(r, o, after.fp);
 		if (rk_fp_match(after.fp, o->key, true))
 			*e = after;
 	}

@@ -74,6 +74,31 @@ two_people() {
 	result $? "and the other is told: $told times"
 }
 
+# The same by who does not say what they have seen: who came late is refused, or
+# told what that overturned.
+two_hurried() {
+	fp=$(fingerprint mallory)
+	round=0
+	told=0
+	while [ $round -lt $rounds ]; do
+		round=$((round + 1))
+		comes mallory
+		until_ok waits "$fp" || break
+		ctl trust approve "$fp" >out.1 2>err.1 &
+		one=$!
+		ctl trust reject "$fp" >out.2 2>err.2 &
+		other=$!
+		wait $one
+		wait $other
+		told=$((told + $(cat err.1 err.2 | grep -Ec \
+			'while: (approv|reject)ed by|overturns [a-z]* by')))
+		wait "$guest"
+		ctl trust forget "$fp" >out 2>err
+	done
+	[ $told = $rounds ]
+	result $? "of two in a hurry the second is told: $told times"
+}
+
 # Both let him in: he is, and the second is told that it was done.
 both_approve() {
 	fp=$(fingerprint mallory)
@@ -256,6 +281,7 @@ certificates
 conf
 check 'a daemon' start 1 -f stress.conf
 two_people
+two_hurried
 both_approve
 without_lock
 all_at_once

@@ -15,6 +15,7 @@
 
 #include <rpckit/ask.h>
 
+#include "base/clock.h"
 #include "certs.h"
 #include "guestrig.h"
 #include "rawpeer.h"
@@ -433,6 +434,61 @@ export_rest(struct rk_client *v, const char *sum, enum rk_err *code)
 	return ctl_ask(v, "_.export", arg, (size_t)(p - arg), code);
 }
 
+static const char *
+decide_begun(
+    struct rk_client *v, const char *verb, uint64_t begun, enum rk_err *code)
+{
+	uint8_t arg[600], *p = arg;
+
+	*p++ = 0x83;
+	p = guest_put(guest_put(p, "key"), guests.fp);
+	p = guest_put(guest_put(p, "verb"), verb);
+	p = guest_put(p, "begun");
+	*p++ = 0xcf;
+	for (int i = 56; i >= 0; i -= 8)
+		*p++ = (uint8_t)(begun >> i);
+	return ctl_ask(v, "_.decide", arg, (size_t)(p - arg), code);
+}
+
+/* Who began before something else was decided cannot have seen it; who begins
+ * after that is told what that was. */
+static void
+tells_who_came_late(void **state)
+{
+	const uint64_t begun = mono_us();
+	struct rk_client *v;
+	struct guest g;
+	enum rk_err code;
+	const char *text;
+
+	guest_begin(*state, RK_TRUST_ASK);
+	v = ctl_visit(guests.ctl.path, NULL);
+	guest_arrive(&g, NULL, v);
+	text = decide_begun(v, "reject", begun, &code);
+	assert_int_equal(code, RK_OK);
+	assert_null(strstr(text, "\"was\""));
+	guest_await(&g, &g.closed);
+	text = decide_begun(v, "approve", begun, &code);
+	assert_int_equal(code, RK_EREMOTE);
+	ctl_has(text, "something else was decided meanwhile: rejected by ");
+	ctl_has(ctl_get(v, "_.trust"), "\"state\":\"rejected\"");
+	text = decide_begun(v, "reject", begun, &code);
+	assert_int_equal(code, RK_OK);
+	assert_null(strstr(text, "\"was\""));
+	text = decide_begun(v, "approve", mono_us(), &code);
+	assert_int_equal(code, RK_OK);
+	ctl_has(text, "\"was\":\"rejected\",\"was_by\":\"");
+	ctl_has(decide_begun(v, "revoke", begun, &code),
+	    "something else was decided meanwhile: approved by ");
+	assert_int_equal(code, RK_EREMOTE);
+	text = decide_begun(v, "revoke", mono_us(), &code);
+	assert_int_equal(code, RK_OK);
+	ctl_has(text, "\"was\":\"known\",\"was_by\":\"");
+	rk_client_free(g.client);
+	rk_client_free(v);
+	guest_end();
+}
+
 /* Parts are of one list, and where that changes there is no second one. */
 static void
 exports_one(void **state)
@@ -472,6 +528,7 @@ main(void)
 	static const struct rpccase cases[] = {
 		{ "approves", approves, RPC_SECURE },
 		{ "two deciders", tells_the_second, RPC_ONLY(RPC_TLS) },
+		{ "who came late", tells_who_came_late, RPC_ONLY(RPC_TLS) },
 		{ "who waits first", shows_the_waiting_first,
 		    RPC_ONLY(RPC_TLS) },
 		{ "connection that waits first", shows_who_waits_first,

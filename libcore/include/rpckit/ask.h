@@ -105,6 +105,10 @@ struct rk_ask_order {
 	    by_version; /* RK_ASK_REPLACE: of the new key's entry; 0: any */
 	uint64_t line; /* RK_ASK_UNDO: the newest one of the store's audit about
 	                  this key as its decider saw it; 0: any */
+	/* When its decider began, microseconds of CLOCK_MONOTONIC: what was
+	 * decided otherwise about the key after that, here, is not overturned
+	 * by one who cannot have seen it; 0: it may be. */
+	uint64_t begun;
 };
 
 /*
@@ -118,14 +122,14 @@ struct rk_ask_order {
  * rk_trust_keep().
  * RK_EINVAL: bad arguments, too short, several have that start, a time that is
  * over, a key that replaces itself.  RK_ESTATE: decided otherwise since
- * `version`; approving or rejecting one that is revoked; approving while there
- * is no list, or it is locked, or full; undoing, or a note about a key that has
- * no entry, without a store; nothing to undo.  RK_EDENIED: changed, and
- * order->changed was not said.  RK_ELIMIT: more than RK_ASK_DECIDED_MAX.
- * RK_EIO, RK_EMODE, RK_EFORMAT: the file.  RK_EBUSY: another program held a
- * lock for five seconds, which this waits: that of the store, or that of the
- * file, which rejecting and revoking do not need.  What fails has changed
- * nothing.
+ * `version` or `begun`; approving or rejecting one that is revoked; approving
+ * while there is no list, or it is locked, or full; undoing, or a note about a
+ * key that has no entry, without a store; nothing to undo.  RK_EDENIED:
+ * changed, and order->changed was not said.  RK_ELIMIT: more than
+ * RK_ASK_DECIDED_MAX. RK_EIO, RK_EMODE, RK_EFORMAT: the file.  RK_EBUSY:
+ * another program held a lock for five seconds, which this waits: that of the
+ * store, or that of the file, which rejecting and revoking do not need.  What
+ * fails has changed nothing.
  */
 RK_API RK_MUST enum rk_err rk_trust_order(struct rk_trust *trust,
     const struct rk_ask_order *order, struct rk_ask_entry *after,
