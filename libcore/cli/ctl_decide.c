@@ -64,11 +64,10 @@ tell_overturned(const struct ctl *c, const struct rk_value *e)
 {
 	char raw[RK_FP_LEN * 4], was[80], by[600], at[160], fp[RK_FP_LEN * 4];
 
-	if (ctl_text(e, "was", raw, sizeof(raw))[0] == '\0')
+	if (ctl_text(e, "was_by", raw, sizeof(raw))[0] == '\0')
 		return;
-	(void)str_escape_again(was, sizeof(was), raw);
-	(void)str_escape_again(
-	    by, sizeof(by), ctl_text(e, "was_by", raw, sizeof(raw)));
+	(void)str_escape_again(by, sizeof(by), raw);
+	(void)str_escape_again(was, sizeof(was), ctl_text(e, "was", raw, 20));
 	(void)str_escape_again(at, sizeof(at), ctl_text(e, "was_at", raw, 40));
 	(void)str_escape_again(
 	    fp, sizeof(fp), ctl_text(e, "fingerprint", raw, RK_FP_LEN));

@@ -62,11 +62,18 @@ void
 control_put_entry(
     struct kv *k, struct rk_trust *trust, const struct rk_ask_entry *e)
 {
+	control_put_entry_as(k, trust, e, rk_ask_status_name(e->status));
+}
+
+void
+control_put_entry_as(struct kv *k, struct rk_trust *trust,
+    const struct rk_ask_entry *e, const char *state)
+{
 	char other[RK_FP_LEN] = "";
 
 	if (trust != NULL)
 		policy_other(trust, e, other);
-	kv_pair_text(k, "state", rk_ask_status_name(e->status));
+	kv_pair_text(k, "state", state);
 	kv_pair_text(k, "email", e->email);
 	kv_pair_text(k, "fingerprint", e->fp);
 	kv_pair_uint(k, "tries", e->tries);

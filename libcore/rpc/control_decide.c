@@ -290,24 +290,37 @@ overturns(const struct rk_ask_order *o, const struct rk_ask_entry *before)
 	return false;
 }
 
+/* As it is now, also where no entry is left. */
+static const char *
+find_state(const struct rk_ask_order *o, const struct policy_done *done)
+{
+	if (o->verb == RK_ASK_APPROVE)
+		return rk_ask_status_name(RK_ASK_KNOWN);
+	if (o->verb == RK_ASK_FORGET)
+		return done->known ? rk_ask_status_name(RK_ASK_KNOWN) : "none";
+	return rk_ask_status_name(done->after.status);
+}
+
 static void
 answer(const struct control_try *t, struct rk_trust *trust,
     const struct rk_ask_order *o, const char *verb,
     const struct policy_done *done)
 {
-	const bool was = overturns(o, &done->before) &&
-	                 done->before.who[0] != '\0' &&
-	                 o->verb != RK_ASK_NOTE && o->verb != RK_ASK_UNDO;
+	const bool undoes = o->verb == RK_ASK_UNDO;
+	const bool told = overturns(o, &done->before) &&
+	                  done->before.who[0] != '\0' &&
+	                  o->verb != RK_ASK_NOTE && !undoes;
 	struct buf b;
 	struct kv k = { .b = &b };
 
 	buf_init(&b, 16384);
-	kv_map(&k, CONTROL_ENTRY_PAIRS + 1 + (was ? 3 : 0));
+	kv_map(&k, CONTROL_ENTRY_PAIRS + (undoes ? 1U : 2U) + (told ? 2U : 0U));
 	kv_pair_text(&k, "verb", verb);
-	control_put_entry(&k, trust, &done->after);
-	if (was) {
+	control_put_entry_as(&k, trust, &done->after, find_state(o, done));
+	if (!undoes)
 		kv_pair_text(
 		    &k, "was", rk_ask_status_name(done->before.status));
+	if (told) {
 		kv_pair_text(&k, "was_by", done->before.who);
 		control_put_time(&k, "was_at", done->before.decided);
 	}

@@ -229,6 +229,9 @@ struct rk_trust *control_trust(const struct rk_control *c);
 #define CONTROL_ENTRY_PAIRS (13 + CONTROL_MEMO_PAIRS)
 void control_put_entry(
     struct kv *k, struct rk_trust *trust, const struct rk_ask_entry *e);
+/* Where there is no entry any more that would say the state. */
+void control_put_entry_as(struct kv *k, struct rk_trust *trust,
+    const struct rk_ask_entry *e, const char *state);
 /* Those of them that somebody's decision left. */
 void control_put_memo(struct kv *k, const struct rk_ask_entry *e);
 void control_put_time(struct kv *k, const char *key, int64_t sec); /* 0: "" */

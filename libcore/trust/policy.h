@@ -123,6 +123,7 @@ void policy_other(
 struct policy_done {
 	struct rk_ask_entry before;
 	struct rk_ask_entry after;
+	bool known; /* its line is there */
 };
 /* rk_trust_order() that waits for nobody (RK_EBUSY: another program has list or
  * store, nothing is done, and it is to be tried again), where a peer is here

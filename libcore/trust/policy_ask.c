@@ -203,6 +203,12 @@ carry_out(struct rk_trust *t, const struct rk_ask_order *o,
 	    !known_has(&t->known, replaces ? by.pub : e->pub) &&
 	    policy_refresh(t, err) != RK_OK)
 		err_clear(err);
+	if (r == RK_OK && o->verb == RK_ASK_FORGET &&
+	    t->known.state != RK_TRUST_ABSENT && known_has(&t->known, e->pub)) {
+		if (policy_refresh(t, err) != RK_OK)
+			err_clear(err);
+		done->known = known_has(&t->known, e->pub);
+	}
 	return r;
 }
 

@@ -117,6 +117,7 @@ replaces() {
 	has err 'something else was decided meanwhile' 'it is not'
 	want 0 'for the other' ctl trust replace "$a" "$m" --seen "$seen" --json
 	has out '"verb":"replace","state":"revoked"' 'which is out'
+	has out '"was":"known"' 'and was in'
 	has out '"note":"the old one"' 'with its note'
 	wait "$guest"
 	result $? 'it is let in'

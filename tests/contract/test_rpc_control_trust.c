@@ -466,7 +466,8 @@ tells_who_came_late(void **state)
 	guest_arrive(&g, NULL, v);
 	text = decide_begun(v, "reject", begun, &code);
 	assert_int_equal(code, RK_OK);
-	assert_null(strstr(text, "\"was\""));
+	ctl_has(text, "\"was\":\"new\"");
+	assert_null(strstr(text, "\"was_by\""));
 	guest_await(&g, &g.closed);
 	text = decide_begun(v, "approve", begun, &code);
 	assert_int_equal(code, RK_EREMOTE);
@@ -474,16 +475,21 @@ tells_who_came_late(void **state)
 	ctl_has(ctl_get(v, "_.trust"), "\"state\":\"rejected\"");
 	text = decide_begun(v, "reject", begun, &code);
 	assert_int_equal(code, RK_OK);
-	assert_null(strstr(text, "\"was\""));
+	assert_null(strstr(text, "\"was_by\""));
 	text = decide_begun(v, "approve", mono_us(), &code);
 	assert_int_equal(code, RK_OK);
 	ctl_has(text, "\"was\":\"rejected\",\"was_by\":\"");
+	ctl_has(text, "\"state\":\"known\"");
 	ctl_has(decide_begun(v, "revoke", begun, &code),
 	    "something else was decided meanwhile: approved by ");
 	assert_int_equal(code, RK_EREMOTE);
 	text = decide_begun(v, "revoke", mono_us(), &code);
 	assert_int_equal(code, RK_OK);
 	ctl_has(text, "\"was\":\"known\",\"was_by\":\"");
+	text = decide_begun(v, "forget", mono_us(), &code);
+	assert_int_equal(code, RK_OK);
+	ctl_has(text, "\"was\":\"revoked\",\"was_by\":\"");
+	ctl_has(text, "\"verb\":\"forget\",\"state\":\"known\"");
 	rk_client_free(g.client);
 	rk_client_free(v);
 	guest_end();
