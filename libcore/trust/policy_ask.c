@@ -194,6 +194,10 @@ carry_out(struct rk_trust *t, const struct rk_ask_order *o,
 	if (r != RK_OK)
 		return r;
 	done->before = *e;
+	/* An entry that is left from when it waited says nothing any more. */
+	if ((e->status == RK_ASK_NEW || e->status == RK_ASK_CHANGED) &&
+	    known_has(&t->known, e->pub))
+		done->before.status = RK_ASK_KNOWN;
 	if (o->verb != RK_ASK_NOTE)
 		room_find_decider(t->room, &done->before);
 	r = room_decide(t->room, o, e, replaces ? &by : NULL,
