@@ -16,6 +16,7 @@
 #define ORDER_MS 60000 /* a reload may open an encrypted key */
 #define SOON_MS 150    /* events come in bursts */
 #define ROWS_A_MS 2    /* that are asked for again, at most */
+#define BRIEF_A_MS 8   /* the same, of what moves in them only */
 #define ROWS_MS 250    /* between what events make ask for them, at least */
 #define MISSING_MS 500 /* and at most, where somebody waits */
 
@@ -63,6 +64,7 @@ struct feed {
 	struct rk_timer *tick;
 	struct rk_timer *soon; /* what events made stale */
 	uint64_t wait_ms;      /* before the next dial */
+	int64_t maps_ms;       /* all of each connection was asked for */
 	struct ask asks[N_ASKS];
 	bool open; /* calls can be made */
 	bool whole;
@@ -160,13 +162,14 @@ ask(struct feed *f, enum what what)
 	if (what == ASK_EVENTS) {
 		req.payload = wish;
 		req.payload_len = feed_wish(f->calls_of, wish);
+	} else if (what == ASK_CONNS) {
+		req.payload = wish;
+		req.payload_len = feed_wish_conns(
+		    f->conf.model, &f->maps_ms, a->asked_ms, now_of(f), wish);
 	}
 	a->asked_ms = now_of(f);
 	r = rk_client_submit(f->client, &req, on_answer, a, NULL);
 	a->runs = r == RK_OK;
-	if (what == ASK_CONNS)
-		f->conf.model->conns_stale = f->conf.model->conns_missing =
-		    false;
 	if (r != RK_OK)
 		fail(f, what, rk_err_text(r));
 }
@@ -181,7 +184,9 @@ due_in(const struct feed *f, enum what what, int64_t least, int64_t most)
 	size_t rows = what == ASK_CONNS   ? m->n_conns
 	              : what == ASK_CALLS ? m->n_calls
 	                                  : 0;
-	int64_t ms = (int64_t)rows / ROWS_A_MS;
+	const bool brief =
+	    what == ASK_CONNS && feed_is_brief(m, f->maps_ms, now_of(f));
+	int64_t ms = (int64_t)rows / (brief ? BRIEF_A_MS : ROWS_A_MS);
 
 	ms = ms < least ? least : ms > most ? most : ms;
 	return f->asks[what].asked_ms + ms - now_of(f);

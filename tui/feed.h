@@ -14,8 +14,9 @@
  * the beginning and whenever the daemon is back, then events as they are
  * pushed, and every `every_ms` the figures (_.status, _.conns, _.calls) that
  * no event tells.  _.conns also when somebody came or went, which events tell
- * in part: four times a second at most.  It dials again for ever, after 0.25 s,
- * at most every 2 s.
+ * in part: four times a second at most.  Where there are many, it asks for all
+ * of each one now and then only, and for what moves between.  It dials again
+ * for ever, after 0.25 s, at most every 2 s.
  */
 struct feed;
 
@@ -53,6 +54,12 @@ void feed_want_calls(struct feed *f, uint64_t conn);
 /* feed_wish.c: what _.events is asked with; how long that is. */
 #define FEED_WISH 29
 size_t feed_wish(uint64_t calls_of, uint8_t dst[FEED_WISH]);
+/* What _.conns is asked with, and how long that is: nothing, or, of those that
+ * the model knows, only for what moves.  maps_ms: when all was asked for last,
+ * set where it is now; asked_ms: when anything was. */
+bool feed_is_brief(const struct model *m, int64_t maps_ms, int64_t now);
+size_t feed_wish_conns(struct model *m, int64_t *maps_ms, int64_t asked_ms,
+    int64_t now, uint8_t dst[FEED_WISH]);
 /* feed_why.c: offline, for this reason; of a dial or call that failed, in the
  * words of all programs. */
 void feed_trouble(struct model *m, const char *text);

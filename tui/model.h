@@ -61,6 +61,7 @@ struct model_conn {
 	int64_t began_ms;
 	int64_t closed_ms; /* MODEL_CLOSED */
 	char why[128];     /* it was closed */
+	uint64_t round;    /* of the answer that had it last */
 	bool unseen;       /* told by an event, in no answer yet */
 	bool told;         /* the event said that it is closed */
 };
@@ -205,6 +206,9 @@ struct model {
 	/* Pointers into these are good until something is taken in. */
 	struct model_conn *conns;
 	size_t n_conns;
+	/* All there is of each was told, and it is enough to ask what moves;
+	 * conns_thin: something came of which that does not tell enough. */
+	bool conns_known, conns_thin;
 	uint64_t conns_left_out;
 	struct model_key *keys; /* known ones as well */
 	size_t n_keys;
@@ -232,6 +236,7 @@ struct model {
 	struct model_conn *spare; /* of the answer before */
 	size_t cap_conns, cap_spare, cap_keys;
 	int64_t conns_ms, calls_ms, bytes_ms; /* when we last heard of them */
+	uint64_t conns_round;                 /* of answers */
 	int64_t rate_sec;
 	uint64_t trust_left_out, known_left_out;
 	size_t n_waiting, n_changed;

@@ -48,8 +48,8 @@ reindex(struct model *m, size_t room)
 
 /* ---- reading ---- */
 
-static enum model_state
-state_of(const struct rk_value *row)
+enum model_state
+conns_state(const char *word)
 {
 	static const char *const words[] = { "new", "active", "idle", "closing",
 		"closed" };
@@ -58,7 +58,11 @@ state_of(const struct rk_value *row)
 		/* It is listed while a handler holds on to a call. */
 		MODEL_CLOSING, MODEL_IDLE };
 
-	return states[take_word(row, "state", words, 5)];
+	size_t i = 0;
+
+	while (i < 5 && strcmp(words[i], word) != 0)
+		i++;
+	return states[i];
 }
 
 static void
@@ -98,9 +102,12 @@ read_more(struct model_conn *c, const struct rk_value *row, int64_t now)
 static void
 read_conn(struct model_conn *c, const struct rk_value *row, int64_t now)
 {
+	char state[16];
+
 	*c = (struct model_conn){ 0 };
 	read_who(c, row);
-	c->state = state_of(row);
+	take_text(row, "state", state, sizeof(state));
+	c->state = conns_state(state);
 	c->resumed = take_bool(row, "resumed");
 	take_text(row, "transport", c->transport, sizeof(c->transport));
 	take_text(row, "since", c->since, sizeof(c->since));
@@ -157,38 +164,46 @@ note_error(
 	memcpy(e->text, c->error, sizeof(e->text));
 }
 
+void
+conns_read(struct model *m, struct model_conn *c, const struct rk_value *row,
+    const struct model_conn *old, int64_t now)
+{
+	int64_t ms;
+
+	read_conn(c, row, now);
+	note_error(m, c, old);
+	if (old == NULL)
+		return;
+	/* It is known better when we were there. */
+	c->began_ms = old->began_ms;
+	ms = now - (old->unseen ? old->began_ms : m->conns_ms);
+	c->rx = rate_of(old->in, c->in, ms);
+	c->tx = rate_of(old->out, c->out, ms);
+}
+
 /* The rows but those that an event has ended already; how many. */
 static size_t
 read_rows(
     struct model *m, const struct rk_value *rows, size_t most, int64_t now)
 {
-	int64_t ms;
 	size_t n = 0;
 
 	for (size_t i = 0; i < most; i++) {
-		struct model_conn *c = &m->spare[n];
-		const struct model_conn *old;
+		const struct rk_value *row = &rows->u.list.items[i];
+		const struct model_conn *old =
+		    model_conn(m, ctl_number(row, "id"));
 
-		read_conn(c, &rows->u.list.items[i], now);
-		old = model_conn(m, c->id);
 		if (old != NULL && old->told)
 			continue;
+		conns_read(m, &m->spare[n], row, old, now);
 		n++;
-		note_error(m, c, old);
-		if (old == NULL)
-			continue;
-		/* It is known better when we were there. */
-		c->began_ms = old->began_ms;
-		ms = now - (old->unseen ? old->began_ms : m->conns_ms);
-		c->rx = rate_of(old->in, c->in, ms);
-		c->tx = rate_of(old->out, c->out, ms);
 	}
 	return n;
 }
 
 /* Does an older one that the answer lacks stay?  all: it has all there are. */
-static bool
-outlives(struct model_conn *c, bool all, int64_t now)
+bool
+conns_outlives(struct model_conn *c, bool all, int64_t now)
 {
 	if (c->id == 0)
 		return false;
@@ -220,11 +235,14 @@ swap_spare(struct model *m, size_t n)
 enum rk_err
 conns_answer(struct model *m, const struct rk_value *answer, int64_t now)
 {
-	const struct rk_value *rows = take_rows(rk_value_get(answer, "conns"));
+	const struct rk_value *list = rk_value_get(answer, "conns"),
+	                      *rows = take_rows(list);
 	uint64_t left_out = ctl_number(answer, "left_out");
 	size_t n_old = m->n_conns, most, n;
 	enum rk_err r;
 
+	if (rows == NULL && list != NULL && list->kind == RK_ARRAY)
+		return conns_brief(m, list, left_out, now);
 	if (rows == NULL)
 		return RK_EPROTO;
 	most =
@@ -243,30 +261,48 @@ conns_answer(struct model *m, const struct rk_value *answer, int64_t now)
 		struct model_conn *old = &m->spare[i];
 
 		if (model_conn(m, old->id) == NULL &&
-		    outlives(old, left_out == 0, now))
+		    conns_outlives(old, left_out == 0, now))
 			m->conns[m->n_conns++] = *old;
 	}
 	m->conns_left_out = left_out;
 	m->conns_ms = now;
+	m->conns_known = true;
 	conns_mark(m);
+	return conns_reindex(m);
+}
+
+enum rk_err
+conns_reindex(struct model *m)
+{
 	return reindex(m, m->n_conns + SPARE);
 }
 
 /* ---- events ---- */
 
+enum rk_err
+conns_reserve(struct model *m, size_t n)
+{
+	size_t cap = 2 * m->cap_conns + SPARE;
+	struct model_conn *c;
+
+	if (n <= m->cap_conns)
+		return RK_OK;
+	if (cap < n)
+		cap = n;
+	if ((c = realloc(m->conns, cap * sizeof(*c))) == NULL)
+		return RK_ENOMEM;
+	m->conns = c;
+	m->cap_conns = cap;
+	return RK_OK;
+}
+
 static struct model_conn *
 add_conn(struct model *m)
 {
 	struct model_conn *c;
-	size_t cap;
 
-	if (m->n_conns == m->cap_conns) {
-		cap = 2 * m->cap_conns + SPARE;
-		if ((c = realloc(m->conns, cap * sizeof(*c))) == NULL)
-			return NULL;
-		m->conns = c;
-		m->cap_conns = cap;
-	}
+	if (conns_reserve(m, m->n_conns + 1) != RK_OK)
+		return NULL;
 	c = &m->conns[m->n_conns];
 	*c = (struct model_conn){ 0 };
 	return c;
@@ -380,5 +416,7 @@ conns_clear(struct model *m)
 	m->n_errors = 0;
 	m->conns_left_out = 0;
 	m->conns_ms = 0;
+	m->conns_known = false;
+	m->conns_thin = false;
 	index_fini(&m->by_id);
 }

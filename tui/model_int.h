@@ -39,6 +39,18 @@ void status_trust(struct model *m, const struct rk_value *trust);
 
 RK_MUST enum rk_err conns_answer(
     struct model *m, const struct rk_value *answer, int64_t now);
+/* model_brief.c: the same of an answer that has lists of figures among its
+ * rows, for those that are known. */
+RK_MUST enum rk_err conns_brief(struct model *m, const struct rk_value *rows,
+    uint64_t left_out, int64_t now);
+/* model_conns.c, what that needs: a row, and what is known of it since the
+ * answer before (or NULL); room; does one that the answer lacks stay? */
+enum model_state conns_state(const char *word);
+void conns_read(struct model *m, struct model_conn *c,
+    const struct rk_value *row, const struct model_conn *old, int64_t now);
+RK_MUST enum rk_err conns_reserve(struct model *m, size_t n);
+bool conns_outlives(struct model_conn *c, bool all, int64_t now);
+RK_MUST enum rk_err conns_reindex(struct model *m);
 RK_MUST enum rk_err conns_opened(
     struct model *m, const struct rk_value *event, int64_t now);
 RK_MUST enum rk_err conns_closed(

@@ -248,11 +248,36 @@ show_calls(struct control_question *q, const struct survey_sum *sum,
 	show_rows(q, "calls", sum, rows);
 }
 
+/* Nothing, or {brief: MS}: of those older than this what moves is enough. */
+static enum rk_err
+read_brief(struct rk_bytes p, struct survey_target *t)
+{
+	struct gp_reader g = { p.ptr, p.ptr + p.len };
+	struct rk_str key;
+	uint32_t n;
+
+	if (p.len == 0)
+		return RK_OK;
+	if (gp_get_map(&g, &n) != RK_OK || n > 1)
+		return RK_EPROTO;
+	if (n == 0)
+		return RK_OK;
+	if (gp_get_key(&g, &key) != RK_OK || !str_is(key, "brief"))
+		return RK_EPROTO;
+	t->brief = true;
+	return gp_get_uint(&g, &t->older_ms);
+}
+
 static void
 on_conns(struct rk_call *call, void *arg)
 {
 	struct control_question q = { .show = show_conns };
 
+	if (read_brief(rk_call_payload(call), &q.target) != RK_OK) {
+		(void)rk_call_fail(call,
+		    "it takes {brief: milliseconds}, or nothing", NULL, 0);
+		return;
+	}
 	control_survey(arg, call, SURVEY_CONNS, &q);
 }
 
@@ -336,8 +361,10 @@ static const struct rk_method table[] = {
 	    .fn = on_status },
 	{ .name = "_.conns",
 	    .about = "every connection",
-	    .args = "none",
-	    .reply = "{left_out, conns: [{id, state, address, ...}]}",
+	    .args = "{brief: MS}, or nothing",
+	    .reply = "{left_out, conns: [{id, state, address, ...}]}; of "
+	             "older ones [id, state, running, calls, failed, bytes_in, "
+	             "bytes_out]",
 	    .fn = on_conns },
 	{ .name = "_.calls",
 	    .about = "every call that runs",

@@ -49,6 +49,17 @@ end_row(struct survey_leg *leg, struct kv *k, size_t before)
 		leg->r = k->r;
 }
 
+/* Whoever asks knows it by now. */
+static bool
+is_brief(const struct survey_leg *leg, const struct server_conn *c)
+{
+	const struct survey_target *t = &leg->survey->target;
+	uint64_t now = rk_loop_now(leg->worker->loop);
+
+	return t->brief && c->id != 0 && now > c->begun &&
+	       now - c->begun > t->older_ms;
+}
+
 static void
 add_rows(
     struct survey_leg *leg, const struct server_conn *c, enum survey_look look)
@@ -58,7 +69,10 @@ add_rows(
 	size_t before = buf_len(&leg->rows);
 
 	if (leg->survey->what == SURVEY_CONNS) {
-		survey_put_conn(&k, c, look);
+		if (is_brief(leg, c))
+			survey_put_brief(&k, c, look);
+		else
+			survey_put_conn(&k, c, look);
 		end_row(leg, &k, before);
 	}
 	if (leg->survey->what != SURVEY_CALLS)

@@ -14,7 +14,8 @@
  */
 enum survey_what {
 	SURVEY_TOTALS, /* the sums only, as of all surveys */
-	SURVEY_CONNS,  /* rows: a map for each connection */
+	SURVEY_CONNS,  /* rows: a map for each connection; up to `conn` an array
+	                */
 	SURVEY_CALLS,  /* rows: a map for each call */
 	SURVEY_KICK,   /* end the connections that are meant */
 	SURVEY_CANCEL  /* cancel the call that is meant; row: its method */
@@ -30,6 +31,9 @@ struct survey_target {
 	enum survey_by by;
 	uint64_t conn;
 	uint64_t call; /* of SURVEY_CANCEL: of that connection */
+	/* Of SURVEY_CONNS: of those older than this what moves is enough. */
+	bool brief;
+	uint64_t older_ms;
 	char who[192];
 };
 
@@ -54,9 +58,10 @@ struct survey_sum {
 typedef void survey_fn(enum rk_err r, const struct survey_sum *sum,
     const struct buf *rows, void *arg);
 
-/* Loop 0; done is not called from inside.  target: of SURVEY_KICK and
- * SURVEY_CANCEL.  RK_ESTATE: the server does not run (any more), so there are
- * no connections; RK_ELIMIT, RK_ENOMEM.  done will not be called then. */
+/* Loop 0; done is not called from inside.  target: of SURVEY_CONNS,
+ * SURVEY_KICK and SURVEY_CANCEL.  RK_ESTATE: the server does not run (any
+ * more), so there are no connections; RK_ELIMIT, RK_ENOMEM.  done will not be
+ * called then. */
 RK_MUST enum rk_err survey_start(struct rk_server *server,
     enum survey_what what, const struct survey_target *target, survey_fn *done,
     void *arg);

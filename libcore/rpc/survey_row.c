@@ -211,6 +211,23 @@ survey_put_conn(
 		put_lengths(k, c->took);
 }
 
+void
+survey_put_brief(
+    struct kv *k, const struct server_conn *c, enum survey_look look)
+{
+	uint64_t in, out;
+
+	survey_count_bytes(c, &in, &out);
+	kv_array(k, 7);
+	kv_uint(k, c->id);
+	kv_text(k, look_name(look));
+	kv_uint(k, look == SURVEY_LOOK_CLOSED ? 0 : c->n_running);
+	kv_uint(k, c->n_calls);
+	kv_uint(k, c->n_failed);
+	kv_uint(k, in);
+	kv_uint(k, out);
+}
+
 /* Who it is to people.  Two pairs, or one. */
 static void
 put_caller(struct kv *k, const struct rk_peer *p)

@@ -29,9 +29,14 @@ const char *survey_remote_of(
 void survey_count_bytes(
     const struct server_conn *c, uint64_t *in, uint64_t *out);
 
-/* A map each.  What is not known is not there, for rows that are many. */
+/* A map.  What is not known is not there, for rows that are many. */
 void survey_put_conn(
     struct kv *k, const struct server_conn *c, enum survey_look look);
+/* What moves, without names: [id, state, running, calls, failed, bytes_in,
+ * bytes_out]. */
+void survey_put_brief(
+    struct kv *k, const struct server_conn *c, enum survey_look look);
+/* A map. */
 void survey_put_call(
     struct kv *k, const struct server_conn *c, const struct rk_call *call);
 

@@ -25,6 +25,7 @@ shows_connections(void **state)
 	struct rk_client *c[3], *v;
 	char want[128];
 	const char *text;
+	enum rk_err code;
 
 	ctl_start(&ctl, &rig, *state);
 	v = ctl_visit(ctl.view, NULL);
@@ -53,6 +54,28 @@ shows_connections(void **state)
 	    rpc_is_secure(rig.kind) ? 2 : 0);
 	assert_int_equal(ctl_count(text, "\"fingerprint\":\"SHA256:"),
 	    rpc_has_keys(rig.kind) ? 3 : 0);
+	/* Of those that are older only what moves. */
+	do
+		text = ctl_ask(v, "_.conns",
+		    "\x81\xa5"
+		    "brief\x00",
+		    8, &code);
+	while (ctl_count(text, "\"id\":") != 0);
+	text = ctl_ask(v, "_.conns",
+	    "\x81\xa5"
+	    "brief\x00",
+	    8, &code);
+	assert_int_equal(code, RK_OK);
+	assert_int_equal(ctl_count(text, "\"id\":"), 0);
+	assert_int_equal(ctl_count(text, ",\"active\",1,2,0,"), 1);
+	assert_int_equal(ctl_count(text, ",\"idle\",0,1,0,"), 2);
+	text = ctl_ask(v, "_.conns",
+	    "\x81\xa5"
+	    "brief\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
+	    16, &code);
+	assert_int_equal(ctl_count(text, "\"id\":"), 3);
+	(void)ctl_ask(v, "_.conns", "\xc0", 1, &code);
+	assert_int_equal(code, RK_EREMOTE);
 	text = ctl_get(v, "_.calls");
 	assert_int_equal(ctl_count(text, "\"method\":\"hold\""), 1);
 	assert_int_equal(ctl_count(text, "\"method\":"), 1);

@@ -184,7 +184,59 @@ asks_less_often(void **state)
 		conns += w.model->conns_ms != counted;
 	}
 	/* One may have been asked for before. */
-	assert_true(conns <= 2 + (rk_loop_now(w.loop) - began) / (MANY / 2));
+	assert_true(conns <= 2 + (rk_loop_now(w.loop) - began) / (MANY / 8));
+	end(&w);
+	ctl_end(&ctl);
+	rpcrig_end(&rig);
+	rk_value_free(doc);
+}
+
+/* Of a thousand what moves is asked for each time, and all there is of them
+ * once in four seconds. */
+static void
+asks_for_what_moves(void **state)
+{
+	struct rpcrig rig;
+	struct ctl ctl;
+	struct watcher w;
+	struct rk_value_doc *doc = many_conns(1000);
+	struct rk_client *c;
+	struct rpcanswer a = { 0 };
+	int64_t counted;
+	uint64_t id, began, round;
+	unsigned whole = 0;
+
+	rpcrig_begin(&rig, *state);
+	ctl_begin(&ctl, &rig);
+	c = rpcrig_client(&rig);
+	(void)rpcrig_submit(c, "echo", "x", 1, &a);
+	rpcrig_turn(c, &a.n, 1);
+	begin(&w, ctl.path, 20);
+	UNTIL(&w, feed_whole(w.feed));
+	assert_int_equal(w.model->n_conns, 1);
+	id = w.model->conns[0].id;
+	assert_int_equal(model_conn(w.model, id)->calls, 1);
+	began = rk_loop_now(w.loop);
+	assert_int_equal(model_answer(w.model, "_.conns", rk_value_root(doc),
+	                     (int64_t)began),
+	    RK_OK);
+	assert_true(w.model->n_conns >= 1000);
+	/* It came long enough ago. */
+	UNTIL(&w, w.model->conns_round > 0);
+	began = rk_loop_now(w.loop);
+	for (unsigned n = 0; n < 8 && w.model->n_conns >= 1000; n++) {
+		counted = w.model->conns_ms;
+		round = w.model->conns_round;
+		UNTIL(&w, w.model->conns_ms != counted);
+		whole += w.model->conns_round == round;
+	}
+	/* One may have been asked for before. */
+	assert_true(whole <= 1 + (rk_loop_now(w.loop) - began) / 4000);
+	assert_true(model_conn(w.model, id)->state != MODEL_CLOSED);
+	(void)rpcrig_submit(c, "echo", "x", 1, &a);
+	rpcrig_turn(c, &a.n, 2);
+	UNTIL(&w, model_conn(w.model, id)->calls == 2);
+	rk_client_free(c);
 	end(&w);
 	ctl_stop(&ctl, &rig);
 	rk_value_free(doc);
@@ -442,6 +494,7 @@ main(void)
 {
 	static const struct rpccase cases[] = {
 		{ "less often", asks_less_often, RPC_ONLY(RPC_UNIX) },
+		{ "what moves", asks_for_what_moves, RPC_ONLY(RPC_UNIX) },
 		{ "who waits", asks_for_who_waits, RPC_ONLY(RPC_UNIX) },
 		{ "fills", fills_the_model, RPC_ONLY(RPC_UNIX) },
 		{ "orders", passes_orders_on, RPC_ONLY(RPC_UNIX) },

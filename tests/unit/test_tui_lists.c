@@ -141,6 +141,65 @@ test_left_out(void **state)
 	assert_null(model_conn(m, 2));
 }
 
+/* Of those that are known only what moves is told. */
+static void
+test_brief(void **state)
+{
+	struct model *m = *state;
+	const struct model_conn *c;
+
+	assert_int_equal(
+	    tui_tell(m, "_.conns", 1000,
+	        "{\"conns\":[{\"address\":\"tls://192.0.2.9:1\",\"state\":"
+	        "\"new\"},{\"id\":3,\"state\":\"idle\",\"email\":\"a@x\","
+	        "\"bytes_in\":100,\"age_ms\":500},{\"id\":4}]}"),
+	    RK_OK);
+	assert_true(m->conns_known);
+	assert_int_equal(tui_event(m, 1500,
+	                     "{\"event\":\"opened\",\"id\":6,\"email\":\"b\"}"),
+	    RK_OK);
+	/* Who waited is gone, 4 as well; 7 is new. */
+	assert_int_equal(tui_tell(m, "_.conns", 3000,
+	                     "{\"conns\":[{\"id\":7,\"email\":\"c@x\"},"
+	                     "[3,\"active\",2,9,0,2100,50],{\"id\":6}]}"),
+	    RK_OK);
+	assert_false(m->conns_thin);
+	assert_int_equal(m->n_conns, 4);
+	c = model_conn(m, 3);
+	assert_int_equal(c->state, MODEL_ACTIVE);
+	assert_int_equal(c->running, 2);
+	assert_int_equal(c->calls, 9);
+	assert_int_equal(c->rx, 1000);
+	assert_int_equal(c->tx, 25);
+	assert_string_equal(c->email, "a@x");
+	assert_int_equal(c->began_ms, 500);
+	assert_int_equal(model_conn(m, 4)->state, MODEL_CLOSED);
+	assert_string_equal(model_conn(m, 7)->email, "c@x");
+	/* What has failed, or is not known, is asked about. */
+	assert_int_equal(
+	    tui_tell(m, "_.conns", 4000,
+	        "{\"conns\":[[3,\"idle\",0,9,1,2100,50],[6,\"idle\",0,0,0,0,0],"
+	        "[7,\"idle\",0,0,0,0,0]]}"),
+	    RK_OK);
+	assert_true(m->conns_thin);
+	m->conns_thin = false;
+	assert_int_equal(tui_tell(m, "_.conns", 4000 + MODEL_CLOSED_MS,
+	                     "{\"conns\":[[5,\"idle\",0,0,0,0,0]]}"),
+	    RK_OK);
+	assert_true(m->conns_thin);
+	assert_null(model_conn(m, 4));
+	assert_null(model_conn(m, 5));
+	/* Malformed ones change nothing. */
+	assert_int_equal(tui_tell(m, "_.conns", 9500,
+	                     "{\"conns\":[{\"id\":8},[3,\"idle\",0,0,0,0]]}"),
+	    RK_EPROTO);
+	assert_int_equal(tui_tell(m, "_.conns", 9500,
+	                     "{\"conns\":[[3,\"idle\",0,\"9\",0,0,0]]}"),
+	    RK_EPROTO);
+	assert_null(model_conn(m, 8));
+	assert_int_equal(model_conn(m, 3)->state, MODEL_CLOSED);
+}
+
 /* {NAME: [N rows]}, each made by row(); malloc'ed. */
 static char *
 many(const char *name, size_t n, void (*row)(char *dst, size_t len, size_t i))
@@ -357,6 +416,7 @@ main(void)
 		CASE(test_conns),
 		CASE(test_conn_events),
 		CASE(test_left_out),
+		CASE(test_brief),
 		CASE(test_bounds),
 		CASE(test_churn),
 		CASE(test_keys),
