@@ -16,7 +16,8 @@
 #define DETAIL_ROWS 7 /* below the list, with its rule */
 #define LOG_ROWS 6    /* the same of the log in the wide layout */
 #define RATE_ROWS 3
-#define NAME_CELLS 16 /* of the daemon's, in the title */
+#define MESSAGE_ROWS 3 /* of what is said, at most */
+#define NAME_CELLS 16  /* of the daemon's, in the title */
 
 bool
 ui_narrow(const struct ui *ui)
@@ -340,6 +341,37 @@ undo_message(const struct ui *ui, char *dst, size_t len)
 		    "u takes the last decision back (%" PRId64 " s)", left);
 }
 
+/* What was said, broken into lines: those above the first take the end of the
+ * body, but none of a question.  What was done is in the rows there, too. */
+static void
+draw_said(struct ui *ui, int row)
+{
+	char safe[PAINT_MAX], piece[PAINT_MAX];
+	const bool one = ui->dialog != NULL || ui->message_role == ROLE_GOOD;
+	const int most = one ? 1 : MESSAGE_ROWS;
+	const size_t width = (size_t)term_cols(ui->term);
+	const char *at = safe;
+	size_t n, skip;
+	int lines = 0;
+
+	(void)paint_fit(safe, ui->message, PAINT_MAX, 0);
+	do {
+		n = paint_wrap(at, width, &skip);
+		at += n + skip;
+		lines++;
+	} while (*at != '\0');
+	lines = lines < most ? lines : most;
+	at = safe;
+	for (int i = 0; i < lines; i++, at += n + skip) {
+		n = paint_wrap(at, width, &skip);
+		(void)str_copy(piece, sizeof(piece), at);
+		/* The last one says where it is cut. */
+		if (i + 1 < lines)
+			piece[n] = '\0';
+		put_line(ui, row - lines + 1 + i, ui->message_role, piece);
+	}
+}
+
 static void
 draw_message(struct ui *ui, int row)
 {
@@ -351,7 +383,7 @@ draw_message(struct ui *ui, int row)
 		return;
 	}
 	if (ui->message[0] != '\0') {
-		put_line(ui, row, ui->message_role, ui->message);
+		draw_said(ui, row);
 		return;
 	}
 	usual_message(ui, text, sizeof(text), &calls);

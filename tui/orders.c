@@ -111,6 +111,19 @@ say_done(struct ui *ui, const struct order *o, const struct rk_value *answer)
 		ui_say(ui, ROLE_GOOD, "%s", o->said);
 }
 
+/* Of which key is in the selected row, and takes more than a narrow line. */
+static const char *
+without_key(const struct order *o, const char *text)
+{
+	const size_t len = RK_FP_LEN - 1;
+
+	if ((o->can_undo || o->undoes) &&
+	    strncmp(text, "key SHA256:", 11) == 0 && strlen(text) > len + 6 &&
+	    strncmp(text + 4 + len, ": ", 2) == 0)
+		return text + 4 + len + 2;
+	return text;
+}
+
 static void
 on_done(enum rk_err code, const struct rk_error *err,
     const struct rk_value *answer, void *arg)
@@ -123,8 +136,9 @@ on_done(enum rk_err code, const struct rk_error *err,
 	slot->ui = NULL;
 	if (code != RK_OK && !o->quiet)
 		ui_say(ui, ROLE_BAD, "%s",
-		    err != NULL && err->text[0] != '\0' ? err->text
-		                                        : rk_err_text(code));
+		    err != NULL && err->text[0] != '\0'
+		        ? without_key(o, err->text)
+		        : rk_err_text(code));
 	if (o->answered != NULL) {
 		o->answered(ui, code, code == RK_OK ? answer : NULL);
 		ui->dirty = true;

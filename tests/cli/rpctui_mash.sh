@@ -167,7 +167,7 @@ another() {
 		>out 2>err
 	result $? 'and another person'"'"'s'
 	keys u
-	shows ': something else' 'is not taken back as if it were ours'
+	shows 'something else was decided' 'is not taken back as if it were ours'
 	is mallory rejected
 	result $? 'but counts'
 	keys C-c

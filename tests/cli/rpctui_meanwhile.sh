@@ -1,0 +1,85 @@
+#!/bin/sh
+# Who decides in rpctui what somebody else has decided meanwhile: the reason is
+# read whole, however small the terminal.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+# Functions are called by name.
+# shellcheck disable=SC2119,SC2317
+set -u
+# shellcheck source=tests/lib/rpcd.sh
+. "${SRC_DIR:?}/tests/lib/rpcd.sh"
+# shellcheck source=tests/lib/screen.sh
+. "$SRC_DIR/tests/lib/screen.sh"
+
+comes() { # KEY: in the background
+	"$rpcsh" -s "$(url tls)" --certs certs -k "$1" --timeout 10m ping \
+		</dev/null >"$1.out" 2>&1 &
+	daemons="$daemons $!"
+}
+
+stands() { # NAME STATE
+	ctl trust ls --plain | grep "^$2	" | grep -qF "$(fingerprint "$1")"
+}
+
+# However its lines are broken.
+is_said() { # TEXT
+	screen | tr '\n' ' ' | tr -s ' ' | grep -qF "$1"
+}
+
+said() { # TEXT WHAT
+	until_ok is_said "$1"
+	result $? "$2"
+}
+
+find_key() { # NAME
+	keys / "$(fingerprint "$1" | cut -c 8-18)" Enter
+	shows '^> ' "$1 is selected"
+}
+
+# What is asked about is decided elsewhere before it is answered.
+loses() { # SIZE VERB...
+	size=$1
+	shift
+	term resize-window -t t -x "${size%x*}" -y "${size#*x}"
+	whole "${size#*x}" "$size"
+	find_key alice
+	keys a
+	shows 'Later' "$size: a asks"
+	ctl trust "$@" "$(fingerprint alice)" >out 2>err
+	result $? 'somebody else decides'
+	keys Down Down Down Down Down Down
+	keys o
+	said 'something else was decided meanwhile' "$size: that is told"
+	hides 'SHA256:.*~ *$' 'without the key in front'
+	keys Escape
+}
+
+main() {
+	mark=0
+	certificates
+	"$selfy" -k changed -e alice@example.org -nopass >out 2>err
+	result $? 'another key with the name of alice'
+	install -m 600 /dev/null known
+	printf 'listen = tls:127.0.0.1:0\nadmin = %s\ntrust = ask\n' \
+		"$tmp/admin" >tui.conf
+	printf 'known-clients = known\ntrust-wait = 10m\n' >>tui.conf
+	check 'rpcd starts' start 1 -f tui.conf --certs certs
+	check 'a terminal' terminal 80 24
+	begin "$rpctui --socket $tmp/admin" 'rpctui'
+	comes alice
+	comes changed
+	until_ok stands alice new
+	result $? 'a key waits'
+	until_ok stands changed new
+	result $? 'and one more with its name'
+	keys 2
+	shows 'WAITING (2)' 'both are on the screen'
+	loses 80x24 reject
+	loses 40x10 approve --once
+	keys q
+	ends 0 'quit'
+	stop >/dev/null
+	result $? 'rpcd stops with 0'
+	plan
+}
+
+main
