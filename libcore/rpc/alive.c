@@ -121,15 +121,23 @@ ask(struct alive *a)
 	a->asked_at = n.queued;
 }
 
+static uint64_t
+limit(const struct alive *a)
+{
+	return a->heard || a->patience > ALIVE_FIRST_MS ? a->patience
+	                                                : ALIVE_FIRST_MS;
+}
+
 static void
 give_up(struct alive *a)
 {
-	const char *unit = a->patience % 1000 == 0 ? "s" : "ms";
+	uint64_t ms = limit(a);
+	const char *unit = ms % 1000 == 0 ? "s" : "ms";
 	struct rk_error why;
 
 	(void)err_set(&why, RK_ETIMEOUT,
 	    "no answer from the peer for %" PRIu64 " %s",
-	    a->patience % 1000 == 0 ? a->patience / 1000 : a->patience, unit);
+	    ms % 1000 == 0 ? ms / 1000 : ms, unit);
 	why.step = "receive";
 	session_abort(a->session, &why);
 }
@@ -164,7 +172,7 @@ end_quarter(struct alive *a)
 		a->quarter_at = RK_NEVER;
 		return;
 	}
-	a->quarter_at = in(a, a->patience / END_AT);
+	a->quarter_at = in(a, limit(a) / END_AT);
 	if (!silent)
 		return;
 	a->silent++;
@@ -245,7 +253,7 @@ watch(struct alive *a)
 	a->received = n.received;
 	a->taken = n.taken;
 	a->silent = 0;
-	a->quarter_at = in(a, a->patience / END_AT);
+	a->quarter_at = in(a, limit(a) / END_AT);
 	arm(a);
 }
 
@@ -282,11 +290,23 @@ alive_set_deaf(struct alive *a, bool deaf)
 	arm(a);
 }
 
+/* From now on its silence is counted in quarters that are shorter. */
+static void
+first_message(struct alive *a)
+{
+	if (a->heard)
+		return;
+	a->heard = true;
+	a->quarter_at = RK_NEVER;
+	watch(a);
+}
+
 /* What comes early may be somebody's recording: it is not answered.  What finds
  * no room is answered by what fills it. */
 bool
 alive_message(struct alive *a, const struct msg *m)
 {
+	first_message(a);
 	switch (m->hdr.type) {
 	case RK_TYPE_KEEPALIVE:
 	case RK_TYPE_PONG:

@@ -22,7 +22,9 @@ struct session;
  *             one in which the question, or what was queued before it, was
  *             still on its way and got on does not count, and neither does any
  *             while this end does not read.  Each quarter is seen in a turn of
- *             its own, so that a loop which was held up blames nobody.
+ *             its own, so that a loop which was held up blames nobody.  Before
+ *             its first message a peer may have to ask its operator about our
+ *             key: until then it is ALIVE_FIRST_MS, if that is more.
  *
  * sign        an end that does not read cannot answer: once a second it says
  *             unasked that it is there (type 202), if it has nothing else to
@@ -42,6 +44,7 @@ struct alive {
 	uint64_t sign_at;
 	bool open;
 	bool busy;
+	bool heard;        /* a message of the peer */
 	bool deaf;         /* this end does not read */
 	unsigned silent;   /* quarters */
 	uint64_t received; /* by the end of the last one */
@@ -53,6 +56,8 @@ struct alive {
 
 /* The least patience there is (RK_DEAD_PEER_MIN) is four of these. */
 #define ALIVE_SIGN_MS 1000
+/* Longer than an rpcd waits for a decision, unless it is told to. */
+#define ALIVE_FIRST_MS 90000
 
 /* Milliseconds, or RK_NEVER. */
 void alive_init(struct alive *a, struct session *s, struct rk_loop *loop,

@@ -109,6 +109,31 @@ shell() {
 	result $? 'over'
 }
 
+# Where the one that is there comes from.
+connection() {
+	ctl conns --plain | cut -f 4 | grep '^tls://'
+}
+
+# Longer than it would wait for one that has died.
+patient() {
+	check 'it is unknown once more' ctl trust forget "$fp"
+	begin "$rpcsh -s $(url tls) --connect-timeout 1s"
+	said '^rpcsh: tls://.* approve this key' 'a shell waits'
+	from=$(connection)
+	keys 'call quick' Enter
+	sleep 6
+	check 'a decision that took its time' ctl trust approve "$fp"
+	until_ok on_screen '^done'
+	result $? 'lets its call in'
+	! screen -J | grep -q 'connection lost'
+	result $? 'which was not lost'
+	[ -n "$from" ] && [ "$from" = "$(connection)" ]
+	result $? 'nor dialed again'
+	keys C-d
+	over 0
+	result $? 'nor is more left'
+}
+
 # No key has come so far that somebody could decide about it.
 nobody() {
 	kill -STOP "$daemon"
@@ -135,6 +160,7 @@ main() {
 	rpcsh=$BUILD_DIR/bin/rpcsh
 	untold
 	shell
+	patient
 	nobody
 	term kill-server
 	stop >/dev/null

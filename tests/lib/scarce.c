@@ -14,9 +14,13 @@
 #include <rpckit/channel.h>
 #include <rpckit/stream.h>
 
+#include "rpc/alive.h"
 #include "rpcrig.h"
 #include "scarce.h"
 #include "vtime.h"
+
+/* Who has not said a word is given up last. */
+#define PATIENCE_MS (ALIVE_FIRST_MS + RPCRIG_PATIENCE_MS)
 
 /* ---- one fails ---- */
 
@@ -192,7 +196,7 @@ on_stopped(void *arg)
 static void
 turn(struct world *w, const unsigned *what)
 {
-	w->time.until = w->time.now + RPCRIG_PATIENCE_MS;
+	w->time.until = w->time.now + PATIENCE_MS;
 	while (*what == 0)
 		vtime_turn(&w->time);
 }
@@ -382,7 +386,7 @@ static void
 let_go(struct world *w)
 {
 	for (unsigned ms = 0; w->done == 0; ms += 10) {
-		if (ms >= RPCRIG_PATIENCE_MS)
+		if (ms >= PATIENCE_MS)
 			fail_msg("the stream waits in vain");
 		vtime_pass(&w->time, 10);
 		if (w->served != NULL)

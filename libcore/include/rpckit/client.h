@@ -65,6 +65,8 @@ struct rk_client_conf {
 	 * is asked whether it is there; if nothing comes for the other half,
 	 * the connection ends with RK_ETIMEOUT, and so do the calls.  A server
 	 * that does not read for now says so, and is not taken for dead.
+	 * Before its first message it may wait for its operator to decide about
+	 * our key: until then this is 90 s, if that is more.
 	 */
 	uint64_t dead_peer;
 	/* Pre-shared keys: the first is proven inside whatever transport, and
