@@ -26,47 +26,90 @@ store_hide_later(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN])
 	memcpy(s->unhidden[s->n_unhidden++], pub, RK_KEY_PUBLIC_LEN);
 }
 
-/* Does it have the lines that it had when it was put out?  Others somebody has
- * added since. */
 static bool
-is_as_kept(struct rk_store *s, const struct store_key *key)
+is_among(struct rk_str line, const struct buf *kept)
 {
-	struct buf now, kept;
-	struct rk_error err;
-	bool same;
+	const char *text = (const char *)buf_peek(kept);
+	size_t at = 0;
+	bool ended;
 
-	buf_init(&now, KNOWN_FILE_MAX);
-	buf_init(&kept, KNOWN_FILE_MAX);
-	same = store_lines_read(s, key->pub, &now) == RK_OK &&
-	       store_lines_get(s, key->pub, &kept, &err) == RK_OK &&
-	       buf_len(&now) == buf_len(&kept) &&
-	       memcmp(buf_peek(&now), buf_peek(&kept), buf_len(&now)) == 0;
-	buf_fini(&now);
-	buf_fini(&kept);
-	return same;
-}
+	while (at < buf_len(kept)) {
+		struct rk_str one =
+		    known_next_line(text, buf_len(kept), &at, &ended);
 
-static bool
-is_to_hide(struct rk_store *s, const struct store_key *key)
-{
-	if (!key->in_file ||
-	    (key->state != RK_STORE_REJECTED && key->state != RK_STORE_REVOKED))
-		return false;
-	for (size_t i = 0; i < s->n_unhidden && !s->unhidden_all; i++) {
-		if (memcmp(s->unhidden[i], key->pub, sizeof(key->pub)) == 0)
-			return true;
-	}
-	return s->unhidden_all && is_as_kept(s, key);
-}
-
-static bool
-is_any(struct rk_store *s)
-{
-	for (size_t i = 0; i < s->n; i++) {
-		if (is_to_hide(s, &s->keys[i]))
+		if (one.len == line.len &&
+		    memcmp(one.ptr, line.ptr, line.len) == 0)
 			return true;
 	}
 	return false;
+}
+
+static bool
+are_among(const struct buf *now, const struct buf *kept)
+{
+	const char *text = (const char *)buf_peek(now);
+	size_t at = 0;
+	bool ended;
+
+	while (at < buf_len(now)) {
+		if (!is_among(
+		        known_next_line(text, buf_len(now), &at, &ended), kept))
+			return false;
+	}
+	return true;
+}
+
+/* Has it none but lines that it had when it was put out?  Others somebody has
+ * added since.  Some may be out already, where who did it was stopped.  Of a
+ * key that was put out when none were kept yet nobody knows. */
+static enum rk_err
+ask_kept(struct rk_store *s, const struct store_key *key, bool *is,
+    struct rk_error *err)
+{
+	struct buf now, kept;
+	enum rk_err r;
+
+	*is = false;
+	buf_init(&now, KNOWN_FILE_MAX);
+	buf_init(&kept, KNOWN_FILE_MAX);
+	r = store_lines_get(s, key->pub, &kept, err);
+	if (r == RK_ENOENT) {
+		*is = true;
+		r = RK_OK;
+	} else if (r == RK_OK) {
+		r = store_lines_read(s, key->pub, &now);
+		if (r != RK_OK)
+			r = err_set(err, r, "%s: %s", s->name, rk_err_text(r));
+		else
+			*is = are_among(&now, &kept);
+	}
+	buf_fini(&now);
+	buf_fini(&kept);
+	return r;
+}
+
+static enum rk_err
+ask_hide(struct rk_store *s, const struct store_key *key, bool *is,
+    struct rk_error *err)
+{
+	*is = false;
+	if (!key->in_file ||
+	    (key->state != RK_STORE_REJECTED && key->state != RK_STORE_REVOKED))
+		return RK_OK;
+	for (size_t i = 0; i < s->n_unhidden && !*is; i++)
+		*is = memcmp(s->unhidden[i], key->pub, sizeof(key->pub)) == 0;
+	return *is || !s->unhidden_all ? RK_OK : ask_kept(s, key, is, err);
+}
+
+static enum rk_err
+ask_any(struct rk_store *s, bool *is, struct rk_error *err)
+{
+	enum rk_err r = RK_OK;
+
+	*is = false;
+	for (size_t i = 0; i < s->n && r == RK_OK && !*is; i++)
+		r = ask_hide(s, &s->keys[i], is, err);
+	return r;
 }
 
 /* Those of them that are out still.  The table is sorted. */
@@ -76,14 +119,16 @@ hide_all(struct rk_store *s, struct rk_error *err)
 	uint8_t(*keys)[RK_KEY_PUBLIC_LEN] = calloc(s->n + 1, sizeof(*keys));
 	enum rk_err r = RK_OK;
 	size_t n = 0;
+	bool is;
 
 	if (keys == NULL)
 		return err_set(err, RK_ENOMEM, "out of memory");
-	for (size_t i = 0; i < s->n; i++) {
-		if (is_to_hide(s, &s->keys[i]))
+	for (size_t i = 0; i < s->n && r == RK_OK; i++) {
+		r = ask_hide(s, &s->keys[i], &is, err);
+		if (r == RK_OK && is)
 			memcpy(keys[n++], s->keys[i].pub, sizeof(*keys));
 	}
-	if (n > 0)
+	if (r == RK_OK && n > 0)
 		r = known_hide(s->known_path, &s->hold, store_file_wait(s),
 		    (const uint8_t(*)[RK_KEY_PUBLIC_LEN])keys, n, NULL, err);
 	free(keys);
@@ -119,12 +164,14 @@ hide_rest(struct rk_store *s)
 {
 	struct rk_error err;
 	enum rk_err r;
+	bool any;
 
 	if ((s->n_unhidden == 0 && !s->unhidden_all) ||
 	    mono_ms() < s->hide_again)
 		return;
-	r = store_refresh(s, &err);
-	if (r == RK_OK && !is_any(s)) {
+	if ((r = store_refresh(s, &err)) == RK_OK)
+		r = ask_any(s, &any, &err);
+	if (r == RK_OK && !any) {
 		hide_is_done(s);
 		return;
 	}

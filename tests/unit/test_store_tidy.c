@@ -69,6 +69,85 @@ test_opened_later(void **state)
 	rk_store_close(s);
 }
 
+/* One of a key's two lines is a comment already, as who was killed at it leaves
+ * them: the next program does the other. */
+static void
+test_cut(void **state)
+{
+	struct rk_store *s = storerig_open();
+
+	(void)state;
+	storerig_admit(s, 1, "a@x");
+	storerig_append(1, "b@x");
+	(void)storerig_decide(s, RK_STORE_REVOKE, 1);
+	assert_false(has_line("b@x"));
+	rk_store_close(s);
+	storerig_append(1, "b@x");
+	s = storerig_open();
+	store_tidy(s);
+	assert_false(has_line("a@x"));
+	assert_false(has_line("b@x"));
+	rk_store_close(s);
+}
+
+/* Stores of before lines were kept do not know what was there. */
+static void
+test_nothing_kept(void **state)
+{
+	struct rk_store *s = storerig_open();
+
+	(void)state;
+	storerig_admit(s, 1, "a@x");
+	(void)storerig_decide(s, RK_STORE_REVOKE, 1);
+	assert_int_equal(
+	    sqlite3_exec(s->db, "DELETE FROM lines", NULL, NULL, NULL),
+	    SQLITE_OK);
+	rk_store_close(s);
+	storerig_append(1, "a@x");
+	s = storerig_open();
+	store_tidy(s);
+	assert_false(has_line("a@x"));
+	rk_store_close(s);
+}
+
+/* The authorizer of sqlite3. */
+static int
+no_lines(void *arg, int what, const char *table, const char *column,
+    const char *db, const char *by)
+{
+	(void)arg;
+	(void)column;
+	(void)db;
+	(void)by;
+	return what == SQLITE_READ && strcmp(table, "lines") == 0 ? SQLITE_DENY
+	                                                          : SQLITE_OK;
+}
+
+/* What is kept cannot be read for once: that is no line of somebody else. */
+static void
+test_unread(void **state)
+{
+	struct rk_store *s = storerig_open();
+
+	(void)state;
+	storerig_admit(s, 1, "a@x");
+	storerig_append(1, "b@x");
+	(void)storerig_decide(s, RK_STORE_REVOKE, 1);
+	rk_store_close(s);
+	storerig_append(1, "b@x");
+	s = storerig_open();
+	assert_int_equal(
+	    sqlite3_set_authorizer(s->db, no_lines, NULL), SQLITE_OK);
+	store_tidy(s);
+	assert_true(has_line("b@x"));
+	assert_int_not_equal(s->hide_fault, RK_OK);
+	assert_int_equal(sqlite3_set_authorizer(s->db, NULL, NULL), SQLITE_OK);
+	s->hide_again = 0;
+	store_tidy(s);
+	assert_false(has_line("b@x"));
+	rk_store_close(s);
+}
+
 static char said[512]; /* by the log, last */
 static unsigned n_said;
 
@@ -415,6 +494,12 @@ main(void)
 		    test_lines, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_opened_later, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_cut, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_nothing_kept, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_unread, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_told_once, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
