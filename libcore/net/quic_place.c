@@ -1,4 +1,4 @@
-/* What a server's stateless resets grow from where it keeps no seed. */
+/* What a server's stateless resets grow from. */
 #include "net/quic_place.h"
 
 #include "base/be.h"
@@ -10,17 +10,18 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define MACHINE "/etc/machine-id"
-#define MACHINE_MAX 64
+#define BOOT "/proc/sys/kernel/random/boot_id"
+#define BOOT_MAX 64
 #define NETWORK "/proc/self/ns/net"
-#define LABEL "rpckit quic reset 1" /* and NUL */
+#define LABEL "rpckit quic reset 2" /* and NUL */
 
+/* Unlike /etc/machine-id no two machines of one image have the same. */
 static bool
-put_machine(struct buf *b)
+put_boot(struct buf *b)
 {
 	const size_t had = buf_len(b);
 
-	return fs_read(MACHINE, 0, MACHINE_MAX, b, NULL) == RK_OK &&
+	return fs_read(BOOT, FS_ANY, BOOT_MAX, b, NULL) == RK_OK &&
 	       buf_len(b) - had > 1; /* a line's end alone is none */
 }
 
@@ -38,21 +39,18 @@ put_network(struct buf *b)
 }
 
 bool
-quic_place_secret(const struct rk_key *key, const struct addr *bound,
+quic_place_secret(const uint8_t base[QUIC_PLACE_LEN], const struct addr *bound,
     uint8_t out[QUIC_PLACE_LEN])
 {
-	const uint8_t *seed = key == NULL ? NULL : rk_key_seed(key);
 	struct buf b;
 	enum rk_err r;
 	bool there;
 
-	if (seed == NULL)
-		return false;
-	buf_init(&b, sizeof(LABEL) + MACHINE_MAX + 8 + sizeof(bound->u));
-	there = buf_put(&b, LABEL, sizeof(LABEL)) == RK_OK && put_machine(&b) &&
+	buf_init(&b, sizeof(LABEL) + BOOT_MAX + 8 + sizeof(bound->u));
+	there = buf_put(&b, LABEL, sizeof(LABEL)) == RK_OK && put_boot(&b) &&
 	        put_network(&b) && buf_put(&b, &bound->u, bound->len) == RK_OK;
 	if (there) {
-		r = crypt_hkdf(out, QUIC_PLACE_LEN, seed, RK_KEY_SEED_LEN, NULL,
+		r = crypt_hkdf(out, QUIC_PLACE_LEN, base, QUIC_PLACE_LEN, NULL,
 		    0, buf_peek(&b), buf_len(&b));
 		assert(r == RK_OK); /* it only fails beyond a length */
 		(void)r;

@@ -8,6 +8,8 @@
 
 #include <rpckit/secret.h>
 
+#include <string.h>
+
 static bool
 is_quic(const struct udp_port *p)
 {
@@ -37,19 +39,28 @@ on_stray(
 	server_stray(arg, loop, d);
 }
 
-/* A seed that is not kept would forget, with the process, whom to tell that it
- * is gone. */
-static const uint8_t *
-lasting(const struct udp_port *p, uint8_t secret[QUIC_PLACE_LEN])
+/* From the seed's file; or from the key: a seed that is not kept would forget,
+ * with the process, whom to tell that it is gone.  Where nothing tells which
+ * place this is, no other may have the same. */
+static void
+reset_secret(const struct udp_port *p, uint8_t secret[QUIC_PLACE_LEN])
 {
 	const struct rk_server *s = p->worker->server;
 	const struct rk_ident *ident = TAILQ_FIRST(&s->creds)->psk.ident;
+	const uint8_t *of_key =
+	    s->conf.seed != NULL || ident == NULL || ident_key(ident) == NULL
+	        ? NULL
+	        : rk_key_seed(ident_key(ident));
+	uint8_t base[QUIC_PLACE_LEN];
 
-	return s->conf.seed == NULL && ident != NULL &&
-	               quic_place_secret(
-	                   ident_key(ident), &p->all->bound, secret)
-	           ? secret
-	           : NULL;
+	_Static_assert(sizeof(base) == RK_KEY_SEED_LEN, "a key's seed fits");
+	if (of_key != NULL)
+		memcpy(base, of_key, sizeof(base));
+	else
+		seed_derive(s->seed, "quic-reset", 0, base, sizeof(base));
+	if (!quic_place_secret(base, &p->all->bound, secret))
+		rk_random(secret, QUIC_PLACE_LEN);
+	rk_wipe(base, sizeof(base));
 }
 
 static enum rk_err
@@ -69,13 +80,16 @@ open_quic(struct udp_port *p, int fd, struct rk_error *err)
 		.index = p->worker->index,
 		.n_loops = (unsigned)p->all->n,
 		.seed = s->seed,
-		.reset = lasting(p, secret),
+		.reset = secret,
 		/* Those under way besides the one that asks. */
 		.retry_from = s->conf.retry_from - 1,
 		.bbr = s->conf.congestion == RK_CONGESTION_BBR,
 	};
 	struct quic_end *e;
-	enum rk_err r = quic_end_new(&conf, &e, err);
+	enum rk_err r;
+
+	reset_secret(p, secret);
+	r = quic_end_new(&conf, &e, err);
 
 	rk_wipe(secret, sizeof(secret));
 	p->end = e;

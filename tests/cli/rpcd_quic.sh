@@ -455,5 +455,5 @@ passed_in
 reloading
 drain
 sudden_end
-[ ! -s /etc/machine-id ] || sudden_end_without_a_seed
+[ ! -r /proc/sys/kernel/random/boot_id ] || sudden_end_without_a_seed
 plan
