@@ -40,7 +40,8 @@ take_birth(struct known_stamp *stamp, const char *path)
 	if (fd < 0)
 		return;
 	if (fstat(fd, &st) == 0 && st.st_dev == stamp->st.st_dev &&
-	    st.st_ino == stamp->st.st_ino)
+	    st.st_ino == stamp->st.st_ino &&
+	    fs_same_time(&st.st_ctim, &stamp->st.st_ctim))
 		stamp->born =
 		    fs_birth(fd, &born) ? born : (struct timespec){ 0 };
 	(void)close(fd); /* only looked at */
