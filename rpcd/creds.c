@@ -50,13 +50,13 @@ blame(const struct origin *from, const char *text, struct rk_error *err)
 }
 
 enum rk_err
-creds_key(const struct settings *s, const char *path, rk_pass_fn *pass,
-    void *arg, struct rk_key **out, struct rk_error *err)
+creds_key(const struct settings *s, const char *path, enum rk_sign_use use,
+    rk_pass_fn *pass, void *arg, struct rk_key **out, struct rk_error *err)
 {
 	const struct rk_agent_conf conf = {
 		.size = sizeof(conf),
 		.sign_ms = (uint32_t)s->agent_wait,
-		.use = RK_SIGN_TLS, /* as all that it will be asked for is */
+		.use = use,
 	};
 	const char *name = path_key_name(path);
 
@@ -75,7 +75,8 @@ load_ident(const struct settings *s, struct keyring *ring, struct creds *c,
 	if (name == s->key)
 		return rk_ident_load_dir(
 		    s->certs, s->key, get_pass, ring, &c->ident, err);
-	if ((r = creds_key(s, s->key, get_pass, ring, &key, err)) == RK_OK)
+	if ((r = creds_key(
+	         s, s->key, RK_SIGN_TLS, get_pass, ring, &key, err)) == RK_OK)
 		r = rk_ident_load_dir_use(s->certs, name, key, &c->ident, err);
 	rk_key_free(key);
 	return r;
@@ -99,7 +100,7 @@ announce(const struct settings *s, const struct entry *next,
 	if (path == NULL)
 		return err_set(err, RK_ENOMEM, "out of memory");
 	ring->source.err.code = RK_OK;
-	r = creds_key(s, path, get_pass, ring, &key, err);
+	r = creds_key(s, path, RK_SIGN_TLS, get_pass, ring, &key, err);
 	(void)str_copy(text, sizeof(text),
 	    keyring_failed(ring, r) ? ring->source.err.text : err->text);
 	if (r == RK_OK &&

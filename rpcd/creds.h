@@ -5,6 +5,8 @@
 #include "cli/pass.h"
 #include "settings.h"
 
+#include <rpckit/signer.h>
+
 struct creds {
 	unsigned users; /* that creds_free() has to be called by; loop 0 */
 	struct rk_ident *ident; /* NULL: no TLS, and no pre-shared keys */
@@ -35,10 +37,12 @@ RK_MUST enum rk_err creds_load(const struct settings *s, bool tls,
     struct rk_error *err);
 /*
  * A key that a setting names: rk_key_load(), but that a signature of an agent's
- * has its own time here, because a loop waits for it.
+ * has its own time here, because a loop waits for it.  use: what it will be
+ * asked for; an agent's that is not for that is refused (RK_EDENIED).
  */
 RK_MUST enum rk_err creds_key(const struct settings *s, const char *path,
-    rk_pass_fn *pass, void *arg, struct rk_key **out, struct rk_error *err);
+    enum rk_sign_use use, rk_pass_fn *pass, void *arg, struct rk_key **out,
+    struct rk_error *err);
 /* Its parts, for a struct creds of zeros, in this order: decisions are kept
  * from the last one on, so that a load that fails leaves them alone.  make:
  * also a store of decisions that is not there, where keys are to wait. */

@@ -63,7 +63,8 @@ sessions_load(const struct settings *s, bool passed_in, bool no_input,
 	else
 		(void)str_copy(path, sizeof(path), s->ssh_key);
 	if (r == RK_OK)
-		r = creds_key(s, path, pass_callback, &pass, &out->key, &why);
+		r = creds_key(s, path, RK_SIGN_SESSION, pass_callback, &pass,
+		    &out->key, &why);
 	if (r != RK_OK)
 		return blame(s, "ssh-key",
 		    pass.err.code == r && pass.err.text[0] != '\0' ? &pass.err

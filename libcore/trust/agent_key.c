@@ -200,10 +200,11 @@ agent_use(enum rk_sign_use use)
 	switch (use) {
 	case RK_SIGN_TLS:
 	case RK_SIGN_PSK:
-	case RK_SIGN_SESSION:
 	case RK_SIGN_NEXT_KEY:
 	case RK_SIGN_REQUEST:
 		return AGENT_USE_TLS;
+	case RK_SIGN_SESSION: /* whose ends may have SSH's keys */
+		return AGENT_USE_TLS | AGENT_USE_SSH;
 	case RK_SIGN_CERT:
 	case RK_SIGN_CRL:
 		return AGENT_USE_CA;
@@ -231,8 +232,8 @@ judge(const struct talk *t, bool asks, uint8_t uses, struct rk_error *err)
 		    "%s: is not for %s, which take the tag %s: give it "
 		    "that, and unlock it again",
 		    shown,
-		    needed == AGENT_USE_TLS ? "handshakes" : "certificates",
-		    needed == AGENT_USE_TLS ? "use:tls" : "use:ca");
+		    needed == AGENT_USE_CA ? "certificates" : "handshakes",
+		    needed == AGENT_USE_CA ? "use:ca" : "use:tls");
 	else
 		return RK_OK;
 	return fail(t, err);

@@ -185,8 +185,18 @@ over_sessions() {
 	has err 'lab (id .*: it has none, or another, or cannot go on$' \
 		'says the same'
 	has log "node: is not open in the agent (at $sock)" 'the log knows'
-	want 0 'it is open again' "$keyvault" --pass file:pass unlock
 	stop
+	want 0 'node is a key of SSH' "$keyvault" --pass file:pass tag node use:ssh
+	want 0 'it is open again' "$keyvault" --pass file:pass unlock
+	"$keyvault" pub alice >peers
+	start 1 --listen ssh+tcp:127.0.0.1:0 --echo --admin none --psk lab.psk \
+		--ssh-key keyvault:node --ssh-peers peers || not_ok 'rpcd with it'
+	want 0 'a session with it' timeout 60 "$rpcsh" \
+		-s "$(url ssh+tcp)" --ssh-key keyvault:alice --psk lab.psk \
+		--trust accept-new --known sessions.known call echo a:=1
+	stop
+	want 0 'node is for handshakes' "$keyvault" --pass file:pass tag node
+	want 0 'and is open for them' "$keyvault" --pass file:pass unlock
 }
 
 over_psk() {

@@ -324,6 +324,7 @@ test_uses(void **state)
 		{ RK_SIGN_TLS, AGENT_USE_FILE | AGENT_USE_SSH, "use:tls" },
 		{ RK_SIGN_PSK, AGENT_USE_CA, "use:tls" },
 		{ RK_SIGN_SESSION, AGENT_USE_CA, "use:tls" },
+		{ RK_SIGN_SESSION, AGENT_USE_SSH, NULL },
 		{ RK_SIGN_NEXT_KEY, 0, "use:tls" },
 		{ RK_SIGN_REQUEST, AGENT_USE_CA, "use:tls" },
 		{ RK_SIGN_CERT, AGENT_USE_CA | AGENT_USE_FILE, NULL },
