@@ -390,9 +390,19 @@ shell_connect(struct shell *s)
 	return status;
 }
 
+static void
+go_to(struct shell *s, struct held *h)
+{
+	struct held *old = s->held;
+
+	s->held = s->by.held = h;
+	held_close(old);
+	target_hear(h);
+}
+
 /* Another connection beside the one that is there, which goes for it. */
 static int
-replace(struct shell *s, const struct args *a, bool *met)
+replace(struct shell *s, const struct args *a, enum shell_stay *how)
 {
 	struct held *old = s->held, *h = &s->holds[old == &s->holds[0]];
 	int status = 0;
@@ -404,30 +414,34 @@ replace(struct shell *s, const struct args *a, bool *met)
 		.arg = old->arg };
 	if (!target_hold(h, a, &s->o, &status) ||
 	    !target_connect(&h->t, &s->o, &status)) {
-		*met = h->is_open && h->t.ended.code == RK_EUNKNOWNKEY;
+		if (!shell_is_awaited(s)) {
+			go_to(s, h);
+			return status;
+		}
+		*how = h->is_open && h->t.ended.code == RK_EUNKNOWNKEY
+		           ? SHELL_STAYS_UNTRUSTED
+		           : SHELL_STAYS;
 		held_close(h);
 		target_hear(old);
 		return status;
 	}
-	s->held = s->by.held = h;
-	held_close(old);
-	target_hear(h);
+	go_to(s, h);
 	learn(s);
 	return 0;
 }
 
 int
-shell_change(struct shell *s, bool *met)
+shell_change(struct shell *s, enum shell_stay *how)
 {
 	const struct words none = { 0 };
 	struct args *a;
 	int status = 0;
 
-	*met = false;
+	*how = SHELL_GOES;
 	if ((a = shell_args(s, &none, &status)) == NULL)
 		return status;
 	status = s->held->is_open && !target_is_held(s->held, a)
-	             ? replace(s, a, met)
+	             ? replace(s, a, how)
 	             : shell_connect(s);
 	args_free(a);
 	return status;

@@ -11,6 +11,13 @@
 
 struct history;
 
+/* After a failure to change the server: with the one before? */
+enum shell_stay {
+	SHELL_GOES,
+	SHELL_STAYS,
+	SHELL_STAYS_UNTRUSTED /* the other is there, but not believed */
+};
+
 /* What is shown of how long calls take; the words of :time in this order. */
 enum shell_time {
 	SHELL_TIME_OFF,
@@ -57,9 +64,10 @@ RK_MUST enum rk_err shell_run_text(
 int shell_option(struct shell *s, const char *name, const char *value, bool on);
 /* Connect as the options say, unless it is connected so; the exit status. */
 int shell_connect(struct shell *s);
-/* The same to another server; while that fails all stays as it is, and *met
- * says whether there is one that is not believed. */
-int shell_change(struct shell *s, bool *met);
+/* The same to another server.  Where that fails and somebody waits for it at
+ * the prompt, the connection stays as it is; else there is none, as lines that
+ * follow are not meant for the one before. */
+int shell_change(struct shell *s, enum shell_stay *how);
 /* Parse options and words as a line; NULL: said why not. */
 struct args *shell_args(struct shell *s, const struct words *w, int *status);
 void shell_time(struct shell *s, enum shell_time how);
@@ -97,6 +105,9 @@ int script_main(struct args *a, struct caller *by);
 
 /* shell_main.c: lines typed on a terminal. */
 int shell_main(struct args *a, struct caller *by);
+/* Is the line one that was typed, and nothing behind it yet?  Then whoever did
+ * so sees what becomes of it before there is another one. */
+bool shell_is_awaited(const struct shell *s);
 
 /* complete.c: Tab. */
 void shell_offer(

@@ -8,8 +8,11 @@
 #include "marks.h"
 #include "rpcsh.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <termios.h>
+#include <unistd.h>
 
 #define PROMPT_LEN 160
 
@@ -130,6 +133,38 @@ remember(const char *line, void *arg)
 }
 
 /* ---- lines ---- */
+
+/* A line that is pasted may come in pieces. */
+#define AHEAD_MS 100
+
+/* Half a line is there, too, but while the terminal gathers lines it is not
+ * shown to anybody. */
+static bool
+is_ahead(void)
+{
+	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+	struct termios usual, raw;
+	bool tty = tcgetattr(STDIN_FILENO, &usual) == 0;
+	int n;
+
+	if (tty) {
+		raw = usual;
+		raw.c_lflag &= ~(tcflag_t)ICANON;
+		raw.c_cc[VMIN] = 1;
+		raw.c_cc[VTIME] = 0;
+		tty = tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
+	}
+	n = poll(&p, 1, AHEAD_MS);
+	if (tty)
+		(void)tcsetattr(STDIN_FILENO, TCSANOW, &usual);
+	return n != 0; /* what cannot be told is there */
+}
+
+bool
+shell_is_awaited(const struct shell *s)
+{
+	return s->line != NULL && s->depth == 0 && !is_ahead();
+}
 
 /* What is typed, more of it as long as something is open. */
 

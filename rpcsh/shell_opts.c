@@ -104,8 +104,10 @@ server_given(const struct shell *s, bool *fits)
 }
 
 static void
-stay(struct shell *s, const char *before, const char *server, bool met)
+stay(struct shell *s, const char *before, const char *server,
+    enum shell_stay how)
 {
+	bool met = how == SHELL_STAYS_UNTRUSTED;
 	char here[160], there[160];
 
 	if (shell_option(s, "server", before, before != NULL) != 0)
@@ -119,20 +121,40 @@ stay(struct shell *s, const char *before, const char *server, bool met)
 	    s->again == NULL ? "" : there, s->again == NULL ? "" : " again");
 }
 
+/* Whoever pasted lines wants to know where the rest of them did not go. */
+static void
+left(const struct shell *s, const char *here)
+{
+	if (s->line != NULL && s->depth == 0 && *here != '\0' &&
+	    strcmp(here, s->held->t.url) != 0)
+		out_note(&s->o,
+		    "not with %s any more, as more was typed already: :connect "
+		    "%s leads back",
+		    here, here);
+}
+
 /* Where the other server is not there, or not believed, the one before is that
- * of the prompt and of the lines that follow. */
+ * of the prompt; but not of lines that were there already, which were meant for
+ * the other. */
 static int
 change_server(struct shell *s, const char *server)
 {
-	bool fits, met, had = s->held->is_open;
-	char *before = server_given(s, &fits);
+	enum shell_stay how = SHELL_GOES;
+	bool fits;
+	char here[160] = "", *before = server_given(s, &fits);
 	int status;
 
 	if (!fits)
 		return out_fail(&s->o, RK_ENOMEM, "out of memory", NULL);
+	if (s->held->is_open)
+		(void)str_escape(here, sizeof(here), s->held->t.url);
 	if ((status = shell_option(s, "server", server, true)) == 0 &&
-	    (status = shell_change(s, &met)) != 0 && had && s->held->is_open)
-		stay(s, before, server, met);
+	    (status = shell_change(s, &how)) != 0) {
+		if (how == SHELL_GOES)
+			left(s, here);
+		else
+			stay(s, before, server, how);
+	}
 	free(before);
 	return status;
 }

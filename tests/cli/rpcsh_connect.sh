@@ -60,6 +60,59 @@ strange() {
 	said '"d": 1' 'then it is'
 }
 
+# one_done TEXT: only the line before :connect was done.
+one_done() {
+	[ "$(grep -c '"tag":1' out)" -eq 1 ] && ! grep -q '"tag":2' out &&
+		[ "$(grep -c "tls://$none: " err)" -eq 2 ]
+	result $? "$1"
+}
+
+# Lines of a script behind :connect are meant for no other server.
+in_scripts() {
+	none=$(own_address):1
+	printf 'tell tag:=1\n:connect tls://%s\ntell tag:=2\n' "$none" >lines
+	"$rpcsh" -c lab -f lines --keep-going >out 2>err
+	one_done 'no line of a script goes to the server before'
+	"$rpcsh" -c lab -f - --keep-going <lines >out 2>err
+	one_done 'nor one of standard input'
+	printf ':connect tls://%s\n' "$none" >lines
+	printf 'tell tag:=1\n:source lines\ntell tag:=2\n' >outer
+	"$rpcsh" -c lab -f outer --keep-going >out 2>err
+	one_done 'nor one behind :source'
+}
+
+# Nor do lines that were there before it was known.
+pasted() {
+	fresh
+	enter ":connect $here"
+	fresh
+	printf ':connect tls://%s\rtell tag:=2\r' "$none" >lines
+	term load-buffer -b lines lines
+	term paste-buffer -t t -b lines
+	until_ok last_has ' offline> *$'
+	said "^rpcsh: not with $here any more, .*:connect $here leads back" \
+		'where more was pasted it is left'
+	[ "$(screen -J | grep -c "^rpcsh: tls://$none: ")" -eq 2 ] &&
+		! on_screen '"tag"'
+	result $? 'and the line pasted fails'
+	fresh
+	enter ":connect $here"
+	said "^rpcsh: connected to $here" 'the way back'
+	fresh
+	printf ':connect tls://%s\recho tag' "$none" >lines
+	term load-buffer -b lines lines
+	term paste-buffer -t t -b lines
+	until_ok last_has ' offline> echo tag$'
+	result $? 'nor half a line'
+	keys C-u
+	enter ":connect $here"
+	fresh
+	printf ':connect tls://%s\n' "$none" >lines
+	enter ':source lines'
+	until_ok last_has ' offline> *$'
+	result $? 'nor what is behind a script'
+}
+
 main() {
 	certificates
 	check 'another server' start 1 --listen tls:127.0.0.1:0 -k mallory \
@@ -70,12 +123,14 @@ main() {
 	"$rpcsh" ctx add lab "server=$here" certs=certs key=alice \
 		trust=strict --quiet
 	"$rpcsh" -c lab --trust accept-new tell >out 2>err
+	in_scripts
 	term new-session -d -x 100 -y 24 -s t "env -i HOME=$tmp TMPDIR=$tmp \
 	    TERM=screen-256color LC_ALL=C.UTF-8 PAGER= PATH=$PATH \
 	    ASAN_OPTIONS=${ASAN_OPTIONS-} $rpcsh -c lab; echo END-\$?; cat"
 	at 'tls strict' 'a shell'
 	away
 	strange
+	pasted
 	term kill-server
 	stop >/dev/null
 	plan
