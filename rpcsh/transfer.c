@@ -312,14 +312,6 @@ is_late(const struct transfer *x, enum rk_err ended)
 	return target_is_late(x->timeout, took);
 }
 
-static int
-nearer(int a, int b)
-{
-	if (a < 0 || b < 0)
-		return a < 0 ? b : a;
-	return a < b ? a : b;
-}
-
 enum rk_err
 transfer_wait(struct transfer *x, int fd, short what)
 {
@@ -332,7 +324,8 @@ transfer_wait(struct transfer *x, int fd, short what)
 
 	for (;;) {
 		p[0].revents = 0;
-		if (poll(p, 2, nearer(rk_client_wait_ms(c), time_left(x))) <
+		if (poll(p, 2,
+		        patience_sooner(rk_client_wait_ms(c), time_left(x))) <
 		        0 &&
 		    errno != EINTR)
 			return transfer_local(x, RK_EIO, errno, "cannot wait");
