@@ -77,6 +77,7 @@ main() {
 	loses 40x10 approve --once
 	keys q
 	ends 0 'quit'
+	term kill-server
 	stop >/dev/null
 	result $? 'rpcd stops with 0'
 	plan
