@@ -83,6 +83,17 @@ dialog_close(struct ui *ui)
 		drop(d);
 }
 
+bool
+dialog_over(struct ui *ui)
+{
+	struct dialog *d = ui->dialog;
+
+	if (d == NULL || d->is_over == NULL || !d->is_over(ui, d))
+		return false;
+	dialog_close(ui);
+	return true;
+}
+
 static void
 finish(struct ui *ui, int button)
 {
@@ -204,8 +215,11 @@ void
 dialog_key(struct ui *ui, uint32_t key)
 {
 	struct dialog *d = ui->dialog;
-	bool held = is_held(ui, d, key);
+	bool held;
 
+	if (dialog_over(ui))
+		return; /* the key was for what is gone */
+	held = is_held(ui, d, key);
 	if (key == TK_ESC)
 		finish(ui, -1);
 	else if (key == TK_DOWN || key == TK_PGDN || key == TK_UP ||

@@ -30,6 +30,9 @@ struct dialog {
 	 * the terminal has become narrow, or is so no more; or NULL. */
 	void (*fill)(struct ui *ui, struct dialog *d);
 	bool filled, narrow;
+	/* Is it the question no more, by what has come meanwhile?  Who says so
+	 * to the person as well; or NULL. */
+	bool (*is_over)(struct ui *ui, const struct dialog *d);
 	/* So many lines of the body must have been on the screen, from the
 	 * first on, before anything is decided: what they were broken into as
 	 * it was drawn, how much of that was seen, and whether all. */
@@ -80,6 +83,9 @@ void dialog_must(struct dialog *d);
 /* Have a line for a note, that has this text. */
 void dialog_note(struct dialog *d, const char *text);
 void dialog_close(struct ui *ui);
+/* Close what is the question no more, before it is drawn or answered; true:
+ * that was so. */
+bool dialog_over(struct ui *ui);
 void dialog_key(struct ui *ui, uint32_t key);
 /* Part of a text that is pasted; false: there is no line for it. */
 bool dialog_paste(struct dialog *d, uint32_t key);

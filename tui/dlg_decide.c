@@ -208,6 +208,19 @@ fill_new(struct ui *ui, struct dialog *d)
 	    "Later changes nothing. Reject is remembered; undo with u.");
 }
 
+/* As the daemon has it, paused or not: for a changed key this asks, and offers,
+ * the wrong thing. */
+static bool
+is_changed(struct ui *ui, const struct dialog *d)
+{
+	const struct model_key *k = model_key(ui->conf.model, d->fp);
+
+	if (k == NULL || k->state != KEY_CHANGED || d->key.state == KEY_CHANGED)
+		return false;
+	ui_say(ui, ROLE_WAIT, "the key CHANGED meanwhile; nothing was decided");
+	return true;
+}
+
 static void
 decide_new(struct ui *ui, const struct model_key *k)
 {
@@ -219,6 +232,7 @@ decide_new(struct ui *ui, const struct model_key *k)
 	if (d == NULL)
 		return;
 	d->fill = fill_new;
+	d->is_over = is_changed;
 	dialog_note(d, k->note);
 }
 

@@ -539,6 +539,7 @@ ui_draw(struct ui *ui)
 	int rows = term_rows(ui->term), cols = term_cols(ui->term);
 	struct box body;
 
+	(void)dialog_over(ui);
 	term_erase(ui->term);
 	if (ui_tiny(ui)) {
 		draw_small(ui);

@@ -53,11 +53,40 @@ loses() { # SIZE VERB...
 	keys Escape
 }
 
+# Another key of her name is approved while she is asked about: what was asked
+# is the question no more, once her program tries again.
+changes() {
+	term resize-window -t t -x 80 -y 24
+	whole 24 'a whole screen again'
+	comes mallory
+	comes twin
+	until_ok stands mallory new
+	result $? 'mallory waits'
+	until_ok stands twin new
+	result $? 'so does one more of her name'
+	find_key mallory
+	keys Enter
+	shows 'Decide: new client' 'Enter asks about a new client'
+	ctl trust approve "$(fingerprint twin)" >out 2>err
+	result $? 'the other one is approved'
+	comes mallory
+	until_ok stands mallory changed
+	result $? 'so mallory is a changed one'
+	shows 'CHANGED meanwhile' 'that is told'
+	hides 'Decide: new client' 'the question is gone'
+	keys a
+	shows 'the key CHANGED: Enter' 'a approves nothing'
+	stands mallory changed
+	result $? 'she is a changed one still'
+}
+
 main() {
 	mark=0
 	certificates
 	"$selfy" -k changed -e alice@example.org -nopass >out 2>err
 	result $? 'another key with the name of alice'
+	"$selfy" -k twin -e mallory@example.org -nopass >out 2>err
+	result $? 'and one with that of mallory'
 	install -m 600 /dev/null known
 	printf 'listen = tls:127.0.0.1:0\nadmin = %s\ntrust = ask\n' \
 		"$tmp/admin" >tui.conf
@@ -75,6 +104,7 @@ main() {
 	shows 'WAITING (2)' 'both are on the screen'
 	loses 80x24 reject
 	loses 40x10 approve --once
+	changes
 	keys q
 	ends 0 'quit'
 	term kill-server
