@@ -208,7 +208,8 @@ try_folder(const char *path, struct rk_error *err)
 		return err_set(err, RK_ENOENT, "%s: not a folder", shown);
 	if (st.st_uid != 0 && geteuid() != 0 && st.st_uid != geteuid())
 		return err_set(err, RK_EMODE, "%s: belongs to others", shown);
-	if ((st.st_mode & S_IWOTH) != 0 && (st.st_mode & S_ISVTX) == 0)
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0 &&
+	    (st.st_mode & S_ISVTX) == 0)
 		return err_set(
 		    err, RK_EMODE, "%s: can be changed by others", shown);
 	return access(dir, W_OK | X_OK) == 0

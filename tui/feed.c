@@ -352,8 +352,8 @@ on_connected(struct rk_client *c, void *arg)
 {
 	struct feed *f = arg;
 
-	(void)c;
-	f->open = true;
+	f->failed = feed_refuses(f->conf.model, &f->at, c);
+	f->open = !f->failed;
 	ask(f, ASK_STATUS);
 }
 

@@ -63,6 +63,9 @@ size_t feed_wish_conns(struct model *m, int64_t *maps_ms, int64_t asked_ms,
 /* feed_why.c: offline, for this reason; of a dial or call that failed, in the
  * words of all programs. */
 void feed_trouble(struct model *m, const char *text);
+/* Is it another user who answers?  Then nothing is asked, and it is told. */
+bool feed_refuses(
+    struct model *m, const struct admin_at *at, struct rk_client *c);
 void feed_lost(
     struct model *m, const struct admin_at *at, const struct rk_error *why);
 /* Nobody decides about keys any more: none of what the method would list. */

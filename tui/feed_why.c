@@ -12,6 +12,18 @@ feed_trouble(struct model *m, const char *text)
 	(void)str_copy(m->trouble, sizeof(m->trouble), text);
 }
 
+bool
+feed_refuses(struct model *m, const struct admin_at *at, struct rk_client *c)
+{
+	struct rk_error err;
+
+	if (admin_may_answer(at, c, &err))
+		return false;
+	rk_client_shutdown(c);
+	feed_trouble(m, err.text);
+	return true;
+}
+
 void
 feed_lost(
     struct model *m, const struct admin_at *at, const struct rk_error *why)

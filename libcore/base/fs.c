@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -224,6 +226,49 @@ enum rk_err
 fs_read_fd(int fd, size_t max, struct buf *b, struct rk_error *err)
 {
 	return read_to_buf(fd, "input", max, b, err);
+}
+
+/* The folder that a path's last part is in. */
+static enum rk_err
+parent_of(const char *path, char dir[PATH_MAX], struct rk_error *err)
+{
+	const char *slash = strrchr(path, '/');
+	size_t len;
+
+	(void)str_copy(dir, PATH_MAX, ".");
+	if (slash == NULL)
+		return RK_OK;
+	len = slash == path ? 1 : (size_t)(slash - path);
+	if (len >= PATH_MAX)
+		return err_set(err, RK_EIO, "path is too long");
+	memcpy(dir, path, len);
+	dir[len] = '\0';
+	return RK_OK;
+}
+
+enum rk_err
+fs_check_parent(const char *path, const char *what, struct rk_error *err)
+{
+	char name[80];
+	char dir[PATH_MAX];
+	struct stat st;
+	enum rk_err r;
+
+	if ((r = parent_of(path, dir, err)) != RK_OK)
+		return r;
+	if (stat(dir, &st) != 0)
+		return fs_fail(err, errno, dir);
+	str_escape(name, sizeof(name), dir);
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return err_set(err, RK_EMODE,
+		    "%s: this directory of a %s belongs to another user", name,
+		    what);
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0 &&
+	    (st.st_mode & S_ISVTX) == 0)
+		return err_set(err, RK_EMODE,
+		    "%s: others can replace the %s in here, chmod go-w %s",
+		    name, what, name);
+	return RK_OK;
 }
 
 enum rk_err

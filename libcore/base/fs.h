@@ -22,6 +22,13 @@ enum fs_check {
  */
 RK_MUST enum rk_err fs_open(const char *path, unsigned checks, int *fd,
     struct stat *st, struct rk_error *err);
+/*
+ * May nobody but us and root put another file in the place of this one?  Its
+ * folder is ours or root's, and others do not write there, or it is sticky, as
+ * /tmp.  `what` it is, for the text.  RK_EMODE, and as fs_fail().
+ */
+RK_MUST enum rk_err fs_check_parent(
+    const char *path, const char *what, struct rk_error *err);
 /* Read a whole file of at most max bytes to b (appended).  As fs_open(), and
  * RK_ETOOBIG. */
 RK_MUST enum rk_err fs_read(const char *path, unsigned checks, size_t max,

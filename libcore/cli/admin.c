@@ -297,6 +297,54 @@ admin_fail(const struct admin_at *at, const struct rk_error *err,
 	    out, t.code, t.text, t.advice[0] != '\0' ? t.advice : NULL);
 }
 
+/* ---- who answers there ---- */
+
+/* The folder of a socket, if none but its owner may put another one there. */
+static bool
+owns_place(const char *path, uid_t uid)
+{
+	char dir[PATH_LEN];
+	char *slash;
+	struct stat st;
+
+	(void)str_copy(dir, sizeof(dir), path);
+	slash = strrchr(dir, '/');
+	if (slash == NULL)
+		(void)str_copy(dir, sizeof(dir), ".");
+	else
+		slash[slash == dir ? 1 : 0] = '\0';
+	return stat(dir, &st) == 0 && st.st_uid == uid &&
+	       (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+/*
+ * What is asked there, a daemon must hear and nobody else: in a folder where
+ * others write, one of them may have put his own socket in its place.  So it is
+ * root's, ours, or of the user whose folder it is, as /run/rpcd is rpcd's.
+ */
+bool
+admin_may_answer(
+    const struct admin_at *at, const struct rk_client *c, struct rk_error *err)
+{
+	char shown[400], name[NAME_MAX_LEN];
+	uint32_t uid;
+
+	(void)str_escape(shown, sizeof(shown), at->path);
+	if (!rk_client_server_uid(c, &uid)) {
+		(void)err_set(err, RK_EDENIED,
+		    "%s: the system does not say who answers there", shown);
+		return false;
+	}
+	if (uid == 0 || uid == geteuid() || owns_place(at->path, uid))
+		return true;
+	user_name(uid, name);
+	(void)err_set(err, RK_EDENIED,
+	    "%s: %s answers there, who is neither root, nor you, nor the owner "
+	    "of a folder where nobody else writes",
+	    shown, name);
+	return false;
+}
+
 /* ---- reaching it ---- */
 
 int
@@ -334,7 +382,8 @@ admin_dial(const struct admin_at *at, const struct rk_client_conf *conf,
 	own.url = url;
 	if (rk_client_new(&own, client, &err) != RK_OK)
 		return out_error(out, &err, NULL);
-	if (rk_client_connect(*client, &err) == RK_OK)
+	if (rk_client_connect(*client, &err) == RK_OK &&
+	    admin_may_answer(at, *client, &err))
 		return 0;
 	rk_client_free(*client);
 	*client = NULL;

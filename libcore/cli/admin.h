@@ -43,8 +43,12 @@ int admin_fail(const struct admin_at *at, const struct rk_error *err,
  * path_admin() finds.  What goes wrong is told; the exit status. */
 int admin_look(struct admin_at *at, const struct args *a, const char *program,
     const struct out *out);
-/* A client of it, connected; its url is not `conf`'s.  The exit status, and
- * what goes wrong told. */
+/* Is it the daemon's, or may another user have put it there?  Of a client that
+ * is connected, before anything is asked; RK_EDENIED. */
+bool admin_may_answer(
+    const struct admin_at *at, const struct rk_client *c, struct rk_error *err);
+/* A client of it, connected, and to whom we may trust with what is asked; its
+ * url is not `conf`'s.  The exit status, and what goes wrong told. */
 int admin_dial(const struct admin_at *at, const struct rk_client_conf *conf,
     const struct out *out, struct rk_client **client);
 

@@ -337,6 +337,7 @@ on_dialed(int fd, const struct rk_error *why, void *arg)
 		client_lost(c, NULL, why);
 		return;
 	}
+	client_note_server(c, fd);
 	if ((r = open_session(c, fd)) != RK_OK) {
 		(void)err_set(&err, r, "%s: %s", c->url_text, rk_err_text(r));
 		client_lost(c, NULL, &err);

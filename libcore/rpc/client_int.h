@@ -123,8 +123,10 @@ struct rk_client {
 	struct psk_conf psk;          /* without keys: there is no such layer */
 	struct sess_layer_conf sess;  /* without a key: there are no sessions */
 	uint8_t nonce[UDP_NONCE_LEN]; /* that it knocks with */
-	bool fds_used;                /* those of an URL are there once */
-	struct tls_ctx *tls;          /* the target's */
+	bool server_known;            /* its uid, at a local socket */
+	uid_t server_uid;
+	bool fds_used;       /* those of an URL are there once */
+	struct tls_ctx *tls; /* the target's */
 	struct client_targets targets;
 	struct client_again again;
 	struct dial *dial;
@@ -224,6 +226,8 @@ void client_sess_init(struct rk_client *c);
 /* RK_EINVAL: nobody to be, or nobody to believe. */
 RK_MUST enum rk_err client_sess_check(
     const struct rk_client *c, const char *text, struct rk_error *err);
+/* Whose is the other end of a local socket? */
+void client_note_server(struct rk_client *c, int fd);
 /* Connected as they are; once. */
 RK_MUST enum rk_err client_fds_start(struct rk_client *c, struct rk_error *err);
 

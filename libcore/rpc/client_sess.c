@@ -1,7 +1,9 @@
-/* A client's part in sessions: who it is, whom it believes, descriptors. */
+/* A client's part in sessions: who it is, whom it believes, descriptors; and
+ * who serves a local socket. */
 #include "rpc/client_int.h"
 
 #include "base/error.h"
+#include "net/sock.h"
 #include "trust/ident.h"
 
 void
@@ -47,4 +49,22 @@ client_fds_start(struct rk_client *c, struct rk_error *err)
 	if (r == RK_OK && (r = client_open_session(c, top)) != RK_OK)
 		(void)err_set(err, r, "%s: %s", c->url_text, rk_err_text(r));
 	return r;
+}
+
+/* ---- local sockets ---- */
+
+void
+client_note_server(struct rk_client *c, int fd)
+{
+	c->server_known =
+	    addr_is_unix(c->url.scheme) && sock_peer_uid(fd, &c->server_uid);
+}
+
+bool
+rk_client_server_uid(const struct rk_client *c, uint32_t *uid)
+{
+	if (c->state != CLIENT_OPEN || !c->server_known)
+		return false;
+	*uid = c->server_uid;
+	return true;
 }

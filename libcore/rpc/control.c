@@ -3,6 +3,7 @@
 
 #include "base/container.h"
 #include "base/error.h"
+#include "base/fs.h"
 #include "base/str.h"
 
 #include <assert.h>
@@ -51,6 +52,9 @@ listen_at(struct control_end *e, const struct control_place *p,
 		return err_set(err, RK_EINVAL,
 		    "control: a socket needs an absolute path that is short");
 	(void)snprintf(url, sizeof(url), "unix://%s", p->path);
+	/* Who can put another socket there answers those who steer us. */
+	if ((r = fs_check_parent(p->path, "control socket", err)) != RK_OK)
+		return r;
 	if ((r = rk_server_listen(e->server, url, NULL, err)) != RK_OK ||
 	    group == NULL)
 		return r;

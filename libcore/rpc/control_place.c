@@ -2,6 +2,7 @@
 #include "rpc/control_int.h"
 
 #include "base/error.h"
+#include "base/fs.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -101,5 +102,5 @@ control_check_fd(int fd, bool *for_group, struct rk_error *err)
 		    str_escape(shown, sizeof(shown), a.sun_path),
 		    (unsigned)st.st_mode & 07777);
 	*for_group = (st.st_mode & S_IWGRP) != 0;
-	return RK_OK;
+	return fs_check_parent(a.sun_path, "control socket", err);
 }

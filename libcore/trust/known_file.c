@@ -28,40 +28,6 @@ to_ms(const struct timespec *ts)
 	return (int64_t)ts->tv_sec * 1000 + ts->tv_nsec / 1000000;
 }
 
-/* Whoever may replace the file in its directory may write it. */
-static enum rk_err
-check_parent(const char *path, struct rk_error *err)
-{
-	const char *slash = strrchr(path, '/');
-	char name[NAME_TEXT / 2];
-	char dir[PATH_MAX] = ".";
-	size_t len;
-	struct stat st;
-
-	if (slash != NULL) {
-		len = slash == path ? 1 : (size_t)(slash - path);
-		if (len >= sizeof(dir))
-			return err_set(err, RK_EIO, "path is too long");
-		memcpy(dir, path, len);
-		dir[len] = '\0';
-	}
-	if (stat(dir, &st) != 0)
-		return fs_fail(err, errno, dir);
-	str_escape(name, sizeof(name), dir);
-	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return err_set(err, RK_EMODE,
-		    "%s: this directory of a known-keys file belongs to "
-		    "another user",
-		    name);
-	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0 &&
-	    (st.st_mode & S_ISVTX) == 0)
-		return err_set(err, RK_EMODE,
-		    "%s: others can replace the known-keys file in here, "
-		    "chmod go-w %s",
-		    name, name);
-	return RK_OK;
-}
-
 static enum rk_err
 lock_file(int fd, int how, uint64_t end, const char *name, struct rk_error *err)
 {
@@ -195,7 +161,7 @@ known_open(const char *path, int how, unsigned wait_ms, int *fd,
 	str_escape(name, sizeof(name), path);
 	if ((r = open_file(path, name, how, wait_ms, fd, st, err)) != RK_OK)
 		return r;
-	if ((r = check_parent(path, err)) != RK_OK) {
+	if ((r = fs_check_parent(path, "known-keys file", err)) != RK_OK) {
 		known_close(*fd);
 		*fd = -1;
 	}

@@ -123,6 +123,74 @@ passed_in() {
 	rm -f admin other
 }
 
+# ---- who may be at the other end ----
+
+# As another user: listens at PATH, says so, then how many bytes came.
+fake() { # PATH
+	python3 - "$1" >fake.out 2>fake.err <<'END' &
+import os, socket, sys
+os.umask(0)
+s = socket.socket(socket.AF_UNIX)
+os.chdir(os.path.dirname(sys.argv[1]))
+os.setresgid(65534, 65534, 65534)
+os.setresuid(65534, 65534, 65534)
+s.bind(os.path.basename(sys.argv[1]))
+s.listen()
+print('ready', flush=True)
+c = s.accept()[0]
+c.settimeout(30)
+try:
+    got = c.recv(65536)
+except OSError:
+    got = b''
+print('got', len(got), flush=True)
+c.close()
+END
+	fake=$!
+	daemons="$daemons $fake"
+	until_ok grep -q '^ready' fake.out
+}
+
+# asked_of TEXT COMMAND...: that is refused, and nothing went to the fake.
+asked_of() {
+	text=$1
+	shift
+	rm -f open/admin
+	check "another user's socket" fake "$tmp/open/admin"
+	want 6 "$text" "$@"
+	has err '/open/admin: .* answers there, who is neither root' 'says why'
+	wait "$fake"
+	has fake.out '^got 0$' 'and tells it nothing'
+}
+
+other_end() {
+	mkdir -p open
+	chmod 0777 open
+	conf "$tmp/open/admin"
+	want 1 'a folder where others may put theirs' \
+		timeout 10 "$rpcd" -f a.conf
+	has err 'others can replace the control socket in here, chmod go-w' \
+		'says so'
+	if [ "$(id -u)" != 0 ]; then
+		ok 'another user there # skip not root'
+		return
+	fi
+	chmod 711 "$tmp"
+	asked_of 'rpcd ctl' "$rpcd" ctl --socket "$tmp/open/admin" status
+	asked_of 'rpctui' "$BUILD_DIR/bin/rpctui" --socket "$tmp/open/admin" \
+		--once
+	# As rpcd is of its /run/rpcd.
+	rm -f open/admin
+	chown 65534 open
+	chmod 0750 open
+	check 'the owner of the folder' fake "$tmp/open/admin"
+	want 4 'is asked' "$rpcd" ctl --socket "$tmp/open/admin" status
+	wait "$fake"
+	has fake.out '^got [1-9]' 'by root, too'
+	chmod 700 "$tmp"
+	rm -rf open
+}
+
 # ---- keys ----
 
 gone() {
@@ -162,6 +230,7 @@ keys() {
 checked
 group
 passed_in
+other_end
 "$selfy" -ca -nopass >out 2>err &&
 	"$selfy" -k node -nopass >>out 2>>err &&
 	"$selfy" -k bob -e bob@example.org -nopass >>out 2>>err

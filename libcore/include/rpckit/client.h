@@ -192,6 +192,9 @@ RK_API enum rk_err rk_client_process(struct rk_client *c);
 
 /* The server as it has proven itself; NULL when not connected. */
 RK_API const struct rk_peer *rk_client_peer(const struct rk_client *c);
+/* As whom does the server at the other end of a unix:// socket listen?  False:
+ * it is not known. */
+RK_API bool rk_client_server_uid(const struct rk_client *c, uint32_t *uid);
 
 /*
  * Ask the server which keys will follow its own.  fn is called exactly once,
