@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const struct rk_bytes nothing;
-
 int
 ctl_join_fp(
     const struct ctl_wish *w, size_t from, size_t n, char dst[CTL_WHO_LEN])
@@ -52,16 +50,78 @@ is_rejected(const struct rk_value *v)
 	return strcmp(state, "rejected") == 0 || strcmp(state, "revoked") == 0;
 }
 
-/* The `keys` of an answer, writable: the document is ours. */
-static struct rk_value *
-keys_of(struct rk_value_doc *doc)
+/* A list that came in several answers, whose items are theirs. */
+struct pages {
+	struct rk_value_doc **docs;
+	size_t n;
+	struct rk_value list;
+	uint64_t left_out;
+};
+
+static void
+free_pages(struct pages *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		rk_value_free(p->docs[i]);
+	free(p->docs);
+	free(p->list.u.list.items);
+}
+
+/* Takes doc.  False: it is nothing more, as one of a daemon that is older and
+ * knows of no parts. */
+static enum rk_err
+add_page(struct pages *p, struct rk_value_doc *doc, bool *more)
 {
 	const struct rk_value *root = rk_value_root(doc);
 	const struct rk_value *keys = rk_value_get(root, "keys");
+	uint32_t have = p->list.u.list.count, n = ctl_len(keys);
+	struct rk_value_doc **docs =
+	    realloc(p->docs, (p->n + 1) * sizeof(struct rk_value_doc *));
+	struct rk_value *items;
 
-	if (keys == NULL || keys->kind != RK_ARRAY)
-		return NULL;
-	return &rk_value_root(doc)->u.list.items[keys - root->u.list.items];
+	*more = false;
+	if (docs == NULL) {
+		rk_value_free(doc);
+		return RK_ENOMEM;
+	}
+	p->docs = docs;
+	p->docs[p->n++] = doc;
+	if (ctl_number(root, "from") != have)
+		return RK_OK;
+	p->left_out = ctl_number(root, "left_out");
+	if (n == 0)
+		return RK_OK;
+	items = realloc(
+	    p->list.u.list.items, ((size_t)have + n) * sizeof(struct rk_value));
+	if (items == NULL)
+		return RK_ENOMEM;
+	memcpy(items + have, keys->u.list.items, n * sizeof(*items));
+	p->list.u.list.items = items;
+	p->list.u.list.count = have + n;
+	*more = p->left_out > 0;
+	return RK_OK;
+}
+
+/* All of it, as far as the daemon tells it. */
+static int
+fetch_keys(struct ctl *c, const char *method, struct pages *p)
+{
+	struct rk_value_doc *doc;
+	bool more = true;
+	int status = 0;
+
+	*p = (struct pages){ .list = { .kind = RK_ARRAY } };
+	while (status == 0 && more) {
+		const struct ctl_pair from =
+		    CTL_NUMBER("from", p->list.u.list.count);
+
+		status = ctl_ask(
+		    c, method, &from, p->list.u.list.count == 0 ? 0 : 1, &doc);
+		if (status == 0 && add_page(p, doc, &more) != RK_OK)
+			status =
+			    out_fail(&c->out, RK_ENOMEM, "out of memory", NULL);
+	}
+	return status;
 }
 
 static int
@@ -69,28 +129,24 @@ show_list(const struct ctl_wish *w)
 {
 	const char *state = args_text(w->ctl->a, "state", "");
 	const char *method = "_.trust";
-	struct rk_value_doc *doc;
-	struct rk_value *keys;
-	uint64_t out;
+	struct pages pages;
 	int status;
 
 	if (strcmp(state, "waiting") == 0)
 		method = "_.pending";
 	else if (strcmp(state, "known") == 0)
 		method = "_.known";
-	if ((status = ctl_call(w->ctl, method, nothing, &doc, NULL)) != 0)
-		return status;
-	keys = keys_of(doc);
-	if (keys != NULL && strcmp(state, "rejected") == 0)
-		sift(keys, is_rejected);
-	status = ctl_list(w->ctl, keys,
-	    w->ctl->out.form == OUT_PLAIN ? CTL_KEYS_PLAIN : CTL_KEYS);
-	out = ctl_number(rk_value_root(doc), "left_out");
-	if (status == 0 && out != 0)
+	status = fetch_keys(w->ctl, method, &pages);
+	if (status == 0 && strcmp(state, "rejected") == 0)
+		sift(&pages.list, is_rejected);
+	if (status == 0)
+		status = ctl_list(w->ctl, &pages.list,
+		    w->ctl->out.form == OUT_PLAIN ? CTL_KEYS_PLAIN : CTL_KEYS);
+	if (status == 0 && pages.left_out != 0)
 		out_warn(&w->ctl->out,
 		    "%" PRIu64 " more are left out: too many for one answer",
-		    out);
-	rk_value_free(doc);
+		    pages.left_out);
+	free_pages(&pages);
 	return status;
 }
 
@@ -145,7 +201,7 @@ pick(const struct ctl_wish *w, const struct rk_value *keys, const char *who,
 {
 	char fp[RK_FP_LEN];
 
-	for (uint32_t i = 0; keys != NULL && i < keys->u.list.count; i++) {
+	for (uint32_t i = 0; i < keys->u.list.count; i++) {
 		const struct rk_value *v = &keys->u.list.items[i];
 
 		(void)ctl_text(v, "fingerprint", fp, sizeof(fp));
@@ -166,15 +222,15 @@ show_one(const struct ctl_wish *w)
 {
 	static const char *const methods[] = { "_.trust", "_.known" };
 	const struct rk_value *found = NULL;
-	struct rk_value_doc *doc = NULL;
+	struct pages pages = { .n = 0 };
 	char who[CTL_WHO_LEN];
 	int status = ctl_join_fp(w, 0, w->n, who);
 
 	for (size_t i = 0; i < 2 && status == 0 && found == NULL; i++) {
-		rk_value_free(doc);
-		status = ctl_call(w->ctl, methods[i], nothing, &doc, NULL);
+		free_pages(&pages);
+		status = fetch_keys(w->ctl, methods[i], &pages);
 		if (status == 0)
-			status = pick(w, keys_of(doc), who, &found);
+			status = pick(w, &pages.list, who, &found);
 	}
 	if (status == 0 && found == NULL)
 		status = out_fail(&w->ctl->out, RK_ENOENT, "no such key",
@@ -185,7 +241,7 @@ show_one(const struct ctl_wish *w)
 		status = ctl_plain(&w->ctl->out, found);
 	else if (status == 0)
 		show_entry(w->ctl, found);
-	rk_value_free(doc);
+	free_pages(&pages);
 	return status;
 }
 

@@ -273,8 +273,51 @@ control_on_unlock(struct rk_call *call, void *arg)
 
 struct rows {
 	struct rk_trust *trust; /* whose entries they are */
+	uint64_t from;          /* the row that is the answer's first */
+	uint64_t at;            /* the next one's number */
 	struct kv_rows all;
 };
+
+/* {from: rows that were answered before}, or nothing. */
+static enum rk_err
+read_from(struct rk_bytes p, uint64_t *from)
+{
+	struct gp_reader g = { p.ptr, p.ptr + p.len };
+	struct rk_str key;
+	uint32_t n = 0;
+
+	*from = 0;
+	if (p.len > 0 && control_get_map(&g, &n) != RK_OK)
+		return RK_EPROTO;
+	for (; n > 0; n--) {
+		if (gp_get_key(&g, &key) != RK_OK || !str_is(key, "from") ||
+		    gp_get_uint(&g, from) != RK_OK)
+			return RK_EPROTO;
+	}
+	return RK_OK;
+}
+
+/* False: it was answered, no. */
+static bool
+begin_rows(struct rk_call *call, struct rk_trust *trust, struct rows *s)
+{
+	*s = (struct rows){ .trust = trust };
+	if (read_from(rk_call_payload(call), &s->from) != RK_OK) {
+		control_refuse(call, RK_EINVAL,
+		    "it takes {from: rows that were answered before}, or "
+		    "nothing");
+		return false;
+	}
+	kv_rows_begin(&s->all);
+	return true;
+}
+
+/* Is the next row one of an answer before? */
+static bool
+is_before(struct rows *s)
+{
+	return s->at++ < s->from;
+}
 
 static void
 answer_rows(struct rk_call *call, struct rk_trust *trust, struct rows *s)
@@ -283,8 +326,10 @@ answer_rows(struct rk_call *call, struct rk_trust *trust, struct rows *s)
 	struct kv k = { .b = &b, .r = s->all.k.r };
 
 	buf_init(&b, RK_PAYLOAD_MAX);
-	kv_map(&k, 5);
+	kv_map(&k, s->from == 0 ? 5 : 6);
 	put_list(&k, trust, 0);
+	if (s->from != 0)
+		kv_pair_uint(&k, "from", s->from);
 	kv_pair_uint(&k, "left_out", s->all.left_out);
 	kv_text(&k, "keys");
 	kv_array(&k, s->all.n);
@@ -301,6 +346,8 @@ put_row(struct rows *s, const struct rk_ask_entry *given, bool listed)
 	struct rk_ask_entry e = *given;
 	size_t before = buf_len(&s->all.b);
 
+	if (is_before(s))
+		return;
 	if (listed)
 		e.status = RK_ASK_REVOKED;
 	kv_map(&s->all.k, CONTROL_ENTRY_PAIRS + (listed ? 1 : 0));
@@ -346,14 +393,13 @@ answer_entries(struct rk_call *call, void *arg, bool all)
 	struct rows s;
 	size_t n;
 
-	if (trust == NULL)
+	if (trust == NULL || !begin_rows(call, trust, &s))
 		return;
 	if (rk_trust_entries(trust, &e, &n) != RK_OK) {
+		buf_fini(&s.all.b);
 		control_refuse(call, RK_ENOMEM, "out of memory");
 		return;
 	}
-	kv_rows_begin(&s.all);
-	s.trust = trust;
 	/* Those who wait come first: others are what is left out of a list
 	 * that is too long. */
 	put_entries(&s, c, e, n, true);
@@ -395,7 +441,7 @@ put_known(const char *fp, const char *emails, const char *host, void *arg)
 	const bool listed = control_crl_has(g->control, fp);
 	const uint32_t more = memo != NULL ? 5 + CONTROL_MEMO_PAIRS : 0;
 
-	if (s->all.k.r != RK_OK)
+	if (s->all.k.r != RK_OK || is_before(s))
 		return;
 	kv_map(&s->all.k, 4 + more + (listed ? 1 : 0));
 	kv_pair_text(&s->all.k, "state", listed ? "revoked" : "known");
@@ -425,14 +471,10 @@ control_on_known(struct rk_call *call, void *arg)
 	};
 	enum rk_err r;
 
-	if (trust == NULL)
+	if (trust == NULL || !begin_rows(call, trust, &g.rows))
 		return;
-	if ((r = policy_memos_new(trust, &g.memos, &err)) != RK_OK) {
-		control_refuse(call, r, err.text);
-		return;
-	}
-	kv_rows_begin(&g.rows.all);
-	r = policy_each_known(trust, put_known, &g, &err);
+	if ((r = policy_memos_new(trust, &g.memos, &err)) == RK_OK)
+		r = policy_each_known(trust, put_known, &g, &err);
 	policy_memos_free(g.memos);
 	if (r == RK_OK) {
 		answer_rows(call, trust, &g.rows);

@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <rpckit/value.h>
+
 #include "certs.h"
 #include "guestrig.h"
 #include "storerig.h"
@@ -320,6 +322,36 @@ put_many(size_t *len)
 	return arg;
 }
 
+/* The part that begins there has all the rest, if there is room for it. */
+static void
+tells_from(struct rk_client *v, unsigned from)
+{
+	const uint8_t arg[] = { 0x81, 0xa4, 'f', 'r', 'o', 'm', 0xcd,
+		(uint8_t)(from >> 8), (uint8_t)from };
+	const struct rk_request req = {
+		.method = "_.known", .payload = arg, .payload_len = sizeof(arg)
+	};
+	const struct rk_value *keys, *left, *begins;
+	struct rk_value_doc *doc;
+	struct rk_reply reply;
+	struct rk_error err;
+
+	assert_int_equal(rk_client_call(v, &req, &reply, &err), RK_OK);
+	assert_int_equal(
+	    rk_value_decode(reply.payload.ptr, reply.payload.len, &doc), RK_OK);
+	keys = rk_value_get(rk_value_root(doc), "keys");
+	left = rk_value_get(rk_value_root(doc), "left_out");
+	begins = rk_value_get(rk_value_root(doc), "from");
+	assert_int_equal(keys->u.list.count + left->u.u64, MANY - from);
+	assert_int_equal(keys->u.list.count == 0, from == MANY);
+	if (from == 0)
+		assert_null(begins);
+	else
+		assert_int_equal(begins->u.u64, from);
+	rk_value_free(doc);
+	rk_reply_free(&reply);
+}
+
 /* Of a long list it is not looked at all keys before anybody else is served. */
 static void
 serves_others(void **state)
@@ -346,6 +378,9 @@ serves_others(void **state)
 	rpcrig_turn(v, &b.n, 1);
 	assert_int_equal(b.code, RK_OK);
 	ctl_has(ctl_get(w, "_.status"), "\"known\":9900");
+	tells_from(w, 0);
+	tells_from(w, MANY - 7);
+	tells_from(w, MANY);
 	free(arg);
 	rk_client_free(v);
 	rk_client_free(w);
