@@ -93,15 +93,17 @@ main() {
 	printf 'known-clients = known\ntrust-wait = 10m\n' >>tui.conf
 	check 'rpcd starts' start 1 -f tui.conf --certs certs
 	check 'a terminal' terminal 80 24
-	begin "$rpctui --socket $tmp/admin" 'rpctui'
+	# It asks once an hour: what comes to the screen was pushed.
+	begin "$rpctui --every 1h --socket $tmp/admin" 'rpctui'
+	keys 2
+	shows 'WAITING (0)' 'nobody waits'
 	comes alice
 	comes changed
 	until_ok stands alice new
 	result $? 'a key waits'
 	until_ok stands changed new
 	result $? 'and one more with its name'
-	keys 2
-	shows 'WAITING (2)' 'both are on the screen'
+	shows 'WAITING (2)' 'both are pushed to the screen'
 	loses 80x24 reject
 	loses 40x10 approve --once
 	changes
