@@ -42,6 +42,16 @@ conf() {
 }
 
 # Both have seen the same; each says something else.
+# at_once VERB [WORD...]: one approves fp, and the other does that.
+at_once() {
+	verb=$1
+	shift
+	ctl trust approve "$fp" "$@" >out.1 2>err.1 &
+	one=$!
+	ctl trust "$verb" "$fp" "$@" >out.2 2>err.2 &
+	other=$!
+}
+
 two_people() {
 	fp=$(fingerprint mallory)
 	round=0
@@ -53,10 +63,7 @@ two_people() {
 		comes mallory
 		until_ok waits "$fp" || break
 		seen=$(ctl trust show "$fp" | sed -n 's/^version  //p')
-		ctl trust approve "$fp" --seen "$seen" >out.1 2>err.1 &
-		one=$!
-		ctl trust reject "$fp" --seen "$seen" >out.2 2>err.2 &
-		other=$!
+		at_once reject --seen "$seen"
 		! wait $one || won=$((won + 1))
 		! wait $other || won=$((won + 1))
 		told=$((told + $(cat err.1 err.2 | grep -c \
@@ -84,10 +91,7 @@ two_hurried() {
 		round=$((round + 1))
 		comes mallory
 		until_ok waits "$fp" || break
-		ctl trust approve "$fp" >out.1 2>err.1 &
-		one=$!
-		ctl trust reject "$fp" >out.2 2>err.2 &
-		other=$!
+		at_once reject
 		wait $one
 		wait $other
 		told=$((told + $(cat err.1 err.2 | grep -Ec \
@@ -105,10 +109,7 @@ both_approve() {
 	comes mallory
 	until_ok waits "$fp" || return
 	seen=$(ctl trust show "$fp" | sed -n 's/^version  //p')
-	ctl trust approve "$fp" --seen "$seen" >out.1 2>err.1 &
-	one=$!
-	ctl trust approve "$fp" --seen "$seen" >out.2 2>err.2 &
-	other=$!
+	at_once approve --seen "$seen"
 	won=0
 	! wait $one || won=$((won + 1))
 	! wait $other || won=$((won + 1))
