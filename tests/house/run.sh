@@ -74,6 +74,11 @@ for failure in 'exit 99' 'kill -SEGV $$' 'echo x >$TEST_TMP.report.1; exit 1' \
 	result $? "no other chance after: $failure"
 	ran a 1
 done
+remark='==7==Unable to get registers from thread 7.'
+ends '1 passed, 0 failed' 0 'a remark of the search for leaks' \
+	"a=echo '$remark' >\$TEST_TMP.report.1"
+ends '1 passed, 1 failed' 1 'a remark and a leak' \
+	"a=printf '%s\\n' '$remark' leak >\$TEST_TMP.report.1"
 tap='echo 1..2; echo ok 1; if [ -e seen ]; then echo ok 2; else
 	echo not ok 2; : >seen; fi'
 ends '2 passed, 0 failed' 0 'TAP' "tap=cd $PWD && { $tap; }"
