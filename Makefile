@@ -259,7 +259,8 @@ $(B)/test/test_no_memory $(B)/test/test_sess_no_memory: \
     RK_LDFLAGS += $(FAILMALLOC_LDFLAGS)
 $(B)/test/test_vault_memory: RK_LDFLAGS += $(FAILMALLOC_LDFLAGS) \
 	-Xlinker --wrap=sodium_malloc
-$(B)/test/test_known_raced: RK_LDFLAGS += -Xlinker --wrap=fstat
+$(B)/test/test_known_raced: RK_LDFLAGS += $(addprefix -Xlinker --wrap=, \
+	fstat fs_write_all)
 $(B)/test/test_vault_openssh: RK_LDFLAGS += -Xlinker --wrap=buf_put
 $(B)/test/test_quic_no_memory: RK_LDFLAGS += $(addprefix -Xlinker --wrap=, \
 	ngtcp2_conn_client_new_versioned ngtcp2_conn_server_new_versioned)

@@ -163,9 +163,10 @@ void known_close(int fd);
 RK_MUST enum rk_err known_enter(const char *path, struct known_hold *hold,
     unsigned wait_ms, int *fd, struct stat *st, struct rk_error *err);
 void known_leave(const struct known_hold *hold, int fd);
-/* Take back what was appended, of len bytes at most, unless somebody wrote
- * behind it; what cannot be is logged. */
-void known_cut(int fd, off_t old_size, size_t len, const char *name);
+/* Take back these lines, of which all or a part was just appended by `out`,
+ * opened for that: they are cut off or, where somebody wrote behind them, made
+ * comments.  in: the same file for reading.  What cannot be is logged. */
+void known_cut(int out, int in, const struct buf *lines, const char *name);
 
 /* ---- known_lock.c ---- */
 

@@ -251,20 +251,16 @@ known_find_remark(const struct buf *content, const char *text)
 	return 0;
 }
 
-/* Behind the last line, ended if it was not.  A chmod(2) waits for no lock, so
- * the mode is looked at once more. */
+/* A chmod(2) waits for no lock, so the mode is looked at once more. */
 static enum rk_err
-put_lines(struct edit *e, const struct buf *lines, struct rk_error *err)
+put_text(struct edit *e, const struct buf *text, struct rk_error *err)
 {
-	const size_t len = buf_len(&e->text);
 	struct stat now;
 	enum rk_err r;
 
 	if ((r = open_out(e, O_APPEND, err)) != RK_OK)
 		return r;
-	if ((len > 0 && buf_peek(&e->text)[len - 1] != '\n' &&
-	        fs_write_all(e->out, "\n", 1) != RK_OK) ||
-	    fs_write_all(e->out, buf_peek(lines), buf_len(lines)) != RK_OK ||
+	if (fs_write_all(e->out, buf_peek(text), buf_len(text)) != RK_OK ||
 	    fstat(e->out, &now) != 0)
 		r = err_sys(err, RK_EIO, errno, "%s", e->name);
 	else if ((now.st_mode & KNOWN_WRITE_BITS) == 0)
@@ -273,7 +269,26 @@ put_lines(struct edit *e, const struct buf *lines, struct rk_error *err)
 		r = sync_out(e, err);
 	/* RK_EAGAIN: they stand in a file that is gone. */
 	if (r != RK_OK && r != RK_EAGAIN)
-		known_cut(e->out, e->st.st_size, buf_len(lines) + 1, e->name);
+		known_cut(e->out, e->locked, text, e->name);
+	return r;
+}
+
+/* Behind the last line, ended if it was not. */
+static enum rk_err
+put_lines(struct edit *e, const struct buf *lines, struct rk_error *err)
+{
+	const size_t len = buf_len(&e->text);
+	struct buf text;
+	enum rk_err r = RK_OK;
+
+	buf_init(&text, KNOWN_FILE_MAX + 1);
+	if (len > 0 && buf_peek(&e->text)[len - 1] != '\n')
+		r = buf_put_str(&text, "\n");
+	if (r == RK_OK)
+		r = buf_put(&text, buf_peek(lines), buf_len(lines));
+	r = r == RK_OK ? put_text(e, &text, err)
+	               : err_set(err, r, "%s: %s", e->name, rk_err_text(r));
+	buf_fini(&text);
 	return r;
 }
 

@@ -332,20 +332,6 @@ format_entry(const struct known_entry *e, const struct known *k, struct buf *b)
 	return buf_put_str(b, "\n");
 }
 
-void
-known_cut(int fd, off_t old_size, size_t len, const char *name)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) == 0 &&
-	    (st.st_size == old_size ||
-	        (st.st_size > old_size && st.st_size <= old_size + (off_t)len &&
-	            ftruncate(fd, old_size) == 0 && fsync(fd) == 0)))
-		return;
-	log_event(RK_LOG_ERROR, "trust",
-	    "%s: refused lines could not be taken out again", name);
-}
-
 /*
  * Append the text, and look at the mode once more: chmod(2) waits for no lock,
  * so the file may have been locked between our look and our write.  What was
@@ -354,10 +340,9 @@ known_cut(int fd, off_t old_size, size_t len, const char *name)
  * other people's lines stay as they are.
  */
 static enum rk_err
-append(int fd, const struct buf *text, const char *name, struct stat *st,
-    struct rk_error *err)
+append(int fd, int locked, const struct buf *text, const char *name,
+    struct stat *st, struct rk_error *err)
 {
-	off_t old_size = st->st_size;
 	enum rk_err r;
 
 	r = fs_write_all(fd, buf_peek(text), buf_len(text));
@@ -378,7 +363,7 @@ append(int fd, const struct buf *text, const char *name, struct stat *st,
 		r = err_sys(err, RK_EIO, errno, "%s: cannot add a key", name);
 out:
 	if (r != RK_OK)
-		known_cut(fd, old_size, buf_len(text), name);
+		known_cut(fd, locked, text, name);
 	return r;
 }
 
@@ -415,10 +400,10 @@ insert_key(struct known *k, const uint8_t pub[RK_KEY_PUBLIC_LEN])
 	k->lines++;
 }
 
-/* The file is locked by us and holds what k says. */
+/* The file is locked by us, with this descriptor, and holds what k says. */
 static enum rk_err
 add_locked(const char *path, const char *name, const struct known_entry *e,
-    struct known *k, bool *added, struct rk_error *err)
+    int locked, struct known *k, bool *added, struct rk_error *err)
 {
 	struct stat st = k->stamp.st;
 	struct buf text;
@@ -439,7 +424,7 @@ add_locked(const char *path, const char *name, const struct known_entry *e,
 	known_hold_out(e->hold, path);
 	if ((r = open_append(path, &st, &fd, err)) != RK_OK)
 		goto out;
-	if ((r = append(fd, &text, name, &st, err)) != RK_OK)
+	if ((r = append(fd, locked, &text, name, &st, err)) != RK_OK)
 		goto out;
 	*added = true;
 	insert_key(k, e->pub);
@@ -489,7 +474,7 @@ add_once(const char *path, const char *name, const struct known_entry *e,
 	if (known_has(out, e->pub))
 		goto out;
 	if ((r = check_mails(out, name, e, err)) == RK_OK)
-		r = add_locked(path, name, e, out, added, err);
+		r = add_locked(path, name, e, fd, out, added, err);
 	if (r != RK_OK)
 		known_fini(out);
 out:
