@@ -211,6 +211,10 @@ RK_MUST enum rk_err known_take_back(const char *path, struct known_hold *hold,
 RK_MUST enum rk_err known_restore(const char *path, struct known_hold *hold,
     unsigned wait_ms, const struct buf *lines, bool *restored,
     struct rk_error *err);
+/* The same of lines that were made comments with this hold, by what nobody has
+ * decided then: also in a file that was locked meanwhile, or is full by now. */
+RK_MUST enum rk_err known_put_back(const char *path, struct known_hold *hold,
+    unsigned wait_ms, const struct buf *lines, struct rk_error *err);
 /* Append whole lines.  hold: may be NULL.  RK_ESTATE: the file is locked;
  * errors of known_read(). */
 RK_MUST enum rk_err known_append(const char *path, struct known_hold *hold,

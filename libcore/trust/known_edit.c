@@ -25,7 +25,14 @@ struct edit {
 	struct buf text;
 	int locked; /* descriptors */
 	int out;
+	bool anyway; /* whatever the file's mode is */
 };
+
+static bool
+is_locked(const struct edit *e, const struct stat *st)
+{
+	return (st->st_mode & KNOWN_WRITE_BITS) == 0 && !e->anyway;
+}
 
 static enum rk_err
 begin(struct edit *e, const char *path, struct known_hold *hold,
@@ -145,7 +152,7 @@ struct hiding {
 	const uint8_t (*keys)[RK_KEY_PUBLIC_LEN];
 	size_t n;
 	size_t hidden;
-	bool anyway; /* whatever the file's mode is */
+	bool anyway;
 	struct rk_error *err;
 };
 
@@ -159,7 +166,7 @@ hide_line(const struct known_line *line, void *arg)
 	if (bsearch(line->pub, h->keys, h->n, RK_KEY_PUBLIC_LEN,
 	        known_compare) == NULL)
 		return RK_OK;
-	if ((e->st.st_mode & KNOWN_WRITE_BITS) == 0 && !h->anyway)
+	if (is_locked(e, &e->st))
 		return err_set(h->err, RK_ESTATE, "%s: is locked", e->name);
 	if ((r = open_out(e, 0, h->err)) != RK_OK)
 		return r;
@@ -176,7 +183,7 @@ static enum rk_err
 hide_once(const char *path, void *arg, struct rk_error *err)
 {
 	struct hiding *h = arg;
-	struct edit e;
+	struct edit e = { .anyway = h->anyway };
 	bool ended;
 	enum rk_err r;
 
@@ -263,7 +270,7 @@ put_text(struct edit *e, const struct buf *text, struct rk_error *err)
 	if (fs_write_all(e->out, buf_peek(text), buf_len(text)) != RK_OK ||
 	    fstat(e->out, &now) != 0)
 		r = err_sys(err, RK_EIO, errno, "%s", e->name);
-	else if ((now.st_mode & KNOWN_WRITE_BITS) == 0)
+	else if (is_locked(e, &now))
 		r = err_set(err, RK_ESTATE, "%s: was locked just now", e->name);
 	else
 		r = sync_out(e, err);
@@ -304,7 +311,7 @@ static enum rk_err
 append_once(const char *path, void *arg, struct rk_error *err)
 {
 	const struct adding *a = arg;
-	struct edit e;
+	struct edit e = { .anyway = false };
 	enum rk_err r;
 
 	if ((r = begin(&e, path, a->hold, a->wait_ms, err)) != RK_OK)
@@ -322,7 +329,7 @@ static enum rk_err
 remark_once(const char *path, void *arg, struct rk_error *err)
 {
 	const struct adding *a = arg;
-	struct edit e;
+	struct edit e = { .anyway = false };
 	struct buf line;
 	enum rk_err r;
 
@@ -350,6 +357,7 @@ struct restoring {
 	const struct buf *lines;
 	struct known_hold *hold;
 	unsigned wait_ms;
+	bool anyway;
 	bool done;
 };
 
@@ -431,7 +439,7 @@ uncover(struct edit *e, char first, size_t at, struct rk_error *err)
 	    fstat(e->out, &now) != 0)
 		return err_sys(
 		    err, RK_EIO, errno, "%s: cannot put a key back", e->name);
-	if ((now.st_mode & KNOWN_WRITE_BITS) != 0)
+	if (!is_locked(e, &now))
 		return RK_OK;
 	if (pwrite(e->out, "#", 1, (off_t)at) != 1)
 		log_event(RK_LOG_ERROR, "trust",
@@ -469,18 +477,18 @@ static enum rk_err
 restore_once(const char *path, void *arg, struct rk_error *err)
 {
 	struct restoring *how = arg;
-	struct edit e;
+	struct edit e = { .anyway = how->anyway };
 	struct buf missing;
 	enum rk_err r;
 
 	buf_init(&missing, KNOWN_FILE_MAX);
 	if ((r = begin(&e, path, how->hold, how->wait_ms, err)) != RK_OK)
 		goto out;
-	if ((e.st.st_mode & KNOWN_WRITE_BITS) == 0) {
+	if (is_locked(&e, &e.st)) {
 		r = err_set(err, RK_ESTATE, "%s: is locked", e.name);
 		goto out;
 	}
-	if ((r = check_room(&e, how->lines, err)) != RK_OK ||
+	if ((!how->anyway && (r = check_room(&e, how->lines, err)) != RK_OK) ||
 	    (r = uncover_all(&e, how, &missing, err)) != RK_OK ||
 	    (r = sync_out(&e, err)) != RK_OK || buf_len(&missing) == 0)
 		goto out;
@@ -505,6 +513,17 @@ known_restore(const char *path, struct known_hold *hold, unsigned wait_ms,
 
 	*restored = how.done;
 	return r;
+}
+
+enum rk_err
+known_put_back(const char *path, struct known_hold *hold, unsigned wait_ms,
+    const struct buf *lines, struct rk_error *err)
+{
+	struct restoring how = {
+		.lines = lines, .hold = hold, .wait_ms = wait_ms, .anyway = true
+	};
+
+	return try_often(path, restore_once, &how, err);
 }
 
 enum rk_err

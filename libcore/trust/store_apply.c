@@ -122,7 +122,7 @@ store_hide(struct rk_store *s, const uint8_t pub[RK_KEY_PUBLIC_LEN])
  * itself, and what it has then is of an earlier removal. */
 static enum rk_err
 unhide_line(struct rk_store *s, unsigned wait_ms,
-    const uint8_t pub[RK_KEY_PUBLIC_LEN], bool *shown, struct rk_error *err)
+    const uint8_t pub[RK_KEY_PUBLIC_LEN], struct rk_error *err)
 {
 	struct buf lines;
 	enum rk_err r;
@@ -131,8 +131,8 @@ unhide_line(struct rk_store *s, unsigned wait_ms,
 	if ((r = store_lines_read(s, pub, &lines)) != RK_OK)
 		r = err_set(err, r, "%s: %s", s->known_name, rk_err_text(r));
 	else
-		r = known_restore(
-		    s->known_path, &s->hold, wait_ms, &lines, shown, err);
+		r = known_put_back(
+		    s->known_path, &s->hold, wait_ms, &lines, err);
 	buf_fini(&lines);
 	return r;
 }
@@ -154,7 +154,6 @@ store_take_back(struct rk_store *s)
 	const unsigned wait_ms = store_file_wait(s); /* if it was replaced */
 	uint8_t key[1][RK_KEY_PUBLIC_LEN];
 	struct rk_error err;
-	bool changed;
 	enum rk_err r;
 
 	if (s->n_added > 0)
@@ -171,7 +170,7 @@ store_take_back(struct rk_store *s)
 		r = line->added
 		        ? known_take_back(s->known_path, &s->hold, wait_ms,
 		              (const uint8_t(*)[RK_KEY_PUBLIC_LEN])key, 1, &err)
-		        : unhide_line(s, wait_ms, line->pub, &changed, &err);
+		        : unhide_line(s, wait_ms, line->pub, &err);
 		if (r != RK_OK)
 			log_event(RK_LOG_ERROR, "trust",
 			    "a change is not taken back: %s", err.text);

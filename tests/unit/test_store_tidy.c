@@ -480,6 +480,30 @@ test_taken_back_from_locked(void **state)
 	rk_store_close(s);
 }
 
+/* Who is not forgotten, nor approved for a connection instead, keeps all of his
+ * lines. */
+static void
+test_brought_back_to_locked(void **state)
+{
+	struct rk_store *s = storerig_open();
+
+	(void)state;
+	storerig_admit(s, 1, "a@x");
+	storerig_append(1, "b@x");
+	storerig_admit(s, 2, "c@x");
+	(void)sqlite3_commit_hook(s->db, lock_and_fail, NULL);
+	assert_int_not_equal(storerig_try(s, RK_STORE_FORGET, 1), RK_OK);
+	assert_true(has_line("a@x"));
+	assert_true(has_line("b@x"));
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+	assert_int_equal(chmod(STORERIG_FILE, 0600), 0);
+	assert_int_not_equal(storerig_try(s, RK_STORE_APPROVE_ONCE, 2), RK_OK);
+	assert_true(has_line("c@x"));
+	assert_int_equal(storerig_status(s, 2), RK_STATUS_KNOWN);
+	(void)sqlite3_commit_hook(s->db, NULL, NULL);
+	rk_store_close(s);
+}
+
 int
 main(void)
 {
@@ -510,6 +534,8 @@ main(void)
 		    test_lines_in_turn, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_taken_back_from_locked, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_brought_back_to_locked, scratch_enter, scratch_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
