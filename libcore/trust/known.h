@@ -202,6 +202,10 @@ RK_MUST enum rk_err known_hide(const char *path, struct known_hold *hold,
 RK_MUST enum rk_err known_take_back(const char *path, struct known_hold *hold,
     unsigned wait_ms, const uint8_t (*keys)[RK_KEY_PUBLIC_LEN], size_t n,
     struct rk_error *err);
+/* The same of keys that are refused after their lines stood in a file that was
+ * replaced: who did so may have copied them.  What cannot be is logged. */
+void known_drop(const char *path, struct known_hold *hold, unsigned wait_ms,
+    const uint8_t (*keys)[RK_KEY_PUBLIC_LEN], size_t n);
 /*
  * The other way round: lines, each with its newline, that were made comments.
  * Where the comment still is it becomes the line it was, in place; else the

@@ -231,6 +231,19 @@ known_take_back(const char *path, struct known_hold *hold, unsigned wait_ms,
 	return try_often(path, hide_once, &h, err);
 }
 
+void
+known_drop(const char *path, struct known_hold *hold, unsigned wait_ms,
+    const uint8_t (*keys)[RK_KEY_PUBLIC_LEN], size_t n)
+{
+	struct rk_error err;
+
+	if (known_take_back(path, hold, wait_ms, keys, n, &err) != RK_OK)
+		log_event(RK_LOG_ERROR, "trust",
+		    "refused lines, which may have been copied, are not taken "
+		    "out: %s",
+		    err.text);
+}
+
 /* ---- remarks ---- */
 
 unsigned
@@ -305,12 +318,13 @@ struct adding {
 	const struct buf *lines;
 	const char *text; /* of a remark */
 	unsigned wait_ms;
+	bool stands; /* in a file that was replaced */
 };
 
 static enum rk_err
 append_once(const char *path, void *arg, struct rk_error *err)
 {
-	const struct adding *a = arg;
+	struct adding *a = arg;
 	struct edit e = { .anyway = false };
 	enum rk_err r;
 
@@ -320,6 +334,7 @@ append_once(const char *path, void *arg, struct rk_error *err)
 		r = err_set(err, RK_ESTATE, "%s: is locked", e.name);
 	else
 		r = put_lines(&e, a->lines, err);
+	a->stands = a->stands || r == RK_EAGAIN;
 out:
 	end(&e);
 	return r;
@@ -530,16 +545,27 @@ enum rk_err
 known_append(const char *path, struct known_hold *hold, const struct buf *lines,
     unsigned wait_ms, struct rk_error *err)
 {
-	struct adding a = { hold, lines, NULL, wait_ms };
+	struct adding a = { .hold = hold, .lines = lines, .wait_ms = wait_ms };
+	char name[NAME_TEXT];
+	struct known known;
+	enum rk_err r = try_often(path, append_once, &a, err);
 
-	return try_often(path, append_once, &a, err);
+	if (r == RK_OK || !a.stands)
+		return r;
+	str_escape(name, sizeof(name), path);
+	if (known_parse(name, (const char *)buf_peek(lines), buf_len(lines),
+	        &known, NULL) == RK_OK)
+		known_drop(path, hold, wait_ms,
+		    (const uint8_t(*)[RK_KEY_PUBLIC_LEN])known.keys, known.n);
+	known_fini(&known);
+	return r;
 }
 
 enum rk_err
 known_remark(
     const char *path, const char *text, unsigned wait_ms, struct rk_error *err)
 {
-	struct adding a = { NULL, NULL, text, wait_ms };
+	struct adding a = { .text = text, .wait_ms = wait_ms };
 
 	return try_often(path, remark_once, &a, err);
 }

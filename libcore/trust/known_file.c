@@ -487,6 +487,7 @@ enum rk_err
 known_add(const char *path, const struct known_entry *entry, struct known *out,
     bool *added, struct rk_error *err)
 {
+	uint8_t key[1][RK_KEY_PUBLIC_LEN];
 	char name[NAME_TEXT];
 	unsigned i;
 	enum rk_err r = RK_EAGAIN;
@@ -499,10 +500,15 @@ known_add(const char *path, const struct known_entry *entry, struct known *out,
 		    "%s: a weak key is not recorded", name);
 	for (i = 0; i < RETRIES && r == RK_EAGAIN; i++)
 		r = add_once(path, name, entry, out, added, err);
-	/* Who replaced the file meanwhile may have copied it with the line. */
-	*added = *added && r == RK_OK;
 	if (r == RK_EAGAIN)
 		r = err_set(
 		    err, RK_EIO, "%s: is being replaced all the time", name);
+	/* Who replaced the file meanwhile may have copied it with the line. */
+	if (*added && r != RK_OK) {
+		memcpy(key[0], entry->pub, sizeof(key[0]));
+		known_drop(path, entry->hold, entry->wait_ms,
+		    (const uint8_t(*)[RK_KEY_PUBLIC_LEN])key, 1);
+		*added = false;
+	}
 	return r;
 }

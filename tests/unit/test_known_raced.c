@@ -51,6 +51,10 @@ static struct {
 	size_t limit;
 	bool fails, locks;
 } around;
+/* And each write that follows: a copy of the file takes its place, so many of
+ * them without what was written, and the next one with it. */
+static unsigned copies;
+static bool copied;
 
 static void
 append(const char *text)
@@ -62,7 +66,22 @@ append(const char *text)
 	assert_int_equal(fclose(f), 0);
 }
 
-/* The same of fs_write_all(). */
+static void
+replace(void)
+{
+	struct rk_error err;
+	struct buf text;
+
+	copied = --copies == 0;
+	buf_init(&text, TEXT_MAX);
+	assert_int_equal(fs_read("f", 0, TEXT_MAX, &text, &err), RK_OK);
+	assert_int_equal(buf_put(&text, "", 1), RK_OK);
+	scratch_make("g", copied ? (const char *)buf_peek(&text) : "", 0600);
+	assert_int_equal(rename("g", "f"), 0);
+	buf_fini(&text);
+}
+
+/* The same of fs_write_all(), when something is appended. */
 enum rk_err __real_fs_write_all(int fd, const void *data, size_t len);
 enum rk_err __wrap_fs_write_all(int fd, const void *data, size_t len);
 
@@ -72,6 +91,8 @@ __wrap_fs_write_all(int fd, const void *data, size_t len)
 	const bool fails = around.fails;
 	enum rk_err r;
 
+	if ((fcntl(fd, F_GETFL) & O_APPEND) == 0)
+		return __real_fs_write_all(fd, data, len); /* a test's own */
 	if (around.before != NULL)
 		append(around.before);
 	if (fails && around.limit < len)
@@ -82,6 +103,8 @@ __wrap_fs_write_all(int fd, const void *data, size_t len)
 	if (around.locks)
 		assert_int_equal(chmod("f", 0400), 0);
 	memset(&around, 0, sizeof(around));
+	if (copies > 0)
+		replace();
 	return fails ? RK_EIO : r;
 }
 
@@ -307,6 +330,27 @@ test_take_back_unended(void **state)
 	check_taken_back(old, NULL, other, 0, true, want);
 }
 
+/* The file is replaced whenever a key is added, until that is given up; who did
+ * so last has copied the line, which is refused. */
+static void
+test_replaced(void **state)
+{
+	char mine[TEXT_MAX] = "", want[2 * TEXT_MAX];
+
+	(void)state;
+	put_entry(mine, MINE);
+	(void)snprintf(want, sizeof(want), "%s#%s", KNOWN_FIRST_LINE, mine + 1);
+	for (size_t i = 0; i < 2; i++) {
+		(void)remove("f");
+		scratch_make("f", "", 0600);
+		copies = 16; /* as often as it is tried */
+		assert_int_equal(adders[i](), RK_EIO);
+		assert_true(copied);
+		scratch_holds(
+		    "f", want + (i == 0 ? 0 : strlen(KNOWN_FIRST_LINE)));
+	}
+}
+
 #define IN_SCRATCH(t) \
 	cmocka_unit_test_setup_teardown(t, scratch_enter, scratch_leave)
 
@@ -318,6 +362,7 @@ main(void)
 		IN_SCRATCH(test_restore),
 		IN_SCRATCH(test_take_back),
 		IN_SCRATCH(test_take_back_unended),
+		IN_SCRATCH(test_replaced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
