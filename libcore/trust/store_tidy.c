@@ -164,7 +164,7 @@ hide_rest(struct rk_store *s)
 {
 	struct rk_error err;
 	enum rk_err r;
-	bool any;
+	bool any, locked;
 
 	if ((s->n_unhidden == 0 && !s->unhidden_all) ||
 	    mono_ms() < s->hide_again)
@@ -177,14 +177,16 @@ hide_rest(struct rk_store *s)
 	}
 	if (r == RK_OK && store_is_locked(s))
 		return;
+	locked = false;
 	if (r == RK_OK && (r = store_begin(s, &err)) == RK_OK) {
-		if (!store_is_locked(s))
+		locked = store_is_locked(s); /* since the first look */
+		if (!locked)
 			r = hide_all(s, &err);
 		r = store_end(s, r, &err);
 	}
 	if (r != RK_OK)
 		hide_failed(s, r, &err);
-	else
+	else if (!locked)
 		hide_is_done(s);
 }
 

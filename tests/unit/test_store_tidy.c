@@ -439,6 +439,40 @@ test_lines_in_turn(void **state)
 	rk_store_close(s);
 }
 
+/* sqlite3_trace_v2(): somebody locks the list when a transaction begins. */
+static int
+lock_at_begin(unsigned what, void *arg, void *stmt, void *text)
+{
+	(void)what;
+	(void)arg;
+	(void)stmt;
+	if (strcmp(text, "BEGIN IMMEDIATE") == 0)
+		assert_int_equal(chmod(STORERIG_FILE, 0400), 0);
+	return 0;
+}
+
+/* What was to be taken out is remembered until it is. */
+static void
+test_locked_meanwhile(void **state)
+{
+	struct rk_store *s = storerig_open();
+
+	(void)state;
+	storerig_admit(s, 1, "a@x");
+	assert_int_equal(chmod(STORERIG_FILE, 0400), 0);
+	(void)storerig_decide(s, RK_STORE_REJECT, 1);
+	assert_true(has_line("a@x"));
+	assert_int_equal(chmod(STORERIG_FILE, 0600), 0);
+	(void)sqlite3_trace_v2(s->db, SQLITE_TRACE_STMT, lock_at_begin, NULL);
+	store_tidy(s);
+	(void)sqlite3_trace_v2(s->db, 0, NULL, NULL);
+	assert_true(has_line("a@x"));
+	assert_int_equal(chmod(STORERIG_FILE, 0600), 0);
+	store_tidy(s);
+	assert_false(has_line("a@x"));
+	rk_store_close(s);
+}
+
 /* ---- lines that are taken back ---- */
 
 /* In the last moment somebody locks the list, and nothing is committed. */
@@ -532,6 +566,8 @@ main(void)
 		    test_lines_of_long_audit, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_lines_in_turn, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_locked_meanwhile, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_taken_back_from_locked, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(
