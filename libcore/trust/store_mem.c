@@ -186,11 +186,11 @@ add_row(const struct store_row *row, void *arg)
 		                                               : key.last_seen;
 		memcpy(key.address, old->address, sizeof(key.address));
 	}
-	if (e->state == RK_STORE_KNOWN || e->state == RK_STORE_ONCE ||
-	    e->state == RK_STORE_UNTIL) {
-		if (add_emails(b, mails_of(e->email), e->pub) != RK_OK)
-			return RK_ENOMEM;
-	}
+	/* Also of who is out or waits: he may have a line, which may have been
+	 * cut off in front of its addresses.  Whether they count is asked
+	 * when they are looked for. */
+	if (add_emails(b, mails_of(e->email), e->pub) != RK_OK)
+		return RK_ENOMEM;
 	return add_key(b, &key);
 }
 

@@ -79,6 +79,30 @@ test_long_line(void **state)
 	rk_store_close(s);
 }
 
+/* Where somebody's line was cut off in front of his addresses, what his
+ * certificate said counts: at once, and when that is written. */
+static void
+test_cut_line(void **state)
+{
+	struct rk_store *s = storerig_open();
+	struct rk_peer peer;
+	struct stat st;
+
+	(void)state;
+	storerig_peer(&peer, 1, "dan@x", "192.0.2.1");
+	(void)storerig_see(s, RK_MODE_ASK, &peer);
+	storerig_append(1, "");
+	assert_int_equal(stat(STORERIG_FILE, &st), 0);
+	assert_int_equal(truncate(STORERIG_FILE, st.st_size - 1), 0);
+	storerig_peer(&peer, 2, "dan@x", "192.0.2.2");
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(storerig_see(s, RK_MODE_ASK, &peer).status,
+		    RK_STATUS_CHANGED);
+		assert_int_equal(storerig_find(s, 1).state, RK_STORE_KNOWN);
+	}
+	rk_store_close(s);
+}
+
 static void
 read_list(struct buf *b)
 {
@@ -555,6 +579,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		IN_SCRATCH(test_line_appears),
 		IN_SCRATCH(test_long_line),
+		IN_SCRATCH(test_cut_line),
 		IN_SCRATCH(test_comes_back),
 		IN_SCRATCH(test_taken_back),
 		IN_SCRATCH(test_full),
