@@ -204,11 +204,11 @@ send(struct ui *ui, const char *method, const struct order_arg *args, size_t n,
 		r = feed_order(ui->conf.feed, method,
 		    (struct rk_bytes){ made, len }, on_done, o, &err);
 	free(made);
-	if (r != RK_OK && !o->quiet)
+	if (r == RK_OK)
+		o->ui = ui;
+	else if (!o->quiet)
 		ui_say(ui, ROLE_BAD, "%s",
 		    err.text[0] != '\0' ? err.text : rk_err_text(r));
-	else
-		o->ui = ui;
 	return r == RK_OK;
 }
 
