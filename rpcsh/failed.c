@@ -201,6 +201,10 @@ when_silent(const struct target *t, const struct rk_error *err, char *dst,
 
 	if (err->step != NULL && strcmp(err->step, "connect") == 0)
 		return when_unheard(t);
+	/* No end has seen a key of the other one yet. */
+	if (t->connected_us == 0)
+		return "is it hung, or a server of another kind, and is -s "
+		       "right? --connect-timeout gives a busy server longer";
 	if (!own_key(t, &info))
 		return "rpcsh ping --connect-only; --timeout and "
 		       "--connect-timeout give a busy server longer";
@@ -252,6 +256,23 @@ when_untrusted(const struct target *t, char *dst, size_t dst_len)
 	    locked ? advice_trust(t, "unlock", NULL, unlock) : "",
 	    locked ? ", and " : "",
 	    advice_trust(t, "add", w->met.cert.fp, command));
+	return dst;
+}
+
+/* Somebody has taken it back: there is nothing wrong with files. */
+static const char *
+when_revoked(const struct target *t, const struct rk_error *err, char *dst,
+    size_t dst_len)
+{
+	struct rk_cert_info info;
+
+	if (strstr(err->text, "the peer ") == NULL || !own_key(t, &info))
+		return "the CA has taken its certificate back: ask the "
+		       "server's operator";
+	(void)snprintf(dst, dst_len,
+	    "its operator, or the CA, has revoked this key, %s: ask the "
+	    "server's operator",
+	    info.fp);
 	return dst;
 }
 
@@ -344,6 +365,8 @@ advice(const struct target *t, const struct rk_error *err, char *dst,
 		return "is it a TLS server? --tcp is for plain ones";
 	if (err->code == RK_EDENIED)
 		return NULL;
+	if (err->code == RK_EREVOKED)
+		return when_revoked(t, err, dst, dst_len);
 	return when_refused(t, err, dst, dst_len);
 }
 

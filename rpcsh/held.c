@@ -168,10 +168,11 @@ tell(struct held *h, const char *what, const char *why)
 
 /* One that came by itself, and not by target_dial(). */
 static void
-count(const struct held *h)
+count(struct held *h)
 {
 	const struct rk_peer *p = rk_client_peer(h->t.client);
 
+	h->t.connected_us = mono_us();
 	if (p != NULL && p->proven)
 		seen_count(p->cert.pub);
 }

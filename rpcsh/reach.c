@@ -49,6 +49,7 @@ reach_begin(struct target *t, struct rk_error *err)
 	enum rk_err r;
 
 	err_clear(&t->ended);
+	t->connected_us = 0; /* another one was, if any */
 	if ((r = rk_client_start(t->client, err)) == RK_OK)
 		patience_dials(t);
 	return r;
