@@ -337,10 +337,9 @@ bounds_events_of_calls(void **state)
 static uint64_t
 await_call(struct rk_client *v, const char *has, uint64_t *conn)
 {
-	const char *text, *at, *row;
+	const char *text = ctl_await(v, "_.calls", has, true, NULL);
+	const char *at = strstr(text, has), *row;
 
-	while (text = ctl_get(v, "_.calls"), at = strstr(text, has), at == NULL)
-		continue;
 	for (row = text; strstr(row + 1, "{\"id\":") != NULL &&
 	                 strstr(row + 1, "{\"id\":") < at;)
 		row = strstr(row + 1, "{\"id\":");
@@ -399,8 +398,7 @@ cancels_a_call(void **state)
 	ctl_has(ctl_get(v, "_.calls"), "\"canceled\":true");
 	ctl_has(cancel(v, conn, id), "it is canceled already");
 	rpcrig_answer(&rig, 0, NULL, "late", 4);
-	while (strstr(ctl_get(v, "_.calls"), "hold") != NULL)
-		continue;
+	(void)ctl_await(v, "_.calls", "hold", false, c);
 	assert_string_equal(cancel(v, conn, id), "no such call");
 	ctl_has(ctl_get(v, "_.conns"), "\"error\":\"canceled by an operator\"");
 	/* The connection goes on. */

@@ -197,8 +197,7 @@ keeps_the_log(void **state)
 	for (int i = 0; i < 300; i++)
 		log_event(RK_LOG_WARN, "test", "line %d\x1b", i);
 	log_event(RK_LOG_DEBUG, "test", "a detail");
-	while (strstr(ctl_get(v, "_.log"), "line 299\\\\x1b") == NULL)
-		continue;
+	(void)ctl_await(v, "_.log", "line 299\\\\x1b", true, NULL);
 	assert_null(strstr(ctl_get(v, "_.log"), "line 43\\\\"));
 	ctl_has(ctl_get(v, "_.log"), "line 44\\\\x1b");
 	assert_null(strstr(ctl_get(v, "_.log"), "a detail"));

@@ -39,30 +39,28 @@ tells_what_moved(void **state)
 	assert_int_equal(rk_stream_put(told, &part, NULL), RK_OK);
 	other = streamrig_open(c, RK_STREAM_UP, "deaf", "x", RK_NEVER);
 	streamrig_put(other, 41, false);
-	while (strstr(ctl_get(v, "_.calls"),
-	           "\"bytes_in\":30,\"bytes_out\":0,\"size\":500,"
-	           "\"moved\":230}") == NULL ||
-	       strstr(ctl_get(v, "_.calls"),
-	           "\"bytes_in\":42,\"bytes_out\":0}") == NULL)
-		continue;
+	(void)ctl_await(v, "_.calls",
+	    "\"bytes_in\":30,\"bytes_out\":0,\"size\":500,"
+	    "\"moved\":230}",
+	    true, c);
+	(void)ctl_await(
+	    v, "_.calls", "\"bytes_in\":42,\"bytes_out\":0}", true, c);
 	rk_client_free(c);
 	rk_client_free(v);
 	ctl_stop(&ctl, &rig);
 }
 
-/* The server's row of the stream with this size among its arguments. */
+/* The server's row of the stream of `c` with this size among its arguments. */
 static const char *
-row_of(struct rk_client *v, const char *size)
+row_of(struct rk_client *v, const char *size, struct rk_client *c)
 {
 	static char row[2048];
 	char want[64];
-	const char *text, *at, *begin;
+	const char *text, *begin;
 
 	(void)snprintf(want, sizeof(want), "\"size\":%s,", size);
-	while (
-	    text = ctl_get(v, "_.calls"), at = strstr(text, want), at == NULL)
-		continue;
-	for (begin = at; begin > text && *begin != '{';)
+	text = ctl_await(v, "_.calls", want, true, c);
+	for (begin = strstr(text, want); begin > text && *begin != '{';)
 		begin--;
 	(void)snprintf(
 	    row, sizeof(row), "%.*s", (int)strcspn(begin, "}") + 1, begin);
@@ -105,9 +103,9 @@ tells_which_file(void **state)
 	v = ctl_visit(ctl.view, NULL);
 	c = rpcrig_client(&rig);
 	open_file(c, "deaf", "11", "file", "b/img.tar", 9);
-	ctl_has(row_of(v, "11"), ",\"file\":\"b/img.tar\"}");
+	ctl_has(row_of(v, "11", c), ",\"file\":\"b/img.tar\"}");
 	open_file(c, "deaf", "12", "file", odd, sizeof(odd) - 1);
-	ctl_has(row_of(v, "12"),
+	ctl_has(row_of(v, "12", c),
 	    "\"file\":\"a/\\\\x1b[2J\\\\xff\\\\u202e\\\\\\\\ b\"}");
 	/* Two bytes each, and the cut would be in the middle of one. */
 	for (at = 0; at < sizeof(name) - 1; at += 2)
@@ -115,7 +113,7 @@ tells_which_file(void **state)
 	memcpy(name + at - 3, "/x.", 3);
 	name[at - 4] = '!';
 	open_file(c, "deaf", "13", "file", name, at);
-	row = strstr(row_of(v, "13"), "\"file\":\"~\xc3\xa9\xc3\xa9");
+	row = strstr(row_of(v, "13", c), "\"file\":\"~\xc3\xa9\xc3\xa9");
 	assert_non_null(row);
 	ctl_has(row, "!/x.\"}");
 	assert_true(strlen(row) < 300);
@@ -123,18 +121,18 @@ tells_which_file(void **state)
 	/* Bytes that are no text: each is four of it. */
 	memset(name, '\x80', sizeof(name));
 	open_file(c, "deaf", "14", "file", name, sizeof(name));
-	row = strstr(row_of(v, "14"), "\"file\":\"~\\\\x80");
+	row = strstr(row_of(v, "14", c), "\"file\":\"~\\\\x80");
 	assert_non_null(row);
 	assert_true(strlen(row) < 1200);
 	open_file(c, "deaf", "15", "downloadRequestedPath", "/tmp/x", 6);
-	ctl_has(row_of(v, "15"), ",\"file\":\"/tmp/x\"}");
+	ctl_has(row_of(v, "15", c), ",\"file\":\"/tmp/x\"}");
 	open_file(c, "deaf", "16", "file", "", 0);
 	open_file(c, "deaf", "17", "files", "x", 1);
 	open_file(c, "shy", "18", "file", "plan.txt", 8);
 	for (const char *const *size =
 	         (const char *const[]){ "16", "17", "18", NULL };
 	     *size != NULL; size++)
-		assert_null(strstr(row_of(v, *size), "\"file\""));
+		assert_null(strstr(row_of(v, *size, c), "\"file\""));
 	assert_null(strstr(ctl_get(v, "_.calls"), "plan.txt"));
 	rk_client_free(c);
 	rk_client_free(v);

@@ -274,6 +274,28 @@ ctl_get(struct rk_client *c, const char *method)
 	return text;
 }
 
+const char *
+ctl_await(struct rk_client *v, const char *method, const char *what, bool there,
+    struct rk_client *c)
+{
+	uint64_t until = rpcrig_now() + RPCRIG_PATIENCE_MS;
+	const char *text;
+
+	while (
+	    text = ctl_get(v, method), (strstr(text, what) != NULL) != there) {
+		struct pollfd p = { c != NULL ? rk_client_fd(c) : -1, POLLIN,
+			0 };
+
+		if (rpcrig_now() > until)
+			fail_msg("%s: %s for ever in %s", what,
+			    there ? "not" : "still", text);
+		(void)poll(&p, 1, 1);
+		if (c != NULL)
+			assert_int_equal(rk_client_process(c), RK_OK);
+	}
+	return text;
+}
+
 enum rk_err
 ctl_order(
     struct rk_client *c, const char *method, const char *key, const char *value)

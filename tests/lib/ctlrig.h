@@ -51,6 +51,10 @@ const char *ctl_ask(struct rk_client *c, const char *method, const void *arg,
     size_t len, enum rk_err *code);
 /* The same without an argument, and it must succeed. */
 const char *ctl_get(struct rk_client *c, const char *method);
+/* That answer when it has this text, or has it no more.  `c`, where there is
+ * one, goes on meanwhile: what it has submitted may need it to. */
+const char *ctl_await(struct rk_client *v, const char *method, const char *what,
+    bool there, struct rk_client *c);
 /* With {key: value}; value NULL: without. */
 enum rk_err ctl_order(struct rk_client *c, const char *method, const char *key,
     const char *value);
