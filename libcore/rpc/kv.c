@@ -145,6 +145,9 @@ kv_rows_begin(struct kv_rows *s)
 void
 kv_rows_end(struct kv_rows *s, size_t before)
 {
+	/* None behind one that had no room: the next answer begins there. */
+	if (s->left_out > 0 && s->k.r == RK_OK)
+		s->k.r = RK_ETOOBIG;
 	if (kv_row_stays(&s->k, before)) {
 		s->n++;
 	} else if (s->k.r == RK_ETOOBIG) {

@@ -20,8 +20,9 @@ struct kv_rows {
 
 /* Of at most KV_ROWS_MAX bytes.  s->b is its owner's to free. */
 void kv_rows_begin(struct kv_rows *s);
-/* A row that was begun with so many bytes before it: it stays if it fits, else
- * it is counted as left out; another failure stays in s->k. */
+/* A row that was begun with so many bytes before it: it stays if it fits and
+ * all before it did, else it is counted as left out; another failure stays in
+ * s->k. */
 void kv_rows_end(struct kv_rows *s, size_t before);
 /* The same of a buffer without a count: false, and cut off, if it failed. */
 bool kv_row_stays(struct kv *k, size_t before);
