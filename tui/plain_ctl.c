@@ -30,7 +30,8 @@ static const struct {
 	{ 'f', false, "trust forget", " FP", "it is new when it comes again" },
 	{ 'm', false, "trust note", " FP 'TEXT'", "a note for it" },
 	{ 'u', false, "trust undo", " FP", "take the last decision back" },
-	{ 'A', true, "trust audit", "", "what was decided, when and by whom" },
+	{ 'A', true, "trust audit", " [FP]",
+	    "what was decided, when and by whom" },
 	{ 'x', false, "kick", " ID", "close a connection" },
 };
 #define N_KEYS (sizeof(keys) / sizeof(keys[0]))

@@ -104,6 +104,11 @@ int ctl_calls(struct ctl *c);
 int ctl_methods(struct ctl *c);
 /* A list as a table; texts of the daemon's are escaped here. */
 int ctl_list(const struct ctl *c, const struct rk_value *list, enum ctl_of of);
+/* The same of one that comes in parts: *t is NULL at first, and all that was
+ * shown is ended with the status of the last part. */
+int ctl_rows(const struct ctl *c, const struct rk_value *list, enum ctl_of of,
+    struct table **t);
+void ctl_rows_end(const struct ctl *c, struct table *t, int status);
 int ctl_metrics(struct ctl *c);
 
 /* What the audit has beside the user's name. */

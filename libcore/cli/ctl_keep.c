@@ -20,19 +20,74 @@ static const struct rk_bytes nothing;
 
 /* ---- the audit ---- */
 
-int
-ctl_audit(const struct ctl_wish *w)
+#define LINES_USUAL 100
+#define LINES_PART 1000 /* of one answer */
+
+struct auditing {
+	char who[CTL_WHO_LEN]; /* "": all keys */
+	uint64_t left;         /* lines that may come */
+	uint64_t before;       /* those that came begin here; 0: none did */
+	struct table *table;
+};
+
+/* Lines have numbers, which only grow: what is written meanwhile is behind
+ * all that is still to come. */
+static int
+take_part(struct ctl *c, struct auditing *g, const struct rk_value *root)
 {
-	const struct ctl_pair max =
-	    CTL_NUMBER("max", args_number(w->ctl->a, "max", 100));
-	struct rk_value_doc *doc;
-	int status = ctl_ask(w->ctl, "_.audit", &max, 1, &doc);
+	const struct rk_value *lines = rk_value_get(root, "lines");
+	const uint32_t n = ctl_len(lines);
+	int status = ctl_rows(c, lines, CTL_AUDIT, &g->table);
+	uint64_t last;
 
 	if (status != 0)
 		return status;
-	status = ctl_list(
-	    w->ctl, rk_value_get(rk_value_root(doc), "lines"), CTL_AUDIT);
+	g->left = n < g->left ? g->left - n : 0;
+	if (n == 0 || (n < LINES_PART && ctl_number(root, "left_out") == 0))
+		g->left = 0;
+	if (g->left == 0)
+		return 0;
+	last = ctl_number(&lines->u.list.items[n - 1], "id");
+	if (last == 0 || (g->before != 0 && last >= g->before))
+		return out_fail(&c->out, RK_EPROTO,
+		    "the daemon's answer is malformed", NULL);
+	g->before = last;
+	return 0;
+}
+
+static int
+fetch_part(struct ctl *c, struct auditing *g)
+{
+	struct ctl_pair pairs[3];
+	struct rk_value_doc *doc;
+	size_t n = 0;
+	int status;
+
+	pairs[n++] =
+	    CTL_NUMBER("max", g->left < LINES_PART ? g->left : LINES_PART);
+	if (g->before != 0)
+		pairs[n++] = CTL_NUMBER("before", g->before);
+	if (g->who[0] != '\0')
+		pairs[n++] = CTL_TEXT("key", g->who);
+	if ((status = ctl_ask(c, "_.audit", pairs, n, &doc)) != 0)
+		return status;
+	status = take_part(c, g, rk_value_root(doc));
 	rk_value_free(doc);
+	return status;
+}
+
+int
+ctl_audit(const struct ctl_wish *w)
+{
+	struct auditing g = { .left =
+		                  args_number(w->ctl->a, "max", LINES_USUAL) };
+	int status = w->n > 0 ? ctl_join_fp(w, 0, w->n, g.who) : 0;
+
+	if (g.left == 0)
+		g.left = UINT64_MAX;
+	while (status == 0 && g.left > 0)
+		status = fetch_part(w->ctl, &g);
+	ctl_rows_end(w->ctl, g.table, status);
 	return status;
 }
 

@@ -115,29 +115,45 @@ put_row(struct table *t, const struct rk_value *row, const struct field *fields,
 }
 
 int
-ctl_list(const struct ctl *c, const struct rk_value *list, enum ctl_of of)
+ctl_rows(const struct ctl *c, const struct rk_value *list, enum ctl_of of,
+    struct table **t)
 {
 	size_t n;
 	const struct field *fields = ctl_fields(of, &n);
-	struct table *t;
 	bool names = c->out.form == OUT_TEXT;
-	enum rk_err r;
+	enum rk_err r = RK_OK;
 
 	if (list == NULL || list->kind != RK_ARRAY)
 		return out_fail(&c->out, RK_EPROTO,
 		    "the daemon's answer is malformed", NULL);
-	if ((r = table_new(&c->out, fields, n, &t)) != RK_OK)
-		return out_fail(&c->out, r, rk_err_text(r), NULL);
-	if (of != CTL_METHODS)
-		ctl_rooms(t);
+	if (*t == NULL) {
+		r = table_new(&c->out, fields, n, t);
+		if (r == RK_OK && of != CTL_METHODS)
+			ctl_rooms(*t);
+	}
 	for (uint32_t i = 0; r == RK_OK && i < list->u.list.count; i++)
-		r = put_row(t, &list->u.list.items[i], fields, n, names);
+		r = put_row(*t, &list->u.list.items[i], fields, n, names);
+	return r == RK_OK ? 0 : out_fail(&c->out, r, rk_err_text(r), NULL);
+}
+
+void
+ctl_rows_end(const struct ctl *c, struct table *t, int status)
+{
 	/* Before what happens from now on there are only objects. */
-	if (r == RK_OK && !c->holds)
+	if (status == 0 && !c->holds)
 		table_end_list(t);
 	else
 		table_end(t);
-	return r == RK_OK ? 0 : out_fail(&c->out, r, rk_err_text(r), NULL);
+}
+
+int
+ctl_list(const struct ctl *c, const struct rk_value *list, enum ctl_of of)
+{
+	struct table *t = NULL;
+	int status = ctl_rows(c, list, of, &t);
+
+	ctl_rows_end(c, t, status);
+	return status;
 }
 
 /* The member of this name, or the whole answer. */

@@ -306,7 +306,7 @@ static const struct verb {
 	{ { "replace", "FP FP", true }, 24, ctl_replace },
 	{ { "note", "FP TEXT", true }, 17, ctl_note },
 	{ { "undo", "FP", true }, 16, ctl_undo },
-	{ { "audit", "", false }, 0, ctl_audit },
+	{ { "audit", "FP", false }, 16, ctl_audit },
 	{ { "import", "FILE", true }, 1, ctl_import },
 	{ { "export", "", false }, 0, ctl_export },
 	{ { "check", "", false }, 0, ctl_check },

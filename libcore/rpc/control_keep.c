@@ -33,26 +33,43 @@ answer_rows(
 	control_answer(call, k);
 }
 
-/* {name: number}, or nothing at all. */
+/* ---- the audit ---- */
+
+#define KEY_LEN 128 /* of a fingerprint as a person writes it */
+
+/* {max: lines, before: id, key: fingerprint}, or nothing at all. */
 static enum rk_err
-read_number(struct rk_bytes p, const char *name, uint64_t *out)
+read_audit(struct rk_bytes p, struct policy_audit *out, char key[KEY_LEN])
 {
 	struct gp_reader g = { p.ptr, p.ptr + p.len };
-	struct rk_str key;
-	uint32_t n;
+	uint64_t max = LINES_USUAL;
+	struct rk_str name;
+	uint32_t n = 0;
 
-	if (p.len == 0)
-		return RK_OK;
-	if (control_get_map(&g, &n) != RK_OK || n > 1)
+	*out = (struct policy_audit){ .max = 0 };
+	if (p.len > 0 && control_get_map(&g, &n) != RK_OK)
 		return RK_EPROTO;
-	if (n == 0)
-		return RK_OK;
-	if (gp_get_key(&g, &key) != RK_OK || !str_is(key, name))
-		return RK_EPROTO;
-	return gp_get_uint(&g, out);
+	for (; n > 0; n--) {
+		if (gp_get_key(&g, &name) != RK_OK)
+			return RK_EPROTO;
+		if (str_is(name, "max")) {
+			if (gp_get_uint(&g, &max) != RK_OK)
+				return RK_EPROTO;
+		} else if (str_is(name, "before")) {
+			if (gp_get_uint(&g, &out->before) != RK_OK ||
+			    out->before == 0)
+				return RK_EPROTO;
+		} else if (str_is(name, "key")) {
+			if (control_take_text(&g, key, KEY_LEN) != RK_OK)
+				return RK_EPROTO;
+			out->key = key;
+		} else {
+			return RK_EPROTO;
+		}
+	}
+	out->max = (size_t)max;
+	return max > 0 && max <= LINES_MAX ? RK_OK : RK_EPROTO;
 }
-
-/* ---- the audit ---- */
 
 static void
 put_escaped(struct kv *k, const char *key, const char *text)
@@ -101,8 +118,9 @@ void
 control_on_audit(struct rk_call *call, void *arg)
 {
 	struct rk_trust *trust = control_find_trust(call, arg);
-	uint64_t max = LINES_USUAL;
+	struct policy_audit which;
 	struct rk_error err = { 0 };
+	char key[KEY_LEN];
 	struct buf b;
 	struct kv k = { .b = &b };
 	struct kv_rows s;
@@ -110,14 +128,14 @@ control_on_audit(struct rk_call *call, void *arg)
 
 	if (trust == NULL)
 		return;
-	if (read_number(rk_call_payload(call), "max", &max) != RK_OK ||
-	    max == 0 || max > LINES_MAX) {
-		control_refuse(
-		    call, RK_EINVAL, "it takes {max: 1 to 1000}, or nothing");
+	if (read_audit(rk_call_payload(call), &which, key) != RK_OK) {
+		control_refuse(call, RK_EINVAL,
+		    "it takes {max: 1 to 1000, before: an id, key: "
+		    "SHA256:...}, or nothing");
 		return;
 	}
 	kv_rows_begin(&s);
-	if ((r = policy_audit(trust, max, put_line, &s, &err)) != RK_OK) {
+	if ((r = policy_audit(trust, &which, put_line, &s, &err)) != RK_OK) {
 		buf_fini(&s.b);
 		control_refuse(call, r, err.text);
 		return;

@@ -156,11 +156,19 @@ const struct rk_ask_entry *policy_memo(
 void policy_memos_free(struct policy_memos *memos); /* NULL is allowed */
 
 struct rk_store_line;
-/* The newest lines of the store's audit, at most n, the newest first; texts as
- * they are kept.  RK_ESTATE: no store; errors of rk_store_audit(). */
+struct policy_audit {
+	size_t max;      /* lines */
+	uint64_t before; /* that are older than the one with this id; 0: all */
+	const char *key; /* and about this one: a fingerprint, or its unique
+	                    start; NULL: about all */
+};
+/* Lines of the store's audit, the newest first; texts as they are kept.
+ * RK_ESTATE: no store; RK_ENOENT: none is about that key, RK_EINVAL: no
+ * fingerprint, or of several; errors of rk_store_audit(). */
 typedef void policy_line_fn(const struct rk_store_line *line, void *arg);
-RK_MUST enum rk_err policy_audit(struct rk_trust *trust, size_t n,
-    policy_line_fn *fn, void *arg, struct rk_error *err);
+RK_MUST enum rk_err policy_audit(struct rk_trust *trust,
+    const struct policy_audit *which, policy_line_fn *fn, void *arg,
+    struct rk_error *err);
 
 /* The keys that are known, as text of a known-keys file; *out is for free().
  * RK_ESTATE: no list; errors of rk_trust_inspect(). */

@@ -104,9 +104,27 @@ tell_line(
 	return RK_OK;
 }
 
+/* With the store's mutex. */
+static enum rk_err
+read_audit(struct rk_store *s, const struct policy_audit *which,
+    struct reading *g, struct rk_error *err)
+{
+	struct store_audit_wish wish = { .max = which->max };
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	enum rk_err r = RK_OK;
+
+	if (which->before < INT64_MAX)
+		wish.before = (int64_t)which->before;
+	if (which->key != NULL) {
+		r = store_audit_key(s, which->key, pub, err);
+		wish.pub = pub;
+	}
+	return r == RK_OK ? store_audit_newest(s, &wish, tell_line, g, err) : r;
+}
+
 enum rk_err
-policy_audit(struct rk_trust *t, size_t n, policy_line_fn *fn, void *arg,
-    struct rk_error *err)
+policy_audit(struct rk_trust *t, const struct policy_audit *which,
+    policy_line_fn *fn, void *arg, struct rk_error *err)
 {
 	struct rk_store *s = ask_disk_store(t->room);
 	struct reading g = { .fn = fn, .arg = arg };
@@ -119,7 +137,7 @@ policy_audit(struct rk_trust *t, size_t n, policy_line_fn *fn, void *arg,
 	(void)pthread_mutex_lock(&s->mutex);
 	store_lock_notice(s);
 	if ((r = store_refresh(s, err)) == RK_OK)
-		r = store_audit_newest(s, n, tell_line, &g, err);
+		r = read_audit(s, which, &g, err);
 	(void)pthread_mutex_unlock(&s->mutex);
 	return r;
 }

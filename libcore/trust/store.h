@@ -291,9 +291,20 @@ RK_MUST enum rk_err store_last_act(struct rk_store *s, const char *given,
 /* The lines behind id, the oldest first, at most n. */
 RK_MUST enum rk_err store_audit_next(struct rk_store *s, int64_t id, size_t n,
     store_audit_fn *fn, void *arg, struct rk_error *err);
-/* The newest lines of audit, at most n, the newest first. */
-RK_MUST enum rk_err store_audit_newest(struct rk_store *s, size_t n,
-    store_audit_fn *fn, void *arg, struct rk_error *err);
+/* Which lines. */
+struct store_audit_wish {
+	size_t max;
+	int64_t before;     /* older than this one; 0: than none */
+	const uint8_t *pub; /* about this key; NULL: about any */
+};
+/* The newest of them come first. */
+RK_MUST enum rk_err store_audit_newest(struct rk_store *s,
+    const struct store_audit_wish *wish, store_audit_fn *fn, void *arg,
+    struct rk_error *err);
+/* The key that lines are about whose fingerprint this is, or begins so; of a
+ * key that has none, none.  RK_EINVAL: too short, or several; RK_ENOENT. */
+RK_MUST enum rk_err store_audit_key(struct rk_store *s, const char *given,
+    uint8_t pub[RK_KEY_PUBLIC_LEN], struct rk_error *err);
 
 /* ---- store_mem: the table in memory ---- */
 

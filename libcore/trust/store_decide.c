@@ -411,6 +411,7 @@ store_last_act(struct rk_store *s, const char *given,
 {
 	static const char *const others[] = { "undo", "wait", "used", "file",
 		"gone" };
+	const struct store_audit_wish all = { .max = SIZE_MAX };
 	struct search find = { .given = given, .line = last };
 	enum rk_err r;
 
@@ -419,7 +420,7 @@ store_last_act(struct rk_store *s, const char *given,
 		return err_set(err, RK_EINVAL,
 		    "a fingerprint, or the first %d characters of one",
 		    RK_STORE_FP_MIN);
-	r = store_audit_newest(s, INT64_MAX, compare, &find, err);
+	r = store_audit_newest(s, &all, compare, &find, err);
 	if (r != RK_OK)
 		return r;
 	if (find.fp[0] == '\0')

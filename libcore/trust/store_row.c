@@ -391,18 +391,87 @@ store_audit_each(struct rk_store *s, int64_t act, int64_t id,
 }
 
 enum rk_err
-store_audit_newest(struct rk_store *s, size_t n, store_audit_fn *fn, void *arg,
-    struct rk_error *err)
+store_audit_newest(struct rk_store *s, const struct store_audit_wish *wish,
+    store_audit_fn *fn, void *arg, struct rk_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	enum rk_err r;
 
-	r = store_db_prepare(
-	    s, "SELECT * FROM audit ORDER BY id DESC LIMIT ?1", &stmt, err);
+	r = store_db_prepare(s,
+	    wish->pub != NULL
+	        ? "SELECT * FROM audit WHERE pub = ?3 AND id < ?2 "
+	          "ORDER BY id DESC LIMIT ?1"
+	        : "SELECT * FROM audit WHERE id < ?2 ORDER BY id DESC LIMIT ?1",
+	    &stmt, err);
 	if (r != RK_OK)
 		return r;
-	put_number(stmt, 1, (int64_t)n);
+	put_number(stmt, 1,
+	    wish->max < (uint64_t)INT64_MAX ? (int64_t)wish->max : INT64_MAX);
+	put_number(stmt, 2, wish->before != 0 ? wish->before : INT64_MAX);
+	if (wish->pub != NULL)
+		put_bytes(stmt, 3, wish->pub, RK_KEY_PUBLIC_LEN);
 	return walk(s, stmt, fn, arg, err);
+}
+
+struct naming {
+	const char *given;
+	uint8_t *pub;
+	char fp[RK_FP_LEN]; /* "": not found yet */
+	char other[RK_FP_LEN];
+};
+
+/* True: there is no need to look at others. */
+static bool
+is_named(struct naming *n, const uint8_t pub[RK_KEY_PUBLIC_LEN])
+{
+	char fp[RK_FP_LEN];
+
+	rk_fp_of_key(pub, fp);
+	if (!rk_fp_match(fp, n->given, true))
+		return false;
+	if (n->fp[0] != '\0') {
+		memcpy(n->other, fp, sizeof(n->other));
+		return true;
+	}
+	memcpy(n->fp, fp, sizeof(n->fp));
+	memcpy(n->pub, pub, RK_KEY_PUBLIC_LEN);
+	return rk_fp_match(fp, n->given, false);
+}
+
+enum rk_err
+store_audit_key(struct rk_store *s, const char *given,
+    uint8_t pub[RK_KEY_PUBLIC_LEN], struct rk_error *err)
+{
+	struct naming n = { .given = given, .pub = pub };
+	uint8_t key[RK_KEY_PUBLIC_LEN];
+	sqlite3_stmt *stmt = NULL;
+	bool enough = false;
+	int rc = SQLITE_DONE;
+	enum rk_err r;
+
+	if (!store_is_long_enough(given))
+		return err_set(err, RK_EINVAL,
+		    "a fingerprint, or the first %d characters of one",
+		    RK_STORE_FP_MIN);
+	/* The index has them, each once. */
+	r = store_db_prepare(s, "SELECT DISTINCT pub FROM audit", &stmt, err);
+	while (
+	    r == RK_OK && !enough && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+		if (!get_bytes(stmt, 0, key, sizeof(key)))
+			r = nonsense(s, err);
+		else if (memcmp(key, no_key, sizeof(no_key)) != 0)
+			enough = is_named(&n, key);
+	}
+	if (r == RK_OK && !enough && rc != SQLITE_DONE)
+		r = store_db_fail(s, rc, err);
+	store_db_done(s, stmt);
+	if (r == RK_OK && n.fp[0] == '\0')
+		r = err_set(
+		    err, RK_ENOENT, "the audit has nothing about such a key");
+	if (r == RK_OK && n.other[0] != '\0')
+		r = err_set(
+		    err, RK_EINVAL, "%s and %s both begin so", n.fp, n.other);
+	return r;
 }
 
 enum rk_err

@@ -144,3 +144,11 @@ ask_hold_store(void)
 	    sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
 	return db;
 }
+
+enum rk_err
+ask_audit(struct rk_trust *t, size_t max, policy_line_fn *fn, void *arg)
+{
+	const struct policy_audit which = { .max = max };
+
+	return policy_audit(t, &which, fn, arg, NULL);
+}

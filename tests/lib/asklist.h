@@ -4,6 +4,8 @@
 
 #include <rpckit/ask.h>
 
+#include "trust/policy.h"
+
 /* All fail the running test when they cannot do their job. */
 
 /* A peer that has proven key number so; the second has an e-mail of its own. */
@@ -25,6 +27,9 @@ struct rk_trust *ask_list(const char *text, enum rk_trust_mode mode);
 struct rk_trust *ask_kept(enum rk_trust_mode mode);
 /* Its store, which nobody else can write until this is closed. */
 struct sqlite3 *ask_hold_store(void);
+/* Its newest lines of audit. */
+enum rk_err ask_audit(
+    struct rk_trust *t, size_t max, policy_line_fn *fn, void *arg);
 /* The one entry there is; how many there are; and keys in the file. */
 struct rk_ask_entry ask_only_entry(struct rk_trust *t);
 size_t ask_count(struct rk_trust *t);

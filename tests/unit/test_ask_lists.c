@@ -312,36 +312,6 @@ test_check(void **state)
 	rk_trust_free(t);
 }
 
-/* The newest first, as many as are asked for. */
-static void
-on_line(const struct rk_store_line *line, void *arg)
-{
-	char *all = arg;
-	size_t n = strlen(all);
-
-	(void)snprintf(all + n, LINES_LEN - n, "%s ", line->what);
-}
-
-static void
-test_audit(void **state)
-{
-	struct rk_trust *t = ask_list("", RK_TRUST_ASK);
-	char all[LINES_LEN] = "";
-
-	(void)state;
-	assert_int_equal(policy_audit(t, 9, on_line, all, NULL), RK_ESTATE);
-	assert_int_equal(rk_trust_keep(t, true, NULL), RK_OK);
-	assert_int_equal(ask_come_as(t, 1), RK_EAGAIN);
-	assert_int_equal(ask_order(t, RK_ASK_REJECT, 1), RK_OK);
-	assert_int_equal(ask_order(t, RK_ASK_FORGET, 1), RK_OK);
-	assert_int_equal(policy_audit(t, 9, on_line, all, NULL), RK_OK);
-	assert_string_equal(all, "forget reject ");
-	all[0] = '\0';
-	assert_int_equal(policy_audit(t, 1, on_line, all, NULL), RK_OK);
-	assert_string_equal(all, "forget ");
-	rk_trust_free(t);
-}
-
 /* Of the list: who, or the file alone. */
 static void
 on_lock(const struct rk_store_line *line, void *arg)
@@ -369,7 +339,7 @@ locks(struct rk_trust *t)
 	static char all[LINES_LEN];
 
 	all[0] = '\0';
-	assert_int_equal(policy_audit(t, 99, on_lock, all, NULL), RK_OK);
+	assert_int_equal(ask_audit(t, 99, on_lock, all), RK_OK);
 	return all;
 }
 
@@ -454,7 +424,7 @@ notes(struct rk_trust *t)
 	static char all[LINES_LEN];
 
 	all[0] = '\0';
-	assert_int_equal(policy_audit(t, 99, on_note, all, NULL), RK_OK);
+	assert_int_equal(ask_audit(t, 99, on_note, all), RK_OK);
 	return all;
 }
 
@@ -561,7 +531,7 @@ test_audit_mode(void **state)
 	    policy_set_mode(t, RK_TRUST_FILE, "bob (ctl)", NULL), RK_OK);
 	assert_int_equal(rk_trust_set_mode(t, RK_TRUST_OFF, NULL), RK_OK);
 	assert_string_equal(locks(t), "mode:order mode:ann (ctl) ");
-	assert_int_equal(policy_audit(t, 2, on_note, all, NULL), RK_OK);
+	assert_int_equal(ask_audit(t, 2, on_note, all), RK_OK);
 	assert_string_equal(all, "file to off, ask to file, ");
 	assert_int_equal(rk_trust_set_mode(t, RK_TRUST_ASK, NULL), RK_OK);
 	assert_int_equal(chmod("k.db", 0400), 0);
@@ -587,7 +557,6 @@ main(void)
 		UNIT(test_import_taken_kept),
 		UNIT(test_export),
 		UNIT(test_check),
-		UNIT(test_audit),
 		UNIT(test_audit_lock),
 		UNIT(test_audit_lock_full),
 		UNIT(test_audit_begin),

@@ -26,8 +26,9 @@ RK_BEGIN
  *	           _.events
  *	_.trust    keys that wait, or that were decided about; _.pending: only
  *	           those that wait; _.known: those of the known-keys file
- *	_.audit    {max}: the newest decisions; _.export: the known keys as
- *	           text; _.check: what is wrong about list and store
+ *	_.audit    {max, before, key}: what was decided, the newest first;
+ *	           _.export: the known keys as text; _.check: what is wrong
+ *	           about list and store
  *	_.decide   {key, verb, version, changed, ...}: rk_trust_order();
  *	           _.undo: {key}: the last decision; _.import: {text}: keys
  *	_.mode     {mode}: rk_trust_set_mode(); _.lock, _.unlock: the file
