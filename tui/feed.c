@@ -1,5 +1,5 @@
-/* The line to the daemon: asks, is told of events, dials again, orders. */
-#include "feed.h"
+/* The line to the daemon: asks, is told of events, dials again. */
+#include "feed_int.h"
 
 #include "base/error.h"
 #include "base/str.h"
@@ -13,26 +13,11 @@
 #define DIAL_MOST_MS 2000
 #define ANSWER_MS 20000
 #define SILENT_MS 5000 /* without an answer: that is told */
-#define ORDER_MS 60000 /* a reload may open an encrypted key */
 #define SOON_MS 150    /* events come in bursts */
 #define ROWS_A_MS 2    /* that are asked for again, at most */
 #define BRIEF_A_MS 8   /* the same, of what moves in them only */
 #define ROWS_MS 250    /* between what events make ask for them, at least */
 #define MISSING_MS 500 /* and at most, where somebody waits */
-
-/* What is asked; each of them at most once at a time. */
-enum what {
-	ASK_STATUS,
-	ASK_METHODS,
-	ASK_EVENTS,
-	ASK_CONNS,
-	ASK_CALLS,
-	ASK_TRUST,
-	ASK_KNOWN,
-	ASK_LOG,
-	ASK_SERVES,
-	N_ASKS
-};
 
 static const char *const methods[N_ASKS] = {
 	[ASK_STATUS] = "_.status",
@@ -44,41 +29,6 @@ static const char *const methods[N_ASKS] = {
 	[ASK_KNOWN] = "_.known",
 	[ASK_LOG] = "_.log",
 	[ASK_SERVES] = "_.serves",
-};
-
-struct ask {
-	struct feed *feed;
-	enum what what;
-	bool runs;
-	bool again; /* when it has been answered */
-	int64_t asked_ms;
-};
-
-struct feed {
-	struct feed_conf conf;
-	struct admin_at at; /* answered: since it was dialed */
-	feed_event_fn *event;
-	void *event_arg;
-	struct rk_client *client;
-	struct rk_timer *dial; /* armed: nobody is connected or dialed */
-	struct rk_timer *tick;
-	struct rk_timer *soon; /* what events made stale */
-	uint64_t wait_ms;      /* before the next dial */
-	int64_t maps_ms;       /* all of each connection was asked for */
-	struct ask asks[N_ASKS];
-	bool open; /* calls can be made */
-	bool whole;
-	bool paused;
-	bool wants_methods; /* as often as for figures */
-	uint64_t calls_of;  /* events of this connection's; 0: no */
-	bool failed;        /* the trouble has been told already */
-	bool freed;
-};
-
-struct order {
-	struct feed *feed;
-	feed_done_fn *done;
-	void *arg;
 };
 
 static int64_t
@@ -489,51 +439,6 @@ feed_on_event(struct feed *f, feed_event_fn *fn, void *arg)
 {
 	f->event = fn;
 	f->event_arg = arg;
-}
-
-/* ---- orders ---- */
-
-static void
-on_ordered(struct rk_client *c, const struct rk_reply *reply, void *arg)
-{
-	struct order *o = arg;
-	struct rk_value_doc *doc;
-	struct rk_error err;
-
-	(void)c;
-	if (o->feed->freed) {
-		free(o);
-		return;
-	}
-	doc = feed_ordered(reply, &err);
-	o->done(
-	    err.code, &err, doc == NULL ? NULL : rk_value_root(doc), o->arg);
-	rk_value_free(doc);
-	free(o);
-}
-
-enum rk_err
-feed_order(struct feed *f, const char *method, struct rk_bytes payload,
-    feed_done_fn *done, void *arg, struct rk_error *err)
-{
-	struct rk_request req = { .method = method,
-		.payload = payload.ptr,
-		.payload_len = payload.len,
-		.timeout = ORDER_MS };
-	struct order *o;
-	enum rk_err r;
-
-	if (!f->open || !f->conf.model->online)
-		return err_set(err, RK_ESTATE, "the daemon does not answer");
-	if ((o = malloc(sizeof(*o))) == NULL)
-		return err_set(err, RK_ENOMEM, "out of memory");
-	*o = (struct order){ f, done, arg };
-	r = rk_client_submit(f->client, &req, on_ordered, o, NULL);
-	if (r == RK_OK)
-		return RK_OK;
-	free(o);
-	return err_set(err, r == RK_ENOMEM ? r : RK_ESTATE, "%s: %s", method,
-	    rk_err_text(r));
 }
 
 /* ---- life ---- */
