@@ -353,6 +353,70 @@ t 'and so is a name that leads elsewhere' fails_with 3 \
 t 'nothing half is left' test "$(ls kept)" = numbers
 t 'it stops' stop
 
+# ---- a program that is watched and steered by its own socket ----
+
+ctl() {
+	timeout 20 "$bin/rpcd" ctl --socket "$TEST_TMP/admin" "$@"
+}
+
+start_watched() {
+	"$bin/selfy" -nopass -quiet -k newcomer -e new@example.org || return 1
+	start watched certs tls://127.0.0.1:0 "$TEST_TMP/admin"
+	until_ok has_url
+}
+
+newcomer_waits() {
+	[ "$(ctl trust ls --plain --state waiting | cut -f 2)" = \
+		new@example.org ]
+}
+
+# Its call is answered on the connection that had to wait.
+let_in() {
+	timeout 40 "$bin/rpcsh" -s "$url" --certs certs -k newcomer --no-input \
+		call hello --raw Anna >let_in.out 2>let_in.err &
+	pids=$!
+	until_ok newcomer_waits || return 1
+	ctl conns --plain | grep new@example.org || return 1
+	ctl trust approve \
+		"$(ctl trust ls --plain --state waiting | cut -f 3)" || return 1
+	wait "$pids" || return 1
+	[ "$(cat let_in.out)" = 'hello, Anna' ] &&
+		ctl status --json | grep '"accepted":1,'
+}
+
+tells_of_itself() {
+	ctl version | grep '^watched 1\.0$' || return 1
+	ctl status | grep '^greeted *1$' || return 1
+	ctl methods --plain | grep '^hello	' || return 1
+	ctl trust audit --plain | grep approve || return 1
+	fails_with 3 ctl reload 2>reload.err || return 1
+	grep -x 'rpcd ctl: this program cannot do that' reload.err
+}
+
+on_the_dashboard() {
+	timeout 20 "$bin/rpctui" --socket "$TEST_TMP/admin" --once >once.out ||
+		return 1
+	grep '^watched 1\.0  pid ' once.out &&
+		grep "^listen  $url\$" once.out &&
+		grep '^known .*new@example\.org' once.out &&
+		grep '^greeted *1$' once.out
+}
+
+drains() {
+	ctl drain || return 1
+	status=0
+	wait "$server" || status=$?
+	server=
+	cat server.err
+	[ $status = 0 ] && [ ! -e admin ]
+}
+
+t 'a server that is watched starts' start_watched
+t 'who is let in by rpcd ctl needs no second call' let_in
+t 'it tells of itself' tells_of_itself
+t 'rpctui shows it' on_the_dashboard
+t 'it ends when it is told to' drains
+
 typed_url() {
 	: >server.out # of the one before
 	start typed "$1" tcp://127.0.0.1:0
