@@ -15,6 +15,7 @@
 #include "agent_run.h"
 #include "base/agent_client.h"
 #include "base/error.h"
+#include "base/fds.h"
 #include "base/fs.h"
 #include "base/str.h"
 #include "keyvault.h"
@@ -222,9 +223,8 @@ tell_parent(void *arg, struct rk_error *err)
 static void
 close_others(int fd)
 {
-	if (fd > STDERR_FILENO + 1)
-		(void)close_range(STDERR_FILENO + 1, (unsigned)fd - 1, 0);
-	(void)close_range((unsigned)fd + 1, ~0u, 0);
+	fds_close(STDERR_FILENO + 1, fd - 1);
+	fds_close(fd + 1, INT_MAX);
 }
 
 _Noreturn static void

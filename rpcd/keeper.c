@@ -2,11 +2,13 @@
 #include "keeper.h"
 
 #include "base/error.h"
+#include "base/fds.h"
 
 #include <rpckit/log.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/prctl.h>
@@ -81,7 +83,7 @@ keep(int fd)
 	(void)prctl(PR_SET_NAME, "rpcd-keeper");
 	if (dup2(fd, 0) != 0 || chdir("/") != 0)
 		_exit(1);
-	(void)close_range(1, ~0u, 0);
+	fds_close(1, INT_MAX);
 	for (;;) {
 		n = read(0, &what, sizeof(what)); /* written whole: read so */
 		if (n == (ssize_t)sizeof(what))

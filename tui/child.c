@@ -1,10 +1,12 @@
 /* A verb of rpcd ctl, run by a process of our own. */
 #include "child.h"
 
+#include "base/fds.h"
 #include "cli/ctl.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -23,9 +25,9 @@ become(int fd)
 		(void)sigaction(signo, &usual, NULL);
 	(void)setsid();
 	if (in < 0 || dup2(in, STDIN_FILENO) < 0 ||
-	    dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0 ||
-	    close_range(STDERR_FILENO + 1, ~0u, 0) != 0)
+	    dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0)
 		_exit(1);
+	fds_close(STDERR_FILENO + 1, INT_MAX);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
