@@ -56,7 +56,9 @@ struct pages {
 	size_t n;
 	struct rk_value list;
 	uint64_t left_out;
+	char sum[40]; /* of all rows: they are parts of one list, or none */
 };
+#define LIST_TRIES 8 /* of one that changes meanwhile */
 
 static void
 free_pages(struct pages *p)
@@ -68,13 +70,14 @@ free_pages(struct pages *p)
 }
 
 /* Takes doc.  False: it is nothing more, as one of a daemon that is older and
- * knows of no parts. */
+ * knows of no parts.  RK_EAGAIN: it is a part of another list. */
 static enum rk_err
 add_page(struct pages *p, struct rk_value_doc *doc, bool *more)
 {
 	const struct rk_value *root = rk_value_root(doc);
 	const struct rk_value *keys = rk_value_get(root, "keys");
 	uint32_t have = p->list.u.list.count, n = ctl_len(keys);
+	char sum[sizeof(p->sum)];
 	struct rk_value_doc **docs =
 	    realloc(p->docs, (p->n + 1) * sizeof(struct rk_value_doc *));
 	struct rk_value *items;
@@ -88,6 +91,11 @@ add_page(struct pages *p, struct rk_value_doc *doc, bool *more)
 	p->docs[p->n++] = doc;
 	if (ctl_number(root, "from") != have)
 		return RK_OK;
+	(void)ctl_text(root, "sum", sum, sizeof(sum));
+	if (have == 0)
+		(void)str_copy(p->sum, sizeof(p->sum), sum);
+	else if (strcmp(p->sum, sum) != 0)
+		return RK_EAGAIN;
 	p->left_out = ctl_number(root, "left_out");
 	if (n == 0)
 		return RK_OK;
@@ -102,26 +110,44 @@ add_page(struct pages *p, struct rk_value_doc *doc, bool *more)
 	return RK_OK;
 }
 
-/* All of it, as far as the daemon tells it. */
+/* RK_EAGAIN: it has changed meanwhile. */
 static int
-fetch_keys(struct ctl *c, const char *method, struct pages *p)
+fetch_once(struct ctl *c, const char *method, struct pages *p, enum rk_err *why)
 {
 	struct rk_value_doc *doc;
 	bool more = true;
 	int status = 0;
 
 	*p = (struct pages){ .list = { .kind = RK_ARRAY } };
-	while (status == 0 && more) {
+	*why = RK_OK;
+	while (status == 0 && *why == RK_OK && more) {
 		const struct ctl_pair from =
 		    CTL_NUMBER("from", p->list.u.list.count);
 
 		status = ctl_ask(
 		    c, method, &from, p->list.u.list.count == 0 ? 0 : 1, &doc);
-		if (status == 0 && add_page(p, doc, &more) != RK_OK)
-			status =
-			    out_fail(&c->out, RK_ENOMEM, "out of memory", NULL);
+		if (status == 0)
+			*why = add_page(p, doc, &more);
 	}
 	return status;
+}
+
+/* All of it, as far as the daemon tells it. */
+static int
+fetch_keys(struct ctl *c, const char *method, struct pages *p)
+{
+	enum rk_err why;
+	int status = fetch_once(c, method, p, &why);
+
+	for (int i = 1; i < LIST_TRIES && why == RK_EAGAIN; i++) {
+		free_pages(p);
+		status = fetch_once(c, method, p, &why);
+	}
+	if (why == RK_EAGAIN)
+		return out_fail(&c->out, why, "the list changes all the time",
+		    "again, in a moment");
+	return why == RK_OK ? status
+	                    : out_fail(&c->out, why, rk_err_text(why), NULL);
 }
 
 static int

@@ -6,6 +6,8 @@
 #include "rpc/greenpack.h"
 #include "trust/policy.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- the mode ---- */
@@ -275,8 +277,12 @@ struct rows {
 	struct rk_trust *trust; /* whose entries they are */
 	uint64_t from;          /* the row that is the answer's first */
 	uint64_t at;            /* the next one's number */
+	uint64_t sum;           /* of whose rows there are, in this order */
 	struct kv_rows all;
 };
+
+#define SUM_START UINT64_C(0xcbf29ce484222325) /* of FNV-1a */
+#define SUM_FACTOR UINT64_C(0x100000001b3)
 
 /* {from: rows that were answered before}, or nothing. */
 static enum rk_err
@@ -301,7 +307,7 @@ read_from(struct rk_bytes p, uint64_t *from)
 static bool
 begin_rows(struct rk_call *call, struct rk_trust *trust, struct rows *s)
 {
-	*s = (struct rows){ .trust = trust };
+	*s = (struct rows){ .trust = trust, .sum = SUM_START };
 	if (read_from(rk_call_payload(call), &s->from) != RK_OK) {
 		control_refuse(call, RK_EINVAL,
 		    "it takes {from: rows that were answered before}, or "
@@ -312,10 +318,12 @@ begin_rows(struct rk_call *call, struct rk_trust *trust, struct rows *s)
 	return true;
 }
 
-/* Is the next row one of an answer before? */
+/* The next row is this key's: is it one of an answer before? */
 static bool
-is_before(struct rows *s)
+is_before(struct rows *s, const char *fp)
 {
+	for (; *fp != '\0'; fp++)
+		s->sum = (s->sum ^ (uint8_t)*fp) * SUM_FACTOR;
 	return s->at++ < s->from;
 }
 
@@ -324,10 +332,15 @@ answer_rows(struct rk_call *call, struct rk_trust *trust, struct rows *s)
 {
 	struct buf b;
 	struct kv k = { .b = &b, .r = s->all.k.r };
+	const bool part = s->from != 0 || s->all.left_out != 0;
+	char sum[17];
 
 	buf_init(&b, RK_PAYLOAD_MAX);
-	kv_map(&k, s->from == 0 ? 5 : 6);
+	kv_map(&k, 5 + (s->from != 0 ? 1U : 0U) + (part ? 1U : 0U));
 	put_list(&k, trust, 0);
+	(void)snprintf(sum, sizeof(sum), "%016" PRIx64, s->sum);
+	if (part)
+		kv_pair_text(&k, "sum", sum);
 	if (s->from != 0)
 		kv_pair_uint(&k, "from", s->from);
 	kv_pair_uint(&k, "left_out", s->all.left_out);
@@ -346,7 +359,7 @@ put_row(struct rows *s, const struct rk_ask_entry *given, bool listed)
 	struct rk_ask_entry e = *given;
 	size_t before = buf_len(&s->all.b);
 
-	if (is_before(s))
+	if (is_before(s, given->fp))
 		return;
 	if (listed)
 		e.status = RK_ASK_REVOKED;
@@ -441,7 +454,7 @@ put_known(const char *fp, const char *emails, const char *host, void *arg)
 	const bool listed = control_crl_has(g->control, fp);
 	const uint32_t more = memo != NULL ? 5 + CONTROL_MEMO_PAIRS : 0;
 
-	if (s->all.k.r != RK_OK || is_before(s))
+	if (s->all.k.r != RK_OK || is_before(s, fp))
 		return;
 	kv_map(&s->all.k, 4 + more + (listed ? 1 : 0));
 	kv_pair_text(&s->all.k, "state", listed ? "revoked" : "known");

@@ -322,16 +322,17 @@ put_many(size_t *len)
 	return arg;
 }
 
-/* The part that begins there has all the rest, if there is room for it. */
+/* The part that begins there has all the rest, if there is room for it, of a
+ * list of n, and what tells lists apart. */
 static void
-tells_from(struct rk_client *v, unsigned from)
+tells_from(struct rk_client *v, unsigned from, unsigned n, char sum[40])
 {
 	const uint8_t arg[] = { 0x81, 0xa4, 'f', 'r', 'o', 'm', 0xcd,
 		(uint8_t)(from >> 8), (uint8_t)from };
 	const struct rk_request req = {
 		.method = "_.known", .payload = arg, .payload_len = sizeof(arg)
 	};
-	const struct rk_value *keys, *left, *begins;
+	const struct rk_value *keys, *left, *begins, *of;
 	struct rk_value_doc *doc;
 	struct rk_reply reply;
 	struct rk_error err;
@@ -342,14 +343,51 @@ tells_from(struct rk_client *v, unsigned from)
 	keys = rk_value_get(rk_value_root(doc), "keys");
 	left = rk_value_get(rk_value_root(doc), "left_out");
 	begins = rk_value_get(rk_value_root(doc), "from");
-	assert_int_equal(keys->u.list.count + left->u.u64, MANY - from);
-	assert_int_equal(keys->u.list.count == 0, from == MANY);
+	of = rk_value_get(rk_value_root(doc), "sum");
+	assert_int_equal(of != NULL, from != 0 || left->u.u64 != 0);
+	sum[0] = '\0';
+	if (of != NULL) {
+		assert_in_range(of->u.bytes.len, 1, 39);
+		memcpy(sum, of->u.bytes.ptr, of->u.bytes.len);
+		sum[of->u.bytes.len] = '\0';
+	}
+	assert_int_equal(keys->u.list.count + left->u.u64, n - from);
+	assert_int_equal(keys->u.list.count == 0, from == n);
 	if (from == 0)
 		assert_null(begins);
 	else
 		assert_int_equal(begins->u.u64, from);
 	rk_value_free(doc);
 	rk_reply_free(&reply);
+}
+
+/* An editor makes a comment of the list's first line with a key. */
+static void
+take_first_out(void)
+{
+	char text[256] = "", *at;
+	int fd = open(guests.list, O_RDWR | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_true(read(fd, text, sizeof(text) - 1) > 0);
+	assert_non_null(at = strstr(text, "\nh "));
+	assert_int_equal(pwrite(fd, "#", 1, at + 1 - text), 1);
+	assert_int_equal(close(fd), 0);
+}
+
+/* Who puts parts together sees when they are of two lists. */
+static void
+tells_parts(struct rk_client *v)
+{
+	char sum[40], same[40];
+
+	tells_from(v, 0, MANY, sum);
+	tells_from(v, MANY - 7, MANY, sum);
+	tells_from(v, MANY, MANY, same);
+	assert_string_equal(same, sum);
+	take_first_out();
+	tells_from(v, MANY - 7, MANY - 1, same);
+	assert_string_not_equal(same, sum);
 }
 
 /* Of a long list it is not looked at all keys before anybody else is served. */
@@ -378,9 +416,7 @@ serves_others(void **state)
 	rpcrig_turn(v, &b.n, 1);
 	assert_int_equal(b.code, RK_OK);
 	ctl_has(ctl_get(w, "_.status"), "\"known\":9900");
-	tells_from(w, 0);
-	tells_from(w, MANY - 7);
-	tells_from(w, MANY);
+	tells_parts(w);
 	free(arg);
 	rk_client_free(v);
 	rk_client_free(w);
