@@ -92,6 +92,9 @@ noted(struct ui *ui, const char *text)
 	if (text != NULL && strlen(text) >= DIALOG_NOTE)
 		ui_say(ui, ROLE_BAD, "a note has at most %d bytes",
 		    DIALOG_NOTE - 1);
+	else if (text != NULL && ui->prompt.process != ui->conf.model->process)
+		ui_say(ui, ROLE_WAIT,
+		    "another daemon answers by now; it is told nothing");
 	else if (text != NULL)
 		order_send(ui, "_.decide", args, 4, "noted", false);
 }
@@ -102,6 +105,7 @@ ask_note(struct ui *ui, const struct model_key *k)
 	ui_ask(ui, "note: ", k->note, noted);
 	(void)str_copy(ui->prompt.fp, sizeof(ui->prompt.fp), k->fp);
 	ui->prompt.version = k->version;
+	ui->prompt.process = ui->m->process;
 }
 
 static void

@@ -83,12 +83,23 @@ dialog_close(struct ui *ui)
 		drop(d);
 }
 
+static bool
+is_another(struct ui *ui, const struct dialog *d)
+{
+	if (d->process == 0 || d->process == ui->conf.model->process)
+		return false;
+	ui_say(
+	    ui, ROLE_WAIT, "another daemon answers by now; it is told nothing");
+	return true;
+}
+
 bool
 dialog_over(struct ui *ui)
 {
 	struct dialog *d = ui->dialog;
 
-	if (d == NULL || d->is_over == NULL || !d->is_over(ui, d))
+	if (d == NULL ||
+	    (!is_another(ui, d) && (d->is_over == NULL || !d->is_over(ui, d))))
 		return false;
 	dialog_close(ui);
 	return true;

@@ -30,6 +30,9 @@ struct dialog {
 	 * the terminal has become narrow, or is so no more; or NULL. */
 	void (*fill)(struct ui *ui, struct dialog *d);
 	bool filled, narrow;
+	/* The daemon's that it is about, as the model counts them: numbers and
+	 * versions are another's of the next one.  0: about none. */
+	uint64_t process;
 	/* Is it the question no more, by what has come meanwhile?  Who says so
 	 * to the person as well; or NULL. */
 	bool (*is_over)(struct ui *ui, const struct dialog *d);

@@ -28,6 +28,7 @@ open_about(struct ui *ui, const struct model_key *k, const char *title,
 	(void)str_copy(
 	    d->who, sizeof(d->who), k->name[0] != '\0' ? k->name : "no e-mail");
 	d->version = k->version;
+	d->process = ui->m->process;
 	d->key = *k;
 	if (buttons != NULL)
 		dialog_buttons(d, buttons);
@@ -306,6 +307,7 @@ ask_still(struct ui *ui, const struct replacing *what, const char *why)
 	(void)str_copy(d->note, sizeof(d->note), what->note);
 	d->version = what->version;
 	d->by_version = what->by_version;
+	d->process = ui->m->process;
 	text_add(&d->body, ROLE_TEXT, "who %s", d->who);
 	rk_fp_group(d->old_fp, grouped);
 	text_add(&d->body, ROLE_TEXT, "old %s", grouped);

@@ -46,6 +46,7 @@ ask_unlock(struct ui *ui)
 	    "written to it again; what becomes of new ones says the mode, %s.",
 	    ui->m->status.mode);
 	dialog_buttons(d, dialog_no_yes);
+	d->process = ui->m->process;
 	d->hints = "y unlock  n, Esc no";
 }
 
@@ -280,6 +281,7 @@ ask_lock(struct ui *ui)
 		return;
 	fill_lock(ui, d, NULL, true);
 	(void)str_copy(d->want, sizeof(d->want), "LOCK");
+	d->process = ui->m->process;
 	d->turn = say_open;
 	d->turn_key = 'k';
 	d->hints = "Enter go on  k drop/keep  Esc = cancel";
@@ -322,6 +324,7 @@ dlg_kick(struct ui *ui, const struct model_conn *c)
 	if (d == NULL)
 		return;
 	d->conn = c->id;
+	d->process = ui->m->process;
 	(void)str_copy(d->who, sizeof(d->who),
 	    view_who(c, who)[0] != '\0' ? who : c->address);
 	text_add(&d->body, ROLE_TEXT, "%s from %s", d->who, c->address);
@@ -360,6 +363,7 @@ dlg_cancel(struct ui *ui, const struct model_call *c)
 		return;
 	d->conn = c->conn;
 	d->call = c->id;
+	d->process = ui->m->process;
 	(void)str_copy(d->who, sizeof(d->who), c->method);
 	text_add(&d->body, ROLE_TEXT, "%s%s%s of %s, for %s", c->method,
 	    c->file[0] != '\0' ? " " : "", c->file,

@@ -131,6 +131,7 @@ struct model_call {
 };
 
 struct model_line {
+	uint64_t process; /* whose; seq is its number there */
 	uint64_t seq;
 	char time[24];
 	int level; /* enum rk_log_level */
@@ -201,6 +202,7 @@ struct model {
 	int64_t silent_s;  /* 0: no answer is overdue */
 	char trouble[256]; /* why not online; one line, escaped */
 	uint64_t changes;  /* counts: redraw when it has moved */
+	uint64_t process;  /* counts: another one answers; 0: none has yet */
 	struct model_status status;
 	struct model_agent agent;
 	/* Pointers into these are good until something is taken in. */

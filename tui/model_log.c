@@ -34,6 +34,7 @@ take_line(struct model *m, const struct rk_value *v)
 	};
 	struct model_line *l = add_line(m);
 
+	l->process = m->process;
 	l->seq = ctl_number(v, "seq");
 	take_text(v, "time", l->time, sizeof(l->time));
 	l->level = (int)take_word(v, "level", levels, RK_LOG_DEBUG);

@@ -137,6 +137,7 @@ status_answer(struct model *m, const struct rk_value *answer, int64_t now)
 	take_text(answer, "since", since, sizeof(since));
 	if (s->asked_ms != 0 && (s->pid != pid || strcmp(s->since, since) != 0))
 		begin_anew(m);
+	m->process += s->asked_ms == 0;
 	s->pid = pid;
 	take_text(answer, "since", s->since, sizeof(s->since));
 	take_text(answer, "name", s->name, sizeof(s->name));

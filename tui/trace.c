@@ -11,7 +11,7 @@
 #include <string.h>
 
 struct trace {
-	uint64_t id;
+	uint64_t id, process;
 	struct model_conn last;
 	bool gone;
 };
@@ -69,7 +69,8 @@ on_event(const struct rk_value *event, void *arg)
 		    "%" PRIu64 " events were lost: they came too fast",
 		    ctl_number(event, "count"));
 		tell(ui->pane, ROLE_WAIT, what);
-	} else if (ctl_number(event, "conn") != ui->trace->id) {
+	} else if (ctl_number(event, "conn") != ui->trace->id ||
+	           ui->trace->process != ui->conf.model->process) {
 		return;
 	} else if (strcmp(word, "begun") == 0) {
 		(void)snprintf(what, sizeof(what), "call %s", method);
@@ -110,7 +111,8 @@ trace_look(struct ui *ui)
 
 	if (t == NULL || t->gone)
 		return;
-	c = model_conn(ui->m, t->id);
+	c = t->process == ui->conf.model->process ? model_conn(ui->m, t->id)
+	                                          : NULL;
 	if (c != NULL) {
 		tell_changes(ui->pane, t, c);
 	} else if (ui->m->online) {
@@ -159,6 +161,7 @@ trace_open(struct ui *ui, const struct model_conn *c)
 		return;
 	}
 	t->id = c->id;
+	t->process = ui->m->process;
 	t->last = *c;
 	ui->trace = t;
 	p->follow = true;

@@ -50,7 +50,7 @@ struct prompt {
 	void (*complete)(struct ui *ui, struct line *line);
 	/* What it is about, whatever is selected by then. */
 	char fp[RK_FP_LEN];
-	uint64_t version;
+	uint64_t version, process;
 };
 
 /* A key that takes the place of a known one. */

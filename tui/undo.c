@@ -226,7 +226,7 @@ undo_decided(struct ui *ui, const struct order *o, enum rk_err code,
 		return;
 	(void)ctl_text(answer, "fingerprint", u->fp, sizeof(u->fp));
 	u->version = ctl_number(answer, "version");
-	u->pid = ui->conf.model->status.pid;
+	u->process = ui->conf.model->process;
 	ask_line(ui);
 }
 
@@ -244,7 +244,7 @@ void
 undo_last(struct ui *ui)
 {
 	struct undo *u = &ui->undo;
-	const bool same = u->pid == ui->conf.model->status.pid;
+	const bool same = u->process == ui->conf.model->process;
 	const struct order_arg args[] = {
 		{ "key", u->fp, 0 },
 		same ? (struct order_arg){ "version", NULL, u->version }

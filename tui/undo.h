@@ -18,9 +18,9 @@ struct undo {
 	char said[200];     /* what was done */
 	char verb[16];      /* by its name in the audit */
 	char other[200];    /* before it, and in doubt still; "": nothing */
-	uint64_t version;   /* this decision made of it, in the process `pid` */
-	uint64_t pid;
-	uint64_t line; /* of the audit; 0: not known */
+	uint64_t version;   /* this decision made of it, in that process */
+	uint64_t process;   /* as the model counts them */
+	uint64_t line;      /* of the audit; 0: not known */
 	/* The newest line when it was asked for, and that we have heard of. */
 	struct undo_mark before, newest;
 	int64_t until_ms;

@@ -110,21 +110,29 @@ view_is_cut(const struct model_key *k)
 	return k->other[0] == '\0' && len > 0 && k->email[len - 1] == '~';
 }
 
-/* It has no number until it is trusted. */
+/* Numbers are a process's own.  It has none until it is trusted. */
 static void
-conn_id(const struct model_conn *c, char id[VIEW_ID_LEN])
+conn_id(const struct model *m, const struct model_conn *c, char id[VIEW_ID_LEN])
 {
 	if (c->id == 0)
 		(void)snprintf(id, VIEW_ID_LEN, "w%s", c->address);
 	else
-		(void)snprintf(id, VIEW_ID_LEN, "c%" PRIu64, c->id);
+		(void)snprintf(id, VIEW_ID_LEN, "c%" PRIu64 ":%" PRIu64,
+		    m->process, c->id);
 }
 
 static void
-call_id(const struct model_call *c, char id[VIEW_ID_LEN])
+call_id(const struct model *m, const struct model_call *c, char id[VIEW_ID_LEN])
 {
-	(void)snprintf(id, VIEW_ID_LEN, "r%" PRIu64 ":%" PRId64 ":%s", c->conn,
-	    c->began_ms / 1000, c->method);
+	(void)snprintf(id, VIEW_ID_LEN, "r%" PRIu64 ":%" PRIu64 ":%" PRIu64,
+	    m->process, c->conn, c->id);
+}
+
+static void
+line_id(const struct model_line *l, char id[VIEW_ID_LEN])
+{
+	(void)snprintf(
+	    id, VIEW_ID_LEN, "l%" PRIu64 ":%" PRIu64, l->process, l->seq);
 }
 
 void
@@ -138,13 +146,13 @@ view_id(const struct model *m, const struct row *r, char id[VIEW_ID_LEN])
 		(void)snprintf(id, VIEW_ID_LEN, "h%s", r->text);
 		break;
 	case ROW_CONN:
-		conn_id(&m->conns[r->at], id);
+		conn_id(m, &m->conns[r->at], id);
 		break;
 	case ROW_KEY:
 		(void)snprintf(id, VIEW_ID_LEN, "k%s", m->keys[r->at].fp);
 		break;
 	case ROW_CALL:
-		call_id(&m->calls[r->at], id);
+		call_id(m, &m->calls[r->at], id);
 		break;
 	case ROW_METHOD:
 		(void)snprintf(id, VIEW_ID_LEN, "m%s",
@@ -164,8 +172,7 @@ view_id(const struct model *m, const struct row *r, char id[VIEW_ID_LEN])
 		    id, VIEW_ID_LEN, "o%s", m->agent.held[r->at].name);
 		break;
 	case ROW_LINE:
-		(void)snprintf(
-		    id, VIEW_ID_LEN, "l%" PRIu64, view_line(m, r->at)->seq);
+		line_id(view_line(m, r->at), id);
 		break;
 	}
 }

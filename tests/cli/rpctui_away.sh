@@ -19,6 +19,16 @@ comes() { # KEY WORDS: in the background
 	daemons="$daemons $!"
 }
 
+is_open() { # KEY
+	ctl conns --plain | grep -q "	$1@"
+}
+
+find_conn() { # NAME
+	shows "$1@" "there is $1"
+	keys g / "$1@" Enter
+	shows "^> .*$1@" 'and is selected'
+}
+
 goes() {
 	stop >/dev/null
 	result $? 'the daemon goes'
@@ -51,6 +61,71 @@ asks_nobody() {
 	once_more r 'rejected: alice' 'and rejects'
 }
 
+# Its number is another connection's of the next daemon.
+kicks_nobody() {
+	comes mallory ping -n 1000 -i 1s
+	shows '?? mallory@' 'somebody comes'
+	ctl trust approve "$(fingerprint mallory)" >out 2>err
+	result $? 'and is let in'
+	keys 1
+	find_conn mallory
+	keys x
+	shows 'Close this connection?' 'x asks'
+	goes
+	shows 'Close this connection?' 'the question is there still'
+	is_back
+	shows 'another daemon answers' 'until there is another daemon'
+	hides 'Close this connection?' 'which is not asked'
+}
+
+number() { # KEY
+	ctl conns --plain | grep "	$1@" | cut -f 1
+}
+
+follows_nobody() {
+	comes mallory ping -n 1000 -i 1s
+	find_conn mallory
+	first=$(number mallory)
+	keys t
+	shows 'trace of mallory' 't follows'
+	shows 'call ' 'each call'
+	goes
+	is_back
+	shows 'it is gone' 'no connection of another daemon is followed'
+	comes mallory ping -n 1000 -i 1s
+	until_ok is_open mallory
+	[ "$(number mallory)" = "$first" ]
+	result $? 'although there is one of that number'
+	ctl trust forget "$(fingerprint alice)" >out 2>err
+	comes alice --timeout 10m ping
+	shows 'pending 1' 'whatever came before this is shown'
+	screen | sed '1,/it is gone/d' | grep -q 'call \|calls +\|idle\|busy'
+	[ $? -eq 1 ]
+	result $? 'and nothing is of the other one'
+	keys Escape
+}
+
+# What it knows of the key may be something else than what was asked.
+decides_nothing() {
+	keys 2
+	shows '?? alice@example.org' 'a stranger waits'
+	keys g / alice Enter
+	shows '^> ?? alice' 'and is selected'
+	keys Enter
+	shows 'Decide: new client' 'Enter asks'
+	goes
+	is_back
+	shows 'another daemon answers' 'another daemon is not'
+	hides 'Decide: new client' 'asked or told'
+	keys m
+	shows '^note:' 'm asks for a note'
+	keys -l 'nothing much'
+	goes
+	is_back
+	keys Enter
+	shows 'another daemon answers' 'which is not for another daemon either'
+}
+
 main() {
 	mark=0
 	certificates
@@ -62,6 +137,9 @@ main() {
 	check 'a terminal' terminal 80 24
 	begin "$rpctui --socket $tmp/admin" 'rpctui'
 	asks_nobody
+	kicks_nobody
+	follows_nobody
+	decides_nothing
 	keys q
 	ends 0 'quit'
 	term kill-server

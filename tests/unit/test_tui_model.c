@@ -195,8 +195,10 @@ test_restart(void **state)
 {
 	struct model *m = *state;
 
+	assert_int_equal(m->process, 0);
 	assert_int_equal(
 	    tui_tell(m, "_.status", 1000, status_of(1, 9, 9)), RK_OK);
+	assert_int_equal(m->process, 1);
 	assert_int_equal(
 	    tui_tell(m, "_.conns", 1000, "{\"conns\":[{\"id\":7}]}"), RK_OK);
 	assert_int_equal(tui_tell(m, "_.trust", 1000,
@@ -209,8 +211,10 @@ test_restart(void **state)
 	assert_int_equal(
 	    tui_tell(m, "_.status", 2000, status_of(1, 9, 9)), RK_OK);
 	assert_int_equal(m->n_conns, 1);
+	assert_int_equal(m->process, 1);
 	assert_int_equal(
 	    tui_tell(m, "_.status", 3000, status_of(2, 0, 0)), RK_OK);
+	assert_int_equal(m->process, 2);
 	assert_int_equal(m->n_conns, 0);
 	assert_int_equal(m->n_keys, 0);
 	assert_int_equal(model_waiting(m), 0);
