@@ -99,21 +99,65 @@ take_options(struct shell *s, const struct args *a)
 	return r == RK_ENOENT ? RK_OK : r;
 }
 
+void
+shell_options_drop(struct shell_options *kept)
+{
+	for (size_t i = 0; i < kept->n; i++)
+		free(kept->list[i]);
+	kept->n = 0;
+}
+
+enum rk_err
+shell_options_keep(const struct shell *s, struct shell_options *kept)
+{
+	kept->n = 0;
+	for (size_t i = 0; i < s->n_options; i++) {
+		if ((kept->list[i] = strdup(s->options[i])) == NULL) {
+			shell_options_drop(kept);
+			return RK_ENOMEM;
+		}
+		kept->n++;
+	}
+	return RK_OK;
+}
+
+/* What is shown, and how, is one of them. */
+static void
+hear_options(struct shell *s)
+{
+	const struct words none = { 0 };
+	int status = 0;
+	struct args *a = shell_args(s, &none, &status);
+
+	if (a != NULL)
+		out_init(&s->o, a);
+	args_free(a);
+}
+
+void
+shell_options_restore(struct shell *s, struct shell_options *kept)
+{
+	struct shell_options now = { .n = s->n_options };
+
+	memcpy(now.list, s->options, now.n * sizeof(now.list[0]));
+	memcpy(s->options, kept->list, kept->n * sizeof(kept->list[0]));
+	s->n_options = kept->n;
+	kept->n = 0;
+	shell_options_drop(&now);
+	hear_options(s);
+}
+
 int
 shell_option(struct shell *s, const char *name, const char *value, bool on)
 {
 	const struct words none = { 0 };
-	char *before[SHELL_OPTIONS_MAX];
-	size_t n = s->n_options;
+	struct shell_options before;
 	struct args *a = NULL;
 	enum rk_err r = RK_OK;
 	int status = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		if ((before[i] = strdup(s->options[i])) == NULL)
-			return out_fail(
-			    &s->o, RK_ENOMEM, "out of memory", NULL);
-	}
+	if (shell_options_keep(s, &before) != RK_OK)
+		return out_fail(&s->o, RK_ENOMEM, "out of memory", NULL);
 	if (on)
 		r = put_option(s, name, value);
 	else
@@ -122,15 +166,11 @@ shell_option(struct shell *s, const char *name, const char *value, bool on)
 		status = out_fail(&s->o, r, rk_err_text(r), NULL);
 	else
 		a = shell_args(s, &none, &status);
-	if (a == NULL) { /* as it was */
-		for (size_t i = 0; i < s->n_options; i++)
-			free(s->options[i]);
-		memcpy(s->options, before, n * sizeof(before[0]));
-		s->n_options = n;
+	if (a == NULL) {
+		shell_options_restore(s, &before);
 		return status;
 	}
-	for (size_t i = 0; i < n; i++)
-		free(before[i]);
+	shell_options_drop(&before);
 	out_init(&s->o, a);
 	args_free(a);
 	return 0;
@@ -402,9 +442,11 @@ go_to(struct shell *s, struct held *h)
 
 /* Another connection beside the one that is there, which goes for it. */
 static int
-replace(struct shell *s, const struct args *a, enum shell_stay *how)
+replace(
+    struct shell *s, const struct args *a, bool by_others, enum shell_stay *how)
 {
 	struct held *old = s->held, *h = &s->holds[old == &s->holds[0]];
+	bool unbelieved;
 	int status = 0;
 
 	*h = (struct held){ .hears = old->hears,
@@ -414,13 +456,12 @@ replace(struct shell *s, const struct args *a, enum shell_stay *how)
 		.arg = old->arg };
 	if (!target_hold(h, a, &s->o, &status) ||
 	    !target_connect(&h->t, &s->o, &status)) {
-		if (!shell_is_awaited(s)) {
+		unbelieved = h->is_open && h->t.ended.code == RK_EUNKNOWNKEY;
+		if ((unbelieved && by_others) || !shell_is_awaited(s)) {
 			go_to(s, h);
 			return status;
 		}
-		*how = h->is_open && h->t.ended.code == RK_EUNKNOWNKEY
-		           ? SHELL_STAYS_UNTRUSTED
-		           : SHELL_STAYS;
+		*how = unbelieved ? SHELL_STAYS_UNTRUSTED : SHELL_STAYS;
 		held_close(h);
 		target_hear(old);
 		return status;
@@ -431,7 +472,7 @@ replace(struct shell *s, const struct args *a, enum shell_stay *how)
 }
 
 int
-shell_change(struct shell *s, enum shell_stay *how)
+shell_change(struct shell *s, bool by_others, enum shell_stay *how)
 {
 	const struct words none = { 0 };
 	struct args *a;
@@ -441,7 +482,7 @@ shell_change(struct shell *s, enum shell_stay *how)
 	if ((a = shell_args(s, &none, &status)) == NULL)
 		return status;
 	status = s->held->is_open && !target_is_held(s->held, a)
-	             ? replace(s, a, how)
+	             ? replace(s, a, by_others, how)
 	             : shell_connect(s);
 	args_free(a);
 	return status;

@@ -62,12 +62,24 @@ RK_MUST enum rk_err shell_run_text(
 /* An option for all lines from now on, "name" or "name=value"; or, off, as if
  * it had never been given.  Says what is wrong with it; the exit status. */
 int shell_option(struct shell *s, const char *name, const char *value, bool on);
+/* The same as they are now, for what may have to be taken back. */
+struct shell_options {
+	char *list[SHELL_OPTIONS_MAX];
+	size_t n;
+};
+
+RK_MUST enum rk_err shell_options_keep(
+    const struct shell *s, struct shell_options *kept);
+/* They are those again, or are not: either ends what was kept. */
+void shell_options_restore(struct shell *s, struct shell_options *kept);
+void shell_options_drop(struct shell_options *kept);
 /* Connect as the options say, unless it is connected so; the exit status. */
 int shell_connect(struct shell *s);
 /* The same to another server.  Where that fails and somebody waits for it at
  * the prompt, the connection stays as it is; else there is none, as lines that
- * follow are not meant for the one before. */
-int shell_change(struct shell *s, enum shell_stay *how);
+ * follow are not meant for the one before.  Nor does it stay as it is for one
+ * that is there and not believed, where other options decide about that. */
+int shell_change(struct shell *s, bool by_others, enum shell_stay *how);
 /* Parse options and words as a line; NULL: said why not. */
 struct args *shell_args(struct shell *s, const struct words *w, int *status);
 void shell_time(struct shell *s, enum shell_time how);

@@ -57,6 +57,81 @@ show_options(const struct shell *s)
 		    str_escape(shown, sizeof(shown), s->options[i] + 2));
 }
 
+/* ---- to another server ---- */
+
+/* Where to go, which whoever changes the context does not mean any more. */
+static const char *const of_places[] = { "server", "quic", "tcp", "skip-verify",
+	"server-only", NULL };
+
+static bool
+is_place(const char *name)
+{
+	size_t i = 0;
+
+	while (of_places[i] != NULL && strcmp(of_places[i], name) != 0)
+		i++;
+	return of_places[i] != NULL;
+}
+
+/* again: whoever adds the key of this one now does not want to type it once
+ * more; or NULL. */
+static void
+stay(struct shell *s, const char *again)
+{
+	char here[160], there[160] = "";
+
+	s->again = again == NULL ? NULL : strdup(again);
+	(void)str_escape(here, sizeof(here), s->held->t.url);
+	if (s->again != NULL)
+		(void)str_escape(there, sizeof(there), s->again);
+	out_note(&s->o, "still with %s%s%s%s", here,
+	    s->again == NULL ? "" : "; :connect alone tries ", there,
+	    s->again == NULL ? "" : " again");
+}
+
+/* Whoever pasted lines wants to know where the rest of them did not go. */
+static void
+left(const struct shell *s, const char *here)
+{
+	if (s->line != NULL && s->depth == 0 && *here != '\0' &&
+	    strcmp(here, s->held->t.url) != 0)
+		out_note(&s->o,
+		    "not with %s any more, as more was typed already: :connect "
+		    "%s leads back",
+		    here, here);
+}
+
+/* Where the other server is not there, or not believed, the one before is that
+ * of the prompt, and so are the options; but not of lines that were there
+ * already, which were meant for the other. */
+static int
+change(struct shell *s, const char *name, const char *value, bool on)
+{
+	const char *server = strcmp(name, "server") == 0 ? value : NULL;
+	enum shell_stay how = SHELL_GOES;
+	struct shell_options before;
+	char here[160] = "";
+	int status;
+
+	if (shell_options_keep(s, &before) != RK_OK)
+		return out_fail(&s->o, RK_ENOMEM, "out of memory", NULL);
+	free(s->again);
+	s->again = NULL;
+	if (s->held->is_open)
+		(void)str_escape(here, sizeof(here), s->held->t.url);
+	if ((status = shell_option(s, name, value, on)) == 0 &&
+	    (status = shell_change(s, false, &how)) != 0) {
+		if (how == SHELL_GOES) {
+			left(s, here);
+		} else {
+			shell_options_restore(s, &before);
+			stay(s, how == SHELL_STAYS_UNTRUSTED ? server : NULL);
+		}
+	}
+	shell_options_drop(&before);
+	return status;
+}
+
 /* :set NAME is on, :set NAME VALUE, :set NAME - is as if never given. */
 int
 shell_set(struct shell *s, const struct words *w)
@@ -82,81 +157,10 @@ shell_set(struct shell *s, const struct words *w)
 	else if (value != NULL && flag && str_parse_bool(value, &on) != RK_OK)
 		return out_fail(
 		    &s->o, RK_EINVAL, ":set: on or off", ":help set");
+	if (is_place(o->name))
+		return change(s, o->name, flag ? NULL : value, on);
 	status = shell_option(s, o->name, flag ? NULL : value, on);
 	return status == 0 ? shell_connect(s) : status;
-}
-
-/* The server that the lines name, to be freed; NULL: the context's, or none. */
-static char *
-server_given(const struct shell *s, bool *fits)
-{
-	static const char name[] = "--server=";
-	char *copy = NULL;
-
-	*fits = true;
-	for (size_t i = 0; i < s->n_options && copy == NULL; i++) {
-		if (strncmp(s->options[i], name, sizeof(name) - 1) != 0)
-			continue;
-		copy = strdup(s->options[i] + sizeof(name) - 1);
-		*fits = copy != NULL;
-	}
-	return copy;
-}
-
-static void
-stay(struct shell *s, const char *before, const char *server,
-    enum shell_stay how)
-{
-	bool met = how == SHELL_STAYS_UNTRUSTED;
-	char here[160], there[160];
-
-	if (shell_option(s, "server", before, before != NULL) != 0)
-		return;
-	/* Whoever adds its key now does not want to type it again. */
-	s->again = met ? strdup(server) : NULL;
-	(void)str_escape(here, sizeof(here), s->held->t.url);
-	(void)str_escape(there, sizeof(there), server);
-	out_note(&s->o, "still with %s%s%s%s", here,
-	    s->again == NULL ? "" : "; :connect alone tries ",
-	    s->again == NULL ? "" : there, s->again == NULL ? "" : " again");
-}
-
-/* Whoever pasted lines wants to know where the rest of them did not go. */
-static void
-left(const struct shell *s, const char *here)
-{
-	if (s->line != NULL && s->depth == 0 && *here != '\0' &&
-	    strcmp(here, s->held->t.url) != 0)
-		out_note(&s->o,
-		    "not with %s any more, as more was typed already: :connect "
-		    "%s leads back",
-		    here, here);
-}
-
-/* Where the other server is not there, or not believed, the one before is that
- * of the prompt; but not of lines that were there already, which were meant for
- * the other. */
-static int
-change_server(struct shell *s, const char *server)
-{
-	enum shell_stay how = SHELL_GOES;
-	bool fits;
-	char here[160] = "", *before = server_given(s, &fits);
-	int status;
-
-	if (!fits)
-		return out_fail(&s->o, RK_ENOMEM, "out of memory", NULL);
-	if (s->held->is_open)
-		(void)str_escape(here, sizeof(here), s->held->t.url);
-	if ((status = shell_option(s, "server", server, true)) == 0 &&
-	    (status = shell_change(s, &how)) != 0) {
-		if (how == SHELL_GOES)
-			left(s, here);
-		else
-			stay(s, before, server, how);
-	}
-	free(before);
-	return status;
 }
 
 int
@@ -168,10 +172,10 @@ shell_reconnect(struct shell *s, const struct words *w)
 
 	s->again = NULL;
 	if (w->n > 1)
-		status = change_server(s, w->list[1]);
+		status = change(s, "server", w->list[1], true);
 	else
-		status =
-		    again != NULL ? change_server(s, again) : shell_connect(s);
+		status = again != NULL ? change(s, "server", again, true)
+		                       : shell_connect(s);
 	free(again);
 	if (status != 0)
 		return status;
@@ -181,9 +185,7 @@ shell_reconnect(struct shell *s, const struct words *w)
 	return 0;
 }
 
-/* Where to go, which whoever changes the context does not mean any more. */
-static const char *const of_places[] = { "server", "quic", "tcp", "skip-verify",
-	"server-only", NULL };
+/* ---- to another context ---- */
 
 static enum rk_err
 check_context(const char *name, struct rk_error *err)
@@ -258,10 +260,28 @@ change_history(struct shell *s)
 		history_each(s->history, remember, s->line);
 }
 
+/* The options that are of no context, and those of this one. */
+static int
+take_context(struct shell *s, const char *name)
+{
+	int status = 0;
+
+	for (size_t i = 0; status == 0 && of_places[i] != NULL; i++)
+		status = shell_option(s, of_places[i], NULL, false);
+	if (status == 0)
+		status = shell_option(s, "context", name, true);
+	return status == 0 ? yield_to(s) : status;
+}
+
+/* By which list a server is believed is the context's, so what is to be done
+ * about one that is not is done there.  Whoever wants no context has named no
+ * server that could be away. */
 int
 shell_use(struct shell *s, const struct words *w)
 {
 	const char *name = w->list[1];
+	enum shell_stay how = SHELL_GOES;
+	struct shell_options before;
 	struct rk_error err;
 	int status = 0;
 
@@ -269,17 +289,22 @@ shell_use(struct shell *s, const struct words *w)
 		return out_error(&s->o, &err, "rpcsh ctx ls");
 	if (strcmp(name, "-") == 0)
 		name = "";
-	for (size_t i = 0; status == 0 && of_places[i] != NULL; i++)
-		status = shell_option(s, of_places[i], NULL, false);
-	if (status == 0)
-		status = shell_option(s, "context", name, true);
-	if (status == 0)
-		status = yield_to(s);
-	if (status != 0)
-		return status;
-	(void)str_copy(s->context, sizeof(s->context), name);
+	if (shell_options_keep(s, &before) != RK_OK)
+		return out_fail(&s->o, RK_ENOMEM, "out of memory", NULL);
 	free(s->again);
 	s->again = NULL;
-	change_history(s);
-	return shell_connect(s);
+	if ((status = take_context(s, name)) != 0)
+		shell_options_restore(s, &before);
+	else if ((status = name[0] == '\0'
+	                       ? shell_connect(s)
+	                       : shell_change(s, true, &how)) != 0 &&
+	         how != SHELL_GOES) {
+		shell_options_restore(s, &before);
+		stay(s, NULL);
+	} else {
+		(void)str_copy(s->context, sizeof(s->context), name);
+		change_history(s);
+	}
+	shell_options_drop(&before);
+	return status;
 }

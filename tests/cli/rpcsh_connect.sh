@@ -60,6 +60,51 @@ strange() {
 	said '"d": 1' 'then it is'
 }
 
+# still WORDS TEXT: what leads nowhere leaves everything as it was.
+still() {
+	fresh
+	enter "$1"
+	said "^rpcsh: still with $here\$" "$2"
+	at 'tls strict' 'the prompt is as it was'
+	fresh
+	enter "tell e:=$n"
+	said "\"e\": $n" 'and so is the connection'
+}
+
+# Other lines than :connect lead away as well.
+other_ways() {
+	fresh
+	enter ":connect $here"
+	fresh
+	enter :set
+	screen -J | grep -v '>' >options
+	nowhere=tls://$(own_address):1
+	"$rpcsh" ctx add gone "server=$nowhere" certs=certs key=alice --quiet
+	"$rpcsh" ctx add wrong "server=$here" certs=certs key=alice --quiet
+	echo 'timeout = soon' >>.config/rpckit/contexts/wrong.conf
+	"$rpcsh" ctx add strange "server=$there" certs=certs key=alice \
+		known=nobody trust=strict --quiet
+	still ":set server $nowhere" 'another server by :set'
+	still ':set tcp on' 'another way to this one'
+	still ':use gone' 'a context'
+	fresh
+	enter ':use wrong'
+	at 'tls strict' 'a context that cannot be read is not used'
+	fresh
+	enter :set
+	screen -J | grep -v '>' | cmp -s - options
+	result $? 'and leaves no option behind'
+	fresh
+	enter ':use strange'
+	until_ok last_has '^strange tls strict offline> *$'
+	result $? 'a server is believed by the list of its context, so that is used'
+	fresh
+	enter ":trust add $there $(fingerprint mallory)" :connect
+	said "^rpcsh: connected to $there" 'where its key is added'
+	enter ':use lab'
+	at 'tls strict' 'back'
+}
+
 # one_done TEXT: only the line before :connect was done.
 one_done() {
 	[ "$(grep -c '"tag":1' out)" -eq 1 ] && ! grep -q '"tag":2' out &&
@@ -111,6 +156,18 @@ pasted() {
 	enter ':source lines'
 	until_ok last_has ' offline> *$'
 	result $? 'nor what is behind a script'
+	enter ":connect $here"
+	for words in ':use gone' ":set server $nowhere"; do
+		fresh
+		printf '%s\rtell tag:=3\r' "$words" >lines
+		term load-buffer -b lines lines
+		term paste-buffer -t t -b lines
+		until_ok last_has ' offline> *$'
+		[ "$(screen -J | grep -c "^rpcsh: $nowhere: ")" -eq 2 ] &&
+			! on_screen '"tag"'
+		result $? "nor behind $words"
+		enter ':use lab'
+	done
 }
 
 main() {
@@ -130,6 +187,7 @@ main() {
 	at 'tls strict' 'a shell'
 	away
 	strange
+	other_ways
 	pasted
 	term kill-server
 	stop >/dev/null

@@ -104,7 +104,7 @@ commands() {
 	line 'echo in=lab' '"in": "lab"' 'is used'
 	line ':trust' 'nobody has proven a key there$' 'and nobody trusted'
 	line ':use nowhere' 'no such context' 'if it is there'
-	line ':use gone' '^gone tcp offline> *$' 'also when nobody is there'
+	line ':use gone' '^rpcsh: still with tcp:' 'and somebody is'
 	line ':use -' '^127.*> *$' 'or none'
 	line ":connect $(url tls)" "^$(url tls | sed 's|.*//||') tls any-key> *\$" \
 		'another server'
