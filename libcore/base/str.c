@@ -2,7 +2,6 @@
 #include "base/str.h"
 
 #define FRACTION_DIGITS 9
-#define LONGEST_MS (36500ULL * 24 * 60 * 60 * 1000)
 #define WORD_LEN 64
 
 struct unit {
@@ -154,10 +153,10 @@ str_parse_duration(const char *s, uint64_t *ms)
 	/* A rest below a millisecond would quietly become nothing. */
 	if (u == NULL || num * u->factor % den != 0)
 		return RK_EFORMAT;
-	if (r != RK_OK || whole > LONGEST_MS / u->factor)
+	if (r != RK_OK || whole > STR_DURATION_MAX / u->factor)
 		return RK_ETOOBIG;
 	whole = whole * u->factor + num * u->factor / den;
-	if (whole > LONGEST_MS)
+	if (whole > STR_DURATION_MAX)
 		return RK_ETOOBIG;
 	*ms = whole;
 	return RK_OK;

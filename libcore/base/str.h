@@ -23,6 +23,7 @@ RK_MUST enum rk_err str_parse_u64(
 /* "30s" "1m" "2h" "7d" "250ms" "1.5s"; plain numbers are seconds, "0" is 0.
  * In milliseconds, a whole number of them, at most 36500d: sums with a clock
  * do not overflow.  RK_EFORMAT, RK_ETOOBIG. */
+#define STR_DURATION_MAX (UINT64_C(36500) * 24 * 60 * 60 * 1000)
 RK_MUST enum rk_err str_parse_duration(const char *s, uint64_t *ms);
 /* "64K" "1M" "2G" (powers of 1024) or plain bytes. */
 RK_MUST enum rk_err str_parse_size(const char *s, uint64_t *bytes);

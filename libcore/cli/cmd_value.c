@@ -54,14 +54,31 @@ bad_value(const struct prog *p, const struct value *v, const char *why,
 	    o->name, shown, why);
 }
 
-/* "250 ms", "1.5 s". */
+#define HOUR_MS (UINT64_C(60) * 60 * 1000)
+#define DAY_MS (24 * HOUR_MS)
+
+/* "250 ms", "1.5 s", "36 h", "366 d". */
 static void
 put_time(char out[32], uint64_t ms)
 {
 	if (ms < 1000)
 		(void)snprintf(out, 32, "%ju ms", (uintmax_t)ms);
+	else if (ms % DAY_MS == 0)
+		(void)snprintf(out, 32, "%ju d", (uintmax_t)(ms / DAY_MS));
+	else if (ms % HOUR_MS == 0)
+		(void)snprintf(out, 32, "%ju h", (uintmax_t)(ms / HOUR_MS));
 	else
 		(void)snprintf(out, 32, "%.10g s", (double)ms / 1000);
+}
+
+/* What an option takes at most, whether it says so or not. */
+static uint64_t
+find_max(const struct opt *o)
+{
+	const uint64_t all =
+	    o->kind == OPT_DURATION ? STR_DURATION_MAX : UINT64_MAX;
+
+	return o->max != 0 && o->max < all ? o->max : all;
 }
 
 /* With the time that was understood: 100 is seconds, as 100s is. */
@@ -75,9 +92,25 @@ bad_time(const struct prog *p, const struct value *v, struct rk_error *err)
 
 	put_time(is, v->number);
 	put_time(min, v->opt->min);
-	put_time(max, v->opt->max);
+	put_time(max, find_max(v->opt));
 	(void)snprintf(
 	    text, sizeof(text), "%s, which is not from %s to %s", is, min, max);
+	return bad_value(p, v, text, err);
+}
+
+/* It was not understood, and only the bound can be named. */
+static enum rk_err
+too_large(const struct prog *p, const struct value *v, struct rk_error *err)
+{
+	const uint64_t max = find_max(v->opt);
+	char bound[32], text[SHOWN];
+
+	if (v->opt->kind == OPT_DURATION)
+		put_time(bound, max);
+	else
+		(void)snprintf(bound, sizeof(bound), "%ju", (uintmax_t)max);
+	(void)snprintf(
+	    text, sizeof(text), "too large: it is at most %s", bound);
 	return bad_value(p, v, text, err);
 }
 
@@ -91,7 +124,7 @@ check_number(const struct prog *p, const struct value *v, enum rk_err r,
 	if (r == RK_EFORMAT)
 		return bad_value(p, v, why, err);
 	if (r != RK_OK)
-		return bad_value(p, v, "too large", err);
+		return too_large(p, v, err);
 	if (o->max == 0 || (v->number >= o->min && v->number <= o->max))
 		return RK_OK;
 	if (o->kind == OPT_DURATION)

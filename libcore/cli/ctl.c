@@ -317,7 +317,10 @@ static const struct opt trust_opts[] = {
 	{ .name = "for",
 	    .kind = OPT_DURATION,
 	    .meta = "TIME",
-	    .about = "approve: until that is over, as 8h or 1d" },
+	    .min = 1000,
+	    .max = UINT64_C(366) * 86400 * 1000, /* what a daemon takes */
+	    .about = "approve: until that is over, as 8h or 1d; at most "
+	             "366d" },
 	{ .name = "changed",
 	    .about = "approve, import: although another key is known for the "
 	             "e-mail; replace: although a third one is" },

@@ -12,7 +12,6 @@
 #define PAIRS_MAX 11
 #define SOME_KEYS 64 /* of one address */
 #define AUDIT_MAX 1000
-#define FOR_MAX_MS (UINT64_C(366) * 86400 * 1000) /* what a daemon takes */
 
 static const struct rk_bytes nothing;
 
@@ -170,14 +169,6 @@ ctl_decide(const struct ctl_wish *w)
 
 	if (status != 0)
 		return status;
-	if (args_given(a, "for") && ms < 1000)
-		return out_fail(&w->ctl->out, RK_EINVAL,
-		    "trust: --for takes a second or more",
-		    "rpcd ctl help trust");
-	if (ms > FOR_MAX_MS)
-		return out_fail(&w->ctl->out, RK_EINVAL,
-		    "trust: --for takes at most 366d",
-		    "without --for it is for good");
 	if (args_flag(a, "once"))
 		verb = "once";
 	else if (ms != 0)

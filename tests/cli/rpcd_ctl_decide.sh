@@ -86,8 +86,11 @@ for_a_time() {
 	m=$(fingerprint mallory)
 	await_wait "$m" 'another'
 	want 2 'less than a second' ctl trust approve "$m" --for 0s
+	has err '--for: "0s" is 0 ms, which is not from 1 s to 366 d$' 'is said'
 	want 2 'more than a year' ctl trust approve "$m" --for 400d
-	has err '--for takes at most 366d$' 'is said, with how much it may be'
+	has err '"400d" is 400 d, which is not from 1 s to 366 d$' 'is said, too'
+	want 2 'more than any time is' ctl trust approve "$m" --for 99999d
+	has err 'too large: it is at most 366 d$' 'with how much it may be'
 	[ "$(wc -l <err)" -le 2 ]
 	result $? 'and nothing else'
 	want 2 'once and for a time' ctl trust approve "$m" --for 1s --once

@@ -38,6 +38,12 @@ static const struct opt opts[] = {
 };
 
 static const struct opt bench_opts[] = {
+	{ .name = "for",
+	    .kind = OPT_DURATION,
+	    .meta = "TIME",
+	    .min = 1000,
+	    .max = UINT64_C(366) * 86400 * 1000,
+	    .about = "how long" },
 	{ .name = "n",
 	    .kind = OPT_NUMBER,
 	    .meta = "N",

@@ -208,7 +208,22 @@ test_gnu_errors(void **state)
 	bad(&try_gnu, "bench -n 0 m f", "-n: \"0\" is not from 1 to 100");
 	bad(&try_gnu, "bench -n 101 m f", "-n: \"101\" is not from 1 to 100");
 	bad(&try_gnu, "bench -n 99999999999999999999 m f",
-	    "-n: \"99999999999999999999\" is too large");
+	    "-n: \"99999999999999999999\" is too large: it is at most 100");
+	bad(&try_gnu, "--timeout 99999d ls",
+	    "--timeout: \"99999d\" is too large: it is at most 36500 d");
+	bad(&try_gnu, "--size 99999999999G ls",
+	    "--size: \"99999999999G\" is too large: it is at most "
+	    "18446744073709551615");
+	bad(&try_gnu, "bench --for 99999d m f",
+	    "--for: \"99999d\" is too large: it is at most 366 d");
+	bad(&try_gnu, "bench --for 367d m f",
+	    "--for: \"367d\" is 367 d, which is not from 1 s to 366 d");
+	bad(&try_gnu, "bench --for 999ms m f",
+	    "--for: \"999ms\" is 999 ms, which is not from 1 s to 366 d");
+	bad(&try_gnu, "bench --for 8785h m f",
+	    "--for: \"8785h\" is 8785 h, which is not from 1 s to 366 d");
+	args_free(good(&try_gnu, "bench --for 366d m f"));
+	args_free(good(&try_gnu, "bench --for 1s m f"));
 	bad(&try_gnu, "bench -n -1 m f", "-n: \"-1\" is not a number");
 	bad(&try_gnu, "bench m", "bench: FILE is missing");
 	bad(&try_gnu, "bench", "bench: METHOD is missing");
