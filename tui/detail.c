@@ -69,8 +69,8 @@ add_cert(const struct model_conn *c, struct text *out)
 	enum term_role role;
 	char end[64];
 
-	if (c->cn[0] == '\0' && c->not_after[0] == '\0')
-		return;
+	if (c->not_after[0] == '\0')
+		return; /* there is none, or it was not asked about yet */
 	role = ends(c->not_after, end);
 	text_add(
 	    out, role, "%-6s CN %s  CA %s  ends %s", "cert", c->cn, c->ca, end);

@@ -72,6 +72,7 @@ read_who(struct model_conn *c, const struct rk_value *row)
 	take_text(row, "address", c->address, sizeof(c->address));
 	take_text(row, "email", c->email, sizeof(c->email));
 	take_text(row, "fingerprint", c->fp, sizeof(c->fp));
+	take_text(row, "cn", c->cn, sizeof(c->cn));
 }
 
 /* What is not known of every one. */
@@ -90,7 +91,6 @@ read_more(struct model_conn *c, const struct rk_value *row, int64_t now)
 	take_text(row, "psk", c->psk, sizeof(c->psk));
 	take_text(row, "psk_id", c->psk_id, sizeof(c->psk_id));
 	take_text(row, "key", c->key, sizeof(c->key));
-	take_text(row, "cn", c->cn, sizeof(c->cn));
 	take_text(row, "ca", c->ca, sizeof(c->ca));
 	take_text(row, "not_after", c->not_after, sizeof(c->not_after));
 	take_text(row, "error", c->error, sizeof(c->error));

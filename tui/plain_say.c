@@ -1,6 +1,8 @@
 /* What rpctui --plain says: the daemon, its lists, an event, as lines. */
 #include "plain_say.h"
 
+#include "view.h"
+
 #include "base/str.h"
 #include "cli/ctl.h"
 
@@ -36,6 +38,20 @@ member(const struct rk_value *v, const char *key, char *dst, size_t len)
 	else
 		(void)rk_escape(dst, len, (const char *)text->u.bytes.ptr,
 		    text->u.bytes.len);
+	return dst;
+}
+
+/* Who it is: the e-mail, or else the certificate's name. */
+static const char *
+member_name(const struct rk_value *v, char *dst, size_t len)
+{
+	const size_t start = strlen("CN=");
+
+	if (strcmp(member(v, "email", dst, len), "-") != 0)
+		return dst;
+	(void)str_copy(dst, len, "CN=");
+	if (strcmp(member(v, "cn", dst + start, len - start), "-") == 0)
+		(void)str_copy(dst, len, "-");
 	return dst;
 }
 
@@ -89,7 +105,7 @@ plain_say_conns(const struct out *out, const struct model *m)
 {
 	static const char *const words[] = { "new", "active", "idle", "closing",
 		"closed", "waiting" };
-	char since[64], email[600], address[300];
+	char since[64], email[600], address[300], who[VIEW_WHO];
 
 	for (size_t i = 0; i < m->n_conns; i++) {
 		const struct model_conn *c = &m->conns[i];
@@ -99,7 +115,7 @@ plain_say_conns(const struct out *out, const struct model *m)
 		    " running, %" PRIu64 " calls, %" PRIu64
 		    " bytes in, %" PRIu64 " bytes out\n",
 		    c->id, words[c->state],
-		    shown(email, sizeof(email), c->email),
+		    shown(email, sizeof(email), view_who(c, who)),
 		    shown(address, sizeof(address), c->address),
 		    shown(since, sizeof(since), c->since), c->running, c->calls,
 		    c->in, c->out);
@@ -120,7 +136,7 @@ plain_say_calls(const struct out *out, const struct model *m)
 		    "call %s of connection %" PRIu64 " %s, for %" PRId64
 		    " ms%s%s%s%s\n",
 		    shown(method, sizeof(method), c->method), c->conn,
-		    shown(email, sizeof(email), c->email),
+		    shown(email, sizeof(email), c->name),
 		    m->calls_ms - c->began_ms, c->stream ? ", stream" : "",
 		    c->canceled ? ", canceled" : "",
 		    c->file[0] != '\0' ? ", file " : "",
@@ -139,7 +155,7 @@ say_conn(const struct out *out, const struct rk_value *v, const char *head)
 	char email[600], address[300], fp[120], why[600];
 
 	out_text(out, "%s %" PRIu64 " %s from %s %s", head, ctl_number(v, "id"),
-	    member(v, "email", email, sizeof(email)),
+	    member_name(v, email, sizeof(email)),
 	    member(v, "address", address, sizeof(address)),
 	    member(v, "fingerprint", fp, sizeof(fp)));
 	if (rk_value_get(v, "why") != NULL)
@@ -154,7 +170,7 @@ say_key(const struct out *out, const struct rk_value *v, const char *head)
 
 	out_text(out, "%s %s %s from %s %s, %" PRIu64 " tries\n", head,
 	    member(v, "state", state, sizeof(state)),
-	    member(v, "email", email, sizeof(email)),
+	    member_name(v, email, sizeof(email)),
 	    member(v, "address", address, sizeof(address)),
 	    member(v, "fingerprint", fp, sizeof(fp)), ctl_number(v, "tries"));
 }

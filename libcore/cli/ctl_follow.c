@@ -59,6 +59,21 @@ last_of(const struct rk_value *v)
 	return rk_value_get(v, "state") != NULL ? "state" : "text";
 }
 
+/* For people, as in lists: who a key without e-mail is. */
+static const char *
+shown_who(const struct out *o, const struct rk_value *v, char *dst, size_t len)
+{
+	char cn[256], raw[300];
+
+	if (o->form == OUT_PLAIN ||
+	    ctl_text(v, "email", raw, sizeof(raw))[0] != '\0' ||
+	    ctl_text(v, "cn", cn, sizeof(cn))[0] == '\0')
+		return shown(v, "email", dst, len);
+	(void)snprintf(raw, sizeof(raw), "CN=%s", cn);
+	(void)str_escape_again(dst, len, raw);
+	return dst;
+}
+
 static void
 show_event(const struct out *o, const struct rk_value *v)
 {
@@ -70,7 +85,7 @@ show_event(const struct out *o, const struct rk_value *v)
 	    shown(v, "time", when, sizeof(when)), gap,
 	    shown(v, "event", event, sizeof(event)), gap, ctl_number(v, "id"),
 	    gap, shown(v, "address", address, sizeof(address)), gap,
-	    shown(v, "email", email, sizeof(email)), gap,
+	    shown_who(o, v, email, sizeof(email)), gap,
 	    shown(v, "fingerprint", fp, sizeof(fp)), gap,
 	    shown(v, last_of(v), why, sizeof(why)));
 }

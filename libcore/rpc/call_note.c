@@ -33,9 +33,11 @@ make(const struct rk_call *call, const char *error)
 {
 	const struct rk_peer *p = call->conn->peer;
 	const char *email = p->proven ? p->cert.email : "";
+	const char *cn = p->proven ? p->cert.cn : "";
 	const char *method = call->figures->name;
-	struct call_note *n = malloc(
-	    sizeof(*n) + strlen(method) + strlen(email) + strlen(error) + 3);
+	struct call_note *n =
+	    malloc(sizeof(*n) + strlen(method) + strlen(email) + strlen(cn) +
+	           strlen(error) + 4);
 	char *at = (char *)(n + 1);
 
 	if (n == NULL)
@@ -44,6 +46,7 @@ make(const struct rk_call *call, const char *error)
 		.conn = call->conn->id };
 	n->method = put_text(&at, method);
 	n->email = put_text(&at, email);
+	n->cn = put_text(&at, cn);
 	n->error = put_text(&at, error);
 	return n;
 }

@@ -30,7 +30,8 @@ struct call_note {
 	uint64_t conn;
 	uint64_t us;        /* ended: how long it took */
 	const char *method; /* these point behind the struct */
-	const char *email;  /* "": not proven */
+	const char *email;  /* "": not proven, or none in the certificate */
+	const char *cn;     /* the same */
 	const char *error;  /* escaped; "": none */
 };
 TAILQ_HEAD(call_note_list, call_note);

@@ -46,11 +46,12 @@ control_called(struct server_watch *w, const struct call_note *n)
 	if (!has_taker(c, n->conn))
 		return;
 	control_event_begin(
-	    &k, &b, n->ended ? 6 : 4, n->ended ? "ended" : "begun");
+	    &k, &b, n->ended ? 7 : 5, n->ended ? "ended" : "begun");
 	kv_pair_uint(&k, "id", n->number);
 	kv_pair_text(&k, "method", n->method);
 	kv_pair_uint(&k, "conn", n->conn);
 	kv_pair_text(&k, "email", n->email);
+	kv_pair_text(&k, "cn", n->cn);
 	if (n->ended) {
 		kv_pair_uint(&k, "us", n->us);
 		kv_pair_text(&k, "error", n->error);

@@ -54,11 +54,12 @@ push(struct rk_control *c, uint64_t id, const char *remote,
 
 	if (TAILQ_EMPTY(&c->readers))
 		return;
-	control_event_begin(&k, &b, 5, "revoked");
+	control_event_begin(&k, &b, 6, "revoked");
 	kv_pair_uint(&k, "id", id);
 	kv_pair_text(&k, "address", remote);
 	kv_pair_text(&k, "email", cert->email);
 	kv_pair_text(&k, "fingerprint", cert->fp);
+	kv_pair_text(&k, "cn", cert->cn);
 	kv_pair_text(&k, "by", "list");
 	control_event_push(c, &k, CONTROL_OF_TRUST);
 	buf_fini(&b);

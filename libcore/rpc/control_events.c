@@ -190,6 +190,7 @@ put_who(struct kv *k, const struct admission *a)
 	kv_pair_text(k, "address", a->remote);
 	kv_pair_text(k, "email", p->proven ? p->cert.email : "");
 	kv_pair_text(k, "fingerprint", p->proven ? p->cert.fp : "");
+	kv_pair_text(k, "cn", p->proven ? p->cert.cn : "");
 }
 
 static void
@@ -202,7 +203,7 @@ on_opened(struct server_watch *w, const struct admission *a)
 	control_crl_opened(c, a);
 	if (TAILQ_EMPTY(&c->readers))
 		return;
-	control_event_begin(&k, &b, 5, "opened");
+	control_event_begin(&k, &b, 6, "opened");
 	put_who(&k, a);
 	kv_pair_text(&k, "transport", a->peer.transport);
 	control_event_push(c, &k, CONTROL_OF_CONNS);
@@ -217,7 +218,7 @@ push_closed(struct rk_control *c, const struct admission *a, const char *why)
 
 	if (TAILQ_EMPTY(&c->readers))
 		return;
-	control_event_begin(&k, &b, 5, "closed");
+	control_event_begin(&k, &b, 6, "closed");
 	put_who(&k, a);
 	kv_pair_text(&k, "why", why);
 	control_event_push(c, &k, CONTROL_OF_CONNS);

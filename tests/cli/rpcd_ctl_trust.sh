@@ -241,6 +241,31 @@ narrow() {
 	result $? 'and no line is wider'
 }
 
+# All of them have been told of something.
+told() {
+	ctl trust mode ask >out 2>err
+	for file in watched watched.plain watched.json watched.tui; do
+		grep -q mode "$file" || return 1
+	done
+}
+
+# In all forms at once.
+watches() {
+	for form in '' --plain --json; do
+		# shellcheck disable=SC2086 # no word, or one
+		"$rpcd" ctl --socket admin conns -w $form </dev/null \
+			>"watched${form:+.${form#--}}" 2>watched.err &
+		daemons="$daemons $!"
+	done
+	mkfifo keys
+	"$BUILD_DIR/bin/rpctui" --socket admin --plain <keys \
+		>watched.tui 2>watched.err &
+	daemons="$daemons $!"
+	exec 8>keys
+	until_ok told
+	result $? 'who watches is there'
+}
+
 # Who has no e-mail is known by the name alone, also after a bad end.
 named() {
 	openssl req -new -newkey ed25519 -nodes -keyout certs/plain.key \
@@ -273,6 +298,36 @@ named() {
 	has log "key $fp (CN=build host 7): approve by" 'the log, too'
 }
 
+in_list() {
+	echo 1 >&8
+	grep -q '^connection [0-9]* .* CN=build host 7 from ' watched.tui
+}
+
+# And so in what is pushed.
+named_in_events() {
+	watches
+	want 0 'forget' ctl trust forget "$fp"
+	comes plain
+	until_ok grep -q '  arrived  .*  CN=build host 7  SHA256:' watched
+	result $? 'its owner comes, who has that name'
+	until_ok grep -q ' arrived new CN=build host 7 from ' watched.tui
+	result $? 'in a line of rpctui, too'
+	until_ok in_list
+	result $? 'as its list has'
+	want 0 'approve' ctl trust approve "$fp"
+	until_ok grep -q '  opened  .*  CN=build host 7  SHA256:' watched
+	result $? 'so has its connection'
+	until_ok grep -q '	opened	.*	-	SHA256:' watched.plain
+	result $? 'for tools that is no e-mail'
+	until_ok grep -q '"event":"opened".*,"cn":"build host 7"' watched.json
+	result $? 'in JSON it is beside it'
+	until_ok grep -q ' opened [0-9]* CN=build host 7 from ' watched.tui
+	result $? 'and in rpctui'
+	exec 8>&-
+	wait "$guest"
+	result $? 'it is served'
+}
+
 certificates
 conf
 if ! start 1 -f ctl.conf; then
@@ -291,5 +346,6 @@ notes_modes
 escapes
 narrow
 named
+named_in_events
 stop
 plan

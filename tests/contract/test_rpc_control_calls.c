@@ -235,9 +235,11 @@ pushes_calls(void **state)
 	    strstr(news->all, "\"begun\"") < strstr(news->all, "\"ended\""));
 	ctl_has(news->last, "\"error\":\"\\\\x1b no\"");
 	ctl_has(news->last, "\"us\":");
-	(void)snprintf(want, sizeof(want), "\"conn\":%llu,\"email\":\"%s\"",
+	(void)snprintf(want, sizeof(want),
+	    "\"conn\":%llu,\"email\":\"%s\",\"cn\":\"%s\"",
 	    (unsigned long long)id,
-	    rpc_is_secure(rig.kind) ? "client@example.org" : "");
+	    rpc_is_secure(rig.kind) ? "client@example.org" : "",
+	    rpc_is_secure(rig.kind) ? "client" : "");
 	assert_int_equal(ctl_count(news->all, want), 2);
 	(void)snprintf(want, sizeof(want), "\"id\":%llu,\"method\":\"fail\"",
 	    (unsigned long long)number(news->last, "id"));

@@ -174,7 +174,8 @@ ends_connections(void **state)
 	push_sync(other);
 	ctl_await_news(v, news, "\"event\":\"revoked\"");
 	(void)snprintf(want, sizeof(want),
-	    "\"fingerprint\":\"%s\",\"by\":\"list\"", info.fp);
+	    "\"fingerprint\":\"%s\",\"cn\":\"client\",\"by\":\"list\"",
+	    info.fp);
 	ctl_has(news->all, want);
 	(void)snprintf(want, sizeof(want),
 	    "{\"state\":\"revoked\",\"email\":\"client@example.org\","

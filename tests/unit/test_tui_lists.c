@@ -78,13 +78,14 @@ test_conn_events(void **state)
 	assert_int_equal(
 	    tui_event(m, 1000,
 	        "{\"event\":\"opened\",\"time\":\"T\",\"id\":8,"
-	        "\"address\":\"tls://h:1\",\"email\":\"a@b\","
+	        "\"address\":\"tls://h:1\",\"email\":\"\",\"cn\":\"host\","
 	        "\"fingerprint\":\"" FP_A "\",\"transport\":\"tls\"}"),
 	    RK_OK);
 	c = model_conn(m, 8);
 	assert_non_null(c);
 	assert_int_equal(c->state, MODEL_IDLE);
 	assert_string_equal(c->since, "T");
+	assert_string_equal(c->cn, "host");
 	/* An answer from before it opened does not end it, the next one does.
 	 */
 	assert_int_equal(tui_tell(m, "_.conns", 1100, none), RK_OK);
