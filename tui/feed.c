@@ -15,6 +15,7 @@
 #define SILENT_MS 5000 /* without an answer: that is told */
 #define SOON_MS 150    /* events come in bursts */
 #define ROWS_A_MS 2    /* that are asked for again, at most */
+#define KEYS_A_MS 8    /* the same, of keys */
 #define BRIEF_A_MS 8   /* the same, of what moves in them only */
 #define ROWS_MS 250    /* between what events make ask for them, at least */
 #define MISSING_MS 500 /* and at most, where somebody waits */
@@ -101,6 +102,7 @@ ask(struct feed *f, enum what what)
 	struct rk_request req = { .method = methods[what],
 		.timeout = ANSWER_MS };
 	uint8_t wish[FEED_WISH];
+	uint64_t from;
 	enum rk_err r;
 
 	if (!f->open)
@@ -116,6 +118,9 @@ ask(struct feed *f, enum what what)
 		req.payload = wish;
 		req.payload_len = feed_wish_conns(
 		    f->conf.model, &f->maps_ms, a->asked_ms, now_of(f), wish);
+	} else if (model_more(f->conf.model, methods[what], &from)) {
+		req.payload = wish;
+		req.payload_len = feed_wish_from(from, wish);
 	}
 	a->asked_ms = now_of(f);
 	r = rk_client_submit(f->client, &req, on_answer, a, NULL);
@@ -133,6 +138,7 @@ due_in(const struct feed *f, enum what what, int64_t least, int64_t most)
 	const struct model *m = f->conf.model;
 	size_t rows = what == ASK_CONNS   ? m->n_conns
 	              : what == ASK_CALLS ? m->n_calls
+	              : what == ASK_KNOWN ? m->n_keys / (KEYS_A_MS / ROWS_A_MS)
 	                                  : 0;
 	const bool brief =
 	    what == ASK_CONNS && feed_is_brief(m, f->maps_ms, now_of(f));
@@ -164,9 +170,9 @@ ask_all(struct feed *f)
 		ask(f, (enum what)what);
 }
 
-/* Who came or went, without waiting for the figures' time.  Who asks for
- * figures again after a pause asks for this as well. */
-static void
+/* Who came or went, without waiting for the figures' time; else how long until
+ * then.  Who asks for figures again after a pause asks for this as well. */
+static int64_t
 ask_moved(struct feed *f)
 {
 	const bool missing = f->conf.model->conns_missing;
@@ -174,11 +180,26 @@ ask_moved(struct feed *f)
 	    due_in(f, ASK_CONNS, ROWS_MS, missing ? MISSING_MS : INT64_MAX);
 
 	if (f->paused)
-		return;
-	if (ms <= 0 && !f->asks[ASK_CONNS].runs)
-		ask(f, ASK_CONNS);
-	else
-		arm(f, f->soon, ms > SOON_MS ? (uint64_t)ms : SOON_MS);
+		return INT64_MAX;
+	if (ms > 0 || f->asks[ASK_CONNS].runs)
+		return ms;
+	ask(f, ASK_CONNS);
+	return INT64_MAX;
+}
+
+/* The same of keys, which may be many; while they come they are not asked for
+ * once more. */
+static int64_t
+ask_keys(struct feed *f)
+{
+	int64_t ms = due_in(f, ASK_KNOWN, 0, INT64_MAX);
+
+	if (ms > 0 || f->asks[ASK_TRUST].runs || f->asks[ASK_KNOWN].runs)
+		return ms;
+	f->conf.model->keys_stale = false;
+	ask(f, ASK_TRUST);
+	ask(f, ASK_KNOWN);
+	return INT64_MAX;
 }
 
 /* What events did not tell whole. */
@@ -186,18 +207,21 @@ static void
 ask_stale(struct feed *f)
 {
 	struct model *m = f->conf.model;
+	int64_t conns = INT64_MAX, keys = INT64_MAX;
 
 	if (!f->open)
 		return;
 	if (m->all_stale) {
 		ask_all(f);
-	} else if (m->keys_stale) {
-		ask(f, ASK_TRUST);
-		ask(f, ASK_KNOWN);
+		m->all_stale = m->keys_stale = false;
 	}
-	m->all_stale = m->keys_stale = false;
+	if (m->keys_stale)
+		keys = ask_keys(f);
 	if (m->conns_stale)
-		ask_moved(f);
+		conns = ask_moved(f);
+	conns = conns < keys ? conns : keys;
+	if (conns != INT64_MAX)
+		arm(f, f->soon, conns > SOON_MS ? (uint64_t)conns : SOON_MS);
 }
 
 /* ---- being told ---- */
@@ -215,9 +239,9 @@ take(struct feed *f, enum what what, struct rk_bytes payload)
 		r = model_answer(f->conf.model, methods[what],
 		    rk_value_root(doc), now_of(f));
 	rk_value_free(doc);
-	if (r == RK_ENOMEM)
-		return; /* as it was; the next one may fit */
-	if (r != RK_OK)
+	if (r == RK_ENOMEM) /* as it was; the next one may fit */
+		model_no_more(f->conf.model);
+	else if (r != RK_OK)
 		fail(f, what, "the daemon's answer is malformed");
 }
 
@@ -233,6 +257,7 @@ greet(struct feed *f)
 	m->trouble[0] = '\0';
 	m->keys_stale = m->conns_stale = m->all_stale = false;
 	m->conns_missing = false;
+	model_no_more(m);
 	ask_all(f);
 	if (!rk_timer_armed(f->tick))
 		arm(f, f->tick, f->conf.every_ms);
@@ -266,6 +291,22 @@ refused(struct feed *f, enum what what, const struct rk_reply *reply)
 	}
 }
 
+/* With the next part of a list; else with what was to be asked once more. */
+static void
+go_on(struct feed *f, struct ask *a, bool again)
+{
+	uint64_t from;
+
+	if (model_more(f->conf.model, methods[a->what], &from)) {
+		ask(f, a->what);
+		a->again = again;
+	} else if (again) {
+		ask(f, a->what);
+	}
+	if (f->conf.model->keys_stale && !rk_timer_armed(f->soon))
+		arm(f, f->soon, SOON_MS);
+}
+
 static void
 on_answer(struct rk_client *c, const struct rk_reply *reply, void *arg)
 {
@@ -290,8 +331,7 @@ on_answer(struct rk_client *c, const struct rk_reply *reply, void *arg)
 		return; /* the connection is lost, which is told next */
 	if (a->what == ASK_STATUS)
 		greet(f);
-	if (again)
-		ask(f, a->what);
+	go_on(f, a, again);
 	if (!f->whole)
 		look_whole(f);
 	changed(f);

@@ -12,11 +12,11 @@
 /*
  * One thread, that of the loop.  The feed fills the model: everything once at
  * the beginning and whenever the daemon is back, then events as they are
- * pushed, and every `every_ms` the figures (_.status, _.conns, _.calls) that
- * no event tells.  _.conns also when somebody came or went, which events tell
- * in part: four times a second at most.  Where there are many, it asks for all
- * of each one now and then only, and for what moves between.  It dials again
- * for ever, after 0.25 s, at most every 2 s.
+ * pushed, long lists of keys in parts, and every `every_ms` the figures
+ * (_.status, _.conns, _.calls) that no event tells.  _.conns also when somebody
+ * came or went, which events tell in part: four times a second at most.  Where
+ * there are many, it asks for all of each one now and then only, and for what
+ * moves between.  It dials again for ever, after 0.25 s, at most every 2 s.
  */
 struct feed;
 
@@ -54,6 +54,8 @@ void feed_want_calls(struct feed *f, uint64_t conn);
 /* feed_wish.c: what _.events is asked with; how long that is. */
 #define FEED_WISH 29
 size_t feed_wish(uint64_t calls_of, uint8_t dst[FEED_WISH]);
+/* With what a list, for its next part. */
+size_t feed_wish_from(uint64_t from, uint8_t dst[FEED_WISH]);
 /* What _.conns is asked with, and how long that is: nothing, or, of those that
  * the model knows, only for what moves.  maps_ms: when all was asked for last,
  * set where it is now; asked_ms: when anything was. */

@@ -59,6 +59,7 @@ feed_drop_keys(struct model *m, const char *method, int64_t now)
 {
 	struct rk_value_doc *doc;
 
+	model_no_more(m);
 	if (rk_value_decode(no_keys, sizeof(no_keys), &doc) != RK_OK)
 		return;
 	if (model_answer(m, method, rk_value_root(doc), now) != RK_OK)

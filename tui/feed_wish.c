@@ -11,6 +11,9 @@ static const uint8_t wishes[FEED_WISH] = { 0x83, 0xa3, 'l', 'o', 'g', 0xa4, 'i',
 /* {brief: 0} */
 static const uint8_t brief[] = { 0x81, 0xa5, 'b', 'r', 'i', 'e', 'f', 0xcf, 0,
 	0, 0, 0, 0, 0, 0, 0 };
+/* {from: 0} */
+static const uint8_t part[] = { 0x81, 0xa4, 'f', 'r', 'o', 'm', 0xcf, 0, 0, 0,
+	0, 0, 0, 0, 0 };
 
 /* All of each connection is asked for so often, for each of them and at most;
  * and so often where that is missed. */
@@ -37,6 +40,14 @@ feed_wish(uint64_t calls_of, uint8_t dst[FEED_WISH])
 	}
 	put_number(dst + FEED_WISH, calls_of);
 	return FEED_WISH;
+}
+
+size_t
+feed_wish_from(uint64_t from, uint8_t dst[FEED_WISH])
+{
+	memcpy(dst, part, sizeof(part));
+	put_number(dst + sizeof(part), from);
+	return sizeof(part);
 }
 
 bool

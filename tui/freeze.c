@@ -54,6 +54,7 @@ freeze_model(const struct model *m)
 	f->keys = NULL;
 	f->calls = NULL;
 	f->methods = NULL;
+	f->part[0] = f->part[1] = (struct model_part){ 0 };
 	f->by_id.slots = f->by_fp.slots = NULL;
 	if (!copy_index(&f->by_id, &m->by_id) ||
 	    !copy_index(&f->by_fp, &m->by_fp) ||

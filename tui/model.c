@@ -22,6 +22,7 @@ model_fini(struct model *m)
 	free(m->conns);
 	free(m->spare);
 	free(m->keys);
+	model_no_more(m);
 	free(m->calls);
 	rk_value_free(m->methods);
 	memset(m, 0, sizeof(*m));

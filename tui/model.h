@@ -4,6 +4,8 @@
 
 #include "model_index.h"
 
+#include "cli/parts.h"
+
 #include <rpckit/base.h>
 #include <rpckit/key.h>
 #include <rpckit/value.h>
@@ -196,6 +198,15 @@ struct model_status {
 	size_t n_facts;
 };
 
+/* A list of keys of which not all parts have come. */
+struct model_part {
+	struct parts parts;
+	struct model_key *keys;
+	size_t n, cap;
+	uint64_t lost; /* rows that are not kept: there are too many */
+	bool more;
+};
+
 struct model {
 	bool online;       /* the daemon answers */
 	bool read_only;    /* the socket does not let steer */
@@ -241,6 +252,7 @@ struct model {
 	uint64_t conns_round;                 /* of answers */
 	int64_t rate_sec;
 	uint64_t trust_left_out, known_left_out;
+	struct model_part part[2]; /* of _.trust, of _.known */
 	size_t n_waiting, n_changed;
 	size_t log_now; /* lines of this daemon, not of the one before */
 };
@@ -259,6 +271,11 @@ RK_MUST enum rk_err model_answer(struct model *m, const char *method,
     const struct rk_value *answer, int64_t now);
 RK_MUST enum rk_err model_event(
     struct model *m, const struct rk_value *event, int64_t now);
+/* Is the next thing to ask this method for {from: N}, as not all of its list
+ * has come?  Until it has, what is shown is the list before. */
+bool model_more(const struct model *m, const char *method, uint64_t *from);
+/* Nobody will: what has come of lists is dropped. */
+void model_no_more(struct model *m);
 /* Let go of closed connections that were shown long enough. */
 void model_tick(struct model *m, int64_t now);
 

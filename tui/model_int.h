@@ -70,6 +70,14 @@ RK_MUST enum rk_err keys_answer(
 RK_MUST enum rk_err keys_event(
     struct model *m, const char *word, const struct rk_value *event);
 void keys_clear(struct model *m);
+/* False: it says nothing that we know. */
+bool keys_read(struct model_key *k, const struct rk_value *row);
+/* model_parts.c: one more answer of a list.  whole: that was all of it, which
+ * is in part->keys.  RK_ENOMEM. */
+RK_MUST enum rk_err part_add(struct model_part *p,
+    const struct rk_value *answer, const struct rk_value *rows, bool listed,
+    bool *whole);
+void part_clear(struct model_part *p);
 
 RK_MUST enum rk_err log_answer(struct model *m, const struct rk_value *answer);
 void log_line(struct model *m, const struct rk_value *event);

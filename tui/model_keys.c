@@ -99,9 +99,8 @@ read_hosts(struct model_key *k, const struct rk_value *list)
 	}
 }
 
-/* False: it says nothing that we know. */
-static bool
-read_key(struct model_key *k, const struct rk_value *row)
+bool
+keys_read(struct model_key *k, const struct rk_value *row)
 {
 	size_t state = take_word(row, "state", words, N_WORDS);
 
@@ -179,17 +178,15 @@ put_old(struct picture *p, const struct model *m, bool listed)
 
 /* How many there was no room for. */
 static uint64_t
-put_rows(struct picture *p, const struct rk_value *rows, bool listed)
+put_part(struct picture *p, const struct model_part *part)
 {
-	uint32_t i;
+	size_t i;
 
-	for (i = 0; i < rows->u.list.count && p->n < MODEL_KEYS; i++) {
-		if (!read_key(&p->keys[p->n], &rows->u.list.items[i]))
-			continue;
-		p->keys[p->n].listed = listed;
+	for (i = 0; i < part->n && p->n < MODEL_KEYS; i++) {
+		p->keys[p->n] = part->keys[i];
 		keep_last(p);
 	}
-	return rows->u.list.count - i;
+	return part->n - i;
 }
 
 static void
@@ -202,18 +199,14 @@ take_list(struct model *m, const struct rk_value *answer)
 	s->known = ctl_number(answer, "known");
 }
 
-/* What was decided says more than the line in the file. */
-enum rk_err
-keys_answer(struct model *m, const struct rk_value *answer, bool known)
+/* A list is whole.  What was decided says more than the line in the file. */
+static enum rk_err
+take_part(struct model *m, const struct model_part *part, bool known)
 {
-	const struct rk_value *rows = take_rows(rk_value_get(answer, "keys"));
 	struct picture p = { .by_fp.seed = m->by_fp.seed };
 	uint64_t *left_out = known ? &m->known_left_out : &m->trust_left_out;
-	size_t cap;
+	size_t cap = m->n_keys + part->n;
 
-	if (rows == NULL)
-		return RK_EPROTO;
-	cap = m->n_keys + rows->u.list.count;
 	cap = (cap < MODEL_KEYS ? cap : MODEL_KEYS) + 1;
 	if ((p.keys = malloc(cap * sizeof(*p.keys))) == NULL)
 		return RK_ENOMEM;
@@ -223,8 +216,8 @@ keys_answer(struct model *m, const struct rk_value *answer, bool known)
 	}
 	if (known)
 		put_old(&p, m, false);
-	*left_out = add_capped(
-	    ctl_number(answer, "left_out"), put_rows(&p, rows, known));
+	*left_out = add_capped(part->parts.left, part->lost);
+	*left_out = add_capped(*left_out, put_part(&p, part));
 	if (!known)
 		put_old(&p, m, true);
 	free(m->keys);
@@ -234,13 +227,38 @@ keys_answer(struct model *m, const struct rk_value *answer, bool known)
 	m->cap_keys = cap;
 	m->by_fp = p.by_fp;
 	m->keys_left_out = add_capped(m->trust_left_out, m->known_left_out);
-	take_list(m, answer);
 	if (recount(m) != RK_OK) {
 		keys_clear(m);
 		return RK_ENOMEM;
 	}
-	conns_mark(m);
 	return RK_OK;
+}
+
+enum rk_err
+keys_answer(struct model *m, const struct rk_value *answer, bool known)
+{
+	const struct rk_value *rows = take_rows(rk_value_get(answer, "keys"));
+	struct model_part *part = &m->part[known];
+	bool whole;
+	enum rk_err r;
+
+	if (rows == NULL) {
+		part_clear(part);
+		return RK_EPROTO;
+	}
+	r = part_add(part, answer, rows, known, &whole);
+	if (r == RK_OK && !whole)
+		return RK_OK;
+	if (r == RK_OK)
+		r = take_part(m, part, known);
+	if (r == RK_OK) {
+		take_list(m, answer);
+		/* It never stood still: it is asked for again, later. */
+		m->keys_stale = m->keys_stale || part->parts.moved;
+		conns_mark(m);
+	}
+	part_clear(part);
+	return r;
 }
 
 /* ---- events ---- */
@@ -315,9 +333,12 @@ keys_event(struct model *m, const char *word, const struct rk_value *event)
 	bool decided = strcmp(word, "decided") == 0;
 	enum rk_err r = RK_OK;
 
-	if (!read_key(&k, event))
+	if (!keys_read(&k, event))
 		return RK_EPROTO;
 	m->keys_stale = m->keys_stale || decided || strcmp(word, "gone") == 0;
+	/* What came of a list is from before. */
+	for (int i = 0; i < 2; i++)
+		m->part[i].parts.moved = m->part[i].more;
 	old = model_key(m, k.fp);
 	if (strcmp(word, "gone") == 0 || (decided && k.state <= KEY_EXPIRED)) {
 		if (old != NULL && !old->listed)
@@ -336,4 +357,5 @@ keys_clear(struct model *m)
 	m->keys_left_out = m->trust_left_out = m->known_left_out = 0;
 	m->n_waiting = m->n_changed = 0;
 	index_fini(&m->by_fp);
+	model_no_more(m);
 }

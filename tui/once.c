@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "cli/ctl.h"
 #include "cli/json.h"
+#include "cli/parts.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -27,20 +28,22 @@ enum {
 
 static const struct {
 	const char *method;
+	const char *list; /* in the answer */
+	bool parts;       /* it may come in some */
 	bool lacking; /* it may be: nobody decides, or the daemon is older */
 } asked[N_ANSWERS] = {
-	[STATUS] = { "_.status", false },
-	[METHODS] = { "_.methods", false },
-	[CONNS] = { "_.conns", false },
-	[TRUST] = { "_.trust", true },
-	[KNOWN] = { "_.known", true },
-	[CALLS] = { "_.calls", false },
+	[STATUS] = { "_.status", "", false, false },
+	[METHODS] = { "_.methods", "", false, false },
+	[CONNS] = { "_.conns", "conns", false, false },
+	[TRUST] = { "_.trust", "keys", true, true },
+	[KNOWN] = { "_.known", "keys", true, true },
+	[CALLS] = { "_.calls", "calls", false, false },
 };
 
 struct once {
 	struct tui *t;
 	struct model *model;
-	struct rk_value_doc *answers[N_ANSWERS];
+	struct pages answers[N_ANSWERS];
 	int64_t now;
 };
 
@@ -182,7 +185,9 @@ show_keys(const struct once *o)
 
 	if (!m->status.has_trust)
 		return RK_OK;
-	head(o, "keys", m->n_keys, m->keys_left_out);
+	head(o, "keys", m->n_keys,
+	    m->keys_left_out + o->answers[TRUST].parts.left +
+	        o->answers[KNOWN].parts.left);
 	if (m->n_keys == 0)
 		return RK_OK;
 	if ((r = table_new(&o->t->out, fields, N(fields), &t)) != RK_OK)
@@ -296,22 +301,17 @@ put_value(struct buf *b, const char *name, const struct rk_value *v)
 
 /* A list of an answer, which is empty where there is no answer. */
 static enum rk_err
-put_list(struct buf *b, const struct once *o, int which, const char *member,
-    const char *name)
+put_list(struct buf *b, const struct once *o, int which, const char *name)
 {
-	static const struct rk_value none = { .kind = RK_ARRAY };
-	const struct rk_value *v = &none;
-	uint64_t left_out = 0;
+	const struct pages *p = &o->answers[which];
+	struct rk_value list = p->list;
 	enum rk_err r;
 
-	if (o->answers[which] != NULL) {
-		v = rk_value_get(rk_value_root(o->answers[which]), member);
-		left_out =
-		    ctl_number(rk_value_root(o->answers[which]), "left_out");
-	}
-	r = put_value(b, name, v);
+	list.kind = RK_ARRAY;
+	r = put_value(b, name, &list);
 	if (r == RK_OK)
-		r = buf_printf(b, ",\"%s_left_out\":%" PRIu64, name, left_out);
+		r = buf_printf(
+		    b, ",\"%s_left_out\":%" PRIu64, name, p->parts.left);
 	return r;
 }
 
@@ -326,15 +326,16 @@ show_json(const struct once *o)
 	r = buf_printf(&b, "{\"schema\":1,\"read_only\":%s",
 	    o->model->read_only ? "true" : "false");
 	if (r == RK_OK)
-		r = put_value(&b, "status", rk_value_root(o->answers[STATUS]));
+		r = put_value(
+		    &b, "status", rk_value_root(o->answers[STATUS].docs[0]));
 	if (r == RK_OK)
-		r = put_list(&b, o, CONNS, "conns", "conns");
+		r = put_list(&b, o, CONNS, "conns");
 	if (r == RK_OK)
-		r = put_list(&b, o, TRUST, "keys", "keys");
+		r = put_list(&b, o, TRUST, "keys");
 	if (r == RK_OK)
-		r = put_list(&b, o, KNOWN, "keys", "known");
+		r = put_list(&b, o, KNOWN, "known");
 	if (r == RK_OK)
-		r = put_list(&b, o, CALLS, "calls", "calls");
+		r = put_list(&b, o, CALLS, "calls");
 	if (r == RK_OK)
 		r = once_agent_json(&b, &o->model->agent, o->now);
 	if (r == RK_OK)
@@ -349,20 +350,79 @@ show_json(const struct once *o)
 
 /* ---- asking ---- */
 
+/* All parts of an answer. */
+static int
+ask_parts(struct once *o, struct rk_client *c, int which)
+{
+	struct pages *p = &o->answers[which];
+	struct rk_value_doc *doc;
+	bool more = true;
+	enum rk_err r;
+	int status;
+
+	while (more) {
+		status = tui_ask(o->t, c, asked[which].method, p->parts.rows,
+		    asked[which].lacking, &doc);
+		if (status != 0 || doc == NULL)
+			return status;
+		r = pages_add(p, doc, asked[which].list, &more);
+		if (r != RK_OK)
+			return pages_fail(&o->t->out, r);
+		more = more && asked[which].parts;
+	}
+	return 0;
+}
+
+static bool
+is_named(const struct rk_value *key, const char *name)
+{
+	return key->kind == RK_STR && key->u.bytes.len == strlen(name) &&
+	       memcmp(key->u.bytes.ptr, name, key->u.bytes.len) == 0;
+}
+
+/* The last part as an answer that has the rows of all of them, and leaves
+ * nothing out that could be asked for. */
+static enum rk_err
+take_whole(struct once *o, int which)
+{
+	const struct pages *p = &o->answers[which];
+	struct rk_value whole = *rk_value_root(p->docs[p->n - 1]), *items;
+	enum rk_err r;
+	size_t n;
+
+	if (!asked[which].parts || whole.kind != RK_MAP ||
+	    (p->n == 1 && p->parts.left == 0))
+		return model_answer(
+		    o->model, asked[which].method, &whole, o->now);
+	n = 2 * (size_t)whole.u.list.count;
+	if ((items = malloc((n + 1) * sizeof(*items))) == NULL)
+		return RK_ENOMEM;
+	memcpy(items, whole.u.list.items, n * sizeof(*items));
+	whole.u.list.items = items;
+	for (size_t i = 0; i < n; i += 2) {
+		if (is_named(&items[i], asked[which].list))
+			items[i + 1] = p->list;
+		else if (is_named(&items[i], "from") ||
+		         is_named(&items[i], "left_out"))
+			items[i + 1] = (struct rk_value){ .kind = RK_UINT };
+	}
+	r = model_answer(o->model, asked[which].method, &whole, o->now);
+	free(items);
+	return r;
+}
+
 static int
 ask_all(struct once *o, struct rk_client *c)
 {
 	for (int i = 0; i < N_ANSWERS; i++) {
-		int status = tui_ask(
-		    o->t, c, asked[i].method, asked[i].lacking, &o->answers[i]);
+		int status = ask_parts(o, c, i);
 		enum rk_err r;
 
 		if (status != 0)
 			return status;
-		if (o->answers[i] == NULL)
+		if (o->answers[i].n == 0)
 			continue;
-		r = model_answer(o->model, asked[i].method,
-		    rk_value_root(o->answers[i]), o->now);
+		r = take_whole(o, i);
 		if (r != RK_OK)
 			return out_fail(&o->t->out, r,
 			    r == RK_EPROTO ? "the daemon's answer is malformed"
@@ -403,7 +463,7 @@ tui_once(struct tui *t)
 		status = t->out.form == OUT_JSON ? show_json(&o) : show(&o);
 	rk_client_free(client);
 	for (int i = 0; i < N_ANSWERS; i++)
-		rk_value_free(o.answers[i]);
+		pages_fini(&o.answers[i]);
 	model_fini(o.model);
 	free(o.model);
 	return status;

@@ -1,6 +1,8 @@
 /* Reaching the daemon once, and saying what helps where that fails. */
 #include "tui.h"
 
+#include "feed.h"
+
 #include "cli/admin.h"
 
 #include <stdio.h>
@@ -32,16 +34,21 @@ refused(const struct tui *t, const char *method, const struct rk_reply *reply)
 }
 
 int
-tui_ask(struct tui *t, struct rk_client *c, const char *method, bool lacking,
-    struct rk_value_doc **out)
+tui_ask(struct tui *t, struct rk_client *c, const char *method, uint64_t from,
+    bool lacking, struct rk_value_doc **out)
 {
 	struct rk_request req = { .method = method, .timeout = TUI_ANSWER_MS };
+	uint8_t wish[FEED_WISH];
 	struct rk_reply reply;
 	struct rk_error err;
 	enum rk_err r;
 	int status = 0;
 
 	*out = NULL;
+	if (from != 0) {
+		req.payload = wish;
+		req.payload_len = feed_wish_from(from, wish);
+	}
 	r = rk_client_call(c, &req, &reply, &err);
 	t->at.answered = t->at.answered || r == RK_OK || r == RK_EREMOTE;
 	if (r == RK_OK) {

@@ -23,11 +23,12 @@ int tui_find(struct tui *t);
 /* Connect, blocking.  The exit status, and its trouble told. */
 int tui_dial(struct tui *t, struct rk_client **out);
 /*
- * Ask, blocking.  The exit status, and its trouble told.  NULL in *out and 0: a
- * daemon that does not say this, if `lacking` allows it.
+ * Ask, blocking; from: the row of a long list that the answer begins with.  The
+ * exit status, and its trouble told.  NULL in *out and 0: a daemon that does
+ * not say this, if `lacking` allows it.
  */
 int tui_ask(struct tui *t, struct rk_client *c, const char *method,
-    bool lacking, struct rk_value_doc **out);
+    uint64_t from, bool lacking, struct rk_value_doc **out);
 
 /* once.c: one snapshot. */
 int tui_once(struct tui *t);

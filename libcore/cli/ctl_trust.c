@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "cli/parts.h"
 
 #include <rpckit/key.h>
 
@@ -50,104 +51,26 @@ is_rejected(const struct rk_value *v)
 	return strcmp(state, "rejected") == 0 || strcmp(state, "revoked") == 0;
 }
 
-/* A list that came in several answers, whose items are theirs. */
-struct pages {
-	struct rk_value_doc **docs;
-	size_t n;
-	struct rk_value list;
-	uint64_t left_out;
-	char sum[40]; /* of all rows: they are parts of one list, or none */
-};
-#define LIST_TRIES 8 /* of one that changes meanwhile */
-
-static void
-free_pages(struct pages *p)
-{
-	for (size_t i = 0; i < p->n; i++)
-		rk_value_free(p->docs[i]);
-	free(p->docs);
-	free(p->list.u.list.items);
-}
-
-/* Takes doc.  False: it is nothing more, as one of a daemon that is older and
- * knows of no parts.  RK_EAGAIN: it is a part of another list. */
-static enum rk_err
-add_page(struct pages *p, struct rk_value_doc *doc, bool *more)
-{
-	const struct rk_value *root = rk_value_root(doc);
-	const struct rk_value *keys = rk_value_get(root, "keys");
-	uint32_t have = p->list.u.list.count, n = ctl_len(keys);
-	char sum[sizeof(p->sum)];
-	struct rk_value_doc **docs =
-	    realloc(p->docs, (p->n + 1) * sizeof(struct rk_value_doc *));
-	struct rk_value *items;
-
-	*more = false;
-	if (docs == NULL) {
-		rk_value_free(doc);
-		return RK_ENOMEM;
-	}
-	p->docs = docs;
-	p->docs[p->n++] = doc;
-	if (ctl_number(root, "from") != have)
-		return RK_OK;
-	(void)ctl_text(root, "sum", sum, sizeof(sum));
-	if (have == 0)
-		(void)str_copy(p->sum, sizeof(p->sum), sum);
-	else if (strcmp(p->sum, sum) != 0)
-		return RK_EAGAIN;
-	p->left_out = ctl_number(root, "left_out");
-	if (n == 0)
-		return RK_OK;
-	items = realloc(
-	    p->list.u.list.items, ((size_t)have + n) * sizeof(struct rk_value));
-	if (items == NULL)
-		return RK_ENOMEM;
-	memcpy(items + have, keys->u.list.items, n * sizeof(*items));
-	p->list.u.list.items = items;
-	p->list.u.list.count = have + n;
-	*more = p->left_out > 0;
-	return RK_OK;
-}
-
-/* RK_EAGAIN: it has changed meanwhile. */
-static int
-fetch_once(struct ctl *c, const char *method, struct pages *p, enum rk_err *why)
-{
-	struct rk_value_doc *doc;
-	bool more = true;
-	int status = 0;
-
-	*p = (struct pages){ .list = { .kind = RK_ARRAY } };
-	*why = RK_OK;
-	while (status == 0 && *why == RK_OK && more) {
-		const struct ctl_pair from =
-		    CTL_NUMBER("from", p->list.u.list.count);
-
-		status = ctl_ask(
-		    c, method, &from, p->list.u.list.count == 0 ? 0 : 1, &doc);
-		if (status == 0)
-			*why = add_page(p, doc, &more);
-	}
-	return status;
-}
-
 /* All of it, as far as the daemon tells it. */
 static int
 fetch_keys(struct ctl *c, const char *method, struct pages *p)
 {
-	enum rk_err why;
-	int status = fetch_once(c, method, p, &why);
+	struct rk_value_doc *doc;
+	bool more = true;
+	enum rk_err r;
+	int status = 0;
 
-	for (int i = 1; i < LIST_TRIES && why == RK_EAGAIN; i++) {
-		free_pages(p);
-		status = fetch_once(c, method, p, &why);
+	*p = (struct pages){ .list = { .kind = RK_ARRAY } };
+	while (status == 0 && more) {
+		const struct ctl_pair from = CTL_NUMBER("from", p->parts.rows);
+
+		status =
+		    ctl_ask(c, method, &from, p->parts.rows == 0 ? 0 : 1, &doc);
+		if (status == 0 &&
+		    (r = pages_add(p, doc, "keys", &more)) != RK_OK)
+			status = pages_fail(&c->out, r);
 	}
-	if (why == RK_EAGAIN)
-		return out_fail(&c->out, why, "the list changes all the time",
-		    "again, in a moment");
-	return why == RK_OK ? status
-	                    : out_fail(&c->out, why, rk_err_text(why), NULL);
+	return status;
 }
 
 static int
@@ -168,11 +91,11 @@ show_list(const struct ctl_wish *w)
 	if (status == 0)
 		status = ctl_list(w->ctl, &pages.list,
 		    w->ctl->out.form == OUT_PLAIN ? CTL_KEYS_PLAIN : CTL_KEYS);
-	if (status == 0 && pages.left_out != 0)
+	if (status == 0 && pages.parts.left != 0)
 		out_warn(&w->ctl->out,
 		    "%" PRIu64 " more are left out: too many for one answer",
-		    pages.left_out);
-	free_pages(&pages);
+		    pages.parts.left);
+	pages_fini(&pages);
 	return status;
 }
 
@@ -253,7 +176,7 @@ show_one(const struct ctl_wish *w)
 	int status = ctl_join_fp(w, 0, w->n, who);
 
 	for (size_t i = 0; i < 2 && status == 0 && found == NULL; i++) {
-		free_pages(&pages);
+		pages_fini(&pages);
 		status = fetch_keys(w->ctl, methods[i], &pages);
 		if (status == 0)
 			status = pick(w, &pages.list, who, &found);
@@ -267,7 +190,7 @@ show_one(const struct ctl_wish *w)
 		status = ctl_plain(&w->ctl->out, found);
 	else if (status == 0)
 		show_entry(w->ctl, found);
-	free_pages(&pages);
+	pages_fini(&pages);
 	return status;
 }
 

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,9 +14,12 @@
 #include "base/str.h"
 #include "certs.h"
 #include "ctlrig.h"
+#include "storerig.h"
 #include "tui/feed.h"
 
 #define MANY 4000 /* rows */
+#define KEYS 9900 /* more than an answer has room for */
+#define KEY_LINE (RK_KEY_ID_LEN + 160)
 
 struct watcher {
 	struct rk_loop *loop;
@@ -459,6 +463,62 @@ is_told_of_strangers(void **state)
 	(void)unlink(list);
 }
 
+/* Lines for keys from the number on. */
+static void
+write_known(const char *list, unsigned from)
+{
+	char *text = malloc((size_t)KEYS * KEY_LINE), *p = text;
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	char id[RK_KEY_ID_LEN];
+
+	assert_non_null(text);
+	for (unsigned i = from; i < from + KEYS; i++) {
+		storerig_key(i, pub);
+		rk_key_id(pub, id);
+		p += snprintf(p, KEY_LINE, "h%0150u %s:\n", i, id);
+	}
+	certs_write(rpcworld.dir, list, text, 0600);
+	free(text);
+}
+
+/* All keys of a list that is too long for one answer, and none twice; also when
+ * it has become another one. */
+static void
+has_all_keys(void **state)
+{
+	const struct rpcrun *run = *state;
+	char fp[RK_FP_LEN];
+	struct rpcrig rig;
+	char list[512];
+	struct ctl ctl;
+	struct watcher w;
+	struct rk_error err;
+
+	rpcworld_path(list, "feed_many");
+	write_known("feed_many", 1);
+	rpcrig_init(&rig, run->kind, run->threads);
+	assert_int_equal(
+	    rk_trust_new(list, RK_TRUST_ASK, &rig.conf.trust, &err), RK_OK);
+	rpcrig_start(&rig);
+	ctl_begin(&ctl, &rig);
+	begin(&w, ctl.path, 3600000); /* figures tell nothing */
+	UNTIL(&w, feed_whole(w.feed));
+	assert_int_equal(w.model->n_keys, KEYS);
+	assert_int_equal(w.model->keys_left_out, 0);
+	write_known("feed_many", KEYS);
+	w.model->keys_stale = true;
+	feed_ask(w.feed);
+	storerig_fp(2 * KEYS - 1, fp);
+	UNTIL(&w, model_key(w.model, fp) != NULL);
+	assert_int_equal(w.model->n_keys, KEYS);
+	storerig_fp(KEYS - 1, fp);
+	assert_null(model_key(w.model, fp));
+	end(&w);
+	ctl_stop(&ctl, &rig);
+	rk_trust_free(rig.conf.trust);
+	(void)unlink(list);
+}
+
 static void
 comes_back(void **state)
 {
@@ -501,6 +561,7 @@ main(void)
 		{ "shows", knows_who_only_shows, RPC_ONLY(RPC_UNIX) },
 		{ "told", is_told, RPC_ONLY(RPC_UNIX) },
 		{ "strangers", is_told_of_strangers, RPC_SECURE },
+		{ "all keys", has_all_keys, RPC_ONLY(RPC_UNIX) },
 		{ "back", comes_back, RPC_ONLY(RPC_UNIX) },
 	};
 

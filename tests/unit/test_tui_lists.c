@@ -340,6 +340,11 @@ test_keys(void **state)
 	        "{\"state\":\"changed\",\"email\":\"c@d\",\"fingerprint\":"
 	        "\"" FP_C "\",\"waiting\":1}]}"),
 	    RK_OK);
+	/* The daemon has none of the other two. */
+	assert_int_equal(tui_tell(m, "_.trust", 1,
+	                     "{\"mode\":\"ask\",\"from\":2,\"left_out\":2,"
+	                     "\"keys\":[]}"),
+	    RK_OK);
 	assert_int_equal(m->n_keys, 3);
 	assert_int_equal(m->keys_left_out, 2);
 	k = model_key(m, FP_A);
@@ -410,6 +415,126 @@ test_key_events(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, tui_enter, tui_leave)
 
+/* ---- long lists, which come in parts ---- */
+
+#define ROW(c)                                                   \
+	"{\"state\":\"known\",\"fingerprint\":\"SHA256:" c "\"," \
+	"\"email\":\"" c "@x\"}"
+
+static void
+known(struct model *m, unsigned from, unsigned left, const char *rows)
+{
+	assert_int_equal(
+	    tui_tell(m, "_.known", 0,
+	        tui_text("{\"from\":%u,\"left_out\":%u,\"keys\":[%s]}", from,
+	            left, rows)),
+	    RK_OK);
+}
+
+/* Where the next part begins; UINT64_MAX: there is none. */
+static uint64_t
+next_part(const struct model *m)
+{
+	uint64_t from;
+
+	assert_false(model_more(m, "_.trust", &from));
+	return model_more(m, "_.known", &from) ? from : UINT64_MAX;
+}
+
+static void
+test_parts(void **state)
+{
+	struct model *m = *state;
+
+	known(m, 0, 0, ROW("old"));
+	known(m, 0, 3, ROW("a") "," ROW("b"));
+	assert_int_equal(next_part(m), 2);
+	/* Until it is whole what was there before is shown. */
+	assert_int_equal(m->n_keys, 1);
+	assert_non_null(model_key(m, "SHA256:old"));
+	known(m, 2, 1, ROW("c") "," ROW("d"));
+	assert_int_equal(next_part(m), 4);
+	known(m, 4, 0, ROW("e"));
+	assert_int_equal(next_part(m), UINT64_MAX);
+	assert_int_equal(m->n_keys, 5);
+	assert_non_null(model_key(m, "SHA256:a"));
+	assert_non_null(model_key(m, "SHA256:e"));
+	assert_null(model_key(m, "SHA256:old"));
+	assert_int_equal(m->keys_left_out, 0);
+	/* What is decided, and new, comes beside it, as for a short list. */
+	assert_int_equal(tui_tell(m, "_.trust", 0,
+	                     "{\"keys\":[{\"state\":\"new\","
+	                     "\"fingerprint\":\"" FP_A "\"}]}"),
+	    RK_OK);
+	assert_int_equal(m->n_keys, 6);
+	assert_int_equal(model_waiting(m), 1);
+}
+
+/* A list that becomes another one between two parts is asked for anew, as rows
+ * have moved from one part to the next; but not for ever. */
+static void
+test_parts_change(void **state)
+{
+	struct model *m = *state;
+
+	known(m, 0, 2, ROW("a") "," ROW("b"));
+	known(m, 2, 0, ROW("d")); /* one of four is gone */
+	assert_int_equal(next_part(m), 0);
+	assert_int_equal(m->n_keys, 0);
+	known(m, 0, 1, ROW("b") "," ROW("c"));
+	/* The same number, but somebody was let in and another one put out. */
+	assert_int_equal(tui_event(m, 0,
+	                     "{\"event\":\"decided\",\"state\":"
+	                     "\"rejected\",\"fingerprint\":\"" FP_A "\"}"),
+	    RK_OK);
+	known(m, 2, 0, ROW("d"));
+	assert_int_equal(next_part(m), 0);
+	known(m, 0, 1, ROW("x") "," ROW("c"));
+	known(m, 2, 0, ROW("d"));
+	assert_int_equal(next_part(m), UINT64_MAX);
+	assert_int_equal(m->n_keys, 4); /* with the one that was rejected */
+	assert_null(model_key(m, "SHA256:b"));
+	/* One that never stands still is taken as it comes. */
+	for (unsigned i = 0; i < 8; i++) {
+		known(m, 0, 1, ROW("a"));
+		known(m, 1, 9, ROW("b"));
+		assert_int_equal(next_part(m), 0);
+	}
+	known(m, 0, 1, ROW("a"));
+	known(m, 1, 1, ROW("a") "," ROW("b"));
+	assert_int_equal(next_part(m), 3);
+	known(m, 3, 0, ROW("c"));
+	assert_int_equal(next_part(m), UINT64_MAX);
+	assert_int_equal(m->n_keys, 4);
+}
+
+/* An older daemon has no parts; one that is gone will tell no more of them. */
+static void
+test_parts_end(void **state)
+{
+	struct model *m = *state;
+
+	known(m, 0, 7, ROW("a") "," ROW("b"));
+	assert_int_equal(tui_tell(m, "_.known", 0,
+	                     "{\"left_out\":7,\"keys\":[" ROW("a") "]}"),
+	    RK_OK);
+	assert_int_equal(next_part(m), UINT64_MAX);
+	assert_int_equal(m->n_keys, 2);
+	assert_int_equal(m->keys_left_out, 7);
+	known(m, 0, 7, ROW("c"));
+	assert_int_equal(next_part(m), 1);
+	model_no_more(m);
+	assert_int_equal(next_part(m), UINT64_MAX);
+	known(m, 0, 0, ROW("d"));
+	assert_int_equal(m->n_keys, 1);
+	assert_int_equal(m->keys_left_out, 0);
+	/* Nor does one that tells of more and has none. */
+	known(m, 0, 7, "");
+	assert_int_equal(next_part(m), UINT64_MAX);
+	assert_int_equal(m->n_keys, 0);
+	assert_int_equal(m->keys_left_out, 7);
+}
+
 int
 main(void)
 {
@@ -422,6 +547,9 @@ main(void)
 		CASE(test_churn),
 		CASE(test_keys),
 		CASE(test_key_events),
+		CASE(test_parts),
+		CASE(test_parts_change),
+		CASE(test_parts_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

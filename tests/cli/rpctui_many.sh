@@ -1,0 +1,80 @@
+#!/bin/sh
+# Lists that are too long for one answer of a daemon: rpctui has all of them, as
+# rpcd ctl has.
+# TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
+# Functions are called by name.
+# shellcheck disable=SC2119,SC2317
+set -u
+# shellcheck source=tests/lib/rpcd.sh
+. "${SRC_DIR:?}/tests/lib/rpcd.sh"
+# shellcheck source=tests/lib/screen.sh
+. "$SRC_DIR/tests/lib/screen.sh"
+
+# list FROM TO: lines of a known-keys file, by their numbers.
+list() {
+	python3 - "$@" <<'END'
+import hashlib, sys
+letters = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
+def sha(b):
+    return hashlib.sha256(b).digest()
+def named(pub):
+    raw = b'\xff' + pub
+    n = int.from_bytes(raw + sha(sha(raw))[:4], 'big')
+    text = ''
+    while n:
+        n, digit = divmod(n, 58)
+        text = letters[digit] + text
+    return 'pubkey@edwardsRPC-ed25519-b58c-' + text
+for i in range(int(sys.argv[1]), int(sys.argv[2])):
+    where = '198.51.100.7:' + '0' * 90 + str(i)
+    print('%s %s:user%d@example.org' % (where, named(sha(b'%d' % i)), i))
+END
+}
+
+keys_of() { # FILE: how many lines it has that are of keys
+	grep -c 'user[0-9]*@example\.org' "$1"
+}
+
+# As rpcd ctl tells it.
+told() {
+	ctl trust ls --state known --plain >out 2>err
+	[ "$(keys_of out)" = "$1" ] && [ ! -s err ]
+	result $? "rpcd ctl has all $1 keys"
+}
+
+once() {
+	timeout 60 "$rpctui" --socket "$tmp/admin" --once "$@" \
+		</dev/null >out 2>err
+	result $? "a snapshot $*"
+	[ ! -s err ]
+	result $? 'leaves nothing out'
+}
+
+snapshots() {
+	once
+	has out '^keys (9900)' 'it has all keys'
+	[ "$(keys_of out)" = 9900 ]
+	result $? 'each of them'
+	once --json
+	mv out all.json
+	python3 -c '
+import json
+o = json.load(open("all.json"))
+assert o["known_left_out"] == 0 and o["keys_left_out"] == 0
+fps = {k["fingerprint"] for k in o["known"]}
+assert len(o["known"]) == len(fps) == 9900, len(o["known"])' 2>err
+	result $? 'each of them once, in JSON'
+}
+
+certificates
+printf 'listen = tls:127.0.0.1:0\nadmin = %s\ntrust = ask\n' \
+	"$tmp/admin" >tui.conf
+echo 'known-clients = known' >>tui.conf
+(umask 077 && list 0 9900 >known)
+start 1 -f tui.conf
+result $? 'a daemon that knows many'
+told 9900
+snapshots
+stop
+result $? 'the daemon ends'
+plan
