@@ -18,16 +18,37 @@
 
 /* ---- where ---- */
 
+/* sudo -E leaves root the directory of the user who called it: who makes a
+ * folder there keeps the user's own daemon out. */
+static bool
+is_foreign(const char *dir)
+{
+	char shown[200];
+	struct stat st;
+
+	if (stat(dir, &st) != 0 || st.st_uid == 0 || st.st_uid == geteuid())
+		return false;
+	log_event(RK_LOG_WARN, "daemon",
+	    "no admin socket in %s, which belongs to another user; --admin "
+	    "PATH places it elsewhere",
+	    str_escape(shown, sizeof(shown), dir));
+	return true;
+}
+
 /* A folder of our own, where the user's run-time directory is. */
 static bool
 make_folder(char path[PATH_LEN])
 {
-	char *slash = strrchr(path, '/');
+	char *socket = strrchr(path, '/'), *folder;
 	bool made;
 
-	*slash = '\0';
-	made = mkdir(path, 0700) == 0 || errno == EEXIST;
-	*slash = '/';
+	*socket = '\0';
+	folder = strrchr(path, '/');
+	*folder = '\0';
+	made = !is_foreign(path);
+	*folder = '/';
+	made = made && (mkdir(path, 0700) == 0 || errno == EEXIST);
+	*socket = '/';
 	return made;
 }
 

@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include "base/error.h"
+#include "base/fs.h"
 #include "base/str.h"
 #include "cli/path.h"
 #include "sessions.h"
@@ -189,13 +190,15 @@ check_listen(const struct settings *s, const struct inherit *in)
 	return good;
 }
 
-/* The folder of a socket: there, and nobody else's to change. */
+/* The folder of a socket: there, and nobody else's to change, as it has to be
+ * when a control begins. */
 static enum rk_err
 try_folder(const char *path, struct rk_error *err)
 {
 	char dir[PATH_LEN], shown[SHOWN];
 	char *slash;
 	struct stat st;
+	enum rk_err r;
 
 	if (str_copy(dir, sizeof(dir), path) >= sizeof(dir))
 		return err_set(err, RK_EINVAL, "the path is too long");
@@ -206,12 +209,8 @@ try_folder(const char *path, struct rk_error *err)
 		return err_sys(err, RK_ENOENT, errno, "%s", shown);
 	if (!S_ISDIR(st.st_mode))
 		return err_set(err, RK_ENOENT, "%s: not a folder", shown);
-	if (st.st_uid != 0 && geteuid() != 0 && st.st_uid != geteuid())
-		return err_set(err, RK_EMODE, "%s: belongs to others", shown);
-	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0 &&
-	    (st.st_mode & S_ISVTX) == 0)
-		return err_set(
-		    err, RK_EMODE, "%s: can be changed by others", shown);
+	if ((r = fs_check_parent(path, "control socket", err)) != RK_OK)
+		return r;
 	return access(dir, W_OK | X_OK) == 0
 	           ? RK_OK
 	           : err_sys(err, RK_EIO, errno, "%s", shown);

@@ -29,7 +29,8 @@ checked() {
 	chmod 0777 open
 	conf "$tmp/open/admin"
 	want 1 'a folder that others may change' "$rpcd" -t -f a.conf
-	has err 'a.conf:2: admin: .*can be changed by others' 'says so'
+	has err 'a.conf:2: admin: .*others can replace the control socket' \
+		'says so'
 	chmod 0700 open
 	conf '' 'admin-group = nobody-has-it'
 	want 1 'a group that is not there' "$rpcd" -t -f a.conf
@@ -41,6 +42,39 @@ checked() {
 	want 1 'something else in its place' "$rpcd" -t -f a.conf
 	has err 'there, and not a socket' 'says so'
 	rm admin
+	foreign
+}
+
+# The folder of a user who has another one run rpcd, as sudo -E does.
+foreign() {
+	if [ "$(id -u)" != 0 ]; then
+		ok "another user's folder # skip not root"
+		return
+	fi
+	mkdir foreign
+	chown 65534 foreign
+	conf "$tmp/foreign/admin"
+	want 1 "another user's folder" timeout 10 "$rpcd" -f a.conf
+	has err 'admin: .*/foreign: .* belongs to another user' 'says so'
+	want 1 '-t does not take it either' "$rpcd" -t -f a.conf
+	has err 'a.conf:2: admin: .*/foreign: .* belongs to another user' \
+		'and says where'
+	printf 'listen = tcp:127.0.0.1:0\n' >a.conf
+	check 'nobody named it' with_runtime foreign
+	logged 'no admin socket in .*/foreign, .* another user' 'says so'
+	[ -z "$(ls foreign)" ]
+	result $? 'and nothing is made there'
+	stop
+	rmdir foreign
+}
+
+with_runtime() { # FOLDER
+	XDG_RUNTIME_DIR=$tmp/$1
+	export XDG_RUNTIME_DIR
+	start 1 -f a.conf
+	set -- $?
+	unset XDG_RUNTIME_DIR
+	return "$1"
 }
 
 # ---- a group ----
