@@ -127,11 +127,28 @@ on_size(int signo, void *arg)
 }
 
 /* Who is in the background may not set the terminal's modes: he is stopped for
- * that, and the shell has set its own. */
+ * that, and the shell has set its own.  There is no such thing where it is not
+ * our session's. */
 static bool
 is_ours(void)
 {
-	return tcgetpgrp(STDIN_FILENO) == getpgrp();
+	pid_t front = tcgetpgrp(STDIN_FILENO);
+
+	return front == getpgrp() || (front < 0 && errno == ENOTTY);
+}
+
+/* Begun in the background: stop, as for any use of the terminal, before its
+ * modes are read, which are those of a shell that edits a line.  False: nothing
+ * stops us, and nobody will give it to us. */
+static bool
+come_to_front(void)
+{
+	for (int tries = 0; !is_ours(); tries++) {
+		if (tries == STOPS_MAX)
+			return false;
+		(void)raise(SIGTTOU);
+	}
+	return true;
 }
 
 static bool
@@ -403,6 +420,11 @@ term_new(const struct term_conf *conf, struct term **out, struct rk_error *err)
 	(void)setlocale(LC_CTYPE, "");
 	if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
 		t->conf.ascii = true;
+	if (!come_to_front()) {
+		free(t);
+		return err_set(
+		    err, RK_EIO, "the terminal is another program's");
+	}
 	if (tcgetattr(STDIN_FILENO, &t->before) != 0) {
 		free(t);
 		return err_set(err, RK_EIO, "standard input is not a terminal");
@@ -432,6 +454,8 @@ term_free(struct term *t)
 	if (t == NULL)
 		return;
 	rk_watch_free(t->watch);
+	/* SIGSTOP and SIGTERM may have been all we were told of that. */
+	t->away = t->away || !is_ours();
 	if (!t->away) {
 		term_mouse(t, false);
 		(void)endwin();
