@@ -245,10 +245,11 @@ undo_last(struct ui *ui)
 {
 	struct undo *u = &ui->undo;
 	const bool same = u->process == ui->conf.model->process;
+	/* A note that is written afterwards makes another version. */
 	const struct order_arg args[] = {
 		{ "key", u->fp, 0 },
-		same ? (struct order_arg){ "version", NULL, u->version }
-		     : (struct order_arg){ "line", NULL, u->line },
+		u->line == 0 ? (struct order_arg){ "version", NULL, u->version }
+		             : (struct order_arg){ "line", NULL, u->line },
 	};
 
 	if (u->fp[0] == '\0')

@@ -250,7 +250,8 @@ ctl_note(const struct ctl_wish *w)
 	return order(w->ctl, "_.decide", "note", pairs, n);
 }
 
-/* The newest line of the audit about a key: what there is to take back. */
+/* The newest line of the audit about a key, or the one that was seen: what
+ * there is to take back. */
 struct last {
 	uint64_t id; /* 0: none among those that were asked for */
 	char what[16];
@@ -259,7 +260,7 @@ struct last {
 };
 
 static int
-find_last(struct ctl *c, const char *who, struct last *last)
+find_last(struct ctl *c, const char *who, uint64_t seen, struct last *last)
 {
 	const struct ctl_pair max = CTL_NUMBER("max", AUDIT_MAX);
 	const struct rk_value *lines;
@@ -275,7 +276,8 @@ find_last(struct ctl *c, const char *who, struct last *last)
 		const struct rk_value *v = &lines->u.list.items[i];
 
 		(void)ctl_text(v, "fingerprint", fp, sizeof(fp));
-		if (!rk_fp_match(fp, who, true))
+		if (!rk_fp_match(fp, who, true) ||
+		    (seen != 0 && ctl_number(v, "id") != seen))
 			continue;
 		last->id = ctl_number(v, "id");
 		(void)str_escape_again(last->what, sizeof(last->what),
@@ -295,16 +297,16 @@ ctl_undo(const struct ctl_wish *w)
 {
 	struct ctl_pair pairs[4];
 	char who[CTL_WHO_LEN];
+	const uint64_t seen = args_number(w->ctl->a, "seen", 0);
 	struct last last;
 	int status = ctl_join_fp(w, 0, w->n, who);
 
-	if (status != 0 || (status = find_last(w->ctl, who, &last)) != 0)
+	if (status != 0 || (status = find_last(w->ctl, who, seen, &last)) != 0)
 		return status;
 	pairs[0] = CTL_TEXT("key", who);
 	pairs[1] = CTL_TEXT("via", CTL_VIA);
-	pairs[2] = CTL_NUMBER("line", args_given(w->ctl->a, "seen")
-	                                  ? args_number(w->ctl->a, "seen", 0)
-	                                  : last.id);
+	pairs[2] =
+	    CTL_NUMBER("line", args_given(w->ctl->a, "seen") ? seen : last.id);
 	pairs[3] = CTL_NUMBER("begun", w->ctl->begun);
 	status = order(w->ctl, "_.undo", "undo", pairs, 4);
 	if (status == 0 && last.id != 0 && w->ctl->out.form != OUT_JSON)

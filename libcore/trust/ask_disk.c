@@ -235,7 +235,8 @@ disk_undo(void *arg, const struct rk_ask_order *o, struct ask_undone *out,
 
 	(void)pthread_mutex_lock(&s->mutex);
 	if ((r = store_refresh(s, err)) == RK_OK &&
-	    (r = store_last_act(s, o->key, &last, err)) == RK_OK &&
+	    (r = store_last_act(s, o->key, (int64_t)o->line, &last, err)) ==
+	        RK_OK &&
 	    (r = check_line(o, &last, err)) == RK_OK)
 		r = store_audit_each(s, last.act, 0, note_undone, out, err);
 	(void)pthread_mutex_unlock(&s->mutex);

@@ -285,9 +285,10 @@ RK_MUST enum rk_err store_audit_each(struct rk_store *s, int64_t act,
 /* What a person decided last about the key of this fingerprint, or of the one
  * that begins so; *last: the newest line about it.  RK_ENOENT: nothing;
  * RK_EINVAL: several; RK_ESTATE: it was undone already, or something happened
- * since that nobody decided. */
+ * since that nobody decided.  Who has seen a line (0: none) means that one
+ * whatever was noted since. */
 RK_MUST enum rk_err store_last_act(struct rk_store *s, const char *given,
-    struct rk_store_line *last, struct rk_error *err);
+    int64_t seen, struct rk_store_line *last, struct rk_error *err);
 /* The lines behind id, the oldest first, at most n. */
 RK_MUST enum rk_err store_audit_next(struct rk_store *s, int64_t id, size_t n,
     store_audit_fn *fn, void *arg, struct rk_error *err);

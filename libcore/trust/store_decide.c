@@ -275,14 +275,55 @@ collect(
 	return RK_OK;
 }
 
-/* Is the key as that line left it? */
-static bool
-is_untouched(const struct rk_store_line *line, const struct store_row *row)
+/* What has become of a key since a line about it. */
+struct since {
+	const char *fp;
+	int64_t note; /* 0: none was written */
+	bool touched; /* something that is no note */
+};
+
+/* store_audit_fn */
+static enum rk_err
+look_since(
+    const struct rk_store_line *line, const struct store_row *before, void *arg)
 {
-	if (line->after != RK_STORE_NONE)
-		return row->e.version == line->id;
-	return row->e.state == RK_STORE_NONE ||
-	       (row->e.state == RK_STORE_WAIT && row->e.version == 0);
+	struct since *since = arg;
+
+	(void)before;
+	if (strcmp(line->fp, since->fp) != 0)
+		return RK_OK;
+	if (strcmp(line->what, "note") == 0)
+		since->note = line->id;
+	else
+		since->touched = true;
+	return RK_OK;
+}
+
+/* Is the key as that line left it, but for notes?  RK_ESTATE: it is not. */
+static enum rk_err
+check_untouched(struct rk_store *s, const struct rk_store_line *line,
+    const struct store_row *row, bool *noted, struct rk_error *err)
+{
+	struct since since = { .fp = line->fp };
+	bool untouched = row->e.version == line->id;
+	enum rk_err r;
+
+	*noted = false;
+	if (line->after == RK_STORE_NONE) {
+		untouched =
+		    row->e.state == RK_STORE_NONE ||
+		    (row->e.state == RK_STORE_WAIT && row->e.version == 0);
+	} else if (!untouched) {
+		r = store_audit_next(
+		    s, line->id, INT64_MAX, look_since, &since, err);
+		if (r != RK_OK)
+			return r;
+		untouched = *noted = !since.touched && since.note != 0 &&
+		                     since.note == row->e.version;
+	}
+	return untouched ? RK_OK
+	                 : err_set(err, RK_ESTATE,
+	                       "key %s was decided again since", line->fp);
 }
 
 static enum rk_err
@@ -291,6 +332,8 @@ undo_line(struct rk_store *s, const struct rk_store_line *line,
 {
 	struct store_row row;
 	struct store_row after;
+	bool noted;
+	bool gone;
 	enum rk_err r;
 
 	if (line->fp[0] == '\0')
@@ -300,10 +343,10 @@ undo_line(struct rk_store *s, const struct rk_store_line *line,
 	r = store_row_get(s, line->fp, &row, err);
 	if (r != RK_OK && r != RK_ENOENT)
 		return r;
-	if (!is_untouched(line, &row))
-		return err_set(
-		    err, RK_ESTATE, "key %s was decided again since", line->fp);
-	if (r == RK_ENOENT) {
+	gone = r == RK_ENOENT;
+	if ((r = check_untouched(s, line, &row, &noted, err)) != RK_OK)
+		return r;
+	if (gone) {
 		memcpy(row.e.pub, before->e.pub, sizeof(row.e.pub));
 		memcpy(row.e.fp, before->e.fp, sizeof(row.e.fp));
 		(void)str_copy(
@@ -316,7 +359,9 @@ undo_line(struct rk_store *s, const struct rk_store_line *line,
 	after.e.until = before->e.until;
 	after.e.decided = before->e.decided;
 	(void)str_copy(after.e.who, sizeof(after.e.who), before->e.who);
-	(void)str_copy(after.e.note, sizeof(after.e.note), before->e.note);
+	if (!noted)
+		(void)str_copy(
+		    after.e.note, sizeof(after.e.note), before->e.note);
 	if (after.e.state == RK_STORE_WAIT)
 		after.e.last_seen = store_now(s); /* seven days from now */
 	act->leave = after.e.state == row.e.state;
@@ -380,6 +425,7 @@ out:
 
 struct search {
 	const char *given;
+	int64_t seen;       /* notes behind that line are passed over */
 	char fp[RK_FP_LEN]; /* "": not found yet */
 	char other[RK_FP_LEN];
 	struct rk_store_line *line;
@@ -394,7 +440,9 @@ compare(
 
 	(void)before;
 	if (!rk_fp_match(line->fp, find->given, true) ||
-	    strcmp(line->what, "again") == 0)
+	    strcmp(line->what, "again") == 0 ||
+	    (find->seen != 0 && line->id > find->seen &&
+	        strcmp(line->what, "note") == 0))
 		return RK_OK;
 	if (find->fp[0] == '\0') {
 		*find->line = *line;
@@ -406,13 +454,13 @@ compare(
 }
 
 enum rk_err
-store_last_act(struct rk_store *s, const char *given,
+store_last_act(struct rk_store *s, const char *given, int64_t seen,
     struct rk_store_line *last, struct rk_error *err)
 {
 	static const char *const others[] = { "undo", "wait", "used", "file",
 		"gone" };
 	const struct store_audit_wish all = { .max = SIZE_MAX };
-	struct search find = { .given = given, .line = last };
+	struct search find = { .given = given, .seen = seen, .line = last };
 	enum rk_err r;
 
 	*last = (struct rk_store_line){ .id = 0 };

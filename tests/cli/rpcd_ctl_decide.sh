@@ -130,13 +130,14 @@ replaces() {
 	id=$(ctl trust audit --max 1 --plain | cut -f9)
 	want 1 'who has not seen that' ctl trust undo "$m" --seen $((id - 2))
 	has err "meanwhile: replace by $(id -un) (ctl)\$" 'does not take it back'
+	want 0 'a note about it' ctl trust note "$m" 'perhaps'
 	want 0 'take it back' ctl trust undo "$m" --seen "$id"
 	has err "^.*that was: replace by $(id -un) (ctl), 20" 'says what'
 	want 0 'the old one is in' alice call echo --raw x
 	want 1 'once more' ctl trust undo "$m"
 	has err 'undone already' 'is too much'
 	want 0 'the audit' ctl trust audit --max 3 --plain
-	[ "$(cut -f3 out | tr '\n' ' ')" = 'undo undo replace ' ]
+	[ "$(cut -f3 out | tr '\n' ' ')" = 'undo undo note ' ]
 	result $? 'has it, the newest first'
 	has out "^20.*	$(id -un) (ctl)	" 'and by whom'
 	want 0 'revoke who is known' ctl trust revoke "$a" --note 'lost'

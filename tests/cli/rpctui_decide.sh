@@ -106,8 +106,14 @@ decides() {
 	shows '> \[ Later \]   \[ Reject \]   \[ Revoke \]' \
 		'and it can be put out'
 	keys Escape
+	keys m
+	shows '^note' 'a better note'
+	keys C-u
+	term send-keys -t t -l 'lar or not'
+	keys Enter
+	shows 'note   lar or not' 'is no decision'
 	keys u
-	shows 'taken back' 'u takes it back'
+	shows 'taken back' 'u takes the one before it back'
 	audited '(tui).*undo' 'which the audit has as well'
 	until_ok has_no_line alice
 	result $? 'and the list'

@@ -467,6 +467,34 @@ test_undo(void **state)
 	rk_store_close(s);
 }
 
+/* A note about it is no decision that stands in the way, and stays. */
+static void
+test_undo_noted(void **state)
+{
+	struct rk_store *s = storerig_open();
+	char fp[RK_FP_LEN];
+	struct rk_store_decision d = { .size = sizeof(d),
+		.key = fp,
+		.verb = RK_STORE_NOTE,
+		.who = "ann",
+		.note = "build box",
+		.version = RK_STORE_ANY_VERSION };
+	struct rk_error err;
+	int64_t act;
+
+	(void)state;
+	storerig_fp(1, fp);
+	storerig_admit(s, 1, "a@x.example");
+	act = storerig_decide(s, RK_STORE_REJECT, 1);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_OK);
+	assert_int_equal(rk_store_undo(s, act, "ann", &err), RK_OK);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+	assert_string_equal(storerig_find(s, 1).note, "build box");
+	assert_int_equal(rk_store_undo(s, act, "ann", &err), RK_ESTATE);
+	rk_store_close(s);
+}
+
 static void
 test_two_people(void **state)
 {
@@ -557,6 +585,7 @@ main(void)
 		IN_SCRATCH(test_rejected),
 		IN_SCRATCH(test_revoked),
 		IN_SCRATCH(test_undo),
+		IN_SCRATCH(test_undo_noted),
 		IN_SCRATCH(test_two_people),
 		IN_SCRATCH(test_arguments),
 	};

@@ -104,7 +104,8 @@ struct rk_ask_order {
 	uint64_t
 	    by_version; /* RK_ASK_REPLACE: of the new key's entry; 0: any */
 	uint64_t line; /* RK_ASK_UNDO: the newest one of the store's audit about
-	                  this key as its decider saw it; 0: any */
+	                  this key as its decider saw it, but for later notes,
+	                  which stay; 0: any */
 	/* When its decider began, microseconds of CLOCK_MONOTONIC: what was
 	 * decided otherwise about the key after that, here, is not overturned
 	 * by one who cannot have seen it; 0: it may be. */

@@ -213,8 +213,9 @@ struct rk_store_decision {
 RK_API RK_MUST enum rk_err rk_store_decide(struct rk_store *store,
     const struct rk_store_decision *decision, int64_t *act,
     struct rk_error *err);
-/* Take a decision back.  RK_ENOENT; RK_ESTATE: something was decided about the
- * key since, or it was undone; as rk_store_decide(). */
+/* Take a decision back, but for notes about the key that were written since.
+ * RK_ENOENT; RK_ESTATE: something was decided about the key since, or it was
+ * undone; as rk_store_decide(). */
 RK_API RK_MUST enum rk_err rk_store_undo(
     struct rk_store *store, int64_t act, const char *who, struct rk_error *err);
 
