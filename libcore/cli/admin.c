@@ -11,6 +11,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -299,13 +300,59 @@ admin_fail(const struct admin_at *at, const struct rk_error *err,
 
 /* ---- who answers there ---- */
 
-/* The folder of a socket, if none but its owner may put another one there. */
+#define OTHERS (S_IWGRP | S_IWOTH)
+
+/* Is it root's or ours? */
+static bool
+is_ours(const struct stat *st)
+{
+	return st->st_uid == 0 || st->st_uid == geteuid();
+}
+
+/* This folder, a link, or one above them: may nobody put another in its place,
+ * nor in that of what we came from, but root, us and this user?  In a sticky
+ * one everybody makes his own: what is in there must be root's or ours. */
+static bool
+is_held(const struct stat *st, uid_t uid, bool from_ours)
+{
+	if (S_ISLNK(st->st_mode))
+		return is_ours(st);
+	if (!is_ours(st) && st->st_uid != uid)
+		return false;
+	return (st->st_mode & OTHERS) == 0 ||
+	       ((st->st_mode & S_ISVTX) != 0 && from_ours);
+}
+
+/* The same of the whole way to it, as it is written. */
+static bool
+is_way_held(const char *dir, uid_t uid)
+{
+	char path[PATH_LEN];
+	bool ours = false;
+	struct stat st;
+	char *slash;
+
+	(void)str_copy(path, sizeof(path), dir);
+	for (;;) {
+		if (lstat(path, &st) != 0 || !is_held(&st, uid, ours))
+			return false;
+		ours = is_ours(&st);
+		slash = strrchr(path, '/');
+		if (slash == NULL || strcmp(path, "/") == 0)
+			return true;
+		slash[slash == path ? 1 : 0] = '\0';
+	}
+}
+
+/* Is it the user whose folder it is, if nobody else may put another one, or
+ * another socket, there?  Not by a link, either. */
 static bool
 owns_place(const char *path, uid_t uid)
 {
 	char dir[PATH_LEN];
-	char *slash;
+	char *slash, *real;
 	struct stat st;
+	bool held;
 
 	(void)str_copy(dir, sizeof(dir), path);
 	slash = strrchr(dir, '/');
@@ -313,8 +360,12 @@ owns_place(const char *path, uid_t uid)
 		(void)str_copy(dir, sizeof(dir), ".");
 	else
 		slash[slash == dir ? 1 : 0] = '\0';
-	return stat(dir, &st) == 0 && st.st_uid == uid &&
-	       (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+	if (stat(dir, &st) != 0 || st.st_uid != uid ||
+	    (st.st_mode & OTHERS) != 0 || (real = realpath(dir, NULL)) == NULL)
+		return false;
+	held = is_way_held(dir, uid) && is_way_held(real, uid);
+	free(real);
+	return held;
 }
 
 /*
@@ -340,7 +391,7 @@ admin_may_answer(
 	user_name(uid, name);
 	(void)err_set(err, RK_EDENIED,
 	    "%s: %s answers there, who is neither root, nor you, nor the owner "
-	    "of a folder where nobody else writes",
+	    "of a folder where, and above which, nobody else writes",
 	    shown, name);
 	return false;
 }

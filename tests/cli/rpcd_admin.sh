@@ -161,6 +161,7 @@ passed_in() {
 
 # As another user: listens at PATH, says so, then how many bytes came.
 fake() { # PATH
+	rm -f fake.out
 	python3 - "$1" >fake.out 2>fake.err <<'END' &
 import os, socket, sys
 os.umask(0)
@@ -189,10 +190,10 @@ END
 asked_of() {
 	text=$1
 	shift
-	rm -f open/admin
-	check "another user's socket" fake "$tmp/open/admin"
+	rm -f "$at"
+	check "another user's socket" fake "$at"
 	want 6 "$text" "$@"
-	has err '/open/admin: .* answers there, who is neither root' 'says why'
+	has err "$at: .* answers there, who is neither root" 'says why'
 	wait "$fake"
 	has fake.out '^got 0$' 'and tells it nothing'
 }
@@ -210,9 +211,23 @@ other_end() {
 		return
 	fi
 	chmod 711 "$tmp"
+	at=$tmp/open/admin
 	asked_of 'rpcd ctl' "$rpcd" ctl --socket "$tmp/open/admin" status
 	asked_of 'rpctui' "$BUILD_DIR/bin/rpctui" --socket "$tmp/open/admin" \
 		--once
+	# Whose folder it is says nothing where everybody may make one, or a
+	# link to one: there, or above it.
+	for mode in 0777 1777; do
+		chmod $mode open
+		for at in "$tmp/open/his/admin" "$tmp/open/his/in/admin" \
+			"$tmp/open/link/admin"; do
+			install -d -o 65534 -m 700 open/his open/his/in apart
+			ln -s ../apart open/link && chown -h 65534 open/link
+			asked_of "a folder of his own, $mode" \
+				"$rpcd" ctl --socket "$at" status
+			rm -rf open/his open/link apart
+		done
+	done
 	# As rpcd is of its /run/rpcd.
 	rm -f open/admin
 	chown 65534 open
