@@ -83,7 +83,15 @@ room_say_late(struct room *r, const char *fp, struct rk_error *err)
 	return rv;
 }
 
-/* Who orders the same overturns nothing. */
+/* Who orders the same overturns nothing.  One time may be another, though, and
+ * so may who takes a key's place. */
+static bool
+is_same(enum rk_ask_verb last, enum rk_ask_verb now)
+{
+	return last == now && now != RK_ASK_APPROVE_UNTIL &&
+	       now != RK_ASK_REPLACE;
+}
+
 enum rk_err
 room_check_begun(struct room *r, const struct rk_ask_order *o, const char *fp,
     struct rk_error *err)
@@ -91,7 +99,8 @@ room_check_begun(struct room *r, const struct rk_ask_order *o, const char *fp,
 	const struct room_ordered *last =
 	    o->begun != 0 && o->verb != RK_ASK_NOTE ? find_last(r, fp) : NULL;
 
-	if (last == NULL || last->us <= o->begun || last->verb == o->verb)
+	if (last == NULL || last->us <= o->begun ||
+	    is_same(last->verb, o->verb))
 		return RK_OK;
 	return room_refuse_late(r, fp, err);
 }

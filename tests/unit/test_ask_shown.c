@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "asklist.h"
 #include "failvfs.h"
@@ -225,6 +226,49 @@ test_two_approve(void **state)
 	rk_trust_free(t);
 }
 
+/* Who began before another decided about the key is refused, and told by whom,
+ * unless that is the same.  One approval for a time is not like another. */
+static void
+test_began_before(void **state)
+{
+	static const struct {
+		enum rk_ask_verb verb;
+		const char *who;
+		uint64_t begun;
+		enum rk_err r;
+		const char *said;
+	} steps[] = {
+		{ RK_ASK_APPROVE_UNTIL, "ann", 1, RK_OK, "" },
+		{ RK_ASK_APPROVE_UNTIL, "bob", 1, RK_ESTATE,
+		    "approved for a time by ann" },
+		{ RK_ASK_REJECT, "bob", 1, RK_ESTATE,
+		    "approved for a time by ann" },
+		{ RK_ASK_APPROVE_UNTIL, "bob", UINT64_MAX, RK_OK, "" },
+		{ RK_ASK_REJECT, "bob", UINT64_MAX, RK_OK, "" },
+		{ RK_ASK_REJECT, "ann", 1, RK_OK, "" },
+		{ RK_ASK_FORGET, "bob", 1, RK_ESTATE, "rejected by ann" },
+	};
+	struct rk_trust *t = ask_kept(RK_TRUST_ASK);
+	const struct rk_peer peer = ask_peer(1);
+
+	(void)state;
+	assert_int_equal(ask_come(t, &peer), RK_EAGAIN);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		const bool until = steps[i].verb == RK_ASK_APPROVE_UNTIL;
+		const struct rk_ask_order o = { .size = sizeof(o),
+			.verb = steps[i].verb,
+			.key = peer.cert.fp,
+			.who = steps[i].who,
+			.until = until ? time(NULL) + 3600 : 0,
+			.begun = steps[i].begun };
+		struct rk_error err = { 0 };
+
+		assert_int_equal(rk_trust_order(t, &o, NULL, &err), steps[i].r);
+		assert_non_null(strstr(err.text, steps[i].said));
+	}
+	rk_trust_free(t);
+}
+
 int
 main(void)
 {
@@ -232,6 +276,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		UNIT(test_put_out),
 		UNIT(test_two_approve),
+		UNIT(test_began_before),
 		UNIT(test_same_email),
 		UNIT(test_check_full),
 		UNIT(test_check_once),
