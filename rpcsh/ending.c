@@ -19,12 +19,15 @@ on_signal(int signo)
 void
 ending_hear(struct ending *e)
 {
-	struct sigaction sa = { .sa_handler = on_signal,
-		.sa_flags = (int)SA_RESETHAND };
+	struct sigaction sa = { .sa_handler = on_signal };
 
 	(void)sigemptyset(&sa.sa_mask);
 	came = 0;
 	for (size_t i = 0; i < ENDING_SIGNALS; i++) {
+		/* A shell goes on, and what it runs ends by the first. */
+		sa.sa_flags = ends[i] == SIGINT && held_is_shells()
+		                  ? 0
+		                  : (int)SA_RESETHAND;
 		(void)sigaction(ends[i], &sa, &e->before[i]);
 		if (e->before[i].sa_handler == SIG_IGN)
 			(void)sigaction(ends[i], &e->before[i], NULL);

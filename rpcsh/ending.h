@@ -11,8 +11,8 @@ struct ending {
 	struct sigaction before[ENDING_SIGNALS];
 };
 
-/* From now on the first of them is heard, and a second one ends us at once;
- * what was ignored stays so. */
+/* From now on the first of them is heard, and a second one ends us at once, but
+ * for SIGINT where a shell hears that; what was ignored stays so. */
 void ending_hear(struct ending *e);
 /* As it was. */
 void ending_unhear(const struct ending *e);

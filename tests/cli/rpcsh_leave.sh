@@ -111,6 +111,30 @@ often() {
 	result $? 'twelve times'
 }
 
+# One key press is one signal, but a key that is held is many, and what ends a
+# group sends one besides: none of them ends the shell.
+burst() {
+	kill -STOP "$daemon"
+	shell=$(pgrep -x -P "$(term display -p -t t '#{pane_pid}')" rpcsh)
+	for words in 'exec tell' 'call -o ndjson forever --stream down' \
+		'tell f:=1' 'get Files.get --out got' 'watch jobs' \
+		'ping -n 1000' 'bench tell a:=1' ':source script'; do
+		fresh
+		keys -l -- "$words"
+		keys Enter
+		until_ok cooked
+		sleep 0.2
+		python3 -c 'import os, sys
+for _ in range(3000):
+    os.kill(int(sys.argv[1]), 2)' "$shell"
+		until_ok last_has "$ready"
+		result $? "many at once: $words"
+	done
+	kill -CONT "$daemon"
+	kill -0 "$shell"
+	result $? 'end no shell'
+}
+
 main() {
 	certificates
 	check 'a server' start_own typedserver tls://127.0.0.1:0 odd certs
@@ -127,6 +151,7 @@ main() {
 	enter 'tell a:=1'
 	hung
 	often
+	burst
 	term kill-server
 	stop >/dev/null
 	plan
