@@ -438,6 +438,48 @@ sudden_end_without_a_seed() {
 	result $? 'and that is all'
 }
 
+# What each listener answers about a connection that it does not know: whoever
+# has that can end one of the same number elsewhere, if it is the same there.
+resets() {
+	sed -n 's/^listening quic //p' ready >places
+	timeout 60 python3 - 3<places >"$1" <<-'END'
+		import os, socket
+		for line in os.fdopen(3):
+		    host, port = line.strip().rsplit(':', 1)
+		    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		    s.settimeout(1)
+		    s.connect((host, int(port)))
+		    for _ in range(30):
+		        s.send(b'\x40' + b'\x07' * 8 + os.urandom(150))
+		        try:
+		            print(s.recv(2000)[-16:].hex())
+		            break
+		        except TimeoutError:
+		            pass
+	END
+	[ "$(wc -l <"$1")" = 2 ]
+}
+
+# Two listeners of one key and one seed, and both of them again.
+apart() { # TEXT [LINE]
+	rm -f seed
+	conf "listen = quic:127.0.0.1:0
+${2-}"
+	check "two listeners $1" start 2 -f quic.conf
+	check 'tell strangers that they do not know them' resets first
+	[ "$(sort -u first | wc -l)" = 2 ]
+	result $? 'each by another secret'
+	kill -KILL "$daemon"
+	wait "$daemon"
+	sed '/^listen/d' quic.conf >rest
+	sed 's/^listening quic /listen = quic:/' ready | cat - rest >quic.conf
+	check 'killed, and again' start_again 2 -f quic.conf
+	check 'they tell the same ones' resets second
+	cmp -s first second
+	result $? 'by the secrets from before'
+	stop
+}
+
 certificates
 case $("$rpcd" --version) in
 *' quic '*) ;;
@@ -455,5 +497,9 @@ passed_in
 reloading
 drain
 sudden_end
-[ ! -r /proc/sys/kernel/random/boot_id ] || sudden_end_without_a_seed
+if [ -r /proc/sys/kernel/random/boot_id ]; then
+	sudden_end_without_a_seed
+	apart 'without a seed'
+	apart 'with one' "seed = $tmp/seed"
+fi
 plan
