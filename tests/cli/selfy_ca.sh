@@ -236,11 +236,23 @@ revoked_keys() {
 	want 0 "without it there is no doubt" "$selfy" -sign away/fine.csr -force
 }
 
+# KEY SOURCE WORD...: encrypted anew by openssl, so that it is quickly opened;
+# the words say how it is read.
+encrypt() {
+	key=$1
+	source=$2
+	shift 2
+	openssl pkcs8 -topk8 -in "$key" "$@" -out "$key.new" -iter 2048 \
+	    -passout "$source" && chmod 600 "$key.new" && mv "$key.new" "$key"
+}
+
 # Revoked while the passphrase is asked for: what asks does it.
 revoked_meanwhile() {
 	(umask 077 && echo first >race-pw)
 	want 0 "a CA with a passphrase" "$selfy" -ca -p race -o race/certs \
-	    -pass file:race-pw
+	    -pass file:race-pw -format pkcs8
+	want 0 "quickly opened" \
+	    encrypt race/ca.key file:race-pw -passin pass:first
 	want 0 "a key elsewhere" "$selfy" -csr late -o away -e l@o -nopass
 	want 0 "its certificate" "$selfy" -sign away/late.csr -p race \
 	    -o race/certs -ca-pass file:race-pw
@@ -284,16 +296,6 @@ pre_shared() {
 	want 1 "a key that others can read" \
 	    sh -c "chmod 644 my-keep-private-dir/lab;
 	        '$selfy' -psk-id my-keep-private-dir/lab"
-}
-
-# KEY SOURCE WORD...: encrypted anew by openssl, so that it is quickly opened;
-# the words say how it is read.
-encrypt() {
-	key=$1
-	source=$2
-	shift 2
-	openssl pkcs8 -topk8 -in "$key" "$@" -out "$key.new" -iter 2048 \
-	    -passout "$source" && chmod 600 "$key.new" && mv "$key.new" "$key"
 }
 
 # What selfy encrypts itself costs seconds, as real keys do: little of it is.
