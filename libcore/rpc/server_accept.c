@@ -288,14 +288,31 @@ note_refused(struct rk_server *s, struct admission *a)
 	tell_refused(s, a->remote, why_closed(a));
 }
 
+/* What was decided here is always said; how often a peer breaks off, or the
+ * protocol, is its own affair. */
+static void
+log_closed(const struct admission *a)
+{
+	struct rk_server *s = a->worker->server;
+	const enum rk_err code = a->why.code;
+	char line[RK_ERROR_TEXT_LEN + ADDR_TEXT_LEN + 16];
+
+	(void)snprintf(
+	    line, sizeof(line), "%s: closed: %s", a->remote, why_closed(a));
+	if (code == RK_ECLOSED || code == RK_ECANCELED)
+		log_event(RK_LOG_DEBUG, "server", "%s", line);
+	else if (code == RK_EREVOKED || code == RK_EDENIED)
+		log_event(RK_LOG_INFO, "server", "%s", line);
+	else
+		server_log_end(s, s->loop, line);
+}
+
 static void
 note_closed(const struct admission *a)
 {
-	bool orderly = a->why.code == RK_ECLOSED || a->why.code == RK_ECANCELED;
 	struct server_watch *w;
 
-	log_event(orderly ? RK_LOG_DEBUG : RK_LOG_INFO, "server",
-	    "%s: closed: %s", a->remote, why_closed(a));
+	log_closed(a);
 	TAILQ_FOREACH (w, &a->worker->server->watches, link)
 		w->closed(w, a, why_closed(a));
 }

@@ -146,6 +146,13 @@ enum server_state {
 	SERVER_STOPPED
 };
 
+/* Lines that peers can cause, of which the log takes only so many. */
+struct log_budget {
+	uint64_t second;  /* in which */
+	unsigned lines;   /* were written, */
+	unsigned dropped; /* and these not */
+};
+
 struct rk_server {
 	struct rk_server_conf conf; /* defaults filled in */
 	struct rk_loop *loop;
@@ -185,10 +192,9 @@ struct rk_server {
 	void *done_arg;
 	atomic_ullong accepted;
 	atomic_ullong refused;
-	pthread_mutex_t log_lock; /* guards the lines about refusals */
-	uint64_t log_second;
-	unsigned log_lines;
-	unsigned log_dropped;
+	pthread_mutex_t log_lock; /* guards these */
+	struct log_budget log_refusals;
+	struct log_budget log_ends; /* of who was let in, by its own fault */
 	unsigned n_workers;
 	struct worker *workers;
 };
@@ -407,6 +413,9 @@ void server_check_stopped(struct rk_server *s);
 /* A line about who was refused, at most ten a second of one server; loop is
  * the caller's.  Any of the server's threads. */
 void server_log_refusal(
+    struct rk_server *s, const struct rk_loop *loop, const char *text);
+/* The same about a connection that has ended badly, and was one. */
+void server_log_end(
     struct rk_server *s, const struct rk_loop *loop, const char *text);
 /* Tell all watches that who decides is another.  Loop 0. */
 void server_tell_replaced(struct rk_server *s);

@@ -2,35 +2,58 @@
 #include "base/error.h"
 #include "rpc/server_int.h"
 
-#define REFUSAL_LINES 10 /* a second */
+#define LINES_MAX 10 /* a second */
+
+/* Is there one left?  *dropped: how many were too many since the last time. */
+static bool
+take_line(struct rk_server *s, const struct rk_loop *loop, struct log_budget *b,
+    unsigned *dropped)
+{
+	uint64_t second = rk_loop_now(loop) / 1000;
+	bool say;
+
+	*dropped = 0;
+	(void)pthread_mutex_lock(&s->log_lock);
+	/* Loops differ in what they call now: never back. */
+	if (second > b->second) {
+		*dropped = b->dropped;
+		*b = (struct log_budget){ .second = second };
+	}
+	say = b->lines < LINES_MAX;
+	if (say)
+		b->lines++;
+	else
+		b->dropped++;
+	(void)pthread_mutex_unlock(&s->log_lock);
+	return say;
+}
 
 void
 server_log_refusal(
     struct rk_server *s, const struct rk_loop *loop, const char *text)
 {
-	uint64_t second = rk_loop_now(loop) / 1000;
-	unsigned dropped = 0;
-	bool say;
+	unsigned dropped;
+	bool say = take_line(s, loop, &s->log_refusals, &dropped);
 
-	(void)pthread_mutex_lock(&s->log_lock);
-	/* Loops differ in what they call now: never back. */
-	if (second > s->log_second) {
-		dropped = s->log_dropped;
-		s->log_second = second;
-		s->log_lines = 0;
-		s->log_dropped = 0;
-	}
-	say = s->log_lines < REFUSAL_LINES;
-	if (say)
-		s->log_lines++;
-	else
-		s->log_dropped++;
-	(void)pthread_mutex_unlock(&s->log_lock);
 	if (dropped != 0)
 		log_event(RK_LOG_WARN, "server",
 		    "%u lines about refused peers left out", dropped);
 	if (say)
 		log_event(RK_LOG_WARN, "server", "%s", text);
+}
+
+void
+server_log_end(
+    struct rk_server *s, const struct rk_loop *loop, const char *text)
+{
+	unsigned dropped;
+	bool say = take_line(s, loop, &s->log_ends, &dropped);
+
+	if (dropped != 0)
+		log_event(RK_LOG_INFO, "server",
+		    "%u lines about broken connections left out", dropped);
+	if (say)
+		log_event(RK_LOG_INFO, "server", "%s", text);
 }
 
 void
