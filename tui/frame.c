@@ -154,7 +154,7 @@ title_text(const struct ui *ui, size_t room, char *dst, size_t len)
 	const bool runs =
 	    s->asked_ms != 0 && ui->m->online && ui->m->silent_s == 0;
 	char trust[64], flags[64], age[WORDS_LEN], name[PAINT_MAX];
-	char up[WORDS_LEN + 8], conns[32] = "";
+	char up[WORDS_LEN + 8], conns[WORDS_OF + 10], n[WORDS_OF];
 	const char *at = listener(s);
 	size_t waits = model_waiting(ui->m);
 
@@ -164,7 +164,8 @@ title_text(const struct ui *ui, size_t room, char *dst, size_t len)
 	title_flags(ui, flags);
 	(void)snprintf(up, sizeof(up), "  up %s",
 	    words_age(s->up_ms + (runs ? ui_now(ui) - s->asked_ms : 0), age));
-	(void)snprintf(conns, sizeof(conns), "  conns %zu", ui->m->n_conns);
+	(void)snprintf(conns, sizeof(conns), "  conns %s",
+	    words_of(ui->m->n_conns, ui->m->conns_left_out, n));
 	for (int i = 0; i < 3; i++) {
 		/* What is out of the ordinary comes first. */
 		if (ui_narrow(ui))

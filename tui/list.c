@@ -2,6 +2,7 @@
 #include "ui.h"
 
 #include "paint.h"
+#include "words.h"
 
 #include "base/str.h"
 
@@ -181,12 +182,28 @@ ui_cells(struct ui *ui, const struct box *line, bool picked,
 	}
 }
 
+/* What of a section's rows there is more than are kept; of those who wait none
+ * is left out. */
+static uint64_t
+left_out(const struct ui *ui, const struct row *r)
+{
+	const struct model *m = ui->m;
+
+	if (ui->lists[ui->tab].view.filter[0] != '\0')
+		return 0;
+	return strcmp(r->text, "KNOWN") == 0      ? m->known_left_out
+	       : strcmp(r->text, "REJECTED") == 0 ? m->trust_left_out
+	       : strcmp(r->text, "RUNNING") == 0  ? m->calls_left_out
+	                                          : 0;
+}
+
 static void
 draw_section(struct ui *ui, const struct row *r, const struct box *line)
 {
-	char text[160];
+	char text[160], n[WORDS_OF];
 
-	(void)snprintf(text, sizeof(text), "%s (%zu)%s", r->text, r->at,
+	(void)snprintf(text, sizeof(text), "%s (%s)%s", r->text,
+	    words_of(r->at, left_out(ui, r), n),
 	    strcmp(r->text, "WAITING") == 0 && r->at > 0
 	        ? ": nothing is let in until you decide"
 	        : "");
@@ -206,8 +223,38 @@ keep_in_sight(struct list *l, size_t room)
 		l->top--;
 	if (l->at >= l->top + room)
 		l->top = l->at - room + 1;
-	if (l->top + room > l->rows.n)
-		l->top = l->rows.n > room ? l->rows.n - room : 0;
+}
+
+#define MORE_ROOM 4 /* rows, to have one for what is below them */
+
+/* How many rows are drawn: one less where it is said that there are more. */
+static size_t
+place(struct list *l, size_t room)
+{
+	const size_t n = l->rows.n;
+	const bool says = room >= MORE_ROOM && n > room;
+
+	keep_in_sight(l, says ? room - 1 : room);
+	if (l->top + room >= n) {
+		l->top = n > room ? n - room : 0;
+		return n - l->top;
+	}
+	return says ? room - 1 : room;
+}
+
+/* Those below the last one that is drawn, heads not among them. */
+static void
+draw_more(struct ui *ui, const struct list *l, size_t from, struct box *line)
+{
+	char text[80], count[WORDS_COUNT];
+	const struct ui_cell more = { text, line->width, 1, ROLE_DIM };
+	size_t n = 0;
+
+	for (size_t i = from; i < l->rows.n; i++)
+		n += l->rows.v[i].kind != ROW_HEAD;
+	(void)snprintf(
+	    text, sizeof(text), ".. %s more (PgDn)", words_count(n, count));
+	ui_cells(ui, line, false, &more, 1);
 }
 
 void
@@ -217,6 +264,7 @@ ui_list_draw(struct ui *ui, const struct box *b)
 	const struct tab_ops *ops = ui_ops(ui);
 	struct box line = { b->row, b->col, 1, b->width };
 	int end = b->row + b->height;
+	size_t n;
 
 	if (ops->head != NULL && !ui_narrow(ui)) {
 		ops->head(ui, &line);
@@ -231,9 +279,8 @@ ui_list_draw(struct ui *ui, const struct box *b)
 		ui_cells(ui, &line, false, &none, 1);
 		return;
 	}
-	keep_in_sight(l, (size_t)(end - line.row));
-	for (size_t i = l->top; i < l->rows.n && line.row < end;
-	     i++, line.row++) {
+	n = place(l, (size_t)(end - line.row));
+	for (size_t i = l->top; i < l->top + n; i++, line.row++) {
 		const struct row *r = &l->rows.v[i];
 
 		if (r->kind == ROW_HEAD)
@@ -241,4 +288,6 @@ ui_list_draw(struct ui *ui, const struct box *b)
 		else
 			ops->row(ui, r, i == l->at, &line);
 	}
+	if (line.row < end && l->top + n < l->rows.n)
+		draw_more(ui, l, l->top + n, &line);
 }

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define TAB_LEN (WORDS_OF + 2) /* of what a tab's name is followed by */
+
 static size_t
 width_of(const char *text)
 {
@@ -17,20 +19,24 @@ width_of(const char *text)
 
 /* What a tab's name is followed by: a number, or what calls for a person. */
 static void
-tab_count(const struct ui *ui, enum tab tab, char dst[32])
+tab_count(const struct ui *ui, enum tab tab, char dst[TAB_LEN])
 {
+	const struct model *m = ui->m;
+	char n[WORDS_OF];
 	size_t waits = model_waiting(ui->m);
 	size_t ends = view_ending(&ui->m->status) + ui->m->agent.n_asked;
 
 	dst[0] = '\0';
 	if (tab == TAB_CONNS)
-		(void)snprintf(dst, 32, " %zu", ui->m->n_conns);
+		(void)snprintf(dst, TAB_LEN, " %s",
+		    words_of(m->n_conns, m->conns_left_out, n));
 	else if (tab == TAB_TRUST && waits > 0)
-		(void)snprintf(dst, 32, " %zu!", waits);
+		(void)snprintf(dst, TAB_LEN, " %zu!", waits);
 	else if (tab == TAB_CALLS)
-		(void)snprintf(dst, 32, " %zu", ui->m->n_calls);
+		(void)snprintf(dst, TAB_LEN, " %s",
+		    words_of(m->n_calls, m->calls_left_out, n));
 	else if (tab == TAB_KEYS && ends > 0)
-		(void)snprintf(dst, 32, " %zu!", ends);
+		(void)snprintf(dst, TAB_LEN, " %zu!", ends);
 }
 
 /* Of keys: which, and in which order; what has room. */
@@ -90,7 +96,7 @@ ui_draw_tabs(struct ui *ui)
 {
 	static const char *const names[] = { "Conns", "Trust", "Calls", "Keys",
 		"Log" };
-	char text[128], count[32], fit[PAINT_MAX];
+	char text[128], count[TAB_LEN], fit[PAINT_MAX];
 	int col = 1;
 
 	for (enum tab t = TAB_CONNS; t < TAB_COUNT; t++) {

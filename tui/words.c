@@ -62,6 +62,19 @@ words_count(uint64_t n, char dst[WORDS_COUNT])
 }
 
 const char *
+words_of(uint64_t n, uint64_t left_out, char dst[WORDS_OF])
+{
+	const uint64_t all =
+	    left_out > UINT64_MAX - n ? UINT64_MAX : n + left_out;
+	char some[WORDS_COUNT], whole[WORDS_COUNT];
+
+	(void)snprintf(dst, WORDS_OF, "%s%s%s", words_count(n, some),
+	    left_out > 0 ? " of " : "",
+	    left_out > 0 ? words_count(all, whole) : "");
+	return dst;
+}
+
+const char *
 words_us(uint64_t us, char dst[WORDS_LEN])
 {
 	double ms = (double)us / 1000;

@@ -14,6 +14,10 @@ const char *words_size(uint64_t n, char dst[WORDS_LEN]);
 /* "0us" "940us" "0.9ms" "14ms" "1.2s" "3m" of microseconds. */
 /* "18,204" */
 const char *words_count(uint64_t n, char dst[WORDS_COUNT]);
+/* The same; with how many there are in all where some are left out: "2,900 of
+ * 3,500". */
+#define WORDS_OF (2 * WORDS_COUNT + 4)
+const char *words_of(uint64_t n, uint64_t left_out, char dst[WORDS_OF]);
 const char *words_us(uint64_t us, char dst[WORDS_LEN]);
 /* "61%  412M/676M  22M/s  eta 12s" of a stream, "412M  22M/s" where nobody has
  * told how much it will be; "" of what moved nothing. */

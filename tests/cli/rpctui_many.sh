@@ -46,16 +46,21 @@ once() {
 	timeout 60 "$rpctui" --socket "$tmp/admin" --once "$@" \
 		</dev/null >out 2>err
 	result $? "a snapshot $*"
+}
+
+leaves_none() {
 	[ ! -s err ]
-	result $? 'leaves nothing out'
+	result $? 'which leaves nothing out'
 }
 
 snapshots() {
 	once
+	leaves_none
 	has out '^keys (9900)' 'it has all keys'
 	[ "$(keys_of out)" = 9900 ]
 	result $? 'each of them'
 	once --json
+	leaves_none
 	mv out all.json
 	python3 -c '
 import json
@@ -64,6 +69,38 @@ assert o["known_left_out"] == 0 and o["keys_left_out"] == 0
 fps = {k["fingerprint"] for k in o["known"]}
 assert len(o["known"]) == len(fps) == 9900, len(o["known"])' 2>err
 	result $? 'each of them once, in JSON'
+}
+
+# What is on the screen of them.
+screens() {
+	terminal 80 24
+	begin "$rpctui --socket $tmp/admin" 'rpctui'
+	keys 2
+	shows '^-*.*KNOWN (9,900) ' 'all keys are counted'
+	shows '^  \.\. 9,89[0-9] more (PgDn) *$' 'it says that there are more below'
+	keys PgDn
+	shows '^  \.\. 9,8[0-9]* more (PgDn) *$' 'and still'
+	keys / user9899@ Enter
+	shows '^> ok user9899@' 'the last of them is found'
+	keys G
+	hides 'more (PgDn)' 'at the end there are no more'
+	keys g '&'
+	keys -l 'user98'
+	keys Enter
+	shows 'KNOWN (111) ' 'the filter looks at all of them'
+	keys '&' C-u Enter g
+	shows 'KNOWN (9,900) ' 'and they are there again'
+	keys e Enter
+	shows 'written: rpctui-trust.ndjson' 'all are written to a file'
+	[ "$(keys_of rpctui-trust.ndjson)" = 9900 ]
+	result $? 'each of them'
+	"$selfy" -v certs/alice.crt |
+		sed -n 's/^ *key id *\(pubkey@.*\)/h \1:alice@example.org/p' |
+		ctl trust import - >out 2>err
+	result $? 'one more is let in'
+	shows 'KNOWN (9,901) ' 'which is seen'
+	keys q
+	ends 0 'quit'
 }
 
 certificates
@@ -75,6 +112,8 @@ start 1 -f tui.conf
 result $? 'a daemon that knows many'
 told 9900
 snapshots
+screens
+term kill-server
 stop
 result $? 'the daemon ends'
 plan

@@ -136,10 +136,14 @@ test_wrap(void **state)
 static void
 test_words(void **state)
 {
-	char dst[WORDS_LEN], count[WORDS_COUNT];
+	char dst[WORDS_LEN], count[WORDS_COUNT], of[WORDS_OF];
 	int64_t days;
 
 	(void)state;
+	assert_string_equal(words_of(2900, 0, of), "2,900");
+	assert_string_equal(words_of(2900, 600, of), "2,900 of 3,500");
+	assert_string_equal(words_of(1, UINT64_MAX, of),
+	    "1 of 18,446,744,073,709,551,615");
 	assert_string_equal(words_count(0, count), "0");
 	assert_string_equal(words_count(999, count), "999");
 	assert_string_equal(words_count(18204, count), "18,204");
