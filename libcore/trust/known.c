@@ -246,21 +246,35 @@ take_entry(const struct known_line *line, void *arg)
 	return keep_mails(p, line);
 }
 
-/* The last line was read last: whose addresses may go on. */
+/* Without what a byte's code has left at its end. */
+static struct rk_str
+trim_code(struct rk_str column)
+{
+	for (size_t n = 1; n <= 2 && n <= column.len; n++) {
+		if (column.ptr[column.len - n] == '%')
+			column.len -= n;
+	}
+	return column;
+}
+
+/* The last line's addresses may go on. */
 static void
 note_cut(struct known *k, const char *text, size_t len)
 {
 	const char *last = memrchr(text, '\n', k->ended ? 0 : len);
 	struct known_line line;
+	struct mails mails;
 
 	last = last != NULL ? last + 1 : text;
-	k->is_cut =
-	    !k->ended && k->n_mails > 0 &&
+	if (k->ended ||
 	    known_line((struct rk_str){ last, len - (size_t)(last - text) },
-	        &line) == RK_OK &&
-	    line.emails.len > 0 && line.rest.len == 0;
-	if (k->is_cut)
-		k->cut = k->mails[k->n_mails - 1];
+	        &line) != RK_OK ||
+	    line.rest.len > 0)
+		return;
+	memcpy(k->cut.pub, line.pub, sizeof(k->cut.pub));
+	mails = mails_of_line(trim_code(line.emails));
+	while (mails_next(&mails, k->cut.sum))
+		k->is_cut = true;
 }
 
 /* Sorted: each key once. */

@@ -14,6 +14,7 @@
 
 #include "asklist.h"
 #include "scratch.h"
+#include "trust/known.h"
 #include "trust/policy.h"
 
 #define OLD 1
@@ -313,6 +314,40 @@ test_third(void **state)
 #define UNIT(name) \
 	cmocka_unit_test_setup_teardown(name, scratch_enter, scratch_leave)
 
+/* A line cut in its second address, at every byte of it: whose address begins
+ * so has that key's, also where it was cut within what stands for a byte. */
+static void
+test_torn_mail(void **state)
+{
+	static const char mail[] = "j\xc3\xbc@x.example";
+	const struct rk_peer peer = ask_peer(OLD);
+	const struct mails_for whom = { .pub = NULL };
+	char id[RK_KEY_ID_LEN], text[512];
+	struct rk_error err;
+	struct known k;
+	size_t len, from;
+
+	(void)state;
+	rk_key_id(peer.cert.pub, id);
+	len = (size_t)snprintf(
+	    text, sizeof(text), "h %s:ann@x,j%%c3%%bc@x.example", id);
+	from = (size_t)(strstr(text, ",j") + 2 - text);
+	for (size_t i = from - 1; i <= len; i++) {
+		char *cut = malloc(i);
+
+		assert_non_null(cut);
+		memcpy(cut, text, i);
+		assert_int_equal(known_parse("f", cut, i, &k, &err), RK_OK);
+		assert_int_equal(known_find_mail(&k, &whom, mails_of(mail),
+		                     NULL, NULL) != NULL,
+		    i >= from);
+		assert_non_null(
+		    known_find_mail(&k, &whom, mails_of("ann@x"), NULL, NULL));
+		known_fini(&k);
+		free(cut);
+	}
+}
+
 int
 main(void)
 {
@@ -323,6 +358,7 @@ main(void)
 		UNIT(test_as_listed),
 		UNIT(test_line),
 		UNIT(test_cut),
+		UNIT(test_torn_mail),
 		UNIT(test_third),
 	};
 
