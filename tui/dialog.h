@@ -95,6 +95,16 @@ bool dialog_paste(struct dialog *d, uint32_t key);
 void dialog_draw(struct ui *ui, struct dialog *d, const struct box *body);
 const char *dialog_hints(const struct ui *ui, struct dialog *d);
 
+/* ---- dlg_over.c: is_over ---- */
+/* The key is a changed one. */
+bool over_changed(struct ui *ui, const struct dialog *d);
+/* It is another than `key` was, or gone. */
+bool over_key(struct ui *ui, const struct dialog *d);
+/* One of the two keys is no more what it has to be. */
+bool over_replace(struct ui *ui, const struct dialog *d);
+bool over_conn(struct ui *ui, const struct dialog *d);
+bool over_call(struct ui *ui, const struct dialog *d);
+
 /* ---- what opens one ---- */
 /* by: ACT_OPEN, ACT_APPROVE, ACT_ONCE, ACT_REJECT or ACT_LATER: what was
  * pressed.  Whatever it was, the question begins at its harmless button.  With

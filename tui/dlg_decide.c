@@ -209,19 +209,6 @@ fill_new(struct ui *ui, struct dialog *d)
 	    "Later changes nothing. Reject is remembered; undo with u.");
 }
 
-/* As the daemon has it, paused or not: for a changed key this asks, and offers,
- * the wrong thing. */
-static bool
-is_changed(struct ui *ui, const struct dialog *d)
-{
-	const struct model_key *k = model_key(ui->conf.model, d->fp);
-
-	if (k == NULL || k->state != KEY_CHANGED || d->key.state == KEY_CHANGED)
-		return false;
-	ui_say(ui, ROLE_WAIT, "the key CHANGED meanwhile; nothing was decided");
-	return true;
-}
-
 static void
 decide_new(struct ui *ui, const struct model_key *k)
 {
@@ -233,7 +220,7 @@ decide_new(struct ui *ui, const struct model_key *k)
 	if (d == NULL)
 		return;
 	d->fill = fill_new;
-	d->is_over = is_changed;
+	d->is_over = over_changed;
 	dialog_note(d, k->note);
 }
 
@@ -261,6 +248,7 @@ decide_known(struct ui *ui, const struct model_key *k)
 	if (d == NULL)
 		return;
 	d->fill = fill_known;
+	d->is_over = over_key;
 	dialog_note(d, k->note);
 }
 
@@ -317,6 +305,7 @@ ask_still(struct ui *ui, const struct replacing *what, const char *why)
 	text_add(&d->body, ROLE_WAIT,
 	    "Only the old key goes. Whatever else has the name stays in.");
 	dialog_must(d);
+	d->is_over = over_replace;
 	d->hints = "R replace  n, Esc no";
 }
 
@@ -385,6 +374,7 @@ replace(struct ui *ui, const struct model_key *k, const char *note)
 	(void)str_copy(d->want, sizeof(d->want), k->fp + strlen(k->fp) - TAIL);
 	d->key = *known;
 	d->fill = fill_replace;
+	d->is_over = over_replace;
 	d->hints = "Enter go on  Esc = cancel";
 }
 
@@ -397,6 +387,8 @@ take_replace(struct ui *ui, struct dialog *d)
 
 	if (k != NULL)
 		replace(ui, k, d->line.text);
+	else
+		ui_say(ui, ROLE_WAIT, "the key is gone; nothing was decided");
 }
 
 /* Where there is room the same as of its row. */
@@ -436,6 +428,7 @@ decide_changed(struct ui *ui, const struct model_key *k)
 	if (d == NULL)
 		return;
 	d->fill = fill_changed;
+	d->is_over = over_key;
 	dialog_note(d, k->note);
 }
 
@@ -505,5 +498,6 @@ dlg_forget(struct ui *ui, const struct model_key *k)
 	dialog_must(d);
 	text_add(&d->body, ROLE_TEXT,
 	    "Nothing is remembered of it: when it comes again it is new.");
+	d->is_over = over_key;
 	d->hints = "y forget  n, Esc no";
 }

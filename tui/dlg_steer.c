@@ -335,6 +335,7 @@ dlg_kick(struct ui *ui, const struct model_conn *c)
 		    c->running == 1 ? "s" : "");
 	text_add(&d->body, ROLE_TEXT, "It may come back at once.");
 	dialog_buttons(d, dialog_no_yes);
+	d->is_over = over_conn;
 	d->hints = "y close it  n, Esc no";
 }
 
@@ -372,6 +373,7 @@ dlg_cancel(struct ui *ui, const struct model_call *c)
 	text_add(&d->body, ROLE_TEXT,
 	    "Its caller gets an error; the connection goes on.");
 	dialog_buttons(d, dialog_no_yes);
+	d->is_over = over_call;
 	d->hints = "y cancel it  n, Esc no";
 }
 

@@ -226,6 +226,8 @@ struct model {
 	struct model_key *keys; /* known ones as well */
 	size_t n_keys;
 	uint64_t keys_left_out;
+	/* Who goes from one list to the other may be in neither now. */
+	bool keys_partly;
 	struct model_call *calls;
 	size_t n_calls;
 	uint64_t calls_left_out;
@@ -281,6 +283,8 @@ void model_tick(struct model *m, int64_t now);
 
 struct model_conn *model_conn(const struct model *m, uint64_t id);
 struct model_key *model_key(const struct model *m, const char *fp);
+/* Is a key that is not there gone, as far as was told? */
+bool model_has_all_keys(const struct model *m);
 /* Those that wait. */
 size_t model_waiting(const struct model *m);
 size_t model_changed(const struct model *m);

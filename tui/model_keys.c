@@ -23,6 +23,12 @@ model_key(const struct model *m, const char *fp)
 	return NULL;
 }
 
+bool
+model_has_all_keys(const struct model *m)
+{
+	return !m->keys_partly && !m->keys_stale && m->keys_left_out == 0;
+}
+
 size_t
 model_waiting(const struct model *m)
 {
@@ -227,6 +233,7 @@ take_part(struct model *m, const struct model_part *part, bool known)
 	m->cap_keys = cap;
 	m->by_fp = p.by_fp;
 	m->keys_left_out = add_capped(m->trust_left_out, m->known_left_out);
+	m->keys_partly = !known; /* that is asked for last */
 	if (recount(m) != RK_OK) {
 		keys_clear(m);
 		return RK_ENOMEM;
@@ -341,6 +348,7 @@ keys_event(struct model *m, const char *word, const struct rk_value *event)
 		m->part[i].parts.moved = m->part[i].more;
 	old = model_key(m, k.fp);
 	if (strcmp(word, "gone") == 0 || (decided && k.state <= KEY_EXPIRED)) {
+		m->keys_partly = true;
 		if (old != NULL && !old->listed)
 			r = remove_key(m, old);
 	} else {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The daemon goes while somebody sits before rpctui, and one is back: nothing is
 # used up meanwhile, and what was asked about the one is not answered to the
-# other.
+# other.  Nor is what was asked about a call or a connection that is over.
 # TAP on standard output; programs in $BUILD_DIR/bin, files below $TEST_TMP.
 # Functions are called by name.
 # shellcheck disable=SC2119,SC2317
@@ -23,14 +23,27 @@ is_open() { # KEY
 	ctl conns --plain | grep -q "	$1@"
 }
 
+asked() { # KEY PATTERN
+	keys "$1"
+	sleep 0.3
+	on_screen "$2"
+}
+
+# Who was just let in gets a number, and has to be looked at once more.
+asks() { # KEY PATTERN TEXT
+	until_ok asked "$1" "$2"
+	result $? "$3"
+}
+
 find_conn() { # NAME
-	shows "$1@" "there is $1"
+	shows "^. \(--\|ok\) $1@" "there is $1"
 	keys g / "$1@" Enter
 	shows "^> .*$1@" 'and is selected'
 }
 
-goes() {
-	stop >/dev/null
+goes() { # [SIGNAL]
+	stop "$@" >/dev/null
+	ended "$daemon"
 	result $? 'the daemon goes'
 	shows 'OFFLINE' 'which is told'
 }
@@ -69,9 +82,8 @@ kicks_nobody() {
 	result $? 'and is let in'
 	keys 1
 	find_conn mallory
-	keys x
-	shows 'Close this connection?' 'x asks'
-	goes
+	asks x 'Close this connection?' 'x asks'
+	goes KILL
 	shows 'Close this connection?' 'the question is there still'
 	is_back
 	shows 'another daemon answers' 'until there is another daemon'
@@ -86,8 +98,7 @@ follows_nobody() {
 	comes mallory ping -n 1000 -i 1s
 	find_conn mallory
 	first=$(number mallory)
-	keys t
-	shows 'trace of mallory' 't follows'
+	asks t 'trace of mallory' 't follows'
 	shows 'call ' 'each call'
 	goes
 	is_back
@@ -126,6 +137,38 @@ decides_nothing() {
 	shows 'another daemon answers' 'which is not for another daemon either'
 }
 
+is_called() {
+	ctl calls --plain | grep -q '^wait'
+}
+
+closes() { # TITLE WORDS
+	shows "$2" 'what was done elsewhere is told'
+	hides "$1" 'and the question is gone'
+}
+
+# A connection is closed, a call is over, before the question is answered.
+ended_before() {
+	ctl trust approve "$(fingerprint alice)" >out 2>err
+	comes alice call wait
+	until_ok is_called
+	result $? 'a call is made'
+	keys 3
+	shows '^[> ] wait  *alice@' 'and is shown'
+	keys g
+	shows '^> wait  *alice@' 'and selected'
+	keys x
+	shows 'Cancel this call' 'x asks'
+	ctl calls --plain >list
+	ctl cancel "$(number alice)" "$(cut -f 10 list)" >out 2>err
+	closes 'Cancel this call' 'that call is over'
+	comes alice ping -n 1000 -i 1s
+	keys 1
+	find_conn alice
+	asks x 'Close this connection' 'x asks'
+	ctl kick "$(number alice)" >out 2>err
+	closes 'Close this connection' 'that connection is closed already'
+}
+
 main() {
 	mark=0
 	certificates
@@ -133,6 +176,7 @@ main() {
 	printf 'listen = tls:127.0.0.1:0\nadmin = %s\ntrust = ask\n' \
 		"$tmp/admin" >tui.conf
 	printf 'known-clients = known\ntrust-wait = 10m\n' >>tui.conf
+	printf '[method wait]\nexec = /bin/sleep 600\ntimeout = 10m\n' >>tui.conf
 	check 'rpcd starts' start 1 -f tui.conf --certs certs
 	check 'a terminal' terminal 80 24
 	begin "$rpctui --socket $tmp/admin" 'rpctui'
@@ -140,6 +184,7 @@ main() {
 	kicks_nobody
 	follows_nobody
 	decides_nothing
+	ended_before
 	keys q
 	ends 0 'quit'
 	term kill-server

@@ -10,9 +10,12 @@ set -u
 # shellcheck source=tests/lib/screen.sh
 . "$SRC_DIR/tests/lib/screen.sh"
 
-comes() { # KEY: in the background
-	"$rpcsh" -s "$(url tls)" --certs certs -k "$1" --timeout 10m ping \
-		</dev/null >"$1.out" 2>&1 &
+comes() { # KEY [WORDS]: in the background
+	key=$1
+	shift
+	[ $# -gt 0 ] || set -- ping
+	"$rpcsh" -s "$(url tls)" --certs certs -k "$key" --timeout 10m "$@" \
+		</dev/null >"$key.out" 2>&1 &
 	daemons="$daemons $!"
 }
 
@@ -80,6 +83,57 @@ changes() {
 	result $? 'she is a changed one still'
 }
 
+opens() { # NAME KEY TITLE
+	find_key "$1"
+	keys "$2"
+	shows "$3" "$2 asks about $1"
+}
+
+closes() { # TITLE WORDS
+	shows "$2" 'what was done elsewhere is told'
+	hides "$1" 'and the question is gone'
+}
+
+# So are questions about a key that is known, or is to be forgotten.
+others() {
+	opens twin r 'Decide: known client'
+	ctl trust reject "$(fingerprint twin)" >out 2>err
+	closes 'Decide: known client' 'the key is rejected by now'
+	stands twin rejected
+	result $? 'nothing else was decided'
+	opens twin f 'Forget a key'
+	ctl trust revoke "$(fingerprint twin)" >out 2>err
+	closes 'Forget a key' 'the key is revoked by now'
+	opens twin f 'Forget a key'
+	ctl trust forget "$(fingerprint twin)" >out 2>err
+	closes 'Forget a key' 'the key is gone'
+}
+
+# One of the two that it is about became another.
+replacing() {
+	comes twin
+	until_ok stands twin new
+	result $? 'a key waits'
+	ctl trust approve "$(fingerprint twin)" >out 2>err
+	result $? 'and is known'
+	comes mallory
+	until_ok stands mallory changed
+	result $? 'mallory is a changed one'
+	opens mallory Enter 'Decide: CHANGED key'
+	ctl trust reject "$(fingerprint mallory)" >out 2>err
+	closes 'Decide: CHANGED key' 'the key is rejected by now'
+	ctl trust undo "$(fingerprint mallory)" >out 2>err
+	until_ok stands mallory changed
+	result $? 'she is a changed one again'
+	opens mallory Enter 'Decide: CHANGED key'
+	keys R
+	shows 'last four characters' 'R goes on'
+	ctl trust reject "$(fingerprint twin)" >out 2>err
+	closes 'last four characters' 'the key it would replace is rejected by now'
+	stands mallory changed
+	result $? 'nothing is replaced'
+}
+
 main() {
 	mark=0
 	certificates
@@ -107,6 +161,8 @@ main() {
 	loses 80x24 reject
 	loses 40x10 approve --once
 	changes
+	others
+	replacing
 	keys q
 	ends 0 'quit'
 	term kill-server
