@@ -60,6 +60,7 @@ take_figures(struct model *m, struct model_conn *c, const struct rk_value *v,
 	/* Events do not tell its cipher, nor do figures why a call failed. */
 	m->conns_thin =
 	    m->conns_thin || c->unseen || v[FAILED].u.u64 > c->failed;
+	c->unseen = false;
 }
 
 static void

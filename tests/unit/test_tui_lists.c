@@ -184,7 +184,27 @@ test_brief(void **state)
 	    RK_OK);
 	assert_true(m->conns_thin);
 	m->conns_thin = false;
-	assert_int_equal(tui_tell(m, "_.conns", 4000 + MODEL_CLOSED_MS,
+	/* Its rate is of what came since then, and no more of all its life. */
+	assert_int_equal(tui_event(m, 4100,
+	                     "{\"event\":\"opened\",\"id\":9,\"email\":\"d\"}"),
+	    RK_OK);
+	for (int i = 1; i <= 3; i++) {
+		assert_int_equal(
+		    tui_tell(m, "_.conns", 4100 + 100 * i,
+		        tui_text("{\"conns\":[[3,\"idle\",0,9,1,2100,50],"
+		                 "[9,\"idle\",0,0,0,%d,0]]}",
+		            700 * i)),
+		    RK_OK);
+		assert_int_equal(model_conn(m, 9)->rx, 7000);
+		assert_true(m->conns_thin);
+	}
+	/* It was seen, so it is closed by the next answer without it. */
+	assert_int_equal(tui_tell(m, "_.conns", 4500,
+	                     "{\"conns\":[[3,\"idle\",0,9,1,2100,50]]}"),
+	    RK_OK);
+	assert_int_equal(model_conn(m, 9)->state, MODEL_CLOSED);
+	m->conns_thin = false;
+	assert_int_equal(tui_tell(m, "_.conns", 4500 + MODEL_CLOSED_MS,
 	                     "{\"conns\":[[5,\"idle\",0,0,0,0,0]]}"),
 	    RK_OK);
 	assert_true(m->conns_thin);
