@@ -279,7 +279,7 @@ undo_look(struct ui *ui, int64_t now)
 	if (u->fp[0] == '\0')
 		return;
 	/* The time in which nobody could do it is not counted. */
-	if (!m->online || u->doubt)
+	if (!m->online || m->silent_s > 0 || u->doubt)
 		u->until_ms += passed;
 	if (!m->online)
 		u->asks = false;

@@ -14,6 +14,7 @@
 #include "tuirig.h"
 
 #include "tui/extra.h"
+#include "tui/ui.h"
 
 #include <rpckit/log.h>
 
@@ -346,6 +347,33 @@ test_text(void **state)
 	assert_int_equal(t.n, 0);
 }
 
+/* The time in which the daemon does not answer is not that of who would take a
+ * decision back. */
+static void
+test_undo_waits(void **state)
+{
+	struct model *m = *state;
+	struct ui *ui = calloc(1, sizeof(*ui));
+
+	assert_non_null(ui);
+	ui->conf.model = m;
+	m->online = true;
+	undo_look(ui, 1000);
+	(void)snprintf(ui->undo.fp, sizeof(ui->undo.fp), "%s", FP_A);
+	ui->undo.until_ms = 1000 + UI_UNDO_MS;
+	m->silent_s = 5;
+	for (int64_t now = 2000; now <= 2000 + UI_UNDO_MS; now += 1000)
+		undo_look(ui, now);
+	assert_string_equal(ui->undo.fp, FP_A);
+	m->silent_s = 0;
+	undo_look(ui, ui->undo.until_ms - 1);
+	assert_string_equal(ui->undo.fp, FP_A);
+	undo_look(ui, ui->undo.until_ms);
+	assert_string_equal(ui->undo.fp, "");
+	assert_true(ui->undo.late);
+	free(ui);
+}
+
 int
 main(void)
 {
@@ -361,6 +389,8 @@ main(void)
 		    test_names, tui_enter, tui_leave),
 		cmocka_unit_test_setup_teardown(
 		    test_others_names, tui_enter, tui_leave),
+		cmocka_unit_test_setup_teardown(
+		    test_undo_waits, tui_enter, tui_leave),
 		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_who),
 		cmocka_unit_test(test_text),
