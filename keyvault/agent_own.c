@@ -2,8 +2,11 @@
 #include "agent_turn.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "agent_only.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "sshsig.h"
@@ -296,17 +299,36 @@ sign_proof(struct turn *t)
 	return agent_order(t->a, &o, t->now, t->reply, t->wait);
 }
 
-/* As it is open, without what was taken from it in the vault since. */
-static uint8_t
-uses_now(struct turn *t, const char *name, const struct open_key *k)
+/* What it may be used for by who asks: as it is open, without what was taken
+ * from it in the vault since.  RK_ENOENT, RK_EDENIED: it would be in vain. */
+static enum rk_err
+uses_now(struct turn *t, const char *name, const struct open_key *k,
+    uint8_t *uses, struct rk_error *err)
 {
-	unsigned uses = k->uses;
 	struct record rec;
-	struct rk_error err;
+	unsigned now = k->uses;
+	enum rk_err r = t->a->back.find(t->a->back.arg, name, &rec, err);
 
-	if (t->a->back.find(t->a->back.arg, name, &rec, &err) == RK_OK)
-		uses &= agent_uses(&rec);
-	return (uint8_t)uses;
+	*uses = 0;
+	if (r == RK_ENOENT)
+		return r;
+	if (r == RK_OK && memcmp(rec.pub, k->pub, sizeof(k->pub)) != 0)
+		return err_set(err, RK_EDENIED,
+		    "%s: is another key than the one that was opened",
+		    rec.name);
+	if (r == RK_OK && rec.expires != 0 &&
+	    rec.expires <= (int64_t)time(NULL))
+		return err_set(
+		    err, RK_EDENIED, "%s: its time is over", rec.name);
+	/* Else it shows when it is used. */
+	if (r == RK_OK)
+		now &= agent_uses(&rec);
+	for (unsigned use = USE_FILE; use <= USE_CA; use <<= 1) {
+		if (only_refuses(k->only, use, t->asker->program, "") != NULL)
+			now &= ~use;
+	}
+	*uses = (uint8_t)now;
+	return RK_OK;
 }
 
 /* The public half, for who is to use the key. */
@@ -315,7 +337,8 @@ tell_public(struct turn *t)
 {
 	char name[RECORD_NAME_MAX + 1];
 	const struct open_key *k;
-	uint8_t more = 0;
+	struct rk_error err;
+	uint8_t more = 0, uses = 0;
 	size_t at;
 	enum rk_err r;
 
@@ -329,11 +352,12 @@ tell_public(struct turn *t)
 	if ((k->uses & USE_GIVEN) != 0)
 		return turn_fail_named(
 		    t, RK_EINVAL, name, "is no key for signatures");
+	if (more != 0 && (r = uses_now(t, name, k, &uses, &err)) != RK_OK)
+		return turn_fail(t, r, err.text);
 	if ((r = agent_begin(t->reply, AGENT_OK, &at)) == RK_OK &&
 	    (r = bytes_put_string(t->reply, k->pub, sizeof(k->pub))) == RK_OK &&
 	    (r = bytes_put_u8(t->reply, k->confirm)) == RK_OK &&
-	    (more == 0 ||
-	        (r = bytes_put_u8(t->reply, uses_now(t, name, k))) == RK_OK))
+	    (more == 0 || (r = bytes_put_u8(t->reply, uses)) == RK_OK))
 		agent_end(t->reply, at);
 	return r;
 }

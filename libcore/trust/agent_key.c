@@ -230,7 +230,7 @@ judge(const struct talk *t, bool asks, uint8_t uses, struct rk_error *err)
 	else if (t->use != RK_SIGN_OTHER && (uses & needed) == 0)
 		(void)err_set(err, RK_EDENIED,
 		    "%s: is not for %s, which take the tag %s: give it "
-		    "that, and unlock it again",
+		    "that, and unlock it again, with no --only-for against it",
 		    shown,
 		    needed == AGENT_USE_CA ? "certificates" : "handshakes",
 		    needed == AGENT_USE_CA ? "use:ca" : "use:tls");

@@ -281,6 +281,22 @@ reloads() {
 		-k keyvault:node call who
 	has err "$no" 'is told the same'
 	want 0 'node is for them again' "$keyvault" --pass file:pass tag node
+	want 0 'but open for files alone' "$keyvault" --pass file:pass unlock \
+		--only-for file node
+	want 1 'which rpcd can see' "$rpcd" -t -f rpcd.conf
+	has err "^rpcd: rpcd.conf:[0-9]*: $no" 'and says'
+	want 0 'it is open for another program' "$keyvault" --pass file:pass \
+		unlock --only-for "$keyvault" node
+	want 1 'nor is it then' "$rpcd" -t -f rpcd.conf
+	has err "^rpcd: rpcd.conf:[0-9]*: $no" 'for rpcd'
+	want 0 'but for rpcd' "$keyvault" --pass file:pass unlock \
+		--only-for "$rpcd" --only-for tls node
+	want 0 'it is' "$rpcd" -t -f rpcd.conf
+	want 0 'node is open for all' "$keyvault" --pass file:pass unlock node
+	want 0 'a key that has gone' "$keyvault" --pass file:pass rename node n2
+	want 1 'is open in vain' "$rpcd" -t -f rpcd.conf
+	has err '^rpcd: rpcd.conf:[0-9]*: node: no such key in ' 'which is said'
+	want 0 'it is back' "$keyvault" --pass file:pass rename n2 node
 	want 0 'node is asked for' "$keyvault" --pass file:pass unlock \
 		--confirm node
 	hup 'old settings stay' 'a reload with such a key is none'
