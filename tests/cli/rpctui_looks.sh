@@ -174,7 +174,9 @@ reads_on() { # KEY
 # the smallest one.
 storm() {
 	begin "$rpctui --socket $tmp/admin" 'a question'
-	keys 2 Enter
+	keys 2
+	shows '^> ?? mallory@' 'about one who waits'
+	keys Enter
 	shows '> \[ Later \]' 'stands'
 	i=0
 	while [ $i -lt 10 ]; do
@@ -222,7 +224,9 @@ unread() {
 	result $? 'waits'
 	resized 40 10
 	begin "$rpctui --socket $tmp/admin" 'in a small window'
-	keys 2 / l000 Enter
+	keys 2
+	shows WAITING 'with who waits'
+	keys / l000 Enter
 	shows '^> ?? l000' 'is found'
 	keys Enter
 	shows ' more: Down ' 'and does not fit'
