@@ -101,12 +101,18 @@ has() {
 
 # until_ok COMMAND...: true within a minute.
 until_ok() {
-	tries=0
+	# By the clock, as a try may take long; one may wait inside another.
+	read -r now _ </proc/uptime
+	patience="$((${now%.*} + 60)) ${patience-}"
 	until "$@" >/dev/null 2>&1; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 1200 ] || return 1
+		read -r now _ </proc/uptime
+		if [ "${now%.*}" -ge "${patience%% *}" ]; then
+			patience=${patience#* }
+			return 1
+		fi
 		sleep 0.05
 	done
+	patience=${patience#* }
 }
 
 ended() {
