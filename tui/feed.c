@@ -52,7 +52,7 @@ arm(struct feed *f, struct rk_timer *t, uint64_t ms)
 		feed_trouble(f->conf.model, "out of memory");
 }
 
-/* Who answers so is left, and dialed again later. */
+/* Who answers so is left, and dialed again later.  why NULL: it was said. */
 static void
 fail(struct feed *f, enum what what, const char *why)
 {
@@ -60,8 +60,11 @@ fail(struct feed *f, enum what what, const char *why)
 
 	if (f->failed)
 		return;
-	(void)snprintf(text, sizeof(text), "%s: %s", methods[what], why);
-	feed_trouble(f->conf.model, text);
+	if (why != NULL) {
+		(void)snprintf(
+		    text, sizeof(text), "%s: %s", methods[what], why);
+		feed_trouble(f->conf.model, text);
+	}
 	f->failed = true;
 	f->open = false;
 	rk_client_shutdown(f->client);
@@ -279,13 +282,9 @@ look_whole(struct feed *f)
 static void
 refused(struct feed *f, enum what what, const struct rk_reply *reply)
 {
-	char text[200];
-
-	if (what == ASK_STATUS && reply->code == RK_ENOMETHOD) {
-		fail(f, what, "this is no admin socket");
-	} else if (what == ASK_STATUS) {
-		(void)admin_refusal(reply, text, sizeof(text));
-		fail(f, what, text);
+	if (what == ASK_STATUS) {
+		feed_refused(f->conf.model, &f->at, reply);
+		fail(f, what, NULL);
 	} else if (what == ASK_TRUST || what == ASK_KNOWN) {
 		feed_drop_keys(f->conf.model, methods[what], now_of(f));
 	}

@@ -70,6 +70,9 @@ bool feed_refuses(
     struct model *m, const struct admin_at *at, struct rk_client *c);
 void feed_lost(
     struct model *m, const struct admin_at *at, const struct rk_error *why);
+/* Of _.status, where it was refused or is not known. */
+void feed_refused(
+    struct model *m, const struct admin_at *at, const struct rk_reply *reply);
 /* Nobody decides about keys any more: none of what the method would list. */
 void feed_drop_keys(struct model *m, const char *method, int64_t now);
 /* What an order was answered, as feed_done_fn has it; NULL: nothing. */

@@ -34,6 +34,21 @@ feed_lost(
 	feed_trouble(m, t.text);
 }
 
+void
+feed_refused(
+    struct model *m, const struct admin_at *at, const struct rk_reply *reply)
+{
+	const struct rk_error none = { .code = reply->code };
+	char text[200];
+
+	if (reply->code != RK_EREMOTE) {
+		feed_lost(m, at, &none);
+		return;
+	}
+	(void)admin_refusal(reply, text, sizeof(text));
+	feed_trouble(m, text);
+}
+
 struct rk_value_doc *
 feed_ordered(const struct rk_reply *reply, struct rk_error *err)
 {

@@ -5,8 +5,6 @@
 
 #include "cli/admin.h"
 
-#include <stdio.h>
-
 int
 tui_find(struct tui *t)
 {
@@ -23,14 +21,14 @@ tui_dial(struct tui *t, struct rk_client **out)
 
 /* ---- asking ---- */
 
+/* As rpcd ctl says it. */
 static int
-refused(const struct tui *t, const char *method, const struct rk_reply *reply)
+refused(const struct tui *t, const struct rk_reply *reply)
 {
-	char said[300], text[400];
+	char said[400];
 	enum rk_err code = admin_refusal(reply, said, sizeof(said));
 
-	(void)snprintf(text, sizeof(text), "%s: %s", method, said);
-	return out_fail(&t->out, code, text, NULL);
+	return out_fail(&t->out, code, said, admin_refusal_advice(said));
 }
 
 int
@@ -57,7 +55,7 @@ tui_ask(struct tui *t, struct rk_client *c, const char *method, uint64_t from,
 			status = out_fail(&t->out, RK_EPROTO,
 			    "the daemon's answer is malformed", NULL);
 	} else if (r == RK_EREMOTE) {
-		status = lacking ? 0 : refused(t, method, &reply);
+		status = lacking ? 0 : refused(t, &reply);
 	} else if (r != RK_ENOMETHOD || !lacking) {
 		status = admin_fail(&t->at, &err, &t->out);
 	}

@@ -82,6 +82,26 @@ admin_refusal(const struct rk_reply *reply, char *text, size_t len)
 	return said_code(reply->payload);
 }
 
+const char *
+admin_refusal_advice(const char *text)
+{
+	static const struct {
+		const char *text;
+		const char *advice;
+	} known[] = {
+		{ "not allowed for this caller",
+		    "this socket only shows; --socket PATH names another" },
+		{ "no such connection", "rpcd ctl conns" },
+		{ "no such call", "rpcd ctl calls" },
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(text, known[i].text) == 0)
+			return known[i].advice;
+	}
+	return NULL;
+}
+
 /* ---- whose it is ---- */
 
 #define NAME_MAX_LEN 64

@@ -16,6 +16,9 @@
  */
 enum rk_err admin_refusal(const struct rk_reply *reply, char *text, size_t len);
 
+/* What helps, where it says that; NULL: nothing is known to. */
+const char *admin_refusal_advice(const char *text);
+
 /* A daemon's admin socket, and who asks there. */
 struct admin_at {
 	char path[PATH_LEN]; /* "": none was found */

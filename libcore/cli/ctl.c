@@ -102,22 +102,12 @@ key_advice(enum rk_err code)
 static int
 refused(const struct ctl *c, const struct rk_reply *reply)
 {
-	static const struct {
-		const char *text;
-		const char *advice;
-	} known[] = {
-		{ "not allowed for this caller",
-		    "this socket only shows; --socket PATH names another" },
-		{ "no such connection", "rpcd ctl conns" },
-		{ "no such call", "rpcd ctl calls" },
-	};
 	char said[400];
 	enum rk_err code = admin_refusal(reply, said, sizeof(said));
+	const char *advice = admin_refusal_advice(said);
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (strcmp(said, known[i].text) == 0)
-			return out_fail(&c->out, code, said, known[i].advice);
-	}
+	if (advice != NULL)
+		return out_fail(&c->out, code, said, advice);
 	if (code == RK_ESTATE && strstr(said, "without a key") != NULL)
 		return out_fail(
 		    &c->out, code, said, "approve a key first, or import some");

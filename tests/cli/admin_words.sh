@@ -135,6 +135,48 @@ END
 	stop
 }
 
+says_so() {
+	echo s >&8
+	grep -q "^the daemon does not answer: $words\$" plain
+}
+
+# What is at the socket now is none, since rpctui began.
+replaced() {
+	mkdir -m 700 place
+	at=$tmp/place/at
+	printf 'listen = tcp:127.0.0.1:0\nadmin = %s\n' "$at" >b.conf
+	check 'a daemon' start 1 -f b.conf
+	mkfifo keys
+	"$rpctui" --socket "$at" --plain <keys >plain 2>plain.err &
+	daemons="$daemons $!"
+	exec 8>keys
+	until_ok grep -q ' status rpcd ' plain
+	result $? 'rpctui has begun'
+	stop
+	until_ok grep -q ' offline: ' plain
+	result $? 'and says that it ended'
+	check 'another' start 1 --listen "unix:$at" --admin none
+	want 8 'in its place' "$rpcd" ctl --socket "$at" status
+	words=$(sed -n 's/^rpcd ctl: //p' err)
+	until_ok says_so
+	result $? 'is told of alike'
+	exec 8>&-
+	stop
+}
+
+# Who does not let us ask says so by himself.
+refusing() {
+	mkdir odd
+	: >odd/_.status
+	: >odd/_.status.no
+	"$BUILD_DIR/test/oddctl" "$tmp/odd.sock" odd </dev/null >odd.out 2>&1 &
+	daemons="$daemons $!"
+	until_ok grep -q listening odd.out
+	both 6 'a refusal' 'PROGRAM: not allowed for this caller$' \
+		--socket "$tmp/odd.sock"
+	advised 'this socket only shows'
+}
+
 # As where all places are taken by others.
 busy() {
 	cat >full.py <<'END'
@@ -164,5 +206,7 @@ END
 absent
 others
 strangers
+replaced
+refusing
 busy
 plan

@@ -22,7 +22,8 @@
  * DIR/decided then.  Where there is a DIR/kick.0, _.kick is answered with that,
  * then with DIR/kick.1, and so on; of one that is not there the connection is
  * gone.  Where DIR/NAME.end is there, who asks for NAME ends the program; where
- * DIR/NAME.hold is, nothing is answered.  Until it is terminated.
+ * DIR/NAME.hold is, nothing is answered, and where DIR/NAME.no is, that is not
+ * allowed.  Until it is terminated.
  */
 static const char *const names[] = { "_.status", "_.conns", "_.calls",
 	"_.trust", "_.known", "_.log", "_.serves", "_.kick", "_.undo",
@@ -79,6 +80,11 @@ on_call(struct rk_call *call, void *arg)
 	end_at(arg);
 	if (has_mark(arg, "hold"))
 		return;
+	if (has_mark(arg, "no")) {
+		(void)rk_call_fail(
+		    call, "not allowed for this caller", NULL, 0);
+		return;
+	}
 	if (load(arg, &b) == RK_OK)
 		(void)rk_call_reply(call, buf_peek(&b), buf_len(&b));
 	else
