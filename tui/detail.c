@@ -13,6 +13,7 @@
 
 #define CALLS_SHOWN 16
 #define ERRORS_SHOWN 4
+#define RUNNING_LEN 4096 /* of all that run */
 
 static void
 add_fp(const char *label, const char *fp, const char *state, struct text *out)
@@ -138,31 +139,47 @@ add_errors(struct ui *ui, const struct model_conn *c, struct text *out)
 		    c->error);
 }
 
+/* One that runs, as it moves. */
+static void
+running_words(struct ui *ui, const struct model_call *c, char *dst, size_t len)
+{
+	char age[WORDS_LEN], moved[WORDS_MOVED];
+
+	(void)words_moved(c, moved);
+	(void)snprintf(dst, len, "%s%s%s  %s%s%s", c->method,
+	    c->file[0] != '\0' ? " " : "", c->file,
+	    words_age(ui_now(ui) - c->began_ms, age),
+	    moved[0] != '\0' ? "  "
+	    : c->stream      ? "  stream"
+	                     : "",
+	    moved);
+}
+
+/* A line each where there is room; else one behind the other. */
 static void
 add_running(struct ui *ui, uint64_t conn, struct text *out)
 {
-	char age[WORDS_LEN], moved[WORDS_MOVED], id[WORDS_LEN + 4] = "";
-	bool wide = term_cols(ui->term) >= UI_WIDE;
-	size_t n = 0;
+	const bool wide = term_cols(ui->term) >= UI_WIDE;
+	char one[1024], line[RUNNING_LEN] = "";
+	size_t n = 0, used = 0;
 
 	for (size_t i = 0; i < ui->m->n_calls && n < CALLS_SHOWN; i++) {
 		const struct model_call *c = &ui->m->calls[i];
 
 		if (c->conn != conn)
 			continue;
-		(void)words_moved(c, moved);
+		running_words(ui, c, one, sizeof(one));
 		if (wide)
-			(void)snprintf(id, sizeof(id), "#%" PRIu64 " ", c->id);
-		text_add(out, ROLE_TEXT, "%-6s %s%s%s%s  %s%s%s",
-		    n == 0 ? "now" : "", id, c->method,
-		    c->file[0] != '\0' ? " " : "", c->file,
-		    words_age(ui_now(ui) - c->began_ms, age),
-		    moved[0] != '\0' ? "  "
-		    : c->stream      ? "  stream"
-		                     : "",
-		    moved);
+			text_add(out, ROLE_TEXT, "%-6s #%" PRIu64 " %s",
+			    n == 0 ? "now" : "", c->id, one);
+		else if (used + strlen(one) + 4 < sizeof(line))
+			used +=
+			    (size_t)snprintf(line + used, sizeof(line) - used,
+			        "%s%s", n > 0 ? " | " : "", one);
 		n++;
 	}
+	if (!wide && n > 0)
+		text_add(out, ROLE_TEXT, "%-6s %s", "now", line);
 }
 
 static void
@@ -325,6 +342,8 @@ add_warning(const struct ui *ui, const struct model_key *k, struct text *out)
 void
 detail_key(struct ui *ui, const struct model_key *k, struct text *out)
 {
+	char tries[WORDS_COUNT];
+
 	text_add(out, ROLE_HEAD, "%s  %s",
 	    k->name[0] != '\0' ? k->name : "no e-mail",
 	    words_key_state(k->state));
@@ -339,9 +358,9 @@ detail_key(struct ui *ui, const struct model_key *k, struct text *out)
 	text_fact(out, "from", k->address);
 	detail_ca(6, k, out);
 	if (k->first_seen[0] != '\0' || k->last_seen[0] != '\0')
-		text_add(out, ROLE_TEXT,
-		    "%-6s first %s  last %s  tries %" PRIu64, "seen",
-		    k->first_seen, k->last_seen, k->tries);
+		text_add(out, ROLE_TEXT, "%-6s first %s  last %s  tries %s",
+		    "seen", k->first_seen, k->last_seen,
+		    words_count(k->tries, tries));
 	text_fact(out, "until", k->until);
 	if (strcmp(k->by, "list") == 0)
 		text_add(

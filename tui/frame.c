@@ -413,6 +413,20 @@ draw_hints(struct ui *ui, int row)
 
 /* ---- the body ---- */
 
+/* What the signs of connections mean, below the one that is selected. */
+static void
+draw_legend(struct ui *ui, struct box *b)
+{
+	static const char signs[] =
+	    "S: ok busy  -- idle  ?? waiting for you  !! key CHANGED  .. new "
+	    "or closing";
+	char fit[PAINT_MAX];
+
+	b->height--;
+	(void)paint_fit(fit, signs, (size_t)b->width, 0);
+	term_put(ui->term, b->row + b->height, b->col, ROLE_DIM, fit);
+}
+
 static void
 draw_detail(struct ui *ui, struct box b)
 {
@@ -432,6 +446,8 @@ draw_detail(struct ui *ui, struct box b)
 		first->bytes[0] = '\0';
 	b.row++;
 	b.height--;
+	if (ui->tab == TAB_CONNS && b.col == 0)
+		draw_legend(ui, &b);
 	/* The first line is in the rule. */
 	n = ui_draw_text(ui, &b, &text, ui->side_top + 1, SIZE_MAX);
 	if (ui->side_top + 1 >= n)

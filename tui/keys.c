@@ -14,6 +14,7 @@
 #define CALLS IN(TAB_CALLS)
 #define KEYS IN(TAB_KEYS)
 #define LOG IN(TAB_LOG)
+#define KEYS_NARROW 60 /* columns: fewer have one letter to leave */
 
 /* In the order of importance, which is that of the hints. */
 static const struct keys_row table[] = {
@@ -25,6 +26,15 @@ static const struct keys_row table[] = {
 	    "decide about the key: later, approve, once, reject" },
 	{ ALL & ~TRUST, TK_ENTER, ACT_OPEN, false, "Enter", "Enter more",
 	    "all that is known of it; of who waits: decide" },
+	{ TRUST, 'f', ACT_FORGET, true, "f", "f forget",
+	    "forget the key: it is new when it comes again" },
+	{ TRUST, 'm', ACT_NOTE, true, "m", "m note", "a note for the key" },
+	{ TRUST, 'i', ACT_IMPORT, true, "i", "i import",
+	    "a line of a known-keys file, or all of one" },
+	{ TRUST, 'e', ACT_EXPORT, false, "e", "e export",
+	    "write what is shown to a file (NDJSON)" },
+	{ TRUST, 'L', ACT_LOCK, true, "L", "L LOCK",
+	    "lock or unlock the list of known keys" },
 	{ ALL, '/', ACT_FIND, false, "/", "/ find",
 	    "find a text; the next one with n" },
 	{ CONNS | TRUST | CALLS, 's', ACT_SORT, false, "s", "s sort",
@@ -33,11 +43,6 @@ static const struct keys_row table[] = {
 	    "close the connection, after a question" },
 	{ CALLS, 'x', ACT_CANCEL, true, "x", "x cancel",
 	    "cancel the call that runs, after a question" },
-	{ TRUST, 'f', ACT_FORGET, true, "f", "f forget",
-	    "forget the key: it is new when it comes again" },
-	{ TRUST, 'm', ACT_NOTE, true, "m", "m note", "a note for the key" },
-	{ TRUST, 'L', ACT_LOCK, true, "L", "L LOCK",
-	    "lock or unlock the list of known keys" },
 	{ KEYS, 'a', ACT_ALLOW, true, "a", "a allow",
 	    "the dialog about a use of a key; a allows there" },
 	{ KEYS, 'd', ACT_DENY, true, "d", "d deny",
@@ -67,8 +72,6 @@ static const struct keys_row table[] = {
 	{ TRUST, 'r', ACT_REJECT, true, "r", NULL, "the dialog; r rejects" },
 	{ TRUST, 'l', ACT_LATER, true, "l", NULL,
 	    "the dialog; l leaves it waiting" },
-	{ TRUST, 'i', ACT_IMPORT, true, "i", "i import",
-	    "a line of a known-keys file, or all of one" },
 	{ TRUST, 'A', ACT_AUDIT, false, "A", "A audit",
 	    "what was decided, when and by whom" },
 	{ CONNS, 't', ACT_TRACE, false, "t", "t trace",
@@ -81,7 +84,7 @@ static const struct keys_row table[] = {
 	    "show only rows that hold a text" },
 	{ CONNS | TRUST | CALLS, 'S', ACT_TURN, false, "S", NULL,
 	    "turn the order round" },
-	{ ALL, 'e', ACT_EXPORT, false, "e", "e export",
+	{ ALL & ~TRUST, 'e', ACT_EXPORT, false, "e", "e export",
 	    "write what is shown to a file (NDJSON)" },
 	{ ALL, TK_TAB, ACT_SIDE, false, "Tab", "Tab pane",
 	    "move in the other pane" },
@@ -127,28 +130,73 @@ keys_find(enum tab tab, uint32_t key)
 	return NULL;
 }
 
+struct hints {
+	char *dst;
+	size_t len, used;
+	size_t room; /* cells, without the end */
+};
+
+/* False: there is no room. */
+static bool
+put_hint(struct hints *h, const char *hint)
+{
+	const size_t n = strlen(hint) + 2;
+
+	if (h->used + n > h->room || h->used + n >= h->len)
+		return false;
+	h->used += str_copy(h->dst + h->used, h->len - h->used, hint);
+	h->used += str_copy(h->dst + h->used, h->len - h->used, "  ");
+	return true;
+}
+
+/* Where there is no line of tabs the way to them is among the first. */
+static void
+put_first(struct hints *h, enum tab tab)
+{
+	(void)put_hint(h, "j/k");
+	(void)put_hint(h, tab == TAB_TRUST ? "Enter decide" : "Enter more");
+	(void)put_hint(h, "1-5 tabs");
+	(void)put_hint(h, "/ find");
+}
+
+static bool
+is_first(enum action action)
+{
+	return action == ACT_DOWN || action == ACT_OPEN || action == ACT_TAB ||
+	       action == ACT_FIND;
+}
+
+/* Of keys there is more to do than there is room for, so it is said shorter how
+ * to leave. */
+static const char *
+end_of(enum tab tab, size_t width)
+{
+	if (width < KEYS_NARROW)
+		return "? q";
+	return tab == TAB_TRUST && width < 84 ? "? help  q" : "? help  q quit";
+}
+
 void
 keys_hints(enum tab tab, bool read_only, size_t width, char *dst, size_t len)
 {
-	static const char last[] = "? help  q quit", brief[] = "? q";
-	const char *end = width < 60 ? brief : last;
-	size_t used = 0;
+	const char *end = end_of(tab, width);
+	const bool narrow = width < KEYS_NARROW;
+	struct hints h = { .dst = dst, .len = len - strlen(end) };
 
 	dst[0] = '\0';
+	h.room = width - strlen(end);
+	if (narrow)
+		put_first(&h, tab);
 	for (size_t i = 0; i < N_ROWS; i++) {
 		const struct keys_row *k = &table[i];
-		size_t n = k->hint == NULL ? 0 : strlen(k->hint);
 
-		if (n == 0 || (k->tabs & IN(tab)) == 0 ||
-		    (read_only && k->steers))
+		if (k->hint == NULL || (k->tabs & IN(tab)) == 0 ||
+		    (read_only && k->steers) || (narrow && is_first(k->action)))
 			continue;
-		if (used + n + 2 + strlen(end) > width ||
-		    used + n + 2 + strlen(end) >= len)
+		if (!put_hint(&h, k->hint))
 			break;
-		used += str_copy(dst + used, len - used, k->hint);
-		used += str_copy(dst + used, len - used, "  ");
 	}
-	(void)str_copy(dst + used, len - used, end);
+	(void)str_copy(dst + h.used, len - h.used, end);
 }
 
 static void

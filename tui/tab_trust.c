@@ -37,8 +37,8 @@ head(struct ui *ui, const struct box *line)
 		{ "WHO", who_width(line), 1, ROLE_HEAD },
 		{ "KEY (first 16)", 19, 1, ROLE_HEAD },
 		{ "TRIES", 5, -1, ROLE_HEAD },
-		{ "SEEN", 10, 1, ROLE_HEAD },
-		{ "FROM", 17, 1, ROLE_HEAD },
+		{ "LAST SEEN", 10, 1, ROLE_HEAD },
+		{ "LAST FROM", 17, 1, ROLE_HEAD },
 	};
 
 	ui_cells(ui, line, false, cells, line->width < FROM_WIDTH ? 5 : 6);

@@ -76,6 +76,7 @@ looks() {
 	shows '^tls    TLS_' 'with a cipher'
 	shows '^calls .*done .*1 running .*failed' 'and what they called'
 	shows '^now    wait' 'and call'
+	shows '^S: ok busy  -- idle  ?? waiting for you' 'and what signs mean'
 	keys 2
 }
 

@@ -84,6 +84,16 @@ test_hints(void **state)
 			    1);
 		}
 	}
+	keys_hints(TAB_CONNS, false, 80, text, sizeof(text));
+	assert_string_equal(text,
+	    "j/k move  Enter more  / find  s sort  x kick  p pause  : cmd  "
+	    "? help  q quit");
+	keys_hints(TAB_TRUST, false, 80, text, sizeof(text));
+	assert_string_equal(text,
+	    "j/k move  Enter decide  f forget  m note  i import  e export  "
+	    "L LOCK  ? help  q");
+	keys_hints(TAB_TRUST, false, 40, text, sizeof(text));
+	assert_string_equal(text, "j/k  Enter decide  1-5 tabs  / find  ? q");
 	keys_hints(TAB_TRUST, true, 200, text, sizeof(text));
 	assert_null(strstr(text, "LOCK"));
 	keys_hints(TAB_TRUST, false, 200, text, sizeof(text));

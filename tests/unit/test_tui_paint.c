@@ -142,8 +142,8 @@ test_words(void **state)
 	(void)state;
 	assert_string_equal(words_of(2900, 0, of), "2,900");
 	assert_string_equal(words_of(2900, 600, of), "2,900 of 3,500");
-	assert_string_equal(words_of(1, UINT64_MAX, of),
-	    "1 of 18,446,744,073,709,551,615");
+	assert_string_equal(
+	    words_of(1, UINT64_MAX, of), "1 of 18,446,744,073,709,551,615");
 	assert_string_equal(words_count(0, count), "0");
 	assert_string_equal(words_count(999, count), "999");
 	assert_string_equal(words_count(18204, count), "18,204");
