@@ -119,6 +119,8 @@ act_on_key(struct ui *ui, enum action action)
 		dlg_forget(ui, k);
 	else if (action == ACT_NOTE)
 		ask_note(ui, k);
+	else if (action == ACT_AUDIT_OF)
+		audit_of(ui, k);
 	else
 		dlg_decide(ui, k, action);
 }

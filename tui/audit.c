@@ -5,11 +5,12 @@
 
 #include "base/str.h"
 
-#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
-#define LINES 300   /* that are asked for */
-#define FP_SHOWN 23 /* "SHA256:" and sixteen characters */
+#define LINES 300      /* that are asked for */
+#define LINES_MAX 1000 /* the same where a key's are looked for among them */
+#define FP_SHOWN 23    /* "SHA256:" and sixteen characters */
 
 static const struct pane_ops ops = { .hints = "j/k move  g G ends  Esc back" };
 
@@ -47,10 +48,33 @@ add_line(struct text *t, const struct rk_value *line, const char *today)
 	    note[0] != '\0' ? "  " : "", note);
 }
 
+static bool
+is_of(const struct rk_value *line, const char *fp)
+{
+	char its[RK_FP_LEN];
+
+	return fp[0] == '\0' ||
+	       strcmp(ctl_text(line, "fingerprint", its, sizeof(its)), fp) == 0;
+}
+
+/* Where there may be older ones. */
+static void
+add_end(struct text *t, const char *fp)
+{
+	if (fp[0] == '\0')
+		text_add(
+		    t, ROLE_DIM, "older ones: rpcd ctl trust audit --max N");
+	else
+		text_add(t, ROLE_DIM,
+		    "looked for among the newest %d of all keys", LINES_MAX);
+}
+
 static void
 answered(struct ui *ui, enum rk_err code, const struct rk_value *answer)
 {
 	const struct rk_value *lines = rk_value_get(answer, "lines");
+	const char *fp;
+	uint64_t most;
 	char today[WORDS_LEN + 8];
 	struct text *t;
 
@@ -59,33 +83,50 @@ answered(struct ui *ui, enum rk_err code, const struct rk_value *answer)
 	if (ui->pane == NULL || ui->pane->ops != &ops)
 		return;
 	t = &ui->pane->text;
+	fp = ui->pane->id;
+	most = fp[0] == '\0' ? LINES : LINES_MAX;
 	text_fini(t);
 	if (answer == NULL) {
 		text_add(t, ROLE_WAIT, "the daemon does not say");
 		return;
 	}
 	words_now(today);
-	if (lines == NULL || lines->kind != RK_ARRAY ||
-	    lines->u.list.count == 0) {
-		text_add(t, ROLE_DIM, "nothing was decided yet");
-		return;
+	for (uint32_t i = 0; i < ctl_len(lines); i++) {
+		if (is_of(&lines->u.list.items[i], fp))
+			add_line(t, &lines->u.list.items[i], today);
 	}
-	for (uint32_t i = 0; i < lines->u.list.count; i++)
-		add_line(t, &lines->u.list.items[i], today);
-	if (lines->u.list.count >= LINES || ctl_number(answer, "left_out") > 0)
-		text_add(
-		    t, ROLE_DIM, "older ones: rpcd ctl trust audit --max N");
+	if (t->n == 0)
+		text_add(t, ROLE_DIM, "nothing was decided yet");
+	if (ctl_len(lines) >= most || ctl_number(answer, "left_out") > 0)
+		add_end(t, fp);
+}
+
+static void
+ask(struct ui *ui, const char *title, const char *fp, uint64_t most)
+{
+	const struct order_arg args[] = { { "max", NULL, most } };
+	struct pane *p = pane_open(ui, &ops, title);
+
+	if (p == NULL)
+		return;
+	(void)str_copy(p->id, sizeof(p->id), fp);
+	text_add(&p->text, ROLE_DIM, "asking");
+	(void)order_ask(ui, "_.audit", args, 1, answered);
 }
 
 void
 audit_open(struct ui *ui)
 {
-	static const struct order_arg args[] = { { "max", NULL, LINES } };
-	struct pane *p =
-	    pane_open(ui, &ops, "audit: what was decided, the newest first");
+	ask(ui, "audit: what was decided, the newest first", "", LINES);
+}
 
-	if (p == NULL)
-		return;
-	text_add(&p->text, ROLE_DIM, "asking");
-	(void)order_ask(ui, "_.audit", args, 1, answered);
+void
+audit_of(struct ui *ui, const struct model_key *k)
+{
+	char title[300];
+
+	(void)snprintf(title, sizeof(title),
+	    "audit of %.200s: what was decided, the newest first",
+	    k->name[0] != '\0' ? k->name : "a key");
+	ask(ui, title, k->fp, LINES_MAX);
 }

@@ -25,6 +25,8 @@ void drop_free(struct ui *ui);
 
 /* ---- audit.c ---- */
 void audit_open(struct ui *ui);
+/* Only what is of this key. */
+void audit_of(struct ui *ui, const struct model_key *k);
 
 /* ---- cmdline.c ---- */
 void cmdline_ask(struct ui *ui);

@@ -74,6 +74,8 @@ static const struct keys_row table[] = {
 	    "the dialog; l leaves it waiting" },
 	{ TRUST, 'A', ACT_AUDIT, false, "A", "A audit",
 	    "what was decided, when and by whom" },
+	{ TRUST, 'H', ACT_AUDIT_OF, false, "H", "H history",
+	    "the same of this key only" },
 	{ CONNS, 't', ACT_TRACE, false, "t", "t trace",
 	    "follow what this connection does" },
 	{ CONNS | TRUST, 'y', ACT_SHOW_KEY, false, "y", "y key",

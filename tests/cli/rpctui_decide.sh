@@ -100,6 +100,10 @@ decides() {
 	shows 'note   lar her new laptop' 'so has the detail'
 	shows 'by     .*(tui)' 'with who decided'
 	cp known line
+	keys H
+	shows 'audit of alice@example.org: what was decided' 'H shows hers alone'
+	shows '^ *[0-9:]*Z .*(tui)  *approve  *alice@' 'as it was'
+	keys Escape
 	looks
 	keys G a
 	shows 'known already' 'once is enough'
@@ -204,7 +208,14 @@ once_only() {
 	keys 1 / bob Enter
 	shows '^calls .* done .* failed  p50 [0-9].* p90 .* p99 .* max [0-9]' \
 		'and how long its calls took is shown'
-	keys Escape 2
+	keys Escape 2 / alice Enter
+	shows '^> .. Alice@' 'the other key is picked'
+	keys H
+	shows 'audit of .*what was decided' 'of which the audit'
+	hides '(ctl) *once  *bob' 'has nothing of this one'
+	keys Escape A
+	shows '(ctl) *once  *bob' 'as the whole one has'
+	keys Escape
 }
 
 locks() {
