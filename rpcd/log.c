@@ -2,12 +2,14 @@
 #include "log.h"
 
 #include "base/fs.h"
+#include "cli/spell.h"
 
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
 #define LINE_LEN 1280
+#define SPELLED 4 /* that a byte becomes where the locale is not UTF-8 */
 #define JSON_MAX 16384
 
 struct look {
@@ -69,17 +71,15 @@ write_text(const struct log *l, const struct look *look, const char *line)
 {
 	const char *on = l->color ? look->color : "";
 	const char *off = *on != '\0' ? "\033[0m" : "";
-	char text[LINE_LEN];
-	int n = snprintf(
-	    text, sizeof(text), "%srpcd:%s %s%s\n", on, off, look->lead, line);
+	char text[SPELLED * LINE_LEN + 1]; /* and its end */
+	size_t len;
 
-	if (n < 0)
+	if (snprintf(text, LINE_LEN, "%srpcd:%s %s%s", on, off, look->lead,
+	        line) < 0)
 		return;
-	if ((size_t)n >= sizeof(text)) {
-		n = sizeof(text) - 1;
-		text[n - 1] = '\n';
-	}
-	write_line(text, (size_t)n);
+	len = strlen(spell_text(text, sizeof(text) - 1));
+	text[len] = '\n';
+	write_line(text, len + 1);
 }
 
 static void

@@ -451,13 +451,6 @@ width_of_text(const char *text)
 	return col;
 }
 
-/* Names of files are anybody's. */
-static const char *
-shown_word(const char *word, char dst[SHOWN_MAX])
-{
-	return str_escape_again(dst, SHOWN_MAX, word);
-}
-
 static void
 list(struct line *l, const struct line_offer *o)
 {
@@ -466,7 +459,8 @@ list(struct line *l, const struct line_offer *o)
 	char shown[SHOWN_MAX];
 
 	for (size_t i = 0; i < n; i++) {
-		unsigned w = width_of_text(shown_word(o->list[i], shown));
+		unsigned w =
+		    width_of_text(line_shown(shown, sizeof(shown), o->list[i]));
 
 		if (w > width)
 			width = w;
@@ -474,7 +468,7 @@ list(struct line *l, const struct line_offer *o)
 	each = cols / (width + 2) > 0 ? cols / (width + 2) : 1;
 	line_hide(l);
 	for (size_t i = 0; i < n; i++) {
-		const char *word = shown_word(o->list[i], shown);
+		const char *word = line_shown(shown, sizeof(shown), o->list[i]);
 		bool last = i + 1 == n || (i + 1) % each == 0;
 
 		(void)printf("%s%*s", word,

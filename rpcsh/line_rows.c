@@ -2,6 +2,9 @@
  * and marks that combine. */
 #include "line_rows.h"
 
+#include "base/str.h"
+#include "cli/spell.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <wchar.h>
@@ -95,4 +98,12 @@ line_put_rows(const char *text, size_t len, unsigned cols, unsigned *col)
 		(void)fwrite(in.at - n, 1, n, stdout);
 		*col += w;
 	}
+}
+
+/* Names of files are anybody's. */
+const char *
+line_shown(char *dst, size_t len, const char *word)
+{
+	(void)str_escape_again(dst, len, word);
+	return spell_text(dst, len);
 }

@@ -13,4 +13,7 @@ bool line_has_marks(const char *text, size_t len);
 /* Write it, to rows that are there already. */
 void line_put_rows(const char *text, size_t len, unsigned cols, unsigned *col);
 
+/* A word of a list, as the terminal may have it; returns dst. */
+const char *line_shown(char *dst, size_t len, const char *word);
+
 #endif

@@ -268,8 +268,11 @@ static enum rk_err
 put_json(const struct show *s, const struct rk_value *v, struct buf *b)
 {
 	struct json_write how = how_to_write(s);
+	const size_t from = buf_len(b);
+	enum rk_err r = json_write(b, v, &how);
 
-	return json_write(b, v, &how);
+	return r == RK_OK && how.shorten && spell_needed() ? spell_out(b, from)
+	                                                   : r;
 }
 
 static int

@@ -2,6 +2,7 @@
 #include "paint.h"
 
 #include "base/str.h"
+#include "cli/spell.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -11,9 +12,10 @@
 #define MARKS_MAX 2 /* combining characters behind one another */
 #define PAIR_MIN 8  /* cells of the second of a pair, with what is before it */
 
-/* One thing to show: a character of the text, or its escape. */
+/* One thing to show: a character of the text, or its escape, \xNN four times
+ * at the most. */
 struct piece {
-	char bytes[12];
+	char bytes[16];
 	size_t len;
 	size_t width;
 };
@@ -46,7 +48,12 @@ take(const char *s, size_t len, size_t *marks, struct piece *p)
 		*marks = 0;
 		return n;
 	}
-	if (mbrtowc(&wide, s, n, &state) != n || (width = wcwidth(wide)) < 0 ||
+	if (mbrtowc(&wide, s, n, &state) != n) {
+		/* The locale has no such character. */
+		p->len = p->width = spell_bytes(p->bytes, s, n);
+		return n;
+	}
+	if ((width = wcwidth(wide)) < 0 ||
 	    (width == 0 && *marks >= MARKS_MAX)) {
 		escape_point(cp, p);
 		return n;

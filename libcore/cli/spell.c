@@ -2,6 +2,7 @@
 #include "cli/spell.h"
 
 #include <langinfo.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,11 @@
 bool
 spell_needed(void)
 {
-	return strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+	locale_t before = uselocale(LC_GLOBAL_LOCALE);
+	bool other = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+
+	(void)uselocale(before);
+	return other;
 }
 
 static void
@@ -25,6 +30,14 @@ spell_byte(char dst[SPELLED], uint8_t c)
 	dst[1] = 'x';
 	dst[2] = digits[c >> 4];
 	dst[3] = digits[c & 15];
+}
+
+size_t
+spell_bytes(char *dst, const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		spell_byte(dst + SPELLED * i, (uint8_t)s[i]);
+	return SPELLED * n;
 }
 
 static size_t

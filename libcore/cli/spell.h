@@ -16,8 +16,11 @@
  * bits.
  */
 
-/* Is the locale another one? */
+/* Is the locale another one?  That of the program: who edits a line may use one
+ * of its own meanwhile. */
 bool spell_needed(void);
+/* n bytes, each of them; 4 n are written.  Returns how many. */
+size_t spell_bytes(char *dst, const char *s, size_t n);
 /* Spell what is in b from there on, wherever it goes. */
 RK_MUST enum rk_err spell_out(struct buf *b, size_t from);
 /* Text of a terminal, spelled where that is needed; errno says of RK_EIO why.
