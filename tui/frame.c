@@ -342,29 +342,38 @@ undo_message(const struct ui *ui, char *dst, size_t len)
 		    "u takes the last decision back (%" PRId64 " s)", left);
 }
 
-/* What was said, broken into lines: those above the first take the end of the
- * body, but none of a question.  What was done is in the rows there, too. */
-static void
-draw_said(struct ui *ui, int row)
+/* What was said, and in how many lines it is shown: those above the first take
+ * the end of the body, but none of a question.  What was done is in the rows
+ * there, too. */
+static int
+said_lines(const struct ui *ui, char safe[PAINT_MAX])
 {
-	char safe[PAINT_MAX], piece[PAINT_MAX];
-	const bool one = ui->dialog != NULL || ui->message_role == ROLE_GOOD;
+	const bool one = ui->dialog != NULL || ui->prompt.on ||
+	                 ui->message_role == ROLE_GOOD;
 	const int most = one ? 1 : MESSAGE_ROWS;
-	const size_t width = (size_t)term_cols(ui->term);
 	const char *at = safe;
-	size_t n, skip;
+	size_t skip;
 	int lines = 0;
 
 	(void)paint_fit(safe, ui->message, PAINT_MAX, 0);
 	do {
-		n = paint_wrap(at, width, &skip);
-		at += n + skip;
+		at += paint_wrap(at, (size_t)term_cols(ui->term), &skip);
+		at += skip;
 		lines++;
 	} while (*at != '\0');
-	lines = lines < most ? lines : most;
-	at = safe;
+	return lines < most ? lines : most;
+}
+
+static void
+draw_said(struct ui *ui, int row)
+{
+	char safe[PAINT_MAX], piece[PAINT_MAX];
+	const int lines = said_lines(ui, safe);
+	const char *at = safe;
+	size_t n, skip;
+
 	for (int i = 0; i < lines; i++, at += n + skip) {
-		n = paint_wrap(at, width, &skip);
+		n = paint_wrap(at, (size_t)term_cols(ui->term), &skip);
 		(void)str_copy(piece, sizeof(piece), at);
 		/* The last one says where it is cut. */
 		if (i + 1 < lines)
@@ -512,6 +521,8 @@ draw_body(struct ui *ui)
 {
 	struct box b = ui_body(ui), side = b;
 	bool wide = b.width >= UI_WIDE;
+	char safe[PAINT_MAX];
+	int end;
 
 	/* Before anything looks into the model by rows of an older one. */
 	ui_list_fresh(ui);
@@ -535,6 +546,10 @@ draw_body(struct ui *ui)
 		side.row = b.row + b.height;
 		draw_detail(ui, side);
 	}
+	end = term_rows(ui->term) - 1 - said_lines(ui, safe);
+	/* A letter is for what is selected, so that is not hidden. */
+	if (b.row + b.height > end)
+		b.height = end - b.row;
 	ui->list_box = b;
 	ui_list_draw(ui, &b);
 }

@@ -28,6 +28,13 @@ is_said() { # TEXT
 	screen | tr '\n' ' ' | tr -s ' ' | grep -qF "$1"
 }
 
+# In one picture.
+is_beside() { # TEXT PATTERN
+	screen >picture
+	tr '\n' ' ' <picture | tr -s ' ' | grep -qF "$1" &&
+		grep -q "$2" picture
+}
+
 said() { # TEXT WHAT
 	until_ok is_said "$1"
 	result $? "$2"
@@ -52,6 +59,8 @@ loses() { # SIZE VERB...
 	keys Down Down Down Down Down Down
 	keys o
 	said 'something else was decided meanwhile' "$size: that is told"
+	until_ok is_beside 'decided meanwhile' '^> .. alice@'
+	result $? 'beside the row of the key'
 	hides 'SHA256:.*~ *$' 'without the key in front'
 	keys Escape
 }
@@ -161,6 +170,9 @@ main() {
 	loses 80x24 reject
 	loses 40x10 approve --once
 	changes
+	loses 40x10 reject
+	term resize-window -t t -x 80 -y 24
+	whole 24 'a whole screen once more'
 	others
 	replacing
 	keys q
