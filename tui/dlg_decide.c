@@ -197,15 +197,22 @@ add_more(const struct ui *ui, const struct model_key *k, struct text *out)
 	text_add(out, ROLE_TEXT, "since %s", k->first_seen);
 }
 
+/* Who and which, then what comes of it: what to do, what else to know. */
 static void
-fill_new(struct ui *ui, struct dialog *d)
+fill_key(struct ui *ui, struct dialog *d, const char *what, const char *more)
 {
 	add_who(ui, &d->key, &d->body);
 	dialog_must(d);
 	add_more(ui, &d->key, &d->body);
-	text_add(&d->body, ROLE_TEXT,
-	    "Compare with the client's own screen:  selfy -fp CERT -words");
-	text_add(&d->body, ROLE_DIM,
+	text_add(&d->body, ROLE_TEXT, "%s", what);
+	text_add(&d->body, ROLE_DIM, "%s", more);
+}
+
+static void
+fill_new(struct ui *ui, struct dialog *d)
+{
+	fill_key(ui, d,
+	    "Compare with the client's own screen:  selfy -fp CERT -words",
 	    "Later changes nothing. Reject is remembered; undo with u.");
 }
 
@@ -229,12 +236,7 @@ decide_new(struct ui *ui, const struct model_key *k)
 static void
 fill_known(struct ui *ui, struct dialog *d)
 {
-	add_who(ui, &d->key, &d->body);
-	dialog_must(d);
-	add_more(ui, &d->key, &d->body);
-	text_add(&d->body, ROLE_TEXT,
-	    "Out at once, with its open connections; undo with u.");
-	text_add(&d->body, ROLE_DIM,
+	fill_key(ui, d, "Out at once, with its open connections; undo with u.",
 	    "Rejected it can be approved again, revoked not before it is "
 	    "forgotten.");
 }

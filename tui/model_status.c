@@ -50,20 +50,36 @@ take_bytes(struct model *m, const struct rk_value *bytes, int64_t now)
 
 /* ---- the answer ---- */
 
+/* A figure by its name. */
+struct figure {
+	const char *name;
+	uint64_t *to;
+};
+
+static void
+take_numbers(const struct rk_value *map, const struct figure *f, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		*f[i].to = ctl_number(map, f[i].name);
+}
+
 void
 status_trust(struct model *m, const struct rk_value *trust)
 {
 	struct model_status *s = &m->status;
+	const struct figure keys[] = {
+		{ "known", &s->known },
+		{ "waiting", &s->waiting },
+		{ "turned_away", &s->turned },
+		{ "once", &s->once },
+		{ "rejected", &s->rejected },
+		{ "revoked", &s->revoked },
+	};
 
 	s->has_trust = trust != NULL && trust->kind == RK_MAP;
 	take_text(trust, "mode", s->mode, sizeof(s->mode));
 	take_text(trust, "list", s->list, sizeof(s->list));
-	s->known = ctl_number(trust, "known");
-	s->waiting = ctl_number(trust, "waiting");
-	s->turned = ctl_number(trust, "turned_away");
-	s->once = ctl_number(trust, "once");
-	s->rejected = ctl_number(trust, "rejected");
-	s->revoked = ctl_number(trust, "revoked");
+	take_numbers(trust, keys, LEN(keys));
 }
 
 static void
@@ -97,19 +113,23 @@ take_facts(struct model_status *s, const struct rk_value *map)
 static void
 take_figures(struct model_status *s, const struct rk_value *answer)
 {
-	const struct rk_value *conns = rk_value_get(answer, "connections");
-	const struct rk_value *calls = rk_value_get(answer, "calls");
+	const struct figure conns[] = {
+		{ "new", &s->fresh },
+		{ "active", &s->active },
+		{ "idle", &s->idle },
+		{ "closing", &s->closing },
+		{ "accepted", &s->accepted },
+		{ "refused", &s->refused },
+	};
+	const struct figure calls[] = {
+		{ "running", &s->running },
+		{ "begun", &s->begun },
+	};
 
-	s->fresh = ctl_number(conns, "new");
-	s->active = ctl_number(conns, "active");
-	s->idle = ctl_number(conns, "idle");
-	s->closing = ctl_number(conns, "closing");
-	s->accepted = ctl_number(conns, "accepted");
-	s->refused = ctl_number(conns, "refused");
+	take_numbers(rk_value_get(answer, "connections"), conns, LEN(conns));
+	take_numbers(rk_value_get(answer, "calls"), calls, LEN(calls));
 	s->max_conns =
 	    ctl_number(rk_value_get(answer, "limits"), "connections");
-	s->running = ctl_number(calls, "running");
-	s->begun = ctl_number(calls, "begun");
 }
 
 /* Another process: what was known is of the one before. */
