@@ -103,6 +103,28 @@ screens() {
 	ends 0 'quit'
 }
 
+# A daemon that has more than it tells, and knows of no parts.
+left_out() {
+	mkdir odd
+	printf '\201\244name\243odd' >odd/_.status
+	printf '\202\250left_out\315\2\130\245conns\221\201\242id\7' \
+		>odd/_.conns
+	printf '\202\250left_out\316\0\1\137\220\244keys\221' >odd/_.known
+	printf '\202\245state\245known\253fingerprint\250SHA256:a' \
+		>>odd/_.known
+	"$BUILD_DIR/test/oddctl" "$tmp/odd.sock" odd </dev/null >odd.out 2>&1 &
+	daemons="$daemons $!"
+	until_ok grep -q listening odd.out
+	begin "$rpctui --socket $tmp/odd.sock" 'rpctui'
+	shows '\[1 Conns 1 of 601\]' 'connections that are left out are counted'
+	keys 2
+	shows 'KNOWN (1 of 90,001) ' 'as keys are'
+	term resize-window -t t -x 40 -y 10
+	shows '^── KNOWN (1 of 90,001) ' 'also where there is least room'
+	keys q
+	ends 0 'quit'
+}
+
 certificates
 printf 'listen = tls:127.0.0.1:0\nadmin = %s\ntrust = ask\n' \
 	"$tmp/admin" >tui.conf
@@ -113,6 +135,7 @@ result $? 'a daemon that knows many'
 told 9900
 snapshots
 screens
+left_out
 term kill-server
 stop
 result $? 'the daemon ends'
