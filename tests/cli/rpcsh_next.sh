@@ -175,7 +175,10 @@ certificates
 kind=tls
 rotates strict
 alarms
-kind=quic
+# Where there is no QUIC, TLS stands for it.
+case $("$rpcsh" --version) in
+*' quic '*) kind=quic ;;
+esac
 rotates accept-new
 rotates file
 turned_away

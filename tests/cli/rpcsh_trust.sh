@@ -293,20 +293,25 @@ helps() { # PATTERN
 	want 0 "$command" sh -c "PATH=$BUILD_DIR/bin:\$PATH; $command"
 }
 
-# Over QUIC, with a context and with a name that a shell would split.
+# Over QUIC, where there is any, with a context and with a name that a shell
+# would split.
 commands() {
 	stop
-	check 'rpcd speaks QUIC alone' start 1 --echo --certs certs -k node \
-		--trust off --listen quic:127.0.0.1:0
-	server=$(url quic)
-	want 0 'a context' "$rpcsh" ctx add quic certs=certs key=alice
-	set -- "$rpcsh" -c quic -s "$server" --known "a' list" --trust strict
+	case $("$rpcsh" --version) in
+	*' quic '*) kind=quic ;;
+	*) kind=tls ;;
+	esac
+	check "rpcd speaks $kind alone" start 1 --echo --certs certs -k node \
+		--trust off --listen $kind:127.0.0.1:0
+	server=$(url $kind)
+	want 0 'a context' "$rpcsh" ctx add one certs=certs key=alice
+	set -- "$rpcsh" -c one -s "$server" --known "a' list" --trust strict
 	want 6 'strict' "$@" call echo --raw x
 	helps 'only if that is it:'
 	want 0 'then' "$@" call echo --raw x
 	stop
 	check 'with another key' start 1 --echo --certs certs -k other \
-		--trust off --listen "quic:${server#quic://}"
+		--trust off --listen "$kind:${server#*://}"
 	want 6 'changed' "$@" call echo --raw x
 	helps 'by another way:'
 	want 0 'then' "$@" call echo --raw x
