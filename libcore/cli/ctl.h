@@ -93,6 +93,8 @@ const struct field *ctl_fields(enum ctl_of of, size_t *n);
 void ctl_rooms(struct table *t);
 /* Of an `address` without transport and port: no member of any answer. */
 #define CTL_HOST "host"
+/* Characters of a fingerprint that say which, at least. */
+#define CTL_FP_START 8
 
 /* ctl_status.c */
 int ctl_status(struct ctl *c);

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define PAIRS_MAX 11
 #define SOME_KEYS 64 /* of one address */
@@ -230,6 +231,18 @@ ctl_replace(const struct ctl_wish *w)
 	return order(w->ctl, "_.decide", "replace", pairs, n);
 }
 
+/* Does one word have as much of a key as is needed?  Those that are copied in
+ * groups have four characters in each. */
+static bool
+is_no_group(const char *word)
+{
+	static const char kind[] = "SHA256:";
+
+	if (strncmp(word, kind, sizeof(kind) - 1) == 0)
+		word += sizeof(kind) - 1;
+	return strlen(word) >= CTL_FP_START;
+}
+
 /* The last word is the text. */
 int
 ctl_note(const struct ctl_wish *w)
@@ -242,6 +255,10 @@ ctl_note(const struct ctl_wish *w)
 	if (w->n < 2)
 		return out_fail(&w->ctl->out, RK_EINVAL,
 		    "trust note: a key and a text; '' takes it away",
+		    "rpcd ctl help trust");
+	if (w->n > 2 && is_no_group(w->words[0]))
+		return out_fail(&w->ctl->out, RK_EINVAL,
+		    "trust note: the text is one word: quote it",
 		    "rpcd ctl help trust");
 	if ((status = ctl_join_fp(w, 0, w->n - 1, who)) != 0)
 		return status;

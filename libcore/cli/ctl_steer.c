@@ -9,8 +9,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define FP_START 8 /* characters of a fingerprint that say which, at least */
-
 static const struct rk_bytes nothing;
 
 /* ---- whom to kick ---- */
@@ -83,7 +81,7 @@ join(const char *const *words, size_t n, char dst[WHOM_LEN])
 static bool
 may_begin_key(const char *text)
 {
-	return strpbrk(text, ".:[") == NULL && strlen(text) >= FP_START;
+	return strpbrk(text, ".:[") == NULL && strlen(text) >= CTL_FP_START;
 }
 
 static int
@@ -102,7 +100,7 @@ read_target(const struct ctl *c, struct target *t)
 	else if (strncmp(t->text, "SHA256:", 7) == 0 || may_begin_key(t->text))
 		t->by = WHOM_KEY;
 	if (strncmp(t->text, "SHA256:", 7) == 0 &&
-	    strlen(t->text) < 7 + FP_START)
+	    strlen(t->text) < 7 + CTL_FP_START)
 		return out_fail(&c->out, RK_EINVAL,
 		    "a fingerprint needs at least 8 characters behind SHA256:",
 		    NULL);

@@ -111,6 +111,9 @@ for_a_time() {
 }
 
 replaces() {
+	want 2 'a note that nobody quoted' ctl trust note "$a" the old one
+	has err '^rpcd ctl: trust note: the text is one word: quote it$' \
+		'is no part of the key'
 	want 0 'a note' ctl trust note "$a" 'the old one'
 	comes mallory call echo --raw y
 	await_wait "$m" 'it comes again'
