@@ -193,7 +193,8 @@ uint64_t rpcrig_now(void);
 uint64_t rpcrig_wall_us(void); /* ms */
 
 /* Every case on {tcp, tls, unix, quic} x {0, 2 threads}, and over sessions with
- * 2 threads (`kinds`: a bit of each). */
+ * 2 threads (`kinds`: a bit of each); under ThreadSanitizer without threads on
+ * the first of these alone. */
 struct rpccase {
 	const char *name;
 	void (*fn)(void **state);
