@@ -7,6 +7,15 @@
 
 #include <stdio.h>
 
+/* What a key does here; a use of a key is the vault's agent's to allow, which
+ * has nothing to do with who may steer the daemon. */
+static const char *
+help_of(const struct ui *ui, const struct keys_row *k)
+{
+	return keys_help(
+	    k, ui->tab == TAB_KEYS ? ui->conf.read_only : ui_read_only(ui));
+}
+
 /* The row of the table that a line of the pane stands for. */
 static const struct keys_row *
 row_at(const struct ui *ui, const struct pane *p, size_t line)
@@ -17,7 +26,8 @@ row_at(const struct ui *ui, const struct pane *p, size_t line)
 	for (size_t i = 0; (k = keys_row(i)) != NULL; i++) {
 		if ((k->tabs & 1u << ui->tab) == 0)
 			continue;
-		(void)snprintf(text, sizeof(text), "%-7s %s", k->name, k->help);
+		(void)snprintf(
+		    text, sizeof(text), "%-7s %s", k->name, help_of(ui, k));
 		if (paint_holds(text, p->search) && line-- == 0)
 			return k;
 	}
@@ -38,7 +48,7 @@ fill(struct ui *ui, struct pane *p)
 	for (size_t i = 0; (k = row_at(ui, p, i)) != NULL; i++)
 		text_add(&p->text,
 		    k->steers && ui_read_only(ui) ? ROLE_DIM : ROLE_TEXT,
-		    "%-7s %s", k->name, k->help);
+		    "%-7s %s", k->name, help_of(ui, k));
 	if (p->pick >= p->text.n)
 		p->pick = p->text.n > 0 ? p->text.n - 1 : 0;
 	if (p->search[0] == '\0' && ui->tab <= TAB_TRUST) {

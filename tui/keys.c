@@ -153,10 +153,11 @@ put_hint(struct hints *h, const char *hint)
 
 /* Where there is no line of tabs the way to them is among the first. */
 static void
-put_first(struct hints *h, enum tab tab)
+put_first(struct hints *h, enum tab tab, bool read_only)
 {
 	(void)put_hint(h, "j/k");
-	(void)put_hint(h, tab == TAB_TRUST ? "Enter decide" : "Enter more");
+	(void)put_hint(
+	    h, tab == TAB_TRUST && !read_only ? "Enter decide" : "Enter more");
 	(void)put_hint(h, "1-5 tabs");
 	(void)put_hint(h, "/ find");
 }
@@ -178,6 +179,19 @@ end_of(enum tab tab, size_t width)
 	return tab == TAB_TRUST && width < 84 ? "? help  q" : "? help  q quit";
 }
 
+/* Does it ask questions that who may only look is not asked? */
+static bool
+only_shows(const struct keys_row *k, bool read_only)
+{
+	return read_only && k->action == ACT_OPEN;
+}
+
+const char *
+keys_help(const struct keys_row *k, bool read_only)
+{
+	return only_shows(k, read_only) ? "all that is known of it" : k->help;
+}
+
 void
 keys_hints(enum tab tab, bool read_only, size_t width, char *dst, size_t len)
 {
@@ -188,14 +202,16 @@ keys_hints(enum tab tab, bool read_only, size_t width, char *dst, size_t len)
 	dst[0] = '\0';
 	h.room = width - strlen(end);
 	if (narrow)
-		put_first(&h, tab);
+		put_first(&h, tab, read_only);
 	for (size_t i = 0; i < N_ROWS; i++) {
 		const struct keys_row *k = &table[i];
+		const char *hint =
+		    only_shows(k, read_only) ? "Enter more" : k->hint;
 
-		if (k->hint == NULL || (k->tabs & IN(tab)) == 0 ||
+		if (hint == NULL || (k->tabs & IN(tab)) == 0 ||
 		    (read_only && k->steers) || (narrow && is_first(k->action)))
 			continue;
-		if (!put_hint(&h, k->hint))
+		if (!put_hint(&h, hint))
 			break;
 	}
 	(void)str_copy(dst + h.used, len - h.used, end);

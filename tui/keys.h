@@ -65,6 +65,9 @@ struct keys_row {
 
 /* The rows of the table, by their number; NULL behind the last. */
 const struct keys_row *keys_row(size_t i);
+/* What it does; read_only: for who may only look, to whom Enter shows things
+ * and asks nothing. */
+const char *keys_help(const struct keys_row *k, bool read_only);
 /* What a key does in a tab, or NULL. */
 const struct keys_row *keys_find(enum tab tab, uint32_t key);
 /*

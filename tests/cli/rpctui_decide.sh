@@ -387,6 +387,15 @@ only_looks() {
 	shows '(status 0)' 'one that looks is not'
 	keys Escape 2 A
 	shows '(tui).*replace' 'the audit is shown'
+	keys Escape
+	shows '^j/k move  Enter more  ' 'Enter is offered for what it does'
+	keys Enter
+	shows 'all that is known' 'which is no question'
+	keys Escape '?'
+	keys -l 'decide'
+	shows 'help: trust *search: decide_' 'the help is searched for one'
+	! grep -q '^ *Enter ' plain
+	result $? 'and Enter is not found'
 	keys Escape i
 	shows 'read-only: nothing' 'nothing is imported'
 	keys q

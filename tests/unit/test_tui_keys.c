@@ -100,6 +100,28 @@ test_hints(void **state)
 	assert_non_null(strstr(text, "LOCK"));
 }
 
+/* Who may only look decides nothing with Enter: that is not offered. */
+static void
+test_only_looks(void **state)
+{
+	const struct keys_row *k = keys_find(TAB_TRUST, TK_ENTER);
+	char text[512];
+
+	(void)state;
+	for (enum tab t = TAB_CONNS; t < TAB_COUNT; t++) {
+		keys_hints(t, true, 200, text, sizeof(text));
+		assert_null(strstr(text, "decide"));
+		assert_non_null(strstr(text, "Enter more"));
+		assert_null(
+		    strstr(keys_help(keys_find(t, TK_ENTER), true), "decide"));
+	}
+	keys_hints(TAB_TRUST, false, 200, text, sizeof(text));
+	assert_non_null(strstr(text, "Enter decide"));
+	assert_non_null(strstr(keys_help(k, false), "decide"));
+	k = keys_find(TAB_CONNS, 's');
+	assert_string_equal(keys_help(k, true), keys_help(k, false));
+}
+
 /* Is the key among those that the manual's items name? */
 static bool
 in_manual(const char *manual, const char *name)
@@ -156,6 +178,7 @@ main(void)
 		cmocka_unit_test(test_nothing_twice),
 		cmocka_unit_test(test_steering),
 		cmocka_unit_test(test_hints),
+		cmocka_unit_test(test_only_looks),
 		cmocka_unit_test(test_manual),
 	};
 
