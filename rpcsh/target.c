@@ -291,13 +291,13 @@ dial(struct target *t, struct rk_error *err)
 }
 
 static enum rk_err
-connect_asking(struct target *t, struct rk_error *err)
+connect_asking(struct target *t, bool color, struct rk_error *err)
 {
 	enum rk_err r = dial(t, err);
 
 	if (r == RK_OK || !t->trusting.asks)
 		return r;
-	if ((r = trust_ask(&t->trusting, t->no_input, err)) != RK_OK)
+	if ((r = trust_ask(&t->trusting, t->no_input, color, err)) != RK_OK)
 		return r;
 	r = dial(t, err);
 	t->trusting.added = r == RK_OK;
@@ -317,7 +317,7 @@ target_dial(struct target *t, const struct out *o, struct rk_error *err)
 			return RK_OK;
 	}
 	t->trusting.added = false;
-	if ((r = connect_asking(t, err)) != RK_OK)
+	if ((r = connect_asking(t, o->color_tty, err)) != RK_OK)
 		return r;
 	t->connected_us = mono_us();
 	rk_client_timing(t->client, &timing);

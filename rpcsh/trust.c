@@ -334,17 +334,18 @@ say_line(const char *line, void *arg)
 
 /* For a camera, and whoever has the fingerprint on the other screen. */
 static enum rk_err
-draw(int fd, const struct trusting *t, struct rk_error *err)
+draw(int fd, const struct trusting *t, bool color, struct rk_error *err)
 {
 	struct drawing d = { .fd = fd, .err = err, .r = RK_OK };
 	enum rk_err r;
 
-	r = qr_draw(t->met.cert.fp, graph_signs(), say_line, &d);
+	r = qr_draw(
+	    t->met.cert.fp, graph_signs(), qr_colors(color), say_line, &d);
 	return r == RK_OK ? d.r : err_set(err, r, "%s", rk_err_text(r));
 }
 
 static enum rk_err
-hear(int fd, const struct trusting *t, struct rk_error *err)
+hear(int fd, const struct trusting *t, bool color, struct rk_error *err)
 {
 	const char *const question =
 	    "Trust it? [no / yes / paste the fingerprint / q for QR] ";
@@ -366,7 +367,7 @@ hear(int fd, const struct trusting *t, struct rk_error *err)
 		if (r != RK_EAGAIN)
 			return r;
 		if (strlen(answer) == len && strcasecmp(answer, "q") == 0) {
-			if ((r = draw(fd, t, err)) != RK_OK)
+			if ((r = draw(fd, t, color, err)) != RK_OK)
 				return r;
 			prompt = question;
 			continue;
@@ -380,7 +381,7 @@ hear(int fd, const struct trusting *t, struct rk_error *err)
 }
 
 enum rk_err
-trust_ask(struct trusting *t, bool no_input, struct rk_error *err)
+trust_ask(struct trusting *t, bool no_input, bool color, struct rk_error *err)
 {
 	int fd = -1;
 	enum rk_err r;
@@ -395,7 +396,7 @@ trust_ask(struct trusting *t, bool no_input, struct rk_error *err)
 		    t->met.cert.fp);
 	r = introduce(fd, t, err);
 	if (r == RK_OK)
-		r = hear(fd, t, err);
+		r = hear(fd, t, color, err);
 	(void)close(fd); /* what was said is said */
 	if (r == RK_OK)
 		r = rk_servers_put(

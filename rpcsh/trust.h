@@ -47,12 +47,13 @@ RK_MUST enum rk_err trust_new(
  * cannot be looked at lets nobody in. */
 enum rk_trust_state trust_list(const struct trusting *t);
 /*
- * After `asks`: ask on the terminal, and record the key if the answer is yes.
+ * After `asks`: ask on the terminal, which may be given colors or not, and
+ * record the key if the answer is yes.
  * RK_OK: connect again.  RK_EUNKNOWNKEY: no; RK_ENOPASS: nobody to ask (or
  * no_input); RK_ECANCELED; errors of rk_servers_put().
  */
 RK_MUST enum rk_err trust_ask(
-    struct trusting *t, bool no_input, struct rk_error *err);
+    struct trusting *t, bool no_input, bool color, struct rk_error *err);
 /* After `changed`: what is known, what came, and the command that puts the new
  * key in the old one's place; the exit status. */
 int trust_tell_changed(

@@ -61,8 +61,8 @@ fill(struct ui *ui, struct pane *p)
 		b.at = at;
 	while (!beside && next_groups(&at, groups))
 		text_add(&p->text, ROLE_HEAD, "   %s", groups);
-	if (qr_draw(p->id, ascii ? GRAPH_ASCII : GRAPH_BLOCKS, add_line, &b) !=
-	    RK_OK)
+	if (qr_draw(p->id, ascii ? GRAPH_ASCII : GRAPH_BLOCKS, QR_PLAIN,
+	        add_line, &b) != RK_OK)
 		text_add(&p->text, ROLE_DIM, "no memory for a QR code");
 }
 

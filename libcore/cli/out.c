@@ -47,7 +47,7 @@ env_forces(const char *name)
 }
 
 static bool
-wants_color(int fd, const char *when)
+wants_color(bool terminal, const char *when)
 {
 	const char *term = getenv("TERM");
 
@@ -59,7 +59,7 @@ wants_color(int fd, const char *when)
 		return true;
 	if (term == NULL || *term == '\0' || strcmp(term, "dumb") == 0)
 		return false;
-	return isatty(fd) == 1;
+	return terminal;
 }
 
 static bool
@@ -84,8 +84,9 @@ out_init(struct out *o, const struct args *a)
 		o->form = OUT_JSON;
 	if (args_known(a, "color"))
 		when = args_text(a, "color", when);
-	o->color_out = o->form == OUT_TEXT && wants_color(1, when);
-	o->color_err = o->form != OUT_JSON && wants_color(2, when);
+	o->color_out = o->form == OUT_TEXT && wants_color(isatty(1) == 1, when);
+	o->color_err = o->form != OUT_JSON && wants_color(isatty(2) == 1, when);
+	o->color_tty = wants_color(true, when);
 }
 
 const char *

@@ -24,6 +24,7 @@ struct out {
 	bool verbose;
 	bool color_out; /* stdout and stderr decided apart */
 	bool color_err;
+	bool color_tty; /* where a question is asked, whatever these two are */
 	struct buf *into; /* gets what is meant for stdout; NULL: stdout does */
 };
 

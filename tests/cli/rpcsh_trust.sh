@@ -24,10 +24,52 @@ drawn() {
 		[ "$(screen | grep -c '^Trust it? .* / q for QR\]')" -eq 2 ]
 }
 
-# begin WORDS: rpcsh, about to ask, and not as it did before.
+# What a camera sees of it, by the colors of the cells.
+has_code() {
+	screen -e -N | python3 "$SRC_DIR/tests/lib/modules.py" >modules
+	[ "$(tail -n 1 modules)" = 'a code of 29 modules' ]
+}
+
+# No cell of it has a color.
+has_none() {
+	screen -e -N | python3 "$SRC_DIR/tests/lib/modules.py" >modules
+	[ ! -s modules ]
+}
+
+# One color for what is dark, and one for what is light, or the terminal's.
+colors() {
+	begin 'call touch' && keys q Enter
+	until_ok drawn
+	has_code
+	result $? 'in colors of its own, as a terminal may be light'
+	keys no Enter
+	ends 6 'it is no'
+	begin 'call touch' 'TERM=linux' && keys q Enter
+	until_ok drawn
+	has_code
+	result $? 'of sixteen, where there are no more'
+	! screen -e | grep -q '8;5;2'
+	result $? 'and no others'
+	keys no Enter
+	ends 6 'which is no'
+	begin '--color=never call touch' && keys q Enter
+	until_ok drawn
+	has_none
+	result $? 'none, on request'
+	keys no Enter
+	ends 6 'and no'
+	begin 'call touch' 'NO_COLOR=1' && keys q Enter
+	until_ok drawn
+	has_none
+	result $? 'by the environment as well'
+	keys no Enter
+	ends 6 'and no once more'
+}
+
+# begin WORDS [NAME=VALUE]: rpcsh, about to ask, and not as it did before.
 begin() {
 	mark=$((mark + 1))
-	set -- "$rpcsh --known list --trust ask $1"
+	set -- "${2:-} $rpcsh --known list --trust ask $1"
 	keys "clear; echo BEGIN-$mark; $1; echo END-$mark-\$?" Enter
 	until_ok asks
 }
@@ -98,6 +140,7 @@ answers() {
 	result $? 'q draws a QR code, and asks again'
 	keys no Enter
 	ends 6 'and no is an answer to that'
+	colors
 	begin 'call touch' && keys "$(key_of mallory)" Enter
 	ends 6 'the fingerprint of another'
 	grep -q 'is not that of the server' plain
