@@ -413,8 +413,13 @@ disk_close(void *arg)
 
 /* ---- the beginning ---- */
 
+struct item {
+	struct rk_ask_entry e;
+	int64_t touched;
+};
+
 struct listing {
-	struct rk_ask_entry *items;
+	struct item *items;
 	size_t n, cap;
 	int64_t now;
 	bool failed;
@@ -424,13 +429,13 @@ static bool
 take_entry(const struct rk_store_entry *e, void *arg)
 {
 	struct listing *l = arg;
-	struct rk_ask_entry entry;
+	struct item item = { .touched = e->touched };
 	void *p;
 
 	/* A line that was added since is a decision, too. */
 	if ((e->status == RK_STATUS_KNOWN && e->state != RK_STORE_ONCE &&
 	        e->state != RK_STORE_UNTIL) ||
-	    !ask_disk_entry(e, l->now, &entry))
+	    !ask_disk_entry(e, l->now, &item.e))
 		return true;
 	if (l->n == l->cap) {
 		l->cap = 2 * l->cap + 16;
@@ -440,7 +445,7 @@ take_entry(const struct rk_store_entry *e, void *arg)
 			return false;
 		l->items = p;
 	}
-	l->items[l->n++] = entry;
+	l->items[l->n++] = item;
 	return true;
 }
 
@@ -454,10 +459,10 @@ fill(struct room *room, struct rk_store *s, uint64_t now, struct rk_error *err)
 	if (r == RK_OK && l.failed)
 		r = RK_ENOMEM;
 	for (size_t i = 0; i < l.n && r == RK_OK; i++) {
-		int64_t age = l.now - l.items[i].last_seen;
+		int64_t age = l.now - l.items[i].touched;
 
 		/* Before this clock began, perhaps: only differences count. */
-		r = room_restore(room, &l.items[i],
+		r = room_restore(room, &l.items[i].e,
 		    now - (age > 0 ? (uint64_t)age * 1000 : 0));
 	}
 	free(l.items);

@@ -27,7 +27,7 @@ find_status(
 	case RK_STORE_WAIT:
 		*status = e->status == RK_STATUS_CHANGED ? RK_ASK_CHANGED
 		                                         : RK_ASK_NEW;
-		return now - e->last_seen <= INT64_C(86400) * RK_ASK_DAYS;
+		return now - e->touched <= INT64_C(86400) * RK_ASK_DAYS;
 	case RK_STORE_UNTIL:
 		*status = ask_is_over(e->decided, e->until, now)
 		              ? RK_ASK_EXPIRED

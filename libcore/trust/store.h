@@ -48,9 +48,10 @@ struct store_key {
 	int64_t decided;
 	int64_t version;
 	int64_t last_seen;
-	bool bare;  /* nobody vouches for it */
-	bool again; /* it came more than once, as far as is written */
-	bool noted; /* by a person */
+	int64_t touched; /* seen or decided about, as far as is written */
+	bool bare;       /* nobody vouches for it */
+	bool again;      /* it came more than once, as far as is written */
+	bool noted;      /* by a person */
 	/* Not written yet. */
 	uint64_t tries;
 	char address[RK_STORE_ADDRESS_LEN];

@@ -21,7 +21,7 @@ store_count(struct rk_store *s, struct store_key *key, const char *address)
 {
 	if (key->tries++ == 0)
 		s->unwritten++;
-	key->last_seen = store_now(s);
+	key->last_seen = key->touched = store_now(s);
 	if (address[0] != '\0')
 		(void)str_copy(key->address, sizeof(key->address), address);
 	if (s->flush_after == 0)
@@ -41,7 +41,7 @@ bool
 store_is_overdue(const struct store_key *key, int64_t now)
 {
 	return key->state == RK_STORE_WAIT && !key->in_file &&
-	       now - key->last_seen > (int64_t)RK_STORE_WAITING_DAYS * DAY;
+	       now - key->touched > (int64_t)RK_STORE_WAITING_DAYS * DAY;
 }
 
 /* A line of the file that the store does not agree with: the line counts. */
@@ -195,6 +195,7 @@ store_add_counts(struct rk_store *s, struct store_row *row)
 		return;
 	row->e.tries += key->tries;
 	row->e.last_seen = key->last_seen;
+	row->e.touched = key->touched;
 	if (row->e.first_seen == 0)
 		row->e.first_seen = key->last_seen;
 	store_row_address(row, key->address);

@@ -362,8 +362,6 @@ undo_line(struct rk_store *s, const struct rk_store_line *line,
 	if (!noted)
 		(void)str_copy(
 		    after.e.note, sizeof(after.e.note), before->e.note);
-	if (after.e.state == RK_STORE_WAIT)
-		after.e.last_seen = store_now(s); /* seven days from now */
 	act->leave = after.e.state == row.e.state;
 	return store_apply(s, act, &row, &after, err);
 }

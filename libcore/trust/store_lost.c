@@ -170,7 +170,6 @@ let_go(struct rk_store *s, const struct store_row *row, struct rk_error *err)
 	enum rk_err r;
 
 	after.e.state = RK_STORE_WAIT;
-	after.e.last_seen = store_now(s);
 	if ((r = store_audit_put(s, &act, row, &after, err)) != RK_OK)
 		return r;
 	log_event(RK_LOG_WARN, "trust",

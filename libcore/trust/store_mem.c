@@ -172,6 +172,7 @@ add_row(const struct store_row *row, void *arg)
 		.decided = e->decided,
 		.version = e->version,
 		.last_seen = e->last_seen,
+		.touched = e->touched,
 		.bare = e->ca[0] == '\0' && e->cert_until == 0,
 		.again = e->tries > 1,
 		.noted = e->note[0] != '\0',
@@ -184,6 +185,8 @@ add_row(const struct store_row *row, void *arg)
 		key.tries = old->tries;
 		key.last_seen = old->last_seen > key.last_seen ? old->last_seen
 		                                               : key.last_seen;
+		key.touched =
+		    old->touched > key.touched ? old->touched : key.touched;
 		memcpy(key.address, old->address, sizeof(key.address));
 	}
 	/* Also of who is out or waits: he may have a line, which may have been
@@ -207,7 +210,7 @@ add_line(struct building *b, const struct known_line *line)
 	memcpy(key.pub, line->pub, sizeof(key.pub));
 	if (old != NULL && old->state == RK_STORE_NONE && old->tries > 0) {
 		key.tries = old->tries;
-		key.last_seen = old->last_seen;
+		key.last_seen = key.touched = old->last_seen;
 		memcpy(key.address, old->address, sizeof(key.address));
 	}
 	if (add_emails(b, mails_of_line(line->emails), line->pub) != RK_OK)

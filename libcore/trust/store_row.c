@@ -14,7 +14,11 @@
 	", coalesce((SELECT " column " FROM certs WHERE certs.fp = keys.fp), " \
 	"0)"
 #define NAME ", coalesce((SELECT cn FROM names WHERE names.fp = keys.fp), x'')"
-#define SHOWN COLUMNS CERT("not_before") CERT("not_after") NAME
+/* Of who waits: the time of the last line about it. */
+#define TOUCHED                                                      \
+	", CASE state WHEN 1 THEN coalesce((SELECT time FROM audit " \
+	"WHERE id = keys.version), 0) ELSE 0 END"
+#define SHOWN COLUMNS CERT("not_before") CERT("not_after") NAME TOUCHED
 #define ADDRESSES_LEN (RK_STORE_ADDRESSES * RK_STORE_ADDRESS_LEN)
 
 static const uint8_t no_key[RK_KEY_PUBLIC_LEN];
@@ -92,8 +96,11 @@ read_numbers(sqlite3_stmt *stmt, struct rk_store_entry *e)
 	    !get_number(stmt, 13, &e->decided) ||
 	    !get_number(stmt, 14, &e->version) ||
 	    !get_number(stmt, 15, &e->cert_from) ||
-	    !get_number(stmt, 16, &e->cert_until))
+	    !get_number(stmt, 16, &e->cert_until) ||
+	    !get_number(stmt, 18, &e->touched))
 		return false;
+	if (e->touched < e->last_seen)
+		e->touched = e->last_seen;
 	e->tries = (uint64_t)tries;
 	return true;
 }

@@ -58,7 +58,7 @@ gather(struct rk_store *s, struct crowd_one all[RK_STORE_WAITING])
 		    store_is_overdue(k, now))
 			continue;
 		all[n++] = (struct crowd_one){ .source = k->source,
-			.seen = (uint64_t)k->last_seen * 1000,
+			.seen = (uint64_t)k->touched * 1000,
 			.bare = k->bare,
 			.again = k->again || k->tries > 0,
 			.stays = k->noted,

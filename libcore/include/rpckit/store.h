@@ -171,6 +171,9 @@ struct rk_store_entry {
 	int64_t cert_from;
 	int64_t cert_until;
 	char cn[128]; /* its common name; "": not noted, or it has none */
+	/* RK_STORE_WAIT: when it was seen, decided about or noted last, the
+	 * latest of these; RK_STORE_WAITING_DAYS count from here. */
+	int64_t touched;
 };
 
 enum rk_store_verb {
