@@ -178,12 +178,21 @@ count(struct held *h)
 }
 
 /* It is said when a connection that was lost is there again. */
-static void
-is_back(struct held *h)
+void
+held_answered(struct held *h)
 {
 	if (h->lost)
 		tell(h, "connected again", "");
 	h->lost = false;
+}
+
+/* Our end is done with the handshake before a server of keys has judged ours:
+ * what it answers is the sign. */
+static void
+is_back(struct held *h)
+{
+	if (h->lost && !patience_ask(&h->t))
+		held_answered(h);
 }
 
 static enum rk_err
@@ -235,13 +244,24 @@ held_connect(struct held *h, struct rk_error *err)
 	return r;
 }
 
+static void
+not_connected(struct held *h)
+{
+	dial_later(h);
+	if (!h->redials)
+		tell(h, "not connected: ", h->t.ended.text);
+}
+
 /* Between two calls: what has become of the connection? */
 static void
 look(struct held *h)
 {
 	bool up = held_is_up(h);
+	bool ended = h->was_up && !up && h->t.ended.code != RK_ECANCELED;
 
-	if (h->was_up && !up && h->t.ended.code != RK_ECANCELED) {
+	if (ended && h->lost) { /* it was there for our end alone */
+		not_connected(h);
+	} else if (ended) {
 		tell(h, "connection lost: ", h->t.ended.text);
 		h->lost = true;
 		h->pause_us = PAUSE_LEAST_US;
@@ -251,9 +271,7 @@ look(struct held *h)
 		is_back(h);
 	} else if (h->dials && h->t.ended.code != RK_OK) {
 		h->dials = false;
-		dial_later(h);
-		if (!h->redials)
-			tell(h, "not connected: ", h->t.ended.text);
+		not_connected(h);
 	}
 	h->dials = h->dials && !up;
 	h->was_up = up;

@@ -23,7 +23,7 @@ struct held {
 	/* held.c's */
 	bool dials;         /* a dial is under way */
 	bool was_up;        /* it was connected when we last looked */
-	bool lost;          /* since then it is not, and that has been said */
+	bool lost;          /* then it was not, and that has been said */
 	bool redials;       /* the connection was lost, and is wanted again */
 	uint64_t redial_at; /* us */
 	uint64_t pause_us;  /* between two of these */
@@ -62,6 +62,8 @@ void held_idle(struct held *h);
 int held_fd(const struct held *h);
 int held_wait_ms(const struct held *h);
 bool held_is_up(const struct held *h);
+/* The server has said something: it has let us in. */
+void held_answered(struct held *h);
 /* Something is to be written about t: as `hide`, if a shell holds it. */
 void held_hide(const struct target *t);
 /* Is t the server that a shell holds while its lines are typed? */

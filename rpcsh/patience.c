@@ -64,17 +64,19 @@ on_pong(struct rk_client *c, const struct rk_reply *reply, void *arg)
 	if (reply->code == RK_OK || reply->code == RK_EREMOTE ||
 	    reply->code == RK_ENOMETHOD)
 		t->answered = true;
+	if (t->answered && t->held != NULL)
+		held_answered(t->held);
 }
 
-static void
-ask(struct target *t)
+bool
+patience_ask(struct target *t)
 {
 	const struct rk_request req = { .method = "_.ping" };
 
+	if (!is_ours(t))
+		return false;
 	t->quiet_asked = true;
-	if (rk_client_submit(t->client, &req, on_pong, t, NULL) != RK_OK) {
-		/* Then it is not known, which is said. */
-	}
+	return rk_client_submit(t->client, &req, on_pong, t, NULL) == RK_OK;
 }
 
 /* ---- saying so ---- */
@@ -147,8 +149,9 @@ patience_look(struct target *t, bool waits)
 		t->quiet_since = 0;
 		return;
 	}
-	if (is_ours(t) && !t->quiet_asked)
-		ask(t);
+	if (!t->quiet_asked && !patience_ask(t)) {
+		/* Then it is not known, which is said. */
+	}
 	if (now >= t->quiet_since + TELL_US)
 		tell(t, waits);
 }

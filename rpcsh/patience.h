@@ -6,6 +6,9 @@
 
 /* What target.h keeps of it, for the connection that is, or is being made. */
 
+/* Ask it whether it is there, now.  False: it is no server that would say, or
+ * it cannot be asked. */
+bool patience_ask(struct target *t);
 /* It is being made. */
 void patience_dials(struct target *t);
 /* Something was asked on it. */
