@@ -121,7 +121,7 @@ try_once(struct tui *t)
 	int status = tui_dial(t, &client);
 
 	if (status == 0) {
-		status = tui_ask(t, client, "_.status", 0, false, &doc);
+		status = tui_ask(t, client, "_.status", 0, LACK_NOTHING, &doc);
 		rk_value_free(doc);
 	}
 	rk_client_free(client);

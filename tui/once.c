@@ -29,21 +29,22 @@ enum {
 static const struct {
 	const char *method;
 	const char *list; /* in the answer */
-	bool parts;       /* it may come in some */
-	bool lacking; /* it may be: nobody decides, or the daemon is older */
+	bool keys; /* in parts, if they are many; none where nobody decides */
 } asked[N_ANSWERS] = {
-	[STATUS] = { "_.status", "", false, false },
-	[METHODS] = { "_.methods", "", false, false },
-	[CONNS] = { "_.conns", "conns", false, false },
-	[TRUST] = { "_.trust", "keys", true, true },
-	[KNOWN] = { "_.known", "keys", true, true },
-	[CALLS] = { "_.calls", "calls", false, false },
+	[STATUS] = { "_.status", "", false },
+	[METHODS] = { "_.methods", "", false },
+	[CONNS] = { "_.conns", "conns", false },
+	[TRUST] = { "_.trust", "keys", true },
+	[KNOWN] = { "_.known", "keys", true },
+	[CALLS] = { "_.calls", "calls", false },
 };
 
 struct once {
 	struct tui *t;
 	struct model *model;
 	struct pages answers[N_ANSWERS];
+	bool untold[N_ANSWERS]; /* which is not that there is none */
+	int status;             /* of those */
 	int64_t now;
 };
 
@@ -179,15 +180,19 @@ show_keys(const struct once *o)
 		"known", "once", "until", "rejected", "revoked" };
 	/* Who has no e-mail address has a name; for tools that is none. */
 	const bool people = o->t->out.form == OUT_TEXT;
+	const bool untold = o->untold[TRUST] || o->untold[KNOWN];
 	const struct model *m = o->model;
 	struct table *t;
 	enum rk_err r;
 
-	if (!m->status.has_trust)
+	if (!m->status.has_trust && !untold)
 		return RK_OK;
-	head(o, "keys", m->n_keys,
-	    m->keys_left_out + o->answers[TRUST].parts.left +
-	        o->answers[KNOWN].parts.left);
+	if (untold)
+		out_text(&o->t->out, "\nkeys (not all of them are told)\n");
+	else
+		head(o, "keys", m->n_keys,
+		    m->keys_left_out + o->answers[TRUST].parts.left +
+		        o->answers[KNOWN].parts.left);
 	if (m->n_keys == 0)
 		return RK_OK;
 	if ((r = table_new(&o->t->out, fields, N(fields), &t)) != RK_OK)
@@ -299,7 +304,8 @@ put_value(struct buf *b, const char *name, const struct rk_value *v)
 	return r == RK_OK ? json_write(b, v, &how) : r;
 }
 
-/* A list of an answer, which is empty where there is no answer. */
+/* A list of an answer: empty where nobody decides, null where it was not told.
+ */
 static enum rk_err
 put_list(struct buf *b, const struct once *o, int which, const char *name)
 {
@@ -307,7 +313,7 @@ put_list(struct buf *b, const struct once *o, int which, const char *name)
 	struct rk_value list = p->list;
 	enum rk_err r;
 
-	list.kind = RK_ARRAY;
+	list.kind = o->untold[which] ? RK_NIL : RK_ARRAY;
 	r = put_value(b, name, &list);
 	if (r == RK_OK)
 		r = buf_printf(
@@ -350,6 +356,14 @@ show_json(const struct once *o)
 
 /* ---- asking ---- */
 
+static enum tui_lack
+may_lack(const struct once *o, int which)
+{
+	if (!asked[which].keys)
+		return LACK_NOTHING;
+	return o->model->status.has_trust ? LACK_METHOD : LACK_TRUST;
+}
+
 /* All parts of an answer. */
 static int
 ask_parts(struct once *o, struct rk_client *c, int which)
@@ -362,13 +376,16 @@ ask_parts(struct once *o, struct rk_client *c, int which)
 
 	while (more) {
 		status = tui_ask(o->t, c, asked[which].method, p->parts.rows,
-		    asked[which].lacking, &doc);
-		if (status != 0 || doc == NULL)
+		    may_lack(o, which), &doc);
+		if (status != 0 || doc == NULL) {
+			o->untold[which] =
+			    status != 0 || o->model->status.has_trust;
 			return status;
+		}
 		r = pages_add(p, doc, asked[which].list, &more);
 		if (r != RK_OK)
 			return pages_fail(&o->t->out, r);
-		more = more && asked[which].parts;
+		more = more && asked[which].keys;
 	}
 	return 0;
 }
@@ -390,7 +407,7 @@ take_whole(struct once *o, int which)
 	enum rk_err r;
 	size_t n;
 
-	if (!asked[which].parts || whole.kind != RK_MAP ||
+	if (!asked[which].keys || whole.kind != RK_MAP ||
 	    (p->n == 1 && p->parts.left == 0))
 		return model_answer(
 		    o->model, asked[which].method, &whole, o->now);
@@ -418,8 +435,10 @@ ask_all(struct once *o, struct rk_client *c)
 		int status = ask_parts(o, c, i);
 		enum rk_err r;
 
-		if (status != 0)
+		/* What else there is is shown all the same. */
+		if (status != 0 && !(asked[i].keys && o->t->refused))
 			return status;
+		o->status = o->status != 0 ? o->status : status;
 		if (o->answers[i].n == 0)
 			continue;
 		r = take_whole(o, i);
@@ -461,6 +480,8 @@ tui_once(struct tui *t)
 		look_at_agent(&o);
 	if (status == 0)
 		status = t->out.form == OUT_JSON ? show_json(&o) : show(&o);
+	if (status == 0)
+		status = o.status;
 	rk_client_free(client);
 	for (int i = 0; i < N_ANSWERS; i++)
 		pages_fini(&o.answers[i]);

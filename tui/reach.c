@@ -21,19 +21,21 @@ tui_dial(struct tui *t, struct rk_client **out)
 
 /* ---- asking ---- */
 
-/* As rpcd ctl says it. */
+/* As rpcd ctl says it.  That nobody decides is a state of the daemon's. */
 static int
-refused(const struct tui *t, const struct rk_reply *reply)
+refused(const struct tui *t, const struct rk_reply *reply, enum tui_lack may)
 {
 	char said[400];
 	enum rk_err code = admin_refusal(reply, said, sizeof(said));
 
+	if (code == RK_ESTATE && may == LACK_TRUST)
+		return 0;
 	return out_fail(&t->out, code, said, admin_refusal_advice(said));
 }
 
 int
 tui_ask(struct tui *t, struct rk_client *c, const char *method, uint64_t from,
-    bool lacking, struct rk_value_doc **out)
+    enum tui_lack may, struct rk_value_doc **out)
 {
 	struct rk_request req = { .method = method, .timeout = TUI_ANSWER_MS };
 	uint8_t wish[FEED_WISH];
@@ -43,6 +45,7 @@ tui_ask(struct tui *t, struct rk_client *c, const char *method, uint64_t from,
 	int status = 0;
 
 	*out = NULL;
+	t->refused = false;
 	if (from != 0) {
 		req.payload = wish;
 		req.payload_len = feed_wish_from(from, wish);
@@ -55,8 +58,9 @@ tui_ask(struct tui *t, struct rk_client *c, const char *method, uint64_t from,
 			status = out_fail(&t->out, RK_EPROTO,
 			    "the daemon's answer is malformed", NULL);
 	} else if (r == RK_EREMOTE) {
-		status = lacking ? 0 : refused(t, &reply);
-	} else if (r != RK_ENOMETHOD || !lacking) {
+		status = refused(t, &reply, may);
+		t->refused = true;
+	} else if (r != RK_ENOMETHOD || may == LACK_NOTHING) {
 		status = admin_fail(&t->at, &err, &t->out);
 	}
 	rk_reply_free(&reply);

@@ -16,19 +16,26 @@ struct tui {
 	const struct args *a;
 	struct out out;
 	struct admin_at at;
+	bool refused; /* what was asked last */
 };
 
 /* Find the socket; the exit status, and its trouble told. */
 int tui_find(struct tui *t);
 /* Connect, blocking.  The exit status, and its trouble told. */
 int tui_dial(struct tui *t, struct rk_client **out);
+/* What may be missing. */
+enum tui_lack {
+	LACK_NOTHING,
+	LACK_METHOD, /* the daemon may be older */
+	LACK_TRUST   /* and there may be nobody who decides about keys */
+};
 /*
  * Ask, blocking; from: the row of a long list that the answer begins with.  The
- * exit status, and its trouble told.  NULL in *out and 0: a daemon that does
- * not say this, if `lacking` allows it.
+ * exit status, and its trouble told.  NULL in *out and 0: this is missing, and
+ * may be.
  */
 int tui_ask(struct tui *t, struct rk_client *c, const char *method,
-    uint64_t from, bool lacking, struct rk_value_doc **out);
+    uint64_t from, enum tui_lack may, struct rk_value_doc **out);
 
 /* once.c: one snapshot. */
 int tui_once(struct tui *t);

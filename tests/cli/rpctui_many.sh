@@ -125,6 +125,19 @@ left_out() {
 	ends 0 'quit'
 }
 
+# More lines than a store takes keys: what cannot be told is no empty list.
+too_many() {
+	(umask 077 && list 0 20001 >new) && mv new known
+	want 1 'rpcd ctl and too many keys' ctl trust ls --state known
+	has err 'is full: it holds 20000 keys' 'is refused'
+	want 1 'a snapshot' "$rpctui" --socket "$tmp/admin" --once
+	has err 'is full: it holds 20000 keys' 'says why'
+	has out ', 20001 known,' 'that they are known'
+	has out '^keys (not all of them are told)$' 'and not told'
+	want 1 'in JSON' "$rpctui" --socket "$tmp/admin" --once --json
+	has out '"known":null,' 'it is no list'
+}
+
 certificates
 printf 'listen = tls:127.0.0.1:0\nadmin = %s\ntrust = ask\n' \
 	"$tmp/admin" >tui.conf
@@ -136,6 +149,7 @@ told 9900
 snapshots
 screens
 left_out
+too_many
 term kill-server
 stop
 result $? 'the daemon ends'

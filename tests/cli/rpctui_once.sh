@@ -464,6 +464,22 @@ assert not [c for c in open("out", "rb").read() if c < 32 and c != 10]'
 	odd_ends
 }
 
+# A list that is refused is not an empty one.
+untold() {
+	: >odd/_.known.no
+	odd
+	want 6 'a list that is refused' "$rpctui" --socket odd.sock --once
+	has err 'not allowed for this caller$' 'is said'
+	has out '^keys (not all of them are told)$' 'and not that there is none'
+	has out '^changed ' 'what was told is shown'
+	has out '^calls (1)$' 'and what else there is'
+	want 6 'in JSON' "$rpctui" --socket odd.sock --once --json
+	has out '"known":null,' 'it is no list'
+	has out '"keys":\[{' 'as the other is'
+	odd_ends
+	rm odd/_.known.no
+}
+
 # Answers that are none, or of no use.
 malformed() {
 	printf '\301' >odd/_.conns
@@ -540,6 +556,7 @@ stop
 result $? 'the daemon ends'
 unreachable
 hostile
+untold
 malformed
 foreign
 plan
