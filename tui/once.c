@@ -165,6 +165,19 @@ show_conns(const struct once *o)
 	return r;
 }
 
+/* Of both lists, and of what the model keeps; whatever was said. */
+static uint64_t
+keys_left_out(const struct once *o)
+{
+	const uint64_t left[] = { o->answers[TRUST].parts.left,
+		o->answers[KNOWN].parts.left };
+	uint64_t sum = o->model->keys_left_out;
+
+	for (size_t i = 0; i < N(left); i++)
+		sum = left[i] > UINT64_MAX - sum ? UINT64_MAX : sum + left[i];
+	return sum;
+}
+
 static enum rk_err
 show_keys(const struct once *o)
 {
@@ -190,9 +203,7 @@ show_keys(const struct once *o)
 	if (untold)
 		out_text(&o->t->out, "\nkeys (not all of them are told)\n");
 	else
-		head(o, "keys", m->n_keys,
-		    m->keys_left_out + o->answers[TRUST].parts.left +
-		        o->answers[KNOWN].parts.left);
+		head(o, "keys", m->n_keys, keys_left_out(o));
 	if (m->n_keys == 0)
 		return RK_OK;
 	if ((r = table_new(&o->t->out, fields, N(fields), &t)) != RK_OK)

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #define ANEW_MAX 8
+#define ANSWERS_MAX 256 /* of one list, each as long as it can be */
+#define ROWS_MAX 1000000
 
 static bool
 may_anew(struct parts *p)
@@ -18,6 +20,14 @@ may_anew(struct parts *p)
 		return false;
 	*p = (struct parts){ .anew = anew };
 	return true;
+}
+
+/* Much more than a list can have whose file, store and revocation list are
+ * bounded: then what is left is left out. */
+static bool
+may_go_on(struct parts *p)
+{
+	return ++p->answers < ANSWERS_MAX && p->rows < ROWS_MAX;
 }
 
 /* Is this answer, of n rows, of the same list as those before? */
@@ -47,7 +57,7 @@ parts_take(struct parts *p, const struct rk_value *answer, uint64_t n)
 	p->rows += n;
 	p->left = left_out;
 	if (n > 0 && left_out > 0)
-		return PARTS_MORE;
+		return may_go_on(p) ? PARTS_MORE : PARTS_LAST;
 	return !first && p->moved && may_anew(p) ? PARTS_ANEW : PARTS_LAST;
 }
 

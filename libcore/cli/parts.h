@@ -13,11 +13,13 @@
  * before: {from: N}, and the answer has it as well.  Between two parts the list
  * may change, and rows move from one to the next: that is seen by the sum of
  * whose rows there are, and by how many, or told by who asks, and then it is
- * asked for anew; not for ever, as some list may never stand still.
+ * asked for anew; not for ever, as some list may never stand still, and none
+ * has more than so many parts, whoever tells them.
  */
 struct parts {
-	uint64_t rows; /* of the parts so far: what to ask with next */
-	uint64_t left; /* behind them */
+	uint64_t rows;    /* of the parts so far: what to ask with next */
+	uint64_t left;    /* behind them */
+	unsigned answers; /* of this time */
 	unsigned anew;
 	bool moved; /* it has changed since the first part, who asks knows; with
 	             * the last part: it did each time */
@@ -25,7 +27,7 @@ struct parts {
 };
 
 enum parts_next {
-	PARTS_LAST, /* it is whole with this answer */
+	PARTS_LAST, /* it is whole with this answer, or has no end */
 	PARTS_MORE, /* the answer is the next part of it */
 	PARTS_ANEW, /* all that came is worth nothing */
 	PARTS_NONE  /* the daemon knows of no parts: the first was all */
