@@ -8,9 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LINES 300      /* that are asked for */
-#define LINES_MAX 1000 /* the same where a key's are looked for among them */
-#define FP_SHOWN 23    /* "SHA256:" and sixteen characters */
+#define LINES 300   /* that are asked for */
+#define FP_SHOWN 23 /* "SHA256:" and sixteen characters */
 
 static const struct pane_ops ops = { .hints = "j/k move  g G ends  Esc back" };
 
@@ -48,6 +47,7 @@ add_line(struct text *t, const struct rk_value *line, const char *today)
 	    note[0] != '\0' ? "  " : "", note);
 }
 
+/* The answer may be of a pane that was left. */
 static bool
 is_of(const struct rk_value *line, const char *fp)
 {
@@ -66,28 +66,27 @@ add_end(struct text *t, const char *fp)
 		    t, ROLE_DIM, "older ones: rpcd ctl trust audit --max N");
 	else
 		text_add(t, ROLE_DIM,
-		    "looked for among the newest %d of all keys", LINES_MAX);
+		    "older ones: rpcd ctl trust audit %.*s --max 0", FP_SHOWN,
+		    fp);
 }
 
 static void
 answered(struct ui *ui, enum rk_err code, const struct rk_value *answer)
 {
 	const struct rk_value *lines = rk_value_get(answer, "lines");
-	const char *fp;
-	uint64_t most;
 	char today[WORDS_LEN + 8];
+	const char *fp;
 	struct text *t;
 
-	(void)code;
-	/* It may be closed by now. */
+	/* It may have been left. */
 	if (ui->pane == NULL || ui->pane->ops != &ops)
 		return;
-	t = &ui->pane->text;
 	fp = ui->pane->id;
-	most = fp[0] == '\0' ? LINES : LINES_MAX;
+	t = &ui->pane->text;
 	text_fini(t);
-	if (answer == NULL) {
-		text_add(t, ROLE_WAIT, "the daemon does not say");
+	if (answer == NULL && code != RK_ENOENT) {
+		text_add(t, ROLE_WAIT, "the daemon does not say: %s",
+		    rk_err_text(code));
 		return;
 	}
 	words_now(today);
@@ -97,27 +96,32 @@ answered(struct ui *ui, enum rk_err code, const struct rk_value *answer)
 	}
 	if (t->n == 0)
 		text_add(t, ROLE_DIM, "nothing was decided yet");
-	if (ctl_len(lines) >= most || ctl_number(answer, "left_out") > 0)
+	if (ctl_len(lines) >= LINES || ctl_number(answer, "left_out") > 0)
 		add_end(t, fp);
 }
 
+/* fp: of which key only, or "". */
 static void
-ask(struct ui *ui, const char *title, const char *fp, uint64_t most)
+ask(struct ui *ui, const char *title, const char *fp)
 {
-	const struct order_arg args[] = { { "max", NULL, most } };
+	const struct order_arg args[] = { { "max", NULL, LINES },
+		{ "key", fp, 0 } };
 	struct pane *p = pane_open(ui, &ops, title);
 
 	if (p == NULL)
 		return;
 	(void)str_copy(p->id, sizeof(p->id), fp);
 	text_add(&p->text, ROLE_DIM, "asking");
-	(void)order_ask(ui, "_.audit", args, 1, answered);
+	if (fp[0] == '\0')
+		(void)order_ask(ui, "_.audit", args, 1, answered);
+	else if (!order_look(ui, "_.audit", args, 2, answered))
+		answered(ui, RK_ESTATE, NULL);
 }
 
 void
 audit_open(struct ui *ui)
 {
-	ask(ui, "audit: what was decided, the newest first", "", LINES);
+	ask(ui, "audit: what was decided, the newest first", "");
 }
 
 void
@@ -128,5 +132,5 @@ audit_of(struct ui *ui, const struct model_key *k)
 	(void)snprintf(title, sizeof(title),
 	    "audit of %.200s: what was decided, the newest first",
 	    k->name[0] != '\0' ? k->name : "a key");
-	ask(ui, title, k->fp, LINES_MAX);
+	ask(ui, title, k->fp);
 }

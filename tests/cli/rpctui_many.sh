@@ -84,6 +84,14 @@ screens() {
 	shows '^> ok user9899@' 'the last of them is found'
 	keys G
 	hides 'more (PgDn)' 'at the end there are no more'
+	# The first that was taken from the file is behind all the others.
+	oldest=$(ctl trust audit --max 0 --plain | grep -o 'user[0-9]*@' |
+		tail -n 1)
+	keys / "$oldest" Enter
+	shows "^> ok $oldest" 'one whose line of audit is older than most'
+	keys H
+	shows "Z  *file  *file  *$oldest" 'H has it'
+	keys Escape
 	keys g '&'
 	keys -l 'user98'
 	keys Enter
