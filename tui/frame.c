@@ -565,20 +565,12 @@ draw_small(struct ui *ui)
 	term_put(ui->term, 0, 0, ROLE_TEXT, fit);
 }
 
-void
-ui_draw(struct ui *ui)
+static void
+draw_frame(struct ui *ui)
 {
-	int rows = term_rows(ui->term), cols = term_cols(ui->term);
-	struct box body;
+	const int rows = term_rows(ui->term), cols = term_cols(ui->term);
+	const struct box body = ui_body(ui);
 
-	(void)dialog_over(ui);
-	term_erase(ui->term);
-	if (ui_tiny(ui)) {
-		draw_small(ui);
-		term_show(ui->term);
-		return;
-	}
-	body = ui_body(ui);
 	draw_title(ui);
 	if (!ui_narrow(ui)) {
 		ui_draw_tabs(ui);
@@ -593,5 +585,16 @@ ui_draw(struct ui *ui)
 		dialog_draw(ui, ui->dialog, &body);
 	draw_message(ui, rows - 2);
 	draw_hints(ui, rows - 1);
+}
+
+void
+ui_draw(struct ui *ui)
+{
+	(void)dialog_over(ui);
+	term_erase(ui->term);
+	if (ui_tiny(ui))
+		draw_small(ui);
+	else if (!pane_whole(ui))
+		draw_frame(ui);
 	term_show(ui->term);
 }

@@ -78,10 +78,27 @@ pane_key(struct ui *ui, uint32_t key)
 	}
 }
 
+struct box
+pane_inside(const struct box *b)
+{
+	return (
+	    struct box){ b->row + 1, b->col + 1, b->height - 1, b->width - 2 };
+}
+
+bool
+pane_whole(struct ui *ui)
+{
+	struct pane *p = ui->pane;
+
+	/* What is asked or said must be seen. */
+	return p != NULL && p->ops->whole != NULL && ui->dialog == NULL &&
+	       !ui->prompt.on && ui->message[0] == '\0' && p->ops->whole(ui, p);
+}
+
 void
 pane_draw(struct ui *ui, struct pane *p, const struct box *b)
 {
-	struct box in = { b->row + 1, b->col + 1, b->height - 1, b->width - 2 };
+	struct box in = pane_inside(b);
 	size_t height = (size_t)in.height;
 
 	if (p->ops->fill != NULL) {
@@ -97,6 +114,8 @@ pane_draw(struct ui *ui, struct pane *p, const struct box *b)
 	if (p->pick != SIZE_MAX && p->pick >= p->top + height)
 		p->top = p->pick - height + 1;
 	(void)ui_draw_text(ui, &in, &p->text, p->top, p->pick);
+	if (p->ops->draw != NULL)
+		p->ops->draw(ui, p, &in);
 }
 
 const char *

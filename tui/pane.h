@@ -10,6 +10,10 @@ struct pane_ops {
 	/* Before the usual keys; true: it was for us. */
 	bool (*key)(struct ui *ui, struct pane *p, uint32_t key);
 	void (*closed)(struct ui *ui, struct pane *p);
+	/* What is no text, over the box that has been drawn; or NULL. */
+	void (*draw)(struct ui *ui, struct pane *p, const struct box *in);
+	/* The whole screen instead; false: it is not wanted.  Or NULL. */
+	bool (*whole)(struct ui *ui, struct pane *p);
 	const char *hints;
 };
 
@@ -30,6 +34,10 @@ struct pane *pane_open(
 void pane_close(struct ui *ui);
 void pane_key(struct ui *ui, uint32_t key);
 void pane_draw(struct ui *ui, struct pane *p, const struct box *b);
+/* Has one drawn the whole screen? */
+bool pane_whole(struct ui *ui);
+/* Where its text is. */
+struct box pane_inside(const struct box *b);
 const char *pane_hints(const struct pane *p);
 
 /* ---- what opens one ---- */

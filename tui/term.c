@@ -1,5 +1,7 @@
-/* The terminal by ncursesw: colors by role, keys through the loop, signals. */
+/* The terminal by ncursesw: its cells, keys through the loop, signals. */
 #include "term.h"
+
+#include "term_look.h"
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -33,57 +35,13 @@ struct term {
 	SCREEN *screen;
 	struct rk_watch *watch;
 	struct termios before;
-	attr_t attrs[ROLE_COUNT];
-	short pairs[ROLE_COUNT];
+	struct term_pen pens[ROLE_ALL];
 	int click_row, click_col;
 	int cursor_row, cursor_col;
 	bool pasting;
 	bool ended;
 	bool away; /* it ends, and the terminal is another's */
 };
-
-/* ---- roles ---- */
-
-/* A bright color where there are but eight is a bold one. */
-static attr_t
-attr_of(const struct term_look *look, bool color)
-{
-	static const struct {
-		unsigned look;
-		attr_t attr;
-	} all[] = {
-		{ LOOK_BOLD, A_BOLD },
-		{ LOOK_DIM, A_DIM },
-		{ LOOK_REVERSE, A_REVERSE },
-		{ LOOK_UNDERLINE, A_UNDERLINE },
-	};
-	attr_t attr = A_NORMAL;
-
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		if ((look->attr & all[i].look) != 0)
-			attr |= all[i].attr;
-	}
-	return color && look->color >= COLORS ? attr | A_BOLD : attr;
-}
-
-static void
-set_roles(struct term *t)
-{
-	bool color = t->conf.color && has_colors();
-
-	if (color && (start_color() == ERR || use_default_colors() == ERR))
-		color = false;
-	for (short i = 0; i < ROLE_COUNT; i++) {
-		const struct term_look *look = &t->conf.looks[i];
-		int n = look->color >= COLORS ? look->color % 8 : look->color;
-
-		t->attrs[i] = attr_of(look, color);
-		t->pairs[i] = 0;
-		if (color && look->color >= 0 &&
-		    init_pair((short)(i + 1), (short)n, -1) != ERR)
-			t->pairs[i] = (short)(i + 1);
-	}
-}
 
 /* ---- signals ---- */
 
@@ -443,7 +401,7 @@ term_new(const struct term_conf *conf, struct term **out, struct rk_error *err)
 		    "TERM names no terminal that a screen can be drawn on");
 	}
 	set_modes();
-	set_roles(t);
+	term_pens(&t->conf, t->pens);
 	*out = t;
 	return RK_OK;
 }
@@ -500,6 +458,7 @@ void
 term_put(
     struct term *t, int row, int col, enum term_role role, const char *text)
 {
+	const struct term_pen *pen = &t->pens[role];
 	wchar_t wide[LINE_CELLS];
 	size_t n = mbstowcs(wide, text, LINE_CELLS - 1);
 
@@ -507,7 +466,7 @@ term_put(
 	    col >= term_cols(t))
 		return;
 	wide[n] = L'\0';
-	(void)attr_set(t->attrs[role], t->pairs[role], NULL);
+	(void)attr_set((attr_t)pen->attr, pen->pair, NULL);
 	(void)mvaddnwstr(row, col, wide, (int)n);
 	(void)attr_set(A_NORMAL, 0, NULL);
 }

@@ -15,7 +15,12 @@ enum term_role {
 	ROLE_WAIT,
 	ROLE_BAD,
 	ROLE_INFO,
-	ROLE_COUNT
+	ROLE_COUNT, /* that a theme has */
+	/* Of a QR code, whatever colors the terminal and the theme have: white
+	 * on black, and on white what is light all over. */
+	ROLE_CODE = ROLE_COUNT,
+	ROLE_CODE_LIGHT,
+	ROLE_ALL
 };
 
 /* How a role looks: LOOK_..., and one of 16 colors of the terminal's. */

@@ -48,6 +48,8 @@ def rows(text, ascii_only):
                 look = change(look, piece[2:-1])
             else:
                 cells += [halves(look, sign) for sign in piece]
+        while cells and cells[0] == '??':
+            cells.pop(0)
         if ascii_only:
             pairs = [a[0] if a[0] == b[0] else '?'
                      for a, b in zip(cells[::2], cells[1::2])]
