@@ -147,7 +147,9 @@ act_on_conn(struct ui *ui, enum action action)
 		ui_say(ui, ROLE_DIM, "no connection is selected");
 	else if (c->state == MODEL_CLOSED)
 		ui_say(ui, ROLE_DIM, "it is closed already");
-	else if (c->id == 0)
+	else if (c->id == 0 ||
+	         (action != ACT_KICK &&
+	             (c->state == MODEL_NEW || c->state == MODEL_WAITING)))
 		ui_say(ui, ROLE_WAIT, "it is not let in yet; Enter decides");
 	else if (action == ACT_KICK)
 		dlg_kick(ui, c);

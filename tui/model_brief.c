@@ -75,6 +75,9 @@ take_brief(struct model *m, const struct rk_value *row, int64_t now)
 	}
 	if (c->told)
 		return;
+	/* Its row had less before it was let in. */
+	if (c->state == MODEL_NEW || c->state == MODEL_WAITING)
+		m->conns_thin = true;
 	take_figures(m, c, v, now);
 	c->round = m->conns_round;
 }

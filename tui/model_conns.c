@@ -347,9 +347,13 @@ conns_opened(struct model *m, const struct rk_value *event, int64_t now)
 	struct model_conn *c;
 	enum rk_err r = conn_of(m, event, now, &c);
 
-	if (r == RK_OK && c != NULL)
-		take_text(
-		    event, "transport", c->transport, sizeof(c->transport));
+	if (r != RK_OK || c == NULL)
+		return r;
+	take_text(event, "transport", c->transport, sizeof(c->transport));
+	if (c->state == MODEL_NEW || c->state == MODEL_WAITING) {
+		c->state = MODEL_IDLE;
+		m->conns_thin = true; /* what its key is now */
+	}
 	return r;
 }
 

@@ -110,7 +110,7 @@ view_is_cut(const struct model_key *k)
 	return k->other[0] == '\0' && len > 0 && k->email[len - 1] == '~';
 }
 
-/* Numbers are a process's own.  It has none until it is trusted. */
+/* Numbers are a process's own.  It has none until its key is proven. */
 static void
 conn_id(const struct model *m, const struct model_conn *c, char id[VIEW_ID_LEN])
 {

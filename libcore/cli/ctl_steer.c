@@ -95,6 +95,10 @@ read_target(const struct ctl *c, struct target *t)
 		return out_fail(&c->out, RK_EINVAL,
 		    "neither an id, a fingerprint nor an address",
 		    "rpcd ctl conns");
+	if (strcmp(t->text, "0") == 0)
+		return out_fail(&c->out, RK_EINVAL,
+		    "0 is no id: it is shown of all whose handshake goes on",
+		    "rpcd ctl kick ADDRESS, with its port");
 	if (str_parse_u64(t->text, 1, UINT64_MAX, &t->conn) == RK_OK)
 		t->by = WHOM_CONN;
 	else if (strncmp(t->text, "SHA256:", 7) == 0 || may_begin_key(t->text))

@@ -49,7 +49,9 @@ RK_MUST enum rk_err push_hub_enter(struct push_hub *h, size_t cost);
 void push_hub_leave(struct push_hub *h, size_t cost);
 
 /* push_conn.c: the worker's thread */
-/* It is open now: gets its id.  RK_ENOMEM. */
+/* It waits for a decision: gets its id, under which nothing is sent to it. */
+void push_conn_wait(struct server_conn *c);
+/* It is open now: the same, unless it has waited.  RK_ENOMEM. */
 RK_MUST enum rk_err push_conn_open(struct server_conn *c);
 /* Some of its bytes have gone; all of it has ended. */
 void push_conn_gone(struct server_conn *c);

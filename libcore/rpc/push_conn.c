@@ -180,7 +180,7 @@ is_for(const struct push_job *j, const struct rk_peer *p)
 static bool
 is_certain(const struct server_conn *c)
 {
-	return c->id != 0 && c->session != NULL &&
+	return c->was_open && c->session != NULL &&
 	       !session_is_early(c->session);
 }
 
@@ -245,17 +245,25 @@ push_leg_take(struct mail *m)
 
 /* ---- a connection's life ---- */
 
+void
+push_conn_wait(struct server_conn *c)
+{
+	struct worker *w = c->worker;
+
+	if (c->id == 0)
+		c->id = (uint64_t)w->index << ID_WORKER_SHIFT | ++w->next_conn;
+}
+
 enum rk_err
 push_conn_open(struct server_conn *c)
 {
-	struct worker *w = c->worker;
-	uint64_t id = (uint64_t)w->index << ID_WORKER_SHIFT | ++w->next_conn;
 	enum rk_err r;
 
-	if ((r = idmap_add(&w->present, id, c)) != RK_OK)
+	push_conn_wait(c);
+	if ((r = idmap_add(&c->worker->present, c->id, c)) != RK_OK)
 		return r;
-	c->id = id;
-	c->admission->id = id;
+	c->was_open = true;
+	c->admission->id = c->id;
 	return RK_OK;
 }
 

@@ -271,6 +271,7 @@ on_waits(struct session *s, void *arg)
 	struct server_conn *c = arg;
 
 	(void)s;
+	push_conn_wait(c);
 	tell(c->worker, &c->admission->waits);
 	server_ask_wait(c->worker);
 }

@@ -262,9 +262,10 @@ struct server_conn {
 	struct session *session;     /* NULL once closed */
 	struct admission *admission; /* the same */
 	struct loop_hook gone;       /* when the session's memory is, too */
-	uint64_t id;                 /* 0: not open yet */
+	uint64_t id;                 /* 0: it was not open, nor waited */
 	struct push_waits pushes;    /* not decided */
 	struct subs_of subs;
+	bool was_open;
 	bool full;                /* max_calls reached: paused */
 	bool spoke;               /* a message of its has come */
 	struct call_list running; /* deferred calls */

@@ -56,7 +56,7 @@ is_brief(const struct survey_leg *leg, const struct server_conn *c)
 	const struct survey_target *t = &leg->survey->target;
 	uint64_t now = rk_loop_now(leg->worker->loop);
 
-	return t->brief && c->id != 0 && now > c->begun &&
+	return t->brief && c->was_open && now > c->begun &&
 	       now - c->begun > t->older_ms;
 }
 

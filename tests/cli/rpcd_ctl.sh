@@ -155,6 +155,8 @@ kicks() {
 	result $? 'conns -w begins with who is there'
 	want 8 'nobody to kick' ctl kick 99999999
 	has err 'no such connection$' 'is said'
+	want 2 'the id of who has none yet' ctl kick 0
+	has err '^try: rpcd ctl kick ADDRESS' 'who can be told by his address'
 	want 2 'a short fingerprint' ctl kick SHA256:abc
 	want 8 'another key' ctl kick SHA256:zzzzzzzz
 	want 0 'kick an id' ctl kick "$id"

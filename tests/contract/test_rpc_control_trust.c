@@ -169,6 +169,51 @@ shows_who_waits_first(void **state)
 	guest_end();
 }
 
+/* Of the connection whose row comes first. */
+static uint64_t
+first_id(struct rk_client *v)
+{
+	const char *at = strstr(ctl_get(v, "_.conns"), "\"id\":");
+
+	assert_non_null(at);
+	return strtoull(at + 5, NULL, 10);
+}
+
+/* Who waits has a number, which he keeps when he is let in, and by which he
+ * alone can be sent away. */
+static void
+kicks_who_waits(void **state)
+{
+	uint8_t arg[15] = { 0x81, 0xa4, 'c', 'o', 'n', 'n', 0xcf };
+	struct rk_client *v;
+	struct guest g[2];
+	uint64_t id;
+	enum rk_err code;
+
+	guest_begin(*state, RK_TRUST_ASK);
+	v = ctl_visit(guests.ctl.path, NULL);
+	guest_arrive(&g[0], NULL, v);
+	id = first_id(v);
+	assert_int_not_equal(id, 0);
+	(void)guest_decide(v, "approve", guests.fp, 0, false, &code);
+	assert_int_equal(code, RK_OK);
+	guest_await(&g[0], &g[0].answer.n);
+	assert_int_equal(first_id(v), id);
+	guest_arrive(&g[1], rpcworld.other, v);
+	assert_int_not_equal(first_id(v), id);
+	id = first_id(v);
+	for (size_t i = 0; i < 8; i++)
+		arg[7 + i] = (uint8_t)(id >> (56 - 8 * i));
+	(void)ctl_ask(v, "_.kick", arg, sizeof(arg), &code);
+	assert_int_equal(code, RK_OK);
+	guest_await(&g[1], &g[1].closed);
+	assert_int_equal(g[0].closed, 0);
+	rk_client_free(g[0].client);
+	rk_client_free(g[1].client);
+	rk_client_free(v);
+	guest_end();
+}
+
 /* Revoking ends what is open; and neither mode nor lock undo that. */
 static void
 revokes(void **state)
@@ -539,6 +584,7 @@ main(void)
 		    RPC_ONLY(RPC_TLS) },
 		{ "connection that waits first", shows_who_waits_first,
 		    RPC_ONLY(RPC_TLS) },
+		{ "kicks who waits", kicks_who_waits, RPC_SECURE },
 		{ "revokes", revokes, RPC_ONLY(RPC_TLS) },
 		{ "refuses", refuses, RPC_ONLY(RPC_TLS) },
 		{ "exports one list", exports_one, RPC_ONLY(RPC_TLS) },

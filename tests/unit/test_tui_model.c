@@ -109,6 +109,36 @@ test_rates(void **state)
 	assert_int_equal(s->rx, 0);
 }
 
+/* Who waited is let in: he is the one who waited, and what his row lacked until
+ * then is asked about. */
+static void
+test_let_in(void **state)
+{
+	struct model *m = *state;
+
+	assert_int_equal(tui_tell(m, "_.conns", 1000,
+	                     "{\"conns\":[{\"id\":3,\"state\":\"new\"}]}"),
+	    RK_OK);
+	assert_int_equal(model_conn(m, 3)->state, MODEL_NEW);
+	assert_int_equal(
+	    tui_event(m, 1500, "{\"event\":\"opened\",\"id\":3}"), RK_OK);
+	assert_int_equal(m->n_conns, 1);
+	assert_int_equal(model_conn(m, 3)->state, MODEL_IDLE);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(
+		    tui_tell(m, "_.conns", 2000,
+		        "{\"conns\":[[3,\"idle\",0,9,0,2100,50]]}"),
+		    RK_OK);
+		assert_int_equal(model_conn(m, 3)->state, MODEL_IDLE);
+		assert_true(m->conns_thin);
+		m->conns_thin = false;
+		assert_int_equal(
+		    tui_tell(m, "_.conns", 2500,
+		        "{\"conns\":[{\"id\":3,\"state\":\"new\"}]}"),
+		    RK_OK);
+	}
+}
+
 /* What is told of one connection, and of a key that the CA's list took. */
 static void
 test_details(void **state)
@@ -489,6 +519,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		CASE(test_status),
 		CASE(test_rates),
+		CASE(test_let_in),
 		CASE(test_details),
 		CASE(test_hosts),
 		CASE(test_restart),
