@@ -112,6 +112,9 @@ void conn_accept(struct conn *c);
  */
 #define CONN_WAIT_BYTES 16384
 void conn_wait(struct conn *c, uint64_t ms);
+/* To a peer that waits, before conn_abort(): what does not leave then is lost.
+ */
+void conn_tell_waiting(struct conn *c, const uint8_t *src, size_t len);
 /* Close now: unsent bytes are dropped (the goodbye is tried), `closed` is
  * called in this turn with this reason, after the caller has returned. */
 void conn_abort(struct conn *c, const struct rk_error *why);

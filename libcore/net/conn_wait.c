@@ -12,6 +12,15 @@ conn_wait(struct conn *c, uint64_t ms)
 	conn_later(c, CONN_WORK_READ); /* what a layer holds already */
 }
 
+void
+conn_tell_waiting(struct conn *c, const uint8_t *src, size_t len)
+{
+	size_t n;
+
+	if (c->state == CONN_VERIFY && c->waits)
+		(void)c->top->ops->send(c->top, src, len, &n);
+}
+
 bool
 conn_may_wait_on(const struct conn *c)
 {

@@ -72,6 +72,13 @@ session_is_proving(const struct session *s)
 	       session_is_keyed(s) || s->peer->psk[0] != '\0';
 }
 
+bool
+session_is_telling(const struct session *s)
+{
+	return session_is_keyed(s) ||
+	       scheme_of(s->peer->transport) == ADDR_QUIC;
+}
+
 void
 session_describe_handshake(struct session *s)
 {
@@ -135,10 +142,24 @@ may_deliver(struct session *s)
 	return s->paused == 0 && !s->full && conn_state(s->conn) == CONN_OPEN;
 }
 
+static void
+refused(struct session *s)
+{
+	struct rk_error err;
+
+	(void)err_set(&err, RK_EDENIED, "%s: the peer does not trust this key",
+	    s->peer->remote);
+	conn_abort(s->conn, &err);
+}
+
 /* False: the owner cannot take it now. */
 static bool
 give(struct session *s, const struct msg *m)
 {
+	if (m->hdr.type == RK_TYPE_REFUSED && !s->trust->server) {
+		refused(s);
+		return true;
+	}
 	if (m->hdr.kin != 0 && s->says_kin)
 		s->is_kin = true;
 	return alive_message(&s->alive, m) || s->events->message(s, m, s->arg);

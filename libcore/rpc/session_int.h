@@ -40,6 +40,8 @@ struct session {
 
 /* Is it over a session, whose peers prove keys and have no certificates? */
 bool session_is_keyed(const struct session *s);
+/* Does its layer tell the peer why it ends? */
+bool session_is_telling(const struct session *s);
 /* Do peers prove who they are on this connection, by what carries it? */
 bool session_is_proving(const struct session *s);
 /* What the handshake has agreed on. */

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "net/loop.h"
+#include "rpc/frame.h"
 
 #define UNSURE_MS 5000 /* then who cannot be judged goes */
 
@@ -131,6 +132,23 @@ session_waits(const struct session *s)
 	return s->seat.room != NULL || session_waits_for_list(s);
 }
 
+/* TLS and what else is a stream of bytes end alike for all reasons; a session
+ * and QUIC tell by themselves.  A stranger would not know what this is. */
+static void
+say_refused(struct session *s, enum rk_err why)
+{
+	const struct msg m = { .hdr = { .type = RK_TYPE_REFUSED } };
+	struct buf b;
+
+	if (rk_err_exit(why) != rk_err_exit(RK_ECERT) || !s->is_kin ||
+	    session_is_telling(s))
+		return;
+	buf_init(&b, RK_BODY_MAX + FRAME_HEAD_LEN);
+	if (msg_encode(&b, &m, NULL, 0) == RK_OK)
+		conn_tell_waiting(s->conn, buf_peek(&b), buf_len(&b));
+	buf_fini(&b);
+}
+
 void
 session_ask_again(struct session *s)
 {
@@ -147,10 +165,12 @@ session_ask_again(struct session *s)
 	if (r == RK_EAGAIN || r == RK_EBUSY)
 		return; /* it is looked at again */
 	policy_stand(&s->seat);
-	if (r != RK_OK)
-		conn_abort(s->conn, &err);
-	else
+	if (r == RK_OK) {
 		let_in(s);
+		return;
+	}
+	say_refused(s, r);
+	conn_abort(s->conn, &err);
 }
 
 void

@@ -95,7 +95,7 @@ tells_the_second(void **state)
 	    "something else was decided meanwhile");
 	assert_int_equal(code, RK_EREMOTE);
 	guest_await(&g, &g.closed);
-	assert_int_not_equal(g.answer.code, RK_OK);
+	assert_int_equal(g.answer.code, RK_EDENIED);
 	assert_null(strstr(ctl_get(w, "_.pending"), guests.fp));
 	ctl_has(ctl_get(w, "_.trust"), "\"state\":\"rejected\"");
 	/* Who has looked again may. */

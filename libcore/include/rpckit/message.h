@@ -32,7 +32,8 @@ enum rk_type {
 	/* rpckit's own, between peers that both know them */
 	RK_TYPE_CREDIT = 200, /* how much of a stream may be sent */
 	RK_TYPE_PING = 201,   /* are you there? */
-	RK_TYPE_PONG = 202
+	RK_TYPE_PONG = 202,
+	RK_TYPE_REFUSED = 203 /* your key is not trusted, and this the end */
 };
 
 /* Wall-clock time; is_set false stands for "no time". */
