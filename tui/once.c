@@ -408,13 +408,14 @@ is_named(const struct rk_value *key, const char *name)
 	       memcmp(key->u.bytes.ptr, name, key->u.bytes.len) == 0;
 }
 
-/* The last part as an answer that has the rows of all of them, and leaves
- * nothing out that could be asked for. */
+/* The first part, which has a list where there are others, as an answer that
+ * has the rows of all of them, and leaves nothing out that could be asked for.
+ */
 static enum rk_err
 take_whole(struct once *o, int which)
 {
 	const struct pages *p = &o->answers[which];
-	struct rk_value whole = *rk_value_root(p->docs[p->n - 1]), *items;
+	struct rk_value whole = *rk_value_root(p->docs[0]), *items;
 	enum rk_err r;
 	size_t n;
 

@@ -480,6 +480,25 @@ untold() {
 	rm odd/_.known.no
 }
 
+# A part of a list, and then an answer that is none, or nothing.
+halves() {
+	printf '\202\250left_out\7\244keys\221\202\245state\245known' \
+		>odd/known.0
+	printf '\253fingerprint\253SHA256:half' >>odd/known.0
+	printf '\200' >odd/known.1
+	odd
+	want 0 'a part of a list' "$rpctui" --socket odd.sock --once
+	has err '^rpctui: .*keys: 7 more are left out' 'is not all of it'
+	has out '^known .* SHA256:half' 'and shown'
+	odd_ends
+	: >odd/known.1
+	odd
+	want 1 'a part, and then nothing' "$rpctui" --socket odd.sock --once
+	has err 'answer is malformed$' 'is said'
+	odd_ends
+	rm odd/known.?
+}
+
 # Answers that are none, or of no use.
 malformed() {
 	printf '\301' >odd/_.conns
@@ -557,6 +576,7 @@ result $? 'the daemon ends'
 unreachable
 hostile
 untold
+halves
 malformed
 foreign
 plan

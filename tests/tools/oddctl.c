@@ -18,12 +18,12 @@
  * on; of what has no file there is no such method.  Who asks for _.events is
  * pushed DIR/push.0, DIR/push.1, ... as well, and DIR/conns.0, ... each time
  * somebody asks for _.conns.  _.export is answered with DIR/export.0,
- * DIR/export.1, ... as long as there are such.  What _.decide was asked is in
- * DIR/decided then.  Where there is a DIR/kick.0, _.kick is answered with that,
- * then with DIR/kick.1, and so on; of one that is not there the connection is
- * gone.  Where DIR/NAME.end is there, who asks for NAME ends the program; where
- * DIR/NAME.hold is, nothing is answered, and where DIR/NAME.no is, that is not
- * allowed.  Until it is terminated.
+ * DIR/export.1, ... as long as there are such; _.known with DIR/known.0, ...
+ * What _.decide was asked is in DIR/decided then.  Where there is a DIR/kick.0,
+ * _.kick is answered with that, then with DIR/kick.1, and so on; of one that is
+ * not there the connection is gone.  Where DIR/NAME.end is there, who asks for
+ * NAME ends the program; where DIR/NAME.hold is, nothing is answered, and where
+ * DIR/NAME.no is, that is not allowed.  Until it is terminated.
  */
 static const char *const names[] = { "_.status", "_.conns", "_.calls",
 	"_.trust", "_.known", "_.log", "_.serves", "_.kick", "_.undo",
@@ -94,13 +94,15 @@ on_call(struct rk_call *call, void *arg)
 
 /* In parts. */
 static void
-on_export(struct rk_call *call, void *arg)
+on_part(struct rk_call *call, void *arg)
 {
-	static unsigned asked;
+	static unsigned exports, knowns;
 	static char name[32];
+	const bool known = strcmp(arg, "_.known") == 0;
 	struct buf b;
 
-	(void)snprintf(name, sizeof(name), "export.%u", asked++);
+	(void)snprintf(name, sizeof(name), known ? "known.%u" : "export.%u",
+	    known ? knowns++ : exports++);
 	on_call(call, load(name, &b) == RK_OK ? name : arg);
 	buf_fini(&b);
 }
@@ -199,8 +201,8 @@ on_signal(int signo, void *arg)
 static rk_handler_fn *
 find_fn(const char *name)
 {
-	if (strcmp(name, "_.export") == 0)
-		return on_export;
+	if (strcmp(name, "_.export") == 0 || strcmp(name, "_.known") == 0)
+		return on_part;
 	if (strcmp(name, "_.conns") == 0)
 		return on_conns;
 	if (strcmp(name, "_.kick") == 0)
