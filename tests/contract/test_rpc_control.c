@@ -36,8 +36,7 @@ shows_connections(void **state)
 	for (size_t i = 0; i < 3; i++)
 		push_sync(c[i]);
 	(void)rpcrig_submit(c[0], "hold", "x", 1, &a);
-	while (rpcrig_get(&rig, &rig.n_held) == 0)
-		assert_int_equal(rk_client_process(c[0]), RK_OK);
+	rpcrig_turn_for(c[0], &rig, &rig.n_held, 1);
 	text = ctl_get(v, "_.conns");
 	assert_int_equal(ctl_count(text, "\"state\":\"active\""), 1);
 	assert_int_equal(ctl_count(text, "\"state\":\"idle\""), 2);
@@ -178,8 +177,7 @@ kicks(void **state)
 	id = push_conn_id(c[0]);
 	/* Its calls end, and their handlers are told. */
 	(void)rpcrig_submit(c[0], "hold", "x", 1, &held);
-	while (rpcrig_get(&rig, &rig.n_held) == 0)
-		assert_int_equal(rk_client_process(c[0]), RK_OK);
+	rpcrig_turn_for(c[0], &rig, &rig.n_held, 1);
 	kick_conn(v, id, RK_OK);
 	ctl_await_gone(c[0]);
 	rpcrig_turn(c[0], &held.n, 1);

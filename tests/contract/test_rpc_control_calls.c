@@ -86,8 +86,7 @@ counts_methods(void **state)
 	}
 	assert_int_equal(rpcrig_try(c[0], "nobody", "", 0, &a), RK_ENOMETHOD);
 	(void)rpcrig_submit(c[0], "hold", "x", 1, &held);
-	while (rpcrig_get(&rig, &rig.n_held) == 0)
-		assert_int_equal(rk_client_process(c[0]), RK_OK);
+	rpcrig_turn_for(c[0], &rig, &rig.n_held, 1);
 	row = figures_of(v, "fail");
 	assert_int_equal(number(row, "calls"), 6);
 	assert_int_equal(number(row, "ended"), 6);
@@ -191,8 +190,7 @@ counts_across_new_methods(void **state)
 	v = ctl_visit(ctl.view, NULL);
 	c = push_client(&rig, &p, NULL);
 	(void)rpcrig_submit(c, "hold", "x", 1, &held);
-	while (rpcrig_get(&rig, &rig.n_held) == 0)
-		assert_int_equal(rk_client_process(c), RK_OK);
+	rpcrig_turn_for(c, &rig, &rig.n_held, 1);
 	rpcrig_do(&rig, swap_methods, &s);
 	assert_int_equal(s.r, RK_OK);
 	assert_int_equal(number(figures_of(v, "hold"), "running"), 1);
@@ -386,8 +384,7 @@ cancels_a_call(void **state)
 	v = ctl_visit(ctl.path, NULL);
 	c = rpcrig_client(&rig);
 	(void)rpcrig_submit(c, "hold", "x", 1, &held);
-	while (rpcrig_get(&rig, &rig.n_held) == 0)
-		assert_int_equal(rk_client_process(c), RK_OK);
+	rpcrig_turn_for(c, &rig, &rig.n_held, 1);
 	id = await_call(v, "\"method\":\"hold\"", &conn);
 	assert_string_equal(cancel(v, conn, id + 1), "no such call");
 	assert_string_equal(cancel(v, conn + 1, id), "no such call");

@@ -154,8 +154,7 @@ ends_connections(void **state)
 	c = push_client(&rig, &p, rpcworld.client);
 	other = push_client(&rig, &p, rpcworld.other);
 	(void)rpcrig_submit(c, "hold", "x", 1, &held);
-	while (rpcrig_get(&rig, &rig.n_held) == 0)
-		assert_int_equal(rk_client_process(c), RK_OK);
+	rpcrig_turn_for(c, &rig, &rig.n_held, 1);
 	write_list(NULL); /* it comes to be, and is about nobody here */
 	look();
 	push_sync(other);

@@ -263,8 +263,7 @@ outlives_the_server(void **state)
 	v = ctl_visit(ctl.path, NULL);
 	c = push_client(&rig, &p, NULL);
 	(void)rpcrig_submit(c, "hold", "x", 1, &a);
-	while (rpcrig_get(&rig, &rig.n_held) == 0)
-		assert_int_equal(rk_client_process(c), RK_OK);
+	rpcrig_turn_for(c, &rig, &rig.n_held, 1);
 	rpcrig_stop(&rig, 10000);
 	ctl_has(ctl_get(v, "_.status"), "\"state\":\"stopping\"");
 	assert_int_equal(ctl_count(ctl_get(v, "_.conns"), "\"id\":"), 1);

@@ -305,16 +305,14 @@ answers_later(void **state)
 
 	begin(&w, *state);
 	(void)submit(&w, "Arith.Hold", (struct arith_args){ 0 }, &r[0]);
-	while (rpcrig_get(&w.rig, &w.rig.n_held) < 1)
-		assert_int_equal(rk_client_process(w.c), RK_OK);
+	rpcrig_turn_for(w.c, &w.rig, &w.rig.n_held, 1);
 	answer_held(&w, 0, 77);
 	rpcrig_turn(w.c, &r[0].n, 1);
 	assert_int_equal(r[0].code, RK_OK);
 	assert_true(r[0].c == 77);
 	/* And as an error. */
 	(void)submit(&w, "Arith.Hold", (struct arith_args){ 0 }, &r[1]);
-	while (rpcrig_get(&w.rig, &w.rig.n_held) < 2)
-		assert_int_equal(rk_client_process(w.c), RK_OK);
+	rpcrig_turn_for(w.c, &w.rig, &w.rig.n_held, 2);
 	rpcrig_answer(&w.rig, 1, "no", NULL, 0);
 	rpcrig_turn(w.c, &r[1].n, 1);
 	assert_int_equal(r[1].code, RK_EREMOTE);

@@ -7,7 +7,6 @@
 #include <cmocka.h>
 
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -157,15 +156,7 @@ void
 again_turn_rig(
     struct againrig *r, struct rpcrig *rig, const unsigned *n, unsigned want)
 {
-	uint64_t until = rpcrig_now() + RPCRIG_PATIENCE_MS;
-
-	while (rpcrig_get(rig, n) < want) {
-		struct pollfd p = { rk_client_fd(r->client), POLLIN, 0 };
-
-		assert_true(rpcrig_now() < until);
-		(void)poll(&p, 1, 1);
-		assert_int_equal(rk_client_process(r->client), RK_OK);
-	}
+	rpcrig_turn_for(r->client, rig, n, want);
 }
 
 int

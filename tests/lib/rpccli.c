@@ -154,6 +154,23 @@ rpcrig_turn(struct rk_client *c, const unsigned *n, unsigned want)
 	}
 }
 
+void
+rpcrig_turn_for(
+    struct rk_client *c, struct rpcrig *r, const unsigned *what, unsigned want)
+{
+	uint64_t until = rpcrig_now() + RPCRIG_PATIENCE_MS;
+	unsigned have;
+
+	while ((have = rpcrig_get(r, what)) < want) {
+		struct pollfd p = { rk_client_fd(c), POLLIN, 0 };
+
+		if (rpcrig_now() > until)
+			fail_msg("waited in vain: %u of %u", have, want);
+		(void)poll(&p, 1, 1);
+		assert_int_equal(rk_client_process(c), RK_OK);
+	}
+}
+
 enum rk_err
 rpcrig_try(struct rk_client *c, const char *method, const void *payload,
     size_t len, struct rpcanswer *a)

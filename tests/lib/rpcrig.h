@@ -170,6 +170,9 @@ uint64_t rpcrig_submit_for(struct rk_client *c, const char *method,
     uint64_t timeout, struct rpcanswer *a);
 /* Turn the client's loop until *n is `want` or more. */
 void rpcrig_turn(struct rk_client *c, const unsigned *n, unsigned want);
+/* The same of a number of the server's, as of its calls that are held. */
+void rpcrig_turn_for(
+    struct rk_client *c, struct rpcrig *r, const unsigned *what, unsigned want);
 /* Blocking call; the reply is freed, its text kept.  The second must succeed.
  */
 enum rk_err rpcrig_try(struct rk_client *c, const char *method,
