@@ -6,7 +6,7 @@
 # shellcheck disable=SC2317
 
 # shellcheck source=tests/lib/rpcd.sh
-. "$(dirname "$0")/../lib/rpcd.sh"
+. "${SRC_DIR:?}/tests/lib/rpcd.sh"
 
 stranger() {
 	"$selfy" -quiet -k mallory -nopass -o other -p other-private \

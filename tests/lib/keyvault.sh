@@ -4,6 +4,8 @@
 
 # shellcheck source=tests/lib/selfy.sh
 . "$SRC_DIR/tests/lib/selfy.sh"
+# shellcheck source=tests/lib/until.sh
+. "$SRC_DIR/tests/lib/until.sh"
 
 keyvault=${selfy%/*}/keyvault
 unset KEYVAULT_DB KEYVAULT_SOCK SSH_AUTH_SOCK XDG_DATA_HOME XDG_RUNTIME_DIR
@@ -28,16 +30,6 @@ fresh() {
 
 kv() {
 	"$keyvault" --pass file:pass "$@"
-}
-
-# until_ok COMMAND...: true within a minute.
-until_ok() {
-	turns=0
-	until "$@" >/dev/null 2>&1; do
-		turns=$((turns + 1))
-		[ "$turns" -lt 1200 ] || return 1
-		sleep 0.05
-	done
 }
 
 # agent_start ARG...: an agent whose variables are ours, ended with us.

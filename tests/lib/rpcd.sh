@@ -2,6 +2,8 @@
 # For tests of the daemon: TAP, certificates, daemons started and ended.
 # Some of it is used by some of them only, and by name.
 # shellcheck disable=SC2034,SC2119,SC2120,SC2317
+# shellcheck source=tests/lib/until.sh
+. "${SRC_DIR:?}/tests/lib/until.sh"
 rpcd=${BUILD_DIR:?}/bin/rpcd
 rpcsh=$BUILD_DIR/bin/rpcsh
 selfy=$BUILD_DIR/bin/selfy
@@ -97,22 +99,6 @@ has() {
 		result $? "$3"
 		;;
 	esac
-}
-
-# until_ok COMMAND...: true within a minute.
-until_ok() {
-	# By the clock, as a try may take long; one may wait inside another.
-	read -r now _ </proc/uptime
-	patience="$((${now%.*} + 60)) ${patience-}"
-	until "$@" >/dev/null 2>&1; do
-		read -r now _ </proc/uptime
-		if [ "${now%.*}" -ge "${patience%% *}" ]; then
-			patience=${patience#* }
-			return 1
-		fi
-		sleep 0.05
-	done
-	patience=${patience#* }
 }
 
 ended() {
