@@ -289,7 +289,7 @@ note_refused(struct rk_server *s, struct admission *a)
 }
 
 /* What was decided here is always said; how often a peer breaks off, or the
- * protocol, is its own affair. */
+ * protocol, or says that it refuses us, is its own affair. */
 static void
 log_closed(const struct admission *a)
 {
@@ -301,7 +301,7 @@ log_closed(const struct admission *a)
 	    line, sizeof(line), "%s: closed: %s", a->remote, why_closed(a));
 	if (code == RK_ECLOSED || code == RK_ECANCELED)
 		log_event(RK_LOG_DEBUG, "server", "%s", line);
-	else if (code == RK_EREVOKED || code == RK_EDENIED)
+	else if (a->put_out)
 		log_event(RK_LOG_INFO, "server", "%s", line);
 	else
 		server_log_end(s, s->loop, line);

@@ -88,6 +88,7 @@ on_closed(struct session *s, const struct rk_error *why, void *arg)
 	c->worker->bytes_out += out;
 	c->n_running++; /* hold the struct, until on_gone() */
 	c->admission->why = *why;
+	c->admission->put_out = session_was_put_out(s);
 	keep_peer(c);
 	c->session = NULL;
 	streams_closed(&c->streams);

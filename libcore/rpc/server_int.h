@@ -246,6 +246,7 @@ struct admission {
 	bool has_left;   /* the gate; loop 0's */
 	bool was_open;   /* trusted */
 	bool is_present; /* in the server's list; loop 0's */
+	bool put_out;    /* its end: session_was_put_out() */
 	TAILQ_ENTRY(admission) link;
 	uint64_t id;         /* fixed from trusted on, as is peer */
 	struct rk_peer peer; /* the session's, and loop 0 may read it then */

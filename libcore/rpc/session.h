@@ -154,6 +154,8 @@ bool session_is_timed(const struct session *s);
 /* End it if its certificate is on the CA's revocation list as that is now
  * (step "revocation"). */
 void session_check_list(struct session *s);
+/* Did one of these two end it?  Peers can say the same of us. */
+bool session_was_put_out(const struct session *s);
 
 /* session_trust.c, what follows.
  *

@@ -23,6 +23,7 @@ struct session {
 	bool has_apart; /* long messages may go on ways of their own */
 	bool trust_added;
 	bool timed;             /* let in for a time */
+	bool put_out;           /* by what was decided since it was let in */
 	uint64_t unsure;        /* since then (ms) it cannot be said whether it
 	                           may stay; 0: it can */
 	struct rk_timer *again; /* the list is held: it is asked again */

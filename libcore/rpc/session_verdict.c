@@ -188,6 +188,13 @@ session_turn_away(struct session *s)
 	conn_abort(s->conn, &err);
 }
 
+static void
+put_out(struct session *s, const struct rk_error *why)
+{
+	s->put_out = true;
+	conn_abort(s->conn, why);
+}
+
 void
 session_check_stay(struct session *s)
 {
@@ -205,7 +212,13 @@ session_check_stay(struct session *s)
 	else if (s->unsure == 0)
 		s->unsure = now + 1; /* never 0 */
 	if (r != RK_OK && (r != RK_EBUSY || now >= s->unsure + UNSURE_MS))
-		conn_abort(s->conn, &err);
+		put_out(s, &err);
+}
+
+bool
+session_was_put_out(const struct session *s)
+{
+	return s->put_out;
 }
 
 bool
@@ -226,5 +239,5 @@ session_check_list(struct session *s)
 		return;
 	if (conn_query(s->conn, LAYER_Q_PEER_CERT, &leaf) &&
 	    session_judge_list(s->trust, leaf, &s->peer->cert, &err) != RK_OK)
-		conn_abort(s->conn, &err);
+		put_out(s, &err);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "rpc/client_int.h"
 #include "rpc/stream.h"
 
 #include "rawpeer.h"
@@ -178,6 +179,43 @@ missed_behind_calls(void **state)
 	rpcrig_end(&rig);
 }
 
+/* ---- what the log says ---- */
+
+#define MANY 48
+#define LINES_MAX 10 /* a second */
+
+/* Who says that it does not believe us any more chooses when, and how often:
+ * that is no decision of ours, and fills no log. */
+static void
+refused_by_peers(void **state)
+{
+	static const char refuses[] = ": closed: the peer ";
+	const struct rk_error why = { .code = RK_EDENIED, .text = "no more" };
+	struct rk_client *clients[MANY];
+	struct rpcrig rig;
+	uint64_t begun;
+	unsigned lines;
+
+	rpcrig_begin(&rig, *state);
+	for (size_t i = 0; i < MANY; i++)
+		clients[i] = rpcrig_client(&rig);
+	rpcrig_await_conns(&rig, MANY);
+	rpclog_start();
+	begun = rpcrig_now();
+	for (size_t i = 0; i < MANY; i++) {
+		session_abort(clients[i]->session, &why);
+		assert_int_equal(rk_loop_step(clients[i]->loop, 0), RK_OK);
+	}
+	rpcrig_await_conns(&rig, 0);
+	lines = rpclog_count(RK_LOG_INFO, refuses);
+	assert_in_range(lines, 1, MANY);
+	assert_true(lines <= LINES_MAX * (2 + (rpcrig_now() - begun) / 1000));
+	rpclog_stop();
+	for (size_t i = 0; i < MANY; i++)
+		rk_client_free(clients[i]);
+	rpcrig_end(&rig);
+}
+
 int
 main(void)
 {
@@ -191,6 +229,8 @@ main(void)
 		{ "finished is not gone", finished_is_not_gone,
 		    RPC_ONLY(RPC_TCP) },
 		{ "gone behind calls", missed_behind_calls, RPC_ALL },
+		{ "refused by peers", refused_by_peers,
+		    RPC_ONLY(RPC_QUIC) | RPC_ONLY(RPC_SSH) },
 	};
 
 	return rpcrig_run_cases(

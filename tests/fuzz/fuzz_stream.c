@@ -221,6 +221,13 @@ session_check_stay(struct session *s)
 }
 
 bool
+session_was_put_out(const struct session *s)
+{
+	(void)s;
+	return false;
+}
+
+bool
 session_is_timed(const struct session *s)
 {
 	(void)s;
