@@ -51,9 +51,10 @@ is_rejected(const struct rk_value *v)
 	return strcmp(state, "rejected") == 0 || strcmp(state, "revoked") == 0;
 }
 
-/* All of it, as far as the daemon tells it. */
+/* All of it, as far as the daemon tells it.  moved: a list that never stood
+ * still is taken as it is, and that is set; NULL: it is refused. */
 static int
-fetch_keys(struct ctl *c, const char *method, struct pages *p)
+fetch_keys(struct ctl *c, const char *method, struct pages *p, bool *moved)
 {
 	struct rk_value_doc *doc;
 	bool more = true;
@@ -66,8 +67,12 @@ fetch_keys(struct ctl *c, const char *method, struct pages *p)
 
 		status =
 		    ctl_ask(c, method, &from, p->parts.rows == 0 ? 0 : 1, &doc);
-		if (status == 0 &&
-		    (r = pages_add(p, doc, "keys", &more)) != RK_OK)
+		if (status != 0)
+			break;
+		r = pages_add(p, doc, "keys", &more);
+		if (r == RK_EAGAIN && moved != NULL)
+			*moved = true;
+		else if (r != RK_OK)
 			status = pages_fail(&c->out, r);
 	}
 	return status;
@@ -85,7 +90,7 @@ show_list(const struct ctl_wish *w)
 		method = "_.pending";
 	else if (strcmp(state, "known") == 0)
 		method = "_.known";
-	status = fetch_keys(w->ctl, method, &pages);
+	status = fetch_keys(w->ctl, method, &pages, NULL);
 	if (status == 0 && strcmp(state, "rejected") == 0)
 		sift(&pages.list, is_rejected);
 	if (status == 0)
@@ -148,7 +153,7 @@ static int
 pick(const struct ctl_wish *w, const struct rk_value *keys, const char *who,
     const struct rk_value **found)
 {
-	char fp[RK_FP_LEN];
+	char fp[RK_FP_LEN], first[RK_FP_LEN] = "";
 
 	for (uint32_t i = 0; i < keys->u.list.count; i++) {
 		const struct rk_value *v = &keys->u.list.items[i];
@@ -156,16 +161,20 @@ pick(const struct ctl_wish *w, const struct rk_value *keys, const char *who,
 		(void)ctl_text(v, "fingerprint", fp, sizeof(fp));
 		if (!rk_fp_match(fp, who, true))
 			continue;
+		if (*found != NULL && strcmp(fp, first) == 0)
+			continue; /* twice, in a list that has moved */
 		if (*found != NULL)
 			return out_fail(&w->ctl->out, RK_EINVAL,
 			    "several keys begin like this one",
 			    "give more of the fingerprint");
 		*found = v;
+		memcpy(first, fp, sizeof(first));
 	}
 	return 0;
 }
 
-/* Among entries first, then in the file. */
+/* Among entries first, then in the file.  Whoever floods a daemon with keys
+ * keeps its list moving: a key that was seen is shown all the same. */
 static int
 show_one(const struct ctl_wish *w)
 {
@@ -173,15 +182,18 @@ show_one(const struct ctl_wish *w)
 	const struct rk_value *found = NULL;
 	struct pages pages = { .n = 0 };
 	char who[CTL_WHO_LEN];
+	bool moved = false;
 	int status = ctl_join_fp(w, 0, w->n, who);
 
 	for (size_t i = 0; i < 2 && status == 0 && found == NULL; i++) {
 		pages_fini(&pages);
-		status = fetch_keys(w->ctl, methods[i], &pages);
+		status = fetch_keys(w->ctl, methods[i], &pages, &moved);
 		if (status == 0)
 			status = pick(w, &pages.list, who, &found);
 	}
-	if (status == 0 && found == NULL)
+	if (status == 0 && found == NULL && moved)
+		status = pages_fail(&w->ctl->out, RK_EAGAIN);
+	else if (status == 0 && found == NULL)
 		status = out_fail(&w->ctl->out, RK_ENOENT, "no such key",
 		    "rpcd ctl trust ls; 8 characters of it are needed");
 	else if (status == 0 && w->ctl->out.form == OUT_JSON)

@@ -111,6 +111,7 @@ pages_add(
 	const struct rk_value *rows = rk_value_get(root, member);
 	const uint32_t n = ctl_len(rows);
 	enum parts_next next;
+	enum rk_err r = RK_OK;
 
 	*more = false;
 	p->list.kind = RK_ARRAY;
@@ -120,10 +121,10 @@ pages_add(
 	*more = next == PARTS_MORE || next == PARTS_ANEW;
 	if (next == PARTS_ANEW)
 		drop(p);
-	if (next == PARTS_LAST && p->parts.moved)
-		return RK_EAGAIN;
-	return next == PARTS_MORE || next == PARTS_LAST ? add_rows(p, rows, n)
-	                                                : RK_OK;
+	if (next == PARTS_MORE || next == PARTS_LAST)
+		r = add_rows(p, rows, n);
+	return r == RK_OK && next == PARTS_LAST && p->parts.moved ? RK_EAGAIN
+	                                                          : r;
 }
 
 int

@@ -46,7 +46,8 @@ struct pages {
 };
 
 /* Takes doc, whose list is the member of this name; what is no list is an empty
- * one.  more: ask for parts.rows.  RK_EAGAIN: the list never stood still;
+ * one.  more: ask for parts.rows.  RK_EAGAIN: the list never stood still, and
+ * some of its rows may not be among those that are there, or be so twice;
  * RK_ENOMEM. */
 RK_MUST enum rk_err pages_add(
     struct pages *p, struct rk_value_doc *doc, const char *member, bool *more);

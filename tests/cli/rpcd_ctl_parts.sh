@@ -95,6 +95,7 @@ want 0 'a long list' ctl trust ls --state known --plain
 check 'is told' is_whole
 [ "$(wc -l <told)" = $lines ]
 result $? 'all of it'
+cp out whole
 between once 1
 want 0 'one that changes meanwhile' \
 	"$rpcd" ctl --socket once trust ls --state known --plain
@@ -107,6 +108,13 @@ want 1 'one that changes all the time' \
 has err 'the list changes all the time' 'is refused'
 [ ! -s out ]
 result $? 'and not told by halves'
+between ever 100
+last=$(sed -n '$s/.*\(SHA256:[^	]*\).*/\1/p' whole)
+want 0 'a key of it' "$rpcd" ctl --socket ever trust show "$last" --plain
+has out "$last" 'is shown, whatever else changes'
+want 1 'one that may have been missed' \
+	"$rpcd" ctl --socket ever trust show 11111111 --plain
+has err 'the list changes all the time' 'is not said to be none'
 stop
 result $? 'ends well'
 plan
