@@ -206,6 +206,8 @@ send(struct ui *ui, const char *method, const struct order_arg *args, size_t n,
 	free(made);
 	if (r == RK_OK)
 		o->ui = ui;
+	else if (!o->quiet && !ui->conf.model->online)
+		ui_say_away(ui, ROLE_BAD, err.text);
 	else if (!o->quiet)
 		ui_say(ui, ROLE_BAD, "%s",
 		    err.text[0] != '\0' ? err.text : rk_err_text(r));

@@ -33,7 +33,15 @@ ui_say(struct ui *ui, enum term_role role, const char *fmt, ...)
 	va_end(ap);
 	ui->message_role = role;
 	ui->message_until = ui_now(ui) + UI_SAY_MS;
+	ui->message_away = false;
 	ui->dirty = true;
+}
+
+void
+ui_say_away(struct ui *ui, enum term_role role, const char *text)
+{
+	ui_say(ui, role, "%s", text);
+	ui->message_away = true;
 }
 
 bool
@@ -80,7 +88,9 @@ ui_pause(struct ui *ui, bool on)
 static void
 forget_old(struct ui *ui, int64_t now)
 {
-	if (ui->message[0] != '\0' && now >= ui->message_until) {
+	const bool over = ui->message_away && !undo_waits(ui);
+
+	if (ui->message[0] != '\0' && (over || now >= ui->message_until)) {
 		ui->message[0] = '\0';
 		ui->dirty = true;
 	}

@@ -105,7 +105,8 @@ struct ui {
 	char message[400];
 	enum term_role message_role;
 	int64_t message_until;
-	bool side; /* the detail is what moves */
+	bool message_away; /* it says that the daemon does not answer */
+	bool side;         /* the detail is what moves */
 	size_t side_top;
 	bool mouse;
 	struct order orders[UI_ORDERS];
@@ -135,6 +136,8 @@ int64_t ui_now(const struct ui *ui);
 /* A line for a person; text is shown escaped. */
 void ui_say(struct ui *ui, enum term_role role, const char *fmt, ...)
     RK_PRINTF(3, 4);
+/* The same of a daemon that does not answer: said until it does. */
+void ui_say_away(struct ui *ui, enum term_role role, const char *text);
 bool ui_read_only(const struct ui *ui);
 void ui_end(struct ui *ui, int status);
 void ui_ask(struct ui *ui, const char *label, const char *text,

@@ -240,6 +240,17 @@ undo_answered(struct ui *ui, const struct order *o, enum rk_err code)
 		u->fp[0] = '\0';
 }
 
+bool
+undo_waits(const struct ui *ui)
+{
+	const struct undo *u = &ui->undo;
+
+	return !ui->conf.model->online ||
+	       (u->fp[0] != '\0' &&
+	           (u->doubt ||
+	               (u->asks && u->process != ui->conf.model->process)));
+}
+
 void
 undo_last(struct ui *ui)
 {
@@ -257,8 +268,8 @@ undo_last(struct ui *ui)
 		    u->late ? "it is too late for u; rpcd ctl trust undo takes "
 		              "a decision back"
 		            : "there is nothing to take back");
-	else if (!ui->conf.model->online || u->doubt || (!same && u->asks))
-		ui_say(ui, ROLE_WAIT,
+	else if (undo_waits(ui))
+		ui_say_away(ui, ROLE_WAIT,
 		    "the daemon does not answer: u takes it back when it does");
 	else if (!same && u->line == 0)
 		ui_say(ui, ROLE_BAD,

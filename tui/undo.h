@@ -38,6 +38,8 @@ void undo_decided(struct ui *ui, const struct order *o, enum rk_err code,
 /* And what was to be taken back. */
 void undo_answered(struct ui *ui, const struct order *o, enum rk_err code);
 void undo_last(struct ui *ui);
+/* Nobody can be told to take it back as yet. */
+bool undo_waits(const struct ui *ui);
 /* Now and then: is it too late, is the daemon back? */
 void undo_look(struct ui *ui, int64_t now);
 

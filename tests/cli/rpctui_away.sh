@@ -53,6 +53,28 @@ is_back() {
 	hides 'OFFLINE' 'which is told, too'
 }
 
+# The screen has no OFFLINE: all that was drawn together with that is in plain.
+is_online() {
+	screen >plain
+	head -n 1 plain | grep -q ' trust ASK' &&
+		! head -n 1 plain | grep -q OFFLINE
+}
+
+# That nobody answers is said for as long as that is so.
+says_so_long() {
+	keys Escape 2
+	shows '\[2 Trust' 'all is well'
+	goes
+	keys A
+	shows 'the daemon does not answer' 'what is asked now is not answered'
+	check 'one is back' start 1 -f tui.conf --certs certs
+	until_ok is_online
+	result $? 'which is told'
+	! grep -q 'the daemon does not answer' plain
+	result $? 'and no more that it does not answer'
+	keys Escape
+}
+
 # What can be asked of nobody takes no place among the orders that run.
 asks_nobody() {
 	comes alice --timeout 10m ping
@@ -185,6 +207,7 @@ main() {
 	follows_nobody
 	decides_nothing
 	ended_before
+	says_so_long
 	keys q
 	ends 0 'quit'
 	term kill-server
