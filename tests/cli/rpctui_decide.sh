@@ -84,6 +84,14 @@ looks() {
 decides() {
 	comes alice call wait
 	shows '?? alice@example.org' 'a stranger waits'
+	keys x
+	shows 'alice@example.org from tls:' 'x asks whether to close that'
+	keys y
+	shows 'kicked alice' 'and has done so'
+	until_ok is_over "$guest"
+	result $? 'which the stranger sees'
+	comes alice call wait
+	shows '?? alice@example.org' 'who waits again'
 	keys 2
 	shows 'WAITING (1)' 'the second tab has it'
 	keys a
