@@ -18,6 +18,7 @@
 #define KEYS_A_MS 8    /* the same, of keys */
 #define BRIEF_A_MS 8   /* the same, of what moves in them only */
 #define ROWS_MS 250    /* between what events make ask for them, at least */
+#define UNTOLD_MS 5000 /* until what was refused is asked for again */
 #define MISSING_MS 500 /* and at most, where somebody waits */
 
 static const char *const methods[N_ASKS] = {
@@ -227,6 +228,19 @@ ask_stale(struct feed *f)
 		arm(f, f->soon, conns > SOON_MS ? (uint64_t)conns : SOON_MS);
 }
 
+/* Whatever refused a list of keys may be over, which no event tells. */
+static void
+ask_untold(struct feed *f)
+{
+	struct model *m = f->conf.model;
+
+	if ((m->keys_untold[0][0] == '\0' && m->keys_untold[1][0] == '\0') ||
+	    due_in(f, ASK_KNOWN, UNTOLD_MS, INT64_MAX) > 0)
+		return;
+	m->keys_stale = true;
+	ask_stale(f);
+}
+
 /* ---- being told ---- */
 
 static void
@@ -242,6 +256,8 @@ take(struct feed *f, enum what what, struct rk_bytes payload)
 		r = model_answer(f->conf.model, methods[what],
 		    rk_value_root(doc), now_of(f));
 	rk_value_free(doc);
+	if (what == ASK_TRUST || what == ASK_KNOWN)
+		f->conf.model->keys_untold[what == ASK_KNOWN][0] = '\0';
 	if (r == RK_ENOMEM) /* as it was; the next one may fit */
 		model_no_more(f->conf.model);
 	else if (r != RK_OK)
@@ -286,7 +302,7 @@ refused(struct feed *f, enum what what, const struct rk_reply *reply)
 		feed_refused(f->conf.model, &f->at, reply);
 		fail(f, what, NULL);
 	} else if (what == ASK_TRUST || what == ASK_KNOWN) {
-		feed_drop_keys(f->conf.model, methods[what], now_of(f));
+		feed_no_keys(f->conf.model, methods[what], reply, now_of(f));
 	}
 }
 
@@ -425,6 +441,8 @@ on_tick(struct rk_timer *t, void *arg)
 	note_silence(f);
 	if (f->conf.model->online)
 		ask_figures(f);
+	if (f->conf.model->online)
+		ask_untold(f);
 	if (f->conf.model->changes != before)
 		changed(f);
 }

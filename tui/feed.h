@@ -73,8 +73,10 @@ void feed_lost(
 /* Of _.status, where it was refused or is not known. */
 void feed_refused(
     struct model *m, const struct admin_at *at, const struct rk_reply *reply);
-/* Nobody decides about keys any more: none of what the method would list. */
-void feed_drop_keys(struct model *m, const char *method, int64_t now);
+/* A list of keys was refused, or is not known: why; or nobody decides about
+ * keys any more, and there is none of what the method would list. */
+void feed_no_keys(struct model *m, const char *method,
+    const struct rk_reply *reply, int64_t now);
 /* What an order was answered, as feed_done_fn has it; NULL: nothing. */
 struct rk_value_doc *feed_ordered(
     const struct rk_reply *reply, struct rk_error *err);

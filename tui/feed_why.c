@@ -70,11 +70,25 @@ feed_ordered(const struct rk_reply *reply, struct rk_error *err)
 static const uint8_t no_keys[] = { 0x81, 0xa4, 'k', 'e', 'y', 's', 0x90 };
 
 void
-feed_drop_keys(struct model *m, const char *method, int64_t now)
+feed_no_keys(struct model *m, const char *method, const struct rk_reply *reply,
+    int64_t now)
 {
+	char *why = m->keys_untold[strcmp(method, "_.known") == 0];
 	struct rk_value_doc *doc;
+	enum rk_err code = reply->code;
 
 	model_no_more(m);
+	why[0] = '\0';
+	if (code == RK_EREMOTE)
+		code = admin_refusal(reply, why, sizeof(m->keys_untold[0]));
+	if (code != RK_ENOMETHOD && code != RK_ESTATE) {
+		m->changes++;
+		if (why[0] == '\0')
+			(void)str_copy(
+			    why, sizeof(m->keys_untold[0]), rk_err_text(code));
+		return;
+	}
+	why[0] = '\0';
 	if (rk_value_decode(no_keys, sizeof(no_keys), &doc) != RK_OK)
 		return;
 	if (model_answer(m, method, rk_value_root(doc), now) != RK_OK)

@@ -197,13 +197,24 @@ left_out(const struct ui *ui, const struct row *r)
 	                                          : 0;
 }
 
+/* Why a section of keys is not told, which is as it was then; "": it is. */
+static const char *
+untold(const struct ui *ui, const struct row *r)
+{
+	if (ui->tab != TAB_TRUST)
+		return "";
+	return ui->m->keys_untold[strcmp(r->text, "KNOWN") == 0];
+}
+
 static void
 draw_section(struct ui *ui, const struct row *r, const struct box *line)
 {
+	const char *why = untold(ui, r);
 	char text[160], n[WORDS_OF];
 
-	(void)snprintf(text, sizeof(text), "%s (%s)%s", r->text,
-	    words_of(r->at, left_out(ui, r), n),
+	(void)snprintf(text, sizeof(text), "%s (%s%s)%s", r->text,
+	    why[0] != '\0' ? "not told: " : "",
+	    why[0] != '\0' ? why : words_of(r->at, left_out(ui, r), n),
 	    strcmp(r->text, "WAITING") == 0 && r->at > 0
 	        ? ": nothing is let in until you decide"
 	        : "");

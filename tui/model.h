@@ -226,6 +226,9 @@ struct model {
 	struct model_key *keys; /* known ones as well */
 	size_t n_keys;
 	uint64_t keys_left_out;
+	/* Why the list of who waits, that of who is known, is not told: what
+	 * is shown is as it was.  "": it is told. */
+	char keys_untold[2][200];
 	/* Who goes from one list to the other may be in neither now. */
 	bool keys_partly;
 	struct model_call *calls;

@@ -96,7 +96,9 @@ plain_say_waiting(const struct out *out, const struct model *m)
 		if (m->keys[i].state <= KEY_EXPIRED)
 			say_key_that_waits(out, &m->keys[i]);
 	}
-	if (model_waiting(m) == 0)
+	if (m->keys_untold[0][0] != '\0')
+		out_text(out, "who waits is not told: %s\n", m->keys_untold[0]);
+	else if (model_waiting(m) == 0)
 		out_text(out, "no key waits\n");
 }
 

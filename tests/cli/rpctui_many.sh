@@ -144,6 +144,14 @@ too_many() {
 	has out '^keys (not all of them are told)$' 'and not told'
 	want 1 'in JSON' "$rpctui" --socket "$tmp/admin" --once --json
 	has out '"known":null,' 'it is no list'
+	begin "$rpctui --socket $tmp/admin" 'rpctui'
+	keys 2
+	shows 'KNOWN (not told: known\.db: is ful' 'the screen says it, too'
+	(umask 077 && list 0 3 >new) && mv new known
+	shows 'KNOWN (3) ' 'and has the list when there is one'
+	hides 'not told' 'and no more to say'
+	keys q
+	ends 0 'quit'
 }
 
 certificates
