@@ -279,7 +279,8 @@ collect(
 struct since {
 	const char *fp;
 	int64_t note; /* 0: none was written */
-	bool touched; /* something that is no note */
+	bool touched; /* something that is neither a note nor its line, which
+	                 was put in again */
 };
 
 /* store_audit_fn */
@@ -294,7 +295,7 @@ look_since(
 		return RK_OK;
 	if (strcmp(line->what, "note") == 0)
 		since->note = line->id;
-	else
+	else if (strcmp(line->what, "again") != 0)
 		since->touched = true;
 	return RK_OK;
 }

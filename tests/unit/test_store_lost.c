@@ -125,6 +125,40 @@ test_copied_before(void **state)
 	rk_store_close(s);
 }
 
+/* That its line was put in again is no decision about the key, nor is a note:
+ * what was decided before can be taken back. */
+static void
+test_undo(void **state)
+{
+	struct rk_store *s = storerig_open();
+	struct rk_store_decision d = { .size = sizeof(d),
+		.verb = RK_STORE_NOTE,
+		.who = "ann",
+		.note = "build box",
+		.version = RK_STORE_ANY_VERSION };
+	struct rk_peer peer;
+	char fp[RK_FP_LEN];
+	int64_t act;
+
+	(void)state;
+	assert_true(copy("new", NULL));
+	nap();
+	storerig_peer(&peer, 1, "ann@x.example", "192.0.2.1");
+	assert_int_equal(
+	    storerig_see(s, RK_MODE_ASK, &peer).verdict, RK_VERDICT_WAIT);
+	act = storerig_decide(s, RK_STORE_APPROVE, 1);
+	assert_int_equal(rename("new", STORERIG_FILE), 0);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
+	assert_int_equal(count_audit(s, "again"), 1);
+	storerig_fp(1, fp);
+	d.key = fp;
+	assert_int_equal(rk_store_decide(s, &d, NULL, NULL), RK_OK);
+	assert_int_equal(rk_store_undo(s, act, "ann", NULL), RK_OK);
+	assert_int_equal(storerig_status(s, 1), RK_STATUS_WAITING);
+	assert_string_equal(storerig_find(s, 1).note, "build box");
+	rk_store_close(s);
+}
+
 /* What came behind it stays, whoever wrote that. */
 static void
 test_order(void **state)
@@ -337,6 +371,7 @@ main(void)
 	cmocka_unit_test_setup_teardown(f, scratch_enter, scratch_leave)
 	const struct CMUnitTest tests[] = {
 		IN_SCRATCH(test_copied_before),
+		IN_SCRATCH(test_undo),
 		IN_SCRATCH(test_order),
 		IN_SCRATCH(test_on_purpose),
 		IN_SCRATCH(test_insists),
