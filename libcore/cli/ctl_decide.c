@@ -276,25 +276,37 @@ struct last {
 	char time[40];
 };
 
-static int
-find_last(struct ctl *c, const char *who, uint64_t seen, struct last *last)
+static bool
+is_meant(const struct rk_value *line, const char *who, uint64_t seen)
 {
-	const struct ctl_pair max = CTL_NUMBER("max", AUDIT_MAX);
-	const struct rk_value *lines;
+	char fp[RK_FP_LEN], what[16];
+
+	(void)ctl_text(line, "fingerprint", fp, sizeof(fp));
+	if (!rk_fp_match(fp, who, true))
+		return false;
+	if (seen != 0)
+		return ctl_number(line, "id") == seen;
+	/* A line of the list that was put in again: the daemon passes these
+	 * over, too. */
+	return strcmp(ctl_text(line, "what", what, sizeof(what)), "again") != 0;
+}
+
+static int
+look_for(struct ctl *c, const struct ctl_pair *pairs, size_t n, const char *who,
+    uint64_t seen, struct last *last)
+{
+	const struct rk_value *lines, *v;
 	struct rk_value_doc *doc;
-	char fp[RK_FP_LEN], raw[120];
-	int status = ctl_ask(c, "_.audit", &max, 1, &doc);
+	char raw[120];
+	int status = ctl_ask(c, "_.audit", pairs, n, &doc);
 
 	*last = (struct last){ .id = 0 };
 	if (status != 0)
 		return status;
 	lines = rk_value_get(rk_value_root(doc), "lines");
 	for (uint32_t i = 0; last->id == 0 && i < ctl_len(lines); i++) {
-		const struct rk_value *v = &lines->u.list.items[i];
-
-		(void)ctl_text(v, "fingerprint", fp, sizeof(fp));
-		if (!rk_fp_match(fp, who, true) ||
-		    (seen != 0 && ctl_number(v, "id") != seen))
+		v = &lines->u.list.items[i];
+		if (!is_meant(v, who, seen))
 			continue;
 		last->id = ctl_number(v, "id");
 		(void)str_escape_again(last->what, sizeof(last->what),
@@ -306,6 +318,20 @@ find_last(struct ctl *c, const char *who, uint64_t seen, struct last *last)
 	}
 	rk_value_free(doc);
 	return 0;
+}
+
+/* Among the newest lines, then among all about the key, which daemons that are
+ * older cannot be asked for. */
+static int
+find_last(struct ctl *c, const char *who, uint64_t seen, struct last *last)
+{
+	const struct ctl_pair pairs[] = { CTL_NUMBER("max", AUDIT_MAX),
+		CTL_TEXT("key", who) };
+	int status = look_for(c, pairs, 1, who, seen, last);
+
+	if (status == 0 && last->id == 0)
+		status = look_for(c, pairs, 2, who, seen, last);
+	return status;
 }
 
 /* Of what stands in the audit now, or stood there when its user looked. */

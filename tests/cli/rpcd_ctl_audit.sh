@@ -97,6 +97,15 @@ finds_a_key() {
 	has err 'the first 8 characters' 'says so'
 }
 
+# However much was written since.
+undoes() {
+	want 0 'an old decision' ctl trust undo "$a"
+	has err 'that was: forget by ' 'that is taken back is named'
+	want 1 'twice' ctl trust undo "$a"
+	has err 'that was undone already' 'it is not'
+	all=$((all + 1))
+}
+
 # What comes meanwhile neither moves nor hides what was there.
 meanwhile() {
 	(
@@ -134,6 +143,7 @@ b=$(fingerprint mallory)
 decided
 finds_all
 finds_a_key
+undoes
 meanwhile
 stop
 plan
