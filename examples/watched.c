@@ -167,9 +167,14 @@ serve(struct app *app, char **argv, struct rk_error *err)
 	    (r = rk_server_methods(app->server, &method, 1, NULL, NULL, err)) !=
 	        RK_OK ||
 	    (r = rk_server_listen(app->server, argv[2], bound, err)) != RK_OK ||
-	    (r = be_watched(app, argv[3], err)) != RK_OK ||
-	    (r = rk_server_start(app->server, err)) != RK_OK)
+	    (r = be_watched(app, argv[3], err)) != RK_OK)
 		return r;
+	/* From here on who watches is told of the end, too. */
+	if ((r = rk_server_start(app->server, err)) != RK_OK) {
+		on_stopped(app);
+		(void)rk_loop_run(app->loop);
+		return r;
+	}
 	(void)printf("listening %s\n", bound);
 	(void)fflush(stdout);
 	return rk_loop_run(app->loop);
