@@ -216,7 +216,8 @@ RK_MUST enum rk_err known_restore(const char *path, struct known_hold *hold,
     unsigned wait_ms, const struct buf *lines, bool *restored,
     struct rk_error *err);
 /* The same of lines that were made comments with this hold, by what nobody has
- * decided then: also in a file that was locked meanwhile, or is full by now. */
+ * decided then: also in a file that was locked meanwhile, if they are comments
+ * there, or that is full by now. */
 RK_MUST enum rk_err known_put_back(const char *path, struct known_hold *hold,
     unsigned wait_ms, const struct buf *lines, struct rk_error *err);
 /* Append whole lines.  hold: may be NULL.  RK_ESTATE: the file is locked;

@@ -510,7 +510,11 @@ restore_once(const char *path, void *arg, struct rk_error *err)
 	if (e.out >= 0)
 		(void)close(e.out); /* synced */
 	e.out = -1;
-	r = put_lines(&e, &missing, err);
+	/* Whoever has locked it since has no such comment, either. */
+	e.anyway = false;
+	r = is_locked(&e, &e.st)
+	        ? err_set(err, RK_ESTATE, "%s: is locked", e.name)
+	        : put_lines(&e, &missing, err);
 out:
 	end(&e);
 	buf_fini(&missing);

@@ -185,6 +185,34 @@ test_restore(void **state)
 	buf_fini(&lines);
 }
 
+/* What we made a comment is a line again; but where that comment is no more and
+ * the list is locked, somebody has taken the key out and locked it. */
+static void
+test_put_back(void **state)
+{
+	char old[TEXT_MAX] = "", want[TEXT_MAX] = "";
+	uint8_t pub[RK_KEY_PUBLIC_LEN];
+	struct rk_error err;
+	struct buf lines;
+
+	(void)state;
+	put_line(want, 1, pub);
+	put_line(old, 1, pub);
+	old[0] = '#';
+	buf_init(&lines, TEXT_MAX);
+	assert_int_equal(buf_put_str(&lines, want), RK_OK);
+	scratch_make("f", "# new\n", 0400);
+	assert_int_equal(
+	    known_put_back("f", NULL, KNOWN_WAIT_MS, &lines, &err), RK_ESTATE);
+	assert_string_equal(err.text, "f: is locked");
+	scratch_holds("f", "# new\n");
+	scratch_make("g", old, 0600);
+	assert_int_equal(
+	    known_put_back("g", NULL, KNOWN_WAIT_MS, &lines, &err), RK_OK);
+	scratch_holds("g", want);
+	buf_fini(&lines);
+}
+
 /* ---- what was appended is taken back ---- */
 
 #define MINE 3
@@ -360,6 +388,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		IN_SCRATCH(test_hide),
 		IN_SCRATCH(test_restore),
+		IN_SCRATCH(test_put_back),
 		IN_SCRATCH(test_take_back),
 		IN_SCRATCH(test_take_back_unended),
 		IN_SCRATCH(test_replaced),
