@@ -63,10 +63,7 @@ adopt(struct rk_store *s, const struct store_key *key, struct store_row *row,
 	struct rk_store_entry *e = &row->e;
 
 	if (key->state == RK_STORE_NONE) {
-		if (s->rows >= RK_STORE_KEYS)
-			return err_set(err, RK_ELIMIT,
-			    "%s: is full: it holds %zu keys", s->name, s->rows);
-		s->rows++;
+		s->rows++; /* there is room for all */
 		memcpy(e->pub, key->pub, sizeof(e->pub));
 		rk_fp_of_key(e->pub, e->fp);
 		mails_decode(e->email, sizeof(e->email), key->emails);
@@ -109,12 +106,28 @@ is_unsettled(struct rk_store *s, const struct store_key *key)
 	return is_adoptable(key) || store_is_overdue(key, store_now(s));
 }
 
+/* Is there room for all lines that have no row?  Else none is adopted, which
+ * is seen before thousands are written and taken back each time. */
+static enum rk_err
+look_for_room(const struct rk_store *s, struct rk_error *err)
+{
+	size_t rows = s->rows;
+
+	for (const struct store_key *k = s->keys; k < s->keys + s->n; k++)
+		rows += k->in_file && k->state == RK_STORE_NONE;
+	if (rows <= RK_STORE_KEYS || rows == s->rows)
+		return RK_OK;
+	return err_set(err, RK_ELIMIT,
+	    "%s: is full: it takes %d keys, and %s has lines of more", s->name,
+	    RK_STORE_KEYS, s->known_name);
+}
+
 enum rk_err
 store_settle(struct rk_store *s, struct rk_error *err)
 {
 	struct store_key *k;
 	size_t counts = 0;
-	enum rk_err r = RK_OK;
+	enum rk_err r = look_for_room(s, err);
 
 	for (k = s->keys; k < s->keys + s->n && r == RK_OK; k++) {
 		k->written = false;

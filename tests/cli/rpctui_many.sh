@@ -137,9 +137,9 @@ left_out() {
 too_many() {
 	(umask 077 && list 0 20001 >new) && mv new known
 	want 1 'rpcd ctl and too many keys' ctl trust ls --state known
-	has err 'is full: it holds 20000 keys' 'is refused'
+	has err 'is full: it takes 20000 keys' 'is refused'
 	want 1 'a snapshot' "$rpctui" --socket "$tmp/admin" --once
-	has err 'is full: it holds 20000 keys' 'says why'
+	has err 'is full: it takes 20000 keys' 'says why'
 	has out ', 20001 known,' 'that they are known'
 	has out '^keys (not all of them are told)$' 'and not told'
 	want 1 'in JSON' "$rpctui" --socket "$tmp/admin" --once --json
