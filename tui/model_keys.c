@@ -253,6 +253,9 @@ keys_answer(struct model *m, const struct rk_value *answer, bool known)
 		part_clear(part);
 		return RK_EPROTO;
 	}
+	/* Those before it were let go meanwhile: alone it is no list. */
+	if (part->parts.rows == 0 && ctl_number(answer, "from") != 0)
+		return RK_OK;
 	r = part_add(part, answer, rows, known, &whole);
 	if (r == RK_OK && !whole)
 		return RK_OK;

@@ -545,6 +545,9 @@ test_parts_end(void **state)
 	assert_int_equal(next_part(m), 1);
 	model_no_more(m);
 	assert_int_equal(next_part(m), UINT64_MAX);
+	known(m, 1, 0, ROW("d"));
+	assert_int_equal(next_part(m), UINT64_MAX);
+	assert_int_equal(m->n_keys, 2);
 	known(m, 0, 0, ROW("d"));
 	assert_int_equal(m->n_keys, 1);
 	assert_int_equal(m->keys_left_out, 0);
