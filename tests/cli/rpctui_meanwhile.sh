@@ -40,9 +40,19 @@ said() { # TEXT WHAT
 	result $? "$2"
 }
 
+# A row that goes from one part of the list to another is in none for a moment:
+# then it is not found, and asked for again.
+is_found() { # START
+	keys / "$1" Enter
+	until_ok on_screen '^> '
+	sleep 0.2
+	screen >picture
+	grep -q '^> ' picture && ! grep -q 'not found' picture
+}
+
 find_key() { # NAME
-	keys / "$(fingerprint "$1" | cut -c 8-18)" Enter
-	shows '^> ' "$1 is selected"
+	until_ok is_found "$(fingerprint "$1" | cut -c 8-18)"
+	result $? "$1 is selected"
 }
 
 # What is asked about is decided elsewhere before it is answered.
@@ -134,6 +144,7 @@ replacing() {
 	ctl trust undo "$(fingerprint mallory)" >out 2>err
 	until_ok stands mallory changed
 	result $? 'she is a changed one again'
+	shows '^[> ] !! mallory@' 'also on the screen'
 	opens mallory Enter 'Decide: CHANGED key'
 	keys R
 	shows 'last four characters' 'R goes on'
