@@ -434,25 +434,35 @@ test_revoked(void **state)
 
 /* ---- deciding ---- */
 
-static void
-test_undo(void **state)
+/* Beside the first key; the audit's line. */
+static int64_t
+write_note(struct rk_store *s)
 {
-	struct rk_store *s = storerig_open();
 	char fp[RK_FP_LEN];
-	struct rk_store_decision d = { .size = sizeof(d),
+	const struct rk_store_decision d = { .size = sizeof(d),
 		.key = fp,
 		.verb = RK_STORE_NOTE,
 		.who = "ann",
 		.note = "build box",
 		.version = RK_STORE_ANY_VERSION };
+	int64_t line;
+
+	storerig_fp(1, fp);
+	assert_int_equal(rk_store_decide(s, &d, &line, NULL), RK_OK);
+	return line;
+}
+
+static void
+test_undo(void **state)
+{
+	struct rk_store *s = storerig_open();
 	struct rk_error err;
 	int64_t note;
 	int64_t act;
 
 	(void)state;
 	storerig_admit(s, 1, "a@x.example");
-	storerig_fp(1, fp);
-	assert_int_equal(rk_store_decide(s, &d, &note, &err), RK_OK);
+	note = write_note(s);
 	act = storerig_decide(s, RK_STORE_FORGET, 1);
 	assert_int_equal(storerig_status(s, 1), RK_STATUS_NEW);
 	assert_int_equal(rk_store_undo(s, act, "ann", &err), RK_OK);
@@ -472,22 +482,14 @@ static void
 test_undo_noted(void **state)
 {
 	struct rk_store *s = storerig_open();
-	char fp[RK_FP_LEN];
-	struct rk_store_decision d = { .size = sizeof(d),
-		.key = fp,
-		.verb = RK_STORE_NOTE,
-		.who = "ann",
-		.note = "build box",
-		.version = RK_STORE_ANY_VERSION };
 	struct rk_error err;
 	int64_t act;
 
 	(void)state;
-	storerig_fp(1, fp);
 	storerig_admit(s, 1, "a@x.example");
 	act = storerig_decide(s, RK_STORE_REJECT, 1);
 	for (unsigned i = 0; i < 2; i++)
-		assert_int_equal(rk_store_decide(s, &d, NULL, &err), RK_OK);
+		(void)write_note(s);
 	assert_int_equal(rk_store_undo(s, act, "ann", &err), RK_OK);
 	assert_int_equal(storerig_status(s, 1), RK_STATUS_KNOWN);
 	assert_string_equal(storerig_find(s, 1).note, "build box");
