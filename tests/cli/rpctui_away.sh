@@ -194,10 +194,7 @@ ended_before() {
 main() {
 	mark=0
 	certificates
-	install -m 600 /dev/null known
-	printf 'listen = tls:127.0.0.1:0\nadmin = %s\ntrust = ask\n' \
-		"$tmp/admin" >tui.conf
-	printf 'known-clients = known\ntrust-wait = 10m\n' >>tui.conf
+	asks_conf
 	printf '[method wait]\nexec = /bin/sleep 600\ntimeout = 10m\n' >>tui.conf
 	check 'rpcd starts' start 1 -f tui.conf --certs certs
 	check 'a terminal' terminal 80 24
@@ -208,11 +205,7 @@ main() {
 	decides_nothing
 	ended_before
 	says_so_long
-	keys q
-	ends 0 'quit'
-	term kill-server
-	stop >/dev/null
-	result $? 'rpcd stops with 0'
+	all_end
 	plan
 }
 

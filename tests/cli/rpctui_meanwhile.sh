@@ -161,10 +161,7 @@ main() {
 	result $? 'another key with the name of alice'
 	"$selfy" -k twin -e mallory@example.org -nopass >out 2>err
 	result $? 'and one with that of mallory'
-	install -m 600 /dev/null known
-	printf 'listen = tls:127.0.0.1:0\nadmin = %s\ntrust = ask\n' \
-		"$tmp/admin" >tui.conf
-	printf 'known-clients = known\ntrust-wait = 10m\n' >>tui.conf
+	asks_conf
 	check 'rpcd starts' start 1 -f tui.conf --certs certs
 	check 'a terminal' terminal 80 24
 	# It asks once an hour: what comes to the screen was pushed.
@@ -186,11 +183,7 @@ main() {
 	whole 24 'a whole screen once more'
 	others
 	replacing
-	keys q
-	ends 0 'quit'
-	term kill-server
-	stop >/dev/null
-	result $? 'rpcd stops with 0'
+	all_end
 	plan
 }
 

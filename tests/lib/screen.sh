@@ -61,3 +61,24 @@ whole() { # LINES TEXT
 	until_ok is_whole "$1"
 	result $? "$2"
 }
+
+# tui.conf: who comes is asked about, for a long time.
+asks_conf() {
+	install -m 600 /dev/null known
+	cat >tui.conf <<-END
+		listen = tls:127.0.0.1:0
+		admin = $tmp/admin
+		known-clients = known
+		trust = ask
+		trust-wait = 10m
+	END
+}
+
+# rpctui, its terminal and the daemon.
+all_end() {
+	keys q
+	ends 0 'quit'
+	term kill-server
+	stop >/dev/null
+	result $? 'rpcd stops with 0'
+}
